@@ -1,0 +1,1 @@
+"""Persistent browser profiles: where they live and who holds them."""

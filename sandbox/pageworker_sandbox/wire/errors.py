@@ -1,0 +1,13 @@
+"""What can go wrong on the wire, by blame."""
+
+
+class WireError(Exception):
+    """Base: the channel can not be used any more."""
+
+
+class ProtocolViolation(WireError):  # noqa: N818 - it names the peer's act
+    """The peer sent what its table does not permit. The peer is to be killed; nothing it said is kept."""
+
+
+class ChannelClosed(WireError):  # noqa: N818 - it names what happened
+    """The peer is gone: end of file or a reset."""

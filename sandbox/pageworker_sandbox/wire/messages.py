@@ -1,0 +1,224 @@
+"""Every message that crosses the wall. Frozen, tagged, unknown fields forbidden, a maximum size each.
+
+A frame is: kind (u8), descriptors (u8), length (u32, big endian), MessagePack body. Bodies are small: large
+bytes (bundles, screenshots, HTML) travel as sealed memfds beside the frame.
+"""
+
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta, Struct
+
+PROTOCOL = 1
+MAX_DATA_BYTES = 1024 * 1024
+MAX_ARTIFACT_BYTES = 32 * 1024 * 1024
+
+Id = Annotated[str, Meta(min_length=1, max_length=160)]
+Name = Annotated[str, Meta(min_length=1, max_length=200)]
+Text = Annotated[str, Meta(max_length=8192)]
+Kind = Annotated[str, Meta(pattern=r"^[a-z][a-z0-9_.-]{0,62}$")]
+MediaType = Annotated[str, Meta(pattern=r"^[a-z0-9.+-]+/[A-Za-z0-9.+; =_-]{1,100}$")]
+Level = Literal["debug", "info", "warning", "error"]
+Outcome = Literal["succeeded", "failed", "blocked", "timed_out", "cancelled"]
+
+
+class Message(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Base of all messages."""
+
+
+# ---- supervisor to runner ----
+
+
+class Boot(Message, frozen=True):
+    """First word. What this runner is for and how its browser is started."""
+
+    protocol: int
+    runner_id: Id
+    worker_id: Id
+    tenant_id: Id
+    persistent: bool
+    """True: the browser context is the profile in /profile; False: ephemeral, /profile is scratch."""
+    pages: int
+    browser: str
+    """Path of the browser binary inside the runner's root."""
+    browser_args: tuple[str, ...] = ()
+    default_timeout_seconds: float = 30.0
+    recycle_seconds: float = 5.0
+    """Deadline for proving a used page clean; past it the page is closed and replaced."""
+    max_jobs: int = 1000
+    """After so many jobs the runner asks to be retired."""
+
+
+class Module(Message, frozen=True):
+    """A verified bundle, one descriptor: a sealed memfd with the zip. Import it under a versioned name."""
+
+    name: Name
+    version: Name
+    sha256: Annotated[str, Meta(pattern=r"^[0-9a-f]{64}$")]
+    entrypoint: Name
+
+
+class Forget(Message, frozen=True):
+    """Drop a module version once its last job has finished."""
+
+    name: Name
+    version: Name
+
+
+class Run(Message, frozen=True):
+    """One attempt of one job."""
+
+    attempt_id: Id
+    job_id: Id
+    tenant_id: Id
+    profile_id: str | None
+    module: Name
+    version: Name
+    payload: msgspec.Raw
+    attempt: int
+    """Counts from 1."""
+    timeout_seconds: float
+    """What is left of the attempt's budget."""
+    trace_id: str
+
+
+class Cancel(Message, frozen=True):
+    """Stop an attempt: cancel its handler, answer Done with this outcome."""
+
+    attempt_id: Id
+    outcome: Literal["timed_out", "cancelled"]
+
+
+class Ping(Message, frozen=True):
+    """Is the event loop alive? Answered by a Pong with the same number."""
+
+    number: int
+
+
+class Stop(Message, frozen=True):
+    """Close pages and browser, then exit 0. The profile is flushed by the browser's own shutdown."""
+
+
+# ---- runner to supervisor ----
+
+
+class Hello(Message, frozen=True):
+    """First word of the runner."""
+
+    protocol: int
+
+
+class Listener(Message, frozen=True):
+    """One descriptor: a listening socket on the runner's loopback. The egress gateway accepts on it."""
+
+    port: int
+
+
+class Ready(Message, frozen=True):
+    """Pages are up and the process has confined itself. `evidence` is what the kernel answered to probes."""
+
+    browser_version: Text
+    pages: int
+    evidence: dict[Annotated[str, Meta(max_length=64)], Annotated[str, Meta(max_length=512)]]
+
+
+class Pong(Message, frozen=True):
+    """Answer to Ping."""
+
+    number: int
+
+
+class Accepted(Message, frozen=True):
+    """The handler of this attempt starts now, on this page. `loaded_seconds`: import and page reservation."""
+
+    attempt_id: Id
+    page: int
+
+
+class Log(Message, frozen=True):
+    """A line that a module or the runner wrote."""
+
+    attempt_id: Id | None
+    level: Level
+    message: Text
+    fields: dict[Annotated[str, Meta(max_length=64)], Annotated[str, Meta(max_length=1024)]] = {}
+
+
+class Artifact(Message, frozen=True):
+    """One descriptor: a sealed memfd with the bytes."""
+
+    attempt_id: Id
+    kind: Kind
+    content_type: MediaType
+
+
+class Failure(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Why an attempt failed, by whose fault, as the runner saw it."""
+
+    type: Kind
+    message: Annotated[str, Meta(max_length=4096)]
+    retryable: bool
+    detail: msgspec.Raw = msgspec.Raw(b"\xc0")
+
+
+class Obstacle(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A blocker that was recognised on the page."""
+
+    kind: Literal["captcha", "challenge", "access_denied", "rate_limited", "login_required", "geo_blocked"]
+    provider: Annotated[str, Meta(max_length=64)] | None = None
+    evidence: dict[Annotated[str, Meta(max_length=64)], Annotated[str, Meta(max_length=512)]] = {}
+
+
+class Done(Message, frozen=True):
+    """The attempt's end. `data` is MessagePack, at most MAX_DATA_BYTES."""
+
+    attempt_id: Id
+    outcome: Outcome
+    data: msgspec.Raw = msgspec.Raw(b"\xc0")
+    failure: Failure | None = None
+    obstacle: Obstacle | None = None
+    ran_seconds: float = 0.0
+
+
+class Free(Message, frozen=True):
+    """The attempt's page was recycled or replaced: one more job can come."""
+
+    attempt_id: Id
+
+
+class Retire(Message, frozen=True):
+    """The runner asks to be replaced when its jobs are done."""
+
+    reason: Text
+
+
+class Word(Struct, frozen=True):
+    """One row of the vocabulary."""
+
+    message: type[Message]
+    max_bytes: int
+    descriptors: int = 0
+
+
+KIB = 1024
+TO_RUNNER: dict[int, Word] = {
+    1: Word(Boot, 64 * KIB),
+    2: Word(Module, 4 * KIB, 1),
+    3: Word(Forget, 4 * KIB),
+    4: Word(Run, 320 * KIB),
+    5: Word(Cancel, 4 * KIB),
+    6: Word(Ping, 64),
+    7: Word(Stop, 64),
+}
+TO_SUPERVISOR: dict[int, Word] = {
+    64: Word(Hello, 64),
+    65: Word(Listener, 64, 1),
+    66: Word(Ready, 32 * KIB),
+    67: Word(Pong, 64),
+    68: Word(Accepted, 512),
+    69: Word(Log, 64 * KIB),
+    70: Word(Artifact, 1 * KIB, 1),
+    71: Word(Done, MAX_DATA_BYTES + 64 * KIB),
+    72: Word(Free, 512),
+    73: Word(Retire, 16 * KIB),
+}

@@ -1,0 +1,1 @@
+"""The trusted side: holds Redis, keys and secrets; never runs module code."""

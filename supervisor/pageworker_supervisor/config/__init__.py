@@ -1,0 +1,1 @@
+"""Configuration: one frozen Struct a room, read once, passed whole."""

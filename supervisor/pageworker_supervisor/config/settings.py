@@ -1,0 +1,192 @@
+"""Every setting, with its default and its unit. TOML tables have the names of the fields of `Settings`."""
+
+import socket
+from pathlib import Path
+from typing import Annotated, Literal
+
+from msgspec import Meta, Struct, field
+
+Seconds = Annotated[float, Meta(gt=0)]
+Count = Annotated[int, Meta(ge=1)]
+Label = Annotated[str, Meta(pattern=r"^[A-Za-z0-9._-]{1,64}$")]
+
+
+class Section(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Base of all sections."""
+
+
+class RedisSettings(Section, frozen=True):
+    """Where jobs come from. Without `url` the daemon starts a Redis of its own in the data folder."""
+
+    url: str | None = None
+    """redis://, rediss://, redis+sentinel://host:port,host:port/service, redis+cluster://host:port,…"""
+    ingress_url: str | None = None
+    """Where `pw:inbox` and `pw:jobs` are, if not at `url`."""
+    prefix: Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]{1,32}$")] = "pw"
+    shards: Annotated[int, Meta(ge=1, le=1024)] = 1
+    port: Annotated[int, Meta(ge=0, le=65535)] = 6379
+    """Loopback port of the embedded Redis; 0: any free one."""
+    ca_file: Path | None = None
+
+
+class WorkerSettings(Section, frozen=True):
+    """This worker."""
+
+    id: Label = field(default_factory=lambda: socket.gethostname().split(".")[0][:48] or "worker")
+    tags: tuple[Label, ...] = ()
+    data_dir: Path | None = None
+    """Profiles, registry, artifacts, sockets. Default for root: /var/lib/pageworker, else
+    ~/.local/share/pageworker."""
+    drain_seconds: Seconds = 30.0
+
+
+class PoolSettings(Section, frozen=True):
+    """Runners and their pages."""
+
+    runners: Count = 4
+    """Browser contexts open at once on this worker."""
+    pages: Annotated[int, Meta(ge=1, le=64)] = 4
+    """Pages a context."""
+    max_jobs: Count = 1000
+    """A runner is replaced after so many jobs."""
+    recycle_seconds: Seconds = 5.0
+    start_seconds: Seconds = 30.0
+    idle_seconds: Seconds = 300.0
+    """An idle runner is closed after so long."""
+    residency_seconds: Seconds = 2.0
+    """A runner keeps its place at least so long before a waiting tenant may take it."""
+    kill_grace_seconds: Seconds = 3.0
+    """After a cancel, before the runner is killed."""
+
+
+class BrowserSettings(Section, frozen=True):
+    """Which browser."""
+
+    executable: Path | None = None
+    """Default: the first found of Chromium's full binary and headless shell."""
+
+
+class SandboxSettings(Section, frozen=True):
+    """The wall."""
+
+    first_uid: Annotated[int, Meta(ge=1000)] = 261_000
+    """Where the daemon runs as root, the gateway gets this user and each runner one of its own after it."""
+    uids: Annotated[int, Meta(ge=2)] = 1000
+    python: Path | None = None
+    """Interpreter for runners. Default: found by itself."""
+    memory_bytes: Annotated[int, Meta(ge=256 * 1024 * 1024)] = 3 * 1024**3
+    """Proportional set size of a runner's whole tree, past which it is killed."""
+    processes: Annotated[int, Meta(ge=64)] = 1000
+    """Threads and processes of one runner."""
+
+
+class EgressSettings(Section, frozen=True):
+    """What all runners may reach at most."""
+
+    hosts: dict[str, str] = {}
+    """Fixed addresses: host name to `address` or `address:port`. Such an address may be private."""
+    ports: tuple[int, ...] = (80, 443)
+    connect_seconds: Seconds = 10.0
+
+
+class JobSettings(Section, frozen=True):
+    """Defaults of job fields."""
+
+    timeout_seconds: Annotated[float, Meta(gt=0, le=86_400)] = 60.0
+    max_retries: Annotated[int, Meta(ge=0, le=20)] = 3
+    retry_base_seconds: Seconds = 1.0
+    retry_cap_seconds: Seconds = 300.0
+
+
+class ResultSettings(Section, frozen=True):
+    """How long results stay."""
+
+    ttl_seconds: Count = 86_400
+    stream_length: Count = 100_000
+    """Newest results kept in each result stream."""
+    dead_length: Count = 100_000
+
+
+class ModuleSettings(Section, frozen=True):
+    """Where modules come from and whom we believe."""
+
+    registry: str | None = None
+    """Folder or URL. Default: `registry` in the data folder."""
+    trusted_keys: tuple[str, ...] = ()
+    """Minisign public keys (the base64 line), or paths of .pub files."""
+    channel: Label = "stable"
+    refresh_seconds: Seconds = 5.0
+
+
+class ArtifactSettings(Section, frozen=True):
+    """Where screenshots and HTML go."""
+
+    url: str | None = None
+    """file:///…, s3://…, gs://…, az://…. Default: `artifacts` in the data folder."""
+    on_failure: bool = True
+
+
+class CallbackSettings(Section, frozen=True):
+    """Delivery of callbacks."""
+
+    timeout_seconds: Seconds = 10.0
+    max_seconds: Seconds = 86_400.0
+    """No try later than so long after the result."""
+    concurrency: Count = 64
+    host_concurrency: Count = 16
+
+
+class TenantSettings(Section, frozen=True):
+    """One tenant, or a glob of tenants: the longest matching key wins."""
+
+    weight: Annotated[float, Meta(gt=0, le=1000)] = 1.0
+    concurrency: Count = 1000
+    rate_per_second: Annotated[float, Meta(gt=0)] | None = None
+    burst: Count = 100
+    callback_allow: tuple[str, ...] = ()
+    """URL globs that results may be POSTed to."""
+    callback_secret_file: Path | None = None
+    """File with the HMAC key. Without it callbacks of this tenant are refused."""
+    egress: tuple[str, ...] = ("*",)
+    """Host globs. A job reaches what both the tenant and the module allow."""
+
+
+class DomainSettings(Section, frozen=True):
+    """Limits of one domain, or a glob of domains: the longest matching key wins."""
+
+    concurrency: Count = 1000
+    rate_per_second: Annotated[float, Meta(gt=0)] | None = None
+    burst: Count = 100
+
+
+class HttpSettings(Section, frozen=True):
+    """The operator's endpoints."""
+
+    bind: Annotated[str, Meta(pattern=r"^(\[[0-9a-fA-F:]+\]|[0-9A-Za-z.-]+):\d{1,5}$")] = "127.0.0.1:9470"
+
+
+class LogSettings(Section, frozen=True):
+    """Logs go to stdout."""
+
+    level: Literal["debug", "info", "warning", "error"] = "info"
+    format: Literal["json", "text"] = "json"
+
+
+class Settings(Section, frozen=True):
+    """The whole configuration."""
+
+    redis: RedisSettings = RedisSettings()
+    worker: WorkerSettings = field(default_factory=WorkerSettings)
+    pool: PoolSettings = PoolSettings()
+    browser: BrowserSettings = BrowserSettings()
+    sandbox: SandboxSettings = SandboxSettings()
+    egress: EgressSettings = EgressSettings()
+    jobs: JobSettings = JobSettings()
+    results: ResultSettings = ResultSettings()
+    modules: ModuleSettings = ModuleSettings()
+    artifacts: ArtifactSettings = ArtifactSettings()
+    callbacks: CallbackSettings = CallbackSettings()
+    tenants: dict[str, TenantSettings] = {"*": TenantSettings()}
+    domains: dict[str, DomainSettings] = {"*": DomainSettings()}
+    http: HttpSettings = HttpSettings()
+    log: LogSettings = LogSettings()

@@ -1,0 +1,30 @@
+"""What a job can be refused for, before any of it runs. The blame is the sender's."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+ErrorType = Literal[
+    "invalid_json",
+    "unknown_field",
+    "invalid_field",
+    "missing_field",
+    "too_large",
+]
+
+
+@dataclass(frozen=True)
+class ContractError(Exception):
+    """One broken rule of the job contract.
+
+    `field` is the dotted path ("payload.url"; "" for the whole text), `rule` what was expected,
+    `hint` how to mend it. Never retryable: the same text fails the same way.
+    """
+
+    type: ErrorType
+    field: str
+    rule: str
+    hint: str = ""
+
+    def __str__(self) -> str:
+        where = f"`{self.field}`: " if self.field else ""
+        return f"{where}{self.rule}" + (f"; {self.hint}" if self.hint else "")

@@ -1,0 +1,89 @@
+"""A result, as n8n and result readers get it. Exactly one a `job_id`."""
+
+import datetime as dt
+from typing import Any, Literal
+
+import msgspec
+from msgspec import Struct
+
+Status = Literal["succeeded", "failed", "blocked", "timed_out", "rejected", "expired", "cancelled", "dead"]
+BlockerKind = Literal[
+    "captcha", "challenge", "access_denied", "rate_limited", "login_required", "geo_blocked"
+]
+
+
+class Error(Struct, frozen=True, kw_only=True):
+    """Why a job did not succeed. Holds no secret and no host path."""
+
+    type: str
+    message: str
+    retryable: bool
+    detail: Any = None
+
+
+class Blocker(Struct, frozen=True, kw_only=True):
+    """What stood in the page's way, and what it was recognised by."""
+
+    kind: BlockerKind
+    provider: str | None = None
+    evidence: Any = None
+
+
+class Artifact(Struct, frozen=True, kw_only=True):
+    """A stored file. `kind` is screenshot, html, trace or the module's own; `sha256` is hex."""
+
+    kind: str
+    url: str
+    sha256: str
+    bytes: int
+    content_type: str
+
+
+class Attempt(Struct, frozen=True, kw_only=True):
+    """One run of the job. `attempt` counts from 1; `outcome` is a status or `lost`."""
+
+    attempt: int
+    started_at: dt.datetime
+    duration_seconds: float
+    outcome: str
+    worker_id: str
+    module_version: str | None = None
+    proxy: str | None = None
+
+
+class Timing(Struct, frozen=True, kw_only=True):
+    """Seconds: waiting in Redis, waiting for a page, in the handler, from first push to result."""
+
+    queued: float = 0.0
+    admitted: float = 0.0
+    ran: float = 0.0
+    total: float = 0.0
+
+
+class Result(Struct, frozen=True, kw_only=True):
+    """The one answer to a job."""
+
+    job_id: str
+    tenant_id: str
+    status: Status
+    endpoint_module: str = ""
+    profile_id: str | None = None
+    trace_id: str | None = None
+    meta: msgspec.Raw = msgspec.Raw(b"{}")
+    data: msgspec.Raw = msgspec.Raw(b"null")
+    error: Error | None = None
+    blocker: Blocker | None = None
+    artifacts: tuple[Artifact, ...] = ()
+    attempts: tuple[Attempt, ...] = ()
+    module_version: str | None = None
+    worker_id: str | None = None
+    runner_id: str | None = None
+    timing: Timing = Timing()
+
+
+_encoder = msgspec.json.Encoder()
+
+
+def encode_result(result: Result) -> bytes:
+    """The JSON that goes out on all four ways."""
+    return _encoder.encode(result)
