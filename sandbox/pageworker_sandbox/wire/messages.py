@@ -45,6 +45,8 @@ class Boot(Message, frozen=True):
     default_timeout_seconds: float = 30.0
     recycle_seconds: float = 5.0
     """Deadline for proving a used page clean; past it the page is closed and replaced."""
+    failure_artifacts: bool = True
+    """Leave a screenshot and the HTML of the page when an attempt does not succeed."""
     max_jobs: int = 1000
     """After so many jobs the runner asks to be retired."""
 

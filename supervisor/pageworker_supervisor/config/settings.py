@@ -24,8 +24,8 @@ class RedisSettings(Section, frozen=True):
     """Where `pw:inbox` and `pw:jobs` are, if not at `url`."""
     prefix: Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]{1,32}$")] = "pw"
     shards: Annotated[int, Meta(ge=1, le=1024)] = 1
-    port: Annotated[int, Meta(ge=0, le=65535)] = 6379
-    """Loopback port of the embedded Redis; 0: any free one."""
+    port: Annotated[int, Meta(ge=0, le=65535)] = 6399
+    """Loopback port of the embedded Redis; 0: any free one. Not 6379, where a system's own Redis would be."""
     ca_file: Path | None = None
 
 

@@ -1,0 +1,53 @@
+#!/bin/sh
+# Installs what pageworker needs on Debian or Ubuntu: system packages through apt, Python packages into .venv.
+# usage: install.sh [run|dev]      run: to use it (default); dev: to test it as well
+# A second run finds everything in place and does nothing.
+set -eu
+cd "$(dirname "$0")"
+what=${1:-run}
+case $what in run | dev) ;; *) sed -n '2,4p' "$0"; exit 2 ;; esac
+
+# program or file, and the package that brings it
+needs="bwrap:bubblewrap redis-server:redis-server /usr/lib/chromium/chromium:chromium
+ /usr/share/fonts/truetype/dejavu/DejaVuSans.ttf:fonts-dejavu-core libseccomp.so.2:libseccomp2"
+[ "$what" = run ] || needs="$needs minisign:minisign /usr/lib/chromium/chromium-headless-shell:chromium-headless-shell openssl:openssl"
+
+present() {
+  case $1 in
+    /*) [ -e "$1" ] ;;
+    lib*) ls /usr/lib/*/"$1" /lib/*/"$1" >/dev/null 2>&1 ;;
+    *) command -v "$1" >/dev/null 2>&1 ;;
+  esac
+}
+
+missing=""
+for need in $needs; do
+  present "${need%%:*}" || missing="$missing ${need##*:}"
+done
+python=${PYTHON:-/usr/bin/python3}
+"$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || missing="$missing python3"
+"$python" -c 'import ensurepip, venv' 2>/dev/null || missing="$missing python3-venv"
+
+if [ -n "$missing" ]; then
+  root=""
+  [ "$(id -u)" = 0 ] || { command -v sudo >/dev/null 2>&1 && sudo -n true 2>/dev/null && root=sudo; }
+  if ! command -v apt-get >/dev/null 2>&1 || { [ "$(id -u)" != 0 ] && [ -z "$root" ]; }; then
+    echo "install.sh: missing; install as root:$missing" >&2
+    exit 1
+  fi
+  echo "installing:$missing"
+  export DEBIAN_FRONTEND=noninteractive
+  $root apt-get update -qq
+  $root apt-get install -y -qq --no-install-recommends $missing >/dev/null
+fi
+
+lock=requirements/$what.txt
+stamp=.venv/installed
+wanted=$(cat "$lock" setup.cfg | sha256sum | cut -d' ' -f1)
+if [ "$(cat $stamp 2>/dev/null)" != "$wanted" ]; then
+  [ -x .venv/bin/python ] || "$python" -m venv .venv
+  echo "installing Python packages into .venv"
+  .venv/bin/python -m pip install -q --disable-pip-version-check --require-hashes -r "$lock"
+  .venv/bin/python -m pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
+  echo "$wanted" >$stamp
+fi

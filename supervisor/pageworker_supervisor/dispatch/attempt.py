@@ -1,0 +1,183 @@
+"""One lease from claim to its end: admit, run, judge, settle."""
+
+import asyncio
+import time
+from dataclasses import dataclass
+from typing import Literal
+
+import msgspec
+
+from pageworker_sandbox.signing import VerifiedBundle
+from pageworker_sandbox.wire import messages as m
+from pageworker_supervisor.artifacts.errors import ArtifactError
+from pageworker_supervisor.artifacts.store import ArtifactStore
+from pageworker_supervisor.config.settings import Settings
+from pageworker_supervisor.contract.result import Artifact
+from pageworker_supervisor.dispatch import answer
+from pageworker_supervisor.dispatch.case import Case
+from pageworker_supervisor.dispatch.desk import Desk
+from pageworker_supervisor.dispatch.judge import End, error
+from pageworker_supervisor.dispatch.outcome import Outcome
+from pageworker_supervisor.registry import Registry
+from pageworker_supervisor.registry.errors import ModuleError, PayloadInvalid
+from pageworker_supervisor.runners.errors import RunnerLost, SpawnFailed
+from pageworker_supervisor.runners.runner import Runner
+from pageworker_supervisor.runners.running import Running
+
+
+@dataclass(frozen=True)
+class Tools:
+    """What every attempt needs."""
+
+    settings: Settings
+    registry: Registry
+    artifacts: ArtifactStore
+    desk: Desk
+
+
+class Attempt:
+    """One lease at work on a page that was promised on `runner`."""
+
+    def __init__(self, case: Case, runner: Runner, tools: Tools) -> None:
+        self.case = case
+        self.runner = runner
+        self.running: Running | None = None
+        self.claimed_at = time.monotonic()
+        self._tools = tools
+        self._desk = tools.desk
+        self._lost = False
+
+    async def serve(self) -> None:
+        """The whole story. Every path ends in one word to the engine, or in a lease that is lost."""
+        try:
+            bundle = await self._admit()
+            if bundle is not None:
+                await self._conclude(await self._run(bundle))
+        except SpawnFailed as failed:
+            await self._desk.defer(self.case, str(failed))
+        except RunnerLost as lost:
+            await self._mourn(lost)
+        finally:
+            if self.running is None:
+                # The runner never got the job, so nobody else gives the promised page back.
+                self.runner.free()
+
+    async def stop(self, outcome: Literal["timed_out", "cancelled"]) -> None:
+        """Cancel or time out the handler; kill the runner when it does not obey."""
+        running = self.running
+        if running is None or running.done.done():
+            return
+        await self.runner.cancel(running.attempt_id, outcome)
+        await asyncio.wait([running.done], timeout=self._tools.settings.pool.kill_grace_seconds)
+        if not running.done.done():
+            running.end(m.Done(attempt_id=running.attempt_id, outcome=outcome))
+            self.runner.kill(f"job {self.case.job.job_id} did not stop when told to", charged=False)
+
+    async def abandon(self) -> None:
+        """The lease is lost: whatever comes is nobody's result any more. Ends the work at once."""
+        self._lost = True
+        self.case.log.warning("lease lost, its work is stopped")
+        await self.stop("cancelled")
+    async def hand_back(self, reason: str) -> None:
+        """Drain's deadline has passed: stop, and let another worker have the job, uncharged."""
+        if self._lost:
+            return
+        self._lost = True
+        await self.stop("cancelled")
+        await self._desk.give_back(self.case, reason)
+
+    async def _admit(self) -> VerifiedBundle | None:
+        """The job's module, verified, allowed for the tenant and fit for the payload; else the job ends here."""
+        job, registry = self.case.job, self._tools.registry
+        try:
+            release = registry.resolve(job.module_name, job.module_pin)
+            self.case.version = release.version
+            bundle = await registry.bundle(release)
+            registry.check_tenant(bundle, job.tenant_id)
+            registry.schema(bundle).check(job.payload_object())
+        except PayloadInvalid as wrong:
+            await self._reject(wrong, wrong.mistakes)
+        except ModuleError as wrong:
+            await self._reject(wrong, None)
+        else:
+            return bundle
+        return None
+
+    async def _reject(self, wrong: ModuleError, detail: object) -> None:
+        why = error(wrong.type, str(wrong), retryable=False, detail=detail)
+        await self._desk.end(self.case, End("rejected", why))
+
+    async def _run(self, bundle: VerifiedBundle) -> m.Done:
+        if self.case.lease.solo:
+            await self.runner.alone()
+        await self.runner.load(bundle)
+        job, lease = self.case.job, self.case.lease
+        budget = job.timeout_seconds or bundle.manifest.timeout_seconds or self._tools.settings.jobs.timeout_seconds
+        words = m.Run(
+            attempt_id=lease.token,
+            job_id=job.job_id,
+            tenant_id=job.tenant_id,
+            profile_id=job.profile_id,
+            module=bundle.name,
+            version=bundle.version,
+            payload=msgspec.Raw(msgspec.msgpack.encode(job.payload_object())),
+            attempt=lease.attempt,
+            timeout_seconds=budget,
+            trace_id=answer.trace_of(job),
+        )
+        self.case.log.debug("job starts", module=bundle.name, module_version=bundle.version)
+        self.running = running = Running(lease.token, job.job_id)
+        try:
+            async with asyncio.timeout(budget + self._tools.settings.pool.kill_grace_seconds):
+                return await self.runner.run(running, words)
+        except TimeoutError:
+            # The runner counts the budget itself; that it says nothing means that it cannot.
+            await self.stop("timed_out")
+            return await running.done
+
+    async def _conclude(self, done: m.Done) -> None:
+        running = self.running
+        if self._lost or running is None:
+            return
+        outcome = Outcome(
+            outcome=done.outcome,
+            runner_id=self.runner.runner_id,
+            started_at=running.started_at,
+            admitted_seconds=(running.accepted_at or running.sent_at) - self.claimed_at,
+            ran_seconds=done.ran_seconds,
+            data=msgspec.Raw(msgspec.json.encode(msgspec.msgpack.decode(done.data))),
+            failure=done.failure,
+            obstacle=done.obstacle,
+            artifacts=await self._store(running),
+        )
+        await self._desk.judge(self.case, outcome)
+
+    async def _store(self, running: Running) -> tuple[Artifact, ...]:
+        """Keep what the attempt left. A store that fails costs the artifact, not the job."""
+        stored: list[Artifact] = []
+        for raw in running.artifacts:
+            try:
+                stored.append(
+                    await self._tools.artifacts.put(
+                        self.case.job.job_id,
+                        self.case.job.tenant_id,
+                        self.case.lease.attempt,
+                        raw.kind,
+                        raw.content_type,
+                        raw.untrusted_data,
+                    )
+                )
+            except ArtifactError as failed:
+                self.case.log.error("artifact not stored", kind=raw.kind, reason=str(failed))
+        return tuple(stored)
+
+    async def _mourn(self, lost: RunnerLost) -> None:
+        if self._lost:
+            return
+        if not lost.charged:
+            await self._desk.give_back(self.case, lost.reason)
+            return
+        running = self.running
+        started = running.started_at if running else None
+        ran = time.monotonic() - running.sent_at if running else 0.0
+        await self._desk.crashed(self.case, self.runner.runner_id, lost.reason, started, ran)

@@ -1,0 +1,138 @@
+"""Where attempts come to an end: turns what happened into one word to the engine, and says it until it is heard.
+
+Every call to the engine is idempotent, so it is simply repeated while Redis is away. A word that comes too
+late (the lease went to somebody else) is dropped: the other worker's answer counts.
+"""
+
+import datetime as dt
+import random
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+import msgspec
+
+from pageworker_supervisor.config.settings import Settings
+from pageworker_supervisor.contract.result import Attempt, Error
+from pageworker_supervisor.delivery.events import Event, encode_event
+from pageworker_supervisor.dispatch import answer
+from pageworker_supervisor.dispatch.case import Case
+from pageworker_supervisor.dispatch.judge import Again, End, backoff_seconds, judge
+from pageworker_supervisor.dispatch.outcome import Outcome
+from pageworker_supervisor.engine import Engine
+from pageworker_supervisor.engine.errors import Unavailable
+from pageworker_supervisor.engine.types import Ending
+from pageworker_supervisor.redis_link.availability import Availability
+from pageworker_supervisor.telemetry.metrics import Metrics
+
+T = TypeVar("T")
+
+DEAD_LETTERED = frozenset({"failed", "timed_out", "dead", "rejected"})
+"""Statuses whose job an operator may want to look at and send again."""
+
+
+class Desk:
+    """Ends attempts: result, retry, deferral, hand-back, crash."""
+
+    def __init__(
+        self, engine: Engine, availability: Availability, settings: Settings, metrics: Metrics
+    ) -> None:
+        self._engine = engine
+        self._availability = availability
+        self._settings = settings
+        self._metrics = metrics
+        self._worker_id = settings.worker.id
+
+    async def judge(self, case: Case, outcome: Outcome) -> None:
+        """An attempt ran: the job ends, or is tried again."""
+        decision = judge(case.job, outcome, case.lease.attempt, self._settings.jobs, random.random)
+        match decision:
+            case End():
+                await self.end(case, decision, outcome)
+            case Again():
+                line = answer.attempt_of(case.lease, outcome, self._worker_id, case.version)
+                await self._again(case, decision, line)
+
+    async def end(self, case: Case, end: End, outcome: Outcome | None = None) -> None:
+        """The job has its result."""
+        result = answer.compose(case.job, case.lease, end, self._worker_id, case.version, outcome)
+        dead = _dead_letter(case, end.error) if end.status in DEAD_LETTERED else None
+        events = (self._event(case, end.status, end.error),) if end.status in ("rejected", "blocked", "dead") else ()
+        ending = Ending(
+            status=end.status,
+            result=result,
+            callback=case.job.callback_url,
+            dead_letter=dead,
+            events=events,
+        )
+        kept = await self._say(lambda: self._engine.finish(case.lease, ending))
+        if not kept:
+            case.log.warning("result dropped, the lease was lost", status=end.status)
+            self._metrics.lost(case.job.tenant_id)
+            return
+        queued, ran = case.lease.queued_seconds, outcome.ran_seconds if outcome else 0.0
+        self._metrics.finished(case.job.module_name, case.job.tenant_id, end.status, queued, ran)
+        case.log.info(
+            "job ended",
+            status=end.status,
+            module=case.job.module_name,
+            module_version=case.version,
+            error_type=end.error.type if end.error else None,
+            queued_seconds=round(queued, 4),
+            ran_seconds=round(ran, 4),
+        )
+
+    async def crashed(self, case: Case, runner_id: str, reason: str, started_at: dt.datetime | None, ran: float) -> None:
+        """The runner died under the job: its crash count goes up, and from now on it runs alone."""
+        line = Attempt(
+            attempt=case.lease.attempt,
+            started_at=started_at or dt.datetime.now(dt.UTC),
+            duration_seconds=round(ran, 6),
+            outcome="lost",
+            worker_id=self._worker_id,
+            module_version=case.version,
+        )
+        case.log.warning("runner died under the job", runner_id=runner_id, reason=reason)
+        delay = backoff_seconds(case.lease.crashes + 1, self._settings.jobs) * random.random()
+        await self._say(lambda: self._engine.crash(case.lease, _ms(delay), msgspec.json.encode(line)))
+
+    async def defer(self, case: Case, reason: str) -> None:
+        """It could not run for no fault of its own: later, uncharged."""
+        case.log.warning("job deferred", reason=reason)
+        await self._say(lambda: self._engine.defer(case.lease, _ms(1.0 + random.random()), reason))
+
+    async def give_back(self, case: Case, reason: str) -> None:
+        """Back to the front of its queue, uncharged."""
+        case.log.info("job handed back", reason=reason)
+        await self._say(lambda: self._engine.give_back(case.lease))
+
+    async def _again(self, case: Case, again: Again, line: Attempt) -> None:
+        case.log.info("job will be retried", delay_seconds=round(again.delay_seconds, 3), error_type=again.error.type)
+        self._metrics.retried(case.job.module_name)
+        event = self._event(case, "retrying", again.error)
+        await self._say(
+            lambda: self._engine.retry(case.lease, _ms(again.delay_seconds), msgspec.json.encode(line), (event,))
+        )
+
+    async def _say(self, word: Callable[[], Awaitable[T]]) -> T:
+        while True:
+            try:
+                return await word()
+            except Unavailable as away:
+                self._availability.down(str(away))
+                await self._availability.wait_up()
+
+    def _event(self, case: Case, name: str, why: Error | None) -> bytes:
+        return encode_event(Event(event=name, job_id=case.job.job_id, tenant_id=case.job.tenant_id, error=why))
+
+
+def _dead_letter(case: Case, why: Error | None) -> bytes:
+    letter = {
+        "job": msgspec.Raw(case.lease.body),
+        "error": why,
+        "attempts": [msgspec.Raw(line) for line in case.lease.attempts],
+    }
+    return msgspec.json.encode(letter)
+
+
+def _ms(seconds: float) -> int:
+    return round(seconds * 1000)

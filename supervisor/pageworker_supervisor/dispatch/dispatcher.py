@@ -1,0 +1,109 @@
+"""Claims what this worker has room for, and sees each lease through."""
+
+import asyncio
+
+from pageworker_supervisor.contract.job import parse_job
+from pageworker_supervisor.dispatch import answer
+from pageworker_supervisor.dispatch.attempt import Attempt, Tools
+from pageworker_supervisor.dispatch.case import Case
+from pageworker_supervisor.dispatch.signals import Signals
+from pageworker_supervisor.engine import Engine
+from pageworker_supervisor.engine.errors import Unavailable
+from pageworker_supervisor.engine.types import Lease
+from pageworker_supervisor.redis_link.availability import Availability
+from pageworker_supervisor.runners.fleet import Fleet
+from pageworker_supervisor.telemetry import log
+
+CLAIM_AT_MOST = 32
+
+
+class Dispatcher:
+    """The loop between the queue and the fleet. `attempts` is keyed by lease token."""
+
+    def __init__(
+        self, engine: Engine, availability: Availability, fleet: Fleet, tools: Tools, signals: Signals
+    ) -> None:
+        self.attempts: dict[str, Attempt] = {}
+        self.closing: dict[str, Lease] = {}
+        """Leases that carry a verdict and are being finished without a page."""
+        self.draining = False
+        self._engine = engine
+        self._availability = availability
+        self._fleet = fleet
+        self._tools = tools
+        self._signals = signals
+        self._worker_id = tools.settings.worker.id
+
+    @property
+    def leases(self) -> list[Lease]:
+        """Everything this worker owes an answer for."""
+        return [attempt.case.lease for attempt in self.attempts.values()] + list(self.closing.values())
+
+    async def run(self) -> None:
+        """Claim for ever. Attempts that run are cancelled with this task; their leases then run out."""
+        async with asyncio.TaskGroup() as tasks:
+            while True:
+                self._fleet.changed.clear()
+                self._signals.work.clear()
+                if self.draining or not await self._claim(tasks):
+                    await self._signals.something(self._fleet.changed)
+
+    async def _claim(self, tasks: asyncio.TaskGroup) -> bool:
+        """One claim. True: there may be more to claim at once."""
+        capacity = self._fleet.capacity(CLAIM_AT_MOST)
+        try:
+            claimed = await self._engine.claim(self._worker_id, capacity)
+        except Unavailable as away:
+            self._availability.down(str(away))
+            await self._availability.wait_up()
+            return True
+        for lease in claimed.leases:
+            self._start(tasks, lease)
+        for context in claimed.wanted:
+            self._fleet.make_room((context.tenant_id, context.profile_id))
+        return bool(claimed.leases)
+
+    def _start(self, tasks: asyncio.TaskGroup, lease: Lease) -> None:
+        case = Case(lease, parse_job(lease.body))
+        if lease.verdict is not None:
+            self.closing[lease.token] = lease
+            tasks.create_task(self._close(case), name=f"close {lease.job_id}")
+            return
+        runner = self._fleet.promise((lease.tenant_id, lease.profile_id), lease.profile_fence, solo=lease.solo)
+        if runner is None:
+            self.closing[lease.token] = lease
+            tasks.create_task(self._hand_back(case), name=f"hand back {lease.job_id}")
+            return
+        attempt = Attempt(case, runner, self._tools)
+        self.attempts[lease.token] = attempt
+        tasks.create_task(self._serve(attempt), name=f"job {lease.job_id}")
+
+    async def _serve(self, attempt: Attempt) -> None:
+        try:
+            await attempt.serve()
+        finally:
+            del self.attempts[attempt.case.lease.token]
+            if attempt.case.lease.solo:
+                attempt.runner.solo = False
+            self._fleet.changed.set()
+
+    async def _close(self, case: Case) -> None:
+        try:
+            await self._tools.desk.end(case, answer.verdict(case.lease))
+        finally:
+            del self.closing[case.lease.token]
+
+    async def _hand_back(self, case: Case) -> None:
+        try:
+            await self._tools.desk.give_back(case, "its place was taken while it was claimed")
+        finally:
+            del self.closing[case.lease.token]
+
+    async def hand_back_all(self, reason: str) -> int:
+        """Drain's last step: stop what still runs and put it back, uncharged. Returns how many."""
+        left = list(self.attempts.values())
+        async with asyncio.TaskGroup() as tasks:
+            for attempt in left:
+                tasks.create_task(attempt.hand_back(reason))
+        log.info("handed back", jobs=len(left), reason=reason)
+        return len(left)

@@ -1,0 +1,87 @@
+"""What an attempt's outcome means for its job: the end, or another try. Pure.
+
+Only a failure that says it is retryable, and a time-out, are tried again; a blocker is an answer, not an error.
+Backoff is exponential with full jitter (AWS Architecture Blog, "Exponential Backoff And Jitter").
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import msgspec
+
+from pageworker_supervisor.config.settings import JobSettings
+from pageworker_supervisor.contract.job import Job
+from pageworker_supervisor.contract.result import Blocker, Error, Status
+from pageworker_supervisor.dispatch.outcome import Outcome
+
+
+@dataclass(frozen=True)
+class End:
+    """The job has its result."""
+
+    status: Status
+    error: Error | None = None
+    blocker: Blocker | None = None
+
+
+@dataclass(frozen=True)
+class Again:
+    """One more attempt, this much later."""
+
+    delay_seconds: float
+    error: Error
+
+
+def judge(job: Job, outcome: Outcome, attempt: int, rules: JobSettings, jitter: Callable[[], float]) -> End | Again:
+    """Decide. `attempt` counts from 1 and includes the producer's `retry_count`; `jitter` is uniform in [0, 1)."""
+    match outcome.outcome:
+        case "succeeded":
+            return End("succeeded")
+        case "cancelled":
+            return End("cancelled", error("cancelled", "cancelled while it ran", retryable=False))
+        case "blocked":
+            return End("blocked", _error_of(outcome), _blocker_of(outcome))
+        case "timed_out":
+            why = error("timeout", "the attempt's time budget ran out", retryable=True)
+            return _again_or(End("timed_out", why), why, job, attempt, rules, jitter)
+        case "failed":
+            why = _error_of(outcome) or error("handler_error", "failed without a reason", retryable=False)
+            return _again_or(End("failed", why), why, job, attempt, rules, jitter)
+
+
+def _again_or(
+    end: End, why: Error, job: Job, attempt: int, rules: JobSettings, jitter: Callable[[], float]
+) -> End | Again:
+    most = job.max_retries if job.max_retries is not None else rules.max_retries
+    if not why.retryable or attempt > most:
+        return end
+    return Again(backoff_seconds(attempt, rules) * jitter(), why)
+
+
+def backoff_seconds(attempt: int, rules: JobSettings) -> float:
+    """Upper bound of the delay after the given attempt: base doubled each time, capped."""
+    return min(rules.retry_cap_seconds, rules.retry_base_seconds * 2.0 ** min(attempt - 1, 62))
+
+
+def error(type_: str, message: str, *, retryable: bool, detail: object = None) -> Error:
+    """An error of the result contract."""
+    return Error(type=type_, message=message, retryable=retryable, detail=detail)
+
+
+def _error_of(outcome: Outcome) -> Error | None:
+    failure = outcome.failure
+    if failure is None:
+        return None
+    return Error(
+        type=failure.type,
+        message=failure.message,
+        retryable=failure.retryable,
+        detail=msgspec.msgpack.decode(failure.detail),
+    )
+
+
+def _blocker_of(outcome: Outcome) -> Blocker | None:
+    obstacle = outcome.obstacle
+    if obstacle is None:
+        return None
+    return Blocker(kind=obstacle.kind, provider=obstacle.provider, evidence=obstacle.evidence)

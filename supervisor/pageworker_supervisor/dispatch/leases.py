@@ -1,0 +1,50 @@
+"""Keeps leases alive, and acts on what the queue says about them."""
+
+import asyncio
+
+from pageworker_supervisor.dispatch.dispatcher import Dispatcher
+from pageworker_supervisor.engine import Engine
+from pageworker_supervisor.engine.errors import Unavailable
+from pageworker_supervisor.redis_link.availability import Availability
+from pageworker_supervisor.runners.fleet import Fleet
+from pageworker_supervisor.telemetry import log
+
+HEARTBEAT_SECONDS = 15.0
+
+
+class LeaseKeeper:
+    """Heartbeats for leases and open profiles in one call; lost ones are stopped at once."""
+
+    def __init__(
+        self, engine: Engine, availability: Availability, dispatcher: Dispatcher, fleet: Fleet, worker_id: str
+    ) -> None:
+        self._engine = engine
+        self._availability = availability
+        self._dispatcher = dispatcher
+        self._fleet = fleet
+        self._worker_id = worker_id
+
+    async def run(self) -> None:
+        """Beat for ever."""
+        async with asyncio.TaskGroup() as tasks:
+            while True:
+                await asyncio.sleep(HEARTBEAT_SECONDS)
+                try:
+                    await self._beat(tasks)
+                except Unavailable as away:
+                    self._availability.down(str(away))
+                    await self._availability.wait_up()
+
+    async def _beat(self, tasks: asyncio.TaskGroup) -> None:
+        beat = await self._engine.heartbeat(self._worker_id, self._dispatcher.leases, self._fleet.profiles())
+        for token in beat.lost:
+            if (attempt := self._dispatcher.attempts.get(token)) is not None:
+                tasks.create_task(attempt.abandon())
+        for token in beat.cancelled:
+            if (attempt := self._dispatcher.attempts.get(token)) is not None:
+                tasks.create_task(attempt.stop("cancelled"))
+        for tenant_id, profile_id in beat.asked_profiles:
+            self._fleet.retire((tenant_id, profile_id), "another worker asks for its profile")
+        for tenant_id, profile_id in beat.lost_profiles:
+            log.error("profile lock lost", tenant_id=tenant_id, profile_id=profile_id)
+            self._fleet.kill((tenant_id, profile_id), "its profile lock is lost")

@@ -1,0 +1,27 @@
+"""How one attempt went, as the supervisor saw it."""
+
+import datetime as dt
+from typing import Literal
+
+import msgspec
+from msgspec import Struct
+
+from pageworker_sandbox.wire.messages import Failure, Obstacle
+from pageworker_supervisor.contract.result import Artifact
+
+Ran = Literal["succeeded", "failed", "blocked", "timed_out", "cancelled"]
+
+
+class Outcome(Struct, frozen=True, kw_only=True):
+    """The runner's answer. `data` is JSON; times are seconds."""
+
+    outcome: Ran
+    runner_id: str
+    started_at: dt.datetime
+    admitted_seconds: float = 0.0
+    """From the claim to the handler's first line."""
+    ran_seconds: float = 0.0
+    data: msgspec.Raw = msgspec.Raw(b"null")
+    failure: Failure | None = None
+    obstacle: Obstacle | None = None
+    artifacts: tuple[Artifact, ...] = ()

@@ -1,0 +1,120 @@
+"""Where jobs can run on this worker. Pure: a picture of the fleet in, capacity and choices out.
+
+A context is a tenant's profile, or a tenant's ephemeral context. One runner holds one context; a profile has one
+runner at most, while a tenant's ephemeral work may spread over several. A worker may claim for contexts that it
+holds (their free pages) and for as many new runners as it has rooms: slots without a runner, and runners that
+are idle and have had their residency.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from pageworker_supervisor.engine.types import Capacity, ContextRoom
+
+Context = tuple[str, str | None]
+"""`(tenant_id, profile_id)`; None is the ephemeral context."""
+
+
+@dataclass(frozen=True)
+class Seat:
+    """One runner, as placement sees it. Times are monotonic seconds."""
+
+    runner_id: str
+    context: Context
+    pages: int
+    taken: int
+    """Pages that are promised, running or being recycled."""
+    open: bool
+    """Takes new jobs: not retiring, not reserved for a job that must run alone."""
+    since: float
+    """When it was started."""
+    last_used: float
+
+    @property
+    def free(self) -> int:
+        """How many more jobs it takes now."""
+        return max(0, self.pages - self.taken) if self.open else 0
+
+
+@dataclass(frozen=True)
+class Rules:
+    """The worker's limits: runners, pages a runner, seconds a runner keeps its place at least."""
+
+    runners: int
+    pages: int
+    residency_seconds: float
+
+
+def evictable(seats: Sequence[Seat], rules: Rules, now: float) -> list[Seat]:
+    """Idle runners that may give their place to another context, least recently used first."""
+    idle = [seat for seat in seats if seat.open and not seat.taken and now - seat.since >= rules.residency_seconds]
+    return sorted(idle, key=lambda seat: seat.last_used)
+
+
+def capacity(seats: Sequence[Seat], rules: Rules, now: float, limit: int) -> Capacity:
+    """What to claim for: free pages of held contexts, and rooms for new ones."""
+    # A profile that is full is named too: it is held here, so no room can serve it.
+    held = tuple(
+        ContextRoom(tenant_id=seat.context[0], profile_id=seat.context[1], free_pages=seat.free)
+        for seat in seats
+        if seat.free or seat.context[1] is not None
+    )
+    empty = max(0, rules.runners - len(seats))
+    # An idle runner's pages count once: either it keeps its context or it makes room.
+    most = sum(room.free_pages for room in held) + empty * rules.pages
+    rooms = empty + len(evictable(seats, rules, now))
+    return Capacity(limit=min(limit, most), contexts=held, rooms=rooms, pages_per_room=rules.pages)
+
+
+@dataclass(frozen=True)
+class Use:
+    """Run on this runner."""
+
+    runner_id: str
+
+
+@dataclass(frozen=True)
+class Spawn:
+    """Start a runner, after `evict` was told to go where that is named."""
+
+    evict: str | None
+
+
+def place(
+    seats: Sequence[Seat], rules: Rules, now: float, context: Context, *, solo: bool = False
+) -> Use | Spawn | None:
+    """Where a job of `context` runs; None where there is no place left and it must be given back.
+
+    A `solo` job takes an empty runner where it can; else it gets one with a free page, and waits there until
+    its neighbours have left.
+    """
+    holders = [seat for seat in seats if seat.context == context and seat.free]
+    empty = [seat for seat in holders if not seat.taken]
+    if solo and empty:
+        return Use(empty[0].runner_id)
+    if holders and not solo:
+        return Use(max(holders, key=lambda seat: seat.taken).runner_id)
+    return _new_runner(seats, rules, now, context) or (Use(holders[0].runner_id) if holders else None)
+
+
+def _new_runner(seats: Sequence[Seat], rules: Rules, now: float, context: Context) -> Spawn | None:
+    if context[1] is not None and any(seat.context == context for seat in seats):
+        return None
+    if len(seats) < rules.runners:
+        return Spawn(evict=None)
+    idle = [seat for seat in evictable(seats, rules, now) if seat.context != context]
+    return Spawn(evict=idle[0].runner_id) if idle else None
+
+
+def victim(seats: Sequence[Seat], rules: Rules, now: float, wanted: Context) -> str | None:
+    """Which busy runner should retire so that `wanted` gets its turn: the one that has held its place longest.
+
+    Only past its residency, never while another runner already retires for the same purpose, and not for a
+    context that is here already.
+    """
+    if any(seat.context == wanted for seat in seats) or any(not seat.open for seat in seats):
+        return None
+    if len(seats) < rules.runners or evictable(seats, rules, now):
+        return None
+    ripe = [seat for seat in seats if now - seat.since >= rules.residency_seconds]
+    return min(ripe, key=lambda seat: seat.since).runner_id if ripe else None

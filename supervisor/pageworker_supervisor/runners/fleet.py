@@ -1,0 +1,131 @@
+"""All runners of this worker: who holds which context, who comes and who goes."""
+
+import asyncio
+import itertools
+import time
+from collections.abc import Awaitable, Callable
+
+from pageworker_supervisor.dispatch.placement import Context, Rules, Seat, Spawn, Use, capacity, place, victim
+from pageworker_supervisor.engine.types import Capacity
+from pageworker_supervisor.runners.backoff import SpawnBackoff
+from pageworker_supervisor.runners.house import House
+from pageworker_supervisor.runners.life import Life
+from pageworker_supervisor.runners.runner import Runner
+
+IDLE_CHECK_SECONDS = 5.0
+
+
+class Fleet:
+    """Owns every runner from spawn to gone.
+
+    `on_gone(context, fence)` is awaited when a runner's whole process tree has ended: only then may its
+    profile be given up.
+    """
+
+    def __init__(
+        self, house: House, on_gone: Callable[[Context, int | None], Awaitable[None]], nonce: str
+    ) -> None:
+        self.changed = asyncio.Event()
+        self.runners: dict[str, Runner] = {}
+        self.backoff = SpawnBackoff()
+        self._house = house
+        self._on_gone = on_gone
+        self._names = (f"{house.settings.worker.id}.{nonce}.{number}" for number in itertools.count(1))
+        self._tasks: asyncio.TaskGroup | None = None
+        pool = house.settings.pool
+        self._rules = Rules(pool.runners, pool.pages, pool.residency_seconds)
+
+    async def run(self) -> None:
+        """Host the runners' lives for ever; on cancellation all of them end before this returns."""
+        async with asyncio.TaskGroup() as self._tasks:
+            await self._close_idle()
+
+    def seats(self) -> list[Seat]:
+        """The fleet in placement's picture."""
+        return [runner.seat() for runner in self.runners.values()]
+
+    def capacity(self, limit: int) -> Capacity:
+        """What this worker can claim now; no rooms while spawning fails."""
+        rules = self._rules
+        if self.backoff.closed(time.monotonic()):
+            rules = Rules(len(self.runners), rules.pages, float("inf"))
+        return capacity(self.seats(), rules, time.monotonic(), limit)
+
+    def promise(self, context: Context, fence: int | None, *, solo: bool) -> Runner | None:
+        """A page for one job of `context`, now; None where there is none and the job must be given back."""
+        match place(self.seats(), self._rules, time.monotonic(), context, solo=solo):
+            case Use(runner_id):
+                runner = self.runners[runner_id]
+            case Spawn(evict):
+                if evict is not None:
+                    self.runners[evict].retire("its place is needed")
+                runner = self._spawn(context, fence)
+            case None:
+                return None
+        runner.promise()
+        runner.solo = runner.solo or solo
+        return runner
+
+    def make_room(self, wanted: Context) -> None:
+        """A tenant waits that has no room here: retire the runner that has held its place longest."""
+        chosen = victim(self.seats(), self._rules, time.monotonic(), wanted)
+        if chosen is not None:
+            self.runners[chosen].retire("another tenant's turn")
+
+    def retire(self, context: Context, reason: str) -> None:
+        """Let go of one context, for instance a profile that another worker asks for."""
+        for runner in self.runners.values():
+            if runner.context == context:
+                runner.retire(reason)
+
+    def kill(self, context: Context, reason: str) -> None:
+        """End one context now: somebody else may hold it already."""
+        for runner in self.runners.values():
+            if runner.context == context:
+                runner.kill(reason, charged=False)
+
+    def retire_all(self, reason: str) -> None:
+        """Let every runner finish and go."""
+        for runner in list(self.runners.values()):
+            runner.retire(reason)
+
+    def profiles(self) -> list[tuple[str, str, int]]:
+        """`(tenant, profile, fence)` of every profile that is open here."""
+        return [
+            (runner.context[0], runner.context[1], runner.fence)
+            for runner in self.runners.values()
+            if runner.context[1] is not None and runner.fence is not None
+        ]
+
+    def _spawn(self, context: Context, fence: int | None) -> Runner:
+        if self._tasks is None:
+            raise RuntimeError("the fleet does not run")
+        runner = Runner(next(self._names), context, fence, self._house, self._notify)
+        self.runners[runner.runner_id] = runner
+        self._tasks.create_task(self._host(runner), name=f"runner {runner.runner_id}")
+        return runner
+
+    async def _host(self, runner: Runner) -> None:
+        came_up = False
+        try:
+            await runner.live()
+            came_up = bool(runner.evidence)
+        finally:
+            del self.runners[runner.runner_id]
+            self.backoff.spawned(time.monotonic(), ok=came_up)
+            self._notify()
+        await self._on_gone(runner.context, runner.fence)
+
+    def _notify(self) -> None:
+        self.changed.set()
+
+    async def _close_idle(self) -> None:
+        idle_seconds = self._house.settings.pool.idle_seconds
+        while True:
+            await asyncio.sleep(min(IDLE_CHECK_SECONDS, idle_seconds))
+            now = time.monotonic()
+            for runner in list(self.runners.values()):
+                if runner.life is Life.READY and not runner.taken and now - runner.last_used > idle_seconds:
+                    runner.retire("idle")
+            if self.backoff.closed(now) is False:
+                self._notify()

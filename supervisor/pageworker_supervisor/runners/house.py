@@ -1,0 +1,59 @@
+"""What every runner of this worker shares: the host it stands on, the gateway, the profiles, the settings."""
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from pageworker_profiles import ProfileStore
+from pageworker_sandbox.egress.client import Gateway
+from pageworker_sandbox.egress.policy import Policy
+from pageworker_sandbox.launch import Host
+from pageworker_supervisor.artifacts.store import ArtifactStore
+from pageworker_supervisor.config.load import limits_for
+from pageworker_supervisor.config.settings import Settings
+from pageworker_supervisor.dispatch.placement import Context
+from pageworker_supervisor.runners.uids import Uids
+
+
+@dataclass(frozen=True)
+class Folder:
+    """A runner's only writable place outside of its memory, and the user it belongs to (None: our own)."""
+
+    path: Path
+    uid: int | None
+
+
+@dataclass(frozen=True)
+class House:
+    """Shared by all runners of a worker."""
+
+    settings: Settings
+    host: Host
+    gateway: Gateway
+    profiles: ProfileStore
+    artifacts: ArtifactStore
+    uids: Uids = field(default_factory=Uids)
+
+    @contextmanager
+    def folder(self, runner_id: str, context: Context, fence: int | None) -> Iterator[Folder]:
+        """The context's folder, locked for as long as the block runs. Raises ProfileError."""
+        tenant_id, profile_id = context
+        with self.uids.lent() as uid:
+            if profile_id is None:
+                with self.profiles.scratch(runner_id, uid) as lease:
+                    yield Folder(lease.path, uid)
+            else:
+                with self.profiles.open(tenant_id, profile_id, fence or 0, uid) as lease:
+                    yield Folder(lease.path, uid)
+
+    def policy(self, context: Context, modules: Iterable[tuple[str, ...]]) -> Policy:
+        """What a runner may reach: hosts that both its tenant and one of its loaded modules allow."""
+        egress = self.settings.egress
+        tenant = limits_for(self.settings, context[0])
+        return Policy(
+            hosts=(tenant.egress if tenant else (), tuple(sorted({host for hosts in modules for host in hosts}))),
+            ports=egress.ports,
+            fixed=egress.hosts,
+            connect_seconds=egress.connect_seconds,
+        )

@@ -1,0 +1,285 @@
+"""One runner from the trusted side: brought up, spoken to, watched, and always gone at the end."""
+
+import asyncio
+import os
+import time
+from collections.abc import Callable
+from typing import Literal
+
+from pageworker_profiles.errors import ProfileError
+from pageworker_sandbox import memfd
+from pageworker_sandbox.launch import Cell, CellSpec, HostUnfit, launch
+from pageworker_sandbox.signing import VerifiedBundle
+from pageworker_sandbox.wire import messages as m
+from pageworker_sandbox.wire.channel import Channel
+from pageworker_sandbox.wire.errors import ChannelClosed, ProtocolViolation
+from pageworker_sandbox.wire.permits import Permits
+from pageworker_supervisor.dispatch.placement import Context, Seat
+from pageworker_supervisor.runners.boot import Boot
+from pageworker_supervisor.runners.errors import RunnerLost, SpawnFailed
+from pageworker_supervisor.runners.house import Folder, House
+from pageworker_supervisor.runners.life import TAKES_JOBS, Event, Life, after
+from pageworker_supervisor.runners.running import Running
+from pageworker_supervisor.runners.watch import watch
+from pageworker_supervisor.telemetry import log
+
+
+class Runner:
+    """A sandboxed runner that holds one browser context.
+
+    `on_change` is called whenever this runner may take more or fewer jobs than before.
+    """
+
+    def __init__(
+        self, runner_id: str, context: Context, fence: int | None, house: House, on_change: Callable[[], None]
+    ) -> None:
+        self.runner_id = runner_id
+        self.context = context
+        self.fence = fence
+        self.life = Life.STARTING
+        self.running: dict[str, Running] = {}
+        self.jobs_done = 0
+        self.taken = 0
+        """Pages that are promised, in use, or being recycled."""
+        self.solo = False
+        """True while a job that must run alone has, or waits for, this runner."""
+        self.since = self.last_used = time.monotonic()
+        self.evidence: dict[str, str] = {}
+        self.proof: dict[str, str] = {}
+        self.cell: Cell | None = None
+        self.pong = 0
+        self._house = house
+        self._on_change = on_change
+        self._up: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._permits = Permits()
+        self._channel: Channel | None = None
+        self._loading = asyncio.Lock()
+        self._bundles: dict[tuple[str, str], VerifiedBundle] = {}
+        self._end: RunnerLost | None = None
+        self._told_to_stop = asyncio.Event()
+        self._freed = asyncio.Event()
+        self._log = log.bind(runner_id=runner_id, tenant_id=context[0], profile_id=context[1])
+
+    def seat(self) -> Seat:
+        """This runner in placement's picture."""
+        return Seat(
+            runner_id=self.runner_id,
+            context=self.context,
+            pages=self._house.settings.pool.pages,
+            taken=self.taken,
+            open=self.life in TAKES_JOBS and not self.solo,
+            since=self.since,
+            last_used=self.last_used,
+        )
+
+    def promise(self) -> None:
+        """One page is promised to a job that is about to be run."""
+        self.taken += 1
+
+    def free(self) -> None:
+        """A promised or used page is free again."""
+        self.taken -= 1
+        self._freed.set()
+        self.last_used = time.monotonic()
+        if not self.taken:
+            self._step(Event.EMPTIED)
+        self._on_change()
+
+    async def alone(self) -> None:
+        """Return when the caller's promised page is the only one taken."""
+        while self.taken > 1:
+            self._freed.clear()
+            await self._freed.wait()
+
+    def retire(self, reason: str) -> None:
+        """Take no more jobs; stop when the last one has left."""
+        if self.life in TAKES_JOBS:
+            self._log.info("runner retires", reason=reason)
+        self._step(Event.RETIRE)
+        if not self.taken:
+            self._step(Event.EMPTIED)
+        self._on_change()
+
+    def kill(self, reason: str, *, charged: bool) -> None:
+        """End its whole process tree now. `charged`: its jobs are suspects."""
+        if self._end is None and self.life is not Life.GONE:
+            self._log.warning("runner is killed", reason=reason)
+            self._end = RunnerLost(reason, charged=charged)
+        self._step(Event.KILL)
+
+    async def live(self) -> None:
+        """Bring it up, serve, and be gone. Returns when no process of its tree is left."""
+        failure = "the runner exited"
+        try:
+            with self._house.folder(self.runner_id, self.context, self.fence) as folder:
+                await self._inhabit(folder)
+        except (HostUnfit, ProfileError, OSError, SpawnFailed) as error:
+            failure = str(error)
+            self._log.error("runner did not come up", reason=failure)
+        finally:
+            self.life = after(self.life, Event.EXITED)
+            if not self._up.done():
+                self._up.set_exception(SpawnFailed(failure))
+                self._up.exception()  # marked as seen: no job may be waiting for it
+            for running in self.running.values():
+                running.lose(self._end or RunnerLost(failure, charged=True))
+            self._on_change()
+
+    async def _inhabit(self, folder: Folder) -> None:
+        sandbox = self._house.settings.sandbox
+        self.cell = cell = await launch(
+            self._house.host,
+            CellSpec(
+                runner_id=self.runner_id,
+                uid=folder.uid,
+                profile_dir=folder.path,
+                memory_bytes=sandbox.memory_bytes,
+                processes=sandbox.processes,
+            ),
+        )
+        channel = Channel(cell.channel, m.TO_RUNNER, m.TO_SUPERVISOR)
+        try:
+            await self._boot(cell, channel)
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(watch(self, channel, cell, sandbox.memory_bytes))
+                tasks.create_task(self._stop_gently(channel, cell))
+                await self._receive(channel)
+        except* ChannelClosed:
+            self._log.info("runner is gone", stderr=cell.stderr[-2000:])
+        except* ProtocolViolation as group:
+            self._log.error("runner broke the protocol", reason=str(group.exceptions[0]))
+            self._end = RunnerLost(f"protocol violation: {group.exceptions[0]}", charged=True)
+        finally:
+            # Shielded: a cancelled daemon still waits until the tree is gone, or it would leave its user in use.
+            await asyncio.shield(self._leave(cell, channel))
+
+    async def _leave(self, cell: Cell, channel: Channel) -> None:
+        cell.kill()
+        channel.close()
+        await cell.wait()
+        await self._house.gateway.detach(self.runner_id)
+
+    async def _boot(self, cell: Cell, channel: Channel) -> None:
+        boot = Boot(self.runner_id, self.context, self._house, channel, self._permits, self._write_log)
+        try:
+            async with asyncio.timeout(self._house.settings.pool.start_seconds):
+                ready = await boot.run()
+        except (TimeoutError, ChannelClosed) as error:
+            why = str(error) or "too slow"
+            raise SpawnFailed(f"it did not get ready ({why}); its last words: {cell.stderr[-2000:]}") from error
+        self.evidence = dict(ready.evidence)
+        self.proof = await cell.proof()
+        self._channel = channel
+        self._step(Event.CAME_UP)
+        self._up.set_result(None)
+        self._log.info("runner is ready", browser=ready.browser_version, seconds=round(time.monotonic() - self.since, 3))
+        self._on_change()
+
+    async def _receive(self, channel: Channel) -> None:
+        while True:
+            message, descriptors = await channel.receive()
+            try:
+                self._permits.receive(message)
+                self._handle(message, descriptors)
+            finally:
+                for descriptor in descriptors:
+                    os.close(descriptor)
+
+    def _handle(self, message: m.Message, descriptors: list[int]) -> None:
+        match message:
+            case m.Pong():
+                self.pong = message.number
+            case m.Log():
+                self._write_log(message)
+            case m.Retire():
+                self.retire(message.reason)
+            case m.Accepted():
+                self.running[message.attempt_id].accept(message.page)
+            case m.Artifact():
+                self.running[message.attempt_id].take_artifact(message, descriptors.pop())
+            case m.Done():
+                self.jobs_done += 1
+                self.running.pop(message.attempt_id).end(message)
+            case m.Free():
+                self.free()
+            case _:
+                raise ProtocolViolation(f"{type(message).__name__} after the start")
+
+    def _write_log(self, line: m.Log) -> None:
+        running = self.running.get(line.attempt_id or "")
+        bound = self._log.bind(job_id=running.job_id) if running else self._log
+        bound.bind(**{f"module_{key}": value for key, value in line.fields.items()}).log(
+            line.level.upper(), "module: {}", line.message
+        )
+
+    def _step(self, event: Event) -> None:
+        before, self.life = self.life, after(self.life, event)
+        if self.life is not Life.STOPPING or self.cell is None:
+            return
+        if event is Event.KILL or self._channel is None:
+            self.cell.kill()
+        elif before is not Life.STOPPING:
+            self._told_to_stop.set()
+
+    async def _stop_gently(self, channel: Channel, cell: Cell) -> None:
+        """Once told to: let the browser flush its profile, then make sure."""
+        await self._told_to_stop.wait()
+        try:
+            async with asyncio.timeout(self._house.settings.pool.kill_grace_seconds):
+                await channel.send(m.Stop())
+                await cell.wait()
+        except TimeoutError:
+            self._log.warning("runner did not stop by itself")
+        cell.kill()
+
+    async def load(self, bundle: VerifiedBundle) -> None:
+        """Make sure that a module version is in the runner, and its hosts in the gateway's policy."""
+        await asyncio.shield(self._up)
+        async with self._loading:
+            key = (bundle.name, bundle.version)
+            if key in self._bundles:
+                return
+            wanted = {**self._bundles, key: bundle}
+            policy = self._house.policy(self.context, (b.manifest.egress for b in wanted.values()))
+            await self._house.gateway.update(self.runner_id, policy)
+            descriptor = memfd.seal(bundle.data, bundle.name)
+            try:
+                await self._alive().send(
+                    m.Module(
+                        name=bundle.name,
+                        version=bundle.version,
+                        sha256=bundle.sha256,
+                        entrypoint=bundle.manifest.entrypoint,
+                    ),
+                    [descriptor],
+                )
+            finally:
+                os.close(descriptor)
+            self._bundles = wanted
+
+    async def run(self, running: Running, words: m.Run) -> m.Done:
+        """Run one attempt on a page that was promised, its module being loaded. Raises RunnerLost.
+
+        From here on the page is given back by the runner's own Free, or by its death.
+        """
+        channel = self._alive()
+        self._permits.sent(running.attempt_id)
+        self.running[running.attempt_id] = running
+        try:
+            await channel.send(words)
+        except ChannelClosed:
+            self._log.debug("runner went away before it took the job", job_id=running.job_id)
+        return await running.done
+
+    async def cancel(self, attempt_id: str, outcome: Literal["timed_out", "cancelled"]) -> None:
+        """Ask the handler to stop."""
+        if self._channel is not None and attempt_id in self.running:
+            try:
+                await self._channel.send(m.Cancel(attempt_id=attempt_id, outcome=outcome))
+            except ChannelClosed:
+                self._log.debug("runner went away before it was told to cancel")
+
+    def _alive(self) -> Channel:
+        if self._channel is None or self.life in (Life.STOPPING, Life.GONE):
+            raise self._end or RunnerLost("the runner is going", charged=False)
+        return self._channel

@@ -1,0 +1,35 @@
+"""Users for runners: each live runner has one of its own, so that no two can signal or trace each other."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from pageworker_supervisor.config.settings import SandboxSettings
+from pageworker_supervisor.runners.errors import SpawnFailed
+
+
+class Uids:
+    """Lends user ids. Only root can change users; otherwise every runner is our own user in namespaces of its own."""
+
+    def __init__(self, settings: SandboxSettings | None = None) -> None:
+        settings = settings or SandboxSettings()
+        self.gateway: int | None = None
+        self._free: list[int] | None = None
+        if os.geteuid() == 0:
+            self.gateway = settings.first_uid
+            self._free = list(range(settings.first_uid + settings.uids - 1, settings.first_uid, -1))
+
+    @contextmanager
+    def lent(self) -> Iterator[int | None]:
+        """A user that nobody else has while the block runs; None where we are not root."""
+        if self._free is None:
+            yield None
+            return
+        if not self._free:
+            raise SpawnFailed("no user id is left: raise `sandbox.uids`")
+        uid = self._free.pop()
+        try:
+            yield uid
+        finally:
+            # Behind the others: a user id rests as long as possible before it is used again.
+            self._free.insert(0, uid)
