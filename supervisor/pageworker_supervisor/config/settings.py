@@ -124,6 +124,9 @@ class ArtifactSettings(Section, frozen=True):
     url: str | None = None
     """file:///…, s3://…, gs://…, az://…. Default: `artifacts` in the data folder."""
     on_failure: bool = True
+    """Keep a screenshot and the HTML of the page when a job does not succeed."""
+    keep_days: Annotated[float, Meta(gt=0, le=36_500)] = 14.0
+    """Local artifacts older than this are deleted. In an object store the bucket's lifecycle rule does it."""
 
 
 class CallbackSettings(Section, frozen=True):
@@ -186,7 +189,7 @@ class Settings(Section, frozen=True):
     modules: ModuleSettings = ModuleSettings()
     artifacts: ArtifactSettings = ArtifactSettings()
     callbacks: CallbackSettings = CallbackSettings()
-    tenants: dict[str, TenantSettings] = {"*": TenantSettings()}
-    domains: dict[str, DomainSettings] = {"*": DomainSettings()}
+    tenants: dict[str, TenantSettings] = field(default_factory=lambda: {"*": TenantSettings()})
+    domains: dict[str, DomainSettings] = field(default_factory=lambda: {"*": DomainSettings()})
     http: HttpSettings = HttpSettings()
     log: LogSettings = LogSettings()

@@ -1,0 +1,1 @@
+"""Results on their way to callback receivers, and the events that tenants can listen to."""

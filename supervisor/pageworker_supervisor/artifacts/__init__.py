@@ -1,0 +1,1 @@
+"""Screenshots, HTML and other files that a job leaves."""

@@ -1,0 +1,1 @@
+"""The operator's endpoints over TCP, and the control socket of `workerctl`."""

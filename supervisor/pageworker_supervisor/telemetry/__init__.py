@@ -1,0 +1,9 @@
+"""What the worker says about itself: log lines and metrics.
+
+`log` is the one logger of the supervisor: `log.bind(job_id=…).info("job ended", status=…)`. Keyword arguments
+become fields of the line. Payloads, secrets and cookies are never logged.
+"""
+
+from pageworker_supervisor.telemetry.logs import log, log_to
+
+__all__ = ["log", "log_to"]

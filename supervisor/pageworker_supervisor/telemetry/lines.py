@@ -1,0 +1,78 @@
+"""A log record as one line, JSON or text. Pure."""
+
+import datetime as dt
+import re
+import traceback
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+if TYPE_CHECKING:
+    from loguru import Record
+
+MAX_CHARACTERS = 8192
+"""Of one message or field. What is longer is cut: a stack of HTML is no log line."""
+
+HIDDEN = frozenset({"payload", "body", "password", "secret", "token", "authorization", "cookie", "cookies"})
+"""Fields that are never written, whoever binds them; also as the last word of a longer name."""
+
+_USERINFO = re.compile(r"(://[^/\s:@\"]*):[^/\s@\"]+@")
+_encoder = msgspec.json.Encoder(enc_hook=str)
+
+
+def json_line(record: "Record") -> str:
+    """One JSON object and a line feed. Fields can not displace `ts`, `level` and `message`."""
+    line: dict[str, Any] = {
+        "ts": _instant(record["time"]),
+        "level": record["level"].name.lower(),
+        "message": _cut(record["message"]),
+    }
+    for name, value in record["extra"].items():
+        if value is not None and name not in line:
+            line[name] = shown(name, value)
+    if record["exception"] is not None:
+        line["exception"] = _cut(_trace(record), keep_end=True)
+    return _without_userinfo(_encoder.encode(line).decode()) + "\n"
+
+
+def text_line(record: "Record") -> str:
+    """For people: time, level, message, then the fields as `name=value`."""
+    fields = " ".join(
+        f"{name}={shown(name, value)}" for name, value in record["extra"].items() if value is not None
+    )
+    text = f"{record['time']:%H:%M:%S.%f}"[:-3] + f" {record['level'].name:<7} {_cut(record['message'])}"
+    text += f"  {fields}" if fields else ""
+    text += f"\n{_trace(record)}" if record["exception"] is not None else ""
+    return _without_userinfo(text.rstrip("\n")) + "\n"
+
+
+def shown(name: str, value: object) -> object:
+    """A field's value as it may be written."""
+    if name.lower() in HIDDEN or name.lower().rpartition("_")[2] in HIDDEN:
+        return "(hidden)"
+    if isinstance(value, bytes | bytearray | memoryview | msgspec.Raw):
+        return f"({len(bytes(value))} bytes)"
+    return _cut(value) if isinstance(value, str) else value
+
+
+def _instant(time: dt.datetime) -> str:
+    return time.astimezone(dt.UTC).isoformat(timespec="milliseconds").removesuffix("+00:00") + "Z"
+
+
+def _cut(text: str, *, keep_end: bool = False) -> str:
+    if len(text) <= MAX_CHARACTERS:
+        return text
+    # The end of a stack trace names the error; of anything else the beginning says more.
+    return "…" + text[-MAX_CHARACTERS:] if keep_end else text[:MAX_CHARACTERS] + "…"
+
+
+def _trace(record: "Record") -> str:
+    exception = record["exception"]
+    if exception is None or exception.value is None:
+        return ""
+    # The standard formatter on purpose: loguru's own can print the values of local variables.
+    return "".join(traceback.format_exception(exception.value))
+
+
+def _without_userinfo(line: str) -> str:
+    return _USERINFO.sub(r"\1:(hidden)@", line) if "@" in line and "://" in line else line
