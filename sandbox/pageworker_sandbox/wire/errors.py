@@ -5,9 +5,9 @@ class WireError(Exception):
     """Base: the channel can not be used any more."""
 
 
-class ProtocolViolation(WireError):  # noqa: N818 - it names the peer's act
+class ProtocolViolation(WireError):
     """The peer sent what its table does not permit. The peer is to be killed; nothing it said is kept."""
 
 
-class ChannelClosed(WireError):  # noqa: N818 - it names what happened
+class ChannelClosed(WireError):
     """The peer is gone: end of file or a reset."""

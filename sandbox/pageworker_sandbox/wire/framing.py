@@ -57,9 +57,7 @@ class Parser:
             if word is None:
                 raise ProtocolViolation(f"unknown kind {kind}")
             if length > word.max_bytes:
-                raise ProtocolViolation(
-                    f"{word.message.__name__} of {length} bytes, at most {word.max_bytes}"
-                )
+                raise ProtocolViolation(f"{word.message.__name__} of {length} bytes, at most {word.max_bytes}")
             if descriptors != word.descriptors:
                 raise ProtocolViolation(f"{word.message.__name__} with {descriptors} descriptors")
             end = HEADER.size + length

@@ -46,7 +46,12 @@ def lost_attempt(lease: Lease, worker_id: str, version: str | None, started_at: 
 
 
 def compose(
-    job: Job, lease: Lease, end: End, worker_id: str, version: str | None = None, outcome: Outcome | None = None
+    job: Job,
+    lease: Lease,
+    end: End,
+    worker_id: str,
+    version: str | None = None,
+    outcome: Outcome | None = None,
 ) -> bytes:
     """The result's JSON. `outcome` is that of the last attempt, where one ran."""
     past = tuple(_attempts.decode(line) for line in lease.attempts)

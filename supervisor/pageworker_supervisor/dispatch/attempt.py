@@ -78,6 +78,7 @@ class Attempt:
         self._lost = True
         self.case.log.warning("lease lost, its work is stopped")
         await self.stop("cancelled")
+
     async def hand_back(self, reason: str) -> None:
         """Drain's deadline has passed: stop, and let another worker have the job, uncharged."""
         if self._lost:

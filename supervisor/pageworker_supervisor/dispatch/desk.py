@@ -33,9 +33,7 @@ DEAD_LETTERED = frozenset({"failed", "timed_out", "dead", "rejected"})
 class Desk:
     """Ends attempts: result, retry, deferral, hand-back, crash."""
 
-    def __init__(
-        self, engine: Engine, availability: Availability, settings: Settings, metrics: Metrics
-    ) -> None:
+    def __init__(self, engine: Engine, availability: Availability, settings: Settings, metrics: Metrics) -> None:
         self._engine = engine
         self._availability = availability
         self._settings = settings
@@ -81,7 +79,9 @@ class Desk:
             ran_seconds=round(ran, 4),
         )
 
-    async def crashed(self, case: Case, runner_id: str, reason: str, started_at: dt.datetime | None, ran: float) -> None:
+    async def crashed(
+        self, case: Case, runner_id: str, reason: str, started_at: dt.datetime | None, ran: float
+    ) -> None:
         """The runner died under the job: its crash count goes up, and from now on it runs alone."""
         line = Attempt(
             attempt=case.lease.attempt,

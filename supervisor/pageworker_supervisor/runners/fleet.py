@@ -22,9 +22,7 @@ class Fleet:
     profile be given up.
     """
 
-    def __init__(
-        self, house: House, on_gone: Callable[[Context, int | None], Awaitable[None]], nonce: str
-    ) -> None:
+    def __init__(self, house: House, on_gone: Callable[[Context, int | None], Awaitable[None]], nonce: str) -> None:
         self.changed = asyncio.Event()
         self.runners: dict[str, Runner] = {}
         self.backoff = SpawnBackoff()

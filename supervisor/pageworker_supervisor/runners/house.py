@@ -5,8 +5,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from pageworker_profiles import ProfileStore
 from pageworker_sandbox.egress.client import Gateway
+
+from pageworker_profiles import ProfileStore
 from pageworker_sandbox.egress.policy import Policy
 from pageworker_sandbox.launch import Host
 from pageworker_supervisor.artifacts.store import ArtifactStore
@@ -52,7 +53,10 @@ class House:
         egress = self.settings.egress
         tenant = limits_for(self.settings, context[0])
         return Policy(
-            hosts=(tenant.egress if tenant else (), tuple(sorted({host for hosts in modules for host in hosts}))),
+            hosts=(
+                tenant.egress if tenant else (),
+                tuple(sorted({host for hosts in modules for host in hosts})),
+            ),
             ports=egress.ports,
             fixed=egress.hosts,
             connect_seconds=egress.connect_seconds,

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Literal
 
 from pageworker_profiles.errors import ProfileError
+
 from pageworker_sandbox import memfd
 from pageworker_sandbox.launch import Cell, CellSpec, HostUnfit, launch
 from pageworker_sandbox.signing import VerifiedBundle
@@ -172,7 +173,9 @@ class Runner:
         self._channel = channel
         self._step(Event.CAME_UP)
         self._up.set_result(None)
-        self._log.info("runner is ready", browser=ready.browser_version, seconds=round(time.monotonic() - self.since, 3))
+        self._log.info(
+            "runner is ready", browser=ready.browser_version, seconds=round(time.monotonic() - self.since, 3)
+        )
         self._on_change()
 
     async def _receive(self, channel: Channel) -> None:
