@@ -1,0 +1,121 @@
+"""Where jobs may run: cases, then a simulated fleet under hypothesis."""
+
+from dataclasses import dataclass
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pageworker_supervisor.dispatch.placement import (
+    Context,
+    Rules,
+    Seat,
+    Spawn,
+    Use,
+    capacity,
+    evictable,
+    place,
+    victim,
+)
+
+RULES = Rules(runners=2, pages=2, residency_seconds=2.0)
+
+
+def seat(
+    name: str, tenant: str, *, profile: str | None = None, taken: int = 0, since: float = 0.0, is_open: bool = True
+) -> Seat:
+    return Seat(name, (tenant, profile), RULES.pages, taken, is_open, since, last_used=since)
+
+
+def test_an_empty_worker_has_only_rooms() -> None:
+    found = capacity([], RULES, 10.0, 32)
+    assert (found.limit, found.rooms, list(found.contexts)) == (4, 2, [])
+
+
+def test_a_warm_context_is_used_before_a_new_one_is_made() -> None:
+    assert place([seat("a", "t", taken=1)], RULES, 10.0, ("t", None)) == Use("a")
+
+
+def test_a_tenant_with_full_pages_may_spread_while_there_is_room() -> None:
+    assert place([seat("a", "t", taken=2)], RULES, 10.0, ("t", None)) == Spawn(evict=None)
+
+
+def test_a_profile_is_never_opened_twice() -> None:
+    seats = [seat("a", "t", profile="p", taken=2)]
+    assert place(seats, RULES, 10.0, ("t", "p")) is None
+    named = {(room.tenant_id, room.profile_id): room.free_pages for room in capacity(seats, RULES, 10.0, 32).contexts}
+    assert named == {("t", "p"): 0}
+
+
+def test_an_idle_runner_makes_room_once_it_has_had_its_residency() -> None:
+    seats = [seat("a", "t", taken=1), seat("b", "u", since=9.0)]
+    assert place(seats, RULES, 10.0, ("v", None)) is None
+    assert place(seats, RULES, 11.0, ("v", None)) == Spawn(evict="b")
+
+
+def test_a_worker_that_is_busy_with_others_retires_the_one_that_has_been_here_longest() -> None:
+    seats = [seat("a", "t", taken=2, since=5.0), seat("b", "u", taken=1, since=1.0)]
+    assert victim(seats, RULES, 10.0, ("v", None)) == "b"
+
+
+def test_one_retirement_at_a_time() -> None:
+    seats = [seat("a", "t", taken=2), seat("b", "u", taken=1, is_open=False)]
+    assert victim(seats, RULES, 10.0, ("v", None)) is None
+
+
+def test_nobody_is_retired_for_a_context_that_is_here() -> None:
+    seats = [seat("a", "t", taken=2), seat("b", "u", taken=2)]
+    assert victim(seats, RULES, 10.0, ("t", None)) is None
+
+
+def test_a_job_that_must_run_alone_takes_an_empty_runner() -> None:
+    seats = [seat("a", "t", taken=1), seat("b", "t", taken=0)]
+    assert place(seats, RULES, 10.0, ("t", None), solo=True) == Use("b")
+
+
+@dataclass
+class Fleet:
+    seats: list[Seat]
+
+    def apply(self, context: Context, now: float) -> bool:
+        match place(self.seats, RULES, now, context):
+            case None:
+                return False
+            case Spawn(evict):
+                self.seats = [s for s in self.seats if s.runner_id != evict]
+                self.seats.append(Seat(f"r{now}", context, RULES.pages, 1, True, now, now))
+            case Use(name):
+                self.seats = [
+                    Seat(s.runner_id, s.context, s.pages, s.taken + (s.runner_id == name), s.open, s.since, now)
+                    for s in self.seats
+                ]
+        return True
+
+
+contexts = st.tuples(st.sampled_from(["a", "b", "c"]), st.sampled_from([None, "p", "q"]))
+
+
+@given(st.lists(contexts, max_size=40))
+def test_the_fleet_keeps_its_limits(wanted: list[Context]) -> None:
+    fleet = Fleet([])
+    for number, context in enumerate(wanted):
+        before = capacity(fleet.seats, RULES, float(number), 32)
+        placed = fleet.apply(context, float(number))
+        assert len(fleet.seats) <= RULES.runners
+        assert all(0 <= s.taken <= s.pages for s in fleet.seats)
+        profiles = [s.context for s in fleet.seats if s.context[1] is not None]
+        assert len(profiles) == len(set(profiles))
+        if placed:
+            assert before.rooms or any(room.free_pages for room in before.contexts)
+
+
+@given(st.lists(contexts, max_size=40), contexts)
+def test_what_capacity_offers_can_be_placed(history: list[Context], wanted: Context) -> None:
+    fleet = Fleet([])
+    for number, context in enumerate(history):
+        fleet.apply(context, float(number))
+    now = 100.0
+    offer = capacity(fleet.seats, RULES, now, 32)
+    held = {(room.tenant_id, room.profile_id): room.free_pages for room in offer.contexts}
+    others = [s for s in evictable(fleet.seats, RULES, now) if s.context != wanted]
+    if held.get(wanted) or (wanted not in held and (len(fleet.seats) < RULES.runners or others)):
+        assert fleet.apply(wanted, now)
