@@ -29,9 +29,7 @@ async def client(shop: Shop) -> AsyncIterator[httpx.AsyncClient]:
 
 
 @pytest.mark.parametrize("sku", PRODUCTS)
-async def test_a_product_page_says_the_same_in_json_ld_and_in_html(
-    client: httpx.AsyncClient, sku: str
-) -> None:
+async def test_a_product_page_says_the_same_in_json_ld_and_in_html(client: httpx.AsyncClient, sku: str) -> None:
     html = (await client.get(f"/products/{sku}")).text
     found = LINKED_DATA.search(html)
     assert found

@@ -1,0 +1,85 @@
+"""What contenders stand on: the site and a Redis, in processes of their own that are nobody's cost."""
+
+import contextlib
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from redis import Redis
+from redis.backoff import ConstantBackoff
+from redis.exceptions import BusyLoadingError
+from redis.retry import Retry
+
+STARTING_SECONDS = 5.0
+
+
+@contextlib.contextmanager
+def ended(process: subprocess.Popen[bytes]) -> Iterator[int]:
+    """Yields the pid; the process is gone when the block is left."""
+    try:
+        yield process.pid
+    finally:
+        process.terminate()
+        try:
+            process.wait(5)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+@contextlib.contextmanager
+def site() -> Iterator[tuple[int, int]]:
+    """`(port, pid)` of the site."""
+    with socket.create_server(("127.0.0.1", 0), backlog=512) as sock:
+        descriptor = sock.fileno()
+        process = subprocess.Popen(
+            [sys.executable, "-m", "bench.site", str(descriptor)], pass_fds=[descriptor], stdout=subprocess.DEVNULL
+        )
+        with ended(process) as pid:
+            yield sock.getsockname()[1], pid
+
+
+@contextlib.contextmanager
+def redis_server() -> Iterator[tuple[str, int]]:
+    """`(url, pid)` of an empty Redis that keeps an append-only file, as a worker's own does."""
+    with tempfile.TemporaryDirectory(prefix="pageworker-bench-") as folder:
+        with socket.create_server(("127.0.0.1", 0)) as sock:
+            port: int = sock.getsockname()[1]
+        options = {
+            "--port": str(port),
+            "--bind": "127.0.0.1",
+            "--dir": folder,
+            "--save": "",
+            "--appendonly": "yes",
+            "--appendfsync": "everysec",
+            "--maxmemory-policy": "noeviction",
+            "--logfile": str(Path(folder) / "redis.log"),
+        }
+        process = subprocess.Popen(["redis-server", *(word for pair in options.items() for word in pair)])
+        with ended(process) as pid:
+            await_redis(port)
+            yield f"redis://127.0.0.1:{port}/0", pid
+
+
+def await_redis(port: int) -> None:
+    """Return when it answers. Raises redis.ConnectionError past the deadline."""
+    step = 0.02
+    retry = Retry(ConstantBackoff(step), round(STARTING_SECONDS / step))
+    with Redis(port=port, retry=retry, retry_on_error=[BusyLoadingError, ConnectionError]) as client:
+        client.ping()
+
+
+def browser() -> str:
+    """The browser binary that a worker finds by itself: the same for all contenders. `BENCH_BROWSER` overrides."""
+    chosen = os.environ.get("BENCH_BROWSER")
+    found = [path for path in map(Path, (chosen, *KNOWN) if chosen else KNOWN) if path.is_file()]
+    if not found:
+        raise FileNotFoundError(f"no browser at {', '.join(KNOWN)}; set BENCH_BROWSER")
+    return str(found[0])
+
+
+KNOWN = ("/usr/lib/chromium/chromium", "/usr/lib/chromium/chromium-headless-shell")

@@ -1,0 +1,77 @@
+"""What is printed: one row a measurement, with what it was measured against and the bound it has to keep."""
+
+import math
+import statistics
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
+
+import msgspec
+
+
+class Bound(msgspec.Struct, frozen=True):
+    """What a row promises: its `subject` is at least, or at most, `limit`."""
+
+    subject: Literal["value", "ratio"]
+    rule: Literal["at least", "at most"]
+    limit: float
+
+    def kept(self, value: float, ratio: float | None) -> bool:
+        """True where the promise holds; a ratio that is missing breaks it."""
+        measured = value if self.subject == "value" else ratio
+        if measured is None:
+            return False
+        return measured >= self.limit if self.rule == "at least" else measured <= self.limit
+
+    def __str__(self) -> str:
+        return f"{self.subject} {self.rule} {self.limit:g}"
+
+
+BOUNDS = {
+    "browser.warm_page_jobs_per_second": Bound("ratio", "at least", 0.85),
+    "latency.push_to_handler_start_p50_ms": Bound("value", "at most", 10.0),
+}
+
+
+class Row(msgspec.Struct, frozen=True, kw_only=True):
+    """One measurement. `ratio` is the median over the rounds of value by the value of `against` in the same round."""
+
+    name: str
+    value: float
+    unit: str
+    against: str | None = None
+    ratio: float | None = None
+
+    def line(self) -> bytes:
+        """The JSON line, with the bound where there is one."""
+        return msgspec.json.encode(with_bound(msgspec.to_builtins(self)))
+
+
+def with_bound(row: Mapping[str, Any]) -> dict[str, Any]:
+    """`row` with `bound` and `ok` beside it, where it has a bound and does not speak of one itself."""
+    bound = BOUNDS.get(row["name"])
+    rounded = {key: significant(value) if isinstance(value, float) else value for key, value in dict(row).items()}
+    if bound is None or "bound" in row:
+        return rounded
+    return {**rounded, "bound": str(bound), "ok": bound.kept(row["value"], row.get("ratio"))}
+
+
+def significant(value: float) -> float:
+    """Four digits: more would be noise."""
+    return float(f"{value:.4g}") if math.isfinite(value) else value
+
+
+def compared(name: str, unit: str, against: str, ours: Sequence[float], theirs: Sequence[float]) -> Row:
+    """Median of ours, and the median of the ratios round by round: a slow minute of the host hits both alike."""
+    return Row(
+        name=name,
+        value=statistics.median(ours),
+        unit=unit,
+        against=against,
+        ratio=statistics.median(mine / other for mine, other in zip(ours, theirs, strict=True)),
+    )
+
+
+def percentile(values: Sequence[float], share: float) -> float:
+    """The smallest value that at least `share` of all values do not exceed."""
+    ordered = sorted(values)
+    return ordered[max(0, math.ceil(share * len(ordered)) - 1)]

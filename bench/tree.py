@@ -1,0 +1,92 @@
+"""What a contender's process tree costs, read from /proc. Source: proc_pid_stat(5), proc_pid_smaps(5)."""
+
+import asyncio
+import contextlib
+import ctypes
+import os
+import re
+import signal
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+TICKS = os.sysconf("SC_CLK_TCK")
+PR_SET_CHILD_SUBREAPER = 36
+PSS = re.compile(r"^Pss:\s+(\d+) kB", re.MULTILINE)
+SAMPLE_SECONDS = 1.0
+
+
+def adopt_orphans() -> None:
+    """Orphans below this process come to it instead of to init, so that they are counted and ended as well."""
+    ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1)
+
+
+class Tree:
+    """All descendants of this process but `helpers`, which are pids of Redis and the site."""
+
+    def __init__(self, helpers: frozenset[int] = frozenset()) -> None:
+        self.helpers = helpers
+        self.peak_pss_bytes = 0
+
+    def cpu_seconds(self) -> dict[int, float]:
+        """pid to CPU seconds, its waited-for children's included."""
+        parents: dict[int, int] = {}
+        spent: dict[int, float] = {}
+        for entry in Path("/proc").iterdir():
+            if not entry.name.isdigit():
+                continue
+            # Processes come and go while we look.
+            with contextlib.suppress(OSError):
+                fields = (entry / "stat").read_text().rpartition(")")[2].split()
+                pid = int(entry.name)
+                parents[pid] = int(fields[1])
+                spent[pid] = sum(map(int, fields[11:15])) / TICKS
+        children: dict[int, list[int]] = {}
+        for pid, parent in parents.items():
+            children.setdefault(parent, []).append(pid)
+        found: dict[int, float] = {}
+        waiting = [pid for pid in children.get(os.getpid(), []) if pid not in self.helpers]
+        while waiting:
+            pid = waiting.pop()
+            found[pid] = spent[pid]
+            waiting += children.get(pid, [])
+        return found
+
+    def total_cpu_seconds(self) -> float:
+        """CPU of the whole tree so far."""
+        return sum(self.cpu_seconds().values())
+
+    def pss_bytes(self) -> int:
+        """Proportional set size of the whole tree now: shared pages are counted once, not once a process."""
+        kib = 0
+        for pid in self.cpu_seconds():
+            with contextlib.suppress(OSError):
+                found = PSS.search(Path(f"/proc/{pid}/smaps_rollup").read_text())
+                kib += int(found[1]) if found else 0
+        return kib * 1024
+
+    @contextlib.asynccontextmanager
+    async def watched(self) -> AsyncIterator[None]:
+        """Keep `peak_pss_bytes` while the block runs."""
+        async with asyncio.TaskGroup() as tasks:
+            sampler = tasks.create_task(self._sample())
+            try:
+                yield
+            finally:
+                sampler.cancel()
+
+    async def _sample(self) -> None:
+        while True:
+            self.peak_pss_bytes = max(self.peak_pss_bytes, await asyncio.to_thread(self.pss_bytes))
+            await asyncio.sleep(SAMPLE_SECONDS)
+
+    def kill(self) -> int:
+        """End what is left, by pid; returns how many there were. Children of our own are waited for before this."""
+        left = self.cpu_seconds()
+        for pid in left:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        for pid in left:
+            # Not ours to wait for where its parent still lives: then that one does it.
+            with contextlib.suppress(ChildProcessError):
+                os.waitpid(pid, 0)
+        return len(left)
