@@ -1,0 +1,51 @@
+"""`python -m pageworker_sandbox.egress --channel-fd N`: the gateway process, started by the launcher."""
+
+import argparse
+import asyncio
+import os
+import resource
+import signal
+import socket
+import sys
+
+import uvloop
+
+from pageworker_sandbox.egress.limits import Limits
+from pageworker_sandbox.egress.messages import FROM_GATEWAY, TO_GATEWAY
+from pageworker_sandbox.egress.server import Server
+from pageworker_sandbox.wire.channel import Channel
+from pageworker_sandbox.wire.errors import WireError
+
+
+async def serve(sock: socket.socket) -> None:
+    """Serve the supervisor at the other end until it closes. Raises ProtocolViolation."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    channel = Channel(sock, outgoing=FROM_GATEWAY, incoming=TO_GATEWAY)
+    try:
+        await Server(channel, Limits().within(hard)).run()
+    finally:
+        channel.close()
+
+
+def main() -> int:
+    """Exit status 0 after the supervisor closed the channel, 1 after it broke the protocol."""
+    parser = argparse.ArgumentParser(prog="python -m pageworker_sandbox.egress")
+    parser.add_argument("--channel-fd", type=int, required=True, metavar="N")
+    arguments = parser.parse_args()
+    # The supervisor decides when we end: a Ctrl-C in its terminal is not meant for us.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(serve(socket.socket(fileno=arguments.channel_fd)))
+    except* WireError as group:
+        print(f"egress gateway: {group.exceptions[0]}", file=sys.stderr)  # noqa: T201 - its one way to say so
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    # Threads in a name lookup that nobody waits for any more must not hold up the end.
+    code = main()
+    sys.stderr.flush()
+    os._exit(code)

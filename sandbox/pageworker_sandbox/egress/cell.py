@@ -1,0 +1,68 @@
+"""One runner's part of the gateway: its listener, its connections, its outlet. Nothing of it is shared."""
+
+import asyncio
+import socket
+from collections.abc import Callable
+
+from pageworker_sandbox.egress.acceptor import Acceptor
+from pageworker_sandbox.egress.dialer import LookUp
+from pageworker_sandbox.egress.errors import InvalidListener
+from pageworker_sandbox.egress.limits import Limits
+from pageworker_sandbox.egress.messages import Policy, Reason, Usage
+from pageworker_sandbox.egress.outlet import Outlet
+from pageworker_sandbox.egress.session import serve
+from pageworker_sandbox.egress.stream import Stream
+from pageworker_sandbox.egress.target import Target
+
+
+class Cell:
+    """`run` serves the runner until it is cancelled. Raises InvalidPolicy when made."""
+
+    def __init__(
+        self,
+        listener: socket.socket,
+        policy: Policy,
+        limits: Limits,
+        look_up: LookUp,
+        on_refusal: Callable[[Reason, Target], None],
+    ) -> None:
+        self._listener = listener
+        self._limits = limits
+        self._connections = 0
+        self._outlet = Outlet(policy, limits, look_up, on_refusal)
+
+    async def run(self) -> None:
+        """Accept and serve. Raises InvalidListener (in a group) when the listener breaks."""
+        acceptor = Acceptor(self._listener, self._limits)
+        try:
+            async with asyncio.TaskGroup() as group:
+                while (connection := await acceptor.accepted.get()) is not None:
+                    group.create_task(self._serve(acceptor, connection))
+                raise InvalidListener("the listener was shut down")
+        finally:
+            self._outlet.close()
+            await acceptor.close()
+
+    def update(self, policy: Policy) -> None:
+        """Take another policy. Raises InvalidPolicy."""
+        self._outlet.update(policy)
+
+    def usage(self) -> Usage:
+        """Counts since the beginning."""
+        return self._outlet.meter.usage(self._connections)
+
+    async def _serve(self, acceptor: Acceptor, connection: socket.socket) -> None:
+        self._connections += 1
+        try:
+            _, stream = await asyncio.get_running_loop().connect_accepted_socket(
+                lambda: Stream(self._limits.buffer_bytes), connection
+            )
+            try:
+                await serve(self._outlet, stream)
+            finally:
+                stream.abort("served")
+        except OSError:
+            connection.close()  # reset before it was ours
+        finally:
+            self._connections -= 1
+            acceptor.release()

@@ -1,0 +1,134 @@
+"""From a route to a connection: resolve, check, connect to the very address that was checked."""
+
+import asyncio
+import socket
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from ipaddress import IPv6Address, ip_address
+
+from pageworker_sandbox.egress.address import Address, unmap
+from pageworker_sandbox.egress.errors import Refused, Unreachable
+from pageworker_sandbox.egress.limits import Limits
+from pageworker_sandbox.egress.meter import Meter
+from pageworker_sandbox.egress.policy import Proxy, Route, check
+from pageworker_sandbox.egress.stream import Stream
+from pageworker_sandbox.egress.target import Target
+from pageworker_sandbox.egress.upstream import handshake
+
+FIRST_TRY_SECONDS = 2.0
+"""An address that does not answer within it is left for the next one, if there is a next one."""
+
+LookUp = Callable[[str], list[Address]]
+"""All addresses of a name. Blocks; raises OSError."""
+
+
+class Dialer:
+    """Connects for one cell, with lookups of its own: nothing is shared between cells."""
+
+    def __init__(self, limits: Limits, meter: Meter, look_up: LookUp) -> None:
+        self._limits = limits
+        self._meter = meter
+        self._look_up = look_up
+        self._loop = asyncio.get_running_loop()
+        self._threads = ThreadPoolExecutor(limits.resolver_threads, thread_name_prefix="resolve")
+        self._resolved: dict[str, tuple[float, list[Address]]] = {}
+
+    async def dial(self, route: Route, seconds: float, tunnel: bool) -> Stream:
+        """A connection to the target; where `route.absolute` and no `tunnel`, to the proxy.
+
+        `seconds` is for everything together. Raises Refused, Unreachable.
+        """
+        try:
+            async with asyncio.timeout(seconds):
+                return await self._dial(route, tunnel)
+        except TimeoutError as error:
+            raise Unreachable("connect_timeout", timed_out=True) from error
+
+    def close(self) -> None:
+        """Drop lookups that have not begun; those that have end by themselves."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+    async def _dial(self, route: Route, tunnel: bool) -> Stream:
+        if route.fixed is not None:
+            address, port = route.fixed
+            return await self._connect([address], port)
+        if route.proxy is not None:
+            return await self._dial_through(route.proxy, None if route.absolute and not tunnel else route.target)
+        return await self._connect(await self._public(route.target), route.target.port)
+
+    async def _dial_through(self, proxy: Proxy, target: Target | None) -> Stream:
+        if target is not None and target.address is None and not proxy.resolves:
+            address = (await self._public(target))[0]
+            target = replace(target, host=str(address), address=address)
+        # The proxy itself is the operator's choice: its address may be private, its name a short one.
+        stream = await self._connect(await self._addresses(proxy.target), proxy.target.port)
+        if target is None:
+            return stream
+        try:
+            await handshake(stream, proxy, target)
+        except BaseException:
+            stream.abort("the upstream proxy did not connect")
+            raise
+        return stream
+
+    async def _public(self, target: Target) -> list[Address]:
+        # With a trailing dot the name is absolute: no search domain turns it into one of our own network.
+        addresses = await self._addresses(replace(target, host=target.host + "."))
+        reason = check(addresses)
+        if reason is None and any(_is_own(address) for address in addresses):
+            reason = "private_address"
+        if reason is not None:
+            raise Refused(reason)
+        return addresses
+
+    async def _addresses(self, target: Target) -> list[Address]:
+        if target.address is not None:
+            return [target.address]
+        now = self._loop.time()
+        known = self._resolved.get(target.host)
+        if known is not None and known[0] > now:
+            return known[1]
+        try:
+            addresses = await self._loop.run_in_executor(self._threads, self._look_up, target.host)
+        except OSError as error:
+            raise Unreachable("name_not_resolved") from error
+        if len(self._resolved) >= self._limits.resolved_names:
+            self._resolved.clear()
+        self._resolved[target.host] = (now + self._limits.resolved_seconds, addresses)
+        return addresses
+
+    async def _connect(self, addresses: Sequence[Address], port: int) -> Stream:
+        for address in addresses[:-1]:
+            try:
+                async with asyncio.timeout(FIRST_TRY_SECONDS):
+                    return await self._open(address, port)
+            except (TimeoutError, OSError):
+                continue
+        try:
+            return await self._open(addresses[-1], port)
+        except OSError as error:
+            raise Unreachable("connect_failed") from error
+
+    async def _open(self, address: Address, port: int) -> Stream:
+        _, stream = await self._loop.create_connection(
+            lambda: Stream(self._limits.buffer_bytes, self._meter), str(address), port
+        )
+        return stream
+
+
+def look_up(host: str) -> list[Address]:
+    """getaddrinfo(3), in the system's order of preference."""
+    found = socket.getaddrinfo(host.encode(), None, type=socket.SOCK_STREAM)
+    return list(dict.fromkeys(unmap(ip_address(str(address[0]))) for *_, address in found))
+
+
+def _is_own(address: Address) -> bool:
+    """Whether the kernel would send to this very machine, whatever the address: a service of the host."""
+    family = socket.AF_INET6 if isinstance(address, IPv6Address) else socket.AF_INET
+    try:
+        with socket.socket(family, socket.SOCK_DGRAM) as probe:
+            probe.connect((str(address), 9))  # UDP: nothing is sent
+            return ip_address(probe.getsockname()[0].partition("%")[0]) == address
+    except OSError:
+        return False

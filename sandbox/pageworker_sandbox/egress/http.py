@@ -1,0 +1,125 @@
+"""One side of an HTTP/1.1 conversation: h11's events over a stream, parsed at its cell's pace."""
+
+import asyncio
+import time
+from typing import Any
+
+import h11
+
+from pageworker_sandbox.egress.errors import Disconnected
+from pageworker_sandbox.egress.limits import Limits
+from pageworker_sandbox.egress.meter import Bucket
+from pageworker_sandbox.egress.stream import Stream
+
+
+class Pace:
+    """A cell's share of the one thread: who made much to parse waits, the other cells don't."""
+
+    def __init__(self, limits: Limits) -> None:
+        self._bucket = Bucket(limits.parse_share, limits.parse_burst_seconds, time.perf_counter())
+
+    async def turn(self) -> None:
+        """Wait until the cell owes no time."""
+        # Looked at again after each wait: of those that waked together, the first may have spent it all.
+        while (seconds := self._bucket.debt(time.perf_counter())) > 0:  # noqa: ASYNC110 - a pace, no event
+            await asyncio.sleep(seconds)
+
+    def spend(self, since: float) -> None:
+        """The time from `since` (perf_counter) to now was this cell's."""
+        now = time.perf_counter()
+        self._bucket.spend(now - since, now)
+
+
+class HttpSide:
+    """Events in and out. `role` is h11.SERVER towards the runner, h11.CLIENT towards an origin."""
+
+    def __init__(self, stream: Stream, role: type[h11.SERVER] | type[h11.CLIENT], limits: Limits, pace: Pace) -> None:
+        self.stream = stream
+        self.state = h11.Connection(role, max_incomplete_event_size=limits.head_bytes)
+        self._limits = limits
+        self._pace = pace
+        self._unfed = b""
+
+    async def request(self) -> h11.Request | None:
+        """The next request's head, or None: the runner hung up, or was idle or slow for too long.
+
+        Raises Disconnected, h11.RemoteProtocolError.
+        """
+        try:
+            if not self.trailing:
+                async with asyncio.timeout(self._limits.idle_seconds):
+                    await self._feed()
+            async with asyncio.timeout(self._limits.head_seconds):
+                event = await self.event()
+        except TimeoutError:
+            return None
+        return event if isinstance(event, h11.Request) else None
+
+    async def event(self) -> Any:
+        """The next event of the peer. Raises Disconnected, h11.RemoteProtocolError."""
+        while True:
+            event = await self._parse()
+            if event is not h11.NEED_DATA:
+                return event
+            await self._feed()
+
+    async def body(self) -> tuple[bytes, h11.EndOfMessage | None]:
+        """The next part of a body, many small ones joined, and the end where it follows at once.
+
+        Raises Disconnected, h11.RemoteProtocolError.
+        """
+        parts: list[bytes] = []
+        held = 0
+        while held < self._limits.buffer_bytes and len(parts) < self._limits.events_per_turn:
+            event = await self._parse()
+            if isinstance(event, h11.Data):
+                parts.append(event.data)
+                held += len(event.data)
+            elif isinstance(event, h11.EndOfMessage):
+                return _join(parts), event
+            elif event is not h11.NEED_DATA:
+                raise Disconnected("the body was cut short")
+            elif parts and not self._unfed:
+                break
+            else:
+                await self._feed()
+        return _join(parts), None
+
+    def send(self, event: h11.Event) -> None:
+        """Queue one event. Raises Disconnected, h11.LocalProtocolError."""
+        since = time.perf_counter()
+        pieces = self.state.send_with_data_passthrough(event) or ()
+        self.stream.write(pieces[0] if len(pieces) == 1 else b"".join(pieces))
+        self._pace.spend(since)
+
+    @property
+    def trailing(self) -> bytes:
+        """What came after the last parsed message."""
+        return self.state.trailing_data[0] + self._unfed
+
+    def next_cycle(self) -> bool:
+        """Whether both messages are complete and another may follow; readies the side for it."""
+        if self.state.our_state is not h11.DONE or self.state.their_state is not h11.DONE:
+            return False
+        self.state.start_next_cycle()
+        return True
+
+    async def _parse(self) -> Any:
+        await self._pace.turn()
+        since = time.perf_counter()
+        try:
+            return self.state.next_event()
+        finally:
+            self._pace.spend(since)
+
+    async def _feed(self) -> None:
+        # In pieces: h11 looks at the size of a head only when it is not whole yet, so that what is fed at
+        # once would all be parsed.
+        data = self._unfed or await self.stream.read()
+        piece = self._limits.head_bytes
+        self._unfed = data[piece:]
+        self.state.receive_data(data[:piece])
+
+
+def _join(parts: list[bytes]) -> bytes:
+    return parts[0] if len(parts) == 1 else b"".join(parts)

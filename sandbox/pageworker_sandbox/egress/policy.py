@@ -1,0 +1,133 @@
+"""What a cell may reach, decided. Pure: a target in, a route or a reason out."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from ipaddress import ip_address
+from urllib.parse import urlsplit
+
+from pageworker_sandbox.egress.address import Address, is_public, unmap
+from pageworker_sandbox.egress.errors import InvalidPolicy, MalformedTarget
+from pageworker_sandbox.egress.messages import Policy, Reason, Upstream
+from pageworker_sandbox.egress.target import Target, parse_authority
+
+REMEMBERED_HOSTS = 1024
+_PROXY_PORTS = {"http": 3128, "socks5": 1080}
+
+Matcher = Callable[[str], bool]
+
+
+@dataclass(frozen=True, slots=True)
+class Proxy:
+    """An upstream proxy, taken apart."""
+
+    scheme: str
+    target: Target
+    username: str | None
+    password: str | None
+    resolves: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """How an allowed target is reached. Two equal routes may share a connection, unequal ones never."""
+
+    target: Target
+    fixed: tuple[Address, int] | None
+    proxy: Proxy | None
+
+    @property
+    def absolute(self) -> bool:
+        """Whether plain HTTP is put to the proxy in absolute form."""
+        return self.proxy is not None and self.proxy.scheme == "http" and self.proxy.resolves
+
+
+class Rules:
+    """A policy, compiled once. Raises InvalidPolicy naming what can not be read."""
+
+    def __init__(self, policy: Policy) -> None:
+        self.policy = policy
+        self._lists = [[_compile(glob) for glob in globs] for globs in policy.hosts]
+        self._ports = frozenset(policy.ports)
+        self._fixed = {_name(host): _parse_fixed(host, text) for host, text in policy.fixed.items()}
+        self._proxy = None if policy.upstream is None else _parse_upstream(policy.upstream)
+        self._known: dict[str, bool] = {}
+
+    def decide(self, target: Target) -> Route | Reason:
+        """The route to a target, before any name is resolved. Ports, hosts, then literal addresses."""
+        if target.port not in self._ports:
+            return "port_not_allowed"
+        if not self._matches(target.host):
+            return "host_not_allowed"
+        fixed = self._fixed.get(target.host)
+        if fixed is not None:
+            address, port = fixed
+            return Route(target, (address, port or target.port), None)
+        if target.address is not None and not is_public(target.address):
+            return "private_address"
+        if target.host == "localhost" or target.host.endswith(".localhost"):
+            return "private_address"
+        return Route(target, None, self._proxy)
+
+    def _matches(self, host: str) -> bool:
+        known = self._known.get(host)
+        if known is None:
+            known = bool(self._lists) and all(any(m(host) for m in matchers) for matchers in self._lists)
+            if len(self._known) >= REMEMBERED_HOSTS:
+                self._known.clear()
+            self._known[host] = known
+        return known
+
+
+def check(addresses: Iterable[Address]) -> Reason | None:
+    """What a name resolved to. One address that is not public condemns them all: DNS rebinding mixes them."""
+    return None if all(is_public(address) for address in addresses) else "private_address"
+
+
+def _compile(glob: str) -> Matcher:
+    """A glob as a matcher that takes time linear in the host, whatever the glob."""
+    first, *rest = _name(glob).split("*")
+    if not rest:
+        return first.__eq__
+
+    def matches(host: str) -> bool:
+        *middle, last = rest
+        if len(host) < len(first) + len(last) or not host.startswith(first) or not host.endswith(last):
+            return False
+        at, end = len(first), len(host) - len(last)
+        for part in middle:
+            at = host.find(part, at, end)
+            if at < 0:
+                return False
+            at += len(part)
+        return True
+
+    return matches
+
+
+def _name(text: str) -> str:
+    return text.lower().removesuffix(".")
+
+
+def _parse_fixed(host: str, text: str) -> tuple[Address, int | None]:
+    try:
+        return unmap(ip_address(text)), None
+    except ValueError:
+        pass
+    try:
+        target = parse_authority(text.encode("ascii", "replace"))
+    except MalformedTarget as error:
+        raise InvalidPolicy(f"fixed address of {host}: expected `address` or `address:port`") from error
+    if target.address is None:
+        raise InvalidPolicy(f"fixed address of {host}: expected an address, not a name")
+    return target.address, target.port
+
+
+def _parse_upstream(upstream: Upstream) -> Proxy:
+    try:
+        parts = urlsplit(upstream.url)
+        target = parse_authority(parts.netloc.encode("ascii", "replace"), _PROXY_PORTS.get(parts.scheme))
+    except (ValueError, MalformedTarget) as error:
+        raise InvalidPolicy("upstream: expected http://host:port or socks5://host:port") from error
+    if parts.scheme not in _PROXY_PORTS or parts.path not in ("", "/") or parts.query or parts.fragment:
+        raise InvalidPolicy("upstream: expected http://host:port or socks5://host:port")
+    return Proxy(parts.scheme, target, upstream.username, upstream.password, upstream.resolves)

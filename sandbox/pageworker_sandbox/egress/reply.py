@@ -1,0 +1,55 @@
+"""What a runner is told when it does not get what it asked for. Pure."""
+
+import h11
+
+from pageworker_sandbox.egress.errors import Disconnected, EgressError, MalformedTarget, Refused, Unreachable
+
+TEXTS = {
+    "private_address": "This address is not on the public Internet.",
+    "host_not_allowed": "This host is not among those that the tenant and the module may both reach.",
+    "port_not_allowed": "This port is not allowed.",
+    "budget_exhausted": "The byte budget is used up.",
+    "rate_limited": "Too many requests a second.",
+    "name_not_resolved": "The name has no address.",
+    "connect_failed": "The host does not accept the connection.",
+    "connect_timeout": "The host did not answer in time.",
+    "upstream_refused": "The upstream proxy refused.",
+    "upstream_failed": "The upstream proxy did not do its part.",
+    "origin_failed": "The host broke off or did not speak HTTP/1.1.",
+    "origin_silent": "The host said nothing for too long.",
+    "malformed_request": "This is not a request that a proxy can take.",
+}
+
+
+def outcome(error: EgressError | h11.RemoteProtocolError) -> tuple[int, str, str]:
+    """Status code, kind and reason of the answer."""
+    match error:
+        case Refused():
+            return 403, "refused", error.reason
+        case Unreachable(timed_out=timed_out):
+            return (504 if timed_out else 502), "unreachable", error.reason
+        case Disconnected():
+            return 502, "unreachable", "origin_failed"
+        case MalformedTarget():
+            return 400, "refused", "malformed_request"
+        case h11.RemoteProtocolError():
+            return error.error_status_hint, "refused", "malformed_request"
+        case _:
+            raise error
+
+
+def events(error: EgressError | h11.RemoteProtocolError, head: bool = False) -> list[h11.Event]:
+    """The whole answer. `head`: to a HEAD request, without the text."""
+    status, kind, reason = outcome(error)
+    text = f"{TEXTS[reason]}\n".encode()
+    response = h11.Response(
+        status_code=status,
+        headers=[
+            ("Pageworker-Egress", f"{kind}; reason={reason}"),
+            ("Content-Type", "text/plain; charset=utf-8"),
+            ("Content-Length", str(len(text))),
+            ("Cache-Control", "no-store"),
+        ],
+        reason=kind.encode(),
+    )
+    return [response, *([] if head else [h11.Data(data=text)]), h11.EndOfMessage()]
