@@ -6,6 +6,8 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct, field
 
+from pageworker_supervisor.config.redact import redacted
+
 Seconds = Annotated[float, Meta(gt=0)]
 Count = Annotated[int, Meta(ge=1)]
 Label = Annotated[str, Meta(pattern=r"^[A-Za-z0-9._-]{1,64}$")]
@@ -13,6 +15,10 @@ Label = Annotated[str, Meta(pattern=r"^[A-Za-z0-9._-]{1,64}$")]
 
 class Section(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Base of all sections."""
+
+    def __repr__(self) -> str:
+        # Settings end up in logs and tracebacks; a Redis URL has its password inside.
+        return f"{type(self).__name__}({redacted(self)})"
 
 
 class RedisSettings(Section, frozen=True):
@@ -147,9 +153,11 @@ class TenantSettings(Section, frozen=True):
     rate_per_second: Annotated[float, Meta(gt=0)] | None = None
     burst: Count = 100
     callback_allow: tuple[str, ...] = ()
-    """URL globs that results may be POSTed to."""
+    """URL globs that results may be POSTed to, e.g. `https://n8n.example/webhook*`; `*` matches within its part.
+    Without a port: the scheme's own; `:*`: any. Without a path: any path."""
     callback_secret_file: Path | None = None
-    """File with the HMAC key. Without it callbacks of this tenant are refused."""
+    """File with the HMAC key, at least 16 bytes; white space around it does not count, and it is read again when
+    it changes. Without it callbacks of this tenant are refused."""
     egress: tuple[str, ...] = ("*",)
     """Host globs. A job reaches what both the tenant and the module allow."""
 

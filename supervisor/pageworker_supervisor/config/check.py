@@ -1,0 +1,115 @@
+"""Compares untrusted values with the settings' types, key by key, so that every mistake is found at once."""
+
+import pathlib
+from collections.abc import Callable
+from difflib import get_close_matches
+from typing import Any, get_args, get_origin
+
+import msgspec
+from msgspec import Struct
+
+from pageworker_supervisor.config.errors import Problem
+from pageworker_supervisor.config.lines import Path
+from pageworker_supervisor.config.redact import HIDDEN, redact_url
+from pageworker_supervisor.config.words import describe, first, is_struct
+
+MAX_SHOWN = 60
+
+SourceOf = Callable[[Path], str]
+
+
+class Checker:
+    """Walks one source (a file, or one variable) along the Structs. What is right is kept, what is not is told.
+
+    `root` is the Struct that a whole source describes; near misses are looked for in all of it. `lax`: values
+    are texts of environment variables, so "5" is a number.
+    """
+
+    def __init__(self, root: type[Struct], source_of: SourceOf, *, lax: bool = False) -> None:
+        self.problems: list[Problem] = []
+        self._root = root
+        self._source_of = source_of
+        self._lax = lax
+
+    def table(self, type_: type[Struct], untrusted: dict[str, Any], at: Path = ()) -> dict[str, Any]:
+        """What is right in a section."""
+        types = field_types(type_)
+        kept: dict[str, Any] = {}
+        for key, value in untrusted.items():
+            path = (*at, key)
+            if key not in types:
+                self.unknown(path, type_)
+                continue
+            fit = self.value(types[key], value, path)
+            if fit is not msgspec.UNSET:
+                kept[key] = fit
+        return kept
+
+    def value(self, type_: Any, untrusted: Any, at: Path) -> Any:
+        """The value as plain data where it fits its type, UNSET where a mistake was told."""
+        inner = first(type_)
+        if is_struct(inner) and isinstance(untrusted, dict):
+            return self.table(inner, untrusted, at)
+        if get_origin(inner) is dict and isinstance(untrusted, dict):
+            return self._entries(get_args(inner)[1], untrusted, at)
+        if is_struct(inner):
+            self.wrong(at, untrusted, describe(inner))
+            return msgspec.UNSET
+        try:
+            fit = msgspec.convert(untrusted, type_, strict=not self._lax, dec_hook=decode_path)
+        except msgspec.ValidationError as error:
+            self.wrong(at, untrusted, describe(type_), _hint(str(error), type_, untrusted))
+            return msgspec.UNSET
+        return msgspec.to_builtins(fit, enc_hook=str)
+
+    def _entries(self, type_: Any, untrusted: dict[str, Any], at: Path) -> dict[str, Any]:
+        kept = {key: self.value(type_, value, (*at, key)) for key, value in untrusted.items()}
+        return {key: value for key, value in kept.items() if value is not msgspec.UNSET}
+
+    def unknown(self, path: Path, section: type[Struct]) -> None:
+        """A key that no section has."""
+        hint = near_miss(path, section, self._root)
+        self.problems.append(Problem(self._source_of(path), ".".join(path), "", "no such setting", hint))
+
+    def wrong(self, path: Path, found: Any, expected: str, hint: str = "") -> None:
+        """A value that does not fit."""
+        self.problems.append(Problem(self._source_of(path), ".".join(path), show(found), expected, hint))
+
+
+def decode_path(type_: type, value: object) -> object:
+    """msgspec's hook for the one type that it does not know. Raises TypeError."""
+    if type_ is pathlib.Path and isinstance(value, str) and value:
+        return pathlib.Path(value).expanduser()
+    raise TypeError(f"expected a {type_.__name__}")
+
+
+def field_types(type_: type[Struct]) -> dict[str, Any]:
+    """The fields of a section with their annotated types."""
+    return {field.name: field.type for field in msgspec.structs.fields(type_)}
+
+
+def near_miss(path: Path, section: type[Struct], root: type[Struct]) -> str:
+    """Which setting was probably meant."""
+    here, key = path[:-1], path[-1]
+    if near := get_close_matches(key, field_types(section), n=1, cutoff=0.6):
+        return f"did you mean `{'.'.join((*here, near[0]))}`?"
+    elsewhere = [
+        f"{name}.{key}" for name, type_ in field_types(root).items() if is_struct(type_) and key in field_types(type_)
+    ]
+    return f"did you mean `{'` or `'.join(elsewhere)}`?" if elsewhere else ""
+
+
+def show(found: Any) -> str:
+    """A wrong value, as short as a message wants it and without passwords."""
+    text = redact_url(found) if isinstance(found, str) else str(msgspec.to_builtins(found, enc_hook=str))
+    if not isinstance(found, str) and "://" in text:
+        return HIDDEN
+    text = f'"{text}"' if isinstance(found, str) else text
+    return text if len(text) <= MAX_SHOWN else text[: MAX_SHOWN - 1] + "…"
+
+
+def _hint(message: str, type_: Any, found: Any) -> str:
+    if isinstance(found, str) and get_origin(first(type_)) is tuple:
+        return f'write a list: ["{redact_url(found)[:40]}"]'
+    where = message.partition(" - at `$")[2].strip("`")
+    return f"element {where}" if where else ""

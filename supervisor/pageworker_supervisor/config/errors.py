@@ -1,0 +1,40 @@
+"""What is wrong with a configuration. The blame is the operator's."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One mistake. `source` is `file:line` or an environment variable, `key` the dotted setting.
+
+    `found` shows no secret.
+    """
+
+    source: str
+    key: str
+    found: str
+    expected: str
+    hint: str = ""
+
+    def render(self) -> str:
+        """A few lines for a person."""
+        lines = [f"  {self.source}" + (f"  {self.key}" if self.key else "")]
+        rows = (("found", self.found), ("expected", self.expected), ("hint", self.hint))
+        return "\n".join(lines + [f"    {name:<9} {text}" for name, text in rows if text])
+
+
+class ConfigInvalid(Exception):
+    """The configuration can not be used. `problems` holds every mistake, not just the first."""
+
+    def __init__(self, problems: tuple[Problem, ...]) -> None:
+        super().__init__(problems)
+        self.problems = problems
+
+    def render(self) -> str:
+        """All of it, for a person."""
+        count = len(self.problems)
+        head = f"{count} mistake{'' if count == 1 else 's'} in the configuration:"
+        return "\n\n".join([head, *(problem.render() for problem in self.problems)])
+
+    def __str__(self) -> str:
+        return self.render()

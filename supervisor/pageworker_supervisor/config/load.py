@@ -1,0 +1,88 @@
+"""From file and environment to Settings, or to the list of everything that is wrong with them."""
+
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from pageworker_supervisor.config import lines
+from pageworker_supervisor.config.check import Checker, decode_path
+from pageworker_supervisor.config.environment import Overrides, merge
+from pageworker_supervisor.config.errors import ConfigInvalid, Problem
+from pageworker_supervisor.config.limits import domain_for, limits_for
+from pageworker_supervisor.config.redact import fingerprint
+from pageworker_supervisor.config.rules import broken_rules
+from pageworker_supervisor.config.settings import Settings
+
+__all__ = ["domain_for", "fingerprint", "limits_for", "load"]
+
+MAX_FILE_BYTES = 16 * 1024 * 1024
+
+
+def load(path: Path | None, environ: Mapping[str, str]) -> Settings:
+    """Settings from a TOML file (None: defaults alone) and the variables laid over it.
+
+    Raises ConfigInvalid with every mistake of both: syntax, unknown keys, types, ranges, files that can not
+    be read, globs and URLs that mean nothing.
+    """
+    text, problems = _read(path) if path is not None else ("", [])
+    tree, at = _parse(path, text, problems)
+
+    def source_of(key: lines.Path) -> str:
+        known = next((key[:n] for n in range(len(key), 0, -1) if key[:n] in at), None)
+        return f"{path}:{at[known]}" if known else str(path)
+
+    checker = Checker(Settings, source_of)
+    kept = checker.table(Settings, tree)
+    overrides = Overrides(Settings)
+    overrides.read(environ)
+    merge(kept, overrides.tree)
+    settings = msgspec.convert(kept, Settings, dec_hook=decode_path)
+
+    def source_over(key: lines.Path) -> str:
+        known = next((key[:n] for n in range(len(key), 0, -1) if key[:n] in overrides.sources), None)
+        return overrides.sources[known] if known else source_of(key) if path else "default"
+
+    problems += checker.problems
+    problems += overrides.problems
+    problems += broken_rules(settings, source_over)
+    if problems:
+        raise ConfigInvalid(tuple(sorted(problems, key=_reading_order)))
+    return settings
+
+
+def _reading_order(problem: Problem) -> tuple[bool, int]:
+    """The file from top to bottom, then the variables."""
+    line = problem.source.rpartition(":")[2]
+    return (False, int(line)) if line.isdecimal() else (True, 0)
+
+
+def _read(path: Path) -> tuple[str, list[Problem]]:
+    expected = "a readable TOML file"
+    try:
+        with path.open("rb") as file:
+            untrusted_bytes = file.read(MAX_FILE_BYTES + 1)
+        if len(untrusted_bytes) > MAX_FILE_BYTES:
+            return "", [Problem(str(path), "", f"more than {MAX_FILE_BYTES} bytes", expected)]
+        return untrusted_bytes.decode("utf-8-sig"), []
+    except OSError as error:
+        return "", [Problem(str(path), "", error.strerror or str(error), expected)]
+    except UnicodeDecodeError as error:
+        return "", [Problem(str(path), "", f"bytes that are not UTF-8 at offset {error.start}", expected)]
+
+
+def _parse(
+    path: Path | None, untrusted_text: str, problems: list[Problem]
+) -> tuple[dict[str, Any], dict[lines.Path, int]]:
+    try:
+        tree = tomllib.loads(untrusted_text)
+    except tomllib.TOMLDecodeError as error:
+        line, message = lines.error_line(error, untrusted_text)
+        found = untrusted_text.splitlines()[line - 1].strip() if untrusted_text.strip() else ""
+        # Only the part before `=` is shown: what follows may be a password.
+        hint = f"near `{found.partition('=')[0].strip()[:40]}`" if found else ""
+        problems.append(Problem(f"{path}:{line}", "", message[:1].lower() + message[1:], "valid TOML", hint))
+        return {}, {}
+    return tree, lines.lines_of(untrusted_text)

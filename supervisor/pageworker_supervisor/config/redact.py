@@ -1,0 +1,47 @@
+"""Settings without what is secret in them. Secrets live in files; what is left are passwords inside URLs."""
+
+import hashlib
+import re
+from typing import Any
+
+import msgspec
+
+_USERINFO = re.compile(r"^([A-Za-z][A-Za-z0-9+.-]*://)([^/?#]*)@")
+_QUERY_VALUE = re.compile(r"([?&][^=&#]*)=([^&#]*)")
+HIDDEN = "(hidden)"
+
+
+def redact_url(text: str) -> str:
+    """A URL without password and query values; any other text as it is."""
+    if "://" not in text:
+        return text
+    bare = _USERINFO.sub(lambda match: match[1] + _user(match[2]) + "@", text)
+    return _QUERY_VALUE.sub(rf"\1={HIDDEN}", bare)
+
+
+def redacted(value: Any) -> Any:
+    """A Struct, table or list as plain data in which no string holds a password."""
+    match value:
+        case msgspec.Struct():
+            return {name: redacted(getattr(value, name)) for name in value.__struct_fields__}
+        case dict():
+            return {key: redacted(inner) for key, inner in value.items()}
+        case list() | tuple():
+            return [redacted(inner) for inner in value]
+        case str():
+            return redact_url(value)
+        case bool() | int() | float() | None:
+            return value
+    return str(value)
+
+
+def fingerprint(settings: msgspec.Struct) -> str:
+    """16 hex that change when a setting does; workers with the same one were told the same. Says no secret."""
+    text = msgspec.json.encode(redacted(settings), order="deterministic")
+    return hashlib.blake2b(text, digest_size=8).hexdigest()
+
+
+def _user(userinfo: str) -> str:
+    name, colon, _ = userinfo.partition(":")
+    # redis://:password@host and http://token@host both carry the secret in what is left of the @.
+    return f"{name}:{HIDDEN}" if colon else HIDDEN
