@@ -1,0 +1,82 @@
+"""Keys, signatures, bundles, index: everything that decides whether bytes may run. No file or network I/O.
+
+minisign's formats throughout, so that the `minisign` program and pageworker can check each other's work.
+"""
+
+from pageworker_sandbox.signing.bundle import (
+    PackedBundle,
+    UntrustedBundle,
+    VerifiedBundle,
+    read_bundle,
+    sign,
+    verify,
+)
+from pageworker_sandbox.signing.errors import (
+    BadSignature,
+    BundleMalformed,
+    IndexExpired,
+    IndexMalformed,
+    IndexRolledBack,
+    KeyUnusable,
+    ManifestInvalid,
+    Mistake,
+    ModuleError,
+    SdkMismatch,
+    Untrusted,
+    UntrustedKey,
+    WrongPassword,
+)
+from pageworker_sandbox.signing.index import (
+    Index,
+    Listed,
+    Listing,
+    UntrustedIndex,
+    authenticate_index,
+    check_expiry,
+    sign_index,
+    verify_index,
+)
+from pageworker_sandbox.signing.keys import PublicKey, SecretKey, parse_public, read_secret, write_secret
+from pageworker_sandbox.signing.limits import LIMITS, Limits
+from pageworker_sandbox.signing.manifest import Manifest, parse_manifest
+from pageworker_sandbox.signing.trust import TrustStore
+
+__all__ = [
+    "LIMITS",
+    "BadSignature",
+    "BundleMalformed",
+    "Index",
+    "IndexExpired",
+    "IndexMalformed",
+    "IndexRolledBack",
+    "KeyUnusable",
+    "Limits",
+    "Listed",
+    "Listing",
+    "Manifest",
+    "ManifestInvalid",
+    "Mistake",
+    "ModuleError",
+    "PackedBundle",
+    "PublicKey",
+    "SdkMismatch",
+    "SecretKey",
+    "TrustStore",
+    "Untrusted",
+    "UntrustedBundle",
+    "UntrustedIndex",
+    "UntrustedKey",
+    "VerifiedBundle",
+    "WrongPassword",
+    "authenticate_index",
+    "check_expiry",
+    "parse_manifest",
+    "parse_public",
+    "read_bundle",
+    "read_secret",
+    "sign",
+    "sign_index",
+    "verify",
+    "verify_index",
+    "write_secret",
+]

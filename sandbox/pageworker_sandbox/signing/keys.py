@@ -1,0 +1,163 @@
+"""Key pairs in the file format of minisign. Text in, text out: no file is touched here.
+
+Formats: https://jedisct1.github.io/minisign/ and minisign 0.11, `minisign.h`. All numbers little endian.
+"""
+
+import base64
+import binascii
+import hashlib
+import hmac
+import secrets
+from dataclasses import dataclass, field
+
+import nacl.exceptions
+import nacl.pwhash.scrypt
+from nacl.signing import SigningKey
+
+from pageworker_sandbox.signing.errors import KeyUnusable, WrongPassword
+
+COMMENT = "untrusted comment: "
+PUBLIC_BYTES = 42
+SECRET_BYTES = 158
+SEALED_BYTES = 104
+_SCRYPT, _PLAIN = b"Sc", b"\0\0"
+
+
+@dataclass(frozen=True)
+class PublicKey:
+    """An Ed25519 public key under minisign's eight-byte id."""
+
+    id: bytes
+    key: bytes
+
+    @property
+    def name(self) -> str:
+        """The id as minisign prints it."""
+        return self.id[::-1].hex().upper()
+
+    def line(self) -> str:
+        """The one base64 line that stands for this key in settings."""
+        return base64.b64encode(b"Ed" + self.id + self.key).decode()
+
+    def file(self) -> str:
+        """The text of a `.pub` file."""
+        return f"{COMMENT}minisign public key {self.name}\n{self.line()}\n"
+
+
+@dataclass(frozen=True)
+class SecretKey:
+    """The half that signs. Never shown by repr."""
+
+    id: bytes
+    seed: bytes = field(repr=False)
+
+    @classmethod
+    def new(cls) -> "SecretKey":
+        """A fresh pair from the system's random source."""
+        return cls(secrets.token_bytes(8), secrets.token_bytes(32))
+
+    @property
+    def public(self) -> PublicKey:
+        """The half to hand out."""
+        return PublicKey(self.id, bytes(SigningKey(self.seed).verify_key))
+
+    def sign(self, message: bytes) -> bytes:
+        """64 bytes of Ed25519 over the message as it is."""
+        return SigningKey(self.seed).sign(message).signature
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What scrypt spends on a guess: `operations`, and `memory_bytes` while it runs. Default: minisign's own."""
+
+    operations: int = nacl.pwhash.scrypt.OPSLIMIT_SENSITIVE
+    memory_bytes: int = nacl.pwhash.scrypt.MEMLIMIT_SENSITIVE
+
+
+def parse_public(untrusted_text: str) -> PublicKey:
+    """A public key from its base64 line or from the text of a `.pub` file. Raises KeyUnusable."""
+    lines = untrusted_text.strip().splitlines()
+    if len(lines) == 2 and lines[0].startswith(COMMENT):
+        lines = lines[1:]
+    raw = canonical(lines[0].strip(), PUBLIC_BYTES) if len(lines) == 1 else None
+    if raw is None or raw[:2] != b"Ed":
+        raise KeyUnusable("not a minisign public key: expected the 56 characters that start with RW")
+    return PublicKey(raw[2:10], raw[10:])
+
+
+def write_secret(key: SecretKey, password: bytes | None, cost: Cost | None = None) -> str:
+    """The text of a `.key` file. Without a password the key lies open in it, as with `minisign -G -W`.
+
+    Takes seconds and a gigabyte with a password: that is what a guess is to cost.
+    """
+    cost = cost or Cost()
+    body = key.id + key.seed + key.public.key
+    body += _checksum(body)
+    if password is None:
+        head = b"Ed" + _PLAIN + b"B2" + bytes(48)
+    else:
+        salt = secrets.token_bytes(32)
+        body = _xor(body, _stretch(password, salt, cost))
+        limits = cost.operations.to_bytes(8, "little") + cost.memory_bytes.to_bytes(8, "little")
+        head = b"Ed" + _SCRYPT + b"B2" + salt + limits
+    return f"{COMMENT}minisign encrypted secret key\n{base64.b64encode(head + body).decode()}\n"
+
+
+def is_encrypted(text: str) -> bool:
+    """Whether a `.key` file wants a password. Raises KeyUnusable."""
+    return _secret_bytes(text)[2:4] == _SCRYPT
+
+
+def read_secret(text: str, password: bytes | None) -> SecretKey:
+    """The key in a `.key` file's text. Raises KeyUnusable, WrongPassword."""
+    raw = _secret_bytes(text)
+    body = raw[54:]
+    if raw[2:4] == _SCRYPT:
+        if password is None:
+            raise WrongPassword("the secret key is encrypted: give its password")
+        cost = Cost(int.from_bytes(raw[38:46], "little"), int.from_bytes(raw[46:54], "little"))
+        body = _xor(body, _stretch(password, raw[6:38], cost))
+        if not hmac.compare_digest(_checksum(body[:72]), body[72:]):
+            raise WrongPassword("wrong password for this secret key")
+    elif body[72:] not in (bytes(32), _checksum(body[:72])):
+        # minisign 0.11 leaves the checksum of an open key empty.
+        raise KeyUnusable("the secret key file is damaged: its checksum is wrong")
+    key = SecretKey(body[:8], body[8:40])
+    if key.public.key != body[40:72]:
+        raise KeyUnusable("the secret key file is damaged: its two halves do not fit")
+    return key
+
+
+def canonical(text: str, length: int) -> bytes | None:
+    """What a base64 text stands for, if it is the only text that stands for it and has the length, in bytes."""
+    try:
+        raw = base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError):
+        return None
+    # Unused bits of the last character and padding could be altered unseen.
+    return raw if len(raw) == length and base64.b64encode(raw).decode() == text else None
+
+
+def _secret_bytes(text: str) -> bytes:
+    lines = text.splitlines()
+    raw = canonical(lines[1], SECRET_BYTES) if len(lines) == 2 and lines[0].startswith(COMMENT) else None
+    if raw is None or raw[:2] != b"Ed" or raw[2:4] not in (_SCRYPT, _PLAIN) or raw[4:6] != b"B2":
+        raise KeyUnusable("not a minisign secret key file")
+    return raw
+
+
+def _checksum(body: bytes) -> bytes:
+    return hashlib.blake2b(b"Ed" + body[:72], digest_size=32).digest()
+
+
+def _stretch(password: bytes, salt: bytes, cost: Cost) -> bytes:
+    try:
+        return nacl.pwhash.scrypt.kdf(SEALED_BYTES, password, salt, cost.operations, cost.memory_bytes)
+    except (nacl.exceptions.CryptoError, MemoryError, OverflowError) as error:
+        raise KeyUnusable(
+            f"scrypt could not run: it wants {cost.memory_bytes >> 20} MiB of memory for this key"
+        ) from error
+
+
+def _xor(one: bytes, other: bytes) -> bytes:
+    return bytes(a ^ b for a, b in zip(one, other, strict=True))

@@ -1,0 +1,133 @@
+"""module.toml: what a module says about itself. Text in, Manifest or every mistake out."""
+
+import re
+import tomllib
+from collections.abc import Callable
+from difflib import get_close_matches
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from pageworker_sandbox.signing.errors import ManifestInvalid, Mistake
+from pageworker_sandbox.signing.version import SEMVER, fits
+
+FILE = "module.toml"
+MAX_NAME = 100
+MAX_ENTRIES = 200
+MAX_TIMEOUT_SECONDS = 86_400
+
+NAME = re.compile(r"[a-z][a-z0-9_]*(?:\.[a-z][a-z0-9_]*)*")
+PLACE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z_][A-Za-z0-9_]*)*:[A-Za-z_][A-Za-z0-9_]*")
+TENANT_GLOB = re.compile(r"[a-z0-9*?-]{1,63}")
+HOST_GLOB = re.compile(r"[A-Za-z0-9*](?:[A-Za-z0-9.*-]{0,251}[A-Za-z0-9*])?")
+SECRET = re.compile(r"[A-Za-z0-9_.-]{1,64}")
+
+
+class Manifest(Struct, frozen=True, kw_only=True):
+    """A module.toml that breaks no rule."""
+
+    name: str
+    version: str
+    entrypoint: str
+    """`package.module:function`, the handler."""
+    sdk: str
+    """Range of SDK versions, such as `>=1,<2`."""
+    tenants: tuple[str, ...] = ("*",)
+    """Globs of tenant ids that may run it."""
+    egress: tuple[str, ...] = ()
+    """Globs of hosts it may reach, as far as the tenant may too."""
+    secrets: tuple[str, ...] = ()
+    """Names of the tenant's secrets it may ask for."""
+    timeout_seconds: float | None = None
+    """Budget of an attempt where the job names none."""
+    input: dict[str, Any] | str | None = None
+    """JSON Schema of the payload, or `package.module:Struct`. None: any object."""
+    description: str = ""
+
+    @property
+    def bundle_file(self) -> str:
+        """What its bundle is called."""
+        return f"{self.name}-{self.version}.zip"
+
+
+Check = Callable[[Any], bool]
+
+
+def _text(pattern: re.Pattern[str], longest: int) -> Check:
+    return lambda value: isinstance(value, str) and len(value) <= longest and bool(pattern.fullmatch(value))
+
+
+def _list(pattern: re.Pattern[str]) -> Check:
+    return lambda value: (
+        isinstance(value, list)
+        and len(value) <= MAX_ENTRIES
+        and all(isinstance(entry, str) and pattern.fullmatch(entry) for entry in value)
+    )
+
+
+def _range(value: Any) -> bool:
+    if not isinstance(value, str) or len(value) > MAX_NAME:
+        return False
+    try:
+        fits(value)
+    except ValueError:
+        return False
+    return True
+
+
+def _seconds(value: Any) -> bool:
+    return type(value) in (int, float) and 0 < value <= MAX_TIMEOUT_SECONDS
+
+
+def _input(value: Any) -> bool:
+    return isinstance(value, dict) or _text(PLACE, MAX_NAME)(value)
+
+
+# Key: what it has to be, that in words, whether it must be there.
+RULES: dict[str, tuple[Check, str, bool]] = {
+    "name": (_text(NAME, MAX_NAME), 'a dotted, lower case name such as "shop.product"', True),
+    "version": (_text(SEMVER, 64), 'a semantic version such as "1.4.2"', True),
+    "entrypoint": (_text(PLACE, MAX_NAME), '"package:function" such as "shop_product:handler"', True),
+    "sdk": (_range, 'a range of versions such as ">=1,<2"', True),
+    "tenants": (_list(TENANT_GLOB), 'a list of tenant globs such as ["*"]', False),
+    "egress": (_list(HOST_GLOB), 'a list of host globs such as ["shop.example", "*.cdn.example"]', False),
+    "secrets": (_list(SECRET), 'a list of names such as ["shop_login"]', False),
+    "timeout_seconds": (_seconds, f"a number of seconds, above 0, at most {MAX_TIMEOUT_SECONDS}", False),
+    "input": (_input, 'a table [input] with a JSON Schema, or "package:Struct"', False),
+    "description": (lambda value: isinstance(value, str) and len(value) <= 1000, "a text", False),
+}
+
+
+def parse_manifest(untrusted_text: str, file: str = FILE) -> Manifest:
+    """The manifest in a module.toml. Raises ManifestInvalid with every mistake; `file` names it there."""
+    try:
+        given = tomllib.loads(untrusted_text)
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        raise ManifestInvalid((Mistake(file, "", str(error), "TOML"),)) from error
+    mistakes = [_unknown(file, key) for key in given if key not in RULES]
+    for key, (check, expected, required) in RULES.items():
+        if key not in given:
+            if required:
+                mistakes.append(Mistake(file, key, "nothing", expected, _misspelt(key, given)))
+        elif not check(given[key]):
+            mistakes.append(Mistake(file, key, _show(given[key]), expected))
+    if mistakes:
+        raise ManifestInvalid(tuple(mistakes))
+    return msgspec.convert(given, Manifest)
+
+
+def _unknown(file: str, key: str) -> Mistake:
+    near = get_close_matches(key, RULES, n=1, cutoff=0.6)
+    hint = f"did you mean `{near[0]}`?" if near else ""
+    return Mistake(file, key[:MAX_NAME], "an unknown key", "one of " + ", ".join(RULES), hint)
+
+
+def _misspelt(key: str, given: dict[str, Any]) -> str:
+    near = get_close_matches(key, [name for name in given if name not in RULES], n=1, cutoff=0.6)
+    return f"`{near[0][:MAX_NAME]}` was given instead" if near else ""
+
+
+def _show(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 80 else text[:77] + "…"
