@@ -35,13 +35,14 @@ def main() -> int:
     arguments = parser.parse_args()
     # The supervisor decides when we end: a Ctrl-C in its terminal is not meant for us.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    code = 0
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(serve(socket.socket(fileno=arguments.channel_fd)))
     except* WireError as group:
         print(f"egress gateway: {group.exceptions[0]}", file=sys.stderr)  # noqa: T201 - its one way to say so
-        return 1
-    return 0
+        code = 1
+    return code
 
 
 if __name__ == "__main__":

@@ -127,8 +127,7 @@ class Server:
                     await self._channel.send(notice)
 
 
-def _first(group: BaseExceptionGroup[Exception]) -> Exception:
-    error: BaseException = group
-    while isinstance(error, BaseExceptionGroup):
+def _first(error: Exception) -> Exception:
+    while isinstance(error, ExceptionGroup):
         error = error.exceptions[0]
-    return error if isinstance(error, Exception) else group.exceptions[0]
+    return error

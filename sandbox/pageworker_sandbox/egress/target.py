@@ -12,7 +12,7 @@ from pageworker_sandbox.egress.address import Address, unmap
 from pageworker_sandbox.egress.errors import MalformedTarget
 
 MAX_HOST = 253
-_LABEL = re.compile(r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?")
+_LABEL = re.compile(r"[a-z0-9_-]{1,63}")
 _NUMBER = re.compile(r"0x[0-9a-f]*|[0-9]+")
 _AUTHORITY = re.compile(r"(\[[0-9A-Fa-f:.]{2,45}\]|[A-Za-z0-9_.-]{1,254})(?::([0-9]{0,5}))?")
 _URL = re.compile(r"[Hh][Tt][Tt][Pp]://([^/?#]*)([^#]*)(#.*)?")

@@ -35,7 +35,7 @@ async def handshake(stream: Stream, proxy: Proxy, target: Target) -> None:
 async def _connect(stream: Stream, proxy: Proxy, target: Target) -> None:
     state = h11.Connection(h11.CLIENT, max_incomplete_event_size=MAX_ANSWER_BYTES)
     authority = target.authority.encode()
-    request = h11.Request(method="CONNECT", target=authority, headers=[("Host", authority), *credentials(proxy)])
+    request = h11.Request(method="CONNECT", target=authority, headers=[(b"Host", authority), *credentials(proxy)])
     stream.write(state.send(request) + state.send(h11.EndOfMessage()))
     try:
         while (event := state.next_event()) is h11.NEED_DATA or isinstance(event, h11.InformationalResponse):

@@ -1,0 +1,127 @@
+"""Decisions of a policy, and configurations it can not be made from."""
+
+import re
+from ipaddress import ip_address
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pageworker_sandbox.egress.errors import InvalidPolicy, MalformedTarget
+from pageworker_sandbox.egress.messages import Policy, Upstream
+from pageworker_sandbox.egress.policy import Route, Rules, check
+from pageworker_sandbox.egress.target import parse_authority
+
+ALL = (("*",),)
+
+
+def _decide(policy: Policy, authority: str) -> object:
+    return Rules(policy).decide(parse_authority(authority.encode()))
+
+
+@pytest.mark.parametrize(
+    ("hosts", "authority", "allowed"),
+    [
+        ((), "a.example:80", False),
+        (((),), "a.example:80", False),
+        (ALL, "a.example:80", True),
+        ((("*.example",),), "a.b.example:80", True),
+        ((("*.example",),), "example:80", False),
+        ((("*.example",),), "evil-example:80", False),
+        ((("*.example", "example"),), "example:80", True),
+        ((("SHOP.Example.",),), "shop.example:443", True),
+        ((("shop.example",),), "shop.example.evil:443", False),
+        ((("cdn-*.example",),), "cdn-.example:80", True),
+        ((("cdn-*.example",),), "cdn.example:80", False),
+        ((("ab*ba",),), "aba:80", False),
+        ((("*",), ("shop.example",)), "shop.example:80", True),
+        ((("*",), ("shop.example",)), "other.example:80", False),
+        ((("*",), ()), "shop.example:80", False),
+        ((("8.8.*",),), "134744072:80", True),
+        ((("shop.example",),), "8.8.8.8:80", False),
+    ],
+)
+def test_a_host_matches_one_glob_of_every_list(
+    hosts: tuple[tuple[str, ...], ...], authority: str, allowed: bool
+) -> None:
+    verdict = _decide(Policy(hosts=hosts), authority)
+    assert isinstance(verdict, Route) if allowed else verdict == "host_not_allowed"
+
+
+@given(st.text("ab.*", min_size=1, max_size=8), st.text("ab.", min_size=1, max_size=8))
+def test_globs_mean_what_the_regular_expression_means(glob: str, host: str) -> None:
+    try:
+        target = parse_authority(f"{host}:80".encode())
+    except MalformedTarget:
+        return
+    meant = re.fullmatch(re.escape(glob.removesuffix(".")).replace(r"\*", ".*"), target.host)
+    assert isinstance(Rules(Policy(hosts=((glob,),))).decide(target), Route) == bool(meant)
+
+
+def test_a_glob_of_stars_takes_no_exponential_time() -> None:
+    glob = "*a" * 120 + "*b"
+    assert _decide(Policy(hosts=((glob,),)), "a" * 60 + "." + "a" * 60 + "." + "a" * 60 + ":80") == "host_not_allowed"
+
+
+@pytest.mark.parametrize(
+    ("authority", "reason"),
+    [
+        ("shop.example:22", "port_not_allowed"),
+        ("169.254.169.254:80", "private_address"),
+        ("2852039166:80", "private_address"),
+        ("0xa9.0376.43518:80", "private_address"),
+        ("[::ffff:a9fe:a9fe]:80", "private_address"),
+        ("[64:ff9b::a9fe:a9fe]:80", "private_address"),
+        ("[::1]:80", "private_address"),
+        ("0:80", "private_address"),
+        ("127.1:443", "private_address"),
+        ("localhost:80", "private_address"),
+        ("LOCALHOST.:80", "private_address"),
+        ("a.localhost:80", "private_address"),
+    ],
+)
+def test_refused_before_any_lookup(authority: str, reason: str) -> None:
+    assert _decide(Policy(hosts=ALL), authority) == reason
+
+
+def test_fixed_addresses_may_be_private_by_their_name_only() -> None:
+    policy = Policy(
+        hosts=ALL,
+        ports=(80, 443),
+        fixed={"Shop.Demo.": "127.0.0.1:4321", "six.demo": "[::1]:99", "plain.demo": "10.0.0.1", "v6.demo": "fd00::1"},
+        upstream=Upstream(url="http://proxy:1"),
+    )
+    for authority, address, port in (
+        ("shop.demo:80", "127.0.0.1", 4321),
+        ("six.demo:443", "::1", 99),
+        ("plain.demo:443", "10.0.0.1", 443),
+        ("v6.demo:80", "fd00::1", 80),
+    ):
+        verdict = _decide(policy, authority)
+        assert isinstance(verdict, Route)
+        assert verdict.fixed == (ip_address(address), port)
+        assert verdict.proxy is None
+    assert _decide(policy, "shop.demo:8080") == "port_not_allowed"
+    assert _decide(policy, "127.0.0.1:80") == "private_address"
+    listed = Policy(hosts=(("other",),), fixed=policy.fixed)
+    assert _decide(listed, "shop.demo:80") == "host_not_allowed"
+
+
+def test_one_private_address_condemns_a_name() -> None:
+    public, private = ip_address("8.8.8.8"), ip_address("10.0.0.1")
+    assert check([public, public]) is None
+    assert check([public, private]) == "private_address"
+
+
+@pytest.mark.parametrize("text", ["shop.example", "1.2.3", "1.2.3.4:", "1.2.3.4:99999", "[::1", "", "http://1.2.3.4"])
+def test_fixed_addresses_are_addresses(text: str) -> None:
+    with pytest.raises(InvalidPolicy, match=r"shop\.demo"):
+        Rules(Policy(fixed={"shop.demo": text}))
+
+
+@pytest.mark.parametrize(
+    "url", ["", "proxy:3128", "ftp://proxy", "http://", "http://u:p@proxy:1", "http://proxy/x", "http://proxy:x"]
+)
+def test_upstreams_are_proxies(url: str) -> None:
+    with pytest.raises(InvalidPolicy, match="upstream"):
+        Rules(Policy(upstream=Upstream(url=url)))

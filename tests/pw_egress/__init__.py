@@ -1,0 +1,1 @@
+"""Real origins, real cells and a plain client for the tests of the egress gateway."""
