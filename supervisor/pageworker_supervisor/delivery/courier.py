@@ -1,0 +1,222 @@
+"""Takes promised callbacks from the outbox and keeps them."""
+
+import asyncio
+import random
+import time
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import TypeVar
+
+from pageworker_supervisor.config.limits import limits_for
+from pageworker_supervisor.config.settings import Settings
+from pageworker_supervisor.contract.result import Error
+from pageworker_supervisor.delivery.allow import Target, allowed
+from pageworker_supervisor.delivery.events import Event, encode_event
+from pageworker_supervisor.delivery.lanes import Action, Errand, Lanes, Postpone, Start
+from pageworker_supervisor.delivery.outbox import Availability, Outbox, Promise
+from pageworker_supervisor.delivery.outcome import Answered, Outcome
+from pageworker_supervisor.delivery.post import Poster
+from pageworker_supervisor.delivery.secrets import SecretFiles, SecretUnreadable
+from pageworker_supervisor.delivery.signature import HEADER, sign
+from pageworker_supervisor.delivery.verdict import (
+    Age,
+    Delivered,
+    Final,
+    Later,
+    Verdict,
+    backoff_seconds,
+    verdict,
+)
+from pageworker_supervisor.engine.errors import Unavailable
+from pageworker_supervisor.telemetry import log
+from pageworker_supervisor.telemetry.metrics import Metrics
+
+T = TypeVar("T")
+
+HELD_PER_SLOT = 4
+"""Promises held for each slot of `callbacks.concurrency`: those that wait for their receiver's turn."""
+TAKE_AT_MOST = 64
+BLOCK_MS = 2000
+"""Below redis-py's socket timeout of 5 s: a longer wait would look like a dead connection."""
+FORGET_SECONDS = 60.0
+
+
+class Courier:
+    """Delivers callbacks: at least once, each receiver in a lane of its own.
+
+    What it holds when it dies comes again when the outbox' lease on it runs out; receivers tell repeats by
+    `Idempotency-Key`.
+    """
+
+    def __init__(self, outbox: Outbox, availability: Availability, settings: Settings, metrics: Metrics) -> None:
+        callbacks = settings.callbacks
+        self.held = 0
+        """Promises taken and not yet settled."""
+        self._outbox = outbox
+        self._availability = availability
+        self._settings = settings
+        self._metrics = metrics
+        self._secrets = SecretFiles()
+        self._lanes = Lanes(callbacks.concurrency, callbacks.host_concurrency, random.random)
+        self._room = asyncio.Event()
+        self._stopping = False
+        self._settled = asyncio.Event()
+        self._delivered: list[Promise] = []
+        self._some_delivered = asyncio.Event()
+
+    async def run(self) -> None:
+        """Deliver until `stop`, then settle what is held. Cancelled, it leaves that to the outbox' leases."""
+        callbacks = self._settings.callbacks
+        async with (
+            Poster(callbacks.timeout_seconds, callbacks.concurrency) as poster,
+            asyncio.TaskGroup() as tasks,
+        ):
+            confirming = tasks.create_task(self._confirm(), name="confirm callbacks")
+            await self._take(tasks, poster)
+            await self._empty(tasks)
+            confirming.cancel()
+
+    def stop(self) -> None:
+        """Take no more. `run` returns when what is held is settled; Redis being up, that is at most
+        `callbacks.timeout_seconds` and one blocked take later.
+        """
+        self._stopping = True
+        self._room.set()
+
+    async def _take(self, tasks: asyncio.TaskGroup, poster: Poster) -> None:
+        most = self._settings.callbacks.concurrency * HELD_PER_SLOT
+        tidied = time.monotonic()
+        while not self._stopping:
+            self._room.clear()
+            if self.held >= most:
+                await self._room.wait()
+                continue
+            promises = await self._say(
+                lambda: self._outbox.outbox_take(
+                    self._settings.worker.id, min(TAKE_AT_MOST, most - self.held), BLOCK_MS
+                )
+            )
+            self.held += len(promises)
+            for promise in promises:
+                await self._admit(tasks, poster, promise)
+            if time.monotonic() - tidied > FORGET_SECONDS:
+                tidied = time.monotonic()
+                self._lanes.forget(tidied)
+
+    async def _admit(self, tasks: asyncio.TaskGroup, poster: Poster, promise: Promise) -> None:
+        """What was allowed at the intake may have been forbidden since: look again before every try."""
+        tenant = limits_for(self._settings, promise.tenant_id)
+        url = promise.callback_url or ""
+        target = Target.parse(url)
+        if target is None or not allowed(url, tenant.callback_allow):
+            await self._settle(promise, Final("the tenant's callback_allow does not cover its URL"), target)
+        elif tenant.callback_secret_file is None:
+            await self._settle(promise, Final("the tenant has no callback secret"), target)
+        else:
+            self._act(tasks, poster, self._lanes.offer(Errand(promise, target), time.monotonic()))
+
+    def _act(self, tasks: asyncio.TaskGroup, poster: Poster, actions: list[Action]) -> None:
+        for action in actions:
+            match action:
+                case Start(errand=errand):
+                    tasks.create_task(self._run_errand(tasks, poster, errand), name=f"callback {errand.promise.job_id}")
+                case Postpone(errand=errand, delay_seconds=delay):
+                    later = Later(delay, "its receiver has no room")
+                    tasks.create_task(self._settle(errand.promise, later, errand.target))
+
+    async def _run_errand(self, tasks: asyncio.TaskGroup, poster: Poster, errand: Errand) -> None:
+        began = time.monotonic()
+        outcome, decision = await self._try(poster, errand)
+        ended = time.monotonic()
+        if outcome is not None:
+            self._metrics.callback(type(decision).__name__.lower(), ended - began)
+        # An unreadable secret says nothing about the receiver: its lane is left as if it had answered.
+        self._act(tasks, poster, self._lanes.finished(errand, outcome or Answered(200), ended - began, ended))
+        await self._settle(errand.promise, decision, errand.target, outcome)
+
+    async def _try(self, poster: Poster, errand: Errand) -> tuple[Outcome | None, Verdict]:
+        promise = errand.promise
+        file = limits_for(self._settings, promise.tenant_id).callback_secret_file
+        try:
+            secret = self._secrets.key(file) if file is not None else b""
+        except SecretUnreadable as error:
+            log.error("callback secret unreadable", tenant_id=promise.tenant_id, reason=str(error))
+            return None, Later(backoff_seconds(promise.tries, random.random), "its secret is unreadable")
+        headers = {
+            "Content-Type": "application/json",
+            "Idempotency-Key": promise.job_id,
+            HEADER: sign(secret, int(time.time()), promise.result),
+        }
+        outcome = await poster.post(errand.target, headers, promise.result)
+        return outcome, verdict(outcome, self._age(promise), random.random)
+
+    def _age(self, promise: Promise) -> Age:
+        now = time.time()
+        # `first_at_ms` is on Redis' clock; a skewed one must not make a promise older than nothing.
+        seconds = max(0.0, now - promise.first_at_ms / 1000)
+        return Age(promise.tries, seconds, self._settings.callbacks.max_seconds, now)
+
+    async def _settle(
+        self, promise: Promise, decision: Verdict, target: Target | None, outcome: Outcome | None = None
+    ) -> None:
+        """Tell the outbox."""
+        line = log.bind(job_id=promise.job_id, tenant_id=promise.tenant_id, tries=promise.tries)
+        match decision:
+            case Delivered():
+                line.debug("callback delivered")
+                self._delivered.append(promise)
+                self._some_delivered.set()
+                return
+            case Later(delay_seconds=delay, reason=reason):
+                line.debug("callback later", reason=reason, delay_seconds=round(delay, 3))
+                await self._say(lambda: self._outbox.outbox_later(promise, max(1, round(delay * 1000))))
+            case Final(reason=reason):
+                line.warning("callback given up", reason=reason, receiver=target.origin if target else None)
+                event = failed_event(promise, reason, outcome, self._settings.worker.id)
+                await self._say(lambda: self._outbox.outbox_failed(promise, event))
+        self._release(1)
+
+    async def _confirm(self) -> None:
+        """Delivered promises go to the outbox in as few calls as there is time between them."""
+        while True:
+            await self._some_delivered.wait()
+            self._some_delivered.clear()
+            batch, self._delivered = self._delivered, []
+            await self._say(partial(self._outbox.outbox_done, batch))
+            self._release(len(batch))
+
+    def _release(self, count: int) -> None:
+        self.held -= count
+        self._room.set()
+        if not self.held:
+            self._settled.set()
+
+    async def _empty(self, tasks: asyncio.TaskGroup) -> None:
+        for errand in self._lanes.leave():
+            tasks.create_task(self._settle(errand.promise, Later(0.0, "the worker stops"), errand.target))
+        while self.held:
+            self._settled.clear()
+            await self._settled.wait()
+
+    async def _say(self, word: Callable[[], Awaitable[T]]) -> T:
+        while True:
+            try:
+                return await word()
+            except Unavailable as away:
+                self._availability.down(str(away))
+                await self._availability.wait_up()
+
+
+def failed_event(promise: Promise, reason: str, outcome: Outcome | None, worker_id: str) -> bytes:
+    """The event of a callback that was given up. It does not name the URL: who has it can resume the flow."""
+    status = outcome.status if isinstance(outcome, Answered) else None
+    return encode_event(
+        Event(
+            event="callback_failed",
+            job_id=promise.job_id,
+            tenant_id=promise.tenant_id,
+            worker_id=worker_id,
+            error=Error(type="callback_failed", message=reason, retryable=False),
+            detail={"status": status, "tries": promise.tries + 1},
+        )
+    )

@@ -1,0 +1,37 @@
+"""What delivery needs from the queue: promises to take, and four words to say about each."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from pageworker_supervisor.engine.types import Promise
+
+__all__ = ["Availability", "Outbox", "Promise"]
+
+
+class Outbox(Protocol):
+    """Promised callbacks. A promise is held for a lease; what is not settled by then comes again.
+
+    Every call may raise the engine's Unavailable and can then be repeated.
+    """
+
+    async def outbox_take(self, worker_id: str, count: int, block_ms: int) -> Sequence[Promise]:
+        """At most `count` promises that are due; waits at most `block_ms` for the first."""
+
+    async def outbox_done(self, promises: Sequence[Promise]) -> object:
+        """They are delivered."""
+
+    async def outbox_later(self, promise: Promise, delay_ms: int) -> object:
+        """Try again after so long."""
+
+    async def outbox_failed(self, promise: Promise, event: bytes) -> object:
+        """Given up; the event says so. The result stays readable."""
+
+
+class Availability(Protocol):
+    """Whether Redis can be spoken to."""
+
+    def down(self, reason: str) -> None:
+        """A call failed."""
+
+    async def wait_up(self) -> None:
+        """Wait until calls make sense again."""
