@@ -8,17 +8,11 @@ class Signals:
 
     def __init__(self) -> None:
         self.work = asyncio.Event()
-        self.idle = asyncio.Event()
-        """Set while the dispatcher has nothing to claim: only then is Redis asked to wake us."""
 
     async def something(self, changed: asyncio.Event) -> None:
         """Return when there may be something to do."""
-        self.idle.set()
-        try:
-            async with asyncio.TaskGroup() as tasks:
-                waits = [tasks.create_task(event.wait()) for event in (self.work, changed)]
-                await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
-                for wait in waits:
-                    wait.cancel()
-        finally:
-            self.idle.clear()
+        async with asyncio.TaskGroup() as tasks:
+            waits = [tasks.create_task(event.wait()) for event in (self.work, changed)]
+            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+            for wait in waits:
+                wait.cancel()

@@ -1,0 +1,57 @@
+"""Listens to Redis for this worker: new work, cancellations, profiles that others ask for."""
+
+import asyncio
+
+from pageworker_supervisor.dispatch.dispatcher import Dispatcher
+from pageworker_supervisor.dispatch.signals import Signals
+from pageworker_supervisor.engine import Engine
+from pageworker_supervisor.engine.errors import Unavailable
+from pageworker_supervisor.engine.types import AskNotice, CancelNotice, Notice
+from pageworker_supervisor.redis_link.availability import Availability
+from pageworker_supervisor.runners.fleet import Fleet
+
+WAIT_SECONDS = 2.0
+
+
+class Waker:
+    """Waits in Redis for ever."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        availability: Availability,
+        dispatcher: Dispatcher,
+        fleet: Fleet,
+        signals: Signals,
+        worker_id: str,
+    ) -> None:
+        self._engine = engine
+        self._availability = availability
+        self._dispatcher = dispatcher
+        self._fleet = fleet
+        self._signals = signals
+        self._worker_id = worker_id
+
+    async def run(self) -> None:
+        """Pass on what is heard."""
+        async with asyncio.TaskGroup() as tasks:
+            while True:
+                try:
+                    wake = await self._engine.wait(self._worker_id, WAIT_SECONDS)
+                except Unavailable as away:
+                    self._availability.down(str(away))
+                    await self._availability.wait_up()
+                    self._signals.work.set()
+                    continue
+                for notice in wake.control:
+                    self._act(tasks, notice)
+                if wake.work:
+                    self._signals.work.set()
+
+    def _act(self, tasks: asyncio.TaskGroup, notice: Notice) -> None:
+        match notice:
+            case CancelNotice(_, token):
+                if (attempt := self._dispatcher.attempts.get(token)) is not None:
+                    tasks.create_task(attempt.stop("cancelled"))
+            case AskNotice(profile):
+                self._fleet.retire((profile.tenant_id, profile.profile_id), "another worker asks for its profile")
