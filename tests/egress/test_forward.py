@@ -137,10 +137,10 @@ async def test_a_response_that_ends_with_its_connection_is_chunked_for_the_runne
 
 
 async def test_a_cut_response_is_no_complete_one() -> None:
-    async with serving(closing(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf")) as origin:
-        async with running(to(origin.port)) as cell, client(cell.port) as runner:
-            with pytest.raises((h11.RemoteProtocolError, ConnectionError)):
-                await runner.ask(get("http://shop.test/"))
+    half = closing(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf")
+    async with serving(half) as origin, running(to(origin.port)) as cell, client(cell.port) as runner:
+        with pytest.raises((h11.RemoteProtocolError, ConnectionError)):
+            await runner.ask(get("http://shop.test/"))
 
 
 async def test_what_an_origin_says_unasked_answers_no_request() -> None:

@@ -86,7 +86,6 @@ class Exchange:
     async def _converse(self, origin: HttpSide) -> None:
         origin.send(self._request)
         if not self._has_body:
-            await self._runner.event()
             origin.send(h11.EndOfMessage())
             await self._download(origin)
             return

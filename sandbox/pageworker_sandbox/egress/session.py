@@ -32,6 +32,8 @@ async def _serve_one(outlet: Outlet, runner: HttpSide) -> bool:
         if request is None:
             return False
         head = request.method == b"HEAD"
+        if not has_body(request):
+            await runner.event()  # its end, which needs no more bytes
         if request.method == b"CONNECT":
             await _tunnel(outlet, runner, request)
             return False
@@ -48,7 +50,6 @@ async def _serve_one(outlet: Outlet, runner: HttpSide) -> bool:
 async def _tunnel(outlet: Outlet, runner: HttpSide, request: h11.Request) -> None:
     if has_body(request):
         raise MalformedTarget("CONNECT has no body (RFC 9110, section 9.3.6)")
-    await runner.event()
     route = outlet.admit(parse_authority(request.target))
     origin = await outlet.open(route, tunnel=True)
     try:

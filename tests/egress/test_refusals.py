@@ -1,0 +1,174 @@
+"""What a cell refuses, with what answer, and what a changed policy cuts."""
+
+import asyncio
+import socket
+
+import pytest
+from pw_egress.cells import ALL, ask, client, get, running, to
+from pw_egress.origin import OK, Handler, Origin, answering, serving
+
+from pageworker_sandbox.egress.messages import Policy
+
+
+@pytest.mark.parametrize(
+    ("url", "reason"),
+    [
+        ("http://169.254.169.254/latest/meta-data/", "private_address"),
+        ("http://2852039166/", "private_address"),
+        ("http://[::ffff:169.254.169.254]/", "private_address"),
+        ("http://inner.test/", "private_address"),
+        ("http://mixed.test/", "private_address"),
+        ("http://nat64.test/", "private_address"),
+        ("http://shop.test:22/", "port_not_allowed"),
+        ("http://other.example/", "host_not_allowed"),
+    ],
+)
+async def test_a_refusal_says_why(url: str, reason: str) -> None:
+    names = {
+        "inner.test": ["10.0.0.7"],
+        "mixed.test": ["93.184.216.34", "127.0.0.1"],
+        "nat64.test": ["64:ff9b::7f00:1"],
+    }
+    policy = Policy(hosts=(("*.test", "169.254.*"),))
+    async with running(policy, names=names) as cell, client(cell.port) as runner:
+        for _ in range(2):
+            response = await runner.ask(get(url))
+            assert response.status == 403
+            assert response.headers["pageworker-egress"] == f"refused; reason={reason}"
+            assert response.headers["content-type"] == "text/plain; charset=utf-8"
+            assert response.body
+        authority = url.split("/")[2]
+        connect = f"CONNECT {authority if authority.endswith(':22') else authority + ':80'} HTTP/1.1\r\n"
+        answer = await runner.ask((connect + f"Host: {authority}\r\n\r\n").encode())
+        assert (answer.status, answer.egress) == (403, reason)
+        assert [refused for refused, _ in cell.refused] == [reason] * 3
+        assert cell.cell.usage().refused == {reason: 3}
+
+
+async def test_this_machine_is_refused_by_any_of_its_addresses(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Loopback stands in for a public address of the host's own: the kernel answers the same way for both.
+    monkeypatch.setattr("pageworker_sandbox.egress.policy.is_public", lambda address: True)
+    async with serving(answering()) as origin, running(Policy(hosts=ALL, ports=(origin.port,))) as cell:
+        response = await ask(cell.port, get(f"http://127.0.0.1:{origin.port}/"))
+        assert (response.status, response.egress) == (403, "private_address")
+        assert origin.connections == 0
+
+
+@pytest.mark.parametrize(
+    ("request_bytes", "status"),
+    [
+        (b"GET / HTTP/1.1\r\nHost: shop.test\r\n\r\n", 400),
+        (b"GET https://shop.test/ HTTP/1.1\r\nHost: shop.test\r\n\r\n", 400),
+        (b"GET http://a@shop.test/ HTTP/1.1\r\nHost: shop.test\r\n\r\n", 400),
+        (b"CONNECT shop.test HTTP/1.1\r\nHost: shop.test\r\n\r\n", 400),
+        (b"CONNECT shop.test:80 HTTP/1.1\r\nHost: shop.test\r\nContent-Length: 3\r\n\r\nabc", 400),
+        (b"POST http://shop.test/ HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n", 400),
+        (b"POST http://shop.test/ HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n", 400),
+        (b"POST http://shop.test/ HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip, chunked\r\n\r\n", 501),
+        (b"GET http://shop.test/ HTTP/1.1\r\nHost: a\r\nX : y\r\n\r\n", 400),
+        (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", 400),
+        (b"GET http://shop.test/ HTTP/1.1\r\nHost: a\r\nX: " + b"y" * 100_000 + b"\r\n\r\n", 431),
+    ],
+)
+async def test_what_is_no_request_reaches_nobody(request_bytes: bytes, status: int) -> None:
+    async with serving(answering()) as origin, running(to(origin.port)) as cell, client(cell.port) as runner:
+        runner.writer.write(request_bytes)
+        response = await runner.answer()
+        assert (response.status, response.egress) == (status, "malformed_request")
+        assert origin.connections == 0
+
+
+async def test_a_refused_upload_reads_its_answer() -> None:
+    async with running(Policy(hosts=ALL)) as cell, client(cell.port) as runner:
+        size = 3_000_000
+        head = f"POST http://10.0.0.1/ HTTP/1.1\r\nHost: x\r\nContent-Length: {size}\r\n\r\n"
+        response = await runner.ask(head.encode() + bytes(size))
+        assert (response.status, response.egress) == (403, "private_address")
+
+
+@pytest.mark.parametrize(
+    ("url", "status", "reason"),
+    [
+        ("http://nowhere.test/", 502, "name_not_resolved"),
+        ("http://closed.test/", 502, "connect_failed"),
+        ("http://blackhole.test/", 504, "connect_timeout"),
+    ],
+)
+async def test_unreachable(url: str, status: int, reason: str, unused_tcp_port: int) -> None:
+    # A listener whose backlog is full lets a connection hang.
+    with socket.socket() as full, socket.socket() as filler:
+        full.bind(("127.0.0.1", 0))
+        full.listen(0)
+        filler.connect(full.getsockname())
+        fixed = {
+            "closed.test": f"127.0.0.1:{unused_tcp_port}",
+            "blackhole.test": f"127.0.0.1:{full.getsockname()[1]}",
+        }
+        async with running(Policy(hosts=ALL, fixed=fixed, connect_seconds=0.5)) as cell:
+            response = await ask(cell.port, get(url))
+            assert (response.status, response.egress) == (status, reason)
+
+
+async def test_a_rate_is_kept() -> None:
+    async with serving(answering()) as origin, running(to(origin.port, requests_per_second=5)) as cell:
+        async with client(cell.port) as runner:
+            answers = [(await runner.ask(get("http://shop.test/"))).egress for _ in range(8)]
+        assert answers == [""] * 5 + ["rate_limited"] * 3
+
+
+async def test_a_budget_ends_transfers_and_further_requests() -> None:
+    endless = b"HTTP/1.1 200 OK\r\nContent-Length: 100000000\r\n\r\n" + bytes(4_000_000)
+    async with serving(answering(endless)) as origin, running(to(origin.port, budget_bytes=100_000)) as cell:
+        async with client(cell.port) as runner:
+            runner.writer.write(get("http://shop.test/"))
+            assert len(await _all(runner.reader)) <= 400_000
+        response = await ask(cell.port, get("http://shop.test/"))
+        assert (response.status, response.egress) == (403, "budget_exhausted")
+        cell.cell.update(to(origin.port, budget_bytes=10_000_000))
+        async with client(cell.port) as runner:
+            runner.writer.write(get("http://shop.test/"))
+            assert await runner.reader.readexactly(1_000_000)
+
+
+async def _all(reader: asyncio.StreamReader) -> bytes:
+    data = b""
+    try:
+        while more := await reader.read(65536):
+            data += more
+    except ConnectionError:
+        pass
+    return data
+
+
+async def test_a_changed_policy_cuts_what_it_forbids_and_nothing_else() -> None:
+    def echo(origin: Origin) -> Handler:
+        async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            while data := await reader.read(100):
+                writer.write(data)
+
+        return handle
+
+    async with serving(echo) as origin:
+        fixed = dict.fromkeys(("one.test", "two.test"), f"127.0.0.1:{origin.port}")
+        both = Policy(hosts=ALL, fixed=fixed)
+        async with running(both) as cell, client(cell.port) as one, client(cell.port) as two:
+            for runner, name in ((one, b"one.test:443"), (two, b"two.test:443")):
+                runner.writer.write(b"CONNECT " + name + b" HTTP/1.1\r\nHost: " + name + b"\r\n\r\n")
+                await runner.reader.readuntil(b"\r\n\r\n")
+            cell.cell.update(both)
+            cell.cell.update(Policy(hosts=(("two.*",),), fixed=fixed))
+            assert await one.ended()
+            two.writer.write(b"alive")
+            assert await two.reader.readexactly(5) == b"alive"
+            # Still allowed, but somewhere else now: a connection to the old address is no longer right.
+            moved = {"two.test": f"127.0.0.2:{origin.port}"}
+            cell.cell.update(Policy(hosts=ALL, fixed=moved))
+            assert await two.ended()
+
+
+async def test_cells_share_no_connection() -> None:
+    async with serving(answering(OK)) as origin, running(to(origin.port)) as one, running(to(origin.port)) as two:
+        for _ in range(2):
+            for cell in (one, two):
+                assert (await ask(cell.port, get("http://shop.test/"))).status == 200
+        assert origin.connections == 2
