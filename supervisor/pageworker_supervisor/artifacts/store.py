@@ -1,0 +1,148 @@
+"""Where artifacts are kept: a folder, or an object store, behind one `put`."""
+
+import asyncio
+import datetime as dt
+import errno
+import hashlib
+import os
+import time
+from datetime import timedelta
+from pathlib import Path
+from typing import Self
+from urllib.parse import unquote, urlsplit
+
+import obstore
+from obstore.exceptions import BaseError, PermissionDeniedError, UnauthenticatedError
+from obstore.store import LocalStore, ObjectStore, from_url
+
+from pageworker_sandbox.wire.messages import MAX_ARTIFACT_BYTES
+from pageworker_supervisor.artifacts.errors import ArtifactError, Fate
+from pageworker_supervisor.artifacts.keys import key_of
+from pageworker_supervisor.artifacts.sweep import sweep
+from pageworker_supervisor.config.redact import redact_url
+from pageworker_supervisor.contract.result import Artifact
+from pageworker_supervisor.telemetry import log
+from pageworker_supervisor.telemetry.metrics import Metrics
+
+CONCURRENCY = 8
+PUT_SECONDS = 20.0
+PAUSE_SECONDS = 15.0
+"""After a put that was too slow, none is tried for so long: every job would wait as long for nothing."""
+SWEEP_SECONDS = 3600.0
+FILE_MODE = 0o640
+FOLDER_MODE = 0o750
+
+
+class ArtifactStore:
+    """One store. Made by `open`; `root` is its folder, None where it is not a local one."""
+
+    def __init__(self, url: str, root: Path | None, metrics: Metrics | None) -> None:
+        self.root = root
+        self._url = url.rstrip("/")
+        self._metrics = metrics
+        self._store: ObjectStore | None = None
+        self._slots = asyncio.Semaphore(CONCURRENCY)
+        self._paused_until = 0.0
+
+    @classmethod
+    def open(cls, url: str | None, data_dir: Path, metrics: Metrics | None = None) -> Self:
+        """`url` None: `artifacts` in the data folder. Nothing is touched before the first `put`."""
+        if url is None:
+            root = data_dir / "artifacts"
+            return cls(root.absolute().as_uri(), root, metrics)
+        parts = urlsplit(url)
+        return cls(url, Path(unquote(parts.path)) if parts.scheme == "file" else None, metrics)
+
+    async def put(
+        self, job_id: str, tenant_id: str, attempt: int, kind: str, content_type: str, data: bytes
+    ) -> Artifact:
+        """Keep `data`. Raises ArtifactError, after PUT_SECONDS at the latest."""
+        try:
+            artifact = await self._put(job_id, tenant_id, attempt, kind, content_type, data)
+        except ArtifactError as error:
+            if self._metrics is not None:
+                self._metrics.not_stored(error.type)
+            raise
+        if self._metrics is not None:
+            self._metrics.stored(len(data))
+        return artifact
+
+    async def _put(
+        self, job_id: str, tenant_id: str, attempt: int, kind: str, content_type: str, data: bytes
+    ) -> Artifact:
+        if len(data) > MAX_ARTIFACT_BYTES:
+            raise ArtifactError("too_large", f"{len(data)} bytes, at most {MAX_ARTIFACT_BYTES}")
+        if time.monotonic() < self._paused_until:
+            raise ArtifactError("paused", "the store was too slow a moment ago")
+        sha256 = hashlib.sha256(data).hexdigest()
+        today = dt.datetime.now(dt.UTC).date()
+        key = key_of(tenant_id, today, job_id, attempt, kind, content_type, sha256)
+        try:
+            async with asyncio.timeout(PUT_SECONDS), self._slots:
+                await self._write(key, content_type, data)
+        except TimeoutError:
+            self._paused_until = time.monotonic() + PAUSE_SECONDS
+            raise ArtifactError("too_slow", f"not stored within {PUT_SECONDS:g} s") from None
+        except (BaseError, OSError, ValueError) as error:
+            raise _explain(error) from error
+        return Artifact(kind=kind, url=f"{self._url}/{key}", sha256=sha256, bytes=len(data), content_type=content_type)
+
+    async def _write(self, key: str, content_type: str, data: bytes) -> None:
+        store = self._opened()
+        if self.root is None:
+            await obstore.put_async(store, key, data, attributes={"Content-Type": content_type})
+            return
+        file = self.root / key
+        _make_folders(self.root, file.parent)
+        await obstore.put_async(store, key, data)
+        file.chmod(FILE_MODE)
+
+    def _opened(self) -> ObjectStore:
+        if self._store is None:
+            if self.root is not None:
+                self.root.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
+                self._store = LocalStore(self.root)
+            else:
+                # Few retries and short ones: a job's result waits for this.
+                self._store = (
+                    from_url(
+                        self._url,
+                        client_options={"timeout": timedelta(seconds=PUT_SECONDS)},
+                        retry_config={"max_retries": 2, "retry_timeout": timedelta(seconds=PUT_SECONDS)},
+                    )
+                    if not self._url.startswith("memory:")
+                    else from_url(self._url)
+                )
+        return self._store
+
+    async def sweep_for_ever(self, keep_days: float) -> None:
+        """Delete local artifacts whose day is over since `keep_days`. Returns where the store is not local."""
+        while self.root is not None:
+            removed = await asyncio.to_thread(sweep, self.root, dt.datetime.now(dt.UTC), keep_days)
+            if removed:
+                log.info("artifacts swept", days=removed)
+            await asyncio.sleep(SWEEP_SECONDS)
+
+    def __repr__(self) -> str:
+        return f"ArtifactStore({redact_url(self._url)})"
+
+
+def _make_folders(root: Path, folder: Path) -> None:
+    # One by one: `parents=True` would make the upper ones with the process's umask.
+    for parent in reversed(folder.relative_to(root).parents):
+        (root / parent).mkdir(mode=FOLDER_MODE, exist_ok=True)
+    folder.mkdir(mode=FOLDER_MODE, exist_ok=True)
+
+
+def _explain(error: Exception) -> ArtifactError:
+    """A fate and a message without URLs and paths: it goes into logs of jobs."""
+    number = error.errno if isinstance(error, OSError) else None
+    text = str(error).lower()
+    fate: Fate = "unavailable"
+    if number in (errno.ENOSPC, errno.EDQUOT) or os.strerror(errno.ENOSPC).lower() in text:
+        fate = "full"
+    elif number in (errno.EACCES, errno.EPERM, errno.EROFS) or isinstance(
+        error, PermissionDeniedError | UnauthenticatedError
+    ):
+        fate = "denied"
+    return ArtifactError(fate, os.strerror(number) if number else type(error).__name__)

@@ -1,0 +1,80 @@
+"""What `workerctl` asks of a running worker, over the control socket. May change things."""
+
+from collections.abc import AsyncIterator
+from typing import TypeVar
+
+import msgspec
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
+from starlette.routing import Route
+
+from pageworker_supervisor.http.errors import WorkerRefused
+from pageworker_supervisor.http.operator import json_response
+from pageworker_supervisor.http.report import CancelAsked, Cancelled, DrainAsked, DrainLine, Worker
+
+MAX_BODY_BYTES = 64 * 1024
+
+T = TypeVar("T")
+
+
+class BadRequest(Exception):
+    """The caller sent something else than was agreed."""
+
+
+def control_app(worker: Worker) -> Starlette:
+    """The application of the control socket."""
+
+    async def status(_: Request) -> Response:
+        return json_response(worker.status())
+
+    async def drain(request: Request) -> Response:
+        asked = await _body(request, DrainAsked)
+        if asked.deadline_seconds is not None and asked.deadline_seconds < 0:
+            raise BadRequest("`deadline_seconds` is below 0")
+        lines = _lines(worker.drain(asked.deadline_seconds))
+        return StreamingResponse(lines, media_type="application/jsonl")
+
+    async def resume(_: Request) -> Response:
+        await worker.resume()
+        return json_response(worker.status())
+
+    async def cancel(request: Request) -> Response:
+        asked = await _body(request, CancelAsked)
+        return json_response(Cancelled(asked.job_id, await worker.cancel(asked.job_id)))
+
+    return Starlette(
+        routes=[
+            Route("/status", status, methods=["GET"]),
+            Route("/drain", drain, methods=["POST"]),
+            Route("/resume", resume, methods=["POST"]),
+            Route("/cancel", cancel, methods=["POST"]),
+        ],
+        exception_handlers={BadRequest: _bad_request, WorkerRefused: _refused},
+    )
+
+
+async def _body(request: Request, type_: type[T]) -> T:
+    """Raises BadRequest."""
+    untrusted_body = b""
+    async for chunk in request.stream():
+        untrusted_body += chunk
+        if len(untrusted_body) > MAX_BODY_BYTES:
+            raise BadRequest("the body is too large")
+    try:
+        return msgspec.json.decode(untrusted_body or b"{}", type=type_)
+    except msgspec.DecodeError as error:
+        raise BadRequest(str(error)) from error
+
+
+async def _lines(lines: AsyncIterator[DrainLine]) -> AsyncIterator[bytes]:
+    async for line in lines:
+        yield msgspec.json.encode(line) + b"\n"
+
+
+async def _bad_request(_: Request, error: Exception) -> Response:
+    return json_response({"error": str(error)}, 400)
+
+
+async def _refused(_: Request, error: Exception) -> Response:
+    return json_response({"error": str(error)}, 409)

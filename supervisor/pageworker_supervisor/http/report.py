@@ -1,0 +1,107 @@
+"""What a worker says about itself, and what can be asked of it."""
+
+from collections.abc import AsyncIterator
+from typing import Literal, Protocol
+
+from msgspec import Struct
+
+WorkerState = Literal["starting", "ready", "draining", "cut_off", "stopped"]
+CancelAnswer = Literal["cancelled", "cancelling", "finished", "unknown"]
+
+
+class RedisReport(Struct, frozen=True, kw_only=True):
+    """The queue. `url` is without password."""
+
+    connected: bool
+    url: str
+
+
+class RunnerReport(Struct, frozen=True, kw_only=True):
+    """One runner. `pages` counts by state; `rss_bytes` is of its whole process tree."""
+
+    runner_id: str
+    tenant_id: str | None
+    profile_id: str | None
+    state: str
+    pages: dict[str, int] = {}
+    jobs_done: int = 0
+    uptime_seconds: float = 0.0
+    pid: int | None = None
+    rss_bytes: int | None = None
+
+
+class RunningJob(Struct, frozen=True, kw_only=True):
+    """A job that is at work. `since_seconds`: how long ago it was claimed."""
+
+    job_id: str
+    tenant_id: str
+    module: str
+    attempt: int
+    since_seconds: float
+    runner_id: str | None = None
+
+
+class StatusReport(Struct, frozen=True, kw_only=True):
+    """One worker as it stands."""
+
+    state: WorkerState
+    reason: str
+    worker_id: str
+    version: str
+    uptime_seconds: float
+    redis: RedisReport
+    runners: tuple[RunnerReport, ...] = ()
+    jobs: tuple[RunningJob, ...] = ()
+    counters: dict[str, float] = {}
+
+
+class DrainLine(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One line of a drain: a job that is waited for, one that ended, one that was handed back, or the end.
+
+    With `done`, `left` jobs were handed back because the deadline had passed.
+    """
+
+    event: Literal["waiting", "ended", "handed_back", "done"]
+    job_id: str | None = None
+    tenant_id: str | None = None
+    module: str | None = None
+    since_seconds: float | None = None
+    left: int | None = None
+
+
+class DrainAsked(Struct, frozen=True, forbid_unknown_fields=True):
+    """Body of POST /drain. None: the worker's `drain_seconds`."""
+
+    deadline_seconds: float | None = None
+
+
+class CancelAsked(Struct, frozen=True, forbid_unknown_fields=True):
+    """Body of POST /cancel."""
+
+    job_id: str
+
+
+class Cancelled(Struct, frozen=True):
+    """Answer to POST /cancel."""
+
+    job_id: str
+    outcome: CancelAnswer
+
+
+class Worker(Protocol):
+    """What the endpoints need from the daemon."""
+
+    def status(self) -> StatusReport:
+        """Everything that is worth showing. Cheap: scraped every few seconds."""
+
+    def ready(self) -> tuple[bool, str]:
+        """Whether jobs are taken, and why not."""
+
+    def drain(self, deadline_seconds: float | None) -> AsyncIterator[DrainLine]:
+        """Drain; yields until done. Who stops listening does not stop the drain."""
+
+    async def resume(self) -> None:
+        """Take jobs again. Raises WorkerRefused where that cannot be."""
+
+    async def cancel(self, job_id: str) -> CancelAnswer:
+        """Cancel a queued or running job."""
