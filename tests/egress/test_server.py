@@ -1,0 +1,137 @@
+"""The gateway's process and the supervisor's client."""
+
+import asyncio
+import os
+import socket
+from typing import Any
+
+import pytest
+from pw_egress.cells import ALL, ask, client, get, listener, to
+from pw_egress.origin import answering, serving
+from pw_egress.processes import gateway
+
+from pageworker_sandbox.egress.client import Gateway, GatewayLost, GatewayRefused
+from pageworker_sandbox.egress.errors import InvalidListener, InvalidPolicy
+from pageworker_sandbox.egress.messages import CellLost, Notice, Policy, Upstream
+
+
+async def _heard(client: Gateway) -> Notice | CellLost:
+    async with asyncio.timeout(5):
+        async for notice in client.notices():
+            return notice
+    raise AssertionError("unreachable: notices never end")
+
+
+async def test_a_cell_from_attach_to_detach() -> None:
+    async with serving(answering()) as origin, gateway() as (supervisor, process):
+        with listener() as sock:
+            port = sock.getsockname()[1]
+            await supervisor.attach("runner-1", sock.fileno(), to(origin.port))
+        assert (await ask(port, get("http://shop.test/"))).body == b"ok"
+        usage = (await supervisor.usage())["runner-1"]
+        assert usage.requests == 1
+        assert usage.down_bytes > usage.up_bytes > 0
+
+        await supervisor.update("runner-1", Policy(hosts=(("other",),)))
+        assert (await ask(port, get("http://shop.test/"))).egress == "host_not_allowed"
+        notice = await _heard(supervisor)
+        assert notice == Notice(cell_id="runner-1", reason="host_not_allowed", host="shop.test", port=80)
+
+        async with client(port) as runner:
+            assert (await runner.ask(get("http://shop.test/"))).status == 403
+            last = await supervisor.detach("runner-1")
+            assert last.refused == {"host_not_allowed": 2}
+            assert await runner.ended()
+        with pytest.raises(ConnectionError):
+            await ask(port, get("http://shop.test/"))
+        assert await supervisor.usage() == {}
+        with pytest.raises(GatewayRefused, match="unknown_cell"):
+            await supervisor.detach("runner-1")
+    assert process.returncode == 0
+
+
+async def test_a_cell_id_is_attached_once() -> None:
+    async with gateway() as (supervisor, _):
+        with listener() as sock:
+            await supervisor.attach("runner-1", sock.fileno(), Policy())
+            with pytest.raises(GatewayRefused, match="known_cell"):
+                await supervisor.attach("runner-1", sock.fileno(), Policy())
+            await supervisor.detach("runner-1")
+            with pytest.raises(GatewayRefused, match="unknown_cell"):
+                await supervisor.update("runner-1", Policy())
+
+
+async def test_only_listening_tcp_sockets_are_taken() -> None:
+    read, write = os.pipe()
+    with socket.socket() as idle, socket.socket(socket.AF_UNIX) as local, listener() as good:
+        local.bind("\0pageworker-test-" + os.urandom(8).hex())
+        local.listen()
+        udp = socket.socket(type=socket.SOCK_DGRAM)
+        with udp, socket.create_connection(good.getsockname()) as connected:
+            async with gateway() as (supervisor, _):
+                for number in (read, idle.fileno(), local.fileno(), udp.fileno(), connected.fileno()):
+                    with pytest.raises(InvalidListener):
+                        await supervisor.attach("runner-1", number, Policy())
+                await supervisor.attach("runner-1", good.fileno(), Policy())
+    os.close(read)
+    os.close(write)
+
+
+@pytest.mark.parametrize(
+    ("fields", "named"),
+    [
+        ({"fixed": {"a.test": "not an address"}}, "a.test"),
+        ({"upstream": Upstream(url="gopher://x")}, "upstream"),
+        ({"ports": (0,)}, "ports"),
+        ({"connect_seconds": -1.0}, "connect_seconds"),
+    ],
+)
+async def test_an_invalid_policy_is_named_and_costs_nothing_else(fields: dict[str, Any], named: str) -> None:
+    async with gateway() as (supervisor, _):
+        with listener() as sock:
+            with pytest.raises(InvalidPolicy, match=named):
+                await supervisor.attach("runner-1", sock.fileno(), Policy(**fields))
+            await supervisor.attach("runner-1", sock.fileno(), Policy())
+            with pytest.raises(InvalidPolicy, match=named):
+                await supervisor.update("runner-1", Policy(**fields))
+            assert list(await supervisor.usage()) == ["runner-1"]
+
+
+async def test_a_broken_listener_is_reported() -> None:
+    async with gateway() as (supervisor, _):
+        with listener() as sock:
+            await supervisor.attach("runner-1", sock.fileno(), Policy())
+            sock.shutdown(socket.SHUT_RDWR)
+        lost = await _heard(supervisor)
+        assert isinstance(lost, CellLost)
+        assert lost.cell_id == "runner-1"
+        assert await supervisor.usage() == {}
+
+
+async def test_a_killed_gateway_is_noticed() -> None:
+    async with gateway() as (supervisor, process):
+        assert await supervisor.usage() == {}
+        process.kill()
+        await process.wait()
+        with pytest.raises(GatewayLost):
+            while True:
+                await supervisor.usage()
+
+
+async def test_an_invalid_word_ends_the_gateway() -> None:
+    async with gateway() as (supervisor, process):
+        supervisor._channel._sock.send(b"\xff" * 6)
+        async with asyncio.timeout(5):
+            assert await process.wait() == 1
+
+
+async def test_a_storm_of_refusals_is_a_few_notices() -> None:
+    async with gateway() as (supervisor, _):
+        with listener() as sock:
+            port = sock.getsockname()[1]
+            await supervisor.attach("runner-1", sock.fileno(), Policy(hosts=ALL))
+        async with client(port) as runner:
+            for _ in range(200):
+                assert (await runner.ask(get("http://127.0.0.1/"))).status == 403
+        assert (await supervisor.usage())["runner-1"].refused == {"private_address": 200}
+        assert 20 <= supervisor._heard.qsize() <= 30
