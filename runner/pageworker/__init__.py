@@ -1,0 +1,30 @@
+"""What a module author imports: types, outcomes and helpers. Depends on Playwright's types and nothing of ours.
+
+from pageworker import Context, Helpers, Page
+
+async def handler(page: Page, payload: dict, helpers: Helpers, context: Context) -> dict: ...
+"""
+
+from playwright.async_api import Locator, Page, Response
+from playwright.async_api import TimeoutError as PageTimeout
+
+from pageworker.context import Context
+from pageworker.helpers import Helpers
+from pageworker.log import Log
+from pageworker.outcomes import Blocked, BlockerKind, Failed, RetryLater
+from pageworker.sink import Sink
+
+__all__ = [
+    "Blocked",
+    "BlockerKind",
+    "Context",
+    "Failed",
+    "Helpers",
+    "Locator",
+    "Log",
+    "Page",
+    "PageTimeout",
+    "Response",
+    "RetryLater",
+    "Sink",
+]

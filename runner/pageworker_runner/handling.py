@@ -1,0 +1,90 @@
+"""Runs a module's code on a page until it returns, raises, or is stopped. What comes out is a verdict."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from playwright.async_api import Page
+
+from pageworker import Context, Helpers
+from pageworker_runner import verdict
+from pageworker_runner.belonging import Tasks
+from pageworker_runner.entry import Entry
+from pageworker_runner.errors import BrowserLost, PageLost
+from pageworker_runner.inside import is_closed_error
+from pageworker_runner.limits import LIMITS
+from pageworker_runner.verdict import Verdict
+
+Fate = asyncio.Future[Verdict]
+"""How an attempt ends if not by its own code: cancelled, page crashed, browser lost."""
+
+CLOSED_GRACE_SECONDS = 1.0
+"""A call that finds its page gone may be told so before the event that says why."""
+
+
+@dataclass(frozen=True)
+class Assignment:
+    """What a handler is called with."""
+
+    entry: Entry
+    label: str
+    page: Page
+    payload: dict[str, Any]
+    helpers: Helpers
+    context: Context
+    refusal: Callable[[], str | None]
+    """What the egress gateway said to the page's last navigation, if it refused it."""
+
+
+@dataclass(frozen=True)
+class Ended:
+    """What the module's code came to: a value, or what it raised."""
+
+    value: object = None
+    error: BaseException | None = None
+
+
+async def handle(work: Assignment, fate: Fate, tasks: Tasks) -> tuple[Verdict, bool]:
+    """The verdict, and whether the code really ended: False where it swallowed its cancellation."""
+    task = tasks.spawn(_steps(work))
+    either: set[asyncio.Future[Any]] = {task, fate}
+    await asyncio.wait(either, timeout=work.context.remaining_seconds(), return_when=asyncio.FIRST_COMPLETED)
+    if not task.done():
+        task.cancel()
+        await asyncio.wait({task}, timeout=LIMITS.handler_grace_seconds)
+        if fate.done():
+            return fate.result(), task.done()
+        return verdict.cut("timed_out"), task.done()
+    ended = task.result()
+    if ended.error is None:
+        return verdict.returned(ended.value), True
+    if is_closed_error(ended.error) and not fate.done():
+        await asyncio.wait({fate}, timeout=CLOSED_GRACE_SECONDS)
+    if fate.done():
+        return fate.result(), True
+    return verdict.raised(ended.error, work.label, work.refusal()), True
+
+
+async def _steps(work: Assignment) -> Ended:
+    arguments = (work.helpers, work.context)
+    entry = work.entry
+    try:
+        if entry.before_job is not None:
+            await entry.before_job(work.page, work.payload, *arguments)
+        result = await entry.handler(work.page, work.payload, *arguments)
+        if entry.after_job is not None:
+            await entry.after_job(work.page, result, *arguments)
+    except BaseException as error:  # noqa: BLE001 - foreign code: whatever it raises, sys.exit() too, is its verdict
+        return Ended(error=error)
+    return Ended(value=result)
+
+
+def crashed() -> Verdict:
+    """The attempt's page died."""
+    return verdict.raised(PageLost("the page's renderer crashed"), "")
+
+
+def browser_lost() -> Verdict:
+    """Chromium or the driver died."""
+    return verdict.raised(BrowserLost("the browser went away"), "")

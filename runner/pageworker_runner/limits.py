@@ -1,0 +1,30 @@
+"""Every bound of the runner in one place; the unit is in the name."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What one attempt and one runner may use. Messages have bounds of their own in the wire vocabulary."""
+
+    handler_grace_seconds: float = 1.0
+    """How long a cancelled handler may clean up before its page is taken from it. With the failure artifacts
+    it has to stay below the supervisor's kill grace (3 s)."""
+    evidence_seconds: float = 1.5
+    """For the screenshot and the HTML of a failed attempt, together."""
+    close_seconds: float = 5.0
+    """For closing one page, and for opening one."""
+    stop_seconds: float = 10.0
+    """For the browser's own shutdown: it flushes the profile."""
+    log_lines: int = 2000
+    """Lines of one attempt, printed ones included; then one last line says that there were more."""
+    line_chars: int = 8000
+    artifacts: int = 64
+    """Of one attempt, failure artifacts not counted."""
+    unproved_pages: int = 5
+    """Pages that could not be proved clean though nothing was known against them; then the runner retires."""
+    bundle_bytes: int = 64 * 1024 * 1024
+    """Of a module, packed and unpacked alike."""
+
+
+LIMITS = Limits()

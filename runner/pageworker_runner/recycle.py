@@ -1,0 +1,103 @@
+"""The proof that a used page is as good as new. What fails it is replaced, never handed on."""
+
+import asyncio
+
+import msgspec
+from playwright.async_api import BrowserContext, Page
+from playwright.async_api import Error as BrowserError
+
+from pageworker_runner import inside, undo
+from pageworker_runner.errors import Unproved
+from pageworker_runner.ledger import Mark
+from pageworker_runner.slot import WarmPage, origin_of
+from pageworker_runner.tap import Book
+
+BLANK = "about:blank"
+CLEAR_STORAGE = "() => { try { sessionStorage.clear() } catch { /* an opaque origin has none */ } }"
+LOOK = """() => { const name = window.name; window.name = ''; return {
+  url: location.href, name, history: history.length, frames: window.length,
+  width: innerWidth, height: innerHeight, dark: matchMedia('(prefers-color-scheme: dark)').matches } }"""
+
+
+class Seen(msgspec.Struct, frozen=True, kw_only=True):
+    """What the page itself says about its state."""
+
+    url: str
+    name: str
+    history: int
+    frames: int
+    width: int
+    height: int
+    dark: bool
+
+
+CLEAN = Seen(
+    url=BLANK,
+    name="",
+    history=1,
+    frames=0,
+    width=undo.VIEWPORT["width"],
+    height=undo.VIEWPORT["height"],
+    dark=False,
+)
+
+
+async def clean(context: BrowserContext, warm: WarmPage, book: Book) -> None:
+    """Clean the page and prove it. Raises Unproved. The caller sets the deadline."""
+    page = warm.page
+    inside.drop_listeners(page, warm.baseline)
+    if reason := _beyond_cleaning(context, warm, book):
+        raise Unproved(reason, foreseen=True)
+    try:
+        await undo.undo_page(page, book)
+        await _leave(warm)
+        await asyncio.gather(
+            warm.devtools.send("Page.resetNavigationHistory"),
+            page.clear_console_messages(),
+            page.clear_page_errors(),
+        )
+        seen = msgspec.convert(await page.evaluate(LOOK), Seen, strict=False)
+    except (BrowserError, msgspec.ValidationError) as error:
+        raise Unproved(str(error).partition("\n")[0]) from error
+    inside.reset_client_state(page)
+    # window.name outlives a document; reading it has emptied it.
+    if msgspec.structs.replace(seen, name="") != CLEAN:
+        raise Unproved(f"the page says {seen}")
+    if left := inside.residue(page):
+        raise Unproved(f"the client still has {', '.join(left)}")
+    if inside.listeners_of(page) != warm.baseline:
+        raise Unproved("listeners are left")
+    warm.origins.clear()
+
+
+def _beyond_cleaning(context: BrowserContext, warm: WarmPage, book: Book) -> str | None:
+    """Why this page is replaced without a try, or None."""
+    if warm.crashed:
+        return "its renderer crashed"
+    if warm.taken:
+        return "its handler did not let go"
+    if warm.page.is_closed():
+        return "it was closed"
+    if book.stuck:
+        return f"{book.stuck[0]} can not be taken back"
+    if book.has(Mark.PRESSED):
+        return "a key or button is held down"
+    if book.has(Mark.DIALOGS) and inside.has_open_dialog(context, warm.page):
+        return "a dialog stands open"
+    if gone := warm.origins - _origins_now(warm.page):
+        # Session storage lives as long as its tab, and can only be cleared from a document of its origin.
+        return f"session storage of {min(gone)} is out of reach"
+    return None
+
+
+def _origins_now(page: Page) -> set[str]:
+    return {origin for frame in page.frames if (origin := origin_of(frame.url))}
+
+
+async def _leave(warm: WarmPage) -> None:
+    """Clear the tab's session storage and leave the document, in one go: commands are handled in order."""
+    frames = {origin: frame for frame in warm.page.frames if (origin := origin_of(frame.url))}
+    await asyncio.gather(
+        *(frame.evaluate(CLEAR_STORAGE) for frame in frames.values()),
+        warm.page.goto(BLANK, wait_until="commit"),
+    )

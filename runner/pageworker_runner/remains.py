@@ -1,0 +1,40 @@
+"""What is kept of a page whose attempt did not succeed: a screenshot and the HTML."""
+
+import asyncio
+
+from playwright.async_api import Error as BrowserError
+from playwright.async_api import Page
+
+from pageworker_runner.belonging import own_work
+from pageworker_runner.limits import LIMITS
+from pageworker_runner.sink import AttemptSink
+from pageworker_sandbox.wire.messages import MAX_ARTIFACT_BYTES
+
+
+async def keep(page: Page, sink: AttemptSink) -> None:
+    """Send both where the page still gives them, within LIMITS.evidence_seconds. Never raises."""
+    with own_work():
+        shot, html = await asyncio.gather(_screenshot(page), _html(page))
+    for kind, data, content_type in (
+        ("screenshot", shot, "image/jpeg"),
+        ("html", html, "text/html; charset=utf-8"),
+    ):
+        if data is not None and len(data) <= MAX_ARTIFACT_BYTES:
+            sink.send(kind, data, content_type)
+
+
+async def _screenshot(page: Page) -> bytes | None:
+    try:
+        async with asyncio.timeout(LIMITS.evidence_seconds):
+            return await page.screenshot(type="jpeg", quality=70)
+    except (BrowserError, TimeoutError):
+        # A page that hangs or is gone can't be shown; its verdict says so already.
+        return None
+
+
+async def _html(page: Page) -> bytes | None:
+    try:
+        async with asyncio.timeout(LIMITS.evidence_seconds):
+            return (await page.content()).encode(errors="replace")
+    except (BrowserError, TimeoutError):
+        return None

@@ -1,0 +1,98 @@
+"""A runner's whole life: start, serve, end. Every end is one exit code."""
+
+import asyncio
+import os
+import socket
+from collections.abc import Coroutine
+from typing import Any, NoReturn
+
+from pageworker_runner.belonging import Tasks
+from pageworker_runner.errors import StartError
+from pageworker_runner.exits import Exit
+from pageworker_runner.ground import Ground
+from pageworker_runner.inside import watch_driver
+from pageworker_runner.limits import LIMITS
+from pageworker_runner.outbox import Outbox
+from pageworker_runner.reporter import Reporter
+from pageworker_runner.start import Started, start
+from pageworker_sandbox.confine import ConfinementFailed, watch_children_without_threads
+from pageworker_sandbox.wire import messages as m
+from pageworker_sandbox.wire.channel import Channel
+from pageworker_sandbox.wire.errors import WireError
+
+
+async def live(sock: socket.socket, ground: Ground) -> NoReturn:
+    """Serve on the inherited socket; ends the process."""
+    watch_children_without_threads()
+    loop = asyncio.get_running_loop()
+    channel = Channel(sock, m.TO_SUPERVISOR, m.TO_RUNNER)
+    outbox = Outbox(channel)
+    async with asyncio.TaskGroup() as group:
+        tasks = Tasks(group)
+        tasks.install(loop)
+        life = Life(channel, Reporter(outbox), tasks, loop.create_future())
+        tasks.spawn(life.until_channel_ends(outbox.run()))
+        tasks.spawn(life.until_channel_ends(life.serve(ground)))
+        code = await life.end
+        # A module may hold tasks that swallow cancellation, and threads: nothing here waits for them.
+        os._exit(code)
+    raise AssertionError("unreachable")
+
+
+class Life:
+    """What can end a runner, and the end that came first."""
+
+    def __init__(self, channel: Channel, reporter: Reporter, tasks: Tasks, end: asyncio.Future[Exit]) -> None:
+        self._channel = channel
+        self._reporter = reporter
+        self._tasks = tasks
+        self.end = end
+        self._stopping = False
+
+    async def serve(self, ground: Ground) -> None:
+        """Start, work until Stop, close the browser."""
+        try:
+            started = await start(self._channel, self._reporter, self._tasks, ground)
+        except (StartError, ConfinementFailed) as error:
+            self._reporter.say(f"not started: {error}")
+            await self._finish(Exit.NOT_STARTED)
+            return
+        self._watch_browser(started)
+        await started.service.run(self._channel)
+        self._stopping = True
+        flushed = await started.browser.close()
+        await self._finish(Exit.STOPPED if flushed else Exit.NOT_FLUSHED)
+
+    async def until_channel_ends(self, work: Coroutine[Any, Any, None]) -> None:
+        """Do `work`; a broken channel is the end."""
+        try:
+            await work
+        except WireError:
+            self._decide(Exit.CHANNEL_LOST)
+
+    def _watch_browser(self, started: Started) -> None:
+        def gone(*_: object) -> None:
+            if not self._stopping:
+                self._stopping = True
+                self._tasks.spawn(self._lose_browser(started))
+
+        started.browser.context.on("close", gone)
+        watch_driver(started.browser.context, gone)
+
+    async def _lose_browser(self, started: Started) -> None:
+        self._reporter.say("the browser went away")
+        await started.attempts.lose_browser()
+        await self._finish(Exit.BROWSER_LOST)
+
+    async def _finish(self, code: Exit) -> None:
+        """End once everything that was said has left; a supervisor that does not read is not waited for."""
+        try:
+            async with asyncio.timeout(LIMITS.close_seconds):
+                await self._reporter.outbox.left()
+        except TimeoutError:
+            code = Exit.CHANNEL_LOST
+        self._decide(code)
+
+    def _decide(self, code: Exit) -> None:
+        if not self.end.done():
+            self.end.set_result(code)

@@ -1,0 +1,75 @@
+"""How a runner comes up, step by step. After `confine` this process has no rights left but its pipes and its socket."""
+
+import asyncio
+import socket
+from dataclasses import dataclass
+
+from pageworker_runner import browser, evidence
+from pageworker_runner.attempts import Attempts
+from pageworker_runner.belonging import Tasks, own_work
+from pageworker_runner.catalog import Catalog
+from pageworker_runner.ground import Ground, programs
+from pageworker_runner.handling import crashed
+from pageworker_runner.inside import tame_listener_errors
+from pageworker_runner.pool import Pool, PoolPlan
+from pageworker_runner.reporter import Reporter
+from pageworker_runner.service import Service
+from pageworker_sandbox.wire import messages as m
+from pageworker_sandbox.wire.channel import Channel
+from pageworker_sandbox.wire.errors import ProtocolViolation
+
+LISTEN_BACKLOG = 512
+
+
+@dataclass(frozen=True)
+class Started:
+    """A runner that is up."""
+
+    browser: browser.Browser
+    attempts: Attempts
+    service: Service
+
+
+async def start(channel: Channel, reporter: Reporter, tasks: Tasks, ground: Ground) -> Started:
+    """The checklist. Raises StartError, ConfinementFailed, WireError."""
+    boot = await _greet(channel, reporter)
+    port = _listen(reporter)
+    ground.confinement.allow_exec(programs(boot.browser))
+    with own_work():
+        running = await browser.launch(boot, ground.profile, port)
+        attempts = Attempts(boot, Catalog(), reporter, tasks)
+        pool = Pool(
+            running.context,
+            PoolPlan(boot.pages, boot.persistent, boot.recycle_seconds, boot.max_jobs),
+            tasks,
+            reporter.retire,
+            lambda attempt_id: attempts.decide(attempt_id, crashed()),
+        )
+        seen, _ = await asyncio.gather(evidence.chromium_sandbox(running.context), pool.fill())
+    tame_listener_errors(running.context, reporter.listener_failed)
+    reporter.install()
+    answers = ground.confinement.confine()
+    reporter.outbox.put(
+        m.Ready(
+            browser_version=running.version,
+            pages=boot.pages,
+            evidence={**answers, "chromium_sandbox": seen},
+        )
+    )
+    return Started(running, attempts, Service(attempts, pool, reporter.outbox))
+
+
+async def _greet(channel: Channel, reporter: Reporter) -> m.Boot:
+    reporter.outbox.put(m.Hello(protocol=m.PROTOCOL))
+    boot, _ = await channel.receive()
+    if not isinstance(boot, m.Boot) or boot.protocol != m.PROTOCOL:
+        raise ProtocolViolation(f"{type(boot).__name__}, not a Boot of protocol {m.PROTOCOL}")
+    return boot
+
+
+def _listen(reporter: Reporter) -> int:
+    """A listener on our own loopback, for the gateway outside: the only way out of this network namespace."""
+    with socket.create_server(("127.0.0.1", 0), backlog=LISTEN_BACKLOG) as listener:
+        port: int = listener.getsockname()[1]
+        reporter.outbox.put(m.Listener(port=port), [listener.detach()])
+    return port

@@ -1,0 +1,55 @@
+"""How each mark of the ledger is taken back. What is not named here can't be, and is a reason to replace the page."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+from playwright.async_api import BrowserContext, Page, ViewportSize
+
+from pageworker_runner.inside import dispose
+from pageworker_runner.ledger import Mark
+from pageworker_runner.tap import Book
+
+VIEWPORT = ViewportSize(width=1280, height=720)
+
+PAGE: dict[Mark, Callable[[Page], Awaitable[object]]] = {
+    Mark.ROUTES: lambda page: page.unroute_all(behavior="ignoreErrors"),
+    Mark.HEADERS: lambda page: page.set_extra_http_headers({}),
+    Mark.MEDIA: lambda page: page.emulate_media(
+        media="null", color_scheme="null", reduced_motion="null", forced_colors="null", contrast="null"
+    ),
+    Mark.VIEWPORT: lambda page: page.set_viewport_size(VIEWPORT),
+}
+
+CONTEXT: dict[Mark, Callable[[BrowserContext], Awaitable[object]]] = {
+    Mark.ROUTES: lambda context: context.unroute_all(behavior="ignoreErrors"),
+    Mark.HEADERS: lambda context: context.set_extra_http_headers({}),
+    Mark.GEOLOCATION: lambda context: context.set_geolocation(None),
+    Mark.PERMISSIONS: lambda context: context.clear_permissions(),
+    Mark.OFFLINE: lambda context: context.set_offline(False),
+    Mark.TRACING: lambda context: context.tracing.stop(),
+}
+
+
+async def undo_page(page: Page, book: Book) -> None:
+    """Take back what `book` says of `page`. Raises Playwright's Error."""
+    await asyncio.gather(*(undo(page) for mark, undo in PAGE.items() if book.has(mark)), *_disposals(book))
+
+
+async def undo_context(context: BrowserContext, book: Book, others: list[Book]) -> None:
+    """Take back what one attempt left on the context, but nothing that another one still uses."""
+    await asyncio.gather(
+        *(
+            undo(context)
+            for mark, undo in CONTEXT.items()
+            if book.has(mark) and not any(other.has(mark) for other in others)
+        ),
+        *_disposals(book),
+    )
+
+
+def _disposals(book: Book) -> list[Awaitable[object]]:
+    return [
+        dispose(reply.result())
+        for reply in book.disposables
+        if reply.done() and not reply.cancelled() and reply.exception() is None
+    ]

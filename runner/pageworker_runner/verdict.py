@@ -1,0 +1,126 @@
+"""How an attempt ended, in the wire's words. Pure: an outcome or an error in, a verdict out."""
+
+import re
+from dataclasses import dataclass
+from typing import Any, get_args
+
+import msgspec
+from playwright.async_api import Error as BrowserError
+
+from pageworker import Blocked, BlockerKind, Failed, PageTimeout
+from pageworker_runner.errors import BrowserLost, ModuleBroken, PageLost, Refused
+from pageworker_runner.inside import is_closed_error
+from pageworker_runner.text import fit, fit_fields
+from pageworker_runner.trace import describe, frames, redact
+from pageworker_sandbox.wire.messages import MAX_DATA_BYTES, Failure, Obstacle, Outcome
+
+NET_ERROR = re.compile(r"net::(ERR_[A-Z0-9_]+)(?: at (\S+))?")
+FAILURE_TYPE = re.compile(r"^[a-z][a-z0-9_.-]{0,62}$")
+MAX_DETAIL_BYTES = 16 * 1024
+NIL = msgspec.Raw(b"\xc0")
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The end of an attempt."""
+
+    outcome: Outcome
+    data: msgspec.Raw = NIL
+    failure: Failure | None = None
+    obstacle: Obstacle | None = None
+
+
+def returned(result: object) -> Verdict:
+    """A handler returned. What it gave has to be a dict that JSON can hold, and not too large."""
+    try:
+        plain = msgspec.to_builtins(result, str_keys=True)
+        data = msgspec.msgpack.encode(plain)
+        msgspec.json.encode(plain)
+    except (TypeError, ValueError, OverflowError, RecursionError) as error:
+        return failed("result_invalid", f"JSON can not hold what the handler returned: {error}")
+    if not isinstance(plain, dict):
+        return failed("result_invalid", f"a handler returns a dict, not {type(result).__name__}")
+    if len(data) > MAX_DATA_BYTES:
+        return failed(
+            "result_too_large",
+            f"the result has {len(data)} bytes, at most {MAX_DATA_BYTES}: keep large data with helpers.artifact",
+        )
+    return Verdict("succeeded", data=msgspec.Raw(data))
+
+
+def cut(outcome: Outcome) -> Verdict:
+    """The attempt was stopped from outside, or by its time."""
+    if outcome == "timed_out":
+        return failed("timed_out", "the attempt had no time left", retryable=True, outcome=outcome)
+    return failed(outcome, "stopped on request", outcome=outcome)
+
+
+def raised(error: BaseException, label: str, refusal: str | None = None) -> Verdict:
+    """A handler (or its import) raised. `refusal`: what the egress gateway said to the page's last navigation."""
+    if isinstance(error, Blocked):
+        return _blocked(error)
+    if refusal is not None:
+        return failed("egress_refused", f"the page may not go there: {refusal}", detail={"egress": refusal})
+    match error:
+        case Failed():
+            known = FAILURE_TYPE.match(error.type) is not None
+            return failed(
+                error.type if known else "module_failure",
+                redact(error.message),
+                retryable=bool(error.retryable),
+                detail=error.detail,
+            )
+        case ModuleBroken():
+            return failed("module_broken", redact(str(error)))
+        case PageLost():
+            return failed("page_crashed", redact(str(error)), retryable=True)
+        case BrowserLost():
+            return failed("browser_crashed", redact(str(error)), retryable=True)
+        case BrowserError() if is_closed_error(error):
+            return failed(
+                "page_closed", "the page was closed while it was used", retryable=True, detail=_where(error, label)
+            )
+        case PageTimeout():
+            return failed("timeout", redact(str(error)), retryable=True, detail=_where(error, label))
+        case BrowserError() if net := NET_ERROR.search(str(error)):
+            return failed(
+                "navigation_error",
+                net[0],
+                retryable=True,
+                detail={"code": net[1], "url": net[2], **_where(error, label)},
+            )
+        case Refused():
+            return failed("refused", str(error), detail=_where(error, label))
+    return failed("handler_error", describe(error, label), detail=_where(error, label))
+
+
+def failed(
+    type: str, message: str, *, retryable: bool = False, detail: object = None, outcome: Outcome = "failed"
+) -> Verdict:
+    """A failure, with what does not fit the wire left out."""
+    failure = Failure(type=type, message=fit(message, 4096), retryable=retryable, detail=_packed(detail))
+    return Verdict(outcome, failure=failure)
+
+
+def _blocked(error: Blocked) -> Verdict:
+    if error.kind not in get_args(BlockerKind):
+        return failed("handler_error", f"Blocked with the unknown kind {error.kind!r}")
+    evidence = fit_fields(error.evidence, count=32, value_chars=512, total_chars=8000)
+    provider = None if error.provider is None else fit(str(error.provider), 64)
+    return Verdict("blocked", obstacle=Obstacle(kind=error.kind, provider=provider, evidence=evidence))
+
+
+def _where(error: BaseException, label: str) -> dict[str, Any]:
+    return {"exception": type(error).__name__, "trace": frames(error, label)}
+
+
+def _packed(detail: object) -> msgspec.Raw:
+    if detail is None:
+        return NIL
+    try:
+        data = msgspec.msgpack.encode(msgspec.to_builtins(detail, str_keys=True))
+    except (TypeError, ValueError, OverflowError, RecursionError):
+        data = msgspec.msgpack.encode({"left_out": "detail is nothing that JSON can hold"})
+    if len(data) > MAX_DETAIL_BYTES:
+        data = msgspec.msgpack.encode({"left_out": f"detail had {len(data)} bytes"})
+    return msgspec.Raw(data)

@@ -1,0 +1,90 @@
+"""Pages that the pool did not open: popups, and what modules open. They belong to attempts and go with them."""
+
+import asyncio
+from dataclasses import dataclass
+from typing import Protocol
+
+from playwright.async_api import BrowserContext, Page
+from playwright.async_api import Error as BrowserError
+
+from pageworker_runner.belonging import own_work
+from pageworker_runner.inside import guid_of, opener_of
+
+
+class Running(Protocol):
+    """Who knows which attempts run where."""
+
+    def running(self) -> dict[str, str]:
+        """Page guid to attempt id, of all attempts that have a page now."""
+
+
+@dataclass(eq=False)
+class Visitor:
+    """A page and the attempts it may belong to."""
+
+    page: Page
+    owners: set[str]
+
+
+class Visitors:
+    """All pages of the context that are not the pool's."""
+
+    def __init__(self, context: BrowserContext, running: Running) -> None:
+        self._context = context
+        self._running = running
+        self._visitors: dict[str, Visitor] = {}
+        self._own: set[str] = set()
+        self._opening = asyncio.Lock()
+        context.on("page", self._arrived)
+
+    async def open_own(self) -> Page:
+        """Open a page for the pool: no visitor."""
+        async with self._opening:
+            page = await self._context.new_page()
+            self._own.add(guid_of(page))
+            self._visitors.pop(guid_of(page), None)
+            return page
+
+    def adopt(self, page: Page) -> None:
+        """A page that came with the context is the pool's."""
+        self._own.add(guid_of(page))
+
+    def forget(self, page: Page) -> None:
+        """A page of the pool is gone."""
+        self._own.discard(guid_of(page))
+
+    def _arrived(self, page: Page) -> None:
+        if guid_of(page) in self._own:
+            return
+        running = self._running.running()
+        opener = opener_of(page)
+        if opener in running:
+            owners = {running[opener]}
+        elif opener in self._visitors:
+            owners = set(self._visitors[opener].owners)
+        else:
+            # Without a known opener it may be anybody's, and stays until the last of them has ended.
+            owners = set(running.values())
+        self._visitors[guid_of(page)] = Visitor(page, owners)
+
+    async def close_for(self, attempt: str) -> None:
+        """Close what belonged to `attempt` alone, and what belongs to nobody. The caller sets the deadline."""
+        async with self._opening:
+            for visitor in self._visitors.values():
+                visitor.owners.discard(attempt)
+            leaving = {guid: each for guid, each in self._visitors.items() if not each.owners}
+            for guid in leaving:
+                del self._visitors[guid]
+        with own_work():
+            await asyncio.gather(*(_close(each.page) for each in leaving.values()))
+
+
+async def _close(page: Page) -> None:
+    if page.is_closed():
+        return
+    try:
+        await page.close()
+    except BrowserError:
+        # It closed itself meanwhile; anything worse shows in the context's own close event.
+        if not page.is_closed():
+            raise
