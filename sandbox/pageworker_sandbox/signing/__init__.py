@@ -32,7 +32,7 @@ from pageworker_sandbox.signing.index import (
     Listing,
     UntrustedIndex,
     authenticate_index,
-    check_expiry,
+    check_age,
     sign_index,
     verify_index,
 )
@@ -69,7 +69,7 @@ __all__ = [
     "VerifiedBundle",
     "WrongPassword",
     "authenticate_index",
-    "check_expiry",
+    "check_age",
     "parse_manifest",
     "parse_public",
     "read_bundle",

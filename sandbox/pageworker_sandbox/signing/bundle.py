@@ -7,7 +7,6 @@ and only then the zip, the manifest and the schema inside.
 import hashlib
 import re
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -51,12 +50,10 @@ class VerifiedBundle(PackedBundle):
     """A module that a trusted key vouches for. Only `verify` makes these."""
 
 
-def verify(
-    untrusted: UntrustedBundle, trust: TrustStore, now: datetime | None = None, limits: Limits = LIMITS
-) -> VerifiedBundle:
+def verify(untrusted: UntrustedBundle, trust: TrustStore, *, limits: Limits = LIMITS) -> VerifiedBundle:
     """Raises BadSignature, UntrustedKey, BundleMalformed (ManifestInvalid among them), SdkMismatch.
 
-    A bundle's signature has no expiry of its own, the index has; `now` is there for the day a key gets one.
+    A bundle does not grow old by itself: what expires is the index that lists it.
     """
     if len(untrusted.data) > limits.bundle_bytes:
         raise BundleMalformed(f"a bundle is at most {limits.bundle_bytes} bytes, this has {len(untrusted.data)}")

@@ -22,10 +22,6 @@ class ModuleError(Exception):
     def __str__(self) -> str:
         return self.message
 
-    def again(self) -> "ModuleError":
-        """A fresh copy to raise: a raised instance collects tracebacks."""
-        return type(self)(self.message, self.mend)
-
 
 class Untrusted(ModuleError):
     """Nobody we believe vouches for these bytes."""
@@ -103,10 +99,6 @@ class ManifestInvalid(BundleMalformed):
     def __init__(self, mistakes: tuple[Mistake, ...]) -> None:
         super().__init__("; ".join(map(str, mistakes)))
         self.mistakes = mistakes
-
-    def again(self) -> "ManifestInvalid":
-        """A fresh copy to raise."""
-        return ManifestInvalid(self.mistakes)
 
 
 class KeyUnusable(Exception):

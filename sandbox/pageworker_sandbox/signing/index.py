@@ -61,9 +61,7 @@ def verify_index(
 ) -> Index:
     """An index to act on. Raises BadSignature, UntrustedKey, IndexMalformed, IndexRolledBack, IndexExpired."""
     index = authenticate_index(untrusted, trust, limits)
-    if index.serial < highest_serial:
-        raise IndexRolledBack(f"index {index.serial} is older than {highest_serial}, which was seen before")
-    check_expiry(index, now)
+    check_age(index, now, highest_serial)
     return index
 
 
@@ -85,8 +83,13 @@ def authenticate_index(untrusted: UntrustedIndex, trust: TrustStore, limits: Lim
     return index
 
 
-def check_expiry(index: Index, now: datetime) -> None:
-    """No grace: from `expires` on it is not used. Raises IndexExpired."""
+def check_age(index: Index, now: datetime, highest_serial: int = 0) -> None:
+    """Not below a serial that was seen, and no grace: from `expires` on it is not used.
+
+    Raises IndexRolledBack, IndexExpired.
+    """
+    if index.serial < highest_serial:
+        raise IndexRolledBack(f"index {index.serial} is older than {highest_serial}, which was seen before")
     if now >= index.expires:
         raise IndexExpired(f"index {index.serial} expired at {_instant(index.expires)}")
 

@@ -1,0 +1,160 @@
+"""From an author's folder to a bundle. The same sources give the same bytes on every machine."""
+
+import ast
+import os
+from collections.abc import Iterator
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+from pageworker_sandbox.signing import (
+    LIMITS,
+    BundleMalformed,
+    Manifest,
+    ManifestInvalid,
+    Mistake,
+    PackedBundle,
+    parse_manifest,
+    read_bundle,
+)
+from pageworker_sandbox.signing.archive import name_rule
+from pageworker_sandbox.signing.bundle import SCHEMA_FILE, module_file, write_bundle
+from pageworker_sandbox.signing.manifest import FILE
+from pageworker_supervisor.registry.errors import PackRefused
+from pageworker_supervisor.registry.schema import InputSchema
+from pageworker_supervisor.registry.struct_schema import StructUnusable, struct_schema
+
+SKIPPED_FOLDERS = frozenset({"__pycache__", "build", "dist", "node_modules"})
+SKIPPED_SUFFIXES = (".pyc", ".pyo", ".zip", ".minisig", ".key", ".egg-info")
+HANDLER_PARAMETERS = 4
+
+
+def pack(folder: Path) -> PackedBundle:
+    """Everything in the folder but hidden files, caches, archives and keys. Raises PackRefused."""
+    manifest_text = _manifest_text(folder)
+    try:
+        manifest = parse_manifest(manifest_text)
+    except ManifestInvalid as invalid:
+        raise PackRefused(invalid.mistakes) from invalid
+    mistakes: list[Mistake] = []
+    sources = dict(_sources(folder, mistakes))
+    mistakes += _syntax_mistakes(sources)
+    mistakes += _entrypoint_mistakes(manifest, sources)
+    schema = _schema(folder, manifest, mistakes) if not mistakes else {}
+    if mistakes:
+        raise PackRefused(tuple(mistakes))
+    data = write_bundle(manifest_text, schema, sources)
+    try:
+        return read_bundle(data)
+    except BundleMalformed as error:
+        raise PackRefused((Mistake(str(folder), "", str(error), "a bundle"),)) from error
+
+
+def _manifest_text(folder: Path) -> str:
+    path = folder / FILE
+    try:
+        return path.read_bytes().decode()
+    except FileNotFoundError as error:
+        mistake = Mistake(str(path), "", "no such file", f"a folder with a {FILE}", "start with `workerctl module new`")
+        raise PackRefused((mistake,)) from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise PackRefused((Mistake(str(path), "", str(error), "a readable text in UTF-8"),)) from error
+
+
+def _sources(folder: Path, mistakes: list[Mistake]) -> Iterator[tuple[str, bytes]]:
+    """Files by their name in the bundle, without the two that are written anew."""
+    root = folder.resolve()
+    for place, folders, files in os.walk(root):
+        folders[:] = [name for name in folders if not _skipped(name)]
+        for name in sorted([*files, *(name for name in folders if (Path(place) / name).is_symlink())]):
+            path = Path(place) / name
+            inside = path.relative_to(root).as_posix()
+            if _skipped(name) or inside in (FILE, SCHEMA_FILE):
+                continue
+            mistake = _file_mistake(path, inside, root)
+            if mistake is None:
+                yield inside, path.read_bytes()
+            else:
+                mistakes.append(mistake)
+
+
+def _skipped(name: str) -> bool:
+    return name.startswith(".") or name in SKIPPED_FOLDERS or name.endswith(SKIPPED_SUFFIXES)
+
+
+def _file_mistake(path: Path, inside: str, root: Path) -> Mistake | None:
+    target = path.resolve()
+    if not target.is_relative_to(root):
+        return Mistake(inside, "", "a link out of the folder", "files of the folder alone", "copy the file")
+    if not target.is_file():
+        return Mistake(inside, "", "no regular file", "files and folders")
+    if target.stat().st_size > LIMITS.file_bytes:
+        return Mistake(inside, "", f"{target.stat().st_size} bytes", f"at most {LIMITS.file_bytes}")
+    rule = name_rule(inside)
+    return Mistake(inside, "", "this name", rule) if rule else None
+
+
+def _syntax_mistakes(sources: dict[str, bytes]) -> Iterator[Mistake]:
+    for name, data in sources.items():
+        if name.endswith(".py"):
+            try:
+                ast.parse(data, name)
+            except (SyntaxError, ValueError) as error:
+                line = getattr(error, "lineno", None)
+                yield Mistake(f"{name}:{line}" if line else name, "", str(getattr(error, "msg", error)), "Python")
+
+
+def _entrypoint_mistakes(manifest: Manifest, sources: dict[str, bytes]) -> Iterator[Mistake]:
+    """The entrypoint has to be an `async def` of four parameters, as far as that can be told without running it."""
+    place, _, function = manifest.entrypoint.partition(":")
+    file = module_file(manifest.entrypoint, sources)
+    if file is None:
+        path = place.replace(".", "/")
+        yield Mistake(FILE, "entrypoint", manifest.entrypoint, f"a file {path}/__init__.py or {path}.py")
+        return
+    try:
+        bound = dict(_bound_names(ast.parse(sources[file], file)))
+    except (SyntaxError, ValueError):
+        return
+    node = bound.get(function)
+    if isinstance(node, ast.FunctionDef | ast.ClassDef):
+        yield Mistake(f"{file}:{node.lineno}", function, "no coroutine", f"`async def {function}(…)`")
+    elif isinstance(node, ast.AsyncFunctionDef):
+        given = len(node.args.posonlyargs) + len(node.args.args)
+        if given != HANDLER_PARAMETERS and node.args.vararg is None:
+            found, expected = f"{given} parameters", "(page, payload, helpers, context)"
+            yield Mistake(f"{file}:{node.lineno}", function, found, expected)
+    elif node is None and "*" not in bound:
+        near = get_close_matches(function, bound, n=1, cutoff=0.6)
+        hint = f"did you mean `{near[0]}`?" if near else ""
+        yield Mistake(FILE, "entrypoint", manifest.entrypoint, f"a function {function} in {file}", hint)
+
+
+def _bound_names(tree: ast.Module) -> Iterator[tuple[str, ast.stmt]]:
+    """What a module's top level binds: functions, classes, imports, assignments."""
+    for node in tree.body:
+        match node:
+            case ast.AsyncFunctionDef() | ast.FunctionDef() | ast.ClassDef():
+                yield node.name, node
+            case ast.Import() | ast.ImportFrom():
+                yield from ((alias.asname or alias.name.partition(".")[0], node) for alias in node.names)
+            case ast.Assign():
+                yield from ((name.id, node) for name in node.targets if isinstance(name, ast.Name))
+
+
+def _schema(folder: Path, manifest: Manifest, mistakes: list[Mistake]) -> dict[str, Any]:
+    schema: dict[str, Any] = {"type": "object"}
+    expected = "a JSON Schema (2020-12)"
+    try:
+        if isinstance(manifest.input, str):
+            schema = struct_schema(folder, manifest.input)
+        elif manifest.input is not None:
+            schema = manifest.input
+        InputSchema(schema)
+    except StructUnusable as error:
+        mistakes.append(Mistake(FILE, "input", str(error), "a msgspec.Struct that can be imported"))
+    except BundleMalformed as error:
+        mistakes.append(Mistake(FILE, "input", str(error), expected))
+    if "object" not in (schema.get("type", "object")):
+        mistakes.append(Mistake(FILE, "input.type", repr(schema["type"]), '"object": a payload is always one'))
+    return schema

@@ -1,0 +1,64 @@
+"""Changes a registry: puts bundles there and signs the next edition of its index."""
+
+from collections.abc import Callable
+from datetime import datetime
+
+from pageworker_sandbox.signing import (
+    LIMITS,
+    Index,
+    SecretKey,
+    TrustStore,
+    UntrustedBundle,
+    VerifiedBundle,
+    sign_index,
+    verify,
+)
+from pageworker_supervisor.registry.edition import EXPIRY_DAYS, Edit, add, next_edition, renew
+from pageworker_supervisor.registry.files import SIGNATURE, bundle_file, fetch_newest, write_index
+from pageworker_supervisor.registry.registry import utc_now
+from pageworker_supervisor.registry.schema import InputSchema
+from pageworker_supervisor.registry.store import Store
+
+
+class Publisher:
+    """Signs indexes with `key`. Believes bundles and the present index if `key` or `others` signed them."""
+
+    def __init__(
+        self,
+        store: Store,
+        key: SecretKey,
+        others: TrustStore | None = None,
+        expiry_days: float = EXPIRY_DAYS,
+        now: Callable[[], datetime] = utc_now,
+    ) -> None:
+        self._store = store
+        self._key = key
+        self._trust = TrustStore([key.public, *(others.keys if others else ())])
+        self._expiry_days = expiry_days
+        self._now = now
+
+    async def publish(self, untrusted: UntrustedBundle, channel: str) -> tuple[VerifiedBundle, Index]:
+        """Bundle and signature first, then the index that lists them. Repeating it does no harm.
+
+        Raises PublishRefused, ModuleError (unsigned, wrongly signed, malformed, registry away).
+        """
+        bundle = verify(untrusted, self._trust)
+        InputSchema(bundle.input_schema)
+        return bundle, await self._renew(add(bundle, channel), untrusted, bundle)
+
+    async def change(self, edit: Edit = renew) -> Index:
+        """Sign the next edition. Raises PublishRefused, ModuleError."""
+        return await self._renew(edit)
+
+    async def _renew(
+        self, edit: Edit, files: UntrustedBundle | None = None, bundle: VerifiedBundle | None = None
+    ) -> Index:
+        async with self._store.locked():
+            before, spare_tag = await fetch_newest(self._store, self._trust, LIMITS)
+            after = next_edition(before, edit, self._now(), self._expiry_days)
+            if files is not None and bundle is not None:
+                name = bundle_file(bundle.name, bundle.version)
+                await self._store.put(name, files.data)
+                await self._store.put(name + SIGNATURE, files.signature)
+            await write_index(self._store, sign_index(after, self._key), spare_tag)
+        return after

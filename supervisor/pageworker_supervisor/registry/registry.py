@@ -1,0 +1,231 @@
+"""A worker's view of its registry: what is verified here, and what is new there."""
+
+import asyncio
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import NoReturn
+
+import msgspec
+
+from pageworker_sandbox.signing import (
+    LIMITS,
+    Index,
+    IndexExpired,
+    Limits,
+    ModuleError,
+    TrustStore,
+    VerifiedBundle,
+    check_age,
+    verify_index,
+)
+from pageworker_supervisor.registry import resolve as choice
+from pageworker_supervisor.registry.bundles import Bundles
+from pageworker_supervisor.registry.cache import Cache
+from pageworker_supervisor.registry.errors import ModuleUnknown, NotThere, RegistryAway
+from pageworker_supervisor.registry.files import AuthenticIndex, fetch_index
+from pageworker_supervisor.registry.resolve import Changes, Channel, Release
+from pageworker_supervisor.registry.schema import InputSchema
+from pageworker_supervisor.registry.store import Store
+from pageworker_supervisor.registry.tenants import check_tenant
+from pageworker_supervisor.telemetry import log
+
+Clock = Callable[[], datetime]
+SLOWEST_SECONDS = 60.0
+
+
+def utc_now() -> datetime:
+    """The wall clock: an index expires by it."""
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True)
+class Standing:
+    """How it is with the registry. `trouble` is None while the last refresh went well."""
+
+    serial: int
+    expires: datetime | None
+    modules: int
+    trouble: str | None
+
+
+class Registry:
+    """Modules by name. What is verified and unexpired stays usable while the registry is away.
+
+    `changed` is set whenever an index with changes was accepted; who waits for it clears it.
+    """
+
+    def __init__(
+        self,
+        source: str | Path,
+        trust: TrustStore,
+        state_dir: Path,
+        channel: Channel,
+        refresh_seconds: float = 5.0,
+        limits: Limits = LIMITS,
+        now: Clock = utc_now,
+    ) -> None:
+        self.changed = asyncio.Event()
+        self._store = Store(source)
+        self._cache = Cache(state_dir, source)
+        self._bundles = Bundles(self._store, trust, self._cache, limits)
+        self._trust = trust
+        self._channel = channel
+        self._refresh_seconds = refresh_seconds
+        self._limits = limits
+        self._now = now
+        self._index: Index | None = None
+        self._serial = 0
+        self._tag: str | None = None
+        self._trouble: ModuleError | None = None
+
+    @classmethod
+    async def open(
+        cls,
+        source: str | Path,
+        trust: TrustStore,
+        state_dir: Path,
+        channel: str = choice.STABLE,
+        *,
+        fall_back: bool = False,
+        refresh_seconds: float = 5.0,
+        limits: Limits = LIMITS,
+        now: Clock = utc_now,
+    ) -> "Registry":
+        """What was kept, then what is there now. A registry that is away or refused does not stop this; see
+        `standing`. Raises OSError where `state_dir` can not be used.
+
+        `fall_back`: a module without this channel is taken from `stable`.
+        """
+        registry = cls(source, trust, state_dir, Channel(channel, fall_back), refresh_seconds, limits, now)
+        await asyncio.to_thread(registry._restore)
+        await registry._try_refresh()
+        return registry
+
+    @property
+    def standing(self) -> Standing:
+        """For status pages and readiness."""
+        index = self._index
+        trouble = self._trouble
+        if trouble is None and index is not None and self._now() >= index.expires:
+            trouble = IndexExpired("the index has expired")
+        return Standing(
+            serial=self._serial,
+            expires=index.expires if index else None,
+            modules=len(index.modules) if index else 0,
+            trouble=f"{trouble}; {trouble.mend}" if trouble else None,
+        )
+
+    async def run(self) -> NoReturn:
+        """Refresh for ever; slower while the registry is away."""
+        failures = 0
+        while True:
+            pause = min(self._refresh_seconds * 2**failures, max(SLOWEST_SECONDS, self._refresh_seconds))
+            await asyncio.sleep(pause * random.uniform(0.8, 1.2))
+            failures = 0 if await self._try_refresh() else min(failures + 1, 16)
+
+    async def refresh(self) -> Changes:
+        """Read the index again where it has changed. What is refused leaves the accepted one in force.
+
+        Raises RegistryAway, BadSignature, UntrustedKey, IndexMalformed, IndexRolledBack, IndexExpired.
+        """
+        try:
+            read = await self._fetch()
+            changes = Changes() if read is None else await self._accept(read)
+            if self._index is not None:
+                check_age(self._index, self._now())
+        except ModuleError as trouble:
+            self._note(trouble)
+            raise
+        self._note(read.instead_of if read else None)
+        if changes:
+            self.changed.set()
+        return changes
+
+    def resolve(self, name: str, pin: str | None = None) -> Release:
+        """The release that a job means. Raises ModuleUnknown with the near miss, IndexExpired, and, where there
+        never was an index, whatever keeps it away (RegistryAway, Untrusted, …).
+        """
+        if self._index is None:
+            if self._trouble is not None:
+                raise self._trouble.with_traceback(None)
+            raise ModuleUnknown("the registry is empty: nothing was ever published to it")
+        check_age(self._index, self._now())
+        return choice.resolve(self._index, name, pin, self._channel)
+
+    async def bundle(self, release: Release) -> VerifiedBundle:
+        """The release's bundle, verified. Raises ModuleError: RegistryAway where it is not here and can't be
+        fetched, else what is wrong with it.
+        """
+        return (await self._bundles.get(release)).bundle
+
+    def check_tenant(self, bundle: VerifiedBundle, tenant_id: str) -> None:
+        """Raises TenantNotAllowed."""
+        check_tenant(bundle, tenant_id)
+
+    def schema(self, bundle: VerifiedBundle) -> InputSchema:
+        """The bundle's input schema, compiled once. Raises BundleMalformed."""
+        return self._bundles.schema(bundle)
+
+    def _restore(self) -> None:
+        self._cache.make()
+        try:
+            self._serial = self._cache.highest_serial()
+        except msgspec.DecodeError as error:
+            raise OSError("the file with the highest serial is damaged: delete it if you trust the registry") from error
+        kept = self._cache.load_index()
+        if kept is None:
+            return
+        try:
+            self._index = verify_index(kept, self._trust, self._now(), self._serial, self._limits)
+        except ModuleError as refused:
+            log.info("kept index not used", reason=str(refused))
+
+    async def _fetch(self) -> AuthenticIndex | None:
+        """None: nothing new. A registry that never had an index is empty, one that lost it is in trouble."""
+        try:
+            return await fetch_index(self._store, self._trust, self._limits, self._tag)
+        except NotThere:
+            if self._serial == 0:
+                return None
+            raise RegistryAway("the registry has lost its index", "publish again, with the same key") from None
+
+    async def _accept(self, read: AuthenticIndex) -> Changes:
+        check_age(read.index, self._now(), self._serial)
+        changes = choice.changes(self._index, read.index)
+        if read.index != self._index:
+            await self._keep(read)
+        self._index, self._serial, self._tag = read.index, read.index.serial, read.tag
+        return changes
+
+    async def _keep(self, read: AuthenticIndex) -> None:
+        listed = {
+            listing.sha256
+            for module in read.index.modules.values()
+            for listing in module.versions.values()
+            if not listing.yanked
+        }
+        self._bundles.keep_only(listed)
+        try:
+            await asyncio.to_thread(self._cache.save_index, read.raw, read.index.serial)
+            await asyncio.to_thread(self._cache.keep_only, listed)
+        except OSError as error:
+            # An index whose serial is not kept could be rolled back after a restart.
+            raise RegistryAway("the index can not be kept here", f"{error.strerror}: check the data folder") from error
+
+    async def _try_refresh(self) -> bool:
+        try:
+            await self.refresh()
+        except ModuleError:
+            return False
+        return True
+
+    def _note(self, trouble: ModuleError | None) -> None:
+        """Say it once when it changes, not at every refresh."""
+        before, self._trouble = self._trouble, trouble
+        if trouble is not None and (before is None or str(before) != str(trouble)):
+            log.warning("registry in trouble", reason=str(trouble), mend=trouble.mend, serial=self._serial)
+        elif trouble is None and before is not None:
+            log.info("registry is back", serial=self._serial)

@@ -1,0 +1,114 @@
+"""Which version a job means, and what a new index changed. Pure."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from difflib import get_close_matches
+
+from pageworker_sandbox.signing import Index, Listed
+from pageworker_supervisor.registry.errors import ModuleUnknown
+from pageworker_supervisor.registry.files import bundle_file
+
+STABLE = "stable"
+
+
+@dataclass(frozen=True)
+class Release:
+    """One version of one module, as the index lists it. `sha256` is hex."""
+
+    name: str
+    version: str
+    sha256: str
+    bytes: int
+
+    @property
+    def file(self) -> str:
+        """What its bundle is called in the registry."""
+        return bundle_file(self.name, self.version)
+
+
+@dataclass(frozen=True)
+class Channel:
+    """The channel a worker follows; `fall_back`: to `stable` where a module has no such channel."""
+
+    name: str = STABLE
+    fall_back: bool = False
+
+
+@dataclass(frozen=True)
+class Move:
+    """A channel that means another version now. None: it did not exist, or does not any more."""
+
+    name: str
+    channel: str
+    before: str | None
+    after: str | None
+
+
+@dataclass(frozen=True)
+class Changes:
+    """From one index to the next. Releases are `name@version`."""
+
+    added: tuple[str, ...] = ()
+    removed: tuple[str, ...] = ()
+    moved: tuple[Move, ...] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.added or self.removed or self.moved)
+
+
+def resolve(index: Index, name: str, pin: str | None, channel: Channel) -> Release:
+    """The release that `name` or `name@pin` means. Raises ModuleUnknown, with the near miss."""
+    listed = index.modules.get(name)
+    if listed is None:
+        raise ModuleUnknown(f"there is no module {name}{_near(name, index.modules)}")
+    version = pin or _follow(name, listed, channel)
+    listing = listed.versions.get(version)
+    if listing is None:
+        raise ModuleUnknown(f"{name} has no version {version}{_near(version, listed.versions)}")
+    if listing.yanked:
+        raise ModuleUnknown(f"{name} {version} was taken back by its author")
+    return Release(name, version, listing.sha256, listing.bytes)
+
+
+def changes(before: Index | None, after: Index) -> Changes:
+    """What is different."""
+    old, new = _releases(before), _releases(after)
+    channels_old, channels_new = _channels(before), _channels(after)
+    moved = tuple(
+        Move(*key, channels_old.get(key), channels_new.get(key))
+        for key in sorted(channels_old.keys() | channels_new.keys())
+        if channels_old.get(key) != channels_new.get(key)
+    )
+    return Changes(tuple(sorted(new - old)), tuple(sorted(old - new)), moved)
+
+
+def _follow(name: str, listed: Listed, channel: Channel) -> str:
+    version = listed.channels.get(channel.name)
+    if version is None and channel.fall_back:
+        version = listed.channels.get(STABLE)
+    if version is None:
+        there = ", ".join(sorted(listed.channels)) or "none"
+        raise ModuleUnknown(f"{name} has no channel {channel.name} (there is: {there})")
+    return version
+
+
+def _near(meant: str, names: Iterable[str]) -> str:
+    near = get_close_matches(meant, names, n=1, cutoff=0.6)
+    return f"; did you mean {near[0]}?" if near else ""
+
+
+def _releases(index: Index | None) -> set[str]:
+    modules = index.modules if index else {}
+    return {
+        f"{name}@{version}"
+        for name, listed in modules.items()
+        for version, listing in listed.versions.items()
+        if not listing.yanked
+    }
+
+
+def _channels(index: Index | None) -> dict[tuple[str, str], str]:
+    modules = index.modules if index else {}
+    return {
+        (name, channel): version for name, listed in modules.items() for channel, version in listed.channels.items()
+    }

@@ -1,0 +1,74 @@
+"""A module's input schema, compiled: what a payload has to look like before a page is used for it.
+
+Patterns run on an engine that takes time linear in the text, so neither a pattern nor a payload can stall the
+worker; references to other documents are not followed.
+"""
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+from itertools import islice
+from typing import Any
+
+import jsonschema_rs
+
+from pageworker_sandbox.signing import BundleMalformed
+from pageworker_supervisor.registry.errors import PayloadInvalid, PayloadMistake
+
+MAX_MISTAKES = 5
+MAX_SHOWN = 200
+_VALUE = "the value"
+_PATTERNS = jsonschema_rs.RegexOptions(size_limit=4 * 1024 * 1024, dfa_size_limit=8 * 1024 * 1024)
+_KINDS = {str: "a text", bool: "true or false", int: "a whole number", float: "a number", dict: "an object"}
+
+
+class InputSchema:
+    """Raises BundleMalformed where it is no JSON Schema that can be used here."""
+
+    def __init__(self, schema: dict[str, Any]) -> None:
+        try:
+            self._validator = jsonschema_rs.validator_for(
+                schema, pattern_options=_PATTERNS, offline=True, validate_formats=True, mask=_VALUE
+            )
+        except (ValueError, TypeError, jsonschema_rs.ReferencingError) as error:
+            reason = str(error).partition("\n")[0]
+            if "regex" in reason:
+                reason = "a `pattern` that can not be used: no look-around, no back references, no huge repeats"
+            raise BundleMalformed(f"input schema: {reason}") from error
+
+    def check(self, payload: Any) -> None:
+        """Raises PayloadInvalid with the first few mistakes. Never shows the payload's values."""
+        if self._validator.is_valid(payload):
+            return
+        errors = islice(self._validator.iter_errors(payload), MAX_MISTAKES)
+        raise PayloadInvalid(tuple(_explain(error) for error in errors))
+
+
+def _explain(error: jsonschema_rs.ValidationError) -> PayloadMistake:
+    facts = error.kind.as_dict()
+    field = _path(error.instance_path)
+    here = error.instance
+    match error.kind.name:
+        case "required":
+            wanted = str(facts["property"])
+            return PayloadMistake(f"{field}.{wanted}", "is required", _near(wanted, here, "was given instead"))
+        case "additionalProperties" | "unevaluatedProperties":
+            names = [str(name) for name in facts["unexpected"]]
+            return PayloadMistake(f"{field}.{names[0][:MAX_SHOWN]}", "is not a field of this module's input")
+        case "type":
+            found = _KINDS.get(type(here), "a list" if isinstance(here, list) else "null")
+            return PayloadMistake(field, _short(error.message.removeprefix(_VALUE + " ")), f"found {found}")
+    return PayloadMistake(field, _short(error.message.removeprefix(_VALUE + " ")))
+
+
+def _path(steps: Iterable[str | int]) -> str:
+    return "payload" + "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in steps)
+
+
+def _near(wanted: str, given: object, said: str) -> str:
+    names = list(given) if isinstance(given, dict) else []
+    near = get_close_matches(wanted, names, n=1, cutoff=0.6)
+    return f"`{near[0][:MAX_SHOWN]}` {said}" if near else ""
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= MAX_SHOWN else text[: MAX_SHOWN - 1] + "…"

@@ -1,0 +1,134 @@
+"""Where a registry's files are: a folder, an HTTP(S) prefix or a prefix in an object store, all through obstore.
+
+Object stores take their credentials as obstore does, from the environment (AWS_*, GOOGLE_*, AZURE_*).
+"""
+
+import asyncio
+import fcntl
+import os
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from obstore import exceptions
+from obstore.store import LocalStore, ObjectStore, from_url
+
+from pageworker_supervisor.registry.errors import NotThere, PublishRefused, RegistryAway
+
+if TYPE_CHECKING:
+    from obstore import GetResult
+    from obstore.store import ClientConfig, RetryConfig
+
+LOCK_FILE = ".publish.lock"
+_CLIENT: "ClientConfig" = {"allow_http": True, "timeout": "30s", "connect_timeout": "5s"}
+_RETRY: "RetryConfig" = {"max_retries": 1, "retry_timeout": timedelta(seconds=10)}
+
+
+@dataclass(frozen=True)
+class Fetched:
+    """A file's bytes and the tag that this version of it has, where the store gives one."""
+
+    data: bytes
+    tag: str | None
+
+
+class Store:
+    """A registry's files by name. Every error of the way there is a RegistryAway."""
+
+    def __init__(self, source: str | Path) -> None:
+        self.folder = _folder(source)
+        self._url = str(source)
+        self._remote: ObjectStore | None = None
+
+    async def get(self, name: str, most_bytes: int) -> Fetched:
+        """A file. Raises NotThere, RegistryAway."""
+        with _translated(name):
+            return await _read(await self._open().get_async(name), name, most_bytes)
+
+    async def get_unless(self, name: str, most_bytes: int, tag: str) -> Fetched | None:
+        """A file; None where it still has the tag. Raises NotThere, RegistryAway."""
+        with _translated(name):
+            try:
+                result = await self._open().get_async(name, options={"if_none_match": tag})
+            except exceptions.NotModifiedError:
+                return None
+            return await _read(result, name, most_bytes)
+
+    async def put(self, name: str, data: bytes) -> None:
+        """Write a file, whole or not at all. Raises RegistryAway."""
+        with _translated(name):
+            await self._make().put_async(name, data, use_multipart=False)
+
+    async def put_unless_changed(self, name: str, data: bytes, tag: str | None) -> None:
+        """Write a file that still has the tag, or (None) does not exist yet. Raises PublishRefused, RegistryAway.
+
+        A store without such writes takes any; the folder's lock stands in for it there.
+        """
+        with _translated(name):
+            store = self._make()
+            try:
+                await store.put_async(name, data, mode={"e_tag": tag} if tag else "create", use_multipart=False)
+            except (exceptions.AlreadyExistsError, exceptions.PreconditionError) as error:
+                raise PublishRefused(
+                    "somebody else is publishing here right now", "run the same command again"
+                ) from error
+            except (NotImplementedError, exceptions.NotSupportedError):
+                await store.put_async(name, data, use_multipart=False)
+
+    @asynccontextmanager
+    async def locked(self) -> AsyncIterator[None]:
+        """Hold a folder for one publisher at a time. Elsewhere conditional writes do that."""
+        if self.folder is None:
+            yield
+            return
+        self._make()
+        descriptor = os.open(self.folder / LOCK_FILE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        try:
+            await asyncio.to_thread(fcntl.flock, descriptor, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(descriptor)
+
+    def _open(self) -> ObjectStore:
+        if self.folder is not None:
+            if not self.folder.is_dir():
+                raise FileNotFoundError(self.folder)
+            return LocalStore(self.folder)
+        if self._remote is None:
+            self._remote = from_url(self._url, client_options=_CLIENT, retry_config=_RETRY)
+        return self._remote
+
+    def _make(self) -> ObjectStore:
+        return LocalStore(self.folder, mkdir=True) if self.folder is not None else self._open()
+
+
+async def _read(result: "GetResult", name: str, most_bytes: int) -> Fetched:
+    untrusted = bytearray()
+    # The announced size is only a claim.
+    async for chunk in result.stream(min_chunk_size=1024 * 1024):
+        untrusted += chunk
+        if len(untrusted) > most_bytes:
+            raise RegistryAway(f"{name} in the registry is larger than {most_bytes} bytes")
+    return Fetched(bytes(untrusted), result.meta["e_tag"])
+
+
+def _folder(source: str | Path) -> Path | None:
+    text = str(source)
+    if isinstance(source, Path) or "://" not in text:
+        return Path(text).expanduser().absolute()
+    return Path(text.removeprefix("file://")) if text.startswith("file://") else None
+
+
+@contextmanager
+def _translated(name: str) -> Iterator[None]:
+    try:
+        yield
+    except FileNotFoundError as error:
+        raise NotThere(f"the registry has no {name}") from error
+    except (exceptions.BaseError, OSError, ValueError) as error:
+        # The text may hold paths and URLs: for the operator, not for the job's sender.
+        detail = str(error).partition("\n\nDebug source")[0]
+        raise RegistryAway("the registry does not answer", f"{RegistryAway.mend}: {detail}") from error
