@@ -30,10 +30,19 @@ class Cell:
         self._limits = limits
         self._connections = 0
         self._outlet = Outlet(policy, limits, look_up, on_refusal)
+        self.started = asyncio.Event()
+        """Set once `run` accepts, or could not: a task that is cancelled before its first step cleans nothing."""
 
     async def run(self) -> None:
         """Accept and serve. Raises InvalidListener (in a group) when the listener breaks."""
-        acceptor = Acceptor(self._listener, self._limits)
+        try:
+            acceptor = Acceptor(self._listener, self._limits)
+        except RuntimeError:  # no thread to be had
+            self._outlet.close()
+            self._listener.close()
+            raise
+        finally:
+            self.started.set()
         try:
             async with asyncio.TaskGroup() as group:
                 while (connection := await acceptor.accepted.get()) is not None:

@@ -84,11 +84,11 @@ class Exchange:
         return self._runner.next_cycle()
 
     async def _converse(self, origin: HttpSide) -> None:
-        origin.send(self._request)
         if not self._has_body:
-            origin.send(h11.EndOfMessage())
+            origin.send(self._request, h11.EndOfMessage())
             await self._download(origin)
             return
+        origin.send(self._request)
         # An origin may answer before it has the whole body, so both directions run at once.
         failure: Disconnected | h11.RemoteProtocolError | Unreachable | None = None
         async with asyncio.TaskGroup() as group:
@@ -106,10 +106,7 @@ class Exchange:
             end = None
             while end is None:
                 data, end = await self._runner.body()
-                if data:
-                    origin.send(h11.Data(data=data))
-                if end is not None:
-                    origin.send(h11.EndOfMessage(headers=headers.for_trailers(end)))
+                origin.send(*_events(data, end))
                 await origin.stream.drain()
         except h11.RemoteProtocolError:
             origin.stream.abort("the runner's body is malformed")
@@ -133,10 +130,7 @@ class Exchange:
         end = None
         while end is None:
             data, end = await origin.body()
-            if data:
-                self._runner.send(h11.Data(data=data))
-            if end is not None:
-                self._runner.send(h11.EndOfMessage(headers=self._trailers(end)))
+            self._runner.send(*_events(data, end, self._runner.state.their_http_version != b"1.0"))
             await self._runner.stream.drain()
 
     async def _head(self, origin: HttpSide) -> h11.Response | None:
@@ -161,9 +155,6 @@ class Exchange:
             raise Unreachable("upstream_refused")
         return event
 
-    def _trailers(self, end: h11.EndOfMessage) -> list[headers.Header]:
-        return [] if self._runner.state.their_http_version == b"1.0" else headers.for_trailers(end)
-
     def _rewrite(self, request: h11.Request, path: bytes) -> h11.Request:
         target, proxy = self._route.target, self._route.proxy
         fields = headers.for_origin(request, target.http_host, self._websocket)
@@ -173,3 +164,10 @@ class Exchange:
         elif path == b"/" and request.method == b"OPTIONS" and not request.target.endswith(b"/"):
             path = b"*"  # RFC 9112, section 3.2.4
         return h11.Request(method=request.method, target=path, headers=fields)
+
+
+def _events(data: bytes, end: h11.EndOfMessage | None, trailers: bool = True) -> list[h11.Event]:
+    events: list[h11.Event] = [h11.Data(data=data)] if data else []
+    if end is not None:
+        events.append(h11.EndOfMessage(headers=headers.for_trailers(end) if trailers else []))
+    return events

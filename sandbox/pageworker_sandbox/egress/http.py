@@ -17,12 +17,13 @@ class Pace:
 
     def __init__(self, limits: Limits) -> None:
         self._bucket = Bucket(limits.parse_share, limits.parse_burst_seconds, time.perf_counter())
+        self._pause = limits.parse_pause_seconds
 
     async def turn(self) -> None:
         """Wait until the cell owes no time."""
         # Looked at again after each wait: of those that waked together, the first may have spent it all.
         while (seconds := self._bucket.debt(time.perf_counter())) > 0:  # noqa: ASYNC110 - a pace, no event
-            await asyncio.sleep(seconds)
+            await asyncio.sleep(max(seconds, self._pause))
 
     def spend(self, since: float) -> None:
         """The time from `since` (perf_counter) to now was this cell's."""
@@ -85,12 +86,16 @@ class HttpSide:
                 await self._feed()
         return _join(parts), None
 
-    def send(self, event: h11.Event) -> None:
-        """Queue one event. Raises Disconnected, h11.LocalProtocolError."""
+    def send(self, *events: h11.Event) -> None:
+        """Queue events, in one piece. Raises Disconnected, h11.LocalProtocolError."""
         since = time.perf_counter()
-        pieces = self.state.send_with_data_passthrough(event) or ()
-        self.stream.write(pieces[0] if len(pieces) == 1 else b"".join(pieces))
+        pieces: list[bytes] = []
+        for event in events:
+            pieces += self.state.send_with_data_passthrough(event) or ()
+        data = _join(pieces)
         self._pace.spend(since)
+        if data:
+            self.stream.write(data)
 
     @property
     def trailing(self) -> bytes:

@@ -31,6 +31,8 @@ class Limits:
     parse_share: float = 0.3
     """Of one core, that a cell's parsing may take; faster ones wait. A pace, not a policy."""
     parse_burst_seconds: float = 0.05
+    parse_pause_seconds: float = 0.005
+    """The shortest wait: waking costs too."""
     events_per_turn: int = 64
     """Parsed at a stretch before other connections come up."""
     resolver_threads: int = 4

@@ -41,8 +41,8 @@ async def _serve_one(outlet: Outlet, runner: HttpSide) -> bool:
     except Disconnected:
         raise
     except (EgressError, h11.RemoteProtocolError) as error:
-        for event in reply.events(error, head):
-            runner.send(event)
+        # In one piece: proxy agents for Node read a refused CONNECT's answer from one packet.
+        runner.send(*reply.events(error, head))
         await runner.stream.drain()
         return runner.next_cycle()
 
