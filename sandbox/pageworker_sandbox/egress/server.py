@@ -54,7 +54,7 @@ class Server:
     async def _obey(self, group: asyncio.TaskGroup, message: Message, descriptors: Sequence[int]) -> Answer:
         match message:
             case Attach(number=number, cell_id=cell_id, policy=policy):
-                return self._attach(group, number, cell_id, policy, descriptors[0])
+                return await self._attach(group, number, cell_id, policy, descriptors[0])
             case Update(number=number, cell_id=cell_id, policy=policy):
                 return self._update(number, cell_id, policy)
             case Detach(number=number, cell_id=cell_id):
@@ -65,7 +65,9 @@ class Server:
             case _:
                 raise TypeError(f"{type(message).__name__} is in the vocabulary and not obeyed")
 
-    def _attach(self, group: asyncio.TaskGroup, number: int, cell_id: str, policy: Policy, descriptor: int) -> Answer:
+    async def _attach(
+        self, group: asyncio.TaskGroup, number: int, cell_id: str, policy: Policy, descriptor: int
+    ) -> Answer:
         if cell_id in self._cells or len(self._cells) >= self._limits.cells:
             os.close(descriptor)
             return Answer(number=number, error="known_cell" if cell_id in self._cells else "too_many_cells")
@@ -86,6 +88,7 @@ class Server:
             return Answer(number=number, error="invalid_policy", detail=str(error))
         self._refusals[cell_id] = refusals
         self._cells[cell_id] = (cell, group.create_task(self._host(cell_id, cell)))
+        await cell.started.wait()
         return Answer(number=number)
 
     def _update(self, number: int, cell_id: str, policy: Policy) -> Answer:
