@@ -11,7 +11,7 @@ from msgspec import NODEFAULT, Struct
 from pageworker_supervisor.config import settings as source
 from pageworker_supervisor.config.environment import PREFIX
 from pageworker_supervisor.config.settings import Settings
-from pageworker_supervisor.config.words import describe, first, is_struct
+from pageworker_supervisor.contract.words import describe, first, is_struct
 
 HEAD = f"""# Configuration
 

@@ -11,7 +11,7 @@ from msgspec import Struct
 from pageworker_supervisor.config.check import Checker, field_types, near_miss
 from pageworker_supervisor.config.errors import Problem
 from pageworker_supervisor.config.lines import Path
-from pageworker_supervisor.config.words import describe, first, is_struct
+from pageworker_supervisor.contract.words import describe, first, is_struct
 
 PREFIX = "PAGEWORKER_"
 

@@ -7,10 +7,12 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct, field
 
 from pageworker_supervisor.config.redact import redacted
+from pageworker_supervisor.contract.words import speak
 
 Seconds = Annotated[float, Meta(gt=0)]
 Count = Annotated[int, Meta(ge=1)]
-Label = Annotated[str, Meta(pattern=r"^[A-Za-z0-9._-]{1,64}$")]
+BIND = speak(r"^(\[[0-9a-fA-F:]+\]|[0-9A-Za-z.-]+):\d{1,5}\Z", "host:port, e.g. 127.0.0.1:9470")
+Label = Annotated[str, Meta(pattern=r"^[A-Za-z0-9._-]{1,64}\Z")]
 
 
 class Section(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -28,7 +30,7 @@ class RedisSettings(Section, frozen=True):
     """redis://, rediss://, redis+sentinel://host:port,host:port/service, redis+cluster://host:port,…"""
     ingress_url: str | None = None
     """Where `pw:inbox` and `pw:jobs` are, if not at `url`."""
-    prefix: Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]{1,32}$")] = "pw"
+    prefix: Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]{1,32}\Z")] = "pw"
     shards: Annotated[int, Meta(ge=1, le=1024)] = 1
     port: Annotated[int, Meta(ge=0, le=65535)] = 6399
     """Loopback port of the embedded Redis; 0: any free one. Not 6379, where a system's own Redis would be."""
@@ -173,7 +175,7 @@ class DomainSettings(Section, frozen=True):
 class HttpSettings(Section, frozen=True):
     """The operator's endpoints."""
 
-    bind: Annotated[str, Meta(pattern=r"^(\[[0-9a-fA-F:]+\]|[0-9A-Za-z.-]+):\d{1,5}$")] = "127.0.0.1:9470"
+    bind: Annotated[str, Meta(pattern=BIND)] = "127.0.0.1:9470"
 
 
 class LogSettings(Section, frozen=True):

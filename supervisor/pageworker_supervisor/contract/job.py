@@ -1,9 +1,7 @@
 """A job, as producers push it. The field table of the contract, typed."""
 
 import datetime as dt
-import json
 import re
-from difflib import get_close_matches
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
@@ -11,23 +9,33 @@ import msgspec
 from msgspec import Meta, Struct
 
 from pageworker_supervisor.contract.errors import ContractError
+from pageworker_supervisor.contract.explain import explain, json_hint, object_hint, shown
+from pageworker_supervisor.contract.words import speak
 
 MAX_PAYLOAD_BYTES = 256 * 1024
 MAX_META_BYTES = 8 * 1024
+MAX_DEPTH = 100
+"""Levels of nesting in payload and meta: far below what any decoder on the way takes."""
 MAX_JOB_BYTES = MAX_PAYLOAD_BYTES + MAX_META_BYTES + 16 * 1024
 
-JOB_ID = r"^[A-Za-z0-9._:-]{1,128}$"
-TENANT_ID = r"^[a-z0-9-]{1,63}$"
-PROFILE_ID = r"^[A-Za-z0-9._-]{1,128}$"
+# `\Z`, not `$`: that one also matches before a line feed at the end.
+JOB_ID = r"^[A-Za-z0-9._:-]{1,128}\Z"
+TENANT_ID = r"^[a-z0-9-]{1,63}\Z"
+PROFILE_ID = r"^[A-Za-z0-9._-]{1,128}\Z"
 MODULE_NAME = r"[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)*"
 SEMVER = r"(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)(-[0-9A-Za-z.-]+)?(\+[0-9A-Za-z.-]+)?"
-MODULE_REF = rf"^{MODULE_NAME}(@{SEMVER})?$"
-TRACE = r"^([0-9a-f]{32}|[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2})$"
-HOST = r"^[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?$"
+MODULE_REF = speak(
+    rf"^{MODULE_NAME}(@{SEMVER})?\Z", "`name` or `name@1.2.3`, a dotted lower-case name and a whole version"
+)
+TRACE = speak(
+    r"^([0-9a-f]{32}|[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2})\Z",
+    "32 lower-case hex digits, or a W3C traceparent",
+)
+HOST = speak(r"^[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?\Z", "a host name, without scheme, port and path")
 
 Priority = Literal["high", "normal", "low"]
 
-RawObject = Annotated[msgspec.Raw, Meta(extra_json_schema={"type": "object"})]
+RawObject = Annotated[msgspec.Raw, Meta(extra_json_schema={"type": "object", "default": {}})]
 Instant = Annotated[dt.datetime, Meta(tz=True)]
 
 
@@ -80,24 +88,19 @@ class Job(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_de
         return host if host and re.match(HOST, host) else None
 
 
-FIELDS = Job.__struct_fields__
 _decoder = msgspec.json.Decoder(Job)
 
 
 def parse_job(untrusted_text: bytes) -> Job:
     """Parse and check one pushed text. Raises ContractError naming the field, the rule and the near miss."""
     if len(untrusted_text) > MAX_JOB_BYTES:
-        raise ContractError(
-            "too_large", "", f"a job is at most {MAX_JOB_BYTES} bytes, this has {len(untrusted_text)}"
-        )
+        raise ContractError("too_large", "", f"a job is at most {MAX_JOB_BYTES} bytes, this has {len(untrusted_text)}")
     try:
         job = _decoder.decode(untrusted_text)
     except msgspec.ValidationError as error:
-        raise _explain(str(error), untrusted_text) from error
+        raise explain(str(error), untrusted_text, Job) from error
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise ContractError(
-            "invalid_json", "", f"not a JSON object: {error}", _json_hint(untrusted_text)
-        ) from error
+        raise ContractError("invalid_json", "", f"not a JSON object: {error}", json_hint(untrusted_text)) from error
     except RecursionError as error:
         raise ContractError("invalid_json", "", "nested too deeply") from error
     _check_objects(job)
@@ -135,8 +138,27 @@ def _check_objects(job: Job) -> None:
         view = memoryview(raw)
         if view.nbytes > limit:
             raise ContractError("too_large", field, f"at most {limit} bytes of JSON, this has {view.nbytes}")
-        if bytes(view[:1]) != b"{":
-            raise ContractError("invalid_field", field, "expected an object", f'write `"{field}": {{…}}`')
+        if view.nbytes > len(b"{}"):
+            _check_object(field, raw)
+
+
+def _check_object(field: str, raw: msgspec.Raw) -> None:
+    """A Raw was only skipped over by the decoder. Whatever is read later must be readable now."""
+    try:
+        value = msgspec.json.decode(raw)
+        # The runner is told in MessagePack, whose integers have 64 bits.
+        msgspec.msgpack.encode(value)
+    except OverflowError as error:
+        hint = "write larger ones as strings"
+        raise ContractError("invalid_field", field, "holds an integer of more than 64 bits", hint) from error
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise ContractError("invalid_json", field, f"not valid JSON: {error}") from error
+    if not isinstance(value, dict):
+        raise ContractError(
+            "invalid_field", field, f"expected an object, got {shown(value)}", object_hint(field, value)
+        )
+    if depth(value) > MAX_DEPTH:
+        raise ContractError("too_large", field, f"nested more than {MAX_DEPTH} levels deep")
 
 
 def _check_url(url: str) -> None:
@@ -149,33 +171,11 @@ def _check_url(url: str) -> None:
         raise ContractError("invalid_field", "callback_url", "expected an absolute http:// or https:// URL")
 
 
-def _explain(message: str, untrusted_text: bytes) -> ContractError:
-    """msgspec's one-line message, taken apart: which field, what was expected, and the near miss."""
-    rule, _, path = message.partition(" - at `$")
-    field = path.rstrip("`").lstrip(".")
-    if unknown := re.search(r"unknown field `(.*)`", rule):
-        name = unknown[1]
-        near = get_close_matches(name, FIELDS, n=1, cutoff=0.6)
-        return ContractError(
-            "unknown_field", name, "is not a field of a job", f"did you mean `{near[0]}`?" if near else ""
-        )
-    if missing := re.search(r"missing required field `(.*)`", rule):
-        return _missing(missing[1], untrusted_text)
-    if not field and not untrusted_text.lstrip().startswith(b"{"):
-        return ContractError("invalid_json", "", rule, _json_hint(untrusted_text))
-    return ContractError("invalid_field", field, rule[:1].lower() + rule[1:])
-
-
-def _missing(name: str, untrusted_text: bytes) -> ContractError:
-    # A misspelt required field shows up as missing first; the near miss is the useful thing to say.
-    given = [key for key in json.loads(untrusted_text) if key not in FIELDS]
-    near = get_close_matches(name, given, n=1, cutoff=0.6)
-    return ContractError(
-        "missing_field", name, "is required", f"`{near[0]}` was given instead" if near else ""
-    )
-
-
-def _json_hint(untrusted_text: bytes) -> str:
-    if b"[object Object]" in untrusted_text:
-        return "an n8n expression must be {{ JSON.stringify({...}) }}"
-    return "push one JSON object a list element"
+def depth(value: Any) -> int:
+    """Levels of objects and lists, 0 for a bare value; counts no further than one past MAX_DEPTH."""
+    levels = 0
+    layer = [value]
+    while levels <= MAX_DEPTH and (containers := [each for each in layer if isinstance(each, dict | list)]):
+        levels += 1
+        layer = [inner for each in containers for inner in (each.values() if isinstance(each, dict) else each)]
+    return levels

@@ -1,15 +1,13 @@
 """A result, as n8n and result readers get it. Exactly one a `job_id`."""
 
 import datetime as dt
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 Status = Literal["succeeded", "failed", "blocked", "timed_out", "rejected", "expired", "cancelled", "dead"]
-BlockerKind = Literal[
-    "captcha", "challenge", "access_denied", "rate_limited", "login_required", "geo_blocked"
-]
+BlockerKind = Literal["captcha", "challenge", "access_denied", "rate_limited", "login_required", "geo_blocked"]
 
 
 class Error(Struct, frozen=True, kw_only=True):
@@ -69,7 +67,7 @@ class Result(Struct, frozen=True, kw_only=True):
     endpoint_module: str = ""
     profile_id: str | None = None
     trace_id: str | None = None
-    meta: msgspec.Raw = msgspec.Raw(b"{}")
+    meta: Annotated[msgspec.Raw, Meta(extra_json_schema={"type": "object"})] = msgspec.Raw(b"{}")
     data: msgspec.Raw = msgspec.Raw(b"null")
     error: Error | None = None
     blocker: Blocker | None = None

@@ -1,0 +1,88 @@
+"""JSON Schemas of job and result, made from the Structs: `python -m pageworker_supervisor.contract.schema --write`."""
+
+import sys
+from functools import partial
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from pageworker_supervisor.contract.job import Job
+from pageworker_supervisor.contract.result import Result
+
+DIALECT = "https://json-schema.org/draft/2020-12/schema"
+SHIPPED: dict[str, type[Struct]] = {"job.schema.json": Job, "result.schema.json": Result}
+
+
+def schema(struct: type[Struct]) -> dict[str, Any]:
+    """The Struct's schema, draft 2020-12, with the Struct itself on top."""
+    (top,), parts = msgspec.json.schema_components([_spelt_out(struct)], ref_template="#/$defs/{name}")
+    name = top["$ref"].rpartition("/")[2]
+    body = parts.pop(name)
+    document = {"$schema": DIALECT, **body}
+    if parts:
+        document["$defs"] = parts
+    portable: dict[str, Any] = _portable(document)
+    return portable
+
+
+def _spelt_out(struct: type[Struct]) -> type[Struct]:
+    """The same Struct with Raw defaults as factories: msgspec can not write Raw values into a schema."""
+    fields: list[Any] = []
+    for field in msgspec.structs.fields(struct):
+        default = field.default
+        if isinstance(default, msgspec.Raw):
+            fields.append((field.name, field.type, msgspec.field(default_factory=partial(msgspec.Raw, default))))
+        else:
+            fields.append((field.name, field.type, *(() if field.required else (_default(field),))))
+    twin = msgspec.defstruct(
+        struct.__name__,
+        fields,
+        kw_only=True,
+        forbid_unknown_fields=struct.__struct_config__.forbid_unknown_fields,
+    )
+    twin.__doc__ = struct.__doc__
+    return twin
+
+
+def _default(field: msgspec.structs.FieldInfo) -> Any:
+    if field.default is not msgspec.NODEFAULT:
+        return field.default
+    return msgspec.field(default_factory=field.default_factory)
+
+
+def shipped(name: str) -> bytes:
+    """The text of a shipped schema, `job.schema.json` or `result.schema.json`."""
+    return resources.files(__package__).joinpath(name).read_bytes()
+
+
+def render(struct: type[Struct]) -> bytes:
+    """The file's bytes."""
+    return msgspec.json.format(msgspec.json.encode(schema(struct)), indent=2) + b"\n"
+
+
+def _portable(value: Any) -> Any:
+    r"""Patterns in the syntax that JSON Schema knows: ECMA-262 has no `\Z`, and its `$` is the very end."""
+    match value:
+        case dict():
+            return {
+                key: inner.replace(r"\Z", "$") if key == "pattern" else _portable(inner) for key, inner in value.items()
+            }
+        case list():
+            return [_portable(inner) for inner in value]
+    return value
+
+
+def main() -> None:
+    """With `--write`: into the package; else to stdout."""
+    for name, struct in SHIPPED.items():
+        if "--write" in sys.argv[1:]:
+            (Path(__file__).parent / name).write_bytes(render(struct))
+        else:
+            sys.stdout.write(render(struct).decode())
+
+
+if __name__ == "__main__":
+    main()
