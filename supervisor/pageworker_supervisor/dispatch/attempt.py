@@ -99,7 +99,10 @@ class Attempt:
         except PayloadInvalid as wrong:
             await self._reject(wrong, wrong.mistakes)
         except ModuleError as wrong:
-            await self._reject(wrong, None)
+            if wrong.retryable:
+                await self._desk.defer(self.case, str(wrong))
+            else:
+                await self._reject(wrong, {"mend": wrong.mend})
         else:
             return bundle
         return None

@@ -20,7 +20,7 @@ from pageworker_supervisor.dispatch.judge import Again, End, backoff_seconds, ju
 from pageworker_supervisor.dispatch.outcome import Outcome
 from pageworker_supervisor.engine import Engine
 from pageworker_supervisor.engine.errors import Unavailable
-from pageworker_supervisor.engine.types import Ending
+from pageworker_supervisor.engine.types import Ending, Held
 from pageworker_supervisor.redis_link.availability import Availability
 from pageworker_supervisor.telemetry.metrics import Metrics
 
@@ -104,6 +104,10 @@ class Desk:
         """Back to the front of its queue, uncharged."""
         case.log.info("job handed back", reason=reason)
         await self._say(lambda: self._engine.give_back(case.lease))
+
+    async def release(self, held: Held) -> None:
+        """A profile is closed here: others may have it."""
+        await self._say(lambda: self._engine.release_profile(self._worker_id, held))
 
     async def _again(self, case: Case, again: Again, line: Attempt) -> None:
         case.log.info("job will be retried", delay_seconds=round(again.delay_seconds, 3), error_type=again.error.type)

@@ -27,6 +27,8 @@ class Dispatcher:
         self.closing: dict[str, Lease] = {}
         """Leases that carry a verdict and are being finished without a page."""
         self.draining = False
+        self.ended = asyncio.Event()
+        """Set whenever a lease has come to its end here."""
         self._engine = engine
         self._availability = availability
         self._fleet = fleet
@@ -38,6 +40,11 @@ class Dispatcher:
     def leases(self) -> list[Lease]:
         """Everything this worker owes an answer for."""
         return [attempt.case.lease for attempt in self.attempts.values()] + list(self.closing.values())
+
+    @property
+    def busy(self) -> bool:
+        """Whether anything is still to be answered."""
+        return bool(self.attempts or self.closing)
 
     async def run(self) -> None:
         """Claim for ever. Attempts that run are cancelled with this task; their leases then run out."""
@@ -85,6 +92,7 @@ class Dispatcher:
             del self.attempts[attempt.case.lease.token]
             if attempt.case.lease.solo:
                 attempt.runner.solo = False
+            self.ended.set()
             self._fleet.changed.set()
 
     async def _close(self, case: Case) -> None:
@@ -92,12 +100,14 @@ class Dispatcher:
             await self._tools.desk.end(case, answer.verdict(case.lease))
         finally:
             del self.closing[case.lease.token]
+            self.ended.set()
 
     async def _hand_back(self, case: Case) -> None:
         try:
             await self._tools.desk.give_back(case, "its place was taken while it was claimed")
         finally:
             del self.closing[case.lease.token]
+            self.ended.set()
 
     async def hand_back_all(self, reason: str) -> int:
         """Drain's last step: stop what still runs and put it back, uncharged. Returns how many."""

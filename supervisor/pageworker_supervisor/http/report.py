@@ -17,7 +17,10 @@ class RedisReport(Struct, frozen=True, kw_only=True):
 
 
 class RunnerReport(Struct, frozen=True, kw_only=True):
-    """One runner. `pages` counts by state; `rss_bytes` is of its whole process tree."""
+    """One runner. `pages` counts by state; `rss_bytes` is of its whole process tree.
+
+    `evidence`: what it said of its own confinement; `proof`: what the kernel says of it, read from outside.
+    """
 
     runner_id: str
     tenant_id: str | None
@@ -28,6 +31,12 @@ class RunnerReport(Struct, frozen=True, kw_only=True):
     uptime_seconds: float = 0.0
     pid: int | None = None
     rss_bytes: int | None = None
+    evidence: dict[str, str] = {}
+    """What the kernel answered when the runner, confined, tried what it must not."""
+    proof: dict[str, str] = {}
+    """What the kernel says about its process from outside."""
+    evidence: dict[str, str] = {}
+    proof: dict[str, str] = {}
 
 
 class RunningJob(Struct, frozen=True, kw_only=True):
@@ -53,6 +62,7 @@ class StatusReport(Struct, frozen=True, kw_only=True):
     runners: tuple[RunnerReport, ...] = ()
     jobs: tuple[RunningJob, ...] = ()
     counters: dict[str, float] = {}
+    gateway_proof: dict[str, str] = {}
 
 
 class DrainLine(Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -26,6 +26,7 @@ class Fleet:
         self.changed = asyncio.Event()
         self.runners: dict[str, Runner] = {}
         self.backoff = SpawnBackoff()
+        self._gone = asyncio.Event()
         self._house = house
         self._on_gone = on_gone
         self._names = (f"{house.settings.worker.id}.{nonce}.{number}" for number in itertools.count(1))
@@ -87,6 +88,12 @@ class Fleet:
         for runner in list(self.runners.values()):
             runner.retire(reason)
 
+    async def empty(self) -> None:
+        """Return when no runner is left."""
+        while self.runners:
+            self._gone.clear()
+            await self._gone.wait()
+
     def profiles(self) -> list[Held]:
         """Every profile that is open here."""
         return [
@@ -111,6 +118,7 @@ class Fleet:
             came_up = bool(runner.evidence)
         finally:
             del self.runners[runner.runner_id]
+            self._gone.set()
             self.backoff.spawned(time.monotonic(), ok=came_up)
             self._notify()
         await self._on_gone(runner.context, runner.fence)

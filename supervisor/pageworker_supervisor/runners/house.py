@@ -2,18 +2,17 @@
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
-from pageworker_sandbox.egress.client import Gateway
-
 from pageworker_profiles import ProfileStore
-from pageworker_sandbox.egress.policy import Policy
+from pageworker_sandbox.egress.messages import Policy
 from pageworker_sandbox.launch import Host
 from pageworker_supervisor.artifacts.store import ArtifactStore
 from pageworker_supervisor.config.load import limits_for
 from pageworker_supervisor.config.settings import Settings
 from pageworker_supervisor.dispatch.placement import Context
+from pageworker_supervisor.runners.outlet import Outlet
 from pageworker_supervisor.runners.uids import Uids
 
 
@@ -31,10 +30,10 @@ class House:
 
     settings: Settings
     host: Host
-    gateway: Gateway
+    outlet: Outlet
     profiles: ProfileStore
     artifacts: ArtifactStore
-    uids: Uids = field(default_factory=Uids)
+    uids: Uids
 
     @contextmanager
     def folder(self, runner_id: str, context: Context, fence: int | None) -> Iterator[Folder]:

@@ -9,6 +9,7 @@ from typing import Literal
 from pageworker_profiles.errors import ProfileError
 
 from pageworker_sandbox import memfd
+from pageworker_sandbox.egress.errors import EgressError
 from pageworker_sandbox.launch import Cell, CellSpec, HostUnfit, launch
 from pageworker_sandbox.signing import VerifiedBundle
 from pageworker_sandbox.wire import messages as m
@@ -114,7 +115,7 @@ class Runner:
         try:
             with self._house.folder(self.runner_id, self.context, self.fence) as folder:
                 await self._inhabit(folder)
-        except (HostUnfit, ProfileError, OSError, SpawnFailed) as error:
+        except (HostUnfit, ProfileError, EgressError, OSError, SpawnFailed) as error:
             failure = str(error)
             self._log.error("runner did not come up", reason=failure)
         finally:
@@ -158,7 +159,7 @@ class Runner:
         cell.kill()
         channel.close()
         await cell.wait()
-        await self._house.gateway.detach(self.runner_id)
+        await self._house.outlet.detach(self.runner_id)
 
     async def _boot(self, cell: Cell, channel: Channel) -> None:
         boot = Boot(self.runner_id, self.context, self._house, channel, self._permits, self._write_log)
@@ -244,7 +245,10 @@ class Runner:
                 return
             wanted = {**self._bundles, key: bundle}
             policy = self._house.policy(self.context, (b.manifest.egress for b in wanted.values()))
-            await self._house.gateway.update(self.runner_id, policy)
+            try:
+                await self._house.outlet.update(self.runner_id, policy)
+            except EgressError as error:
+                raise RunnerLost(f"the egress gateway: {error}", charged=False) from error
             descriptor = memfd.seal(bundle.data, bundle.name)
             try:
                 await self._alive().send(

@@ -1,0 +1,105 @@
+"""All rooms of the supervisor, furnished in the order in which they depend on each other.
+
+Reading order of one job: intake, engine, dispatch, runners, (runner) modules, pages, and back through dispatch's
+desk to delivery.
+"""
+
+import secrets
+from collections.abc import Coroutine
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pageworker_profiles import ProfileStore
+from pageworker_sandbox.launch import Host
+from pageworker_supervisor.artifacts.store import ArtifactStore
+from pageworker_supervisor.config.settings import Settings
+from pageworker_supervisor.delivery.courier import Courier
+from pageworker_supervisor.dispatch.attempt import Tools
+from pageworker_supervisor.dispatch.desk import Desk
+from pageworker_supervisor.dispatch.dispatcher import Dispatcher
+from pageworker_supervisor.dispatch.leases import LeaseKeeper
+from pageworker_supervisor.dispatch.placement import Context
+from pageworker_supervisor.dispatch.reaper import reap
+from pageworker_supervisor.dispatch.signals import Signals
+from pageworker_supervisor.dispatch.waker import Waker
+from pageworker_supervisor.engine import Engine
+from pageworker_supervisor.engine.types import Held
+from pageworker_supervisor.intake import Intake
+from pageworker_supervisor.redis_link import Link
+from pageworker_supervisor.registry import Registry
+from pageworker_supervisor.runners.fleet import Fleet
+from pageworker_supervisor.runners.house import House
+from pageworker_supervisor.runners.outlet import Outlet
+from pageworker_supervisor.runners.uids import Uids
+from pageworker_supervisor.telemetry.lag import watch_lag
+from pageworker_supervisor.telemetry.metrics import Metrics
+
+
+@dataclass(frozen=True)
+class Site:
+    """What the worker found where it was started."""
+
+    settings: Settings
+    data_dir: Path
+    host: Host
+    metrics: Metrics
+
+
+class Rooms:
+    """Everything that runs while the worker is up."""
+
+    def __init__(self, site: Site, link: Link, engine: Engine, registry: Registry) -> None:
+        settings, worker_id = site.settings, site.settings.worker.id
+        uids = Uids(settings.sandbox)
+        availability = link.availability
+        self.link = link
+        self.engine = engine
+        self.registry = registry
+        self.outlet = Outlet(site.host, uids.gateway, self._kill_all)
+        self.artifacts = ArtifactStore.open(settings.artifacts.url, site.data_dir, site.metrics)
+        house = House(
+            settings=settings,
+            host=site.host,
+            outlet=self.outlet,
+            profiles=ProfileStore(site.data_dir / "profiles"),
+            artifacts=self.artifacts,
+            uids=uids,
+        )
+        self.desk = Desk(engine, availability, settings, site.metrics)
+        self.fleet = Fleet(house, self._give_up_profile, secrets.token_hex(3))
+        self.signals = Signals()
+        tools = Tools(settings, registry, self.artifacts, self.desk)
+        self.dispatcher = Dispatcher(engine, availability, self.fleet, tools, self.signals)
+        self.leases = LeaseKeeper(engine, availability, self.dispatcher, self.fleet, worker_id)
+        self.waker = Waker(engine, availability, self.dispatcher, self.fleet, self.signals, worker_id)
+        self.courier = Courier(engine, availability, settings, site.metrics)
+        self.intake = Intake(link, engine, settings, worker_id, site.metrics)
+        self._metrics = site.metrics
+        self._settings = settings
+
+    def tasks(self) -> dict[str, Coroutine[Any, Any, None]]:
+        """Every long-lived task by name. Each runs until it is cancelled; one that ends is a bug."""
+        return {
+            "redis": self.link.availability.run(),
+            "egress": self.outlet.run(),
+            "registry": self.registry.run(),
+            "artifacts": self.artifacts.run(self._settings.artifacts.keep_days),
+            "fleet": self.fleet.run(),
+            "dispatch": self.dispatcher.run(),
+            "leases": self.leases.run(),
+            "wakes": self.waker.run(),
+            "reaper": reap(self.engine, self.link.availability),
+            "courier": self.courier.run(),
+            "intake": self.intake.run(),
+            "lag": watch_lag(self._metrics),
+        }
+
+    def _kill_all(self, reason: str) -> None:
+        for runner in list(self.fleet.runners.values()):
+            runner.kill(reason, charged=False)
+
+    async def _give_up_profile(self, context: Context, fence: int | None) -> None:
+        tenant_id, profile_id = context
+        if profile_id is not None and fence is not None:
+            await self.desk.release(Held(tenant_id, profile_id, fence))

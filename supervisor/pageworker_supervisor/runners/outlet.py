@@ -1,0 +1,86 @@
+"""The way out for all runners: keeps one egress gateway running and speaks with it."""
+
+import asyncio
+import time
+from collections.abc import Callable
+
+from pageworker_sandbox.egress.client import Gateway, GatewayLost, GatewayRefused, connect
+from pageworker_sandbox.egress.messages import Notice, Policy, Usage
+from pageworker_sandbox.launch import Host, launch_gateway
+from pageworker_supervisor.runners.backoff import SpawnBackoff
+from pageworker_supervisor.telemetry import log
+
+
+class Outlet:
+    """One gateway process at a time.
+
+    When it dies every runner is without network, and its listeners are gone with it: `on_lost` is to kill the
+    runners, whose jobs go back uncharged, and a new gateway is started.
+    """
+
+    def __init__(self, host: Host, uid: int | None, on_lost: Callable[[str], None]) -> None:
+        self.proof: dict[str, str] = {}
+        self._host = host
+        self._uid = uid
+        self._on_lost = on_lost
+        self._gateway: Gateway | None = None
+        self._up = asyncio.Event()
+        self._backoff = SpawnBackoff()
+
+    async def run(self) -> None:
+        """Keep a gateway up for ever."""
+        while True:
+            began = time.monotonic()
+            try:
+                await self._serve()
+            except* GatewayLost as group:
+                reason = str(group.exceptions[0])
+            self._up.clear()
+            self._gateway = None
+            log.error("egress gateway lost", reason=reason)
+            self._on_lost("the egress gateway is lost")
+            self._backoff.spawned(time.monotonic(), ok=time.monotonic() - began > 60)
+            await asyncio.sleep(self._backoff.remaining_seconds(time.monotonic()))
+
+    async def _serve(self) -> None:
+        cell = await launch_gateway(self._host, self._uid)
+        try:
+            gateway = connect(cell.channel)
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(gateway.run())
+                tasks.create_task(self._report(gateway))
+                await gateway.usage()
+                self.proof = await cell.proof()
+                self._gateway = gateway
+                self._up.set()
+        finally:
+            cell.kill()
+            await asyncio.shield(cell.wait())
+
+    async def _report(self, gateway: Gateway) -> None:
+        async for notice in gateway.notices():
+            if isinstance(notice, Notice):
+                log.warning("egress refused", runner_id=notice.cell_id, host=notice.host, reason=notice.reason)
+            else:
+                log.error("egress listener lost", runner_id=notice.cell_id)
+
+    async def attach(self, runner_id: str, listener: int, policy: Policy) -> None:
+        """Give a runner its way out. Waits until there is a gateway."""
+        await self._up.wait()
+        await self._alive().attach(runner_id, listener, policy)
+
+    async def update(self, runner_id: str, policy: Policy) -> None:
+        """Change what a runner may reach; in force when this returns. Raises GatewayLost."""
+        await self._alive().update(runner_id, policy)
+
+    async def detach(self, runner_id: str) -> Usage | None:
+        """Close a runner's way out; None where it has none any more."""
+        try:
+            return await self._alive().detach(runner_id)
+        except (GatewayLost, GatewayRefused):
+            return None
+
+    def _alive(self) -> Gateway:
+        if self._gateway is None:
+            raise GatewayLost("there is no gateway now")
+        return self._gateway

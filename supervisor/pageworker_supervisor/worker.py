@@ -1,0 +1,225 @@
+"""The worker as one thing: starts, serves, drains, resumes, stops. What the operator's endpoints speak to."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from importlib.metadata import version
+
+from pageworker_supervisor.dispatch.attempt import Attempt
+from pageworker_supervisor.engine import Engine
+from pageworker_supervisor.engine.errors import Unavailable
+from pageworker_supervisor.http.errors import WorkerRefused
+from pageworker_supervisor.http.report import (
+    CancelAnswer,
+    DrainLine,
+    RedisReport,
+    RunnerReport,
+    RunningJob,
+    StatusReport,
+)
+from pageworker_supervisor.http.server import Endpoints
+from pageworker_supervisor.phase import Phase, Turn, Untimely, turn
+from pageworker_supervisor.redis_link import Link, open_link
+from pageworker_supervisor.registry import Registry, load_trust
+from pageworker_supervisor.rooms import Rooms, Site
+from pageworker_supervisor.runners.runner import Runner
+from pageworker_supervisor.telemetry import log
+
+VERSION = version("pageworker")
+
+
+class Worker:
+    """One worker. `run` is its whole life; set `stop` to end it in good order."""
+
+    def __init__(self, site: Site) -> None:
+        self.stop = asyncio.Event()
+        self._site = site
+        self._phase = Phase.STARTING
+        self._reason = "starting"
+        self._since = time.monotonic()
+        self._link: Link | None = None
+        self._rooms: Rooms | None = None
+        self._drained = asyncio.Event()
+
+    async def run(self) -> None:
+        """Serve until told to stop, then drain, then end. An error of any room ends the worker and is raised."""
+        settings = self._site.settings
+        endpoints = Endpoints.open(settings.http.bind, self._site.data_dir, self, self._site.metrics)
+        async with asyncio.TaskGroup() as tasks:
+            answering = tasks.create_task(endpoints.run(), name="endpoints")
+            serving = tasks.create_task(self._serve(), name="rooms")
+            await self.stop.wait()
+            log.info("stopping")
+            if self._rooms is not None and self._phase is not Phase.DRAINED:
+                async for line in self.drain(settings.worker.drain_seconds):
+                    log.info("drain", drain=line.event, job_id=line.job_id, left=line.left)
+            self._turn(Turn.STOP, "stopping")
+            serving.cancel()
+            await asyncio.wait([serving])
+            answering.cancel()
+
+    async def _serve(self) -> None:
+        settings = self._site.settings
+        async with AsyncExitStack() as stack:
+            self._link = link = await stack.enter_async_context(open_link(settings.redis, self._site.data_dir))
+            registry = await Registry.open(
+                settings.modules.registry or self._site.data_dir / "registry",
+                load_trust(settings.modules.trusted_keys),
+                self._site.data_dir / "modules",
+                settings.modules.channel,
+                refresh_seconds=settings.modules.refresh_seconds,
+            )
+            async with asyncio.TaskGroup() as tasks:
+                watching = tasks.create_task(link.availability.run(), name="redis")
+                self._reason = "Redis does not answer"
+                engine = await self._prepare(link)
+                watching.cancel()
+            self._rooms = rooms = Rooms(self._site, link, engine, registry)
+            async with asyncio.TaskGroup() as tasks:
+                for name, task in rooms.tasks().items():
+                    tasks.create_task(task, name=name)
+                self._turn(Turn.UP, "")
+                log.info("ready", redis=link.safe_url, data_dir=str(self._site.data_dir), http=settings.http.bind)
+
+    async def _prepare(self, link: Link) -> Engine:
+        """The engine, loaded. Waits with backoff while Redis is away."""
+        engine = Engine(link, self._site.settings)
+        while True:
+            try:
+                await engine.load()
+                await engine.register_worker(self._site.settings.worker.id)
+            except Unavailable as away:
+                link.availability.down(str(away))
+                await link.availability.wait_up()
+            else:
+                return engine
+
+    # ---- what the endpoints ask ----
+
+    def ready(self) -> tuple[bool, str]:
+        """Whether jobs are taken, and why not."""
+        if self._phase is not Phase.READY:
+            return False, self._reason or self._phase.name.lower()
+        if self._link is None or not self._link.availability.up:
+            return False, "cut off from Redis"
+        return True, ""
+
+    def status(self) -> StatusReport:
+        """Everything that is worth showing."""
+        ready, reason = self.ready()
+        state = "cut_off" if self._phase is Phase.READY and not ready else STATES[self._phase]
+        rooms, now = self._rooms, time.monotonic()
+        return StatusReport(
+            state=state,
+            reason=reason,
+            worker_id=self._site.settings.worker.id,
+            version=VERSION,
+            uptime_seconds=round(now - self._since, 3),
+            redis=RedisReport(connected=ready, url=self._link.safe_url if self._link else ""),
+            runners=tuple(_runner(runner, now) for runner in rooms.fleet.runners.values()) if rooms else (),
+            jobs=tuple(_job(attempt, now) for attempt in rooms.dispatcher.attempts.values()) if rooms else (),
+            gateway_proof=rooms.outlet.proof if rooms else {},
+        )
+
+    async def drain(self, deadline_seconds: float | None) -> AsyncIterator[DrainLine]:
+        """Claim no more, wait for what runs, hand back what is left at the deadline."""
+        rooms = self._up()
+        self._turn(Turn.DRAIN, "draining")
+        seconds = self._site.settings.worker.drain_seconds if deadline_seconds is None else deadline_seconds
+        rooms.intake.pause()
+        rooms.dispatcher.draining = True
+        waited = dict(rooms.dispatcher.attempts)
+        now = time.monotonic()
+        for attempt in waited.values():
+            yield _line("waiting", attempt, now)
+        try:
+            async with asyncio.timeout(seconds):
+                while rooms.dispatcher.busy:
+                    rooms.dispatcher.ended.clear()
+                    await rooms.dispatcher.ended.wait()
+                    for token in [token for token in waited if token not in rooms.dispatcher.attempts]:
+                        yield _line("ended", waited.pop(token), time.monotonic())
+        except TimeoutError:
+            pass
+        left = await rooms.dispatcher.hand_back_all("the worker is drained")
+        for attempt in waited.values():
+            yield _line("handed_back", attempt, time.monotonic())
+        rooms.fleet.retire_all("the worker is drained")
+        await rooms.fleet.empty()
+        self._turn(Turn.EMPTY, "drained")
+        yield DrainLine(event="done", left=left)
+
+    async def resume(self) -> None:
+        """Take jobs again."""
+        rooms = self._up()
+        self._turn(Turn.RESUME, "")
+        rooms.dispatcher.draining = False
+        rooms.intake.resume()
+        rooms.fleet.changed.set()
+
+    async def cancel(self, job_id: str) -> CancelAnswer:
+        """Cancel a job, queued or running, on whatever worker."""
+        try:
+            return await self._up().engine.cancel_anywhere(job_id)
+        except Unavailable as away:
+            raise WorkerRefused(f"Redis does not answer: {away}") from away
+
+    def _up(self) -> Rooms:
+        if self._rooms is None:
+            raise WorkerRefused(f"the worker is not up yet: {self._reason}")
+        return self._rooms
+
+    def _turn(self, event: Turn, reason: str) -> None:
+        try:
+            self._phase = turn(self._phase, event)
+        except Untimely as untimely:
+            raise WorkerRefused(str(untimely)) from untimely
+        self._reason = reason
+
+
+STATES = {
+    Phase.STARTING: "starting",
+    Phase.READY: "ready",
+    Phase.DRAINING: "draining",
+    Phase.DRAINED: "draining",
+    Phase.STOPPING: "stopped",
+}
+
+
+def _runner(runner: Runner, now: float) -> RunnerReport:
+    return RunnerReport(
+        runner_id=runner.runner_id,
+        tenant_id=runner.context[0],
+        profile_id=runner.context[1],
+        state=runner.life.name.lower(),
+        pages={"taken": runner.taken, "running": len(runner.running)},
+        jobs_done=runner.jobs_done,
+        uptime_seconds=round(now - runner.since, 3),
+        pid=runner.cell.pid if runner.cell else None,
+        evidence=runner.evidence,
+        proof=runner.proof,
+    )
+
+
+def _job(attempt: Attempt, now: float) -> RunningJob:
+    job = attempt.case.job
+    return RunningJob(
+        job_id=job.job_id,
+        tenant_id=job.tenant_id,
+        module=job.endpoint_module,
+        attempt=attempt.case.lease.attempt,
+        since_seconds=round(now - attempt.claimed_at, 3),
+        runner_id=attempt.runner.runner_id,
+    )
+
+
+def _line(event: str, attempt: Attempt, now: float) -> DrainLine:
+    job = attempt.case.job
+    return DrainLine(
+        event=event,
+        job_id=job.job_id,
+        tenant_id=job.tenant_id,
+        module=job.endpoint_module,
+        since_seconds=round(now - attempt.claimed_at, 3),
+    )
