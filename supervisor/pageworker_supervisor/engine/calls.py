@@ -1,0 +1,116 @@
+"""Calling functions: the one place where Redis' errors become ours.
+
+Every function may be said twice: it carries an id, a token or a nonce. So a call whose reply was lost is made once
+more here, on a new connection; a second loss is the caller's to see.
+"""
+
+from typing import Any
+
+from redis import exceptions as rx
+from redis.asyncio import RedisCluster
+
+from pageworker_supervisor.engine.errors import Unsettled, classify, is_function_missing
+from pageworker_supervisor.engine.library import Library, library
+from pageworker_supervisor.engine.types import Options
+
+Argument = str | bytes | int | float
+
+
+class Calls:
+    """Functions of one library over one client."""
+
+    def __init__(self, client: Any, prefix: str, options: Options) -> None:
+        self.client = client
+        self.cluster = isinstance(client, RedisCluster)
+        self.library: Library = library(prefix, cluster=self.cluster, test_clock=options.test_clock)
+        self._replicas = options.replicas
+        self._replica_wait_ms = int(options.replica_wait_seconds * 1000)
+
+    async def load(self) -> None:
+        """Put the library on every primary. Replaces only itself."""
+        try:
+            await self._load()
+        except (rx.RedisError, OSError) as error:
+            raise classify(error) from error
+
+    async def _load(self) -> None:
+        options = {"target_nodes": RedisCluster.PRIMARIES} if self.cluster else {}
+        await self.client.execute_command("FUNCTION LOAD", "REPLACE", self.library.code, **options)
+
+    async def call(self, name: str, root: str, *args: Argument) -> Any:
+        """One function, on the shard of `root`. Raises Unavailable or Refused."""
+        return await self._said("FCALL", self.library.function(name), 1, root, *args, key=root)
+
+    async def command(self, *args: Argument, key: str) -> Any:
+        """One plain command that touches `key` and may be said twice."""
+        return await self._said(*args, key=key)
+
+    async def settled_call(self, name: str, root: str, *args: Argument) -> Any:
+        """As `call`, and back only when as many replicas as wanted have it; else Unsettled."""
+        if not self._replicas:
+            return await self.call(name, root, *args)
+        # WAIT speaks of what its own connection wrote, so both go down the same one.
+        said = ("FCALL", self.library.function(name), 1, root, *args)
+        wait = ("WAIT", self._replicas, self._replica_wait_ms)
+        try:
+            reply, reached = await (self._on_node(root, said, wait) if self.cluster else self._pipe(said, wait))
+        except (rx.RedisError, OSError) as error:
+            if is_function_missing(error):
+                await self.load()
+            elif isinstance(error, rx.AskError):
+                await self.call(name, root, *args)  # this finds the new owner, for the next time too
+            raise classify(error) from error
+        if reached < self._replicas:
+            raise Unsettled(f"{reached} of {self._replicas} replicas have it")
+        return reply
+
+    async def _pipe(self, *commands: tuple[Argument, ...]) -> list[Any]:
+        async with self.client.pipeline(transaction=False) as pipe:
+            for command in commands:
+                pipe.execute_command(*command)
+            replies: list[Any] = await pipe.execute()
+            return replies
+
+    async def _on_node(self, root: str, *commands: tuple[Argument, ...]) -> list[Any]:
+        await self.client.initialize()
+        node = self.client.get_node_from_key(root)
+        connection = node.acquire_connection()
+        try:
+            replies = []
+            for command in commands:
+                await connection.send_command(*command)
+                replies.append(await connection.read_response())
+            return replies
+        except rx.ResponseError:
+            raise  # the connection is in step
+        except BaseException:
+            await connection.disconnect(nowait=True)
+            raise
+        finally:
+            node.release(connection)
+
+    async def _said(self, *args: Argument, key: str) -> Any:
+        try:
+            return await self._send(*args, key=key)
+        except (rx.RedisError, OSError) as error:
+            if is_function_missing(error):
+                await self.load()
+            elif not _is_lost(error):
+                raise classify(error) from error
+        try:
+            return await self._send(*args, key=key)
+        except (rx.RedisError, OSError) as error:
+            raise classify(error) from error
+
+    async def _send(self, *args: Argument, key: str) -> Any:
+        if not self.cluster:
+            return await self.client.execute_command(*args)
+        # The client would ask the server for the keys of an FCALL, one more round trip each time.
+        await self.client.initialize()
+        return await self.client.execute_command(*args, target_nodes=self.client.get_node_from_key(key))
+
+
+def _is_lost(error: Exception) -> bool:
+    """The connection broke: nobody knows whether the call was made."""
+    refused = (rx.AuthenticationError, rx.AuthorizationError, rx.BusyLoadingError, rx.MaxConnectionsError)
+    return isinstance(error, (rx.ConnectionError, rx.TimeoutError, OSError)) and not isinstance(error, refused)

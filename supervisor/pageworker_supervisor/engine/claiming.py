@@ -1,0 +1,68 @@
+"""A claim over all shards, beginning at another one each time."""
+
+import secrets
+
+from pageworker_supervisor.engine.calls import Calls
+from pageworker_supervisor.engine.codec import capacity_args, context_from, lease_from
+from pageworker_supervisor.engine.shards import shard_of
+from pageworker_supervisor.engine.types import Capacity, Claimed, Context, Lease
+from pageworker_supervisor.engine.waiting import Waiting
+
+STEPS = 8
+"""How often a shard is asked again at once that had to stop half-way and brought nothing."""
+
+
+class Claiming:
+    """Claims of this process's workers."""
+
+    def __init__(self, calls: Calls, waiting: Waiting, roots: list[str]) -> None:
+        self._calls = calls
+        self._waiting = waiting
+        self._roots = roots
+        self._first = secrets.randbelow(len(roots))
+
+    async def claim(self, worker_id: str, capacity: Capacity) -> Claimed:
+        """The leases of all shards together never exceed the capacity, verdicts aside."""
+        shards = len(self._roots)
+        leases: list[Lease] = []
+        wanted: list[Context] = []
+        lost: set[tuple[str, str]] = set()
+        limit, rooms = capacity.limit, capacity.rooms
+        self._first = (self._first + 1) % shards
+        for step in range(shards):
+            shard = (self._first + step) % shards
+            brought, named, gone, rooms = await self._from(shard, worker_id, capacity, limit, rooms)
+            leases += brought
+            wanted += named
+            lost |= gone
+            limit -= sum(lease.verdict is None for lease in brought)
+        await self._waiting.nudge(worker_id, self._waiting.outgrown(worker_id))
+        return Claimed(tuple(leases), tuple(wanted), frozenset(lost))
+
+    async def _from(
+        self, shard: int, worker_id: str, capacity: Capacity, limit: int, rooms: int
+    ) -> tuple[list[Lease], list[Context], set[tuple[str, str]], int]:
+        for _ in range(STEPS):
+            nonce = secrets.token_hex(6)
+            args = capacity_args(worker_id, nonce, capacity, limit, rooms, shard, len(self._roots))
+            rows, names, soon, gone, rooms_left = await self._calls.call("claim", self._roots[shard], *args)
+            if rows or soon != 0:
+                break
+        leases = [lease_from(row, shard) for row in rows]
+        self._waiting.due(shard, soon)
+        free = self._free_tenants(shard, capacity, leases)
+        self._waiting.watch(worker_id, shard, free, rooms=rooms_left > 0 and limit > len(leases))
+        lost = {(tenant.decode(), profile.decode()) for tenant, profile in gone}
+        return leases, [context_from(name) for name in names], lost, rooms_left
+
+    def _free_tenants(self, shard: int, capacity: Capacity, leases: list[Lease]) -> set[str]:
+        """Tenants whose ephemeral context has pages left here."""
+        free: dict[str, int] = {}
+        for room in capacity.contexts:
+            if room.profile_id is None and shard_of(room.tenant_id, len(self._roots)) == shard:
+                free[room.tenant_id] = free.get(room.tenant_id, 0) + room.free_pages
+        for lease in leases:
+            if lease.profile_id is None and lease.verdict is None and not lease.solo:
+                left = free.get(lease.tenant_id, 0)
+                free[lease.tenant_id] = left - 1 if left > 0 else capacity.pages_per_room - 1
+        return {tenant for tenant, pages in free.items() if pages > 0}

@@ -1,0 +1,169 @@
+"""Between our types and the flat lists that functions take and give."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from pageworker_supervisor.engine.shards import shard_of
+from pageworker_supervisor.engine.types import (
+    AskNotice,
+    CancelNotice,
+    Capacity,
+    Context,
+    Ending,
+    JobView,
+    Lease,
+    Limits,
+    Notice,
+    Priority,
+    ShardStats,
+    TenantStats,
+    Ticket,
+)
+
+Argument = str | bytes | int | float
+
+LETTER_OF: dict[Priority, str] = {"high": "h", "normal": "m", "low": "l"}
+PRIORITY_OF: dict[bytes, Priority] = {b"h": "high", b"m": "normal", b"l": "low"}
+SOLO = "!"
+NO_DOMAIN = "-"
+
+
+def limits_text(limits: Limits) -> str:
+    """Weight, concurrency, rate (0: none), burst."""
+    return f"{limits.weight:g} {limits.concurrency} {limits.rate_per_second or 0:g} {limits.burst}"
+
+
+def share_of(limits: Limits, shards: int) -> Limits:
+    """A domain's limits on one of several shards. The sum is never above the whole, unless shards outnumber it."""
+    if shards == 1:
+        return limits
+    rate = limits.rate_per_second
+    return Limits(
+        weight=limits.weight,
+        concurrency=max(1, limits.concurrency // shards),
+        rate_per_second=None if rate is None else rate / shards,
+        burst=max(1, limits.burst // shards),
+    )
+
+
+def ticket_args(ticket: Ticket, shards: int) -> tuple[Argument, ...]:
+    """One job, as `enqueue` reads it."""
+    return (
+        ticket.job_id,
+        ticket.tenant_id,
+        LETTER_OF[ticket.priority],
+        ticket.profile_id or "",
+        ticket.domain or NO_DOMAIN,
+        "" if ticket.delay_ms is None else ticket.delay_ms,
+        "" if ticket.not_before_ms is None else ticket.not_before_ms,
+        "" if ticket.expires_at_ms is None else ticket.expires_at_ms,
+        ticket.attempts_used,
+        limits_text(ticket.tenant_limits),
+        limits_text(share_of(ticket.domain_limits, shards)),
+        ticket.body,
+    )
+
+
+def capacity_args(
+    worker_id: str, nonce: str, capacity: Capacity, limit: int, rooms: int, shard: int, shards: int
+) -> Iterable[Argument]:
+    """What the worker can take from this shard, as `claim` reads it."""
+    yield from (worker_id, nonce, limit, rooms, capacity.pages_per_room, int(capacity.quiet))
+    for room in capacity.contexts:
+        if shards == 1 or shard_of(room.tenant_id, shards) == shard:
+            yield from (room.tenant_id, room.profile_id or "", room.free_pages, int(room.idle))
+
+
+def lease_from(row: Sequence[Any], shard: int) -> Lease:
+    """One row of a claim's reply."""
+    job_id, tenant, context, token, body, attempts, crashes, fence, verdict, queued, total, past, priority = row
+    profile = context.decode() if context not in (b"", b"!") else None
+    return Lease(
+        job_id=job_id.decode(),
+        tenant_id=tenant.decode(),
+        profile_id=profile,
+        shard=shard,
+        token=token.decode(),
+        body=body,
+        attempt=attempts + 1,
+        crashes=crashes,
+        solo=crashes > 0 and not verdict,
+        profile_fence=int(fence) if fence else None,
+        verdict=verdict.decode() or None,
+        queued_seconds=max(0, queued) / 1000,
+        total_seconds=max(0, total) / 1000,
+        attempts=tuple(past.split(b"\n")) if past else (),
+        priority=PRIORITY_OF[priority],
+    )
+
+
+def context_from(row: Sequence[bytes]) -> Context:
+    """A wanted context."""
+    name = row[1].decode()
+    return Context(row[0].decode(), None if name in ("", SOLO) else name, solo=name == SOLO)
+
+
+def ending_args(lease: Lease, ending: Ending) -> tuple[Argument, ...]:
+    """One end, as `finish` reads it."""
+    return (
+        lease.job_id,
+        lease.token,
+        ending.status,
+        ending.result,
+        ending.callback or "",
+        ending.dead_letter or b"",
+        len(ending.events),
+        *ending.events,
+    )
+
+
+def notice_from(message: bytes) -> Notice | None:
+    """A control message. None for those that only wake."""
+    word, *rest = message.decode().split(" ")
+    match word, rest:
+        case "cancel", [job_id, token]:
+            return CancelNotice(job_id, token)
+        case "ask", [tenant, profile, fence]:
+            return AskNotice(tenant, profile, int(fence))
+        case _:
+            return None
+
+
+def view_from(row: Sequence[Any]) -> JobView:
+    """One row of a listing."""
+    job_id, tenant, context, domain, priority, state, worker, crashes, attempts, due, age = row
+    return JobView(
+        job_id=job_id.decode(),
+        tenant_id=tenant.decode(),
+        profile_id=None if context in (b"", b"!") else context.decode(),
+        domain=None if domain == b"-" else domain.decode(),
+        priority=PRIORITY_OF[priority],
+        state=state.decode(),
+        worker_id=worker.decode() or None,
+        crashes=crashes,
+        attempts_used=attempts,
+        due_at_ms=int(float(due)) if due else None,
+        age_seconds=age / 1000,
+    )
+
+
+def stats_from(row: Sequence[Any], shard: int) -> ShardStats:
+    """One shard's numbers."""
+    jobs, delayed, running, verdicts, active, parked, held, promises, dead, workers, tenants = row
+    return ShardStats(
+        shard=shard,
+        queued=int(jobs) - delayed - running - verdicts,
+        delayed=delayed,
+        running=running,
+        verdicts=verdicts,
+        active_tenants=active,
+        parked_tenants=parked,
+        profiles_held=held,
+        promises=promises,
+        dead_letters=dead,
+        workers=workers,
+        tenants=tuple(
+            TenantStats(tenant_id=name.decode(), jobs=count, running=runs, parked=bool(is_parked))
+            for name, count, runs, is_parked in tenants
+        ),
+    )

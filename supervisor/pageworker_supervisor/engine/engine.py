@@ -1,0 +1,352 @@
+"""The queue, as the rest of the supervisor sees it. Every method may be said twice.
+
+All of them raise Unavailable when Redis cannot serve now (say it again later), and Refused when it never will.
+"""
+
+import asyncio
+import datetime as dt
+import hashlib
+import itertools
+import secrets
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from pageworker_supervisor.engine.calls import Argument, Calls
+from pageworker_supervisor.engine.claiming import Claiming
+from pageworker_supervisor.engine.codec import (
+    ending_args,
+    limits_text,
+    share_of,
+    stats_from,
+    ticket_args,
+    view_from,
+)
+from pageworker_supervisor.engine.letters import DeadLetters
+from pageworker_supervisor.engine.outbox import Outbox
+from pageworker_supervisor.engine.shards import root, shard_of
+from pageworker_supervisor.engine.types import (
+    Beat,
+    Cancelled,
+    Capacity,
+    Claimed,
+    Edits,
+    Ending,
+    Enqueued,
+    Jobs,
+    JobState,
+    Lease,
+    Letter,
+    Letters,
+    Limits,
+    Options,
+    Promise,
+    Reaped,
+    Revived,
+    ShardStats,
+    Ticket,
+    Wake,
+)
+from pageworker_supervisor.engine.waiting import Waiting
+
+TICKETS_A_CALL = 64
+LEASES_A_CALL = 128
+REAPED_A_CALL = 64
+KEYS_A_LISTING = 500
+
+
+class Engine:
+    """One client of the queue. `blocking` is a client of its own for calls that block; both reply in bytes."""
+
+    def __init__(
+        self,
+        client: Any,
+        blocking: Any,
+        *,
+        prefix: str = "pw",
+        shards: int = 1,
+        options: Options = Options(),
+    ) -> None:
+        self.prefix = prefix
+        self.shards = shards
+        self._options = options
+        self._roots = [root(prefix, shard) for shard in range(shards)]
+        self._calls = Calls(client, prefix, options)
+        self._ttl_ms = options.result_ttl_seconds * 1000
+        self._waiting = Waiting(blocking, self._calls, prefix, shards)
+        self._claiming = Claiming(self._calls, self._waiting, self._roots)
+        self._outbox = Outbox(self._calls, prefix, shards, self._ttl_ms)
+        self._letters = DeadLetters(self._calls, prefix, shards)
+
+    async def load(self) -> None:
+        """Put the functions on every primary. Calls do it by themselves where they are missing."""
+        await self._calls.load()
+
+    # -- in
+
+    async def enqueue(self, tickets: Sequence[Ticket]) -> list[Enqueued]:
+        """Queue jobs; an id that is queued, running or finished within its result's life is a duplicate."""
+        replies: list[Enqueued] = ["duplicate"] * len(tickets)
+
+        async def on(shard: int, places: Sequence[int]) -> None:
+            for batch in _batches(places, TICKETS_A_CALL):
+                args = itertools.chain.from_iterable(ticket_args(tickets[at], self.shards) for at in batch)
+                for at, fresh in zip(batch, await self._on(shard, "enqueue", *args), strict=True):
+                    replies[at] = "queued" if fresh else "duplicate"
+
+        await self._everywhere(on, self._by_shard([ticket.tenant_id for ticket in tickets]))
+        return replies
+
+    async def set_limits(self, tenants: Mapping[str, Limits], domains: Mapping[str, Limits] | None = None) -> None:
+        """New limits for tenants and domains that have jobs. Others get theirs with their next job."""
+        for shard in range(self.shards):
+            args: list[Argument] = []
+            for name, limits in tenants.items():
+                if shard_of(name, self.shards) == shard:
+                    args += ("t", name, limits_text(limits))
+            for name, limits in (domains or {}).items():
+                args += ("d", name, limits_text(share_of(limits, self.shards)))
+            if args:
+                await self._on(shard, "set_limits", *args)
+
+    async def reject(
+        self,
+        raw: bytes,
+        reason: str,
+        identity: tuple[str, str] | None = None,
+        result: bytes | None = None,
+        callback: str | None = None,
+    ) -> bool:
+        """Keep a text that is no valid job as a dead letter, and its sender's result where it can be told.
+
+        `identity` is (job id, tenant). True: `result` is now that job's result; False: there was nobody to
+        tell, or the id has a job or a result already.
+        """
+        job_id, tenant = identity or ("", "")
+        digest = hashlib.blake2b(raw, digest_size=16).hexdigest()
+        event = _rejected_event(job_id, tenant, reason) if identity else b""
+        shard = shard_of(tenant, self.shards) if identity else 0
+        letter = msgspec.json.encode({"reason": reason})
+        stored = await self._on(
+            shard, "reject", *self._terms(), digest, raw, "rejected", letter, job_id, tenant, result or b"",
+            callback or "", event,
+        )  # fmt: skip
+        if stored:
+            await self._keep(shard, digest, job_id, result or b"", callback)
+        return bool(stored)
+
+    # -- work
+
+    async def claim(self, worker_id: str, capacity: Capacity) -> Claimed:
+        """The next jobs in fairness that this worker has a place for; at most `capacity.limit`, verdicts aside."""
+        return await self._claiming.claim(worker_id, capacity)
+
+    async def wait(self, worker_id: str, timeout_seconds: float) -> Wake:
+        """Sleep until there may be work for this worker, or a message, or the time is up."""
+        return await self._waiting.wait(worker_id, timeout_seconds)
+
+    async def heartbeat(
+        self, worker_id: str, leases: Sequence[Lease], profiles: Iterable[tuple[str, str, int]] = ()
+    ) -> Beat:
+        """Extend leases and profile locks, each (tenant, profile, fence), by 45 s."""
+        lost: set[str] = set()
+        cancelled: set[str] = set()
+        gone: set[tuple[str, str]] = set()
+        asked: set[tuple[str, str]] = set()
+        held = list(profiles)
+        for shard in range(self.shards):
+            mine = [profile for profile in held if shard_of(profile[0], self.shards) == shard]
+            batches = list(_batches([lease for lease in leases if lease.shard == shard], LEASES_A_CALL)) or [[]]
+            for nth, batch in enumerate(batches):
+                locks = mine if nth == 0 else []
+                args = [word for lease in batch for word in (lease.job_id, lease.token)]
+                names = [word for profile in locks for word in profile]
+                reply = await self._on(shard, "heartbeat", worker_id, len(batch), *args, *names)
+                lost.update(token.decode() for token in reply[0])
+                cancelled.update(token.decode() for token in reply[1])
+                gone.update(locks[place - 1][:2] for place in reply[2])
+                asked.update(locks[place - 1][:2] for place in reply[3])
+        return Beat(frozenset(lost), frozenset(cancelled), frozenset(gone), frozenset(asked))
+
+    async def finish(self, lease: Lease, ending: Ending) -> bool:
+        """The job's one result. False: the lease was lost, somebody else answers."""
+        return (await self.finish_many([(lease, ending)]))[0]
+
+    async def finish_many(self, ends: Sequence[tuple[Lease, Ending]]) -> list[bool]:
+        """As `finish`, one call a shard."""
+        replies = [False] * len(ends)
+
+        async def on(shard: int, places: Sequence[int]) -> None:
+            for batch in _batches(places, LEASES_A_CALL):
+                args = itertools.chain.from_iterable(ending_args(*ends[at]) for at in batch)
+                said = await self._calls.settled_call("finish", self._roots[shard], *self._terms(), *args)
+                for at, kept in zip(batch, said, strict=True):
+                    replies[at] = bool(kept)
+                    if kept:
+                        lease, ending = ends[at]
+                        await self._keep(shard, lease.token, lease.job_id, ending.result, ending.callback)
+
+        await self._everywhere(on, self._by_shard([lease.tenant_id for lease, _ in ends]))
+        return replies
+
+    async def retry(self, lease: Lease, delay_ms: int, attempt: bytes, events: Sequence[bytes] = ()) -> bool:
+        """Again after `delay_ms`; the attempt (JSON) is used up. False: the lease was lost."""
+        return await self._lease(lease, "retry", delay_ms, attempt, *events)
+
+    async def crash(self, lease: Lease, delay_ms: int, attempt: bytes, events: Sequence[bytes] = ()) -> bool:
+        """The job's runner died: counted as a crash, not as an attempt; the third is its end."""
+        return await self._lease(lease, "crash", delay_ms, attempt, *events)
+
+    async def defer(self, lease: Lease, delay_ms: int, reason: str) -> bool:
+        """Again after `delay_ms`, uncharged."""
+        return await self._lease(lease, "defer", delay_ms, reason)
+
+    async def give_back(self, lease: Lease) -> bool:
+        """To the front of its backlog, uncharged."""
+        return await self._lease(lease, "give_back")
+
+    async def reap(self) -> Reaped:
+        """Take back expired leases and locks, on all shards, a bounded slice at a time until none is left."""
+        count = 0
+        workers: set[str] = set()
+        for shard in range(self.shards):
+            taken = REAPED_A_CALL
+            while taken == REAPED_A_CALL:
+                jitter = secrets.randbelow(1000) / 1000
+                taken, lost = await self._on(shard, "reap", REAPED_A_CALL, jitter)
+                count += taken
+                workers.update(worker.decode() for worker in lost)
+        return Reaped(count, frozenset(workers))
+
+    async def release_profile(self, worker_id: str, tenant_id: str, profile_id: str, fence: int) -> bool:
+        """The profile is closed here and may be opened elsewhere. False: it was not held any more."""
+        shard = shard_of(tenant_id, self.shards)
+        return bool(await self._on(shard, "release_profile", worker_id, tenant_id, profile_id, fence))
+
+    async def register_worker(self, worker_id: str) -> None:
+        """This worker is here."""
+        for shard in range(self.shards):
+            await self._on(shard, "register_worker", worker_id)
+
+    async def forget_worker(self, worker_id: str) -> None:
+        """This worker goes. What it still leases is reaped by others in time."""
+        for shard in range(self.shards):
+            await self._on(shard, "forget_worker", worker_id)
+
+    # -- for operators
+
+    async def cancel(self, job_id: str, tenant_id: str) -> Cancelled:
+        """Cancel a job: at once where it waits, through its worker where it runs."""
+        reply: bytes = await self._on(shard_of(tenant_id, self.shards), "cancel", job_id, tenant_id)
+        word: Cancelled = msgspec.convert(reply.decode(), Cancelled)
+        return word
+
+    async def result(self, job_id: str) -> bytes | None:
+        """A job's result, while it is kept."""
+        key = f"{self.prefix}:result:{job_id}"
+        value: bytes | None = await self._calls.command("GET", key, key=key)
+        return value
+
+    async def jobs(
+        self, state: JobState | None = None, tenant_id: str | None = None, cursor: str | None = None
+    ) -> Jobs:
+        """Some of the jobs, in no order; go on with `cursor` until it is None. A page may be empty."""
+        if cursor is None:
+            cursor = f"{shard_of(tenant_id, self.shards) if tenant_id else 0}:0"
+        shard, _, scan = cursor.partition(":")
+        following, rows = await self._on(int(shard), "jobs", state or "", tenant_id or "", scan, KEYS_A_LISTING)
+        after = f"{shard}:{following.decode()}"
+        if following == b"0":
+            last = tenant_id is not None or int(shard) + 1 >= self.shards
+            return Jobs(tuple(map(view_from, rows)), None if last else f"{int(shard) + 1}:0")
+        return Jobs(tuple(map(view_from, rows)), after)
+
+    async def stats(self) -> list[ShardStats]:
+        """Numbers of each shard."""
+        return [stats_from(await self._on(shard, "stats"), shard) for shard in range(self.shards)]
+
+    async def audit(self) -> list[str]:
+        """What does not add up, one line each; looks at every key."""
+        return [
+            f"shard {shard}: {line.decode()}" for shard in range(self.shards) for line in await self._on(shard, "audit")
+        ]
+
+    async def dead_list(self, count: int = 50, cursor: str | None = None, tenant_id: str | None = None) -> Letters:
+        """Dead letters, newest first within a shard."""
+        return await self._letters.page(count, cursor, tenant_id)
+
+    async def dead_show(self, letter_id: str) -> Letter | None:
+        """One dead letter."""
+        return await self._letters.show(letter_id)
+
+    async def dead_retry(self, ids: Sequence[str], edits: Edits = Edits()) -> dict[str, Revived]:
+        """Queue exactly these jobs again, changed by `edits`. Raises ContractError for an edit that breaks one."""
+        return await self._letters.retry(ids, edits)
+
+    async def dead_purge(self, ids: Sequence[str]) -> int:
+        """Throw exactly these letters away."""
+        return await self._letters.purge(ids)
+
+    # -- delivery
+
+    async def outbox_take(self, worker_id: str, count: int, block_ms: int) -> list[Promise]:
+        """Promises that are due, hidden from others for a minute."""
+        return await self._outbox.take(count, block_ms)
+
+    async def outbox_done(self, promises: Sequence[Promise]) -> None:
+        """Delivered."""
+        await self._outbox.done(promises)
+
+    async def outbox_later(self, promise: Promise, delay_ms: int) -> None:
+        """The try failed: again in so long."""
+        await self._outbox.later(promise, delay_ms)
+
+    async def outbox_failed(self, promise: Promise, event: bytes) -> None:
+        """Given up."""
+        await self._outbox.failed(promise, event)
+
+    # -- inside
+
+    async def _on(self, shard: int, name: str, *args: Argument) -> Any:
+        return await self._calls.call(name, self._roots[shard], *args)
+
+    async def _lease(self, lease: Lease, name: str, *args: Argument) -> bool:
+        return bool(await self._on(lease.shard, name, lease.job_id, lease.token, *args))
+
+    def _terms(self) -> tuple[Argument, ...]:
+        return (self._ttl_ms, self._options.stream_length, self._options.dead_length, int(not self._calls.cluster))
+
+    async def _keep(self, shard: int, name: str, job_id: str, result: bytes, callback: str | None) -> None:
+        if self._calls.cluster:
+            await self._outbox.put(shard, name, job_id, result)
+        if callback:
+            self._outbox.announce()
+
+    def _by_shard(self, tenants: Sequence[str]) -> dict[int, list[int]]:
+        if self.shards == 1:
+            return {0: list(range(len(tenants)))}
+        places: dict[int, list[int]] = {}
+        for at, tenant in enumerate(tenants):
+            places.setdefault(shard_of(tenant, self.shards), []).append(at)
+        return places
+
+    async def _everywhere(self, on: Any, places: dict[int, list[int]]) -> None:
+        if len(places) == 1:
+            for shard, at in places.items():
+                await on(shard, at)
+            return
+        async with asyncio.TaskGroup() as tasks:
+            for shard, at in places.items():
+                tasks.create_task(on(shard, at))
+
+
+def _batches(items: Sequence[Any], size: int) -> Iterable[Sequence[Any]]:
+    for at in range(0, len(items), size):
+        yield items[at : at + size]
+
+
+def _rejected_event(job_id: str, tenant_id: str, reason: str) -> bytes:
+    at = dt.datetime.now(dt.UTC)
+    event = {"event": "rejected", "job_id": job_id, "tenant_id": tenant_id, "at": at, "detail": {"reason": reason}}
+    return msgspec.json.encode(event)

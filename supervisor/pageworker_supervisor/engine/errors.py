@@ -1,0 +1,72 @@
+"""What Redis can answer instead of what was asked, split by who can mend it."""
+
+from redis import exceptions as rx
+
+
+class EngineError(Exception):
+    """Base of all errors of this room."""
+
+    retryable = False
+
+
+class Unavailable(EngineError):
+    """Redis cannot serve this now: cut off, failing over, loading, moving a slot, out of memory.
+
+    Nothing was lost: the same call, with the same arguments, may be made again later.
+    """
+
+    retryable = True
+
+
+class OutOfMemory(Unavailable):
+    """Redis is at maxmemory: what frees memory still works, what takes memory is refused."""
+
+
+class Unsettled(Unavailable):
+    """Stored on the primary, but not yet on as many replicas as were asked for."""
+
+
+class Refused(EngineError):
+    """Redis understood and said no: missing ACL rights, a wrong type of key, a bug of ours."""
+
+
+# First words of error replies that pass by themselves.
+# https://redis.io/docs/latest/operate/oss_and_stack/reference/cluster-spec/ and src/server.c (shared.*err)
+PASSING = (
+    "READONLY",
+    "LOADING",
+    "CLUSTERDOWN",
+    "MOVED",
+    "ASK",
+    "TRYAGAIN",
+    "NOREPLICAS",
+    "MASTERDOWN",
+    "UNBLOCKED",
+    "NOGROUP",
+    "BUSY ",
+    "UNKILLABLE",
+    "MISCONF",
+    "ERR max number of clients reached",
+)
+
+
+def is_function_missing(error: Exception) -> bool:
+    """True for a primary that has not been given our library yet."""
+    return "Function not found" in str(error)
+
+
+def classify(error: Exception) -> EngineError:
+    """The engine's word for an error of the client library."""
+    text = str(error)
+    if isinstance(error, rx.OutOfMemoryError) or text.startswith("OOM"):
+        return OutOfMemory(text)
+    if isinstance(error, (rx.AuthenticationError, rx.AuthorizationError, rx.NoPermissionError)):
+        return Refused(text)
+    if isinstance(error, (rx.ConnectionError, rx.TimeoutError, rx.ClusterError, rx.RedisClusterException)):
+        return Unavailable(text or type(error).__name__)
+    if isinstance(error, (rx.AskError, rx.TryAgainError, rx.ReadOnlyError, OSError)):
+        return Unavailable(text or type(error).__name__)
+    # Inside a function the code is followed by "script: …", at its start it stands alone.
+    if text.startswith(PASSING) or is_function_missing(error):
+        return Unavailable(text)
+    return Refused(text)

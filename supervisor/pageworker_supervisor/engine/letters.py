@@ -1,0 +1,131 @@
+"""Dead letters: looked at, taken back into the queue with or without a change, or thrown away.
+
+A bulk action is given the ids that were shown, so it touches exactly what was previewed.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+from pageworker_supervisor.contract.job import Job, parse_job
+from pageworker_supervisor.engine.calls import Calls
+from pageworker_supervisor.engine.shards import root
+from pageworker_supervisor.engine.types import Edits, Letter, Letters, Revived
+
+_object = msgspec.json.Decoder(dict[str, msgspec.Raw])
+
+
+class _Place(msgspec.Struct, frozen=True):
+    """What a letter keeps of the job's place in the queue."""
+
+    p: str
+    c: str
+    d: str
+    tenant: str
+    domain: str
+
+
+class DeadLetters:
+    """The dead letters of all shards, newest first within a shard."""
+
+    def __init__(self, calls: Calls, prefix: str, shards: int) -> None:
+        self._calls = calls
+        self._roots = [root(prefix, shard) for shard in range(shards)]
+
+    async def page(self, count: int, cursor: str | None, tenant_id: str | None) -> Letters:
+        """A page of at most `count` letters; with `tenant_id` only that tenant's."""
+        shard, _, before = (cursor or "0:").partition(":")
+        base = self._roots[int(shard)]
+        last = f"({before}" if before else "+"
+        rows = await self._calls.command("XREVRANGE", f"{base}:dead", last, "-", "COUNT", count, key=base)
+        letters = tuple(_letter(int(shard), row) for row in rows)
+        if len(rows) == count:
+            following: str | None = f"{shard}:{rows[-1][0].decode()}"
+        else:
+            following = f"{int(shard) + 1}:" if int(shard) + 1 < len(self._roots) else None
+        if tenant_id is not None:
+            letters = tuple(letter for letter in letters if letter.tenant_id == tenant_id)
+        return Letters(letters, following)
+
+    async def show(self, letter_id: str) -> Letter | None:
+        """One letter."""
+        row = await self._row(letter_id)
+        return None if row is None else _letter(int(letter_id.partition("-")[0]), row)
+
+    async def retry(self, ids: Sequence[str], edits: Edits) -> dict[str, Revived]:
+        """Queue these jobs again. Raises ContractError where an edit makes a job that is none."""
+        return {letter_id: await self._revive(letter_id, edits) for letter_id in ids}
+
+    async def purge(self, ids: Sequence[str]) -> int:
+        """Throw these letters away; returns how many there were."""
+        count = 0
+        for shard, base in enumerate(self._roots):
+            entries = [entry for at, _, entry in (name.partition("-") for name in ids) if int(at) == shard]
+            if entries:
+                count += await self._calls.command("XDEL", f"{base}:dead", *entries, key=base)
+        return count
+
+    async def _row(self, letter_id: str) -> list[Any] | None:
+        shard, _, entry = letter_id.partition("-")
+        base = self._roots[int(shard)]
+        rows = await self._calls.command("XRANGE", f"{base}:dead", entry, entry, key=base)
+        return rows[0] if rows else None
+
+    async def _revive(self, letter_id: str, edits: Edits) -> Revived:
+        row = await self._row(letter_id)
+        if row is None:
+            return "gone"
+        fields = _fields(row)
+        if not fields[b"ticket"]:
+            return "refused"
+        place = msgspec.json.decode(fields[b"ticket"], type=_Place)
+        body = edited(fields[b"job"], edits)
+        job = parse_job(body)
+        reply: bytes = await self._calls.call(
+            "revive",
+            self._roots[int(letter_id.partition("-")[0])],
+            row[0],
+            *_ticket(job, body, place),
+        )
+        revived: Revived = msgspec.convert(reply.decode(), Revived)
+        return revived
+
+
+def edited(body: bytes, edits: Edits) -> bytes:
+    """The job's JSON with a new payload or module; everything else as it was."""
+    if edits == Edits():
+        return body
+    fields = _object.decode(body)
+    if edits.payload is not None:
+        fields["payload"] = msgspec.Raw(edits.payload)
+    if edits.endpoint_module is not None:
+        fields["endpoint_module"] = msgspec.Raw(msgspec.json.encode(edits.endpoint_module))
+    return msgspec.json.encode(fields)
+
+
+def _ticket(job: Job, body: bytes, place: _Place) -> tuple[str | bytes | int, ...]:
+    # A solo job gets its own context again only if it crashes again: an operator took the decision.
+    context = job.profile_id or ""
+    domain = job.domain_key or "-"
+    domain_limits = place.domain or "1 1000 0 100"
+    place_words = (job.job_id, job.tenant_id, place.p, context, domain)
+    return (*place_words, "", "", "", job.retry_count, place.tenant, domain_limits, body)
+
+
+def _fields(row: list[Any]) -> dict[bytes, bytes]:
+    return dict(zip(row[1][::2], row[1][1::2], strict=True))
+
+
+def _letter(shard: int, row: list[Any]) -> Letter:
+    entry, fields = row[0].decode(), _fields(row)
+    return Letter(
+        id=f"{shard}-{entry}",
+        job_id=fields[b"job_id"].decode() or None,
+        tenant_id=fields[b"tenant_id"].decode() or None,
+        reason=fields[b"reason"].decode(),
+        job=fields[b"job"],
+        detail=fields[b"letter"],
+        at_ms=int(entry.partition("-")[0]),
+        retryable=bool(fields[b"ticket"]),
+    )

@@ -1,0 +1,155 @@
+-- A job's record, `job:<id>`. It lives from enqueue to its result; after that `done:<id>` remembers it for as long as
+-- its result is kept, so that the same id is the same job.
+--
+-- t tenant, p priority, c context, d domain, b body; at first queued, qa queued this time, a attempts used,
+-- k crashes, e expires, hist past attempts (JSON, one a line)
+-- s state: q in a lane, d in `delayed`, r running, v in `verdicts` (vd says which); q its stamp in the lane
+-- while leased: tok token, w worker, x entry in `ready`, st started, pm 1 if it holds permits, pf fence
+-- cn cancellation was asked for; lt the last token that was given up
+
+local CRASHES = 3
+local CRASH_BACKOFF_MS = 1000
+local GROUP = 'workers'
+
+local FIELDS = { 't', 'p', 'c', 'd', 's', 'q', 'at', 'qa', 'a', 'k', 'tok', 'w', 'x', 'st', 'pm', 'pf', 'cn', 'vd', 'e' }
+
+function Job.read(id)
+  local f = call(
+    'HMGET', P .. 'job:' .. id,
+    't', 'p', 'c', 'd', 's', 'q', 'at', 'qa', 'a', 'k', 'tok', 'w', 'x', 'st', 'pm', 'pf', 'cn', 'vd', 'e'
+  )
+  if not f[1] then
+    return nil
+  end
+  local job = {}
+  for i, name in ipairs(FIELDS) do
+    job[name] = f[i]
+  end
+  return job
+end
+
+-- The job whose lease has this token, or nil; then whether the token was given up already.
+function Job.leased(id, token)
+  local job = Job.read(id)
+  if not job then
+    return nil, false
+  end
+  if job.tok == token then
+    return job
+  end
+  return nil, call('HGET', P .. 'job:' .. id, 'lt') == token
+end
+
+-- Not before `due`. Whoever sleeps longer than that is woken, to sleep shorter.
+function Job.delay(id, job, due)
+  call('HSET', P .. 'job:' .. id, 's', 'd')
+  call('ZADD', P .. 'delayed', due, id)
+  if call('ZRANGE', P .. 'delayed', 0, 0)[1] == id then
+    Wakes.rooms()
+    Wakes.tenant(job.t)
+  end
+end
+
+-- The job will not run (again): any worker fetches it to write its result.
+function Job.condemn(id, verdict)
+  call('HSET', P .. 'job:' .. id, 's', 'v', 'vd', verdict)
+  call('RPUSH', P .. 'verdicts', id)
+  Wakes.rooms()
+end
+
+-- Give back the permits of a lease. What it leaves for the caller: the job's new state.
+function Job.release(id, job)
+  if job.pm == '1' then
+    Tenant.release(job.t)
+    if job.d ~= NO_DOMAIN then
+      Domain.release(job.d)
+    end
+    if Context.is_profile(job.c) then
+      Profile.release(job.t, job.c, job.pf)
+    end
+  end
+end
+
+-- Take a job back from its worker, to be queued again by the caller.
+function Job.take_back(id, job)
+  Job.release(id, job)
+  call('ZREM', P .. 'leases', id)
+  call('XACK', P .. 'ready', GROUP, job.x)
+  call('XDEL', P .. 'ready', job.x)
+  call('HSET', P .. 'job:' .. id, 'lt', job.tok)
+  call('HDEL', P .. 'job:' .. id, 'tok', 'w', 'x', 'st', 'pm', 'pf')
+  if job.pm ~= '1' then
+    Job.condemn(id, job.vd)
+    return false
+  end
+  if job.cn then
+    Job.condemn(id, 'cancelled')
+    return false
+  end
+  return true
+end
+
+-- The job's runner or worker died under it.
+function Job.crash(id, job, delay, attempt)
+  if not Job.take_back(id, job) then
+    return
+  end
+  local key = P .. 'job:' .. id
+  Job.remember(id, attempt)
+  local crashes = call('HINCRBY', key, 'k', 1)
+  if crashes >= CRASHES then
+    Job.condemn(id, 'dead')
+    return
+  end
+  if job.c == '' then
+    job.c = SOLO
+    call('HSET', key, 'c', SOLO)
+  end
+  Job.delay(id, job, NOW + delay)
+end
+
+function Job.remember(id, attempt)
+  local key = P .. 'job:' .. id
+  local past = call('HGET', key, 'hist')
+  call('HSET', key, 'hist', past and (past .. '\n' .. attempt) or attempt)
+end
+
+-- The record goes; `done` says what became of it.
+function Job.forget(id, job, mark, ttl)
+  call('DEL', P .. 'job:' .. id)
+  call('HINCRBY', P .. 'meta', 'jobs', -1)
+  call('SET', P .. 'done:' .. id, mark, 'PX', ttl)
+  if job.e then
+    call('ZREM', P .. 'expiry', id)
+  end
+  Tenant.discharge(job.t)
+  if job.d ~= NO_DOMAIN then
+    Domain.discharge(job.d)
+  end
+end
+
+-- Bounded slices of what is due: expiries first, so that nothing starts that must not.
+function Job.promote()
+  for _, id in ipairs(call('ZRANGEBYSCORE', P .. 'expiry', '-inf', NOW, 'LIMIT', 0, SLICE)) do
+    call('ZREM', P .. 'expiry', id)
+    local job = Job.read(id)
+    if job and (job.s == 'q' or job.s == 'd') then
+      call('ZREM', P .. 'delayed', id)
+      Job.condemn(id, 'expired')
+    end
+  end
+  for _, id in ipairs(call('ZRANGEBYSCORE', P .. 'delayed', '-inf', NOW, 'LIMIT', 0, SLICE)) do
+    call('ZREM', P .. 'delayed', id)
+    local job = Job.read(id)
+    if job and job.s == 'd' then
+      Lane.push(id, job)
+    end
+  end
+end
+
+-- Everything that time alone brings about.
+local function advance()
+  Profile.expire()
+  Timers.run()
+  Job.promote()
+end

@@ -1,0 +1,158 @@
+-- What a worker does with a lease other than ending its job. Each compares the token, and answers the same when it is
+-- said twice: 1 done, 0 the lease is not (any more) the caller's.
+
+-- heartbeat: ARGV: worker, number of leases, (id, token) each, then (tenant, profile, fence) each.
+-- Replies: lost tokens, tokens to cancel, numbers of lost profiles, numbers of profiles asked for (from 1).
+local function heartbeat(keys, argv)
+  local refused = Shard.enter(keys)
+  if refused then
+    return refused
+  end
+  local lost, cancelled, lost_profiles, asked = {}, {}, {}, {}
+  local count = tonumber(argv[2])
+  for i = 1, count do
+    local id, token = argv[1 + 2 * i], argv[2 + 2 * i]
+    local f = call('HMGET', P .. 'job:' .. id, 'tok', 'cn')
+    if f[1] ~= token then
+      lost[#lost + 1] = token
+    else
+      call('ZADD', P .. 'leases', NOW + LEASE_MS, id)
+      if f[2] then
+        cancelled[#cancelled + 1] = token
+      end
+    end
+  end
+  local nth = 0
+  for at = 3 + 2 * count, #argv, 3 do
+    nth = nth + 1
+    local t, c = argv[at], argv[at + 1]
+    local worker, fence, ask = Profile.holder(t, c)
+    if worker ~= argv[1] or fence ~= argv[at + 2] then
+      lost_profiles[#lost_profiles + 1] = nth
+    else
+      call('ZADD', P .. 'locks', NOW + LEASE_MS, t .. '/' .. c)
+      if ask then
+        asked[#asked + 1] = nth
+      end
+    end
+  end
+  call('ZADD', P .. 'workers', NOW, argv[1])
+  return { lost, cancelled, lost_profiles, asked }
+end
+
+local function publish(t, argv, from)
+  for at = from, #argv do
+    call('PUBLISH', PREFIX .. ':events:' .. t, argv[at])
+  end
+end
+
+-- Enter, find the leased job, do `act` with it.
+local function with_lease(keys, argv, act)
+  local refused = Shard.enter(keys)
+  if refused then
+    return refused
+  end
+  local id, token = argv[1], argv[2]
+  local job, given_up = Job.leased(id, token)
+  if not job then
+    return given_up and 1 or 0
+  end
+  act(id, job)
+  Wakes.flush()
+  return 1
+end
+
+-- retry: ARGV: id, token, delay (ms), attempt (JSON), events. The attempt is used up.
+local function retry(keys, argv)
+  return with_lease(keys, argv, function(id, job)
+    if Job.take_back(id, job) then
+      Job.remember(id, argv[4])
+      call('HINCRBY', P .. 'job:' .. id, 'a', 1)
+      Job.delay(id, job, NOW + tonumber(argv[3]))
+      publish(job.t, argv, 5)
+    end
+  end)
+end
+
+-- crash: ARGV: id, token, delay (ms), attempt (JSON), events. Its runner died: not charged, but counted.
+local function crash(keys, argv)
+  return with_lease(keys, argv, function(id, job)
+    Job.crash(id, job, tonumber(argv[3]), argv[4])
+    publish(job.t, argv, 5)
+  end)
+end
+
+-- defer: ARGV: id, token, delay (ms), reason. Nothing is charged.
+local function defer(keys, argv)
+  return with_lease(keys, argv, function(id, job)
+    if Job.take_back(id, job) then
+      call('HSET', P .. 'job:' .. id, 'why', argv[4])
+      Job.delay(id, job, NOW + tonumber(argv[3]))
+    end
+  end)
+end
+
+-- give_back: ARGV: id, token. To the front, uncharged.
+local function give_back(keys, argv)
+  return with_lease(keys, argv, function(id, job)
+    if Job.take_back(id, job) then
+      Lane.push(id, job, true)
+    end
+  end)
+end
+
+-- release_profile: ARGV: worker, tenant, profile, fence.
+local function release_profile(keys, argv)
+  local refused = Shard.enter(keys)
+  if refused then
+    return refused
+  end
+  local worker, fence = Profile.holder(argv[2], argv[3])
+  if worker ~= argv[1] or fence ~= argv[4] then
+    return 0
+  end
+  Profile.unlock(argv[2], argv[3])
+  Wakes.flush()
+  return 1
+end
+
+-- reap: ARGV: most leases to take, jitter (0 to 1). Replies: number taken, workers that lost them.
+local function reap(keys, argv)
+  local refused = Shard.enter(keys)
+  if refused then
+    return refused
+  end
+  local workers, seen, count = {}, {}, 0
+  for _, id in ipairs(call('ZRANGEBYSCORE', P .. 'leases', '-inf', NOW, 'LIMIT', 0, argv[1])) do
+    local job = Job.read(id)
+    count = count + 1
+    if not job or not job.tok then
+      call('ZREM', P .. 'leases', id)
+    else
+      if not seen[job.w] then
+        seen[job.w] = true
+        workers[#workers + 1] = job.w
+      end
+      local doubled = CRASH_BACKOFF_MS * 2 ^ number(job.k)
+      local attempt = {
+        attempt = number(job.a) + 1,
+        started_at = rfc3339(tonumber(job.st)),
+        duration_seconds = (NOW - tonumber(job.st)) / 1000,
+        outcome = 'lost',
+        worker_id = job.w,
+      }
+      Job.crash(id, job, floor(doubled * (0.5 + tonumber(argv[2]) / 2)), cjson.encode(attempt))
+      if job.pm == '1' then
+        local event = {
+          event = 'worker_lost', job_id = id, tenant_id = job.t, at = rfc3339(NOW),
+          attempt = attempt.attempt, worker_id = job.w,
+        }
+        publish(job.t, { cjson.encode(event) }, 1)
+      end
+    end
+  end
+  advance()
+  Shard.forget_silent()
+  Wakes.flush()
+  return { count, workers }
+end

@@ -1,0 +1,154 @@
+-- The end of a job: its one result, stored together with the promise to deliver it.
+
+-- How results are kept. `key` 0: keys without a hash tag are on other nodes (Redis Cluster); the result waits in
+-- `kept:<id>`, and whoever finishes (or the outbox, should that one die) writes `<prefix>:result:<id>`.
+local function terms(argv, at)
+  return {
+    ttl = tonumber(argv[at]),
+    length = argv[at + 1],
+    dead_length = argv[at + 2],
+    key = argv[at + 3] == '1',
+  }
+end
+
+local Outbox = {}
+
+-- A promise is named by the token (or the digest of the rejected text) that made it.
+function Outbox.promise(name, id, t, url, result, put)
+  call(
+    'HSET', P .. 'promise:' .. name,
+    'j', id, 't', t, 'u', url, 'r', result, 'n', 0, 'at', NOW, 'put', put and 1 or 0
+  )
+  call('ZADD', P .. 'outbox', NOW, name)
+end
+
+local function store(name, id, t, result, url, terms_)
+  call('XADD', P .. 'results', 'MAXLEN', '~', terms_.length, '*', 'result', result)
+  call('PUBLISH', PREFIX .. ':results:' .. t, result)
+  if terms_.key then
+    call('SET', PREFIX .. ':result:' .. id, result, 'PX', terms_.ttl)
+  else
+    call('SET', P .. 'kept:' .. id, result, 'PX', terms_.ttl)
+  end
+  if url ~= '' or not terms_.key then
+    Outbox.promise(name, id, t, url, result, not terms_.key)
+  end
+end
+
+local function bury(id, t, job_text, letter, reason, ticket, terms_)
+  call(
+    'XADD', P .. 'dead', 'MAXLEN', '~', terms_.dead_length, '*',
+    'job', job_text, 'job_id', id, 'tenant_id', t, 'reason', reason, 'letter', letter, 'ticket', ticket
+  )
+end
+
+-- Everything needed to queue the job again: priority, context, domain, limits.
+local function ticket_of(job)
+  return cjson.encode({
+    p = job.p,
+    c = job.c,
+    d = job.d,
+    tenant = call('HGET', P .. 'tenant:' .. job.t, 'lim') or '',
+    domain = call('HGET', P .. 'domain:' .. job.d, 'lim') or '',
+  })
+end
+
+-- finish: ARGV: terms (4), then for each job: id, token, status, result, callback ('' none), dead letter ('' none),
+-- number of events, events. Replies for each: 1 this is the job's result; 0 the lease was lost.
+local function finish(keys, argv)
+  local refused = Shard.enter(keys)
+  if refused then
+    return refused
+  end
+  local terms_ = terms(argv, 1)
+  local reply, entries, ended = {}, {}, {}
+  local at = 5
+  while at <= #argv do
+    local id, token, status, result = argv[at], argv[at + 1], argv[at + 2], argv[at + 3]
+    local url, letter, events = argv[at + 4], argv[at + 5], tonumber(argv[at + 6])
+    local job = Job.leased(id, token)
+    if not job then
+      reply[#reply + 1] = call('GET', P .. 'done:' .. id) == token and 1 or 0
+    else
+      Job.release(id, job)
+      store(token, id, job.t, result, url, terms_)
+      if letter ~= '' then
+        bury(id, job.t, call('HGET', P .. 'job:' .. id, 'b'), letter, status, ticket_of(job), terms_)
+      end
+      for i = 1, events do
+        call('PUBLISH', PREFIX .. ':events:' .. job.t, argv[at + 6 + i])
+      end
+      Job.forget(id, job, token, terms_.ttl)
+      entries[#entries + 1] = job.x
+      ended[#ended + 1] = id
+      reply[#reply + 1] = 1
+    end
+    at = at + 7 + events
+  end
+  if #ended > 0 then
+    call('ZREM', P .. 'leases', unpack(ended))
+    call('XACK', P .. 'ready', GROUP, unpack(entries))
+    call('XDEL', P .. 'ready', unpack(entries))
+  end
+  Wakes.flush()
+  return reply
+end
+
+-- reject: ARGV: terms (4), digest of the text, text, reason, letter, id ('' unreadable), tenant, result, callback,
+-- event. The same text within ten minutes is one dead letter; a job id that is known keeps what it has.
+-- Replies 1 if the result was stored.
+local REJECT_MEMORY_MS = 600000
+
+local function reject(keys, argv)
+  local refused = Shard.enter(keys)
+  if refused then
+    return refused
+  end
+  local terms_ = terms(argv, 1)
+  local digest, text, reason, letter = argv[5], argv[6], argv[7], argv[8]
+  local id, t, result, url, event = argv[9], argv[10], argv[11], argv[12], argv[13]
+  local first = call('SET', P .. 'rejected:' .. digest, 1, 'PX', REJECT_MEMORY_MS, 'NX')
+  if first then
+    bury(id, t, text, letter, reason, '', terms_)
+  end
+  if id == '' or result == '' then
+    return 0
+  end
+  if known(id) then
+    return call('GET', P .. 'done:' .. id) == digest and 1 or 0
+  end
+  store(digest, id, t, result, url, terms_)
+  call('SET', P .. 'done:' .. id, digest, 'PX', terms_.ttl)
+  if event ~= '' then
+    call('PUBLISH', PREFIX .. ':events:' .. t, event)
+  end
+  return 1
+end
+
+-- cancel: ARGV: id, tenant.
+local function cancel(keys, argv)
+  local refused = Shard.enter(keys)
+  if refused then
+    return refused
+  end
+  local id = argv[1]
+  local job = Job.read(id)
+  if not job then
+    return call('EXISTS', P .. 'done:' .. id) == 1 and 'finished' or 'unknown'
+  end
+  if job.t ~= argv[2] then
+    return 'unknown'
+  end
+  if job.s == 'q' or job.s == 'd' then
+    call('ZREM', P .. 'delayed', id)
+    Job.condemn(id, 'cancelled')
+    Wakes.flush()
+    return 'cancelled'
+  end
+  if job.s == 'v' or job.pm ~= '1' then
+    return job.vd == 'cancelled' and 'cancelled' or 'cancelling'
+  end
+  call('HSET', P .. 'job:' .. id, 'cn', 1)
+  Wakes.tell(job.w, 'cancel ' .. id .. ' ' .. job.tok)
+  return 'cancelling'
+end

@@ -1,0 +1,91 @@
+-- The outbox: promises to deliver a result, in the order in which they are due. Taking one hides it for a while, so the
+-- death of its taker loses nothing.
+
+local TAKE_MS = 60000
+
+-- outbox_take: ARGV: nonce, most. Replies: promises (id, job, tenant, url, result, tries, first at, put), then
+-- milliseconds until the next is due (-1 none).
+local function outbox_take(keys, argv)
+  local refused = Shard.enter(keys)
+  if refused then
+    return refused
+  end
+  local taken = {}
+  for _, id in ipairs(call('ZRANGEBYSCORE', P .. 'outbox', '-inf', NOW, 'LIMIT', 0, argv[2])) do
+    local key = P .. 'promise:' .. id
+    local f = call('HMGET', key, 'j', 't', 'u', 'r', 'n', 'at', 'put')
+    if f[1] then
+      call('HSET', key, 'tok', argv[1])
+      call('ZADD', P .. 'outbox', NOW + TAKE_MS, id)
+      taken[#taken + 1] = { id, f[1], f[2], f[3], f[4], f[5], f[6], f[7] }
+    else
+      call('ZREM', P .. 'outbox', id)
+    end
+  end
+  local head = call('ZRANGE', P .. 'outbox', 0, 0, 'WITHSCORES')
+  return { taken, head[2] and max(0, tonumber(head[2]) - NOW) or -1 }
+end
+
+-- outbox_done: ARGV: promises. Delivered is delivered, whoever holds the promise by now.
+local function outbox_done(keys, argv)
+  local refused = Shard.enter(keys)
+  if refused then
+    return refused
+  end
+  for _, id in ipairs(argv) do
+    call('DEL', P .. 'promise:' .. id)
+    call('ZREM', P .. 'outbox', id)
+  end
+  return #argv
+end
+
+-- outbox_later: ARGV: promise, nonce, delay (ms). One more try was made.
+local function outbox_later(keys, argv)
+  local refused = Shard.enter(keys)
+  if refused then
+    return refused
+  end
+  local key = P .. 'promise:' .. argv[1]
+  if call('HGET', key, 'tok') ~= argv[2] then
+    return 0
+  end
+  call('HDEL', key, 'tok')
+  call('HINCRBY', key, 'n', 1)
+  call('ZADD', P .. 'outbox', 'XX', NOW + tonumber(argv[3]), argv[1])
+  return 1
+end
+
+-- outbox_failed: ARGV: promise, nonce, tenant, event. Given up; the result stays readable.
+local function outbox_failed(keys, argv)
+  local refused = Shard.enter(keys)
+  if refused then
+    return refused
+  end
+  local key = P .. 'promise:' .. argv[1]
+  if call('HGET', key, 'tok') ~= argv[2] then
+    return 0
+  end
+  call('DEL', key)
+  call('ZREM', P .. 'outbox', argv[1])
+  call('PUBLISH', PREFIX .. ':events:' .. argv[3], argv[4])
+  return 1
+end
+
+-- outbox_put: ARGV: promises whose result key has been written (Redis Cluster). Promises without a callback end with it.
+local function outbox_put(keys, argv)
+  local refused = Shard.enter(keys)
+  if refused then
+    return refused
+  end
+  for _, id in ipairs(argv) do
+    local key = P .. 'promise:' .. id
+    local url = call('HGET', key, 'u')
+    if url == '' then
+      call('DEL', key)
+      call('ZREM', P .. 'outbox', id)
+    elseif url then
+      call('HSET', key, 'put', 0)
+    end
+  end
+  return #argv
+end

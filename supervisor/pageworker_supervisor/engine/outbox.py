@@ -1,0 +1,109 @@
+"""Promises to deliver results: taken by whoever delivers, given back later or ended.
+
+A promise that its taker neither ends nor puts off comes back after a minute. The process that finished a job knows of
+its promise at once; what others left behind is looked for every ten seconds.
+"""
+
+import asyncio
+import secrets
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from pageworker_supervisor.engine.calls import Calls
+from pageworker_supervisor.engine.shards import root
+from pageworker_supervisor.engine.types import Promise
+
+LOOK_SECONDS = 10.0
+
+
+class Outbox:
+    """The promises of all shards."""
+
+    def __init__(self, calls: Calls, prefix: str, shards: int, result_ttl_ms: int) -> None:
+        self._calls = calls
+        self._prefix = prefix
+        self._roots = [root(prefix, shard) for shard in range(shards)]
+        self._result_ttl_ms = result_ttl_ms
+        self._fresh = asyncio.Event()
+        self._look_at = 0.0
+        self._nonce = secrets.token_hex(8)
+
+    def announce(self) -> None:
+        """This process has just made a promise."""
+        self._fresh.set()
+
+    async def take(self, count: int, block_ms: int) -> list[Promise]:
+        """At most `count` promises that are due; waits for the first at most `block_ms`."""
+        until = time.monotonic() + block_ms / 1000
+        while True:
+            if self._fresh.is_set() or self._look_at <= time.monotonic():
+                self._fresh.clear()
+                if taken := await self._look(count):
+                    return taken
+            wait = min(until, self._look_at) - time.monotonic()
+            if until <= time.monotonic():
+                return []
+            try:
+                async with asyncio.timeout(max(0.0, wait)):
+                    await self._fresh.wait()
+            except TimeoutError:
+                continue
+
+    async def done(self, promises: Sequence[Promise]) -> None:
+        """Delivered."""
+        for shard, base in enumerate(self._roots):
+            ids = [promise.id for promise in promises if promise.shard == shard]
+            if ids:
+                await self._calls.call("outbox_done", base, *ids)
+
+    async def later(self, promise: Promise, delay_ms: int) -> None:
+        """One more try failed: due again in so long."""
+        base = self._roots[promise.shard]
+        await self._calls.call("outbox_later", base, promise.id, promise.token, delay_ms)
+        self._look_at = min(self._look_at, time.monotonic() + delay_ms / 1000)
+
+    async def failed(self, promise: Promise, event: bytes) -> None:
+        """Given up: the promise goes, the event is published, the result stays readable."""
+        base = self._roots[promise.shard]
+        await self._calls.call("outbox_failed", base, promise.id, promise.token, promise.tenant_id, event)
+
+    async def put(self, shard: int, name: str, job_id: str, result: bytes) -> None:
+        """Redis Cluster: write the untagged result key that the function could not."""
+        key = f"{self._prefix}:result:{job_id}"
+        await self._calls.command("SET", key, result, "PX", self._result_ttl_ms, key=key)
+        await self._calls.call("outbox_put", self._roots[shard], name)
+
+    async def _look(self, count: int) -> list[Promise]:
+        taken: list[Promise] = []
+        soonest = LOOK_SECONDS
+        for shard, base in enumerate(self._roots):
+            if len(taken) >= count:
+                soonest = 0.0
+                break
+            rows, due_ms = await self._calls.call("outbox_take", base, self._nonce, count - len(taken))
+            if due_ms >= 0:
+                soonest = min(soonest, due_ms / 1000)
+            for row in rows:
+                if (promise := await self._promise(row, shard)) is not None:
+                    taken.append(promise)
+        self._look_at = time.monotonic() + soonest
+        return taken
+
+    async def _promise(self, row: list[Any], shard: int) -> Promise | None:
+        name, job_id, tenant, url, result, tries, first_at, put = row
+        if put == b"1":
+            await self.put(shard, name.decode(), job_id.decode(), result)
+        if not url:
+            return None
+        return Promise(
+            id=name.decode(),
+            shard=shard,
+            job_id=job_id.decode(),
+            tenant_id=tenant.decode(),
+            callback_url=url.decode(),
+            result=result,
+            tries=int(tries),
+            first_at_ms=int(first_at),
+            token=self._nonce,
+        )

@@ -1,0 +1,288 @@
+"""The words of the scheduler: what goes in, what a worker gets, what it gives back.
+
+Times that end in `_ms` are milliseconds; instants are milliseconds since the epoch on Redis' clock.
+"""
+
+from collections.abc import Sequence
+from typing import Literal
+
+from msgspec import Struct
+
+Priority = Literal["high", "normal", "low"]
+Verdict = Literal["expired", "dead", "cancelled"]
+Enqueued = Literal["queued", "duplicate"]
+Cancelled = Literal["cancelled", "cancelling", "finished", "unknown"]
+JobState = Literal["queued", "delayed", "running", "verdict"]
+
+
+class Limits(Struct, frozen=True):
+    """What a tenant or a domain may use at once and in a second. `weight` counts for tenants only."""
+
+    weight: float = 1.0
+    concurrency: int = 1000
+    rate_per_second: float | None = None
+    burst: int = 100
+
+
+class Ticket(Struct, frozen=True, kw_only=True):
+    """One job to be queued. `body` is the job's JSON, opaque to the engine."""
+
+    job_id: str
+    tenant_id: str
+    priority: Priority = "normal"
+    body: bytes
+    profile_id: str | None = None
+    domain: str | None = None
+    delay_ms: int | None = None
+    not_before_ms: int | None = None
+    expires_at_ms: int | None = None
+    attempts_used: int = 0
+    tenant_limits: Limits = Limits()
+    domain_limits: Limits = Limits()
+
+
+class Context(Struct, frozen=True):
+    """A browser context that jobs share: a tenant's profile, or the tenant's ephemeral one.
+
+    `solo`: wanted for one job that must run alone in a fresh runner.
+    """
+
+    tenant_id: str
+    profile_id: str | None
+    solo: bool = False
+
+
+class ContextRoom(Struct, frozen=True):
+    """A context that the worker holds warm, and how many more jobs it takes now.
+
+    Name a held profile even when it is full. `idle`: it is counted among the rooms too, as it would be closed
+    for another context; a job for it uses that room up.
+    """
+
+    tenant_id: str
+    profile_id: str | None
+    free_pages: int
+    idle: bool = False
+
+
+class Capacity(Struct, frozen=True, kw_only=True):
+    """What a worker can take: at most `limit` jobs, in warm contexts and in `rooms` new ones.
+
+    `quiet`: neither ask other workers for profiles nor name wanted contexts.
+    """
+
+    limit: int
+    contexts: Sequence[ContextRoom] = ()
+    rooms: int = 0
+    pages_per_room: int = 1
+    quiet: bool = False
+
+
+class Lease(Struct, frozen=True, kw_only=True):
+    """A claimed job. Whoever holds `token` owns it until it expires or is ended.
+
+    With a `verdict` there is nothing to run: compose the result and finish it at once.
+    """
+
+    job_id: str
+    tenant_id: str
+    profile_id: str | None
+    shard: int
+    token: str
+    body: bytes
+    attempt: int
+    """Counts from 1, attempts used before the first push included."""
+    crashes: int
+    solo: bool
+    """Run it alone in a runner: it was there when one died."""
+    profile_fence: int | None
+    verdict: Verdict | None
+    queued_seconds: float
+    """Since it could first have run this time."""
+    total_seconds: float
+    """Since it was first pushed."""
+    attempts: tuple[bytes, ...]
+    """Past attempts, each a JSON object."""
+    priority: Priority
+
+
+class Claimed(Struct, frozen=True):
+    """What a claim brought."""
+
+    leases: tuple[Lease, ...] = ()
+    wanted: tuple[Context, ...] = ()
+    """Contexts that are next in fairness and found no room on this worker. At most four a shard."""
+    lost_profiles: frozenset[tuple[str, str]] = frozenset()
+    """(tenant, profile) that the capacity named as warm but whose lock the worker does not hold: close them."""
+
+
+class Beat(Struct, frozen=True):
+    """Answer to a heartbeat. What is lost must stop at once."""
+
+    lost: frozenset[str] = frozenset()
+    """Tokens."""
+    cancelled: frozenset[str] = frozenset()
+    """Tokens of jobs whose cancellation was asked for."""
+    # Both are (tenant, profile).
+    lost_profiles: frozenset[tuple[str, str]] = frozenset()
+    asked_profiles: frozenset[tuple[str, str]] = frozenset()
+    """Profiles that another worker would use: release them when idle."""
+
+
+class Ending(Struct, frozen=True, kw_only=True):
+    """The end of a job: everything that is stored with its one result."""
+
+    status: str
+    result: bytes
+    callback: str | None = None
+    """URL that the result is promised to."""
+    dead_letter: bytes | None = None
+    """JSON of the last error and the attempts; given where the job goes to the dead letters."""
+    events: tuple[bytes, ...] = ()
+
+
+class Reaped(Struct, frozen=True):
+    """Expired leases that were taken back."""
+
+    count: int = 0
+    workers_lost: frozenset[str] = frozenset()
+
+
+class CancelNotice(Struct, frozen=True):
+    """A running job of this worker is to be cancelled."""
+
+    job_id: str
+    token: str
+
+
+class AskNotice(Struct, frozen=True):
+    """Another worker would use this profile, and no job of it runs here."""
+
+    tenant_id: str
+    profile_id: str
+    fence: int
+
+
+Notice = CancelNotice | AskNotice
+
+
+class Wake(Struct, frozen=True):
+    """Why a wait returned. Neither: its time was up."""
+
+    work: bool = False
+    """There may be work for this worker: claim."""
+    control: tuple[Notice, ...] = ()
+
+
+class Promise(Struct, frozen=True, kw_only=True):
+    """A result that must still be delivered. Held by its taker for the outbox lease."""
+
+    id: str
+    shard: int
+    job_id: str
+    tenant_id: str
+    callback_url: str | None
+    result: bytes
+    tries: int
+    """Tries so far, this one not counted."""
+    first_at_ms: int
+    token: str
+
+
+class Edits(Struct, frozen=True, kw_only=True):
+    """What changes in a job that is taken back from the dead letters."""
+
+    payload: bytes | None = None
+    endpoint_module: str | None = None
+
+
+Revived = Literal["queued", "duplicate", "gone", "refused"]
+"""What became of a dead letter that was to be retried. refused: it is no job; push it again, mended."""
+
+
+class Letter(Struct, frozen=True, kw_only=True):
+    """A dead letter. `job_id` is None where the pushed text could not be read."""
+
+    id: str
+    """`<shard>-<stream id>`."""
+    job_id: str | None
+    tenant_id: str | None
+    reason: str
+    job: bytes
+    """The job as it was pushed."""
+    detail: bytes
+    """JSON: the last error and the attempts."""
+    at_ms: int
+    retryable: bool
+    """False for what was rejected: it has to be pushed again, mended."""
+
+
+class JobView(Struct, frozen=True, kw_only=True):
+    """One job as it stands."""
+
+    job_id: str
+    tenant_id: str
+    profile_id: str | None
+    domain: str | None
+    priority: Priority
+    state: JobState
+    worker_id: str | None
+    crashes: int
+    attempts_used: int
+    due_at_ms: int | None
+    age_seconds: float
+
+
+class Letters(Struct, frozen=True):
+    """A page of dead letters, newest first. `cursor` is None at the end."""
+
+    letters: tuple[Letter, ...]
+    cursor: str | None
+
+
+class Jobs(Struct, frozen=True):
+    """A page of a listing. `cursor` is None at the end."""
+
+    jobs: tuple[JobView, ...]
+    cursor: str | None
+
+
+class TenantStats(Struct, frozen=True, kw_only=True):
+    """One tenant's numbers."""
+
+    tenant_id: str
+    jobs: int
+    """Queued, delayed and running."""
+    running: int
+    parked: bool
+
+
+class Options(Struct, frozen=True, kw_only=True):
+    """How results are kept, and how safe they must be before they count."""
+
+    result_ttl_seconds: int = 86_400
+    stream_length: int = 100_000
+    """Newest results kept in a shard's stream, approximately."""
+    dead_length: int = 100_000
+    replicas: int = 0
+    """A finish counts once so many replicas have it."""
+    replica_wait_seconds: float = 1.0
+    test_clock: bool = False
+    """Honour the key `{shard}:clock`, so that tests need not sleep. A library of its own."""
+
+
+class ShardStats(Struct, frozen=True, kw_only=True):
+    """One shard's numbers. `tenants` lists at most a hundred."""
+
+    shard: int
+    queued: int
+    delayed: int
+    running: int
+    verdicts: int
+    active_tenants: int
+    parked_tenants: int
+    profiles_held: int
+    promises: int
+    dead_letters: int
+    workers: int
+    tenants: tuple[TenantStats, ...]
