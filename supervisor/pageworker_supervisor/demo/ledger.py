@@ -1,0 +1,69 @@
+"""Compares what came back with what had to. Pure: complaints out, none where all is well."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from pageworker_supervisor.demo.programme import Act
+from pageworker_supervisor.demo.receiver import Delivery
+
+Answer = Mapping[str, Any]
+"""A result, decoded."""
+
+
+def complaints(acts: Sequence[Act], answers: Sequence[Answer], deliveries: Sequence[Delivery]) -> list[str]:
+    """Everything that is not as the programme wants it."""
+    by_id = {answer["job_id"]: answer for answer in answers}
+    found: list[str] = []
+    for job_id, count in Counter(answer["job_id"] for answer in answers).items():
+        if count != 1:
+            found.append(f"{job_id}: {count} results instead of one")
+    for act in acts:
+        answer = by_id.pop(act.job_id, None)
+        if answer is None:
+            found.append(f"{act.job_id}: no result")
+        else:
+            found += (f"{act.job_id}: {wrong}" for wrong in _wrong(act, answer))
+    found += (f"{job_id}: a result that nobody asked for" for job_id in by_id)
+    return found + list(_wrong_deliveries(acts, deliveries))
+
+
+def _wrong(act: Act, answer: Answer) -> Iterator[str]:
+    expected = act.expected
+    if answer["status"] != expected.status:
+        why = (answer["error"] or {}).get("message", "no error")
+        yield f"{answer['status']} instead of {expected.status} ({why})"
+        return
+    for key, value in expected.data.items():
+        given = (answer["data"] or {}).get(key)
+        if given != value:
+            yield f"data.{key} is {given!r} instead of {value!r}"
+    error = answer["error"] or {}
+    if expected.error_type is not None and error.get("type") != expected.error_type:
+        yield f"error {error.get('type')!r} instead of {expected.error_type!r}"
+    blocker = answer["blocker"] or {}
+    if blocker.get("kind") != expected.blocker:
+        yield f"blocker {blocker.get('kind')!r} instead of {expected.blocker!r}"
+    kinds = {artifact["kind"] for artifact in answer["artifacts"]}
+    if not expected.artifacts <= kinds:
+        yield f"artifacts {sorted(kinds)} lack {sorted(expected.artifacts - kinds)}"
+    if expected.attempts is not None and len(answer["attempts"]) != expected.attempts:
+        yield f"{len(answer['attempts'])} attempts instead of {expected.attempts}"
+    if answer["meta"] != act.job.get("meta", {}):
+        yield f"meta came back as {answer['meta']!r}"
+
+
+def owed(acts: Iterable[Act]) -> set[str]:
+    """The jobs that are owed a callback: a job that is refused for its callback URL is not called back."""
+    return {act.job_id for act in acts if "callback_url" in act.job and act.expected.status != "rejected"}
+
+
+def _wrong_deliveries(acts: Iterable[Act], deliveries: Iterable[Delivery]) -> Iterator[str]:
+    accepted = Counter(delivery.job_id for delivery in deliveries if delivery.accepted)
+    expected = owed(acts)
+    for delivery in deliveries:
+        if not delivery.genuine:
+            yield f"{delivery.job_id}: callback with a wrong signature"
+    for job_id in sorted(expected | accepted.keys()):
+        if accepted[job_id] != (job_id in expected):
+            yield f"{job_id}: called back {accepted[job_id]} times"

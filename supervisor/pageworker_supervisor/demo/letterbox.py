@@ -1,0 +1,52 @@
+"""The two ends of the queue that others touch, over a plain Redis connection as n8n has one."""
+
+from collections.abc import AsyncIterator, Sequence
+from typing import Any
+
+import msgspec
+from redis.asyncio import Redis
+
+from pageworker_supervisor.demo.ledger import Answer
+
+INBOX = "pw:inbox"
+RESULTS = "pw:{0}:results"
+DEAD = "pw:{0}:dead"
+BLOCK_MS = 1000
+"""Below the client's own socket time-out."""
+
+
+class Letterbox:
+    """Jobs in, results out."""
+
+    def __init__(self, redis: Redis) -> None:
+        self._redis = redis
+
+    async def push(self, text: str) -> None:
+        """What n8n's Redis node does in its operation *Push*: LPUSH of one string."""
+        await self._redis.lpush(INBOX, text)
+
+    async def results(self) -> AsyncIterator[Answer]:
+        """Every result from the first on, as it comes; never ends by itself."""
+        seen = b"0"
+        while True:
+            # Typed Any in one place: redis-py's own types of stream replies are unions of all protocols' shapes.
+            streams: Any = await self._redis.xread({RESULTS: seen}, block=BLOCK_MS)
+            for _, entries in streams:
+                for number, fields in entries:
+                    seen = number
+                    yield msgspec.json.decode(fields[b"result"])
+
+    async def all_results(self) -> list[Answer]:
+        """Everything in the stream now."""
+        entries: Any = await self._redis.xrange(RESULTS)
+        return [msgspec.json.decode(fields[b"result"]) for _, fields in entries]
+
+    async def kept(self, job_ids: Sequence[str]) -> list[Answer | None]:
+        """What the results' keys hold."""
+        texts: Any = await self._redis.mget([f"pw:result:{job_id}" for job_id in job_ids])
+        return [None if text is None else msgspec.json.decode(text) for text in texts]
+
+    async def dead_letters(self) -> list[bytes]:
+        """All fields of every dead letter, in one text each."""
+        entries: Any = await self._redis.xrange(DEAD)
+        return [b" ".join(fields.values()) for _, fields in entries]

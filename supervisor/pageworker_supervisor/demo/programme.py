@@ -1,0 +1,138 @@
+"""What the demo pushes, and what must come of it. Pure."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from pageworker_supervisor.contract.result import Status
+from pageworker_supervisor.demo.catalogue import MEMBERS, PRODUCTS
+
+SHOP = "http://shop.example"
+TENANTS = ("acme", "globex", "initech")
+
+
+@dataclass(frozen=True)
+class Expected:
+    """What the result of a job must say. Only what is given is looked at, but artifacts and callbacks always."""
+
+    status: Status
+    data: dict[str, Any] = field(default_factory=dict)
+    error_type: str | None = None
+    blocker: str | None = None
+    artifacts: frozenset[str] = frozenset()
+    attempts: int | None = None
+
+
+@dataclass(frozen=True)
+class Act:
+    """One push. `after`: a job whose result has to be there first, as where a flow goes on with an answer."""
+
+    job: dict[str, Any]
+    expected: Expected
+    after: str | None = None
+    pushes: int = 1
+
+    @property
+    def job_id(self) -> str:
+        """Its name."""
+        job_id: str = self.job["job_id"]
+        return job_id
+
+    @property
+    def text(self) -> str:
+        """What goes onto the list, as `JSON.stringify` would write it."""
+        return json.dumps(self.job, ensure_ascii=False, separators=(",", ":"))
+
+
+NO_JOB = "[object Object]"
+"""What n8n pushes where an expression lacks JSON.stringify. Nobody can be answered: it goes to the dead letters."""
+
+
+def programme(callbacks: str) -> list[Act]:
+    """Some thirty jobs of three tenants. `callbacks` is the base URL that allowed callbacks go to."""
+    return [
+        *_products(callbacks),
+        *_accounts(callbacks),
+        *_trouble(callbacks),
+        *_time(),
+        *_echoes(callbacks),
+        *_mistakes(),
+    ]
+
+
+def _products(callbacks: str) -> Iterator[Act]:
+    skus = list(PRODUCTS)
+    for tenant, wanted, priority, module in (
+        ("acme", skus, "high", "shop.product"),
+        ("globex", skus[:3], "low", "shop.product"),
+        ("initech", skus[2:5], "normal", "shop.product@1.0.0"),
+    ):
+        for sku in wanted:
+            product = PRODUCTS[sku]
+            job = _job(f"{tenant}-{sku.lower()}", tenant, module, {"url": f"{SHOP}/products/{sku}"})
+            job |= {"priority": priority, "meta": {"order": sku}, "callback_url": f"{callbacks}/{tenant}"}
+            yield Act(
+                job,
+                Expected(
+                    "succeeded",
+                    {"sku": sku, "title": product.title, "price": product.price, "currency": product.currency},
+                ),
+                pushes=2 if sku == skus[0] else 1,
+            )
+
+
+def _accounts(callbacks: str) -> Iterator[Act]:
+    """Two tenants use a profile of the same name: each has to log in for itself, and then stays logged in."""
+    for tenant, member, visits in (("acme", "ada", 3), ("globex", "grace", 2)):
+        before: str | None = None
+        for visit in range(1, visits + 1):
+            payload = {"url": SHOP, "user": member, "password": MEMBERS[member]}
+            job = _job(f"{tenant}-account-{visit}", tenant, "shop.account", payload)
+            job |= {"profile_id": "shopper", "callback_url": f"{callbacks}/{tenant}"}
+            expected = Expected("succeeded", {"member": member, "logged_in_before": visit > 1})
+            yield Act(job, expected, after=before)
+            before = job["job_id"]
+
+
+def _trouble(callbacks: str) -> Iterator[Act]:
+    captcha = Expected("blocked", blocker="captcha")
+    for tenant in ("globex", "initech"):
+        job = _job(f"{tenant}-captcha", tenant, "shop.trouble", {"url": SHOP, "mode": "captcha"})
+        yield Act(job | {"callback_url": f"{callbacks}/{tenant}"}, captcha)
+    failing = _job("globex-failing", "globex", "shop.trouble", {"url": SHOP, "mode": "failing"})
+    yield Act(
+        failing | {"max_retries": 1, "callback_url": f"{callbacks}/globex"},
+        Expected("failed", error_type="shop_unavailable", artifacts=frozenset({"screenshot", "html"}), attempts=2),
+    )
+    missing = _job("acme-missing", "acme", "shop.product", {"url": f"{SHOP}/products/NONE-00"})
+    yield Act(missing, Expected("failed", error_type="no_such_product", attempts=1))
+
+
+def _time() -> Iterator[Act]:
+    slow = _job("initech-slow", "initech", "shop.trouble", {"url": SHOP, "mode": "slow"})
+    yield Act(slow | {"timeout_seconds": 1.5, "max_retries": 0}, Expected("timed_out", attempts=1))
+    late = _job("initech-late", "initech", "demo.echo", {})
+    yield Act(late | {"expires_at": "2020-01-01T00:00:00Z"}, Expected("expired"))
+    later = _job("acme-later", "acme", "demo.echo", {"said": "later"})
+    yield Act(later | {"delay_seconds": 1}, Expected("succeeded", {"said": "later"}))
+
+
+def _echoes(callbacks: str) -> Iterator[Act]:
+    for tenant in TENANTS:
+        job = _job(f"{tenant}-echo", tenant, "demo.echo", {"said": f"hello, {tenant}"})
+        yield Act(job | {"callback_url": f"{callbacks}/{tenant}"}, Expected("succeeded", {"said": f"hello, {tenant}"}))
+
+
+def _mistakes() -> Iterator[Act]:
+    product = {"url": f"{SHOP}/products/KTL-01"}
+    misspelt = _job("acme-unknown-field", "acme", "shop.product", product) | {"priorty": "high"}
+    yield Act(misspelt, Expected("rejected", error_type="unknown_field"))
+    yield Act(_job("acme-unknown-module", "acme", "shop.produkt", product), Expected("rejected"))
+    yield Act(_job("globex-bad-payload", "globex", "shop.product", {"uri": "?"}), Expected("rejected"))
+    elsewhere = _job("initech-bad-callback", "initech", "demo.echo", {})
+    yield Act(elsewhere | {"callback_url": "http://127.0.0.1:9/steal"}, Expected("rejected"))
+
+
+def _job(job_id: str, tenant: str, module: str, payload: dict[str, Any]) -> dict[str, Any]:
+    return {"job_id": job_id, "tenant_id": tenant, "endpoint_module": module, "payload": payload}

@@ -1,0 +1,134 @@
+"""The whole demo: everything it starts is ended when it ends, however it ends."""
+
+import asyncio
+import secrets
+import shutil
+import signal
+import tempfile
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+
+from redis.asyncio import Redis
+from rich.console import Console
+
+from pageworker_supervisor.demo import isolation
+from pageworker_supervisor.demo.daemon import Daemon, DaemonFailed, running
+from pageworker_supervisor.demo.letterbox import Letterbox
+from pageworker_supervisor.demo.performance import Performance
+from pageworker_supervisor.demo.programme import SHOP, TENANTS, Act, programme
+from pageworker_supervisor.demo.receiver import Receiver
+from pageworker_supervisor.demo.screen import Screen
+from pageworker_supervisor.demo.serving import free_port, served
+from pageworker_supervisor.demo.shop import Shop
+from pageworker_supervisor.demo.stage import Stage, find_examples, publish
+
+EPILOGUE = """
+Do it yourself:
+  pageworker                                   # a worker with a Redis of its own
+  workerctl key new release                    # a key pair to sign with
+  workerctl module new acme.prices             # a module that works already; then pack, sign, publish
+  workerctl submit acme.prices --tenant acme --payload '{"url": "https://example.com"}' --wait
+README.md has the whole way; examples/ has the modules that ran here."""
+
+
+def demo(console: Console) -> int:
+    """Run it; returns the exit code: 0 only if all went as expected."""
+    began = time.monotonic()
+    screen = Screen(console)
+    try:
+        with temporary_folder() as folder:
+            found = asyncio.run(_demo(folder, screen))
+    except (DaemonFailed, FileNotFoundError) as failed:
+        screen.failed(str(failed))
+        return 1
+    except (KeyboardInterrupt, asyncio.CancelledError):
+        screen.failed("interrupted; everything that was started is ended")
+        return 1
+    took = time.monotonic() - began
+    if found:
+        screen.step(f"{len(found)} things were not as expected ({took:.1f} s)")
+        return 1
+    screen.epilogue(EPILOGUE)
+    screen.step(f"all as expected, in {took:.1f} s")
+    return 0
+
+
+@contextmanager
+def temporary_folder() -> Iterator[Path]:
+    """A folder of our own that runners' users can pass through but not list."""
+    folder = Path(tempfile.mkdtemp(prefix="pageworker-demo-"))
+    folder.chmod(0o711)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder)
+
+
+async def _demo(folder: Path, screen: Screen) -> list[str]:
+    loop, main = asyncio.get_running_loop(), asyncio.current_task()
+    if main is not None:
+        # Like Ctrl-C: everything is ended in order before this process goes.
+        loop.add_signal_handler(signal.SIGTERM, main.cancel)
+    shop, receiver = Shop(), Receiver(secrets.token_hex(32).encode())
+    async with served(shop.app) as shop_port, served(receiver.app) as receiver_port:
+        callbacks = f"http://127.0.0.1:{receiver_port}"
+        screen.step(f"a shop on 127.0.0.1:{shop_port}, reached through the gateway as {SHOP}")
+        stage = Stage(folder, http_port=free_port(), redis_port=free_port())
+        modules = await _prepare(stage, shop_port, callbacks, receiver.secret)
+        screen.step(f"signed with a fresh key and published: {', '.join(modules)}")
+        async with running(stage.config_file, stage.http_port, stage.log_file) as daemon:
+            await daemon.until_ready()
+            screen.step(f"pageworker is ready (pid {daemon.process.pid}, its Redis on port {stage.redis_port})")
+            return await _perform(stage, daemon, programme(callbacks), receiver, screen)
+
+
+async def _prepare(stage: Stage, shop_port: int, callbacks: str, secret: bytes) -> list[str]:
+    stage.secret_file.write_bytes(secret)
+    stage.secret_file.chmod(0o600)
+    public_key, modules = await publish(find_examples(), stage.registry)
+    stage.configure(
+        {
+            "worker": {"id": "demo", "drain_seconds": 5.0},
+            # Five contexts are in use: three ephemeral ones and two profiles.
+            "pool": {"runners": 5, "pages": 2},
+            "egress": {"hosts": {"shop.example": f"127.0.0.1:{shop_port}"}},
+            "jobs": {"retry_base_seconds": 0.3},
+            "modules": {"registry": str(stage.registry), "trusted_keys": [public_key]},
+            "tenants": {
+                tenant: {
+                    "egress": ["shop.example"],
+                    "callback_allow": [f"{callbacks}/{tenant}"],
+                    "callback_secret_file": str(stage.secret_file),
+                }
+                for tenant in TENANTS
+            },
+        }
+    )
+    return modules
+
+
+async def _perform(stage: Stage, daemon: Daemon, acts: list[Act], receiver: Receiver, screen: Screen) -> list[str]:
+    async with plain_redis(stage.redis_port) as redis:
+        performance = Performance(Letterbox(redis), acts, receiver, screen)
+        found = await performance.run()
+    screen.table(acts, performance.answers)
+    screen.links(performance.answers)
+    evidence = isolation.rows(await daemon.status())
+    screen.isolation(evidence)
+    if not evidence:
+        found.append("no runner says anything about its isolation")
+    if found:
+        screen.complaints(found, daemon.last_words())
+    return found
+
+
+@asynccontextmanager
+async def plain_redis(port: int) -> AsyncIterator[Redis]:
+    """A connection as n8n's: one server, no cluster, nothing special."""
+    redis = Redis(port=port, protocol=2)
+    try:
+        yield redis
+    finally:
+        await redis.aclose()

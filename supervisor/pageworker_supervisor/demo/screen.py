@@ -1,0 +1,131 @@
+"""What the demo shows: progress while it runs, then a table, the isolation, and how to do it oneself."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from pageworker_supervisor.demo.ledger import Answer
+from pageworker_supervisor.demo.programme import Act
+
+COLOURS = {
+    "succeeded": "green",
+    "blocked": "yellow",
+    "failed": "red",
+    "timed_out": "red",
+    "rejected": "magenta",
+    "expired": "cyan",
+}
+
+
+class Screen:
+    """Lines and a bar on a terminal; plain lines where the output goes elsewhere."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._progress = Progress(
+            TextColumn("  {task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            console=console,
+            transient=True,
+            disable=not console.is_terminal,
+        )
+        self._bar = self._progress.add_task("results", total=0)
+
+    def step(self, what: str) -> None:
+        """One thing is done."""
+        self._console.print(f"[bold]·[/] {what}", highlight=False)
+
+    def begin(self, jobs: int) -> None:
+        """The first job is about to be pushed."""
+        self._progress.update(self._bar, total=jobs)
+        self._progress.start()
+
+    def answered(self, answer: Answer) -> None:
+        """A result came."""
+        colour = COLOURS.get(answer["status"], "white")
+        timing = answer["timing"]
+        self._console.print(
+            f"  [{colour}]{answer['status']:<10}[/] {answer['job_id']:<22} {_seconds(timing['total'])}", highlight=False
+        )
+        self._progress.advance(self._bar)
+
+    def end(self) -> None:
+        """No more results will come."""
+        self._progress.stop()
+
+    def table(self, acts: Sequence[Act], answers: Iterable[Answer]) -> None:
+        """Every job and what became of it."""
+        by_id = {answer["job_id"]: answer for answer in answers}
+        table = Table(title="jobs", title_justify="left", box=None, pad_edge=False)
+        for name in ("job", "tenant", "module", "status", "queued", "ran", "worker", "artifacts"):
+            right = name in ("queued", "ran")
+            table.add_column(name, justify="right" if right else "left", no_wrap=True)
+        for act in acts:
+            if answer := by_id.get(act.job_id):
+                table.add_row(*_row(answer))
+        self._print_wide(table)
+
+    def links(self, answers: Iterable[Answer]) -> None:
+        """Where one job's artifacts lie, and what they are known by."""
+        for answer in answers:
+            for artifact in answer["artifacts"]:
+                self._console.print(
+                    f"  {answer['job_id']}: {artifact['kind']}, {artifact['bytes']} bytes, "
+                    f"sha256 {artifact['sha256'][:16]}…, checked",
+                    highlight=False,
+                )
+
+    def isolation(self, rows: Sequence[tuple[str, str, str]]) -> None:
+        """`rows`: what, seen from where, what the kernel or Chromium says."""
+        table = Table(title="the isolation that was really in force", title_justify="left", box=None, pad_edge=False)
+        for name in ("what", "seen from", "answer"):
+            table.add_column(name, overflow="fold")
+        for row in rows:
+            table.add_row(*row)
+        self._print_wide(table)
+
+    def complaints(self, found: Sequence[str], daemons_last_words: str) -> None:
+        """What went wrong."""
+        for complaint in found:
+            self._console.print(f"[red]✗[/] {complaint}", highlight=False)
+        self._console.print("the daemon's last words:", daemons_last_words, sep="\n", markup=False)
+
+    def failed(self, why: str) -> None:
+        """It could not be done at all."""
+        self._console.print("[red]✗[/]", end=" ")
+        self._console.print(why, markup=False, highlight=False)
+
+    def epilogue(self, text: str) -> None:
+        """How to go on."""
+        self._console.print(text, highlight=False, markup=False)
+
+    def _print_wide(self, table: Table) -> None:
+        # A pipe has no width: a table that is cut there would be of no use.
+        width = None if self._console.is_terminal else 160
+        self._console.print()
+        self._console.print(table, width=width)
+
+
+def _row(answer: Mapping[str, Any]) -> tuple[str, ...]:
+    timing = answer["timing"]
+    colour = COLOURS.get(answer["status"], "white")
+    runner = (answer["runner_id"] or "").rpartition(".")[2]
+    return (
+        answer["job_id"],
+        answer["tenant_id"],
+        answer["endpoint_module"],
+        f"[{colour}]{answer['status']}[/]",
+        _seconds(timing["queued"] + timing["admitted"]),
+        _seconds(timing["ran"]),
+        f"{answer['worker_id'] or '-'}" + (f" runner {runner}" if runner else ""),
+        ", ".join(artifact["kind"] for artifact in answer["artifacts"]),
+    )
+
+
+def _seconds(value: float) -> str:
+    return f"{value * 1000:.0f} ms" if value < 1 else f"{value:.2f} s"
