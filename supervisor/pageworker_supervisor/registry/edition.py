@@ -7,7 +7,7 @@ from msgspec import structs
 
 from pageworker_sandbox.signing import Index, Listed, Listing, VerifiedBundle
 from pageworker_sandbox.signing.version import precedence
-from pageworker_supervisor.registry.errors import PublishRefused
+from pageworker_supervisor.registry.errors import Refused
 
 EXPIRY_DAYS = 90.0
 
@@ -15,7 +15,7 @@ Edit = Callable[[dict[str, Listed]], dict[str, Listed]]
 
 
 def next_edition(before: Index | None, edit: Edit, now: datetime, expiry_days: float = EXPIRY_DAYS) -> Index:
-    """The index after an edit, renewed. Raises PublishRefused.
+    """The index after an edit, renewed. Raises Refused.
 
     Serials are at least the time in seconds, so that they go on rising even where the old index was lost.
     """
@@ -37,12 +37,12 @@ def add(bundle: VerifiedBundle, channel: str) -> Edit:
         listed = modules.get(bundle.name, Listed())
         there = listed.versions.get(bundle.version)
         if there is not None and there.sha256 != listing.sha256:
-            raise PublishRefused(
+            raise Refused(
                 f"{bundle.name} {bundle.version} is published already, with other bytes",
                 "a version never changes: raise `version` in module.toml",
             )
         if there is not None and there.yanked:
-            raise PublishRefused(f"{bundle.name} {bundle.version} was taken back", "publish a new version")
+            raise Refused(f"{bundle.name} {bundle.version} was taken back", "publish a new version")
         _refuse_downgrade(bundle, channel, listed.channels.get(channel))
         versions = {**listed.versions, bundle.version: listing}
         return {
@@ -59,7 +59,7 @@ def point(name: str, channel: str, version: str) -> Edit:
     def edit(modules: dict[str, Listed]) -> dict[str, Listed]:
         listed = _listed(modules, name, version)
         if listed.versions[version].yanked:
-            raise PublishRefused(f"{name} {version} was taken back", "choose another version")
+            raise Refused(f"{name} {version} was taken back", "choose another version")
         return {**modules, name: structs.replace(listed, channels={**listed.channels, channel: version})}
 
     return edit
@@ -72,7 +72,7 @@ def yank(name: str, version: str) -> Edit:
         listed = _listed(modules, name, version)
         following = sorted(channel for channel, meant in listed.channels.items() if meant == version)
         if following:
-            raise PublishRefused(
+            raise Refused(
                 f"channel {', '.join(following)} of {name} means {version}",
                 f"first move it: `workerctl module channel set {name} {following[0]} VERSION`",
             )
@@ -86,13 +86,13 @@ def _listed(modules: dict[str, Listed], name: str, version: str) -> Listed:
     listed = modules.get(name)
     if listed is None or version not in listed.versions:
         there = ", ".join(listed.versions) if listed else ", ".join(modules)
-        raise PublishRefused(f"the registry has no {name} {version}", f"there is: {there or 'nothing'}")
+        raise Refused(f"the registry has no {name} {version}", f"there is: {there or 'nothing'}")
     return listed
 
 
 def _refuse_downgrade(bundle: VerifiedBundle, channel: str, current: str | None) -> None:
     if current is not None and precedence(bundle.version) < precedence(current):
-        raise PublishRefused(
+        raise Refused(
             f"{bundle.version} is lower than {current}, which {channel} of {bundle.name} means now",
             f"publish to another channel, then go back on purpose: "
             f"`workerctl module channel set {bundle.name} {channel} {bundle.version}`",

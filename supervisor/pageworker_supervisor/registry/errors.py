@@ -13,7 +13,7 @@ __all__ = [
     "PackRefused",
     "PayloadInvalid",
     "PayloadMistake",
-    "PublishRefused",
+    "Refused",
     "RegistryAway",
     "TenantNotAllowed",
 ]
@@ -75,8 +75,8 @@ class PackRefused(Exception):
         self.mistakes = mistakes
 
 
-class PublishRefused(Exception):
-    """A change that a registry does not take. `mend` says what to do instead."""
+class Refused(Exception):
+    """A change that is not made. `mend` says what to do instead."""
 
     def __init__(self, message: str, mend: str = "") -> None:
         super().__init__(message)

@@ -87,7 +87,7 @@ async def fetch_newest(store: Store, trust: TrustStore, limits: Limits) -> tuple
 
 
 async def write_index(store: Store, signed: UntrustedIndex, spare_tag: str | None) -> None:
-    """Spare pair first, then the index. Raises PublishRefused, RegistryAway."""
+    """Spare pair first, then the index. Raises Refused, RegistryAway."""
     await store.put_unless_changed(NEXT, signed.data, spare_tag)
     await store.put(NEXT + SIGNATURE, signed.signature)
     await store.put(INDEX, signed.data)

@@ -40,14 +40,14 @@ class Publisher:
     async def publish(self, untrusted: UntrustedBundle, channel: str) -> tuple[VerifiedBundle, Index]:
         """Bundle and signature first, then the index that lists them. Repeating it does no harm.
 
-        Raises PublishRefused, ModuleError (unsigned, wrongly signed, malformed, registry away).
+        Raises Refused, ModuleError (unsigned, wrongly signed, malformed, registry away).
         """
         bundle = verify(untrusted, self._trust)
         InputSchema(bundle.input_schema)
         return bundle, await self._renew(add(bundle, channel), untrusted, bundle)
 
     async def change(self, edit: Edit = renew) -> Index:
-        """Sign the next edition. Raises PublishRefused, ModuleError."""
+        """Sign the next edition. Raises Refused, ModuleError."""
         return await self._renew(edit)
 
     async def _renew(

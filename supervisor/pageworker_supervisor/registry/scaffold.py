@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from pageworker_sandbox.signing.manifest import FILE, MAX_NAME, NAME
-from pageworker_supervisor.registry.errors import PublishRefused
+from pageworker_supervisor.registry.errors import Refused
 
 MANIFEST = """\
 name = "{name}"
@@ -57,12 +57,12 @@ README = """\
 
 
 def scaffold(name: str, parent: Path) -> tuple[Path, ...]:
-    """Make `parent/name` and return its files. Raises PublishRefused, OSError."""
+    """Make `parent/name` and return its files. Raises Refused, OSError."""
     if not NAME.fullmatch(name) or len(name) > MAX_NAME:
-        raise PublishRefused(f"{name[:MAX_NAME]!r} is no module name", 'use a dotted, lower case name: "acme.prices"')
+        raise Refused(f"{name[:MAX_NAME]!r} is no module name", 'use a dotted, lower case name: "acme.prices"')
     package, folder = name.replace(".", "_"), parent / name
     if folder.exists():
-        raise PublishRefused(f"{folder} is there already", "choose another name or folder")
+        raise Refused(f"{folder} is there already", "choose another name or folder")
     files = {
         FILE: MANIFEST.format(name=name, package=package),
         f"{package}/__init__.py": CODE.format(name=name),

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from obstore import exceptions
 from obstore.store import LocalStore, ObjectStore, from_url
 
-from pageworker_supervisor.registry.errors import NotThere, PublishRefused, RegistryAway
+from pageworker_supervisor.registry.errors import NotThere, Refused, RegistryAway
 
 if TYPE_CHECKING:
     from obstore import GetResult
@@ -63,7 +63,7 @@ class Store:
             await self._make().put_async(name, data, use_multipart=False)
 
     async def put_unless_changed(self, name: str, data: bytes, tag: str | None) -> None:
-        """Write a file that still has the tag, or (None) does not exist yet. Raises PublishRefused, RegistryAway.
+        """Write a file that still has the tag, or (None) does not exist yet. Raises Refused, RegistryAway.
 
         A store without such writes takes any; the folder's lock stands in for it there.
         """
@@ -72,9 +72,7 @@ class Store:
             try:
                 await store.put_async(name, data, mode={"e_tag": tag} if tag else "create", use_multipart=False)
             except (exceptions.AlreadyExistsError, exceptions.PreconditionError) as error:
-                raise PublishRefused(
-                    "somebody else is publishing here right now", "run the same command again"
-                ) from error
+                raise Refused("somebody else is publishing here right now", "run the same command again") from error
             except (NotImplementedError, exceptions.NotSupportedError):
                 await store.put_async(name, data, use_multipart=False)
 

@@ -1,0 +1,55 @@
+"""`workerctl`: the root of all commands. Each is imported when it is called, so that `--help` is quick."""
+
+import os
+import sys
+from collections.abc import Sequence
+from importlib.metadata import version
+
+from cyclopts import App, CycloptsError
+
+from pageworker_supervisor.cli.output import CommandError, Exit, complain
+
+app = App(
+    name="workerctl",
+    help="Operate pageworker workers, and write, sign and publish modules.",
+    version=lambda: version("pageworker"),
+    result_action="return_value",
+    exit_on_error=False,
+)
+
+# Command or group, where it is (a function or an App), its line in `--help`.
+COMMANDS = (
+    ("demo", "pageworker_supervisor.cli.demo:demo", "See it work: a worker, a shop and thirty jobs of its own."),
+    ("module", "pageworker_supervisor.cli.module:app", "Write, pack, sign, verify and publish modules."),
+    ("key", "pageworker_supervisor.cli.key:app", "Make and show the keys that modules are signed with."),
+)
+
+for name, place, line in COMMANDS:
+    app.command(place, name=name, help=line)
+
+
+def run(arguments: Sequence[str] | None = None) -> int:
+    """Run one command line (default: this process's own). Returns the exit code.
+
+    A command returns None or an Exit, or raises CommandError.
+    """
+    try:
+        result = app(arguments)
+        sys.stdout.flush()
+    except CycloptsError:
+        return Exit.USAGE  # It has been printed to stderr.
+    except CommandError as error:
+        complain(str(error), error.mend)
+        return error.exit_code
+    except BrokenPipeError:
+        # `workerctl … | head`: nobody reads on. Python would complain again when it closes stdout.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return Exit.FAILED
+    except KeyboardInterrupt:
+        return 130
+    return result if isinstance(result, int) else Exit.DONE
+
+
+def main() -> None:
+    """Entry point of the console script."""
+    sys.exit(run())
