@@ -2,6 +2,7 @@
 
 import shutil
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from functools import partial
@@ -47,8 +48,20 @@ class Cluster:
     def failover(self, i: int, *, takeover: bool = False) -> None:
         """Make the ith replica primary of its range (again: the other way round), and wait for all to know."""
         new = self.replicas[i] if _role(self.replicas[i]) == "slave" else self.nodes[i]
-        new.command("CLUSTER", "FAILOVER", *(["TAKEOVER"] if takeover else []))
-        until(lambda: _role(new) == "master", "the replica has taken over")
+        if not takeover:
+            until(lambda: _link_up(new), "the replica is in step")
+        asked = 0.0
+
+        def done() -> bool:
+            nonlocal asked
+            # Other primaries do not vote again within two node timeouts; a request they refused has to be
+            # made anew after the five seconds that it lives.
+            if time.monotonic() > asked + 5.5:
+                asked = time.monotonic()
+                new.command("CLUSTER", "FAILOVER", *(["TAKEOVER"] if takeover else []))
+            return _role(new) == "master"
+
+        until(done, "the replica has taken over", 30)
         slot = SLOTS * i // len(self.nodes)
         until(lambda: self.owner(slot) is new, "the cluster knows the new primary")
 

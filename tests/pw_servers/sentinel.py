@@ -131,8 +131,9 @@ class SentinelProcess(RedisServer):
 def _introduce(group: Sentinels) -> None:
     """Turn the sentinels' ten-second rounds into short ones, and wait until each knows the others."""
     for one in group.sentinels:
-        # A promotion that a sentinel does not hear about within four publish periods is undone by it.
-        one.command("SENTINEL", "DEBUG", "INFO-PERIOD", 100, "PING-PERIOD", 100, "PUBLISH-PERIOD", 500)
+        # sentinel.c: a promotion not heard about within four publish periods is undone; a replica whose INFO
+        # (asked for once a second while the primary is down) is older than five ping periods is not promoted.
+        one.command("SENTINEL", "DEBUG", "INFO-PERIOD", 100, "PING-PERIOD", 300, "PUBLISH-PERIOD", 500)
 
     def acquainted(one: RedisServer) -> bool:
         with one.client() as client:
