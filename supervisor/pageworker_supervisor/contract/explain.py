@@ -12,10 +12,17 @@ from pageworker_supervisor.contract.words import describe, first, optional
 
 MAX_SHOWN = 60
 
+UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+"""What msgspec raises for a text that is no JSON, or one that is nested without end."""
+
 
 def explain(message: str, untrusted_text: bytes, job: type[Struct]) -> ContractError:
     """msgspec's one-line message and the text it is about, as an error that names the field."""
-    value = msgspec.json.decode(untrusted_text)
+    try:
+        value = msgspec.json.decode(untrusted_text)
+    except UNREADABLE as error:
+        # The decoder met the wrong type before it came to the place where the text breaks.
+        return unreadable(error, untrusted_text)
     if not isinstance(value, dict):
         return ContractError(
             "invalid_json", "", f"expected a JSON object, got {_kind(value)}", json_hint(untrusted_text)
@@ -30,6 +37,13 @@ def explain(message: str, untrusted_text: bytes, job: type[Struct]) -> ContractE
     if name not in types:
         return ContractError("invalid_json", "", rule[:1].lower() + rule[1:])
     return _invalid(name, types[name], value.get(name))
+
+
+def unreadable(error: Exception, untrusted_text: bytes) -> ContractError:
+    """For a text that is no JSON at all."""
+    if isinstance(error, RecursionError):
+        return ContractError("invalid_json", "", "nested too deeply")
+    return ContractError("invalid_json", "", f"not a JSON object: {error}", json_hint(untrusted_text))
 
 
 def json_hint(untrusted_text: bytes) -> str:
@@ -53,7 +67,10 @@ def object_hint(name: str, found: Any) -> str:
 def _unknown(name: str, known: list[str]) -> ContractError:
     near = get_close_matches(_snake(name), known, n=1, cutoff=0.6)
     return ContractError(
-        "unknown_field", name[:MAX_SHOWN], "is not a field of a job", f"did you mean `{near[0]}`?" if near else ""
+        "unknown_field",
+        name[:MAX_SHOWN] or '""',
+        "is not a field of a job",
+        f"did you mean `{near[0]}`?" if near else "",
     )
 
 

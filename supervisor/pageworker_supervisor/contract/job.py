@@ -9,7 +9,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from pageworker_supervisor.contract.errors import ContractError
-from pageworker_supervisor.contract.explain import explain, json_hint, object_hint, shown
+from pageworker_supervisor.contract.explain import UNREADABLE, explain, object_hint, shown, unreadable
 from pageworker_supervisor.contract.words import speak
 
 MAX_PAYLOAD_BYTES = 256 * 1024
@@ -99,10 +99,8 @@ def parse_job(untrusted_text: bytes) -> Job:
         job = _decoder.decode(untrusted_text)
     except msgspec.ValidationError as error:
         raise explain(str(error), untrusted_text, Job) from error
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise ContractError("invalid_json", "", f"not a JSON object: {error}", json_hint(untrusted_text)) from error
-    except RecursionError as error:
-        raise ContractError("invalid_json", "", "nested too deeply") from error
+    except UNREADABLE as error:
+        raise unreadable(error, untrusted_text) from error
     _check_objects(job)
     if job.delay_seconds is not None and job.not_before is not None:
         raise ContractError("invalid_field", "not_before", "excludes `delay_seconds`", "give one of the two")
@@ -115,7 +113,7 @@ def read_identity(untrusted_text: bytes) -> tuple[str, str] | None:
     """`(job_id, tenant_id)` of a text that is no valid job, where both can be read: whom to answer."""
     try:
         value = msgspec.json.decode(untrusted_text)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+    except UNREADABLE:
         return None
     if not isinstance(value, dict):
         return None
@@ -138,7 +136,7 @@ def _check_objects(job: Job) -> None:
         view = memoryview(raw)
         if view.nbytes > limit:
             raise ContractError("too_large", field, f"at most {limit} bytes of JSON, this has {view.nbytes}")
-        if view.nbytes > len(b"{}"):
+        if bytes(view) != b"{}":
             _check_object(field, raw)
 
 

@@ -37,9 +37,7 @@ def json_line(record: "Record") -> str:
 
 def text_line(record: "Record") -> str:
     """For people: time, level, message, then the fields as `name=value`."""
-    fields = " ".join(
-        f"{name}={shown(name, value)}" for name, value in record["extra"].items() if value is not None
-    )
+    fields = " ".join(f"{name}={shown(name, value)}" for name, value in record["extra"].items() if value is not None)
     text = f"{record['time']:%H:%M:%S.%f}"[:-3] + f" {record['level'].name:<7} {_cut(record['message'])}"
     text += f"  {fields}" if fields else ""
     text += f"\n{_trace(record)}" if record["exception"] is not None else ""

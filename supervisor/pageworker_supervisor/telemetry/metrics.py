@@ -43,9 +43,7 @@ class Metrics:
         self._modules = Names(())
         self._runner_states: set[str] = set()
         self._page_states: set[str] = set()
-        self.jobs = Counter(
-            "pageworker_jobs", "Jobs ended.", ("status", "module", "tenant"), registry=registry
-        )
+        self.jobs = Counter("pageworker_jobs", "Jobs ended.", ("status", "module", "tenant"), registry=registry)
         self.queue_seconds = Histogram(
             "pageworker_job_queue_seconds", "Waited in Redis.", ("tenant",), buckets=FAST, registry=registry
         )
@@ -85,12 +83,8 @@ class Metrics:
             registry=registry,
         )
         self.outbox_depth = Gauge("pageworker_outbox_depth", "Callbacks not yet settled.", registry=registry)
-        self.artifacts = Counter(
-            "pageworker_artifacts", "Artifacts by fate.", ("outcome",), registry=registry
-        )
-        self.artifact_bytes = Counter(
-            "pageworker_artifact_bytes", "Bytes of artifacts stored.", registry=registry
-        )
+        self.artifacts = Counter("pageworker_artifacts", "Artifacts by fate.", ("outcome",), registry=registry)
+        self.artifact_bytes = Counter("pageworker_artifact_bytes", "Bytes of artifacts stored.", registry=registry)
         self.egress_bytes = Counter(
             "pageworker_egress_bytes",
             "Bytes through the gateway.",
@@ -103,17 +97,13 @@ class Metrics:
             ("reason", "tenant"),
             registry=registry,
         )
-        self.redis_reconnects = Counter(
-            "pageworker_redis_reconnects", "Times that Redis came back.", registry=registry
-        )
+        self.redis_reconnects = Counter("pageworker_redis_reconnects", "Times that Redis came back.", registry=registry)
         self.redis_up = Gauge("pageworker_redis_up", "1 while Redis answers.", registry=registry)
         self.ready = Gauge("pageworker_ready", "1 while this worker takes jobs.", registry=registry)
         self.loop_lag_seconds = Histogram(
             "pageworker_loop_lag_seconds", "How late the event loop is.", buckets=LAG, registry=registry
         )
-        self.build = Gauge(
-            "pageworker_build_info", "Always 1.", ("version", "python", "worker"), registry=registry
-        )
+        self.build = Gauge("pageworker_build_info", "Always 1.", ("version", "python", "worker"), registry=registry)
         self.build.labels(version, platform.python_version(), worker_id).set(1)
 
     def finished(self, module: str, tenant_id: str, status: Status, queued: float, ran: float) -> None:

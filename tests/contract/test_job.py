@@ -1,0 +1,216 @@
+"""Jobs as producers get them wrong, and what they are told."""
+
+import json
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pageworker_supervisor.contract.errors import ContractError
+from pageworker_supervisor.contract.job import (
+    MAX_DEPTH,
+    MAX_JOB_BYTES,
+    MAX_META_BYTES,
+    MAX_PAYLOAD_BYTES,
+    Job,
+    depth,
+    parse_job,
+    read_identity,
+)
+
+PLAIN: dict[str, Any] = {"job_id": "j-1", "tenant_id": "acme", "endpoint_module": "shop.product"}
+
+
+def text(**fields: Any) -> bytes:
+    return json.dumps(PLAIN | fields).encode()
+
+
+def refusal(untrusted_text: bytes) -> ContractError:
+    with pytest.raises(ContractError) as caught:
+        parse_job(untrusted_text)
+    return caught.value
+
+
+def test_a_job_with_nothing_but_the_required_fields_has_the_defaults() -> None:
+    job = parse_job(text())
+    assert (job.job_id, job.tenant_id, job.module_name, job.module_pin) == ("j-1", "acme", "shop.product", None)
+    assert (job.priority, job.retry_count, job.payload_object(), job.profile_id) == ("normal", 0, {}, None)
+
+
+def test_every_field_of_the_contract_is_taken() -> None:
+    job = parse_job(
+        text(
+            endpoint_module="shop.product@1.4.2",
+            payload={"url": "https://Shop.Example:8443/x"},
+            profile_id="p.1",
+            priority="high",
+            retry_count=1,
+            max_retries=20,
+            trace_id="00-" + "a" * 32 + "-" + "b" * 16 + "-01",
+            timeout_seconds=1.5,
+            delay_seconds=0,
+            expires_at="2030-01-31T12:00:00+02:00",
+            callback_url="https://n8n.example/webhook-waiting/7?signature=x",
+            proxy="eu",
+            meta={"a": [1]},
+        )
+    )
+    assert job.module_pin == "1.4.2"
+    assert job.domain_key == "shop.example"
+    assert bytes(job.meta) == b'{"a": [1]}'
+
+
+@pytest.mark.parametrize(
+    ("fields", "type_", "field", "words"),
+    [
+        ({"tenantId": "acme"}, "unknown_field", "tenantId", ["did you mean `tenant_id`?"]),
+        ({"prioritty": "high"}, "unknown_field", "prioritty", ["did you mean `priority`?"]),
+        ({"callbackUrl": "x"}, "unknown_field", "callbackUrl", ["did you mean `callback_url`?"]),
+        ({"zzz": 1}, "unknown_field", "zzz", ["is not a field of a job"]),
+        ({"job_id": "a b"}, "invalid_field", "job_id", ["1-128 of A-Za-z0-9._:-", '"a b"']),
+        ({"job_id": "a\n"}, "invalid_field", "job_id", ["white space around it"]),
+        ({"job_id": ""}, "invalid_field", "job_id", ["1-128 of"]),
+        ({"job_id": 5}, "invalid_field", "job_id", ["write it in quotes"]),
+        ({"job_id": "x" * 129}, "invalid_field", "job_id", ["1-128", "…"]),
+        ({"tenant_id": "Acme"}, "invalid_field", "tenant_id", ["1-63 of a-z0-9-", "lower case only"]),
+        ({"endpoint_module": "Shop"}, "invalid_field", "endpoint_module", ["name@1.2.3"]),
+        ({"endpoint_module": "a@1.2"}, "invalid_field", "endpoint_module", ["whole version"]),
+        ({"endpoint_module": "a@1.2.3\n"}, "invalid_field", "endpoint_module", ["name@1.2.3"]),
+        ({"profile_id": "../x"}, "invalid_field", "profile_id", ["1-128 of A-Za-z0-9._-"]),
+        ({"profile_id": ""}, "invalid_field", "profile_id", ["leave it out, or write null"]),
+        ({"priority": "urgent"}, "invalid_field", "priority", ["one of high, normal, low", '"urgent"']),
+        ({"priority": None}, "invalid_field", "priority", ["leave it out for the default"]),
+        ({"max_retries": 21}, "invalid_field", "max_retries", ["0 to 20", "got 21"]),
+        ({"max_retries": "3"}, "invalid_field", "max_retries", ["without quotes"]),
+        ({"max_retries": 1.5}, "invalid_field", "max_retries", ["a whole number"]),
+        ({"retry_count": -1}, "invalid_field", "retry_count", ["0 to 1000000"]),
+        ({"timeout_seconds": 0}, "invalid_field", "timeout_seconds", ["a number above 0, at most 86400"]),
+        ({"timeout_seconds": True}, "invalid_field", "timeout_seconds", ["got true"]),
+        ({"expires_at": "2030-01-31T12:00:00"}, "invalid_field", "expires_at", ["add Z"]),
+        ({"expires_at": 1893456000}, "invalid_field", "expires_at", ["RFC 3339"]),
+        ({"expires_at": "tomorrow"}, "invalid_field", "expires_at", ["2030-01-31T12:00:00Z"]),
+        ({"domain": "https://shop.example/"}, "invalid_field", "domain", ["only the host"]),
+        ({"trace_id": "A" * 32}, "invalid_field", "trace_id", ["32 lower-case hex digits"]),
+        ({"callback_url": "n8n.example/hook"}, "invalid_field", "callback_url", ["http:// or https://"]),
+        ({"callback_url": "ftp://n8n.example"}, "invalid_field", "callback_url", ["http:// or https://"]),
+        ({"callback_url": "https://[::1"}, "invalid_field", "callback_url", ["absolute"]),
+        ({"payload": []}, "invalid_field", "payload", ["expected an object, got []"]),
+        ({"payload": '{"url": "x"}'}, "invalid_field", "payload", ["leave out the JSON.stringify"]),
+        ({"payload": None}, "invalid_field", "payload", ["expected an object, got null"]),
+        ({"meta": 7}, "invalid_field", "meta", ['write `"meta": {…}`']),
+        ({"payload": {"a": 2**64}}, "invalid_field", "payload", ["more than 64 bits", "as strings"]),
+        ({"payload": {"a": "x" * MAX_PAYLOAD_BYTES}}, "too_large", "payload", ["262144 bytes"]),
+        ({"meta": {"a": "x" * MAX_META_BYTES}}, "too_large", "meta", ["8192 bytes"]),
+        ({"delay_seconds": 1, "not_before": "2030-01-31T12:00:00Z"}, "invalid_field", "not_before", ["one of"]),
+    ],
+)
+def test_a_mistake_is_named_with_its_field_and_what_was_meant(
+    fields: dict[str, Any], type_: str, field: str, words: list[str]
+) -> None:
+    error = refusal(text(**fields))
+    assert (error.type, error.field) == (type_, field)
+    for word in words:
+        assert word in str(error)
+    assert "regex" not in str(error)
+
+
+@pytest.mark.parametrize(
+    ("given_name", "meant"),
+    [("jobid", "job_id"), ("jobId", "job_id"), ("tenantId", "tenant_id"), ("endpointModule", "endpoint_module")],
+)
+def test_a_misspelt_required_field_is_recognised(given_name: str, meant: str) -> None:
+    fields = {key: value for key, value in PLAIN.items() if key != meant} | {given_name: "x"}
+    error = refusal(json.dumps(fields).encode())
+    assert meant in str(error)
+    assert given_name in str(error)
+
+
+@pytest.mark.parametrize(
+    ("untrusted_text", "words"),
+    [
+        (b"", "push one JSON object"),
+        (b"{", "not a JSON object"),
+        (b"hello", "push one JSON object"),
+        (b"[object Object]", "JSON.stringify({...})"),
+        (b"[]", "got a list; push one JSON object a list element"),
+        (b'"{\\"job_id\\": 1}"', "JSON.stringify was applied twice"),
+        (b"null", "got null"),
+        (b"5", "got a number"),
+        (b"\xff\xfe{\x00}\x00", "not a JSON object"),
+        (b'{"job_id": "\xff"}', "not a JSON object"),
+        (b"[" * 100_000, "nested too deeply"),
+        (text(payload={"a": 1}).replace(b'"a": 1', b'"a":' + b"[" * 100_000 + b"]" * 100_000), "nested"),
+    ],
+)
+def test_what_is_no_json_object_is_told_how_to_become_one(untrusted_text: bytes, words: str) -> None:
+    error = refusal(untrusted_text)
+    assert error.type == "invalid_json"
+    assert words in str(error)
+
+
+@pytest.mark.parametrize("inside", [b"1e999", b'"\\ud800"', b'"\xff"', b"1" * 5000, b"nope"])
+def test_a_payload_that_could_not_be_read_later_is_refused_now(inside: bytes) -> None:
+    assert refusal(text(payload={"a": 1}).replace(b'{"a": 1}', b'{"a": ' + inside + b"}")).type == "invalid_json"
+
+
+def test_nesting_has_a_limit_that_leaves_every_later_reader_room() -> None:
+    def nested(levels: int) -> Any:
+        value: Any = 1
+        for _ in range(levels):
+            value = [value]
+        return value
+
+    assert parse_job(text(payload={"a": nested(MAX_DEPTH - 1)}))
+    assert refusal(text(payload={"a": nested(MAX_DEPTH)})).type == "too_large"
+    assert depth(nested(3)) == 3
+    assert depth({"a": {"b": []}, "c": 1}) == 3
+
+
+def test_an_oversize_text_is_not_even_parsed() -> None:
+    assert refusal(b" " * (MAX_JOB_BYTES + 1)).type == "too_large"
+
+
+def test_identity_is_read_from_what_is_no_valid_job() -> None:
+    assert read_identity(text(nonsense=1)) == ("j-1", "acme")
+    assert read_identity(b'{"job_id": "j-1"}') is None
+    assert read_identity(b'{"job_id": "j-1\\n", "tenant_id": "acme"}') is None
+    assert read_identity(b'{"job_id": 1, "tenant_id": "acme"}') is None
+    assert read_identity(b"[1]") is None
+    assert read_identity(b"[" * 100_000) is None
+    assert read_identity(b"\xff") is None
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
+    max_leaves=12,
+)
+names = st.sampled_from(Job.__struct_fields__) | st.text(max_size=12)
+
+
+@given(st.dictionaries(names, json_values, max_size=6), st.booleans())
+def test_any_object_is_a_job_or_a_refusal_that_names_a_field(fields: dict[str, Any], whole: bool) -> None:
+    untrusted_text = json.dumps(PLAIN | fields if whole else fields).encode()
+    job: Job | None = None
+    refused: ContractError | None = None
+    try:
+        job = parse_job(untrusted_text)
+    except ContractError as error:
+        refused = error
+    if job is None:
+        assert refused is not None
+        assert str(refused)
+        assert refused.field or refused.type == "invalid_json"
+        return
+    # What was taken can be read, sent to a runner and written down again.
+    msgspec.msgpack.encode(job.payload_object())
+    assert job.domain_key is None or isinstance(job.domain_key, str)
+    assert parse_job(msgspec.json.encode(job)) == job
+
+
+@given(st.binary(max_size=200) | st.text(max_size=200).map(str.encode))
+def test_any_bytes_are_refused_in_words(untrusted_text: bytes) -> None:
+    read_identity(untrusted_text)
+    assert str(refusal(untrusted_text))
