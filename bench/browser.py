@@ -1,0 +1,50 @@
+"""Warm-page jobs: pageworker against the loop written by hand, in turns."""
+
+import asyncio
+import statistics
+import sys
+from collections.abc import Callable, Iterator
+
+from bench import by_hand, queued
+from bench.ground import browser, site
+from bench.options import Options
+from bench.rows import Row, compared
+from bench.run import Sample
+from bench.tree import Tree
+
+PAGES = 4
+AGAINST = f"playwright loop written by hand, {PAGES} warm pages"
+COLUMNS: dict[str, tuple[str, Callable[[Sample], float]]] = {
+    "warm_page_jobs_per_second": ("jobs/s", lambda sample: sample.jobs_per_second),
+    "warm_page_cpu_ms_per_job": ("ms", lambda sample: sample.cpu_ms_per_job),
+    "peak_pss_mb": ("MB", lambda sample: sample.peak_pss_mb),
+    "first_result_seconds": ("s", lambda sample: sample.first_result_seconds),
+}
+
+
+def rows(options: Options) -> Iterator[Row]:
+    """One row a column; each ratio is to the loop's figure of the same round."""
+    binary = browser()
+    ours: list[Sample] = []
+    theirs: list[Sample] = []
+    with site() as (port, pid):
+        helpers = frozenset({pid})
+
+        def run_ours() -> None:
+            ours.append(asyncio.run(queued.measure(port, options.jobs, PAGES, binary, helpers)))
+
+        def run_theirs() -> None:
+            theirs.append(asyncio.run(by_hand.measure(port, options.jobs, PAGES, binary, Tree(helpers))))
+
+        for round_ in range(options.rounds):
+            # Another order each round: whoever comes second finds a warmer page cache.
+            for contender in (run_theirs, run_ours) if round_ % 2 == 0 else (run_ours, run_theirs):
+                contender()
+            print(f"round {round_}: by hand {theirs[-1]}, pageworker {ours[-1]}", file=sys.stderr)
+    for name, (unit, figure) in COLUMNS.items():
+        mine, others = [figure(sample) for sample in ours], [figure(sample) for sample in theirs]
+        if all(others):
+            yield compared(f"browser.{name}", unit, AGAINST, mine, others)
+        else:
+            # An unprivileged user may not read the memory of processes of other users.
+            yield Row(name=f"browser.{name}", value=statistics.median(mine), unit=unit)

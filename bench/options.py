@@ -1,0 +1,12 @@
+"""How long is measured."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Options:
+    """`jobs` a round and contender; `probes`: latency samples."""
+
+    rounds: int = 3
+    jobs: int = 200
+    probes: int = 300

@@ -1,0 +1,42 @@
+"""Contender: pageworker, the whole way from a push to the result in the stream, with its walls up."""
+
+import asyncio
+import json
+
+from bench.ground import redis_server
+from bench.run import Run, Sample
+from bench.tree import Tree
+from bench.visit import READ_FIELDS
+from bench.worker import TENANT, Plan, prepared, started
+
+RUN_SECONDS = 300.0
+
+
+async def measure(site_port: int, jobs: int, pages: int, browser: str, helpers: frozenset[int]) -> Sample:
+    """One round, cold start included. Raises WrongResult, TimeoutError."""
+    with redis_server() as (redis_url, redis_pid):
+        plan = Plan(redis_url, ("visit",), pages, browser, site_port)
+        tree = Tree(helpers | {redis_pid})
+        async with prepared(plan) as stage:
+            run = Run(jobs, tree)
+            async with asyncio.timeout(RUN_SECONDS), tree.watched(), started(stage, plan) as bench:
+                for number in range(jobs):
+                    await bench.letterbox.push(job(number))
+                async for answer in bench.letterbox.results():
+                    run.result(int(answer["job_id"]), answer["data"])
+                    if run.done:
+                        break
+            return run.sample()
+
+
+def job(number: int) -> str:
+    """A visit of page `number`."""
+    return json.dumps(
+        {
+            "job_id": str(number),
+            "tenant_id": TENANT,
+            "endpoint_module": "bench.visit",
+            "payload": {"url": f"http://site.example/p/{number}", "read": READ_FIELDS},
+            "max_retries": 0,
+        }
+    )
