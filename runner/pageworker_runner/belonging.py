@@ -2,7 +2,7 @@
 
 import asyncio
 import contextvars
-from collections.abc import Coroutine, Generator, Iterator
+from collections.abc import Callable, Coroutine, Generator, Iterator
 from contextlib import contextmanager
 from typing import Any, TypeVar
 from weakref import WeakSet
@@ -29,8 +29,10 @@ def own_work() -> Iterator[None]:
 class Tasks:
     """The runner's own tasks, and every task that an attempt's code has started, so that none outlives it."""
 
-    def __init__(self, group: asyncio.TaskGroup) -> None:
+    def __init__(self, group: asyncio.TaskGroup, failed: Callable[[BaseException], None]) -> None:
+        """`failed` is told of an error that one of the runner's own tasks ended with: always a bug."""
         self._group = group
+        self._failed = failed
         self._begun: dict[str, WeakSet[asyncio.Task[Any]]] = {}
 
     def install(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -39,7 +41,14 @@ class Tasks:
 
     def spawn(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
         """A task of the runner; an error of it ends the runner."""
-        return self._group.create_task(work)
+        task = self._group.create_task(work)
+        task.add_done_callback(self._check)
+        return task
+
+    def _check(self, task: asyncio.Task[Any]) -> None:
+        error = None if task.cancelled() else task.exception()
+        if error is not None:
+            self._failed(error)
 
     def _make(
         self,

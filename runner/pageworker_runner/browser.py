@@ -8,6 +8,7 @@ from playwright.async_api import BrowserContext, Playwright, ProxySettings, asyn
 from playwright.async_api import Error as BrowserError
 
 from pageworker_runner import flags, undo
+from pageworker_runner.belonging import own_work
 from pageworker_runner.errors import StartError
 from pageworker_runner.limits import LIMITS
 from pageworker_sandbox.wire.messages import Boot
@@ -24,8 +25,9 @@ class Browser:
     async def close(self) -> bool:
         """Chromium's own shutdown, which flushes the profile. False: not done in time."""
         try:
-            async with asyncio.timeout(LIMITS.stop_seconds):
-                await self.context.close()
+            with own_work():
+                async with asyncio.timeout(LIMITS.stop_seconds):
+                    await self.context.close()
         except (BrowserError, TimeoutError):
             return False
         return True

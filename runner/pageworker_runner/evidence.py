@@ -6,6 +6,8 @@ from pathlib import Path
 from playwright.async_api import BrowserContext, Page
 from playwright.async_api import Error as BrowserError
 
+from pageworker_runner.blank import go_blank
+
 FACTS = re.compile(r"^(Seccomp|NoNewPrivs):\s+(\d+)$", re.MULTILINE)
 
 
@@ -13,7 +15,7 @@ async def chromium_sandbox(context: BrowserContext) -> str:
     """The verdict of chrome://sandbox; the headless shell has no such page: what the kernel says of a renderer."""
     page = context.pages[0]
     said = await _verdict(page)
-    await page.goto("about:blank")
+    await go_blank(page)
     devtools = await context.new_cdp_session(page)
     await devtools.send("Page.resetNavigationHistory")
     await devtools.detach()

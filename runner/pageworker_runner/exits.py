@@ -14,5 +14,7 @@ class Exit(IntEnum):
     """Browser or driver went away while the runner was in use."""
     CHANNEL_LOST = 72
     """The supervisor is gone or broke the protocol."""
+    BROKEN = 74
+    """A bug of the runner itself: the trace is on stderr."""
     NOT_FLUSHED = 73
     """Asked to stop, but the browser did not close in time: the profile may lack its last writes."""

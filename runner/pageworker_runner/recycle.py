@@ -7,12 +7,12 @@ from playwright.async_api import BrowserContext, Page
 from playwright.async_api import Error as BrowserError
 
 from pageworker_runner import inside, undo
+from pageworker_runner.blank import BLANK, go_blank
 from pageworker_runner.errors import Unproved
 from pageworker_runner.ledger import Mark
 from pageworker_runner.slot import WarmPage, origin_of
 from pageworker_runner.tap import Book
 
-BLANK = "about:blank"
 CLEAR_STORAGE = "() => { try { sessionStorage.clear() } catch { /* an opaque origin has none */ } }"
 LOOK = """() => { const name = window.name; window.name = ''; return {
   url: location.href, name, history: history.length, frames: window.length,
@@ -99,5 +99,5 @@ async def _leave(warm: WarmPage) -> None:
     frames = {origin: frame for frame in warm.page.frames if (origin := origin_of(frame.url))}
     await asyncio.gather(
         *(frame.evaluate(CLEAR_STORAGE) for frame in frames.values()),
-        warm.page.goto(BLANK, wait_until="commit"),
+        go_blank(warm.page),
     )

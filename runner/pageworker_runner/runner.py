@@ -3,6 +3,8 @@
 import asyncio
 import os
 import socket
+import sys
+import traceback
 from collections.abc import Coroutine
 from typing import Any, NoReturn
 
@@ -28,7 +30,7 @@ async def live(sock: socket.socket, ground: Ground) -> NoReturn:
     channel = Channel(sock, m.TO_SUPERVISOR, m.TO_RUNNER)
     outbox = Outbox(channel)
     async with asyncio.TaskGroup() as group:
-        tasks = Tasks(group)
+        tasks = Tasks(group, _break)
         tasks.install(loop)
         life = Life(channel, Reporter(outbox), tasks, loop.create_future())
         tasks.spawn(life.until_channel_ends(outbox.run()))
@@ -37,6 +39,12 @@ async def live(sock: socket.socket, ground: Ground) -> NoReturn:
         # A module may hold tasks that swallow cancellation, and threads: nothing here waits for them.
         os._exit(code)
     raise AssertionError("unreachable")
+
+
+def _break(error: BaseException) -> None:
+    """A bug: nothing that this process would still say can be trusted, and modules may not let the loop end."""
+    traceback.print_exception(error, file=sys.__stderr__)
+    os._exit(Exit.BROKEN)
 
 
 class Life:

@@ -1,7 +1,6 @@
 """How an attempt ended, in the wire's words. Pure: an outcome or an error in, a verdict out."""
 
 import re
-from dataclasses import dataclass
 from typing import Any, get_args
 
 import msgspec
@@ -20,8 +19,7 @@ MAX_DETAIL_BYTES = 16 * 1024
 NIL = msgspec.Raw(b"\xc0")
 
 
-@dataclass(frozen=True)
-class Verdict:
+class Verdict(msgspec.Struct, frozen=True):
     """The end of an attempt."""
 
     outcome: Outcome

@@ -1,0 +1,122 @@
+"""Stands in for the egress gateway and the whole web behind it: answers on the runner's own listener."""
+
+import asyncio
+import re
+import socket
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Self
+from urllib.parse import urlsplit
+
+REFUSED = b"HTTP/1.1 403 Forbidden\r\nPageworker-Egress: refused; reason=host\r\nContent-Length: 0\r\n\r\n"
+
+
+@dataclass(frozen=True)
+class Request:
+    """One request as the proxy sees it."""
+
+    method: str
+    url: str
+    headers: dict[str, str]
+
+    @property
+    def host(self) -> str:
+        """Without the port."""
+        return urlsplit(self.url).hostname or ""
+
+    @property
+    def path(self) -> str:
+        """Without the query."""
+        return urlsplit(self.url).path
+
+
+@dataclass(frozen=True)
+class Answer:
+    """`held`: never answered."""
+
+    body: str = ""
+    status: str = "200 OK"
+    headers: tuple[str, ...] = ()
+    content_type: str = "text/html; charset=utf-8"
+    held: bool = False
+
+
+def _not_found(request: Request) -> Answer:
+    return Answer("<h1>nothing here</h1>", "404 Not Found")
+
+
+@dataclass
+class Site:
+    """Pages by path, for every host. `seen` is what was asked for."""
+
+    pages: dict[str, Answer | Callable[[Request], Answer]] = field(default_factory=dict)
+    seen: list[Request] = field(default_factory=list)
+    arrived: asyncio.Event = field(default_factory=asyncio.Event)
+    _server: asyncio.Server | None = None
+    _clients: set[asyncio.Task[None]] = field(default_factory=set)
+
+    async def serve(self, listener: socket.socket) -> Self:
+        """Answer on `listener`, which is the site's from now on."""
+        listener.setblocking(False)
+        self._server = await asyncio.start_server(self._client, sock=listener)
+        return self
+
+    async def close(self) -> None:
+        """Stop, with every connection."""
+        if self._server is None:
+            return
+        self._server.close()
+        for task in self._clients:
+            task.cancel()
+        await asyncio.gather(*self._clients, return_exceptions=True)
+
+    def requested(self, path: str) -> list[Request]:
+        """What came for one path."""
+        return [request for request in self.seen if request.path == path]
+
+    async def _client(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self._clients.add(task)
+        try:
+            while head := await reader.readuntil(b"\r\n\r\n"):
+                request = _parse(head)
+                if length := int(request.headers.get("content-length", "0")):
+                    await reader.readexactly(length)
+                self.seen.append(request)
+                self.arrived.set()
+                if not await self._answer(request, writer):
+                    break
+        except (asyncio.IncompleteReadError, ConnectionError, asyncio.CancelledError):
+            pass
+        finally:
+            writer.transport.abort()
+            self._clients.discard(task)
+
+    async def _answer(self, request: Request, writer: asyncio.StreamWriter) -> bool:
+        if request.method == "CONNECT":
+            writer.write(
+                b"HTTP/1.1 403 Forbidden\r\nPageworker-Egress: refused; reason=host\r\nContent-Length: 0\r\n\r\n"
+            )
+            return False
+        page = self.pages.get(request.path, _not_found)
+        answer = page(request) if callable(page) else page
+        if answer.held:
+            await asyncio.get_running_loop().create_future()
+        body = answer.body.encode()
+        lines = [
+            f"HTTP/1.1 {answer.status}",
+            f"Content-Type: {answer.content_type}",
+            f"Content-Length: {len(body)}",
+            *answer.headers,
+        ]
+        writer.write("\r\n".join([*lines, "", ""]).encode() + body)
+        await writer.drain()
+        return True
+
+
+def _parse(head: bytes) -> Request:
+    first, *rest = head.decode("latin-1").split("\r\n")
+    method, url, _ = first.split(" ", 2)
+    headers = dict(re.split(r":\s*", line, maxsplit=1) for line in rest if ":" in line)
+    return Request(method, url, {name.lower(): value for name, value in headers.items()})

@@ -1,0 +1,262 @@
+"""The supervisor's side of the channel, as thin as a test needs it. Every message goes through the permit table."""
+
+import asyncio
+import itertools
+import os
+import socket
+import subprocess
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Self, TypeVar
+
+import msgspec
+
+from pageworker_sandbox.memfd import read_sealed, seal
+from pageworker_sandbox.wire import messages as m
+from pageworker_sandbox.wire.channel import Channel
+from pageworker_sandbox.wire.errors import ChannelClosed
+from pageworker_sandbox.wire.permits import Permits
+from pw_runner.bundles import Packed
+from pw_runner.site import Site
+
+CHROMIUM = Path("/usr/lib/chromium/chromium")
+HEADLESS_SHELL = Path("/usr/lib/chromium/chromium-headless-shell")
+NOBODY = 65534
+ROOT = Path(__file__).resolve().parents[2]
+
+Word = TypeVar("Word", bound=m.Message)
+
+
+@dataclass
+class Told:
+    """All that a runner said of one attempt."""
+
+    logs: list[m.Log] = field(default_factory=list)
+    artifacts: list[tuple[m.Artifact, bytes]] = field(default_factory=list)
+    accepted: m.Accepted | None = None
+    done: m.Done | None = None
+    order: list[str] = field(default_factory=list)
+
+    @property
+    def data(self) -> Any:
+        """The result."""
+        assert self.done is not None
+        assert self.done.outcome == "succeeded", self.done
+        return msgspec.msgpack.decode(self.done.data)
+
+    @property
+    def failure(self) -> m.Failure:
+        """Why it failed."""
+        assert self.done is not None
+        assert self.done.failure is not None, self.done
+        return self.done.failure
+
+    @property
+    def detail(self) -> Any:
+        """The failure's detail."""
+        return msgspec.msgpack.decode(self.failure.detail)
+
+
+class Supervisor:
+    """Starts one runner and talks to it."""
+
+    def __init__(self, profile: Path, browser: Path = HEADLESS_SHELL, **boot: Any) -> None:
+        self.site = Site()
+        self.retired: list[str] = []
+        self.logs: list[m.Log] = []
+        self.told: dict[str, Told] = {}
+        self.freed: list[str] = []
+        self._profile = profile
+        self._boot = {"pages": 2, "persistent": True, "recycle_seconds": 3.0, **boot}
+        self._browser = browser
+        self._numbers = itertools.count()
+        self._permits = Permits()
+        self._changed = asyncio.Condition()
+        self._pongs: list[int] = []
+        self._sent: set[tuple[str, str, str]] = set()
+        self.ended = False
+        self.ready: m.Ready | None = None
+
+    async def start(self) -> Self:
+        """Spawn and boot; returns once the runner is ready."""
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
+        with theirs:
+            self.process = self._spawn(theirs)
+        self.channel = Channel(ours, m.TO_RUNNER, m.TO_SUPERVISOR)
+        self._reader = asyncio.get_running_loop().create_task(self._read())
+        await self.send(
+            m.Boot(
+                protocol=m.PROTOCOL,
+                runner_id="r-1",
+                worker_id="w-1",
+                tenant_id="acme",
+                browser=str(self._browser),
+                **self._boot,
+            )
+        )
+        try:
+            await self.until(lambda: self.ready is not None or self.ended)
+            assert self.ready is not None, [log.message for log in self.logs]
+        except (AssertionError, TimeoutError):
+            await self.close()
+            raise
+        return self
+
+    def _spawn(self, theirs: socket.socket) -> subprocess.Popen[bytes]:
+        self._profile.mkdir(parents=True, exist_ok=True)
+        # Chromium's own sandbox is on, and refuses to run as root.
+        user: dict[str, Any] = {"user": NOBODY, "group": NOBODY, "extra_groups": []} if os.geteuid() == 0 else {}
+        if user:
+            for folder, _, files in os.walk(self._profile):
+                for path in (folder, *(f"{folder}/{file}" for file in files)):
+                    os.chown(path, NOBODY, NOBODY, follow_symlinks=False)
+        folders = ["runner", "sandbox", "tests"]
+        return subprocess.Popen(
+            [sys.executable, "-m", "pw_runner.direct", str(theirs.fileno()), str(self._profile)],
+            pass_fds=[theirs.fileno()],
+            cwd="/",
+            env={
+                "PATH": "/usr/bin:/bin",
+                "HOME": str(self._profile),
+                "TMPDIR": "/tmp",
+                "PYTHONPATH": ":".join(str(ROOT / folder) for folder in folders),
+            },
+            **user,
+        )
+
+    async def stop(self) -> int:
+        """Ask it to stop; the exit code."""
+        if not self.ended:
+            await self.send(m.Stop())
+        return await self.exited()
+
+    async def exited(self) -> int:
+        """Wait for the end of the process; the exit code."""
+        code = await asyncio.get_running_loop().run_in_executor(None, self.process.wait, 20)
+        await self._reader
+        self.channel.close()
+        await self.site.close()
+        return code
+
+    async def close(self) -> None:
+        """Whatever state it is in: end it."""
+        if self.process.returncode is None and not self.ended:
+            try:
+                await self.stop()
+            except (ChannelClosed, subprocess.TimeoutExpired):
+                self.process.kill()
+        await self.exited()
+
+    async def send(self, message: m.Message, descriptors: list[int] | None = None) -> None:
+        """One message."""
+        await self.channel.send(message, descriptors or [])
+
+    async def give(self, module: Packed, sha256: str | None = None) -> None:
+        """Send a module."""
+        descriptor = seal(module.data, module.name)
+        try:
+            message = m.Module(
+                name=module.name,
+                version=module.version,
+                sha256=sha256 or module.sha256,
+                entrypoint=module.entrypoint,
+            )
+            await self.send(message, [descriptor])
+        finally:
+            os.close(descriptor)
+
+    async def begin(
+        self, module: Packed, payload: dict[str, Any] | None = None, *, timeout_seconds: float = 20, job_id: str = "j"
+    ) -> str:
+        """Give the module and send a Run; its attempt id."""
+        if (module.name, module.version, module.sha256) not in self._sent:
+            self._sent.add((module.name, module.version, module.sha256))
+            await self.give(module)
+        attempt = f"a-{next(self._numbers)}"
+        self.told[attempt] = Told()
+        self._permits.sent(attempt)
+        await self.send(
+            m.Run(
+                attempt_id=attempt,
+                job_id=job_id,
+                tenant_id="acme",
+                profile_id=None,
+                module=module.name,
+                version=module.version,
+                payload=msgspec.Raw(msgspec.msgpack.encode(payload or {})),
+                attempt=1,
+                timeout_seconds=timeout_seconds,
+                trace_id="0" * 32,
+            )
+        )
+        return attempt
+
+    async def run(self, module: Packed, payload: dict[str, Any] | None = None, **given: Any) -> Told:
+        """Run to the end, recycling included."""
+        return await self.finished(await self.begin(module, payload, **given))
+
+    async def finished(self, attempt: str) -> Told:
+        """Wait for Done and Free."""
+        await self.until(lambda: attempt in self.freed or self.ended)
+        assert attempt in self.freed, (self.retired, self.told[attempt].done)
+        return self.told[attempt]
+
+    async def accepted(self, attempt: str) -> Told:
+        """Wait until its handler runs."""
+        await self.until(lambda: self.told[attempt].accepted is not None)
+        return self.told[attempt]
+
+    async def done(self, attempt: str) -> Told:
+        """Wait for its Done."""
+        await self.until(lambda: self.told[attempt].done is not None)
+        return self.told[attempt]
+
+    async def ping(self) -> None:
+        """Wait for a Pong."""
+        number = next(self._numbers)
+        await self.send(m.Ping(number=number))
+        await self.until(lambda: number in self._pongs)
+
+    async def until(self, holds: Any, seconds: float = 30) -> None:
+        """Wait for something the runner says."""
+        async with asyncio.timeout(seconds), self._changed:
+            await self._changed.wait_for(holds)
+
+    async def _read(self) -> None:
+        while not self.ended:
+            try:
+                message, descriptors = await self.channel.receive()
+            except ChannelClosed:
+                self.ended = True
+            else:
+                self._permits.receive(message)
+                await self._take(message, descriptors)
+            async with self._changed:
+                self._changed.notify_all()
+
+    async def _take(self, message: m.Message, descriptors: list[int]) -> None:
+        attempt: str | None = getattr(message, "attempt_id", None)
+        told = self.told.get(attempt or "")
+        if told is not None:
+            told.order.append(type(message).__name__)
+        match message:
+            case m.Listener():
+                await self.site.serve(socket.socket(fileno=descriptors[0]))
+            case m.Ready():
+                self.ready = message
+            case m.Pong():
+                self._pongs.append(message.number)
+            case m.Retire():
+                self.retired.append(message.reason)
+            case m.Log():
+                (told.logs if told is not None else self.logs).append(message)
+            case m.Accepted() if told is not None:
+                told.accepted = message
+            case m.Artifact() if told is not None:
+                told.artifacts.append((message, read_sealed(descriptors[0], m.MAX_ARTIFACT_BYTES)))
+                os.close(descriptors[0])
+            case m.Done() if told is not None:
+                told.done = message
+            case m.Free():
+                self.freed.append(message.attempt_id)

@@ -1,0 +1,202 @@
+"""Each way an attempt can end, over the wire, in a real browser."""
+
+import pytest
+from pw_runner.bundles import handler, pack
+from pw_runner.site import Answer
+from pw_runner.supervisor import Supervisor
+
+from pageworker_sandbox.wire.messages import MAX_DATA_BYTES
+
+pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="module")]
+
+
+async def test_a_result_comes_back(runner: Supervisor) -> None:
+    runner.site.pages["/p"] = Answer("<h1>Blue chair</h1>")
+    module = handler("""
+        await page.goto("http://shop.example/p")
+        return {"title": await page.inner_text("h1"), "given": payload, "attempt": context.attempt,
+                "job": context.job_id, "time": context.remaining_seconds() > 5}
+    """)
+    told = await runner.run(module, {"n": 1})
+    assert told.data == {"title": "Blue chair", "given": {"n": 1}, "attempt": 1, "job": "j", "time": True}
+    assert told.order == ["Accepted", "Done", "Free"]
+
+
+async def test_hooks_run_in_order_and_after_job_sees_the_result(runner: Supervisor) -> None:
+    module = handler(
+        "page.marks.append('handler')\nreturn {'marks': page.marks}",
+        before="""
+        async def before_job(page, payload, helpers, context):
+            page.marks = ["before"]
+
+        async def after_job(page, result, helpers, context):
+            page.marks.append("after")
+        """,
+    )
+    assert (await runner.run(module)).data == {"marks": ["before", "handler", "after"]}
+
+
+@pytest.mark.parametrize(
+    ("body", "type", "retryable"),
+    [
+        ("raise Failed('sold out', type='sold_out')", "sold_out", False),
+        ("raise Failed('x', type='Not A Type!')", "module_failure", False),
+        ("raise RetryLater('busy', delay_seconds=30)", "retry_later", True),
+        ("return [1]", "result_invalid", False),
+        ("return {'page': page}", "result_invalid", False),
+        (f"return {{'x': 'a' * {MAX_DATA_BYTES + 1}}}", "result_too_large", False),
+        ("raise SystemExit(3)", "handler_error", False),
+        ("raise asyncio.CancelledError", "handler_error", False),
+        ("return {'x': 1 / 0}", "handler_error", False),
+        ("await page.wait_for_selector('#never', timeout=50)", "timeout", True),
+        ("await page.goto('http://shop.example/', timeout=5000)\nraise Failed('there')", "module_failure", False),
+        ("await page.goto('https://shop.example/')", "navigation_error", True),
+        ("await page.close()\nawait page.title()", "page_closed", True),
+        ("await page.context.close()", "refused", False),
+        ("await page.requests()", "refused", False),
+        ("await helpers.artifact('BAD KIND', 'x')", "handler_error", False),
+        ("await helpers.extract({'title': 'h9'}, required=['title'])", "field_missing", True),
+    ],
+)
+async def test_a_failure_says_whose_fault_it_is(runner: Supervisor, body: str, type: str, retryable: bool) -> None:
+    told = await runner.run(handler(body, name="fails", version=f"1.0.{abs(hash(body)) % 10**6}"))
+    assert told.done is not None
+    assert told.done.outcome == "failed"
+    assert (told.failure.type, told.failure.retryable) == (type, retryable)
+
+
+async def test_a_blocker_is_an_outcome_of_its_own(runner: Supervisor) -> None:
+    told = await runner.run(handler("helpers.blocked('captcha', 'acme', title='Are you human?')"))
+    assert told.done is not None
+    assert told.done.outcome == "blocked"
+    assert told.done.obstacle is not None
+    assert (told.done.obstacle.kind, told.done.obstacle.provider) == ("captcha", "acme")
+    assert told.done.obstacle.evidence == {"title": "Are you human?"}
+
+
+async def test_a_refused_navigation_is_told_from_a_page(runner: Supervisor) -> None:
+    runner.site.pages["/refused"] = Answer(
+        "no", "403 Forbidden", headers=("Pageworker-Egress: refused; reason=host not allowed",)
+    )
+    module = handler("await page.goto('http://x.example/refused')\nraise KeyError('price')", name="wanders")
+    told = await runner.run(module)
+    assert (told.failure.type, told.failure.retryable) == ("egress_refused", False)
+    assert "host not allowed" in told.failure.message
+
+
+async def test_a_trace_names_only_files_of_the_module(runner: Supervisor) -> None:
+    files = {
+        "shop/__init__.py": "from shop.parse import price\n\nasync def handler(page, payload, helpers, context):\n"
+        "    return price()\n",
+        "shop/parse.py": "def price():\n    return open('/etc/hostname-of-nobody/x').read()\n",
+    }
+    told = await runner.run(pack(files, name="traced", entrypoint="shop:handler"))
+    assert told.detail["trace"] == ["shop/__init__.py:4 in handler", "shop/parse.py:2 in price"]
+    assert told.failure.message.endswith("(shop/parse.py:2 in price)")
+    for path in ("/etc", "/usr", "/home", "site-packages"):
+        assert path not in f"{told.failure.message}{told.detail}"
+
+
+@pytest.mark.parametrize(
+    ("files", "entrypoint", "said"),
+    [
+        ({"a.py": "import nothing_like_it"}, "a:handler", "nothing_like_it"),
+        ({"a.py": "def handler(:"}, "a:handler", "a.py:1"),
+        ({"a.py": "raise SystemExit(1)"}, "a:handler", "SystemExit"),
+        ({"a.py": "def handler(page): ..."}, "a:handler", "async def"),
+        ({"a.py": ""}, "a:handler", "no 'handler'"),
+        ({"a.py": ""}, "b:handler", "can not be imported"),
+        ({"a.py": ""}, "nonsense", "package:function"),
+    ],
+)
+async def test_a_broken_module_is_the_modules_fault(
+    runner: Supervisor, files: dict[str, str | bytes], entrypoint: str, said: str
+) -> None:
+    told = await runner.run(
+        pack(files, name="broken", version=f"1.0.{abs(hash(str(files) + entrypoint)) % 10**6}", entrypoint=entrypoint)
+    )
+    assert told.order == ["Done", "Free"]
+    assert (told.failure.type, told.failure.retryable) == ("module_broken", False)
+    assert said in told.failure.message
+
+
+async def test_bytes_that_are_not_the_announced_ones_are_not_imported(runner: Supervisor) -> None:
+    module = handler("return {}", name="swapped")
+    await runner.give(module, sha256="0" * 64)
+    runner._sent.add((module.name, module.version, module.sha256))
+    assert "announced" in (await runner.run(module)).failure.message
+
+
+async def test_a_failed_attempt_leaves_a_screenshot_and_the_html(runner: Supervisor) -> None:
+    runner.site.pages["/p"] = Answer("<h1>Sold out</h1>")
+    told = await runner.run(
+        handler("await page.goto('http://shop.example/p')\nraise Failed('no')", name="keeps", version="1.0.0")
+    )
+    assert told.order == ["Accepted", "Artifact", "Artifact", "Done", "Free"]
+    (shot, jpeg), (html, text) = told.artifacts
+    assert (shot.kind, shot.content_type, jpeg[:2]) == ("screenshot", "image/jpeg", b"\xff\xd8")
+    assert html.kind == "html"
+    assert b"<h1>Sold out</h1>" in text
+
+
+async def test_helpers_keep_artifacts_and_read_fields_in_one_go(runner: Supervisor) -> None:
+    runner.site.pages["/p"] = Answer("<h1> Chair </h1><a class=m href=/q>more</a><i hidden class=cf>no</i>")
+    module = handler(
+        """
+        await page.goto("http://shop.example/p")
+        await helpers.wait_until("h1", url="**/p", script="document.title === ''")
+        await helpers.artifact("invoice", "text", "text/plain")
+        await helpers.screenshot()
+        await helpers.html()
+        seen = await helpers.which({"captcha": ".cf", "ok": "h1"})
+        return {**await helpers.extract({"title": "h1", "link": "a.m@href", "none": "h2"}), "seen": seen}
+        """,
+        name="helped",
+    )
+    told = await runner.run(module)
+    assert told.data == {"title": "Chair", "link": "/q", "none": None, "seen": "ok"}
+    assert [message.kind for message, _ in told.artifacts] == ["invoice", "screenshot", "html"]
+    assert told.artifacts[0][1] == b"text"
+
+
+async def test_printed_and_logged_lines_belong_to_their_attempt_and_are_bounded(runner: Supervisor) -> None:
+    module = handler(
+        """
+        import logging, sys
+        print("printed\\ud800")
+        print("no end", end="")
+        logging.getLogger("shop").warning("logged")
+        helpers.log.info("told", count=3)
+        print("to stderr", file=sys.stderr)
+        for n in range(3000):
+            print(n)
+        return {}
+        """,
+        name="chatty",
+    )
+    told = await runner.run(module)
+    lines = [(log.level, log.message) for log in told.logs]
+    assert lines[0] == ("info", "printed?")
+    assert ("warning", "logged") in lines
+    assert ("info", "told") in lines
+    assert ("warning", "to stderr") in lines
+    assert lines[-1] == ("warning", "more lines were left out")
+    assert len(lines) == 2001
+
+
+async def test_an_error_in_one_jobs_listener_is_not_raised_in_another_job(runner: Supervisor) -> None:
+    runner.site.pages["/p"] = Answer("<h1>x</h1>")
+    bad = handler(
+        """
+        def boom(frame):
+            raise ValueError("in a listener")
+        page.on("framenavigated", boom)
+        await page.goto("http://shop.example/p")
+        return {}
+        """,
+        name="listens",
+    )
+    fine = handler("await page.goto('http://shop.example/p')\nreturn {}", name="fine")
+    assert (await runner.run(bad)).data == {}
+    assert (await runner.run(fine)).data == {}
+    assert any("in a listener" in log.message for log in runner.logs)
