@@ -1,6 +1,10 @@
 """Where a registry's files are: a folder, an HTTP(S) prefix or a prefix in an object store, all through obstore.
 
 Object stores take their credentials as obstore does, from the environment (AWS_*, GOOGLE_*, AZURE_*).
+
+Only obstore's blocking calls are used, in threads. Its awaitable ones leave a thread of its runtime behind that
+still wants the interpreter when they are done: a process that ends right after one was aborted (SIGABRT) in one of
+four runs (obstore 0.12.1; https://github.com/PyO3/pyo3-async-runtimes/issues/40).
 """
 
 import asyncio
@@ -23,7 +27,13 @@ if TYPE_CHECKING:
     from obstore.store import ClientConfig, RetryConfig
 
 LOCK_FILE = ".publish.lock"
-_CLIENT: "ClientConfig" = {"allow_http": True, "timeout": "30s", "connect_timeout": "5s"}
+CHUNK_BYTES = 1024 * 1024
+_CLIENT: "ClientConfig" = {
+    "allow_http": True,
+    "connect_timeout": "5s",
+    "read_timeout": "10s",
+    "timeout": "60s",
+}
 _RETRY: "RetryConfig" = {"max_retries": 1, "retry_timeout": timedelta(seconds=10)}
 
 
@@ -45,36 +55,22 @@ class Store:
 
     async def get(self, name: str, most_bytes: int) -> Fetched:
         """A file. Raises NotThere, RegistryAway."""
-        with _translated(name):
-            return await _read(await self._open().get_async(name), name, most_bytes)
+        return await asyncio.to_thread(self._get, name, most_bytes)
 
     async def get_unless(self, name: str, most_bytes: int, tag: str) -> Fetched | None:
         """A file; None where it still has the tag. Raises NotThere, RegistryAway."""
-        with _translated(name):
-            try:
-                result = await self._open().get_async(name, options={"if_none_match": tag})
-            except exceptions.NotModifiedError:
-                return None
-            return await _read(result, name, most_bytes)
+        return await asyncio.to_thread(self._get_unless, name, most_bytes, tag)
 
     async def put(self, name: str, data: bytes) -> None:
         """Write a file, whole or not at all. Raises RegistryAway."""
-        with _translated(name):
-            await self._make().put_async(name, data, use_multipart=False)
+        await asyncio.to_thread(self._put, name, data)
 
     async def put_unless_changed(self, name: str, data: bytes, tag: str | None) -> None:
         """Write a file that still has the tag, or (None) does not exist yet. Raises Refused, RegistryAway.
 
         A store without such writes takes any; the folder's lock stands in for it there.
         """
-        with _translated(name):
-            store = self._make()
-            try:
-                await store.put_async(name, data, mode={"e_tag": tag} if tag else "create", use_multipart=False)
-            except (exceptions.AlreadyExistsError, exceptions.PreconditionError) as error:
-                raise Refused("somebody else is publishing here right now", "run the same command again") from error
-            except (NotImplementedError, exceptions.NotSupportedError):
-                await store.put_async(name, data, use_multipart=False)
+        await asyncio.to_thread(self._put_unless_changed, name, data, tag)
 
     @asynccontextmanager
     async def locked(self) -> AsyncIterator[None]:
@@ -82,13 +78,40 @@ class Store:
         if self.folder is None:
             yield
             return
-        self._make()
-        descriptor = os.open(self.folder / LOCK_FILE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        with _translated(LOCK_FILE):
+            self._make()
+            descriptor = os.open(self.folder / LOCK_FILE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
         try:
             await asyncio.to_thread(fcntl.flock, descriptor, fcntl.LOCK_EX)
             yield
         finally:
             os.close(descriptor)
+
+    def _get(self, name: str, most_bytes: int) -> Fetched:
+        with _translated(name):
+            return _read(self._open().get(name), name, most_bytes)
+
+    def _get_unless(self, name: str, most_bytes: int, tag: str) -> Fetched | None:
+        with _translated(name):
+            try:
+                result = self._open().get(name, options={"if_none_match": tag})
+            except exceptions.NotModifiedError:
+                return None
+            return _read(result, name, most_bytes)
+
+    def _put(self, name: str, data: bytes) -> None:
+        with _translated(name):
+            self._make().put(name, data, use_multipart=False)
+
+    def _put_unless_changed(self, name: str, data: bytes, tag: str | None) -> None:
+        with _translated(name):
+            store = self._make()
+            try:
+                store.put(name, data, mode={"e_tag": tag} if tag else "create", use_multipart=False)
+            except (exceptions.AlreadyExistsError, exceptions.PreconditionError) as error:
+                raise Refused("somebody else is publishing here right now", "run the same command again") from error
+            except (NotImplementedError, exceptions.NotSupportedError):
+                store.put(name, data, use_multipart=False)
 
     def _open(self) -> ObjectStore:
         if self.folder is not None:
@@ -103,10 +126,10 @@ class Store:
         return LocalStore(self.folder, mkdir=True) if self.folder is not None else self._open()
 
 
-async def _read(result: "GetResult", name: str, most_bytes: int) -> Fetched:
+def _read(result: "GetResult", name: str, most_bytes: int) -> Fetched:
     untrusted = bytearray()
     # The announced size is only a claim.
-    async for chunk in result.stream(min_chunk_size=1024 * 1024):
+    for chunk in result.stream(min_chunk_size=CHUNK_BYTES):
         untrusted += chunk
         if len(untrusted) > most_bytes:
             raise RegistryAway(f"{name} in the registry is larger than {most_bytes} bytes")
