@@ -70,10 +70,10 @@ class Overrides:
             elif get_origin(inner) is dict and key:
                 type_ = get_args(inner)[1]
             else:
-                hint = near_miss(path[: depth + 1], inner, self._root) if is_struct(inner) else ""
-                self.problems.append(
-                    Problem(name, ".".join(path), "", "no such setting", hint or _nesting_hint(path, self._root))
-                )
+                hint = _nesting_hint(path, self._root)
+                if not hint and is_struct(inner):
+                    hint = near_miss(path[: depth + 1], inner, self._root)
+                self.problems.append(Problem(name, ".".join(path), "", "no such setting", hint))
                 return None
         return type_
 

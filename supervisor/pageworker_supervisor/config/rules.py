@@ -52,9 +52,6 @@ def _redis(settings: Settings) -> Iterator[Finding]:
         url = getattr(settings.redis, name)
         if url is not None:
             yield from _url(("redis", name), url, (*REDIS_TOPOLOGIES, "unix"))
-    if settings.redis.ingress_url is not None and settings.redis.url is None:
-        hint = "without `redis.url` the daemon runs a Redis of its own, which is the ingress, too"
-        yield ("redis", "ingress_url"), "redis.url is not set", "`redis.url` beside it", hint
     ca_file = settings.redis.ca_file
     if ca_file is not None and not (why := _unreadable(ca_file)):
         try:

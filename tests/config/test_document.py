@@ -1,0 +1,19 @@
+"""The reference is the code's own."""
+
+from pathlib import Path
+
+import msgspec
+
+from pageworker_supervisor.config.document import document
+from pageworker_supervisor.config.settings import Settings
+
+PAGE = Path(__file__).parents[2] / "docs" / "configuration.md"
+
+
+def test_the_page_is_current() -> None:
+    assert PAGE.read_text() == document(), "run python -m pageworker_supervisor.config.document > docs/configuration.md"
+
+
+def test_every_section_is_on_it() -> None:
+    for field in msgspec.structs.fields(Settings):
+        assert f"## `[{field.name}" in document()
