@@ -1,0 +1,36 @@
+"""What a process tree costs, and that nothing of it is left."""
+
+import subprocess
+import sys
+
+from bench.tree import Tree
+
+SPIN = "import subprocess, sys; subprocess.run(['sh', '-c', 'i=0; while [ $i -lt 60000 ]; do i=$((i+1)); done'])"
+FAMILY = "import subprocess; p = subprocess.Popen(['sleep', '60']); print('up', flush=True); p.wait()"
+
+
+def test_cpu_of_children_that_have_ended_counts() -> None:
+    tree = Tree()
+    with subprocess.Popen(
+        [sys.executable, "-c", SPIN + "; print('spun', flush=True); sys.stdin.read()"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    ) as process:
+        assert process.stdout
+        before = tree.cpu_seconds()
+        assert process.pid in before
+        process.stdout.readline()
+        assert tree.cpu_seconds()[process.pid] > before[process.pid]
+        assert process.pid not in Tree(frozenset({process.pid})).cpu_seconds()
+        assert tree.pss_bytes() > 1_000_000
+        process.communicate()
+
+
+def test_a_whole_family_is_ended() -> None:
+    tree = Tree()
+    with subprocess.Popen([sys.executable, "-c", FAMILY], stdout=subprocess.PIPE) as process:
+        assert process.stdout
+        process.stdout.readline()
+        assert tree.kill() == 2
+        assert tree.cpu_seconds() == {}
+        process.wait()
