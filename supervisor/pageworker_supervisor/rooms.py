@@ -24,7 +24,6 @@ from pageworker_supervisor.dispatch.reaper import reap
 from pageworker_supervisor.dispatch.signals import Signals
 from pageworker_supervisor.dispatch.waker import Waker
 from pageworker_supervisor.engine import Engine
-from pageworker_supervisor.engine.types import Held
 from pageworker_supervisor.intake import Intake
 from pageworker_supervisor.redis_link import Link
 from pageworker_supervisor.registry import Registry
@@ -84,7 +83,7 @@ class Rooms:
             "redis": self.link.availability.run(),
             "egress": self.outlet.run(),
             "registry": self.registry.run(),
-            "artifacts": self.artifacts.run(self._settings.artifacts.keep_days),
+            "artifacts": self.artifacts.sweep_for_ever(self._settings.artifacts.keep_days),
             "fleet": self.fleet.run(),
             "dispatch": self.dispatcher.run(),
             "leases": self.leases.run(),
@@ -102,4 +101,4 @@ class Rooms:
     async def _give_up_profile(self, context: Context, fence: int | None) -> None:
         tenant_id, profile_id = context
         if profile_id is not None and fence is not None:
-            await self.desk.release(Held(tenant_id, profile_id, fence))
+            await self.desk.release(tenant_id, profile_id, fence)

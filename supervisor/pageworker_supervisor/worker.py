@@ -5,6 +5,7 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from importlib.metadata import version
+from typing import Literal
 
 from pageworker_supervisor.dispatch.attempt import Attempt
 from pageworker_supervisor.engine import Engine
@@ -17,6 +18,7 @@ from pageworker_supervisor.http.report import (
     RunnerReport,
     RunningJob,
     StatusReport,
+    WorkerState,
 )
 from pageworker_supervisor.http.server import Endpoints
 from pageworker_supervisor.phase import Phase, Turn, Untimely, turn
@@ -108,7 +110,7 @@ class Worker:
     def status(self) -> StatusReport:
         """Everything that is worth showing."""
         ready, reason = self.ready()
-        state = "cut_off" if self._phase is Phase.READY and not ready else STATES[self._phase]
+        state: WorkerState = "cut_off" if self._phase is Phase.READY and not ready else STATES[self._phase]
         rooms, now = self._rooms, time.monotonic()
         return StatusReport(
             state=state,
@@ -161,7 +163,7 @@ class Worker:
     async def cancel(self, job_id: str) -> CancelAnswer:
         """Cancel a job, queued or running, on whatever worker."""
         try:
-            return await self._up().engine.cancel_anywhere(job_id)
+            return await self._up().engine.cancel(job_id)
         except Unavailable as away:
             raise WorkerRefused(f"Redis does not answer: {away}") from away
 
@@ -178,7 +180,7 @@ class Worker:
         self._reason = reason
 
 
-STATES = {
+STATES: dict[Phase, WorkerState] = {
     Phase.STARTING: "starting",
     Phase.READY: "ready",
     Phase.DRAINING: "draining",
@@ -214,7 +216,7 @@ def _job(attempt: Attempt, now: float) -> RunningJob:
     )
 
 
-def _line(event: str, attempt: Attempt, now: float) -> DrainLine:
+def _line(event: Literal["waiting", "ended", "handed_back"], attempt: Attempt, now: float) -> DrainLine:
     job = attempt.case.job
     return DrainLine(
         event=event,

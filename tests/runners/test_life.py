@@ -18,7 +18,8 @@ def test_every_pair_is_a_row_or_an_error(life: Life, event: Event) -> None:
 
 @pytest.mark.parametrize("life", Life)
 def test_nobody_comes_back(life: Life) -> None:
-    seen, reach = set(), {life}
+    seen: set[Life] = set()
+    reach = {life}
     while reach - seen:
         here = (reach - seen).pop()
         seen.add(here)

@@ -12,15 +12,15 @@ from typing import TypeVar
 import msgspec
 
 from pageworker_supervisor.config.settings import Settings
-from pageworker_supervisor.contract.result import Attempt, Error
-from pageworker_supervisor.delivery.events import Event, encode_event
+from pageworker_supervisor.contract.result import Attempt, Error, Status
+from pageworker_supervisor.delivery.events import Event, EventName, encode_event
 from pageworker_supervisor.dispatch import answer
 from pageworker_supervisor.dispatch.case import Case
 from pageworker_supervisor.dispatch.judge import Again, End, backoff_seconds, judge
 from pageworker_supervisor.dispatch.outcome import Outcome
 from pageworker_supervisor.engine import Engine
 from pageworker_supervisor.engine.errors import Unavailable
-from pageworker_supervisor.engine.types import Ending, Held
+from pageworker_supervisor.engine.types import Ending
 from pageworker_supervisor.redis_link.availability import Availability
 from pageworker_supervisor.telemetry.metrics import Metrics
 
@@ -28,6 +28,8 @@ T = TypeVar("T")
 
 DEAD_LETTERED = frozenset({"failed", "timed_out", "dead", "rejected"})
 """Statuses whose job an operator may want to look at and send again."""
+
+EVENT_OF: dict[Status, EventName] = {"rejected": "rejected", "blocked": "blocked", "dead": "dead"}
 
 
 class Desk:
@@ -54,7 +56,8 @@ class Desk:
         """The job has its result."""
         result = answer.compose(case.job, case.lease, end, self._worker_id, case.version, outcome)
         dead = _dead_letter(case, end.error) if end.status in DEAD_LETTERED else None
-        events = (self._event(case, end.status, end.error),) if end.status in ("rejected", "blocked", "dead") else ()
+        told = EVENT_OF.get(end.status)
+        events = (self._event(case, told, end.error),) if told else ()
         ending = Ending(
             status=end.status,
             result=result,
@@ -105,9 +108,9 @@ class Desk:
         case.log.info("job handed back", reason=reason)
         await self._say(lambda: self._engine.give_back(case.lease))
 
-    async def release(self, held: Held) -> None:
+    async def release(self, tenant_id: str, profile_id: str, fence: int) -> None:
         """A profile is closed here: others may have it."""
-        await self._say(lambda: self._engine.release_profile(self._worker_id, held))
+        await self._say(lambda: self._engine.release_profile(self._worker_id, tenant_id, profile_id, fence))
 
     async def _again(self, case: Case, again: Again, line: Attempt) -> None:
         case.log.info("job will be retried", delay_seconds=round(again.delay_seconds, 3), error_type=again.error.type)
@@ -125,7 +128,7 @@ class Desk:
                 self._availability.down(str(away))
                 await self._availability.wait_up()
 
-    def _event(self, case: Case, name: str, why: Error | None) -> bytes:
+    def _event(self, case: Case, name: EventName, why: Error | None) -> bytes:
         return encode_event(Event(event=name, job_id=case.job.job_id, tenant_id=case.job.tenant_id, error=why))
 
 

@@ -66,8 +66,10 @@ class Dispatcher:
             return True
         for lease in claimed.leases:
             self._start(tasks, lease)
-        for context in claimed.wanted:
-            self._fleet.make_room((context.tenant_id, context.profile_id))
+        for lost in claimed.lost_profiles:
+            self._fleet.kill(lost, "its profile lock is lost")
+        for wanted in claimed.wanted:
+            self._fleet.make_room((wanted.tenant_id, wanted.profile_id))
         return bool(claimed.leases)
 
     def _start(self, tasks: asyncio.TaskGroup, lease: Lease) -> None:

@@ -53,16 +53,17 @@ def evictable(seats: Sequence[Seat], rules: Rules, now: float) -> list[Seat]:
 
 def capacity(seats: Sequence[Seat], rules: Rules, now: float, limit: int) -> Capacity:
     """What to claim for: free pages of held contexts, and rooms for new ones."""
+    idle = evictable(seats, rules, now)
     # A profile that is full is named too: it is held here, so no room can serve it.
     held = tuple(
-        ContextRoom(tenant_id=seat.context[0], profile_id=seat.context[1], free_pages=seat.free)
+        ContextRoom(seat.context[0], seat.context[1], seat.free, idle=seat in idle)
         for seat in seats
         if seat.free or seat.context[1] is not None
     )
     empty = max(0, rules.runners - len(seats))
     # An idle runner's pages count once: either it keeps its context or it makes room.
     most = sum(room.free_pages for room in held) + empty * rules.pages
-    rooms = empty + len(evictable(seats, rules, now))
+    rooms = empty + len(idle)
     return Capacity(limit=min(limit, most), contexts=held, rooms=rooms, pages_per_room=rules.pages)
 
 

@@ -53,5 +53,5 @@ class Waker:
             case CancelNotice(_, token):
                 if (attempt := self._dispatcher.attempts.get(token)) is not None:
                     tasks.create_task(attempt.stop("cancelled"))
-            case AskNotice(profile):
-                self._fleet.retire((profile.tenant_id, profile.profile_id), "another worker asks for its profile")
+            case AskNotice(tenant_id, profile_id):
+                self._fleet.retire((tenant_id, profile_id), "another worker asks for its profile")

@@ -32,10 +32,6 @@ class RunnerReport(Struct, frozen=True, kw_only=True):
     pid: int | None = None
     rss_bytes: int | None = None
     evidence: dict[str, str] = {}
-    """What the kernel answered when the runner, confined, tried what it must not."""
-    proof: dict[str, str] = {}
-    """What the kernel says about its process from outside."""
-    evidence: dict[str, str] = {}
     proof: dict[str, str] = {}
 
 

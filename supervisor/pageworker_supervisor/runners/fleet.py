@@ -6,7 +6,7 @@ import time
 from collections.abc import Awaitable, Callable
 
 from pageworker_supervisor.dispatch.placement import Context, Rules, Seat, Spawn, Use, capacity, place, victim
-from pageworker_supervisor.engine.types import Capacity, Held
+from pageworker_supervisor.engine.types import Capacity
 from pageworker_supervisor.runners.backoff import SpawnBackoff
 from pageworker_supervisor.runners.house import House
 from pageworker_supervisor.runners.life import Life
@@ -94,10 +94,10 @@ class Fleet:
             self._gone.clear()
             await self._gone.wait()
 
-    def profiles(self) -> list[Held]:
-        """Every profile that is open here."""
+    def profiles(self) -> list[tuple[str, str, int]]:
+        """`(tenant, profile, fence)` of every profile that is open here."""
         return [
-            Held(tenant_id, profile_id, runner.fence)
+            (tenant_id, profile_id, runner.fence)
             for runner in self.runners.values()
             for tenant_id, profile_id in (runner.context,)
             if profile_id is not None and runner.fence is not None

@@ -1,7 +1,7 @@
 """What every runner of this worker shares: the host it stands on, the gateway, the profiles, the settings."""
 
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -41,10 +41,10 @@ class House:
         tenant_id, profile_id = context
         with self.uids.lent() as uid:
             if profile_id is None:
-                with self.profiles.scratch(runner_id, uid) as lease:
+                with closing(self.profiles.scratch(runner_id, uid)) as lease:
                     yield Folder(lease.path, uid)
             else:
-                with self.profiles.open(tenant_id, profile_id, fence or 0, uid) as lease:
+                with closing(self.profiles.open(tenant_id, profile_id, fence, uid)) as lease:
                     yield Folder(lease.path, uid)
 
     def policy(self, context: Context, modules: Iterable[tuple[str, ...]]) -> Policy:
