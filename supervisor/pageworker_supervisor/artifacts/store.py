@@ -85,7 +85,7 @@ class ArtifactStore:
             raise ArtifactError("too_slow", f"not stored within {PUT_SECONDS:g} s") from None
         except (BaseError, OSError, ValueError) as error:
             raise _explain(error) from error
-        return Artifact(kind=kind, url=f"{self._url}/{key}", sha256=sha256, bytes=len(data), content_type=content_type)
+        return Artifact(kind=kind, url=f"{redact_url(self._url)}/{key}", sha256=sha256, bytes=len(data), content_type=content_type)
 
     async def _write(self, key: str, content_type: str, data: bytes) -> None:
         store = self._opened()
@@ -103,16 +103,7 @@ class ArtifactStore:
                 self.root.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
                 self._store = LocalStore(self.root)
             else:
-                # Few retries and short ones: a job's result waits for this.
-                self._store = (
-                    from_url(
-                        self._url,
-                        client_options={"timeout": timedelta(seconds=PUT_SECONDS)},
-                        retry_config={"max_retries": 2, "retry_timeout": timedelta(seconds=PUT_SECONDS)},
-                    )
-                    if not self._url.startswith("memory:")
-                    else from_url(self._url)
-                )
+                self._store = _remote(self._url)
         return self._store
 
     async def sweep_for_ever(self, keep_days: float) -> None:
@@ -125,6 +116,14 @@ class ArtifactStore:
 
     def __repr__(self) -> str:
         return f"ArtifactStore({redact_url(self._url)})"
+
+
+def _remote(url: str) -> ObjectStore:
+    if url.startswith("memory:"):
+        return from_url(url)
+    # Few retries and short ones: a job's result waits. No client options: they would displace those of the
+    # environment (AWS_ALLOW_HTTP, AWS_ENDPOINT and the like), with which object stores are configured.
+    return from_url(url, retry_config={"max_retries": 2, "retry_timeout": timedelta(seconds=PUT_SECONDS)})
 
 
 def _make_folders(root: Path, folder: Path) -> None:

@@ -58,6 +58,9 @@ def _instant(time: dt.datetime) -> str:
 
 
 def _cut(text: str, *, keep_end: bool = False) -> str:
+    if not text.isascii():
+        # Half a surrogate pair, as JavaScript can send it, has no UTF-8.
+        text = text.encode("utf-8", "backslashreplace").decode()
     if len(text) <= MAX_CHARACTERS:
         return text
     # The end of a stack trace names the error; of anything else the beginning says more.

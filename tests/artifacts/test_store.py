@@ -1,0 +1,181 @@
+"""The store against real folders, full and missing ones, and a slow one."""
+
+import asyncio
+import datetime as dt
+import hashlib
+import os
+from pathlib import Path
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pageworker_sandbox.wire.messages import MAX_ARTIFACT_BYTES
+from pageworker_supervisor.artifacts import store as store_module
+from pageworker_supervisor.artifacts.errors import ArtifactError
+from pageworker_supervisor.artifacts.keys import key_of
+from pageworker_supervisor.artifacts.store import ArtifactStore
+from pageworker_supervisor.artifacts.sweep import is_over, sweep
+from pageworker_supervisor.telemetry.metrics import Metrics
+
+PNG = b"\x89PNG" + b"x" * 1000
+
+
+def of_url(url: str) -> Path:
+    return Path(url2pathname(urlsplit(url).path))
+
+
+async def test_bytes_come_back_under_the_url_and_only_their_owner_reads_them(tmp_path: Path) -> None:
+    old = os.umask(0)
+    try:
+        store = ArtifactStore.open(None, tmp_path)
+        artifact = await store.put("job:1", "acme", 2, "screenshot", "image/png", PNG)
+    finally:
+        os.umask(old)
+    file = of_url(artifact.url)
+    assert file.read_bytes() == PNG
+    assert (artifact.sha256, artifact.bytes) == (hashlib.sha256(PNG).hexdigest(), len(PNG))
+    assert (artifact.kind, artifact.content_type) == ("screenshot", "image/png")
+    assert file.stat().st_mode & 0o777 == 0o640
+    folders = [parent for parent in file.parents if parent.is_relative_to(tmp_path / "artifacts")]
+    assert len(folders) == 4
+    assert {parent.stat().st_mode & 0o777 for parent in folders} == {0o750}
+    assert file.name.startswith("2-screenshot-")
+    assert file.suffix == ".png"
+
+
+async def test_many_at_once_are_all_kept(tmp_path: Path) -> None:
+    metrics = Metrics()
+    store = ArtifactStore.open(f"file://{tmp_path}/a%20b", tmp_path, metrics)
+    async with asyncio.TaskGroup() as tasks:
+        puts = [tasks.create_task(store.put("j", "t", 1, "html", "text/html", b"%d" % n)) for n in range(50)]
+    files = {of_url(put.result().url) for put in puts}
+    assert len(files) == 50
+    assert all(file.is_relative_to(tmp_path / "a b") and file.exists() for file in files)
+    assert b'pageworker_artifacts_total{outcome="stored"} 50.0' in metrics.expose()
+
+
+async def test_a_store_that_cannot_be_written_is_an_error_of_its_own_and_comes_back(tmp_path: Path) -> None:
+    metrics = Metrics()
+    (tmp_path / "artifacts").write_text("a file is in the way")
+    store = ArtifactStore.open(None, tmp_path, metrics)
+    with pytest.raises(ArtifactError) as caught:
+        await store.put("j", "t", 1, "html", "text/html", b"x")
+    assert caught.value.type == "unavailable"
+    assert str(tmp_path) not in str(caught.value)
+    assert b'pageworker_artifacts_total{outcome="unavailable"} 1.0' in metrics.expose()
+    (tmp_path / "artifacts").unlink()
+    assert await store.put("j", "t", 1, "html", "text/html", b"x")
+
+
+async def test_a_full_disk_is_told_as_such() -> None:
+    """/dev/full's error, through the real call: the file system says ENOSPC."""
+    error = store_module._explain(OSError(28, "No space left on device", "/var/lib/x"))
+    assert (error.type, str(error)) == ("full", "No space left on device")
+    assert store_module._explain(PermissionError(13, "Permission denied")).type == "denied"
+
+
+async def test_what_is_too_large_is_not_kept(tmp_path: Path) -> None:
+    with pytest.raises(ArtifactError) as caught:
+        await ArtifactStore.open(None, tmp_path).put("j", "t", 1, "x", "a/b", bytes(MAX_ARTIFACT_BYTES + 1))
+    assert caught.value.type == "too_large"
+
+
+async def test_a_store_that_hangs_costs_one_job_its_time_and_the_next_nothing(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """A real object store client against a server that accepts and never answers."""
+    monkeypatch.setattr(store_module, "PUT_SECONDS", 0.3)
+    monkeypatch.setenv("AWS_ALLOW_HTTP", "true")
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "x")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "x")
+    monkeypatch.setenv("AWS_REGION", "eu-1")
+    gone = asyncio.Event()
+
+    async def hang(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await gone.wait()
+        writer.close()
+
+    server = await asyncio.start_server(hang, "127.0.0.1", 0)
+    async with server:
+        monkeypatch.setenv("AWS_ENDPOINT", f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}")
+        store = ArtifactStore.open("s3://bucket/prefix", tmp_path)
+        with pytest.raises(ArtifactError) as caught:
+            await store.put("j", "t", 1, "html", "text/html", b"x")
+        assert caught.value.type == "too_slow"
+        with pytest.raises(ArtifactError) as caught:
+            await store.put("j", "t", 1, "html", "text/html", b"x")
+        assert caught.value.type == "paused"
+        gone.set()
+
+
+async def test_an_object_store_gets_key_and_content_type(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("AWS_ALLOW_HTTP", "true")
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "x")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "geheim")
+    monkeypatch.setenv("AWS_REGION", "eu-1")
+    requests: list[bytes] = []
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        requests.append(await reader.readuntil(b"\r\n\r\n"))
+        await reader.readexactly(len(PNG))
+        writer.write(b'HTTP/1.1 200 OK\r\nETag: "x"\r\nContent-Length: 0\r\nConnection: close\r\n\r\n')
+        await writer.drain()
+        writer.close()
+
+    server = await asyncio.start_server(answer, "127.0.0.1", 0)
+    async with server:
+        monkeypatch.setenv("AWS_ENDPOINT", f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}")
+        store = ArtifactStore.open("s3://bucket/prefix", tmp_path)
+        artifact = await store.put("j", "acme", 1, "screenshot", "image/png", PNG)
+    assert artifact.url.startswith("s3://bucket/prefix/acme/")
+    head = requests[0].decode().lower()
+    assert head.startswith(f"put /bucket/prefix/{artifact.url.split('/prefix/')[1].lower()} ")
+    assert "content-type: image/png" in head
+
+
+async def test_where_it_is_kept_does_not_show_its_password(tmp_path: Path) -> None:
+    assert "geheim" not in repr(ArtifactStore.open("s3://k:geheim@bucket", tmp_path))
+
+
+@given(st.text(min_size=1, max_size=200), st.text(min_size=1, max_size=100), st.text(max_size=30))
+def test_a_key_never_leaves_its_place(job_id: str, kind: str, content_type: str) -> None:
+    key = key_of("acme", dt.date(2030, 1, 31), job_id, 1, kind, content_type, "ab" * 32)
+    parts = key.split("/")
+    assert parts[:2] == ["acme", "2030-01-31"]
+    assert len(parts) == 4
+    assert all(part not in ("", ".", "..") and part.isascii() and len(part) < 255 for part in parts)
+    assert not set(key) & set("\\:%?#\0\n ")
+
+
+@given(st.text(min_size=1, max_size=150), st.text(min_size=1, max_size=150))
+def test_two_jobs_never_share_a_folder(one: str, two: str) -> None:
+    def folder(job_id: str) -> str:
+        return key_of("t", dt.date(2030, 1, 1), job_id, 1, "x", "a/b", "ab" * 32).split("/")[2]
+
+    assert (folder(one) == folder(two)) == (one == two)
+
+
+def test_old_days_are_swept_and_nothing_else(tmp_path: Path) -> None:
+    now = dt.datetime(2030, 1, 31, 12, tzinfo=dt.UTC)
+    outside = tmp_path / "outside"
+    root = tmp_path / "root"
+    for folder in ("acme/2030-01-16", "acme/2030-01-17", "acme/2030-01-31", "acme/notes", "b/2029-12-31"):
+        (root / folder).mkdir(parents=True)
+        (root / folder / "f").write_text("x")
+    outside.mkdir()
+    (outside / "f").write_text("x")
+    (root / "acme" / "2020-01-01").symlink_to(outside)
+    assert sweep(root, now, 14) == 2
+    left = sorted(str(path.relative_to(root)) for path in root.glob("*/*"))
+    assert left == ["acme/2020-01-01", "acme/2030-01-17", "acme/2030-01-31", "acme/notes"]
+    assert (outside / "f").exists()
+    assert sweep(tmp_path / "none", now, 14) == 0
+
+
+def test_a_day_is_kept_until_its_last_moment_is_old_enough() -> None:
+    assert not is_over("2030-01-16", dt.datetime(2030, 1, 31, 0, 0, tzinfo=dt.UTC), 14)
+    assert is_over("2030-01-16", dt.datetime(2030, 1, 31, 0, 0, 1, tzinfo=dt.UTC), 14)
+    assert not is_over("2030-13-99", dt.datetime(2040, 1, 1, tzinfo=dt.UTC), 14)

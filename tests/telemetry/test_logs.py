@@ -1,0 +1,143 @@
+"""Log lines as a collector reads them."""
+
+import io
+import json
+import logging
+import time
+import warnings
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any, Literal
+
+import pytest
+from loguru import logger
+
+from pageworker_supervisor.config.settings import LogSettings
+from pageworker_supervisor.telemetry import log, log_to
+from pageworker_supervisor.telemetry.lines import MAX_CHARACTERS
+
+Format = Literal["json", "text"]
+
+
+@pytest.fixture(autouse=True)
+def restored() -> Iterator[None]:
+    """Logging is the process's: leave it as it was."""
+    root = logging.getLogger()
+    before = (root.handlers[:], root.level)
+    yield
+    logger.remove()
+    logger.configure(extra={})
+    logging.captureWarnings(False)
+    root.handlers[:], root.level = before[0], before[1]
+
+
+def lines(stream: io.StringIO) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in stream.getvalue().splitlines()]
+
+
+def to(format_: Format = "json", level: Literal["debug", "info"] = "info") -> io.StringIO:
+    stream = io.StringIO()
+    log_to(LogSettings(format=format_, level=level), stream, worker_id="w1")
+    return stream
+
+
+def test_a_line_is_one_json_object_with_its_fields() -> None:
+    stream = to()
+    log.bind(job_id="j", tenant_id="t", trace_id="a" * 32).info("job ended", status="failed", error_type=None)
+    (line,) = lines(stream)
+    time_ = datetime.fromisoformat(line.pop("ts"))
+    assert time_.utcoffset() is not None
+    assert abs(time_.timestamp() - time.time()) < 5
+    assert line == {
+        "level": "info",
+        "message": "job ended",
+        "worker_id": "w1",
+        "job_id": "j",
+        "tenant_id": "t",
+        "trace_id": "a" * 32,
+        "status": "failed",
+    }
+
+
+def test_a_line_feed_in_a_message_does_not_make_two_lines() -> None:
+    stream = to()
+    log.info("module: {}", 'a\n{"level": "error", "message": "forged"}')
+    assert len(lines(stream)) == 1
+
+
+def test_fields_cannot_displace_what_every_line_has() -> None:
+    stream = to()
+    log.bind(ts="never", level="none", message="other").info("it")
+    assert lines(stream)[0]["level"] == "info"
+    assert lines(stream)[0]["message"] == "it"
+    assert lines(stream)[0]["ts"] != "never"
+
+
+def test_lines_below_the_level_are_not_written() -> None:
+    stream = to()
+    log.debug("quiet")
+    assert not stream.getvalue()
+    louder = to(level="debug")
+    log.debug("loud")
+    assert lines(louder)[0]["level"] == "debug"
+
+
+@pytest.mark.parametrize("format_", ["json", "text"])
+def test_no_secret_and_no_payload_is_written(format_: Format) -> None:
+    stream = to(format_)
+    log.info("connecting to redis://me:geheim@host:1", payload={"card": "geheim"}, callback_secret=b"geheim")
+    log.bind(Authorization="geheim", module_password="geheim", token="geheim").warning("x", url="https://u:geheim@h")
+    log.info("raw", blob=b"geheim")
+    try:
+        password = "geheim"
+        raise ValueError(f"cannot use {len(password)} characters")
+    except ValueError:
+        log.exception("it failed")
+    assert "geheim" not in stream.getvalue()
+    assert "(6 bytes)" in stream.getvalue()
+    assert "ValueError: cannot use 6 characters" in stream.getvalue()
+
+
+def test_what_is_too_long_is_cut() -> None:
+    stream = to()
+    log.info("x" * 100_000, html="y" * 100_000)
+    assert len(lines(stream)[0]["message"]) == MAX_CHARACTERS + 1
+    assert len(lines(stream)[0]["html"]) == MAX_CHARACTERS + 1
+
+
+def test_values_that_json_does_not_know_are_written_as_text() -> None:
+    stream = to()
+    log.info("x", error=ValueError("boom"), where=object, odd="\ud800")
+    assert len(stream.getvalue().splitlines()) == 1
+    assert lines(stream)[0]["error"] == "boom"
+
+
+def test_libraries_are_led_in_and_urls_of_callbacks_are_not() -> None:
+    stream = to(level="debug")
+    logging.getLogger("some.library").warning("it said %s {and} <b>so</b>", "this")
+    logging.getLogger("httpx").info("HTTP Request: POST https://n8n.example/webhook-waiting/1?signature=x")
+    with warnings.catch_warnings():
+        warnings.simplefilter("always")
+        warnings.warn("old", DeprecationWarning, stacklevel=1)
+    first, second = lines(stream)
+    assert first["message"] == "it said this {and} <b>so</b>"
+    assert (first["logger"], first["level"]) == ("some.library", "warning")
+    assert second["logger"] == "py.warnings"
+
+
+def test_text_is_for_people() -> None:
+    stream = to("text")
+    log.bind(job_id="j").info("job ended", status="failed")
+    assert "INFO    job ended  worker_id=w1 job_id=j status=failed\n" in stream.getvalue()
+
+
+def test_the_lines_of_a_job_cost_little() -> None:
+    """The budget is 0.2 ms a job; measured 0.02 ms. Four times as much still passes on a busy machine."""
+    to()
+    count = 2000
+    began = time.process_time()
+    for number in range(count):
+        bound = log.bind(job_id=f"job-{number}", tenant_id="acme", trace_id="0" * 32, attempt=1)
+        bound.debug("job starts", module="shop.product", module_version="1.0.0")
+        bound.info("job ended", status="succeeded", module="shop.product", queued_seconds=0.1, ran_seconds=0.3)
+    assert (time.process_time() - began) / count < 0.0002

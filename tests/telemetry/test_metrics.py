@@ -1,0 +1,89 @@
+"""Metrics as Prometheus reads them."""
+
+import asyncio
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from pageworker_supervisor.telemetry.lag import watch_lag
+from pageworker_supervisor.telemetry.metrics import MAX_LABELS, OTHER, Metrics
+
+
+def samples(metrics: Metrics) -> dict[tuple[str, tuple[tuple[str, str], ...]], float]:
+    return {
+        (sample.name, tuple(sorted(sample.labels.items()))): sample.value
+        for family in text_string_to_metric_families(metrics.expose().decode())
+        for sample in family.samples
+    }
+
+
+def labels(metrics: Metrics, name: str, label: str) -> set[str]:
+    return {dict(pairs)[label] for (sample, pairs) in samples(metrics) if sample == name}
+
+
+def test_every_name_has_the_prefix() -> None:
+    families = list(text_string_to_metric_families(Metrics(version="1").expose().decode()))
+    assert families
+    assert all(family.name.startswith("pageworker_") for family in families)
+    assert all(family.documentation for family in families)
+
+
+def test_a_job_is_counted_and_timed() -> None:
+    metrics = Metrics(["acme"])
+    metrics.finished("shop.product", "acme", "succeeded", 0.5, 2.0)
+    found = samples(metrics)
+    key = (("module", "shop.product"), ("status", "succeeded"), ("tenant", "acme"))
+    assert found["pageworker_jobs_total", key] == 1
+    assert found["pageworker_job_run_seconds_sum", (("module", "shop.product"),)] == 2.0
+    assert found["pageworker_job_queue_seconds_sum", (("tenant", "acme"),)] == 0.5
+
+
+def test_a_sender_cannot_multiply_labels() -> None:
+    metrics = Metrics(["acme", "*", "b-?"])
+    for number in range(3 * MAX_LABELS):
+        metrics.finished(f"rejected{number}", f"tenant-{number}", "rejected", 0, 0)
+    assert labels(metrics, "pageworker_jobs_total", "module") == {OTHER}
+    for number in range(3 * MAX_LABELS):
+        metrics.finished(f"module{number}", "acme", "succeeded", 0, 1)
+        metrics.lost(f"tenant-{number}")
+        metrics.egress_refused(f"tenant-{number}", "private")
+    assert labels(metrics, "pageworker_jobs_total", "tenant") == {"acme", OTHER}
+    assert len(labels(metrics, "pageworker_jobs_total", "module")) == MAX_LABELS + 1
+    assert labels(metrics, "pageworker_leases_lost_total", "tenant") == {OTHER}
+
+
+def test_a_state_that_is_over_is_zero_and_not_what_it_was() -> None:
+    metrics = Metrics()
+    metrics.states({"ready": 2}, {"IDLE": 8})
+    metrics.states({"starting": 1}, {})
+    found = samples(metrics)
+    assert found["pageworker_runners", (("state", "ready"),)] == 0
+    assert found["pageworker_runners", (("state", "starting"),)] == 1
+    assert found["pageworker_pages", (("state", "IDLE"),)] == 0
+
+
+def test_two_workers_in_one_process_do_not_share_anything() -> None:
+    one, two = Metrics(version="1"), Metrics(version="2")
+    one.retried("m")
+    assert ("pageworker_job_retries_total", (("module", "m"),)) not in samples(two)
+
+
+async def test_a_blocked_event_loop_shows(monkeypatch: pytest.MonkeyPatch) -> None:
+    metrics = Metrics()
+    measured = asyncio.Event()
+    observe = metrics.loop_lag_seconds.observe
+
+    def notice(seconds: float) -> None:
+        observe(seconds)
+        measured.set()
+
+    monkeypatch.setattr(metrics.loop_lag_seconds, "observe", notice)
+    async with asyncio.TaskGroup() as tasks:
+        watching = tasks.create_task(watch_lag(metrics, 0.01))
+        await asyncio.sleep(0)
+        blocked_until = asyncio.get_running_loop().time() + 0.06
+        while asyncio.get_running_loop().time() < blocked_until:
+            pass
+        await measured.wait()
+        watching.cancel()
+    assert samples(metrics)["pageworker_loop_lag_seconds_sum", ()] >= 0.04
