@@ -1,0 +1,339 @@
+"""Any order of any events, on a real Redis, against a ledger: one result each, nothing over a limit, nothing lost."""
+
+import asyncio
+import os
+from dataclasses import dataclass, field
+
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from pageworker_supervisor.engine.types import Capacity, ContextRoom, Ending, Lease, Limits, Ticket
+from pw_queue import Desk, open_desk
+from pw_servers import redis_server
+
+EXAMPLES = int(os.environ.get("PW_MACHINE_EXAMPLES", "20"))
+WORKERS = ("w1", "w2", "w3")
+TENANT_LIMITS = {
+    "a": Limits(concurrency=3),
+    "b": Limits(concurrency=50, rate_per_second=2.0, burst=3),
+    "c": Limits(weight=4.0),
+}
+DOMAIN_LIMITS = {"x.test": Limits(concurrency=2), "y.test": Limits(rate_per_second=5.0, burst=2)}
+CONTEXTS = [(tenant, profile) for tenant in TENANT_LIMITS for profile in (None, "p1", "p2")]
+JOBS = st.integers(0, 60).map(lambda number: f"job-{number}")
+
+workers = st.sampled_from(WORKERS)
+picks = st.integers(0, 10**6)
+
+
+@dataclass
+class Ledger:
+    """What must hold, seen from outside."""
+
+    pushed: set[str] = field(default_factory=set)
+    owed: dict[str, int] = field(default_factory=dict)
+    """Results that each job must have in the end: one, and one more for each retry from the dead letters."""
+    results: dict[str, int] = field(default_factory=dict)
+    leases: dict[str, Lease] = field(default_factory=dict)
+    """Live, by token."""
+    ended: list[Lease] = field(default_factory=list)
+    """Not live any more: finished, given up or reaped."""
+    holder: dict[str, str] = field(default_factory=dict)
+    """Worker by token."""
+    profiles: dict[tuple[str, str], tuple[str, int]] = field(default_factory=dict)
+    """Held profiles: (worker, fence)."""
+    fences: dict[tuple[str, str], int] = field(default_factory=dict)
+    tickets: dict[str, Ticket] = field(default_factory=dict)
+
+
+class QueueMachine(RuleBasedStateMachine):
+    """One Redis and one desk for all runs, emptied before each."""
+
+    desk: Desk
+    runner: asyncio.Runner
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.ledger = Ledger()
+        self.engine = self.desk.engine
+        self.desk.ahead = 0
+        self._run(self.desk.client.flushall())
+
+    def teardown(self) -> None:
+        """Whatever happened: every job ends once it is given time, and then nothing is left."""
+        for lease in list(self.ledger.leases.values()):
+            self._finish(lease)
+        for _ in range(600):
+            if self.ledger.results == self.ledger.owed:
+                break
+            self._serve_all()
+            self.time_passes(300)
+        assert self.ledger.results == self.ledger.owed
+        self._serve_all()  # sweeps entries whose jobs were cancelled
+        self.adds_up()
+        (stats,) = self._run(self.engine.stats())
+        assert (stats.queued, stats.delayed, stats.running, stats.verdicts) == (0, 0, 0, 0)
+        assert (stats.active_tenants, stats.parked_tenants) == (0, 0)
+        assert stats.promises == sum(self.ledger.results.values())
+
+    def _serve_all(self) -> None:
+        for worker in WORKERS:
+            for lease in self._claim(worker, self._capacity(worker, 100, 20, 100)):
+                self._finish(lease)
+
+    # -- in
+
+    @rule(
+        job=JOBS,
+        context=st.sampled_from(CONTEXTS),
+        priority=st.sampled_from(["high", "normal", "low"]),
+        domain=st.sampled_from([None, *DOMAIN_LIMITS]),
+        delay=st.sampled_from([None, None, None, 500, 40_000]),
+        expires=st.sampled_from([None, None, None, None, 2_000, 30_000]),
+        copies=st.integers(1, 2),
+    )
+    def enqueue(self, job, context, priority, domain, delay, expires, copies) -> None:  # type: ignore[no-untyped-def]
+        tenant, profile = context
+        if job in self.ledger.tickets:
+            ticket = self.ledger.tickets[job]
+        else:
+            ticket = Ticket(
+                job_id=job,
+                tenant_id=tenant,
+                priority=priority,
+                body=f'{{"job_id":"{job}","tenant_id":"{tenant}","endpoint_module":"m"}}'.encode(),
+                profile_id=profile,
+                domain=domain,
+                delay_ms=delay,
+                expires_at_ms=None if expires is None else self._now_ms() + expires,
+                tenant_limits=TENANT_LIMITS[tenant],
+                domain_limits=DOMAIN_LIMITS.get(domain, Limits()),
+            )
+        replies = self._run(self.engine.enqueue([ticket] * copies))
+        assert replies[0] == ("duplicate" if job in self.ledger.pushed else "queued")
+        assert set(replies[1:]) <= {"duplicate"}
+        self.ledger.tickets[job] = ticket
+        self.ledger.pushed.add(job)
+        self.ledger.owed.setdefault(job, 1)
+
+    # -- work
+
+    @rule(worker=workers, limit=st.integers(1, 8), rooms=st.integers(0, 3), pages=st.integers(1, 4))
+    def claim(self, worker: str, limit: int, rooms: int, pages: int) -> None:
+        self._claim(worker, self._capacity(worker, limit, rooms, pages))
+
+    def _capacity(self, worker: str, limit: int, rooms: int, pages: int) -> Capacity:
+        held = [ContextRoom(*key, pages) for key, (owner, _) in self.ledger.profiles.items() if owner == worker]
+        return Capacity(limit=limit, contexts=held, rooms=rooms, pages_per_room=pages)
+
+    def _claim(self, worker: str, capacity: Capacity) -> list[Lease]:
+        claimed = self._run(self.engine.claim(worker, capacity))
+        running = [lease for lease in claimed.leases if lease.verdict is None]
+        assert len(running) <= capacity.limit
+        opened = {(lease.tenant_id, lease.profile_id) for lease in running}
+        opened -= {(room.tenant_id, room.profile_id) for room in capacity.contexts}
+        assert len(opened) <= capacity.rooms
+        for lease in claimed.leases:
+            self._admit(worker, lease)
+        return list(claimed.leases)
+
+    def _admit(self, worker: str, lease: Lease) -> None:
+        ledger = self.ledger
+        assert lease.job_id in ledger.pushed
+        assert ledger.results.get(lease.job_id, 0) < ledger.owed[lease.job_id], "finished jobs never run again"
+        assert lease.job_id not in {live.job_id for live in ledger.leases.values()}, "one lease a job"
+        assert lease.token not in {old.token for old in ledger.ended}, "tokens never come again"
+        ledger.leases[lease.token] = lease
+        ledger.holder[lease.token] = worker
+        if lease.profile_id is not None and lease.verdict is None:
+            key = (lease.tenant_id, lease.profile_id)
+            assert lease.profile_fence is not None
+            if key in ledger.profiles:
+                assert ledger.profiles[key] == (worker, lease.profile_fence), "one holder a profile"
+            else:
+                assert lease.profile_fence > ledger.fences.get(key, 0), "fences only rise"
+            ledger.profiles[key] = (worker, lease.profile_fence)
+            ledger.fences[key] = lease.profile_fence
+
+    @precondition(lambda self: self.ledger.leases)
+    @rule(pick=picks, letter=st.booleans(), times=st.integers(1, 2))
+    def finish(self, pick: int, letter: bool, times: int) -> None:
+        lease = self._pick(pick)
+        self._finish(lease, times=times, letter=letter)
+
+    def _finish(self, lease: Lease, *, times: int = 1, letter: bool = False) -> None:
+        ending = Ending(
+            status=lease.verdict or "succeeded",
+            result=lease.job_id.encode(),
+            callback="https://n8n.test/hook",
+            dead_letter=b"{}" if letter else None,
+        )
+        for _ in range(times):
+            assert self._run(self.engine.finish(lease, ending)) is True, "a replay gives the same answer"
+        self._close(lease)
+        self.ledger.results[lease.job_id] = self.ledger.results.get(lease.job_id, 0) + 1
+
+    @precondition(lambda self: self.ledger.ended)
+    @rule(pick=picks, act=st.sampled_from(["finish", "retry", "defer", "give_back", "crash", "heartbeat"]))
+    def zombie(self, pick: int, act: str) -> None:
+        """Somebody who lost the lease long ago comes back: nothing changes."""
+        lease = self.ledger.ended[pick % len(self.ledger.ended)]
+        match act:
+            case "finish":
+                self._run(self.engine.finish(lease, Ending(status="failed", result=b"zombie")))
+            case "retry":
+                self._run(self.engine.retry(lease, 10, b"{}"))
+            case "defer":
+                self._run(self.engine.defer(lease, 10, "late"))
+            case "give_back":
+                self._run(self.engine.give_back(lease))
+            case "crash":
+                self._run(self.engine.crash(lease, 10, b"{}"))
+            case _:
+                assert lease.token in self._run(self.engine.heartbeat("w1", [lease])).lost
+
+    @precondition(lambda self: self.ledger.leases)
+    @rule(pick=picks, act=st.sampled_from(["retry", "defer", "give_back", "crash"]), times=st.integers(1, 2))
+    def let_go(self, pick: int, act: str, times: int) -> None:
+        lease = self._pick(pick)
+        for _ in range(times):
+            match act:
+                case "retry":
+                    done = self._run(self.engine.retry(lease, 700, b'{"outcome":"failed"}'))
+                case "defer":
+                    done = self._run(self.engine.defer(lease, 900, "no page"))
+                case "crash":
+                    done = self._run(self.engine.crash(lease, 800, b'{"outcome":"lost"}'))
+                case _:
+                    done = self._run(self.engine.give_back(lease))
+            assert done, "said twice is said once"
+        self._close(lease)
+
+    @rule(worker=workers)
+    def heartbeat(self, worker: str) -> None:
+        mine = [lease for token, lease in self.ledger.leases.items() if self.ledger.holder[token] == worker]
+        held = [(*key, fence) for key, (owner, fence) in self.ledger.profiles.items() if owner == worker]
+        beat = self._run(self.engine.heartbeat(worker, mine, held))
+        assert not beat.lost
+        assert not beat.lost_profiles
+
+    @rule(worker=workers, pick=picks)
+    def release_profile(self, worker: str, pick: int) -> None:
+        """Only where no job of it runs: that is the worker's duty."""
+        busy = {(lease.tenant_id, lease.profile_id) for lease in self.ledger.leases.values()}
+        held = [key for key, (owner, _) in self.ledger.profiles.items() if owner == worker and key not in busy]
+        if held:
+            key = held[pick % len(held)]
+            assert self._run(self.engine.release_profile(worker, *key, self.ledger.profiles.pop(key)[1]))
+
+    @rule(job=JOBS)
+    def cancel(self, job: str) -> None:
+        tenant = self.ledger.tickets[job].tenant_id if job in self.ledger.tickets else "a"
+        word = self._run(self.engine.cancel(job, tenant))
+        running = job in {lease.job_id for lease in self.ledger.leases.values()}
+        if job not in self.ledger.pushed:
+            assert word == "unknown"
+        elif self.ledger.results.get(job, 0) == self.ledger.owed[job]:
+            assert word == "finished"
+        elif not running:
+            assert word in ("cancelled", "cancelling")
+
+    # -- time
+
+    @rule(milliseconds=st.sampled_from([50, 300, 1_500, 10_000]))
+    def time_passes(self, milliseconds: int) -> None:
+        """Never so long that a lease runs out: `silence` is for that."""
+        self._beat_all()
+        self._run(self.desk.later(milliseconds))
+
+    @rule(worker=workers)
+    def silence(self, worker: str) -> None:
+        """One worker is not heard of for longer than a lease; the others beat. Anybody reaps."""
+        for _ in range(4):
+            self._beat_all(but=worker)
+            self._run(self.desk.later(15_000))
+        self._beat_all(but=worker)
+        lost = [lease for token, lease in self.ledger.leases.items() if self.ledger.holder[token] == worker]
+        reaped = self._run(self.engine.reap())
+        assert reaped.count == len(lost)
+        for lease in lost:
+            self._close(lease)
+        gone = [key for key, (owner, _) in self.ledger.profiles.items() if owner == worker]
+        for key in gone:
+            del self.ledger.profiles[key]
+
+    def _beat_all(self, but: str | None = None) -> None:
+        for worker in WORKERS:
+            if worker != but:
+                self.heartbeat(worker)
+
+    # -- dead letters
+
+    @rule(pick=picks)
+    def dead_retry(self, pick: int) -> None:
+        letters = self._run(self.engine.dead_list(1000)).letters
+        if not letters:
+            return
+        letter = letters[pick % len(letters)]
+        assert letter.job_id is not None
+        word = self._run(self.engine.dead_retry([letter.id]))[letter.id]
+        unfinished = self.ledger.results.get(letter.job_id, 0) < self.ledger.owed[letter.job_id]
+        assert word == ("duplicate" if unfinished else "queued")
+        if word == "queued":
+            self.ledger.owed[letter.job_id] += 1
+
+    # -- what always holds
+
+    @invariant()
+    def adds_up(self) -> None:
+        assert self._run(self.engine.audit()) == []
+
+    @invariant()
+    def results_are_single(self) -> None:
+        counted: dict[str, int] = {}
+        for result in self._run(self.desk.results()):
+            counted[result.decode()] = counted.get(result.decode(), 0) + 1
+        assert counted == self.ledger.results
+
+    @invariant()
+    def limits_hold(self) -> None:
+        live = [lease for lease in self.ledger.leases.values() if lease.verdict is None]
+        for tenant, limits in TENANT_LIMITS.items():
+            assert sum(lease.tenant_id == tenant for lease in live) <= limits.concurrency
+        for domain, limits in DOMAIN_LIMITS.items():
+            at = sum(self.ledger.tickets[lease.job_id].domain == domain for lease in live)
+            assert at <= limits.concurrency
+
+    # -- inside
+
+    def _run(self, coroutine):  # type: ignore[no-untyped-def]
+        return self.runner.run(coroutine)
+
+    def _now_ms(self) -> int:
+        seconds, micros = self._run(self.desk.client.time())
+        return int(seconds) * 1000 + int(micros) // 1000 + self.desk.ahead
+
+    def _pick(self, pick: int) -> Lease:
+        live = list(self.ledger.leases.values())
+        return live[pick % len(live)]
+
+    def _close(self, lease: Lease) -> None:
+        del self.ledger.leases[lease.token]
+        self.ledger.ended.append(lease)
+
+
+def test_any_order_of_events_keeps_the_ledger() -> None:
+    async def enter() -> Desk:
+        return await opened.__aenter__()
+
+    with redis_server() as server, asyncio.Runner() as runner:
+        opened = open_desk(server.port)
+        QueueMachine.desk, QueueMachine.runner = runner.run(enter()), runner
+        machine = QueueMachine.TestCase()
+        machine.settings = settings(
+            max_examples=EXAMPLES, stateful_step_count=40, deadline=None, suppress_health_check=list(HealthCheck)
+        )
+        try:
+            machine.runTest()
+        finally:
+            runner.run(opened.__aexit__(None, None, None))

@@ -1,0 +1,76 @@
+"""An engine on a real Redis whose clock is moved by hand."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import redis.asyncio as redis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+
+from pageworker_supervisor.engine import Engine
+from pageworker_supervisor.engine.types import Capacity, Lease, Options
+
+from pw_queue.words import DONE, everything
+
+
+def plain_client(port: int) -> redis.Redis:
+    """One that repeats nothing by itself."""
+    return redis.Redis(port=port, retry=Retry(NoBackoff(), 0), socket_timeout=10)
+
+
+class Desk:
+    """`engine` and `client`, and what tests do with them again and again."""
+
+    def __init__(self, engine: Engine, client: Any) -> None:
+        self.engine = engine
+        self.client = client
+        self.ahead = 0
+
+    async def later(self, milliseconds: int) -> None:
+        """Time passes on every shard."""
+        self.ahead += milliseconds
+        for shard in range(self.engine.shards):
+            await self.client.set(f"{self.engine.prefix}:{{{shard}}}:clock", self.ahead)
+
+    async def take(self, worker: str = "w1", capacity: Capacity | None = None) -> list[Lease]:
+        """Claim; by default everything there is."""
+        return list((await self.engine.claim(worker, capacity or everything())).leases)
+
+    async def one(self, worker: str = "w1", capacity: Capacity | None = None) -> Lease:
+        """Claim exactly one."""
+        (lease,) = await self.take(worker, capacity or everything(1))
+        return lease
+
+    async def finish(self, leases: list[Lease]) -> None:
+        """End them all well."""
+        assert all(await self.engine.finish_many([(lease, DONE) for lease in leases]))
+
+    async def drain(self, worker: str = "w1", capacity: Capacity | None = None) -> list[str]:
+        """Claim and finish until nothing comes; the job ids in the order in which they came."""
+        order: list[str] = []
+        while leases := await self.take(worker, capacity):
+            await self.finish(leases)
+            order += [lease.job_id for lease in leases]
+        return order
+
+    async def results(self) -> list[bytes]:
+        """What is on the result streams."""
+        return [
+            fields[b"result"]
+            for shard in range(self.engine.shards)
+            for _, fields in await self.client.xrange(f"{self.engine.prefix}:{{{shard}}}:results")
+        ]
+
+
+@asynccontextmanager
+async def open_desk(port: int, *, prefix: str = "pw", shards: int = 1, **options: Any) -> AsyncIterator[Desk]:
+    """A desk on the server at this port, its functions loaded."""
+    client, blocking = plain_client(port), plain_client(port)
+    engine = Engine(client, blocking, prefix=prefix, shards=shards, options=Options(test_clock=True, **options))
+    await engine.load()
+    try:
+        yield Desk(engine, client)
+    finally:
+        await client.aclose()
+        await blocking.aclose()

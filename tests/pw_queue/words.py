@@ -1,0 +1,29 @@
+"""Short words for jobs, places and ends."""
+
+from typing import Any
+
+from pageworker_supervisor.engine.types import Capacity, ContextRoom, Ending, Limits, Ticket
+
+DONE = Ending(status="succeeded", result=b'{"status":"succeeded"}')
+
+
+def ticket(job_id: str, tenant: str = "acme", **fields: Any) -> Ticket:
+    """A job; `weight`, `concurrency`, `rate` and `burst` are its tenant's."""
+    limits = Limits(
+        weight=fields.pop("weight", 1.0),
+        concurrency=fields.pop("concurrency", 1000),
+        rate_per_second=fields.pop("rate", None),
+        burst=fields.pop("burst", 100),
+    )
+    fields.setdefault("body", f'{{"job_id":"{job_id}","tenant_id":"{tenant}","endpoint_module":"m"}}'.encode())
+    return Ticket(job_id=job_id, tenant_id=tenant, tenant_limits=limits, **fields)
+
+
+def everything(limit: int = 100) -> Capacity:
+    """Room for anything."""
+    return Capacity(limit=limit, rooms=limit, pages_per_room=limit)
+
+
+def places(*rooms: tuple[str, str | None, int], limit: int = 100, new: int = 0, pages: int = 4) -> Capacity:
+    """Warm contexts, each (tenant, profile, free pages), and `new` rooms."""
+    return Capacity(limit=limit, contexts=[ContextRoom(*room) for room in rooms], rooms=new, pages_per_room=pages)
