@@ -11,7 +11,7 @@ import sys
 import uvloop
 
 from pageworker_sandbox.egress.limits import Limits
-from pageworker_sandbox.egress.messages import FROM_GATEWAY, TO_GATEWAY
+from pageworker_sandbox.egress.messages import TO_GATEWAY, TO_SUPERVISOR
 from pageworker_sandbox.egress.server import Server
 from pageworker_sandbox.wire.channel import Channel
 from pageworker_sandbox.wire.errors import WireError
@@ -21,7 +21,7 @@ async def serve(sock: socket.socket) -> None:
     """Serve the supervisor at the other end until it closes. Raises ProtocolViolation."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    channel = Channel(sock, outgoing=FROM_GATEWAY, incoming=TO_GATEWAY)
+    channel = Channel(sock, outgoing=TO_SUPERVISOR, incoming=TO_GATEWAY)
     try:
         await Server(channel, Limits().within(hard)).run()
     finally:

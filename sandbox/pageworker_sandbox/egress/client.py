@@ -8,8 +8,8 @@ import msgspec
 
 from pageworker_sandbox.egress.errors import EgressError, InvalidListener, InvalidPolicy
 from pageworker_sandbox.egress.messages import (
-    FROM_GATEWAY,
     TO_GATEWAY,
+    TO_SUPERVISOR,
     Answer,
     AskUsage,
     Attach,
@@ -37,7 +37,7 @@ class GatewayRefused(EgressError):
 
 def connect(sock: socket.socket) -> "Gateway":
     """A client over the supervisor's end of the socket pair that the gateway was started with."""
-    return Gateway(Channel(sock, outgoing=TO_GATEWAY, incoming=FROM_GATEWAY))
+    return Gateway(Channel(sock, outgoing=TO_GATEWAY, incoming=TO_SUPERVISOR))
 
 
 class Gateway:

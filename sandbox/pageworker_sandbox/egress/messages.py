@@ -124,7 +124,7 @@ TO_GATEWAY: dict[int, Word] = {
     130: Word(Detach, 1 * KIB),
     131: Word(AskUsage, 64),
 }
-FROM_GATEWAY: dict[int, Word] = {
+TO_SUPERVISOR: dict[int, Word] = {
     192: Word(Answer, 64 * KIB),
     193: Word(Notice, 1 * KIB),
     194: Word(CellLost, 2 * KIB),
