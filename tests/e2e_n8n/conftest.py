@@ -1,0 +1,54 @@
+"""n8n and a worker with the example modules, all on loopback."""
+
+import secrets
+import subprocess
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from pw_n8n.server import ROOT, N8n
+from pw_n8n.system import System
+
+from pageworker_supervisor.demo.daemon import running
+from pageworker_supervisor.demo.letterbox import Letterbox
+from pageworker_supervisor.demo.run import plain_redis
+from pageworker_supervisor.demo.serving import free_port, served
+from pageworker_supervisor.demo.shop import Shop
+from pageworker_supervisor.demo.stage import Stage, find_examples, publish
+
+HERE = Path(__file__).parent
+
+
+@pytest.fixture(scope="session")
+def installed() -> None:
+    subprocess.run([str(HERE / "install.sh"), str(ROOT)], check=True)
+
+
+@pytest.fixture
+async def system(installed: None, tmp_path: Path) -> AsyncIterator[System]:
+    tmp_path.chmod(0o711)
+    n8n = N8n(tmp_path / "n8n", free_port())
+    n8n.folder.mkdir()
+    stage = Stage(tmp_path / "worker", http_port=free_port(), redis_port=free_port())
+    stage.folder.mkdir(mode=0o711)
+    stage.secret_file.write_text(secrets.token_hex(32))
+    key, _ = await publish(find_examples(), stage.registry)
+    async with served(Shop().app) as shop_port:
+        stage.configure(
+            {
+                "egress": {"hosts": {"shop.example": f"127.0.0.1:{shop_port}"}},
+                "modules": {"registry": str(stage.registry), "trusted_keys": [key]},
+                "tenants": {
+                    "acme": {
+                        "callback_allow": [f"http://127.0.0.1:{n8n.port}/webhook-waiting/*"],
+                        "callback_secret_file": str(stage.secret_file),
+                    }
+                },
+            }
+        )
+        async with running(stage.config_file, stage.http_port, stage.log_file) as daemon:
+            await daemon.until_ready()
+            environment = n8n.environment
+            n8n.furnish(environment, stage.redis_port)
+            async with n8n.serving(environment) as url, plain_redis(stage.redis_port) as redis:
+                yield System(n8n, url, Letterbox(redis))

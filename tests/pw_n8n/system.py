@@ -1,0 +1,15 @@
+"""n8n and what stands behind it."""
+
+from dataclasses import dataclass
+
+from pageworker_supervisor.demo.letterbox import Letterbox
+from pw_n8n.server import N8n
+
+
+@dataclass(frozen=True)
+class System:
+    """A running n8n at `url` whose flows push to the worker behind `letterbox`."""
+
+    n8n: N8n
+    url: str
+    letterbox: Letterbox
