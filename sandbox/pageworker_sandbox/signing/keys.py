@@ -74,6 +74,9 @@ class Cost:
     memory_bytes: int = nacl.pwhash.scrypt.MEMLIMIT_SENSITIVE
 
 
+MOST = Cost(4 * nacl.pwhash.scrypt.OPSLIMIT_SENSITIVE, 4 * nacl.pwhash.scrypt.MEMLIMIT_SENSITIVE)
+
+
 def parse_public(untrusted_text: str) -> PublicKey:
     """A public key from its base64 line or from the text of a `.pub` file. Raises KeyUnusable."""
     lines = untrusted_text.strip().splitlines()
@@ -151,6 +154,8 @@ def _checksum(body: bytes) -> bytes:
 
 
 def _stretch(password: bytes, salt: bytes, cost: Cost) -> bytes:
+    if cost.operations > MOST.operations or cost.memory_bytes > MOST.memory_bytes:
+        raise KeyUnusable("the secret key file is damaged: it asks for more work than any tool gives a password")
     try:
         return nacl.pwhash.scrypt.kdf(SEALED_BYTES, password, salt, cost.operations, cost.memory_bytes)
     except (nacl.exceptions.CryptoError, MemoryError, OverflowError) as error:

@@ -1,0 +1,11 @@
+"""The `minisign` program, which is not ours."""
+
+import subprocess
+from pathlib import Path
+
+
+def minisign(*arguments: str | Path, typed: str = "") -> subprocess.CompletedProcess[str]:
+    """Run it; `typed` goes to its standard input."""
+    return subprocess.run(
+        ["minisign", *map(str, arguments)], input=typed, capture_output=True, text=True, check=False, timeout=60
+    )

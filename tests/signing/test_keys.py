@@ -1,0 +1,86 @@
+"""Key files, exchanged with the minisign program in both directions."""
+
+import base64
+from pathlib import Path
+
+import pytest
+from pw_modules.minisign import minisign
+
+from pageworker_sandbox.signing import KeyUnusable, SecretKey, WrongPassword, parse_public, read_secret, write_secret
+from pageworker_sandbox.signing.keys import Cost, is_encrypted
+
+CHEAP = Cost(operations=32768, memory_bytes=16 * 1024 * 1024)
+
+
+@pytest.mark.parametrize("password", [None, b"correct horse"])
+def test_a_key_survives_its_file(password: bytes | None) -> None:
+    key = SecretKey.new()
+    text = write_secret(key, password, CHEAP)
+    assert is_encrypted(text) is (password is not None)
+    assert read_secret(text, password) == key
+    assert parse_public(key.public.file()) == parse_public(key.public.line()) == key.public
+
+
+def test_a_wrong_or_missing_password_is_told_apart_from_damage() -> None:
+    text = write_secret(SecretKey.new(), b"right", CHEAP)
+    with pytest.raises(WrongPassword, match="wrong password"):
+        read_secret(text, b"wrong")
+    with pytest.raises(WrongPassword, match="give its password"):
+        read_secret(text, None)
+
+
+def test_a_damaged_open_key_is_noticed() -> None:
+    comment, body, _ = write_secret(SecretKey.new(), None).split("\n")
+    for at in (90, 120, 200):
+        swapped = body[:at] + ("A" if body[at] != "A" else "B") + body[at + 1 :]
+        with pytest.raises(KeyUnusable):
+            read_secret(f"{comment}\n{swapped}\n", None)
+
+
+@pytest.mark.parametrize("text", ["", "RW", "RWx" * 19, "untrusted comment: x\n", "A" * 56, "é" * 56])
+def test_what_is_no_public_key_is_refused(text: str) -> None:
+    with pytest.raises(KeyUnusable):
+        parse_public(text)
+
+
+@pytest.mark.parametrize("text", ["", "a\nb\n", "untrusted comment: x\nRWQ=\n"])
+def test_what_is_no_secret_key_is_refused(text: str) -> None:
+    with pytest.raises(KeyUnusable):
+        read_secret(text, None)
+
+
+@pytest.mark.parametrize("at", [38, 46])
+def test_a_key_asking_for_absurd_effort_is_refused(at: int) -> None:
+    comment, body, _ = write_secret(SecretKey.new(), b"x", CHEAP).split("\n")
+    raw = bytearray(base64.b64decode(body))
+    raw[at : at + 8] = (2**63).to_bytes(8, "little")
+    with pytest.raises(KeyUnusable, match="more"):
+        read_secret(f"{comment}\n{base64.b64encode(raw).decode()}\n", b"x")
+
+
+def test_repr_shows_no_secret() -> None:
+    key = SecretKey.new()
+    assert str(key.seed) not in repr(key)
+    assert key.seed.hex() not in repr(key)
+
+
+@pytest.mark.parametrize("password", [None, "pw"])
+def test_minisign_signs_with_our_key(tmp_path: Path, password: str | None) -> None:
+    key = SecretKey.new()
+    (tmp_path / "k.key").write_text(write_secret(key, password.encode() if password else None, CHEAP))
+    (tmp_path / "k.pub").write_text(key.public.file())
+    (tmp_path / "f").write_bytes(b"hello")
+    signed = minisign("-S", "-s", tmp_path / "k.key", "-m", tmp_path / "f", typed=f"{password}\n" if password else "")
+    assert signed.returncode == 0, signed.stderr
+    assert minisign("-V", "-m", tmp_path / "f", "-p", tmp_path / "k.pub").returncode == 0
+
+
+@pytest.mark.parametrize("password", [None, "pw"])
+def test_we_read_minisigns_key(tmp_path: Path, password: str | None) -> None:
+    how = ("-G", "-p", tmp_path / "k.pub", "-s", tmp_path / "k.key")
+    made = minisign(*how, typed=f"{password}\n{password}\n") if password else minisign(*how, "-W")
+    assert made.returncode == 0, made.stderr
+    text = (tmp_path / "k.key").read_text()
+    key = read_secret(text, password.encode() if password else None)
+    assert key.public == parse_public((tmp_path / "k.pub").read_text())
+    assert key.public.name in (tmp_path / "k.pub").read_text()

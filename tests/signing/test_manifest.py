@@ -1,0 +1,83 @@
+"""module.toml: what is right passes, and every mistake is told at once."""
+
+import pytest
+from pw_modules.author import manifest
+
+from pageworker_sandbox.signing import ManifestInvalid, parse_manifest
+from pageworker_sandbox.signing.manifest import RULES
+
+
+def mistakes(text: str) -> dict[str, str]:
+    with pytest.raises(ManifestInvalid) as refused:
+        parse_manifest(text)
+    return {mistake.key: str(mistake) for mistake in refused.value.mistakes}
+
+
+def test_the_contracts_example() -> None:
+    found = parse_manifest(
+        manifest(
+            more="""
+tenants = ["*"]
+egress = ["shop.example", "*.cdn.example"]
+secrets = ["shop_login"]
+timeout_seconds = 60
+[input]
+type = "object"
+"""
+        )
+    )
+    assert (found.name, found.version, found.entrypoint) == ("shop.product", "1.4.2", "shop_product:handler")
+    assert found.egress == ("shop.example", "*.cdn.example")
+    assert found.input == {"type": "object"}
+    assert found.timeout_seconds == 60
+    assert found.bundle_file == "shop.product-1.4.2.zip"
+
+
+def test_what_is_left_out_has_its_default() -> None:
+    found = parse_manifest(manifest())
+    assert (found.tenants, found.egress, found.secrets, found.timeout_seconds) == (("*",), (), (), None)
+
+
+def test_every_mistake_is_told_at_once() -> None:
+    told = mistakes(
+        """
+nmae = "shop.product"
+version = "1.4"
+entrypoint = "handler"
+sdk = "one"
+tenants = "*"
+egress = [1]
+secrets = ["a b"]
+timeout_seconds = true
+input = 5
+description = 1
+"""
+    )
+    assert set(told) == {"nmae", *RULES}
+    assert "did you mean `name`?" in told["nmae"]
+    assert "`nmae` was given instead" in told["name"]
+    assert "found '1.4'" in told["version"]
+    assert 'expected a semantic version such as "1.4.2"' in told["version"]
+    assert all(text.startswith("module.toml: ") for text in told.values())
+
+
+@pytest.mark.parametrize(
+    "name", ["Shop", "shop.", ".shop", "shop..x", "9shop", "shop-x", "shop/../x", "a" * 101, "shop\\n", ""]
+)
+def test_names_that_would_be_trouble(name: str) -> None:
+    assert set(mistakes(manifest().replace('"shop.product"', f'"{name}"'))) == {"name"}
+
+
+@pytest.mark.parametrize("version", ["1", "1.2", "01.2.3", "1.2.3 ", "v1.2.3", "1.2.3-", "1.2.3/..", "1.2.3-a..b"])
+def test_versions_that_are_none(version: str) -> None:
+    assert set(mistakes(manifest(version=version))) == {"version"}
+
+
+@pytest.mark.parametrize("seconds", ["0", "-1", "86401", "nan", "inf", '"60"'])
+def test_times_that_are_none(seconds: str) -> None:
+    assert set(mistakes(manifest(more=f"timeout_seconds = {seconds}\n"))) == {"timeout_seconds"}
+
+
+def test_what_is_no_toml() -> None:
+    assert "TOML" in mistakes("name = ")[""]
+    assert mistakes("x = " + "[" * 5000)
