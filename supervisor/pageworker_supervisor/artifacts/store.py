@@ -85,7 +85,9 @@ class ArtifactStore:
             raise ArtifactError("too_slow", f"not stored within {PUT_SECONDS:g} s") from None
         except (BaseError, OSError, ValueError) as error:
             raise _explain(error) from error
-        return Artifact(kind=kind, url=f"{redact_url(self._url)}/{key}", sha256=sha256, bytes=len(data), content_type=content_type)
+        return Artifact(
+            kind=kind, url=f"{redact_url(self._url)}/{key}", sha256=sha256, bytes=len(data), content_type=content_type
+        )
 
     async def _write(self, key: str, content_type: str, data: bytes) -> None:
         store = self._opened()
@@ -107,8 +109,11 @@ class ArtifactStore:
         return self._store
 
     async def sweep_for_ever(self, keep_days: float) -> None:
-        """Delete local artifacts whose day is over since `keep_days`. Returns where the store is not local."""
-        while self.root is not None:
+        """Delete local artifacts whose day is over since `keep_days`; an object store has rules of its own."""
+        if self.root is None:
+            await asyncio.Event().wait()
+            return
+        while True:
             removed = await asyncio.to_thread(sweep, self.root, dt.datetime.now(dt.UTC), keep_days)
             if removed:
                 log.info("artifacts swept", days=removed)

@@ -140,7 +140,8 @@ class ArtifactSettings(Section, frozen=True):
 class CallbackSettings(Section, frozen=True):
     """Delivery of callbacks."""
 
-    timeout_seconds: Seconds = 10.0
+    timeout_seconds: Annotated[float, Meta(gt=0, le=15)] = 10.0
+    """For one try, from connecting to the answer's status."""
     max_seconds: Seconds = 86_400.0
     """No try later than so long after the result."""
     concurrency: Count = 64

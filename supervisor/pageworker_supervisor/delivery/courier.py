@@ -3,7 +3,7 @@
 import asyncio
 import random
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from typing import TypeVar
 
@@ -33,7 +33,7 @@ from pageworker_supervisor.telemetry.metrics import Metrics
 
 T = TypeVar("T")
 
-HELD_PER_SLOT = 4
+HELD_PER_SLOT = 2
 """Promises held for each slot of `callbacks.concurrency`: those that wait for their receiver's turn."""
 TAKE_AT_MOST = 64
 BLOCK_MS = 2000
@@ -50,7 +50,7 @@ class Courier:
 
     def __init__(self, outbox: Outbox, availability: Availability, settings: Settings, metrics: Metrics) -> None:
         callbacks = settings.callbacks
-        self.held = 0
+        self.held: set[str] = set()
         """Promises taken and not yet settled."""
         self._outbox = outbox
         self._availability = availability
@@ -60,60 +60,68 @@ class Courier:
         self._lanes = Lanes(callbacks.concurrency, callbacks.host_concurrency, random.random)
         self._room = asyncio.Event()
         self._stopping = False
-        self._settled = asyncio.Event()
+        self._taken = asyncio.Event()
+        self._nothing_held = asyncio.Event()
+        self._nothing_held.set()
         self._delivered: list[Promise] = []
         self._some_delivered = asyncio.Event()
 
     async def run(self) -> None:
-        """Deliver until `stop`, then settle what is held. Cancelled, it leaves that to the outbox' leases."""
+        """Deliver until cancelled. What is held then is left to the outbox' lease; see `stop`."""
         callbacks = self._settings.callbacks
         async with (
             Poster(callbacks.timeout_seconds, callbacks.concurrency) as poster,
             asyncio.TaskGroup() as tasks,
         ):
-            confirming = tasks.create_task(self._confirm(), name="confirm callbacks")
+            tasks.create_task(self._confirm(), name="confirm callbacks")
             await self._take(tasks, poster)
-            await self._empty(tasks)
-            confirming.cancel()
+            for errand in self._lanes.leave():
+                tasks.create_task(self._settle(errand.promise, Later(0.0, "the worker stops"), errand.target))
 
-    def stop(self) -> None:
-        """Take no more. `run` returns when what is held is settled; Redis being up, that is at most
-        `callbacks.timeout_seconds` and one blocked take later.
+    async def stop(self) -> None:
+        """Take no more, and wait until what is held is settled, while `run` still runs.
+
+        Redis being up, that is at most `callbacks.timeout_seconds` and one blocked take later.
         """
         self._stopping = True
         self._room.set()
+        await self._taken.wait()
+        await self._nothing_held.wait()
 
     async def _take(self, tasks: asyncio.TaskGroup, poster: Poster) -> None:
         most = self._settings.callbacks.concurrency * HELD_PER_SLOT
         tidied = time.monotonic()
         while not self._stopping:
             self._room.clear()
-            if self.held >= most:
+            if len(self.held) >= most:
                 await self._room.wait()
                 continue
-            promises = await self._say(
-                lambda: self._outbox.outbox_take(
-                    self._settings.worker.id, min(TAKE_AT_MOST, most - self.held), BLOCK_MS
-                )
-            )
-            self.held += len(promises)
-            for promise in promises:
-                await self._admit(tasks, poster, promise)
+            for promise in await self._say(partial(self._take_some, most - len(self.held))):
+                # One that was held for longer than its lease comes again to whoever holds it still.
+                if promise.id not in self.held:
+                    self.held.add(promise.id)
+                    self._nothing_held.clear()
+                    await self._admit(tasks, poster, promise)
             if time.monotonic() - tidied > FORGET_SECONDS:
                 tidied = time.monotonic()
                 self._lanes.forget(tidied)
+        self._taken.set()
+
+    def _take_some(self, room: int) -> Awaitable[Sequence[Promise]]:
+        return self._outbox.outbox_take(self._settings.worker.id, min(TAKE_AT_MOST, room), BLOCK_MS)
 
     async def _admit(self, tasks: asyncio.TaskGroup, poster: Poster, promise: Promise) -> None:
         """What was allowed at the intake may have been forbidden since: look again before every try."""
         tenant = limits_for(self._settings, promise.tenant_id)
         url = promise.callback_url or ""
         target = Target.parse(url)
+        now = time.monotonic()
         if target is None or not allowed(url, tenant.callback_allow):
             await self._settle(promise, Final("the tenant's callback_allow does not cover its URL"), target)
         elif tenant.callback_secret_file is None:
             await self._settle(promise, Final("the tenant has no callback secret"), target)
         else:
-            self._act(tasks, poster, self._lanes.offer(Errand(promise, target), time.monotonic()))
+            self._act(tasks, poster, self._lanes.offer(Errand(promise, target, now), now))
 
     def _act(self, tasks: asyncio.TaskGroup, poster: Poster, actions: list[Action]) -> None:
         for action in actions:
@@ -174,7 +182,7 @@ class Courier:
                 line.warning("callback given up", reason=reason, receiver=target.origin if target else None)
                 event = failed_event(promise, reason, outcome, self._settings.worker.id)
                 await self._say(lambda: self._outbox.outbox_failed(promise, event))
-        self._release(1)
+        self._release(promise)
 
     async def _confirm(self) -> None:
         """Delivered promises go to the outbox in as few calls as there is time between them."""
@@ -183,20 +191,14 @@ class Courier:
             self._some_delivered.clear()
             batch, self._delivered = self._delivered, []
             await self._say(partial(self._outbox.outbox_done, batch))
-            self._release(len(batch))
+            for promise in batch:
+                self._release(promise)
 
-    def _release(self, count: int) -> None:
-        self.held -= count
+    def _release(self, promise: Promise) -> None:
+        self.held.discard(promise.id)
         self._room.set()
         if not self.held:
-            self._settled.set()
-
-    async def _empty(self, tasks: asyncio.TaskGroup) -> None:
-        for errand in self._lanes.leave():
-            tasks.create_task(self._settle(errand.promise, Later(0.0, "the worker stops"), errand.target))
-        while self.held:
-            self._settled.clear()
-            await self._settled.wait()
+            self._nothing_held.set()
 
     async def _say(self, word: Callable[[], Awaitable[T]]) -> T:
         while True:

@@ -14,16 +14,19 @@ WAITING_PER_SLOT = 2
 """A lane holds so many promises for each slot of its own; more go back and come again when there is room."""
 RESERVED = 4
 """One in so many of all slots is for lanes that use none or one."""
+STALE_SECONDS = 40.0
+"""The outbox gives a promise to somebody else a minute after it was taken; a try must end before that."""
 LONGEST_RETURN_SECONDS = 60.0
 SMOOTHING = 0.2
 
 
 @dataclass(frozen=True)
 class Errand:
-    """A promise and where it goes."""
+    """A promise, where it goes, and when it was taken."""
 
     promise: Promise
     target: Target
+    taken_at: float
 
 
 @dataclass(frozen=True)
@@ -110,16 +113,21 @@ class Lanes:
 
     def _start(self, now: float) -> list[Action]:
         """Start what fits, one from each lane in turn."""
-        started: list[Action] = []
+        actions: list[Action] = []
         while True:
             ready = [lane for lane in self._lanes.values() if lane.waiting and self._fits(lane, now)]
             if not ready:
-                return started
+                return actions
             for lane in ready:
-                if self._fits(lane, now):
-                    lane.active += 1
-                    self._active += 1
-                    started.append(Start(lane.waiting.popleft()))
+                if not self._fits(lane, now):
+                    continue
+                errand = lane.waiting.popleft()
+                if now - errand.taken_at > STALE_SECONDS:
+                    actions.append(Postpone(errand, 0.0))
+                    continue
+                lane.active += 1
+                self._active += 1
+                actions.append(Start(errand))
 
     def _fits(self, lane: Lane, now: float) -> bool:
         if self._active >= self._concurrency or lane.active >= self._host_concurrency:

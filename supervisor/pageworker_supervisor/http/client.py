@@ -1,5 +1,6 @@
 """`workerctl`'s end of the control socket."""
 
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -55,6 +56,7 @@ class WorkerClient:
 
     @contextmanager
     def _client(self, timeout_seconds: float | None) -> Iterator[httpx.Client]:
+        self._knock()
         transport = httpx.HTTPTransport(uds=str(self._path))
         timeout = httpx.Timeout(timeout_seconds, connect=TIMEOUT_SECONDS)
         try:
@@ -62,11 +64,16 @@ class WorkerClient:
                 transport=transport, base_url="http://worker", timeout=timeout, trust_env=False
             ) as client:
                 yield client
-        except httpx.ConnectError as error:
-            why = f"{error}".partition("] ")[2] or str(error)
-            raise WorkerUnreachable(f"no worker answers on {self._path}: {why}") from error
         except httpx.TransportError as error:
             raise WorkerUnreachable(f"the worker went away: {error or type(error).__name__}") from error
+
+    def _knock(self) -> None:
+        """Whether somebody listens. httpx would say it, too, but leave a socket open."""
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as sock:
+            try:
+                sock.connect(str(self._path))
+            except OSError as error:
+                raise WorkerUnreachable(f"no worker answers on {self._path}: {error.strerror or error}") from error
 
 
 def _check(response: httpx.Response) -> None:

@@ -1,6 +1,5 @@
 """What `workerctl` asks of a running worker, over the control socket. May change things."""
 
-from collections.abc import AsyncIterator
 from typing import TypeVar
 
 import msgspec
@@ -9,9 +8,10 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
+from pageworker_supervisor.http.drains import Drains
 from pageworker_supervisor.http.errors import WorkerRefused
 from pageworker_supervisor.http.operator import json_response
-from pageworker_supervisor.http.report import CancelAsked, Cancelled, DrainAsked, DrainLine, Worker
+from pageworker_supervisor.http.report import CancelAsked, Cancelled, DrainAsked, Worker
 
 MAX_BODY_BYTES = 64 * 1024
 
@@ -22,7 +22,7 @@ class BadRequest(Exception):
     """The caller sent something else than was agreed."""
 
 
-def control_app(worker: Worker) -> Starlette:
+def control_app(worker: Worker, drains: Drains) -> Starlette:
     """The application of the control socket."""
 
     async def status(_: Request) -> Response:
@@ -32,7 +32,7 @@ def control_app(worker: Worker) -> Starlette:
         asked = await _body(request, DrainAsked)
         if asked.deadline_seconds is not None and asked.deadline_seconds < 0:
             raise BadRequest("`deadline_seconds` is below 0")
-        lines = _lines(worker.drain(asked.deadline_seconds))
+        lines = await drains.start(worker.drain(asked.deadline_seconds))
         return StreamingResponse(lines, media_type="application/jsonl")
 
     async def resume(_: Request) -> Response:
@@ -65,11 +65,6 @@ async def _body(request: Request, type_: type[T]) -> T:
         return msgspec.json.decode(untrusted_body or b"{}", type=type_)
     except msgspec.DecodeError as error:
         raise BadRequest(str(error)) from error
-
-
-async def _lines(lines: AsyncIterator[DrainLine]) -> AsyncIterator[bytes]:
-    async for line in lines:
-        yield msgspec.json.encode(line) + b"\n"
 
 
 async def _bad_request(_: Request, error: Exception) -> Response:

@@ -13,6 +13,7 @@ from uvicorn import Config, Server
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from pageworker_supervisor.http.control import control_app
+from pageworker_supervisor.http.drains import Drains
 from pageworker_supervisor.http.operator import operator_app
 from pageworker_supervisor.http.peer import OwnerOnly
 from pageworker_supervisor.http.report import Worker
@@ -31,9 +32,10 @@ class Endpoints:
         self.address: tuple[str, int] = operator.getsockname()[:2]
         """Where the operator's endpoint really listens: the port may have been 0."""
         self._control_path = Path(control.getsockname())
+        self._drains = Drains()
         self._servers = (
             (_embedded(operator_app(worker, metrics), H11Protocol), operator),
-            (_embedded(control_app(worker), OwnerOnly), control),
+            (_embedded(control_app(worker, self._drains), OwnerOnly), control),
         )
 
     @classmethod
@@ -51,6 +53,7 @@ class Endpoints:
         """Serve until cancelled."""
         try:
             async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self._drains.run())
                 for server, sock in self._servers:
                     tasks.create_task(_serve(server, sock))
         finally:
