@@ -1,0 +1,146 @@
+"""The demo's pushing and collecting, over a real Redis, with a stand-in for the worker that knows all answers."""
+
+import asyncio
+import hashlib
+import hmac
+import io
+import json
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from pw_servers.standalone import RedisServer, redis_server
+from redis.asyncio import Redis
+from rich.console import Console
+
+from pageworker_supervisor.demo.letterbox import DEAD, INBOX, RESULTS, Letterbox
+from pageworker_supervisor.demo.performance import Performance
+from pageworker_supervisor.demo.programme import Act, programme
+from pageworker_supervisor.demo.receiver import Receiver
+from pageworker_supervisor.demo.run import plain_redis
+from pageworker_supervisor.demo.screen import Screen
+from pageworker_supervisor.demo.serving import served
+
+SECRET = b"secret"
+Answer = dict[str, Any]
+
+
+@pytest.fixture
+def server() -> Iterator[RedisServer]:
+    with redis_server() as server:
+        yield server
+
+
+class KnowsAll:
+    """Answers every job as the programme wants it, but for what `change` does to an answer."""
+
+    def __init__(self, redis: Redis, acts: list[Act], folder: Path, change: Callable[[Answer], Answer]) -> None:
+        self._redis = redis
+        self._acts = {act.job_id: act for act in acts}
+        self._folder = folder
+        self._change = change
+        self._seen: set[str] = set()
+
+    async def run(self) -> None:
+        async with httpx.AsyncClient() as client:
+            while True:
+                popped: Any = await self._redis.brpop([INBOX])
+                text = popped[1]
+                if text == b"[object Object]":
+                    await self._redis.xadd(DEAD, {"job": text})
+                    continue
+                job = json.loads(text)
+                if job["job_id"] not in self._seen:
+                    self._seen.add(job["job_id"])
+                    await self._answer(client, job, self._acts[job["job_id"]])
+
+    async def _answer(self, client: httpx.AsyncClient, job: dict[str, Any], act: Act) -> None:
+        expected = act.expected
+        answer = self._change(
+            {
+                "job_id": act.job_id,
+                "tenant_id": job["tenant_id"],
+                "endpoint_module": job["endpoint_module"],
+                "status": expected.status,
+                "data": expected.data,
+                "error": {"type": expected.error_type, "message": ""} if expected.error_type else None,
+                "blocker": {"kind": expected.blocker} if expected.blocker else None,
+                "artifacts": [self._artifact(kind) for kind in sorted(expected.artifacts)],
+                "attempts": [{}] * (expected.attempts or 1),
+                "meta": job.get("meta", {}),
+                "worker_id": "w",
+                "runner_id": "w.1",
+                "timing": {"queued": 0.001, "admitted": 0.002, "ran": 1.5, "total": 1.503},
+            }
+        )
+        body = json.dumps(answer).encode()
+        await self._redis.set(f"pw:result:{act.job_id}", body)
+        await self._redis.xadd(RESULTS, {"result": body})
+        if "callback_url" in job and expected.status != "rejected":
+            for _ in range(2):
+                stamp = str(int(time.time()))
+                digest = hmac.new(SECRET, f"{stamp}.".encode() + body, hashlib.sha256).hexdigest()
+                headers = {"Pageworker-Signature": f"t={stamp},v1={digest}"}
+                if (await client.post(job["callback_url"], content=body, headers=headers)).is_success:
+                    break
+
+    def _artifact(self, kind: str) -> dict[str, Any]:
+        file = self._folder / kind
+        file.write_bytes(kind.encode())
+        digest = hashlib.sha256(kind.encode()).hexdigest()
+        return {"kind": kind, "url": file.as_uri(), "sha256": digest, "bytes": len(kind), "content_type": "x/y"}
+
+
+@pytest.fixture
+async def perform(server: RedisServer, tmp_path: Path) -> AsyncIterator[Callable[..., Any]]:
+    receiver = Receiver(SECRET)
+    async with served(receiver.app) as port, plain_redis(server.port) as redis, plain_redis(server.port) as other:
+        acts = programme(f"http://127.0.0.1:{port}")
+
+        async def run(change: Callable[[Answer], Answer] = lambda answer: answer) -> tuple[list[str], str]:
+            paper = io.StringIO()
+            console = Console(file=paper, width=160)
+            performance = Performance(Letterbox(redis), acts, receiver, Screen(console))
+            async with asyncio.TaskGroup() as tasks:
+                worker = tasks.create_task(KnowsAll(other, acts, tmp_path, change).run())
+                found = await performance.run()
+                worker.cancel()
+            performance.screen.table(acts, performance.answers)
+            performance.screen.links(performance.answers)
+            return found, paper.getvalue()
+
+        yield run
+
+
+async def test_a_worker_that_answers_everything_rightly_gives_no_complaint(perform: Callable[..., Any]) -> None:
+    found, shown = await perform()
+    assert found == []
+    assert "globex-failing" in shown
+    assert "html, screenshot" in shown
+
+
+async def test_an_artifact_that_is_not_what_it_says_is_seen(perform: Callable[..., Any]) -> None:
+    def forge(answer: Answer) -> Answer:
+        for artifact in answer["artifacts"]:
+            artifact["sha256"] = "0" * 64
+        return answer
+
+    found, _ = await perform(forge)
+    assert found == [
+        "globex-failing: html is not what its sha256 says",
+        "globex-failing: screenshot is not what its sha256 says",
+    ]
+
+
+async def test_a_session_that_is_not_kept_is_seen(perform: Callable[..., Any]) -> None:
+    def forget(answer: Answer) -> Answer:
+        if "logged_in_before" in answer["data"]:
+            return {**answer, "data": {**answer["data"], "logged_in_before": False}}
+        return answer
+
+    found, _ = await perform(forget)
+    assert len(found) == 3
+    assert all("logged_in_before" in complaint for complaint in found)
