@@ -10,7 +10,9 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
+from httpx import HTTPError
 from redis.asyncio import Redis
+from redis.exceptions import RedisError
 from rich.console import Console
 
 from pageworker_supervisor.demo import isolation
@@ -37,22 +39,34 @@ def demo(console: Console) -> int:
     """Run it; returns the exit code: 0 only if all went as expected."""
     began = time.monotonic()
     screen = Screen(console)
+    failure, found = "", ["nothing was shown"]
     try:
         with temporary_folder() as folder:
             found = asyncio.run(_demo(folder, screen))
-    except (DaemonFailed, FileNotFoundError) as failed:
-        screen.failed(str(failed))
-        return 1
-    except (KeyboardInterrupt, asyncio.CancelledError):
-        screen.failed("interrupted; everything that was started is ended")
-        return 1
+    # Groups, since the servers run in task groups around everything else.
+    except* (DaemonFailed, HTTPError, RedisError, OSError) as group:
+        failure = "\n".join(str(error) for error in leaves(group))
+    except* (KeyboardInterrupt, asyncio.CancelledError):
+        failure = "interrupted; everything that was started is ended"
     took = time.monotonic() - began
+    if failure:
+        screen.failed(failure)
+        return 1
     if found:
         screen.step(f"{len(found)} things were not as expected ({took:.1f} s)")
         return 1
     screen.epilogue(EPILOGUE)
     screen.step(f"all as expected, in {took:.1f} s")
     return 0
+
+
+def leaves(group: BaseExceptionGroup[BaseException]) -> Iterator[BaseException]:
+    """The errors in a group, and in the groups in it."""
+    for error in group.exceptions:
+        if isinstance(error, BaseExceptionGroup):
+            yield from leaves(error)
+        else:
+            yield error
 
 
 @contextmanager

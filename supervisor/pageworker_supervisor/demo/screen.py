@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
@@ -38,7 +39,7 @@ class Screen:
 
     def step(self, what: str) -> None:
         """One thing is done."""
-        self._console.print(f"[bold]·[/] {what}", highlight=False)
+        self._say(f"[bold]·[/] {what}")
 
     def begin(self, jobs: int) -> None:
         """The first job is about to be pushed."""
@@ -49,9 +50,7 @@ class Screen:
         """A result came."""
         colour = COLOURS.get(answer["status"], "white")
         timing = answer["timing"]
-        self._console.print(
-            f"  [{colour}]{answer['status']:<10}[/] {answer['job_id']:<22} {_seconds(timing['total'])}", highlight=False
-        )
+        self._say(f"  [{colour}]{answer['status']:<10}[/] {answer['job_id']:<22} {_seconds(timing['total'])}")
         self._progress.advance(self._bar)
 
     def end(self) -> None:
@@ -74,10 +73,9 @@ class Screen:
         """Where one job's artifacts lie, and what they are known by."""
         for answer in answers:
             for artifact in answer["artifacts"]:
-                self._console.print(
+                self._say(
                     f"  {answer['job_id']}: {artifact['kind']}, {artifact['bytes']} bytes, "
-                    f"sha256 {artifact['sha256'][:16]}…, checked",
-                    highlight=False,
+                    f"sha256 {artifact['sha256'][:16]}…, checked"
                 )
 
     def isolation(self, rows: Sequence[tuple[str, str, str]]) -> None:
@@ -92,17 +90,20 @@ class Screen:
     def complaints(self, found: Sequence[str], daemons_last_words: str) -> None:
         """What went wrong."""
         for complaint in found:
-            self._console.print(f"[red]✗[/] {complaint}", highlight=False)
-        self._console.print("the daemon's last words:", daemons_last_words, sep="\n", markup=False)
+            self._say(f"[red]✗[/] {escape(complaint)}")
+        self._say(f"the daemon's last words:\n{escape(daemons_last_words)}")
 
     def failed(self, why: str) -> None:
         """It could not be done at all."""
-        self._console.print("[red]✗[/]", end=" ")
-        self._console.print(why, markup=False, highlight=False)
+        self._say(f"[red]✗[/] {escape(why)}")
 
     def epilogue(self, text: str) -> None:
         """How to go on."""
-        self._console.print(text, highlight=False, markup=False)
+        self._say(escape(text))
+
+    def _say(self, text: str) -> None:
+        # Soft-wrapped: a pipe gets whole lines.
+        self._console.print(text, highlight=False, soft_wrap=True)
 
     def _print_wide(self, table: Table) -> None:
         # A pipe has no width: a table that is cut there would be of no use.
