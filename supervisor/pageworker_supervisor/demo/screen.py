@@ -84,7 +84,7 @@ class Screen:
         for name in ("what", "seen from", "answer"):
             table.add_column(name, overflow="fold")
         for row in rows:
-            table.add_row(*row)
+            table.add_row(*map(escape, row))
         self._print_wide(table)
 
     def complaints(self, found: Sequence[str], daemons_last_words: str) -> None:
