@@ -1,0 +1,226 @@
+"""A redis-server of the daemon's own: persistent, on loopback, gone with the daemon.
+
+Durability: every write is in the kernel's hands before its reply is sent, and on disk within a second
+(appendfsync everysec). Killing the daemon or Redis loses nothing; a power cut loses at most that second.
+"""
+
+import asyncio
+import contextlib
+import fcntl
+import os
+import re
+import shutil
+import socket
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any, Self
+
+from redis import exceptions as rx
+from redis.asyncio import Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+
+from pageworker_supervisor.redis_link import tether
+from pageworker_supervisor.redis_link.errors import EmbeddedUnfit
+from pageworker_supervisor.telemetry import log
+
+PROGRAMS = ("redis-server", "valkey-server")
+PLACES = ("/usr/bin", "/usr/sbin", "/usr/local/bin", "/usr/local/sbin", "/opt/redis/bin", "/opt/homebrew/bin")
+OLDEST = 7
+START_SECONDS = 20.0
+STOP_SECONDS = 60.0
+"""For writing the last of the AOF to a slow disk."""
+HANDOVER_SECONDS = 10.0
+"""A predecessor's Redis ends within two seconds; a slow disk may take longer."""
+POLL_SECONDS = 0.01
+ANY_PORT_TRIES = 10
+
+
+def find_server() -> Path:
+    """The program. Raises EmbeddedUnfit where there is none, or one that is too old."""
+    path = os.pathsep.join([os.environ.get("PATH", ""), *PLACES])
+    found = next((which for name in PROGRAMS if (which := shutil.which(name, path=path))), None)
+    if found is None:
+        raise EmbeddedUnfit(
+            "there is no redis-server on this machine",
+            "apt install redis-server, or set redis.url to a Redis that runs elsewhere",
+        )
+    said = subprocess.run([found, "--version"], capture_output=True, text=True, check=False).stdout
+    version = re.search(r"v=(\d+)\.", said)
+    if version is None or int(version[1]) < OLDEST:
+        raise EmbeddedUnfit(
+            f"{found} is too old: {said.strip()[:80]}", f"install Redis {OLDEST} or later, or set redis.url"
+        )
+    return Path(found)
+
+
+class EmbeddedRedis:
+    """`async with` starts and stops it. `port` 0: any free one; clients find it in `redis/port` of the data folder."""
+
+    def __init__(self, data_dir: Path, port: int) -> None:
+        self.port = port
+        self.folder = data_dir / "redis"
+        self._wanted = port
+        self._program = Path()
+        self._locks = contextlib.ExitStack()
+        self._inherited = -1
+        self._process: asyncio.subprocess.Process | None = None
+
+    @property
+    def url(self) -> str:
+        """Where it listens."""
+        return f"redis://127.0.0.1:{self.port}/0"
+
+    @property
+    def pid(self) -> int | None:
+        """Process id while it runs."""
+        return self._process.pid if self._process and self._process.returncode is None else None
+
+    async def __aenter__(self) -> Self:
+        self._program = find_server()
+        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        try:
+            await self._lock()
+            await self._start()
+        except BaseException:
+            await self._stop()
+            raise
+        return self
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        await self._stop()
+
+    async def revive(self) -> None:
+        """Start it again if it died. Raises EmbeddedUnfit where that cannot be done."""
+        if self.pid is None:
+            log.error("the embedded Redis died", returncode=self._process.returncode if self._process else None)
+            await self._start()
+
+    async def _lock(self) -> None:
+        """Two locks: the daemon's own, and one that Redis inherits, free only when the last Redis is gone."""
+        daemon = self._open("daemon.lock")
+        if not _try_lock(daemon):
+            raise EmbeddedUnfit(
+                f"another pageworker uses {self.folder.parent}",
+                "give each daemon a worker.data_dir of its own, or set redis.url to a Redis that they share",
+            )
+        self._inherited = self._open("server.lock")
+        for _ in range(int(HANDOVER_SECONDS / POLL_SECONDS)):
+            if _try_lock(self._inherited):
+                return
+            # flock(2) tells nobody when it could succeed, and waiting in it would block the loop.
+            await asyncio.sleep(POLL_SECONDS)
+        raise EmbeddedUnfit(f"a redis-server still runs on {self.folder}", "wait for it to end, or end it with SIGTERM")
+
+    def _open(self, name: str) -> int:
+        descriptor = os.open(self.folder / name, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        self._locks.callback(os.close, descriptor)
+        return descriptor
+
+    async def _start(self) -> None:
+        for _ in range(ANY_PORT_TRIES):
+            # A restart keeps the port that clients know.
+            self.port = self.port or _free_port()
+            self._check_port()
+            if await self._launch():
+                (self.folder / "port.new").write_text(f"{self.port}\n")
+                (self.folder / "port.new").replace(self.folder / "port")
+                log.info("embedded Redis runs", port=self.port, pid=self.pid, folder=str(self.folder))
+                return
+            if self._wanted:
+                break
+            self.port = 0
+        raise EmbeddedUnfit(
+            f"{self._program} does not start: {self._last_words()}", f"look at {self.folder / 'redis.log'}"
+        )
+
+    def _check_port(self) -> None:
+        with socket.socket() as probe:
+            # As Redis does it: connections of a predecessor in TIME_WAIT are no obstacle.
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("127.0.0.1", self.port))
+            except OSError as error:
+                raise EmbeddedUnfit(
+                    f"port {self.port} on 127.0.0.1: {error.strerror}",
+                    "set redis.port to a free one (0: any), or redis.url to the Redis that is there",
+                ) from error
+
+    async def _launch(self) -> bool:
+        with (self.folder / "redis.log").open("wb") as output:
+            self._process = await asyncio.create_subprocess_exec(
+                *(sys.executable, "-I", "-S", tether.__file__, str(os.getpid())),
+                *(str(self._program), *self._options()),
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                pass_fds=(self._inherited,),
+                # Ctrl-C in a terminal goes to the whole group: Redis must outlive the daemon's drain.
+                start_new_session=True,
+            )
+        client = Redis(port=self.port, socket_timeout=1, protocol=2, retry=Retry(NoBackoff(), 0))
+        try:
+            async with asyncio.timeout(START_SECONDS):
+                while not await self._is_ours(client):
+                    if self._process.returncode is not None:
+                        return False
+                    # A port that opens is no event to others; with NOTIFY_SOCKET it would depend on the build.
+                    await asyncio.sleep(POLL_SECONDS)
+        except TimeoutError:
+            return False
+        finally:
+            await client.aclose()
+        return True
+
+    async def _is_ours(self, client: Redis) -> bool:
+        """It answers, and it is not somebody else who took the port meanwhile. Loading its data it answers too."""
+        try:
+            info: dict[str, Any] = await client.info("server")
+        except (rx.ConnectionError, rx.TimeoutError, OSError):
+            return False
+        return self._process is not None and info["process_id"] == self._process.pid
+
+    def _options(self) -> list[str]:
+        return [
+            *("--port", str(self.port), "--bind", "127.0.0.1", "--protected-mode", "yes"),
+            *("--dir", str(self.folder), "--daemonize", "no", "--loglevel", "notice"),
+            *("--appendonly", "yes", "--appendfsync", "everysec", "--save", ""),
+            # Jobs must never be thrown away to make room.
+            *("--maxmemory-policy", "noeviction", "--tcp-keepalive", "60"),
+        ]
+
+    async def _stop(self) -> None:
+        process, self._process = self._process, None
+        if process is not None and process.returncode is None:
+            process.terminate()
+            try:
+                async with asyncio.timeout(STOP_SECONDS):
+                    await process.wait()
+            except TimeoutError:
+                log.error("the embedded Redis does not end; killed", pid=process.pid)
+                process.kill()
+                await process.wait()
+        if self._inherited >= 0:
+            (self.folder / "port").unlink(missing_ok=True)
+        self._inherited = -1
+        self._locks.close()
+
+    def _last_words(self) -> str:
+        lines = (self.folder / "redis.log").read_text(errors="replace").strip().splitlines()
+        return " / ".join(line.strip() for line in lines[-2:]) or "it said nothing"
+
+
+def _try_lock(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port

@@ -1,0 +1,161 @@
+"""One Redis, whatever its topology: clients to talk to it, and whether it is there."""
+
+import contextlib
+from collections.abc import AsyncIterator, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from redis import exceptions as rx
+
+from pageworker_supervisor.config.settings import RedisSettings
+from pageworker_supervisor.redis_link.availability import Availability
+from pageworker_supervisor.redis_link.clients import Client, Clients
+from pageworker_supervisor.redis_link.embedded import EmbeddedRedis
+from pageworker_supervisor.redis_link.errors import EmbeddedUnfit, Unavailable, classify
+from pageworker_supervisor.redis_link.url import Topology, parse_url
+from pageworker_supervisor.telemetry.metrics import Metrics
+
+Word = str | bytes | int | float
+
+
+class Link:
+    """A Redis. Nothing is connected before the first call.
+
+    `commands` is the client for calls that are answered at once. `ingress` is where producers push: the same Redis
+    unless `redis.ingress_url` says otherwise.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        ca_file: Path | None = None,
+        *,
+        key: str = "redis.url",
+        embedded: EmbeddedRedis | None = None,
+        metrics: Metrics | None = None,
+    ) -> None:
+        parsed = parse_url(url, key)
+        self.safe_url = parsed.safe
+        self.is_cluster = parsed.topology is Topology.CLUSTER
+        self._clients = Clients(parsed, ca_file, "pageworker")
+        self._embedded = embedded
+        self._metrics = metrics
+        self._ingress: Link | None = None
+        self.commands: Client = self._clients.commands()
+        self._blocking: Client = self._clients.blocking()
+        self.availability = Availability(self.probe, self._changed)
+        if metrics is not None:
+            metrics.redis_up.set(1)
+
+    @property
+    def ingress(self) -> "Link":
+        """Where `inbox` and `jobs` are."""
+        return self._ingress or self
+
+    def blocking(self) -> Client:
+        """A client with connections of its own, for calls that block."""
+        return self._clients.blocking()
+
+    async def send(self, *words: Word, key: str, blocks: bool = False) -> Any:
+        """One command that touches `key`, as plain as redis-py gives the reply. Raises EngineError."""
+        client = self._blocking if blocks else self.commands
+        with _our_errors():
+            return await client.execute_command(*words, **await self._at(client, key))
+
+    async def pipe(self, commands: Sequence[Sequence[Word]], *, key: str, blocks: bool = False) -> list[Any]:
+        """Commands that touch the slot of `key`, in one go and in order; not a transaction. Raises EngineError."""
+        client = self._blocking if blocks else self.commands
+        if self.is_cluster:
+            # Cluster pipelines of the client split and repeat by themselves: one after the other is plain.
+            return [await self.send(*command, key=key, blocks=blocks) for command in commands]
+        with _our_errors():
+            async with client.pipeline(transaction=False) as pipe:
+                for command in commands:
+                    pipe.execute_command(*command)
+                replies: list[Any] = await pipe.execute()
+                return replies
+
+    async def primaries(self, *words: Word) -> list[Any]:
+        """The replies of every primary to one command. Raises EngineError."""
+        with _our_errors():
+            if not self.is_cluster:
+                return [await self.commands.execute_command(*words)]
+            await self.commands.initialize()
+            nodes = self.commands.get_primaries()
+            return [await self.commands.execute_command(*words, target_nodes=node) for node in nodes]
+
+    async def replicas(self) -> int:
+        """Replicas that follow now, of the primary that has the fewest: what WAIT may hope for."""
+        found = await self.primaries("INFO", "replication")
+        return min(int(info.get("connected_slaves", 0)) for info in found)
+
+    async def has_replicas(self) -> bool:
+        """Whether a result can be made safe against the loss of a primary."""
+        return await self.replicas() > 0
+
+    async def probe(self) -> None:
+        """Raises EngineError unless every primary answers. An embedded server that died is started again."""
+        if self._embedded is not None:
+            try:
+                await self._embedded.revive()
+            except EmbeddedUnfit as unfit:
+                # A full disk or a taken port may pass: the worker is not ready until then, but alive.
+                raise Unavailable(str(unfit)) from unfit
+        await self.primaries("PING")
+
+    async def aclose(self) -> None:
+        """Close every connection."""
+        if self._ingress is not None:
+            await self._ingress.aclose()
+        await self._clients.aclose()
+
+    def attach_ingress(self, ingress: "Link") -> None:
+        """Producers push to another Redis. It is closed with this one."""
+        self._ingress = ingress
+
+    async def _at(self, client: Client, key: str) -> dict[str, Any]:
+        if not self.is_cluster:
+            return {}
+        await client.initialize()
+        # Named by hand: the client would ask the server where the keys of some commands are.
+        return {"target_nodes": client.get_node_from_key(key)}
+
+    def _changed(self, up: bool) -> None:
+        if self._metrics is not None:
+            self._metrics.redis_up.set(int(up))
+            if up:
+                self._metrics.redis_reconnects.inc()
+
+
+@contextlib.contextmanager
+def _our_errors() -> Iterator[None]:
+    try:
+        yield
+    except (rx.RedisError, OSError) as error:
+        raise classify(error) from error
+
+
+def connect(settings: RedisSettings, metrics: Metrics | None = None) -> Link:
+    """A link to `redis.url`, with its ingress. Raises ConfigInvalid for a URL that means nothing."""
+    if settings.url is None:
+        raise ValueError("without redis.url there is no Redis to connect to: open_link() starts one")
+    link = Link(settings.url, settings.ca_file, metrics=metrics)
+    if settings.ingress_url is not None:
+        link.attach_ingress(Link(settings.ingress_url, settings.ca_file, key="redis.ingress_url"))
+    return link
+
+
+@contextlib.asynccontextmanager
+async def open_link(settings: RedisSettings, data_dir: Path, metrics: Metrics | None = None) -> AsyncIterator[Link]:
+    """The worker's link for the block. Without `redis.url` a Redis of its own runs as long as the block.
+
+    Raises ConfigInvalid for a URL, EmbeddedUnfit where no Redis can be started here.
+    """
+    async with contextlib.AsyncExitStack() as stack:
+        if settings.url is not None:
+            link = connect(settings, metrics)
+        else:
+            embedded = await stack.enter_async_context(EmbeddedRedis(data_dir, settings.port))
+            link = Link(embedded.url, embedded=embedded, metrics=metrics)
+        stack.push_async_callback(link.aclose)
+        yield link
