@@ -1,0 +1,92 @@
+"""The breaker's table, every pair of it, and its story."""
+
+import itertools
+
+import pytest
+
+from pageworker_supervisor.delivery.breaker import (
+    FIRST_PAUSE_SECONDS,
+    LONGEST_PAUSE_SECONDS,
+    THRESHOLD,
+    TRANSITIONS,
+    Breaker,
+    Event,
+    State,
+)
+from pageworker_supervisor.delivery.outcome import Answered, Outcome, Trouble, Unreachable
+
+DEAD = Unreachable(Trouble.REFUSED)
+
+
+@pytest.mark.parametrize(("state", "event"), list(itertools.product(State, Event)))
+def test_every_pair_has_an_answer(state: State, event: Event) -> None:
+    after = TRANSITIONS[state, event]
+    if event is Event.WELL:
+        assert after is State.CLOSED
+    if event is Event.ILL_TOO_OFTEN:
+        assert after is State.OPEN
+    if after is State.PROBING:
+        assert event is Event.PAUSE_OVER
+
+
+def opened() -> Breaker:
+    breaker = Breaker()
+    for _ in range(THRESHOLD):
+        breaker.record(DEAD, 100.0)
+    return breaker
+
+
+def test_it_opens_after_failures_in_a_row_only() -> None:
+    breaker = Breaker()
+    for _ in range(3):
+        for _ in range(THRESHOLD - 1):
+            breaker.record(DEAD, 0.0)
+        assert breaker.permits(0.0, 10)
+        breaker.record(Answered(200), 0.0)
+    assert breaker.state is State.CLOSED
+    assert opened().state is State.OPEN
+
+
+@pytest.mark.parametrize("outcome", [Answered(500), Answered(404), Answered(409), Answered(429)])
+def test_a_host_that_answers_is_well_whatever_it_says(outcome: Outcome) -> None:
+    breaker = Breaker()
+    for _ in range(10 * THRESHOLD):
+        breaker.record(outcome, 0.0)
+    assert breaker.state is State.CLOSED
+
+
+@pytest.mark.parametrize("status", [502, 503, 504])
+def test_a_gateway_without_a_receiver_is_ill(status: int) -> None:
+    breaker = Breaker()
+    for _ in range(THRESHOLD):
+        breaker.record(Answered(status), 0.0)
+    assert breaker.state is State.OPEN
+
+
+def test_after_the_pause_one_try_at_a_time_decides() -> None:
+    breaker = opened()
+    assert not breaker.permits(100.0 + FIRST_PAUSE_SECONDS - 0.01, 0)
+    assert breaker.permits(100.0 + FIRST_PAUSE_SECONDS, 0)
+    assert not breaker.permits(100.0 + FIRST_PAUSE_SECONDS, 1)
+    breaker.record(Answered(200), 103.0)
+    assert breaker == Breaker()
+
+
+def test_each_failed_probe_doubles_the_pause_up_to_a_limit() -> None:
+    breaker = opened()
+    pauses = []
+    now = breaker.open_until
+    for _ in range(10):
+        assert breaker.permits(now, 0)
+        breaker.record(DEAD, now)
+        pauses.append(breaker.open_until - now)
+        now = breaker.open_until
+    assert pauses[:3] == [2 * FIRST_PAUSE_SECONDS, 4 * FIRST_PAUSE_SECONDS, 8 * FIRST_PAUSE_SECONDS]
+    assert pauses[-1] == LONGEST_PAUSE_SECONDS
+
+
+def test_tries_that_end_after_it_opened_do_not_lengthen_the_pause() -> None:
+    breaker = opened()
+    until = breaker.open_until
+    breaker.record(DEAD, 101.0)
+    assert breaker.open_until == until

@@ -1,0 +1,125 @@
+"""What follows from an answer, and from none."""
+
+import random
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pageworker_supervisor.delivery.outcome import Answered, Trouble, Unreachable
+from pageworker_supervisor.delivery.verdict import (
+    CAP_SECONDS,
+    QUICK_TRIES,
+    RETRY_AFTER_CAP_SECONDS,
+    Age,
+    Delivered,
+    Final,
+    Later,
+    backoff_seconds,
+    verdict,
+)
+
+NOW = 1_900_000_000.0
+RUNNING = b'{"code":409,"message":"The execution \\"7\\" is running already."}'
+FINISHED = b'{"code":409,"message":"The execution \\"7\\" has finished already."}'
+
+
+def age(tries: int = 0, seconds: float = 0.0, max_seconds: float = 86_400.0) -> Age:
+    return Age(tries, seconds, max_seconds, NOW)
+
+
+def half() -> float:
+    return 0.5
+
+
+@pytest.mark.parametrize("status", [200, 201, 202, 204, 299])
+def test_any_success_is_delivered(status: int) -> None:
+    assert verdict(Answered(status), age(), half) == Delivered()
+
+
+@pytest.mark.parametrize("status", [500, 501, 502, 503, 504, 599, 408, 425, 429])
+def test_what_may_pass_is_tried_again(status: int) -> None:
+    assert verdict(Answered(status), age(), half) == Later(0.25, f"HTTP {status}")
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 405, 409, 410, 413, 418, 422, 451])
+def test_any_other_refusal_is_final(status: int) -> None:
+    assert verdict(Answered(status), age(), half) == Final(f"HTTP {status}")
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308, 304])
+def test_a_redirect_is_final(status: int) -> None:
+    decision = verdict(Answered(status), age(), half)
+    assert isinstance(decision, Final)
+    assert "redirects are not followed" in decision.reason
+
+
+@pytest.mark.parametrize("trouble", Trouble)
+def test_no_answer_is_tried_again(trouble: Trouble) -> None:
+    assert verdict(Unreachable(trouble), age(2), half) == Later(1.0, trouble.value)
+
+
+def test_n8n_that_has_not_parked_yet_is_asked_again_within_a_tenth_of_a_second() -> None:
+    for tries in range(QUICK_TRIES):
+        decision = verdict(Answered(409, RUNNING), age(tries), random.random)
+        assert isinstance(decision, Later)
+        assert 0.05 <= decision.delay_seconds <= 0.1
+
+
+def test_n8n_that_stays_busy_is_asked_less_and_less() -> None:
+    decision = verdict(Answered(409, RUNNING), age(QUICK_TRIES + 6), half)
+    assert decision == Later(16.0, "HTTP 409, its execution is running already")
+
+
+def test_n8n_that_has_finished_is_final() -> None:
+    assert verdict(Answered(409, FINISHED), age(), half) == Final("HTTP 409")
+
+
+@pytest.mark.parametrize(
+    ("retry_after", "seconds"),
+    [
+        ("7", 7.0),
+        ("0", 0.25),
+        ("99999999", RETRY_AFTER_CAP_SECONDS),
+        ("1e9", 0.25),
+        ("-5", 0.25),
+        ("soon", 0.25),
+        ("", 0.25),
+        ("9" * 400, 0.25),
+        ("Sun, 17 Mar 2030 17:46:50 GMT", 10.0),
+        ("Sun, 17 Mar 2019 17:46:50 GMT", 0.25),
+        ("Sun, 99 Mar 9999 17:46:50 GMT", 0.25),
+    ],
+)
+@pytest.mark.parametrize("status", [429, 503])
+def test_retry_after_is_honoured_within_bounds(status: int, retry_after: str, seconds: float) -> None:
+    assert verdict(Answered(status, b"", retry_after), age(), half) == Later(seconds, f"HTTP {status}")
+
+
+def test_too_old_is_final_and_says_how_often_it_was_tried() -> None:
+    assert verdict(Answered(500), age(9, 95.0, 100.0), half) == Final("HTTP 500; given up after 10 tries in 95 s")
+    assert isinstance(verdict(Answered(200), age(9, 1e9, 100.0), half), Delivered)
+
+
+@given(st.integers(0, 10_000), st.floats(0, 0.999999))
+def test_backoff_is_bounded_and_jittered_over_its_whole_window(tries: int, jitter: float) -> None:
+    seconds = backoff_seconds(tries, lambda: jitter)
+    assert 0.05 <= seconds <= CAP_SECONDS
+    if tries >= 10:
+        assert seconds == max(0.05, CAP_SECONDS * jitter)
+
+
+@given(
+    st.integers(100, 599),
+    st.binary(max_size=60),
+    st.none() | st.text(max_size=40),
+    st.integers(0, 200),
+    st.floats(0, 1e6),
+)
+def test_no_try_later_than_allowed_whatever_the_receiver_says(
+    status: int, body: bytes, retry_after: str | None, tries: int, seconds: float
+) -> None:
+    decision = verdict(Answered(status, body, retry_after), age(tries, seconds, 3600.0), random.random)
+    if isinstance(decision, Later):
+        assert seconds + decision.delay_seconds <= 3600.0
+        assert decision.delay_seconds > 0
