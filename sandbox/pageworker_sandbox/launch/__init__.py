@@ -1,0 +1,24 @@
+"""The launcher: what the host offers, and cells made of it.
+
+`survey` looks the host over once, `launch` and `launch_gateway` start process trees behind the wall, and a `Cell`
+is such a tree seen from outside. `checks` are for the operator.
+"""
+
+from pageworker_sandbox.launch.cell import Cell, ExitStatus
+from pageworker_sandbox.launch.errors import HostUnfit, LaunchFailed, Problem
+from pageworker_sandbox.launch.host import Host, survey
+from pageworker_sandbox.launch.layout import CellSpec
+from pageworker_sandbox.launch.start import launch, launch_gateway
+
+__all__ = [
+    "Cell",
+    "CellSpec",
+    "ExitStatus",
+    "Host",
+    "HostUnfit",
+    "LaunchFailed",
+    "Problem",
+    "launch",
+    "launch_gateway",
+    "survey",
+]

@@ -1,0 +1,174 @@
+"""A running cell, seen from outside."""
+
+import asyncio
+import os
+import signal
+import socket
+import subprocess
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from dataclasses import dataclass
+
+from pageworker_sandbox.launch import kernel
+from pageworker_sandbox.launch.cgroup import Cgroup
+from pageworker_sandbox.launch.errors import LaunchFailed
+
+STDERR_BYTES = 8192
+
+
+@dataclass(frozen=True)
+class ExitStatus:
+    """How the cell's program ended: one of the two."""
+
+    code: int | None
+    signal: int | None
+
+
+class Tail:
+    """The last bytes of a pipe, drained whenever something comes: its writer never has to wait for a reader."""
+
+    def __init__(self, descriptor: int) -> None:
+        os.set_blocking(descriptor, False)
+        self._descriptor = descriptor
+        self._bytes = bytearray()
+        asyncio.get_running_loop().add_reader(descriptor, self.drain)
+
+    def __str__(self) -> str:
+        return self._bytes.decode(errors="replace")
+
+    def drain(self) -> None:
+        """Take what is there; close at the end of file."""
+        if self._descriptor < 0:
+            return
+        try:
+            data = os.read(self._descriptor, 65536)
+        except BlockingIOError:
+            return
+        self._bytes = (self._bytes + data)[-STDERR_BYTES:]
+        if not data:
+            self.close()
+
+    def close(self) -> None:
+        """No more is wanted. May be called again."""
+        if self._descriptor >= 0:
+            asyncio.get_running_loop().remove_reader(self._descriptor)
+            os.close(self._descriptor)
+            self._descriptor = -1
+
+
+class Cell:
+    """One sandboxed process tree. `channel` is ours to close by whoever speaks on it.
+
+    `processes` are bubblewrap outside and the first process of the cell's pid namespace, whose death is the
+    death of all in it: the kernel reports it only when none of them is left (pid_namespaces(7)).
+    """
+
+    def __init__(
+        self,
+        bubblewrap: subprocess.Popen[bytes],
+        channel: socket.socket,
+        stderr: Tail,
+        cgroup: Cgroup | None,
+        shares: frozenset[str],
+    ) -> None:
+        self.pid = bubblewrap.pid
+        self.channel = channel
+        self._bubblewrap = bubblewrap
+        self._stderr = stderr
+        self._cgroup = cgroup
+        self._shares = shares
+        self._first: int | None = None
+        self._watched: dict[int, int] = {}
+        self._gone = asyncio.Event()
+        self._watch(bubblewrap.pid)
+
+    def settle(self, first: int) -> None:
+        """The pid of the cell's first process is known now. Raises ProcessLookupError."""
+        self._first = first
+        self._watch(first)
+
+    @property
+    def stderr(self) -> str:
+        """The last of what the tree wrote to stdout and stderr. Untrusted."""
+        return str(self._stderr)
+
+    async def wait(self) -> ExitStatus:
+        """Until no process of the tree is left."""
+        await self._gone.wait()
+        code = self._bubblewrap.returncode
+        return ExitStatus(None, -code) if code < 0 else ExitStatus(code, None)
+
+    def kill(self) -> None:
+        """End the whole tree now. May be called at any time, any number of times."""
+        if self._cgroup is not None and not self._gone.is_set():
+            self._cgroup.kill()
+        for descriptor in self._watched.values():
+            with suppress(ProcessLookupError):
+                signal.pidfd_send_signal(descriptor, signal.SIGKILL)
+
+    async def proof(self) -> dict[str, str]:
+        """The kernel's words about the program inside. Raises LaunchFailed where they are not as they must be."""
+        try:
+            return self._proof()
+        except (*kernel.GONE, PermissionError) as error:
+            raise LaunchFailed(f"no proof from the kernel: {error}") from error
+
+    def _proof(self) -> dict[str, str]:
+        (program, *_) = kernel.children(self._first or 0) or (0,)
+        status = kernel.status(program)
+        ours, theirs = kernel.namespaces("self"), kernel.namespaces(program)
+        shared = {name for name in theirs if theirs[name] == ours[name]}
+        proof = {
+            "uid": status["Uid"].split()[0],
+            "gid": status["Gid"].split()[0],
+            "groups": status["Groups"],
+            "no_new_privs": status["NoNewPrivs"],
+            "seccomp": status["Seccomp"],
+            "seccomp_filters": status.get("Seccomp_filters", "?"),
+            "cap_eff": status["CapEff"],
+            **{f"ns_{name}": inode for name, inode in theirs.items()},
+        }
+        confined = (proof["no_new_privs"], proof["seccomp"], int(proof["cap_eff"], 16)) == ("1", "2", 0)
+        if not confined or shared != self._shares:
+            raise LaunchFailed(f"the wall does not stand: {proof}, namespaces shared with us: {sorted(shared)}")
+        return proof
+
+    async def memory_bytes(self) -> int:
+        """Proportional set size of the tree plus the program's memfds, or what its cgroup is charged with if more."""
+        return await asyncio.to_thread(self._memory_bytes)
+
+    def _memory_bytes(self) -> int:
+        mapped = sum(map(kernel.pss_bytes, self._tree()))
+        kept = sum(map(kernel.memfd_bytes, kernel.children(self._first or 0)))
+        return mapped + kept
+
+    async def processes(self) -> int:
+        """Threads and processes of the tree."""
+        return await asyncio.to_thread(lambda: sum(map(kernel.tasks, self._tree())))
+
+    def _tree(self) -> Iterable[int]:
+        return kernel.tree(self.pid) if not self._gone.is_set() else ()
+
+    def _watch(self, pid: int) -> None:
+        descriptor = os.pidfd_open(pid)
+        self._watched[pid] = descriptor
+        asyncio.get_running_loop().add_reader(descriptor, self._ended(pid))
+
+    def _ended(self, pid: int) -> Callable[[], None]:
+        def note() -> None:
+            descriptor = self._watched.pop(pid)
+            asyncio.get_running_loop().remove_reader(descriptor)
+            os.close(descriptor)
+            if pid == self.pid:
+                self._bubblewrap.wait()
+            if not self._watched:
+                self._clear()
+
+        return note
+
+    def _clear(self) -> None:
+        self._stderr.drain()
+        self._stderr.close()
+        if self._cgroup is not None:
+            self._cgroup.remove()
+        self._gone.set()

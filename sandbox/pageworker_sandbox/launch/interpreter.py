@@ -1,0 +1,69 @@
+"""The Python that runs inside: found, asked about itself, and given a place in the root."""
+
+import json
+import subprocess
+import sys
+import sysconfig
+from dataclasses import dataclass
+from pathlib import Path
+
+from pageworker_sandbox.launch import elf
+from pageworker_sandbox.launch.errors import Problem
+from pageworker_sandbox.launch.mounts import Bind, Mask, Mount
+
+ASK_SECONDS = 10.0
+ASK = """
+import json, sys, sysconfig
+print(json.dumps([sys.base_prefix, sysconfig.get_config_var("SOABI"),
+                  sysconfig.get_path("stdlib"), sysconfig.get_path("platstdlib")]))
+"""
+RELOCATED = Path("/opt/pageworker/python")
+PUBLIC_PREFIXES = (Path("/usr"), Path("/usr/local"))
+"""An interpreter elsewhere (a home, a tool's cache) is moved, so that its path tells nothing of the host."""
+
+
+@dataclass(frozen=True)
+class Interpreter:
+    """`executable` is its path inside; `source` its path on the host."""
+
+    executable: Path
+    source: Path
+    mounts: tuple[Mount, ...]
+
+
+def find_interpreter(wanted: Path | None) -> Interpreter | Problem:
+    """The interpreter to use: the wanted one, or the one below our own virtual environment."""
+    base = str(getattr(sys, "_base_executable", None) or sys.executable)
+    source = (wanted or Path(base)).resolve()
+    where = str(source)
+    mend = f"set sandbox.python to a CPython {sys.version_info.major}.{sys.version_info.minor}"
+    try:
+        answer = subprocess.run(
+            [source, "-I", "-S", "-c", ASK],
+            capture_output=True,
+            check=True,
+            timeout=ASK_SECONDS,
+            env={},
+        )
+        base_prefix, abi, *folders = json.loads(answer.stdout)
+        elf.loader(source)
+    except (OSError, subprocess.SubprocessError, ValueError, elf.NotElf) as error:
+        return Problem(f"no usable Python: {error}", where, mend)
+    if abi != sysconfig.get_config_var("SOABI"):
+        ours = sysconfig.get_config_var("SOABI")
+        return Problem(f"Python speaks {abi}, the installed packages are for {ours}", where, mend)
+    prefix = Path(base_prefix)
+    home = prefix if prefix in PUBLIC_PREFIXES else RELOCATED
+    executable = home / "bin" / source.name if home == RELOCATED else source
+    mounts: list[Mount] = [Bind(source, executable)]
+    for folder in dict.fromkeys(Path(folder) for folder in folders):
+        inside = home / folder.relative_to(prefix) if home == RELOCATED else folder
+        mounts += [Bind(folder.resolve(), inside), *masks(folder, inside)]
+    return Interpreter(executable, source, tuple(mounts))
+
+
+def masks(folder: Path, inside: Path) -> list[Mount]:
+    """Hide installed packages that lie within a folder of the standard library or of system libraries."""
+    hidden = ("site-packages", "dist-packages", "python3*/site-packages", "python3*/dist-packages")
+    found = (path for name in hidden for path in folder.glob(name) if path.is_dir())
+    return [Mask(inside / path.relative_to(folder)) for path in found]

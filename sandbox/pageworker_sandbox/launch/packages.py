@@ -1,0 +1,65 @@
+"""Which Python code a cell gets: ours and others', piece by piece. What is not named here can not be imported."""
+
+from importlib.util import find_spec
+from pathlib import Path
+
+from pageworker_sandbox.launch.errors import Problem
+from pageworker_sandbox.launch.mounts import Bind
+
+CODE = Path("/opt/pageworker/code")
+SITE = Path("/opt/pageworker/site")
+
+RUNNER_CODE = ("pageworker", "pageworker_runner", *(f"pageworker_sandbox/{name}" for name in ("wire", "confine")))
+GATEWAY_CODE = ("pageworker_sandbox/wire", "pageworker_sandbox/egress")
+SHARED_CODE = ("pageworker_sandbox/__init__.py", "pageworker_sandbox/memfd.py")
+RUNNER_SITE = ("playwright", "greenlet", "pyee", "msgspec", "typing_extensions")
+GATEWAY_SITE = ("uvloop", "h11", "msgspec")
+OPTIONAL_SITE = frozenset({"pyee", "typing_extensions"})
+"""Older releases of the others need them."""
+
+
+def code(names: tuple[str, ...]) -> list[Bind] | Problem:
+    """Our own packages, or parts of them."""
+    binds = []
+    for name in (*names, *SHARED_CODE):
+        package, _, part = name.partition("/")
+        folder = _origin(package)
+        if folder is None or not (folder / part).exists():
+            return Problem(f"{name} is not installed", "Python's search path", "install pageworker again")
+        binds.append(Bind((folder / part).resolve(), CODE / name))
+    return binds
+
+
+def site(names: tuple[str, ...]) -> list[Bind] | Problem:
+    """Packages of others, with the libraries that their wheels carry beside them."""
+    binds = []
+    for name in names:
+        origin = _origin(name)
+        if origin is None:
+            if name in OPTIONAL_SITE:
+                continue
+            return Problem(f"{name} is not installed", "Python's search path", f"pip install {name}")
+        binds.append(Bind(origin.resolve(), SITE / origin.name))
+        carried = origin.parent / f"{name}.libs"
+        if carried.is_dir():
+            binds.append(Bind(carried.resolve(), SITE / carried.name))
+    return binds
+
+
+def _origin(name: str) -> Path | None:
+    """The folder of a package or the file of a module, which is not imported."""
+    spec = find_spec(name)
+    if spec is None:
+        return None
+    if spec.submodule_search_locations:
+        return Path(next(iter(spec.submodule_search_locations)))
+    return Path(spec.origin) if spec.origin else None
+
+
+def driver() -> Path | Problem:
+    """Playwright's node on the host."""
+    origin = _origin("playwright")
+    node = (origin or Path("/nonexistent")) / "driver" / "node"
+    if not node.is_file():
+        return Problem("Playwright's driver is missing", str(node), "pip install --force-reinstall playwright")
+    return node.resolve()

@@ -1,0 +1,77 @@
+"""What the launcher program is told: mounts as data, limits, the command line."""
+
+import json
+import os
+import resource
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from pageworker_sandbox.launch.bubblewrap import staged
+from pageworker_sandbox.launch.enter import MOUNT_ATTR_NODEV, MOUNT_ATTR_NOEXEC, MOUNT_ATTR_NOSUID
+from pageworker_sandbox.launch.mounts import Bind, Data, Mode, Mount, Scratch
+
+STAGE = "/tmp"  # noqa: S108 - covered by a tmpfs in a mount namespace of the launcher's own
+GIB = 1024**3
+BYTES_PER_INODE = 16 * 1024
+DENY = {
+    Mode.READ_ONLY: MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV,
+    Mode.READ_WRITE: MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC,
+    Mode.DEVICE: MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC,
+}
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Of every single process."""
+
+    open_files: int = 8192
+    file_bytes: int = 1 * GIB
+
+    def rows(self, processes: int | None) -> list[tuple[int, int]]:
+        """As setrlimit(2) wants them; no core dumps ever."""
+        return [
+            *([] if processes is None else [(resource.RLIMIT_NPROC, processes)]),
+            (resource.RLIMIT_CORE, 0),
+            (resource.RLIMIT_FSIZE, self.file_bytes),
+            (resource.RLIMIT_NOFILE, self.open_files),
+        ]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """One start. `argv` is bubblewrap's."""
+
+    mounts: Sequence[Mount]
+    argv: Sequence[str]
+    uid: int | None
+    cgroup: Path | None
+    limits: Limits = field(default_factory=Limits)
+    processes: int = 1000
+
+    def encode(self) -> bytes:
+        """For the launcher program, which runs as a child of this very process."""
+        plan = {
+            "parent": os.getpid(),
+            "uid": self.uid,
+            "cgroup": None if self.cgroup is None else str(self.cgroup),
+            "limits": self.limits.rows(None if self.uid is None else self.processes),
+            "stage": STAGE,
+            "items": [_item(mount) for mount in staged(self.mounts, STAGE)],
+            "argv": list(self.argv),
+        }
+        return json.dumps(plan).encode()
+
+
+def _item(mount: Mount) -> dict[str, Any]:
+    match mount:
+        case Bind():
+            return {"kind": "bind", "source": str(mount.source), "deny": DENY[mount.mode]}
+        case Data():
+            return {"kind": "data", "text": mount.text}
+        case Scratch():
+            inodes = mount.size_bytes // BYTES_PER_INODE
+            return {"kind": "scratch", "size": mount.size_bytes, "inodes": inodes}
+        case _:
+            raise TypeError(f"{mount} is made inside")

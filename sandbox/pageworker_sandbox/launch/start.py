@@ -1,0 +1,216 @@
+"""Starting cells: descriptors, the launcher program, the handshake with bubblewrap."""
+
+import asyncio
+import json
+import os
+import resource
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from pageworker_sandbox.launch import bubblewrap, cgroup, enter, seccomp
+from pageworker_sandbox.launch.cell import Cell, Tail
+from pageworker_sandbox.launch.errors import LaunchFailed
+from pageworker_sandbox.launch.host import Host
+from pageworker_sandbox.launch.layout import START, CellSpec, gateway_mounts, runner_mounts
+from pageworker_sandbox.launch.mounts import Mount
+from pageworker_sandbox.launch.plan import STAGE, Limits, Plan
+
+LAUNCHER = Path(enter.__file__)
+START_SECONDS = 20.0
+GATEWAY_OPEN_FILES = 65536
+GATEWAY_PROCESSES = 256
+GATEWAY_BYTES = 1024**3
+
+
+@dataclass(frozen=True)
+class Program:
+    """What runs in a cell."""
+
+    name: str
+    module: str
+    policy: seccomp.PolicyName
+    mounts: Sequence[Mount]
+    uid: int | None
+    memory_bytes: int
+    processes: int
+    network: bool = False
+    second_policy: seccomp.PolicyName | None = None
+    limits: Limits = field(default_factory=Limits)
+
+
+async def launch(host: Host, spec: CellSpec) -> Cell:
+    """Start `python -m pageworker_runner --channel-fd N --filter-fd M` in a cell. Raises LaunchFailed, OSError."""
+    return await start(
+        host,
+        Program(
+            name=spec.runner_id,
+            module="pageworker_runner",
+            policy="runner",
+            mounts=runner_mounts(host, spec),
+            uid=spec.uid,
+            memory_bytes=spec.memory_bytes,
+            processes=spec.processes,
+            second_policy="confined",
+        ),
+    )
+
+
+async def launch_gateway(host: Host, uid: int | None) -> Cell:
+    """Start `python -m pageworker_sandbox.egress --channel-fd N` in a cell that shares our network.
+
+    Raises LaunchFailed, OSError.
+    """
+    return await start(
+        host,
+        Program(
+            name="gateway",
+            module="pageworker_sandbox.egress",
+            policy="gateway",
+            mounts=gateway_mounts(host),
+            uid=uid,
+            memory_bytes=GATEWAY_BYTES,
+            processes=GATEWAY_PROCESSES,
+            network=True,
+            limits=Limits(open_files=GATEWAY_OPEN_FILES),
+        ),
+    )
+
+
+async def start(host: Host, program: Program) -> Cell:
+    """Start a program in a cell. Raises LaunchFailed, OSError."""
+    if threading.current_thread() is not threading.main_thread():
+        # The cell dies with the *thread* that started it (prctl(2), PR_SET_PDEATHSIG).
+        raise RuntimeError("cells are started by the main thread")
+    if (program.uid is None) == (os.geteuid() == 0):
+        raise ValueError("root gives every cell a user of its own; an ordinary user can not")
+    home = cgroup.home()
+    group = home.create(program.name, program.memory_bytes, program.processes) if home else None
+    with ExitStack() as stack:
+        cell, info, release = _spawn(host, program, group, stack)
+        try:
+            async with asyncio.timeout(START_SECONDS):
+                first = await _first_process(info)
+                cell.settle(first)
+                if program.uid is None:
+                    _limit_processes(first, program.processes)
+                os.write(release, b"x")
+        except BaseException as error:
+            cell.kill()
+            cell.channel.close()
+            await asyncio.shield(cell.wait())
+            if isinstance(error, EOFError | TimeoutError | ProcessLookupError):
+                raise LaunchFailed(f"no cell: {cell.stderr.strip() or error!r}") from error
+            raise
+    return cell
+
+
+def _limit_processes(first: int, processes: int) -> None:
+    """Where the user is not the cell's own: only now, within the cell's user namespace, does the limit count
+    the cell alone and not everything else that this user runs. Raises OSError."""
+    resource.prlimit(first, resource.RLIMIT_NPROC, (processes, processes))
+
+
+def _spawn(host: Host, program: Program, group: cgroup.Cgroup | None, stack: ExitStack) -> tuple[Cell, int, int]:
+    """The launcher as a child; the cell, where bubblewrap tells of it, and how to let it go on."""
+    keep = _Keep(stack)
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
+    stack.callback(theirs.close)
+    info_read, info_write = keep.pipe()
+    block_read, block_write = keep.pipe()
+    stderr_read, stderr_write = os.pipe()
+    stack.callback(os.close, stderr_write)
+    arguments = ["--channel-fd", str(theirs.fileno())]
+    passed = [theirs.fileno(), info_write, block_read]
+    if program.second_policy:
+        passed.append(keep.memfd(seccomp.compiled(program.second_policy)))
+        arguments += ["--filter-fd", str(passed[-1])]
+    filter_fd = keep.memfd(seccomp.compiled(program.policy))
+    descriptors = bubblewrap.Descriptors(seccomp=filter_fd, info=info_write, block=block_read)
+    words = bubblewrap.words(program.mounts, STAGE, descriptors, network=program.network)
+    # By descriptor: /proc/1/cmdline is seen inside.
+    words_fd = keep.memfd("\0".join(words).encode() + b"\0")
+    command = bubblewrap.command(host.python, START, program.module, arguments)
+    argv = [str(host.bubblewrap), "--args", str(words_fd), "--", *command]
+    folder = None if group is None else group.folder
+    plan_fd = keep.memfd(Plan(program.mounts, argv, program.uid, folder, program.limits, program.processes).encode())
+    passed += [filter_fd, words_fd, plan_fd]
+    try:
+        child = subprocess.Popen(
+            [_own_interpreter(), "-I", "-S", str(LAUNCHER), str(plan_fd)],
+            stdin=subprocess.DEVNULL,
+            stdout=stderr_write,
+            stderr=stderr_write,
+            pass_fds=passed,
+            start_new_session=True,
+            cwd="/",
+            env={},
+        )
+    except OSError:
+        ours.close()
+        os.close(stderr_read)
+        raise
+    shares = frozenset({"net"}) if program.network else frozenset[str]()
+    # Our copies must go now: only then does the end of bubblewrap end the pipe.
+    keep.close(info_write)
+    return Cell(child, ours, Tail(stderr_read), group, shares), info_read, block_write
+
+
+def _own_interpreter() -> str:
+    """The supervisor's own, without the detour through its virtual environment."""
+    return str(getattr(sys, "_base_executable", None) or sys.executable)
+
+
+async def _first_process(info: int) -> int:
+    """The pid, outside, of the cell's first process. Raises EOFError where bubblewrap ends without a word."""
+    os.set_blocking(info, False)
+    loop = asyncio.get_running_loop()
+    text = b""
+    while not text.rstrip().endswith(b"}"):
+        ready = asyncio.Event()
+        loop.add_reader(info, ready.set)
+        try:
+            await ready.wait()
+        finally:
+            loop.remove_reader(info)
+        part = os.read(info, 4096)
+        if not part:
+            raise EOFError("bubblewrap ended without a word")
+        text += part
+    return int(json.loads(text)["child-pid"])
+
+
+class _Keep:
+    """Descriptors that are ours until the stack unwinds."""
+
+    def __init__(self, stack: ExitStack) -> None:
+        self._stack = stack
+        self._open: dict[int, Callable[[], None]] = {}
+
+    def pipe(self) -> tuple[int, int]:
+        """A pipe, both ends kept."""
+        read, write = os.pipe()
+        return self._add(read), self._add(write)
+
+    def memfd(self, data: bytes) -> int:
+        """A memfd with these bytes, read from the beginning."""
+        descriptor = self._add(os.memfd_create("pageworker"))
+        os.write(descriptor, data)
+        os.lseek(descriptor, 0, os.SEEK_SET)
+        return descriptor
+
+    def close(self, descriptor: int) -> None:
+        """Now rather than at the end. May be called again."""
+        if descriptor in self._open:
+            del self._open[descriptor]
+            os.close(descriptor)
+
+    def _add(self, descriptor: int) -> int:
+        self._open[descriptor] = lambda: self.close(descriptor)
+        self._stack.callback(self._open[descriptor])
+        return descriptor
