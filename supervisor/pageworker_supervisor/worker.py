@@ -10,6 +10,7 @@ from typing import Literal
 from pageworker_supervisor.dispatch.attempt import Attempt
 from pageworker_supervisor.engine import Engine
 from pageworker_supervisor.engine.errors import Unavailable
+from pageworker_supervisor.engine.types import Options
 from pageworker_supervisor.http.errors import WorkerRefused
 from pageworker_supervisor.http.report import (
     CancelAnswer,
@@ -64,7 +65,9 @@ class Worker:
     async def _serve(self) -> None:
         settings = self._site.settings
         async with AsyncExitStack() as stack:
-            self._link = link = await stack.enter_async_context(open_link(settings.redis, self._site.data_dir))
+            self._link = link = await stack.enter_async_context(
+                open_link(settings.redis, self._site.data_dir, self._site.metrics)
+            )
             registry = await Registry.open(
                 settings.modules.registry or self._site.data_dir / "registry",
                 load_trust(settings.modules.trusted_keys),
@@ -86,16 +89,21 @@ class Worker:
 
     async def _prepare(self, link: Link) -> Engine:
         """The engine, loaded. Waits with backoff while Redis is away."""
-        engine = Engine(link, self._site.settings)
-        while True:
-            try:
-                await engine.load()
-                await engine.register_worker(self._site.settings.worker.id)
-            except Unavailable as away:
-                link.availability.down(str(away))
-                await link.availability.wait_up()
-            else:
-                return engine
+        settings = self._site.settings
+        engine = Engine(
+            link.commands,
+            link.blocking(),
+            prefix=settings.redis.prefix,
+            shards=settings.redis.shards,
+            options=Options(
+                result_ttl_seconds=settings.results.ttl_seconds,
+                stream_length=settings.results.stream_length,
+                dead_length=settings.results.dead_length,
+            ),
+        )
+        await link.availability.insist(engine.load)
+        await link.availability.insist(lambda: engine.register_worker(settings.worker.id))
+        return engine
 
     # ---- what the endpoints ask ----
 

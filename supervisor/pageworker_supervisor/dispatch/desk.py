@@ -6,8 +6,6 @@ late (the lease went to somebody else) is dropped: the other worker's answer cou
 
 import datetime as dt
 import random
-from collections.abc import Awaitable, Callable
-from typing import TypeVar
 
 import msgspec
 
@@ -19,12 +17,9 @@ from pageworker_supervisor.dispatch.case import Case
 from pageworker_supervisor.dispatch.judge import Again, End, backoff_seconds, judge
 from pageworker_supervisor.dispatch.outcome import Outcome
 from pageworker_supervisor.engine import Engine
-from pageworker_supervisor.engine.errors import Unavailable
 from pageworker_supervisor.engine.types import Ending
 from pageworker_supervisor.redis_link.availability import Availability
 from pageworker_supervisor.telemetry.metrics import Metrics
-
-T = TypeVar("T")
 
 DEAD_LETTERED = frozenset({"failed", "timed_out", "dead", "rejected"})
 """Statuses whose job an operator may want to look at and send again."""
@@ -65,7 +60,7 @@ class Desk:
             dead_letter=dead,
             events=events,
         )
-        kept = await self._say(lambda: self._engine.finish(case.lease, ending))
+        kept = await self._availability.insist(lambda: self._engine.finish(case.lease, ending))
         if not kept:
             case.log.warning("result dropped, the lease was lost", status=end.status)
             self._metrics.lost(case.job.tenant_id)
@@ -96,37 +91,31 @@ class Desk:
         )
         case.log.warning("runner died under the job", runner_id=runner_id, reason=reason)
         delay = backoff_seconds(case.lease.crashes + 1, self._settings.jobs) * random.random()
-        await self._say(lambda: self._engine.crash(case.lease, _ms(delay), msgspec.json.encode(line)))
+        await self._availability.insist(lambda: self._engine.crash(case.lease, _ms(delay), msgspec.json.encode(line)))
 
     async def defer(self, case: Case, reason: str) -> None:
         """It could not run for no fault of its own: later, uncharged."""
         case.log.warning("job deferred", reason=reason)
-        await self._say(lambda: self._engine.defer(case.lease, _ms(1.0 + random.random()), reason))
+        await self._availability.insist(lambda: self._engine.defer(case.lease, _ms(1.0 + random.random()), reason))
 
     async def give_back(self, case: Case, reason: str) -> None:
         """Back to the front of its queue, uncharged."""
         case.log.info("job handed back", reason=reason)
-        await self._say(lambda: self._engine.give_back(case.lease))
+        await self._availability.insist(lambda: self._engine.give_back(case.lease))
 
     async def release(self, tenant_id: str, profile_id: str, fence: int) -> None:
         """A profile is closed here: others may have it."""
-        await self._say(lambda: self._engine.release_profile(self._worker_id, tenant_id, profile_id, fence))
+        await self._availability.insist(
+            lambda: self._engine.release_profile(self._worker_id, tenant_id, profile_id, fence)
+        )
 
     async def _again(self, case: Case, again: Again, line: Attempt) -> None:
         case.log.info("job will be retried", delay_seconds=round(again.delay_seconds, 3), error_type=again.error.type)
         self._metrics.retried(case.job.module_name)
         event = self._event(case, "retrying", again.error)
-        await self._say(
+        await self._availability.insist(
             lambda: self._engine.retry(case.lease, _ms(again.delay_seconds), msgspec.json.encode(line), (event,))
         )
-
-    async def _say(self, word: Callable[[], Awaitable[T]]) -> T:
-        while True:
-            try:
-                return await word()
-            except Unavailable as away:
-                self._availability.down(str(away))
-                await self._availability.wait_up()
 
     def _event(self, case: Case, name: EventName, why: Error | None) -> bytes:
         return encode_event(Event(event=name, job_id=case.job.job_id, tenant_id=case.job.tenant_id, error=why))

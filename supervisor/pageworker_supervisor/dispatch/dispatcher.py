@@ -8,7 +8,6 @@ from pageworker_supervisor.dispatch.attempt import Attempt, Tools
 from pageworker_supervisor.dispatch.case import Case
 from pageworker_supervisor.dispatch.signals import Signals
 from pageworker_supervisor.engine import Engine
-from pageworker_supervisor.engine.errors import Unavailable
 from pageworker_supervisor.engine.types import Lease
 from pageworker_supervisor.redis_link.availability import Availability
 from pageworker_supervisor.runners.fleet import Fleet
@@ -58,12 +57,7 @@ class Dispatcher:
     async def _claim(self, tasks: asyncio.TaskGroup) -> bool:
         """One claim. True: there may be more to claim at once."""
         capacity = self._fleet.capacity(CLAIM_AT_MOST)
-        try:
-            claimed = await self._engine.claim(self._worker_id, capacity)
-        except Unavailable as away:
-            self._availability.down(str(away))
-            await self._availability.wait_up()
-            return True
+        claimed = await self._availability.insist(lambda: self._engine.claim(self._worker_id, capacity))
         for lease in claimed.leases:
             self._start(tasks, lease)
         for lost in claimed.lost_profiles:

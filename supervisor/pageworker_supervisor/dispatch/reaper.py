@@ -4,7 +4,6 @@ import asyncio
 import random
 
 from pageworker_supervisor.engine import Engine
-from pageworker_supervisor.engine.errors import Unavailable
 from pageworker_supervisor.redis_link.availability import Availability
 from pageworker_supervisor.telemetry import log
 
@@ -16,11 +15,6 @@ async def reap(engine: Engine, availability: Availability) -> None:
     """Reap for ever."""
     while True:
         await asyncio.sleep(random.uniform(EARLIEST_SECONDS, LATEST_SECONDS))
-        try:
-            reaped = await engine.reap()
-        except Unavailable as away:
-            availability.down(str(away))
-            await availability.wait_up()
-            continue
+        reaped = await availability.insist(engine.reap)
         if reaped.count:
             log.warning("leases taken back", count=reaped.count, workers=sorted(reaped.workers_lost))
