@@ -1,0 +1,173 @@
+"""Is a pushed text a job, and may its tenant push it? Pure: text in, what to do out.
+
+Whether the module exists, allows the tenant and takes the payload is decided at dispatch, by the worker that runs it.
+"""
+
+import datetime as dt
+import math
+import re
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from pageworker_supervisor.config.limits import Table, domain_for
+from pageworker_supervisor.config.settings import DomainSettings, Settings, TenantSettings
+from pageworker_supervisor.contract.errors import ContractError
+from pageworker_supervisor.contract.job import (
+    MAX_META_BYTES,
+    MODULE_REF,
+    PROFILE_ID,
+    TRACE,
+    Job,
+    parse_job,
+    read_identity,
+)
+from pageworker_supervisor.contract.result import Error, Result, encode_result
+from pageworker_supervisor.delivery.allow import allowed
+from pageworker_supervisor.engine.types import Limits, Ticket
+
+
+@dataclass(frozen=True)
+class Queue:
+    """It is a job: queue it."""
+
+    ticket: Ticket
+
+
+@dataclass(frozen=True)
+class Reject:
+    """It is none. `identity` is (job id, tenant) where both could be read; then there is a `result` for its sender.
+
+    `callback` is where that result may be sent, if the text names a place that its tenant allows.
+    """
+
+    raw: bytes
+    type: str
+    reason: str
+    identity: tuple[str, str] | None = None
+    result: bytes | None = None
+    callback: str | None = None
+
+
+@dataclass(frozen=True)
+class _Complaint:
+    """Why not: which field, what was expected, how to mend it."""
+
+    type: str
+    field: str
+    rule: str
+    hint: str
+
+    def __str__(self) -> str:
+        where = f"`{self.field}`: " if self.field else ""
+        return f"{where}{self.rule}" + (f"; {self.hint}" if self.hint else "")
+
+
+class Admission:
+    """The decider, with one worker's settings."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        # No fallback here: a tenant that no key of `tenants` matches is unknown.
+        self._tenants: Table[TenantSettings | None] = Table(dict(settings.tenants), None)
+
+    def decide(self, untrusted_text: bytes) -> Queue | Reject:
+        """Queue it, or reject it with everything that its sender is to be told."""
+        try:
+            job = parse_job(untrusted_text)
+        except ContractError as broken:
+            return self._reject(untrusted_text, _Complaint(broken.type, broken.field, broken.rule, broken.hint))
+        tenant = self._tenants.find(job.tenant_id)
+        if tenant is None:
+            hint = "ask the operator to add it to [tenants]"
+            return self._reject(untrusted_text, _Complaint("unknown_tenant", "tenant_id", "is not known here", hint))
+        if job.callback_url is not None and (complaint := _callback_complaint(job.callback_url, tenant)):
+            return self._reject(untrusted_text, complaint)
+        return Queue(self._ticket(untrusted_text, job, tenant))
+
+    def _ticket(self, body: bytes, job: Job, tenant: TenantSettings) -> Ticket:
+        domain = job.domain_key
+        return Ticket(
+            job_id=job.job_id,
+            tenant_id=job.tenant_id,
+            priority=job.priority,
+            body=body,
+            profile_id=job.profile_id,
+            domain=domain,
+            delay_ms=None if job.delay_seconds is None else math.ceil(job.delay_seconds * 1000),
+            not_before_ms=_ms(job.not_before),
+            expires_at_ms=_ms(job.expires_at),
+            attempts_used=job.retry_count,
+            tenant_limits=_limits(tenant, tenant.weight),
+            domain_limits=Limits() if domain is None else _limits(domain_for(self._settings, domain), 1.0),
+        )
+
+    def _reject(self, untrusted_text: bytes, complaint: _Complaint) -> Reject:
+        reason = str(complaint)
+        identity = read_identity(untrusted_text)
+        if identity is None:
+            return Reject(untrusted_text, complaint.type, reason)
+        fields = msgspec.json.decode(untrusted_text, type=dict[str, Any])
+        detail = {"field": complaint.field, "rule": complaint.rule, "hint": complaint.hint}
+        result = Result(
+            job_id=identity[0],
+            tenant_id=identity[1],
+            status="rejected",
+            error=Error(type=complaint.type, message=reason, retryable=False, detail=detail),
+            **_echo(fields),
+        )
+        callback = self._callback(fields.get("callback_url"), identity[1])
+        return Reject(untrusted_text, complaint.type, reason, identity, encode_result(result), callback)
+
+    def _callback(self, untrusted_url: Any, tenant_id: str) -> str | None:
+        tenant = self._tenants.find(tenant_id)
+        if tenant is None or not isinstance(untrusted_url, str) or _callback_complaint(untrusted_url, tenant):
+            return None
+        return untrusted_url
+
+
+def missing_field(raw: bytes) -> Reject:
+    """For an entry of the stream that has no field `job`; `raw` is what it has instead, as JSON."""
+    complaint = _Complaint("missing_field", "job", "the entry has no such field", "XADD … * job '{…}'")
+    return Reject(raw, complaint.type, str(complaint))
+
+
+def _callback_complaint(url: str, tenant: TenantSettings) -> _Complaint | None:
+    if not allowed(url, tenant.callback_allow):
+        rule = "is not on the tenant's allow-list"
+        return _Complaint("callback_not_allowed", "callback_url", rule, "callback_allow in [tenants] names what is")
+    if tenant.callback_secret_file is None:
+        rule = "the tenant has no callback secret, so its callbacks could not be signed"
+        return _Complaint("callback_not_allowed", "callback_url", rule, "set callback_secret_file in [tenants]")
+    return None
+
+
+def _echo(fields: dict[str, Any]) -> dict[str, Any]:
+    """What a result repeats of its job, as far as the text holds it in a form that a job may have."""
+    echo = {
+        name: fields[name]
+        for name, pattern in (("endpoint_module", MODULE_REF), ("profile_id", PROFILE_ID))
+        if isinstance(fields.get(name), str) and re.match(pattern, fields[name])
+    }
+    trace = fields.get("trace_id")
+    if isinstance(trace, str) and re.match(TRACE, trace):
+        echo["trace_id"] = trace if len(trace) == 32 else trace.split("-")[1]
+    if isinstance(fields.get("meta"), dict):
+        meta = msgspec.json.encode(fields["meta"])
+        if len(meta) <= MAX_META_BYTES:
+            echo["meta"] = msgspec.Raw(meta)
+    return echo
+
+
+def _limits(settings: TenantSettings | DomainSettings, weight: float) -> Limits:
+    return Limits(
+        weight=weight,
+        concurrency=settings.concurrency,
+        rate_per_second=settings.rate_per_second,
+        burst=settings.burst,
+    )
+
+
+def _ms(instant: dt.datetime | None) -> int | None:
+    return None if instant is None else int(instant.timestamp() * 1000)

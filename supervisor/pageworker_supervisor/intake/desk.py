@@ -1,0 +1,76 @@
+"""From texts to the queue: the one step that both sources share."""
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable, Iterable
+from typing import TypeVar
+
+from pageworker_supervisor.engine import Engine
+from pageworker_supervisor.intake.admit import Admission, Queue, Reject
+from pageworker_supervisor.redis_link import Availability
+from pageworker_supervisor.redis_link.availability import longest_delay
+from pageworker_supervisor.redis_link.errors import OutOfMemory, Unavailable
+from pageworker_supervisor.telemetry import log
+from pageworker_supervisor.telemetry.metrics import Metrics
+
+T = TypeVar("T")
+
+PARSED_AT_ONCE_BYTES = 256 * 1024
+"""The event loop serves others after so much: some milliseconds."""
+
+
+class IntakeDesk:
+    """Admits texts and has them stored; comes back only when all of them are."""
+
+    def __init__(self, engine: Engine, availability: Availability, admission: Admission, metrics: Metrics) -> None:
+        self._engine = engine
+        self._availability = availability
+        self._admission = admission
+        self._metrics = metrics
+
+    async def admit(self, untrusted_texts: Iterable[bytes], rejected: Iterable[Reject] = ()) -> None:
+        """Queue what is a job, dead-letter what is none, with its sender's result. Order is kept."""
+        tickets, rejects, parsed_bytes = [], list(rejected), 0
+        for text in untrusted_texts:
+            verdict = self._admission.decide(text)
+            if isinstance(verdict, Queue):
+                tickets.append(verdict.ticket)
+            else:
+                rejects.append(verdict)
+            parsed_bytes += len(text)
+            if parsed_bytes > PARSED_AT_ONCE_BYTES:
+                parsed_bytes = 0
+                await asyncio.sleep(0)  # lets the loop turn
+        if tickets:
+            await self.insist(lambda: self._engine.enqueue(tickets))
+        for reject in rejects:
+            await self._reject(reject)
+
+    async def _reject(self, reject: Reject) -> None:
+        await self.insist(
+            lambda: self._engine.reject(reject.raw, reject.reason, reject.identity, reject.result, reject.callback)
+        )
+        self._metrics.rejected(reject.type)
+        job_id, tenant_id = reject.identity or (None, None)
+        log.warning("rejected", job_id=job_id, tenant_id=tenant_id, type=reject.type, reason=reject.reason)
+
+    async def insist(self, call: Callable[[], Awaitable[T]]) -> T:
+        """Repeat a call to the queue until it is served."""
+        failures = 0
+        while True:
+            try:
+                return await call()
+            except Unavailable as away:
+                await wait_out(away, self._availability, failures)
+                failures += 1
+
+
+async def wait_out(away: Unavailable, availability: Availability, failures: int) -> None:
+    """Until Redis may serve again. Full memory is waited for with growing delays: Redis is not away then."""
+    if isinstance(away, OutOfMemory):
+        if failures == 0:
+            log.error("Redis is out of memory: no new jobs are taken", reason=str(away))
+        await asyncio.sleep(random.uniform(0, longest_delay(failures)))
+    else:
+        availability.down(str(away))
+        await availability.wait_up()

@@ -1,0 +1,171 @@
+"""Takes jobs from the producers' list and stream into the queue, until it is cancelled.
+
+A text is removed from its source only when the queue has it, so every crash, cut and cancellation in between means
+that it is taken once more; the queue knows a job by its id. What a source may hold without anybody knowing is looked
+for at the start, after each failure, and every now and then.
+"""
+
+import asyncio
+import contextlib
+import time
+from typing import Protocol
+
+from pageworker_supervisor.config.settings import Settings
+from pageworker_supervisor.engine import Engine
+from pageworker_supervisor.intake.admit import Admission, missing_field
+from pageworker_supervisor.intake.desk import IntakeDesk, wait_out
+from pageworker_supervisor.intake.inbox import Inbox
+from pageworker_supervisor.intake.stream import Entry, JobStream
+from pageworker_supervisor.intake.timing import Timing
+from pageworker_supervisor.redis_link import Link
+from pageworker_supervisor.redis_link.availability import CAP_SECONDS
+from pageworker_supervisor.redis_link.errors import EngineError, Refused, Unavailable
+from pageworker_supervisor.telemetry import log
+from pageworker_supervisor.telemetry.metrics import Metrics
+
+LEAVE_SECONDS = 1.0
+
+
+class Source(Protocol):
+    """A way in. Each step takes a batch to the desk and then off the source. They raise EngineError."""
+
+    async def fresh(self) -> None:
+        """What producers pushed; waits a while if there is nothing."""
+
+    async def leftovers(self) -> bool:
+        """What this worker took and did not finish. False: nothing is left."""
+
+    async def upkeep(self) -> None:
+        """Say that we live; take over from who does not."""
+
+
+class Intake:
+    """Both ways in, for one worker. `run` may be cancelled at any moment."""
+
+    def __init__(
+        self,
+        link: Link,
+        engine: Engine,
+        settings: Settings,
+        worker_id: str,
+        metrics: Metrics,
+        timing: Timing = Timing(),
+    ) -> None:
+        self._link = link
+        self._timing = timing
+        self._open = asyncio.Event()
+        self._open.set()
+        desk = IntakeDesk(engine, link.availability, Admission(settings), metrics)
+        prefix = settings.redis.prefix
+        self._inbox = Inbox(link.ingress, prefix, worker_id, timing)
+        self._sources: dict[str, Source] = {
+            "inbox": ListSource(self._inbox, desk),
+            "jobs": StreamSource(JobStream(link.ingress, prefix, worker_id, timing), desk),
+        }
+
+    async def run(self) -> None:
+        """Take jobs for ever."""
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                if self._link.ingress is not self._link:
+                    tasks.create_task(self._link.ingress.availability.run(), name="ingress Redis")
+                for name, source in self._sources.items():
+                    tasks.create_task(self._serve(source), name=f"intake of {name}")
+        finally:
+            # Best effort: whoever is not told waits until we were silent for long.
+            with contextlib.suppress(EngineError, TimeoutError):
+                async with asyncio.timeout(LEAVE_SECONDS):
+                    await self._inbox.leave()
+
+    def pause(self) -> None:
+        """Take nothing new. What a blocked read brings meanwhile is still queued."""
+        self._open.clear()
+
+    def resume(self) -> None:
+        """Take jobs again."""
+        self._open.set()
+
+    async def _serve(self, source: Source) -> None:
+        failures, suspect, due = 0, True, 0.0
+        while True:
+            await self._open.wait()
+            try:
+                if time.monotonic() >= due:
+                    await source.upkeep()
+                    due, suspect = time.monotonic() + self._timing.upkeep_seconds, True
+                if suspect:
+                    suspect = await source.leftovers()
+                else:
+                    await source.fresh()
+                failures = 0
+            except Unavailable as away:
+                # A reply may be lost, and with it the knowledge of what was taken.
+                suspect = True
+                await wait_out(away, self._link.ingress.availability, failures)
+                failures += 1
+            except Refused as refused:
+                # A key of the wrong type, or missing rights: for the operator. Jobs that run are no reason to stop.
+                log.error("intake is refused", reason=str(refused))
+                suspect = True
+                await asyncio.sleep(CAP_SECONDS)
+
+
+class ListSource:
+    """The inbox."""
+
+    def __init__(self, inbox: Inbox, desk: IntakeDesk) -> None:
+        self._inbox = inbox
+        self._desk = desk
+        self._dry = True
+
+    async def fresh(self) -> None:
+        """Batches while there are texts; one blocked read when there are none."""
+        texts = await (self._inbox.wait if self._dry else self._inbox.take)()
+        self._dry = not texts
+        await self._queue(texts)
+
+    async def leftovers(self) -> bool:
+        """One batch of our own processing list."""
+        return await self._queue(await self._inbox.leftovers())
+
+    async def upkeep(self) -> None:
+        """Heartbeat, and everything that dead workers left."""
+        for dead in await self._inbox.beat():
+            while await self._queue(await self._inbox.adopt(dead)):
+                pass
+
+    async def _queue(self, texts: list[bytes]) -> bool:
+        if texts:
+            await self._desk.admit(texts)
+            await self._inbox.remove(texts)
+        return bool(texts)
+
+
+class StreamSource:
+    """The stream of jobs."""
+
+    def __init__(self, stream: JobStream, desk: IntakeDesk) -> None:
+        self._stream = stream
+        self._desk = desk
+
+    async def fresh(self) -> None:
+        """New entries."""
+        await self._queue(await self._stream.wait())
+
+    async def leftovers(self) -> bool:
+        """One batch of what is pending under our name."""
+        return await self._queue(await self._stream.leftovers())
+
+    async def upkeep(self) -> None:
+        """Everything that dead consumers left, then their names."""
+        while await self._queue(await self._stream.adopt()):
+            pass
+        await self._stream.forget_silent()
+
+    async def _queue(self, entries: list[Entry]) -> bool:
+        if entries:
+            jobs = [entry.job for entry in entries if entry.job is not None]
+            others = [missing_field(entry.other) for entry in entries if entry.other is not None]
+            await self._desk.admit(jobs, others)
+            await self._stream.settle([entry.id for entry in entries])
+        return bool(entries)
