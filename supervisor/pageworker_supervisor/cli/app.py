@@ -20,6 +20,13 @@ app = App(
 # Command or group, where it is (a function or an App), its line in `--help`.
 COMMANDS = (
     ("demo", "pageworker_supervisor.cli.demo:demo", "See it work: a worker, a shop and thirty jobs of its own."),
+    ("status", "pageworker_supervisor.cli.worker:status", "Show the worker on this host."),
+    ("drain", "pageworker_supervisor.cli.worker:drain", "Claim no more, finish what runs, hand back the rest."),
+    ("resume", "pageworker_supervisor.cli.worker:resume", "Take jobs again after a drain."),
+    ("submit", "pageworker_supervisor.cli.jobs:submit", "Push one job; with --wait, print its result."),
+    ("results", "pageworker_supervisor.cli.jobs:results", "Show one job's result, or the newest results."),
+    ("jobs", "pageworker_supervisor.cli.jobs:jobs", "List jobs that have no result yet."),
+    ("cancel", "pageworker_supervisor.cli.worker:cancel", "Cancel a job, wherever it waits or runs."),
     ("module", "pageworker_supervisor.cli.module:app", "Write, pack, sign, verify and publish modules."),
     ("key", "pageworker_supervisor.cli.key:app", "Make and show the keys that modules are signed with."),
 )

@@ -1,0 +1,203 @@
+"""`workerctl submit|results|jobs`: put a job in, see what became of jobs."""
+
+import asyncio
+import sys
+import time
+import uuid
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from pageworker_supervisor.cli.output import CommandError, Exit, Json, show, table
+from pageworker_supervisor.cli.reach import Config, queue
+from pageworker_supervisor.contract.errors import ContractError
+from pageworker_supervisor.contract.job import Priority, parse_job
+from pageworker_supervisor.engine.shards import root, shard_of
+from pageworker_supervisor.engine.types import JobState
+from pageworker_supervisor.redis_link import Link
+
+WAIT_MS = 2000
+
+
+def submit(
+    module: str | None = None,
+    *,
+    tenant: str = "default",
+    payload: str = "{}",
+    job_id: str | None = None,
+    profile: str | None = None,
+    priority: Priority = "normal",
+    file: Path | None = None,
+    wait: bool = False,
+    timeout_seconds: float = 120.0,
+    config: Config = None,
+    json: Json = False,
+) -> Exit:
+    """Push one job as a producer does; with --wait, print its result.
+
+    Ends with 1 where the job waited for did not succeed, with 5 where no result came in time.
+
+    Parameters
+    ----------
+    module
+        Module name, or name@version.
+    payload
+        JSON object.
+    job_id
+        Default: a new one.
+    file
+        A whole job as JSON instead of the above; `-` reads it from stdin.
+    wait
+        Wait for the result and print it.
+    timeout_seconds
+        How long to wait.
+    """
+    text = _job_text(module, tenant, payload, job_id, profile, priority) if file is None else _read(file)
+    try:
+        job = parse_job(text)
+    except ContractError as error:
+        raise CommandError(str(error), exit_code=Exit.USAGE) from error
+    result = asyncio.run(_push(config, text, job.job_id, job.tenant_id, timeout_seconds if wait else None))
+    if not wait:
+        show({"job_id": job.job_id}, job.job_id, json)
+        return Exit.DONE
+    if result is None:
+        raise CommandError(f"no result of {job.job_id} after {timeout_seconds:g} s", exit_code=Exit.DEADLINE)
+    print(result.decode() if json else msgspec.json.format(result, indent=2).decode())
+    return Exit.DONE if msgspec.json.decode(result)["status"] == "succeeded" else Exit.FAILED
+
+
+def results(
+    job_id: str | None = None, *, tenant: str | None = None, count: int = 20, config: Config = None, json: Json = False
+) -> Exit:
+    """Show one job's result, or the newest results.
+
+    Parameters
+    ----------
+    job_id
+        Whose result. Default: the newest of all.
+    tenant
+        Only this tenant's.
+    count
+        At most so many.
+    """
+    if job_id is not None:
+        one = asyncio.run(_result(config, job_id))
+        if one is None:
+            raise CommandError(f"there is no result of {job_id}", "it may still run, or its time is over")
+        print(one.decode() if json else msgspec.json.format(one, indent=2).decode())
+        return Exit.DONE
+    rows = [msgspec.json.decode(text) for text in asyncio.run(_newest(config, count))]
+    chosen = [row for row in rows if tenant is None or row["tenant_id"] == tenant]
+    show(chosen, table(("JOB", "TENANT", "MODULE", "STATUS", "TOTAL", "ERROR"), map(_line, chosen)), json)
+    return Exit.DONE
+
+
+def jobs(
+    *,
+    state: JobState | None = None,
+    tenant: str | None = None,
+    count: int = 50,
+    config: Config = None,
+    json: Json = False,
+) -> None:
+    """List jobs that have no result yet.
+
+    Parameters
+    ----------
+    state
+        Only those in this state.
+    tenant
+        Only this tenant's.
+    count
+        At most so many.
+    """
+
+    async def read() -> list[Any]:
+        found: list[Any] = []
+        async with queue(config) as (_, engine, _settings):
+            cursor = None
+            while len(found) < count:
+                page = await engine.jobs(state, tenant, cursor)
+                found += page.jobs
+                cursor = page.cursor
+                if cursor is None:
+                    break
+        return found[:count]
+
+    views = asyncio.run(read())
+    rows = [(v.job_id, v.tenant_id, v.state, v.priority, v.worker_id or "-", f"{v.age_seconds:.0f} s") for v in views]
+    show(views, table(("JOB", "TENANT", "STATE", "PRIORITY", "WORKER", "AGE"), rows), json)
+
+
+def _job_text(
+    module: str | None, tenant: str, payload: str, job_id: str | None, profile: str | None, priority: Priority
+) -> bytes:
+    if module is None:
+        raise CommandError("which module?", "name one, or give a whole job with --file", Exit.USAGE)
+    try:
+        body = msgspec.json.decode(payload)
+    except msgspec.DecodeError as error:
+        raise CommandError(f"--payload is no JSON: {error}", exit_code=Exit.USAGE) from error
+    job = {
+        "job_id": job_id or uuid.uuid4().hex,
+        "tenant_id": tenant,
+        "endpoint_module": module,
+        "payload": body,
+        "priority": priority,
+    }
+    return msgspec.json.encode(job if profile is None else {**job, "profile_id": profile})
+
+
+def _read(file: Path) -> bytes:
+    try:
+        return sys.stdin.buffer.read() if str(file) == "-" else file.read_bytes()
+    except OSError as error:
+        raise CommandError(f"{file}: {error.strerror}", exit_code=Exit.USAGE) from error
+
+
+async def _push(config: Path | None, text: bytes, job_id: str, tenant: str, seconds: float | None) -> bytes | None:
+    async with queue(config) as (link, engine, settings):
+        inbox = f"{settings.redis.prefix}:inbox"
+        stream = f"{root(settings.redis.prefix, shard_of(tenant, settings.redis.shards))}:results"
+        last = await _last_id(link, stream)
+        await link.ingress.send("RPUSH", inbox, text, key=inbox)
+        if seconds is None:
+            return None
+        until = time.monotonic() + seconds
+        while time.monotonic() < until:
+            if (result := await engine.result(job_id)) is not None:
+                return result
+            # Every result passes through the stream: wake at each, and look whether it is ours.
+            news = await link.send("XREAD", "BLOCK", WAIT_MS, "STREAMS", stream, last, key=stream, blocks=True)
+            if news:
+                last = await _last_id(link, stream)
+        return None
+
+
+async def _last_id(link: Link, stream: str) -> str:
+    newest = await link.send("XREVRANGE", stream, "+", "-", "COUNT", 1, key=stream)
+    return newest[0][0].decode() if newest else "0"
+
+
+async def _result(config: Path | None, job_id: str) -> bytes | None:
+    async with queue(config) as (_, engine, _settings):
+        return await engine.result(job_id)
+
+
+async def _newest(config: Path | None, count: int) -> list[bytes]:
+    async with queue(config) as (link, _, settings):
+        found: list[tuple[bytes, bytes]] = []
+        for shard in range(settings.redis.shards):
+            stream = f"{root(settings.redis.prefix, shard)}:results"
+            for entry, fields in await link.send("XREVRANGE", stream, "+", "-", "COUNT", count, key=stream):
+                pairs = fields if isinstance(fields, dict) else dict(zip(fields[::2], fields[1::2], strict=True))
+                found.append((entry, pairs[b"result"]))
+    return [text for _, text in sorted(found, reverse=True)[:count]]
+
+
+def _line(row: dict[str, Any]) -> tuple[object, ...]:
+    error = row.get("error") or {}
+    total = f"{row['timing']['total']:.2f} s"
+    return (row["job_id"], row["tenant_id"], row["endpoint_module"], row["status"], total, error.get("type", "-"))

@@ -1,0 +1,75 @@
+"""How commands reach a worker and its Redis: through the same configuration that the worker reads."""
+
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+from cyclopts import Parameter
+
+from pageworker_supervisor.cli.output import CommandError, Exit
+from pageworker_supervisor.config.errors import ConfigInvalid
+from pageworker_supervisor.config.load import load
+from pageworker_supervisor.config.place import data_dir_of
+from pageworker_supervisor.config.settings import Settings
+from pageworker_supervisor.engine import Engine
+from pageworker_supervisor.engine.errors import EngineError
+from pageworker_supervisor.engine.types import Options
+from pageworker_supervisor.http.client import WorkerClient
+from pageworker_supervisor.redis_link import Link, connect
+
+Config = Annotated[
+    Path | None,
+    Parameter(name=("--config", "-c"), help="The worker's configuration file. Default: $PAGEWORKER_CONFIG, else none."),
+]
+
+
+def settings_of(config: Path | None) -> Settings:
+    """The worker's settings. Ends the command where they are wrong."""
+    chosen = config or (Path(os.environ["PAGEWORKER_CONFIG"]) if os.environ.get("PAGEWORKER_CONFIG") else None)
+    environ = {name: value for name, value in os.environ.items() if name != "PAGEWORKER_CONFIG"}
+    try:
+        return load(chosen, environ)
+    except ConfigInvalid as invalid:
+        raise CommandError(str(invalid), exit_code=Exit.USAGE) from invalid
+
+
+def worker_of(config: Path | None) -> WorkerClient:
+    """The worker on this host that runs with this configuration."""
+    return WorkerClient(data_dir_of(settings_of(config)))
+
+
+@asynccontextmanager
+async def queue(config: Path | None) -> AsyncIterator[tuple[Link, Engine, Settings]]:
+    """The queue, for the block. Ends the command where Redis does not answer."""
+    settings = settings_of(config)
+    redis = settings.redis
+    if redis.url is None:
+        redis = msgspec.structs.replace(redis, url=_embedded_url(data_dir_of(settings)))
+    link = connect(redis)
+    try:
+        engine = Engine(
+            link.commands,
+            link.blocking(),
+            prefix=redis.prefix,
+            shards=redis.shards,
+            options=Options(result_ttl_seconds=settings.results.ttl_seconds),
+        )
+        yield link, engine, settings
+    except EngineError as error:
+        raise CommandError(f"Redis at {link.safe_url}: {error}", exit_code=Exit.UNREACHABLE) from error
+    finally:
+        await link.aclose()
+
+
+def _embedded_url(data_dir: Path) -> str:
+    try:
+        return f"redis://127.0.0.1:{int((data_dir / 'redis' / 'port').read_text())}/0"
+    except (OSError, ValueError) as error:
+        raise CommandError(
+            f"no worker has started a Redis in {data_dir}",
+            "start `pageworker`, or name the configuration that has redis.url with --config",
+            Exit.UNREACHABLE,
+        ) from error

@@ -1,0 +1,95 @@
+"""`workerctl status|drain|resume|cancel`: what is asked of the worker on this host."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import msgspec
+
+from pageworker_supervisor.cli.output import CommandError, Exit, Json, note, show, table
+from pageworker_supervisor.cli.reach import Config, worker_of
+from pageworker_supervisor.http.errors import ControlError
+from pageworker_supervisor.http.report import StatusReport
+
+
+def status(*, config: Config = None, json: Json = False) -> Exit:
+    """Show the worker: its state, its runners, the jobs at work. Ends with 1 while it takes no jobs."""
+    with _said():
+        report = worker_of(config).status()
+    show(report, _text(report), json)
+    return Exit.DONE if report.state == "ready" else Exit.FAILED
+
+
+def drain(*, deadline_seconds: float | None = None, config: Config = None, json: Json = False) -> Exit:
+    """Claim no more, finish what runs, hand back what does not finish in time.
+
+    Prints a line for each job that is waited for. Ends with 5 where jobs had to be handed back.
+
+    Parameters
+    ----------
+    deadline_seconds
+        How long to wait. Default: the worker's `worker.drain_seconds`.
+    """
+    left = 0
+    lines = []
+    with _said():
+        for line in worker_of(config).drain(deadline_seconds):
+            left = line.left or 0
+            if json:
+                lines.append(line)
+            else:
+                print(" ".join(str(word) for word in (line.event, line.job_id, line.tenant_id, line.module) if word))
+    if json:
+        print(msgspec.json.encode(lines).decode())
+    if left:
+        note(f"{left} jobs did not finish in time and were handed back")
+    return Exit.DEADLINE if left else Exit.DONE
+
+
+def resume(*, config: Config = None, json: Json = False) -> None:
+    """Take jobs again after a drain."""
+    with _said():
+        report = worker_of(config).resume()
+    show(report, f"{report.worker_id} is {report.state}", json)
+
+
+def cancel(job_id: str, *, config: Config = None, json: Json = False) -> Exit:
+    """Cancel a job, wherever it waits or runs. Ends with 1 where there is no such job, or it has its result."""
+    with _said():
+        answer = worker_of(config).cancel(job_id)
+    show(answer, f"{job_id}: {answer.outcome}", json)
+    return Exit.DONE if answer.outcome in ("cancelled", "cancelling") else Exit.FAILED
+
+
+@contextmanager
+def _said() -> Iterator[None]:
+    try:
+        yield
+    except ControlError as error:
+        raise CommandError(str(error), exit_code=Exit(error.exit_code)) from error
+
+
+def _text(report: StatusReport) -> str:
+    parts = [
+        f"{report.worker_id} is {report.state}" + (f" ({report.reason})" if report.reason else ""),
+        f"pageworker {report.version}, up {report.uptime_seconds:.0f} s, Redis {report.redis.url}",
+    ]
+    if report.runners:
+        rows = [
+            (
+                runner.runner_id,
+                runner.tenant_id,
+                runner.profile_id or "-",
+                runner.state,
+                runner.pages.get("running", 0),
+                runner.jobs_done,
+                f"{runner.uptime_seconds:.0f} s",
+            )
+            for runner in report.runners
+        ]
+        parts.append(table(("RUNNER", "TENANT", "PROFILE", "STATE", "RUNNING", "DONE", "UP"), rows))
+    if report.jobs:
+        jobs = [
+            (job.job_id, job.tenant_id, job.module, job.attempt, f"{job.since_seconds:.1f} s") for job in report.jobs
+        ]
+        parts.append(table(("JOB", "TENANT", "MODULE", "ATTEMPT", "SINCE"), jobs))
+    return "\n\n".join(parts)
