@@ -1,14 +1,15 @@
-"""What the files of a registry are called, and how the pair of index and signature is read and written.
+"""What the files of a registry are called, and how the index is read and written.
 
-The index is two files, which no store can replace in one step. So a publisher first writes the same pair under
-other names: whoever catches the index between its two writes finds it whole there. It is also what a publisher
-who died half way left for the next one.
+The index is two files, `index.json` and its signature, which no store can replace in one step. So a publisher first
+writes both into one, `index.signed` (the signature's four lines, then the JSON): that is where publishers meet, and
+where a reader looks who catches the two between their writes, or finds them damaged.
 """
 
 from dataclasses import dataclass
 
 from pageworker_sandbox.signing import (
     Index,
+    IndexRolledBack,
     Limits,
     ModuleError,
     TrustStore,
@@ -20,9 +21,10 @@ from pageworker_supervisor.registry.errors import NotThere
 from pageworker_supervisor.registry.store import Fetched, Store
 
 INDEX = "index.json"
-NEXT = "index.json.next"
+SIGNED = "index.signed"
 SIGNATURE = ".minisig"
 MAX_SIGNATURE_BYTES = 16 * 1024
+_SIGNATURE_LINES = 4
 
 
 def bundle_file(name: str, version: str) -> str:
@@ -34,7 +36,7 @@ def bundle_file(name: str, version: str) -> str:
 class AuthenticIndex:
     """An index that a trusted key signed, of whatever age.
 
-    `tag`: of the file it came from. `instead_of`: why it is the spare pair, where it is.
+    `tag`: of index.json. `instead_of`: what was wrong with index.json, where it comes from index.signed.
     """
 
     index: Index
@@ -44,61 +46,73 @@ class AuthenticIndex:
 
 
 async def fetch_index(
-    store: Store, trust: TrustStore, limits: Limits, unless_tag: str | None = None
+    store: Store, trust: TrustStore, limits: Limits, unless_tag: str | None = None, at_least: int = 0
 ) -> AuthenticIndex | None:
-    """The registry's index; None where `index.json` still has the tag.
+    """The registry's index, of a serial `at_least`; None where `index.json` still has the tag.
 
-    Raises NotThere, RegistryAway, BadSignature, UntrustedKey, IndexMalformed.
+    Raises NotThere, RegistryAway, BadSignature, UntrustedKey, IndexMalformed, IndexRolledBack.
     """
     try:
-        if unless_tag is None:
-            return await _fetch(store, trust, limits, INDEX)
-        changed = await store.get_unless(INDEX, limits.index_bytes, unless_tag)
-        return await _authenticate(store, trust, limits, INDEX, changed) if changed else None
+        data = await _get(store, limits, unless_tag)
+        return await _pair(store, trust, limits, data, at_least) if data else None
     except (Untrusted, NotThere) as failed:
         try:
-            spare = await _fetch(store, trust, limits, NEXT)
+            signed = await store.get(SIGNED, limits.index_bytes)
+            raw, index = _authenticate(signed.data, trust, limits)
         except (Untrusted, NotThere):
             raise failed from None
+        if index.serial < at_least:
+            raise
         # Without a tag: index.json itself is to be read again.
-        return AuthenticIndex(spare.index, spare.raw, None, failed)
+        return AuthenticIndex(index, raw, None, failed)
 
 
 async def fetch_newest(store: Store, trust: TrustStore, limits: Limits) -> tuple[Index | None, str | None]:
-    """For a publisher: the index to go on from (None: there is none yet), and the tag of the spare pair.
+    """For a publisher: the index to go on from (None: there is none yet), and the tag of index.signed.
 
     Raises RegistryAway, BadSignature, UntrustedKey, IndexMalformed.
     """
     tag, found = None, []
     try:
-        spare = await store.get(NEXT, limits.index_bytes)
-        tag = spare.tag
-        found.append((await _authenticate(store, trust, limits, NEXT, spare)).index)
-    except (Untrusted, NotThere):
-        pass  # Nobody ever published, or one died while writing it; then index.json still holds.
-    try:
-        found.append((await _fetch(store, trust, limits, INDEX)).index)
+        signed = await store.get(SIGNED, limits.index_bytes)
+        tag = signed.tag
+        found.append(_authenticate(signed.data, trust, limits)[1])
     except NotThere:
-        pass  # Nobody ever published, or one died before writing it; then the spare pair holds.
+        pass  # A registry that was copied without it, or a new one.
+    try:
+        data = await store.get(INDEX, limits.index_bytes)
+        found.append((await _pair(store, trust, limits, data, 0)).index)
+    except NotThere:
+        pass  # A new registry, or one whose first publisher died.
     except Untrusted:
         if not found:
             raise
     return max(found, key=lambda index: index.serial, default=None), tag
 
 
-async def write_index(store: Store, signed: UntrustedIndex, spare_tag: str | None) -> None:
-    """Spare pair first, then the index. Raises Refused, RegistryAway."""
-    await store.put_unless_changed(NEXT, signed.data, spare_tag)
-    await store.put(NEXT + SIGNATURE, signed.signature)
+async def write_index(store: Store, signed: UntrustedIndex, tag: str | None) -> None:
+    """All in one first, unless somebody else was quicker. Raises Refused, RegistryAway."""
+    await store.put_unless_changed(SIGNED, signed.signature + signed.data, tag)
     await store.put(INDEX, signed.data)
     await store.put(INDEX + SIGNATURE, signed.signature)
 
 
-async def _fetch(store: Store, trust: TrustStore, limits: Limits, name: str) -> AuthenticIndex:
-    return await _authenticate(store, trust, limits, name, await store.get(name, limits.index_bytes))
+async def _get(store: Store, limits: Limits, unless_tag: str | None) -> Fetched | None:
+    if unless_tag is None:
+        return await store.get(INDEX, limits.index_bytes)
+    return await store.get_unless(INDEX, limits.index_bytes, unless_tag)
 
 
-async def _authenticate(store: Store, trust: TrustStore, limits: Limits, name: str, data: Fetched) -> AuthenticIndex:
-    signature = await store.get(name + SIGNATURE, MAX_SIGNATURE_BYTES)
+async def _pair(store: Store, trust: TrustStore, limits: Limits, data: Fetched, at_least: int) -> AuthenticIndex:
+    signature = await store.get(INDEX + SIGNATURE, MAX_SIGNATURE_BYTES)
     raw = UntrustedIndex(data.data, signature.data)
-    return AuthenticIndex(authenticate_index(raw, trust, limits), raw, data.tag)
+    index = authenticate_index(raw, trust, limits)
+    if index.serial < at_least:
+        raise IndexRolledBack(f"index {index.serial} is older than {at_least}, which was seen before")
+    return AuthenticIndex(index, raw, data.tag)
+
+
+def _authenticate(untrusted_signed: bytes, trust: TrustStore, limits: Limits) -> tuple[UntrustedIndex, Index]:
+    *signature, data = untrusted_signed.split(b"\n", _SIGNATURE_LINES)
+    raw = UntrustedIndex(data, b"".join(line + b"\n" for line in signature))
+    return raw, authenticate_index(raw, trust, limits)

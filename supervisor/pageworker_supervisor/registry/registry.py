@@ -186,7 +186,7 @@ class Registry:
     async def _fetch(self) -> AuthenticIndex | None:
         """None: nothing new. A registry that never had an index is empty, one that lost it is in trouble."""
         try:
-            return await fetch_index(self._store, self._trust, self._limits, self._tag)
+            return await fetch_index(self._store, self._trust, self._limits, self._tag, self._serial)
         except NotThere:
             if self._serial == 0:
                 return None

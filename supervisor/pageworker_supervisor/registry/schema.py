@@ -25,6 +25,7 @@ class InputSchema:
     """Raises BundleMalformed where it is no JSON Schema that can be used here."""
 
     def __init__(self, schema: dict[str, Any]) -> None:
+        self._schema = schema
         try:
             self._validator = jsonschema_rs.validator_for(
                 schema, pattern_options=_PATTERNS, offline=True, validate_formats=True, mask=_VALUE
@@ -40,20 +41,25 @@ class InputSchema:
         if self._validator.is_valid(payload):
             return
         errors = islice(self._validator.iter_errors(payload), MAX_MISTAKES)
-        raise PayloadInvalid(tuple(_explain(error) for error in errors))
+        raise PayloadInvalid(tuple(_explain(error, self._schema) for error in errors))
 
 
-def _explain(error: jsonschema_rs.ValidationError) -> PayloadMistake:
+def _explain(error: jsonschema_rs.ValidationError, schema: dict[str, Any]) -> PayloadMistake:
     facts = error.kind.as_dict()
     field = _path(error.instance_path)
     here = error.instance
     match error.kind.name:
         case "required":
             wanted = str(facts["property"])
-            return PayloadMistake(f"{field}.{wanted}", "is required", _near(wanted, here, "was given instead"))
+            near = _near(wanted, here)
+            hint = f"{near} was given instead" if near else ""
+            return PayloadMistake(f"{field}.{wanted}", "is required", hint)
         case "additionalProperties" | "unevaluatedProperties":
-            names = [str(name) for name in facts["unexpected"]]
-            return PayloadMistake(f"{field}.{names[0][:MAX_SHOWN]}", "is not a field of this module's input")
+            name = str(facts["unexpected"][0])
+            known = _at(schema, error.schema_path[:-1]).get("properties")
+            hint = _near(name, known)
+            hint = f"did you mean {hint}?" if hint else ""
+            return PayloadMistake(f"{field}.{_short(name)}", "is not a field of this module's input", hint)
         case "type":
             found = _KINDS.get(type(here), "a list" if isinstance(here, list) else "null")
             return PayloadMistake(field, _short(error.message.removeprefix(_VALUE + " ")), f"found {found}")
@@ -64,10 +70,16 @@ def _path(steps: Iterable[str | int]) -> str:
     return "payload" + "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in steps)
 
 
-def _near(wanted: str, given: object, said: str) -> str:
-    names = list(given) if isinstance(given, dict) else []
-    near = get_close_matches(wanted, names, n=1, cutoff=0.6)
-    return f"`{near[0][:MAX_SHOWN]}` {said}" if near else ""
+def _at(schema: Any, steps: Iterable[str | int]) -> dict[str, Any]:
+    """The part of a schema that an error came from."""
+    for step in steps:
+        schema = schema[step]
+    return schema if isinstance(schema, dict) else {}
+
+
+def _near(wanted: str, names: object) -> str:
+    near = get_close_matches(wanted, names if isinstance(names, dict) else {}, n=1, cutoff=0.6)
+    return f"`{_short(near[0])}`" if near else ""
 
 
 def _short(text: str) -> str:

@@ -11,6 +11,7 @@ import asyncio
 import fcntl
 import os
 from collections.abc import AsyncIterator, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -81,10 +82,13 @@ class Store:
         with _translated(LOCK_FILE):
             self._make()
             descriptor = os.open(self.folder / LOCK_FILE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        # A thread of its own: those who wait here must not take the threads of the one who writes.
+        waiting = ThreadPoolExecutor(1)
         try:
-            await asyncio.to_thread(fcntl.flock, descriptor, fcntl.LOCK_EX)
+            await asyncio.get_running_loop().run_in_executor(waiting, fcntl.flock, descriptor, fcntl.LOCK_EX)
             yield
         finally:
+            waiting.shutdown(wait=False)
             os.close(descriptor)
 
     def _get(self, name: str, most_bytes: int) -> Fetched:

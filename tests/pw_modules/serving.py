@@ -1,0 +1,104 @@
+"""A web server that holds objects, as much of HTTP and of S3's path style as a registry needs."""
+
+import hashlib
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+
+class ObjectServer(ThreadingHTTPServer):
+    """Objects by path, with ETags and conditional requests. `away`: every request is cut off."""
+
+    daemon_threads = True
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), Objects)
+        self.objects: dict[str, bytes] = {}
+        self.asked: list[str] = []
+        self.away = False
+        self.endless = False
+        self.writing = threading.Lock()
+        self.gate = threading.Event()
+        """Bundles are only sent while it is set."""
+        self.gate.set()
+
+    @property
+    def url(self) -> str:
+        """Where it is."""
+        return f"http://127.0.0.1:{self.server_port}"
+
+    def count(self, ending: str) -> int:
+        """How often something that ends so was fetched in full."""
+        return sum(line.startswith("200 GET") and line.endswith(ending) for line in self.asked)
+
+
+class Objects(BaseHTTPRequestHandler):
+    """One request."""
+
+    protocol_version = "HTTP/1.1"
+    server: ObjectServer
+
+    def do_GET(self) -> None:
+        """An object, or 304 where its tag is known already."""
+        if self.path.endswith(".zip"):
+            self.server.gate.wait(10)
+        body = self.server.objects.get(self.path)
+        if self.server.endless:
+            self._answer(200, b"x" * 1_000_000)
+        elif body is None:
+            self._answer(404, b"<Error><Code>NoSuchKey</Code></Error>")
+        elif self.headers["If-None-Match"] == tag(body):
+            self._answer(304, b"", tag(body))
+        else:
+            self._answer(200, body, tag(body))
+
+    def do_PUT(self) -> None:
+        """Write an object, unless a condition says no."""
+        body = self.rfile.read(int(self.headers["Content-Length"] or 0))
+        wanted = self.headers["If-Match"]
+        with self.server.writing:
+            before = self.server.objects.get(self.path)
+            taken = self.headers["If-None-Match"] == "*" and before is not None
+            refused = taken or (wanted and (before is None or tag(before) != wanted))
+            if not refused:
+                self.server.objects[self.path] = body
+        if refused:
+            self._answer(412, b"<Error><Code>PreconditionFailed</Code></Error>")
+        else:
+            self._answer(200, b"", tag(body))
+
+    def _answer(self, status: int, body: bytes, etag: str | None = None) -> None:
+        self.server.asked.append(f"{status} {self.command} {self.path}")
+        if self.server.away:
+            self.close_connection = True
+            return
+        self.send_response(status)
+        self.send_header("Last-Modified", "Thu, 01 Jan 2026 00:00:00 GMT")
+        self.send_header("Content-Length", str(len(body)))
+        if etag:
+            self.send_header("ETag", etag)
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Quiet."""
+
+
+def tag(body: bytes) -> str:
+    """The ETag of a body."""
+    return f'"{hashlib.sha256(body).hexdigest()[:32]}"'
+
+
+@contextmanager
+def object_server() -> Iterator[ObjectServer]:
+    """A server on a free port of loopback."""
+    with ObjectServer() as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        try:
+            yield server
+        finally:
+            server.gate.set()
+            server.shutdown()
+            thread.join()

@@ -1,0 +1,147 @@
+"""From folders to bundles."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from pw_modules.author import folder, manifest
+
+from pageworker_sandbox.signing.archive import read_archive
+from pageworker_supervisor.registry.errors import PackRefused, Refused
+from pageworker_supervisor.registry.packing import pack
+from pageworker_supervisor.registry.scaffold import scaffold
+
+STRUCT = b"""
+import msgspec
+print("noise at import")
+class Input(msgspec.Struct, forbid_unknown_fields=True):
+    url: str
+async def handler(page, payload, helpers, context): ...
+"""
+
+
+def mistakes(root: Path) -> str:
+    with pytest.raises(PackRefused) as refused:
+        pack(root)
+    return "\n".join(map(str, refused.value.mistakes))
+
+
+def test_the_same_sources_are_the_same_bytes(tmp_path: Path) -> None:
+    one, other = folder(tmp_path / "a"), folder(tmp_path / "b")
+    for path in (other / "shop_product/__init__.py", other / "module.toml"):
+        path.chmod(0o777)
+        os.utime(path, (1, 1))
+    (other / "shop_product" / "__pycache__").mkdir()
+    (other / "shop_product" / "__pycache__" / "x.pyc").write_bytes(b"x")
+    for name in (".env", ".git", "old-1.0.0.zip", "release.key", "input.schema.json", "b.pyc"):
+        (other / name).write_text("not to be packed")
+    bundle = pack(one)
+    assert pack(other).data == bundle.data
+    assert set(read_archive(bundle.data)) == {"module.toml", "input.schema.json", "shop_product/__init__.py"}
+    assert bundle.sha256 == "c4dd96b45bc88d7610a7a21957528d4401c44f91f881198674588d3b6ad4a016"  # on any machine
+
+
+def test_another_process_with_another_hash_seed_packs_the_same(tmp_path: Path) -> None:
+    root = folder(tmp_path, manifest(more="[input]\n[input.properties]\nb = {}\na = {}\nc = {}\n"))
+    program = (
+        "import sys, pathlib; from pageworker_supervisor.registry.packing import pack;"
+        "print(pack(pathlib.Path(sys.argv[1])).sha256)"
+    )
+    for seed in ("1", "2"):
+        environment = {
+            **os.environ,
+            "PYTHONHASHSEED": seed,
+            "TZ": "Asia/Tokyo",
+            "LC_ALL": "C",
+            "PYTHONPATH": os.pathsep.join(sys.path),
+        }
+        done = subprocess.run(
+            [sys.executable, "-c", program, str(root)], capture_output=True, text=True, check=True, env=environment
+        )
+        assert done.stdout.strip() == pack(root).sha256
+
+
+def test_the_schema_comes_from_the_table_or_from_a_struct(tmp_path: Path) -> None:
+    assert pack(folder(tmp_path / "none")).input_schema == {"type": "object"}
+    table = manifest(more='[input]\ntype = "object"\nrequired = ["a"]\n')
+    assert pack(folder(tmp_path / "table", table)).input_schema["required"] == ["a"]
+    struct = manifest(more='input = "shop_product:Input"\n')
+    schema = pack(folder(tmp_path / "struct", struct, STRUCT)).input_schema
+    assert schema["$defs"]["Input"]["required"] == ["url"]
+    assert not list((tmp_path / "struct").rglob("__pycache__"))
+
+
+@pytest.mark.parametrize(
+    ("more", "code", "expected"),
+    [
+        ('input = "shop_product:Nope"\n', STRUCT, "no attribute 'Nope'"),
+        (
+            'input = "shop_product:Input"\n',
+            b"import nowhere_at_all\nasync def handler(a, b, c, d): ...\n",
+            "nowhere_at_all",
+        ),
+        (
+            'input = "shop_product:Input"\n',
+            b"raise SystemExit(3)\nasync def handler(a, b, c, d): ...\n",
+            "ended the process",
+        ),
+        ('[input]\ntype = "objekt"\n', STRUCT, "input schema"),
+        ('[input]\ntype = "string"\n', STRUCT, "a payload is always one"),
+        ("", b"def handler(page, payload, helpers, context): ...\n", "expected `async def handler"),
+        ("", b"async def handler(page, payload): ...\n", "2 parameters"),
+        ("", b"async def handle(page, payload, helpers, context): ...\n", "did you mean `handle`?"),
+        ("", b"async def handler(:\n", "shop_product/__init__.py:1: found invalid syntax"),
+    ],
+)
+def test_what_an_author_gets_wrong(tmp_path: Path, more: str, code: bytes, expected: str) -> None:
+    assert expected in mistakes(folder(tmp_path, manifest(more=more), code))
+
+
+def test_a_handler_from_another_module_is_taken(tmp_path: Path) -> None:
+    root = folder(tmp_path, code=b"from .work import handler\n")
+    (root / "shop_product/work.py").write_text("async def handler(page, payload, helpers, context): ...\n")
+    assert pack(root)
+
+
+def test_links_and_odd_names(tmp_path: Path) -> None:
+    root = folder(tmp_path)
+    (tmp_path / "outside").write_text("secret")
+    (root / "good.txt").symlink_to(root / "module.toml")
+    assert read_archive(pack(root).data)["good.txt"] == (root / "module.toml").read_bytes()
+    (root / "out.txt").symlink_to(tmp_path / "outside")
+    (root / "up").symlink_to(tmp_path)
+    (root / "loop").symlink_to(root)
+    (root / "gone.txt").symlink_to(root / "nothing")
+    (root / "ä.txt").write_text("")
+    os.mkfifo(root / "pipe")
+    told = mistakes(root)
+    assert "out.txt: found a link out of the folder" in told
+    assert "up: found a link out of the folder" in told
+    for name in ("loop", "gone.txt", "pipe"):
+        assert f"{name}: found no regular file" in told
+    assert "ä.txt: found this name" in told
+
+
+def test_no_folder_no_manifest_wrong_manifest(tmp_path: Path) -> None:
+    assert "no such file" in mistakes(tmp_path / "nothing")
+    assert "workerctl module new" in mistakes(tmp_path)
+    told = mistakes(folder(tmp_path, "name = 'X'\nversion = 1\n"))
+    assert told.count("\n") == 3
+
+
+def test_a_new_module_packs(tmp_path: Path) -> None:
+    files = scaffold("acme.prices", tmp_path)
+    assert all(path.is_file() for path in files)
+    bundle = pack(tmp_path / "acme.prices")
+    assert (bundle.name, bundle.version) == ("acme.prices", "0.1.0")
+    with pytest.raises(Refused, match="there already"):
+        scaffold("acme.prices", tmp_path)
+    with pytest.raises(Refused, match="no module name"):
+        scaffold("../x", tmp_path)
+
+
+@pytest.mark.parametrize("root", sorted((Path(__file__).parents[2] / "examples").glob("*/module.toml")), ids=str)
+def test_the_examples_pack(root: Path) -> None:
+    assert pack(root.parent)

@@ -1,0 +1,348 @@
+"""A worker's registry over real folders and a real web server."""
+
+import asyncio
+import shutil
+from pathlib import Path
+
+import pytest
+from pw_modules.author import Author, packed
+from pw_modules.clock import Clock
+from pw_modules.serving import ObjectServer
+
+from pageworker_sandbox.signing import (
+    BadSignature,
+    IndexExpired,
+    IndexRolledBack,
+    Limits,
+    TrustStore,
+    UntrustedKey,
+)
+from pageworker_supervisor.registry import Registry, Release
+from pageworker_supervisor.registry.edition import yank
+from pageworker_supervisor.registry.errors import ModuleUnknown, RegistryAway, TenantNotAllowed
+from pageworker_supervisor.registry.resolve import Move
+
+
+async def test_what_was_published_is_resolved_and_verified(place: Path, state: Path, author: Author) -> None:
+    bundle = packed(more='tenants = ["acme-*"]\n')
+    await author.publish(place, bundle)
+    registry = await Registry.open(place, author.trust, state)
+    release = registry.resolve("shop.product")
+    assert release == Release("shop.product", "1.4.2", bundle.sha256, len(bundle.data))
+    verified = await registry.bundle(release)
+    assert verified.data == bundle.data
+    registry.check_tenant(verified, "acme-1")
+    with pytest.raises(TenantNotAllowed, match="not for tenant other"):
+        registry.check_tenant(verified, "other")
+    registry.schema(verified).check({"url": "https://shop.example/"})
+    assert registry.standing.trouble is None
+
+
+async def test_a_new_version_comes_with_the_next_refresh(place: Path, state: Path, author: Author) -> None:
+    await author.publish(place, packed(version="1.0.0"))
+    registry = await Registry.open(place, author.trust, state)
+    registry.changed.clear()
+    assert not await registry.refresh()
+    assert not registry.changed.is_set()
+    await author.publish(place, packed(version="1.1.0"))
+    changes = await registry.refresh()
+    assert changes.added == ("shop.product@1.1.0",)
+    assert changes.moved == (Move("shop.product", "stable", "1.0.0", "1.1.0"),)
+    assert registry.changed.is_set()
+    assert registry.resolve("shop.product").version == "1.1.0"
+    assert registry.resolve("shop.product", "1.0.0").version == "1.0.0"
+
+
+async def test_channels(place: Path, state: Path, author: Author) -> None:
+    await author.publish(place, packed(version="1.0.0"))
+    await author.publish(place, packed(version="2.0.0"), "canary")
+    await author.publish(place, packed("shop.other", "1.0.0"))
+    stable = await Registry.open(place, author.trust, state / "a")
+    canary = await Registry.open(place, author.trust, state / "b", "canary")
+    both = await Registry.open(place, author.trust, state / "c", "canary", fall_back=True)
+    assert stable.resolve("shop.product").version == "1.0.0"
+    assert canary.resolve("shop.product").version == "2.0.0"
+    with pytest.raises(ModuleUnknown, match="no channel canary"):
+        canary.resolve("shop.other")
+    assert both.resolve("shop.other").version == "1.0.0"
+
+
+async def test_near_misses(place: Path, state: Path, author: Author) -> None:
+    await author.publish(place, packed())
+    registry = await Registry.open(place, author.trust, state)
+    with pytest.raises(ModuleUnknown, match=r"did you mean shop\.product\?"):
+        registry.resolve("shop.produkt")
+    with pytest.raises(ModuleUnknown, match=r"did you mean 1\.4\.2\?"):
+        registry.resolve("shop.product", "1.4.3")
+
+
+async def test_an_empty_registry_says_so(place: Path, state: Path, author: Author) -> None:
+    registry = await Registry.open(place, author.trust, state)
+    assert registry.standing.trouble is None
+    with pytest.raises(ModuleUnknown, match="empty"):
+        registry.resolve("shop.product")
+    await author.publish(place, packed())
+    await registry.refresh()
+    assert registry.resolve("shop.product")
+
+
+async def test_nobody_is_believed_unasked(place: Path, state: Path, author: Author) -> None:
+    await author.publish(place, packed())
+    registry = await Registry.open(place, TrustStore(), state)
+    with pytest.raises(UntrustedKey) as refused:
+        registry.resolve("shop.product")
+    assert "modules.trusted_keys" in refused.value.mend
+    assert registry.standing.trouble is not None
+    assert "modules.trusted_keys" in registry.standing.trouble
+
+
+async def test_an_index_by_somebody_else_changes_nothing(place: Path, state: Path, author: Author) -> None:
+    await author.publish(place, packed())
+    registry = await Registry.open(place, author.trust, state)
+    shutil.rmtree(place)
+    await Author().publish(place, packed(version="6.6.6"))
+    with pytest.raises(UntrustedKey):
+        await registry.refresh()
+    assert registry.resolve("shop.product").version == "1.4.2"
+    assert registry.standing.trouble is not None
+
+
+async def test_an_old_index_is_refused_even_after_a_restart(place: Path, state: Path, author: Author) -> None:
+    await author.publish(place, packed(version="1.0.0"))
+    old = place.with_name("old")
+    shutil.copytree(place, old)
+    await author.publish(place, packed(version="1.1.0"))
+    registry = await Registry.open(place, author.trust, state)
+    shutil.rmtree(place)
+    old.rename(place)
+    with pytest.raises(IndexRolledBack):
+        await registry.refresh()
+    assert registry.resolve("shop.product").version == "1.1.0"
+    again = await Registry.open(place, author.trust, state)
+    assert again.standing.trouble is not None
+    assert again.resolve("shop.product").version == "1.1.0"
+    for kept in state.glob("*/index.json*"):
+        kept.unlink()
+    with pytest.raises(IndexRolledBack):
+        (await Registry.open(place, author.trust, state)).resolve("shop.product")
+
+
+async def test_a_slow_publisher_that_puts_an_old_pair_back_is_seen_through(
+    place: Path, state: Path, author: Author
+) -> None:
+    await author.publish(place, packed(version="1.0.0"))
+    old = {name: (place / name).read_bytes() for name in ("index.json", "index.json.minisig")}
+    await author.publish(place, packed(version="1.1.0"))
+    registry = await Registry.open(place, author.trust, state)
+    for name, data in old.items():
+        (place / name).write_bytes(data)
+    assert not await registry.refresh()
+    assert registry.resolve("shop.product").version == "1.1.0"
+    assert registry.standing.trouble is not None
+    await author.publish(place, packed(version="1.2.0"))
+    await registry.refresh()
+    assert registry.resolve("shop.product").version == "1.2.0"
+    assert registry.standing.trouble is None
+
+
+async def test_from_its_expiry_on_nothing_is_resolved(place: Path, state: Path, author: Author, clock: Clock) -> None:
+    await author.publish(place, packed())
+    registry = await Registry.open(place, author.trust, state, now=clock)
+    clock.pass_days(89)
+    assert registry.resolve("shop.product")
+    clock.pass_days(2)
+    with pytest.raises(IndexExpired):
+        registry.resolve("shop.product")
+    assert registry.standing.trouble is not None
+    with pytest.raises(IndexExpired):
+        await registry.refresh()
+    with pytest.raises(IndexExpired):
+        (await Registry.open(place, author.trust, state / "new", now=clock)).resolve("shop.product")
+
+
+async def test_a_version_that_was_taken_back_is_not_run(place: Path, state: Path, author: Author) -> None:
+    await author.publish(place, packed(version="1.0.0"))
+    await author.publish(place, packed(version="1.1.0"))
+    registry = await Registry.open(place, author.trust, state)
+    await registry.bundle(registry.resolve("shop.product", "1.0.0"))
+    assert len(list(state.glob("*/bundles/*.zip"))) == 1
+    await author.publisher(place).change(yank("shop.product", "1.0.0"))
+    changes = await registry.refresh()
+    assert changes.removed == ("shop.product@1.0.0",)
+    assert list(state.glob("*/bundles/*.zip")) == []
+    with pytest.raises(ModuleUnknown, match="taken back"):
+        registry.resolve("shop.product", "1.0.0")
+
+
+async def test_a_bundle_that_is_not_the_listed_one_is_refused(place: Path, state: Path, author: Author) -> None:
+    await author.publish(place, packed())
+    other = author.signed(packed(code=b"async def handler(a, b, c, d): ...\n"))
+    (place / "shop.product-1.4.2.zip").write_bytes(other.data)
+    (place / "shop.product-1.4.2.zip.minisig").write_bytes(other.signature)
+    registry = await Registry.open(place, author.trust, state)
+    with pytest.raises(BadSignature, match="another bundle"):
+        await registry.bundle(registry.resolve("shop.product"))
+
+
+async def test_a_bundle_damaged_on_disk_is_fetched_again(place: Path, state: Path, author: Author) -> None:
+    bundle = packed()
+    await author.publish(place, bundle)
+    registry = await Registry.open(place, author.trust, state)
+    await registry.bundle(registry.resolve("shop.product"))
+    (kept,) = state.glob("*/bundles/*.zip")
+    kept.write_bytes(bundle.data[:-1] + b"\1")
+    again = await Registry.open(place, author.trust, state)
+    assert (await again.bundle(again.resolve("shop.product"))).data == bundle.data
+    assert kept.read_bytes() == bundle.data
+
+
+async def test_a_registry_that_is_away(state: Path, author: Author, server: ObjectServer) -> None:
+    source = f"{server.url}/modules"
+    await author.publish(source, packed(version="1.0.0"))
+    await author.publish(source, packed(version="1.1.0"))
+    registry = await Registry.open(source, author.trust, state)
+    known, unknown = registry.resolve("shop.product"), registry.resolve("shop.product", "1.0.0")
+    await registry.bundle(known)
+    server.away = True
+    with pytest.raises(RegistryAway):
+        await registry.refresh()
+    restarted = await Registry.open(source, author.trust, state)
+    for each in (registry, restarted):
+        assert each.standing.trouble is not None
+        assert (await each.bundle(each.resolve("shop.product"))).version == "1.1.0"
+        with pytest.raises(RegistryAway) as away:
+            await each.bundle(unknown)
+        assert away.value.retryable
+        assert server.url not in str(away.value)
+        assert server.url in away.value.mend
+    server.away = False
+    assert not await registry.refresh()
+    assert registry.standing.trouble is None
+    assert (await registry.bundle(unknown)).version == "1.0.0"
+
+
+async def test_a_registry_that_was_never_there(state: Path, author: Author, server: ObjectServer) -> None:
+    server.away = True
+    registry = await Registry.open(server.url, author.trust, state)
+    with pytest.raises(RegistryAway):
+        registry.resolve("shop.product")
+    server.away = False
+    await author.publish(server.url, packed())
+    await registry.refresh()
+    assert registry.resolve("shop.product")
+
+
+async def test_an_unchanged_index_is_not_sent_again(state: Path, author: Author, server: ObjectServer) -> None:
+    await author.publish(server.url, packed())
+    registry = await Registry.open(server.url, author.trust, state)
+    before = server.count("/index.json")
+    for _ in range(5):
+        assert not await registry.refresh()
+    assert server.count("/index.json") == before
+    assert "304 GET /index.json" in server.asked
+
+
+async def test_all_who_want_a_bundle_share_one_fetch(state: Path, author: Author, server: ObjectServer) -> None:
+    await author.publish(server.url, packed())
+    registry = await Registry.open(server.url, author.trust, state)
+    release = registry.resolve("shop.product")
+    found = await asyncio.gather(*(registry.bundle(release) for _ in range(50)))
+    assert len({id(bundle) for bundle in found}) == 1
+    assert server.count(".zip") == 1
+
+
+async def test_when_the_one_who_fetches_is_cancelled_another_goes_on(
+    state: Path, author: Author, server: ObjectServer
+) -> None:
+    await author.publish(server.url, packed())
+    registry = await Registry.open(server.url, author.trust, state)
+    release = registry.resolve("shop.product")
+    server.gate.clear()
+    async with asyncio.TaskGroup() as group:
+        tasks = [group.create_task(registry.bundle(release)) for _ in range(5)]
+        await asyncio.sleep(0)
+        tasks[0].cancel()
+        await asyncio.sleep(0)
+        tasks[3].cancel()
+        server.gate.set()
+    assert [task.cancelled() for task in tasks] == [True, False, False, True, False]
+    assert len({id(task.result()) for task in tasks if not task.cancelled()}) == 1
+
+
+async def test_a_failed_fetch_is_everybodys_and_the_next_tries_again(
+    state: Path, author: Author, server: ObjectServer
+) -> None:
+    await author.publish(server.url, packed())
+    registry = await Registry.open(server.url, author.trust, state)
+    release = registry.resolve("shop.product")
+    kept = server.objects.pop("/shop.product-1.4.2.zip")
+    found = await asyncio.gather(*(registry.bundle(release) for _ in range(20)), return_exceptions=True)
+    assert all(isinstance(outcome, RegistryAway) for outcome in found)
+    assert sum(line.endswith(".zip") and line.startswith("404") for line in server.asked) == 1
+    server.objects["/shop.product-1.4.2.zip"] = kept
+    assert (await registry.bundle(release)).version == "1.4.2"
+
+
+async def test_a_server_that_never_stops_sending_is_cut_off(state: Path, author: Author, server: ObjectServer) -> None:
+    server.endless = True
+    registry = await Registry.open(server.url, author.trust, state, limits=Limits(index_bytes=1000))
+    with pytest.raises(RegistryAway, match="larger than 1000 bytes"):
+        registry.resolve("x")
+
+
+async def test_run_notices_by_itself(place: Path, state: Path, author: Author) -> None:
+    registry = await Registry.open(place, author.trust, state, refresh_seconds=0.02)
+    async with asyncio.timeout(10), asyncio.TaskGroup() as group:
+        running = group.create_task(registry.run())
+        await author.publish(place, packed())
+        await registry.changed.wait()
+        running.cancel()
+    assert registry.resolve("shop.product").version == "1.4.2"
+
+
+async def test_a_reader_between_the_two_writes_of_the_index_sees_a_whole_one(
+    place: Path, state: Path, author: Author
+) -> None:
+    await author.publish(place, packed(version="1.0.0"))
+    old = (place / "index.json.minisig").read_bytes()
+    await author.publish(place, packed(version="1.1.0"))
+    (place / "index.json.minisig").write_bytes(old)
+    registry = await Registry.open(place, author.trust, state)
+    assert registry.resolve("shop.product").version == "1.1.0"
+    assert registry.standing.trouble is not None  # it is said, should it stay so
+    (place / "index.signed").unlink()
+    with pytest.raises(BadSignature):
+        await registry.refresh()
+
+
+async def test_readers_never_stumble_over_a_publisher(place: Path, state: Path, author: Author) -> None:
+    await author.publish(place, packed(version="1.0.0"))
+    registry = await Registry.open(place, author.trust, state)
+
+    async def publish() -> None:
+        for number in range(1, 31):
+            await author.publish(place, packed(version=f"1.0.{number}"))
+
+    async with asyncio.TaskGroup() as group:
+        publishing = group.create_task(publish())
+        while not publishing.done():
+            await registry.refresh()
+    await registry.refresh()
+    assert registry.resolve("shop.product").version == "1.0.30"
+    assert registry.standing.trouble is None
+
+
+async def test_two_registries_have_serials_of_their_own(tmp_path: Path, state: Path, author: Author) -> None:
+    await author.publish(tmp_path / "one", packed(version="1.0.0"))
+    await author.publish(tmp_path / "two", packed(version="2.0.0"))
+    for _ in range(3):
+        await author.publisher(tmp_path / "two").change()
+    await Registry.open(tmp_path / "two", author.trust, state)
+    registry = await Registry.open(tmp_path / "one", author.trust, state)
+    assert registry.resolve("shop.product").version == "1.0.0"
+
+
+async def test_a_data_folder_that_can_not_be_used_stops_it(tmp_path: Path, author: Author) -> None:
+    (tmp_path / "state").write_text("a file")
+    with pytest.raises(OSError, match=r"exists|directory"):
+        await Registry.open(tmp_path / "registry", author.trust, tmp_path / "state")
