@@ -59,13 +59,9 @@ def residue(page: Page) -> list[str]:
     return [name for name, things in kept.items() if things]
 
 
-def has_open_dialog(context: BrowserContext, page: Page) -> bool:
+def has_open_dialog(page: Page) -> bool:
     """Does a dialog of this page wait for an answer?"""
-    impl = _impl(page)
-    return any(
-        child._type == "Dialog" and getattr(child, "page", None) is impl
-        for child in context._impl_obj._objects.values()
-    )
+    return any(child._type == "Dialog" for child in _impl(page)._objects.values())
 
 
 def watch_driver(context: BrowserContext, gone: Callable[[], None]) -> None:

@@ -53,7 +53,7 @@ class Pool:
         self._jobs = 0
         self._unproved = 0
         self.tap = Tap(context)
-        self._visitors = Visitors(context, self)
+        self._visitors = Visitors(context, self, tasks, retire)
 
     async def fill(self) -> None:
         """Open all pages. The first one comes with the context. Raises Playwright's Error."""
@@ -67,8 +67,12 @@ class Pool:
                 self._slots.append(Slot(index, await self._warm(index, page)))
 
     def running(self) -> dict[str, str]:
-        """Page guid to attempt id, of all attempts that have a page now."""
-        return {slot.warm.guid: slot.attempt for slot in self._slots if slot.attempt is not None}
+        """Page guid to attempt id, of all attempts whose code has a page now."""
+        return {
+            slot.warm.guid: slot.attempt
+            for slot in self._slots
+            if slot.attempt is not None and slot.state in (State.RESERVED, State.RUNNING)
+        }
 
     async def reserve(self, attempt: str) -> Slot:
         """A clean page for `attempt`. Waits while one is being cleaned. Raises PageLost where none comes."""
@@ -116,7 +120,7 @@ class Pool:
                 self.tap.drop_listeners(attempt)
                 await self._visitors.close_for(attempt)
                 await self._restore_context(attempt)
-                await clean(self._context, slot.warm, self.tap.page(slot.warm.guid))
+                await clean(slot.warm, self.tap.page(slot.warm.guid))
         except TimeoutError:
             self._doubt("it did not answer in time")
             return False
@@ -176,7 +180,8 @@ class Pool:
     async def _warm(self, index: int, page: Page) -> WarmPage:
         await page.set_viewport_size(undo.VIEWPORT)
         devtools = await self._context.new_cdp_session(page)
-        return WarmPage(page, devtools, lambda: self._crashed(index))
+        target: str = (await devtools.send("Target.getTargetInfo"))["targetInfo"]["targetId"]
+        return WarmPage(page, devtools, target, lambda: self._crashed(index))
 
     def _crashed(self, index: int) -> None:
         slot = self._slots[index]

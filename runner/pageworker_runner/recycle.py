@@ -3,8 +3,8 @@
 import asyncio
 
 import msgspec
-from playwright.async_api import BrowserContext, Page
 from playwright.async_api import Error as BrowserError
+from playwright.async_api import Page
 
 from pageworker_runner import inside, undo
 from pageworker_runner.blank import BLANK, go_blank
@@ -14,8 +14,9 @@ from pageworker_runner.slot import WarmPage, origin_of
 from pageworker_runner.tap import Book
 
 CLEAR_STORAGE = "() => { try { sessionStorage.clear() } catch { /* an opaque origin has none */ } }"
+HISTORY_TRIES = 5
 LOOK = """() => { const name = window.name; window.name = ''; return {
-  url: location.href, name, history: history.length, frames: window.length,
+  url: location.href, name, frames: window.length,
   width: innerWidth, height: innerHeight, dark: matchMedia('(prefers-color-scheme: dark)').matches } }"""
 
 
@@ -24,7 +25,6 @@ class Seen(msgspec.Struct, frozen=True, kw_only=True):
 
     url: str
     name: str
-    history: int
     frames: int
     width: int
     height: int
@@ -34,7 +34,6 @@ class Seen(msgspec.Struct, frozen=True, kw_only=True):
 CLEAN = Seen(
     url=BLANK,
     name="",
-    history=1,
     frames=0,
     width=undo.VIEWPORT["width"],
     height=undo.VIEWPORT["height"],
@@ -42,21 +41,23 @@ CLEAN = Seen(
 )
 
 
-async def clean(context: BrowserContext, warm: WarmPage, book: Book) -> None:
+async def clean(warm: WarmPage, book: Book) -> None:
     """Clean the page and prove it. Raises Unproved. The caller sets the deadline."""
     page = warm.page
     inside.drop_listeners(page, warm.baseline)
-    if reason := _beyond_cleaning(context, warm, book):
+    if reason := _beyond_cleaning(warm, book):
         raise Unproved(reason, foreseen=True)
     try:
         await undo.undo_page(page, book)
         await _leave(warm)
-        await asyncio.gather(
-            warm.devtools.send("Page.resetNavigationHistory"),
+        answer, *_ = await asyncio.gather(
+            page.evaluate(LOOK),
             page.clear_console_messages(),
             page.clear_page_errors(),
+            _close_family(warm),
         )
-        seen = msgspec.convert(await page.evaluate(LOOK), Seen, strict=False)
+        seen = msgspec.convert(answer, Seen, strict=False)
+        await _forget_history(warm)
     except (BrowserError, msgspec.ValidationError) as error:
         raise Unproved(str(error).partition("\n")[0]) from error
     inside.reset_client_state(page)
@@ -70,7 +71,7 @@ async def clean(context: BrowserContext, warm: WarmPage, book: Book) -> None:
     warm.origins.clear()
 
 
-def _beyond_cleaning(context: BrowserContext, warm: WarmPage, book: Book) -> str | None:
+def _beyond_cleaning(warm: WarmPage, book: Book) -> str | None:
     """Why this page is replaced without a try, or None."""
     if warm.crashed:
         return "its renderer crashed"
@@ -82,12 +83,37 @@ def _beyond_cleaning(context: BrowserContext, warm: WarmPage, book: Book) -> str
         return f"{book.stuck[0]} can not be taken back"
     if book.has(Mark.PRESSED):
         return "a key or button is held down"
-    if book.has(Mark.DIALOGS) and inside.has_open_dialog(context, warm.page):
+    if book.has(Mark.DIALOGS) and inside.has_open_dialog(warm.page):
         return "a dialog stands open"
     if gone := warm.origins - _origins_now(warm.page):
         # Session storage lives as long as its tab, and can only be cleared from a document of its origin.
         return f"session storage of {min(gone)} is out of reach"
     return None
+
+
+async def _forget_history(warm: WarmPage) -> None:
+    """Empty the tab's history. Raises Unproved.
+
+    A renderer reports a commit on another pipe than the one that the browser learns of it from, so a reset may come
+    too early and keep the wrong entry: the browser itself is asked what it kept.
+    """
+    for _ in range(HISTORY_TRIES):
+        _, history = await asyncio.gather(
+            warm.devtools.send("Page.resetNavigationHistory"), warm.devtools.send("Page.getNavigationHistory")
+        )
+        if [entry["url"] for entry in history["entries"]] == [BLANK]:
+            return
+    raise Unproved("the tab's history is not empty")
+
+
+async def _close_family(warm: WarmPage) -> None:
+    """Close all that this page opened, and what that opened. A popup may be so new that only the browser knows it."""
+    targets = (await warm.devtools.send("Target.getTargets"))["targetInfos"]
+    family = {warm.target}
+    while born := {each["targetId"] for each in targets if each.get("openerId") in family} - family:
+        family |= born
+    for target in family - {warm.target}:
+        await warm.devtools.send("Target.closeTarget", {"targetId": target})
 
 
 def _origins_now(page: Page) -> set[str]:

@@ -21,9 +21,11 @@ def origin_of(url: str) -> str | None:
 class WarmPage:
     """A page, what listened to it from the start, and the origins it has shown since it was clean."""
 
-    def __init__(self, page: Page, devtools: CDPSession, crashed: Callable[[], None]) -> None:
+    def __init__(self, page: Page, devtools: CDPSession, target: str, crashed: Callable[[], None]) -> None:
+        """`target` is the browser's name of the page, `crashed` is called when its renderer dies."""
         self.page = page
         self.devtools = devtools
+        self.target = target
         self.origins: set[str] = set()
         self.crashed = False
         self.taken = False

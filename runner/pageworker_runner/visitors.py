@@ -1,14 +1,16 @@
 """Pages that the pool did not open: popups, and what modules open. They belong to attempts and go with them."""
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
 from playwright.async_api import BrowserContext, Page
 from playwright.async_api import Error as BrowserError
 
-from pageworker_runner.belonging import own_work
+from pageworker_runner.belonging import Tasks, own_work
 from pageworker_runner.inside import guid_of, opener_of
+from pageworker_runner.limits import LIMITS
 
 
 class Running(Protocol):
@@ -29,9 +31,11 @@ class Visitor:
 class Visitors:
     """All pages of the context that are not the pool's."""
 
-    def __init__(self, context: BrowserContext, running: Running) -> None:
+    def __init__(self, context: BrowserContext, running: Running, tasks: Tasks, retire: Callable[[str], None]) -> None:
         self._context = context
         self._running = running
+        self._tasks = tasks
+        self._retire = retire
         self._visitors: dict[str, Visitor] = {}
         self._own: set[str] = set()
         self._opening = asyncio.Lock()
@@ -66,12 +70,25 @@ class Visitors:
             # Without a known opener it may be anybody's, and stays until the last of them has ended.
             owners = set(running.values())
         self._visitors[guid_of(page)] = Visitor(page, owners)
+        if not owners:
+            self._tasks.spawn(self._close_latecomers())
 
     async def close_for(self, attempt: str) -> None:
         """Close what belonged to `attempt` alone, and what belongs to nobody. The caller sets the deadline."""
+        for visitor in self._visitors.values():
+            visitor.owners.discard(attempt)
+        await self._close_strays()
+
+    async def _close_latecomers(self) -> None:
+        try:
+            async with asyncio.timeout(LIMITS.close_seconds):
+                await self._close_strays()
+        except (TimeoutError, BrowserError) as error:
+            self._retire(f"a popup could not be closed: {type(error).__name__}")
+
+    async def _close_strays(self) -> None:
+        # A page that the pool itself is opening right now looks like a stray, until it has it.
         async with self._opening:
-            for visitor in self._visitors.values():
-                visitor.owners.discard(attempt)
             leaving = {guid: each for guid, each in self._visitors.items() if not each.owners}
             for guid in leaving:
                 del self._visitors[guid]

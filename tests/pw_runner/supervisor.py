@@ -6,6 +6,7 @@ import os
 import socket
 import subprocess
 import sys
+import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self, TypeVar
@@ -61,13 +62,16 @@ class Told:
 class Supervisor:
     """Starts one runner and talks to it."""
 
-    def __init__(self, profile: Path, browser: Path = HEADLESS_SHELL, **boot: Any) -> None:
+    def __init__(self, browser: Path = HEADLESS_SHELL, profile: Path | None = None, **boot: Any) -> None:
+        """Without `profile` it gets a folder of its own, which goes with it."""
         self.site = Site()
         self.retired: list[str] = []
         self.logs: list[m.Log] = []
         self.told: dict[str, Told] = {}
         self.freed: list[str] = []
-        self._profile = profile
+        # Not pytest's own folder: that is closed to the runner's user, again with each session that starts.
+        self._scratch = None if profile else tempfile.TemporaryDirectory(prefix="pw_", ignore_cleanup_errors=True)
+        self._profile = profile or Path(self._scratch.name if self._scratch else "")
         self._boot = {"pages": 2, "persistent": True, "recycle_seconds": 3.0, **boot}
         self._browser = browser
         self._numbers = itertools.count()
@@ -137,6 +141,8 @@ class Supervisor:
         await self._reader
         self.channel.close()
         await self.site.close()
+        if self._scratch is not None:
+            self._scratch.cleanup()
         return code
 
     async def close(self) -> None:
