@@ -1,0 +1,86 @@
+"""The root command: quick, honest about usage, with the contract's exit codes."""
+
+import subprocess
+import sys
+
+import pytest
+from cyclopts import App
+
+from pageworker_supervisor.cli import app as root
+from pageworker_supervisor.cli.output import CommandError, Exit, table
+
+
+def test_help_imports_no_command() -> None:
+    program = (
+        "import sys; from pageworker_supervisor.cli.app import run; code = run(['--help']);"
+        "heavy = {'nacl', 'redis', 'obstore', 'playwright', 'pageworker_supervisor.cli.module'} & set(sys.modules);"
+        "sys.exit(code or len(heavy))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    for command, _, line in root.COMMANDS:
+        assert command in done.stdout
+        assert line[:40] in done.stdout
+
+
+@pytest.mark.parametrize("command", [name for name, _, _ in root.COMMANDS])
+def test_every_command_has_help(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert root.run([command, "--help"]) == 0
+    assert "Usage: workerctl" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "arguments", [["nonsense"], ["key", "nonsense"], ["key", "new"], ["key", "list", "--jsn"], ["module", "pack"]]
+)
+def test_wrong_usage_is_2_and_leaves_stdout_alone(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert root.run(arguments) == 2
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert printed.err
+
+
+@pytest.mark.parametrize("code", list(Exit))
+def test_a_command_says_how_it_ended(code: Exit, monkeypatch: pytest.MonkeyPatch) -> None:
+    app = App(name="workerctl", result_action="return_value", exit_on_error=False)
+
+    @app.command
+    def returns() -> Exit:
+        return code
+
+    @app.command
+    async def raises() -> None:
+        raise CommandError("it was so", "do this", code)
+
+    monkeypatch.setattr(root, "app", app)
+    assert root.run(["returns"]) == code
+    assert root.run(["raises"]) == code
+
+
+def test_an_error_goes_to_stderr_with_its_mend(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    app = App(name="workerctl", result_action="return_value", exit_on_error=False)
+
+    @app.default
+    def fails() -> None:
+        raise CommandError("it was so", "do this")
+
+    monkeypatch.setattr(root, "app", app)
+    assert root.run([]) == 1
+    assert capsys.readouterr() == ("", "workerctl: it was so\n  do this\n")
+
+
+def test_a_reader_who_leaves_is_no_crash() -> None:
+    done = subprocess.run(
+        f"{sys.executable} -m pageworker_supervisor.cli.app --help | true; exit ${{PIPESTATUS[0]}}",
+        shell=True,
+        executable="/bin/bash",
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "Traceback" not in done.stderr
+
+
+def test_tables_are_aligned() -> None:
+    assert table(("a", "long"), [("xyz", 1), ("", "")]) == "a    long\nxyz  1\n"

@@ -1,0 +1,96 @@
+"""`workerctl key`, as it is typed."""
+
+import json
+import stat
+from pathlib import Path
+
+import pytest
+from pw_modules.minisign import minisign
+
+from pageworker_sandbox.signing.keys import Cost
+from pageworker_supervisor.cli.app import run
+from pageworker_supervisor.cli.password import VARIABLE
+
+
+@pytest.fixture(autouse=True)
+def _cheap(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """In a folder of its own, with a password that is cheap to guess: seconds a key are not what is tested."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv(VARIABLE, raising=False)
+    monkeypatch.setattr("pageworker_sandbox.signing.keys.Cost", lambda *_: Cost(32768, 16 * 1024 * 1024))
+
+
+def mode(name: str) -> int:
+    return stat.S_IMODE(Path(name).stat().st_mode)
+
+
+def test_new_show_list(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["key", "new", "release", "--no-password", "--json"]) == 0
+    made = json.loads(capsys.readouterr().out)
+    assert (made["secret_file"], made["public_file"], made["protection"]) == ("release.key", "release.pub", "open")
+    assert (mode("release.key"), mode("release.pub")) == (0o600, 0o600)
+    for entry in ("release", "release.pub", made["public_key"]):
+        assert run(["key", "show", entry]) == 0
+        assert capsys.readouterr().out == made["public_key"] + "\n"
+    assert run(["key", "list", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == [made]
+    assert run(["key", "list"]) == 0
+    assert made["id"] in capsys.readouterr().out
+
+
+def test_minisign_takes_the_files(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["key", "new", "release", "-W"]) == 0
+    Path("f").write_text("x")
+    assert minisign("-S", "-s", "release.key", "-m", "f").returncode == 0
+    assert minisign("-V", "-p", "release.pub", "-m", "f").returncode == 0
+
+
+def test_a_key_is_never_written_over(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["key", "new", "release", "-W"]) == 0
+    before = Path("release.key").read_text()
+    assert run(["key", "new", "release", "-W"]) == 4
+    Path("release.key").rename("kept")
+    assert run(["key", "new", "release", "-W"]) == 4
+    assert Path("kept").read_text() == before
+    assert "is there already" in capsys.readouterr().err
+
+
+def test_passwords_come_from_a_file_or_the_environment(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("password").write_text("from a file\n")
+    assert run(["key", "new", "one", "--password-file", "password"]) == 0
+    monkeypatch.setenv(VARIABLE, "from the environment")
+    assert run(["key", "new", "two"]) == 0
+    assert run(["key", "list", "--json"]) == 0
+    listed = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert [key["protection"] for key in listed] == ["password", "password"]
+    assert Path("one.key").read_text() != Path("two.key").read_text()
+
+
+def test_without_anybody_to_ask_it_says_what_to_do(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["key", "new", "release"]) == 2
+    assert VARIABLE in capsys.readouterr().err
+    assert not Path("release.key").exists()
+
+
+def test_typed_passwords(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    typed = iter(["one", "other", "same", "same", "", ""])
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True)
+    monkeypatch.setattr("getpass.getpass", lambda _: next(typed))
+    assert run(["key", "new", "release"]) == 1
+    assert "differ" in capsys.readouterr().err
+    assert run(["key", "new", "release"]) == 0
+    assert run(["key", "new", "empty"]) == 2
+
+
+@pytest.mark.parametrize("name", ["a/b", "../x", ".hidden"])
+def test_a_name_is_no_path(name: str) -> None:
+    assert run(["key", "new", name, "-W"]) == 2
+
+
+def test_what_is_no_key(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("bad.pub").write_text("nothing")
+    for entry in ("nothing", "bad.pub"):
+        assert run(["key", "show", entry]) == 1
+    assert "not a minisign public key" in capsys.readouterr().err
