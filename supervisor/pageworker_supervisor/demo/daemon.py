@@ -11,7 +11,7 @@ from typing import Any
 
 import httpx
 
-START_SECONDS = 30.0
+START_SECONDS = 60.0
 STOP_SECONDS = 20.0
 ASK_AGAIN_SECONDS = 0.05
 LAST_WORDS = 15

@@ -35,13 +35,15 @@ Do it yourself:
 README.md has the whole way; examples/ has the modules that ran here."""
 
 
-def demo(console: Console) -> int:
-    """Run it; returns the exit code: 0 only if all went as expected."""
+def demo(console: Console, *, keep: bool = False) -> int:
+    """Run it; returns the exit code: 0 only if all went as expected. `keep`: leave the data folder."""
     began = time.monotonic()
     screen = Screen(console)
     failure, found = "", ["nothing was shown"]
     try:
-        with temporary_folder() as folder:
+        with temporary_folder(keep=keep) as folder:
+            if keep:
+                screen.step(f"the data folder is {folder}")
             found = asyncio.run(_demo(folder, screen))
     # Groups, since the servers run in task groups around everything else.
     except* (DaemonFailed, HTTPError, RedisError, OSError) as group:
@@ -70,14 +72,15 @@ def leaves(group: BaseExceptionGroup[BaseException]) -> Iterator[BaseException]:
 
 
 @contextmanager
-def temporary_folder() -> Iterator[Path]:
-    """A folder of our own that runners' users can pass through but not list."""
+def temporary_folder(*, keep: bool = False) -> Iterator[Path]:
+    """A folder of our own that runners' users can pass through but not list. Goes with the block unless kept."""
     folder = Path(tempfile.mkdtemp(prefix="pageworker-demo-"))
     folder.chmod(0o711)
     try:
         yield folder
     finally:
-        shutil.rmtree(folder)
+        if not keep:
+            shutil.rmtree(folder)
 
 
 async def _demo(folder: Path, screen: Screen) -> list[str]:
@@ -106,7 +109,7 @@ async def _prepare(stage: Stage, shop_port: int, callbacks: str, secret: bytes) 
         {
             "worker": {"id": "demo", "drain_seconds": 5.0},
             # Five contexts are in use: three ephemeral ones and two profiles.
-            "pool": {"runners": 5, "pages": 2},
+            "pool": {"runners": 5, "pages": 3},
             "egress": {"hosts": {"shop.example": f"127.0.0.1:{shop_port}"}},
             "jobs": {"retry_base_seconds": 0.3},
             "modules": {"registry": str(stage.registry), "trusted_keys": [public_key]},

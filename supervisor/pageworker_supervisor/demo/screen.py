@@ -67,7 +67,7 @@ class Screen:
         for act in acts:
             if answer := by_id.get(act.job_id):
                 table.add_row(*_row(answer))
-        self._print_wide(table)
+        self._show(table)
 
     def links(self, answers: Iterable[Answer]) -> None:
         """Where one job's artifacts lie, and what they are known by."""
@@ -85,7 +85,7 @@ class Screen:
             table.add_column(name, overflow="fold")
         for row in rows:
             table.add_row(*map(escape, row))
-        self._print_wide(table)
+        self._show(table)
 
     def complaints(self, found: Sequence[str], daemons_last_words: str) -> None:
         """What went wrong."""
@@ -105,11 +105,9 @@ class Screen:
         # Soft-wrapped: a pipe gets whole lines.
         self._console.print(text, highlight=False, soft_wrap=True)
 
-    def _print_wide(self, table: Table) -> None:
-        # A pipe has no width: a table that is cut there would be of no use.
-        width = None if self._console.is_terminal else 160
+    def _show(self, table: Table) -> None:
         self._console.print()
-        self._console.print(table, width=width)
+        self._console.print(table)
 
 
 def _row(answer: Mapping[str, Any]) -> tuple[str, ...]:

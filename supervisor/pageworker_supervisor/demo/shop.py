@@ -93,5 +93,11 @@ class Shop:
     async def _slow(self, request: Request) -> Response:
         asked = request.query_params.get("seconds", "5")
         seconds = float(asked) if asked.replace(".", "", 1).isdigit() else 5.0
-        await asyncio.sleep(min(SLOWEST_SECONDS, seconds))
-        return HTMLResponse(catalogue.page("At last", "<h1>At last</h1>"))
+        try:
+            async with asyncio.timeout(min(SLOWEST_SECONDS, seconds)):
+                # Whoever goes away is not served any longer.
+                while (await request.receive())["type"] != "http.disconnect":
+                    continue
+        except TimeoutError:
+            return HTMLResponse(catalogue.page("At last", "<h1>At last</h1>"))
+        return Response(status_code=499)
