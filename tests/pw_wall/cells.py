@@ -10,13 +10,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from pw_wall import agent
-
 from pageworker_sandbox.launch import Cell, Host, survey
 from pageworker_sandbox.launch.layout import CellSpec, runner_mounts
 from pageworker_sandbox.launch.mounts import Bind
 from pageworker_sandbox.launch.packages import CODE
 from pageworker_sandbox.launch.start import Program, start
+from pw_wall import agent
 
 UID = 261_900 if os.geteuid() == 0 else None
 FULL = Path("/usr/lib/chromium/chromium")

@@ -5,19 +5,23 @@ is such a tree seen from outside. `checks` are for the operator.
 """
 
 from pageworker_sandbox.launch.cell import Cell, ExitStatus
+from pageworker_sandbox.launch.checks import Check, checks
 from pageworker_sandbox.launch.errors import HostUnfit, LaunchFailed, Problem
-from pageworker_sandbox.launch.host import Host, survey
+from pageworker_sandbox.launch.host import Host
 from pageworker_sandbox.launch.layout import CellSpec
+from pageworker_sandbox.launch.preflight import survey
 from pageworker_sandbox.launch.start import launch, launch_gateway
 
 __all__ = [
     "Cell",
     "CellSpec",
+    "Check",
     "ExitStatus",
     "Host",
     "HostUnfit",
     "LaunchFailed",
     "Problem",
+    "checks",
     "launch",
     "launch_gateway",
     "survey",

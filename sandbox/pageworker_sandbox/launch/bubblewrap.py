@@ -15,8 +15,8 @@ class Descriptors:
     """Numbers that bwrap inherits."""
 
     seccomp: int
-    info: int
-    block: int
+    info_and_block: tuple[int, int] | None = None
+    """Where bwrap tells of the cell's first process, and what it waits for before it goes on."""
 
 
 def staged(mounts: Sequence[Mount], stage: str) -> dict[Mount, str]:
@@ -38,8 +38,12 @@ def words(mounts: Sequence[Mount], stage: str, descriptors: Descriptors, *, netw
         *(word for mount in mounts for word in _mount(mount, places)),
         *("--proc", "/proc", "--remount-ro", "/dev", "--remount-ro", "/", "--chdir", "/"),
         *("--seccomp", str(descriptors.seccomp)),
-        *("--info-fd", str(descriptors.info), "--block-fd", str(descriptors.block)),
+        *_handshake(descriptors.info_and_block),
     ]
+
+
+def _handshake(pair: tuple[int, int] | None) -> tuple[str, ...]:
+    return ("--info-fd", str(pair[0]), "--block-fd", str(pair[1])) if pair else ()
 
 
 def _mount(mount: Mount, places: dict[Mount, str]) -> tuple[str, ...]:
@@ -57,6 +61,6 @@ def _mount(mount: Mount, places: dict[Mount, str]) -> tuple[str, ...]:
             return ("--symlink", target, inside)
 
 
-def command(python: Path, start: Path, module: str, arguments: Sequence[str]) -> list[str]:
+def command(python: Path, start: Path, arguments: Sequence[str]) -> list[str]:
     """The program inside: isolated, no site packages of the host, no bytecode written."""
-    return [str(python), "-I", "-S", "-B", str(start), module, *arguments]
+    return [str(python), "-I", "-S", "-B", str(start), *arguments]

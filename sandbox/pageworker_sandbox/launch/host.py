@@ -1,24 +1,9 @@
-"""What this host offers to cells, found once, with every problem at once."""
+"""What this host offers to cells."""
 
-import os
-import shutil
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
 
-import msgspec
-
-from pageworker_sandbox.launch import packages, seccomp
-from pageworker_sandbox.launch.browser import find_browser
-from pageworker_sandbox.launch.errors import HostUnfit, Problem
-from pageworker_sandbox.launch.interpreter import find_interpreter
-from pageworker_sandbox.launch.libraries import library_mounts
 from pageworker_sandbox.launch.mounts import Mount
-
-T = TypeVar("T")
-ROOT_NEEDS = {"DAC_OVERRIDE": 1, "KILL": 5, "SETGID": 6, "SETUID": 7, "SYS_PTRACE": 19, "SYS_ADMIN": 21}
-"""Capabilities, by number: to stage what is not ours, to become a runner's user, to look at and end its tree."""
-INSTALL_BUBBLEWRAP = "install bubblewrap (Debian: apt install bubblewrap)"
 
 
 @dataclass(frozen=True)
@@ -35,91 +20,3 @@ class Host:
     """Browser, driver and code of a runner."""
     gateway: tuple[Mount, ...]
     """Code of the gateway."""
-
-
-@dataclass
-class Findings:
-    """Collects problems, so that all are told at once."""
-
-    problems: list[Problem] = field(default_factory=list)
-
-    def take(self, answer: T | Problem) -> T | None:
-        """The answer, or None after noting the problem."""
-        if isinstance(answer, Problem):
-            self.problems.append(answer)
-            return None
-        return answer
-
-
-def survey(python: Path | None, browser: Path | None) -> Host:
-    """Look around; None stands for whatever is found by itself. Raises HostUnfit."""
-    findings = Findings()
-    take = findings.take
-    wrap = take(find_bubblewrap())
-    take(check_policies())
-    take(check_privilege())
-    chosen_python = take(find_interpreter(python))
-    chosen_browser = take(find_browser(browser))
-    runner_code, runner_site = take(packages.code(packages.RUNNER_CODE)), take(packages.site(packages.RUNNER_SITE))
-    gateway_code, gateway_site = take(packages.code(packages.GATEWAY_CODE)), take(packages.site(packages.GATEWAY_SITE))
-    driver = take(packages.driver())
-    if not (
-        wrap
-        and chosen_python
-        and chosen_browser
-        and driver
-        and runner_code
-        and runner_site
-        and gateway_code
-        and gateway_site
-    ):
-        raise HostUnfit(tuple(findings.problems))
-    libraries = library_mounts([chosen_python.source, chosen_browser.source, driver])
-    return Host(
-        bubblewrap=wrap,
-        python=chosen_python.executable,
-        browser=chosen_browser.executable,
-        system=(*libraries, *chosen_python.mounts),
-        runner=(chosen_browser.bind, *runner_code, *runner_site),
-        gateway=(*gateway_code, *gateway_site),
-    )
-
-
-def find_bubblewrap() -> Path | Problem:
-    """Where bwrap is. A setuid one would run its set-up as root, which nothing here needs."""
-    found = shutil.which("bwrap")
-    if found is None:
-        return Problem("bubblewrap is not installed", "PATH", INSTALL_BUBBLEWRAP)
-    path = Path(found).resolve()
-    if path.stat().st_mode & 0o4000:
-        return Problem("bubblewrap is setuid root", str(path), f"chmod u-s {path} and allow user namespaces")
-    return path
-
-
-def check_policies() -> Problem | None:
-    """Whether every seccomp policy is there and compiles."""
-    try:
-        for name in ("runner", "confined", "gateway"):
-            seccomp.compiled(name)
-    except (OSError, msgspec.DecodeError) as error:
-        return Problem(f"a seccomp policy can not be used: {error}", "seccomp/*.json", "install pageworker again")
-    return None
-
-
-def check_privilege() -> Problem | None:
-    """Root must be able to become somebody else; an ordinary user needs nothing."""
-    effective = capabilities()
-    lacking = [f"CAP_{name}" for name, number in ROOT_NEEDS.items() if not effective >> number & 1]
-    if os.geteuid() == 0 and lacking:
-        return Problem(
-            f"root lacks {', '.join(lacking)}",
-            "/proc/self/status",
-            "run as an ordinary user, who needs no capability at all, or as root with these",
-        )
-    return None
-
-
-def capabilities() -> int:
-    """Our effective capabilities as a bit set. Source: proc_pid_status(5)."""
-    lines = Path("/proc/self/status").read_text().splitlines()
-    return next(int(line.split()[1], 16) for line in lines if line.startswith("CapEff"))

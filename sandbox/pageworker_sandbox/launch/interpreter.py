@@ -47,7 +47,9 @@ def find_interpreter(wanted: Path | None) -> Interpreter | Problem:
         )
         base_prefix, abi, *folders = json.loads(answer.stdout)
         elf.loader(source)
-    except (OSError, subprocess.SubprocessError, ValueError, elf.NotElf) as error:
+    except (subprocess.SubprocessError, ValueError):
+        return Problem("this is no Python that can tell of itself", where, mend)
+    except (OSError, elf.NotElf) as error:
         return Problem(f"no usable Python: {error}", where, mend)
     if abi != sysconfig.get_config_var("SOABI"):
         ours = sysconfig.get_config_var("SOABI")

@@ -29,10 +29,14 @@ CERTIFICATES = (
 )
 START = Path("/opt/pageworker/start.py")
 START_TEXT = """\
-import runpy, sys
+import os, runpy, sys
 sys.path[:0] = ["/opt/pageworker/code", "/opt/pageworker/site"]
+up = int(sys.argv.pop(1))
+os.write(up, b"1")
+os.close(up)
 runpy.run_module(sys.argv.pop(1), run_name="__main__", alter_sys=True)
 """
+"""Says on a descriptor that the interpreter is up, then runs a module as `python -m` does."""
 POLICY = {
     "URLBlocklist": [
         "file://*",
@@ -82,6 +86,11 @@ def runner_mounts(host: Host, spec: CellSpec) -> tuple[Mount, ...]:
         *_common(TMP_BYTES, SHM_BYTES),
         Bind(spec.profile_dir, Path("/profile"), Mode.READ_WRITE),
     )
+
+
+def trial_mounts(host: Host) -> tuple[Mount, ...]:
+    """A runner without a profile."""
+    return (*host.system, *host.runner, *_common(TMP_BYTES, SHM_BYTES))
 
 
 def gateway_mounts(host: Host) -> tuple[Mount, ...]:

@@ -3,11 +3,13 @@
 import json
 import os
 import resource
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from pageworker_sandbox.launch import enter
 from pageworker_sandbox.launch.bubblewrap import staged
 from pageworker_sandbox.launch.enter import MOUNT_ATTR_NODEV, MOUNT_ATTR_NOEXEC, MOUNT_ATTR_NOSUID
 from pageworker_sandbox.launch.mounts import Bind, Data, Mode, Mount, Scratch
@@ -62,6 +64,12 @@ class Plan:
             "argv": list(self.argv),
         }
         return json.dumps(plan).encode()
+
+
+def launcher_command(plan_fd: int) -> list[str]:
+    """The launcher program, by the supervisor's own interpreter without the detour through its environment."""
+    python = str(getattr(sys, "_base_executable", None) or sys.executable)
+    return [python, "-I", "-S", enter.__file__, str(plan_fd)]
 
 
 def _item(mount: Mount) -> dict[str, Any]:

@@ -6,22 +6,19 @@ import os
 import resource
 import socket
 import subprocess
-import sys
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from pathlib import Path
 
-from pageworker_sandbox.launch import bubblewrap, cgroup, enter, seccomp
+from pageworker_sandbox.launch import bubblewrap, cgroup, seccomp
 from pageworker_sandbox.launch.cell import Cell, Tail
 from pageworker_sandbox.launch.errors import LaunchFailed
 from pageworker_sandbox.launch.host import Host
 from pageworker_sandbox.launch.layout import START, CellSpec, gateway_mounts, runner_mounts
 from pageworker_sandbox.launch.mounts import Mount
-from pageworker_sandbox.launch.plan import STAGE, Limits, Plan
+from pageworker_sandbox.launch.plan import STAGE, Limits, Plan, launcher_command
 
-LAUNCHER = Path(enter.__file__)
 START_SECONDS = 20.0
 GATEWAY_OPEN_FILES = 65536
 GATEWAY_PROCESSES = 256
@@ -92,14 +89,16 @@ async def start(host: Host, program: Program) -> Cell:
     home = cgroup.home()
     group = home.create(program.name, program.memory_bytes, program.processes) if home else None
     with ExitStack() as stack:
-        cell, info, release = _spawn(host, program, group, stack)
+        cell, line = _spawn(host, program, group, stack)
         try:
             async with asyncio.timeout(START_SECONDS):
-                first = await _first_process(info)
+                first = await _first_process(line.info)
                 cell.settle(first)
                 if program.uid is None:
                     _limit_processes(first, program.processes)
-                os.write(release, b"x")
+                os.write(line.release, b"1")
+                if not await _read(line.up, 1):
+                    raise EOFError("the interpreter did not start")
         except BaseException as error:
             cell.kill()
             cell.channel.close()
@@ -116,33 +115,46 @@ def _limit_processes(first: int, processes: int) -> None:
     resource.prlimit(first, resource.RLIMIT_NPROC, (processes, processes))
 
 
-def _spawn(host: Host, program: Program, group: cgroup.Cgroup | None, stack: ExitStack) -> tuple[Cell, int, int]:
-    """The launcher as a child; the cell, where bubblewrap tells of it, and how to let it go on."""
+@dataclass(frozen=True)
+class _Line:
+    """Our ends of three pipes to a cell that is coming up."""
+
+    info: int
+    """bubblewrap tells of the first process."""
+    release: int
+    """It waits for a byte before it goes on."""
+    up: int
+    """The interpreter inside says that it runs."""
+
+
+def _spawn(host: Host, program: Program, group: cgroup.Cgroup | None, stack: ExitStack) -> tuple[Cell, _Line]:
+    """The launcher as a child."""
     keep = _Keep(stack)
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
     stack.callback(theirs.close)
     info_read, info_write = keep.pipe()
     block_read, block_write = keep.pipe()
+    up_read, up_write = keep.pipe()
     stderr_read, stderr_write = os.pipe()
     stack.callback(os.close, stderr_write)
     arguments = ["--channel-fd", str(theirs.fileno())]
-    passed = [theirs.fileno(), info_write, block_read]
+    passed = [theirs.fileno(), info_write, block_read, up_write]
     if program.second_policy:
         passed.append(keep.memfd(seccomp.compiled(program.second_policy)))
         arguments += ["--filter-fd", str(passed[-1])]
     filter_fd = keep.memfd(seccomp.compiled(program.policy))
-    descriptors = bubblewrap.Descriptors(seccomp=filter_fd, info=info_write, block=block_read)
+    descriptors = bubblewrap.Descriptors(filter_fd, (info_write, block_read))
     words = bubblewrap.words(program.mounts, STAGE, descriptors, network=program.network)
     # By descriptor: /proc/1/cmdline is seen inside.
     words_fd = keep.memfd("\0".join(words).encode() + b"\0")
-    command = bubblewrap.command(host.python, START, program.module, arguments)
+    command = bubblewrap.command(host.python, START, [str(up_write), program.module, *arguments])
     argv = [str(host.bubblewrap), "--args", str(words_fd), "--", *command]
     folder = None if group is None else group.folder
     plan_fd = keep.memfd(Plan(program.mounts, argv, program.uid, folder, program.limits, program.processes).encode())
     passed += [filter_fd, words_fd, plan_fd]
     try:
         child = subprocess.Popen(
-            [_own_interpreter(), "-I", "-S", str(LAUNCHER), str(plan_fd)],
+            launcher_command(plan_fd),
             stdin=subprocess.DEVNULL,
             stdout=stderr_write,
             stderr=stderr_write,
@@ -156,33 +168,34 @@ def _spawn(host: Host, program: Program, group: cgroup.Cgroup | None, stack: Exi
         os.close(stderr_read)
         raise
     shares = frozenset({"net"}) if program.network else frozenset[str]()
-    # Our copies must go now: only then does the end of bubblewrap end the pipe.
+    # Our copies must go now: only then does the end of the others end the pipes.
     keep.close(info_write)
-    return Cell(child, ours, Tail(stderr_read), group, shares), info_read, block_write
-
-
-def _own_interpreter() -> str:
-    """The supervisor's own, without the detour through its virtual environment."""
-    return str(getattr(sys, "_base_executable", None) or sys.executable)
+    keep.close(up_write)
+    line = _Line(info_read, block_write, up_read)
+    return Cell(child, ours, Tail(stderr_read), group, shares), line
 
 
 async def _first_process(info: int) -> int:
     """The pid, outside, of the cell's first process. Raises EOFError where bubblewrap ends without a word."""
-    os.set_blocking(info, False)
-    loop = asyncio.get_running_loop()
     text = b""
     while not text.rstrip().endswith(b"}"):
-        ready = asyncio.Event()
-        loop.add_reader(info, ready.set)
-        try:
-            await ready.wait()
-        finally:
-            loop.remove_reader(info)
-        part = os.read(info, 4096)
+        part = await _read(info, 4096)
         if not part:
             raise EOFError("bubblewrap ended without a word")
         text += part
     return int(json.loads(text)["child-pid"])
+
+
+async def _read(pipe: int, size: int) -> bytes:
+    """What comes next; nothing at the end of file."""
+    loop = asyncio.get_running_loop()
+    ready = asyncio.Event()
+    loop.add_reader(pipe, ready.set)
+    try:
+        await ready.wait()
+    finally:
+        loop.remove_reader(pipe)
+    return os.read(pipe, size)
 
 
 class _Keep:

@@ -1,0 +1,73 @@
+"""One cell for a moment, to see whether this host permits it at all."""
+
+import os
+import subprocess
+
+from pageworker_sandbox.launch import bubblewrap, seccomp
+from pageworker_sandbox.launch.errors import Problem
+from pageworker_sandbox.launch.host import Host
+from pageworker_sandbox.launch.layout import trial_mounts
+from pageworker_sandbox.launch.plan import STAGE, Plan, launcher_command
+
+NOBODY = 65534
+TRIAL_SECONDS = 20.0
+ALLOW_NAMESPACES = (
+    "allow user namespaces: sysctl user.max_user_namespaces and kernel.unprivileged_userns_clone=1 (Debian),"
+    " kernel.apparmor_restrict_unprivileged_userns=0 (Ubuntu); in a container a seccomp profile that permits"
+    " unshare, clone and mount"
+)
+ALLOW_PROC = (
+    "in a container lift the runtime's masks from /proc: --security-opt unmask=ALL (podman) or"
+    " --security-opt systempaths=unconfined (docker)"
+)
+MENDS = (
+    ("mount proc", ALLOW_PROC),
+    ("make a mount namespace", ALLOW_NAMESPACES),
+    ("new namespace", ALLOW_NAMESPACES),
+    ("uid map", ALLOW_NAMESPACES),
+    ("loopback", ALLOW_NAMESPACES),
+    ("become the cell's user", "run with CAP_SETUID and CAP_SETGID, or as an ordinary user"),
+)
+"""What the launcher or bubblewrap says, and what helps."""
+
+
+def try_cell(host: Host) -> Problem | None:
+    """Start the interpreter in a cell with every namespace, every mount and the filter of a runner."""
+    filter_fd = _memfd(seccomp.compiled("runner"))
+    mounts = trial_mounts(host)
+    words = bubblewrap.words(mounts, STAGE, bubblewrap.Descriptors(filter_fd), network=False)
+    words_fd = _memfd("\0".join(words).encode() + b"\0")
+    command = [str(host.python), "-I", "-S", "-B", "-c", "pass"]
+    argv = [str(host.bubblewrap), "--args", str(words_fd), "--", *command]
+    uid = NOBODY if os.geteuid() == 0 else None
+    plan_fd = _memfd(Plan(mounts, argv, uid, None).encode())
+    try:
+        ended = subprocess.run(
+            launcher_command(plan_fd),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            check=False,
+            text=True,
+            errors="replace",
+            timeout=TRIAL_SECONDS,
+            pass_fds=(filter_fd, words_fd, plan_fd),
+            cwd="/",
+            env={},
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return Problem("no cell can be started", str(host.bubblewrap), str(error))
+    finally:
+        for descriptor in (filter_fd, words_fd, plan_fd):
+            os.close(descriptor)
+    if ended.returncode == 0:
+        return None
+    said = ended.stderr.strip() or f"exit status {ended.returncode}"
+    mend = next((mend for words, mend in MENDS if words in said), ALLOW_NAMESPACES)
+    return Problem(f"no cell can be started: {said}", str(host.bubblewrap), mend)
+
+
+def _memfd(data: bytes) -> int:
+    descriptor = os.memfd_create("pageworker")
+    os.write(descriptor, data)
+    os.lseek(descriptor, 0, os.SEEK_SET)
+    return descriptor

@@ -1,0 +1,16 @@
+from pathlib import Path
+
+import pytest
+from pw_wall import cells
+
+from pageworker_sandbox.launch import Host
+
+
+@pytest.fixture(scope="session")
+def host() -> Host:
+    return cells.host(cells.HEADLESS)
+
+
+@pytest.fixture
+def profile(tmp_path: Path) -> Path:
+    return tmp_path / "profile"

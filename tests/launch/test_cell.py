@@ -1,0 +1,224 @@
+"""Cells, really started: what the kernel says of them, and that they always end."""
+
+import asyncio
+import json
+import os
+import signal
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from pw_wall import cells, gone
+
+from pageworker_sandbox.launch import Host, LaunchFailed, kernel, launch_gateway
+from pageworker_sandbox.launch.mounts import Bind
+from pageworker_sandbox.launch.start import START_SECONDS
+
+pytestmark = pytest.mark.sandbox
+GONE_SECONDS = 2.0
+CHECKOUT = Path(__file__).resolve().parents[2]
+
+
+async def test_the_kernels_proof(host: Host, profile: Path) -> None:
+    async with cells.cell(host, cells.spec(profile)) as inside:
+        await inside.run("pass")
+        proof = await inside.cell.proof()
+        ours = kernel.namespaces("self")
+    assert proof["uid"] == str(cells.UID or os.getuid())
+    assert (proof["no_new_privs"], proof["seccomp"], proof["cap_eff"]) == ("1", "2", "0" * 16)
+    assert all(proof[f"ns_{name}"] != inode for name, inode in ours.items())
+
+
+async def test_what_is_inside(host: Host, profile: Path) -> None:
+    look = """
+import os, platform
+def is_program(path):
+    return os.access(path, os.X_OK) and not path.endswith(".so") and open(path, "rb").read(4) == b"\\x7fELF"
+found = {os.path.join(folder, file) for top in ("/bin", "/sbin", "/usr/bin", "/usr/sbin", "/opt")
+         for folder, _, files in os.walk(top) for file in files if is_program(os.path.join(folder, file))}
+answer = {"env": dict(os.environ), "host": platform.node(), "cwd": os.getcwd(), "programs": sorted(found),
+          "etc": sorted(os.listdir("/etc")), "fds": len(os.listdir("/proc/self/fd")), "uid": os.getuid(),
+          "pids": sorted(int(p) for p in os.listdir("/proc") if p.isdigit()),
+          "first": open("/proc/1/cmdline").read() + open("/proc/1/environ").read()}
+"""
+    async with cells.cell(host, cells.spec(profile)) as inside:
+        seen = await inside.run(look)
+    assert set(seen["env"]) <= {"HOME", "LANG", "PWD"}
+    assert (seen["host"], seen["cwd"], seen["uid"]) == ("runner", "/", 1000)
+    assert "passwd" not in seen["etc"]
+    # 0 1 2, epoll, asyncio's pair, the channel, the filter, the listing itself.
+    assert seen["fds"] == 9
+    assert seen["pids"] == [1, 2]
+    assert str(CHECKOUT) not in seen["first"]
+    assert seen["programs"] == [str(program) for program in programs(host)]
+
+
+def programs(host: Host) -> list[Path]:
+    return sorted([Path("/opt/pageworker/site/playwright/driver/node"), host.python])
+
+
+async def test_the_trusted_side_can_not_be_imported(host: Host, profile: Path) -> None:
+    names = ["pageworker_supervisor", "pageworker_profiles", "redis", "nacl", "httpx", "psutil", "pip", "pyseccomp"]
+    names += ["pageworker_sandbox.launch", "pageworker_sandbox.egress", "pageworker_sandbox.signing"]
+    async with cells.cell(host, cells.spec(profile)) as inside:
+        await inside.run("import playwright, msgspec, greenlet, pageworker_sandbox.wire.messages")
+        for name in names:
+            with pytest.raises(cells.Refused, match="No module named"):
+                await inside.run(f"import {name}")
+
+
+async def test_chatter_is_cut_to_its_tail_and_never_blocks(host: Host, profile: Path) -> None:
+    async with cells.cell(host, cells.spec(profile)) as inside:
+        await inside.run("import os\nfor i in range(2000): os.write(2, b'x' * 1000)\nos.write(2, b'the end')")
+        inside.cell.kill()
+        await inside.cell.wait()
+        assert inside.cell.stderr.endswith("the end")
+        assert len(inside.cell.stderr) <= 8192
+
+
+async def test_exit_status_is_told(host: Host, profile: Path) -> None:
+    async with cells.cell(host, cells.spec(profile)) as inside:
+        with pytest.raises(EOFError):
+            await inside.run("import os; os._exit(7)")
+        status = await inside.cell.wait()
+        assert (status.code, status.signal) == (7, None)
+
+
+async def test_kill_may_be_repeated(host: Host, profile: Path) -> None:
+    async with cells.cell(host, cells.spec(profile)) as inside:
+        inside.cell.kill()
+        inside.cell.kill()
+        await inside.cell.wait()
+        await inside.cell.wait()
+        inside.cell.kill()
+        assert await inside.cell.memory_bytes() == 0
+        assert await inside.cell.processes() == 0
+
+
+async def test_memory_counts_what_is_mapped_and_what_is_not(host: Host, profile: Path) -> None:
+    async with cells.cell(host, cells.spec(profile)) as inside:
+        await inside.run("pass")
+        before = await inside.cell.memory_bytes()
+        await inside.run("kept = bytearray(b'x') * 50_000_000")
+        mapped = await inside.cell.memory_bytes()
+        await inside.run(
+            "import os\nhidden = os.memfd_create('x')\nfor _ in range(50): os.write(hidden, bytes(1_000_000))"
+        )
+        hidden = await inside.cell.memory_bytes()
+    assert 45e6 < mapped - before < 70e6
+    assert 45e6 < hidden - mapped < 70e6
+
+
+async def test_a_cell_that_can_not_start_says_why(host: Host, profile: Path) -> None:
+    broken = replace(host, python=Path("/nonexistent/python"))
+    async with asyncio.timeout(START_SECONDS / 2):
+        with pytest.raises(LaunchFailed, match="nonexistent"):
+            async with cells.cell(broken, cells.spec(profile)):
+                pass
+    unstaged = replace(host, runner=(*host.runner, Bind(Path("/nonexistent"), Path("/x"))))
+    with pytest.raises(LaunchFailed, match="stage the root"):
+        async with cells.cell(unstaged, cells.spec(profile)):
+            pass
+
+
+async def test_nothing_is_left_open_or_running_here(host: Host, profile: Path) -> None:
+    async with cells.cell(host, cells.spec(profile)) as inside:
+        await inside.run("pass")
+    before = set(os.listdir("/proc/self/fd"))
+    for _ in range(3):
+        async with cells.cell(host, cells.spec(profile)) as inside:
+            await inside.run("pass")
+            tree = gone.watch(kernel.tree(inside.cell.pid))
+        assert gone.left(tree, 0.0) == set()
+    assert set(os.listdir("/proc/self/fd")) == before
+
+
+async def test_a_cancelled_start_leaves_nothing(host: Host, profile: Path) -> None:
+    before = set(kernel.children(os.getpid()))
+    started = asyncio.Event()
+
+    async def begin() -> None:
+        started.set()
+        async with cells.cell(host, cells.spec(profile)):
+            await asyncio.Event().wait()
+
+    async with asyncio.TaskGroup() as tasks:
+        task = tasks.create_task(begin())
+        await started.wait()
+        await asyncio.sleep(0)
+        task.cancel()
+    assert set(kernel.children(os.getpid())) <= before
+
+
+async def test_another_thread_may_not_start_one(host: Host, profile: Path) -> None:
+    spec = cells.spec(profile)
+
+    async def begin() -> None:
+        async with cells.cell(host, spec):
+            pass
+
+    with pytest.raises(RuntimeError, match="main thread"):
+        await asyncio.to_thread(asyncio.run, begin())
+
+
+async def test_root_gives_every_cell_a_user(host: Host, profile: Path) -> None:
+    spec = replace(cells.spec(profile), uid=None if os.geteuid() == 0 else 12345)
+    with pytest.raises(ValueError, match="user of its own"):
+        async with cells.cell(host, spec):
+            pass
+
+
+async def test_the_gateway_has_the_network_and_little_else(host: Host) -> None:
+    cell = await launch_gateway(host, cells.UID)
+    try:
+        proof = await cell.proof()
+        ours = kernel.namespaces("self")
+        assert {name for name, inode in ours.items() if proof[f"ns_{name}"] == inode} == {"net"}
+    finally:
+        cell.channel.close()
+        status = await cell.wait()
+    assert (status.code, cell.stderr) == (0, "")
+
+
+async def supervisor(profile: Path) -> tuple[asyncio.subprocess.Process, list[int]]:
+    if cells.UID is None:
+        profile.mkdir()
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "pw_wall.supervisor", str(profile), str(cells.HEADLESS)),
+        stdout=subprocess.PIPE,
+        cwd=CHECKOUT / "tests",
+    )
+    assert process.stdout is not None
+    told = json.loads(await process.stdout.readline())
+    assert len(told["pids"]) > 6
+    return process, told["pids"]
+
+
+async def test_the_supervisors_death_is_everybodys(profile: Path) -> None:
+    process, pids = await supervisor(profile)
+    tree = gone.watch(pids)
+    process.kill()
+    await process.wait()
+    assert gone.left(tree, GONE_SECONDS) == set()
+
+
+async def test_so_is_bubblewraps_even_where_all_are_stopped(profile: Path) -> None:
+    process, pids = await supervisor(profile)
+    tree = gone.watch(pids)
+    for pid in reversed(pids):
+        os.kill(pid, signal.SIGSTOP)
+    os.kill(pids[0], signal.SIGKILL)
+    assert gone.left(tree, GONE_SECONDS) == set()
+    assert await process.wait() == 0
+
+
+async def test_stopped_trees_die_with_the_supervisor(profile: Path) -> None:
+    process, pids = await supervisor(profile)
+    tree = gone.watch(pids)
+    for pid in pids:
+        os.kill(pid, signal.SIGSTOP)
+    process.kill()
+    await process.wait()
+    assert gone.left(tree, GONE_SECONDS) == set()

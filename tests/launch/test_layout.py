@@ -1,0 +1,58 @@
+"""What a cell's root holds, without starting one."""
+
+from pathlib import Path
+
+import pytest
+
+from pageworker_sandbox.launch import Host
+from pageworker_sandbox.launch.bubblewrap import Descriptors, words
+from pageworker_sandbox.launch.layout import CellSpec, gateway_mounts, runner_mounts
+from pageworker_sandbox.launch.mounts import Bind, Mode, Scratch
+
+NAMESPACES = {f"--unshare-{name}" for name in ("user", "ipc", "pid", "net", "uts", "cgroup")}
+
+
+@pytest.fixture
+def spec(profile: Path) -> CellSpec:
+    return CellSpec("r", 1, profile, 1, 1)
+
+
+def test_a_runner_can_write_to_its_profile_and_nowhere_else(host: Host, spec: CellSpec) -> None:
+    writable = [m for m in runner_mounts(host, spec) if isinstance(m, Bind) and m.mode is Mode.READ_WRITE]
+    assert writable == [Bind(spec.profile_dir, Path("/profile"), Mode.READ_WRITE)]
+
+
+def test_scratch_is_limited(host: Host, spec: CellSpec) -> None:
+    scratch = {m.inside: m.size_bytes for m in runner_mounts(host, spec) if isinstance(m, Scratch)}
+    assert set(scratch) == {Path("/tmp"), Path("/dev/shm")}
+    assert all(0 < size <= 1024**3 for size in scratch.values())
+
+
+def test_the_gateway_can_write_nowhere(host: Host) -> None:
+    assert not [m for m in gateway_mounts(host) if isinstance(m, Scratch)]
+    assert not [m for m in gateway_mounts(host) if isinstance(m, Bind) and m.mode is Mode.READ_WRITE]
+
+
+def test_no_program_but_interpreter_driver_and_browser_is_bound_by_name(host: Host, spec: CellSpec) -> None:
+    inside = {str(m.inside) for m in runner_mounts(host, spec)}
+    assert not inside & {"/bin", "/usr/bin", "/usr/sbin", "/sbin", "/usr", "/etc", "/home", "/root"}
+    assert {path for path in inside if path.startswith("/usr/bin/")} == {str(host.python)}
+
+
+def test_every_namespace_is_unshared(host: Host, spec: CellSpec) -> None:
+    line = words(runner_mounts(host, spec), "/stage", Descriptors(9), network=False)
+    assert set(line) >= NAMESPACES | {"--die-with-parent", "--new-session", "--clearenv"}
+    assert line[line.index("--cap-drop") + 1] == "ALL"
+
+
+def test_the_gateway_shares_the_network_only(host: Host) -> None:
+    line = words(gateway_mounts(host), "/stage", Descriptors(9), network=True)
+    assert {word for word in line if word.startswith("--unshare")} == NAMESPACES - {"--unshare-net"}
+
+
+def test_the_root_itself_ends_up_read_only(host: Host, spec: CellSpec) -> None:
+    line = words(runner_mounts(host, spec), "/stage", Descriptors(9), network=False)
+    last_mount = max(i for i, word in enumerate(line) if word in ("--ro-bind", "--bind", "--tmpfs", "--proc"))
+    remounts = [i for i, word in enumerate(line) if word == "--remount-ro" and line[i + 1] == "/"]
+    assert remounts
+    assert remounts[-1] > last_mount

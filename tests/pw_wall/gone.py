@@ -1,0 +1,31 @@
+"""Waiting for the end of processes that are not our children, by event."""
+
+import os
+import select
+from collections.abc import Iterable
+from contextlib import suppress
+
+
+def watch(pids: Iterable[int]) -> dict[int, int]:
+    """A pidfd for each that lives."""
+    watched = {}
+    for pid in pids:
+        with suppress(ProcessLookupError):
+            watched[pid] = os.pidfd_open(pid)
+    return watched
+
+
+def left(watched: dict[int, int], seconds: float) -> set[int]:
+    """Close the pidfds; which of the processes live on after so long."""
+    poll = select.poll()
+    pids = {descriptor: pid for pid, descriptor in watched.items()}
+    for descriptor in pids:
+        poll.register(descriptor, select.POLLIN)
+    alive = set(pids)
+    while alive and (ready := poll.poll(seconds * 1000)):
+        for descriptor, _ in ready:
+            poll.unregister(descriptor)
+            alive.discard(descriptor)
+    for descriptor in pids:
+        os.close(descriptor)
+    return {pids[descriptor] for descriptor in alive}
