@@ -70,7 +70,7 @@ class Engine:
     ) -> None:
         self.prefix = prefix
         self.shards = shards
-        self._options = options
+        self.options = options
         self._roots = [root(prefix, shard) for shard in range(shards)]
         self._calls = Calls(client, prefix, options)
         self._ttl_ms = options.result_ttl_seconds * 1000
@@ -82,6 +82,10 @@ class Engine:
     async def load(self) -> None:
         """Put the functions on every primary. Calls do it by themselves where they are missing."""
         await self._calls.load()
+
+    def function(self, name: str) -> str:
+        """The name under which Redis knows one of the functions."""
+        return self._calls.library.function(name)
 
     # -- in
 
@@ -315,7 +319,7 @@ class Engine:
         return bool(await self._on(lease.shard, name, lease.job_id, lease.token, *args))
 
     def _terms(self) -> tuple[Argument, ...]:
-        return (self._ttl_ms, self._options.stream_length, self._options.dead_length, int(not self._calls.cluster))
+        return (self._ttl_ms, self.options.stream_length, self.options.dead_length, int(not self._calls.cluster))
 
     async def _keep(self, shard: int, name: str, job_id: str, result: bytes, callback: str | None) -> None:
         if self._calls.cluster:

@@ -76,7 +76,7 @@ class DeadLetters:
         row = await self._row(letter_id)
         if row is None:
             return "gone"
-        fields = _fields(row)
+        fields = row[1]
         if not fields[b"ticket"]:
             return "refused"
         place = msgspec.json.decode(fields[b"ticket"], type=_Place)
@@ -113,12 +113,8 @@ def _ticket(job: Job, body: bytes, place: _Place) -> tuple[str | bytes | int, ..
     return (*place_words, "", "", "", job.retry_count, place.tenant, domain_limits, body)
 
 
-def _fields(row: list[Any]) -> dict[bytes, bytes]:
-    return dict(zip(row[1][::2], row[1][1::2], strict=True))
-
-
 def _letter(shard: int, row: list[Any]) -> Letter:
-    entry, fields = row[0].decode(), _fields(row)
+    entry, fields = row[0].decode(), row[1]
     return Letter(
         id=f"{shard}-{entry}",
         job_id=fields[b"job_id"].decode() or None,

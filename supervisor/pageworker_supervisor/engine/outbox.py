@@ -5,6 +5,7 @@ its promise at once; what others left behind is looked for every ten seconds.
 """
 
 import asyncio
+import math
 import secrets
 import time
 from collections.abc import Sequence
@@ -25,20 +26,23 @@ class Outbox:
         self._prefix = prefix
         self._roots = [root(prefix, shard) for shard in range(shards)]
         self._result_ttl_ms = result_ttl_ms
-        self._fresh = asyncio.Event()
+        self._fresh = False
+        self._stirred = asyncio.Event()
         self._look_at = 0.0
         self._nonce = secrets.token_hex(8)
 
     def announce(self) -> None:
         """This process has just made a promise."""
-        self._fresh.set()
+        self._fresh = True
+        self._stirred.set()
 
     async def take(self, count: int, block_ms: int) -> list[Promise]:
         """At most `count` promises that are due; waits for the first at most `block_ms`."""
         until = time.monotonic() + block_ms / 1000
         while True:
-            if self._fresh.is_set() or self._look_at <= time.monotonic():
-                self._fresh.clear()
+            self._stirred.clear()
+            if self._fresh or self._look_at <= time.monotonic():
+                self._fresh = False
                 if taken := await self._look(count):
                     return taken
             wait = min(until, self._look_at) - time.monotonic()
@@ -46,7 +50,7 @@ class Outbox:
                 return []
             try:
                 async with asyncio.timeout(max(0.0, wait)):
-                    await self._fresh.wait()
+                    await self._stirred.wait()
             except TimeoutError:
                 continue
 
@@ -62,6 +66,7 @@ class Outbox:
         base = self._roots[promise.shard]
         await self._calls.call("outbox_later", base, promise.id, promise.token, delay_ms)
         self._look_at = min(self._look_at, time.monotonic() + delay_ms / 1000)
+        self._stirred.set()
 
     async def failed(self, promise: Promise, event: bytes) -> None:
         """Given up: the promise goes, the event is published, the result stays readable."""
@@ -77,6 +82,8 @@ class Outbox:
     async def _look(self, count: int) -> list[Promise]:
         taken: list[Promise] = []
         soonest = LOOK_SECONDS
+        # What `later` puts off while this is under way must not be forgotten at its end.
+        self._look_at = math.inf
         for shard, base in enumerate(self._roots):
             if len(taken) >= count:
                 soonest = 0.0
@@ -87,7 +94,7 @@ class Outbox:
             for row in rows:
                 if (promise := await self._promise(row, shard)) is not None:
                     taken.append(promise)
-        self._look_at = time.monotonic() + soonest
+        self._look_at = min(self._look_at, time.monotonic() + soonest)
         return taken
 
     async def _promise(self, row: list[Any], shard: int) -> Promise | None:
