@@ -1,0 +1,49 @@
+"""Two ways in, four ways out: each result exactly once on each."""
+
+import asyncio
+import time
+from collections import Counter
+
+import pw_receiver
+import pytest
+from pw_daemon import Producer, place
+
+from pageworker_supervisor.delivery.signature import HEADER
+from pageworker_supervisor.demo.receiver import genuine
+
+JOBS = 1000
+SECRET = b"callback secret of the tests"
+
+pytestmark = [pytest.mark.browser, pytest.mark.sandbox, pytest.mark.redis]
+
+
+@pytest.mark.timeout(300)
+async def test_two_thousand_jobs_are_answered_once_on_every_way() -> None:
+    async with place() as here, pw_receiver.receiver() as receiver:
+        producer = Producer(here.redis.url)
+        heard: Counter[str] = Counter()
+        listening = asyncio.Event()
+        with here.worker(pool={"runners": 2, "pages": 8}, callbacks={"concurrency": 32}) as daemon:
+            async with asyncio.TaskGroup() as tasks:
+                ear = tasks.create_task(producer.listen(heard, listening))
+                await listening.wait()
+                url = receiver.url("/ok")
+                ids = [f"{way}-{number}" for way in ("list", "stream") for number in range(JOBS)]
+                texts = [producer.job(job_id, "demo.echo", {"id": job_id}, callback_url=url) for job_id in ids]
+                await producer.push(*texts[:JOBS])
+                await producer.add(*texts[JOBS:])
+                await producer.collect(2 * JOBS, 240)
+                received = await receiver.until(2 * JOBS)
+                await producer.settle()
+                ear.cancel()
+            assert daemon.terminate() == 0
+        once = Counter(dict.fromkeys(ids, 1))
+        assert {status for status in (r["status"] for r in producer.results.values())} == {"succeeded"}
+        assert all(result["data"] == {"id": job_id} for job_id, result in producer.results.items())
+        assert producer.stream == once
+        assert heard == once
+        assert Counter(post.job_id for post in received) == once
+        assert all(genuine(SECRET, post.headers[HEADER.lower()], post.body, time.time()) for post in received)
+        keys = await producer.redis.mget([f"pw:result:{job_id}" for job_id in ids])
+        assert all(keys)
+        await producer.aclose()

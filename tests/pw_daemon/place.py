@@ -1,0 +1,70 @@
+"""A registry with the test modules, a Redis, and configurations for any number of workers."""
+
+import contextlib
+import tempfile
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pw_daemon.worker import DaemonProcess
+from pw_servers import RedisServer, redis_server
+
+from pageworker_supervisor.demo.stage import find_examples, publish
+from pageworker_supervisor.demo.toml import toml_text
+
+MODULES = Path(__file__).parent / "modules"
+SECRET = b"callback secret of the tests"
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where workers of one test live."""
+
+    folder: Path
+    redis: RedisServer
+    public_key: str
+
+    @contextlib.contextmanager
+    def worker(self, name: str = "w1", **settings: Mapping[str, Any]) -> Iterator[DaemonProcess]:
+        """A worker that is started, and killed at the end of the block if it still runs."""
+        home = self.folder / name
+        home.mkdir(exist_ok=True)
+        config = home / "pageworker.toml"
+        own: dict[str, dict[str, Any]] = {
+            "redis": {"url": self.redis.url},
+            "worker": {"id": name, "data_dir": str(home)},
+            "http": {"bind": "127.0.0.1:0"},
+            "modules": {"registry": str(self.folder / "registry"), "trusted_keys": [self.public_key]},
+            "pool": {"runners": 2, "pages": 4},
+            "log": {"level": "debug"},
+        }
+        tenants = {"*": {"callback_allow": ["http://127.0.0.1:*/*"], "callback_secret_file": str(self.secret_file)}}
+        merged = {key: {**own.get(key, {}), **settings.get(key, {})} for key in own | dict(settings)}
+        config.write_text(toml_text({"tenants": tenants, **merged}))
+        process = DaemonProcess(config, home)
+        try:
+            process.start()
+            yield process
+        finally:
+            process.kill()
+
+    @property
+    def secret_file(self) -> Path:
+        """The key that callbacks are signed with."""
+        return self.folder / "callback.secret"
+
+
+@contextlib.asynccontextmanager
+async def place() -> AsyncIterator[Place]:
+    """One, gone with the block."""
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="pw-daemon-", ignore_cleanup_errors=True)))
+        # Runners pass through it with users of their own.
+        folder.chmod(0o711)
+        redis = stack.enter_context(redis_server(aof=True))
+        key, _ = await publish([*find_examples(), *sorted(MODULES.iterdir())], folder / "registry")
+        found = Place(folder, redis, key)
+        found.secret_file.write_bytes(SECRET)
+        yield found
