@@ -1,0 +1,3 @@
+"""Fixtures that rooms share."""
+
+pytest_plugins = ["pw_servers.fixtures"]

@@ -21,14 +21,16 @@ from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
-from pageworker_supervisor.redis_link import tether
 from pageworker_supervisor.redis_link.errors import EmbeddedUnfit
 from pageworker_supervisor.telemetry import log
 
+TETHER = Path(__file__).with_name("tether.py")
 PROGRAMS = ("redis-server", "valkey-server")
 PLACES = ("/usr/bin", "/usr/sbin", "/usr/local/bin", "/usr/local/sbin", "/opt/redis/bin", "/opt/homebrew/bin")
 OLDEST = 7
 START_SECONDS = 20.0
+PATIENCE = 5
+"""Seconds of loading that a start waits for. With more data than that it goes on, not ready, and Redis loads."""
 STOP_SECONDS = 60.0
 """For writing the last of the AOF to a slow disk."""
 HANDOVER_SECONDS = 10.0
@@ -150,7 +152,7 @@ class EmbeddedRedis:
     async def _launch(self) -> bool:
         with (self.folder / "redis.log").open("wb") as output:
             self._process = await asyncio.create_subprocess_exec(
-                *(sys.executable, "-I", "-S", tether.__file__, str(os.getpid())),
+                *(sys.executable, "-I", "-S", str(TETHER), str(os.getpid())),
                 *(str(self._program), *self._options()),
                 stdin=subprocess.DEVNULL,
                 stdout=output,
@@ -162,24 +164,24 @@ class EmbeddedRedis:
         client = Redis(port=self.port, socket_timeout=1, protocol=2, retry=Retry(NoBackoff(), 0))
         try:
             async with asyncio.timeout(START_SECONDS):
-                while not await self._is_ours(client):
-                    if self._process.returncode is not None:
-                        return False
-                    # A port that opens is no event to others; with NOTIFY_SOCKET it would depend on the build.
-                    await asyncio.sleep(POLL_SECONDS)
+                return await self._answers(client, self._process)
         except TimeoutError:
             return False
         finally:
             await client.aclose()
-        return True
 
-    async def _is_ours(self, client: Redis) -> bool:
-        """It answers, and it is not somebody else who took the port meanwhile. Loading its data it answers too."""
-        try:
-            info: dict[str, Any] = await client.info("server")
-        except (rx.ConnectionError, rx.TimeoutError, OSError):
-            return False
-        return self._process is not None and info["process_id"] == self._process.pid
+    async def _answers(self, client: Redis, process: asyncio.subprocess.Process) -> bool:
+        """True when it does; False when it ended. Somebody else may have taken the port meanwhile."""
+        while process.returncode is None:
+            # A port that opens is no event to others; with NOTIFY_SOCKET it would depend on the build.
+            await asyncio.sleep(POLL_SECONDS)
+            try:
+                info: dict[str, Any] = await client.info()
+            except (rx.ConnectionError, rx.TimeoutError, OSError):
+                continue
+            if info["process_id"] == process.pid and (not info["loading"] or info["loading_eta_seconds"] > PATIENCE):
+                return True
+        return False
 
     def _options(self) -> list[str]:
         return [

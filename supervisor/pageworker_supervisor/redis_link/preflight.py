@@ -57,13 +57,15 @@ async def preflight(link: Link) -> list[Check]:
 
 def _version(infos: Sequence[dict[str, Any]]) -> Check:
     oldest = min((str(info["redis_version"]) for info in infos), key=_numbers)
-    return Check("redis version", _numbers(oldest) >= OLDEST, oldest, "install Redis 7.0 or later: it has functions")
+    fine = _numbers(oldest) >= OLDEST
+    return Check("redis version", fine, oldest, "" if fine else "install Redis 7.0 or later: it has functions")
 
 
 def _role(infos: Sequence[dict[str, Any]]) -> Check:
     roles = {str(info["role"]) for info in infos}
-    mend = "point redis.url at the primary, or at its Sentinels: redis+sentinel://…/service"
-    return Check("redis role", roles == {"master"}, ", ".join(sorted(roles)), mend)
+    fine = roles == {"master"}
+    mend = "" if fine else "point redis.url at the primary, or at its Sentinels: redis+sentinel://…/service"
+    return Check("redis role", fine, ", ".join(sorted(roles)), mend)
 
 
 def _eviction(infos: Sequence[dict[str, Any]]) -> Check:

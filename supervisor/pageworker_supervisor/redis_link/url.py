@@ -1,5 +1,6 @@
 """Redis URLs: one server, a Sentinel group or a cluster, in one form. Pure."""
 
+import re
 from dataclasses import dataclass
 from enum import Enum, auto
 from typing import NoReturn
@@ -13,6 +14,9 @@ FORMS = (
     "redis+sentinel://host:26379,host:26379/service, redis+cluster://host:6379,host:6379"
 )
 MAX_HOSTS = 64
+
+# Not urlsplit: it takes no list of hosts with an IPv6 address in it.
+_URL = re.compile(r"(?P<scheme>[a-z][a-z+]*)://(?P<authority>[^/?#]*)(?P<path>/[^?#]*)?(?:\?(?P<query>[^#]*))?")
 
 
 class Topology(Enum):
@@ -66,19 +70,18 @@ def parse_url(url: str, key: str = "redis.url") -> RedisUrl:
     def refuse(hint: str) -> NoReturn:
         raise ConfigInvalid((Problem("", key, safe, FORMS, hint),))
 
-    try:
-        parts = urlsplit(url)
-    except ValueError as error:
-        refuse(str(error))
-    known = _SCHEMES.get(parts.scheme)
+    parts = _URL.fullmatch(url)
+    if parts is None:
+        refuse("it has no scheme")
+    known = _SCHEMES.get(parts["scheme"])
     if known is None:
-        refuse(f"`{parts.scheme}` is not a scheme for Redis")
+        refuse(f"`{parts['scheme']}` is not a scheme for Redis")
     topology, tls = known
-    query = dict(parse_qsl(parts.query, keep_blank_values=True))
+    query = dict(parse_qsl(parts["query"] or "", keep_blank_values=True))
     for name in query:
         if name not in _QUERIES[topology]:
             refuse(f"`{name}` is not an option here")
-    path, db_text, service = unquote(parts.path), query.get("db", "0"), ""
+    path, db_text, service = unquote(parts["path"] or ""), query.get("db", "0"), ""
     if topology is Topology.SINGLE:
         db_text = path.strip("/") or "0"
     elif topology is Topology.SENTINEL:
@@ -89,7 +92,7 @@ def parse_url(url: str, key: str = "redis.url") -> RedisUrl:
         refuse("a cluster has no databases: leave the path out")
     if not db_text.isdecimal():
         refuse(f"`{db_text}` is not the number of a database")
-    userinfo, _, netloc = parts.netloc.rpartition("@")
+    userinfo, _, netloc = parts["authority"].rpartition("@")
     username, _, password = userinfo.partition(":")
     hosts: tuple[tuple[str, int], ...] = ()
     if topology is Topology.UNIX:

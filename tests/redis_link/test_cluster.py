@@ -1,0 +1,66 @@
+"""A cluster: every command where its key is, while slots move and primaries change."""
+
+import asyncio
+from functools import partial
+from pathlib import Path
+
+from pw_servers import Cluster
+
+from pageworker_supervisor.config.settings import RedisSettings
+from pageworker_supervisor.redis_link import Link, open_link
+
+KEYS = [f"{{{i}}}:k" for i in range(40)]
+
+
+async def kept(link: Link, key: str, value: int) -> None:
+    """A write that may be made twice."""
+    await link.availability.insist(lambda: link.send("SET", key, value, key=key))
+
+
+async def test_commands_go_where_their_key_is(live_cluster: Cluster) -> None:
+    async with open_link(RedisSettings(url=live_cluster.url), Path("/nonexistent")) as link:
+        assert link.is_cluster
+        assert await link.has_replicas()
+        for i, key in enumerate(KEYS):
+            assert await link.pipe([("SET", key, i), ("GET", key)], key=key) == [True, str(i).encode()]
+        assert await link.send("BLMOVE", "{0}:a", "{0}:b", "LEFT", "RIGHT", 0.01, key="{0}:a", blocks=True) is None
+        assert sum(await link.primaries("DBSIZE")) == len(KEYS)
+        assert {live_cluster.owner(live_cluster.slot(key)).port for key in KEYS} == {
+            node.port for node in live_cluster.nodes
+        }
+
+
+async def test_a_moved_slot_is_found(live_cluster: Cluster) -> None:
+    async with (
+        open_link(RedisSettings(url=live_cluster.url), Path("/nonexistent")) as link,
+        asyncio.TaskGroup() as tasks,
+    ):
+        watching = tasks.create_task(link.availability.run())
+        slot = live_cluster.slot(KEYS[0])
+        await kept(link, KEYS[0], 0)
+        home = live_cluster.owner(slot)
+        away = next(node for node in live_cluster.nodes if node is not home)
+        for target in (away, home):
+            moving = tasks.create_task(asyncio.to_thread(live_cluster.migrate_slot, slot, target))
+            while not moving.done():
+                await kept(link, KEYS[0], 1)
+            await kept(link, KEYS[0], 2)
+            assert target.command("GET", KEYS[0]) == b"2"
+        watching.cancel()
+
+
+async def test_a_failover_is_followed(live_cluster: Cluster) -> None:
+    async with (
+        open_link(RedisSettings(url=live_cluster.url), Path("/nonexistent")) as link,
+        asyncio.TaskGroup() as tasks,
+    ):
+        watching = tasks.create_task(link.availability.run())
+        for key in KEYS:
+            await kept(link, key, 1)
+        moving = tasks.create_task(asyncio.to_thread(live_cluster.failover, 1))
+        while not moving.done():
+            for key in KEYS:
+                await kept(link, key, 2)
+        for key in KEYS:
+            assert await link.availability.insist(partial(link.send, "GET", key, key=key)) == b"2"
+        watching.cancel()

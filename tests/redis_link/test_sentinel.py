@@ -1,0 +1,71 @@
+"""Following the primary of a Sentinel group."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+from pw_servers import Sentinels, sentinel
+
+from pageworker_supervisor.config.settings import RedisSettings
+from pageworker_supervisor.redis_link import Link, open_link
+from pageworker_supervisor.redis_link.errors import Unavailable
+
+
+async def kept(link: Link, key: str, value: int) -> None:
+    """A write that may be made twice."""
+    await link.availability.insist(lambda: link.send("SET", key, value, key=key))
+
+
+async def test_a_planned_failover_is_followed(live_sentinel: Sentinels) -> None:
+    async with (
+        open_link(RedisSettings(url=live_sentinel.url), Path("/nonexistent")) as link,
+        asyncio.TaskGroup() as tasks,
+    ):
+        watching = tasks.create_task(link.availability.run())
+        await kept(link, "k", 1)
+        assert await link.has_replicas()
+        reading = tasks.create_task(link.availability.insist(lambda: blocked(link)))
+        moving = tasks.create_task(asyncio.to_thread(live_sentinel.failover))
+        written = 1
+        while not moving.done():
+            written += 1
+            await kept(link, "k", written)
+        # The old primary takes writes, and loses them, until the sentinels demote it a second or two later.
+        while not live_sentinel.primary.command("EXISTS", "k2"):
+            await kept(link, "k2", 1)
+        await link.availability.insist(lambda: link.send("RPUSH", "list", "x", key="list"))
+        assert await reading == (b"list", b"x")
+        watching.cancel()
+
+
+async def blocked(link: Link) -> object:
+    """A blocking read that is repeated until it brings something."""
+    reply = await link.send("BLPOP", "list", 2, key="list", blocks=True)
+    if reply is None:
+        raise Unavailable("nothing yet")
+    return reply
+
+
+async def test_a_dead_primary_is_replaced() -> None:
+    with sentinel() as group:
+        async with (
+            open_link(RedisSettings(url=group.url), Path("/nonexistent")) as link,
+            asyncio.TaskGroup() as tasks,
+        ):
+            watching = tasks.create_task(link.availability.run())
+            await kept(link, "k", 1)
+            await asyncio.to_thread(group.wait_replicating)
+            old = group.kill_primary()
+            with pytest.raises(Unavailable):
+                await link.send("GET", "k", key="k")
+            await kept(link, "k", 2)
+            assert group.primary is not old
+            assert await link.send("GET", "k", key="k") == b"2"
+            watching.cancel()
+
+
+async def test_no_sentinel_answers() -> None:
+    url = "redis+sentinel://127.0.0.1:1,127.0.0.1:2/mymaster"
+    async with open_link(RedisSettings(url=url), Path("/nonexistent")) as link:
+        with pytest.raises(Unavailable, match="No master found"):
+            await link.send("PING", key="k")
