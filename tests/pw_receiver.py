@@ -5,7 +5,7 @@ import contextlib
 import socket
 import struct
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from urllib.parse import parse_qs, urlsplit
 
@@ -50,6 +50,14 @@ class Receiver:
         async with self.arrived:
             await self.arrived.wait_for(lambda: len(self.at(path)) >= count)
         return self.at(path)
+
+    async def until_jobs(self, job_ids: Sequence[str], since: int) -> None:
+        """Wait until every one of these jobs was either answered before `since` or has come after it."""
+        answered = {each.job_id for each in self.received[:since] if each.target == "/ok"}
+        async with self.arrived:
+            await self.arrived.wait_for(
+                lambda: set(job_ids) <= answered | {each.job_id for each in self.received[since:]}
+            )
 
     def at(self, path: str) -> list[Received]:
         return [each for each in self.received if each.target.startswith(path)]

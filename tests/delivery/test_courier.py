@@ -6,11 +6,11 @@ import hmac
 import json
 import socket
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 import pytest
@@ -22,6 +22,8 @@ from pageworker_supervisor.delivery.courier import Courier
 from pageworker_supervisor.delivery.outbox import Promise
 from pageworker_supervisor.engine.errors import Unavailable
 from pageworker_supervisor.telemetry.metrics import Metrics
+
+T = TypeVar("T")
 
 SECRET = b"a secret that receivers know"
 
@@ -112,15 +114,15 @@ class MemoryOutbox:
             raise Unavailable("gone")
 
 
-class AlwaysUp:
-    def __init__(self) -> None:
-        self.downs: list[str] = []
+class Insistent:
+    """Repeats what fails at once: the real one waits in between until Redis answers."""
 
-    def down(self, reason: str) -> None:
-        self.downs.append(reason)
-
-    async def wait_up(self) -> None:
-        await asyncio.sleep(0)
+    async def insist(self, call: Callable[[], Awaitable[T]]) -> T:
+        while True:
+            try:
+                return await call()
+            except Unavailable:
+                await asyncio.sleep(0)
 
 
 @dataclass
@@ -143,7 +145,7 @@ async def scene(tmp_path: Path, allow: Sequence[str] = (), **callbacks: Any) -> 
             callbacks=CallbackSettings(**callbacks),
         )
         outbox, metrics = MemoryOutbox(), Metrics()
-        at_work = Courier(outbox, AlwaysUp(), chosen, metrics)
+        at_work = Courier(outbox, Insistent(), chosen, metrics)
         async with asyncio.timeout(20), asyncio.TaskGroup() as tasks:
             running = tasks.create_task(at_work.run())
             yield Scene(outbox, there, at_work, metrics, secret)

@@ -27,7 +27,6 @@ from pageworker_supervisor.delivery.verdict import (
     backoff_seconds,
     verdict,
 )
-from pageworker_supervisor.engine.errors import Unavailable
 from pageworker_supervisor.telemetry import log
 from pageworker_supervisor.telemetry.metrics import Metrics
 
@@ -36,8 +35,8 @@ T = TypeVar("T")
 HELD_PER_SLOT = 2
 """Promises held for each slot of `callbacks.concurrency`: those that wait for their receiver's turn."""
 TAKE_AT_MOST = 64
-BLOCK_MS = 2000
-"""Below redis-py's socket timeout of 5 s: a longer wait would look like a dead connection."""
+BLOCK_MS = 500
+"""Below the socket timeout of any client, and short: `stop` waits for it."""
 FORGET_SECONDS = 60.0
 
 
@@ -96,7 +95,7 @@ class Courier:
             if len(self.held) >= most:
                 await self._room.wait()
                 continue
-            for promise in await self._say(partial(self._take_some, most - len(self.held))):
+            for promise in await self._insist(partial(self._take_some, most - len(self.held))):
                 # One that was held for longer than its lease comes again to whoever holds it still.
                 if promise.id not in self.held:
                     self.held.add(promise.id)
@@ -177,11 +176,11 @@ class Courier:
                 return
             case Later(delay_seconds=delay, reason=reason):
                 line.debug("callback later", reason=reason, delay_seconds=round(delay, 3))
-                await self._say(lambda: self._outbox.outbox_later(promise, max(1, round(delay * 1000))))
+                await self._insist(lambda: self._outbox.outbox_later(promise, max(1, round(delay * 1000))))
             case Final(reason=reason):
                 line.warning("callback given up", reason=reason, receiver=target.origin if target else None)
                 event = failed_event(promise, reason, outcome, self._settings.worker.id)
-                await self._say(lambda: self._outbox.outbox_failed(promise, event))
+                await self._insist(lambda: self._outbox.outbox_failed(promise, event))
         self._release(promise)
 
     async def _confirm(self) -> None:
@@ -190,7 +189,7 @@ class Courier:
             await self._some_delivered.wait()
             self._some_delivered.clear()
             batch, self._delivered = self._delivered, []
-            await self._say(partial(self._outbox.outbox_done, batch))
+            await self._insist(partial(self._outbox.outbox_done, batch))
             for promise in batch:
                 self._release(promise)
 
@@ -200,13 +199,19 @@ class Courier:
         if not self.held:
             self._nothing_held.set()
 
-    async def _say(self, word: Callable[[], Awaitable[T]]) -> T:
-        while True:
-            try:
-                return await word()
-            except Unavailable as away:
-                self._availability.down(str(away))
-                await self._availability.wait_up()
+    async def _insist(self, call: Callable[[], Awaitable[T]]) -> T:
+        # redis-py sends through asyncio.wait_for, which until Python 3.12 can swallow a cancellation
+        # (https://github.com/python/cpython/issues/86296); a loop like ours would then run on for ever.
+        before = _cancelled_so_far()
+        reply = await self._availability.insist(call)
+        if _cancelled_so_far() > before:
+            raise asyncio.CancelledError
+        return reply
+
+
+def _cancelled_so_far() -> int:
+    task = asyncio.current_task()
+    return task.cancelling() if task is not None else 0
 
 
 def failed_event(promise: Promise, reason: str, outcome: Outcome | None, worker_id: str) -> bytes:

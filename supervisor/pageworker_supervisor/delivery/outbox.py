@@ -1,9 +1,11 @@
 """What delivery needs from the queue: promises to take, and four words to say about each."""
 
-from collections.abc import Sequence
-from typing import Protocol
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Protocol, TypeVar
 
 from pageworker_supervisor.engine.types import Promise
+
+T = TypeVar("T")
 
 __all__ = ["Availability", "Outbox", "Promise"]
 
@@ -30,8 +32,5 @@ class Outbox(Protocol):
 class Availability(Protocol):
     """Whether Redis can be spoken to."""
 
-    def down(self, reason: str) -> None:
-        """A call failed."""
-
-    async def wait_up(self) -> None:
-        """Wait until calls make sense again."""
+    async def insist(self, call: Callable[[], Awaitable[T]]) -> T:
+        """Make a call until Redis serves it."""

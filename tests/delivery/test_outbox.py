@@ -1,0 +1,170 @@
+"""The courier on the real outbox: promises outlive whoever delivers them."""
+
+import asyncio
+import itertools
+import json
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pw_queue import Desk, open_desk, ticket
+from pw_receiver import Received, Receiver, receiver
+from pw_servers import RedisServer
+
+from pageworker_supervisor.config.settings import CallbackSettings, Settings, TenantSettings
+from pageworker_supervisor.delivery.courier import Courier
+from pageworker_supervisor.delivery.outbox import Promise
+from pageworker_supervisor.engine.types import Ending
+from pageworker_supervisor.redis_link.availability import Availability
+from pageworker_supervisor.telemetry.metrics import Metrics
+
+pytestmark = pytest.mark.redis
+
+
+@pytest.fixture
+async def desk(live_redis: RedisServer) -> AsyncIterator[Desk]:
+    async with open_desk(live_redis.port) as opened:
+        yield opened
+        assert await opened.engine.audit() == []
+
+
+@pytest.fixture
+async def there() -> AsyncIterator[Receiver]:
+    async with receiver() as listening:
+        yield listening
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    secret = tmp_path / "secret"
+    secret.write_text("a secret of sixteen bytes or more")
+    return Settings(
+        tenants={"*": TenantSettings(callback_allow=("http://127.0.0.1:*",), callback_secret_file=secret)},
+        callbacks=CallbackSettings(timeout_seconds=5),
+    )
+
+
+async def answers() -> None:
+    """Redis always does, here."""
+
+
+@asynccontextmanager
+async def delivering(desk: Desk, settings: Settings) -> AsyncIterator[Courier]:
+    """A courier at work; at the end it dies in the middle of whatever it does."""
+    courier = Courier(desk.engine, Availability(answers), settings, Metrics())
+    async with asyncio.TaskGroup() as tasks:
+        running = tasks.create_task(courier.run())
+        yield courier
+        running.cancel()
+
+
+async def finish(desk: Desk, urls: Sequence[str]) -> list[str]:
+    """Jobs that have ended, each with a callback to its URL."""
+    jobs = [f"job-{number}" for number in range(len(urls))]
+    await desk.engine.enqueue([ticket(job_id) for job_id in jobs])
+    url_of = dict(zip(jobs, urls, strict=True))
+    for lease in await desk.take():
+        result = json.dumps({"job_id": lease.job_id, "status": "succeeded"}).encode()
+        assert await desk.engine.finish(lease, Ending(status="succeeded", result=result, callback=url_of[lease.job_id]))
+    return jobs
+
+
+async def settled(desk: Desk, courier: Courier) -> None:
+    """Nothing is promised any more once the courier has told the outbox what became of what it held."""
+    async with asyncio.timeout(20):
+        await courier.stop()
+    assert (await desk.engine.stats())[0].promises == 0
+
+
+async def test_a_finished_job_is_delivered_and_its_promise_ends(
+    desk: Desk, there: Receiver, settings: Settings
+) -> None:
+    async with delivering(desk, settings) as courier:
+        jobs = await finish(desk, [there.url("/ok")] * 50)
+        await there.until(50)
+        await settled(desk, courier)
+    assert sorted(each.job_id for each in there.received) == sorted(jobs)
+    assert all(json.loads(each.body)["job_id"] == each.job_id for each in there.received)
+
+
+async def test_n8n_that_has_not_parked_is_asked_again_at_once(desk: Desk, there: Receiver, settings: Settings) -> None:
+    async with delivering(desk, settings) as courier:
+        await finish(desk, [there.url("/running?times=5")])
+        await there.until(6)
+        await settled(desk, courier)
+    steps = [after.at - before.at for before, after in itertools.pairwise(there.received)]
+    assert len(steps) == 5
+    assert max(steps) < 1.0
+
+
+async def test_a_courier_killed_in_the_middle_loses_nothing(
+    desk: Desk, there: Receiver, settings: Settings, live_redis: RedisServer
+) -> None:
+    async with delivering(desk, settings):
+        jobs = await finish(desk, [there.url("/slow")] * 10 + [there.url("/ok")] * 10)
+        await there.until(10, "/slow")
+    there.hold.set()
+    assert (await desk.engine.stats())[0].promises >= 10
+    # Nobody knows what became of them for a minute; then they are anybody's.
+    await desk.later(61_000)
+    async with open_desk(live_redis.port) as restarted, delivering(restarted, settings) as courier:
+        await there.until_jobs(jobs, since=len(there.received))
+        await settled(desk, courier)
+    assert {each.job_id for each in there.received} == set(jobs)
+    again = [each for each in there.at("/slow") if each.job_id == jobs[0]]
+    assert len(again) >= 2
+    assert again[0].body == again[1].body
+
+
+async def test_two_couriers_share_the_outbox_without_doubles(
+    desk: Desk, there: Receiver, settings: Settings, live_redis: RedisServer
+) -> None:
+    async with (
+        open_desk(live_redis.port) as other,
+        delivering(desk, settings) as one,
+        delivering(other, settings) as two,
+    ):
+        jobs = await finish(desk, [there.url("/ok")] * 100)
+        await there.until(100)
+        await asyncio.gather(one.stop(), two.stop())
+    assert sorted(each.job_id for each in there.received) == sorted(jobs)
+
+
+async def test_what_is_given_up_is_announced_and_its_result_stays(
+    desk: Desk, there: Receiver, settings: Settings
+) -> None:
+    async with desk.client.pubsub() as events:
+        await events.subscribe("pw:events:acme")
+        async with delivering(desk, settings):
+            await finish(desk, [there.url("/finished")])
+            event = await heard(events)
+    assert (event["event"], event["job_id"]) == ("callback_failed", "job-0")
+    assert event["detail"] == {"status": 409, "tries": 1}
+    assert json.loads(await desk.client.get("pw:result:job-0"))["status"] == "succeeded"
+    assert len(there.received) == 1
+
+
+async def heard(events: Any) -> dict[str, Any]:
+    """The next message of a subscription."""
+    while True:
+        message = await events.get_message(ignore_subscribe_messages=True, timeout=5)
+        if message is not None:
+            decoded: dict[str, Any] = json.loads(message["data"])
+            return decoded
+
+
+async def test_stopping_gives_back_what_waits_for_the_next_worker_at_once(
+    desk: Desk, there: Receiver, settings: Settings
+) -> None:
+    async with delivering(desk, settings) as courier, asyncio.TaskGroup() as tasks:
+        await finish(desk, [there.url("/slow")] * 40)
+        await there.until(16)
+        stopping = tasks.create_task(courier.stop())
+        there.hold.set()
+        await stopping
+    left: list[Promise] = await desk.engine.outbox_take("w2", 100, 0)
+    delivered: list[Received] = there.received
+    assert len(left) + len({each.job_id for each in delivered}) == 40
+    await desk.engine.outbox_done(left)
