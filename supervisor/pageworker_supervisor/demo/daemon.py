@@ -15,6 +15,8 @@ START_SECONDS = 60.0
 STOP_SECONDS = 20.0
 ASK_AGAIN_SECONDS = 0.05
 LAST_WORDS = 15
+WITH_PARENT = ("setpriv", "--pdeathsig", "TERM")
+"""Where we are killed, the daemon is told to stop by the kernel. Source: PR_SET_PDEATHSIG in prctl(2)."""
 
 
 class DaemonFailed(Exception):
@@ -73,6 +75,7 @@ async def running(
     """Start the daemon; it is gone when the block is left."""
     with log_file.open("wb") as log:
         process = await asyncio.create_subprocess_exec(
+            *WITH_PARENT,
             *(sys.executable, "-m", "pageworker_supervisor.daemon", "--config", str(config_file)),
             stdin=asyncio.subprocess.DEVNULL,
             stdout=log,

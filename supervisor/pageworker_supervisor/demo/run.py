@@ -84,10 +84,7 @@ def temporary_folder(*, keep: bool = False) -> Iterator[Path]:
 
 
 async def _demo(folder: Path, screen: Screen) -> list[str]:
-    loop, main = asyncio.get_running_loop(), asyncio.current_task()
-    if main is not None:
-        # Like Ctrl-C: everything is ended in order before this process goes.
-        loop.add_signal_handler(signal.SIGTERM, main.cancel)
+    end_on_signals()
     shop, receiver = Shop(), Receiver(secrets.token_hex(32).encode())
     async with served(shop.app) as shop_port, served(receiver.app) as receiver_port:
         callbacks = f"http://127.0.0.1:{receiver_port}"
@@ -99,6 +96,15 @@ async def _demo(folder: Path, screen: Screen) -> list[str]:
             await daemon.until_ready()
             screen.step(f"pageworker is ready (pid {daemon.process.pid}, its Redis on port {stage.redis_port})")
             return await _perform(stage, daemon, programme(callbacks), receiver, screen)
+
+
+def end_on_signals() -> None:
+    """Let Ctrl-C and SIGTERM cancel the running task: once, so that impatience does not cut its clean-up short."""
+    loop, main = asyncio.get_running_loop(), asyncio.current_task()
+    if main is None:
+        raise RuntimeError("there is no running task")
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, lambda: None if main.cancelling() else main.cancel())
 
 
 async def _prepare(stage: Stage, shop_port: int, callbacks: str, secret: bytes) -> list[str]:

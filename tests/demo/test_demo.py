@@ -1,0 +1,75 @@
+"""`workerctl demo` as a stranger runs it, and as somebody who loses patience."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+pytestmark = [pytest.mark.sandbox, pytest.mark.browser, pytest.mark.redis, pytest.mark.timeout(300)]
+
+# A process of its own, to which whatever the demo might leave behind comes as an orphan. Exit code: the demo's, or
+# 99 where a process is left two seconds later. With an argument it interrupts the demo at the first line that has it.
+WATCH = """
+import os, pathlib, signal, subprocess, sys, time
+from bench.tree import Tree, adopt_orphans
+adopt_orphans()
+argv = [sys.executable, "-c", "from pageworker_supervisor.cli.app import main; main()", "demo"]
+with subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as demo:
+    for line in demo.stdout:
+        sys.stdout.write(line)
+        if len(sys.argv) > 1 and sys.argv[1] in line:
+            demo.send_signal(signal.Signals[sys.argv[2]])
+deadline = time.monotonic() + 2
+while Tree().cpu_seconds() and time.monotonic() < deadline:
+    # Orphans that have ended wait for us as they would for init.
+    ended = os.waitpid(-1, os.WNOHANG)[0] or time.sleep(0.05)
+names = [pathlib.Path(f"/proc/{pid}/cmdline").read_text().replace(chr(0), " ")[:200] for pid in Tree().cpu_seconds()]
+left = Tree().kill()
+print(left, "processes are left:", *names, sep="\\n")
+sys.exit(99 if left else demo.returncode)
+"""
+
+
+def folders() -> set[Path]:
+    return set(Path("/tmp").glob("pageworker-demo-*"))
+
+
+def run(*interrupt: str) -> tuple[int, str]:
+    done = subprocess.run(
+        [sys.executable, "-c", WATCH, *interrupt],
+        check=False,
+        capture_output=True,
+        text=True,
+        cwd=Path(__file__).parents[2],
+    )
+    return done.returncode, done.stdout + done.stderr
+
+
+def test_all_goes_as_expected_and_nothing_is_left() -> None:
+    before = folders()
+    code, shown = run()
+    assert code == 0, shown
+    assert "all as expected" in shown
+    for word in ("acme-ktl-01", "blocked", "timed_out", "rejected", "expired", "screenshot"):
+        assert word in shown
+    seen = {tuple(line.split()) for line in shown.splitlines()}
+    assert ("seccomp", "the", "kernel", "2") in seen
+    assert ("no", "new", "privs", "the", "kernel", "1") in seen
+    assert "sandboxed" in shown
+    assert "landlock" in shown
+    assert "Traceback" not in shown
+    assert folders() <= before
+
+
+@pytest.mark.parametrize(
+    ("when", "signal"),
+    [("is ready", "SIGINT"), ("succeeded", "SIGINT"), ("succeeded", "SIGTERM"), ("a shop on", "SIGINT")],
+)
+def test_an_interrupted_demo_leaves_nothing(when: str, signal: str) -> None:
+    before = folders()
+    code, shown = run(when, signal)
+    assert code == 1, shown
+    assert "interrupted" in shown
+    assert "Traceback" not in shown
+    assert folders() <= before
