@@ -179,6 +179,8 @@ class Courier:
                 await self._insist(lambda: self._outbox.outbox_later(promise, max(1, round(delay * 1000))))
             case Final(reason=reason):
                 line.warning("callback given up", reason=reason, receiver=target.origin if target else None)
+                if outcome is None:
+                    self._metrics.callbacks.labels("final").inc()
                 event = failed_event(promise, reason, outcome, self._settings.worker.id)
                 await self._insist(lambda: self._outbox.outbox_failed(promise, event))
         self._release(promise)

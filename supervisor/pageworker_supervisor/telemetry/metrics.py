@@ -154,7 +154,7 @@ class Metrics:
                 gauge.labels(state).set(counts.get(state, 0))
 
     def callback(self, outcome: str, seconds: float) -> None:
-        """One try of a callback: `delivered`, `later`, `failed`."""
+        """One try of a callback: `delivered`, `later`, `final`."""
         self.callbacks.labels(outcome).inc()
         self.callback_seconds.observe(seconds)
 

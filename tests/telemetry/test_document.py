@@ -1,0 +1,18 @@
+"""The table of metrics is the code's own."""
+
+from pathlib import Path
+
+from pageworker_supervisor.telemetry.document import metrics_table
+
+PAGE = (Path(__file__).parents[2] / "docs" / "operations.md").read_text()
+
+
+def test_the_table_is_current() -> None:
+    assert metrics_table() in PAGE, "run python -m pageworker_supervisor.telemetry.document"
+
+
+def test_the_metrics_worth_an_alert_exist() -> None:
+    prose = PAGE.replace(metrics_table(), "")
+    named = {word.strip("`.,").partition("{")[0] for word in prose.split() if word.strip("`").startswith("pageworker_")}
+    assert named
+    assert all(f"| `{name}` |" in metrics_table() for name in named)
