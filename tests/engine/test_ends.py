@@ -3,10 +3,11 @@
 import asyncio
 
 import msgspec
-from pageworker_supervisor.engine import Engine
-from pageworker_supervisor.engine.types import Ending, Options
 from pw_queue import DONE, Desk, plain_client, ticket
 from pw_servers import RespProxy
+
+from pageworker_supervisor.engine import Engine
+from pageworker_supervisor.engine.types import Ending, Options
 
 HOOK = "https://n8n.test/hook"
 

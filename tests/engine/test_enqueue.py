@@ -1,8 +1,9 @@
 """The way in: once queued, the same id is the same job, whoever pushes it and however often."""
 
-from pageworker_supervisor.engine.types import Limits
 from pw_queue import DONE, Desk, everything, ticket
 from pw_servers import RespProxy
+
+from pageworker_supervisor.engine.types import Limits
 
 from pageworker_supervisor.engine import Engine  # isort: skip
 

@@ -3,8 +3,9 @@
 from collections import Counter
 
 import pytest
-from pageworker_supervisor.engine.types import Lease
 from pw_queue import Desk, everything, places, ticket
+
+from pageworker_supervisor.engine.types import Lease
 
 PRIORITIES = ("high", "normal", "low")
 

@@ -1,8 +1,9 @@
 """A lease belongs to one worker, ends once, and comes back when that worker is silent."""
 
 import msgspec
-from pageworker_supervisor.engine.types import Lease
 from pw_queue import DONE, Desk, everything, ticket
+
+from pageworker_supervisor.engine.types import Lease
 
 LEASE_MS = 45_000
 

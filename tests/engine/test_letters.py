@@ -2,9 +2,10 @@
 
 import msgspec
 import pytest
+from pw_queue import DONE, Desk, ticket
+
 from pageworker_supervisor.contract.errors import ContractError
 from pageworker_supervisor.engine.types import Edits, Ending
-from pw_queue import DONE, Desk, ticket
 
 FAILED = Ending(status="failed", result=b'{"status":"failed"}', dead_letter=b'{"error":"boom"}')
 BODY = b'{"job_id":"j1","tenant_id":"acme","endpoint_module":"shop.product","payload":{"url":"http://a.test/"}}'

@@ -1,7 +1,8 @@
 """What may not run holds no slot and blocks nobody."""
 
-from pageworker_supervisor.engine.types import Limits
 from pw_queue import DONE, Desk, everything, ticket
+
+from pageworker_supervisor.engine.types import Limits
 
 
 async def test_a_tenant_at_its_concurrency_blocks_nobody(desk: Desk) -> None:

@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
-from pageworker_supervisor.engine.types import Capacity, ContextRoom, Ending, Lease, Limits, Ticket
 from pw_queue import Desk, open_desk
 from pw_servers import redis_server
+
+from pageworker_supervisor.engine.types import Capacity, ContextRoom, Ending, Lease, Limits, Ticket
 
 EXAMPLES = int(os.environ.get("PW_MACHINE_EXAMPLES", "20"))
 WORKERS = ("w1", "w2", "w3")

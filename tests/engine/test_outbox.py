@@ -2,9 +2,10 @@
 
 import asyncio
 
-from pageworker_supervisor.engine.types import Ending
 from pw_queue import Desk, open_desk, ticket
 from pw_servers import RedisServer
+
+from pageworker_supervisor.engine.types import Ending
 
 CALL = Ending(status="succeeded", result=b'{"n":1}', callback="https://n8n.test/hook")
 

@@ -10,13 +10,12 @@ from redis.backoff import NoBackoff
 
 from pageworker_supervisor.engine import Engine
 from pageworker_supervisor.engine.types import Capacity, Lease, Options
-
 from pw_queue.words import DONE, everything
 
 
 def plain_client(port: int) -> redis.Redis:
     """One that repeats nothing by itself."""
-    return redis.Redis(port=port, retry=Retry(NoBackoff(), 0), socket_timeout=10)
+    return redis.Redis(port=port, retry=Retry(NoBackoff(), 0), socket_timeout=None)
 
 
 class Desk:

@@ -238,12 +238,25 @@ class Engine:
         for shard in range(self.shards):
             await self._on(shard, "forget_worker", worker_id)
 
+    async def disown_worker(self, worker_id: str) -> int:
+        """That worker is known to be dead: take back at once what it leases. Returns how many jobs."""
+        count = 0
+        for shard in range(self.shards):
+            count += await self._on(shard, "disown_worker", worker_id)
+        await self.reap()
+        return count
+
     # -- for operators
 
-    async def cancel(self, job_id: str, tenant_id: str) -> Cancelled:
-        """Cancel a job: at once where it waits, through its worker where it runs."""
-        reply: bytes = await self._on(shard_of(tenant_id, self.shards), "cancel", job_id, tenant_id)
-        word: Cancelled = msgspec.convert(reply.decode(), Cancelled)
+    async def cancel(self, job_id: str, tenant_id: str | None = None) -> Cancelled:
+        """Cancel a job: at once where it waits, through its worker where it runs. None: whoever's it is."""
+        shards = range(self.shards) if tenant_id is None else [shard_of(tenant_id, self.shards)]
+        word: Cancelled = "unknown"
+        for shard in shards:
+            reply: bytes = await self._on(shard, "cancel", job_id, tenant_id or "")
+            word = msgspec.convert(reply.decode(), Cancelled)
+            if word != "unknown":
+                break
         return word
 
     async def result(self, job_id: str) -> bytes | None:

@@ -12,7 +12,7 @@ from typing import Any
 
 from redis import exceptions as rx
 
-from pageworker_supervisor.engine.calls import Calls
+from pageworker_supervisor.engine.calls import Calls, heed_cancellation
 from pageworker_supervisor.engine.codec import notice_from
 from pageworker_supervisor.engine.errors import EngineError, classify
 from pageworker_supervisor.engine.shards import root
@@ -23,6 +23,8 @@ BLOCK_SECONDS = 2.0
 MESSAGES = 64
 SHORTEST_BLOCK = 0.001
 """0 would be for ever."""
+SLACK_SECONDS = 0.05
+"""A rest so short is not worth a command."""
 
 
 class Waiting:
@@ -67,15 +69,17 @@ class Waiting:
     async def wait(self, worker_id: str, timeout_seconds: float) -> Wake:
         """Block until there may be work, a message, or the time is up. Raises Unavailable."""
         until = time.monotonic() + timeout_seconds
+        slept = False
         while True:
             now = time.monotonic()
             due = min(self._due.values(), default=float("inf"))
             if due <= now:
                 self._due = {shard: at for shard, at in self._due.items() if at > now}
                 return Wake(work=True)
-            if until <= now:
+            if until <= now + (SLACK_SECONDS if slept else 0.0):
                 return Wake()
             messages = await self._sleep(worker_id, max(SHORTEST_BLOCK, min(BLOCK_SECONDS, until - now, due - now)))
+            slept = True
             notices = tuple(notice for message in messages if (notice := notice_from(message)) is not None)
             if notices or b"work" in messages:
                 return Wake(work=b"work" in messages, control=notices)
@@ -119,6 +123,7 @@ class Waiting:
             reply = await self._blocking.execute_command(*command, **options)
         except (rx.RedisError, OSError) as error:
             raise classify(error) from error
+        heed_cancellation()
         return list(reply[1]) if reply else []
 
     def _of(self, worker_id: str) -> list[list[str]]:

@@ -56,16 +56,28 @@ function Wakes.flush()
   end
 end
 
--- After a claim: what became runnable may have been taken already. Only what is left wakes others.
+-- The baton: what a claim leaves behind is for others who wait.
+function Wakes.pass_on(tenants)
+  pending.rooms = max(pending.rooms, 1)
+  for t in pairs(tenants) do
+    pending.tenants[t] = true
+  end
+end
+
+-- After a claim: what became runnable may have been taken already. Only what is left wakes others, and where nothing is
+-- left, tokens that nobody took must not wake anybody either.
 function Wakes.flush_rest(me)
   pending.workers[me] = nil
-  for t in pairs(pending.tenants) do
-    if not call('ZSCORE', P .. 'active', t) then
-      pending.tenants[t] = nil
-    end
-  end
-  if pending.rooms > 0 and call('EXISTS', P .. 'active', P .. 'verdicts') == 0 then
+  if call('EXISTS', P .. 'active', P .. 'verdicts') == 0 then
+    call('DEL', P .. 'wake:rooms')
     pending.rooms = 0
+    pending.tenants = {}
+  else
+    for t in pairs(pending.tenants) do
+      if not call('ZSCORE', P .. 'active', t) then
+        pending.tenants[t] = nil
+      end
+    end
   end
   Wakes.flush()
 end

@@ -29,6 +29,8 @@ function Claim.open(argv)
     mine = {}, -- tenant: list of places
     start = {}, -- tenant with work in a place of ours: its virtual start time
     barred = {}, -- tenants that cannot be served (any more) in this call
+    rivals = {}, -- tenants of whose profiles we hold one
+    served = {}, -- tenants whose ephemeral context got a job
     lost = {},
   }, Claim)
   for at = 7, #argv, 4 do
@@ -39,9 +41,12 @@ end
 
 -- A warm context of the worker. A profile whose lock it does not hold is none of its places.
 function Claim:hold(t, c, free, idle)
-  if Context.is_profile(c) and Profile.holder(t, c) ~= self.worker then
-    self.lost[#self.lost + 1] = { t, c }
-    free = -1
+  if Context.is_profile(c) then
+    self.rivals[t] = true
+    if Profile.holder(t, c) ~= self.worker then
+      self.lost[#self.lost + 1] = { t, c }
+      free = -1
+    end
   end
   self:place(t, c, free, idle)
 end
@@ -188,8 +193,9 @@ function Claim:turn_over(t, c, d, p, others)
     Context.served(t, c, d, p)
     return
   end
+  -- Whoever is alone is always next, unless a profile of ours competes with it.
   local open = P .. 'open:' .. t .. ':' .. p
-  if call('ZCARD', open) > 1 then
+  if self.rivals[t] or call('ZCARD', open) > 1 then
     call('ZADD', open, 'XX', Shard.stamp(), c)
   end
 end
@@ -236,6 +242,9 @@ function Claim:grant(who, start, c, domain, id, job, place)
     Domain.take(domain)
   end
   local fence = self:settle_in(t, c, place, job.k)
+  if c == '' then
+    self.served[t] = true
+  end
   if Context.is_profile(c) then
     Profile.take(t, c)
   end
@@ -335,12 +344,11 @@ function Claim:close()
     call('ZADD', P .. 'workers', NOW, self.worker)
     call('SET', P .. 'claimed:' .. self.worker, self.nonce .. ' ' .. table.concat(self.leases, ' '), 'PX', REPLAY_MS)
   end
-  if #self.leases >= self.limit or self.budget <= 0 then
-    if call('EXISTS', P .. 'active') == 1 then
-      Wakes.rooms() -- the baton
-    end
-  elseif self.rooms > 0 and not self.quiet then
+  if self.rooms > 0 and #self.leases < self.limit and not self.quiet then
     Profile.ask(self.worker)
+  end
+  if #self.leases > 0 or self.rooms == 0 then
+    Wakes.pass_on(self.served)
   end
   Wakes.flush_rest(self.worker)
 end

@@ -136,7 +136,7 @@ local function cancel(keys, argv)
   if not job then
     return call('EXISTS', P .. 'done:' .. id) == 1 and 'finished' or 'unknown'
   end
-  if job.t ~= argv[2] then
+  if argv[2] ~= '' and job.t ~= argv[2] then
     return 'unknown'
   end
   if job.s == 'q' or job.s == 'd' then

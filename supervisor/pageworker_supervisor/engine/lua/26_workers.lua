@@ -39,6 +39,29 @@ local function forget_worker(keys, argv)
   return 1
 end
 
+-- disown_worker: ARGV: worker. It is known to be dead: what it held has expired now, and the next reap takes it.
+-- Looks at all that runs: as many entries as there are pages and profiles open in the shard.
+local function disown_worker(keys, argv)
+  local refused = Shard.enter(keys)
+  if refused then
+    return refused
+  end
+  local count = 0
+  for _, id in ipairs(call('ZRANGE', P .. 'leases', 0, -1)) do
+    if call('HGET', P .. 'job:' .. id, 'w') == argv[1] then
+      call('ZADD', P .. 'leases', 0, id)
+      count = count + 1
+    end
+  end
+  for _, name in ipairs(call('ZRANGE', P .. 'locks', 0, -1)) do
+    local t, c = string.match(name, '^([^/]*)/(.*)$')
+    if Profile.holder(t, c) == argv[1] then
+      call('ZADD', P .. 'locks', 0, name)
+    end
+  end
+  return count
+end
+
 -- Workers that were not heard of for long, a few of them.
 function Shard.forget_silent()
   for _, worker in ipairs(call('ZRANGEBYSCORE', P .. 'workers', '-inf', NOW - SILENT_MS, 'LIMIT', 0, 8)) do
