@@ -1,0 +1,132 @@
+"""Attacks by pages, and proof that the browser's own sandbox is on."""
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator
+from contextlib import suppress
+
+import pytest
+import pytest_asyncio
+from pw_wall import cells
+from pw_wall.cells import Inside, Refused
+
+from pageworker_sandbox.launch import kernel
+
+pytestmark = [pytest.mark.sandbox, pytest.mark.browser, pytest.mark.asyncio(loop_scope="module")]
+LOCAL = ("file:///etc/passwd", "view-source:file:///etc/passwd", "file:///root", "file:///home")
+
+
+@pytest_asyncio.fixture(loop_scope="module", scope="module", params=[cells.FULL, cells.HEADLESS], ids=lambda p: p.name)
+async def browsing(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Inside]:
+    profile = tmp_path_factory.mktemp("pages") / "profile"
+    async with cells.cell(cells.host(request.param), cells.spec(profile)) as inside:
+        await inside.browse(request.param)
+        await inside.run(f"full = {request.param == cells.FULL}")
+        yield inside
+
+
+async def read(inside: Inside, url: str) -> str:
+    """The text of a fresh page. Raises Refused."""
+    code = """
+page = await context.new_page()
+try:
+    await page.goto(url, timeout=5000)
+    answer = await page.inner_text("body")
+finally:
+    await page.close()
+"""
+    text: str = await inside.run(code, url=url)
+    return text
+
+
+async def is_full(inside: Inside) -> bool:
+    return bool(await inside.run("answer = full"))
+
+
+async def serve(listener: socket.socket, asked: list[bytes]) -> None:
+    """Answer on the cell's listener as a refusing gateway would, and note what the browser asks for."""
+    listener.setblocking(False)
+    loop = asyncio.get_running_loop()
+
+    async def answer(connection: socket.socket) -> None:
+        with connection:
+            asked.append(await loop.sock_recv(connection, 4096))
+            await loop.sock_sendall(connection, b"HTTP/1.1 403 Forbidden\r\nContent-Length: 7\r\n\r\nrefused")
+
+    async with asyncio.TaskGroup() as tasks:
+        while True:
+            connection, _ = await loop.sock_accept(listener)
+            tasks.create_task(answer(connection))
+
+
+async def test_chromium_says_that_its_own_sandbox_is_on(browsing: Inside) -> None:
+    if not await is_full(browsing):
+        with pytest.raises(Refused, match="ERR_INVALID_URL"):  # the headless shell has no such page
+            await read(browsing, "chrome://sandbox")
+        return
+    text = await read(browsing, "chrome://sandbox")
+    assert "You are adequately sandboxed." in text
+    assert "Layer 1 Sandbox\tNamespace" in text
+    assert "Seccomp-BPF sandbox\tYes" in text
+
+
+async def test_renderers_are_in_namespaces_of_their_own(browsing: Inside) -> None:
+    # The kernel's word for what chrome://sandbox says, and for the headless shell as well.
+    await read(browsing, "data:text/html,x")
+    _, first, *rest = kernel.tree(browsing.cell.pid)
+    program = kernel.namespaces(first)
+    deep = []
+    for pid in rest:
+        with suppress(*kernel.GONE):  # Chromium's helpers come and go
+            deep.append(kernel.namespaces(pid))
+    inner = [seen for seen in deep if seen["user"] != program["user"]]
+    assert inner
+    assert all(seen["net"] != program["net"] and seen["pid"] != program["pid"] for seen in inner)
+
+
+async def test_local_schemes_are_blocked(browsing: Inside) -> None:
+    full = await is_full(browsing)
+    for url in LOCAL:
+        with pytest.raises(Refused, match="ERR_BLOCKED_BY_ADMINISTRATOR" if full else "ERR_FILE_NOT_FOUND"):
+            await read(browsing, url)
+    for url in ("file:///profile", "chrome://version", "devtools://devtools/bundled/inspector.html"):
+        if full:  # the headless shell reads no policy: of its own profile it sees what the tenant's module sees
+            with pytest.raises(Refused, match="ERR_BLOCKED_BY_ADMINISTRATOR"):
+                await read(browsing, url)
+    assert await read(browsing, "data:text/html,works") == "works"
+
+
+@pytest.mark.parametrize("url", ["http://169.254.169.254/latest/", "http://127.0.0.1:6379/", "http://[::1]:9470/"])
+async def test_every_request_meets_the_gateway(browsing: Inside, url: str) -> None:
+    assert browsing.listener is not None
+    asked: list[bytes] = []
+    async with asyncio.TaskGroup() as tasks:
+        serving = tasks.create_task(serve(browsing.listener, asked))
+        text = await read(browsing, url)
+        serving.cancel()
+    assert any(request.startswith(f"GET {url} HTTP/1.1".encode()) for request in asked)
+    assert text == "refused"
+
+
+async def test_a_page_reaches_no_socket_but_the_gateways(browsing: Inside) -> None:
+    script = """
+answer = await page.evaluate('''async port => {
+  const timer = ms => new Promise(done => setTimeout(() => done('silent'), ms));
+  const end = await Promise.race([timer(1000), new Promise(done => {
+    const s = new WebSocket(`ws://127.0.0.1:${port}/`); s.onerror = () => done('error');
+    s.onopen = () => done('open') })]);
+  const peer = new RTCPeerConnection({iceServers: [{urls: 'stun:1.1.1.1:3478'}]}), found = [];
+  peer.onicecandidate = e => e.candidate && found.push(e.candidate.type);
+  peer.createDataChannel('x'); await peer.setLocalDescription(await peer.createOffer());
+  await timer(500);
+  return [end, found.filter(kind => kind != 'host').length];
+}''', port)
+"""
+    with socket.create_server(("127.0.0.1", 0)) as ours:
+        ours.setblocking(False)
+        await browsing.run("page = await context.new_page()\nawait page.goto('data:text/html,x')")
+        end, reached = await browsing.run(script, port=ours.getsockname()[1])
+        assert end in ("error", "silent")
+        assert reached == 0
+        with pytest.raises(BlockingIOError):
+            ours.accept()

@@ -1,0 +1,76 @@
+"""Tricks that a runner plays in its profile folder, on the next runner and on the supervisor outside."""
+
+import errno
+import os
+import stat
+from pathlib import Path
+
+import pytest
+from pw_wall import cells
+from pw_wall.cells import Refused
+
+pytestmark = pytest.mark.sandbox
+
+TRICKS = """
+import os
+os.symlink("/etc/passwd", "/profile/Cookies")
+os.symlink("/", "/profile/Default")
+os.symlink("../../../../../../etc", "/profile/up")
+os.symlink("/proc/1/root", "/profile/first")
+open("/profile/setuid", "w").close()
+os.chmod("/profile/setuid", 0o6755)
+"""
+
+
+async def test_links_out_of_the_profile_lead_nowhere_for_the_next(profile: Path) -> None:
+    where = cells.host(cells.HEADLESS)
+    async with cells.cell(where, cells.spec(profile)) as inside:
+        await inside.run(TRICKS)
+    async with cells.cell(where, cells.spec(profile)) as inside:
+        for path in ("/profile/Cookies", "/profile/up/passwd", "/profile/first/etc/passwd", "/profile/Default/root"):
+            with pytest.raises(Refused) as caught:
+                await inside.run("open(path)", path=path)
+            assert caught.value.errno in (errno.ENOENT, errno.EACCES)
+        for path in ("/profile/Default/x", "/profile/up/x"):
+            with pytest.raises(Refused) as caught:
+                await inside.run("open(path, 'w')", path=path)
+            assert caught.value.errno == errno.EROFS
+
+
+async def test_nothing_of_the_host_can_be_linked_into_it(profile: Path) -> None:
+    async with cells.cell(cells.host(cells.HEADLESS), cells.spec(profile)) as inside:
+        for path in ("/usr/bin/python3.11", "/opt/pageworker/start.py", "/etc/hosts", "/dev/null"):
+            with pytest.raises(Refused) as caught:
+                await inside.run("import os; os.link(path, '/profile/x')", path=path)
+            assert caught.value.errno in (errno.EXDEV, errno.EPERM)
+
+
+async def test_neither_devices_nor_fifos_can_be_made_in_it(profile: Path) -> None:
+    async with cells.cell(cells.host(cells.HEADLESS), cells.spec(profile)) as inside:
+        for code in ("os.mknod('/profile/x', 0o20666, os.makedev(1, 1))", "os.mkfifo('/profile/x')"):
+            with pytest.raises(Refused) as caught:
+                await inside.run(f"import os; {code}")
+            assert caught.value.errno == errno.EPERM
+
+
+async def test_what_is_made_belongs_to_the_runners_user(profile: Path) -> None:
+    async with cells.cell(cells.host(cells.HEADLESS), cells.spec(profile)) as inside:
+        await inside.run(TRICKS)
+    made = (profile / "setuid").lstat()
+    assert made.st_uid == (cells.UID or os.getuid())
+    # Set-user-id it may be called: for whoever could execute it, it is the runner's user, never root.
+    assert stat.S_IMODE(made.st_mode) == 0o6755
+
+
+async def test_a_profile_that_is_a_link_is_not_followed_inside(profile: Path, tmp_path: Path) -> None:
+    secret = tmp_path / "secret"
+    secret.write_text("secret")
+    (tmp_path / "elsewhere").mkdir()
+    spec = cells.spec(profile)
+    async with cells.cell(cells.host(cells.HEADLESS), spec) as inside:
+        # The folder was opened before the cell began: to change its name outside changes nothing inside.
+        profile.rename(tmp_path / "moved")
+        profile.symlink_to(tmp_path / "elsewhere")
+        await inside.run("open('/profile/x', 'w').close()")
+    assert (tmp_path / "moved" / "x").exists()
+    assert not (tmp_path / "elsewhere" / "x").exists()
