@@ -4,7 +4,6 @@ Reading order of one job: intake, engine, dispatch, runners, (runner) modules, p
 desk to delivery.
 """
 
-import secrets
 from collections.abc import Coroutine
 from dataclasses import dataclass
 from pathlib import Path
@@ -48,8 +47,9 @@ class Site:
 class Rooms:
     """Everything that runs while the worker is up."""
 
-    def __init__(self, site: Site, link: Link, engine: Engine, registry: Registry) -> None:
-        settings, worker_id = site.settings, site.settings.worker.id
+    def __init__(self, site: Site, name: str, link: Link, engine: Engine, registry: Registry) -> None:
+        """`name`: whom leases and profile locks are held by."""
+        settings = site.settings
         uids = Uids(settings.sandbox)
         availability = link.availability
         self.link = link
@@ -65,15 +65,15 @@ class Rooms:
             artifacts=self.artifacts,
             uids=uids,
         )
-        self.desk = Desk(engine, availability, settings, site.metrics)
-        self.fleet = Fleet(house, self._give_up_profile, secrets.token_hex(3))
+        self.desk = Desk(name, engine, availability, settings, site.metrics)
+        self.fleet = Fleet(name, house, self._give_up_profile)
         self.signals = Signals()
         tools = Tools(settings, registry, self.artifacts, self.desk)
-        self.dispatcher = Dispatcher(engine, availability, self.fleet, tools, self.signals)
-        self.leases = LeaseKeeper(engine, availability, self.dispatcher, self.fleet, worker_id)
-        self.waker = Waker(engine, availability, self.dispatcher, self.fleet, self.signals, worker_id)
+        self.dispatcher = Dispatcher(name, engine, availability, self.fleet, tools, self.signals)
+        self.leases = LeaseKeeper(engine, availability, self.dispatcher, self.fleet, name)
+        self.waker = Waker(engine, availability, self.dispatcher, self.fleet, self.signals, name)
         self.courier = Courier(engine, availability, settings, site.metrics)
-        self.intake = Intake(link, engine, settings, worker_id, site.metrics)
+        self.intake = Intake(link, engine, settings, settings.worker.id, site.metrics)
         self._metrics = site.metrics
         self._settings = settings
 

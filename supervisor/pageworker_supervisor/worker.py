@@ -22,6 +22,7 @@ from pageworker_supervisor.http.report import (
     WorkerState,
 )
 from pageworker_supervisor.http.server import Endpoints
+from pageworker_supervisor.incarnation import succeed
 from pageworker_supervisor.phase import Phase, Turn, Untimely, turn
 from pageworker_supervisor.redis_link import Link, open_link
 from pageworker_supervisor.registry import Registry, load_trust
@@ -43,12 +44,15 @@ class Worker:
         self._since = time.monotonic()
         self._link: Link | None = None
         self._rooms: Rooms | None = None
-        self._drained = asyncio.Event()
+        self._name = ""
+        self._before: str | None = None
 
     async def run(self) -> None:
         """Serve until told to stop, then drain, then end. An error of any room ends the worker and is raised."""
         settings = self._site.settings
         endpoints = Endpoints.open(settings.http.bind, self._site.data_dir, self, self._site.metrics)
+        # The control socket is bound, so nobody else lives in this data folder.
+        self._name, self._before = succeed(self._site.data_dir, settings.worker.id)
         async with asyncio.TaskGroup() as tasks:
             answering = tasks.create_task(endpoints.run(), name="endpoints")
             serving = tasks.create_task(self._serve(), name="rooms")
@@ -80,7 +84,7 @@ class Worker:
                 self._reason = "Redis does not answer"
                 engine = await self._prepare(link)
                 watching.cancel()
-            self._rooms = rooms = Rooms(self._site, link, engine, registry)
+            self._rooms = rooms = Rooms(self._site, self._name, link, engine, registry)
             async with asyncio.TaskGroup() as tasks:
                 for name, task in rooms.tasks().items():
                     tasks.create_task(task, name=name)
@@ -102,7 +106,11 @@ class Worker:
             ),
         )
         await link.availability.insist(engine.load)
-        await link.availability.insist(lambda: engine.register_worker(settings.worker.id))
+        await link.availability.insist(lambda: engine.register_worker(self._name))
+        if (before := self._before) is not None:
+            taken = await link.availability.insist(lambda: engine.disown_worker(before))
+            await link.availability.insist(lambda: engine.forget_worker(before))
+            log.info("succeeds", predecessor=before, jobs=taken)
         return engine
 
     # ---- what the endpoints ask ----

@@ -1,11 +1,13 @@
 """Where jobs may run: cases, then a simulated fleet under hypothesis."""
 
 from dataclasses import dataclass
+from math import inf
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from pageworker_supervisor.dispatch.placement import (
+    NO_ROOM_EITHER,
     Context,
     Rules,
     Seat,
@@ -70,6 +72,19 @@ def test_nobody_is_retired_for_a_context_that_is_here() -> None:
 def test_a_job_that_must_run_alone_takes_an_empty_runner() -> None:
     seats = [seat("a", "t", taken=1), seat("b", "t", taken=0)]
     assert place(seats, RULES, 10.0, ("t", None), solo=True) == Use("b")
+
+
+def test_a_tenant_gets_its_next_runner_when_this_one_has_come_up() -> None:
+    seats = [seat("a", "t", taken=2, since=inf)]
+    (room,) = capacity(seats, RULES, 10.0, 32).contexts
+    assert room.free_pages == NO_ROOM_EITHER
+    assert place(seats, RULES, 10.0, ("t", None)) is None
+
+
+def test_a_runner_that_is_coming_up_is_not_asked_to_leave() -> None:
+    seats = [seat("a", "t", taken=2, since=inf), seat("b", "u", taken=1, since=inf)]
+    assert victim(seats, RULES, 10.0, ("v", None)) is None
+    assert evictable([seat("a", "t", since=inf)], RULES, 10.0) == []
 
 
 @dataclass

@@ -45,7 +45,10 @@ class Producer:
             await self._read(1000)
 
     async def _read(self, block_ms: int) -> None:
-        for _, entries in await self.redis.xread({"pw:{0}:results": self._last}, count=500, block=block_ms):
+        streams: Any = await self.redis.execute_command(
+            *("XREAD", "COUNT", 500, "BLOCK", block_ms, "STREAMS", "pw:{0}:results", self._last)
+        )
+        for _, entries in streams.items() if isinstance(streams, dict) else streams or ():
             for entry, fields in entries:
                 self._last = entry
                 result = json.loads(fields[b"result"])

@@ -58,7 +58,7 @@ class PoolSettings(Section, frozen=True):
     max_jobs: Count = 1000
     """A runner is replaced after so many jobs."""
     recycle_seconds: Seconds = 5.0
-    start_seconds: Seconds = 30.0
+    start_seconds: Seconds = 60.0
     idle_seconds: Seconds = 300.0
     """An idle runner is closed after so long."""
     residency_seconds: Seconds = 2.0

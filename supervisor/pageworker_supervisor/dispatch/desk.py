@@ -30,7 +30,10 @@ EVENT_OF: dict[Status, EventName] = {"rejected": "rejected", "blocked": "blocked
 class Desk:
     """Ends attempts: result, retry, deferral, hand-back, crash."""
 
-    def __init__(self, engine: Engine, availability: Availability, settings: Settings, metrics: Metrics) -> None:
+    def __init__(
+        self, name: str, engine: Engine, availability: Availability, settings: Settings, metrics: Metrics
+    ) -> None:
+        self._name = name
         self._engine = engine
         self._availability = availability
         self._settings = settings

@@ -20,7 +20,13 @@ class Dispatcher:
     """The loop between the queue and the fleet. `attempts` is keyed by lease token."""
 
     def __init__(
-        self, engine: Engine, availability: Availability, fleet: Fleet, tools: Tools, signals: Signals
+        self,
+        name: str,
+        engine: Engine,
+        availability: Availability,
+        fleet: Fleet,
+        tools: Tools,
+        signals: Signals,
     ) -> None:
         self.attempts: dict[str, Attempt] = {}
         self.closing: dict[str, Lease] = {}
@@ -33,7 +39,7 @@ class Dispatcher:
         self._fleet = fleet
         self._tools = tools
         self._signals = signals
-        self._worker_id = tools.settings.worker.id
+        self._name = name
 
     @property
     def leases(self) -> list[Lease]:
@@ -57,7 +63,7 @@ class Dispatcher:
     async def _claim(self, tasks: asyncio.TaskGroup) -> bool:
         """One claim. True: there may be more to claim at once."""
         capacity = self._fleet.capacity(CLAIM_AT_MOST)
-        claimed = await self._availability.insist(lambda: self._engine.claim(self._worker_id, capacity))
+        claimed = await self._availability.insist(lambda: self._engine.claim(self._name, capacity))
         for lease in claimed.leases:
             self._start(tasks, lease)
         for lost in claimed.lost_profiles:

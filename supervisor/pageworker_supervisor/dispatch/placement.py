@@ -8,8 +8,12 @@ are idle and have had their residency.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import isinf
 
 from pageworker_supervisor.engine.types import Capacity, ContextRoom
+
+NO_ROOM_EITHER = -1
+"""Free pages of a context for which the queue must not use a room."""
 
 Context = tuple[str, str | None]
 """`(tenant_id, profile_id)`; None is the ephemeral context."""
@@ -27,8 +31,13 @@ class Seat:
     open: bool
     """Takes new jobs: not retiring, not reserved for a job that must run alone."""
     since: float
-    """When it was started."""
+    """When it had come up, and as long again as that took; infinite before."""
     last_used: float
+
+    @property
+    def coming_up(self) -> bool:
+        """Not ready yet."""
+        return isinf(self.since)
 
     @property
     def free(self) -> int:
@@ -54,15 +63,16 @@ def evictable(seats: Sequence[Seat], rules: Rules, now: float) -> list[Seat]:
 def capacity(seats: Sequence[Seat], rules: Rules, now: float, limit: int) -> Capacity:
     """What to claim for: free pages of held contexts, and rooms for new ones."""
     idle = evictable(seats, rules, now)
-    # A profile that is full is named too: it is held here, so no room can serve it.
+    # A full profile is named too: it is held here, so no room can serve it. So is an ephemeral context whose runner
+    # is still coming up: a tenant gets its next runner when this one is there, not one for each job meanwhile.
     held = tuple(
-        ContextRoom(seat.context[0], seat.context[1], seat.free, idle=seat in idle)
+        ContextRoom(*seat.context, seat.free or (NO_ROOM_EITHER if seat.coming_up else 0), idle=seat in idle)
         for seat in seats
-        if seat.free or seat.context[1] is not None
+        if seat.free or seat.context[1] is not None or seat.coming_up
     )
     empty = max(0, rules.runners - len(seats))
     # An idle runner's pages count once: either it keeps its context or it makes room.
-    most = sum(room.free_pages for room in held) + empty * rules.pages
+    most = sum(seat.free for seat in seats) + empty * rules.pages
     rooms = empty + len(idle)
     return Capacity(limit=min(limit, most), contexts=held, rooms=rooms, pages_per_room=rules.pages)
 
@@ -99,7 +109,7 @@ def place(
 
 
 def _new_runner(seats: Sequence[Seat], rules: Rules, now: float, context: Context) -> Spawn | None:
-    if context[1] is not None and any(seat.context == context for seat in seats):
+    if any(seat.context == context and (context[1] is not None or seat.coming_up) for seat in seats):
         return None
     if len(seats) < rules.runners:
         return Spawn(evict=None)

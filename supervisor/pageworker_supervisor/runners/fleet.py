@@ -22,14 +22,14 @@ class Fleet:
     profile be given up.
     """
 
-    def __init__(self, house: House, on_gone: Callable[[Context, int | None], Awaitable[None]], nonce: str) -> None:
+    def __init__(self, name: str, house: House, on_gone: Callable[[Context, int | None], Awaitable[None]]) -> None:
         self.changed = asyncio.Event()
         self.runners: dict[str, Runner] = {}
         self.backoff = SpawnBackoff()
         self._gone = asyncio.Event()
         self._house = house
         self._on_gone = on_gone
-        self._names = (f"{house.settings.worker.id}.{nonce}.{number}" for number in itertools.count(1))
+        self._names = (f"{name}.{number}" for number in itertools.count(1))
         self._tasks: asyncio.TaskGroup | None = None
         pool = house.settings.pool
         self._rules = Rules(pool.runners, pool.pages, pool.residency_seconds)

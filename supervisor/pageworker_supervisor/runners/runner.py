@@ -4,10 +4,10 @@ import asyncio
 import os
 import time
 from collections.abc import Callable
+from math import inf
 from typing import Literal
 
 from pageworker_profiles.errors import ProfileError
-
 from pageworker_sandbox import memfd
 from pageworker_sandbox.egress.errors import EgressError
 from pageworker_sandbox.launch import Cell, CellSpec, HostUnfit, launch
@@ -46,6 +46,8 @@ class Runner:
         self.solo = False
         """True while a job that must run alone has, or waits for, this runner."""
         self.since = self.last_used = time.monotonic()
+        self.settled = inf
+        """From when on it may be asked to leave: what was expensive to start stays for as long at least."""
         self.evidence: dict[str, str] = {}
         self.proof: dict[str, str] = {}
         self.cell: Cell | None = None
@@ -70,7 +72,7 @@ class Runner:
             pages=self._house.settings.pool.pages,
             taken=self.taken,
             open=self.life in TAKES_JOBS and not self.solo,
-            since=self.since,
+            since=self.settled,
             last_used=self.last_used,
         )
 
@@ -171,6 +173,7 @@ class Runner:
             raise SpawnFailed(f"it did not get ready ({why}); its last words: {cell.stderr[-2000:]}") from error
         self.evidence = dict(ready.evidence)
         self.proof = await cell.proof()
+        self.settled = 2 * time.monotonic() - self.since
         self._channel = channel
         self._step(Event.CAME_UP)
         self._up.set_result(None)

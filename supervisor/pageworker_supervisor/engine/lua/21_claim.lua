@@ -111,7 +111,7 @@ function Claim:choices(t, rooms)
   local there, since = {}, {}
   for _, p in ipairs(PRIORITIES) do
     if rooms > 0 then
-      local open = call('ZRANGE', P .. 'open:' .. t .. ':' .. p, 0, #self.lost, 'WITHSCORES')
+      local open = call('ZRANGE', P .. 'open:' .. t .. ':' .. p, 0, #self.lost + #(self.mine[t] or {}), 'WITHSCORES')
       for i = 1, #open, 2 do
         if not self:is_stale(t, open[i]) then
           there[p], since[p] = open[i], tonumber(open[i + 1])
