@@ -302,9 +302,10 @@ async def test_signals_stay_the_daemons(tmp_path: Path) -> None:
     loop = asyncio.get_running_loop()
     told = asyncio.Event()
     loop.add_signal_handler(signal.SIGTERM, told.set)
+    before = [signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)]
     try:
         async with running(FakeWorker(), tmp_path) as endpoints:
-            await get(endpoints, "/healthz")
+            assert [signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)] == before
             os.kill(os.getpid(), signal.SIGTERM)
             await told.wait()
             assert (await get(endpoints, "/healthz")).status_code == 200

@@ -14,7 +14,7 @@ MAX_CHARACTERS = 8192
 """Of one message or field. What is longer is cut: a stack of HTML is no log line."""
 
 HIDDEN = frozenset({"payload", "body", "password", "secret", "token", "authorization", "cookie", "cookies"})
-"""Fields that are never written, whoever binds them; also as the last word of a longer name."""
+"""Last words of names of fields that are never written, whoever binds them."""
 
 _USERINFO = re.compile(r"(://[^/\s:@\"]*):[^/\s@\"]+@")
 _encoder = msgspec.json.Encoder(enc_hook=str)
@@ -46,7 +46,7 @@ def text_line(record: "Record") -> str:
 
 def shown(name: str, value: object) -> object:
     """A field's value as it may be written."""
-    if name.lower() in HIDDEN or name.lower().rpartition("_")[2] in HIDDEN:
+    if name.lower().rpartition("_")[2] in HIDDEN:
         return "(hidden)"
     if isinstance(value, bytes | bytearray | memoryview | msgspec.Raw):
         return f"({len(bytes(value))} bytes)"
