@@ -93,7 +93,8 @@ class Attempts:
         async with self._ended:
             del self._attempts[attempt_id]
             self._ended.notify_all()
-        if not self._browser_lost and await self._returned(attempt, pool):
+        if not self._browser_lost:
+            await self._give_back(attempt, pool)
             self._reporter.outbox.put(m.Free(attempt_id=attempt_id))
 
     async def _run(self, attempt: Attempt, pool: Pool, sink: AttemptSink) -> Verdict:
@@ -146,11 +147,12 @@ class Attempts:
             refusal=lambda: book.refusal,
         )
 
-    async def _returned(self, attempt: Attempt, pool: Pool) -> bool:
-        """Nothing of the attempt runs on, and its page, if it had one, is clean again."""
+    async def _give_back(self, attempt: Attempt, pool: Pool) -> None:
+        """Nothing of the attempt runs on, and its page is clean again, or is lost and Retire has been said."""
         if not await self._tasks.end(attempt.run.attempt_id, LIMITS.handler_grace_seconds):
             self._reporter.retire(f"{attempt.label} left a task that can not be cancelled")
-        return attempt.slot is None or await pool.recycle(attempt.slot)
+        if attempt.slot is not None:
+            await pool.recycle(attempt.slot)
 
     def _keeps_remains(self) -> bool:
         return self._boot.failure_artifacts and not self._browser_lost

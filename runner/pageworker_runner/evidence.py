@@ -6,7 +6,7 @@ from pathlib import Path
 from playwright.async_api import BrowserContext, Page
 from playwright.async_api import Error as BrowserError
 
-from pageworker_runner.blank import go_blank
+from pageworker_runner.blank import forget_history, go_blank
 
 FACTS = re.compile(r"^(Seccomp|NoNewPrivs):\s+(\d+)$", re.MULTILINE)
 
@@ -17,7 +17,7 @@ async def chromium_sandbox(context: BrowserContext) -> str:
     said = await _verdict(page)
     await go_blank(page)
     devtools = await context.new_cdp_session(page)
-    await devtools.send("Page.resetNavigationHistory")
+    await forget_history(devtools)
     await devtools.detach()
     return said or renderer_facts()
 

@@ -24,6 +24,8 @@ DISABLED_FEATURES = (
 )
 QUIET = (
     # Playwright's list has background networking, component updates, default apps, sync and metrics off already.
+    # Components that are installed on demand come from here, updates switched off or not.
+    "--component-updater=url-source=about:blank,disable-pings",
     "--disable-client-side-phishing-detection",
     "--disable-domain-reliability",
     "--disable-quic",

@@ -19,7 +19,7 @@ from pageworker_runner.verdict import Verdict
 Fate = asyncio.Future[Verdict]
 """How an attempt ends if not by its own code: cancelled, page crashed, browser lost."""
 
-CLOSED_GRACE_SECONDS = 1.0
+CRASH_GRACE_SECONDS = 1.0
 """A call that finds its page gone may be told so before the event that says why."""
 
 
@@ -59,11 +59,16 @@ async def handle(work: Assignment, fate: Fate, tasks: Tasks) -> tuple[Verdict, b
     ended = task.result()
     if ended.error is None:
         return verdict.returned(ended.value), True
-    if is_closed_error(ended.error) and not fate.done():
-        await asyncio.wait({fate}, timeout=CLOSED_GRACE_SECONDS)
+    if _may_be_a_crash(ended.error) and not fate.done():
+        await asyncio.wait({fate}, timeout=CRASH_GRACE_SECONDS)
     if fate.done():
         return fate.result(), True
     return verdict.raised(ended.error, work.label, work.refusal()), True
+
+
+def _may_be_a_crash(error: BaseException) -> bool:
+    """A navigation that kills its renderer is aborted first."""
+    return is_closed_error(error) or "net::ERR_ABORTED" in str(error)
 
 
 async def _steps(work: Assignment) -> Ended:

@@ -101,8 +101,8 @@ class Pool:
         if not self._plan.persistent and not busy:
             self._used = True
 
-    async def recycle(self, slot: Slot) -> bool:
-        """Prove a finished page clean, or replace it. False: it is lost, and the runner is to go."""
+    async def recycle(self, slot: Slot) -> None:
+        """Prove a finished page clean, or replace it. Where neither can be done the runner asks to be retired."""
         with own_work():
             kept = await self._cleaned(slot, slot.attempt or "") or await self._replaced(slot)
             slot.attempt = None
@@ -112,7 +112,6 @@ class Pool:
                 if self._used and all(each.state in (State.IDLE, State.LOST) for each in self._slots):
                     await self._forget()
                 self._changed.notify_all()
-        return kept
 
     async def _cleaned(self, slot: Slot, attempt: str) -> bool:
         try:

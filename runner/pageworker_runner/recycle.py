@@ -7,14 +7,13 @@ from playwright.async_api import Error as BrowserError
 from playwright.async_api import Page
 
 from pageworker_runner import inside, undo
-from pageworker_runner.blank import BLANK, go_blank
+from pageworker_runner.blank import BLANK, forget_history, go_blank
 from pageworker_runner.errors import Unproved
 from pageworker_runner.ledger import Mark
 from pageworker_runner.slot import WarmPage, origin_of
 from pageworker_runner.tap import Book
 
 CLEAR_STORAGE = "() => { try { sessionStorage.clear() } catch { /* an opaque origin has none */ } }"
-HISTORY_TRIES = 5
 LOOK = """() => { const name = window.name; window.name = ''; return {
   url: location.href, name, frames: window.length,
   width: innerWidth, height: innerHeight, dark: matchMedia('(prefers-color-scheme: dark)').matches } }"""
@@ -57,7 +56,7 @@ async def clean(warm: WarmPage, book: Book) -> None:
             _close_family(warm),
         )
         seen = msgspec.convert(answer, Seen, strict=False)
-        await _forget_history(warm)
+        await forget_history(warm.devtools)
     except (BrowserError, msgspec.ValidationError) as error:
         raise Unproved(str(error).partition("\n")[0]) from error
     inside.reset_client_state(page)
@@ -89,21 +88,6 @@ def _beyond_cleaning(warm: WarmPage, book: Book) -> str | None:
         # Session storage lives as long as its tab, and can only be cleared from a document of its origin.
         return f"session storage of {min(gone)} is out of reach"
     return None
-
-
-async def _forget_history(warm: WarmPage) -> None:
-    """Empty the tab's history. Raises Unproved.
-
-    A renderer reports a commit on another pipe than the one that the browser learns of it from, so a reset may come
-    too early and keep the wrong entry: the browser itself is asked what it kept.
-    """
-    for _ in range(HISTORY_TRIES):
-        _, history = await asyncio.gather(
-            warm.devtools.send("Page.resetNavigationHistory"), warm.devtools.send("Page.getNavigationHistory")
-        )
-        if [entry["url"] for entry in history["entries"]] == [BLANK]:
-            return
-    raise Unproved("the tab's history is not empty")
 
 
 async def _close_family(warm: WarmPage) -> None:

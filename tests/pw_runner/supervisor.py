@@ -24,6 +24,7 @@ from pw_runner.site import Site
 CHROMIUM = Path("/usr/lib/chromium/chromium")
 HEADLESS_SHELL = Path("/usr/lib/chromium/chromium-headless-shell")
 NOBODY = 65534
+STOP_SECONDS = 15
 ROOT = Path(__file__).resolve().parents[2]
 
 Word = TypeVar("Word", bound=m.Message)
@@ -71,7 +72,7 @@ class Supervisor:
         self.freed: list[str] = []
         # Not pytest's own folder: that is closed to the runner's user, again with each session that starts.
         self._scratch = None if profile else tempfile.TemporaryDirectory(prefix="pw_", ignore_cleanup_errors=True)
-        self._profile = profile or Path(self._scratch.name if self._scratch else "")
+        self.profile = profile or Path(self._scratch.name if self._scratch else "")
         self._boot = {"pages": 2, "persistent": True, "recycle_seconds": 3.0, **boot}
         self._browser = browser
         self._numbers = itertools.count()
@@ -84,10 +85,7 @@ class Supervisor:
 
     async def start(self) -> Self:
         """Spawn and boot; returns once the runner is ready."""
-        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
-        with theirs:
-            self.process = self._spawn(theirs)
-        self.channel = Channel(ours, m.TO_RUNNER, m.TO_SUPERVISOR)
+        self.channel = Channel(await self.spawn(), m.TO_RUNNER, m.TO_SUPERVISOR)
         self._reader = asyncio.get_running_loop().create_task(self._read())
         await self.send(
             m.Boot(
@@ -107,27 +105,43 @@ class Supervisor:
             raise
         return self
 
-    def _spawn(self, theirs: socket.socket) -> subprocess.Popen[bytes]:
-        self._profile.mkdir(parents=True, exist_ok=True)
-        # Chromium's own sandbox is on, and refuses to run as root.
-        user: dict[str, Any] = {"user": NOBODY, "group": NOBODY, "extra_groups": []} if os.geteuid() == 0 else {}
-        if user:
-            for folder, _, files in os.walk(self._profile):
-                for path in (folder, *(f"{folder}/{file}" for file in files)):
-                    os.chown(path, NOBODY, NOBODY, follow_symlinks=False)
-        folders = ["runner", "sandbox", "tests"]
+    async def spawn(self) -> socket.socket:
+        """Start the process without its sandbox; our end of the channel."""
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
+        with theirs:
+            self.process = self._popen(theirs.fileno())
+        return ours
+
+    def _popen(self, channel: int) -> subprocess.Popen[bytes]:
         return subprocess.Popen(
-            [sys.executable, "-m", "pw_runner.direct", str(theirs.fileno()), str(self._profile)],
-            pass_fds=[theirs.fileno()],
+            [sys.executable, "-m", "pw_runner.direct", str(channel), str(self.profile)],
+            pass_fds=[channel],
             cwd="/",
             env={
                 "PATH": "/usr/bin:/bin",
-                "HOME": str(self._profile),
+                "HOME": str(self.profile),
                 "TMPDIR": "/tmp",
-                "PYTHONPATH": ":".join(str(ROOT / folder) for folder in folders),
+                "PYTHONPATH": ":".join(str(ROOT / folder) for folder in ("runner", "sandbox", "tests")),
             },
-            **user,
+            **self._user(NOBODY),
         )
+
+    def _user(self, uid: int) -> dict[str, Any]:
+        """Chromium's own sandbox refuses to run as root. The profile becomes that user's."""
+        if os.geteuid() != 0:
+            return {}
+        for folder, _, files in os.walk(self.profile):
+            for path in (folder, *(f"{folder}/{file}" for file in files)):
+                os.chown(path, uid, uid, follow_symlinks=False)
+        return {"user": uid, "group": uid, "extra_groups": []}
+
+    async def wait(self) -> int:
+        """Until the process has ended; the exit code."""
+        return await asyncio.get_running_loop().run_in_executor(None, self.process.wait, 20)
+
+    def kill(self) -> None:
+        """End it now."""
+        self.process.kill()
 
     async def stop(self) -> int:
         """Ask it to stop; the exit code."""
@@ -137,7 +151,7 @@ class Supervisor:
 
     async def exited(self) -> int:
         """Wait for the end of the process; the exit code."""
-        code = await asyncio.get_running_loop().run_in_executor(None, self.process.wait, 20)
+        code = await self.wait()
         await self._reader
         self.channel.close()
         await self.site.close()
@@ -147,11 +161,12 @@ class Supervisor:
 
     async def close(self) -> None:
         """Whatever state it is in: end it."""
-        if self.process.returncode is None and not self.ended:
+        if not self.ended:
             try:
-                await self.stop()
-            except (ChannelClosed, subprocess.TimeoutExpired):
-                self.process.kill()
+                await self.send(m.Stop())
+                await self.until(lambda: self.ended, STOP_SECONDS)
+            except (ChannelClosed, TimeoutError):
+                self.kill()
         await self.exited()
 
     async def send(self, message: m.Message, descriptors: list[int] | None = None) -> None:

@@ -95,7 +95,7 @@ DIRT = {
     "navigation under way": "await page.evaluate(\"location.href = 'http://shop.example/held'\")",
     "download": OPEN + "await page.evaluate(\"location.href = '/file'\")",
     "closed page": "await page.close()",
-    "crashed page": "await page.goto('chrome://crash')",
+    "crashed page": "await (await page.context.new_cdp_session(page)).send('Page.crash')",
     "timeouts": "page.set_default_timeout(1)\npage.set_default_navigation_timeout(1)",
     "listener": "page.on('framenavigated', lambda frame: print('heard'))",
     "context listener": "page.context.on('response', lambda response: print('heard'))",

@@ -1,0 +1,136 @@
+"""Renderers, browsers and drivers that die, hang, or never settle."""
+
+import os
+import signal
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import pytest
+from pw_runner.bundles import handler
+from pw_runner.site import Answer
+from pw_runner.supervisor import CHROMIUM, Supervisor
+
+from pageworker_runner.exits import Exit
+from pageworker_sandbox.wire import messages as m
+
+pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="module")]
+
+Start = Callable[..., Awaitable[Supervisor]]
+WAITS = handler("await asyncio.get_running_loop().create_future()\nreturn {}", name="waits")
+LOOKS = "await page.wait_for_selector('#never', timeout=0)\nreturn {}"
+QUICK = handler("return {'title': await page.title()}", name="quick")
+
+
+def child(pid: int, name: str) -> int:
+    """The pid of the first descendant whose command line holds `name`."""
+    for status in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = status.read_text().rpartition(")")[2].split()
+            line = (status.parent / "cmdline").read_bytes()
+        except OSError:
+            continue
+        if int(fields[1]) == pid:
+            this = int(status.parent.name)
+            if name.encode() in line and b"--type=" not in line:
+                return this
+            if found := child(this, name):
+                return found
+    return 0
+
+
+async def test_a_crashed_page_is_told_and_replaced_and_its_neighbour_goes_on(start: Start) -> None:
+    runner = await start(browser=CHROMIUM)
+    neighbour = await runner.begin(WAITS)
+    await runner.accepted(neighbour)
+    told = await runner.run(handler("await page.goto('chrome://crash')\nreturn {}", name="crashes"))
+    assert (told.failure.type, told.failure.retryable) == ("page_crashed", True)
+    assert (await runner.run(QUICK)).data == {"title": ""}
+    await runner.send(m.Cancel(attempt_id=neighbour, outcome="cancelled"))
+    assert (await runner.finished(neighbour)).failure.type == "cancelled"
+    assert runner.retired == []
+
+
+async def test_a_handler_that_only_waits_is_told_of_its_pages_crash(start: Start) -> None:
+    runner = await start()
+    body = """
+        session = await page.context.new_cdp_session(page)
+        asyncio.get_running_loop().create_task(session.send("Page.crash"))
+        await asyncio.get_running_loop().create_future()
+    """
+    told = await runner.run(handler(body, name="crashes"))
+    assert told.failure.type == "page_crashed"
+
+
+@pytest.mark.parametrize("victim", ["chromium-headless-shell", "run-driver"])
+async def test_a_dead_browser_or_driver_ends_all_attempts_and_the_runner(start: Start, victim: str) -> None:
+    runner = await start()
+    attempts = [await runner.begin(WAITS), await runner.begin(handler(LOOKS, name="looks"))]
+    for attempt in attempts:
+        await runner.accepted(attempt)
+    os.kill(child(runner.process.pid, victim), signal.SIGKILL)
+    for attempt in attempts:
+        told = await runner.done(attempt)
+        assert (told.failure.type, told.failure.retryable) == ("browser_crashed", True)
+    assert await runner.exited() == Exit.BROWSER_LOST
+
+
+async def test_a_close_that_never_settles_retires_the_runner(start: Start) -> None:
+    runner = await start(recycle_seconds=0.5)
+    browser = child(runner.process.pid, "chromium-headless-shell")
+    attempt = await runner.begin(WAITS)
+    await runner.accepted(attempt)
+    os.kill(browser, signal.SIGSTOP)
+    try:
+        await runner.send(m.Cancel(attempt_id=attempt, outcome="timed_out"))
+        assert (await runner.done(attempt)).failure.type == "timed_out"
+        await runner.finished(attempt)
+        assert runner.retired == ["a page could not be replaced: TimeoutError"]
+        await runner.ping()
+    finally:
+        os.kill(browser, signal.SIGCONT)
+
+
+async def test_it_asks_to_be_retired_after_its_jobs(start: Start) -> None:
+    runner = await start(max_jobs=2)
+    await runner.run(QUICK)
+    assert runner.retired == []
+    await runner.run(QUICK)
+    assert runner.retired == ["served 2 jobs"]
+    assert (await runner.run(QUICK)).data == {"title": ""}
+
+
+async def test_a_supervisor_that_is_gone_ends_the_runner(start: Start) -> None:
+    runner = await start()
+    runner.channel.close()
+    assert await runner.wait() == Exit.CHANNEL_LOST
+
+
+async def test_a_message_out_of_place_ends_the_runner(start: Start) -> None:
+    runner = await start()
+    await runner.send(
+        m.Boot(protocol=1, runner_id="r", worker_id="w", tenant_id="t", persistent=True, pages=1, browser="/x")
+    )
+    assert await runner.exited() == Exit.CHANNEL_LOST
+
+
+async def test_a_browser_that_does_not_start_is_said(start: Start) -> None:
+    with pytest.raises(AssertionError, match="not started: browser: "):
+        await start(browser=Path("/usr/bin/true"))
+
+
+async def test_a_busy_loop_in_python_stops_the_pongs_until_it_ends(start: Start) -> None:
+    runner = await start()
+    runner.site.pages["/p"] = Answer("")
+    body = """
+        import time
+        until = time.monotonic() + 0.7
+        while time.monotonic() < until:
+            pass
+        return {}
+    """
+    attempt = await runner.begin(handler(body, name="busy"))
+    await runner.accepted(attempt)
+    await runner.send(m.Ping(number=10**6))
+    assert 10**6 not in runner._pongs
+    await runner.finished(attempt)
+    await runner.ping()
