@@ -78,7 +78,6 @@ def test_a_tenant_gets_its_next_runner_when_this_one_has_come_up() -> None:
     seats = [seat("a", "t", taken=2, since=inf)]
     (room,) = capacity(seats, RULES, 10.0, 32).contexts
     assert room.free_pages == NO_ROOM_EITHER
-    assert place(seats, RULES, 10.0, ("t", None)) is None
 
 
 def test_a_runner_that_is_coming_up_is_not_asked_to_leave() -> None:

@@ -40,7 +40,7 @@ def kill_runner(daemon: DaemonProcess) -> None:
 
 
 def kill_chromium(daemon: DaemonProcess) -> None:
-    kill_one(daemon, lambda line: "chromium" in line and "--remote-debugging-pipe" in line)
+    kill_one(daemon, lambda line: "--remote-debugging-pipe" in line and "--type=" not in line)
 
 
 async def until_some_run(producer: Producer, daemon: DaemonProcess, answered: int) -> None:

@@ -109,7 +109,7 @@ def place(
 
 
 def _new_runner(seats: Sequence[Seat], rules: Rules, now: float, context: Context) -> Spawn | None:
-    if any(seat.context == context and (context[1] is not None or seat.coming_up) for seat in seats):
+    if context[1] is not None and any(seat.context == context for seat in seats):
         return None
     if len(seats) < rules.runners:
         return Spawn(evict=None)
