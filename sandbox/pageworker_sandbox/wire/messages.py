@@ -16,8 +16,8 @@ MAX_ARTIFACT_BYTES = 32 * 1024 * 1024
 Id = Annotated[str, Meta(min_length=1, max_length=160)]
 Name = Annotated[str, Meta(min_length=1, max_length=200)]
 Text = Annotated[str, Meta(max_length=8192)]
-Kind = Annotated[str, Meta(pattern=r"^[a-z][a-z0-9_.-]{0,62}$")]
-MediaType = Annotated[str, Meta(pattern=r"^[a-z0-9.+-]+/[A-Za-z0-9.+; =_-]{1,100}$")]
+Kind = Annotated[str, Meta(pattern=r"^[a-z][a-z0-9_.-]{0,62}\Z")]
+MediaType = Annotated[str, Meta(pattern=r"^[a-z0-9.+-]+/[A-Za-z0-9.+; =_-]{1,100}\Z")]
 Level = Literal["debug", "info", "warning", "error"]
 Outcome = Literal["succeeded", "failed", "blocked", "timed_out", "cancelled"]
 
@@ -56,7 +56,7 @@ class Module(Message, frozen=True):
 
     name: Name
     version: Name
-    sha256: Annotated[str, Meta(pattern=r"^[0-9a-f]{64}$")]
+    sha256: Annotated[str, Meta(pattern=r"^[0-9a-f]{64}\Z")]
     entrypoint: Name
 
 
