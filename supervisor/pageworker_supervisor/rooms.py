@@ -4,10 +4,12 @@ Reading order of one job: intake, engine, dispatch, runners, (runner) modules, p
 desk to delivery.
 """
 
+import asyncio
+from collections import Counter
 from collections.abc import Coroutine
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from pageworker_profiles import ProfileStore
 from pageworker_sandbox.launch import Host
@@ -33,6 +35,8 @@ from pageworker_supervisor.runners.uids import Uids
 from pageworker_supervisor.telemetry.lag import watch_lag
 from pageworker_supervisor.telemetry.metrics import Metrics
 
+GAUGES_SECONDS = 2.0
+
 
 @dataclass(frozen=True)
 class Site:
@@ -55,7 +59,7 @@ class Rooms:
         self.link = link
         self.engine = engine
         self.registry = registry
-        self.outlet = Outlet(site.host, uids.gateway, self._kill_all)
+        self.outlet = Outlet(site.host, uids.gateway, site.metrics, self._kill_all)
         self.artifacts = ArtifactStore.open(settings.artifacts.url, site.data_dir, site.metrics)
         house = House(
             settings=settings,
@@ -63,6 +67,7 @@ class Rooms:
             outlet=self.outlet,
             profiles=ProfileStore(site.data_dir / "profiles"),
             artifacts=self.artifacts,
+            metrics=site.metrics,
             uids=uids,
         )
         self.desk = Desk(name, engine, availability, settings, site.metrics)
@@ -92,7 +97,17 @@ class Rooms:
             "courier": self.courier.run(),
             "intake": self.intake.run(),
             "lag": watch_lag(self._metrics),
+            "gauges": self._measure(),
         }
+
+    async def _measure(self) -> NoReturn:
+        while True:
+            runners = Counter(runner.life.name.lower() for runner in self.fleet.runners.values())
+            taken = sum(runner.taken for runner in self.fleet.runners.values())
+            running = sum(len(runner.running) for runner in self.fleet.runners.values())
+            pages = self._settings.pool.pages * len(self.fleet.runners)
+            self._metrics.states(runners, {"running": running, "other": taken - running, "free": pages - taken})
+            await asyncio.sleep(GAUGES_SECONDS)
 
     def _kill_all(self, reason: str) -> None:
         for runner in list(self.fleet.runners.values()):

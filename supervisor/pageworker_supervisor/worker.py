@@ -31,6 +31,7 @@ from pageworker_supervisor.runners.runner import Runner
 from pageworker_supervisor.telemetry import log
 
 VERSION = version("pageworker")
+COURIER_GRACE_SECONDS = 3.0
 
 
 class Worker:
@@ -62,9 +63,19 @@ class Worker:
                 async for line in self.drain(settings.worker.drain_seconds):
                     log.info("drain", drain=line.event, job_id=line.job_id, left=line.left)
             self._turn(Turn.STOP, "stopping")
+            if self._rooms is not None:
+                await self._last_callbacks(self._rooms)
             serving.cancel()
             await asyncio.wait([serving])
             answering.cancel()
+
+    async def _last_callbacks(self, rooms: Rooms) -> None:
+        """Those under way may end; else they would come again from the outbox, a minute later."""
+        try:
+            async with asyncio.timeout(self._site.settings.callbacks.timeout_seconds + COURIER_GRACE_SECONDS):
+                await rooms.courier.stop()
+        except TimeoutError:
+            log.warning("callbacks left to the outbox")
 
     async def _serve(self) -> None:
         settings = self._site.settings

@@ -36,7 +36,7 @@ def doctor(*, config: Config = None, json: Json = False) -> Exit:
     settings = settings_of(config)
     findings = [
         *(
-            Finding(c.name, c.ok, c.found, c.mend)
+            Finding(c.name, c.ok, c.found, "" if c.ok else c.mend)
             for c in host_checks(settings.sandbox.python, settings.browser.executable)
         ),
         *_redis(settings, config),

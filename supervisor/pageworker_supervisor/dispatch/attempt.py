@@ -18,6 +18,7 @@ from pageworker_supervisor.dispatch.case import Case
 from pageworker_supervisor.dispatch.desk import Desk
 from pageworker_supervisor.dispatch.judge import End, error
 from pageworker_supervisor.dispatch.outcome import Outcome
+from pageworker_supervisor.dispatch.untrusted import Untellable, json_of
 from pageworker_supervisor.registry import Registry
 from pageworker_supervisor.registry.errors import ModuleError, PayloadInvalid
 from pageworker_supervisor.runners.errors import RunnerLost, SpawnFailed
@@ -143,13 +144,20 @@ class Attempt:
         running = self.running
         if self._lost or running is None:
             return
+        try:
+            data = json_of(done.data)
+            detail = json_of(done.failure.detail) if done.failure else None
+        except Untellable as wrong:
+            self.runner.kill(f"its answer to {self.case.job.job_id} is no data: {wrong}", charged=True)
+            raise RunnerLost(str(wrong), charged=True) from wrong
         outcome = Outcome(
             outcome=done.outcome,
             runner_id=self.runner.runner_id,
             started_at=running.started_at,
             admitted_seconds=(running.accepted_at or running.sent_at) - self.claimed_at,
             ran_seconds=done.ran_seconds,
-            data=msgspec.Raw(msgspec.json.encode(msgspec.msgpack.decode(done.data))),
+            data=data,
+            detail=detail,
             failure=done.failure,
             obstacle=done.obstacle,
             artifacts=await self._store(running),

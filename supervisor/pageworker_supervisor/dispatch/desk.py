@@ -42,6 +42,7 @@ class Desk:
 
     async def judge(self, case: Case, outcome: Outcome) -> None:
         """An attempt ran: the job ends, or is tried again."""
+        self._metrics.admitted(outcome.admitted_seconds)
         decision = judge(case.job, outcome, case.lease.attempt, self._settings.jobs, random.random)
         match decision:
             case End():
@@ -99,6 +100,7 @@ class Desk:
     async def defer(self, case: Case, reason: str) -> None:
         """It could not run for no fault of its own: later, uncharged."""
         case.log.warning("job deferred", reason=reason)
+        self._metrics.deferred("host")
         await self._availability.insist(lambda: self._engine.defer(case.lease, _ms(1.0 + random.random()), reason))
 
     async def give_back(self, case: Case, reason: str) -> None:

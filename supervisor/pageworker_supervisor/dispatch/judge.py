@@ -7,8 +7,6 @@ Backoff is exponential with full jitter (AWS Architecture Blog, "Exponential Bac
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import msgspec
-
 from pageworker_supervisor.config.settings import JobSettings
 from pageworker_supervisor.contract.job import Job
 from pageworker_supervisor.contract.result import Blocker, Error, Status
@@ -76,7 +74,7 @@ def _error_of(outcome: Outcome) -> Error | None:
         type=failure.type,
         message=failure.message,
         retryable=failure.retryable,
-        detail=msgspec.msgpack.decode(failure.detail),
+        detail=outcome.detail,
     )
 
 

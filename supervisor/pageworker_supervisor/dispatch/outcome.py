@@ -23,5 +23,7 @@ class Outcome(Struct, frozen=True, kw_only=True):
     ran_seconds: float = 0.0
     data: msgspec.Raw = msgspec.Raw(b"null")
     failure: Failure | None = None
+    detail: msgspec.Raw | None = None
+    """The failure's detail as JSON."""
     obstacle: Obstacle | None = None
     artifacts: tuple[Artifact, ...] = ()

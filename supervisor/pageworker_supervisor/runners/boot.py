@@ -35,7 +35,9 @@ class Boot:
         _, (listener,) = await self._expect(m.Listener)
         try:
             # No module is loaded yet, so nothing may be reached yet.
-            await self.house.outlet.attach(self.runner_id, listener, self.house.policy(self.context, ()))
+            await self.house.outlet.attach(
+                self.runner_id, self.context[0], listener, self.house.policy(self.context, ())
+            )
         finally:
             os.close(listener)
         ready, _ = await self._expect(m.Ready)

@@ -14,6 +14,7 @@ from pageworker_supervisor.config.settings import Settings
 from pageworker_supervisor.dispatch.placement import Context
 from pageworker_supervisor.runners.outlet import Outlet
 from pageworker_supervisor.runners.uids import Uids
+from pageworker_supervisor.telemetry.metrics import Metrics
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,7 @@ class House:
     outlet: Outlet
     profiles: ProfileStore
     artifacts: ArtifactStore
+    metrics: Metrics
     uids: Uids
 
     @contextmanager

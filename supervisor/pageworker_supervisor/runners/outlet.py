@@ -5,10 +5,13 @@ import time
 from collections.abc import Callable
 
 from pageworker_sandbox.egress.client import Gateway, GatewayLost, GatewayRefused, connect
-from pageworker_sandbox.egress.messages import Notice, Policy, Usage
+from pageworker_sandbox.egress.messages import Notice, Policy
 from pageworker_sandbox.launch import Host, launch_gateway
 from pageworker_supervisor.runners.backoff import SpawnBackoff
 from pageworker_supervisor.telemetry import log
+from pageworker_supervisor.telemetry.metrics import Metrics
+
+ANSWER_SECONDS = 5.0
 
 
 class Outlet:
@@ -18,11 +21,14 @@ class Outlet:
     runners, whose jobs go back uncharged, and a new gateway is started.
     """
 
-    def __init__(self, host: Host, uid: int | None, on_lost: Callable[[str], None]) -> None:
+    def __init__(self, host: Host, uid: int | None, metrics: Metrics, on_lost: Callable[[str], None]) -> None:
         self.proof: dict[str, str] = {}
         self._host = host
         self._uid = uid
+        self._metrics = metrics
         self._on_lost = on_lost
+        self._tenants: dict[str, str] = {}
+        self._silent = asyncio.Event()
         self._gateway: Gateway | None = None
         self._up = asyncio.Event()
         self._backoff = SpawnBackoff()
@@ -49,6 +55,7 @@ class Outlet:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(gateway.run())
                 tasks.create_task(self._report(gateway))
+                tasks.create_task(self._end_when_silent())
                 await gateway.usage()
                 self.proof = await cell.proof()
                 self._gateway = gateway
@@ -60,25 +67,40 @@ class Outlet:
     async def _report(self, gateway: Gateway) -> None:
         async for notice in gateway.notices():
             if isinstance(notice, Notice):
+                tenant = self._tenants.get(notice.cell_id, "")
+                self._metrics.egress_refused(tenant, notice.reason, 1 + notice.suppressed)
                 log.warning("egress refused", runner_id=notice.cell_id, host=notice.host, reason=notice.reason)
             else:
                 log.error("egress listener lost", runner_id=notice.cell_id)
 
-    async def attach(self, runner_id: str, listener: int, policy: Policy) -> None:
+    async def _end_when_silent(self) -> None:
+        await self._silent.wait()
+        self._silent.clear()
+        raise GatewayLost("it does not answer")
+
+    async def attach(self, runner_id: str, tenant_id: str, listener: int, policy: Policy) -> None:
         """Give a runner its way out. Waits until there is a gateway."""
         await self._up.wait()
         await self._alive().attach(runner_id, listener, policy)
+        self._tenants[runner_id] = tenant_id
 
     async def update(self, runner_id: str, policy: Policy) -> None:
         """Change what a runner may reach; in force when this returns. Raises GatewayLost."""
         await self._alive().update(runner_id, policy)
 
-    async def detach(self, runner_id: str) -> Usage | None:
-        """Close a runner's way out; None where it has none any more."""
+    async def detach(self, runner_id: str) -> None:
+        """Close a runner's way out, if it still has one."""
+        tenant_id = self._tenants.pop(runner_id, "")
         try:
-            return await self._alive().detach(runner_id)
+            async with asyncio.timeout(ANSWER_SECONDS):
+                usage = await self._alive().detach(runner_id)
         except (GatewayLost, GatewayRefused):
-            return None
+            return
+        except TimeoutError:
+            # A gateway that is stuck would hold up every runner that ends: start another.
+            self._silent.set()
+            return
+        self._metrics.egress(tenant_id, usage.up_bytes, usage.down_bytes)
 
     def _alive(self) -> Gateway:
         if self._gateway is None:

@@ -121,6 +121,7 @@ class Runner:
             failure = str(error)
             self._log.error("runner did not come up", reason=failure)
         finally:
+            self._house.metrics.ended(self._how_it_ended())
             self.life = after(self.life, Event.EXITED)
             if not self._up.done():
                 self._up.set_exception(SpawnFailed(failure))
@@ -128,6 +129,13 @@ class Runner:
             for running in self.running.values():
                 running.lose(self._end or RunnerLost(failure, charged=True))
             self._on_change()
+
+    def _how_it_ended(self) -> str:
+        if not self._up.done():
+            return "not_started"
+        if self._end is not None:
+            return "killed"
+        return "retired" if self.life is Life.STOPPING else "crashed"
 
     async def _inhabit(self, folder: Folder) -> None:
         sandbox = self._house.settings.sandbox
@@ -177,6 +185,7 @@ class Runner:
         self._channel = channel
         self._step(Event.CAME_UP)
         self._up.set_result(None)
+        self._house.metrics.spawned(time.monotonic() - self.since)
         self._log.info(
             "runner is ready", browser=ready.browser_version, seconds=round(time.monotonic() - self.since, 3)
         )
