@@ -179,6 +179,13 @@ for name in os.listdir("/tmp/many"): os.unlink(f"/tmp/many/{name}")
     assert made < 40_000
 
 
+async def test_no_process_takes_all_the_memory_at_once(conquered: Inside) -> None:
+    for code in ("bytearray(3 << 30)", "mmap.mmap(-1, 3 << 30, flags=mmap.MAP_PRIVATE)"):
+        with pytest.raises(Refused) as caught:
+            await conquered.run(code)
+        assert caught.value.kind == "MemoryError" or caught.value.errno == errno.ENOMEM
+
+
 async def test_a_fork_bomb_stays_within_its_number(conquered: Inside) -> None:
     bomb = """
 children, failed = [], None

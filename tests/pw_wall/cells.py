@@ -14,6 +14,7 @@ from pageworker_sandbox.launch import Cell, Host, survey
 from pageworker_sandbox.launch.layout import CellSpec, runner_mounts
 from pageworker_sandbox.launch.mounts import Bind
 from pageworker_sandbox.launch.packages import CODE
+from pageworker_sandbox.launch.plan import Limits
 from pageworker_sandbox.launch.start import Program, start
 from pw_wall import agent
 
@@ -140,8 +141,7 @@ async def cell(where: Host, wanted: CellSpec) -> AsyncIterator[Inside]:
         policy="runner",
         mounts=runner_mounts(where, wanted),
         uid=wanted.uid,
-        memory_bytes=wanted.memory_bytes,
-        processes=wanted.processes,
+        limits=Limits(wanted.memory_bytes, wanted.processes),
         second_policy="confined",
     )
     inside = Inside(await start(where, program))

@@ -25,14 +25,15 @@ def staged(mounts: Sequence[Mount], stage: str) -> dict[Mount, str]:
     return {mount: f"{stage}/{number}" for number, mount in enumerate(outside)}
 
 
-def words(mounts: Sequence[Mount], stage: str, descriptors: Descriptors, *, network: bool) -> list[str]:
-    """All arguments but the command."""
+def words(mounts: Sequence[Mount], stage: str, descriptors: Descriptors, *, network: bool, rename: bool) -> list[str]:
+    """All arguments but the command. `network`: share ours. `rename`: a host name that tells nothing."""
     places = staged(mounts, stage)
     return [
         *("--unshare-user", "--unshare-ipc", "--unshare-pid", "--unshare-uts", "--unshare-cgroup"),
         *(() if network else ("--unshare-net",)),
         *("--die-with-parent", "--new-session", "--cap-drop", "ALL"),
-        *("--uid", str(UID_INSIDE), "--gid", str(UID_INSIDE), "--hostname", "runner"),
+        *("--uid", str(UID_INSIDE), "--gid", str(UID_INSIDE)),
+        *(("--hostname", "runner") if rename else ()),
         *("--clearenv", *(word for item in ENVIRONMENT.items() for word in ("--setenv", *item))),
         *("--tmpfs", "/dev", "--symlink", "/proc/self/fd", "/dev/fd"),
         *(word for mount in mounts for word in _mount(mount, places)),

@@ -134,7 +134,7 @@ class Cell:
         return proof
 
     async def memory_bytes(self) -> int:
-        """Proportional set size of the tree plus the program's memfds, or what its cgroup is charged with if more."""
+        """Proportional set size of the tree, plus the program's memfds."""
         return await asyncio.to_thread(self._memory_bytes)
 
     def _memory_bytes(self) -> int:

@@ -26,13 +26,6 @@ class Cgroup:
         with suppress(OSError):
             (self.folder / "cgroup.kill").write_text("1")
 
-    def memory_bytes(self) -> int | None:
-        """What the kernel charges it with, page cache included; None without the controller."""
-        try:
-            return int((self.folder / "memory.current").read_text())
-        except OSError:
-            return None
-
     def remove(self) -> None:
         """To be called when it is empty."""
         with suppress(OSError):

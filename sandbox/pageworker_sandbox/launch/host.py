@@ -20,3 +20,5 @@ class Host:
     """Browser, driver and code of a runner."""
     gateway: tuple[Mount, ...]
     """Code of the gateway."""
+    renames: bool = True
+    """Whether a cell may have a host name of its own: the default seccomp policies of containers forbid it."""

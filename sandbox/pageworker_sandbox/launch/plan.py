@@ -1,11 +1,11 @@
 """What the launcher program is told: mounts as data, limits, the command line."""
 
-import json
+import marshal
 import os
 import resource
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -26,16 +26,22 @@ DENY = {
 
 @dataclass(frozen=True)
 class Limits:
-    """Of every single process."""
+    """Of a cell, and of every single process in it."""
 
+    memory_bytes: int
+    """Of the whole, where there is a cgroup. Of each process's own data besides: that none takes all at once leaves
+    the watch on the whole its time."""
+    processes: int
+    """Threads and processes of the whole."""
     open_files: int = 8192
     file_bytes: int = 1 * GIB
 
-    def rows(self, processes: int | None) -> list[tuple[int, int]]:
-        """As setrlimit(2) wants them; no core dumps ever."""
+    def rows(self, *, own_user: bool) -> list[tuple[int, int]]:
+        """As setrlimit(2) wants them; no core dumps ever. The number of processes counts for a user as a whole."""
         return [
-            *([] if processes is None else [(resource.RLIMIT_NPROC, processes)]),
+            *([(resource.RLIMIT_NPROC, self.processes)] if own_user else []),
             (resource.RLIMIT_CORE, 0),
+            (resource.RLIMIT_DATA, self.memory_bytes),
             (resource.RLIMIT_FSIZE, self.file_bytes),
             (resource.RLIMIT_NOFILE, self.open_files),
         ]
@@ -49,8 +55,7 @@ class Plan:
     argv: Sequence[str]
     uid: int | None
     cgroup: Path | None
-    limits: Limits = field(default_factory=Limits)
-    processes: int = 1000
+    limits: Limits
 
     def encode(self) -> bytes:
         """For the launcher program, which runs as a child of this very process."""
@@ -58,12 +63,12 @@ class Plan:
             "parent": os.getpid(),
             "uid": self.uid,
             "cgroup": None if self.cgroup is None else str(self.cgroup),
-            "limits": self.limits.rows(None if self.uid is None else self.processes),
+            "limits": self.limits.rows(own_user=self.uid is not None),
             "stage": STAGE,
             "items": [_item(mount) for mount in staged(self.mounts, STAGE)],
             "argv": list(self.argv),
         }
-        return json.dumps(plan).encode()
+        return marshal.dumps(plan)
 
 
 def launcher_command(plan_fd: int) -> list[str]:

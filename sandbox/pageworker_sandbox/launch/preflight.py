@@ -14,7 +14,7 @@ from pageworker_sandbox.launch.errors import HostUnfit, Problem
 from pageworker_sandbox.launch.host import Host
 from pageworker_sandbox.launch.interpreter import find_interpreter
 from pageworker_sandbox.launch.libraries import library_mounts
-from pageworker_sandbox.launch.trial import try_cell
+from pageworker_sandbox.launch.trial import tried
 
 T = TypeVar("T")
 ROOT_NEEDS = {"DAC_OVERRIDE": 1, "KILL": 5, "SETGID": 6, "SETUID": 7, "SYS_PTRACE": 19, "SYS_ADMIN": 21}
@@ -68,10 +68,10 @@ def survey(python: Path | None, browser: Path | None) -> Host:
         runner=(chosen_browser.bind, *runner_code, *runner_site),
         gateway=(*gateway_code, *gateway_site),
     )
-    take(try_cell(host))
-    if findings.problems:
+    proven = take(tried(host))
+    if proven is None or findings.problems:
         raise HostUnfit(tuple(findings.problems))
-    return host
+    return proven
 
 
 def find_bubblewrap() -> Path | Problem:

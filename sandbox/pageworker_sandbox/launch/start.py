@@ -9,7 +9,7 @@ import subprocess
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from pageworker_sandbox.launch import bubblewrap, cgroup, seccomp
 from pageworker_sandbox.launch.cell import Cell, Tail
@@ -20,9 +20,7 @@ from pageworker_sandbox.launch.mounts import Mount
 from pageworker_sandbox.launch.plan import STAGE, Limits, Plan, launcher_command
 
 START_SECONDS = 20.0
-GATEWAY_OPEN_FILES = 65536
-GATEWAY_PROCESSES = 256
-GATEWAY_BYTES = 1024**3
+GATEWAY_LIMITS = Limits(memory_bytes=1024**3, processes=256, open_files=65536)
 
 
 @dataclass(frozen=True)
@@ -34,11 +32,9 @@ class Program:
     policy: seccomp.PolicyName
     mounts: Sequence[Mount]
     uid: int | None
-    memory_bytes: int
-    processes: int
+    limits: Limits
     network: bool = False
     second_policy: seccomp.PolicyName | None = None
-    limits: Limits = field(default_factory=Limits)
 
 
 async def launch(host: Host, spec: CellSpec) -> Cell:
@@ -51,8 +47,7 @@ async def launch(host: Host, spec: CellSpec) -> Cell:
             policy="runner",
             mounts=runner_mounts(host, spec),
             uid=spec.uid,
-            memory_bytes=spec.memory_bytes,
-            processes=spec.processes,
+            limits=Limits(spec.memory_bytes, spec.processes),
             second_policy="confined",
         ),
     )
@@ -71,10 +66,8 @@ async def launch_gateway(host: Host, uid: int | None) -> Cell:
             policy="gateway",
             mounts=gateway_mounts(host),
             uid=uid,
-            memory_bytes=GATEWAY_BYTES,
-            processes=GATEWAY_PROCESSES,
+            limits=GATEWAY_LIMITS,
             network=True,
-            limits=Limits(open_files=GATEWAY_OPEN_FILES),
         ),
     )
 
@@ -87,7 +80,7 @@ async def start(host: Host, program: Program) -> Cell:
     if (program.uid is None) == (os.geteuid() == 0):
         raise ValueError("root gives every cell a user of its own; an ordinary user can not")
     home = cgroup.home()
-    group = home.create(program.name, program.memory_bytes, program.processes) if home else None
+    group = home.create(program.name, program.limits.memory_bytes, program.limits.processes) if home else None
     with ExitStack() as stack:
         cell, line = _spawn(host, program, group, stack)
         try:
@@ -95,7 +88,7 @@ async def start(host: Host, program: Program) -> Cell:
                 first = await _first_process(line.info)
                 cell.settle(first)
                 if program.uid is None:
-                    _limit_processes(first, program.processes)
+                    _limit_processes(first, program.limits.processes)
                 os.write(line.release, b"1")
                 if not await _read(line.up, 1):
                     raise EOFError("the interpreter did not start")
@@ -144,13 +137,13 @@ def _spawn(host: Host, program: Program, group: cgroup.Cgroup | None, stack: Exi
         arguments += ["--filter-fd", str(passed[-1])]
     filter_fd = keep.memfd(seccomp.compiled(program.policy))
     descriptors = bubblewrap.Descriptors(filter_fd, (info_write, block_read))
-    words = bubblewrap.words(program.mounts, STAGE, descriptors, network=program.network)
+    words = bubblewrap.words(program.mounts, STAGE, descriptors, network=program.network, rename=host.renames)
     # By descriptor: /proc/1/cmdline is seen inside.
     words_fd = keep.memfd("\0".join(words).encode() + b"\0")
     command = bubblewrap.command(host.python, START, [str(up_write), program.module, *arguments])
     argv = [str(host.bubblewrap), "--args", str(words_fd), "--", *command]
     folder = None if group is None else group.folder
-    plan_fd = keep.memfd(Plan(program.mounts, argv, program.uid, folder, program.limits, program.processes).encode())
+    plan_fd = keep.memfd(Plan(program.mounts, argv, program.uid, folder, program.limits).encode())
     passed += [filter_fd, words_fd, plan_fd]
     try:
         child = subprocess.Popen(
