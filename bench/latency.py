@@ -1,6 +1,7 @@
 """From just before a push to the first line of the handler, one job at a time on an idle worker."""
 
 import asyncio
+import itertools
 import json
 import random
 import time
@@ -10,35 +11,59 @@ from bench.ground import browser, redis_server
 from bench.options import Options
 from bench.rows import Row, percentile
 from bench.worker import TENANT, Plan, prepared, started
+from pageworker_supervisor.demo.letterbox import Letterbox
 
-PAUSE_SECONDS = (0.03, 0.07)
+IDLE = (0.2, 0.4)
+"""Seconds between probes: long enough that the last job's page has been proved clean, so that nothing else runs."""
+TRICKLE = (0.03, 0.07)
+"""Seconds between probes that often meet the recycling of the last job's page."""
 WARM_UP = 20
 NO_SITE = 9
 """The discard port: no probe opens a page."""
 
 
 def rows(options: Options) -> Iterator[Row]:
-    """Two rows; sender and handler read the same machine's clock."""
-    found = asyncio.run(_measure(options.probes))
-    milliseconds = [1000 * seconds for seconds in found]
-    yield Row(name="latency.push_to_handler_start_p50_ms", value=percentile(milliseconds, 0.5), unit="ms")
-    yield Row(name="latency.push_to_handler_start_p99_ms", value=percentile(milliseconds, 0.99), unit="ms")
+    """Rows of both paces; sender and handler read the same machine's clock."""
+    idle, trickle = asyncio.run(_measure(options.probes))
+    for name, found in (("push_to_handler_start", idle), ("push_to_handler_start_at_20_per_second", trickle)):
+        for share, label in ((0.5, "p50"), (0.99, "p99")):
+            yield Row(name=f"latency.{name}_{label}_ms", value=1000 * percentile(found, share), unit="ms")
 
 
-async def _measure(probes: int) -> list[float]:
-    pauses = random.Random(1)
-    found: list[float] = []
+async def _measure(probes: int) -> tuple[list[float], list[float]]:
     with redis_server() as (redis_url, _):
         plan = Plan(redis_url, ("clock",), 4, browser(), NO_SITE)
         async with prepared(plan) as stage, started(stage, plan) as bench:
             await bench.daemon.until_ready()
-            results = bench.letterbox.results()
-            for number in range(WARM_UP + probes):
-                text = json.dumps({"job_id": f"probe-{number}", "tenant_id": TENANT, "endpoint_module": "bench.clock"})
-                # Idle, and not in step with anything that ticks.
-                await asyncio.sleep(pauses.uniform(*PAUSE_SECONDS))
-                pushed = time.time()
-                await bench.letterbox.push(text)
-                answer = await anext(results)
-                found.append(answer["data"]["reached"] - pushed)
-    return found[WARM_UP:]
+            probing = Probing(bench.letterbox)
+            await probing.run(WARM_UP, TRICKLE)
+            return await probing.run(probes, IDLE), await probing.run(probes, TRICKLE)
+
+
+class Probing:
+    """One job at a time."""
+
+    def __init__(self, letterbox: Letterbox) -> None:
+        self._letterbox = letterbox
+        self._results = letterbox.results()
+        self._numbers = itertools.count()
+        self._pauses = random.Random(1)
+
+    async def run(self, probes: int, pause: tuple[float, float]) -> list[float]:
+        """Seconds from just before the push to the handler's first line."""
+        found: list[float] = []
+        for _ in range(probes):
+            job = {
+                "job_id": f"probe-{next(self._numbers)}",
+                "tenant_id": TENANT,
+                "endpoint_module": "bench.clock",
+                "payload": {},
+            }
+            text = json.dumps(job)
+            # Jittered: not in step with anything that ticks.
+            await asyncio.sleep(self._pauses.uniform(*pause))
+            pushed = time.time()
+            await self._letterbox.push(text)
+            answer = await anext(self._results)
+            found.append(answer["data"]["reached"] - pushed)
+        return found

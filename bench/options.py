@@ -9,4 +9,4 @@ class Options:
 
     rounds: int = 3
     jobs: int = 200
-    probes: int = 300
+    probes: int = 200
