@@ -143,6 +143,30 @@ async def test_a_cut_response_is_no_complete_one() -> None:
             await runner.ask(get("http://shop.test/"))
 
 
+async def test_a_cut_response_is_no_complete_one_for_http_1_0_either() -> None:
+    half = closing(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nhalf\r\n")
+    async with serving(half) as origin, running(to(origin.port)) as cell, client(cell.port) as runner:
+        runner.writer.write(b"GET http://shop.test/ HTTP/1.0\r\n\r\n")
+        with pytest.raises(ConnectionResetError):
+            while await runner.reader.read(1000):
+                pass
+
+
+async def test_a_kept_connection_that_closes_at_the_next_request_is_tried_anew() -> None:
+    def once(origin: Origin) -> Handler:
+        async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            await origin.head(reader)
+            writer.write(OK)
+            await origin.head(reader)
+
+        return handle
+
+    async with serving(once) as origin, running(to(origin.port)) as cell, client(cell.port) as runner:
+        for _ in range(3):
+            assert (await runner.ask(get("http://shop.test/"))).body == b"ok"
+        assert (origin.connections, len(origin.heads)) == (3, 5)
+
+
 async def test_what_an_origin_says_unasked_answers_no_request() -> None:
     async with serving(answering(OK + OK.replace(b"ok", b"no"))) as origin, running(to(origin.port)) as cell:
         async with client(cell.port) as runner:

@@ -92,6 +92,7 @@ def _steal(sock: socket.socket, over: threading.Event) -> None:
     ready = select.poll()
     ready.register(sock, select.POLLIN)
     while not over.is_set():
+        sock.listen()
         flags = fcntl.fcntl(sock, fcntl.F_GETFL)
         fcntl.fcntl(sock, fcntl.F_SETFL, flags & ~os.O_NONBLOCK)
         try:

@@ -59,6 +59,7 @@ async def running(
     async with asyncio.TaskGroup() as group:
         task = group.create_task(cell.run())
         yield Running(cell, port, refused)
+        assert not task.done(), "the cell ended by itself"
         task.cancel()
 
 

@@ -12,6 +12,7 @@ import select
 import socket
 import threading
 import time
+from collections.abc import Callable
 from contextlib import suppress
 
 from pageworker_sandbox.egress.errors import InvalidListener
@@ -20,6 +21,8 @@ from pageworker_sandbox.egress.meter import Bucket
 
 _TRANSIENT = {errno.EAGAIN, errno.EINTR, errno.ECONNABORTED, errno.EPROTO, errno.EPERM}
 _EXHAUSTED = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
+_SHUTDOWNS = 20
+_SHUTDOWN_SECONDS = 0.1
 _SEND_BUFFER_BYTES = 256 * 1024
 
 
@@ -63,16 +66,31 @@ class Acceptor:
         self._slots.release()
 
     async def close(self) -> None:
-        """Stop accepting and close the listener."""
+        """Stop accepting and close the listener. What has to be done is done even if the wait is cancelled."""
         self._closing = True
         if not self._ended.is_set():
             os.eventfd_write(self._wake, 1)
-        self._slots.release()
-        with suppress(OSError):  # not connected, or shut down before: either is fine
-            self._listener.shutdown(socket.SHUT_RDWR)
-        await self._ended.wait()
+            self._slots.release()
+        # More than once: whoever shares the listener can listen on it again before the thread has looked.
+        for _ in range(_SHUTDOWNS):
+            if self._ended.is_set():
+                break
+            with suppress(OSError):  # shut down before
+                self._listener.shutdown(socket.SHUT_RDWR)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_SHUTDOWN_SECONDS):
+                    await self._ended.wait()
+        self._drop_accepted()
+
+    def _end(self) -> None:
+        """The thread is over. Here, in the loop, so that no descriptor is closed while `close` uses it."""
         self._listener.close()
         os.close(self._wake)
+        if self._closing:
+            self._drop_accepted()
+        self._ended.set()
+
+    def _drop_accepted(self) -> None:
         while not self.accepted.empty():
             if (connection := self.accepted.get_nowait()) is not None:
                 connection.close()
@@ -81,19 +99,20 @@ class Acceptor:
         pace = Bucket(self._limits.accepts_per_second, self._limits.cell_connections, time.monotonic())
         poll = select.poll()
         poll.register(self._wake, select.POLLIN)
-        while self._slots.acquire() and not self._closing:
-            pace.spend(1, time.monotonic())
-            poll.poll(pace.debt(time.monotonic()) * 1000)
-            connection = self._accept()
-            if connection is None:
-                break
-            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER_BYTES)
-            if not self._deliver(connection):
-                connection.close()
-        self._deliver(None)
-        with suppress(RuntimeError):  # the loop is gone and nobody waits
-            self._loop.call_soon_threadsafe(self._ended.set)
+        try:
+            while self._slots.acquire() and not self._closing:
+                pace.spend(1, time.monotonic())
+                poll.poll(pace.debt(time.monotonic()) * 1000)
+                connection = self._accept()
+                if connection is None:
+                    break
+                connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER_BYTES)
+                if not self._tell(self.accepted.put_nowait, connection):
+                    connection.close()
+        finally:
+            self._tell(self.accepted.put_nowait, None)
+            self._tell(self._end)
 
     def _accept(self) -> socket.socket | None:
         poll = select.poll()
@@ -117,8 +136,9 @@ class Acceptor:
         poll.register(self._wake, select.POLLIN)
         poll.poll(100)
 
-    def _deliver(self, connection: socket.socket | None) -> bool:
-        with suppress(RuntimeError):  # the loop is gone: the process ends
-            self._loop.call_soon_threadsafe(self.accepted.put_nowait, connection)
+    def _tell(self, act: Callable[..., None], *arguments: object) -> bool:
+        """Have the loop do it. False: the loop is gone and the process ends."""
+        with suppress(RuntimeError):
+            self._loop.call_soon_threadsafe(act, *arguments)
             return True
         return False

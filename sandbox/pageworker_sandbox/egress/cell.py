@@ -29,6 +29,8 @@ class Cell:
         self._listener = listener
         self._limits = limits
         self._connections = 0
+        self._unserved: set[socket.socket] = set()
+        """Accepted, their task not begun: cancelled then, it would never begin, let alone close them."""
         self._outlet = Outlet(policy, limits, look_up, on_refusal)
         self.started = asyncio.Event()
         """Set once `run` accepts, or could not: a task that is cancelled before its first step cleans nothing."""
@@ -46,9 +48,12 @@ class Cell:
         try:
             async with asyncio.TaskGroup() as group:
                 while (connection := await acceptor.accepted.get()) is not None:
+                    self._unserved.add(connection)
                     group.create_task(self._serve(acceptor, connection))
                 raise InvalidListener("the listener was shut down")
         finally:
+            for connection in self._unserved:
+                connection.close()
             self._outlet.close()
             await acceptor.close()
 
@@ -62,6 +67,7 @@ class Cell:
 
     async def _serve(self, acceptor: Acceptor, connection: socket.socket) -> None:
         self._connections += 1
+        self._unserved.discard(connection)
         try:
             _, stream = await asyncio.get_running_loop().connect_accepted_socket(
                 lambda: Stream(self._limits.buffer_bytes), connection

@@ -61,7 +61,7 @@ class Exchange:
                     origin.stream.abort("the exchange failed")
                     if self._begun:
                         # A clean close would look like the end of a response without a length.
-                        runner.abort("the response was cut")
+                        runner.reset("the response was cut")
                         raise Disconnected(str(error)) from error
                     if kept and not self._has_body and not silence.broken and runner.open:
                         raise _StaleConnection from error

@@ -1,6 +1,8 @@
 """One TCP connection with backpressure both ways; two of them can be spliced into a tunnel."""
 
 import asyncio
+import socket
+import struct
 from collections import deque
 from collections.abc import Callable
 from types import TracebackType
@@ -8,6 +10,8 @@ from typing import Self, cast
 
 from pageworker_sandbox.egress.errors import Disconnected
 from pageworker_sandbox.egress.meter import Meter
+
+_NO_LINGER = struct.pack("ii", 1, 0)
 
 
 class Stream(asyncio.Protocol):
@@ -162,6 +166,12 @@ class Stream(asyncio.Protocol):
         if self._error is None:
             self._error = reason
         self._transport.abort()
+
+    def reset(self, reason: str) -> None:
+        """Abort, and let the other side know that it was no end (SO_LINGER in socket(7))."""
+        if not self._gone.done() and not self._transport.is_closing():
+            self._transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _NO_LINGER)
+        self.abort(reason)
 
     async def gone(self) -> None:
         """Wait until the connection is closed on both sides."""
