@@ -1,6 +1,7 @@
 """The policies as data: what they must not permit, and that they compile."""
 
 import struct
+from pathlib import Path
 
 import msgspec
 import pytest
@@ -84,3 +85,16 @@ def test_calls_this_machine_does_not_know_are_left_out() -> None:
         syscalls=(seccomp.Rule(names=("no_such_call", "read"), action="SCMP_ACT_ALLOW"),),
     )
     assert seccomp.compile_policy(policy)
+
+
+@pytest.mark.parametrize("path", sorted(seccomp.CHECKOUT.glob("*.json")), ids=lambda path: path.stem)
+def test_every_policy_in_the_folder_is_well_formed(path: Path) -> None:
+    policy = msgspec.json.decode(path.read_bytes(), type=Policy)
+    assert seccomp.compile_policy(policy)
+    assert all(rule.comment for rule in policy.syscalls)
+
+
+def test_a_container_of_ours_may_build_walls_and_load_no_module() -> None:
+    policy = msgspec.json.decode((seccomp.CHECKOUT / "container.json").read_bytes(), type=Policy)
+    assert allowed(policy, conditions=False) >= {"clone", "unshare", "mount", "pivot_root", "sethostname", "chroot"}
+    assert not allowed(policy, conditions=True) & {"init_module", "bpf", "kexec_load", "io_uring_setup", "keyctl"}
