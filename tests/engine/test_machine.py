@@ -2,7 +2,9 @@
 
 import asyncio
 import os
+from collections.abc import Coroutine
 from dataclasses import dataclass, field
+from typing import Any, TypeVar
 
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
@@ -10,7 +12,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from pw_queue import Desk, open_desk
 from pw_servers import redis_server
 
-from pageworker_supervisor.engine.types import Capacity, ContextRoom, Ending, Lease, Limits, Ticket
+from pageworker_supervisor.engine.types import Capacity, ContextRoom, Ending, Lease, Limits, Priority, Ticket
 
 EXAMPLES = int(os.environ.get("PW_MACHINE_EXAMPLES", "20"))
 WORKERS = ("w1", "w2", "w3")
@@ -23,6 +25,7 @@ DOMAIN_LIMITS = {"x.test": Limits(concurrency=2), "y.test": Limits(rate_per_seco
 CONTEXTS = [(tenant, profile) for tenant in TENANT_LIMITS for profile in (None, "p1", "p2")]
 JOBS = st.integers(0, 60).map(lambda number: f"job-{number}")
 
+T = TypeVar("T")
 workers = st.sampled_from(WORKERS)
 picks = st.integers(0, 10**6)
 
@@ -95,7 +98,16 @@ class QueueMachine(RuleBasedStateMachine):
         expires=st.sampled_from([None, None, None, None, 2_000, 30_000]),
         copies=st.integers(1, 2),
     )
-    def enqueue(self, job, context, priority, domain, delay, expires, copies) -> None:  # type: ignore[no-untyped-def]
+    def enqueue(
+        self,
+        job: str,
+        context: tuple[str, str | None],
+        priority: Priority,
+        domain: str | None,
+        delay: int | None,
+        expires: int | None,
+        copies: int,
+    ) -> None:
         tenant, profile = context
         if job in self.ledger.tickets:
             ticket = self.ledger.tickets[job]
@@ -110,7 +122,7 @@ class QueueMachine(RuleBasedStateMachine):
                 delay_ms=delay,
                 expires_at_ms=None if expires is None else self._now_ms() + expires,
                 tenant_limits=TENANT_LIMITS[tenant],
-                domain_limits=DOMAIN_LIMITS.get(domain, Limits()),
+                domain_limits=DOMAIN_LIMITS[domain] if domain else Limits(),
             )
         replies = self._run(self.engine.enqueue([ticket] * copies))
         assert replies[0] == ("duplicate" if job in self.ledger.pushed else "queued")
@@ -309,7 +321,7 @@ class QueueMachine(RuleBasedStateMachine):
 
     # -- inside
 
-    def _run(self, coroutine):  # type: ignore[no-untyped-def]
+    def _run(self, coroutine: Coroutine[Any, Any, T]) -> T:
         return self.runner.run(coroutine)
 
     def _now_ms(self) -> int:
@@ -332,8 +344,7 @@ def test_any_order_of_events_keeps_the_ledger() -> None:
     with redis_server() as server, asyncio.Runner() as runner:
         opened = open_desk(server.port)
         QueueMachine.desk, QueueMachine.runner = runner.run(enter()), runner
-        machine = QueueMachine.TestCase()
-        machine.settings = settings(
+        QueueMachine.TestCase.settings = settings(
             max_examples=EXAMPLES,
             stateful_step_count=40,
             deadline=None,
@@ -341,6 +352,6 @@ def test_any_order_of_events_keeps_the_ledger() -> None:
             phases=[Phase.generate],  # shrinking takes minutes, and forty steps can be read
         )
         try:
-            machine.runTest()
+            QueueMachine.TestCase().runTest()
         finally:
             runner.run(opened.__aexit__(None, None, None))

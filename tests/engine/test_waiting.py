@@ -3,7 +3,7 @@
 import asyncio
 import time
 
-from pw_queue import Desk, everything, open_desk, places, plain_client, ticket
+from pw_queue import Desk, blocked, everything, open_desk, places, plain_client, ticket
 from pw_servers import RedisServer
 
 from pageworker_supervisor.engine import Engine
@@ -17,7 +17,7 @@ async def test_a_push_wakes_one_idle_worker_at_once(desk: Desk, live_redis: Redi
             assert not (await engine.claim(name, everything(4))).leases
         async with asyncio.TaskGroup() as tasks:
             waits = {name: tasks.create_task(engine.wait(name, 1.0)) for name, engine in sleepers.items()}
-            await _blocked(desk, 3)
+            await blocked(desk.client, 3)
             pushed = time.monotonic()
             await desk.engine.enqueue([ticket("j1")])
             await asyncio.wait(waits.values(), return_when=asyncio.FIRST_COMPLETED)
@@ -34,7 +34,7 @@ async def test_a_bulk_of_jobs_wakes_several_and_the_baton_the_rest(desk: Desk, l
             waits = [
                 tasks.create_task(engine.wait(name, 5)) for name, engine in (("w1", desk.engine), ("w2", other.engine))
             ]
-            await _blocked(desk, 2)
+            await blocked(desk.client, 2)
             await desk.engine.enqueue([ticket("j1"), ticket("j2")])
             await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
             first = "w1" if waits[0].done() else "w2"
@@ -62,7 +62,7 @@ async def test_the_holder_of_a_profile_is_woken_and_nobody_else(desk: Desk, live
         async with asyncio.TaskGroup() as tasks:
             holder = tasks.create_task(desk.engine.wait("w1", 5))
             stranger = tasks.create_task(other.engine.wait("w2", 0.5))
-            await _blocked(desk, 2)
+            await blocked(desk.client, 2)
             await desk.engine.enqueue([ticket("j2", profile_id="p1")])
         assert holder.result().work
         assert not stranger.result().work
@@ -106,7 +106,7 @@ async def test_a_cancel_reaches_a_sleeping_worker_at_once(desk: Desk) -> None:
     await _asleep(desk, "w1")
     async with asyncio.TaskGroup() as tasks, asyncio.timeout(1.5):
         waiting = tasks.create_task(desk.engine.wait("w1", 5))
-        await _blocked(desk, 1)
+        await blocked(desk.client, 1)
         await desk.engine.cancel("j1", "acme")
     assert waiting.result().control == (CancelNotice("j1", lease.token),)
 
@@ -117,7 +117,7 @@ async def test_a_claim_that_leaves_more_room_changes_what_is_waited_for(desk: De
     await desk.take("w1", places(new=1, pages=1, limit=1))
     async with asyncio.TaskGroup() as tasks, asyncio.timeout(1.5):
         waiting = tasks.create_task(desk.engine.wait("w1", 5))
-        await _blocked(desk, 1)
+        await blocked(desk.client, 1)
         await desk.take("w1", places(("other", None, 1)))
         await desk.engine.enqueue([ticket("j2", "other")])
     assert waiting.result().work
@@ -152,6 +152,7 @@ async def test_an_idle_worker_hardly_asks_redis(desk: Desk) -> None:
     for n in range(50):
         await desk.engine.enqueue([ticket(f"j{n}", f"tenant-{n}")])
     await desk.drain("w1")
+    await _asleep(desk, "w1")
     before = (await desk.client.info("stats"))["total_commands_processed"]
     assert not await desk.take("w1")
     assert not (await desk.engine.wait("w1", 4)).work
@@ -169,13 +170,6 @@ async def _asleep(desk: Desk, worker: str) -> None:
 async def _woken_by(desk: Desk, worker: str, event, seconds: float = 5) -> bool:  # type: ignore[no-untyped-def]
     async with asyncio.TaskGroup() as tasks:
         waiting = tasks.create_task(desk.engine.wait(worker, seconds))
-        await _blocked(desk, 1)
+        await blocked(desk.client, 1)
         await event
     return waiting.result().work
-
-
-async def _blocked(desk: Desk, count: int) -> None:
-    """Until so many connections are blocked."""
-    async with asyncio.timeout(5):
-        while (await desk.client.info("clients"))["blocked_clients"] < count:
-            await asyncio.sleep(0)

@@ -1,6 +1,7 @@
 """An engine on a real Redis whose clock is moved by hand."""
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -73,3 +74,16 @@ async def open_desk(port: int, *, prefix: str = "pw", shards: int = 1, **options
     finally:
         await client.aclose()
         await blocking.aclose()
+
+
+async def blocked(client: Any, count: int) -> None:
+    """Until so many connections are blocked."""
+    await wait_until(client, "clients", lambda info: info["blocked_clients"] >= count)
+
+
+async def wait_until(client: Any, section: str, holds: Callable[[dict[str, Any]], bool]) -> None:
+    """Until INFO says so. Raises TimeoutError after ten seconds."""
+    async with asyncio.timeout(10):
+        while not holds(await client.info(section)):
+            # Redis tells nobody when this changes; INFO is the only way to see it.
+            pass

@@ -60,7 +60,7 @@ class Claiming:
         free: dict[str, int] = {}
         for room in capacity.contexts:
             if room.profile_id is None and shard_of(room.tenant_id, len(self._roots)) == shard:
-                free[room.tenant_id] = free.get(room.tenant_id, 0) + room.free_pages
+                free[room.tenant_id] = free.get(room.tenant_id, 0) + max(0, room.free_pages)
         for lease in leases:
             if lease.profile_id is None and lease.verdict is None and not lease.solo:
                 left = free.get(lease.tenant_id, 0)

@@ -58,15 +58,15 @@ def is_function_missing(error: Exception) -> bool:
 def classify(error: Exception) -> EngineError:
     """The engine's word for an error of the client library."""
     text = str(error)
+    said = f"{type(error).__name__}: {text}"  # the client takes codes such as READONLY off the text
     if isinstance(error, rx.OutOfMemoryError) or text.startswith("OOM"):
-        return OutOfMemory(text)
+        return OutOfMemory(said)
     if isinstance(error, (rx.AuthenticationError, rx.AuthorizationError, rx.NoPermissionError)):
-        return Refused(text)
+        return Refused(said)
     if isinstance(error, (rx.ConnectionError, rx.TimeoutError, rx.ClusterError, rx.RedisClusterException)):
-        return Unavailable(text or type(error).__name__)
+        return Unavailable(said)
     if isinstance(error, (rx.AskError, rx.TryAgainError, rx.ReadOnlyError, OSError)):
-        return Unavailable(text or type(error).__name__)
-    # Inside a function the code is followed by "script: …", at its start it stands alone.
+        return Unavailable(said)
     if text.startswith(PASSING) or is_function_missing(error):
-        return Unavailable(text)
-    return Refused(text)
+        return Unavailable(said)
+    return Refused(said)

@@ -55,8 +55,8 @@ class Context(Struct, frozen=True):
 class ContextRoom(Struct, frozen=True):
     """A context that the worker holds warm, and how many more jobs it takes now.
 
-    Name a held profile even when it is full. `free_pages` below 0: nor may a room be used for it. `idle`: it is counted among the rooms too, as it would be closed
-    for another context; a job for it uses that room up.
+    Name a held profile even when it is full. `free_pages` below 0: nor may a room be used for it. `idle`: it is
+    counted among the rooms too, as it would be closed for another context; a job for it uses that room up.
     """
 
     tenant_id: str

@@ -1,5 +1,6 @@
 -- A tenant: its limits, its place in fairness (`v`, the virtual start time of its next job), the state of its
--- smooth weighted round robin over priorities (`rr`), how many jobs it has (`n`), why it is parked (`pk`).
+-- smooth weighted round robin over priorities (`rr`), how many jobs it has (`n`), why it is parked (`pk`), the priorities
+-- at which it has open contexts (`op`).
 --
 -- A tenant with open work is in exactly one place: in `active` (it may start a job), in `parked` (all its permits
 -- are out; a release brings it back) or in `timers` (no token; the refill brings it back).
@@ -9,7 +10,7 @@ local function tenant_key(t)
 end
 
 function Tenant.read(t)
-  local f = call('HMGET', tenant_key(t), 'lim', 'run', 'v', 'tk', 'ts', 'pk', 'rr')
+  local f = call('HMGET', tenant_key(t), 'lim', 'run', 'v', 'tk', 'ts', 'pk', 'rr', 'op')
   local who = {
     name = t,
     run = number(f[2]),
@@ -18,6 +19,7 @@ function Tenant.read(t)
     ts = f[5] and tonumber(f[5]),
     pk = f[6],
     rr = f[7] or '0 0 0',
+    op = f[8] or '',
   }
   who.weight, who.concurrency, who.rate, who.burst = Limits.parse(f[1] or '1 1000 0 100')
   return who
@@ -27,8 +29,37 @@ local function open_key(t, p)
   return P .. 'open:' .. t .. ':' .. p
 end
 
-function Tenant.has_open(t)
-  return call('EXISTS', open_key(t, 'h'), open_key(t, 'm'), open_key(t, 'l')) > 0
+-- A context that any worker may open has work at this priority.
+function Tenant.open(t, p, c, stamp)
+  if call('ZADD', open_key(t, p), 'NX', stamp, c) == 0 then
+    return
+  end
+  local f = call('HMGET', tenant_key(t), 'op', 'pk')
+  local op = f[1] or ''
+  if not string.find(op, p, 1, true) then
+    call('HSET', tenant_key(t), 'op', op .. p)
+  end
+  if f[2] then
+    return
+  end
+  if call('ZSCORE', P .. 'active', t) then
+    Wakes.rooms()
+    Wakes.tenant(t)
+  else
+    Tenant.settle(t)
+  end
+end
+
+-- It has none any more, or a worker holds it now. A tenant without open work is not active.
+function Tenant.close(t, p, c)
+  if call('ZREM', open_key(t, p), c) == 0 or call('EXISTS', open_key(t, p)) == 1 then
+    return
+  end
+  local op = string.gsub(call('HGET', tenant_key(t), 'op') or '', p, '')
+  call('HSET', tenant_key(t), 'op', op)
+  if op == '' then
+    call('ZREM', P .. 'active', t)
+  end
 end
 
 -- Virtual time: where a tenant that comes (back) starts. Never behind those that wait already.
@@ -49,10 +80,10 @@ local function unpark(who)
 end
 
 -- Put the tenant where it belongs now. To be called whenever its open work, permits, tokens or limits changed.
-function Tenant.settle(t, who)
-  local open = Tenant.has_open(t)
+function Tenant.settle(t)
+  local who = Tenant.read(t)
+  local open = who.op ~= ''
   local held = call('ZCARD', P .. 'held:' .. t)
-  who = who or Tenant.read(t)
   if not open and held == 0 then
     call('ZREM', P .. 'active', t)
     unpark(who)
@@ -79,23 +110,6 @@ function Tenant.settle(t, who)
   end
   if held > 0 then
     Profile.wake_holders(t)
-  end
-end
-
--- New open work of a tenant: cheap where it is active or parked already.
-function Tenant.stir(t)
-  if call('ZSCORE', P .. 'active', t) then
-    Wakes.rooms()
-    Wakes.tenant(t)
-  elseif not call('HGET', tenant_key(t), 'pk') then
-    Tenant.settle(t)
-  end
-end
-
--- After work was taken out.
-function Tenant.leave(t)
-  if not Tenant.has_open(t) then
-    call('ZREM', P .. 'active', t)
   end
 end
 

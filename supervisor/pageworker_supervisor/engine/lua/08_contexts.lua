@@ -31,26 +31,17 @@ function Context.add_lane(t, c, d, p, stamp)
     end
     return
   end
-  call('ZADD', P .. 'open:' .. t .. ':' .. p, 'NX', stamp, c)
-  Tenant.stir(t)
+  Tenant.open(t, p, c, stamp)
 end
 
 -- A lane has nothing left, or waits for its domain.
 function Context.drop_lane(t, c, d, p)
   local key = Context.key(t, c, p)
   if call('ZREM', key, d) == 1 and call('EXISTS', key) == 0 then
-    call('ZREM', P .. 'open:' .. t .. ':' .. p, c)
+    Tenant.close(t, p, c)
     if Context.is_profile(c) and not Context.has_work(t, c) then
       Profile.unwait(t, c)
     end
-    return true
   end
-  return false
 end
 
--- Both turns move on: the lane in its context, the context in its tenant.
-function Context.served(t, c, d, p)
-  local stamp = Shard.stamp()
-  call('ZADD', Context.key(t, c, p), 'XX', stamp, d)
-  call('ZADD', P .. 'open:' .. t .. ':' .. p, 'XX', stamp, c)
-end

@@ -27,7 +27,7 @@ function Profile.lock(t, c, worker)
   call('HSET', profile_key(t, c), 'w', worker, 'f', text, 'run', 0)
   call('ZADD', P .. 'locks', NOW + LEASE_MS, t .. '/' .. c)
   for _, p in ipairs(PRIORITIES) do
-    call('ZREM', P .. 'open:' .. t .. ':' .. p, c)
+    Tenant.close(t, p, c)
   end
   if Context.has_work(t, c) then
     Profile.wait(t, c)
@@ -39,15 +39,10 @@ function Profile.unlock(t, c)
   call('DEL', profile_key(t, c))
   call('ZREM', P .. 'locks', t .. '/' .. c)
   Profile.unwait(t, c)
-  local opened = false
   for _, p in ipairs(PRIORITIES) do
     if call('EXISTS', Context.key(t, c, p)) == 1 then
-      call('ZADD', P .. 'open:' .. t .. ':' .. p, 'NX', Shard.stamp(), c)
-      opened = true
+      Tenant.open(t, p, c, Shard.stamp())
     end
-  end
-  if opened then
-    Tenant.stir(t)
   end
 end
 

@@ -117,7 +117,6 @@ end
 -- The record goes; `done` says what became of it.
 function Job.forget(id, job, mark, ttl)
   call('DEL', P .. 'job:' .. id)
-  call('HINCRBY', P .. 'meta', 'jobs', -1)
   call('SET', P .. 'done:' .. id, mark, 'PX', ttl)
   if job.e then
     call('ZREM', P .. 'expiry', id)

@@ -86,6 +86,7 @@ local function finish(keys, argv)
     at = at + 7 + events
   end
   if #ended > 0 then
+    call('HINCRBY', P .. 'meta', 'jobs', -#ended)
     call('ZREM', P .. 'leases', unpack(ended))
     call('XACK', P .. 'ready', GROUP, unpack(entries))
     call('XDEL', P .. 'ready', unpack(entries))
@@ -125,7 +126,7 @@ local function reject(keys, argv)
   return 1
 end
 
--- cancel: ARGV: id, tenant.
+-- cancel: ARGV: id, tenant ('' whoever it is).
 local function cancel(keys, argv)
   local refused = Shard.enter(keys)
   if refused then

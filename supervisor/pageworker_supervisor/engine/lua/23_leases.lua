@@ -116,6 +116,26 @@ local function release_profile(keys, argv)
   return 1
 end
 
+-- A lease whose worker is gone. The job comes back after a while, and its tenant is told.
+local function lose(id, job, jitter)
+  local attempt = {
+    attempt = number(job.a) + 1,
+    started_at = rfc3339(tonumber(job.st)),
+    duration_seconds = (NOW - tonumber(job.st)) / 1000,
+    outcome = 'lost',
+    worker_id = job.w,
+  }
+  local delay = CRASH_BACKOFF_MS * 2 ^ number(job.k) * (0.5 + jitter / 2)
+  Job.crash(id, job, floor(delay), cjson.encode(attempt))
+  if job.pm == '1' then
+    local event = {
+      event = 'worker_lost', job_id = id, tenant_id = job.t, at = rfc3339(NOW),
+      attempt = attempt.attempt, worker_id = job.w,
+    }
+    publish(job.t, { cjson.encode(event) }, 1)
+  end
+end
+
 -- reap: ARGV: most leases to take, jitter (0 to 1). Replies: number taken, workers that lost them.
 local function reap(keys, argv)
   local refused = Shard.enter(keys)
@@ -133,22 +153,7 @@ local function reap(keys, argv)
         seen[job.w] = true
         workers[#workers + 1] = job.w
       end
-      local doubled = CRASH_BACKOFF_MS * 2 ^ number(job.k)
-      local attempt = {
-        attempt = number(job.a) + 1,
-        started_at = rfc3339(tonumber(job.st)),
-        duration_seconds = (NOW - tonumber(job.st)) / 1000,
-        outcome = 'lost',
-        worker_id = job.w,
-      }
-      Job.crash(id, job, floor(doubled * (0.5 + tonumber(argv[2]) / 2)), cjson.encode(attempt))
-      if job.pm == '1' then
-        local event = {
-          event = 'worker_lost', job_id = id, tenant_id = job.t, at = rfc3339(NOW),
-          attempt = attempt.attempt, worker_id = job.w,
-        }
-        publish(job.t, { cjson.encode(event) }, 1)
-      end
+      lose(id, job, tonumber(argv[2]))
     end
   end
   advance()

@@ -51,7 +51,9 @@ function Audit:jobs()
   for _, row in ipairs(page.err and {} or page) do
     pending[row[1]] = row[2]
   end
+  local jobs_ = 0
   for id in pairs(self:keys('job')) do
+    jobs_ = jobs_ + 1
     local job = Job.read(id)
     count(self.jobs_of, job.t)
     if job.d ~= NO_DOMAIN then
@@ -67,6 +69,9 @@ function Audit:jobs()
     elseif job.s == 'r' then
       self:running(id, job, pending)
     end
+  end
+  if jobs_ ~= number(call('HGET', P .. 'meta', 'jobs')) then
+    self:complain('%d jobs, counted %s', jobs_, tostring(call('HGET', P .. 'meta', 'jobs')))
   end
   for entry, worker in pairs(pending) do
     self:complain('entry %s of %s is pending without a job', entry, worker)
@@ -100,7 +105,19 @@ function Audit:tenants()
     if jobs_ == 0 and call('TTL', P .. 'tenant:' .. t) < 0 then
       self:complain('tenant %s is idle and stays for ever', t)
     end
-    local open, active = Tenant.has_open(t), call('ZSCORE', P .. 'active', t)
+    local op = ''
+    for _, p in ipairs(PRIORITIES) do
+      if call('EXISTS', P .. 'open:' .. t .. ':' .. p) == 1 then
+        op = op .. p
+        if not string.find(who.op, p, 1, true) then
+          self:complain('tenant %s is open at %s and does not know it', t, p)
+        end
+      end
+    end
+    if #op ~= #who.op then
+      self:complain('tenant %s is open at %s, and believes %s', t, op, who.op)
+    end
+    local open, active = op ~= '', call('ZSCORE', P .. 'active', t)
     local parked = call('ZSCORE', P .. 'parked', t)
     if open and not active and not parked then
       self:complain('tenant %s has work and no place', t)

@@ -1,0 +1,149 @@
+"""Several shards on a real Redis Cluster."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+from pw_queue import DONE, Desk, everything, ticket
+from pw_servers import Cluster
+from redis.asyncio import RedisCluster
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+
+from pageworker_supervisor.engine import Engine
+from pageworker_supervisor.engine.errors import Unavailable
+from pageworker_supervisor.engine.shards import shard_of
+from pageworker_supervisor.engine.types import Ending, Letter, Limits, Options
+
+SHARDS = 4
+TENANTS = [f"t{n}" for n in range(12)]
+
+
+@pytest.fixture
+async def desk(live_cluster: Cluster) -> AsyncIterator[Desk]:
+    clients = [
+        RedisCluster("127.0.0.1", live_cluster.nodes[0].port, retry=Retry(NoBackoff(), 0), socket_timeout=None)
+        for _ in range(2)
+    ]
+    engine = Engine(*clients, shards=SHARDS, options=Options(test_clock=True))
+    await engine.load()
+    opened = Desk(engine, clients[0])
+    yield opened
+    assert await engine.audit() == []
+    for client in clients:
+        await client.aclose()
+
+
+async def test_jobs_go_through_all_shards_and_their_results_can_be_read(desk: Desk) -> None:
+    assert {shard_of(tenant, SHARDS) for tenant in TENANTS} == set(range(SHARDS))
+    await desk.engine.enqueue([ticket(f"{tenant}-{n}", tenant) for tenant in TENANTS for n in range(10)])
+    done = []
+    while leases := await desk.take(capacity=everything(7)):
+        assert len(leases) <= 7
+        await desk.finish(leases)
+        done += leases
+    assert len({lease.job_id for lease in done}) == 120
+    assert {lease.shard for lease in done} == set(range(SHARDS))
+    assert len(await desk.results()) == 120
+    assert await desk.engine.result("t0-0") == DONE.result
+    assert sum(shard.promises for shard in await desk.engine.stats()) == 0, "keys are written, nothing else promised"
+
+
+async def test_the_outbox_writes_the_key_that_a_dead_worker_did_not(desk: Desk) -> None:
+    await desk.engine.enqueue([ticket("j1"), ticket("j2")])
+    plain, called = await desk.take()
+    shard = shard_of("acme", SHARDS)
+    for lease, url in ((plain, ""), (called, "http://n8n.test/")):
+        # Only the function; the worker dies before it writes the key.
+        words = (
+            1,
+            f"pw:{{{shard}}}",
+            86_400_000,
+            1000,
+            1000,
+            0,
+            lease.job_id,
+            lease.token,
+            "succeeded",
+            b"result",
+            url,
+            "",
+            0,
+        )
+        node = desk.client.get_node_from_key(f"pw:{{{shard}}}")
+        await desk.client.execute_command("FCALL", desk.engine.function("finish"), *words, target_nodes=node)
+    assert await desk.engine.result("j1") is None
+    (promise,) = await desk.engine.outbox_take("w2", 10, 0)
+    assert promise.job_id == "j2"
+    assert await desk.engine.result("j1") == await desk.engine.result("j2") == b"result"
+    await desk.engine.outbox_done([promise])
+    assert sum(one.promises for one in await desk.engine.stats()) == 0
+
+
+async def test_a_push_to_any_shard_wakes_the_worker(desk: Desk) -> None:
+    for n, tenant in enumerate(TENANTS[:6]):
+        assert not await desk.take("w1")
+        while (await desk.engine.wait("w1", 0.01)).work:
+            await desk.take("w1")
+        async with asyncio.TaskGroup() as tasks, asyncio.timeout(1.8):
+            waiting = tasks.create_task(desk.engine.wait("w1", 5))
+            await asyncio.sleep(0)
+            await desk.engine.enqueue([ticket(f"j{n}", tenant)])
+        assert waiting.result().work
+        assert await desk.drain("w1") == [f"j{n}"]
+
+
+async def test_a_domains_limit_is_shared_out_over_the_shards(desk: Desk) -> None:
+    four = Limits(concurrency=SHARDS * 2)
+    await desk.engine.enqueue(
+        [ticket(f"{tenant}-{n}", tenant, domain="x.test", domain_limits=four) for tenant in TENANTS for n in range(10)]
+    )
+    assert len(await desk.take()) == SHARDS * 2
+
+
+async def test_while_a_slot_moves_nothing_is_half_done(desk: Desk, live_cluster: Cluster) -> None:
+    """A function would find some of its keys on the old node and some on the new one."""
+    tenant = "acme"
+    shard = shard_of(tenant, SHARDS)
+    await desk.engine.enqueue([ticket(f"j{n}", tenant, domain="x.test") for n in range(20)])
+    leases = await desk.take(capacity=everything(5))
+    slot = live_cluster.slot(f"pw:{{{shard}}}")
+    source = live_cluster.owner(slot)
+    target = next(node for node in live_cluster.nodes if node is not source)
+    target.command("CLUSTER", "SETSLOT", slot, "IMPORTING", source.command("CLUSTER", "MYID"))
+    source.command("CLUSTER", "SETSLOT", slot, "MIGRATING", target.command("CLUSTER", "MYID"))
+    keys = source.command("CLUSTER", "GETKEYSINSLOT", slot, 1000)
+    source.command("MIGRATE", "127.0.0.1", target.port, "", 0, 5000, "KEYS", *keys[::2])
+    with pytest.raises(Unavailable):
+        await desk.engine.finish(leases[0], DONE)
+    with pytest.raises(Unavailable):
+        await desk.engine.enqueue([ticket("more", tenant)])
+    live_cluster.migrate_slot(slot, target)
+    await desk.finish(leases)
+    assert len(await desk.drain()) == 15
+    assert len(await desk.results()) == 20
+
+
+async def test_a_rejected_text_is_answered_on_its_tenants_shard(desk: Desk) -> None:
+    assert await desk.engine.reject(b"{", "broken", ("j1", TENANTS[0]), b"rejected", "http://n8n.test/")
+    assert await desk.engine.result("j1") == b"rejected"
+    (promise,) = await desk.engine.outbox_take("w1", 10, 0)
+    assert promise.job_id == "j1"
+
+
+async def test_letters_of_all_shards_are_listed(desk: Desk) -> None:
+    await desk.engine.enqueue([ticket(f"{tenant}-0", tenant) for tenant in TENANTS])
+    ending = Ending(status="failed", result=b"{}", dead_letter=b"{}")
+    while leases := await desk.take():
+        assert all(await desk.engine.finish_many([(lease, ending) for lease in leases]))
+    seen: list[Letter] = []
+    cursor = None
+    while True:
+        page = await desk.engine.dead_list(2, cursor)
+        seen += page.letters
+        cursor = page.cursor
+        if cursor is None:
+            break
+    assert len({letter.job_id for letter in seen}) == len(TENANTS)
+    assert set((await desk.engine.dead_retry([letter.id for letter in seen])).values()) == {"queued"}
+    assert len(await desk.drain()) == len(TENANTS)

@@ -1,0 +1,144 @@
+"""What Redis answers when it cannot, and what becomes of the call."""
+
+import asyncio
+
+import pytest
+import redis.asyncio as redis
+from pw_queue import DONE, Desk, everything, open_desk, plain_client, ticket, wait_until
+from pw_servers import redis_server
+
+from pageworker_supervisor.engine import Engine
+from pageworker_supervisor.engine.errors import OutOfMemory, Refused, Unavailable, Unsettled
+from pageworker_supervisor.engine.types import Options
+
+
+async def test_a_primary_without_the_functions_is_given_them(desk: Desk) -> None:
+    await desk.engine.enqueue([ticket("j1")])
+    await desk.client.function_flush("SYNC")
+    lease = await desk.one()
+    await desk.client.function_flush("SYNC")
+    assert await desk.engine.finish(lease, DONE)
+
+
+async def test_versions_of_the_functions_stand_side_by_side(desk: Desk) -> None:
+    other = Engine(desk.client, desk.client, prefix="other", options=desk.engine.options)
+    await other.load()
+    assert other.function("claim") != desk.engine.function("claim")
+    await other.enqueue([ticket("j1")])
+    assert await desk.take() == []
+    assert len((await other.claim("w1", everything())).leases) == 1
+
+
+async def test_at_maxmemory_work_ends_and_nothing_new_comes_in() -> None:
+    """Unflagged functions are refused: results would be lost."""
+    with redis_server(maxmemory="100mb") as server:
+        async with open_desk(server.port) as desk:
+            await desk.engine.enqueue([ticket(f"j{n}") for n in range(6)])
+            leases = await desk.take(capacity=everything(3))
+            await desk.client.config_set("maxmemory", "1mb")
+            with pytest.raises(OutOfMemory):
+                await desk.engine.enqueue([ticket("more")])
+            assert not (await desk.engine.heartbeat("w1", leases)).lost
+            assert await desk.engine.finish(leases[0], DONE)
+            assert await desk.engine.defer(leases[1], 10, "")
+            assert await desk.engine.give_back(leases[2])
+            assert len(await desk.take(capacity=everything(1))) == 1, "claims go on, so that memory comes free"
+            await desk.client.config_set("maxmemory", "100mb")
+            await desk.later(50_000)
+            await desk.client.config_set("maxmemory", "1mb")
+            assert (await desk.engine.reap()).count == 1
+            assert await desk.engine.cancel("j5", "acme") == "cancelled"
+            await desk.client.config_set("maxmemory", "100mb")
+            assert await desk.engine.enqueue([ticket("more")]) == ["queued"]
+            assert await desk.engine.audit() == []
+
+
+async def test_a_replica_refuses_and_is_waited_for() -> None:
+    with redis_server() as primary, redis_server(replica_of=primary) as replica:
+        client = plain_client(replica.port)
+        await wait_until(client, "replication", lambda info: info["master_link_status"] == "up")
+        engine = Engine(client, client)
+        with pytest.raises(Unavailable, match="ReadOnly"):
+            await engine.load()
+        async with open_desk(primary.port):
+            pass  # the functions replicate
+        engine = Engine(client, client, options=Options(test_clock=True))
+        with pytest.raises(Unavailable, match="ReadOnly"):
+            await engine.claim("w1", everything())
+        await client.aclose()
+
+
+async def test_too_few_replicas_are_waited_for() -> None:
+    with redis_server() as server:
+        async with open_desk(server.port) as desk:
+            await desk.engine.enqueue([ticket("j1")])
+            await desk.client.config_set("min-replicas-to-write", 1)
+            with pytest.raises(Unavailable, match="NOREPLICAS"):
+                await desk.engine.claim("w1", everything())
+            await desk.client.config_set("min-replicas-to-write", 0)
+            assert await desk.drain() == ["j1"]
+
+
+async def test_a_finish_counts_once_the_replicas_have_it() -> None:
+    with redis_server() as primary, redis_server(replica_of=primary) as replica:
+        async with open_desk(primary.port, replicas=1, replica_wait_seconds=5) as desk:
+            await wait_until(desk.client, "replication", lambda info: info["connected_slaves"] == 1)
+            await desk.engine.enqueue([ticket("j1"), ticket("j2")])
+            first, second = await desk.take()
+            assert await desk.engine.finish(first, DONE)
+            follower = plain_client(replica.port)
+            assert await follower.xlen("pw:{0}:results") == 1
+            await follower.aclose()
+            hasty = Engine(
+                desk.client,
+                desk.client,
+                options=Options(test_clock=True, replicas=1, replica_wait_seconds=0.05),
+            )
+            replica.pause()
+            with pytest.raises(Unsettled):
+                await hasty.finish(second, DONE)
+            replica.resume()
+            assert await desk.engine.finish(second, DONE), "said again, and settled now"
+            assert len(await desk.results()) == 2
+
+
+async def test_a_server_that_is_gone_is_unavailable(desk: Desk) -> None:
+    with redis_server() as server:
+        client = plain_client(server.port)
+        engine = Engine(client, client)
+        await engine.load()
+        server.kill()
+        with pytest.raises(Unavailable):
+            await engine.claim("w1", everything())
+        with pytest.raises(Unavailable):
+            await engine.wait("w1", 1)
+        server.restart()
+        assert (await engine.claim("w1", everything())).leases == ()
+        await client.aclose()
+
+
+async def test_missing_rights_are_not_waited_for(desk: Desk) -> None:
+    await desk.client.execute_command("ACL", "SETUSER", "weak", "on", ">pw", "~other:*", "+@all")
+    client = redis.Redis(port=desk.client.connection_pool.connection_kwargs["port"], username="weak", password="pw")
+    engine = Engine(client, client, options=desk.engine.options)
+    with pytest.raises(Refused):
+        await engine.claim("w1", everything())
+    await client.aclose()
+
+
+async def test_an_unblocked_wait_is_unavailable_and_not_a_bug(desk: Desk) -> None:
+    async with asyncio.TaskGroup() as tasks:
+        waiting = tasks.create_task(_wait(desk))
+        async with asyncio.timeout(5):
+            while not (blocked := [c for c in await desk.client.client_list() if "b" in c["flags"]]):
+                pass
+        await desk.client.execute_command("CLIENT", "UNBLOCK", blocked[0]["id"], "ERROR")
+    assert waiting.result() == "unavailable"
+
+
+async def _wait(desk: Desk) -> str:
+    try:
+        await desk.engine.wait("w1", 5)
+    except Unavailable:
+        return "unavailable"
+    return "woken"
