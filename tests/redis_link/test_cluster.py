@@ -8,6 +8,7 @@ from pw_servers import Cluster
 
 from pageworker_supervisor.config.settings import RedisSettings
 from pageworker_supervisor.redis_link import Link, open_link
+from pageworker_supervisor.redis_link.connections import TcpConnection
 
 KEYS = [f"{{{i}}}:k" for i in range(40)]
 
@@ -24,6 +25,7 @@ async def test_commands_go_where_their_key_is(live_cluster: Cluster) -> None:
         for i, key in enumerate(KEYS):
             assert await link.pipe([("SET", key, i), ("GET", key)], key=key) == [True, str(i).encode()]
         assert await link.send("BLMOVE", "{0}:a", "{0}:b", "LEFT", "RIGHT", 0.01, key="{0}:a", blocks=True) is None
+        assert {node.connection_class for node in link.commands.get_nodes()} == {TcpConnection}
         assert sum(await link.primaries("DBSIZE")) == len(KEYS)
         assert {live_cluster.owner(live_cluster.slot(key)).port for key in KEYS} == {
             node.port for node in live_cluster.nodes

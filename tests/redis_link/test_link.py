@@ -1,7 +1,7 @@
 """One server: TLS, socket, lost replies, cancelled commands, denied users."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -92,6 +92,26 @@ async def test_a_cancelled_command_leaves_no_reply_for_the_next(proxied_redis: R
                 proxied_redis.heal()
                 assert await link.send("GET", "k4", key="k") == b"4"
                 assert await link.pipe([("GET", "k3"), ("GET", "k2")], key="k") == [b"3", b"2"]
+
+
+@pytest.mark.timeout(20)
+async def test_a_cancellation_is_never_swallowed(live_redis: RedisServer) -> None:
+    """Cancelled at each of the turns of the loop that a command takes; on plain redis-py this goes on for ever."""
+    async with linked(live_redis.url) as link:
+        for command in (lambda: link.send("PING", key="k"), lambda: link.pipe([("PING",)] * 2, key="k")):
+            await command()
+            for turns in range(12):
+                async with asyncio.timeout(5), asyncio.TaskGroup() as tasks:
+                    asking = tasks.create_task(for_ever(command))
+                    for _ in range(turns):
+                        await asyncio.sleep(0)
+                    asking.cancel()
+
+
+async def for_ever(command: Callable[[], Awaitable[object]]) -> None:
+    """Ask again and again."""
+    while True:
+        await command()
 
 
 async def test_a_cancelled_blocking_read_takes_nothing_later(live_redis: RedisServer) -> None:

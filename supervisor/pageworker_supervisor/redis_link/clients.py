@@ -5,7 +5,8 @@
 - RESP2: nothing here needs push messages; replies of functions look the same in both; and RESP3 costs a HELLO and,
   in this client, a maintenance handshake for each connection, which a minimal ACL user may not even make.
 - Replies are bytes: bodies and results are passed on as they are.
-- A connection on which a command was cancelled is closed by the client (redis-py#2624); tests hold it to that.
+- A connection on which a command was cancelled is closed by the client (redis-py#2624); tests hold it to that, and to
+  letting itself be cancelled (connections.py).
 """
 
 from pathlib import Path
@@ -13,10 +14,19 @@ from typing import Any
 
 from redis.asyncio import Redis, RedisCluster
 from redis.asyncio.cluster import ClusterNode
+from redis.asyncio.connection import ConnectionPool
 from redis.asyncio.retry import Retry
 from redis.asyncio.sentinel import Sentinel
 from redis.backoff import NoBackoff
 
+from pageworker_supervisor.redis_link.connections import (
+    Cancellable,
+    PrimaryConnection,
+    SocketConnection,
+    TcpConnection,
+    TlsConnection,
+    TlsPrimaryConnection,
+)
 from pageworker_supervisor.redis_link.url import RedisUrl, Topology
 
 COMMAND_SECONDS = 5.0
@@ -77,19 +87,18 @@ class Clients:
         return client
 
     def _of_topology(self, options: dict[str, Any]) -> Client:
-        url = self._url
-        retry = Retry(NoBackoff(), 0)
+        url, tls = self._url, self._url.tls
+        options["retry"] = Retry(NoBackoff(), 0)
         if url.topology is Topology.UNIX:
-            return Redis(unix_socket_path=url.path, db=url.db, retry=retry, **options)
-        options |= {"socket_connect_timeout": CONNECT_SECONDS, "socket_keepalive": True, **self._tls()}
+            return _pooled(SocketConnection, path=url.path, db=url.db, **options)
+        options |= {"socket_connect_timeout": CONNECT_SECONDS, "socket_keepalive": True} | self._trust()
         if url.topology is Topology.CLUSTER:
-            # A seed that is down must not keep us out, nor a range of slots that nobody serves at the moment.
-            nodes = [ClusterNode(host, port) for host, port in url.hosts]
-            return RedisCluster(startup_nodes=nodes, require_full_coverage=False, retry=retry, **options)
+            return _cluster(url, TlsConnection if tls else TcpConnection, options)
         if url.topology is Topology.SENTINEL:
-            return self._watched().master_for(url.service, db=url.db, retry=retry, **options)
+            kind: type[Cancellable] = TlsPrimaryConnection if tls else PrimaryConnection
+            return self._watched().master_for(url.service, db=url.db, connection_class=kind, **options)
         ((host, port),) = url.hosts
-        return Redis(host=host, port=port, db=url.db, retry=retry, **options)
+        return _pooled(TlsConnection if tls else TcpConnection, host=host, port=port, db=url.db, **options)
 
     def _watched(self) -> Sentinel:
         if self._sentinel is None:
@@ -101,13 +110,28 @@ class Clients:
                 "retry": Retry(NoBackoff(), 0),
                 "driver_info": None,
                 "protocol": 2,
-                **self._tls(),
+                **self._trust(),
             }
+            kind = TlsConnection if self._url.tls else TcpConnection
             make: Any = Sentinel  # redis-py leaves its constructor untyped
-            self._sentinel = make(self._url.hosts, sentinel_kwargs=options)
+            self._sentinel = sentinel = make(())
+            sentinel.sentinels = [_pooled(kind, host=host, port=port, **options) for host, port in self._url.hosts]
         return self._sentinel
 
-    def _tls(self) -> dict[str, Any]:
-        if not self._url.tls:
-            return {}
-        return {"ssl": True, "ssl_ca_certs": str(self._ca_file) if self._ca_file else None}
+    def _trust(self) -> dict[str, Any]:
+        return {"ssl_ca_certs": str(self._ca_file)} if self._url.tls and self._ca_file else {}
+
+
+def _pooled(kind: type[Cancellable], **options: Any) -> Redis:
+    return Redis.from_pool(ConnectionPool(connection_class=kind, **options))
+
+
+def _cluster(url: RedisUrl, kind: type[TcpConnection | TlsConnection], options: dict[str, Any]) -> RedisCluster:
+    # A seed that is down must not keep us out, nor a range of slots that nobody serves at the moment.
+    nodes = [ClusterNode(host, port) for host, port in url.hosts]
+    cluster = RedisCluster(startup_nodes=nodes, require_full_coverage=False, ssl=url.tls, **options)
+    # It has no parameter for the kind of its connections. Nodes found later are made from `connection_kwargs`.
+    cluster.connection_kwargs["connection_class"] = kind
+    for node in cluster.startup_nodes:
+        node.connection_class = kind
+    return cluster
