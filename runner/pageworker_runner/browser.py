@@ -10,6 +10,7 @@ from playwright.async_api import Error as BrowserError
 from pageworker_runner import flags, undo
 from pageworker_runner.belonging import own_work
 from pageworker_runner.errors import StartError
+from pageworker_runner.inside import reset_context_timeouts
 from pageworker_runner.limits import LIMITS
 from pageworker_sandbox.wire.messages import Boot
 
@@ -51,6 +52,6 @@ async def launch(boot: Boot, profile: Path, proxy_port: int) -> Browser:
         )
     except BrowserError as error:
         raise StartError(f"browser: {str(error)[:2000]}") from error
-    context.set_default_timeout(boot.default_timeout_seconds * 1000)
+    reset_context_timeouts(context, boot.default_timeout_seconds)
     browser = context.browser
     return Browser(playwright, context, browser.version if browser is not None else "unknown")

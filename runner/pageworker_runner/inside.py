@@ -45,6 +45,13 @@ def reset_client_state(page: Page) -> None:
     impl._bindings.clear()
 
 
+def reset_context_timeouts(context: BrowserContext, timeout_seconds: float) -> None:
+    """Default timeouts of all pages, which only the client keeps."""
+    settings = context._impl_obj._timeout_settings
+    settings.set_default_timeout(timeout_seconds * 1000)
+    settings.set_default_navigation_timeout(None)
+
+
 def residue(page: Page) -> list[str]:
     """What the client still knows of earlier work on this page; empty when it is clean."""
     impl = _impl(page)

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 class Limits:
     """What one attempt and one runner may use. Messages have bounds of their own in the wire vocabulary."""
 
-    handler_grace_seconds: float = 1.0
+    handler_grace_seconds: float = 0.75
     """How long a cancelled handler may clean up before its page is taken from it. With the failure artifacts
     it has to stay below the supervisor's kill grace (3 s)."""
-    evidence_seconds: float = 1.5
+    evidence_seconds: float = 1.25
     """For the screenshot and the HTML of a failed attempt, together."""
     close_seconds: float = 5.0
     """For closing one page, and for opening one."""

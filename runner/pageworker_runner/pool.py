@@ -10,7 +10,7 @@ from playwright.async_api import Error as BrowserError
 from pageworker_runner import undo
 from pageworker_runner.belonging import Tasks, own_work
 from pageworker_runner.errors import PageLost, Unproved
-from pageworker_runner.inside import drop_listeners
+from pageworker_runner.inside import drop_listeners, reset_context_timeouts
 from pageworker_runner.life import Event, State
 from pageworker_runner.limits import LIMITS
 from pageworker_runner.recycle import clean
@@ -28,6 +28,8 @@ class PoolPlan:
     persistent: bool
     recycle_seconds: float
     max_jobs: int
+    default_timeout_seconds: float
+    """Of Playwright's calls."""
 
 
 class Pool:
@@ -52,7 +54,7 @@ class Pool:
         """An ephemeral context holds what jobs left, and none of them runs any more: no job may start."""
         self._jobs = 0
         self._unproved = 0
-        self.tap = Tap(context)
+        self.tap = Tap(context, self._holder)
         self._visitors = Visitors(context, self, tasks, retire)
 
     async def fill(self) -> None:
@@ -141,6 +143,7 @@ class Pool:
                 self._retire(f"a module changed the context with {book.stuck[0]}")
             await undo.undo_context(self._context, book, others)
         self.tap.close_attempt(attempt)
+        reset_context_timeouts(self._context, self._plan.default_timeout_seconds)
 
     async def _replaced(self, slot: Slot) -> bool:
         """Close the page and open another. A browser that does neither in time is not to be trusted."""
@@ -181,6 +184,10 @@ class Pool:
         devtools = await self._context.new_cdp_session(page)
         target: str = (await devtools.send("Target.getTargetInfo"))["targetInfo"]["targetId"]
         return WarmPage(page, devtools, target, lambda: self._crashed(index))
+
+    def _holder(self, guid: str) -> str | None:
+        slot = next((slot for slot in self._slots if slot.warm.guid == guid), None)
+        return None if slot is None else slot.attempt or ""
 
     def _crashed(self, index: int) -> None:
         slot = self._slots[index]

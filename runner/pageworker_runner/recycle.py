@@ -4,7 +4,7 @@ import asyncio
 
 import msgspec
 from playwright.async_api import Error as BrowserError
-from playwright.async_api import Page
+from playwright.async_api import Frame, Page
 
 from pageworker_runner import inside, undo
 from pageworker_runner.blank import BLANK, forget_history, go_blank
@@ -13,9 +13,13 @@ from pageworker_runner.ledger import Mark
 from pageworker_runner.slot import WarmPage, origin_of
 from pageworker_runner.tap import Book
 
-CLEAR_STORAGE = "() => { try { sessionStorage.clear() } catch { /* an opaque origin has none */ } }"
-LOOK = """() => { const name = window.name; window.name = ''; return {
-  url: location.href, name, frames: window.length,
+CLEAR_STORAGE = """asked => {
+  try { sessionStorage.clear() } catch { /* a sandboxed frame has no storage */ return false }
+  return location.origin === asked;
+}"""
+# window.name outlives a document.
+LOOK = """() => { window.name = ''; return {
+  url: location.href, frames: window.length,
   width: innerWidth, height: innerHeight, dark: matchMedia('(prefers-color-scheme: dark)').matches } }"""
 
 
@@ -23,7 +27,6 @@ class Seen(msgspec.Struct, frozen=True, kw_only=True):
     """What the page itself says about its state."""
 
     url: str
-    name: str
     frames: int
     width: int
     height: int
@@ -32,7 +35,6 @@ class Seen(msgspec.Struct, frozen=True, kw_only=True):
 
 CLEAN = Seen(
     url=BLANK,
-    name="",
     frames=0,
     width=undo.VIEWPORT["width"],
     height=undo.VIEWPORT["height"],
@@ -44,6 +46,7 @@ async def clean(warm: WarmPage, book: Book) -> None:
     """Clean the page and prove it. Raises Unproved. The caller sets the deadline."""
     page = warm.page
     inside.drop_listeners(page, warm.baseline)
+    inside.reset_client_state(page)
     if reason := _beyond_cleaning(warm, book):
         raise Unproved(reason, foreseen=True)
     try:
@@ -59,9 +62,7 @@ async def clean(warm: WarmPage, book: Book) -> None:
         await forget_history(warm.devtools)
     except (BrowserError, msgspec.ValidationError) as error:
         raise Unproved(str(error).partition("\n")[0]) from error
-    inside.reset_client_state(page)
-    # window.name outlives a document; reading it has emptied it.
-    if msgspec.structs.replace(seen, name="") != CLEAN:
+    if seen != CLEAN:
         raise Unproved(f"the page says {seen}")
     if left := inside.residue(page):
         raise Unproved(f"the client still has {', '.join(left)}")
@@ -84,9 +85,6 @@ def _beyond_cleaning(warm: WarmPage, book: Book) -> str | None:
         return "a key or button is held down"
     if book.has(Mark.DIALOGS) and inside.has_open_dialog(warm.page):
         return "a dialog stands open"
-    if gone := warm.origins - _origins_now(warm.page):
-        # Session storage lives as long as its tab, and can only be cleared from a document of its origin.
-        return f"session storage of {min(gone)} is out of reach"
     return None
 
 
@@ -100,14 +98,36 @@ async def _close_family(warm: WarmPage) -> None:
         await warm.devtools.send("Target.closeTarget", {"targetId": target})
 
 
+async def _leave(warm: WarmPage) -> None:
+    """Clear the tab's session storage, then leave the document. Raises Unproved.
+
+    Session storage lives as long as its tab, and can only be cleared from a document of its origin.
+    """
+    tried: set[str] = set()
+    cleared: set[str] = set()
+    while late := _origins_now(warm.page) - tried:
+        tried |= late
+        cleared |= await _clear_storage(warm.page)
+    await go_blank(warm.page)
+    if beyond := warm.origins - cleared:
+        raise Unproved(f"session storage of {min(beyond)} is out of reach", foreseen=True)
+
+
+async def _clear_storage(page: Page) -> set[str]:
+    """The origins that were cleared."""
+    frames = [(frame, origin) for frame in page.frames if (origin := origin_of(frame.url))]
+    answers = await asyncio.gather(*(_clear_frame(frame, origin) for frame, origin in frames))
+    return {origin for (_, origin), done in zip(frames, answers, strict=True) if done}
+
+
+async def _clear_frame(frame: Frame, origin: str) -> bool:
+    try:
+        done: bool = await frame.evaluate(CLEAR_STORAGE, origin)
+    except BrowserError:
+        # The document went away under the call; where it was the last of its origin, the page is replaced.
+        return False
+    return done
+
+
 def _origins_now(page: Page) -> set[str]:
     return {origin for frame in page.frames if (origin := origin_of(frame.url))}
-
-
-async def _leave(warm: WarmPage) -> None:
-    """Clear the tab's session storage and leave the document, in one go: commands are handled in order."""
-    frames = {origin: frame for frame in warm.page.frames if (origin := origin_of(frame.url))}
-    await asyncio.gather(
-        *(frame.evaluate(CLEAR_STORAGE) for frame in frames.values()),
-        go_blank(warm.page),
-    )

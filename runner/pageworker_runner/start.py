@@ -40,7 +40,13 @@ async def start(channel: Channel, reporter: Reporter, tasks: Tasks, ground: Grou
         attempts = Attempts(boot, Catalog(), reporter, tasks)
         pool = Pool(
             running.context,
-            PoolPlan(boot.pages, boot.persistent, boot.recycle_seconds, boot.max_jobs),
+            PoolPlan(
+                pages=boot.pages,
+                persistent=boot.persistent,
+                recycle_seconds=boot.recycle_seconds,
+                max_jobs=boot.max_jobs,
+                default_timeout_seconds=boot.default_timeout_seconds,
+            ),
             tasks,
             reporter.retire,
             lambda attempt_id: attempts.decide(attempt_id, crashed()),

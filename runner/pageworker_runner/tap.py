@@ -49,9 +49,14 @@ class Book:
 
 
 class Tap:
-    """The books of all pages, by page guid, and of the context, by attempt."""
+    """The books of all pages, by page guid, and of the context, by attempt.
 
-    def __init__(self, context: BrowserContext) -> None:
+    `holder(guid)` is the attempt that a page of the pool belongs to now, "" for none, None where it is no page of the
+    pool: a module sees its neighbours' pages in `page.context.pages`, and has to leave them alone.
+    """
+
+    def __init__(self, context: BrowserContext, holder: Callable[[str], str | None]) -> None:
+        self._holder = holder
         impl: ImplContext = context._impl_obj
         self._connection: Connection = impl._connection
         self._send = self._connection.send_message_to_server
@@ -97,12 +102,19 @@ class Tap:
         mark = mark_of(target._type, method, params.get("event"))
         if mark is Mark.REFUSED:
             raise Refused(f"{target._type}.{method} is not a module's to call")
+        self._check_holder(target)
         reply = self._send(target, method, params, options)
         if mark is not Mark.NOTHING:
             self._book_for(target, method, params).add(mark, f"{target._type}.{method}", reply)
         elif method == "goto":
             reply.add_done_callback(lambda done: self._arrived(target, done))
         return reply
+
+    def _check_holder(self, target: ChannelOwner) -> None:
+        page: Any = target if target._type == "Page" else getattr(target, "_page", None)
+        attempt = ATTEMPT.get()
+        if attempt is not None and page is not None and self._holder(page._guid) not in (attempt, None):
+            raise Refused("that page is not this job's")
 
     def _book_for(self, target: ChannelOwner, method: str, params: Any) -> Book:
         if target._type == "Page":

@@ -21,21 +21,24 @@ LOOKS = "await page.wait_for_selector('#never', timeout=0)\nreturn {}"
 QUICK = handler("return {'title': await page.title()}", name="quick")
 
 
-def child(pid: int, name: str) -> int:
-    """The pid of the first descendant whose command line holds `name`."""
+def descendants(pid: int, name: str) -> list[int]:
+    """Descendants of `pid` whose command line holds `name`, the nearest first."""
+    found: list[int] = []
     for status in Path("/proc").glob("[0-9]*/stat"):
         try:
-            fields = status.read_text().rpartition(")")[2].split()
+            parent = int(status.read_text().rpartition(")")[2].split()[1])
             line = (status.parent / "cmdline").read_bytes()
         except OSError:
             continue
-        if int(fields[1]) == pid:
+        if parent == pid:
             this = int(status.parent.name)
-            if name.encode() in line and b"--type=" not in line:
-                return this
-            if found := child(this, name):
-                return found
-    return 0
+            found = [*([this] if name.encode() in line else []), *found, *descendants(this, name)]
+    return found
+
+
+def child(pid: int, name: str) -> int:
+    """The nearest descendant."""
+    return descendants(pid, name)[0]
 
 
 async def test_a_crashed_page_is_told_and_replaced_and_its_neighbour_goes_on(start: Start) -> None:
@@ -48,6 +51,23 @@ async def test_a_crashed_page_is_told_and_replaced_and_its_neighbour_goes_on(sta
     await runner.send(m.Cancel(attempt_id=neighbour, outcome="cancelled"))
     assert (await runner.finished(neighbour)).failure.type == "cancelled"
     assert runner.retired == []
+
+
+async def test_pages_that_crash_while_they_are_idle_are_replaced(start: Start) -> None:
+    runner = await start(pages=2)
+    await runner.run(QUICK)
+    for renderer in descendants(runner.process.pid, "--type=renderer"):
+        os.kill(renderer, signal.SIGKILL)
+    attempts = [await runner.begin(WAITS), await runner.begin(WAITS)]
+    for attempt in attempts:
+        await runner.accepted(attempt)
+
+
+async def test_a_job_may_not_touch_its_neighbours_page(start: Start) -> None:
+    runner = await start(pages=2)
+    touches = "await page.context.pages[1].goto('http://shop.example/')\nreturn {}"
+    told = await runner.run(handler(touches, name="touches"))
+    assert told.failure.type == "refused"
 
 
 async def test_a_handler_that_only_waits_is_told_of_its_pages_crash(start: Start) -> None:
