@@ -5,7 +5,7 @@ import asyncio
 import pytest
 import redis.asyncio as redis
 from pw_queue import DONE, Desk, everything, open_desk, plain_client, ticket, wait_until
-from pw_servers import redis_server
+from pw_servers import RespProxy, redis_server
 
 from pageworker_supervisor.engine import Engine
 from pageworker_supervisor.engine.errors import OutOfMemory, Refused, Unavailable, Unsettled
@@ -142,3 +142,33 @@ async def _wait(desk: Desk) -> str:
     except Unavailable:
         return "unavailable"
     return "woken"
+
+
+async def test_a_claim_whose_reply_is_lost_twice_is_repeated_by_the_next(desk: Desk, proxied_redis: RespProxy) -> None:
+    """Its jobs would run out, and be charged with a crash that they had no part in."""
+    client = plain_client(proxied_redis.port)
+    engine = Engine(client, client, options=desk.engine.options)
+    await engine.load()
+    await desk.engine.enqueue([ticket(f"j{n}") for n in range(5)])
+    proxied_redis.drop_reply(command="FCALL", times=2)
+    with pytest.raises(Unavailable):
+        await engine.claim("w1", everything(3))
+    assert (await desk.engine.stats())[0].running == 3
+    claimed = (await engine.claim("w1", everything(3))).leases
+    assert [lease.job_id for lease in claimed] == ["j0", "j1", "j2"]
+    assert (await engine.wait("w1", 1.0)).work, "what else there is must be looked for"
+    assert [lease.job_id for lease in (await engine.claim("w1", everything(3))).leases] == ["j3", "j4"]
+    await client.aclose()
+
+
+async def test_a_shard_that_is_away_takes_no_jobs_of_others_with_it(desk: Desk, proxied_redis: RespProxy) -> None:
+    client = plain_client(proxied_redis.port)
+    engine = Engine(client, client, shards=2, options=desk.engine.options)
+    await engine.load()
+    await engine.enqueue([ticket("a", tenant="acme"), ticket("b", tenant="bolt")])  # crc32: 0 and 1
+    proxied_redis.drop_reply(n=2, command="FCALL", times=2)
+    first = (await engine.claim("w1", everything(4))).leases
+    second = (await engine.claim("w1", everything(4))).leases
+    assert len(first) == len(second) == 1
+    assert {lease.job_id for lease in (*first, *second)} == {"a", "b"}
+    await client.aclose()

@@ -24,7 +24,7 @@ class _Wire:
 
 
 class RespProxy:
-    """Faults are switched on from the test and hold until `heal()`, but a dropped reply happens once."""
+    """Faults are switched on from the test and hold until `heal()`, but dropped replies are counted."""
 
     def __init__(self, host: str, port: int) -> None:
         self.port = 0
@@ -38,6 +38,7 @@ class RespProxy:
         self._idle.set()
         self._delay_seconds = 0.0
         self._drop_in = 0
+        self._drop_times = 0
         self._drop_word: bytes | None = None
         self._then_hang = False
         self._refusing = False
@@ -54,12 +55,14 @@ class RespProxy:
         """Clients that are connected now."""
         return len(self._wires)
 
-    def drop_reply(self, n: int = 1, command: str | None = None, *, hang: bool = False) -> None:
+    def drop_reply(self, n: int = 1, command: str | None = None, *, times: int = 1, hang: bool = False) -> None:
         """Lose the nth reply from now, executed by the server, and cut that connection.
 
-        `command`: count only replies to this command, by its first word. `hang`: do not cut, say nothing.
+        `command`: count only replies to this command, by its first word. `times`: lose so many from there on, each
+        on the connection it comes on. `hang`: do not cut, say nothing.
         """
         self.dropped.clear()
+        self._drop_times = times
         self._drop_in, self._drop_word, self._then_hang = n, command.upper().encode() if command else None, hang
 
     def delay(self, seconds: float) -> None:
@@ -144,7 +147,11 @@ class RespProxy:
         if self._drop_in == 0 or (self._drop_word is not None and asked != self._drop_word):
             return False
         self._drop_in -= 1
-        return self._drop_in == 0
+        if self._drop_in > 0:
+            return False
+        self._drop_times -= 1
+        self._drop_in = int(self._drop_times > 0)
+        return True
 
 
 @contextlib.asynccontextmanager

@@ -110,9 +110,7 @@ class Desk:
 
     async def release(self, tenant_id: str, profile_id: str, fence: int) -> None:
         """A profile is closed here: others may have it."""
-        await self._availability.insist(
-            lambda: self._engine.release_profile(self._worker_id, tenant_id, profile_id, fence)
-        )
+        await self._availability.insist(lambda: self._engine.release_profile(self._name, tenant_id, profile_id, fence))
 
     async def _again(self, case: Case, again: Again, line: Attempt) -> None:
         case.log.info("job will be retried", delay_seconds=round(again.delay_seconds, 3), error_type=again.error.type)

@@ -9,7 +9,7 @@ from pageworker_supervisor.redis_link.availability import Availability
 from pageworker_supervisor.runners.fleet import Fleet
 from pageworker_supervisor.telemetry import log
 
-HEARTBEAT_SECONDS = 15.0
+BEATS_A_LEASE = 3
 
 
 class LeaseKeeper:
@@ -26,9 +26,10 @@ class LeaseKeeper:
 
     async def run(self) -> None:
         """Beat for ever."""
+        beat_seconds = self._engine.options.lease_ms / 1000 / BEATS_A_LEASE
         async with asyncio.TaskGroup() as tasks:
             while True:
-                await asyncio.sleep(HEARTBEAT_SECONDS)
+                await asyncio.sleep(beat_seconds)
                 try:
                     await self._beat(tasks)
                 except Unavailable as away:

@@ -7,14 +7,15 @@ from pageworker_supervisor.engine import Engine
 from pageworker_supervisor.redis_link.availability import Availability
 from pageworker_supervisor.telemetry import log
 
-EARLIEST_SECONDS = 10.0
-LATEST_SECONDS = 20.0
+EARLIEST, LATEST = 10 / 45, 20 / 45
+"""Of a lease."""
 
 
 async def reap(engine: Engine, availability: Availability) -> None:
     """Reap for ever."""
+    lease_seconds = engine.options.lease_ms / 1000
     while True:
-        await asyncio.sleep(random.uniform(EARLIEST_SECONDS, LATEST_SECONDS))
+        await asyncio.sleep(lease_seconds * random.uniform(EARLIEST, LATEST))
         reaped = await availability.insist(engine.reap)
         if reaped.count:
             log.warning("leases taken back", count=reaped.count, workers=sorted(reaped.workers_lost))

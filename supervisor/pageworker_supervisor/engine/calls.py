@@ -23,7 +23,13 @@ class Calls:
     def __init__(self, client: Any, prefix: str, options: Options) -> None:
         self.client = client
         self.cluster = isinstance(client, RedisCluster)
-        self.library: Library = library(prefix, cluster=self.cluster, test_clock=options.test_clock)
+        self.library: Library = library(
+            prefix,
+            cluster=self.cluster,
+            test_clock=options.test_clock,
+            lease_ms=options.lease_ms,
+            promise_ms=options.promise_ms,
+        )
         self._replicas = options.replicas
         self._replica_wait_ms = int(options.replica_wait_seconds * 1000)
 

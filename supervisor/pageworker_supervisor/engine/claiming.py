@@ -1,9 +1,14 @@
-"""A claim over all shards, beginning at another one each time."""
+"""A claim over all shards, beginning at another one each time.
+
+A claim whose reply was lost may have leased jobs that nobody here knows of. Its nonce is kept until a reply has been
+seen: the next claim repeats it and is given those jobs, or else they would run out and be charged with a crash.
+"""
 
 import secrets
 
 from pageworker_supervisor.engine.calls import Calls
 from pageworker_supervisor.engine.codec import capacity_args, context_from, lease_from
+from pageworker_supervisor.engine.errors import Unavailable
 from pageworker_supervisor.engine.shards import shard_of
 from pageworker_supervisor.engine.types import Capacity, Claimed, Context, Lease
 from pageworker_supervisor.engine.waiting import Waiting
@@ -20,32 +25,45 @@ class Claiming:
         self._waiting = waiting
         self._roots = roots
         self._first = secrets.randbelow(len(roots))
+        self._unheard: dict[tuple[str, int], str] = {}
 
     async def claim(self, worker_id: str, capacity: Capacity) -> Claimed:
-        """The leases of all shards together never exceed the capacity, verdicts aside."""
+        """The leases of all shards together never exceed the capacity, verdicts aside.
+
+        A shard that cannot serve now does not keep others from it; it is Unavailable where none brought anything.
+        """
         shards = len(self._roots)
         leases: list[Lease] = []
         wanted: list[Context] = []
         lost: set[tuple[str, str]] = set()
         limit, rooms = capacity.limit, capacity.rooms
+        away: Unavailable | None = None
         self._first = (self._first + 1) % shards
         for step in range(shards):
             shard = (self._first + step) % shards
-            brought, named, gone, rooms = await self._from(shard, worker_id, capacity, limit, rooms)
+            try:
+                brought, named, gone, rooms = await self._from(shard, worker_id, capacity, limit, rooms)
+            except Unavailable as error:
+                away = error
+                continue
             leases += brought
             wanted += named
             lost |= gone
             limit -= sum(lease.verdict is None for lease in brought)
-        await self._waiting.nudge(worker_id, self._waiting.outgrown(worker_id))
+        if away is not None and not leases:
+            raise away
+        if away is None:
+            await self._nudge(worker_id)
         return Claimed(tuple(leases), tuple(wanted), frozenset(lost))
 
     async def _from(
         self, shard: int, worker_id: str, capacity: Capacity, limit: int, rooms: int
     ) -> tuple[list[Lease], list[Context], set[tuple[str, str]], int]:
         for _ in range(STEPS):
-            nonce = secrets.token_hex(6)
+            nonce = self._unheard.setdefault((worker_id, shard), secrets.token_hex(6))
             args = capacity_args(worker_id, nonce, capacity, limit, rooms, shard, len(self._roots))
             rows, names, soon, gone, rooms_left = await self._calls.call("claim", self._roots[shard], *args)
+            del self._unheard[worker_id, shard]
             if rows or soon != 0:
                 break
         leases = [lease_from(row, shard) for row in rows]
@@ -54,6 +72,13 @@ class Claiming:
         self._waiting.watch(worker_id, shard, free, rooms=rooms_left > 0 and limit > len(leases))
         lost = {(tenant.decode(), profile.decode()) for tenant, profile in gone}
         return leases, [context_from(name) for name in names], lost, rooms_left
+
+    async def _nudge(self, worker_id: str) -> None:
+        try:
+            await self._waiting.nudge(worker_id, self._waiting.outgrown(worker_id))
+        except Unavailable:
+            # What was claimed must not be lost with it. Whoever sleeps hears of the trouble himself.
+            return
 
     def _free_tenants(self, shard: int, capacity: Capacity, leases: list[Lease]) -> set[str]:
         """Tenants whose ephemeral context has pages left here."""

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 
+from pageworker_supervisor.engine.types import LEASE_MS, PROMISE_MS
+
 
 @dataclass(frozen=True)
 class Library:
@@ -20,21 +22,25 @@ class Library:
 
 
 @cache
-def library(prefix: str, *, cluster: bool, test_clock: bool = False) -> Library:
+def library(
+    prefix: str, *, cluster: bool, test_clock: bool = False, lease_ms: int = LEASE_MS, promise_ms: int = PROMISE_MS
+) -> Library:
     """Join the sources. The name is the prefix and a digest of the text."""
     folder = files(__package__).joinpath("lua")
     sources = sorted((source for source in folder.iterdir() if source.name.endswith(".lua")), key=str)
     body = "\n".join(source.read_text(encoding="utf-8") for source in sources)
-    body = _set(body, "CLUSTER", cluster)
-    body = _set(body, "TEST_CLOCK", test_clock)
+    body = _set(body, "CLUSTER", "false", str(cluster).lower())
+    body = _set(body, "TEST_CLOCK", "false", str(test_clock).lower())
+    body = _set(body, "LEASE_MS", "45000", str(lease_ms))
+    body = _set(body, "TAKE_MS", "60000", str(promise_ms))
     digest = hashlib.blake2b(f"{prefix}\n{body}".encode(), digest_size=4).hexdigest()
     name = f"{re.sub('[^A-Za-z0-9]', '_', prefix)}_{digest}"
     code = body.replace("FUNCTION_PREFIX", f"{name}_")
     return Library(name, f"#!lua name={name}\n{code}")
 
 
-def _set(body: str, flag: str, value: bool) -> str:
-    line = f"local {flag} = false"
+def _set(body: str, name: str, default: str, value: str) -> str:
+    line = f"local {name} = {default} "
     if body.count(line) != 1:
-        raise LookupError(f"the library sets {flag} {body.count(line)} times")
-    return body.replace(line, f"local {flag} = {str(value).lower()}")
+        raise LookupError(f"the library sets {name} {body.count(line)} times")
+    return body.replace(line, f"local {name} = {value} ")

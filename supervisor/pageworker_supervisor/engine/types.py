@@ -15,6 +15,12 @@ Cancelled = Literal["cancelled", "cancelling", "finished", "unknown"]
 JobState = Literal["queued", "delayed", "running", "verdict"]
 
 
+LEASE_MS = 45_000
+"""A worker that was silent for so long has lost its jobs and its profiles."""
+PROMISE_MS = 60_000
+"""A promise that its taker neither ends nor puts off comes back after so long."""
+
+
 class Limits(Struct, frozen=True):
     """What a tenant or a domain may use at once and in a second. `weight` counts for tenants only."""
 
@@ -267,6 +273,9 @@ class Options(Struct, frozen=True, kw_only=True):
     replicas: int = 0
     """A finish counts once so many replicas have it."""
     replica_wait_seconds: float = 1.0
+    lease_ms: int = LEASE_MS
+    promise_ms: int = PROMISE_MS
+    """All workers of a prefix must agree on both. Tests of what happens past them use shorter ones."""
     test_clock: bool = False
     """Honour the key `{shard}:clock`, so that tests need not sleep. A library of its own."""
 

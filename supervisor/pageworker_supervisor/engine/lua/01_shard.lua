@@ -10,7 +10,7 @@ local call, floor, max, min
 local TEST_CLOCK = false -- replaced at load, for tests only
 local CLUSTER = false -- replaced at load
 
-local LEASE_MS = 45000
+local LEASE_MS = 45000 -- replaced at load: Options.lease_ms
 local IDLE_SECONDS = 900 -- what is left of an idle tenant or domain goes after so long
 local SLICE = 64 -- due jobs, expiries and timers that one call moves at most
 

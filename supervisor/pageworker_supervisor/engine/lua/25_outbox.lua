@@ -1,7 +1,7 @@
 -- The outbox: promises to deliver a result, in the order in which they are due. Taking one hides it for a while, so the
 -- death of its taker loses nothing.
 
-local TAKE_MS = 60000
+local TAKE_MS = 60000 -- replaced at load: Options.promise_ms
 
 -- outbox_take: ARGV: nonce, most. Replies: promises (id, job, tenant, url, result, tries, first at, put), then
 -- milliseconds until the next is due (-1 none).
