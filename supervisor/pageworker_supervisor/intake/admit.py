@@ -148,7 +148,7 @@ def _echo(fields: dict[str, Any]) -> dict[str, Any]:
     echo = {
         name: fields[name]
         for name, pattern in (("endpoint_module", MODULE_REF), ("profile_id", PROFILE_ID))
-        if isinstance(fields.get(name), str) and re.match(pattern, fields[name])
+        if isinstance(fields.get(name), str) and len(fields[name]) <= 200 and re.match(pattern, fields[name])
     }
     trace = fields.get("trace_id")
     if isinstance(trace, str) and re.match(TRACE, trace):

@@ -2,11 +2,10 @@
 
 Keys share the hash tag of the inbox itself, so that a cluster keeps them together:
 - `{pw:inbox}:processing:<worker>`: taken, not yet queued. Whoever takes over a dead worker moves it to his own.
-- `{pw:inbox}:alive:<worker>`: expires when a worker was not heard of for long.
-- `{pw:inbox}:workers`: everyone who may have a processing list.
+- `{pw:inbox}:workers`: everyone who may have a processing list, by when he was heard of (seconds, Redis' clock).
 
 A worker is entered among the workers in the same step in which it takes something, and removed in one step with the
-look that finds its list empty: no list is ever without a name.
+look that finds its list empty: no list is ever without a name. Being taken for dead costs a living worker nothing.
 """
 
 from typing import Any
@@ -17,18 +16,22 @@ from pageworker_supervisor.redis_link import Link
 BATCH = 256
 BATCH_BYTES = 1024 * 1024
 
-# KEYS: from, to, workers, [alive]. ARGV: me, texts at most, bytes at most, [whose].
+# KEYS: from, to, workers. ARGV: me, texts at most, bytes at most, [whose, heard of later than this many seconds ago].
 _MOVE = """
-if KEYS[4] and redis.call('EXISTS', KEYS[4]) == 1 then
-  return {}
+local whose = ARGV[4]
+if whose then
+  local heard = tonumber(redis.call('ZSCORE', KEYS[3], whose) or 0)
+  if heard > redis.call('TIME')[1] - ARGV[5] then
+    return {}
+  end
 end
-redis.call('SADD', KEYS[3], ARGV[1])
+redis.call('ZADD', KEYS[3], 'NX', 0, ARGV[1])
 local texts, bytes = {}, 0
 while #texts < tonumber(ARGV[2]) and bytes < tonumber(ARGV[3]) do
   local text = redis.call('LMOVE', KEYS[1], KEYS[2], 'LEFT', 'RIGHT')
   if not text then
-    if KEYS[4] then
-      redis.call('SREM', KEYS[3], ARGV[4])
+    if whose then
+      redis.call('ZREM', KEYS[3], whose)
     end
     break
   end
@@ -46,26 +49,16 @@ end
 return #ARGV
 """
 
-# KEYS: alive, workers. ARGV: me, milliseconds, beginning of alive keys. Replies with the workers that are not alive.
+# KEYS: workers. ARGV: me, seconds. Replies with the workers that were not heard of for so long.
 _BEAT = """
-redis.call('SET', KEYS[1], '1', 'PX', ARGV[2])
-redis.call('SADD', KEYS[2], ARGV[1])
-local dead = {}
-for _, worker in ipairs(redis.call('SMEMBERS', KEYS[2])) do
-  if redis.call('EXISTS', ARGV[3] .. worker) == 0 then
-    dead[#dead + 1] = worker
-  end
-end
-return dead
+local now = redis.call('TIME')[1]
+redis.call('ZADD', KEYS[1], now, ARGV[1])
+return redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', now - ARGV[2], 'LIMIT', 0, 100)
 """
 
-# KEYS: alive, processing, workers. ARGV: me.
+# KEYS: workers. ARGV: me, seconds.
 _LEAVE = """
-redis.call('DEL', KEYS[1])
-if redis.call('EXISTS', KEYS[2]) == 0 then
-  redis.call('SREM', KEYS[3], ARGV[1])
-end
-return 1
+return redis.call('ZADD', KEYS[1], 'XX', redis.call('TIME')[1] - ARGV[2], ARGV[1])
 """
 
 
@@ -84,7 +77,7 @@ class Inbox:
         """The next text, or nothing within the time of a block."""
         _, text = await self._link.pipe(
             [
-                ("SADD", self._workers, self._worker_id),
+                ("ZADD", self._workers, "NX", 0, self._worker_id),
                 ("BLMOVE", self.key, self._mine, "LEFT", "RIGHT", self._timing.block_seconds),
             ],
             key=self.key,
@@ -94,7 +87,7 @@ class Inbox:
 
     async def take(self) -> list[bytes]:
         """What is there, at most a batch."""
-        return await self._eval(_MOVE, (self.key, self._mine, self._workers), self._worker_id, BATCH, BATCH_BYTES)
+        return await self._move((self.key, self._mine, self._workers))
 
     async def leftovers(self) -> list[bytes]:
         """What this worker took, and a reply or a life was lost before it could be queued."""
@@ -103,8 +96,8 @@ class Inbox:
 
     async def adopt(self, dead: str) -> list[bytes]:
         """A batch of what a dead worker took; nothing if it lives after all. Empty: it is forgotten."""
-        keys = (self._processing(dead), self._mine, self._workers, self._alive(dead))
-        return await self._eval(_MOVE, keys, self._worker_id, BATCH, BATCH_BYTES, dead)
+        keys = (self._processing(dead), self._mine, self._workers)
+        return await self._move(keys, dead, self._timing.silent_seconds)
 
     async def remove(self, texts: list[bytes]) -> None:
         """They are in the queue."""
@@ -112,20 +105,20 @@ class Inbox:
 
     async def beat(self) -> list[str]:
         """Be heard. Returns workers that were not, for long."""
-        keys = (self._alive(self._worker_id), self._workers)
-        span = int(self._timing.silent_seconds * 1000)
-        return [name.decode() for name in await self._eval(_BEAT, keys, self._worker_id, span, self._alive(""))]
+        silent = await self._eval(_BEAT, (self._workers,), self._worker_id, self._timing.silent_seconds)
+        return [name.decode() for name in silent if name != self._worker_id.encode()]
 
     async def leave(self) -> None:
-        """Go in good order: others need not wait to take over what is left."""
-        await self._eval(_LEAVE, (self._alive(self._worker_id), self._mine, self._workers), self._worker_id)
+        """Go in good order: others need wait only until no blocked read of ours can take anything any more."""
+        spared = self._timing.silent_seconds - self._timing.block_seconds - 1
+        await self._eval(_LEAVE, (self._workers,), self._worker_id, max(0, int(spared)))
 
     def _processing(self, worker_id: str) -> str:
         return f"{{{self.key}}}:processing:{worker_id}"
 
-    def _alive(self, worker_id: str) -> str:
-        return f"{{{self.key}}}:alive:{worker_id}"
+    async def _move(self, keys: tuple[str, ...], *whose: str | float) -> list[bytes]:
+        texts: list[bytes] = await self._eval(_MOVE, keys, self._worker_id, BATCH, BATCH_BYTES, *whose)
+        return texts
 
-    async def _eval(self, script: str, keys: tuple[str, ...], *args: str | bytes | int) -> list[Any]:
-        reply: list[Any] = await self._link.send("EVAL", script, len(keys), *keys, *args, key=self.key)
-        return reply
+    async def _eval(self, script: str, keys: tuple[str, ...], *args: str | bytes | float) -> Any:
+        return await self._link.send("EVAL", script, len(keys), *keys, *args, key=self.key)

@@ -7,6 +7,7 @@ for at the start, after each failure, and every now and then.
 
 import asyncio
 import contextlib
+import itertools
 import time
 from typing import Protocol
 
@@ -24,6 +25,7 @@ from pageworker_supervisor.telemetry import log
 from pageworker_supervisor.telemetry.metrics import Metrics
 
 LEAVE_SECONDS = 1.0
+UPKEEPS_A_FORGETTING = 16
 
 
 class Source(Protocol):
@@ -92,7 +94,7 @@ class Intake:
             try:
                 if time.monotonic() >= due:
                     await source.upkeep()
-                    due, suspect = time.monotonic() + self._timing.upkeep_seconds, True
+                    due = time.monotonic() + self._timing.upkeep_seconds
                 if suspect:
                     suspect = await source.leftovers()
                 else:
@@ -129,7 +131,9 @@ class ListSource:
         return await self._queue(await self._inbox.leftovers())
 
     async def upkeep(self) -> None:
-        """Heartbeat, and everything that dead workers left."""
+        """Heartbeat, what a late command of ours took unseen, and everything that dead workers left."""
+        while await self.leftovers():
+            pass
         for dead in await self._inbox.beat():
             while await self._queue(await self._inbox.adopt(dead)):
                 pass
@@ -147,6 +151,7 @@ class StreamSource:
     def __init__(self, stream: JobStream, desk: IntakeDesk) -> None:
         self._stream = stream
         self._desk = desk
+        self._upkeeps = itertools.count()
 
     async def fresh(self) -> None:
         """New entries."""
@@ -160,7 +165,8 @@ class StreamSource:
         """Everything that dead consumers left, then their names."""
         while await self._queue(await self._stream.adopt()):
             pass
-        await self._stream.forget_silent()
+        if next(self._upkeeps) % UPKEEPS_A_FORGETTING == 0:
+            await self._stream.forget_silent()
 
     async def _queue(self, entries: list[Entry]) -> bool:
         if entries:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Timing:
-    """Idle cost follows from these: about four fifths of a command a second. Tests use shorter ones."""
+    """Idle cost follows from these: about nine tenths of a command a second. Tests use shorter ones."""
 
     block_seconds: float = 6.0
     """A blocked read; below the socket timeout of blocking clients."""

@@ -1,0 +1,137 @@
+"""Who may push what. Pure."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pageworker_supervisor.config.settings import DomainSettings, Settings, TenantSettings
+from pageworker_supervisor.engine.types import Limits
+from pageworker_supervisor.intake.admit import Admission, Queue, Reject
+
+SETTINGS = Settings(
+    tenants={
+        "acme": TenantSettings(
+            weight=2,
+            concurrency=3,
+            rate_per_second=5,
+            burst=7,
+            callback_allow=("https://n8n.example/webhook*",),
+            callback_secret_file=Path("/secret"),
+        ),
+        "team-*": TenantSettings(callback_allow=("https://n8n.example/*",)),
+    },
+    domains={"shop.example": DomainSettings(concurrency=2, rate_per_second=1, burst=4)},
+)
+
+
+def text(**fields: Any) -> bytes:
+    return json.dumps({"job_id": "j1", "tenant_id": "acme", "endpoint_module": "shop.product"} | fields).encode()
+
+
+def queued(**fields: Any) -> Queue:
+    verdict = Admission(SETTINGS).decide(text(**fields))
+    assert isinstance(verdict, Queue), verdict
+    return verdict
+
+
+def rejected(untrusted_text: bytes) -> Reject:
+    verdict = Admission(SETTINGS).decide(untrusted_text)
+    assert isinstance(verdict, Reject), verdict
+    return verdict
+
+
+def test_a_job_is_queued_as_it_was_pushed() -> None:
+    body = text(payload={"url": "https://Shop.Example/p"}, profile_id="p", priority="high", retry_count=2)
+    verdict = Admission(SETTINGS).decide(body)
+    assert isinstance(verdict, Queue)
+    ticket = verdict.ticket
+    assert (ticket.job_id, ticket.tenant_id, ticket.priority, ticket.profile_id) == ("j1", "acme", "high", "p")
+    assert ticket.body == body
+    assert ticket.attempts_used == 2
+    assert ticket.tenant_limits == Limits(weight=2, concurrency=3, rate_per_second=5, burst=7)
+    assert ticket.domain == "shop.example"
+    assert ticket.domain_limits == Limits(concurrency=2, rate_per_second=1, burst=4)
+
+
+def test_times_become_milliseconds() -> None:
+    assert queued(delay_seconds=0.0015).ticket.delay_ms == 2
+    ticket = queued(not_before="2026-01-01T00:00:00.25Z", expires_at="2026-01-01T01:00:00+01:00").ticket
+    assert ticket.not_before_ms == 1767225600250
+    assert ticket.expires_at_ms == 1767225600000
+
+
+def test_what_expired_long_ago_is_for_the_queue_to_answer() -> None:
+    assert queued(expires_at="1999-01-01T00:00:00Z").ticket.expires_at_ms == 915148800000
+
+
+def test_a_tenant_by_glob_and_an_unknown_one() -> None:
+    assert queued(tenant_id="team-red").ticket.tenant_limits == Limits()
+    reject = rejected(text(tenant_id="mallory"))
+    assert reject.type == "unknown_tenant"
+    assert reject.identity == ("j1", "mallory")
+
+
+def test_the_sender_of_a_broken_job_is_told_which_rule() -> None:
+    reject = rejected(text(tenantid="x", trace_id="0" * 32, meta={"flow": 7}, profile_id="p"))
+    assert reject.type == "unknown_field"
+    assert reject.identity == ("j1", "acme")
+    assert reject.result is not None
+    result = json.loads(reject.result)
+    assert (result["job_id"], result["tenant_id"], result["status"]) == ("j1", "acme", "rejected")
+    assert result["attempts"] == []
+    assert result["error"]["retryable"] is False
+    assert result["error"]["detail"] == {
+        "field": "tenantid",
+        "rule": "is not a field of a job",
+        "hint": "did you mean `tenant_id`?",
+    }
+    assert (result["meta"], result["trace_id"], result["profile_id"]) == ({"flow": 7}, "0" * 32, "p")
+    assert result["endpoint_module"] == "shop.product"
+
+
+@pytest.mark.parametrize(
+    "untrusted_text",
+    [b"", b"garbage", b"\xff\xfe", b"[]", b'"x"', b"{}", b"[object Object]", b'{"job_id": 1}', b"[" * 100_000],
+)
+def test_what_cannot_be_read_has_nobody_to_tell(untrusted_text: bytes) -> None:
+    reject = rejected(untrusted_text)
+    assert (reject.raw, reject.identity, reject.result, reject.callback) == (untrusted_text, None, None, None)
+    assert reject.reason
+
+
+@pytest.mark.parametrize("name", ["endpoint_module", "profile_id", "trace_id", "meta"])
+@pytest.mark.parametrize("value", [1, None, [], "a b", "x" * 9000, {"k": "x" * 9000}])
+def test_what_is_echoed_has_the_form_of_a_result(name: str, value: Any) -> None:
+    reject = rejected(text(nonsense=1, **{name: value}))
+    assert reject.result is not None
+    assert len(reject.result) < 2000
+
+
+@pytest.mark.parametrize(
+    ("tenant_id", "url", "hint"),
+    [
+        ("acme", "https://n8n.example/webhook/1", None),
+        ("acme", "https://evil.example/webhook/1", "callback_allow"),
+        ("acme", "https://n8n.example/other", "callback_allow"),
+        ("team-red", "https://n8n.example/x", "callback_secret_file"),
+    ],
+)
+def test_callbacks_go_where_the_tenant_allows_and_can_be_signed(tenant_id: str, url: str, hint: str | None) -> None:
+    verdict = Admission(SETTINGS).decide(text(tenant_id=tenant_id, callback_url=url))
+    if hint is None:
+        assert isinstance(verdict, Queue)
+    else:
+        assert isinstance(verdict, Reject)
+        assert verdict.type == "callback_not_allowed"
+        assert hint in verdict.reason
+        assert verdict.callback is None
+        assert verdict.result is not None
+
+
+def test_a_broken_job_is_answered_where_its_tenant_allows() -> None:
+    assert rejected(text(x=1, callback_url="https://n8n.example/webhook")).callback == "https://n8n.example/webhook"
+    for elsewhere in ("https://evil.example/", 7, None, "javascript:alert(1)"):
+        assert rejected(text(x=1, callback_url=elsewhere)).callback is None
+    assert rejected(text(tenant_id="mallory", callback_url="https://n8n.example/webhook")).callback is None

@@ -1,0 +1,104 @@
+"""A Redis with a queue behind the counter: push, let intakes run, count."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from pw_queue.words import DONE, everything
+
+from pageworker_supervisor.config.settings import RedisSettings
+from pageworker_supervisor.engine import Engine
+from pageworker_supervisor.engine.types import Letter
+from pageworker_supervisor.intake import Intake
+from pageworker_supervisor.intake.timing import Timing
+from pageworker_supervisor.redis_link import Link, open_link
+from pageworker_supervisor.telemetry.metrics import Metrics
+from pw_intake.pushing import QUICK, SETTINGS
+
+# In one step: texts move from list to list.
+WAITING_TEXTS = """
+local count = redis.call('LLEN', KEYS[1])
+for _, name in ipairs(redis.call('KEYS', '{pw:inbox}:processing:*')) do
+  count = count + redis.call('LLEN', name)
+end
+return count
+"""
+
+
+class Counter:
+    """`link` and `engine` see Redis as it is, without a proxy in between."""
+
+    def __init__(self, link: Link, engine: Engine) -> None:
+        self.link = link
+        self.engine = engine
+
+    async def push(self, *texts: bytes) -> None:
+        """As n8n with *tail* does it."""
+        await self.link.send("RPUSH", "pw:inbox", *texts, key="pw:inbox")
+
+    async def add(self, *texts: bytes, field: str = "job") -> None:
+        """As other producers do it."""
+        await self.link.pipe([("XADD", "pw:jobs", "*", field, text) for text in texts], key="pw:jobs")
+
+    async def jobs(self) -> int:
+        """How many the queue holds."""
+        return sum(stats.queued + stats.delayed for stats in await self.engine.stats())
+
+    async def reached(self, jobs: int) -> None:
+        """Until the queue holds so many; never more."""
+        async with asyncio.timeout(20):
+            while (found := await self.jobs()) < jobs:
+                await self.turn()
+        assert found == jobs
+
+    async def turn(self) -> None:
+        """A look at Redis from outside has no event to wait for: the pause between two looks."""
+        await asyncio.sleep(0.01)
+
+    async def settled(self) -> None:
+        """Until nothing is left on the way: neither pushed, nor taken, nor pending."""
+        async with asyncio.timeout(20):
+            while await self.on_the_way():
+                await self.turn()
+
+    async def on_the_way(self) -> int:
+        """Texts that producers pushed and that no queue and no dead letter has made superfluous."""
+        lists = await self.link.send("EVAL", WAITING_TEXTS, 1, "pw:inbox", key="pw:inbox")
+        return int(lists + await self.link.send("XLEN", "pw:jobs", key="pw:jobs"))
+
+    async def order(self) -> list[str]:
+        """The queued job ids, in the order in which they are claimed."""
+        ids: list[str] = []
+        while leases := (await self.engine.claim("reader", everything())).leases:
+            ids += [lease.job_id for lease in leases]
+            assert all(await self.engine.finish_many([(lease, DONE) for lease in leases]))
+        return ids
+
+    async def letters(self) -> list[Letter]:
+        """The dead letters."""
+        return list((await self.engine.dead_list()).letters)
+
+    @asynccontextmanager
+    async def intake(
+        self, worker_id: str = "w1", link: Link | None = None, timing: Timing = QUICK
+    ) -> AsyncIterator[Intake]:
+        """An intake that runs for the block."""
+        through = link or self.link
+        engine = Engine(through.commands, through.blocking())
+        opened = Intake(through, engine, SETTINGS, worker_id, Metrics(), timing)
+        async with asyncio.TaskGroup() as tasks:
+            watching = tasks.create_task(through.availability.run())
+            running = tasks.create_task(opened.run())
+            yield opened
+            running.cancel()
+            watching.cancel()
+
+
+@asynccontextmanager
+async def open_counter(url: str) -> AsyncIterator[Counter]:
+    """A counter on the Redis at this URL."""
+    async with open_link(RedisSettings(url=url), Path("/nonexistent")) as link:
+        engine = Engine(link.commands, link.blocking())
+        await engine.load()
+        yield Counter(link, engine)

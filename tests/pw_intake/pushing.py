@@ -1,0 +1,17 @@
+"""Jobs, and timing for tests: silence counts after a second."""
+
+import json
+from typing import Any
+
+from pageworker_supervisor.config.settings import Settings
+from pageworker_supervisor.intake.timing import Timing
+
+SETTINGS = Settings()
+QUICK = Timing(block_seconds=0.2, upkeep_seconds=0.2, silent_seconds=1.0, forget_seconds=2.0)
+
+
+def job(number: int, tenant: str = "acme", **fields: Any) -> bytes:
+    """The text of a job."""
+    return json.dumps(
+        {"job_id": f"{tenant}-{number}", "tenant_id": tenant, "endpoint_module": "echo"} | fields
+    ).encode()
