@@ -33,6 +33,12 @@ def test_where_none_can_be_made_there_is_none(tmp_path: Path) -> None:
     assert cgroup.Home(tmp_path / "file", frozenset()).create("r", 1, 1) is None
 
 
+def test_a_home_that_was_taken_for_a_leftover_is_made_again(tmp_path: Path) -> None:
+    group = cgroup.Home(tmp_path / "gone", frozenset()).create("r", 1, 1)
+    assert group is not None
+    assert group.folder.is_dir()
+
+
 @pytest.mark.sandbox
 async def test_a_cell_lives_in_its_own_and_takes_it_along(host: Host, profile: Path) -> None:
     home = cgroup.home()

@@ -49,7 +49,8 @@ class Home:
             "pids.max": str(processes),
         }
         try:
-            folder.mkdir(exist_ok=True)
+            # With parents: a supervisor in another pid namespace may have taken our home for a leftover.
+            folder.mkdir(parents=True, exist_ok=True)
             for file, value in settings.items():
                 if (folder / file).exists():
                     (folder / file).write_text(value)
@@ -65,7 +66,8 @@ def home() -> Home | None:
     if ours is None or not os.access(ours, os.W_OK) or not os.access(ours / "cgroup.procs", os.W_OK):
         return None
     for leftover in ours.glob(f"{PREFIX}*"):
-        _remove_empty(leftover)
+        if not Path("/proc", leftover.name.removeprefix(PREFIX)).exists():
+            _remove_empty(leftover)
     folder = ours / f"{PREFIX}{os.getpid()}"
     try:
         folder.mkdir(exist_ok=True)
