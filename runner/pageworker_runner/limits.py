@@ -13,7 +13,7 @@ class Limits:
     evidence_seconds: float = 1.25
     """For the screenshot and the HTML of a failed attempt, together."""
     close_seconds: float = 5.0
-    """For closing one page, and for opening one."""
+    """For closing a late popup, and for the last words of a runner that ends."""
     stop_seconds: float = 10.0
     """For the browser's own shutdown: it flushes the profile."""
     log_lines: int = 2000

@@ -14,6 +14,7 @@ from pageworker_runner.inside import drop_listeners, reset_context_timeouts
 from pageworker_runner.life import Event, State
 from pageworker_runner.limits import LIMITS
 from pageworker_runner.recycle import clean
+from pageworker_runner.reporter import Reporter
 from pageworker_runner.slot import Slot, WarmPage
 from pageworker_runner.storage import wipe
 from pageworker_runner.tap import Tap
@@ -33,20 +34,21 @@ class PoolPlan:
 
 
 class Pool:
-    """N warm pages of one browser context. `retire` is called, with the reason, when this runner should go."""
+    """N warm pages of one browser context. `crashed` is told of attempts whose page died."""
 
     def __init__(
         self,
         context: BrowserContext,
         plan: PoolPlan,
         tasks: Tasks,
-        retire: Callable[[str], None],
+        reporter: Reporter,
         crashed: Callable[[str], None],
     ) -> None:
         self._context = context
         self._plan = plan
         self._tasks = tasks
-        self._retire = retire
+        self._reporter = reporter
+        self._retire = reporter.retire
         self._tell_crash = crashed
         self._slots: list[Slot] = []
         self._changed = asyncio.Condition()
@@ -55,7 +57,7 @@ class Pool:
         self._jobs = 0
         self._unproved = 0
         self.tap = Tap(context, self._holder)
-        self._visitors = Visitors(context, self, tasks, retire)
+        self._visitors = Visitors(context, self, tasks, reporter.retire)
 
     async def fill(self) -> None:
         """Open all pages. The first one comes with the context. Raises Playwright's Error."""
@@ -79,7 +81,7 @@ class Pool:
     async def reserve(self, attempt: str) -> Slot:
         """A clean page for `attempt`. Waits while one is being cleaned. Raises PageLost where none comes."""
         try:
-            async with asyncio.timeout(2 * (self._plan.recycle_seconds + LIMITS.close_seconds)):
+            async with asyncio.timeout(4 * self._plan.recycle_seconds):
                 async with self._changed:
                     await self._changed.wait_for(lambda: not self._used and self._idle())
                     slot = self._idle()[0]
@@ -149,7 +151,7 @@ class Pool:
         """Close the page and open another. A browser that does neither in time is not to be trusted."""
         old = slot.warm
         try:
-            async with asyncio.timeout(LIMITS.close_seconds):
+            async with asyncio.timeout(self._plan.recycle_seconds):
                 drop_listeners(old.page, {})
                 if not old.page.is_closed():
                     await old.page.close()
@@ -176,6 +178,7 @@ class Pool:
 
     def _doubt(self, reason: str) -> None:
         self._unproved += 1
+        self._reporter.say(f"a page is replaced: {reason}")
         if self._unproved == LIMITS.unproved_pages:
             self._retire(f"{self._unproved} pages could not be proved clean; the last one: {reason}")
 
@@ -196,6 +199,7 @@ class Pool:
         if slot.attempt is not None:
             self._tell_crash(slot.attempt)
         elif was_idle:
+            self._reporter.say("an idle page crashed and is replaced")
             self._tasks.spawn(self.recycle(slot))
 
     def _idle(self) -> list[Slot]:

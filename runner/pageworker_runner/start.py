@@ -48,7 +48,7 @@ async def start(channel: Channel, reporter: Reporter, tasks: Tasks, ground: Grou
                 default_timeout_seconds=boot.default_timeout_seconds,
             ),
             tasks,
-            reporter.retire,
+            reporter,
             lambda attempt_id: attempts.decide(attempt_id, crashed()),
         )
         seen, _ = await asyncio.gather(evidence.chromium_sandbox(running.context), pool.fill())

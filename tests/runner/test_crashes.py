@@ -58,6 +58,7 @@ async def test_pages_that_crash_while_they_are_idle_are_replaced(start: Start) -
     await runner.run(QUICK)
     for renderer in descendants(runner.process.pid, "--type=renderer"):
         os.kill(renderer, signal.SIGKILL)
+    await runner.until(lambda: len([log for log in runner.logs if "idle page crashed" in log.message]) == 2)
     attempts = [await runner.begin(WAITS), await runner.begin(WAITS)]
     for attempt in attempts:
         await runner.accepted(attempt)

@@ -113,7 +113,7 @@ DIRT = CLEANED | REPLACED
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def runner() -> AsyncIterator[Supervisor]:
     """One page, so that the next job gets the same one; a persistent context, whose state is not wiped."""
-    supervisor = await Supervisor(pages=1, recycle_seconds=1.5).start()
+    supervisor = await Supervisor(pages=1, recycle_seconds=3).start()
     yield supervisor
     await supervisor.close()
 
