@@ -7,7 +7,7 @@ desk to delivery.
 import asyncio
 from collections import Counter
 from collections.abc import Coroutine
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -25,7 +25,9 @@ from pageworker_supervisor.dispatch.reaper import reap
 from pageworker_supervisor.dispatch.signals import Signals
 from pageworker_supervisor.dispatch.waker import Waker
 from pageworker_supervisor.engine import Engine
+from pageworker_supervisor.engine.types import LEASE_MS, PROMISE_MS
 from pageworker_supervisor.intake import Intake
+from pageworker_supervisor.intake.timing import Timing
 from pageworker_supervisor.redis_link import Link
 from pageworker_supervisor.registry import Registry
 from pageworker_supervisor.runners.fleet import Fleet
@@ -39,6 +41,15 @@ GAUGES_SECONDS = 2.0
 
 
 @dataclass(frozen=True)
+class Pace:
+    """How long a silence counts as death. Tests of what happens past it use shorter ones."""
+
+    lease_ms: int = LEASE_MS
+    promise_ms: int = PROMISE_MS
+    intake: Timing = field(default_factory=Timing)
+
+
+@dataclass(frozen=True)
 class Site:
     """What the worker found where it was started."""
 
@@ -46,6 +57,7 @@ class Site:
     data_dir: Path
     host: Host
     metrics: Metrics
+    pace: Pace = Pace()
 
 
 class Rooms:
@@ -71,14 +83,14 @@ class Rooms:
             uids=uids,
         )
         self.desk = Desk(name, engine, availability, settings, site.metrics)
-        self.fleet = Fleet(name, house, self._give_up_profile)
+        self.fleet = self._fleet(name, house)
         self.signals = Signals()
         tools = Tools(settings, registry, self.artifacts, self.desk)
         self.dispatcher = Dispatcher(name, engine, availability, self.fleet, tools, self.signals)
         self.leases = LeaseKeeper(engine, availability, self.dispatcher, self.fleet, name)
         self.waker = Waker(engine, availability, self.dispatcher, self.fleet, self.signals, name)
         self.courier = Courier(engine, availability, settings, site.metrics)
-        self.intake = Intake(link, engine, settings, settings.worker.id, site.metrics)
+        self.intake = Intake(link, engine, settings, settings.worker.id, site.metrics, site.pace.intake)
         self._metrics = site.metrics
         self._settings = settings
 
@@ -108,6 +120,9 @@ class Rooms:
             pages = self._settings.pool.pages * len(self.fleet.runners)
             self._metrics.states(runners, {"running": running, "other": taken - running, "free": pages - taken})
             await asyncio.sleep(GAUGES_SECONDS)
+
+    def _fleet(self, name: str, house: House) -> Fleet:
+        return Fleet(name, house, self._give_up_profile)
 
     def _kill_all(self, reason: str) -> None:
         for runner in list(self.fleet.runners.values()):

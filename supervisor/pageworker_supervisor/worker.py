@@ -37,9 +37,10 @@ COURIER_GRACE_SECONDS = 3.0
 class Worker:
     """One worker. `run` is its whole life; set `stop` to end it in good order."""
 
-    def __init__(self, site: Site) -> None:
+    def __init__(self, site: Site, furnish: type[Rooms] = Rooms) -> None:
         self.stop = asyncio.Event()
         self._site = site
+        self._furnish = furnish
         self._phase = Phase.STARTING
         self._reason = "starting"
         self._since = time.monotonic()
@@ -95,7 +96,7 @@ class Worker:
                 self._reason = "Redis does not answer"
                 engine = await self._prepare(link)
                 watching.cancel()
-            self._rooms = rooms = Rooms(self._site, self._name, link, engine, registry)
+            self._rooms = rooms = self._furnish(self._site, self._name, link, engine, registry)
             async with asyncio.TaskGroup() as tasks:
                 for name, task in rooms.tasks().items():
                     tasks.create_task(task, name=name)
@@ -104,7 +105,8 @@ class Worker:
 
     async def _prepare(self, link: Link) -> Engine:
         """The engine, loaded. Waits with backoff while Redis is away."""
-        settings = self._site.settings
+        settings, pace = self._site.settings, self._site.pace
+        replicas = await link.availability.insist(link.replicas)
         engine = Engine(
             link.commands,
             link.blocking(),
@@ -114,6 +116,9 @@ class Worker:
                 result_ttl_seconds=settings.results.ttl_seconds,
                 stream_length=settings.results.stream_length,
                 dead_length=settings.results.dead_length,
+                replicas=min(1, replicas),
+                lease_ms=pace.lease_ms,
+                promise_ms=pace.promise_ms,
             ),
         )
         await link.availability.insist(engine.load)

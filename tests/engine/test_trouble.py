@@ -9,7 +9,7 @@ from pw_servers import RespProxy, redis_server
 
 from pageworker_supervisor.engine import Engine
 from pageworker_supervisor.engine.errors import OutOfMemory, Refused, Unavailable, Unsettled
-from pageworker_supervisor.engine.types import Options
+from pageworker_supervisor.engine.types import Ending, Options
 
 
 async def test_a_primary_without_the_functions_is_given_them(desk: Desk) -> None:
@@ -172,3 +172,32 @@ async def test_a_shard_that_is_away_takes_no_jobs_of_others_with_it(desk: Desk, 
     assert len(first) == len(second) == 1
     assert {lease.job_id for lease in (*first, *second)} == {"a", "b"}
     await client.aclose()
+
+
+async def test_the_outbox_is_looked_at_again_after_a_failure(desk: Desk, proxied_redis: RespProxy) -> None:
+    """It was not, until this process made a promise of its own: callbacks of others stayed for ever."""
+    client = plain_client(proxied_redis.port)
+    engine = Engine(client, client, options=desk.engine.options)
+    await desk.engine.enqueue([ticket("j1")])
+    proxied_redis.cut()
+    with pytest.raises(Unavailable):
+        await engine.outbox_take("w2", 1, 1000)
+    proxied_redis.heal()
+    assert await desk.engine.finish(await desk.one(), Ending(status="succeeded", result=b"{}", callback="http://x/"))
+    assert [promise.job_id for promise in await engine.outbox_take("w2", 1, 1000)] == ["j1"]
+    await client.aclose()
+
+
+async def test_a_replica_that_stays_away_stops_no_work(desk: Desk) -> None:
+    options = Options(test_clock=True, replicas=1, replica_wait_seconds=0.02, replica_patience_seconds=0.1)
+    engine = Engine(desk.client, desk.client, options=options)
+    refused = 0
+    async with asyncio.timeout(5):
+        while True:
+            try:
+                assert await engine.enqueue([ticket("j1")]) in (["queued"], ["duplicate"])
+                break
+            except Unsettled:
+                refused += 1
+    assert refused > 1, "a failover's gap is waited out"
+    await desk.finish([await desk.one()])

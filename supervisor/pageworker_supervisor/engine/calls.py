@@ -5,6 +5,7 @@ more here, on a new connection; a second loss is the caller's to see.
 """
 
 import asyncio
+import time
 from typing import Any
 
 from redis import exceptions as rx
@@ -32,6 +33,8 @@ class Calls:
         )
         self._replicas = options.replicas
         self._replica_wait_ms = int(options.replica_wait_seconds * 1000)
+        self._patience_seconds = options.replica_patience_seconds
+        self._short_since: dict[str, float] = {}
 
     async def load(self) -> None:
         """Put the library on every primary. Replaces only itself."""
@@ -53,12 +56,17 @@ class Calls:
         return await self._said(*args, key=key)
 
     async def settled_call(self, name: str, root: str, *args: Argument) -> Any:
-        """As `call`, and back only when as many replicas as wanted have it; else Unsettled."""
+        """As `call`, and back only when as many replicas as wanted have it; else Unsettled.
+
+        A failover brings a short shortage. One that lasts is how things are: a lost replica must not stop the work.
+        """
         if not self._replicas:
             return await self.call(name, root, *args)
         # WAIT speaks of what its own connection wrote, so both go down the same one.
         said = ("FCALL", self.library.function(name), 1, root, *args)
-        wait = ("WAIT", self._replicas, self._replica_wait_ms)
+        short_since = self._short_since.get(root)
+        lasting = short_since is not None and time.monotonic() - short_since > self._patience_seconds
+        wait = ("WAIT", self._replicas, 1 if lasting else self._replica_wait_ms)
         try:
             reply, reached = await (self._on_node(root, said, wait) if self.cluster else self._pipe(said, wait))
         except (rx.RedisError, OSError) as error:
@@ -67,8 +75,12 @@ class Calls:
             elif isinstance(error, rx.AskError):
                 await self.call(name, root, *args)  # this finds the new owner, for the next time too
             raise classify(error) from error
-        if reached < self._replicas:
-            raise Unsettled(f"{reached} of {self._replicas} replicas have it")
+        if reached >= self._replicas:
+            self._short_since.pop(root, None)
+        else:
+            self._short_since.setdefault(root, time.monotonic())
+            if not lasting:
+                raise Unsettled(f"{reached} of {self._replicas} replicas have it")
         return reply
 
     async def _pipe(self, *commands: tuple[Argument, ...]) -> list[Any]:

@@ -96,7 +96,8 @@ class Engine:
         async def on(shard: int, places: Sequence[int]) -> None:
             for batch in _batches(places, TICKETS_A_CALL):
                 args = itertools.chain.from_iterable(ticket_args(tickets[at], self.shards) for at in batch)
-                for at, fresh in zip(batch, await self._on(shard, "enqueue", *args), strict=True):
+                said = await self._calls.settled_call("enqueue", self._roots[shard], *args)
+                for at, fresh in zip(batch, said, strict=True):
                     replies[at] = "queued" if fresh else "duplicate"
 
         await self._everywhere(on, self._by_shard([ticket.tenant_id for ticket in tickets]))
@@ -132,8 +133,8 @@ class Engine:
         event = _rejected_event(job_id, tenant, reason) if identity else b""
         shard = shard_of(tenant, self.shards) if identity else 0
         letter = msgspec.json.encode({"reason": reason})
-        stored = await self._on(
-            shard, "reject", *self._terms(), digest, raw, "rejected", letter, job_id, tenant, result or b"",
+        stored = await self._calls.settled_call(
+            "reject", self._roots[shard], *self._terms(), digest, raw, "rejected", letter, job_id, tenant, result or b"",
             callback or "", event,
         )  # fmt: skip
         if stored:

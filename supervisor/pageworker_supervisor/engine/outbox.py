@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from pageworker_supervisor.engine.calls import Calls
+from pageworker_supervisor.engine.errors import Unavailable
 from pageworker_supervisor.engine.shards import root
 from pageworker_supervisor.engine.types import Promise
 
@@ -82,20 +83,35 @@ class Outbox:
     async def _look(self, count: int) -> list[Promise]:
         taken: list[Promise] = []
         soonest = LOOK_SECONDS
+        away: Unavailable | None = None
         # What `later` puts off while this is under way must not be forgotten at its end.
         self._look_at = math.inf
-        for shard, base in enumerate(self._roots):
-            if len(taken) >= count:
-                soonest = 0.0
-                break
-            rows, due_ms = await self._calls.call("outbox_take", base, self._nonce, count - len(taken))
-            if due_ms >= 0:
-                soonest = min(soonest, due_ms / 1000)
-            for row in rows:
-                if (promise := await self._promise(row, shard)) is not None:
-                    taken.append(promise)
-        self._look_at = min(self._look_at, time.monotonic() + soonest)
+        try:
+            for shard, base in enumerate(self._roots):
+                if len(taken) >= count:
+                    soonest = 0.0
+                    break
+                try:
+                    due_ms = await self._look_at_shard(shard, base, count - len(taken), taken)
+                except Unavailable as error:
+                    # What other shards gave is held here now, and is not to wait until that runs out.
+                    away, soonest = error, 0.0
+                else:
+                    soonest = min(soonest, due_ms / 1000) if due_ms >= 0 else soonest
+        finally:
+            self._look_at = min(self._look_at, time.monotonic() + soonest)
+        if away is not None and not taken:
+            raise away
         return taken
+
+    async def _look_at_shard(self, shard: int, base: str, count: int, taken: list[Promise]) -> int:
+        """Milliseconds until the next is due there; below 0: none."""
+        # What is told to the world must not be undone by a failover: this is a write, and so is what came before it.
+        rows, due_ms = await self._calls.settled_call("outbox_take", base, self._nonce, count)
+        for row in rows:
+            if (promise := await self._promise(row, shard)) is not None:
+                taken.append(promise)
+        return int(due_ms)
 
     async def _promise(self, row: list[Any], shard: int) -> Promise | None:
         name, job_id, tenant, url, result, tries, first_at, put = row

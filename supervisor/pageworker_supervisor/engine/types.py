@@ -271,8 +271,10 @@ class Options(Struct, frozen=True, kw_only=True):
     """Newest results kept in a shard's stream, approximately."""
     dead_length: int = 100_000
     replicas: int = 0
-    """A finish counts once so many replicas have it."""
+    """A job is taken in, ended and delivered once so many replicas have it: a failover forgets none of that."""
     replica_wait_seconds: float = 1.0
+    replica_patience_seconds: float = 30.0
+    """No replica for longer than this: go on without."""
     lease_ms: int = LEASE_MS
     promise_ms: int = PROMISE_MS
     """All workers of a prefix must agree on both. Tests of what happens past them use shorter ones."""
