@@ -28,8 +28,8 @@ function Lane.pop(t, c, d, p, budget)
     end
     budget = budget - 1
     local stamp, id = string.match(entry, '^(%d+) (.*)$')
-    local job = Job.read(id)
-    if job and job.s == 'q' and job.q == stamp then
+    local job = Job.waiting(id, stamp, t, c, d, p)
+    if job then
       return id, job, budget
     end
   end

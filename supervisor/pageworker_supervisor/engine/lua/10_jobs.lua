@@ -13,11 +13,9 @@ local GROUP = 'workers'
 
 local FIELDS = { 't', 'p', 'c', 'd', 's', 'q', 'at', 'qa', 'a', 'k', 'tok', 'w', 'x', 'st', 'pm', 'pf', 'cn', 'vd', 'e' }
 
+-- The whole record but for the body, or nil. Where jobs pass in numbers, `waiting` and `ending` read less.
 function Job.read(id)
-  local f = call(
-    'HMGET', P .. 'job:' .. id,
-    't', 'p', 'c', 'd', 's', 'q', 'at', 'qa', 'a', 'k', 'tok', 'w', 'x', 'st', 'pm', 'pf', 'cn', 'vd', 'e'
-  )
+  local f = call('HMGET', P .. 'job:' .. id, unpack(FIELDS))
   if not f[1] then
     return nil
   end
@@ -26,6 +24,27 @@ function Job.read(id)
     job[name] = f[i]
   end
   return job
+end
+
+-- A job of a lane, with what its lease tells the worker; nil where the entry is void.
+function Job.waiting(id, stamp, t, c, d, p)
+  local f = call('HMGET', P .. 'job:' .. id, 's', 'q', 'k', 'e', 'at', 'qa', 'a', 'b', 'hist')
+  if f[1] ~= 'q' or f[2] ~= stamp then
+    return nil
+  end
+  return {
+    t = t, c = c, d = d, p = p,
+    q = stamp, k = f[3], e = f[4], at = f[5], qa = f[6], a = f[7], b = f[8], hist = f[9],
+  }
+end
+
+-- A leased job with what its end needs; nil where this token does not hold it.
+function Job.ending(id, token)
+  local f = call('HMGET', P .. 'job:' .. id, 'tok', 't', 'p', 'c', 'd', 'x', 'pm', 'pf', 'e')
+  if f[1] ~= token then
+    return nil
+  end
+  return { tok = token, t = f[2], p = f[3], c = f[4], d = f[5], x = f[6], pm = f[7], pf = f[8], e = f[9] }
 end
 
 -- The job whose lease has this token, or nil; then whether the token was given up already.

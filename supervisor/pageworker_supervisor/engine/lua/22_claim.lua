@@ -122,7 +122,7 @@ function Claim:take_verdicts()
     end
     local job = Job.read(id)
     if job and job.s == 'v' then
-      self:lease(id, job, '0', '')
+      self:lease(id, with_body(id, job), '0', '')
     end
   end
   self.more = true
@@ -202,11 +202,16 @@ function Claim:soon()
 end
 
 local function lease_row(id, job)
-  local f = call('HMGET', P .. 'job:' .. id, 'b', 'hist')
   return {
-    id, job.t, job.c, job.tok, f[1], number(job.a), number(job.k), job.pf, job.pm == '0' and job.vd or '',
-    NOW - number(job.qa or job.at), NOW - number(job.at), f[2] or '', job.p,
+    id, job.t, job.c, job.tok, job.b, number(job.a), number(job.k), job.pf, job.pm == '0' and job.vd or '',
+    NOW - number(job.qa or job.at), NOW - number(job.at), job.hist or '', job.p,
   }
+end
+
+local function with_body(id, job)
+  local f = call('HMGET', P .. 'job:' .. id, 'b', 'hist')
+  job.b, job.hist = f[1], f[2]
+  return job
 end
 
 function Claim:reply()
@@ -217,7 +222,7 @@ function Claim:reply()
   return { rows, self:wanted(), self:soon(), self.lost, self.rooms }
 end
 
--- The same call again: its reply was lost.
+-- The same call again: its reply was lost. What else there is, the next claim finds: it is due at once.
 function Claim.replay(worker, nonce)
   local text = call('GET', P .. 'claimed:' .. worker)
   if not text or string.sub(text, 1, #nonce + 1) ~= nonce .. ' ' then
@@ -227,10 +232,10 @@ function Claim.replay(worker, nonce)
   for id in string.gmatch(string.sub(text, #nonce + 2), '%S+') do
     local job = Job.read(id)
     if job and job.tok and string.sub(job.tok, -#nonce - 1) == '-' .. nonce then
-      rows[#rows + 1] = lease_row(id, job)
+      rows[#rows + 1] = lease_row(id, with_body(id, job))
     end
   end
-  return { rows, {}, -1, {}, 0 }
+  return { rows, {}, 0, {}, 0 }
 end
 
 -- True where the shard has nothing that any claim could change: idle workers ask often, and shall cost little.

@@ -66,7 +66,7 @@ local function finish(keys, argv)
   while at <= #argv do
     local id, token, status, result = argv[at], argv[at + 1], argv[at + 2], argv[at + 3]
     local url, letter, events = argv[at + 4], argv[at + 5], tonumber(argv[at + 6])
-    local job = Job.leased(id, token)
+    local job = Job.ending(id, token)
     if not job then
       reply[#reply + 1] = call('GET', P .. 'done:' .. id) == token and 1 or 0
     else
