@@ -36,6 +36,7 @@ def test_out_of_memory_is_told_apart() -> None:
     [
         (rx.AuthenticationError("WRONGPASS invalid username-password pair or user is disabled."), "percent-encode"),
         (rx.AuthenticationError("NOAUTH Authentication required."), "give user and password"),
+        (rx.ResponseError("The user executing the script can't access at least one of the keys"), "pageworker.acl"),
         (rx.NoPermissionError("this user has no permissions to run the 'get' command"), "pageworker.acl"),
     ],
 )

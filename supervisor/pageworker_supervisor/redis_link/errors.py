@@ -41,7 +41,8 @@ def classify(error: Exception) -> EngineError:
     for code, mend in _MENDS:
         if text.startswith(code):
             return Denied(text, mend)
-    if isinstance(error, (rx.NoPermissionError, rx.AuthorizationError)):
+    # The second is what a script or a function answers whose caller lacks a right.
+    if isinstance(error, (rx.NoPermissionError, rx.AuthorizationError)) or "The user executing the script" in text:
         return Denied(text, _MENDS[2][1])
     if isinstance(error, rx.AuthenticationError):
         # Also what a server without the user, or without a password, answers to AUTH.
