@@ -47,12 +47,15 @@ class Worker:
         self._link: Link | None = None
         self._rooms: Rooms | None = None
         self._name = ""
+        self._address = ""
         self._before: str | None = None
 
     async def run(self) -> None:
         """Serve until told to stop, then drain, then end. An error of any room ends the worker and is raised."""
         settings = self._site.settings
         endpoints = Endpoints.open(settings.http.bind, self._site.data_dir, self, self._site.metrics)
+        host, port = endpoints.address
+        self._address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
         # The control socket is bound, so nobody else lives in this data folder.
         self._name, self._before = succeed(self._site.data_dir, settings.worker.id)
         async with asyncio.TaskGroup() as tasks:
@@ -101,7 +104,7 @@ class Worker:
                 for name, task in rooms.tasks().items():
                     tasks.create_task(task, name=name)
                 self._turn(Turn.UP, "")
-                log.info("ready", redis=link.safe_url, data_dir=str(self._site.data_dir), http=settings.http.bind)
+                log.info("ready", redis=link.safe_url, data_dir=str(self._site.data_dir), http=self._address)
 
     async def _prepare(self, link: Link) -> Engine:
         """The engine, loaded. Waits with backoff while Redis is away."""

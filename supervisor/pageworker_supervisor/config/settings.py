@@ -51,8 +51,8 @@ class WorkerSettings(Section, frozen=True):
 class PoolSettings(Section, frozen=True):
     """Runners and their pages."""
 
-    runners: Count = 4
-    """Browser contexts open at once on this worker."""
+    runners: Annotated[int, Meta(ge=1, le=64)] = 4
+    """Browser contexts open at once on this worker; the egress gateway serves at most so many."""
     pages: Annotated[int, Meta(ge=1, le=64)] = 4
     """Pages a context."""
     max_jobs: Count = 1000

@@ -54,7 +54,10 @@ class Desk:
     async def end(self, case: Case, end: End, outcome: Outcome | None = None) -> None:
         """The job has its result."""
         result = answer.compose(case.job, case.lease, end, self._worker_id, case.version, outcome)
-        dead = _dead_letter(case, end.error) if end.status in DEAD_LETTERED else None
+        dead = None
+        if end.status in DEAD_LETTERED:
+            last = answer.attempt_of(case.lease, outcome, self._worker_id, case.version) if outcome else None
+            dead = _dead_letter(case, end.error, last)
         told = EVENT_OF.get(end.status)
         events = (self._event(case, told, end.error),) if told else ()
         ending = Ending(
@@ -124,13 +127,9 @@ class Desk:
         return encode_event(Event(event=name, job_id=case.job.job_id, tenant_id=case.job.tenant_id, error=why))
 
 
-def _dead_letter(case: Case, why: Error | None) -> bytes:
-    letter = {
-        "job": msgspec.Raw(case.lease.body),
-        "error": why,
-        "attempts": [msgspec.Raw(line) for line in case.lease.attempts],
-    }
-    return msgspec.json.encode(letter)
+def _dead_letter(case: Case, why: Error | None, last: Attempt | None) -> bytes:
+    attempts = [*(msgspec.Raw(line) for line in case.lease.attempts), *([last] if last else [])]
+    return msgspec.json.encode({"error": why, "attempts": attempts})
 
 
 def _ms(seconds: float) -> int:
