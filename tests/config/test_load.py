@@ -98,7 +98,7 @@ bind = "x"
         "redis.prt": (f"{path}:3", "`redis.port`"),
         "redis.url": (f"{path}:4", "redis://"),
         "pol": (f"{path}:6", "`pool`"),
-        "pool.runners": (f"{path}:10", "at least 1"),
+        "pool.runners": (f"{path}:10", "1 to 64"),
         "pool.url": (f"{path}:12", "`redis.url`"),
         "tenants.acme.callback_allow": (f"{path}:15", "http:// or https://"),
         "tenants.acme.wieght": (f"{path}:18", "`tenants.acme.weight`"),

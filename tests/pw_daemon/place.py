@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pw_daemon.worker import DaemonProcess
 from pw_servers import RedisServer, redis_server
 
 from pageworker_supervisor.demo.stage import find_examples, publish
 from pageworker_supervisor.demo.toml import toml_text
+from pw_daemon.worker import DaemonProcess
 
 MODULES = Path(__file__).parent / "modules"
 SECRET = b"callback secret of the tests"

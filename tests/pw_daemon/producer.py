@@ -4,6 +4,7 @@ import asyncio
 import json
 import time
 from collections import Counter
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from redis.asyncio import Redis
@@ -45,7 +46,8 @@ class Producer:
             await self._read(1000)
 
     async def _read(self, block_ms: int) -> None:
-        streams: Any = await self.redis.execute_command(
+        ask: Callable[..., Awaitable[Any]] = self.redis.execute_command
+        streams = await ask(
             *("XREAD", "COUNT", 500, "BLOCK", block_ms, "STREAMS", "pw:{0}:results", self._last)
         )
         for _, entries in streams.items() if isinstance(streams, dict) else streams or ():
