@@ -95,7 +95,11 @@ async def _demo(folder: Path, screen: Screen) -> list[str]:
         async with running(stage.config_file, stage.http_port, stage.log_file) as daemon:
             await daemon.until_ready()
             screen.step(f"pageworker is ready (pid {daemon.process.pid}, its Redis on port {stage.redis_port})")
-            return await _perform(stage, daemon, programme(callbacks), receiver, screen)
+            try:
+                return await _perform(stage, daemon, programme(callbacks), receiver, screen)
+            except* RedisError as group:
+                # Its Redis goes with the daemon.
+                raise DaemonFailed(f"the queue is gone; the daemon's last words:\n{daemon.last_words()}") from group
 
 
 def end_on_signals() -> None:
