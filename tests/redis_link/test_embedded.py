@@ -6,6 +6,8 @@ import signal
 import socket
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
@@ -102,22 +104,47 @@ async def test_a_server_that_died_is_started_again(tmp_path: Path) -> None:
         watching.cancel()
 
 
-def test_it_ends_with_a_killed_daemon_and_loses_nothing(tmp_path: Path) -> None:
+@contextmanager
+def daemon(data_dir: Path) -> Iterator[tuple[subprocess.Popen[bytes], psutil.Process]]:
+    """A daemon in a process of its own that has written a thousand elements, and its Redis."""
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
     with subprocess.Popen(
-        [sys.executable, "-c", DAEMON, str(tmp_path)], stdout=subprocess.PIPE, env=environment
-    ) as daemon:
-        assert daemon.stdout is not None
-        server = psutil.Process(int(daemon.stdout.readline()))
-        assert server.is_running()
-        daemon.kill()
-        until(lambda: not server.is_running() or server.status() == "zombie", "its Redis ends", 2.0)
+        [sys.executable, "-c", DAEMON, str(data_dir)], stdout=subprocess.PIPE, env=environment
+    ) as process:
+        assert process.stdout is not None
+        yield process, psutil.Process(int(process.stdout.readline()))
 
-    async def length() -> int:
-        async with open_link(ANY, tmp_path) as link:
-            return int(await link.send("LLEN", "k", key="k"))
 
-    assert asyncio.run(length()) == 1000
+def has_ended(server: psutil.Process) -> bool:
+    return not server.is_running() or server.status() == psutil.STATUS_ZOMBIE
+
+
+async def length(data_dir: Path) -> int:
+    async with open_link(ANY, data_dir) as link:
+        return int(await link.send("LLEN", "k", key="k"))
+
+
+def test_it_ends_with_a_killed_daemon_and_loses_nothing(tmp_path: Path) -> None:
+    with daemon(tmp_path) as (process, server):
+        assert not has_ended(server)
+        process.kill()
+        until(lambda: has_ended(server), "its Redis ends", 2.0)
+    assert asyncio.run(length(tmp_path)) == 1000
+
+
+def test_a_redis_that_outlives_its_daemon_keeps_others_from_its_data(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with daemon(tmp_path) as (process, server):
+        server.suspend()
+        process.kill()
+        process.wait()
+        with monkeypatch.context() as impatient, pytest.raises(EmbeddedUnfit, match="still runs"):
+            impatient.setattr(embedded, "HANDOVER_SECONDS", 0.2)
+            asyncio.run(length(tmp_path))
+        server.resume()
+        assert asyncio.run(length(tmp_path)) == 1000
+        assert has_ended(server)
 
 
 def test_it_does_not_start_for_a_daemon_that_is_gone(tmp_path: Path) -> None:
