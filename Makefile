@@ -23,7 +23,7 @@ escape: install
 	$(PYTHON) -m pytest tests/escape
 
 chaos: install
-	$(PYTHON) -m tests.chaos $(CHAOS)
+	PYTHONPATH=tests $(PYTHON) -m chaos $(CHAOS)
 
 bench: install
 	$(PYTHON) -m bench $(BENCH)

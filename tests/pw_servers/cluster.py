@@ -107,16 +107,17 @@ def _state_ok(server: RedisServer) -> bool:
 
 
 @contextmanager
-def cluster(primaries: int = 3, replicas: int = 0, *, node_timeout_ms: int = 1500) -> Iterator[Cluster]:
+def cluster(primaries: int = 3, replicas: int = 0, *, node_timeout_ms: int = 1500, aof: bool = False) -> Iterator[Cluster]:
     """`primaries` ranges of slots with `replicas` (0 or 1) replicas each, for the block; up in about 3 s."""
     home = Path(tempfile.mkdtemp(prefix="pw-cluster-"))
+    persist = ["--appendonly", "yes"] if aof else []
     try:
         with ExitStack() as stack:
 
             def start(name: str) -> RedisServer:
                 folder = home / name
                 folder.mkdir()
-                server = RedisServer(_options(node_timeout_ms), directory=folder)
+                server = RedisServer([*_options(node_timeout_ms), *persist], directory=folder)
                 stack.callback(server.close)
                 return server.start()
 

@@ -1,0 +1,127 @@
+"""The workers of a run: processes that can be killed, stopped, told something and started again."""
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from pw_servers import RespProxy, resp_proxy
+
+from chaos.ground import Ground
+from chaos.orders import Orders, Word
+from chaos.receiver import SECRET
+from chaos.work import DOMAINS, TENANTS
+from pageworker_supervisor.demo.toml import toml_text
+
+LEASE_MS = 4000
+PROMISE_MS = 15_000
+SILENT_SECONDS = 4.0
+READY = b'"message":"ready"'
+
+
+class Member:
+    """One worker. `wires` are its own ways to each data node of Redis, by the node's port."""
+
+    def __init__(self, folder: Path, name: str, wires: dict[int, RespProxy]) -> None:
+        self.name = name
+        self.wires = wires
+        self.ahead_seconds = 0.0
+        self.lives = 0
+        self.up = asyncio.Event()
+        """Set while it is started and not being killed or stopped: one such fault at a time."""
+        self._root = folder
+        self._home = folder / name
+        self._process: asyncio.subprocess.Process | None = None
+
+    async def start(self, *, elsewhere: bool = False) -> None:
+        """Start it; `elsewhere`: as another host's, that knows nothing of the life before."""
+        self.lives += 1
+        if elsewhere:
+            self._home = self._root / f"{self.name}-{self.lives}"
+        self._home.mkdir(exist_ok=True)
+        config = self._root / f"{self._home.name}.toml"
+        orders = Orders(
+            config=str(config),
+            profiles=str(self._root / "profiles"),
+            routes={port: wire.port for port, wire in self.wires.items()},
+            lease_ms=LEASE_MS,
+            promise_ms=PROMISE_MS,
+            silent_seconds=SILENT_SECONDS,
+            ahead_seconds=self.ahead_seconds,
+        )
+        common: dict[str, Any] = msgspec.json.decode((self._root / "common.json").read_bytes())
+        own = {"worker": {"id": self._home.name, "data_dir": str(self._home), "drain_seconds": 10}}
+        config.write_text(toml_text({**common, **own}))
+        file = self._home / "orders.json"
+        file.write_bytes(msgspec.json.encode(orders))
+        with (self._root / f"{self.name}.log").open("ab") as log:
+            self._process = await asyncio.create_subprocess_exec(
+                *("setpriv", "--pdeathsig", "KILL", sys.executable, "-m", "chaos.worker", str(file)),
+                stdin=asyncio.subprocess.PIPE,
+                stdout=log,
+                stderr=log,
+                env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])},
+            )
+        self.up.set()
+
+    @property
+    def dead(self) -> bool:
+        """It ended, and nobody here has killed it."""
+        return self._process is not None and self._process.returncode is not None
+
+    def tell(self, word: Word) -> None:
+        """A word on its stdin."""
+        if self._process is not None and self._process.stdin is not None and not self.dead:
+            self._process.stdin.write(msgspec.json.encode(word) + b"\n")
+
+    def send(self, number: signal.Signals) -> None:
+        """Send it."""
+        if self._process is not None and not self.dead:
+            self._process.send_signal(number)
+
+    async def end(self, number: signal.Signals) -> int:
+        """Send SIGKILL or SIGTERM, and wait. Returns the exit code."""
+        self.send(number)
+        if self._process is None:
+            return 0
+        return await self._process.wait()
+
+
+@asynccontextmanager
+async def crew(ground: Ground, folder: Path, count: int, public_key: str) -> AsyncIterator[list[Member]]:
+    """So many workers, killed at the end of the block."""
+    (folder / "profiles").mkdir()
+    secret = folder / "callback.secret"
+    secret.write_bytes(SECRET)
+    own = {"callback_allow": ["http://127.0.0.1:*/*"], "callback_secret_file": str(secret)}
+    common = {
+        "redis": {"url": ground.url, "shards": ground.shards},
+        "http": {"bind": "127.0.0.1:0"},
+        "modules": {"registry": str(folder / "registry"), "trusted_keys": [public_key], "refresh_seconds": 3600},
+        "pool": {"runners": 6, "pages": 4, "idle_seconds": 5, "residency_seconds": 0.1, "kill_grace_seconds": 0.5},
+        "jobs": {"retry_base_seconds": 0.1, "retry_cap_seconds": 2, "timeout_seconds": 3},
+        "callbacks": {"timeout_seconds": 2},
+        "log": {"level": "info"},
+        "tenants": {name: {**limits, **own} for name, limits in TENANTS.items()},
+        "domains": {**DOMAINS, "*": {}},
+    }
+    (folder / "common.json").write_bytes(msgspec.json.encode(common))
+    members: list[Member] = []
+    async with AsyncExitStack() as stack:
+        for number in range(count):
+            wires = {node.port: await stack.enter_async_context(resp_proxy(node)) for node in ground.nodes}
+            members.append(Member(folder, f"w{number}", wires))
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                for member in members:
+                    tasks.create_task(member.start())
+            yield members
+        finally:
+            for member in members:
+                member.send(signal.SIGCONT)
+                await member.end(signal.SIGKILL)

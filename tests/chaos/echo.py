@@ -1,0 +1,205 @@
+"""Runners that live in the worker's process: everything of the product but the sandbox and the browser."""
+
+import asyncio
+import fcntl
+import os
+import random
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import msgspec
+
+from pageworker_sandbox.launch import Host
+from pageworker_sandbox.signing import VerifiedBundle
+from pageworker_sandbox.wire import messages as m
+from pageworker_supervisor.dispatch.placement import Context
+from pageworker_supervisor.rooms import Rooms
+from pageworker_supervisor.runners.errors import RunnerLost, SpawnFailed
+from pageworker_supervisor.runners.fleet import Fleet
+from pageworker_supervisor.runners.house import Folder, House
+from pageworker_supervisor.runners.life import Event, Life, after
+from pageworker_supervisor.runners.runner import Runner
+from pageworker_supervisor.runners.running import Running
+
+NOWHERE = Path("/nonexistent")
+HOST = Host(NOWHERE, NOWHERE, NOWHERE, (), (), ())
+RECYCLE_SECONDS = 0.001
+
+
+@dataclass(frozen=True)
+class EchoHouse(House):
+    """Profiles are one file each, that the kernel locks, in a folder that all workers share."""
+
+    locks: Path = NOWHERE
+
+    @contextmanager
+    def folder(self, runner_id: str, context: Context, fence: int | None) -> Iterator[Folder]:
+        """Hold the profile for the block. Raises SpawnFailed where somebody else has it open, or had it later."""
+        tenant_id, profile_id = context
+        if profile_id is None:
+            yield Folder(NOWHERE, None)
+            return
+        descriptor = os.open(self.locks / f"{tenant_id}--{profile_id}", os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as busy:
+                raise SpawnFailed("another worker has the profile open") from busy
+            newest = int(os.pread(descriptor, 64, 0) or b"0")
+            if fence is None or fence < newest:
+                raise SpawnFailed(f"fence {fence} is older than {newest}")
+            os.pwrite(descriptor, b"%d" % fence, 0)
+            yield Folder(NOWHERE, None)
+        finally:
+            os.close(descriptor)
+
+
+class _Gone(Exception):
+    """Ends a runner's tasks."""
+
+
+class EchoRunner(Runner):
+    """Sleeps some milliseconds and answers; what it is to do instead stands in the payload."""
+
+    def __init__(self, *words: Any) -> None:
+        super().__init__(*words)
+        self._stopping = asyncio.Event()
+        self._tasks: asyncio.TaskGroup | None = None
+        self._answers: dict[str, asyncio.Task[None]] = {}
+        self._thawed = asyncio.Event()
+        self._thawed.set()
+
+    async def _inhabit(self, folder: Folder) -> None:
+        await asyncio.sleep(random.uniform(0.002, 0.02))
+        self.evidence = {"echo": "yes"}
+        self.settled = 2 * time.monotonic() - self.since
+        self._step(Event.CAME_UP)
+        self._up.set_result(None)
+        self._on_change()
+        try:
+            async with asyncio.TaskGroup() as self._tasks:
+                await self._stopping.wait()
+                raise _Gone
+        except* _Gone:
+            self._tasks = None
+
+    def _step(self, event: Event) -> None:
+        self.life = after(self.life, event)
+        if self.life is Life.STOPPING:
+            self._stopping.set()
+
+    def crash(self, reason: str) -> None:
+        """What SIGKILL to its process does."""
+        self._end = RunnerLost(reason, charged=True)
+        self._stopping.set()
+
+    async def freeze(self, seconds: float) -> None:
+        """What SIGSTOP to its process does."""
+        self._thawed.clear()
+        await asyncio.sleep(seconds)
+        self._thawed.set()
+
+    async def load(self, bundle: VerifiedBundle) -> None:
+        """Echoes need no module."""
+        await asyncio.shield(self._up)
+        self._here()
+
+    async def run(self, running: Running, words: m.Run) -> m.Done:
+        """As the real one: from here on the page is given back by the runner."""
+        tasks = self._here()
+        self.running[running.attempt_id] = running
+        self._answers[running.attempt_id] = tasks.create_task(self._answer(running, words))
+        return await running.done
+
+    async def cancel(self, attempt_id: str, outcome: Literal["timed_out", "cancelled"]) -> None:
+        """Frozen runners hear nothing."""
+        if self._thawed.is_set() and (answer := self._answers.get(attempt_id)) is not None:
+            answer.cancel(outcome)
+
+    def _here(self) -> asyncio.TaskGroup:
+        if self._tasks is None or self._stopping.is_set():
+            raise self._end or RunnerLost("the runner is going", charged=False)
+        return self._tasks
+
+    async def _answer(self, running: Running, words: m.Run) -> None:
+        payload: dict[str, Any] = msgspec.msgpack.decode(words.payload)
+        running.accept(0)
+        try:
+            done = await self._do(words, payload)
+        except asyncio.CancelledError as cancelled:
+            if not cancelled.args:
+                raise
+            done = m.Done(attempt_id=words.attempt_id, outcome=cancelled.args[0])
+        self.jobs_done += 1
+        del self.running[words.attempt_id], self._answers[words.attempt_id]
+        running.end(done)
+        await asyncio.sleep(RECYCLE_SECONDS)
+        self.free()
+
+    async def _do(self, words: m.Run, payload: dict[str, Any]) -> m.Done:
+        await asyncio.sleep(payload["ms"] / 1000)
+        await self._thawed.wait()
+        match payload["do"]:
+            case "crash" if random.random() < payload["often"]:
+                self.crash("the job crashed its runner")
+                await asyncio.Event().wait()
+            case "fail" if words.attempt <= payload["times"]:
+                failure = m.Failure(type="handler_error", message="told to fail", retryable=True)
+                return m.Done(attempt_id=words.attempt_id, outcome="failed", failure=failure)
+        data = msgspec.msgpack.encode({"job_id": words.job_id})
+        return m.Done(attempt_id=words.attempt_id, outcome="succeeded", data=msgspec.Raw(data))
+
+
+class EchoFleet(Fleet):
+    """The product's fleet, but for what it spawns."""
+
+    def _spawn(self, context: Context, fence: int | None) -> Runner:
+        if self._tasks is None:
+            raise RuntimeError("the fleet does not run")
+        runner = EchoRunner(next(self._names), context, fence, self._house, self._notify)
+        self.runners[runner.runner_id] = runner
+        self._tasks.create_task(self._host(runner), name=f"runner {runner.runner_id}")
+        return runner
+
+    def hit(self, seconds: float | None) -> None:
+        """Kill some runner, or freeze it for so long."""
+        chosen = [runner for runner in self.runners.values() if isinstance(runner, EchoRunner) and runner.taken]
+        if chosen and self._tasks is not None:
+            victim = random.choice(chosen)
+            if seconds is None:
+                victim.crash("killed from outside")
+            else:
+                self._tasks.create_task(victim.freeze(seconds))
+
+
+class EchoRooms(Rooms):
+    """Every room but the egress gateway. `locks` is set before any is made."""
+
+    locks = NOWHERE
+
+    def _fleet(self, name: str, house: House) -> Fleet:
+        self.echo = EchoFleet(
+            name,
+            EchoHouse(
+                settings=house.settings,
+                host=house.host,
+                outlet=house.outlet,
+                profiles=house.profiles,
+                artifacts=house.artifacts,
+                metrics=house.metrics,
+                uids=house.uids,
+                locks=self.locks,
+            ),
+            self._give_up_profile,
+        )
+        return self.echo
+
+    def tasks(self) -> dict[str, Any]:
+        """Nothing to let out."""
+        tasks = super().tasks()
+        tasks.pop("egress").close()
+        return tasks

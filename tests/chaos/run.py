@@ -1,0 +1,187 @@
+"""One run: a deployment, workers, jobs, faults; then quiet, and the ledger."""
+
+import asyncio
+import signal
+import sys
+import tempfile
+import time
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import aclosing
+from dataclasses import dataclass
+from pathlib import Path
+
+from chaos.crew import LEASE_MS, PROMISE_MS, Member, crew
+from chaos.faults import Faults
+from chaos.ground import Ground, ground
+from chaos.ledger import Findings, Ledger
+from chaos.producer import Producer
+from chaos.receiver import Receiver, receiver
+from chaos.sampler import Sampler
+from chaos.work import Work
+from pageworker_supervisor.config.settings import RedisSettings
+from pageworker_supervisor.demo.stage import publish
+from pageworker_supervisor.engine import Engine
+from pageworker_supervisor.engine.errors import EngineError
+from pageworker_supervisor.engine.types import Options
+from pageworker_supervisor.redis_link import Link, connect
+
+MODULES = Path(__file__).parents[1] / "pw_daemon" / "modules"
+BATCH = 40
+QUIET_SECONDS = 240.0
+LOOK_SECONDS = 0.25
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What to do. Together with the code it decides all that is decided by us; the rest is timing."""
+
+    ground: str
+    seed: int
+    jobs: int
+    faults: int
+    workers: int = 4
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of it."""
+
+    plan: Plan
+    jobs: int
+    faults: Counter[str]
+    findings: Findings
+    over: list[str]
+    seconds: float
+
+    @property
+    def clean(self) -> bool:
+        """As it should be."""
+        return self.findings.clean and not self.over
+
+    def tell(self) -> str:
+        """For a human."""
+        found = self.findings
+        lines = [
+            f"{self.plan}: {self.jobs} jobs, {self.faults.total()} faults in {self.seconds:.0f} s",
+            f"  faults: {dict(self.faults)}",
+            f"  ends: {dict(found.statuses)}",
+        ]
+        for name in ("lost", "double", "orphans", "wrong"):
+            lines += [f"  {name}: {line}" for line in getattr(found, name)[:20]]
+        lines += [f"  over limit: {line}" for line in self.over[:20]]
+        return "\n".join(lines)
+
+
+async def run(plan: Plan, keep: Path | None = None) -> Outcome:
+    """Carry it out. `keep`: a folder for the workers' files, else a temporary one."""
+    began = time.monotonic()
+    with (
+        tempfile.TemporaryDirectory(prefix="pw-chaos-", ignore_cleanup_errors=True) as temporary,
+        ThreadPoolExecutor(8) as threads,
+    ):
+        folder = keep or Path(temporary)
+        # Servers end with the thread that started them: this one and the executor's live as long as the run.
+        with ground(plan.ground) as there:
+            key, _ = await publish(sorted(MODULES.iterdir()), folder / "registry")
+            link = connect(RedisSettings(url=there.url))
+            engine = Engine(
+                link.commands,
+                link.blocking(),
+                shards=there.shards,
+                options=Options(lease_ms=LEASE_MS, promise_ms=PROMISE_MS),
+            )
+            async with aclosing(link), receiver() as called:
+                stage = Stage(plan, there, engine, link, called, threads)
+                async with crew(there, folder, plan.workers, key) as members:
+                    faults, sampler = await stage.play(members)
+                findings = await stage.count()
+    return Outcome(
+        plan,
+        len(stage.producer.pushed) + stage.producer.texts,
+        faults,
+        findings,
+        sampler.over,
+        time.monotonic() - began,
+    )
+
+
+class Stage:
+    """Everything of one run."""
+
+    def __init__(
+        self, plan: Plan, there: Ground, engine: Engine, link: Link, called: Receiver, threads: ThreadPoolExecutor
+    ) -> None:
+        self.producer = Producer(there, engine, threads)
+        self._plan = plan
+        self._ground = there
+        self._engine = engine
+        self._link = link
+        self._called = called
+        self._threads = threads
+        self._left: list[str] = []
+
+    async def play(self, members: list[Member]) -> tuple[Counter[str], Sampler]:
+        """Jobs and faults, then quiet, then everybody goes."""
+        plan = self._plan
+        work = Work(plan.seed, self._called.url)
+        sampler = Sampler(self._ground, self.producer, self._threads)
+        faults = Faults(self._ground, members, self._called, self._threads, plan.seed)
+        drawn = 0
+
+        async def paced(number: int) -> None:
+            """So many jobs by the nth fault."""
+            nonlocal drawn
+            wanted = round(plan.jobs * (number + 1) / plan.faults)
+            while drawn < wanted:
+                batch = [work.draw() for _ in range(min(BATCH, wanted - drawn))]
+                drawn += len(batch)
+                await self.producer.push(batch)
+            if number % 20 == 0:
+                sys.stderr.write(f"{plan.ground}: {drawn} jobs pushed, {number} faults begun\n")
+
+        async with asyncio.TaskGroup() as tasks:
+            sampling = tasks.create_task(sampler.run())
+            await faults.run(plan.faults, paced)
+            await self.producer.push([])
+            for member in members:
+                if member.dead:
+                    self._left.append(f"{member.name} ended by itself")
+            self._left += await self._quiet()
+            sampling.cancel()
+        codes = await asyncio.gather(*(member.end(signal.SIGTERM) for member in members))
+        self._left += [f"{m.name} exited with {code}" for m, code in zip(members, codes, strict=True) if code]
+        sys.stderr.write(f"{plan.ground}: {sampler.samples} samples, at most {sampler.most} at once\n")
+        return faults.done, sampler
+
+    async def _quiet(self) -> list[str]:
+        """Until nothing is left to do, or far too long."""
+        until = time.monotonic() + QUIET_SECONDS
+        left = ["never looked at"]
+        while left and time.monotonic() < until:
+            await asyncio.sleep(LOOK_SECONDS)
+            try:
+                left = await self._busy()
+            except EngineError as away:
+                left = [str(away)]
+        return [f"after {QUIET_SECONDS:.0f} s of quiet: {line}" for line in left]
+
+    async def _busy(self) -> list[str]:
+        inbox = await self._link.send("LLEN", "pw:inbox", key="pw:inbox")
+        stream = await self._link.send("XLEN", "pw:jobs", key="pw:jobs")
+        left = [f"{inbox} in the inbox, {stream} in the stream"] if inbox or stream else []
+        holders = await self._link.send("ZRANGE", "{pw:inbox}:workers", 0, -1, key="pw:inbox")
+        for name in holders:
+            taken = await self._link.send("LLEN", f"{{pw:inbox}}:processing:{name.decode()}", key="pw:inbox")
+            left += [f"{taken} taken in by {name.decode()}"] if taken else []
+        for stats in await self._engine.stats():
+            if stats.queued or stats.delayed or stats.running or stats.verdicts or stats.promises:
+                left.append(str(stats))
+        return left
+
+    async def count(self) -> Findings:
+        """The ledger, and what went wrong on the way."""
+        findings = await Ledger(self._ground, self._engine, self.producer, self._called).read()
+        findings.wrong += self._left
+        await self.producer.aclose()
+        return findings

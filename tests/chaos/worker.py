@@ -1,0 +1,95 @@
+"""`python -m chaos.worker ORDERS`: one supervisor, whole but for its runners; further words come on stdin."""
+
+import asyncio
+import os
+import signal
+import sys
+from pathlib import Path
+
+import msgspec
+import uvloop
+from redis.asyncio.connection import Connection
+
+from chaos.clock import Clock
+from chaos.echo import HOST, EchoRooms
+from chaos.orders import FreezeRunner, KillRunner, Orders, Skew, Word
+from pageworker_supervisor.config.load import load
+from pageworker_supervisor.config.place import data_dir_of
+from pageworker_supervisor.engine import Engine
+from pageworker_supervisor.intake.timing import Timing
+from pageworker_supervisor.redis_link import Link
+from pageworker_supervisor.registry import Registry
+from pageworker_supervisor.rooms import Pace, Site
+from pageworker_supervisor.telemetry import log, log_to
+from pageworker_supervisor.telemetry.metrics import Metrics
+from pageworker_supervisor.worker import VERSION, Worker
+
+_words = msgspec.json.Decoder(Word)
+
+
+class ChaosWorker:
+    """The product's worker and what may happen to it from inside."""
+
+    def __init__(self, site: Site, clock: Clock) -> None:
+        self.rooms: list[EchoRooms] = []
+        self.worker = Worker(site, self._furnish)
+        self._clock = clock
+
+    def _furnish(self, site: Site, name: str, link: Link, engine: Engine, registry: Registry) -> EchoRooms:
+        rooms = EchoRooms(site, name, link, engine, registry)
+        self.rooms.append(rooms)
+        return rooms
+
+    def hear(self) -> None:
+        """What stands on stdin now."""
+        for line in os.read(0, 65536).splitlines():
+            match _words.decode(line):
+                case Skew(seconds):
+                    self._clock.ahead_seconds = seconds
+                case KillRunner() if self.rooms:
+                    self.rooms[-1].echo.hit(None)
+                case FreezeRunner(seconds) if self.rooms:
+                    self.rooms[-1].echo.hit(seconds)
+
+    async def run(self) -> None:
+        """Until SIGTERM."""
+        loop = asyncio.get_running_loop()
+        loop.add_signal_handler(signal.SIGTERM, self.worker.stop.set)
+        loop.add_reader(0, self.hear)
+        await self.worker.run()
+        log.info("stopped")
+
+
+def reroute(routes: dict[int, int]) -> None:
+    """Connections to these ports go to others instead, whoever names them: a URL, a Sentinel or a node."""
+
+    def arguments(connection: Connection) -> dict[str, object]:
+        return {"host": connection.host, "port": routes.get(int(connection.port), connection.port)}
+
+    vars_of: dict[str, object] = {"_connection_arguments": arguments}
+    for name, value in vars_of.items():
+        setattr(Connection, name, value)
+
+
+def main() -> None:
+    """Exits 0 after a drain."""
+    orders = msgspec.json.decode(Path(sys.argv[1]).read_bytes(), type=Orders)
+    settings = load(Path(orders.config), {})
+    log_to(settings.log, worker_id=settings.worker.id)
+    reroute(orders.routes)
+    clock = Clock()
+    clock.install()
+    clock.ahead_seconds = orders.ahead_seconds
+    EchoRooms.locks = Path(orders.profiles)
+    silent = orders.silent_seconds
+    pace = Pace(
+        orders.lease_ms,
+        orders.promise_ms,
+        Timing(block_seconds=1.0, upkeep_seconds=silent / 3, silent_seconds=silent, forget_seconds=4 * silent),
+    )
+    metrics = Metrics(settings.tenants, version=VERSION, worker_id=settings.worker.id)
+    uvloop.run(ChaosWorker(Site(settings, data_dir_of(settings), HOST, metrics, pace), clock).run())
+
+
+if __name__ == "__main__":
+    main()
