@@ -1,7 +1,8 @@
--- A job's record, `job:<id>`. It lives from enqueue to its result; after that `done:<id>` remembers it for as long as
--- its result is kept, so that the same id is the same job.
+-- A job's record, `job:<id>`, and its JSON, `body:<id>`: apart, so that the record stays small and in one piece of
+-- memory (a hash with a long value is neither). They live from enqueue to the result; after that `done:<id>` remembers
+-- the job for as long as its result is kept, so that the same id is the same job.
 --
--- t tenant, p priority, c context, d domain, b body; at first queued, qa queued this time, a attempts used,
+-- t tenant, p priority, c context, d domain; at first queued, qa queued this time, a attempts used,
 -- k crashes, e expires, hist past attempts (JSON, one a line)
 -- s state: q in a lane, d in `delayed`, r running, v in `verdicts` (vd says which); q its stamp in the lane
 -- while leased: tok token, w worker, x entry in `ready`, st started, pm 1 if it holds permits, pf fence
@@ -11,7 +12,7 @@ local CRASHES = 3
 local CRASH_BACKOFF_MS = 1000
 local GROUP = 'workers'
 
-local FIELDS = { 't', 'p', 'c', 'd', 's', 'q', 'at', 'qa', 'a', 'k', 'tok', 'w', 'x', 'st', 'pm', 'pf', 'cn', 'vd', 'e' }
+local FIELDS = { 't', 'p', 'c', 'd', 's', 'q', 'at', 'qa', 'a', 'k', 'tok', 'w', 'x', 'st', 'pm', 'pf', 'cn', 'vd', 'e', 'hist' }
 
 -- The whole record but for the body, or nil. Where jobs pass in numbers, `waiting` and `ending` read less.
 function Job.read(id)
@@ -26,15 +27,19 @@ function Job.read(id)
   return job
 end
 
+function Job.body(id)
+  return call('GET', P .. 'body:' .. id) or ''
+end
+
 -- A job of a lane, with what its lease tells the worker; nil where the entry is void.
 function Job.waiting(id, stamp, t, c, d, p)
-  local f = call('HMGET', P .. 'job:' .. id, 's', 'q', 'k', 'e', 'at', 'qa', 'a', 'b', 'hist')
+  local f = call('HMGET', P .. 'job:' .. id, 's', 'q', 'k', 'e', 'at', 'qa', 'a', 'hist')
   if f[1] ~= 'q' or f[2] ~= stamp then
     return nil
   end
   return {
     t = t, c = c, d = d, p = p,
-    q = stamp, k = f[3], e = f[4], at = f[5], qa = f[6], a = f[7], b = f[8], hist = f[9],
+    q = stamp, k = f[3], e = f[4], at = f[5], qa = f[6], a = f[7], hist = f[8],
   }
 end
 
@@ -135,7 +140,7 @@ end
 
 -- The record goes; `done` says what became of it.
 function Job.forget(id, job, mark, ttl)
-  call('DEL', P .. 'job:' .. id)
+  call('DEL', P .. 'job:' .. id, P .. 'body:' .. id)
   call('SET', P .. 'done:' .. id, mark, 'PX', ttl)
   if job.e then
     call('ZREM', P .. 'expiry', id)

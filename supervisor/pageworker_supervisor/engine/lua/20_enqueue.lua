@@ -19,8 +19,9 @@ local function enqueue_one(argv, at)
   end
   call(
     'HSET', P .. 'job:' .. id,
-    't', job.t, 'p', job.p, 'c', job.c, 'd', job.d, 'at', NOW, 'a', argv[at + 8], 'b', argv[at + 11]
+    't', job.t, 'p', job.p, 'c', job.c, 'd', job.d, 'at', NOW, 'a', argv[at + 8]
   )
+  call('SET', P .. 'body:' .. id, argv[at + 11])
   call('HINCRBY', P .. 'meta', 'jobs', 1)
   Tenant.enrol(job.t)
   Tenant.limit(job.t, argv[at + 9])

@@ -122,7 +122,7 @@ function Claim:take_verdicts()
     end
     local job = Job.read(id)
     if job and job.s == 'v' then
-      self:lease(id, with_body(id, job), '0', '')
+      self:lease(id, job, '0', '')
     end
   end
   self.more = true
@@ -203,15 +203,9 @@ end
 
 local function lease_row(id, job)
   return {
-    id, job.t, job.c, job.tok, job.b, number(job.a), number(job.k), job.pf, job.pm == '0' and job.vd or '',
+    id, job.t, job.c, job.tok, Job.body(id), number(job.a), number(job.k), job.pf, job.pm == '0' and job.vd or '',
     NOW - number(job.qa or job.at), NOW - number(job.at), job.hist or '', job.p,
   }
-end
-
-local function with_body(id, job)
-  local f = call('HMGET', P .. 'job:' .. id, 'b', 'hist')
-  job.b, job.hist = f[1], f[2]
-  return job
 end
 
 function Claim:reply()
@@ -232,7 +226,7 @@ function Claim.replay(worker, nonce)
   for id in string.gmatch(string.sub(text, #nonce + 2), '%S+') do
     local job = Job.read(id)
     if job and job.tok and string.sub(job.tok, -#nonce - 1) == '-' .. nonce then
-      rows[#rows + 1] = lease_row(id, with_body(id, job))
+      rows[#rows + 1] = lease_row(id, job)
     end
   end
   return { rows, {}, 0, {}, 0 }

@@ -73,7 +73,7 @@ local function finish(keys, argv)
       Job.release(id, job)
       store(token, id, job.t, result, url, terms_)
       if letter ~= '' then
-        bury(id, job.t, call('HGET', P .. 'job:' .. id, 'b'), letter, status, ticket_of(job), terms_)
+        bury(id, job.t, Job.body(id), letter, status, ticket_of(job), terms_)
       end
       for i = 1, events do
         call('PUBLISH', PREFIX .. ':events:' .. job.t, argv[at + 6 + i])
