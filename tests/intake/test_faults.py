@@ -8,13 +8,25 @@ from contextlib import asynccontextmanager
 from functools import partial
 
 import pytest
-from pw_intake import Counter, job, open_counter
+from pw_intake import QUICK, Counter, job, open_counter
 from pw_servers import Cluster, RespProxy, Sentinels, redis_server
 
 from pageworker_supervisor.config.settings import RedisSettings
+from pageworker_supervisor.intake.timing import Timing
 from pageworker_supervisor.redis_link import connect
 
-LOSABLE = ["ZADD", "BLMOVE", "EVAL", "LRANGE", "XREADGROUP", "XAUTOCLAIM", "FCALL"]
+NO_UPKEEP = Timing(block_seconds=0.2, upkeep_seconds=3600)
+"""What is lost must be found again at once, not only when somebody looks after the dead."""
+
+LOSABLE = [
+    ("ZADD", NO_UPKEEP),
+    ("BLMOVE", NO_UPKEEP),
+    ("EVAL", NO_UPKEEP),
+    ("XREADGROUP", NO_UPKEEP),
+    ("FCALL", NO_UPKEEP),
+    ("LRANGE", QUICK),
+    ("XAUTOCLAIM", QUICK),
+]
 
 
 @asynccontextmanager
@@ -72,10 +84,12 @@ async def test_a_living_workers_texts_are_left_alone(counter: Counter) -> None:
     await send("DEL", "{pw:inbox}:processing:slow", key="pw:inbox")
 
 
-@pytest.mark.parametrize("command", LOSABLE)
-async def test_a_lost_reply_loses_no_job(counter: Counter, proxied_redis: RespProxy, command: str) -> None:
+@pytest.mark.parametrize(("command", "timing"), LOSABLE)
+async def test_a_lost_reply_loses_no_job(
+    counter: Counter, proxied_redis: RespProxy, command: str, timing: Timing
+) -> None:
     link = connect(RedisSettings(url=proxied_redis.url))
-    async with counter.intake(link=link):
+    async with counter.intake(link=link, timing=timing):
         for round_ in range(4):
             proxied_redis.drop_reply(1 + round_ % 3, command)
             await counter.push(*(job(i, f"list{round_}") for i in range(7)))
