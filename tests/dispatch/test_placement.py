@@ -16,6 +16,7 @@ from pageworker_supervisor.dispatch.placement import (
     capacity,
     evictable,
     place,
+    ripens_in,
     victim,
 )
 
@@ -84,6 +85,12 @@ def test_a_runner_that_is_coming_up_is_not_asked_to_leave() -> None:
     seats = [seat("a", "t", taken=2, since=inf), seat("b", "u", taken=1, since=inf)]
     assert victim(seats, RULES, 10.0, ("v", None)) is None
     assert evictable([seat("a", "t", since=inf)], RULES, 10.0) == []
+
+
+def test_time_alone_makes_room() -> None:
+    seats = [seat("a", "t", since=9.0), seat("b", "u", since=8.5), seat("c", "v", since=inf), seat("d", "w", since=1.0)]
+    assert ripens_in(seats, RULES, 10.0) == 0.5
+    assert ripens_in(seats[2:], RULES, 10.0) is None
 
 
 @dataclass

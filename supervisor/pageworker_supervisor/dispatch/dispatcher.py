@@ -58,7 +58,7 @@ class Dispatcher:
                 self._fleet.changed.clear()
                 self._signals.work.clear()
                 if self.draining or not await self._claim(tasks):
-                    await self._signals.something(self._fleet.changed)
+                    await self._signals.something(self._fleet.changed, self._fleet.ripens_in())
 
     async def _claim(self, tasks: asyncio.TaskGroup) -> bool:
         """One claim. True: there may be more to claim at once."""

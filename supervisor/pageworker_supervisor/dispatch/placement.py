@@ -77,6 +77,12 @@ def capacity(seats: Sequence[Seat], rules: Rules, now: float, limit: int) -> Cap
     return Capacity(limit=min(limit, most), contexts=held, rooms=rooms, pages_per_room=rules.pages)
 
 
+def ripens_in(seats: Sequence[Seat], rules: Rules, now: float) -> float | None:
+    """Seconds until the next runner has had its residency; None where none is waiting for that."""
+    waits = [seat.since + rules.residency_seconds - now for seat in seats if not seat.coming_up]
+    return min((wait for wait in waits if wait > 0), default=None)
+
+
 @dataclass(frozen=True)
 class Use:
     """Run on this runner."""

@@ -9,10 +9,10 @@ class Signals:
     def __init__(self) -> None:
         self.work = asyncio.Event()
 
-    async def something(self, changed: asyncio.Event) -> None:
-        """Return when there may be something to do."""
+    async def something(self, changed: asyncio.Event, at_most_seconds: float | None) -> None:
+        """Return when there may be something to do: at the latest after so long, where time itself brings it."""
         async with asyncio.TaskGroup() as tasks:
             waits = [tasks.create_task(event.wait()) for event in (self.work, changed)]
-            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait(waits, timeout=at_most_seconds, return_when=asyncio.FIRST_COMPLETED)
             for wait in waits:
                 wait.cancel()

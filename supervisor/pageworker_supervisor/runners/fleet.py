@@ -5,7 +5,17 @@ import itertools
 import time
 from collections.abc import Awaitable, Callable
 
-from pageworker_supervisor.dispatch.placement import Context, Rules, Seat, Spawn, Use, capacity, place, victim
+from pageworker_supervisor.dispatch.placement import (
+    Context,
+    Rules,
+    Seat,
+    Spawn,
+    Use,
+    capacity,
+    place,
+    ripens_in,
+    victim,
+)
 from pageworker_supervisor.engine.types import Capacity
 from pageworker_supervisor.runners.backoff import SpawnBackoff
 from pageworker_supervisor.runners.house import House
@@ -49,6 +59,10 @@ class Fleet:
         if self.backoff.closed(time.monotonic()):
             rules = Rules(len(self.runners), rules.pages, float("inf"))
         return capacity(self.seats(), rules, time.monotonic(), limit)
+
+    def ripens_in(self) -> float | None:
+        """Seconds until time alone makes room, or lets a waiting tenant take a place."""
+        return ripens_in(self.seats(), self._rules, time.monotonic())
 
     def promise(self, context: Context, fence: int | None, *, solo: bool) -> Runner | None:
         """A page for one job of `context`, now; None where there is none and the job must be given back."""
