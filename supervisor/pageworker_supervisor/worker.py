@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
 from importlib.metadata import version
 from typing import Literal
@@ -33,11 +33,13 @@ from pageworker_supervisor.telemetry import log
 VERSION = version("pageworker")
 COURIER_GRACE_SECONDS = 3.0
 
+Furnish = Callable[[Site, str, Link, Engine, Registry], Rooms]
+
 
 class Worker:
     """One worker. `run` is its whole life; set `stop` to end it in good order."""
 
-    def __init__(self, site: Site, furnish: type[Rooms] = Rooms) -> None:
+    def __init__(self, site: Site, furnish: Furnish = Rooms) -> None:
         self.stop = asyncio.Event()
         self._site = site
         self._furnish = furnish
@@ -109,7 +111,7 @@ class Worker:
     async def _prepare(self, link: Link) -> Engine:
         """The engine, loaded. Waits with backoff while Redis is away."""
         settings, pace = self._site.settings, self._site.pace
-        replicas = await link.availability.insist(link.replicas)
+        replicated = await link.availability.insist(link.has_replicas)
         engine = Engine(
             link.commands,
             link.blocking(),
@@ -119,7 +121,7 @@ class Worker:
                 result_ttl_seconds=settings.results.ttl_seconds,
                 stream_length=settings.results.stream_length,
                 dead_length=settings.results.dead_length,
-                replicas=min(1, replicas),
+                replicas=int(replicated),
                 lease_ms=pace.lease_ms,
                 promise_ms=pace.promise_ms,
             ),

@@ -69,3 +69,14 @@ async def test_no_sentinel_answers() -> None:
     async with open_link(RedisSettings(url=url), Path("/nonexistent")) as link:
         with pytest.raises(Unavailable, match="No master found"):
             await link.send("PING", key="k")
+
+
+async def test_a_deployment_that_has_just_lost_its_replica_still_has_replicas(live_sentinel: Sentinels) -> None:
+    """A worker that started in that moment told of results that the next failover undid."""
+    async with open_link(RedisSettings(url=live_sentinel.url), Path("/nonexistent")) as link:
+        replica = live_sentinel.replica
+        replica.command("REPLICAOF", "NO", "ONE")
+        while await link.replicas():
+            assert replica.command("PING")
+        assert await link.has_replicas()
+        live_sentinel.wait_replicating()

@@ -36,6 +36,7 @@ class Link:
     ) -> None:
         parsed = parse_url(url, key)
         self.safe_url = parsed.safe
+        self._topology = parsed.topology
         self.is_cluster = parsed.topology is Topology.CLUSTER
         self._clients = Clients(parsed, ca_file, "pageworker")
         self._embedded = embedded
@@ -90,7 +91,15 @@ class Link:
         return min(int(info.get("connected_slaves", 0)) for info in found)
 
     async def has_replicas(self) -> bool:
-        """Whether a result can be made safe against the loss of a primary."""
+        """Whether this deployment is made to survive the loss of a primary, even if it has just lost one.
+
+        Sentinels are there for that; a cluster's nodes know of replicas that are down. Raises EngineError.
+        """
+        if self._topology is Topology.SENTINEL:
+            return True
+        if self._topology is Topology.CLUSTER:
+            known = await self.primaries("CLUSTER NODES")
+            return any("slave" in node["flags"] for nodes in known for node in nodes.values())
         return await self.replicas() > 0
 
     async def probe(self) -> None:
