@@ -4,6 +4,7 @@ import asyncio
 import os
 import signal
 import sys
+import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
@@ -21,7 +22,7 @@ from pageworker_supervisor.demo.toml import toml_text
 LEASE_MS = 4000
 PROMISE_MS = 15_000
 SILENT_SECONDS = 4.0
-READY = b'"message":"ready"'
+DEAF_SECONDS = 4.0
 
 
 class Member:
@@ -34,6 +35,7 @@ class Member:
         self.lives = 0
         self.up = asyncio.Event()
         """Set while it is started and not being killed or stopped: one such fault at a time."""
+        self._began = 0.0
         self._root = folder
         self._home = folder / name
         self._process: asyncio.subprocess.Process | None = None
@@ -41,6 +43,7 @@ class Member:
     async def start(self, *, elsewhere: bool = False) -> None:
         """Start it; `elsewhere`: as another host's, that knows nothing of the life before."""
         self.lives += 1
+        self._began = time.monotonic()
         if elsewhere:
             self._home = self._root / f"{self.name}-{self.lives}"
         self._home.mkdir(exist_ok=True)
@@ -86,6 +89,9 @@ class Member:
 
     async def end(self, number: signal.Signals) -> int:
         """Send SIGKILL or SIGTERM, and wait. Returns the exit code."""
+        if number is signal.SIGTERM:
+            # Earlier than that it does not listen to signals yet.
+            await asyncio.sleep(max(0.0, self._began + DEAF_SECONDS - time.monotonic()))
         self.send(number)
         if self._process is None:
             return 0

@@ -30,6 +30,7 @@ MODULES = Path(__file__).parents[1] / "pw_daemon" / "modules"
 BATCH = 40
 QUIET_SECONDS = 240.0
 LOOK_SECONDS = 0.25
+TOLD_SECONDS = 10.0
 
 
 @dataclass(frozen=True)
@@ -156,7 +157,7 @@ class Stage:
 
     async def _quiet(self) -> list[str]:
         """Until nothing is left to do, or far too long."""
-        until = time.monotonic() + QUIET_SECONDS
+        until, told = time.monotonic() + QUIET_SECONDS, time.monotonic()
         left = ["never looked at"]
         while left and time.monotonic() < until:
             await asyncio.sleep(LOOK_SECONDS)
@@ -164,6 +165,9 @@ class Stage:
                 left = await self._busy()
             except EngineError as away:
                 left = [str(away)]
+            if left and time.monotonic() > told + TOLD_SECONDS:
+                told = time.monotonic()
+                sys.stderr.write(f"{self._plan.ground}: waits for {'; '.join(left)}\n")
         return [f"after {QUIET_SECONDS:.0f} s of quiet: {line}" for line in left]
 
     async def _busy(self) -> list[str]:
