@@ -25,12 +25,12 @@ def kill_daemon(daemon: DaemonProcess) -> None:
 
 
 def kill_one(daemon: DaemonProcess, wanted: Callable[[str], bool]) -> None:
-    """SIGKILL to the first process that matches; the tree of its runner must be gone."""
-    tree = below(daemon.pid)
-    victim = next(pid for pid, line in sorted(tree.items()) if wanted(line))
-    runner = next(r for r in daemon.status().runners if r.pid and victim in {r.pid, *below(r.pid)})
+    """SIGKILL to the first process that matches in a runner that is at work; the runner's tree must be gone."""
+    runner = next(r for r in daemon.status().runners if r.state == "ready" and r.pages["running"] and r.pid)
     assert runner.pid
-    watched = gone.watch([runner.pid, *below(runner.pid)])
+    tree = below(runner.pid)
+    victim = next(pid for pid, line in sorted(tree.items()) if wanted(line))
+    watched = gone.watch([runner.pid, *tree])
     os.kill(victim, signal.SIGKILL)
     assert not gone.left(watched, 10)
 
@@ -47,7 +47,7 @@ async def until_some_run(producer: Producer, daemon: DaemonProcess, answered: in
     """So many are answered, and some are at work."""
     await producer.collect(answered, 90)
     async with asyncio.timeout(30):
-        while not daemon.status().jobs:
+        while not any(r.pages.get("running") for r in daemon.status().runners if r.state == "ready"):
             await producer.collect(len(producer.results) + 1, 30)
 
 
@@ -68,7 +68,7 @@ async def kill_amid_work(here: Place, kill: Callable[[DaemonProcess], None]) -> 
         await producer.settle()
         assert producer.stream == Counter(dict.fromkeys(ids, 1))
         assert {result["status"] for result in producer.results.values()} == {"succeeded"}
-        lost = [r for r in producer.results.values() if "lost" in {a["outcome"] for a in r["attempts"]}]
-        assert 1 <= len(lost) <= 8
+        again = [r for r in producer.results.values() if len(r["attempts"]) > 1]
+        assert 1 <= len(again) <= 8
         assert daemon.terminate() == 0
     await producer.aclose()
