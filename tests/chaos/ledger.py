@@ -106,7 +106,9 @@ class Ledger:
             if task.called_back and job_id in results and not accepted:
                 self._found.lost.append(f"{job_id}: nobody was called back")
             if len(accepted) > 1:
-                self._found.double.append(f"{job_id}: {len(accepted)} results were accepted: {accepted}, {results[job_id]}")
+                self._found.double.append(
+                    f"{job_id}: {len(accepted)} results were accepted: {accepted}, {results[job_id]}"
+                )
             elif accepted and task.job_id in results and accepted != {results[job_id][0]}:
                 self._found.double.append(f"{job_id}: another result was accepted than is kept")
         if self._receiver.forged:

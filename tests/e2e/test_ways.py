@@ -38,7 +38,7 @@ async def test_two_thousand_jobs_are_answered_once_on_every_way() -> None:
                 ear.cancel()
             assert daemon.terminate() == 0
         once = Counter(dict.fromkeys(ids, 1))
-        assert {status for status in (r["status"] for r in producer.results.values())} == {"succeeded"}
+        assert {r["status"] for r in producer.results.values()} == {"succeeded"}
         assert all(result["data"] == {"id": job_id} for job_id, result in producer.results.items())
         assert producer.stream == once
         assert heard == once

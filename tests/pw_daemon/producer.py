@@ -47,9 +47,7 @@ class Producer:
 
     async def _read(self, block_ms: int) -> None:
         ask: Callable[..., Awaitable[Any]] = self.redis.execute_command
-        streams = await ask(
-            *("XREAD", "COUNT", 500, "BLOCK", block_ms, "STREAMS", "pw:{0}:results", self._last)
-        )
+        streams = await ask(*("XREAD", "COUNT", 500, "BLOCK", block_ms, "STREAMS", "pw:{0}:results", self._last))
         for _, entries in streams.items() if isinstance(streams, dict) else streams or ():
             for entry, fields in entries:
                 self._last = entry

@@ -107,7 +107,9 @@ def _state_ok(server: RedisServer) -> bool:
 
 
 @contextmanager
-def cluster(primaries: int = 3, replicas: int = 0, *, node_timeout_ms: int = 1500, aof: bool = False) -> Iterator[Cluster]:
+def cluster(
+    primaries: int = 3, replicas: int = 0, *, node_timeout_ms: int = 1500, aof: bool = False
+) -> Iterator[Cluster]:
     """`primaries` ranges of slots with `replicas` (0 or 1) replicas each, for the block; up in about 3 s."""
     home = Path(tempfile.mkdtemp(prefix="pw-cluster-"))
     persist = ["--appendonly", "yes"] if aof else []

@@ -134,8 +134,8 @@ class Engine:
         shard = shard_of(tenant, self.shards) if identity else 0
         letter = msgspec.json.encode({"reason": reason})
         stored = await self._calls.settled_call(
-            "reject", self._roots[shard], *self._terms(), digest, raw, "rejected", letter, job_id, tenant, result or b"",
-            callback or "", event,
+            "reject", self._roots[shard], *self._terms(), digest, raw, "rejected", letter, job_id, tenant,
+            result or b"", callback or "", event,
         )  # fmt: skip
         if stored:
             await self._keep(shard, digest, job_id, result or b"", callback)
