@@ -1,9 +1,12 @@
 """Playwright's driver and the one browser of this runner."""
 
 import asyncio
+import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from playwright.async_api import Browser as PlaywrightBrowser
 from playwright.async_api import BrowserContext, Playwright, ProxySettings, async_playwright
 from playwright.async_api import Error as BrowserError
 
@@ -22,6 +25,18 @@ class Browser:
     playwright: Playwright
     context: BrowserContext
     version: str
+    process: int
+    """A pidfd of the browser's first process."""
+
+    def when_dead(self, tell: Callable[[], None]) -> None:
+        """Call `tell` once the browser's process is gone. The kernel says so, whatever the driver makes of it."""
+        loop = asyncio.get_running_loop()
+
+        def dead() -> None:
+            loop.remove_reader(self.process)
+            tell()
+
+        loop.add_reader(self.process, dead)
 
     async def close(self) -> bool:
         """Chromium's own shutdown, which flushes the profile. False: not done in time."""
@@ -54,4 +69,17 @@ async def launch(boot: Boot, profile: Path, proxy_port: int) -> Browser:
         raise StartError(f"browser: {str(error)[:2000]}") from error
     reset_context_timeouts(context, boot.default_timeout_seconds)
     browser = context.browser
-    return Browser(playwright, context, browser.version if browser is not None else "unknown")
+    if browser is None:
+        raise StartError("browser: the driver tells nothing of it")
+    try:
+        return Browser(playwright, context, browser.version, await _process_of(browser))
+    except (BrowserError, OSError) as error:
+        raise StartError(f"browser: it went away while it came up: {str(error)[:2000]}") from error
+
+
+async def _process_of(browser: PlaywrightBrowser) -> int:
+    """A pidfd of the process that the browser calls its first. Source: pidfd_open(2), DevTools' SystemInfo domain."""
+    devtools = await browser.new_browser_cdp_session()
+    processes = (await devtools.send("SystemInfo.getProcessInfo"))["processInfo"]
+    await devtools.detach()
+    return os.pidfd_open(next(process["id"] for process in processes if process["type"] == "browser"))

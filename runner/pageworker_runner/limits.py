@@ -12,6 +12,8 @@ class Limits:
     it has to stay below the supervisor's kill grace (3 s)."""
     evidence_seconds: float = 1.25
     """For the screenshot and the HTML of a failed attempt, together."""
+    bereaved_seconds: float = 1.25
+    """For attempts to end once the browser is gone; whatever has not ended by then ends with the runner."""
     close_seconds: float = 5.0
     """For closing a late popup, and for the last words of a runner that ends."""
     stop_seconds: float = 10.0

@@ -86,10 +86,15 @@ class Life:
 
         started.browser.context.on("close", gone)
         watch_driver(started.browser.context, gone)
+        started.browser.when_dead(gone)
 
     async def _lose_browser(self, started: Started) -> None:
         self._reporter.say("the browser went away")
-        await started.attempts.lose_browser()
+        try:
+            async with asyncio.timeout(LIMITS.bereaved_seconds):
+                await started.attempts.lose_browser()
+        except TimeoutError:
+            self._reporter.say("an attempt did not end with the browser")
         await self._finish(Exit.BROWSER_LOST)
 
     async def _finish(self, code: Exit) -> None:

@@ -5,6 +5,7 @@ import os
 import signal
 from collections import Counter
 from collections.abc import Callable
+from contextlib import aclosing
 
 import pytest
 from pw_daemon import DaemonProcess, Place, Producer, place
@@ -32,7 +33,7 @@ def kill_one(daemon: DaemonProcess, wanted: Callable[[str], bool]) -> None:
     victim = next(pid for pid, line in sorted(tree.items()) if wanted(line))
     watched = gone.watch([runner.pid, *tree])
     os.kill(victim, signal.SIGKILL)
-    assert not gone.left(watched, 10)
+    assert not gone.left(watched, 2)
 
 
 def kill_runner(daemon: DaemonProcess) -> None:
@@ -58,17 +59,16 @@ async def test_every_job_is_answered_once_whatever_is_killed(kill: Callable[[Dae
 
 
 async def kill_amid_work(here: Place, kill: Callable[[DaemonProcess], None]) -> None:
-    producer = Producer(here.redis.url)
     ids = [f"{kill.__name__}-{number}" for number in range(JOBS)]
-    with here.worker(jobs={"retry_base_seconds": 0.2}) as daemon:
-        await producer.push(*(producer.job(job_id, "test.nap", {"seconds": 0.2}) for job_id in ids))
-        await until_some_run(producer, daemon, 20)
-        await asyncio.to_thread(kill, daemon)
-        await producer.collect(JOBS, 120)
-        await producer.settle()
-        assert producer.stream == Counter(dict.fromkeys(ids, 1))
-        assert {result["status"] for result in producer.results.values()} == {"succeeded"}
-        again = [r for r in producer.results.values() if len(r["attempts"]) > 1]
-        assert 1 <= len(again) <= 8
-        assert daemon.terminate() == 0
-    await producer.aclose()
+    async with aclosing(Producer(here.redis.url)) as producer:
+        with here.worker(jobs={"retry_base_seconds": 0.2}) as daemon:
+            await producer.push(*(producer.job(job_id, "test.nap", {"seconds": 0.2}) for job_id in ids))
+            await until_some_run(producer, daemon, 20)
+            await asyncio.to_thread(kill, daemon)
+            await producer.collect(JOBS, 120)
+            await producer.settle()
+            assert producer.stream == Counter(dict.fromkeys(ids, 1))
+            assert {result["status"] for result in producer.results.values()} == {"succeeded"}
+            again = [r for r in producer.results.values() if len(r["attempts"]) > 1]
+            assert 1 <= len(again) <= 8
+            assert daemon.terminate() == 0

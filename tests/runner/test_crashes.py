@@ -95,6 +95,17 @@ async def test_a_dead_browser_or_driver_ends_all_attempts_and_the_runner(start: 
     assert await runner.exited() == Exit.BROWSER_LOST
 
 
+async def test_a_dead_browser_ends_the_runner_whatever_the_driver_says_of_it(start: Start) -> None:
+    runner = await start()
+    attempt = await runner.begin(handler(LOOKS, name="looks"))
+    await runner.accepted(attempt)
+    driver = child(runner.process.pid, "run-driver")
+    os.kill(driver, signal.SIGSTOP)
+    os.kill(child(driver, "chromium-headless-shell"), signal.SIGKILL)
+    assert (await runner.done(attempt)).failure.type == "browser_crashed"
+    assert await runner.exited() == Exit.BROWSER_LOST
+
+
 async def test_a_close_that_never_settles_retires_the_runner(start: Start) -> None:
     runner = await start(recycle_seconds=0.5)
     browser = child(runner.process.pid, "chromium-headless-shell")
