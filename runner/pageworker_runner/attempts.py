@@ -73,7 +73,9 @@ class Attempts:
         # From here on the work is the runner's own, though in the attempt's task.
         OWN.set(True)
         if end.outcome != "succeeded" and attempt.slot is not None and self._keeps_remains():
-            await remains.keep(attempt.slot.page, sink)
+            stopped = end.outcome in ("timed_out", "cancelled")
+            seconds = LIMITS.evidence_seconds if stopped else LIMITS.calm_evidence_seconds
+            await remains.keep(attempt.slot.page, sink, seconds)
         sink.close()
         self._reporter.end(attempt_id)
         self._reporter.outbox.put(

@@ -11,7 +11,9 @@ class Limits:
     """How long a cancelled handler may clean up before its page is taken from it. With the failure artifacts
     it has to stay below the supervisor's kill grace (3 s)."""
     evidence_seconds: float = 1.25
-    """For the screenshot and the HTML of a failed attempt, together."""
+    """For the screenshot and the HTML of an attempt that was stopped, together."""
+    calm_evidence_seconds: float = 2.5
+    """The same for one that ended by itself: nobody counts yet. Still below the kill grace, should a cancel come."""
     bereaved_seconds: float = 1.25
     """For attempts to end once the browser is gone; whatever has not ended by then ends with the runner."""
     close_seconds: float = 5.0

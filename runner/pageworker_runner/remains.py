@@ -6,15 +6,14 @@ from playwright.async_api import Error as BrowserError
 from playwright.async_api import Page
 
 from pageworker_runner.belonging import own_work
-from pageworker_runner.limits import LIMITS
 from pageworker_runner.sink import AttemptSink
 from pageworker_sandbox.wire.messages import MAX_ARTIFACT_BYTES
 
 
-async def keep(page: Page, sink: AttemptSink) -> None:
-    """Send both where the page still gives them, within LIMITS.evidence_seconds. Never raises."""
+async def keep(page: Page, sink: AttemptSink, seconds: float) -> None:
+    """Send both where the page still gives them within so long. Never raises."""
     with own_work():
-        shot, html = await asyncio.gather(_screenshot(page), _html(page))
+        shot, html = await asyncio.gather(_screenshot(page, seconds), _html(page, seconds))
     for kind, data, content_type in (
         ("screenshot", shot, "image/jpeg"),
         ("html", html, "text/html; charset=utf-8"),
@@ -23,18 +22,18 @@ async def keep(page: Page, sink: AttemptSink) -> None:
             sink.send(kind, data, content_type)
 
 
-async def _screenshot(page: Page) -> bytes | None:
+async def _screenshot(page: Page, seconds: float) -> bytes | None:
     try:
-        async with asyncio.timeout(LIMITS.evidence_seconds):
+        async with asyncio.timeout(seconds):
             return await page.screenshot(type="jpeg", quality=70)
     except (BrowserError, TimeoutError):
         # A page that hangs or is gone can't be shown; its verdict says so already.
         return None
 
 
-async def _html(page: Page) -> bytes | None:
+async def _html(page: Page, seconds: float) -> bytes | None:
     try:
-        async with asyncio.timeout(LIMITS.evidence_seconds):
+        async with asyncio.timeout(seconds):
             return (await page.content()).encode(errors="replace")
     except (BrowserError, TimeoutError):
         return None
