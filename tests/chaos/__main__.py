@@ -8,6 +8,7 @@ from pathlib import Path
 
 import msgspec
 
+from chaos.cast import CHROMIUM
 from chaos.ledger import Line
 from chaos.run import Plan, run
 
@@ -20,10 +21,15 @@ def main() -> int:
     line = Line(seed=options.seed)
     clean = True
     sys.stderr.write(f"seed {options.seed}\n")
+    workers = options.workers
     whole = sum(SHARES[name] for name in options.grounds)
+    plans = []
     for name in options.grounds:
-        share = SHARES[name] / whole
-        plan = Plan(name, options.seed, round(options.jobs * share), round(options.faults * share), options.workers)
+        part = SHARES[name] / whole
+        plans.append(Plan(name, options.seed, round(options.jobs * part), round(options.faults * part), workers))
+    if options.real_jobs:
+        plans.append(Plan("standalone", options.seed, options.real_jobs, options.real_faults, workers, CHROMIUM))
+    for plan in plans:
         outcome = asyncio.run(run(plan, options.keep))
         sys.stdout.write(outcome.tell() + "\n")
         sys.stdout.flush()
@@ -43,8 +49,10 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(1_000_000))
     parser.add_argument("--jobs", type=int, default=20_500)
     parser.add_argument("--faults", type=int, default=310)
+    parser.add_argument("--real-jobs", type=int, default=520, help="on real runners with Chromium; 0: none")
+    parser.add_argument("--real-faults", type=int, default=40)
     parser.add_argument("--workers", type=int, default=4)
-    parser.add_argument("--grounds", nargs="+", choices=list(SHARES), default=list(SHARES))
+    parser.add_argument("--grounds", nargs="*", choices=list(SHARES), default=list(SHARES), help="with echo runners")
     parser.add_argument("--keep", type=Path, help="keep the workers' files in this empty folder")
     return parser.parse_args()
 

@@ -6,30 +6,38 @@ import signal
 import sys
 import time
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import msgspec
 from pw_servers import RespProxy, resp_proxy
 
+from chaos.cast import Cast
 from chaos.ground import Ground
 from chaos.orders import Orders, Word
 from chaos.receiver import SECRET
 from chaos.work import DOMAINS, TENANTS
 from pageworker_supervisor.demo.toml import toml_text
 
-LEASE_MS = 4000
 PROMISE_MS = 15_000
+FIRST_UID, UIDS = 300_000, 500
+"""Workers of one host must not share the users of their runners."""
 SILENT_SECONDS = 4.0
 DEAF_SECONDS = 4.0
+
+
+def uids(members: int) -> range:
+    """The users that runners and gateways of so many workers have."""
+    return range(FIRST_UID, FIRST_UID + members * UIDS)
 
 
 class Member:
     """One worker. `wires` are its own ways to each data node of Redis, by the node's port."""
 
-    def __init__(self, folder: Path, name: str, wires: dict[int, RespProxy]) -> None:
-        self.name = name
+    def __init__(self, folder: Path, number: int, wires: dict[int, RespProxy], cast: Cast) -> None:
+        self.name = f"w{number}"
+        self.cast = cast
         self.wires = wires
         self.ahead_seconds = 0.0
         self.lives = 0
@@ -37,7 +45,8 @@ class Member:
         """Set while it is started and not being killed or stopped: one such fault at a time."""
         self._began = 0.0
         self._root = folder
-        self._home = folder / name
+        self._home = folder / self.name
+        self._first_uid = FIRST_UID + UIDS * number
         self._process: asyncio.subprocess.Process | None = None
 
     async def start(self, *, elsewhere: bool = False) -> None:
@@ -46,19 +55,25 @@ class Member:
         self._began = time.monotonic()
         if elsewhere:
             self._home = self._root / f"{self.name}-{self.lives}"
-        self._home.mkdir(exist_ok=True)
+        self._home.mkdir(exist_ok=True, mode=0o711)
+        with suppress(FileExistsError):
+            (self._home / "profiles").symlink_to(self._root / "profiles")
         config = self._root / f"{self._home.name}.toml"
         orders = Orders(
             config=str(config),
             profiles=str(self._root / "profiles"),
             routes={port: wire.port for port, wire in self.wires.items()},
-            lease_ms=LEASE_MS,
+            runners=self.cast.runners,
+            lease_ms=self.cast.lease_ms,
             promise_ms=PROMISE_MS,
             silent_seconds=SILENT_SECONDS,
             ahead_seconds=self.ahead_seconds,
         )
         common: dict[str, Any] = msgspec.json.decode((self._root / "common.json").read_bytes())
-        own = {"worker": {"id": self._home.name, "data_dir": str(self._home), "drain_seconds": 10}}
+        own = {
+            "worker": {"id": self._home.name, "data_dir": str(self._home), "drain_seconds": 10},
+            "sandbox": {"first_uid": self._first_uid, "uids": UIDS},
+        }
         config.write_text(toml_text({**common, **own}))
         file = self._home / "orders.json"
         file.write_bytes(msgspec.json.encode(orders))
@@ -99,9 +114,10 @@ class Member:
 
 
 @asynccontextmanager
-async def crew(ground: Ground, folder: Path, count: int, public_key: str) -> AsyncIterator[list[Member]]:
+async def crew(ground: Ground, folder: Path, count: int, public_key: str, cast: Cast) -> AsyncIterator[list[Member]]:
     """So many workers, killed at the end of the block."""
-    (folder / "profiles").mkdir()
+    folder.chmod(0o711)
+    (folder / "profiles").mkdir(mode=0o711)
     secret = folder / "callback.secret"
     secret.write_bytes(SECRET)
     own = {"callback_allow": ["http://127.0.0.1:*/*"], "callback_secret_file": str(secret)}
@@ -109,8 +125,7 @@ async def crew(ground: Ground, folder: Path, count: int, public_key: str) -> Asy
         "redis": {"url": ground.url, "shards": ground.shards},
         "http": {"bind": "127.0.0.1:0"},
         "modules": {"registry": str(folder / "registry"), "trusted_keys": [public_key], "refresh_seconds": 3600},
-        "pool": {"runners": 6, "pages": 4, "idle_seconds": 5, "residency_seconds": 0.1, "kill_grace_seconds": 0.5},
-        "jobs": {"retry_base_seconds": 0.1, "retry_cap_seconds": 2, "timeout_seconds": 3},
+        **cast.settings,
         "callbacks": {"timeout_seconds": 2},
         "log": {"level": "info"},
         "tenants": {name: {**limits, **own} for name, limits in TENANTS.items()},
@@ -121,7 +136,7 @@ async def crew(ground: Ground, folder: Path, count: int, public_key: str) -> Asy
     async with AsyncExitStack() as stack:
         for number in range(count):
             wires = {node.port: await stack.enter_async_context(resp_proxy(node)) for node in ground.nodes}
-            members.append(Member(folder, f"w{number}", wires))
+            members.append(Member(folder, number, wires, cast))
         try:
             async with asyncio.TaskGroup() as tasks:
                 for member in members:

@@ -198,6 +198,10 @@ class EchoRooms(Rooms):
         )
         return self.echo
 
+    def hit(self, seconds: float | None) -> None:
+        """Kill some runner, or freeze it for so long."""
+        self.echo.hit(seconds)
+
     def tasks(self) -> dict[str, Any]:
         """Nothing to let out."""
         tasks = super().tasks()

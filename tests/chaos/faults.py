@@ -10,13 +10,12 @@ from functools import partial
 
 from pw_servers import RespProxy
 
-from chaos.crew import LEASE_MS, Member
+from chaos.crew import Member
 from chaos.ground import Ground
 from chaos.orders import FreezeRunner, KillRunner, Skew
 from chaos.receiver import Receiver
 
 AT_ONCE = 3
-LEASE_SECONDS = LEASE_MS / 1000
 MOST_SKEW_SECONDS = 300.0
 COMMANDS = (None, "FCALL", "FCALL", "FCALL", "EVAL", "BLMOVE", "BLMPOP", "XREADGROUP")
 
@@ -36,12 +35,13 @@ class Faults:
         self._redis = asyncio.Lock()
         self._calling = asyncio.Lock()
         self._slots = asyncio.Semaphore(AT_ONCE)
+        self._lease_seconds = members[0].cast.lease_seconds
         self._deeds = self._all()
 
     def _all(self) -> dict[str, Deed]:
         deeds: dict[str, Deed] = {
             "worker killed": self._kill,
-            "worker stopped past its lease": partial(self._stop, LEASE_SECONDS + 0.5, LEASE_SECONDS + 3),
+            "worker stopped past its lease": partial(self._stop, self._lease_seconds + 0.5, self._lease_seconds + 3),
             "worker stopped shortly": partial(self._stop, 0.2, 2.0),
             "worker drained": self._drain,
             "runner killed": self._kill_runner,
@@ -114,7 +114,7 @@ class Faults:
         dice.choice(self._members).tell(KillRunner())
 
     async def _freeze_runner(self, dice: random.Random) -> None:
-        dice.choice(self._members).tell(FreezeRunner(dice.uniform(1, LEASE_SECONDS + 3)))
+        dice.choice(self._members).tell(FreezeRunner(dice.uniform(1, self._lease_seconds + 3)))
 
     async def _skew(self, dice: random.Random) -> None:
         member = dice.choice(self._members)
@@ -127,10 +127,10 @@ class Faults:
         return list(dice.choice(self._members).wires.values())
 
     async def _cut(self, dice: random.Random) -> None:
-        await self._while(dice, 0.3, LEASE_SECONDS + 3, RespProxy.cut)
+        await self._while(dice, 0.3, self._lease_seconds + 3, RespProxy.cut)
 
     async def _stall(self, dice: random.Random) -> None:
-        await self._while(dice, 0.3, LEASE_SECONDS + 4, RespProxy.stall)
+        await self._while(dice, 0.3, self._lease_seconds + 4, RespProxy.stall)
 
     async def _slow(self, dice: random.Random) -> None:
         delay = dice.uniform(0.01, 0.3)

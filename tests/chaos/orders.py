@@ -2,6 +2,8 @@
 
 from msgspec import Struct
 
+from chaos.cast import Runners
+
 
 class Orders(Struct, frozen=True, kw_only=True):
     """One JSON file a worker. `routes` leads each data port of Redis to this worker's own proxy for it."""
@@ -10,6 +12,7 @@ class Orders(Struct, frozen=True, kw_only=True):
     profiles: str
     """One folder for all workers: the locks of profiles."""
     routes: dict[int, int]
+    runners: Runners
     lease_ms: int
     promise_ms: int
     silent_seconds: float

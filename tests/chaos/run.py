@@ -11,11 +11,13 @@ from contextlib import aclosing
 from dataclasses import dataclass
 from pathlib import Path
 
-from chaos.crew import LEASE_MS, PROMISE_MS, Member, crew
+from chaos.cast import ECHO, Cast
+from chaos.crew import PROMISE_MS, Member, crew, uids
 from chaos.faults import Faults
 from chaos.ground import Ground, ground
 from chaos.ledger import Findings, Ledger
 from chaos.producer import Producer
+from chaos.real import left
 from chaos.receiver import Receiver, receiver
 from chaos.sampler import Sampler
 from chaos.work import Work
@@ -26,7 +28,7 @@ from pageworker_supervisor.engine.errors import EngineError
 from pageworker_supervisor.engine.types import Options
 from pageworker_supervisor.redis_link import Link, connect
 
-MODULES = Path(__file__).parents[1] / "pw_daemon" / "modules"
+MODULES = Path(__file__).parent / "modules"
 BATCH = 40
 QUIET_SECONDS = 240.0
 LOOK_SECONDS = 0.25
@@ -42,6 +44,7 @@ class Plan:
     jobs: int
     faults: int
     workers: int = 4
+    cast: Cast = ECHO
 
 
 @dataclass(frozen=True)
@@ -90,11 +93,11 @@ async def run(plan: Plan, keep: Path | None = None) -> Outcome:
                 link.commands,
                 link.blocking(),
                 shards=there.shards,
-                options=Options(lease_ms=LEASE_MS, promise_ms=PROMISE_MS),
+                options=Options(lease_ms=plan.cast.lease_ms, promise_ms=PROMISE_MS),
             )
             async with aclosing(link), receiver() as called:
                 stage = Stage(plan, there, engine, link, called, threads)
-                async with crew(there, folder, plan.workers, key) as members:
+                async with crew(there, folder, plan.workers, key, plan.cast) as members:
                     faults, sampler = await stage.play(members)
                 findings = await stage.count()
     return Outcome(
@@ -125,7 +128,7 @@ class Stage:
     async def play(self, members: list[Member]) -> tuple[Counter[str], Sampler]:
         """Jobs and faults, then quiet, then everybody goes."""
         plan = self._plan
-        work = Work(plan.seed, self._called.url)
+        work = Work(plan.seed, self._called.url, plan.cast)
         sampler = Sampler(self._ground, self.producer, self._threads)
         faults = Faults(self._ground, members, self._called, self._threads, plan.seed)
         drawn = 0
@@ -187,5 +190,6 @@ class Stage:
         """The ledger, and what went wrong on the way."""
         findings = await Ledger(self._ground, self._engine, self.producer, self._called).read()
         findings.wrong += self._left
+        findings.orphans += left(uids(self._plan.workers))
         await self.producer.aclose()
         return findings

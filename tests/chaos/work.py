@@ -6,10 +6,11 @@ import random
 from dataclasses import dataclass
 from typing import Any
 
+from chaos.cast import Cast
+
 TENANTS = {f"t{number}": {"concurrency": 1 + number % 5, "weight": 1.0 + number % 3} for number in range(16)}
 DOMAINS = {f"d{number}.example": {"concurrency": 2 + number} for number in range(4)}
-PROFILES = 6
-MODULE = "test.nap"
+MODULE = "chaos.echo"
 
 SERVED = frozenset({"succeeded", "dead"})
 """`dead`: faults took its worker three times; nobody can tell that from a job that kills its runner."""
@@ -32,15 +33,17 @@ class Task:
 class Work:
     """Draws tasks one by one. `callback_url` is where a third of them wants to be told."""
 
-    def __init__(self, seed: int, callback_url: str) -> None:
+    def __init__(self, seed: int, callback_url: str, cast: Cast) -> None:
         self._random = random.Random(f"work {seed}")
+        self._tenants = list(TENANTS)[: cast.tenants]
+        self._profiles = cast.profiles
         self._url = callback_url
         self._number = 0
 
     def draw(self) -> Task:
         """The next one."""
         dice, self._number = self._random, self._number + 1
-        tenant = dice.choice(list(TENANTS))
+        tenant = dice.choice(self._tenants)
         job: dict[str, Any] = {
             "job_id": f"j{self._number}",
             "tenant_id": tenant,
@@ -68,7 +71,7 @@ class Work:
         elif kind < 0.16:
             return Task(json.dumps(job)[:-1] + f"  # {self._number}", None, "", frozenset())
         if dice.random() < 0.25:
-            job["profile_id"] = f"p{dice.randrange(PROFILES)}"
+            job["profile_id"] = f"p{dice.randrange(self._profiles)}"
         if dice.random() < 0.2:
             job["domain"] = dice.choice(list(DOMAINS))
         called_back = dice.random() < 0.3

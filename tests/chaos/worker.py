@@ -1,4 +1,4 @@
-"""`python -m chaos.worker ORDERS`: one supervisor, whole but for its runners; further words come on stdin."""
+"""`python -m chaos.worker ORDERS`: one supervisor whose runners are echoes or the real thing; words on stdin."""
 
 import asyncio
 import os
@@ -13,13 +13,15 @@ from redis.asyncio.connection import Connection
 from chaos.clock import Clock
 from chaos.echo import HOST, EchoRooms
 from chaos.orders import FreezeRunner, KillRunner, Orders, Skew, Word
+from chaos.real import RealRooms
+from pageworker_sandbox.launch import survey
 from pageworker_supervisor.config.load import load
 from pageworker_supervisor.config.place import data_dir_of
 from pageworker_supervisor.engine import Engine
 from pageworker_supervisor.intake.timing import Timing
 from pageworker_supervisor.redis_link import Link
 from pageworker_supervisor.registry import Registry
-from pageworker_supervisor.rooms import Pace, Site
+from pageworker_supervisor.rooms import Pace, Rooms, Site
 from pageworker_supervisor.telemetry import log, log_to
 from pageworker_supervisor.telemetry.metrics import Metrics
 from pageworker_supervisor.worker import VERSION, Worker
@@ -30,13 +32,14 @@ _words = msgspec.json.Decoder(Word)
 class ChaosWorker:
     """The product's worker and what may happen to it from inside."""
 
-    def __init__(self, site: Site, clock: Clock) -> None:
-        self.rooms: list[EchoRooms] = []
+    def __init__(self, site: Site, clock: Clock, furniture: type[EchoRooms | RealRooms]) -> None:
+        self.rooms: list[EchoRooms | RealRooms] = []
+        self._furniture = furniture
         self.worker = Worker(site, self._furnish)
         self._clock = clock
 
-    def _furnish(self, site: Site, name: str, link: Link, engine: Engine, registry: Registry) -> EchoRooms:
-        rooms = EchoRooms(site, name, link, engine, registry)
+    def _furnish(self, site: Site, name: str, link: Link, engine: Engine, registry: Registry) -> Rooms:
+        rooms = self._furniture(site, name, link, engine, registry)
         self.rooms.append(rooms)
         return rooms
 
@@ -47,9 +50,9 @@ class ChaosWorker:
                 case Skew(seconds):
                     self._clock.ahead_seconds = seconds
                 case KillRunner() if self.rooms:
-                    self.rooms[-1].echo.hit(None)
+                    self.rooms[-1].hit(None)
                 case FreezeRunner(seconds) if self.rooms:
-                    self.rooms[-1].echo.hit(seconds)
+                    self.rooms[-1].hit(seconds)
 
     async def run(self) -> None:
         """Until SIGTERM."""
@@ -88,7 +91,10 @@ def main() -> None:
         Timing(block_seconds=1.0, upkeep_seconds=silent / 3, silent_seconds=silent, forget_seconds=4 * silent),
     )
     metrics = Metrics(settings.tenants, version=VERSION, worker_id=settings.worker.id)
-    uvloop.run(ChaosWorker(Site(settings, data_dir_of(settings), HOST, metrics, pace), clock).run())
+    echo = orders.runners == "echo"
+    host = HOST if echo else survey(settings.sandbox.python, settings.browser.executable)
+    site = Site(settings, data_dir_of(settings), host, metrics, pace)
+    uvloop.run(ChaosWorker(site, clock, EchoRooms if echo else RealRooms).run())
 
 
 if __name__ == "__main__":

@@ -56,7 +56,7 @@ def test_a_redirect_is_final(status: int) -> None:
 
 @pytest.mark.parametrize("trouble", Trouble)
 def test_no_answer_is_tried_again(trouble: Trouble) -> None:
-    assert verdict(Unreachable(trouble), age(2), half) == Later(1.0, trouble.value)
+    assert verdict(Unreachable(trouble), age(2, 60.0), half) == Later(1.0, trouble.value)
 
 
 def test_n8n_that_has_not_parked_yet_is_asked_again_within_a_tenth_of_a_second() -> None:
@@ -99,6 +99,14 @@ def test_retry_after_is_honoured_within_bounds(status: int, retry_after: str, se
 def test_too_old_is_final_and_says_how_often_it_was_tried() -> None:
     assert verdict(Answered(500), age(9, 95.0, 100.0), half) == Final("HTTP 500; given up after 10 tries in 95 s")
     assert isinstance(verdict(Answered(200), age(9, 1e9, 100.0), half), Delivered)
+
+
+def test_quick_tries_do_not_push_the_next_one_minutes_away() -> None:
+    """n8n was busy for three seconds, then its proxy answers 502 once."""
+    for outcome in (Answered(502), Unreachable(Trouble.REFUSED)):
+        decision = verdict(outcome, age(40, 3.0), lambda: 0.999)
+        assert isinstance(decision, Later)
+        assert decision.delay_seconds <= 6.5
 
 
 @given(st.integers(0, 10_000), st.floats(0, 0.999999))

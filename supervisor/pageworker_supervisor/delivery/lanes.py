@@ -18,6 +18,8 @@ STALE_SECONDS = 40.0
 """The outbox gives a promise to somebody else a minute after it was taken; a try must end before that."""
 LONGEST_RETURN_SECONDS = 60.0
 SMOOTHING = 0.2
+SPREAD_TRIES = 6
+"""Tries count for the spread after a pause up to here: half a minute is wide enough for any backlog."""
 
 
 @dataclass(frozen=True)
@@ -137,7 +139,7 @@ class Lanes:
 
     def _past_pause(self, errand: Errand, lane: Lane, now: float) -> Postpone:
         """After the pause, spread out: the first is the probe, the rest should not all come with it."""
-        spread = backoff_seconds(errand.promise.tries, self._random)
+        spread = backoff_seconds(min(errand.promise.tries, SPREAD_TRIES), self._random)
         return Postpone(errand, max(0.0, lane.breaker.open_until - now) + spread)
 
     def _in_turn(self, errand: Errand, lane: Lane, now: float) -> Postpone:

@@ -68,12 +68,12 @@ def verdict(outcome: Outcome, age: Age, random: Callable[[], float]) -> Verdict:
             return _unless_too_old(delay, "HTTP 409, its execution is running already", age)
         case Answered(status=status, retry_after=retry_after) if status >= 500 or status in RETRIED:
             asked = min(_seconds(retry_after, age.now), RETRY_AFTER_CAP_SECONDS)
-            delay = max(asked, backoff_seconds(age.tries, random))
+            delay = max(asked, _patience(age, random))
             return _unless_too_old(delay, f"HTTP {status}", age)
         case Answered(status=status):
             return Final(f"HTTP {status}" + (", redirects are not followed" if 300 <= status < 400 else ""))
         case Unreachable(trouble=trouble):
-            return _unless_too_old(backoff_seconds(age.tries, random), trouble.value, age)
+            return _unless_too_old(_patience(age, random), trouble.value, age)
 
 
 def backoff_seconds(tries: int, random: Callable[[], float]) -> float:
@@ -83,6 +83,11 @@ def backoff_seconds(tries: int, random: Callable[[], float]) -> float:
     """
     window = min(CAP_SECONDS, BASE_SECONDS * 2.0 ** min(tries, 32))
     return max(FLOOR_SECONDS, window * random())
+
+
+def _patience(age: Age, random: Callable[[], float]) -> float:
+    """Backoff that grows with time as well as with tries: after seconds of quick ones the next is no minutes away."""
+    return min(backoff_seconds(age.tries, random), max(FLOOR_SECONDS, (BASE_SECONDS + 2 * age.seconds) * random()))
 
 
 def _unless_too_old(delay: float, reason: str, age: Age) -> Verdict:

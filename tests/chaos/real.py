@@ -1,0 +1,55 @@
+"""The product's own rooms, with real runners and browsers, and what may happen to those from outside."""
+
+import asyncio
+import os
+import random
+import signal
+from contextlib import suppress
+from pathlib import Path
+
+from pw_daemon.processes import below
+
+from pageworker_supervisor.rooms import Rooms
+
+VITAL = ("pageworker_runner", "run-driver", "--remote-debugging-pipe")
+"""In the command lines of a runner's interpreter, of the driver, and of the browser's processes."""
+
+
+class RealRooms(Rooms):
+    """Every room as it is."""
+
+    def hit(self, seconds: float | None) -> None:
+        """Kill some process of some busy runner, or stop it for so long."""
+        busy = [runner for runner in self.fleet.runners.values() if runner.taken and runner.cell is not None]
+        if not busy:
+            return
+        cell = random.choice(busy).cell
+        assert cell is not None
+        vital = [pid for pid, line in below(cell.pid).items() if any(word in line for word in VITAL)]
+        if not vital:
+            return
+        victim = random.choice(vital)
+        with suppress(ProcessLookupError):
+            if seconds is None:
+                os.kill(victim, signal.SIGKILL)
+            else:
+                thaw = os.pidfd_open(victim)
+                os.kill(victim, signal.SIGSTOP)
+                asyncio.get_running_loop().call_later(seconds, _thaw, thaw)
+
+
+def _thaw(pidfd: int) -> None:
+    with suppress(ProcessLookupError):
+        signal.pidfd_send_signal(pidfd, signal.SIGCONT)
+    os.close(pidfd)
+
+
+def left(uids: range) -> list[str]:
+    """Processes of users that only runners and gateways have, one line each."""
+    found = []
+    for status in Path("/proc").glob("[0-9]*/status"):
+        with suppress(OSError):
+            words = dict(line.split(":\t", 1) for line in status.read_text().splitlines() if ":\t" in line)
+            if int(words["Uid"].split()[0]) in uids and not words["State"].startswith("Z"):
+                found.append(f"process {status.parent.name} ({words['Name']}) is left")
+    return found
