@@ -11,7 +11,7 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
 from pageworker_supervisor.engine import Engine
-from pageworker_supervisor.engine.errors import Unavailable
+from pageworker_supervisor.engine.errors import Refused, Unavailable
 from pageworker_supervisor.engine.shards import shard_of
 from pageworker_supervisor.engine.types import Ending, Letter, Limits, Options
 
@@ -91,6 +91,27 @@ async def test_a_push_to_any_shard_wakes_the_worker(desk: Desk) -> None:
             await desk.engine.enqueue([ticket(f"j{n}", tenant)])
         assert waiting.result().work
         assert await desk.drain("w1") == [f"j{n}"]
+
+
+async def test_a_shard_that_refuses_is_told_as_it_is(desk: Desk) -> None:
+    """Whoever waits looks for Unavailable and Refused, not for groups of them."""
+    key = f"pw:{{{SHARDS - 1}}}:control:w1"
+    await desk.client.set(key, "no list")
+    with pytest.raises(Refused, match="WRONGTYPE"):
+        await desk.engine.wait("w1", 5)
+    await desk.client.delete(key)
+
+
+async def test_a_word_is_heard_though_others_cannot_be_told(desk: Desk, live_cluster: Cluster) -> None:
+    """At maxmemory the first to hear something cannot nudge the shards that sleep on."""
+    await desk.client.rpush("pw:{0}:wake:rooms", "work")
+    try:
+        for node in live_cluster.nodes:
+            node.command("CONFIG", "SET", "maxmemory", "1mb")
+        assert (await desk.engine.wait("w1", 5)).work
+    finally:
+        for node in live_cluster.nodes:
+            node.command("CONFIG", "SET", "maxmemory", "0")
 
 
 async def test_a_domains_limit_is_shared_out_over_the_shards(desk: Desk) -> None:

@@ -109,8 +109,13 @@ class Waiting:
             async with asyncio.TaskGroup() as tasks:
                 for shard in range(len(keys)):
                     tasks.create_task(on(shard))
-        except* EngineError as several:
-            raise _first(several) from several
+        except BaseExceptionGroup as several:
+            # No `except*`: what is raised in one comes out in a group again, which no caller looks for.
+            if several.split(EngineError)[1] is not None:
+                raise
+            if not heard:
+                raise _first(several) from several
+            # What was heard is taken from Redis already; what failed will fail again at the next call.
         return heard
 
     async def _block(self, keys: list[str], seconds: float, base: str) -> list[bytes]:
@@ -132,6 +137,6 @@ class Waiting:
         return self._keys[worker_id]
 
 
-def _first(group: BaseExceptionGroup[Exception]) -> Exception:
+def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
     inner = group.exceptions[0]
     return _first(inner) if isinstance(inner, BaseExceptionGroup) else inner
