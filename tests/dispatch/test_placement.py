@@ -24,9 +24,16 @@ RULES = Rules(runners=2, pages=2, residency_seconds=2.0)
 
 
 def seat(
-    name: str, tenant: str, *, profile: str | None = None, taken: int = 0, since: float = 0.0, is_open: bool = True
+    name: str,
+    tenant: str,
+    *,
+    profile: str | None = None,
+    taken: int = 0,
+    since: float = 0.0,
+    is_open: bool = True,
+    used: float | None = None,
 ) -> Seat:
-    return Seat(name, (tenant, profile), RULES.pages, taken, is_open, since, last_used=since)
+    return Seat(name, (tenant, profile), RULES.pages, taken, is_open, since, since if used is None else used)
 
 
 def test_an_empty_worker_has_only_rooms() -> None:
@@ -49,10 +56,21 @@ def test_a_profile_is_never_opened_twice() -> None:
     assert named == {("t", "p"): 0}
 
 
-def test_an_idle_runner_makes_room_once_it_has_had_its_residency() -> None:
-    seats = [seat("a", "t", taken=1), seat("b", "u", since=9.0)]
+def test_an_idle_runner_makes_room_after_a_moment() -> None:
+    """A room that nobody uses, kept from a context that waits, would be wasted."""
+    seats = [seat("a", "t", taken=1), seat("b", "u", since=9.0, used=9.9)]
     assert place(seats, RULES, 10.0, ("v", None)) is None
-    assert place(seats, RULES, 11.0, ("v", None)) == Spawn(evict="b")
+    assert place(seats, RULES, 10.15, ("v", None)) == Spawn(evict="b")
+
+
+def test_an_idle_runner_that_has_had_its_residency_makes_room_at_once() -> None:
+    seats = [seat("a", "t", taken=1), seat("b", "u", since=8.0, used=9.9)]
+    assert place(seats, RULES, 10.0, ("v", None)) == Spawn(evict="b")
+
+
+def test_a_runner_that_comes_up_makes_no_room() -> None:
+    seats = [seat("a", "t", taken=1), seat("b", "u", since=inf, used=1.0)]
+    assert place(seats, RULES, 10.0, ("v", None)) is None
 
 
 def test_a_worker_that_is_busy_with_others_retires_the_one_that_has_been_here_longest() -> None:
@@ -88,9 +106,11 @@ def test_a_runner_that_is_coming_up_is_not_asked_to_leave() -> None:
 
 
 def test_time_alone_makes_room() -> None:
-    seats = [seat("a", "t", since=9.0), seat("b", "u", since=8.5), seat("c", "v", since=inf), seat("d", "w", since=1.0)]
-    assert ripens_in(seats, RULES, 10.0) == 0.5
-    assert ripens_in(seats[2:], RULES, 10.0) is None
+    busy = [seat("a", "t", since=9.0, taken=1), seat("b", "u", since=8.5, taken=1)]
+    never = [seat("c", "v", since=inf), seat("d", "w", since=1.0)]
+    assert ripens_in([*busy, *never], RULES, 10.0) == 0.5
+    assert ripens_in([*busy, seat("e", "x", since=9.0, used=9.875)], RULES, 10.0) == 0.125
+    assert ripens_in(never, RULES, 10.0) is None
 
 
 @dataclass

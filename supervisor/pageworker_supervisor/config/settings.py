@@ -62,7 +62,7 @@ class PoolSettings(Section, frozen=True):
     idle_seconds: Seconds = 300.0
     """An idle runner is closed after so long."""
     residency_seconds: Seconds = 2.0
-    """A runner keeps its place at least so long before a waiting tenant may take it."""
+    """A busy runner keeps its place at least so long before a waiting tenant may take it; an idle one for a moment."""
     kill_grace_seconds: Seconds = 3.0
     """After a cancel, before the runner is killed."""
 

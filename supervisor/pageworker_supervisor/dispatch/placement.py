@@ -3,17 +3,21 @@
 A context is a tenant's profile, or a tenant's ephemeral context. One runner holds one context; a profile has one
 runner at most, while a tenant's ephemeral work may spread over several. A worker may claim for contexts that it
 holds (their free pages) and for as many new runners as it has rooms: slots without a runner, and runners that
-are idle and have had their residency.
+are idle and have had their residency, or were idle for a moment. Longer than that no room is kept from a context that
+waits: an idle room beside waiting work is a wasted one.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import isinf
+from math import inf, isinf
 
 from pageworker_supervisor.engine.types import Capacity, ContextRoom
 
 NO_ROOM_EITHER = -1
 """Free pages of a context for which the queue must not use a room."""
+
+LINGER_SECONDS = 0.25
+"""An idle runner waits so long for the next job of its own context before its room may go to another one."""
 
 Context = tuple[str, str | None]
 """`(tenant_id, profile_id)`; None is the ephemeral context."""
@@ -39,6 +43,10 @@ class Seat:
         """Not ready yet."""
         return isinf(self.since)
 
+    def gives_way_at(self, residency_seconds: float) -> float:
+        """From when on its room may go to another context, if it is idle."""
+        return min(self.since + residency_seconds, inf if self.coming_up else self.last_used + LINGER_SECONDS)
+
     @property
     def free(self) -> int:
         """How many more jobs it takes now."""
@@ -56,7 +64,9 @@ class Rules:
 
 def evictable(seats: Sequence[Seat], rules: Rules, now: float) -> list[Seat]:
     """Idle runners that may give their place to another context, least recently used first."""
-    idle = [seat for seat in seats if seat.open and not seat.taken and now - seat.since >= rules.residency_seconds]
+    idle = [
+        seat for seat in seats if seat.open and not seat.taken and now >= seat.gives_way_at(rules.residency_seconds)
+    ]
     return sorted(idle, key=lambda seat: seat.last_used)
 
 
@@ -78,8 +88,13 @@ def capacity(seats: Sequence[Seat], rules: Rules, now: float, limit: int) -> Cap
 
 
 def ripens_in(seats: Sequence[Seat], rules: Rules, now: float) -> float | None:
-    """Seconds until the next runner has had its residency; None where none is waiting for that."""
-    waits = [seat.since + rules.residency_seconds - now for seat in seats if not seat.coming_up]
+    """Seconds until the next runner may have to give way; None where none is waiting for that."""
+    residency = rules.residency_seconds
+    waits = [
+        (seat.since + residency if seat.taken else seat.gives_way_at(residency)) - now
+        for seat in seats
+        if not seat.coming_up
+    ]
     return min((wait for wait in waits if wait > 0), default=None)
 
 
