@@ -25,6 +25,9 @@ escape: install
 chaos: install
 	PYTHONPATH=tests $(PYTHON) -m chaos $(CHAOS)
 
+soak: install
+	PYTHONPATH=.:tests $(PYTHON) -m soak $(SOAK)
+
 bench: install
 	$(PYTHON) -m bench $(BENCH)
 
