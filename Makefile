@@ -2,7 +2,7 @@
 PYTHON := .venv/bin/python
 export PYTHONDONTWRITEBYTECODE = 1
 
-.PHONY: demo test check escape chaos bench soak e2e-n8n lock install clean
+.PHONY: demo test check escape chaos mutants bench soak e2e-n8n lock install clean
 
 install:
 	@./install.sh dev
@@ -24,6 +24,9 @@ escape: install
 
 chaos: install
 	PYTHONPATH=tests $(PYTHON) -m chaos $(CHAOS)
+
+mutants: install
+	PYTHONPATH=tests $(PYTHON) -m mutants $(MUTANTS)
 
 bench: install
 	$(PYTHON) -m bench $(BENCH)
