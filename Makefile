@@ -2,7 +2,7 @@
 PYTHON := .venv/bin/python
 export PYTHONDONTWRITEBYTECODE = 1
 
-.PHONY: demo test check escape chaos bench soak e2e-n8n lock install clean
+.PHONY: demo test check escape chaos mutants bench soak e2e-n8n lock install clean
 
 install:
 	@./install.sh dev
@@ -27,6 +27,9 @@ chaos: install
 
 soak: install
 	PYTHONPATH=.:tests $(PYTHON) -m soak $(SOAK)
+
+mutants: install
+	PYTHONPATH=tests $(PYTHON) -m mutants $(MUTANTS)
 
 bench: install
 	$(PYTHON) -m bench $(BENCH)

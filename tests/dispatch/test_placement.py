@@ -49,6 +49,13 @@ def test_a_tenant_with_full_pages_may_spread_while_there_is_room() -> None:
     assert place([seat("a", "t", taken=2)], RULES, 10.0, ("t", None)) == Spawn(evict=None)
 
 
+def test_nobody_at_work_is_sent_away_for_another_tenant() -> None:
+    """docker-selenium#1423: scaling down killed nodes that were at work."""
+    seats = [seat("a", "t", taken=1), seat("b", "u", taken=2)]
+    assert evictable(seats, RULES, 100.0) == []
+    assert place(seats, RULES, 100.0, ("v", None)) is None
+
+
 def test_a_profile_is_never_opened_twice() -> None:
     seats = [seat("a", "t", profile="p", taken=2)]
     assert place(seats, RULES, 10.0, ("t", "p")) is None

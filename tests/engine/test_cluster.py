@@ -85,7 +85,7 @@ async def test_a_push_to_any_shard_wakes_the_worker(desk: Desk) -> None:
         assert not await desk.take("w1")
         while (await desk.engine.wait("w1", 0.01)).work:
             await desk.take("w1")
-        async with asyncio.TaskGroup() as tasks, asyncio.timeout(1.8):
+        async with asyncio.timeout(1.8), asyncio.TaskGroup() as tasks:
             waiting = tasks.create_task(desk.engine.wait("w1", 5))
             await asyncio.sleep(0)
             await desk.engine.enqueue([ticket(f"j{n}", tenant)])

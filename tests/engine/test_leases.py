@@ -1,8 +1,12 @@
 """A lease belongs to one worker, ends once, and comes back when that worker is silent."""
 
-import msgspec
-from pw_queue import DONE, Desk, everything, ticket
+import asyncio
 
+import msgspec
+from pw_queue import DONE, Desk, everything, plain_client, ticket
+from pw_servers import RespProxy
+
+from pageworker_supervisor.engine import Engine
 from pageworker_supervisor.engine.types import Lease
 
 LEASE_MS = 45_000
@@ -47,7 +51,7 @@ async def test_a_silent_worker_loses_its_jobs_and_is_told_so(desk: Desk) -> None
 
 
 async def test_two_reapers_take_a_lease_once(desk: Desk) -> None:
-    """taskiq-redis#123: a racy reclaim ran a job twice. There is no reaper lock that could stay (#131)."""
+    """taskiq-redis#123: a racy reclaim ran a job twice."""
     await desk.engine.enqueue([ticket(f"j{n}") for n in range(150)])
     await desk.take(capacity=everything(150))
     await desk.later(LEASE_MS + 1)
@@ -57,6 +61,24 @@ async def test_two_reapers_take_a_lease_once(desk: Desk) -> None:
     crashed = [lease for _ in range(4) for lease in await desk.take("w2", everything(200))]
     assert len(crashed) == len({lease.job_id for lease in crashed}) == 150
     assert {lease.crashes for lease in crashed} == {1}
+
+
+async def test_a_reaper_that_dies_half_way_keeps_nobody_from_reaping(desk: Desk, proxied_redis: RespProxy) -> None:
+    """taskiq-redis#131: the lock of a reaper that had died stayed, and nothing was reclaimed any more."""
+    await desk.engine.enqueue([ticket(f"j{n}") for n in range(150)])
+    await desk.take(capacity=everything(150))
+    await desk.later(LEASE_MS + 1)
+    client = plain_client(proxied_redis.port)
+    reaper = Engine(client, client, options=desk.engine.options)
+    proxied_redis.drop_reply(command="FCALL", hang=True)
+    async with asyncio.TaskGroup() as tasks:
+        reaping = tasks.create_task(reaper.reap())
+        await proxied_redis.dropped.wait()
+        reaping.cancel()
+    proxied_redis.cut()
+    assert (await desk.engine.reap()).count == 150 - 64, "all but the slice that the dead one took"
+    assert (await desk.engine.stats())[0].running == 0
+    await client.aclose()
 
 
 async def test_a_job_that_keeps_killing_its_runner_is_dead_after_three(desk: Desk) -> None:

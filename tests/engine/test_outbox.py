@@ -63,7 +63,7 @@ async def test_a_promise_that_is_given_up_leaves_the_result(desk: Desk) -> None:
 
 async def test_whoever_finishes_learns_of_the_promise_at_once(desk: Desk) -> None:
     assert await desk.engine.outbox_take("w1", 10, 0) == []
-    async with asyncio.TaskGroup() as tasks, asyncio.timeout(2):
+    async with asyncio.timeout(2), asyncio.TaskGroup() as tasks:
         waiting = tasks.create_task(desk.engine.outbox_take("w1", 10, 60_000))
         await _promise(desk, "j1")
     assert [promise.job_id for promise in waiting.result()] == ["j1"]

@@ -30,7 +30,7 @@ async def test_a_bulk_of_jobs_wakes_several_and_the_baton_the_rest(desk: Desk, l
     async with open_desk(live_redis.port) as other:
         for name, engine in (("w1", desk.engine), ("w2", other.engine)):
             await engine.claim(name, places(new=1, pages=1))
-        async with asyncio.TaskGroup() as tasks, asyncio.timeout(5):
+        async with asyncio.timeout(5), asyncio.TaskGroup() as tasks:
             waits = [
                 tasks.create_task(engine.wait(name, 5)) for name, engine in (("w1", desk.engine), ("w2", other.engine))
             ]
@@ -104,7 +104,7 @@ async def test_a_cancel_reaches_a_sleeping_worker_at_once(desk: Desk) -> None:
     lease = await desk.one("w1")
     await desk.take("w1")
     await _asleep(desk, "w1")
-    async with asyncio.TaskGroup() as tasks, asyncio.timeout(1.5):
+    async with asyncio.timeout(1.5), asyncio.TaskGroup() as tasks:
         waiting = tasks.create_task(desk.engine.wait("w1", 5))
         await blocked(desk.client, 1)
         await desk.engine.cancel("j1", "acme")
@@ -115,7 +115,7 @@ async def test_a_claim_that_leaves_more_room_changes_what_is_waited_for(desk: De
     """Asleep with no place at all; then a page falls free, and the next push must not be missed."""
     await desk.engine.enqueue([ticket("j1")])
     await desk.take("w1", places(new=1, pages=1, limit=1))
-    async with asyncio.TaskGroup() as tasks, asyncio.timeout(1.5):
+    async with asyncio.timeout(1.5), asyncio.TaskGroup() as tasks:
         waiting = tasks.create_task(desk.engine.wait("w1", 5))
         await blocked(desk.client, 1)
         await desk.take("w1", places(("other", None, 1)))
@@ -173,3 +173,9 @@ async def _woken_by(desk: Desk, worker: str, event, seconds: float = 5) -> bool:
         await blocked(desk.client, 1)
         await event
     return waiting.result().work
+
+
+async def test_a_nudge_that_nobody_hears_goes_by_itself(desk: Desk) -> None:
+    """Said in one call: a worker that dies half-way leaves nothing that stays for ever."""
+    await desk.engine._waiting.nudge("gone", [0])
+    assert 0 < await desk.client.pttl("pw:{0}:control:gone") <= 45_000

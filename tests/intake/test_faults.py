@@ -12,6 +12,7 @@ from pw_intake import QUICK, Counter, job, open_counter
 from pw_servers import Cluster, RespProxy, Sentinels, redis_server
 
 from pageworker_supervisor.config.settings import RedisSettings
+from pageworker_supervisor.intake.inbox import Inbox
 from pageworker_supervisor.intake.timing import Timing
 from pageworker_supervisor.redis_link import connect
 
@@ -82,6 +83,19 @@ async def test_a_living_workers_texts_are_left_alone(counter: Counter) -> None:
         await asyncio.sleep(0.5)  # two more upkeeps
         assert await counter.jobs() == 1
     await send("DEL", "{pw:inbox}:processing:slow", key="pw:inbox")
+
+
+async def test_a_worker_that_is_heard_again_keeps_its_texts(counter: Counter) -> None:
+    """taskiq-redis#123: between the look that finds it silent and the taking over, it spoke."""
+    send = counter.link.send
+    await send("RPUSH", "{pw:inbox}:processing:slow", job(1), key="pw:inbox")
+    await send("ZADD", "{pw:inbox}:workers", 1, "slow", key="pw:inbox")
+    mine, slow = (Inbox(counter.link, "pw", name, Timing()) for name in ("w1", "slow"))
+    assert await mine.beat() == ["slow"]
+    await slow.beat()
+    assert await mine.adopt("slow") == []
+    assert await slow.leftovers() == [job(1)]
+    await slow.remove([job(1)])
 
 
 @pytest.mark.parametrize(("command", "timing"), LOSABLE)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from pw_servers import RedisServer, RespProxy, redis_server
+from redis import exceptions as rx
 
 from pageworker_supervisor.config.errors import ConfigInvalid
 from pageworker_supervisor.config.settings import RedisSettings
@@ -137,6 +138,26 @@ async def test_a_block_outlasts_the_ordinary_socket_timeout(
         assert await link.send("BLPOP", "nothing", 0.5, key="nothing", blocks=True) is None
         with pytest.raises(Unavailable, match="Timeout"):
             await link.send("BLPOP", "nothing", 0.5, key="nothing")
+
+
+@pytest.mark.timeout(20)
+async def test_a_block_ends_though_the_network_swallows_everything(
+    proxied_redis: RespProxy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """celery#8030, bullmq#2466: after a failover the consumer waited for ever on a connection that was dead."""
+    monkeypatch.setattr("pageworker_supervisor.redis_link.clients.BLOCKING_SECONDS", 0.3)
+    async with linked(proxied_redis.url) as link:
+        blocking = link.blocking()
+        assert await blocking.ping()
+        await link.send("PING", key="k", blocks=True)
+        proxied_redis.stall()
+        async with asyncio.timeout(2):
+            with pytest.raises(Unavailable):
+                await link.send("BLPOP", "nothing", 0.1, key="nothing", blocks=True)
+            with pytest.raises(rx.TimeoutError):
+                await blocking.execute_command("BLPOP", "nothing", 0.1)
+        proxied_redis.heal()
+        assert await link.send("PING", key="k", blocks=True)
 
 
 async def test_a_stopped_server_is_noticed_and_found_again() -> None:

@@ -62,9 +62,7 @@ class Waiting:
     async def nudge(self, worker_id: str, shards: Sequence[int]) -> None:
         """Wake this worker to look at its keys again."""
         for shard in shards:
-            key = f"{self._roots[shard]}:control:{worker_id}"
-            await self._calls.command("RPUSH", key, "nudge", key=self._roots[shard])
-            await self._calls.command("PEXPIRE", key, 45_000, key=self._roots[shard])
+            await self._calls.call("nudge", self._roots[shard], worker_id)
 
     async def wait(self, worker_id: str, timeout_seconds: float) -> Wake:
         """Block until there may be work, a message, or the time is up. Raises Unavailable."""

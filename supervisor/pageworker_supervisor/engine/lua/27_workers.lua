@@ -39,6 +39,16 @@ local function forget_worker(keys, argv)
   return 1
 end
 
+-- nudge: ARGV: worker. It sleeps, and is to look at its keys again.
+local function nudge(keys, argv)
+  local refused = Shard.enter(keys)
+  if refused then
+    return refused
+  end
+  Wakes.tell(argv[1], 'nudge')
+  return 1
+end
+
 -- disown_worker: ARGV: worker. It is known to be dead: what it held has expired now, and the next reap takes it.
 -- Looks at all that runs: as many entries as there are pages and profiles open in the shard.
 local function disown_worker(keys, argv)

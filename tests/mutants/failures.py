@@ -1,0 +1,21 @@
+"""What users of other queues suffered from: a name, and the threads that tell of it. `docs/failures.md` says how each
+is prevented here."""
+
+PREFETCH = "prefetched locks expire (apify-sdk-python#1062, celery#5935)"
+STALL = "queue stalls with free slots (docker-selenium#2169)"
+SCALE_DOWN = "scale-down kills busy nodes (docker-selenium#1423)"
+FIXED_TIMEOUT = "job outlives a fixed visibility timeout (kombu#337)"
+SILENT = "consumer silent after failover (celery#8030, bullmq#2466)"
+REAPER_LOCK = "reaper lock without TTL (taskiq-redis#131)"
+RACY_RECLAIM = "racy reclaim (taskiq-redis#123)"
+XACK_ONLY = "XACK without XDEL fills memory (redis#6941)"
+TRIMMED = "trimming unread entries (redis#6199)"
+DEAD_NAMES = "dead consumer names leak (redis#8635)"
+NOGROUP = "NOGROUP hot loop"
+DESYNC = "cancelled command desynchronises the connection (redis-py#2624)"
+POISON = "poison loops (sidekiq#4633)"
+NO_LEASE = '"active" without a lease (asynq#1144)'
+THROTTLED = "throttled tenant blocks others (bullmq#3325)"
+SEMAPHORE = "semaphore leaked or released twice (solid_queue#546)"
+FLOOD = "a million due at once (sidekiq#3012)"
+PHANTOM = "slots counted busy with no session (browserless#1423)"

@@ -1,0 +1,63 @@
+"""Connections: a failover is noticed, a lost reply is asked for, a cancelled command leaves nothing behind."""
+
+from mutants import failures as f
+from mutants.mutant import ENGINE, INTAKE, LINK, Mutant
+
+TROUBLE = "tests/engine/test_trouble.py"
+
+ROWS = (
+    Mutant(
+        f.SILENT,
+        f"{ENGINE}/errors.py",
+        '    "UNBLOCKED",\n',
+        "",
+        (f"{TROUBLE}::test_an_unblocked_wait_is_unavailable_and_not_a_bug",),
+    ),
+    Mutant(
+        f.SILENT,
+        f"{INTAKE}/intake.py",
+        """                # A reply may be lost, and with it the knowledge of what was taken.
+                suspect = True
+""",
+        "",
+        ("tests/intake/test_faults.py::test_a_lost_reply_loses_no_job[BLMOVE-timing1]",),
+    ),
+    Mutant(
+        f.SILENT,
+        f"{LINK}/clients.py",
+        '            "socket_timeout": socket_timeout,\n',
+        "",
+        ("tests/redis_link/test_link.py::test_a_block_ends_though_the_network_swallows_everything",),
+    ),
+    Mutant(
+        f.SILENT,
+        f"{LINK}/availability.py",
+        "                self._failures += 1\n                self._still_down(error)\n",
+        "                return\n",
+        ("tests/redis_link/test_availability.py::test_comes_back_with_the_first_probe_that_is_answered",),
+    ),
+    Mutant(
+        f.SILENT,
+        f"{LINK}/clients.py",
+        "            return self._watched().master_for(url.service, db=url.db, connection_class=kind, **options)\n",
+        "            return _pooled(TcpConnection, host=url.hosts[0][0], port=url.hosts[0][1], db=url.db, **options)\n",
+        ("tests/redis_link/test_sentinel.py::test_a_dead_primary_is_replaced",),
+    ),
+    Mutant(
+        f.DESYNC,
+        f"{LINK}/connections.py",
+        "    async def send_packed_command(",
+        """    async def read_response(self, *args: Any, **options: Any) -> Any:
+        return await super().read_response(*args, **(options | {"disconnect_on_error": False}))
+
+    async def send_packed_command(""",
+        ("tests/redis_link/test_link.py::test_a_cancelled_command_leaves_no_reply_for_the_next",),
+    ),
+    Mutant(
+        f.NOGROUP,
+        f"{LINK}/availability.py",
+        "            await asyncio.sleep(random.uniform(0, longest_delay(self._failures)))\n",
+        "",
+        ("tests/redis_link/test_availability.py::test_failures_soon_after_coming_up_keep_the_delay_growing",),
+    ),
+)

@@ -1,0 +1,89 @@
+"""The worker around the queue: its runners, its drain, its ear."""
+
+from mutants import failures as f
+from mutants.mutant import DISPATCH, SUPERVISOR, Mutant
+
+WORK = "tests/worker/test_work.py"
+
+ROWS = (
+    Mutant(
+        f.SCALE_DOWN,
+        f"{SUPERVISOR}/worker.py",
+        "                while rooms.dispatcher.busy:\n",
+        "                while False:\n",
+        (f"{WORK}::test_a_drain_lets_everything_finish_that_runs",),
+    ),
+    Mutant(
+        f.SCALE_DOWN,
+        f"{SUPERVISOR}/worker.py",
+        "        rooms.dispatcher.draining = True\n",
+        "",
+        (f"{WORK}::test_a_drain_lets_everything_finish_that_runs",),
+    ),
+    Mutant(
+        f.SCALE_DOWN,
+        f"{SUPERVISOR}/worker.py",
+        '        left = await rooms.dispatcher.hand_back_all("the worker is drained")\n',
+        "        left = 0\n",
+        (f"{WORK}::test_what_is_left_at_the_drains_deadline_is_handed_back_uncharged",),
+    ),
+    Mutant(
+        f.SCALE_DOWN,
+        f"{DISPATCH}/placement.py",
+        "seat.open and not seat.taken and now - seat.since",
+        "seat.open and now - seat.since",
+        ("tests/dispatch/test_placement.py::test_nobody_at_work_is_sent_away_for_another_tenant",),
+    ),
+    Mutant(
+        f.FIXED_TIMEOUT,
+        f"{DISPATCH}/leases.py",
+        "                    await self._beat(tasks)\n",
+        "                    pass\n",
+        (f"{WORK}::test_a_job_outlives_many_leases",),
+    ),
+    Mutant(
+        f.RACY_RECLAIM,
+        f"{DISPATCH}/leases.py",
+        "                tasks.create_task(attempt.abandon())\n",
+        "                continue\n",
+        (f"{WORK}::test_a_worker_that_lost_its_lease_stops_the_work",),
+    ),
+    Mutant(
+        f.PHANTOM,
+        f"{DISPATCH}/attempt.py",
+        "            if self.running is None:\n",
+        "            if False:\n",
+        (f"{WORK}::test_a_job_that_never_ran_gives_its_page_back",),
+    ),
+    Mutant(
+        f.PHANTOM,
+        f"{SUPERVISOR}/runners/fleet.py",
+        "            del self.runners[runner.runner_id]\n",
+        "",
+        (f"{WORK}::test_a_runner_that_died_takes_no_place",),
+    ),
+    Mutant(
+        f.PHANTOM,
+        f"{SUPERVISOR}/runners/runner.py",
+        "                running.lose(self._end or RunnerLost(failure, charged=True))\n",
+        "                continue\n",
+        (f"{WORK}::test_a_runner_that_died_takes_no_place",),
+    ),
+    Mutant(
+        f.SILENT,
+        f"{DISPATCH}/waker.py",
+        """                    await self._availability.wait_up()
+                    self._signals.work.set()
+""",
+        """                    await self._availability.wait_up()
+""",
+        (f"{WORK}::test_what_was_pushed_while_redis_was_away_is_not_slept_through",),
+    ),
+    Mutant(
+        f.STALL,
+        f"{DISPATCH}/dispatcher.py",
+        "            self.ended.set()\n            self._fleet.changed.set()\n",
+        "            self.ended.set()\n",
+        (f"{WORK}::test_a_drain_lets_everything_finish_that_runs",),
+    ),
+)

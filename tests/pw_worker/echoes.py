@@ -1,0 +1,118 @@
+"""Such a worker on a real Redis, what is pushed to it, and what it answers."""
+
+import asyncio
+import json
+import tempfile
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from chaos.echo import HOST, EchoRooms
+from pw_queue import plain_client, ticket
+from pw_servers import RedisServer
+
+from pageworker_supervisor.config.load import load
+from pageworker_supervisor.config.place import data_dir_of
+from pageworker_supervisor.demo.toml import toml_text
+from pageworker_supervisor.engine import Engine
+from pageworker_supervisor.engine.types import LEASE_MS, Ticket
+from pageworker_supervisor.redis_link import Link
+from pageworker_supervisor.registry import Registry
+from pageworker_supervisor.rooms import Pace, Site
+from pageworker_supervisor.telemetry.metrics import Metrics
+from pageworker_supervisor.worker import Worker
+
+PAGES = 2
+STOP_SECONDS = 8.0
+"""The drain's 0.2, the callbacks' grace and then some: a worker that cannot end must not hold the tests."""
+
+
+def nap(job_id: str, milliseconds: int, do: str = "echo", module: str = "test.nap", **more: Any) -> Ticket:
+    """A job that takes so long; `do`: what the echo is to do at its end."""
+    payload = {"do": do, "ms": milliseconds, **more}
+    job = {"job_id": job_id, "tenant_id": "acme", "endpoint_module": module, "payload": payload}
+    return ticket(job_id, body=json.dumps(job).encode())
+
+
+class Echoes:
+    """A worker with one runner of two pages, and what is known of its jobs from outside."""
+
+    def __init__(self, client: Any, worker: Worker, made: list[EchoRooms]) -> None:
+        self.worker = worker
+        self.client = client
+        self.engine = Engine(client, client)
+        self._made = made
+        self._last: bytes | str = "0-0"
+        self.results: dict[str, dict[str, Any]] = {}
+
+    @property
+    def rooms(self) -> EchoRooms:
+        """Those of the worker, once it is ready."""
+        return self._made[-1]
+
+    async def push(self, *tickets: Ticket) -> None:
+        """Into the queue."""
+        await self.engine.enqueue(tickets)
+
+    async def answered(self, count: int, seconds: float = 10) -> None:
+        """Until so many jobs have their result. Raises TimeoutError."""
+        until = time.monotonic() + seconds
+        while len(self.results) < count:
+            if time.monotonic() > until:
+                raise TimeoutError(f"{len(self.results)} of {count} are answered: {self.worker.status()}")
+            reply = await self.client.xread({"pw:{0}:results": self._last}, block=200)
+            for self._last, fields in reply[0][1] if reply else ():
+                result = json.loads(fields[b"result"])
+                assert result["job_id"] not in self.results, "one result each"
+                self.results[result["job_id"]] = result
+
+    async def until(self, holds: Callable[[], bool]) -> None:
+        """Until it is so."""
+        async with asyncio.timeout(10):
+            while not holds():
+                await self.turn()
+
+    async def turn(self) -> None:
+        """The worker tells nobody of what it does inside: the pause between two looks."""
+        await asyncio.sleep(0.005)
+
+
+@asynccontextmanager
+async def echoes(
+    url: str, server: RedisServer, registry_key: tuple[Path, str], lease_ms: int = LEASE_MS
+) -> AsyncIterator[Echoes]:
+    """One that runs for the block and reaches Redis at `url`."""
+    registry, key = registry_key
+    made: list[EchoRooms] = []
+    with tempfile.TemporaryDirectory(prefix="pw-echo-", ignore_cleanup_errors=True) as folder:
+        here = Path(folder)
+        config = here / "pageworker.toml"
+        settings: dict[str, Any] = {
+            "redis": {"url": url},
+            "worker": {"id": "w1", "data_dir": str(here), "drain_seconds": 0.2},
+            "http": {"bind": "127.0.0.1:0"},
+            "modules": {"registry": str(registry), "trusted_keys": [key]},
+            "pool": {"runners": 1, "pages": PAGES, "idle_seconds": 60, "kill_grace_seconds": 0.5},
+            "tenants": {"*": {}},
+        }
+        config.write_text(toml_text(settings))
+        loaded = load(config, {})
+
+        def furnish(site: Site, name: str, link: Link, engine: Engine, registry_: Registry) -> EchoRooms:
+            made.append(EchoRooms(site, name, link, engine, registry_))
+            return made[-1]
+
+        site = Site(loaded, data_dir_of(loaded), HOST, Metrics(), Pace(lease_ms=lease_ms))
+        worker, client = Worker(site, furnish), plain_client(server.port)
+        async with asyncio.timeout(None) as bound, asyncio.TaskGroup() as tasks:
+            tasks.create_task(worker.run())
+            opened = Echoes(client, worker, made)
+            await opened.until(lambda: worker.ready()[0])
+            try:
+                yield opened
+            finally:
+                worker.stop.set()
+                bound.reschedule(asyncio.get_running_loop().time() + STOP_SECONDS)
+        await client.aclose()

@@ -1,0 +1,84 @@
+"""The worker whole: what runs is kept alive and let finish, what does not run takes no place."""
+
+import asyncio
+from pathlib import Path
+
+from pw_servers import RedisServer, RespProxy
+from pw_worker import PAGES, Echoes, echoes, nap
+
+
+async def test_a_drain_lets_everything_finish_that_runs(worker: Echoes) -> None:
+    """docker-selenium#1423: scaling down killed nodes that were at work."""
+    await worker.push(*(nap(f"j{n}", 400) for n in range(PAGES + 3)))
+    await worker.until(lambda: len(worker.rooms.dispatcher.attempts) == PAGES)
+    lines = [line.event async for line in worker.worker.drain(10)]
+    assert lines == [*["waiting"] * PAGES, *["ended"] * PAGES, "done"]
+    await worker.answered(PAGES)
+    assert {(result["status"], len(result["attempts"])) for result in worker.results.values()} == {("succeeded", 1)}
+    (stats,) = await worker.engine.stats()
+    assert (stats.queued, stats.running) == (3, 0), "it takes nothing more"
+
+
+async def test_what_is_left_at_the_drains_deadline_is_handed_back_uncharged(worker: Echoes) -> None:
+    await worker.push(nap("j1", 60_000))
+    await worker.until(lambda: bool(worker.rooms.dispatcher.attempts))
+    async with asyncio.timeout(5):
+        assert [line.event async for line in worker.worker.drain(0.1)] == ["waiting", "handed_back", "done"]
+    (view,) = (await worker.engine.jobs()).jobs
+    assert (view.state, view.crashes) == ("queued", 0)
+
+
+async def test_a_job_outlives_many_leases(live_redis: RedisServer, registry_key: tuple[Path, str]) -> None:
+    """kombu#337: it would be reclaimed, and run beside itself."""
+    async with echoes(live_redis.url, live_redis, registry_key, lease_ms=500) as worker:
+        await worker.push(nap("long", 2_500))
+        await worker.answered(1)
+        assert (await worker.engine.stats())[0].running == 0
+        assert len(worker.results["long"]["attempts"]) == 1
+
+
+async def test_a_worker_that_lost_its_lease_stops_the_work(
+    live_redis: RedisServer, registry_key: tuple[Path, str]
+) -> None:
+    """taskiq-redis#123: two ran the same job, and neither knew."""
+    async with echoes(live_redis.url, live_redis, registry_key, lease_ms=600) as worker:
+        await worker.push(nap("j1", 60_000))
+        await worker.until(lambda: any(runner.running for runner in worker.rooms.fleet.runners.values()))
+        (lease,) = worker.rooms.dispatcher.leases
+        (view,) = (await worker.engine.jobs()).jobs
+        assert await worker.engine.disown_worker(view.worker_id or "") == 1
+        await worker.until(lambda: lease.token not in worker.rooms.dispatcher.attempts)
+
+
+async def test_a_job_that_never_ran_gives_its_page_back(worker: Echoes) -> None:
+    """browserless#1423: slots counted as busy that had no session."""
+    await worker.push(*(nap(f"bad{n}", 1, module="no.such") for n in range(3 * PAGES)))
+    await worker.answered(3 * PAGES)
+    assert {result["status"] for result in worker.results.values()} == {"rejected"}
+    await worker.push(nap("good", 1))
+    await worker.answered(3 * PAGES + 1)
+    await worker.until(lambda: not any(runner.taken for runner in worker.rooms.fleet.runners.values()))
+
+
+async def test_a_runner_that_died_takes_no_place(worker: Echoes) -> None:
+    """browserless#1423, and changedetection.io#3804: a job stayed "running" whose browser was gone."""
+    await worker.push(*(nap(f"j{n}", 300) for n in range(PAGES)))
+    await worker.until(lambda: any(len(runner.running) == PAGES for runner in worker.rooms.fleet.runners.values()))
+    worker.rooms.echo.hit(None)
+    await worker.answered(PAGES)
+    assert {len(result["attempts"]) for result in worker.results.values()} == {2}
+
+
+async def test_what_was_pushed_while_redis_was_away_is_not_slept_through(
+    live_redis: RedisServer, proxied_redis: RespProxy, registry_key: tuple[Path, str]
+) -> None:
+    """celery#8030, bullmq#2466: after a failover the consumer was connected, and took nothing."""
+    async with echoes(proxied_redis.url, live_redis, registry_key) as worker:
+        await worker.push(nap("before", 1))
+        await worker.answered(1)
+        proxied_redis.cut()
+        await worker.until(lambda: not worker.worker.ready()[0])
+        await worker.push(nap("meanwhile", 1))
+        await worker.client.delete("pw:{0}:wake:rooms", "pw:{0}:wake:acme")  # as Redis does after five seconds
+        proxied_redis.heal()
+        await worker.answered(2)
