@@ -1,27 +1,40 @@
-"""`make chaos` in short, so that it cannot rot between its long runs. A failure prints the plan with its seed."""
+"""`make chaos` in short, so that it cannot rot between its long runs. A failure prints its plan, seed and findings."""
 
-import random
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
-from chaos.cast import CHROMIUM
-from chaos.run import Plan, run
+TESTS = Path(__file__).parents[1]
 
 pytestmark = [pytest.mark.redis, pytest.mark.timeout(300)]
 
 
-def seed() -> int:
-    return random.SystemRandom().randrange(1_000_000)
+def clean_line(*options: str) -> dict[str, int]:
+    """The last line of a run in a process of its own, which found nothing."""
+    done = subprocess.run(
+        [sys.executable, "-m", "chaos", *options],
+        env={**os.environ, "PYTHONPATH": str(TESTS)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, f"{done.stderr[-2000:]}\n{done.stdout}"
+    line: dict[str, int] = json.loads(done.stdout.splitlines()[-1])
+    return line
 
 
 @pytest.mark.parametrize(("ground", "jobs"), [("standalone", 500), ("sentinel", 250), ("cluster", 250)])
-async def test_nothing_is_lost_or_double_whatever_befalls_redis_and_workers(ground: str, jobs: int) -> None:
-    outcome = await run(Plan(ground, seed(), jobs, 12, workers=3))
-    assert outcome.clean, outcome.tell()
+def test_nothing_is_lost_or_double_whatever_befalls_redis_and_workers(ground: str, jobs: int) -> None:
+    options = f"--grounds {ground} --jobs {jobs} --faults 12 --workers 3 --real-jobs 0"
+    assert clean_line(*options.split())["faults"] == 12
 
 
 @pytest.mark.browser
 @pytest.mark.sandbox
-async def test_nothing_is_lost_or_double_with_real_runners() -> None:
-    outcome = await run(Plan("standalone", seed(), 40, 6, workers=2, cast=CHROMIUM))
-    assert outcome.clean, outcome.tell()
+def test_nothing_is_lost_or_double_with_real_runners() -> None:
+    options = "--grounds --real-jobs 40 --real-faults 6 --workers 2"
+    assert clean_line(*options.split())["faults"] == 6

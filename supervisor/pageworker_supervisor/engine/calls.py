@@ -6,6 +6,7 @@ more here, on a new connection; a second loss is the caller's to see.
 
 import asyncio
 import time
+from math import inf
 from typing import Any
 
 from redis import exceptions as rx
@@ -60,28 +61,42 @@ class Calls:
 
         A failover brings a short shortage. One that lasts is how things are: a lost replica must not stop the work.
         """
+        return await self._settled(("FCALL", self.library.function(name), 1, root, *args), root)
+
+    async def settled_command(self, *args: Argument, key: str) -> Any:
+        """As `command`, likewise."""
+        return await self._settled(args, key)
+
+    async def _settled(self, said: tuple[Argument, ...], key: str) -> Any:
         if not self._replicas:
-            return await self.call(name, root, *args)
-        # WAIT speaks of what its own connection wrote, so both go down the same one.
-        said = ("FCALL", self.library.function(name), 1, root, *args)
-        short_since = self._short_since.get(root)
-        lasting = short_since is not None and time.monotonic() - short_since > self._patience_seconds
-        wait = ("WAIT", self._replicas, 1 if lasting else self._replica_wait_ms)
+            return await self._said(*said, key=key)
         try:
-            reply, reached = await (self._on_node(root, said, wait) if self.cluster else self._pipe(said, wait))
+            primary = await self._primary_of(key)
+            # WAIT speaks of what its own connection wrote, so both go down the same one.
+            lasting = time.monotonic() - self._short_since.get(primary, inf) > self._patience_seconds
+            wait = ("WAIT", self._replicas, 1 if lasting else self._replica_wait_ms)
+            reply, reached = await (self._on_node(key, said, wait) if self.cluster else self._pipe(said, wait))
         except (rx.RedisError, OSError) as error:
             if is_function_missing(error):
                 await self.load()
             elif isinstance(error, rx.AskError):
-                await self.call(name, root, *args)  # this finds the new owner, for the next time too
+                await self._said(*said, key=key)  # this finds the new owner, for the next time too
             raise classify(error) from error
         if reached >= self._replicas:
-            self._short_since.pop(root, None)
+            self._short_since.pop(primary, None)
         else:
-            self._short_since.setdefault(root, time.monotonic())
+            self._short_since.setdefault(primary, time.monotonic())
             if not lasting:
                 raise Unsettled(f"{reached} of {self._replicas} replicas have it")
         return reply
+
+    async def _primary_of(self, key: str) -> str:
+        """Whose replicas are waited for."""
+        if not self.cluster:
+            return ""
+        await self.client.initialize()
+        name: str = self.client.get_node_from_key(key).name
+        return name
 
     async def _pipe(self, *commands: tuple[Argument, ...]) -> list[Any]:
         async with self.client.pipeline(transaction=False) as pipe:
@@ -90,9 +105,8 @@ class Calls:
             replies: list[Any] = await pipe.execute()
             return replies
 
-    async def _on_node(self, root: str, *commands: tuple[Argument, ...]) -> list[Any]:
-        await self.client.initialize()
-        node = self.client.get_node_from_key(root)
+    async def _on_node(self, key: str, *commands: tuple[Argument, ...]) -> list[Any]:
+        node = self.client.get_node_from_key(key)
         connection = node.acquire_connection()
         try:
             replies = []

@@ -3,7 +3,6 @@
 All of them raise Unavailable when Redis cannot serve now (say it again later), and Refused when it never will.
 """
 
-import asyncio
 import datetime as dt
 import hashlib
 import itertools
@@ -26,6 +25,7 @@ from pageworker_supervisor.engine.codec import (
 from pageworker_supervisor.engine.letters import DeadLetters
 from pageworker_supervisor.engine.outbox import Outbox
 from pageworker_supervisor.engine.shards import root, shard_of
+from pageworker_supervisor.engine.together import together
 from pageworker_supervisor.engine.types import (
     Beat,
     Cancelled,
@@ -354,9 +354,7 @@ class Engine:
             for shard, at in places.items():
                 await on(shard, at)
             return
-        async with asyncio.TaskGroup() as tasks:
-            for shard, at in places.items():
-                tasks.create_task(on(shard, at))
+        await together(on(shard, at) for shard, at in places.items())
 
 
 def _batches(items: Sequence[Any], size: int) -> Iterable[Sequence[Any]]:

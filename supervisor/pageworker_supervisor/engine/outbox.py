@@ -77,7 +77,8 @@ class Outbox:
     async def put(self, shard: int, name: str, job_id: str, result: bytes) -> None:
         """Redis Cluster: write the untagged result key that the function could not."""
         key = f"{self._prefix}:result:{job_id}"
-        await self._calls.command("SET", key, result, "PX", self._result_ttl_ms, key=key)
+        # Settled as the promise was: once that is ticked off, nobody writes this key again.
+        await self._calls.settled_command("SET", key, result, "PX", self._result_ttl_ms, key=key)
         await self._calls.call("outbox_put", self._roots[shard], name)
 
     async def _look(self, count: int) -> list[Promise]:

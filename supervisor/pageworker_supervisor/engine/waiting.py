@@ -5,7 +5,6 @@ ephemeral context it holds with pages free. What it waits for follows from its l
 it with more room, it nudges itself. Time is watched here too: a claim says when the next job, refill or lock is due.
 """
 
-import asyncio
 import time
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -16,6 +15,7 @@ from pageworker_supervisor.engine.calls import Calls, heed_cancellation
 from pageworker_supervisor.engine.codec import notice_from
 from pageworker_supervisor.engine.errors import EngineError, classify
 from pageworker_supervisor.engine.shards import root
+from pageworker_supervisor.engine.together import together
 from pageworker_supervisor.engine.types import Wake
 
 BLOCK_SECONDS = 2.0
@@ -104,16 +104,11 @@ class Waiting:
                 await self.nudge(worker_id, [other for other in range(len(keys)) if other != shard])
 
         try:
-            async with asyncio.TaskGroup() as tasks:
-                for shard in range(len(keys)):
-                    tasks.create_task(on(shard))
-        except BaseExceptionGroup as several:
-            # No `except*`: what is raised in one comes out in a group again, which no caller looks for.
-            if several.split(EngineError)[1] is not None:
-                raise
-            if not heard:
-                raise _first(several) from several
+            await together(on(shard) for shard in range(len(keys)))
+        except EngineError:
             # What was heard is taken from Redis already; what failed will fail again at the next call.
+            if not heard:
+                raise
         return heard
 
     async def _block(self, keys: list[str], seconds: float, base: str) -> list[bytes]:
@@ -133,8 +128,3 @@ class Waiting:
         if worker_id not in self._keys:
             self._keys[worker_id] = [[f"{base}:control:{worker_id}", f"{base}:wake:rooms"] for base in self._roots]
         return self._keys[worker_id]
-
-
-def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
-    inner = group.exceptions[0]
-    return _first(inner) if isinstance(inner, BaseExceptionGroup) else inner
