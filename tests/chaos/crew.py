@@ -92,6 +92,11 @@ class Member:
         """It ended, and nobody here has killed it."""
         return self._process is not None and self._process.returncode is not None
 
+    def last_words(self) -> str:
+        """The end of its log that is no log lines: a traceback, where there is one."""
+        lines = (self._root / f"{self.name}.log").read_text(errors="replace").splitlines()
+        return "\n".join([line for line in lines if not line.startswith("{")][-40:])
+
     def tell(self, word: Word) -> None:
         """A word on its stdin."""
         if self._process is not None and self._process.stdin is not None and not self.dead:

@@ -150,7 +150,7 @@ class Stage:
             await self.producer.push([])
             for member in members:
                 if member.dead:
-                    self._left.append(f"{member.name} ended by itself")
+                    self._left.append(f"{member.name} ended by itself: {member.last_words()}")
             self._left += await self._quiet()
             sampling.cancel()
         codes = await asyncio.gather(*(member.end(signal.SIGTERM) for member in members))

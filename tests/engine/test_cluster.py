@@ -1,6 +1,7 @@
 """Several shards on a real Redis Cluster."""
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator
 
 import pytest
@@ -91,6 +92,17 @@ async def test_a_push_to_any_shard_wakes_the_worker(desk: Desk) -> None:
             await desk.engine.enqueue([ticket(f"j{n}", tenant)])
         assert waiting.result().work
         assert await desk.drain("w1") == [f"j{n}"]
+
+
+async def test_a_cluster_of_which_no_node_answers_is_away() -> None:
+    """What the client raises then is no RedisError of its."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+    clients = [RedisCluster("127.0.0.1", port, retry=Retry(NoBackoff(), 0)) for _ in range(2)]
+    engine = Engine(*clients, shards=SHARDS, options=Options(replicas=1))
+    for call in (engine.stats(), engine.wait("w1", 1), engine.enqueue([ticket("j1")]), engine.result("j1")):
+        with pytest.raises(Unavailable):
+            await call
 
 
 async def test_a_shard_that_refuses_is_told_as_it_is(desk: Desk) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 from redis import exceptions as rx
 from redis.asyncio import RedisCluster
 
-from pageworker_supervisor.engine.errors import Unsettled, classify, is_function_missing
+from pageworker_supervisor.engine.errors import CLIENT_ERRORS, Unsettled, classify, is_function_missing
 from pageworker_supervisor.engine.library import Library, library
 from pageworker_supervisor.engine.types import Options
 
@@ -41,7 +41,7 @@ class Calls:
         """Put the library on every primary. Replaces only itself."""
         try:
             await self._load()
-        except (rx.RedisError, OSError) as error:
+        except CLIENT_ERRORS as error:
             raise classify(error) from error
 
     async def _load(self) -> None:
@@ -76,7 +76,7 @@ class Calls:
             lasting = time.monotonic() - self._short_since.get(primary, inf) > self._patience_seconds
             wait = ("WAIT", self._replicas, 1 if lasting else self._replica_wait_ms)
             reply, reached = await (self._on_node(key, said, wait) if self.cluster else self._pipe(said, wait))
-        except (rx.RedisError, OSError) as error:
+        except CLIENT_ERRORS as error:
             if is_function_missing(error):
                 await self.load()
             elif isinstance(error, rx.AskError):
@@ -125,14 +125,14 @@ class Calls:
     async def _said(self, *args: Argument, key: str) -> Any:
         try:
             return await self._send(*args, key=key)
-        except (rx.RedisError, OSError) as error:
+        except CLIENT_ERRORS as error:
             if is_function_missing(error):
                 await self.load()
             elif not _is_lost(error):
                 raise classify(error) from error
         try:
             return await self._send(*args, key=key)
-        except (rx.RedisError, OSError) as error:
+        except CLIENT_ERRORS as error:
             raise classify(error) from error
 
     async def _send(self, *args: Argument, key: str) -> Any:

@@ -30,6 +30,9 @@ class Refused(EngineError):
     """Redis understood and said no: missing ACL rights, a wrong type of key, a bug of ours."""
 
 
+CLIENT_ERRORS = (rx.RedisError, rx.RedisClusterException, OSError)
+"""Everything that a call of the client library ends with. RedisClusterException (no node answers) is no RedisError."""
+
 # First words of error replies that pass by themselves.
 # https://redis.io/docs/latest/operate/oss_and_stack/reference/cluster-spec/ and src/server.c (shared.*err)
 PASSING = (

@@ -9,11 +9,9 @@ import time
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from redis import exceptions as rx
-
 from pageworker_supervisor.engine.calls import Calls, heed_cancellation
 from pageworker_supervisor.engine.codec import notice_from
-from pageworker_supervisor.engine.errors import EngineError, classify
+from pageworker_supervisor.engine.errors import CLIENT_ERRORS, EngineError, classify
 from pageworker_supervisor.engine.shards import root
 from pageworker_supervisor.engine.together import together
 from pageworker_supervisor.engine.types import Wake
@@ -119,7 +117,7 @@ class Waiting:
                 options["target_nodes"] = self._blocking.get_node_from_key(base)
             command = ("BLMPOP", seconds, len(keys), *keys, "LEFT", "COUNT", MESSAGES)
             reply = await self._blocking.execute_command(*command, **options)
-        except (rx.RedisError, OSError) as error:
+        except CLIENT_ERRORS as error:
             raise classify(error) from error
         heed_cancellation()
         return list(reply[1]) if reply else []

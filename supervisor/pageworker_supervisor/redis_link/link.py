@@ -5,9 +5,8 @@ from collections.abc import AsyncIterator, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from redis import exceptions as rx
-
 from pageworker_supervisor.config.settings import RedisSettings
+from pageworker_supervisor.engine.errors import CLIENT_ERRORS
 from pageworker_supervisor.redis_link.availability import Availability
 from pageworker_supervisor.redis_link.clients import Client, Clients
 from pageworker_supervisor.redis_link.embedded import EmbeddedRedis
@@ -140,7 +139,7 @@ class Link:
 def _our_errors() -> Iterator[None]:
     try:
         yield
-    except (rx.RedisError, OSError) as error:
+    except CLIENT_ERRORS as error:
         raise classify(error) from error
 
 
