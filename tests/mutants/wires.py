@@ -60,4 +60,20 @@ ROWS = (
         "",
         ("tests/redis_link/test_availability.py::test_failures_soon_after_coming_up_keep_the_delay_growing",),
     ),
+    Mutant(
+        f.DESYNC,
+        f"{ENGINE}/calls.py",
+        """                replies.append(await connection.read_response())
+            return replies
+        except rx.ResponseError:
+            raise  # the connection is in step
+        except BaseException:
+            await connection.disconnect(nowait=True)
+""",
+        """                replies.append(await connection.read_response(disconnect_on_error=False))
+            return replies
+        except BaseException:
+""",
+        ("tests/engine/test_cluster.py::test_a_cancelled_call_leaves_no_reply_for_the_next",),
+    ),
 )
