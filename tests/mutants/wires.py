@@ -37,13 +37,6 @@ ROWS = (
         ("tests/redis_link/test_availability.py::test_comes_back_with_the_first_probe_that_is_answered",),
     ),
     Mutant(
-        f.SILENT,
-        f"{LINK}/clients.py",
-        "            return self._watched().master_for(url.service, db=url.db, connection_class=kind, **options)\n",
-        "            return _pooled(TcpConnection, host=url.hosts[0][0], port=url.hosts[0][1], db=url.db, **options)\n",
-        ("tests/redis_link/test_sentinel.py::test_a_dead_primary_is_replaced",),
-    ),
-    Mutant(
         f.DESYNC,
         f"{LINK}/connections.py",
         "    async def send_packed_command(",
