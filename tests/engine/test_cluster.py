@@ -157,6 +157,21 @@ async def test_while_a_slot_moves_nothing_is_half_done(desk: Desk, live_cluster:
     assert len(await desk.results()) == 20
 
 
+async def test_a_cancelled_call_leaves_no_reply_for_the_next(desk: Desk, live_cluster: Cluster) -> None:
+    """redis-py#2624: on connections that are taken by hand, too."""
+    engine = Engine(desk.client, desk.client, shards=SHARDS, options=Options(test_clock=True, replicas=1))
+    assert await engine.enqueue([ticket("first", "t0")]) == ["queued"]
+    node = live_cluster.owner(live_cluster.slot(f"pw:{{{shard_of('t0', SHARDS)}}}"))
+    node.command("CLIENT", "PAUSE", 60_000, "WRITE")
+    try:
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.1):
+                await engine.enqueue([ticket("a", "t0"), ticket("b", "t0")])
+    finally:
+        node.command("CLIENT", "UNPAUSE")
+    assert await engine.enqueue([ticket("c", "t0")]) == ["queued"]
+
+
 async def test_a_rejected_text_is_answered_on_its_tenants_shard(desk: Desk) -> None:
     assert await desk.engine.reject(b"{", "broken", ("j1", TENANTS[0]), b"rejected", "http://n8n.test/")
     assert await desk.engine.result("j1") == b"rejected"

@@ -37,13 +37,6 @@ ROWS = (
         ("tests/redis_link/test_availability.py::test_comes_back_with_the_first_probe_that_is_answered",),
     ),
     Mutant(
-        f.SILENT,
-        f"{LINK}/clients.py",
-        "            return self._watched().master_for(url.service, db=url.db, connection_class=kind, **options)\n",
-        "            return _pooled(TcpConnection, host=url.hosts[0][0], port=url.hosts[0][1], db=url.db, **options)\n",
-        ("tests/redis_link/test_sentinel.py::test_a_dead_primary_is_replaced",),
-    ),
-    Mutant(
         f.DESYNC,
         f"{LINK}/connections.py",
         "    async def send_packed_command(",
@@ -59,5 +52,21 @@ ROWS = (
         "            await asyncio.sleep(random.uniform(0, longest_delay(self._failures)))\n",
         "",
         ("tests/redis_link/test_availability.py::test_failures_soon_after_coming_up_keep_the_delay_growing",),
+    ),
+    Mutant(
+        f.DESYNC,
+        f"{ENGINE}/calls.py",
+        """                replies.append(await connection.read_response())
+            return replies
+        except rx.ResponseError:
+            raise  # the connection is in step
+        except BaseException:
+            await connection.disconnect(nowait=True)
+""",
+        """                replies.append(await connection.read_response(disconnect_on_error=False))
+            return replies
+        except BaseException:
+""",
+        ("tests/engine/test_cluster.py::test_a_cancelled_call_leaves_no_reply_for_the_next",),
     ),
 )

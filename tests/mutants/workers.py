@@ -79,11 +79,4 @@ ROWS = (
 """,
         (f"{WORK}::test_what_was_pushed_while_redis_was_away_is_not_slept_through",),
     ),
-    Mutant(
-        f.STALL,
-        f"{DISPATCH}/dispatcher.py",
-        "            self.ended.set()\n            self._fleet.changed.set()\n",
-        "            self.ended.set()\n",
-        (f"{WORK}::test_a_drain_lets_everything_finish_that_runs",),
-    ),
 )

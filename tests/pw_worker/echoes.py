@@ -94,7 +94,13 @@ async def echoes(
             "worker": {"id": "w1", "data_dir": str(here), "drain_seconds": 0.2},
             "http": {"bind": "127.0.0.1:0"},
             "modules": {"registry": str(registry), "trusted_keys": [key]},
-            "pool": {"runners": 1, "pages": PAGES, "idle_seconds": 60, "kill_grace_seconds": 0.5},
+            "pool": {
+                "runners": 1,
+                "pages": PAGES,
+                "idle_seconds": 60,
+                "residency_seconds": 0.05,
+                "kill_grace_seconds": 0.5,
+            },
             "tenants": {"*": {}},
         }
         config.write_text(toml_text(settings))
@@ -106,13 +112,15 @@ async def echoes(
 
         site = Site(loaded, data_dir_of(loaded), HOST, Metrics(), Pace(lease_ms=lease_ms))
         worker, client = Worker(site, furnish), plain_client(server.port)
-        async with asyncio.timeout(None) as bound, asyncio.TaskGroup() as tasks:
-            tasks.create_task(worker.run())
+        async with asyncio.TaskGroup() as tasks:
+            running = tasks.create_task(worker.run())
             opened = Echoes(client, worker, made)
             await opened.until(lambda: worker.ready()[0])
             try:
                 yield opened
             finally:
                 worker.stop.set()
-                bound.reschedule(asyncio.get_running_loop().time() + STOP_SECONDS)
+                _, late = await asyncio.wait([running], timeout=STOP_SECONDS)
+                running.cancel()
+                assert not late, "it does not end"
         await client.aclose()

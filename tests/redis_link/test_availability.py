@@ -52,6 +52,7 @@ async def test_up_until_somebody_says_otherwise(availability: Availability, prob
     assert probe.asked == 0
 
 
+@pytest.mark.timeout(10)
 async def test_comes_back_with_the_first_probe_that_is_answered(availability: Availability, probe: Probe) -> None:
     probe.failures = [Unavailable("a"), Denied("b", "c"), Refused("d"), TimeoutError()]
     availability.down("cut off")

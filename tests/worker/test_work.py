@@ -3,13 +3,15 @@
 import asyncio
 from pathlib import Path
 
+from pw_queue import blocked
 from pw_servers import RedisServer, RespProxy
 from pw_worker import PAGES, Echoes, echoes, nap
 
 
 async def test_a_drain_lets_everything_finish_that_runs(worker: Echoes) -> None:
     """docker-selenium#1423: scaling down killed nodes that were at work."""
-    await worker.push(*(nap(f"j{n}", 400) for n in range(PAGES + 3)))
+    # The first page falls free long before the last: there is time to take a job that must not be taken.
+    await worker.push(*(nap(f"j{n}", 150 + 300 * n) for n in range(PAGES + 3)))
     await worker.until(lambda: len(worker.rooms.dispatcher.attempts) == PAGES)
     lines = [line.event async for line in worker.worker.drain(10)]
     assert lines == [*["waiting"] * PAGES, *["ended"] * PAGES, "done"]
@@ -60,6 +62,12 @@ async def test_a_job_that_never_ran_gives_its_page_back(worker: Echoes) -> None:
     await worker.until(lambda: not any(runner.taken for runner in worker.rooms.fleet.runners.values()))
 
 
+async def test_a_page_that_falls_free_is_used_at_once(worker: Echoes) -> None:
+    """docker-selenium#2169: jobs waited, and slots were free."""
+    await worker.push(*(nap(f"j{n}", 50) for n in range(5 * PAGES)))
+    await worker.answered(5 * PAGES, seconds=3)
+
+
 async def test_a_runner_that_died_takes_no_place(worker: Echoes) -> None:
     """browserless#1423, and changedetection.io#3804: a job stayed "running" whose browser was gone."""
     await worker.push(*(nap(f"j{n}", 300) for n in range(PAGES)))
@@ -76,9 +84,11 @@ async def test_what_was_pushed_while_redis_was_away_is_not_slept_through(
     async with echoes(proxied_redis.url, live_redis, registry_key) as worker:
         await worker.push(nap("before", 1))
         await worker.answered(1)
+        await worker.until(lambda: worker.rooms.fleet.ripens_in() is None)
+        await blocked(worker.client, 1)
         proxied_redis.cut()
         await worker.until(lambda: not worker.worker.ready()[0])
         await worker.push(nap("meanwhile", 1))
         await worker.client.delete("pw:{0}:wake:rooms", "pw:{0}:wake:acme")  # as Redis does after five seconds
         proxied_redis.heal()
-        await worker.answered(2)
+        await worker.answered(2, seconds=3)  # less than the fleet's own look every five
