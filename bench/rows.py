@@ -37,6 +37,10 @@ BOUNDS = {
     "queue.idle_commands_per_second_per_shard": Bound("value", "at most", 2.0),
     "queue.huge_backlog_jobs_per_second": Bound("ratio", "at least", 0.9),
     "queue.bytes_per_queued_job": Bound("value", "at most", 1536.0),
+    "fairness.p95_wait_beside_large_tenant_services": Bound("ratio", "at most", 1.5),
+    "fairness.p95_wait_beside_large_tenant_seconds": Bound("ratio", "at most", 1.5),
+    "fairness.weights_1_2_4_largest_deviation": Bound("value", "at most", 0.1),
+    "fairness.low_priority_largest_gap_services": Bound("value", "at most", 13.0),
 }
 
 
