@@ -13,8 +13,6 @@ from bench.run import Sample
 from bench.tree import Tree
 
 PAGES = 4
-JOBS = 200
-"""A round and contender, unless it is said otherwise."""
 AGAINST = f"playwright loop written by hand, {PAGES} warm pages"
 COLUMNS: dict[str, tuple[str, Callable[[Sample], float]]] = {
     "warm_page_jobs_per_second": ("jobs/s", lambda sample: sample.jobs_per_second),
@@ -26,17 +24,17 @@ COLUMNS: dict[str, tuple[str, Callable[[Sample], float]]] = {
 
 def rows(options: Options) -> Iterator[Row]:
     """One row a column; each ratio is to the loop's figure of the same round."""
-    binary, jobs = browser(), options.jobs or JOBS
+    binary = browser()
     ours: list[Sample] = []
     theirs: list[Sample] = []
     with site() as (port, pid):
         helpers = frozenset({pid})
 
         def run_ours() -> None:
-            ours.append(asyncio.run(queued.measure(port, jobs, PAGES, binary, helpers)))
+            ours.append(asyncio.run(queued.measure(port, options.jobs, PAGES, binary, helpers)))
 
         def run_theirs() -> None:
-            theirs.append(asyncio.run(by_hand.measure(port, jobs, PAGES, binary, Tree(helpers))))
+            theirs.append(asyncio.run(by_hand.measure(port, options.jobs, PAGES, binary, Tree(helpers))))
 
         for round_ in range(options.rounds):
             # Another order each round: whoever comes second finds a warmer page cache.

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Options:
-    """`jobs` a round and contender, None: each suite's own number; `probes`: latency samples."""
+    """`jobs` a round and contender; `probes`: latency samples."""
 
     rounds: int = 3
-    jobs: int | None = None
+    jobs: int = 200
     probes: int = 200
