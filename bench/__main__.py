@@ -1,6 +1,7 @@
 """`python -m bench [names] [--rounds N] [--jobs N] [--probes N] [--strict]`: one JSON line a measurement.
 
-Names: latency, browser, queue; none: all. With --strict the exit code is 1 where a bound is not kept.
+Names: latency, browser, queue, idle, backlog, fairness; none: all. With --strict the exit code is 1 where a bound is
+not kept.
 """
 
 import argparse
@@ -15,7 +16,7 @@ from bench.options import Options
 from bench.rows import with_bound
 from bench.tree import adopt_orphans
 
-SUITES = ("latency", "browser", "queue")
+SUITES = ("latency", "browser", "queue", "idle", "backlog", "fairness")
 """Modules of this package. Each has `rows(options)`, which yields a row as soon as it is measured."""
 
 
@@ -25,7 +26,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="bench", description=__doc__)
     parser.add_argument("names", nargs="*", choices=[[], *SUITES], metavar="name")
     parser.add_argument("--rounds", type=int, default=default.rounds)
-    parser.add_argument("--jobs", type=int, default=default.jobs, help="jobs a round and contender")
+    parser.add_argument(
+        "--jobs", type=int, default=default.jobs, help="jobs a round and contender, instead of each suite's own number"
+    )
     parser.add_argument("--probes", type=int, default=default.probes, help="latency samples")
     parser.add_argument("--strict", action="store_true")
     asked = parser.parse_args()

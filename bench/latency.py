@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from bench.ground import browser, redis_server
 from bench.options import Options
 from bench.rows import Row, percentile
-from bench.worker import TENANT, Plan, prepared, started
+from bench.worker import NO_SITE, TENANT, Plan, prepared, started
 from pageworker_supervisor.demo.letterbox import Letterbox
 
 IDLE = (0.2, 0.4)
@@ -18,8 +18,6 @@ IDLE = (0.2, 0.4)
 TRICKLE = (0.03, 0.07)
 """Seconds between probes that often meet the recycling of the last job's page."""
 WARM_UP = 20
-NO_SITE = 9
-"""The discard port: no probe opens a page."""
 
 
 def rows(options: Options) -> Iterator[Row]:

@@ -29,6 +29,18 @@ class Bound(msgspec.Struct, frozen=True):
 BOUNDS = {
     "browser.warm_page_jobs_per_second": Bound("ratio", "at least", 0.85),
     "latency.push_to_handler_start_p50_ms": Bound("value", "at most", 10.0),
+    "queue.jobs_per_second": Bound("value", "at least", 2500.0),
+    "queue.jobs_per_second_vs_taskiq": Bound("ratio", "at least", 1.0),
+    "queue.jobs_per_second_vs_streaq": Bound("ratio", "at least", 1.0),
+    "queue.push_to_claim_p50_ms": Bound("value", "at most", 5.0),
+    "queue.push_to_claim_p99_ms": Bound("value", "at most", 20.0),
+    "queue.idle_commands_per_second_per_shard": Bound("value", "at most", 2.0),
+    "queue.huge_backlog_jobs_per_second": Bound("ratio", "at least", 0.9),
+    "queue.bytes_per_queued_job": Bound("value", "at most", 1536.0),
+    "fairness.p95_wait_beside_large_tenant_services": Bound("ratio", "at most", 1.5),
+    "fairness.p95_wait_beside_large_tenant_seconds": Bound("ratio", "at most", 1.5),
+    "fairness.weights_1_2_4_largest_deviation": Bound("value", "at most", 0.1),
+    "fairness.low_priority_largest_gap_services": Bound("value", "at most", 13.0),
 }
 
 

@@ -14,6 +14,8 @@ from pageworker_supervisor.demo.stage import Stage, publish
 
 MODULES = Path(__file__).parent / "modules"
 TENANT = "bench"
+NO_SITE = 9
+"""The discard port, where no page is opened."""
 
 
 @dataclass(frozen=True)

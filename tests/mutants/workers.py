@@ -30,8 +30,8 @@ ROWS = (
     Mutant(
         f.SCALE_DOWN,
         f"{DISPATCH}/placement.py",
-        "seat.open and not seat.taken and now - seat.since",
-        "seat.open and now - seat.since",
+        "seat.open and not seat.taken and now >=",
+        "seat.open and now >=",
         ("tests/dispatch/test_placement.py::test_nobody_at_work_is_sent_away_for_another_tenant",),
     ),
     Mutant(

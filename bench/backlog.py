@@ -1,0 +1,67 @@
+"""A huge backlog: whether a job costs more time in it than in a small one, and what memory it takes in Redis."""
+
+import os
+from collections.abc import Iterator
+from contextlib import AsyncExitStack
+
+import redis.asyncio as redis
+import uvloop
+
+from bench.engine import BODY, ENQUEUED_AT_ONCE, enqueue, opened_client, opened_engine, serve, ticket
+from bench.ground import redis_server
+from bench.options import Options
+from bench.rows import Row, compared
+from pageworker_supervisor.engine import Engine
+
+BACKLOG = int(os.environ.get("BENCH_BACKLOG", "1000000"))
+TENANTS = 10_000
+SMALL = 1_000
+SMALL_TENANTS = 10
+SERVED = 8_000
+"""Claimed and finished on each side, in slices that take turns."""
+SLICE = 200
+
+
+def rows(_: Options = Options()) -> Iterator[Row]:
+    """Rate beside a small backlog, and memory."""
+    yield from uvloop.run(_measure())
+
+
+async def _measure() -> list[Row]:
+    """The two take turns, so that a slow minute of the host hits both alike."""
+    async with AsyncExitStack() as stack:
+        huge_client, huge = await _opened(stack)
+        _, small = await _opened(stack)
+        before = await _used_bytes(huge_client)
+        await _fill(huge, range(BACKLOG), TENANTS)
+        used = await _used_bytes(huge_client) - before
+        await _fill(small, range(SMALL), SMALL_TENANTS)
+        huge_rates, small_rates = [], []
+        for first in range(SMALL, SMALL + SERVED, SLICE):
+            small_rates.append(SLICE / await serve(small, SLICE))
+            huge_rates.append(SLICE / await serve(huge, SLICE))
+            await _fill(small, range(first, first + SLICE), SMALL_TENANTS)
+    against = f"{SMALL} jobs queued instead of {BACKLOG}"
+    return [
+        compared("queue.huge_backlog_jobs_per_second", "jobs/s", against, huge_rates, small_rates),
+        Row(name="queue.bytes_per_queued_job", value=used / BACKLOG - len(BODY), unit="bytes"),
+    ]
+
+
+async def _opened(stack: AsyncExitStack) -> tuple[redis.Redis, Engine]:
+    url, _ = stack.enter_context(redis_server())
+    client = await stack.enter_async_context(opened_client(url))
+    # Rewriting a file of gigabytes beside it is not what is measured.
+    await client.config_set("appendonly", "no")
+    return client, await stack.enter_async_context(opened_engine(url))
+
+
+async def _used_bytes(client: redis.Redis) -> int:
+    return int((await client.info("memory"))["used_memory"])
+
+
+async def _fill(engine: Engine, numbers: range, tenants: int) -> None:
+    # Not all tickets of a huge backlog at once: they would need gigabytes here as well.
+    for first in range(numbers.start, numbers.stop, ENQUEUED_AT_ONCE):
+        batch = range(first, min(numbers.stop, first + ENQUEUED_AT_ONCE))
+        await enqueue(engine, [ticket(f"job-{n:012d}", f"tenant-{n % tenants}") for n in batch])

@@ -1,0 +1,32 @@
+"""Contender: pageworker's scheduler in one process, sixteen jobs a claim, with permits, leases and fencing.
+
+`python -m bench.consumer put N` queues jobs of a hundred tenants; `… work` serves until it is killed.
+"""
+
+import sys
+
+import uvloop
+
+from bench.engine import WORKER, enqueue, opened_engine, serve_batch, ticket
+from bench.work import REDIS_URL
+
+TENANTS = 100
+WAIT_SECONDS = 2.0
+
+
+async def put(jobs: int) -> None:
+    """Queue them."""
+    async with opened_engine(REDIS_URL) as engine:
+        await enqueue(engine, [ticket(f"job-{number:012d}", f"tenant-{number % TENANTS}") for number in range(jobs)])
+
+
+async def work() -> None:
+    """Serve for ever."""
+    async with opened_engine(REDIS_URL) as engine:
+        while True:
+            if not await serve_batch(engine):
+                await engine.wait(WORKER, WAIT_SECONDS)
+
+
+if __name__ == "__main__":
+    uvloop.run(put(int(sys.argv[2])) if sys.argv[1] == "put" else work())

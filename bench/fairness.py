@@ -1,0 +1,130 @@
+"""Whose turn it is: what tenants wait beside a large one, what weights and priorities get.
+
+In services, which say what the scheduler decides and are the same on any host; and in seconds, through the engine,
+which say what a large backlog costs those who wait behind nobody.
+"""
+
+import itertools
+import time
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import uvloop
+
+from bench.engine import BATCH, enqueue, opened_engine, serve_batch, ticket
+from bench.ground import redis_server
+from bench.options import Options
+from bench.rows import Row, compared, percentile
+from pageworker_supervisor.engine import Engine
+from pageworker_supervisor.engine.types import Priority
+
+TENANTS, JOBS_A_TENANT = 200, 20
+LARGE, LARGE_JOBS = "large", 20_000
+WEIGHTS = {"one": 1.0, "two": 2.0, "four": 4.0}
+WEIGHTED_SERVICES = 700
+PRIORITIES: tuple[Priority, ...] = ("high", "normal", "low")
+PRIORITY_SERVICES = 260
+"""Twenty cycles of 8:4:1."""
+
+
+@dataclass(frozen=True)
+class Waits:
+    """Of each job of the 200 tenants, all queued at once, until it is served."""
+
+    services: Sequence[int]
+    seconds: Sequence[float]
+
+
+def rows(options: Options = Options()) -> Iterator[Row]:
+    """All rows of fairness."""
+    alone: list[Waits] = []
+    beside: list[Waits] = []
+    for round_ in range(options.rounds):
+        for large in (False, True) if round_ % 2 == 0 else (True, False):
+            (beside if large else alone).append(uvloop.run(_waits(large)))
+    against = f"{TENANTS} tenants alone, {JOBS_A_TENANT} jobs each"
+    in_services = [[_p95(waits.services) for waits in side] for side in (beside, alone)]
+    in_seconds = [[_p95(waits.seconds) for waits in side] for side in (beside, alone)]
+    yield compared("fairness.p95_wait_beside_large_tenant_services", "services", against, *in_services)
+    yield compared("fairness.p95_wait_beside_large_tenant_seconds", "s", against, *in_seconds)
+    yield uvloop.run(_weights())
+    yield uvloop.run(_priorities())
+
+
+def _p95(waits: Sequence[float]) -> float:
+    return percentile(waits, 0.95)
+
+
+async def _waits(large: bool) -> Waits:
+    """With `large`, 20,000 jobs of one tenant were there before."""
+    with redis_server() as (url, _):
+        async with opened_engine(url) as engine:
+            if large:
+                await enqueue(engine, [ticket(f"{LARGE}-{n}", LARGE) for n in range(LARGE_JOBS)])
+            numbers = itertools.product(range(JOBS_A_TENANT), range(TENANTS))
+            await enqueue(engine, [ticket(f"t{tenant}-{n}", f"t{tenant}") for n, tenant in numbers])
+            return await _served(engine)
+
+
+async def _served(engine: Engine) -> Waits:
+    services: list[int] = []
+    seconds: list[float] = []
+    began, before = time.perf_counter(), 0
+    while len(services) < TENANTS * JOBS_A_TENANT:
+        leases = await serve_batch(engine)
+        now = time.perf_counter() - began
+        for at, lease in enumerate(leases, before):
+            if lease.tenant_id != LARGE:
+                services.append(at)
+                seconds.append(now)
+        before += len(leases)
+    return Waits(services, seconds)
+
+
+async def _weights() -> Row:
+    """The largest distance of a tenant's share from what its weight says, as a part of the latter."""
+    with redis_server() as (url, _):
+        async with opened_engine(url) as engine:
+            for tenant, weight in WEIGHTS.items():
+                jobs = [ticket(f"{tenant}-{n}", tenant, weight=weight) for n in range(WEIGHTED_SERVICES)]
+                await enqueue(engine, jobs)
+            served: Counter[str] = Counter()
+            while served.total() < WEIGHTED_SERVICES:
+                leases = await serve_batch(engine, min(BATCH, WEIGHTED_SERVICES - served.total()))
+                served.update(lease.tenant_id for lease in leases)
+    return Row(
+        name="fairness.weights_1_2_4_largest_deviation",
+        value=deviation(served, WEIGHTS),
+        unit="of the share",
+        against="shares of 1/7, 2/7 and 4/7",
+    )
+
+
+async def _priorities() -> Row:
+    """How many services lie between two jobs of low priority at most, while there are others all the time."""
+    with redis_server() as (url, _):
+        async with opened_engine(url) as engine:
+            for priority in PRIORITIES:
+                jobs = [ticket(f"{priority}-{n}", "one", priority=priority) for n in range(PRIORITY_SERVICES)]
+                await enqueue(engine, jobs)
+            order = [lease.priority for _ in range(PRIORITY_SERVICES) for lease in await serve_batch(engine, 1)]
+    return Row(
+        name="fairness.low_priority_largest_gap_services",
+        value=float(largest_gap(order, "low")),
+        unit="services",
+        against="high and normal jobs queued all the time",
+    )
+
+
+def deviation(served: Counter[str], weights: Mapping[str, float]) -> float:
+    """Of the worst served, or best, as a part of its share."""
+    whole = sum(weights.values())
+    shares = {tenant: served.total() * weight / whole for tenant, weight in weights.items()}
+    return max(abs(served[tenant] - share) / share for tenant, share in shares.items())
+
+
+def largest_gap(order: Sequence[str], wanted: str) -> int:
+    """From one `wanted` to the next, in places; the beginning and the end count as one. Adjacent ones: 1."""
+    places = [-1, *(at for at, found in enumerate(order) if found == wanted), len(order)]
+    return max(later - earlier for earlier, later in itertools.pairwise(places))
