@@ -154,10 +154,11 @@ function Claim:pend()
   end
 end
 
--- Contexts that are next in fairness and have no place on this worker.
+-- Contexts that are next in fairness and have no place on this worker. A claim that brought all it asked for is followed
+-- by another at once, which tells.
 function Claim:wanted()
   local wanted = {}
-  if self.rooms > 0 or self.quiet then
+  if self.rooms > 0 or self.quiet or (#self.leases > 0 and #self.leases >= self.limit) then
     return wanted
   end
   for _, t in ipairs(call('ZRANGE', P .. 'active', 0, WANTED - 1)) do
