@@ -65,6 +65,7 @@ PROCESSES = {
     "tkill": "call('tkill', 1, 9)",
     "pidfd": "os.pidfd_open(1)",
     "pidfd_getfd": "call('pidfd_getfd', 3, 3, 0)",
+    "kill by a pidfd that the runner holds": "call('pidfd_send_signal', 3, 9, None, 0)",
     "ptrace attach": "call('ptrace', 16, os.getpid() + 1, 0, 0)",
     "ptrace traceme": "call('ptrace', 0, 0, 0, 0)",
     "process_vm_readv": "call('process_vm_readv', 1, None, 0, None, 0, 0)",
