@@ -188,8 +188,8 @@ class Stage:
 
     async def count(self) -> Findings:
         """The ledger, and what went wrong on the way."""
-        # A failover may bring back what was given up last, a profile's lock say. It ends with its time, by whoever reaps
-        # next; here nobody else is left to. A lease that is found so makes its job one without a result.
+        # A failover may bring back what was given up last, a profile's lock say. It ends with its time, by whoever
+        # reaps next; nobody else is left here. A lease that is found so makes its job one without a result.
         await asyncio.sleep(self._plan.cast.lease_seconds)
         await self._engine.reap()
         findings = await Ledger(self._ground, self._engine, self.producer, self._called).read()
