@@ -36,6 +36,7 @@ BOUNDS = {
     "queue.push_to_claim_p99_ms": Bound("value", "at most", 20.0),
     "queue.idle_commands_per_second_per_shard": Bound("value", "at most", 2.0),
     "queue.huge_backlog_jobs_per_second": Bound("ratio", "at least", 0.9),
+    "queue.huge_backlog_jobs_per_second_vs_few_tenants": Bound("ratio", "at least", 0.9),
     "queue.bytes_per_queued_job": Bound("value", "at most", 1536.0),
     "fairness.p95_wait_beside_large_tenant_services": Bound("ratio", "at most", 1.5),
     "fairness.p95_wait_beside_large_tenant_seconds": Bound("ratio", "at most", 1.5),

@@ -22,7 +22,7 @@ with subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, te
             demo.send_signal(signal.Signals[sys.argv[2]])
 deadline = time.monotonic() + 2
 while Tree().cpu_seconds() and time.monotonic() < deadline:
-    # Orphans that have ended wait for us as they would for init.
+    # Orphans that have ended wait for us as they would for init. waitpid has no deadline: so it is asked now and then.
     ended = os.waitpid(-1, os.WNOHANG)[0] or time.sleep(0.05)
 names = [pathlib.Path(f"/proc/{pid}/cmdline").read_text().replace(chr(0), " ")[:200] for pid in Tree().cpu_seconds()]
 left = Tree().kill()

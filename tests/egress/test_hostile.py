@@ -174,7 +174,7 @@ async def test_dead_names_of_one_cell_do_not_hold_up_another() -> None:
             free.wait(10)
             raise OSError("at last")
 
-        outlet._dialer._look_up = stuck  # type: ignore[assignment]
+        outlet._dialer._look_up = stuck  # type: ignore[assignment]  # a resolver that hangs
         answers = asyncio.gather(*(ask(cell.port, get(f"http://h{n}.test/")) for n in range(20)))
         try:
             assert (await ask(other.port, get("http://shop.test/"))).status == 200
