@@ -188,10 +188,6 @@ class Stage:
 
     async def count(self) -> Findings:
         """The ledger, and what went wrong on the way."""
-        # A failover may bring back what was given up last, a profile's lock say. It ends with its time, by whoever
-        # reaps next; nobody else is left here. A lease that is found so makes its job one without a result.
-        await asyncio.sleep(self._plan.cast.lease_seconds)
-        await self._engine.reap()
         findings = await Ledger(self._ground, self._engine, self.producer, self._called).read()
         findings.wrong += self._left
         findings.orphans += left(uids(self._plan.workers))

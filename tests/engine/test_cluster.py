@@ -12,7 +12,7 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
 from pageworker_supervisor.engine import Engine
-from pageworker_supervisor.engine.errors import Refused, Unavailable
+from pageworker_supervisor.engine.errors import Refused, Unavailable, Unsettled
 from pageworker_supervisor.engine.shards import shard_of
 from pageworker_supervisor.engine.types import Ending, Letter, Limits, Options
 
@@ -78,6 +78,39 @@ async def test_the_outbox_writes_the_key_that_a_dead_worker_did_not(desk: Desk) 
     assert promise.job_id == "j2"
     assert await desk.engine.result("j1") == await desk.engine.result("j2") == b"result"
     await desk.engine.outbox_done([promise])
+    assert sum(one.promises for one in await desk.engine.stats()) == 0
+
+
+async def test_a_promise_is_ticked_off_once_the_replicas_have_the_key(desk: Desk, live_cluster: Cluster) -> None:
+    """The key lies on another node than the promise: a failover there would lose what nobody writes again."""
+    engine = Engine(
+        desk.client, desk.client, shards=SHARDS,
+        options=Options(test_clock=True, replicas=1, replica_wait_seconds=0.1),
+    )  # fmt: skip
+    home = live_cluster.owner(live_cluster.slot(f"pw:{{{shard_of('acme', SHARDS)}}}"))
+    names = (f"j{n}" for n in range(100))
+    job_id, away = next(
+        (name, owner)
+        for name in names
+        if (owner := live_cluster.owner(live_cluster.slot(f"pw:result:{name}"))) is not home
+    )
+    await desk.engine.enqueue([ticket(job_id)])
+    lease = await desk.one()
+    follower = next(node for node in live_cluster.replicas if node.command("ROLE")[2] == away.port)
+    follower.pause()
+    try:
+        with pytest.raises(Unsettled):
+            await engine.finish(lease, DONE)
+        assert sum(one.promises for one in await desk.engine.stats()) == 1
+    finally:
+        follower.resume()
+    async with asyncio.timeout(5):
+        while True:
+            try:
+                assert await engine.finish(lease, DONE)
+                break
+            except Unsettled:
+                pass
     assert sum(one.promises for one in await desk.engine.stats()) == 0
 
 

@@ -102,6 +102,31 @@ async def test_a_finish_counts_once_the_replicas_have_it() -> None:
             assert len(await desk.results()) == 2
 
 
+async def test_a_profile_counts_as_released_once_the_replicas_have_it() -> None:
+    """A failover would bring the lock back, and its holder has gone."""
+    with redis_server() as primary, redis_server(replica_of=primary) as replica:
+        async with open_desk(primary.port, replicas=1, replica_wait_seconds=0.05) as desk:
+            await wait_until(desk.client, "replication", lambda info: info["connected_slaves"] == 1)
+            await desk.engine.enqueue([ticket("j1", profile_id="p1")])
+            lease = await desk.one()
+            await desk.finish([lease])
+            held = ("w1", "acme", "p1", lease.profile_fence or 0)
+            replica.pause()
+            with pytest.raises(Unsettled):
+                await desk.engine.release_profile(*held)
+            replica.resume()
+            async with asyncio.timeout(5):
+                while True:
+                    try:
+                        assert await desk.engine.release_profile(*held) is False, "it was, the first time"
+                        break
+                    except Unsettled:
+                        pass
+            follower = plain_client(replica.port)
+            assert not await follower.exists("pw:{0}:profile:acme/p1")
+            await follower.aclose()
+
+
 async def test_a_server_that_is_gone_is_unavailable(desk: Desk) -> None:
     with redis_server() as server:
         client = plain_client(server.port)

@@ -226,8 +226,10 @@ class Engine:
 
     async def release_profile(self, worker_id: str, tenant_id: str, profile_id: str, fence: int) -> bool:
         """The profile is closed here and may be opened elsewhere. False: it was not held any more."""
-        shard = shard_of(tenant_id, self.shards)
-        return bool(await self._on(shard, "release_profile", worker_id, tenant_id, profile_id, fence))
+        base = self._roots[shard_of(tenant_id, self.shards)]
+        # A lock that a failover brings back belongs to nobody who would say it again.
+        said = await self._calls.settled_call("release_profile", base, worker_id, tenant_id, profile_id, fence)
+        return bool(said)
 
     async def register_worker(self, worker_id: str) -> None:
         """This worker is here."""
