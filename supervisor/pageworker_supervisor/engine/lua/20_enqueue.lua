@@ -1,4 +1,4 @@
--- enqueue: KEYS[1] root. ARGV: for each job 12 values: id, tenant, priority, context, domain, delay (ms, ''),
+-- enqueue: ARGV: for each job 12 values: id, tenant, priority, context, domain, delay (ms, ''),
 -- not before (ms), expires (ms), attempts used, tenant's limits, domain's limits, body.
 -- Replies 1 (queued) or 0 (known already) for each.
 
@@ -40,11 +40,7 @@ local function enqueue_one(argv, at)
   end
 end
 
-local function enqueue(keys, argv)
-  local refused = Shard.enter(keys)
-  if refused then
-    return refused
-  end
+local function enqueue(argv)
   local reply = {}
   for at = 1, #argv, TICKET do
     local fresh = not known(argv[at])
@@ -58,11 +54,7 @@ local function enqueue(keys, argv)
 end
 
 -- set_limits: ARGV: 't' or 'd', name, limits; repeated.
-local function set_limits(keys, argv)
-  local refused = Shard.enter(keys)
-  if refused then
-    return refused
-  end
+local function set_limits(argv)
   for at = 1, #argv, 3 do
     local noun, key = Tenant, P .. 'tenant:' .. argv[at + 1]
     if argv[at] == 'd' then

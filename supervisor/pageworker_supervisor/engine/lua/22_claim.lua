@@ -1,6 +1,6 @@
 -- claim: the next jobs for one worker, in the order of fairness, as far as it has places for them.
 --
--- KEYS[1] root. ARGV: worker, nonce, limit, rooms, pages a room, quiet (0 or 1), then for each warm context:
+-- ARGV: worker, nonce, limit, rooms, pages a room, quiet (0 or 1), then for each warm context:
 -- tenant, context, free pages, idle (1: taking a job there uses up a room).
 -- Replies: leases, wanted contexts, milliseconds until time brings something (-1 never), profiles not held (any
 -- more), rooms left.
@@ -245,11 +245,7 @@ function Claim.is_quiet(argv)
   ) == 0
 end
 
-local function claim(keys, argv)
-  local refused = Shard.enter(keys)
-  if refused then
-    return refused
-  end
+local function claim(argv)
   local replayed = Claim.replay(argv[1], argv[2])
   if replayed then
     return replayed

@@ -3,11 +3,7 @@
 
 -- heartbeat: ARGV: worker, number of leases, (id, token) each, then (tenant, profile, fence) each.
 -- Replies: lost tokens, tokens to cancel, numbers of lost profiles, numbers of profiles asked for (from 1).
-local function heartbeat(keys, argv)
-  local refused = Shard.enter(keys)
-  if refused then
-    return refused
-  end
+local function heartbeat(argv)
   local lost, cancelled, lost_profiles, asked = {}, {}, {}, {}
   local count = tonumber(argv[2])
   for i = 1, count do
@@ -47,11 +43,7 @@ local function publish(t, argv, from)
 end
 
 -- Enter, find the leased job, do `act` with it.
-local function with_lease(keys, argv, act)
-  local refused = Shard.enter(keys)
-  if refused then
-    return refused
-  end
+local function with_lease(argv, act)
   local id, token = argv[1], argv[2]
   local job, given_up = Job.leased(id, token)
   if not job then
@@ -63,8 +55,8 @@ local function with_lease(keys, argv, act)
 end
 
 -- retry: ARGV: id, token, delay (ms), attempt (JSON), events. The attempt is used up.
-local function retry(keys, argv)
-  return with_lease(keys, argv, function(id, job)
+local function retry(argv)
+  return with_lease(argv, function(id, job)
     if Job.take_back(id, job) then
       Job.remember(id, argv[4])
       call('HINCRBY', P .. 'job:' .. id, 'a', 1)
@@ -75,16 +67,16 @@ local function retry(keys, argv)
 end
 
 -- crash: ARGV: id, token, delay (ms), attempt (JSON), events. Its runner died: not charged, but counted.
-local function crash(keys, argv)
-  return with_lease(keys, argv, function(id, job)
+local function crash(argv)
+  return with_lease(argv, function(id, job)
     Job.crash(id, job, tonumber(argv[3]), argv[4])
     publish(job.t, argv, 5)
   end)
 end
 
 -- defer: ARGV: id, token, delay (ms), reason. Nothing is charged.
-local function defer(keys, argv)
-  return with_lease(keys, argv, function(id, job)
+local function defer(argv)
+  return with_lease(argv, function(id, job)
     if Job.take_back(id, job) then
       call('HSET', P .. 'job:' .. id, 'why', argv[4])
       Job.delay(id, job, NOW + tonumber(argv[3]))
@@ -93,8 +85,8 @@ local function defer(keys, argv)
 end
 
 -- give_back: ARGV: id, token. To the front, uncharged.
-local function give_back(keys, argv)
-  return with_lease(keys, argv, function(id, job)
+local function give_back(argv)
+  return with_lease(argv, function(id, job)
     if Job.take_back(id, job) then
       Lane.push(id, job, true)
     end
@@ -102,11 +94,7 @@ local function give_back(keys, argv)
 end
 
 -- release_profile: ARGV: worker, tenant, profile, fence.
-local function release_profile(keys, argv)
-  local refused = Shard.enter(keys)
-  if refused then
-    return refused
-  end
+local function release_profile(argv)
   local worker, fence = Profile.holder(argv[2], argv[3])
   if worker ~= argv[1] or fence ~= argv[4] then
     return 0
@@ -137,11 +125,7 @@ local function lose(id, job, jitter)
 end
 
 -- reap: ARGV: most leases to take, jitter (0 to 1). Replies: number taken, workers that lost them.
-local function reap(keys, argv)
-  local refused = Shard.enter(keys)
-  if refused then
-    return refused
-  end
+local function reap(argv)
   local workers, seen, count = {}, {}, 0
   for _, id in ipairs(call('ZRANGEBYSCORE', P .. 'leases', '-inf', NOW, 'LIMIT', 0, argv[1])) do
     local job = Job.read(id)

@@ -55,11 +55,7 @@ end
 
 -- finish: ARGV: terms (4), then for each job: id, token, status, result, callback ('' none), dead letter ('' none),
 -- number of events, events. Replies for each: 1 this is the job's result; 0 the lease was lost.
-local function finish(keys, argv)
-  local refused = Shard.enter(keys)
-  if refused then
-    return refused
-  end
+local function finish(argv)
   local terms_ = terms(argv, 1)
   local reply, entries, ended = {}, {}, {}
   local at = 5
@@ -100,11 +96,7 @@ end
 -- Replies 1 if the result was stored.
 local REJECT_MEMORY_MS = 600000
 
-local function reject(keys, argv)
-  local refused = Shard.enter(keys)
-  if refused then
-    return refused
-  end
+local function reject(argv)
   local terms_ = terms(argv, 1)
   local digest, text, reason, letter = argv[5], argv[6], argv[7], argv[8]
   local id, t, result, url, event = argv[9], argv[10], argv[11], argv[12], argv[13]
@@ -127,11 +119,7 @@ local function reject(keys, argv)
 end
 
 -- cancel: ARGV: id, tenant ('' whoever it is).
-local function cancel(keys, argv)
-  local refused = Shard.enter(keys)
-  if refused then
-    return refused
-  end
+local function cancel(argv)
   local id = argv[1]
   local job = Job.read(id)
   if not job then

@@ -5,11 +5,7 @@ local TAKE_MS = 60000 -- replaced at load: Options.promise_ms
 
 -- outbox_take: ARGV: nonce, most. Replies: promises (id, job, tenant, url, result, tries, first at, put), then
 -- milliseconds until the next is due (-1 none).
-local function outbox_take(keys, argv)
-  local refused = Shard.enter(keys)
-  if refused then
-    return refused
-  end
+local function outbox_take(argv)
   local taken = {}
   for _, id in ipairs(call('ZRANGEBYSCORE', P .. 'outbox', '-inf', NOW, 'LIMIT', 0, argv[2])) do
     local key = P .. 'promise:' .. id
@@ -27,11 +23,7 @@ local function outbox_take(keys, argv)
 end
 
 -- outbox_done: ARGV: promises. Delivered is delivered, whoever holds the promise by now.
-local function outbox_done(keys, argv)
-  local refused = Shard.enter(keys)
-  if refused then
-    return refused
-  end
+local function outbox_done(argv)
   for _, id in ipairs(argv) do
     call('DEL', P .. 'promise:' .. id)
     call('ZREM', P .. 'outbox', id)
@@ -40,11 +32,7 @@ local function outbox_done(keys, argv)
 end
 
 -- outbox_later: ARGV: promise, nonce, delay (ms). One more try was made.
-local function outbox_later(keys, argv)
-  local refused = Shard.enter(keys)
-  if refused then
-    return refused
-  end
+local function outbox_later(argv)
   local key = P .. 'promise:' .. argv[1]
   if call('HGET', key, 'tok') ~= argv[2] then
     return 0
@@ -56,11 +44,7 @@ local function outbox_later(keys, argv)
 end
 
 -- outbox_failed: ARGV: promise, nonce, tenant, event. Given up; the result stays readable.
-local function outbox_failed(keys, argv)
-  local refused = Shard.enter(keys)
-  if refused then
-    return refused
-  end
+local function outbox_failed(argv)
   local key = P .. 'promise:' .. argv[1]
   if call('HGET', key, 'tok') ~= argv[2] then
     return 0
@@ -72,11 +56,7 @@ local function outbox_failed(keys, argv)
 end
 
 -- outbox_put: ARGV: promises whose result key has been written (Redis Cluster). Promises without a callback end with it.
-local function outbox_put(keys, argv)
-  local refused = Shard.enter(keys)
-  if refused then
-    return refused
-  end
+local function outbox_put(argv)
   for _, id in ipairs(argv) do
     local key = P .. 'promise:' .. id
     local url = call('HGET', key, 'u')

@@ -2,11 +2,7 @@
 
 -- revive: ARGV: entry, then a ticket as for enqueue. The job is queued anew under its own id; its result so far goes
 -- with the new one. Replies queued, duplicate (the id waits or runs again already) or gone (no such letter).
-local function revive(keys, argv)
-  local refused = Shard.enter(keys)
-  if refused then
-    return refused
-  end
+local function revive(argv)
   local entry = call('XRANGE', P .. 'dead', argv[1], argv[1])[1]
   if not entry then
     return 'gone'

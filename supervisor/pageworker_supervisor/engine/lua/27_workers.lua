@@ -16,21 +16,13 @@ local function drop_consumer(worker)
 end
 
 -- register_worker: ARGV: worker.
-local function register_worker(keys, argv)
-  local refused = Shard.enter(keys)
-  if refused then
-    return refused
-  end
+local function register_worker(argv)
   call('ZADD', P .. 'workers', NOW, argv[1])
   return 'OK'
 end
 
 -- forget_worker: ARGV: worker. Replies 0 while it still has leases: reaping those ends it later.
-local function forget_worker(keys, argv)
-  local refused = Shard.enter(keys)
-  if refused then
-    return refused
-  end
+local function forget_worker(argv)
   if not drop_consumer(argv[1]) then
     return 0
   end
@@ -40,22 +32,14 @@ local function forget_worker(keys, argv)
 end
 
 -- nudge: ARGV: worker. It sleeps, and is to look at its keys again.
-local function nudge(keys, argv)
-  local refused = Shard.enter(keys)
-  if refused then
-    return refused
-  end
+local function nudge(argv)
   Wakes.tell(argv[1], 'nudge')
   return 1
 end
 
 -- disown_worker: ARGV: worker. It is known to be dead: what it held has expired now, and the next reap takes it.
 -- Looks at all that runs: as many entries as there are pages and profiles open in the shard.
-local function disown_worker(keys, argv)
-  local refused = Shard.enter(keys)
-  if refused then
-    return refused
-  end
+local function disown_worker(argv)
   local count = 0
   for _, id in ipairs(call('ZRANGE', P .. 'leases', 0, -1)) do
     if call('HGET', P .. 'job:' .. id, 'w') == argv[1] then

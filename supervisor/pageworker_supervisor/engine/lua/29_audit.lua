@@ -177,11 +177,7 @@ function Audit:contexts()
   end
 end
 
-local function audit(keys)
-  local refused = Shard.enter(keys)
-  if refused then
-    return refused
-  end
+local function audit()
   local self = setmetatable({
     faults = {}, jobs_of = {}, jobs_at = {}, running_of = {}, running_at = {}, leases = 0,
   }, Audit)

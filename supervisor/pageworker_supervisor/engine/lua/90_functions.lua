@@ -1,6 +1,9 @@
 -- The functions by name. `allow-oom`: what frees memory or lets others free it still works at maxmemory.
 
-local function register(name, callback, flags)
+local function register(name, act, flags)
+  local function callback(keys, argv)
+    return Shard.enter(keys) or act(argv)
+  end
   redis.register_function({ function_name = 'FUNCTION_PREFIX' .. name, callback = callback, flags = flags or {} })
 end
 
