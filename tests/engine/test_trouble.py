@@ -75,6 +75,8 @@ async def test_too_few_replicas_are_waited_for() -> None:
             await desk.client.config_set("min-replicas-to-write", 1)
             with pytest.raises(Unavailable, match="NOREPLICAS"):
                 await desk.engine.claim("w1", everything())
+            with pytest.raises(Unavailable, match="NOREPLICAS"):
+                await _hasty(desk).enqueue([ticket("j2")])
             await desk.client.config_set("min-replicas-to-write", 0)
             assert await desk.drain() == ["j1"]
 

@@ -17,6 +17,7 @@ from pageworker_supervisor.redis_link.errors import Denied, OutOfMemory, Refused
         rx.ClusterDownError("CLUSTERDOWN The cluster is down"),
         rx.MasterDownError("Link with MASTER is down"),
         rx.ResponseError("NOREPLICAS Not enough good replicas to write."),
+        rx.ResponseError("WAIT cannot be used with replica instances. Please also note that since Redis 4.0 if"),
         rx.TryAgainError("Multiple keys request during rehashing of slot"),
         rx.ResponseError("UNBLOCKED force unblock from blocking operation"),
         rx.ResponseError("NOGROUP No such key 'pw:jobs' or consumer group 'pw'"),

@@ -115,6 +115,13 @@ async def for_ever(command: Callable[[], Awaitable[object]]) -> None:
         await command()
 
 
+async def test_what_passes_by_itself_is_known_in_one_go_with_others(live_redis: RedisServer) -> None:
+    """redis-py would put a sentence before the reply's first word."""
+    async with linked(live_redis.url) as link:
+        with pytest.raises(Unavailable, match="NOGROUP"):
+            await link.pipe([("PING",), ("XPENDING", "nothing", "nobody")], key="nothing")
+
+
 async def test_a_cancelled_blocking_read_takes_nothing_later(live_redis: RedisServer) -> None:
     async with linked(live_redis.url) as link:
         with pytest.raises(TimeoutError):

@@ -14,6 +14,7 @@ from redis.asyncio import RedisCluster
 
 from pageworker_supervisor.engine.errors import CLIENT_ERRORS, Unsettled, classify, is_function_missing
 from pageworker_supervisor.engine.library import Library, library
+from pageworker_supervisor.engine.pipelined import pipelined
 from pageworker_supervisor.engine.types import Options
 
 Argument = str | bytes | int | float
@@ -75,7 +76,9 @@ class Calls:
             # WAIT speaks of what its own connection wrote, so both go down the same one.
             lasting = time.monotonic() - self._short_since.get(primary, inf) > self._patience_seconds
             wait = ("WAIT", self._replicas, 1 if lasting else self._replica_wait_ms)
-            reply, reached = await (self._on_node(key, said, wait) if self.cluster else self._pipe(said, wait))
+            reply, reached = await (
+                self._on_node(key, said, wait) if self.cluster else pipelined(self.client, (said, wait))
+            )
         except CLIENT_ERRORS as error:
             if is_function_missing(error):
                 await self.load()
@@ -97,13 +100,6 @@ class Calls:
         await self.client.initialize()
         name: str = self.client.get_node_from_key(key).name
         return name
-
-    async def _pipe(self, *commands: tuple[Argument, ...]) -> list[Any]:
-        async with self.client.pipeline(transaction=False) as pipe:
-            for command in commands:
-                pipe.execute_command(*command)
-            replies: list[Any] = await pipe.execute()
-            return replies
 
     async def _on_node(self, key: str, *commands: tuple[Argument, ...]) -> list[Any]:
         node = self.client.get_node_from_key(key)

@@ -7,6 +7,7 @@ from typing import Any
 
 from pageworker_supervisor.config.settings import RedisSettings
 from pageworker_supervisor.engine.errors import CLIENT_ERRORS
+from pageworker_supervisor.engine.pipelined import pipelined
 from pageworker_supervisor.redis_link.availability import Availability
 from pageworker_supervisor.redis_link.clients import Client, Clients
 from pageworker_supervisor.redis_link.embedded import EmbeddedRedis
@@ -69,11 +70,7 @@ class Link:
             # Cluster pipelines of the client split and repeat by themselves: one after the other is plain.
             return [await self.send(*command, key=key, blocks=blocks) for command in commands]
         with _our_errors():
-            async with client.pipeline(transaction=False) as pipe:
-                for command in commands:
-                    pipe.execute_command(*command)
-                replies: list[Any] = await pipe.execute()
-                return replies
+            return await pipelined(client, commands)
 
     async def primaries(self, *words: Word) -> list[Any]:
         """The replies of every primary to one command. Raises EngineError."""
