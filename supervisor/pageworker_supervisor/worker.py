@@ -23,6 +23,7 @@ from pageworker_supervisor.http.report import (
 )
 from pageworker_supervisor.http.server import Endpoints
 from pageworker_supervisor.incarnation import succeed
+from pageworker_supervisor.lasting import lasting
 from pageworker_supervisor.phase import Phase, Turn, Untimely, turn
 from pageworker_supervisor.redis_link import Link, open_link
 from pageworker_supervisor.registry import Registry, load_trust
@@ -102,11 +103,9 @@ class Worker:
                 engine = await self._prepare(link)
                 watching.cancel()
             self._rooms = rooms = self._furnish(self._site, self._name, link, engine, registry)
-            async with asyncio.TaskGroup() as tasks:
-                for name, task in rooms.tasks().items():
-                    tasks.create_task(task, name=name)
-                self._turn(Turn.UP, "")
-                log.info("ready", redis=link.safe_url, data_dir=str(self._site.data_dir), http=self._address)
+            self._turn(Turn.UP, "")
+            log.info("ready", redis=link.safe_url, data_dir=str(self._site.data_dir), http=self._address)
+            await lasting(rooms.tasks())
 
     async def _prepare(self, link: Link) -> Engine:
         """The engine, loaded. Waits with backoff while Redis is away."""

@@ -362,26 +362,6 @@ async def test_a_promise_that_comes_again_while_it_is_held_is_not_sent_twice(tmp
         await it.outbox.until(lambda: len(it.outbox.done) == 2)
 
 
-async def test_a_cancellation_that_the_redis_client_swallows_still_ends_it(tmp_path: Path) -> None:
-    """As asyncio.wait_for does it before Python 3.12 where the reply and the cancellation come together."""
-
-    class Swallowing(MemoryOutbox):
-        async def outbox_take(self, worker_id: str, count: int, block_ms: int) -> Sequence[Promise]:
-            asking.set()
-            try:
-                await asyncio.Event().wait()
-            except asyncio.CancelledError:
-                return []
-            raise AssertionError("nobody sets that event")
-
-    asking = asyncio.Event()
-    at_work = Courier(Swallowing(), Insistent(), Settings(), Metrics())
-    async with asyncio.timeout(5), asyncio.TaskGroup() as tasks:
-        running = tasks.create_task(at_work.run())
-        await asking.wait()
-        running.cancel()
-
-
 async def test_no_more_of_an_answer_is_kept_than_is_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(post, "BODY_SECONDS", 1000)
     async with receiver() as there, post.Poster(5.0, 1) as poster:

@@ -35,3 +35,38 @@ async def test_a_failure_ends_the_others() -> None:
 
     with pytest.raises(Unavailable):
         await together([wait(), fail(Unavailable("away"))])
+
+
+async def test_a_failure_leaves_its_caller_uncancelled() -> None:
+    """Marked as being cancelled, a task would be ended by its next time limit, and nobody told."""
+    with pytest.raises(Unavailable):
+        await together([asyncio.sleep(0), fail(Unavailable("away"))])
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0):
+            await asyncio.Event().wait()
+
+
+async def test_what_was_cancelled_is_not_taken_for_done() -> None:
+    async def stray() -> None:
+        raise asyncio.CancelledError
+
+    with pytest.raises(asyncio.CancelledError):
+        await together([nothing(), stray()])
+
+
+async def test_cancelled_it_ends_all() -> None:
+    ended = []
+
+    async def wait() -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.append(1)
+
+    async with asyncio.TaskGroup() as tasks:
+        whole = tasks.create_task(together([wait(), wait()]))
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        whole.cancel()
+    assert whole.cancelled()
+    assert len(ended) == 2

@@ -15,6 +15,13 @@ ROWS = (
     ),
     Mutant(
         f.SILENT,
+        f"{ENGINE}/together.py",
+        "                await asyncio.wait(children)\n",
+        "                pass\n",
+        ("tests/engine/test_together.py::test_a_failure_leaves_its_caller_uncancelled",),
+    ),
+    Mutant(
+        f.SILENT,
         f"{INTAKE}/intake.py",
         """                # A reply may be lost, and with it the knowledge of what was taken.
                 suspect = True

@@ -3,9 +3,8 @@
 import asyncio
 import random
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Sequence
 from functools import partial
-from typing import TypeVar
 
 from pageworker_supervisor.config.limits import limits_for
 from pageworker_supervisor.config.settings import Settings
@@ -29,8 +28,6 @@ from pageworker_supervisor.delivery.verdict import (
 )
 from pageworker_supervisor.telemetry import log
 from pageworker_supervisor.telemetry.metrics import Metrics
-
-T = TypeVar("T")
 
 HELD_PER_SLOT = 2
 """Promises held for each slot of `callbacks.concurrency`: those that wait for their receiver's turn."""
@@ -95,7 +92,7 @@ class Courier:
             if len(self.held) >= most:
                 await self._room.wait()
                 continue
-            for promise in await self._insist(partial(self._take_some, most - len(self.held))):
+            for promise in await self._availability.insist(partial(self._take_some, most - len(self.held))):
                 # One that was held for longer than its lease comes again to whoever holds it still.
                 if promise.id not in self.held:
                     self.held.add(promise.id)
@@ -176,13 +173,13 @@ class Courier:
                 return
             case Later(delay_seconds=delay, reason=reason):
                 line.debug("callback later", reason=reason, delay_seconds=round(delay, 3))
-                await self._insist(lambda: self._outbox.outbox_later(promise, max(1, round(delay * 1000))))
+                await self._availability.insist(lambda: self._outbox.outbox_later(promise, max(1, round(delay * 1000))))
             case Final(reason=reason):
                 line.warning("callback given up", reason=reason, receiver=target.origin if target else None)
                 if outcome is None:
                     self._metrics.callbacks.labels("final").inc()
                 event = failed_event(promise, reason, outcome, self._settings.worker.id)
-                await self._insist(lambda: self._outbox.outbox_failed(promise, event))
+                await self._availability.insist(lambda: self._outbox.outbox_failed(promise, event))
         self._release(promise)
 
     async def _confirm(self) -> None:
@@ -191,7 +188,7 @@ class Courier:
             await self._some_delivered.wait()
             self._some_delivered.clear()
             batch, self._delivered = self._delivered, []
-            await self._insist(partial(self._outbox.outbox_done, batch))
+            await self._availability.insist(partial(self._outbox.outbox_done, batch))
             for promise in batch:
                 self._release(promise)
 
@@ -200,20 +197,6 @@ class Courier:
         self._room.set()
         if not self.held:
             self._nothing_held.set()
-
-    async def _insist(self, call: Callable[[], Awaitable[T]]) -> T:
-        # redis-py sends through asyncio.wait_for, which until Python 3.12 can swallow a cancellation
-        # (https://github.com/python/cpython/issues/86296); a loop like ours would then run on for ever.
-        before = _cancelled_so_far()
-        reply = await self._availability.insist(call)
-        if _cancelled_so_far() > before:
-            raise asyncio.CancelledError
-        return reply
-
-
-def _cancelled_so_far() -> int:
-    task = asyncio.current_task()
-    return task.cancelling() if task is not None else 0
 
 
 def failed_event(promise: Promise, reason: str, outcome: Outcome | None, worker_id: str) -> bytes:

@@ -4,7 +4,6 @@ Every function may be said twice: it carries an id, a token or a nonce. So a cal
 more here, on a new connection; a second loss is the caller's to see.
 """
 
-import asyncio
 import time
 from math import inf
 from typing import Any
@@ -133,24 +132,10 @@ class Calls:
 
     async def _send(self, *args: Argument, key: str) -> Any:
         if not self.cluster:
-            reply = await self.client.execute_command(*args)
-        else:
-            # The client would ask the server for the keys of an FCALL, one more round trip each time.
-            await self.client.initialize()
-            reply = await self.client.execute_command(*args, target_nodes=self.client.get_node_from_key(key))
-        heed_cancellation()
-        return reply
-
-
-def heed_cancellation() -> None:
-    """Be cancelled now, where redis-py lost the cancellation.
-
-    It sends within asyncio.wait_for, which before Python 3.12 returns instead when the sending has just ended
-    (https://github.com/python/cpython/issues/86296). Whoever loops over calls would then never stop.
-    """
-    task = asyncio.current_task()
-    if task is not None and task.cancelling():
-        raise asyncio.CancelledError
+            return await self.client.execute_command(*args)
+        # The client would ask the server for the keys of an FCALL, one more round trip each time.
+        await self.client.initialize()
+        return await self.client.execute_command(*args, target_nodes=self.client.get_node_from_key(key))
 
 
 def _is_lost(error: Exception) -> bool:

@@ -14,8 +14,13 @@ async def together(works: Iterable[Coroutine[Any, Any, None]]) -> None:
     """
     try:
         async with asyncio.TaskGroup() as tasks:
-            for work in works:
-                tasks.create_task(work)
+            children = [tasks.create_task(work) for work in works]
+            if children:
+                # Within the block: a group whose child fails while it waits at its end leaves its task marked as being
+                # cancelled on Python 3.11 (python/cpython#116720), and the task's next time limit would end it.
+                await asyncio.wait(children)
+        for child in children:
+            child.result()  # one that a stray cancellation has ended has done nothing
     except BaseExceptionGroup as several:
         if several.split(EngineError)[1] is not None:
             raise

@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from pageworker_supervisor.engine.calls import Calls, heed_cancellation
+from pageworker_supervisor.engine.calls import Calls
 from pageworker_supervisor.engine.codec import notice_from
 from pageworker_supervisor.engine.errors import CLIENT_ERRORS, EngineError, classify
 from pageworker_supervisor.engine.shards import root
@@ -119,7 +119,6 @@ class Waiting:
             reply = await self._blocking.execute_command(*command, **options)
         except CLIENT_ERRORS as error:
             raise classify(error) from error
-        heed_cancellation()
         return list(reply[1]) if reply else []
 
     def _of(self, worker_id: str) -> list[list[str]]:

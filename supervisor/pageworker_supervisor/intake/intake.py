@@ -18,6 +18,7 @@ from pageworker_supervisor.intake.desk import IntakeDesk, wait_out
 from pageworker_supervisor.intake.inbox import Inbox
 from pageworker_supervisor.intake.stream import Entry, JobStream
 from pageworker_supervisor.intake.timing import Timing
+from pageworker_supervisor.lasting import lasting
 from pageworker_supervisor.redis_link import Link
 from pageworker_supervisor.redis_link.availability import CAP_SECONDS
 from pageworker_supervisor.redis_link.errors import EngineError, Refused, Unavailable
@@ -68,11 +69,10 @@ class Intake:
     async def run(self) -> None:
         """Take jobs for ever."""
         try:
-            async with asyncio.TaskGroup() as tasks:
-                if self._link.ingress is not self._link:
-                    tasks.create_task(self._link.ingress.availability.run(), name="ingress Redis")
-                for name, source in self._sources.items():
-                    tasks.create_task(self._serve(source), name=f"intake of {name}")
+            works = {f"intake of {name}": self._serve(source) for name, source in self._sources.items()}
+            if self._link.ingress is not self._link:
+                works["ingress Redis"] = self._link.ingress.availability.run()
+            await lasting(works)
         finally:
             # Best effort: whoever is not told waits until we were silent for long.
             with contextlib.suppress(EngineError, TimeoutError):

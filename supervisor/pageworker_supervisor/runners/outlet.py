@@ -55,11 +55,13 @@ class Outlet:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(gateway.run())
                 tasks.create_task(self._report(gateway))
-                tasks.create_task(self._end_when_silent())
                 await gateway.usage()
                 self.proof = await cell.proof()
                 self._gateway = gateway
                 self._up.set()
+                await self._silent.wait()
+                self._silent.clear()
+                raise GatewayLost("it does not answer")
         finally:
             cell.kill()
             await asyncio.shield(cell.wait())
@@ -72,11 +74,6 @@ class Outlet:
                 log.warning("egress refused", runner_id=notice.cell_id, host=notice.host, reason=notice.reason)
             else:
                 log.error("egress listener lost", runner_id=notice.cell_id)
-
-    async def _end_when_silent(self) -> None:
-        await self._silent.wait()
-        self._silent.clear()
-        raise GatewayLost("it does not answer")
 
     async def attach(self, runner_id: str, tenant_id: str, listener: int, policy: Policy) -> None:
         """Give a runner its way out. Waits until there is a gateway."""

@@ -1,0 +1,59 @@
+"""What lasts as long as the worker: its end is the worker's, and is told."""
+
+import asyncio
+from collections.abc import Coroutine
+from typing import Any
+
+import pytest
+
+from pageworker_supervisor.lasting import EndedByItself, lasting
+
+
+async def for_ever() -> None:
+    await asyncio.Event().wait()
+
+
+async def returns() -> None:
+    await asyncio.sleep(0)
+
+
+async def stray() -> None:
+    """A cancellation that nobody asked for: a TaskGroup says nothing of it."""
+    await asyncio.sleep(0)
+    raise asyncio.CancelledError
+
+
+async def fails() -> None:
+    await asyncio.sleep(0)
+    raise KeyError("a bug")
+
+
+@pytest.mark.parametrize("ended", [returns, stray])
+async def test_one_that_ends_by_itself_ends_all(ended: Any) -> None:
+    with pytest.raises(ExceptionGroup) as caught:
+        await lasting({"stays": for_ever(), "ends": ended()})
+    (why,) = caught.value.exceptions
+    assert isinstance(why, EndedByItself)
+    assert str(why) == "ends"
+
+
+async def test_an_error_comes_out() -> None:
+    with pytest.raises(ExceptionGroup) as caught:
+        await lasting({"stays": for_ever(), "fails": fails()})
+    assert [type(error) for error in caught.value.exceptions] == [KeyError]
+    await _time_limits_work()
+
+
+async def test_cancelled_it_ends_all_without_a_word() -> None:
+    works: dict[str, Coroutine[Any, Any, None]] = {"one": for_ever(), "other": for_ever()}
+    async with asyncio.TaskGroup() as tasks:
+        whole = tasks.create_task(lasting(works))
+        await asyncio.sleep(0)
+        whole.cancel()
+    assert whole.cancelled()
+
+
+async def _time_limits_work() -> None:
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0):
+            await for_ever()
