@@ -6,12 +6,14 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
+import uvloop
 from pw_servers import RedisServer, RespProxy, redis_server
 from redis import exceptions as rx
 
 from pageworker_supervisor.config.errors import ConfigInvalid
 from pageworker_supervisor.config.settings import RedisSettings
 from pageworker_supervisor.redis_link import Link, connect, open_link
+from pageworker_supervisor.redis_link.connections import TcpConnection
 from pageworker_supervisor.redis_link.errors import Denied, OutOfMemory, Unavailable
 from pageworker_supervisor.telemetry.metrics import Metrics
 
@@ -120,6 +122,23 @@ async def test_what_passes_by_itself_is_known_in_one_go_with_others(live_redis: 
     async with linked(live_redis.url) as link:
         with pytest.raises(Unavailable, match="NOGROUP"):
             await link.pipe([("PING",), ("XPENDING", "nothing", "nobody")], key="nothing")
+
+
+def test_a_connection_that_closed_under_us_is_lost_and_no_bug(live_redis: RedisServer) -> None:
+    """uvloop says RuntimeError, which ended workers."""
+
+    async def lose() -> None:
+        connection = TcpConnection(host="127.0.0.1", port=live_redis.port, protocol=2)
+        await connection.connect()
+        writer = connection._writer
+        assert writer is not None
+        writer.transport.abort()
+        await writer.wait_closed()
+        with pytest.raises(rx.ConnectionError):
+            await connection.send_command("PING")
+        await connection.disconnect()
+
+    uvloop.run(lose())
 
 
 async def test_a_cancelled_blocking_read_takes_nothing_later(live_redis: RedisServer) -> None:

@@ -1,9 +1,12 @@
-"""redis-py's connections, with one flaw mended: on Python 3.11 they swallow cancellations.
+"""redis-py's connections, with two flaws mended: on Python 3.11 they swallow cancellations, and on uvloop they do not
+know a lost connection for one.
 
 redis-py sends each command through `asyncio.wait_for`, which until Python 3.12 returns the result, and forgets the
 cancellation, when both come in the same turn of the loop (python/cpython#86296). A command is sent within one turn, so
 every cancellation that met a command being sent was lost: the task went on as if nobody had cancelled it.
 `asyncio.timeout` has no such gap, and needs no task of its own for each command.
+
+Writing to a transport that was closed meanwhile is an OSError, or nothing, on asyncio, and a RuntimeError on uvloop.
 """
 
 import asyncio
@@ -13,6 +16,8 @@ from typing import Any
 from redis import exceptions as rx
 from redis.asyncio.connection import AbstractConnection, Connection, SSLConnection, UnixDomainSocketConnection
 from redis.asyncio.sentinel import SentinelManagedConnection, SentinelManagedSSLConnection
+
+UVLOOP_CLOSED = "the handler is closed"
 
 
 class Cancellable(AbstractConnection):
@@ -31,6 +36,10 @@ class Cancellable(AbstractConnection):
                 await super().send_packed_command(command, check_health=False)
         except TimeoutError:
             raise rx.TimeoutError("Timeout writing to socket") from None
+        except RuntimeError as error:
+            if UVLOOP_CLOSED not in str(error):
+                raise
+            raise rx.ConnectionError(f"Connection lost: {error}") from error
         finally:
             self.socket_timeout = seconds
 
