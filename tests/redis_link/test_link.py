@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 import uvloop
@@ -128,10 +129,9 @@ def test_a_connection_that_closed_under_us_is_lost_and_no_bug(live_redis: RedisS
     """uvloop says RuntimeError, which ended workers."""
 
     async def lose() -> None:
-        connection = TcpConnection(host="127.0.0.1", port=live_redis.port, protocol=2)
+        connection: Any = TcpConnection(host="127.0.0.1", port=live_redis.port, protocol=2)
         await connection.connect()
         writer = connection._writer
-        assert writer is not None
         writer.transport.abort()
         await writer.wait_closed()
         with pytest.raises(rx.ConnectionError):
