@@ -144,3 +144,21 @@ async def test_a_session_that_is_not_kept_is_seen(perform: Callable[..., Any]) -
     found, _ = await perform(forget)
     assert len(found) == 3
     assert all("logged_in_before" in complaint for complaint in found)
+
+
+async def test_collecting_can_be_interrupted_at_any_moment(server: RedisServer) -> None:
+    """redis-py on Python 3.11 forgets a cancellation that meets a command being sent: the demo then never ended."""
+    async with plain_redis(server.port) as redis:
+        await redis.ping()
+        for turns in range(12):
+            async with asyncio.timeout(5), asyncio.TaskGroup() as tasks:
+                collecting = tasks.create_task(collect(redis))
+                for _ in range(turns):
+                    await asyncio.sleep(0)
+                collecting.cancel()
+
+
+async def collect(redis: Redis) -> None:
+    """For ever."""
+    async for _ in Letterbox(redis).results():
+        pass

@@ -83,4 +83,4 @@ def test_we_read_minisigns_key(tmp_path: Path, password: str | None) -> None:
     text = (tmp_path / "k.key").read_text()
     key = read_secret(text, password.encode() if password else None)
     assert key.public == parse_public((tmp_path / "k.pub").read_text())
-    assert key.public.name in (tmp_path / "k.pub").read_text()
+    assert key.public.name.lstrip("0") in (tmp_path / "k.pub").read_text(), "minisign leaves leading zeros out"

@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
 from httpx import HTTPError
-from redis.asyncio import Redis
+from redis.asyncio import ConnectionPool, Redis
 from redis.exceptions import RedisError
 from rich.console import Console
 
@@ -25,6 +25,7 @@ from pageworker_supervisor.demo.screen import Screen
 from pageworker_supervisor.demo.serving import free_port, served
 from pageworker_supervisor.demo.shop import Shop
 from pageworker_supervisor.demo.stage import Stage, find_examples, publish
+from pageworker_supervisor.redis_link.connections import TcpConnection
 
 EPILOGUE = """
 Do it yourself:
@@ -153,8 +154,8 @@ async def _perform(stage: Stage, daemon: Daemon, acts: list[Act], receiver: Rece
 
 @asynccontextmanager
 async def plain_redis(port: int) -> AsyncIterator[Redis]:
-    """A connection as n8n's: one server, no cluster, nothing special."""
-    redis = Redis(port=port, protocol=2)
+    """A connection as n8n's: one server, no cluster, nothing special but that it lets itself be cancelled."""
+    redis = Redis.from_pool(ConnectionPool(connection_class=TcpConnection, host="127.0.0.1", port=port, protocol=2))
     try:
         yield redis
     finally:
