@@ -21,9 +21,10 @@ with subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, te
         if len(sys.argv) > 1 and sys.argv[1] in line:
             demo.send_signal(signal.Signals[sys.argv[2]])
 deadline = time.monotonic() + 2
-while Tree().cpu_seconds() and time.monotonic() < deadline:
-    # Orphans that have ended wait for us as they would for init. waitpid has no deadline: so it is asked now and then.
-    ended = os.waitpid(-1, os.WNOHANG)[0] or time.sleep(0.05)
+signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGCHLD])
+while Tree().cpu_seconds() and (left := deadline - time.monotonic()) > 0:
+    # Orphans that have ended wait for us as they would for init.
+    ended = os.waitpid(-1, os.WNOHANG)[0] or signal.sigtimedwait([signal.SIGCHLD], left)
 names = [pathlib.Path(f"/proc/{pid}/cmdline").read_text().replace(chr(0), " ")[:200] for pid in Tree().cpu_seconds()]
 left = Tree().kill()
 print(left, "processes are left:", *names, sep="\\n")

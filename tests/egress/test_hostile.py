@@ -13,6 +13,7 @@ from pw_egress.cells import ALL, ask, client, get, listener, running, to
 from pw_egress.origin import Handler, Origin, answering, serving
 from pw_egress.processes import gateway
 
+from pageworker_sandbox.egress.address import Address
 from pageworker_sandbox.egress.limits import Limits
 from pageworker_sandbox.egress.messages import Policy
 
@@ -170,11 +171,11 @@ async def test_dead_names_of_one_cell_do_not_hold_up_another() -> None:
     ):
         outlet = cell.cell._outlet
 
-        def stuck(host: str) -> list[object]:
+        def stuck(host: str) -> list[Address]:
             free.wait(10)
             raise OSError("at last")
 
-        outlet._dialer._look_up = stuck  # type: ignore[assignment]  # a resolver that hangs
+        outlet._dialer._look_up = stuck
         answers = asyncio.gather(*(ask(cell.port, get(f"http://h{n}.test/")) for n in range(20)))
         try:
             assert (await ask(other.port, get("http://shop.test/"))).status == 200

@@ -182,3 +182,10 @@ async def test_two_publishers_to_an_object_store_do_not_overwrite_each_other(
     assert read is not None
     assert set(read.index.modules) == published
     assert verify_index(read.raw, author.trust, read.index.expires - timedelta(days=1))
+
+
+async def test_a_store_without_conditional_writes_is_refused() -> None:
+    """Of two who publish at once, one would be lost. Nothing is sent: the store says so by itself."""
+    with pytest.raises(Refused, match="no conditional writes") as refused:
+        await Store("http://127.0.0.1:9/registry").put_unless_changed("index.json", b"{}", None)
+    assert "S3" in refused.value.mend

@@ -14,6 +14,7 @@ from pageworker_sandbox.signing import (
     IndexExpired,
     IndexRolledBack,
     Limits,
+    PackedBundle,
     TrustStore,
     UntrustedKey,
 )
@@ -196,10 +197,16 @@ async def test_a_bundle_damaged_on_disk_is_fetched_again(place: Path, state: Pat
     assert kept.read_bytes() == bundle.data
 
 
+async def put_up(author: Author, server: ObjectServer, folder: Path, bundle: PackedBundle, under: str = "") -> None:
+    """Publish to a folder that a plain web server shows: there itself nobody can publish safely."""
+    await author.publish(folder, bundle)
+    server.objects |= {f"{under}/{file.name}": file.read_bytes() for file in folder.iterdir() if file.is_file()}
+
+
 async def test_a_registry_that_is_away(state: Path, author: Author, server: ObjectServer) -> None:
     source = f"{server.url}/modules"
-    await author.publish(source, packed(version="1.0.0"))
-    await author.publish(source, packed(version="1.1.0"))
+    await put_up(author, server, state.with_name("published"), packed(version="1.0.0"), "/modules")
+    await put_up(author, server, state.with_name("published"), packed(version="1.1.0"), "/modules")
     registry = await Registry.open(source, author.trust, state)
     known, unknown = registry.resolve("shop.product"), registry.resolve("shop.product", "1.0.0")
     await registry.bundle(known)
@@ -227,13 +234,13 @@ async def test_a_registry_that_was_never_there(state: Path, author: Author, serv
     with pytest.raises(RegistryAway):
         registry.resolve("shop.product")
     server.away = False
-    await author.publish(server.url, packed())
+    await put_up(author, server, state.with_name("published"), packed())
     await registry.refresh()
     assert registry.resolve("shop.product")
 
 
 async def test_an_unchanged_index_is_not_sent_again(state: Path, author: Author, server: ObjectServer) -> None:
-    await author.publish(server.url, packed())
+    await put_up(author, server, state.with_name("published"), packed())
     registry = await Registry.open(server.url, author.trust, state)
     before = server.count("/index.json")
     for _ in range(5):
@@ -243,7 +250,7 @@ async def test_an_unchanged_index_is_not_sent_again(state: Path, author: Author,
 
 
 async def test_all_who_want_a_bundle_share_one_fetch(state: Path, author: Author, server: ObjectServer) -> None:
-    await author.publish(server.url, packed())
+    await put_up(author, server, state.with_name("published"), packed())
     registry = await Registry.open(server.url, author.trust, state)
     release = registry.resolve("shop.product")
     found = await asyncio.gather(*(registry.bundle(release) for _ in range(50)))
@@ -254,7 +261,7 @@ async def test_all_who_want_a_bundle_share_one_fetch(state: Path, author: Author
 async def test_when_the_one_who_fetches_is_cancelled_another_goes_on(
     state: Path, author: Author, server: ObjectServer
 ) -> None:
-    await author.publish(server.url, packed())
+    await put_up(author, server, state.with_name("published"), packed())
     registry = await Registry.open(server.url, author.trust, state)
     release = registry.resolve("shop.product")
     server.gate.clear()
@@ -272,7 +279,7 @@ async def test_when_the_one_who_fetches_is_cancelled_another_goes_on(
 async def test_a_failed_fetch_is_everybodys_and_the_next_tries_again(
     state: Path, author: Author, server: ObjectServer
 ) -> None:
-    await author.publish(server.url, packed())
+    await put_up(author, server, state.with_name("published"), packed())
     registry = await Registry.open(server.url, author.trust, state)
     release = registry.resolve("shop.product")
     kept = server.objects.pop("/shop.product-1.4.2.zip")

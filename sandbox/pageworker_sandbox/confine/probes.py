@@ -63,14 +63,14 @@ PROBES = (
     Probe("read_pid1", _open("/proc/1/environ", os.O_RDONLY), FILE_REFUSALS),
     Probe("list_root", _open("/", os.O_RDONLY | os.O_DIRECTORY), FILE_REFUSALS),
     Probe("write_profile", _open("/profile/probe", os.O_WRONLY | os.O_CREAT), FILE_REFUSALS),
-    Probe("write_tmp", _open("/tmp/probe", os.O_WRONLY | os.O_CREAT), FILE_REFUSALS),  # noqa: S108 - an attempt
-    Probe("write_shm", _open("/dev/shm/probe", os.O_WRONLY | os.O_CREAT), FILE_REFUSALS),  # noqa: S108 - an attempt
+    Probe("write_tmp", _open("/tmp/probe", os.O_WRONLY | os.O_CREAT), FILE_REFUSALS),  # noqa: S108 - a fixed name: it must be refused
+    Probe("write_shm", _open("/dev/shm/probe", os.O_WRONLY | os.O_CREAT), FILE_REFUSALS),  # noqa: S108 - a fixed name: it must be refused
     Probe("socket", _socket(socket.AF_INET, socket.SOCK_STREAM)),
     Probe("socket_unix", _socket(socket.AF_UNIX, socket.SOCK_STREAM)),
     Probe("socket_raw", _socket(socket.AF_INET, socket.SOCK_RAW)),
     Probe("fork", _fork),
     Probe("clone3", lambda: call("clone3", None, 0)),
-    Probe("exec", lambda: os.execv(NOT_FOUND_BY_FILTER, [NOT_FOUND_BY_FILTER])),  # noqa: S606 - an attempt
+    Probe("exec", lambda: os.execv(NOT_FOUND_BY_FILTER, [NOT_FOUND_BY_FILTER])),  # noqa: S606 - it must be refused
     Probe("execveat", lambda: call("execveat", -1, NOT_FOUND_BY_FILTER.encode(), None, None, 0)),
     Probe("kill", lambda: os.kill(1, 0)),
     Probe("tgkill", lambda: call("tgkill", 1, 1, 0)),

@@ -40,7 +40,7 @@ def main() -> int:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(serve(socket.socket(fileno=arguments.channel_fd)))
     except* WireError as group:
-        print(f"egress gateway: {group.exceptions[0]}", file=sys.stderr)  # noqa: T201 - its one way to say so
+        sys.stderr.write(f"egress gateway: {group.exceptions[0]}\n")
         code = 1
     return code
 

@@ -22,7 +22,7 @@ class Pace:
     async def turn(self) -> None:
         """Wait until the cell owes no time."""
         # Looked at again after each wait: of those that waked together, the first may have spent it all.
-        while (seconds := self._bucket.debt(time.perf_counter())) > 0:  # noqa: ASYNC110 - a pace, no event
+        while (seconds := self._bucket.debt(time.perf_counter())) > 0:  # noqa: ASYNC110 - time pays the debt, no event
             await asyncio.sleep(max(seconds, self._pause))
 
     def spend(self, since: float) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 from pageworker_sandbox.launch.mounts import Bind, Data, Mask, Mode, Mount, Scratch, Symlink
 
 UID_INSIDE = 1000
-ENVIRONMENT = {"HOME": "/tmp", "LANG": "C.UTF-8"}  # noqa: S108 - a path inside
+ENVIRONMENT = {"HOME": "/tmp", "LANG": "C.UTF-8"}  # noqa: S108 - a tmpfs of the cell's own
 
 
 @dataclass(frozen=True)

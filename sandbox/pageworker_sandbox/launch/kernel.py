@@ -49,8 +49,8 @@ def memfd_bytes(pid: int) -> int:
     """
     sizes: dict[int, int] = {}
     with suppress(*GONE), _opened(os.pidfd_open(pid)) as process:
-        for number in os.listdir(f"/proc/{pid}/fdinfo"):  # noqa: PTH208 - names only
-            with suppress(OSError), _opened(call("pidfd_getfd", process, int(number), 0)) as copy:
+        for entry in Path(f"/proc/{pid}/fdinfo").iterdir():
+            with suppress(OSError), _opened(call("pidfd_getfd", process, int(entry.name), 0)) as copy:
                 fcntl.fcntl(copy, fcntl.F_GET_SEALS)  # EINVAL on anything but a memfd
                 status = os.fstat(copy)
                 sizes[status.st_ino] = status.st_blocks * 512
@@ -68,7 +68,7 @@ def _opened(descriptor: int) -> Iterator[int]:
 def tasks(pid: int) -> int:
     """Threads of one process; 0 where it is gone."""
     try:
-        return len(os.listdir(f"/proc/{pid}/task"))  # noqa: PTH208 - names only, and often
+        return sum(1 for _ in Path(f"/proc/{pid}/task").iterdir())
     except GONE:
         return 0
 
@@ -81,4 +81,5 @@ def status(pid: int) -> dict[str, str]:
 
 def namespaces(pid: int | str) -> dict[str, str]:
     """Inode number by namespace. Raises FileNotFoundError, ProcessLookupError, PermissionError."""
-    return {name: os.readlink(f"/proc/{pid}/ns/{name}").split("[")[1].rstrip("]") for name in NAMESPACES}  # noqa: PTH115 - a magic link
+    links = {name: str(Path(f"/proc/{pid}/ns/{name}").readlink()) for name in NAMESPACES}
+    return {name: link.split("[")[1].rstrip("]") for name, link in links.items()}

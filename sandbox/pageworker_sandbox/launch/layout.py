@@ -105,7 +105,7 @@ def gateway_mounts(host: Host) -> tuple[Mount, ...]:
 
 
 def _common(tmp_bytes: int, shm_bytes: int) -> tuple[Mount, ...]:
-    scratch = ((tmp_bytes, "/tmp"), (shm_bytes, "/dev/shm"))  # noqa: S108 - paths inside
+    scratch = ((tmp_bytes, "/tmp"), (shm_bytes, "/dev/shm"))  # noqa: S108 - tmpfs of the cell's own
     return (
         Data(START_TEXT, START),
         *(Bind(Path("/dev", name), Path("/dev", name), Mode.DEVICE) for name in DEVICES),

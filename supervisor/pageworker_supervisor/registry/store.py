@@ -69,7 +69,7 @@ class Store:
     async def put_unless_changed(self, name: str, data: bytes, tag: str | None) -> None:
         """Write a file that still has the tag, or (None) does not exist yet. Raises Refused, RegistryAway.
 
-        A store without such writes takes any; the folder's lock stands in for it there.
+        A folder has no such writes: its lock stands in for them. Any other store that has none is refused.
         """
         await asyncio.to_thread(self._put_unless_changed, name, data, tag)
 
@@ -114,8 +114,13 @@ class Store:
                 store.put(name, data, mode={"e_tag": tag} if tag else "create", use_multipart=False)
             except (exceptions.AlreadyExistsError, exceptions.PreconditionError) as error:
                 raise Refused("somebody else is publishing here right now", "run the same command again") from error
-            except (NotImplementedError, exceptions.NotSupportedError):
-                store.put(name, data, use_multipart=False)
+            except (NotImplementedError, exceptions.NotSupportedError) as missing:
+                if self.folder is None:
+                    raise Refused(
+                        "this store has no conditional writes: of two who publish at once, one would be lost",
+                        "use a folder, or an object store that has them (S3, GCS, Azure)",
+                    ) from missing
+                store.put(name, data, use_multipart=False)  # under the folder's lock
 
     def _open(self) -> ObjectStore:
         if self.folder is not None:
