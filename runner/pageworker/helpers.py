@@ -14,7 +14,8 @@ READ_FIELDS = """fields => Object.fromEntries(Object.entries(fields).map(([name,
   const element = selector ? document.querySelector(selector) : document.documentElement;
   if (!element) return [name, null];
   const value = attribute ? element.getAttribute(attribute) : element.textContent;
-  return [name, value === null ? null : value.trim()];
+  // A page may cut a pair of surrogates in two; JSON and UTF-8 hold no half of one.
+  return [name, value === null ? null : value.trim().toWellFormed()];
 }))"""
 
 
@@ -42,7 +43,7 @@ class Helpers:
     async def html(self, page: Page | None = None, *, kind: str = "html") -> None:
         """Keep the HTML of `page` as it is now, by default the job's own."""
         text = await (page or self._page).content()
-        await self._sink.artifact(kind, text.encode(), "text/html; charset=utf-8")
+        await self._sink.artifact(kind, text.encode(errors="replace"), "text/html; charset=utf-8")
 
     async def wait_until(
         self,
@@ -57,6 +58,8 @@ class Helpers:
 
         Raises Playwright's TimeoutError, which ends the attempt as a retryable `timeout`.
         """
+        if target is url is script is None:
+            raise ValueError("wait_until waits for a target, a url or a script: give at least one")
         timeout = None if timeout_seconds is None else timeout_seconds * 1000
         if url is not None:
             await self._page.wait_for_url(url, timeout=timeout, wait_until="domcontentloaded")
@@ -71,6 +74,8 @@ class Helpers:
 
         Raises Playwright's TimeoutError.
         """
+        if not targets:
+            raise ValueError("which waits for one of several targets: give at least one")
         locators = {
             name: self._page.locator(target) if isinstance(target, str) else target for name, target in targets.items()
         }
@@ -91,15 +96,17 @@ class Helpers:
         `selector` gives trimmed text, `selector@attribute` an attribute; what is not there is None. Raises
         Failed(`field_missing`, retryable) naming every required field that is not there.
         """
+        if unknown := [name for name in required if name not in fields]:
+            raise ValueError(f"required, but not among the fields: {', '.join(unknown)}")
         asked = {name: [css, attribute] for name, spec in fields.items() for css, attribute in [_split(spec)]}
         found: dict[str, str | None] = await self._page.evaluate(READ_FIELDS, asked)
-        missing = [name for name in required if found.get(name) is None]
+        missing = [name for name in required if found[name] is None]
         if missing:
             raise Failed(
                 f"not on the page: {', '.join(missing)}",
                 type="field_missing",
                 retryable=True,
-                detail={"missing": missing, "selectors": {name: fields.get(name) for name in missing}},
+                detail={"missing": missing, "selectors": {name: fields[name] for name in missing}},
             )
         return found
 

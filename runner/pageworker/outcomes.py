@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Literal
 
+MAX_DELAY_SECONDS = 86_400.0
+
 BlockerKind = Literal["captcha", "challenge", "access_denied", "rate_limited", "login_required", "geo_blocked"]
 
 
@@ -37,16 +39,22 @@ class Failed(Exception):
         detail: object = None,
     ) -> None:
         super().__init__(message)
-        self.message = message
+        # `Failed(404)` and `Failed(error)` are easily written.
+        self.message = str(message)
         self.type = type
         self.retryable = retryable
         self.detail = detail
 
 
 class RetryLater(Failed):
-    """The attempt failed and should be tried again, no sooner than in `delay_seconds` where that is given."""
+    """The attempt failed and should be tried again, no sooner than in `delay_seconds` where that is given.
+
+    Raises ValueError where they are more than a day.
+    """
 
     def __init__(self, message: str = "the module asks for another try", delay_seconds: float | None = None):
+        if delay_seconds is not None and not 0 <= delay_seconds <= MAX_DELAY_SECONDS:
+            raise ValueError(f"delay_seconds is a number from 0 to {MAX_DELAY_SECONDS:.0f}, not {delay_seconds!r}")
         super().__init__(
             message,
             type="retry_later",

@@ -67,6 +67,7 @@ class Attempts:
     async def _attempt(self, attempt: Attempt, pool: Pool) -> None:
         attempt_id = attempt.run.attempt_id
         ATTEMPT.set(attempt_id)
+        self._tasks.begin(attempt_id)
         self._reporter.lines.begin(attempt_id)
         sink = AttemptSink(attempt_id, self._reporter.outbox, self._reporter.lines)
         end = await self._run(attempt, pool, sink)

@@ -10,7 +10,7 @@ from weakref import WeakSet
 T = TypeVar("T")
 
 ATTEMPT: contextvars.ContextVar[str | None] = contextvars.ContextVar("attempt", default=None)
-"""The attempt that the current task belongs to; None in event callbacks and in the runner's own tasks."""
+"""The attempt that the current task or callback belongs to; None in the runner's own tasks."""
 
 OWN: contextvars.ContextVar[bool] = contextvars.ContextVar("own", default=False)
 """The runner itself is at work on a page, so that nothing is booked against a module."""
@@ -24,6 +24,38 @@ def own_work() -> Iterator[None]:
         yield
     finally:
         OWN.reset(token)
+
+
+class Callback:
+    """A listener, route handler, binding or predicate: whatever calls it, it is at work for whoever registered it.
+
+    Playwright calls them from the task that reads its driver's messages, which is the runner's.
+    """
+
+    def __init__(self, handler: Callable[..., Any], call: Callable[..., Any]) -> None:
+        """`call` is `handler` as Playwright calls it. Callbacks of one handler are equal, so that it can be removed."""
+        self._handler = handler
+        self._call = call
+        self._attempt = ATTEMPT.get()
+        self._own = OWN.get()
+
+    def __call__(self, *arguments: Any) -> Any:
+        """Call it; where it is `async def`, its task is the attempt's as well, and ends with it."""
+        attempt, own = ATTEMPT.set(self._attempt), OWN.set(self._own)
+        try:
+            result = self._call(*arguments)
+            if not asyncio.iscoroutine(result):
+                return result
+            return asyncio.ensure_future(result)  # noqa: TID251 - Playwright awaits it, and the attempt's end ends it
+        finally:
+            OWN.reset(own)
+            ATTEMPT.reset(attempt)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Callback) and self._handler == other._handler
+
+    def __hash__(self) -> int:
+        return hash(self._handler)
 
 
 class Tasks:
@@ -45,6 +77,10 @@ class Tasks:
         task.add_done_callback(self._check)
         return task
 
+    def begin(self, attempt: str) -> None:
+        """From now on tasks may be this attempt's."""
+        self._begun[attempt] = WeakSet()
+
     def _check(self, task: asyncio.Task[Any]) -> None:
         error = None if task.cancelled() else task.exception()
         if error is not None:
@@ -59,7 +95,12 @@ class Tasks:
         task = asyncio.Task(work, loop=loop, context=context)
         attempt = ATTEMPT.get() if context is None else context.get(ATTEMPT)
         if attempt is not None and not OWN.get():
-            self._begun.setdefault(attempt, WeakSet()).add(task)
+            begun = self._begun.get(attempt)
+            if begun is None:
+                # A callback that came after its attempt's end.
+                task.cancel()
+            else:
+                begun.add(task)
         return task
 
     async def end(self, attempt: str, grace_seconds: float) -> bool:

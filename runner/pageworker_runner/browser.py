@@ -58,6 +58,8 @@ async def launch(boot: Boot, profile: Path, proxy_port: int) -> Browser:
             executable_path=boot.browser,
             headless=True,
             chromium_sandbox=True,
+            # A module can read no file, so a download would only go on filling /tmp after its job.
+            accept_downloads=False,
             handle_sigint=False,
             handle_sigterm=False,
             handle_sighup=False,

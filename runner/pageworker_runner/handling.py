@@ -14,6 +14,7 @@ from pageworker_runner.entry import Entry
 from pageworker_runner.errors import BrowserLost, PageLost
 from pageworker_runner.inside import is_closed_error
 from pageworker_runner.limits import LIMITS
+from pageworker_runner.trace import words
 from pageworker_runner.verdict import Verdict
 
 Fate = asyncio.Future[Verdict]
@@ -58,7 +59,7 @@ async def handle(work: Assignment, fate: Fate, tasks: Tasks) -> tuple[Verdict, b
         return verdict.cut("timed_out"), task.done()
     ended = task.result()
     if ended.error is None:
-        return verdict.returned(ended.value), True
+        return verdict.returned(ended.value, work.label), True
     if _may_be_a_crash(ended.error) and not fate.done():
         await asyncio.wait({fate}, timeout=CRASH_GRACE_SECONDS)
     if fate.done():
@@ -68,7 +69,7 @@ async def handle(work: Assignment, fate: Fate, tasks: Tasks) -> tuple[Verdict, b
 
 def _may_be_a_crash(error: BaseException) -> bool:
     """A navigation that kills its renderer is aborted first."""
-    return is_closed_error(error) or "net::ERR_ABORTED" in str(error)
+    return is_closed_error(error) or "net::ERR_ABORTED" in words(error)
 
 
 async def _steps(work: Assignment) -> Ended:

@@ -3,10 +3,15 @@
 from collections.abc import Callable
 from typing import Any
 
+from playwright._impl._async_base import mapping
+from playwright._impl.channel_owner import ChannelOwner
 from playwright._impl.disposable import DisposableObject
 from playwright._impl.errors import TargetClosedError
+from playwright._impl.fetch import APIRequestContext
 from playwright._impl.page import Page as ImplPage
 from playwright.async_api import BrowserContext, Page
+
+from pageworker_runner.trace import words
 
 Listeners = dict[Any, list[Callable[..., Any]]]
 
@@ -81,9 +86,15 @@ def tame_listener_errors(context: BrowserContext, report: Callable[[BaseExceptio
     vars(context._impl_obj._connection)["_on_event_listener_error"] = report
 
 
+def wrap_callbacks(wrap: Callable[[Callable[..., Any], Callable[..., Any]], Callable[..., Any]]) -> None:
+    """Have every callback that is handed to Playwright replaced by `wrap(callback, how Playwright would call it)`."""
+    plain = mapping.wrap_handler
+    vars(mapping)["wrap_handler"] = lambda handler: wrap(handler, plain(handler))
+
+
 def is_closed_error(error: BaseException) -> bool:
     """Did a call fail because its page, context or browser is gone?"""
-    return isinstance(error, TargetClosedError) or "Target crashed" in str(error)
+    return isinstance(error, TargetClosedError) or "Target crashed" in words(error)
 
 
 def _impl(page: Page) -> ImplPage:
@@ -95,3 +106,9 @@ async def dispose(reply: dict[str, Any]) -> None:
     """Take back what the driver answered with a disposable for: an init script, a binding."""
     owner: DisposableObject = reply["disposable"]._object
     await owner.dispose()
+
+
+async def drop_response(requests: ChannelOwner, reply: dict[str, Any]) -> None:
+    """Have the driver forget the body of a response to `page.request`."""
+    if isinstance(requests, APIRequestContext):
+        await requests._channel.disposeAPIResponse(fetchUid=reply["response"]["fetchUid"])

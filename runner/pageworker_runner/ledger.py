@@ -23,6 +23,8 @@ class Mark(Enum):
     TRACING = auto()
     DISPOSABLE = auto()
     """The driver answered with an object whose disposal takes it back: init scripts, bindings."""
+    RESPONSE = auto()
+    """The driver keeps the body of a response to `page.request` until it is told to drop it."""
     DIALOGS = auto()
     """A dialog may stand open, since somebody listened for dialogs."""
     PRESSED = auto()
@@ -111,6 +113,8 @@ CONTEXT: dict[str, Mark] = {
     "setOffline": Mark.OFFLINE,
 }
 
+REQUESTS: dict[str, Mark] = {"dispose": Mark.REFUSED, "fetch": Mark.RESPONSE}
+
 TRACING: dict[str, Mark] = {
     "tracingGroup": Mark.NOTHING,
     "tracingGroupEnd": Mark.NOTHING,
@@ -122,7 +126,6 @@ TRACING: dict[str, Mark] = {
 
 HARMLESS = frozenset(
     (
-        "APIRequestContext",
         "Artifact",
         "BindingCall",
         "CDPSession",
@@ -161,8 +164,8 @@ def mark_of(kind: str, method: str, event: str | None = None) -> Mark:
         return CONTEXT.get(method, Mark.STUCK)
     if kind == "Tracing":
         return TRACING.get(method, Mark.STUCK)
-    if kind == "APIRequestContext" and method == "dispose":
-        return Mark.REFUSED
+    if kind == "APIRequestContext":
+        return REQUESTS.get(method, Mark.NOTHING)
     if kind in HARMLESS:
         return Mark.NOTHING
     return Mark.REFUSED if kind in REFUSED else Mark.STUCK

@@ -82,8 +82,13 @@ class Logged(logging.Handler):
         self._lines = lines
 
     def emit(self, record: logging.LogRecord) -> None:
-        """One record, one line."""
+        """One record, one line, with its traceback where it has one."""
         level: Level = (
             "error" if record.levelno >= logging.ERROR else "warning" if record.levelno >= logging.WARNING else "info"
         )
-        self._lines.write(level, record.getMessage(), {"logger": record.name})
+        try:
+            text = self.format(record)
+        except Exception:  # noqa: BLE001 - as every handler of the standard library: a bad log call is told, not raised
+            self.handleError(record)
+        else:
+            self._lines.write(level, text, {"logger": record.name})

@@ -139,10 +139,10 @@ class Pool:
 
     async def _restore_context(self, attempt: str) -> None:
         books = self.tap.context_books()
-        others = [book for owner, book in books.items() if owner not in (attempt, None)]
-        for book in [books[owner] for owner in (attempt, None) if owner in books]:
-            if book.stuck:
-                self._retire(f"a module changed the context with {book.stuck[0]}")
+        if (book := books.get(attempt)) is not None:
+            if command := book.beyond_undoing():
+                self._retire(f"a module changed the context with {command}")
+            others = [other for owner, other in books.items() if owner != attempt]
             await undo.undo_context(self._context, book, others)
         self.tap.close_attempt(attempt)
         reset_context_timeouts(self._context, self._plan.default_timeout_seconds)

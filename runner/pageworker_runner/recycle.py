@@ -79,8 +79,8 @@ def _beyond_cleaning(warm: WarmPage, book: Book) -> str | None:
         return "its handler did not let go"
     if warm.page.is_closed():
         return "it was closed"
-    if book.stuck:
-        return f"{book.stuck[0]} can not be taken back"
+    if command := book.beyond_undoing():
+        return f"{command} can not be taken back"
     if book.has(Mark.PRESSED):
         return "a key or button is held down"
     if book.has(Mark.DIALOGS) and inside.has_open_dialog(warm.page):

@@ -6,7 +6,7 @@ import sys
 from pageworker_runner.outbox import Outbox
 from pageworker_runner.output import Lines, Logged, Printed
 from pageworker_runner.text import fit
-from pageworker_runner.trace import redact
+from pageworker_runner.trace import redact, words
 from pageworker_sandbox.wire.messages import Log, Retire
 
 
@@ -37,7 +37,7 @@ class Reporter:
 
     def listener_failed(self, error: BaseException) -> None:
         """An event listener of a module raised. Nobody waits for it, so a line is all that can be done."""
-        self.lines.write("error", f"in an event listener: {type(error).__name__}: {redact(str(error))}")
+        self.lines.write("error", f"in an event listener: {type(error).__name__}: {redact(words(error))}")
 
     def retire(self, reason: str) -> None:
         """Ask to be replaced; once is enough."""

@@ -10,8 +10,8 @@ from pageworker_runner.output import Lines
 from pageworker_sandbox.memfd import seal
 from pageworker_sandbox.wire.messages import MAX_ARTIFACT_BYTES, Artifact
 
-KIND = re.compile(r"^[a-z][a-z0-9_.-]{0,62}$")
-MEDIA_TYPE = re.compile(r"^[a-z0-9.+-]+/[A-Za-z0-9.+; =_-]{1,100}$")
+KIND = re.compile(r"[a-z][a-z0-9_.-]{0,62}")
+MEDIA_TYPE = re.compile(r"[a-z0-9.+-]+/[A-Za-z0-9.+; =_-]{1,100}")
 
 
 class AttemptSink:
@@ -32,9 +32,9 @@ class AttemptSink:
             raise ValueError(f"an attempt keeps at most {LIMITS.artifacts} artifacts")
         if len(data) > MAX_ARTIFACT_BYTES:
             raise ValueError(f"an artifact has at most {MAX_ARTIFACT_BYTES} bytes, this has {len(data)}")
-        if not KIND.match(kind):
+        if not KIND.fullmatch(kind):
             raise ValueError(f"the kind of an artifact is lower case, such as `invoice`, not {kind!r}")
-        if not MEDIA_TYPE.match(content_type):
+        if not MEDIA_TYPE.fullmatch(content_type):
             raise ValueError(f"{content_type!r} is not a content type")
         self._artifacts += 1
         self.send(kind, data, content_type)

@@ -4,6 +4,7 @@ Only this file and `inside.py` know Playwright's private parts; what the command
 """
 
 import asyncio
+import itertools
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -14,11 +15,31 @@ from playwright._impl.channel_owner import ChannelOwner
 from playwright._impl.connection import Connection
 from playwright.async_api import BrowserContext
 
-from pageworker_runner.belonging import ATTEMPT, OWN
+from pageworker_runner import inside
+from pageworker_runner.belonging import ATTEMPT, OWN, Callback
 from pageworker_runner.errors import Refused
 from pageworker_runner.ledger import Mark, mark_of
 
 EGRESS_HEADER = "pageworker-egress"
+
+
+@dataclass(frozen=True)
+class Reply:
+    """The driver's answer to one command, when it comes."""
+
+    target: ChannelOwner
+    method: str
+    future: asyncio.Future[Any]
+
+    @property
+    def command(self) -> str:
+        """`Page.addInitScript`."""
+        return f"{self.target._type}.{self.method}"
+
+    @property
+    def succeeded(self) -> bool:
+        """It came, and was no error."""
+        return self.future.done() and not self.future.cancelled() and self.future.exception() is None
 
 
 @dataclass
@@ -26,26 +47,32 @@ class Book:
     """What one page (or one attempt, on the context) has left behind."""
 
     marks: Counter[Mark] = field(default_factory=Counter)
-    disposables: list[asyncio.Future[Any]] = field(default_factory=list)
+    replies: dict[Mark, list[Reply]] = field(default_factory=lambda: {Mark.DISPOSABLE: [], Mark.RESPONSE: []})
+    """The replies that say what there is to drop."""
     stuck: list[str] = field(default_factory=list)
     """Commands that can't be taken back."""
     refusal: str | None = None
     """What the egress gateway said to the page's last refused navigation."""
 
-    def add(self, mark: Mark, command: str, reply: asyncio.Future[Any]) -> None:
+    def add(self, mark: Mark, target: ChannelOwner, method: str, reply: asyncio.Future[Any]) -> None:
         """Note one command."""
         if mark is Mark.RAISED:
             self.marks[Mark.PRESSED] -= 1
             return
         self.marks[mark] += 1
-        if mark is Mark.DISPOSABLE:
-            self.disposables.append(reply)
+        if mark in self.replies:
+            self.replies[mark].append(Reply(target, method, reply))
         elif mark is Mark.STUCK:
-            self.stuck.append(command)
+            self.stuck.append(f"{target._type}.{method}")
 
     def has(self, mark: Mark) -> bool:
         """Is there something of this kind to take back?"""
         return self.marks[mark] > 0
+
+    def beyond_undoing(self) -> str | None:
+        """A command that can't be taken back, or one to be disposed of that nobody heard the end of."""
+        unheard = (reply.command for reply in self.replies[Mark.DISPOSABLE] if not reply.succeeded)
+        return next(itertools.chain(self.stuck, unheard), None)
 
 
 class Tap:
@@ -62,12 +89,13 @@ class Tap:
         self._send = self._connection.send_message_to_server
         self._listen = impl._add_listener
         self._pages: dict[str, Book] = {}
-        self._context: dict[str | None, Book] = {}
-        self._listeners: list[tuple[str | None, str, Callable[..., Any]]] = []
+        self._context: dict[str, Book] = {}
+        self._listeners: list[tuple[str, str, Callable[..., Any]]] = []
         # Instance attributes that shadow the methods: every caller goes through them.
         vars(self._connection)["send_message_to_server"] = self._sent
         vars(impl)["_add_listener"] = self._listened
         self._impl = impl
+        inside.wrap_callbacks(Callback)
 
     def page(self, guid: str) -> Book:
         """The book of a page; made when asked for."""
@@ -77,14 +105,13 @@ class Tap:
         """Forget a page's book: it was proved clean, or is gone."""
         self._pages.pop(guid, None)
 
-    def context_books(self) -> Mapping[str | None, Book]:
-        """What attempts left on the context. None: done in an event callback, so nobody knows whose."""
+    def context_books(self) -> Mapping[str, Book]:
+        """What attempts left on the context."""
         return self._context
 
     def close_attempt(self, attempt: str) -> None:
         """Forget what an attempt left on the context: it was taken back."""
         self._context.pop(attempt, None)
-        self._context.pop(None, None)
 
     def drop_listeners(self, attempt: str) -> None:
         """Remove what an attempt listens to on the context."""
@@ -102,21 +129,25 @@ class Tap:
         mark = mark_of(target._type, method, params.get("event"))
         if mark is Mark.REFUSED:
             raise Refused(f"{target._type}.{method} is not a module's to call")
-        self._check_holder(target)
+        attempt = self._check_holder(target)
         reply = self._send(target, method, params, options)
         if mark is not Mark.NOTHING:
-            self._book_for(target, method, params).add(mark, f"{target._type}.{method}", reply)
+            self._book_for(target, method, params, attempt).add(mark, target, method, reply)
         elif method == "goto":
             reply.add_done_callback(lambda done: self._arrived(target, done))
         return reply
 
-    def _check_holder(self, target: ChannelOwner) -> None:
+    def _check_holder(self, target: ChannelOwner) -> str:
+        """The attempt that is at work. Raises Refused."""
         page: Any = target if target._type == "Page" else getattr(target, "_page", None)
         attempt = ATTEMPT.get()
-        if attempt is not None and page is not None and self._holder(page._guid) not in (attempt, None):
+        if attempt is None:
+            raise Refused("nobody knows whose job this is for: start threads with asyncio.to_thread")
+        if page is not None and self._holder(page._guid) not in (attempt, None):
             raise Refused("that page is not this job's")
+        return attempt
 
-    def _book_for(self, target: ChannelOwner, method: str, params: Any) -> Book:
+    def _book_for(self, target: ChannelOwner, method: str, params: Any, attempt: str) -> Book:
         if target._type == "Page":
             return self.page(target._guid)
         if method == "newCDPSession":
@@ -126,7 +157,7 @@ class Tap:
             page = getattr(aimed, "_page", aimed)
             if page is not None:
                 return self.page(page._guid)
-        return self._context.setdefault(ATTEMPT.get(), Book())
+        return self._context.setdefault(attempt, Book())
 
     def _listened(self, event: Any, listener: Callable[..., Any], prepend: bool) -> Any:
         attempt = ATTEMPT.get()

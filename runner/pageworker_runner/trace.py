@@ -15,9 +15,17 @@ def redact(text: str) -> str:
     return HOST_PATH.sub("<path>", text)[:MAX_MESSAGE_CHARS]
 
 
+def words(error: BaseException) -> str:
+    """`str(error)`, which is foreign code."""
+    try:
+        return str(error)
+    except Exception as fault:  # noqa: BLE001 - whatever it raises, it must not end the runner
+        return f"(no text: its __str__ raised {type(fault).__name__})"
+
+
 def describe(error: BaseException, label: str) -> str:
     """`ValueError: no price (shop_product/parse.py:12 in price)`: type, message, innermost line of the module."""
-    said = redact(str(error))
+    said = redact(words(error))
     where = frames(error, label)
     return f"{type(error).__name__}{': ' if said else ''}{said}" + (f" ({where[-1]})" if where else "")
 

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 
 from playwright.async_api import BrowserContext, Page, ViewportSize
 
-from pageworker_runner.inside import dispose
+from pageworker_runner.inside import dispose, drop_response
 from pageworker_runner.ledger import Mark
 from pageworker_runner.tap import Book
 
@@ -49,7 +49,10 @@ async def undo_context(context: BrowserContext, book: Book, others: list[Book]) 
 
 def _disposals(book: Book) -> list[Awaitable[object]]:
     return [
-        dispose(reply.result())
-        for reply in book.disposables
-        if reply.done() and not reply.cancelled() and reply.exception() is None
+        *(dispose(reply.future.result()) for reply in book.replies[Mark.DISPOSABLE] if reply.succeeded),
+        *(
+            drop_response(reply.target, reply.future.result())
+            for reply in book.replies[Mark.RESPONSE]
+            if reply.succeeded
+        ),
     ]

@@ -6,7 +6,7 @@ from typing import Any, get_args
 import msgspec
 from playwright.async_api import Error as BrowserError
 
-from pageworker import Blocked, BlockerKind, Failed, PageTimeout
+from pageworker import Blocked, BlockerKind, Failed, PageTimeout, RetryLater
 from pageworker_runner.errors import BrowserLost, ModuleBroken, PageLost, Refused
 from pageworker_runner.inside import is_closed_error
 from pageworker_runner.text import fit, fit_fields
@@ -14,7 +14,7 @@ from pageworker_runner.trace import describe, frames, redact
 from pageworker_sandbox.wire.messages import MAX_DATA_BYTES, Failure, Obstacle, Outcome
 
 NET_ERROR = re.compile(r"net::(ERR_[A-Z0-9_]+)(?: at (\S+))?")
-FAILURE_TYPE = re.compile(r"^[a-z][a-z0-9_.-]{0,62}$")
+FAILURE_TYPE = re.compile(r"[a-z][a-z0-9_.-]{0,62}")
 MAX_DETAIL_BYTES = 16 * 1024
 NIL = msgspec.Raw(b"\xc0")
 
@@ -28,14 +28,14 @@ class Verdict(msgspec.Struct, frozen=True):
     obstacle: Obstacle | None = None
 
 
-def returned(result: object) -> Verdict:
+def returned(result: object, label: str) -> Verdict:
     """A handler returned. What it gave has to be a dict that JSON can hold, and not too large."""
     try:
         plain = msgspec.to_builtins(result, str_keys=True)
         data = msgspec.msgpack.encode(plain)
         msgspec.json.encode(plain)
-    except (TypeError, ValueError, OverflowError, RecursionError) as error:
-        return failed("result_invalid", f"JSON can not hold what the handler returned: {error}")
+    except Exception as error:  # noqa: BLE001 - fields of foreign objects are foreign code
+        return failed("result_invalid", f"JSON can not hold what the handler returned: {describe(error, label)}")
     if not isinstance(plain, dict):
         return failed("result_invalid", f"a handler returns a dict, not {type(result).__name__}")
     if len(data) > MAX_DATA_BYTES:
@@ -55,17 +55,26 @@ def cut(outcome: Outcome) -> Verdict:
 
 def raised(error: BaseException, label: str, refusal: str | None = None) -> Verdict:
     """A handler (or its import) raised. `refusal`: what the egress gateway said to the page's last navigation."""
+    try:
+        return _read(error, label, refusal)
+    except Exception as fault:  # noqa: BLE001 - an exception of a module is foreign code: its attributes may be anything
+        why = f"{type(error).__name__} can not be read: {describe(fault, label)}"
+        return failed("handler_error", why, detail=_where(error, label))
+
+
+def _read(error: BaseException, label: str, refusal: str | None) -> Verdict:
     if isinstance(error, Blocked):
         return _blocked(error)
     if refusal is not None:
         return failed("egress_refused", f"the page may not go there: {refusal}", detail={"egress": refusal})
     match error:
         case Failed():
-            known = FAILURE_TYPE.match(error.type) is not None
+            known = FAILURE_TYPE.fullmatch(str(error.type)) is not None
             return failed(
                 error.type if known else "module_failure",
                 redact(error.message),
                 retryable=bool(error.retryable),
+                retry_after_seconds=error.delay_seconds if isinstance(error, RetryLater) else None,
                 detail=error.detail,
             )
         case ModuleBroken():
@@ -93,10 +102,22 @@ def raised(error: BaseException, label: str, refusal: str | None = None) -> Verd
 
 
 def failed(
-    type: str, message: str, *, retryable: bool = False, detail: object = None, outcome: Outcome = "failed"
+    type: str,
+    message: str,
+    *,
+    retryable: bool = False,
+    retry_after_seconds: float | None = None,
+    detail: object = None,
+    outcome: Outcome = "failed",
 ) -> Verdict:
     """A failure, with what does not fit the wire left out."""
-    failure = Failure(type=type, message=fit(message, 4096), retryable=retryable, detail=_packed(detail))
+    failure = Failure(
+        type=type,
+        message=fit(message, 4096),
+        retryable=retryable,
+        retry_after_seconds=retry_after_seconds,
+        detail=_packed(detail),
+    )
     return Verdict(outcome, failure=failure)
 
 

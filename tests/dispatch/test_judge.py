@@ -17,9 +17,10 @@ RULES = JobSettings(max_retries=2, retry_base_seconds=1, retry_cap_seconds=60)
 JOB = Job(job_id="j", tenant_id="t", endpoint_module="m")
 
 
-def outcome(ran: Ran, *, retryable: bool | None = None) -> Outcome:
-    failure = None if retryable is None else Failure(type="boom", message="it broke", retryable=retryable)
-    return Outcome(outcome=ran, runner_id="r", started_at=dt.datetime.now(dt.UTC), failure=failure)
+def outcome(ran: Ran, *, retryable: bool | None = None, after: float | None = None) -> Outcome:
+    told = retryable is not None
+    failure = Failure(type="boom", message="it broke", retryable=retryable or False, retry_after_seconds=after)
+    return Outcome(outcome=ran, runner_id="r", started_at=dt.datetime.now(dt.UTC), failure=failure if told else None)
 
 
 def test_success_ends() -> None:
@@ -73,6 +74,12 @@ def test_the_delay_stays_below_the_cap(attempt: int, jitter: float) -> None:
     assert 0 <= backoff_seconds(attempt, RULES) * jitter <= RULES.retry_cap_seconds
     decision = judge(job, outcome("failed", retryable=True), attempt, RULES, lambda: jitter)
     assert isinstance(decision, Again) == (attempt <= 20)
+
+
+def test_a_module_that_asks_for_time_gets_it_and_the_backoff_on_top() -> None:
+    decision = judge(JOB, outcome("failed", retryable=True, after=30), 2, RULES, lambda: 0.5)
+    assert isinstance(decision, Again)
+    assert decision.delay_seconds == 30 + 2 * 0.5
 
 
 @pytest.mark.parametrize(("attempt", "seconds"), [(1, 1), (2, 2), (3, 4), (6, 32), (7, 60), (500, 60)])

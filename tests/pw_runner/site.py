@@ -32,13 +32,14 @@ class Request:
 
 @dataclass(frozen=True)
 class Answer:
-    """`held`: never answered."""
+    """`held`: never answered. `unfinished`: the body never ends."""
 
     body: str = ""
     status: str = "200 OK"
     headers: tuple[str, ...] = ()
     content_type: str = "text/html; charset=utf-8"
     held: bool = False
+    unfinished: bool = False
 
 
 def _not_found(request: Request) -> Answer:
@@ -52,6 +53,8 @@ class Site:
     pages: dict[str, Answer | Callable[[Request], Answer]] = field(default_factory=dict)
     seen: list[Request] = field(default_factory=list)
     arrived: asyncio.Event = field(default_factory=asyncio.Event)
+    hung_up: asyncio.Event = field(default_factory=asyncio.Event)
+    """Somebody closed the connection before an unfinished body."""
     _server: asyncio.Server | None = None
     _clients: set[asyncio.Task[None]] = field(default_factory=set)
 
@@ -85,7 +88,7 @@ class Site:
                     await reader.readexactly(length)
                 self.seen.append(request)
                 self.arrived.set()
-                if not await self._answer(request, writer):
+                if not await self._answer(request, reader, writer):
                     break
         except (asyncio.IncompleteReadError, ConnectionError, asyncio.CancelledError):
             pass
@@ -93,7 +96,7 @@ class Site:
             writer.transport.abort()
             self._clients.discard(task)
 
-    async def _answer(self, request: Request, writer: asyncio.StreamWriter) -> bool:
+    async def _answer(self, request: Request, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
         if request.method == "CONNECT":
             writer.write(
                 b"HTTP/1.1 403 Forbidden\r\nPageworker-Egress: refused; reason=host\r\nContent-Length: 0\r\n\r\n"
@@ -107,12 +110,15 @@ class Site:
         lines = [
             f"HTTP/1.1 {answer.status}",
             f"Content-Type: {answer.content_type}",
-            f"Content-Length: {len(body)}",
+            f"Content-Length: {len(body) + answer.unfinished}",
             *answer.headers,
         ]
         writer.write("\r\n".join([*lines, "", ""]).encode() + body)
         await writer.drain()
-        return True
+        if answer.unfinished:
+            await reader.read()
+            self.hung_up.set()
+        return not answer.unfinished
 
 
 def _parse(head: bytes) -> Request:

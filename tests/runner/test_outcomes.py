@@ -10,6 +10,15 @@ from pageworker_sandbox.wire.messages import MAX_DATA_BYTES
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="module")]
 
 
+THREAD = """
+loop = asyncio.get_running_loop()
+def work():
+    return asyncio.run_coroutine_threadsafe(page.title(), loop).result()
+assert await asyncio.to_thread(work) == ""
+await loop.run_in_executor(None, work)
+"""
+
+
 async def test_a_result_comes_back(runner: Supervisor) -> None:
     runner.site.pages["/p"] = Answer("<h1>Blue chair</h1>")
     module = handler("""
@@ -42,6 +51,11 @@ async def test_hooks_run_in_order_and_after_job_sees_the_result(runner: Supervis
         ("raise Failed('sold out', type='sold_out')", "sold_out", False),
         ("raise Failed('x', type='Not A Type!')", "module_failure", False),
         ("raise RetryLater('busy', delay_seconds=30)", "retry_later", True),
+        ("raise RetryLater('busy', delay_seconds=86_401)", "handler_error", False),
+        ("raise Failed(404, type='gone\\n')", "module_failure", False),
+        ("raise Failed('x', type=None)", "module_failure", False),
+        ("class Bare(Failed):\n    def __init__(self): pass\nraise Bare", "handler_error", False),
+        ("class Mute(Exception):\n    def __str__(self): return 1 / 0\nraise Mute", "handler_error", False),
         ("return [1]", "result_invalid", False),
         ("return {'page': page}", "result_invalid", False),
         (f"return {{'x': 'a' * {MAX_DATA_BYTES + 1}}}", "result_too_large", False),
@@ -54,7 +68,13 @@ async def test_hooks_run_in_order_and_after_job_sees_the_result(runner: Supervis
         ("await page.close()\nawait page.title()", "page_closed", True),
         ("await page.context.close()", "refused", False),
         ("await page.requests()", "refused", False),
+        (THREAD, "refused", False),
         ("await helpers.artifact('BAD KIND', 'x')", "handler_error", False),
+        ("await helpers.artifact('invoice\\n', 'x')", "handler_error", False),
+        ("await helpers.artifact('invoice', 'x', 'text/plain\\n')", "handler_error", False),
+        ("await helpers.extract({'title': 'h1'}, required=['titel'])", "handler_error", False),
+        ("await helpers.which({})", "handler_error", False),
+        ("await helpers.wait_until()", "handler_error", False),
         ("await helpers.extract({'title': 'h9'}, required=['title'])", "field_missing", True),
     ],
 )
@@ -63,6 +83,11 @@ async def test_a_failure_says_whose_fault_it_is(runner: Supervisor, body: str, t
     assert told.done is not None
     assert told.done.outcome == "failed"
     assert (told.failure.type, told.failure.retryable) == (type, retryable)
+
+
+async def test_a_module_says_when_to_try_again(runner: Supervisor) -> None:
+    told = await runner.run(handler("raise RetryLater('busy', delay_seconds=30)", name="later"))
+    assert told.failure.retry_after_seconds == 30
 
 
 async def test_a_blocker_is_an_outcome_of_its_own(runner: Supervisor) -> None:
@@ -159,6 +184,42 @@ async def test_helpers_keep_artifacts_and_read_fields_in_one_go(runner: Supervis
     assert told.artifacts[0][1] == b"text"
 
 
+async def test_half_a_surrogate_pair_on_a_page_costs_a_character_not_the_job(runner: Supervisor) -> None:
+    runner.site.pages["/p"] = Answer("<h1></h1><script>document.querySelector('h1').textContent = 'a\\ud83d'</script>")
+    module = handler(
+        """
+        await page.goto("http://shop.example/p")
+        await helpers.html()
+        return await helpers.extract({"title": "h1"})
+        """,
+        name="cut",
+    )
+    told = await runner.run(module)
+    assert told.data == {"title": "a\ufffd"}
+    assert b"<h1>a?</h1>" in told.artifacts[0][1]
+
+
+async def test_a_log_call_gone_wrong_is_told_and_an_exception_is_logged_with_its_trace(runner: Supervisor) -> None:
+    module = handler(
+        """
+        import logging
+        logging.warning("%d offers", "many")
+        try:
+            1 / 0
+        except ZeroDivisionError:
+            logging.exception("no price")
+        return {}
+        """,
+        name="logs",
+    )
+    told = await runner.run(module)
+    assert told.data == {}
+    assert any("Logging error" in log.message for log in told.logs)
+    (traced,) = [log.message for log in told.logs if log.level == "error"]
+    assert traced.startswith("no price\nTraceback")
+    assert "ZeroDivisionError" in traced
+
+
 async def test_printed_and_logged_lines_belong_to_their_attempt_and_are_bounded(runner: Supervisor) -> None:
     module = handler(
         """
@@ -188,9 +249,15 @@ async def test_an_error_in_one_jobs_listener_is_not_raised_in_another_job(runner
     runner.site.pages["/p"] = Answer("<h1>x</h1>")
     bad = handler(
         """
-        def boom(frame):
-            raise ValueError("in a listener")
-        page.on("framenavigated", boom)
+        class Mute(Exception):
+            def __str__(self):
+                return 1 / 0
+        def boom(error):
+            def listener(frame):
+                raise error
+            return listener
+        page.on("framenavigated", boom(ValueError("in a listener")))
+        page.on("domcontentloaded", boom(Mute()))
         await page.goto("http://shop.example/p")
         return {}
         """,
@@ -200,3 +267,4 @@ async def test_an_error_in_one_jobs_listener_is_not_raised_in_another_job(runner
     assert (await runner.run(bad)).data == {}
     assert (await runner.run(fine)).data == {}
     assert any("in a listener" in log.message for log in runner.logs)
+    assert any("no text" in log.message for log in runner.logs)

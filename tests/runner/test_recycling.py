@@ -1,5 +1,6 @@
 """Dirty handlers: whatever one leaves on its page, the next job on that page does not see it."""
 
+import asyncio
 import textwrap
 from collections.abc import AsyncIterator
 
@@ -88,6 +89,21 @@ CLEANED = {
     "listener": "page.on('framenavigated', lambda frame: print('heard'))",
     "context listener": "page.context.on('response', lambda response: print('heard'))",
     "tracing": "await page.context.tracing.start()",
+    "listener at work": "done = asyncio.Event()\n"
+    "async def work(page):\n"
+    "    await page.set_extra_http_headers({'x-left': '1'})\n"
+    "    await page.context.add_init_script('window.leftBehind = 1')\n"
+    "    done.set()\n"
+    "page.on('domcontentloaded', work)\n" + OPEN + "await done.wait()",
+    "route handler at work": "async def work(route):\n"
+    "    await page.set_extra_http_headers({'x-left': '1'})\n"
+    "    await route.continue_()\n"
+    "await page.route('**/p', work)\n" + OPEN,
+    "listener that goes on": "async def work(page):\n"
+    "    while True:\n"
+    "        await asyncio.sleep(0.01)\n"
+    "        print('heard')\n"
+    "page.on('domcontentloaded', work)\n" + OPEN,
 }
 # The page can not be cleaned, and is another one afterwards.
 REPLACED = {
@@ -105,6 +121,10 @@ REPLACED = {
     "busy unload": OPEN + "await page.evaluate(\"addEventListener('pagehide', () => { while (true); })\")",
     "closed page": "await page.close()",
     "crashed page": "await (await page.context.new_cdp_session(page)).send('Page.crash')",
+    "init script of unknown fate": "async def work(route):\n"
+    "    await page.add_init_script('window.leftBehind = 1')\n"
+    "await page.route('**/p', work)\n"
+    "await page.goto('http://shop.example/p', timeout=500)",
     "locator handler": OPEN + "await page.add_locator_handler(page.locator('h1'), lambda: None)",
 }
 DIRT = CLEANED | REPLACED
@@ -143,6 +163,79 @@ async def test_the_next_job_sees_nothing_of_it(runner: Supervisor, dirt: str) ->
     assert "heard" not in [log.message for log in (*told.logs, *runner.logs)]
     # Hung pages are held against the browser, but they are fewer here than it may have.
     assert runner.retired == []
+
+
+async def test_a_download_does_not_go_on_after_its_job(runner: Supervisor) -> None:
+    runner.site.pages |= {
+        "/p": Answer("<h1>p</h1>"),
+        "/file": Answer("x", headers=("Content-Disposition: attachment; filename=x.txt",), unfinished=True),
+    }
+    asks = """
+        async with page.expect_download() as waiting:
+            await page.evaluate("location.href = '/file'")
+        return {"name": (await waiting.value).suggested_filename}
+    """
+    told = await runner.run(handler(OPEN + textwrap.dedent(asks), name="downloads"))
+    assert told.data == {"name": "x.txt"}
+    async with asyncio.timeout(10):
+        await runner.site.hung_up.wait()
+
+
+async def test_a_response_is_dropped_with_its_job(runner: Supervisor) -> None:
+    module = handler(
+        """
+        uid = payload.get("uid") or (await page.request.get("http://shop.example/p"))._impl_obj._fetch_uid()
+        reply = await page.request._impl_obj._channel.fetchResponseBody(fetchUid=uid)
+        return {"uid": uid, "kept": reply["binary"] is not None}
+        """,
+        name="asks",
+    )
+    first = (await runner.run(module)).data
+    second = (await runner.run(module, first)).data
+    assert (first["kept"], second["kept"]) == (True, False)
+
+
+async def test_callbacks_are_taken_off_again_by_their_own_name(runner: Supervisor) -> None:
+    runner.site.pages["/p"] = Answer("<h1>p</h1>")
+    module = handler(
+        """
+        called = []
+        def listener(page):
+            called.append("listener")
+        async def router(route):
+            called.append("router")
+            await route.continue_()
+        for _ in range(2):
+            page.on("domcontentloaded", listener)
+            await page.route("**/p", router)
+            await page.goto("http://shop.example/p")
+            page.remove_listener("domcontentloaded", listener)
+            await page.unroute("**/p", router)
+            await page.goto("http://shop.example/p")
+        return {"called": called}
+        """,
+        name="unhooks",
+    )
+    assert (await runner.run(module)).data == {"called": ["router", "listener"] * 2}
+
+
+async def test_a_listener_has_no_more_rights_than_its_handler(runner: Supervisor) -> None:
+    runner.site.pages["/p"] = Answer("<h1>p</h1>")
+    module = handler(
+        """
+        tried = asyncio.get_running_loop().create_future()
+        async def close(page):
+            try:
+                await page.context.close()
+            except Exception as error:
+                tried.set_result(type(error).__name__)
+        page.on("domcontentloaded", close)
+        await page.goto("http://shop.example/p")
+        return {"tried": await tried}
+        """,
+        name="closes",
+    )
+    assert (await runner.run(module)).data == {"tried": "Refused"}
 
 
 async def test_a_place_that_one_job_set_is_not_where_the_next_one_is(runner: Supervisor) -> None:

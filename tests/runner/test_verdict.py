@@ -48,7 +48,7 @@ def test_evidence_and_detail_are_bounded() -> None:
 
 @pytest.mark.parametrize("result", [{"a": {1, 2}}, {"a": object()}, {"a": 2**70}, {"a": "\ud800"}])
 def test_results_that_can_not_travel_are_told_so(result: object) -> None:
-    end = verdict.returned(result)
+    end = verdict.returned(result, "a@1")
     assert end.failure is None or end.failure.type == "result_invalid"
     if end.failure is None:
         assert isinstance(result, dict)

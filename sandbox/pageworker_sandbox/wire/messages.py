@@ -12,6 +12,7 @@ from msgspec import Meta, Struct
 PROTOCOL = 1
 MAX_DATA_BYTES = 1024 * 1024
 MAX_ARTIFACT_BYTES = 32 * 1024 * 1024
+MAX_RETRY_AFTER_SECONDS = 86_400.0
 
 Id = Annotated[str, Meta(min_length=1, max_length=160)]
 Name = Annotated[str, Meta(min_length=1, max_length=200)]
@@ -131,7 +132,7 @@ class Pong(Message, frozen=True):
 
 
 class Accepted(Message, frozen=True):
-    """The handler of this attempt starts now, on this page. `loaded_seconds`: import and page reservation."""
+    """The handler of this attempt starts now, on this page."""
 
     attempt_id: Id
     page: int
@@ -160,6 +161,8 @@ class Failure(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     type: Kind
     message: Annotated[str, Meta(max_length=4096)]
     retryable: bool
+    retry_after_seconds: Annotated[float, Meta(ge=0, le=MAX_RETRY_AFTER_SECONDS)] | None = None
+    """Try again no sooner than this, where the module says so."""
     detail: msgspec.Raw = msgspec.Raw(b"\xc0")
 
 

@@ -41,19 +41,14 @@ def judge(job: Job, outcome: Outcome, attempt: int, rules: JobSettings, jitter: 
             return End("blocked", _error_of(outcome), _blocker_of(outcome))
         case "timed_out":
             why = error("timeout", "the attempt's time budget ran out", retryable=True)
-            return _again_or(End("timed_out", why), why, job, attempt, rules, jitter)
+            end = End("timed_out", why)
         case "failed":
             why = _error_of(outcome) or error("handler_error", "failed without a reason", retryable=False)
-            return _again_or(End("failed", why), why, job, attempt, rules, jitter)
-
-
-def _again_or(
-    end: End, why: Error, job: Job, attempt: int, rules: JobSettings, jitter: Callable[[], float]
-) -> End | Again:
+            end = End("failed", why)
     most = job.max_retries if job.max_retries is not None else rules.max_retries
     if not why.retryable or attempt > most:
         return end
-    return Again(backoff_seconds(attempt, rules) * jitter(), why)
+    return Again(_asked_seconds(outcome) + backoff_seconds(attempt, rules) * jitter(), why)
 
 
 def backoff_seconds(attempt: int, rules: JobSettings) -> float:
@@ -64,6 +59,12 @@ def backoff_seconds(attempt: int, rules: JobSettings) -> float:
 def error(type_: str, message: str, *, retryable: bool, detail: object = None) -> Error:
     """An error of the result contract."""
     return Error(type=type_, message=message, retryable=retryable, detail=detail)
+
+
+def _asked_seconds(outcome: Outcome) -> float:
+    """How long the module itself wants to wait. Backoff comes on top, so that those who were told the same spread."""
+    asked = outcome.failure.retry_after_seconds if outcome.failure else None
+    return asked or 0.0
 
 
 def _error_of(outcome: Outcome) -> Error | None:
