@@ -101,9 +101,13 @@ async def test_a_dead_browser_ends_the_runner_whatever_the_driver_says_of_it(sta
     await runner.accepted(attempt)
     driver = child(runner.process.pid, "run-driver")
     os.kill(driver, signal.SIGSTOP)
-    os.kill(child(driver, "chromium-headless-shell"), signal.SIGKILL)
-    assert (await runner.done(attempt)).failure.type == "browser_crashed"
-    assert await runner.exited() == Exit.BROWSER_LOST
+    try:
+        os.kill(child(driver, "chromium-headless-shell"), signal.SIGKILL)
+        assert (await runner.done(attempt)).failure.type == "browser_crashed"
+        assert await runner.exited() == Exit.BROWSER_LOST
+    finally:
+        # A stopped process outlives its parent, and here is no namespace to take it along.
+        os.kill(driver, signal.SIGKILL)
 
 
 async def test_a_close_that_never_settles_retires_the_runner(start: Start) -> None:
