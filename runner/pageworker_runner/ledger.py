@@ -107,6 +107,8 @@ CONTEXT: dict[str, Mark] = {
     "close": Mark.REFUSED,
     "exposeBinding": Mark.DISPOSABLE,
     "grantPermissions": Mark.PERMISSIONS,
+    # It opens an inspector, for which there is nobody, and the driver dies of that.
+    "pause": Mark.REFUSED,
     "setExtraHTTPHeaders": Mark.HEADERS,
     "setGeolocation": Mark.GEOLOCATION,
     "setNetworkInterceptionPatterns": Mark.ROUTES,
