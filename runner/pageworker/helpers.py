@@ -30,8 +30,8 @@ class Helpers:
     async def artifact(self, kind: str, data: bytes | str, content_type: str = "application/octet-stream") -> None:
         """Keep `data` beside the result, under `kind` (lower case, such as `invoice`).
 
-        Text is stored as UTF-8. Raises ValueError past 32 MiB, or past the number of artifacts an attempt
-        may have.
+        Text is stored as UTF-8. Raises ValueError past 32 MiB, or past what an attempt may keep: 64 artifacts,
+        96 MiB together.
         """
         await self._sink.artifact(kind, data.encode() if isinstance(data, str) else data, content_type)
 

@@ -104,7 +104,7 @@ class Attempts:
         run = attempt.run
         try:
             with self.catalog.use(run.module, run.version) as entry:
-                payload = msgspec.msgpack.decode(run.payload, type=dict)
+                payload = msgspec.json.decode(run.payload, type=dict)
                 attempt.slot = slot = await pool.reserve(run.attempt_id)
                 self._reporter.outbox.put(m.Accepted(attempt_id=run.attempt_id, page=slot.index))
                 pool.start(slot)

@@ -24,6 +24,7 @@ class Limits:
     """Lines of one attempt, printed ones included; then one last line says that there were more."""
     line_chars: int = 8000
     artifacts: int = 64
+    artifacts_bytes: int = 96 * 1024 * 1024
     """Of one attempt, failure artifacts not counted."""
     unproved_pages: int = 5
     """Pages that could not be proved clean though nothing was known against them; then the runner retires."""

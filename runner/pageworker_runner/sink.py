@@ -22,6 +22,7 @@ class AttemptSink:
         self._outbox = outbox
         self._lines = lines
         self._artifacts = 0
+        self._bytes = 0
         self._closed = False
 
     async def artifact(self, kind: str, data: bytes, content_type: str) -> None:
@@ -32,11 +33,14 @@ class AttemptSink:
             raise ValueError(f"an attempt keeps at most {LIMITS.artifacts} artifacts")
         if len(data) > MAX_ARTIFACT_BYTES:
             raise ValueError(f"an artifact has at most {MAX_ARTIFACT_BYTES} bytes, this has {len(data)}")
+        if self._bytes + len(data) > LIMITS.artifacts_bytes:
+            raise ValueError(f"the artifacts of an attempt have at most {LIMITS.artifacts_bytes} bytes together")
         if not KIND.fullmatch(kind):
             raise ValueError(f"the kind of an artifact is lower case, such as `invoice`, not {kind!r}")
         if not MEDIA_TYPE.fullmatch(content_type):
             raise ValueError(f"{content_type!r} is not a content type")
         self._artifacts += 1
+        self._bytes += len(data)
         self.send(kind, data, content_type)
         await self._outbox.left()
 

@@ -6,7 +6,8 @@ from typing import Any
 
 
 class EndedByItself(RuntimeError):
-    """A task that should last has ended: a bug of ours. Better no worker than one that seems to work."""
+    """A task has ended that should last, or see its work through: a bug of ours. Better no worker than one that seems
+    to work."""
 
 
 async def lasting(works: Mapping[str, Coroutine[Any, Any, object]]) -> None:

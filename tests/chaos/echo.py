@@ -113,7 +113,7 @@ class EchoRunner(Runner):
         tasks = self._here()
         self.running[running.attempt_id] = running
         self._answers[running.attempt_id] = tasks.create_task(self._answer(running, words))
-        return await running.done
+        return await asyncio.shield(running.done)
 
     async def cancel(self, attempt_id: str, outcome: Literal["timed_out", "cancelled"]) -> None:
         """Frozen runners hear nothing."""
@@ -126,7 +126,7 @@ class EchoRunner(Runner):
         return self._tasks
 
     async def _answer(self, running: Running, words: m.Run) -> None:
-        payload: dict[str, Any] = msgspec.msgpack.decode(words.payload)
+        payload: dict[str, Any] = msgspec.json.decode(words.payload)
         running.accept(0)
         try:
             done = await self._do(words, payload)

@@ -1,5 +1,6 @@
 """Configurations as operators get them wrong: every mistake at once, each with its place."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -116,6 +117,16 @@ bind = "x"
     for key, (source, words) in expected.items():
         assert found[key].source == source, key
         assert words in found[key].render(), key
+
+
+def test_lists_of_hosts_end_where_the_gateways_policy_does(write: Any) -> None:
+    hosts = [f"{number}.example" for number in range(2049)]
+    fixed = json.dumps(dict.fromkeys(hosts, "127.0.0.1"))
+    found = problems(write(f"[tenants.acme]\negress = {json.dumps(hosts)}\n"), PAGEWORKER_EGRESS__HOSTS=fixed)
+    assert {key: problem.expected for key, problem in found.items()} == {
+        "tenants.acme.egress": "at most 2048",
+        "egress.hosts": "at most 2048",
+    }
 
 
 def test_a_mistake_in_the_file_is_told_though_a_variable_overrides_it(write: Any) -> None:

@@ -12,7 +12,7 @@ from pw_egress.processes import gateway
 
 from pageworker_sandbox.egress.client import Gateway, GatewayLost, GatewayRefused
 from pageworker_sandbox.egress.errors import InvalidListener, InvalidPolicy
-from pageworker_sandbox.egress.messages import CellLost, Notice, Policy, Upstream
+from pageworker_sandbox.egress.messages import MAX_HOSTS, CellLost, Notice, Policy, Upstream
 
 
 async def _heard(client: Gateway) -> Notice | CellLost:
@@ -95,6 +95,15 @@ async def test_an_invalid_policy_is_named_and_costs_nothing_else(fields: dict[st
             with pytest.raises(InvalidPolicy, match=named):
                 await supervisor.update("runner-1", Policy(**fields))
             assert list(await supervisor.usage()) == ["runner-1"]
+
+
+async def test_the_largest_policy_passes_the_channel() -> None:
+    hosts = tuple(f"{number:0>243}.example" for number in range(MAX_HOSTS))
+    largest = Policy(hosts=(hosts, hosts), fixed=dict.fromkeys(hosts, "127.0.0.1"))
+    async with gateway() as (supervisor, _):
+        with listener() as sock:
+            await supervisor.attach("runner-1", sock.fileno(), largest)
+        await supervisor.update("runner-1", largest)
 
 
 async def test_a_broken_listener_is_reported() -> None:

@@ -2,7 +2,8 @@
 
 import contextlib
 import tempfile
-from collections.abc import AsyncIterator, Iterator, Mapping
+import textwrap
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -56,15 +57,26 @@ class Place:
         return self.folder / "callback.secret"
 
 
+def write_module(folder: Path, name: str, body: str, egress: Sequence[str] = ()) -> Path:
+    """A module's folder below `folder`; its handler has this body."""
+    module, package = folder / name, name.replace(".", "_")
+    (module / package).mkdir(parents=True)
+    source = "import asyncio\nfrom pageworker import *\n\nasync def handler(page, payload, helpers, context):\n"
+    (module / package / "__init__.py").write_text(source + textwrap.indent(textwrap.dedent(body), "    "))
+    manifest = {"name": name, "version": "1.0.0", "entrypoint": f"{package}:handler", "sdk": ">=1,<2"}
+    (module / "module.toml").write_text(toml_text({**manifest, "egress": list(egress)}))
+    return module
+
+
 @contextlib.asynccontextmanager
-async def place() -> AsyncIterator[Place]:
-    """One, gone with the block."""
+async def place(*modules: Path) -> AsyncIterator[Place]:
+    """One, gone with the block. `modules` are published beside the usual ones."""
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="pw-daemon-", ignore_cleanup_errors=True)))
         # Runners pass through it with users of their own.
         folder.chmod(0o711)
         redis = stack.enter_context(redis_server(aof=True))
-        key, _ = await publish([*find_examples(), *sorted(MODULES.iterdir())], folder / "registry")
+        key, _ = await publish([*find_examples(), *sorted(MODULES.iterdir()), *modules], folder / "registry")
         found = Place(folder, redis, key)
         found.secret_file.write_bytes(SECRET)
         yield found

@@ -205,7 +205,7 @@ class Supervisor:
                 profile_id=None,
                 module=module.name,
                 version=module.version,
-                payload=msgspec.Raw(msgspec.msgpack.encode(payload or {})),
+                payload=msgspec.json.encode(payload or {}),
                 attempt=1,
                 timeout_seconds=timeout_seconds,
                 trace_id="0" * 32,

@@ -4,8 +4,8 @@ import asyncio
 import json
 import tempfile
 import time
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import aclosing, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -29,10 +29,17 @@ STOP_SECONDS = 8.0
 """The drain's 0.2, the callbacks' grace and then some: a worker that cannot end must not hold the tests."""
 
 
-def nap(job_id: str, milliseconds: int, do: str = "echo", module: str = "test.nap", **more: Any) -> Ticket:
-    """A job that takes so long; `do`: what the echo is to do at its end."""
+def nap(
+    job_id: str,
+    milliseconds: int,
+    do: str = "echo",
+    module: str = "test.nap",
+    fields: Mapping[str, Any] | None = None,
+    **more: Any,
+) -> Ticket:
+    """A job that takes so long, with these `fields`; `do`: what the echo is to do at its end."""
     payload = {"do": do, "ms": milliseconds, **more}
-    job = {"job_id": job_id, "tenant_id": "acme", "endpoint_module": module, "payload": payload}
+    job = {"job_id": job_id, "tenant_id": "acme", "endpoint_module": module, "payload": payload, **(fields or {})}
     return ticket(job_id, body=json.dumps(job).encode())
 
 
@@ -111,8 +118,8 @@ async def echoes(
             return made[-1]
 
         site = Site(loaded, data_dir_of(loaded), HOST, Metrics(), Pace(lease_ms=lease_ms))
-        worker, client = Worker(site, furnish), plain_client(server.port)
-        async with asyncio.TaskGroup() as tasks:
+        worker = Worker(site, furnish)
+        async with aclosing(plain_client(server.port)) as client, asyncio.TaskGroup() as tasks:
             running = tasks.create_task(worker.run())
             opened = Echoes(client, worker, made)
             await opened.until(lambda: worker.ready()[0])
@@ -123,4 +130,3 @@ async def echoes(
                 _, late = await asyncio.wait([running], timeout=STOP_SECONDS)
                 running.cancel()
                 assert not late, "it does not end"
-        await client.aclose()

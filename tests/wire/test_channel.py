@@ -120,7 +120,7 @@ async def test_a_peer_that_never_reads_is_noticed() -> None:
         profile_id=None,
         module="m",
         version="1.0.0",
-        payload=msgspec.Raw(b"\xc6" + (300_000).to_bytes(4, "big") + b"x" * 300_000),
+        payload=b"x" * 300_000,
         attempt=1,
         timeout_seconds=1,
         trace_id="0" * 32,

@@ -3,9 +3,12 @@
 import asyncio
 from pathlib import Path
 
+import pytest
 from pw_queue import blocked
 from pw_servers import RedisServer, RespProxy
 from pw_worker import PAGES, Echoes, echoes, nap
+
+from pageworker_supervisor.lasting import EndedByItself
 
 
 async def test_a_drain_lets_everything_finish_that_runs(worker: Echoes) -> None:
@@ -75,6 +78,28 @@ async def test_a_runner_that_died_takes_no_place(worker: Echoes) -> None:
     worker.rooms.echo.hit(None)
     await worker.answered(PAGES)
     assert {len(result["attempts"]) for result in worker.results.values()} == {2}
+
+
+async def test_a_runner_that_hears_nothing_does_not_outlast_its_jobs_time(worker: Echoes) -> None:
+    await worker.push(nap("j1", 60_000, fields={"timeout_seconds": 0.3, "max_retries": 0}))
+    await worker.until(lambda: any(runner.running for runner in worker.rooms.fleet.runners.values()))
+    worker.rooms.echo.hit(60)
+    await worker.answered(1, seconds=5)
+    assert worker.results["j1"]["status"] == "timed_out"
+    assert (await worker.engine.stats())[0].running == 0
+
+
+async def test_a_job_whose_work_ends_in_silence_ends_the_worker(
+    live_redis: RedisServer, registry_key: tuple[Path, str]
+) -> None:
+    with pytest.raises(ExceptionGroup) as caught:
+        async with echoes(live_redis.url, live_redis, registry_key) as worker:
+            await worker.push(nap("j1", 60_000))
+            await worker.until(lambda: any(runner.running for runner in worker.rooms.fleet.runners.values()))
+            (running,) = (one for runner in worker.rooms.fleet.runners.values() for one in runner.running.values())
+            running.done.cancel()
+            await asyncio.Event().wait()
+    assert caught.group_contains(EndedByItself, match="job j1")
 
 
 async def test_what_was_pushed_while_redis_was_away_is_not_slept_through(

@@ -9,6 +9,10 @@ from pageworker_sandbox.wire.messages import Id, Message, Word
 Reason = Literal["private_address", "host_not_allowed", "port_not_allowed", "budget_exhausted", "rate_limited"]
 """Why the policy refused a request. The header `Pageworker-Egress` of the 403 carries it."""
 
+MAX_HOSTS = 2048
+"""In each list of a policy. A runner's modules are in it together, each with at most 200."""
+MAX_PORTS = 256
+
 Host = Annotated[str, Meta(min_length=1, max_length=255)]
 Port = Annotated[int, Meta(ge=1, le=65535)]
 Number = Annotated[int, Meta(ge=0)]
@@ -29,11 +33,11 @@ class Upstream(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
 class Policy(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """What one runner may reach. Private addresses are refused always, save those in `fixed`."""
 
-    hosts: Annotated[tuple[Annotated[tuple[Host, ...], Meta(max_length=256)], ...], Meta(max_length=8)] = ()
+    hosts: Annotated[tuple[Annotated[tuple[Host, ...], Meta(max_length=MAX_HOSTS)], ...], Meta(max_length=8)] = ()
     """Lists of globs (`*`: any run of characters, dots included). A host must match one glob of every list;
     no list at all allows nothing."""
-    ports: Annotated[tuple[Port, ...], Meta(max_length=256)] = (80, 443)
-    fixed: Annotated[dict[Host, Host], Meta(max_length=256)] = {}
+    ports: Annotated[tuple[Port, ...], Meta(max_length=MAX_PORTS)] = (80, 443)
+    fixed: Annotated[dict[Host, Host], Meta(max_length=MAX_HOSTS)] = {}
     """Host name to `address` or `address:port` (`[v6]:port`): never resolved, may be private, no upstream."""
     connect_seconds: Annotated[float, Meta(gt=0, le=600)] = 10.0
     """For name resolution, connection and the upstream proxy's handshake together."""
@@ -119,8 +123,8 @@ class CellLost(Message, frozen=True):
 
 KIB = 1024
 TO_GATEWAY: dict[int, Word] = {
-    128: Word(Attach, 512 * KIB, 1),
-    129: Word(Update, 512 * KIB),
+    128: Word(Attach, 4096 * KIB, 1),
+    129: Word(Update, 4096 * KIB),
     130: Word(Detach, 1 * KIB),
     131: Word(AskUsage, 64),
 }

@@ -12,6 +12,10 @@ from msgspec import Meta, Struct
 PROTOCOL = 1
 MAX_DATA_BYTES = 1024 * 1024
 MAX_ARTIFACT_BYTES = 32 * 1024 * 1024
+MAX_ARTIFACTS = 66
+MAX_ARTIFACTS_BYTES = 160 * 1024 * 1024
+"""Of one attempt, all together, its failure artifacts included. The runner keeps modules well below; past this it is
+no runner of ours."""
 MAX_RETRY_AFTER_SECONDS = 86_400.0
 
 Id = Annotated[str, Meta(min_length=1, max_length=160)]
@@ -77,7 +81,8 @@ class Run(Message, frozen=True):
     profile_id: str | None
     module: Name
     version: Name
-    payload: msgspec.Raw
+    payload: bytes
+    """JSON as it was pushed: MessagePack would need more room for some (floats: 9 bytes for `1.5,`)."""
     attempt: int
     """Counts from 1."""
     timeout_seconds: float
@@ -182,7 +187,7 @@ class Done(Message, frozen=True):
     data: msgspec.Raw = msgspec.Raw(b"\xc0")
     failure: Failure | None = None
     obstacle: Obstacle | None = None
-    ran_seconds: float = 0.0
+    ran_seconds: Annotated[float, Meta(ge=0, le=1e9)] = 0.0
 
 
 class Free(Message, frozen=True):

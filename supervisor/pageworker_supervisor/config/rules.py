@@ -11,6 +11,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from urllib.parse import SplitResult, urlsplit
 
+from pageworker_sandbox.egress.messages import MAX_HOSTS, MAX_PORTS
 from pageworker_supervisor.config import lines
 from pageworker_supervisor.config.check import SourceOf, show
 from pageworker_supervisor.config.errors import Problem
@@ -81,9 +82,16 @@ def _egress(settings: Settings) -> Iterator[Finding]:
     for host, address in settings.egress.hosts.items():
         if not _is_address(address):
             yield ("egress", "hosts", host), address, "an IP address, or address:port", "e.g. 127.0.0.1:8000"
+    yield from _at_most(("egress", "hosts"), len(settings.egress.hosts), MAX_HOSTS)
+    yield from _at_most(("egress", "ports"), len(settings.egress.ports), MAX_PORTS)
     for port in settings.egress.ports:
         if not 1 <= port <= 65535:
             yield ("egress", "ports"), port, "ports, 1 to 65535", ""
+
+
+def _at_most(at: tuple[str, ...], found: int, most: int) -> Iterator[Finding]:
+    if found > most:
+        yield at, f"{found} entries", f"at most {most}", ""
 
 
 def _modules(settings: Settings) -> Iterator[Finding]:
@@ -130,6 +138,7 @@ def _tenant(name: str, tenant: TenantSettings) -> Iterator[Finding]:
     at = ("tenants", name)
     if not _TENANT_GLOB.fullmatch(name):
         yield at, name, "a tenant or a glob of tenants: 1-63 of a-z0-9-, * and ?", ""
+    yield from _at_most((*at, "egress"), len(tenant.egress), MAX_HOSTS)
     for host in tenant.egress:
         if not _HOST_GLOB.fullmatch(host) and not _is_address(host):
             hint = "only the host: no scheme, port or path" if "/" in host or ":" in host else ""

@@ -144,7 +144,7 @@ def _check_object(field: str, raw: msgspec.Raw) -> None:
     """A Raw was only skipped over by the decoder. Whatever is read later must be readable now."""
     try:
         value = msgspec.json.decode(raw)
-        # The runner is told in MessagePack, whose integers have 64 bits.
+        # What a module answers travels as MessagePack, whose integers have 64 bits: it could not repeat larger ones.
         msgspec.msgpack.encode(value)
     except OverflowError as error:
         hint = "write larger ones as strings"

@@ -5,8 +5,6 @@ import time
 from dataclasses import dataclass
 from typing import Literal
 
-import msgspec
-
 from pageworker_sandbox.signing import VerifiedBundle
 from pageworker_sandbox.wire import messages as m
 from pageworker_supervisor.artifacts.errors import ArtifactError
@@ -125,7 +123,7 @@ class Attempt:
             profile_id=job.profile_id,
             module=bundle.name,
             version=bundle.version,
-            payload=msgspec.Raw(msgspec.msgpack.encode(job.payload_object())),
+            payload=bytes(job.payload),
             attempt=lease.attempt,
             timeout_seconds=budget,
             trace_id=answer.trace_of(job),

@@ -9,6 +9,7 @@ from pageworker_supervisor.dispatch.case import Case
 from pageworker_supervisor.dispatch.signals import Signals
 from pageworker_supervisor.engine import Engine
 from pageworker_supervisor.engine.types import Lease
+from pageworker_supervisor.lasting import EndedByItself
 from pageworker_supervisor.redis_link.availability import Availability
 from pageworker_supervisor.runners.fleet import Fleet
 from pageworker_supervisor.telemetry import log
@@ -90,6 +91,12 @@ class Dispatcher:
     async def _serve(self, attempt: Attempt) -> None:
         try:
             await attempt.serve()
+        except asyncio.CancelledError as cancelled:
+            # One that nobody asked for would end the attempt in silence, its job unanswered until the lease runs out.
+            task = asyncio.current_task()
+            if task is not None and not task.cancelling():
+                raise EndedByItself(f"job {attempt.case.lease.job_id}") from cancelled
+            raise
         finally:
             del self.attempts[attempt.case.lease.token]
             if attempt.case.lease.solo:

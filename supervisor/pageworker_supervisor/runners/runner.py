@@ -9,7 +9,7 @@ from typing import Literal
 
 from pageworker_profiles.errors import ProfileError
 from pageworker_sandbox import memfd
-from pageworker_sandbox.egress.errors import EgressError
+from pageworker_sandbox.egress.errors import EgressError, InvalidPolicy
 from pageworker_sandbox.launch import Cell, CellSpec, HostUnfit, launch
 from pageworker_sandbox.signing import VerifiedBundle
 from pageworker_sandbox.wire import messages as m
@@ -259,6 +259,10 @@ class Runner:
             policy = self._house.policy(self.context, (b.manifest.egress for b in wanted.values()))
             try:
                 await self._house.outlet.update(self.runner_id, policy)
+            except InvalidPolicy as error:
+                # With all that it has loaded: the next runner begins anew.
+                self.retire(f"its modules' hosts make no policy together: {error}")
+                raise RunnerLost(f"the egress gateway: {error}", charged=False) from error
             except EgressError as error:
                 raise RunnerLost(f"the egress gateway: {error}", charged=False) from error
             descriptor = memfd.seal(bundle.data, bundle.name)
@@ -288,7 +292,8 @@ class Runner:
             await channel.send(words)
         except ChannelClosed:
             self._log.debug("runner went away before it took the job", job_id=running.job_id)
-        return await running.done
+        # Shielded: a caller whose time is up stops waiting, and then has to stop the attempt and hear how it ended.
+        return await asyncio.shield(running.done)
 
     async def cancel(self, attempt_id: str, outcome: Literal["timed_out", "cancelled"]) -> None:
         """Ask the handler to stop."""

@@ -10,9 +10,6 @@ from pageworker_sandbox import memfd
 from pageworker_sandbox.wire import messages as m
 from pageworker_sandbox.wire.errors import ProtocolViolation
 
-MAX_ARTIFACTS = 16
-MAX_ARTIFACT_BYTES_TOTAL = 96 * 1024 * 1024
-
 
 @dataclass(frozen=True)
 class RawArtifact:
@@ -51,7 +48,7 @@ class Running:
         finally:
             os.close(descriptor)
         held = sum(len(artifact.untrusted_data) for artifact in self.artifacts)
-        if len(self.artifacts) >= MAX_ARTIFACTS or held + len(data) > MAX_ARTIFACT_BYTES_TOTAL:
+        if len(self.artifacts) >= m.MAX_ARTIFACTS or held + len(data) > m.MAX_ARTIFACTS_BYTES:
             raise ProtocolViolation("more artifacts than a job may leave")
         self.artifacts.append(RawArtifact(message.kind, message.content_type, data))
 

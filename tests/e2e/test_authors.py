@@ -1,0 +1,73 @@
+"""What modules do, by mistake or not: each job ends as the documents say, and the worker does not mind."""
+
+import json
+from contextlib import aclosing
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pw_daemon import Producer, place, write_module
+
+from pageworker_sandbox.egress.messages import MAX_HOSTS
+from pageworker_sandbox.signing.manifest import MAX_ENTRIES
+
+pytestmark = [pytest.mark.browser, pytest.mark.sandbox, pytest.mark.redis, pytest.mark.timeout(200)]
+
+BODIES = {
+    "spins": "while True:\n    pass",
+    "exits": "import os\nos._exit(0)",
+    "swallows": "while True:\n    try:\n        await asyncio.sleep(100)\n    except BaseException:\n        pass",
+    "later": "if context.attempt == 1:\n    raise RetryLater('busy', delay_seconds=1.5)\nreturn {}",
+    "numbers": "raise Failed(404)",
+    "leaves": "for n in range(20):\n    await helpers.artifact(f'a{n}', b'x')\nraise Failed('no')",
+    "leaves_much": "for n in range(4):\n    await helpers.artifact('a', bytes(31 * 1024 * 1024))",
+    "counts": "return {'count': len(payload['x'])}",
+    # Each names as many hosts as a module may: all of them together are more than one runner's policy holds.
+    **{f"wide{number}": "return {}" for number in range(MAX_HOSTS // MAX_ENTRIES + 1)},
+}
+WANTED: dict[str, tuple[str, str | None]] = {
+    "spins": ("timed_out", "timeout"),
+    "exits": ("dead", "poison"),
+    "swallows": ("timed_out", "timeout"),
+    "later": ("succeeded", None),
+    "numbers": ("failed", "module_failure"),
+    "leaves": ("failed", "module_failure"),
+    "leaves_much": ("failed", "handler_error"),
+    "counts": ("succeeded", None),
+    **{name: ("succeeded", None) for name in BODIES if name.startswith("wide")},
+}
+
+
+async def test_every_job_ends_as_documented_and_the_worker_does_not_mind(tmp_path: Path) -> None:
+    modules = [
+        write_module(
+            tmp_path, f"odd.{name}", body, [f"{name}-{n}.example" for n in range(MAX_ENTRIES) if "wide" in name]
+        )
+        for name, body in BODIES.items()
+    ]
+    async with place(*modules) as here, aclosing(Producer(here.redis.url)) as producer:
+        with here.worker(jobs={"retry_base_seconds": 0.1}, pool={"runners": 3, "pages": 3}) as daemon:
+            await producer.push(*map(job, BODIES))
+            await producer.collect(len(BODIES), 120)
+            await producer.settle()
+            assert daemon.terminate() == 0
+    found = {name: (result["status"], (result["error"] or {}).get("type")) for name, result in producer.results.items()}
+    assert found == WANTED
+    assert producer.results["counts"]["data"] == {"count": 60_000}
+    assert len(producer.results["leaves"]["artifacts"]) == 22
+    assert "together" in producer.results["leaves_much"]["error"]["message"]
+    assert producer.results["later"]["timing"]["total"] > 1.5
+    assert set(producer.stream.values()) == {1}
+
+
+def job(name: str) -> str:
+    """Those that end with their runner have one of their own."""
+    tenant = name if name in ("spins", "exits", "swallows") else "wide" if "wide" in name else "acme"
+    payload: dict[str, Any] = {}
+    if name == "counts":
+        # The largest there may be: nothing grows more on its way to the runner.
+        payload = {"x": [1.5] * 60_000}
+    fields: dict[str, Any] = {"job_id": name, "tenant_id": tenant, "endpoint_module": f"odd.{name}", "payload": payload}
+    if name in ("spins", "swallows"):
+        fields |= {"timeout_seconds": 1, "max_retries": 0}
+    return json.dumps(fields, separators=(",", ":"))
