@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from pageworker_sandbox.wire.messages import MAX_LINES
+
 
 @dataclass(frozen=True)
 class Limits:
@@ -20,7 +22,7 @@ class Limits:
     """For closing a late popup, and for the last words of a runner that ends."""
     stop_seconds: float = 10.0
     """For the browser's own shutdown: it flushes the profile."""
-    log_lines: int = 2000
+    log_lines: int = MAX_LINES
     """Lines of one attempt, printed ones included; then one last line says that there were more."""
     line_chars: int = 8000
     artifacts: int = 64

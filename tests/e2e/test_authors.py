@@ -1,5 +1,6 @@
 """What modules do, by mistake or not: each job ends as the documents say, and the worker does not mind."""
 
+import asyncio
 import json
 from contextlib import aclosing
 from pathlib import Path
@@ -13,7 +14,27 @@ from pageworker_sandbox.signing.manifest import MAX_ENTRIES
 
 pytestmark = [pytest.mark.browser, pytest.mark.sandbox, pytest.mark.redis, pytest.mark.timeout(200)]
 
+# Pongs without end, past the runner's own code.
+FLOODS = """
+import os, struct, sys
+pong = b"\\x81\\xa6number\\x01"
+frames = (struct.pack("!BBI", 67, 0, len(pong)) + pong) * 4000
+channel = int(sys.argv[sys.argv.index("--channel-fd") + 1])
+os.set_blocking(channel, True)
+while True:
+    os.write(channel, frames)
+"""
+# The page is never given back.
+HOARDS = """
+import pageworker_runner.attempts as attempts
+async def never(*given):
+    await asyncio.Event().wait()
+attempts.Attempts._give_back = never
+return {}
+"""
 BODIES = {
+    "floods": FLOODS,
+    "hoards": HOARDS,
     "spins": "while True:\n    pass",
     "exits": "import os\nos._exit(0)",
     "swallows": "while True:\n    try:\n        await asyncio.sleep(100)\n    except BaseException:\n        pass",
@@ -26,6 +47,8 @@ BODIES = {
     **{f"wide{number}": "return {}" for number in range(MAX_HOSTS // MAX_ENTRIES + 1)},
 }
 WANTED: dict[str, tuple[str, str | None]] = {
+    "floods": ("timed_out", "timeout"),
+    "hoards": ("succeeded", None),
     "spins": ("timed_out", "timeout"),
     "exits": ("dead", "poison"),
     "swallows": ("timed_out", "timeout"),
@@ -46,10 +69,13 @@ async def test_every_job_ends_as_documented_and_the_worker_does_not_mind(tmp_pat
         for name, body in BODIES.items()
     ]
     async with place(*modules) as here, aclosing(Producer(here.redis.url)) as producer:
-        with here.worker(jobs={"retry_base_seconds": 0.1}, pool={"runners": 3, "pages": 3}) as daemon:
+        pool = {"runners": 3, "pages": 3, "recycle_seconds": 1}
+        with here.worker(jobs={"retry_base_seconds": 0.1}, pool=pool) as daemon:
             await producer.push(*map(job, BODIES))
             await producer.collect(len(BODIES), 120)
-            await producer.settle()
+            async with asyncio.timeout(30):
+                while any(runner.tenant_id == "hoards" for runner in daemon.status().runners):
+                    await producer.settle()
             assert daemon.terminate() == 0
     found = {name: (result["status"], (result["error"] or {}).get("type")) for name, result in producer.results.items()}
     assert found == WANTED
@@ -62,12 +88,14 @@ async def test_every_job_ends_as_documented_and_the_worker_does_not_mind(tmp_pat
 
 def job(name: str) -> str:
     """Those that end with their runner have one of their own."""
-    tenant = name if name in ("spins", "exits", "swallows") else "wide" if "wide" in name else "acme"
+    tenant = (
+        name if name in ("spins", "exits", "swallows", "floods", "hoards") else "wide" if "wide" in name else "acme"
+    )
     payload: dict[str, Any] = {}
     if name == "counts":
         # The largest there may be: nothing grows more on its way to the runner.
         payload = {"x": [1.5] * 60_000}
     fields: dict[str, Any] = {"job_id": name, "tenant_id": tenant, "endpoint_module": f"odd.{name}", "payload": payload}
-    if name in ("spins", "swallows"):
+    if name in ("spins", "swallows", "floods"):
         fields |= {"timeout_seconds": 1, "max_retries": 0}
     return json.dumps(fields, separators=(",", ":"))

@@ -4,9 +4,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pageworker_sandbox.egress.limits import Limits
-from pageworker_sandbox.egress.meter import Bucket, Meter
+from pageworker_sandbox.egress.meter import Meter
 from pageworker_sandbox.egress.notices import Refusals
 from pageworker_sandbox.egress.target import Target
+from pageworker_sandbox.wire.share import Bucket
 
 TARGET = Target("shop.example", 80)
 

@@ -12,6 +12,7 @@ from pageworker_sandbox.wire import messages as m
 from pageworker_sandbox.wire.channel import Channel
 from pageworker_sandbox.wire.errors import ChannelClosed, ProtocolViolation
 from pageworker_sandbox.wire.framing import HEADER
+from pageworker_sandbox.wire.share import Share
 
 
 def pair() -> tuple[Channel, socket.socket]:
@@ -150,3 +151,45 @@ async def expect_closed(channel: Channel) -> bool:
     except ChannelClosed:
         return True
     return False
+
+
+async def test_a_peer_that_has_much_to_say_does_not_keep_others_from_being_heard() -> None:
+    heard, turns = await listen_to_a_flood(None)
+    assert heard > 5_000
+    assert turns, "all of a socket's buffer was heard in one turn"
+
+
+async def test_a_peer_waits_once_it_has_had_its_share() -> None:
+    _, turns = await listen_to_a_flood(Share(0.2, 0.0, 0.005))
+    assert turns > 1_000
+
+
+async def listen_to_a_flood(share: Share | None) -> tuple[int, int]:
+    """How many messages there were in a full socket, and how many turns others had meanwhile."""
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
+    channel = Channel(ours, m.TO_RUNNER, m.TO_SUPERVISOR, share)
+    theirs.setblocking(False)
+    body = msgspec.msgpack.encode(m.Pong(number=1))
+    frame = HEADER.pack(67, 0, len(body)) + body
+    sent = 0
+    try:
+        while True:
+            sent += theirs.send(frame * 64)
+    except BlockingIOError:
+        pass
+    turns = 0
+
+    async def others() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    async with asyncio.TaskGroup() as tasks:
+        other = tasks.create_task(others())
+        for _ in range(sent // len(frame)):
+            await channel.receive()
+        other.cancel()
+    channel.close()
+    theirs.close()
+    return sent // len(frame), turns

@@ -72,3 +72,13 @@ def test_a_second_done_is_refused() -> None:
     permits.receive(WORDS[m.Done])
     with pytest.raises(ProtocolViolation):
         permits.receive(WORDS[m.Done])
+
+
+def test_a_runner_has_so_many_lines_and_each_attempt_brings_its_own() -> None:
+    permits = Permits()
+    permits.phase = RunnerPhase.READY
+    permits.sent("a")
+    for _ in range(3 * m.MAX_LINES + 1):
+        permits.receive(WORDS[m.Log])
+    with pytest.raises(ProtocolViolation, match="lines"):
+        permits.receive(WORDS[m.Log])

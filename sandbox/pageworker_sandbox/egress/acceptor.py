@@ -17,7 +17,7 @@ from contextlib import suppress
 
 from pageworker_sandbox.egress.errors import InvalidListener
 from pageworker_sandbox.egress.limits import Limits
-from pageworker_sandbox.egress.meter import Bucket
+from pageworker_sandbox.wire.share import Bucket
 
 _TRANSIENT = {errno.EAGAIN, errno.EINTR, errno.ECONNABORTED, errno.EPROTO, errno.EPERM}
 _EXHAUSTED = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}

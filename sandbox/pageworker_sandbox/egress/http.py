@@ -8,33 +8,14 @@ import h11
 
 from pageworker_sandbox.egress.errors import Disconnected
 from pageworker_sandbox.egress.limits import Limits
-from pageworker_sandbox.egress.meter import Bucket
 from pageworker_sandbox.egress.stream import Stream
-
-
-class Pace:
-    """A cell's share of the one thread: who made much to parse waits, the other cells don't."""
-
-    def __init__(self, limits: Limits) -> None:
-        self._bucket = Bucket(limits.parse_share, limits.parse_burst_seconds, time.perf_counter())
-        self._pause = limits.parse_pause_seconds
-
-    async def turn(self) -> None:
-        """Wait until the cell owes no time."""
-        # Looked at again after each wait: of those that waked together, the first may have spent it all.
-        while (seconds := self._bucket.debt(time.perf_counter())) > 0:  # noqa: ASYNC110 - time pays the debt, no event
-            await asyncio.sleep(max(seconds, self._pause))
-
-    def spend(self, since: float) -> None:
-        """The time from `since` (perf_counter) to now was this cell's."""
-        now = time.perf_counter()
-        self._bucket.spend(now - since, now)
+from pageworker_sandbox.wire.share import Share
 
 
 class HttpSide:
     """Events in and out. `role` is h11.SERVER towards the runner, h11.CLIENT towards an origin."""
 
-    def __init__(self, stream: Stream, role: type[h11.SERVER] | type[h11.CLIENT], limits: Limits, pace: Pace) -> None:
+    def __init__(self, stream: Stream, role: type[h11.SERVER] | type[h11.CLIENT], limits: Limits, pace: Share) -> None:
         self.stream = stream
         self.state = h11.Connection(role, max_incomplete_event_size=limits.head_bytes)
         self._limits = limits

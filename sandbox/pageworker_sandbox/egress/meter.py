@@ -1,40 +1,8 @@
-"""Counts, budgets and paces of one cell. Pure: the clock is handed in, in seconds."""
+"""Counts and budgets of one cell. Pure."""
 
 from collections import Counter
 
 from pageworker_sandbox.egress.messages import Reason, Usage
-
-
-class Bucket:
-    """A token bucket: `rate` tokens a second, at most `burst` saved up."""
-
-    def __init__(self, rate: float, burst: float, now: float) -> None:
-        self._rate = rate
-        self._burst = burst
-        self._tokens = burst
-        self._at = now
-
-    def take(self, now: float) -> bool:
-        """Take a token if there is one."""
-        self._fill(now)
-        if self._tokens < 1:
-            return False
-        self._tokens -= 1
-        return True
-
-    def spend(self, tokens: float, now: float) -> None:
-        """Tokens were used, there or not."""
-        self._fill(now)
-        self._tokens -= tokens
-
-    def debt(self, now: float) -> float:
-        """Seconds until nothing is owed."""
-        self._fill(now)
-        return max(0.0, -self._tokens / self._rate)
-
-    def _fill(self, now: float) -> None:
-        self._tokens = min(self._burst, self._tokens + (now - self._at) * self._rate)
-        self._at = now
 
 
 class Meter:

@@ -4,8 +4,8 @@ from collections import deque
 
 from pageworker_sandbox.egress.limits import Limits
 from pageworker_sandbox.egress.messages import Notice, Reason
-from pageworker_sandbox.egress.meter import Bucket
 from pageworker_sandbox.egress.target import Target
+from pageworker_sandbox.wire.share import Bucket
 
 
 class Refusals:

@@ -5,14 +5,14 @@ from collections.abc import Callable
 
 from pageworker_sandbox.egress.dialer import Dialer, LookUp
 from pageworker_sandbox.egress.errors import Refused, Unreachable
-from pageworker_sandbox.egress.http import Pace
 from pageworker_sandbox.egress.limits import Limits
 from pageworker_sandbox.egress.messages import Policy, Reason
-from pageworker_sandbox.egress.meter import Bucket, Meter
+from pageworker_sandbox.egress.meter import Meter
 from pageworker_sandbox.egress.policy import Route, Rules
 from pageworker_sandbox.egress.pool import Pool
 from pageworker_sandbox.egress.stream import Stream
 from pageworker_sandbox.egress.target import Target
+from pageworker_sandbox.wire.share import Bucket, Share
 
 
 class Outlet:
@@ -29,7 +29,7 @@ class Outlet:
         self._bucket: Bucket | None = None
         self.limits = limits
         self.meter = Meter()
-        self.pace = Pace(limits)
+        self.pace = Share(limits.parse_share, limits.parse_burst_seconds, limits.parse_pause_seconds)
         self.pool = Pool(limits)
         self._dialer = Dialer(limits, self.meter, look_up)
         self._apply(policy)

@@ -14,6 +14,9 @@ from pageworker_sandbox.launch.cgroup import Cgroup
 from pageworker_sandbox.launch.errors import LaunchFailed
 
 STDERR_BYTES = 8192
+PIPE_BYTES = 64 * 1024
+FLOOD_SECONDS = 0.05
+"""A writer that fills the whole pipe waits so long before it is read again."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +34,7 @@ class Tail:
         os.set_blocking(descriptor, False)
         self._descriptor = descriptor
         self._bytes = bytearray()
-        asyncio.get_running_loop().add_reader(descriptor, self.drain)
+        self._watch()
 
     def __str__(self) -> str:
         return self._bytes.decode(errors="replace")
@@ -41,12 +44,20 @@ class Tail:
         if self._descriptor < 0:
             return
         try:
-            data = os.read(self._descriptor, 65536)
+            data = os.read(self._descriptor, PIPE_BYTES)
         except BlockingIOError:
             return
         self._bytes = (self._bytes + data)[-STDERR_BYTES:]
         if not data:
             self.close()
+        elif len(data) == PIPE_BYTES:
+            loop = asyncio.get_running_loop()
+            loop.remove_reader(self._descriptor)
+            loop.call_later(FLOOD_SECONDS, self._watch)
+
+    def _watch(self) -> None:
+        if self._descriptor >= 0:
+            asyncio.get_running_loop().add_reader(self._descriptor, self.drain)
 
     def close(self) -> None:
         """No more is wanted. May be called again."""

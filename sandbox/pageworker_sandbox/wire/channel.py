@@ -4,14 +4,16 @@ import asyncio
 import os
 import socket
 import struct
+import time
 from collections import deque
 from collections.abc import Sequence
 
 from pageworker_sandbox.wire.errors import ChannelClosed, ProtocolViolation
 from pageworker_sandbox.wire.framing import Parser, encode
 from pageworker_sandbox.wire.messages import Message, Word
+from pageworker_sandbox.wire.share import Share
 
-READ_BYTES = 256 * 1024
+READ_BYTES = 64 * 1024
 MAX_DESCRIPTORS = 8
 MAX_UNSENT_BYTES = 16 * 1024 * 1024
 HIGH_WATER_BYTES = 1024 * 1024
@@ -21,14 +23,23 @@ DESCRIPTOR_BYTES = 4
 class Channel:
     """One end. `outgoing` and `incoming` are the vocabularies of the two directions.
 
-    Frames wait in a queue and are written whole and in order, so a cancelled sender never leaves half a frame.
+    `share` is what the peer may take of this thread, where it is not to be trusted with all of it; who acts on its
+    messages books their time there too. Frames wait in a queue and are written whole and in order, so a cancelled
+    sender never leaves half a frame.
     """
 
-    def __init__(self, sock: socket.socket, outgoing: dict[int, Word], incoming: dict[int, Word]) -> None:
+    def __init__(
+        self,
+        sock: socket.socket,
+        outgoing: dict[int, Word],
+        incoming: dict[int, Word],
+        share: Share | None = None,
+    ) -> None:
         sock.setblocking(False)
         self._sock = sock
         self._outgoing = outgoing
         self._parser = Parser(incoming)
+        self._share = share
         self._descriptors: deque[int] = deque()
         self._ready: deque[tuple[Message, list[int]]] = deque()
         self._queue: deque[tuple[memoryview, list[int]]] = deque()
@@ -90,6 +101,8 @@ class Channel:
 
         Raises ChannelClosed, ProtocolViolation.
         """
+        if self._share is not None:
+            await self._share.turn()
         while not self._ready:
             await self._read()
         return self._ready.popleft()
@@ -113,10 +126,15 @@ class Channel:
             raise ProtocolViolation("more descriptors than any message carries")
         if not data:
             raise ChannelClosed("end of file")
+        since = time.perf_counter()
         for frame in self._parser.feed(data):
             if frame.descriptors > len(self._descriptors):
                 raise ProtocolViolation("a descriptor was announced and not sent")
             self._ready.append((frame.message, [self._descriptors.popleft() for _ in range(frame.descriptors)]))
+        if self._share is not None:
+            self._share.spend(since)
+        # A peer that always has more to say must not keep others from being heard.
+        await asyncio.sleep(0)
 
     async def _readable(self) -> None:
         loop = asyncio.get_running_loop()

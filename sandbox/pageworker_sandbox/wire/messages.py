@@ -17,6 +17,8 @@ MAX_ARTIFACTS_BYTES = 160 * 1024 * 1024
 """Of one attempt, all together, its failure artifacts included. The runner keeps modules well below; past this it is
 no runner of ours."""
 MAX_RETRY_AFTER_SECONDS = 86_400.0
+MAX_LINES = 2000
+"""Of an attempt's log, and of what a runner says of itself in its whole life."""
 
 Id = Annotated[str, Meta(min_length=1, max_length=160)]
 Name = Annotated[str, Meta(min_length=1, max_length=200)]

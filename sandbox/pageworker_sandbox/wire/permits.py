@@ -57,10 +57,14 @@ class Permits:
     def __init__(self) -> None:
         self.phase = RunnerPhase.STARTED
         self.attempts: dict[str, AttemptPhase] = {}
+        # Its own lines, and those that it can't tell whose they are.
+        self._lines = 2 * m.MAX_LINES
 
     def sent(self, attempt_id: str) -> None:
         """A Run went out: its attempt may now be spoken of."""
         self.attempts[attempt_id] = AttemptPhase.SENT
+        # One more: that there were more.
+        self._lines += m.MAX_LINES + 1
 
     def receive(self, message: m.Message) -> None:
         """Advance by one received message. Raises ProtocolViolation where it is not permitted."""
@@ -69,6 +73,10 @@ class Permits:
             self.phase = RUNNER[self.phase][kind]
         except KeyError:
             raise ProtocolViolation(f"{kind.__name__} is not permitted while {self.phase.name}") from None
+        if kind is m.Log:
+            self._lines -= 1
+            if self._lines < 0:
+                raise ProtocolViolation("more lines than its attempts may write")
         attempt_id: str | None = getattr(message, "attempt_id", None)
         if attempt_id is not None:
             self._advance(attempt_id, kind)

@@ -16,6 +16,7 @@ from pageworker_sandbox.wire import messages as m
 from pageworker_sandbox.wire.channel import Channel
 from pageworker_sandbox.wire.errors import ChannelClosed, ProtocolViolation
 from pageworker_sandbox.wire.permits import Permits
+from pageworker_sandbox.wire.share import Share
 from pageworker_supervisor.dispatch.placement import Context, Seat
 from pageworker_supervisor.runners.boot import Boot
 from pageworker_supervisor.runners.errors import RunnerLost, SpawnFailed
@@ -24,6 +25,11 @@ from pageworker_supervisor.runners.life import TAKES_JOBS, Event, Life, after
 from pageworker_supervisor.runners.running import Running
 from pageworker_supervisor.runners.watch import watch
 from pageworker_supervisor.telemetry import log
+
+RUNNERS_SHARE = 0.5
+"""Of the worker's one thread, that its runners may take together with what they say; who says more waits."""
+SHARE_BURST_SECONDS = 0.5
+SHARE_PAUSE_SECONDS = 0.005
 
 
 class Runner:
@@ -62,6 +68,8 @@ class Runner:
         self._end: RunnerLost | None = None
         self._told_to_stop = asyncio.Event()
         self._freed = asyncio.Event()
+        self._owed: dict[str, float] = {}
+        """Attempts that are done, and until when their page is to be given back. Monotonic seconds."""
         self._log = log.bind(runner_id=runner_id, tenant_id=context[0], profile_id=context[1])
 
     def seat(self) -> Seat:
@@ -111,6 +119,11 @@ class Runner:
             self._end = RunnerLost(reason, charged=charged)
         self._step(Event.KILL)
 
+    def overdue(self) -> str | None:
+        """An attempt whose page should have come back: to clean it and to replace it both have their time limits."""
+        now = time.monotonic()
+        return next((attempt_id for attempt_id, until in self._owed.items() if until < now), None)
+
     async def live(self) -> None:
         """Bring it up, serve, and be gone. Returns when no process of its tree is left."""
         failure = "the runner exited"
@@ -149,13 +162,14 @@ class Runner:
                 processes=sandbox.processes,
             ),
         )
-        channel = Channel(cell.channel, m.TO_RUNNER, m.TO_SUPERVISOR)
+        share = Share(RUNNERS_SHARE / self._house.settings.pool.runners, SHARE_BURST_SECONDS, SHARE_PAUSE_SECONDS)
+        channel = Channel(cell.channel, m.TO_RUNNER, m.TO_SUPERVISOR, share)
         try:
             await self._boot(cell, channel)
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(watch(self, channel, cell, sandbox.memory_bytes))
                 tasks.create_task(self._stop_gently(channel, cell))
-                await self._receive(channel)
+                await self._receive(channel, share)
         except* ChannelClosed:
             self._log.info("runner is gone", stderr=cell.stderr[-2000:])
         except* ProtocolViolation as group:
@@ -191,15 +205,17 @@ class Runner:
         )
         self._on_change()
 
-    async def _receive(self, channel: Channel) -> None:
+    async def _receive(self, channel: Channel, share: Share) -> None:
         while True:
             message, descriptors = await channel.receive()
+            since = time.perf_counter()
             try:
                 self._permits.receive(message)
                 self._handle(message, descriptors)
             finally:
                 for descriptor in descriptors:
                     os.close(descriptor)
+            share.spend(since)
 
     def _handle(self, message: m.Message, descriptors: list[int]) -> None:
         match message:
@@ -215,8 +231,10 @@ class Runner:
                 self.running[message.attempt_id].take_artifact(message, descriptors.pop())
             case m.Done():
                 self.jobs_done += 1
+                self._owed[message.attempt_id] = time.monotonic() + self._house.settings.pool.recycle_seconds * 4 + 5
                 self.running.pop(message.attempt_id).end(message)
             case m.Free():
+                del self._owed[message.attempt_id]
                 self.free()
             case _:
                 raise ProtocolViolation(f"{type(message).__name__} after the start")

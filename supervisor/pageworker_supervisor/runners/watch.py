@@ -1,4 +1,4 @@
-"""Watches one runner: is its event loop alive, does it stay within its memory."""
+"""Watches one runner: is its event loop alive, does it give pages back, does it stay within its memory."""
 
 import asyncio
 import itertools
@@ -22,13 +22,17 @@ class Watched(Protocol):
 
     def kill(self, reason: str, *, charged: bool) -> None: ...
 
+    def overdue(self) -> str | None: ...
+
 
 async def watch(runner: Watched, channel: Channel, cell: Cell, memory_bytes: int) -> None:
-    """Ping and measure for ever; kill the runner when it is silent or too large."""
+    """Ping and measure for ever; kill the runner when it is silent, keeps a page, or is too large."""
     for number in itertools.count(1):
         await channel.send(m.Ping(number=number))
         await asyncio.sleep(PING_SECONDS)
         if number - runner.pong >= SILENT_PINGS:
             runner.kill("its event loop does not answer", charged=True)
+        if (attempt_id := runner.overdue()) is not None:
+            runner.kill(f"it does not give back the page of {attempt_id}", charged=True)
         if number % MEMORY_EVERY == 0 and (used := await cell.memory_bytes()) > memory_bytes:
             runner.kill(f"it uses {used} bytes of memory, at most {memory_bytes}", charged=True)
