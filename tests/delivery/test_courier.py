@@ -45,7 +45,6 @@ class MemoryOutbox:
 
     def promise(self, url: str, job_id: str = "job-1", *, tenant_id: str = "acme", age_seconds: float = 0.0) -> None:
         result = json.dumps({"job_id": job_id, "status": "succeeded", "data": "ü"}).encode()
-        at_ms = round((time.time() - age_seconds) * 1000)
         self.due.append(
             (
                 0.0,
@@ -57,7 +56,7 @@ class MemoryOutbox:
                     callback_url=url,
                     result=result,
                     tries=0,
-                    first_at_ms=at_ms,
+                    since=time.monotonic() - age_seconds,
                     token="t",
                 ),
             )

@@ -28,7 +28,7 @@ def errand(host: str, number: int = 0, now: float = 0.0, tries: int = 0) -> Erra
         callback_url=url,
         result=b"{}",
         tries=tries,
-        first_at_ms=0,
+        since=0.0,
         token="t",
     )
     return Errand(promise, target, now)

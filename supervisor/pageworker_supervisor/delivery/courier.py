@@ -155,10 +155,8 @@ class Courier:
         return outcome, verdict(outcome, self._age(promise), random.random)
 
     def _age(self, promise: Promise) -> Age:
-        now = time.time()
-        # `first_at_ms` is on Redis' clock; a skewed one must not make a promise older than nothing.
-        seconds = max(0.0, now - promise.first_at_ms / 1000)
-        return Age(promise.tries, seconds, self._settings.callbacks.max_seconds, now)
+        seconds = max(0.0, time.monotonic() - promise.since)
+        return Age(promise.tries, seconds, self._settings.callbacks.max_seconds, time.time())
 
     async def _settle(
         self, promise: Promise, decision: Verdict, target: Target | None, outcome: Outcome | None = None

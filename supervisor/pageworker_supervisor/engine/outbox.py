@@ -115,7 +115,7 @@ class Outbox:
         return int(due_ms)
 
     async def _promise(self, row: list[Any], shard: int) -> Promise | None:
-        name, job_id, tenant, url, result, tries, first_at, put = row
+        name, job_id, tenant, url, result, tries, age_ms, put = row
         if put == b"1":
             await self.put(shard, name.decode(), job_id.decode(), result)
         if not url:
@@ -128,6 +128,6 @@ class Outbox:
             callback_url=url.decode(),
             result=result,
             tries=int(tries),
-            first_at_ms=int(first_at),
+            since=time.monotonic() - int(age_ms) / 1000,
             token=self._nonce,
         )

@@ -191,7 +191,8 @@ class Promise(Struct, frozen=True, kw_only=True):
     result: bytes
     tries: int
     """Tries so far, this one not counted."""
-    first_at_ms: int
+    since: float
+    """When it was made, on the clock of `time.monotonic()`."""
     token: str
 
 
