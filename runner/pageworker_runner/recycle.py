@@ -17,6 +17,7 @@ CLEAR_STORAGE = """asked => {
   try { sessionStorage.clear() } catch { /* a sandboxed frame has no storage */ return false }
   return location.origin === asked;
 }"""
+GONE = "No target found"
 # window.name outlives a document.
 LOOK = """() => { window.name = ''; return {
   url: location.href, frames: window.length,
@@ -56,7 +57,6 @@ async def clean(warm: WarmPage, book: Book) -> None:
             page.evaluate(LOOK),
             page.clear_console_messages(),
             page.clear_page_errors(),
-            _close_family(warm),
         )
         seen = msgspec.convert(answer, Seen, strict=False)
         await forget_history(warm.devtools)
@@ -88,14 +88,19 @@ def _beyond_cleaning(warm: WarmPage, book: Book) -> str | None:
     return None
 
 
-async def _close_family(warm: WarmPage) -> None:
-    """Close all that this page opened, and what that opened. A popup may be so new that only the browser knows it."""
+async def close_family(warm: WarmPage) -> None:
+    """Have the browser close all that this page opened, and what that opened. Raises Playwright's Error."""
     targets = (await warm.devtools.send("Target.getTargets"))["targetInfos"]
     family = {warm.target}
     while born := {each["targetId"] for each in targets if each.get("openerId") in family} - family:
         family |= born
     for target in family - {warm.target}:
-        await warm.devtools.send("Target.closeTarget", {"targetId": target})
+        try:
+            await warm.devtools.send("Target.closeTarget", {"targetId": target})
+        except BrowserError as error:
+            # It closed itself meanwhile.
+            if GONE not in str(error):
+                raise
 
 
 async def _leave(warm: WarmPage) -> None:

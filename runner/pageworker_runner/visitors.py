@@ -3,9 +3,9 @@
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
-from playwright.async_api import BrowserContext, Page
+from playwright.async_api import BrowserContext, CDPSession, Page
 from playwright.async_api import Error as BrowserError
 
 from pageworker_runner.belonging import Tasks, own_work
@@ -39,6 +39,7 @@ class Visitors:
         self._visitors: dict[str, Visitor] = {}
         self._own: set[str] = set()
         self._opening = asyncio.Lock()
+        self._closing = asyncio.Lock()
         context.on("page", self._arrived)
 
     async def open_own(self) -> Page:
@@ -66,6 +67,9 @@ class Visitors:
             owners = {running[opener]}
         elif opener in self._visitors:
             owners = set(self._visitors[opener].owners)
+        elif opener in self._own:
+            # Its attempt has ended meanwhile.
+            owners = set()
         else:
             # Without a known opener it may be anybody's, and stays until the last of them has ended.
             owners = set(running.values())
@@ -77,16 +81,32 @@ class Visitors:
         """Close what belonged to `attempt` alone, and what belongs to nobody. The caller sets the deadline."""
         for visitor in self._visitors.values():
             visitor.owners.discard(attempt)
-        await self._close_strays()
+        async with self._closing:
+            await self._close_strays()
+
+    async def settle(self, devtools: CDPSession) -> None:
+        """Close what is nobody's, until the driver knows of all pages that there are. The caller sets the deadline.
+
+        A page is the browser's at once, and the driver's a moment later. So long the browser is asked again, or the
+        next job would see it come.
+        """
+        # Nothing else closes meanwhile: only then do the two numbers say that all are known.
+        async with self._closing:
+            while True:
+                targets: list[dict[str, Any]] = (await devtools.send("Target.getTargets"))["targetInfos"]
+                known = sum(target["type"] == "page" for target in targets) == len(self._context.pages)
+                if known and not await self._close_strays():
+                    return
 
     async def _close_latecomers(self) -> None:
         try:
-            async with asyncio.timeout(LIMITS.close_seconds):
+            async with asyncio.timeout(LIMITS.close_seconds), self._closing:
                 await self._close_strays()
         except (TimeoutError, BrowserError) as error:
             self._retire(f"a popup could not be closed: {type(error).__name__}")
 
-    async def _close_strays(self) -> None:
+    async def _close_strays(self) -> bool:
+        """True: there were some."""
         # A page that the pool itself is opening right now looks like a stray, until it has it.
         async with self._opening:
             leaving = {guid: each for guid, each in self._visitors.items() if not each.owners}
@@ -94,6 +114,7 @@ class Visitors:
                 del self._visitors[guid]
         with own_work():
             await asyncio.gather(*(_close(each.page) for each in leaving.values()))
+        return bool(leaving)
 
 
 async def _close(page: Page) -> None:

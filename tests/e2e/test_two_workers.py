@@ -118,5 +118,5 @@ async def test_one_profile_is_never_open_twice_and_no_worker_idles_beside_work()
     assert Counter(result["status"] for result in producer.results.values()) == {"succeeded": 2 * JOBS}
     assert watch.holders
     assert watch.foreign == []
-    assert [line for line in logs if line["message"] == "runner did not come up"] == []
+    assert [line["reason"] for line in logs if line["message"] == "runner did not come up"] == []
     assert max(watch.idle_seconds.values()) <= IDLE_SECONDS, watch.idle_seconds

@@ -51,3 +51,22 @@ async def test_a_page_without_an_opener_stays_until_the_last_job_that_may_own_it
     await runner.send(m.Cancel(attempt_id=waits, outcome="cancelled"))
     await runner.finished(waits)
     assert (await runner.run(COUNTS)).data == {"pages": 3}
+
+
+async def test_popups_of_which_the_driver_learns_late_are_not_seen_by_the_next_job(
+    start: Callable[..., Awaitable[Supervisor]],
+) -> None:
+    runner = await start(pages=1)
+    runner.site.pages["/p"] = Answer("<h1>p</h1>")
+    opens = handler(
+        """
+        await page.goto("http://shop.example/p")
+        await page.evaluate("for (let n = 0; n < 5; n++) window.open('/p?popup', '_blank', 'noopener')")
+        return {}
+        """,
+        name="opens_many",
+    )
+    for _ in range(10):
+        await runner.run(opens)
+        assert (await runner.run(COUNTS)).data == {"pages": 1}
+    assert not [log for log in runner.logs if "replaced" in log.message]
