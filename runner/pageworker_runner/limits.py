@@ -20,8 +20,8 @@ class Limits:
     """For attempts to end once the browser is gone; whatever has not ended by then ends with the runner."""
     close_seconds: float = 5.0
     """For closing a late popup, and for the last words of a runner that ends."""
-    settle_seconds: float = 1.0
-    """For the driver to learn of popups that the browser has already."""
+    settle_seconds: float = 0.5
+    """For the driver to learn of popups that the browser has already; slower ones are closed unseen."""
     stop_seconds: float = 10.0
     """For the browser's own shutdown: it flushes the profile."""
     log_lines: int = MAX_LINES

@@ -13,7 +13,7 @@ from pageworker_runner.errors import PageLost, Unproved
 from pageworker_runner.inside import drop_listeners, reset_context_timeouts
 from pageworker_runner.life import Event, State
 from pageworker_runner.limits import LIMITS
-from pageworker_runner.recycle import clean, close_family
+from pageworker_runner.recycle import clean
 from pageworker_runner.reporter import Reporter
 from pageworker_runner.slot import Slot, WarmPage
 from pageworker_runner.storage import wipe
@@ -124,7 +124,7 @@ class Pool:
                 await self._visitors.close_for(attempt)
                 await self._restore_context(attempt)
                 await clean(slot.warm, self.tap.page(slot.warm.guid))
-                await self._part(slot.warm)
+                await self._visitors.settle(slot.warm, self._targets())
         except TimeoutError:
             self._doubt("it did not answer in time")
             return False
@@ -137,16 +137,6 @@ class Pool:
             return False
         self.tap.close_page(slot.warm.guid)
         return True
-
-    async def _part(self, warm: WarmPage) -> None:
-        """Nothing that this page has opened is left, or still to come."""
-        try:
-            async with asyncio.timeout(LIMITS.settle_seconds):
-                await self._visitors.settle(warm.devtools)
-        except TimeoutError:
-            # A popup that hangs from its first moment on: the driver may never tell of it.
-            await close_family(warm)
-            await self._visitors.settle(warm.devtools)
 
     async def _restore_context(self, attempt: str) -> None:
         books = self.tap.context_books()
@@ -167,7 +157,7 @@ class Pool:
                 if not old.page.is_closed():
                     await old.page.close()
                 slot.warm = await self._warm(slot.index, await self._visitors.open_own())
-                await self._part(slot.warm)
+                await self._visitors.settle(slot.warm, self._targets())
         except (TimeoutError, BrowserError) as error:
             self._retire(f"a page could not be replaced: {type(error).__name__}")
             return False
@@ -213,6 +203,9 @@ class Pool:
         elif was_idle:
             self._reporter.say("an idle page crashed and is replaced")
             self._tasks.spawn(self.recycle(slot))
+
+    def _targets(self) -> set[str]:
+        return {slot.warm.target for slot in self._slots}
 
     def _idle(self) -> list[Slot]:
         return [slot for slot in self._slots if slot.state is State.IDLE]

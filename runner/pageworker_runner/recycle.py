@@ -17,7 +17,6 @@ CLEAR_STORAGE = """asked => {
   try { sessionStorage.clear() } catch { /* a sandboxed frame has no storage */ return false }
   return location.origin === asked;
 }"""
-GONE = "No target found"
 # window.name outlives a document.
 LOOK = """() => { window.name = ''; return {
   url: location.href, frames: window.length,
@@ -86,21 +85,6 @@ def _beyond_cleaning(warm: WarmPage, book: Book) -> str | None:
     if book.has(Mark.DIALOGS) and inside.has_open_dialog(warm.page):
         return "a dialog stands open"
     return None
-
-
-async def close_family(warm: WarmPage) -> None:
-    """Have the browser close all that this page opened, and what that opened. Raises Playwright's Error."""
-    targets = (await warm.devtools.send("Target.getTargets"))["targetInfos"]
-    family = {warm.target}
-    while born := {each["targetId"] for each in targets if each.get("openerId") in family} - family:
-        family |= born
-    for target in family - {warm.target}:
-        try:
-            await warm.devtools.send("Target.closeTarget", {"targetId": target})
-        except BrowserError as error:
-            # It closed itself meanwhile.
-            if GONE not in str(error):
-                raise
 
 
 async def _leave(warm: WarmPage) -> None:

@@ -11,6 +11,9 @@ from playwright.async_api import Error as BrowserError
 from pageworker_runner.belonging import Tasks, own_work
 from pageworker_runner.inside import guid_of, opener_of
 from pageworker_runner.limits import LIMITS
+from pageworker_runner.slot import WarmPage
+
+GONE = "No target found"
 
 
 class Running(Protocol):
@@ -84,19 +87,39 @@ class Visitors:
         async with self._closing:
             await self._close_strays()
 
-    async def settle(self, devtools: CDPSession) -> None:
-        """Close what is nobody's, until the driver knows of all pages that there are. The caller sets the deadline.
+    async def settle(self, warm: WarmPage, own: set[str]) -> None:
+        """Close what `warm` has opened and what is nobody's, seen or not. The caller sets the deadline.
 
-        A page is the browser's at once, and the driver's a moment later. So long the browser is asked again, or the
-        next job would see it come.
+        A page is the browser's at once, and the driver's once it has begun to load. So long the browser is asked again,
+        or the next job would see it come. `own`: the browser's names of the pool's pages.
         """
         # Nothing else closes meanwhile: only then do the two numbers say that all are known.
         async with self._closing:
-            while True:
-                targets: list[dict[str, Any]] = (await devtools.send("Target.getTargets"))["targetInfos"]
-                known = sum(target["type"] == "page" for target in targets) == len(self._context.pages)
-                if known and not await self._close_strays():
-                    return
+            try:
+                async with asyncio.timeout(LIMITS.settle_seconds):
+                    await self._close_all_strays(warm.devtools)
+            except TimeoutError:
+                await self._close_unknown(warm, own)
+                if not self._running.running():
+                    await self._close_all_strays(warm.devtools)
+
+    async def _close_all_strays(self, devtools: CDPSession) -> None:
+        while True:
+            all_known = len(await _pages_of(devtools)) == len(self._context.pages)
+            if all_known and not await self._close_strays():
+                return
+
+    async def _close_unknown(self, warm: WarmPage, own: set[str]) -> None:
+        """Have the browser close what the driver has not told of in time. What may be a running job's stays."""
+        targets = await _pages_of(warm.devtools)
+        family = {warm.target}
+        while born := {each["targetId"] for each in targets if each.get("openerId") in family} - family:
+            family |= born
+        known = own | {await _target_of(self._context, visitor.page) for visitor in self._visitors.values()}
+        alone = not self._running.running()
+        for target in {each["targetId"] for each in targets} - known:
+            if alone or target in family:
+                await _close_target(warm.devtools, target)
 
     async def _close_latecomers(self) -> None:
         try:
@@ -115,6 +138,27 @@ class Visitors:
         with own_work():
             await asyncio.gather(*(_close(each.page) for each in leaving.values()))
         return bool(leaving)
+
+
+async def _pages_of(devtools: CDPSession) -> list[dict[str, Any]]:
+    targets: list[dict[str, Any]] = (await devtools.send("Target.getTargets"))["targetInfos"]
+    return [target for target in targets if target["type"] == "page"]
+
+
+async def _target_of(context: BrowserContext, page: Page) -> str:
+    devtools = await context.new_cdp_session(page)
+    target: str = (await devtools.send("Target.getTargetInfo"))["targetInfo"]["targetId"]
+    await devtools.detach()
+    return target
+
+
+async def _close_target(devtools: CDPSession, target: str) -> None:
+    try:
+        await devtools.send("Target.closeTarget", {"targetId": target})
+    except BrowserError as error:
+        # It closed itself meanwhile.
+        if GONE not in str(error):
+            raise
 
 
 async def _close(page: Page) -> None:

@@ -70,3 +70,24 @@ async def test_popups_of_which_the_driver_learns_late_are_not_seen_by_the_next_j
         await runner.run(opens)
         assert (await runner.run(COUNTS)).data == {"pages": 1}
     assert not [log for log in runner.logs if "replaced" in log.message]
+
+
+@pytest.mark.parametrize("features", ["", "noopener"])
+async def test_a_popup_that_never_begins_to_load_is_closed_unseen(
+    start: Callable[..., Awaitable[Supervisor]], features: str
+) -> None:
+    runner = await start(pages=1)
+    runner.site.pages |= {"/p": Answer("<h1>p</h1>"), "/held": Answer(held=True)}
+    opens = handler(
+        f"""
+        await page.goto("http://shop.example/p")
+        await page.evaluate("window.open('/held', '_blank', '{features}')")
+        return {{}}
+        """,
+        name="opens_held",
+    )
+    for _ in range(2):
+        await runner.run(opens)
+        await runner.run(COUNTS)
+    assert not [log for log in runner.logs if "replaced" in log.message]
+    assert runner.retired == []
