@@ -14,6 +14,9 @@ from pageworker_runner.limits import LIMITS
 from pageworker_runner.slot import WarmPage
 
 GONE = "No target found"
+BROWSERS_OWN = ("chrome://", "chrome-untrusted://", "chrome-extension://", "devtools://")
+"""Parts of the full browser's own window are pages to it, such as chrome://omnibox-popup.top-chrome/; the driver
+never tells of them, and no job can open one."""
 
 
 class Running(Protocol):
@@ -100,8 +103,7 @@ class Visitors:
                     await self._close_all_strays(warm.devtools)
             except TimeoutError:
                 await self._close_unknown(warm, own)
-                if not self._running.running():
-                    await self._close_all_strays(warm.devtools)
+                await self._close_strays()
 
     async def _close_all_strays(self, devtools: CDPSession) -> None:
         while True:
@@ -142,7 +144,7 @@ class Visitors:
 
 async def _pages_of(devtools: CDPSession) -> list[dict[str, Any]]:
     targets: list[dict[str, Any]] = (await devtools.send("Target.getTargets"))["targetInfos"]
-    return [target for target in targets if target["type"] == "page"]
+    return [target for target in targets if target["type"] == "page" and not target["url"].startswith(BROWSERS_OWN)]
 
 
 async def _target_of(context: BrowserContext, page: Page) -> str:
