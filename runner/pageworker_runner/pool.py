@@ -124,7 +124,7 @@ class Pool:
                 await self._visitors.close_for(attempt)
                 await self._restore_context(attempt)
                 await clean(slot.warm, self.tap.page(slot.warm.guid))
-                await self._visitors.settle(slot.warm, self._targets())
+                await self._visitors.settle(slot.warm)
         except TimeoutError:
             self._doubt("it did not answer in time")
             return False
@@ -157,7 +157,7 @@ class Pool:
                 if not old.page.is_closed():
                     await old.page.close()
                 slot.warm = await self._warm(slot.index, await self._visitors.open_own())
-                await self._visitors.settle(slot.warm, self._targets())
+                await self._visitors.settle(slot.warm)
         except (TimeoutError, BrowserError) as error:
             self._retire(f"a page could not be replaced: {type(error).__name__}")
             return False
@@ -203,9 +203,6 @@ class Pool:
         elif was_idle:
             self._reporter.say("an idle page crashed and is replaced")
             self._tasks.spawn(self.recycle(slot))
-
-    def _targets(self) -> set[str]:
-        return {slot.warm.target for slot in self._slots}
 
     def _idle(self) -> list[Slot]:
         return [slot for slot in self._slots if slot.state is State.IDLE]

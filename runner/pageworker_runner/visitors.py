@@ -90,11 +90,11 @@ class Visitors:
         async with self._closing:
             await self._close_strays()
 
-    async def settle(self, warm: WarmPage, own: set[str]) -> None:
+    async def settle(self, warm: WarmPage) -> None:
         """Close what `warm` has opened and what is nobody's, seen or not. The caller sets the deadline.
 
         A page is the browser's at once, and the driver's once it has begun to load. So long the browser is asked again,
-        or the next job would see it come. `own`: the browser's names of the pool's pages.
+        or the next job would see it come.
         """
         # Nothing else closes meanwhile: only then do the two numbers say that all are known.
         async with self._closing:
@@ -102,7 +102,7 @@ class Visitors:
                 async with asyncio.timeout(LIMITS.settle_seconds):
                     await self._close_all_strays(warm.devtools)
             except TimeoutError:
-                await self._close_unknown(warm, own)
+                await self._close_unknown(warm)
                 await self._close_strays()
 
     async def _close_all_strays(self, devtools: CDPSession) -> None:
@@ -111,13 +111,15 @@ class Visitors:
             if all_known and not await self._close_strays():
                 return
 
-    async def _close_unknown(self, warm: WarmPage, own: set[str]) -> None:
+    async def _close_unknown(self, warm: WarmPage) -> None:
         """Have the browser close what the driver has not told of in time. What may be a running job's stays."""
-        targets = await _pages_of(warm.devtools)
+        # Not while the pool opens a page of its own: that is unknown, too.
+        async with self._opening:
+            targets = await _pages_of(warm.devtools)
+            known = {await _target_of(self._context, page) for page in self._context.pages}
         family = {warm.target}
         while born := {each["targetId"] for each in targets if each.get("openerId") in family} - family:
             family |= born
-        known = own | {await _target_of(self._context, visitor.page) for visitor in self._visitors.values()}
         alone = not self._running.running()
         for target in {each["targetId"] for each in targets} - known:
             if alone or target in family:

@@ -98,7 +98,7 @@ CLEANED = {
     "route handler at work": "async def work(route):\n"
     "    await page.set_extra_http_headers({'x-left': '1'})\n"
     "    await route.continue_()\n"
-    "await page.route('**/p', work)\n" + OPEN,
+    "await page.route('**/data', work)\n" + OPEN + "await page.evaluate(\"fetch('/data').then(answer => 1)\")",
     "listener that goes on": "async def work(page):\n"
     "    while True:\n"
     "        await asyncio.sleep(0.01)\n"
