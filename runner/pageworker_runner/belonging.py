@@ -46,7 +46,7 @@ class Callback:
             result = self._call(*arguments)
             if not asyncio.iscoroutine(result):
                 return result
-            return asyncio.ensure_future(result)  # noqa: TID251 - Playwright awaits it, and the attempt's end ends it
+            return asyncio.ensure_future(result)  # noqa: TID251 - Playwright awaits it; Tasks ends it with its attempt
         finally:
             OWN.reset(own)
             ATTEMPT.reset(attempt)

@@ -15,7 +15,7 @@ from pageworker_runner.life import Event, State
 from pageworker_runner.limits import LIMITS
 from pageworker_runner.recycle import clean
 from pageworker_runner.reporter import Reporter
-from pageworker_runner.slot import Slot, WarmPage
+from pageworker_runner.slot import Slot, WarmPage, target_of
 from pageworker_runner.storage import wipe
 from pageworker_runner.tap import Tap
 from pageworker_runner.visitors import Visitors
@@ -57,7 +57,7 @@ class Pool:
         self._jobs = 0
         self._unproved = 0
         self.tap = Tap(context, self._holder)
-        self._visitors = Visitors(context, self, tasks, reporter.retire)
+        self._visitors = Visitors(context, self, tasks, reporter)
 
     async def fill(self) -> None:
         """Open all pages. The first one comes with the context. Raises Playwright's Error."""
@@ -187,8 +187,7 @@ class Pool:
     async def _warm(self, index: int, page: Page) -> WarmPage:
         await page.set_viewport_size(undo.VIEWPORT)
         devtools = await self._context.new_cdp_session(page)
-        target: str = (await devtools.send("Target.getTargetInfo"))["targetInfo"]["targetId"]
-        return WarmPage(page, devtools, target, lambda: self._crashed(index))
+        return WarmPage(page, devtools, await target_of(devtools), lambda: self._crashed(index))
 
     def _holder(self, guid: str) -> str | None:
         slot = next((slot for slot in self._slots if slot.warm.guid == guid), None)

@@ -18,6 +18,12 @@ def origin_of(url: str) -> str | None:
     return found[0] if found else None
 
 
+async def target_of(devtools: CDPSession) -> str:
+    """The browser's name of the page that a session looks at."""
+    target: str = (await devtools.send("Target.getTargetInfo"))["targetInfo"]["targetId"]
+    return target
+
+
 class WarmPage:
     """A page, what listened to it from the start, and the origins it has shown since it was clean."""
 

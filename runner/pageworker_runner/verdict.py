@@ -11,7 +11,7 @@ from pageworker_runner.errors import BrowserLost, ModuleBroken, PageLost, Refuse
 from pageworker_runner.inside import is_closed_error
 from pageworker_runner.text import fit, fit_fields
 from pageworker_runner.trace import describe, frames, redact
-from pageworker_sandbox.wire.messages import MAX_DATA_BYTES, Failure, Obstacle, Outcome
+from pageworker_sandbox.wire.messages import MAX_DATA_BYTES, MAX_RETRY_AFTER_SECONDS, Failure, Obstacle, Outcome
 
 NET_ERROR = re.compile(r"net::(ERR_[A-Z0-9_]+)(?: at (\S+))?")
 FAILURE_TYPE = re.compile(r"[a-z][a-z0-9_.-]{0,62}")
@@ -69,12 +69,12 @@ def _read(error: BaseException, label: str, refusal: str | None) -> Verdict:
         return failed("egress_refused", f"the page may not go there: {refusal}", detail={"egress": refusal})
     match error:
         case Failed():
-            known = FAILURE_TYPE.fullmatch(str(error.type)) is not None
+            kind = str(error.type)
             return failed(
-                error.type if known else "module_failure",
+                kind if FAILURE_TYPE.fullmatch(kind) else "module_failure",
                 redact(error.message),
                 retryable=bool(error.retryable),
-                retry_after_seconds=error.delay_seconds if isinstance(error, RetryLater) else None,
+                retry_after_seconds=_delay_of(error),
                 detail=error.detail,
             )
         case ModuleBroken():
@@ -127,6 +127,13 @@ def _blocked(error: Blocked) -> Verdict:
     evidence = fit_fields(error.evidence, count=32, value_chars=512, total_chars=8000)
     provider = None if error.provider is None else fit(str(error.provider), 64)
     return Verdict("blocked", obstacle=Obstacle(kind=error.kind, provider=provider, evidence=evidence))
+
+
+def _delay_of(error: Failed) -> float | None:
+    """What a RetryLater asks for, within what the wire takes: a subclass may have set anything."""
+    if not isinstance(error, RetryLater) or error.delay_seconds is None:
+        return None
+    return min(max(0.0, float(error.delay_seconds)), MAX_RETRY_AFTER_SECONDS)
 
 
 def _where(error: BaseException, label: str) -> dict[str, Any]:

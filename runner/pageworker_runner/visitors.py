@@ -1,7 +1,6 @@
 """Pages that the pool did not open: popups, and what modules open. They belong to attempts and go with them."""
 
 import asyncio
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -11,7 +10,8 @@ from playwright.async_api import Error as BrowserError
 from pageworker_runner.belonging import Tasks, own_work
 from pageworker_runner.inside import guid_of, opener_of
 from pageworker_runner.limits import LIMITS
-from pageworker_runner.slot import WarmPage
+from pageworker_runner.reporter import Reporter
+from pageworker_runner.slot import WarmPage, target_of
 
 GONE = "No target found"
 BROWSERS_OWN = ("chrome://", "chrome-untrusted://", "chrome-extension://", "devtools://")
@@ -37,11 +37,12 @@ class Visitor:
 class Visitors:
     """All pages of the context that are not the pool's."""
 
-    def __init__(self, context: BrowserContext, running: Running, tasks: Tasks, retire: Callable[[str], None]) -> None:
+    def __init__(self, context: BrowserContext, running: Running, tasks: Tasks, reporter: Reporter) -> None:
         self._context = context
         self._running = running
         self._tasks = tasks
-        self._retire = retire
+        self._reporter = reporter
+        self._told = False
         self._visitors: dict[str, Visitor] = {}
         self._own: set[str] = set()
         self._opening = asyncio.Lock()
@@ -102,6 +103,10 @@ class Visitors:
                 async with asyncio.timeout(LIMITS.settle_seconds):
                     await self._close_all_strays(warm.devtools)
             except TimeoutError:
+                if not self._told:
+                    # Once: where it is no slow popup but a page of the browser's own, every recycling waits for it.
+                    self._told = True
+                    self._reporter.say("the browser has pages that the driver did not tell of in time")
                 await self._close_unknown(warm)
                 await self._close_strays()
 
@@ -130,7 +135,7 @@ class Visitors:
             async with asyncio.timeout(LIMITS.close_seconds), self._closing:
                 await self._close_strays()
         except (TimeoutError, BrowserError) as error:
-            self._retire(f"a popup could not be closed: {type(error).__name__}")
+            self._reporter.retire(f"a popup could not be closed: {type(error).__name__}")
 
     async def _close_strays(self) -> bool:
         """True: there were some."""
@@ -151,7 +156,7 @@ async def _pages_of(devtools: CDPSession) -> list[dict[str, Any]]:
 
 async def _target_of(context: BrowserContext, page: Page) -> str:
     devtools = await context.new_cdp_session(page)
-    target: str = (await devtools.send("Target.getTargetInfo"))["targetInfo"]["targetId"]
+    target = await target_of(devtools)
     await devtools.detach()
     return target
 

@@ -1,13 +1,14 @@
 """One result a job, by every way out, and nothing half done."""
 
 import asyncio
+from typing import Any
 
 import msgspec
 from pw_queue import DONE, Desk, plain_client, ticket
 from pw_servers import RespProxy
 
 from pageworker_supervisor.engine import Engine
-from pageworker_supervisor.engine.types import Ending, Options
+from pageworker_supervisor.engine.types import CancelNotice, Ending, Options
 
 HOOK = "https://n8n.test/hook"
 
@@ -28,7 +29,7 @@ async def test_a_result_is_on_stream_channel_and_key_once(desk: Desk) -> None:
     await listener.aclose()
 
 
-async def _message(listener) -> bytes:  # type: ignore[no-untyped-def]
+async def _message(listener: Any) -> bytes:
     async with asyncio.timeout(5):
         while True:
             if message := await listener.get_message(timeout=1):
@@ -101,7 +102,7 @@ async def test_a_running_job_is_cancelled_through_its_worker(desk: Desk) -> None
     assert await desk.engine.cancel("j1", "acme") == "cancelling"
     assert await desk.engine.cancel("j1", "other") == "unknown"
     woken = await desk.engine.wait("w1", 1)
-    assert [(notice.job_id, notice.token) for notice in woken.control] == [("j1", lease.token)]  # type: ignore[union-attr]
+    assert woken.control == (CancelNotice("j1", lease.token),)
     assert (await desk.engine.heartbeat("w1", [lease])).cancelled == {lease.token}
     assert await desk.engine.retry(lease, 10, b"{}"), "a cancelled job does not run again"
     again = await desk.one()

@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections.abc import Awaitable
 
 from pw_queue import Desk, blocked, everything, open_desk, places, plain_client, ticket
 from pw_servers import RedisServer
@@ -167,7 +168,7 @@ async def _asleep(desk: Desk, worker: str) -> None:
         pass
 
 
-async def _woken_by(desk: Desk, worker: str, event, seconds: float = 5) -> bool:  # type: ignore[no-untyped-def]
+async def _woken_by(desk: Desk, worker: str, event: Awaitable[object], seconds: float = 5) -> bool:
     async with asyncio.TaskGroup() as tasks:
         waiting = tasks.create_task(desk.engine.wait(worker, seconds))
         await blocked(desk.client, 1)

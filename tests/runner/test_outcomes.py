@@ -54,6 +54,12 @@ async def test_hooks_run_in_order_and_after_job_sees_the_result(runner: Supervis
         ("raise RetryLater('busy', delay_seconds=86_401)", "handler_error", False),
         ("raise Failed(404, type='gone\\n')", "module_failure", False),
         ("raise Failed('x', type=None)", "module_failure", False),
+        ("class Sold:\n    __str__ = lambda self: 'sold_out'\nraise Failed('x', type=Sold())", "sold_out", False),
+        (
+            "class Soon(RetryLater):\n    delay_seconds = property(lambda self: 'soon', lambda self, _: 0)\nraise Soon",
+            "handler_error",
+            False,
+        ),
         ("class Bare(Failed):\n    def __init__(self): pass\nraise Bare", "handler_error", False),
         ("class Mute(Exception):\n    def __str__(self): return 1 / 0\nraise Mute", "handler_error", False),
         ("return [1]", "result_invalid", False),

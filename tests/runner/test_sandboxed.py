@@ -38,6 +38,8 @@ async def test_it_comes_up_confined_and_works(browser: Path) -> None:
         assert told.data == {"title": "Chair", "refused": 6}
         assert told.artifacts[0][1].startswith(b"\x89PNG")
         assert {request.host for request in runner.site.seen} == {"shop.example"}
+        # Nothing of the browser's own was taken for a popup.
+        assert runner.logs == []
         assert await runner.stop() == Exit.STOPPED
     finally:
         await runner.close()

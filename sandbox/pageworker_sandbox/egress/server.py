@@ -114,7 +114,7 @@ class Server:
         it is told to the supervisor, who kills that runner."""
         try:
             await cell.run()
-        except* Exception as group:  # noqa: BLE001 - contained on purpose and reported, see above
+        except* Exception as group:  # noqa: BLE001 - one cell's bug must not end the others; it is reported
             error = _first(group)
             text = f"{type(error).__name__}: {error}"[:500]
             await self._channel.send(CellLost(cell_id=cell_id, error=text))

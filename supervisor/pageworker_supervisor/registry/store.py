@@ -114,6 +114,7 @@ class Store:
                 store.put(name, data, mode={"e_tag": tag} if tag else "create", use_multipart=False)
             except (exceptions.AlreadyExistsError, exceptions.PreconditionError) as error:
                 raise Refused("somebody else is publishing here right now", "run the same command again") from error
+            # What obstore raises where a store has no such writes: a folder the one, web servers the other.
             except (NotImplementedError, exceptions.NotSupportedError) as missing:
                 if self.folder is None:
                     raise Refused(

@@ -30,6 +30,10 @@ RUNNERS_SHARE = 0.5
 """Of the worker's one thread, that its runners may take together with what they say; who says more waits."""
 SHARE_BURST_SECONDS = 0.5
 SHARE_PAUSE_SECONDS = 0.005
+RECYCLINGS = 4
+RECYCLING_SLACK_SECONDS = 5.0
+"""A page comes back within four time limits of recycling: it is cleaned, or replaced, the context is wiped, and it may
+have waited for another one's wiping; and a busy host takes its time."""
 
 
 class Runner:
@@ -231,7 +235,8 @@ class Runner:
                 self.running[message.attempt_id].take_artifact(message, descriptors.pop())
             case m.Done():
                 self.jobs_done += 1
-                self._owed[message.attempt_id] = time.monotonic() + self._house.settings.pool.recycle_seconds * 4 + 5
+                most = self._house.settings.pool.recycle_seconds * RECYCLINGS + RECYCLING_SLACK_SECONDS
+                self._owed[message.attempt_id] = time.monotonic() + most
                 self.running.pop(message.attempt_id).end(message)
             case m.Free():
                 del self._owed[message.attempt_id]
