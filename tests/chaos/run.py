@@ -154,7 +154,11 @@ class Stage:
             self._left += await self._quiet()
             sampling.cancel()
         codes = await asyncio.gather(*(member.end(signal.SIGTERM) for member in members))
-        self._left += [f"{m.name} exited with {code}" for m, code in zip(members, codes, strict=True) if code]
+        self._left += [
+            f"{member.name} exited with {code}: {member.last_words()}"
+            for member, code in zip(members, codes, strict=True)
+            if code
+        ]
         sys.stderr.write(f"{plan.ground}: {sampler.samples} samples, at most {sampler.most} at once\n")
         return faults.done, sampler
 

@@ -2,6 +2,8 @@
 
 import os
 import shutil
+import subprocess
+import sys
 import sysconfig
 from pathlib import Path
 
@@ -9,6 +11,7 @@ import pytest
 from pw_wall import cells
 
 from pageworker_sandbox.launch import HostUnfit, checks, elf, interpreter, survey
+from pageworker_sandbox.launch.ask import ask
 from pageworker_sandbox.launch.errors import Problem
 from pageworker_sandbox.launch.mounts import Bind, Mask
 
@@ -78,6 +81,18 @@ def test_another_pythons_packages_would_not_fit(monkeypatch: pytest.MonkeyPatch)
     found = interpreter.find_interpreter(None)
     assert isinstance(found, Problem)
     assert "cpython-399" in found.what
+
+
+def test_a_host_that_was_suspended_meanwhile_has_not_lost_its_answer() -> None:
+    # The program that is asked stops who asks, and for longer than the answer may take.
+    program = "(sleep 1.2; kill -CONT $PPID) >/dev/null 2>&1 & echo said; kill -STOP $PPID"
+    asks = f"from pageworker_sandbox.launch.ask import ask; print(ask(['sh', '-c', {program!r}], 1.0).stdout)"
+    assert subprocess.check_output([sys.executable, "-c", asks], text=True).strip() == "said"
+
+
+def test_a_program_that_does_not_answer_is_not_waited_for() -> None:
+    with pytest.raises(subprocess.TimeoutExpired):
+        ask(["sleep", "1000"], 0.5)
 
 
 def test_libraries_are_found_as_the_loader_finds_them() -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from pageworker_sandbox.confine import landlock
 from pageworker_sandbox.launch import cgroup
+from pageworker_sandbox.launch.ask import ask
 from pageworker_sandbox.launch.browser import find_browser
 from pageworker_sandbox.launch.errors import HostUnfit, Problem
 from pageworker_sandbox.launch.interpreter import find_interpreter
@@ -55,9 +56,7 @@ def check_bubblewrap() -> Check:
     found = find_bubblewrap()
     if isinstance(found, Problem):
         return _problem(name, found, "")
-    said = subprocess.run(
-        [found, "--version"], capture_output=True, check=False, text=True, timeout=ASK_SECONDS
-    ).stdout.strip()
+    said = ask([found, "--version"], ASK_SECONDS).stdout.strip()
     version = tuple(map(int, re.findall(r"\d+", said)))
     return Check(name, version >= OLDEST_BUBBLEWRAP, f"{said} at {found}", INSTALL_BUBBLEWRAP)
 
@@ -83,9 +82,8 @@ def check_browser(browser: Path | None) -> Check:
     if isinstance(found, Problem):
         return _problem("browser", found, "")
     try:
-        said = subprocess.run(
-            [found.source, "--version"], capture_output=True, check=True, text=True, timeout=ASK_SECONDS
-        )
+        said = ask([found.source, "--version"], ASK_SECONDS)
+        said.check_returncode()
     except (OSError, subprocess.SubprocessError) as error:
         return Check("browser", False, f"{found.source}: {error}", "install it again")
     return Check("browser", True, f"{said.stdout.strip()} at {found.source}", "")
@@ -128,13 +126,9 @@ def _bubblewrapped(name: str, options: list[str], mend: str) -> Check:
     if isinstance(found, Problem):
         return _problem(name, found, "")
     user = NOBODY if os.geteuid() == 0 else None
-    ended = subprocess.run(
+    ended = ask(
         [found, "--ro-bind", "/", "/", *options, "--", found, "--version"],
-        capture_output=True,
-        check=False,
-        text=True,
-        errors="replace",
-        timeout=ASK_SECONDS,
+        ASK_SECONDS,
         user=user,
         group=user,
         extra_groups=None if user is None else [],

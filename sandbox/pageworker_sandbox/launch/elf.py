@@ -4,6 +4,8 @@ import struct
 import subprocess
 from pathlib import Path
 
+from pageworker_sandbox.launch.ask import ask
+
 MAGIC = b"\x7fELF"
 PT_INTERP = 3
 LIST_SECONDS = 10.0
@@ -35,14 +37,10 @@ def loader(program: Path) -> Path:
 def libraries(program: Path) -> list[Path]:
     """Loader and libraries, under the names they are found by. The program is trusted. Raises NotElf, OSError."""
     interpreter = loader(program)
-    listed = subprocess.run(
-        [interpreter, "--list", program],
-        capture_output=True,
-        check=False,
-        text=True,
-        timeout=LIST_SECONDS,
-        env={},
-    )
+    try:
+        listed = ask([interpreter, "--list", program], LIST_SECONDS, env={})
+    except subprocess.TimeoutExpired as error:
+        raise NotElf(f"{program}: {error}") from error
     if listed.returncode:
         raise NotElf(f"{program}: {listed.stderr.strip()}")
     missing = [line.split()[0] for line in listed.stdout.splitlines() if line.endswith("not found")]

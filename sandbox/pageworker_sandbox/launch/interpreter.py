@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pageworker_sandbox.launch import elf
+from pageworker_sandbox.launch.ask import ask
 from pageworker_sandbox.launch.errors import Problem
 from pageworker_sandbox.launch.mounts import Bind, Mask, Mount
 
@@ -38,13 +39,8 @@ def find_interpreter(wanted: Path | None) -> Interpreter | Problem:
     where = str(source)
     mend = f"set sandbox.python to a CPython {sys.version_info.major}.{sys.version_info.minor}"
     try:
-        answer = subprocess.run(
-            [source, "-I", "-S", "-c", ASK],
-            capture_output=True,
-            check=True,
-            timeout=ASK_SECONDS,
-            env={},
-        )
+        answer = ask([source, "-I", "-S", "-c", ASK], ASK_SECONDS, env={})
+        answer.check_returncode()
         base_prefix, abi, *folders = json.loads(answer.stdout)
         elf.loader(source)
     except (subprocess.SubprocessError, ValueError):

@@ -8,7 +8,7 @@ from typing import TypeVar
 
 import msgspec
 
-from pageworker_sandbox.launch import packages, seccomp
+from pageworker_sandbox.launch import elf, packages, seccomp
 from pageworker_sandbox.launch.browser import find_browser
 from pageworker_sandbox.launch.errors import HostUnfit, Problem
 from pageworker_sandbox.launch.host import Host
@@ -19,6 +19,7 @@ from pageworker_sandbox.launch.trial import tried
 T = TypeVar("T")
 ROOT_NEEDS = {"DAC_OVERRIDE": 1, "KILL": 5, "SETGID": 6, "SETUID": 7, "SYS_PTRACE": 19, "SYS_ADMIN": 21}
 """Capabilities, by number: to stage what is not ours, to become a runner's user, to look at and end its tree."""
+INSTALL_AGAIN = "install pageworker again"
 INSTALL_BUBBLEWRAP = "install bubblewrap (Debian: apt install bubblewrap)"
 
 
@@ -59,7 +60,12 @@ def survey(python: Path | None, browser: Path | None) -> Host:
         and gateway_site
     ):
         raise HostUnfit(tuple(findings.problems))
-    libraries = library_mounts([chosen_python.source, chosen_browser.source, driver])
+    try:
+        libraries = library_mounts([chosen_python.source, chosen_browser.source, driver])
+    except (OSError, elf.NotElf) as error:
+        raise HostUnfit(
+            (Problem(f"a program lacks what it is linked to: {error}", "ld.so --list", INSTALL_AGAIN),)
+        ) from error
     host = Host(
         bubblewrap=wrap,
         python=chosen_python.executable,
@@ -91,7 +97,7 @@ def check_policies() -> Problem | None:
         for name in ("runner", "confined", "gateway"):
             seccomp.compiled(name)
     except (OSError, msgspec.DecodeError) as error:
-        return Problem(f"a seccomp policy can not be used: {error}", "seccomp/*.json", "install pageworker again")
+        return Problem(f"a seccomp policy can not be used: {error}", "seccomp/*.json", INSTALL_AGAIN)
     return None
 
 

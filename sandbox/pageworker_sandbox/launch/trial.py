@@ -5,6 +5,7 @@ import subprocess
 from dataclasses import replace
 
 from pageworker_sandbox.launch import bubblewrap, seccomp
+from pageworker_sandbox.launch.ask import ask
 from pageworker_sandbox.launch.errors import Problem
 from pageworker_sandbox.launch.host import Host
 from pageworker_sandbox.launch.layout import trial_mounts
@@ -70,18 +71,7 @@ def try_cell(host: Host) -> str:
     uid = NOBODY if os.geteuid() == 0 else None
     plan_fd = _memfd(Plan(mounts, argv, uid, None, LIMITS).encode())
     try:
-        ended = subprocess.run(
-            launcher_command(plan_fd),
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            check=False,
-            text=True,
-            errors="replace",
-            timeout=TRIAL_SECONDS,
-            pass_fds=(filter_fd, words_fd, plan_fd),
-            cwd="/",
-            env={},
-        )
+        ended = ask(launcher_command(plan_fd), TRIAL_SECONDS, pass_fds=(filter_fd, words_fd, plan_fd), cwd="/", env={})
     except (OSError, subprocess.TimeoutExpired) as error:
         return str(error)
     finally:

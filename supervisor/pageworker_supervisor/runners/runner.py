@@ -190,13 +190,21 @@ class Runner:
         await self._house.outlet.detach(self.runner_id)
 
     async def _boot(self, cell: Cell, channel: Channel) -> None:
-        boot = Boot(self.runner_id, self.context, self._house, channel, self._permits, self._write_log)
+        said: list[str] = []
+
+        def note(line: m.Log) -> None:
+            said.append(line.message)
+            self._write_log(line)
+
+        boot = Boot(self.runner_id, self.context, self._house, channel, self._permits, note)
         try:
             async with asyncio.timeout(self._house.settings.pool.start_seconds):
                 ready = await boot.run()
         except (TimeoutError, ChannelClosed) as error:
             why = str(error) or "too slow"
-            raise SpawnFailed(f"it did not get ready ({why}); its last words: {cell.stderr[-2000:]}") from error
+            # What it said itself tells more than the chatter of Chromium that ends its stderr.
+            words = said[-1] if said else cell.stderr[-2000:]
+            raise SpawnFailed(f"it did not get ready ({why}); its last words: {words}") from error
         self.evidence = dict(ready.evidence)
         self.proof = await cell.proof()
         self.settled = 2 * time.monotonic() - self.since
