@@ -22,6 +22,8 @@ from pageworker_sandbox.wire import messages as m
 from pageworker_sandbox.wire.channel import Channel
 from pageworker_sandbox.wire.errors import WireError
 
+TRACE_CHARS = 4000
+
 
 async def live(sock: socket.socket, ground: Ground) -> NoReturn:
     """Serve on the inherited socket; ends the process."""
@@ -43,7 +45,8 @@ async def live(sock: socket.socket, ground: Ground) -> NoReturn:
 
 def _break(error: BaseException) -> None:
     """A bug: nothing that this process would still say can be trusted, and modules may not let the loop end."""
-    traceback.print_exception(error, file=sys.__stderr__)
+    # Playwright's errors end with all that the browser ever wrote, and who reads this keeps only so much.
+    print("".join(traceback.format_exception(error))[:TRACE_CHARS], file=sys.__stderr__, flush=True)
     os._exit(Exit.BROKEN)
 
 

@@ -1,13 +1,15 @@
 """How a runner comes up, step by step. After `confine` this process has no rights left but its pipes and its socket."""
 
-import asyncio
 import socket
 from dataclasses import dataclass
+
+from playwright.async_api import Error as BrowserError
 
 from pageworker_runner import browser, evidence
 from pageworker_runner.attempts import Attempts
 from pageworker_runner.belonging import Tasks, own_work
 from pageworker_runner.catalog import Catalog
+from pageworker_runner.errors import StartError
 from pageworker_runner.ground import Ground, programs
 from pageworker_runner.handling import crashed
 from pageworker_runner.inside import tame_listener_errors
@@ -35,23 +37,28 @@ async def start(channel: Channel, reporter: Reporter, tasks: Tasks, ground: Grou
     boot = await _greet(channel, reporter)
     port = _listen(reporter)
     ground.confinement.allow_exec(programs(boot.browser))
-    with own_work():
-        running = await browser.launch(boot, ground.profile, port)
-        attempts = Attempts(boot, Catalog(), reporter, tasks)
-        pool = Pool(
-            running.context,
-            PoolPlan(
-                pages=boot.pages,
-                persistent=boot.persistent,
-                recycle_seconds=boot.recycle_seconds,
-                max_jobs=boot.max_jobs,
-                default_timeout_seconds=boot.default_timeout_seconds,
-            ),
-            tasks,
-            reporter,
-            lambda attempt_id: attempts.decide(attempt_id, crashed()),
-        )
-        seen, _ = await asyncio.gather(evidence.chromium_sandbox(running.context), pool.fill())
+    try:
+        with own_work():
+            running = await browser.launch(boot, ground.profile, port)
+            # Before the pool looks who comes and goes: the page that is asked is nobody's.
+            seen = await evidence.chromium_sandbox(running.context)
+            attempts = Attempts(boot, Catalog(), reporter, tasks)
+            pool = Pool(
+                running.context,
+                PoolPlan(
+                    pages=boot.pages,
+                    persistent=boot.persistent,
+                    recycle_seconds=boot.recycle_seconds,
+                    max_jobs=boot.max_jobs,
+                    default_timeout_seconds=boot.default_timeout_seconds,
+                ),
+                tasks,
+                reporter,
+                lambda attempt_id: attempts.decide(attempt_id, crashed()),
+            )
+            await pool.fill()
+    except BrowserError as error:
+        raise StartError(f"browser: it went away while it came up: {str(error)[:2000]}") from error
     tame_listener_errors(running.context, reporter.listener_failed)
     reporter.install()
     answers = ground.confinement.confine()

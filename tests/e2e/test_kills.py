@@ -15,7 +15,7 @@ from pw_wall import gone
 from pageworker_supervisor.http.report import RunnerReport
 
 JOBS = 200
-NAP_SECONDS, LONG_SECONDS = 0.2, 3.0
+NAP_SECONDS, LONG_SECONDS = 0.05, 3.0
 """Most of them; and the one amid which is killed, which is long enough to be met at work on a busy host."""
 SETTLED_SECONDS = 0.3
 
