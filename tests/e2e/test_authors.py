@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from pw_daemon import Producer, place, write_module
+from pw_daemon import HEADLESS_SHELL, Producer, place, write_module
 
 from pageworker_sandbox.egress.messages import MAX_HOSTS
 from pageworker_sandbox.signing.manifest import MAX_ENTRIES
@@ -70,7 +70,7 @@ async def test_every_job_ends_as_documented_and_the_worker_does_not_mind(tmp_pat
     ]
     async with place(*modules) as here, aclosing(Producer(here.redis.url)) as producer:
         pool = {"runners": 3, "pages": 3, "recycle_seconds": 1}
-        with here.worker(jobs={"retry_base_seconds": 0.1}, pool=pool) as daemon:
+        with here.worker(jobs={"retry_base_seconds": 0.1}, pool=pool, browser=HEADLESS_SHELL) as daemon:
             await producer.push(*map(job, BODIES))
             await producer.collect(len(BODIES), 120)
             async with asyncio.timeout(30):

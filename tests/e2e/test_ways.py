@@ -6,7 +6,7 @@ from collections import Counter
 
 import pw_receiver
 import pytest
-from pw_daemon import Producer, place
+from pw_daemon import HEADLESS_SHELL, Producer, place
 
 from pageworker_supervisor.delivery.signature import HEADER
 from pageworker_supervisor.demo.receiver import genuine
@@ -23,7 +23,9 @@ async def test_two_thousand_jobs_are_answered_once_on_every_way() -> None:
         producer = Producer(here.redis.url)
         heard: Counter[str] = Counter()
         listening = asyncio.Event()
-        with here.worker(pool={"runners": 2, "pages": 8}, callbacks={"concurrency": 32}) as daemon:
+        with here.worker(
+            pool={"runners": 2, "pages": 8}, callbacks={"concurrency": 32}, browser=HEADLESS_SHELL
+        ) as daemon:
             async with asyncio.TaskGroup() as tasks:
                 ear = tasks.create_task(producer.listen(heard, listening))
                 await listening.wait()

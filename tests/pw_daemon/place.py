@@ -17,6 +17,8 @@ from pw_daemon.worker import DaemonProcess
 
 MODULES = Path(__file__).parent / "modules"
 SECRET = b"callback secret of the tests"
+HEADLESS_SHELL = {"executable": "/usr/lib/chromium/chromium-headless-shell"}
+"""Settings of `browser`, where the full one would only take longer."""
 
 
 @dataclass(frozen=True)
