@@ -145,14 +145,14 @@ class Stage:
                 sys.stderr.write(f"{plan.ground}: {drawn} jobs pushed, {number} faults begun\n")
 
         async with asyncio.TaskGroup() as tasks:
-            sampling = tasks.create_task(sampler.run())
+            tasks.create_task(sampler.run())
             await faults.run(plan.faults, paced)
             await self.producer.push([])
             for member in members:
                 if member.dead:
                     self._left.append(f"{member.name} ended by itself: {member.last_words()}")
             self._left += await self._quiet()
-            sampling.cancel()
+            sampler.stop()
         codes = await asyncio.gather(*(member.end(signal.SIGTERM) for member in members))
         self._left += [
             f"{member.name} exited with {code}: {member.last_words()}"

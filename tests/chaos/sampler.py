@@ -36,10 +36,15 @@ class Sampler:
         self._ground = ground
         self._producer = producer
         self._threads = threads
+        self._stopped = False
+
+    def stop(self) -> None:
+        """Look no more."""
+        self._stopped = True
 
     async def run(self) -> None:
-        """For ever."""
-        while True:
+        """Until `stop`. Not until cancelled: on Python 3.11 redis-py swallows a cancellation now and then."""
+        while not self._stopped:
             for shard in range(self._ground.shards):
                 try:
                     await self._look(shard)
