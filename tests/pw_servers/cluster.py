@@ -112,7 +112,7 @@ def cluster(
 ) -> Iterator[Cluster]:
     """`primaries` ranges of slots with `replicas` (0 or 1) replicas each, for the block; up in about 3 s."""
     home = Path(tempfile.mkdtemp(prefix="pw-cluster-"))
-    persist = ["--appendonly", "yes"] if aof else []
+    persist = ["--appendonly", "yes", "--appendfsync", "always"] if aof else []
     try:
         with ExitStack() as stack:
 

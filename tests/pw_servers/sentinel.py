@@ -90,7 +90,7 @@ def _role(server: RedisServer) -> str:
 def sentinel(nodes: int = 3, *, down_after_ms: int = 700, aof: bool = False) -> Iterator[Sentinels]:
     """`nodes` sentinels over one primary and one replica, for the block."""
     home = Path(tempfile.mkdtemp(prefix="pw-sentinel-"))
-    persist = ["--appendonly", "yes"] if aof else []
+    persist = ["--appendonly", "yes", "--appendfsync", "always"] if aof else []
     try:
         with ExitStack() as stack:
 

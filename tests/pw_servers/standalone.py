@@ -195,11 +195,11 @@ def redis_server(
     directory: Path | None = None,
     options: Sequence[str] = (),
 ) -> Iterator[RedisServer]:
-    """A standalone server for the block. `acl_file` is copied, so that ACL SAVE changes nobody's file."""
+    """A standalone server for the block; with `aof` as durable as a worker's own. `acl_file` is copied, so that ACL SAVE changes nobody's file."""
     home = directory or Path(tempfile.mkdtemp(prefix="pw-redis-"))
     words = list(options)
     if aof:
-        words += ["--appendonly", "yes", "--appendfsync", "everysec"]
+        words += ["--appendonly", "yes", "--appendfsync", "always"]
     if acl_file is not None:
         shutil.copy(acl_file, home / "users.acl")
         words += ["--aclfile", str(home / "users.acl")]

@@ -41,6 +41,7 @@ async def test_data_outlives_the_daemon(tmp_path: Path) -> None:
     async with open_link(ANY, tmp_path) as link:
         await link.send("SET", "k", "v", key="k")
         assert (await link.commands.config_get("maxmemory-policy"))["maxmemory-policy"] == "noeviction"
+        assert (await link.commands.config_get("appendfsync"))["appendfsync"] == "always"
     async with open_link(ANY, tmp_path) as link:
         assert await link.send("GET", "k", key="k") == b"v"
 
