@@ -45,7 +45,7 @@ def site() -> Iterator[tuple[int, int]]:
 
 @contextlib.contextmanager
 def redis_server() -> Iterator[tuple[str, int]]:
-    """`(url, pid)` of an empty Redis that syncs its append-only file each second, as most do that serve many workers."""
+    """`(url, pid)` of an empty Redis that syncs its append-only file each second, as most that serve many do."""
     with tempfile.TemporaryDirectory(prefix="pageworker-bench-") as folder:
         with socket.create_server(("127.0.0.1", 0)) as sock:
             port: int = sock.getsockname()[1]

@@ -195,7 +195,10 @@ def redis_server(
     directory: Path | None = None,
     options: Sequence[str] = (),
 ) -> Iterator[RedisServer]:
-    """A standalone server for the block; with `aof` as durable as a worker's own. `acl_file` is copied, so that ACL SAVE changes nobody's file."""
+    """A standalone server for the block; with `aof` as durable as a worker's own.
+
+    `acl_file` is copied, so that ACL SAVE changes nobody's file.
+    """
     home = directory or Path(tempfile.mkdtemp(prefix="pw-redis-"))
     words = list(options)
     if aof:

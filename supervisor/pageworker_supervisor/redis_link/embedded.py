@@ -1,8 +1,8 @@
 """A redis-server of the daemon's own: persistent, on loopback, gone with the daemon.
 
-Durability: every write is on disk before its reply is sent (appendfsync always), so neither a kill nor a power cut loses
-anything. With `everysec` a kill can: while the disk is slow, Redis acknowledges for up to two seconds what it has not even
-given to the kernel.
+Durability: every write is on disk before its reply is sent (appendfsync always), so neither a kill nor a power cut
+loses anything. With `everysec` a kill can: while the disk is slow, Redis acknowledges for up to two seconds what it has
+not even given to the kernel.
 """
 
 import asyncio
