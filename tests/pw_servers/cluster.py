@@ -135,6 +135,28 @@ def cluster(
         shutil.rmtree(home, ignore_errors=True)
 
 
+@contextmanager
+def newcomer(formed: Cluster) -> Iterator[RedisServer]:
+    """One primary more, which has no slots yet, for the block. It must have none again at the end."""
+    everyone = [*formed.nodes, *formed.replicas]
+    with tempfile.TemporaryDirectory(prefix="pw-cluster-") as home, ExitStack() as stack:
+        node = RedisServer(_options(1500), directory=Path(home))
+        stack.callback(node.close)
+        node.start()
+        _meet(formed.nodes[0], [node])
+        until(lambda: all(_knows(one, len(everyone) + 1) for one in [*everyone, node]), "nodes have met", 30, 0.02)
+        until(lambda: _state_ok(node), "the new one knows whose the slots are", 30, 0.02)
+        name = _node_id(node)
+        formed.nodes.append(node)
+        try:
+            yield node
+        finally:
+            formed.nodes.remove(node)
+            node.close()
+            for one in everyone:
+                one.command("CLUSTER", "FORGET", name)
+
+
 def _options(node_timeout_ms: int) -> list[str]:
     return [
         *("--cluster-enabled", "yes", "--cluster-port", str(free_port())),
@@ -150,12 +172,16 @@ def _form(nodes: list[RedisServer], spares: list[RedisServer]) -> None:
         first, end = SLOTS * i // len(nodes), SLOTS * (i + 1) // len(nodes)
         node.command("CLUSTER", "ADDSLOTSRANGE", first, end - 1)
     hub, everyone = nodes[0], [*nodes, *spares]
-    for node in everyone[1:]:
-        bus = node.command("CONFIG", "GET", "cluster-port")
-        hub.command("CLUSTER", "MEET", "127.0.0.1", node.port, bus[b"cluster-port"])
+    _meet(hub, everyone[1:])
     until(lambda: all(_knows(node, len(everyone)) for node in everyone), "nodes have met", 30, 0.02)
     for i, spare in enumerate(spares):
         spare.command("CLUSTER", "REPLICATE", _node_id(nodes[i % len(nodes)]))
+
+
+def _meet(hub: RedisServer, others: list[RedisServer]) -> None:
+    for node in others:
+        bus = node.command("CONFIG", "GET", "cluster-port")
+        hub.command("CLUSTER", "MEET", "127.0.0.1", node.port, bus[b"cluster-port"])
 
 
 def _knows(server: RedisServer, count: int) -> bool:

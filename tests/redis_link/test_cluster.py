@@ -4,11 +4,16 @@ import asyncio
 from functools import partial
 from pathlib import Path
 
-from pw_servers import Cluster
+import pytest
+from pw_queue import ticket
+from pw_servers import Cluster, newcomer
 
 from pageworker_supervisor.config.settings import RedisSettings
+from pageworker_supervisor.engine import Engine
+from pageworker_supervisor.engine.types import Options
 from pageworker_supervisor.redis_link import Link, open_link
 from pageworker_supervisor.redis_link.connections import TcpConnection
+from pageworker_supervisor.redis_link.errors import Unavailable
 
 KEYS = [f"{{{i}}}:k" for i in range(40)]
 
@@ -66,3 +71,24 @@ async def test_a_failover_is_followed(live_cluster: Cluster) -> None:
         for key in KEYS:
             assert await link.availability.insist(partial(link.send, "GET", key, key=key)) == b"2"
         watching.cancel()
+
+
+async def test_a_node_that_is_being_added_is_found(live_cluster: Cluster) -> None:
+    """It has no slots yet, so nothing but an ASK speaks of it; and it has none of our functions."""
+    key = "pw:{0}"
+    slot = live_cluster.slot(key)
+    home = live_cluster.owner(slot)
+    with newcomer(live_cluster) as new:
+        async with open_link(RedisSettings(url=live_cluster.url), Path("/nonexistent")) as link:
+            engine = Engine(link.commands, link.blocking(), shards=1, options=Options())
+            await engine.load()
+            new.command("CLUSTER", "SETSLOT", slot, "IMPORTING", home.command("CLUSTER", "MYID"))
+            home.command("CLUSTER", "SETSLOT", slot, "MIGRATING", new.command("CLUSTER", "MYID"))
+            assert await link.send("SET", f"{key}:x", 1, key=f"{key}:x") is True
+            with pytest.raises(Unavailable):
+                await engine.enqueue([ticket("j1", "acme")])
+            live_cluster.migrate_slot(slot, new)
+            assert await link.availability.insist(partial(engine.enqueue, [ticket("j1", "acme")])) == ["queued"]
+            assert new.command("CLUSTER", "COUNTKEYSINSLOT", slot) > 1
+            live_cluster.migrate_slot(slot, home)
+            assert await link.availability.insist(partial(engine.enqueue, [ticket("j2", "acme")])) == ["queued"]

@@ -12,13 +12,14 @@
 from pathlib import Path
 from typing import Any
 
-from redis.asyncio import Redis, RedisCluster
+from redis.asyncio import Redis
 from redis.asyncio.cluster import ClusterNode
 from redis.asyncio.connection import ConnectionPool
 from redis.asyncio.retry import Retry
 from redis.asyncio.sentinel import Sentinel
 from redis.backoff import NoBackoff
 
+from pageworker_supervisor.redis_link.cluster import Cluster
 from pageworker_supervisor.redis_link.connections import (
     Cancellable,
     PrimaryConnection,
@@ -126,10 +127,10 @@ def _pooled(kind: type[Cancellable], **options: Any) -> Redis:
     return Redis.from_pool(ConnectionPool(connection_class=kind, **options))
 
 
-def _cluster(url: RedisUrl, kind: type[TcpConnection | TlsConnection], options: dict[str, Any]) -> RedisCluster:
+def _cluster(url: RedisUrl, kind: type[TcpConnection | TlsConnection], options: dict[str, Any]) -> Cluster:
     # A seed that is down must not keep us out, nor a range of slots that nobody serves at the moment.
     nodes = [ClusterNode(host, port) for host, port in url.hosts]
-    cluster = RedisCluster(startup_nodes=nodes, require_full_coverage=False, ssl=url.tls, **options)
+    cluster = Cluster(startup_nodes=nodes, require_full_coverage=False, ssl=url.tls, **options)
     # It has no parameter for the kind of its connections. Nodes found later are made from `connection_kwargs`.
     cluster.connection_kwargs["connection_class"] = kind
     for node in cluster.startup_nodes:
