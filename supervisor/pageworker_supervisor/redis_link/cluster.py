@@ -5,7 +5,8 @@ but an ASK speaks of it. A node that our view of the cluster lags behind is met 
 """
 
 from redis.asyncio import RedisCluster
-from redis.asyncio.cluster import PRIMARY, ClusterNode
+from redis.asyncio.cluster import ClusterNode
+from redis.cluster import PRIMARY
 
 
 class Cluster(RedisCluster):
