@@ -28,10 +28,10 @@ def load(holder: str, label: str, entrypoint: str) -> Entry:
         raise ModuleBroken(f"entrypoint {entrypoint!r} is not `package:function`")
     try:
         module = importlib.import_module(f"{holder}.{path}")
+        # Its names are foreign code too, where it has a `__getattr__`.
+        handler, *hooks = (getattr(module, what, None) for what in (name, "before_job", "after_job"))
     except BaseException as error:
         raise ModuleBroken(f"can not be imported: {describe(error, label)}") from error
-    handler = getattr(module, name, None)
-    hooks = [getattr(module, hook, None) for hook in ("before_job", "after_job")]
     for what, function in ((name, handler), ("before_job", hooks[0]), ("after_job", hooks[1])):
         if function is not None and not inspect.iscoroutinefunction(function):
             raise ModuleBroken(f"{path}:{what} is not an `async def`")

@@ -85,7 +85,7 @@ class BundleLoader(InspectLoader):
     def exec_module(self, module: ModuleType) -> None:
         """Run the module's code in its bundle's own builtins."""
         module.__dict__["__builtins__"] = _builtins_for(self._holder, self._bundle.packages)
-        exec(self.get_code(module.__name__), module.__dict__)  # noqa: S102 - running verified module code is what this is for
+        super().exec_module(module)
 
     def is_package(self, fullname: str) -> bool:
         """See InspectLoader."""

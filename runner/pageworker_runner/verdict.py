@@ -34,7 +34,7 @@ def returned(result: object, label: str) -> Verdict:
         plain = msgspec.to_builtins(result, str_keys=True)
         data = msgspec.msgpack.encode(plain)
         msgspec.json.encode(plain)
-    except Exception as error:  # noqa: BLE001 - fields of foreign objects are foreign code
+    except BaseException as error:  # noqa: BLE001 - fields are foreign code: their sys.exit() would end the runner
         return failed("result_invalid", f"JSON can not hold what the handler returned: {describe(error, label)}")
     if not isinstance(plain, dict):
         return failed("result_invalid", f"a handler returns a dict, not {type(result).__name__}")
@@ -57,7 +57,7 @@ def raised(error: BaseException, label: str, refusal: str | None = None) -> Verd
     """A handler (or its import) raised. `refusal`: what the egress gateway said to the page's last navigation."""
     try:
         return _read(error, label, refusal)
-    except Exception as fault:  # noqa: BLE001 - an exception of a module is foreign code: its attributes may be anything
+    except BaseException as fault:  # noqa: BLE001 - attributes are foreign code: their sys.exit() would end the runner
         why = f"{type(error).__name__} can not be read: {describe(fault, label)}"
         return failed("handler_error", why, detail=_where(error, label))
 

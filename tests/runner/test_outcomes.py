@@ -17,6 +17,23 @@ def work():
 assert await asyncio.to_thread(work) == ""
 await loop.run_in_executor(None, work)
 """
+EXITS_BY_FIELD = """
+class Exit(RetryLater):
+    @property
+    def type(self):
+        raise SystemExit
+    @type.setter
+    def type(self, _):
+        pass
+raise Exit
+"""
+EXITS_BY_ZONE = """
+import datetime
+class Zone(datetime.tzinfo):
+    def utcoffset(self, _):
+        raise SystemExit
+return {'at': datetime.datetime(2026, 1, 1, tzinfo=Zone())}
+"""
 
 
 async def test_a_result_comes_back(runner: Supervisor) -> None:
@@ -62,6 +79,9 @@ async def test_hooks_run_in_order_and_after_job_sees_the_result(runner: Supervis
         ),
         ("class Bare(Failed):\n    def __init__(self): pass\nraise Bare", "handler_error", False),
         ("class Mute(Exception):\n    def __str__(self): return 1 / 0\nraise Mute", "handler_error", False),
+        ("class Exit(Exception):\n    def __str__(self): raise SystemExit\nraise Exit", "handler_error", False),
+        (EXITS_BY_FIELD, "handler_error", False),
+        (EXITS_BY_ZONE, "result_invalid", False),
         ("return [1]", "result_invalid", False),
         ("return {'page': page}", "result_invalid", False),
         (f"return {{'x': 'a' * {MAX_DATA_BYTES + 1}}}", "result_too_large", False),
@@ -135,6 +155,7 @@ async def test_a_trace_names_only_files_of_the_module(runner: Supervisor) -> Non
         ({"a.py": "import nothing_like_it"}, "a:handler", "nothing_like_it"),
         ({"a.py": "def handler(:"}, "a:handler", "a.py:1"),
         ({"a.py": "raise SystemExit(1)"}, "a:handler", "SystemExit"),
+        ({"a.py": "def __getattr__(name): raise SystemExit"}, "a:handler", "SystemExit"),
         ({"a.py": "def handler(page): ..."}, "a:handler", "async def"),
         ({"a.py": ""}, "a:handler", "no 'handler'"),
         ({"a.py": ""}, "b:handler", "can not be imported"),

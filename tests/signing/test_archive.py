@@ -85,6 +85,19 @@ def test_a_local_header_that_tells_another_name_is_refused() -> None:
         read_archive(bytes(archive))
 
 
+def test_an_entry_that_begins_beyond_all_numbers_is_refused() -> None:
+    data = bytearray(write_archive(FILES))
+    entry, beyond = data.index(b"PK\1\2"), struct.pack("<HHQ", 1, 8, 2**64 - 1)
+    (name,) = struct.unpack_from("<H", data, entry + 28)
+    struct.pack_into("<H", data, entry + 30, len(beyond))
+    struct.pack_into("<I", data, entry + 42, 0xFFFFFFFF)
+    data[entry + 46 + name : entry + 46 + name] = beyond
+    end = data.index(b"PK\5\6")
+    struct.pack_into("<I", data, end + 12, end - entry)
+    with pytest.raises(BundleMalformed, match="not a zip"):
+        read_archive(bytes(data))
+
+
 def test_entries_that_overlap_are_refused_before_they_are_read() -> None:
     archive = bytearray(write_archive({"a": b"x" * 4000, "b": b"", "c": b""}))
     first = archive.index(b"PK\1\2")

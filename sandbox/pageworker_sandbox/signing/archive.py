@@ -46,8 +46,8 @@ def read_archive(untrusted_data: bytes, limits: Limits = LIMITS) -> dict[str, by
             entries = archive.infolist()
             _check_entries(entries, len(untrusted_data), limits)
             files = {entry.filename: archive.read(entry) for entry in entries}
-    # What zipfile raises on hostile input; NotImplementedError: a compression or version that it does not know.
-    except (zipfile.BadZipFile, EOFError, NotImplementedError, RuntimeError, ValueError, OSError) as error:
+    # What zipfile raises on hostile input. RuntimeError: encrypted, or made by a program that it does not understand.
+    except (zipfile.BadZipFile, EOFError, RuntimeError, ValueError, OSError, OverflowError) as error:
         raise BundleMalformed(f"not a zip: {error}") from error
     if write_archive(files) != untrusted_data:
         raise BundleMalformed(
