@@ -168,8 +168,7 @@ async def test_while_a_slot_moves_nothing_is_half_done(desk: Desk, live_cluster:
     slot = live_cluster.slot(f"pw:{{{shard}}}")
     source = live_cluster.owner(slot)
     target = next(node for node in live_cluster.nodes if node is not source)
-    target.command("CLUSTER", "SETSLOT", slot, "IMPORTING", source.command("CLUSTER", "MYID"))
-    source.command("CLUSTER", "SETSLOT", slot, "MIGRATING", target.command("CLUSTER", "MYID"))
+    live_cluster.start_migration(slot, target)
     keys = source.command("CLUSTER", "GETKEYSINSLOT", slot, 1000)
     source.command("MIGRATE", "127.0.0.1", target.port, "", 0, 5000, "KEYS", *keys[::2])
     with pytest.raises(Unavailable):

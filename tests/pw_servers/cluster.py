@@ -67,16 +67,20 @@ class Cluster:
 
     def migrate_slot(self, slot: int, to: int | RedisServer) -> None:
         """Move a slot with its keys, as redis-cli's resharding does, while clients go on."""
-        source = self.owner(slot)
         target = self.nodes[to] if isinstance(to, int) else to
-        source_id, target_id = _node_id(source), _node_id(target)
-        target.command("CLUSTER", "SETSLOT", slot, "IMPORTING", source_id)
-        source.command("CLUSTER", "SETSLOT", slot, "MIGRATING", target_id)
+        source, target_id = self.start_migration(slot, target), _node_id(target)
         while keys := source.command("CLUSTER", "GETKEYSINSLOT", slot, 100):
             source.command("MIGRATE", "127.0.0.1", target.port, "", 0, 5000, "KEYS", *keys)
         for node in [target, source, *self.nodes]:
             if _role(node) == "master":
                 node.command("CLUSTER", "SETSLOT", slot, "NODE", target_id)
+
+    def start_migration(self, slot: int, target: RedisServer) -> RedisServer:
+        """Open the slot's move, no more: from now on its owner, which is returned, sends by ASK for what it has not."""
+        source = self.owner(slot)
+        target.command("CLUSTER", "SETSLOT", slot, "IMPORTING", _node_id(source))
+        source.command("CLUSTER", "SETSLOT", slot, "MIGRATING", _node_id(target))
+        return source
 
     def wait_ok(self) -> None:
         """Until every node says that the cluster is complete."""

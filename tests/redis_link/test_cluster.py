@@ -82,8 +82,7 @@ async def test_a_node_that_is_being_added_is_found(live_cluster: Cluster) -> Non
         async with open_link(RedisSettings(url=live_cluster.url), Path("/nonexistent")) as link:
             engine = Engine(link.commands, link.blocking(), shards=1, options=Options())
             await engine.load()
-            new.command("CLUSTER", "SETSLOT", slot, "IMPORTING", home.command("CLUSTER", "MYID"))
-            home.command("CLUSTER", "SETSLOT", slot, "MIGRATING", new.command("CLUSTER", "MYID"))
+            live_cluster.start_migration(slot, new)
             assert await link.send("SET", f"{key}:x", 1, key=f"{key}:x") is True
             with pytest.raises(Unavailable):
                 await engine.enqueue([ticket("j1", "acme")])

@@ -70,7 +70,7 @@ PROBES = (
     Probe("socket_raw", _socket(socket.AF_INET, socket.SOCK_RAW)),
     Probe("fork", _fork),
     Probe("clone3", lambda: call("clone3", None, 0)),
-    Probe("exec", lambda: os.execv(NOT_FOUND_BY_FILTER, [NOT_FOUND_BY_FILTER])),  # noqa: S606 - it must be refused
+    Probe("exec", lambda: call("execve", NOT_FOUND_BY_FILTER.encode(), None, None)),
     Probe("execveat", lambda: call("execveat", -1, NOT_FOUND_BY_FILTER.encode(), None, None, 0)),
     Probe("kill", lambda: os.kill(1, 0)),
     Probe("tgkill", lambda: call("tgkill", 1, 1, 0)),
