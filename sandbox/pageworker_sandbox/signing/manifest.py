@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
+from pageworker_sandbox.hostname import HostInvalid, normalise_host_glob, policy_host_glob
 from pageworker_sandbox.signing.errors import ManifestInvalid, Mistake
 from pageworker_sandbox.signing.version import SEMVER, fits
 
@@ -20,7 +21,6 @@ MAX_TIMEOUT_SECONDS = 86_400
 NAME = re.compile(r"[a-z][a-z0-9_]*(?:\.[a-z][a-z0-9_]*)*")
 PLACE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z_][A-Za-z0-9_]*)*:[A-Za-z_][A-Za-z0-9_]*")
 TENANT_GLOB = re.compile(r"[a-z0-9*?-]{1,63}")
-HOST_GLOB = re.compile(r"[A-Za-z0-9*](?:[A-Za-z0-9.*-]{0,251}[A-Za-z0-9*])?")
 SECRET = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 
 
@@ -36,7 +36,7 @@ class Manifest(Struct, frozen=True, kw_only=True):
     tenants: tuple[str, ...] = ("*",)
     """Globs of tenant ids that may run it."""
     egress: tuple[str, ...] = ()
-    """Globs of hosts it may reach, as far as the tenant may too."""
+    """Globs of hosts it may reach, as far as the tenant may too; in written form (`xn--mnchen-3ya.test`)."""
     secrets: tuple[str, ...] = ()
     """Names of the tenant's secrets it may ask for."""
     timeout_seconds: float | None = None
@@ -66,6 +66,15 @@ def _list(pattern: re.Pattern[str]) -> Check:
     )
 
 
+def _hosts(value: Any) -> bool:
+    if not isinstance(value, list) or len(value) > MAX_ENTRIES:
+        return False
+    try:
+        return all(isinstance(entry, str) and normalise_host_glob(entry) for entry in value)
+    except HostInvalid:
+        return False
+
+
 def _range(value: Any) -> bool:
     if not isinstance(value, str) or len(value) > MAX_NAME:
         return False
@@ -91,7 +100,7 @@ RULES: dict[str, tuple[Check, str, bool]] = {
     "entrypoint": (_text(PLACE, MAX_NAME), '"package:function" such as "shop_product:handler"', True),
     "sdk": (_range, 'a range of versions such as ">=1,<2"', True),
     "tenants": (_list(TENANT_GLOB), 'a list of tenant globs such as ["*"]', False),
-    "egress": (_list(HOST_GLOB), 'a list of host globs such as ["shop.example", "*.cdn.example"]', False),
+    "egress": (_hosts, 'a list of host globs such as ["shop.example", "*.cdn.example"]', False),
     "secrets": (_list(SECRET), 'a list of names such as ["shop_login"]', False),
     "timeout_seconds": (_seconds, f"a number of seconds, above 0, at most {MAX_TIMEOUT_SECONDS}", False),
     "input": (_input, 'a table [input] with a JSON Schema, or "package:Struct"', False),
@@ -114,6 +123,7 @@ def parse_manifest(untrusted_text: str, file: str = FILE) -> Manifest:
             mistakes.append(Mistake(file, key, _show(given[key]), expected))
     if mistakes:
         raise ManifestInvalid(tuple(mistakes))
+    given["egress"] = [policy_host_glob(host) for host in given.get("egress", ())]
     return msgspec.convert(given, Manifest)
 
 

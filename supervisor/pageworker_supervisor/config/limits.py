@@ -1,10 +1,11 @@
 """Which tenant's, and which domain's, limits hold for a name: the longest matching key. Pure."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Generic, TypeVar
 
+from pageworker_sandbox.hostname import normalise_host_glob
 from pageworker_supervisor.config.settings import DomainSettings, Settings, TenantSettings
 
 V = TypeVar("V")
@@ -48,20 +49,24 @@ _domain_tables: dict[int, tuple[Mapping[str, DomainSettings], Table[DomainSettin
 
 def limits_for(settings: Settings, tenant_id: str) -> TenantSettings:
     """The tenant's settings; the defaults where no key matches."""
-    return _table(_tenant_tables, settings.tenants, TenantSettings()).find(tenant_id)
+    return _table(_tenant_tables, settings.tenants, TenantSettings(), str.lower).find(tenant_id)
 
 
 def domain_for(settings: Settings, domain: str) -> DomainSettings:
     """The domain's limits; the defaults where no key matches. Host names have no case."""
-    return _table(_domain_tables, settings.domains, DomainSettings()).find(domain.lower())
+    return _table(_domain_tables, settings.domains, DomainSettings(), normalise_host_glob).find(domain.lower())
 
 
-def _table(tables: dict[int, tuple[Mapping[str, V], Table[V]]], entries: Mapping[str, V], fallback: V) -> Table[V]:
+def _table(
+    tables: dict[int, tuple[Mapping[str, V], Table[V]]],
+    entries: Mapping[str, V],
+    fallback: V,
+    written: Callable[[str], str],
+) -> Table[V]:
     # The entry holds the mapping itself, so that no other object can get its id while it is remembered.
     known = tables.get(id(entries))
     if known is None:
         if len(tables) >= REMEMBERED_TABLES:
             del tables[next(iter(tables))]
-        lowered = {key.lower(): value for key, value in entries.items()}
-        known = tables[id(entries)] = (entries, Table(lowered, fallback))
+        known = tables[id(entries)] = (entries, Table({written(key): entries[key] for key in entries}, fallback))
     return known[1]

@@ -12,6 +12,7 @@ from pathlib import Path
 from urllib.parse import SplitResult, urlsplit
 
 from pageworker_sandbox.egress.messages import MAX_HOSTS, MAX_PORTS
+from pageworker_sandbox.hostname import HostInvalid, normalise_host_glob
 from pageworker_supervisor.config import lines
 from pageworker_supervisor.config.check import SourceOf, show
 from pageworker_supervisor.config.errors import Problem
@@ -24,7 +25,6 @@ REGISTRY_SCHEMES = ("file", "http", "https", "s3", "gs", "az")
 MIN_SECRET_BYTES = 16
 
 _TENANT_GLOB = re.compile(r"[a-z0-9*?-]{1,63}")
-_HOST_GLOB = re.compile(r"[A-Za-z0-9*?_-]+(\.[A-Za-z0-9*?_-]+)*")
 
 Finding = tuple[lines.Path, object, str, str]
 """Key, what was found, what was expected, a hint."""
@@ -80,6 +80,8 @@ def _files(settings: Settings) -> Iterator[Finding]:
 
 def _egress(settings: Settings) -> Iterator[Finding]:
     for host, address in settings.egress.hosts.items():
+        if "*" in host or "?" in host or _no_host_glob(host):
+            yield ("egress", "hosts", host), host, "a host name as key", "a fixed address belongs to one host"
         if not _is_address(address):
             yield ("egress", "hosts", host), address, "an IP address, or address:port", "e.g. 127.0.0.1:8000"
     yield from _at_most(("egress", "hosts"), len(settings.egress.hosts), MAX_HOSTS)
@@ -130,8 +132,8 @@ def _ranges(settings: Settings) -> Iterator[Finding]:
 
 def _domains(settings: Settings) -> Iterator[Finding]:
     for key in settings.domains:
-        if not _HOST_GLOB.fullmatch(key):
-            yield ("domains", key), key, "a host name or a glob of host names", "e.g. *.example.com"
+        if why := _no_host_glob(key):
+            yield ("domains", key), key, "a host name or a glob of host names, e.g. *.example.com", why
 
 
 def _tenant(name: str, tenant: TenantSettings) -> Iterator[Finding]:
@@ -140,9 +142,8 @@ def _tenant(name: str, tenant: TenantSettings) -> Iterator[Finding]:
         yield at, name, "a tenant or a glob of tenants: 1-63 of a-z0-9-, * and ?", ""
     yield from _at_most((*at, "egress"), len(tenant.egress), MAX_HOSTS)
     for host in tenant.egress:
-        if not _HOST_GLOB.fullmatch(host) and not _is_address(host):
-            hint = "only the host: no scheme, port or path" if "/" in host or ":" in host else ""
-            yield (*at, "egress"), host, "host names or globs of host names", hint
+        if why := _no_host_glob(host):
+            yield (*at, "egress"), host, "host names or globs of host names", why
     for glob in tenant.callback_allow:
         try:
             UrlGlob.parse(glob)
@@ -153,6 +154,15 @@ def _tenant(name: str, tenant: TenantSettings) -> Iterator[Finding]:
         yield (*at, "callback_allow"), "no callback_secret_file", "`callback_secret_file` beside it", hint
     if tenant.callback_secret_file is not None:
         yield from _secret((*at, "callback_secret_file"), tenant.callback_secret_file)
+
+
+def _no_host_glob(text: str) -> str:
+    """Why the text is no host and no glob of hosts; empty where it is one."""
+    try:
+        normalise_host_glob(text)
+    except HostInvalid as error:
+        return "only the host: no scheme, port or path" if "/" in text or ":" in text else str(error)
+    return ""
 
 
 def _secret(path: lines.Path, file: Path) -> Iterator[Finding]:

@@ -166,7 +166,12 @@ class TenantSettings(Section, frozen=True):
 
 
 class DomainSettings(Section, frozen=True):
-    """Limits of one domain, or a glob of domains: the longest matching key wins."""
+    """Limits of one domain, or a glob of domains: the longest matching key wins.
+
+    A job counts against the host of its `payload.url`, as a browser writes it: `münchen.test`, `MÜNCHEN.test.`
+    and `xn--mnchen-3ya.test` are one domain. A job's field `domain` replaces it where the URL's host is that domain
+    or below it. A `domain` that the URL does not confirm counts in a domain of the job's tenant alone, with the same
+    limits. A URL whose host no browser accepts is a domain of its own."""
 
     concurrency: Count = 1000
     rate_per_second: Annotated[float, Meta(gt=0)] | None = None

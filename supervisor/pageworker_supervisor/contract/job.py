@@ -8,6 +8,8 @@ from urllib.parse import urlsplit
 import msgspec
 from msgspec import Meta, Struct
 
+from pageworker_sandbox.hostname import HostInvalid, normalise_host
+from pageworker_supervisor.contract.domain_key import domain_key
 from pageworker_supervisor.contract.errors import ContractError
 from pageworker_supervisor.contract.explain import UNREADABLE, explain, object_hint, shown, unreadable
 from pageworker_supervisor.contract.words import speak
@@ -31,7 +33,6 @@ TRACE = speak(
     r"^([0-9a-f]{32}|[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2})\Z",
     "32 lower-case hex digits, or a W3C traceparent",
 )
-HOST = speak(r"^[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?\Z", "a host name, without scheme, port and path")
 
 Priority = Literal["high", "normal", "low"]
 
@@ -56,7 +57,7 @@ class Job(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_de
     not_before: Instant | None = None
     expires_at: Instant | None = None
     callback_url: Annotated[str, Meta(min_length=8, max_length=4096)] | None = None
-    domain: Annotated[str, Meta(pattern=HOST)] | None = None
+    domain: Annotated[str, Meta(min_length=1, max_length=253)] | None = None
     proxy: Annotated[str, Meta(min_length=1, max_length=63)] | None = None
     meta: RawObject = msgspec.Raw(b"{}")
 
@@ -77,15 +78,8 @@ class Job(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_de
 
     @property
     def domain_key(self) -> str | None:
-        """Key of the per-domain limit: `domain`, else the host of `payload.url`, lower case."""
-        if self.domain is not None:
-            return self.domain.lower()
-        url = self.payload_object().get("url")
-        try:
-            host = urlsplit(url).hostname if isinstance(url, str) else None
-        except ValueError:
-            return None
-        return host if host and re.match(HOST, host) else None
+        """Key of the per-domain limit: see `contract.domain_key`."""
+        return domain_key(self.domain, self.payload_object().get("url"), self.tenant_id)
 
 
 _decoder = msgspec.json.Decoder(Job)
@@ -106,6 +100,8 @@ def parse_job(untrusted_text: bytes) -> Job:
         raise ContractError("invalid_field", "not_before", "excludes `delay_seconds`", "give one of the two")
     if job.callback_url is not None:
         _check_url(job.callback_url)
+    if job.domain is not None:
+        _check_domain(job.domain)
     return job
 
 
@@ -167,6 +163,14 @@ def _check_url(url: str) -> None:
         usable = False
     if not usable:
         raise ContractError("invalid_field", "callback_url", "expected an absolute http:// or https:// URL")
+
+
+def _check_domain(domain: str) -> None:
+    try:
+        normalise_host(domain)
+    except HostInvalid as error:
+        hint = "only the host, e.g. shop.example"
+        raise ContractError("invalid_field", "domain", str(error), hint) from error
 
 
 def depth(value: Any) -> int:

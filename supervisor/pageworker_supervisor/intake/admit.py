@@ -13,6 +13,7 @@ import msgspec
 
 from pageworker_supervisor.config.limits import Table, domain_for
 from pageworker_supervisor.config.settings import DomainSettings, Settings, TenantSettings
+from pageworker_supervisor.contract.domain_key import host_of_key
 from pageworker_supervisor.contract.errors import ContractError
 from pageworker_supervisor.contract.job import (
     MAX_META_BYTES,
@@ -100,7 +101,7 @@ class Admission:
             expires_at_ms=_ms(job.expires_at),
             attempts_used=job.retry_count,
             tenant_limits=_limits(tenant, tenant.weight),
-            domain_limits=Limits() if domain is None else _limits(domain_for(self._settings, domain), 1.0),
+            domain_limits=Limits() if domain is None else _limits(domain_for(self._settings, host_of_key(domain)), 1.0),
         )
 
     def _reject(self, untrusted_text: bytes, complaint: _Complaint) -> Reject:

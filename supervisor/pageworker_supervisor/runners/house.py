@@ -7,6 +7,7 @@ from pathlib import Path
 
 from pageworker_profiles import ProfileStore
 from pageworker_sandbox.egress.messages import Policy
+from pageworker_sandbox.hostname import policy_host_glob
 from pageworker_sandbox.launch import Host
 from pageworker_supervisor.artifacts.store import ArtifactStore
 from pageworker_supervisor.config.load import limits_for
@@ -55,10 +56,10 @@ class House:
         tenant = limits_for(self.settings, context[0])
         return Policy(
             hosts=(
-                tenant.egress if tenant else (),
+                tuple(policy_host_glob(glob) for glob in tenant.egress) if tenant else (),
                 tuple(sorted({host for hosts in modules for host in hosts})),
             ),
             ports=egress.ports,
-            fixed=egress.hosts,
+            fixed={policy_host_glob(host): address for host, address in egress.hosts.items()},
             connect_seconds=egress.connect_seconds,
         )

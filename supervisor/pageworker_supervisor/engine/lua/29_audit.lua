@@ -30,7 +30,7 @@ function Audit:queued_entries()
     for _, entry in ipairs(call('LRANGE', P .. 'lane:' .. name, 0, -1)) do
       entries[entry] = name
     end
-    local t, c, d, p = string.match(name, '^([^/]*)/([^/]*)/([^:]*):(.)$')
+    local t, c, d, p = string.match(name, '^([^/]*)/([^/]*)/(.*):(.)$')
     local runs = call('ZSCORE', Context.key(t, c, p), d)
     local waits = d ~= NO_DOMAIN and Domain.is_parked(t .. '/' .. c .. '/' .. d, d)
     if runs and waits then
