@@ -20,11 +20,11 @@ from pageworker_supervisor.dispatch.attempt import Tools
 from pageworker_supervisor.dispatch.desk import Desk
 from pageworker_supervisor.dispatch.dispatcher import Dispatcher
 from pageworker_supervisor.dispatch.leases import LeaseKeeper
-from pageworker_supervisor.dispatch.placement import Context
 from pageworker_supervisor.dispatch.reaper import reap
 from pageworker_supervisor.dispatch.signals import Signals
 from pageworker_supervisor.dispatch.waker import Waker
 from pageworker_supervisor.engine import Engine
+from pageworker_supervisor.engine.context_key import ContextKey
 from pageworker_supervisor.engine.types import LEASE_MS, PROMISE_MS
 from pageworker_supervisor.intake import Intake
 from pageworker_supervisor.intake.timing import Timing
@@ -128,7 +128,6 @@ class Rooms:
         for runner in list(self.fleet.runners.values()):
             runner.kill(reason, charged=False)
 
-    async def _give_up_profile(self, context: Context, fence: int | None) -> None:
-        tenant_id, profile_id = context
-        if profile_id is not None and fence is not None:
-            await self.desk.release(tenant_id, profile_id, fence)
+    async def _give_up_profile(self, context: ContextKey, fence: int | None) -> None:
+        if context.profile_id is not None and fence is not None:
+            await self.desk.release(context.tenant_id, context.profile_id, fence)

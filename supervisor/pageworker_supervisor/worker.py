@@ -228,8 +228,8 @@ STATES: dict[Phase, WorkerState] = {
 def _runner(runner: Runner, now: float) -> RunnerReport:
     return RunnerReport(
         runner_id=runner.runner_id,
-        tenant_id=runner.context[0],
-        profile_id=runner.context[1],
+        tenant_id=runner.context.tenant_id,
+        profile_id=runner.context.profile_id,
         state=runner.life.name.lower(),
         pages={"taken": runner.taken, "running": len(runner.running)},
         jobs_done=runner.jobs_done,

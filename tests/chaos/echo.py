@@ -16,7 +16,7 @@ import msgspec
 from pageworker_sandbox.launch import Host
 from pageworker_sandbox.signing import VerifiedBundle
 from pageworker_sandbox.wire import messages as m
-from pageworker_supervisor.dispatch.placement import Context
+from pageworker_supervisor.engine.context_key import ContextKey
 from pageworker_supervisor.rooms import Rooms
 from pageworker_supervisor.runners.errors import RunnerLost, SpawnFailed
 from pageworker_supervisor.runners.fleet import Fleet
@@ -37,13 +37,12 @@ class EchoHouse(House):
     locks: Path = NOWHERE
 
     @contextmanager
-    def folder(self, runner_id: str, context: Context, fence: int | None) -> Iterator[Folder]:
+    def folder(self, runner_id: str, context: ContextKey, fence: int | None) -> Iterator[Folder]:
         """Hold the profile for the block. Raises SpawnFailed where somebody else has it open, or had it later."""
-        tenant_id, profile_id = context
-        if profile_id is None:
+        if context.profile_id is None:
             yield Folder(NOWHERE, None)
             return
-        descriptor = os.open(self.locks / f"{tenant_id}--{profile_id}", os.O_RDWR | os.O_CREAT, 0o600)
+        descriptor = os.open(self.locks / f"{context.tenant_id}--{context.profile_id}", os.O_RDWR | os.O_CREAT, 0o600)
         try:
             try:
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -157,7 +156,7 @@ class EchoRunner(Runner):
 class EchoFleet(Fleet):
     """The product's fleet, but for what it spawns."""
 
-    def _spawn(self, context: Context, fence: int | None) -> Runner:
+    def _spawn(self, context: ContextKey, fence: int | None) -> Runner:
         if self._tasks is None:
             raise RuntimeError("the fleet does not run")
         runner = EchoRunner(next(self._names), context, fence, self._house, self._notify)

@@ -8,7 +8,6 @@ from hypothesis import strategies as st
 
 from pageworker_supervisor.dispatch.placement import (
     NO_ROOM_EITHER,
-    Context,
     Rules,
     Seat,
     Spawn,
@@ -19,6 +18,7 @@ from pageworker_supervisor.dispatch.placement import (
     ripens_in,
     victim,
 )
+from pageworker_supervisor.engine.context_key import ContextKey
 
 RULES = Rules(runners=2, pages=2, residency_seconds=2.0)
 
@@ -33,7 +33,7 @@ def seat(
     is_open: bool = True,
     used: float | None = None,
 ) -> Seat:
-    return Seat(name, (tenant, profile), RULES.pages, taken, is_open, since, since if used is None else used)
+    return Seat(name, ContextKey(tenant, profile), RULES.pages, taken, is_open, since, since if used is None else used)
 
 
 def test_an_empty_worker_has_only_rooms() -> None:
@@ -42,62 +42,62 @@ def test_an_empty_worker_has_only_rooms() -> None:
 
 
 def test_a_warm_context_is_used_before_a_new_one_is_made() -> None:
-    assert place([seat("a", "t", taken=1)], RULES, 10.0, ("t", None)) == Use("a")
+    assert place([seat("a", "t", taken=1)], RULES, 10.0, ContextKey("t")) == Use("a")
 
 
 def test_a_tenant_with_full_pages_may_spread_while_there_is_room() -> None:
-    assert place([seat("a", "t", taken=2)], RULES, 10.0, ("t", None)) == Spawn(evict=None)
+    assert place([seat("a", "t", taken=2)], RULES, 10.0, ContextKey("t")) == Spawn(evict=None)
 
 
 def test_nobody_at_work_is_sent_away_for_another_tenant() -> None:
     """docker-selenium#1423: scaling down killed nodes that were at work."""
     seats = [seat("a", "t", taken=1), seat("b", "u", taken=2)]
     assert evictable(seats, RULES, 100.0) == []
-    assert place(seats, RULES, 100.0, ("v", None)) is None
+    assert place(seats, RULES, 100.0, ContextKey("v")) is None
 
 
 def test_a_profile_is_never_opened_twice() -> None:
     seats = [seat("a", "t", profile="p", taken=2)]
-    assert place(seats, RULES, 10.0, ("t", "p")) is None
-    named = {(room.tenant_id, room.profile_id): room.free_pages for room in capacity(seats, RULES, 10.0, 32).contexts}
-    assert named == {("t", "p"): 0}
+    assert place(seats, RULES, 10.0, ContextKey("t", "p")) is None
+    named = {room.context: room.free_pages for room in capacity(seats, RULES, 10.0, 32).contexts}
+    assert named == {ContextKey("t", "p"): 0}
 
 
 def test_an_idle_runner_makes_room_after_a_moment() -> None:
     """A room that nobody uses, kept from a context that waits, would be wasted."""
     seats = [seat("a", "t", taken=1), seat("b", "u", since=9.0, used=9.9)]
-    assert place(seats, RULES, 10.0, ("v", None)) is None
-    assert place(seats, RULES, 10.15, ("v", None)) == Spawn(evict="b")
+    assert place(seats, RULES, 10.0, ContextKey("v")) is None
+    assert place(seats, RULES, 10.15, ContextKey("v")) == Spawn(evict="b")
 
 
 def test_an_idle_runner_that_has_had_its_residency_makes_room_at_once() -> None:
     seats = [seat("a", "t", taken=1), seat("b", "u", since=8.0, used=9.9)]
-    assert place(seats, RULES, 10.0, ("v", None)) == Spawn(evict="b")
+    assert place(seats, RULES, 10.0, ContextKey("v")) == Spawn(evict="b")
 
 
 def test_a_runner_that_comes_up_makes_no_room() -> None:
     seats = [seat("a", "t", taken=1), seat("b", "u", since=inf, used=1.0)]
-    assert place(seats, RULES, 10.0, ("v", None)) is None
+    assert place(seats, RULES, 10.0, ContextKey("v")) is None
 
 
 def test_a_worker_that_is_busy_with_others_retires_the_one_that_has_been_here_longest() -> None:
     seats = [seat("a", "t", taken=2, since=5.0), seat("b", "u", taken=1, since=1.0)]
-    assert victim(seats, RULES, 10.0, ("v", None)) == "b"
+    assert victim(seats, RULES, 10.0, ContextKey("v")) == "b"
 
 
 def test_one_retirement_at_a_time() -> None:
     seats = [seat("a", "t", taken=2), seat("b", "u", taken=1, is_open=False)]
-    assert victim(seats, RULES, 10.0, ("v", None)) is None
+    assert victim(seats, RULES, 10.0, ContextKey("v")) is None
 
 
 def test_nobody_is_retired_for_a_context_that_is_here() -> None:
     seats = [seat("a", "t", taken=2), seat("b", "u", taken=2)]
-    assert victim(seats, RULES, 10.0, ("t", None)) is None
+    assert victim(seats, RULES, 10.0, ContextKey("t")) is None
 
 
 def test_a_job_that_must_run_alone_takes_an_empty_runner() -> None:
     seats = [seat("a", "t", taken=1), seat("b", "t", taken=0)]
-    assert place(seats, RULES, 10.0, ("t", None), solo=True) == Use("b")
+    assert place(seats, RULES, 10.0, ContextKey("t"), solo=True) == Use("b")
 
 
 def test_a_tenant_gets_its_next_runner_when_this_one_has_come_up() -> None:
@@ -108,7 +108,7 @@ def test_a_tenant_gets_its_next_runner_when_this_one_has_come_up() -> None:
 
 def test_a_runner_that_is_coming_up_is_not_asked_to_leave() -> None:
     seats = [seat("a", "t", taken=2, since=inf), seat("b", "u", taken=1, since=inf)]
-    assert victim(seats, RULES, 10.0, ("v", None)) is None
+    assert victim(seats, RULES, 10.0, ContextKey("v")) is None
     assert evictable([seat("a", "t", since=inf)], RULES, 10.0) == []
 
 
@@ -124,7 +124,7 @@ def test_time_alone_makes_room() -> None:
 class Fleet:
     seats: list[Seat]
 
-    def apply(self, context: Context, now: float) -> bool:
+    def apply(self, context: ContextKey, now: float) -> bool:
         match place(self.seats, RULES, now, context):
             case None:
                 return False
@@ -139,31 +139,31 @@ class Fleet:
         return True
 
 
-contexts = st.tuples(st.sampled_from(["a", "b", "c"]), st.sampled_from([None, "p", "q"]))
+contexts = st.builds(ContextKey, st.sampled_from(["a", "b", "c"]), st.sampled_from([None, "p", "q"]))
 
 
 @given(st.lists(contexts, max_size=40))
-def test_the_fleet_keeps_its_limits(wanted: list[Context]) -> None:
+def test_the_fleet_keeps_its_limits(wanted: list[ContextKey]) -> None:
     fleet = Fleet([])
     for number, context in enumerate(wanted):
         before = capacity(fleet.seats, RULES, float(number), 32)
         placed = fleet.apply(context, float(number))
         assert len(fleet.seats) <= RULES.runners
         assert all(0 <= s.taken <= s.pages for s in fleet.seats)
-        profiles = [s.context for s in fleet.seats if s.context[1] is not None]
+        profiles = [s.context.profile for s in fleet.seats if s.context.profile is not None]
         assert len(profiles) == len(set(profiles))
         if placed:
             assert before.rooms or any(room.free_pages for room in before.contexts)
 
 
 @given(st.lists(contexts, max_size=40), contexts)
-def test_what_capacity_offers_can_be_placed(history: list[Context], wanted: Context) -> None:
+def test_what_capacity_offers_can_be_placed(history: list[ContextKey], wanted: ContextKey) -> None:
     fleet = Fleet([])
     for number, context in enumerate(history):
         fleet.apply(context, float(number))
     now = 100.0
     offer = capacity(fleet.seats, RULES, now, 32)
-    held = {(room.tenant_id, room.profile_id): room.free_pages for room in offer.contexts}
+    held = {room.context: room.free_pages for room in offer.contexts}
     others = [s for s in evictable(fleet.seats, RULES, now) if s.context != wanted]
     if held.get(wanted) or (wanted not in held and (len(fleet.seats) < RULES.runners or others)):
         assert fleet.apply(wanted, now)

@@ -6,6 +6,7 @@ from collections import Counter
 import pytest
 from pw_queue import Desk, everything, places, ticket
 
+from pageworker_supervisor.engine.context_key import ContextKey
 from pageworker_supervisor.engine.types import Lease
 
 PRIORITIES = ("high", "normal", "low")
@@ -70,11 +71,11 @@ async def test_a_held_room_is_not_a_privilege(desk: Desk) -> None:
     await desk.engine.enqueue([ticket(f"a-{n}", "a") for n in range(50)])
     first = await desk.engine.claim("w1", places(new=1, pages=2))
     assert [lease.tenant_id for lease in first.leases] == ["a", "a"]
-    assert [context.tenant_id for context in first.wanted] == ["a"], "it could use another room"
+    assert [wanted.context.tenant_id for wanted in first.wanted] == ["a"], "it could use another room"
     await desk.engine.enqueue([ticket("b-0", "b"), ticket("c-0", "c", profile_id="p1")])
     full = await desk.engine.claim("w1", places(("a", None, 2)))
     assert [lease.tenant_id for lease in full.leases] == ["a", "a"]
-    assert [(context.tenant_id, context.profile_id) for context in full.wanted][:2] == [("b", None), ("c", "p1")]
+    assert [wanted.context for wanted in full.wanted][:2] == [ContextKey("b"), ContextKey("c", "p1")]
     assert (await desk.engine.claim("w1", places(("a", None, 0), new=1))).leases[0].tenant_id == "b"
 
 

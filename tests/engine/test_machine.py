@@ -12,6 +12,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from pw_queue import Desk, open_desk
 from pw_servers import redis_server
 
+from pageworker_supervisor.engine.context_key import ContextKey
 from pageworker_supervisor.engine.types import Capacity, ContextRoom, Ending, Lease, Limits, Priority, Ticket
 
 EXAMPLES = int(os.environ.get("PW_MACHINE_EXAMPLES", "20"))
@@ -138,7 +139,9 @@ class QueueMachine(RuleBasedStateMachine):
         self._claim(worker, self._capacity(worker, limit, rooms, pages))
 
     def _capacity(self, worker: str, limit: int, rooms: int, pages: int) -> Capacity:
-        held = [ContextRoom(*key, pages) for key, (owner, _) in self.ledger.profiles.items() if owner == worker]
+        held = [
+            ContextRoom(ContextKey(*key), pages) for key, (owner, _) in self.ledger.profiles.items() if owner == worker
+        ]
         return Capacity(limit=limit, contexts=held, rooms=rooms, pages_per_room=pages)
 
     def _claim(self, worker: str, capacity: Capacity) -> list[Lease]:
@@ -146,7 +149,7 @@ class QueueMachine(RuleBasedStateMachine):
         running = [lease for lease in claimed.leases if lease.verdict is None]
         assert len(running) <= capacity.limit
         opened = {(lease.tenant_id, lease.profile_id) for lease in running}
-        opened -= {(room.tenant_id, room.profile_id) for room in capacity.contexts}
+        opened -= {(room.context.tenant_id, room.context.profile_id) for room in capacity.contexts}
         assert len(opened) <= capacity.rooms
         for lease in claimed.leases:
             self._admit(worker, lease)

@@ -121,7 +121,7 @@ async def test_a_solo_job_without_a_profile_has_a_room_of_its_own(desk: Desk) ->
     await desk.later(50)
     full = await desk.engine.claim("w1", places(("acme", None, 2)))
     assert [lease.job_id for lease in full.leases] == ["j0", "j1"], "never among others"
-    assert ("acme", True) in [(context.tenant_id, context.solo) for context in full.wanted]
+    assert ("acme", True) in [(wanted.context.tenant_id, wanted.solo) for wanted in full.wanted]
     leases = await desk.take("w1", places(new=2, pages=3))
     assert sorted(lease.job_id for lease in leases) == ["bad", "j2", "j3", "j4"]
     assert await desk.drain(capacity=everything()) == ["j5"]

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from pageworker_supervisor.engine.context_key import ContextKey
 from pageworker_supervisor.engine.types import Capacity, ContextRoom, Ending, Limits, Ticket
 
 DONE = Ending(status="succeeded", result=b'{"status":"succeeded"}')
@@ -26,4 +27,5 @@ def everything(limit: int = 100) -> Capacity:
 
 def places(*rooms: tuple[str, str | None, int], limit: int = 100, new: int = 0, pages: int = 4) -> Capacity:
     """Warm contexts, each (tenant, profile, free pages), and `new` rooms."""
-    return Capacity(limit=limit, contexts=[ContextRoom(*room) for room in rooms], rooms=new, pages_per_room=pages)
+    held = [ContextRoom(ContextKey(tenant, profile), free) for tenant, profile, free in rooms]
+    return Capacity(limit=limit, contexts=held, rooms=new, pages_per_room=pages)

@@ -8,6 +8,7 @@ from pageworker_supervisor.dispatch.attempt import Attempt, Tools
 from pageworker_supervisor.dispatch.case import Case
 from pageworker_supervisor.dispatch.signals import Signals
 from pageworker_supervisor.engine import Engine
+from pageworker_supervisor.engine.context_key import ContextKey
 from pageworker_supervisor.engine.types import Lease
 from pageworker_supervisor.lasting import EndedByItself
 from pageworker_supervisor.redis_link.availability import Availability
@@ -68,9 +69,9 @@ class Dispatcher:
         for lease in claimed.leases:
             self._start(tasks, lease)
         for lost in claimed.lost_profiles:
-            self._fleet.kill(lost, "its profile lock is lost")
+            self._fleet.kill_profile(lost, "its profile lock is lost")
         for wanted in claimed.wanted:
-            self._fleet.make_room((wanted.tenant_id, wanted.profile_id))
+            self._fleet.make_room(wanted.context)
         return bool(claimed.leases)
 
     def _start(self, tasks: asyncio.TaskGroup, lease: Lease) -> None:
@@ -79,7 +80,9 @@ class Dispatcher:
             self.closing[lease.token] = lease
             tasks.create_task(self._close(case), name=f"close {lease.job_id}")
             return
-        runner = self._fleet.promise((lease.tenant_id, lease.profile_id), lease.profile_fence, solo=lease.solo)
+        runner = self._fleet.promise(
+            ContextKey(lease.tenant_id, lease.profile_id), lease.profile_fence, solo=lease.solo
+        )
         if runner is None:
             self.closing[lease.token] = lease
             tasks.create_task(self._hand_back(case), name=f"hand back {lease.job_id}")

@@ -44,8 +44,8 @@ class LeaseKeeper:
         for token in beat.cancelled:
             if (attempt := self._dispatcher.attempts.get(token)) is not None:
                 tasks.create_task(attempt.stop("cancelled"))
-        for context in beat.asked_profiles:
-            self._fleet.retire(context, "another worker asks for its profile")
+        for profile in beat.asked_profiles:
+            self._fleet.retire_profile(profile, "another worker asks for its profile")
         for tenant_id, profile_id in beat.lost_profiles:
             log.error("profile lock lost", tenant_id=tenant_id, profile_id=profile_id)
-            self._fleet.kill((tenant_id, profile_id), "its profile lock is lost")
+            self._fleet.kill_profile((tenant_id, profile_id), "its profile lock is lost")

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import inf, isinf
 
+from pageworker_supervisor.engine.context_key import ContextKey
 from pageworker_supervisor.engine.types import Capacity, ContextRoom
 
 NO_ROOM_EITHER = -1
@@ -19,16 +20,13 @@ NO_ROOM_EITHER = -1
 LINGER_SECONDS = 0.25
 """An idle runner waits so long for the next job of its own context before its room may go to another one."""
 
-Context = tuple[str, str | None]
-"""`(tenant_id, profile_id)`; None is the ephemeral context."""
-
 
 @dataclass(frozen=True)
 class Seat:
     """One runner, as placement sees it. Times are monotonic seconds."""
 
     runner_id: str
-    context: Context
+    context: ContextKey
     pages: int
     taken: int
     """Pages that are promised, running or being recycled."""
@@ -76,9 +74,9 @@ def capacity(seats: Sequence[Seat], rules: Rules, now: float, limit: int) -> Cap
     # A full profile is named too: it is held here, so no room can serve it. So is an ephemeral context whose runner
     # is still coming up: a tenant gets its next runner when this one is there, not one for each job meanwhile.
     held = tuple(
-        ContextRoom(*seat.context, seat.free or (NO_ROOM_EITHER if seat.coming_up else 0), idle=seat in idle)
+        ContextRoom(seat.context, seat.free or (NO_ROOM_EITHER if seat.coming_up else 0), idle=seat in idle)
         for seat in seats
-        if seat.free or seat.context[1] is not None or seat.coming_up
+        if seat.free or seat.context.profile is not None or seat.coming_up
     )
     empty = max(0, rules.runners - len(seats))
     # An idle runner's pages count once: either it keeps its context or it makes room.
@@ -113,7 +111,7 @@ class Spawn:
 
 
 def place(
-    seats: Sequence[Seat], rules: Rules, now: float, context: Context, *, solo: bool = False
+    seats: Sequence[Seat], rules: Rules, now: float, context: ContextKey, *, solo: bool = False
 ) -> Use | Spawn | None:
     """Where a job of `context` runs; None where there is no place left and it must be given back.
 
@@ -129,8 +127,8 @@ def place(
     return _new_runner(seats, rules, now, context) or (Use(holders[0].runner_id) if holders else None)
 
 
-def _new_runner(seats: Sequence[Seat], rules: Rules, now: float, context: Context) -> Spawn | None:
-    if context[1] is not None and any(seat.context == context for seat in seats):
+def _new_runner(seats: Sequence[Seat], rules: Rules, now: float, context: ContextKey) -> Spawn | None:
+    if context.profile is not None and any(seat.context.profile == context.profile for seat in seats):
         return None
     if len(seats) < rules.runners:
         return Spawn(evict=None)
@@ -138,7 +136,7 @@ def _new_runner(seats: Sequence[Seat], rules: Rules, now: float, context: Contex
     return Spawn(evict=idle[0].runner_id) if idle else None
 
 
-def victim(seats: Sequence[Seat], rules: Rules, now: float, wanted: Context) -> str | None:
+def victim(seats: Sequence[Seat], rules: Rules, now: float, wanted: ContextKey) -> str | None:
     """Which busy runner should retire so that `wanted` gets its turn: the one that has held its place longest.
 
     Only past its residency, never while another runner already retires for the same purpose, and not for a

@@ -54,4 +54,4 @@ class Waker:
                 if (attempt := self._dispatcher.attempts.get(token)) is not None:
                     tasks.create_task(attempt.stop("cancelled"))
             case AskNotice(tenant_id, profile_id):
-                self._fleet.retire((tenant_id, profile_id), "another worker asks for its profile")
+                self._fleet.retire_profile((tenant_id, profile_id), "another worker asks for its profile")

@@ -7,10 +7,10 @@ seen: the next claim repeats it and is given those jobs, or else they would run 
 import secrets
 
 from pageworker_supervisor.engine.calls import Calls
-from pageworker_supervisor.engine.codec import capacity_args, context_from, lease_from
+from pageworker_supervisor.engine.codec import capacity_args, lease_from, wanted_from
 from pageworker_supervisor.engine.errors import Unavailable
 from pageworker_supervisor.engine.shards import shard_of
-from pageworker_supervisor.engine.types import Capacity, Claimed, Context, Lease
+from pageworker_supervisor.engine.types import Capacity, Claimed, Lease, WantedContext
 from pageworker_supervisor.engine.waiting import Waiting
 
 STEPS = 8
@@ -34,7 +34,7 @@ class Claiming:
         """
         shards = len(self._roots)
         leases: list[Lease] = []
-        wanted: list[Context] = []
+        wanted: list[WantedContext] = []
         lost: set[tuple[str, str]] = set()
         limit, rooms = capacity.limit, capacity.rooms
         away: Unavailable | None = None
@@ -58,7 +58,7 @@ class Claiming:
 
     async def _from(
         self, shard: int, worker_id: str, capacity: Capacity, limit: int, rooms: int
-    ) -> tuple[list[Lease], list[Context], set[tuple[str, str]], int]:
+    ) -> tuple[list[Lease], list[WantedContext], set[tuple[str, str]], int]:
         for _ in range(STEPS):
             nonce = self._unheard.setdefault((worker_id, shard), secrets.token_hex(6))
             args = capacity_args(worker_id, nonce, capacity, limit, rooms, shard, len(self._roots))
@@ -71,7 +71,7 @@ class Claiming:
         free = self._free_tenants(shard, capacity, leases)
         self._waiting.watch(worker_id, shard, free, rooms=rooms_left > 0 and limit > len(leases))
         lost = {(tenant.decode(), profile.decode()) for tenant, profile in gone}
-        return leases, [context_from(name) for name in names], lost, rooms_left
+        return leases, [wanted_from(name) for name in names], lost, rooms_left
 
     async def _nudge(self, worker_id: str) -> None:
         try:
@@ -84,8 +84,9 @@ class Claiming:
         """Tenants whose ephemeral context has pages left here."""
         free: dict[str, int] = {}
         for room in capacity.contexts:
-            if room.profile_id is None and shard_of(room.tenant_id, len(self._roots)) == shard:
-                free[room.tenant_id] = free.get(room.tenant_id, 0) + max(0, room.free_pages)
+            tenant_id = room.context.tenant_id
+            if room.context.profile_id is None and shard_of(tenant_id, len(self._roots)) == shard:
+                free[tenant_id] = free.get(tenant_id, 0) + max(0, room.free_pages)
         for lease in leases:
             if lease.profile_id is None and lease.verdict is None and not lease.solo:
                 left = free.get(lease.tenant_id, 0)

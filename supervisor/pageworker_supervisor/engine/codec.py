@@ -3,12 +3,12 @@
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from pageworker_supervisor.engine.context_key import ContextKey
 from pageworker_supervisor.engine.shards import shard_of
 from pageworker_supervisor.engine.types import (
     AskNotice,
     CancelNotice,
     Capacity,
-    Context,
     Ending,
     JobView,
     Lease,
@@ -18,6 +18,7 @@ from pageworker_supervisor.engine.types import (
     ShardStats,
     TenantStats,
     Ticket,
+    WantedContext,
 )
 
 Argument = str | bytes | int | float
@@ -70,8 +71,9 @@ def capacity_args(
     """What the worker can take from this shard, as `claim` reads it."""
     yield from (worker_id, nonce, limit, rooms, capacity.pages_per_room, int(capacity.quiet))
     for room in capacity.contexts:
-        if shards == 1 or shard_of(room.tenant_id, shards) == shard:
-            yield from (room.tenant_id, room.profile_id or "", room.free_pages, int(room.idle))
+        tenant_id = room.context.tenant_id
+        if shards == 1 or shard_of(tenant_id, shards) == shard:
+            yield from (tenant_id, room.context.profile_id or "", room.free_pages, int(room.idle))
 
 
 def lease_from(row: Sequence[Any], shard: int) -> Lease:
@@ -97,10 +99,11 @@ def lease_from(row: Sequence[Any], shard: int) -> Lease:
     )
 
 
-def context_from(row: Sequence[bytes]) -> Context:
+def wanted_from(row: Sequence[bytes]) -> WantedContext:
     """A wanted context."""
     name = row[1].decode()
-    return Context(row[0].decode(), None if name in ("", SOLO) else name, solo=name == SOLO)
+    key = ContextKey(row[0].decode(), None if name in ("", SOLO) else name)
+    return WantedContext(key, solo=name == SOLO)
 
 
 def ending_args(lease: Lease, ending: Ending) -> tuple[Argument, ...]:

@@ -8,6 +8,8 @@ from typing import Literal
 
 from msgspec import Struct
 
+from pageworker_supervisor.engine.context_key import ContextKey
+
 Priority = Literal["high", "normal", "low"]
 Verdict = Literal["expired", "dead", "cancelled"]
 Enqueued = Literal["queued", "duplicate"]
@@ -47,14 +49,10 @@ class Ticket(Struct, frozen=True, kw_only=True):
     domain_limits: Limits = Limits()
 
 
-class Context(Struct, frozen=True):
-    """A browser context that jobs share: a tenant's profile, or the tenant's ephemeral one.
+class WantedContext(Struct, frozen=True):
+    """A browser context that has work and no place. `solo`: for one job that must run alone in a fresh runner."""
 
-    `solo`: wanted for one job that must run alone in a fresh runner.
-    """
-
-    tenant_id: str
-    profile_id: str | None
+    context: ContextKey
     solo: bool = False
 
 
@@ -65,8 +63,7 @@ class ContextRoom(Struct, frozen=True):
     counted among the rooms too, as it would be closed for another context; a job for it uses that room up.
     """
 
-    tenant_id: str
-    profile_id: str | None
+    context: ContextKey
     free_pages: int
     idle: bool = False
 
@@ -116,7 +113,7 @@ class Claimed(Struct, frozen=True):
     """What a claim brought."""
 
     leases: tuple[Lease, ...] = ()
-    wanted: tuple[Context, ...] = ()
+    wanted: tuple[WantedContext, ...] = ()
     """Contexts that are next in fairness and found no room on this worker. At most four a shard."""
     lost_profiles: frozenset[tuple[str, str]] = frozenset()
     """(tenant, profile) that the capacity named as warm but whose lock the worker does not hold: close them."""

@@ -8,7 +8,7 @@ from typing import TypeVar
 from pageworker_sandbox.wire import messages as m
 from pageworker_sandbox.wire.channel import Channel
 from pageworker_sandbox.wire.permits import Permits
-from pageworker_supervisor.dispatch.placement import Context
+from pageworker_supervisor.engine.context_key import ContextKey
 from pageworker_supervisor.runners.errors import SpawnFailed
 from pageworker_supervisor.runners.house import House
 
@@ -20,7 +20,7 @@ class Boot:
     """One runner's start. `on_log` gets the lines it writes meanwhile."""
 
     runner_id: str
-    context: Context
+    context: ContextKey
     house: House
     channel: Channel
     permits: Permits
@@ -36,7 +36,7 @@ class Boot:
         try:
             # No module is loaded yet, so nothing may be reached yet.
             await self.house.outlet.attach(
-                self.runner_id, self.context[0], listener, self.house.policy(self.context, ())
+                self.runner_id, self.context.tenant_id, listener, self.house.policy(self.context, ())
             )
         finally:
             os.close(listener)
@@ -49,8 +49,8 @@ class Boot:
             protocol=m.PROTOCOL,
             runner_id=self.runner_id,
             worker_id=settings.worker.id,
-            tenant_id=self.context[0],
-            persistent=self.context[1] is not None,
+            tenant_id=self.context.tenant_id,
+            persistent=self.context.profile_id is not None,
             pages=settings.pool.pages,
             browser=str(self.house.host.browser),
             recycle_seconds=settings.pool.recycle_seconds,

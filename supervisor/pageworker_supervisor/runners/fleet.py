@@ -6,7 +6,6 @@ import time
 from collections.abc import Awaitable, Callable
 
 from pageworker_supervisor.dispatch.placement import (
-    Context,
     Rules,
     Seat,
     Spawn,
@@ -16,6 +15,7 @@ from pageworker_supervisor.dispatch.placement import (
     ripens_in,
     victim,
 )
+from pageworker_supervisor.engine.context_key import ContextKey
 from pageworker_supervisor.engine.types import Capacity
 from pageworker_supervisor.runners.backoff import SpawnBackoff
 from pageworker_supervisor.runners.house import House
@@ -32,7 +32,7 @@ class Fleet:
     profile be given up.
     """
 
-    def __init__(self, name: str, house: House, on_gone: Callable[[Context, int | None], Awaitable[None]]) -> None:
+    def __init__(self, name: str, house: House, on_gone: Callable[[ContextKey, int | None], Awaitable[None]]) -> None:
         self.changed = asyncio.Event()
         self.runners: dict[str, Runner] = {}
         self.backoff = SpawnBackoff()
@@ -64,7 +64,7 @@ class Fleet:
         """Seconds until time alone makes room, or lets a waiting tenant take a place."""
         return ripens_in(self.seats(), self._rules, time.monotonic())
 
-    def promise(self, context: Context, fence: int | None, *, solo: bool) -> Runner | None:
+    def promise(self, context: ContextKey, fence: int | None, *, solo: bool) -> Runner | None:
         """A page for one job of `context`, now; None where there is none and the job must be given back."""
         match place(self.seats(), self._rules, time.monotonic(), context, solo=solo):
             case Use(runner_id):
@@ -79,22 +79,22 @@ class Fleet:
         runner.solo = runner.solo or solo
         return runner
 
-    def make_room(self, wanted: Context) -> None:
+    def make_room(self, wanted: ContextKey) -> None:
         """A tenant waits that has no room here: retire the runner that has held its place longest."""
         chosen = victim(self.seats(), self._rules, time.monotonic(), wanted)
         if chosen is not None:
             self.runners[chosen].retire("another tenant's turn")
 
-    def retire(self, context: Context, reason: str) -> None:
-        """Let go of one context, for instance a profile that another worker asks for."""
+    def retire_profile(self, profile: tuple[str, str], reason: str) -> None:
+        """Let go of a profile, `(tenant, profile)`, for instance one that another worker asks for."""
         for runner in self.runners.values():
-            if runner.context == context:
+            if runner.context.profile == profile:
                 runner.retire(reason)
 
-    def kill(self, context: Context, reason: str) -> None:
-        """End one context now: somebody else may hold it already."""
+    def kill_profile(self, profile: tuple[str, str], reason: str) -> None:
+        """End the runner of a profile now: somebody else may hold the profile already."""
         for runner in self.runners.values():
-            if runner.context == context:
+            if runner.context.profile == profile:
                 runner.kill(reason, charged=False)
 
     def retire_all(self, reason: str) -> None:
@@ -111,13 +111,12 @@ class Fleet:
     def profiles(self) -> list[tuple[str, str, int]]:
         """`(tenant, profile, fence)` of every profile that is open here."""
         return [
-            (tenant_id, profile_id, runner.fence)
+            (*runner.context.profile, runner.fence)
             for runner in self.runners.values()
-            for tenant_id, profile_id in (runner.context,)
-            if profile_id is not None and runner.fence is not None
+            if runner.context.profile is not None and runner.fence is not None
         ]
 
-    def _spawn(self, context: Context, fence: int | None) -> Runner:
+    def _spawn(self, context: ContextKey, fence: int | None) -> Runner:
         if self._tasks is None:
             raise RuntimeError("the fleet does not run")
         runner = Runner(next(self._names), context, fence, self._house, self._notify)

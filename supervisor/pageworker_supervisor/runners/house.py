@@ -12,7 +12,7 @@ from pageworker_sandbox.launch import Host
 from pageworker_supervisor.artifacts.store import ArtifactStore
 from pageworker_supervisor.config.load import limits_for
 from pageworker_supervisor.config.settings import Settings
-from pageworker_supervisor.dispatch.placement import Context
+from pageworker_supervisor.engine.context_key import ContextKey
 from pageworker_supervisor.runners.outlet import Outlet
 from pageworker_supervisor.runners.uids import Uids
 from pageworker_supervisor.telemetry.metrics import Metrics
@@ -39,21 +39,20 @@ class House:
     uids: Uids
 
     @contextmanager
-    def folder(self, runner_id: str, context: Context, fence: int | None) -> Iterator[Folder]:
+    def folder(self, runner_id: str, context: ContextKey, fence: int | None) -> Iterator[Folder]:
         """The context's folder, locked for as long as the block runs. Raises ProfileError."""
-        tenant_id, profile_id = context
         with self.uids.lent() as uid:
-            if profile_id is None:
+            if context.profile_id is None:
                 with closing(self.profiles.scratch(runner_id, uid)) as lease:
                     yield Folder(lease.path, uid)
             else:
-                with closing(self.profiles.open(tenant_id, profile_id, fence, uid)) as lease:
+                with closing(self.profiles.open(context.tenant_id, context.profile_id, fence, uid)) as lease:
                     yield Folder(lease.path, uid)
 
-    def policy(self, context: Context, modules: Iterable[tuple[str, ...]]) -> Policy:
+    def policy(self, context: ContextKey, modules: Iterable[tuple[str, ...]]) -> Policy:
         """What a runner may reach: hosts that both its tenant and one of its loaded modules allow."""
         egress = self.settings.egress
-        tenant = limits_for(self.settings, context[0])
+        tenant = limits_for(self.settings, context.tenant_id)
         return Policy(
             hosts=(
                 tuple(policy_host_glob(glob) for glob in tenant.egress) if tenant else (),

@@ -17,7 +17,8 @@ from pageworker_sandbox.wire.channel import Channel
 from pageworker_sandbox.wire.errors import ChannelClosed, ProtocolViolation
 from pageworker_sandbox.wire.permits import Permits
 from pageworker_sandbox.wire.share import Share
-from pageworker_supervisor.dispatch.placement import Context, Seat
+from pageworker_supervisor.dispatch.placement import Seat
+from pageworker_supervisor.engine.context_key import ContextKey
 from pageworker_supervisor.runners.boot import Boot
 from pageworker_supervisor.runners.errors import RunnerLost, SpawnFailed
 from pageworker_supervisor.runners.house import Folder, House
@@ -43,7 +44,7 @@ class Runner:
     """
 
     def __init__(
-        self, runner_id: str, context: Context, fence: int | None, house: House, on_change: Callable[[], None]
+        self, runner_id: str, context: ContextKey, fence: int | None, house: House, on_change: Callable[[], None]
     ) -> None:
         self.runner_id = runner_id
         self.context = context
@@ -74,7 +75,7 @@ class Runner:
         self._freed = asyncio.Event()
         self._owed: dict[str, float] = {}
         """Attempts that are done, and until when their page is to be given back. Monotonic seconds."""
-        self._log = log.bind(runner_id=runner_id, tenant_id=context[0], profile_id=context[1])
+        self._log = log.bind(runner_id=runner_id, tenant_id=context.tenant_id, profile_id=context.profile_id)
 
     def seat(self) -> Seat:
         """This runner in placement's picture."""
