@@ -13,6 +13,8 @@ from pageworker_sandbox.launch import HostUnfit, survey
 from pageworker_supervisor.config.errors import ConfigInvalid
 from pageworker_supervisor.config.load import load
 from pageworker_supervisor.config.place import data_dir_of
+from pageworker_supervisor.host.errors import HostRefused
+from pageworker_supervisor.host.user_ids import reserved
 from pageworker_supervisor.rooms import Site
 from pageworker_supervisor.telemetry import log, log_to
 from pageworker_supervisor.telemetry.metrics import Metrics
@@ -31,7 +33,15 @@ def main() -> None:
     log_to(settings.log, worker_id=settings.worker.id)
     metrics = Metrics(settings.tenants, version=VERSION, worker_id=settings.worker.id)
     try:
-        uvloop.run(_run(Site(settings, data_dir, host, metrics)))
+        with reserved(settings.sandbox, data_dir) as uids:
+            _serve(Site(settings, data_dir, host, metrics, uids=uids))
+    except HostRefused as refused:
+        sys.exit(_refuse(str(refused)))
+
+
+def _serve(site: Site) -> None:
+    try:
+        uvloop.run(_run(site))
     except* OSError as group:
         sys.exit(_refuse("; ".join(str(error) for error in group.exceptions)))
 

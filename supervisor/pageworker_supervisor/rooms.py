@@ -26,6 +26,7 @@ from pageworker_supervisor.dispatch.waker import Waker
 from pageworker_supervisor.engine import Engine
 from pageworker_supervisor.engine.context_key import ContextKey
 from pageworker_supervisor.engine.types import LEASE_MS, PROMISE_MS
+from pageworker_supervisor.host.uid_ranges import IdRange
 from pageworker_supervisor.intake import Intake
 from pageworker_supervisor.intake.timing import Timing
 from pageworker_supervisor.redis_link import Link
@@ -58,6 +59,8 @@ class Site:
     host: Host
     metrics: Metrics
     pace: Pace = Pace()
+    uids: IdRange | None = None
+    """User ids for gateway and runners; None where we are not root."""
 
 
 class Rooms:
@@ -66,7 +69,7 @@ class Rooms:
     def __init__(self, site: Site, name: str, link: Link, engine: Engine, registry: Registry) -> None:
         """`name`: whom leases and profile locks are held by."""
         settings = site.settings
-        uids = Uids(settings.sandbox)
+        uids = Uids(site.uids)
         availability = link.availability
         self.link = link
         self.engine = engine

@@ -21,8 +21,9 @@ from chaos.work import DOMAINS, TENANTS
 from pageworker_supervisor.demo.toml import toml_text
 
 PROMISE_MS = 15_000
-FIRST_UID, UIDS = 300_000, 500
-"""Workers of one host must not share the users of their runners."""
+UIDS = 500
+FIRST_UID = 2_030_000_000 + os.getpid() % 20_000 * 10 * UIDS
+"""Workers of one host must not share the users of their runners, nor must two runs. Known here, to look for orphans."""
 SILENT_SECONDS = 4.0
 DEAF_SECONDS = 4.0
 

@@ -18,6 +18,7 @@ from pageworker_sandbox.launch import survey
 from pageworker_supervisor.config.load import load
 from pageworker_supervisor.config.place import data_dir_of
 from pageworker_supervisor.engine import Engine
+from pageworker_supervisor.host.user_ids import reserved
 from pageworker_supervisor.intake.timing import Timing
 from pageworker_supervisor.redis_link import Link
 from pageworker_supervisor.registry import Registry
@@ -93,8 +94,10 @@ def main() -> None:
     metrics = Metrics(settings.tenants, version=VERSION, worker_id=settings.worker.id)
     echo = orders.runners == "echo"
     host = HOST if echo else survey(settings.sandbox.python, settings.browser.executable)
-    site = Site(settings, data_dir_of(settings), host, metrics, pace)
-    uvloop.run(ChaosWorker(site, clock, EchoRooms if echo else RealRooms).run())
+    data_dir = data_dir_of(settings)
+    with reserved(settings.sandbox, data_dir) as uids:
+        site = Site(settings, data_dir, host, metrics, pace, uids)
+        uvloop.run(ChaosWorker(site, clock, EchoRooms if echo else RealRooms).run())
 
 
 if __name__ == "__main__":

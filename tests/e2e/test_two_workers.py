@@ -84,15 +84,11 @@ def flock_holders(path: Path) -> set[int]:
     return {int(row[4]) for row in rows if row[1] == "FLOCK" and row[5].endswith(f":{inode}")}
 
 
-def start(here: Place, stack: ExitStack, name: str, number: int) -> DaemonProcess:
+def start(here: Place, stack: ExitStack, name: str) -> DaemonProcess:
     home = here.folder / name
     home.mkdir(mode=0o711)
     (home / "profiles").symlink_to(here.folder / "profiles")
-    worker = here.worker(
-        name,
-        pool={"runners": 2, "pages": 2, "residency_seconds": 0.5},
-        sandbox={"first_uid": 310_000 + 1000 * number},
-    )
+    worker = here.worker(name, pool={"runners": 2, "pages": 2, "residency_seconds": 0.5})
     return stack.enter_context(worker)
 
 
@@ -100,7 +96,7 @@ async def test_one_profile_is_never_open_twice_and_no_worker_idles_beside_work()
     async with place() as here, aclosing(Producer(here.redis.url)) as producer:
         (here.folder / "profiles").mkdir(mode=0o711)
         with ExitStack() as stack:
-            daemons = {name: start(here, stack, name, number) for number, name in enumerate(WORKERS)}
+            daemons = {name: start(here, stack, name) for name in WORKERS}
             one = [producer.job(f"one-{n}", "test.nap", {"seconds": 0.05}, profile_id="one") for n in range(JOBS)]
             others = [
                 producer.job(f"other-{n}", "test.nap", {"seconds": 0.05}, profile_id=OTHERS[n % len(OTHERS)])

@@ -77,9 +77,11 @@ class BrowserSettings(Section, frozen=True):
 class SandboxSettings(Section, frozen=True):
     """The wall."""
 
-    first_uid: Annotated[int, Meta(ge=1000)] = 261_000
-    """Where the daemon runs as root, the gateway gets this user and each runner one of its own after it."""
-    uids: Annotated[int, Meta(ge=2)] = 1000
+    first_uid: Annotated[int, Meta(ge=1000, le=4_294_900_000)] | None = None
+    """Where the daemon runs as root, the first of the user ids that its gateway and each of its runners get. Default: a
+    range that is free on this host, the same after each restart (docs/trust.md)."""
+    uids: Annotated[int, Meta(ge=2, le=65_536)] = 500
+    """How many of them."""
     python: Path | None = None
     """Interpreter for runners. Default: found by itself."""
     memory_bytes: Annotated[int, Meta(ge=256 * 1024 * 1024)] = 3 * 1024**3

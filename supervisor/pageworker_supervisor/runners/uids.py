@@ -1,23 +1,22 @@
 """Users for runners: each live runner has one of its own, so that no two can signal or trace each other."""
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from pageworker_supervisor.config.settings import SandboxSettings
+from pageworker_supervisor.host.uid_ranges import IdRange
 from pageworker_supervisor.runners.errors import SpawnFailed
 
 
 class Uids:
-    """Lends user ids. Only root can change users; otherwise every runner is our own user in namespaces of its own."""
+    """Lends the user ids that this daemon has reserved. Only root can change users; otherwise (`ids` is None) every
+    runner is our own user in namespaces of its own."""
 
-    def __init__(self, settings: SandboxSettings | None = None) -> None:
-        settings = settings or SandboxSettings()
+    def __init__(self, ids: IdRange | None) -> None:
         self.gateway: int | None = None
         self._free: list[int] | None = None
-        if os.geteuid() == 0:
-            self.gateway = settings.first_uid
-            self._free = list(range(settings.first_uid + settings.uids - 1, settings.first_uid, -1))
+        if ids is not None:
+            self.gateway = ids.first
+            self._free = list(range(ids.last, ids.first, -1))
 
     @contextmanager
     def lent(self) -> Iterator[int | None]:

@@ -1,0 +1,122 @@
+"""Chooses the user ids of this daemon's runners and holds them for its life."""
+
+import os
+import pwd
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from pageworker_supervisor.config.settings import SandboxSettings
+from pageworker_supervisor.host.errors import HostRefused
+from pageworker_supervisor.host.uid_lock import LOCK_FILE, UidLock
+from pageworker_supervisor.host.uid_ranges import (
+    OWN_NAME,
+    Claim,
+    IdRange,
+    account_claims,
+    candidates,
+    conflict,
+    is_mapped,
+    mapped_ids,
+    subordinate_claims,
+)
+from pageworker_supervisor.telemetry import log
+
+SUBORDINATE_FILES = (Path("/etc/subuid"), Path("/etc/subgid"))
+ACCOUNT_FILES = (Path("/etc/passwd"), Path("/etc/group"))
+MAP_FILES = (Path("/proc/self/uid_map"), Path("/proc/self/gid_map"))
+LEAVE_OUT = "leave sandbox.first_uid out, so that a free range is found, or name one"
+
+
+class HostIds:
+    """What this host says about user ids, read once."""
+
+    def __init__(self) -> None:
+        self.claims = [
+            *(claim for file in SUBORDINATE_FILES for claim in subordinate_claims(_text(file), str(file))),
+            *(claim for file in ACCOUNT_FILES for claim in account_claims(_text(file), str(file))),
+        ]
+        self._maps = [mapped_ids(_text(file)) for file in MAP_FILES]
+
+    def obstacle(self, ids: IdRange) -> tuple[str, str] | None:
+        """Why runners cannot have these ids, and how to fix it. None: they can."""
+        if not is_mapped(ids, *self._maps):
+            return f"user ids {ids} do not exist in this user namespace ({MAP_FILES[0]})", LEAVE_OUT
+        claim = conflict(ids, self.claims) or _known_account(ids)
+        if claim is not None:
+            return f"user ids {ids} overlap {claim.ids}, {claim.owner}", LEAVE_OUT
+        return None
+
+
+@contextmanager
+def reserved(settings: SandboxSettings, data_dir: Path, lock_file: Path = LOCK_FILE) -> Iterator[IdRange | None]:
+    """The ids for the gateway and the runners of this daemon, nobody else's while the block runs; None where we are not
+    root: then everything runs under our own user.
+
+    Raises HostRefused where the configured ids belong to somebody else, or none are free.
+    """
+    if os.geteuid() != 0:
+        yield None
+        return
+    lock = _open(lock_file)
+    try:
+        yield choose(settings, HostIds(), seed_of(data_dir), lock)
+    finally:
+        if lock is not None:
+            lock.close()
+
+
+def choose(settings: SandboxSettings, host: HostIds, seed: str, lock: UidLock | None) -> IdRange:
+    """The configured range, or the first free one, held by `lock`. Raises HostRefused."""
+    if settings.first_uid is not None:
+        ids = IdRange(settings.first_uid, settings.uids)
+        if obstacle := host.obstacle(ids):
+            raise HostRefused(*obstacle)
+        if lock is not None and (other := lock.take(ids)):
+            raise HostRefused(f"user ids {ids} overlap {other}, which another pageworker on this host has", LEAVE_OUT)
+        return ids
+    for ids in candidates(seed, settings.uids):
+        if host.obstacle(ids) is None and (lock is None or lock.take(ids) is None):
+            return ids
+    raise HostRefused(
+        f"no {settings.uids} user ids are free for runners",
+        "set sandbox.first_uid to the first of a range that is free here, or sandbox.uids to less",
+    )
+
+
+def seed_of(data_dir: Path) -> str:
+    """What tells this daemon from others: its data folder, as path and as place on its disk."""
+    status = data_dir.stat()
+    return f"{os.uname().nodename}:{data_dir}:{status.st_dev}:{status.st_ino}"
+
+
+def _open(file: Path) -> UidLock | None:
+    try:
+        return UidLock(file)
+    except OSError as error:
+        log.warning(
+            "user ids are not locked against other daemons of this host",
+            reason=f"{file}: {error.strerror}",
+            mend=f"let the daemon write {file.parent}",
+        )
+        return None
+
+
+def _known_account(ids: IdRange) -> Claim | None:
+    """Accounts that are in no file: of a directory service, or running containers of systemd's. As systemd advises, the
+    ends of the range are looked up, not each id."""
+    for uid in (ids.first, ids.last):
+        try:
+            name = pwd.getpwuid(uid).pw_name
+        except KeyError:
+            continue
+        if name != OWN_NAME:
+            return Claim(IdRange(uid, 1), f"{name}, whom the name service knows")
+    return None
+
+
+def _text(file: Path) -> str:
+    try:
+        return file.read_text(errors="replace")
+    except FileNotFoundError:
+        return ""
