@@ -1,0 +1,16 @@
+"""One default daemon for the folder; tests must leave it as it was."""
+
+import os
+from collections.abc import Iterator
+
+import pytest
+from pw_local_user import Host, default_daemon
+
+
+@pytest.fixture(scope="session")
+def host() -> Iterator[Host]:
+    """As root starts it. As an ordinary user there is nobody else to be."""
+    if os.geteuid() != 0:
+        pytest.skip("only root can act as another user")
+    with default_daemon() as started:
+        yield started

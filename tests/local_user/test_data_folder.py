@@ -1,0 +1,132 @@
+"""What an ordinary local user tries on the files and processes of the daemon. Root, trying the same, is not refused."""
+
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psutil
+import pytest
+from pw_local_user import Host, act, act_as_root
+
+pytestmark = [pytest.mark.browser, pytest.mark.sandbox, pytest.mark.redis]
+
+# `sys.argv[1]` is a data folder.
+READS = {
+    "list the data folder": "got(os.listdir(sys.argv[1]))",
+    "list Redis' folder": 'got(os.listdir(sys.argv[1] + "/redis"))',
+    "read the queue from Redis' file": """
+for name in ("redis/data/appendonlydir", "redis/appendonlydir"):
+    for file in ("appendonly.aof.1.incr.aof", "appendonly.aof.1.base.rdb"):
+        if (Path(sys.argv[1]) / name / file).stat().st_size: got((Path(sys.argv[1]) / name / file).read_bytes())
+""",
+    "read Redis' log": 'got(Path(sys.argv[1], "redis/redis.log").read_bytes()[:200])',
+    "read the passwords": """
+for user in ("pageworker", "n8n", "reader"):
+    got(Path(sys.argv[1], "redis", user + ".password").read_text())
+""",
+    "read a tenant's profile": """
+for found in (Path(sys.argv[1]) / "profiles").rglob("Preferences"): got(found.read_bytes()[:100])
+if not list(os.scandir(Path(sys.argv[1], "profiles"))): raise FileNotFoundError
+""",
+    "list the tenants with profiles": 'got(os.listdir(sys.argv[1] + "/profiles"))',
+    "read a module's bundle": 'got([file.read_bytes()[:4] for file in Path(sys.argv[1], "modules").rglob("*") if file.is_file()] or 1 / 0)',
+    "learn the daemon's name for its leases": 'got(Path(sys.argv[1], "incarnation").read_text())',
+}
+WRITES = {
+    "leave a file in the data folder": 'Path(sys.argv[1], "mine").write_text("x"); got("written")',
+    "leave a link in Redis' folder": 'os.symlink("/etc/passwd", sys.argv[1] + "/redis/port.new"); got("linked")',
+    "put a password of one's own": 'Path(sys.argv[1], "redis/pageworker.password").write_text("mine"); got("written")',
+    "cut Redis' file": """
+for file in ("redis/data/appendonlydir/appendonly.aof.1.incr.aof", "redis/appendonlydir/appendonly.aof.1.incr.aof"):
+    if os.path.lexists(Path(sys.argv[1], file)): os.truncate(Path(sys.argv[1], file), 0); got("cut")
+if os.geteuid(): os.truncate(Path(sys.argv[1], "redis/data/appendonlydir/appendonly.aof.1.incr.aof"), 0)
+""",
+    "move Redis' folder away": 'os.rename(sys.argv[1] + "/redis", sys.argv[1] + "/elsewhere"); got("moved")',
+    "lead clients to another port": 'Path(sys.argv[1], "redis/port").write_text("1"); got("written")',
+    "lock the daemon out of its folder": """
+import fcntl
+with open(sys.argv[1] + "/redis/daemon.lock", "rb") as file: fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB); got("locked")
+""",
+    "put a module of one's own": """
+for file in Path(sys.argv[1], "modules").rglob("*"):
+    if file.is_file(): file.write_bytes(b"mine"); got("written"); break
+""",
+}
+# `sys.argv[1]` is a process.
+PROCESSES = {
+    "read its environment": 'got(Path("/proc", sys.argv[1], "environ").read_bytes())',
+    "read its memory": 'Path("/proc", sys.argv[1], "mem").open("rb").close(); got("open")',
+    "look at its open files": 'got(os.listdir(f"/proc/{sys.argv[1]}/fd"))',
+    "go to where it works": 'os.listdir(f"/proc/{sys.argv[1]}/cwd/"); got("there")',
+    "stop it": 'os.kill(int(sys.argv[1]), 0); got("it may be killed")',
+}
+
+
+@contextmanager
+def copy_of(data_dir: Path) -> Iterator[Path]:
+    """Where writes may succeed without harm to the daemon."""
+    with tempfile.TemporaryDirectory(prefix="pw-copy-") as folder:
+        copy = Path(folder) / "pageworker"
+        shutil.copytree(
+            data_dir, copy, ignore=lambda folder, names: [n for n in names if n.endswith(".sock")], symlinks=True
+        )
+        yield copy
+
+
+@pytest.mark.parametrize("name", READS)
+def test_an_ordinary_user_reads_nothing(host: Host, name: str) -> None:
+    control = act_as_root(READS[name], host.data_dir)
+    assert control.got, f"the try itself does not work:\n{control.said}"
+    tried = act(READS[name], host.data_dir)
+    assert not tried.got, tried.said
+
+
+@pytest.mark.parametrize("name", WRITES)
+def test_an_ordinary_user_changes_nothing(host: Host, name: str) -> None:
+    with copy_of(host.data_dir) as copy:
+        control = act_as_root(WRITES[name], copy)
+    assert control.got, f"the try itself does not work:\n{control.said}"
+    tried = act(WRITES[name], host.data_dir)
+    assert not tried.got, tried.said
+
+
+@pytest.mark.parametrize("whose", ["the daemon", "its Redis"])
+@pytest.mark.parametrize("name", PROCESSES)
+def test_an_ordinary_user_has_no_hold_of_a_process(host: Host, name: str, whose: str) -> None:
+    pid = host.daemon.pid if whose == "the daemon" else redis_of(host)
+    control = act_as_root(PROCESSES[name], pid)
+    assert control.got, f"the try itself does not work:\n{control.said}"
+    tried = act(PROCESSES[name], pid)
+    assert not tried.got, tried.said
+
+
+def test_no_password_is_in_a_command_line_or_a_log(host: Host) -> None:
+    """What everybody may read of processes, and what is passed on: command lines, `/status`, the log."""
+    words = [file.read_text().strip() for file in (host.data_dir / "redis").glob("*.password")]
+    assert len(words) == 3
+    shown = [" ".join(process.cmdline()) for process in psutil.process_iter()]
+    shown += [host.daemon.log_file.read_text(), host.daemon.get("/status").text, host.daemon.get("/metrics").text]
+    shown += [host.workerctl("status", "--json").stdout, host.workerctl("doctor", "--json").stdout]
+    shown.append((host.data_dir / "redis" / "redis.log").read_text())
+    for word in words:
+        assert len(word) >= 32
+        assert not [text for text in shown if word in text]
+
+
+def test_no_process_but_those_that_ask_for_it_has_a_password(host: Host) -> None:
+    words = [file.read_bytes().strip() for file in (host.data_dir / "redis").glob("*.password")]
+    for process in psutil.Process(host.daemon.pid).children(recursive=True):
+        environment = Path(f"/proc/{process.pid}/environ").read_bytes()
+        assert not [word for word in words if word in environment], process.cmdline()
+
+
+def redis_of(host: Host) -> int:
+    """Its process id."""
+    (found,) = (
+        child.pid
+        for child in psutil.Process(host.daemon.pid).children()
+        if child.name() in ("redis-server", "valkey-server")
+    )
+    return found

@@ -1,0 +1,93 @@
+"""The daemon as it is started without a thought: root, a Redis of its own, everything at its default.
+
+It has done some work when tests see it, so that there is something to steal: a result, a profile, a dead letter.
+"""
+
+import asyncio
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from pw_daemon.place import HEADLESS_SHELL, MODULES
+from pw_daemon.worker import DaemonProcess
+
+from pageworker_supervisor.demo.serving import free_port
+from pageworker_supervisor.demo.stage import publish
+from pageworker_supervisor.demo.toml import toml_text
+
+SECRET = "a payload that only its tenant may read"
+JOB_ID = "private-1"
+
+
+@dataclass(frozen=True)
+class Host:
+    """One host. `http` is host:port of the operator's endpoint."""
+
+    daemon: DaemonProcess
+    data_dir: Path
+    redis_port: int
+
+    @property
+    def http(self) -> str:
+        """Where it really listens."""
+        return str([line for line in self.daemon.log() if line.get("message") == "ready"][-1]["http"])
+
+    def workerctl(self, *words: str) -> subprocess.CompletedProcess[str]:
+        """As the daemon's own user."""
+        return subprocess.run(
+            [str(Path(sys.executable).with_name("workerctl")), *words, "--config", str(self.daemon.config)],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+
+@contextmanager
+def default_daemon() -> Iterator[Host]:
+    """A daemon with its own Redis that has answered one job; ended with the block."""
+    with tempfile.TemporaryDirectory(prefix="pw-local-", ignore_cleanup_errors=True) as temporary:
+        folder = Path(temporary)
+        folder.chmod(0o711)  # as /var/lib: others may pass through
+        key, _ = asyncio.run(publish(sorted(MODULES.iterdir()), folder / "registry"))
+        data_dir, port = folder / "pageworker", free_port()
+        data_dir.mkdir(mode=0o711)
+        config = folder / "pageworker.toml"
+        config.write_text(
+            toml_text(
+                {
+                    "redis": {"port": port},
+                    "worker": {"id": "w1", "data_dir": str(data_dir), "drain_seconds": 5},
+                    "http": {"bind": "127.0.0.1:0"},
+                    "modules": {"registry": str(folder / "registry"), "trusted_keys": [key]},
+                    "pool": {"runners": 1, "pages": 1},
+                    "browser": HEADLESS_SHELL,
+                    "tenants": {"*": {}},
+                }
+            )
+        )
+        daemon = DaemonProcess(config, folder)
+        try:
+            daemon.start()
+            host = Host(daemon, data_dir, port)
+            payload = f'{{"ms": 1, "secret": "{SECRET}"}}'
+            words = (
+                "submit",
+                "test.nap",
+                "--tenant",
+                "acme",
+                "--job-id",
+                JOB_ID,
+                "--profile",
+                "p1",
+                "--payload",
+                payload,
+            )
+            done = host.workerctl(*words, "--wait")
+            assert done.returncode == 0, done.stdout + done.stderr
+            yield host
+        finally:
+            daemon.kill()

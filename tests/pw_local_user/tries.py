@@ -1,0 +1,72 @@
+"""Runs a script as an ordinary local user: another user id, no group, no capability; all of the host in sight."""
+
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+
+USER = 54_321
+"""Nobody's. Below every range that daemons take for themselves."""
+PYTHON = "/usr/bin/python3"
+"""The system's: a checkout may lie where this user can not go."""
+SECONDS = 20.0
+
+# What every script may use. `got` says what the try brought; a script that ends without it was refused.
+PRELUDE = """
+import os, signal, socket, stat, struct, sys, time
+from pathlib import Path
+
+def got(what):
+    sys.stdout.write("GOT " + repr(what)[:2000] + "\\n")
+    sys.stdout.flush()
+
+def resp(*words):
+    parts = [word if isinstance(word, bytes) else str(word).encode() for word in words]
+    return b"*%d\\r\\n" % len(parts) + b"".join(b"$%d\\r\\n%s\\r\\n" % (len(part), part) for part in parts)
+
+def redis(port, *commands, seconds=3):
+    # Replies as bytes, all in one. Raises PermissionError where the last command is refused.
+    with socket.create_connection(("127.0.0.1", int(port)), timeout=seconds) as client:
+        said = b""
+        for command in commands:
+            client.sendall(resp(*command))
+            said = client.recv(1 << 20)
+        if said.startswith(b"-"):
+            raise PermissionError(said.decode(errors="replace").strip())
+        return said
+"""
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """How a try ended. `got`: what it brought, "" where it was refused. `said`: everything, to be read by people."""
+
+    got: str
+    said: str
+
+
+def act(script: str, *arguments: object) -> Attempt:
+    """Run it as the ordinary user; `sys.argv[1:]` are the arguments."""
+    user = ("setpriv", "--reuid", str(USER), "--regid", str(USER), "--clear-groups", "--bounding-set", "-all")
+    return _run(user if os.geteuid() == 0 else (), script, arguments)
+
+
+def act_as_root(script: str, *arguments: object) -> Attempt:
+    """The control of tries on files and processes: the same script, by somebody whom no protection stops."""
+    return _run((), script, arguments)
+
+
+def _run(user: tuple[str, ...], script: str, arguments: tuple[object, ...]) -> Attempt:
+    python = PYTHON if os.geteuid() == 0 else sys.executable
+    done = subprocess.run(
+        [*user, python, "-I", "-c", PRELUDE + script, *map(str, arguments)],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=SECONDS,
+        cwd="/",
+        env={"PATH": "/usr/bin:/bin"},
+    )
+    found = [line.removeprefix("GOT ") for line in done.stdout.splitlines() if line.startswith("GOT ")]
+    return Attempt("\n".join(found), f"{done.returncode}\n{done.stdout}{done.stderr}")
