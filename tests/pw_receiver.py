@@ -24,7 +24,7 @@ class Received:
 
     @property
     def job_id(self) -> str:
-        return self.headers["idempotency-key"]
+        return self.headers["idempotency-key"].partition(":")[2]
 
 
 @dataclass

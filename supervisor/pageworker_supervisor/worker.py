@@ -7,6 +7,7 @@ from contextlib import AsyncExitStack
 from importlib.metadata import version
 from typing import Literal
 
+from pageworker_supervisor.contract.job_ref import JobRef
 from pageworker_supervisor.dispatch.attempt import Attempt
 from pageworker_supervisor.engine import Engine
 from pageworker_supervisor.engine.errors import Unavailable
@@ -68,7 +69,7 @@ class Worker:
             log.info("stopping")
             if self._rooms is not None and self._phase is not Phase.DRAINED:
                 async for line in self.drain(settings.worker.drain_seconds):
-                    log.info("drain", drain=line.event, job_id=line.job_id, left=line.left)
+                    log.info("drain", drain=line.event, job=line.ref and str(line.ref), left=line.left)
             self._turn(Turn.STOP, "stopping")
             if self._rooms is not None:
                 await self._last_callbacks(self._rooms)
@@ -196,10 +197,10 @@ class Worker:
         rooms.intake.resume()
         rooms.fleet.changed.set()
 
-    async def cancel(self, job_id: str) -> CancelAnswer:
+    async def cancel(self, ref: JobRef) -> CancelAnswer:
         """Cancel a job, queued or running, on whatever worker."""
         try:
-            return await self._up().engine.cancel(job_id)
+            return await self._up().engine.cancel(ref)
         except Unavailable as away:
             raise WorkerRefused(f"Redis does not answer: {away}") from away
 

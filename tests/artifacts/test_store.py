@@ -18,6 +18,7 @@ from pageworker_supervisor.artifacts.errors import ArtifactError
 from pageworker_supervisor.artifacts.keys import key_of
 from pageworker_supervisor.artifacts.store import ArtifactStore
 from pageworker_supervisor.artifacts.sweep import is_over, sweep
+from pageworker_supervisor.contract.job_ref import JobRef
 from pageworker_supervisor.telemetry.metrics import Metrics
 
 PNG = b"\x89PNG" + b"x" * 1000
@@ -31,7 +32,7 @@ async def test_bytes_come_back_under_the_url_and_only_their_owner_reads_them(tmp
     old = os.umask(0)
     try:
         store = ArtifactStore.open(None, tmp_path)
-        artifact = await store.put("job:1", "acme", 2, "screenshot", "image/png", PNG)
+        artifact = await store.put(JobRef("acme", "job:1"), 2, "screenshot", "image/png", PNG)
     finally:
         os.umask(old)
     file = of_url(artifact.url)
@@ -50,7 +51,7 @@ async def test_many_at_once_are_all_kept(tmp_path: Path) -> None:
     metrics = Metrics()
     store = ArtifactStore.open(f"file://{tmp_path}/a%20b", tmp_path, metrics)
     async with asyncio.TaskGroup() as tasks:
-        puts = [tasks.create_task(store.put("j", "t", 1, "html", "text/html", b"%d" % n)) for n in range(50)]
+        puts = [tasks.create_task(store.put(JobRef("t", "j"), 1, "html", "text/html", b"%d" % n)) for n in range(50)]
     files = {of_url(put.result().url) for put in puts}
     assert len(files) == 50
     assert all(file.is_relative_to(tmp_path / "a b") and file.exists() for file in files)
@@ -62,12 +63,12 @@ async def test_a_store_that_cannot_be_written_is_an_error_of_its_own_and_comes_b
     (tmp_path / "artifacts").write_text("a file is in the way")
     store = ArtifactStore.open(None, tmp_path, metrics)
     with pytest.raises(ArtifactError) as caught:
-        await store.put("j", "t", 1, "html", "text/html", b"x")
+        await store.put(JobRef("t", "j"), 1, "html", "text/html", b"x")
     assert caught.value.type == "unavailable"
     assert str(tmp_path) not in str(caught.value)
     assert b'pageworker_artifacts_total{outcome="unavailable"} 1.0' in metrics.expose()
     (tmp_path / "artifacts").unlink()
-    assert await store.put("j", "t", 1, "html", "text/html", b"x")
+    assert await store.put(JobRef("t", "j"), 1, "html", "text/html", b"x")
 
 
 async def test_a_full_disk_is_told_as_such() -> None:
@@ -79,7 +80,7 @@ async def test_a_full_disk_is_told_as_such() -> None:
 
 async def test_what_is_too_large_is_not_kept(tmp_path: Path) -> None:
     with pytest.raises(ArtifactError) as caught:
-        await ArtifactStore.open(None, tmp_path).put("j", "t", 1, "x", "a/b", bytes(MAX_ARTIFACT_BYTES + 1))
+        await ArtifactStore.open(None, tmp_path).put(JobRef("t", "j"), 1, "x", "a/b", bytes(MAX_ARTIFACT_BYTES + 1))
     assert caught.value.type == "too_large"
 
 
@@ -103,10 +104,10 @@ async def test_a_store_that_hangs_costs_one_job_its_time_and_the_next_nothing(
         monkeypatch.setenv("AWS_ENDPOINT", f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}")
         store = ArtifactStore.open("s3://bucket/prefix", tmp_path)
         with pytest.raises(ArtifactError) as caught:
-            await store.put("j", "t", 1, "html", "text/html", b"x")
+            await store.put(JobRef("t", "j"), 1, "html", "text/html", b"x")
         assert caught.value.type == "too_slow"
         with pytest.raises(ArtifactError) as caught:
-            await store.put("j", "t", 1, "html", "text/html", b"x")
+            await store.put(JobRef("t", "j"), 1, "html", "text/html", b"x")
         assert caught.value.type == "paused"
         gone.set()
 
@@ -129,7 +130,7 @@ async def test_an_object_store_gets_key_and_content_type(monkeypatch: pytest.Mon
     async with server:
         monkeypatch.setenv("AWS_ENDPOINT", f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}")
         store = ArtifactStore.open("s3://bucket/prefix", tmp_path)
-        artifact = await store.put("j", "acme", 1, "screenshot", "image/png", PNG)
+        artifact = await store.put(JobRef("acme", "j"), 1, "screenshot", "image/png", PNG)
     assert artifact.url.startswith("s3://bucket/prefix/acme/")
     head = requests[0].decode().lower()
     assert head.startswith(f"put /bucket/prefix/{artifact.url.split('/prefix/')[1].lower()} ")
@@ -142,7 +143,7 @@ async def test_where_it_is_kept_does_not_show_its_password(tmp_path: Path) -> No
 
 @given(st.text(min_size=1, max_size=200), st.text(min_size=1, max_size=100), st.text(max_size=30))
 def test_a_key_never_leaves_its_place(job_id: str, kind: str, content_type: str) -> None:
-    key = key_of("acme", dt.date(2030, 1, 31), job_id, 1, kind, content_type, "ab" * 32)
+    key = key_of(JobRef("acme", job_id), dt.date(2030, 1, 31), 1, kind, content_type, "ab" * 32)
     parts = key.split("/")
     assert parts[:2] == ["acme", "2030-01-31"]
     assert len(parts) == 4
@@ -153,7 +154,7 @@ def test_a_key_never_leaves_its_place(job_id: str, kind: str, content_type: str)
 @given(st.text(min_size=1, max_size=150), st.text(min_size=1, max_size=150))
 def test_two_jobs_never_share_a_folder(one: str, two: str) -> None:
     def folder(job_id: str) -> str:
-        return key_of("t", dt.date(2030, 1, 1), job_id, 1, "x", "a/b", "ab" * 32).split("/")[2]
+        return key_of(JobRef("t", job_id), dt.date(2030, 1, 1), 1, "x", "a/b", "ab" * 32).split("/")[2]
 
     assert (folder(one) == folder(two)) == (one == two)
 

@@ -10,6 +10,7 @@ from chaos.ground import Ground
 from chaos.keys import strays
 from chaos.producer import Producer
 from chaos.receiver import Receiver
+from pageworker_supervisor.contract.job_ref import JobRef
 from pageworker_supervisor.engine import Engine
 
 
@@ -43,7 +44,7 @@ class Ledger:
         """Everything."""
         keys = await self._keys()
         results = await self._results()
-        waiting = {key.rpartition(":job:")[2] for key in keys if ":job:" in key}
+        waiting = {JobRef.parse(key.rpartition(":job:")[2]) for key in keys if ":job:" in key}
         await self._jobs(results, waiting)
         await self._letters()
         self._callbacks(results)
@@ -72,45 +73,44 @@ class Ledger:
             found += [fields for _, fields in await client.xrange(key)]
         return found
 
-    async def _results(self) -> defaultdict[str, list[bytes]]:
-        results: defaultdict[str, list[bytes]] = defaultdict(list)
+    async def _results(self) -> defaultdict[JobRef, list[bytes]]:
+        results: defaultdict[JobRef, list[bytes]] = defaultdict(list)
         for fields in await self._entries("results"):
-            results[json.loads(fields[b"result"])["job_id"]].append(fields[b"result"])
+            result = json.loads(fields[b"result"])
+            results[JobRef(result["tenant_id"], result["job_id"])].append(fields[b"result"])
         return results
 
-    async def _jobs(self, results: dict[str, list[bytes]], waiting: set[str]) -> None:
-        for job_id, task in self._producer.pushed.items():
-            given = results.get(job_id, [])
+    async def _jobs(self, results: dict[JobRef, list[bytes]], waiting: set[JobRef]) -> None:
+        for ref, task in self._producer.pushed.items():
+            given = results.get(ref, [])
             if not given:
-                (self._found.wrong if job_id in waiting else self._found.lost).append(f"{job_id} has no result")
+                (self._found.wrong if ref in waiting else self._found.lost).append(f"{ref} has no result")
                 continue
             if len(given) > 1:
-                self._found.double.append(f"{job_id} has {len(given)} results")
-            if await self._engine.result(job_id) != given[-1]:
-                self._found.lost.append(f"{job_id}: its key does not hold its result")
+                self._found.double.append(f"{ref} has {len(given)} results")
+            if await self._engine.result(ref) != given[-1]:
+                self._found.lost.append(f"{ref}: its key does not hold its result")
             status = json.loads(given[0])["status"]
             self._found.statuses[status] += 1
             if status not in task.ends:
-                self._found.wrong.append(f"{job_id} is {status}, not one of {sorted(task.ends)}: {given[0].decode()}")
-        for job_id in results.keys() - self._producer.pushed.keys():
-            self._found.wrong.append(f"{job_id} was never pushed")
+                self._found.wrong.append(f"{ref} is {status}, not one of {sorted(task.ends)}: {given[0].decode()}")
+        for ref in results.keys() - self._producer.pushed.keys():
+            self._found.wrong.append(f"{ref} was never pushed")
 
     async def _letters(self) -> None:
         unnamed = Counter(fields[b"job"] for fields in await self._entries("dead") if not fields[b"job_id"])
         self._found.lost += ["a text is in no dead letter"] * (self._producer.texts - len(unnamed))
         self._found.double += [f"{text!r} has {n} dead letters" for text, n in unnamed.items() if n > 1]
 
-    def _callbacks(self, results: dict[str, list[bytes]]) -> None:
-        for job_id, task in self._producer.pushed.items():
-            accepted = set(self._receiver.accepted[job_id])
-            if task.called_back and job_id in results and not accepted:
-                self._found.lost.append(f"{job_id}: nobody was called back")
+    def _callbacks(self, results: dict[JobRef, list[bytes]]) -> None:
+        for ref, task in self._producer.pushed.items():
+            accepted = set(self._receiver.accepted[ref.colon_form])
+            if task.called_back and ref in results and not accepted:
+                self._found.lost.append(f"{ref}: nobody was called back")
             if len(accepted) > 1:
-                self._found.double.append(
-                    f"{job_id}: {len(accepted)} results were accepted: {accepted}, {results[job_id]}"
-                )
-            elif accepted and task.job_id in results and accepted != {results[job_id][0]}:
-                self._found.double.append(f"{job_id}: another result was accepted than is kept")
+                self._found.double.append(f"{ref}: {len(accepted)} results were accepted: {accepted}, {results[ref]}")
+            elif accepted and ref in results and accepted != {results[ref][0]}:
+                self._found.double.append(f"{ref}: another result was accepted than is kept")
         if self._receiver.forged:
             self._found.wrong.append(f"{self._receiver.forged} callbacks had a wrong signature")
 

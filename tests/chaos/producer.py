@@ -12,6 +12,7 @@ from redis.backoff import NoBackoff
 
 from chaos.ground import Ground
 from chaos.work import Task
+from pageworker_supervisor.contract.job_ref import JobRef
 from pageworker_supervisor.engine import Engine
 from pageworker_supervisor.engine.errors import Unavailable
 
@@ -21,32 +22,32 @@ WAIT_MS = 500
 
 
 class Producer:
-    """`pushed` is what Redis said yes to, by job id; `texts` those that carry none."""
+    """`pushed` is what Redis said yes to, by name; `texts` those that carry none."""
 
     def __init__(self, ground: Ground, engine: Engine, threads: Executor) -> None:
-        self.pushed: dict[str, Task] = {}
+        self.pushed: dict[JobRef, Task] = {}
         self.texts = 0
         self._ground = ground
         self._engine = engine
         self._threads = threads
         self._clients: dict[int, Redis] = {}
-        self._to_cancel: list[Task] = []
+        self._to_cancel: list[JobRef] = []
 
     async def push(self, tasks: Sequence[Task]) -> None:
         """Push these, and cancel what the last call pushed and is to be cancelled."""
         for task in tasks:
-            if task.job_id is None:
+            if task.ref is None:
                 self.texts += 1
             else:
-                self.pushed[task.job_id] = task
+                self.pushed[task.ref] = task
         listed = [task for task in tasks if not task.by_stream]
         streamed = [task for task in tasks if task.by_stream]
         again = [task for task in listed if task.twice]
         await self._send(INBOX, [("RPUSH", INBOX, task.text) for task in (*listed, *again)])
         await self._send(JOBS, [("XADD", JOBS, "*", "job", task.text) for task in (*streamed, *streamed[:1])])
-        for task in self._to_cancel:
-            await self._cancel(task)
-        self._to_cancel = [task for task in tasks if task.cancelled]
+        for ref in self._to_cancel:
+            await self._cancel(ref)
+        self._to_cancel = [task.ref for task in tasks if task.ref and task.cancelled]
 
     async def _send(self, key: str, commands: Sequence[tuple[str, ...]]) -> None:
         """Until they are where they cannot be forgotten. What was pushed before a failure is pushed again."""
@@ -69,9 +70,9 @@ class Producer:
         if self._ground.replicas and replies[-1] < self._ground.replicas:
             raise TimeoutError("no replica has it")
 
-    async def _cancel(self, task: Task) -> None:
+    async def _cancel(self, ref: JobRef) -> None:
         try:
-            await self._engine.cancel(task.job_id or "", task.tenant_id)
+            await self._engine.cancel(ref)
         except Unavailable:
             return  # nobody is owed a cancellation that was never confirmed
 

@@ -3,10 +3,12 @@
 import datetime as dt
 import json
 import random
+from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
 from chaos.cast import Cast
+from pageworker_supervisor.contract.job_ref import JobRef
 
 TENANTS = {f"t{number}": {"concurrency": 1 + number % 5, "weight": 1.0 + number % 3} for number in range(16)}
 DOMAINS = {f"d{number}.example": {"concurrency": 2 + number} for number in range(4)}
@@ -18,11 +20,10 @@ SERVED = frozenset({"succeeded", "dead"})
 
 @dataclass(frozen=True)
 class Task:
-    """One thing that is pushed. `job_id` is None for a text that nobody can be told about."""
+    """One thing that is pushed. `ref` is None for a text that nobody can be told about."""
 
     text: str
-    job_id: str | None
-    tenant_id: str
+    ref: JobRef | None
     ends: frozenset[str]
     called_back: bool = False
     twice: bool = False
@@ -39,13 +40,15 @@ class Work:
         self._profiles = cast.profiles
         self._url = callback_url
         self._number = 0
+        self._numbers: Counter[str] = Counter()
 
     def draw(self) -> Task:
         """The next one."""
         dice, self._number = self._random, self._number + 1
         tenant = dice.choice(self._tenants)
+        self._numbers[tenant] += 1
         job: dict[str, Any] = {
-            "job_id": f"j{self._number}",
+            "job_id": f"j{self._numbers[tenant]}",  # every tenant counts its own: all use the same ids
             "tenant_id": tenant,
             "endpoint_module": MODULE,
             "payload": {"do": "echo", "ms": dice.choice((1, 3, 5, 10, 30))},
@@ -69,7 +72,7 @@ class Work:
             job["priority"] = "urgent"
             ends = frozenset({"rejected"})
         elif kind < 0.16:
-            return Task(json.dumps(job)[:-1] + f"  # {self._number}", None, "", frozenset())
+            return Task(json.dumps(job)[:-1] + f"  # {self._number}", None, frozenset())
         if dice.random() < 0.25:
             job["profile_id"] = f"p{dice.randrange(self._profiles)}"
         if dice.random() < 0.2:
@@ -80,8 +83,7 @@ class Work:
         cancelled = dice.random() < 0.02
         return Task(
             text=json.dumps(job),
-            job_id=job["job_id"],
-            tenant_id=tenant,
+            ref=JobRef(tenant, job["job_id"]),
             ends=ends | {"cancelled"} if cancelled else ends,
             called_back=called_back,
             twice=dice.random() < 0.03,

@@ -19,6 +19,7 @@ from pageworker_supervisor.contract.job import (
     parse_job,
     read_identity,
 )
+from pageworker_supervisor.contract.job_ref import JobRef
 
 PLAIN: dict[str, Any] = {"job_id": "j-1", "tenant_id": "acme", "endpoint_module": "shop.product"}
 
@@ -173,7 +174,7 @@ def test_an_oversize_text_is_not_even_parsed() -> None:
 
 
 def test_identity_is_read_from_what_is_no_valid_job() -> None:
-    assert read_identity(text(nonsense=1)) == ("j-1", "acme")
+    assert read_identity(text(nonsense=1)) == JobRef("acme", "j-1")
     assert read_identity(b'{"job_id": "j-1"}') is None
     assert read_identity(b'{"job_id": "j-1\\n", "tenant_id": "acme"}') is None
     assert read_identity(b'{"job_id": 1, "tenant_id": "acme"}') is None

@@ -17,6 +17,7 @@ import pytest
 from pw_receiver import Received, Receiver, receiver
 
 from pageworker_supervisor.config.settings import CallbackSettings, Settings, TenantSettings
+from pageworker_supervisor.contract.job_ref import JobRef
 from pageworker_supervisor.delivery import breaker, courier, post, verdict
 from pageworker_supervisor.delivery.allow import Target
 from pageworker_supervisor.delivery.courier import Courier
@@ -51,8 +52,7 @@ class MemoryOutbox:
                 Promise(
                     id=f"p-{job_id}",
                     shard=0,
-                    job_id=job_id,
-                    tenant_id=tenant_id,
+                    ref=JobRef(tenant_id, job_id),
                     callback_url=url,
                     result=result,
                     tries=0,
@@ -86,7 +86,7 @@ class MemoryOutbox:
         async with self.changed:
             for promise in promises:
                 del self.taken[promise.id]
-                self.done.append(promise.job_id)
+                self.done.append(promise.ref.job_id)
             self.changed.notify_all()
 
     async def outbox_later(self, promise: Promise, delay_ms: int) -> None:
@@ -95,14 +95,14 @@ class MemoryOutbox:
         async with self.changed:
             again = msgspec.structs.replace(self.taken.pop(promise.id), tries=promise.tries + 1)
             self.due.append((asyncio.get_running_loop().time() + delay_ms / 1000, again))
-            self.later.append((promise.job_id, delay_ms))
+            self.later.append((promise.ref.job_id, delay_ms))
             self.changed.notify_all()
 
     async def outbox_failed(self, promise: Promise, event: bytes) -> None:
         self._reach()
         async with self.changed:
             del self.taken[promise.id]
-            self.failed.append((promise.job_id, json.loads(event)))
+            self.failed.append((promise.ref.job_id, json.loads(event)))
             self.changed.notify_all()
 
     async def until(self, what: Callable[[], bool]) -> None:
@@ -176,7 +176,7 @@ async def test_a_result_is_posted_signed_and_settled(tmp_path: Path) -> None:
     assert received.target == "/ok/a%20b'c?sig=%2f|x"
     assert json.loads(received.body)["data"] == "ü"
     assert received.headers["content-type"] == "application/json"
-    assert received.job_id == "job-1"
+    assert received.headers["idempotency-key"] == "acme:job-1"
     assert received.headers["host"] == f"127.0.0.1:{it.receiver.port}"
     assert verified(received)
     assert not verified(received, b"another secret")

@@ -6,6 +6,7 @@ import random
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pageworker_supervisor.contract.job_ref import JobRef
 from pageworker_supervisor.delivery.allow import Target
 from pageworker_supervisor.delivery.breaker import THRESHOLD
 from pageworker_supervisor.delivery.lanes import STALE_SECONDS, WAITING_PER_SLOT, Action, Errand, Lanes, Postpone, Start
@@ -23,8 +24,7 @@ def errand(host: str, number: int = 0, now: float = 0.0, tries: int = 0) -> Erra
     promise = Promise(
         id=f"{host}-{number}",
         shard=0,
-        job_id=f"{host}-{number}",
-        tenant_id="t",
+        ref=JobRef("t", f"{host}-{number}"),
         callback_url=url,
         result=b"{}",
         tries=tries,

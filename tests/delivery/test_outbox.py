@@ -142,7 +142,7 @@ async def test_what_is_given_up_is_announced_and_its_result_stays(
             event = await heard(events)
     assert (event["event"], event["job_id"]) == ("callback_failed", "job-0")
     assert event["detail"] == {"status": 409, "tries": 1}
-    assert json.loads(await desk.client.get("pw:result:job-0"))["status"] == "succeeded"
+    assert json.loads(await desk.client.get("pw:result:acme:job-0"))["status"] == "succeeded"
     assert len(there.received) == 1
 
 

@@ -52,7 +52,7 @@ def test_all_goes_as_expected_and_nothing_is_left() -> None:
     code, shown = run()
     assert code == 0, shown
     assert "all as expected" in shown
-    for word in ("acme-ktl-01", "blocked", "timed_out", "rejected", "expired", "screenshot"):
+    for word in ("acme/ktl-01", "blocked", "timed_out", "rejected", "expired", "screenshot"):
         assert word in shown
     seen = {tuple(line.split()) for line in shown.splitlines()}
     assert ("seccomp", "the", "kernel", "2") in seen

@@ -16,6 +16,7 @@ from pw_servers.standalone import RedisServer, redis_server
 from redis.asyncio import Redis
 from rich.console import Console
 
+from pageworker_supervisor.contract.job_ref import JobRef
 from pageworker_supervisor.demo.letterbox import DEAD, INBOX, RESULTS, Letterbox
 from pageworker_supervisor.demo.performance import Performance
 from pageworker_supervisor.demo.programme import Act, programme
@@ -39,10 +40,10 @@ class KnowsAll:
 
     def __init__(self, redis: Redis, acts: list[Act], folder: Path, change: Callable[[Answer], Answer]) -> None:
         self._redis = redis
-        self._acts = {act.job_id: act for act in acts}
+        self._acts = {act.ref: act for act in acts}
         self._folder = folder
         self._change = change
-        self._seen: set[str] = set()
+        self._seen: set[JobRef] = set()
 
     async def run(self) -> None:
         async with httpx.AsyncClient() as client:
@@ -53,15 +54,16 @@ class KnowsAll:
                     await self._redis.xadd(DEAD, {"job": text})
                     continue
                 job = json.loads(text)
-                if job["job_id"] not in self._seen:
-                    self._seen.add(job["job_id"])
-                    await self._answer(client, job, self._acts[job["job_id"]])
+                ref = JobRef(job["tenant_id"], job["job_id"])
+                if ref not in self._seen:
+                    self._seen.add(ref)
+                    await self._answer(client, job, self._acts[ref])
 
     async def _answer(self, client: httpx.AsyncClient, job: dict[str, Any], act: Act) -> None:
         expected = act.expected
         answer = self._change(
             {
-                "job_id": act.job_id,
+                "job_id": act.ref.job_id,
                 "tenant_id": job["tenant_id"],
                 "endpoint_module": job["endpoint_module"],
                 "status": expected.status,
@@ -77,7 +79,7 @@ class KnowsAll:
             }
         )
         body = json.dumps(answer).encode()
-        await self._redis.set(f"pw:result:{act.job_id}", body)
+        await self._redis.set(f"pw:result:{act.ref.colon_form}", body)
         await self._redis.xadd(RESULTS, {"result": body})
         if "callback_url" in job and expected.status != "rejected":
             for _ in range(2):
@@ -118,7 +120,7 @@ async def perform(server: RedisServer, tmp_path: Path) -> AsyncIterator[Callable
 async def test_a_worker_that_answers_everything_rightly_gives_no_complaint(perform: Callable[..., Any]) -> None:
     found, shown = await perform()
     assert found == []
-    assert "globex-failing" in shown
+    assert "globex/failing" in shown
     assert "html, screenshot" in shown
 
 
@@ -130,8 +132,8 @@ async def test_an_artifact_that_is_not_what_it_says_is_seen(perform: Callable[..
 
     found, _ = await perform(forge)
     assert found == [
-        "globex-failing: html is not what its sha256 says",
-        "globex-failing: screenshot is not what its sha256 says",
+        "globex/failing: html is not what its sha256 says",
+        "globex/failing: screenshot is not what its sha256 says",
     ]
 
 

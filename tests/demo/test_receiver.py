@@ -11,7 +11,7 @@ from pageworker_supervisor.demo.receiver import Receiver, genuine
 from pageworker_supervisor.demo.serving import served
 
 SECRET = b"s" * 32
-BODY = json.dumps({"job_id": "j1"}).encode()
+BODY = json.dumps({"job_id": "j1", "tenant_id": "acme"}).encode()
 
 
 def test_a_signature_by_delivery_is_genuine() -> None:

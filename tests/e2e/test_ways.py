@@ -46,6 +46,6 @@ async def test_two_thousand_jobs_are_answered_once_on_every_way() -> None:
         assert heard == once
         assert Counter(post.job_id for post in received) == once
         assert all(genuine(SECRET, post.headers[HEADER.lower()], post.body, time.time()) for post in received)
-        keys = await producer.redis.mget([f"pw:result:{job_id}" for job_id in ids])
+        keys = await producer.redis.mget([f"pw:result:{producer.tenant}:{job_id}" for job_id in ids])
         assert all(keys)
         await producer.aclose()

@@ -5,7 +5,7 @@ import socket
 from collections.abc import AsyncIterator
 
 import pytest
-from pw_queue import DONE, Desk, everything, ticket
+from pw_queue import DONE, Desk, everything, ref, ticket
 from pw_servers import Cluster
 from redis.asyncio import RedisCluster
 from redis.asyncio.retry import Retry
@@ -46,7 +46,7 @@ async def test_jobs_go_through_all_shards_and_their_results_can_be_read(desk: De
     assert len({lease.job_id for lease in done}) == 120
     assert {lease.shard for lease in done} == set(range(SHARDS))
     assert len(await desk.results()) == 120
-    assert await desk.engine.result("t0-0") == DONE.result
+    assert await desk.engine.result(ref("t0-0", "t0")) == DONE.result
     assert sum(shard.promises for shard in await desk.engine.stats()) == 0, "keys are written, nothing else promised"
 
 
@@ -63,7 +63,7 @@ async def test_the_outbox_writes_the_key_that_a_dead_worker_did_not(desk: Desk) 
             1000,
             1000,
             0,
-            lease.job_id,
+            str(lease.ref),
             lease.token,
             "succeeded",
             b"result",
@@ -73,10 +73,10 @@ async def test_the_outbox_writes_the_key_that_a_dead_worker_did_not(desk: Desk) 
         )
         node = desk.client.get_node_from_key(f"pw:{{{shard}}}")
         await desk.client.execute_command("FCALL", desk.engine.function("finish"), *words, target_nodes=node)
-    assert await desk.engine.result("j1") is None
+    assert await desk.engine.result(ref("j1")) is None
     (promise,) = await desk.engine.outbox_take("w2", 10, 0)
-    assert promise.job_id == "j2"
-    assert await desk.engine.result("j1") == await desk.engine.result("j2") == b"result"
+    assert promise.ref.job_id == "j2"
+    assert await desk.engine.result(ref("j1")) == await desk.engine.result(ref("j2")) == b"result"
     await desk.engine.outbox_done([promise])
     assert sum(one.promises for one in await desk.engine.stats()) == 0
 
@@ -84,7 +84,7 @@ async def test_the_outbox_writes_the_key_that_a_dead_worker_did_not(desk: Desk) 
 async def test_a_promise_is_ticked_off_once_the_replicas_have_the_key(desk: Desk, live_cluster: Cluster) -> None:
     """The key lies on another node than the promise: a failover there would lose what nobody writes again."""
     home = live_cluster.owner(live_cluster.slot(f"pw:{{{shard_of('acme', SHARDS)}}}"))
-    owners = ((f"j{n}", live_cluster.owner(live_cluster.slot(f"pw:result:j{n}"))) for n in range(100))
+    owners = ((f"j{n}", live_cluster.owner(live_cluster.slot(f"pw:result:acme:j{n}"))) for n in range(100))
     job_id, away = next((name, owner) for name, owner in owners if owner is not home)
     everybody = [*live_cluster.nodes, *live_cluster.replicas]
     follower = next(node for node in everybody if node.command("ROLE")[2] == away.port)
@@ -125,7 +125,7 @@ async def test_a_cluster_of_which_no_node_answers_is_away() -> None:
         port = taken.getsockname()[1]
     clients = [RedisCluster("127.0.0.1", port, retry=Retry(NoBackoff(), 0)) for _ in range(2)]
     engine = Engine(*clients, shards=SHARDS, options=Options(replicas=1))
-    for call in (engine.stats(), engine.wait("w1", 1), engine.enqueue([ticket("j1")]), engine.result("j1")):
+    for call in (engine.stats(), engine.wait("w1", 1), engine.enqueue([ticket("j1")]), engine.result(ref("j1"))):
         with pytest.raises(Unavailable):
             await call
 
@@ -197,10 +197,10 @@ async def test_a_cancelled_call_leaves_no_reply_for_the_next(desk: Desk, live_cl
 
 
 async def test_a_rejected_text_is_answered_on_its_tenants_shard(desk: Desk) -> None:
-    assert await desk.engine.reject(b"{", "broken", ("j1", TENANTS[0]), b"rejected", "http://n8n.test/")
-    assert await desk.engine.result("j1") == b"rejected"
+    assert await desk.engine.reject(b"{", "broken", ref("j1", TENANTS[0]), b"rejected", "http://n8n.test/")
+    assert await desk.engine.result(ref("j1", TENANTS[0])) == b"rejected"
     (promise,) = await desk.engine.outbox_take("w1", 10, 0)
-    assert promise.job_id == "j1"
+    assert promise.ref.job_id == "j1"
 
 
 async def test_letters_of_all_shards_are_listed(desk: Desk) -> None:

@@ -4,7 +4,7 @@ import asyncio
 from typing import Any
 
 import msgspec
-from pw_queue import DONE, Desk, plain_client, ticket
+from pw_queue import DONE, Desk, plain_client, ref, ticket
 from pw_servers import RespProxy
 
 from pageworker_supervisor.engine import Engine
@@ -21,8 +21,8 @@ async def test_a_result_is_on_stream_channel_and_key_once(desk: Desk) -> None:
     ending = Ending(status="failed", result=b'{"status":"failed"}', events=(b'{"event":"blocked"}',))
     assert [await desk.engine.finish(lease, ending) for _ in range(3)] == [True, True, True]
     assert await desk.results() == [b'{"status":"failed"}']
-    assert await desk.engine.result("j1") == b'{"status":"failed"}'
-    assert 0 < await desk.client.pttl("pw:result:j1") <= 86_400_000
+    assert await desk.engine.result(ref("j1")) == b'{"status":"failed"}'
+    assert 0 < await desk.client.pttl("pw:result:acme:j1") <= 86_400_000
     heard = [await _message(listener), await _message(listener)]
     assert heard == [b'{"status":"failed"}', b'{"event":"blocked"}']
     assert await listener.get_message(timeout=0.05) is None
@@ -72,23 +72,23 @@ async def test_the_stream_keeps_the_newest_results_only(desk: Desk) -> None:
         while leases := await desk.take():
             assert all(await engine.finish_many([(lease, DONE) for lease in leases]))
     assert 100 <= await desk.client.xlen("pw:{0}:results") < 300
-    assert await engine.result("j0") is not None
+    assert await engine.result(ref("j0")) is not None
 
 
 async def test_a_queued_job_is_cancelled_at_once(desk: Desk) -> None:
     await desk.engine.enqueue([ticket(f"j{n}", concurrency=1) for n in range(5)])
     running = await desk.one()
-    assert await desk.engine.cancel("j3", "acme") == "cancelled"
+    assert await desk.engine.cancel(ref("j3")) == "cancelled"
     lease = await desk.one()
     assert (lease.job_id, lease.verdict) == ("j3", "cancelled")
     await desk.finish([lease, running])
     assert await desk.drain() == ["j1", "j2", "j4"]
-    assert await desk.engine.cancel("j3", "acme") == "finished"
+    assert await desk.engine.cancel(ref("j3")) == "finished"
 
 
 async def test_a_delayed_job_is_cancelled_at_once(desk: Desk) -> None:
     await desk.engine.enqueue([ticket("j1", delay_ms=10_000)])
-    assert await desk.engine.cancel("j1", "acme") == "cancelled"
+    assert await desk.engine.cancel(ref("j1")) == "cancelled"
     lease = await desk.one()
     assert lease.verdict == "cancelled"
     await desk.finish([lease])
@@ -99,10 +99,10 @@ async def test_a_delayed_job_is_cancelled_at_once(desk: Desk) -> None:
 async def test_a_running_job_is_cancelled_through_its_worker(desk: Desk) -> None:
     await desk.engine.enqueue([ticket("j1")])
     lease = await desk.one()
-    assert await desk.engine.cancel("j1", "acme") == "cancelling"
-    assert await desk.engine.cancel("j1", "other") == "unknown"
+    assert await desk.engine.cancel(ref("j1")) == "cancelling"
+    assert await desk.engine.cancel(ref("j1", "other")) == "unknown"
     woken = await desk.engine.wait("w1", 1)
-    assert woken.control == (CancelNotice("j1", lease.token),)
+    assert woken.control == (CancelNotice(ref("j1"), lease.token),)
     assert (await desk.engine.heartbeat("w1", [lease])).cancelled == {lease.token}
     assert await desk.engine.retry(lease, 10, b"{}"), "a cancelled job does not run again"
     again = await desk.one()
@@ -114,10 +114,10 @@ async def test_a_rejected_text_is_answered_once_and_kept(desk: Desk) -> None:
     listener = desk.client.pubsub(ignore_subscribe_messages=True)
     await listener.subscribe("pw:events:acme")
     raw, result = b'{"job_id":"j1","tenant_id":"acme","nope":1}', b'{"status":"rejected"}'
-    said = [await desk.engine.reject(raw, "unknown field", ("j1", "acme"), result, HOOK) for _ in range(2)]
+    said = [await desk.engine.reject(raw, "unknown field", ref("j1"), result, HOOK) for _ in range(2)]
     assert said == [True, True]
     assert await desk.results() == [result]
-    assert await desk.engine.result("j1") == result
+    assert await desk.engine.result(ref("j1")) == result
     (letter,) = (await desk.engine.dead_list()).letters
     assert (letter.job, letter.retryable) == (raw, False)
     assert msgspec.json.decode(letter.detail) == {"reason": "unknown field"}
@@ -136,7 +136,7 @@ async def test_a_text_that_names_nobody_goes_to_the_dead_letters(desk: Desk) -> 
 
 async def test_a_rejected_copy_does_not_touch_the_job_that_has_its_id(desk: Desk) -> None:
     await desk.engine.enqueue([ticket("j1")])
-    assert await desk.engine.reject(b"{}", "broken", ("j1", "acme"), b"rejected") is False
+    assert await desk.engine.reject(b"{}", "broken", ref("j1"), b"rejected") is False
     assert await desk.drain() == ["j1"]
-    assert await desk.engine.reject(b"{ }", "broken", ("j1", "acme"), b"rejected") is False
+    assert await desk.engine.reject(b"{ }", "broken", ref("j1"), b"rejected") is False
     assert await desk.results() == [DONE.result]

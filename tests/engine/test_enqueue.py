@@ -25,9 +25,9 @@ async def test_a_running_and_a_finished_job_are_still_the_same_job(desk: Desk) -
 async def test_the_id_is_free_again_when_its_result_is_gone(desk: Desk) -> None:
     await desk.engine.enqueue([ticket("j1")])
     await desk.drain()
-    ttl = await desk.client.pttl("pw:{0}:done:j1")
+    ttl = await desk.client.pttl("pw:{0}:done:acme/j1")
     assert 0 < ttl <= 86_400_000
-    await desk.client.delete("pw:{0}:done:j1")  # what Redis does after that time
+    await desk.client.delete("pw:{0}:done:acme/j1")  # what Redis does after that time
     assert await desk.engine.enqueue([ticket("j1")]) == ["queued"]
 
 

@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
-from pw_queue import Desk, everything, places, ticket
+from pw_queue import Desk, everything, places, ref, ticket
 
 from pageworker_supervisor.engine.types import Ending, Limits
 
@@ -83,11 +83,11 @@ async def test_every_key_is_named_in_the_documentation(desk: Desk) -> None:
     )
     seen: set[str] = set()
     await _note(desk, seen)
-    await desk.engine.cancel("x", "cancelled")
+    await desk.engine.cancel(ref("x", "cancelled"))
     await _note(desk, seen)
     leases = await desk.take(capacity=places(new=4, pages=1))
     await desk.engine.enqueue([ticket("p9", profile_id="p1")])
-    await desk.engine.cancel(leases[-1].job_id, leases[-1].tenant_id)
+    await desk.engine.cancel(leases[-1].ref)
     await _note(desk, seen)
     ending = Ending(status="failed", result=b"{}", callback="http://x.test/", dead_letter=b"{}")
     await desk.engine.finish_many([(lease, ending) for lease in leases])

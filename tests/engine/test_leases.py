@@ -3,7 +3,7 @@
 import asyncio
 
 import msgspec
-from pw_queue import DONE, Desk, everything, plain_client, ticket
+from pw_queue import DONE, Desk, everything, plain_client, ref, ticket
 from pw_servers import RespProxy
 
 from pageworker_supervisor.engine import Engine
@@ -97,7 +97,7 @@ async def test_a_job_that_keeps_killing_its_runner_is_dead_after_three(desk: Des
 
 async def test_a_verdict_whose_worker_dies_is_given_to_another_uncharged(desk: Desk) -> None:
     await desk.engine.enqueue([ticket("j1")])
-    assert await desk.engine.cancel("j1", "acme") == "cancelled"
+    assert await desk.engine.cancel(ref("j1")) == "cancelled"
     first = await desk.one("w1")
     await desk.later(LEASE_MS + 1)
     await desk.engine.reap()

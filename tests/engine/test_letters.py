@@ -2,7 +2,7 @@
 
 import msgspec
 import pytest
-from pw_queue import DONE, Desk, ticket
+from pw_queue import DONE, Desk, ref, ticket
 
 from pageworker_supervisor.contract.errors import ContractError
 from pageworker_supervisor.engine.types import Edits, Ending
@@ -52,7 +52,7 @@ async def test_a_retried_letter_runs_again_and_has_a_new_result(desk: Desk) -> N
     assert (job["payload"], job["endpoint_module"]) == ({"url": "http://b.test/"}, "shop.product@2.0.0")
     assert (lease.priority, lease.attempt, lease.crashes) == ("high", 1, 0)
     assert await desk.engine.finish(lease, DONE)
-    assert await desk.engine.result("j1") == DONE.result
+    assert await desk.engine.result(ref("j1")) == DONE.result
 
 
 async def test_an_edit_that_makes_no_job_is_refused_and_the_letter_stays(desk: Desk) -> None:
@@ -80,6 +80,6 @@ async def test_what_was_rejected_cannot_be_retried(desk: Desk) -> None:
 async def test_a_letter_whose_id_runs_again_already_is_left_alone(desk: Desk) -> None:
     await _fail(desk, "j1")
     (letter,) = (await desk.engine.dead_list()).letters
-    await desk.client.delete("pw:{0}:done:j1")  # its result's life is over, and somebody pushed it anew
+    await desk.client.delete("pw:{0}:done:acme/j1")  # its result's life is over, and somebody pushed it anew
     await desk.engine.enqueue([ticket("j1")])
     assert await desk.engine.dead_retry([letter.id]) == {letter.id: "duplicate"}

@@ -12,6 +12,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from pw_queue import Desk, open_desk
 from pw_servers import redis_server
 
+from pageworker_supervisor.contract.job_ref import JobRef
 from pageworker_supervisor.engine.context_key import ContextKey
 from pageworker_supervisor.engine.types import Capacity, ContextRoom, Ending, Lease, Limits, Priority, Ticket
 
@@ -247,7 +248,7 @@ class QueueMachine(RuleBasedStateMachine):
     @rule(job=JOBS)
     def cancel(self, job: str) -> None:
         tenant = self.ledger.tickets[job].tenant_id if job in self.ledger.tickets else "a"
-        word = self._run(self.engine.cancel(job, tenant))
+        word = self._run(self.engine.cancel(JobRef(tenant, job)))
         running = job in {lease.job_id for lease in self.ledger.leases.values()}
         if job not in self.ledger.pushed:
             assert word == "unknown"

@@ -3,7 +3,7 @@
 import asyncio
 import time
 
-from pw_queue import Desk, open_desk, ticket
+from pw_queue import Desk, open_desk, ref, ticket
 from pw_servers import RedisServer
 
 from pageworker_supervisor.engine.types import Ending
@@ -20,7 +20,7 @@ async def _promise(desk: Desk, *names: str) -> None:
 async def test_a_promise_is_made_with_the_result_and_ends_with_its_delivery(desk: Desk) -> None:
     await _promise(desk, "j1")
     (promise,) = await desk.engine.outbox_take("w1", 10, 0)
-    assert (promise.job_id, promise.tenant_id, promise.callback_url) == ("j1", "acme", "https://n8n.test/hook")
+    assert (promise.ref.job_id, promise.ref.tenant_id, promise.callback_url) == ("j1", "acme", "https://n8n.test/hook")
     assert (promise.result, promise.tries) == (b'{"n":1}', 0)
     assert await desk.engine.outbox_take("w1", 10, 0) == []
     await desk.engine.outbox_done([promise])
@@ -56,7 +56,7 @@ async def test_a_promise_that_is_given_up_leaves_the_result(desk: Desk) -> None:
     await desk.engine.outbox_failed(promise, b"given up")
     await desk.later(200_000)
     assert await _look(desk) == []
-    assert await desk.engine.result("j1") == b'{"n":1}'
+    assert await desk.engine.result(ref("j1")) == b'{"n":1}'
     async with asyncio.timeout(5):
         while (message := await listener.get_message(timeout=1)) is None:
             pass
@@ -69,7 +69,7 @@ async def test_whoever_finishes_learns_of_the_promise_at_once(desk: Desk) -> Non
     async with asyncio.timeout(2), asyncio.TaskGroup() as tasks:
         waiting = tasks.create_task(desk.engine.outbox_take("w1", 10, 60_000))
         await _promise(desk, "j1")
-    assert [promise.job_id for promise in waiting.result()] == ["j1"]
+    assert [promise.ref.job_id for promise in waiting.result()] == ["j1"]
 
 
 async def test_more_than_is_asked_for_stays(desk: Desk) -> None:

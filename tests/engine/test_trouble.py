@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 import redis.asyncio as redis
-from pw_queue import DONE, Desk, everything, open_desk, plain_client, ticket, wait_until
+from pw_queue import DONE, Desk, everything, open_desk, plain_client, ref, ticket, wait_until
 from pw_servers import RespProxy, redis_server
 
 from pageworker_supervisor.engine import Engine
@@ -47,7 +47,7 @@ async def test_at_maxmemory_work_ends_and_nothing_new_comes_in() -> None:
             await desk.later(50_000)
             await desk.client.config_set("maxmemory", "1mb")
             assert (await desk.engine.reap()).count == 1
-            assert await desk.engine.cancel("j5", "acme") == "cancelled"
+            assert await desk.engine.cancel(ref("j5")) == "cancelled"
             await desk.client.config_set("maxmemory", "100mb")
             assert await desk.engine.enqueue([ticket("more")]) == ["queued"]
             assert await desk.engine.audit() == []
@@ -207,7 +207,7 @@ async def test_the_outbox_is_looked_at_again_after_a_failure(desk: Desk, proxied
         await engine.outbox_take("w2", 1, 1000)
     proxied_redis.heal()
     assert await desk.engine.finish(await desk.one(), Ending(status="succeeded", result=b"{}", callback="http://x/"))
-    assert [promise.job_id for promise in await engine.outbox_take("w2", 1, 1000)] == ["j1"]
+    assert [promise.ref.job_id for promise in await engine.outbox_take("w2", 1, 1000)] == ["j1"]
     await client.aclose()
 
 

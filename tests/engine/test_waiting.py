@@ -4,7 +4,7 @@ import asyncio
 import time
 from collections.abc import Awaitable
 
-from pw_queue import Desk, blocked, everything, open_desk, places, plain_client, ticket
+from pw_queue import Desk, blocked, everything, open_desk, places, plain_client, ref, ticket
 from pw_servers import RedisServer
 
 from pageworker_supervisor.engine import Engine
@@ -108,8 +108,8 @@ async def test_a_cancel_reaches_a_sleeping_worker_at_once(desk: Desk) -> None:
     async with asyncio.timeout(1.5), asyncio.TaskGroup() as tasks:
         waiting = tasks.create_task(desk.engine.wait("w1", 5))
         await blocked(desk.client, 1)
-        await desk.engine.cancel("j1", "acme")
-    assert waiting.result().control == (CancelNotice("j1", lease.token),)
+        await desk.engine.cancel(ref("j1"))
+    assert waiting.result().control == (CancelNotice(ref("j1"), lease.token),)
 
 
 async def test_a_claim_that_leaves_more_room_changes_what_is_waited_for(desk: Desk) -> None:

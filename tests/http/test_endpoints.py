@@ -17,6 +17,7 @@ import httpx
 import pytest
 import uvloop
 
+from pageworker_supervisor.contract.job_ref import JobRef
 from pageworker_supervisor.http import peer
 from pageworker_supervisor.http.client import WorkerClient
 from pageworker_supervisor.http.errors import ControlError, WorkerRefused, WorkerUnreachable
@@ -76,8 +77,8 @@ class FakeWorker:
             raise WorkerRefused("the worker is stopping")
         self.state = "ready"
 
-    async def cancel(self, job_id: str) -> CancelAnswer:
-        return "cancelling" if job_id == "j1" else "unknown"
+    async def cancel(self, ref: JobRef) -> CancelAnswer:
+        return "cancelling" if ref == JobRef("t", "j1") else "unknown"
 
 
 @asynccontextmanager
@@ -154,8 +155,8 @@ def test_workerctl_drains_and_resumes_over_the_socket(tmp_path: Path) -> None:
             assert lines[2].left == 0
             assert worker.drained_with == [12.5]
             assert (await asyncio.to_thread(client.resume)).state == "ready"
-            assert (await asyncio.to_thread(client.cancel, "j1")).outcome == "cancelling"
-            assert (await asyncio.to_thread(client.cancel, "j2")).outcome == "unknown"
+            assert (await asyncio.to_thread(client.cancel, JobRef("t", "j1"))).outcome == "cancelling"
+            assert (await asyncio.to_thread(client.cancel, JobRef("other", "j1"))).outcome == "unknown"
             worker.state = "stopped"
             with pytest.raises(WorkerRefused, match="is stopping"):
                 await asyncio.to_thread(client.resume)
@@ -197,7 +198,8 @@ async def test_a_drain_that_is_refused_is_told_before_any_line(tmp_path: Path) -
         ("/drain", b'{"deadline": 3}', "unknown field `deadline`"),
         ("/drain", b'{"deadline_seconds": -1}', "below 0"),
         ("/drain", b'{"deadline_seconds": "x"}', "deadline_seconds"),
-        ("/cancel", b"{}", "job_id"),
+        ("/cancel", b"{}", "job"),
+        ("/cancel", b'{"job": {"job_id": "1", "tenant_id": "a/b"}}', "tenant_id"),
         ("/cancel", b"not json", "malformed"),
         ("/cancel", b" " * 70_000, "too large"),
     ],

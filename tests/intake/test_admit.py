@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from pageworker_supervisor.config.settings import DomainSettings, Settings, TenantSettings
+from pageworker_supervisor.contract.job_ref import JobRef
 from pageworker_supervisor.engine.types import Limits
 from pageworker_supervisor.intake.admit import Admission, Queue, Reject
 
@@ -70,13 +71,13 @@ def test_a_tenant_by_glob_and_an_unknown_one() -> None:
     assert queued(tenant_id="team-red").ticket.tenant_limits == Limits()
     reject = rejected(text(tenant_id="mallory"))
     assert reject.type == "unknown_tenant"
-    assert reject.identity == ("j1", "mallory")
+    assert reject.identity == JobRef("mallory", "j1")
 
 
 def test_the_sender_of_a_broken_job_is_told_which_rule() -> None:
     reject = rejected(text(tenantid="x", trace_id="0" * 32, meta={"flow": 7}, profile_id="p"))
     assert reject.type == "unknown_field"
-    assert reject.identity == ("j1", "acme")
+    assert reject.identity == JobRef("acme", "j1")
     assert reject.result is not None
     result = json.loads(reject.result)
     assert (result["job_id"], result["tenant_id"], result["status"]) == ("j1", "acme", "rejected")

@@ -1,6 +1,17 @@
 """A queue for tests: a real Redis whose clock a test moves on, and short words for jobs, places and ends."""
 
 from pw_queue.desk import Desk, blocked, open_desk, plain_client, wait_until
-from pw_queue.words import DONE, everything, places, ticket
+from pw_queue.words import DONE, everything, places, ref, ticket
 
-__all__ = ["DONE", "Desk", "blocked", "everything", "open_desk", "places", "plain_client", "ticket", "wait_until"]
+__all__ = [
+    "DONE",
+    "Desk",
+    "blocked",
+    "everything",
+    "open_desk",
+    "places",
+    "plain_client",
+    "ref",
+    "ticket",
+    "wait_until",
+]

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from pageworker_supervisor.contract.job_ref import JobRef
 from pageworker_supervisor.engine.context_key import ContextKey
 from pageworker_supervisor.engine.types import Capacity, ContextRoom, Ending, Limits, Ticket
 
@@ -18,6 +19,11 @@ def ticket(job_id: str, tenant: str = "acme", **fields: Any) -> Ticket:
     )
     fields.setdefault("body", f'{{"job_id":"{job_id}","tenant_id":"{tenant}","endpoint_module":"m"}}'.encode())
     return Ticket(job_id=job_id, tenant_id=tenant, tenant_limits=limits, **fields)
+
+
+def ref(job_id: str, tenant: str = "acme") -> JobRef:
+    """The job's name."""
+    return JobRef(tenant, job_id)
 
 
 def everything(limit: int = 100) -> Capacity:

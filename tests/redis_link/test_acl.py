@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import redis
 from pw_intake import job, open_counter
-from pw_queue.words import DONE, everything
+from pw_queue.words import DONE, everything, ref
 from pw_servers import RedisServer, redis_server
 
 from pageworker_supervisor.config.settings import RedisSettings
@@ -84,13 +84,13 @@ async def test_a_worker_works_under_its_rights(guarded: RedisServer) -> None:
         await engine.outbox_later(first, 60_000)
         await engine.outbox_failed(second, b"{}")
         await engine.set_limits({"acme": Limits(concurrency=5)})
-        await engine.cancel(leases[0].job_id, "acme")
+        await engine.cancel(leases[0].ref)
         await engine.jobs()
         letters = (await engine.dead_list()).letters
         await engine.dead_show(letters[0].id)
         await engine.dead_retry([letter.id for letter in letters])
         await engine.dead_purge([letter.id for letter in letters])
-        assert await engine.result("acme-9")
+        assert await engine.result(ref("acme-9"))
         await engine.forget_worker("w1")
         assert await engine.audit() == []
         assert [check for check in await preflight(counter.link) if not check.ok] == []
@@ -150,7 +150,7 @@ def test_n8n_pushes_and_listens_and_nothing_else(guarded: RedisServer) -> None:
             ("DEL", "pw:inbox"),
             ("SET", "pw:inbox", 1),
             ("RPUSH", "pw:other", 1),
-            ("GET", "pw:result:acme-1"),
+            ("GET", "pw:result:acme:1"),
             ("XADD", "pw:jobs", "*", "job", 1),
             ("PUBLISH", "pw:results:acme", 1),
             ("FCALL", "x", 0),

@@ -99,7 +99,7 @@ async def test_a_job_whose_work_ends_in_silence_ends_the_worker(
             (running,) = (one for runner in worker.rooms.fleet.runners.values() for one in runner.running.values())
             running.done.cancel()
             await asyncio.Event().wait()
-    assert caught.group_contains(EndedByItself, match="job j1")
+    assert caught.group_contains(EndedByItself, match="job acme/j1")
 
 
 async def test_what_was_pushed_while_redis_was_away_is_not_slept_through(

@@ -4,6 +4,8 @@ import datetime as dt
 import hashlib
 import re
 
+from pageworker_supervisor.contract.job_ref import JobRef
+
 EXTENSIONS = {
     "image/png": "png",
     "image/jpeg": "jpg",
@@ -21,14 +23,14 @@ _UNSAFE = re.compile(r"[^A-Za-z0-9._-]|^\.+")
 MAX_PART = 100
 
 
-def key_of(tenant_id: str, day: dt.date, job_id: str, attempt: int, kind: str, content_type: str, sha256: str) -> str:
+def key_of(ref: JobRef, day: dt.date, attempt: int, kind: str, content_type: str, sha256: str) -> str:
     """`<tenant>/<date>/<job_id>/<attempt>-<kind>-<digest>.<ext>`.
 
     The digest tells several artifacts of one kind apart, and makes storing the same one twice one file.
     """
     extension = EXTENSIONS.get(content_type.partition(";")[0].strip().lower(), "bin")
     name = f"{attempt}-{_safe(kind)}-{sha256[:12]}.{extension}"
-    return f"{_safe(tenant_id)}/{day:%Y-%m-%d}/{_safe(job_id)}/{name}"
+    return f"{_safe(ref.tenant_id)}/{day:%Y-%m-%d}/{_safe(ref.job_id)}/{name}"
 
 
 def _safe(part: str) -> str:

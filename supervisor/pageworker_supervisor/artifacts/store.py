@@ -20,6 +20,7 @@ from pageworker_supervisor.artifacts.errors import ArtifactError, Fate
 from pageworker_supervisor.artifacts.keys import key_of
 from pageworker_supervisor.artifacts.sweep import sweep
 from pageworker_supervisor.config.redact import redact_url
+from pageworker_supervisor.contract.job_ref import JobRef
 from pageworker_supervisor.contract.result import Artifact
 from pageworker_supervisor.telemetry import log
 from pageworker_supervisor.telemetry.metrics import Metrics
@@ -53,12 +54,10 @@ class ArtifactStore:
         parts = urlsplit(url)
         return cls(url, Path(unquote(parts.path)) if parts.scheme == "file" else None, metrics)
 
-    async def put(
-        self, job_id: str, tenant_id: str, attempt: int, kind: str, content_type: str, data: bytes
-    ) -> Artifact:
+    async def put(self, ref: JobRef, attempt: int, kind: str, content_type: str, data: bytes) -> Artifact:
         """Keep `data`. Raises ArtifactError, after PUT_SECONDS at the latest."""
         try:
-            artifact = await self._put(job_id, tenant_id, attempt, kind, content_type, data)
+            artifact = await self._put(ref, attempt, kind, content_type, data)
         except ArtifactError as error:
             if self._metrics is not None:
                 self._metrics.not_stored(error.type)
@@ -67,16 +66,14 @@ class ArtifactStore:
             self._metrics.stored(len(data))
         return artifact
 
-    async def _put(
-        self, job_id: str, tenant_id: str, attempt: int, kind: str, content_type: str, data: bytes
-    ) -> Artifact:
+    async def _put(self, ref: JobRef, attempt: int, kind: str, content_type: str, data: bytes) -> Artifact:
         if len(data) > MAX_ARTIFACT_BYTES:
             raise ArtifactError("too_large", f"{len(data)} bytes, at most {MAX_ARTIFACT_BYTES}")
         if time.monotonic() < self._paused_until:
             raise ArtifactError("paused", "the store was too slow a moment ago")
         sha256 = hashlib.sha256(data).hexdigest()
         today = dt.datetime.now(dt.UTC).date()
-        key = key_of(tenant_id, today, job_id, attempt, kind, content_type, sha256)
+        key = key_of(ref, today, attempt, kind, content_type, sha256)
         try:
             async with asyncio.timeout(PUT_SECONDS), self._slots:
                 await self._write(key, content_type, data)

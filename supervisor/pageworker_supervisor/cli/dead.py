@@ -46,8 +46,8 @@ def list_letters(
     if ids and not json:
         print("\n".join(letter.id for letter in letters))
         return
-    rows = [(letter.id, letter.job_id or "-", letter.tenant_id or "-", letter.reason) for letter in letters]
-    show([_facts(letter) for letter in letters], table(("ID", "JOB", "TENANT", "REASON"), rows), json)
+    rows = [(letter.id, letter.ref or "-", letter.reason) for letter in letters]
+    show([_facts(letter) for letter in letters], table(("ID", "JOB", "REASON"), rows), json)
 
 
 @app.command(name="show")

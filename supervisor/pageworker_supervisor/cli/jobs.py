@@ -9,10 +9,12 @@ from typing import Any
 
 import msgspec
 
+from pageworker_supervisor.cli.job_name import job_named
 from pageworker_supervisor.cli.output import CommandError, Exit, Json, show, table
 from pageworker_supervisor.cli.reach import Config, queue
 from pageworker_supervisor.contract.errors import ContractError
 from pageworker_supervisor.contract.job import Priority, parse_job
+from pageworker_supervisor.contract.job_ref import JobRef
 from pageworker_supervisor.engine.shards import root, shard_of
 from pageworker_supervisor.engine.types import JobState
 from pageworker_supervisor.redis_link import Link
@@ -58,39 +60,40 @@ def submit(
         job = parse_job(text)
     except ContractError as error:
         raise CommandError(str(error), exit_code=Exit.USAGE) from error
-    result = asyncio.run(_push(config, text, job.job_id, job.tenant_id, timeout_seconds if wait else None))
+    result = asyncio.run(_push(config, text, job.ref, timeout_seconds if wait else None))
     if not wait:
-        show({"job_id": job.job_id}, job.job_id, json)
+        show({"job_id": job.job_id, "tenant_id": job.tenant_id}, str(job.ref), json)
         return Exit.DONE
     if result is None:
-        raise CommandError(f"no result of {job.job_id} after {timeout_seconds:g} s", exit_code=Exit.DEADLINE)
+        raise CommandError(f"no result of {job.ref} after {timeout_seconds:g} s", exit_code=Exit.DEADLINE)
     print(result.decode() if json else msgspec.json.format(result, indent=2).decode())
     return Exit.DONE if msgspec.json.decode(result)["status"] == "succeeded" else Exit.FAILED
 
 
 def results(
-    job_id: str | None = None, *, tenant: str | None = None, count: int = 20, config: Config = None, json: Json = False
+    job: str | None = None, *, tenant: str | None = None, count: int = 20, config: Config = None, json: Json = False
 ) -> Exit:
     """Show one job's result, or the newest results.
 
     Parameters
     ----------
-    job_id
-        Whose result. Default: the newest of all.
+    job
+        Whose result, as TENANT/ID, e.g. acme/17. Default: the newest of all.
     tenant
         Only this tenant's.
     count
         At most so many.
     """
-    if job_id is not None:
-        one = asyncio.run(_result(config, job_id))
+    if job is not None:
+        ref = job_named(job)
+        one = asyncio.run(_result(config, ref))
         if one is None:
-            raise CommandError(f"there is no result of {job_id}", "it may still run, or its time is over")
+            raise CommandError(f"there is no result of {ref}", "it may still run, or its time is over")
         print(one.decode() if json else msgspec.json.format(one, indent=2).decode())
         return Exit.DONE
     rows = [msgspec.json.decode(text) for text in asyncio.run(_newest(config, count))]
     chosen = [row for row in rows if tenant is None or row["tenant_id"] == tenant]
-    show(chosen, table(("JOB", "TENANT", "MODULE", "STATUS", "TOTAL", "ERROR"), map(_line, chosen)), json)
+    show(chosen, table(("JOB", "MODULE", "STATUS", "TOTAL", "ERROR"), map(_line, chosen)), json)
     return Exit.DONE
 
 
@@ -127,8 +130,8 @@ def jobs(
         return found[:count]
 
     views = asyncio.run(read())
-    rows = [(v.job_id, v.tenant_id, v.state, v.priority, v.worker_id or "-", f"{v.age_seconds:.0f} s") for v in views]
-    show(views, table(("JOB", "TENANT", "STATE", "PRIORITY", "WORKER", "AGE"), rows), json)
+    rows = [(v.ref, v.state, v.priority, v.worker_id or "-", f"{v.age_seconds:.0f} s") for v in views]
+    show(views, table(("JOB", "STATE", "PRIORITY", "WORKER", "AGE"), rows), json)
 
 
 def _job_text(
@@ -157,17 +160,17 @@ def _read(file: Path) -> bytes:
         raise CommandError(f"{file}: {error.strerror}", exit_code=Exit.USAGE) from error
 
 
-async def _push(config: Path | None, text: bytes, job_id: str, tenant: str, seconds: float | None) -> bytes | None:
+async def _push(config: Path | None, text: bytes, ref: JobRef, seconds: float | None) -> bytes | None:
     async with queue(config) as (link, engine, settings):
         inbox = f"{settings.redis.prefix}:inbox"
-        stream = f"{root(settings.redis.prefix, shard_of(tenant, settings.redis.shards))}:results"
+        stream = f"{root(settings.redis.prefix, shard_of(ref.tenant_id, settings.redis.shards))}:results"
         last = await _last_id(link, stream)
         await link.ingress.send("RPUSH", inbox, text, key=inbox)
         if seconds is None:
             return None
         until = time.monotonic() + seconds
         while time.monotonic() < until:
-            if (result := await engine.result(job_id)) is not None:
+            if (result := await engine.result(ref)) is not None:
                 return result
             # Every result passes through the stream: wake at each, and look whether it is ours.
             news = await link.send("XREAD", "BLOCK", WAIT_MS, "STREAMS", stream, last, key=stream, blocks=True)
@@ -181,9 +184,9 @@ async def _last_id(link: Link, stream: str) -> str:
     return newest[0][0].decode() if newest else "0"
 
 
-async def _result(config: Path | None, job_id: str) -> bytes | None:
+async def _result(config: Path | None, ref: JobRef) -> bytes | None:
     async with queue(config) as (_, engine, _settings):
-        return await engine.result(job_id)
+        return await engine.result(ref)
 
 
 async def _newest(config: Path | None, count: int) -> list[bytes]:
@@ -200,4 +203,4 @@ async def _newest(config: Path | None, count: int) -> list[bytes]:
 def _line(row: dict[str, Any]) -> tuple[object, ...]:
     error = row.get("error") or {}
     total = f"{row['timing']['total']:.2f} s"
-    return (row["job_id"], row["tenant_id"], row["endpoint_module"], row["status"], total, error.get("type", "-"))
+    return (f"{row['tenant_id']}/{row['job_id']}", row["endpoint_module"], row["status"], total, error.get("type", "-"))

@@ -5,6 +5,7 @@ from contextlib import contextmanager
 
 import msgspec
 
+from pageworker_supervisor.cli.job_name import job_named
 from pageworker_supervisor.cli.output import CommandError, Exit, Json, note, show, table
 from pageworker_supervisor.cli.reach import Config, worker_of
 from pageworker_supervisor.http.errors import ControlError
@@ -37,7 +38,7 @@ def drain(*, deadline_seconds: float | None = None, config: Config = None, json:
             if json:
                 lines.append(line)
             else:
-                print(" ".join(str(word) for word in (line.event, line.job_id, line.tenant_id, line.module) if word))
+                print(" ".join(str(word) for word in (line.event, line.ref, line.module) if word))
     if json:
         print(msgspec.json.encode(lines).decode())
     if left:
@@ -52,11 +53,18 @@ def resume(*, config: Config = None, json: Json = False) -> None:
     show(report, f"{report.worker_id} is {report.state}", json)
 
 
-def cancel(job_id: str, *, config: Config = None, json: Json = False) -> Exit:
-    """Cancel a job, wherever it waits or runs. Ends with 1 where there is no such job, or it has its result."""
+def cancel(job: str, *, config: Config = None, json: Json = False) -> Exit:
+    """Cancel a job, wherever it waits or runs. Ends with 1 where there is no such job, or it has its result.
+
+    Parameters
+    ----------
+    job
+        TENANT/ID, e.g. acme/17.
+    """
+    ref = job_named(job)
     with _said():
-        answer = worker_of(config).cancel(job_id)
-    show(answer, f"{job_id}: {answer.outcome}", json)
+        answer = worker_of(config).cancel(ref)
+    show(answer, f"{ref}: {answer.outcome}", json)
     return Exit.DONE if answer.outcome in ("cancelled", "cancelling") else Exit.FAILED
 
 
@@ -88,8 +96,6 @@ def _text(report: StatusReport) -> str:
         ]
         parts.append(table(("RUNNER", "TENANT", "PROFILE", "STATE", "RUNNING", "DONE", "UP"), rows))
     if report.jobs:
-        jobs = [
-            (job.job_id, job.tenant_id, job.module, job.attempt, f"{job.since_seconds:.1f} s") for job in report.jobs
-        ]
-        parts.append(table(("JOB", "TENANT", "MODULE", "ATTEMPT", "SINCE"), jobs))
+        jobs = [(job.ref, job.module, job.attempt, f"{job.since_seconds:.1f} s") for job in report.jobs]
+        parts.append(table(("JOB", "MODULE", "ATTEMPT", "SINCE"), jobs))
     return "\n\n".join(parts)

@@ -12,6 +12,7 @@ from pageworker_sandbox.hostname import HostInvalid, normalise_host
 from pageworker_supervisor.contract.domain_key import domain_key
 from pageworker_supervisor.contract.errors import ContractError
 from pageworker_supervisor.contract.explain import UNREADABLE, explain, object_hint, shown, unreadable
+from pageworker_supervisor.contract.job_ref import JOB_ID, TENANT_ID, JobRef
 from pageworker_supervisor.contract.words import speak
 
 MAX_PAYLOAD_BYTES = 256 * 1024
@@ -20,9 +21,6 @@ MAX_DEPTH = 100
 """Levels of nesting in payload and meta: far below what any decoder on the way takes."""
 MAX_JOB_BYTES = MAX_PAYLOAD_BYTES + MAX_META_BYTES + 16 * 1024
 
-# `\Z`, not `$`: that one also matches before a line feed at the end.
-JOB_ID = r"^[A-Za-z0-9._:-]{1,128}\Z"
-TENANT_ID = r"^[a-z0-9-]{1,63}\Z"
 PROFILE_ID = r"^[A-Za-z0-9._-]{1,128}\Z"
 MODULE_NAME = r"[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)*"
 SEMVER = r"(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)(-[0-9A-Za-z.-]+)?(\+[0-9A-Za-z.-]+)?"
@@ -60,6 +58,11 @@ class Job(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_de
     domain: Annotated[str, Meta(min_length=1, max_length=253)] | None = None
     proxy: Annotated[str, Meta(min_length=1, max_length=63)] | None = None
     meta: RawObject = msgspec.Raw(b"{}")
+
+    @property
+    def ref(self) -> JobRef:
+        """What the job is named by."""
+        return JobRef(self.tenant_id, self.job_id)
 
     def payload_object(self) -> dict[str, Any]:
         """The payload, decoded."""
@@ -105,8 +108,8 @@ def parse_job(untrusted_text: bytes) -> Job:
     return job
 
 
-def read_identity(untrusted_text: bytes) -> tuple[str, str] | None:
-    """`(job_id, tenant_id)` of a text that is no valid job, where both can be read: whom to answer."""
+def read_identity(untrusted_text: bytes) -> JobRef | None:
+    """What a text that is no valid job names itself, where tenant and id can be read: whom to answer."""
     try:
         value = msgspec.json.decode(untrusted_text)
     except UNREADABLE:
@@ -120,7 +123,7 @@ def read_identity(untrusted_text: bytes) -> tuple[str, str] | None:
         and re.match(JOB_ID, job_id)
         and re.match(TENANT_ID, tenant_id)
     ):
-        return job_id, tenant_id
+        return JobRef(tenant_id, job_id)
     return None
 
 

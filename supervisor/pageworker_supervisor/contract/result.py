@@ -1,4 +1,4 @@
-"""A result, as n8n and result readers get it. Exactly one a `job_id`."""
+"""A result, as n8n and result readers get it. Exactly one per tenant and `job_id`."""
 
 import datetime as dt
 from typing import Annotated, Any, Literal

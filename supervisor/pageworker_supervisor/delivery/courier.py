@@ -108,7 +108,7 @@ class Courier:
 
     async def _admit(self, tasks: asyncio.TaskGroup, poster: Poster, promise: Promise) -> None:
         """What was allowed at the intake may have been forbidden since: look again before every try."""
-        tenant = limits_for(self._settings, promise.tenant_id)
+        tenant = limits_for(self._settings, promise.ref.tenant_id)
         url = promise.callback_url or ""
         target = Target.parse(url)
         now = time.monotonic()
@@ -123,7 +123,7 @@ class Courier:
         for action in actions:
             match action:
                 case Start(errand=errand):
-                    tasks.create_task(self._run_errand(tasks, poster, errand), name=f"callback {errand.promise.job_id}")
+                    tasks.create_task(self._run_errand(tasks, poster, errand), name=f"callback {errand.promise.ref}")
                 case Postpone(errand=errand, delay_seconds=delay):
                     later = Later(delay, "its receiver has no room")
                     tasks.create_task(self._settle(errand.promise, later, errand.target))
@@ -140,15 +140,15 @@ class Courier:
 
     async def _try(self, poster: Poster, errand: Errand) -> tuple[Outcome | None, Verdict]:
         promise = errand.promise
-        file = limits_for(self._settings, promise.tenant_id).callback_secret_file
+        file = limits_for(self._settings, promise.ref.tenant_id).callback_secret_file
         try:
             secret = self._secrets.key(file) if file is not None else b""
         except SecretUnreadable as error:
-            log.error("callback secret unreadable", tenant_id=promise.tenant_id, reason=str(error))
+            log.error("callback secret unreadable", tenant_id=promise.ref.tenant_id, reason=str(error))
             return None, Later(backoff_seconds(promise.tries, random.random), "its secret is unreadable")
         headers = {
             "Content-Type": "application/json",
-            "Idempotency-Key": promise.job_id,
+            "Idempotency-Key": promise.ref.colon_form,
             HEADER: sign(secret, int(time.time()), promise.result),
         }
         outcome = await poster.post(errand.target, headers, promise.result)
@@ -162,7 +162,7 @@ class Courier:
         self, promise: Promise, decision: Verdict, target: Target | None, outcome: Outcome | None = None
     ) -> None:
         """Tell the outbox."""
-        line = log.bind(job_id=promise.job_id, tenant_id=promise.tenant_id, tries=promise.tries)
+        line = log.bind(job=str(promise.ref), tenant_id=promise.ref.tenant_id, tries=promise.tries)
         match decision:
             case Delivered():
                 line.debug("callback delivered")
@@ -203,8 +203,8 @@ def failed_event(promise: Promise, reason: str, outcome: Outcome | None, worker_
     return encode_event(
         Event(
             event="callback_failed",
-            job_id=promise.job_id,
-            tenant_id=promise.tenant_id,
+            job_id=promise.ref.job_id,
+            tenant_id=promise.ref.tenant_id,
             worker_id=worker_id,
             error=Error(type="callback_failed", message=reason, retryable=False),
             detail={"status": status, "tries": promise.tries + 1},

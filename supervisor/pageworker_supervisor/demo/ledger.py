@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from pageworker_supervisor.contract.job_ref import JobRef
 from pageworker_supervisor.demo.programme import Act
 from pageworker_supervisor.demo.receiver import Delivery
 
@@ -11,20 +12,25 @@ Answer = Mapping[str, Any]
 """A result, decoded."""
 
 
+def ref_of(answer: Answer) -> JobRef:
+    """Whose result it is."""
+    return JobRef(answer["tenant_id"], answer["job_id"])
+
+
 def complaints(acts: Sequence[Act], answers: Sequence[Answer], deliveries: Sequence[Delivery]) -> list[str]:
     """Everything that is not as the programme wants it."""
-    by_id = {answer["job_id"]: answer for answer in answers}
+    by_ref = {ref_of(answer): answer for answer in answers}
     found: list[str] = []
-    for job_id, count in Counter(answer["job_id"] for answer in answers).items():
+    for ref, count in Counter(ref_of(answer) for answer in answers).items():
         if count != 1:
-            found.append(f"{job_id}: {count} results instead of one")
+            found.append(f"{ref}: {count} results instead of one")
     for act in acts:
-        answer = by_id.pop(act.job_id, None)
+        answer = by_ref.pop(act.ref, None)
         if answer is None:
-            found.append(f"{act.job_id}: no result")
+            found.append(f"{act.ref}: no result")
         else:
-            found += (f"{act.job_id}: {wrong}" for wrong in _wrong(act, answer))
-    found += (f"{job_id}: a result that nobody asked for" for job_id in by_id)
+            found += (f"{act.ref}: {wrong}" for wrong in _wrong(act, answer))
+    found += (f"{ref}: a result that nobody asked for" for ref in by_ref)
     return found + list(_wrong_deliveries(acts, deliveries))
 
 
@@ -53,17 +59,17 @@ def _wrong(act: Act, answer: Answer) -> Iterator[str]:
         yield f"meta came back as {answer['meta']!r}"
 
 
-def owed(acts: Iterable[Act]) -> set[str]:
+def owed(acts: Iterable[Act]) -> set[JobRef]:
     """The jobs that are owed a callback: a job that is refused for its callback URL is not called back."""
-    return {act.job_id for act in acts if "callback_url" in act.job and act.expected.status != "rejected"}
+    return {act.ref for act in acts if "callback_url" in act.job and act.expected.status != "rejected"}
 
 
 def _wrong_deliveries(acts: Iterable[Act], deliveries: Iterable[Delivery]) -> Iterator[str]:
-    accepted = Counter(delivery.job_id for delivery in deliveries if delivery.accepted)
+    accepted = Counter(delivery.ref for delivery in deliveries if delivery.accepted)
     expected = owed(acts)
     for delivery in deliveries:
         if not delivery.genuine:
-            yield f"{delivery.job_id}: callback with a wrong signature"
-    for job_id in sorted(expected | accepted.keys()):
-        if accepted[job_id] != (job_id in expected):
-            yield f"{job_id}: called back {accepted[job_id]} times"
+            yield f"{delivery.ref}: callback with a wrong signature"
+    for ref in sorted(expected | accepted.keys()):
+        if accepted[ref] != (ref in expected):
+            yield f"{ref}: called back {accepted[ref]} times"

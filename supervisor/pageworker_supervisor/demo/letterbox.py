@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 from redis.asyncio import Redis
 
+from pageworker_supervisor.contract.job_ref import JobRef
 from pageworker_supervisor.demo.ledger import Answer
 
 INBOX = "pw:inbox"
@@ -41,9 +42,9 @@ class Letterbox:
         entries: Any = await self._redis.xrange(RESULTS)
         return [msgspec.json.decode(fields[b"result"]) for _, fields in entries]
 
-    async def kept(self, job_ids: Sequence[str]) -> list[Answer | None]:
+    async def kept(self, refs: Sequence[JobRef]) -> list[Answer | None]:
         """What the results' keys hold."""
-        texts: Any = await self._redis.mget([f"pw:result:{job_id}" for job_id in job_ids])
+        texts: Any = await self._redis.mget([f"pw:result:{ref.colon_form}" for ref in refs])
         return [None if text is None else msgspec.json.decode(text) for text in texts]
 
     async def dead_letters(self) -> list[bytes]:

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from pageworker_supervisor.demo.ledger import Answer, complaints, owed
+from pageworker_supervisor.contract.job_ref import JobRef
+from pageworker_supervisor.demo.ledger import Answer, complaints, owed, ref_of
 from pageworker_supervisor.demo.letterbox import Letterbox
 from pageworker_supervisor.demo.programme import NO_JOB, Act
 from pageworker_supervisor.demo.receiver import Receiver
@@ -27,11 +28,11 @@ class Performance:
     receiver: Receiver
     screen: Screen
     answers: list[Answer] = field(default_factory=list)
-    _arrived: dict[str, asyncio.Event] = field(default_factory=dict)
+    _arrived: dict[JobRef, asyncio.Event] = field(default_factory=dict)
 
     async def run(self) -> list[str]:
         """All of it; returns what was wrong."""
-        self._arrived = {act.job_id: asyncio.Event() for act in self.acts}
+        self._arrived = {act.ref: asyncio.Event() for act in self.acts}
         self.screen.begin(len(self.acts))
         try:
             async with asyncio.timeout(RESULT_SECONDS), asyncio.TaskGroup() as tasks:
@@ -66,14 +67,14 @@ class Performance:
     def _take(self, answer: Answer) -> None:
         self.answers.append(answer)
         self.screen.answered(answer)
-        if arrived := self._arrived.get(answer["job_id"]):
+        if arrived := self._arrived.get(ref_of(answer)):
             arrived.set()
 
     async def _await_callbacks(self) -> None:
         wanted = owed(self.acts)
         try:
             async with asyncio.timeout(CALLBACK_SECONDS):
-                while wanted - {each.job_id for each in self.receiver.deliveries if each.accepted}:
+                while wanted - {each.ref for each in self.receiver.deliveries if each.accepted}:
                     self.receiver.changed.clear()
                     await self.receiver.changed.wait()
         except TimeoutError:
@@ -81,9 +82,9 @@ class Performance:
             return
 
     async def _wrong_keys(self) -> list[str]:
-        kept = await self.letterbox.kept([answer["job_id"] for answer in self.answers])
+        kept = await self.letterbox.kept([ref_of(answer) for answer in self.answers])
         return [
-            f"{answer['job_id']}: its key holds something else"
+            f"{ref_of(answer)}: its key holds something else"
             for answer, again in zip(self.answers, kept, strict=True)
             if again != answer
         ]
@@ -100,7 +101,7 @@ def wrong_artifacts(answer: Answer) -> list[str]:
     for artifact in answer["artifacts"]:
         path = Path(unquote(urlsplit(artifact["url"]).path))
         if not path.is_file():
-            wrong.append(f"{answer['job_id']}: {artifact['kind']} is not there")
+            wrong.append(f"{ref_of(answer)}: {artifact['kind']} is not there")
         elif hashlib.sha256(path.read_bytes()).hexdigest() != artifact["sha256"]:
-            wrong.append(f"{answer['job_id']}: {artifact['kind']} is not what its sha256 says")
+            wrong.append(f"{ref_of(answer)}: {artifact['kind']} is not what its sha256 says")
     return wrong

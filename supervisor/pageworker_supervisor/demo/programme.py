@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from pageworker_supervisor.contract.job_ref import JobRef
 from pageworker_supervisor.contract.result import Status
 from pageworker_supervisor.demo.catalogue import MEMBERS, PRODUCTS
 
@@ -30,14 +31,13 @@ class Act:
 
     job: dict[str, Any]
     expected: Expected
-    after: str | None = None
+    after: JobRef | None = None
     pushes: int = 1
 
     @property
-    def job_id(self) -> str:
+    def ref(self) -> JobRef:
         """Its name."""
-        job_id: str = self.job["job_id"]
-        return job_id
+        return JobRef(self.job["tenant_id"], self.job["job_id"])
 
     @property
     def text(self) -> str:
@@ -50,7 +50,7 @@ NO_JOB = "[object Object]"
 
 
 def programme(callbacks: str) -> list[Act]:
-    """Some thirty jobs of three tenants. `callbacks` is the base URL that allowed callbacks go to."""
+    """Some thirty jobs of three tenants, with ids in common. `callbacks`: base URL of allowed callbacks."""
     return [
         *_products(callbacks),
         *_accounts(callbacks),
@@ -70,7 +70,7 @@ def _products(callbacks: str) -> Iterator[Act]:
     ):
         for sku in wanted:
             product = PRODUCTS[sku]
-            job = _job(f"{tenant}-{sku.lower()}", tenant, module, {"url": f"{SHOP}/products/{sku}"})
+            job = _job(sku.lower(), tenant, module, {"url": f"{SHOP}/products/{sku}"})
             job |= {"priority": priority, "meta": {"order": sku}, "callback_url": f"{callbacks}/{tenant}"}
             yield Act(
                 job,
@@ -85,52 +85,53 @@ def _products(callbacks: str) -> Iterator[Act]:
 def _accounts(callbacks: str) -> Iterator[Act]:
     """Two tenants use a profile of the same name: each has to log in for itself, and then stays logged in."""
     for tenant, member, visits in (("acme", "ada", 3), ("globex", "grace", 2)):
-        before: str | None = None
+        before: JobRef | None = None
         for visit in range(1, visits + 1):
             payload = {"url": SHOP, "user": member, "password": MEMBERS[member]}
-            job = _job(f"{tenant}-account-{visit}", tenant, "shop.account", payload)
+            job = _job(f"account-{visit}", tenant, "shop.account", payload)
             job |= {"profile_id": "shopper", "callback_url": f"{callbacks}/{tenant}"}
             expected = Expected("succeeded", {"member": member, "logged_in_before": visit > 1})
-            yield Act(job, expected, after=before)
-            before = job["job_id"]
+            act = Act(job, expected, after=before)
+            yield act
+            before = act.ref
 
 
 def _trouble(callbacks: str) -> Iterator[Act]:
     captcha = Expected("blocked", blocker="captcha")
     for tenant in ("globex", "initech"):
-        job = _job(f"{tenant}-captcha", tenant, "shop.trouble", {"url": SHOP, "mode": "captcha"})
+        job = _job("captcha", tenant, "shop.trouble", {"url": SHOP, "mode": "captcha"})
         yield Act(job | {"callback_url": f"{callbacks}/{tenant}"}, captcha)
-    failing = _job("globex-failing", "globex", "shop.trouble", {"url": SHOP, "mode": "failing"})
+    failing = _job("failing", "globex", "shop.trouble", {"url": SHOP, "mode": "failing"})
     yield Act(
         failing | {"max_retries": 1, "callback_url": f"{callbacks}/globex"},
         Expected("failed", error_type="shop_unavailable", artifacts=frozenset({"screenshot", "html"}), attempts=2),
     )
-    missing = _job("acme-missing", "acme", "shop.product", {"url": f"{SHOP}/products/NONE-00"})
+    missing = _job("missing", "acme", "shop.product", {"url": f"{SHOP}/products/NONE-00"})
     yield Act(missing, Expected("failed", error_type="no_such_product", attempts=1))
 
 
 def _time() -> Iterator[Act]:
-    slow = _job("initech-slow", "initech", "shop.trouble", {"url": SHOP, "mode": "slow"})
+    slow = _job("slow", "initech", "shop.trouble", {"url": SHOP, "mode": "slow"})
     yield Act(slow | {"timeout_seconds": 1.5, "max_retries": 0}, Expected("timed_out", attempts=1))
-    late = _job("initech-late", "initech", "demo.echo", {})
+    late = _job("late", "initech", "demo.echo", {})
     yield Act(late | {"expires_at": "2020-01-01T00:00:00Z"}, Expected("expired"))
-    later = _job("acme-later", "acme", "demo.echo", {"said": "later"})
+    later = _job("later", "acme", "demo.echo", {"said": "later"})
     yield Act(later | {"delay_seconds": 1}, Expected("succeeded", {"said": "later"}))
 
 
 def _echoes(callbacks: str) -> Iterator[Act]:
     for tenant in TENANTS:
-        job = _job(f"{tenant}-echo", tenant, "demo.echo", {"said": f"hello, {tenant}"})
+        job = _job("echo", tenant, "demo.echo", {"said": f"hello, {tenant}"})
         yield Act(job | {"callback_url": f"{callbacks}/{tenant}"}, Expected("succeeded", {"said": f"hello, {tenant}"}))
 
 
 def _mistakes() -> Iterator[Act]:
     product = {"url": f"{SHOP}/products/KTL-01"}
-    misspelt = _job("acme-unknown-field", "acme", "shop.product", product) | {"priorty": "high"}
+    misspelt = _job("unknown-field", "acme", "shop.product", product) | {"priorty": "high"}
     yield Act(misspelt, Expected("rejected", error_type="unknown_field"))
-    yield Act(_job("acme-unknown-module", "acme", "shop.produkt", product), Expected("rejected"))
-    yield Act(_job("globex-bad-payload", "globex", "shop.product", {"uri": "?"}), Expected("rejected"))
-    elsewhere = _job("initech-bad-callback", "initech", "demo.echo", {})
+    yield Act(_job("unknown-module", "acme", "shop.produkt", product), Expected("rejected"))
+    yield Act(_job("bad-payload", "globex", "shop.product", {"uri": "?"}), Expected("rejected"))
+    elsewhere = _job("bad-callback", "initech", "demo.echo", {})
     yield Act(elsewhere | {"callback_url": "http://127.0.0.1:9/steal"}, Expected("rejected"))
 
 

@@ -12,6 +12,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from pageworker_supervisor.contract.job_ref import JobRef
+
 MAX_AGE_SECONDS = 300
 NOT_PARKED_YET = {"code": 409, "message": "The execution is running already."}
 
@@ -20,7 +22,7 @@ NOT_PARKED_YET = {"code": 409, "message": "The execution is running already."}
 class Delivery:
     """One callback. `accepted` where it was answered with 200; `genuine` where its signature holds."""
 
-    job_id: str
+    ref: JobRef
     genuine: bool
     accepted: bool
 
@@ -53,7 +55,9 @@ class Receiver:
         too_early = tenant not in self._met
         self._met.add(tenant)
         accepted = real and not too_early
-        self.deliveries.append(Delivery(json.loads(body)["job_id"], genuine=real, accepted=accepted))
+        result = json.loads(body)
+        ref = JobRef(result["tenant_id"], result["job_id"])
+        self.deliveries.append(Delivery(ref, genuine=real, accepted=accepted))
         self.changed.set()
         if not real:
             return JSONResponse({"error": "wrong signature"}, 401)

@@ -8,7 +8,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from pageworker_supervisor.demo.ledger import Answer
+from pageworker_supervisor.demo.ledger import Answer, ref_of
 from pageworker_supervisor.demo.programme import Act
 
 COLOURS = {
@@ -50,7 +50,7 @@ class Screen:
         """A result came."""
         colour = COLOURS.get(answer["status"], "white")
         timing = answer["timing"]
-        self._say(f"  [{colour}]{answer['status']:<10}[/] {answer['job_id']:<22} {_seconds(timing['total'])}")
+        self._say(f"  [{colour}]{answer['status']:<10}[/] {ref_of(answer)!s:<22} {_seconds(timing['total'])}")
         self._progress.advance(self._bar)
 
     def end(self) -> None:
@@ -59,13 +59,13 @@ class Screen:
 
     def table(self, acts: Sequence[Act], answers: Iterable[Answer]) -> None:
         """Every job and what became of it."""
-        by_id = {answer["job_id"]: answer for answer in answers}
+        by_ref = {ref_of(answer): answer for answer in answers}
         table = Table(title="jobs", title_justify="left", box=None, pad_edge=False)
-        for name in ("job", "tenant", "module", "status", "queued", "ran", "worker", "artifacts"):
+        for name in ("job", "module", "status", "queued", "ran", "worker", "artifacts"):
             right = name in ("queued", "ran")
             table.add_column(name, justify="right" if right else "left", no_wrap=True)
         for act in acts:
-            if answer := by_id.get(act.job_id):
+            if answer := by_ref.get(act.ref):
                 table.add_row(*_row(answer))
         self._show(table)
 
@@ -74,7 +74,7 @@ class Screen:
         for answer in answers:
             for artifact in answer["artifacts"]:
                 self._say(
-                    f"  {answer['job_id']}: {artifact['kind']}, {artifact['bytes']} bytes, "
+                    f"  {ref_of(answer)}: {artifact['kind']}, {artifact['bytes']} bytes, "
                     f"sha256 {artifact['sha256'][:16]}…, checked"
                 )
 
@@ -115,8 +115,7 @@ def _row(answer: Mapping[str, Any]) -> tuple[str, ...]:
     colour = COLOURS.get(answer["status"], "white")
     runner = (answer["runner_id"] or "").rpartition(".")[2]
     return (
-        answer["job_id"],
-        answer["tenant_id"],
+        str(ref_of(answer)),
         answer["endpoint_module"],
         f"[{colour}]{answer['status']}[/]",
         _seconds(timing["queued"] + timing["admitted"]),

@@ -17,7 +17,7 @@ _attempts = msgspec.json.Decoder(Attempt)
 def trace_of(job: Job) -> str:
     """The job's trace id, 32 hex: the caller's, or one that every attempt on every worker derives alike."""
     if job.trace_id is None:
-        return hashlib.blake2b(job.job_id.encode(), digest_size=16).hexdigest()
+        return hashlib.blake2b(str(job.ref).encode(), digest_size=16).hexdigest()
     return job.trace_id if len(job.trace_id) == 32 else job.trace_id.split("-")[1]
 
 

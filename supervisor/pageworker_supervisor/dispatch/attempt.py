@@ -70,7 +70,7 @@ class Attempt:
         await asyncio.wait([running.done], timeout=self._tools.settings.pool.kill_grace_seconds)
         if not running.done.done():
             running.end(m.Done(attempt_id=running.attempt_id, outcome=outcome))
-            self.runner.kill(f"job {self.case.job.job_id} did not stop when told to", charged=False)
+            self.runner.kill(f"job {self.case.job.ref} did not stop when told to", charged=False)
 
     async def abandon(self) -> None:
         """The lease is lost: whatever comes is nobody's result any more. Ends the work at once."""
@@ -129,7 +129,7 @@ class Attempt:
             trace_id=answer.trace_of(job),
         )
         self.case.log.debug("job starts", module=bundle.name, module_version=bundle.version)
-        self.running = running = Running(lease.token, job.job_id)
+        self.running = running = Running(lease.token, job.ref)
         try:
             async with asyncio.timeout(budget + self._tools.settings.pool.kill_grace_seconds):
                 return await self.runner.run(running, words)
@@ -146,7 +146,7 @@ class Attempt:
             data = json_of(done.data)
             detail = json_of(done.failure.detail) if done.failure else None
         except Untellable as wrong:
-            self.runner.kill(f"its answer to {self.case.job.job_id} is no data: {wrong}", charged=True)
+            self.runner.kill(f"its answer to {self.case.job.ref} is no data: {wrong}", charged=True)
             raise RunnerLost(str(wrong), charged=True) from wrong
         outcome = Outcome(
             outcome=done.outcome,
@@ -169,8 +169,7 @@ class Attempt:
             try:
                 stored.append(
                     await self._tools.artifacts.put(
-                        self.case.job.job_id,
-                        self.case.job.tenant_id,
+                        self.case.job.ref,
                         self.case.lease.attempt,
                         raw.kind,
                         raw.content_type,

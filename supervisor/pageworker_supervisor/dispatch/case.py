@@ -23,7 +23,7 @@ class Case:
 
     def __post_init__(self) -> None:
         self.log = log.bind(
-            job_id=self.job.job_id,
+            job=str(self.job.ref),
             tenant_id=self.job.tenant_id,
             trace_id=answer.trace_of(self.job),
             attempt=self.lease.attempt,

@@ -78,18 +78,18 @@ class Dispatcher:
         case = Case(lease, parse_job(lease.body))
         if lease.verdict is not None:
             self.closing[lease.token] = lease
-            tasks.create_task(self._close(case), name=f"close {lease.job_id}")
+            tasks.create_task(self._close(case), name=f"close {lease.ref}")
             return
         runner = self._fleet.promise(
             ContextKey(lease.tenant_id, lease.profile_id), lease.profile_fence, solo=lease.solo
         )
         if runner is None:
             self.closing[lease.token] = lease
-            tasks.create_task(self._hand_back(case), name=f"hand back {lease.job_id}")
+            tasks.create_task(self._hand_back(case), name=f"hand back {lease.ref}")
             return
         attempt = Attempt(case, runner, self._tools)
         self.attempts[lease.token] = attempt
-        tasks.create_task(self._serve(attempt), name=f"job {lease.job_id}")
+        tasks.create_task(self._serve(attempt), name=f"job {lease.ref}")
 
     async def _serve(self, attempt: Attempt) -> None:
         try:
@@ -98,7 +98,7 @@ class Dispatcher:
             # One that nobody asked for would end the attempt in silence, its job unanswered until the lease runs out.
             task = asyncio.current_task()
             if task is not None and not task.cancelling():
-                raise EndedByItself(f"job {attempt.case.lease.job_id}") from cancelled
+                raise EndedByItself(f"job {attempt.case.lease.ref}") from cancelled
             raise
         finally:
             del self.attempts[attempt.case.lease.token]

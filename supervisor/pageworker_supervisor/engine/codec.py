@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from pageworker_supervisor.contract.job_ref import JobRef
 from pageworker_supervisor.engine.context_key import ContextKey
 from pageworker_supervisor.engine.shards import shard_of
 from pageworker_supervisor.engine.types import (
@@ -50,7 +51,7 @@ def share_of(limits: Limits, shards: int) -> Limits:
 def ticket_args(ticket: Ticket, shards: int) -> tuple[Argument, ...]:
     """One job, as `enqueue` reads it."""
     return (
-        ticket.job_id,
+        str(ticket.ref),
         ticket.tenant_id,
         LETTER_OF[ticket.priority],
         ticket.profile_id or "",
@@ -78,11 +79,10 @@ def capacity_args(
 
 def lease_from(row: Sequence[Any], shard: int) -> Lease:
     """One row of a claim's reply."""
-    job_id, tenant, context, token, body, attempts, crashes, fence, verdict, queued, total, past, priority = row
+    ref, context, token, body, attempts, crashes, fence, verdict, queued, total, past, priority = row
     profile = context.decode() if context not in (b"", b"!") else None
     return Lease(
-        job_id=job_id.decode(),
-        tenant_id=tenant.decode(),
+        ref=JobRef.of_text(ref),
         profile_id=profile,
         shard=shard,
         token=token.decode(),
@@ -109,7 +109,7 @@ def wanted_from(row: Sequence[bytes]) -> WantedContext:
 def ending_args(lease: Lease, ending: Ending) -> tuple[Argument, ...]:
     """One end, as `finish` reads it."""
     return (
-        lease.job_id,
+        str(lease.ref),
         lease.token,
         ending.status,
         ending.result,
@@ -124,8 +124,8 @@ def notice_from(message: bytes) -> Notice | None:
     """A control message. None for those that only wake."""
     word, *rest = message.decode().split(" ")
     match word, rest:
-        case "cancel", [job_id, token]:
-            return CancelNotice(job_id, token)
+        case "cancel", [ref, token]:
+            return CancelNotice(JobRef.of_text(ref.encode()), token)
         case "ask", [tenant, profile, fence]:
             return AskNotice(tenant, profile, int(fence))
         case _:
@@ -134,10 +134,11 @@ def notice_from(message: bytes) -> Notice | None:
 
 def view_from(row: Sequence[Any]) -> JobView:
     """One row of a listing."""
-    job_id, tenant, context, domain, priority, state, worker, crashes, attempts, due, age = row
+    text, context, domain, priority, state, worker, crashes, attempts, due, age = row
+    ref = JobRef.of_text(text)
     return JobView(
-        job_id=job_id.decode(),
-        tenant_id=tenant.decode(),
+        job_id=ref.job_id,
+        tenant_id=ref.tenant_id,
         profile_id=None if context in (b"", b"!") else context.decode(),
         domain=None if domain == b"-" else domain.decode(),
         priority=PRIORITY_OF[priority],

@@ -12,6 +12,7 @@ from typing import Any
 
 import msgspec
 
+from pageworker_supervisor.contract.job_ref import JobRef
 from pageworker_supervisor.engine.calls import Argument, Calls
 from pageworker_supervisor.engine.claiming import Claiming
 from pageworker_supervisor.engine.codec import (
@@ -119,26 +120,26 @@ class Engine:
         self,
         raw: bytes,
         reason: str,
-        identity: tuple[str, str] | None = None,
+        identity: JobRef | None = None,
         result: bytes | None = None,
         callback: str | None = None,
     ) -> bool:
         """Keep a text that is no valid job as a dead letter, and its sender's result where it can be told.
 
-        `identity` is (job id, tenant). True: `result` is now that job's result; False: there was nobody to
+        `identity` is what the text names itself. True: `result` is now that job's result; False: there was nobody to
         tell, or the id has a job or a result already.
         """
-        job_id, tenant = identity or ("", "")
+        ref, tenant = (str(identity), identity.tenant_id) if identity else ("", "")
         digest = hashlib.blake2b(raw, digest_size=16).hexdigest()
-        event = _rejected_event(job_id, tenant, reason) if identity else b""
+        event = _rejected_event(identity, reason) if identity else b""
         shard = shard_of(tenant, self.shards) if identity else 0
         letter = msgspec.json.encode({"reason": reason})
         stored = await self._calls.settled_call(
-            "reject", self._roots[shard], *self._terms(), digest, raw, "rejected", letter, job_id, tenant,
+            "reject", self._roots[shard], *self._terms(), digest, raw, "rejected", letter, ref, tenant,
             result or b"", callback or "", event,
         )  # fmt: skip
-        if stored:
-            await self._keep(shard, digest, job_id, result or b"", callback)
+        if stored and identity:
+            await self._keep(shard, digest, identity, result or b"", callback)
         return bool(stored)
 
     # -- work
@@ -165,7 +166,7 @@ class Engine:
             batches = list(_batches([lease for lease in leases if lease.shard == shard], LEASES_A_CALL)) or [[]]
             for nth, batch in enumerate(batches):
                 locks = mine if nth == 0 else []
-                args = [word for lease in batch for word in (lease.job_id, lease.token)]
+                args = [word for lease in batch for word in (str(lease.ref), lease.token)]
                 names = [word for profile in locks for word in profile]
                 reply = await self._on(shard, "heartbeat", worker_id, len(batch), *args, *names)
                 lost.update(token.decode() for token in reply[0])
@@ -190,7 +191,7 @@ class Engine:
                     replies[at] = bool(kept)
                     if kept:
                         lease, ending = ends[at]
-                        await self._keep(shard, lease.token, lease.job_id, ending.result, ending.callback)
+                        await self._keep(shard, lease.token, lease.ref, ending.result, ending.callback)
 
         await self._everywhere(on, self._by_shard([lease.tenant_id for lease, _ in ends]))
         return replies
@@ -251,20 +252,15 @@ class Engine:
 
     # -- for operators
 
-    async def cancel(self, job_id: str, tenant_id: str | None = None) -> Cancelled:
-        """Cancel a job: at once where it waits, through its worker where it runs. None: whoever's it is."""
-        shards = range(self.shards) if tenant_id is None else [shard_of(tenant_id, self.shards)]
-        word: Cancelled = "unknown"
-        for shard in shards:
-            reply: bytes = await self._on(shard, "cancel", job_id, tenant_id or "")
-            word = msgspec.convert(reply.decode(), Cancelled)
-            if word != "unknown":
-                break
+    async def cancel(self, ref: JobRef) -> Cancelled:
+        """Cancel a job: at once where it waits, through its worker where it runs."""
+        reply: bytes = await self._on(shard_of(ref.tenant_id, self.shards), "cancel", str(ref))
+        word: Cancelled = msgspec.convert(reply.decode(), Cancelled)
         return word
 
-    async def result(self, job_id: str) -> bytes | None:
+    async def result(self, ref: JobRef) -> bytes | None:
         """A job's result, while it is kept."""
-        key = f"{self.prefix}:result:{job_id}"
+        key = f"{self.prefix}:result:{ref.colon_form}"
         value: bytes | None = await self._calls.command("GET", key, key=key)
         return value
 
@@ -332,14 +328,14 @@ class Engine:
         return await self._calls.call(name, self._roots[shard], *args)
 
     async def _lease(self, lease: Lease, name: str, *args: Argument) -> bool:
-        return bool(await self._on(lease.shard, name, lease.job_id, lease.token, *args))
+        return bool(await self._on(lease.shard, name, str(lease.ref), lease.token, *args))
 
     def _terms(self) -> tuple[Argument, ...]:
         return (self._ttl_ms, self.options.stream_length, self.options.dead_length, int(not self._calls.cluster))
 
-    async def _keep(self, shard: int, name: str, job_id: str, result: bytes, callback: str | None) -> None:
+    async def _keep(self, shard: int, name: str, ref: JobRef, result: bytes, callback: str | None) -> None:
         if self._calls.cluster:
-            await self._outbox.put(shard, name, job_id, result)
+            await self._outbox.put(shard, name, ref, result)
         if callback:
             self._outbox.announce()
 
@@ -364,7 +360,12 @@ def _batches(items: Sequence[Any], size: int) -> Iterable[Sequence[Any]]:
         yield items[at : at + size]
 
 
-def _rejected_event(job_id: str, tenant_id: str, reason: str) -> bytes:
-    at = dt.datetime.now(dt.UTC)
-    event = {"event": "rejected", "job_id": job_id, "tenant_id": tenant_id, "at": at, "detail": {"reason": reason}}
+def _rejected_event(ref: JobRef, reason: str) -> bytes:
+    event = {
+        "event": "rejected",
+        "job_id": ref.job_id,
+        "tenant_id": ref.tenant_id,
+        "at": dt.datetime.now(dt.UTC),
+        "detail": {"reason": reason},
+    }
     return msgspec.json.encode(event)

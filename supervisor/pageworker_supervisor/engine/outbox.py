@@ -11,6 +11,7 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
+from pageworker_supervisor.contract.job_ref import JobRef
 from pageworker_supervisor.engine.calls import Calls
 from pageworker_supervisor.engine.errors import Unavailable
 from pageworker_supervisor.engine.shards import root
@@ -72,11 +73,11 @@ class Outbox:
     async def failed(self, promise: Promise, event: bytes) -> None:
         """Given up: the promise goes, the event is published, the result stays readable."""
         base = self._roots[promise.shard]
-        await self._calls.call("outbox_failed", base, promise.id, promise.token, promise.tenant_id, event)
+        await self._calls.call("outbox_failed", base, promise.id, promise.token, promise.ref.tenant_id, event)
 
-    async def put(self, shard: int, name: str, job_id: str, result: bytes) -> None:
+    async def put(self, shard: int, name: str, ref: JobRef, result: bytes) -> None:
         """Redis Cluster: write the untagged result key that the function could not."""
-        key = f"{self._prefix}:result:{job_id}"
+        key = f"{self._prefix}:result:{ref.colon_form}"
         # Settled as the promise was: once that is ticked off, nobody writes this key again.
         await self._calls.settled_command("SET", key, result, "PX", self._result_ttl_ms, key=key)
         await self._calls.call("outbox_put", self._roots[shard], name)
@@ -115,16 +116,16 @@ class Outbox:
         return int(due_ms)
 
     async def _promise(self, row: list[Any], shard: int) -> Promise | None:
-        name, job_id, tenant, url, result, tries, age_ms, put = row
+        name, text, url, result, tries, age_ms, put = row
+        ref = JobRef.of_text(text)
         if put == b"1":
-            await self.put(shard, name.decode(), job_id.decode(), result)
+            await self.put(shard, name.decode(), ref, result)
         if not url:
             return None
         return Promise(
             id=name.decode(),
             shard=shard,
-            job_id=job_id.decode(),
-            tenant_id=tenant.decode(),
+            ref=ref,
             callback_url=url.decode(),
             result=result,
             tries=int(tries),

@@ -8,6 +8,7 @@ from typing import Literal
 
 from msgspec import Struct
 
+from pageworker_supervisor.contract.job_ref import JobRef
 from pageworker_supervisor.engine.context_key import ContextKey
 
 Priority = Literal["high", "normal", "low"]
@@ -48,6 +49,11 @@ class Ticket(Struct, frozen=True, kw_only=True):
     tenant_limits: Limits = Limits()
     domain_limits: Limits = Limits()
 
+    @property
+    def ref(self) -> JobRef:
+        """What the job is named by."""
+        return JobRef(self.tenant_id, self.job_id)
+
 
 class WantedContext(Struct, frozen=True):
     """A browser context that has work and no place. `solo`: for one job that must run alone in a fresh runner."""
@@ -87,8 +93,7 @@ class Lease(Struct, frozen=True, kw_only=True):
     With a `verdict` there is nothing to run: compose the result and finish it at once.
     """
 
-    job_id: str
-    tenant_id: str
+    ref: JobRef
     profile_id: str | None
     shard: int
     token: str
@@ -107,6 +112,16 @@ class Lease(Struct, frozen=True, kw_only=True):
     attempts: tuple[bytes, ...]
     """Past attempts, each a JSON object."""
     priority: Priority
+
+    @property
+    def job_id(self) -> str:
+        """Its id within its tenant."""
+        return self.ref.job_id
+
+    @property
+    def tenant_id(self) -> str:
+        """Who it runs for."""
+        return self.ref.tenant_id
 
 
 class Claimed(Struct, frozen=True):
@@ -154,7 +169,7 @@ class Reaped(Struct, frozen=True):
 class CancelNotice(Struct, frozen=True):
     """A running job of this worker is to be cancelled."""
 
-    job_id: str
+    ref: JobRef
     token: str
 
 
@@ -182,8 +197,7 @@ class Promise(Struct, frozen=True, kw_only=True):
 
     id: str
     shard: int
-    job_id: str
-    tenant_id: str
+    ref: JobRef
     callback_url: str | None
     result: bytes
     tries: int
@@ -220,6 +234,11 @@ class Letter(Struct, frozen=True, kw_only=True):
     retryable: bool
     """False for what was rejected: it has to be pushed again, mended."""
 
+    @property
+    def ref(self) -> JobRef | None:
+        """What the job is named by, where that could be read."""
+        return JobRef(self.tenant_id, self.job_id) if self.tenant_id and self.job_id else None
+
 
 class JobView(Struct, frozen=True, kw_only=True):
     """One job as it stands."""
@@ -235,6 +254,11 @@ class JobView(Struct, frozen=True, kw_only=True):
     attempts_used: int
     due_at_ms: int | None
     age_seconds: float
+
+    @property
+    def ref(self) -> JobRef:
+        """What the job is named by."""
+        return JobRef(self.tenant_id, self.job_id)
 
 
 class Letters(Struct, frozen=True):

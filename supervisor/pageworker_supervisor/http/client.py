@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 import httpx
 import msgspec
 
+from pageworker_supervisor.contract.job_ref import JobRef
 from pageworker_supervisor.http.errors import ControlError, WorkerRefused, WorkerUnreachable
 from pageworker_supervisor.http.report import CancelAsked, Cancelled, DrainAsked, DrainLine, StatusReport
 from pageworker_supervisor.http.server import CONTROL_SOCKET
@@ -33,9 +34,9 @@ class WorkerClient:
         """Take jobs again."""
         return self._call("POST", "/resume", StatusReport)
 
-    def cancel(self, job_id: str) -> Cancelled:
+    def cancel(self, ref: JobRef) -> Cancelled:
         """Cancel a queued or running job."""
-        return self._call("POST", "/cancel", Cancelled, CancelAsked(job_id))
+        return self._call("POST", "/cancel", Cancelled, CancelAsked(ref))
 
     def drain(self, deadline_seconds: float | None = None) -> Iterator[DrainLine]:
         """Drain; one line at a time until done. Waits as long as the drain takes."""

@@ -41,7 +41,7 @@ def control_app(worker: Worker, drains: Drains) -> Starlette:
 
     async def cancel(request: Request) -> Response:
         asked = await _body(request, CancelAsked)
-        return json_response(Cancelled(asked.job_id, await worker.cancel(asked.job_id)))
+        return json_response(Cancelled(asked.job.job_id, asked.job.tenant_id, await worker.cancel(asked.job)))
 
     return Starlette(
         routes=[

@@ -5,6 +5,8 @@ from typing import Literal, Protocol
 
 from msgspec import Struct
 
+from pageworker_supervisor.contract.job_ref import JobRef
+
 WorkerState = Literal["starting", "ready", "draining", "cut_off", "stopped"]
 CancelAnswer = Literal["cancelled", "cancelling", "finished", "unknown"]
 
@@ -45,6 +47,11 @@ class RunningJob(Struct, frozen=True, kw_only=True):
     since_seconds: float
     runner_id: str | None = None
 
+    @property
+    def ref(self) -> JobRef:
+        """What the job is named by."""
+        return JobRef(self.tenant_id, self.job_id)
+
 
 class StatusReport(Struct, frozen=True, kw_only=True):
     """One worker as it stands."""
@@ -74,6 +81,11 @@ class DrainLine(Struct, frozen=True, kw_only=True, omit_defaults=True):
     since_seconds: float | None = None
     left: int | None = None
 
+    @property
+    def ref(self) -> JobRef | None:
+        """The job that the line is about; None at the end."""
+        return JobRef(self.tenant_id, self.job_id) if self.tenant_id and self.job_id else None
+
 
 class DrainAsked(Struct, frozen=True, forbid_unknown_fields=True):
     """Body of POST /drain. None: the worker's `drain_seconds`."""
@@ -84,13 +96,14 @@ class DrainAsked(Struct, frozen=True, forbid_unknown_fields=True):
 class CancelAsked(Struct, frozen=True, forbid_unknown_fields=True):
     """Body of POST /cancel."""
 
-    job_id: str
+    job: JobRef
 
 
 class Cancelled(Struct, frozen=True):
     """Answer to POST /cancel."""
 
     job_id: str
+    tenant_id: str
     outcome: CancelAnswer
 
 
@@ -109,5 +122,5 @@ class Worker(Protocol):
     async def resume(self) -> None:
         """Take jobs again. Raises WorkerRefused where that cannot be."""
 
-    async def cancel(self, job_id: str) -> CancelAnswer:
+    async def cancel(self, ref: JobRef) -> CancelAnswer:
         """Cancel a queued or running job."""

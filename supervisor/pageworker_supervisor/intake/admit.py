@@ -24,6 +24,7 @@ from pageworker_supervisor.contract.job import (
     parse_job,
     read_identity,
 )
+from pageworker_supervisor.contract.job_ref import JobRef
 from pageworker_supervisor.contract.result import Error, Result, encode_result
 from pageworker_supervisor.delivery.allow import allowed
 from pageworker_supervisor.engine.types import Limits, Ticket
@@ -38,7 +39,7 @@ class Queue:
 
 @dataclass(frozen=True)
 class Reject:
-    """It is none. `identity` is (job id, tenant) where both could be read; then there is a `result` for its sender.
+    """It is none. `identity` is what it names itself, where that could be read; then its sender has a `result`.
 
     `callback` is where that result may be sent, if the text names a place that its tenant allows.
     """
@@ -46,7 +47,7 @@ class Reject:
     raw: bytes
     type: str
     reason: str
-    identity: tuple[str, str] | None = None
+    identity: JobRef | None = None
     result: bytes | None = None
     callback: str | None = None
 
@@ -112,13 +113,13 @@ class Admission:
         fields = msgspec.json.decode(untrusted_text, type=dict[str, Any])
         detail = {"field": complaint.field, "rule": complaint.rule, "hint": complaint.hint}
         result = Result(
-            job_id=identity[0],
-            tenant_id=identity[1],
+            job_id=identity.job_id,
+            tenant_id=identity.tenant_id,
             status="rejected",
             error=Error(type=complaint.type, message=reason, retryable=False, detail=detail),
             **_echo(fields),
         )
-        callback = self._callback(fields.get("callback_url"), identity[1])
+        callback = self._callback(fields.get("callback_url"), identity.tenant_id)
         return Reject(untrusted_text, complaint.type, reason, identity, encode_result(result), callback)
 
     def _callback(self, untrusted_url: Any, tenant_id: str) -> str | None:

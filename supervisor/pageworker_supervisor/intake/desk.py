@@ -51,8 +51,9 @@ class IntakeDesk:
             lambda: self._engine.reject(reject.raw, reject.reason, reject.identity, reject.result, reject.callback)
         )
         self._metrics.rejected(reject.type)
-        job_id, tenant_id = reject.identity or (None, None)
-        log.warning("rejected", job_id=job_id, tenant_id=tenant_id, type=reject.type, reason=reject.reason)
+        ref = reject.identity
+        line = log.bind(job=str(ref), tenant_id=ref.tenant_id) if ref else log
+        line.warning("rejected", type=reject.type, reason=reject.reason)
 
     async def insist(self, call: Callable[[], Awaitable[T]]) -> T:
         """Repeat a call to the queue until it is served."""

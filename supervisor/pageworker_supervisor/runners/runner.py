@@ -255,7 +255,7 @@ class Runner:
 
     def _write_log(self, line: m.Log) -> None:
         running = self.running.get(line.attempt_id or "")
-        bound = self._log.bind(job_id=running.job_id) if running else self._log
+        bound = self._log.bind(job=str(running.ref)) if running else self._log
         bound.bind(**{f"module_{key}": value for key, value in line.fields.items()}).log(
             line.level.upper(), "module: {}", line.message
         )
@@ -323,7 +323,7 @@ class Runner:
         try:
             await channel.send(words)
         except ChannelClosed:
-            self._log.debug("runner went away before it took the job", job_id=running.job_id)
+            self._log.debug("runner went away before it took the job", job=str(running.ref))
         # Shielded: a caller whose time is up stops waiting, and then has to stop the attempt and hear how it ended.
         return await asyncio.shield(running.done)
 

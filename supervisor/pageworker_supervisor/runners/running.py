@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pageworker_sandbox import memfd
 from pageworker_sandbox.wire import messages as m
 from pageworker_sandbox.wire.errors import ProtocolViolation
+from pageworker_supervisor.contract.job_ref import JobRef
 
 
 @dataclass(frozen=True)
@@ -25,7 +26,7 @@ class Running:
     """What is known of an attempt while it runs. Monotonic seconds."""
 
     attempt_id: str
-    job_id: str
+    ref: JobRef
     done: asyncio.Future[m.Done] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
     sent_at: float = field(default_factory=time.monotonic)
     accepted_at: float | None = None

@@ -1,3 +1,6 @@
+-- A job is named by its reference, `<tenant>/<id>`: ids are per tenant. It is what these functions call `id`, in keys,
+-- arguments and replies alike.
+--
 -- A job's record, `job:<id>`, and its JSON, `body:<id>`: apart, so that the record stays small and in one piece of
 -- memory (a hash with a long value is neither). They live from enqueue to the result; after that `done:<id>` remembers
 -- the job for as long as its result is kept, so that the same id is the same job.
@@ -11,6 +14,11 @@
 local CRASHES = 3
 local CRASH_BACKOFF_MS = 1000
 local GROUP = 'workers'
+
+-- What its tenant calls the job of this reference.
+function Job.own_id(id)
+  return string.match(id, '/(.*)$') or ''
+end
 
 local FIELDS = { 't', 'p', 'c', 'd', 's', 'q', 'at', 'qa', 'a', 'k', 'tok', 'w', 'x', 'st', 'pm', 'pf', 'cn', 'vd', 'e', 'hist' }
 

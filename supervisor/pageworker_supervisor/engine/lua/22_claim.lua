@@ -204,7 +204,7 @@ end
 
 local function lease_row(id, job)
   return {
-    id, job.t, job.c, job.tok, Job.body(id), number(job.a), number(job.k), job.pf, job.pm == '0' and job.vd or '',
+    id, job.c, job.tok, Job.body(id), number(job.a), number(job.k), job.pf, job.pm == '0' and job.vd or '',
     NOW - number(job.qa or job.at), NOW - number(job.at), job.hist or '', job.p,
   }
 end

@@ -117,7 +117,7 @@ local function lose(id, job, jitter)
   Job.crash(id, job, floor(delay), cjson.encode(attempt))
   if job.pm == '1' then
     local event = {
-      event = 'worker_lost', job_id = id, tenant_id = job.t, at = rfc3339(NOW),
+      event = 'worker_lost', job_id = Job.own_id(id), tenant_id = job.t, at = rfc3339(NOW),
       attempt = attempt.attempt, worker_id = job.w,
     }
     publish(job.t, { cjson.encode(event) }, 1)

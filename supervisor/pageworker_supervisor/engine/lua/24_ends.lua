@@ -1,7 +1,7 @@
 -- The end of a job: its one result, stored together with the promise to deliver it.
 
 -- How results are kept. `key` 0: keys without a hash tag are on other nodes (Redis Cluster); the result waits in
--- `kept:<id>`, and whoever finishes (or the outbox, should that one die) writes `<prefix>:result:<id>`.
+-- `kept:<id>`, and whoever finishes (or the outbox, should that one die) writes the key of the result.
 local function terms(argv, at)
   return {
     ttl = tonumber(argv[at]),
@@ -13,11 +13,16 @@ end
 
 local Outbox = {}
 
+-- `<prefix>:result:<tenant>:<id>`.
+local function result_key(id)
+  return PREFIX .. ':result:' .. string.gsub(id, '/', ':', 1)
+end
+
 -- A promise is named by the token (or the digest of the rejected text) that made it.
-function Outbox.promise(name, id, t, url, result, put)
+function Outbox.promise(name, id, url, result, put)
   call(
     'HSET', P .. 'promise:' .. name,
-    'j', id, 't', t, 'u', url, 'r', result, 'n', 0, 'at', NOW, 'put', put and 1 or 0
+    'j', id, 'u', url, 'r', result, 'n', 0, 'at', NOW, 'put', put and 1 or 0
   )
   call('ZADD', P .. 'outbox', NOW, name)
 end
@@ -26,19 +31,19 @@ local function store(name, id, t, result, url, terms_)
   call('XADD', P .. 'results', 'MAXLEN', '~', terms_.length, '*', 'result', result)
   call('PUBLISH', PREFIX .. ':results:' .. t, result)
   if terms_.key then
-    call('SET', PREFIX .. ':result:' .. id, result, 'PX', terms_.ttl)
+    call('SET', result_key(id), result, 'PX', terms_.ttl)
   else
     call('SET', P .. 'kept:' .. id, result, 'PX', terms_.ttl)
   end
   if url ~= '' or not terms_.key then
-    Outbox.promise(name, id, t, url, result, not terms_.key)
+    Outbox.promise(name, id, url, result, not terms_.key)
   end
 end
 
 local function bury(id, t, job_text, letter, reason, ticket, terms_)
   call(
     'XADD', P .. 'dead', 'MAXLEN', '~', terms_.dead_length, '*',
-    'job', job_text, 'job_id', id, 'tenant_id', t, 'reason', reason, 'letter', letter, 'ticket', ticket
+    'job', job_text, 'job_id', Job.own_id(id), 'tenant_id', t, 'reason', reason, 'letter', letter, 'ticket', ticket
   )
 end
 
@@ -118,15 +123,12 @@ local function reject(argv)
   return 1
 end
 
--- cancel: ARGV: id, tenant ('' whoever it is).
+-- cancel: ARGV: id.
 local function cancel(argv)
   local id = argv[1]
   local job = Job.read(id)
   if not job then
     return call('EXISTS', P .. 'done:' .. id) == 1 and 'finished' or 'unknown'
-  end
-  if argv[2] ~= '' and job.t ~= argv[2] then
-    return 'unknown'
   end
   if job.s == 'q' or job.s == 'd' then
     call('ZREM', P .. 'delayed', id)

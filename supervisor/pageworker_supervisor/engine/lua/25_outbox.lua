@@ -3,17 +3,17 @@
 
 local TAKE_MS = 60000 -- replaced at load: Options.promise_ms
 
--- outbox_take: ARGV: nonce, most. Replies: promises (id, job, tenant, url, result, tries, age in ms, put), then
+-- outbox_take: ARGV: nonce, most. Replies: promises (id, job, url, result, tries, age in ms, put), then
 -- milliseconds until the next is due (-1 none). The age is told, since the taker's clock may be wrong by minutes.
 local function outbox_take(argv)
   local taken = {}
   for _, id in ipairs(call('ZRANGEBYSCORE', P .. 'outbox', '-inf', NOW, 'LIMIT', 0, argv[2])) do
     local key = P .. 'promise:' .. id
-    local f = call('HMGET', key, 'j', 't', 'u', 'r', 'n', 'at', 'put')
+    local f = call('HMGET', key, 'j', 'u', 'r', 'n', 'at', 'put')
     if f[1] then
       call('HSET', key, 'tok', argv[1])
       call('ZADD', P .. 'outbox', NOW + TAKE_MS, id)
-      taken[#taken + 1] = { id, f[1], f[2], f[3], f[4], f[5], NOW - tonumber(f[6]), f[7] }
+      taken[#taken + 1] = { id, f[1], f[2], f[3], f[4], NOW - tonumber(f[5]), f[6] }
     else
       call('ZREM', P .. 'outbox', id)
     end

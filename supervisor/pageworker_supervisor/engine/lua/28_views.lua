@@ -10,7 +10,7 @@ local function view(id)
   end
   local due = job.s == 'd' and call('ZSCORE', P .. 'delayed', id) or ''
   return {
-    id, job.t, job.c, job.d, job.p, STATES[job.s], job.w or '', number(job.k), number(job.a), due,
+    id, job.c, job.d, job.p, STATES[job.s], job.w or '', number(job.k), number(job.a), due,
     NOW - number(job.at),
   }
 end
@@ -22,7 +22,7 @@ local function jobs(argv)
   local found = {}
   for _, key in ipairs(page[2]) do
     local row = view(string.sub(key, #root + 1))
-    if row and (argv[1] == '' or row[6] == argv[1]) and (argv[2] == '' or row[2] == argv[2]) then
+    if row and (argv[1] == '' or row[5] == argv[1]) and (argv[2] == '' or string.sub(row[1], 1, #argv[2] + 1) == argv[2] .. '/') then
       found[#found + 1] = row
     end
   end
