@@ -8,7 +8,7 @@ from typing import Literal
 
 from msgspec import Struct
 
-from pageworker_supervisor.engine.context_key import ContextKey
+from pageworker_supervisor.engine.context_key import NO_EGRESS, ContextKey
 
 Priority = Literal["high", "normal", "low"]
 Verdict = Literal["expired", "dead", "cancelled"]
@@ -40,6 +40,8 @@ class Ticket(Struct, frozen=True, kw_only=True):
     priority: Priority = "normal"
     body: bytes
     profile_id: str | None = None
+    egress: str = NO_EGRESS
+    """`egress_digest` of its module's hosts, as far as it is known here. Whoever runs the job looks again."""
     domain: str | None = None
     delay_ms: int | None = None
     not_before_ms: int | None = None
@@ -90,6 +92,8 @@ class Lease(Struct, frozen=True, kw_only=True):
     job_id: str
     tenant_id: str
     profile_id: str | None
+    egress: str = NO_EGRESS
+    """Digest of its module's hosts when it was queued. The module may have changed since."""
     shard: int
     token: str
     body: bytes
@@ -107,6 +111,11 @@ class Lease(Struct, frozen=True, kw_only=True):
     attempts: tuple[bytes, ...]
     """Past attempts, each a JSON object."""
     priority: Priority
+
+    @property
+    def context(self) -> ContextKey:
+        """What it was claimed for."""
+        return ContextKey(self.tenant_id, self.profile_id, self.egress)
 
 
 class Claimed(Struct, frozen=True):
