@@ -7,6 +7,7 @@ In Redis a context is a text within its tenant, which `engine/lua/08_contexts.lu
 import hashlib
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 
 from msgspec import Struct
 
@@ -50,6 +51,7 @@ class ContextKey(Struct, frozen=True):
         return f"{self.profile_id or ''}{EGRESS}{self.egress}"
 
 
+@lru_cache(4096)
 def parse_context(tenant_id: str, text: str) -> tuple[ContextKey, bool]:
     """The key, and whether it is of a job that must run alone."""
     profile, mark, egress = _TEXT.fullmatch(text).groups()  # type: ignore[union-attr]  # it matches any text
