@@ -13,7 +13,7 @@ from pw_queue import Desk, open_desk
 from pw_servers import redis_server
 
 from pageworker_supervisor.contract.job_ref import JobRef
-from pageworker_supervisor.engine.context_key import ContextKey
+from pageworker_supervisor.engine.context_key import NO_EGRESS, ContextKey, egress_digest
 from pageworker_supervisor.engine.types import Capacity, ContextRoom, Ending, Lease, Limits, Priority, Ticket
 
 EXAMPLES = int(os.environ.get("PW_MACHINE_EXAMPLES", "20"))
@@ -24,7 +24,8 @@ TENANT_LIMITS = {
     "c": Limits(weight=4.0),
 }
 DOMAIN_LIMITS = {"x.test": Limits(concurrency=2), "y.test": Limits(rate_per_second=5.0, burst=2)}
-CONTEXTS = [(tenant, profile) for tenant in TENANT_LIMITS for profile in (None, "p1", "p2")]
+SETS = (NO_EGRESS, egress_digest(["shop.test"]))
+CONTEXTS = [ContextKey(t, profile, egress) for t in TENANT_LIMITS for profile in (None, "p1", "p2") for egress in SETS]
 JOBS = st.integers(0, 60).map(lambda number: f"job-{number}")
 
 T = TypeVar("T")
@@ -48,6 +49,8 @@ class Ledger:
     """Worker by token."""
     profiles: dict[tuple[str, str], tuple[str, int]] = field(default_factory=dict)
     """Held profiles: (worker, fence)."""
+    opened: dict[tuple[str, str], ContextKey] = field(default_factory=dict)
+    """With which hosts each was opened."""
     fences: dict[tuple[str, str], int] = field(default_factory=dict)
     tickets: dict[str, Ticket] = field(default_factory=dict)
 
@@ -88,6 +91,14 @@ class QueueMachine(RuleBasedStateMachine):
         for worker in WORKERS:
             for lease in self._claim(worker, self._capacity(worker, 100, 20, 100)):
                 self._finish(lease)
+            claimed = self._run(self.engine.claim(worker, self._capacity(worker, 0, 0, 100)))
+            for context in {wanted.context for wanted in claimed.wanted}:
+                if context.profile is not None and self.ledger.profiles.get(context.profile, ("", 0))[0] == worker:
+                    fence = self.ledger.profiles.pop(context.profile)[1]
+                    assert self._run(self.engine.release_profile(worker, *context.profile, fence))
+            for lease in claimed.leases:  # verdicts
+                self._admit(worker, lease)
+                self._finish(lease)
 
     # -- in
 
@@ -103,14 +114,14 @@ class QueueMachine(RuleBasedStateMachine):
     def enqueue(
         self,
         job: str,
-        context: tuple[str, str | None],
+        context: ContextKey,
         priority: Priority,
         domain: str | None,
         delay: int | None,
         expires: int | None,
         copies: int,
     ) -> None:
-        tenant, profile = context
+        tenant = context.tenant_id
         if job in self.ledger.tickets:
             ticket = self.ledger.tickets[job]
         else:
@@ -119,7 +130,8 @@ class QueueMachine(RuleBasedStateMachine):
                 tenant_id=tenant,
                 priority=priority,
                 body=f'{{"job_id":"{job}","tenant_id":"{tenant}","endpoint_module":"m"}}'.encode(),
-                profile_id=profile,
+                profile_id=context.profile_id,
+                egress=context.egress,
                 domain=domain,
                 delay_ms=delay,
                 expires_at_ms=None if expires is None else self._now_ms() + expires,
@@ -141,7 +153,9 @@ class QueueMachine(RuleBasedStateMachine):
 
     def _capacity(self, worker: str, limit: int, rooms: int, pages: int) -> Capacity:
         held = [
-            ContextRoom(ContextKey(*key), pages) for key, (owner, _) in self.ledger.profiles.items() if owner == worker
+            ContextRoom(self.ledger.opened[key], pages)
+            for key, (owner, _) in self.ledger.profiles.items()
+            if owner == worker
         ]
         return Capacity(limit=limit, contexts=held, rooms=rooms, pages_per_room=pages)
 
@@ -149,8 +163,7 @@ class QueueMachine(RuleBasedStateMachine):
         claimed = self._run(self.engine.claim(worker, capacity))
         running = [lease for lease in claimed.leases if lease.verdict is None]
         assert len(running) <= capacity.limit
-        opened = {(lease.tenant_id, lease.profile_id) for lease in running}
-        opened -= {(room.context.tenant_id, room.context.profile_id) for room in capacity.contexts}
+        opened = {lease.context for lease in running} - {room.context for room in capacity.contexts}
         assert len(opened) <= capacity.rooms
         for lease in claimed.leases:
             self._admit(worker, lease)
@@ -171,6 +184,8 @@ class QueueMachine(RuleBasedStateMachine):
                 assert ledger.profiles[key] == (worker, lease.profile_fence), "one holder a profile"
             else:
                 assert lease.profile_fence > ledger.fences.get(key, 0), "fences only rise"
+                ledger.opened[key] = lease.context
+            assert ledger.opened[key] == lease.context, "one egress set at a time"
             ledger.profiles[key] = (worker, lease.profile_fence)
             ledger.fences[key] = lease.profile_fence
 
@@ -193,7 +208,7 @@ class QueueMachine(RuleBasedStateMachine):
         self.ledger.results[lease.job_id] = self.ledger.results.get(lease.job_id, 0) + 1
 
     @precondition(lambda self: self.ledger.ended)
-    @rule(pick=picks, act=st.sampled_from(["finish", "retry", "defer", "give_back", "crash", "heartbeat"]))
+    @rule(pick=picks, act=st.sampled_from(["finish", "retry", "defer", "give_back", "reassign", "crash", "heartbeat"]))
     def zombie(self, pick: int, act: str) -> None:
         """Somebody who lost the lease long ago comes back: nothing changes."""
         lease = self.ledger.ended[pick % len(self.ledger.ended)]
@@ -206,13 +221,17 @@ class QueueMachine(RuleBasedStateMachine):
                 self._run(self.engine.defer(lease, 10, "late"))
             case "give_back":
                 self._run(self.engine.give_back(lease))
+            case "reassign":
+                self._run(self.engine.reassign(lease, SETS[0]))
             case "crash":
                 self._run(self.engine.crash(lease, 10, b"{}"))
             case _:
                 assert lease.token in self._run(self.engine.heartbeat("w1", [lease])).lost
 
     @precondition(lambda self: self.ledger.leases)
-    @rule(pick=picks, act=st.sampled_from(["retry", "defer", "give_back", "crash"]), times=st.integers(1, 2))
+    @rule(
+        pick=picks, act=st.sampled_from(["retry", "defer", "give_back", "crash", "reassign"]), times=st.integers(1, 2)
+    )
     def let_go(self, pick: int, act: str, times: int) -> None:
         lease = self._pick(pick)
         for _ in range(times):
@@ -221,6 +240,8 @@ class QueueMachine(RuleBasedStateMachine):
                     done = self._run(self.engine.retry(lease, 700, b'{"outcome":"failed"}'))
                 case "defer":
                     done = self._run(self.engine.defer(lease, 900, "no page"))
+                case "reassign":
+                    done = self._run(self.engine.reassign(lease, SETS[pick % len(SETS)]))
                 case "crash":
                     done = self._run(self.engine.crash(lease, 800, b'{"outcome":"lost"}'))
                 case _:

@@ -8,6 +8,7 @@ import secrets
 
 from pageworker_supervisor.engine.calls import Calls
 from pageworker_supervisor.engine.codec import capacity_args, lease_from, wanted_from
+from pageworker_supervisor.engine.context_key import ContextKey
 from pageworker_supervisor.engine.errors import Unavailable
 from pageworker_supervisor.engine.shards import shard_of
 from pageworker_supervisor.engine.types import Capacity, Claimed, Lease, WantedContext
@@ -68,7 +69,7 @@ class Claiming:
                 break
         leases = [lease_from(row, shard) for row in rows]
         self._waiting.due(shard, soon)
-        free = self._free_tenants(shard, capacity, leases)
+        free = self._free_contexts(shard, capacity, leases)
         self._waiting.watch(worker_id, shard, free, rooms=rooms_left > 0 and limit > len(leases))
         lost = {(tenant.decode(), profile.decode()) for tenant, profile in gone}
         return leases, [wanted_from(name) for name in names], lost, rooms_left
@@ -80,15 +81,15 @@ class Claiming:
             # What was claimed must not be lost with it. Whoever sleeps hears of the trouble himself.
             return
 
-    def _free_tenants(self, shard: int, capacity: Capacity, leases: list[Lease]) -> set[str]:
-        """Tenants whose ephemeral context has pages left here."""
-        free: dict[str, int] = {}
+    def _free_contexts(self, shard: int, capacity: Capacity, leases: list[Lease]) -> set[ContextKey]:
+        """Ephemeral contexts that have pages left here."""
+        free: dict[ContextKey, int] = {}
         for room in capacity.contexts:
-            tenant_id = room.context.tenant_id
-            if room.context.profile_id is None and shard_of(tenant_id, len(self._roots)) == shard:
-                free[tenant_id] = free.get(tenant_id, 0) + max(0, room.free_pages)
+            context = room.context
+            if context.profile_id is None and shard_of(context.tenant_id, len(self._roots)) == shard:
+                free[context] = free.get(context, 0) + max(0, room.free_pages)
         for lease in leases:
             if lease.profile_id is None and lease.verdict is None and not lease.solo:
-                left = free.get(lease.tenant_id, 0)
-                free[lease.tenant_id] = left - 1 if left > 0 else capacity.pages_per_room - 1
-        return {tenant for tenant, pages in free.items() if pages > 0}
+                left = free.get(lease.context, 0)
+                free[lease.context] = left - 1 if left > 0 else capacity.pages_per_room - 1
+        return {context for context, pages in free.items() if pages > 0}

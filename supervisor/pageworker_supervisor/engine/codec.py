@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from pageworker_supervisor.contract.job_ref import JobRef
-from pageworker_supervisor.engine.context_key import ContextKey
+from pageworker_supervisor.engine.context_key import ContextKey, parse_context
 from pageworker_supervisor.engine.shards import shard_of
 from pageworker_supervisor.engine.types import (
     AskNotice,
@@ -26,7 +26,6 @@ Argument = str | bytes | int | float
 
 LETTER_OF: dict[Priority, str] = {"high": "h", "normal": "m", "low": "l"}
 PRIORITY_OF: dict[bytes, Priority] = {b"h": "high", b"m": "normal", b"l": "low"}
-SOLO = "!"
 NO_DOMAIN = "-"
 
 
@@ -54,7 +53,7 @@ def ticket_args(ticket: Ticket, shards: int) -> tuple[Argument, ...]:
         str(ticket.ref),
         ticket.tenant_id,
         LETTER_OF[ticket.priority],
-        ticket.profile_id or "",
+        ContextKey(ticket.tenant_id, ticket.profile_id, ticket.egress).text,
         ticket.domain or NO_DOMAIN,
         "" if ticket.delay_ms is None else ticket.delay_ms,
         "" if ticket.not_before_ms is None else ticket.not_before_ms,
@@ -74,16 +73,18 @@ def capacity_args(
     for room in capacity.contexts:
         tenant_id = room.context.tenant_id
         if shards == 1 or shard_of(tenant_id, shards) == shard:
-            yield from (tenant_id, room.context.profile_id or "", room.free_pages, int(room.idle))
+            yield from (tenant_id, room.context.text, room.free_pages, int(room.idle))
 
 
 def lease_from(row: Sequence[Any], shard: int) -> Lease:
     """One row of a claim's reply."""
-    ref, context, token, body, attempts, crashes, fence, verdict, queued, total, past, priority = row
-    profile = context.decode() if context not in (b"", b"!") else None
+    text, context, token, body, attempts, crashes, fence, verdict, queued, total, past, priority = row
+    ref = JobRef.of_text(text)
+    key, _ = parse_context(ref.tenant_id, context.decode())
     return Lease(
-        ref=JobRef.of_text(ref),
-        profile_id=profile,
+        ref=ref,
+        profile_id=key.profile_id,
+        egress=key.egress,
         shard=shard,
         token=token.decode(),
         body=body,
@@ -101,9 +102,8 @@ def lease_from(row: Sequence[Any], shard: int) -> Lease:
 
 def wanted_from(row: Sequence[bytes]) -> WantedContext:
     """A wanted context."""
-    name = row[1].decode()
-    key = ContextKey(row[0].decode(), None if name in ("", SOLO) else name)
-    return WantedContext(key, solo=name == SOLO)
+    key, solo = parse_context(row[0].decode(), row[1].decode())
+    return WantedContext(key, solo)
 
 
 def ending_args(lease: Lease, ending: Ending) -> tuple[Argument, ...]:
@@ -139,7 +139,7 @@ def view_from(row: Sequence[Any]) -> JobView:
     return JobView(
         job_id=ref.job_id,
         tenant_id=ref.tenant_id,
-        profile_id=None if context in (b"", b"!") else context.decode(),
+        profile_id=parse_context(ref.tenant_id, context.decode())[0].profile_id,
         domain=None if domain == b"-" else domain.decode(),
         priority=PRIORITY_OF[priority],
         state=state.decode(),

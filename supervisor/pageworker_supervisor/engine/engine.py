@@ -212,6 +212,10 @@ class Engine:
         """To the front of its backlog, uncharged."""
         return await self._lease(lease, "give_back")
 
+    async def reassign(self, lease: Lease, egress: str) -> bool:
+        """To the context where it belongs with this digest of hosts, uncharged."""
+        return await self._lease(lease, "reassign", egress)
+
     async def reap(self) -> Reaped:
         """Take back expired leases and locks, on all shards, a bounded slice at a time until none is left."""
         count = 0

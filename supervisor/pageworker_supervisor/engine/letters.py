@@ -10,6 +10,7 @@ import msgspec
 
 from pageworker_supervisor.contract.job import Job, parse_job
 from pageworker_supervisor.engine.calls import Calls
+from pageworker_supervisor.engine.context_key import ContextKey, parse_context
 from pageworker_supervisor.engine.shards import root
 from pageworker_supervisor.engine.types import Edits, Letter, Letters, Revived
 
@@ -106,7 +107,7 @@ def edited(body: bytes, edits: Edits) -> bytes:
 
 def _ticket(job: Job, body: bytes, place: _Place) -> tuple[str | bytes | int, ...]:
     # A solo job gets its own context again only if it crashes again: an operator took the decision.
-    context = job.profile_id or ""
+    context = ContextKey(job.tenant_id, job.profile_id, parse_context(job.tenant_id, place.c)[0].egress).text
     domain = job.domain_key or "-"
     domain_limits = place.domain or "1 1000 0 100"
     place_words = (str(job.ref), job.tenant_id, place.p, context, domain)

@@ -9,7 +9,7 @@ from typing import Literal
 from msgspec import Struct
 
 from pageworker_supervisor.contract.job_ref import JobRef
-from pageworker_supervisor.engine.context_key import ContextKey
+from pageworker_supervisor.engine.context_key import NO_EGRESS, ContextKey
 
 Priority = Literal["high", "normal", "low"]
 Verdict = Literal["expired", "dead", "cancelled"]
@@ -41,6 +41,8 @@ class Ticket(Struct, frozen=True, kw_only=True):
     priority: Priority = "normal"
     body: bytes
     profile_id: str | None = None
+    egress: str = NO_EGRESS
+    """`egress_digest` of its module's hosts, as far as it is known here. Whoever runs the job looks again."""
     domain: str | None = None
     delay_ms: int | None = None
     not_before_ms: int | None = None
@@ -95,6 +97,8 @@ class Lease(Struct, frozen=True, kw_only=True):
 
     ref: JobRef
     profile_id: str | None
+    egress: str = NO_EGRESS
+    """Digest of its module's hosts when it was queued. The module may have changed since."""
     shard: int
     token: str
     body: bytes
@@ -122,6 +126,11 @@ class Lease(Struct, frozen=True, kw_only=True):
     def tenant_id(self) -> str:
         """Who it runs for."""
         return self.ref.tenant_id
+
+    @property
+    def context(self) -> ContextKey:
+        """What it was claimed for."""
+        return ContextKey(self.tenant_id, self.profile_id, self.egress)
 
 
 class Claimed(Struct, frozen=True):

@@ -1,8 +1,9 @@
 """Sleeping until there is work: one blocked connection a worker, and no command while nothing happens.
 
-A worker blocks on its control key, on `wake:rooms` while it has rooms, and on `wake:<tenant>` for each tenant whose
-ephemeral context it holds with pages free. What it waits for follows from its last claim; should a later claim leave
-it with more room, it nudges itself. Time is watched here too: a claim says when the next job, refill or lock is due.
+A worker blocks on its control key, on `wake:rooms` while it has rooms, and on `wake:<tenant>/<context>` for each
+ephemeral context that it holds with pages free. What it waits for follows from its last claim; should a later claim
+leave it with more room, it nudges itself. Time is watched here too: a claim says when the next job, refill or lock is
+due.
 """
 
 import time
@@ -11,6 +12,7 @@ from typing import Any
 
 from pageworker_supervisor.engine.calls import Calls
 from pageworker_supervisor.engine.codec import notice_from
+from pageworker_supervisor.engine.context_key import ContextKey
 from pageworker_supervisor.engine.errors import CLIENT_ERRORS, EngineError, classify
 from pageworker_supervisor.engine.shards import root
 from pageworker_supervisor.engine.together import together
@@ -36,13 +38,13 @@ class Waiting:
         self._asleep: dict[str, list[list[str]]] = {}
         self._due: dict[int, float] = {}
 
-    def watch(self, worker_id: str, shard: int, tenants: Iterable[str], *, rooms: bool) -> None:
+    def watch(self, worker_id: str, shard: int, contexts: Iterable[ContextKey], *, rooms: bool) -> None:
         """What the worker can take from this shard after a claim."""
         base = self._roots[shard]
         keys = [f"{base}:control:{worker_id}"]
         if rooms:
             keys.append(f"{base}:wake:rooms")
-        keys += [f"{base}:wake:{tenant}" for tenant in sorted(tenants)]
+        keys += sorted(f"{base}:wake:{context.tenant_id}/{context.text}" for context in contexts)
         self._of(worker_id)[shard] = keys
 
     def due(self, shard: int, in_ms: int) -> None:

@@ -1,16 +1,16 @@
 -- Waking workers that block. A worker blocks on its own control key, on `wake:rooms` while it has rooms, and on
--- `wake:<tenant>` for each tenant whose ephemeral context it holds with pages free. A token wakes one worker;
+-- `wake:<tenant>/<c>` for each ephemeral context that it holds with pages free. A token wakes one worker;
 -- a worker that leaves work behind passes the baton on. Tokens that nobody needed run out by themselves.
 
 local TOKEN_MS = 5000
 local ROOM_TOKENS = 4
 local CONTROL_LENGTH = 512
 
-local pending = { rooms = 0, tenants = {}, workers = {} }
+local pending = { rooms = 0, contexts = {}, workers = {} }
 
 function Wakes.reset()
   pending.rooms = 0
-  pending.tenants = {}
+  pending.contexts = {}
   pending.workers = {}
 end
 
@@ -18,8 +18,11 @@ function Wakes.rooms()
   pending.rooms = pending.rooms + 1
 end
 
-function Wakes.tenant(t)
-  pending.tenants[t] = true
+-- Holders of a profile are woken by name.
+function Wakes.context(t, c)
+  if Context.is_ephemeral(c) then
+    pending.contexts[t .. '/' .. c] = t
+  end
 end
 
 function Wakes.worker(w)
@@ -48,8 +51,8 @@ function Wakes.flush()
   if pending.rooms > 0 then
     token(P .. 'wake:rooms', min(pending.rooms, ROOM_TOKENS))
   end
-  for t in pairs(pending.tenants) do
-    token(P .. 'wake:' .. t, 1)
+  for name in pairs(pending.contexts) do
+    token(P .. 'wake:' .. name, 1)
   end
   for w in pairs(pending.workers) do
     token(P .. 'control:' .. w, 1)
@@ -57,10 +60,10 @@ function Wakes.flush()
 end
 
 -- The baton: what a claim leaves behind is for others who wait.
-function Wakes.pass_on(tenants)
+function Wakes.pass_on(contexts)
   pending.rooms = max(pending.rooms, 1)
-  for t in pairs(tenants) do
-    pending.tenants[t] = true
+  for name, t in pairs(contexts) do
+    pending.contexts[name] = t
   end
 end
 
@@ -71,11 +74,11 @@ function Wakes.flush_rest(me)
   if call('EXISTS', P .. 'active', P .. 'verdicts') == 0 then
     call('DEL', P .. 'wake:rooms')
     pending.rooms = 0
-    pending.tenants = {}
+    pending.contexts = {}
   else
-    for t in pairs(pending.tenants) do
+    for name, t in pairs(pending.contexts) do
       if not call('ZSCORE', P .. 'active', t) then
-        pending.tenants[t] = nil
+        pending.contexts[name] = nil
       end
     end
   end

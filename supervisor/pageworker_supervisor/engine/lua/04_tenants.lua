@@ -44,7 +44,7 @@ function Tenant.open(t, p, c, stamp)
   end
   if call('ZSCORE', P .. 'active', t) then
     Wakes.rooms()
-    Wakes.tenant(t)
+    Wakes.context(t, c)
   else
     Tenant.settle(t)
   end
@@ -79,6 +79,15 @@ local function unpark(who)
   end
 end
 
+-- Holders of its contexts that are open: a few, in the order in which they are served.
+local function wake_open(who)
+  for p in string.gmatch(who.op, '.') do
+    for _, c in ipairs(call('ZRANGE', open_key(who.name, p), 0, 3)) do
+      Wakes.context(who.name, c)
+    end
+  end
+end
+
 -- Put the tenant where it belongs now. To be called whenever its open work, permits, tokens or limits changed.
 function Tenant.settle(t)
   local who = Tenant.read(t)
@@ -103,7 +112,7 @@ function Tenant.settle(t)
   if open then
     if call('ZADD', P .. 'active', 'NX', max(who.v, Tenant.virtual_time()), t) == 1 then
       Wakes.rooms()
-      Wakes.tenant(t)
+      wake_open(who)
     end
   else
     call('ZREM', P .. 'active', t)

@@ -9,10 +9,13 @@
 -- k crashes, e expires, hist past attempts (JSON, one a line)
 -- s state: q in a lane, d in `delayed`, r running, v in `verdicts` (vd says which); q its stamp in the lane
 -- while leased: tok token, w worker, x entry in `ready`, st started, pm 1 if it holds permits, pf fence
--- cn cancellation was asked for; lt the last token that was given up
+-- cn cancellation was asked for; lt the last token that was given up; mv how often it was moved to another context
 
 local CRASHES = 3
 local CRASH_BACKOFF_MS = 1000
+local MOVES_AT_ONCE = 2
+local MOVE_BACKOFF_MS = 500
+local LONGEST_MOVE_MS = 30000
 local GROUP = 'workers'
 
 -- What its tenant calls the job of this reference.
@@ -78,7 +81,7 @@ function Job.delay(id, job, due)
   call('ZADD', P .. 'delayed', due, id)
   if call('ZRANGE', P .. 'delayed', 0, 0)[1] == id then
     Wakes.rooms()
-    Wakes.tenant(job.t)
+    Wakes.context(job.t, job.c)
   end
 end
 
@@ -96,8 +99,9 @@ function Job.release(id, job)
     if job.d ~= NO_DOMAIN then
       Domain.release(job.d)
     end
-    if Context.is_profile(job.c) then
-      Profile.release(job.t, job.c, job.pf)
+    local f = Context.profile(job.c)
+    if f then
+      Profile.release(job.t, f, job.pf)
     end
   end
 end
@@ -133,11 +137,23 @@ function Job.crash(id, job, delay, attempt)
     Job.condemn(id, 'dead')
     return
   end
-  if job.c == '' then
-    job.c = SOLO
-    call('HSET', key, 'c', SOLO)
-  end
+  job.c = Context.alone(job.c)
+  call('HSET', key, 'c', job.c)
   Job.delay(id, job, NOW + delay)
+end
+
+-- Its module may reach other hosts than when it was queued: to the front of the context where it belongs now. Where two
+-- workers know two versions of the module it would go to and fro; so it soon comes back later each time.
+function Job.move(id, job, egress)
+  local key = P .. 'job:' .. id
+  job.c = Context.with_egress(job.c, egress)
+  call('HSET', key, 'c', job.c)
+  local moves = call('HINCRBY', key, 'mv', 1)
+  if moves <= MOVES_AT_ONCE then
+    Lane.push(id, job, true)
+  else
+    Job.delay(id, job, NOW + min(MOVE_BACKOFF_MS * 2 ^ (moves - MOVES_AT_ONCE - 1), LONGEST_MOVE_MS))
+  end
 end
 
 function Job.remember(id, attempt)

@@ -24,7 +24,7 @@ function Claim.open(argv)
     dormant = {}, -- tenants of ephemeral places: `active` shows them too, as long as there are rooms
     barred = {}, -- tenants that cannot be served (any more) in this call
     rivals = {}, -- tenants of whose profiles we hold one
-    full = {}, -- tenants whose ephemeral place this call filled
+    full = {}, -- ephemeral contexts whose place this call filled: {name: tenant}
     lost = {},
   }, Claim)
   for at = 7, #argv, 4 do
@@ -35,10 +35,11 @@ end
 
 -- A warm context of the worker. A profile whose lock it does not hold is none of its places.
 function Claim:hold(t, c, free, idle)
-  if Context.is_profile(c) then
+  local f = Context.profile(c)
+  if f then
     self.rivals[t] = true
-    if Profile.holder(t, c) ~= self.worker then
-      self.lost[#self.lost + 1] = { t, c }
+    if Profile.holder(t, f) ~= self.worker then
+      self.lost[#self.lost + 1] = { t, f }
       free = -1
     end
   end
@@ -48,11 +49,11 @@ end
 function Claim:place(t, c, free, idle)
   local places = self.mine[t] or {}
   self.mine[t] = places
-  local place = { c = c, free = free, idle = idle }
+  local place = { c = c, f = Context.profile(c), ephemeral = Context.is_ephemeral(c), free = free, idle = idle }
   places[#places + 1] = place
-  if Context.is_profile(c) and free > 0 then
+  if place.f and free > 0 then
     self:stand_in_line(t, c)
-  elseif c == '' then
+  elseif place.ephemeral then
     self.dormant[t] = true
   end
   return place
@@ -74,8 +75,9 @@ function Claim:find(t, c)
 end
 
 function Claim:is_stale(t, c)
+  local f = self.mine[t] and Context.profile(c)
   for _, place in ipairs(self.mine[t] or {}) do
-    if place.c == c and place.free < 0 then
+    if place.free < 0 and (place.c == c or f and place.f == f) then
       return true
     end
   end
@@ -86,8 +88,10 @@ end
 function Claim:next_tenant()
   if self.rooms == 0 then
     for t in pairs(self.dormant) do
-      if self:find(t, '') then
-        self:stand_in_line(t, '')
+      for _, place in ipairs(self.mine[t]) do
+        if place.ephemeral and self:find(t, place.c) == place then
+          self:stand_in_line(t, place.c)
+        end
       end
     end
     self.dormant = {}
@@ -133,8 +137,8 @@ function Claim:choices(t, op, rooms)
     end
   end
   for _, place in ipairs(self.mine[t] or {}) do
-    -- With rooms to open, the turn of the ephemeral context was looked at above.
-    local counted = rooms > 0 and place.c == '' and not self:is_stale(t, '')
+    -- With rooms to open, the turn of an ephemeral context was looked at above.
+    local counted = rooms > 0 and place.ephemeral and not self:is_stale(t, place.c)
     if not counted and self:find(t, place.c) == place then
       self:compare(t, place.c, there, since)
     end
@@ -146,7 +150,7 @@ end
 function Claim:compare(t, c, there, since)
   for _, p in ipairs(PRIORITIES) do
     local at
-    if Context.is_profile(c) then
+    if Context.profile(c) then
       at = call('ZRANGE', Context.key(t, c, p), 0, 0, 'WITHSCORES')[2]
     else
       at = call('ZSCORE', P .. 'open:' .. t .. ':' .. p, c)
@@ -159,13 +163,13 @@ end
 
 -- Where the job runs: a page of a warm context, else a room of its own. Returns the profile's fence.
 function Claim:settle_in(t, c, place, solo)
-  local fence = ''
+  local fence, f = '', Context.profile(c)
   if not place then
     self.rooms = self.rooms - 1
-    if Context.is_profile(c) then
-      fence = Profile.lock(t, c, self.worker)
+    if f then
+      fence = Profile.lock(t, f, self.worker)
     end
-    place = self:place(t, c, (solo or c == SOLO) and 1 or self.pages, false)
+    place = self:place(t, c, (solo or Context.is_solo(c)) and 1 or self.pages, false)
   else
     if place.idle then
       place.idle = false
@@ -174,14 +178,14 @@ function Claim:settle_in(t, c, place, solo)
     if solo then
       place.free = 1
     end
-    if Context.is_profile(c) then
-      local _, held = Profile.holder(t, c)
+    if f then
+      local _, held = Profile.holder(t, f)
       fence = held
     end
   end
   place.free = place.free - 1
-  if place.free == 0 and c == '' then
-    self.full[t] = true
+  if place.free == 0 and place.ephemeral then
+    self.full[t .. '/' .. c] = t
   end
   return fence
 end

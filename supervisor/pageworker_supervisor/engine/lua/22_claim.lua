@@ -44,7 +44,7 @@ function Claim:serve(t, start)
   local id, job
   id, job, self.budget = Lane.pop(t, c, d, p, self.budget)
   local place = self:find(t, c)
-  if id and job.k and Context.is_profile(c) and place and place.free < self.pages then
+  if id and job.k and Context.profile(c) and place and place.free < self.pages then
     -- It must run alone. Nothing else enters this context before it is empty.
     Lane.unpop(id, job)
     place.free = 0
@@ -61,7 +61,7 @@ end
 function Claim:turn_over(t, c, d, p, lanes, contexts)
   if call('EXISTS', Lane.key(t, c, d, p)) == 0 then
     Context.drop_lane(t, c, d, p)
-  elseif lanes or Context.is_profile(c) then
+  elseif lanes or Context.profile(c) then
     call('ZADD', Context.key(t, c, p), 'XX', Shard.stamp(), d)
   end
   if contexts then
@@ -83,8 +83,9 @@ function Claim:grant(who, start, c, domain, id, job, place)
     Domain.take(domain)
   end
   local fence = self:settle_in(t, c, place, job.k)
-  if Context.is_profile(c) then
-    Profile.take(t, c)
+  local f = Context.profile(c)
+  if f then
+    Profile.take(t, f, c)
   end
   if self.start[t] then
     self.start[t] = who.v
@@ -154,10 +155,25 @@ function Claim:pend()
   end
 end
 
+-- Contexts of profiles that are open here with other hosts, and that have work.
+function Claim:other_sets()
+  local found = {}
+  for t, places in pairs(self.mine) do
+    for _, place in ipairs(places) do
+      for _, c in ipairs(place.f and place.free >= 0 and Profile.contexts(t, place.f) or {}) do
+        if c ~= place.c and not call('HGET', P .. 'tenant:' .. t, 'pk') then
+          found[#found + 1] = { t, c }
+        end
+      end
+    end
+  end
+  return found
+end
+
 -- Contexts that are next in fairness and have no place on this worker. A claim that brought all it asked for is followed
 -- by another at once, which tells.
 function Claim:wanted()
-  local wanted = {}
+  local wanted = self.quiet and {} or self:other_sets()
   if self.rooms > 0 or self.quiet or (#self.leases > 0 and #self.leases >= self.limit) then
     return wanted
   end
@@ -236,7 +252,7 @@ end
 -- True where the shard has nothing that any claim could change: idle workers ask often, and shall cost little.
 function Claim.is_quiet(argv)
   for at = 7, #argv, 4 do
-    if Context.is_profile(argv[at + 1]) then
+    if Context.profile(argv[at + 1]) then
       return false
     end
   end

@@ -93,6 +93,15 @@ local function give_back(argv)
   end)
 end
 
+-- reassign: ARGV: id, token, digest of hosts. To the context where it belongs with these, uncharged.
+local function reassign(argv)
+  return with_lease(argv, function(id, job)
+    if Job.take_back(id, job) then
+      Job.move(id, job, argv[3])
+    end
+  end)
+end
+
 -- release_profile: ARGV: worker, tenant, profile, fence.
 local function release_profile(argv)
   local worker, fence = Profile.holder(argv[2], argv[3])

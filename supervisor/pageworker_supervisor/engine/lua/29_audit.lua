@@ -163,11 +163,23 @@ function Audit:contexts()
   for name in pairs(self:keys('ctx')) do
     local t, c, p = string.match(name, '^([^/]*)/([^:]*):(.)$')
     local open = call('ZSCORE', P .. 'open:' .. t .. ':' .. p, c)
-    local held = Context.is_profile(c) and Profile.is_held(t, c)
+    local f = Context.profile(c)
+    if f and not call('ZSCORE', P .. 'sets:' .. t .. '/' .. f, c) then
+      self:complain('context %s has work, and its profile does not know it', name)
+    end
+    local held = f and Profile.is_held(t, f)
     if held and (open or not call('ZSCORE', P .. 'held:' .. t, c) or not call('ZSCORE', P .. 'waiting', t .. '/' .. c)) then
       self:complain('context %s is held and not waiting for its holder', name)
     elseif not held and not open then
       self:complain('context %s has work and is not open', name)
+    end
+  end
+  for name in pairs(self:keys('sets')) do
+    local t = string.match(name, '^[^/]*')
+    for _, c in ipairs(call('ZRANGE', P .. 'sets:' .. name, 0, -1)) do
+      if not Context.has_work(t, c) then
+        self:complain('profile %s believes that %s has work', name, c)
+      end
     end
   end
   for name in pairs(self:keys('profile')) do
