@@ -46,7 +46,7 @@ def hang(source: object, taken: asyncio.Event) -> None:
     """Make its desk hang for ever once something was taken."""
 
     class Desk:
-        async def admit(self, *_: object) -> None:
+        async def admit(self, *_: object, **__: object) -> None:
             taken.set()
             await asyncio.Event().wait()
 

@@ -8,7 +8,7 @@ from msgspec import Struct, field
 
 from pageworker_supervisor.contract.result import Error
 
-EventName = Literal["rejected", "retrying", "blocked", "dead", "worker_lost", "callback_failed"]
+EventName = Literal["rejected", "retrying", "blocked", "dead", "worker_lost", "callback_failed", "duplicate"]
 
 
 def _now() -> dt.datetime:

@@ -1,5 +1,6 @@
 """Between our types and the flat lists that functions take and give."""
 
+import hashlib
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -47,7 +48,12 @@ def share_of(limits: Limits, shards: int) -> Limits:
     )
 
 
-def ticket_args(ticket: Ticket, shards: int) -> tuple[Argument, ...]:
+def push_text(text: bytes, reading: str) -> str:
+    """A push, as the functions know it. `reading` is '' where the text may have been read before."""
+    return f"{hashlib.blake2b(text, digest_size=12).hexdigest()}:{reading}"
+
+
+def ticket_args(ticket: Ticket, shards: int, reading: str) -> tuple[Argument, ...]:
     """One job, as `enqueue` reads it."""
     return (
         str(ticket.ref),
@@ -62,6 +68,8 @@ def ticket_args(ticket: Ticket, shards: int) -> tuple[Argument, ...]:
         limits_text(ticket.tenant_limits),
         limits_text(share_of(ticket.domain_limits, shards)),
         ticket.body,
+        push_text(ticket.body, reading),
+        ticket.callback or "",
     )
 
 

@@ -4,7 +4,6 @@ All of them raise Unavailable when Redis cannot serve now (say it again later), 
 """
 
 import datetime as dt
-import hashlib
 import itertools
 import secrets
 from collections.abc import Iterable, Mapping, Sequence
@@ -18,6 +17,7 @@ from pageworker_supervisor.engine.claiming import Claiming
 from pageworker_supervisor.engine.codec import (
     ending_args,
     limits_text,
+    push_text,
     share_of,
     stats_from,
     ticket_args,
@@ -51,6 +51,8 @@ from pageworker_supervisor.engine.types import (
 )
 from pageworker_supervisor.engine.waiting import Waiting
 
+QUEUED, PROMISED = 1, 2
+"""What `enqueue` answers, besides 0."""
 TICKETS_A_CALL = 64
 LEASES_A_CALL = 128
 REAPED_A_CALL = 64
@@ -90,16 +92,22 @@ class Engine:
 
     # -- in
 
-    async def enqueue(self, tickets: Sequence[Ticket]) -> list[Enqueued]:
-        """Queue jobs; an id that is queued, running or finished within its result's life is a duplicate."""
+    async def enqueue(self, tickets: Sequence[Ticket], reading: str = "") -> list[Enqueued]:
+        """Queue jobs; an id that is queued, running or finished within its result's life is a duplicate.
+
+        A duplicate of a job that has ended gets the stored result on its own callback. `reading` names this reading of
+        the texts where it is certainly their first: a text that may have been read before is not told again.
+        """
         replies: list[Enqueued] = ["duplicate"] * len(tickets)
 
         async def on(shard: int, places: Sequence[int]) -> None:
             for batch in _batches(places, TICKETS_A_CALL):
-                args = itertools.chain.from_iterable(ticket_args(tickets[at], self.shards) for at in batch)
+                args = itertools.chain.from_iterable(ticket_args(tickets[at], self.shards, reading) for at in batch)
                 said = await self._calls.settled_call("enqueue", self._roots[shard], *args)
-                for at, fresh in zip(batch, said, strict=True):
-                    replies[at] = "queued" if fresh else "duplicate"
+                for at, word in zip(batch, said, strict=True):
+                    replies[at] = "queued" if word == QUEUED else "duplicate"
+                if PROMISED in said:
+                    self._outbox.announce()
 
         await self._everywhere(on, self._by_shard([ticket.tenant_id for ticket in tickets]))
         return replies
@@ -123,23 +131,24 @@ class Engine:
         identity: JobRef | None = None,
         result: bytes | None = None,
         callback: str | None = None,
+        reading: str = "",
     ) -> bool:
         """Keep a text that is no valid job as a dead letter, and its sender's result where it can be told.
 
         `identity` is what the text names itself. True: `result` is now that job's result; False: there was nobody to
-        tell, or the id has a job or a result already.
+        tell, or the id is used. An id that is not used stays free. `reading` as for `enqueue`.
         """
         ref, tenant = (str(identity), identity.tenant_id) if identity else ("", "")
-        digest = hashlib.blake2b(raw, digest_size=16).hexdigest()
+        push = push_text(raw, reading)
         event = _rejected_event(identity, reason) if identity else b""
         shard = shard_of(tenant, self.shards) if identity else 0
         letter = msgspec.json.encode({"reason": reason})
         stored = await self._calls.settled_call(
-            "reject", self._roots[shard], *self._terms(), digest, raw, "rejected", letter, ref, tenant,
+            "reject", self._roots[shard], *self._terms(), push, raw, "rejected", letter, ref, tenant,
             result or b"", callback or "", event,
         )  # fmt: skip
         if stored and identity:
-            await self._keep(shard, digest, identity, result or b"", callback)
+            await self._keep(shard, push, identity, result or b"", callback)
         return bool(stored)
 
     # -- work

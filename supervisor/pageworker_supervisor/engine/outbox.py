@@ -5,6 +5,7 @@ its promise at once; what others left behind is looked for every ten seconds.
 """
 
 import asyncio
+import hashlib
 import math
 import secrets
 import time
@@ -78,9 +79,12 @@ class Outbox:
     async def put(self, shard: int, name: str, ref: JobRef, result: bytes) -> None:
         """Redis Cluster: write the untagged result key that the function could not."""
         key = f"{self._prefix}:result:{ref.colon_form}"
-        # Settled as the promise was: once that is ticked off, nobody writes this key again.
-        await self._calls.settled_command("SET", key, result, "PX", self._result_ttl_ms, key=key)
-        await self._calls.call("outbox_put", self._roots[shard], name)
+        while result:
+            # Settled as the promise was: once that is ticked off, nobody writes this key again.
+            await self._calls.settled_command("SET", key, result, "PX", self._result_ttl_ms, key=key)
+            digest = hashlib.sha1(result, usedforsecurity=False).hexdigest()
+            # The job may have another result by now: a rejected one is replaced by that of the corrected push.
+            result = await self._calls.call("outbox_put", self._roots[shard], name, str(ref), digest)
 
     async def _look(self, count: int) -> list[Promise]:
         taken: list[Promise] = []

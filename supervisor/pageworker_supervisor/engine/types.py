@@ -50,6 +50,8 @@ class Ticket(Struct, frozen=True, kw_only=True):
     attempts_used: int = 0
     tenant_limits: Limits = Limits()
     domain_limits: Limits = Limits()
+    callback: str | None = None
+    """URL that gets the stored result, should the job have ended already. Allowed for the tenant."""
 
     @property
     def ref(self) -> JobRef:

@@ -101,6 +101,7 @@ class Admission:
             not_before_ms=_ms(job.not_before),
             expires_at_ms=_ms(job.expires_at),
             attempts_used=job.retry_count,
+            callback=job.callback_url,
             tenant_limits=_limits(tenant, tenant.weight),
             domain_limits=Limits() if domain is None else _limits(domain_for(self._settings, host_of_key(domain)), 1.0),
         )

@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+import secrets
 from collections.abc import Awaitable, Callable, Iterable
 from typing import TypeVar
 
@@ -28,8 +29,14 @@ class IntakeDesk:
         self._admission = admission
         self._metrics = metrics
 
-    async def admit(self, untrusted_texts: Iterable[bytes], rejected: Iterable[Reject] = ()) -> None:
-        """Queue what is a job, dead-letter what is none, with its sender's result. Order is kept."""
+    async def admit(
+        self, untrusted_texts: Iterable[bytes], rejected: Iterable[Reject] = (), *, repeated: bool = False
+    ) -> None:
+        """Queue what is a job, dead-letter what is none, with its sender's result. Order is kept.
+
+        `repeated`: these may have been admitted before.
+        """
+        reading = "" if repeated else secrets.token_hex(4)
         tickets, rejects, parsed_bytes = [], list(rejected), 0
         for text in untrusted_texts:
             verdict = self._admission.decide(text)
@@ -42,14 +49,13 @@ class IntakeDesk:
                 parsed_bytes = 0
                 await asyncio.sleep(0)  # lets the loop turn
         if tickets:
-            await self.insist(lambda: self._engine.enqueue(tickets))
+            await self.insist(lambda: self._engine.enqueue(tickets, reading))
         for reject in rejects:
-            await self._reject(reject)
+            await self._reject(reject, reading)
 
-    async def _reject(self, reject: Reject) -> None:
-        await self.insist(
-            lambda: self._engine.reject(reject.raw, reject.reason, reject.identity, reject.result, reject.callback)
-        )
+    async def _reject(self, reject: Reject, reading: str) -> None:
+        words = (reject.raw, reject.reason, reject.identity, reject.result, reject.callback, reading)
+        await self.insist(lambda: self._engine.reject(*words))
         self._metrics.rejected(reject.type)
         ref = reject.identity
         line = log.bind(job=str(ref), tenant_id=ref.tenant_id) if ref else log

@@ -128,19 +128,19 @@ class ListSource:
 
     async def leftovers(self) -> bool:
         """One batch of our own processing list."""
-        return await self._queue(await self._inbox.leftovers())
+        return await self._queue(await self._inbox.leftovers(), repeated=True)
 
     async def upkeep(self) -> None:
         """Heartbeat, what a late command of ours took unseen, and everything that dead workers left."""
         while await self.leftovers():
             pass
         for dead in await self._inbox.beat():
-            while await self._queue(await self._inbox.adopt(dead)):
+            while await self._queue(await self._inbox.adopt(dead), repeated=True):
                 pass
 
-    async def _queue(self, texts: list[bytes]) -> bool:
+    async def _queue(self, texts: list[bytes], *, repeated: bool = False) -> bool:
         if texts:
-            await self._desk.admit(texts)
+            await self._desk.admit(texts, repeated=repeated)
             await self._inbox.remove(texts)
         return bool(texts)
 
@@ -159,19 +159,19 @@ class StreamSource:
 
     async def leftovers(self) -> bool:
         """One batch of what is pending under our name."""
-        return await self._queue(await self._stream.leftovers())
+        return await self._queue(await self._stream.leftovers(), repeated=True)
 
     async def upkeep(self) -> None:
         """Everything that dead consumers left, then their names."""
-        while await self._queue(await self._stream.adopt()):
+        while await self._queue(await self._stream.adopt(), repeated=True):
             pass
         if next(self._upkeeps) % UPKEEPS_A_FORGETTING == 0:
             await self._stream.forget_silent()
 
-    async def _queue(self, entries: list[Entry]) -> bool:
+    async def _queue(self, entries: list[Entry], *, repeated: bool = False) -> bool:
         if entries:
             jobs = [entry.job for entry in entries if entry.job is not None]
             others = [missing_field(entry.other) for entry in entries if entry.other is not None]
-            await self._desk.admit(jobs, others)
+            await self._desk.admit(jobs, others, repeated=repeated)
             await self._stream.settle([entry.id for entry in entries])
         return bool(entries)

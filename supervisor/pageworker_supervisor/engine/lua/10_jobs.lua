@@ -3,10 +3,10 @@
 --
 -- A job's record, `job:<id>`, and its JSON, `body:<id>`: apart, so that the record stays small and in one piece of
 -- memory (a hash with a long value is neither). They live from enqueue to the result; after that `done:<id>` remembers
--- the job for as long as its result is kept, so that the same id is the same job.
+-- the job for as long as its result is kept, so that the same id is the same job, unless it was rejected.
 --
 -- t tenant, p priority, c context, d domain; at first queued, qa queued this time, a attempts used,
--- k crashes, e expires, hist past attempts (JSON, one a line)
+-- k crashes, e expires, pu its push, hist past attempts (JSON, one a line)
 -- s state: q in a lane, d in `delayed`, r running, v in `verdicts` (vd says which); q its stamp in the lane
 -- while leased: tok token, w worker, x entry in `ready`, st started, pm 1 if it holds permits, pf fence
 -- cn cancellation was asked for; lt the last token that was given up; mv how often it was moved to another context
@@ -162,10 +162,11 @@ function Job.remember(id, attempt)
   call('HSET', key, 'hist', past and (past .. '\n' .. attempt) or attempt)
 end
 
--- The record goes; `done` says what became of it.
-function Job.forget(id, job, mark, ttl)
+-- The record goes; `done` says what became of it. `free`: its id may be used again.
+function Job.forget(id, job, token, free, ttl)
+  local push = call('HGET', P .. 'job:' .. id, 'pu')
   call('DEL', P .. 'job:' .. id, P .. 'body:' .. id)
-  call('SET', P .. 'done:' .. id, mark, 'PX', ttl)
+  call('SET', P .. 'done:' .. id, Push.mark(token, push, free), 'PX', ttl)
   if job.e then
     call('ZREM', P .. 'expiry', id)
   end

@@ -1,12 +1,8 @@
--- enqueue: ARGV: for each job 12 values: id, tenant, priority, context, domain, delay (ms, ''),
--- not before (ms), expires (ms), attempts used, tenant's limits, domain's limits, body.
--- Replies 1 (queued) or 0 (known already) for each.
+-- enqueue: ARGV: for each job 14 values: id, tenant, priority, context, domain, delay (ms, ''),
+-- not before (ms), expires (ms), attempts used, tenant's limits, domain's limits, body, push, callback ('' none).
+-- Replies for each: 1 queued; 0 known already; 2 it has ended, and its result is promised to this push's callback.
 
-local TICKET = 12
-
-local function known(id)
-  return call('EXISTS', P .. 'job:' .. id, P .. 'done:' .. id) > 0
-end
+local TICKET = 14
 
 local function enqueue_one(argv, at)
   local id = argv[at]
@@ -19,7 +15,7 @@ local function enqueue_one(argv, at)
   end
   call(
     'HSET', P .. 'job:' .. id,
-    't', job.t, 'p', job.p, 'c', job.c, 'd', job.d, 'at', NOW, 'a', argv[at + 8]
+    't', job.t, 'p', job.p, 'c', job.c, 'd', job.d, 'at', NOW, 'a', argv[at + 8], 'pu', argv[at + 12]
   )
   call('SET', P .. 'body:' .. id, argv[at + 11])
   call('HINCRBY', P .. 'meta', 'jobs', 1)
@@ -40,14 +36,34 @@ local function enqueue_one(argv, at)
   end
 end
 
+-- A push of an id whose job has ended: the result once more, to this push's own callback. True where it is promised.
+local function answer_again(id, t, push, url)
+  if Push.remember(P .. 'repeated', push) == 'same' then
+    return false
+  end
+  local event = { event = 'duplicate', job_id = Job.own_id(id), tenant_id = t, at = rfc3339(NOW) }
+  call('PUBLISH', PREFIX .. ':events:' .. t, cjson.encode(event))
+  return Outbox.promise_again(push, id, url)
+end
+
 local function enqueue(argv)
   local reply = {}
   for at = 1, #argv, TICKET do
-    local fresh = not known(argv[at])
-    if fresh then
-      enqueue_one(argv, at)
+    local id, push = argv[at], argv[at + 12]
+    if call('EXISTS', P .. 'job:' .. id) == 1 then
+      reply[#reply + 1] = 0
+    else
+      local token, earlier, free = Push.ended(id)
+      local same = token and Push.is_same(earlier, push)
+      if not token or (free and not same) then
+        enqueue_one(argv, at)
+        reply[#reply + 1] = 1
+      else
+        -- Of a rejected job nobody can tell a second reading from a second push: better told twice than not at all.
+        local told = (free or not same) and earlier ~= push and answer_again(id, argv[at + 1], push, argv[at + 13])
+        reply[#reply + 1] = told and 2 or 0
+      end
     end
-    reply[#reply + 1] = fresh and 1 or 0
   end
   Wakes.flush()
   return reply

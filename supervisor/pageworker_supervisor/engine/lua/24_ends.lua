@@ -11,8 +11,6 @@ local function terms(argv, at)
   }
 end
 
-local Outbox = {}
-
 -- `<prefix>:result:<tenant>:<id>`.
 local function result_key(id)
   return PREFIX .. ':result:' .. string.gsub(id, '/', ':', 1)
@@ -25,6 +23,21 @@ function Outbox.promise(name, id, url, result, put)
     'j', id, 'u', url, 'r', result, 'n', 0, 'at', NOW, 'put', put and 1 or 0
   )
   call('ZADD', P .. 'outbox', NOW, name)
+end
+
+-- The result of a job that has ended, nil where it is not kept any more.
+local function stored(id)
+  return call('GET', CLUSTER and P .. 'kept:' .. id or result_key(id)) or nil
+end
+
+-- The stored result to one more callback. False where there is no callback or no result.
+function Outbox.promise_again(name, id, url)
+  local result = url ~= '' and stored(id)
+  if not result then
+    return false
+  end
+  Outbox.promise(name, id, url, result, false)
+  return true
 end
 
 local function store(name, id, t, result, url, terms_)
@@ -69,7 +82,7 @@ local function finish(argv)
     local url, letter, events = argv[at + 4], argv[at + 5], tonumber(argv[at + 6])
     local job = Job.ending(id, token)
     if not job then
-      reply[#reply + 1] = call('GET', P .. 'done:' .. id) == token and 1 or 0
+      reply[#reply + 1] = Push.ended(id) == token and 1 or 0
     else
       Job.release(id, job)
       store(token, id, job.t, result, url, terms_)
@@ -79,7 +92,7 @@ local function finish(argv)
       for i = 1, events do
         call('PUBLISH', PREFIX .. ':events:' .. job.t, argv[at + 6 + i])
       end
-      Job.forget(id, job, token, terms_.ttl)
+      Job.forget(id, job, token, status == 'rejected', terms_.ttl)
       entries[#entries + 1] = job.x
       ended[#ended + 1] = id
       reply[#reply + 1] = 1
@@ -96,29 +109,34 @@ local function finish(argv)
   return reply
 end
 
--- reject: ARGV: terms (4), digest of the text, text, reason, letter, id ('' unreadable), tenant, result, callback,
--- event. The same text within ten minutes is one dead letter; a job id that is known keeps what it has.
--- Replies 1 if the result was stored.
-local REJECT_MEMORY_MS = 600000
+-- reject: ARGV: terms (4), push, text, reason, letter, id ('' unreadable), tenant, result, callback,
+-- event. The same text within ten minutes is one dead letter; an id that is used keeps what it has, and one that is not
+-- stays free. Replies 1 if the result is the one that is stored.
 
 local function reject(argv)
   local terms_ = terms(argv, 1)
-  local digest, text, reason, letter = argv[5], argv[6], argv[7], argv[8]
+  local push, text, reason, letter = argv[5], argv[6], argv[7], argv[8]
   local id, t, result, url, event = argv[9], argv[10], argv[11], argv[12], argv[13]
-  local first = call('SET', P .. 'rejected:' .. digest, 1, 'PX', REJECT_MEMORY_MS, 'NX')
-  if first then
+  local seen = Push.remember(P .. 'rejected', push)
+  if seen == 'new' then
     bury(id, t, text, letter, reason, '', terms_)
   end
   if id == '' or result == '' then
     return 0
   end
-  if known(id) then
-    return call('GET', P .. 'done:' .. id) == digest and 1 or 0
+  if seen == 'same' then
+    return stored(id) == result and 1 or 0
   end
-  store(digest, id, t, result, url, terms_)
-  call('SET', P .. 'done:' .. id, digest, 'PX', terms_.ttl)
   if event ~= '' then
     call('PUBLISH', PREFIX .. ':events:' .. t, event)
+  end
+  if Push.is_used(id) then
+    return 0
+  end
+  if seen == 'again' and stored(id) == result then
+    Outbox.promise_again(push, id, url)
+  else
+    store(push, id, t, result, url, terms_)
   end
   return 1
 end

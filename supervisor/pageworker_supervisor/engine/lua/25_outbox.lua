@@ -55,17 +55,21 @@ local function outbox_failed(argv)
   return 1
 end
 
--- outbox_put: ARGV: promises whose result key has been written (Redis Cluster). Promises without a callback end with it.
+-- outbox_put: ARGV: promise, job, SHA-1 of what its result's key has been written with (Redis Cluster). Replies '' where
+-- that is the job's result; a promise without a callback ends with it. Replies the job's result where that is another by
+-- now: it is to be written, and this to be called again. Whoever writes last looks afterwards, so the newest stays.
 local function outbox_put(argv)
-  for _, id in ipairs(argv) do
-    local key = P .. 'promise:' .. id
-    local url = call('HGET', key, 'u')
-    if url == '' then
-      call('DEL', key)
-      call('ZREM', P .. 'outbox', id)
-    elseif url then
-      call('HSET', key, 'put', 0)
-    end
+  local kept = call('GET', P .. 'kept:' .. argv[2])
+  if kept and redis.sha1hex(kept) ~= argv[3] then
+    return kept
   end
-  return #argv
+  local key = P .. 'promise:' .. argv[1]
+  local url = call('HGET', key, 'u')
+  if url == '' then
+    call('DEL', key)
+    call('ZREM', P .. 'outbox', argv[1])
+  elseif url then
+    call('HSET', key, 'put', 0)
+  end
+  return ''
 end
