@@ -31,7 +31,7 @@ class Place:
 
     @contextlib.contextmanager
     def worker(self, name: str = "w1", **settings: Mapping[str, Any]) -> Iterator[DaemonProcess]:
-        """A worker that is started, and killed at the end of the block if it still runs."""
+        """A worker that is started, and killed at the end of the block. A setting of None is left out."""
         home = self.folder / name
         home.mkdir(exist_ok=True)
         config = home / "pageworker.toml"
@@ -44,7 +44,7 @@ class Place:
             "log": {"level": "debug"},
         }
         tenants = {"*": {"callback_allow": ["http://127.0.0.1:*/*"], "callback_secret_file": str(self.secret_file)}}
-        merged = {key: {**own.get(key, {}), **settings.get(key, {})} for key in own | dict(settings)}
+        merged = {key: _without_none({**own.get(key, {}), **settings.get(key, {})}) for key in own | dict(settings)}
         config.write_text(toml_text({"tenants": tenants, **merged}))
         process = DaemonProcess(config, home)
         try:
@@ -57,6 +57,10 @@ class Place:
     def secret_file(self) -> Path:
         """The key that callbacks are signed with."""
         return self.folder / "callback.secret"
+
+
+def _without_none(section: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in section.items() if value is not None}
 
 
 def write_module(folder: Path, name: str, body: str, egress: Sequence[str] = ()) -> Path:

@@ -1,0 +1,120 @@
+"""A worker with its tenants, a receiver of callbacks and a mailbox."""
+
+import asyncio
+import contextlib
+import itertools
+import sys
+import tempfile
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pw_receiver
+from pw_daemon import HEADLESS_SHELL, DaemonProcess, place
+
+from pageworker_supervisor.cli.reach import queue
+from pageworker_supervisor.engine import Engine
+from pageworker_supervisor.redis_link import Link
+from pw_tenants.mailbox import Mailbox
+from pw_tenants.modules import write_modules
+from pw_tenants.tenant import SECONDS, Tenant
+
+A, B, C = "team-a", "team-b", "team-c"
+SECRETS = {name: f"callback secret of {name}".encode() for name in (A, B, C)}
+
+
+@dataclass(frozen=True)
+class Home:
+    """What a test has at hand."""
+
+    daemon: DaemonProcess
+    link: Link
+    engine: Engine
+    mailbox: Mailbox
+    receiver: pw_receiver.Receiver
+    tenants: dict[str, Tenant]
+    _numbers: "itertools.count[int]" = field(default_factory=itertools.count)
+
+    @property
+    def a(self) -> Tenant:
+        """The one that tries something."""
+        return self.tenants[A]
+
+    @property
+    def b(self) -> Tenant:
+        """The one that must keep what it has."""
+        return self.tenants[B]
+
+    @property
+    def c(self) -> Tenant:
+        """A third one."""
+        return self.tenants[C]
+
+    def stranger(self, name: str = "nobody-knows") -> Tenant:
+        """A tenant that is not configured."""
+        return Tenant(name, self.link, self.mailbox)
+
+    def fresh(self, name: str) -> str:
+        """A job id that no other test has used."""
+        return f"{name}-{next(self._numbers)}"
+
+    def hook(self, tenant: Tenant) -> str:
+        """The one URL that this tenant's callbacks may go to, and no other's."""
+        return self.receiver.url(f"/ok/{tenant.name}")
+
+    def posts(self, tenant: Tenant, job_id: str) -> list[pw_receiver.Received]:
+        """Callbacks of this id that have come to the tenant's URL so far, whoever's the id was."""
+        return [post for post in self.receiver.at(f"/ok/{tenant.name}") if post.job_id == job_id]
+
+    async def called(self, tenant: Tenant, job_id: str, count: int = 1) -> list[pw_receiver.Received]:
+        """The same, when there are so many."""
+        async with asyncio.timeout(SECONDS), self.receiver.arrived:
+            await self.receiver.arrived.wait_for(lambda: len(self.posts(tenant, job_id)) >= count)
+        return self.posts(tenant, job_id)
+
+    async def workerctl(self, *words: str) -> tuple[int, str]:
+        """One command as an operator types it: exit code, then what it printed on both streams."""
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            *("-m", "pageworker_supervisor.cli.app", *words, "--config", str(self.daemon.config)),
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+            stdin=asyncio.subprocess.DEVNULL,
+        )
+        said, _ = await process.communicate()
+        return process.returncode or 0, said.decode()
+
+
+@contextlib.asynccontextmanager
+async def home_with(**settings: Mapping[str, Any]) -> AsyncIterator[Home]:
+    """A home whose worker has these sections of settings beside the usual ones. A value of None takes one away.
+
+    `redis={"url": None}` lets the worker start a Redis of its own.
+    """
+    async with AsyncExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="pw-tenants-")))
+        here = await stack.enter_async_context(place(*write_modules(folder)))
+        receiver = await stack.enter_async_context(pw_receiver.receiver())
+        tenants: dict[str, Any] = {}
+        for name, secret in SECRETS.items():
+            file = here.folder / f"{name}.callback"
+            file.write_bytes(secret)
+            tenants[name] = {
+                "callback_allow": [f"http://127.0.0.1:{receiver.port}/ok/{name}"],
+                "callback_secret_file": str(file),
+            }
+        own: dict[str, Any] = {
+            "tenants": tenants,
+            "pool": {"runners": 3, "pages": 4},
+            "browser": HEADLESS_SHELL,
+            "jobs": {"retry_base_seconds": 0.05},
+        }
+        merged: dict[str, Any] = {key: {**own.get(key, {}), **settings.get(key, {})} for key in own | dict(settings)}
+        daemon = stack.enter_context(here.worker(**merged))
+        link, engine, loaded = await stack.enter_async_context(queue(daemon.config))
+        mailbox = Mailbox()
+        names = list(loaded.tenants)
+        await stack.enter_async_context(mailbox.open(link, loaded.redis.prefix, loaded.redis.shards, names))
+        yield Home(daemon, link, engine, mailbox, receiver, {name: Tenant(name, link, mailbox) for name in names})
