@@ -15,12 +15,15 @@ import pw_receiver
 from pw_daemon import HEADLESS_SHELL, DaemonProcess, place
 
 from pageworker_supervisor.cli.reach import queue
+from pageworker_supervisor.contract.job_ref import JobRef
 from pageworker_supervisor.engine import Engine
+from pageworker_supervisor.engine.types import JobView
 from pageworker_supervisor.redis_link import Link
 from pw_tenants.mailbox import Mailbox
 from pw_tenants.modules import write_modules
 from pw_tenants.tenant import SECONDS, Tenant
 
+LOOK_SECONDS = 0.02
 A, B, C = "team-a", "team-b", "team-c"
 SECRETS = {name: f"callback secret of {name}".encode() for name in (A, B, C)}
 
@@ -74,11 +77,44 @@ class Home:
             await self.receiver.arrived.wait_for(lambda: len(self.posts(tenant, job_id)) >= count)
         return self.posts(tenant, job_id)
 
+    async def working(self, *refs: JobRef) -> None:
+        """Until all of these jobs are at work on the worker."""
+        async with asyncio.timeout(SECONDS):
+            while not set(refs) <= {job.ref for job in (await asyncio.to_thread(self.daemon.status)).jobs}:
+                await self.turn()
+
+    async def turn(self) -> None:
+        """The worker tells nobody of what it does inside: the pause between two looks."""
+        await asyncio.sleep(LOOK_SECONDS)
+
+    async def read_again(self, *texts: str) -> None:
+        """Let the worker's intake read these as it reads what it had taken when its connection broke."""
+        (worker,) = await self.link.send("ZRANGE", "{pw:inbox}:workers", 0, -1, key="pw:inbox")
+        mine = f"{{pw:inbox}}:processing:{worker.decode()}"
+        await self.link.send("RPUSH", mine, *texts, key="pw:inbox")
+        for line in (await self.link.send("CLIENT", "LIST", key="pw")).decode().splitlines():
+            if "cmd=blmove" in line:
+                await self.link.send("CLIENT", "KILL", "ID", line.split()[0].removeprefix("id="), key="pw")
+        async with asyncio.timeout(SECONDS):
+            while await self.link.send("EXISTS", mine, key="pw:inbox"):
+                await self.turn()
+
+    async def jobs(self) -> list[JobView]:
+        """All jobs without a result."""
+        found: list[JobView] = []
+        page = await self.engine.jobs()
+        while True:
+            found += page.jobs
+            if page.cursor is None:
+                return found
+            page = await self.engine.jobs(cursor=page.cursor)
+
     async def workerctl(self, *words: str) -> tuple[int, str]:
         """One command as an operator types it: exit code, then what it printed on both streams."""
         process = await asyncio.create_subprocess_exec(
             sys.executable,
-            *("-m", "pageworker_supervisor.cli.app", *words, "--config", str(self.daemon.config)),
+            *("-c", "from pageworker_supervisor.cli.app import main; main()"),
+            *(*words, "--config", str(self.daemon.config)),
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,
             stdin=asyncio.subprocess.DEVNULL,
