@@ -19,6 +19,7 @@ from pageworker_supervisor.delivery.courier import Courier
 from pageworker_supervisor.dispatch.attempt import Tools
 from pageworker_supervisor.dispatch.desk import Desk
 from pageworker_supervisor.dispatch.dispatcher import Dispatcher
+from pageworker_supervisor.dispatch.egress_sets import EgressSets
 from pageworker_supervisor.dispatch.leases import LeaseKeeper
 from pageworker_supervisor.dispatch.reaper import reap
 from pageworker_supervisor.dispatch.signals import Signals
@@ -28,6 +29,7 @@ from pageworker_supervisor.engine.context_key import ContextKey
 from pageworker_supervisor.engine.types import LEASE_MS, PROMISE_MS
 from pageworker_supervisor.host.uid_ranges import IdRange
 from pageworker_supervisor.intake import Intake
+from pageworker_supervisor.intake.module_egress import ModuleEgress
 from pageworker_supervisor.intake.timing import Timing
 from pageworker_supervisor.redis_link import Link
 from pageworker_supervisor.registry import Registry
@@ -76,6 +78,7 @@ class Rooms:
         self.registry = registry
         self.outlet = Outlet(site.host, uids.gateway, site.metrics, self._kill_all)
         self.artifacts = ArtifactStore.open(settings.artifacts.url, site.data_dir, site.metrics)
+        egress_sets = EgressSets()
         house = House(
             settings=settings,
             host=site.host,
@@ -84,16 +87,19 @@ class Rooms:
             artifacts=self.artifacts,
             metrics=site.metrics,
             uids=uids,
+            egress_sets=egress_sets,
         )
         self.desk = Desk(name, engine, availability, settings, site.metrics)
         self.fleet = self._fleet(name, house)
         self.signals = Signals()
-        tools = Tools(settings, registry, self.artifacts, self.desk)
+        tools = Tools(settings, registry, self.artifacts, self.desk, self.fleet, egress_sets)
         self.dispatcher = Dispatcher(name, engine, availability, self.fleet, tools, self.signals)
         self.leases = LeaseKeeper(engine, availability, self.dispatcher, self.fleet, name)
         self.waker = Waker(engine, availability, self.dispatcher, self.fleet, self.signals, name)
         self.courier = Courier(engine, availability, settings, site.metrics)
-        self.intake = Intake(link, engine, settings, settings.worker.id, site.metrics, site.pace.intake)
+        self.intake = Intake(
+            link, engine, settings, settings.worker.id, site.metrics, site.pace.intake, ModuleEgress(registry).digest
+        )
         self._metrics = site.metrics
         self._settings = settings
 

@@ -249,7 +249,7 @@ def _job(attempt: Attempt, now: float) -> RunningJob:
         module=job.endpoint_module,
         attempt=attempt.case.lease.attempt,
         since_seconds=round(now - attempt.claimed_at, 3),
-        runner_id=attempt.runner.runner_id,
+        runner_id=attempt.runner.runner_id if attempt.runner else None,
     )
 
 

@@ -191,6 +191,7 @@ class EchoRooms(Rooms):
                 artifacts=house.artifacts,
                 metrics=house.metrics,
                 uids=house.uids,
+                egress_sets=house.egress_sets,
                 locks=self.locks,
             ),
             self._give_up_profile,

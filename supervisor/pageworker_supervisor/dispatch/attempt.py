@@ -1,9 +1,11 @@
-"""One lease from claim to its end: admit, run, judge, settle."""
+"""One lease from claim to its end: admit, place, run, judge, settle."""
 
 import asyncio
 import time
 from dataclasses import dataclass
 from typing import Literal
+
+from msgspec import structs
 
 from pageworker_sandbox.signing import VerifiedBundle
 from pageworker_sandbox.wire import messages as m
@@ -14,12 +16,14 @@ from pageworker_supervisor.contract.result import Artifact
 from pageworker_supervisor.dispatch import answer
 from pageworker_supervisor.dispatch.case import Case
 from pageworker_supervisor.dispatch.desk import Desk
+from pageworker_supervisor.dispatch.egress_sets import DigestCollision, EgressSets
 from pageworker_supervisor.dispatch.judge import End, error
 from pageworker_supervisor.dispatch.outcome import Outcome
 from pageworker_supervisor.dispatch.untrusted import Untellable, json_of
 from pageworker_supervisor.registry import Registry
 from pageworker_supervisor.registry.errors import ModuleError, PayloadInvalid
 from pageworker_supervisor.runners.errors import RunnerLost, SpawnFailed
+from pageworker_supervisor.runners.fleet import Fleet
 from pageworker_supervisor.runners.runner import Runner
 from pageworker_supervisor.runners.running import Running
 
@@ -32,15 +36,19 @@ class Tools:
     registry: Registry
     artifacts: ArtifactStore
     desk: Desk
+    fleet: Fleet
+    egress_sets: EgressSets
 
 
 class Attempt:
-    """One lease at work on a page that was promised on `runner`."""
+    """One lease at work. Its page is reserved once its module is known to fit: `runner` is None before."""
 
-    def __init__(self, case: Case, runner: Runner, tools: Tools) -> None:
+    def __init__(self, case: Case, tools: Tools) -> None:
         self.case = case
-        self.runner = runner
+        self.runner: Runner | None = None
         self.running: Running | None = None
+        self.admitting = True
+        """Claimed, and not placed yet."""
         self.claimed_at = time.monotonic()
         self._tools = tools
         self._desk = tools.desk
@@ -50,27 +58,31 @@ class Attempt:
         """The whole story. Every path ends in one word to the engine, or in a lease that is lost."""
         try:
             bundle = await self._admit()
-            if bundle is not None:
-                await self._conclude(await self._run(bundle))
+            if bundle is None or self._lost:
+                return
+            self.runner = await self._place(bundle)
+            if self.runner is not None:
+                await self._conclude(self.runner, await self._run(self.runner, bundle))
         except SpawnFailed as failed:
             await self._desk.defer(self.case, str(failed))
         except RunnerLost as lost:
             await self._mourn(lost)
         finally:
-            if self.running is None:
+            self.admitting = False
+            if self.runner is not None and self.running is None:
                 # The runner never got the job, so nobody else gives the promised page back.
                 self.runner.free()
 
     async def stop(self, outcome: Literal["timed_out", "cancelled"]) -> None:
         """Cancel or time out the handler; kill the runner when it does not obey."""
-        running = self.running
-        if running is None or running.done.done():
+        runner, running = self.runner, self.running
+        if runner is None or running is None or running.done.done():
             return
-        await self.runner.cancel(running.attempt_id, outcome)
+        await runner.cancel(running.attempt_id, outcome)
         await asyncio.wait([running.done], timeout=self._tools.settings.pool.kill_grace_seconds)
         if not running.done.done():
             running.end(m.Done(attempt_id=running.attempt_id, outcome=outcome))
-            self.runner.kill(f"job {self.case.job.ref} did not stop when told to", charged=False)
+            runner.kill(f"job {self.case.job.ref} did not stop when told to", charged=False)
 
     async def abandon(self) -> None:
         """The lease is lost: whatever comes is nobody's result any more. Ends the work at once."""
@@ -110,10 +122,27 @@ class Attempt:
         why = error(wrong.type, str(wrong), retryable=False, detail=detail)
         await self._desk.end(self.case, End("rejected", why))
 
-    async def _run(self, bundle: VerifiedBundle) -> m.Done:
+    async def _place(self, bundle: VerifiedBundle) -> Runner | None:
+        """A page on a runner with exactly the module's hosts. None: there is none now, and the job went back."""
+        lease = self.case.lease
+        try:
+            egress = self._tools.egress_sets.name(bundle.manifest.egress)
+        except DigestCollision as collision:
+            await self._desk.end(self.case, End("rejected", error("module_invalid", str(collision), retryable=False)))
+            return None
+        context = structs.replace(lease.context, egress=egress)
+        runner = self._tools.fleet.promise(context, lease.profile_fence, solo=lease.solo)
+        self.admitting = False
+        if runner is None and egress == lease.egress:
+            await self._desk.give_back(self.case, "its place was taken while it was claimed")
+        elif runner is None:
+            await self._desk.reassign(self.case, egress)
+        return runner
+
+    async def _run(self, runner: Runner, bundle: VerifiedBundle) -> m.Done:
         if self.case.lease.solo:
-            await self.runner.alone()
-        await self.runner.load(bundle)
+            await runner.alone()
+        await runner.load(bundle)
         job, lease = self.case.job, self.case.lease
         budget = job.timeout_seconds or bundle.manifest.timeout_seconds or self._tools.settings.jobs.timeout_seconds
         words = m.Run(
@@ -132,13 +161,13 @@ class Attempt:
         self.running = running = Running(lease.token, job.ref)
         try:
             async with asyncio.timeout(budget + self._tools.settings.pool.kill_grace_seconds):
-                return await self.runner.run(running, words)
+                return await runner.run(running, words)
         except TimeoutError:
             # The runner counts the budget itself; that it says nothing means that it cannot.
             await self.stop("timed_out")
             return await running.done
 
-    async def _conclude(self, done: m.Done) -> None:
+    async def _conclude(self, runner: Runner, done: m.Done) -> None:
         running = self.running
         if self._lost or running is None:
             return
@@ -146,11 +175,11 @@ class Attempt:
             data = json_of(done.data)
             detail = json_of(done.failure.detail) if done.failure else None
         except Untellable as wrong:
-            self.runner.kill(f"its answer to {self.case.job.ref} is no data: {wrong}", charged=True)
+            runner.kill(f"its answer to {self.case.job.ref} is no data: {wrong}", charged=True)
             raise RunnerLost(str(wrong), charged=True) from wrong
         outcome = Outcome(
             outcome=done.outcome,
-            runner_id=self.runner.runner_id,
+            runner_id=runner.runner_id,
             started_at=running.started_at,
             admitted_seconds=(running.accepted_at or running.sent_at) - self.claimed_at,
             ran_seconds=done.ran_seconds,
@@ -189,4 +218,5 @@ class Attempt:
         running = self.running
         started = running.started_at if running else None
         ran = time.monotonic() - running.sent_at if running else 0.0
-        await self._desk.crashed(self.case, self.runner.runner_id, lost.reason, started, ran)
+        runner_id = self.runner.runner_id if self.runner else ""
+        await self._desk.crashed(self.case, runner_id, lost.reason, started, ran)

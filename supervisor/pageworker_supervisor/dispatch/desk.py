@@ -111,6 +111,11 @@ class Desk:
         case.log.info("job handed back", reason=reason)
         await self._availability.insist(lambda: self._engine.give_back(case.lease))
 
+    async def reassign(self, case: Case, egress: str) -> None:
+        """Its module has other hosts than when it was queued, and no runner for these is free: it waits for one."""
+        case.log.info("job moved to another egress set", was=case.lease.egress, egress=egress)
+        await self._availability.insist(lambda: self._engine.reassign(case.lease, egress))
+
     async def release(self, tenant_id: str, profile_id: str, fence: int) -> None:
         """A profile is closed here: others may have it."""
         await self._availability.insist(lambda: self._engine.release_profile(self._name, tenant_id, profile_id, fence))

@@ -4,11 +4,11 @@ import asyncio
 
 from pageworker_supervisor.contract.job import parse_job
 from pageworker_supervisor.dispatch import answer
+from pageworker_supervisor.dispatch.admitting import Admitting
 from pageworker_supervisor.dispatch.attempt import Attempt, Tools
 from pageworker_supervisor.dispatch.case import Case
 from pageworker_supervisor.dispatch.signals import Signals
 from pageworker_supervisor.engine import Engine
-from pageworker_supervisor.engine.context_key import ContextKey
 from pageworker_supervisor.engine.types import Lease
 from pageworker_supervisor.lasting import EndedByItself
 from pageworker_supervisor.redis_link.availability import Availability
@@ -64,7 +64,7 @@ class Dispatcher:
 
     async def _claim(self, tasks: asyncio.TaskGroup) -> bool:
         """One claim. True: there may be more to claim at once."""
-        capacity = self._fleet.capacity(CLAIM_AT_MOST)
+        capacity = self._fleet.capacity(CLAIM_AT_MOST, self._admitting())
         claimed = await self._availability.insist(lambda: self._engine.claim(self._name, capacity))
         for lease in claimed.leases:
             self._start(tasks, lease)
@@ -80,20 +80,14 @@ class Dispatcher:
             self.closing[lease.token] = lease
             tasks.create_task(self._close(case), name=f"close {lease.ref}")
             return
-        runner = self._fleet.promise(
-            ContextKey(lease.tenant_id, lease.profile_id), lease.profile_fence, solo=lease.solo
-        )
-        if runner is None:
-            self.closing[lease.token] = lease
-            tasks.create_task(self._hand_back(case), name=f"hand back {lease.ref}")
-            return
-        attempt = Attempt(case, runner, self._tools)
+        attempt = Attempt(case, self._tools)
         self.attempts[lease.token] = attempt
         tasks.create_task(self._serve(attempt), name=f"job {lease.ref}")
 
     async def _serve(self, attempt: Attempt) -> None:
         try:
             await attempt.serve()
+            await self._give_up_unused(attempt.case.lease)
         except asyncio.CancelledError as cancelled:
             # One that nobody asked for would end the attempt in silence, its job unanswered until the lease runs out.
             task = asyncio.current_task()
@@ -102,7 +96,7 @@ class Dispatcher:
             raise
         finally:
             del self.attempts[attempt.case.lease.token]
-            if attempt.case.lease.solo:
+            if attempt.runner is not None and attempt.case.lease.solo:
                 attempt.runner.solo = False
             self.ended.set()
             self._fleet.changed.set()
@@ -114,12 +108,25 @@ class Dispatcher:
             del self.closing[case.lease.token]
             self.ended.set()
 
-    async def _hand_back(self, case: Case) -> None:
-        try:
-            await self._tools.desk.give_back(case, "its place was taken while it was claimed")
-        finally:
-            del self.closing[case.lease.token]
-            self.ended.set()
+    def _admitting(self) -> list[Admitting]:
+        waiting = (attempt.case.lease for attempt in self.attempts.values() if attempt.admitting)
+        return [Admitting(lease.context, lease.solo) for lease in waiting]
+
+    def profiles(self) -> set[tuple[str, str, int]]:
+        """`(tenant, profile, fence)` of every profile that is locked for this worker: open, or about to be opened."""
+        leases = (attempt.case.lease for attempt in self.attempts.values() if attempt.admitting)
+        claimed = {
+            (*lease.context.profile, lease.profile_fence)
+            for lease in leases
+            if lease.context.profile is not None and lease.profile_fence is not None
+        }
+        return claimed.union(self._fleet.profiles())
+
+    async def _give_up_unused(self, lease: Lease) -> None:
+        """The claim locked a profile for this job. Where no runner opens it, nobody else would release it."""
+        profile, fence = lease.context.profile, lease.profile_fence
+        if profile is not None and fence is not None and (*profile, fence) not in self.profiles():
+            await self._tools.desk.release(*profile, fence)
 
     async def hand_back_all(self, reason: str) -> int:
         """Drain's last step: stop what still runs and put it back, uncharged. Returns how many."""

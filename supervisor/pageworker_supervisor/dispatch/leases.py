@@ -37,7 +37,7 @@ class LeaseKeeper:
                     await self._availability.wait_up()
 
     async def _beat(self, tasks: asyncio.TaskGroup) -> None:
-        beat = await self._engine.heartbeat(self._worker_id, self._dispatcher.leases, self._fleet.profiles())
+        beat = await self._engine.heartbeat(self._worker_id, self._dispatcher.leases, self._dispatcher.profiles())
         for token in beat.lost:
             if (attempt := self._dispatcher.attempts.get(token)) is not None:
                 tasks.create_task(attempt.abandon())

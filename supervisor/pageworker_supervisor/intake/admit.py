@@ -32,9 +32,10 @@ from pageworker_supervisor.engine.types import Limits, Ticket
 
 @dataclass(frozen=True)
 class Queue:
-    """It is a job: queue it."""
+    """It is a job: queue it, for a context with the hosts of its module (name and pinned version)."""
 
     ticket: Ticket
+    module: tuple[str, str | None]
 
 
 @dataclass(frozen=True)
@@ -86,7 +87,7 @@ class Admission:
             return self._reject(untrusted_text, _Complaint("unknown_tenant", "tenant_id", "is not known here", hint))
         if job.callback_url is not None and (complaint := _callback_complaint(job.callback_url, tenant)):
             return self._reject(untrusted_text, complaint)
-        return Queue(self._ticket(untrusted_text, job, tenant))
+        return Queue(self._ticket(untrusted_text, job, tenant), (job.module_name, job.module_pin))
 
     def _ticket(self, body: bytes, job: Job, tenant: TenantSettings) -> Ticket:
         domain = job.domain_key

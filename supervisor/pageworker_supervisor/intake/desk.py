@@ -6,6 +6,8 @@ import secrets
 from collections.abc import Awaitable, Callable, Iterable
 from typing import TypeVar
 
+from msgspec import structs
+
 from pageworker_supervisor.engine import Engine
 from pageworker_supervisor.intake.admit import Admission, Queue, Reject
 from pageworker_supervisor.redis_link import Availability
@@ -16,6 +18,9 @@ from pageworker_supervisor.telemetry.metrics import Metrics
 
 T = TypeVar("T")
 
+EgressOf = Callable[[str, str | None], Awaitable[str]]
+"""The digest of the hosts that a module, by name and pinned version, may reach."""
+
 PARSED_AT_ONCE_BYTES = 256 * 1024
 """The event loop serves others after so much: some milliseconds."""
 
@@ -23,11 +28,19 @@ PARSED_AT_ONCE_BYTES = 256 * 1024
 class IntakeDesk:
     """Admits texts and has them stored; comes back only when all of them are."""
 
-    def __init__(self, engine: Engine, availability: Availability, admission: Admission, metrics: Metrics) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        availability: Availability,
+        admission: Admission,
+        metrics: Metrics,
+        egress_of: EgressOf,
+    ) -> None:
         self._engine = engine
         self._availability = availability
         self._admission = admission
         self._metrics = metrics
+        self._egress_of = egress_of
 
     async def admit(
         self, untrusted_texts: Iterable[bytes], rejected: Iterable[Reject] = (), *, repeated: bool = False
@@ -41,7 +54,8 @@ class IntakeDesk:
         for text in untrusted_texts:
             verdict = self._admission.decide(text)
             if isinstance(verdict, Queue):
-                tickets.append(verdict.ticket)
+                egress = await self._egress_of(*verdict.module)
+                tickets.append(structs.replace(verdict.ticket, egress=egress))
             else:
                 rejects.append(verdict)
             parsed_bytes += len(text)

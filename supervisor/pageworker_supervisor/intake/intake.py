@@ -14,8 +14,9 @@ from typing import Protocol
 from pageworker_supervisor.config.settings import Settings
 from pageworker_supervisor.engine import Engine
 from pageworker_supervisor.intake.admit import Admission, missing_field
-from pageworker_supervisor.intake.desk import IntakeDesk, wait_out
+from pageworker_supervisor.intake.desk import EgressOf, IntakeDesk, wait_out
 from pageworker_supervisor.intake.inbox import Inbox
+from pageworker_supervisor.intake.module_egress import no_egress
 from pageworker_supervisor.intake.stream import Entry, JobStream
 from pageworker_supervisor.intake.timing import Timing
 from pageworker_supervisor.lasting import lasting
@@ -53,12 +54,13 @@ class Intake:
         worker_id: str,
         metrics: Metrics,
         timing: Timing = Timing(),
+        egress_of: EgressOf = no_egress,
     ) -> None:
         self._link = link
         self._timing = timing
         self._open = asyncio.Event()
         self._open.set()
-        desk = IntakeDesk(engine, link.availability, Admission(settings), metrics)
+        desk = IntakeDesk(engine, link.availability, Admission(settings), metrics, egress_of)
         prefix = settings.redis.prefix
         self._inbox = Inbox(link.ingress, prefix, worker_id, timing)
         self._sources: dict[str, Source] = {

@@ -34,10 +34,8 @@ class Boot:
         await self.channel.send(self._words())
         _, (listener,) = await self._expect(m.Listener)
         try:
-            # No module is loaded yet, so nothing may be reached yet.
-            await self.house.outlet.attach(
-                self.runner_id, self.context.tenant_id, listener, self.house.policy(self.context, ())
-            )
+            policy = self.house.policy(self.context)
+            await self.house.outlet.attach(self.runner_id, self.context.tenant_id, listener, policy)
         finally:
             os.close(listener)
         ready, _ = await self._expect(m.Ready)

@@ -3,8 +3,9 @@
 import asyncio
 import itertools
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 
+from pageworker_supervisor.dispatch.admitting import Admitting, assume, may_go, other_set
 from pageworker_supervisor.dispatch.placement import (
     Rules,
     Seat,
@@ -53,12 +54,13 @@ class Fleet:
         """The fleet in placement's picture."""
         return [runner.seat() for runner in self.runners.values()]
 
-    def capacity(self, limit: int) -> Capacity:
-        """What this worker can claim now; no rooms while spawning fails."""
+    def capacity(self, limit: int, admitting: Iterable[Admitting] = ()) -> Capacity:
+        """What this worker can claim now, beside what is claimed and not placed yet; no rooms while spawning fails."""
         rules = self._rules
         if self.backoff.closed(time.monotonic()):
             rules = Rules(len(self.runners), rules.pages, float("inf"))
-        return capacity(self.seats(), rules, time.monotonic(), limit)
+        now = time.monotonic()
+        return capacity(assume(self.seats(), self._rules, now, admitting), rules, now, limit)
 
     def ripens_in(self) -> float | None:
         """Seconds until time alone makes room, or lets a waiting tenant take a place."""
@@ -80,8 +82,14 @@ class Fleet:
         return runner
 
     def make_room(self, wanted: ContextKey) -> None:
-        """A tenant waits that has no room here: retire the runner that has held its place longest."""
-        chosen = victim(self.seats(), self._rules, time.monotonic(), wanted)
+        """A context waits that has no place here: retire the runner that has its profile open with other hosts, else
+        the one that has held its place longest."""
+        now = time.monotonic()
+        if (holder := other_set(self.seats(), wanted)) is not None:
+            if holder.open and may_go(holder, self._rules, now):
+                self.runners[holder.runner_id].retire("its profile is wanted with other hosts")
+            return
+        chosen = victim(self.seats(), self._rules, now, wanted)
         if chosen is not None:
             self.runners[chosen].retire("another tenant's turn")
 

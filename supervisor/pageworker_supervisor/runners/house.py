@@ -1,6 +1,6 @@
 """What every runner of this worker shares: the host it stands on, the gateway, the profiles, the settings."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +12,7 @@ from pageworker_sandbox.launch import Host
 from pageworker_supervisor.artifacts.store import ArtifactStore
 from pageworker_supervisor.config.load import limits_for
 from pageworker_supervisor.config.settings import Settings
+from pageworker_supervisor.dispatch.egress_sets import EgressSets
 from pageworker_supervisor.engine.context_key import ContextKey
 from pageworker_supervisor.runners.outlet import Outlet
 from pageworker_supervisor.runners.uids import Uids
@@ -37,6 +38,7 @@ class House:
     artifacts: ArtifactStore
     metrics: Metrics
     uids: Uids
+    egress_sets: EgressSets
 
     @contextmanager
     def folder(self, runner_id: str, context: ContextKey, fence: int | None) -> Iterator[Folder]:
@@ -49,14 +51,14 @@ class House:
                 with closing(self.profiles.open(context.tenant_id, context.profile_id, fence, uid)) as lease:
                     yield Folder(lease.path, uid)
 
-    def policy(self, context: ContextKey, modules: Iterable[tuple[str, ...]]) -> Policy:
-        """What a runner may reach: hosts that both its tenant and one of its loaded modules allow."""
+    def policy(self, context: ContextKey) -> Policy:
+        """What a runner may reach for all its life: hosts that its tenant allows, and all its modules."""
         egress = self.settings.egress
         tenant = limits_for(self.settings, context.tenant_id)
         return Policy(
             hosts=(
                 tuple(policy_host_glob(glob) for glob in tenant.egress) if tenant else (),
-                tuple(sorted({host for hosts in modules for host in hosts})),
+                self.egress_sets.hosts(context.egress),
             ),
             ports=egress.ports,
             fixed={policy_host_glob(host): address for host, address in egress.hosts.items()},

@@ -81,10 +81,6 @@ class Outlet:
         await self._alive().attach(runner_id, listener, policy)
         self._tenants[runner_id] = tenant_id
 
-    async def update(self, runner_id: str, policy: Policy) -> None:
-        """Change what a runner may reach; in force when this returns. Raises GatewayLost."""
-        await self._alive().update(runner_id, policy)
-
     async def detach(self, runner_id: str) -> None:
         """Close a runner's way out, if it still has one."""
         tenant_id = self._tenants.pop(runner_id, "")

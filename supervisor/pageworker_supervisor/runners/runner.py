@@ -9,7 +9,7 @@ from typing import Literal
 
 from pageworker_profiles.errors import ProfileError
 from pageworker_sandbox import memfd
-from pageworker_sandbox.egress.errors import EgressError, InvalidPolicy
+from pageworker_sandbox.egress.errors import EgressError
 from pageworker_sandbox.launch import Cell, CellSpec, HostUnfit, launch
 from pageworker_sandbox.signing import VerifiedBundle
 from pageworker_sandbox.wire import messages as m
@@ -69,7 +69,7 @@ class Runner:
         self._permits = Permits()
         self._channel: Channel | None = None
         self._loading = asyncio.Lock()
-        self._bundles: dict[tuple[str, str], VerifiedBundle] = {}
+        self._bundles: set[tuple[str, str]] = set()
         self._end: RunnerLost | None = None
         self._told_to_stop = asyncio.Event()
         self._freed = asyncio.Event()
@@ -281,22 +281,16 @@ class Runner:
         cell.kill()
 
     async def load(self, bundle: VerifiedBundle) -> None:
-        """Make sure that a module version is in the runner, and its hosts in the gateway's policy."""
+        """Make sure that a module version is in the runner. Its hosts must be the runner's own."""
         await asyncio.shield(self._up)
         async with self._loading:
             key = (bundle.name, bundle.version)
             if key in self._bundles:
                 return
-            wanted = {**self._bundles, key: bundle}
-            policy = self._house.policy(self.context, (b.manifest.egress for b in wanted.values()))
-            try:
-                await self._house.outlet.update(self.runner_id, policy)
-            except InvalidPolicy as error:
-                # With all that it has loaded: the next runner begins anew.
-                self.retire(f"its modules' hosts make no policy together: {error}")
-                raise RunnerLost(f"the egress gateway: {error}", charged=False) from error
-            except EgressError as error:
-                raise RunnerLost(f"the egress gateway: {error}", charged=False) from error
+            if self._house.egress_sets.name(bundle.manifest.egress) != self.context.egress:
+                # Placement sees to that. A module that reached another one's hosts would be worse than a job that dies.
+                reason = f"{bundle.name} {bundle.version} may reach other hosts than this runner"
+                raise RunnerLost(reason, charged=True)
             descriptor = memfd.seal(bundle.data, bundle.name)
             try:
                 await self._alive().send(
@@ -310,7 +304,7 @@ class Runner:
                 )
             finally:
                 os.close(descriptor)
-            self._bundles = wanted
+            self._bundles.add(key)
 
     async def run(self, running: Running, words: m.Run) -> m.Done:
         """Run one attempt on a page that was promised, its module being loaded. Raises RunnerLost.
