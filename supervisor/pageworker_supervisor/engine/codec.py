@@ -28,6 +28,8 @@ Argument = str | bytes | int | float
 LETTER_OF: dict[Priority, str] = {"high": "h", "normal": "m", "low": "l"}
 PRIORITY_OF: dict[bytes, Priority] = {b"h": "high", b"m": "normal", b"l": "low"}
 NO_DOMAIN = "-"
+REFUSED = 2
+"""In the place of `idle`."""
 
 
 def limits_text(limits: Limits) -> str:
@@ -81,7 +83,8 @@ def capacity_args(
     for room in capacity.contexts:
         tenant_id = room.context.tenant_id
         if shards == 1 or shard_of(tenant_id, shards) == shard:
-            yield from (tenant_id, room.context.text, room.free_pages, int(room.idle))
+            kind = REFUSED if room.refused else int(room.idle)
+            yield from (tenant_id, room.context.text, room.free_pages, kind)
 
 
 def lease_from(row: Sequence[Any], shard: int) -> Lease:

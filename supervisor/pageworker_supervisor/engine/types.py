@@ -76,6 +76,9 @@ class ContextRoom(Struct, frozen=True):
     context: ContextKey
     free_pages: int
     idle: bool = False
+    refused: bool = False
+    """It has no runner here and gets none: `free_pages` of its jobs are claimed only to be answered. None of a profile
+    that another worker has open."""
 
 
 class Capacity(Struct, frozen=True, kw_only=True):
