@@ -35,7 +35,7 @@ from pageworker_supervisor.redis_link import Link
 from pageworker_supervisor.registry import Registry
 from pageworker_supervisor.runners.fleet import Fleet
 from pageworker_supervisor.runners.house import House
-from pageworker_supervisor.runners.outlet import Outlet
+from pageworker_supervisor.runners.outlet import Outlet, OutletEvents
 from pageworker_supervisor.runners.uids import Uids
 from pageworker_supervisor.telemetry.lag import watch_lag
 from pageworker_supervisor.telemetry.metrics import Metrics
@@ -76,7 +76,12 @@ class Rooms:
         self.link = link
         self.engine = engine
         self.registry = registry
-        self.outlet = Outlet(site.host, uids.gateway, site.metrics, self._kill_all)
+        self.outlet = Outlet(
+            site.host,
+            uids.gateway,
+            site.metrics,
+            OutletEvents(lambda: self.fleet.look(), self._kill_all, self._dismiss),
+        )
         self.artifacts = ArtifactStore.open(settings.artifacts.url, site.data_dir, site.metrics)
         egress_sets = EgressSets()
         house = House(
@@ -94,7 +99,7 @@ class Rooms:
         self.signals = Signals()
         tools = Tools(settings, registry, self.artifacts, self.desk, self.fleet, egress_sets)
         self.dispatcher = Dispatcher(name, engine, availability, self.fleet, tools, self.signals)
-        self.leases = LeaseKeeper(engine, availability, self.dispatcher, self.fleet, name)
+        self.leases = LeaseKeeper(engine, availability, self.dispatcher, self.fleet, name, site.metrics)
         self.waker = Waker(engine, availability, self.dispatcher, self.fleet, self.signals, name)
         self.courier = Courier(engine, availability, settings, site.metrics)
         self.intake = Intake(
@@ -136,6 +141,9 @@ class Rooms:
     def _kill_all(self, reason: str) -> None:
         for runner in list(self.fleet.runners.values()):
             runner.kill(reason, charged=False)
+
+    def _dismiss(self, runner_id: str) -> None:
+        self.fleet.dismiss(runner_id, "its egress listener is lost")
 
     async def _give_up_profile(self, context: ContextKey, fence: int | None) -> None:
         if context.profile_id is not None and fence is not None:

@@ -26,6 +26,7 @@ from pageworker_supervisor.runners.errors import RunnerLost, SpawnFailed
 from pageworker_supervisor.runners.fleet import Fleet
 from pageworker_supervisor.runners.runner import Runner
 from pageworker_supervisor.runners.running import Running
+from pageworker_supervisor.runners.start_failure import ContextBroken
 
 
 @dataclass(frozen=True)
@@ -63,6 +64,8 @@ class Attempt:
             self.runner = await self._place(bundle)
             if self.runner is not None:
                 await self._conclude(self.runner, await self._run(self.runner, bundle))
+        except ContextBroken as broken:
+            await self._desk.not_started(self.case, broken, self.runner.runner_id if self.runner else None)
         except SpawnFailed as failed:
             await self._desk.defer(self.case, str(failed))
         except RunnerLost as lost:
@@ -72,6 +75,11 @@ class Attempt:
             if self.runner is not None and self.running is None:
                 # The runner never got the job, so nobody else gives the promised page back.
                 self.runner.free()
+
+    @property
+    def lost(self) -> bool:
+        """Its lease is somebody else's, or was given back."""
+        return self._lost
 
     async def stop(self, outcome: Literal["timed_out", "cancelled"]) -> None:
         """Cancel or time out the handler; kill the runner when it does not obey."""

@@ -9,6 +9,10 @@ class SpawnFailed(RunnerError):
     """The runner did not come up: the host's fault. Its jobs go back uncharged."""
 
 
+class BrowserNotReady(SpawnFailed):
+    """The runner's process began and did not get its browser ready. Whose fault that is, only another start tells."""
+
+
 class RunnerLost(RunnerError):
     """The runner died or was killed while jobs ran on it."""
 
