@@ -7,7 +7,8 @@ from msgspec import Struct
 
 from pageworker_supervisor.contract.job_ref import JobRef
 
-WorkerState = Literal["starting", "ready", "draining", "cut_off", "stopped"]
+WorkerState = Literal["starting", "ready", "draining", "cut_off", "failing", "stopped"]
+"""`cut_off`: Redis does not answer; `failing`: no runner can be started. Neither takes jobs."""
 CancelAnswer = Literal["cancelled", "cancelling", "finished", "unknown"]
 
 
@@ -71,10 +72,10 @@ class StatusReport(Struct, frozen=True, kw_only=True):
 class DrainLine(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One line of a drain: a job that is waited for, one that ended, one that was handed back, or the end.
 
-    With `done`, `left` jobs were handed back because the deadline had passed.
+    The last line is `done`, or `deadline`: the deadline has passed, and `left` jobs were not finished by then.
     """
 
-    event: Literal["waiting", "ended", "handed_back", "done"]
+    event: Literal["waiting", "ended", "handed_back", "done", "deadline"]
     job_id: str | None = None
     tenant_id: str | None = None
     module: str | None = None
