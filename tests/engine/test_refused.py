@@ -2,7 +2,7 @@
 
 from pw_queue import Desk, ticket
 
-from pageworker_supervisor.engine.context_key import ContextKey
+from pageworker_supervisor.engine.context_key import ANY_PROFILE, ContextKey
 from pageworker_supervisor.engine.types import Capacity, ContextRoom
 
 BAD = ContextKey("acme", "bad")
@@ -61,3 +61,13 @@ async def test_the_ephemeral_context_and_jobs_that_must_run_alone(desk: Desk) ->
     refused = await desk.take("w1", broken((LANE, 16)))
     assert sorted((lease.job_id, lease.solo) for lease in refused) == [("e1", True), ("e2", False)]
     await clean(desk)
+
+
+async def test_a_tenant_without_slots_is_served_where_it_is_held_and_others_as_ever(desk: Desk) -> None:
+    await desk.engine.enqueue([ticket("e1"), ticket("p1", profile_id="new"), ticket("g1", "other")])
+    anything = ContextRoom(ContextKey("acme", ANY_PROFILE), -1, refused=True)
+    held = ContextRoom(LANE, 1)
+    capacity = Capacity(limit=100, contexts=(held, anything), rooms=2, pages_per_room=4)
+    claimed = await desk.engine.claim("w1", capacity)
+    assert {lease.job_id for lease in claimed.leases} == {"e1", "g1"}
+    assert claimed.wanted == ()

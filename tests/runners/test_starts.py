@@ -1,6 +1,7 @@
 """A context that fails alone, a host that fails all, and what a claim gets to know of either."""
 
-from pageworker_supervisor.engine.context_key import ContextKey
+from pageworker_profiles.errors import ProfileTampered
+from pageworker_supervisor.engine.context_key import ANY_PROFILE, ContextKey
 from pageworker_supervisor.runners.context_breaker import THRESHOLD
 from pageworker_supervisor.runners.errors import BrowserNotReady
 from pageworker_supervisor.runners.start_failure import explain
@@ -9,6 +10,7 @@ from pageworker_supervisor.runners.starts import (
     HELD_BACK,
     PATIENCE_SECONDS,
     REFUSED_PER_CLAIM,
+    SUSPECTED_SECONDS,
     Starts,
     Verdict,
 )
@@ -70,6 +72,43 @@ def test_a_breaker_that_could_not_try_is_forgotten_in_the_end() -> None:
     starts, until = opened()
     assert rooms(starts, until + FORGET_SECONDS, empty=0) == {}
     assert not starts.careful(BAD, until + FORGET_SECONDS)
+
+
+def test_what_failed_before_it_had_a_slot_may_try_for_any() -> None:
+    """A profile that was tampered with is looked at before a runner is replaced for it."""
+    starts = Starts()
+    starts.failed(BAD, explain(ProfileTampered("a link")), 100.0)
+    assert rooms(starts, 100.0, empty=0) == {BAD: REFUSED_PER_CLAIM}
+    assert rooms(starts, 101.0, empty=0) == {}
+    assert not starts.careful(BAD, 101.0)
+
+
+def suspected() -> tuple[Starts, float]:
+    """Two contexts of one tenant with open breakers, and when the later one failed."""
+    starts, at = Starts(), 100.0
+    for context in (BAD, ContextKey("acme", "worse")):
+        for _ in range(THRESHOLD):
+            starts.failed(context, FAILURE, at)
+            at = starts.until(context)
+    return starts, at
+
+
+def test_a_tenant_whose_contexts_do_not_come_up_gets_empty_slots_only_for_a_while() -> None:
+    starts, at = suspected()
+    fresh, other = ContextKey("acme", "fresh"), ContextKey("other", "fresh")
+    everything = ContextKey("acme", ANY_PROFILE)
+    assert rooms(starts, at, empty=0)[everything] == HELD_BACK
+    assert everything not in rooms(starts, at, empty=1), "an empty slot is nobody's"
+    assert starts.careful(fresh, at)
+    assert not starts.careful(other, at)
+    assert not starts.careful(fresh, at + SUSPECTED_SECONDS)
+    assert everything not in rooms(starts, at + SUSPECTED_SECONDS, empty=0)
+
+
+def test_one_context_that_comes_up_clears_its_tenant() -> None:
+    starts, at = suspected()
+    starts.came_up(GOOD, at)
+    assert not starts.careful(ContextKey("acme", "fresh"), at)
 
 
 def test_a_good_start_forgives() -> None:

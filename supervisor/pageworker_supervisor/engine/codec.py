@@ -145,7 +145,7 @@ def notice_from(message: bytes) -> Notice | None:
 
 def view_from(row: Sequence[Any]) -> JobView:
     """One row of a listing."""
-    text, context, domain, priority, state, worker, crashes, attempts, due, age = row
+    text, context, domain, priority, state, worker, crashes, attempts, due, age, why = row
     ref = JobRef.of_text(text)
     return JobView(
         job_id=ref.job_id,
@@ -159,6 +159,7 @@ def view_from(row: Sequence[Any]) -> JobView:
         attempts_used=attempts,
         due_at_ms=int(float(due)) if due else None,
         age_seconds=age / 1000,
+        why=why.decode() or None,
     )
 
 

@@ -268,6 +268,8 @@ class JobView(Struct, frozen=True, kw_only=True):
     attempts_used: int
     due_at_ms: int | None
     age_seconds: float
+    why: str | None = None
+    """Why a worker put it off, uncharged, while it waits."""
 
     @property
     def ref(self) -> JobRef:

@@ -122,7 +122,7 @@ class Fleet:
         """A context waits that has no place here: retire the runner that has its profile open with other hosts, else
         the one that has held its place longest."""
         now = time.monotonic()
-        if not self._may_start() or not self.starts.permits(wanted, now):
+        if not self._may_start() or not self.starts.permits(wanted, now) or self.starts.careful(wanted, now):
             return
         if (holder := other_set(self.seats(), wanted)) is not None:
             if holder.open and may_go(holder, self._rules, now):
@@ -236,7 +236,7 @@ class Fleet:
                 broken = self.starts.failed(runner.context, failure, time.monotonic())
                 return broken if failure.charged else SpawnFailed(failure.summary)
             case Blame.HOST:
-                return SpawnFailed(failure.summary)
+                return SpawnFailed(f"no browser starts on {self._house.settings.worker.id}: {failure.summary}")
             case _:
                 return RunnerLost(failure.summary, charged=False)
 

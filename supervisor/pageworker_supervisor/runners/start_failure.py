@@ -39,6 +39,8 @@ class StartFailure:
     retryable: bool = True
     charged: bool = True
     """False: the jobs wait, however often it happens."""
+    had_slot: bool = True
+    """False: it failed before it needed a runner slot, so trying again takes nothing from anybody."""
 
     @property
     def summary(self) -> str:
@@ -67,6 +69,7 @@ def explain(error: BaseException) -> StartFailure:
                 "The profile holds what cannot be opened safely (a hard link, a device, too many files). "
                 "Restore it, or remove it to start afresh.",
                 retryable=False,
+                had_slot=False,
             )
         case StoreDamaged():
             return StartFailure(
@@ -75,9 +78,10 @@ def explain(error: BaseException) -> StartFailure:
                 "profile_corrupt",
                 "The profile on disk is damaged. Restore it, or remove it to start afresh.",
                 retryable=False,
+                had_slot=False,
             )
         case ProfileBusy() | StaleFence():
-            return StartFailure(Blame.CONTEXT, reason, charged=False)
+            return StartFailure(Blame.CONTEXT, reason, charged=False, had_slot=False)
         case InvalidPolicy():
             return StartFailure(
                 Blame.CONTEXT,

@@ -27,6 +27,7 @@ function Claim.open(argv)
     rivals = {}, -- tenants of whose profiles we hold one
     full = {}, -- ephemeral contexts whose place this call filled: {name: tenant}
     lost = {},
+    closed = {}, -- tenants that get no room
   }, Claim)
   for at = 7, #argv, 4 do
     if argv[at + 3] == '2' then
@@ -54,6 +55,10 @@ end
 -- A context that does not come up on this worker. Whoever has its profile open serves it.
 function Claim:refuse(t, c, free)
   local f = Context.profile(c)
+  if f == '*' then
+    self.closed[t] = true
+    return
+  end
   self:place(t, c, f and Profile.is_held(t, f) and -1 or free, false).refused = true
   if not f then
     self:place(t, Context.alone(c), free, false).refused = true
@@ -138,6 +143,9 @@ end
 -- which the tenant has more than one open context.
 function Claim:choices(t, op, rooms)
   local there, since, several = {}, {}, {}
+  if self.closed[t] then
+    rooms = 0
+  end
   if rooms > 0 then
     for p in string.gmatch(op, '.') do
       local open = call('ZRANGE', P .. 'open:' .. t .. ':' .. p, 0, #(self.mine[t] or {}) + 1, 'WITHSCORES')

@@ -9,9 +9,10 @@ local function view(id)
     return nil
   end
   local due = job.s == 'd' and call('ZSCORE', P .. 'delayed', id) or ''
+  local why = (job.s == 'd' or job.s == 'q') and call('HGET', P .. 'job:' .. id, 'why') or ''
   return {
     id, job.c, job.d, job.p, STATES[job.s], job.w or '', number(job.k), number(job.a), due,
-    NOW - number(job.at),
+    NOW - number(job.at), why,
   }
 end
 
