@@ -159,7 +159,22 @@ async def test_jobs_of_an_earlier_release_are_still_served(desk: Desk) -> None:
     await desk.engine.enqueue([ticket("warm-up")])
     await desk.drain()
     for job_id, context in (("old-e", ""), ("old-p", "p1")):
-        args = (f"acme/{job_id}", "acme", "m", context, "-", "", "", "", 0, "1 1000 0 100", "1 1000 0 100", b"{}")
+        args = (
+            f"acme/{job_id}",
+            "acme",
+            "m",
+            context,
+            "-",
+            "",
+            "",
+            "",
+            0,
+            "1 1000 0 100",
+            "1 1000 0 100",
+            b"{}",
+            "",
+            "",
+        )
         await desk.client.fcall(desk.engine.function("enqueue"), 1, "pw:{0}", *args)
     leases = await desk.take()
     assert {(lease.job_id, lease.profile_id, lease.egress) for lease in leases} == {

@@ -164,7 +164,7 @@ end
 
 -- The record goes; `done` says what became of it. `free`: its id may be used again.
 function Job.forget(id, job, token, free, ttl)
-  local push = call('HGET', P .. 'job:' .. id, 'pu')
+  local push = call('HGET', P .. 'job:' .. id, 'pu') or ''
   call('DEL', P .. 'job:' .. id, P .. 'body:' .. id)
   call('SET', P .. 'done:' .. id, Push.mark(token, push, free), 'PX', ttl)
   if job.e then

@@ -146,7 +146,7 @@ local function cancel(argv)
   local id = argv[1]
   local job = Job.read(id)
   if not job then
-    return call('EXISTS', P .. 'done:' .. id) == 1 and 'finished' or 'unknown'
+    return Push.is_used(id) and 'finished' or 'unknown'
   end
   if job.s == 'q' or job.s == 'd' then
     call('ZREM', P .. 'delayed', id)
