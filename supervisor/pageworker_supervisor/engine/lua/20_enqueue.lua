@@ -4,7 +4,8 @@
 
 local TICKET = 14
 
-local function enqueue_one(argv, at)
+-- `cancelled`: its cancellation was acknowledged before it came.
+local function enqueue_one(argv, at, cancelled)
   local id = argv[at]
   local job = { t = argv[at + 1], p = argv[at + 2], c = argv[at + 3], d = argv[at + 4] }
   local due, expires = NOW, tonumber(argv[at + 7])
@@ -27,9 +28,11 @@ local function enqueue_one(argv, at)
   end
   if expires then
     call('HSET', P .. 'job:' .. id, 'e', expires)
-    call('ZADD', P .. 'expiry', expires, id)
+    Job.expire_at(id, expires)
   end
-  if due > NOW then
+  if cancelled then
+    Job.condemn(id, 'cancelled')
+  elseif due > NOW then
     Job.delay(id, job, due)
   else
     Lane.push(id, job)
@@ -47,7 +50,7 @@ local function answer_again(id, t, push, url)
 end
 
 local function enqueue(argv)
-  local reply = {}
+  local reply, any_cancelled = {}, Cancellation.any()
   for at = 1, #argv, TICKET do
     local id, push = argv[at], argv[at + 12]
     if call('EXISTS', P .. 'job:' .. id) == 1 then
@@ -56,7 +59,7 @@ local function enqueue(argv)
       local token, earlier, free = Push.ended(id)
       local same = token and Push.is_same(earlier, push)
       if not token or (free and not same) then
-        enqueue_one(argv, at)
+        enqueue_one(argv, at, any_cancelled and Cancellation.take(id))
         reply[#reply + 1] = 1
       else
         -- Of a rejected job nobody can tell a second reading from a second push: better told twice than not at all.
