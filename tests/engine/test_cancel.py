@@ -1,9 +1,11 @@
 """A cancellation that was acknowledged holds, whatever state the job is in."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 import pytest
-from pw_queue import DONE, Desk, everything, ref, ticket
+from pw_queue import DONE, Desk, blocked, everything, open_desk, ref, ticket
 from pw_servers import RedisServer
 
 from pageworker_supervisor.engine.errors import CancelHolds
@@ -24,7 +26,7 @@ async def test_a_job_that_comes_after_its_cancellation_ends_without_a_turn(desk:
 
 
 @pytest.mark.parametrize("fields", [{"delay_ms": 5_000}, {"profile_id": "p"}, {"expires_at_ms": 1}])
-async def test_whatever_kind_of_job_it_is_that_comes(desk: Desk, fields: dict[str, object]) -> None:
+async def test_whatever_kind_of_job_it_is_that_comes(desk: Desk, fields: dict[str, Any]) -> None:
     assert await desk.engine.cancel(ref("j1")) == "awaited"
     await desk.engine.enqueue([ticket("j1", **fields)])
     lease = await desk.one()
@@ -138,16 +140,12 @@ async def test_a_cancelled_job_keeps_that_end_while_it_is_written(desk: Desk) ->
 
 async def test_a_worker_without_a_free_page_writes_the_result(desk: Desk, live_redis: RedisServer) -> None:
     """All pages are taken for an hour; what is cancelled or expires meanwhile is not to wait for one."""
-    from pw_queue import blocked, open_desk
-
     await desk.engine.enqueue([ticket("runs"), ticket("waits"), ticket("late", delay_ms=10**7)])
     assert len(await desk.take("w1", everything(1))) == 1
     assert await desk.take("w1", everything(0)) == []
     async with open_desk(live_redis.port) as other:
         for act in (other.engine.cancel(ref("waits")), other.engine.cancel(ref("late"))):
             waiting = _wait(desk, "w1")
-            import asyncio
-
             async with asyncio.timeout(5), asyncio.TaskGroup() as tasks:
                 woken = tasks.create_task(waiting)
                 await blocked(desk.client, 1)

@@ -15,12 +15,8 @@ from pw_queue import Desk, open_desk
 from pw_servers import redis_server
 
 from pageworker_supervisor.contract.job_ref import JobRef
-<<<<<<< HEAD
 from pageworker_supervisor.engine.context_key import NO_EGRESS, ContextKey, egress_digest
-=======
-from pageworker_supervisor.engine.context_key import ContextKey
 from pageworker_supervisor.engine.errors import CancelHolds
->>>>>>> e9526f8 (Queue: hold cancellations, keep expiry in force, list by index)
 from pageworker_supervisor.engine.types import Capacity, ContextRoom, Ending, Lease, Limits, Priority, Ticket
 
 EXAMPLES = int(os.environ.get("PW_MACHINE_EXAMPLES", "20"))
@@ -254,15 +250,8 @@ class QueueMachine(RuleBasedStateMachine):
                 assert lease.token in self._run(self.engine.heartbeat("w1", [lease])).lost
 
     @precondition(lambda self: self.ledger.leases)
-<<<<<<< HEAD
-    @rule(
-        pick=picks, act=st.sampled_from(["retry", "defer", "give_back", "crash", "reassign"]), times=st.integers(1, 2)
-    )
-    def let_go(self, pick: int, act: str, times: int) -> None:
-=======
     @rule(pick=picks)
     def begin(self, pick: int) -> None:
->>>>>>> e9526f8 (Queue: hold cancellations, keep expiry in force, list by index)
         lease = self._pick(pick)
         assert self._run(self.engine.begin(lease))
         if lease.verdict is None:
@@ -271,26 +260,22 @@ class QueueMachine(RuleBasedStateMachine):
     @precondition(lambda self: self.ledger.leases)
     @rule(
         pick=picks,
-        act=st.sampled_from(["retry", "defer", "give_back", "crash"]),
+        act=st.sampled_from(["retry", "defer", "give_back", "crash", "reassign"]),
         times=st.integers(1, 2),
         begun=st.booleans(),
     )
     def let_go(self, pick: int, act: str, times: int, begun: bool) -> None:
         lease = self._pick(pick)
-        if begun and lease.verdict is None:
+        if begun and lease.verdict is None and act != "reassign":
             self.ledger.begun.add(lease.job_id)
         for _ in range(times):
             match act:
                 case "retry":
                     done = self._run(self.engine.retry(lease, 700, b'{"outcome":"failed"}', begun=begun))
                 case "defer":
-<<<<<<< HEAD
-                    done = self._run(self.engine.defer(lease, 900, "no page"))
+                    done = self._run(self.engine.defer(lease, 900, "no page", begun=begun))
                 case "reassign":
                     done = self._run(self.engine.reassign(lease, SETS[pick % len(SETS)]))
-=======
-                    done = self._run(self.engine.defer(lease, 900, "no page", begun=begun))
->>>>>>> e9526f8 (Queue: hold cancellations, keep expiry in force, list by index)
                 case "crash":
                     done = self._run(self.engine.crash(lease, 800, b'{"outcome":"lost"}', begun=begun))
                 case _:
