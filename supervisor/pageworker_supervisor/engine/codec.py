@@ -77,6 +77,7 @@ def ticket_args(ticket: Ticket, shards: int, reading: str) -> tuple[Argument, ..
         ticket.body,
         push_text(ticket.body, reading),
         ticket.callback or "",
+        ticket.waited_ms,
     )
 
 

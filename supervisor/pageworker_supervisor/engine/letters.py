@@ -120,7 +120,7 @@ def _ticket(job: Job, body: bytes, place: _Place) -> tuple[str | bytes | int, ..
     domain = job.domain_key or "-"
     domain_limits = place.domain or "1 1000 0 100"
     place_words = (str(job.ref), job.tenant_id, place.p, context, domain)
-    return (*place_words, "", "", "", job.retry_count, place.tenant, domain_limits, body, "", "")
+    return (*place_words, "", "", "", job.retry_count, place.tenant, domain_limits, body, "", "", 0)
 
 
 def _fields(flat: list[bytes]) -> dict[bytes, bytes]:

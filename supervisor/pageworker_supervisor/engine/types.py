@@ -56,6 +56,8 @@ class Ticket(Struct, frozen=True, kw_only=True):
     not_before_ms: int | None = None
     expires_at_ms: int | None = None
     attempts_used: int = 0
+    waited_ms: int = 0
+    """How long it was on its way into the queue, as far as that is known."""
     tenant_limits: Limits = Limits()
     domain_limits: Limits = Limits()
     callback: str | None = None

@@ -57,7 +57,7 @@ end
 function Wakes.flush()
   if pending.anybody then
     pending.rooms = max(pending.rooms, 1)
-    local heard = call('ZREVRANGE', P .. 'workers', 0, 0)[1]
+    local heard = call('ZRANGE', P .. 'workers', 0, 0, 'REV')[1]
     if heard then
       pending.workers[heard] = true
     end

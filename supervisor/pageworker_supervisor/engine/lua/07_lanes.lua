@@ -8,10 +8,10 @@ function Lane.key(t, c, d, p)
   return P .. 'lane:' .. t .. '/' .. c .. '/' .. d .. ':' .. p
 end
 
--- Queue a job. `front`: it was handed back and was here before all others.
-function Lane.push(id, job, front)
+-- Queue a job. `front`: it was handed back and was here before all others. `since`: from when on it could have run.
+function Lane.push(id, job, front, since)
   local stamp = Shard.stamp()
-  call('HSET', P .. 'job:' .. id, 's', 'q', 'q', stamp, 'qa', NOW)
+  call('HSET', P .. 'job:' .. id, 's', 'q', 'q', stamp, 'qa', since or NOW)
   local length = call(front and 'LPUSH' or 'RPUSH', Lane.key(job.t, job.c, job.d, job.p), stamp .. ' ' .. id)
   if length == 1 then
     Listing.add_lane(job.t, job.c, job.d, job.p)

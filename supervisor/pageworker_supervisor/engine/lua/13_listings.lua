@@ -29,5 +29,5 @@ function Listing.page(state, t, position, most)
   if position ~= '' then
     from = '(' .. position
   end
-  return call('ZRANGEBYLEX', P .. 'listed:' .. state, from, to, 'LIMIT', 0, most)
+  return call('ZRANGE', P .. 'listed:' .. state, from, to, 'BYLEX', 'LIMIT', 0, most)
 end

@@ -38,7 +38,7 @@ function Letters.drop(entry, fields)
 end
 
 local function drop_oldest_of_the_heaviest()
-  local t = call('ZREVRANGE', P .. 'dead:weight', 0, 0)[1]
+  local t = call('ZRANGE', P .. 'dead:weight', 0, 0, 'REV')[1]
   local entry = t and call('ZRANGE', P .. 'dead:of:' .. t, 0, 0)[1]
   if not entry then
     return false

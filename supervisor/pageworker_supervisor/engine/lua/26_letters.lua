@@ -44,7 +44,8 @@ end
 -- Replies: where this page ends ('' there is no more), entries. What a tenant has is found without looking at others'.
 local function letters(argv)
   local last = argv[2] == '' and '+inf' or '(' .. argv[2]
-  local page = call('ZREVRANGEBYSCORE', P .. 'dead:of:' .. argv[1], last, '-inf', 'WITHSCORES', 'LIMIT', 0, argv[3])
+  local key = P .. 'dead:of:' .. argv[1]
+  local page = call('ZRANGE', key, last, '-inf', 'BYSCORE', 'REV', 'LIMIT', 0, argv[3], 'WITHSCORES')
   local entries, ends = {}, ''
   for i = 1, #page, 2 do
     ends = page[i + 1]
