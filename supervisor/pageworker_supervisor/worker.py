@@ -14,7 +14,7 @@ from pageworker_supervisor.engine.errors import Unavailable
 from pageworker_supervisor.engine.types import Options
 from pageworker_supervisor.http.errors import WorkerRefused
 from pageworker_supervisor.http.report import (
-    CancelAnswer,
+    Cancelled,
     DrainLine,
     RedisReport,
     RunnerReport,
@@ -121,6 +121,9 @@ class Worker:
                 result_ttl_seconds=settings.results.ttl_seconds,
                 stream_length=settings.results.stream_length,
                 dead_length=settings.results.dead_length,
+                dead_bytes=settings.results.dead_bytes,
+                dead_text_bytes=settings.results.dead_text_bytes,
+                cancel_memory_seconds=settings.jobs.cancel_memory_seconds,
                 replicas=int(replicated),
                 lease_ms=pace.lease_ms,
                 promise_ms=pace.promise_ms,
@@ -197,12 +200,14 @@ class Worker:
         rooms.intake.resume()
         rooms.fleet.changed.set()
 
-    async def cancel(self, ref: JobRef) -> CancelAnswer:
-        """Cancel a job, queued or running, on whatever worker."""
+    async def cancel(self, ref: JobRef) -> Cancelled:
+        """Cancel a job, whatever state it is in and on whatever worker."""
         try:
-            return await self._up().engine.cancel(ref)
+            word = await self._up().engine.cancel(ref)
         except Unavailable as away:
             raise WorkerRefused(f"Redis does not answer: {away}") from away
+        known = word not in ("awaited", "unknown")
+        return Cancelled(ref.job_id, ref.tenant_id, "cancelling" if word == "awaited" else word, known)
 
     def _up(self) -> Rooms:
         if self._rooms is None:

@@ -62,6 +62,7 @@ async def test_the_outbox_writes_the_key_that_a_dead_worker_did_not(desk: Desk) 
             86_400_000,
             1000,
             1000,
+            1 << 28,
             0,
             str(lease.ref),
             lease.token,

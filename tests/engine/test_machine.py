@@ -6,6 +6,8 @@ from collections.abc import Coroutine
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
+import msgspec
+import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
@@ -14,6 +16,7 @@ from pw_servers import redis_server
 
 from pageworker_supervisor.contract.job_ref import JobRef
 from pageworker_supervisor.engine.context_key import NO_EGRESS, ContextKey, egress_digest
+from pageworker_supervisor.engine.errors import CancelHolds
 from pageworker_supervisor.engine.types import Capacity, ContextRoom, Ending, Lease, Limits, Priority, Ticket
 
 EXAMPLES = int(os.environ.get("PW_MACHINE_EXAMPLES", "20"))
@@ -53,6 +56,12 @@ class Ledger:
     """With which hosts each was opened."""
     fences: dict[tuple[str, str], int] = field(default_factory=dict)
     tickets: dict[str, Ticket] = field(default_factory=dict)
+    cancelled: set[str] = field(default_factory=set)
+    """Whose cancellation was acknowledged: they end so, without running again."""
+    awaited: set[str] = field(default_factory=set)
+    """The same of jobs of tenant a that were not pushed yet."""
+    begun: set[str] = field(default_factory=set)
+    """Whose handler has begun once."""
 
 
 class QueueMachine(RuleBasedStateMachine):
@@ -141,6 +150,8 @@ class QueueMachine(RuleBasedStateMachine):
         replies = self._run(self.engine.enqueue([ticket] * copies))
         assert replies[0] == ("duplicate" if job in self.ledger.pushed else "queued")
         assert set(replies[1:]) <= {"duplicate"}
+        if job not in self.ledger.pushed and tenant == "a" and job in self.ledger.awaited:
+            self.ledger.cancelled.add(job)
         self.ledger.tickets[job] = ticket
         self.ledger.pushed.add(job)
         self.ledger.owed.setdefault(job, 1)
@@ -160,6 +171,7 @@ class QueueMachine(RuleBasedStateMachine):
         return Capacity(limit=limit, contexts=held, rooms=rooms, pages_per_room=pages)
 
     def _claim(self, worker: str, capacity: Capacity) -> list[Lease]:
+        before = self._now_ms()
         claimed = self._run(self.engine.claim(worker, capacity))
         running = [lease for lease in claimed.leases if lease.verdict is None]
         assert len(running) <= capacity.limit
@@ -167,6 +179,11 @@ class QueueMachine(RuleBasedStateMachine):
         assert len(opened) <= capacity.rooms
         for lease in claimed.leases:
             self._admit(worker, lease)
+            if lease.verdict is None:
+                expires = self.ledger.tickets[lease.job_id].expires_at_ms
+                assert lease.job_id not in self.ledger.cancelled, "what is cancelled never runs again"
+                late = expires is not None and expires < before
+                assert not late or lease.job_id in self.ledger.begun, "what has not begun in time never begins"
         return list(claimed.leases)
 
     def _admit(self, worker: str, lease: Lease) -> None:
@@ -202,6 +219,10 @@ class QueueMachine(RuleBasedStateMachine):
             callback="https://n8n.test/hook",
             dead_letter=b"{}" if letter else None,
         )
+        if lease.job_id in self.ledger.cancelled and lease.verdict is None:
+            with pytest.raises(CancelHolds):
+                self._run(self.engine.finish(lease, ending))
+            ending = msgspec.structs.replace(ending, status="cancelled")
         for _ in range(times):
             assert self._run(self.engine.finish(lease, ending)) is True, "a replay gives the same answer"
         self._close(lease)
@@ -229,23 +250,36 @@ class QueueMachine(RuleBasedStateMachine):
                 assert lease.token in self._run(self.engine.heartbeat("w1", [lease])).lost
 
     @precondition(lambda self: self.ledger.leases)
-    @rule(
-        pick=picks, act=st.sampled_from(["retry", "defer", "give_back", "crash", "reassign"]), times=st.integers(1, 2)
-    )
-    def let_go(self, pick: int, act: str, times: int) -> None:
+    @rule(pick=picks)
+    def begin(self, pick: int) -> None:
         lease = self._pick(pick)
+        assert self._run(self.engine.begin(lease))
+        if lease.verdict is None:
+            self.ledger.begun.add(lease.job_id)
+
+    @precondition(lambda self: self.ledger.leases)
+    @rule(
+        pick=picks,
+        act=st.sampled_from(["retry", "defer", "give_back", "crash", "reassign"]),
+        times=st.integers(1, 2),
+        begun=st.booleans(),
+    )
+    def let_go(self, pick: int, act: str, times: int, begun: bool) -> None:
+        lease = self._pick(pick)
+        if begun and lease.verdict is None and act != "reassign":
+            self.ledger.begun.add(lease.job_id)
         for _ in range(times):
             match act:
                 case "retry":
-                    done = self._run(self.engine.retry(lease, 700, b'{"outcome":"failed"}'))
+                    done = self._run(self.engine.retry(lease, 700, b'{"outcome":"failed"}', begun=begun))
                 case "defer":
-                    done = self._run(self.engine.defer(lease, 900, "no page"))
+                    done = self._run(self.engine.defer(lease, 900, "no page", begun=begun))
                 case "reassign":
                     done = self._run(self.engine.reassign(lease, SETS[pick % len(SETS)]))
                 case "crash":
-                    done = self._run(self.engine.crash(lease, 800, b'{"outcome":"lost"}'))
+                    done = self._run(self.engine.crash(lease, 800, b'{"outcome":"lost"}', begun=begun))
                 case _:
-                    done = self._run(self.engine.give_back(lease))
+                    done = self._run(self.engine.give_back(lease, begun=begun))
             assert done, "said twice is said once"
         self._close(lease)
 
@@ -270,13 +304,19 @@ class QueueMachine(RuleBasedStateMachine):
     def cancel(self, job: str) -> None:
         tenant = self.ledger.tickets[job].tenant_id if job in self.ledger.tickets else "a"
         word = self._run(self.engine.cancel(JobRef(tenant, job)))
-        running = job in {lease.job_id for lease in self.ledger.leases.values()}
+        running = {lease.job_id: lease for lease in self.ledger.leases.values()}.get(job)
         if job not in self.ledger.pushed:
-            assert word == "unknown"
-        elif self.ledger.results.get(job, 0) == self.ledger.owed[job]:
+            assert word == "awaited"
+            self.ledger.awaited.add(job)
+            return
+        if self.ledger.results.get(job, 0) == self.ledger.owed[job]:
             assert word == "finished"
-        elif not running:
-            assert word in ("cancelled", "cancelling")
+        elif running is None or running.verdict is not None:
+            assert word in ("cancelled", "finished")
+        else:
+            assert word == "cancelling"
+        if word != "finished":
+            self.ledger.cancelled.add(job)
 
     # -- time
 
@@ -321,6 +361,8 @@ class QueueMachine(RuleBasedStateMachine):
         assert word == ("duplicate" if unfinished else "queued")
         if word == "queued":
             self.ledger.owed[letter.job_id] += 1
+            self.ledger.cancelled.discard(letter.job_id)
+            self.ledger.begun.add(letter.job_id)  # it does not expire any more
 
     # -- what always holds
 

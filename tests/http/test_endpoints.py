@@ -22,7 +22,7 @@ from pageworker_supervisor.http import peer
 from pageworker_supervisor.http.client import WorkerClient
 from pageworker_supervisor.http.errors import ControlError, WorkerRefused, WorkerUnreachable
 from pageworker_supervisor.http.report import (
-    CancelAnswer,
+    Cancelled,
     DrainLine,
     RedisReport,
     RunnerReport,
@@ -77,8 +77,9 @@ class FakeWorker:
             raise WorkerRefused("the worker is stopping")
         self.state = "ready"
 
-    async def cancel(self, ref: JobRef) -> CancelAnswer:
-        return "cancelling" if ref == JobRef("t", "j1") else "unknown"
+    async def cancel(self, ref: JobRef) -> Cancelled:
+        known = ref == JobRef("t", "j1")
+        return Cancelled(ref.job_id, ref.tenant_id, "cancelling" if known else "unknown", known)
 
 
 @asynccontextmanager

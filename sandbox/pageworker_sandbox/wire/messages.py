@@ -26,7 +26,8 @@ Text = Annotated[str, Meta(max_length=8192)]
 Kind = Annotated[str, Meta(pattern=r"^[a-z][a-z0-9_.-]{0,62}\Z")]
 MediaType = Annotated[str, Meta(pattern=r"^[a-z0-9.+-]+/[A-Za-z0-9.+; =_-]{1,100}\Z")]
 Level = Literal["debug", "info", "warning", "error"]
-Outcome = Literal["succeeded", "failed", "blocked", "timed_out", "cancelled"]
+Outcome = Literal["succeeded", "failed", "blocked", "timed_out", "cancelled", "expired"]
+"""expired: it was too late for the handler to begin."""
 
 
 class Message(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -90,6 +91,8 @@ class Run(Message, frozen=True):
     timeout_seconds: float
     """What is left of the attempt's budget."""
     trace_id: str
+    begin_before: float | None = None
+    """The handler must not begin later; on CLOCK_BOOTTIME, in seconds, which all processes of a host share."""
 
 
 class Cancel(Message, frozen=True):

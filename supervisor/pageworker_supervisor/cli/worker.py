@@ -54,7 +54,10 @@ def resume(*, config: Config = None, json: Json = False) -> None:
 
 
 def cancel(job: str, *, config: Config = None, json: Json = False) -> Exit:
-    """Cancel a job, wherever it waits or runs. Ends with 1 where there is no such job, or it has its result.
+    """Cancel a job, whatever state it is in. Ends with 1 where it had ended before.
+
+    A job that the queue does not know yet is cancelled when it is taken in; `jobs.cancel_memory_seconds` says how long
+    that is remembered.
 
     Parameters
     ----------
@@ -64,7 +67,8 @@ def cancel(job: str, *, config: Config = None, json: Json = False) -> Exit:
     ref = job_named(job)
     with _said():
         answer = worker_of(config).cancel(ref)
-    show(answer, f"{ref}: {answer.outcome}", json)
+    unseen = ", not known yet: it is cancelled should it come" if answer.outcome == "cancelling" else ""
+    show(answer, f"{ref}: {answer.outcome}{'' if answer.known else unseen}", json)
     return Exit.DONE if answer.outcome in ("cancelled", "cancelling") else Exit.FAILED
 
 

@@ -104,6 +104,10 @@ class JobSettings(Section, frozen=True):
 
     timeout_seconds: Annotated[float, Meta(gt=0, le=86_400)] = 60.0
     max_retries: Annotated[int, Meta(ge=0, le=20)] = 3
+    max_delay_seconds: Annotated[float, Meta(gt=0, le=31_536_000)] = 31_536_000
+    """`delay_seconds` and `not_before` are at most so far ahead, and `expires_at` at most so long after them."""
+    cancel_memory_seconds: Annotated[int, Meta(ge=60, le=604_800)] = 86_400
+    """A cancelled job that was not taken in yet is remembered so long: should it come, it ends as `cancelled`."""
     retry_base_seconds: Seconds = 1.0
     retry_cap_seconds: Seconds = 300.0
 
@@ -115,6 +119,11 @@ class ResultSettings(Section, frozen=True):
     stream_length: Count = 100_000
     """Newest results kept in each result stream."""
     dead_length: Count = 100_000
+    """Dead letters kept in each shard."""
+    dead_bytes: Annotated[int, Meta(ge=1024 * 1024)] = 256 * 1024 * 1024
+    """Bytes of them together. What is too much goes from the tenant that has most, its oldest first."""
+    dead_text_bytes: Annotated[int, Meta(ge=256)] = 16 * 1024
+    """So much is kept of a text that is no job, with its whole length and SHA-256."""
 
 
 class ModuleSettings(Section, frozen=True):

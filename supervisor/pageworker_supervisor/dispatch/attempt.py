@@ -14,6 +14,7 @@ from pageworker_supervisor.artifacts.store import ArtifactStore
 from pageworker_supervisor.config.settings import Settings
 from pageworker_supervisor.contract.result import Artifact
 from pageworker_supervisor.dispatch import answer
+from pageworker_supervisor.dispatch.begin_guard import BeginGuard, NotBegun, Unbegun
 from pageworker_supervisor.dispatch.case import Case
 from pageworker_supervisor.dispatch.desk import Desk
 from pageworker_supervisor.dispatch.egress_sets import DigestCollision, EgressSets
@@ -53,16 +54,33 @@ class Attempt:
         self._tools = tools
         self._desk = tools.desk
         self._lost = False
+        self._guard = BeginGuard(case.lease.begin_before)
+        self._began = asyncio.Event()
+
+    @property
+    def begun(self) -> bool:
+        """Whether the handler has begun."""
+        return self._began.is_set()
 
     async def serve(self) -> None:
         """The whole story. Every path ends in one word to the engine, or in a lease that is lost."""
         try:
-            bundle = await self._admit()
-            if bundle is None or self._lost:
-                return
+            async with self._guard.waiting():
+                bundle = await self._admit()
             self.runner = await self._place(bundle)
             if self.runner is not None:
+                await self._prepare(self.runner, bundle)
+                self._guard.check()
                 await self._conclude(self.runner, await self._run(self.runner, bundle))
+        except NotBegun as not_begun:
+            await self._end_unbegun(not_begun.status)
+        except PayloadInvalid as wrong:
+            await self._reject(wrong, wrong.mistakes)
+        except ModuleError as wrong:
+            if wrong.retryable:
+                await self._desk.defer(self.case, str(wrong))
+            else:
+                await self._reject(wrong, {"mend": wrong.mend})
         except SpawnFailed as failed:
             await self._desk.defer(self.case, str(failed))
         except RunnerLost as lost:
@@ -73,8 +91,14 @@ class Attempt:
                 # The runner never got the job, so nobody else gives the promised page back.
                 self.runner.free()
 
+    async def tell_begun(self) -> None:
+        """Once the handler has begun the queue must know: the job does not expire any more, should this worker die."""
+        await self._began.wait()
+        await self._desk.begun(self.case)
+
     async def stop(self, outcome: Literal["timed_out", "cancelled"]) -> None:
-        """Cancel or time out the handler; kill the runner when it does not obey."""
+        """Cancel or time out the handler; kill the runner when it does not obey. One that has not begun never will."""
+        self._guard.stop()
         runner, running = self.runner, self.running
         if runner is None or running is None or running.done.done():
             return
@@ -96,27 +120,17 @@ class Attempt:
             return
         self._lost = True
         await self.stop("cancelled")
-        await self._desk.give_back(self.case, reason)
+        await self._desk.give_back(self.case, reason, begun=self.begun)
 
-    async def _admit(self) -> VerifiedBundle | None:
-        """The job's module, verified, allowed for the tenant and fit for the payload; else the job ends here."""
+    async def _admit(self) -> VerifiedBundle:
+        """The job's module, verified, allowed for the tenant and fit for the payload. Raises ModuleError."""
         job, registry = self.case.job, self._tools.registry
-        try:
-            release = registry.resolve(job.module_name, job.module_pin)
-            self.case.version = release.version
-            bundle = await registry.bundle(release)
-            registry.check_tenant(bundle, job.tenant_id)
-            registry.schema(bundle).check(job.payload_object())
-        except PayloadInvalid as wrong:
-            await self._reject(wrong, wrong.mistakes)
-        except ModuleError as wrong:
-            if wrong.retryable:
-                await self._desk.defer(self.case, str(wrong))
-            else:
-                await self._reject(wrong, {"mend": wrong.mend})
-        else:
-            return bundle
-        return None
+        release = registry.resolve(job.module_name, job.module_pin)
+        self.case.version = release.version
+        bundle = await registry.bundle(release)
+        registry.check_tenant(bundle, job.tenant_id)
+        registry.schema(bundle).check(job.payload_object())
+        return bundle
 
     async def _reject(self, wrong: ModuleError, detail: object) -> None:
         why = error(wrong.type, str(wrong), retryable=False, detail=detail)
@@ -139,10 +153,20 @@ class Attempt:
             await self._desk.reassign(self.case, egress)
         return runner
 
-    async def _run(self, runner: Runner, bundle: VerifiedBundle) -> m.Done:
-        if self.case.lease.solo:
-            await runner.alone()
+    async def _prepare(self, runner: Runner, bundle: VerifiedBundle) -> None:
+        """Everything else that the handler needs. Raises NotBegun as soon as it must not begin."""
+        async with self._guard.waiting():
+            await runner.up()
+            if self.case.lease.solo:
+                await runner.alone()
+        # Not interrupted: half a message would be the end of the runner.
         await runner.load(bundle)
+
+    async def _end_unbegun(self, status: Unbegun) -> None:
+        if not self._lost:
+            await self._desk.end(self.case, answer.unbegun(status))
+
+    async def _run(self, runner: Runner, bundle: VerifiedBundle) -> m.Done:
         job, lease = self.case.job, self.case.lease
         budget = job.timeout_seconds or bundle.manifest.timeout_seconds or self._tools.settings.jobs.timeout_seconds
         words = m.Run(
@@ -156,9 +180,10 @@ class Attempt:
             attempt=lease.attempt,
             timeout_seconds=budget,
             trace_id=answer.trace_of(job),
+            begin_before=lease.begin_before,
         )
         self.case.log.debug("job starts", module=bundle.name, module_version=bundle.version)
-        self.running = running = Running(lease.token, job.ref)
+        self.running = running = Running(lease.token, job.ref, on_accept=self._began.set)
         try:
             async with asyncio.timeout(budget + self._tools.settings.pool.kill_grace_seconds):
                 return await runner.run(running, words)
@@ -170,6 +195,12 @@ class Attempt:
     async def _conclude(self, runner: Runner, done: m.Done) -> None:
         running = self.running
         if self._lost or running is None:
+            return
+        if done.outcome == "cancelled" and not self.begun:
+            await self._end_unbegun("cancelled")
+            return
+        if done.outcome == "expired":
+            await self._conclude_expired(runner)
             return
         try:
             data = json_of(done.data)
@@ -188,8 +219,16 @@ class Attempt:
             failure=done.failure,
             obstacle=done.obstacle,
             artifacts=await self._store(running),
+            begun=self.begun,
         )
         await self._desk.judge(self.case, outcome)
+
+    async def _conclude_expired(self, runner: Runner) -> None:
+        """The runner says that it was too late to begin."""
+        if self.begun or self.case.lease.begin_before is None:
+            runner.kill(f"it says that {self.case.job.ref} is expired, which cannot be", charged=True)
+            raise RunnerLost("it says what cannot be", charged=True)
+        await self._end_unbegun("expired")
 
     async def _store(self, running: Running) -> tuple[Artifact, ...]:
         """Keep what the attempt left. A store that fails costs the artifact, not the job."""
@@ -213,10 +252,10 @@ class Attempt:
         if self._lost:
             return
         if not lost.charged:
-            await self._desk.give_back(self.case, lost.reason)
+            await self._desk.give_back(self.case, lost.reason, begun=self.begun)
             return
         running = self.running
         started = running.started_at if running else None
         ran = time.monotonic() - running.sent_at if running else 0.0
         runner_id = self.runner.runner_id if self.runner else ""
-        await self._desk.crashed(self.case, runner_id, lost.reason, started, ran)
+        await self._desk.crashed(self.case, runner_id, lost.reason, started, ran, begun=self.begun)

@@ -1,6 +1,7 @@
 """Claims what this worker has room for, and sees each lease through."""
 
 import asyncio
+from collections import OrderedDict
 
 from pageworker_supervisor.contract.job import parse_job
 from pageworker_supervisor.dispatch import answer
@@ -16,6 +17,7 @@ from pageworker_supervisor.runners.fleet import Fleet
 from pageworker_supervisor.telemetry import log
 
 CLAIM_AT_MOST = 32
+CANCELLED_EARLY = 256
 
 
 class Dispatcher:
@@ -36,6 +38,8 @@ class Dispatcher:
         self.draining = False
         self.ended = asyncio.Event()
         """Set whenever a lease has come to its end here."""
+        self._cancelled_early: OrderedDict[str, None] = OrderedDict()
+        """Tokens that were cancelled before the reply of the claim that made them was read; the latest few."""
         self._engine = engine
         self._availability = availability
         self._fleet = fleet
@@ -82,9 +86,22 @@ class Dispatcher:
             return
         attempt = Attempt(case, self._tools)
         self.attempts[lease.token] = attempt
-        tasks.create_task(self._serve(attempt), name=f"job {lease.ref}")
+        if lease.token in self._cancelled_early:
+            tasks.create_task(attempt.stop("cancelled"))
+        tasks.create_task(self._serve(tasks, attempt), name=f"job {lease.ref}")
 
-    async def _serve(self, attempt: Attempt) -> None:
+    def cancel(self, tasks: asyncio.TaskGroup, token: str) -> None:
+        """A cancellation of this lease's job was acknowledged: its handler stops, or never begins."""
+        if (attempt := self.attempts.get(token)) is not None:
+            tasks.create_task(attempt.stop("cancelled"))
+            return
+        self._cancelled_early[token] = None
+        if len(self._cancelled_early) > CANCELLED_EARLY:
+            self._cancelled_early.popitem(last=False)
+
+    async def _serve(self, tasks: asyncio.TaskGroup, attempt: Attempt) -> None:
+        expires = attempt.case.lease.begin_before is not None
+        telling = tasks.create_task(attempt.tell_begun()) if expires else None
         try:
             await attempt.serve()
             await self._give_up_unused(attempt.case.lease)
@@ -95,6 +112,8 @@ class Dispatcher:
                 raise EndedByItself(f"job {attempt.case.lease.ref}") from cancelled
             raise
         finally:
+            if telling is not None:
+                telling.cancel()  # whatever ended the attempt has told it too
             del self.attempts[attempt.case.lease.token]
             if attempt.runner is not None and attempt.case.lease.solo:
                 attempt.runner.solo = False

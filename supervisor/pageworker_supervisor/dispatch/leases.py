@@ -42,8 +42,7 @@ class LeaseKeeper:
             if (attempt := self._dispatcher.attempts.get(token)) is not None:
                 tasks.create_task(attempt.abandon())
         for token in beat.cancelled:
-            if (attempt := self._dispatcher.attempts.get(token)) is not None:
-                tasks.create_task(attempt.stop("cancelled"))
+            self._dispatcher.cancel(tasks, token)
         for profile in beat.asked_profiles:
             self._fleet.retire_profile(profile, "another worker asks for its profile")
         for tenant_id, profile_id in beat.lost_profiles:

@@ -51,7 +51,6 @@ class Waker:
     def _act(self, tasks: asyncio.TaskGroup, notice: Notice) -> None:
         match notice:
             case CancelNotice(_, token):
-                if (attempt := self._dispatcher.attempts.get(token)) is not None:
-                    tasks.create_task(attempt.stop("cancelled"))
+                self._dispatcher.cancel(tasks, token)
             case AskNotice(tenant_id, profile_id):
                 self._fleet.retire_profile((tenant_id, profile_id), "another worker asks for its profile")

@@ -26,6 +26,10 @@ class Unsettled(Unavailable):
     """Stored on the primary, but not yet on as many replicas as were asked for."""
 
 
+class CancelHolds(EngineError):
+    """Nothing was stored: a cancellation of this job was acknowledged before. Finish it as `cancelled`."""
+
+
 class Refused(EngineError):
     """Redis understood and said no: missing ACL rights, a wrong type of key, a bug of ours."""
 

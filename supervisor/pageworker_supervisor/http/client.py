@@ -35,7 +35,7 @@ class WorkerClient:
         return self._call("POST", "/resume", StatusReport)
 
     def cancel(self, ref: JobRef) -> Cancelled:
-        """Cancel a queued or running job."""
+        """Cancel a job, whatever state it is in."""
         return self._call("POST", "/cancel", Cancelled, CancelAsked(ref))
 
     def drain(self, deadline_seconds: float | None = None) -> Iterator[DrainLine]:

@@ -11,7 +11,7 @@ from starlette.routing import Route
 from pageworker_supervisor.http.drains import Drains
 from pageworker_supervisor.http.errors import WorkerRefused
 from pageworker_supervisor.http.operator import json_response
-from pageworker_supervisor.http.report import CancelAsked, Cancelled, DrainAsked, Worker
+from pageworker_supervisor.http.report import CancelAsked, DrainAsked, Worker
 
 MAX_BODY_BYTES = 64 * 1024
 
@@ -41,7 +41,7 @@ def control_app(worker: Worker, drains: Drains) -> Starlette:
 
     async def cancel(request: Request) -> Response:
         asked = await _body(request, CancelAsked)
-        return json_response(Cancelled(asked.job.job_id, asked.job.tenant_id, await worker.cancel(asked.job)))
+        return json_response(await worker.cancel(asked.job))
 
     return Starlette(
         routes=[

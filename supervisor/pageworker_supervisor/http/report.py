@@ -105,6 +105,9 @@ class Cancelled(Struct, frozen=True):
     job_id: str
     tenant_id: str
     outcome: CancelAnswer
+    """cancelled, cancelling: it holds, the job ends as `cancelled`. finished: it had ended before."""
+    known: bool = True
+    """False: the queue does not know the job (yet). With `cancelling`, it is cancelled should it come."""
 
 
 class Worker(Protocol):
@@ -122,5 +125,5 @@ class Worker(Protocol):
     async def resume(self) -> None:
         """Take jobs again. Raises WorkerRefused where that cannot be."""
 
-    async def cancel(self, ref: JobRef) -> CancelAnswer:
-        """Cancel a queued or running job."""
+    async def cancel(self, ref: JobRef) -> Cancelled:
+        """Cancel a job, whatever state it is in."""

@@ -3,13 +3,16 @@
 import asyncio
 import random
 import secrets
+import time
 from collections.abc import Awaitable, Callable, Iterable
 from typing import TypeVar
 
 from msgspec import structs
 
 from pageworker_supervisor.engine import Engine
+from pageworker_supervisor.engine.types import Ticket
 from pageworker_supervisor.intake.admit import Admission, Queue, Reject
+from pageworker_supervisor.intake.arrival import Arrival
 from pageworker_supervisor.redis_link import Availability
 from pageworker_supervisor.redis_link.availability import longest_delay
 from pageworker_supervisor.redis_link.errors import OutOfMemory, Unavailable
@@ -43,27 +46,28 @@ class IntakeDesk:
         self._egress_of = egress_of
 
     async def admit(
-        self, untrusted_texts: Iterable[bytes], rejected: Iterable[Reject] = (), *, repeated: bool = False
+        self, arrivals: Iterable[Arrival], rejected: Iterable[Reject] = (), *, repeated: bool = False
     ) -> None:
         """Queue what is a job, dead-letter what is none, with its sender's result. Order is kept.
 
         `repeated`: these may have been admitted before.
         """
+        arrived_at = time.monotonic()
         reading = "" if repeated else secrets.token_hex(4)
         tickets, rejects, parsed_bytes = [], list(rejected), 0
-        for text in untrusted_texts:
-            verdict = self._admission.decide(text)
+        for arrival in arrivals:
+            verdict = self._admission.decide(arrival.text)
             if isinstance(verdict, Queue):
                 egress = await self._egress_of(*verdict.module)
-                tickets.append(structs.replace(verdict.ticket, egress=egress))
+                tickets.append(structs.replace(verdict.ticket, egress=egress, waited_ms=arrival.waited_ms))
             else:
                 rejects.append(verdict)
-            parsed_bytes += len(text)
+            parsed_bytes += len(arrival.text)
             if parsed_bytes > PARSED_AT_ONCE_BYTES:
                 parsed_bytes = 0
                 await asyncio.sleep(0)  # lets the loop turn
         if tickets:
-            await self.insist(lambda: self._engine.enqueue(tickets, reading))
+            await self.insist(lambda: self._engine.enqueue(_aged(tickets, time.monotonic() - arrived_at), reading))
         for reject in rejects:
             await self._reject(reject, reading)
 
@@ -84,6 +88,12 @@ class IntakeDesk:
             except Unavailable as away:
                 await wait_out(away, self._availability, failures)
                 failures += 1
+
+
+def _aged(tickets: list[Ticket], seconds: float) -> list[Ticket]:
+    """The same, so much later: Redis may have been away."""
+    later = int(seconds * 1000)
+    return [structs.replace(ticket, waited_ms=ticket.waited_ms + later) for ticket in tickets]
 
 
 async def wait_out(away: Unavailable, availability: Availability, failures: int) -> None:

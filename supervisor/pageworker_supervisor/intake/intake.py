@@ -14,6 +14,7 @@ from typing import Protocol
 from pageworker_supervisor.config.settings import Settings
 from pageworker_supervisor.engine import Engine
 from pageworker_supervisor.intake.admit import Admission, missing_field
+from pageworker_supervisor.intake.arrival import Arrival
 from pageworker_supervisor.intake.desk import EgressOf, IntakeDesk, wait_out
 from pageworker_supervisor.intake.inbox import Inbox
 from pageworker_supervisor.intake.module_egress import no_egress
@@ -120,7 +121,7 @@ class ListSource:
     def __init__(self, inbox: Inbox, desk: IntakeDesk) -> None:
         self._inbox = inbox
         self._desk = desk
-        self._dry = True
+        self._dry = False
 
     async def fresh(self) -> None:
         """Batches while there are texts; one blocked read when there are none."""
@@ -140,11 +141,11 @@ class ListSource:
             while await self._queue(await self._inbox.adopt(dead), repeated=True):
                 pass
 
-    async def _queue(self, texts: list[bytes], *, repeated: bool = False) -> bool:
-        if texts:
-            await self._desk.admit(texts, repeated=repeated)
-            await self._inbox.remove(texts)
-        return bool(texts)
+    async def _queue(self, arrivals: list[Arrival], *, repeated: bool = False) -> bool:
+        if arrivals:
+            await self._desk.admit(arrivals, repeated=repeated)
+            await self._inbox.remove([arrival.text for arrival in arrivals])
+        return bool(arrivals)
 
 
 class StreamSource:
@@ -172,7 +173,7 @@ class StreamSource:
 
     async def _queue(self, entries: list[Entry], *, repeated: bool = False) -> bool:
         if entries:
-            jobs = [entry.job for entry in entries if entry.job is not None]
+            jobs = [Arrival(entry.job, entry.waited_ms) for entry in entries if entry.job is not None]
             others = [missing_field(entry.other) for entry in entries if entry.other is not None]
             await self._desk.admit(jobs, others, repeated=repeated)
             await self._stream.settle([entry.id for entry in entries])

@@ -280,9 +280,13 @@ class Runner:
             self._log.warning("runner did not stop by itself")
         cell.kill()
 
+    async def up(self) -> None:
+        """Return when it has come up. Raises SpawnFailed where it does not."""
+        await asyncio.shield(self._up)
+
     async def load(self, bundle: VerifiedBundle) -> None:
         """Make sure that a module version is in the runner. Its hosts must be the runner's own."""
-        await asyncio.shield(self._up)
+        await self.up()
         async with self._loading:
             key = (bundle.name, bundle.version)
             if key in self._bundles:

@@ -4,6 +4,7 @@ import asyncio
 import datetime as dt
 import os
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from pageworker_sandbox import memfd
@@ -33,12 +34,15 @@ class Running:
     started_at: dt.datetime = field(default_factory=lambda: dt.datetime.now(dt.UTC))
     page: int | None = None
     artifacts: list[RawArtifact] = field(default_factory=list)
+    on_accept: Callable[[], None] = lambda: None
+    """Called when the handler begins."""
 
     def accept(self, page: int) -> None:
         """The handler starts now."""
         self.accepted_at = time.monotonic()
         self.started_at = dt.datetime.now(dt.UTC)
         self.page = page
+        self.on_accept()
 
     def take_artifact(self, message: m.Artifact, descriptor: int) -> None:
         """Copy an artifact out of its memfd and close it. Raises ProtocolViolation past the limits."""
