@@ -33,6 +33,7 @@ from pageworker_supervisor.intake.module_egress import ModuleEgress
 from pageworker_supervisor.intake.timing import Timing
 from pageworker_supervisor.redis_link import Link
 from pageworker_supervisor.registry import Registry
+from pageworker_supervisor.runners.dial_rules import dial_rules
 from pageworker_supervisor.runners.fleet import Fleet
 from pageworker_supervisor.runners.house import House
 from pageworker_supervisor.runners.outlet import Outlet
@@ -63,6 +64,8 @@ class Site:
     pace: Pace = Pace()
     uids: IdRange | None = None
     """User ids for gateway and runners; None where we are not root."""
+    http_ports: tuple[int, ...] = ()
+    """Of the operator's endpoints, once they are bound."""
 
 
 class Rooms:
@@ -76,7 +79,13 @@ class Rooms:
         self.link = link
         self.engine = engine
         self.registry = registry
-        self.outlet = Outlet(site.host, uids.gateway, site.metrics, self._kill_all)
+        self.outlet = Outlet(
+            site.host,
+            uids.gateway,
+            dial_rules(settings.egress, {*link.ports, *link.ingress.ports, *site.http_ports}),
+            site.metrics,
+            self._kill_all,
+        )
         self.artifacts = ArtifactStore.open(settings.artifacts.url, site.data_dir, site.metrics)
         egress_sets = EgressSets()
         house = House(

@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from importlib.metadata import version
 from typing import Literal
 
@@ -59,6 +60,7 @@ class Worker:
         settings = self._site.settings
         endpoints = Endpoints.open(settings.http.bind, self._site.data_dir, self, self._site.metrics)
         host, port = endpoints.address
+        self._site = replace(self._site, http_ports=(port,))
         self._address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
         # The control socket is bound, so nobody else lives in this data folder.
         self._name, self._before = succeed(self._site.data_dir, settings.worker.id)

@@ -12,7 +12,9 @@ from pathlib import Path
 import pytest
 from pw_wall import cells, gone
 
-from pageworker_sandbox.launch import Host, LaunchFailed, kernel, launch_gateway
+from pageworker_sandbox.confine import landlock
+from pageworker_sandbox.dialer.messages import Rules
+from pageworker_sandbox.launch import GatewayUsers, Host, LaunchFailed, kernel, launch_gateway
 from pageworker_sandbox.launch.mounts import Bind
 from pageworker_sandbox.launch.start import START_SECONDS
 
@@ -170,12 +172,15 @@ async def test_root_gives_every_cell_a_user(host: Host, profile: Path) -> None:
             pass
 
 
-async def test_the_gateway_has_the_network_and_little_else(host: Host) -> None:
-    cell = await launch_gateway(host, cells.UID)
+async def test_the_gateway_has_no_network_and_its_dialer_little_else(host: Host) -> None:
+    users = GatewayUsers(cells.UID, None if cells.UID is None else cells.UID + 1)
+    cell = await launch_gateway(host, users, Rules(ports=(80, 443)))
     try:
         proof = await cell.proof()
         ours = kernel.namespaces("self")
-        assert {name for name, inode in ours.items() if proof[f"ns_{name}"] == inode} == {"net"}
+        assert not {name for name, inode in ours.items() if proof[f"ns_{name}"] == inode}
+        assert {name for name, inode in ours.items() if proof[f"dialer_ns_{name}"] == inode} == {"net"}
+        assert proof["dialer_landlock_ports"] == str(landlock.abi() >= landlock.NET_ABI).lower()
     finally:
         cell.channel.close()
         status = await cell.wait()

@@ -20,13 +20,6 @@ FONTS = (
     "/usr/share/zoneinfo",
 )
 RESOLVER = ("/etc/resolv.conf", "/etc/hosts", "/etc/nsswitch.conf", "/etc/gai.conf")
-CERTIFICATES = (
-    "/etc/ssl/certs",
-    "/etc/ssl/openssl.cnf",
-    "/usr/share/ca-certificates",
-    "/etc/pki/tls",
-    "/etc/pki/ca-trust",
-)
 START = Path("/opt/pageworker/start.py")
 START_TEXT = """\
 import os, runpy, sys
@@ -94,8 +87,13 @@ def trial_mounts(host: Host) -> tuple[Mount, ...]:
 
 
 def gateway_mounts(host: Host) -> tuple[Mount, ...]:
-    """Interpreter, name resolution, certificates. Nothing can be written, nor executed once it runs."""
-    files = (Path(path) for path in (*RESOLVER, *CERTIFICATES))
+    """The interpreter. Nothing can be written, nor executed once it runs."""
+    return (*host.system, *host.gateway, *_common(0, 0))
+
+
+def dialer_mounts(host: Host) -> tuple[Mount, ...]:
+    """Interpreter and name resolution. Nothing can be written, nor executed once it runs."""
+    files = (Path(path) for path in RESOLVER)
     return (
         *host.system,
         *host.gateway,

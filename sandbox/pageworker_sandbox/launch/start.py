@@ -7,20 +7,19 @@ import resource
 import socket
 import subprocess
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from pageworker_sandbox.launch import bubblewrap, cgroup, seccomp
 from pageworker_sandbox.launch.cell import Cell, Tail
 from pageworker_sandbox.launch.errors import LaunchFailed
 from pageworker_sandbox.launch.host import Host
-from pageworker_sandbox.launch.layout import START, CellSpec, gateway_mounts, runner_mounts
+from pageworker_sandbox.launch.layout import START, CellSpec, runner_mounts
 from pageworker_sandbox.launch.mounts import Mount
 from pageworker_sandbox.launch.plan import STAGE, Limits, Plan, launcher_command
 
 START_SECONDS = 20.0
-GATEWAY_LIMITS = Limits(memory_bytes=1024**3, processes=256, open_files=65536)
 
 
 @dataclass(frozen=True)
@@ -34,6 +33,8 @@ class Program:
     uid: int | None
     limits: Limits
     network: bool = False
+    passed: Mapping[str, int] = field(default_factory=dict)
+    """Descriptors that it inherits, by the argument that names each."""
     second_policy: seccomp.PolicyName | None = None
 
 
@@ -49,25 +50,6 @@ async def launch(host: Host, spec: CellSpec) -> Cell:
             uid=spec.uid,
             limits=Limits(spec.memory_bytes, spec.processes),
             second_policy="confined",
-        ),
-    )
-
-
-async def launch_gateway(host: Host, uid: int | None) -> Cell:
-    """Start `python -m pageworker_sandbox.egress --channel-fd N` in a cell that shares our network.
-
-    Raises LaunchFailed, OSError.
-    """
-    return await start(
-        host,
-        Program(
-            name="gateway",
-            module="pageworker_sandbox.egress",
-            policy="gateway",
-            mounts=gateway_mounts(host),
-            uid=uid,
-            limits=GATEWAY_LIMITS,
-            network=True,
         ),
     )
 
@@ -131,7 +113,8 @@ def _spawn(host: Host, program: Program, group: cgroup.Cgroup | None, stack: Exi
     stderr_read, stderr_write = os.pipe()
     stack.callback(os.close, stderr_write)
     arguments = ["--channel-fd", str(theirs.fileno())]
-    passed = [theirs.fileno(), info_write, block_read, up_write]
+    passed = [theirs.fileno(), info_write, block_read, up_write, *program.passed.values()]
+    arguments += [word for flag, number in program.passed.items() for word in (flag, str(number))]
     if program.second_policy:
         passed.append(keep.memfd(seccomp.compiled(program.second_policy)))
         arguments += ["--filter-fd", str(passed[-1])]

@@ -78,9 +78,9 @@ class SandboxSettings(Section, frozen=True):
     """The wall."""
 
     first_uid: Annotated[int, Meta(ge=1000, le=4_294_900_000)] | None = None
-    """Where the daemon runs as root, the first of the user ids that its gateway and each of its runners get. Default: a
-    range that is free on this host, the same after each restart (docs/trust.md)."""
-    uids: Annotated[int, Meta(ge=2, le=65_536)] = 500
+    """Where the daemon runs as root, the first of the user ids that its gateway, the gateway's dialer and each of its
+    runners get. Default: a range that is free on this host, the same after each restart (docs/trust.md)."""
+    uids: Annotated[int, Meta(ge=3, le=65_536)] = 500
     """How many of them."""
     python: Path | None = None
     """Interpreter for runners. Default: found by itself."""

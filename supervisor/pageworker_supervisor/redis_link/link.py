@@ -36,6 +36,8 @@ class Link:
     ) -> None:
         parsed = parse_url(url, key)
         self.safe_url = parsed.safe
+        self.ports = frozenset(port for _, port in parsed.hosts)
+        """TCP ports of the Redis, or of its Sentinels."""
         self._topology = parsed.topology
         self.is_cluster = parsed.topology is Topology.CLUSTER
         self._clients = Clients(parsed, ca_file, "pageworker")

@@ -4,9 +4,10 @@ import asyncio
 import time
 from collections.abc import Callable
 
+from pageworker_sandbox.dialer.messages import Rules
 from pageworker_sandbox.egress.client import Gateway, GatewayLost, GatewayRefused, connect
 from pageworker_sandbox.egress.messages import Notice, Policy
-from pageworker_sandbox.launch import Host, launch_gateway
+from pageworker_sandbox.launch import GatewayUsers, Host, launch_gateway
 from pageworker_supervisor.runners.backoff import SpawnBackoff
 from pageworker_supervisor.telemetry import log
 from pageworker_supervisor.telemetry.metrics import Metrics
@@ -21,10 +22,13 @@ class Outlet:
     runners, whose jobs go back uncharged, and a new gateway is started.
     """
 
-    def __init__(self, host: Host, uid: int | None, metrics: Metrics, on_lost: Callable[[str], None]) -> None:
+    def __init__(
+        self, host: Host, users: GatewayUsers, rules: Rules, metrics: Metrics, on_lost: Callable[[str], None]
+    ) -> None:
         self.proof: dict[str, str] = {}
         self._host = host
-        self._uid = uid
+        self._users = users
+        self._rules = rules
         self._metrics = metrics
         self._on_lost = on_lost
         self._tenants: dict[str, str] = {}
@@ -49,7 +53,7 @@ class Outlet:
             await asyncio.sleep(self._backoff.remaining_seconds(time.monotonic()))
 
     async def _serve(self) -> None:
-        cell = await launch_gateway(self._host, self._uid)
+        cell = await launch_gateway(self._host, self._users, self._rules)
         try:
             gateway = connect(cell.channel)
             async with asyncio.TaskGroup() as tasks:
