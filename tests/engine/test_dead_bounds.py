@@ -111,7 +111,7 @@ async def test_digests_of_rejected_texts_are_few_however_many_come(desk: Desk) -
         for number in range(12_000):
             pipe.fcall(
                 desk.engine.function("reject"), 1, "pw:{0}", 1000, 100, 100, 10**6, 1,
-                f"digest-{number}", "x", "rejected", "{}", "", "", "", "", "",
+                f"digest-{number}:", "x", "rejected", "{}", "", "", "", "", "",
             )  # fmt: skip
         await pipe.execute()
     assert await desk.client.zcard("pw:{0}:rejected") == 10_000

@@ -174,6 +174,7 @@ async def test_jobs_of_an_earlier_release_are_still_served(desk: Desk) -> None:
             b"{}",
             "",
             "",
+            0,
         )
         await desk.client.fcall(desk.engine.function("enqueue"), 1, "pw:{0}", *args)
     leases = await desk.take()
