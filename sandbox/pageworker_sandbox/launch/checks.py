@@ -39,7 +39,7 @@ def checks(python: Path | None = None, browser: Path | None = None) -> list[Chec
         lambda: _bubblewrapped("user namespaces", ["--unshare-user"], ALLOW_NAMESPACES),
         lambda: _bubblewrapped("all namespaces", ["--unshare-all"], ALLOW_NAMESPACES),
         lambda: _bubblewrapped("fresh /proc", ["--unshare-all", "--proc", "/proc"], ALLOW_PROC),
-        lambda: _problem("seccomp policies", check_policies(), "runner, confined and gateway compile"),
+        lambda: _problem("seccomp policies", check_policies(), "runner, confined, gateway and dialer compile"),
         check_landlock,
         lambda: check_interpreter(python),
         lambda: check_browser(browser),
