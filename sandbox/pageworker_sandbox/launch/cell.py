@@ -175,7 +175,7 @@ class Cell:
     def _memory_bytes(self, at_most: int) -> int:
         mapped = sum(map(kernel.pss_bytes, self._tree()))
         kept = {inode: size for pid in kernel.children(self._first or 0) for inode, size in kernel.memfds(pid).items()}
-        tmpfs = self._tmpfs_use()
+        tmpfs = self.tmpfs_use_now()
         used = mapped + sum(kept.values()) + sum(use.memory_bytes for use in tmpfs)
         if used > at_most:
             devices = {use.device for use in tmpfs}
@@ -188,9 +188,10 @@ class Cell:
 
     async def tmpfs_use(self) -> list[kernel.TmpfsUse]:
         """How full each tmpfs is."""
-        return await _looked(self._tmpfs_use)
+        return await _looked(self.tmpfs_use_now)
 
-    def _tmpfs_use(self) -> list[kernel.TmpfsUse]:
+    def tmpfs_use_now(self) -> list[kernel.TmpfsUse]:
+        """The same at once: some ten microseconds each, without a thread."""
         if self._first is None or self._gone.is_set():
             return []
         uses = (kernel.tmpfs_use(self._first, inside) for inside in self._tmpfs)

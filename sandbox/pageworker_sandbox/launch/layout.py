@@ -101,7 +101,7 @@ def trial_mounts(host: Host) -> tuple[Mount, ...]:
 
 def gateway_mounts(host: Host) -> tuple[Mount, ...]:
     """The interpreter. Nothing can be written, nor executed once it runs."""
-    return (*host.system, *host.gateway, *_common(0, 0))
+    return (*host.system, *host.gateway, *_common())
 
 
 def dialer_mounts(host: Host) -> tuple[Mount, ...]:
