@@ -109,7 +109,7 @@ def check_cgroup() -> Check:
         found = "cells get one, without the memory and pids controllers: rlimits and the watch on memory stand in"
     else:
         found = f"cells get one with {', '.join(sorted(home.controllers))}"
-    return Check("cgroup v2", True, found, "for limits by the kernel: systemd's Delegate=yes in a unit of its own")
+    return Check("cgroup", True, found, "for limits by the kernel: systemd's Delegate=yes in a unit of its own")
 
 
 def check_fonts() -> Check:

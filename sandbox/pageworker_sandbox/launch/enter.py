@@ -41,7 +41,7 @@ def main() -> NoReturn:
     with open(plan_fd, "rb") as file:
         plan = marshal.load(file)  # noqa: S302 - our supervisor wrote it, with the same interpreter; json costs milliseconds
     steps: tuple[tuple[str, Callable[[], object]], ...] = (
-        ("join the cgroup", lambda: join_cgroup(plan["cgroup"])),
+        ("join the cgroup", lambda: join_cgroups(plan["cgroups"])),
         ("limit resources", lambda: limit(plan["limits"])),
         ("make a mount namespace", lambda: own_mounts(plan["uid"])),
         ("stage the root", lambda: stage(plan["stage"], plan["items"])),
@@ -59,9 +59,9 @@ def main() -> NoReturn:
     os._exit(FAILED)
 
 
-def join_cgroup(folder: str | None) -> None:
+def join_cgroups(folders: list[str]) -> None:
     """Move ourselves; everything that is started later is born there."""
-    if folder is not None:
+    for folder in folders:
         write(f"{folder}/cgroup.procs", str(os.getpid()))
 
 

@@ -85,9 +85,23 @@ class SandboxSettings(Section, frozen=True):
     python: Path | None = None
     """Interpreter for runners. Default: found by itself."""
     memory_bytes: Annotated[int, Meta(ge=256 * 1024 * 1024)] = 3 * 1024**3
-    """Proportional set size of a runner's whole tree, past which it is killed."""
+    """Memory of a runner, past which it is killed: its processes (proportional set size) and its tmpfs together."""
+    scratch_bytes: Annotated[int, Meta(ge=16 * 1024 * 1024)] = 512 * 1024**2
+    """Size of each tmpfs of a runner: /tmp, /dev/shm, and the browser's folder where a job has no profile. At most a
+    quarter of `memory_bytes`, whatever stands here."""
+    scratch_files: Annotated[int, Meta(ge=1000)] = 32_768
+    """Files and folders in each tmpfs of a runner."""
     processes: Annotated[int, Meta(ge=64)] = 1000
     """Threads and processes of one runner."""
+
+
+class ProfileSettings(Section, frozen=True):
+    """Persistent browser profiles. One that is larger is not opened, and its runner is killed: error `disk_limit`."""
+
+    max_bytes: Annotated[int, Meta(ge=16 * 1024 * 1024)] = 2 * 1024**3
+    """Space of one profile on disk."""
+    max_files: Annotated[int, Meta(ge=1000)] = 50_000
+    """Files and folders of one profile."""
 
 
 class EgressSettings(Section, frozen=True):
@@ -144,6 +158,9 @@ class ArtifactSettings(Section, frozen=True):
     """file:///…, s3://…, gs://…, az://…. Default: `artifacts` in the data folder."""
     on_failure: bool = True
     """Keep a screenshot and the HTML of the page when a job does not succeed."""
+    waiting_bytes: Annotated[int, Meta(ge=64 * 1024 * 1024)] = 128 * 1024**2
+    """Bytes of artifacts in the daemon that are not stored yet, of all runners together; one tenant has half at most.
+    A job that leaves more waits."""
     keep_days: Annotated[float, Meta(gt=0, le=36_500)] = 14.0
     """Local artifacts older than this are deleted. In an object store the bucket's lifecycle rule does it."""
 
@@ -210,6 +227,7 @@ class Settings(Section, frozen=True):
     pool: PoolSettings = PoolSettings()
     browser: BrowserSettings = BrowserSettings()
     sandbox: SandboxSettings = SandboxSettings()
+    profiles: ProfileSettings = ProfileSettings()
     egress: EgressSettings = EgressSettings()
     jobs: JobSettings = JobSettings()
     results: ResultSettings = ResultSettings()

@@ -73,6 +73,12 @@ class Metrics:
         self.runners_ended = Counter(
             "pageworker_runners_ended", "Runners that are gone.", ("reason",), registry=registry
         )
+        self.limit_breaches = Counter(
+            "pageworker_limit_breaches",
+            "Limits of a runner or an attempt that were breached.",
+            ("limit",),
+            registry=registry,
+        )
         self.callbacks = Counter(
             "pageworker_callbacks", "Tries to deliver a callback.", ("outcome",), registry=registry
         )
@@ -142,6 +148,10 @@ class Metrics:
     def ended(self, reason: str) -> None:
         """A runner is gone: `retired`, `killed`, `crashed`, `not_started`."""
         self.runners_ended.labels(reason).inc()
+
+    def limit_breached(self, limit: str) -> None:
+        """`memory_limit`, `process_limit`, `disk_limit`, `output_limit`, `result_too_large`."""
+        self.limit_breaches.labels(limit).inc()
 
     def states(self, runners: Mapping[str, int], pages: Mapping[str, int]) -> None:
         """How many runners and pages are in each state now; a state that is not named has none."""
