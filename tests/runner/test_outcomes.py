@@ -183,6 +183,7 @@ async def test_bytes_that_are_not_the_announced_ones_are_not_imported(runner: Su
 
 async def test_an_artifact_stays_in_the_runner_until_it_is_granted(runner: Supervisor) -> None:
     runner.grants = False
+    runner.offers.clear()
     try:
         attempt = await runner.begin(handler("await helpers.artifact('a', b'x' * 1000)\nreturn {}", name="leaves"))
         await runner.until(lambda: bool(runner.offers))
@@ -195,7 +196,6 @@ async def test_an_artifact_stays_in_the_runner_until_it_is_granted(runner: Super
         told = await runner.finished(attempt)
     finally:
         runner.grants = True
-        runner.offers.clear()
     assert [data for _, data in told.artifacts] == [b"x" * 1000]
 
 
@@ -205,7 +205,6 @@ async def test_a_result_does_not_wait_for_grants_that_do_not_come(runner: Superv
         told = await runner.run(handler("raise Failed('no')", name="fails"))
     finally:
         runner.grants = True
-        runner.offers.clear()
     assert told.artifacts == []
     assert told.done is not None
     assert told.done.outcome == "failed"

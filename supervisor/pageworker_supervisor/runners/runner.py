@@ -11,7 +11,6 @@ from pageworker_profiles.errors import ProfileError, ProfileTooLarge
 from pageworker_sandbox import memfd
 from pageworker_sandbox.egress.errors import EgressError
 from pageworker_sandbox.launch import Cell, CellSpec, HostUnfit, launch
-from pageworker_sandbox.launch.cgroup import LimitHits
 from pageworker_sandbox.signing import VerifiedBundle
 from pageworker_sandbox.wire import messages as m
 from pageworker_sandbox.wire.channel import Channel
@@ -21,10 +20,11 @@ from pageworker_sandbox.wire.share import Share
 from pageworker_supervisor.dispatch.placement import Seat
 from pageworker_supervisor.engine.context_key import ContextKey
 from pageworker_supervisor.runners.boot import Boot
-from pageworker_supervisor.runners.breach import Breach, kernel_breach, tmpfs_breach
+from pageworker_supervisor.runners.breach import Breach
 from pageworker_supervisor.runners.errors import RunnerLost, SpawnFailed
 from pageworker_supervisor.runners.house import Folder, House, profile_breach
 from pageworker_supervisor.runners.life import TAKES_JOBS, Event, Life, after
+from pageworker_supervisor.runners.runner_limits import EXHAUSTED, RunnerLimits, is_alone
 from pageworker_supervisor.runners.running import Running
 from pageworker_supervisor.runners.watch import watch
 from pageworker_supervisor.telemetry import log
@@ -33,10 +33,6 @@ RUNNERS_SHARE = 0.5
 """Of the worker's one thread, that its runners may take together with what they say; who says more waits."""
 SHARE_BURST_SECONDS = 0.5
 SHARE_PAUSE_SECONDS = 0.005
-EXHAUSTED = frozenset({"memory_limit", "process_limit"})
-"""Failures after which little is left for the next job."""
-CRASHES = EXHAUSTED | {"page_crashed", "page_closed", "browser_crashed"}
-"""Failures that a limit may be behind: the kernel's out-of-memory killer takes the largest process, often a page's."""
 RECYCLINGS = 4
 RECYCLING_SLACK_SECONDS = 5.0
 """A page comes back within four time limits of recycling: it is cleaned, or replaced, the context is wiped, and it may
@@ -79,8 +75,7 @@ class Runner:
         self._end: RunnerLost | None = None
         self.refused: Breach | None = None
         """Why its profile was not opened, where that was for its size."""
-        self._hits = LimitHits()
-        self._memory_bytes = 0
+        self._limits = RunnerLimits(house.settings.sandbox)
         self._told_to_stop = asyncio.Event()
         self._freed = asyncio.Event()
         self._owed: dict[str, float] = {}
@@ -134,29 +129,11 @@ class Runner:
             self._end = self._lost(reason, charged=charged, breach=breach)
         self._step(Event.KILL)
 
-    def limit_hit(self) -> Breach | None:
-        """What the kernel refused it, or killed of it, since this was asked before: known only with a cgroup."""
-        if self.cell is None:
-            return None
-        before, self._hits = self._hits, self.cell.limit_hits()
-        sandbox = self._house.settings.sandbox
-        return kernel_breach(before, self._hits, sandbox.memory_bytes, sandbox.processes)
-
-    def measured(self, memory_bytes: int) -> None:
-        """What it uses now, as attempts that begin will find it."""
-        self._memory_bytes = memory_bytes
-
     def _lost(self, reason: str, *, charged: bool, breach: Breach | None) -> RunnerLost:
         if breach is not None:
             self._house.metrics.limit_breached(breach.limit)
-        return RunnerLost(reason, charged=charged, breach=breach, alone=breach is not None and self._is_alone(breach))
-
-    def _is_alone(self, breach: Breach) -> bool:
-        """Whether one attempt must have gone past the limit: it had the runner to itself, and found it well below."""
-        if len(self.running) != 1 or self._owed:
-            return False
-        (running,) = self.running.values()
-        return breach.limit != "memory_limit" or running.memory_before_bytes <= breach.allowed / 2
+        alone = breach is not None and is_alone(breach, self.running.values(), self._owed)
+        return RunnerLost(reason, charged=charged, breach=breach, alone=alone)
 
     def overdue(self) -> str | None:
         """An attempt whose page should have come back: to clean it and to replace it both have their time limits."""
@@ -170,9 +147,8 @@ class Runner:
             async with self._house.folder(self.context, self.fence) as folder:
                 await self._inhabit(folder)
                 # Those that wait for an answer get it first: the next opening measures, too.
-                if not self.running and self._end is None and (breach := await folder.breach()) is not None:
-                    self._log.warning("the profile is too large to be opened again", reason=breach.message)
-                    self._house.metrics.limit_breached(breach.limit)
+                if not self.running and self._end is None:
+                    await self._limits.profile_closed(folder, self.jobs_done, self._house.metrics)
         except ProfileTooLarge as large:
             self.refused = profile_breach(large)
             failure = self.refused.message
@@ -187,7 +163,7 @@ class Runner:
             if not self._up.done():
                 self._up.set_exception(SpawnFailed(failure, self.refused))
                 self._up.exception()  # marked as seen: no job may be waiting for it
-            if self._end is None and self.running and (breach := self.limit_hit()) is not None:
+            if self._end is None and self.running and (breach := self._limits.kernel_breach(self.cell)) is not None:
                 self._end = self._lost(breach.message, charged=True, breach=breach)
             for running in self.running.values():
                 running.lose(self._end or RunnerLost(failure, charged=True))
@@ -219,7 +195,7 @@ class Runner:
         try:
             await self._boot(cell, channel)
             async with asyncio.TaskGroup() as tasks:
-                tasks.create_task(watch(self, channel, cell, sandbox, folder.breach))
+                tasks.create_task(watch(self, channel, cell, self._limits, folder))
                 tasks.create_task(self._stop_gently(channel, cell))
                 await self._receive(channel, share)
         except* ChannelClosed:
@@ -311,12 +287,8 @@ class Runner:
                 raise ProtocolViolation(f"{type(message).__name__} after the start")
 
     def _fails_past_a_limit(self, done: m.Done) -> bool:
-        """An attempt that failed because the kernel enforced a limit, or its tmpfs is full: the limit is the reason."""
-        if done.failure is None or self.cell is None:
-            return False
-        breach = next(filter(None, map(tmpfs_breach, self.cell.tmpfs_use_now())), None)
-        if breach is None and done.failure.type in CRASHES:
-            breach = self.limit_hit()
+        """An attempt that failed because of a limit: the limit is the reason, and the end of the runner."""
+        breach = self._limits.breach_behind(done, self.cell)
         if breach is not None:
             self.kill(breach.message, charged=True, breach=breach)
         return breach is not None
@@ -385,7 +357,7 @@ class Runner:
         """
         channel = self._alive()
         self._permits.sent(running.attempt_id)
-        running.memory_before_bytes = self._memory_bytes
+        running.memory_before_bytes = self._limits.memory_bytes
         self.running[running.attempt_id] = running
         try:
             await channel.send(words)

@@ -2,14 +2,15 @@
 
 import asyncio
 import itertools
-from collections.abc import Awaitable, Callable
 from typing import Protocol
 
 from pageworker_sandbox.launch import Cell
 from pageworker_sandbox.wire import messages as m
 from pageworker_sandbox.wire.channel import Channel
-from pageworker_supervisor.config.settings import SandboxSettings
-from pageworker_supervisor.runners.breach import Breach, memory_breach, process_breach, tmpfs_breach
+from pageworker_supervisor.runners.breach import Breach
+from pageworker_supervisor.runners.house import Folder
+from pageworker_supervisor.runners.runner_limits import RunnerLimits
+from pageworker_supervisor.runners.running import Running
 
 PING_SECONDS = 5.0
 SILENT_PINGS = 3
@@ -22,29 +23,16 @@ class Watched(Protocol):
     """What the watch needs of a runner."""
 
     pong: int
+    jobs_done: int
+    running: dict[str, Running]
 
     def kill(self, reason: str, *, charged: bool, breach: Breach | None = None) -> None: ...
 
     def overdue(self) -> str | None: ...
 
-    def limit_hit(self) -> Breach | None:
-        """What the kernel refused the runner, or killed of it, since this was asked before."""
 
-    def measured(self, memory_bytes: int) -> None:
-        """So much memory it uses now."""
-
-
-async def watch(
-    runner: Watched,
-    channel: Channel,
-    cell: Cell,
-    limits: SandboxSettings,
-    profile_breach: Callable[[], Awaitable[Breach | None]],
-) -> None:
-    """Ping and measure for ever; kill the runner when it is silent, keeps a page, or is past a limit.
-
-    `profile_breach` measures its profile, if it has one.
-    """
+async def watch(runner: Watched, channel: Channel, cell: Cell, limits: RunnerLimits, folder: Folder) -> None:
+    """Ping and measure for ever; kill the runner when it is silent, keeps a page, or is past a limit."""
     for number in itertools.count(1):
         await channel.send(m.Ping(number=number))
         await asyncio.sleep(PING_SECONDS)
@@ -52,16 +40,8 @@ async def watch(
             runner.kill("its event loop does not answer", charged=True)
         if (attempt_id := runner.overdue()) is not None:
             runner.kill(f"it does not give back the page of {attempt_id}", charged=True)
-        breach = runner.limit_hit() or await _cheap_breach(cell, limits)
-        if breach is None and number % COSTLY_EVERY == 0:
-            used_bytes = await cell.memory_bytes(limits.memory_bytes)
-            breach = memory_breach(used_bytes, limits.memory_bytes) or await profile_breach()
-            runner.measured(used_bytes)
+        breach = await limits.breach(
+            cell, folder, runner.jobs_done, busy=bool(runner.running), costly=number % COSTLY_EVERY == 0
+        )
         if breach is not None:
             runner.kill(breach.message, charged=True, breach=breach)
-
-
-async def _cheap_breach(cell: Cell, limits: SandboxSettings) -> Breach | None:
-    tmpfs = (tmpfs_breach(use) for use in await cell.tmpfs_use())
-    full = next((breach for breach in tmpfs if breach is not None), None)
-    return full or process_breach(await cell.processes(), limits.processes)
