@@ -208,7 +208,7 @@ async def test_root_gives_every_cell_a_user(host: Host, profile: Path) -> None:
 
 
 async def test_the_gateway_has_no_network_and_its_dialer_little_else(host: Host) -> None:
-    users = GatewayUsers(cells.UID, None if cells.UID is None else cells.UID + 1)
+    users = GatewayUsers(*(None if cells.UID is None else cells.UID + number for number in (80, 81)))
     cell = await launch_gateway(host, users, Rules(ports=(80, 443)))
     try:
         proof = await cell.proof()
