@@ -13,7 +13,9 @@ from pageworker_supervisor.dispatch.attempt import Attempt
 from pageworker_supervisor.engine import Engine
 from pageworker_supervisor.engine.errors import Unavailable
 from pageworker_supervisor.engine.types import Options
+from pageworker_supervisor.host.descriptors import current_limit, http_connections
 from pageworker_supervisor.http.errors import WorkerRefused
+from pageworker_supervisor.http.hosts import answered_hosts
 from pageworker_supervisor.http.report import (
     Cancelled,
     DrainLine,
@@ -23,7 +25,7 @@ from pageworker_supervisor.http.report import (
     StatusReport,
     WorkerState,
 )
-from pageworker_supervisor.http.server import Endpoints
+from pageworker_supervisor.http.server import Endpoints, HttpBounds
 from pageworker_supervisor.incarnation import succeed
 from pageworker_supervisor.lasting import lasting
 from pageworker_supervisor.phase import Phase, Turn, Untimely, turn
@@ -58,7 +60,8 @@ class Worker:
     async def run(self) -> None:
         """Serve until told to stop, then drain, then end. An error of any room ends the worker and is raised."""
         settings = self._site.settings
-        endpoints = Endpoints.open(settings.http.bind, self._site.data_dir, self, self._site.metrics)
+        bounds = HttpBounds(http_connections(settings, current_limit()), answered_hosts(settings.http))
+        endpoints = Endpoints.open(settings.http.bind, self._site.data_dir, self, self._site.metrics, bounds)
         host, port = endpoints.address
         self._site = replace(self._site, http_ports=(port,))
         self._address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
