@@ -13,6 +13,7 @@ from pageworker_sandbox.launch import HostUnfit, survey
 from pageworker_supervisor.config.errors import ConfigInvalid
 from pageworker_supervisor.config.load import load
 from pageworker_supervisor.config.place import data_dir_of
+from pageworker_supervisor.contract.printable import printable_lines
 from pageworker_supervisor.host.descriptors import raise_limit
 from pageworker_supervisor.host.errors import HostRefused
 from pageworker_supervisor.host.hardening import harden
@@ -67,7 +68,7 @@ def _options() -> argparse.Namespace:
 
 
 def _refuse(why: str) -> int:
-    sys.stderr.write(why + "\n")
+    sys.stderr.write(printable_lines(why) + "\n")
     return 2
 
 

@@ -14,6 +14,7 @@ from pageworker_supervisor.config.errors import ConfigInvalid
 from pageworker_supervisor.config.load import load
 from pageworker_supervisor.config.place import data_dir_of
 from pageworker_supervisor.config.settings import Settings
+from pageworker_supervisor.contract.printable import printable
 from pageworker_supervisor.engine import Engine
 from pageworker_supervisor.engine.errors import EngineError
 from pageworker_supervisor.engine.types import Options
@@ -59,7 +60,7 @@ async def queue(config: Path | None) -> AsyncIterator[tuple[Link, Engine, Settin
         )
         yield link, engine, settings
     except EngineError as error:
-        raise CommandError(f"Redis at {link.safe_url}: {error}", exit_code=Exit.UNREACHABLE) from error
+        raise CommandError(printable(f"Redis at {link.safe_url}: {error}"), exit_code=Exit.UNREACHABLE) from error
     finally:
         await link.aclose()
 
