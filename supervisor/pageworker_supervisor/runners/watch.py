@@ -3,14 +3,19 @@
 import asyncio
 import itertools
 from collections.abc import Awaitable, Callable
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from pageworker_sandbox.launch import Cell
 from pageworker_sandbox.wire import messages as m
 from pageworker_sandbox.wire.channel import Channel
 from pageworker_supervisor.config.settings import SandboxSettings
 from pageworker_supervisor.runners.breach import Breach, memory_breach, process_breach, tmpfs_breach
+from pageworker_supervisor.telemetry import log
 
+T = TypeVar("T")
+
+NO_THREAD = "can't start new thread"
+"""asyncio.to_thread says so with a RuntimeError."""
 PING_SECONDS = 5.0
 SILENT_PINGS = 3
 """So many unanswered pings, and a module blocks the event loop for everybody."""
@@ -22,6 +27,7 @@ class Watched(Protocol):
     """What the watch needs of a runner."""
 
     pong: int
+    runner_id: str
 
     def kill(self, reason: str, *, charged: bool, breach: Breach | None = None) -> None: ...
 
@@ -52,13 +58,34 @@ async def watch(
             runner.kill("its event loop does not answer", charged=True)
         if (attempt_id := runner.overdue()) is not None:
             runner.kill(f"it does not give back the page of {attempt_id}", charged=True)
-        breach = runner.limit_hit() or await _cheap_breach(cell, limits)
-        if breach is None and number % COSTLY_EVERY == 0:
-            used_bytes = await cell.memory_bytes(limits.memory_bytes)
-            breach = memory_breach(used_bytes, limits.memory_bytes) or await profile_breach()
-            runner.measured(used_bytes)
+        costly = number == 1 or number % COSTLY_EVERY == 0
+        breach = await _unless_the_host_fails(_breach(runner, cell, limits, profile_breach if costly else None), runner)
         if breach is not None:
             runner.kill(breach.message, charged=True, breach=breach)
+
+
+async def _unless_the_host_fails(look: Awaitable[T], runner: Watched) -> T | None:
+    """What a look at a runner finds; None where the host cannot even say: its descriptors, memory or threads are used
+    up. The next look comes soon, and the runner and its jobs have nothing to do with it."""
+    try:
+        return await look
+    except (OSError, RuntimeError) as trouble:
+        if isinstance(trouble, RuntimeError) and NO_THREAD not in str(trouble):
+            raise
+        log.warning("runner could not be measured", runner_id=runner.runner_id, reason=str(trouble))
+        return None
+
+
+async def _breach(
+    runner: Watched, cell: Cell, limits: SandboxSettings, profile_breach: Callable[[], Awaitable[Breach | None]] | None
+) -> Breach | None:
+    """The first limit that it is past. Memory and profile are looked at where `profile_breach` is given."""
+    breach = runner.limit_hit() or await _cheap_breach(cell, limits)
+    if breach is not None or profile_breach is None:
+        return breach
+    used_bytes = await cell.memory_bytes(limits.memory_bytes)
+    runner.measured(used_bytes)
+    return memory_breach(used_bytes, limits.memory_bytes) or await profile_breach()
 
 
 async def _cheap_breach(cell: Cell, limits: SandboxSettings) -> Breach | None:
