@@ -37,6 +37,10 @@ from pageworker_supervisor.telemetry import log
 
 VERSION = version("pageworker")
 COURIER_GRACE_SECONDS = 3.0
+NO_TRUSTED_KEY = (
+    "no trusted key, so no module could run: `workerctl key new release`, put release.pub into modules.trusted_keys and"
+    " start again"
+)
 
 Furnish = Callable[[Site, str, Link, Engine, Registry], Rooms]
 
@@ -109,8 +113,13 @@ class Worker:
                 engine = await self._prepare(link)
                 watching.cancel()
             self._rooms = rooms = self._furnish(self._site, self._name, link, engine, registry)
+            rooms.dispatcher.closed = not settings.modules.trusted_keys
             self._turn(Turn.UP, "")
-            log.info("ready", redis=link.safe_url, data_dir=str(self._site.data_dir), http=self._address)
+            here = {"redis": link.safe_url, "data_dir": str(self._site.data_dir), "http": self._address}
+            if rooms.dispatcher.closed:
+                log.warning("not ready", reason=NO_TRUSTED_KEY, **here)
+            else:
+                log.info("ready", **here)
             await lasting(rooms.tasks())
 
     async def _prepare(self, link: Link) -> Engine:
@@ -150,12 +159,16 @@ class Worker:
             return False, self._reason or self._phase.name.lower()
         if self._link is None or not self._link.availability.up:
             return False, "cut off from Redis"
+        if not self._site.settings.modules.trusted_keys:
+            return False, NO_TRUSTED_KEY
         return True, ""
 
     def status(self) -> StatusReport:
         """Everything that is worth showing."""
         ready, reason = self.ready()
-        state: WorkerState = "cut_off" if self._phase is Phase.READY and not ready else STATES[self._phase]
+        state = STATES[self._phase]
+        if state == "ready" and not ready:
+            state = "cut_off" if self._link is None or not self._link.availability.up else "failing"
         rooms, now = self._rooms, time.monotonic()
         return StatusReport(
             state=state,
@@ -163,11 +176,16 @@ class Worker:
             worker_id=self._site.settings.worker.id,
             version=VERSION,
             uptime_seconds=round(now - self._since, 3),
-            redis=RedisReport(connected=ready, url=self._link.safe_url if self._link else ""),
+            redis=self._redis_report(),
             runners=tuple(_runner(runner, now) for runner in rooms.fleet.runners.values()) if rooms else (),
             jobs=tuple(_job(attempt, now) for attempt in rooms.dispatcher.attempts.values()) if rooms else (),
+            counters=self._site.metrics.totals(),
             gateway_proof=rooms.outlet.proof if rooms else {},
         )
+
+    def _redis_report(self) -> RedisReport:
+        link = self._link
+        return RedisReport(connected=link is not None and link.availability.up, url=link.safe_url if link else "")
 
     async def drain(self, deadline_seconds: float | None) -> AsyncIterator[DrainLine]:
         """Claim no more, wait for what runs, hand back what is left at the deadline."""
@@ -246,6 +264,7 @@ def _runner(runner: Runner, now: float) -> RunnerReport:
         jobs_done=runner.jobs_done,
         uptime_seconds=round(now - runner.since, 3),
         pid=runner.cell.pid if runner.cell else None,
+        memory_bytes=runner.memory_bytes,
         evidence=runner.evidence,
         proof=runner.proof,
     )

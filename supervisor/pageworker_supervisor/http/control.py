@@ -5,7 +5,7 @@ from typing import TypeVar
 
 import msgspec
 from starlette.applications import Starlette
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
@@ -67,6 +67,8 @@ async def _body(request: Request, type_: type[T]) -> T:
                     raise BadRequest("the body is too large")
     except TimeoutError:
         raise BadRequest(f"the body did not come within {BODY_SECONDS:g} s") from None
+    except ClientDisconnect:
+        raise BadRequest("the caller has left") from None
     try:
         return msgspec.json.decode(untrusted_body or b"{}", type=type_)
     except msgspec.DecodeError as error:

@@ -142,6 +142,11 @@ class Runner:
         sandbox = self._house.settings.sandbox
         return kernel_breach(before, self._hits, sandbox.memory_bytes, sandbox.processes)
 
+    @property
+    def memory_bytes(self) -> int | None:
+        """When it was last measured; None before."""
+        return self._memory_bytes or None
+
     def measured(self, memory_bytes: int) -> None:
         """What it uses now, as attempts that begin will find it."""
         self._memory_bytes = memory_bytes

@@ -197,6 +197,17 @@ class Metrics:
         """`http.bind` cut a connection: `crowded`, `head_timeout`, `answer_timeout`."""
         self.connections_dropped.labels(reason).inc()
 
+    def totals(self) -> dict[str, float]:
+        """Every counter by its name without the prefix, over all labels: `jobs`, `job_retries`, …"""
+        counted = (metric for metric in vars(self).values() if isinstance(metric, Counter))
+        families = (family for metric in counted for family in metric.collect())
+        return {
+            family.name.removeprefix("pageworker_"): sum(
+                sample.value for sample in family.samples if sample.name.endswith("_total")
+            )
+            for family in families
+        }
+
     def expose(self) -> bytes:
         """The text format of Prometheus."""
         return generate_latest(self.registry)
