@@ -37,6 +37,6 @@ def test_foreign_text_is_shown_as_it_is(terminal: bool) -> None:
     screen.failed(NASTY)
     screen.epilogue(NASTY)
     text = told.getvalue()
-    assert text.count("[bold red]x[/bold red][/] \\x1b[2J\\x9b31m\\u202e") == 10
+    assert text.count("[bold red]x[/bold red][/] \\x1b[2J\\x9b31m\\u202e") == 13
     assert not set(text) & set("\x9b\u202e")
     assert "\x1b[2J" not in text

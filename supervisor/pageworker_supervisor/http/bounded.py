@@ -14,7 +14,10 @@ HEAD_SECONDS = 5.0
 ANSWER_SECONDS = 30.0
 """From there until the peer has taken the whole answer."""
 
-Dropped = Literal["crowded", "head_timeout", "answer_timeout"]
+STOP_SECONDS = 2.0
+"""For answers under way when the server stops."""
+
+Dropped = Literal["crowded", "head_timeout", "answer_timeout", "stopping"]
 
 
 @dataclass(frozen=True)
@@ -35,6 +38,7 @@ class BoundedProtocol(H11Protocol):
         self._bounds = bounds
         self._deadline: asyncio.TimerHandle | None = None
         self._answering = False
+        self._stopping = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Take it, and let another go where there are too many."""
@@ -61,6 +65,12 @@ class BoundedProtocol(H11Protocol):
         super().on_response_complete()
         self._note(answered=True)
 
+    def shutdown(self) -> None:
+        """The server stops: close it, or let its answer end, but not for ever."""
+        super().shutdown()
+        self._stopping = True
+        self._expect(STOP_SECONDS, "stopping")
+
     def drop(self, why: Dropped) -> None:
         """Cut it."""
         self._bounds.on_dropped(why)
@@ -69,7 +79,7 @@ class BoundedProtocol(H11Protocol):
         self.transport.abort()
 
     def _note(self, *, answered: bool = False) -> None:
-        if self.transport.is_closing():
+        if self._stopping or self.transport.is_closing():
             return
         before, self._answering = self._answering, bool(self.cycle and not self.cycle.response_complete)
         if self._answering and (answered or not before):

@@ -24,8 +24,8 @@ from pageworker_supervisor.http.report import Worker
 from pageworker_supervisor.telemetry.metrics import Metrics
 
 CONTROL_SOCKET = "control.sock"
-GRACE_SECONDS = 2
-"""For answers under way at the end; then their connections are cut."""
+GRACE_SECONDS = 5
+"""When uvicorn would cancel what is under way. Connections are cut long before."""
 BACKLOG = 2048
 """Connections not yet accepted; net.core.somaxconn bounds it. Where it is full a probe's SYN is sent again a second
 later."""

@@ -194,7 +194,7 @@ class Metrics:
         self.egress_refusals.labels(reason, self._tenants.of(tenant_id, learn=False)).inc(count)
 
     def connection_dropped(self, reason: str) -> None:
-        """`http.bind` cut a connection: `crowded`, `head_timeout`, `answer_timeout`."""
+        """`http.bind` cut a connection: `crowded`, `head_timeout`, `answer_timeout`, `stopping`."""
         self.connections_dropped.labels(reason).inc()
 
     def totals(self) -> dict[str, float]:
