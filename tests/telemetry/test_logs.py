@@ -151,7 +151,7 @@ def a_line(message: str, **fields: Any) -> str:
 @example("x  job_id=b-1", "y job_id=b-1")
 @example("\x1b]0;owned\x07\x1b[2J", "\x9b31m")
 def test_a_module_writes_one_line_and_no_field_of_ours(message: str, value: str) -> None:
-    text = a_line(message, module_note=value)
+    text = a_line(message, module_note=value, **{f"module_{message[:20]}": "x"})
     assert text.endswith("\n")
     assert len(text.splitlines()) == 1
     assert text[:-1].isprintable() or not [c for c in text[:-1] if unicodedata.category(c) in ("Cc", "Cs", "Zl", "Zp")]

@@ -20,6 +20,7 @@ HIDDEN = frozenset({"payload", "body", "password", "secret", "token", "authoriza
 
 TRACE_INDENT = "    | "
 _SPACES = re.compile(r"\s{2,}")
+_NO_NAME = re.compile(r"[^A-Za-z0-9_.-]")
 _TO_QUOTE = re.compile(r"[\s=\"]|^$")
 _USERINFO = re.compile(r"(://[^/\s:@\"]*):[^/\s@\"]+@")
 _encoder = msgspec.json.Encoder(enc_hook=str)
@@ -43,10 +44,11 @@ def json_line(record: "Record") -> str:
 def text_line(record: "Record") -> str:
     """For people: time, level, message, two spaces, then the fields as `name=value`; a traceback is indented.
 
-    Nothing foreign begins a line or a field: no message has two spaces in a row, and a value with a space is quoted.
+    Nothing foreign begins a line or a field: no message has two spaces in a row, a name has none, and a value with one
+    is quoted.
     """
     fields = " ".join(
-        f"{printable(name)}={_value(name, value)}" for name, value in record["extra"].items() if value is not None
+        f"{_NO_NAME.sub('_', name)}={_value(name, value)}" for name, value in record["extra"].items() if value is not None
     )
     message = _SPACES.sub(" ", printable(_cut(record["message"]))).strip()
     text = f"{record['time']:%H:%M:%S.%f}"[:-3] + f" {record['level'].name:<7} {message}"
