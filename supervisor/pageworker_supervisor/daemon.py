@@ -13,7 +13,10 @@ from pageworker_sandbox.launch import HostUnfit, survey
 from pageworker_supervisor.config.errors import ConfigInvalid
 from pageworker_supervisor.config.load import load
 from pageworker_supervisor.config.place import data_dir_of
+from pageworker_supervisor.contract.printable import printable_lines
+from pageworker_supervisor.host.descriptors import raise_limit
 from pageworker_supervisor.host.errors import HostRefused
+from pageworker_supervisor.host.hardening import harden
 from pageworker_supervisor.host.user_ids import reserved
 from pageworker_supervisor.rooms import Site
 from pageworker_supervisor.telemetry import log, log_to
@@ -24,6 +27,8 @@ from pageworker_supervisor.worker import VERSION, Worker
 def main() -> None:
     """Entry point. Exit codes: 0 stopped in good order, 1 failed, 2 the configuration or the host is not fit."""
     options = _options()
+    harden()
+    raise_limit()
     try:
         settings = load(options.config, os.environ)
         data_dir = data_dir_of(settings)
@@ -63,7 +68,7 @@ def _options() -> argparse.Namespace:
 
 
 def _refuse(why: str) -> int:
-    sys.stderr.write(why + "\n")
+    sys.stderr.write(printable_lines(why) + "\n")
     return 2
 
 

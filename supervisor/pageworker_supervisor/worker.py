@@ -13,7 +13,9 @@ from pageworker_supervisor.dispatch.attempt import Attempt
 from pageworker_supervisor.engine import Engine
 from pageworker_supervisor.engine.errors import Unavailable
 from pageworker_supervisor.engine.types import Options
+from pageworker_supervisor.host.descriptors import current_limit, http_connections
 from pageworker_supervisor.http.errors import WorkerRefused
+from pageworker_supervisor.http.hosts import answered_hosts
 from pageworker_supervisor.http.report import (
     Cancelled,
     DrainLine,
@@ -23,7 +25,7 @@ from pageworker_supervisor.http.report import (
     StatusReport,
     WorkerState,
 )
-from pageworker_supervisor.http.server import Endpoints
+from pageworker_supervisor.http.server import Endpoints, HttpBounds
 from pageworker_supervisor.incarnation import succeed
 from pageworker_supervisor.lasting import lasting
 from pageworker_supervisor.phase import Phase, Turn, Untimely, turn
@@ -35,6 +37,10 @@ from pageworker_supervisor.telemetry import log
 
 VERSION = version("pageworker")
 COURIER_GRACE_SECONDS = 3.0
+NO_TRUSTED_KEY = (
+    "no trusted key, so no module could run: `workerctl key new release`, put release.pub into modules.trusted_keys and"
+    " start again"
+)
 
 Furnish = Callable[[Site, str, Link, Engine, Registry], Rooms]
 
@@ -58,7 +64,8 @@ class Worker:
     async def run(self) -> None:
         """Serve until told to stop, then drain, then end. An error of any room ends the worker and is raised."""
         settings = self._site.settings
-        endpoints = Endpoints.open(settings.http.bind, self._site.data_dir, self, self._site.metrics)
+        bounds = HttpBounds(http_connections(settings, current_limit()), answered_hosts(settings.http))
+        endpoints = Endpoints.open(settings.http.bind, self._site.data_dir, self, self._site.metrics, bounds)
         host, port = endpoints.address
         self._site = replace(self._site, http_ports=(port,))
         self._address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
@@ -106,8 +113,13 @@ class Worker:
                 engine = await self._prepare(link)
                 watching.cancel()
             self._rooms = rooms = self._furnish(self._site, self._name, link, engine, registry)
+            rooms.dispatcher.closed = not settings.modules.trusted_keys
             self._turn(Turn.UP, "")
-            log.info("ready", redis=link.safe_url, data_dir=str(self._site.data_dir), http=self._address)
+            here = {"redis": link.safe_url, "data_dir": str(self._site.data_dir), "http": self._address}
+            if rooms.dispatcher.closed:
+                log.warning("not ready", reason=NO_TRUSTED_KEY, **here)
+            else:
+                log.info("ready", **here)
             await lasting(rooms.tasks())
 
     async def _prepare(self, link: Link) -> Engine:
@@ -147,12 +159,16 @@ class Worker:
             return False, self._reason or self._phase.name.lower()
         if self._link is None or not self._link.availability.up:
             return False, "cut off from Redis"
+        if not self._site.settings.modules.trusted_keys:
+            return False, NO_TRUSTED_KEY
         return True, ""
 
     def status(self) -> StatusReport:
         """Everything that is worth showing."""
         ready, reason = self.ready()
-        state: WorkerState = "cut_off" if self._phase is Phase.READY and not ready else STATES[self._phase]
+        state = STATES[self._phase]
+        if state == "ready" and not ready:
+            state = "cut_off" if self._link is None or not self._link.availability.up else "failing"
         rooms, now = self._rooms, time.monotonic()
         return StatusReport(
             state=state,
@@ -160,11 +176,16 @@ class Worker:
             worker_id=self._site.settings.worker.id,
             version=VERSION,
             uptime_seconds=round(now - self._since, 3),
-            redis=RedisReport(connected=ready, url=self._link.safe_url if self._link else ""),
+            redis=self._redis_report(),
             runners=tuple(_runner(runner, now) for runner in rooms.fleet.runners.values()) if rooms else (),
             jobs=tuple(_job(attempt, now) for attempt in rooms.dispatcher.attempts.values()) if rooms else (),
+            counters=self._site.metrics.totals(),
             gateway_proof=rooms.outlet.proof if rooms else {},
         )
+
+    def _redis_report(self) -> RedisReport:
+        link = self._link
+        return RedisReport(connected=link is not None and link.availability.up, url=link.safe_url if link else "")
 
     async def drain(self, deadline_seconds: float | None) -> AsyncIterator[DrainLine]:
         """Claim no more, wait for what runs, hand back what is left at the deadline."""
@@ -243,6 +264,7 @@ def _runner(runner: Runner, now: float) -> RunnerReport:
         jobs_done=runner.jobs_done,
         uptime_seconds=round(now - runner.since, 3),
         pid=runner.cell.pid if runner.cell else None,
+        memory_bytes=runner.memory_bytes,
         evidence=runner.evidence,
         proof=runner.proof,
     )

@@ -154,7 +154,14 @@ def _spawn(host: Host, program: Program, group: cgroup.Cgroup | None, stack: Exi
     keep.close(up_write)
     line = _Line(info_read, block_write, up_read)
     tmpfs = [mount.inside for mount in program.mounts if isinstance(mount, Scratch)]
-    return Cell(child, ours, Tail(stderr_read), group, shares, tmpfs), line
+    try:
+        return Cell(child, ours, Tail(stderr_read), group, shares, tmpfs), line
+    except OSError:
+        # No descriptor to watch it by.
+        child.kill()
+        child.wait()
+        ours.close()
+        raise
 
 
 async def _first_process(info: int) -> int:

@@ -142,9 +142,13 @@ class ArtifactStore:
             await asyncio.Event().wait()
             return
         while True:
-            old = await self._aside(overdue, self.root, dt.datetime.now(dt.UTC), keep_days)
-            if removed := await sweep(old):
-                log.info("artifacts swept", days=removed)
+            try:
+                old = await self._aside(overdue, self.root, dt.datetime.now(dt.UTC), keep_days)
+                if removed := await sweep(old):
+                    log.info("artifacts swept", days=removed)
+            except OSError as error:
+                # A folder that cannot be read now, or no descriptor left: what is over waits for the next sweep.
+                log.warning("artifacts not swept", reason=error.strerror or str(error))
             await asyncio.sleep(SWEEP_SECONDS)
 
     def __repr__(self) -> str:

@@ -8,6 +8,7 @@ from importlib.metadata import version
 from cyclopts import App, CycloptsError
 
 from pageworker_supervisor.cli.output import CommandError, Exit, complain
+from pageworker_supervisor.contract.printable import printable
 
 app = App(
     name="workerctl",
@@ -43,10 +44,11 @@ def run(arguments: Sequence[str] | None = None) -> int:
     A command returns None or an Exit, or raises CommandError.
     """
     try:
-        result = app(arguments)
+        result = app(arguments, print_error=False)
         sys.stdout.flush()
-    except CycloptsError:
-        return Exit.USAGE  # It has been printed to stderr.
+    except CycloptsError as error:
+        complain(printable(error), "`workerctl --help`, or `workerctl COMMAND --help`, shows what there is")
+        return Exit.USAGE
     except CommandError as error:
         complain(str(error), error.mend)
         return error.exit_code

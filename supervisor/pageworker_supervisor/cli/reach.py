@@ -1,5 +1,6 @@
 """How commands reach a worker and its Redis: through the same configuration that the worker reads."""
 
+import asyncio
 import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -14,11 +15,15 @@ from pageworker_supervisor.config.errors import ConfigInvalid
 from pageworker_supervisor.config.load import load
 from pageworker_supervisor.config.place import data_dir_of
 from pageworker_supervisor.config.settings import Settings
+from pageworker_supervisor.contract.printable import printable
 from pageworker_supervisor.engine import Engine
 from pageworker_supervisor.engine.errors import EngineError
 from pageworker_supervisor.engine.types import Options
 from pageworker_supervisor.http.client import WorkerClient
 from pageworker_supervisor.redis_link import Link, connect
+
+ANSWER_SECONDS = 3.0
+ASK_REDIS = "is it running, suspended, or busy with something else? `redis-cli PING` tells"
 
 Config = Annotated[
     Path | None,
@@ -50,6 +55,7 @@ async def queue(config: Path | None) -> AsyncIterator[tuple[Link, Engine, Settin
         redis = msgspec.structs.replace(redis, url=_embedded_url(data_dir_of(settings)))
     link = connect(redis)
     try:
+        await _answers(link)
         engine = Engine(
             link.commands,
             link.blocking(),
@@ -59,9 +65,24 @@ async def queue(config: Path | None) -> AsyncIterator[tuple[Link, Engine, Settin
         )
         yield link, engine, settings
     except EngineError as error:
-        raise CommandError(f"Redis at {link.safe_url}: {error}", exit_code=Exit.UNREACHABLE) from error
+        raise CommandError(printable(f"Redis at {link.safe_url}: {error}"), ASK_REDIS, Exit.UNREACHABLE) from error
     finally:
         await link.aclose()
+
+
+async def _answers(link: Link) -> None:
+    """Whether Redis answers at all, soon: a command must not be silent for as long as every call of its own may take.
+
+    Raises CommandError, EngineError.
+    """
+    try:
+        async with asyncio.timeout(ANSWER_SECONDS):
+            await link.probe()
+            if link.ingress is not link:
+                await link.ingress.probe()
+    except TimeoutError:
+        what = f"Redis at {link.safe_url} does not answer within {ANSWER_SECONDS:g} s"
+        raise CommandError(printable(what), ASK_REDIS, Exit.UNREACHABLE) from None
 
 
 def _embedded_url(data_dir: Path) -> str:

@@ -25,6 +25,7 @@ REGISTRY_SCHEMES = ("file", "http", "https", "s3", "gs", "az")
 MIN_SECRET_BYTES = 16
 
 _TENANT_GLOB = re.compile(r"[a-z0-9*?-]{1,63}")
+_ANSWERED_HOST = re.compile(r"(\*\.)?[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*")
 
 Finding = tuple[lines.Path, object, str, str]
 """Key, what was found, what was expected, a hint."""
@@ -128,6 +129,10 @@ def _ranges(settings: Settings) -> Iterator[Finding]:
         yield ("callbacks", "timeout_seconds"), found, f"at most {settings.callbacks.max_seconds:g}", ""
     if int(settings.http.bind.rpartition(":")[2]) > 65535:
         yield ("http", "bind"), settings.http.bind, "a port of at most 65535", ""
+    for host in settings.http.allowed_hosts:
+        if not _ANSWERED_HOST.fullmatch(host):
+            hint = "only the host: no scheme, port or path" if "/" in host or ":" in host else ""
+            yield ("http", "allowed_hosts"), host, "host names, or `*.` and a host name", hint
 
 
 def _domains(settings: Settings) -> Iterator[Finding]:

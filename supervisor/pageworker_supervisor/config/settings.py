@@ -210,6 +210,9 @@ class HttpSettings(Section, frozen=True):
     """The operator's endpoints."""
 
     bind: Annotated[str, Meta(pattern=BIND)] = "127.0.0.1:9470"
+    allowed_hosts: tuple[str, ...] = ()
+    """Names by which it may be asked, e.g. `worker-1.example` or `*.svc.example`, beside IP addresses, `localhost` and
+    the host in `bind`."""
 
 
 class LogSettings(Section, frozen=True):

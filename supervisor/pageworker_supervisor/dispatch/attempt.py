@@ -98,6 +98,9 @@ class Attempt:
                 await self._desk.defer(self.case, str(failed))
         except RunnerLost as lost:
             await self._mourn(lost)
+        except OSError as error:
+            # Of ours, on the way to the runner: descriptors, memory or disk are used up. The job is not to blame.
+            await self._desk.defer(self.case, f"the host: {error.strerror or error}")
         finally:
             self.admitting = False
             if self.runner is not None and self.running is None:

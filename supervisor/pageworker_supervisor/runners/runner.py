@@ -129,6 +129,11 @@ class Runner:
             self._end = self._lost(reason, charged=charged, breach=breach)
         self._step(Event.KILL)
 
+    @property
+    def memory_bytes(self) -> int | None:
+        """When it was last measured; None before."""
+        return self._limits.memory_bytes or None
+
     def _lost(self, reason: str, *, charged: bool, breach: Breach | None) -> RunnerLost:
         if breach is not None:
             self._house.metrics.limit_breached(breach.limit)
@@ -207,6 +212,10 @@ class Runner:
             if isinstance(violation, OutputExceeded):
                 breach = Breach("output_limit", violation.used, violation.allowed, violation.unit)
             self._end = self._lost(f"protocol violation: {violation}", charged=True, breach=breach)
+        except* OSError as group:
+            # Of ours: descriptors or memory are used up. Neither the runner nor its jobs are to blame.
+            self._log.error("runner lost by its host", reason=str(group.exceptions[0]))
+            self._end = self._lost(f"the host: {group.exceptions[0]}", charged=False, breach=None)
         finally:
             # Shielded: a cancelled daemon still waits until the tree is gone, or it would leave its user in use.
             await asyncio.shield(self._leave(cell, channel))

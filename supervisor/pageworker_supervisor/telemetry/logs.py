@@ -14,8 +14,9 @@ if TYPE_CHECKING:
 
 __all__ = ["log", "log_to"]
 
-QUIET = ("httpx", "httpcore")
-"""They log the URLs they call, and a callback URL is a capability: whoever has it can resume the flow."""
+QUIET = {"httpx": logging.WARNING, "httpcore": logging.WARNING, "uvicorn.error": logging.ERROR}
+"""The first two log the URLs they call, and a callback URL is a capability: whoever has it can resume the flow. uvicorn
+writes a line for each request that is no HTTP, so that any local user could fill the log."""
 
 
 def log_to(settings: LogSettings, stream: TextIO | None = None, **fields: str) -> None:
@@ -39,8 +40,8 @@ def log_to(settings: LogSettings, stream: TextIO | None = None, **fields: str) -
     libraries = logging.INFO if settings.level == "debug" else logging.WARNING
     logging.basicConfig(handlers=[Routed()], level=libraries, force=True)
     logging.captureWarnings(True)
-    for name in QUIET:
-        logging.getLogger(name).setLevel(logging.WARNING)
+    for name, least in QUIET.items():
+        logging.getLogger(name).setLevel(least)
 
 
 class Routed(logging.Handler):

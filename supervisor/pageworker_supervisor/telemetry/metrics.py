@@ -109,6 +109,12 @@ class Metrics:
         self.loop_lag_seconds = Histogram(
             "pageworker_loop_lag_seconds", "How late the event loop is.", buckets=LAG, registry=registry
         )
+        self.connections_dropped = Counter(
+            "pageworker_http_connections_dropped",
+            "Connections to http.bind that were cut: too many, or too slow.",
+            ("reason",),
+            registry=registry,
+        )
         self.build = Gauge("pageworker_build_info", "Always 1.", ("version", "python", "worker"), registry=registry)
         self.build.labels(version, platform.python_version(), worker_id).set(1)
 
@@ -186,6 +192,21 @@ class Metrics:
     def egress_refused(self, tenant_id: str, reason: str, count: int = 1) -> None:
         """The gateway refused requests."""
         self.egress_refusals.labels(reason, self._tenants.of(tenant_id, learn=False)).inc(count)
+
+    def connection_dropped(self, reason: str) -> None:
+        """`http.bind` cut a connection: `crowded`, `head_timeout`, `answer_timeout`, `stopping`."""
+        self.connections_dropped.labels(reason).inc()
+
+    def totals(self) -> dict[str, float]:
+        """Every counter by its name without the prefix, over all labels: `jobs`, `job_retries`, …"""
+        counted = (metric for metric in vars(self).values() if isinstance(metric, Counter))
+        families = (family for metric in counted for family in metric.collect())
+        return {
+            family.name.removeprefix("pageworker_"): sum(
+                sample.value for sample in family.samples if sample.name.endswith("_total")
+            )
+            for family in families
+        }
 
     def expose(self) -> bytes:
         """The text format of Prometheus."""
