@@ -97,6 +97,14 @@ class Metrics:
             ("reason", "tenant"),
             registry=registry,
         )
+        self.registry_serial = Gauge(
+            "pageworker_registry_serial",
+            "Highest serial of the module index that the fleet has seen.",
+            registry=registry,
+        )
+        self.index_refusals = Counter(
+            "pageworker_index_refusals", "Module indexes refused, by the error's type.", ("reason",), registry=registry
+        )
         self.redis_reconnects = Counter("pageworker_redis_reconnects", "Times that Redis came back.", registry=registry)
         self.redis_up = Gauge("pageworker_redis_up", "1 while Redis answers.", registry=registry)
         self.ready = Gauge("pageworker_ready", "1 while this worker takes jobs.", registry=registry)
@@ -176,6 +184,10 @@ class Metrics:
     def egress_refused(self, tenant_id: str, reason: str, count: int = 1) -> None:
         """The gateway refused requests."""
         self.egress_refusals.labels(reason, self._tenants.of(tenant_id, learn=False)).inc(count)
+
+    def index_refused(self, reason: str) -> None:
+        """The registry has an index that is not taken; `reason` is a ModuleError's `type`."""
+        self.index_refusals.labels(reason).inc()
 
     def expose(self) -> bytes:
         """The text format of Prometheus."""
