@@ -25,6 +25,8 @@ Word = str | bytes | int | float
 
 PROBE = "#!lua\nreturn 1"
 """With this first line it is held to what it may do before it runs, as functions are. Does nothing."""
+PADDING = bytes(32 * 1024)
+"""Room for a job: a Redis that has less left is full."""
 NO_FUNCTION = "pageworker_none"
 NO_FUNCTION_SAID = "Function not found"
 """What everybody is told who has the right to call functions."""
@@ -132,7 +134,7 @@ class Link:
             await self.primaries("PING")
         for key in self._one_of_each_primary():
             # Refused as any script that may write: by a replica, without memory, with too few replicas, on a full disk.
-            await self.send("EVAL", PROBE, 1, key, key=key)
+            await self.send("EVAL", PROBE, 1, key, PADDING, key=key)
             if self._functions:
                 await self._may_call_functions(key)
 
