@@ -30,6 +30,7 @@ class FakeWorker:
         self.done = asyncio.Event()
         self.drained_with: list[float | None] = []
         self.left_early = False
+        self.looks = 0
 
     def status(self) -> StatusReport:
         return StatusReport(
@@ -41,6 +42,9 @@ class FakeWorker:
             redis=RedisReport(connected=True, url="redis://:(hidden)@h"),
             runners=(RunnerReport(runner_id="r1", tenant_id="t", profile_id=None, state="ready", pages={"IDLE": 4}),),
         )
+
+    async def look(self) -> None:
+        self.looks += 1
 
     def ready(self) -> tuple[bool, str]:
         return self.state == "ready", self.status().reason

@@ -147,7 +147,7 @@ async def shared(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Shar
 
 
 async def test_what_is_deleted_holds_up_nobody(shared: Shared) -> None:
-    """40,000 files of a removed profile of A are deleted: B's jobs do not wait for it, and the event loop is in time."""
+    """40,000 files of a removed profile of A are deleted: B's jobs do not wait, and the event loop is in time."""
     assert shared.trash_at_start
     trash, own = shared.daemon.data_dir / "profiles/.trash", OwnLag()
     async with asyncio.TaskGroup() as tasks:

@@ -29,6 +29,7 @@ COMMANDS = (
     ("jobs", "pageworker_supervisor.cli.jobs:jobs", "List jobs that have no result yet."),
     ("cancel", "pageworker_supervisor.cli.worker:cancel", "Cancel a job, wherever it waits or runs."),
     ("dead", "pageworker_supervisor.cli.dead:app", "Jobs that came to no good end: look, send again, throw away."),
+    ("redis", "pageworker_supervisor.cli.redis:app", "How clients reach the daemon's own Redis."),
     ("doctor", "pageworker_supervisor.cli.doctor:doctor", "What this host needs, and how to mend what fails."),
     ("module", "pageworker_supervisor.cli.module:app", "Write, pack, sign, verify and publish modules."),
     ("key", "pageworker_supervisor.cli.key:app", "Make and show the keys that modules are signed with."),

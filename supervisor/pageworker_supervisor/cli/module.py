@@ -7,6 +7,7 @@ from cyclopts import App, Parameter
 
 from pageworker_sandbox.signing import LIMITS, read_bundle, sign, verify
 from pageworker_supervisor.cli import publishing
+from pageworker_supervisor.cli.fleet_serial import fleet_serial
 from pageworker_supervisor.cli.output import Json, note, put, show
 from pageworker_supervisor.cli.password import PasswordFile, open_key
 from pageworker_supervisor.cli.publishing import ConfigFile, KeyFile, configured, read_file, signature_of, signed, told
@@ -99,3 +100,4 @@ app.command(publishing.list_modules, name="list")
 app.command(publishing.channels)
 app.command(publishing.yank_version, name="yank")
 app.command(publishing.refresh_index)
+app.command(fleet_serial, name="serial")

@@ -7,7 +7,6 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Annotated
 
-import msgspec
 from cyclopts import Parameter
 
 from pageworker_supervisor.cli.output import CommandError, Exit
@@ -20,7 +19,8 @@ from pageworker_supervisor.engine import Engine
 from pageworker_supervisor.engine.errors import EngineError
 from pageworker_supervisor.engine.types import Options
 from pageworker_supervisor.http.client import WorkerClient
-from pageworker_supervisor.redis_link import Link, connect
+from pageworker_supervisor.redis_link import Link, connect, connect_embedded
+from pageworker_supervisor.redis_link.folder import RedisFolder
 
 ANSWER_SECONDS = 3.0
 ASK_REDIS = "is it running, suspended, or busy with something else? `redis-cli PING` tells"
@@ -52,8 +52,10 @@ async def queue(config: Path | None) -> AsyncIterator[tuple[Link, Engine, Settin
     settings = settings_of(config)
     redis = settings.redis
     if redis.url is None:
-        redis = msgspec.structs.replace(redis, url=_embedded_url(data_dir_of(settings)))
-    link = connect(redis)
+        embedded_folder(settings)
+        link = connect_embedded(redis, data_dir_of(settings))
+    else:
+        link = connect(redis)
     try:
         await _answers(link)
         engine = Engine(
@@ -85,12 +87,22 @@ async def _answers(link: Link) -> None:
         raise CommandError(printable(what), ASK_REDIS, Exit.UNREACHABLE) from None
 
 
-def _embedded_url(data_dir: Path) -> str:
+def embedded_folder(settings: Settings) -> RedisFolder:
+    """That of the daemon's own Redis, which runs. Ends the command where it does not, or is closed to us."""
+    data_dir = data_dir_of(settings)
+    folder = RedisFolder(data_dir)
     try:
-        return f"redis://127.0.0.1:{int((data_dir / 'redis' / 'port').read_text())}/0"
-    except (OSError, ValueError) as error:
+        running = folder.port.exists()
+    except PermissionError as error:
+        raise CommandError(
+            f"{folder.path}: only root and the worker's own user may use its Redis",
+            "run workerctl as that user, or name the configuration that has redis.url with --config",
+            Exit.UNREACHABLE,
+        ) from error
+    if not running:
         raise CommandError(
             f"no worker has started a Redis in {data_dir}",
             "start `pageworker`, or name the configuration that has redis.url with --config",
             Exit.UNREACHABLE,
-        ) from error
+        )
+    return folder

@@ -16,7 +16,7 @@ from pageworker_sandbox.hostname import HostInvalid, normalise_host_glob
 from pageworker_supervisor.config import lines
 from pageworker_supervisor.config.check import SourceOf, show
 from pageworker_supervisor.config.errors import Problem
-from pageworker_supervisor.config.settings import Settings, TenantSettings
+from pageworker_supervisor.config.settings import RedisSettings, Settings, TenantSettings
 from pageworker_supervisor.delivery.allow import GlobInvalid, UrlGlob
 
 REDIS_TOPOLOGIES = ("redis", "rediss", "redis+sentinel", "rediss+sentinel", "redis+cluster", "rediss+cluster")
@@ -54,6 +54,7 @@ def _redis(settings: Settings) -> Iterator[Finding]:
         url = getattr(settings.redis, name)
         if url is not None:
             yield from _url(("redis", name), url, (*REDIS_TOPOLOGIES, "unix"))
+    yield from _password_files(settings.redis)
     ca_file = settings.redis.ca_file
     if ca_file is not None and not (why := _unreadable(ca_file)):
         try:
@@ -64,6 +65,31 @@ def _redis(settings: Settings) -> Iterator[Finding]:
             yield ("redis", "ca_file"), f"{ca_file}: {why}", "a PEM file of CA certificates", ""
     elif ca_file is not None:
         yield ("redis", "ca_file"), f"{ca_file}: {why}", "a readable PEM file", ""
+
+
+def _password_files(redis: RedisSettings) -> Iterator[Finding]:
+    for name, url_name, word in (
+        ("password_file", "url", "a password"),
+        ("sentinel_password_file", "url", "sentinel_password"),
+        ("ingress_password_file", "ingress_url", "a password"),
+    ):
+        file, url = getattr(redis, name), getattr(redis, url_name)
+        if file is None:
+            continue
+        at = ("redis", name)
+        if url is None:
+            yield at, f"{file}, without redis.{url_name}", f"`{url_name}` beside it", ""
+        elif "sentinel_password=" in url if name.startswith("sentinel") else _holds_password(url):
+            yield at, f"{file}, and {word} in redis.{url_name}", "one of the two", ""
+        elif why := _unreadable(file):
+            yield at, f"{file}: {why}", "a readable file that holds the password", ""
+        elif not file.read_bytes().strip():
+            yield at, f"{file}: empty", "a file that holds the password", ""
+
+
+def _holds_password(url: str) -> bool:
+    userinfo, at, _ = url.partition("://")[2].partition("/")[0].rpartition("@")
+    return bool(at) and ":" in userinfo
 
 
 def _files(settings: Settings) -> Iterator[Finding]:

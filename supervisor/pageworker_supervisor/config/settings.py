@@ -28,8 +28,15 @@ class RedisSettings(Section, frozen=True):
 
     url: str | None = None
     """redis://, rediss://, redis+sentinel://host:port,host:port/service, redis+cluster://host:port,…"""
+    password_file: Path | None = None
+    """File with the password of the user in `url`, in place of one in the URL. Read again for each connection: a new
+    password needs no restart."""
+    sentinel_password_file: Path | None = None
+    """The same for the Sentinels, whose user is `sentinel_username` in `url`."""
     ingress_url: str | None = None
     """Where `pw:inbox` and `pw:jobs` are, if not at `url`."""
+    ingress_password_file: Path | None = None
+    """The same for `ingress_url`."""
     prefix: Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]{1,32}\Z")] = "pw"
     shards: Annotated[int, Meta(ge=1, le=1024)] = 1
     port: Annotated[int, Meta(ge=0, le=65535)] = 6399
@@ -78,9 +85,10 @@ class SandboxSettings(Section, frozen=True):
     """The wall."""
 
     first_uid: Annotated[int, Meta(ge=1000, le=4_294_900_000)] | None = None
-    """Where the daemon runs as root, the first of the user ids that its gateway, the gateway's dialer and each of its
-    runners get. Default: a range that is free on this host, the same after each restart (docs/trust.md)."""
-    uids: Annotated[int, Meta(ge=3, le=65_536)] = 500
+    """Where the daemon runs as root, the first of the user ids that its gateway, the gateway's dialer, each of its
+    runners and its own Redis get. Default: a range that is free on this host, the same after each restart
+    (docs/trust.md)."""
+    uids: Annotated[int, Meta(ge=4, le=65_536)] = 500
     """How many of them."""
     python: Path | None = None
     """Interpreter for runners. Default: found by itself."""

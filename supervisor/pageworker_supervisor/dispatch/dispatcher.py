@@ -70,6 +70,10 @@ class Dispatcher:
 
     async def _claim(self, tasks: asyncio.TaskGroup) -> bool:
         """One claim. True: there may be more to claim at once."""
+        # Jobs are not begun whose end could not be told.
+        await self._availability.wait_served()
+        if self.draining:
+            return False
         capacity = self._fleet.capacity(CLAIM_AT_MOST, self._admitting())
         claimed = await self._availability.insist(lambda: self._engine.claim(self._name, capacity))
         for lease in claimed.leases:

@@ -26,6 +26,7 @@ def operator_app(worker: Worker, metrics: Metrics, allowed_hosts: Sequence[str] 
         return json_response({"status": "alive"})
 
     async def readyz(_: Request) -> Response:
+        await worker.look()
         ready, reason = worker.ready()
         metrics.ready.set(ready)
         body = {"ready": ready, "state": worker.status().state, "reason": reason}

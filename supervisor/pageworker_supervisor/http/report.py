@@ -119,6 +119,10 @@ class Worker(Protocol):
     def status(self) -> StatusReport:
         """Everything that is worth showing. Cheap: scraped every few seconds."""
 
+    async def look(self) -> None:
+        """See at once whether Redis serves everything, so that `ready` is not of some seconds ago. Takes a second at
+        most."""
+
     def ready(self) -> tuple[bool, str]:
         """Whether jobs are taken, and why not."""
 

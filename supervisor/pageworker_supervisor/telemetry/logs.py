@@ -29,8 +29,12 @@ def log_to(settings: LogSettings, stream: TextIO | None = None, **fields: str) -
     line = json_line if settings.format == "json" else text_line
 
     def write(message: "Message") -> None:
-        target.write(line(message.record))
-        target.flush()
+        try:
+            target.write(line(message.record))
+            target.flush()
+        except OSError:
+            # A full disk or a reader that is gone: there is no other place to say it, and no work must end for it.
+            return
 
     log.remove()
     log.configure(extra=dict(fields))

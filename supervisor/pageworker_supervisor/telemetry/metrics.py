@@ -103,6 +103,14 @@ class Metrics:
             ("reason", "tenant"),
             registry=registry,
         )
+        self.registry_serial = Gauge(
+            "pageworker_registry_serial",
+            "Highest serial of the module index that the fleet has seen.",
+            registry=registry,
+        )
+        self.index_refusals = Counter(
+            "pageworker_index_refusals", "Module indexes refused, by the error's type.", ("reason",), registry=registry
+        )
         self.redis_reconnects = Counter("pageworker_redis_reconnects", "Times that Redis came back.", registry=registry)
         self.redis_up = Gauge("pageworker_redis_up", "1 while Redis answers.", registry=registry)
         self.ready = Gauge("pageworker_ready", "1 while this worker takes jobs.", registry=registry)
@@ -207,6 +215,10 @@ class Metrics:
             )
             for family in families
         }
+
+    def index_refused(self, reason: str) -> None:
+        """The registry has an index that is not taken; `reason` is a ModuleError's `type`."""
+        self.index_refusals.labels(reason).inc()
 
     def expose(self) -> bytes:
         """The text format of Prometheus."""
