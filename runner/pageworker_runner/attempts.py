@@ -29,7 +29,19 @@ class Attempt:
         self.deadline = time.monotonic() + run.timeout_seconds
         self.fate: handling.Fate = asyncio.get_running_loop().create_future()
         self.slot: Slot | None = None
+        self.sink: AttemptSink | None = None
         self.began = time.monotonic()
+        self.handling = False
+        """The handler has begun."""
+
+    def too_late(self) -> Verdict | None:
+        """Why the handler must not begin any more, if so."""
+        if self.fate.done():
+            return self.fate.result()
+        before = self.run.begin_before
+        if before is not None and time.clock_gettime(time.CLOCK_BOOTTIME) >= before:
+            return verdict.cut("expired")
+        return None
 
 
 class Attempts:
@@ -56,6 +68,12 @@ class Attempts:
         if attempt is not None and not attempt.fate.done():
             attempt.fate.set_result(fate)
 
+    def grant(self, attempt_id: str, number: int) -> None:
+        """The supervisor has room for the artifact that this attempt offered, if it still runs."""
+        attempt = self._attempts.get(attempt_id)
+        if attempt is not None and attempt.sink is not None:
+            attempt.sink.granted(number)
+
     async def lose_browser(self) -> None:
         """Chromium or the driver is gone, and so are all attempts. Returns when their results have left."""
         self._browser_lost = True
@@ -69,11 +87,11 @@ class Attempts:
         ATTEMPT.set(attempt_id)
         self._tasks.begin(attempt_id)
         self._reporter.lines.begin(attempt_id)
-        sink = AttemptSink(attempt_id, self._reporter.outbox, self._reporter.lines)
+        attempt.sink = sink = AttemptSink(attempt_id, self._reporter.outbox, self._reporter.lines)
         end = await self._run(attempt, pool, sink)
         # From here on the work is the runner's own, though in the attempt's task.
         OWN.set(True)
-        if end.outcome != "succeeded" and attempt.slot is not None and self._keeps_remains():
+        if end.outcome != "succeeded" and attempt.handling and attempt.slot is not None and self._keeps_remains():
             stopped = end.outcome in ("timed_out", "cancelled")
             seconds = LIMITS.evidence_seconds if stopped else LIMITS.calm_evidence_seconds
             await remains.keep(attempt.slot.page, sink, seconds)
@@ -106,6 +124,9 @@ class Attempts:
             with self.catalog.use(run.module, run.version) as entry:
                 payload = msgspec.json.decode(run.payload, type=dict)
                 attempt.slot = slot = await pool.reserve(run.attempt_id)
+                if (end := attempt.too_late()) is not None:
+                    return end
+                attempt.handling = True
                 self._reporter.outbox.put(m.Accepted(attempt_id=run.attempt_id, page=slot.index))
                 pool.start(slot)
                 attempt.began = time.monotonic()

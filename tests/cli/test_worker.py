@@ -11,7 +11,7 @@ from pageworker_supervisor.cli.output import Exit
 from pageworker_supervisor.contract.job_ref import JobRef
 from pageworker_supervisor.demo.toml import toml_text
 from pageworker_supervisor.http.errors import WorkerRefused
-from pageworker_supervisor.http.report import CancelAnswer, DrainLine, RedisReport, StatusReport
+from pageworker_supervisor.http.report import Cancelled, DrainLine, RedisReport, StatusReport
 from pageworker_supervisor.http.server import Endpoints
 from pageworker_supervisor.telemetry.metrics import Metrics
 
@@ -49,8 +49,8 @@ class Scripted:
     async def resume(self) -> None:
         return
 
-    async def cancel(self, ref: JobRef) -> CancelAnswer:
-        return "unknown"
+    async def cancel(self, ref: JobRef) -> Cancelled:
+        return Cancelled(ref.job_id, ref.tenant_id, "unknown", known=False)
 
 
 async def drained(folder: Path, *lines: DrainLine) -> int:

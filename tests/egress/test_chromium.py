@@ -62,7 +62,11 @@ WEBSOCKET = """url => new Promise((resolve, reject) => {
 @pytest.mark.browser
 async def test_chromium_reaches_what_is_allowed_and_nothing_else() -> None:
     assert CHROMIUM is not None, "install chromium-headless-shell"
-    async with serving(_shop) as origin, gateway() as (supervisor, _), async_playwright() as playwright:
+    async with (
+        serving(_shop) as origin,
+        gateway(f"127.0.0.1:{origin.port}") as (supervisor, _),
+        async_playwright() as playwright,
+    ):
         with listener() as sock:
             port = sock.getsockname()[1]
             policy = Policy(hosts=ALL, fixed={"shop.test": f"127.0.0.1:{origin.port}"})

@@ -13,6 +13,7 @@ from pw_egress.cells import ALL, ask, client, get, listener, running, to
 from pw_egress.origin import Handler, Origin, answering, serving
 from pw_egress.processes import gateway
 
+from pageworker_sandbox.dialer.connector import DirectConnector
 from pageworker_sandbox.egress.address import Address
 from pageworker_sandbox.egress.limits import Limits
 from pageworker_sandbox.egress.messages import Policy
@@ -68,7 +69,7 @@ async def test_a_runner_that_reads_nothing_is_cut_and_holds_little() -> None:
 
 async def test_clearing_nonblock_on_the_shared_listener_blocks_nobody() -> None:
     """The runner keeps a copy of its listener, makes it blocking and takes its own connections away."""
-    async with serving(answering()) as origin, gateway() as (supervisor, _):
+    async with serving(answering()) as origin, gateway(f"127.0.0.1:{origin.port}") as (supervisor, _):
         with listener() as hostile, listener() as good:
             await supervisor.attach("good", good.fileno(), to(origin.port))
             await supervisor.attach("hostile", hostile.fileno(), to(origin.port))
@@ -115,7 +116,7 @@ def _many_headers() -> bytes:
 
 @pytest.mark.parametrize("attack", ["chunks", "headers", "refusals", "connects"])
 async def test_one_cell_does_not_slow_the_others(attack: str) -> None:
-    async with serving(answering()) as origin, gateway() as (supervisor, _):
+    async with serving(answering()) as origin, gateway(f"127.0.0.1:{origin.port}") as (supervisor, _):
         with listener() as hostile, listener() as good:
             hostile_port, good_port = hostile.getsockname()[1], good.getsockname()[1]
             await supervisor.attach("hostile", hostile.fileno(), to(origin.port))
@@ -169,13 +170,14 @@ async def test_dead_names_of_one_cell_do_not_hold_up_another() -> None:
         running(to(origin.port)) as other,
         running(Policy(hosts=ALL, connect_seconds=0.2)) as cell,
     ):
-        outlet = cell.cell._outlet
 
         def stuck(host: str) -> list[Address]:
             free.wait(10)
             raise OSError("at last")
 
-        outlet._dialer._look_up = stuck
+        connector = cell.cell._outlet._dialer._connector
+        assert isinstance(connector, DirectConnector)
+        connector._look_up = stuck
         answers = asyncio.gather(*(ask(cell.port, get(f"http://h{n}.test/")) for n in range(20)))
         try:
             assert (await ask(other.port, get("http://shop.test/"))).status == 200
@@ -185,7 +187,7 @@ async def test_dead_names_of_one_cell_do_not_hold_up_another() -> None:
 
 
 async def test_descriptors_come_back_after_many_cells() -> None:
-    async with serving(answering()) as origin, gateway() as (supervisor, process):
+    async with serving(answering()) as origin, gateway(f"127.0.0.1:{origin.port}") as (supervisor, process):
         counts = []
         for number in range(30):
             with listener() as sock:

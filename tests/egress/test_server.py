@@ -23,7 +23,7 @@ async def _heard(client: Gateway) -> Notice | CellLost:
 
 
 async def test_a_cell_from_attach_to_detach() -> None:
-    async with serving(answering()) as origin, gateway() as (supervisor, process):
+    async with serving(answering()) as origin, gateway(f"127.0.0.1:{origin.port}") as (supervisor, process):
         with listener() as sock:
             port = sock.getsockname()[1]
             await supervisor.attach("runner-1", sock.fileno(), to(origin.port))

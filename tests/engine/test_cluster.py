@@ -62,6 +62,7 @@ async def test_the_outbox_writes_the_key_that_a_dead_worker_did_not(desk: Desk) 
             86_400_000,
             1000,
             1000,
+            1 << 28,
             0,
             str(lease.ref),
             lease.token,
@@ -219,3 +220,25 @@ async def test_letters_of_all_shards_are_listed(desk: Desk) -> None:
     assert len({letter.job_id for letter in seen}) == len(TENANTS)
     assert set((await desk.engine.dead_retry([letter.id for letter in seen])).values()) == {"queued"}
     assert len(await desk.drain()) == len(TENANTS)
+
+
+async def test_the_newest_result_keeps_the_key_against_a_worker_that_writes_late(desk: Desk) -> None:
+    """A rejected text frees its id; whoever stored the rejection may write the key after the corrected job ended."""
+    outbox = desk.engine._outbox
+    shard = shard_of("acme", SHARDS)
+    assert await desk.engine.reject(b"no job", "why", ref("j1"), b"rejected", "http://n8n.test/", "first")
+    (late,) = await desk.engine.outbox_take("w2", 10, 0)
+    await desk.engine.enqueue([ticket("j1")], "second")
+    await desk.finish([await desk.one()])
+    assert await desk.engine.result(ref("j1")) == DONE.result
+    await outbox.put(shard, late.id, ref("j1"), b"rejected")
+    assert await desk.engine.result(ref("j1")) == DONE.result
+
+
+async def test_a_push_of_an_ended_job_gets_its_result_on_a_cluster(desk: Desk) -> None:
+    await desk.engine.enqueue([ticket("j1")], "first")
+    await desk.finish([await desk.one()])
+    again = ticket("j1", body=b"another text", callback="http://n8n.test/2")
+    assert await desk.engine.enqueue([again], "second") == ["duplicate"]
+    (promise,) = await desk.engine.outbox_take("w2", 10, 0)
+    assert (promise.ref, promise.callback_url, promise.result) == (ref("j1"), "http://n8n.test/2", DONE.result)

@@ -100,7 +100,7 @@ async def test_a_running_job_is_cancelled_through_its_worker(desk: Desk) -> None
     await desk.engine.enqueue([ticket("j1")])
     lease = await desk.one()
     assert await desk.engine.cancel(ref("j1")) == "cancelling"
-    assert await desk.engine.cancel(ref("j1", "other")) == "unknown"
+    assert await desk.engine.cancel(ref("j1", "other")) == "awaited", "that is another job"
     woken = await desk.engine.wait("w1", 1)
     assert woken.control == (CancelNotice(ref("j1"), lease.token),)
     assert (await desk.engine.heartbeat("w1", [lease])).cancelled == {lease.token}

@@ -56,6 +56,10 @@ async def test_an_idle_tenant_and_domain_leave_nothing_that_stays(desk: Desk) ->
         await desk.later(1_000)
     await desk.engine.forget_worker("w1")
     stays = {key.decode() async for key in desk.client.scan_iter() if await desk.client.ttl(key) < 0}
+    letters = {"pw:{0}:dead", "pw:{0}:dead:weight", *(f"pw:{{0}}:dead:of:{tenant}" for tenant in ("a", "b", "c"))}
+    assert stays == {"pw:{0}:clock", "pw:{0}:meta", "pw:{0}:ready", "pw:{0}:results", *letters}
+    assert await desk.engine.dead_purge([letter.id for letter in (await desk.engine.dead_list()).letters]) == len(busy)
+    stays = {key.decode() async for key in desk.client.scan_iter() if await desk.client.ttl(key) < 0}
     assert stays == {"pw:{0}:clock", "pw:{0}:dead", "pw:{0}:meta", "pw:{0}:ready", "pw:{0}:results"}
 
 
@@ -84,6 +88,7 @@ async def test_every_key_is_named_in_the_documentation(desk: Desk) -> None:
     seen: set[str] = set()
     await _note(desk, seen)
     await desk.engine.cancel(ref("x", "cancelled"))
+    await desk.engine.cancel(ref("y", "cancelled"))
     await _note(desk, seen)
     leases = await desk.take(capacity=places(new=4, pages=1))
     await desk.engine.enqueue([ticket("p9", profile_id="p1")])

@@ -6,6 +6,8 @@ from collections.abc import Coroutine
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
+import msgspec
+import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
@@ -14,6 +16,7 @@ from pw_servers import redis_server
 
 from pageworker_supervisor.contract.job_ref import JobRef
 from pageworker_supervisor.engine.context_key import NO_EGRESS, ContextKey, egress_digest
+from pageworker_supervisor.engine.errors import CancelHolds
 from pageworker_supervisor.engine.types import Capacity, ContextRoom, Ending, Lease, Limits, Priority, Ticket
 
 EXAMPLES = int(os.environ.get("PW_MACHINE_EXAMPLES", "20"))
@@ -26,7 +29,8 @@ TENANT_LIMITS = {
 DOMAIN_LIMITS = {"x.test": Limits(concurrency=2), "y.test": Limits(rate_per_second=5.0, burst=2)}
 SETS = (NO_EGRESS, egress_digest(["shop.test"]))
 CONTEXTS = [ContextKey(t, profile, egress) for t in TENANT_LIMITS for profile in (None, "p1", "p2") for egress in SETS]
-JOBS = st.integers(0, 60).map(lambda number: f"job-{number}")
+JOBS = st.integers(0, 20).map(lambda number: f"job-{number}")
+"""Ids that all tenants use. In the ledger a job goes by its whole name."""
 
 T = TypeVar("T")
 workers = st.sampled_from(WORKERS)
@@ -53,6 +57,12 @@ class Ledger:
     """With which hosts each was opened."""
     fences: dict[tuple[str, str], int] = field(default_factory=dict)
     tickets: dict[str, Ticket] = field(default_factory=dict)
+    cancelled: set[str] = field(default_factory=set)
+    """Whose cancellation was acknowledged: they end so, without running again."""
+    awaited: set[str] = field(default_factory=set)
+    """The same of jobs of tenant a that were not pushed yet."""
+    begun: set[str] = field(default_factory=set)
+    """Whose handler has begun once."""
 
 
 class QueueMachine(RuleBasedStateMachine):
@@ -122,8 +132,9 @@ class QueueMachine(RuleBasedStateMachine):
         copies: int,
     ) -> None:
         tenant = context.tenant_id
-        if job in self.ledger.tickets:
-            ticket = self.ledger.tickets[job]
+        name = str(JobRef(tenant, job))
+        if name in self.ledger.tickets:
+            ticket = self.ledger.tickets[name]
         else:
             ticket = Ticket(
                 job_id=job,
@@ -139,11 +150,13 @@ class QueueMachine(RuleBasedStateMachine):
                 domain_limits=DOMAIN_LIMITS[domain] if domain else Limits(),
             )
         replies = self._run(self.engine.enqueue([ticket] * copies))
-        assert replies[0] == ("duplicate" if job in self.ledger.pushed else "queued")
+        assert replies[0] == ("duplicate" if name in self.ledger.pushed else "queued")
         assert set(replies[1:]) <= {"duplicate"}
-        self.ledger.tickets[job] = ticket
-        self.ledger.pushed.add(job)
-        self.ledger.owed.setdefault(job, 1)
+        if name not in self.ledger.pushed and name in self.ledger.awaited:
+            self.ledger.cancelled.add(name)
+        self.ledger.tickets[name] = ticket
+        self.ledger.pushed.add(name)
+        self.ledger.owed.setdefault(name, 1)
 
     # -- work
 
@@ -160,6 +173,7 @@ class QueueMachine(RuleBasedStateMachine):
         return Capacity(limit=limit, contexts=held, rooms=rooms, pages_per_room=pages)
 
     def _claim(self, worker: str, capacity: Capacity) -> list[Lease]:
+        before = self._now_ms()
         claimed = self._run(self.engine.claim(worker, capacity))
         running = [lease for lease in claimed.leases if lease.verdict is None]
         assert len(running) <= capacity.limit
@@ -167,13 +181,18 @@ class QueueMachine(RuleBasedStateMachine):
         assert len(opened) <= capacity.rooms
         for lease in claimed.leases:
             self._admit(worker, lease)
+            if lease.verdict is None:
+                expires = self.ledger.tickets[str(lease.ref)].expires_at_ms
+                assert str(lease.ref) not in self.ledger.cancelled, "what is cancelled never runs again"
+                late = expires is not None and expires < before
+                assert not late or str(lease.ref) in self.ledger.begun, "what has not begun in time never begins"
         return list(claimed.leases)
 
     def _admit(self, worker: str, lease: Lease) -> None:
         ledger = self.ledger
-        assert lease.job_id in ledger.pushed
-        assert ledger.results.get(lease.job_id, 0) < ledger.owed[lease.job_id], "finished jobs never run again"
-        assert lease.job_id not in {live.job_id for live in ledger.leases.values()}, "one lease a job"
+        assert str(lease.ref) in ledger.pushed
+        assert ledger.results.get(str(lease.ref), 0) < ledger.owed[str(lease.ref)], "finished jobs never run again"
+        assert str(lease.ref) not in {str(live.ref) for live in ledger.leases.values()}, "one lease a job"
         assert lease.token not in {old.token for old in ledger.ended}, "tokens never come again"
         ledger.leases[lease.token] = lease
         ledger.holder[lease.token] = worker
@@ -198,14 +217,18 @@ class QueueMachine(RuleBasedStateMachine):
     def _finish(self, lease: Lease, *, times: int = 1, letter: bool = False) -> None:
         ending = Ending(
             status=lease.verdict or "succeeded",
-            result=lease.job_id.encode(),
+            result=str(lease.ref).encode(),
             callback="https://n8n.test/hook",
             dead_letter=b"{}" if letter else None,
         )
+        if str(lease.ref) in self.ledger.cancelled and lease.verdict is None:
+            with pytest.raises(CancelHolds):
+                self._run(self.engine.finish(lease, ending))
+            ending = msgspec.structs.replace(ending, status="cancelled")
         for _ in range(times):
             assert self._run(self.engine.finish(lease, ending)) is True, "a replay gives the same answer"
         self._close(lease)
-        self.ledger.results[lease.job_id] = self.ledger.results.get(lease.job_id, 0) + 1
+        self.ledger.results[str(lease.ref)] = self.ledger.results.get(str(lease.ref), 0) + 1
 
     @precondition(lambda self: self.ledger.ended)
     @rule(pick=picks, act=st.sampled_from(["finish", "retry", "defer", "give_back", "reassign", "crash", "heartbeat"]))
@@ -229,23 +252,36 @@ class QueueMachine(RuleBasedStateMachine):
                 assert lease.token in self._run(self.engine.heartbeat("w1", [lease])).lost
 
     @precondition(lambda self: self.ledger.leases)
-    @rule(
-        pick=picks, act=st.sampled_from(["retry", "defer", "give_back", "crash", "reassign"]), times=st.integers(1, 2)
-    )
-    def let_go(self, pick: int, act: str, times: int) -> None:
+    @rule(pick=picks)
+    def begin(self, pick: int) -> None:
         lease = self._pick(pick)
+        assert self._run(self.engine.begin(lease))
+        if lease.verdict is None:
+            self.ledger.begun.add(str(lease.ref))
+
+    @precondition(lambda self: self.ledger.leases)
+    @rule(
+        pick=picks,
+        act=st.sampled_from(["retry", "defer", "give_back", "crash", "reassign"]),
+        times=st.integers(1, 2),
+        begun=st.booleans(),
+    )
+    def let_go(self, pick: int, act: str, times: int, begun: bool) -> None:
+        lease = self._pick(pick)
+        if begun and lease.verdict is None and act != "reassign":
+            self.ledger.begun.add(str(lease.ref))
         for _ in range(times):
             match act:
                 case "retry":
-                    done = self._run(self.engine.retry(lease, 700, b'{"outcome":"failed"}'))
+                    done = self._run(self.engine.retry(lease, 700, b'{"outcome":"failed"}', begun=begun))
                 case "defer":
-                    done = self._run(self.engine.defer(lease, 900, "no page"))
+                    done = self._run(self.engine.defer(lease, 900, "no page", begun=begun))
                 case "reassign":
                     done = self._run(self.engine.reassign(lease, SETS[pick % len(SETS)]))
                 case "crash":
-                    done = self._run(self.engine.crash(lease, 800, b'{"outcome":"lost"}'))
+                    done = self._run(self.engine.crash(lease, 800, b'{"outcome":"lost"}', begun=begun))
                 case _:
-                    done = self._run(self.engine.give_back(lease))
+                    done = self._run(self.engine.give_back(lease, begun=begun))
             assert done, "said twice is said once"
         self._close(lease)
 
@@ -266,17 +302,23 @@ class QueueMachine(RuleBasedStateMachine):
             key = held[pick % len(held)]
             assert self._run(self.engine.release_profile(worker, *key, self.ledger.profiles.pop(key)[1]))
 
-    @rule(job=JOBS)
-    def cancel(self, job: str) -> None:
-        tenant = self.ledger.tickets[job].tenant_id if job in self.ledger.tickets else "a"
+    @rule(job=JOBS, tenant=st.sampled_from(list(TENANT_LIMITS)))
+    def cancel(self, job: str, tenant: str) -> None:
+        name = str(JobRef(tenant, job))
         word = self._run(self.engine.cancel(JobRef(tenant, job)))
-        running = job in {lease.job_id for lease in self.ledger.leases.values()}
-        if job not in self.ledger.pushed:
-            assert word == "unknown"
-        elif self.ledger.results.get(job, 0) == self.ledger.owed[job]:
+        running = {str(lease.ref): lease for lease in self.ledger.leases.values()}.get(name)
+        if name not in self.ledger.pushed:
+            assert word == "awaited"
+            self.ledger.awaited.add(name)
+            return
+        if self.ledger.results.get(name, 0) == self.ledger.owed[name]:
             assert word == "finished"
-        elif not running:
-            assert word in ("cancelled", "cancelling")
+        elif running is None or running.verdict is not None:
+            assert word in ("cancelled", "finished")
+        else:
+            assert word == "cancelling"
+        if word != "finished":
+            self.ledger.cancelled.add(name)
 
     # -- time
 
@@ -315,12 +357,14 @@ class QueueMachine(RuleBasedStateMachine):
         if not letters:
             return
         letter = letters[pick % len(letters)]
-        assert letter.job_id is not None
+        name = str(letter.ref)
         word = self._run(self.engine.dead_retry([letter.id]))[letter.id]
-        unfinished = self.ledger.results.get(letter.job_id, 0) < self.ledger.owed[letter.job_id]
+        unfinished = self.ledger.results.get(name, 0) < self.ledger.owed[name]
         assert word == ("duplicate" if unfinished else "queued")
         if word == "queued":
-            self.ledger.owed[letter.job_id] += 1
+            self.ledger.owed[name] += 1
+            self.ledger.cancelled.discard(name)
+            self.ledger.begun.add(name)  # it does not expire any more
 
     # -- what always holds
 
@@ -341,7 +385,7 @@ class QueueMachine(RuleBasedStateMachine):
         for tenant, limits in TENANT_LIMITS.items():
             assert sum(lease.tenant_id == tenant for lease in live) <= limits.concurrency
         for domain, limits in DOMAIN_LIMITS.items():
-            at = sum(self.ledger.tickets[lease.job_id].domain == domain for lease in live)
+            at = sum(self.ledger.tickets[str(lease.ref)].domain == domain for lease in live)
             assert at <= limits.concurrency
 
     # -- inside

@@ -1,12 +1,13 @@
 """Who may push what. Pure."""
 
+import datetime as dt
 import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from pageworker_supervisor.config.settings import DomainSettings, Settings, TenantSettings
+from pageworker_supervisor.config.settings import DomainSettings, JobSettings, Settings, TenantSettings
 from pageworker_supervisor.contract.job_ref import JobRef
 from pageworker_supervisor.engine.types import Limits
 from pageworker_supervisor.intake.admit import Admission, Queue, Reject
@@ -136,3 +137,49 @@ def test_a_broken_job_is_answered_where_its_tenant_allows() -> None:
     for elsewhere in ("https://evil.example/", 7, None, "javascript:alert(1)"):
         assert rejected(text(x=1, callback_url=elsewhere)).callback is None
     assert rejected(text(tenant_id="mallory", callback_url="https://n8n.example/webhook")).callback is None
+
+
+NOW = dt.datetime(2026, 6, 1, tzinfo=dt.UTC)
+DAY = 86_400
+
+
+@pytest.mark.parametrize(
+    ("fields", "field"),
+    [
+        ({"delay_seconds": 10 * DAY}, None),
+        ({"delay_seconds": 10 * DAY + 1}, "delay_seconds"),
+        ({"not_before": "2026-06-11T00:00:00Z"}, None),
+        ({"not_before": "2026-06-11T00:00:01Z"}, "not_before"),
+        ({"not_before": "9999-12-31T23:59:59Z"}, "not_before"),
+        ({"not_before": "1999-12-31T23:59:59Z"}, None),
+        ({"expires_at": "2026-06-11T00:00:00Z"}, None),
+        ({"expires_at": "2026-06-11T00:00:01Z"}, "expires_at"),
+        ({"expires_at": "9999-12-31T23:59:59Z"}, "expires_at"),
+        ({"expires_at": "1999-12-31T23:59:59Z"}, None),
+        ({"not_before": "2026-06-11T00:00:00Z", "expires_at": "2026-06-21T00:00:00Z"}, None),
+        ({"delay_seconds": 5 * DAY, "expires_at": "2026-06-16T00:00:01Z"}, "expires_at"),
+    ],
+)
+def test_no_job_waits_longer_than_the_setting_allows(fields: dict[str, Any], field: str | None) -> None:
+    settings = Settings(jobs=JobSettings(max_delay_seconds=10 * DAY))
+    verdict = Admission(settings, lambda: NOW).decide(text(**fields))
+    if field is None:
+        assert isinstance(verdict, Queue)
+        return
+    assert isinstance(verdict, Reject)
+    assert verdict.result is not None
+    error = json.loads(verdict.result)["error"]
+    assert error["type"] == "invalid_field"
+    assert error["detail"]["field"] == field
+    assert "jobs.max_delay_seconds" in error["message"]
+
+
+def test_a_year_is_the_limit_by_default() -> None:
+    assert isinstance(Admission(Settings()).decide(text(delay_seconds=31_536_000)), Queue)
+    assert isinstance(Admission(Settings()).decide(text(not_before="2126-01-01T00:00:00Z")), Reject)
+
+
+def test_a_text_of_megabytes_is_not_read_to_learn_whom_to_answer() -> None:
+    reject = rejected(text(payload={"x": "x" * (5 * 1024 * 1024)}))
+    assert (reject.type, reject.identity) == ("too_large", None)
+    assert rejected(text(payload={"x": "x" * 400_000})).identity is not None

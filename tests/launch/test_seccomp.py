@@ -9,7 +9,7 @@ import pytest
 from pageworker_sandbox.launch import seccomp
 from pageworker_sandbox.launch.seccomp import Policy, PolicyName
 
-NAMES: tuple[PolicyName, ...] = ("runner", "confined", "gateway")
+NAMES: tuple[PolicyName, ...] = ("runner", "confined", "gateway", "dialer")
 NEVER = {
     "ptrace", "process_vm_readv", "process_vm_writev", "pidfd_getfd", "mount", "umount2", "pivot_root", "setns",
     "open_tree", "move_mount", "fsopen", "fsmount", "mount_setattr", "open_by_handle_at", "bpf", "perf_event_open",

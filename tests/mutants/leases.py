@@ -62,8 +62,8 @@ ROWS = (
     Mutant(
         f.REAPER_LOCK,
         f"{LUA}/09_profiles.lua",
-        "call('ZADD', P .. 'locks', NOW + LEASE_MS, t .. '/' .. c)\n  for _, p in",
-        "for _, p in",
+        "  call('ZADD', P .. 'locks', NOW + LEASE_MS, t .. '/' .. f)\n  for _, c in",
+        "  for _, c in",
         ("tests/engine/test_profiles.py::test_a_dead_holder_loses_the_profile_with_its_jobs",),
     ),
     Mutant(
@@ -116,8 +116,8 @@ ROWS = (
     Mutant(
         f.POISON,
         f"{LUA}/10_jobs.lua",
-        "if job.c == '' then",
-        "if false then",
+        "  job.c = Context.alone(job.c)\n",
+        "",
         ("tests/engine/test_profiles.py::test_a_solo_job_without_a_profile_has_a_room_of_its_own",),
     ),
     Mutant(

@@ -80,7 +80,7 @@ ROWS = (
     Mutant(
         f.RACY_RECLAIM,
         f"{INTAKE}/inbox.py",
-        "  if heard > redis.call('TIME')[1] - ARGV[5] then\n    return {}\n  end\n",
+        "if heard > redis.call('TIME')[1] - ARGV[5] then\n  return {}\nend\n",
         "",
         ("tests/intake/test_faults.py::test_a_worker_that_is_heard_again_keeps_its_texts",),
     ),

@@ -51,7 +51,7 @@ ROWS = (
     Mutant(
         f.PHANTOM,
         f"{DISPATCH}/attempt.py",
-        "            if self.running is None:\n",
+        "            if self.runner is not None and self.running is None:\n",
         "            if False:\n",
         (f"{WORK}::test_a_job_that_never_ran_gives_its_page_back",),
     ),

@@ -10,6 +10,8 @@ from typing import Any
 
 import h11
 
+from pageworker_sandbox.dialer.connector import DirectConnector
+from pageworker_sandbox.dialer.targets import TargetRules, parse_rules
 from pageworker_sandbox.egress.acceptor import adopt
 from pageworker_sandbox.egress.address import Address
 from pageworker_sandbox.egress.cell import Cell
@@ -55,12 +57,19 @@ async def running(
 
     with listener() as sock:
         port = sock.getsockname()[1]
-        cell = Cell(adopt(sock.detach()), policy, limits or Limits(), look_up, on_refusal)
+        connector = DirectConnector(_rules(policy), look_up)
+        cell = Cell(adopt(sock.detach()), policy, limits or Limits(), connector, on_refusal)
     async with asyncio.TaskGroup() as group:
         task = group.create_task(cell.run())
         yield Running(cell, port, refused)
         assert not task.done(), "the cell ended by itself"
         task.cancel()
+
+
+def _rules(policy: Policy) -> TargetRules:
+    """What the supervisor tells the dialer, from one policy alone."""
+    upstream = () if policy.upstream is None else (policy.upstream.url.partition("://")[2],)
+    return parse_rules(policy.ports, (*policy.fixed.values(), *upstream), ())
 
 
 def to(port: int, **changes: Any) -> Policy:

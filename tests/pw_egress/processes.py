@@ -1,4 +1,4 @@
-"""The gateway as the supervisor starts it: a process of its own, spoken with over a socket pair."""
+"""The gateway and its dialer as the supervisor starts them: processes of their own, without their sandboxes."""
 
 import asyncio
 import os
@@ -8,22 +8,23 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+from pageworker_sandbox.dialer.messages import FROM_SUPERVISOR, TO_SUPERVISOR, Rules
 from pageworker_sandbox.egress.client import Gateway, GatewayLost, connect
+from pageworker_sandbox.wire.channel import Channel
 
 SANDBOX = Path(__file__).resolve().parents[2] / "sandbox"
 
 
 @asynccontextmanager
-async def gateway() -> AsyncIterator[tuple[Gateway, asyncio.subprocess.Process]]:
-    """A running gateway and its process, which ends with the channel."""
-    ours, theirs = socket.socketpair()
-    with theirs:
-        process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            *("-m", "pageworker_sandbox.egress", "--channel-fd", str(theirs.fileno())),
-            pass_fds=(theirs.fileno(),),
-            env={**os.environ, "PYTHONPATH": str(SANDBOX)},
-        )
+async def gateway(*targets: str) -> AsyncIterator[tuple[Gateway, asyncio.subprocess.Process]]:
+    """A running gateway and its process, which ends with the channel. `targets`: private ones that may be dialled."""
+    for_gateway, for_dialer = socket.socketpair()
+    with for_gateway, for_dialer:
+        to_dialer, dialer = await _start("dialer", "--gateway-fd", for_dialer)
+        ours, process = await _start("egress", "--dialer-fd", for_gateway)
+    channel = Channel(to_dialer, outgoing=FROM_SUPERVISOR, incoming=TO_SUPERVISOR)
+    await channel.send(Rules(ports=(80, 443), targets=targets))
+    await channel.receive()
     client = connect(ours)
     async with asyncio.TaskGroup() as group:
         reading = group.create_task(_read(client))
@@ -32,6 +33,21 @@ async def gateway() -> AsyncIterator[tuple[Gateway, asyncio.subprocess.Process]]
     ours.close()
     async with asyncio.timeout(10):
         await process.wait()
+        assert await dialer.wait() == 0
+    channel.close()
+
+
+async def _start(module: str, flag: str, other: socket.socket) -> tuple[socket.socket, asyncio.subprocess.Process]:
+    """Our end of its channel, and the process."""
+    ours, theirs = socket.socketpair()
+    with theirs:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            *("-m", f"pageworker_sandbox.{module}", "--channel-fd", str(theirs.fileno()), flag, str(other.fileno())),
+            pass_fds=(theirs.fileno(), other.fileno()),
+            env={**os.environ, "PYTHONPATH": str(SANDBOX)},
+        )
+    return ours, process
 
 
 async def _read(client: Gateway) -> None:

@@ -6,7 +6,7 @@ Source: the kernel's Documentation/userspace-api/landlock.rst and include/uapi/l
 import ctypes
 import os
 import stat
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from enum import IntFlag
 
 from pageworker_sandbox.confine.errors import ConfinementFailed
@@ -15,9 +15,11 @@ from pageworker_sandbox.confine.syscalls import call, prctl
 PR_SET_NO_NEW_PRIVS = 38
 CREATE_RULESET_VERSION = 1
 RULE_PATH_BENEATH = 1
+RULE_NET_PORT = 2
 RESTRICT_SELF_TSYNC = 1 << 3
 """Restrict all threads of the process, since ABI 8."""
 TSYNC_ABI = 8
+NET_ABI = 4
 
 
 class Fs(IntFlag):
@@ -42,6 +44,7 @@ class Fs(IntFlag):
 
 
 ALL_NET = 0b11  # bind and connect by TCP, ABI 4
+CONNECT_TCP = 0b10
 ALL_SCOPES = 0b11  # abstract Unix sockets and signals, ABI 6
 ON_FILES = Fs.EXECUTE | Fs.WRITE_FILE | Fs.READ_FILE | Fs.TRUNCATE | Fs.IOCTL_DEV
 """Rights that mean something on a file that is not a directory; any other is EINVAL there."""
@@ -54,6 +57,10 @@ class _RulesetAttr(ctypes.Structure):
 class _PathBeneathAttr(ctypes.Structure):
     _pack_ = 1
     _fields_ = (("allowed", ctypes.c_uint64), ("parent", ctypes.c_int32))
+
+
+class _NetPortAttr(ctypes.Structure):
+    _fields_ = (("allowed", ctypes.c_uint64), ("port", ctypes.c_uint64))
 
 
 def abi() -> int:
@@ -71,10 +78,17 @@ def all_fs(version: int) -> Fs:
 
 
 def restrict(
-    handled: Fs, allowed: Mapping[str, Fs], *, net: bool = False, scopes: bool = False, threads: int = 1
+    handled: Fs,
+    allowed: Mapping[str, Fs],
+    *,
+    net: bool = False,
+    connect_ports: Iterable[int] | None = None,
+    scopes: bool = False,
+    threads: int = 1,
 ) -> None:
     """Take away `handled` everywhere but beneath the paths of `allowed`. Paths that do not exist are left out.
 
+    `net`: no TCP at all. `connect_ports`: of TCP only connections to these ports of whatever host.
     `threads` is how many threads the process has: the restriction is the calling thread's own before ABI 8,
     so with more than one it is refused there. Raises ConfinementFailed.
     """
@@ -87,13 +101,19 @@ def restrict(
             " (asyncio's child watcher of Python 3.11 is one: use PidfdChildWatcher)"
         )
     handled &= all_fs(version)
-    size = 24 if version >= 6 else 16 if version >= 4 else 8
-    attributes = _RulesetAttr(handled, ALL_NET if net and version >= 4 else 0, ALL_SCOPES if scopes else 0)
+    size = 24 if version >= 6 else 16 if version >= NET_ABI else 8
+    attributes = _RulesetAttr(
+        handled,
+        ALL_NET if (net or connect_ports is not None) and version >= NET_ABI else 0,
+        ALL_SCOPES if scopes else 0,
+    )
     try:
         ruleset = call("landlock_create_ruleset", attributes, size, 0)
         try:
             for path, rights in allowed.items():
                 _allow(ruleset, path, rights & handled)
+            for port in connect_ports or ():
+                call("landlock_add_rule", ruleset, RULE_NET_PORT, _NetPortAttr(CONNECT_TCP, port), 0)
             prctl(PR_SET_NO_NEW_PRIVS, 1)
             call("landlock_restrict_self", ruleset, RESTRICT_SELF_TSYNC if threads > 1 else 0)
         finally:

@@ -1,4 +1,7 @@
-"""`python -m pageworker_sandbox.egress --channel-fd N`: the gateway process, started by the launcher."""
+"""`python -m pageworker_sandbox.egress --channel-fd N --dialer-fd M`: the gateway process, started by the launcher.
+
+It has no network: runners' listeners come from the supervisor, connected sockets from the dialer.
+"""
 
 import argparse
 import asyncio
@@ -10,6 +13,7 @@ import sys
 
 import uvloop
 
+from pageworker_sandbox.dialer.client import DialerClient
 from pageworker_sandbox.egress.limits import Limits
 from pageworker_sandbox.egress.messages import TO_GATEWAY, TO_SUPERVISOR
 from pageworker_sandbox.egress.server import Server
@@ -17,30 +21,39 @@ from pageworker_sandbox.wire.channel import Channel
 from pageworker_sandbox.wire.errors import WireError
 
 
-async def serve(sock: socket.socket) -> None:
-    """Serve the supervisor at the other end until it closes. Raises ProtocolViolation."""
+async def serve(sock: socket.socket, dialer_sock: socket.socket) -> None:
+    """Serve the supervisor at the other end until it closes. Raises WireError where it, or the dialer, breaks off."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     channel = Channel(sock, outgoing=TO_SUPERVISOR, incoming=TO_GATEWAY)
     try:
-        await Server(channel, Limits().within(hard)).run()
+        dialer = DialerClient(dialer_sock)
+        async with asyncio.TaskGroup() as tasks:
+            connecting = tasks.create_task(dialer.run())
+            await Server(channel, Limits().within(hard), dialer).run()
+            connecting.cancel()
     finally:
         channel.close()
+
+
+def _first(error: BaseException) -> BaseException:
+    return _first(error.exceptions[0]) if isinstance(error, BaseExceptionGroup) else error
 
 
 def main() -> int:
     """Exit status 0 after the supervisor closed the channel, 1 after it broke the protocol."""
     parser = argparse.ArgumentParser(prog="python -m pageworker_sandbox.egress")
     parser.add_argument("--channel-fd", type=int, required=True, metavar="N")
+    parser.add_argument("--dialer-fd", type=int, required=True, metavar="M")
     arguments = parser.parse_args()
     # The supervisor decides when we end: a Ctrl-C in its terminal is not meant for us.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     code = 0
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            runner.run(serve(socket.socket(fileno=arguments.channel_fd)))
+            runner.run(serve(socket.socket(fileno=arguments.channel_fd), socket.socket(fileno=arguments.dialer_fd)))
     except* WireError as group:
-        sys.stderr.write(f"egress gateway: {group.exceptions[0]}\n")
+        sys.stderr.write(f"egress gateway: {_first(group)}\n")
         code = 1
     return code
 

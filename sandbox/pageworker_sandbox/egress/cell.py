@@ -4,8 +4,8 @@ import asyncio
 import socket
 from collections.abc import Callable
 
+from pageworker_sandbox.dialer.connector import Connector
 from pageworker_sandbox.egress.acceptor import Acceptor
-from pageworker_sandbox.egress.dialer import LookUp
 from pageworker_sandbox.egress.errors import InvalidListener
 from pageworker_sandbox.egress.limits import Limits
 from pageworker_sandbox.egress.messages import Policy, Reason, Usage
@@ -23,7 +23,7 @@ class Cell:
         listener: socket.socket,
         policy: Policy,
         limits: Limits,
-        look_up: LookUp,
+        connector: Connector,
         on_refusal: Callable[[Reason, Target], None],
     ) -> None:
         self._listener = listener
@@ -31,7 +31,7 @@ class Cell:
         self._connections = 0
         self._unserved: set[socket.socket] = set()
         """Accepted, their task not begun: cancelled then, it would never begin, let alone close them."""
-        self._outlet = Outlet(policy, limits, look_up, on_refusal)
+        self._outlet = Outlet(policy, limits, connector, on_refusal)
         self.started = asyncio.Event()
         """Set once `run` accepts, or could not: a task that is cancelled before its first step cleans nothing."""
 

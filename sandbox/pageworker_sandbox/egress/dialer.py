@@ -1,13 +1,11 @@
 """From a route to a connection: resolve, check, connect to the very address that was checked."""
 
 import asyncio
-import socket
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Sequence
 from dataclasses import replace
-from ipaddress import IPv6Address, ip_address
 
-from pageworker_sandbox.egress.address import Address, unmap
+from pageworker_sandbox.dialer.connector import Connector, Resolution
+from pageworker_sandbox.egress.address import Address
 from pageworker_sandbox.egress.errors import Refused, Unreachable
 from pageworker_sandbox.egress.limits import Limits
 from pageworker_sandbox.egress.meter import Meter
@@ -19,20 +17,16 @@ from pageworker_sandbox.egress.upstream import handshake
 FIRST_TRY_SECONDS = 2.0
 """An address that does not answer within it is left for the next one, if there is a next one."""
 
-LookUp = Callable[[str], list[Address]]
-"""All addresses of a name. Blocks; raises OSError."""
-
 
 class Dialer:
-    """Connects for one cell, with lookups of its own: nothing is shared between cells."""
+    """Connects for one cell, with a connector of its own: nothing is shared between cells."""
 
-    def __init__(self, limits: Limits, meter: Meter, look_up: LookUp) -> None:
+    def __init__(self, limits: Limits, meter: Meter, connector: Connector) -> None:
         self._limits = limits
         self._meter = meter
-        self._look_up = look_up
+        self._connector = connector
         self._loop = asyncio.get_running_loop()
-        self._threads = ThreadPoolExecutor(limits.resolver_threads, thread_name_prefix="resolve")
-        self._resolved: dict[str, tuple[float, list[Address]]] = {}
+        self._resolved: dict[str, tuple[float, Resolution]] = {}
 
     async def dial(self, route: Route, seconds: float, tunnel: bool) -> Stream:
         """A connection to the target; where `route.absolute` and no `tunnel`, to the proxy.
@@ -47,7 +41,7 @@ class Dialer:
 
     def close(self) -> None:
         """Drop lookups that have not begun; those that have end by themselves."""
-        self._threads.shutdown(wait=False, cancel_futures=True)
+        self._connector.close()
 
     async def _dial(self, route: Route, tunnel: bool) -> Stream:
         if route.fixed is not None:
@@ -62,7 +56,7 @@ class Dialer:
             address = (await self._public(target))[0]
             target = replace(target, host=str(address), address=address)
         # The proxy itself is the operator's choice: its address may be private, its name a short one.
-        stream = await self._connect(await self._addresses(proxy.target), proxy.target.port)
+        stream = await self._connect((await self._addresses(proxy.target)).addresses, proxy.target.port)
         if target is None:
             return stream
         try:
@@ -72,31 +66,29 @@ class Dialer:
             raise
         return stream
 
-    async def _public(self, target: Target) -> list[Address]:
+    async def _public(self, target: Target) -> Sequence[Address]:
         # With a trailing dot the name is absolute: no search domain turns it into one of our own network.
-        addresses = await self._addresses(replace(target, host=target.host + "."))
-        reason = check(addresses)
-        if reason is None and any(_is_own(address) for address in addresses):
-            reason = "private_address"
+        found = await self._addresses(replace(target, host=target.host + "."))
+        reason = check(found.addresses) or ("private_address" if found.local else None)
         if reason is not None:
             raise Refused(reason)
-        return addresses
+        return found.addresses
 
-    async def _addresses(self, target: Target) -> list[Address]:
+    async def _addresses(self, target: Target) -> Resolution:
         if target.address is not None:
-            return [target.address]
+            return Resolution((target.address,), local=False)
         now = self._loop.time()
         known = self._resolved.get(target.host)
         if known is not None and known[0] > now:
             return known[1]
         try:
-            addresses = await self._loop.run_in_executor(self._threads, self._look_up, target.host)
+            found = await self._connector.resolve(target.host)
         except OSError as error:
             raise Unreachable("name_not_resolved") from error
         if len(self._resolved) >= self._limits.resolved_names:
             self._resolved.clear()
-        self._resolved[target.host] = (now + self._limits.resolved_seconds, addresses)
-        return addresses
+        self._resolved[target.host] = (now + self._limits.resolved_seconds, found)
+        return found
 
     async def _connect(self, addresses: Sequence[Address], port: int) -> Stream:
         for address in addresses[:-1]:
@@ -111,24 +103,12 @@ class Dialer:
             raise Unreachable("connect_failed") from error
 
     async def _open(self, address: Address, port: int) -> Stream:
-        _, stream = await self._loop.create_connection(
-            lambda: Stream(self._limits.buffer_bytes, self._meter), str(address), port
-        )
+        connected = await self._connector.connect(address, port)
+        try:
+            _, stream = await self._loop.create_connection(
+                lambda: Stream(self._limits.buffer_bytes, self._meter), sock=connected
+            )
+        except BaseException:
+            connected.close()
+            raise
         return stream
-
-
-def look_up(host: str) -> list[Address]:
-    """getaddrinfo(3), in the system's order of preference."""
-    found = socket.getaddrinfo(host.encode(), None, type=socket.SOCK_STREAM)
-    return list(dict.fromkeys(unmap(ip_address(str(address[0]))) for *_, address in found))
-
-
-def _is_own(address: Address) -> bool:
-    """Whether the kernel would send to this very machine, whatever the address: a service of the host."""
-    family = socket.AF_INET6 if isinstance(address, IPv6Address) else socket.AF_INET
-    try:
-        with socket.socket(family, socket.SOCK_DGRAM) as probe:
-            probe.connect((str(address), 9))  # UDP: nothing is sent
-            return ip_address(probe.getsockname()[0].partition("%")[0]) == address
-    except OSError:
-        return False

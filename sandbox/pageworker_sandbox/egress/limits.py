@@ -35,8 +35,6 @@ class Limits:
     """The shortest wait: waking costs too."""
     events_per_turn: int = 64
     """Parsed at a stretch before other connections come up."""
-    resolver_threads: int = 4
-    """Of one cell, so that one runner's dead names do not hold up the others' lookups."""
     resolved_seconds: float = 10.0
     resolved_names: int = 256
     notices_per_second: float = 2.0

@@ -10,7 +10,7 @@ Reason = Literal["private_address", "host_not_allowed", "port_not_allowed", "bud
 """Why the policy refused a request. The header `Pageworker-Egress` of the 403 carries it."""
 
 MAX_HOSTS = 2048
-"""In each list of a policy. A runner's modules are in it together, each with at most 200."""
+"""In each list of a policy: a module names at most 200, a tenant's settings more."""
 MAX_PORTS = 256
 
 Host = Annotated[str, Meta(min_length=1, max_length=255)]

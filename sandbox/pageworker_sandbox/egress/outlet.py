@@ -3,7 +3,8 @@
 import asyncio
 from collections.abc import Callable
 
-from pageworker_sandbox.egress.dialer import Dialer, LookUp
+from pageworker_sandbox.dialer.connector import Connector
+from pageworker_sandbox.egress.dialer import Dialer
 from pageworker_sandbox.egress.errors import Refused, Unreachable
 from pageworker_sandbox.egress.limits import Limits
 from pageworker_sandbox.egress.messages import Policy, Reason
@@ -19,7 +20,7 @@ class Outlet:
     """What sessions of one cell ask before and while they reach out. Raises InvalidPolicy."""
 
     def __init__(
-        self, policy: Policy, limits: Limits, look_up: LookUp, on_refusal: Callable[[Reason, Target], None]
+        self, policy: Policy, limits: Limits, connector: Connector, on_refusal: Callable[[Reason, Target], None]
     ) -> None:
         self._rules = Rules(policy)
         self._on_refusal = on_refusal
@@ -31,7 +32,7 @@ class Outlet:
         self.meter = Meter()
         self.pace = Share(limits.parse_share, limits.parse_burst_seconds, limits.parse_pause_seconds)
         self.pool = Pool(limits)
-        self._dialer = Dialer(limits, self.meter, look_up)
+        self._dialer = Dialer(limits, self.meter, connector)
         self._apply(policy)
 
     def update(self, policy: Policy) -> None:

@@ -4,9 +4,9 @@ import asyncio
 import os
 from collections.abc import Sequence
 
+from pageworker_sandbox.dialer.client import DialerClient
 from pageworker_sandbox.egress.acceptor import adopt
 from pageworker_sandbox.egress.cell import Cell
-from pageworker_sandbox.egress.dialer import LookUp, look_up
 from pageworker_sandbox.egress.errors import InvalidListener, InvalidPolicy
 from pageworker_sandbox.egress.limits import Limits
 from pageworker_sandbox.egress.messages import (
@@ -30,10 +30,10 @@ from pageworker_sandbox.wire.messages import Message
 class Server:
     """`run` returns when the supervisor closes the channel, and everything ends with it."""
 
-    def __init__(self, channel: Channel, limits: Limits, look_up: LookUp = look_up) -> None:
+    def __init__(self, channel: Channel, limits: Limits, dialer: DialerClient) -> None:
         self._channel = channel
         self._limits = limits
-        self._look_up = look_up
+        self._dialer = dialer
         self._cells: dict[str, tuple[Cell, asyncio.Task[None]]] = {}
         self._refusals: dict[str, Refusals] = {}
         self._refused = asyncio.Event()
@@ -82,7 +82,7 @@ class Server:
                 self._refused.set()
 
         try:
-            cell = Cell(listener, policy, self._limits, self._look_up, on_refusal)
+            cell = Cell(listener, policy, self._limits, self._dialer.cell(cell_id), on_refusal)
         except InvalidPolicy as error:
             listener.close()
             return Answer(number=number, error="invalid_policy", detail=str(error))

@@ -19,6 +19,6 @@ class Host:
     runner: tuple[Mount, ...]
     """Browser, driver and code of a runner."""
     gateway: tuple[Mount, ...]
-    """Code of the gateway."""
+    """Code of the gateway and of its dialer."""
     renames: bool = True
     """Whether a cell may have a host name of its own: the default seccomp policies of containers forbid it."""

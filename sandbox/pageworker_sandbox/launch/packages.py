@@ -10,7 +10,7 @@ CODE = Path("/opt/pageworker/code")
 SITE = Path("/opt/pageworker/site")
 
 RUNNER_CODE = ("pageworker", "pageworker_runner", *(f"pageworker_sandbox/{name}" for name in ("wire", "confine")))
-GATEWAY_CODE = ("pageworker_sandbox/wire", "pageworker_sandbox/egress")
+GATEWAY_CODE = tuple(f"pageworker_sandbox/{name}" for name in ("wire", "egress", "dialer", "confine"))
 SHARED_CODE = ("pageworker_sandbox/__init__.py", "pageworker_sandbox/memfd.py")
 RUNNER_SITE = ("playwright", "greenlet", "pyee", "msgspec", "typing_extensions")
 GATEWAY_SITE = ("uvloop", "h11", "msgspec")

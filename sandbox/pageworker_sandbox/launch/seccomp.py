@@ -12,7 +12,7 @@ from typing import Any, Literal
 import msgspec
 import pyseccomp
 
-PolicyName = Literal["runner", "confined", "gateway"]
+PolicyName = Literal["runner", "confined", "gateway", "dialer"]
 CHECKOUT = Path(__file__).resolve().parents[3] / "seccomp"
 INSTALLED = Path(sysconfig.get_path("data")) / "share" / "pageworker" / "seccomp"
 

@@ -10,11 +10,12 @@ from typing import Any
 import msgspec
 
 from pageworker_supervisor.cli.job_name import job_named
-from pageworker_supervisor.cli.output import CommandError, Exit, Json, show, table
+from pageworker_supervisor.cli.output import CommandError, Exit, Json, show, show_json, table
 from pageworker_supervisor.cli.reach import Config, queue
 from pageworker_supervisor.contract.errors import ContractError
 from pageworker_supervisor.contract.job import Priority, parse_job
 from pageworker_supervisor.contract.job_ref import JobRef
+from pageworker_supervisor.engine import Engine
 from pageworker_supervisor.engine.shards import root, shard_of
 from pageworker_supervisor.engine.types import JobState
 from pageworker_supervisor.redis_link import Link
@@ -66,7 +67,7 @@ def submit(
         return Exit.DONE
     if result is None:
         raise CommandError(f"no result of {job.ref} after {timeout_seconds:g} s", exit_code=Exit.DEADLINE)
-    print(result.decode() if json else msgspec.json.format(result, indent=2).decode())
+    show_json(result, json)
     return Exit.DONE if msgspec.json.decode(result)["status"] == "succeeded" else Exit.FAILED
 
 
@@ -89,7 +90,7 @@ def results(
         one = asyncio.run(_result(config, ref))
         if one is None:
             raise CommandError(f"there is no result of {ref}", "it may still run, or its time is over")
-        print(one.decode() if json else msgspec.json.format(one, indent=2).decode())
+        show_json(one, json)
         return Exit.DONE
     rows = [msgspec.json.decode(text) for text in asyncio.run(_newest(config, count))]
     chosen = [row for row in rows if tenant is None or row["tenant_id"] == tenant]
@@ -165,18 +166,26 @@ async def _push(config: Path | None, text: bytes, ref: JobRef, seconds: float | 
         inbox = f"{settings.redis.prefix}:inbox"
         stream = f"{root(settings.redis.prefix, shard_of(ref.tenant_id, settings.redis.shards))}:results"
         last = await _last_id(link, stream)
+        earlier = await _rejected(engine, ref)
         await link.ingress.send("RPUSH", inbox, text, key=inbox)
         if seconds is None:
             return None
         until = time.monotonic() + seconds
         while time.monotonic() < until:
-            if (result := await engine.result(ref)) is not None:
+            result = await engine.result(ref)
+            if result is not None and result != earlier:
                 return result
             # Every result passes through the stream: wake at each, and look whether it is ours.
             news = await link.send("XREAD", "BLOCK", WAIT_MS, "STREAMS", stream, last, key=stream, blocks=True)
             if news:
                 last = await _last_id(link, stream)
-        return None
+        return earlier
+
+
+async def _rejected(engine: Engine, ref: JobRef) -> bytes | None:
+    """The result that a push of this id replaces: a rejected one has freed the id."""
+    result = await engine.result(ref)
+    return result if result is not None and msgspec.json.decode(result)["status"] == "rejected" else None
 
 
 async def _last_id(link: Link, stream: str) -> str:

@@ -3,11 +3,10 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-import msgspec
-
 from pageworker_supervisor.cli.job_name import job_named
-from pageworker_supervisor.cli.output import CommandError, Exit, Json, note, show, table
+from pageworker_supervisor.cli.output import CommandError, Exit, Json, note, put, show, table
 from pageworker_supervisor.cli.reach import Config, worker_of
+from pageworker_supervisor.contract.printable import printable
 from pageworker_supervisor.http.errors import ControlError
 from pageworker_supervisor.http.report import DrainLine, StatusReport
 
@@ -38,9 +37,9 @@ def drain(*, deadline_seconds: float | None = None, config: Config = None, json:
             if json:
                 lines.append(line)
             else:
-                print(" ".join(str(word) for word in (line.event, line.ref, line.module) if word))
+                put(" ".join(printable(word) for word in (line.event, line.ref, line.module) if word))
     if json:
-        print(msgspec.json.encode(lines).decode())
+        show(lines, "", json)
     match last:
         case DrainLine(event="done"):
             return Exit.DONE
@@ -59,7 +58,10 @@ def resume(*, config: Config = None, json: Json = False) -> None:
 
 
 def cancel(job: str, *, config: Config = None, json: Json = False) -> Exit:
-    """Cancel a job, wherever it waits or runs. Ends with 1 where there is no such job, or it has its result.
+    """Cancel a job, whatever state it is in. Ends with 1 where it had ended before.
+
+    A job that the queue does not know yet is cancelled when it is taken in; `jobs.cancel_memory_seconds` says how long
+    that is remembered.
 
     Parameters
     ----------
@@ -69,7 +71,8 @@ def cancel(job: str, *, config: Config = None, json: Json = False) -> Exit:
     ref = job_named(job)
     with _said():
         answer = worker_of(config).cancel(ref)
-    show(answer, f"{ref}: {answer.outcome}", json)
+    unseen = ", not known yet: it is cancelled should it come" if answer.outcome == "cancelling" else ""
+    show(answer, f"{ref}: {answer.outcome}{'' if answer.known else unseen}", json)
     return Exit.DONE if answer.outcome in ("cancelled", "cancelling") else Exit.FAILED
 
 
@@ -78,13 +81,13 @@ def _said() -> Iterator[None]:
     try:
         yield
     except ControlError as error:
-        raise CommandError(str(error), exit_code=Exit(error.exit_code)) from error
+        raise CommandError(printable(error), exit_code=Exit(error.exit_code)) from error
 
 
 def _text(report: StatusReport) -> str:
     parts = [
-        f"{report.worker_id} is {report.state}" + (f" ({report.reason})" if report.reason else ""),
-        f"pageworker {report.version}, up {report.uptime_seconds:.0f} s, Redis {report.redis.url}",
+        f"{report.worker_id} is {report.state}" + (f" ({printable(report.reason)})" if report.reason else ""),
+        f"pageworker {report.version}, up {report.uptime_seconds:.0f} s, Redis {printable(report.redis.url)}",
     ]
     if report.runners:
         rows = [

@@ -20,6 +20,8 @@ MAX_META_BYTES = 8 * 1024
 MAX_DEPTH = 100
 """Levels of nesting in payload and meta: far below what any decoder on the way takes."""
 MAX_JOB_BYTES = MAX_PAYLOAD_BYTES + MAX_META_BYTES + 16 * 1024
+MAX_ANSWERED_BYTES = 4 * 1024 * 1024
+"""A larger text is not even read to learn whom to answer: that would hold up all others for long."""
 
 PROFILE_ID = r"^[A-Za-z0-9._-]{1,128}\Z"
 MODULE_NAME = r"[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)*"
@@ -110,6 +112,8 @@ def parse_job(untrusted_text: bytes) -> Job:
 
 def read_identity(untrusted_text: bytes) -> JobRef | None:
     """What a text that is no valid job names itself, where tenant and id can be read: whom to answer."""
+    if len(untrusted_text) > MAX_ANSWERED_BYTES:
+        return None
     try:
         value = msgspec.json.decode(untrusted_text)
     except UNREADABLE:

@@ -7,6 +7,7 @@ import msgspec
 
 from pageworker_supervisor.contract.job import Job
 from pageworker_supervisor.contract.result import Attempt, Error, Result, Timing, encode_result
+from pageworker_supervisor.dispatch.begin_guard import Unbegun
 from pageworker_supervisor.dispatch.judge import End
 from pageworker_supervisor.dispatch.outcome import Outcome
 from pageworker_supervisor.engine.types import Lease
@@ -94,6 +95,18 @@ def verdict(lease: Lease) -> End:
             return End("dead", _error("poison", f"its runner died {lease.crashes} times"))
         case None:
             raise LookupError("a lease without a verdict has no end yet")
+
+
+def unbegun(status: Unbegun) -> End:
+    """The end of a job that was claimed, and whose handler must not begin any more."""
+    if status == "expired":
+        return End("expired", _error("expired", "not started by `expires_at`"))
+    return End("cancelled", _error("cancelled", "cancelled before its handler began"))
+
+
+def cancelled_at_its_end() -> End:
+    """The end of a job whose cancellation was acknowledged just before it would have ended otherwise."""
+    return End("cancelled", _error("cancelled", "cancelled while it ended; what it came to is dropped"))
 
 
 def _error(type_: str, message: str) -> Error:

@@ -3,17 +3,19 @@
 import asyncio
 import time
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
+import msgspec
 from msgspec import structs
 
 from pageworker_sandbox.signing import VerifiedBundle
 from pageworker_sandbox.wire import messages as m
-from pageworker_supervisor.artifacts.errors import ArtifactError
 from pageworker_supervisor.artifacts.store import ArtifactStore
 from pageworker_supervisor.config.settings import Settings
-from pageworker_supervisor.contract.result import Artifact
+from pageworker_supervisor.contract.result import Artifact, Error
 from pageworker_supervisor.dispatch import answer
+from pageworker_supervisor.dispatch.artifact_keeper import ArtifactKeeper
+from pageworker_supervisor.dispatch.begin_guard import BeginGuard, NotBegun, Unbegun
 from pageworker_supervisor.dispatch.case import Case
 from pageworker_supervisor.dispatch.desk import Desk
 from pageworker_supervisor.dispatch.egress_sets import DigestCollision, EgressSets
@@ -22,11 +24,13 @@ from pageworker_supervisor.dispatch.outcome import Outcome
 from pageworker_supervisor.dispatch.untrusted import Untellable, json_of
 from pageworker_supervisor.registry import Registry
 from pageworker_supervisor.registry.errors import ModuleError, PayloadInvalid
+from pageworker_supervisor.runners.breach import Breach, LimitName
 from pageworker_supervisor.runners.errors import RunnerLost, SpawnFailed
 from pageworker_supervisor.runners.fleet import Fleet
 from pageworker_supervisor.runners.runner import Runner
 from pageworker_supervisor.runners.running import Running
 from pageworker_supervisor.runners.start_failure import ContextBroken
+from pageworker_supervisor.telemetry.metrics import Metrics
 
 
 @dataclass(frozen=True)
@@ -39,6 +43,11 @@ class Tools:
     desk: Desk
     fleet: Fleet
     egress_sets: EgressSets
+    metrics: Metrics
+
+
+LIMITS = frozenset({*get_args(LimitName), "result_too_large"})
+"""Failures that a runner's own side tells of: limits that it keeps for the supervisor."""
 
 
 class Attempt:
@@ -54,22 +63,45 @@ class Attempt:
         self._tools = tools
         self._desk = tools.desk
         self._lost = False
+        self._keeper: ArtifactKeeper | None = None
+        self._told_to: Literal["timed_out", "cancelled"] | None = None
+        self._guard = BeginGuard(case.lease.begin_before)
+        self._began = asyncio.Event()
+
+    @property
+    def begun(self) -> bool:
+        """Whether the handler has begun."""
+        return self._began.is_set()
 
     async def serve(self) -> None:
         """The whole story. Every path ends in one word to the engine, or in a lease that is lost."""
         try:
-            bundle = await self._admit()
-            if bundle is None or self._lost:
-                return
+            async with self._guard.waiting():
+                bundle = await self._admit()
             self.runner = await self._place(bundle)
             if self.runner is not None:
+                await self._prepare(self.runner, bundle)
+                self._guard.check()
                 await self._conclude(self.runner, await self._run(self.runner, bundle))
         except ContextBroken as broken:
-            await self._desk.not_started(self.case, broken, self.runner.runner_id if self.runner else None)
+            if not self._lost:
+                await self._desk.not_started(self.case, broken, self.runner.runner_id if self.runner else None)
+        except NotBegun as not_begun:
+            await self._end_unbegun(not_begun.status)
+        except PayloadInvalid as wrong:
+            await self._reject(wrong, wrong.mistakes)
+        except ModuleError as wrong:
+            if wrong.retryable:
+                await self._desk.defer(self.case, str(wrong))
+            else:
+                await self._reject(wrong, {"mend": wrong.mend})
         except SpawnFailed as failed:
             await self._desk.defer(self.case, str(failed))
         except RunnerLost as lost:
             await self._mourn(lost)
+        except OSError as error:
+            # Of ours, on the way to the runner: descriptors, memory or disk are used up. The job is not to blame.
+            await self._desk.defer(self.case, f"the host: {error.strerror or error}")
         finally:
             self.admitting = False
             if self.runner is not None and self.running is None:
@@ -81,8 +113,15 @@ class Attempt:
         """Its lease is somebody else's, or was given back."""
         return self._lost
 
+    async def tell_begun(self) -> None:
+        """Once the handler has begun the queue must know: the job does not expire any more, should this worker die."""
+        await self._began.wait()
+        await self._desk.begun(self.case)
+
     async def stop(self, outcome: Literal["timed_out", "cancelled"]) -> None:
-        """Cancel or time out the handler; kill the runner when it does not obey."""
+        """Cancel or time out the handler; kill the runner when it does not obey. One that has not begun never will."""
+        self._guard.stop()
+        self._told_to = outcome
         runner, running = self.runner, self.running
         if runner is None or running is None or running.done.done():
             return
@@ -104,27 +143,17 @@ class Attempt:
             return
         self._lost = True
         await self.stop("cancelled")
-        await self._desk.give_back(self.case, reason)
+        await self._desk.give_back(self.case, reason, begun=self.begun)
 
-    async def _admit(self) -> VerifiedBundle | None:
-        """The job's module, verified, allowed for the tenant and fit for the payload; else the job ends here."""
+    async def _admit(self) -> VerifiedBundle:
+        """The job's module, verified, allowed for the tenant and fit for the payload. Raises ModuleError."""
         job, registry = self.case.job, self._tools.registry
-        try:
-            release = registry.resolve(job.module_name, job.module_pin)
-            self.case.version = release.version
-            bundle = await registry.bundle(release)
-            registry.check_tenant(bundle, job.tenant_id)
-            registry.schema(bundle).check(job.payload_object())
-        except PayloadInvalid as wrong:
-            await self._reject(wrong, wrong.mistakes)
-        except ModuleError as wrong:
-            if wrong.retryable:
-                await self._desk.defer(self.case, str(wrong))
-            else:
-                await self._reject(wrong, {"mend": wrong.mend})
-        else:
-            return bundle
-        return None
+        release = registry.resolve(job.module_name, job.module_pin)
+        self.case.version = release.version
+        bundle = await registry.bundle(release)
+        registry.check_tenant(bundle, job.tenant_id)
+        registry.schema(bundle).check(job.payload_object())
+        return bundle
 
     async def _reject(self, wrong: ModuleError, detail: object) -> None:
         why = error(wrong.type, str(wrong), retryable=False, detail=detail)
@@ -147,10 +176,20 @@ class Attempt:
             await self._desk.reassign(self.case, egress)
         return runner
 
-    async def _run(self, runner: Runner, bundle: VerifiedBundle) -> m.Done:
-        if self.case.lease.solo:
-            await runner.alone()
+    async def _prepare(self, runner: Runner, bundle: VerifiedBundle) -> None:
+        """Everything else that the handler needs. Raises NotBegun as soon as it must not begin."""
+        async with self._guard.waiting():
+            await runner.up()
+            if self.case.lease.solo:
+                await runner.alone()
+        # Not interrupted: half a message would be the end of the runner.
         await runner.load(bundle)
+
+    async def _end_unbegun(self, status: Unbegun) -> None:
+        if not self._lost:
+            await self._desk.end(self.case, answer.unbegun(status))
+
+    async def _run(self, runner: Runner, bundle: VerifiedBundle) -> m.Done:
         job, lease = self.case.job, self.case.lease
         budget = job.timeout_seconds or bundle.manifest.timeout_seconds or self._tools.settings.jobs.timeout_seconds
         words = m.Run(
@@ -164,9 +203,22 @@ class Attempt:
             attempt=lease.attempt,
             timeout_seconds=budget,
             trace_id=answer.trace_of(job),
+            begin_before=lease.begin_before,
         )
         self.case.log.debug("job starts", module=bundle.name, module_version=bundle.version)
-        self.running = running = Running(lease.token, job.ref)
+        self.running = running = Running(lease.token, job.ref, on_accept=self._began.set)
+        self._keeper = keeper = ArtifactKeeper(self.case, runner, running, self._tools.artifacts)
+        lost = None
+        async with asyncio.TaskGroup() as tasks:
+            keeping = tasks.create_task(keeper.run())
+            try:
+                return await self._answer(runner, running, words, budget)
+            except RunnerLost as gone:
+                lost = gone
+                keeping.cancel()
+        raise lost
+
+    async def _answer(self, runner: Runner, running: Running, words: m.Run, budget: float) -> m.Done:
         try:
             async with asyncio.timeout(budget + self._tools.settings.pool.kill_grace_seconds):
                 return await runner.run(running, words)
@@ -178,6 +230,12 @@ class Attempt:
     async def _conclude(self, runner: Runner, done: m.Done) -> None:
         running = self.running
         if self._lost or running is None:
+            return
+        if done.outcome == "cancelled" and not self.begun:
+            await self._end_unbegun("cancelled")
+            return
+        if done.outcome == "expired":
+            await self._conclude_expired(runner)
             return
         try:
             data = json_of(done.data)
@@ -195,36 +253,52 @@ class Attempt:
             detail=detail,
             failure=done.failure,
             obstacle=done.obstacle,
-            artifacts=await self._store(running),
+            artifacts=self._stored(),
+            begun=self.begun,
         )
+        if done.failure is not None and done.failure.type in LIMITS:
+            self._tools.metrics.limit_breached(done.failure.type)
         await self._desk.judge(self.case, outcome)
 
-    async def _store(self, running: Running) -> tuple[Artifact, ...]:
-        """Keep what the attempt left. A store that fails costs the artifact, not the job."""
-        stored: list[Artifact] = []
-        for raw in running.artifacts:
-            try:
-                stored.append(
-                    await self._tools.artifacts.put(
-                        self.case.job.ref,
-                        self.case.lease.attempt,
-                        raw.kind,
-                        raw.content_type,
-                        raw.untrusted_data,
-                    )
-                )
-            except ArtifactError as failed:
-                self.case.log.error("artifact not stored", kind=raw.kind, reason=str(failed))
-        return tuple(stored)
+    async def _conclude_expired(self, runner: Runner) -> None:
+        """The runner says that it was too late to begin."""
+        if self.begun or self.case.lease.begin_before is None:
+            runner.kill(f"it says that {self.case.job.ref} is expired, which cannot be", charged=True)
+            raise RunnerLost("it says what cannot be", charged=True)
+        await self._end_unbegun("expired")
+
+    def _stored(self) -> tuple[Artifact, ...]:
+        return tuple(self._keeper.stored) if self._keeper is not None else ()
+
+    def _outcome_of(self, running: Running, breach: Breach) -> Outcome:
+        """The end of an attempt whose runner was killed because of it. A cancel that was told before holds."""
+        return Outcome(
+            outcome="cancelled" if self._told_to == "cancelled" else "failed",
+            runner_id=self.runner.runner_id if self.runner else "",
+            started_at=running.started_at,
+            admitted_seconds=(running.accepted_at or running.sent_at) - self.claimed_at,
+            ran_seconds=time.monotonic() - (running.accepted_at or running.sent_at),
+            failure=m.Failure(type=breach.limit, message=breach.message, retryable=False),
+            detail=msgspec.Raw(msgspec.json.encode(breach.detail)),
+            artifacts=self._stored(),
+            begun=self.begun,
+        )
 
     async def _mourn(self, lost: RunnerLost) -> None:
         if self._lost:
             return
         if not lost.charged:
-            await self._desk.give_back(self.case, lost.reason)
+            await self._desk.give_back(self.case, lost.reason, begun=self.begun)
             return
         running = self.running
+        if lost.breach is not None and lost.alone and running is not None:
+            await self._desk.judge(self.case, self._outcome_of(running, lost.breach))
+            return
         started = running.started_at if running else None
         ran = time.monotonic() - running.sent_at if running else 0.0
         runner_id = self.runner.runner_id if self.runner else ""
-        await self._desk.crashed(self.case, runner_id, lost.reason, started, ran)
+        await self._desk.crashed(self.case, runner_id, lost.reason, started, ran, begun=self.begun)
+
+
+def _limit_error(breach: Breach) -> Error:
+    return error(breach.limit, breach.message, retryable=False, detail=breach.detail)

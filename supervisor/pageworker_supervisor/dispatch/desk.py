@@ -18,6 +18,7 @@ from pageworker_supervisor.dispatch.case import Case
 from pageworker_supervisor.dispatch.judge import Again, End, backoff_seconds, judge
 from pageworker_supervisor.dispatch.outcome import Outcome
 from pageworker_supervisor.engine import Engine
+from pageworker_supervisor.engine.errors import CancelHolds
 from pageworker_supervisor.engine.types import Ending
 from pageworker_supervisor.redis_link.availability import Availability
 from pageworker_supervisor.runners.start_failure import ContextBroken
@@ -55,7 +56,15 @@ class Desk:
             retryable=broken.failure.retryable,
             retry_after_seconds=broken.retry_after_seconds,
         )
-        outcome = Outcome(outcome="failed", runner_id=runner_id, started_at=dt.datetime.now(dt.UTC), failure=failure)
+        breach = broken.failure.breach
+        outcome = Outcome(
+            outcome="failed",
+            runner_id=runner_id,
+            started_at=dt.datetime.now(dt.UTC),
+            failure=failure,
+            detail=msgspec.Raw(msgspec.json.encode(breach.detail)) if breach else None,
+            begun=False,
+        )
         await self._decide(case, outcome)
 
     async def _decide(self, case: Case, outcome: Outcome) -> None:
@@ -65,7 +74,7 @@ class Desk:
                 await self.end(case, decision, outcome)
             case Again():
                 line = answer.attempt_of(case.lease, outcome, self._worker_id, case.version)
-                await self._again(case, decision, line)
+                await self._again(case, decision, line, begun=outcome.begun)
 
     async def end(self, case: Case, end: End, outcome: Outcome | None = None) -> None:
         """The job has its result."""
@@ -83,7 +92,11 @@ class Desk:
             dead_letter=dead,
             events=events,
         )
-        kept = await self._availability.insist(lambda: self._engine.finish(case.lease, ending))
+        try:
+            kept = await self._availability.insist(lambda: self._engine.finish(case.lease, ending))
+        except CancelHolds:
+            await self.end(case, answer.cancelled_at_its_end(), outcome)
+            return
         if not kept:
             case.log.warning("result dropped, the lease was lost", status=end.status)
             self._metrics.lost(case.job.tenant_id)
@@ -101,7 +114,7 @@ class Desk:
         )
 
     async def crashed(
-        self, case: Case, runner_id: str, reason: str, started_at: dt.datetime | None, ran: float
+        self, case: Case, runner_id: str, reason: str, started_at: dt.datetime | None, ran: float, *, begun: bool
     ) -> None:
         """The runner died under the job: its crash count goes up, and from now on it runs alone."""
         line = Attempt(
@@ -114,7 +127,13 @@ class Desk:
         )
         case.log.warning("runner died under the job", runner_id=runner_id, reason=reason)
         delay = backoff_seconds(case.lease.crashes + 1, self._settings.jobs) * random.random()
-        await self._availability.insist(lambda: self._engine.crash(case.lease, _ms(delay), msgspec.json.encode(line)))
+        await self._availability.insist(
+            lambda: self._engine.crash(case.lease, _ms(delay), msgspec.json.encode(line), begun=begun)
+        )
+
+    async def begun(self, case: Case) -> None:
+        """Its handler has begun."""
+        await self._availability.insist(lambda: self._engine.begin(case.lease))
 
     async def defer(self, case: Case, reason: str) -> None:
         """It could not run for no fault of its own: later, uncharged."""
@@ -122,10 +141,10 @@ class Desk:
         self._metrics.deferred("host")
         await self._availability.insist(lambda: self._engine.defer(case.lease, _ms(1.0 + random.random()), reason))
 
-    async def give_back(self, case: Case, reason: str) -> None:
-        """Back to the front of its queue, uncharged."""
+    async def give_back(self, case: Case, reason: str, *, begun: bool = False) -> None:
+        """Back to the front of its queue, uncharged. `begun`: its handler had begun."""
         case.log.info("job handed back", reason=reason)
-        await self._availability.insist(lambda: self._engine.give_back(case.lease))
+        await self._availability.insist(lambda: self._engine.give_back(case.lease, begun=begun))
 
     async def reassign(self, case: Case, egress: str) -> None:
         """Its module has other hosts than when it was queued, and no runner for these is free: it waits for one."""
@@ -136,12 +155,14 @@ class Desk:
         """A profile is closed here: others may have it."""
         await self._availability.insist(lambda: self._engine.release_profile(self._name, tenant_id, profile_id, fence))
 
-    async def _again(self, case: Case, again: Again, line: Attempt) -> None:
+    async def _again(self, case: Case, again: Again, line: Attempt, *, begun: bool) -> None:
         case.log.info("job will be retried", delay_seconds=round(again.delay_seconds, 3), error_type=again.error.type)
         self._metrics.retried(case.job.module_name)
         event = self._event(case, "retrying", again.error)
         await self._availability.insist(
-            lambda: self._engine.retry(case.lease, _ms(again.delay_seconds), msgspec.json.encode(line), (event,))
+            lambda: self._engine.retry(
+                case.lease, _ms(again.delay_seconds), msgspec.json.encode(line), (event,), begun=begun
+            )
         )
 
     def _event(self, case: Case, name: EventName, why: Error | None) -> bytes:

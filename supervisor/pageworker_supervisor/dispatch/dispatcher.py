@@ -1,6 +1,7 @@
 """Claims what this worker has room for, and sees each lease through."""
 
 import asyncio
+from collections import OrderedDict
 
 from pageworker_supervisor.contract.job import parse_job
 from pageworker_supervisor.dispatch import answer
@@ -16,6 +17,7 @@ from pageworker_supervisor.runners.fleet import Fleet
 from pageworker_supervisor.telemetry import log
 
 CLAIM_AT_MOST = 32
+CANCELLED_EARLY = 256
 
 
 class Dispatcher:
@@ -34,9 +36,13 @@ class Dispatcher:
         self.closing: dict[str, Lease] = {}
         """Leases that carry a verdict and are being finished without a page."""
         self.draining = False
+        self.closed = False
+        """True: nothing is claimed here, drained or not, as no job could end well."""
         self.ended = asyncio.Event()
         """Set whenever a lease has come to its end here, or a claim."""
         self._claiming = False
+        self._cancelled_early: OrderedDict[str, None] = OrderedDict()
+        """Tokens that were cancelled before the reply of the claim that made them was read; the latest few."""
         self._engine = engine
         self._availability = availability
         self._fleet = fleet
@@ -60,11 +66,15 @@ class Dispatcher:
             while True:
                 self._fleet.changed.clear()
                 self._signals.work.clear()
-                if self.draining or not await self._claim(tasks):
+                if self.draining or self.closed or not await self._claim(tasks):
                     await self._signals.something(self._fleet.changed, self._fleet.ripens_in())
 
     async def _claim(self, tasks: asyncio.TaskGroup) -> bool:
         """One claim. True: there may be more to claim at once."""
+        # Jobs are not begun whose end could not be told.
+        await self._availability.wait_served()
+        if self.draining:
+            return False
         capacity = self._fleet.capacity(CLAIM_AT_MOST, self._admitting())
         self._claiming = True
         try:
@@ -93,9 +103,22 @@ class Dispatcher:
             return
         attempt = Attempt(case, self._tools)
         self.attempts[lease.token] = attempt
-        tasks.create_task(self._serve(attempt), name=f"job {lease.ref}")
+        if lease.token in self._cancelled_early:
+            tasks.create_task(attempt.stop("cancelled"))
+        tasks.create_task(self._serve(tasks, attempt), name=f"job {lease.ref}")
 
-    async def _serve(self, attempt: Attempt) -> None:
+    def cancel(self, tasks: asyncio.TaskGroup, token: str) -> None:
+        """A cancellation of this lease's job was acknowledged: its handler stops, or never begins."""
+        if (attempt := self.attempts.get(token)) is not None:
+            tasks.create_task(attempt.stop("cancelled"))
+            return
+        self._cancelled_early[token] = None
+        if len(self._cancelled_early) > CANCELLED_EARLY:
+            self._cancelled_early.popitem(last=False)
+
+    async def _serve(self, tasks: asyncio.TaskGroup, attempt: Attempt) -> None:
+        expires = attempt.case.lease.begin_before is not None
+        telling = tasks.create_task(attempt.tell_begun()) if expires else None
         try:
             await attempt.serve()
             await self._give_up_unused(attempt.case.lease)
@@ -106,6 +129,8 @@ class Dispatcher:
                 raise EndedByItself(f"job {attempt.case.lease.ref}") from cancelled
             raise
         finally:
+            if telling is not None:
+                telling.cancel()  # whatever ended the attempt has told it too
             del self.attempts[attempt.case.lease.token]
             if attempt.runner is not None and attempt.case.lease.solo:
                 attempt.runner.solo = False

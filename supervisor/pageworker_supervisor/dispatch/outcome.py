@@ -28,3 +28,5 @@ class Outcome(Struct, frozen=True, kw_only=True):
     """The failure's detail as JSON."""
     obstacle: Obstacle | None = None
     artifacts: tuple[Artifact, ...] = ()
+    begun: bool = True
+    """Whether the handler began: the module may not load, the page may crash before."""

@@ -5,7 +5,6 @@ import asyncio
 from pageworker_supervisor.dispatch.dispatcher import Dispatcher
 from pageworker_supervisor.dispatch.signals import Signals
 from pageworker_supervisor.engine import Engine
-from pageworker_supervisor.engine.errors import Unavailable
 from pageworker_supervisor.engine.types import AskNotice, CancelNotice, Notice
 from pageworker_supervisor.redis_link.availability import Availability
 from pageworker_supervisor.runners.fleet import Fleet
@@ -36,13 +35,10 @@ class Waker:
         """Pass on what is heard."""
         async with asyncio.TaskGroup() as tasks:
             while True:
-                try:
-                    wake = await self._engine.wait(self._worker_id, WAIT_SECONDS)
-                except Unavailable as away:
-                    self._availability.down(str(away))
-                    await self._availability.wait_up()
-                    self._signals.work.set()
-                    continue
+                # What was pushed meanwhile may have woken nobody: after each trouble there is a look.
+                wake = await self._availability.insist(
+                    lambda: self._engine.wait(self._worker_id, WAIT_SECONDS), self._signals.work.set
+                )
                 for notice in wake.control:
                     self._act(tasks, notice)
                 if wake.work:
@@ -51,7 +47,6 @@ class Waker:
     def _act(self, tasks: asyncio.TaskGroup, notice: Notice) -> None:
         match notice:
             case CancelNotice(_, token):
-                if (attempt := self._dispatcher.attempts.get(token)) is not None:
-                    tasks.create_task(attempt.stop("cancelled"))
+                self._dispatcher.cancel(tasks, token)
             case AskNotice(tenant_id, profile_id):
                 self._fleet.retire_profile((tenant_id, profile_id), "another worker asks for its profile")

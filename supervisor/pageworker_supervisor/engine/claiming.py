@@ -11,7 +11,7 @@ from pageworker_supervisor.engine.codec import capacity_args, lease_from, wanted
 from pageworker_supervisor.engine.context_key import ContextKey
 from pageworker_supervisor.engine.errors import Unavailable
 from pageworker_supervisor.engine.shards import shard_of
-from pageworker_supervisor.engine.types import Capacity, Claimed, Lease, WantedContext
+from pageworker_supervisor.engine.types import Capacity, Claimed, Lease, WantedContext, boot_seconds
 from pageworker_supervisor.engine.waiting import Waiting
 
 STEPS = 8
@@ -62,12 +62,13 @@ class Claiming:
     ) -> tuple[list[Lease], list[WantedContext], set[tuple[str, str]], int]:
         for _ in range(STEPS):
             nonce = self._unheard.setdefault((worker_id, shard), secrets.token_hex(6))
+            asked_at = boot_seconds()
             args = capacity_args(worker_id, nonce, capacity, limit, rooms, shard, len(self._roots))
             rows, names, soon, gone, rooms_left = await self._calls.call("claim", self._roots[shard], *args)
             del self._unheard[worker_id, shard]
             if rows or soon != 0:
                 break
-        leases = [lease_from(row, shard) for row in rows]
+        leases = [lease_from(row, shard, asked_at) for row in rows]
         self._waiting.due(shard, soon)
         free = self._free_contexts(shard, capacity, leases)
         self._waiting.watch(worker_id, shard, free, rooms=rooms_left > 0 and limit > len(leases))

@@ -55,6 +55,13 @@ def push_text(text: bytes, reading: str) -> str:
     return f"{hashlib.blake2b(text, digest_size=12).hexdigest()}:{reading}"
 
 
+def whole_of(text: bytes, kept_bytes: int) -> dict[str, Any]:
+    """How a text was before it was cut; nothing where it was not."""
+    if len(text) <= kept_bytes:
+        return {}
+    return {"text": {"bytes": len(text), "kept_bytes": kept_bytes, "sha256": hashlib.sha256(text).hexdigest()}}
+
+
 def ticket_args(ticket: Ticket, shards: int, reading: str) -> tuple[Argument, ...]:
     """One job, as `enqueue` reads it."""
     return (
@@ -72,6 +79,7 @@ def ticket_args(ticket: Ticket, shards: int, reading: str) -> tuple[Argument, ..
         ticket.body,
         push_text(ticket.body, reading),
         ticket.callback or "",
+        ticket.waited_ms,
     )
 
 
@@ -87,9 +95,9 @@ def capacity_args(
             yield from (tenant_id, room.context.text, room.free_pages, kind)
 
 
-def lease_from(row: Sequence[Any], shard: int) -> Lease:
-    """One row of a claim's reply."""
-    text, context, token, body, attempts, crashes, fence, verdict, queued, total, past, priority = row
+def lease_from(row: Sequence[Any], shard: int, asked_at: float) -> Lease:
+    """One row of a claim's reply. `asked_at`: when the claim was sent, on `boot_seconds()`."""
+    text, context, token, body, attempts, crashes, fence, verdict, queued, total, past, priority, begins = row
     ref = JobRef.of_text(text)
     key, _ = parse_context(ref.tenant_id, context.decode())
     return Lease(
@@ -108,6 +116,8 @@ def lease_from(row: Sequence[Any], shard: int) -> Lease:
         total_seconds=max(0, total) / 1000,
         attempts=tuple(past.split(b"\n")) if past else (),
         priority=PRIORITY_OF[priority],
+        # Redis answered later than it was asked, so this is never too late.
+        begin_before=None if begins == b"" or verdict else asked_at + begins / 1000,
     )
 
 

@@ -3,6 +3,7 @@
 All of them raise Unavailable when Redis cannot serve now (say it again later), and Refused when it never will.
 """
 
+import asyncio
 import datetime as dt
 import itertools
 import secrets
@@ -22,7 +23,9 @@ from pageworker_supervisor.engine.codec import (
     stats_from,
     ticket_args,
     view_from,
+    whole_of,
 )
+from pageworker_supervisor.engine.errors import CancelHolds
 from pageworker_supervisor.engine.letters import DeadLetters
 from pageworker_supervisor.engine.outbox import Outbox
 from pageworker_supervisor.engine.shards import root, shard_of
@@ -37,6 +40,7 @@ from pageworker_supervisor.engine.types import (
     Enqueued,
     Jobs,
     JobState,
+    JobView,
     Lease,
     Letter,
     Letters,
@@ -53,10 +57,22 @@ from pageworker_supervisor.engine.waiting import Waiting
 
 QUEUED, PROMISED = 1, 2
 """What `enqueue` answers, besides 0."""
+LOST, STORED, CANCELLED_BEFORE = 0, 1, 2
+"""What `finish` answers."""
+DIGESTED_AT_ONCE_BYTES = 1024 * 1024
 TICKETS_A_CALL = 64
 LEASES_A_CALL = 128
 REAPED_A_CALL = 64
-KEYS_A_LISTING = 500
+JOBS_PER_PAGE = 500
+LOOKS_PER_PAGE = 8
+PLACES_OF: dict[JobState | None, tuple[str, ...]] = {
+    "queued": ("queued",),
+    "delayed": ("delayed",),
+    "running": ("running",),
+    "verdict": ("verdict", "running"),
+    None: ("queued", "delayed", "verdict", "running"),
+}
+"""Where `jobs` finds jobs of a state. One that moves on during a listing may be seen twice, but is not missed."""
 
 
 class Engine:
@@ -139,12 +155,13 @@ class Engine:
         tell, or the id is used. An id that is not used stays free. `reading` as for `enqueue`.
         """
         ref, tenant = (str(identity), identity.tenant_id) if identity else ("", "")
-        push = push_text(raw, reading)
+        push, told = await _described(raw, reading, self.options.dead_text_bytes)
         event = _rejected_event(identity, reason) if identity else b""
         shard = shard_of(tenant, self.shards) if identity else 0
-        letter = msgspec.json.encode({"reason": reason})
+        kept = raw[: self.options.dead_text_bytes]
+        letter = msgspec.json.encode({"reason": reason, **told})
         stored = await self._calls.settled_call(
-            "reject", self._roots[shard], *self._terms(), push, raw, "rejected", letter, ref, tenant,
+            "reject", self._roots[shard], *self._terms(), push, kept, "rejected", letter, ref, tenant,
             result or b"", callback or "", event,
         )  # fmt: skip
         if stored and identity:
@@ -186,40 +203,56 @@ class Engine:
 
     async def finish(self, lease: Lease, ending: Ending) -> bool:
         """The job's one result. False: the lease was lost, somebody else answers."""
-        return (await self.finish_many([(lease, ending)]))[0]
+        (said,) = await self._finish([(lease, ending)])
+        if said == CANCELLED_BEFORE:
+            raise CancelHolds(lease.job_id)
+        return said == STORED
 
     async def finish_many(self, ends: Sequence[tuple[Lease, Ending]]) -> list[bool]:
-        """As `finish`, one call a shard."""
-        replies = [False] * len(ends)
+        """As `finish`, one call a shard. False also where a cancellation was acknowledged before."""
+        return [said == STORED for said in await self._finish(ends)]
+
+    async def _finish(self, ends: Sequence[tuple[Lease, Ending]]) -> list[int]:
+        replies = [LOST] * len(ends)
 
         async def on(shard: int, places: Sequence[int]) -> None:
             for batch in _batches(places, LEASES_A_CALL):
                 args = itertools.chain.from_iterable(ending_args(*ends[at]) for at in batch)
                 said = await self._calls.settled_call("finish", self._roots[shard], *self._terms(), *args)
                 for at, kept in zip(batch, said, strict=True):
-                    replies[at] = bool(kept)
-                    if kept:
+                    replies[at] = kept
+                    if kept == STORED:
                         lease, ending = ends[at]
                         await self._keep(shard, lease.token, lease.ref, ending.result, ending.callback)
 
         await self._everywhere(on, self._by_shard([lease.tenant_id for lease, _ in ends]))
         return replies
 
-    async def retry(self, lease: Lease, delay_ms: int, attempt: bytes, events: Sequence[bytes] = ()) -> bool:
+    async def begin(self, lease: Lease) -> bool:
+        """A handler of this job has begun: it does not expire any more. False: the lease was lost."""
+        return await self._lease(lease, "begin")
+
+    # In what puts a job back, `begun` says whether a handler of it had begun in this lease. Until one has, it expires.
+
+    async def retry(
+        self, lease: Lease, delay_ms: int, attempt: bytes, events: Sequence[bytes] = (), *, begun: bool = True
+    ) -> bool:
         """Again after `delay_ms`; the attempt (JSON) is used up. False: the lease was lost."""
-        return await self._lease(lease, "retry", delay_ms, attempt, *events)
+        return await self._lease(lease, "retry", int(begun), delay_ms, attempt, *events)
 
-    async def crash(self, lease: Lease, delay_ms: int, attempt: bytes, events: Sequence[bytes] = ()) -> bool:
+    async def crash(
+        self, lease: Lease, delay_ms: int, attempt: bytes, events: Sequence[bytes] = (), *, begun: bool = False
+    ) -> bool:
         """The job's runner died: counted as a crash, not as an attempt; the third is its end."""
-        return await self._lease(lease, "crash", delay_ms, attempt, *events)
+        return await self._lease(lease, "crash", int(begun), delay_ms, attempt, *events)
 
-    async def defer(self, lease: Lease, delay_ms: int, reason: str) -> bool:
+    async def defer(self, lease: Lease, delay_ms: int, reason: str, *, begun: bool = False) -> bool:
         """Again after `delay_ms`, uncharged."""
-        return await self._lease(lease, "defer", delay_ms, reason)
+        return await self._lease(lease, "defer", int(begun), delay_ms, reason)
 
-    async def give_back(self, lease: Lease) -> bool:
+    async def give_back(self, lease: Lease, *, begun: bool = False) -> bool:
         """To the front of its backlog, uncharged."""
-        return await self._lease(lease, "give_back")
+        return await self._lease(lease, "give_back", int(begun))
 
     async def reassign(self, lease: Lease, egress: str) -> bool:
         """To the context where it belongs with this digest of hosts, uncharged."""
@@ -266,8 +299,11 @@ class Engine:
     # -- for operators
 
     async def cancel(self, ref: JobRef) -> Cancelled:
-        """Cancel a job: at once where it waits, through its worker where it runs."""
-        reply: bytes = await self._on(shard_of(ref.tenant_id, self.shards), "cancel", str(ref))
+        """Cancel a job: at once where it waits, through its worker where it runs, when it comes if it is not known."""
+        base = self._roots[shard_of(ref.tenant_id, self.shards)]
+        memory_ms = self.options.cancel_memory_seconds * 1000
+        # What was acknowledged must not be undone by a failover.
+        reply: bytes = await self._calls.settled_call("cancel", base, str(ref), memory_ms)
         word: Cancelled = msgspec.convert(reply.decode(), Cancelled)
         return word
 
@@ -278,18 +314,35 @@ class Engine:
         return value
 
     async def jobs(
-        self, state: JobState | None = None, tenant_id: str | None = None, cursor: str | None = None
+        self,
+        state: JobState | None = None,
+        tenant_id: str | None = None,
+        cursor: str | None = None,
+        count: int = JOBS_PER_PAGE,
     ) -> Jobs:
-        """Some of the jobs, in no order; go on with `cursor` until it is None. A page may be empty."""
-        if cursor is None:
-            cursor = f"{shard_of(tenant_id, self.shards) if tenant_id else 0}:0"
-        shard, _, scan = cursor.partition(":")
-        following, rows = await self._on(int(shard), "jobs", state or "", tenant_id or "", scan, KEYS_A_LISTING)
-        after = f"{shard}:{following.decode()}"
-        if following == b"0":
-            last = tenant_id is not None or int(shard) + 1 >= self.shards
-            return Jobs(tuple(map(view_from, rows)), None if last else f"{int(shard) + 1}:0")
-        return Jobs(tuple(map(view_from, rows)), after)
+        """At most `count` of the jobs, in no order; go on with `cursor` until it is None. A page may be empty.
+
+        Costs what it lists. Raises ValueError for a cursor that no listing has given.
+        """
+        places = PLACES_OF[state]
+        first = shard_of(tenant_id, self.shards) if tenant_id else 0
+        at: str | None = cursor or f"{first}:{places[0]}:"
+        views: list[JobView] = []
+        for _ in range(LOOKS_PER_PAGE):
+            shard, place, position = _cursor_parts(at, places, self.shards)
+            looked_at = max(1, min(count - len(views), JOBS_PER_PAGE))
+            following, rows = await self._on(shard, "jobs", place, tenant_id or "", position, looked_at)
+            views += (view for view in map(view_from, rows) if state is None or view.state == state)
+            last_shard = tenant_id is not None or shard + 1 >= self.shards
+            if following:
+                at = f"{shard}:{place}:{following.decode()}"
+            elif place != places[-1]:
+                at = f"{shard}:{places[places.index(place) + 1]}:"
+            else:
+                at = None if last_shard else f"{shard + 1}:{places[0]}:"
+            if at is None or len(views) >= count:
+                break
+        return Jobs(tuple(views), at)
 
     async def stats(self) -> list[ShardStats]:
         """Numbers of each shard."""
@@ -344,7 +397,8 @@ class Engine:
         return bool(await self._on(lease.shard, name, str(lease.ref), lease.token, *args))
 
     def _terms(self) -> tuple[Argument, ...]:
-        return (self._ttl_ms, self.options.stream_length, self.options.dead_length, int(not self._calls.cluster))
+        options, keyed = self.options, int(not self._calls.cluster)
+        return (self._ttl_ms, options.stream_length, options.dead_length, options.dead_bytes, keyed)
 
     async def _keep(self, shard: int, name: str, ref: JobRef, result: bytes, callback: str | None) -> None:
         if self._calls.cluster:
@@ -368,9 +422,25 @@ class Engine:
         await together(on(shard, at) for shard, at in places.items())
 
 
+def _cursor_parts(cursor: str | None, places: tuple[str, ...], shards: int) -> tuple[int, str, str]:
+    shard, _, rest = (cursor or "").partition(":")
+    place, _, position = rest.partition(":")
+    if not shard.isdecimal() or int(shard) >= shards or place not in places:
+        raise ValueError(f"{cursor!r} is no cursor of such a listing")
+    return int(shard), place, position
+
+
 def _batches(items: Sequence[Any], size: int) -> Iterable[Sequence[Any]]:
     for at in range(0, len(items), size):
         yield items[at : at + size]
+
+
+async def _described(raw: bytes, reading: str, kept_bytes: int) -> tuple[str, dict[str, Any]]:
+    """The push, and what its dead letter tells of a text that is kept in part. A huge one does not hold up the loop."""
+    if len(raw) <= DIGESTED_AT_ONCE_BYTES:
+        return push_text(raw, reading), whole_of(raw, kept_bytes)
+    push = await asyncio.to_thread(push_text, raw, reading)
+    return push, await asyncio.to_thread(whole_of, raw, kept_bytes)
 
 
 def _rejected_event(ref: JobRef, reason: str) -> bytes:

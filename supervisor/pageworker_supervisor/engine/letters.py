@@ -11,8 +11,10 @@ import msgspec
 from pageworker_supervisor.contract.job import Job, parse_job
 from pageworker_supervisor.engine.calls import Calls
 from pageworker_supervisor.engine.context_key import ContextKey, parse_context
-from pageworker_supervisor.engine.shards import root
+from pageworker_supervisor.engine.shards import root, shard_of
 from pageworker_supervisor.engine.types import Edits, Letter, Letters, Revived
+
+PURGED_PER_CALL = 256
 
 _object = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
@@ -35,7 +37,9 @@ class DeadLetters:
         self._roots = [root(prefix, shard) for shard in range(shards)]
 
     async def page(self, count: int, cursor: str | None, tenant_id: str | None) -> Letters:
-        """A page of at most `count` letters; with `tenant_id` only that tenant's."""
+        """A page of at most `count` letters; with `tenant_id` only that tenant's, at the cost of those."""
+        if tenant_id is not None:
+            return await self._page_of(tenant_id, count, cursor)
         shard, _, before = (cursor or "0:").partition(":")
         base = self._roots[int(shard)]
         last = f"({before}" if before else "+"
@@ -45,9 +49,13 @@ class DeadLetters:
             following: str | None = f"{shard}:{rows[-1][0].decode()}"
         else:
             following = f"{int(shard) + 1}:" if int(shard) + 1 < len(self._roots) else None
-        if tenant_id is not None:
-            letters = tuple(letter for letter in letters if letter.tenant_id == tenant_id)
         return Letters(letters, following)
+
+    async def _page_of(self, tenant_id: str, count: int, cursor: str | None) -> Letters:
+        shard, _, before = (cursor or f"{shard_of(tenant_id, len(self._roots))}:").partition(":")
+        ends, rows = await self._calls.call("letters", self._roots[int(shard)], tenant_id, before, count)
+        letters = tuple(_letter(int(shard), (entry, _fields(flat))) for entry, flat in rows)
+        return Letters(letters, f"{shard}:{ends.decode()}" if ends else None)
 
     async def show(self, letter_id: str) -> Letter | None:
         """One letter."""
@@ -64,7 +72,8 @@ class DeadLetters:
         for shard, base in enumerate(self._roots):
             entries = [entry for at, _, entry in (name.partition("-") for name in ids) if int(at) == shard]
             if entries:
-                count += await self._calls.command("XDEL", f"{base}:dead", *entries, key=base)
+                for at in range(0, len(entries), PURGED_PER_CALL):
+                    count += await self._calls.call("purge", base, *entries[at : at + PURGED_PER_CALL])
         return count
 
     async def _row(self, letter_id: str) -> list[Any] | None:
@@ -111,10 +120,14 @@ def _ticket(job: Job, body: bytes, place: _Place) -> tuple[str | bytes | int, ..
     domain = job.domain_key or "-"
     domain_limits = place.domain or "1 1000 0 100"
     place_words = (str(job.ref), job.tenant_id, place.p, context, domain)
-    return (*place_words, "", "", "", job.retry_count, place.tenant, domain_limits, body, "", "")
+    return (*place_words, "", "", "", job.retry_count, place.tenant, domain_limits, body, "", "", 0)
 
 
-def _letter(shard: int, row: list[Any]) -> Letter:
+def _fields(flat: list[bytes]) -> dict[bytes, bytes]:
+    return dict(zip(flat[::2], flat[1::2], strict=True))
+
+
+def _letter(shard: int, row: Sequence[Any]) -> Letter:
     entry, fields = row[0].decode(), row[1]
     return Letter(
         id=f"{shard}-{entry}",

@@ -3,6 +3,7 @@
 Times that end in `_ms` are milliseconds; instants are milliseconds since the epoch on Redis' clock.
 """
 
+import time
 from collections.abc import Sequence
 from typing import Literal
 
@@ -14,7 +15,9 @@ from pageworker_supervisor.engine.context_key import NO_EGRESS, ContextKey
 Priority = Literal["high", "normal", "low"]
 Verdict = Literal["expired", "dead", "cancelled"]
 Enqueued = Literal["queued", "duplicate"]
-Cancelled = Literal["cancelled", "cancelling", "finished", "unknown"]
+Cancelled = Literal["cancelled", "cancelling", "awaited", "finished", "unknown"]
+"""Whether a cancellation holds. After the first three the job ends as `cancelled`; awaited: the queue does not know it
+yet. finished: it had ended before. unknown: no such job, and no more cancellations are remembered for its tenant."""
 JobState = Literal["queued", "delayed", "running", "verdict"]
 
 
@@ -22,6 +25,11 @@ LEASE_MS = 45_000
 """A worker that was silent for so long has lost its jobs and its profiles."""
 PROMISE_MS = 60_000
 """A promise that its taker neither ends nor puts off comes back after so long."""
+
+
+def boot_seconds() -> float:
+    """A clock that every process of this host shares, and that goes on while the host is suspended."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME)
 
 
 class Limits(Struct, frozen=True):
@@ -48,6 +56,8 @@ class Ticket(Struct, frozen=True, kw_only=True):
     not_before_ms: int | None = None
     expires_at_ms: int | None = None
     attempts_used: int = 0
+    waited_ms: int = 0
+    """How long it was on its way into the queue, as far as that is known."""
     tenant_limits: Limits = Limits()
     domain_limits: Limits = Limits()
     callback: str | None = None
@@ -112,6 +122,8 @@ class Lease(Struct, frozen=True, kw_only=True):
     crashes: int
     solo: bool
     """Run it alone in a runner: it was there when one died."""
+    begin_before: float | None = None
+    """No handler may begin later, on `boot_seconds()`; None where the job does not expire (any more)."""
     profile_fence: int | None
     verdict: Verdict | None
     queued_seconds: float
@@ -308,6 +320,12 @@ class Options(Struct, frozen=True, kw_only=True):
     stream_length: int = 100_000
     """Newest results kept in a shard's stream, approximately."""
     dead_length: int = 100_000
+    dead_bytes: int = 256 * 1024 * 1024
+    """A shard's dead letters: so many, and together at most so large."""
+    dead_text_bytes: int = 16 * 1024
+    """So much is kept of a text that is no job."""
+    cancel_memory_seconds: int = 86_400
+    """A cancellation of a job that the queue does not know is remembered so long."""
     replicas: int = 0
     """A job is taken in, ended and delivered once so many replicas have it: a failover forgets none of that."""
     replica_wait_seconds: float = 1.0

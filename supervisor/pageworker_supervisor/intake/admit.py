@@ -6,6 +6,7 @@ Whether the module exists, allows the tenant and takes the payload is decided at
 import datetime as dt
 import math
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,6 +26,7 @@ from pageworker_supervisor.contract.job import (
     read_identity,
 )
 from pageworker_supervisor.contract.job_ref import JobRef
+from pageworker_supervisor.contract.printable import printable
 from pageworker_supervisor.contract.result import Error, Result, encode_result
 from pageworker_supervisor.delivery.allow import allowed
 from pageworker_supervisor.engine.types import Limits, Ticket
@@ -64,14 +66,15 @@ class _Complaint:
 
     def __str__(self) -> str:
         where = f"`{self.field}`: " if self.field else ""
-        return f"{where}{self.rule}" + (f"; {self.hint}" if self.hint else "")
+        return printable(f"{where}{self.rule}" + (f"; {self.hint}" if self.hint else ""))
 
 
 class Admission:
     """The decider, with one worker's settings."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, clock: Callable[[], dt.datetime] = lambda: dt.datetime.now(dt.UTC)) -> None:
         self._settings = settings
+        self._clock = clock
         # No fallback here: a tenant that no key of `tenants` matches is unknown.
         self._tenants: Table[TenantSettings | None] = Table(dict(settings.tenants), None)
 
@@ -86,6 +89,8 @@ class Admission:
             hint = "ask the operator to add it to [tenants]"
             return self._reject(untrusted_text, _Complaint("unknown_tenant", "tenant_id", "is not known here", hint))
         if job.callback_url is not None and (complaint := _callback_complaint(job.callback_url, tenant)):
+            return self._reject(untrusted_text, complaint)
+        if complaint := _time_complaint(job, self._clock(), self._settings.jobs.max_delay_seconds):
             return self._reject(untrusted_text, complaint)
         return Queue(self._ticket(untrusted_text, job, tenant), (job.module_name, job.module_pin))
 
@@ -135,6 +140,22 @@ def missing_field(raw: bytes) -> Reject:
     """For an entry of the stream that has no field `job`; `raw` is what it has instead, as JSON."""
     complaint = _Complaint("missing_field", "job", "the entry has no such field", "XADD … * job '{…}'")
     return Reject(raw, complaint.type, str(complaint))
+
+
+def _time_complaint(job: Job, now: dt.datetime, most_seconds: float) -> _Complaint | None:
+    """A job that comes too late would stay for years: which field says so."""
+    due = now + dt.timedelta(seconds=job.delay_seconds or 0)
+    if job.not_before is not None:
+        due = max(now, job.not_before)
+    for field, ahead, than in (
+        ("delay_seconds", job.delay_seconds or 0, "ahead"),
+        ("not_before", (due - now).total_seconds(), "ahead"),
+        ("expires_at", (job.expires_at - due).total_seconds() if job.expires_at else 0, "after the job may run"),
+    ):
+        if ahead > most_seconds:
+            rule = f"is at most {most_seconds:g} seconds {than}, this is {ahead:.0f}"
+            return _Complaint("invalid_field", field, rule, "jobs.max_delay_seconds sets the limit")
+    return None
 
 
 def _callback_complaint(url: str, tenant: TenantSettings) -> _Complaint | None:

@@ -1,22 +1,19 @@
 """From texts to the queue: the one step that both sources share."""
 
 import asyncio
-import random
 import secrets
+import time
 from collections.abc import Awaitable, Callable, Iterable
-from typing import TypeVar
 
 from msgspec import structs
 
 from pageworker_supervisor.engine import Engine
+from pageworker_supervisor.engine.types import Ticket
 from pageworker_supervisor.intake.admit import Admission, Queue, Reject
+from pageworker_supervisor.intake.arrival import Arrival
 from pageworker_supervisor.redis_link import Availability
-from pageworker_supervisor.redis_link.availability import longest_delay
-from pageworker_supervisor.redis_link.errors import OutOfMemory, Unavailable
 from pageworker_supervisor.telemetry import log
 from pageworker_supervisor.telemetry.metrics import Metrics
-
-T = TypeVar("T")
 
 EgressOf = Callable[[str, str | None], Awaitable[str]]
 """The digest of the hosts that a module, by name and pinned version, may reach."""
@@ -43,55 +40,43 @@ class IntakeDesk:
         self._egress_of = egress_of
 
     async def admit(
-        self, untrusted_texts: Iterable[bytes], rejected: Iterable[Reject] = (), *, repeated: bool = False
+        self, arrivals: Iterable[Arrival], rejected: Iterable[Reject] = (), *, repeated: bool = False
     ) -> None:
         """Queue what is a job, dead-letter what is none, with its sender's result. Order is kept.
 
         `repeated`: these may have been admitted before.
         """
+        arrived_at = time.monotonic()
         reading = "" if repeated else secrets.token_hex(4)
         tickets, rejects, parsed_bytes = [], list(rejected), 0
-        for text in untrusted_texts:
-            verdict = self._admission.decide(text)
+        for arrival in arrivals:
+            verdict = self._admission.decide(arrival.text)
             if isinstance(verdict, Queue):
                 egress = await self._egress_of(*verdict.module)
-                tickets.append(structs.replace(verdict.ticket, egress=egress))
+                tickets.append(structs.replace(verdict.ticket, egress=egress, waited_ms=arrival.waited_ms))
             else:
                 rejects.append(verdict)
-            parsed_bytes += len(text)
+            parsed_bytes += len(arrival.text)
             if parsed_bytes > PARSED_AT_ONCE_BYTES:
                 parsed_bytes = 0
                 await asyncio.sleep(0)  # lets the loop turn
         if tickets:
-            await self.insist(lambda: self._engine.enqueue(tickets, reading))
+            await self._availability.insist(
+                lambda: self._engine.enqueue(_aged(tickets, time.monotonic() - arrived_at), reading)
+            )
         for reject in rejects:
             await self._reject(reject, reading)
 
     async def _reject(self, reject: Reject, reading: str) -> None:
         words = (reject.raw, reject.reason, reject.identity, reject.result, reject.callback, reading)
-        await self.insist(lambda: self._engine.reject(*words))
+        await self._availability.insist(lambda: self._engine.reject(*words))
         self._metrics.rejected(reject.type)
         ref = reject.identity
         line = log.bind(job=str(ref), tenant_id=ref.tenant_id) if ref else log
         line.warning("rejected", type=reject.type, reason=reject.reason)
 
-    async def insist(self, call: Callable[[], Awaitable[T]]) -> T:
-        """Repeat a call to the queue until it is served."""
-        failures = 0
-        while True:
-            try:
-                return await call()
-            except Unavailable as away:
-                await wait_out(away, self._availability, failures)
-                failures += 1
 
-
-async def wait_out(away: Unavailable, availability: Availability, failures: int) -> None:
-    """Until Redis may serve again. Full memory is waited for with growing delays: Redis is not away then."""
-    if isinstance(away, OutOfMemory):
-        if failures == 0:
-            log.error("Redis is out of memory: no new jobs are taken", reason=str(away))
-        await asyncio.sleep(random.uniform(0, longest_delay(failures)))
-    else:
-        availability.down(str(away))
-        await availability.wait_up()
+def _aged(tickets: list[Ticket], seconds: float) -> list[Ticket]:
+    """The same, so much later: Redis may have been away."""
+    later = int(seconds * 1000)
+    return [structs.replace(ticket, waited_ms=ticket.waited_ms + later) for ticket in tickets]

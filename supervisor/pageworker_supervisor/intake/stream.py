@@ -5,6 +5,7 @@ from typing import Any
 
 import msgspec
 
+from pageworker_supervisor.intake.arrival import waited_ms
 from pageworker_supervisor.intake.timing import Timing
 from pageworker_supervisor.redis_link import Link
 from pageworker_supervisor.redis_link.errors import Refused, Unavailable
@@ -44,11 +45,15 @@ return gone
 
 @dataclass(frozen=True)
 class Entry:
-    """One entry: the text pushed; or `other`, the fields it has instead, as JSON; or neither, it was deleted."""
+    """One entry: the text pushed; or `other`, the fields it has instead, as JSON; or neither, it was deleted.
+
+    `waited_ms`: milliseconds since it was added.
+    """
 
     id: bytes
     job: bytes | None = None
     other: bytes | None = None
+    waited_ms: int = 0
 
 
 class JobStream:
@@ -78,7 +83,7 @@ class JobStream:
             reply = await self._in_group(*words)
             self._cursor = reply[0]
             if reply[1] or self._cursor == b"0-0":
-                return [_entry(*row) for row in reply[1]]
+                return await self._entries(reply[1])
         return []
 
     async def settle(self, ids: list[bytes]) -> None:
@@ -93,7 +98,15 @@ class JobStream:
     async def _read(self, since: str, *options: str | int, blocks: bool = False) -> list[Entry]:
         words = ("XREADGROUP", "GROUP", GROUP, self._worker_id, "COUNT", BATCH, *options, "STREAMS", self.key, since)
         reply = await self._in_group(*words, blocks=blocks)
-        return [_entry(*row) for _, rows in reply or () for row in rows]
+        return await self._entries([row for _, rows in reply or () for row in rows])
+
+    async def _entries(self, rows: list[Any]) -> list[Entry]:
+        if not rows:
+            return []
+        # The clock that made the entries' ids: the worker's own may be minutes off.
+        seconds, micros = await self._link.send("TIME", key=self.key)
+        now_ms = int(seconds) * 1000 + int(micros) // 1000
+        return [_entry(now_ms, *row) for row in rows]
 
     async def _in_group(self, *words: str | bytes | int, blocks: bool = False) -> Any:
         """A command that needs the group; made where it is missing, from the stream's beginning."""
@@ -111,11 +124,11 @@ class JobStream:
         return await self._link.send(*words, key=self.key, blocks=blocks)
 
 
-def _entry(entry_id: bytes, fields: dict[bytes, bytes] | None) -> Entry:
+def _entry(now_ms: int, entry_id: bytes, fields: dict[bytes, bytes] | None) -> Entry:
     if not fields:
         return Entry(entry_id)
     if FIELD in fields:
-        return Entry(entry_id, job=fields[FIELD])
+        return Entry(entry_id, job=fields[FIELD], waited_ms=waited_ms(entry_id, now_ms))
     return Entry(entry_id, other=msgspec.json.encode({_text(name): _text(value) for name, value in fields.items()}))
 
 

@@ -1,5 +1,7 @@
 """What can go wrong with a runner, by blame."""
 
+from pageworker_supervisor.runners.breach import Breach
+
 
 class RunnerError(Exception):
     """Base."""
@@ -16,8 +18,12 @@ class BrowserNotReady(SpawnFailed):
 class RunnerLost(RunnerError):
     """The runner died or was killed while jobs ran on it."""
 
-    def __init__(self, reason: str, *, charged: bool) -> None:
+    def __init__(self, reason: str, *, charged: bool, breach: Breach | None = None, alone: bool = False) -> None:
         super().__init__(reason)
+        self.breach = breach
+        """The limit that it went past, where that is why."""
+        self.alone = alone
+        """True: one job only was at work on it, so the breach is that job's."""
         self.reason = reason
         self.charged = charged
         """True: its jobs are suspects and their crash count goes up. False: the host or a neighbour is to blame."""

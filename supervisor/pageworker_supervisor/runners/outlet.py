@@ -5,10 +5,11 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from pageworker_sandbox.dialer.messages import Rules
 from pageworker_sandbox.egress.client import Gateway, GatewayLost, GatewayRefused, connect
 from pageworker_sandbox.egress.errors import EgressError
 from pageworker_sandbox.egress.messages import Notice, Policy
-from pageworker_sandbox.launch import Host, launch_gateway
+from pageworker_sandbox.launch import GatewayUsers, Host, launch_gateway
 from pageworker_supervisor.lasting import leaves
 from pageworker_supervisor.runners.backoff import SpawnBackoff
 from pageworker_supervisor.telemetry import log
@@ -31,12 +32,13 @@ class OutletEvents:
 class Outlet:
     """One gateway process at a time. One that does not come up, or is lost, is followed by another, later each time."""
 
-    def __init__(self, host: Host, uid: int | None, metrics: Metrics, events: OutletEvents) -> None:
+    def __init__(self, host: Host, users: GatewayUsers, rules: Rules, metrics: Metrics, events: OutletEvents) -> None:
         self.proof: dict[str, str] = {}
         self.trouble: str | None = None
         """Why there is no gateway; None while there is one, and while the first is being started."""
         self._host = host
-        self._uid = uid
+        self._users = users
+        self._rules = rules
         self._metrics = metrics
         self._events = events
         self._tenants: dict[str, str] = {}
@@ -65,7 +67,7 @@ class Outlet:
             await asyncio.sleep(self._backoff.remaining_seconds(time.monotonic()))
 
     async def _serve(self) -> None:
-        cell = await launch_gateway(self._host, self._uid)
+        cell = await launch_gateway(self._host, self._users, self._rules)
         try:
             gateway = connect(cell.channel)
             async with asyncio.TaskGroup() as tasks:

@@ -15,16 +15,18 @@ from pageworker_sandbox.launch import Cell, CellSpec, HostUnfit, launch
 from pageworker_sandbox.signing import VerifiedBundle
 from pageworker_sandbox.wire import messages as m
 from pageworker_sandbox.wire.channel import Channel
-from pageworker_sandbox.wire.errors import ChannelClosed, ProtocolViolation
+from pageworker_sandbox.wire.errors import ChannelClosed, OutputExceeded, ProtocolViolation
 from pageworker_sandbox.wire.permits import Permits
 from pageworker_sandbox.wire.share import Share
 from pageworker_supervisor.dispatch.placement import LINGER_SECONDS, Seat
 from pageworker_supervisor.engine.context_key import ContextKey
 from pageworker_supervisor.lasting import leaves
 from pageworker_supervisor.runners.boot import Boot
+from pageworker_supervisor.runners.breach import Breach
 from pageworker_supervisor.runners.errors import BrowserNotReady, RunnerError, RunnerLost, SpawnFailed
 from pageworker_supervisor.runners.house import Folder, House
 from pageworker_supervisor.runners.life import TAKES_JOBS, Event, Life, after
+from pageworker_supervisor.runners.runner_limits import EXHAUSTED, RunnerLimits, is_alone
 from pageworker_supervisor.runners.running import Running
 from pageworker_supervisor.runners.start_failure import Blame, StartFailure, explain
 from pageworker_supervisor.runners.watch import watch
@@ -90,6 +92,7 @@ class Runner:
         self._loading = asyncio.Lock()
         self._bundles: set[tuple[str, str]] = set()
         self._end: RunnerLost | None = None
+        self._limits = RunnerLimits(house.settings.sandbox)
         self._told_to_stop = asyncio.Event()
         self._freed = asyncio.Event()
         self._recycling: dict[str, float] = {}
@@ -154,12 +157,23 @@ class Runner:
             running.lose(self._end or RunnerLost(reason, charged=False))
         self._events.changed()
 
-    def kill(self, reason: str, *, charged: bool) -> None:
-        """End its whole process tree now. `charged`: its jobs are suspects."""
+    def kill(self, reason: str, *, charged: bool, breach: Breach | None = None) -> None:
+        """End its whole process tree now. `charged`: its jobs are suspects. `breach`: the limit that it is past."""
         if self._end is None and self.life is not Life.GONE:
-            self._log.warning("runner is killed", reason=reason)
-            self._end = RunnerLost(reason, charged=charged)
+            self._log.warning("runner is killed", reason=reason, limit=breach.limit if breach else None)
+            self._end = self._lost(reason, charged=charged, breach=breach)
         self._step(Event.KILL)
+
+    @property
+    def memory_bytes(self) -> int | None:
+        """When it was last measured; None before."""
+        return self._limits.memory_bytes or None
+
+    def _lost(self, reason: str, *, charged: bool, breach: Breach | None) -> RunnerLost:
+        if breach is not None:
+            self._house.metrics.limit_breached(breach.limit)
+        alone = breach is not None and is_alone(breach, self.running.values(), self._recycling)
+        return RunnerLost(reason, charged=charged, breach=breach, alone=alone)
 
     def overdue(self) -> str | None:
         """An attempt whose page should have come back: to clean it and to replace it both have their time limits."""
@@ -174,9 +188,12 @@ class Runner:
         """
         errors: list[BaseException] = []
         try:
-            with self._house.folder(self.runner_id, self.context, self.fence) as folder:
+            async with self._house.folder(self.context, self.fence) as folder:
                 self._events.folder_open(self)
                 await self._inhabit(folder)
+                # Those that wait for an answer get it first: the next opening measures, too.
+                if not self.running and self._end is None:
+                    await self._limits.profile_closed(folder, self.jobs_done, self._house.metrics)
         except* START_ERRORS as group:
             errors.extend(leaves(group))
         finally:
@@ -184,6 +201,8 @@ class Runner:
             told_to_go = self.life is Life.STOPPING
             self.life = after(self.life, Event.EXITED)
             reason = "; ".join(map(str, errors)) or "the runner exited"
+            if self._end is None and self.running and (breach := self._limits.kernel_breach(self.cell)) is not None:
+                self._end = self._lost(breach.message, charged=True, breach=breach)
             for running in self.running.values():
                 running.lose(self._end or RunnerLost(reason, charged=True))
             self._events.changed()
@@ -203,6 +222,8 @@ class Runner:
         if told_to_go:
             return StartFailure(Blame.NOBODY, str(self._end or "it was told to go"))
         failure = explain(errors[0] if errors else BrowserNotReady(str(self._end or "the runner exited")))
+        if failure.breach is not None:
+            self._house.metrics.limit_breached(failure.breach.limit)
         self._log.error("runner did not come up", reason=failure.reason, blame=failure.blame.name.lower())
         return failure
 
@@ -223,6 +244,8 @@ class Runner:
                 profile_dir=folder.path,
                 memory_bytes=sandbox.memory_bytes,
                 processes=sandbox.processes,
+                scratch_bytes=sandbox.scratch_bytes,
+                scratch_files=sandbox.scratch_files,
             ),
         )
         share = Share(RUNNERS_SHARE / self._house.settings.pool.runners, SHARE_BURST_SECONDS, SHARE_PAUSE_SECONDS)
@@ -233,14 +256,22 @@ class Runner:
                 raise SpawnFailed("it was told to go")
             await self._boot(cell, channel)
             async with asyncio.TaskGroup() as tasks:
-                tasks.create_task(watch(self, channel, cell, sandbox.memory_bytes))
+                tasks.create_task(watch(self, channel, cell, self._limits, folder))
                 tasks.create_task(self._stop_gently(channel, cell))
                 await self._receive(channel, share)
         except* ChannelClosed:
             self._log.info("runner is gone", stderr=cell.stderr[-2000:])
         except* ProtocolViolation as group:
-            self._log.error("runner broke the protocol", reason=str(group.exceptions[0]))
-            self._end = RunnerLost(f"protocol violation: {group.exceptions[0]}", charged=True)
+            violation = group.exceptions[0]
+            self._log.error("runner broke the protocol", reason=str(violation))
+            breach = None
+            if isinstance(violation, OutputExceeded):
+                breach = Breach("output_limit", violation.used, violation.allowed, violation.unit)
+            self._end = self._lost(f"protocol violation: {violation}", charged=True, breach=breach)
+        except* OSError as group:
+            # Of ours: descriptors or memory are used up. Neither the runner nor its jobs are to blame.
+            self._log.error("runner lost by its host", reason=str(group.exceptions[0]))
+            self._end = self._lost(f"the host: {group.exceptions[0]}", charged=False, breach=None)
         finally:
             # Shielded: a cancelled daemon still waits until the tree is gone, or it would leave its user in use.
             await asyncio.shield(self._leave(cell, channel))
@@ -304,17 +335,30 @@ class Runner:
                 self.retire(message.reason)
             case m.Accepted():
                 self.running[message.attempt_id].accept(message.page)
+            case m.Offer():
+                self.running[message.attempt_id].offer(message)
             case m.Artifact():
-                self.running[message.attempt_id].take_artifact(message, descriptors.pop())
+                self.running[message.attempt_id].deliver(message, descriptors.pop())
+            case m.Done() if self._fails_past_a_limit(message):
+                self._log.debug("the attempt's end is its runner's breach", attempt_id=message.attempt_id)
             case m.Done():
                 self.jobs_done += 1
                 self._recycling[message.attempt_id] = time.monotonic()
                 self.running.pop(message.attempt_id).end(message)
+                if message.failure is not None and message.failure.type in EXHAUSTED:
+                    self.retire(f"an attempt ended with {message.failure.type}")
             case m.Free():
                 del self._recycling[message.attempt_id]
                 self.free()
             case _:
                 raise ProtocolViolation(f"{type(message).__name__} after the start")
+
+    def _fails_past_a_limit(self, done: m.Done) -> bool:
+        """An attempt that failed because of a limit: the limit is the reason, and the end of the runner."""
+        breach = self._limits.breach_behind(done, self.cell)
+        if breach is not None:
+            self.kill(breach.message, charged=True, breach=breach)
+        return breach is not None
 
     def _write_log(self, line: m.Log) -> None:
         running = self.running.get(line.attempt_id or "")
@@ -344,9 +388,13 @@ class Runner:
             self._log.warning("runner did not stop by itself")
         cell.kill()
 
+    async def up(self) -> None:
+        """Return when it has come up. Raises SpawnFailed where it does not."""
+        await asyncio.shield(self._up)
+
     async def load(self, bundle: VerifiedBundle) -> None:
         """Make sure that a module version is in the runner. Its hosts must be the runner's own."""
-        await asyncio.shield(self._up)
+        await self.up()
         async with self._loading:
             key = (bundle.name, bundle.version)
             if key in self._bundles:
@@ -377,6 +425,7 @@ class Runner:
         """
         channel = self._alive()
         self._permits.sent(running.attempt_id)
+        running.memory_before_bytes = self._limits.memory_bytes
         self.running[running.attempt_id] = running
         try:
             await channel.send(words)
@@ -392,6 +441,15 @@ class Runner:
                 await self._channel.send(m.Cancel(attempt_id=attempt_id, outcome=outcome))
             except ChannelClosed:
                 self._log.debug("runner went away before it was told to cancel")
+
+    async def grant(self, running: Running, offer: m.Offer) -> None:
+        """Let an attempt hand over the artifact that it offers, if it still does."""
+        if self._channel is not None and running.is_open(offer):
+            self._permits.granted(offer.attempt_id)
+            try:
+                await self._channel.send(m.Grant(attempt_id=offer.attempt_id, number=offer.number))
+            except ChannelClosed:
+                self._log.debug("runner went away before it was granted room for an artifact")
 
     def _alive(self) -> Channel:
         if self._channel is None or self.life in (Life.STOPPING, Life.GONE):

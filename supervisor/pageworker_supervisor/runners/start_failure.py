@@ -3,9 +3,10 @@
 from dataclasses import dataclass
 from enum import Enum, auto
 
-from pageworker_profiles.errors import ProfileBusy, ProfileTampered, StaleFence, StoreDamaged
+from pageworker_profiles.errors import ProfileBusy, ProfileTampered, ProfileTooLarge, StaleFence, StoreDamaged
 from pageworker_sandbox.egress.client import GatewayLost
 from pageworker_sandbox.egress.errors import InvalidPolicy
+from pageworker_supervisor.runners.breach import Breach, profile_breach
 from pageworker_supervisor.runners.errors import BrowserNotReady, RunnerError
 
 SUMMARY_CHARS = 300
@@ -41,6 +42,8 @@ class StartFailure:
     """False: the jobs wait, however often it happens."""
     had_slot: bool = True
     """False: it failed before it needed a runner slot, so trying again takes nothing from anybody."""
+    breach: Breach | None = None
+    """The limit that the profile is past."""
 
     @property
     def summary(self) -> str:
@@ -70,6 +73,11 @@ def explain(error: BaseException) -> StartFailure:
                 "Restore it, or remove it to start afresh.",
                 retryable=False,
                 had_slot=False,
+            )
+        case ProfileTooLarge():
+            breach = profile_breach(error)
+            return StartFailure(
+                Blame.CONTEXT, reason, breach.limit, breach.message, retryable=False, had_slot=False, breach=breach
             )
         case StoreDamaged():
             return StartFailure(

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from pageworker_sandbox.launch import GatewayUsers
 from pageworker_supervisor.host.uid_ranges import IdRange
 from pageworker_supervisor.runners.errors import SpawnFailed
 
@@ -12,11 +13,14 @@ class Uids:
     runner is our own user in namespaces of its own."""
 
     def __init__(self, ids: IdRange | None) -> None:
-        self.gateway: int | None = None
+        self.gateway = GatewayUsers(None, None)
+        self.redis: int | None = None
+        """Of the daemon's own Redis, where it has one."""
         self._free: list[int] | None = None
         if ids is not None:
-            self.gateway = ids.first
-            self._free = list(range(ids.last, ids.first, -1))
+            self.gateway = GatewayUsers(ids.first, ids.first + 1)
+            self.redis = ids.last
+            self._free = list(range(ids.last - 1, ids.first + 1, -1))
 
     @contextmanager
     def lent(self) -> Iterator[int | None]:

@@ -24,7 +24,7 @@ local MICROS -- microseconds, the same instant
 
 -- The nouns, one file each.
 local Shard, Limits, Wakes, Tenant, Timers, Domain, Lane, Context, Profile, Job = {}, {}, {}, {}, {}, {}, {}, {}, {}, {}
-local Push, Outbox = {}, {}
+local Push, Outbox, Cancellation, Letters, Listing = {}, {}, {}, {}, {}
 
 -- Start of every function. Returns an error reply where the shard cannot be worked on now.
 function Shard.enter(keys)

@@ -6,16 +6,23 @@ local TOKEN_MS = 5000
 local ROOM_TOKENS = 4
 local CONTROL_LENGTH = 512
 
-local pending = { rooms = 0, contexts = {}, workers = {} }
+local pending = { rooms = 0, contexts = {}, workers = {}, anybody = false }
 
 function Wakes.reset()
   pending.rooms = 0
   pending.contexts = {}
   pending.workers = {}
+  pending.anybody = false
 end
 
 function Wakes.rooms()
   pending.rooms = pending.rooms + 1
+end
+
+-- Whoever can end a job without a page: a worker without a free room sleeps on its control key alone, so the one that
+-- was heard last is woken too.
+function Wakes.anybody()
+  pending.anybody = true
 end
 
 -- Holders of a profile are woken by name.
@@ -48,6 +55,13 @@ local function token(key, wanted)
 end
 
 function Wakes.flush()
+  if pending.anybody then
+    pending.rooms = max(pending.rooms, 1)
+    local heard = call('ZRANGE', P .. 'workers', 0, 0, 'REV')[1]
+    if heard then
+      pending.workers[heard] = true
+    end
+  end
   if pending.rooms > 0 then
     token(P .. 'wake:rooms', min(pending.rooms, ROOM_TOKENS))
   end
@@ -71,6 +85,7 @@ end
 -- left, tokens that nobody took must not wake anybody either.
 function Wakes.flush_rest(me)
   pending.workers[me] = nil
+  pending.anybody = false -- the caller ends these itself
   if call('EXISTS', P .. 'active', P .. 'verdicts') == 0 then
     call('DEL', P .. 'wake:rooms')
     pending.rooms = 0

@@ -23,13 +23,18 @@ function Timers.run()
   end
 end
 
+-- The first instant of a sorted set of them, 0 for none.
+function Timers.head(key)
+  return number(call('ZRANGE', P .. key, 0, 0, 'WITHSCORES')[2])
+end
+
 -- When something happens by itself next, 0 for never.
 function Timers.next()
   local soonest = 0
   for _, key in ipairs({ 'timers', 'delayed', 'expiry', 'locks' }) do
-    local head = call('ZRANGE', P .. key, 0, 0, 'WITHSCORES')
-    if head[2] and (soonest == 0 or tonumber(head[2]) < soonest) then
-      soonest = tonumber(head[2])
+    local head = Timers.head(key)
+    if head ~= 0 and (soonest == 0 or head < soonest) then
+      soonest = head
     end
   end
   return soonest

@@ -8,11 +8,14 @@ function Lane.key(t, c, d, p)
   return P .. 'lane:' .. t .. '/' .. c .. '/' .. d .. ':' .. p
 end
 
--- Queue a job. `front`: it was handed back and was here before all others.
-function Lane.push(id, job, front)
+-- Queue a job. `front`: it was handed back and was here before all others. `since`: from when on it could have run.
+function Lane.push(id, job, front, since)
   local stamp = Shard.stamp()
-  call('HSET', P .. 'job:' .. id, 's', 'q', 'q', stamp, 'qa', NOW)
+  call('HSET', P .. 'job:' .. id, 's', 'q', 'q', stamp, 'qa', since or NOW)
   local length = call(front and 'LPUSH' or 'RPUSH', Lane.key(job.t, job.c, job.d, job.p), stamp .. ' ' .. id)
+  if length == 1 then
+    Listing.add_lane(job.t, job.c, job.d, job.p)
+  end
   if length == 1 and not (job.d ~= NO_DOMAIN and Domain.is_parked(job.t .. '/' .. job.c .. '/' .. job.d, job.d)) then
     Context.add_lane(job.t, job.c, job.d, job.p, stamp)
   end
@@ -29,8 +32,12 @@ function Lane.pop(t, c, d, p, budget)
     budget = budget - 1
     local stamp, id = string.match(entry, '^(%d+) (.*)$')
     local job = Job.waiting(id, stamp, t, c, d, p)
-    if job then
+    if job and (Job.begins_within(job) or 1) > 0 then
       return id, job, budget
+    end
+    if job then -- more expired at once than one call ends
+      call('ZREM', P .. 'expiry', id)
+      Job.condemn(id, 'expired')
     end
   end
   return nil, nil, 0

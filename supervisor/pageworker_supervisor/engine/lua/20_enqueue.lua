@@ -1,21 +1,24 @@
--- enqueue: ARGV: for each job 14 values: id, tenant, priority, context, domain, delay (ms, ''),
--- not before (ms), expires (ms), attempts used, tenant's limits, domain's limits, body, push, callback ('' none).
+-- enqueue: ARGV: for each job 15 values: id, tenant, priority, context, domain, delay (ms, ''),
+-- not before (ms), expires (ms), attempts used, tenant's limits, domain's limits, body, push, callback ('' none),
+-- how long it waited already (ms).
 -- Replies for each: 1 queued; 0 known already; 2 it has ended, and its result is promised to this push's callback.
 
-local TICKET = 14
+local TICKET = 15
 
-local function enqueue_one(argv, at)
+-- `cancelled`: its cancellation was acknowledged before it came.
+local function enqueue_one(argv, at, cancelled)
   local id = argv[at]
   local job = { t = argv[at + 1], p = argv[at + 2], c = argv[at + 3], d = argv[at + 4] }
-  local due, expires = NOW, tonumber(argv[at + 7])
+  local pushed, expires = NOW - tonumber(argv[at + 14]), tonumber(argv[at + 7])
+  local due = pushed
   if argv[at + 5] ~= '' then
-    due = NOW + tonumber(argv[at + 5])
+    due = pushed + tonumber(argv[at + 5])
   elseif argv[at + 6] ~= '' then
     due = tonumber(argv[at + 6])
   end
   call(
     'HSET', P .. 'job:' .. id,
-    't', job.t, 'p', job.p, 'c', job.c, 'd', job.d, 'at', NOW, 'a', argv[at + 8], 'pu', argv[at + 12]
+    't', job.t, 'p', job.p, 'c', job.c, 'd', job.d, 'at', pushed, 'a', argv[at + 8], 'pu', argv[at + 12]
   )
   call('SET', P .. 'body:' .. id, argv[at + 11])
   call('HINCRBY', P .. 'meta', 'jobs', 1)
@@ -27,12 +30,14 @@ local function enqueue_one(argv, at)
   end
   if expires then
     call('HSET', P .. 'job:' .. id, 'e', expires)
-    call('ZADD', P .. 'expiry', expires, id)
+    Job.expire_at(id, expires)
   end
-  if due > NOW then
+  if cancelled then
+    Job.condemn(id, 'cancelled')
+  elseif due > NOW then
     Job.delay(id, job, due)
   else
-    Lane.push(id, job)
+    Lane.push(id, job, false, max(pushed, due))
   end
 end
 
@@ -47,7 +52,7 @@ local function answer_again(id, t, push, url)
 end
 
 local function enqueue(argv)
-  local reply = {}
+  local reply, any_cancelled = {}, Cancellation.any()
   for at = 1, #argv, TICKET do
     local id, push = argv[at], argv[at + 12]
     if call('EXISTS', P .. 'job:' .. id) == 1 then
@@ -56,7 +61,7 @@ local function enqueue(argv)
       local token, earlier, free = Push.ended(id)
       local same = token and Push.is_same(earlier, push)
       if not token or (free and not same) then
-        enqueue_one(argv, at)
+        enqueue_one(argv, at, any_cancelled and Cancellation.take(id))
         reply[#reply + 1] = 1
       else
         -- Of a rejected job nobody can tell a second reading from a second push: better told twice than not at all.

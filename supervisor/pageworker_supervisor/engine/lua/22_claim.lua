@@ -61,6 +61,7 @@ end
 function Claim:turn_over(t, c, d, p, lanes, contexts)
   if call('EXISTS', Lane.key(t, c, d, p)) == 0 then
     Context.drop_lane(t, c, d, p)
+    Listing.remove_lane(t, c, d, p)
   elseif lanes or Context.profile(c) then
     call('ZADD', Context.key(t, c, p), 'XX', Shard.stamp(), d)
   end
@@ -123,6 +124,7 @@ function Claim:take_verdicts()
     end
     local job = Job.read(id)
     if job and job.s == 'v' then
+      Listing.remove('verdict', id)
       self:lease(id, job, '0', '')
     end
   end
@@ -211,17 +213,20 @@ function Claim:soon()
   if self.budget <= 0 or self.more then
     return 0
   end
+  local at = 0
   if #self.leases >= self.limit then
-    return -1
+    -- Another claim follows one that brought all it asked for. A worker that is full ends what expires.
+    at = self.limit == 0 and Timers.head('expiry') or 0
+  else
+    at = Timers.next()
   end
-  local at = Timers.next()
   return at == 0 and -1 or max(0, at - NOW)
 end
 
 local function lease_row(id, job)
   return {
     id, job.c, job.tok, Job.body(id), number(job.a), number(job.k), job.pf, job.pm == '0' and job.vd or '',
-    NOW - number(job.qa or job.at), NOW - number(job.at), job.hist or '', job.p,
+    NOW - number(job.qa or job.at), NOW - number(job.at), job.hist or '', job.p, Job.begins_within(job) or '',
   }
 end
 

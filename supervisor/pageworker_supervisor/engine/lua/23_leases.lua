@@ -54,40 +54,52 @@ local function with_lease(argv, act)
   return 1
 end
 
--- retry: ARGV: id, token, delay (ms), attempt (JSON), events. The attempt is used up.
+-- begin: ARGV: id, token. A handler of this job has begun: it does not expire any more.
+local function begin(argv)
+  local key = P .. 'job:' .. argv[1]
+  if call('HGET', key, 'tok') ~= argv[2] then
+    return 0
+  end
+  call('HSET', key, 'b', 1)
+  return 1
+end
+
+-- In what follows `begun` is 1 where a handler had begun in this lease, else 0.
+
+-- retry: ARGV: id, token, begun, delay (ms), attempt (JSON), events. The attempt is used up.
 local function retry(argv)
   return with_lease(argv, function(id, job)
-    if Job.take_back(id, job) then
-      Job.remember(id, argv[4])
+    if Job.take_back(id, job, argv[3] == '1') then
+      Job.remember(id, argv[5])
       call('HINCRBY', P .. 'job:' .. id, 'a', 1)
-      Job.delay(id, job, NOW + tonumber(argv[3]))
-      publish(job.t, argv, 5)
+      Job.delay(id, job, NOW + tonumber(argv[4]))
+      publish(job.t, argv, 6)
     end
   end)
 end
 
--- crash: ARGV: id, token, delay (ms), attempt (JSON), events. Its runner died: not charged, but counted.
+-- crash: ARGV: id, token, begun, delay (ms), attempt (JSON), events. Its runner died: not charged, but counted.
 local function crash(argv)
   return with_lease(argv, function(id, job)
-    Job.crash(id, job, tonumber(argv[3]), argv[4])
-    publish(job.t, argv, 5)
+    Job.crash(id, job, tonumber(argv[4]), argv[5], argv[3] == '1')
+    publish(job.t, argv, 6)
   end)
 end
 
--- defer: ARGV: id, token, delay (ms), reason. Nothing is charged.
+-- defer: ARGV: id, token, begun, delay (ms), reason. Nothing is charged.
 local function defer(argv)
   return with_lease(argv, function(id, job)
-    if Job.take_back(id, job) then
-      call('HSET', P .. 'job:' .. id, 'why', argv[4])
-      Job.delay(id, job, NOW + tonumber(argv[3]))
+    if Job.take_back(id, job, argv[3] == '1') then
+      call('HSET', P .. 'job:' .. id, 'why', argv[5])
+      Job.delay(id, job, NOW + tonumber(argv[4]))
     end
   end)
 end
 
--- give_back: ARGV: id, token. To the front, uncharged.
+-- give_back: ARGV: id, token, begun. To the front, uncharged.
 local function give_back(argv)
   return with_lease(argv, function(id, job)
-    if Job.take_back(id, job) then
+    if Job.take_back(id, job, argv[3] == '1') then
       Lane.push(id, job, true)
     end
   end)

@@ -6,8 +6,9 @@ local function terms(argv, at)
   return {
     ttl = tonumber(argv[at]),
     length = argv[at + 1],
-    dead_length = argv[at + 2],
-    key = argv[at + 3] == '1',
+    dead_length = tonumber(argv[at + 2]),
+    dead_bytes = tonumber(argv[at + 3]),
+    key = argv[at + 4] == '1',
   }
 end
 
@@ -54,10 +55,11 @@ local function store(name, id, t, result, url, terms_)
 end
 
 local function bury(id, t, job_text, letter, reason, ticket, terms_)
-  call(
-    'XADD', P .. 'dead', 'MAXLEN', '~', terms_.dead_length, '*',
+  local entry = call(
+    'XADD', P .. 'dead', '*',
     'job', job_text, 'job_id', Job.own_id(id), 'tenant_id', t, 'reason', reason, 'letter', letter, 'ticket', ticket
   )
+  Letters.add(entry, t, #job_text + #letter + #ticket, terms_)
 end
 
 -- Everything needed to queue the job again: priority, context, domain, limits.
@@ -71,18 +73,21 @@ local function ticket_of(job)
   })
 end
 
--- finish: ARGV: terms (4), then for each job: id, token, status, result, callback ('' none), dead letter ('' none),
--- number of events, events. Replies for each: 1 this is the job's result; 0 the lease was lost.
+-- finish: ARGV: terms (5), then for each job: id, token, status, result, callback ('' none), dead letter ('' none),
+-- number of events, events. Replies for each: 1 this is the job's result; 0 the lease was lost; 2 nothing was stored, a
+-- cancellation was acknowledged before: the job ends as `cancelled`.
 local function finish(argv)
   local terms_ = terms(argv, 1)
   local reply, entries, ended = {}, {}, {}
-  local at = 5
+  local at = 6
   while at <= #argv do
     local id, token, status, result = argv[at], argv[at + 1], argv[at + 2], argv[at + 3]
     local url, letter, events = argv[at + 4], argv[at + 5], tonumber(argv[at + 6])
     local job = Job.ending(id, token)
     if not job then
       reply[#reply + 1] = Push.ended(id) == token and 1 or 0
+    elseif job.cn and job.pm == '1' and status ~= 'cancelled' then
+      reply[#reply + 1] = 2
     else
       Job.release(id, job)
       store(token, id, job.t, result, url, terms_)
@@ -109,14 +114,14 @@ local function finish(argv)
   return reply
 end
 
--- reject: ARGV: terms (4), push, text, reason, letter, id ('' unreadable), tenant, result, callback,
+-- reject: ARGV: terms (5), push, text, reason, letter, id ('' unreadable), tenant, result, callback,
 -- event. The same text within ten minutes is one dead letter; an id that is used keeps what it has, and one that is not
 -- stays free. Replies 1 if the result is the one that is stored.
 
 local function reject(argv)
   local terms_ = terms(argv, 1)
-  local push, text, reason, letter = argv[5], argv[6], argv[7], argv[8]
-  local id, t, result, url, event = argv[9], argv[10], argv[11], argv[12], argv[13]
+  local push, text, reason, letter = argv[6], argv[7], argv[8], argv[9]
+  local id, t, result, url, event = argv[10], argv[11], argv[12], argv[13], argv[14]
   local seen = Push.remember(P .. 'rejected', push)
   if seen == 'new' then
     bury(id, t, text, letter, reason, '', terms_)
@@ -141,21 +146,27 @@ local function reject(argv)
   return 1
 end
 
--- cancel: ARGV: id.
+-- cancel: ARGV: id, how long to remember it (ms) where the job is not known.
+-- Replies: `cancelled`, `cancelling` (its worker is told), `awaited` (not known; should it come, it is cancelled),
+-- `finished` (it has its result, or only that is left to be written), `unknown` (no such job, and no room to remember it).
+-- After any of the first three the job ends as `cancelled`.
 local function cancel(argv)
   local id = argv[1]
   local job = Job.read(id)
+  if not job and Push.is_used(id) then
+    return 'finished'
+  end
   if not job then
-    return call('EXISTS', P .. 'done:' .. id) == 1 and 'finished' or 'unknown'
+    return Cancellation.remember(id, tonumber(argv[2])) and 'awaited' or 'unknown'
   end
   if job.s == 'q' or job.s == 'd' then
-    call('ZREM', P .. 'delayed', id)
+    Job.undelay(id)
     Job.condemn(id, 'cancelled')
     Wakes.flush()
     return 'cancelled'
   end
   if job.s == 'v' or job.pm ~= '1' then
-    return job.vd == 'cancelled' and 'cancelled' or 'cancelling'
+    return job.vd == 'cancelled' and 'cancelled' or 'finished'
   end
   call('HSET', P .. 'job:' .. id, 'cn', 1)
   Wakes.tell(job.w, 'cancel ' .. id .. ' ' .. job.tok)

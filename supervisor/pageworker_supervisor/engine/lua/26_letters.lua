@@ -22,7 +22,34 @@ local function revive(argv)
   end
   call('DEL', P .. 'done:' .. argv[2], P .. 'kept:' .. argv[2])
   enqueue_one(argv, 2)
-  call('XDEL', P .. 'dead', argv[1])
+  Letters.drop(argv[1], entry[2])
   Wakes.flush()
   return 'queued'
+end
+
+-- purge: ARGV: entries. Replies how many there were.
+local function purge(argv)
+  local count = 0
+  for _, entry in ipairs(argv) do
+    local found = call('XRANGE', P .. 'dead', entry, entry)[1]
+    if found then
+      Letters.drop(entry, found[2])
+      count = count + 1
+    end
+  end
+  return count
+end
+
+-- letters: ARGV: tenant, before (the position that the last page ended with, '' from the newest), at most.
+-- Replies: where this page ends ('' there is no more), entries. What a tenant has is found without looking at others'.
+local function letters(argv)
+  local last = argv[2] == '' and '+inf' or '(' .. argv[2]
+  local key = P .. 'dead:of:' .. argv[1]
+  local page = call('ZRANGE', key, last, '-inf', 'BYSCORE', 'REV', 'LIMIT', 0, argv[3], 'WITHSCORES')
+  local entries, ends = {}, ''
+  for i = 1, #page, 2 do
+    ends = page[i + 1]
+    entries[#entries + 1] = call('XRANGE', P .. 'dead', page[i], page[i])[1]
+  end
+  return { #page < 2 * tonumber(argv[3]) and '' or ends, entries }
 end

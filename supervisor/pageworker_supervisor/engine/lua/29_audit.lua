@@ -38,6 +38,9 @@ function Audit:queued_entries()
     elseif not runs and not waits then
       self:complain('lane %s is nowhere', name)
     end
+    if not call('ZSCORE', P .. 'listed:lanes', name) then
+      self:complain('lane %s is not listed', name)
+    end
   end
   return entries
 end
@@ -69,12 +72,82 @@ function Audit:jobs()
     elseif job.s == 'r' then
       self:running(id, job, pending)
     end
+    self:waits(id, job)
   end
   if jobs_ ~= number(call('HGET', P .. 'meta', 'jobs')) then
     self:complain('%d jobs, counted %s', jobs_, tostring(call('HGET', P .. 'meta', 'jobs')))
   end
   for entry, worker in pairs(pending) do
     self:complain('entry %s of %s is pending without a job', entry, worker)
+  end
+end
+
+-- What is listed, and what time ends.
+function Audit:waits(id, job)
+  for state, s in pairs({ delayed = 'd', verdict = 'v' }) do
+    local listed = call('ZSCORE', P .. 'listed:' .. state, id) and true or false
+    if listed ~= (job.s == s) then
+      self:complain('job %s is in state %s, listed as %s: %s', id, job.s, state, tostring(listed))
+    end
+    count(self.listed, listed and state or '')
+  end
+  local expires = call('ZSCORE', P .. 'expiry', id) and true or false
+  local may = Job.begins_within(job) and (job.s == 'q' or job.s == 'd') or false
+  if may and not expires then
+    self:complain('job %s waits and does not expire', id)
+  elseif expires and not may and job.s ~= 'v' then
+    self:complain('job %s is in state %s and expires', id, job.s)
+  end
+end
+
+function Audit:indexes()
+  local lanes = 0
+  for _ in pairs(self:keys('lane')) do
+    lanes = lanes + 1
+  end
+  for name, most in pairs({ lanes = lanes, delayed = self.listed.delayed or 0, verdict = self.listed.verdict or 0 }) do
+    local found = call('ZCARD', P .. 'listed:' .. name)
+    if found ~= most then
+      self:complain('%d listed under %s, there are %d', found, name, most)
+    end
+  end
+end
+
+function Audit:cancellations()
+  local counts = {}
+  for _, id in ipairs(call('ZRANGE', P .. 'cancelled', 0, -1)) do
+    count(counts, string.match(id, '^([^/]*)/'))
+  end
+  local kept = call('HGETALL', P .. 'cancelled:counts')
+  for i = 1, #kept, 2 do
+    if (counts[kept[i]] or 0) ~= tonumber(kept[i + 1]) then
+      self:complain('tenant %s has %d cancellations, counted %s', kept[i], counts[kept[i]] or 0, kept[i + 1])
+    end
+    counts[kept[i]] = nil
+  end
+  for t in pairs(counts) do
+    self:complain('tenant %s has cancellations and no count', t)
+  end
+end
+
+function Audit:letters()
+  local bytes, weights = 0, {}
+  for _, entry in ipairs(call('XRANGE', P .. 'dead', '-', '+')) do
+    local size, t = Letters.size(entry[2])
+    bytes = bytes + size
+    weights[t] = (weights[t] or 0) + size + ENTRY_BYTES
+    if not call('ZSCORE', P .. 'dead:of:' .. t, entry[1]) then
+      self:complain('dead letter %s is not among those of tenant %s', entry[1], t)
+    end
+  end
+  if bytes ~= number(call('HGET', P .. 'meta', 'dead')) then
+    self:complain('dead letters have %d bytes, counted %s', bytes, tostring(call('HGET', P .. 'meta', 'dead')))
+  end
+  local kept = call('ZRANGE', P .. 'dead:weight', 0, -1, 'WITHSCORES')
+  for i = 1, #kept, 2 do
+    if (weights[kept[i]] or 0) ~= tonumber(kept[i + 1]) then
+      self:complain('dead letters of tenant %s weigh %d, counted %s', kept[i], weights[kept[i]] or 0, kept[i + 1])
+    end
   end
 end
 
@@ -191,7 +264,7 @@ end
 
 local function audit()
   local self = setmetatable({
-    faults = {}, jobs_of = {}, jobs_at = {}, running_of = {}, running_at = {}, leases = 0,
+    faults = {}, jobs_of = {}, jobs_at = {}, running_of = {}, running_at = {}, leases = 0, listed = {},
   }, Audit)
   self:jobs()
   if call('ZCARD', P .. 'leases') ~= self.leases or call('XLEN', P .. 'ready') ~= self.leases then
@@ -200,5 +273,8 @@ local function audit()
   self:tenants()
   self:domains()
   self:contexts()
+  self:indexes()
+  self:cancellations()
+  self:letters()
   return self.faults
 end

@@ -1,0 +1,77 @@
+"""`python -m pageworker_sandbox.dialer --channel-fd N --gateway-fd M`: the dialer process, started by the launcher.
+
+Theory of operation: the supervisor's one message says where connections may go; Landlock then bars every other TCP port
+from this process; only after that the gateway is served. The process ends with the gateway's end of the socket pair.
+"""
+
+import argparse
+import asyncio
+import os
+import resource
+import signal
+import socket
+import sys
+
+import uvloop
+
+from pageworker_sandbox.confine import landlock, threads
+from pageworker_sandbox.dialer import messages as m
+from pageworker_sandbox.dialer.connector import look_up
+from pageworker_sandbox.dialer.server import DialServer
+from pageworker_sandbox.dialer.targets import TargetRules, parse_rules
+from pageworker_sandbox.wire.channel import Channel
+from pageworker_sandbox.wire.errors import WireError
+
+DNS_PORT = 53
+"""Answers that are too long for a datagram come by TCP."""
+
+
+async def serve(supervisor: socket.socket, gateway: socket.socket) -> None:
+    """Serve the gateway until it is gone. Raises WireError, ConfinementFailed."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    channel = Channel(supervisor, outgoing=m.TO_SUPERVISOR, incoming=m.FROM_SUPERVISOR)
+    try:
+        message, _ = await channel.receive()
+        if not isinstance(message, m.Rules):
+            raise TypeError(f"{type(message).__name__} is in the vocabulary and not obeyed")
+        rules = parse_rules(message.ports, message.targets, message.barred)
+        await channel.send(m.RulesAccepted(landlock_ports=restrict(rules)))
+        await DialServer(Channel(gateway, outgoing=m.TO_GATEWAY, incoming=m.FROM_GATEWAY), rules, look_up).run()
+    finally:
+        channel.close()
+
+
+def restrict(rules: TargetRules) -> bool:
+    """Give up all other TCP ports for ever. False: this kernel's Landlock has no rules for the network (before 6.7)."""
+    if landlock.abi() < landlock.NET_ABI:
+        return False
+    ports = (*rules.tcp_ports, DNS_PORT)
+    landlock.restrict(landlock.Fs(0), {}, connect_ports=ports, scopes=True, threads=threads.count())
+    return True
+
+
+def main() -> int:
+    """Exit status 0 after the gateway has gone, 1 after somebody broke the protocol."""
+    parser = argparse.ArgumentParser(prog="python -m pageworker_sandbox.dialer")
+    parser.add_argument("--channel-fd", type=int, required=True, metavar="N")
+    parser.add_argument("--gateway-fd", type=int, required=True, metavar="M")
+    arguments = parser.parse_args()
+    # The supervisor decides when we end: a Ctrl-C in its terminal is not meant for us.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    code = 0
+    try:
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            ends = (socket.socket(fileno=arguments.channel_fd), socket.socket(fileno=arguments.gateway_fd))
+            runner.run(serve(*ends))
+    except* WireError as group:
+        sys.stderr.write(f"dialer: {group.exceptions[0]}\n")
+        code = 1
+    return code
+
+
+if __name__ == "__main__":
+    # Threads in a name lookup that nobody waits for any more must not hold up the end.
+    code = main()
+    sys.stderr.flush()
+    os._exit(code)

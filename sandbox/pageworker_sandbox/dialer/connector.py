@@ -1,0 +1,95 @@
+"""Resolving and connecting for one runner: nothing of it is shared with another one's."""
+
+import asyncio
+import socket
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from ipaddress import IPv6Address, ip_address
+from typing import Protocol
+
+from pageworker_sandbox.dialer.targets import TargetRules
+from pageworker_sandbox.egress.address import Address, unmap
+from pageworker_sandbox.egress.errors import Refused
+
+RESOLVER_THREADS = 4
+"""Of one runner, so that its dead names do not hold up the others' lookups."""
+
+LookUp = Callable[[str], list[Address]]
+"""All addresses of a name. Blocks; raises OSError."""
+
+
+@dataclass(frozen=True)
+class Resolution:
+    """What a name stands for. `local`: one of the addresses is this host's own."""
+
+    addresses: tuple[Address, ...]
+    local: bool
+
+
+class Connector(Protocol):
+    """How a cell of the gateway gets its connections."""
+
+    async def resolve(self, name: str) -> Resolution:
+        """Raises OSError."""
+
+    async def connect(self, address: Address, port: int) -> socket.socket:
+        """Connected, not blocking. Raises OSError, and Refused where the rules do not allow it."""
+
+    def close(self) -> None:
+        """Drop what has not begun."""
+
+
+class DirectConnector:
+    """Connects by itself. To be made, and used, within the running loop."""
+
+    def __init__(self, rules: TargetRules, look_up: LookUp) -> None:
+        self._rules = rules
+        self._look_up = look_up
+        self._loop = asyncio.get_running_loop()
+        self._threads = ThreadPoolExecutor(RESOLVER_THREADS, thread_name_prefix="resolve")
+
+    async def resolve(self, name: str) -> Resolution:
+        """All addresses of a name, in the system's order of preference. Raises OSError."""
+        addresses = await self._loop.run_in_executor(self._threads, self._look_up, name)
+        self._rules.learn(name, addresses)
+        return Resolution(tuple(addresses), any(is_local(address) for address in addresses))
+
+    async def connect(self, address: Address, port: int) -> socket.socket:
+        """Raises OSError, Refused."""
+        reason = self._rules.refusal(address, port, local=is_local(address))
+        if reason is not None:
+            raise Refused(reason)
+        family = socket.AF_INET6 if isinstance(address, IPv6Address) else socket.AF_INET
+        sock = socket.socket(family, socket.SOCK_STREAM)
+        try:
+            sock.setblocking(False)
+            await self._loop.sock_connect(sock, (str(address), port))
+        except BaseException:
+            sock.close()
+            raise
+        return sock
+
+    def close(self) -> None:
+        """Lookups that have begun end by themselves."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+
+def look_up(host: str) -> list[Address]:
+    """getaddrinfo(3), in the system's order of preference."""
+    found = socket.getaddrinfo(host.encode(), None, type=socket.SOCK_STREAM)
+    return list(dict.fromkeys(unmap(ip_address(str(address[0]))) for *_, address in found))
+
+
+def is_local(address: Address) -> bool:
+    """Whether the kernel would connect to this very host, whatever the address."""
+    address = unmap(address)
+    if address.is_loopback or address.is_unspecified:
+        return True
+    family = socket.AF_INET6 if isinstance(address, IPv6Address) else socket.AF_INET
+    try:
+        with socket.socket(family, socket.SOCK_DGRAM) as probe:
+            probe.connect((str(address), 9))  # UDP: nothing is sent
+            return ip_address(probe.getsockname()[0].partition("%")[0]) == address
+    except OSError:
+        return False

@@ -1,0 +1,59 @@
+"""Whether an attempt's handler may begin: not once the attempt is stopped, and not after the job's `expires_at`."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Literal
+
+from pageworker_supervisor.engine.types import boot_seconds
+
+Unbegun = Literal["cancelled", "expired"]
+"""Ends of a job whose handler did not begin."""
+
+
+class NotBegun(Exception):
+    """The handler must not begin. `status`: how the job ends, unless somebody else has put it back."""
+
+    def __init__(self, status: Unbegun) -> None:
+        super().__init__(status)
+        self.status = status
+
+
+class BeginGuard:
+    """One attempt's. `begin_before` is on `boot_seconds()`; None: it does not expire."""
+
+    def __init__(self, begin_before: float | None) -> None:
+        self._begin_before = begin_before
+        self._stopped = False
+        self._limit: asyncio.Timeout | None = None
+
+    def stop(self) -> None:
+        """It must not begin any more. Whoever waits within `waiting` hears of it at once."""
+        self._stopped = True
+        if self._limit is not None and not self._limit.expired():
+            self._limit.reschedule(asyncio.get_running_loop().time())
+
+    def check(self) -> None:
+        """Raises NotBegun where it must not begin now."""
+        if self._stopped:
+            raise NotBegun("cancelled")
+        if self._begin_before is not None and boot_seconds() >= self._begin_before:
+            raise NotBegun("expired")
+
+    @asynccontextmanager
+    async def waiting(self) -> AsyncIterator[None]:
+        """What may take long before the handler begins. Ends it and raises NotBegun as soon as it must not begin."""
+        self.check()
+        until = None
+        if self._begin_before is not None:
+            until = asyncio.get_running_loop().time() + self._begin_before - boot_seconds()
+        try:
+            async with asyncio.timeout_at(until) as self._limit:
+                yield
+        except TimeoutError as error:
+            if self._limit is not None and self._limit.expired():
+                raise NotBegun("cancelled" if self._stopped else "expired") from error
+            raise
+        finally:
+            self._limit = None
+        self.check()

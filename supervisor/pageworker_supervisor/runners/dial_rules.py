@@ -1,0 +1,15 @@
+"""Where the dialer may connect to, for all runners together. Pure."""
+
+from collections.abc import Iterable
+
+from pageworker_sandbox.dialer.messages import Rules
+from pageworker_supervisor.config.settings import EgressSettings
+
+
+def dial_rules(egress: EgressSettings, own_ports: Iterable[int]) -> Rules:
+    """Public addresses on `egress.ports`, and `egress.hosts`; never `own_ports`, those of the worker, on this host."""
+    return Rules(
+        ports=egress.ports,
+        targets=tuple(sorted(set(egress.hosts.values()))),
+        barred=tuple(sorted(set(own_ports))),
+    )
