@@ -4,12 +4,17 @@ import errno
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any, Literal
 
 
 class ProfileError(Exception):
     """Base."""
 
     retryable = False
+
+    def fields(self) -> dict[str, Any]:
+        """What it is made of beside its text, as plain data: it may come from another process."""
+        return {}
 
 
 class InvalidName(ProfileError):
@@ -40,6 +45,29 @@ class ProfileTampered(ProfileError):
 
     Open it without a uid and quarantine it.
     """
+
+
+class ProfileTooLarge(ProfileError):
+    """More files or bytes than a profile may have. The blame is the runner's.
+
+    It stays as it is: raise `profiles.max_files` or `profiles.max_bytes`, or remove (parts of) the profile.
+    """
+
+    def __init__(self, text: str, used: int, allowed: int, unit: Literal["files", "bytes"]) -> None:
+        super().__init__(text)
+        self.used = used
+        self.allowed = allowed
+        self.unit = unit
+
+    def fields(self) -> dict[str, Any]:
+        """Both amounts."""
+        return {"used": self.used, "allowed": self.allowed, "unit": self.unit}
+
+
+class FolderWorkerFailed(ProfileError):
+    """The process that walks a folder ended without an answer: it was killed, or the host has no memory."""
+
+    retryable = True
 
 
 class StoreFull(ProfileError):

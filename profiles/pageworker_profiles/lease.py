@@ -1,6 +1,5 @@
 """What is held: a folder for one runner, and the kernel's lock on it."""
 
-from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -11,13 +10,17 @@ from pageworker_profiles.locks import Lock
 class Lease:
     """A folder that is ours until `close`. A context; the lock also goes with the process, however it ends."""
 
-    def __init__(self, path: Path, uid: int | None, lock: Lock, on_close: Callable[[], None] | None = None) -> None:
+    def __init__(self, path: Path, uid: int | None, lock: Lock) -> None:
         self.path = path
         """The only part that a runner may see."""
         self.uid = uid
         self._lock = lock
-        self._on_close = on_close
         self._open = True
+
+    @property
+    def lock_descriptor(self) -> int:
+        """The kernel's lock as a descriptor, for a child that is to hold it too. Raises ValueError once closed."""
+        return self._lock.descriptor
 
     @property
     def open(self) -> bool:
@@ -25,15 +28,9 @@ class Lease:
         return self._open
 
     def close(self) -> None:
-        """Give it back; the runner must be dead. May be called again. Raises ProfileError."""
-        if not self._open:
-            return
+        """Give it back; the runner must be dead. May be called again."""
         self._open = False
-        try:
-            if self._on_close is not None:
-                self._on_close()
-        finally:
-            self._lock.release()
+        self._lock.release()
 
     def __enter__(self) -> Self:
         return self

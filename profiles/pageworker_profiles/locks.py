@@ -42,6 +42,13 @@ class Lock:
                 raise
             os.close(descriptor)
 
+    @property
+    def descriptor(self) -> int:
+        """Raises ValueError once it is released."""
+        if self._descriptor is None:
+            raise ValueError("the lock is released")
+        return self._descriptor
+
     def release(self) -> None:
         """Give the lock back. May be called again."""
         if self._descriptor is not None:

@@ -14,7 +14,6 @@ from pageworker_profiles.errors import InvalidName
 MAX_NAME = 200
 _TENANT = re.compile(r"[a-z0-9-]{1,63}")
 _ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
-_RUNNER = re.compile(r"[A-Za-z0-9._-]{1,160}")
 _SPECIAL = re.compile(r"[A-Z]|^\.")
 _ESCAPED = re.compile(r"=(.)")
 
@@ -31,13 +30,6 @@ def profile_name(profile_id: str) -> str:
     if not _ID.fullmatch(profile_id):
         raise InvalidName(f"profile id {profile_id!r}: expected 1-128 of A-Za-z0-9._-")
     return _encode(profile_id)
-
-
-def runner_name(runner_id: str) -> str:
-    """Folder of a runner's scratch. Raises InvalidName."""
-    if not _RUNNER.fullmatch(runner_id):
-        raise InvalidName(f"runner id {runner_id!r}: expected 1-160 of A-Za-z0-9._-")
-    return _encode(runner_id)
 
 
 def profile_id(name: str) -> str | None:

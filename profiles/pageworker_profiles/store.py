@@ -1,40 +1,51 @@
-"""The store: opens, lists, quarantines and removes profiles; lends scratch folders."""
+"""The store: opens, lists, quarantines and removes profiles. For an event loop see folders.py."""
 
 import os
 import time
 from contextlib import suppress
 from pathlib import Path
 
-from pageworker_profiles import fences, names, trees
-from pageworker_profiles.errors import ProfileBusy, ProfileTampered, explained
-from pageworker_profiles.lease import Lease, ProfileLease
+from pageworker_profiles import fences, names, trees, walks
+from pageworker_profiles.errors import ProfileBusy, explained
+from pageworker_profiles.lease import ProfileLease
 from pageworker_profiles.locks import Lock, holder
-
-SINGLETONS = ("SingletonLock", "SingletonCookie", "SingletonSocket")
-"""Chromium's own lock: a link that names host and pid. Of a dead browser it keeps the next one from starting."""
+from pageworker_profiles.sizes import MOST, FolderSize
 
 
 class ProfileStore:
-    """All calls block on the disk for milliseconds, on the first opening by another uid for longer.
+    """All calls block on the disk for milliseconds; `open`, `remove` and `size_bytes` walk the whole profile.
 
-    They raise ProfileError, and nothing else.
+    They raise ProfileError, and nothing else. A profile that is opened may be as large as `most`.
     """
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, most: FolderSize = MOST) -> None:
         self.root = root
+        self._most = most
         self._scratch = root / ".scratch"
         self._trash = root / ".trash"
         with explained("making", root):
-            for folder in (root, self._scratch, self._trash):
+            for folder in (root, self._trash):
                 _make(folder)
-        self._sweep()
 
     def open(self, tenant_id: str, profile_id: str, fence: int | None, uid: int | None) -> ProfileLease:
-        """Hold a profile for one runner. Raises ProfileBusy, StaleFence, ProfileTampered, StoreFull, StoreDenied.
+        """Hold a profile for one runner, its folder fit for a browser.
+
+        Raises ProfileBusy, StaleFence, ProfileTampered, ProfileTooLarge, StoreFull, StoreDenied.
 
         `fence` is the job lease's token: an older one than any seen is refused; None asks for no check.
         `uid` is the runner's user, who will own the data folder; None leaves it to whoever has it.
         """
+        lease = self.hold(tenant_id, profile_id, fence, uid)
+        try:
+            with explained("opening", lease.path):
+                walks.prepare(lease.path, self._most, *owner(uid))
+        except BaseException:
+            lease.close()
+            raise
+        return lease
+
+    def hold(self, tenant_id: str, profile_id: str, fence: int | None, uid: int | None) -> ProfileLease:
+        """The first half of `open`: the lock, the fence, and a data folder that is still to be made fit."""
         folder = self._folder(tenant_id, profile_id)
         lock = self._lock(folder)
         try:
@@ -42,34 +53,12 @@ class ProfileStore:
                 if fence is not None:
                     fences.advance(folder, fence)
                 data = folder / "data"
-                _prepare(data, uid)
+                with suppress(FileExistsError):
+                    data.mkdir(mode=0o700)
         except BaseException:
             lock.release()
             raise
         return ProfileLease(data, uid, lock, tenant_id, profile_id)
-
-    def scratch(self, runner_id: str, uid: int | None) -> Lease:
-        """A new, empty folder that is removed when the lease is closed. Raises ProfileBusy."""
-        folder = self._scratch / names.runner_name(runner_id)
-        with explained("making", folder):
-            # Under the sweeper's lock: between its making and its locking a folder looks abandoned.
-            guard = Lock.take(self._scratch / "lock", wait=True)
-            try:
-                _make(folder)
-                lock = Lock.take(folder / "lock")
-                if lock is None:
-                    raise ProfileBusy(folder, holder(folder / "lock"))
-            finally:
-                if guard is not None:
-                    guard.release()
-            try:
-                if (folder / "data").exists():
-                    self._discard(folder / "data")
-                _prepare(folder / "data", uid)
-            except BaseException:
-                lock.release()
-                raise
-        return Lease(folder / "data", uid, lock, on_close=lambda: self._discard(folder))
 
     def quarantine(self, lease: ProfileLease, reason: str) -> Path:
         """Move a profile's data aside and start afresh; its runner must be dead. Returns where it is now."""
@@ -80,11 +69,18 @@ class ProfileStore:
             aside.mkdir(parents=True, mode=0o700)
             (aside / "reason.txt").write_text(reason + "\n", "utf-8")
             lease.path.rename(aside / "data")
-            _prepare(lease.path, lease.uid)
+            lease.path.mkdir(mode=0o700)
+            walks.prepare(lease.path, self._most, *owner(lease.uid))
         return aside
 
     def remove(self, tenant_id: str, profile_id: str) -> bool:
         """Remove a profile, its fence and what was quarantined of it. False: there is none. Raises ProfileBusy."""
+        removed = self.set_aside(tenant_id, profile_id)
+        self.empty_trash()
+        return removed
+
+    def set_aside(self, tenant_id: str, profile_id: str) -> bool:
+        """The first half of `remove`: rename it into the trash. Whoever comes finds nothing, never half of it."""
         folder = self._folder(tenant_id, profile_id)
         if not folder.exists():
             return False
@@ -112,7 +108,7 @@ class ProfileStore:
         """Space on disk, quarantined data included; 0 where there is no such profile."""
         folder = self._folder(tenant_id, profile_id)
         with explained("measuring", folder):
-            return trees.size_bytes(folder) if folder.exists() else 0
+            return trees.measure(folder).bytes if folder.exists() else 0
 
     def holder(self, tenant_id: str, profile_id: str) -> str | None:
         """Who holds the profile now, or None. Only a report: it may have changed when you read it."""
@@ -144,14 +140,24 @@ class ProfileStore:
                 return lock
 
     def _discard(self, folder: Path) -> None:
-        """Rename away at once, then delete: whoever comes meanwhile finds nothing, never half of it."""
-        gone = self._trash / f"{os.getpid()}-{os.urandom(8).hex()}"
-        folder.rename(gone)
-        trees.remove(gone)
+        folder.rename(self._trash / f"{os.getpid()}-{os.urandom(8).hex()}")
 
-    def _sweep(self) -> None:
-        """Remove what dead processes left: scratch folders whose lock is free, and trash."""
+    def trash(self) -> tuple[Path, ...]:
+        """What is still to be deleted, here or by another process."""
+        with explained("listing", self._trash):
+            return tuple(self._trash.iterdir())
+
+    def empty_trash(self) -> None:
+        """Delete it."""
+        for folder in self.trash():
+            with explained("removing", folder):
+                trees.remove(folder)
+
+    def collect_abandoned(self) -> None:
+        """Set aside what dead processes of earlier versions left: scratch folders whose lock is free."""
         with explained("sweeping", self._scratch):
+            if not self._scratch.exists():
+                return
             guard = Lock.take(self._scratch / "lock", wait=True)
             try:
                 for folder in self._scratch.iterdir():
@@ -161,8 +167,6 @@ class ProfileStore:
                     if lock is not None:
                         self._discard(folder)
                         lock.release()
-                for folder in self._trash.iterdir():
-                    trees.remove(folder)
             finally:
                 if guard is not None:
                     guard.release()
@@ -175,15 +179,8 @@ def _make(folder: Path) -> None:
         folder.chmod(0o711 if os.geteuid() == 0 else 0o700)
 
 
-def _prepare(data: Path, uid: int | None) -> None:
-    """Make the folder fit for a browser under `uid`. Its lock is held, so no living browser is in it."""
-    with suppress(FileExistsError):
-        data.mkdir(mode=0o700)
-    if uid is not None:
-        # As root we make up a user for each runner, with a group of the same number; else there is only us.
-        trees.reown(data, uid, uid if os.geteuid() == 0 else os.getegid())
-    for name in SINGLETONS:
-        try:
-            (data / name).unlink(missing_ok=True)
-        except IsADirectoryError as error:
-            raise ProfileTampered(f"{data / name} is a folder") from error
+def owner(uid: int | None) -> tuple[int, int]:
+    """User and group of a runner's files, -1 for none of its own. As root each user has a group of the same number."""
+    if uid is None:
+        return -1, -1
+    return uid, uid if os.geteuid() == 0 else os.getegid()

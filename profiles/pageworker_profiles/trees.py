@@ -10,43 +10,72 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from pageworker_profiles.errors import ProfileTampered
+from pageworker_profiles.errors import ProfileTampered, ProfileTooLarge
+from pageworker_profiles.sizes import MOST, FolderSize
 
 MAX_DEPTH = 64
 """Chromium nests about ten folders; deeper ones are made to exhaust descriptors."""
-MAX_ENTRIES = 500_000
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _POINTER = os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
-def reown(folder: Path, uid: int, gid: int) -> None:
-    """Give the folder and all in it to `uid`. Raises ProfileTampered, OSError.
+def reown(folder: Path, uid: int, gid: int, most: FolderSize = MOST) -> FolderSize:
+    """Give the folder and all in it to `uid`. Raises ProfileTampered, ProfileTooLarge, OSError.
 
     The top goes first to us, so that nobody else is inside meanwhile, and last to `uid`: a folder that
     belongs to `uid` has been gone through to its end.
     """
+    tally = _Tally(folder, most)
     with _opened(folder) as top:
         status = os.fstat(top)
         if (status.st_uid, status.st_gid) == (uid, gid) and stat.S_IMODE(status.st_mode) == 0o700:
-            return
+            _visit(top, tally.add)
+            return tally.size
         os.fchown(top, os.geteuid(), os.getegid())
         os.fchmod(top, 0o700)
-        _visit(top, lambda parent, name: _give(parent, name, uid, gid))
+        _visit(top, lambda parent, name: tally.count(_give(parent, name, uid, gid)))
         os.fchown(top, uid, gid)
+    return tally.size
 
 
-def size_bytes(folder: Path) -> int:
-    """Space that the folder takes on disk, bytes. Raises ProfileTampered, OSError."""
-    total = 0
-
-    def add(parent: int, name: str) -> None:
-        nonlocal total
-        with suppress(FileNotFoundError):  # a browser may be at work in it
-            total += os.stat(name, dir_fd=parent, follow_symlinks=False).st_blocks * 512
-
+def measure(folder: Path, most: FolderSize = MOST) -> FolderSize:
+    """How large the folder is; ends at the first breach. Raises ProfileTampered, ProfileTooLarge, OSError."""
+    tally = _Tally(folder, most)
     with _opened(folder) as top:
-        _visit(top, add)
-    return total
+        _visit(top, tally.add)
+    return tally.size
+
+
+class _Tally:
+    """Counts what is visited, up to `most`."""
+
+    def __init__(self, folder: Path, most: FolderSize) -> None:
+        self._folder = folder
+        self._most = most
+        self._files = self._bytes = 0
+
+    @property
+    def size(self) -> FolderSize:
+        """So far."""
+        return FolderSize(self._files, self._bytes)
+
+    def add(self, parent: int, name: str) -> None:
+        """One more, which may be gone: a browser may be at work in the folder."""
+        with suppress(FileNotFoundError):
+            self.count(os.stat(name, dir_fd=parent, follow_symlinks=False))
+
+    def count(self, status: os.stat_result) -> None:
+        """One more."""
+        self._files += 1
+        self._bytes += status.st_blocks * 512
+        for unit, used, allowed in (("files", self._files, self._most.files), ("bytes", self._bytes, self._most.bytes)):
+            if used > allowed:
+                raise ProfileTooLarge(
+                    f"{self._folder} holds more than {allowed} {unit}",
+                    used,
+                    allowed,
+                    "files" if unit == "files" else "bytes",
+                )
 
 
 def remove(folder: Path) -> None:
@@ -93,13 +122,13 @@ def _lift(inner: int, name: str, top: int) -> None:
         os.rename(name, f"lifted-{os.urandom(8).hex()}", src_dir_fd=inner, dst_dir_fd=top)
 
 
-def _give(parent: int, name: str, uid: int, gid: int) -> None:
+def _give(parent: int, name: str, uid: int, gid: int) -> os.stat_result:
     descriptor = os.open(name, _POINTER, dir_fd=parent)
     try:
         status = os.fstat(descriptor)
         if stat.S_ISLNK(status.st_mode):
             os.chown(name, uid, gid, dir_fd=parent, follow_symlinks=False)
-            return
+            return status
         if stat.S_ISREG(status.st_mode) and status.st_nlink > 1:
             raise ProfileTampered(
                 f"{name!r} is linked {status.st_nlink} times; another of its names may not be the profile's"
@@ -113,11 +142,11 @@ def _give(parent: int, name: str, uid: int, gid: int) -> None:
             Path(this).chmod(stat.S_IMODE(status.st_mode) & 0o777)
     finally:
         os.close(descriptor)
+    return status
 
 
 def _visit(top: int, act: Callable[[int, str], None]) -> None:
     """`act(parent, name)` on all below `top`, contents before their folder."""
-    entries = 0
     # Each level: its folder, the names left in it, and the name it has in the level above.
     levels = [(top, _names(top), "")]
     try:
@@ -130,10 +159,12 @@ def _visit(top: int, act: Callable[[int, str], None]) -> None:
                     act(levels[-1][0], own)
                 continue
             name = names.pop()
-            entries += 1
-            if entries > MAX_ENTRIES or len(levels) > MAX_DEPTH:
-                raise ProfileTampered(f"more than {MAX_ENTRIES} files or {MAX_DEPTH} levels of folders")
-            inner = _open_folder(parent, name)
+            if len(levels) > MAX_DEPTH:
+                raise ProfileTampered(f"more than {MAX_DEPTH} levels of folders")
+            try:
+                inner = _open_folder(parent, name)
+            except FileNotFoundError:
+                continue  # a browser may be at work in it
             if inner is None:
                 act(parent, name)
             else:

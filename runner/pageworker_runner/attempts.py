@@ -29,6 +29,7 @@ class Attempt:
         self.deadline = time.monotonic() + run.timeout_seconds
         self.fate: handling.Fate = asyncio.get_running_loop().create_future()
         self.slot: Slot | None = None
+        self.sink: AttemptSink | None = None
         self.began = time.monotonic()
         self.handling = False
         """The handler has begun."""
@@ -67,6 +68,12 @@ class Attempts:
         if attempt is not None and not attempt.fate.done():
             attempt.fate.set_result(fate)
 
+    def grant(self, attempt_id: str, number: int) -> None:
+        """The supervisor has room for the artifact that this attempt offered, if it still runs."""
+        attempt = self._attempts.get(attempt_id)
+        if attempt is not None and attempt.sink is not None:
+            attempt.sink.granted(number)
+
     async def lose_browser(self) -> None:
         """Chromium or the driver is gone, and so are all attempts. Returns when their results have left."""
         self._browser_lost = True
@@ -80,7 +87,7 @@ class Attempts:
         ATTEMPT.set(attempt_id)
         self._tasks.begin(attempt_id)
         self._reporter.lines.begin(attempt_id)
-        sink = AttemptSink(attempt_id, self._reporter.outbox, self._reporter.lines)
+        attempt.sink = sink = AttemptSink(attempt_id, self._reporter.outbox, self._reporter.lines)
         end = await self._run(attempt, pool, sink)
         # From here on the work is the runner's own, though in the attempt's task.
         OWN.set(True)

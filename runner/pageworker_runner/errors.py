@@ -25,6 +25,16 @@ class BrowserLost(RunnerError):
     """Browser: Chromium or the driver is gone. Retryable, on another runner."""
 
 
+class OutputLimit(RunnerError, ValueError):
+    """Module: more output than an attempt may leave. A module may catch it and go on with what it has."""
+
+    def __init__(self, text: str, *, used: int, allowed: int, unit: str) -> None:
+        super().__init__(text)
+        self.used = used
+        self.allowed = allowed
+        self.unit = unit
+
+
 class Unproved(RunnerError):
     """Browser: a page could not be proved clean; it is to be replaced. The text says what was left.
 

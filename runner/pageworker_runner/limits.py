@@ -16,6 +16,8 @@ class Limits:
     """For the screenshot and the HTML of an attempt that was stopped, together."""
     calm_evidence_seconds: float = 2.5
     """The same for one that ended by itself: nobody counts yet. Still below the kill grace, should a cancel come."""
+    handover_seconds: float = 0.4
+    """For handing both over, on top of what is left of that time. All together stays below the kill grace."""
     bereaved_seconds: float = 1.25
     """For attempts to end once the browser is gone; whatever has not ended by then ends with the runner."""
     close_seconds: float = 5.0

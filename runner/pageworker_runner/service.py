@@ -44,6 +44,8 @@ class Service:
                 )
             case m.Cancel():
                 self._attempts.decide(message.attempt_id, verdict.cut(message.outcome))
+            case m.Grant():
+                self._attempts.grant(message.attempt_id, message.number)
             case m.Ping():
                 self._outbox.put(m.Pong(number=message.number))
             case m.Forget():

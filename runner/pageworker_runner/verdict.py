@@ -1,13 +1,15 @@
 """How an attempt ended, in the wire's words. Pure: an outcome or an error in, a verdict out."""
 
 import re
+import resource
+import threading
 from typing import Any, get_args
 
 import msgspec
 from playwright.async_api import Error as BrowserError
 
 from pageworker import Blocked, BlockerKind, Failed, PageTimeout, RetryLater
-from pageworker_runner.errors import BrowserLost, ModuleBroken, PageLost, Refused
+from pageworker_runner.errors import BrowserLost, ModuleBroken, OutputLimit, PageLost, Refused
 from pageworker_runner.inside import is_closed_error
 from pageworker_runner.text import fit, fit_fields
 from pageworker_runner.trace import describe, frames, redact
@@ -15,6 +17,8 @@ from pageworker_sandbox.wire.messages import MAX_DATA_BYTES, MAX_RETRY_AFTER_SEC
 
 NET_ERROR = re.compile(r"net::(ERR_[A-Z0-9_]+)(?: at (\S+))?")
 FAILURE_TYPE = re.compile(r"[a-z][a-z0-9_.-]{0,62}")
+NO_THREAD = "can't start new thread"
+"""CPython's words for an EAGAIN of clone(2)."""
 MAX_DETAIL_BYTES = 16 * 1024
 NIL = msgspec.Raw(b"\xc0")
 
@@ -98,7 +102,32 @@ def _read(error: BaseException, label: str, refusal: str | None) -> Verdict:
             )
         case Refused():
             return failed("refused", str(error), detail=_where(error, label))
+        case OutputLimit():
+            return _limit("output_limit", str(error), error.used, error.allowed, error.unit)
+        case MemoryError():
+            used = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+            allowed = resource.getrlimit(resource.RLIMIT_DATA)[0]
+            return _limit("memory_limit", "the module asked for more memory than there is", used, allowed, "bytes")
+        case RuntimeError() if str(error) == NO_THREAD:
+            return _no_thread()
     return failed("handler_error", describe(error, label), detail=_where(error, label))
+
+
+def _no_thread() -> Verdict:
+    """The kernel has one answer for too many threads and for no memory for another one's stack (clone(2), EAGAIN)."""
+    data, stack, processes = (
+        resource.getrlimit(kind)[0] for kind in (resource.RLIMIT_DATA, resource.RLIMIT_STACK, resource.RLIMIT_NPROC)
+    )
+    stacks = threading.active_count() * (threading.stack_size() or stack)
+    if stacks > data / 2:
+        return _limit("memory_limit", "the stacks of all threads together leave no memory", stacks, data, "bytes")
+    text = "no more threads: the runner has as many processes and threads as it may"
+    return _limit("process_limit", text, processes, processes, "processes")
+
+
+def _limit(type: str, message: str, used: int, allowed: int, unit: str) -> Verdict:
+    """Another attempt would only do the same."""
+    return failed(type, message, detail={"used": used, "allowed": allowed, "unit": unit})
 
 
 def failed(

@@ -32,8 +32,8 @@ def seal(data: bytes | bytearray | memoryview, name: str) -> int:
     return descriptor
 
 
-def read_sealed(descriptor: int, max_bytes: int) -> bytes:
-    """The bytes of a received memfd, which stays open. Raises NotSealed."""
+def sealed_bytes(descriptor: int, max_bytes: int) -> int:
+    """How many bytes a received memfd holds: it is whole, sealed, and not larger than permitted. Raises NotSealed."""
     try:
         seals = fcntl.fcntl(descriptor, fcntl.F_GET_SEALS)
     except OSError as error:
@@ -46,11 +46,17 @@ def read_sealed(descriptor: int, max_bytes: int) -> bytes:
         raise NotSealed("not a regular file")
     if status.st_size > max_bytes:
         raise NotSealed(f"{status.st_size} bytes, at most {max_bytes}")
+    return status.st_size
+
+
+def read_sealed(descriptor: int, max_bytes: int) -> bytes:
+    """The bytes of a received memfd, which stays open. Raises NotSealed."""
+    size = sealed_bytes(descriptor, max_bytes)
     parts = []
     offset = 0
-    while offset < status.st_size:
+    while offset < size:
         # A sparse memfd costs its sender nothing, us `max_bytes` at most.
-        part = _read(descriptor, status.st_size - offset, offset)
+        part = _read(descriptor, size - offset, offset)
         if not part:
             raise NotSealed("shorter than it said")
         parts.append(part)

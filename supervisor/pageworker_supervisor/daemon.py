@@ -13,44 +13,55 @@ from pageworker_sandbox.launch import HostUnfit, survey
 from pageworker_supervisor.config.errors import ConfigInvalid
 from pageworker_supervisor.config.load import load
 from pageworker_supervisor.config.place import data_dir_of
-from pageworker_supervisor.host.errors import HostRefused
+from pageworker_supervisor.contract.printable import printable_lines
+from pageworker_supervisor.exit_codes import ExitCode, exit_of
+from pageworker_supervisor.host.descriptors import raise_limit
+from pageworker_supervisor.host.hardening import harden
 from pageworker_supervisor.host.user_ids import reserved
 from pageworker_supervisor.rooms import Site
 from pageworker_supervisor.telemetry import log, log_to
 from pageworker_supervisor.telemetry.metrics import Metrics
-from pageworker_supervisor.worker import VERSION, Worker
+from pageworker_supervisor.worker import VERSION, Worker, longest_stop_seconds
 
 
 def main() -> None:
-    """Entry point. Exit codes: 0 stopped in good order, 1 failed, 2 the configuration or the host is not fit."""
+    """Entry point. Exit codes: exit_codes.py, and docs/operations.md."""
     options = _options()
+    harden()
+    raise_limit()
     try:
         settings = load(options.config, os.environ)
         data_dir = data_dir_of(settings)
         host = survey(settings.sandbox.python, settings.browser.executable)
-    except (ConfigInvalid, HostUnfit) as unfit:
-        sys.exit(_refuse(str(unfit)))
+    except (ConfigInvalid, HostUnfit, OSError) as unfit:
+        raise SystemExit(_refuse(*exit_of(unfit, started=False))) from unfit
     log_to(settings.log, worker_id=settings.worker.id)
     metrics = Metrics(settings.tenants, version=VERSION, worker_id=settings.worker.id)
+    came_up = False
     try:
         with reserved(settings.sandbox, data_dir) as uids:
-            _serve(Site(settings, data_dir, host, metrics, uids=uids))
-    except HostRefused as refused:
-        sys.exit(_refuse(str(refused)))
+            worker = Worker(Site(settings, data_dir, host, metrics, uids=uids))
+            try:
+                uvloop.run(_run(worker, longest_stop_seconds(settings)))
+            finally:
+                came_up = worker.came_up
+    except BaseException as error:
+        code, line = exit_of(error, started=came_up)
+        if code is ExitCode.BUG:
+            log.opt(exception=error).critical("ended by a bug")
+        raise SystemExit(_refuse(code, line)) from error
 
 
-def _serve(site: Site) -> None:
-    try:
-        uvloop.run(_run(site))
-    except* OSError as group:
-        sys.exit(_refuse("; ".join(str(error) for error in group.exceptions)))
-
-
-async def _run(site: Site) -> None:
-    worker = Worker(site)
+async def _run(worker: Worker, stop_seconds: float) -> None:
     loop = asyncio.get_running_loop()
+
+    def stop() -> None:
+        worker.stop.set()
+        # Whatever hangs: the kernel ends the daemon then (SIGALRM), and everything that it started with it.
+        signal.setitimer(signal.ITIMER_REAL, stop_seconds)
+
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, worker.stop.set)
+        loop.add_signal_handler(number, stop)
     await worker.run()
     log.info("stopped")
 
@@ -62,9 +73,9 @@ def _options() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _refuse(why: str) -> int:
-    sys.stderr.write(why + "\n")
-    return 2
+def _refuse(code: ExitCode, why: str) -> int:
+    sys.stderr.write(printable_lines(why) + "\n")
+    return code
 
 
 if __name__ == "__main__":

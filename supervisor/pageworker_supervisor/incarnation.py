@@ -1,5 +1,6 @@
 """One life of a daemon. Leases are held under its name, so that a successor knows what its predecessor held."""
 
+import os
 import secrets
 from pathlib import Path
 
@@ -18,6 +19,9 @@ def succeed(data_dir: Path, worker_id: str) -> tuple[str, str | None]:
         before = None
     name = f"{worker_id}.{secrets.token_hex(3)}"
     fresh = data_dir / f"{FILE}.new"
-    fresh.write_text(name + "\n")
+    fresh.unlink(missing_ok=True)
+    # Nobody else's business: leases are held under this name.
+    with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600), "w") as opened:
+        opened.write(name + "\n")
     fresh.replace(file)
     return name, before

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NoReturn
 
-from pageworker_profiles import ProfileStore
+from pageworker_profiles import FolderSize, ProfileError, ProfileFolders
 from pageworker_sandbox.launch import Host
 from pageworker_supervisor.artifacts.store import ArtifactStore
 from pageworker_supervisor.config.settings import Settings
@@ -38,6 +38,7 @@ from pageworker_supervisor.runners.fleet import Fleet
 from pageworker_supervisor.runners.house import House
 from pageworker_supervisor.runners.outlet import Outlet
 from pageworker_supervisor.runners.uids import Uids
+from pageworker_supervisor.telemetry import log
 from pageworker_supervisor.telemetry.lag import watch_lag
 from pageworker_supervisor.telemetry.metrics import Metrics
 
@@ -86,13 +87,17 @@ class Rooms:
             site.metrics,
             self._kill_all,
         )
-        self.artifacts = ArtifactStore.open(settings.artifacts.url, site.data_dir, site.metrics)
+        self.artifacts = ArtifactStore.open(
+            settings.artifacts.url, site.data_dir, site.metrics, settings.artifacts.waiting_bytes
+        )
+        most = FolderSize(settings.profiles.max_files, settings.profiles.max_bytes)
+        self.profiles = ProfileFolders(site.data_dir / "profiles", most)
         egress_sets = EgressSets()
         house = House(
             settings=settings,
             host=site.host,
             outlet=self.outlet,
-            profiles=ProfileStore(site.data_dir / "profiles"),
+            profiles=self.profiles,
             artifacts=self.artifacts,
             metrics=site.metrics,
             uids=uids,
@@ -101,7 +106,7 @@ class Rooms:
         self.desk = Desk(name, engine, availability, settings, site.metrics)
         self.fleet = self._fleet(name, house)
         self.signals = Signals()
-        tools = Tools(settings, registry, self.artifacts, self.desk, self.fleet, egress_sets)
+        tools = Tools(settings, registry, self.artifacts, self.desk, self.fleet, egress_sets, site.metrics)
         self.dispatcher = Dispatcher(name, engine, availability, self.fleet, tools, self.signals)
         self.leases = LeaseKeeper(engine, availability, self.dispatcher, self.fleet, name)
         self.waker = Waker(engine, availability, self.dispatcher, self.fleet, self.signals, name)
@@ -119,6 +124,7 @@ class Rooms:
             "egress": self.outlet.run(),
             "registry": self.registry.run(),
             "artifacts": self.artifacts.sweep_for_ever(self._settings.artifacts.keep_days),
+            "profiles": self.profiles.run(_not_deleted),
             "fleet": self.fleet.run(),
             "dispatch": self.dispatcher.run(),
             "leases": self.leases.run(),
@@ -149,3 +155,7 @@ class Rooms:
     async def _give_up_profile(self, context: ContextKey, fence: int | None) -> None:
         if context.profile_id is not None and fence is not None:
             await self.desk.release(context.tenant_id, context.profile_id, fence)
+
+
+def _not_deleted(error: ProfileError) -> None:
+    log.error("a removed profile is not deleted", reason=str(error))

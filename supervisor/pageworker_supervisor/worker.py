@@ -8,12 +8,15 @@ from dataclasses import replace
 from importlib.metadata import version
 from typing import Literal
 
+from pageworker_supervisor.config.settings import Settings
 from pageworker_supervisor.contract.job_ref import JobRef
 from pageworker_supervisor.dispatch.attempt import Attempt
 from pageworker_supervisor.engine import Engine
 from pageworker_supervisor.engine.errors import Unavailable
 from pageworker_supervisor.engine.types import Options
+from pageworker_supervisor.host.descriptors import current_limit, http_connections
 from pageworker_supervisor.http.errors import WorkerRefused
+from pageworker_supervisor.http.hosts import answered_hosts
 from pageworker_supervisor.http.report import (
     Cancelled,
     DrainLine,
@@ -23,18 +26,28 @@ from pageworker_supervisor.http.report import (
     StatusReport,
     WorkerState,
 )
-from pageworker_supervisor.http.server import Endpoints
+from pageworker_supervisor.http.server import Endpoints, HttpBounds
 from pageworker_supervisor.incarnation import succeed
 from pageworker_supervisor.lasting import lasting
 from pageworker_supervisor.phase import Phase, Turn, Untimely, turn
 from pageworker_supervisor.redis_link import Link, open_link
 from pageworker_supervisor.registry import Registry, load_trust
+from pageworker_supervisor.registry.fleet_serial import FleetSerial
 from pageworker_supervisor.rooms import Rooms, Site
 from pageworker_supervisor.runners.runner import Runner
+from pageworker_supervisor.runners.uids import Uids
 from pageworker_supervisor.telemetry import log
 
 VERSION = version("pageworker")
 COURIER_GRACE_SECONDS = 3.0
+NO_TRUSTED_KEY = (
+    "no trusted key, so no module could run: `workerctl key new release`, put release.pub into modules.trusted_keys and"
+    " start again"
+)
+HAND_BACK_SECONDS = 5.0
+"""After the drain's deadline: for runners to end and for Redis to be told."""
+REST_SECONDS = 30.0
+LISTED_JOBS = 100
 
 Furnish = Callable[[Site, str, Link, Engine, Registry], Rooms]
 
@@ -55,10 +68,16 @@ class Worker:
         self._address = ""
         self._before: str | None = None
 
+    @property
+    def came_up(self) -> bool:
+        """Whether it ever took jobs."""
+        return self._rooms is not None
+
     async def run(self) -> None:
         """Serve until told to stop, then drain, then end. An error of any room ends the worker and is raised."""
         settings = self._site.settings
-        endpoints = Endpoints.open(settings.http.bind, self._site.data_dir, self, self._site.metrics)
+        bounds = HttpBounds(http_connections(settings, current_limit()), answered_hosts(settings.http))
+        endpoints = Endpoints.open(settings.http.bind, self._site.data_dir, self, self._site.metrics, bounds)
         host, port = endpoints.address
         self._site = replace(self._site, http_ports=(port,))
         self._address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
@@ -70,8 +89,7 @@ class Worker:
             await self.stop.wait()
             log.info("stopping")
             if self._rooms is not None and self._phase is not Phase.DRAINED:
-                async for line in self.drain(settings.worker.drain_seconds):
-                    log.info("drain", drain=line.event, job=line.ref and str(line.ref), left=line.left)
+                await self._last_jobs(self._rooms)
             self._turn(Turn.STOP, "stopping")
             if self._rooms is not None:
                 await self._last_callbacks(self._rooms)
@@ -79,10 +97,24 @@ class Worker:
             await asyncio.wait([serving])
             answering.cancel()
 
+    async def _last_jobs(self, rooms: Rooms) -> None:
+        """Drain, whatever Redis does: what can not be handed back is left to its lease, and runs again elsewhere."""
+        seconds = self._site.settings.worker.drain_seconds
+        try:
+            async with asyncio.timeout(seconds + HAND_BACK_SECONDS):
+                async for line in self.drain(seconds):
+                    log.info("drain", drain=line.event, job=line.ref and str(line.ref), left=line.left)
+        except TimeoutError:
+            left = sorted(str(attempt.case.lease.ref) for attempt in rooms.dispatcher.attempts.values())
+            reason = rooms.link.availability.trouble or "they were not handed back in time"
+            log.error("jobs are left to their leases", jobs=len(left), which=left[:LISTED_JOBS], reason=reason)
+
     async def _last_callbacks(self, rooms: Rooms) -> None:
         """Those under way may end; else they would come again from the outbox, a minute later."""
+        seconds = self._site.settings.callbacks.timeout_seconds + COURIER_GRACE_SECONDS
         try:
-            async with asyncio.timeout(self._site.settings.callbacks.timeout_seconds + COURIER_GRACE_SECONDS):
+            # Without Redis nothing could be said of them.
+            async with asyncio.timeout(seconds if rooms.link.availability.up else COURIER_GRACE_SECONDS):
                 await rooms.courier.stop()
         except TimeoutError:
             log.warning("callbacks left to the outbox")
@@ -90,24 +122,31 @@ class Worker:
     async def _serve(self) -> None:
         settings = self._site.settings
         async with AsyncExitStack() as stack:
+            trust = load_trust(settings.modules.trusted_keys)
+            redis_user = Uids(self._site.uids).redis
             self._link = link = await stack.enter_async_context(
-                open_link(settings.redis, self._site.data_dir, self._site.metrics)
-            )
-            registry = await Registry.open(
-                settings.modules.registry or self._site.data_dir / "registry",
-                load_trust(settings.modules.trusted_keys),
-                self._site.data_dir / "modules",
-                settings.modules.channel,
-                refresh_seconds=settings.modules.refresh_seconds,
+                open_link(settings.redis, self._site.data_dir, self._site.metrics, redis_user)
             )
             async with asyncio.TaskGroup() as tasks:
                 watching = tasks.create_task(link.availability.run(), name="redis")
-                self._reason = "Redis does not answer"
                 engine = await self._prepare(link)
+                registry = await Registry.open(
+                    settings.modules.registry or self._site.data_dir / "registry",
+                    trust,
+                    self._site.data_dir / "modules",
+                    settings.modules.channel,
+                    refresh_seconds=settings.modules.refresh_seconds,
+                    fleet=FleetSerial(link, settings, self._site.data_dir, self._name, self._site.metrics),
+                )
                 watching.cancel()
             self._rooms = rooms = self._furnish(self._site, self._name, link, engine, registry)
+            rooms.dispatcher.closed = not settings.modules.trusted_keys
             self._turn(Turn.UP, "")
-            log.info("ready", redis=link.safe_url, data_dir=str(self._site.data_dir), http=self._address)
+            here = {"redis": link.safe_url, "data_dir": str(self._site.data_dir), "http": self._address}
+            if rooms.dispatcher.closed:
+                log.warning("not ready", reason=NO_TRUSTED_KEY, **here)
+            else:
+                log.info("ready", **here)
             await lasting(rooms.tasks())
 
     async def _prepare(self, link: Link) -> Engine:
@@ -141,18 +180,37 @@ class Worker:
 
     # ---- what the endpoints ask ----
 
+    async def look(self) -> None:
+        """See at once whether Redis serves everything."""
+        if self._phase is Phase.READY and self._link is not None:
+            await self._link.availability.look_now()
+
     def ready(self) -> tuple[bool, str]:
         """Whether jobs are taken, and why not."""
+        trouble = self._redis_trouble()
+        if self._phase is Phase.STARTING and trouble:
+            return False, trouble
         if self._phase is not Phase.READY:
             return False, self._reason or self._phase.name.lower()
-        if self._link is None or not self._link.availability.up:
-            return False, "cut off from Redis"
-        return True, ""
+        if not trouble and not self._site.settings.modules.trusted_keys:
+            return False, NO_TRUSTED_KEY
+        return not trouble, trouble
+
+    def _redis_trouble(self) -> str:
+        """Why Redis, or the Redis that producers push to, does not serve everything; "" while it does."""
+        if self._link is None:
+            return ""
+        if trouble := self._link.availability.trouble:
+            return trouble
+        ingress = self._link.ingress.availability.trouble if self._link.ingress is not self._link else ""
+        return f"redis.ingress_url: {ingress}" if ingress else ""
 
     def status(self) -> StatusReport:
         """Everything that is worth showing."""
         ready, reason = self.ready()
-        state: WorkerState = "cut_off" if self._phase is Phase.READY and not ready else STATES[self._phase]
+        state = STATES[self._phase]
+        if state == "ready" and not ready:
+            state = "cut_off" if self._link is None or not self._link.availability.up else "failing"
         rooms, now = self._rooms, time.monotonic()
         return StatusReport(
             state=state,
@@ -160,11 +218,16 @@ class Worker:
             worker_id=self._site.settings.worker.id,
             version=VERSION,
             uptime_seconds=round(now - self._since, 3),
-            redis=RedisReport(connected=ready, url=self._link.safe_url if self._link else ""),
+            redis=self._redis_report(),
             runners=tuple(_runner(runner, now) for runner in rooms.fleet.runners.values()) if rooms else (),
             jobs=tuple(_job(attempt, now) for attempt in rooms.dispatcher.attempts.values()) if rooms else (),
+            counters=self._site.metrics.totals(),
             gateway_proof=rooms.outlet.proof if rooms else {},
         )
+
+    def _redis_report(self) -> RedisReport:
+        link = self._link
+        return RedisReport(connected=link is not None and link.availability.up, url=link.safe_url if link else "")
 
     async def drain(self, deadline_seconds: float | None) -> AsyncIterator[DrainLine]:
         """Claim no more, wait for what runs, hand back what is left at the deadline."""
@@ -224,6 +287,17 @@ class Worker:
         self._reason = reason
 
 
+def longest_stop_seconds(settings: Settings) -> float:
+    """From SIGTERM to the end, at most: jobs, callbacks, then the daemon's own Redis and what is left."""
+    return (
+        settings.worker.drain_seconds
+        + HAND_BACK_SECONDS
+        + settings.callbacks.timeout_seconds
+        + COURIER_GRACE_SECONDS
+        + REST_SECONDS
+    )
+
+
 STATES: dict[Phase, WorkerState] = {
     Phase.STARTING: "starting",
     Phase.READY: "ready",
@@ -243,6 +317,7 @@ def _runner(runner: Runner, now: float) -> RunnerReport:
         jobs_done=runner.jobs_done,
         uptime_seconds=round(now - runner.since, 3),
         pid=runner.cell.pid if runner.cell else None,
+        memory_bytes=runner.memory_bytes,
         evidence=runner.evidence,
         proof=runner.proof,
     )

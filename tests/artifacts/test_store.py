@@ -12,12 +12,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pageworker_sandbox.memfd import seal
 from pageworker_sandbox.wire.messages import MAX_ARTIFACT_BYTES
 from pageworker_supervisor.artifacts import store as store_module
 from pageworker_supervisor.artifacts.errors import ArtifactError
 from pageworker_supervisor.artifacts.keys import key_of
 from pageworker_supervisor.artifacts.store import ArtifactStore
-from pageworker_supervisor.artifacts.sweep import is_over, sweep
+from pageworker_supervisor.artifacts.sweep import is_over, overdue, sweep
 from pageworker_supervisor.contract.job_ref import JobRef
 from pageworker_supervisor.telemetry.metrics import Metrics
 
@@ -112,6 +113,53 @@ async def test_a_store_that_hangs_costs_one_job_its_time_and_the_next_nothing(
         gone.set()
 
 
+async def test_one_tenants_slow_artifacts_hold_up_nobody_elses(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """All places of the store were taken by them; then it paused for all tenants."""
+    monkeypatch.setattr(store_module, "PUT_SECONDS", 2.0)
+    monkeypatch.setenv("AWS_ALLOW_HTTP", "true")
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "x")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "x")
+    monkeypatch.setenv("AWS_REGION", "eu-1")
+    gone = asyncio.Event()
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if b"/slow/" in await reader.readuntil(b"\r\n\r\n"):
+            await gone.wait()
+        writer.write(b'HTTP/1.1 200 OK\r\nETag: "x"\r\nContent-Length: 0\r\nConnection: close\r\n\r\n')
+        writer.close()
+
+    server = await asyncio.start_server(answer, "127.0.0.1", 0)
+    async with server, asyncio.timeout(30):
+        monkeypatch.setenv("AWS_ENDPOINT", f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}")
+        store = ArtifactStore.open("s3://bucket/prefix", tmp_path)
+        with pytest.raises(ExceptionGroup) as caught:
+            async with asyncio.TaskGroup() as tasks:
+                for number in range(store_module.CONCURRENCY):
+                    tasks.create_task(store.put(JobRef("slow", f"j{number}"), 1, "html", "text/html", b"x"))
+                await store.put(JobRef("quick", "j"), 1, "html", "text/html", b"x")
+        assert caught.group_contains(ArtifactError, match="not stored within")
+        await store.put(JobRef("quick", "j"), 2, "html", "text/html", b"x")
+        gone.set()
+
+
+async def test_bytes_are_read_and_hashed_beside_the_loop(tmp_path: Path) -> None:
+    store = ArtifactStore.open(None, tmp_path)
+    descriptor = seal(bytes(MAX_ARTIFACT_BYTES), "x")
+    worst = 0.0
+    async with asyncio.TaskGroup() as tasks:
+        kept = tasks.create_task(keep(store, descriptor))
+        while not kept.done():
+            due = asyncio.get_running_loop().time() + 0.001
+            await asyncio.sleep(0.001)
+            worst = max(worst, asyncio.get_running_loop().time() - due)
+    os.close(descriptor)
+    assert worst < 0.1
+
+
+async def keep(store: ArtifactStore, descriptor: int) -> None:
+    await store.put(JobRef("t", "j"), 1, "x", "a/b", await store.read(descriptor))
+
+
 async def test_an_object_store_gets_key_and_content_type(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("AWS_ALLOW_HTTP", "true")
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "x")
@@ -159,7 +207,7 @@ def test_two_jobs_never_share_a_folder(one: str, two: str) -> None:
     assert (folder(one) == folder(two)) == (one == two)
 
 
-def test_old_days_are_swept_and_nothing_else(tmp_path: Path) -> None:
+async def test_old_days_are_swept_and_nothing_else(tmp_path: Path) -> None:
     now = dt.datetime(2030, 1, 31, 12, tzinfo=dt.UTC)
     outside = tmp_path / "outside"
     root = tmp_path / "root"
@@ -169,11 +217,11 @@ def test_old_days_are_swept_and_nothing_else(tmp_path: Path) -> None:
     outside.mkdir()
     (outside / "f").write_text("x")
     (root / "acme" / "2020-01-01").symlink_to(outside)
-    assert sweep(root, now, 14) == 2
+    assert await sweep(overdue(root, now, 14)) == 2
     left = sorted(str(path.relative_to(root)) for path in root.glob("*/*"))
     assert left == ["acme/2020-01-01", "acme/2030-01-17", "acme/2030-01-31", "acme/notes"]
     assert (outside / "f").exists()
-    assert sweep(tmp_path / "none", now, 14) == 0
+    assert overdue(tmp_path / "none", now, 14) == []
 
 
 def test_a_day_is_kept_until_its_last_moment_is_old_enough() -> None:

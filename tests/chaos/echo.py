@@ -5,8 +5,8 @@ import fcntl
 import os
 import random
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -36,11 +36,11 @@ class EchoHouse(House):
 
     locks: Path = NOWHERE
 
-    @contextmanager
-    def folder(self, runner_id: str, context: ContextKey, fence: int | None) -> Iterator[Folder]:
+    @asynccontextmanager
+    async def folder(self, context: ContextKey, fence: int | None) -> AsyncIterator[Folder]:
         """Hold the profile for the block. Raises SpawnFailed where somebody else has it open, or had it later."""
         if context.profile_id is None:
-            yield Folder(NOWHERE, None)
+            yield Folder(None, None, self.profiles)
             return
         descriptor = os.open(self.locks / f"{context.tenant_id}--{context.profile_id}", os.O_RDWR | os.O_CREAT, 0o600)
         try:
@@ -52,7 +52,7 @@ class EchoHouse(House):
             if fence is None or fence < newest:
                 raise SpawnFailed(f"fence {fence} is older than {newest}")
             os.pwrite(descriptor, b"%d" % fence, 0)
-            yield Folder(NOWHERE, None)
+            yield Folder(None, None, self.profiles)
         finally:
             os.close(descriptor)
 

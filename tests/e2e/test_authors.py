@@ -55,7 +55,7 @@ WANTED: dict[str, tuple[str, str | None]] = {
     "later": ("succeeded", None),
     "numbers": ("failed", "module_failure"),
     "leaves": ("failed", "module_failure"),
-    "leaves_much": ("failed", "handler_error"),
+    "leaves_much": ("failed", "output_limit"),
     "counts": ("succeeded", None),
     **{name: ("succeeded", None) for name in BODIES if name.startswith("wide")},
 }

@@ -15,6 +15,7 @@ from pageworker_supervisor.demo.run import plain_redis
 from pageworker_supervisor.demo.serving import free_port, served
 from pageworker_supervisor.demo.shop import Shop
 from pageworker_supervisor.demo.stage import Stage, find_examples, publish
+from pageworker_supervisor.redis_link.users import PRODUCER, READER
 
 HERE = Path(__file__).parent
 
@@ -49,6 +50,7 @@ async def system(installed: None, tmp_path: Path) -> AsyncIterator[System]:
         async with running(stage.config_file, stage.http_port, stage.log_file) as daemon:
             await daemon.until_ready()
             environment = n8n.environment
-            n8n.furnish(environment, stage.redis_port)
-            async with n8n.serving(environment) as url, plain_redis(stage.redis_port) as redis:
+            n8n.furnish(environment, stage.redis_port, stage.redis_login(PRODUCER))
+            reader = plain_redis(stage.redis_port, stage.redis_login(READER))
+            async with n8n.serving(environment) as url, reader as redis:
                 yield System(n8n, url, Letterbox(redis))

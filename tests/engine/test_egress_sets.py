@@ -29,12 +29,6 @@ def test_a_context_is_read_as_it_was_written() -> None:
     assert parse_context("t", f"!{SHOP}") == (ContextKey("t", None, SHOP), True)
 
 
-def test_contexts_of_an_earlier_release_have_no_digest() -> None:
-    assert parse_context("t", "") == (ContextKey("t", None, ""), False)
-    assert parse_context("t", "!") == (ContextKey("t", None, ""), True)
-    assert parse_context("t", "p1") == (ContextKey("t", "p1", ""), False)
-
-
 async def test_a_warm_runner_gets_jobs_of_its_own_set_only(desk: Desk) -> None:
     await desk.engine.enqueue([ticket(f"{set_}-{n}", egress=set_) for n in range(2) for set_ in (SHOP, BANK)])
     leases = await desk.take("w1", warm((ContextKey("acme", None, SHOP), 4)))
@@ -152,35 +146,3 @@ async def test_a_dead_letter_comes_back_to_its_set(desk: Desk) -> None:
     (letter,) = (await desk.engine.dead_list()).letters
     await desk.engine.dead_retry([letter.id])
     assert (await desk.one()).egress == SHOP
-
-
-async def test_jobs_of_an_earlier_release_are_still_served(desk: Desk) -> None:
-    """What was queued before has contexts without a digest."""
-    await desk.engine.enqueue([ticket("warm-up")])
-    await desk.drain()
-    for job_id, context in (("old-e", ""), ("old-p", "p1")):
-        args = (
-            f"acme/{job_id}",
-            "acme",
-            "m",
-            context,
-            "-",
-            "",
-            "",
-            "",
-            0,
-            "1 1000 0 100",
-            "1 1000 0 100",
-            b"{}",
-            "",
-            "",
-            0,
-        )
-        await desk.client.fcall(desk.engine.function("enqueue"), 1, "pw:{0}", *args)
-    leases = await desk.take()
-    assert {(lease.job_id, lease.profile_id, lease.egress) for lease in leases} == {
-        ("old-e", None, ""),
-        ("old-p", "p1", ""),
-    }
-    await desk.finish(leases)
-    assert await desk.engine.audit() == []

@@ -29,7 +29,8 @@ TENANT_LIMITS = {
 DOMAIN_LIMITS = {"x.test": Limits(concurrency=2), "y.test": Limits(rate_per_second=5.0, burst=2)}
 SETS = (NO_EGRESS, egress_digest(["shop.test"]))
 CONTEXTS = [ContextKey(t, profile, egress) for t in TENANT_LIMITS for profile in (None, "p1", "p2") for egress in SETS]
-JOBS = st.integers(0, 60).map(lambda number: f"job-{number}")
+JOBS = st.integers(0, 20).map(lambda number: f"job-{number}")
+"""Ids that all tenants use. In the ledger a job goes by its whole name."""
 
 T = TypeVar("T")
 workers = st.sampled_from(WORKERS)
@@ -131,8 +132,9 @@ class QueueMachine(RuleBasedStateMachine):
         copies: int,
     ) -> None:
         tenant = context.tenant_id
-        if job in self.ledger.tickets:
-            ticket = self.ledger.tickets[job]
+        name = str(JobRef(tenant, job))
+        if name in self.ledger.tickets:
+            ticket = self.ledger.tickets[name]
         else:
             ticket = Ticket(
                 job_id=job,
@@ -148,13 +150,13 @@ class QueueMachine(RuleBasedStateMachine):
                 domain_limits=DOMAIN_LIMITS[domain] if domain else Limits(),
             )
         replies = self._run(self.engine.enqueue([ticket] * copies))
-        assert replies[0] == ("duplicate" if job in self.ledger.pushed else "queued")
+        assert replies[0] == ("duplicate" if name in self.ledger.pushed else "queued")
         assert set(replies[1:]) <= {"duplicate"}
-        if job not in self.ledger.pushed and tenant == "a" and job in self.ledger.awaited:
-            self.ledger.cancelled.add(job)
-        self.ledger.tickets[job] = ticket
-        self.ledger.pushed.add(job)
-        self.ledger.owed.setdefault(job, 1)
+        if name not in self.ledger.pushed and name in self.ledger.awaited:
+            self.ledger.cancelled.add(name)
+        self.ledger.tickets[name] = ticket
+        self.ledger.pushed.add(name)
+        self.ledger.owed.setdefault(name, 1)
 
     # -- work
 
@@ -180,17 +182,17 @@ class QueueMachine(RuleBasedStateMachine):
         for lease in claimed.leases:
             self._admit(worker, lease)
             if lease.verdict is None:
-                expires = self.ledger.tickets[lease.job_id].expires_at_ms
-                assert lease.job_id not in self.ledger.cancelled, "what is cancelled never runs again"
+                expires = self.ledger.tickets[str(lease.ref)].expires_at_ms
+                assert str(lease.ref) not in self.ledger.cancelled, "what is cancelled never runs again"
                 late = expires is not None and expires < before
-                assert not late or lease.job_id in self.ledger.begun, "what has not begun in time never begins"
+                assert not late or str(lease.ref) in self.ledger.begun, "what has not begun in time never begins"
         return list(claimed.leases)
 
     def _admit(self, worker: str, lease: Lease) -> None:
         ledger = self.ledger
-        assert lease.job_id in ledger.pushed
-        assert ledger.results.get(lease.job_id, 0) < ledger.owed[lease.job_id], "finished jobs never run again"
-        assert lease.job_id not in {live.job_id for live in ledger.leases.values()}, "one lease a job"
+        assert str(lease.ref) in ledger.pushed
+        assert ledger.results.get(str(lease.ref), 0) < ledger.owed[str(lease.ref)], "finished jobs never run again"
+        assert str(lease.ref) not in {str(live.ref) for live in ledger.leases.values()}, "one lease a job"
         assert lease.token not in {old.token for old in ledger.ended}, "tokens never come again"
         ledger.leases[lease.token] = lease
         ledger.holder[lease.token] = worker
@@ -215,18 +217,18 @@ class QueueMachine(RuleBasedStateMachine):
     def _finish(self, lease: Lease, *, times: int = 1, letter: bool = False) -> None:
         ending = Ending(
             status=lease.verdict or "succeeded",
-            result=lease.job_id.encode(),
+            result=str(lease.ref).encode(),
             callback="https://n8n.test/hook",
             dead_letter=b"{}" if letter else None,
         )
-        if lease.job_id in self.ledger.cancelled and lease.verdict is None:
+        if str(lease.ref) in self.ledger.cancelled and lease.verdict is None:
             with pytest.raises(CancelHolds):
                 self._run(self.engine.finish(lease, ending))
             ending = msgspec.structs.replace(ending, status="cancelled")
         for _ in range(times):
             assert self._run(self.engine.finish(lease, ending)) is True, "a replay gives the same answer"
         self._close(lease)
-        self.ledger.results[lease.job_id] = self.ledger.results.get(lease.job_id, 0) + 1
+        self.ledger.results[str(lease.ref)] = self.ledger.results.get(str(lease.ref), 0) + 1
 
     @precondition(lambda self: self.ledger.ended)
     @rule(pick=picks, act=st.sampled_from(["finish", "retry", "defer", "give_back", "reassign", "crash", "heartbeat"]))
@@ -255,7 +257,7 @@ class QueueMachine(RuleBasedStateMachine):
         lease = self._pick(pick)
         assert self._run(self.engine.begin(lease))
         if lease.verdict is None:
-            self.ledger.begun.add(lease.job_id)
+            self.ledger.begun.add(str(lease.ref))
 
     @precondition(lambda self: self.ledger.leases)
     @rule(
@@ -267,7 +269,7 @@ class QueueMachine(RuleBasedStateMachine):
     def let_go(self, pick: int, act: str, times: int, begun: bool) -> None:
         lease = self._pick(pick)
         if begun and lease.verdict is None and act != "reassign":
-            self.ledger.begun.add(lease.job_id)
+            self.ledger.begun.add(str(lease.ref))
         for _ in range(times):
             match act:
                 case "retry":
@@ -300,23 +302,23 @@ class QueueMachine(RuleBasedStateMachine):
             key = held[pick % len(held)]
             assert self._run(self.engine.release_profile(worker, *key, self.ledger.profiles.pop(key)[1]))
 
-    @rule(job=JOBS)
-    def cancel(self, job: str) -> None:
-        tenant = self.ledger.tickets[job].tenant_id if job in self.ledger.tickets else "a"
+    @rule(job=JOBS, tenant=st.sampled_from(list(TENANT_LIMITS)))
+    def cancel(self, job: str, tenant: str) -> None:
+        name = str(JobRef(tenant, job))
         word = self._run(self.engine.cancel(JobRef(tenant, job)))
-        running = {lease.job_id: lease for lease in self.ledger.leases.values()}.get(job)
-        if job not in self.ledger.pushed:
+        running = {str(lease.ref): lease for lease in self.ledger.leases.values()}.get(name)
+        if name not in self.ledger.pushed:
             assert word == "awaited"
-            self.ledger.awaited.add(job)
+            self.ledger.awaited.add(name)
             return
-        if self.ledger.results.get(job, 0) == self.ledger.owed[job]:
+        if self.ledger.results.get(name, 0) == self.ledger.owed[name]:
             assert word == "finished"
         elif running is None or running.verdict is not None:
             assert word in ("cancelled", "finished")
         else:
             assert word == "cancelling"
         if word != "finished":
-            self.ledger.cancelled.add(job)
+            self.ledger.cancelled.add(name)
 
     # -- time
 
@@ -355,14 +357,14 @@ class QueueMachine(RuleBasedStateMachine):
         if not letters:
             return
         letter = letters[pick % len(letters)]
-        assert letter.job_id is not None
+        name = str(letter.ref)
         word = self._run(self.engine.dead_retry([letter.id]))[letter.id]
-        unfinished = self.ledger.results.get(letter.job_id, 0) < self.ledger.owed[letter.job_id]
+        unfinished = self.ledger.results.get(name, 0) < self.ledger.owed[name]
         assert word == ("duplicate" if unfinished else "queued")
         if word == "queued":
-            self.ledger.owed[letter.job_id] += 1
-            self.ledger.cancelled.discard(letter.job_id)
-            self.ledger.begun.add(letter.job_id)  # it does not expire any more
+            self.ledger.owed[name] += 1
+            self.ledger.cancelled.discard(name)
+            self.ledger.begun.add(name)  # it does not expire any more
 
     # -- what always holds
 
@@ -383,7 +385,7 @@ class QueueMachine(RuleBasedStateMachine):
         for tenant, limits in TENANT_LIMITS.items():
             assert sum(lease.tenant_id == tenant for lease in live) <= limits.concurrency
         for domain, limits in DOMAIN_LIMITS.items():
-            at = sum(self.ledger.tickets[lease.job_id].domain == domain for lease in live)
+            at = sum(self.ledger.tickets[str(lease.ref)].domain == domain for lease in live)
             assert at <= limits.concurrency
 
     # -- inside

@@ -8,7 +8,7 @@ from pw_queue import DONE, Desk, everything, open_desk, plain_client, ref, ticke
 from pw_servers import RespProxy, redis_server
 
 from pageworker_supervisor.engine import Engine
-from pageworker_supervisor.engine.errors import OutOfMemory, Refused, Unavailable, Unsettled
+from pageworker_supervisor.engine.errors import OutOfMemory, RightMissing, Unavailable, Unsettled
 from pageworker_supervisor.engine.types import Ending, Options
 
 
@@ -140,11 +140,12 @@ async def test_a_server_that_is_gone_is_unavailable(desk: Desk) -> None:
         await client.aclose()
 
 
-async def test_missing_rights_are_not_waited_for(desk: Desk) -> None:
+async def test_missing_rights_are_told_apart_at_once(desk: Desk) -> None:
+    """The queue itself waits for nothing; its caller waits for an operator to give the right."""
     await desk.client.execute_command("ACL", "SETUSER", "weak", "on", ">pw", "~other:*", "+@all")
     client = redis.Redis(port=desk.client.connection_pool.connection_kwargs["port"], username="weak", password="pw")
     engine = Engine(client, client, options=desk.engine.options)
-    with pytest.raises(Refused):
+    with pytest.raises(RightMissing):
         await engine.claim("w1", everything())
     await client.aclose()
 

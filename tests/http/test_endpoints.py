@@ -8,93 +8,21 @@ import socket
 import stat
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Callable, Coroutine
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 import uvloop
+from pw_http import FakeWorker, get, running
 
 from pageworker_supervisor.contract.job_ref import JobRef
 from pageworker_supervisor.http import peer
 from pageworker_supervisor.http.client import WorkerClient
 from pageworker_supervisor.http.errors import ControlError, WorkerRefused, WorkerUnreachable
-from pageworker_supervisor.http.report import (
-    Cancelled,
-    DrainLine,
-    RedisReport,
-    RunnerReport,
-    StatusReport,
-    WorkerState,
-)
-from pageworker_supervisor.http.server import CONTROL_SOCKET, Endpoints, bind_tcp, bind_unix
-from pageworker_supervisor.telemetry.metrics import Metrics
-
-
-class FakeWorker:
-    """A worker with two jobs that end when they are told to."""
-
-    def __init__(self) -> None:
-        self.state: WorkerState = "ready"
-        self.ended = asyncio.Event()
-        self.done = asyncio.Event()
-        self.drained_with: list[float | None] = []
-        self.left_early = False
-
-    def status(self) -> StatusReport:
-        return StatusReport(
-            state=self.state,
-            reason="" if self.state == "ready" else "an operator asked",
-            worker_id="w1",
-            version="0.1.0",
-            uptime_seconds=1.0,
-            redis=RedisReport(connected=True, url="redis://:(hidden)@h"),
-            runners=(RunnerReport(runner_id="r1", tenant_id="t", profile_id=None, state="ready", pages={"IDLE": 4}),),
-        )
-
-    def ready(self) -> tuple[bool, str]:
-        return self.state == "ready", self.status().reason
-
-    async def drain(self, deadline_seconds: float | None) -> AsyncIterator[DrainLine]:
-        if self.state == "starting":
-            raise WorkerRefused("the worker is not up yet")
-        self.drained_with.append(deadline_seconds)
-        self.state = "draining"
-        try:
-            yield DrainLine(event="waiting", job_id="j1", tenant_id="t")
-            yield DrainLine(event="waiting", job_id="j2", tenant_id="t")
-            await self.ended.wait()
-            yield DrainLine(event="done", left=0)
-            self.done.set()
-        except (asyncio.CancelledError, GeneratorExit):
-            self.left_early = True
-            raise
-
-    async def resume(self) -> None:
-        if self.state == "stopped":
-            raise WorkerRefused("the worker is stopping")
-        self.state = "ready"
-
-    async def cancel(self, ref: JobRef) -> Cancelled:
-        known = ref == JobRef("t", "j1")
-        return Cancelled(ref.job_id, ref.tenant_id, "cancelling" if known else "unknown", known)
-
-
-@asynccontextmanager
-async def running(worker: FakeWorker, data_dir: Path) -> AsyncIterator[Endpoints]:
-    endpoints = Endpoints.open("127.0.0.1:0", data_dir, worker, Metrics(version="0.1.0"))
-    async with asyncio.TaskGroup() as tasks:
-        serving = tasks.create_task(endpoints.run())
-        await get(endpoints, "/healthz")
-        yield endpoints
-        serving.cancel()
-
-
-async def get(endpoints: Endpoints, path: str, method: str = "GET") -> httpx.Response:
-    async with httpx.AsyncClient(trust_env=False) as client:
-        return await client.request(method, f"http://127.0.0.1:{endpoints.address[1]}{path}")
+from pageworker_supervisor.http.report import DrainLine, StatusReport
+from pageworker_supervisor.http.server import CONTROL_SOCKET, bind_tcp, bind_unix
 
 
 async def test_probes_tell_alive_from_ready(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """Cells, really started: what the kernel says of them, and that they always end."""
 
 import asyncio
+import errno
 import json
 import os
 import signal
@@ -21,6 +22,11 @@ from pageworker_sandbox.launch.start import START_SECONDS
 pytestmark = pytest.mark.sandbox
 GONE_SECONDS = 2.0
 CHECKOUT = Path(__file__).resolve().parents[2]
+WRITE = """
+kept = open(path, "w+b")
+for _ in range(50): kept.write(b"x" * 1_000_000)
+kept.flush()
+"""
 
 
 async def test_the_kernels_proof(host: Host, profile: Path) -> None:
@@ -113,6 +119,35 @@ async def test_memory_counts_what_is_mapped_and_what_is_not(host: Host, profile:
     assert 45e6 < hidden - mapped < 70e6
 
 
+async def test_a_tmpfs_counts_as_memory_and_what_is_mapped_of_it_counts_once(host: Host, profile: Path) -> None:
+    """880 MiB were in use under a limit of 700: /tmp and /dev/shm were in no account."""
+    async with cells.cell(host, replace(cells.spec(profile), profile_dir=None)) as inside:
+        await inside.run("pass")
+        before = await inside.cell.memory_bytes()
+        for path in ("/tmp/x", "/dev/shm/x", "/profile/x"):
+            await inside.run(WRITE, path=path)
+        written = await inside.cell.memory_bytes()
+        await inside.run("import mmap\nseen = mmap.mmap(kept.fileno(), 0)\nanswer = sum(seen[::4096])")
+        mapped = await inside.cell.memory_bytes()
+        cheap = await inside.cell.memory_bytes(at_most=10**12)
+        uses = {str(use.inside): use for use in await inside.cell.tmpfs_use()}
+    assert 3 * 45e6 < written - before < 3 * 70e6
+    assert abs(mapped - written) < 10e6
+    assert cheap - mapped > 45e6
+    assert {path: use.files for path, use in uses.items()} == {"/tmp": 2, "/dev/shm": 2, "/profile": 2}, "with its root"
+    assert uses["/profile"].used_bytes == 50_003_968
+    assert uses["/profile"].most_bytes == 512 * 1024**2
+
+
+async def test_files_in_a_tmpfs_are_counted_by_the_kernel(host: Host, profile: Path) -> None:
+    async with cells.cell(host, replace(cells.spec(profile), profile_dir=None, scratch_files=500)) as inside:
+        with pytest.raises(cells.Refused) as full:
+            await inside.run("for n in range(500): open(f'/profile/{n}', 'w').close()")
+        (use,) = (use for use in await inside.cell.tmpfs_use() if use.inside == Path("/profile"))
+    assert full.value.errno == errno.ENOSPC
+    assert use.files == use.most_files == 500
+
+
 async def test_a_cell_that_can_not_start_says_why(host: Host, profile: Path) -> None:
     broken = replace(host, python=Path("/nonexistent/python"))
     async with asyncio.timeout(START_SECONDS / 2):
@@ -173,7 +208,7 @@ async def test_root_gives_every_cell_a_user(host: Host, profile: Path) -> None:
 
 
 async def test_the_gateway_has_no_network_and_its_dialer_little_else(host: Host) -> None:
-    users = GatewayUsers(cells.UID, None if cells.UID is None else cells.UID + 1)
+    users = GatewayUsers(*(None if cells.UID is None else cells.UID + number for number in (80, 81)))
     cell = await launch_gateway(host, users, Rules(ports=(80, 443)))
     try:
         proof = await cell.proof()

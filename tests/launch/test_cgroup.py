@@ -1,12 +1,27 @@
 """A cgroup a cell: what is written where, and that none is left."""
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from pw_wall import cells
 
 from pageworker_sandbox.launch import Host, cgroup
+
+THREADS = """
+import threading
+enough = threading.Event()
+for _ in range(100): threading.Thread(target=enough.wait, daemon=True).start()
+"""
+FILL = """
+import os
+enough.set()
+# Not the process's own data, which has a limit of its own: memfds.
+kept = [os.memfd_create("x") for _ in range(3)]
+for one in kept:
+    for _ in range(350): os.write(one, bytes(1024**2))
+"""
 
 
 def test_limits_are_written_where_the_controllers_are(tmp_path: Path) -> None:
@@ -37,6 +52,44 @@ def test_a_home_that_was_taken_for_a_leftover_is_made_again(tmp_path: Path) -> N
     group = cgroup.Home(tmp_path / "gone", frozenset()).create("r", 1, 1)
     assert group is not None
     assert group.folder.is_dir()
+
+
+def test_a_controller_of_version_1_has_a_folder_of_its_own(tmp_path: Path) -> None:
+    legacy = (tmp_path / "memory", tmp_path / "pids")
+    for home, names in zip(legacy, (("memory.limit_in_bytes",), ("pids.max",)), strict=True):
+        (home / "r").mkdir(parents=True)
+        for name in names:
+            (home / "r" / name).touch()
+    group = cgroup.Home(tmp_path / "v2", cgroup.WANTED, legacy).create("r", 1234, 56)
+    assert group is not None
+    assert group.folders == tuple(home / "r" for home in (tmp_path / "v2", *legacy))
+    assert (tmp_path / "memory/r/memory.limit_in_bytes").read_text() == "1234"
+    assert (tmp_path / "pids/r/pids.max").read_text() == "56"
+
+
+@pytest.mark.parametrize("memory", ["memory.events", "memory.oom_control"])
+def test_the_kernel_counts_what_it_enforced(tmp_path: Path, memory: str) -> None:
+    (tmp_path / memory).write_text("low 0\nmax 12\noom 2\noom_kill 3\nunder_oom 0\n")
+    (tmp_path / "pids.events").write_text("max 4\n")
+    assert cgroup.Cgroup(tmp_path).hits() == cgroup.LimitHits(memory=3, processes=4)
+    assert cgroup.Cgroup(tmp_path / "none").hits() == cgroup.LimitHits()
+
+
+@pytest.mark.sandbox
+async def test_the_kernel_enforces_memory_and_processes_of_a_cell(host: Host, profile: Path) -> None:
+    home = cgroup.home()
+    if home is None or not home.controllers >= cgroup.WANTED:
+        pytest.skip("no memory and pids controllers here")
+    spec = replace(cells.spec(profile, processes=80), memory_bytes=1024**3)
+    async with cells.cell(host, spec) as inside:
+        assert inside.cell.limit_hits() == cgroup.LimitHits()
+        with pytest.raises(cells.Refused):
+            await inside.run(THREADS)
+        assert inside.cell.limit_hits().processes > 0
+        with pytest.raises(EOFError):
+            await inside.run(FILL)
+        await inside.cell.wait()
+        assert inside.cell.limit_hits().memory > 0
 
 
 @pytest.mark.sandbox

@@ -1,5 +1,6 @@
 """What a cell's root holds, without starting one."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,18 +15,30 @@ NAMESPACES = {f"--unshare-{name}" for name in ("user", "ipc", "pid", "net", "uts
 
 @pytest.fixture
 def spec(profile: Path) -> CellSpec:
-    return CellSpec("r", 1, profile, 1, 1)
+    return CellSpec("r", 1, profile, 3 * 1024**3, 1)
 
 
-def test_a_runner_can_write_to_its_profile_and_nowhere_else(host: Host, spec: CellSpec) -> None:
+def test_a_runner_can_write_to_its_profile_and_nowhere_else(host: Host, spec: CellSpec, profile: Path) -> None:
     writable = [m for m in runner_mounts(host, spec) if isinstance(m, Bind) and m.mode is Mode.READ_WRITE]
-    assert writable == [Bind(spec.profile_dir, Path("/profile"), Mode.READ_WRITE)]
+    assert writable == [Bind(profile, Path("/profile"), Mode.READ_WRITE)]
 
 
 def test_scratch_is_limited(host: Host, spec: CellSpec) -> None:
     scratch = {m.inside: m.size_bytes for m in runner_mounts(host, spec) if isinstance(m, Scratch)}
     assert set(scratch) == {Path("/tmp"), Path("/dev/shm")}
     assert all(0 < size <= 1024**3 for size in scratch.values())
+
+
+def test_without_a_profile_its_folder_is_a_tmpfs_like_the_others(host: Host, spec: CellSpec) -> None:
+    mounts = runner_mounts(host, replace(spec, profile_dir=None, scratch_bytes=100 * 1024**2, scratch_files=7))
+    scratch = {m.inside: (m.size_bytes, m.files) for m in mounts if isinstance(m, Scratch)}
+    assert scratch == dict.fromkeys((Path("/tmp"), Path("/dev/shm"), Path("/profile")), (100 * 1024**2, 7))
+    assert not [m for m in mounts if isinstance(m, Bind) and m.mode is Mode.READ_WRITE]
+
+
+def test_no_tmpfs_holds_more_than_a_quarter_of_the_memory(host: Host, spec: CellSpec) -> None:
+    mounts = runner_mounts(host, replace(spec, memory_bytes=400 * 1024**2))
+    assert {m.size_bytes for m in mounts if isinstance(m, Scratch)} == {100 * 1024**2}
 
 
 def test_the_gateway_can_write_nowhere(host: Host) -> None:

@@ -91,19 +91,20 @@ def test_a_folder_in_the_place_of_a_lock(store: ProfileStore) -> None:
 
 
 def test_removal_follows_no_link(store: ProfileStore, outside: Path) -> None:
-    with store.scratch("r", ONE) as lease:
+    with store.open("acme", "shop", 1, ONE) as lease:
         (lease.path / "to_folder").symlink_to(outside)
         (lease.path / "a/b").mkdir(parents=True)
         (lease.path / "a/b/to_file").symlink_to(outside / "secret")
         os.link(outside / "secret", lease.path / "a/hard")
         (lease.path / "a/b").chmod(0)
+    assert store.remove("acme", "shop")
     assert (outside / "secret").read_text() == "x"
     assert (outside / "below").is_dir()
     assert list((store.root / ".trash").iterdir()) == []
 
 
 def test_endless_folders_are_refused_and_still_removed(store: ProfileStore) -> None:
-    lease = store.scratch("r", ONE)
+    lease = store.open("acme", "shop", 1, ONE)
     descriptor = os.open(lease.path, os.O_RDONLY)
     for _ in range(1500):
         os.mkdir("d", dir_fd=descriptor)
@@ -115,8 +116,9 @@ def test_endless_folders_are_refused_and_still_removed(store: ProfileStore) -> N
         with pytest.raises(ProfileTampered, match="levels"):
             trees.reown(lease.path, TWO, TWO)
         with pytest.raises(ProfileTampered, match="levels"):
-            trees.size_bytes(lease.path)
+            trees.measure(lease.path)
     finally:
-        lease.close()  # whatever happens: pytest's own cleaning fails on such a depth
+        lease.close()
+        store.remove("acme", "shop")  # whatever happens: pytest's own cleaning fails on such a depth
     assert not lease.path.exists()
     assert list((store.root / ".trash").iterdir()) == []

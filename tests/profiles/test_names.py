@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pageworker_profiles import InvalidName
-from pageworker_profiles.names import profile_id, profile_name, runner_name, tenant_name
+from pageworker_profiles.names import profile_id, profile_name, tenant_name
 
 IDS = st.text("abzAZ09._-", min_size=1, max_size=128)
 
@@ -44,9 +44,8 @@ def test_what_is_no_id(untrusted: str) -> None:
         tenant_name(untrusted)
 
 
-def test_tenants_and_runners() -> None:
+def test_tenants() -> None:
     assert tenant_name("acme-1") == "acme-1"
-    assert runner_name("worker.R-1") == "worker.=r-1"
     for untrusted in ("Acme", "..", ".scratch", "a_b", "a" * 64):
         with pytest.raises(InvalidName):
             tenant_name(untrusted)

@@ -19,8 +19,11 @@ sys.path.insert(0, sys.argv[1])
 from pageworker_profiles import ProfileStore
 store = ProfileStore(Path(sys.argv[2]))
 lease = store.open("acme", "shop", 1, None)
-scratch = store.scratch("dead", None)
-(scratch.path / "leftover").write_text("x")
+from pageworker_profiles.locks import Lock
+scratch = store.root / ".scratch/dead/data"
+scratch.mkdir(parents=True)
+scratch_lock = Lock.take(scratch.parent / "lock")
+(scratch / "leftover").write_text("x")
 print("held", flush=True)
 sys.stdin.read()
 """
@@ -68,20 +71,22 @@ def _line(process: subprocess.Popen[str]) -> str:
     return process.stdout.readline().strip()
 
 
-def test_kill_9_of_the_holder_frees_profile_and_scratch(tmp_path: Path) -> None:
+def test_kill_9_of_the_holder_frees_its_profile_and_what_earlier_versions_left(tmp_path: Path) -> None:
     with _process(HOLD, tmp_path) as process:
         assert _line(process) == "held"
         store = ProfileStore(tmp_path)
         with pytest.raises(ProfileBusy, match=f"pid {process.pid} "):
             store.open("acme", "shop", 2, None)
+        store.collect_abandoned()
         assert (tmp_path / ".scratch/dead/data/leftover").exists()
         process.kill()
         process.wait()
     with store.open("acme", "shop", 2, None):
         pass
-    ProfileStore(tmp_path)
+    store.collect_abandoned()
     assert [path.name for path in (tmp_path / ".scratch").iterdir()] == ["lock"]
-    assert list((tmp_path / ".trash").iterdir()) == []
+    store.empty_trash()
+    assert store.trash() == ()
 
 
 def test_what_the_daemon_starts_does_not_inherit_the_lock(tmp_path: Path) -> None:

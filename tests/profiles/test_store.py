@@ -145,21 +145,6 @@ def test_removal(store: ProfileStore) -> None:
     store.open("acme", "shop", 1, None).close()
 
 
-def test_scratch_goes_with_its_lease(store: ProfileStore) -> None:
-    with store.scratch("runner-1", None) as lease:
-        (lease.path / "a/b").mkdir(parents=True)
-        assert stat.S_IMODE(lease.path.stat().st_mode) == 0o700
-        with pytest.raises(ProfileBusy):
-            store.scratch("runner-1", None)
-        with store.scratch("runner-2", None) as other:
-            assert other.path != lease.path
-        ProfileStore(store.root)
-        assert (lease.path / "a/b").exists()
-    assert not lease.path.exists()
-    with store.scratch("runner-1", None) as lease:
-        assert list(lease.path.iterdir()) == []
-
-
 def test_a_full_disk_and_a_missing_permission_say_how_to_mend_them(tmp_path: Path) -> None:
     with (
         pytest.raises(StoreFull, match=r"writing .*/x: No space left on device; free space"),
@@ -179,8 +164,6 @@ def test_a_data_folder_belongs_to_its_runner_and_the_rest_does_not(store: Profil
             assert folder.stat().st_uid == 0
             assert stat.S_IMODE(folder.stat().st_mode) == 0o711
         assert stat.S_IMODE((lease.path.parent / "lock").stat().st_mode) == 0o600
-    with store.scratch("r", UID) as scratch:
-        assert scratch.path.stat().st_uid == UID
 
 
 @pytest.mark.skipif(not ROOT, reason="becomes another user")
@@ -211,12 +194,12 @@ def test_an_unprivileged_store(tmp_path: Path) -> None:
         store.open("acme", "shop", 2, None).close()
         with pytest.raises(StoreDenied):
             store.open("acme", "shop", 3, UID + 1)
-        with store.scratch("r", None) as scratch:
-            (scratch.path / "a").mkdir()
-            (scratch.path / "a/b").write_text("")
-            (scratch.path / "a").chmod(0o500)
-            scratch.path.chmod(0o500)
-        assert not scratch.path.exists()
+        with store.open("acme", "shop", 3, None) as lease:
+            (lease.path / "a").mkdir()
+            (lease.path / "a/b").write_text("")
+            (lease.path / "a").chmod(0o500)
+            lease.path.chmod(0o500)
         assert store.remove("acme", "shop")
+        assert store.trash() == ()
     finally:
         os.seteuid(0)

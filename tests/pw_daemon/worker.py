@@ -40,7 +40,7 @@ class DaemonProcess:
         with self.log_file.open("ab") as log:
             for line in self.process.stdout:
                 log.write(line)
-                if b'"ready"' in line and b'"message"' in line:
+                if (b'"ready"' in line and b'"message"' in line) or b" INFO    ready  " in line:
                     break
             else:
                 raise AssertionError(f"the daemon ended: {self.log_file.read_bytes()[begin:].decode()[-3000:]}")

@@ -63,9 +63,11 @@ class N8n:
             "N8N_RUNNERS_BROKER_PORT": str(free_port()),
         }
 
-    def furnish(self, environment: dict[str, str], redis_port: int) -> None:
-        """Import the credential and all flows, and publish them, before the server starts."""
-        data = {"host": "127.0.0.1", "port": redis_port, "database": 0, "user": "", "password": "", "ssl": False}
+    def furnish(self, environment: dict[str, str], redis_port: int, login: tuple[str, str]) -> None:
+        """Import the credential and all flows, and publish them, before the server starts. `login`: user, password."""
+        user, password = login
+        address = {"host": "127.0.0.1", "port": redis_port, "database": 0}
+        data = {**address, "user": user, "password": password, "ssl": False}
         credential = {"id": "pageworkerRedis1", "name": "pageworker Redis", "type": "redis", "data": data}
         file = self.folder / "credentials.json"
         file.write_text(json.dumps([credential]))

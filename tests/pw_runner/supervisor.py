@@ -70,6 +70,9 @@ class Supervisor:
         self.logs: list[m.Log] = []
         self.told: dict[str, Told] = {}
         self.freed: list[str] = []
+        self.offers: list[m.Offer] = []
+        self.grants = True
+        """Whether artifacts are granted as they are offered."""
         # Not pytest's own folder: that is closed to the runner's user, again with each session that starts.
         self._scratch = None if profile else tempfile.TemporaryDirectory(prefix="pw_", ignore_cleanup_errors=True)
         self.profile = profile or Path(self._scratch.name if self._scratch else "")
@@ -233,6 +236,11 @@ class Supervisor:
         await self.until(lambda: self.told[attempt].done is not None)
         return self.told[attempt]
 
+    async def grant(self, offer: m.Offer) -> None:
+        """Let it hand over what it offers."""
+        self._permits.granted(offer.attempt_id)
+        await self.send(m.Grant(attempt_id=offer.attempt_id, number=offer.number))
+
     async def ping(self) -> None:
         """Wait for a Pong."""
         number = next(self._numbers)
@@ -274,6 +282,10 @@ class Supervisor:
                 (told.logs if told is not None else self.logs).append(message)
             case m.Accepted() if told is not None:
                 told.accepted = message
+            case m.Offer():
+                self.offers.append(message)
+                if self.grants:
+                    await self.grant(message)
             case m.Artifact() if told is not None:
                 told.artifacts.append((message, read_sealed(descriptors[0], m.MAX_ARTIFACT_BYTES)))
                 os.close(descriptors[0])

@@ -20,7 +20,27 @@ return {
 }
 """
 
+WRITES = """
+# payload: log, print (text to write), fields (of the logged line), error (text of an exception that is logged),
+# raises (text of an exception that ends the job), lines (so many lines)
+import logging
+fields = payload.get("fields", {})
+for _ in range(payload.get("lines", 1)):
+    if "log" in payload:
+        helpers.log.info(payload["log"], **fields)
+    if "print" in payload:
+        print(payload["print"])
+if "error" in payload:
+    try:
+        raise ValueError(payload["error"])
+    except ValueError:
+        logging.exception("it failed")
+if "raises" in payload:
+    raise ValueError(payload["raises"])
+return {"said": payload.get("log"), "tenant": context.tenant_id}
+"""
+
 
 def write_modules(folder: Path) -> list[Path]:
     """Their folders, made below `folder`."""
-    return [write_module(folder, "tenants.say", SAY)]
+    return [write_module(folder, "tenants.say", SAY), write_module(folder, "tenants.writes", WRITES)]

@@ -25,8 +25,9 @@ from pageworker_supervisor.telemetry.metrics import Metrics
 from pageworker_supervisor.worker import Worker
 
 PAGES = 2
-STOP_SECONDS = 8.0
-"""The drain's 0.2, the callbacks' grace and then some: a worker that cannot end must not hold the tests."""
+STOP_SECONDS = 12.0
+"""The drain's 0.2, five to hand back, the callbacks' grace and then some: a worker that cannot end must not hold the
+tests."""
 
 
 def nap(
@@ -53,6 +54,11 @@ class Echoes:
         self._made = made
         self._last: bytes | str = "0-0"
         self.results: dict[str, dict[str, Any]] = {}
+
+    @property
+    def started(self) -> bool:
+        """Whether there are any."""
+        return bool(self._made)
 
     @property
     def rooms(self) -> EchoRooms:
@@ -88,16 +94,23 @@ class Echoes:
 
 @asynccontextmanager
 async def echoes(
-    url: str, server: RedisServer, registry_key: tuple[Path, str], lease_ms: int = LEASE_MS
+    url: str,
+    server: RedisServer,
+    registry_key: tuple[Path, str],
+    lease_ms: int = LEASE_MS,
+    redis: Mapping[str, Any] | None = None,
+    client: Any = None,
+    until_ready: bool = True,
 ) -> AsyncIterator[Echoes]:
-    """One that runs for the block and reaches Redis at `url`."""
+    """One that runs for the block and reaches Redis at `url`, with these more settings of `redis`. `client`: the test's
+    own, where the server's default user is not enough."""
     registry, key = registry_key
     made: list[EchoRooms] = []
     with tempfile.TemporaryDirectory(prefix="pw-echo-", ignore_cleanup_errors=True) as folder:
         here = Path(folder)
         config = here / "pageworker.toml"
         settings: dict[str, Any] = {
-            "redis": {"url": url},
+            "redis": {"url": url, **(redis or {})},
             "worker": {"id": "w1", "data_dir": str(here), "drain_seconds": 0.2},
             "http": {"bind": "127.0.0.1:0"},
             "modules": {"registry": str(registry), "trusted_keys": [key]},
@@ -119,10 +132,10 @@ async def echoes(
 
         site = Site(loaded, data_dir_of(loaded), HOST, Metrics(), Pace(lease_ms=lease_ms))
         worker = Worker(site, furnish)
-        async with aclosing(plain_client(server.port)) as client, asyncio.TaskGroup() as tasks:
+        async with aclosing(client or plain_client(server.port)) as own, asyncio.TaskGroup() as tasks:
             running = tasks.create_task(worker.run())
-            opened = Echoes(client, worker, made)
-            await opened.until(lambda: worker.ready()[0])
+            opened = Echoes(own, worker, made)
+            await opened.until(lambda: worker.ready()[0] or not until_ready)
             try:
                 yield opened
             finally:

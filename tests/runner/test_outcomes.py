@@ -5,6 +5,7 @@ from pw_runner.bundles import handler, pack
 from pw_runner.site import Answer
 from pw_runner.supervisor import Supervisor
 
+from pageworker_sandbox.wire import messages as m
 from pageworker_sandbox.wire.messages import MAX_DATA_BYTES
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="module")]
@@ -180,12 +181,41 @@ async def test_bytes_that_are_not_the_announced_ones_are_not_imported(runner: Su
     assert "announced" in (await runner.run(module)).failure.message
 
 
+async def test_an_artifact_stays_in_the_runner_until_it_is_granted(runner: Supervisor) -> None:
+    runner.grants = False
+    runner.offers.clear()
+    try:
+        attempt = await runner.begin(handler("await helpers.artifact('a', b'x' * 1000)\nreturn {}", name="leaves"))
+        await runner.until(lambda: bool(runner.offers))
+        (offer,) = runner.offers
+        assert (offer.attempt_id, offer.bytes) == (attempt, 1000)
+        await runner.send(m.Grant(attempt_id=attempt, number=offer.number + 1))
+        await runner.ping()
+        assert runner.told[attempt].artifacts == []
+        await runner.grant(offer)
+        told = await runner.finished(attempt)
+    finally:
+        runner.grants = True
+    assert [data for _, data in told.artifacts] == [b"x" * 1000]
+
+
+async def test_a_result_does_not_wait_for_grants_that_do_not_come(runner: Supervisor) -> None:
+    runner.grants = False
+    try:
+        told = await runner.run(handler("raise Failed('no')", name="fails"))
+    finally:
+        runner.grants = True
+    assert told.artifacts == []
+    assert told.done is not None
+    assert told.done.outcome == "failed"
+
+
 async def test_a_failed_attempt_leaves_a_screenshot_and_the_html(runner: Supervisor) -> None:
     runner.site.pages["/p"] = Answer("<h1>Sold out</h1>")
     told = await runner.run(
         handler("await page.goto('http://shop.example/p')\nraise Failed('no')", name="keeps", version="1.0.0")
     )
-    assert told.order == ["Accepted", "Artifact", "Artifact", "Done", "Free"]
+    assert told.order == ["Accepted", "Offer", "Artifact", "Offer", "Artifact", "Done", "Free"]
     (shot, jpeg), (html, text) = told.artifacts
     assert (shot.kind, shot.content_type, jpeg[:2]) == ("screenshot", "image/jpeg", b"\xff\xd8")
     assert html.kind == "html"

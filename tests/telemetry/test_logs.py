@@ -3,13 +3,17 @@
 import io
 import json
 import logging
+import shlex
 import time
+import unicodedata
 import warnings
 from collections.abc import Iterator
 from datetime import datetime
 from typing import Any, Literal
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 from loguru import logger
 
 from pageworker_supervisor.config.settings import LogSettings
@@ -129,6 +133,59 @@ def test_text_is_for_people() -> None:
     stream = to("text")
     log.bind(job_id="j").info("job ended", status="failed")
     assert "INFO    job ended  worker_id=w1 job_id=j status=failed\n" in stream.getvalue()
+
+
+FORGED = "12:00:00.000 INFO    job ended  worker_id=w1 job_id=b-1 status=failed"
+NASTY = st.text(st.characters() | st.sampled_from('\n\r\x1b\x9b\x7f\u2028\u2029\u202e\x85\x0b\x0c\x1c\ud800 ="'))
+
+
+def a_line(message: str, **fields: Any) -> str:
+    """As it is written, fields of the worker first."""
+    stream = to("text")
+    log.bind(job_id="a-1").bind(**fields).info("module: {}", message)
+    return stream.getvalue()
+
+
+@given(NASTY, NASTY)
+@example(f"hello\n{FORGED}", f"x\r\n{FORGED}")
+@example("x  job_id=b-1", "y job_id=b-1")
+@example("\x1b]0;owned\x07\x1b[2J", "\x9b31m")
+def test_a_module_writes_one_line_and_no_field_of_ours(message: str, value: str) -> None:
+    text = a_line(message, module_note=value, **{f"module_{message[:20]}": "x"})
+    assert text.endswith("\n")
+    assert len(text.splitlines()) == 1
+    assert text[:-1].isprintable() or not [c for c in text[:-1] if unicodedata.category(c) in ("Cc", "Cs", "Zl", "Zp")]
+    said, fields = text[len("12:00:00.000 INFO    ") : -1].split("  ", 1)
+    assert said.startswith("module:")
+    assert fields.startswith("worker_id=w1 job_id=a-1 module_note=")
+    assert shlex.split(fields.replace("\\\\", "/"), posix=False)[:2] == ["worker_id=w1", "job_id=a-1"]
+
+
+def test_a_traceback_is_indented_so_that_its_text_begins_no_line() -> None:
+    stream = to("text")
+    try:
+        raise ValueError(f"boom\n{FORGED}\x1b[2J\r")
+    except ValueError:
+        log.exception("it failed")
+    first, *rest = stream.getvalue().splitlines()
+    assert first.endswith("it failed  worker_id=w1")
+    assert all(line.startswith("    | ") for line in rest)
+    assert "    | " + FORGED + "\\x1b[2J\\r" in rest
+
+
+def test_a_value_with_spaces_is_quoted() -> None:
+    assert a_line("x", note='a b="c"', empty="", plain="a:b").endswith('note="a b=\\"c\\"" empty="" plain=a:b\n')
+
+
+@given(NASTY)
+def test_a_json_line_is_safe_on_a_terminal(message: str) -> None:
+    stream = to()
+    log.bind(note=message).info("{}", message)
+    text = stream.getvalue()
+    assert len(text.splitlines()) == 1
+    assert not [c for c in text[:-1] if unicodedata.category(c) in ("Cc", "Cs", "Zl", "Zp")]
+    assert "\u202e" not in text
+    assert lines(stream)[0]["note"] == message.encode("utf-8", "backslashreplace").decode()
 
 
 def test_the_lines_of_a_job_cost_little() -> None:

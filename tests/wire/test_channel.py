@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import resource
 import socket
 import tempfile
 
@@ -193,3 +194,23 @@ async def listen_to_a_flood(share: Share | None) -> tuple[int, int]:
     channel.close()
     theirs.close()
     return sent // len(frame), turns
+
+
+async def test_a_descriptor_that_we_have_no_room_for_is_not_the_peers_fault() -> None:
+    """unix(7): what does not fit into the receiver's table is dropped, and only a flag tells of it."""
+    left, right = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
+    runner = Channel(left, m.TO_SUPERVISOR, m.TO_RUNNER)
+    supervisor = Channel(right, m.TO_RUNNER, m.TO_SUPERVISOR)
+    with tempfile.TemporaryFile() as file:
+        await runner.send(m.Artifact(attempt_id="a", kind="html", content_type="text/html"), [file.fileno()])
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        lowest = os.dup(0)
+        os.close(lowest)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (lowest, hard))
+        try:
+            with pytest.raises(OSError, match="Too many open files"):
+                await supervisor.receive()
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    runner.close()
+    supervisor.close()

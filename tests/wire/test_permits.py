@@ -5,7 +5,7 @@ import itertools
 import pytest
 
 from pageworker_sandbox.wire import messages as m
-from pageworker_sandbox.wire.errors import ProtocolViolation
+from pageworker_sandbox.wire.errors import OutputExceeded, ProtocolViolation
 from pageworker_sandbox.wire.permits import ATTEMPT, RUNNER, AttemptPhase, Permits, RunnerPhase
 
 WORDS: dict[type[m.Message], m.Message] = {
@@ -16,6 +16,7 @@ WORDS: dict[type[m.Message], m.Message] = {
     m.Accepted: m.Accepted(attempt_id="a", page=0),
     m.Log: m.Log(attempt_id=None, level="info", message=""),
     m.Artifact: m.Artifact(attempt_id="a", kind="html", content_type="text/html"),
+    m.Offer: m.Offer(attempt_id="a", number=1, bytes=1),
     m.Done: m.Done(attempt_id="a", outcome="succeeded"),
     m.Free: m.Free(attempt_id="a"),
     m.Retire: m.Retire(reason=""),
@@ -43,7 +44,7 @@ def test_runner_table(phase: RunnerPhase, kind: type[m.Message]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("phase", "kind"), list(itertools.product(AttemptPhase, (m.Accepted, m.Artifact, m.Done, m.Free)))
+    ("phase", "kind"), list(itertools.product(AttemptPhase, (m.Accepted, m.Offer, m.Artifact, m.Done, m.Free)))
 )
 def test_attempt_table(phase: AttemptPhase, kind: type[m.Message]) -> None:
     permits = Permits()
@@ -62,6 +63,32 @@ def test_nothing_may_be_said_of_an_attempt_that_was_not_sent() -> None:
     permits.phase = RunnerPhase.READY
     with pytest.raises(ProtocolViolation, match="unknown"):
         permits.receive(m.Done(attempt_id="stranger", outcome="succeeded"))
+
+
+def test_an_artifact_comes_only_after_the_grant_of_the_last_offer() -> None:
+    permits = Permits()
+    permits.phase = RunnerPhase.READY
+    permits.sent("a")
+    permits.granted("a")  # nothing is offered yet
+    for word in (m.Accepted, m.Offer):
+        permits.receive(WORDS[word])
+    permits.granted("a")
+    permits.receive(WORDS[m.Offer])
+    with pytest.raises(ProtocolViolation, match="OFFERED"):
+        permits.receive(WORDS[m.Artifact])
+    permits.granted("a")
+    permits.receive(WORDS[m.Artifact])
+    with pytest.raises(ProtocolViolation, match="RUNNING"):
+        permits.receive(WORDS[m.Artifact])
+
+
+def test_lines_without_end_are_output_past_its_limit() -> None:
+    permits = Permits()
+    permits.phase = RunnerPhase.READY
+    with pytest.raises(OutputExceeded) as caught:
+        for _ in range(10 * m.MAX_LINES):
+            permits.receive(WORDS[m.Log])
+    assert (caught.value.used, caught.value.allowed, caught.value.unit) == (4001, 4000, "lines")
 
 
 def test_a_second_done_is_refused() -> None:

@@ -5,18 +5,35 @@ import os
 import signal
 import socket
 import subprocess
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar, TypeVarTuple, Unpack
 
 from pageworker_sandbox.launch import kernel
-from pageworker_sandbox.launch.cgroup import Cgroup
+from pageworker_sandbox.launch.cgroup import Cgroup, LimitHits
 from pageworker_sandbox.launch.errors import LaunchFailed
 
 STDERR_BYTES = 8192
 PIPE_BYTES = 64 * 1024
 FLOOD_SECONDS = 0.05
 """A writer that fills the whole pipe waits so long before it is read again."""
+
+
+MAX_LOOKS = 64
+"""Threads that look at processes. A hostile process can keep one waiting (it holds its own memory map's lock): that
+holds up the watch on its own cell, and nothing else."""
+_looks = ThreadPoolExecutor(MAX_LOOKS, thread_name_prefix="look")
+
+Ts = TypeVarTuple("Ts")
+T = TypeVar("T")
+
+
+async def _looked(look: Callable[[Unpack[Ts]], T], *arguments: *Ts) -> T:
+    """In a thread: a look reads some hundred files of /proc."""
+    return await asyncio.get_running_loop().run_in_executor(_looks, look, *arguments)
 
 
 @dataclass(frozen=True)
@@ -81,6 +98,7 @@ class Cell:
         stderr: Tail,
         cgroup: Cgroup | None,
         shares: frozenset[str],
+        tmpfs: Sequence[Path] = (),
     ) -> None:
         self.pid = bubblewrap.pid
         self.channel = channel
@@ -88,6 +106,8 @@ class Cell:
         self._stderr = stderr
         self._cgroup = cgroup
         self._shares = shares
+        self._tmpfs = tmpfs
+        self._hits = LimitHits()
         self._first: int | None = None
         self._watched: dict[int, int] = {}
         self._gone = asyncio.Event()
@@ -144,18 +164,42 @@ class Cell:
             raise LaunchFailed(f"the wall does not stand: {proof}, namespaces shared with us: {sorted(shared)}")
         return proof
 
-    async def memory_bytes(self) -> int:
-        """Proportional set size of the tree, plus the program's memfds."""
-        return await asyncio.to_thread(self._memory_bytes)
+    async def memory_bytes(self, at_most: int = 0) -> int:
+        """Proportional set size of the tree, its tmpfs, and the program's memfds.
 
-    def _memory_bytes(self) -> int:
+        What is both in a tmpfs (or memfd) and mapped is in two of them. It is looked for, which takes long, only
+        where the sum is above `at_most`.
+        """
+        return await _looked(self._memory_bytes, at_most)
+
+    def _memory_bytes(self, at_most: int) -> int:
         mapped = sum(map(kernel.pss_bytes, self._tree()))
-        kept = sum(map(kernel.memfd_bytes, kernel.children(self._first or 0)))
-        return mapped + kept
+        kept = {inode: size for pid in kernel.children(self._first or 0) for inode, size in kernel.memfds(pid).items()}
+        tmpfs = self.tmpfs_use_now()
+        used = mapped + sum(kept.values()) + sum(use.memory_bytes for use in tmpfs)
+        if used > at_most:
+            devices = {use.device for use in tmpfs}
+            used -= sum(kernel.mapped_bytes(pid, devices, kept) for pid in self._tree())
+        return used
 
     async def processes(self) -> int:
         """Threads and processes of the tree."""
-        return await asyncio.to_thread(lambda: sum(map(kernel.tasks, self._tree())))
+        return await _looked(lambda: sum(map(kernel.tasks, self._tree())))
+
+    async def tmpfs_use(self) -> list[kernel.TmpfsUse]:
+        """How full each tmpfs is."""
+        return await _looked(self.tmpfs_use_now)
+
+    def tmpfs_use_now(self) -> list[kernel.TmpfsUse]:
+        """The same at once: some ten microseconds each, without a thread."""
+        if self._first is None or self._gone.is_set():
+            return []
+        uses = (kernel.tmpfs_use(self._first, inside) for inside in self._tmpfs)
+        return [use for use in uses if use is not None]
+
+    def limit_hits(self) -> LimitHits:
+        """What the kernel refused the tree, or killed of it, where it has a cgroup with limits. Known after its end."""
+        return self._hits if self._cgroup is None or self._gone.is_set() else self._cgroup.hits()
 
     def _tree(self) -> Iterable[int]:
         return kernel.tree(self.pid) if not self._gone.is_set() else ()
@@ -181,5 +225,6 @@ class Cell:
         self._stderr.drain()
         self._stderr.close()
         if self._cgroup is not None:
+            self._hits = self._cgroup.hits()
             self._cgroup.remove()
         self._gone.set()

@@ -1,7 +1,8 @@
 """A cgroup a cell, where the host lets us make one: limits by the kernel, and one write that kills all.
 
-Source: the kernel's Documentation/admin-guide/cgroup-v2.rst. Without the memory and pids controllers (not
-delegated, or version 1) the other limits of a cell hold: rlimits, sizes of its tmpfs, the watch on its memory.
+Source: the kernel's Documentation/admin-guide/cgroup-v2.rst, and cgroup-v1/{memory,pids}.rst for hosts whose memory and
+pids controllers are of version 1. Without both controllers (not delegated) the other limits of a cell hold: rlimits,
+sizes of its tmpfs, the watch on its memory.
 """
 
 import os
@@ -16,10 +17,35 @@ WANTED = frozenset({"memory", "pids"})
 
 
 @dataclass(frozen=True)
+class LimitHits:
+    """How often the kernel enforced a limit of a cgroup."""
+
+    memory: int = 0
+    """Processes that it killed, because there was no more memory for them."""
+    processes: int = 0
+    """Processes and threads that it did not start."""
+
+
+@dataclass(frozen=True)
 class Cgroup:
-    """One cell's. `folder` is what the launcher program joins."""
+    """One cell's. The launcher program joins `folder` and those of version 1."""
 
     folder: Path
+    legacy: tuple[Path, ...] = ()
+
+    @property
+    def folders(self) -> tuple[Path, ...]:
+        """All of them."""
+        return (self.folder, *self.legacy)
+
+    def hits(self) -> LimitHits:
+        """Since it was made."""
+        memory = max(_count(self._file(name), "oom_kill") for name in ("memory.events", "memory.oom_control"))
+        return LimitHits(memory, _count(self._file("pids.events"), "max"))
+
+    def _file(self, name: str) -> Path:
+        found = (folder / name for folder in self.folders if (folder / name).exists())
+        return next(found, self.folder / name)
 
     def kill(self) -> None:
         """SIGKILL to every process in it; since Linux 5.14."""
@@ -28,8 +54,9 @@ class Cgroup:
 
     def remove(self) -> None:
         """To be called when it is empty."""
-        with suppress(OSError):
-            self.folder.rmdir()
+        for folder in self.folders:
+            with suppress(OSError):
+                folder.rmdir()
 
 
 @dataclass(frozen=True)
@@ -38,25 +65,31 @@ class Home:
 
     folder: Path
     controllers: frozenset[str]
+    legacy: tuple[Path, ...] = ()
+    """Of controllers of version 1."""
 
     def create(self, name: str, memory_bytes: int, processes: int) -> Cgroup | None:
         """A new one with these limits; None where the kernel refuses."""
-        folder = self.folder / re.sub(r"[^A-Za-z0-9._-]", "_", name)
+        own = re.sub(r"[^A-Za-z0-9._-]", "_", name)
         settings = {
             "memory.max": str(memory_bytes),
             "memory.swap.max": "0",
             "memory.oom.group": "1",
             "pids.max": str(processes),
+            "memory.limit_in_bytes": str(memory_bytes),
+            "memory.memsw.limit_in_bytes": str(memory_bytes),
         }
+        group = Cgroup(self.folder / own, tuple(home / own for home in self.legacy))
         try:
-            # With parents: a supervisor in another pid namespace may have taken our home for a leftover.
-            folder.mkdir(parents=True, exist_ok=True)
-            for file, value in settings.items():
-                if (folder / file).exists():
-                    (folder / file).write_text(value)
+            for folder in group.folders:
+                # With parents: a supervisor in another pid namespace may have taken our home for a leftover.
+                folder.mkdir(parents=True, exist_ok=True)
+                for file, value in settings.items():
+                    if (folder / file).exists():
+                        (folder / file).write_text(value)
         except OSError:
             return None
-        return Cgroup(folder)
+        return group
 
 
 @cache
@@ -65,25 +98,44 @@ def home() -> Home | None:
     ours = own_folder()
     if ours is None or not os.access(ours, os.W_OK) or not os.access(ours / "cgroup.procs", os.W_OK):
         return None
+    try:
+        folder = _make_home(ours)
+        given = _enable(ours) and _enable(folder)
+    except OSError:
+        return None
+    legacy = {} if given else _legacy_homes()
+    return Home(folder, WANTED if given else frozenset(legacy), tuple(legacy.values()))
+
+
+def _make_home(ours: Path) -> Path:
     for leftover in ours.glob(f"{PREFIX}*"):
         if not Path("/proc", leftover.name.removeprefix(PREFIX)).exists():
             _remove_empty(leftover)
     folder = ours / f"{PREFIX}{os.getpid()}"
-    try:
-        folder.mkdir(exist_ok=True)
-        given = _enable(ours) and _enable(folder)
-    except OSError:
-        return None
-    return Home(folder, WANTED if given else frozenset())
+    folder.mkdir(exist_ok=True)
+    return folder
 
 
-def own_folder() -> Path | None:
-    """Our cgroup of version 2 in the file system; None where it is not mounted."""
-    lines = Path("/proc/self/cgroup").read_text().splitlines()
-    path = next((line[3:] for line in lines if line.startswith("0::")), None)
+def _legacy_homes() -> dict[str, Path]:
+    """By controller of version 1; those that we may not make are left out."""
+    homes: dict[str, Path] = {}
+    for controller in sorted(WANTED):
+        ours = own_folder(controller)
+        if ours is not None and os.access(ours, os.W_OK) and os.access(ours / "cgroup.procs", os.W_OK):
+            with suppress(OSError):
+                homes[controller] = _make_home(ours)
+    return homes
+
+
+def own_folder(controller: str = "") -> Path | None:
+    """Our cgroup of version 2, or that of a controller of version 1, in the file system; None where none is mounted."""
+    lines = (line.split(":", 2) for line in Path("/proc/self/cgroup").read_text().splitlines())
+    path = next((path for _, names, path in lines if controller in names.split(",")), None)
     for line in Path("/proc/self/mountinfo").read_text().splitlines():
         before, _, after = line.partition(" - ")
-        if path is not None and after.startswith("cgroup2 "):
+        kind, _, options = after.split(" ", 2)
+        wanted = kind == "cgroup" and controller in options.split(",") if controller else kind == "cgroup2"
+        if path is not None and wanted:
             _, _, _, root, point, *_ = before.split()
             if Path(path).is_relative_to(root):
                 return Path(point) / Path(path).relative_to(root)
@@ -105,6 +157,16 @@ def _enable(folder: Path) -> bool:
     except OSError:
         return False
     return True
+
+
+def _count(file: Path, key: str) -> int:
+    """The number in the file's line `key number`; 0 where there is no such line or file."""
+    with suppress(OSError):
+        for line in file.read_text().splitlines():
+            name, _, number = line.partition(" ")
+            if name == key:
+                return int(number)
+    return 0
 
 
 def _remove_empty(folder: Path) -> None:

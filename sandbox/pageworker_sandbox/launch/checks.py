@@ -39,7 +39,7 @@ def checks(python: Path | None = None, browser: Path | None = None) -> list[Chec
         lambda: _bubblewrapped("user namespaces", ["--unshare-user"], ALLOW_NAMESPACES),
         lambda: _bubblewrapped("all namespaces", ["--unshare-all"], ALLOW_NAMESPACES),
         lambda: _bubblewrapped("fresh /proc", ["--unshare-all", "--proc", "/proc"], ALLOW_PROC),
-        lambda: _problem("seccomp policies", check_policies(), "runner, confined and gateway compile"),
+        lambda: _problem("seccomp policies", check_policies(), "runner, confined, gateway and dialer compile"),
         check_landlock,
         lambda: check_interpreter(python),
         lambda: check_browser(browser),
@@ -109,7 +109,7 @@ def check_cgroup() -> Check:
         found = "cells get one, without the memory and pids controllers: rlimits and the watch on memory stand in"
     else:
         found = f"cells get one with {', '.join(sorted(home.controllers))}"
-    return Check("cgroup v2", True, found, "for limits by the kernel: systemd's Delegate=yes in a unit of its own")
+    return Check("cgroup", True, found, "for limits by the kernel: systemd's Delegate=yes in a unit of its own")
 
 
 def check_fonts() -> Check:

@@ -3,8 +3,9 @@
 Started as a file, `python -I -S enter.py PLAN_FD`, by the interpreter of the supervisor; imports nothing of ours.
 A step that fails ends it with status 125 and one line on stderr.
 
-The steps, in order: own cgroup · resource limits · private mount namespace (as an ordinary user within a user
-namespace of its own) · stage what the cell gets · own user · no new privileges · die with the supervisor · exec.
+The steps, in order: ignore the signals of a service's stop · own cgroup · resource limits · private mount namespace
+(as an ordinary user within a user namespace of its own) · stage what the cell gets · own user · no new privileges ·
+die with the supervisor · exec.
 Staging is done here because a runner's user can not enter, say, /root or a profile of mode 0700, and because
 bubblewrap can not mount without the right to execute. Sources: mount(2), mount_setattr(2), user_namespaces(7).
 """
@@ -29,7 +30,8 @@ MOUNT_ATTR_NOSUID, MOUNT_ATTR_NODEV, MOUNT_ATTR_NOEXEC = 0x2, 0x4, 0x8
 MOUNT_SETATTR = 442  # the same on every architecture; since Linux 5.12
 AT_FDCWD, AT_RECURSIVE = -100, 0x8000
 PR_SET_PDEATHSIG, PR_SET_NO_NEW_PRIVS = 1, 38
-SIGKILL = 9
+SIGHUP, SIGINT, SIGKILL, SIGTERM = 1, 2, 9, 15
+SIG_IGN = 1
 FAILED = 125
 
 libc = ctypes.CDLL(None, use_errno=True)
@@ -41,7 +43,8 @@ def main() -> NoReturn:
     with open(plan_fd, "rb") as file:
         plan = marshal.load(file)  # noqa: S302 - our supervisor wrote it, with the same interpreter; json costs milliseconds
     steps: tuple[tuple[str, Callable[[], object]], ...] = (
-        ("join the cgroup", lambda: join_cgroup(plan["cgroup"])),
+        ("ignore signals", ignore_signals),
+        ("join the cgroup", lambda: join_cgroups(plan["cgroups"])),
         ("limit resources", lambda: limit(plan["limits"])),
         ("make a mount namespace", lambda: own_mounts(plan["uid"])),
         ("stage the root", lambda: stage(plan["stage"], plan["items"])),
@@ -59,9 +62,16 @@ def main() -> NoReturn:
     os._exit(FAILED)
 
 
-def join_cgroup(folder: str | None) -> None:
+def ignore_signals() -> None:
+    """systemd's `KillMode=control-group` sends SIGTERM to every process of a service, a terminal SIGINT and SIGHUP.
+    They are meant for the supervisor, which ends us in order (SIGKILL). What is ignored stays so over execve(2)."""
+    for number in (SIGHUP, SIGINT, SIGTERM):
+        libc.signal(number, ctypes.c_void_p(SIG_IGN))
+
+
+def join_cgroups(folders: list[str]) -> None:
     """Move ourselves; everything that is started later is born there."""
-    if folder is not None:
+    for folder in folders:
         write(f"{folder}/cgroup.procs", str(os.getpid()))
 
 

@@ -7,9 +7,11 @@ from pathlib import Path
 from pageworker_sandbox.launch.host import Host
 from pageworker_sandbox.launch.mounts import Bind, Data, Mode, Mount, Scratch, same
 
-MIB = 1024 * 1024
-TMP_BYTES = 512 * MIB
-SHM_BYTES = 512 * MIB
+SCRATCH_BYTES = 512 * 1024**2
+SCRATCH_FILES = 32_768
+SCRATCH_SHARE = 4
+"""A tmpfs holds at most this part (a quarter) of the memory that its runner may use: what is in it counts as memory."""
+TMP, SHM, PROFILE = Path("/tmp"), Path("/dev/shm"), Path("/profile")  # noqa: S108 - inside, tmpfs of the cell's own
 DEVICES = ("null", "zero", "full", "random", "urandom")  # no terminal, no pseudo-terminals
 FONTS = (
     "/usr/share/fonts",
@@ -60,10 +62,19 @@ class CellSpec:
 
     runner_id: str
     uid: int | None
-    profile_dir: Path
+    profile_dir: Path | None
+    """None: a tmpfs, which goes with the runner."""
     memory_bytes: int
     processes: int
     """Threads and processes."""
+    scratch_bytes: int = SCRATCH_BYTES
+    """Of each tmpfs."""
+    scratch_files: int = SCRATCH_FILES
+    """Files and folders in each tmpfs."""
+
+    def scratch(self, inside: Path) -> Scratch:
+        """A tmpfs at `inside`, within the runner's limits."""
+        return Scratch(min(self.scratch_bytes, self.memory_bytes // SCRATCH_SHARE), inside, self.scratch_files)
 
 
 def runner_mounts(host: Host, spec: CellSpec) -> tuple[Mount, ...]:
@@ -76,19 +87,21 @@ def runner_mounts(host: Host, spec: CellSpec) -> tuple[Mount, ...]:
         *(Data(policy, Path(folder, "policies/managed/pageworker.json")) for folder in POLICY_FOLDERS),
         Data("127.0.0.1 localhost runner\n", Path("/etc/hosts")),
         Data("hosts: files\n", Path("/etc/nsswitch.conf")),
-        *_common(TMP_BYTES, SHM_BYTES),
-        Bind(spec.profile_dir, Path("/profile"), Mode.READ_WRITE),
+        *_common(),
+        *(spec.scratch(inside) for inside in (TMP, SHM)),
+        spec.scratch(PROFILE) if spec.profile_dir is None else Bind(spec.profile_dir, PROFILE, Mode.READ_WRITE),
     )
 
 
 def trial_mounts(host: Host) -> tuple[Mount, ...]:
     """A runner without a profile."""
-    return (*host.system, *host.runner, *_common(TMP_BYTES, SHM_BYTES))
+    scratch = (Scratch(SCRATCH_BYTES, inside, SCRATCH_FILES) for inside in (TMP, SHM))
+    return (*host.system, *host.runner, *_common(), *scratch)
 
 
 def gateway_mounts(host: Host) -> tuple[Mount, ...]:
     """The interpreter. Nothing can be written, nor executed once it runs."""
-    return (*host.system, *host.gateway, *_common(0, 0))
+    return (*host.system, *host.gateway, *_common())
 
 
 def dialer_mounts(host: Host) -> tuple[Mount, ...]:
@@ -98,14 +111,12 @@ def dialer_mounts(host: Host) -> tuple[Mount, ...]:
         *host.system,
         *host.gateway,
         *(Bind(path.resolve(), path) for path in files if path.exists()),
-        *_common(0, 0),
+        *_common(),
     )
 
 
-def _common(tmp_bytes: int, shm_bytes: int) -> tuple[Mount, ...]:
-    scratch = ((tmp_bytes, "/tmp"), (shm_bytes, "/dev/shm"))  # noqa: S108 - tmpfs of the cell's own
+def _common() -> tuple[Mount, ...]:
     return (
         Data(START_TEXT, START),
         *(Bind(Path("/dev", name), Path("/dev", name), Mode.DEVICE) for name in DEVICES),
-        *(Scratch(size, Path(path)) for size, path in scratch if size),
     )

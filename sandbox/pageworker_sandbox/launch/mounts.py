@@ -37,6 +37,8 @@ class Scratch:
 
     size_bytes: int
     inside: Path
+    files: int
+    """Files and folders in it at most."""
 
 
 @dataclass(frozen=True)

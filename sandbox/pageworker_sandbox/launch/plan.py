@@ -16,7 +16,6 @@ from pageworker_sandbox.launch.mounts import Bind, Data, Mode, Mount, Scratch
 
 STAGE = "/tmp"  # noqa: S108 - covered by a tmpfs in a mount namespace of the launcher's own
 GIB = 1024**3
-BYTES_PER_INODE = 16 * 1024
 DENY = {
     Mode.READ_ONLY: MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV,
     Mode.READ_WRITE: MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC,
@@ -54,7 +53,7 @@ class Plan:
     mounts: Sequence[Mount]
     argv: Sequence[str]
     uid: int | None
-    cgroup: Path | None
+    cgroups: Sequence[Path]
     limits: Limits
 
     def encode(self) -> bytes:
@@ -62,7 +61,7 @@ class Plan:
         plan = {
             "parent": os.getpid(),
             "uid": self.uid,
-            "cgroup": None if self.cgroup is None else str(self.cgroup),
+            "cgroups": list(map(str, self.cgroups)),
             "limits": self.limits.rows(own_user=self.uid is not None),
             "stage": STAGE,
             "items": [_item(mount) for mount in staged(self.mounts, STAGE)],
@@ -84,7 +83,6 @@ def _item(mount: Mount) -> dict[str, Any]:
         case Data():
             return {"kind": "data", "text": mount.text}
         case Scratch():
-            inodes = mount.size_bytes // BYTES_PER_INODE
-            return {"kind": "scratch", "size": mount.size_bytes, "inodes": inodes}
+            return {"kind": "scratch", "size": mount.size_bytes, "inodes": mount.files}
         case _:
             raise TypeError(f"{mount} is made inside")

@@ -94,7 +94,7 @@ def find_bubblewrap() -> Path | Problem:
 def check_policies() -> Problem | None:
     """Whether every seccomp policy is there and compiles."""
     try:
-        for name in ("runner", "confined", "gateway"):
+        for name in ("runner", "confined", "gateway", "dialer"):
             seccomp.compiled(name)
     except (OSError, msgspec.DecodeError) as error:
         return Problem(f"a seccomp policy can not be used: {error}", "seccomp/*.json", INSTALL_AGAIN)

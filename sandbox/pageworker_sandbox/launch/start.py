@@ -9,17 +9,19 @@ import subprocess
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from pageworker_sandbox.launch import bubblewrap, cgroup, seccomp
 from pageworker_sandbox.launch.cell import Cell, Tail
 from pageworker_sandbox.launch.errors import LaunchFailed
 from pageworker_sandbox.launch.host import Host
 from pageworker_sandbox.launch.layout import START, CellSpec, runner_mounts
-from pageworker_sandbox.launch.mounts import Mount
+from pageworker_sandbox.launch.mounts import Mount, Scratch
 from pageworker_sandbox.launch.plan import STAGE, Limits, Plan, launcher_command
 
 START_SECONDS = 20.0
+NPROC_SLACK = 16
+"""Where a cgroup counts processes the resource limit is so much higher: only the cgroup tells what it refused."""
 
 
 @dataclass(frozen=True)
@@ -63,6 +65,9 @@ async def start(host: Host, program: Program) -> Cell:
         raise ValueError("root gives every cell a user of its own; an ordinary user can not")
     home = cgroup.home()
     group = home.create(program.name, program.limits.memory_bytes, program.limits.processes) if home else None
+    if group is not None and home is not None and "pids" in home.controllers:
+        limits = replace(program.limits, processes=program.limits.processes + NPROC_SLACK)
+        program = replace(program, limits=limits)
     with ExitStack() as stack:
         cell, line = _spawn(host, program, group, stack)
         try:
@@ -125,8 +130,8 @@ def _spawn(host: Host, program: Program, group: cgroup.Cgroup | None, stack: Exi
     words_fd = keep.memfd("\0".join(words).encode() + b"\0")
     command = bubblewrap.command(host.python, START, [str(up_write), program.module, *arguments])
     argv = [str(host.bubblewrap), "--args", str(words_fd), "--", *command]
-    folder = None if group is None else group.folder
-    plan_fd = keep.memfd(Plan(program.mounts, argv, program.uid, folder, program.limits).encode())
+    folders = () if group is None else group.folders
+    plan_fd = keep.memfd(Plan(program.mounts, argv, program.uid, folders, program.limits).encode())
     passed += [filter_fd, words_fd, plan_fd]
     try:
         child = subprocess.Popen(
@@ -148,7 +153,15 @@ def _spawn(host: Host, program: Program, group: cgroup.Cgroup | None, stack: Exi
     keep.close(info_write)
     keep.close(up_write)
     line = _Line(info_read, block_write, up_read)
-    return Cell(child, ours, Tail(stderr_read), group, shares), line
+    tmpfs = [mount.inside for mount in program.mounts if isinstance(mount, Scratch)]
+    try:
+        return Cell(child, ours, Tail(stderr_read), group, shares, tmpfs), line
+    except OSError:
+        # No descriptor to watch it by.
+        child.kill()
+        child.wait()
+        ours.close()
+        raise
 
 
 async def _first_process(info: int) -> int:

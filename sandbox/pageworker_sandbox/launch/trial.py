@@ -69,7 +69,7 @@ def try_cell(host: Host) -> str:
     command = [str(host.python), "-I", "-S", "-B", "-c", BROWSERS_OWN]
     argv = [str(host.bubblewrap), "--args", str(words_fd), "--", *command]
     uid = NOBODY if os.geteuid() == 0 else None
-    plan_fd = _memfd(Plan(mounts, argv, uid, None, LIMITS).encode())
+    plan_fd = _memfd(Plan(mounts, argv, uid, (), LIMITS).encode())
     try:
         ended = ask(launcher_command(plan_fd), TRIAL_SECONDS, pass_fds=(filter_fd, words_fd, plan_fd), cwd="/", env={})
     except (OSError, subprocess.TimeoutExpired) as error:

@@ -99,7 +99,7 @@ class Channel:
     async def receive(self) -> tuple[Message, list[int]]:
         """The next message with its descriptors, which the caller owns.
 
-        Raises ChannelClosed, ProtocolViolation.
+        Raises ChannelClosed, ProtocolViolation; OSError where we have no descriptor left for one that was sent.
         """
         if self._share is not None:
             await self._share.turn()
@@ -122,6 +122,9 @@ class Channel:
         for _, _, packed in ancillary:
             count = len(packed) // DESCRIPTOR_BYTES
             self._descriptors.extend(struct.unpack(f"{count}i", packed[: count * DESCRIPTOR_BYTES]))
+        if flags & socket.MSG_CTRUNC:
+            # Raises where no descriptor can be had: then it was us who could not take what the peer sent (unix(7)).
+            os.close(os.dup(self._sock.fileno()))
         if flags & socket.MSG_CTRUNC or len(self._descriptors) > MAX_DESCRIPTORS:
             raise ProtocolViolation("more descriptors than any message carries")
         if not data:

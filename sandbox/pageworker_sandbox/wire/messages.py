@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta, Struct
 
-PROTOCOL = 1
+PROTOCOL = 2
 MAX_DATA_BYTES = 1024 * 1024
 MAX_ARTIFACT_BYTES = 32 * 1024 * 1024
 MAX_ARTIFACTS = 66
@@ -102,6 +102,13 @@ class Cancel(Message, frozen=True):
     outcome: Literal["timed_out", "cancelled"]
 
 
+class Grant(Message, frozen=True):
+    """There is room for the artifact of this offer: hand it over. An offer that was given up has none."""
+
+    attempt_id: Id
+    number: int
+
+
 class Ping(Message, frozen=True):
     """Is the event loop alive? Answered by a Pong with the same number."""
 
@@ -157,8 +164,16 @@ class Log(Message, frozen=True):
     fields: dict[Annotated[str, Meta(max_length=64)], Annotated[str, Meta(max_length=1024)]] = {}
 
 
+class Offer(Message, frozen=True):
+    """There is an artifact of so many bytes, to be handed over once it is granted. A later offer gives this one up."""
+
+    attempt_id: Id
+    number: int
+    bytes: Annotated[int, Meta(ge=0, le=MAX_ARTIFACT_BYTES)]
+
+
 class Artifact(Message, frozen=True):
-    """One descriptor: a sealed memfd with the bytes."""
+    """One descriptor: a sealed memfd with the bytes that were offered and granted."""
 
     attempt_id: Id
     kind: Kind
@@ -224,6 +239,7 @@ TO_RUNNER: dict[int, Word] = {
     5: Word(Cancel, 4 * KIB),
     6: Word(Ping, 64),
     7: Word(Stop, 64),
+    8: Word(Grant, 512),
 }
 TO_SUPERVISOR: dict[int, Word] = {
     64: Word(Hello, 64),
@@ -236,4 +252,5 @@ TO_SUPERVISOR: dict[int, Word] = {
     71: Word(Done, MAX_DATA_BYTES + 64 * KIB),
     72: Word(Free, 512),
     73: Word(Retire, 16 * KIB),
+    74: Word(Offer, 512),
 }

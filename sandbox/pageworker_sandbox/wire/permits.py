@@ -7,7 +7,7 @@ supervisor kills the runner. The shape is OpenSSH's monitor: one table of permit
 from enum import Enum, auto
 
 from pageworker_sandbox.wire import messages as m
-from pageworker_sandbox.wire.errors import ProtocolViolation
+from pageworker_sandbox.wire.errors import OutputExceeded, ProtocolViolation
 
 
 class RunnerPhase(Enum):
@@ -24,6 +24,9 @@ class AttemptPhase(Enum):
 
     SENT = auto()
     RUNNING = auto()
+    OFFERED = auto()
+    """It has an artifact, and waits for its grant."""
+    GRANTED = auto()
     DONE = auto()
 
 
@@ -32,7 +35,7 @@ RUNNER: dict[RunnerPhase, dict[type[m.Message], RunnerPhase]] = {
     RunnerPhase.GREETED: {m.Log: RunnerPhase.GREETED, m.Listener: RunnerPhase.LISTENING},
     RunnerPhase.LISTENING: {m.Log: RunnerPhase.LISTENING, m.Ready: RunnerPhase.READY},
     RunnerPhase.READY: dict.fromkeys(
-        (m.Log, m.Pong, m.Accepted, m.Artifact, m.Done, m.Free, m.Retire), RunnerPhase.READY
+        (m.Log, m.Pong, m.Accepted, m.Offer, m.Artifact, m.Done, m.Free, m.Retire), RunnerPhase.READY
     ),
 }
 
@@ -44,6 +47,17 @@ ATTEMPT: dict[AttemptPhase, dict[type[m.Message], AttemptPhase | None]] = {
     },
     AttemptPhase.RUNNING: {
         m.Log: AttemptPhase.RUNNING,
+        m.Offer: AttemptPhase.OFFERED,
+        m.Done: AttemptPhase.DONE,
+    },
+    AttemptPhase.OFFERED: {
+        m.Log: AttemptPhase.OFFERED,
+        m.Offer: AttemptPhase.OFFERED,
+        m.Done: AttemptPhase.DONE,
+    },
+    AttemptPhase.GRANTED: {
+        m.Log: AttemptPhase.GRANTED,
+        m.Offer: AttemptPhase.OFFERED,
         m.Artifact: AttemptPhase.RUNNING,
         m.Done: AttemptPhase.DONE,
     },
@@ -58,13 +72,19 @@ class Permits:
         self.phase = RunnerPhase.STARTED
         self.attempts: dict[str, AttemptPhase] = {}
         # Its own lines, and those that it can't tell whose they are.
-        self._lines = 2 * m.MAX_LINES
+        self._lines = self._most_lines = 2 * m.MAX_LINES
 
     def sent(self, attempt_id: str) -> None:
         """A Run went out: its attempt may now be spoken of."""
         self.attempts[attempt_id] = AttemptPhase.SENT
         # One more: that there were more.
         self._lines += m.MAX_LINES + 1
+        self._most_lines += m.MAX_LINES + 1
+
+    def granted(self, attempt_id: str) -> None:
+        """A Grant went out: the artifact that was offered last may come."""
+        if self.attempts.get(attempt_id) is AttemptPhase.OFFERED:
+            self.attempts[attempt_id] = AttemptPhase.GRANTED
 
     def receive(self, message: m.Message) -> None:
         """Advance by one received message. Raises ProtocolViolation where it is not permitted."""
@@ -76,7 +96,7 @@ class Permits:
         if kind is m.Log:
             self._lines -= 1
             if self._lines < 0:
-                raise ProtocolViolation("more lines than its attempts may write")
+                raise OutputExceeded(self._most_lines + 1, self._most_lines, "lines")
         attempt_id: str | None = getattr(message, "attempt_id", None)
         if attempt_id is not None:
             self._advance(attempt_id, kind)

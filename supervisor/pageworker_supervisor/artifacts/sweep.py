@@ -2,8 +2,11 @@
 
 import datetime as dt
 import re
-import shutil
 from pathlib import Path
+
+from pageworker_profiles import ProfileError
+from pageworker_profiles.folders import walk
+from pageworker_supervisor.telemetry import log
 
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 
@@ -19,17 +22,23 @@ def is_over(day: str, now: dt.datetime, keep_days: float) -> bool:
     return now - end > dt.timedelta(days=keep_days)
 
 
-def sweep(root: Path, now: dt.datetime, keep_days: float) -> int:
-    """Remove what is over below `<root>/<tenant>/<date>`; returns how many days of tenants. Blocks.
+def overdue(root: Path, now: dt.datetime, keep_days: float) -> list[Path]:
+    """What is over below `<root>/<tenant>/<date>`. Blocks for a moment: it looks at two levels of folders."""
+    return [day for tenant in _folders(root) for day in _folders(tenant) if is_over(day.name, now, keep_days)]
+
+
+async def sweep(folders: list[Path]) -> int:
+    """Remove them, each in a process of its own, one after the other; returns how many are gone.
 
     Another worker may sweep the same folder: what is gone already is no error.
     """
     removed = 0
-    for tenant in _folders(root):
-        for day in _folders(tenant):
-            if is_over(day.name, now, keep_days):
-                shutil.rmtree(day, ignore_errors=True)
-                removed += not day.exists()
+    for folder in folders:
+        try:
+            await walk("remove", folder)
+            removed += 1
+        except ProfileError as error:
+            log.warning("old artifacts are not deleted", reason=str(error))
     return removed
 
 

@@ -8,6 +8,7 @@ from importlib.metadata import version
 from cyclopts import App, CycloptsError
 
 from pageworker_supervisor.cli.output import CommandError, Exit, complain
+from pageworker_supervisor.contract.printable import printable
 
 app = App(
     name="workerctl",
@@ -28,6 +29,7 @@ COMMANDS = (
     ("jobs", "pageworker_supervisor.cli.jobs:jobs", "List jobs that have no result yet."),
     ("cancel", "pageworker_supervisor.cli.worker:cancel", "Cancel a job, wherever it waits or runs."),
     ("dead", "pageworker_supervisor.cli.dead:app", "Jobs that came to no good end: look, send again, throw away."),
+    ("redis", "pageworker_supervisor.cli.redis:app", "How clients reach the daemon's own Redis."),
     ("doctor", "pageworker_supervisor.cli.doctor:doctor", "What this host needs, and how to mend what fails."),
     ("module", "pageworker_supervisor.cli.module:app", "Write, pack, sign, verify and publish modules."),
     ("key", "pageworker_supervisor.cli.key:app", "Make and show the keys that modules are signed with."),
@@ -43,10 +45,11 @@ def run(arguments: Sequence[str] | None = None) -> int:
     A command returns None or an Exit, or raises CommandError.
     """
     try:
-        result = app(arguments)
+        result = app(arguments, print_error=False)
         sys.stdout.flush()
-    except CycloptsError:
-        return Exit.USAGE  # It has been printed to stderr.
+    except CycloptsError as error:
+        complain(printable(error), "`workerctl --help`, or `workerctl COMMAND --help`, shows what there is")
+        return Exit.USAGE
     except CommandError as error:
         complain(str(error), error.mend)
         return error.exit_code

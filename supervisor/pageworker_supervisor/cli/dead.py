@@ -12,9 +12,10 @@ from typing import Annotated
 import msgspec
 from cyclopts import App, Parameter
 
-from pageworker_supervisor.cli.output import CommandError, Exit, Json, show, table
+from pageworker_supervisor.cli.output import CommandError, Exit, Json, put, show, show_json, table
 from pageworker_supervisor.cli.reach import Config, queue
 from pageworker_supervisor.contract.errors import ContractError
+from pageworker_supervisor.contract.printable import printable
 from pageworker_supervisor.engine.types import Edits, Letter
 
 app = App(name="dead", help="Jobs that came to no good end: look, send again, throw away.")
@@ -44,7 +45,7 @@ def list_letters(
     """
     letters = asyncio.run(_letters(config, tenant, count))
     if ids and not json:
-        print("\n".join(letter.id for letter in letters))
+        put("\n".join(printable(letter.id) for letter in letters))
         return
     rows = [(letter.id, letter.ref or "-", letter.reason) for letter in letters]
     show([_facts(letter) for letter in letters], table(("ID", "JOB", "REASON"), rows), json)
@@ -62,7 +63,7 @@ def show_letter(letter_id: str, *, config: Config = None, json: Json = False) ->
     if letter is None:
         raise CommandError(f"there is no dead letter {letter_id}", "`workerctl dead list` shows what there is")
     facts = _facts(letter)
-    show(facts, msgspec.json.format(msgspec.json.encode(facts), indent=2).decode(), json)
+    show_json(msgspec.json.encode(facts), json)
 
 
 @app.command

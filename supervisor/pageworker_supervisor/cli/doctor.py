@@ -14,6 +14,7 @@ from pageworker_supervisor.cli.output import CommandError, Exit, Json, show
 from pageworker_supervisor.cli.reach import Config, queue, settings_of
 from pageworker_supervisor.config.place import data_dir_of
 from pageworker_supervisor.config.settings import Settings
+from pageworker_supervisor.contract.printable import printable
 from pageworker_supervisor.redis_link.embedded import find_server
 from pageworker_supervisor.redis_link.errors import EmbeddedUnfit
 from pageworker_supervisor.redis_link.preflight import preflight
@@ -100,7 +101,7 @@ def _text(findings: list[Finding]) -> str:
     width = max(len(finding.name) for finding in findings)
     lines = []
     for finding in findings:
-        lines.append(f"{'ok  ' if finding.ok else 'FAIL'}  {finding.name:<{width}}  {finding.found}")
+        lines.append(f"{'ok  ' if finding.ok else 'FAIL'}  {finding.name:<{width}}  {printable(finding.found)}")
         if finding.mend:
-            lines.append(f"{'':<{width + 6}}  → {finding.mend}")
+            lines.append(f"{'':<{width + 6}}  → {printable(finding.mend)}")
     return "\n".join(lines)

@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from pageworker_supervisor.cli.job_name import job_named
-from pageworker_supervisor.cli.output import CommandError, Exit, Json, show, table
+from pageworker_supervisor.cli.output import CommandError, Exit, Json, show, show_json, table
 from pageworker_supervisor.cli.reach import Config, queue
 from pageworker_supervisor.contract.errors import ContractError
 from pageworker_supervisor.contract.job import Priority, parse_job
@@ -67,7 +67,7 @@ def submit(
         return Exit.DONE
     if result is None:
         raise CommandError(f"no result of {job.ref} after {timeout_seconds:g} s", exit_code=Exit.DEADLINE)
-    print(result.decode() if json else msgspec.json.format(result, indent=2).decode())
+    show_json(result, json)
     return Exit.DONE if msgspec.json.decode(result)["status"] == "succeeded" else Exit.FAILED
 
 
@@ -90,7 +90,7 @@ def results(
         one = asyncio.run(_result(config, ref))
         if one is None:
             raise CommandError(f"there is no result of {ref}", "it may still run, or its time is over")
-        print(one.decode() if json else msgspec.json.format(one, indent=2).decode())
+        show_json(one, json)
         return Exit.DONE
     rows = [msgspec.json.decode(text) for text in asyncio.run(_newest(config, count))]
     chosen = [row for row in rows if tenant is None or row["tenant_id"] == tenant]

@@ -7,9 +7,11 @@ from cyclopts import App, Parameter
 
 from pageworker_sandbox.signing import LIMITS, read_bundle, sign, verify
 from pageworker_supervisor.cli import publishing
-from pageworker_supervisor.cli.output import Json, note, show
+from pageworker_supervisor.cli.fleet_serial import fleet_serial
+from pageworker_supervisor.cli.output import Json, note, put, show
 from pageworker_supervisor.cli.password import PasswordFile, open_key
 from pageworker_supervisor.cli.publishing import ConfigFile, KeyFile, configured, read_file, signature_of, signed, told
+from pageworker_supervisor.contract.printable import printable
 from pageworker_supervisor.registry.packing import pack
 from pageworker_supervisor.registry.scaffold import scaffold
 from pageworker_supervisor.registry.schema import InputSchema
@@ -30,7 +32,7 @@ def new(name: str, *, folder: Annotated[Path, Parameter(name=("--dir", "-d"))] =
         Where to make it.
     """
     with told():
-        print("\n".join(map(str, scaffold(name, folder))))
+        put("\n".join(printable(path) for path in scaffold(name, folder)))
 
 
 @app.command(name="pack")
@@ -98,3 +100,4 @@ app.command(publishing.list_modules, name="list")
 app.command(publishing.channels)
 app.command(publishing.yank_version, name="yank")
 app.command(publishing.refresh_index)
+app.command(fleet_serial, name="serial")

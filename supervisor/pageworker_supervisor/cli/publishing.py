@@ -16,6 +16,7 @@ from pageworker_supervisor.config.errors import ConfigInvalid
 from pageworker_supervisor.config.load import load
 from pageworker_supervisor.config.place import data_dir_of
 from pageworker_supervisor.config.settings import Settings
+from pageworker_supervisor.contract.printable import printable
 from pageworker_supervisor.registry.edition import EXPIRY_DAYS, point, yank
 from pageworker_supervisor.registry.errors import PackRefused, Refused, RegistryAway
 from pageworker_supervisor.registry.files import MAX_SIGNATURE_BYTES, SIGNATURE, fetch_index
@@ -141,14 +142,16 @@ def told() -> Iterator[None]:
     try:
         yield
     except PackRefused as refused:
-        lines = "\n".join(f"  {mistake}" for mistake in refused.mistakes)
+        lines = "\n".join(f"  {printable(mistake)}" for mistake in refused.mistakes)
         raise CommandError(f"not packed:\n{lines}") from refused
     except RegistryAway as away:
-        raise CommandError(str(away), away.mend) from away
+        raise CommandError(printable(away), printable(away.mend)) from away
     except (ModuleError, Refused) as refused:
-        raise CommandError(str(refused), refused.mend, Exit.REFUSED) from refused
-    except (ConfigInvalid, KeyUnusable, OSError) as error:
-        raise CommandError(str(error)) from error
+        raise CommandError(printable(refused), printable(refused.mend), Exit.REFUSED) from refused
+    except ConfigInvalid as invalid:
+        raise CommandError(str(invalid)) from invalid
+    except (KeyUnusable, OSError) as error:
+        raise CommandError(printable(error)) from error
 
 
 def configured(config: Path | None) -> Settings:

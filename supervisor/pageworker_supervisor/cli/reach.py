@@ -1,12 +1,12 @@
 """How commands reach a worker and its Redis: through the same configuration that the worker reads."""
 
+import asyncio
 import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Annotated
 
-import msgspec
 from cyclopts import Parameter
 
 from pageworker_supervisor.cli.output import CommandError, Exit
@@ -14,11 +14,16 @@ from pageworker_supervisor.config.errors import ConfigInvalid
 from pageworker_supervisor.config.load import load
 from pageworker_supervisor.config.place import data_dir_of
 from pageworker_supervisor.config.settings import Settings
+from pageworker_supervisor.contract.printable import printable
 from pageworker_supervisor.engine import Engine
 from pageworker_supervisor.engine.errors import EngineError
 from pageworker_supervisor.engine.types import Options
 from pageworker_supervisor.http.client import WorkerClient
-from pageworker_supervisor.redis_link import Link, connect
+from pageworker_supervisor.redis_link import Link, connect, connect_embedded
+from pageworker_supervisor.redis_link.folder import RedisFolder
+
+ANSWER_SECONDS = 3.0
+ASK_REDIS = "is it running, suspended, or busy with something else? `redis-cli PING` tells"
 
 Config = Annotated[
     Path | None,
@@ -47,9 +52,12 @@ async def queue(config: Path | None) -> AsyncIterator[tuple[Link, Engine, Settin
     settings = settings_of(config)
     redis = settings.redis
     if redis.url is None:
-        redis = msgspec.structs.replace(redis, url=_embedded_url(data_dir_of(settings)))
-    link = connect(redis)
+        embedded_folder(settings)
+        link = connect_embedded(redis, data_dir_of(settings))
+    else:
+        link = connect(redis)
     try:
+        await _answers(link)
         engine = Engine(
             link.commands,
             link.blocking(),
@@ -59,17 +67,42 @@ async def queue(config: Path | None) -> AsyncIterator[tuple[Link, Engine, Settin
         )
         yield link, engine, settings
     except EngineError as error:
-        raise CommandError(f"Redis at {link.safe_url}: {error}", exit_code=Exit.UNREACHABLE) from error
+        raise CommandError(printable(f"Redis at {link.safe_url}: {error}"), ASK_REDIS, Exit.UNREACHABLE) from error
     finally:
         await link.aclose()
 
 
-def _embedded_url(data_dir: Path) -> str:
+async def _answers(link: Link) -> None:
+    """Whether Redis answers at all, soon: a command must not be silent for as long as every call of its own may take.
+
+    Raises CommandError, EngineError.
+    """
     try:
-        return f"redis://127.0.0.1:{int((data_dir / 'redis' / 'port').read_text())}/0"
-    except (OSError, ValueError) as error:
+        async with asyncio.timeout(ANSWER_SECONDS):
+            await link.probe()
+            if link.ingress is not link:
+                await link.ingress.probe()
+    except TimeoutError:
+        what = f"Redis at {link.safe_url} does not answer within {ANSWER_SECONDS:g} s"
+        raise CommandError(printable(what), ASK_REDIS, Exit.UNREACHABLE) from None
+
+
+def embedded_folder(settings: Settings) -> RedisFolder:
+    """That of the daemon's own Redis, which runs. Ends the command where it does not, or is closed to us."""
+    data_dir = data_dir_of(settings)
+    folder = RedisFolder(data_dir)
+    try:
+        running = folder.port.exists()
+    except PermissionError as error:
+        raise CommandError(
+            f"{folder.path}: only root and the worker's own user may use its Redis",
+            "run workerctl as that user, or name the configuration that has redis.url with --config",
+            Exit.UNREACHABLE,
+        ) from error
+    if not running:
         raise CommandError(
             f"no worker has started a Redis in {data_dir}",
             "start `pageworker`, or name the configuration that has redis.url with --config",
             Exit.UNREACHABLE,
-        ) from error
+        )
+    return folder

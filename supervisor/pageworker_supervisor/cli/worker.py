@@ -3,11 +3,10 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-import msgspec
-
 from pageworker_supervisor.cli.job_name import job_named
-from pageworker_supervisor.cli.output import CommandError, Exit, Json, note, show, table
+from pageworker_supervisor.cli.output import CommandError, Exit, Json, note, put, show, table
 from pageworker_supervisor.cli.reach import Config, worker_of
+from pageworker_supervisor.contract.printable import printable
 from pageworker_supervisor.http.errors import ControlError
 from pageworker_supervisor.http.report import StatusReport
 
@@ -38,9 +37,9 @@ def drain(*, deadline_seconds: float | None = None, config: Config = None, json:
             if json:
                 lines.append(line)
             else:
-                print(" ".join(str(word) for word in (line.event, line.ref, line.module) if word))
+                put(" ".join(printable(word) for word in (line.event, line.ref, line.module) if word))
     if json:
-        print(msgspec.json.encode(lines).decode())
+        show(lines, "", json)
     if left:
         note(f"{left} jobs did not finish in time and were handed back")
     return Exit.DEADLINE if left else Exit.DONE
@@ -77,13 +76,13 @@ def _said() -> Iterator[None]:
     try:
         yield
     except ControlError as error:
-        raise CommandError(str(error), exit_code=Exit(error.exit_code)) from error
+        raise CommandError(printable(error), exit_code=Exit(error.exit_code)) from error
 
 
 def _text(report: StatusReport) -> str:
     parts = [
-        f"{report.worker_id} is {report.state}" + (f" ({report.reason})" if report.reason else ""),
-        f"pageworker {report.version}, up {report.uptime_seconds:.0f} s, Redis {report.redis.url}",
+        f"{report.worker_id} is {report.state}" + (f" ({printable(report.reason)})" if report.reason else ""),
+        f"pageworker {report.version}, up {report.uptime_seconds:.0f} s, Redis {printable(report.redis.url)}",
     ]
     if report.runners:
         rows = [

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from pageworker_supervisor.contract.printable import printable
+
 
 @dataclass(frozen=True)
 class Problem:
@@ -18,9 +20,9 @@ class Problem:
 
     def render(self) -> str:
         """A few lines for a person."""
-        lines = [f"  {self.source}" + (f"  {self.key}" if self.key else "")]
+        lines = [f"  {printable(self.source)}" + (f"  {printable(self.key)}" if self.key else "")]
         rows = (("found", self.found), ("expected", self.expected), ("hint", self.hint))
-        return "\n".join(lines + [f"    {name:<9} {text}" for name, text in rows if text])
+        return "\n".join(lines + [f"    {name:<9} {printable(text)}" for name, text in rows if text])
 
 
 class ConfigInvalid(Exception):

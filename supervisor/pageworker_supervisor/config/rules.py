@@ -16,7 +16,7 @@ from pageworker_sandbox.hostname import HostInvalid, normalise_host_glob
 from pageworker_supervisor.config import lines
 from pageworker_supervisor.config.check import SourceOf, show
 from pageworker_supervisor.config.errors import Problem
-from pageworker_supervisor.config.settings import Settings, TenantSettings
+from pageworker_supervisor.config.settings import RedisSettings, Settings, TenantSettings
 from pageworker_supervisor.delivery.allow import GlobInvalid, UrlGlob
 
 REDIS_TOPOLOGIES = ("redis", "rediss", "redis+sentinel", "rediss+sentinel", "redis+cluster", "rediss+cluster")
@@ -25,6 +25,7 @@ REGISTRY_SCHEMES = ("file", "http", "https", "s3", "gs", "az")
 MIN_SECRET_BYTES = 16
 
 _TENANT_GLOB = re.compile(r"[a-z0-9*?-]{1,63}")
+_ANSWERED_HOST = re.compile(r"(\*\.)?[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*")
 
 Finding = tuple[lines.Path, object, str, str]
 """Key, what was found, what was expected, a hint."""
@@ -53,6 +54,7 @@ def _redis(settings: Settings) -> Iterator[Finding]:
         url = getattr(settings.redis, name)
         if url is not None:
             yield from _url(("redis", name), url, (*REDIS_TOPOLOGIES, "unix"))
+    yield from _password_files(settings.redis)
     ca_file = settings.redis.ca_file
     if ca_file is not None and not (why := _unreadable(ca_file)):
         try:
@@ -63,6 +65,31 @@ def _redis(settings: Settings) -> Iterator[Finding]:
             yield ("redis", "ca_file"), f"{ca_file}: {why}", "a PEM file of CA certificates", ""
     elif ca_file is not None:
         yield ("redis", "ca_file"), f"{ca_file}: {why}", "a readable PEM file", ""
+
+
+def _password_files(redis: RedisSettings) -> Iterator[Finding]:
+    for name, url_name, word in (
+        ("password_file", "url", "a password"),
+        ("sentinel_password_file", "url", "sentinel_password"),
+        ("ingress_password_file", "ingress_url", "a password"),
+    ):
+        file, url = getattr(redis, name), getattr(redis, url_name)
+        if file is None:
+            continue
+        at = ("redis", name)
+        if url is None:
+            yield at, f"{file}, without redis.{url_name}", f"`{url_name}` beside it", ""
+        elif "sentinel_password=" in url if name.startswith("sentinel") else _holds_password(url):
+            yield at, f"{file}, and {word} in redis.{url_name}", "one of the two", ""
+        elif why := _unreadable(file):
+            yield at, f"{file}: {why}", "a readable file that holds the password", ""
+        elif not file.read_bytes().strip():
+            yield at, f"{file}: empty", "a file that holds the password", ""
+
+
+def _holds_password(url: str) -> bool:
+    userinfo, at, _ = url.partition("://")[2].partition("/")[0].rpartition("@")
+    return bool(at) and ":" in userinfo
 
 
 def _files(settings: Settings) -> Iterator[Finding]:
@@ -128,6 +155,10 @@ def _ranges(settings: Settings) -> Iterator[Finding]:
         yield ("callbacks", "timeout_seconds"), found, f"at most {settings.callbacks.max_seconds:g}", ""
     if int(settings.http.bind.rpartition(":")[2]) > 65535:
         yield ("http", "bind"), settings.http.bind, "a port of at most 65535", ""
+    for host in settings.http.allowed_hosts:
+        if not _ANSWERED_HOST.fullmatch(host):
+            hint = "only the host: no scheme, port or path" if "/" in host or ":" in host else ""
+            yield ("http", "allowed_hosts"), host, "host names, or `*.` and a host name", hint
 
 
 def _domains(settings: Settings) -> Iterator[Finding]:

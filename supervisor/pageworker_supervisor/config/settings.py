@@ -28,8 +28,15 @@ class RedisSettings(Section, frozen=True):
 
     url: str | None = None
     """redis://, rediss://, redis+sentinel://host:port,host:port/service, redis+cluster://host:port,…"""
+    password_file: Path | None = None
+    """File with the password of the user in `url`, in place of one in the URL. Read again for each connection: a new
+    password needs no restart."""
+    sentinel_password_file: Path | None = None
+    """The same for the Sentinels, whose user is `sentinel_username` in `url`."""
     ingress_url: str | None = None
     """Where `pw:inbox` and `pw:jobs` are, if not at `url`."""
+    ingress_password_file: Path | None = None
+    """The same for `ingress_url`."""
     prefix: Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]{1,32}\Z")] = "pw"
     shards: Annotated[int, Meta(ge=1, le=1024)] = 1
     port: Annotated[int, Meta(ge=0, le=65535)] = 6399
@@ -78,16 +85,31 @@ class SandboxSettings(Section, frozen=True):
     """The wall."""
 
     first_uid: Annotated[int, Meta(ge=1000, le=4_294_900_000)] | None = None
-    """Where the daemon runs as root, the first of the user ids that its gateway, the gateway's dialer and each of its
-    runners get. Default: a range that is free on this host, the same after each restart (docs/trust.md)."""
-    uids: Annotated[int, Meta(ge=3, le=65_536)] = 500
+    """Where the daemon runs as root, the first of the user ids that its gateway, the gateway's dialer, each of its
+    runners and its own Redis get. Default: a range that is free on this host, the same after each restart
+    (docs/trust.md)."""
+    uids: Annotated[int, Meta(ge=4, le=65_536)] = 500
     """How many of them."""
     python: Path | None = None
     """Interpreter for runners. Default: found by itself."""
     memory_bytes: Annotated[int, Meta(ge=256 * 1024 * 1024)] = 3 * 1024**3
-    """Proportional set size of a runner's whole tree, past which it is killed."""
+    """Memory of a runner, past which it is killed: its processes (proportional set size) and its tmpfs together."""
+    scratch_bytes: Annotated[int, Meta(ge=16 * 1024 * 1024)] = 512 * 1024**2
+    """Size of each tmpfs of a runner: /tmp, /dev/shm, and the browser's folder where a job has no profile. At most a
+    quarter of `memory_bytes`, whatever stands here."""
+    scratch_files: Annotated[int, Meta(ge=1000)] = 32_768
+    """Files and folders in each tmpfs of a runner."""
     processes: Annotated[int, Meta(ge=64)] = 1000
     """Threads and processes of one runner."""
+
+
+class ProfileSettings(Section, frozen=True):
+    """Persistent browser profiles. One that is larger is not opened, and its runner is killed: error `disk_limit`."""
+
+    max_bytes: Annotated[int, Meta(ge=16 * 1024 * 1024)] = 2 * 1024**3
+    """Space of one profile on disk."""
+    max_files: Annotated[int, Meta(ge=1000)] = 50_000
+    """Files and folders of one profile."""
 
 
 class EgressSettings(Section, frozen=True):
@@ -144,6 +166,9 @@ class ArtifactSettings(Section, frozen=True):
     """file:///…, s3://…, gs://…, az://…. Default: `artifacts` in the data folder."""
     on_failure: bool = True
     """Keep a screenshot and the HTML of the page when a job does not succeed."""
+    waiting_bytes: Annotated[int, Meta(ge=64 * 1024 * 1024)] = 128 * 1024**2
+    """Bytes of artifacts in the daemon that are not stored yet, of all runners together; one tenant has half at most.
+    A job that leaves more waits."""
     keep_days: Annotated[float, Meta(gt=0, le=36_500)] = 14.0
     """Local artifacts older than this are deleted. In an object store the bucket's lifecycle rule does it."""
 
@@ -193,6 +218,9 @@ class HttpSettings(Section, frozen=True):
     """The operator's endpoints."""
 
     bind: Annotated[str, Meta(pattern=BIND)] = "127.0.0.1:9470"
+    allowed_hosts: tuple[str, ...] = ()
+    """Names by which it may be asked, e.g. `worker-1.example` or `*.svc.example`, beside IP addresses, `localhost` and
+    the host in `bind`."""
 
 
 class LogSettings(Section, frozen=True):
@@ -210,6 +238,7 @@ class Settings(Section, frozen=True):
     pool: PoolSettings = PoolSettings()
     browser: BrowserSettings = BrowserSettings()
     sandbox: SandboxSettings = SandboxSettings()
+    profiles: ProfileSettings = ProfileSettings()
     egress: EgressSettings = EgressSettings()
     jobs: JobSettings = JobSettings()
     results: ResultSettings = ResultSettings()

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from pageworker_supervisor.contract.printable import printable
+
 ErrorType = Literal[
     "invalid_json",
     "unknown_field",
@@ -27,4 +29,4 @@ class ContractError(Exception):
 
     def __str__(self) -> str:
         where = f"`{self.field}`: " if self.field else ""
-        return f"{where}{self.rule}" + (f"; {self.hint}" if self.hint else "")
+        return printable(f"{where}{self.rule}" + (f"; {self.hint}" if self.hint else ""))

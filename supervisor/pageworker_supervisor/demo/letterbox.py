@@ -17,14 +17,15 @@ BLOCK_MS = 1000
 
 
 class Letterbox:
-    """Jobs in, results out."""
+    """Jobs in, results out. `reader` (default: the same) is who looks at results: who may push may not read them."""
 
-    def __init__(self, redis: Redis) -> None:
-        self._redis = redis
+    def __init__(self, redis: Redis, reader: Redis | None = None) -> None:
+        self._producer = redis
+        self._redis = redis if reader is None else reader
 
     async def push(self, text: str) -> None:
         """What n8n's Redis node does in its operation *Push*: LPUSH of one string."""
-        await self._redis.lpush(INBOX, text)
+        await self._producer.lpush(INBOX, text)
 
     async def results(self) -> AsyncIterator[Answer]:
         """Every result from the first on, as it comes; never ends by itself."""

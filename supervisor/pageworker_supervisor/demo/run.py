@@ -26,6 +26,7 @@ from pageworker_supervisor.demo.serving import free_port, served
 from pageworker_supervisor.demo.shop import Shop
 from pageworker_supervisor.demo.stage import Stage, find_examples, publish
 from pageworker_supervisor.redis_link.connections import TcpConnection
+from pageworker_supervisor.redis_link.users import PRODUCER, READER
 
 EPILOGUE = """
 Do it yourself:
@@ -33,6 +34,7 @@ Do it yourself:
   workerctl key new release                    # a key pair to sign with
   workerctl module new acme.prices             # a module that works already; then pack, sign, publish
   workerctl submit acme.prices --tenant acme --payload '{"url": "https://example.com"}' --wait
+  workerctl redis password n8n                 # what n8n needs to push jobs to that Redis
 README.md has the whole way; examples/ has the modules that ran here."""
 
 
@@ -138,8 +140,11 @@ async def _prepare(stage: Stage, shop_port: int, callbacks: str, secret: bytes) 
 
 
 async def _perform(stage: Stage, daemon: Daemon, acts: list[Act], receiver: Receiver, screen: Screen) -> list[str]:
-    async with plain_redis(stage.redis_port) as redis:
-        performance = Performance(Letterbox(redis), acts, receiver, screen)
+    async with (
+        plain_redis(stage.redis_port, stage.redis_login(PRODUCER)) as producer,
+        plain_redis(stage.redis_port, stage.redis_login(READER)) as reader,
+    ):
+        performance = Performance(Letterbox(producer, reader), acts, receiver, screen)
         found = await performance.run()
     screen.table(acts, performance.answers)
     screen.links(performance.answers)
@@ -153,9 +158,16 @@ async def _perform(stage: Stage, daemon: Daemon, acts: list[Act], receiver: Rece
 
 
 @asynccontextmanager
-async def plain_redis(port: int) -> AsyncIterator[Redis]:
-    """A connection as n8n's: one server, no cluster, nothing special but that it lets itself be cancelled."""
-    redis = Redis.from_pool(ConnectionPool(connection_class=TcpConnection, host="127.0.0.1", port=port, protocol=2))
+async def plain_redis(port: int, login: tuple[str, str] | None = None) -> AsyncIterator[Redis]:
+    """A connection as n8n's: one server, no cluster, nothing special but that it lets itself be cancelled.
+
+    `login`: user and password.
+    """
+    user, password = login or (None, None)
+    pool = ConnectionPool(
+        connection_class=TcpConnection, host="127.0.0.1", port=port, protocol=2, username=user, password=password
+    )
+    redis = Redis.from_pool(pool)
     try:
         yield redis
     finally:

@@ -8,6 +8,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from pageworker_supervisor.contract.printable import printable, printable_lines
 from pageworker_supervisor.demo.ledger import Answer, ref_of
 from pageworker_supervisor.demo.programme import Act
 
@@ -39,7 +40,7 @@ class Screen:
 
     def step(self, what: str) -> None:
         """One thing is done."""
-        self._say(f"[bold]·[/] {what}")
+        self._say(f"[bold]·[/] {_plain(what)}")
 
     def begin(self, jobs: int) -> None:
         """The first job is about to be pushed."""
@@ -50,7 +51,8 @@ class Screen:
         """A result came."""
         colour = COLOURS.get(answer["status"], "white")
         timing = answer["timing"]
-        self._say(f"  [{colour}]{answer['status']:<10}[/] {ref_of(answer)!s:<22} {_seconds(timing['total'])}")
+        status, job = _plain(f"{answer['status']:<10}"), _plain(f"{ref_of(answer)!s:<22}")
+        self._say(f"  [{colour}]{status}[/] {job} {_seconds(timing['total'])}")
         self._progress.advance(self._bar)
 
     def end(self) -> None:
@@ -73,10 +75,8 @@ class Screen:
         """Where one job's artifacts lie, and what they are known by."""
         for answer in answers:
             for artifact in answer["artifacts"]:
-                self._say(
-                    f"  {ref_of(answer)}: {artifact['kind']}, {artifact['bytes']} bytes, "
-                    f"sha256 {artifact['sha256'][:16]}…, checked"
-                )
+                line = f"{ref_of(answer)}: {artifact['kind']}, {artifact['bytes']} bytes, "
+                self._say("  " + _plain(line + f"sha256 {artifact['sha256'][:16]}…, checked"))
 
     def isolation(self, rows: Sequence[tuple[str, str, str]]) -> None:
         """`rows`: what, seen from where, what the kernel or Chromium says."""
@@ -84,22 +84,22 @@ class Screen:
         for name in ("what", "seen from", "answer"):
             table.add_column(name, overflow="fold")
         for row in rows:
-            table.add_row(*map(escape, row))
+            table.add_row(*map(_plain, row))
         self._show(table)
 
     def complaints(self, found: Sequence[str], daemons_last_words: str) -> None:
         """What went wrong."""
         for complaint in found:
-            self._say(f"[red]✗[/] {escape(complaint)}")
-        self._say(f"the daemon's last words:\n{escape(daemons_last_words)}")
+            self._say(f"[red]✗[/] {_plain(complaint)}")
+        self._say(f"the daemon's last words:\n{_plain_lines(daemons_last_words)}")
 
     def failed(self, why: str) -> None:
         """It could not be done at all."""
-        self._say(f"[red]✗[/] {escape(why)}")
+        self._say(f"[red]✗[/] {_plain_lines(why)}")
 
     def epilogue(self, text: str) -> None:
         """How to go on."""
-        self._say(escape(text))
+        self._say(_plain_lines(text))
 
     def _say(self, text: str) -> None:
         # Soft-wrapped: a pipe gets whole lines.
@@ -115,14 +115,24 @@ def _row(answer: Mapping[str, Any]) -> tuple[str, ...]:
     colour = COLOURS.get(answer["status"], "white")
     runner = (answer["runner_id"] or "").rpartition(".")[2]
     return (
-        str(ref_of(answer)),
-        answer["endpoint_module"],
-        f"[{colour}]{answer['status']}[/]",
+        _plain(str(ref_of(answer))),
+        _plain(answer["endpoint_module"]),
+        f"[{colour}]{_plain(answer['status'])}[/]",
         _seconds(timing["queued"] + timing["admitted"]),
         _seconds(timing["ran"]),
-        f"{answer['worker_id'] or '-'}" + (f" runner {runner}" if runner else ""),
-        ", ".join(artifact["kind"] for artifact in answer["artifacts"]),
+        _plain(f"{answer['worker_id'] or '-'}" + (f" runner {runner}" if runner else "")),
+        _plain(", ".join(artifact["kind"] for artifact in answer["artifacts"])),
     )
+
+
+def _plain(text: str) -> str:
+    """Foreign text on one line, neither control characters nor rich's markup in force."""
+    return escape(printable(text))
+
+
+def _plain_lines(text: str) -> str:
+    """The same for several lines."""
+    return escape(printable_lines(text))
 
 
 def _seconds(value: float) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 
 from pageworker_sandbox.signing import SecretKey, UntrustedBundle, sign
 from pageworker_supervisor.demo.toml import toml_text
+from pageworker_supervisor.redis_link.folder import RedisFolder
 from pageworker_supervisor.registry.packing import pack
 from pageworker_supervisor.registry.publisher import Publisher
 from pageworker_supervisor.registry.store import Store
@@ -42,6 +43,10 @@ class Stage:
     def registry(self) -> Path:
         """Bundles, signatures, index."""
         return self.folder / "registry"
+
+    def redis_login(self, user: str) -> tuple[str, str]:
+        """User and password of the worker's own Redis, once it runs. Raises PasswordUnreadable."""
+        return user, RedisFolder(self.folder).passwords()[user]
 
     def configure(self, settings: Mapping[str, Any]) -> None:
         """Write the configuration: `settings` beside what the stage itself decides."""

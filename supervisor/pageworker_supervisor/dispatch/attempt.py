@@ -3,17 +3,18 @@
 import asyncio
 import time
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
+import msgspec
 from msgspec import structs
 
 from pageworker_sandbox.signing import VerifiedBundle
 from pageworker_sandbox.wire import messages as m
-from pageworker_supervisor.artifacts.errors import ArtifactError
 from pageworker_supervisor.artifacts.store import ArtifactStore
 from pageworker_supervisor.config.settings import Settings
-from pageworker_supervisor.contract.result import Artifact
+from pageworker_supervisor.contract.result import Artifact, Error
 from pageworker_supervisor.dispatch import answer
+from pageworker_supervisor.dispatch.artifact_keeper import ArtifactKeeper
 from pageworker_supervisor.dispatch.begin_guard import BeginGuard, NotBegun, Unbegun
 from pageworker_supervisor.dispatch.case import Case
 from pageworker_supervisor.dispatch.desk import Desk
@@ -23,10 +24,12 @@ from pageworker_supervisor.dispatch.outcome import Outcome
 from pageworker_supervisor.dispatch.untrusted import Untellable, json_of
 from pageworker_supervisor.registry import Registry
 from pageworker_supervisor.registry.errors import ModuleError, PayloadInvalid
+from pageworker_supervisor.runners.breach import Breach, LimitName
 from pageworker_supervisor.runners.errors import RunnerLost, SpawnFailed
 from pageworker_supervisor.runners.fleet import Fleet
 from pageworker_supervisor.runners.runner import Runner
 from pageworker_supervisor.runners.running import Running
+from pageworker_supervisor.telemetry.metrics import Metrics
 
 
 @dataclass(frozen=True)
@@ -39,6 +42,11 @@ class Tools:
     desk: Desk
     fleet: Fleet
     egress_sets: EgressSets
+    metrics: Metrics
+
+
+LIMITS = frozenset({*get_args(LimitName), "result_too_large"})
+"""Failures that a runner's own side tells of: limits that it keeps for the supervisor."""
 
 
 class Attempt:
@@ -54,6 +62,8 @@ class Attempt:
         self._tools = tools
         self._desk = tools.desk
         self._lost = False
+        self._keeper: ArtifactKeeper | None = None
+        self._told_to: Literal["timed_out", "cancelled"] | None = None
         self._guard = BeginGuard(case.lease.begin_before)
         self._began = asyncio.Event()
 
@@ -82,9 +92,15 @@ class Attempt:
             else:
                 await self._reject(wrong, {"mend": wrong.mend})
         except SpawnFailed as failed:
-            await self._desk.defer(self.case, str(failed))
+            if failed.breach is not None:
+                await self._desk.end(self.case, End("failed", _limit_error(failed.breach)))
+            else:
+                await self._desk.defer(self.case, str(failed))
         except RunnerLost as lost:
             await self._mourn(lost)
+        except OSError as error:
+            # Of ours, on the way to the runner: descriptors, memory or disk are used up. The job is not to blame.
+            await self._desk.defer(self.case, f"the host: {error.strerror or error}")
         finally:
             self.admitting = False
             if self.runner is not None and self.running is None:
@@ -99,6 +115,7 @@ class Attempt:
     async def stop(self, outcome: Literal["timed_out", "cancelled"]) -> None:
         """Cancel or time out the handler; kill the runner when it does not obey. One that has not begun never will."""
         self._guard.stop()
+        self._told_to = outcome
         runner, running = self.runner, self.running
         if runner is None or running is None or running.done.done():
             return
@@ -184,6 +201,18 @@ class Attempt:
         )
         self.case.log.debug("job starts", module=bundle.name, module_version=bundle.version)
         self.running = running = Running(lease.token, job.ref, on_accept=self._began.set)
+        self._keeper = keeper = ArtifactKeeper(self.case, runner, running, self._tools.artifacts)
+        lost = None
+        async with asyncio.TaskGroup() as tasks:
+            keeping = tasks.create_task(keeper.run())
+            try:
+                return await self._answer(runner, running, words, budget)
+            except RunnerLost as gone:
+                lost = gone
+                keeping.cancel()
+        raise lost
+
+    async def _answer(self, runner: Runner, running: Running, words: m.Run, budget: float) -> m.Done:
         try:
             async with asyncio.timeout(budget + self._tools.settings.pool.kill_grace_seconds):
                 return await runner.run(running, words)
@@ -218,9 +247,11 @@ class Attempt:
             detail=detail,
             failure=done.failure,
             obstacle=done.obstacle,
-            artifacts=await self._store(running),
+            artifacts=self._stored(),
             begun=self.begun,
         )
+        if done.failure is not None and done.failure.type in LIMITS:
+            self._tools.metrics.limit_breached(done.failure.type)
         await self._desk.judge(self.case, outcome)
 
     async def _conclude_expired(self, runner: Runner) -> None:
@@ -230,23 +261,22 @@ class Attempt:
             raise RunnerLost("it says what cannot be", charged=True)
         await self._end_unbegun("expired")
 
-    async def _store(self, running: Running) -> tuple[Artifact, ...]:
-        """Keep what the attempt left. A store that fails costs the artifact, not the job."""
-        stored: list[Artifact] = []
-        for raw in running.artifacts:
-            try:
-                stored.append(
-                    await self._tools.artifacts.put(
-                        self.case.job.ref,
-                        self.case.lease.attempt,
-                        raw.kind,
-                        raw.content_type,
-                        raw.untrusted_data,
-                    )
-                )
-            except ArtifactError as failed:
-                self.case.log.error("artifact not stored", kind=raw.kind, reason=str(failed))
-        return tuple(stored)
+    def _stored(self) -> tuple[Artifact, ...]:
+        return tuple(self._keeper.stored) if self._keeper is not None else ()
+
+    def _outcome_of(self, running: Running, breach: Breach) -> Outcome:
+        """The end of an attempt whose runner was killed because of it. A cancel that was told before holds."""
+        return Outcome(
+            outcome="cancelled" if self._told_to == "cancelled" else "failed",
+            runner_id=self.runner.runner_id if self.runner else "",
+            started_at=running.started_at,
+            admitted_seconds=(running.accepted_at or running.sent_at) - self.claimed_at,
+            ran_seconds=time.monotonic() - (running.accepted_at or running.sent_at),
+            failure=m.Failure(type=breach.limit, message=breach.message, retryable=False),
+            detail=msgspec.Raw(msgspec.json.encode(breach.detail)),
+            artifacts=self._stored(),
+            begun=self.begun,
+        )
 
     async def _mourn(self, lost: RunnerLost) -> None:
         if self._lost:
@@ -255,7 +285,14 @@ class Attempt:
             await self._desk.give_back(self.case, lost.reason, begun=self.begun)
             return
         running = self.running
+        if lost.breach is not None and lost.alone and running is not None:
+            await self._desk.judge(self.case, self._outcome_of(running, lost.breach))
+            return
         started = running.started_at if running else None
         ran = time.monotonic() - running.sent_at if running else 0.0
         runner_id = self.runner.runner_id if self.runner else ""
         await self._desk.crashed(self.case, runner_id, lost.reason, started, ran, begun=self.begun)
+
+
+def _limit_error(breach: Breach) -> Error:
+    return error(breach.limit, breach.message, retryable=False, detail=breach.detail)

@@ -36,6 +36,8 @@ class Dispatcher:
         self.closing: dict[str, Lease] = {}
         """Leases that carry a verdict and are being finished without a page."""
         self.draining = False
+        self.closed = False
+        """True: nothing is claimed here, drained or not, as no job could end well."""
         self.ended = asyncio.Event()
         """Set whenever a lease has come to its end here."""
         self._cancelled_early: OrderedDict[str, None] = OrderedDict()
@@ -63,11 +65,15 @@ class Dispatcher:
             while True:
                 self._fleet.changed.clear()
                 self._signals.work.clear()
-                if self.draining or not await self._claim(tasks):
+                if self.draining or self.closed or not await self._claim(tasks):
                     await self._signals.something(self._fleet.changed, self._fleet.ripens_in())
 
     async def _claim(self, tasks: asyncio.TaskGroup) -> bool:
         """One claim. True: there may be more to claim at once."""
+        # Jobs are not begun whose end could not be told.
+        await self._availability.wait_served()
+        if self.draining:
+            return False
         capacity = self._fleet.capacity(CLAIM_AT_MOST, self._admitting())
         claimed = await self._availability.insist(lambda: self._engine.claim(self._name, capacity))
         for lease in claimed.leases:

@@ -4,7 +4,6 @@ import asyncio
 
 from pageworker_supervisor.dispatch.dispatcher import Dispatcher
 from pageworker_supervisor.engine import Engine
-from pageworker_supervisor.engine.errors import Unavailable
 from pageworker_supervisor.redis_link.availability import Availability
 from pageworker_supervisor.runners.fleet import Fleet
 from pageworker_supervisor.telemetry import log
@@ -30,11 +29,7 @@ class LeaseKeeper:
         async with asyncio.TaskGroup() as tasks:
             while True:
                 await asyncio.sleep(beat_seconds)
-                try:
-                    await self._beat(tasks)
-                except Unavailable as away:
-                    self._availability.down(str(away))
-                    await self._availability.wait_up()
+                await self._availability.insist(lambda: self._beat(tasks))
 
     async def _beat(self, tasks: asyncio.TaskGroup) -> None:
         beat = await self._engine.heartbeat(self._worker_id, self._dispatcher.leases, self._dispatcher.profiles())

@@ -5,7 +5,6 @@ import asyncio
 from pageworker_supervisor.dispatch.dispatcher import Dispatcher
 from pageworker_supervisor.dispatch.signals import Signals
 from pageworker_supervisor.engine import Engine
-from pageworker_supervisor.engine.errors import Unavailable
 from pageworker_supervisor.engine.types import AskNotice, CancelNotice, Notice
 from pageworker_supervisor.redis_link.availability import Availability
 from pageworker_supervisor.runners.fleet import Fleet
@@ -36,13 +35,10 @@ class Waker:
         """Pass on what is heard."""
         async with asyncio.TaskGroup() as tasks:
             while True:
-                try:
-                    wake = await self._engine.wait(self._worker_id, WAIT_SECONDS)
-                except Unavailable as away:
-                    self._availability.down(str(away))
-                    await self._availability.wait_up()
-                    self._signals.work.set()
-                    continue
+                # What was pushed meanwhile may have woken nobody: after each trouble there is a look.
+                wake = await self._availability.insist(
+                    lambda: self._engine.wait(self._worker_id, WAIT_SECONDS), self._signals.work.set
+                )
                 for notice in wake.control:
                     self._act(tasks, notice)
                 if wake.work:

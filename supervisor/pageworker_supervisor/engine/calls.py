@@ -11,9 +11,10 @@ from typing import Any
 from redis import exceptions as rx
 from redis.asyncio import RedisCluster
 
-from pageworker_supervisor.engine.errors import CLIENT_ERRORS, Unsettled, classify, is_function_missing
+from pageworker_supervisor.engine.errors import CLIENT_ERRORS, OutOfMemory, Unsettled, classify, is_function_missing
 from pageworker_supervisor.engine.library import Library, library
 from pageworker_supervisor.engine.pipelined import pipelined
+from pageworker_supervisor.engine.shards import root
 from pageworker_supervisor.engine.types import Options
 
 Argument = str | bytes | int | float
@@ -24,6 +25,7 @@ class Calls:
 
     def __init__(self, client: Any, prefix: str, options: Options) -> None:
         self.client = client
+        self._prefix = prefix
         self.cluster = isinstance(client, RedisCluster)
         self.library: Library = library(
             prefix,
@@ -38,11 +40,24 @@ class Calls:
         self._short_since: dict[str, float] = {}
 
     async def load(self) -> None:
-        """Put the library on every primary. Replaces only itself."""
+        """Put the library on every primary. Replaces only itself.
+
+        Without memory nothing can be loaded; where it is there already, the work that frees memory must go on.
+        """
         try:
             await self._load()
         except CLIENT_ERRORS as error:
-            raise classify(error) from error
+            ours = classify(error)
+            if not isinstance(ours, OutOfMemory) or not await self._is_there():
+                raise ours from error
+
+    async def _is_there(self) -> bool:
+        base = root(self._prefix, 0)
+        try:
+            await self._send("FCALL", self.library.function("stats"), 1, base, key=base)
+        except CLIENT_ERRORS:
+            return False
+        return True
 
     async def _load(self) -> None:
         options = {"target_nodes": RedisCluster.PRIMARIES} if self.cluster else {}

@@ -1,18 +1,16 @@
 """What jobs must have in common to share one runner, and with it one browser context.
 
 In Redis a context is a text within its tenant, which `engine/lua/08_contexts.lua` reads: `~<egress>` (ephemeral),
-`!<egress>` (a job that must run alone) or `<profile>~<egress>`. Jobs that an earlier release queued have no `<egress>`.
+`!<egress>` (a job that must run alone) or `<profile>~<egress>`.
 """
 
 import hashlib
-import re
 from collections.abc import Iterable
 from functools import lru_cache
 
 from msgspec import Struct
 
 EGRESS, SOLO = "~", "!"
-_TEXT = re.compile(r"([^~!]*)([~!]?)(.*)")
 
 
 def egress_set(hosts: Iterable[str]) -> tuple[str, ...]:
@@ -54,5 +52,6 @@ class ContextKey(Struct, frozen=True):
 @lru_cache(4096)
 def parse_context(tenant_id: str, text: str) -> tuple[ContextKey, bool]:
     """The key, and whether it is of a job that must run alone."""
-    profile, mark, egress = _TEXT.fullmatch(text).groups()  # type: ignore[union-attr]  # it matches any text
+    mark = SOLO if text.startswith(SOLO) else EGRESS
+    profile, _, egress = text.partition(mark)
     return ContextKey(tenant_id, profile or None, egress), mark == SOLO

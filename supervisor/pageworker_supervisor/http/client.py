@@ -39,15 +39,16 @@ class WorkerClient:
         return self._call("POST", "/cancel", Cancelled, CancelAsked(ref))
 
     def drain(self, deadline_seconds: float | None = None) -> Iterator[DrainLine]:
-        """Drain; one line at a time until done. Waits as long as the drain takes."""
-        with self._client(None) as client:
+        """Drain; one line at a time until done. Waits as long as the drain takes and the worker lives."""
+        with self._client(self._timeout_seconds) as client:
             body = msgspec.json.encode(DrainAsked(deadline_seconds))
             with client.stream("POST", "/drain", content=body) as response:
                 if response.status_code != 200:
                     response.read()
                 _check(response)
                 for line in response.iter_lines():
-                    yield msgspec.json.decode(line, type=DrainLine)
+                    if line:
+                        yield msgspec.json.decode(line, type=DrainLine)
 
     def _call(self, method: str, path: str, type_: type[T], body: Any = None) -> T:
         with self._client(self._timeout_seconds) as client:
@@ -56,7 +57,7 @@ class WorkerClient:
             return msgspec.json.decode(response.content, type=type_)
 
     @contextmanager
-    def _client(self, timeout_seconds: float | None) -> Iterator[httpx.Client]:
+    def _client(self, timeout_seconds: float) -> Iterator[httpx.Client]:
         self._knock()
         transport = httpx.HTTPTransport(uds=str(self._path))
         timeout = httpx.Timeout(timeout_seconds, connect=TIMEOUT_SECONDS)

@@ -1,10 +1,11 @@
 """What `workerctl` asks of a running worker, over the control socket. May change things."""
 
+import asyncio
 from typing import TypeVar
 
 import msgspec
 from starlette.applications import Starlette
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
@@ -14,6 +15,7 @@ from pageworker_supervisor.http.operator import json_response
 from pageworker_supervisor.http.report import CancelAsked, DrainAsked, Worker
 
 MAX_BODY_BYTES = 64 * 1024
+BODY_SECONDS = 5.0
 
 T = TypeVar("T")
 
@@ -57,10 +59,16 @@ def control_app(worker: Worker, drains: Drains) -> Starlette:
 async def _body(request: Request, type_: type[T]) -> T:
     """Raises BadRequest."""
     untrusted_body = b""
-    async for chunk in request.stream():
-        untrusted_body += chunk
-        if len(untrusted_body) > MAX_BODY_BYTES:
-            raise BadRequest("the body is too large")
+    try:
+        async with asyncio.timeout(BODY_SECONDS):
+            async for chunk in request.stream():
+                untrusted_body += chunk
+                if len(untrusted_body) > MAX_BODY_BYTES:
+                    raise BadRequest("the body is too large")
+    except TimeoutError:
+        raise BadRequest(f"the body did not come within {BODY_SECONDS:g} s") from None
+    except ClientDisconnect:
+        raise BadRequest("the caller has left") from None
     try:
         return msgspec.json.decode(untrusted_body or b"{}", type=type_)
     except msgspec.DecodeError as error:

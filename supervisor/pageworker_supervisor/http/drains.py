@@ -10,6 +10,12 @@ from pageworker_supervisor.http.report import DrainLine
 
 Line = DrainLine | WorkerRefused | None
 """None: no more lines."""
+ALIVE_SECONDS = 2.0
+"""A drain may say nothing for minutes: an empty line so often tells its listener that the worker lives."""
+
+
+class Silence:
+    """Nothing was said for ALIVE_SECONDS."""
 
 
 class Drains:
@@ -30,7 +36,7 @@ class Drains:
             raise WorkerRefused("the worker is not up yet")
         lines: asyncio.Queue[Line] = asyncio.Queue()
         self._tasks.create_task(_feed(drain, lines), name="drain")
-        first = await lines.get()
+        first = await _next(lines)
         if isinstance(first, WorkerRefused):
             raise first
         return _told(first, lines)
@@ -46,8 +52,16 @@ async def _feed(drain: AsyncIterator[DrainLine], lines: asyncio.Queue[Line]) -> 
         lines.put_nowait(None)
 
 
-async def _told(first: DrainLine | None, lines: asyncio.Queue[Line]) -> AsyncIterator[bytes]:
-    line: Line = first
-    while isinstance(line, DrainLine):
-        yield msgspec.json.encode(line) + b"\n"
-        line = await lines.get()
+async def _told(first: DrainLine | Silence | None, lines: asyncio.Queue[Line]) -> AsyncIterator[bytes]:
+    line: Line | Silence = first
+    while isinstance(line, DrainLine | Silence):
+        yield b"\n" if isinstance(line, Silence) else msgspec.json.encode(line) + b"\n"
+        line = await _next(lines)
+
+
+async def _next(lines: asyncio.Queue[Line]) -> Line | Silence:
+    try:
+        async with asyncio.timeout(ALIVE_SECONDS):
+            return await lines.get()
+    except TimeoutError:
+        return Silence()

@@ -6,8 +6,7 @@ import socket
 import struct
 from typing import cast
 
-from uvicorn.protocols.http.h11_impl import H11Protocol
-
+from pageworker_supervisor.http.bounded import BoundedProtocol
 from pageworker_supervisor.telemetry import log
 
 CREDENTIALS = struct.Struct("3i")
@@ -21,8 +20,8 @@ def peer_uid(sock: socket.socket) -> int:
     return int(uid)
 
 
-class OwnerOnly(H11Protocol):
-    """uvicorn's HTTP protocol for connections of root and of the worker's own user.
+class OwnerOnly(BoundedProtocol):
+    """The HTTP protocol for connections of root and of the worker's own user.
 
     The socket's mode says the same; this holds where a folder was shared, or a mode changed, by mistake.
     """
@@ -35,5 +34,6 @@ class OwnerOnly(H11Protocol):
             super().connection_made(connection)
             return
         log.warning("control socket refused", uid=uid)
+        self.transport = connection
         connection.write(REFUSAL)
         connection.close()

@@ -7,7 +7,8 @@ from msgspec import Struct
 
 from pageworker_supervisor.contract.job_ref import JobRef
 
-WorkerState = Literal["starting", "ready", "draining", "cut_off", "stopped"]
+WorkerState = Literal["starting", "ready", "draining", "cut_off", "failing", "stopped"]
+"""`cut_off`: Redis does not answer; `failing`: no job could run here. Neither takes jobs."""
 CancelAnswer = Literal["cancelled", "cancelling", "finished", "unknown"]
 
 
@@ -19,7 +20,8 @@ class RedisReport(Struct, frozen=True, kw_only=True):
 
 
 class RunnerReport(Struct, frozen=True, kw_only=True):
-    """One runner. `pages` counts by state; `rss_bytes` is of its whole process tree.
+    """One runner. `pages` counts by state; `memory_bytes` is the proportional set size of its whole process tree, as it
+    was seconds ago, None before it was measured.
 
     `evidence`: what it said of its own confinement; `proof`: what the kernel says of it, read from outside.
     """
@@ -32,7 +34,7 @@ class RunnerReport(Struct, frozen=True, kw_only=True):
     jobs_done: int = 0
     uptime_seconds: float = 0.0
     pid: int | None = None
-    rss_bytes: int | None = None
+    memory_bytes: int | None = None
     evidence: dict[str, str] = {}
     proof: dict[str, str] = {}
 
@@ -65,6 +67,7 @@ class StatusReport(Struct, frozen=True, kw_only=True):
     runners: tuple[RunnerReport, ...] = ()
     jobs: tuple[RunningJob, ...] = ()
     counters: dict[str, float] = {}
+    """Totals since the start, named as the metrics are."""
     gateway_proof: dict[str, str] = {}
 
 
@@ -115,6 +118,10 @@ class Worker(Protocol):
 
     def status(self) -> StatusReport:
         """Everything that is worth showing. Cheap: scraped every few seconds."""
+
+    async def look(self) -> None:
+        """See at once whether Redis serves everything, so that `ready` is not of some seconds ago. Takes a second at
+        most."""
 
     def ready(self) -> tuple[bool, str]:
         """Whether jobs are taken, and why not."""

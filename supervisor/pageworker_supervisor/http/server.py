@@ -6,12 +6,16 @@ import os
 import socket
 import stat
 from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import cast
 
 from starlette.applications import Starlette
 from uvicorn import Config, Server
-from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from pageworker_supervisor.http.bounded import ANSWER_SECONDS, HEAD_SECONDS, BoundedProtocol, Bounds, Dropped
+from pageworker_supervisor.http.connections import ConnectionLimits, ConnectionTable
 from pageworker_supervisor.http.control import control_app
 from pageworker_supervisor.http.drains import Drains
 from pageworker_supervisor.http.operator import operator_app
@@ -20,26 +24,47 @@ from pageworker_supervisor.http.report import Worker
 from pageworker_supervisor.telemetry.metrics import Metrics
 
 CONTROL_SOCKET = "control.sock"
-GRACE_SECONDS = 2
-"""For answers under way at the end; then their connections are cut."""
-BACKLOG = 128
+GRACE_SECONDS = 5
+"""When uvicorn would cancel what is under way. Connections are cut long before."""
+BACKLOG = 2048
+"""Connections not yet accepted; net.core.somaxconn bounds it. Where it is full a probe's SYN is sent again a second
+later."""
+CONTROL_CONNECTIONS = 256
+HTTP_CONNECTIONS = 4096
+
+
+@dataclass(frozen=True)
+class HttpBounds:
+    """Of the operator's endpoints."""
+
+    connections: int = HTTP_CONNECTIONS
+    allowed_hosts: tuple[str, ...] = ()
+    """Host headers that are answered beside IP addresses and `localhost`."""
+    head_seconds: float = HEAD_SECONDS
+    answer_seconds: float = ANSWER_SECONDS
 
 
 class Endpoints:
     """Both servers. Made by `open`, which binds, so that a port in use is an error at the start."""
 
-    def __init__(self, operator: socket.socket, control: socket.socket, worker: Worker, metrics: Metrics) -> None:
+    def __init__(
+        self, operator: socket.socket, control: socket.socket, worker: Worker, metrics: Metrics, http: HttpBounds
+    ) -> None:
         self.address: tuple[str, int] = operator.getsockname()[:2]
         """Where the operator's endpoint really listens: the port may have been 0."""
         self._control_path = Path(control.getsockname())
         self._drains = Drains()
+        outside = Bounds(_table(http.connections), metrics.connection_dropped, http.head_seconds, http.answer_seconds)
+        inside = Bounds(_table(CONTROL_CONNECTIONS), _unnoticed, http.head_seconds, answer_seconds=None)
         self._servers = (
-            (_embedded(operator_app(worker, metrics), H11Protocol), operator),
-            (_embedded(control_app(worker, self._drains), OwnerOnly), control),
+            (_embedded(operator_app(worker, metrics, http.allowed_hosts), BoundedProtocol, outside), operator),
+            (_embedded(control_app(worker, self._drains), OwnerOnly, inside), control),
         )
 
     @classmethod
-    def open(cls, bind: str, data_dir: Path, worker: Worker, metrics: Metrics) -> "Endpoints":
+    def open(
+        cls, bind: str, data_dir: Path, worker: Worker, metrics: Metrics, http: HttpBounds | None = None
+    ) -> "Endpoints":
         """Bind `bind` (host:port) and `<data_dir>/control.sock`. Raises OSError."""
         operator = bind_tcp(bind)
         try:
@@ -47,7 +72,7 @@ class Endpoints:
         except OSError:
             operator.close()
             raise
-        return cls(operator, control, worker, metrics)
+        return cls(operator, control, worker, metrics, http or HttpBounds())
 
     async def run(self) -> None:
         """Serve until cancelled."""
@@ -67,11 +92,21 @@ class _Embedded(Server):
         yield
 
 
-def _embedded(app: Starlette, protocol: type[asyncio.Protocol]) -> _Embedded:
+def _table(connections: int) -> ConnectionTable[BoundedProtocol]:
+    return ConnectionTable(ConnectionLimits(connections))
+
+
+def _unnoticed(_: Dropped) -> None:
+    """Of the control socket: those who may connect are trusted, and bounded against mistakes only."""
+
+
+def _embedded(app: Starlette, protocol: type[BoundedProtocol], bounds: Bounds) -> _Embedded:
+    made = partial(protocol, bounds)
     return _Embedded(
         Config(
             app,
-            http=protocol,
+            # uvicorn calls it once per connection.
+            http=cast("type[asyncio.Protocol]", made),
             ws="none",
             lifespan="off",
             log_config=None,
@@ -79,7 +114,7 @@ def _embedded(app: Starlette, protocol: type[asyncio.Protocol]) -> _Embedded:
             server_header=False,
             proxy_headers=False,
             timeout_graceful_shutdown=GRACE_SECONDS,
-            limit_concurrency=BACKLOG,
+            backlog=BACKLOG,
         )
     )
 

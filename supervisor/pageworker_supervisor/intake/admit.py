@@ -26,6 +26,7 @@ from pageworker_supervisor.contract.job import (
     read_identity,
 )
 from pageworker_supervisor.contract.job_ref import JobRef
+from pageworker_supervisor.contract.printable import printable
 from pageworker_supervisor.contract.result import Error, Result, encode_result
 from pageworker_supervisor.delivery.allow import allowed
 from pageworker_supervisor.engine.types import Limits, Ticket
@@ -65,7 +66,7 @@ class _Complaint:
 
     def __str__(self) -> str:
         where = f"`{self.field}`: " if self.field else ""
-        return f"{where}{self.rule}" + (f"; {self.hint}" if self.hint else "")
+        return printable(f"{where}{self.rule}" + (f"; {self.hint}" if self.hint else ""))
 
 
 class Admission:

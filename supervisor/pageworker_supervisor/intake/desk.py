@@ -1,11 +1,9 @@
 """From texts to the queue: the one step that both sources share."""
 
 import asyncio
-import random
 import secrets
 import time
 from collections.abc import Awaitable, Callable, Iterable
-from typing import TypeVar
 
 from msgspec import structs
 
@@ -14,12 +12,8 @@ from pageworker_supervisor.engine.types import Ticket
 from pageworker_supervisor.intake.admit import Admission, Queue, Reject
 from pageworker_supervisor.intake.arrival import Arrival
 from pageworker_supervisor.redis_link import Availability
-from pageworker_supervisor.redis_link.availability import longest_delay
-from pageworker_supervisor.redis_link.errors import OutOfMemory, Unavailable
 from pageworker_supervisor.telemetry import log
 from pageworker_supervisor.telemetry.metrics import Metrics
-
-T = TypeVar("T")
 
 EgressOf = Callable[[str, str | None], Awaitable[str]]
 """The digest of the hosts that a module, by name and pinned version, may reach."""
@@ -67,41 +61,22 @@ class IntakeDesk:
                 parsed_bytes = 0
                 await asyncio.sleep(0)  # lets the loop turn
         if tickets:
-            await self.insist(lambda: self._engine.enqueue(_aged(tickets, time.monotonic() - arrived_at), reading))
+            await self._availability.insist(
+                lambda: self._engine.enqueue(_aged(tickets, time.monotonic() - arrived_at), reading)
+            )
         for reject in rejects:
             await self._reject(reject, reading)
 
     async def _reject(self, reject: Reject, reading: str) -> None:
         words = (reject.raw, reject.reason, reject.identity, reject.result, reject.callback, reading)
-        await self.insist(lambda: self._engine.reject(*words))
+        await self._availability.insist(lambda: self._engine.reject(*words))
         self._metrics.rejected(reject.type)
         ref = reject.identity
         line = log.bind(job=str(ref), tenant_id=ref.tenant_id) if ref else log
         line.warning("rejected", type=reject.type, reason=reject.reason)
-
-    async def insist(self, call: Callable[[], Awaitable[T]]) -> T:
-        """Repeat a call to the queue until it is served."""
-        failures = 0
-        while True:
-            try:
-                return await call()
-            except Unavailable as away:
-                await wait_out(away, self._availability, failures)
-                failures += 1
 
 
 def _aged(tickets: list[Ticket], seconds: float) -> list[Ticket]:
     """The same, so much later: Redis may have been away."""
     later = int(seconds * 1000)
     return [structs.replace(ticket, waited_ms=ticket.waited_ms + later) for ticket in tickets]
-
-
-async def wait_out(away: Unavailable, availability: Availability, failures: int) -> None:
-    """Until Redis may serve again. Full memory is waited for with growing delays: Redis is not away then."""
-    if isinstance(away, OutOfMemory):
-        if failures == 0:
-            log.error("Redis is out of memory: no new jobs are taken", reason=str(away))
-        await asyncio.sleep(random.uniform(0, longest_delay(failures)))
-    else:
-        availability.down(str(away))
-        await availability.wait_up()

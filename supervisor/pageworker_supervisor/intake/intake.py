@@ -15,7 +15,7 @@ from pageworker_supervisor.config.settings import Settings
 from pageworker_supervisor.engine import Engine
 from pageworker_supervisor.intake.admit import Admission, missing_field
 from pageworker_supervisor.intake.arrival import Arrival
-from pageworker_supervisor.intake.desk import EgressOf, IntakeDesk, wait_out
+from pageworker_supervisor.intake.desk import EgressOf, IntakeDesk
 from pageworker_supervisor.intake.inbox import Inbox
 from pageworker_supervisor.intake.module_egress import no_egress
 from pageworker_supervisor.intake.stream import Entry, JobStream
@@ -23,7 +23,7 @@ from pageworker_supervisor.intake.timing import Timing
 from pageworker_supervisor.lasting import lasting
 from pageworker_supervisor.redis_link import Link
 from pageworker_supervisor.redis_link.availability import CAP_SECONDS
-from pageworker_supervisor.redis_link.errors import EngineError, Refused, Unavailable
+from pageworker_supervisor.redis_link.errors import EngineError, Refused, Unavailable, WrongType
 from pageworker_supervisor.telemetry import log
 from pageworker_supervisor.telemetry.metrics import Metrics
 
@@ -92,6 +92,7 @@ class Intake:
 
     async def _serve(self, source: Source) -> None:
         failures, suspect, due = 0, True, 0.0
+        availability = self._link.ingress.availability
         while True:
             await self._open.wait()
             try:
@@ -103,13 +104,14 @@ class Intake:
                 else:
                     await source.fresh()
                 failures = 0
-            except Unavailable as away:
+                availability.served(source)
+            except (Unavailable, WrongType) as away:
                 # A reply may be lost, and with it the knowledge of what was taken.
                 suspect = True
-                await wait_out(away, self._link.ingress.availability, failures)
+                await availability.wait_out(source, away, failures)
                 failures += 1
             except Refused as refused:
-                # A key of the wrong type, or missing rights: for the operator. Jobs that run are no reason to stop.
+                # For the operator. Jobs that run are no reason to stop.
                 log.error("intake is refused", reason=str(refused))
                 suspect = True
                 await asyncio.sleep(CAP_SECONDS)

@@ -2,6 +2,6 @@
 
 from pageworker_supervisor.redis_link.availability import Availability
 from pageworker_supervisor.redis_link.embedded import EmbeddedRedis
-from pageworker_supervisor.redis_link.link import Link, connect, open_link
+from pageworker_supervisor.redis_link.link import Link, connect, connect_embedded, open_link
 
-__all__ = ["Availability", "EmbeddedRedis", "Link", "connect", "open_link"]
+__all__ = ["Availability", "EmbeddedRedis", "Link", "connect", "connect_embedded", "open_link"]

@@ -18,6 +18,7 @@ from redis.asyncio.connection import ConnectionPool
 from redis.asyncio.retry import Retry
 from redis.asyncio.sentinel import Sentinel
 from redis.backoff import NoBackoff
+from redis.credentials import CredentialProvider
 
 from pageworker_supervisor.redis_link.cluster import Cluster
 from pageworker_supervisor.redis_link.connections import (
@@ -47,8 +48,17 @@ Client = Any
 class Clients:
     """Makes clients for one URL and closes them all."""
 
-    def __init__(self, url: RedisUrl, ca_file: Path | None, name: str) -> None:
+    def __init__(
+        self,
+        url: RedisUrl,
+        ca_file: Path | None,
+        name: str,
+        credentials: CredentialProvider | None = None,
+        sentinel_credentials: CredentialProvider | None = None,
+    ) -> None:
         self._url = url
+        self._login = _login(url.username, url.password, credentials)
+        self._sentinel_login = _login(url.sentinel_username, url.sentinel_password, sentinel_credentials)
         self._ca_file = ca_file
         self._name = name
         self._made: list[Client] = []
@@ -73,8 +83,7 @@ class Clients:
 
     def _make(self, socket_timeout: float, health_check_interval: float) -> Client:
         options: dict[str, Any] = {
-            "username": self._url.username,
-            "password": self._url.password,
+            **self._login,
             "socket_timeout": socket_timeout,
             "health_check_interval": health_check_interval,
             "client_name": self._name,
@@ -104,8 +113,7 @@ class Clients:
     def _watched(self) -> Sentinel:
         if self._sentinel is None:
             options: dict[str, Any] = {
-                "username": self._url.sentinel_username,
-                "password": self._url.sentinel_password,
+                **self._sentinel_login,
                 "socket_timeout": SENTINEL_SECONDS,
                 "socket_connect_timeout": SENTINEL_SECONDS,
                 "retry": Retry(NoBackoff(), 0),
@@ -121,6 +129,11 @@ class Clients:
 
     def _trust(self) -> dict[str, Any]:
         return {"ssl_ca_certs": str(self._ca_file)} if self._url.tls and self._ca_file else {}
+
+
+def _login(username: str | None, password: str | None, provider: CredentialProvider | None) -> dict[str, Any]:
+    # redis-py takes one or the other.
+    return {"username": username, "password": password} if provider is None else {"credential_provider": provider}
 
 
 def _pooled(kind: type[Cancellable], **options: Any) -> Redis:

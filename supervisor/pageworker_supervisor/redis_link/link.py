@@ -5,17 +5,31 @@ from collections.abc import AsyncIterator, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from redis.credentials import CredentialProvider
+
 from pageworker_supervisor.config.settings import RedisSettings
 from pageworker_supervisor.engine.errors import CLIENT_ERRORS
 from pageworker_supervisor.engine.pipelined import pipelined
+from pageworker_supervisor.engine.shards import root
 from pageworker_supervisor.redis_link.availability import Availability
 from pageworker_supervisor.redis_link.clients import Client, Clients
+from pageworker_supervisor.redis_link.credentials import PasswordFile
 from pageworker_supervisor.redis_link.embedded import EmbeddedRedis
 from pageworker_supervisor.redis_link.errors import EmbeddedUnfit, Unavailable, classify
+from pageworker_supervisor.redis_link.folder import RedisFolder
 from pageworker_supervisor.redis_link.url import Topology, parse_url
+from pageworker_supervisor.redis_link.users import WORKER
 from pageworker_supervisor.telemetry.metrics import Metrics
 
 Word = str | bytes | int | float
+
+PROBE = "#!lua\nreturn 1"
+"""With this first line it is held to what it may do before it runs, as functions are. Does nothing."""
+PADDING = bytes(32 * 1024)
+"""Room for a job: a Redis that has less left is full."""
+NO_FUNCTION = "pageworker_none"
+NO_FUNCTION_SAID = "Function not found"
+"""What everybody is told who has the right to call functions."""
 
 
 class Link:
@@ -31,16 +45,26 @@ class Link:
         ca_file: Path | None = None,
         *,
         key: str = "redis.url",
+        credentials: CredentialProvider | None = None,
+        sentinel_credentials: CredentialProvider | None = None,
+        probed: Sequence[str] = (),
+        functions: bool = True,
         embedded: EmbeddedRedis | None = None,
         metrics: Metrics | None = None,
     ) -> None:
+        """`probed`: a key of each slot that the link is used for; `functions`: whether it calls functions there.
+
+        `credentials` take the place of those in the URL.
+        """
         parsed = parse_url(url, key)
         self.safe_url = parsed.safe
         self.ports = frozenset(port for _, port in parsed.hosts)
         """TCP ports of the Redis, or of its Sentinels."""
+        self._probed = probed
+        self._functions = functions
         self._topology = parsed.topology
         self.is_cluster = parsed.topology is Topology.CLUSTER
-        self._clients = Clients(parsed, ca_file, "pageworker")
+        self._clients = Clients(parsed, ca_file, "pageworker", credentials, sentinel_credentials)
         self._embedded = embedded
         self._metrics = metrics
         self._ingress: Link | None = None
@@ -101,14 +125,33 @@ class Link:
         return await self.replicas() > 0
 
     async def probe(self) -> None:
-        """Raises EngineError unless every primary answers. An embedded server that died is started again."""
+        """Raises EngineError unless Redis serves what a worker needs. An embedded server that died is started again."""
         if self._embedded is not None:
             try:
                 await self._embedded.revive()
             except EmbeddedUnfit as unfit:
                 # A full disk or a taken port may pass: the worker is not ready until then, but alive.
                 raise Unavailable(str(unfit)) from unfit
-        await self.primaries("PING")
+        if self.is_cluster or not self._probed:
+            await self.primaries("PING")
+        for key in self._one_of_each_primary():
+            # Refused as any script that may write: by a replica, without memory, with too few replicas, on a full disk.
+            await self.send("EVAL", PROBE, 1, key, PADDING, key=key)
+            if self._functions:
+                await self._may_call_functions(key)
+
+    def _one_of_each_primary(self) -> list[str]:
+        if not self.is_cluster:
+            return list(self._probed[:1])
+        with _our_errors():
+            return list({self.commands.get_node_from_key(key).name: key for key in self._probed}.values())
+
+    async def _may_call_functions(self, key: str) -> None:
+        try:
+            await self.send("FCALL", NO_FUNCTION, 1, key, key=key)
+        except Unavailable as answer:
+            if NO_FUNCTION_SAID not in str(answer):
+                raise
 
     async def aclose(self) -> None:
         """Close every connection."""
@@ -146,15 +189,37 @@ def connect(settings: RedisSettings, metrics: Metrics | None = None) -> Link:
     """A link to `redis.url`, with its ingress. Raises ConfigInvalid for a URL that means nothing."""
     if settings.url is None:
         raise ValueError("without redis.url there is no Redis to connect to: open_link() starts one")
-    link = Link(settings.url, settings.ca_file, metrics=metrics)
+    inbox = f"{settings.prefix}:inbox"
+    link = Link(
+        settings.url,
+        settings.ca_file,
+        credentials=_from_file(settings.url, settings.password_file, "redis.password_file"),
+        sentinel_credentials=_sentinels(settings.url, settings.sentinel_password_file),
+        probed=[*_roots(settings), *([inbox] if settings.ingress_url is None else [])],
+        metrics=metrics,
+    )
     if settings.ingress_url is not None:
-        link.attach_ingress(Link(settings.ingress_url, settings.ca_file, key="redis.ingress_url"))
+        file = settings.ingress_password_file
+        credentials = _from_file(settings.ingress_url, file, "redis.ingress_password_file")
+        link.attach_ingress(
+            Link(
+                settings.ingress_url,
+                settings.ca_file,
+                key="redis.ingress_url",
+                credentials=credentials,
+                probed=[inbox],
+                functions=False,
+            )
+        )
     return link
 
 
 @contextlib.asynccontextmanager
-async def open_link(settings: RedisSettings, data_dir: Path, metrics: Metrics | None = None) -> AsyncIterator[Link]:
-    """The worker's link for the block. Without `redis.url` a Redis of its own runs as long as the block.
+async def open_link(
+    settings: RedisSettings, data_dir: Path, metrics: Metrics | None = None, user: int | None = None
+) -> AsyncIterator[Link]:
+    """The worker's link for the block. Without `redis.url` a Redis of its own runs as long as the block, under the user
+    id `user` (None: ours).
 
     Raises ConfigInvalid for a URL, EmbeddedUnfit where no Redis can be started here.
     """
@@ -162,7 +227,43 @@ async def open_link(settings: RedisSettings, data_dir: Path, metrics: Metrics | 
         if settings.url is not None:
             link = connect(settings, metrics)
         else:
-            embedded = await stack.enter_async_context(EmbeddedRedis(data_dir, settings.port))
-            link = Link(embedded.url, embedded=embedded, metrics=metrics)
+            server = EmbeddedRedis(data_dir, settings.port, user=user, prefix=settings.prefix)
+            embedded = await stack.enter_async_context(server)
+            link = _to_embedded(settings, embedded.folder, embedded, metrics)
         stack.push_async_callback(link.aclose)
         yield link
+
+
+def connect_embedded(settings: RedisSettings, data_dir: Path) -> Link:
+    """A link to the Redis that another process, a worker, has started in this data folder."""
+    return _to_embedded(settings, RedisFolder(data_dir))
+
+
+def _to_embedded(
+    settings: RedisSettings,
+    folder: RedisFolder,
+    embedded: EmbeddedRedis | None = None,
+    metrics: Metrics | None = None,
+) -> Link:
+    file = folder.password_file(WORKER)
+    return Link(
+        embedded.url if embedded else folder.socket_url(),
+        credentials=PasswordFile(file, WORKER, "the file"),
+        probed=[*_roots(settings), f"{settings.prefix}:inbox"],
+        embedded=embedded,
+        metrics=metrics,
+    )
+
+
+def _roots(settings: RedisSettings) -> list[str]:
+    return [root(settings.prefix, shard) for shard in range(settings.shards)]
+
+
+def _from_file(url: str, file: Path | None, setting: str) -> PasswordFile | None:
+    return None if file is None else PasswordFile(file, parse_url(url, "redis.url").username, setting)
+
+
+def _sentinels(url: str, file: Path | None) -> PasswordFile | None:
+    if file is None:
+        return None
+    return PasswordFile(file, parse_url(url).sentinel_username, "redis.sentinel_password_file")

@@ -17,6 +17,7 @@ from pageworker_sandbox.signing import (
     Limits,
     ModuleError,
     TrustStore,
+    Untrusted,
     VerifiedBundle,
     check_age,
     verify_index,
@@ -26,6 +27,7 @@ from pageworker_supervisor.registry.bundles import Bundles
 from pageworker_supervisor.registry.cache import Cache
 from pageworker_supervisor.registry.errors import ModuleUnknown, NotThere, RegistryAway
 from pageworker_supervisor.registry.files import AuthenticIndex, fetch_index
+from pageworker_supervisor.registry.fleet_serial import FleetMemory
 from pageworker_supervisor.registry.resolve import Changes, Channel, Release
 from pageworker_supervisor.registry.schema import InputSchema
 from pageworker_supervisor.registry.store import Store
@@ -66,6 +68,7 @@ class Registry:
         refresh_seconds: float = 5.0,
         limits: Limits = LIMITS,
         now: Clock = utc_now,
+        fleet: FleetMemory | None = None,
     ) -> None:
         self.changed = asyncio.Event()
         self._store = Store(source)
@@ -76,6 +79,7 @@ class Registry:
         self._refresh_seconds = refresh_seconds
         self._limits = limits
         self._now = now
+        self._fleet = fleet
         self._index: Index | None = None
         self._serial = 0
         self._tag: str | None = None
@@ -93,13 +97,15 @@ class Registry:
         refresh_seconds: float = 5.0,
         limits: Limits = LIMITS,
         now: Clock = utc_now,
+        fleet: FleetMemory | None = None,
     ) -> "Registry":
         """What was kept, then what is there now. A registry that is away or refused does not stop this; see
         `standing`. Raises OSError where `state_dir` can not be used.
 
-        `fall_back`: a module without this channel is taken from `stable`.
+        `fall_back`: a module without this channel is taken from `stable`. `fleet`: what other workers have seen; an
+        index that is older is refused.
         """
-        registry = cls(source, trust, state_dir, Channel(channel, fall_back), refresh_seconds, limits, now)
+        registry = cls(source, trust, state_dir, Channel(channel, fall_back), refresh_seconds, limits, now, fleet)
         await asyncio.to_thread(registry._restore)
         await registry._try_refresh()
         return registry
@@ -137,6 +143,8 @@ class Registry:
             if self._index is not None:
                 check_age(self._index, self._now())
         except ModuleError as trouble:
+            if self._fleet is not None and isinstance(trouble, Untrusted) and self._is_new(trouble):
+                await self._fleet.report(trouble)
             self._note(trouble)
             raise
         self._note(read.instead_of if read else None)
@@ -194,6 +202,8 @@ class Registry:
 
     async def _accept(self, read: AuthenticIndex) -> Changes:
         check_age(read.index, self._now(), self._serial)
+        if self._fleet is not None:
+            await self._fleet.check(read.index.serial)
         changes = choice.changes(self._index, read.index)
         if read.index != self._index:
             await self._keep(read)
@@ -222,10 +232,14 @@ class Registry:
             return False
         return True
 
+    def _is_new(self, trouble: ModuleError) -> bool:
+        return self._trouble is None or str(self._trouble) != str(trouble)
+
     def _note(self, trouble: ModuleError | None) -> None:
         """Say it once when it changes, not at every refresh."""
+        new = trouble is not None and self._is_new(trouble)
         before, self._trouble = self._trouble, trouble
-        if trouble is not None and (before is None or str(before) != str(trouble)):
+        if trouble is not None and new:
             log.warning("registry in trouble", reason=str(trouble), mend=trouble.mend, serial=self._serial)
         elif trouble is None and before is not None:
             log.info("registry is back", serial=self._serial)

@@ -1,19 +1,29 @@
 """What can go wrong with a runner, by blame."""
 
+from pageworker_supervisor.runners.breach import Breach
+
 
 class RunnerError(Exception):
     """Base."""
 
 
 class SpawnFailed(RunnerError):
-    """The runner did not come up: the host's fault. Its jobs go back uncharged."""
+    """The runner did not come up: the host's fault, its jobs go back uncharged. With a `breach` its profile's fault."""
+
+    def __init__(self, reason: str, breach: Breach | None = None) -> None:
+        super().__init__(reason)
+        self.breach = breach
 
 
 class RunnerLost(RunnerError):
     """The runner died or was killed while jobs ran on it."""
 
-    def __init__(self, reason: str, *, charged: bool) -> None:
+    def __init__(self, reason: str, *, charged: bool, breach: Breach | None = None, alone: bool = False) -> None:
         super().__init__(reason)
+        self.breach = breach
+        """The limit that it went past, where that is why."""
+        self.alone = alone
+        """True: one job only was at work on it, so the breach is that job's."""
         self.reason = reason
         self.charged = charged
         """True: its jobs are suspects and their crash count goes up. False: the host or a neighbour is to blame."""

@@ -140,7 +140,9 @@ class Fleet:
         finally:
             del self.runners[runner.runner_id]
             self._gone.set()
-            self.backoff.spawned(time.monotonic(), ok=came_up)
+            if runner.refused is None:
+                # A profile that is too large says nothing of how starts go here.
+                self.backoff.spawned(time.monotonic(), ok=came_up)
             self._notify()
         await self._on_gone(runner.context, runner.fence)
 

@@ -1,11 +1,11 @@
 """What every runner of this worker shares: the host it stands on, the gateway, the profiles, the settings."""
 
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass
 from pathlib import Path
 
-from pageworker_profiles import ProfileStore
+from pageworker_profiles import ProfileFolders, ProfileTooLarge
 from pageworker_sandbox.egress.messages import Policy
 from pageworker_sandbox.hostname import policy_host_glob
 from pageworker_sandbox.launch import Host
@@ -14,6 +14,7 @@ from pageworker_supervisor.config.load import limits_for
 from pageworker_supervisor.config.settings import Settings
 from pageworker_supervisor.dispatch.egress_sets import EgressSets
 from pageworker_supervisor.engine.context_key import ContextKey
+from pageworker_supervisor.runners.breach import Breach
 from pageworker_supervisor.runners.outlet import Outlet
 from pageworker_supervisor.runners.uids import Uids
 from pageworker_supervisor.telemetry.metrics import Metrics
@@ -21,10 +22,29 @@ from pageworker_supervisor.telemetry.metrics import Metrics
 
 @dataclass(frozen=True)
 class Folder:
-    """A runner's only writable place outside of its memory, and the user it belongs to (None: our own)."""
+    """A runner's only writable place outside of its memory (None: it has none, its profile is a tmpfs).
 
-    path: Path
+    `uid` is the user it belongs to, None our own.
+    """
+
+    path: Path | None
     uid: int | None
+    profiles: ProfileFolders
+
+    async def breach(self) -> Breach | None:
+        """Measure it: whether it holds more than a profile may. Raises ProfileError."""
+        if self.path is None:
+            return None
+        try:
+            await self.profiles.measure(self.path)
+        except ProfileTooLarge as large:
+            return profile_breach(large)
+        return None
+
+
+def profile_breach(large: ProfileTooLarge) -> Breach:
+    """In results' words, without the path."""
+    return Breach("disk_limit", large.used, large.allowed, large.unit, "the profile")
 
 
 @dataclass(frozen=True)
@@ -34,22 +54,22 @@ class House:
     settings: Settings
     host: Host
     outlet: Outlet
-    profiles: ProfileStore
+    profiles: ProfileFolders
     artifacts: ArtifactStore
     metrics: Metrics
     uids: Uids
     egress_sets: EgressSets
 
-    @contextmanager
-    def folder(self, runner_id: str, context: ContextKey, fence: int | None) -> Iterator[Folder]:
+    @asynccontextmanager
+    async def folder(self, context: ContextKey, fence: int | None) -> AsyncIterator[Folder]:
         """The context's folder, locked for as long as the block runs. Raises ProfileError."""
         with self.uids.lent() as uid:
             if context.profile_id is None:
-                with closing(self.profiles.scratch(runner_id, uid)) as lease:
-                    yield Folder(lease.path, uid)
+                yield Folder(None, uid, self.profiles)
             else:
-                with closing(self.profiles.open(context.tenant_id, context.profile_id, fence, uid)) as lease:
-                    yield Folder(lease.path, uid)
+                opened = await self.profiles.open(context.tenant_id, context.profile_id, fence, uid)
+                with closing(opened) as lease:
+                    yield Folder(lease.path, uid, self.profiles)
 
     def policy(self, context: ContextKey) -> Policy:
         """What a runner may reach for all its life: hosts that its tenant allows, and all its modules."""

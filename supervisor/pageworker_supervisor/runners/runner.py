@@ -7,22 +7,24 @@ from collections.abc import Callable
 from math import inf
 from typing import Literal
 
-from pageworker_profiles.errors import ProfileError
+from pageworker_profiles.errors import ProfileError, ProfileTooLarge
 from pageworker_sandbox import memfd
 from pageworker_sandbox.egress.errors import EgressError
 from pageworker_sandbox.launch import Cell, CellSpec, HostUnfit, launch
 from pageworker_sandbox.signing import VerifiedBundle
 from pageworker_sandbox.wire import messages as m
 from pageworker_sandbox.wire.channel import Channel
-from pageworker_sandbox.wire.errors import ChannelClosed, ProtocolViolation
+from pageworker_sandbox.wire.errors import ChannelClosed, OutputExceeded, ProtocolViolation
 from pageworker_sandbox.wire.permits import Permits
 from pageworker_sandbox.wire.share import Share
 from pageworker_supervisor.dispatch.placement import Seat
 from pageworker_supervisor.engine.context_key import ContextKey
 from pageworker_supervisor.runners.boot import Boot
+from pageworker_supervisor.runners.breach import Breach
 from pageworker_supervisor.runners.errors import RunnerLost, SpawnFailed
-from pageworker_supervisor.runners.house import Folder, House
+from pageworker_supervisor.runners.house import Folder, House, profile_breach
 from pageworker_supervisor.runners.life import TAKES_JOBS, Event, Life, after
+from pageworker_supervisor.runners.runner_limits import EXHAUSTED, RunnerLimits, is_alone
 from pageworker_supervisor.runners.running import Running
 from pageworker_supervisor.runners.watch import watch
 from pageworker_supervisor.telemetry import log
@@ -71,6 +73,9 @@ class Runner:
         self._loading = asyncio.Lock()
         self._bundles: set[tuple[str, str]] = set()
         self._end: RunnerLost | None = None
+        self.refused: Breach | None = None
+        """Why its profile was not opened, where that was for its size."""
+        self._limits = RunnerLimits(house.settings.sandbox)
         self._told_to_stop = asyncio.Event()
         self._freed = asyncio.Event()
         self._owed: dict[str, float] = {}
@@ -117,12 +122,23 @@ class Runner:
             self._step(Event.EMPTIED)
         self._on_change()
 
-    def kill(self, reason: str, *, charged: bool) -> None:
-        """End its whole process tree now. `charged`: its jobs are suspects."""
+    def kill(self, reason: str, *, charged: bool, breach: Breach | None = None) -> None:
+        """End its whole process tree now. `charged`: its jobs are suspects. `breach`: the limit that it is past."""
         if self._end is None and self.life is not Life.GONE:
-            self._log.warning("runner is killed", reason=reason)
-            self._end = RunnerLost(reason, charged=charged)
+            self._log.warning("runner is killed", reason=reason, limit=breach.limit if breach else None)
+            self._end = self._lost(reason, charged=charged, breach=breach)
         self._step(Event.KILL)
+
+    @property
+    def memory_bytes(self) -> int | None:
+        """When it was last measured; None before."""
+        return self._limits.memory_bytes or None
+
+    def _lost(self, reason: str, *, charged: bool, breach: Breach | None) -> RunnerLost:
+        if breach is not None:
+            self._house.metrics.limit_breached(breach.limit)
+        alone = breach is not None and is_alone(breach, self.running.values(), self._owed)
+        return RunnerLost(reason, charged=charged, breach=breach, alone=alone)
 
     def overdue(self) -> str | None:
         """An attempt whose page should have come back: to clean it and to replace it both have their time limits."""
@@ -133,8 +149,16 @@ class Runner:
         """Bring it up, serve, and be gone. Returns when no process of its tree is left."""
         failure = "the runner exited"
         try:
-            with self._house.folder(self.runner_id, self.context, self.fence) as folder:
+            async with self._house.folder(self.context, self.fence) as folder:
                 await self._inhabit(folder)
+                # Those that wait for an answer get it first: the next opening measures, too.
+                if not self.running and self._end is None:
+                    await self._limits.profile_closed(folder, self.jobs_done, self._house.metrics)
+        except ProfileTooLarge as large:
+            self.refused = profile_breach(large)
+            failure = self.refused.message
+            self._house.metrics.limit_breached(self.refused.limit)
+            self._log.error("the profile is not opened", reason=failure)
         except (HostUnfit, ProfileError, EgressError, OSError, SpawnFailed) as error:
             failure = str(error)
             self._log.error("runner did not come up", reason=failure)
@@ -142,8 +166,10 @@ class Runner:
             self._house.metrics.ended(self._how_it_ended())
             self.life = after(self.life, Event.EXITED)
             if not self._up.done():
-                self._up.set_exception(SpawnFailed(failure))
+                self._up.set_exception(SpawnFailed(failure, self.refused))
                 self._up.exception()  # marked as seen: no job may be waiting for it
+            if self._end is None and self.running and (breach := self._limits.kernel_breach(self.cell)) is not None:
+                self._end = self._lost(breach.message, charged=True, breach=breach)
             for running in self.running.values():
                 running.lose(self._end or RunnerLost(failure, charged=True))
             self._on_change()
@@ -165,6 +191,8 @@ class Runner:
                 profile_dir=folder.path,
                 memory_bytes=sandbox.memory_bytes,
                 processes=sandbox.processes,
+                scratch_bytes=sandbox.scratch_bytes,
+                scratch_files=sandbox.scratch_files,
             ),
         )
         share = Share(RUNNERS_SHARE / self._house.settings.pool.runners, SHARE_BURST_SECONDS, SHARE_PAUSE_SECONDS)
@@ -172,14 +200,22 @@ class Runner:
         try:
             await self._boot(cell, channel)
             async with asyncio.TaskGroup() as tasks:
-                tasks.create_task(watch(self, channel, cell, sandbox.memory_bytes))
+                tasks.create_task(watch(self, channel, cell, self._limits, folder))
                 tasks.create_task(self._stop_gently(channel, cell))
                 await self._receive(channel, share)
         except* ChannelClosed:
             self._log.info("runner is gone", stderr=cell.stderr[-2000:])
         except* ProtocolViolation as group:
-            self._log.error("runner broke the protocol", reason=str(group.exceptions[0]))
-            self._end = RunnerLost(f"protocol violation: {group.exceptions[0]}", charged=True)
+            violation = group.exceptions[0]
+            self._log.error("runner broke the protocol", reason=str(violation))
+            breach = None
+            if isinstance(violation, OutputExceeded):
+                breach = Breach("output_limit", violation.used, violation.allowed, violation.unit)
+            self._end = self._lost(f"protocol violation: {violation}", charged=True, breach=breach)
+        except* OSError as group:
+            # Of ours: descriptors or memory are used up. Neither the runner nor its jobs are to blame.
+            self._log.error("runner lost by its host", reason=str(group.exceptions[0]))
+            self._end = self._lost(f"the host: {group.exceptions[0]}", charged=False, breach=None)
         finally:
             # Shielded: a cancelled daemon still waits until the tree is gone, or it would leave its user in use.
             await asyncio.shield(self._leave(cell, channel))
@@ -240,18 +276,31 @@ class Runner:
                 self.retire(message.reason)
             case m.Accepted():
                 self.running[message.attempt_id].accept(message.page)
+            case m.Offer():
+                self.running[message.attempt_id].offer(message)
             case m.Artifact():
-                self.running[message.attempt_id].take_artifact(message, descriptors.pop())
+                self.running[message.attempt_id].deliver(message, descriptors.pop())
+            case m.Done() if self._fails_past_a_limit(message):
+                self._log.debug("the attempt's end is its runner's breach", attempt_id=message.attempt_id)
             case m.Done():
                 self.jobs_done += 1
                 most = self._house.settings.pool.recycle_seconds * RECYCLINGS + RECYCLING_SLACK_SECONDS
                 self._owed[message.attempt_id] = time.monotonic() + most
                 self.running.pop(message.attempt_id).end(message)
+                if message.failure is not None and message.failure.type in EXHAUSTED:
+                    self.retire(f"an attempt ended with {message.failure.type}")
             case m.Free():
                 del self._owed[message.attempt_id]
                 self.free()
             case _:
                 raise ProtocolViolation(f"{type(message).__name__} after the start")
+
+    def _fails_past_a_limit(self, done: m.Done) -> bool:
+        """An attempt that failed because of a limit: the limit is the reason, and the end of the runner."""
+        breach = self._limits.breach_behind(done, self.cell)
+        if breach is not None:
+            self.kill(breach.message, charged=True, breach=breach)
+        return breach is not None
 
     def _write_log(self, line: m.Log) -> None:
         running = self.running.get(line.attempt_id or "")
@@ -317,6 +366,7 @@ class Runner:
         """
         channel = self._alive()
         self._permits.sent(running.attempt_id)
+        running.memory_before_bytes = self._limits.memory_bytes
         self.running[running.attempt_id] = running
         try:
             await channel.send(words)
@@ -332,6 +382,15 @@ class Runner:
                 await self._channel.send(m.Cancel(attempt_id=attempt_id, outcome=outcome))
             except ChannelClosed:
                 self._log.debug("runner went away before it was told to cancel")
+
+    async def grant(self, running: Running, offer: m.Offer) -> None:
+        """Let an attempt hand over the artifact that it offers, if it still does."""
+        if self._channel is not None and running.is_open(offer):
+            self._permits.granted(offer.attempt_id)
+            try:
+                await self._channel.send(m.Grant(attempt_id=offer.attempt_id, number=offer.number))
+            except ChannelClosed:
+                self._log.debug("runner went away before it was granted room for an artifact")
 
     def _alive(self) -> Channel:
         if self._channel is None or self.life in (Life.STOPPING, Life.GONE):

@@ -14,10 +14,13 @@ class Uids:
 
     def __init__(self, ids: IdRange | None) -> None:
         self.gateway = GatewayUsers(None, None)
+        self.redis: int | None = None
+        """Of the daemon's own Redis, where it has one."""
         self._free: list[int] | None = None
         if ids is not None:
             self.gateway = GatewayUsers(ids.first, ids.first + 1)
-            self._free = list(range(ids.last, ids.first + 1, -1))
+            self.redis = ids.last
+            self._free = list(range(ids.last - 1, ids.first + 1, -1))
 
     @contextmanager
     def lent(self) -> Iterator[int | None]:

@@ -1,4 +1,4 @@
-"""A log record as one line, JSON or text. Pure."""
+"""A log record as one line, JSON or text, safe on a terminal whoever wrote what is in it. Pure."""
 
 import datetime as dt
 import re
@@ -6,6 +6,8 @@ import traceback
 from typing import TYPE_CHECKING, Any
 
 import msgspec
+
+from pageworker_supervisor.contract.printable import printable, printable_json
 
 if TYPE_CHECKING:
     from loguru import Record
@@ -16,6 +18,10 @@ MAX_CHARACTERS = 8192
 HIDDEN = frozenset({"payload", "body", "password", "secret", "token", "authorization", "cookie", "cookies"})
 """Last words of names of fields that are never written, whoever binds them."""
 
+TRACE_INDENT = "    | "
+_SPACES = re.compile(r"\s{2,}")
+_NO_NAME = re.compile(r"[^A-Za-z0-9_.-]")
+_TO_QUOTE = re.compile(r"[\s=\"]|^$")
 _USERINFO = re.compile(r"(://[^/\s:@\"]*):[^/\s@\"]+@")
 _encoder = msgspec.json.Encoder(enc_hook=str)
 
@@ -32,16 +38,31 @@ def json_line(record: "Record") -> str:
             line[name] = shown(name, value)
     if record["exception"] is not None:
         line["exception"] = _cut(_trace(record), keep_end=True)
-    return _without_userinfo(_encoder.encode(line).decode()) + "\n"
+    return _without_userinfo(printable_json(_encoder.encode(line).decode())) + "\n"
 
 
 def text_line(record: "Record") -> str:
-    """For people: time, level, message, then the fields as `name=value`."""
-    fields = " ".join(f"{name}={shown(name, value)}" for name, value in record["extra"].items() if value is not None)
-    text = f"{record['time']:%H:%M:%S.%f}"[:-3] + f" {record['level'].name:<7} {_cut(record['message'])}"
+    """For people: time, level, message, two spaces, then the fields as `name=value`; a traceback is indented.
+
+    Nothing foreign begins a line or a field: no message has two spaces in a row, a name has none, and a value with one
+    is quoted.
+    """
+    fields = " ".join(
+        f"{_NO_NAME.sub('_', name)}={_value(name, value)}"
+        for name, value in record["extra"].items()
+        if value is not None
+    )
+    message = _SPACES.sub(" ", printable(_cut(record["message"]))).strip()
+    text = f"{record['time']:%H:%M:%S.%f}"[:-3] + f" {record['level'].name:<7} {message}"
     text += f"  {fields}" if fields else ""
-    text += f"\n{_trace(record)}" if record["exception"] is not None else ""
-    return _without_userinfo(text.rstrip("\n")) + "\n"
+    if record["exception"] is not None:
+        text += "".join(f"\n{TRACE_INDENT}{printable(line)}" for line in _trace(record).rstrip("\n").split("\n"))
+    return _without_userinfo(text) + "\n"
+
+
+def _value(name: str, value: object) -> str:
+    text = printable(shown(name, value))
+    return msgspec.json.encode(text).decode() if _TO_QUOTE.search(text) else text
 
 
 def shown(name: str, value: object) -> object:

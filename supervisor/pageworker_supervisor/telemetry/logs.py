@@ -14,8 +14,9 @@ if TYPE_CHECKING:
 
 __all__ = ["log", "log_to"]
 
-QUIET = ("httpx", "httpcore")
-"""They log the URLs they call, and a callback URL is a capability: whoever has it can resume the flow."""
+QUIET = {"httpx": logging.WARNING, "httpcore": logging.WARNING, "uvicorn.error": logging.ERROR}
+"""The first two log the URLs they call, and a callback URL is a capability: whoever has it can resume the flow. uvicorn
+writes a line for each request that is no HTTP, so that any local user could fill the log."""
 
 
 def log_to(settings: LogSettings, stream: TextIO | None = None, **fields: str) -> None:
@@ -28,8 +29,12 @@ def log_to(settings: LogSettings, stream: TextIO | None = None, **fields: str) -
     line = json_line if settings.format == "json" else text_line
 
     def write(message: "Message") -> None:
-        target.write(line(message.record))
-        target.flush()
+        try:
+            target.write(line(message.record))
+            target.flush()
+        except OSError:
+            # A full disk or a reader that is gone: there is no other place to say it, and no work must end for it.
+            return
 
     log.remove()
     log.configure(extra=dict(fields))
@@ -39,8 +44,8 @@ def log_to(settings: LogSettings, stream: TextIO | None = None, **fields: str) -
     libraries = logging.INFO if settings.level == "debug" else logging.WARNING
     logging.basicConfig(handlers=[Routed()], level=libraries, force=True)
     logging.captureWarnings(True)
-    for name in QUIET:
-        logging.getLogger(name).setLevel(logging.WARNING)
+    for name, least in QUIET.items():
+        logging.getLogger(name).setLevel(least)
 
 
 class Routed(logging.Handler):

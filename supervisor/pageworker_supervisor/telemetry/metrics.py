@@ -73,6 +73,12 @@ class Metrics:
         self.runners_ended = Counter(
             "pageworker_runners_ended", "Runners that are gone.", ("reason",), registry=registry
         )
+        self.limit_breaches = Counter(
+            "pageworker_limit_breaches",
+            "Limits of a runner or an attempt that were breached.",
+            ("limit",),
+            registry=registry,
+        )
         self.callbacks = Counter(
             "pageworker_callbacks", "Tries to deliver a callback.", ("outcome",), registry=registry
         )
@@ -97,11 +103,25 @@ class Metrics:
             ("reason", "tenant"),
             registry=registry,
         )
+        self.registry_serial = Gauge(
+            "pageworker_registry_serial",
+            "Highest serial of the module index that the fleet has seen.",
+            registry=registry,
+        )
+        self.index_refusals = Counter(
+            "pageworker_index_refusals", "Module indexes refused, by the error's type.", ("reason",), registry=registry
+        )
         self.redis_reconnects = Counter("pageworker_redis_reconnects", "Times that Redis came back.", registry=registry)
         self.redis_up = Gauge("pageworker_redis_up", "1 while Redis answers.", registry=registry)
         self.ready = Gauge("pageworker_ready", "1 while this worker takes jobs.", registry=registry)
         self.loop_lag_seconds = Histogram(
             "pageworker_loop_lag_seconds", "How late the event loop is.", buckets=LAG, registry=registry
+        )
+        self.connections_dropped = Counter(
+            "pageworker_http_connections_dropped",
+            "Connections to http.bind that were cut: too many, or too slow.",
+            ("reason",),
+            registry=registry,
         )
         self.build = Gauge("pageworker_build_info", "Always 1.", ("version", "python", "worker"), registry=registry)
         self.build.labels(version, platform.python_version(), worker_id).set(1)
@@ -143,6 +163,10 @@ class Metrics:
         """A runner is gone: `retired`, `killed`, `crashed`, `not_started`."""
         self.runners_ended.labels(reason).inc()
 
+    def limit_breached(self, limit: str) -> None:
+        """`memory_limit`, `process_limit`, `disk_limit`, `output_limit`, `result_too_large`."""
+        self.limit_breaches.labels(limit).inc()
+
     def states(self, runners: Mapping[str, int], pages: Mapping[str, int]) -> None:
         """How many runners and pages are in each state now; a state that is not named has none."""
         for gauge, known, counts in (
@@ -176,6 +200,25 @@ class Metrics:
     def egress_refused(self, tenant_id: str, reason: str, count: int = 1) -> None:
         """The gateway refused requests."""
         self.egress_refusals.labels(reason, self._tenants.of(tenant_id, learn=False)).inc(count)
+
+    def connection_dropped(self, reason: str) -> None:
+        """`http.bind` cut a connection: `crowded`, `head_timeout`, `answer_timeout`, `stopping`."""
+        self.connections_dropped.labels(reason).inc()
+
+    def totals(self) -> dict[str, float]:
+        """Every counter by its name without the prefix, over all labels: `jobs`, `job_retries`, …"""
+        counted = (metric for metric in vars(self).values() if isinstance(metric, Counter))
+        families = (family for metric in counted for family in metric.collect())
+        return {
+            family.name.removeprefix("pageworker_"): sum(
+                sample.value for sample in family.samples if sample.name.endswith("_total")
+            )
+            for family in families
+        }
+
+    def index_refused(self, reason: str) -> None:
+        """The registry has an index that is not taken; `reason` is a ModuleError's `type`."""
+        self.index_refusals.labels(reason).inc()
 
     def expose(self) -> bytes:
         """The text format of Prometheus."""

@@ -1,7 +1,6 @@
 -- A context: what shares one runner, and with it one browser context. `c` says what it is and ends with the digest of
 -- the hosts that its modules may reach: `~<egress>` is a tenant's ephemeral one, `!<egress>` of jobs that must run alone in
--- a runner of their own, `<profile>~<egress>` one of a profile's. Jobs that an earlier release queued have no `<egress>`.
--- Only the functions right below take `c` apart.
+-- a runner of their own, `<profile>~<egress>` one of a profile's. Only the functions right below take `c` apart.
 --
 -- `ctx:<tenant>/<c>:<p>` holds its lanes that can run, `open:<tenant>:<p>` the contexts of a tenant that any worker may
 -- open. Both are served in turn: the score is the stamp of the last service. The contexts of a profile that a worker
@@ -13,7 +12,7 @@ function Context.profile(c)
 end
 
 function Context.is_ephemeral(c)
-  return c == '' or string.byte(c) == 126 -- ~
+  return string.byte(c) == 126 -- ~
 end
 
 function Context.is_solo(c)

@@ -1,0 +1,82 @@
+"""Something scarce that all tenants share: each can have a part of it at most, and who has least is served first."""
+
+import asyncio
+from collections import Counter, deque
+from types import TracebackType
+from typing import Self
+
+
+class TenantShares:
+    """`total` units, of which one tenant holds at most `per_tenant`. Claims of one tenant are served in order."""
+
+    def __init__(self, total: int, per_tenant: int) -> None:
+        self.total = total
+        self.per_tenant = per_tenant
+        self._held: Counter[str] = Counter()
+        self._waiting: dict[str, deque[Claim]] = {}
+
+    @property
+    def used(self) -> int:
+        """Units that are held now."""
+        return self._held.total()
+
+    def claim(self, tenant_id: str, amount: int) -> "Claim":
+        """Stand in line for `amount` units. Raises ValueError for more than one tenant may hold."""
+        if amount > self.per_tenant:
+            raise ValueError(f"{amount} units, a tenant holds at most {self.per_tenant}")
+        claim = Claim(self, tenant_id, amount)
+        self._waiting.setdefault(tenant_id, deque()).append(claim)
+        self._serve()
+        return claim
+
+    def _release(self, claim: "Claim") -> None:
+        tenant_id = claim.tenant_id
+        if claim.held:
+            self._held[tenant_id] -= claim.amount
+            if not self._held[tenant_id]:
+                del self._held[tenant_id]
+        else:
+            self._waiting[tenant_id].remove(claim)
+            if not self._waiting[tenant_id]:
+                del self._waiting[tenant_id]
+        self._serve()
+
+    def _serve(self) -> None:
+        while (tenant_id := self._next()) is not None:
+            # Taken out and put back: behind the others that hold as little.
+            waiting = self._waiting.pop(tenant_id)
+            claim = waiting.popleft()
+            if waiting:
+                self._waiting[tenant_id] = waiting
+            self._held[tenant_id] += claim.amount
+            claim.held = True
+            if not claim.turn.done():  # who waits for it may be cancelled, and about to leave
+                claim.turn.set_result(None)
+
+    def _next(self) -> str | None:
+        """Whose turn it is; None where all have to wait."""
+        for tenant_id in sorted(self._waiting, key=lambda one: self._held[one]):
+            amount = self._waiting[tenant_id][0].amount
+            if self._held[tenant_id] + amount <= self.per_tenant:
+                # Who needs much is not overtaken by those who need little, or it might wait for ever.
+                return tenant_id if self.used + amount <= self.total else None
+        return None
+
+
+class Claim:
+    """Units that are waited for, then held, until the block ends. `turn` is done once they are held."""
+
+    def __init__(self, shares: TenantShares, tenant_id: str, amount: int) -> None:
+        self.tenant_id = tenant_id
+        self.amount = amount
+        self.held = False
+        self.turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._shares = shares
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._shares._release(self)

@@ -1,0 +1,189 @@
+"""What ends the daemon does so in one line and with its documented exit code."""
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pw_daemon.place import HEADLESS_SHELL
+
+from pageworker_supervisor.config.errors import ConfigInvalid, Problem
+from pageworker_supervisor.demo.toml import toml_text
+from pageworker_supervisor.exit_codes import ExitCode, exit_of
+from pageworker_supervisor.redis_link.errors import EmbeddedUnfit
+
+DOCS = Path(__file__).parents[2] / "docs" / "operations.md"
+DAEMON = ("-m", "pageworker_supervisor.daemon")
+READY = b'"message":"ready"'
+MOST_LINES = 1
+
+pytestmark = [pytest.mark.redis, pytest.mark.sandbox]
+
+# A daemon whose worker does something else than work, once it was told to stop or at once.
+PATCHED = """
+import asyncio, sys
+from pageworker_supervisor import daemon, worker
+async def run(self):
+    {body}
+worker.Worker.run = run
+daemon.longest_stop_seconds = lambda settings: 0.3
+sys.argv[0] = "pageworker"
+daemon.main()
+"""
+
+
+def config(home: Path, **sections: dict[str, Any]) -> Path:
+    """Of a worker with a Redis of its own."""
+    own: dict[str, dict[str, Any]] = {
+        "redis": {"port": 0},
+        "worker": {"id": "w1", "data_dir": str(home), "drain_seconds": 1},
+        "http": {"bind": "127.0.0.1:0"},
+        "browser": HEADLESS_SHELL,
+        "tenants": {"*": {}},
+    }
+    file = home / "pageworker.toml"
+    file.write_text(toml_text({key: {**own.get(key, {}), **sections.get(key, {})} for key in own | sections}))
+    return file
+
+
+def environment() -> dict[str, str]:
+    """As ours."""
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
+
+
+def ended(*words: str) -> tuple[int, str]:
+    """Exit code and stderr of a daemon that ends by itself."""
+    done = subprocess.run(
+        [sys.executable, *words],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=environment(),
+        timeout=60,
+    )
+    return done.returncode, done.stderr
+
+
+def one_line(text: str) -> str:
+    """It, where it is one."""
+    assert "Traceback" not in text
+    (line,) = text.splitlines()
+    return line
+
+
+@contextmanager
+def running(file: Path, *words: str) -> Iterator[subprocess.Popen[bytes]]:
+    """A daemon, once it takes jobs."""
+    with subprocess.Popen(
+        [sys.executable, *(words or (*DAEMON, "--config", str(file)))], stdout=subprocess.PIPE, env=environment()
+    ) as process:
+        assert process.stdout is not None
+        try:
+            assert any(READY in line for line in process.stdout)
+            yield process
+        finally:
+            process.kill()
+
+
+def test_a_taken_redis_port(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as squatter:
+        port = squatter.getsockname()[1]
+        code, said = ended(*DAEMON, "--config", str(config(tmp_path, redis={"port": port})))
+    assert code == ExitCode.IN_USE
+    assert f"port {port}" in one_line(said)
+    assert "redis.port" in said
+
+
+def test_a_taken_http_port(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as squatter:
+        bind = f"127.0.0.1:{squatter.getsockname()[1]}"
+        code, said = ended(*DAEMON, "--config", str(config(tmp_path, http={"bind": bind})))
+    assert code == ExitCode.IN_USE
+    assert f"http.bind {bind}" in one_line(said)
+
+
+def test_a_data_folder_of_another_daemon_and_a_stop_in_good_order(tmp_path: Path) -> None:
+    file = config(tmp_path)
+    with running(file) as process:
+        code, said = ended(*DAEMON, "--config", str(file))
+        assert code == ExitCode.IN_USE
+        assert "another worker uses this data folder" in one_line(said)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(30) == ExitCode.STOPPED
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can mount a small disk")
+@pytest.mark.parametrize("options", ["size=128k", "ro"], ids=["full", "read-only"])
+def test_a_data_folder_that_can_not_be_used(options: str, tmp_path: Path) -> None:
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    file = config(tmp_path, worker={"data_dir": str(disk)})
+    subprocess.run(["mount", "-t", "tmpfs", "-o", options, "none", disk], check=True)
+    try:
+        code, said = ended(*DAEMON, "--config", str(file))
+    finally:
+        subprocess.run(["umount", "-l", disk], check=True)
+    assert code == ExitCode.IN_USE
+    assert re.search("full|Read-only", one_line(said))
+
+
+def test_a_configuration_that_is_wrong(tmp_path: Path) -> None:
+    code, said = ended(*DAEMON, "--config", str(config(tmp_path, redis={"prot": 1})))
+    assert code == ExitCode.UNFIT
+    assert "redis.prot" in said
+    assert "Traceback" not in said
+
+
+def test_a_key_that_is_none(tmp_path: Path) -> None:
+    (tmp_path / "key.pub").write_text("nonsense\n")
+    keys = {"trusted_keys": [str(tmp_path / "key.pub")]}
+    code, said = ended(*DAEMON, "--config", str(config(tmp_path, modules=keys)))
+    assert code == ExitCode.UNFIT
+    assert "key.pub" in one_line(said)
+
+
+def test_an_option_that_does_not_exist() -> None:
+    assert ended(*DAEMON, "--no-such-option")[0] == ExitCode.UNFIT
+
+
+def test_a_bug_is_one_line_and_a_log_line_with_the_traceback(tmp_path: Path) -> None:
+    script = PATCHED.format(body="raise LookupError('nobody\\nexpected this')")
+    done = subprocess.run(
+        [sys.executable, "-c", script, "--config", str(config(tmp_path))],
+        capture_output=True,
+        text=True,
+        env=environment(),
+    )
+    assert done.returncode == ExitCode.BUG
+    assert one_line(done.stderr) == "pageworker ended by a bug: LookupError: nobody expected this"
+    (line,) = (line for line in done.stdout.splitlines() if "ended by a bug" in line)
+    assert "Traceback" in line
+
+
+def test_a_worker_that_hangs_is_ended_by_the_kernel(tmp_path: Path) -> None:
+    body = 'print(\'"message":"ready"\', flush=True)\n    while True:\n        await asyncio.sleep(1)'
+    with running(tmp_path, "-c", PATCHED.format(body=body), "--config", str(config(tmp_path))) as process:
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(20) == -signal.SIGALRM
+
+
+def test_which_error_means_what() -> None:
+    invalid = ConfigInvalid((Problem("", "redis.url", "x", "y", "z"),))
+    busy = EmbeddedUnfit("port 1 is taken", "take another")
+    assert exit_of(invalid, started=False)[0] is ExitCode.UNFIT
+    assert exit_of(ExceptionGroup("", [ExceptionGroup("", [busy])]), started=False) == (ExitCode.IN_USE, str(busy))
+    assert exit_of(OSError(28, "No space left on device"), started=False)[0] is ExitCode.IN_USE
+    assert exit_of(OSError(28, "No space left on device"), started=True)[0] is ExitCode.BUG
+    assert exit_of(ExceptionGroup("", [busy, KeyError("k")]), started=False)[0] is ExitCode.BUG
+
+
+def test_the_documented_codes_are_these() -> None:
+    rows = re.findall(r"^\| (\d+) \|", DOCS.read_text(), re.MULTILINE)
+    assert [int(row) for row in rows] == [*ExitCode, 128 + signal.SIGALRM]

@@ -1,0 +1,36 @@
+"""A worker that is told to stop ends, whatever Redis does."""
+
+import time
+from pathlib import Path
+
+import pytest
+from pw_servers import RedisServer, redis_server
+from pw_worker import echoes, nap
+
+from pageworker_supervisor.worker import COURIER_GRACE_SECONDS, HAND_BACK_SECONDS
+
+SLACK_SECONDS = 3.0
+
+
+@pytest.mark.parametrize("how", ["killed", "stopped", "refuses"])
+async def test_it_ends_though_redis_is_gone_with_a_job_in_flight(how: str, registry_key: tuple[Path, str]) -> None:
+    with redis_server() as server:
+        async with echoes(server.url, server, registry_key) as worker:
+            await worker.push(nap("j1", 60_000))
+            await worker.until(lambda: any(runner.running for runner in worker.rooms.fleet.runners.values()))
+            gone(server, how)
+            began = time.monotonic()
+            worker.worker.stop.set()
+        took = time.monotonic() - began
+        server.resume() if how == "stopped" else None
+    assert took < 0.2 + HAND_BACK_SECONDS + COURIER_GRACE_SECONDS + SLACK_SECONDS
+
+
+def gone(server: RedisServer, how: str) -> None:
+    match how:
+        case "killed":
+            server.kill()
+        case "stopped":
+            server.pause()
+        case _:
+            server.command("ACL", "SETUSER", "default", "-fcall")
