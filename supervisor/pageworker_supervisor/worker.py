@@ -13,6 +13,7 @@ from pageworker_supervisor.dispatch.attempt import Attempt
 from pageworker_supervisor.engine import Engine
 from pageworker_supervisor.engine.errors import Unavailable
 from pageworker_supervisor.engine.types import Options
+from pageworker_supervisor.host.descriptors_left import descriptor_trouble
 from pageworker_supervisor.http.errors import WorkerRefused
 from pageworker_supervisor.http.report import (
     CancelAnswer,
@@ -175,6 +176,7 @@ class Worker:
             return False, trouble
         if self._phase is not Phase.READY:
             return False, self._reason or self._phase.name.lower()
+        trouble = trouble or descriptor_trouble()
         return not trouble, trouble
 
     def _redis_trouble(self) -> str:
