@@ -48,7 +48,7 @@ def config(home: Path, **sections: dict[str, Any]) -> Path:
         "http": {"bind": "127.0.0.1:0"},
         "browser": HEADLESS_SHELL,
         "tenants": {"*": {}},
-        "modules": {"trusted_keys": [SecretKey.new().public.line]},
+        "modules": {"trusted_keys": [SecretKey.new().public.line()]},
     }
     file = home / "pageworker.toml"
     file.write_text(toml_text({key: {**own.get(key, {}), **sections.get(key, {})} for key in own | sections}))
