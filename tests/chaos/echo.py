@@ -194,6 +194,9 @@ class EchoRooms(Rooms):
         """Kill some runner, or freeze it for so long."""
         self.echo.hit(seconds)
 
+    def break_gateway(self, seconds: float) -> None:
+        """There is none."""
+
     def tasks(self) -> dict[str, Any]:
         """Nothing to let out."""
         tasks = super().tasks()

@@ -12,7 +12,7 @@ from pw_servers import RespProxy
 
 from chaos.crew import Member
 from chaos.ground import Ground
-from chaos.orders import FreezeRunner, KillRunner, Skew
+from chaos.orders import BreakGateway, FreezeRunner, KillRunner, Skew
 from chaos.receiver import Receiver
 
 AT_ONCE = 3
@@ -58,6 +58,8 @@ class Faults:
             "receiver 500": partial(self._receive, "500"),
             "receiver 409": partial(self._receive, "409"),
         }
+        if self._members[0].cast.runners == "chromium":
+            deeds["gateway cannot start"] = self._break_gateway
         for name in self._ground.faults():
             # More of these: they are what differs between deployments.
             deeds[name] = deeds[name + " again"] = partial(self._befall, name)
@@ -115,6 +117,9 @@ class Faults:
 
     async def _freeze_runner(self, dice: random.Random) -> None:
         dice.choice(self._members).tell(FreezeRunner(dice.uniform(1, self._lease_seconds + 3)))
+
+    async def _break_gateway(self, dice: random.Random) -> None:
+        dice.choice(self._members).tell(BreakGateway(dice.uniform(0.5, self._lease_seconds)))
 
     async def _skew(self, dice: random.Random) -> None:
         member = dice.choice(self._members)

@@ -35,4 +35,10 @@ class FreezeRunner(Struct, frozen=True, tag=True):
     seconds: float
 
 
-Word = Skew | KillRunner | FreezeRunner
+class BreakGateway(Struct, frozen=True, tag=True):
+    """The egress gateway dies, and none can be started for so long."""
+
+    seconds: float
+
+
+Word = Skew | KillRunner | FreezeRunner | BreakGateway

@@ -5,18 +5,41 @@ import os
 import random
 import signal
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 from pw_daemon.processes import below
 
+from pageworker_sandbox.launch import Host
 from pageworker_supervisor.rooms import Rooms
 
+GATEWAY = "pageworker_sandbox.egress"
 VITAL = ("pageworker_runner", "run-driver", "--remote-debugging-pipe")
 """In the command lines of a runner's interpreter, of the driver, and of the browser's processes."""
 
 
 class RealRooms(Rooms):
     """Every room as it is."""
+
+    _sound: Host | None = None
+    _broken_until = 0.0
+
+    def break_gateway(self, seconds: float) -> None:
+        """Kill the egress gateway; for so long none comes up, as its launcher fails."""
+        outlet = self.outlet
+        # Two such faults may overlap: the later one's end is the end.
+        self._sound = sound = self._sound or outlet._host
+        outlet._host = replace(sound, bubblewrap=Path("/bin/false"))
+        until = self._broken_until = asyncio.get_running_loop().time() + seconds
+        asyncio.get_running_loop().call_at(until, self._mend_gateway, until)
+        for pid, line in below(os.getpid()).items():
+            if GATEWAY in line and "bwrap" not in line:
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+
+    def _mend_gateway(self, until: float) -> None:
+        if until == self._broken_until and self._sound is not None:
+            self.outlet._host = self._sound
 
     def hit(self, seconds: float | None) -> None:
         """Kill some process of some busy runner, or stop it for so long."""

@@ -12,7 +12,7 @@ from redis.asyncio.connection import Connection
 
 from chaos.clock import Clock
 from chaos.echo import HOST, EchoRooms
-from chaos.orders import FreezeRunner, KillRunner, Orders, Skew, Word
+from chaos.orders import BreakGateway, FreezeRunner, KillRunner, Orders, Skew, Word
 from chaos.real import RealRooms
 from pageworker_sandbox.launch import survey
 from pageworker_supervisor.config.load import load
@@ -52,6 +52,8 @@ class ChaosWorker:
                     self._clock.ahead_seconds = seconds
                 case KillRunner() if self.rooms:
                     self.rooms[-1].hit(None)
+                case BreakGateway(seconds) if self.rooms:
+                    self.rooms[-1].break_gateway(seconds)
                 case FreezeRunner(seconds) if self.rooms:
                     self.rooms[-1].hit(seconds)
 

@@ -1,0 +1,68 @@
+"""A gateway that does not start is waited for, and what is told meanwhile. Real gateways in the sandbox."""
+
+import asyncio
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from pw_wall import cells
+
+from pageworker_sandbox.launch import GatewayUsers, Host, survey
+from pageworker_supervisor.config.settings import EgressSettings
+from pageworker_supervisor.runners.dial_rules import dial_rules
+from pageworker_supervisor.runners.outlet import Outlet, OutletEvents
+from pageworker_supervisor.telemetry.metrics import Metrics
+
+pytestmark = [pytest.mark.sandbox, pytest.mark.timeout(60)]
+
+
+class Heard:
+    """An outlet, and what it told."""
+
+    def __init__(self, host: Host) -> None:
+        self.lost: list[str] = []
+        self.told = asyncio.Event()
+        self.up = asyncio.Event()
+        users = GatewayUsers(*(None if cells.UID is None else cells.UID + number for number in (82, 83)))
+        events = OutletEvents(self.up.set, self.hear, self.lost.append)
+        self.outlet = Outlet(host, users, dial_rules(EgressSettings(), frozenset()), Metrics(), events)
+
+    def hear(self, reason: str) -> None:
+        self.lost.append(reason)
+        self.told.set()
+
+
+async def test_a_gateway_that_does_not_start_is_waited_for_with_the_reason() -> None:
+    """It ended the daemon with a traceback."""
+    sound = survey(None, cells.HEADLESS)
+    heard = Heard(replace(sound, bubblewrap=Path("/bin/false")))
+    outlet = heard.outlet
+    async with asyncio.TaskGroup() as tasks, asyncio.timeout(40):
+        running = tasks.create_task(outlet.run())
+        await heard.told.wait()
+        assert str(outlet.trouble).startswith("the egress gateway does not start")
+        assert heard.lost == ["there is no egress gateway"]
+        assert not heard.up.is_set()
+        outlet._host = sound
+        await heard.up.wait()
+        assert not outlet.trouble
+        assert outlet.proof
+        running.cancel()
+
+
+async def test_a_host_that_can_fork_no_more_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """fork(2): EAGAIN. Nothing else brings it about without taking the processes of everybody else on the host."""
+    sound = survey(None, cells.HEADLESS)
+    heard = Heard(sound)
+
+    def refuse(*_: object, **__: object) -> None:
+        raise BlockingIOError(11, "Resource temporarily unavailable")
+
+    async with asyncio.TaskGroup() as tasks, asyncio.timeout(40):
+        with monkeypatch.context() as patched:
+            patched.setattr("subprocess.Popen", refuse)
+            running = tasks.create_task(heard.outlet.run())
+            await heard.told.wait()
+            assert "Resource temporarily unavailable" in (heard.outlet.trouble or "")
+        await heard.up.wait()
+        running.cancel()
