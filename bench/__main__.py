@@ -1,7 +1,7 @@
 """`python -m bench [names] [--rounds N] [--jobs N] [--probes N] [--strict]`: one JSON line a measurement.
 
-Names: latency, browser, queue, idle, backlog, fairness; none: all. With --strict the exit code is 1 where a bound is
-not kept.
+Names: latency, browser, queue, idle, backlog, fairness, broken; none: all. With --strict the exit code is 1
+where a bound is not kept.
 """
 
 import argparse
@@ -16,7 +16,7 @@ from bench.options import Options
 from bench.rows import with_bound
 from bench.tree import adopt_orphans
 
-SUITES = ("latency", "browser", "queue", "idle", "backlog", "fairness")
+SUITES = ("latency", "browser", "queue", "idle", "backlog", "fairness", "broken")
 """Modules of this package. Each has `rows(options)`, which yields a row as soon as it is measured."""
 
 

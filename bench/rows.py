@@ -38,6 +38,9 @@ BOUNDS = {
     "queue.huge_backlog_jobs_per_second": Bound("ratio", "at least", 0.9),
     "queue.huge_backlog_jobs_per_second_vs_few_tenants": Bound("ratio", "at least", 0.9),
     "queue.bytes_per_queued_job": Bound("value", "at most", 1536.0),
+    "broken.neighbours_cpu_ms_per_job": Bound("ratio", "at most", 1.05),
+    "broken.neighbours_cold_job_seconds": Bound("ratio", "at most", 1.3),
+    "broken.jobs_without_a_named_error": Bound("value", "at most", 0.0),
     "fairness.p95_wait_beside_large_tenant_services": Bound("ratio", "at most", 1.5),
     "fairness.p95_wait_beside_large_tenant_seconds": Bound("ratio", "at most", 1.5),
     "fairness.weights_1_2_4_largest_deviation": Bound("value", "at most", 0.1),
@@ -53,6 +56,8 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     unit: str
     against: str | None = None
     ratio: float | None = None
+    interval: tuple[float, float] | None = None
+    """Of the ratio's median, 95 %, where the bound is close to it."""
 
     def line(self) -> bytes:
         """The JSON line, with the bound where there is one."""
@@ -66,6 +71,17 @@ def with_bound(row: Mapping[str, Any]) -> dict[str, Any]:
     if bound is None or "bound" in row:
         return rounded
     return {**rounded, "bound": str(bound), "ok": bound.kept(row["value"], row.get("ratio"))}
+
+
+def median_interval(values: Sequence[float]) -> tuple[float, float]:
+    """Two of the values between which the median of what they are drawn from lies, with 95 % at least, whatever its
+    distribution. Source: order statistics and the binomial distribution; needs six values."""
+    ordered, count = sorted(values), len(values)
+    below, missed = 0, 2 * 0.5**count
+    while missed + 2 * math.comb(count, below + 1) * 0.5**count <= 0.05:
+        below += 1
+        missed += 2 * math.comb(count, below) * 0.5**count
+    return ordered[below], ordered[count - 1 - below]
 
 
 def significant(value: float) -> float:

@@ -6,7 +6,7 @@ import ctypes
 import os
 import re
 import signal
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from pathlib import Path
 
 TICKS = os.sysconf("SC_CLK_TCK")
@@ -20,6 +20,38 @@ def adopt_orphans() -> None:
     ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1)
 
 
+def cpu_seconds_of(roots: Collection[int]) -> dict[int, float]:
+    """CPU seconds of each of these processes with all below it, waited-for children's included."""
+    children, spent = _processes()
+    return {root: sum(_below([root], children, spent).values()) for root in roots if root in spent}
+
+
+def _processes() -> tuple[dict[int, list[int]], dict[int, float]]:
+    """The children and the CPU seconds of every process."""
+    children: dict[int, list[int]] = {}
+    spent: dict[int, float] = {}
+    for entry in Path("/proc").iterdir():
+        if not entry.name.isdigit():
+            continue
+        # Processes come and go while we look.
+        with contextlib.suppress(OSError):
+            fields = (entry / "stat").read_text().rpartition(")")[2].split()
+            pid = int(entry.name)
+            children.setdefault(int(fields[1]), []).append(pid)
+            spent[pid] = sum(map(int, fields[11:15])) / TICKS
+    return children, spent
+
+
+def _below(roots: list[int], children: dict[int, list[int]], spent: dict[int, float]) -> dict[int, float]:
+    found: dict[int, float] = {}
+    waiting = list(roots)
+    while waiting:
+        pid = waiting.pop()
+        found[pid] = spent[pid]
+        waiting += children.get(pid, [])
+    return found
+
+
 class Tree:
     """All descendants of this process but `helpers`, which are pids of Redis and the site."""
 
@@ -29,27 +61,8 @@ class Tree:
 
     def cpu_seconds(self) -> dict[int, float]:
         """pid to CPU seconds, its waited-for children's included."""
-        parents: dict[int, int] = {}
-        spent: dict[int, float] = {}
-        for entry in Path("/proc").iterdir():
-            if not entry.name.isdigit():
-                continue
-            # Processes come and go while we look.
-            with contextlib.suppress(OSError):
-                fields = (entry / "stat").read_text().rpartition(")")[2].split()
-                pid = int(entry.name)
-                parents[pid] = int(fields[1])
-                spent[pid] = sum(map(int, fields[11:15])) / TICKS
-        children: dict[int, list[int]] = {}
-        for pid, parent in parents.items():
-            children.setdefault(parent, []).append(pid)
-        found: dict[int, float] = {}
-        waiting = [pid for pid in children.get(os.getpid(), []) if pid not in self.helpers]
-        while waiting:
-            pid = waiting.pop()
-            found[pid] = spent[pid]
-            waiting += children.get(pid, [])
-        return found
+        children, spent = _processes()
+        return _below([pid for pid in children.get(os.getpid(), []) if pid not in self.helpers], children, spent)
 
     def total_cpu_seconds(self) -> float:
         """CPU of the whole tree so far."""

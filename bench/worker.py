@@ -27,6 +27,7 @@ class Plan:
     pages: int
     browser: str
     site_port: int
+    runners: int = 1
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,7 @@ async def prepared(plan: Plan) -> AsyncIterator[Stage]:
             {
                 "redis": {"url": plan.redis_url},
                 "worker": {"id": "bench"},
-                "pool": {"runners": 1, "pages": plan.pages, "max_jobs": 1_000_000},
+                "pool": {"runners": plan.runners, "pages": plan.pages, "max_jobs": 1_000_000},
                 "browser": {"executable": plan.browser},
                 "egress": {"hosts": {"site.example": f"127.0.0.1:{plan.site_port}"}},
                 "modules": {"registry": str(stage.registry), "trusted_keys": [key]},

@@ -1,7 +1,7 @@
 """Rows, ratios and bounds."""
 
 import pytest
-from bench.rows import BOUNDS, Bound, Row, compared, percentile, with_bound
+from bench.rows import BOUNDS, Bound, Row, compared, median_interval, percentile, with_bound
 
 
 def test_the_ratio_is_taken_round_by_round() -> None:
@@ -40,3 +40,9 @@ def test_percentiles_are_values_that_were_measured() -> None:
     assert percentile([3.0, 1.0, 2.0], 0.5) == 2.0
     assert percentile([float(n) for n in range(1, 101)], 0.99) == 99.0
     assert percentile([7.0], 0.99) == 7.0
+
+
+def test_the_median_lies_between_two_of_the_values() -> None:
+    values = [float(n) for n in range(1, 13)]
+    assert median_interval(values) == (3.0, 10.0), "of twelve: 96 % by the binomial distribution"
+    assert median_interval(values[:6]) == (1.0, 6.0)

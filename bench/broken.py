@@ -1,0 +1,200 @@
+"""A tenant whose every browser context is broken, beside three healthy ones under load: what it costs them.
+
+Windows without and with its jobs take turns on one worker, so that each pair sees the same minute of the host.
+"""
+
+import asyncio
+import itertools
+import json
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from bench.ground import browser, redis_server, site
+from bench.options import Options
+from bench.rows import Row, compared, median_interval
+from bench.tree import cpu_seconds_of
+from bench.visit import READ_FIELDS
+from bench.worker import Bench, Plan, prepared, started
+from pageworker_supervisor.demo.stage import Stage
+
+PAIRS_PER_ROUND = 4
+"""Twelve with three rounds: the bound is too close for fewer."""
+HEALTHY = ("healthy-1", "healthy-2", "healthy-3")
+BROKEN = "broken"
+RUNNERS, PAGES = 4, 2
+JOBS = 20
+"""Of each healthy tenant in a window, one at a time."""
+TAMPERED, DAMAGED = 6, 1
+"""New profiles of each kind in a window: such that are not opened, and such that the browser does not start with."""
+JOBS_PER_PROFILE = 4
+PUSH_SECONDS = 0.1
+LOOK_SECONDS = 0.2
+END_SECONDS = 300.0
+NAMED = frozenset({"profile_tampered", "profile_corrupt", "browser_start_failed"})
+AGAINST = "the same three tenants without the broken one, in turns"
+
+
+@dataclass(frozen=True)
+class Window:
+    """What the healthy tenants had."""
+
+    cpu_ms_per_job: float
+    cold_job_seconds: float
+
+
+def rows(options: Options) -> Iterator[Row]:
+    """CPU per job and cold jobs of the healthy tenants, with and without; then how the broken one's jobs end."""
+    with site() as (port, _), redis_server() as (url, _):
+        plan = Plan(url, ("visit",), PAGES, browser(), port, RUNNERS)
+        alone, beside, unnamed = asyncio.run(_measure(plan, options.rounds * PAIRS_PER_ROUND))
+    for name, unit, ours, theirs in (
+        ("cpu_ms_per_job", "ms", [w.cpu_ms_per_job for w in beside], [w.cpu_ms_per_job for w in alone]),
+        ("cold_job_seconds", "s", [w.cold_job_seconds for w in beside], [w.cold_job_seconds for w in alone]),
+    ):
+        row = compared(f"broken.neighbours_{name}", unit, AGAINST, ours, theirs)
+        ratios = [mine / other for mine, other in zip(ours, theirs, strict=True)]
+        yield msgspec.structs.replace(row, interval=median_interval(ratios))
+    yield Row(name="broken.jobs_without_a_named_error", value=float(unnamed), unit="jobs")
+
+
+async def _measure(plan: Plan, pairs: int) -> tuple[list[Window], list[Window], int]:
+    alone: list[Window] = []
+    beside: list[Window] = []
+    async with prepared(plan) as stage, started(stage, plan) as bench:
+        await bench.daemon.until_ready()
+        neighbours = Neighbours(stage, bench)
+        async with asyncio.TaskGroup() as tasks:
+            reading = tasks.create_task(neighbours.read())
+            await neighbours.window(broken=False)
+            for pair in range(pairs):
+                for broken in (False, True) if pair % 2 == 0 else (True, False):
+                    (beside if broken else alone).append(await neighbours.window(broken=broken))
+                print(f"pair {pair}: alone {alone[-1]}, beside {beside[-1]}", file=sys.stderr)
+            unnamed = await neighbours.unnamed()
+            reading.cancel()
+    return alone, beside, unnamed
+
+
+@dataclass
+class Neighbours:
+    """Four tenants on one worker."""
+
+    stage: Stage
+    bench: Bench
+    _numbers: "itertools.count[int]" = field(default_factory=itertools.count)
+    _awaited: dict[str, "asyncio.Future[dict[str, Any]]"] = field(default_factory=dict)
+    _broken: list["asyncio.Future[dict[str, Any]]"] = field(default_factory=list)
+
+    async def read(self) -> None:
+        """Hand each result to whoever waits for it, for ever."""
+        async for answer in self.bench.letterbox.results():
+            self._awaited.pop(answer["job_id"]).set_result(answer)
+
+    async def push(self, tenant: str, profile: str | None = None) -> "asyncio.Future[dict[str, Any]]":
+        """A visit; its result will be there."""
+        number = next(self._numbers)
+        job = {
+            "job_id": str(number),
+            "tenant_id": tenant,
+            "profile_id": profile,
+            "endpoint_module": "bench.visit",
+            "payload": {"url": f"http://site.example/p/{number}", "read": READ_FIELDS},
+            "max_retries": 1,
+        }
+        answer = self._awaited[str(number)] = asyncio.get_running_loop().create_future()
+        await self.bench.letterbox.push(json.dumps(job))
+        return answer
+
+    async def window(self, *, broken: bool) -> Window:
+        """Three tenants with a job each at a time, and one cold job; beside them perhaps the broken tenant's."""
+        cpu = HealthyCpu(self.bench)
+        await cpu.look()
+        async with asyncio.TaskGroup() as tasks:
+            watching = tasks.create_task(cpu.watch())
+            breaking = tasks.create_task(self._break()) if broken else None
+            cold = tasks.create_task(self._cold())
+            await asyncio.gather(*(self._one_at_a_time(tenant) for tenant in HEALTHY))
+            cold_seconds = await cold
+            if breaking is not None:
+                await breaking
+            watching.cancel()
+        await cpu.look()
+        return Window(1000 * cpu.seconds() / (JOBS * len(HEALTHY)), cold_seconds)
+
+    async def unnamed(self) -> int:
+        """Jobs of the broken tenant that did not end with a named error, or not in time."""
+        ended, late = await asyncio.wait(self._broken, timeout=END_SECONDS)
+        named = sum((answer.result()["error"] or {}).get("type") in NAMED for answer in ended)
+        return len(ended) - named + len(late)
+
+    async def _one_at_a_time(self, tenant: str) -> None:
+        for _ in range(JOBS):
+            answer = await (await self.push(tenant))
+            if answer["status"] != "succeeded":
+                raise RuntimeError(f"a healthy tenant's job: {answer}")
+
+    async def _cold(self) -> float:
+        """A job on a profile that nobody has open: it needs a start."""
+        began = time.monotonic()
+        answer = await (await self.push(HEALTHY[0], f"cold-{next(self._numbers)}"))
+        if answer["status"] != "succeeded":
+            raise RuntimeError(f"a cold job: {answer}")
+        return time.monotonic() - began
+
+    async def _break(self) -> None:
+        names = [f"tampered-{next(self._numbers)}" for _ in range(TAMPERED)]
+        for name in names:
+            (self._profile(name) / "SingletonLock").mkdir()
+        for _ in range(DAMAGED):
+            names.append(f"damaged-{next(self._numbers)}")
+            data = self._profile(names[-1])
+            (data / "Default").write_bytes(b"a file where a folder should be")
+            (data / "Local State").mkdir()
+        for name in names * JOBS_PER_PROFILE:
+            self._broken.append(await self.push(BROKEN, name))
+            await asyncio.sleep(PUSH_SECONDS)
+
+    def _profile(self, name: str) -> Path:
+        """As the store makes it."""
+        data = self.stage.folder / "profiles" / BROKEN / name / "data"
+        data.mkdir(parents=True)
+        for folder in (data.parent.parent, data.parent):
+            folder.chmod(0o711)
+        return data
+
+
+@dataclass
+class HealthyCpu:
+    """CPU seconds of the runners of the healthy tenants' ephemeral contexts, those that are replaced included."""
+
+    bench: Bench
+    _first: dict[str, float] | None = None
+    _last: dict[str, float] = field(default_factory=dict)
+
+    async def look(self) -> None:
+        """Note what each has spent so far."""
+        runners = (await self.bench.daemon.status())["runners"]
+        pids = {
+            r["runner_id"]: r["pid"] for r in runners if r["tenant_id"] in HEALTHY and not r["profile_id"] and r["pid"]
+        }
+        spent = cpu_seconds_of(pids.values())
+        self._last |= {name: spent[pid] for name, pid in pids.items() if pid in spent}
+        if self._first is None:
+            self._first = dict(self._last)
+
+    async def watch(self) -> None:
+        """Look for ever: what a runner spent must be seen before it is gone."""
+        while True:
+            await asyncio.sleep(LOOK_SECONDS)
+            await self.look()
+
+    def seconds(self) -> float:
+        """Since the first look."""
+        first = self._first or {}
+        return sum(spent - first.get(name, 0.0) for name, spent in self._last.items())
