@@ -131,8 +131,8 @@ def jobs(
         return found[:count]
 
     views = asyncio.run(read())
-    rows = [(v.ref, v.state, v.priority, v.worker_id or "-", f"{v.age_seconds:.0f} s") for v in views]
-    show(views, table(("JOB", "STATE", "PRIORITY", "WORKER", "AGE"), rows), json)
+    rows = [(v.ref, v.state, v.priority, v.worker_id or "-", f"{v.age_seconds:.0f} s", v.why or "-") for v in views]
+    show(views, table(("JOB", "STATE", "PRIORITY", "WORKER", "AGE", "WHY"), rows), json)
 
 
 def _job_text(
