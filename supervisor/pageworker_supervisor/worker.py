@@ -15,6 +15,7 @@ from pageworker_supervisor.engine import Engine
 from pageworker_supervisor.engine.errors import Unavailable
 from pageworker_supervisor.engine.types import Options
 from pageworker_supervisor.host.descriptors import current_limit, http_connections
+from pageworker_supervisor.host.descriptors_left import descriptor_trouble
 from pageworker_supervisor.http.errors import WorkerRefused
 from pageworker_supervisor.http.hosts import answered_hosts
 from pageworker_supervisor.http.report import (
@@ -192,6 +193,7 @@ class Worker:
             return False, trouble
         if self._phase is not Phase.READY:
             return False, self._reason or self._phase.name.lower()
+        trouble = trouble or descriptor_trouble()
         if not trouble and not self._site.settings.modules.trusted_keys:
             return False, NO_TRUSTED_KEY
         return not trouble, trouble

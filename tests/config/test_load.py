@@ -119,6 +119,17 @@ bind = "x"
         assert words in found[key].render(), key
 
 
+def test_there_are_more_user_ids_than_runners(write: Any) -> None:
+    told = problems(write("[pool]\nrunners = 64\n[sandbox]\nuids = 40\n"))
+    assert told["sandbox.uids"].expected == "at least 72: pool.runners and 8 more"
+
+
+@pytest.mark.parametrize("host", ["http://a.example", "a.example:80", "*", "*.", "a b", ""])
+def test_hosts_that_are_answered_are_names(write: Any, host: str) -> None:
+    told = problems(write(f'[http]\nallowed_hosts = ["ok.example", "*.svc.example", "{host}"]\n'))
+    assert told["http.allowed_hosts"].found == host
+
+
 def test_lists_of_hosts_end_where_the_gateways_policy_does(write: Any) -> None:
     hosts = [f"{number}.example" for number in range(2049)]
     fixed = json.dumps(dict.fromkeys(hosts, "127.0.0.1"))

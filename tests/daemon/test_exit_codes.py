@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from pw_daemon.place import HEADLESS_SHELL
 
+from pageworker_sandbox.signing import SecretKey
 from pageworker_supervisor.config.errors import ConfigInvalid, Problem
 from pageworker_supervisor.demo.toml import toml_text
 from pageworker_supervisor.exit_codes import ExitCode, exit_of
@@ -47,6 +48,7 @@ def config(home: Path, **sections: dict[str, Any]) -> Path:
         "http": {"bind": "127.0.0.1:0"},
         "browser": HEADLESS_SHELL,
         "tenants": {"*": {}},
+        "modules": {"trusted_keys": [SecretKey.new().public.line()]},
     }
     file = home / "pageworker.toml"
     file.write_text(toml_text({key: {**own.get(key, {}), **sections.get(key, {})} for key in own | sections}))

@@ -85,6 +85,19 @@ def test_a_worker_that_is_busy_with_others_retires_the_one_that_has_been_here_lo
     assert victim(seats, RULES, 10.0, ContextKey("v")) == "b"
 
 
+def test_a_tenant_of_many_contexts_replaces_its_own_runners_first() -> None:
+    """Sets of hosts, and profiles, cost their own tenant a browser start, not another one."""
+    idle = [seat("b", "u", since=8.0, used=1.0), seat("a", "t", since=8.0, used=9.0)]
+    assert place(idle, RULES, 20.0, ContextKey("t", "other")) == Spawn(evict="a")
+    assert place(idle, RULES, 20.0, ContextKey("v")) == Spawn(evict="b")
+    busy = [seat("b", "u", taken=1, since=1.0), seat("a", "t", taken=1, since=5.0)]
+    assert victim(busy, RULES, 20.0, ContextKey("t", "other")) == "a"
+    assert victim(busy, RULES, 20.0, ContextKey("v")) == "b"
+    most = [*busy, seat("c", "t", profile="p", taken=1, since=9.0)]
+    assert victim(most, Rules(3, 2, 2.0), 20.0, ContextKey("v")) == "a"
+    assert victim(most, Rules(3, 2, 2.0), 20.0, ContextKey("u", "other")) == "a"
+
+
 def test_one_retirement_at_a_time() -> None:
     seats = [seat("a", "t", taken=2), seat("b", "u", taken=1, is_open=False)]
     assert victim(seats, RULES, 10.0, ContextKey("v")) is None

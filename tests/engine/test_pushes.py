@@ -176,3 +176,17 @@ async def test_the_same_id_of_another_tenant_is_another_job(desk: Desk, other: s
     leases = {str(lease.ref): lease.verdict for lease in await desk.take()}
     assert leases == {"acme/j1": None, f"{other}/j1": "cancelled"}
     assert await desk.engine.audit() == []
+
+
+@pytest.mark.parametrize("early", [True, False])
+async def test_a_cancelled_job_does_not_expire_any_more(desk: Desk, early: bool) -> None:
+    seconds, _ = await desk.client.time()
+    if early:
+        await desk.engine.cancel(ref("j1"))
+    await desk.engine.enqueue([ticket("j1", expires_at_ms=(seconds + 60) * 1000)])
+    if not early:
+        await desk.engine.cancel(ref("j1"))
+    lease = await desk.one()
+    assert lease.verdict == "cancelled"
+    assert await desk.engine.audit() == []
+    await desk.finish([lease])

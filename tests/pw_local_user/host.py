@@ -47,14 +47,16 @@ class Host:
 
 
 @contextmanager
-def default_daemon() -> Iterator[Host]:
-    """A daemon with its own Redis that has answered one job; ended with the block."""
+def default_daemon(data_dir: Path | None = None) -> Iterator[Host]:
+    """A daemon with its own Redis that has answered one job; ended with the block. `data_dir`: an existing folder."""
     with tempfile.TemporaryDirectory(prefix="pw-local-", ignore_cleanup_errors=True) as temporary:
         folder = Path(temporary)
         folder.chmod(0o711)  # as /var/lib: others may pass through
         key, _ = asyncio.run(publish(sorted(MODULES.iterdir()), folder / "registry"))
-        data_dir, port = folder / "pageworker", free_port()
-        data_dir.mkdir(mode=0o711)
+        port = free_port()
+        if data_dir is None:
+            data_dir = folder / "pageworker"
+            data_dir.mkdir(mode=0o711)
         config = folder / "pageworker.toml"
         config.write_text(
             toml_text(

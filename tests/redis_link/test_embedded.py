@@ -54,6 +54,17 @@ async def test_data_outlives_the_daemon(tmp_path: Path) -> None:
         assert await link.send("GET", "pw:k", key="pw:k") == b"v"
 
 
+async def test_what_functions_wrote_outlives_the_daemon(tmp_path: Path) -> None:
+    """In its file that is a transaction, which Redis reads again under its default user."""
+    script = "redis.call('SET', KEYS[1], 1) redis.call('RPUSH', KEYS[2], 1, 2)"
+    async with open_link(ANY, tmp_path) as link:
+        await link.send("EVAL", script, 2, "pw:k", "pw:l", key="pw:k")
+    async with open_link(ANY, tmp_path) as link:
+        assert await link.send("GET", "pw:k", key="pw:k") == b"1"
+        assert await link.send("LLEN", "pw:l", key="pw:l") == 2
+    assert "CRITICAL" not in (tmp_path / "redis" / "redis.log").read_text()
+
+
 async def test_clients_find_the_port_in_a_file(tmp_path: Path) -> None:
     port_file = tmp_path / "redis" / "port"
     async with EmbeddedRedis(tmp_path, 0) as server:

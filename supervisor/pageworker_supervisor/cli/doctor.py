@@ -6,10 +6,10 @@ import shutil
 from collections.abc import Iterable
 from pathlib import Path
 
-from msgspec import Struct
-
 from pageworker_sandbox.launch.checks import checks as host_checks
 from pageworker_sandbox.signing import KeyUnusable
+from pageworker_supervisor.cli.finding import Finding
+from pageworker_supervisor.cli.host_findings import host_findings
 from pageworker_supervisor.cli.output import CommandError, Exit, Json, show
 from pageworker_supervisor.cli.reach import Config, queue, settings_of
 from pageworker_supervisor.config.place import data_dir_of
@@ -23,15 +23,6 @@ from pageworker_supervisor.registry import load_trust
 ROOM_BYTES = 2 * 1024**3
 
 
-class Finding(Struct, frozen=True):
-    """One thing that was looked at."""
-
-    name: str
-    ok: bool
-    found: str
-    mend: str = ""
-
-
 def doctor(*, config: Config = None, json: Json = False) -> Exit:
     """Look this host over: sandbox, browser, Redis, clock, keys, data folder. Ends with 1 where something fails."""
     settings = settings_of(config)
@@ -43,7 +34,7 @@ def doctor(*, config: Config = None, json: Json = False) -> Exit:
         *_redis(settings, config),
         _keys(settings),
         _folder(settings),
-        _user(),
+        *host_findings(settings, data_dir_of(settings)),
     ]
     show(findings, _text(findings), json)
     return Exit.DONE if all(finding.ok for finding in findings) else Exit.FAILED
@@ -89,12 +80,6 @@ def _folder(settings: Settings) -> Finding:
         return Finding(name, False, f"{folder} may not be written", "change its owner, or set worker.data_dir")
     mend = "" if free >= ROOM_BYTES else "free some space: profiles and artifacts go there"
     return Finding(name, free >= ROOM_BYTES, f"{folder}, {free // 1024**2} MiB free", mend)
-
-
-def _user() -> Finding:
-    if os.geteuid() == 0:
-        return Finding("user", True, "root: each runner gets a user of its own")
-    return Finding("user", True, "not root: runners share this user, and are kept apart by namespaces and Landlock")
 
 
 def _text(findings: list[Finding]) -> str:

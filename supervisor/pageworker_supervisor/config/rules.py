@@ -23,6 +23,8 @@ REDIS_TOPOLOGIES = ("redis", "rediss", "redis+sentinel", "rediss+sentinel", "red
 STORE_SCHEMES = ("file", "s3", "gs", "az", "memory")
 REGISTRY_SCHEMES = ("file", "http", "https", "s3", "gs", "az")
 MIN_SECRET_BYTES = 16
+SPARE_UIDS = 8
+"""For helpers of the daemon, and for runners that are about to be gone when their successors come."""
 
 _TENANT_GLOB = re.compile(r"[a-z0-9*?-]{1,63}")
 _ANSWERED_HOST = re.compile(r"(\*\.)?[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*")
@@ -153,6 +155,9 @@ def _ranges(settings: Settings) -> Iterator[Finding]:
     if settings.callbacks.timeout_seconds > settings.callbacks.max_seconds:
         found = f"{settings.callbacks.timeout_seconds:g}, above max_seconds"
         yield ("callbacks", "timeout_seconds"), found, f"at most {settings.callbacks.max_seconds:g}", ""
+    least = settings.pool.runners + SPARE_UIDS
+    if settings.sandbox.uids < least:
+        yield ("sandbox", "uids"), settings.sandbox.uids, f"at least {least}: pool.runners and {SPARE_UIDS} more", ""
     if int(settings.http.bind.rpartition(":")[2]) > 65535:
         yield ("http", "bind"), settings.http.bind, "a port of at most 65535", ""
     for host in settings.http.allowed_hosts:

@@ -88,7 +88,7 @@ class SandboxSettings(Section, frozen=True):
     """Where the daemon runs as root, the first of the user ids that its gateway, the gateway's dialer, each of its
     runners and its own Redis get. Default: a range that is free on this host, the same after each restart
     (docs/trust.md)."""
-    uids: Annotated[int, Meta(ge=4, le=65_536)] = 500
+    uids: Annotated[int, Meta(ge=9, le=65_536)] = 500
     """How many of them."""
     python: Path | None = None
     """Interpreter for runners. Default: found by itself."""

@@ -7,6 +7,7 @@ are idle and have had their residency, or were idle for a moment. Longer than th
 waits: an idle room beside waiting work is a wasted one.
 """
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import inf, isinf
@@ -133,11 +134,14 @@ def _new_runner(seats: Sequence[Seat], rules: Rules, now: float, context: Contex
     if len(seats) < rules.runners:
         return Spawn(evict=None)
     idle = [seat for seat in evictable(seats, rules, now) if seat.context != context]
+    # Whoever has an idle runner itself, with another set of hosts or another profile, replaces that one.
+    idle.sort(key=lambda seat: seat.context.tenant_id != context.tenant_id)
     return Spawn(evict=idle[0].runner_id) if idle else None
 
 
 def victim(seats: Sequence[Seat], rules: Rules, now: float, wanted: ContextKey) -> str | None:
-    """Which busy runner should retire so that `wanted` gets its turn: the one that has held its place longest.
+    """Which busy runner should retire so that `wanted` gets its turn: of the tenant that has most of them here, the one
+    that has held its place longest. So a tenant of many contexts replaces its own runners before those of others.
 
     Only past its residency, never while another runner already retires for the same purpose, and not for a
     context that is here already.
@@ -147,4 +151,10 @@ def victim(seats: Sequence[Seat], rules: Rules, now: float, wanted: ContextKey) 
     if len(seats) < rules.runners or evictable(seats, rules, now):
         return None
     ripe = [seat for seat in seats if now - seat.since >= rules.residency_seconds]
-    return min(ripe, key=lambda seat: seat.since).runner_id if ripe else None
+    held = Counter(seat.context.tenant_id for seat in seats)
+
+    def order(seat: Seat) -> tuple[int, bool, float]:
+        tenant_id = seat.context.tenant_id
+        return -held[tenant_id], tenant_id != wanted.tenant_id, seat.since
+
+    return min(ripe, key=order).runner_id if ripe else None

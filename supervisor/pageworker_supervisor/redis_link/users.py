@@ -8,8 +8,10 @@ from importlib.resources import files
 WORKER, PRODUCER, READER = "pageworker", "n8n", "reader"
 """What the worker and `workerctl` do; push jobs and hear results; look at everything and change nothing."""
 USERS = (WORKER, PRODUCER, READER)
-NOBODY = "user default reset"
-"""Off, without password, key, channel and command: who says no name is nobody."""
+NOBODY = "user default off resetpass ~* &* +@all"
+"""Off and without a password: nobody can be this user. Its rights stay, because Redis reads its AOF under this user and
+refuses what it may not do: every transaction of a function would be gone after a restart (ACLCheckAllPerm in
+execCommand, src/multi.c)."""
 
 _PREFIX = re.compile(r"(?<=[~&{])pw(?=:)")
 

@@ -111,6 +111,7 @@ end
 function Job.condemn(id, verdict)
   call('HSET', P .. 'job:' .. id, 's', 'v', 'vd', verdict)
   call('RPUSH', P .. 'verdicts', id)
+  call('ZREM', P .. 'expiry', id)
   Listing.add('verdict', id)
   Wakes.anybody()
 end
