@@ -136,7 +136,7 @@ ROWS = (
     ),
     Mutant(
         f.LISTING_SCANS,
-        f"{ENGINE}/engine.py",
+        f"{ENGINE}/listing.py",
         '    "running": ("running",),\n',
         '    "running": ("queued", "running"),\n',
         (f"{LISTING}::test_a_listing_does_not_look_at_what_it_does_not_list",),
