@@ -1,13 +1,22 @@
 """Tasks that last as long as the worker."""
 
 import asyncio
-from collections.abc import Coroutine, Mapping
+from collections.abc import Coroutine, Iterator, Mapping
 from typing import Any
 
 
 class EndedByItself(RuntimeError):
     """A task has ended that should last, or see its work through: a bug of ours. Better no worker than one that seems
     to work."""
+
+
+def leaves(group: BaseExceptionGroup[BaseException]) -> Iterator[BaseException]:
+    """The errors in a group, and in the groups in it."""
+    for error in group.exceptions:
+        if isinstance(error, BaseExceptionGroup):
+            yield from leaves(error)
+        else:
+            yield error
 
 
 async def lasting(works: Mapping[str, Coroutine[Any, Any, object]]) -> None:

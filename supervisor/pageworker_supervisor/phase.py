@@ -34,7 +34,13 @@ TABLE: dict[Phase, dict[Turn, Phase]] = {
         Turn.RESUME: Phase.READY,
         Turn.STOP: Phase.STOPPING,
     },
-    Phase.DRAINED: {Turn.DRAIN: Phase.DRAINING, Turn.RESUME: Phase.READY, Turn.STOP: Phase.STOPPING},
+    Phase.DRAINED: {
+        Turn.DRAIN: Phase.DRAINING,
+        # Of two drains at once, the other one was done first.
+        Turn.EMPTY: Phase.DRAINED,
+        Turn.RESUME: Phase.READY,
+        Turn.STOP: Phase.STOPPING,
+    },
     Phase.STOPPING: {Turn.STOP: Phase.STOPPING, Turn.EMPTY: Phase.STOPPING},
 }
 

@@ -36,7 +36,7 @@ from pageworker_supervisor.registry import Registry
 from pageworker_supervisor.runners.dial_rules import dial_rules
 from pageworker_supervisor.runners.fleet import Fleet
 from pageworker_supervisor.runners.house import House
-from pageworker_supervisor.runners.outlet import Outlet
+from pageworker_supervisor.runners.outlet import Outlet, OutletEvents
 from pageworker_supervisor.runners.uids import Uids
 from pageworker_supervisor.telemetry import log
 from pageworker_supervisor.telemetry.lag import watch_lag
@@ -85,7 +85,7 @@ class Rooms:
             uids.gateway,
             dial_rules(settings.egress, {*link.ports, *link.ingress.ports, *site.http_ports}),
             site.metrics,
-            self._kill_all,
+            OutletEvents(lambda: self.fleet.look(), self._kill_all, self._dismiss),
         )
         self.artifacts = ArtifactStore.open(
             settings.artifacts.url, site.data_dir, site.metrics, settings.artifacts.waiting_bytes
@@ -108,7 +108,7 @@ class Rooms:
         self.signals = Signals()
         tools = Tools(settings, registry, self.artifacts, self.desk, self.fleet, egress_sets, site.metrics)
         self.dispatcher = Dispatcher(name, engine, availability, self.fleet, tools, self.signals)
-        self.leases = LeaseKeeper(engine, availability, self.dispatcher, self.fleet, name)
+        self.leases = LeaseKeeper(engine, availability, self.dispatcher, self.fleet, name, site.metrics)
         self.waker = Waker(engine, availability, self.dispatcher, self.fleet, self.signals, name)
         self.courier = Courier(engine, availability, settings, site.metrics)
         self.intake = Intake(
@@ -151,6 +151,9 @@ class Rooms:
     def _kill_all(self, reason: str) -> None:
         for runner in list(self.fleet.runners.values()):
             runner.kill(reason, charged=False)
+
+    def _dismiss(self, runner_id: str) -> None:
+        self.fleet.dismiss(runner_id, "its egress listener is lost")
 
     async def _give_up_profile(self, context: ContextKey, fence: int | None) -> None:
         if context.profile_id is not None and fence is not None:

@@ -11,6 +11,7 @@ from typing import Literal
 from pageworker_supervisor.config.settings import Settings
 from pageworker_supervisor.contract.job_ref import JobRef
 from pageworker_supervisor.dispatch.attempt import Attempt
+from pageworker_supervisor.dispatch.placement import NOBODY
 from pageworker_supervisor.engine import Engine
 from pageworker_supervisor.engine.errors import Unavailable
 from pageworker_supervisor.engine.types import Options
@@ -196,6 +197,8 @@ class Worker:
         trouble = trouble or descriptor_trouble()
         if not trouble and not self._site.settings.modules.trusted_keys:
             return False, NO_TRUSTED_KEY
+        if not trouble and self._rooms is not None:
+            trouble = self._rooms.fleet.trouble() or ""
         return not trouble, trouble
 
     def _redis_trouble(self) -> str:
@@ -247,25 +250,32 @@ class Worker:
                 while rooms.dispatcher.busy:
                     rooms.dispatcher.ended.clear()
                     await rooms.dispatcher.ended.wait()
+                    self._insist_on_draining()
                     for token in [token for token in waited if token not in rooms.dispatcher.attempts]:
                         yield _line("ended", waited.pop(token), time.monotonic())
         except TimeoutError:
             pass
+        self._insist_on_draining()
         left = await rooms.dispatcher.hand_back_all("the worker is drained")
         for attempt in waited.values():
             yield _line("handed_back", attempt, time.monotonic())
         rooms.fleet.retire_all("the worker is drained")
         await rooms.fleet.empty()
         self._turn(Turn.EMPTY, "drained")
-        yield DrainLine(event="done", left=left)
+        yield DrainLine(event="deadline" if left else "done", left=left)
+
+    def _insist_on_draining(self) -> None:
+        if self._phase not in (Phase.DRAINING, Phase.DRAINED, Phase.STOPPING):
+            raise WorkerRefused("the worker takes jobs again: the drain is given up")
 
     async def resume(self) -> None:
         """Take jobs again."""
         rooms = self._up()
         self._turn(Turn.RESUME, "")
         rooms.dispatcher.draining = False
+        rooms.dispatcher.ended.set()
         rooms.intake.resume()
-        rooms.fleet.changed.set()
+        rooms.fleet.resume()
 
     async def cancel(self, ref: JobRef) -> Cancelled:
         """Cancel a job, whatever state it is in and on whatever worker."""
@@ -312,7 +322,7 @@ STATES: dict[Phase, WorkerState] = {
 def _runner(runner: Runner, now: float) -> RunnerReport:
     return RunnerReport(
         runner_id=runner.runner_id,
-        tenant_id=runner.context.tenant_id,
+        tenant_id=None if runner.context == NOBODY else runner.context.tenant_id,
         profile_id=runner.context.profile_id,
         state=runner.life.name.lower(),
         pages={"taken": runner.taken, "running": len(runner.running)},

@@ -4,7 +4,6 @@ import asyncio
 import fcntl
 import os
 import random
-import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -13,12 +12,13 @@ from typing import Any, Literal
 
 import msgspec
 
+from pageworker_profiles.errors import ProfileBusy, StaleFence
 from pageworker_sandbox.launch import Host
 from pageworker_sandbox.signing import VerifiedBundle
 from pageworker_sandbox.wire import messages as m
 from pageworker_supervisor.engine.context_key import ContextKey
 from pageworker_supervisor.rooms import Rooms
-from pageworker_supervisor.runners.errors import RunnerLost, SpawnFailed
+from pageworker_supervisor.runners.errors import RunnerLost
 from pageworker_supervisor.runners.fleet import Fleet
 from pageworker_supervisor.runners.house import Folder, House
 from pageworker_supervisor.runners.life import Event, Life, after
@@ -38,7 +38,7 @@ class EchoHouse(House):
 
     @asynccontextmanager
     async def folder(self, context: ContextKey, fence: int | None) -> AsyncIterator[Folder]:
-        """Hold the profile for the block. Raises SpawnFailed where somebody else has it open, or had it later."""
+        """Hold the profile for the block. Raises ProfileBusy, StaleFence."""
         if context.profile_id is None:
             yield Folder(None, None, self.profiles)
             return
@@ -47,10 +47,10 @@ class EchoHouse(House):
             try:
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError as busy:
-                raise SpawnFailed("another worker has the profile open") from busy
+                raise ProfileBusy(self.locks, "another worker") from busy
             newest = int(os.pread(descriptor, 64, 0) or b"0")
             if fence is None or fence < newest:
-                raise SpawnFailed(f"fence {fence} is older than {newest}")
+                raise StaleFence(self.locks, fence or 0, newest)
             os.pwrite(descriptor, b"%d" % fence, 0)
             yield Folder(None, None, self.profiles)
         finally:
@@ -75,10 +75,7 @@ class EchoRunner(Runner):
     async def _inhabit(self, folder: Folder) -> None:
         await asyncio.sleep(random.uniform(0.002, 0.02))
         self.evidence = {"echo": "yes"}
-        self.settled = 2 * time.monotonic() - self.since
-        self._step(Event.CAME_UP)
-        self._up.set_result(None)
-        self._on_change()
+        self._came_up()
         try:
             async with asyncio.TaskGroup() as self._tasks:
                 await self._stopping.wait()
@@ -156,13 +153,8 @@ class EchoRunner(Runner):
 class EchoFleet(Fleet):
     """The product's fleet, but for what it spawns."""
 
-    def _spawn(self, context: ContextKey, fence: int | None) -> Runner:
-        if self._tasks is None:
-            raise RuntimeError("the fleet does not run")
-        runner = EchoRunner(next(self._names), context, fence, self._house, self._notify)
-        self.runners[runner.runner_id] = runner
-        self._tasks.create_task(self._host(runner), name=f"runner {runner.runner_id}")
-        return runner
+    def _new_runner(self, context: ContextKey, fence: int | None, house: House) -> Runner:
+        return EchoRunner(next(self._names), context, fence, house, self._events)
 
     def hit(self, seconds: float | None) -> None:
         """Kill some runner, or freeze it for so long."""

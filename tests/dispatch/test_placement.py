@@ -1,13 +1,18 @@
 """Where jobs may run: cases, then a simulated fleet under hypothesis."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import inf
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from pageworker_supervisor.dispatch.placement import (
+    LINGER_SECONDS,
+    LONGEST_RESIDENCY_SECONDS,
     NO_ROOM_EITHER,
+    NOBODY,
+    STARTS_IDLE,
+    STARTS_RESIDENT,
     Rules,
     Seat,
     Spawn,
@@ -19,6 +24,7 @@ from pageworker_supervisor.dispatch.placement import (
     victim,
 )
 from pageworker_supervisor.engine.context_key import ContextKey
+from pageworker_supervisor.engine.types import ContextRoom
 
 RULES = Rules(runners=2, pages=2, residency_seconds=2.0)
 
@@ -73,6 +79,67 @@ def test_an_idle_runner_makes_room_after_a_moment() -> None:
 def test_an_idle_runner_that_has_had_its_residency_makes_room_at_once() -> None:
     seats = [seat("a", "t", taken=1), seat("b", "u", since=8.0, used=9.9)]
     assert place(seats, RULES, 10.0, ContextKey("v")) == Spawn(evict="b")
+
+
+def costly(
+    name: str, tenant: str, *, taken: int = 0, since: float = 0.0, used: float, comes_back: bool = False
+) -> Seat:
+    """A runner whose start took a second."""
+    return replace(seat(name, tenant, taken=taken, since=since, used=used), start_seconds=1.0, comes_back=comes_back)
+
+
+def test_a_busy_runner_stays_for_several_times_as_long_as_its_start_took() -> None:
+    seats = [costly("a", "t", taken=1, since=5.0, used=9.0), costly("b", "u", taken=1, since=6.0, used=9.0)]
+    assert victim(seats, RULES, 9.9, ContextKey("v")) is None
+    assert victim(seats, RULES, 5.0 + STARTS_RESIDENT, ContextKey("v")) == "a"
+
+
+def test_no_start_is_so_dear_that_nobody_else_gets_a_turn() -> None:
+    slow = [replace(one, start_seconds=60.0, taken=1) for one in (seat("a", "t"), seat("b", "u"))]
+    assert victim(slow, RULES, LONGEST_RESIDENCY_SECONDS - 0.1, ContextKey("v")) is None
+    assert victim(slow, RULES, LONGEST_RESIDENCY_SECONDS, ContextKey("v")) == "a"
+
+
+def test_an_idle_runner_whose_context_comes_back_is_kept_for_what_its_start_cost() -> None:
+    """Five tenants with a job every second on four runners: each job would cost a start."""
+    seats = [seat("a", "t", taken=1), costly("b", "u", since=9.0, used=10.0, comes_back=True)]
+    assert evictable(seats, RULES, 10.0 + STARTS_IDLE - 0.1) == []
+    assert place(seats, RULES, 10.0 + STARTS_IDLE, ContextKey("v")) == Spawn(evict="b")
+    once = [seats[0], replace(seats[1], comes_back=False)]
+    assert place(once, RULES, 10.0 + LINGER_SECONDS, ContextKey("v")) == Spawn(evict="b")
+
+
+def test_a_page_that_is_being_recycled_is_no_reason_to_start_a_runner() -> None:
+    seats = [replace(seat("a", "t", taken=2), recycling=1)]
+    (room,) = capacity(seats, RULES, 10.0, 32).contexts
+    assert room.free_pages == NO_ROOM_EITHER
+    assert capacity([seat("a", "t", taken=2)], RULES, 10.0, 32).contexts == (), "nor is it kept from spreading else"
+
+
+def test_no_slot_is_offered_while_no_runner_can_be_started() -> None:
+    seats = [seat("a", "t", taken=1), seat("b", "u", used=1.0)]
+    offer = capacity(seats, RULES, 10.0, 32, starts=False)
+    assert (offer.rooms, offer.limit) == (0, 3), "only the free pages of what is up"
+    assert not any(room.idle for room in offer.contexts)
+
+
+def test_nobody_is_replaced_for_a_context_that_may_not_come_up() -> None:
+    seats = [seat("a", "t", taken=1), seat("b", "u", used=1.0)]
+    assert place(seats, RULES, 10.0, ContextKey("v")) == Spawn(evict="b")
+    assert place(seats, RULES, 10.0, ContextKey("v"), careful=True) is None
+    assert place(seats[:1], RULES, 10.0, ContextKey("v"), careful=True) == Spawn(evict=None)
+
+
+def test_a_runner_of_nobody_takes_a_slot_and_no_jobs() -> None:
+    seats = [replace(seat("a", "t", taken=0), context=NOBODY, since=inf)]
+    offer = capacity(seats, RULES, 10.0, 32)
+    assert (offer.rooms, offer.limit, list(offer.contexts)) == (1, RULES.pages, [])
+
+
+def test_broken_contexts_are_named_beside_the_held_ones() -> None:
+    broken = ContextRoom(ContextKey("v", "p"), 3, refused=True)
+    offer = capacity([seat("a", "t", taken=2), seat("b", "u", taken=2)], RULES, 10.0, 32, broken=(broken,))
+    assert (offer.limit, offer.rooms, offer.contexts) == (3, 0, (broken,))
 
 
 def test_a_runner_that_comes_up_makes_no_room() -> None:

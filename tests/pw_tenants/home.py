@@ -6,13 +6,13 @@ import itertools
 import sys
 import tempfile
 from collections.abc import AsyncIterator, Mapping
-from contextlib import AsyncExitStack
+from contextlib import AbstractContextManager, AsyncExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pw_receiver
-from pw_daemon import HEADLESS_SHELL, DaemonProcess, place
+from pw_daemon import HEADLESS_SHELL, DaemonProcess, Place, place
 
 from pageworker_supervisor.cli.reach import queue
 from pageworker_supervisor.contract.job_ref import JobRef
@@ -38,6 +38,9 @@ class Home:
     mailbox: Mailbox
     receiver: pw_receiver.Receiver
     tenants: dict[str, Tenant]
+    place: Place
+    settings: Mapping[str, Mapping[str, Any]]
+    """Of the worker, beside those of the place."""
     _numbers: "itertools.count[int]" = field(default_factory=itertools.count)
 
     @property
@@ -54,6 +57,10 @@ class Home:
     def c(self) -> Tenant:
         """A third one."""
         return self.tenants[C]
+
+    def worker(self, name: str, **settings: Mapping[str, Any]) -> AbstractContextManager[DaemonProcess]:
+        """One more worker with the same settings, but for these sections."""
+        return self.place.worker(name, **{**self.settings, **settings})
 
     def stranger(self, name: str = "nobody-knows") -> Tenant:
         """A tenant that is not configured."""
@@ -153,4 +160,5 @@ async def home_with(**settings: Mapping[str, Any]) -> AsyncIterator[Home]:
         mailbox = Mailbox()
         names = list(loaded.tenants)
         await stack.enter_async_context(mailbox.open(link, loaded.redis.prefix, loaded.redis.shards, names))
-        yield Home(daemon, link, engine, mailbox, receiver, {name: Tenant(name, link, mailbox) for name in names})
+        known = {name: Tenant(name, link, mailbox) for name in names}
+        yield Home(daemon, link, engine, mailbox, receiver, known, here, merged)

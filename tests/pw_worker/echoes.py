@@ -47,8 +47,9 @@ def nap(
 class Echoes:
     """A worker with one runner of two pages, and what is known of its jobs from outside."""
 
-    def __init__(self, client: Any, worker: Worker, made: list[EchoRooms]) -> None:
+    def __init__(self, client: Any, worker: Worker, made: list[EchoRooms], metrics: Metrics) -> None:
         self.worker = worker
+        self._metrics = metrics
         self.client = client
         self.engine = Engine(client, client)
         self._made = made
@@ -64,6 +65,10 @@ class Echoes:
     def rooms(self) -> EchoRooms:
         """Those of the worker, once it is ready."""
         return self._made[-1]
+
+    def metrics(self) -> bytes:
+        """As they are scraped."""
+        return self._metrics.expose()
 
     async def push(self, *tickets: Ticket) -> None:
         """Into the queue."""
@@ -134,7 +139,7 @@ async def echoes(
         worker = Worker(site, furnish)
         async with aclosing(client or plain_client(server.port)) as own, asyncio.TaskGroup() as tasks:
             running = tasks.create_task(worker.run())
-            opened = Echoes(own, worker, made)
+            opened = Echoes(own, worker, made, site.metrics)
             await opened.until(lambda: worker.ready()[0] or not until_ready)
             try:
                 yield opened

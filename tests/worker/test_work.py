@@ -1,6 +1,7 @@
 """The worker whole: what runs is kept alive and let finish, what does not run takes no place."""
 
 import asyncio
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,8 @@ from pw_queue import blocked
 from pw_servers import RedisServer, RespProxy
 from pw_worker import PAGES, Echoes, echoes, nap
 
+from pageworker_supervisor.http.errors import WorkerRefused
+from pageworker_supervisor.http.report import DrainLine
 from pageworker_supervisor.lasting import EndedByItself
 
 
@@ -28,9 +31,60 @@ async def test_what_is_left_at_the_drains_deadline_is_handed_back_uncharged(work
     await worker.push(nap("j1", 60_000))
     await worker.until(lambda: bool(worker.rooms.dispatcher.attempts))
     async with asyncio.timeout(5):
-        assert [line.event async for line in worker.worker.drain(0.1)] == ["waiting", "handed_back", "done"]
+        assert [line.event async for line in worker.worker.drain(0.1)] == ["waiting", "handed_back", "deadline"]
     (view,) = (await worker.engine.jobs()).jobs
     assert (view.state, view.crashes) == ("queued", 0)
+
+
+async def test_a_claim_under_way_when_the_drain_begins_is_waited_for(
+    live_redis: RedisServer, proxied_redis: RespProxy, registry_key: tuple[Path, str]
+) -> None:
+    """The drain said that it was done; then the reply came, and the jobs ran."""
+    async with echoes(proxied_redis.url, live_redis, registry_key) as worker:
+        await worker.push(nap("before", 1))
+        await worker.answered(1)
+        await worker.until(lambda: not worker.rooms.dispatcher.busy)
+        proxied_redis.delay(0.4)
+        await worker.push(nap("j1", 60_000))
+        while [view.state for view in (await worker.engine.jobs()).jobs] != ["running"]:
+            await worker.turn()
+        assert not worker.rooms.dispatcher.attempts, "the reply is still under way"
+        assert [line.event async for line in worker.worker.drain(10)] == ["done"]
+        (view,) = (await worker.engine.jobs()).jobs
+        assert (view.state, view.crashes) == ("queued", 0)
+        assert not worker.rooms.dispatcher.busy
+        proxied_redis.heal()
+
+
+async def test_a_drain_is_given_up_when_the_worker_is_to_take_jobs_again(worker: Echoes) -> None:
+    await worker.push(nap("j1", 500))
+    await worker.until(lambda: bool(worker.rooms.dispatcher.attempts))
+    async with asyncio.TaskGroup() as tasks:
+        drain = tasks.create_task(collected(worker.worker.drain(0.2)))
+        await worker.until(lambda: worker.rooms.dispatcher.draining)
+        await worker.worker.resume()
+    assert drain.result() == ["waiting", "given up"]
+    await worker.answered(1)
+    assert len(worker.results["j1"]["attempts"]) == 1, "nothing was handed back"
+
+
+async def test_two_drains_at_once_both_have_an_end(worker: Echoes) -> None:
+    await worker.push(nap("j1", 100))
+    await worker.until(lambda: bool(worker.rooms.dispatcher.attempts))
+    async with asyncio.TaskGroup() as tasks:
+        drains = [tasks.create_task(collected(worker.worker.drain(10))) for _ in range(2)]
+    assert [drain.result()[-1] for drain in drains] == ["done", "done"]
+
+
+async def collected(drain: AsyncIterator[DrainLine]) -> list[str]:
+    """Its events."""
+    events: list[str] = []
+    try:
+        async for line in drain:
+            events.append(line.event)
+    except WorkerRefused:
+        events.append("given up")
+    return events
 
 
 async def test_a_job_outlives_many_leases(live_redis: RedisServer, registry_key: tuple[Path, str]) -> None:
@@ -53,6 +107,7 @@ async def test_a_worker_that_lost_its_lease_stops_the_work(
         (view,) = (await worker.engine.jobs()).jobs
         assert await worker.engine.disown_worker(view.worker_id or "") == 1
         await worker.until(lambda: lease.token not in worker.rooms.dispatcher.attempts)
+        assert b'pageworker_leases_lost_total{tenant="other"} 1.0' in worker.metrics()
 
 
 async def test_a_job_that_never_ran_gives_its_page_back(worker: Echoes) -> None:

@@ -139,8 +139,8 @@ def jobs(
         raise CommandError(str(error), "give the one that the last page printed", Exit.USAGE) from error
     if following is not None:
         note(f"there is more: --cursor '{following}'")
-    rows = [(v.ref, v.state, v.priority, v.worker_id or "-", f"{v.age_seconds:.0f} s") for v in views]
-    show(views, table(("JOB", "STATE", "PRIORITY", "WORKER", "AGE"), rows), json)
+    rows = [(v.ref, v.state, v.priority, v.worker_id or "-", f"{v.age_seconds:.0f} s", v.why or "-") for v in views]
+    show(views, table(("JOB", "STATE", "PRIORITY", "WORKER", "AGE", "WHY"), rows), json)
 
 
 def _job_text(

@@ -8,7 +8,7 @@ from pageworker_supervisor.cli.output import CommandError, Exit, Json, note, put
 from pageworker_supervisor.cli.reach import Config, worker_of
 from pageworker_supervisor.contract.printable import printable
 from pageworker_supervisor.http.errors import ControlError
-from pageworker_supervisor.http.report import StatusReport
+from pageworker_supervisor.http.report import DrainLine, StatusReport
 
 
 def status(*, config: Config = None, json: Json = False) -> Exit:
@@ -29,20 +29,25 @@ def drain(*, deadline_seconds: float | None = None, config: Config = None, json:
     deadline_seconds
         How long to wait. Default: the worker's `worker.drain_seconds`.
     """
-    left = 0
+    last = None
     lines = []
     with _said():
         for line in worker_of(config).drain(deadline_seconds):
-            left = line.left or 0
+            last = line
             if json:
                 lines.append(line)
             else:
                 put(" ".join(printable(word) for word in (line.event, line.ref, line.module) if word))
     if json:
         show(lines, "", json)
-    if left:
-        note(f"{left} jobs did not finish in time and were handed back")
-    return Exit.DEADLINE if left else Exit.DONE
+    match last:
+        case DrainLine(event="done"):
+            return Exit.DONE
+        case DrainLine(event="deadline", left=left):
+            note(f"{left} jobs did not finish in time and were handed back")
+            return Exit.DEADLINE
+        case _:
+            raise CommandError("the drain was given up: the worker takes jobs again, or has ended", "see its log")
 
 
 def resume(*, config: Config = None, json: Json = False) -> None:

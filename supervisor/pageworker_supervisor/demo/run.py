@@ -25,6 +25,7 @@ from pageworker_supervisor.demo.screen import Screen
 from pageworker_supervisor.demo.serving import free_port, served
 from pageworker_supervisor.demo.shop import Shop
 from pageworker_supervisor.demo.stage import Stage, find_examples, publish
+from pageworker_supervisor.lasting import leaves
 from pageworker_supervisor.redis_link.connections import TcpConnection
 from pageworker_supervisor.redis_link.users import PRODUCER, READER
 
@@ -63,15 +64,6 @@ def demo(console: Console, *, keep: bool = False) -> int:
     screen.epilogue(EPILOGUE)
     screen.step(f"all as expected, in {took:.1f} s")
     return 0
-
-
-def leaves(group: BaseExceptionGroup[BaseException]) -> Iterator[BaseException]:
-    """The errors in a group, and in the groups in it."""
-    for error in group.exceptions:
-        if isinstance(error, BaseExceptionGroup):
-            yield from leaves(error)
-        else:
-            yield error
 
 
 @contextmanager

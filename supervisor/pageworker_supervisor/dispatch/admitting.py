@@ -54,4 +54,4 @@ def may_go(seat: Seat, rules: Rules, now: float) -> bool:
     """Whether a runner has had its time: for so long the jobs of one set go on while another set waits."""
     if seat.coming_up:
         return False
-    return now >= (seat.since + rules.residency_seconds if seat.taken else seat.gives_way_at(rules.residency_seconds))
+    return now >= (seat.replaceable_at(rules) if seat.taken else seat.replaceable_idle_at(rules))

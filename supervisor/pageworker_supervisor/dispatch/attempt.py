@@ -29,6 +29,7 @@ from pageworker_supervisor.runners.errors import RunnerLost, SpawnFailed
 from pageworker_supervisor.runners.fleet import Fleet
 from pageworker_supervisor.runners.runner import Runner
 from pageworker_supervisor.runners.running import Running
+from pageworker_supervisor.runners.start_failure import ContextBroken
 from pageworker_supervisor.telemetry.metrics import Metrics
 
 
@@ -82,6 +83,9 @@ class Attempt:
                 await self._prepare(self.runner, bundle)
                 self._guard.check()
                 await self._conclude(self.runner, await self._run(self.runner, bundle))
+        except ContextBroken as broken:
+            if not self._lost:
+                await self._desk.not_started(self.case, broken, self.runner.runner_id if self.runner else None)
         except NotBegun as not_begun:
             await self._end_unbegun(not_begun.status)
         except PayloadInvalid as wrong:
@@ -92,10 +96,7 @@ class Attempt:
             else:
                 await self._reject(wrong, {"mend": wrong.mend})
         except SpawnFailed as failed:
-            if failed.breach is not None:
-                await self._desk.end(self.case, End("failed", _limit_error(failed.breach)))
-            else:
-                await self._desk.defer(self.case, str(failed))
+            await self._desk.defer(self.case, str(failed))
         except RunnerLost as lost:
             await self._mourn(lost)
         except OSError as error:
@@ -106,6 +107,11 @@ class Attempt:
             if self.runner is not None and self.running is None:
                 # The runner never got the job, so nobody else gives the promised page back.
                 self.runner.free()
+
+    @property
+    def lost(self) -> bool:
+        """Its lease is somebody else's, or was given back."""
+        return self._lost
 
     async def tell_begun(self) -> None:
         """Once the handler has begun the queue must know: the job does not expire any more, should this worker die."""

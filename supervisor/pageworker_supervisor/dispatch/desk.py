@@ -9,6 +9,7 @@ import random
 
 import msgspec
 
+from pageworker_sandbox.wire.messages import Failure
 from pageworker_supervisor.config.settings import Settings
 from pageworker_supervisor.contract.result import Attempt, Error, Status
 from pageworker_supervisor.delivery.events import Event, EventName, encode_event
@@ -20,6 +21,7 @@ from pageworker_supervisor.engine import Engine
 from pageworker_supervisor.engine.errors import CancelHolds
 from pageworker_supervisor.engine.types import Ending
 from pageworker_supervisor.redis_link.availability import Availability
+from pageworker_supervisor.runners.start_failure import ContextBroken
 from pageworker_supervisor.telemetry.metrics import Metrics
 
 DEAD_LETTERED = frozenset({"failed", "timed_out", "dead", "rejected"})
@@ -44,6 +46,28 @@ class Desk:
     async def judge(self, case: Case, outcome: Outcome) -> None:
         """An attempt ran: the job ends, or is tried again."""
         self._metrics.admitted(outcome.admitted_seconds)
+        await self._decide(case, outcome)
+
+    async def not_started(self, case: Case, broken: ContextBroken, runner_id: str | None) -> None:
+        """The job's browser context does not come up, by its own fault: an attempt that failed, with that error."""
+        failure = Failure(
+            type=broken.failure.type,
+            message=broken.failure.message,
+            retryable=broken.failure.retryable,
+            retry_after_seconds=broken.retry_after_seconds,
+        )
+        breach = broken.failure.breach
+        outcome = Outcome(
+            outcome="failed",
+            runner_id=runner_id,
+            started_at=dt.datetime.now(dt.UTC),
+            failure=failure,
+            detail=msgspec.Raw(msgspec.json.encode(breach.detail)) if breach else None,
+            begun=False,
+        )
+        await self._decide(case, outcome)
+
+    async def _decide(self, case: Case, outcome: Outcome) -> None:
         decision = judge(case.job, outcome, case.lease.attempt, self._settings.jobs, random.random)
         match decision:
             case End():

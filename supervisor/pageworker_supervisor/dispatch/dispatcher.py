@@ -39,7 +39,8 @@ class Dispatcher:
         self.closed = False
         """True: nothing is claimed here, drained or not, as no job could end well."""
         self.ended = asyncio.Event()
-        """Set whenever a lease has come to its end here."""
+        """Set whenever a lease has come to its end here, or a claim."""
+        self._claiming = False
         self._cancelled_early: OrderedDict[str, None] = OrderedDict()
         """Tokens that were cancelled before the reply of the claim that made them was read; the latest few."""
         self._engine = engine
@@ -56,8 +57,8 @@ class Dispatcher:
 
     @property
     def busy(self) -> bool:
-        """Whether anything is still to be answered."""
-        return bool(self.attempts or self.closing)
+        """Whether anything is still to be answered, or may come with the reply to a claim."""
+        return bool(self.attempts or self.closing or self._claiming)
 
     async def run(self) -> None:
         """Claim for ever. Attempts that run are cancelled with this task; their leases then run out."""
@@ -75,7 +76,12 @@ class Dispatcher:
         if self.draining:
             return False
         capacity = self._fleet.capacity(CLAIM_AT_MOST, self._admitting())
-        claimed = await self._availability.insist(lambda: self._engine.claim(self._name, capacity))
+        self._claiming = True
+        try:
+            claimed = await self._availability.insist(lambda: self._engine.claim(self._name, capacity))
+        finally:
+            self._claiming = False
+            self.ended.set()
         for lease in claimed.leases:
             self._start(tasks, lease)
         for lost in claimed.lost_profiles:
@@ -89,6 +95,11 @@ class Dispatcher:
         if lease.verdict is not None:
             self.closing[lease.token] = lease
             tasks.create_task(self._close(case), name=f"close {lease.ref}")
+            return
+        if self.draining:
+            # The claim was under way when the drain began.
+            self.closing[lease.token] = lease
+            tasks.create_task(self._hand_back(case), name=f"hand back {lease.ref}")
             return
         attempt = Attempt(case, self._tools)
         self.attempts[lease.token] = attempt
@@ -133,6 +144,14 @@ class Dispatcher:
             del self.closing[case.lease.token]
             self.ended.set()
 
+    async def _hand_back(self, case: Case) -> None:
+        try:
+            await self._tools.desk.give_back(case, "the worker is being drained")
+            await self._give_up_unused(case.lease)
+        finally:
+            del self.closing[case.lease.token]
+            self.ended.set()
+
     def _admitting(self) -> list[Admitting]:
         waiting = (attempt.case.lease for attempt in self.attempts.values() if attempt.admitting)
         return [Admitting(lease.context, lease.solo) for lease in waiting]
@@ -154,10 +173,11 @@ class Dispatcher:
             await self._tools.desk.release(*profile, fence)
 
     async def hand_back_all(self, reason: str) -> int:
-        """Drain's last step: stop what still runs and put it back, uncharged. Returns how many."""
+        """Drain's last step: stop what still runs and put it back, uncharged. Returns how many jobs are unfinished."""
         left = list(self.attempts.values())
+        unfinished = len(left) + len(self.closing)
         async with asyncio.TaskGroup() as tasks:
             for attempt in left:
                 tasks.create_task(attempt.hand_back(reason))
         log.info("handed back", jobs=len(left), reason=reason)
-        return len(left)
+        return unfinished

@@ -7,6 +7,7 @@ from pageworker_supervisor.engine import Engine
 from pageworker_supervisor.redis_link.availability import Availability
 from pageworker_supervisor.runners.fleet import Fleet
 from pageworker_supervisor.telemetry import log
+from pageworker_supervisor.telemetry.metrics import Metrics
 
 BEATS_A_LEASE = 3
 
@@ -15,13 +16,20 @@ class LeaseKeeper:
     """Heartbeats for leases and open profiles in one call; lost ones are stopped at once."""
 
     def __init__(
-        self, engine: Engine, availability: Availability, dispatcher: Dispatcher, fleet: Fleet, worker_id: str
+        self,
+        engine: Engine,
+        availability: Availability,
+        dispatcher: Dispatcher,
+        fleet: Fleet,
+        worker_id: str,
+        metrics: Metrics,
     ) -> None:
         self._engine = engine
         self._availability = availability
         self._dispatcher = dispatcher
         self._fleet = fleet
         self._worker_id = worker_id
+        self._metrics = metrics
 
     async def run(self) -> None:
         """Beat for ever."""
@@ -34,7 +42,8 @@ class LeaseKeeper:
     async def _beat(self, tasks: asyncio.TaskGroup) -> None:
         beat = await self._engine.heartbeat(self._worker_id, self._dispatcher.leases, self._dispatcher.profiles())
         for token in beat.lost:
-            if (attempt := self._dispatcher.attempts.get(token)) is not None:
+            if (attempt := self._dispatcher.attempts.get(token)) is not None and not attempt.lost:
+                self._metrics.lost(attempt.case.job.tenant_id)
                 tasks.create_task(attempt.abandon())
         for token in beat.cancelled:
             self._dispatcher.cancel(tasks, token)

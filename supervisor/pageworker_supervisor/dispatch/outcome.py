@@ -16,7 +16,8 @@ class Outcome(Struct, frozen=True, kw_only=True):
     """The runner's answer. `data` is JSON; times are seconds."""
 
     outcome: Ran
-    runner_id: str
+    runner_id: str | None
+    """None: the job was answered without one."""
     started_at: dt.datetime
     admitted_seconds: float = 0.0
     """From the claim to the handler's first line."""

@@ -2,9 +2,14 @@
 
 A context is a tenant's profile, or a tenant's ephemeral context. One runner holds one context; a profile has one
 runner at most, while a tenant's ephemeral work may spread over several. A worker may claim for contexts that it
-holds (their free pages) and for as many new runners as it has rooms: slots without a runner, and runners that
-are idle and have had their residency, or were idle for a moment. Longer than that no room is kept from a context that
-waits: an idle room beside waiting work is a wasted one.
+holds (their free pages) and for as many new runners as it has runner slots: those without a runner, and those whose
+runner is idle and may be replaced.
+
+What may be replaced follows from what its start has cost, as measured. A busy runner stays for several times as long
+as its start took, so that a slot spends most of its time with jobs. An idle one makes way after a moment: an idle slot
+beside waiting work is a wasted one. Only where its context is known to come back after pauses it is kept for as long as
+starting it again would cost, twice over: to keep it longer costs more than to start it again. And a page that is being
+recycled serves its own context sooner than a new runner would.
 """
 
 from collections import Counter
@@ -18,8 +23,18 @@ from pageworker_supervisor.engine.types import Capacity, ContextRoom
 NO_ROOM_EITHER = -1
 """Free pages of a context for which the queue must not use a room."""
 
+NOBODY = ContextKey("(nobody)")
+"""The context of a runner that serves no tenant: it is started to see whether browsers start here. No tenant's name."""
+
 LINGER_SECONDS = 0.25
-"""An idle runner waits so long for the next job of its own context before its room may go to another one."""
+"""An idle runner waits so long for the next job of its own context before its runner slot may go to another one."""
+STARTS_IDLE = 2.0
+"""Times the measured seconds of a start: so long an idle runner is kept whose context comes back after pauses."""
+STARTS_RESIDENT = 5.0
+"""Times the measured seconds of a start: so long a runner stays before another context may replace it though it is
+busy. Starts then take at most a sixth of a slot's time."""
+LONGEST_RESIDENCY_SECONDS = 20.0
+"""No waiting context waits longer for a busy runner's slot, however long starts take (unless the setting is longer)."""
 
 
 @dataclass(frozen=True)
@@ -34,17 +49,41 @@ class Seat:
     open: bool
     """Takes new jobs: not retiring, not reserved for a job that must run alone."""
     since: float
-    """When it had come up, and as long again as that took; infinite before."""
+    """When it had come up; infinite before."""
     last_used: float
+    start_seconds: float = 0.0
+    """How long it took to come up."""
+    recycling: int = 0
+    """Of those taken: jobs have left them, and they are free again in less time than a start takes."""
+    comes_back: bool = False
+    """Its context has had jobs again after a pause."""
 
     @property
     def coming_up(self) -> bool:
         """Not ready yet."""
         return isinf(self.since)
 
-    def gives_way_at(self, residency_seconds: float) -> float:
-        """From when on its room may go to another context, if it is idle."""
-        return min(self.since + residency_seconds, inf if self.coming_up else self.last_used + LINGER_SECONDS)
+    def replaceable_at(self, rules: "Rules") -> float:
+        """From when on another context may have its runner slot though it is busy."""
+        earned = min(LONGEST_RESIDENCY_SECONDS, STARTS_RESIDENT * self.start_seconds)
+        return self.since + max(rules.residency_seconds, earned)
+
+    def replaceable_idle_at(self, rules: "Rules") -> float:
+        """From when on another context may have its runner slot, if it is idle."""
+        if self.coming_up:
+            return inf
+        pause = max(LINGER_SECONDS, STARTS_IDLE * self.start_seconds if self.comes_back else 0.0)
+        return min(self.replaceable_at(rules), self.last_used + pause)
+
+    @property
+    def soon_free(self) -> bool:
+        """It takes more jobs in less time than another runner would."""
+        return self.coming_up or self.recycling > 0
+
+    @property
+    def nobodys(self) -> bool:
+        """It serves no tenant: started to see whether browsers start here."""
+        return self.context == NOBODY
 
     @property
     def free(self) -> int:
@@ -63,34 +102,45 @@ class Rules:
 
 def evictable(seats: Sequence[Seat], rules: Rules, now: float) -> list[Seat]:
     """Idle runners that may give their place to another context, least recently used first."""
-    idle = [
-        seat for seat in seats if seat.open and not seat.taken and now >= seat.gives_way_at(rules.residency_seconds)
-    ]
+    idle = [seat for seat in seats if seat.open and not seat.taken and now >= seat.replaceable_idle_at(rules)]
     return sorted(idle, key=lambda seat: seat.last_used)
 
 
-def capacity(seats: Sequence[Seat], rules: Rules, now: float, limit: int) -> Capacity:
-    """What to claim for: free pages of held contexts, and rooms for new ones."""
-    idle = evictable(seats, rules, now)
+def capacity(
+    seats: Sequence[Seat],
+    rules: Rules,
+    now: float,
+    limit: int,
+    *,
+    starts: bool = True,
+    broken: Sequence[ContextRoom] = (),
+) -> Capacity:
+    """What to claim for: free pages of held contexts, and runner slots for new ones, those only where a runner can be
+    started now (`starts`). `broken`: contexts that do not come up, as the queue is to treat them."""
+    idle = evictable(seats, rules, now) if starts else []
     # A full profile is named too: it is held here, so no room can serve it. So is an ephemeral context whose runner
-    # is still coming up: a tenant gets its next runner when this one is there, not one for each job meanwhile.
+    # is still coming up: a tenant gets its next runner when this one is there, not one for each job meanwhile. Nor does
+    # it get one while a page is about to be free.
     held = tuple(
-        ContextRoom(seat.context, seat.free or (NO_ROOM_EITHER if seat.coming_up else 0), idle=seat in idle)
+        ContextRoom(seat.context, seat.free or (NO_ROOM_EITHER if seat.soon_free else 0), idle=seat in idle)
         for seat in seats
-        if seat.free or seat.context.profile is not None or seat.coming_up
+        if not seat.nobodys and (seat.free or seat.context.profile is not None or seat.soon_free)
     )
-    empty = max(0, rules.runners - len(seats))
+    empty = max(0, rules.runners - len(seats)) if starts else 0
     # An idle runner's pages count once: either it keeps its context or it makes room.
-    most = sum(seat.free for seat in seats) + empty * rules.pages
+    most = (
+        sum(seat.free for seat in seats if not seat.nobodys)
+        + empty * rules.pages
+        + sum(max(0, room.free_pages) for room in broken)
+    )
     rooms = empty + len(idle)
-    return Capacity(limit=min(limit, most), contexts=held, rooms=rooms, pages_per_room=rules.pages)
+    return Capacity(limit=min(limit, most), contexts=(*held, *broken), rooms=rooms, pages_per_room=rules.pages)
 
 
 def ripens_in(seats: Sequence[Seat], rules: Rules, now: float) -> float | None:
     """Seconds until the next runner may have to give way; None where none is waiting for that."""
-    residency = rules.residency_seconds
     waits = [
-        (seat.since + residency if seat.taken else seat.gives_way_at(residency)) - now
+        (seat.replaceable_at(rules) if seat.taken else seat.replaceable_idle_at(rules)) - now
         for seat in seats
         if not seat.coming_up
     ]
@@ -112,12 +162,12 @@ class Spawn:
 
 
 def place(
-    seats: Sequence[Seat], rules: Rules, now: float, context: ContextKey, *, solo: bool = False
+    seats: Sequence[Seat], rules: Rules, now: float, context: ContextKey, *, solo: bool = False, careful: bool = False
 ) -> Use | Spawn | None:
     """Where a job of `context` runs; None where there is no place left and it must be given back.
 
     A `solo` job takes an empty runner where it can; else it gets one with a free page, and waits there until
-    its neighbours have left.
+    its neighbours have left. `careful`: its runner may well not come up, so none of another context is replaced for it.
     """
     holders = [seat for seat in seats if seat.context == context and seat.free]
     empty = [seat for seat in holders if not seat.taken]
@@ -125,14 +175,16 @@ def place(
         return Use(empty[0].runner_id)
     if holders and not solo:
         return Use(max(holders, key=lambda seat: seat.taken).runner_id)
-    return _new_runner(seats, rules, now, context) or (Use(holders[0].runner_id) if holders else None)
+    return _new_runner(seats, rules, now, context, careful) or (Use(holders[0].runner_id) if holders else None)
 
 
-def _new_runner(seats: Sequence[Seat], rules: Rules, now: float, context: ContextKey) -> Spawn | None:
+def _new_runner(seats: Sequence[Seat], rules: Rules, now: float, context: ContextKey, careful: bool) -> Spawn | None:
     if context.profile is not None and any(seat.context.profile == context.profile for seat in seats):
         return None
     if len(seats) < rules.runners:
         return Spawn(evict=None)
+    if careful:
+        return None
     idle = [seat for seat in evictable(seats, rules, now) if seat.context != context]
     # Whoever has an idle runner itself, with another set of hosts or another profile, replaces that one.
     idle.sort(key=lambda seat: seat.context.tenant_id != context.tenant_id)
@@ -150,7 +202,7 @@ def victim(seats: Sequence[Seat], rules: Rules, now: float, wanted: ContextKey) 
         return None
     if len(seats) < rules.runners or evictable(seats, rules, now):
         return None
-    ripe = [seat for seat in seats if now - seat.since >= rules.residency_seconds]
+    ripe = [seat for seat in seats if now >= seat.replaceable_at(rules)]
     held = Counter(seat.context.tenant_id for seat in seats)
 
     def order(seat: Seat) -> tuple[int, bool, float]:

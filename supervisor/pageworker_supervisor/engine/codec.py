@@ -28,6 +28,8 @@ Argument = str | bytes | int | float
 LETTER_OF: dict[Priority, str] = {"high": "h", "normal": "m", "low": "l"}
 PRIORITY_OF: dict[bytes, Priority] = {b"h": "high", b"m": "normal", b"l": "low"}
 NO_DOMAIN = "-"
+REFUSED = 2
+"""In the place of `idle`."""
 
 
 def limits_text(limits: Limits) -> str:
@@ -89,7 +91,8 @@ def capacity_args(
     for room in capacity.contexts:
         tenant_id = room.context.tenant_id
         if shards == 1 or shard_of(tenant_id, shards) == shard:
-            yield from (tenant_id, room.context.text, room.free_pages, int(room.idle))
+            kind = REFUSED if room.refused else int(room.idle)
+            yield from (tenant_id, room.context.text, room.free_pages, kind)
 
 
 def lease_from(row: Sequence[Any], shard: int, asked_at: float) -> Lease:
@@ -152,7 +155,7 @@ def notice_from(message: bytes) -> Notice | None:
 
 def view_from(row: Sequence[Any]) -> JobView:
     """One row of a listing."""
-    text, context, domain, priority, state, worker, crashes, attempts, due, age = row
+    text, context, domain, priority, state, worker, crashes, attempts, due, age, why = row
     ref = JobRef.of_text(text)
     return JobView(
         job_id=ref.job_id,
@@ -166,6 +169,7 @@ def view_from(row: Sequence[Any]) -> JobView:
         attempts_used=attempts,
         due_at_ms=int(float(due)) if due else None,
         age_seconds=age / 1000,
+        why=why.decode() or None,
     )
 
 

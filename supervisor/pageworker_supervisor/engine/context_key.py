@@ -23,6 +23,8 @@ def egress_digest(hosts: Iterable[str]) -> str:
     return hashlib.blake2b("\n".join(egress_set(hosts)).encode(), digest_size=6).hexdigest()
 
 
+ANY_PROFILE = "*"
+"""In a claim's refused contexts: all of the tenant that the worker does not hold. No profile's name."""
 NO_EGRESS = egress_digest(())
 """Of the jobs whose module allows no host, or is not known."""
 

@@ -86,6 +86,9 @@ class ContextRoom(Struct, frozen=True):
     context: ContextKey
     free_pages: int
     idle: bool = False
+    refused: bool = False
+    """It has no runner here and gets none: `free_pages` of its jobs are claimed only to be answered. None of a profile
+    that another worker has open."""
 
 
 class Capacity(Struct, frozen=True, kw_only=True):
@@ -277,6 +280,8 @@ class JobView(Struct, frozen=True, kw_only=True):
     attempts_used: int
     due_at_ms: int | None
     age_seconds: float
+    why: str | None = None
+    """Why a worker put it off, uncharged, while it waits."""
 
     @property
     def ref(self) -> JobRef:

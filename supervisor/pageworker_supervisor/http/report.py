@@ -74,10 +74,10 @@ class StatusReport(Struct, frozen=True, kw_only=True):
 class DrainLine(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One line of a drain: a job that is waited for, one that ended, one that was handed back, or the end.
 
-    With `done`, `left` jobs were handed back because the deadline had passed.
+    The last line is `done`, or `deadline`: the deadline has passed, and `left` jobs were not finished by then.
     """
 
-    event: Literal["waiting", "ended", "handed_back", "done"]
+    event: Literal["waiting", "ended", "handed_back", "done", "deadline"]
     job_id: str | None = None
     tenant_id: str | None = None
     module: str | None = None

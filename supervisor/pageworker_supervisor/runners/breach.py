@@ -4,6 +4,7 @@ from typing import Literal
 
 from msgspec import Struct
 
+from pageworker_profiles import ProfileTooLarge
 from pageworker_sandbox.launch.cgroup import LimitHits
 from pageworker_sandbox.launch.kernel import TmpfsUse
 
@@ -69,3 +70,8 @@ def kernel_breach(before: LimitHits, now: LimitHits, memory_bytes: int, processe
     if now.processes > before.processes:
         return Breach("process_limit", processes, processes, "processes")
     return None
+
+
+def profile_breach(large: ProfileTooLarge) -> Breach:
+    """In results' words, without the path."""
+    return Breach("disk_limit", large.used, large.allowed, large.unit, "the profile")

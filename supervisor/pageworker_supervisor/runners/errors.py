@@ -8,11 +8,11 @@ class RunnerError(Exception):
 
 
 class SpawnFailed(RunnerError):
-    """The runner did not come up: the host's fault, its jobs go back uncharged. With a `breach` its profile's fault."""
+    """The runner did not come up: the host's fault. Its jobs go back uncharged."""
 
-    def __init__(self, reason: str, breach: Breach | None = None) -> None:
-        super().__init__(reason)
-        self.breach = breach
+
+class BrowserNotReady(SpawnFailed):
+    """The runner's process began and did not get its browser ready. Whose fault that is, only another start tells."""
 
 
 class RunnerLost(RunnerError):

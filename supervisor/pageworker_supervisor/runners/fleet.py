@@ -3,10 +3,17 @@
 import asyncio
 import itertools
 import time
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Callable, Coroutine, Iterable
+from dataclasses import replace
+from typing import Any
 
+import msgspec
+
+from pageworker_sandbox.launch import HostUnfit, survey
 from pageworker_supervisor.dispatch.admitting import Admitting, assume, may_go, other_set
 from pageworker_supervisor.dispatch.placement import (
+    NOBODY,
+    STARTS_IDLE,
     Rules,
     Seat,
     Spawn,
@@ -18,12 +25,17 @@ from pageworker_supervisor.dispatch.placement import (
 )
 from pageworker_supervisor.engine.context_key import ContextKey
 from pageworker_supervisor.engine.types import Capacity
-from pageworker_supervisor.runners.backoff import SpawnBackoff
+from pageworker_supervisor.runners.errors import RunnerError, RunnerLost, SpawnFailed
+from pageworker_supervisor.runners.host_probe import HostProbe, ProbeEffects
 from pageworker_supervisor.runners.house import House
 from pageworker_supervisor.runners.life import Life
-from pageworker_supervisor.runners.runner import Runner
+from pageworker_supervisor.runners.runner import Runner, RunnerEvents
+from pageworker_supervisor.runners.start_failure import Blame, StartFailure
+from pageworker_supervisor.runners.starts import Starts, Verdict
+from pageworker_supervisor.telemetry import log
 
 IDLE_CHECK_SECONDS = 5.0
+Released = Coroutine[Any, Any, None]
 
 
 class Fleet:
@@ -33,10 +45,19 @@ class Fleet:
     profile be given up.
     """
 
-    def __init__(self, name: str, house: House, on_gone: Callable[[ContextKey, int | None], Awaitable[None]]) -> None:
+    def __init__(self, name: str, house: House, on_gone: Callable[[ContextKey, int | None], Released]) -> None:
         self.changed = asyncio.Event()
         self.runners: dict[str, Runner] = {}
-        self.backoff = SpawnBackoff()
+        self.starts = Starts()
+        self._told = asyncio.Event()
+        """Set, and replaced, whenever a start has told something of the host."""
+        self._resting = False
+        self._replaces: dict[str, str] = {}
+        """Runners that open their folder, and the idle runner whose slot each of them is to have."""
+        self._probe = HostProbe(self.starts.host, ProbeEffects(self._start_probe, self._may_probe))
+        self._events = RunnerEvents(self._notify, self._folder_open, self._came_up)
+        self._came_back: dict[ContextKey, float] = {}
+        """Contexts whose idle runner was replaced, and until when their next start counts as coming back."""
         self._gone = asyncio.Event()
         self._house = house
         self._on_gone = on_gone
@@ -48,6 +69,7 @@ class Fleet:
     async def run(self) -> None:
         """Host the runners' lives for ever; on cancellation all of them end before this returns."""
         async with asyncio.TaskGroup() as self._tasks:
+            self._tasks.create_task(self._probe.run(), name="host probe")
             await self._close_idle()
 
     def seats(self) -> list[Seat]:
@@ -55,27 +77,42 @@ class Fleet:
         return [runner.seat() for runner in self.runners.values()]
 
     def capacity(self, limit: int, admitting: Iterable[Admitting] = ()) -> Capacity:
-        """What this worker can claim now, beside what is claimed and not placed yet; no rooms while spawning fails."""
-        rules = self._rules
-        if self.backoff.closed(time.monotonic()):
-            rules = Rules(len(self.runners), rules.pages, float("inf"))
+        """What this worker can claim now, beside what is claimed and not placed yet; no runner slots while no browser
+        starts here."""
         now = time.monotonic()
-        return capacity(assume(self.seats(), self._rules, now, admitting), rules, now, limit)
+        coming = (lease for lease in admitting if self.starts.refusal(lease.context, now) is None)
+        seats = assume(self.seats(), self._rules, now, coming)
+        broken = tuple(self.starts.named(now, self._rules.runners - len(seats)))
+        return capacity(seats, self._rules, now, limit, starts=self._may_start(), broken=broken)
+
+    def trouble(self) -> str | None:
+        """Why no runner can be started now, where that is worth telling; None while all is well."""
+        return self._house.outlet.trouble or self.starts.host.trouble
 
     def ripens_in(self) -> float | None:
         """Seconds until time alone makes room, or lets a waiting tenant take a place."""
-        return ripens_in(self.seats(), self._rules, time.monotonic())
+        now = time.monotonic()
+        waits = (ripens_in(self.seats(), self._rules, now), self.starts.changes_in(now))
+        return min((wait for wait in waits if wait is not None), default=None)
 
     def promise(self, context: ContextKey, fence: int | None, *, solo: bool) -> Runner | None:
-        """A page for one job of `context`, now; None where there is none and the job must be given back."""
-        match place(self.seats(), self._rules, time.monotonic(), context, solo=solo):
+        """A page for one job of `context`, now; None where there is none and the job must be given back.
+
+        Raises ContextBroken where the context does not come up, and the job is to end for it.
+        """
+        now = time.monotonic()
+        careful = self.starts.careful(context, now)
+        match place(self.seats(), self._rules, now, context, solo=solo, careful=careful):
             case Use(runner_id):
                 runner = self.runners[runner_id]
-            case Spawn(evict):
-                if evict is not None:
-                    self.runners[evict].retire("its place is needed")
+            case Spawn(evict) if self._may_start() and self.starts.permits(context, now):
                 runner = self._spawn(context, fence)
-            case None:
+                if evict is not None:
+                    self.runners[evict].reserved = True
+                    self._replaces[runner.runner_id] = evict
+            case _:
+                if (broken := self.starts.refusal(context, now)) is not None:
+                    raise broken
                 return None
         runner.promise()
         runner.solo = runner.solo or solo
@@ -85,6 +122,8 @@ class Fleet:
         """A context waits that has no place here: retire the runner that has its profile open with other hosts, else
         the one that has held its place longest."""
         now = time.monotonic()
+        if not self._may_start() or not self.starts.permits(wanted, now) or self.starts.careful(wanted, now):
+            return
         if (holder := other_set(self.seats(), wanted)) is not None:
             if holder.open and may_go(holder, self._rules, now):
                 self.runners[holder.runner_id].retire("its profile is wanted with other hosts")
@@ -105,10 +144,27 @@ class Fleet:
             if runner.context.profile == profile:
                 runner.kill(reason, charged=False)
 
+    def dismiss(self, runner_id: str, reason: str) -> None:
+        """One runner is of no use any more: it goes, and its jobs run on another one."""
+        if (runner := self.runners.get(runner_id)) is not None:
+            runner.dismiss(reason)
+
     def retire_all(self, reason: str) -> None:
-        """Let every runner finish and go."""
+        """Let every runner finish and go, and start none until `resume`."""
+        self._resting = True
+        self._tell()
         for runner in list(self.runners.values()):
             runner.retire(reason)
+
+    def resume(self) -> None:
+        """Start runners again."""
+        self._resting = False
+        self.look()
+
+    def look(self) -> None:
+        """What may be started is another now."""
+        self._probe.look()
+        self._notify()
 
     async def empty(self) -> None:
         """Return when no runner is left."""
@@ -124,27 +180,137 @@ class Fleet:
             if runner.context.profile is not None and runner.fence is not None
         ]
 
+    def _may_start(self) -> bool:
+        return not (self._resting or self.starts.host.closed or self._house.outlet.trouble)
+
     def _spawn(self, context: ContextKey, fence: int | None) -> Runner:
         if self._tasks is None:
             raise RuntimeError("the fleet does not run")
-        runner = Runner(next(self._names), context, fence, self._house, self._notify)
+        runner = self._new_runner(context, fence, self._house)
+        runner.probe = self.starts.begin(context)
+        runner.comes_back = self._came_back.pop(context, 0.0) > time.monotonic()
         self.runners[runner.runner_id] = runner
         self._tasks.create_task(self._host(runner), name=f"runner {runner.runner_id}")
         return runner
 
+    def _new_runner(self, context: ContextKey, fence: int | None, house: House) -> Runner:
+        return Runner(next(self._names), context, fence, house, self._events)
+
     async def _host(self, runner: Runner) -> None:
-        came_up = False
+        failure: StartFailure | None = None
         try:
-            await runner.live()
-            came_up = bool(runner.evidence)
+            failure = await runner.live()
         finally:
             del self.runners[runner.runner_id]
             self._gone.set()
-            if runner.refused is None:
-                # A profile that is too large says nothing of how starts go here.
-                self.backoff.spawned(time.monotonic(), ok=came_up)
+            if (kept := self._replaces.pop(runner.runner_id, None)) in self.runners:
+                self.runners[kept].reserved = False
+        self.look()
+        ended = time.monotonic()
+        if failure is None:
+            await self._on_gone(runner.context, runner.fence)
+            return
+        # Before its profile is free again: its next start must wait for what is learnt of this one.
+        self.starts.suspect(runner.context)
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._on_gone(runner.context, runner.fence))
+            try:
+                runner.not_started(await self._judge(runner, failure, ended))
+            finally:
+                self.starts.decided(runner.context)
+                if runner.probe:
+                    self.starts.decided(runner.context)
+                self._house.metrics.contexts_broken(self.starts.broken())
+                self.look()
+
+    async def _judge(self, runner: Runner, failure: StartFailure, ended: float) -> RunnerError:
+        """Whose fault it is that a runner did not come up, and what that means for its jobs."""
+        blame = failure.blame
+        if blame is Blame.HOST:
+            self._blame_host(failure)
+        elif blame is Blame.UNKNOWN:
+            blame = await self._find_out(runner, ended)
+        self._house.metrics.start_failed(blame.name.lower())
+        match blame:
+            case Blame.CONTEXT:
+                broken = self.starts.failed(runner.context, failure, time.monotonic())
+                return broken if failure.charged else SpawnFailed(failure.summary)
+            case Blame.HOST:
+                return SpawnFailed(f"no browser starts on {self._house.settings.worker.id}: {failure.summary}")
+            case _:
+                return RunnerLost(failure.summary, charged=False)
+
+    async def _find_out(self, runner: Runner, ended: float) -> Blame:
+        while True:
+            told = self._told
+            match self.starts.verdict(runner.context, runner.since, ended):
+                case Verdict.CONTEXT:
+                    return Blame.CONTEXT
+                case Verdict.HOST:
+                    return Blame.HOST
+            if self._resting:
+                return Blame.NOBODY
+            self.starts.host.doubt()
+            self.look()
+            await told.wait()
+
+    def _blame_host(self, failure: StartFailure) -> None:
+        self.starts.host.failed(time.monotonic(), failure.summary)
+        log.error("the host failed a start", reason=failure.summary, failures=self.starts.host.failures)
+        self._tell()
+
+    def _folder_open(self, runner: Runner) -> None:
+        if (evict := self.runners.get(self._replaces.pop(runner.runner_id, ""))) is not None:
+            evict.reserved = False
+            self._came_back[evict.context] = evict.last_used + STARTS_IDLE * evict.start_seconds
+            evict.retire("its runner slot is needed")
+
+    def _came_up(self, runner: Runner) -> None:
+        if runner.probe:
+            self.starts.decided(runner.context)
+        if self.starts.host.closed:
+            log.info("browsers start again")
+        self.starts.came_up(runner.context, time.monotonic())
+        self._house.metrics.contexts_broken(self.starts.broken())
+        for other in list(self.runners.values()):
+            if other.context == NOBODY:
+                other.retire("it is known that browsers start here")
+        self._tell()
+
+    # ---- runners of nobody
+
+    def _may_probe(self) -> bool:
+        busy = len(self.runners) >= self._rules.runners
+        others = any(runner.life is Life.STARTING for runner in self.runners.values())
+        return not (self._resting or self._house.outlet.trouble or busy or others)
+
+    async def _start_probe(self) -> None:
+        settings = self._house.settings
+        if self.starts.host.closed:
+            # What was broken may have been replaced by something else: another browser, with other libraries.
+            try:
+                host = await asyncio.to_thread(survey, settings.sandbox.python, settings.browser.executable)
+            except (HostUnfit, OSError) as unfit:
+                self._blame_host(StartFailure(Blame.HOST, str(unfit)))
+                return
+            self._house = replace(self._house, host=host)
+        one_page = msgspec.structs.replace(settings, pool=msgspec.structs.replace(settings.pool, pages=1))
+        runner = self._new_runner(NOBODY, None, replace(self._house, settings=one_page))
+        self.runners[runner.runner_id] = runner
+        try:
+            failure = await runner.live()
+        finally:
+            del self.runners[runner.runner_id]
+            self._gone.set()
             self._notify()
-        await self._on_gone(runner.context, runner.fence)
+        if failure is not None and failure.blame is not Blame.NOBODY:
+            self._house.metrics.start_failed(Blame.HOST.name.lower())
+            self._blame_host(failure)
+
+    def _tell(self) -> None:
+        told, self._told = self._told, asyncio.Event()
+        told.set()
+        self.look()
 
     def _notify(self) -> None:
         self.changed.set()
@@ -157,5 +323,5 @@ class Fleet:
             for runner in list(self.runners.values()):
                 if runner.life is Life.READY and not runner.taken and now - runner.last_used > idle_seconds:
                     runner.retire("idle")
-            if self.backoff.closed(now) is False:
-                self._notify()
+            self._came_back = {context: until for context, until in self._came_back.items() if until > now}
+            self._notify()

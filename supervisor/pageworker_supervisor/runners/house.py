@@ -14,7 +14,7 @@ from pageworker_supervisor.config.load import limits_for
 from pageworker_supervisor.config.settings import Settings
 from pageworker_supervisor.dispatch.egress_sets import EgressSets
 from pageworker_supervisor.engine.context_key import ContextKey
-from pageworker_supervisor.runners.breach import Breach
+from pageworker_supervisor.runners.breach import Breach, profile_breach
 from pageworker_supervisor.runners.outlet import Outlet
 from pageworker_supervisor.runners.uids import Uids
 from pageworker_supervisor.telemetry.metrics import Metrics
@@ -40,11 +40,6 @@ class Folder:
         except ProfileTooLarge as large:
             return profile_breach(large)
         return None
-
-
-def profile_breach(large: ProfileTooLarge) -> Breach:
-    """In results' words, without the path."""
-    return Breach("disk_limit", large.used, large.allowed, large.unit, "the profile")
 
 
 @dataclass(frozen=True)

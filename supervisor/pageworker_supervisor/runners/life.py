@@ -23,6 +23,8 @@ class Event(Enum):
     RETIRE = auto()
     EMPTIED = auto()
     """Its last job left."""
+    DISMISS = auto()
+    """Its jobs are taken from it; it may close its browser in good order."""
     KILL = auto()
     EXITED = auto()
 
@@ -32,12 +34,14 @@ TABLE: dict[Life, dict[Event, Life]] = {
         Event.CAME_UP: Life.READY,
         Event.RETIRE: Life.RETIRING,
         Event.EMPTIED: Life.STARTING,
+        Event.DISMISS: Life.STOPPING,
         Event.KILL: Life.STOPPING,
         Event.EXITED: Life.GONE,
     },
     Life.READY: {
         Event.RETIRE: Life.RETIRING,
         Event.EMPTIED: Life.READY,
+        Event.DISMISS: Life.STOPPING,
         Event.KILL: Life.STOPPING,
         Event.EXITED: Life.GONE,
     },
@@ -45,6 +49,7 @@ TABLE: dict[Life, dict[Event, Life]] = {
         Event.CAME_UP: Life.RETIRING,
         Event.RETIRE: Life.RETIRING,
         Event.EMPTIED: Life.STOPPING,
+        Event.DISMISS: Life.STOPPING,
         Event.KILL: Life.STOPPING,
         Event.EXITED: Life.GONE,
     },
@@ -52,12 +57,14 @@ TABLE: dict[Life, dict[Event, Life]] = {
         Event.CAME_UP: Life.STOPPING,
         Event.RETIRE: Life.STOPPING,
         Event.EMPTIED: Life.STOPPING,
+        Event.DISMISS: Life.STOPPING,
         Event.KILL: Life.STOPPING,
         Event.EXITED: Life.GONE,
     },
     Life.GONE: {
         Event.RETIRE: Life.GONE,
         Event.EMPTIED: Life.GONE,
+        Event.DISMISS: Life.GONE,
         Event.KILL: Life.GONE,
     },
 }

@@ -4,10 +4,11 @@ import asyncio
 import os
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from math import inf
 from typing import Literal
 
-from pageworker_profiles.errors import ProfileError, ProfileTooLarge
+from pageworker_profiles.errors import ProfileError
 from pageworker_sandbox import memfd
 from pageworker_sandbox.egress.errors import EgressError
 from pageworker_sandbox.launch import Cell, CellSpec, HostUnfit, launch
@@ -17,15 +18,17 @@ from pageworker_sandbox.wire.channel import Channel
 from pageworker_sandbox.wire.errors import ChannelClosed, OutputExceeded, ProtocolViolation
 from pageworker_sandbox.wire.permits import Permits
 from pageworker_sandbox.wire.share import Share
-from pageworker_supervisor.dispatch.placement import Seat
+from pageworker_supervisor.dispatch.placement import LINGER_SECONDS, Seat
 from pageworker_supervisor.engine.context_key import ContextKey
+from pageworker_supervisor.lasting import leaves
 from pageworker_supervisor.runners.boot import Boot
 from pageworker_supervisor.runners.breach import Breach
-from pageworker_supervisor.runners.errors import RunnerLost, SpawnFailed
-from pageworker_supervisor.runners.house import Folder, House, profile_breach
+from pageworker_supervisor.runners.errors import BrowserNotReady, RunnerError, RunnerLost, SpawnFailed
+from pageworker_supervisor.runners.house import Folder, House
 from pageworker_supervisor.runners.life import TAKES_JOBS, Event, Life, after
 from pageworker_supervisor.runners.runner_limits import EXHAUSTED, RunnerLimits, is_alone
 from pageworker_supervisor.runners.running import Running
+from pageworker_supervisor.runners.start_failure import Blame, StartFailure, explain
 from pageworker_supervisor.runners.watch import watch
 from pageworker_supervisor.telemetry import log
 
@@ -37,16 +40,26 @@ RECYCLINGS = 4
 RECYCLING_SLACK_SECONDS = 5.0
 """A page comes back within four time limits of recycling: it is cleaned, or replaced, the context is wiped, and it may
 have waited for another one's wiping; and a busy host takes its time."""
+START_ERRORS = (HostUnfit, ProfileError, EgressError, OSError, SpawnFailed)
+"""What may end a start. Anything else is a bug."""
+
+
+@dataclass(frozen=True)
+class RunnerEvents:
+    """What a runner tells its fleet, as calls."""
+
+    changed: Callable[[], None]
+    """It may take more or fewer jobs than before."""
+    folder_open: Callable[["Runner"], None]
+    """Its context's folder is open: from here on it needs a runner slot."""
+    came_up: Callable[["Runner"], None]
 
 
 class Runner:
-    """A sandboxed runner that holds one browser context.
-
-    `on_change` is called whenever this runner may take more or fewer jobs than before.
-    """
+    """A sandboxed runner that holds one browser context."""
 
     def __init__(
-        self, runner_id: str, context: ContextKey, fence: int | None, house: House, on_change: Callable[[], None]
+        self, runner_id: str, context: ContextKey, fence: int | None, house: House, events: RunnerEvents
     ) -> None:
         self.runner_id = runner_id
         self.context = context
@@ -58,44 +71,56 @@ class Runner:
         """Pages that are promised, in use, or being recycled."""
         self.solo = False
         """True while a job that must run alone has, or waits for, this runner."""
+        self.reserved = False
+        """True while another runner that may need its slot opens its folder."""
+        self.probe = False
+        """True: its context failed to come up before, and no other start of it goes on."""
+        self.comes_back = False
+        """Its context has had jobs again after a pause."""
         self.since = self.last_used = time.monotonic()
-        self.settled = inf
-        """From when on it may be asked to leave: what was expensive to start stays for as long at least."""
+        self.up_since = inf
+        self.start_seconds = 0.0
         self.evidence: dict[str, str] = {}
         self.proof: dict[str, str] = {}
         self.cell: Cell | None = None
         self.pong = 0
         self._house = house
-        self._on_change = on_change
+        self._events = events
         self._up: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._permits = Permits()
         self._channel: Channel | None = None
         self._loading = asyncio.Lock()
         self._bundles: set[tuple[str, str]] = set()
         self._end: RunnerLost | None = None
-        self.refused: Breach | None = None
-        """Why its profile was not opened, where that was for its size."""
         self._limits = RunnerLimits(house.settings.sandbox)
         self._told_to_stop = asyncio.Event()
         self._freed = asyncio.Event()
-        self._owed: dict[str, float] = {}
-        """Attempts that are done, and until when their page is to be given back. Monotonic seconds."""
+        self._recycling: dict[str, float] = {}
+        """Attempts that are done, and since when their page is being recycled. Monotonic seconds."""
         self._log = log.bind(runner_id=runner_id, tenant_id=context.tenant_id, profile_id=context.profile_id)
 
     def seat(self) -> Seat:
         """This runner in placement's picture."""
+        now = time.monotonic()
+        starting = self.life is Life.STARTING
         return Seat(
             runner_id=self.runner_id,
             context=self.context,
-            pages=self._house.settings.pool.pages,
+            # One that may well not come up is given no more than one job.
+            pages=1 if self.probe and starting else self._house.settings.pool.pages,
             taken=self.taken,
-            open=self.life in TAKES_JOBS and not self.solo,
-            since=self.settled,
+            open=self.life in TAKES_JOBS and not self.solo and not self.reserved,
+            since=self.up_since,
             last_used=self.last_used,
+            start_seconds=self.start_seconds,
+            recycling=sum(now - since < self.start_seconds for since in self._recycling.values()),
+            comes_back=self.comes_back,
         )
 
     def promise(self) -> None:
         """One page is promised to a job that is about to be run."""
+        if not self.taken and time.monotonic() - self.last_used > LINGER_SECONDS and self.jobs_done:
+            self.comes_back = True
         self.taken += 1
 
     def free(self) -> None:
@@ -105,7 +130,7 @@ class Runner:
         self.last_used = time.monotonic()
         if not self.taken:
             self._step(Event.EMPTIED)
-        self._on_change()
+        self._events.changed()
 
     async def alone(self) -> None:
         """Return when the caller's promised page is the only one taken."""
@@ -120,7 +145,17 @@ class Runner:
         self._step(Event.RETIRE)
         if not self.taken:
             self._step(Event.EMPTIED)
-        self._on_change()
+        self._events.changed()
+
+    def dismiss(self, reason: str) -> None:
+        """Take its jobs from it, uncharged, and let it close its browser in good order."""
+        if self._end is None and self.life is not Life.GONE:
+            self._log.warning("runner is dismissed", reason=reason)
+            self._end = RunnerLost(reason, charged=False)
+        self._step(Event.DISMISS)
+        for running in self.running.values():
+            running.lose(self._end or RunnerLost(reason, charged=False))
+        self._events.changed()
 
     def kill(self, reason: str, *, charged: bool, breach: Breach | None = None) -> None:
         """End its whole process tree now. `charged`: its jobs are suspects. `breach`: the limit that it is past."""
@@ -137,42 +172,60 @@ class Runner:
     def _lost(self, reason: str, *, charged: bool, breach: Breach | None) -> RunnerLost:
         if breach is not None:
             self._house.metrics.limit_breached(breach.limit)
-        alone = breach is not None and is_alone(breach, self.running.values(), self._owed)
+        alone = breach is not None and is_alone(breach, self.running.values(), self._recycling)
         return RunnerLost(reason, charged=charged, breach=breach, alone=alone)
 
     def overdue(self) -> str | None:
         """An attempt whose page should have come back: to clean it and to replace it both have their time limits."""
-        now = time.monotonic()
-        return next((attempt_id for attempt_id, until in self._owed.items() if until < now), None)
+        most = self._house.settings.pool.recycle_seconds * RECYCLINGS + RECYCLING_SLACK_SECONDS
+        begun = time.monotonic() - most
+        return next((attempt_id for attempt_id, since in self._recycling.items() if since < begun), None)
 
-    async def live(self) -> None:
-        """Bring it up, serve, and be gone. Returns when no process of its tree is left."""
-        failure = "the runner exited"
+    async def live(self) -> StartFailure | None:
+        """Bring it up, serve, and be gone. Returns when no process of its tree is left.
+
+        Where it did not come up, returns why; who knows what that means for its jobs calls `not_started`.
+        """
+        errors: list[BaseException] = []
         try:
             async with self._house.folder(self.context, self.fence) as folder:
+                self._events.folder_open(self)
                 await self._inhabit(folder)
                 # Those that wait for an answer get it first: the next opening measures, too.
                 if not self.running and self._end is None:
                     await self._limits.profile_closed(folder, self.jobs_done, self._house.metrics)
-        except ProfileTooLarge as large:
-            self.refused = profile_breach(large)
-            failure = self.refused.message
-            self._house.metrics.limit_breached(self.refused.limit)
-            self._log.error("the profile is not opened", reason=failure)
-        except (HostUnfit, ProfileError, EgressError, OSError, SpawnFailed) as error:
-            failure = str(error)
-            self._log.error("runner did not come up", reason=failure)
+        except* START_ERRORS as group:
+            errors.extend(leaves(group))
         finally:
             self._house.metrics.ended(self._how_it_ended())
+            told_to_go = self.life is Life.STOPPING
             self.life = after(self.life, Event.EXITED)
-            if not self._up.done():
-                self._up.set_exception(SpawnFailed(failure, self.refused))
-                self._up.exception()  # marked as seen: no job may be waiting for it
+            reason = "; ".join(map(str, errors)) or "the runner exited"
             if self._end is None and self.running and (breach := self._limits.kernel_breach(self.cell)) is not None:
                 self._end = self._lost(breach.message, charged=True, breach=breach)
             for running in self.running.values():
-                running.lose(self._end or RunnerLost(failure, charged=True))
-            self._on_change()
+                running.lose(self._end or RunnerLost(reason, charged=True))
+            self._events.changed()
+        if self._up.done():
+            if errors:
+                self._log.error("runner ended with an error", reason=reason)
+            return None
+        return self._why_not_started(errors, told_to_go)
+
+    def not_started(self, error: RunnerError) -> None:
+        """It never came up: what the jobs that it was promised to get to hear."""
+        if not self._up.done():
+            self._up.set_exception(self._end if self._end is not None and not self._end.charged else error)
+            self._up.exception()  # marked as seen: no job may be waiting for it
+
+    def _why_not_started(self, errors: list[BaseException], told_to_go: bool) -> StartFailure:
+        if told_to_go:
+            return StartFailure(Blame.NOBODY, str(self._end or "it was told to go"))
+        failure = explain(errors[0] if errors else BrowserNotReady(str(self._end or "the runner exited")))
+        if failure.breach is not None:
+            self._house.metrics.limit_breached(failure.breach.limit)
+        self._log.error("runner did not come up", reason=failure.reason, blame=failure.blame.name.lower())
+        return failure
 
     def _how_it_ended(self) -> str:
         if not self._up.done():
@@ -198,6 +251,9 @@ class Runner:
         share = Share(RUNNERS_SHARE / self._house.settings.pool.runners, SHARE_BURST_SECONDS, SHARE_PAUSE_SECONDS)
         channel = Channel(cell.channel, m.TO_RUNNER, m.TO_SUPERVISOR, share)
         try:
+            if self.life is Life.STOPPING:
+                # Told to go before there was a process to tell: nobody would ever say it again.
+                raise SpawnFailed("it was told to go")
             await self._boot(cell, channel)
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(watch(self, channel, cell, self._limits, folder))
@@ -241,18 +297,21 @@ class Runner:
             why = str(error) or "too slow"
             # What it said itself tells more than the chatter of Chromium that ends its stderr.
             words = said[-1] if said else cell.stderr[-2000:]
-            raise SpawnFailed(f"it did not get ready ({why}); its last words: {words}") from error
+            raise BrowserNotReady(f"it did not get ready ({why}); its last words: {words}") from error
         self.evidence = dict(ready.evidence)
         self.proof = await cell.proof()
-        self.settled = 2 * time.monotonic() - self.since
         self._channel = channel
+        self._came_up()
+        self._house.metrics.spawned(self.start_seconds)
+        self._log.info("runner is ready", browser=ready.browser_version, seconds=round(self.start_seconds, 3))
+
+    def _came_up(self) -> None:
+        self.up_since = time.monotonic()
+        self.start_seconds = self.up_since - self.since
         self._step(Event.CAME_UP)
         self._up.set_result(None)
-        self._house.metrics.spawned(time.monotonic() - self.since)
-        self._log.info(
-            "runner is ready", browser=ready.browser_version, seconds=round(time.monotonic() - self.since, 3)
-        )
-        self._on_change()
+        self._events.came_up(self)
+        self._events.changed()
 
     async def _receive(self, channel: Channel, share: Share) -> None:
         while True:
@@ -284,13 +343,12 @@ class Runner:
                 self._log.debug("the attempt's end is its runner's breach", attempt_id=message.attempt_id)
             case m.Done():
                 self.jobs_done += 1
-                most = self._house.settings.pool.recycle_seconds * RECYCLINGS + RECYCLING_SLACK_SECONDS
-                self._owed[message.attempt_id] = time.monotonic() + most
+                self._recycling[message.attempt_id] = time.monotonic()
                 self.running.pop(message.attempt_id).end(message)
                 if message.failure is not None and message.failure.type in EXHAUSTED:
                     self.retire(f"an attempt ended with {message.failure.type}")
             case m.Free():
-                del self._owed[message.attempt_id]
+                del self._recycling[message.attempt_id]
                 self.free()
             case _:
                 raise ProtocolViolation(f"{type(message).__name__} after the start")
@@ -314,6 +372,7 @@ class Runner:
         if self.life is not Life.STOPPING or self.cell is None:
             return
         if event is Event.KILL or self._channel is None:
+            # Before it is up there is nothing to close in good order.
             self.cell.kill()
         elif before is not Life.STOPPING:
             self._told_to_stop.set()

@@ -73,6 +73,15 @@ class Metrics:
         self.runners_ended = Counter(
             "pageworker_runners_ended", "Runners that are gone.", ("reason",), registry=registry
         )
+        self.start_failures = Counter(
+            "pageworker_runner_start_failures",
+            "Runners that did not come up, by whose fault that is.",
+            ("blame",),
+            registry=registry,
+        )
+        self.broken_contexts = Gauge(
+            "pageworker_broken_contexts", "Browser contexts that do not come up, time and again.", registry=registry
+        )
         self.limit_breaches = Counter(
             "pageworker_limit_breaches",
             "Limits of a runner or an attempt that were breached.",
@@ -162,6 +171,14 @@ class Metrics:
     def ended(self, reason: str) -> None:
         """A runner is gone: `retired`, `killed`, `crashed`, `not_started`."""
         self.runners_ended.labels(reason).inc()
+
+    def start_failed(self, blame: str) -> None:
+        """A runner did not come up: `context`, `host`, `nobody`."""
+        self.start_failures.labels(blame).inc()
+
+    def contexts_broken(self, count: int) -> None:
+        """So many contexts have an open circuit breaker."""
+        self.broken_contexts.set(count)
 
     def limit_breached(self, limit: str) -> None:
         """`memory_limit`, `process_limit`, `disk_limit`, `output_limit`, `result_too_large`."""

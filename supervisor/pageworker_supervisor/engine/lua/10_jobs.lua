@@ -11,6 +11,7 @@
 -- s state: q in a lane, d in `delayed`, r running, v in `verdicts` (vd says which); q its stamp in the lane
 -- while leased: tok token, w worker, x entry in `ready`, st started, pm 1 if it holds permits, pf fence
 -- cn cancellation was asked for; lt the last token that was given up; mv how often it was moved to another context
+-- why the reason for which it was put off, uncharged, while it waits
 
 local CRASHES = 3
 local CRASH_BACKOFF_MS = 1000
@@ -138,7 +139,7 @@ function Job.take_back(id, job, begun)
   call('XACK', P .. 'ready', GROUP, job.x)
   call('XDEL', P .. 'ready', job.x)
   call('HSET', P .. 'job:' .. id, 'lt', job.tok)
-  call('HDEL', P .. 'job:' .. id, 'tok', 'w', 'x', 'st', 'pm', 'pf')
+  call('HDEL', P .. 'job:' .. id, 'tok', 'w', 'x', 'st', 'pm', 'pf', 'why')
   if job.pm ~= '1' then
     Job.condemn(id, job.vd)
     return false

@@ -2,7 +2,8 @@
 --
 -- A place is a warm context of the worker, or a room that this call opened: {c, free, idle}. free < 0: no room may be
 -- opened for this context either (a profile that the worker believes to hold and does not, a runner that comes up).
--- idle: it counts among the rooms until a job enters it.
+-- idle: it counts among the rooms until a job enters it. refused: no runner stands behind it, its jobs are only
+-- answered: it takes neither a room nor a lock.
 
 local STEPS = 256 -- lanes looked at and void entries passed over in one call
 
@@ -26,9 +27,14 @@ function Claim.open(argv)
     rivals = {}, -- tenants of whose profiles we hold one
     full = {}, -- ephemeral contexts whose place this call filled: {name: tenant}
     lost = {},
+    closed = {}, -- tenants that get no room
   }, Claim)
   for at = 7, #argv, 4 do
-    self:hold(argv[at], argv[at + 1], tonumber(argv[at + 2]), argv[at + 3] == '1')
+    if argv[at + 3] == '2' then
+      self:refuse(argv[at], argv[at + 1], tonumber(argv[at + 2]))
+    else
+      self:hold(argv[at], argv[at + 1], tonumber(argv[at + 2]), argv[at + 3] == '1')
+    end
   end
   return self
 end
@@ -44,6 +50,19 @@ function Claim:hold(t, c, free, idle)
     end
   end
   self:place(t, c, free, idle)
+end
+
+-- A context that does not come up on this worker. Whoever has its profile open serves it.
+function Claim:refuse(t, c, free)
+  local f = Context.profile(c)
+  if f == '*' then
+    self.closed[t] = true
+    return
+  end
+  self:place(t, c, f and Profile.is_held(t, f) and -1 or free, false).refused = true
+  if not f then
+    self:place(t, Context.alone(c), free, false).refused = true
+  end
 end
 
 function Claim:place(t, c, free, idle)
@@ -124,6 +143,9 @@ end
 -- which the tenant has more than one open context.
 function Claim:choices(t, op, rooms)
   local there, since, several = {}, {}, {}
+  if self.closed[t] then
+    rooms = 0
+  end
   if rooms > 0 then
     for p in string.gmatch(op, '.') do
       local open = call('ZRANGE', P .. 'open:' .. t .. ':' .. p, 0, #(self.mine[t] or {}) + 1, 'WITHSCORES')
@@ -170,7 +192,7 @@ function Claim:settle_in(t, c, place, solo)
       fence = Profile.lock(t, f, self.worker)
     end
     place = self:place(t, c, (solo or Context.is_solo(c)) and 1 or self.pages, false)
-  else
+  elseif not place.refused then
     if place.idle then
       place.idle = false
       self.rooms = self.rooms - 1

@@ -1,7 +1,7 @@
 -- claim: the next jobs for one worker, in the order of fairness, as far as it has places for them.
 --
 -- ARGV: worker, nonce, limit, rooms, pages a room, quiet (0 or 1), then for each warm context:
--- tenant, context, free pages, idle (1: taking a job there uses up a room).
+-- tenant, context, free pages, idle (1: taking a job there uses up a room; 2: it has no runner, its jobs are answered).
 -- Replies: leases, wanted contexts, milliseconds until time brings something (-1 never), profiles not held (any
 -- more), rooms left.
 --
@@ -44,7 +44,7 @@ function Claim:serve(t, start)
   local id, job
   id, job, self.budget = Lane.pop(t, c, d, p, self.budget)
   local place = self:find(t, c)
-  if id and job.k and Context.profile(c) and place and place.free < self.pages then
+  if id and job.k and Context.profile(c) and place and place.free < self.pages and not place.refused then
     -- It must run alone. Nothing else enters this context before it is empty.
     Lane.unpop(id, job)
     place.free = 0
@@ -85,7 +85,7 @@ function Claim:grant(who, start, c, domain, id, job, place)
   end
   local fence = self:settle_in(t, c, place, job.k)
   local f = Context.profile(c)
-  if f then
+  if f and not (place and place.refused) then
     Profile.take(t, f, c)
   end
   if self.start[t] then

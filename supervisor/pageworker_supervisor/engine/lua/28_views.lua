@@ -10,9 +10,10 @@ local function view(id)
     return nil
   end
   local due = job.s == 'd' and call('ZSCORE', P .. 'delayed', id) or ''
+  local why = (job.s == 'd' or job.s == 'q') and call('HGET', P .. 'job:' .. id, 'why') or ''
   return {
     id, job.c, job.d, job.p, job.s == 'r' and job.pm ~= '1' and 'verdict' or STATES[job.s], job.w or '',
-    number(job.k), number(job.a), due, NOW - number(job.at),
+    number(job.k), number(job.a), due, NOW - number(job.at), why,
   }
 end
 

@@ -1,0 +1,105 @@
+"""Why a runner did not come up, and whose fault that is. Pure."""
+
+from dataclasses import dataclass
+from enum import Enum, auto
+
+from pageworker_profiles.errors import ProfileBusy, ProfileTampered, ProfileTooLarge, StaleFence, StoreDamaged
+from pageworker_sandbox.egress.client import GatewayLost
+from pageworker_sandbox.egress.errors import InvalidPolicy
+from pageworker_supervisor.runners.breach import Breach, profile_breach
+from pageworker_supervisor.runners.errors import BrowserNotReady, RunnerError
+
+SUMMARY_CHARS = 300
+
+
+class Blame(Enum):
+    """Whose fault a failed start is."""
+
+    CONTEXT = auto()
+    """The browser context's own: another start of it would fail alike, wherever."""
+    HOST = auto()
+    """This host's: no other context would have come up either."""
+    UNKNOWN = auto()
+    """The context's or the host's. A start of another context tells."""
+    NOBODY = auto()
+    """It was told to go before it was up, or the way out of all runners was lost."""
+
+
+@dataclass(frozen=True)
+class StartFailure:
+    """One start that failed. `type` and `message` go into results, so they name no path of the host."""
+
+    blame: Blame
+    reason: str
+    """For the log and the operator. May name paths."""
+    type: str = "browser_start_failed"
+    message: str = (
+        "The browser does not start for this tenant's browser context, though it starts for others. "
+        "Where the job has a profile, that may be damaged: restore it, or remove it to start afresh."
+    )
+    retryable: bool = True
+    charged: bool = True
+    """False: the jobs wait, however often it happens."""
+    had_slot: bool = True
+    """False: it failed before it needed a runner slot, so trying again takes nothing from anybody."""
+    breach: Breach | None = None
+    """The limit that the profile is past."""
+
+    @property
+    def summary(self) -> str:
+        """The reason in one line: a browser's own words go on for pages."""
+        return self.reason.split("\n", 1)[0][:SUMMARY_CHARS]
+
+
+class ContextBroken(RunnerError):
+    """The browser context does not come up: its own fault. Its jobs fail, and may be tried again so much later."""
+
+    def __init__(self, failure: StartFailure, retry_after_seconds: float) -> None:
+        super().__init__(failure.message)
+        self.failure = failure
+        self.retry_after_seconds = retry_after_seconds
+
+
+def explain(error: BaseException) -> StartFailure:
+    """Judge the error that ended a start."""
+    reason = str(error) or repr(error)
+    match error:
+        case ProfileTampered():
+            return StartFailure(
+                Blame.CONTEXT,
+                reason,
+                "profile_tampered",
+                "The profile holds what cannot be opened safely (a hard link, a device, too many files). "
+                "Restore it, or remove it to start afresh.",
+                retryable=False,
+                had_slot=False,
+            )
+        case ProfileTooLarge():
+            breach = profile_breach(error)
+            return StartFailure(
+                Blame.CONTEXT, reason, breach.limit, breach.message, retryable=False, had_slot=False, breach=breach
+            )
+        case StoreDamaged():
+            return StartFailure(
+                Blame.UNKNOWN,
+                reason,
+                "profile_corrupt",
+                "The profile on disk is damaged. Restore it, or remove it to start afresh.",
+                retryable=False,
+                had_slot=False,
+            )
+        case ProfileBusy() | StaleFence():
+            return StartFailure(Blame.CONTEXT, reason, charged=False, had_slot=False)
+        case InvalidPolicy():
+            return StartFailure(
+                Blame.CONTEXT,
+                reason,
+                message=f"The tenant's egress settings make no valid policy: {reason}",
+                retryable=False,
+            )
+        case GatewayLost():
+            return StartFailure(Blame.NOBODY, reason)
+        case BrowserNotReady():
+            return StartFailure(Blame.UNKNOWN, reason)
+        case _:
+            return StartFailure(Blame.HOST, reason)

@@ -1,0 +1,87 @@
+"""`workerctl drain` over a real control socket: it ends with 0 only where every job has ended."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from pageworker_supervisor.cli import app as root
+from pageworker_supervisor.cli.output import Exit
+from pageworker_supervisor.contract.job_ref import JobRef
+from pageworker_supervisor.demo.toml import toml_text
+from pageworker_supervisor.http.errors import WorkerRefused
+from pageworker_supervisor.http.report import Cancelled, DrainLine, RedisReport, StatusReport
+from pageworker_supervisor.http.server import Endpoints
+from pageworker_supervisor.telemetry.metrics import Metrics
+
+WAITING = DrainLine(event="waiting", job_id="j1", tenant_id="acme")
+
+
+class Scripted:
+    """A worker whose drain says these lines, and is given up where they have no end."""
+
+    def __init__(self, *lines: DrainLine) -> None:
+        self.lines = lines
+
+    def status(self) -> StatusReport:
+        return StatusReport(
+            state="ready",
+            reason="",
+            worker_id="w1",
+            version="0",
+            uptime_seconds=1.0,
+            redis=RedisReport(connected=True, url=""),
+        )
+
+    def ready(self) -> tuple[bool, str]:
+        return True, ""
+
+    async def look(self) -> None:
+        return
+
+    async def drain(self, deadline_seconds: float | None) -> AsyncIterator[DrainLine]:
+        for line in self.lines:
+            yield line
+        if self.lines[-1].event not in ("done", "deadline"):
+            raise WorkerRefused("it takes jobs again")
+
+    async def resume(self) -> None:
+        return
+
+    async def cancel(self, ref: JobRef) -> Cancelled:
+        return Cancelled(ref.job_id, ref.tenant_id, "unknown", known=False)
+
+
+async def drained(folder: Path, *lines: DrainLine) -> int:
+    """The exit code of `workerctl drain`."""
+    config = folder / "pageworker.toml"
+    config.write_text(toml_text({"worker": {"data_dir": str(folder)}}))
+    endpoints = Endpoints.open("127.0.0.1:0", folder, Scripted(*lines), Metrics())
+    async with asyncio.TaskGroup() as tasks:
+        serving = tasks.create_task(endpoints.run())
+        try:
+            return await asyncio.to_thread(root.run, ["drain", "--config", str(config)])
+        finally:
+            serving.cancel()
+
+
+async def test_all_jobs_ended(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    ended = DrainLine(event="ended", job_id="j1", tenant_id="acme")
+    assert await drained(tmp_path, WAITING, ended, DrainLine(event="done", left=0)) == Exit.DONE
+    assert capsys.readouterr().out.splitlines() == ["waiting acme/j1", "ended acme/j1", "done"]
+
+
+async def test_work_is_left_at_the_deadline(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    handed_back = DrainLine(event="handed_back", job_id="j1", tenant_id="acme")
+    assert await drained(tmp_path, WAITING, handed_back, DrainLine(event="deadline", left=1)) == Exit.DEADLINE
+    printed = capsys.readouterr()
+    assert "done" not in printed.out
+    assert "1 jobs did not finish in time" in printed.err
+
+
+async def test_a_drain_without_an_end_is_no_success(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert await drained(tmp_path, WAITING) == Exit.FAILED
+    printed = capsys.readouterr()
+    assert "done" not in printed.out
+    assert "given up" in printed.err

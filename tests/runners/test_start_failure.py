@@ -1,0 +1,70 @@
+"""Whose fault a failed start is, and what its jobs get to hear."""
+
+from pathlib import Path
+
+import pytest
+
+from pageworker_profiles.errors import (
+    ProfileBusy,
+    ProfileTampered,
+    StaleFence,
+    StoreDamaged,
+    StoreDenied,
+    StoreFull,
+)
+from pageworker_sandbox.egress.client import GatewayLost, GatewayRefused
+from pageworker_sandbox.egress.errors import InvalidListener, InvalidPolicy
+from pageworker_sandbox.launch import HostUnfit, LaunchFailed
+from pageworker_supervisor.runners.errors import BrowserNotReady, SpawnFailed
+from pageworker_supervisor.runners.start_failure import Blame, explain
+
+HERE = Path("/var/lib/pageworker/profiles/acme/p")
+
+
+@pytest.mark.parametrize(
+    ("error", "blame"),
+    [
+        (ProfileTampered(f"{HERE} is a folder"), Blame.CONTEXT),
+        (ProfileBusy(HERE, "pid 1"), Blame.CONTEXT),
+        (StaleFence(HERE, 1, 2), Blame.CONTEXT),
+        (InvalidPolicy("hosts: too many"), Blame.CONTEXT),
+        (StoreDamaged(f"opening {HERE}"), Blame.UNKNOWN),
+        (BrowserNotReady("it did not get ready"), Blame.UNKNOWN),
+        (StoreFull("no space"), Blame.HOST),
+        (StoreDenied("read-only"), Blame.HOST),
+        (LaunchFailed("no cell"), Blame.HOST),
+        (BlockingIOError(11, "Resource temporarily unavailable"), Blame.HOST),
+        (OSError(12, "Cannot allocate memory"), Blame.HOST),
+        (HostUnfit(()), Blame.HOST),
+        (SpawnFailed("no user id is left"), Blame.HOST),
+        (GatewayRefused("full"), Blame.HOST),
+        (InvalidListener("no socket"), Blame.HOST),
+        (GatewayLost("gone"), Blame.NOBODY),
+    ],
+)
+def test_blame(error: Exception, blame: Blame) -> None:
+    assert explain(error).blame is blame
+
+
+def test_the_result_names_no_path_of_the_host() -> None:
+    for error in (ProfileTampered(f"{HERE} is a folder"), StoreDamaged(f"opening {HERE}"), BrowserNotReady(str(HERE))):
+        assert str(HERE) in explain(error).reason
+        assert "/" not in explain(error).message
+
+
+def test_what_would_fail_again_is_not_retryable() -> None:
+    assert (explain(ProfileTampered("x")).type, explain(ProfileTampered("x")).retryable) == ("profile_tampered", False)
+    assert (explain(StoreDamaged("x")).type, explain(StoreDamaged("x")).retryable) == ("profile_corrupt", False)
+    assert (explain(BrowserNotReady("x")).type, explain(BrowserNotReady("x")).retryable) == (
+        "browser_start_failed",
+        True,
+    )
+
+
+def test_who_waits_for_a_lock_is_not_charged() -> None:
+    assert not explain(ProfileBusy(HERE, "pid 1")).charged
+    assert not explain(StaleFence(HERE, 1, 2)).charged
+
+
+def test_a_browsers_pages_of_words_make_one_line() -> None:
+    assert explain(BrowserNotReady("it went away\nBrowser logs:\n…")).summary == "it went away"
