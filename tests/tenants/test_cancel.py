@@ -29,7 +29,7 @@ async def remembered(home: Home, tenant: Tenant, count: int, milliseconds: int) 
 async def test_a_tenant_that_cancels_anothers_running_job_reaches_only_its_own_names(home: Home) -> None:
     """A cancels the id of B's running job; B's succeeds, and A's own job of that id, pushed later, does not run."""
     job_id = home.fresh("not-mine")
-    await home.b.push(home.b.say(job_id, {"seconds": 1.5}))
+    await home.b.push(home.b.say(job_id, {"seconds": 6}))
     await home.working(home.b.ref(job_id))
     assert await cancelled(home, home.a, job_id) == "awaited"
     assert (await home.b.result(job_id))["status"] == "succeeded"
@@ -90,7 +90,7 @@ async def test_a_tenant_that_cancels_its_backlog_holds_up_nobody(home: Home) -> 
 async def test_an_operator_is_told_whose_job_is_not_known(home: Home) -> None:
     """An operator mistypes the tenant of B's running job; the answer says so, and B's job goes on."""
     job_id = home.fresh("typo")
-    await home.b.push(home.b.say(job_id, {"seconds": 2}))
+    await home.b.push(home.b.say(job_id, {"seconds": 8}))
     await home.working(home.b.ref(job_id))
     code, said = await home.workerctl("cancel", f"{home.c.name}/{job_id}")
     assert code == 0
