@@ -26,7 +26,9 @@ def main() -> int:
     plans = []
     for name in options.grounds:
         part = SHARES[name] / whole
-        plans.append(Plan(name, options.seed, round(options.jobs * part), round(options.faults * part), workers))
+        only = tuple(options.only)
+        jobs, faults = round(options.jobs * part), round(options.faults * part)
+        plans.append(Plan(name, options.seed, jobs, faults, workers, only=only))
     if options.real_jobs:
         plans.append(Plan("standalone", options.seed, options.real_jobs, options.real_faults, workers, CHROMIUM))
     for plan in plans:
@@ -53,6 +55,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--real-faults", type=int, default=40)
     parser.add_argument("--workers", type=int, default=4)
     parser.add_argument("--grounds", nargs="*", choices=list(SHARES), default=list(SHARES), help="with echo runners")
+    parser.add_argument("--only", nargs="*", default=[], metavar="FAULT", help="draw from these faults alone, by name")
     parser.add_argument("--keep", type=Path, help="keep the workers' files in this empty folder")
     return parser.parse_args()
 

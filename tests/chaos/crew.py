@@ -19,13 +19,16 @@ from chaos.orders import Orders, Word
 from chaos.receiver import SECRET
 from chaos.work import DOMAINS, TENANTS
 from pageworker_supervisor.demo.toml import toml_text
+from pageworker_supervisor.http.server import CONTROL_SOCKET
 
 PROMISE_MS = 15_000
 UIDS = 500
 FIRST_UID = 2_030_000_000 + os.getpid() % 20_000 * 10 * UIDS
 """Workers of one host must not share the users of their runners, nor must two runs. Known here, to look for orphans."""
 SILENT_SECONDS = 4.0
-DEAF_SECONDS = 4.0
+DEAF_SECONDS = 60.0
+"""For starting, on a busy host."""
+LOOK_SECONDS = 0.05
 
 
 def uids(members: int) -> range:
@@ -44,7 +47,6 @@ class Member:
         self.lives = 0
         self.up = asyncio.Event()
         """Set while it is started and not being killed or stopped: one such fault at a time."""
-        self._began = 0.0
         self._root = folder
         self._home = folder / self.name
         self._first_uid = FIRST_UID + UIDS * number
@@ -53,7 +55,6 @@ class Member:
     async def start(self, *, elsewhere: bool = False) -> None:
         """Start it; `elsewhere`: as another host's, that knows nothing of the life before."""
         self.lives += 1
-        self._began = time.monotonic()
         if elsewhere:
             self._home = self._root / f"{self.name}-{self.lives}"
         self._home.mkdir(exist_ok=True, mode=0o711)
@@ -89,6 +90,12 @@ class Member:
         self.up.set()
 
     @property
+    def pid(self) -> int:
+        """Of its process, once it was started."""
+        assert self._process is not None
+        return self._process.pid
+
+    @property
     def dead(self) -> bool:
         """It ended, and nobody here has killed it."""
         return self._process is not None and self._process.returncode is not None
@@ -108,11 +115,23 @@ class Member:
         if self._process is not None and not self.dead:
             self._process.send_signal(number)
 
+    async def settled(self) -> None:
+        """Until it listens to signals: from then on it has a control socket."""
+        until = time.monotonic() + DEAF_SECONDS
+        while not self.dead and time.monotonic() < until:
+            try:
+                _, writer = await asyncio.open_unix_connection(self._home / CONTROL_SOCKET)
+            except OSError:
+                # Its file may be of the life before, or nobody's yet: no event tells when it is its own.
+                await asyncio.sleep(LOOK_SECONDS)
+            else:
+                writer.close()
+                return
+
     async def end(self, number: signal.Signals) -> int:
         """Send SIGKILL or SIGTERM, and wait. Returns the exit code."""
         if number is signal.SIGTERM:
-            # Earlier than that it does not listen to signals yet.
-            await asyncio.sleep(max(0.0, self._began + DEAF_SECONDS - time.monotonic()))
+            await self.settled()
         self.send(number)
         if self._process is None:
             return 0
@@ -128,7 +147,7 @@ async def crew(ground: Ground, folder: Path, count: int, public_key: str, cast: 
     secret.write_bytes(SECRET)
     own = {"callback_allow": ["http://127.0.0.1:*/*"], "callback_secret_file": str(secret)}
     common = {
-        "redis": {"url": ground.url, "shards": ground.shards},
+        "redis": {**ground.worker_settings, "shards": ground.shards},
         "http": {"bind": "127.0.0.1:0"},
         "modules": {"registry": str(folder / "registry"), "trusted_keys": [public_key], "refresh_seconds": 3600},
         **cast.settings,

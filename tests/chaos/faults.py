@@ -1,7 +1,9 @@
 """What goes wrong, and when: drawn from the seed, some of it at the same time."""
 
 import asyncio
+import os
 import random
+import resource
 import signal
 from collections import Counter
 from collections.abc import Awaitable, Callable
@@ -16,6 +18,8 @@ from chaos.orders import BreakGateway, FreezeRunner, KillRunner, Skew
 from chaos.receiver import Receiver
 
 AT_ONCE = 3
+LONGEST_STOP_SECONDS = 60.0
+"""The drain's 10, and the bounds of docs/operations.md; the rest is for a busy host."""
 MOST_SKEW_SECONDS = 300.0
 COMMANDS = (None, "FCALL", "FCALL", "FCALL", "EVAL", "BLMOVE", "BLMPOP", "XREADGROUP")
 
@@ -25,8 +29,17 @@ Deed = Callable[[random.Random], Awaitable[None]]
 class Faults:
     """`done` counts what has happened, by name."""
 
-    def __init__(self, ground: Ground, members: list[Member], receiver: Receiver, threads: Executor, seed: int) -> None:
+    def __init__(
+        self,
+        ground: Ground,
+        members: list[Member],
+        receiver: Receiver,
+        threads: Executor,
+        seed: int,
+        only: tuple[str, ...] = (),
+    ) -> None:
         self.done: Counter[str] = Counter()
+        self.wrong: list[str] = []
         self._ground = ground
         self._members = members
         self._receiver = receiver
@@ -36,7 +49,7 @@ class Faults:
         self._calling = asyncio.Lock()
         self._slots = asyncio.Semaphore(AT_ONCE)
         self._lease_seconds = members[0].cast.lease_seconds
-        self._deeds = self._all()
+        self._deeds = {name: deed for name, deed in self._all().items() if not only or name in only}
 
     def _all(self) -> dict[str, Deed]:
         deeds: dict[str, Deed] = {
@@ -44,6 +57,8 @@ class Faults:
             "worker stopped past its lease": partial(self._stop, self._lease_seconds + 0.5, self._lease_seconds + 3),
             "worker stopped shortly": partial(self._stop, 0.2, 2.0),
             "worker drained": self._drain,
+            "Redis gone at SIGTERM": self._drain_without_redis,
+            "descriptors used up": self._use_up_descriptors,
             "runner killed": self._kill_runner,
             "runner stopped": self._freeze_runner,
             "network cut": self._cut,
@@ -104,6 +119,37 @@ class Faults:
         member = await self._taken(dice)
         await member.end(signal.SIGTERM)
         await member.start()
+
+    async def _drain_without_redis(self, dice: random.Random) -> None:
+        member = await self._taken(dice)
+        wires = list(member.wires.values())
+        for wire in wires:
+            dice.choice((RespProxy.cut, RespProxy.stall))(wire)
+        async with asyncio.timeout(LONGEST_STOP_SECONDS):
+            code = await member.end(signal.SIGTERM)
+        for wire in wires:
+            wire.heal()
+        if code:
+            self.wrong.append(f"{member.name} without Redis ended with {code}: {member.last_words()}")
+        await member.start()
+
+    async def _use_up_descriptors(self, dice: random.Random) -> None:
+        """Every one below its limit is taken: it can open, accept and connect nothing."""
+        member = await self._taken(dice)
+        await member.settled()
+        before = resource.prlimit(member.pid, resource.RLIMIT_NOFILE)
+        taken = {int(name) for name in os.listdir(f"/proc/{member.pid}/fd")}
+        lowest = next(number for number in range(len(taken) + 1) if number not in taken)
+        resource.prlimit(member.pid, resource.RLIMIT_NOFILE, (lowest, before[1]))
+        try:
+            for wire in member.wires.values():
+                if dice.random() < 0.5:
+                    wire.reset_connections()
+            await asyncio.sleep(dice.uniform(0.5, 3))
+        finally:
+            if not member.dead:
+                resource.prlimit(member.pid, resource.RLIMIT_NOFILE, before)
+        member.up.set()
 
     async def _stop(self, least: float, most: float, dice: random.Random) -> None:
         member = await self._taken(dice)

@@ -5,13 +5,18 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Protocol
 
 import redis
 from pw_servers import Cluster, RedisServer, Sentinels, cluster, redis_server, sentinel
 from pw_servers.waiting import until
 
+from chaos.disk import SmallDisk, small_disk
+
 Fault = Callable[[random.Random], None]
+WORKER, FIRST_PASSWORD = "worker", "first"
 NODE_TIMEOUT_MS = 2000
 
 
@@ -20,6 +25,8 @@ class Ground(Protocol):
 
     name: str
     url: str
+    worker_settings: dict[str, str]
+    """How workers reach it: settings of `redis`."""
     nodes: list[RedisServer]
     shards: int
     replicas: int
@@ -71,9 +78,17 @@ class Standalone:
 
     name, shards, replicas = "standalone", 1, 0
 
-    def __init__(self, server: RedisServer) -> None:
+    def __init__(self, server: RedisServer, disk: SmallDisk | None) -> None:
+        """`disk`: what the server's folder is on."""
         self.url = server.url
         self.nodes = [server]
+        self._disk = disk
+        self._password_file = server.directory.with_name(f"{server.directory.name}.password")
+        self._password_file.write_text(FIRST_PASSWORD)
+        self.worker_settings = {
+            "url": server.url.replace("//", f"//{WORKER}@"),
+            "password_file": str(self._password_file),
+        }
 
     def faults(self) -> dict[str, Fault]:
         """What one server can suffer."""
@@ -83,7 +98,39 @@ class Standalone:
             "redis stopped": lambda dice: _pause(server, dice, 6.0),
             "maxmemory": partial(_squeeze, self.nodes),
             "functions gone": lambda dice: _forget_functions(self.nodes),
+            "password rotated": self._rotate,
+            "right withdrawn": self._withdraw,
+            **({} if self._disk is None else {"data folder full": self._fill}),
         }
+
+    def _rotate(self, dice: random.Random) -> None:
+        """In Redis first, and later in the file that workers read."""
+        (server,) = self.nodes
+        password = f"{dice.randrange(10**9)}"
+        server.command("ACL", "SETUSER", WORKER, "resetpass", f">{password}")
+        server.command("ACL", "SAVE")
+        if dice.random() < 0.7:
+            server.command("CLIENT", "KILL", "USER", WORKER)
+        _let_pass(dice.uniform(0.3, 3))
+        self._password_file.write_text(password)
+
+    def _withdraw(self, dice: random.Random) -> None:
+        """Rights that stand before a transition, not in the midst of one."""
+        (server,) = self.nodes
+        right = dice.choice(("fcall", "eval", "blmpop", "blmove", "xreadgroup", "@all"))
+        server.command("ACL", "SETUSER", WORKER, f"-{right}")
+        _let_pass(dice.uniform(0.3, 3))
+        server.command("ACL", "SETUSER", WORKER, "+@all")
+
+    def _fill(self, dice: random.Random) -> None:
+        """It ends with its first write, and is started again, as who keeps it would, when there is space."""
+        (server,) = self.nodes
+        assert self._disk is not None
+        with self._disk.full():
+            _let_pass(dice.uniform(0.5, 3))
+            died = not server.is_up
+        if died:
+            server.restart()
 
     def primaries(self) -> list[RedisServer]:
         """It."""
@@ -102,6 +149,7 @@ class Watched:
     def __init__(self, group: Sentinels) -> None:
         self._group = group
         self.url = group.url
+        self.worker_settings = {"url": self.url}
         self.nodes = group.nodes
 
     def faults(self) -> dict[str, Fault]:
@@ -155,6 +203,7 @@ class Clustered:
     def __init__(self, formed: Cluster) -> None:
         self._cluster = formed
         self.url = formed.url
+        self.worker_settings = {"url": self.url}
         self.nodes = [*formed.nodes, *formed.replicas]
 
     def faults(self) -> dict[str, Fault]:
@@ -213,12 +262,25 @@ class Clustered:
 
 
 @contextmanager
+def server_with_users(disk: SmallDisk | None) -> Iterator[RedisServer]:
+    """With a user for workers beside ours, which no fault locks out."""
+    with TemporaryDirectory(prefix="pw-chaos-redis-", ignore_cleanup_errors=True) as temporary:
+        users = Path(temporary) / "users.acl"
+        rights = "~* &* +@all"
+        users.write_text(f"user default on nopass {rights}\nuser {WORKER} on >{FIRST_PASSWORD} {rights}\n")
+        folder = (disk.folder if disk else Path(temporary)) / "redis"
+        folder.mkdir()
+        with redis_server(aof=True, acl_file=users, directory=folder) as server:
+            yield server
+
+
+@contextmanager
 def ground(name: str) -> Iterator[Ground]:
     """The deployment of that name, for the block."""
     match name:
         case "standalone":
-            with redis_server(aof=True) as server:
-                yield Standalone(server)
+            with small_disk() as disk, server_with_users(disk) as server:
+                yield Standalone(server, disk)
         case "sentinel":
             with sentinel(aof=True) as group:
                 yield Watched(group)

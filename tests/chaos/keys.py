@@ -4,7 +4,9 @@ import re
 from pathlib import Path
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "redis-keys.md"
-STANDING = re.compile(r"pw:\{\d+\}:(results|dead(:weight|:of:.*)?|ready|meta|workers)|pw:jobs|\{pw:inbox\}:workers")
+STANDING = re.compile(
+    r"pw:\{\d+\}:(results|dead(:weight|:of:.*)?|ready|meta|workers)|pw:jobs|pw:registry:\w+|\{pw:inbox\}:workers"
+)
 """Without a time to live, bounded by other means."""
 
 

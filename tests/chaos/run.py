@@ -45,6 +45,8 @@ class Plan:
     faults: int
     workers: int = 4
     cast: Cast = ECHO
+    only: tuple[str, ...] = ()
+    """Faults to draw from, by name; none: all."""
 
 
 @dataclass(frozen=True)
@@ -130,7 +132,7 @@ class Stage:
         plan = self._plan
         work = Work(plan.seed, self._called.url, plan.cast)
         sampler = Sampler(self._ground, self.producer, self._threads)
-        faults = Faults(self._ground, members, self._called, self._threads, plan.seed)
+        faults = Faults(self._ground, members, self._called, self._threads, plan.seed, plan.only)
         drawn = 0
 
         async def paced(number: int) -> None:
@@ -147,6 +149,7 @@ class Stage:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(sampler.run())
             await faults.run(plan.faults, paced)
+            self._left += faults.wrong
             await self.producer.push([])
             for member in members:
                 if member.dead:

@@ -18,8 +18,9 @@ from pw_daemon.place import HEADLESS_SHELL, MODULES
 from pageworker_supervisor.demo.serving import free_port
 from pageworker_supervisor.demo.stage import publish
 
-pytestmark = [pytest.mark.browser, pytest.mark.sandbox, pytest.mark.redis]
+pytestmark = [pytest.mark.browser, pytest.mark.sandbox, pytest.mark.redis, pytest.mark.timeout(240)]
 
+SUBMIT = ("submit", "test.nap", "--tenant", "acme", "--payload", '{"seconds": 0}')
 WORKERCTL = Path(sys.executable).with_name("workerctl")
 
 
@@ -66,7 +67,7 @@ def test_without_a_trusted_key_it_is_not_ready_and_jobs_wait(tmp_path: Path) -> 
         shown = workerctl(environment, "status")
         assert shown.returncode == 1
         assert "no trusted key" in shown.stdout
-        pushed = workerctl(environment, "submit", "test.nap", "--tenant", "acme", "--payload", '{"seconds": 0}')
+        pushed = workerctl(environment, *SUBMIT)
         assert pushed.returncode == 0, pushed.stderr
         for words in (("drain",), ("resume",)):
             assert workerctl(environment, *words).returncode == 0
@@ -83,6 +84,7 @@ def test_without_a_trusted_key_it_is_not_ready_and_jobs_wait(tmp_path: Path) -> 
     with started({**environment, "PAGEWORKER_MODULES__TRUSTED_KEYS": json.dumps([key])}, b'"ready"'):
         job = waiting[0]
         name = f"{job['tenant_id']}/{job['job_id']}"
-        while (result := workerctl(environment, "results", name, "--json")).returncode != 0:
-            pass
-        assert json.loads(result.stdout)["status"] == "succeeded", "it had only waited"
+        second = workerctl(environment, *SUBMIT, "--wait", "--timeout-seconds", "90")
+        assert second.returncode == 0, second.stdout + second.stderr
+        first = workerctl(environment, "results", name, "--json")
+        assert json.loads(first.stdout)["status"] == "succeeded", "it had only waited"

@@ -1,7 +1,7 @@
 """Who has to go for whom, without any connection."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pageworker_supervisor.http.connections import PATIENCE_SECONDS, ConnectionLimits, ConnectionTable, peer_of
@@ -54,6 +54,7 @@ def test_one_address_beyond_loopback_does_not_take_all() -> None:
 STEPS = st.tuples(st.sampled_from(["add", "answers", "waits", "remove"]), st.integers(0, 30))
 
 
+@settings(deadline=None)
 @given(st.lists(STEPS, max_size=200))
 def test_the_bound_holds_and_nobody_is_lost(steps: list[tuple[str, int]]) -> None:
     some, present = ConnectionTable[int](ConnectionLimits(8)), set[int]()

@@ -1,5 +1,5 @@
 """All rows."""
 
-from mutants import leases, streams, turns, wires, workers
+from mutants import leases, lifecycle, streams, turns, wires, workers
 
-MUTANTS = (*leases.ROWS, *turns.ROWS, *streams.ROWS, *wires.ROWS, *workers.ROWS)
+MUTANTS = (*leases.ROWS, *lifecycle.ROWS, *turns.ROWS, *streams.ROWS, *wires.ROWS, *workers.ROWS)

@@ -9,7 +9,7 @@ ROWS = (
     Mutant(
         f.SILENT,
         f"{ENGINE}/errors.py",
-        '    "UNBLOCKED",\n',
+        '    ("UNBLOCKED", "Redis ended a blocking call"),\n',
         "",
         (f"{TROUBLE}::test_an_unblocked_wait_is_unavailable_and_not_a_bug",),
     ),
@@ -39,8 +39,8 @@ ROWS = (
     Mutant(
         f.SILENT,
         f"{LINK}/availability.py",
-        "                self._failures += 1\n                self._still_down(error)\n",
-        "                return\n",
+        "            self._failures += 1\n            self._still_down(error)\n",
+        "            return\n",
         ("tests/redis_link/test_availability.py::test_comes_back_with_the_first_probe_that_is_answered",),
     ),
     Mutant(

@@ -37,8 +37,8 @@ ROWS = (
     Mutant(
         f.FIXED_TIMEOUT,
         f"{DISPATCH}/leases.py",
-        "                    await self._beat(tasks)\n",
-        "                    pass\n",
+        "                await self._availability.insist(lambda: self._beat(tasks))\n",
+        "                pass\n",
         (f"{WORK}::test_a_job_outlives_many_leases",),
     ),
     Mutant(
@@ -58,25 +58,22 @@ ROWS = (
     Mutant(
         f.PHANTOM,
         f"{SUPERVISOR}/runners/fleet.py",
-        "            del self.runners[runner.runner_id]\n",
-        "",
+        "            failure = await runner.live()\n        finally:\n            del self.runners[runner.runner_id]\n            self._gone.set()\n            if",
+        "            failure = await runner.live()\n        finally:\n            self._gone.set()\n            if",
         (f"{WORK}::test_a_runner_that_died_takes_no_place",),
     ),
     Mutant(
         f.PHANTOM,
         f"{SUPERVISOR}/runners/runner.py",
-        "                running.lose(self._end or RunnerLost(failure, charged=True))\n",
+        "                running.lose(self._end or RunnerLost(reason, charged=True))\n",
         "                continue\n",
         (f"{WORK}::test_a_runner_that_died_takes_no_place",),
     ),
     Mutant(
         f.SILENT,
         f"{DISPATCH}/waker.py",
-        """                    await self._availability.wait_up()
-                    self._signals.work.set()
-""",
-        """                    await self._availability.wait_up()
-""",
+        "                    lambda: self._engine.wait(self._worker_id, WAIT_SECONDS), self._signals.work.set\n",
+        "                    lambda: self._engine.wait(self._worker_id, WAIT_SECONDS)\n",
         (f"{WORK}::test_what_was_pushed_while_redis_was_away_is_not_slept_through",),
     ),
 )

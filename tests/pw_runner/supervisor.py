@@ -191,7 +191,13 @@ class Supervisor:
             os.close(descriptor)
 
     async def begin(
-        self, module: Packed, payload: dict[str, Any] | None = None, *, timeout_seconds: float = 20, job_id: str = "j"
+        self,
+        module: Packed,
+        payload: dict[str, Any] | None = None,
+        *,
+        timeout_seconds: float = 20,
+        job_id: str = "j",
+        begin_before: float | None = None,
     ) -> str:
         """Give the module and send a Run; its attempt id."""
         if (module.name, module.version, module.sha256) not in self._sent:
@@ -212,6 +218,7 @@ class Supervisor:
                 attempt=1,
                 timeout_seconds=timeout_seconds,
                 trace_id="0" * 32,
+                begin_before=begin_before,
             )
         )
         return attempt

@@ -60,6 +60,11 @@ class RedisServer:
         return self._process.pid
 
     @property
+    def is_up(self) -> bool:
+        """Whether the process runs: it may have ended by itself."""
+        return self._process is not None and self._process.poll() is None
+
+    @property
     def log(self) -> str:
         """What the server printed."""
         return (self.directory / "redis.log").read_text()

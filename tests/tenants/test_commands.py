@@ -13,7 +13,7 @@ async def test_cancel_ends_the_named_tenants_job(home: Home) -> None:
     """A's job is cancelled while B's job of the same id runs; B's succeeds."""
     job_id = home.fresh("cancel")
     await home.a.push(home.a.say(job_id, {"seconds": 30}))
-    await home.b.push(home.b.say(job_id, {"seconds": 2}))
+    await home.b.push(home.b.say(job_id, {"seconds": 8}))
     await home.working(home.a.ref(job_id), home.b.ref(job_id))
     code, said = await home.workerctl("cancel", f"{home.a.name}/{job_id}")
     assert (code, said.strip()) == (0, f"{home.a.name}/{job_id}: cancelling")
@@ -78,11 +78,12 @@ async def test_status_and_jobs_name_both(home: Home) -> None:
     """A's and B's running jobs of one id stand in `status` and `jobs` as two."""
     job_id = home.fresh("listed")
     for tenant in (home.a, home.b):
-        await tenant.push(tenant.say(job_id, {"seconds": 3}))
+        await tenant.push(tenant.say(job_id, {"seconds": 60}))
     await home.working(home.a.ref(job_id), home.b.ref(job_id))
     for command in ("status", "jobs"):
         _, said = await home.workerctl(command)
         for tenant in (home.a, home.b):
             assert f"{tenant.name}/{job_id}" in said, said
     for tenant in (home.a, home.b):
-        await tenant.result(job_id)
+        await home.engine.cancel(tenant.ref(job_id))
+        assert (await tenant.result(job_id))["status"] == "cancelled"

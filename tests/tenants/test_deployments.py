@@ -74,7 +74,7 @@ async def test_jobs_of_one_id_survive_their_worker(home_apart: Home) -> None:
     job_id = home_apart.fresh("killed")
     pair = (home_apart.a, home_apart.b)
     for tenant in pair:
-        await tenant.push(tenant.say(job_id, {"seconds": 1.5}))
+        await tenant.push(tenant.say(job_id, {"seconds": 6}))
     await home_apart.working(*(tenant.ref(job_id) for tenant in pair))
     home_apart.daemon.kill()
     await asyncio.to_thread(home_apart.daemon.start)

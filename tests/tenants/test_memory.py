@@ -26,7 +26,7 @@ MEMORY_BYTES = 800 * MIB
 """A quarter of it is the size of each tmpfs."""
 PROCESSES = 220
 WAITING_BYTES = 64 * MIB
-KEEPS = "const kept = Buffer.alloc(400 << 20, 1);"
+KEEPS = "const kept = Buffer.alloc(250 << 20, 1);"
 """Less than there is, but not beside a full tmpfs."""
 STAYS = "setInterval(() => {}, 1000);"
 FILL = """

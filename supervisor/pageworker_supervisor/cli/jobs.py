@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from pageworker_supervisor.cli.job_name import job_named
-from pageworker_supervisor.cli.output import CommandError, Exit, Json, show, show_json, table
+from pageworker_supervisor.cli.output import CommandError, Exit, Json, note, show, show_json, table
 from pageworker_supervisor.cli.reach import Config, queue
 from pageworker_supervisor.contract.errors import ContractError
 from pageworker_supervisor.contract.job import Priority, parse_job
@@ -103,10 +103,11 @@ def jobs(
     state: JobState | None = None,
     tenant: str | None = None,
     count: int = 50,
+    cursor: str | None = None,
     config: Config = None,
     json: Json = False,
 ) -> None:
-    """List jobs that have no result yet.
+    """List jobs that have no result yet. Costs what it lists, however many others there are.
 
     Parameters
     ----------
@@ -116,21 +117,28 @@ def jobs(
         Only this tenant's.
     count
         At most so many.
+    cursor
+        Where to go on: printed on stderr where there is more.
     """
 
-    async def read() -> list[Any]:
+    async def read() -> tuple[list[Any], str | None]:
         found: list[Any] = []
+        at = cursor
         async with queue(config) as (_, engine, _settings):
-            cursor = None
             while len(found) < count:
-                page = await engine.jobs(state, tenant, cursor)
+                page = await engine.jobs(state, tenant, at, count - len(found))
                 found += page.jobs
-                cursor = page.cursor
-                if cursor is None:
+                at = page.cursor
+                if at is None:
                     break
-        return found[:count]
+        return found, at
 
-    views = asyncio.run(read())
+    try:
+        views, following = asyncio.run(read())
+    except ValueError as error:
+        raise CommandError(str(error), "give the one that the last page printed", Exit.USAGE) from error
+    if following is not None:
+        note(f"there is more: --cursor '{following}'")
     rows = [(v.ref, v.state, v.priority, v.worker_id or "-", f"{v.age_seconds:.0f} s", v.why or "-") for v in views]
     show(views, table(("JOB", "STATE", "PRIORITY", "WORKER", "AGE", "WHY"), rows), json)
 

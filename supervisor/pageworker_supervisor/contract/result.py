@@ -50,7 +50,7 @@ class Attempt(Struct, frozen=True, kw_only=True):
 
 
 class Timing(Struct, frozen=True, kw_only=True):
-    """Seconds: waiting in Redis, waiting for a page, in the handler, from first push to result."""
+    """Seconds: waiting in Redis, waiting for a page, in the handler, from push (as far as it is known) to result."""
 
     queued: float = 0.0
     admitted: float = 0.0

@@ -3,8 +3,6 @@
 All of them raise Unavailable when Redis cannot serve now (say it again later), and Refused when it never will.
 """
 
-import asyncio
-import datetime as dt
 import itertools
 import secrets
 from collections.abc import Iterable, Mapping, Sequence
@@ -18,16 +16,15 @@ from pageworker_supervisor.engine.claiming import Claiming
 from pageworker_supervisor.engine.codec import (
     ending_args,
     limits_text,
-    push_text,
     share_of,
     stats_from,
     ticket_args,
-    view_from,
-    whole_of,
 )
 from pageworker_supervisor.engine.errors import CancelHolds
 from pageworker_supervisor.engine.letters import DeadLetters
+from pageworker_supervisor.engine.listing import JOBS_PER_PAGE, JobListing
 from pageworker_supervisor.engine.outbox import Outbox
+from pageworker_supervisor.engine.rejected_text import described, rejected_event
 from pageworker_supervisor.engine.shards import root, shard_of
 from pageworker_supervisor.engine.together import together
 from pageworker_supervisor.engine.types import (
@@ -40,7 +37,6 @@ from pageworker_supervisor.engine.types import (
     Enqueued,
     Jobs,
     JobState,
-    JobView,
     Lease,
     Letter,
     Letters,
@@ -59,20 +55,9 @@ QUEUED, PROMISED = 1, 2
 """What `enqueue` answers, besides 0."""
 LOST, STORED, CANCELLED_BEFORE = 0, 1, 2
 """What `finish` answers."""
-DIGESTED_AT_ONCE_BYTES = 1024 * 1024
 TICKETS_A_CALL = 64
 LEASES_A_CALL = 128
 REAPED_A_CALL = 64
-JOBS_PER_PAGE = 500
-LOOKS_PER_PAGE = 8
-PLACES_OF: dict[JobState | None, tuple[str, ...]] = {
-    "queued": ("queued",),
-    "delayed": ("delayed",),
-    "running": ("running",),
-    "verdict": ("verdict", "running"),
-    None: ("queued", "delayed", "verdict", "running"),
-}
-"""Where `jobs` finds jobs of a state. One that moves on during a listing may be seen twice, but is not missed."""
 
 
 class Engine:
@@ -97,6 +82,7 @@ class Engine:
         self._claiming = Claiming(self._calls, self._waiting, self._roots)
         self._outbox = Outbox(self._calls, prefix, shards, self._ttl_ms)
         self._letters = DeadLetters(self._calls, prefix, shards)
+        self._listing = JobListing(self._calls, self._roots)
 
     async def load(self) -> None:
         """Put the functions on every primary. Calls do it by themselves where they are missing."""
@@ -155,8 +141,8 @@ class Engine:
         tell, or the id is used. An id that is not used stays free. `reading` as for `enqueue`.
         """
         ref, tenant = (str(identity), identity.tenant_id) if identity else ("", "")
-        push, told = await _described(raw, reading, self.options.dead_text_bytes)
-        event = _rejected_event(identity, reason) if identity else b""
+        push, told = await described(raw, reading, self.options.dead_text_bytes)
+        event = rejected_event(identity, reason) if identity else b""
         shard = shard_of(tenant, self.shards) if identity else 0
         kept = raw[: self.options.dead_text_bytes]
         letter = msgspec.json.encode({"reason": reason, **told})
@@ -324,25 +310,7 @@ class Engine:
 
         Costs what it lists. Raises ValueError for a cursor that no listing has given.
         """
-        places = PLACES_OF[state]
-        first = shard_of(tenant_id, self.shards) if tenant_id else 0
-        at: str | None = cursor or f"{first}:{places[0]}:"
-        views: list[JobView] = []
-        for _ in range(LOOKS_PER_PAGE):
-            shard, place, position = _cursor_parts(at, places, self.shards)
-            looked_at = max(1, min(count - len(views), JOBS_PER_PAGE))
-            following, rows = await self._on(shard, "jobs", place, tenant_id or "", position, looked_at)
-            views += (view for view in map(view_from, rows) if state is None or view.state == state)
-            last_shard = tenant_id is not None or shard + 1 >= self.shards
-            if following:
-                at = f"{shard}:{place}:{following.decode()}"
-            elif place != places[-1]:
-                at = f"{shard}:{places[places.index(place) + 1]}:"
-            else:
-                at = None if last_shard else f"{shard + 1}:{places[0]}:"
-            if at is None or len(views) >= count:
-                break
-        return Jobs(tuple(views), at)
+        return await self._listing.page(state, tenant_id, cursor, count)
 
     async def stats(self) -> list[ShardStats]:
         """Numbers of each shard."""
@@ -422,33 +390,6 @@ class Engine:
         await together(on(shard, at) for shard, at in places.items())
 
 
-def _cursor_parts(cursor: str | None, places: tuple[str, ...], shards: int) -> tuple[int, str, str]:
-    shard, _, rest = (cursor or "").partition(":")
-    place, _, position = rest.partition(":")
-    if not shard.isdecimal() or int(shard) >= shards or place not in places:
-        raise ValueError(f"{cursor!r} is no cursor of such a listing")
-    return int(shard), place, position
-
-
 def _batches(items: Sequence[Any], size: int) -> Iterable[Sequence[Any]]:
     for at in range(0, len(items), size):
         yield items[at : at + size]
-
-
-async def _described(raw: bytes, reading: str, kept_bytes: int) -> tuple[str, dict[str, Any]]:
-    """The push, and what its dead letter tells of a text that is kept in part. A huge one does not hold up the loop."""
-    if len(raw) <= DIGESTED_AT_ONCE_BYTES:
-        return push_text(raw, reading), whole_of(raw, kept_bytes)
-    push = await asyncio.to_thread(push_text, raw, reading)
-    return push, await asyncio.to_thread(whole_of, raw, kept_bytes)
-
-
-def _rejected_event(ref: JobRef, reason: str) -> bytes:
-    event = {
-        "event": "rejected",
-        "job_id": ref.job_id,
-        "tenant_id": ref.tenant_id,
-        "at": dt.datetime.now(dt.UTC),
-        "detail": {"reason": reason},
-    }
-    return msgspec.json.encode(event)

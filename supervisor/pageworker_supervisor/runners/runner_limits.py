@@ -15,8 +15,6 @@ from pageworker_supervisor.telemetry.metrics import Metrics
 
 EXHAUSTED = frozenset({"memory_limit", "process_limit"})
 """Failures after which little is left for the next job."""
-CRASHES = EXHAUSTED | {"page_crashed", "page_closed", "browser_crashed"}
-"""Failures that a limit may be behind: the kernel's out-of-memory killer takes the largest process, often a page's."""
 
 
 class RunnerLimits:
@@ -36,13 +34,14 @@ class RunnerLimits:
         return kernel_breach(before, self._hits, self._sandbox.memory_bytes, self._sandbox.processes)
 
     def breach_behind(self, done: m.Done, cell: Cell | None) -> Breach | None:
-        """The limit that made an attempt fail: a tmpfs that is full, or what the kernel enforced under a crash."""
+        """The limit that made an attempt fail: a tmpfs that is full, or what the kernel enforced since the last look.
+
+        Its out-of-memory killer takes the largest process, often a page's, and the failure can have any name.
+        """
         if done.failure is None or cell is None:
             return None
         full = next(filter(None, map(tmpfs_breach, cell.tmpfs_use_now())), None)
-        if full is None and done.failure.type in CRASHES:
-            return self.kernel_breach(cell)
-        return full
+        return full or self.kernel_breach(cell)
 
     async def profile_breach(self, folder: Folder, jobs_done: int, *, busy: bool) -> Breach | None:
         """Measure the profile, where a job has run since that was done last: a walk costs 20 ms at least."""

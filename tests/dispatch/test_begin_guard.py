@@ -1,0 +1,66 @@
+"""May a handler begin? Until it is stopped, and until its time is over; whoever waits hears of either at once."""
+
+import asyncio
+
+import pytest
+
+from pageworker_supervisor.dispatch.begin_guard import BeginGuard, NotBegun
+from pageworker_supervisor.engine.types import boot_seconds
+
+
+async def waits(guard: BeginGuard, seconds: float = 10.0) -> None:
+    async with guard.waiting():
+        await asyncio.sleep(seconds)
+
+
+async def test_it_may_as_long_as_nothing_is_said() -> None:
+    guard = BeginGuard(None)
+    await waits(guard, 0.0)
+    guard.check()
+
+
+async def test_a_stop_ends_the_wait_at_once() -> None:
+    guard = BeginGuard(boot_seconds() + 60)
+    async with asyncio.timeout(1), asyncio.TaskGroup() as tasks:
+        waiting = tasks.create_task(_status(waits(guard)))
+        await asyncio.sleep(0.01)
+        guard.stop()
+        guard.stop()
+        assert await waiting == "cancelled"
+    with pytest.raises(NotBegun, match="cancelled"):
+        guard.check()
+    assert await _status(waits(guard, 0.0)) == "cancelled", "nor is anything begun later"
+
+
+async def test_its_time_ends_the_wait() -> None:
+    guard = BeginGuard(boot_seconds() + 0.05)
+    async with asyncio.timeout(1):
+        assert await _status(waits(guard)) == "expired"
+    with pytest.raises(NotBegun, match="expired"):
+        guard.check()
+
+
+async def test_a_time_that_is_over_already() -> None:
+    assert await _status(waits(BeginGuard(boot_seconds() - 5), 0.0)) == "expired"
+
+
+async def test_a_time_out_of_what_it_waits_for_is_its_own() -> None:
+    with pytest.raises(TimeoutError):
+        async with BeginGuard(boot_seconds() + 60).waiting():
+            raise TimeoutError
+
+
+async def test_a_cancelled_task_is_cancelled() -> None:
+    async with asyncio.TaskGroup() as tasks:
+        waiting = tasks.create_task(waits(BeginGuard(None)))
+        await asyncio.sleep(0)
+        waiting.cancel()
+    assert waiting.cancelled()
+
+
+async def _status(waiting: object) -> str:
+    try:
+        await waiting  # type: ignore[misc]
+    except NotBegun as not_begun:
+        return not_begun.status
+    return "begun"

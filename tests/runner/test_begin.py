@@ -1,0 +1,48 @@
+"""The last look before a handler begins: whether it still may."""
+
+import time
+
+import pytest
+from pw_runner.bundles import handler
+from pw_runner.supervisor import Supervisor
+
+from pageworker_sandbox.wire import messages as m
+
+pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="module")]
+
+WAITS = "await asyncio.get_running_loop().create_future()\nreturn {}"
+SAYS = "helpers.log.info('begun')\nreturn {}"
+
+
+def boot_seconds() -> float:
+    return time.clock_gettime(time.CLOCK_BOOTTIME)
+
+
+async def test_a_handler_does_not_begin_after_its_time_and_its_page_goes_on(runner: Supervisor) -> None:
+    for _ in range(3):
+        told = await runner.run(handler(SAYS, name="late"), begin_before=boot_seconds() - 0.001)
+        assert told.done is not None
+        assert told.done.outcome == "expired"
+        assert told.accepted is None
+        assert (told.logs, told.artifacts) == ([], [])
+    told = await runner.run(handler(SAYS, name="timely"), begin_before=boot_seconds() + 60)
+    assert told.data == {}
+    assert told.accepted is not None
+
+
+async def test_a_handler_that_is_stopped_before_it_begins_does_not(runner: Supervisor) -> None:
+    """Both pages are taken, so it waits for one when the cancel comes."""
+    taken = [await runner.begin(handler(WAITS, name="waits")) for _ in range(2)]
+    for attempt in taken:
+        await runner.accepted(attempt)
+    stopped = await runner.begin(handler(SAYS, name="stopped"))
+    for attempt in (stopped, *taken):
+        await runner.send(m.Cancel(attempt_id=attempt, outcome="cancelled"))
+    told = await runner.finished(stopped)
+    assert told.done is not None
+    assert told.done.outcome == "cancelled"
+    assert told.accepted is None
+    assert (told.logs, told.artifacts) == ([], [])
+    for attempt in taken:
+        await runner.finished(attempt)
+    assert (await runner.run(handler(SAYS, name="next"))).data == {}
