@@ -69,7 +69,8 @@ class PoolSettings(Section, frozen=True):
     idle_seconds: Seconds = 300.0
     """An idle runner is closed after so long."""
     residency_seconds: Seconds = 2.0
-    """A busy runner keeps its place at least so long before a waiting tenant may take it; an idle one for a moment."""
+    """Minimum seconds a busy runner stays up before another context may replace it; five times its start where that is
+    longer (up to 20 s). An idle runner can be replaced after 0.25 s, or twice its start if its context comes back."""
     kill_grace_seconds: Seconds = 3.0
     """After a cancel, before the runner is killed."""
 
