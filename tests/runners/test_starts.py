@@ -8,6 +8,7 @@ from pageworker_supervisor.runners.start_failure import explain
 from pageworker_supervisor.runners.starts import (
     FORGET_SECONDS,
     HELD_BACK,
+    LONGEST_SUSPICION_SECONDS,
     PATIENCE_SECONDS,
     REFUSED_PER_CLAIM,
     SUSPECTED_SECONDS,
@@ -103,6 +104,17 @@ def test_a_tenant_whose_contexts_do_not_come_up_gets_empty_slots_only_for_a_whil
     assert not starts.careful(other, at)
     assert not starts.careful(fresh, at + SUSPECTED_SECONDS)
     assert everything not in rooms(starts, at + SUSPECTED_SECONDS, empty=0)
+
+
+def test_the_more_contexts_fail_the_longer_their_tenant_waits() -> None:
+    starts = Starts()
+    waits = []
+    for number in range(10):
+        starts.failed(ContextKey("acme", f"bad-{number}"), FAILURE, 100.0)
+        later = [seconds for seconds in range(400) if not starts.careful(ContextKey("acme", "fresh"), 100.0 + seconds)]
+        waits.append(later[0])
+    assert waits[:5] == [0, 30, 60, 120, 240]
+    assert waits[-1] == LONGEST_SUSPICION_SECONDS
 
 
 def test_one_context_that_comes_up_clears_its_tenant() -> None:

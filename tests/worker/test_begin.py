@@ -71,7 +71,7 @@ async def test_a_job_that_a_drain_hands_back_does_not_begin_here(gate: asyncio.E
             lines.append(line.event)
             if line.event == "handed_back":
                 gate.set()
-    assert lines == ["waiting", "handed_back", "done"]
+    assert lines == ["waiting", "handed_back", "deadline"]
     (view,) = (await worker.engine.jobs()).jobs
     assert (view.state, view.attempts_used) == ("queued", 0)
     assert worker.results == {}
@@ -127,7 +127,7 @@ async def test_a_job_that_began_and_was_handed_back_does_not_expire(worker: Echo
     async with asyncio.timeout(5):
         while await worker.client.hget("pw:{0}:job:acme/j1", "b") is None:
             await worker.turn()
-        assert [line.event async for line in worker.worker.drain(0.1)] == ["waiting", "handed_back", "done"]
+        assert [line.event async for line in worker.worker.drain(0.1)] == ["waiting", "handed_back", "deadline"]
     assert await worker.client.zscore("pw:{0}:expiry", "acme/j1") is None
     (view,) = (await worker.engine.jobs()).jobs
     assert view.state == "queued"

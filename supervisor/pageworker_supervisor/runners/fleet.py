@@ -73,8 +73,9 @@ class Fleet:
             await self._close_idle()
 
     def seats(self) -> list[Seat]:
-        """The fleet in placement's picture."""
-        return [runner.seat() for runner in self.runners.values()]
+        """The fleet in placement's picture. A runner of nobody makes way at once for one whose start tells as much."""
+        shown = [r for r in self.runners.values() if r.context != NOBODY or self.starts.host.closed]
+        return [runner.seat() for runner in shown]
 
     def capacity(self, limit: int, admitting: Iterable[Admitting] = ()) -> Capacity:
         """What this worker can claim now, beside what is claimed and not placed yet; no runner slots while no browser
@@ -189,6 +190,9 @@ class Fleet:
         runner = self._new_runner(context, fence, self._house)
         runner.probe = self.starts.begin(context)
         runner.comes_back = self._came_back.pop(context, 0.0) > time.monotonic()
+        for other in list(self.runners.values()):
+            if other.context == NOBODY:
+                other.kill("another start tells as much", charged=False)
         self.runners[runner.runner_id] = runner
         self._tasks.create_task(self._host(runner), name=f"runner {runner.runner_id}")
         return runner

@@ -27,7 +27,10 @@ FORGET_SECONDS = 600.0
 SUSPECTED_CONTEXTS = 2
 """A tenant with so many contexts that do not come up, and none that has since, is suspected."""
 SUSPECTED_SECONDS = 30.0
-"""After a failure a suspected tenant waits so long for empty runner slots; then it may have that of an idle runner."""
+LONGEST_SUSPICION_SECONDS = 300.0
+"""After a failure a suspected tenant waits so long for empty runner slots, twice as long with each further context that
+fails; then it may have that of an idle runner."""
+SUSPECTS_REMEMBERED = 16
 EVIDENCE_SECONDS = 60.0
 """A context that failed before is to blame again where another came up within so long before."""
 
@@ -53,6 +56,13 @@ class _Suspected:
 
     contexts: set[ContextKey] = field(default_factory=set)
     until: float = 0.0
+
+    def failed(self, context: ContextKey, now: float) -> None:
+        """One more start that failed, or one more time."""
+        if len(self.contexts) < SUSPECTS_REMEMBERED:
+            self.contexts.add(context)
+        further = max(0, len(self.contexts) - SUSPECTED_CONTEXTS)
+        self.until = now + min(LONGEST_SUSPICION_SECONDS, SUSPECTED_SECONDS * 2.0**further)
 
     def waits(self, now: float) -> bool:
         """Whether its contexts that were not tried yet get no more than empty slots."""
@@ -131,10 +141,8 @@ class Starts:
         entry = self._entry(context)
         entry.failure = failure
         entry.breaker.failed(now, certain=not failure.retryable, counts=failure.charged)
-        if entry.breaker.refuses() and failure.had_slot:
-            suspected = self._suspected.setdefault(context.tenant_id, _Suspected())
-            suspected.contexts.add(context)
-            suspected.until = now + SUSPECTED_SECONDS
+        if failure.had_slot:
+            self._suspected.setdefault(context.tenant_id, _Suspected()).failed(context, now)
         return ContextBroken(failure, entry.breaker.remaining_seconds(now))
 
     def named(self, now: float, empty_slots: int) -> Iterable[ContextRoom]:
