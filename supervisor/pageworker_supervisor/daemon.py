@@ -18,6 +18,7 @@ from pageworker_supervisor.exit_codes import ExitCode, exit_of
 from pageworker_supervisor.host.descriptors import raise_limit
 from pageworker_supervisor.host.hardening import harden
 from pageworker_supervisor.host.user_ids import reserved
+from pageworker_supervisor.obstore_panics import build_runtime
 from pageworker_supervisor.rooms import Site
 from pageworker_supervisor.telemetry import log, log_to
 from pageworker_supervisor.telemetry.metrics import Metrics
@@ -30,6 +31,7 @@ def main() -> None:
     harden()
     raise_limit()
     try:
+        build_runtime()
         settings = load(options.config, os.environ)
         data_dir = data_dir_of(settings)
         host = survey(settings.sandbox.python, settings.browser.executable)

@@ -20,6 +20,7 @@ from pageworker_supervisor.config.place import data_dir_of
 from pageworker_supervisor.engine import Engine
 from pageworker_supervisor.host.user_ids import reserved
 from pageworker_supervisor.intake.timing import Timing
+from pageworker_supervisor.obstore_panics import build_runtime
 from pageworker_supervisor.redis_link import Link
 from pageworker_supervisor.registry import Registry
 from pageworker_supervisor.rooms import Pace, Rooms, Site
@@ -99,6 +100,7 @@ def main() -> None:
     data_dir = data_dir_of(settings)
     with reserved(settings.sandbox, data_dir) as uids:
         site = Site(settings, data_dir, host, metrics, pace, uids)
+        build_runtime()  # as the daemon does
         uvloop.run(ChaosWorker(site, clock, EchoRooms if echo else RealRooms).run())
 
 

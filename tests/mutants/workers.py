@@ -58,8 +58,11 @@ ROWS = (
     Mutant(
         f.PHANTOM,
         f"{SUPERVISOR}/runners/fleet.py",
-        "            failure = await runner.live()\n        finally:\n            del self.runners[runner.runner_id]\n            self._gone.set()\n            if",
-        "            failure = await runner.live()\n        finally:\n            self._gone.set()\n            if",
+        """            del self.runners[runner.runner_id]
+            self._gone.set()
+            if""",
+        """            self._gone.set()
+            if""",
         (f"{WORK}::test_a_runner_that_died_takes_no_place",),
     ),
     Mutant(

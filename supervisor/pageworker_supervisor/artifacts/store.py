@@ -26,6 +26,7 @@ from pageworker_supervisor.artifacts.sweep import overdue, sweep
 from pageworker_supervisor.config.redact import redact_url
 from pageworker_supervisor.contract.job_ref import JobRef
 from pageworker_supervisor.contract.result import Artifact
+from pageworker_supervisor.obstore_panics import panics_as_os_errors
 from pageworker_supervisor.telemetry import log
 from pageworker_supervisor.telemetry.metrics import Metrics
 
@@ -98,7 +99,8 @@ class ArtifactStore:
             with self._slots.claim(ref.tenant_id, 1) as slot:
                 async with asyncio.timeout(PUT_SECONDS):
                     await slot.turn
-                    await self._write(key, content_type, data)
+                    with panics_as_os_errors():
+                        await self._write(key, content_type, data)
         except TimeoutError:
             self._pause(ref.tenant_id)
             raise ArtifactError("too_slow", f"not stored within {PUT_SECONDS:g} s") from None

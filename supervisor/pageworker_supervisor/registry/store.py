@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING
 from obstore import exceptions
 from obstore.store import LocalStore, ObjectStore, from_url
 
+from pageworker_supervisor.obstore_panics import panics_as_os_errors
 from pageworker_supervisor.registry.errors import NotThere, Refused, RegistryAway
 
 if TYPE_CHECKING:
@@ -156,7 +157,8 @@ def _folder(source: str | Path) -> Path | None:
 @contextmanager
 def _translated(name: str) -> Iterator[None]:
     try:
-        yield
+        with panics_as_os_errors():
+            yield
     except FileNotFoundError as error:
         raise NotThere(f"the registry has no {name}") from error
     except (exceptions.BaseError, OSError, ValueError) as error:

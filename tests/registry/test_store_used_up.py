@@ -1,0 +1,52 @@
+"""Stores in a process without a descriptor left: an error that passes, not the end of the process."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+SCRIPT = """
+import asyncio, os, resource, sys
+from pageworker_supervisor.obstore_panics import build_runtime
+from pageworker_supervisor.registry.errors import RegistryAway
+from pageworker_supervisor.registry.store import Store
+
+async def main():
+    store = Store(sys.argv[1])
+    await asyncio.to_thread(lambda: None)  # the thread is there already
+    if sys.argv[2] == "before":
+        build_runtime()
+    resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))
+    held = []
+    try:
+        while True:
+            held.append(os.open(os.devnull, os.O_RDONLY))
+    except OSError:
+        pass
+    try:
+        if sys.argv[2] == "after":
+            build_runtime()
+        await store.get("file", 100)
+    except (RegistryAway, OSError) as trouble:
+        print(type(trouble).__name__)
+    for descriptor in held:
+        os.close(descriptor)
+    if sys.argv[2] == "before":
+        print((await store.get("file", 100)).data.decode())
+
+asyncio.run(main())
+"""
+
+
+@pytest.mark.parametrize(("built", "said"), [("before", ["RegistryAway", "here"]), ("after", ["OSError"])])
+def test_a_store_without_descriptors_fails_and_comes_back(built: str, said: list[str], tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("here")
+    done = subprocess.run(
+        [sys.executable, "-c", SCRIPT, str(tmp_path), built],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)},
+    )
+    assert done.stdout.splitlines() == said, done.stderr
