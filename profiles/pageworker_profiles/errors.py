@@ -76,6 +76,12 @@ class StoreFull(ProfileError):
     retryable = True
 
 
+class HostExhausted(ProfileError):
+    """No descriptor, memory or thread left. The blame is the host's, and it passes."""
+
+    retryable = True
+
+
 class StoreDenied(ProfileError):
     """No permission, or a read-only file system. The blame is the host's."""
 
@@ -86,6 +92,7 @@ class StoreDamaged(ProfileError):
 
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _DENIED = {errno.EACCES, errno.EPERM, errno.EROFS}
+_EXHAUSTED = {errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EAGAIN, errno.ENOBUFS}
 
 
 @contextmanager
@@ -97,6 +104,8 @@ def explained(act: str, where: Path) -> Iterator[None]:
         text = f"{act} {where}: {error.strerror or error}"
         if error.errno in _FULL:
             raise StoreFull(f"{text}; free space or raise the quota there") from error
+        if error.errno in _EXHAUSTED:
+            raise HostExhausted(f"{text}; raise the daemon's limits (LimitNOFILE) or free memory") from error
         if error.errno in _DENIED:
             raise StoreDenied(f"{text}; the data folder must belong to the daemon's user and be writable") from error
         raise StoreDamaged(f"{text}; look at that path and the kernel's log") from error

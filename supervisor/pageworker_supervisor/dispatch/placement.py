@@ -81,11 +81,6 @@ class Seat:
         return self.coming_up or self.recycling > 0
 
     @property
-    def nobodys(self) -> bool:
-        """It serves no tenant: started to see whether browsers start here."""
-        return self.context == NOBODY
-
-    @property
     def free(self) -> int:
         """How many more jobs it takes now."""
         return max(0, self.pages - self.taken) if self.open else 0
@@ -124,15 +119,11 @@ def capacity(
     held = tuple(
         ContextRoom(seat.context, seat.free or (NO_ROOM_EITHER if seat.soon_free else 0), idle=seat in idle)
         for seat in seats
-        if not seat.nobodys and (seat.free or seat.context.profile is not None or seat.soon_free)
+        if seat.free or seat.context.profile is not None or seat.soon_free
     )
     empty = max(0, rules.runners - len(seats)) if starts else 0
     # An idle runner's pages count once: either it keeps its context or it makes room.
-    most = (
-        sum(seat.free for seat in seats if not seat.nobodys)
-        + empty * rules.pages
-        + sum(max(0, room.free_pages) for room in broken)
-    )
+    most = sum(seat.free for seat in seats) + empty * rules.pages + sum(max(0, room.free_pages) for room in broken)
     rooms = empty + len(idle)
     return Capacity(limit=min(limit, most), contexts=(*held, *broken), rooms=rooms, pages_per_room=rules.pages)
 

@@ -73,9 +73,8 @@ class Fleet:
             await self._close_idle()
 
     def seats(self) -> list[Seat]:
-        """The fleet in placement's picture. A runner of nobody makes way at once for one whose start tells as much."""
-        shown = [r for r in self.runners.values() if r.context != NOBODY or self.starts.host.closed]
-        return [runner.seat() for runner in shown]
+        """The fleet in placement's picture. A probe is not in it: it takes no runner slot from any job."""
+        return [runner.seat() for runner in self.runners.values() if runner.context != NOBODY]
 
     def capacity(self, limit: int, admitting: Iterable[Admitting] = ()) -> Capacity:
         """What this worker can claim now, beside what is claimed and not placed yet; no runner slots while no browser
@@ -284,9 +283,10 @@ class Fleet:
     # ---- runners of nobody
 
     def _may_probe(self) -> bool:
-        busy = len(self.runners) >= self._rules.runners
+        # Whether all runner slots are taken does not matter: else a worker full of healthy idle runners would never
+        # learn whether the host starts browsers again, and a job that waits for that would wait for ever.
         others = any(runner.life is Life.STARTING for runner in self.runners.values())
-        return not (self._resting or self._house.outlet.trouble or busy or others)
+        return not (self._resting or self._house.outlet.trouble or others)
 
     async def _start_probe(self) -> None:
         settings = self._house.settings
