@@ -10,7 +10,6 @@ from pageworker_supervisor.dispatch.placement import (
     LINGER_SECONDS,
     LONGEST_RESIDENCY_SECONDS,
     NO_ROOM_EITHER,
-    NOBODY,
     STARTS_IDLE,
     STARTS_RESIDENT,
     Rules,
@@ -128,12 +127,6 @@ def test_nobody_is_replaced_for_a_context_that_may_not_come_up() -> None:
     assert place(seats, RULES, 10.0, ContextKey("v")) == Spawn(evict="b")
     assert place(seats, RULES, 10.0, ContextKey("v"), careful=True) is None
     assert place(seats[:1], RULES, 10.0, ContextKey("v"), careful=True) == Spawn(evict=None)
-
-
-def test_a_runner_of_nobody_takes_a_slot_and_no_jobs() -> None:
-    seats = [replace(seat("a", "t", taken=0), context=NOBODY, since=inf)]
-    offer = capacity(seats, RULES, 10.0, 32)
-    assert (offer.rooms, offer.limit, list(offer.contexts)) == (1, RULES.pages, [])
 
 
 def test_broken_contexts_are_named_beside_the_held_ones() -> None:
