@@ -27,8 +27,8 @@ FORGET_SECONDS = 600.0
 SUSPECTED_CONTEXTS = 2
 """A tenant with so many contexts that do not come up, and none that has since, is suspected."""
 SUSPECTED_SECONDS = 30.0
-LONGEST_SUSPICION_SECONDS = 300.0
-"""After a failure a suspected tenant waits so long for empty runner slots, twice as long with each further context that
+LONGEST_SUSPICION_SECONDS = 60.0
+"""After a failure a suspected tenant waits so long for empty runner slots, longer with each further context that
 fails; then it may have that of an idle runner."""
 SUSPECTS_REMEMBERED = 16
 EVIDENCE_SECONDS = 60.0
