@@ -1,5 +1,6 @@
 """The policies as data: what they must not permit, and that they compile."""
 
+import socket
 import struct
 from pathlib import Path
 
@@ -53,6 +54,28 @@ def test_what_depends_on_arguments_is_nowhere_permitted_without(name: PolicyName
     careful = {"socket", "socketpair", "clone", "unshare", "ioctl"}
     assert not allowed(policy, conditions=False) & careful
     assert allowed(policy, conditions=True) & careful
+
+
+@pytest.mark.parametrize("name", ["runner", "dialer"])
+def test_no_transport_but_tcp_and_udp(name: PolicyName) -> None:
+    rows = [rule.args for rule in seccomp.policy(name).syscalls if rule.names == ("socket",)]
+    internet = [row for row in rows if row[0].value_two in (socket.AF_INET, socket.AF_INET6)]
+    assert {(row[1].value_two, row[2].value_two) for row in internet} == {
+        (socket.SOCK_STREAM, 0),
+        (socket.SOCK_STREAM, socket.IPPROTO_TCP),
+        (socket.SOCK_DGRAM, 0),
+        (socket.SOCK_DGRAM, socket.IPPROTO_UDP),
+    }
+
+
+def test_no_option_of_a_runners_sockets_is_netfilters() -> None:
+    # A user that is root in a namespace of its own may replace tables by them: IPT_SO_SET_REPLACE is 64.
+    rows = [rule.args for rule in seccomp.policy("runner").syscalls if "setsockopt" in rule.names]
+    assert all(row[0].op == "SCMP_CMP_MASKED_EQ" and row[0].value == 0xFFFFFFFF for row in rows)
+    for level in (socket.SOL_IP, socket.IPPROTO_IPV6):
+        ranges = [row[1] for row in rows if row[0].value_two == level]
+        assert {argument.value for argument in ranges if argument.op == "SCMP_CMP_LT"} == {64}
+        assert not {argument.value_two for argument in ranges if argument.op != "SCMP_CMP_LT"} & {64, 65, 68, 69}
 
 
 @pytest.mark.parametrize("name", NAMES)
