@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Iterable
 from typing import Any
 
 from pageworker_supervisor.contract.job_ref import JobRef
+from pageworker_supervisor.engine.errors import Unavailable
 from pageworker_supervisor.engine.shards import root
 from pageworker_supervisor.redis_link import Link
 
@@ -50,7 +51,12 @@ class Mailbox:
         last: bytes | str = "0"
         while True:
             words = ("XREAD", "COUNT", 500, "BLOCK", BLOCK_MS, "STREAMS", stream, last)
-            for _, entries in _pairs(await link.send(*words, key=stream, blocks=True)):
+            try:
+                reply = await link.send(*words, key=stream, blocks=True)
+            except Unavailable:
+                # Another test held up this loop past the time limit of the connection: asking again loses nothing.
+                continue
+            for _, entries in _pairs(reply):
                 async with self._news:
                     for entry, fields in entries:
                         last = entry
