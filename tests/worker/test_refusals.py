@@ -138,7 +138,7 @@ async def test_a_worker_comes_up_on_a_full_redis_and_frees_it(registry_key: tupl
             await client.config_set("maxmemory", 1)
         async with echoes(server.url, server, registry_key, until_ready=False) as worker:
             await worker.until(lambda: bool(worker.started and worker.rooms.dispatcher.attempts))
-            assert "Redis is out of memory" in worker.worker.ready()[1]
+            await until_not_ready(worker, "Redis is out of memory")
             await worker.client.config_set("maxmemory", 0)
             await until_ready(worker)
 
