@@ -88,8 +88,12 @@ class DaemonProcess:
                 self._tee.wait(5)
 
     def log(self) -> list[dict[str, Any]]:
-        """Its lines so far."""
-        return [json.loads(line) for line in self.log_file.read_text().splitlines() if line.startswith("{")]
+        """Its lines so far; one that is only half written is not there yet."""
+        return [
+            json.loads(line)
+            for line in self.log_file.read_text().rpartition("\n")[0].splitlines()
+            if line.startswith("{")
+        ]
 
     def get(self, path: str) -> httpx.Response:
         """One of the operator's endpoints."""
