@@ -20,7 +20,7 @@ check: install
 	.venv/bin/lint-imports
 
 escape: install
-	$(PYTHON) -m pytest tests/escape
+	PYTHONPATH=tests $(PYTHON) -m escape $(ESCAPE)
 
 chaos: install
 	PYTHONPATH=tests $(PYTHON) -m chaos $(CHAOS)

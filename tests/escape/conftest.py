@@ -1,52 +1,34 @@
-"""Cells that the attacks run in: one confined with a browser, one as a conquered browser would find it."""
+"""Hosts of attacks, one a mode, which are told at once all that the chosen tests will ask."""
 
-from collections.abc import AsyncIterator
+from collections.abc import Iterator
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 import pytest
-import pytest_asyncio
-from pw_wall import cells
-from pw_wall.cells import Inside
-
-LAYER_1 = """
-from pageworker_sandbox import confine
-confine.allow_exec(["/opt/pageworker/site/playwright/driver/node", "/usr/lib/chromium"])
-import ctypes, errno, mmap, os, resource, signal, socket, struct, subprocess, threading
-from pageworker_sandbox.confine.syscalls import call
-libc = ctypes.CDLL(None, use_errno=True)
-def must(result):
-    if result < 0: raise OSError(ctypes.get_errno(), "")
-def program(path):
-    with open(path, "wb") as file: file.write(open("/opt/pageworker/site/playwright/driver/node", "rb").read(4096))
-    os.chmod(path, 0o755)
-    return path
-def mapped(path):
-    with open(path, "w+b") as file:
-        file.write(bytes(4096)); file.flush()
-        return mmap.mmap(file.fileno(), 4096, prot=mmap.PROT_READ | mmap.PROT_EXEC)
-"""
-TOOLS = LAYER_1.split("\n", 3)[3]
-
-
-@pytest_asyncio.fixture(loop_scope="module", scope="module")
-async def confined(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Inside]:
-    """As module code runs: Playwright and a browser are up, both layers are on."""
-    profile = tmp_path_factory.mktemp("escape") / "profile"
-    async with cells.cell(cells.host(cells.HEADLESS), cells.spec(profile)) as inside:
-        await inside.browse(cells.HEADLESS)
-        await inside.run(TOOLS)
-        yield inside
-
-
-@pytest_asyncio.fixture(loop_scope="module", scope="module")
-async def conquered(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Inside]:
-    """As native code in the browser's or the driver's process runs: namespaces, first filter and layer 1."""
-    profile = tmp_path_factory.mktemp("escape") / "profile"
-    async with cells.cell(cells.host(cells.HEADLESS), cells.spec(profile, processes=200)) as inside:
-        await inside.run(LAYER_1)
-        yield inside
+from pw_escape import places
+from pw_escape.attack import Mode
+from pw_escape.client import AttackHost
+from pw_escape.runs import Run
 
 
 @pytest.fixture
 def profile(tmp_path: Path) -> Path:
     return tmp_path / "profile"
+
+
+Hosts = dict[Mode, AttackHost]
+
+
+@pytest.fixture(scope="session")
+def hosts(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hosts]:
+    """Started with what there is to do, in the order of the tests."""
+    params = (item.callspec.params.get("run") for item in request.session.items if hasattr(item, "callspec"))
+    wanted = [param for param in params if isinstance(param, Run)]
+    with ExitStack() as stack:
+        running = {}
+        for mode in Mode:
+            if any(run.mode is mode for run in wanted) and places.possible(mode):
+                folder = tmp_path_factory.mktemp(f"as-{mode.value}")
+                folder.chmod(0o755)
+                running[mode] = stack.enter_context(closing(AttackHost(mode, folder, wanted)))
+        yield running

@@ -1,6 +1,7 @@
 """Real cells for tests: a host, a profile folder, an agent in the runner's place."""
 
 import asyncio
+import itertools
 import json
 import os
 import socket
@@ -22,6 +23,7 @@ UID = 261_900 if os.geteuid() == 0 else None
 FULL = Path("/usr/lib/chromium/chromium")
 HEADLESS = Path("/usr/lib/chromium/chromium-headless-shell")
 ANSWER_SECONDS = 60.0
+_numbers = itertools.count(1)
 
 CONFINE = """
 from pageworker_sandbox import confine
@@ -129,13 +131,13 @@ def spec(profile: Path, *, processes: int = 1000) -> CellSpec:
     profile.mkdir(mode=0o700, exist_ok=True)
     if UID is not None:
         os.chown(profile, UID, UID)
-    return CellSpec(f"test.{os.getpid()}", UID, profile, 2 * 1024**3, processes)
+    # A name each: cells that live at the same time must not share a control group.
+    return CellSpec(f"test.{os.getpid()}.{next(_numbers)}", UID, profile, 2 * 1024**3, processes)
 
 
-@asynccontextmanager
-async def cell(where: Host, wanted: CellSpec) -> AsyncIterator[Inside]:
-    """A cell with the agent; gone at the end."""
-    program = Program(
+def program(where: Host, wanted: CellSpec) -> Program:
+    """The agent, as a runner is started."""
+    return Program(
         name=wanted.runner_id,
         module="pw_agent",
         policy="runner",
@@ -144,7 +146,12 @@ async def cell(where: Host, wanted: CellSpec) -> AsyncIterator[Inside]:
         limits=Limits(wanted.memory_bytes, wanted.processes),
         second_policy="confined",
     )
-    inside = Inside(await start(where, program))
+
+
+@asynccontextmanager
+async def cell(where: Host, wanted: CellSpec) -> AsyncIterator[Inside]:
+    """A cell with the agent; gone at the end."""
+    inside = Inside(await start(where, program(where, wanted)))
     inside.cell.channel.setblocking(False)
     try:
         yield inside

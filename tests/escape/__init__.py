@@ -1,0 +1,1 @@
+"""Attacks on sandboxes, each with a control that gets through."""

@@ -1,0 +1,58 @@
+"""`make escape`: all attacks and their controls; the last line is JSON. Exit code 0: none got through, all could."""
+
+import json
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+from pw_escape.attack import Mode
+
+HERE = Path(__file__).parent
+
+
+@dataclass
+class Tally:
+    """A plugin that counts what was attempted. An attack is counted with each way of being started by itself only in
+    `as_root` and `as_user`."""
+
+    refused: set[tuple[str, str]] = field(default_factory=set)
+    through: set[tuple[str, str]] = field(default_factory=set)
+    controls: set[str] = field(default_factory=set)
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """A test of an attack has ended."""
+        if report.when != "call" or report.outcome == "skipped":
+            return
+        for kind, value in report.user_properties:
+            if kind not in ("refused", "control") or not isinstance(value, list):
+                continue
+            name, mode = value
+            if kind == "control" and report.passed:
+                self.controls.add(name)
+            elif kind == "refused":
+                (self.refused if report.passed else self.through).add((name, mode))
+
+    def line(self) -> dict[str, object]:
+        """What `make escape` ends with."""
+        run = self.refused | self.through
+        return {
+            "suite": "escape",
+            "attacks": len({name for name, _ in run}),
+            "through": len({name for name, _ in self.through}),
+            "controls": len(self.controls),
+            "as_root": sum(mode == Mode.ROOT.value for _, mode in run),
+            "as_user": sum(mode == Mode.USER.value for _, mode in run),
+        }
+
+
+def main() -> int:
+    """Exit code: pytest's."""
+    tally = Tally()
+    code = int(pytest.main([str(HERE), *sys.argv[1:]], plugins=[tally]))
+    sys.stdout.write(json.dumps(tally.line()) + "\n")
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,71 @@
+"""The way out of a sandbox: the real gateway and dialer in their sandboxes, of whose rules any can be left out."""
+
+import asyncio
+import json
+import os
+import socket
+from contextlib import ExitStack, suppress
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+
+from pageworker_sandbox.dialer.messages import Rules
+from pageworker_sandbox.egress.client import Gateway, GatewayLost, connect
+from pageworker_sandbox.egress.messages import Policy
+from pageworker_sandbox.launch import GatewayUsers, Host, launch_gateway
+from pageworker_sandbox.launch import gateway as launching
+from pageworker_sandbox.launch.gateway import GatewayCells
+from pageworker_sandbox.launch.mounts import Bind, Data
+from pageworker_sandbox.launch.packages import CODE
+from pageworker_sandbox.launch.start import Program
+from pw_escape import weak_dialer, weak_gateway
+from pw_escape.names import RECORDS
+
+USERS = GatewayUsers(261_904, 261_905) if os.geteuid() == 0 else GatewayUsers(None, None)
+FORBIDDEN = "other.test"
+# Whatever is no name of ours is an address; the one name that no glob matches is forbidden.
+MODULES = (*(name for name in RECORDS if name != FORBIDDEN), *(f"*{digit}*" for digit in range(10)), "*:*")
+POLICY = Policy(hosts=(("*",), MODULES))
+PROGRAMS = {"gateway": weak_gateway, "dialer": weak_dialer}
+
+
+class Exit:
+    """A gateway for one sandbox."""
+
+    def __init__(self, cells: GatewayCells) -> None:
+        self._cells = cells
+        self._gateway: Gateway = connect(cells.channel)
+        self._running = asyncio.get_running_loop().create_task(self._run())
+
+    async def attach(self, listener: socket.socket) -> None:
+        """Serve what connects to it."""
+        await self._gateway.attach("attacker", listener.fileno(), POLICY)
+
+    async def end(self) -> None:
+        """Nothing of it is left."""
+        self._cells.kill()
+        await self._cells.wait()
+        await self._running
+
+    async def _run(self) -> None:
+        with suppress(GatewayLost):
+            await self._gateway.run()
+
+
+async def begin(host: Host, without: frozenset[str], barred: int) -> Exit:
+    """Start one without these rules. Raises LaunchFailed."""
+    with ExitStack() as stack:
+        for name in PROGRAMS if without else ():
+            program = f"{name}_program"
+            weaker = partial(_weaker, getattr(launching, program), name, without)
+            stack.enter_context(patch.object(launching, program, weaker))
+        return Exit(await launch_gateway(host, USERS, Rules(ports=(80, 443), barred=(barred,))))
+
+
+def _weaker(make: Any, name: str, without: frozenset[str], host: Host, uid: int | None, descriptor: int) -> Program:
+    program: Program = make(host, uid, descriptor)
+    module = Bind(Path(str(PROGRAMS[name].__file__)), CODE / "pw_weaker.py")
+    told = Data(json.dumps(sorted(without)), CODE / "pw_without.json")
+    return replace(program, module="pw_weaker", mounts=(*program.mounts, module, told))

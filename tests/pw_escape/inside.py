@@ -1,0 +1,172 @@
+"""Runs inside a sandbox in the runner's place: does what an attack says, each in a process of its own.
+
+A request and an answer are each a length (u32, big endian) and JSON. The process of an attack is forked before any
+layer is put on, prepares what its attack needs, confines itself as a runner does (or less so) and then attacks.
+Imports nothing that a runner has not.
+"""
+
+import argparse
+import base64
+import json
+import os
+import select
+import signal
+import socket
+import struct
+import sys
+from functools import cache
+from types import CodeType
+from typing import Any
+
+# Imported before anything is forked, as what is read then is not read again for each attack.
+from pageworker_sandbox import confine as real
+from pageworker_sandbox.confine import landlock, seccomp_filter
+
+HEADER = struct.Struct("!I")
+ATTACK_SECONDS = 20
+Answer = dict[str, Any]
+
+
+def serve(channel: socket.socket) -> None:
+    """Until the other end is closed."""
+    while header := channel.recv(HEADER.size, socket.MSG_WAITALL):
+        request = json.loads(channel.recv(HEADER.unpack(header)[0], socket.MSG_WAITALL))
+        prelude(request["prelude"])
+        answer = json.dumps(alone(request, channel) if request["fork"] else attack(request, channel)).encode()
+        channel.sendall(HEADER.pack(len(answer)) + answer)
+
+
+def alone(request: Answer, channel: socket.socket) -> Answer:
+    """In a child. It reports by a pipe that an exec closes: a program that was executed speaks by its exit status."""
+    read, write = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.close(read)
+        answer = attack(request, channel)
+        os.write(write, json.dumps(answer).encode())
+        os._exit(0)
+    os.close(write)
+    said = b""
+    poll = select.poll()
+    poll.register(read, select.POLLIN)
+    while poll.poll(ATTACK_SECONDS * 1000):
+        part = os.read(read, 65536)
+        if not part:
+            break
+        said += part
+    else:
+        os.kill(child, signal.SIGKILL)
+        said = json.dumps({"kind": "timeout", "text": f"nothing for {ATTACK_SECONDS} s"}).encode()
+    os.close(read)
+    _, status = os.waitpid(child, 0)
+    if said:
+        answered: Answer = json.loads(said)
+        return answered
+    code = os.waitstatus_to_exitcode(status)
+    if code == 0:
+        return {"kind": "", "text": "a program ran to its end"}
+    kind = signal.Signals(-code).name if code < 0 else f"exit {code}"
+    return {"kind": kind, "text": "it ended without a word"}
+
+
+def attack(request: Answer, channel: socket.socket) -> Answer:
+    """Kind is empty where it got through, else the errno's name or the error's type."""
+    names: dict[str, Any] = {"channel": channel, **request["names"]}
+    try:
+        exec(prelude(request["prelude"]), names)
+        exec(request["before"], names)
+        confine(request["layers"])
+    except BaseException as error:  # noqa: BLE001 - reported
+        return {"kind": "unprepared", "text": f"{type(error).__name__}: {error}"}
+    try:
+        exec(request["code"], names)
+    except BaseException as error:  # noqa: BLE001 - whatever an attack raises is its end
+        return told(error)
+    return {"kind": "", "text": str(names.get("answer", ""))}
+
+
+@cache
+def prelude(text: str) -> CodeType:
+    """Compiled, and its modules imported, once: before any attack's process is forked."""
+    code = compile(text, "<prelude>", "exec")
+    exec(code, {})
+    return code
+
+
+def told(error: BaseException) -> Answer:
+    """An OSError by its number, unless it is of a library's own kind."""
+    import errno
+
+    kind = getattr(error, "kind", type(error).__name__)
+    if isinstance(error, OSError) and error.errno and not isinstance(error, socket.gaierror):
+        kind = errno.errorcode.get(error.errno, str(error.errno))
+    return {"kind": kind, "text": f"{type(error).__name__}: {error}"}
+
+
+def confine(layers: Answer) -> None:
+    """Put on what a runner puts on, but for what is to be left out."""
+    confinement: Any = sys.modules[real.confine.__module__]
+
+    without = set(layers["without"])
+    if layers["exec"] and "Landlock layer 1" not in without:
+        real.allow_exec(layers["exec"])
+    filters = [base64.b64decode(text) for text in layers["filters"]]
+    last = filters.pop() if layers["confined"] else b""
+    for program in filters:
+        seccomp_filter.load(memory(program))
+    if not last:
+        return
+    out = {name.partition(": ")[2] for name in without if name.startswith("Landlock layer 2: ")}
+    if layers["weakened"]:
+        confinement.probes = Unasked()
+        confinement._own_status = lambda descriptor: {}
+    if out:
+        every = landlock.all_fs(landlock.abi())
+        rights = (
+            0
+            if "*" in out
+            else int(every) & ~sum(landlock.Fs[x] for x in out - {"REFER"} if x in landlock.Fs.__members__)
+        )
+        landlock.all_fs = lambda version: landlock.Fs(rights)
+        landlock.ALL_NET &= 0 if "TCP" in out else 3
+        landlock.ALL_SCOPES &= ~sum({"ABSTRACT_UNIX": 1, "SIGNAL": 2}.get(name, 0) for name in out)
+    if "REFER" in out:
+        # Not named it would be refused: it has to be allowed.
+        restrict = landlock.restrict
+        landlock.restrict = lambda handled, allowed, **options: restrict(
+            handled | landlock.Fs.REFER, {**allowed, "/": landlock.Fs.REFER}, **options
+        )
+    if "not dumpable" in without:
+        confinement.prctl = lambda option, value: 0
+    if out >= {"*"}:
+        landlock.ALL_NET = landlock.ALL_SCOPES = 0
+        landlock.restrict = lambda *arguments, **options: None
+    real.confine(real.interpreter(), memory(last))
+
+
+def memory(program: bytes) -> int:
+    """A file with these bytes."""
+    descriptor = os.memfd_create("filter")
+    os.write(descriptor, program)
+    return descriptor
+
+
+class Unasked:
+    """The probes of a layer that is known to be less than whole would end it."""
+
+    def refusals(self) -> dict[str, str]:
+        return {}
+
+    def still_works(self) -> None:
+        return
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--channel-fd", type=int, required=True)
+    parser.add_argument("--filter-fd", type=int)
+    arguments = parser.parse_args()
+    # An attack that hangs up its terminal must not end what reports it.
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    serve(socket.socket(fileno=arguments.channel_fd))
+    sys.exit(0)

@@ -1,0 +1,56 @@
+"""A supervisor to be killed, and what is left of its sandbox then: `python -m pw_escape.life FOLDER MECHANISM...`."""
+
+import asyncio
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterable
+from contextlib import suppress
+from pathlib import Path
+
+from pw_wall import agent, cells, gone
+
+from pageworker_sandbox.launch import kernel
+from pw_escape import weaken
+
+GONE_SECONDS = 2.0
+
+
+async def supervise(folder: Path, without: frozenset[str]) -> None:
+    """Start a sandbox, tell its processes from outside to inside, wait for ever."""
+    strangers = weaken.Strangers((), None, folder)
+    where, spec = cells.host(cells.HEADLESS), cells.spec(folder)
+    cell = await weaken.start(where, cells.program(where, spec), without, strangers)
+    # What runs inside does not listen, so that the end of its channel is no end for it.
+    deaf = json.dumps({"code": "import time; time.sleep(1000)"}).encode()
+    cell.channel.sendall(agent.HEADER.pack(len(deaf)) + deaf)
+    print(json.dumps(list(kernel.tree(cell.pid))), flush=True)
+    await asyncio.Event().wait()
+
+
+async def attack(folder: Path, code: str, without: frozenset[str]) -> dict[str, str]:
+    """`code` says who is killed and who wants to live on: `supervisor: program`. Missed where it does not."""
+    victim, survivor = code.split(": ")
+    command = [sys.executable, "-m", "pw_escape.life", str(folder), *sorted(without)]
+    process = await asyncio.create_subprocess_exec(*command, stdout=subprocess.PIPE)
+    assert process.stdout is not None
+    outer, *_, program = json.loads(await process.stdout.readline())
+    pids = {"supervisor": process.pid, "bubblewrap": outer, "program": program}
+    watched = gone.watch([pids[survivor]])
+    os.kill(pids[victim], signal.SIGKILL)
+    left = await asyncio.to_thread(gone.left, watched, GONE_SECONDS)
+    _end((program, outer, process.pid))
+    await process.wait()
+    return {"kind": "" if left else "Missed", "text": f"{survivor} is gone"}
+
+
+def _end(pids: Iterable[int]) -> None:
+    for pid in pids:
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+
+
+if __name__ == "__main__":
+    asyncio.run(supervise(Path(sys.argv[1]), frozenset(sys.argv[2:])))

@@ -1,0 +1,78 @@
+"""All runs of an attack: whole, by each mechanism alone, and without what stops it."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from enum import Enum
+
+from pw_escape import mechanisms as m
+from pw_escape.attack import Attack, Mode, Place
+
+INSIDE = (m.LAYER_1, m.LANDLOCK, m.CONFINED_FILTER, m.RUNNER_FILTER, m.NOT_DUMPABLE)
+"""What an attacker's own process puts on, or leaves out; all else is a sandbox's."""
+
+
+class Kind(Enum):
+    """Of a run."""
+
+    REFUSED = "refused"
+    ALONE = "alone"
+    CONTROL = "control"
+
+
+@dataclass(frozen=True)
+class Run:
+    """`expected` are the ends that are right; an empty one: it got through."""
+
+    kind: Kind
+    attack: Attack
+    mode: Mode
+    without: frozenset[str]
+    expected: frozenset[str]
+    mechanism: str
+
+    @property
+    def id(self) -> str:
+        """For people."""
+        what = f" by {self.mechanism}" if self.kind is Kind.ALONE else ""
+        return f"{self.mode.value}: {self.attack.name}{what}"
+
+    @property
+    def order(self) -> tuple[object, ...]:
+        """Runs in the same sandbox come together, so that it is started once."""
+        outer = sorted(name for name in self.without if name.partition(":")[0] not in INSIDE)
+        filtered = any(name.startswith(m.RUNNER_FILTER) for name in self.without)
+        return (self.attack.place.value, outer, filtered, self.mode.value)
+
+
+def runs(attacks: Iterable[Attack], kind: Kind) -> list[Run]:
+    """Of one kind, in the order in which they cost least."""
+    made = {
+        Kind.REFUSED: _refused,
+        Kind.ALONE: _alone,
+        Kind.CONTROL: _control,
+    }[kind]
+    found = [run for attack in attacks for mode in attack.modes for run in made(attack, mode)]
+    return sorted(found, key=lambda run: run.order)
+
+
+def _refused(attack: Attack, mode: Mode) -> Iterator[Run]:
+    yield Run(Kind.REFUSED, attack, mode, frozenset(), _ends(attack.refused), attack.by)
+
+
+def _alone(attack: Attack, mode: Mode) -> Iterator[Run]:
+    for mechanism, refused in attack.proofs.items():
+        if others := attack.everything - {mechanism}:
+            yield Run(Kind.ALONE, attack, mode, others, _ends(refused), mechanism)
+
+
+def _control(attack: Attack, mode: Mode) -> Iterator[Run]:
+    yield Run(Kind.CONTROL, attack, mode, attack.everything, frozenset(("", *attack.reached)), attack.by)
+
+
+def _ends(text: str) -> frozenset[str]:
+    return frozenset(text.split("|"))
+
+
+def places(attacks: Iterable[Attack]) -> set[Place]:
+    """Where they attack from."""
+    return {attack.place for attack in attacks}

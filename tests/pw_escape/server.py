@@ -1,0 +1,309 @@
+"""The host of the attacks, as root or as an ordinary user: `python -m pw_escape.server FOLDER`.
+
+One JSON object a line on stdin asks for an attack, one on stdout answers. Sandboxes are started when they are first
+asked for and kept for the next attack on the same one.
+"""
+
+import asyncio
+import base64
+import json
+import os
+import socket
+import sys
+from collections import OrderedDict
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from pw_wall import agent
+from pw_wall.cells import Inside, Refused
+
+from pageworker_sandbox.launch import Cell, Host, LaunchFailed, survey
+from pageworker_sandbox.launch.gateway import dialer_program, gateway_program
+from pageworker_sandbox.launch.interpreter import masks
+from pageworker_sandbox.launch.layout import CellSpec, runner_mounts
+from pageworker_sandbox.launch.mounts import Bind
+from pageworker_sandbox.launch.packages import CODE
+from pageworker_sandbox.launch.plan import Limits
+from pageworker_sandbox.launch.start import Program
+from pw_escape import exits, folders, inside, life, pages, policies, weaken, wires
+from pw_escape import mechanisms as m
+from pw_escape.attack import Place
+from pw_escape.prelude import CALLS, PRELUDE
+from pw_escape.world import BROWSER_UIDS, UID, World
+
+SERVERS = (Place.GATEWAY, Place.DIALER)
+"""Their sandboxes permit no new process, so attacks run in the agent itself."""
+NONE: dict[str, Any] = {"exec": [], "confined": False, "filters": [], "without": [], "weakened": False}
+"""No layer for what prepares an attack."""
+LISTEN = """
+listener = socket.create_server(("127.0.0.1", 0))
+socket.send_fds(channel, [b"L"], [listener.fileno()])
+answer = listener.getsockname()[1]
+listener.close()
+"""
+KEPT, KEPT_BROWSERS = 6, 2
+MEMORY_BYTES, BROWSER_MEMORY_BYTES = 768 * 1024**2, 2 * 1024**3
+PROCESSES = 200
+BROWSER_PROCESSES = 1000
+BROWSER_STARTS = 2
+"""On a busy host a browser may not come up, or hang."""
+ANSWER_SECONDS = 40.0
+INSIDE = (m.LAYER_1, m.LANDLOCK, m.CONFINED_FILTER, m.NOT_DUMPABLE)
+"""What an attacker's process puts on itself; all else is the launcher's."""
+
+
+@dataclass
+class Sandbox:
+    """With an agent in it, and perhaps a browser."""
+
+    cell: Cell
+    browsing: Inside | None = None
+    exit: exits.Exit | None = None
+    port: int = 0
+    """Of the listener that its gateway serves."""
+
+    async def ask(self, request: dict[str, Any]) -> dict[str, Any]:
+        """One attack. Raises EOFError, TimeoutError."""
+        loop = asyncio.get_running_loop()
+        body = json.dumps(request).encode()
+        await loop.sock_sendall(self.cell.channel, inside.HEADER.pack(len(body)) + body)
+        async with asyncio.timeout(ANSWER_SECONDS):
+            (length,) = inside.HEADER.unpack(await self._exactly(inside.HEADER.size))
+            answer: dict[str, Any] = json.loads(await self._exactly(length))
+        return answer
+
+    async def _exactly(self, length: int) -> bytes:
+        body = b""
+        while len(body) < length:
+            part = await asyncio.get_running_loop().sock_recv(self.cell.channel, length - len(body))
+            if not part:
+                raise EOFError("the agent is gone")
+            body += part
+        return body
+
+    async def listen(self) -> tuple[socket.socket, int]:
+        """A listener of it, and its port."""
+        loop = asyncio.get_running_loop()
+        request = {"fork": False, "prelude": PRELUDE, "names": {"NR": {}}, "before": "", "code": LISTEN, "layers": NONE}
+        body = json.dumps(request).encode()
+        await loop.sock_sendall(self.cell.channel, inside.HEADER.pack(len(body)) + body)
+        ready = asyncio.Event()
+        loop.add_reader(self.cell.channel, ready.set)
+        await ready.wait()
+        loop.remove_reader(self.cell.channel)
+        _, (descriptor, *_), _, _ = socket.recv_fds(self.cell.channel, 1, 1)
+        (length,) = inside.HEADER.unpack(await self._exactly(inside.HEADER.size))
+        answer = json.loads(await self._exactly(length))
+        return socket.socket(fileno=descriptor), int(answer["text"])
+
+    async def end(self) -> None:
+        """Nothing of it is left."""
+        if self.exit is not None:
+            await self.exit.end()
+        self.cell.kill()
+        await self.cell.wait()
+        self.cell.channel.close()
+
+
+class Sandboxes:
+    """Those that run, by what they lack."""
+
+    def __init__(self, world: World, host: Host) -> None:
+        self._world = world
+        self._host = host
+        self._made = 0
+        self._running: OrderedDict[tuple[Place, frozenset[str]], Sandbox] = OrderedDict()
+
+    async def get(self, place: Place, without: frozenset[str]) -> Sandbox:
+        """One like this. Raises LaunchFailed."""
+        key = (place, without)
+        if key not in self._running:
+            await self._make_room(place.value in pages.BROWSERS)
+            self._running[key] = await self._new(place, without)
+        self._running.move_to_end(key)
+        return self._running[key]
+
+    async def _make_room(self, browser: bool) -> None:
+        alike = [key for key in self._running if (key[0].value in pages.BROWSERS) == browser]
+        if len(alike) >= (KEPT_BROWSERS if browser else KEPT):
+            await self._running.pop(alike[0]).end()
+
+    async def _new(self, place: Place, without: frozenset[str]) -> Sandbox:
+        if place is Place.EGRESS:
+            return await self._with_exit(without)
+        browser = pages.BROWSERS.get(place.value)
+        program = self._server(place) if place in SERVERS else self._runner(browser)
+        cell = await self._start(program, without)
+        cell.channel.setblocking(False)
+        browsing = None if browser is None else await pages.begin(cell, self._host, browser, without)
+        return Sandbox(cell, browsing)
+
+    async def _with_exit(self, without: frozenset[str]) -> Sandbox:
+        sandbox = await self._new(Place.CONQUERED, frozenset())
+        listener, sandbox.port = await sandbox.listen()
+        with listener:
+            sandbox.exit = await exits.begin(self._host, without, self._world.ports["tcp"])
+            await sandbox.exit.attach(listener)
+        return sandbox
+
+    async def _start(self, program: Program, without: frozenset[str]) -> Cell:
+        try:
+            return await weaken.start(self._host, program, without, self._world.strangers)
+        except LaunchFailed as error:
+            if "join the cgroup" not in str(error):
+                raise
+            # Another supervisor, in another pid namespace, has taken our cgroup for a leftover. It is made again.
+            return await weaken.start(self._host, program, without, self._world.strangers)
+
+    async def drop(self, place: Place, without: frozenset[str]) -> str:
+        """It did not survive. Its last words."""
+        if (place, without) not in self._running:
+            return "it never ran"
+        sandbox = self._running.pop((place, without))
+        await sandbox.end()
+        return sandbox.cell.stderr
+
+    async def close(self) -> None:
+        """End all."""
+        for sandbox in self._running.values():
+            await sandbox.end()
+
+    def _runner(self, browser: Path | None) -> Program:
+        self._made += 1
+        # Not what a browser needs, but a bound that a bomb meets soon.
+        processes, user, memory = PROCESSES, UID, MEMORY_BYTES
+        if browser is not None:
+            processes, memory = BROWSER_PROCESSES, BROWSER_MEMORY_BYTES
+            user = None if UID is None else BROWSER_UIDS[self._made % len(BROWSER_UIDS)]
+        spec = CellSpec(f"escape.{os.getpid()}.{self._made}", user, self._world.profile(user), memory, processes)
+        library = self._world.library
+        ours = (
+            Bind(self._world.code, CODE / "pw_shared"),
+            Bind(library, CODE / "pw_library"),
+            *masks(library, CODE / "pw_library"),
+        )
+        return Program(
+            name=spec.runner_id,
+            module="pw_inside" if browser is None else "pw_agent",
+            policy="runner",
+            mounts=(*runner_mounts(self._host, spec), *ours),
+            uid=user,
+            limits=Limits(spec.memory_bytes, spec.processes),
+            second_policy="confined",
+        )
+
+    def _server(self, place: Place) -> Program:
+        """The agent where gateway or dialer would run."""
+        make = gateway_program if place is Place.GATEWAY else dialer_program
+        program = make(self._host, UID, -1)
+        mounts = (*program.mounts, Bind(self._world.code, CODE / "pw_shared"))
+        return replace(program, module="pw_inside", mounts=mounts, passed={})
+
+
+def agents_host() -> Host:
+    """This machine, with the agent beside the runner's and the gateway's code."""
+    found = survey(None, pages.BROWSERS["page"])
+    browsers_agent = Bind(Path(agent.__file__), CODE / "pw_agent.py")
+    ours = Bind(Path(inside.__file__), CODE / "pw_inside.py")
+    return replace(found, runner=(*found.runner, ours, browsers_agent), gateway=(*found.gateway, ours))
+
+
+async def attack(world: World, sandboxes: Sandboxes, host: Host, request: dict[str, Any]) -> dict[str, Any]:
+    """Where it ended: `kind` is empty if it got through."""
+    place, without = Place(request["place"]), frozenset(request["without"])
+    if place is Place.WIRE:
+        return await wires.attack(request["code"], without)
+    if place is Place.FOLDER:
+        return folders.attack(world.scratch(), request["code"], without)
+    if place is Place.LIFE:
+        return await life.attack(world.profile(UID), request["code"], without)
+    if place.value in pages.BROWSERS:
+        return await by_a_page(world, sandboxes, host, place, without, request)
+    inner = frozenset(name for name in without if name.partition(":")[0] in INSIDE)
+    confined = place is Place.CONFINED
+    # Inside, both kinds of attackers of a runner have the same sandbox.
+    outer = place if place in (*SERVERS, Place.EGRESS) else Place.CONQUERED
+    confined_calls, runner_calls = m.details(without, m.CONFINED_FILTER), m.details(without, m.RUNNER_FILTER)
+    filters = []
+    if runner_calls and m.NO_NEW_PRIVS not in without:
+        # One sandbox without a filter does for all: the attacker loads what is left of it.
+        without = without - {m.runner_filter(call) for call in runner_calls} | {m.runner_filter(m.EVERYTHING)}
+        filters.append(policies.weakened("runner", runner_calls))
+    if confined:
+        filters.append(policies.weakened("confined", confined_calls))
+    names: dict[str, Any] = {
+        "HOST": world.names(),
+        "NR": numbers(),
+        "PYTHON": str(host.python),
+        "BROWSER": str(host.browser),
+    }
+    told = {
+        "fork": place not in SERVERS,
+        "prelude": PRELUDE,
+        "names": names,
+        "before": request["before"],
+        "code": request["code"],
+        "layers": {
+            "exec": []
+            if place in SERVERS
+            else ["/opt/pageworker/site/playwright/driver/node", str(host.browser.parent)],
+            "confined": confined,
+            "filters": [base64.b64encode(program).decode() for program in filters],
+            "without": sorted(inner),
+            "weakened": bool(without),
+        },
+    }
+    try:
+        sandbox = await sandboxes.get(outer, without - inner)
+        names["PORT"] = sandbox.port
+        world.name_server.forget()
+        return await sandbox.ask(told)
+    except (EOFError, TimeoutError, OSError) as error:
+        words = ""
+        if not isinstance(error, OSError):
+            words = await sandboxes.drop(outer, without - inner)
+        return {"kind": "lost", "text": f"{type(error).__name__}: {error} {words}"}
+
+
+async def by_a_page(
+    world: World, sandboxes: Sandboxes, host: Host, place: Place, without: frozenset[str], request: dict[str, Any]
+) -> dict[str, Any]:
+    """Likewise, in a browser."""
+    browser = str(pages.BROWSERS[place.value])
+    names = {"HOST": world.names(), "PYTHON": str(host.python), "BROWSER": browser}
+    words = ""
+    for _ in range(BROWSER_STARTS):
+        try:
+            sandbox = await sandboxes.get(place, without)
+            assert sandbox.browsing is not None
+            return await pages.attack(sandbox.browsing, request["before"], request["code"], names)
+        except (EOFError, TimeoutError, OSError, Refused) as error:
+            words = f"{type(error).__name__}: {error} {await sandboxes.drop(place, without)}"
+    return {"kind": "lost", "text": words}
+
+
+def numbers() -> dict[str, int]:
+    """Of system calls, on this machine."""
+    return {name: found for name in CALLS if (found := policies.number(name)) is not None}
+
+
+async def main(folder: Path) -> None:
+    """Until stdin is closed."""
+    world = World(folder)
+    host = agents_host()
+    sandboxes = Sandboxes(world, host)
+    reader = asyncio.StreamReader(limit=1 << 20)
+    await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
+    try:
+        while line := await reader.readline():
+            answer = await attack(world, sandboxes, host, json.loads(line))
+            sys.stdout.write(json.dumps(answer) + "\n")
+            sys.stdout.flush()
+    finally:
+        await sandboxes.close()
+        world.close()
+
+
+if __name__ == "__main__":
+    asyncio.run(main(Path(sys.argv[1])))

@@ -1,0 +1,175 @@
+"""A real sandbox, started by the real launcher, from which named mechanisms are left out.
+
+Everything is changed in this very process, for the time of one start, and in the launcher program of the tests: no
+setting or environment variable of the product could do it.
+"""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+
+from pageworker_sandbox.launch import Host, bubblewrap, cgroup, enter, plan, seccomp
+from pageworker_sandbox.launch import start as starting
+from pageworker_sandbox.launch.bubblewrap import Descriptors
+from pageworker_sandbox.launch.cell import Cell
+from pageworker_sandbox.launch.mounts import Bind, Mask, Mode, Mount, Scratch
+from pageworker_sandbox.launch.seccomp import PolicyName
+from pageworker_sandbox.launch.start import Program
+from pw_escape import launcher, policies
+from pw_escape import mechanisms as m
+
+BIG = 2
+LEAKED = "PW_ESCAPE_SECRET"
+RLIMIT_NUMBERS = {name: getattr(__import__("resource"), word) for word, name in m.RLIMITS.items()}
+
+
+@dataclass(frozen=True)
+class Strangers:
+    """What the host has beside a sandbox, and what would be seen of it were its root not made up."""
+
+    mounts: tuple[Mount, ...]
+    other_user: int | None
+    secret: Path
+
+
+async def start(host: Host, program: Program, without: frozenset[str], strangers: Strangers) -> Cell:
+    """Start a program in a sandbox that lacks `without`. Raises LaunchFailed, OSError."""
+    program = replace(program, mounts=_mounts(program.mounts, without, strangers))
+    if m.USER_PER_RUNNER in without and program.uid is not None:
+        program = replace(program, uid=strangers.other_user)
+    with _weakened(without, strangers):
+        return await starting.start(host, program)
+
+
+@contextmanager
+def _weakened(without: frozenset[str], strangers: Strangers) -> Iterator[None]:
+    real_words, real_rows, real_compiled = bubblewrap.words, plan.Limits.rows, seccomp.compiled
+    calls: dict[str, frozenset[str]] = {
+        "runner": m.details(without, m.RUNNER_FILTER),
+        "gateway": m.details(without, m.GATEWAY_FILTER),
+        "dialer": m.details(without, m.DIALER_FILTER),
+    }
+
+    def words(
+        mounts: Sequence[Mount], stage: str, descriptors: Descriptors, *, network: bool, rename: bool
+    ) -> list[str]:
+        return _words(real_words(mounts, stage, descriptors, network=network, rename=rename), without)
+
+    def rows(limits: plan.Limits, *, own_user: bool) -> list[tuple[int, int]]:
+        out = {RLIMIT_NUMBERS[name] for name in m.RLIMITS.values() if name in without}
+        return [row for row in real_rows(limits, own_user=own_user) if row[0] not in out]
+
+    def compiled(name: PolicyName) -> bytes:
+        return policies.weakened(name, calls[name]) if calls.get(name) else real_compiled(name)
+
+    def launcher_command(plan_fd: int) -> list[str]:
+        return [sys.executable, "-I", "-S", "-B", launcher.__file__, str(plan_fd), *sorted(without)]
+
+    with ExitStack() as stack:
+        change = partial(_change, stack)
+        if without:
+            change(bubblewrap, "words", words)
+            change(plan.Limits, "rows", rows)
+            change(seccomp, "compiled", compiled)
+            change(starting, "launcher_command", launcher_command)
+            change(plan, "DENY", {mode: _deny(mode, flags, without) for mode, flags in plan.DENY.items()})
+        if m.CONTROL_GROUP in without:
+            change(cgroup, "home", lambda: None)
+        if m.PROCESSES in without:
+            change(starting, "_limit_processes", lambda first, processes: None)
+        if without & {m.ENVIRONMENT, m.DESCRIPTORS, m.NEW_SESSION}:
+            change(subprocess, "Popen", partial(_popen, subprocess.Popen, without, strangers))
+        yield
+
+
+def _change(stack: ExitStack, owner: Any, name: str, value: object) -> None:
+    stack.enter_context(patch.object(owner, name, value))
+
+
+def _mounts(mounts: Sequence[Mount], without: frozenset[str], strangers: Strangers) -> tuple[Mount, ...]:
+    found = [mount for mount in mounts if not (m.MASKS in without and isinstance(mount, Mask))]
+    if m.POLICY in without:
+        found = [mount for mount in found if "policies" not in mount.inside.parts]
+    if m.SCRATCH_SIZE in without:
+        found = [replace(x, size_bytes=BIG * x.size_bytes) if isinstance(x, Scratch) else x for x in found]
+    if m.SCRATCH_FILES in without:
+        found = [replace(x, files=BIG * x.files) if isinstance(x, Scratch) else x for x in found]
+    if m.DEVICES in without:
+        found += [Bind(Path("/dev", name), Path("/dev", name), Mode.DEVICE) for name in ("tty", "ptmx", "pts")]
+    # First, so that what a sandbox has by itself lies above.
+    return (*strangers.mounts, *found) if m.ROOT in without else tuple(found)
+
+
+def _words(words: list[str], without: frozenset[str]) -> list[str]:
+    out: list[str] = []
+    single = {
+        **{f"--unshare-{word}": name for name, word in m.NAMESPACES.items()},
+        "--die-with-parent": m.DIE_WITH_PARENT,
+        "--new-session": m.NEW_SESSION,
+        "--clearenv": m.ENVIRONMENT,
+    }
+    rest = iter(words)
+    for word in rest:
+        if single.get(word) in without:
+            continue
+        match word:
+            case "--cap-drop" if m.NO_CAPABILITIES in without:
+                next(rest)
+            case "--uid" | "--gid":
+                number = next(rest)
+                if m.USER_NS not in without:
+                    out += [word, "0" if m.UID_INSIDE in without else number]
+            case "--ro-bind" if m.READ_ONLY_BINDS in without:
+                out.append("--bind")
+            case "--bind" if m.NODEV in without:
+                out.append("--dev-bind")
+            case "--remount-ro":
+                place = next(rest)
+                if {"/": m.READ_ONLY_ROOT, "/dev": m.READ_ONLY_DEV}.get(place) not in without:
+                    out += [word, place]
+            case "--proc" if m.PID_NS in without:
+                out += ["--bind", "/proc", next(rest)]
+            case "--hostname" if m.UTS_NS in without:
+                next(rest)
+            case _:
+                out.append(word)
+    return out
+
+
+def _deny(mode: Mode, flags: int, without: frozenset[str]) -> int:
+    noexec = {Mode.READ_WRITE: m.NOEXEC_PROFILE, Mode.DEVICE: m.NOEXEC_DEVICES}
+    if noexec.get(mode) in without:
+        flags &= ~enter.MOUNT_ATTR_NOEXEC
+    if m.NOSUID in without:
+        flags &= ~enter.MOUNT_ATTR_NOSUID
+    if m.NODEV in without:
+        flags &= ~enter.MOUNT_ATTR_NODEV
+    return flags
+
+
+def _popen(
+    real: type[subprocess.Popen[bytes]],
+    without: frozenset[str],
+    strangers: Strangers,
+    command: list[str],
+    **options: Any,
+) -> subprocess.Popen[bytes]:
+    if m.ENVIRONMENT in without:
+        options["env"] = {LEAKED: "secret"}
+    opened = []
+    if m.DESCRIPTORS in without:
+        opened.append(os.open(strangers.secret, os.O_RDONLY))
+        os.set_inheritable(opened[0], True)
+        options["pass_fds"] = [*options["pass_fds"], *opened]
+    try:
+        return real(command, **options)
+    finally:
+        for descriptor in opened:
+            os.close(descriptor)
