@@ -8,11 +8,15 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
 
+from pw_wall import gone
+
+from pageworker_sandbox.launch import kernel
 from pw_escape import groups, places
 from pw_escape.attack import Mode
 from pw_escape.runs import Run
 
 ANSWER_SECONDS = 110.0
+GONE_SECONDS = 10.0
 Key = tuple[str, frozenset[str]]
 
 
@@ -55,8 +59,10 @@ class AttackHost:
             self._questions.append(None)
         self._new.release()
         # Whatever it is at: it is alone in its pid namespace, which ends with it.
+        tree = gone.watch(kernel.tree(self._process.pid))
         self._process.kill()
         self._process.wait()
+        gone.left(tree, GONE_SECONDS)
         groups.remove(places.group(self._mode))
         for thread in self._threads:
             thread.join()
