@@ -13,8 +13,8 @@ from typing import Any
 import msgspec
 
 from bench.options import Options
+from bench.process_tree import adopt_orphans
 from bench.rows import with_bound
-from bench.tree import adopt_orphans
 
 SUITES = ("latency", "browser", "queue", "idle", "backlog", "fairness", "broken")
 """Modules of this package. Each has `rows(options)`, which yields a row as soon as it is measured."""

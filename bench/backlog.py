@@ -7,11 +7,11 @@ from contextlib import AsyncExitStack
 import redis.asyncio as redis
 import uvloop
 
-from bench.engine import BODY, ENQUEUED_AT_ONCE, enqueue, opened_client, opened_engine, serve, ticket
-from bench.ground import redis_server
+from bench.fixtures import redis_server
 from bench.options import Options
-from bench.rows import Row, compared
-from pageworker_supervisor.engine import Engine
+from bench.queue_client import BODY, ENQUEUED_AT_ONCE, enqueue, opened_client, opened_engine, serve, ticket
+from bench.rows import BenchRow, compared
+from pageworker_supervisor.queue import QueueClient
 
 BACKLOG = int(os.environ.get("BENCH_BACKLOG", "1000000"))
 TENANTS = 10_000
@@ -23,12 +23,12 @@ SERVED = 8_000
 SLICE = 200
 
 
-def rows(_: Options = Options()) -> Iterator[Row]:
+def rows(_: Options = Options()) -> Iterator[BenchRow]:
     """Rate beside a small backlog, and memory."""
     yield from uvloop.run(_measure())
 
 
-async def _measure() -> list[Row]:
+async def _measure() -> list[BenchRow]:
     """The two take turns, so that a slow minute of the host hits both alike."""
     async with AsyncExitStack() as stack:
         huge_client, huge = await _opened(stack)
@@ -51,11 +51,11 @@ async def _measure() -> list[Row]:
     return [
         compared(name, "jobs/s", against, huge_rates, small_rates),
         compared(f"{name}_vs_few_tenants", "jobs/s", few, huge_rates, dense_rates),
-        Row(name="queue.bytes_per_queued_job", value=used / BACKLOG - len(BODY), unit="bytes"),
+        BenchRow(name="queue.bytes_per_queued_job", value=used / BACKLOG - len(BODY), unit="bytes"),
     ]
 
 
-async def _opened(stack: AsyncExitStack) -> tuple[redis.Redis, Engine]:
+async def _opened(stack: AsyncExitStack) -> tuple[redis.Redis, QueueClient]:
     url, _ = stack.enter_context(redis_server())
     client = await stack.enter_async_context(opened_client(url))
     # Rewriting a file of gigabytes beside it is not what is measured.
@@ -67,7 +67,7 @@ async def _used_bytes(client: redis.Redis) -> int:
     return int((await client.info("memory"))["used_memory"])
 
 
-async def _fill(engine: Engine, numbers: range, tenants: int) -> None:
+async def _fill(engine: QueueClient, numbers: range, tenants: int) -> None:
     # Not all tickets of a huge backlog at once: they would need gigabytes here as well.
     for first in range(numbers.start, numbers.stop, ENQUEUED_AT_ONCE):
         batch = range(first, min(numbers.stop, first + ENQUEUED_AT_ONCE))

@@ -15,13 +15,13 @@ from typing import Any
 
 import msgspec
 
-from bench.ground import browser, redis_server, site
+from bench.fixtures import browser, redis_server, site
 from bench.options import Options
-from bench.rows import Row, compared, median_interval
-from bench.tree import cpu_seconds_of
+from bench.process_tree import cpu_seconds_of
+from bench.rows import BenchRow, compared, median_interval
 from bench.visit import READ_FIELDS
-from bench.worker import Bench, Plan, prepared, started
-from pageworker_supervisor.demo.stage import Stage
+from bench.worker import Bench, BenchPlan, prepared, started
+from pageworker_demo.workspace import Workspace
 
 PAIRS_PER_ROUND = 4
 """Twelve with three rounds: the bound is too close for fewer."""
@@ -48,10 +48,10 @@ class Window:
     cold_job_seconds: float
 
 
-def rows(options: Options) -> Iterator[Row]:
+def rows(options: Options) -> Iterator[BenchRow]:
     """CPU per job and cold jobs of the healthy tenants, with and without; then how the broken one's jobs end."""
     with site() as (port, _), redis_server() as (url, _):
-        plan = Plan(url, ("visit",), PAGES, browser(), port, RUNNERS)
+        plan = BenchPlan(url, ("visit",), PAGES, browser(), port, RUNNERS)
         alone, beside, unnamed = asyncio.run(_measure(plan, options.rounds * PAIRS_PER_ROUND))
     for name, unit, ours, theirs in (
         ("cpu_ms_per_job", "ms", [w.cpu_ms_per_job for w in beside], [w.cpu_ms_per_job for w in alone]),
@@ -60,10 +60,10 @@ def rows(options: Options) -> Iterator[Row]:
         row = compared(f"broken.neighbours_{name}", unit, AGAINST, ours, theirs)
         ratios = [mine / other for mine, other in zip(ours, theirs, strict=True)]
         yield msgspec.structs.replace(row, interval=median_interval(ratios))
-    yield Row(name="broken.jobs_without_a_named_error", value=float(unnamed), unit="jobs")
+    yield BenchRow(name="broken.jobs_without_a_named_error", value=float(unnamed), unit="jobs")
 
 
-async def _measure(plan: Plan, pairs: int) -> tuple[list[Window], list[Window], int]:
+async def _measure(plan: BenchPlan, pairs: int) -> tuple[list[Window], list[Window], int]:
     alone: list[Window] = []
     beside: list[Window] = []
     async with prepared(plan) as stage, started(stage, plan) as bench:
@@ -85,7 +85,7 @@ async def _measure(plan: Plan, pairs: int) -> tuple[list[Window], list[Window], 
 class Neighbours:
     """Four tenants on one worker."""
 
-    stage: Stage
+    stage: Workspace
     bench: Bench
     _numbers: "itertools.count[int]" = field(default_factory=itertools.count)
     _awaited: dict[str, "asyncio.Future[dict[str, Any]]"] = field(default_factory=dict)

@@ -5,16 +5,16 @@ import statistics
 import sys
 from collections.abc import Callable, Iterator
 
-from bench import by_hand, queued
-from bench.ground import browser, site
+from bench import baseline, queued
+from bench.fixtures import browser, site
 from bench.options import Options
-from bench.rows import Row, compared
-from bench.run import Sample
-from bench.tree import Tree
+from bench.process_tree import Tree
+from bench.rows import BenchRow, compared
+from bench.run import BenchSample
 
 PAGES = 4
 AGAINST = f"playwright loop written by hand, {PAGES} warm pages"
-COLUMNS: dict[str, tuple[str, Callable[[Sample], float]]] = {
+COLUMNS: dict[str, tuple[str, Callable[[BenchSample], float]]] = {
     "warm_page_jobs_per_second": ("jobs/s", lambda sample: sample.jobs_per_second),
     "warm_page_cpu_ms_per_job": ("ms", lambda sample: sample.cpu_ms_per_job),
     "peak_pss_mb": ("MB", lambda sample: sample.peak_pss_mb),
@@ -22,11 +22,11 @@ COLUMNS: dict[str, tuple[str, Callable[[Sample], float]]] = {
 }
 
 
-def rows(options: Options) -> Iterator[Row]:
+def rows(options: Options) -> Iterator[BenchRow]:
     """One row a column; each ratio is to the loop's figure of the same round."""
     binary = browser()
-    ours: list[Sample] = []
-    theirs: list[Sample] = []
+    ours: list[BenchSample] = []
+    theirs: list[BenchSample] = []
     with site() as (port, pid):
         helpers = frozenset({pid})
 
@@ -34,7 +34,7 @@ def rows(options: Options) -> Iterator[Row]:
             ours.append(asyncio.run(queued.measure(port, options.jobs, PAGES, binary, helpers)))
 
         def run_theirs() -> None:
-            theirs.append(asyncio.run(by_hand.measure(port, options.jobs, PAGES, binary, Tree(helpers))))
+            theirs.append(asyncio.run(baseline.measure(port, options.jobs, PAGES, binary, Tree(helpers))))
 
         for round_ in range(options.rounds):
             # Another order each round: whoever comes second finds a warmer page cache.
@@ -47,4 +47,4 @@ def rows(options: Options) -> Iterator[Row]:
             yield compared(f"browser.{name}", unit, AGAINST, mine, others)
         else:
             # An unprivileged user may not read the memory of processes of other users.
-            yield Row(name=f"browser.{name}", value=statistics.median(mine), unit=unit)
+            yield BenchRow(name=f"browser.{name}", value=statistics.median(mine), unit=unit)

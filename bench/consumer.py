@@ -7,7 +7,7 @@ import sys
 
 import uvloop
 
-from bench.engine import WORKER, enqueue, opened_engine, serve_batch, ticket
+from bench.queue_client import WORKER, enqueue, opened_engine, serve_batch, ticket
 from bench.work import REDIS_URL
 
 TENANTS = 100

@@ -12,12 +12,12 @@ from dataclasses import dataclass
 
 import uvloop
 
-from bench.engine import BATCH, enqueue, opened_engine, serve_batch, ticket
-from bench.ground import redis_server
+from bench.fixtures import redis_server
 from bench.options import Options
-from bench.rows import Row, compared, percentile
-from pageworker_supervisor.engine import Engine
-from pageworker_supervisor.engine.types import Priority
+from bench.queue_client import BATCH, enqueue, opened_engine, serve_batch, ticket
+from bench.rows import BenchRow, compared, percentile
+from pageworker_supervisor.queue import QueueClient
+from pageworker_supervisor.queue.options import Priority
 
 TENANTS, JOBS_A_TENANT = 200, 20
 LARGE, LARGE_JOBS = "large", 20_000
@@ -36,7 +36,7 @@ class Waits:
     seconds: Sequence[float]
 
 
-def rows(options: Options = Options()) -> Iterator[Row]:
+def rows(options: Options = Options()) -> Iterator[BenchRow]:
     """All rows of fairness."""
     alone: list[Waits] = []
     beside: list[Waits] = []
@@ -67,7 +67,7 @@ async def _waits(large: bool) -> Waits:
             return await _served(engine)
 
 
-async def _served(engine: Engine) -> Waits:
+async def _served(engine: QueueClient) -> Waits:
     services: list[int] = []
     seconds: list[float] = []
     began, before = time.perf_counter(), 0
@@ -82,7 +82,7 @@ async def _served(engine: Engine) -> Waits:
     return Waits(services, seconds)
 
 
-async def _weights() -> Row:
+async def _weights() -> BenchRow:
     """The largest distance of a tenant's share from what its weight says, as a part of the latter."""
     with redis_server() as (url, _):
         async with opened_engine(url) as engine:
@@ -93,7 +93,7 @@ async def _weights() -> Row:
             while served.total() < WEIGHTED_SERVICES:
                 leases = await serve_batch(engine, min(BATCH, WEIGHTED_SERVICES - served.total()))
                 served.update(lease.tenant_id for lease in leases)
-    return Row(
+    return BenchRow(
         name="fairness.weights_1_2_4_largest_deviation",
         value=deviation(served, WEIGHTS),
         unit="of the share",
@@ -101,7 +101,7 @@ async def _weights() -> Row:
     )
 
 
-async def _priorities() -> Row:
+async def _priorities() -> BenchRow:
     """How many services lie between two jobs of low priority at most, while there are others all the time."""
     with redis_server() as (url, _):
         async with opened_engine(url) as engine:
@@ -109,7 +109,7 @@ async def _priorities() -> Row:
                 jobs = [ticket(f"{priority}-{n}", "one", priority=priority) for n in range(PRIORITY_SERVICES)]
                 await enqueue(engine, jobs)
             order = [lease.priority for _ in range(PRIORITY_SERVICES) for lease in await serve_batch(engine, 1)]
-    return Row(
+    return BenchRow(
         name="fairness.low_priority_largest_gap_services",
         value=float(largest_gap(order, "low")),
         unit="services",

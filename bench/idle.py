@@ -13,17 +13,17 @@ from collections.abc import Iterator
 import redis.asyncio as redis
 import uvloop
 
-from bench.engine import WORKER, finish, opened_client, opened_engine, room
-from bench.ground import browser, redis_server
+from bench.fixtures import browser, redis_server
 from bench.options import Options
-from bench.rows import Row, percentile
+from bench.queue_client import WORKER, finish, opened_client, opened_engine, room
+from bench.rows import BenchRow, percentile
 from bench.work import PAYLOAD
-from bench.worker import NO_SITE, Plan, prepared, started
+from bench.worker import NO_SITE, BenchPlan, prepared, started
 from pageworker_supervisor.config.settings import RedisSettings, Settings
-from pageworker_supervisor.dispatch.waker import WAIT_SECONDS
-from pageworker_supervisor.engine import Engine
+from pageworker_supervisor.dispatch.notifications import WAIT_SECONDS
 from pageworker_supervisor.intake import Intake
-from pageworker_supervisor.redis_link import connect
+from pageworker_supervisor.queue import QueueClient
+from pageworker_supervisor.redis_client import connect
 from pageworker_supervisor.telemetry.metrics import Metrics
 
 PROBES_A_PROBE = 5
@@ -35,14 +35,14 @@ IDLE_SECONDS = 60.0
 SHARDS = 1
 
 
-def rows(options: Options = Options()) -> Iterator[Row]:
+def rows(options: Options = Options()) -> Iterator[BenchRow]:
     """Latency, then commands."""
     milliseconds = [1000 * seconds for seconds in uvloop.run(_latency(PROBES_A_PROBE * options.probes))]
-    yield Row(name="queue.push_to_claim_p50_ms", value=percentile(milliseconds, 0.5), unit="ms")
-    yield Row(name="queue.push_to_claim_p99_ms", value=percentile(milliseconds, 0.99), unit="ms")
+    yield BenchRow(name="queue.push_to_claim_p50_ms", value=percentile(milliseconds, 0.5), unit="ms")
+    yield BenchRow(name="queue.push_to_claim_p99_ms", value=percentile(milliseconds, 0.99), unit="ms")
     sent, within = asyncio.run(_commands())
-    yield Row(name="queue.idle_commands_per_second_per_shard", value=sent / SHARDS, unit="commands/s")
-    yield Row(name="queue.idle_commands_within_functions_per_second", value=within, unit="commands/s")
+    yield BenchRow(name="queue.idle_commands_per_second_per_shard", value=sent / SHARDS, unit="commands/s")
+    yield BenchRow(name="queue.idle_commands_within_functions_per_second", value=within, unit="commands/s")
 
 
 async def _latency(probes: int) -> list[float]:
@@ -69,7 +69,7 @@ async def _latency(probes: int) -> list[float]:
     return [at - pushed[job_id] for job_id, at in claimed.items()]
 
 
-async def _claims(engine: Engine, probes: int) -> dict[str, float]:
+async def _claims(engine: QueueClient, probes: int) -> dict[str, float]:
     """Job to when it was in hand."""
     claimed: dict[str, float] = {}
     while len(claimed) < probes:
@@ -95,7 +95,7 @@ def _job(number: int) -> dict[str, object]:
 async def _commands() -> tuple[float, float]:
     """Commands a second that a whole idle worker sends, and that the functions among them run within Redis."""
     with redis_server() as (url, _):
-        plan = Plan(url, ("clock",), 4, browser(), NO_SITE)
+        plan = BenchPlan(url, ("clock",), 4, browser(), NO_SITE)
         async with prepared(plan) as stage, started(stage, plan) as bench, opened_client(url) as client:
             await bench.daemon.until_ready()
             await asyncio.sleep(SETTLING_SECONDS)

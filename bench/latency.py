@@ -7,11 +7,11 @@ import random
 import time
 from collections.abc import Iterator
 
-from bench.ground import browser, redis_server
+from bench.fixtures import browser, redis_server
 from bench.options import Options
-from bench.rows import Row, percentile
-from bench.worker import NO_SITE, TENANT, Plan, prepared, started
-from pageworker_supervisor.demo.letterbox import Letterbox
+from bench.rows import BenchRow, percentile
+from bench.worker import NO_SITE, TENANT, BenchPlan, prepared, started
+from pageworker_demo.queue_client import DemoQueueClient
 
 IDLE = (0.2, 0.4)
 """Seconds between probes: long enough that the last job's page has been proved clean, so that nothing else runs."""
@@ -20,17 +20,17 @@ TRICKLE = (0.03, 0.07)
 WARM_UP = 20
 
 
-def rows(options: Options) -> Iterator[Row]:
+def rows(options: Options) -> Iterator[BenchRow]:
     """Rows of both paces; sender and handler read the same machine's clock."""
     idle, trickle = asyncio.run(_measure(options.probes))
     for name, found in (("push_to_handler_start", idle), ("push_to_handler_start_at_20_per_second", trickle)):
         for share, label in ((0.5, "p50"), (0.99, "p99")):
-            yield Row(name=f"latency.{name}_{label}_ms", value=1000 * percentile(found, share), unit="ms")
+            yield BenchRow(name=f"latency.{name}_{label}_ms", value=1000 * percentile(found, share), unit="ms")
 
 
 async def _measure(probes: int) -> tuple[list[float], list[float]]:
     with redis_server() as (redis_url, _):
-        plan = Plan(redis_url, ("clock",), 4, browser(), NO_SITE)
+        plan = BenchPlan(redis_url, ("clock",), 4, browser(), NO_SITE)
         async with prepared(plan) as stage, started(stage, plan) as bench:
             await bench.daemon.until_ready()
             probing = Probing(bench.letterbox)
@@ -41,7 +41,7 @@ async def _measure(probes: int) -> tuple[list[float], list[float]]:
 class Probing:
     """One job at a time."""
 
-    def __init__(self, letterbox: Letterbox) -> None:
+    def __init__(self, letterbox: DemoQueueClient) -> None:
         self._letterbox = letterbox
         self._results = letterbox.results()
         self._numbers = itertools.count()

@@ -13,7 +13,7 @@ from redis.asyncio import Redis
 
 from bench.options import Options
 from bench.peer_venv import PeersMissing, peer_python, versions
-from bench.rows import Row, compared
+from bench.rows import BenchRow, compared
 from bench.stopwatch import Contender, jobs_per_second
 
 JOBS_A_JOB = 50
@@ -40,7 +40,7 @@ async def _left_of_streaq(client: Redis) -> int:
     return int(await client.xlen("streaq:default:queues:normal"))
 
 
-def rows(options: Options = Options()) -> Iterator[Row]:
+def rows(options: Options = Options()) -> Iterator[BenchRow]:
     """Our rate, and its ratio to each other's of the same round."""
     rates = _rates(contenders(), options.rounds, JOBS_A_JOB * options.jobs)
     ours = rates["pageworker"]
@@ -52,7 +52,7 @@ def rows(options: Options = Options()) -> Iterator[Row]:
             yield compared(name, "jobs/s", against, ours, rates[peer])
         else:
             # Without a ratio the bound is not kept: nothing was proved.
-            yield Row(name=name, value=statistics.median(ours), unit="jobs/s", against=f"{against}, not installed")
+            yield BenchRow(name=name, value=statistics.median(ours), unit="jobs/s", against=f"{against}, not installed")
 
 
 def contenders() -> list[Contender]:

@@ -3,22 +3,22 @@
 import asyncio
 import json
 
-from bench.ground import redis_server
-from bench.run import Run, Sample
-from bench.tree import Tree
+from bench.fixtures import redis_server
+from bench.process_tree import Tree
+from bench.run import BenchRun, BenchSample
 from bench.visit import READ_FIELDS
-from bench.worker import TENANT, Plan, prepared, started
+from bench.worker import TENANT, BenchPlan, prepared, started
 
 RUN_SECONDS = 300.0
 
 
-async def measure(site_port: int, jobs: int, pages: int, browser: str, helpers: frozenset[int]) -> Sample:
+async def measure(site_port: int, jobs: int, pages: int, browser: str, helpers: frozenset[int]) -> BenchSample:
     """One round, cold start included. Raises WrongResult, TimeoutError."""
     with redis_server() as (redis_url, redis_pid):
-        plan = Plan(redis_url, ("visit",), pages, browser, site_port)
+        plan = BenchPlan(redis_url, ("visit",), pages, browser, site_port)
         tree = Tree(helpers | {redis_pid})
         async with prepared(plan) as stage:
-            run = Run(jobs, tree)
+            run = BenchRun(jobs, tree)
             async with asyncio.timeout(RUN_SECONDS), tree.watched(), started(stage, plan) as bench:
                 for number in range(jobs):
                     await bench.letterbox.push(job(number))

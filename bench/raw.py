@@ -10,7 +10,7 @@ from typing import Any
 import redis.asyncio as redis
 import uvloop
 
-from bench.engine import opened_client
+from bench.queue_client import opened_client
 from bench.work import PAYLOAD, REDIS_URL, RESULT_SECONDS, handled
 
 STREAM, GROUP, CONSUMER = "raw", "workers", "w"

@@ -48,7 +48,7 @@ BOUNDS = {
 }
 
 
-class Row(msgspec.Struct, frozen=True, kw_only=True):
+class BenchRow(msgspec.Struct, frozen=True, kw_only=True):
     """One measurement. `ratio` is the median over the rounds of value by the value of `against` in the same round."""
 
     name: str
@@ -89,9 +89,9 @@ def significant(value: float) -> float:
     return float(f"{value:.4g}") if math.isfinite(value) else value
 
 
-def compared(name: str, unit: str, against: str, ours: Sequence[float], theirs: Sequence[float]) -> Row:
+def compared(name: str, unit: str, against: str, ours: Sequence[float], theirs: Sequence[float]) -> BenchRow:
     """Median of ours, and the median of the ratios round by round: a slow minute of the host hits both alike."""
-    return Row(
+    return BenchRow(
         name=name,
         value=statistics.median(ours),
         unit=unit,

@@ -3,8 +3,8 @@
 import time
 from dataclasses import dataclass, field
 
+from bench.process_tree import Tree
 from bench.site import fields_of
-from bench.tree import Tree
 
 WARM_UP = 8
 """Results that are left out of rate and CPU: connections, caches and compilers are cold then."""
@@ -15,7 +15,7 @@ class WrongResult(Exception):
 
 
 @dataclass(frozen=True)
-class Sample:
+class BenchSample:
     """One round of one contender."""
 
     jobs_per_second: float
@@ -25,7 +25,7 @@ class Sample:
 
 
 @dataclass
-class Run:
+class BenchRun:
     """Collects `jobs` results of one contender. Begins when it is made: the contender is started right after."""
 
     jobs: int
@@ -49,10 +49,10 @@ class Run:
         if len(self._ends) in (WARM_UP, self.jobs):
             self._cpu.append(self.tree.total_cpu_seconds())
 
-    def sample(self) -> Sample:
+    def sample(self) -> BenchSample:
         """The figures, once done."""
         counted = self.jobs - WARM_UP
-        return Sample(
+        return BenchSample(
             jobs_per_second=counted / (self._ends[-1] - self._ends[WARM_UP - 1]),
             cpu_ms_per_job=(self._cpu[-1] - self._cpu[0]) * 1000 / counted,
             peak_pss_mb=self.tree.peak_pss_bytes / 1e6,

@@ -13,10 +13,10 @@ from pathlib import Path
 
 from redis.asyncio import Redis
 
-from bench.engine import opened_client
-from bench.ground import redis_server
+from bench.fixtures import redis_server
+from bench.process_tree import Tree
+from bench.queue_client import opened_client
 from bench.run import WrongResult
-from bench.tree import Tree
 from bench.work import REDIS_VARIABLE
 
 ROOT = Path(__file__).parents[1]

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from pageworker_supervisor.demo.daemon import Daemon, running
-from pageworker_supervisor.demo.letterbox import Letterbox
-from pageworker_supervisor.demo.run import plain_redis, temporary_folder
-from pageworker_supervisor.demo.serving import free_port
-from pageworker_supervisor.demo.stage import Stage, publish
+from pageworker_demo.daemon import Daemon, running
+from pageworker_demo.loopback_server import free_port
+from pageworker_demo.queue_client import DemoQueueClient
+from pageworker_demo.run import plain_redis, temporary_folder
+from pageworker_demo.workspace import Workspace, publish
 
 MODULES = Path(__file__).parent / "modules"
 TENANT = "bench"
@@ -19,7 +19,7 @@ NO_SITE = 9
 
 
 @dataclass(frozen=True)
-class Plan:
+class BenchPlan:
     """What the worker is set up with. `site_port`: where `site.example` is."""
 
     redis_url: str
@@ -35,14 +35,14 @@ class Bench:
     """A worker that was just started, perhaps not ready yet, and the way to it."""
 
     daemon: Daemon
-    letterbox: Letterbox
+    letterbox: DemoQueueClient
 
 
 @asynccontextmanager
-async def prepared(plan: Plan) -> AsyncIterator[Stage]:
+async def prepared(plan: BenchPlan) -> AsyncIterator[Workspace]:
     """Everything that is done before the clock starts."""
     with temporary_folder() as folder:
-        stage = Stage(folder, http_port=free_port(), redis_port=0)
+        stage = Workspace(folder, http_port=free_port(), redis_port=0)
         key, _ = await publish([MODULES / name for name in plan.modules], stage.registry)
         stage.configure(
             {
@@ -58,9 +58,9 @@ async def prepared(plan: Plan) -> AsyncIterator[Stage]:
 
 
 @asynccontextmanager
-async def started(stage: Stage, plan: Plan) -> AsyncIterator[Bench]:
+async def started(stage: Workspace, plan: BenchPlan) -> AsyncIterator[Bench]:
     """The worker, from the start of its process to its end."""
     port = urlsplit(plan.redis_url).port
     assert port is not None
     async with plain_redis(port) as redis, running(stage.config_file, stage.http_port, stage.log_file) as daemon:
-        yield Bench(daemon, Letterbox(redis))
+        yield Bench(daemon, DemoQueueClient(redis))

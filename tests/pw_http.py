@@ -7,17 +7,17 @@ from pathlib import Path
 
 import httpx
 
-from pageworker_supervisor.contract.job_ref import JobRef
-from pageworker_supervisor.http.errors import WorkerRefused
-from pageworker_supervisor.http.report import (
+from pageworker_supervisor.admin.errors import WorkerRefused
+from pageworker_supervisor.admin.server import Endpoints, HttpBounds
+from pageworker_supervisor.admin.status import (
     Cancelled,
     DrainLine,
     RedisReport,
+    ReportedState,
     RunnerReport,
     StatusReport,
-    WorkerState,
 )
-from pageworker_supervisor.http.server import Endpoints, HttpBounds
+from pageworker_supervisor.contract.job_ref import JobRef
 from pageworker_supervisor.telemetry.metrics import Metrics
 
 
@@ -25,7 +25,7 @@ class FakeWorker:
     """A worker with two jobs that end when they are told to."""
 
     def __init__(self) -> None:
-        self.state: WorkerState = "ready"
+        self.state: ReportedState = "ready"
         self.ended = asyncio.Event()
         self.done = asyncio.Event()
         self.drained_with: list[float | None] = []
@@ -64,7 +64,7 @@ class FakeWorker:
             self.left_early = True
             raise
 
-    async def resume(self) -> None:
+    async def undrain(self) -> None:
         if self.state == "stopped":
             raise WorkerRefused("the worker is stopping")
         self.state = "ready"

@@ -22,15 +22,15 @@ from pageworker_profiles.errors import (
     StoreFull,
 )
 from pageworker_profiles.folders import ProfileFolders
-from pageworker_profiles.lease import Lease, ProfileLease
+from pageworker_profiles.lease import FolderLease, ProfileLease
 from pageworker_profiles.sizes import FolderSize
 from pageworker_profiles.store import ProfileStore
 
 __all__ = [
+    "FolderLease",
     "FolderSize",
     "FolderWorkerFailed",
     "InvalidName",
-    "Lease",
     "ProfileBusy",
     "ProfileError",
     "ProfileFolders",

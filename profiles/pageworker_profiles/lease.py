@@ -7,7 +7,7 @@ from typing import Self
 from pageworker_profiles.locks import Lock
 
 
-class Lease:
+class FolderLease:
     """A folder that is ours until `close`. A context; the lock also goes with the process, however it ends."""
 
     def __init__(self, path: Path, uid: int | None, lock: Lock) -> None:
@@ -41,7 +41,7 @@ class Lease:
         self.close()
 
 
-class ProfileLease(Lease):
+class ProfileLease(FolderLease):
     """An open profile."""
 
     def __init__(self, path: Path, uid: int | None, lock: Lock, tenant_id: str, profile_id: str) -> None:

@@ -5,8 +5,8 @@ import asyncio
 import os
 import socket
 
-from pageworker_runner.ground import Ground, KernelConfinement
-from pageworker_runner.runner import live
+from pageworker_runner.environment import KernelConfinement, RunnerEnvironment
+from pageworker_runner.process import live
 
 
 def main() -> None:
@@ -17,7 +17,7 @@ def main() -> None:
     given = parser.parse_args()
     for descriptor in (given.channel_fd, given.filter_fd):
         os.set_inheritable(descriptor, False)
-    ground = Ground(KernelConfinement(given.filter_fd))
+    ground = RunnerEnvironment(KernelConfinement(given.filter_fd))
     asyncio.run(live(socket.socket(fileno=given.channel_fd), ground))
 
 

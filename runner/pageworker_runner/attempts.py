@@ -6,41 +6,41 @@ import time
 import msgspec
 
 from pageworker import Context, Helpers
-from pageworker_runner import handling, remains, verdict
-from pageworker_runner.belonging import ATTEMPT, OWN, Tasks
-from pageworker_runner.catalog import Catalog
-from pageworker_runner.entry import Entry
+from pageworker_runner import attempt_result, failure_artifacts, handler
+from pageworker_runner.attempt_result import AttemptResult
 from pageworker_runner.errors import ModuleBroken, PageLost
 from pageworker_runner.limits import LIMITS
-from pageworker_runner.pool import Pool
-from pageworker_runner.reporter import Reporter
-from pageworker_runner.sink import AttemptSink
-from pageworker_runner.slot import Slot
-from pageworker_runner.verdict import Verdict
+from pageworker_runner.modules.catalog import Catalog
+from pageworker_runner.modules.entrypoint import ModuleEntrypoint
+from pageworker_runner.pages.pool import PagePool
+from pageworker_runner.pages.slot import PageSlot
+from pageworker_runner.reporting.artifact_sink import AttemptSink
+from pageworker_runner.reporting.reporter import Reporter
+from pageworker_runner.task_ownership import ATTEMPT, OWN, Tasks
 from pageworker_sandbox.wire import messages as m
 
 
-class Attempt:
+class RunningAttempt:
     """One attempt: what was asked, what may end it from outside, which page it has."""
 
     def __init__(self, run: m.Run) -> None:
         self.run = run
         self.label = f"{run.module}@{run.version}"
         self.deadline = time.monotonic() + run.timeout_seconds
-        self.fate: handling.Fate = asyncio.get_running_loop().create_future()
-        self.slot: Slot | None = None
+        self.forced_result: handler.ForcedResult = asyncio.get_running_loop().create_future()
+        self.slot: PageSlot | None = None
         self.sink: AttemptSink | None = None
         self.began = time.monotonic()
         self.handling = False
         """The handler has begun."""
 
-    def too_late(self) -> Verdict | None:
+    def too_late(self) -> AttemptResult | None:
         """Why the handler must not begin any more, if so."""
-        if self.fate.done():
-            return self.fate.result()
+        if self.forced_result.done():
+            return self.forced_result.result()
         before = self.run.begin_before
         if before is not None and time.clock_gettime(time.CLOCK_BOOTTIME) >= before:
-            return verdict.cut("expired")
+            return attempt_result.cut("expired")
         return None
 
 
@@ -52,21 +52,21 @@ class Attempts:
         self.catalog = catalog
         self._reporter = reporter
         self._tasks = tasks
-        self._attempts: dict[str, Attempt] = {}
+        self._attempts: dict[str, RunningAttempt] = {}
         self._ended = asyncio.Condition()
         self._browser_lost = False
 
-    def start(self, run: m.Run, pool: Pool) -> None:
+    def start(self, run: m.Run, pool: PagePool) -> None:
         """A Run came."""
-        attempt = Attempt(run)
+        attempt = RunningAttempt(run)
         self._attempts[run.attempt_id] = attempt
         self._tasks.spawn(self._attempt(attempt, pool))
 
-    def decide(self, attempt_id: str, fate: Verdict) -> None:
+    def decide(self, attempt_id: str, fate: AttemptResult) -> None:
         """End an attempt from outside. One that has ended already is left alone."""
         attempt = self._attempts.get(attempt_id)
-        if attempt is not None and not attempt.fate.done():
-            attempt.fate.set_result(fate)
+        if attempt is not None and not attempt.forced_result.done():
+            attempt.forced_result.set_result(fate)
 
     def grant(self, attempt_id: str, number: int) -> None:
         """The supervisor has room for the artifact that this attempt offered, if it still runs."""
@@ -78,11 +78,11 @@ class Attempts:
         """Chromium or the driver is gone, and so are all attempts. Returns when their results have left."""
         self._browser_lost = True
         for attempt_id in self._attempts:
-            self.decide(attempt_id, handling.browser_lost())
+            self.decide(attempt_id, handler.browser_lost())
         async with self._ended:
             await self._ended.wait_for(lambda: not self._attempts)
 
-    async def _attempt(self, attempt: Attempt, pool: Pool) -> None:
+    async def _attempt(self, attempt: RunningAttempt, pool: PagePool) -> None:
         attempt_id = attempt.run.attempt_id
         ATTEMPT.set(attempt_id)
         self._tasks.begin(attempt_id)
@@ -93,8 +93,8 @@ class Attempts:
         OWN.set(True)
         if end.outcome != "succeeded" and attempt.handling and attempt.slot is not None and self._keeps_remains():
             stopped = end.outcome in ("timed_out", "cancelled")
-            seconds = LIMITS.evidence_seconds if stopped else LIMITS.calm_evidence_seconds
-            await remains.keep(attempt.slot.page, sink, seconds)
+            seconds = LIMITS.stopped_failure_artifacts_seconds if stopped else LIMITS.failure_artifacts_seconds
+            await failure_artifacts.keep(attempt.slot.page, sink, seconds)
         sink.close()
         self._reporter.end(attempt_id)
         self._reporter.outbox.put(
@@ -118,7 +118,7 @@ class Attempts:
             await self._give_back(attempt, pool)
             self._reporter.outbox.put(m.Free(attempt_id=attempt_id))
 
-    async def _run(self, attempt: Attempt, pool: Pool, sink: AttemptSink) -> Verdict:
+    async def _run(self, attempt: RunningAttempt, pool: PagePool, sink: AttemptSink) -> AttemptResult:
         run = attempt.run
         try:
             with self.catalog.use(run.module, run.version) as entry:
@@ -130,27 +130,27 @@ class Attempts:
                 self._reporter.outbox.put(m.Accepted(attempt_id=run.attempt_id, page=slot.index))
                 pool.start(slot)
                 attempt.began = time.monotonic()
-                work = self._assignment(attempt, entry, payload, slot, pool, sink)
-                end, let_go = await handling.handle(work, attempt.fate, self._tasks)
+                work = self._handler_call(attempt, entry, payload, slot, pool, sink)
+                end, let_go = await handler.handle(work, attempt.forced_result, self._tasks)
         except (ModuleBroken, PageLost) as error:
-            return verdict.raised(error, attempt.label)
+            return attempt_result.raised(error, attempt.label)
         except msgspec.DecodeError as error:
-            return verdict.failed("invalid_payload", f"the payload is no object: {error}")
+            return attempt_result.failed("invalid_payload", f"the payload is no object: {error}")
         # A handler that swallowed its cancellation loses its page all the same: what it still does there fails.
-        slot.warm.taken = not let_go
+        slot.warm.handler_stuck = not let_go
         return end
 
-    def _assignment(
+    def _handler_call(
         self,
-        attempt: Attempt,
-        entry: Entry,
+        attempt: RunningAttempt,
+        entry: ModuleEntrypoint,
         payload: dict[str, object],
-        slot: Slot,
-        pool: Pool,
+        slot: PageSlot,
+        pool: PagePool,
         sink: AttemptSink,
-    ) -> handling.Assignment:
+    ) -> handler.HandlerCall:
         run, book = attempt.run, pool.tap.page(slot.warm.guid)
-        return handling.Assignment(
+        return handler.HandlerCall(
             entry=entry,
             label=attempt.label,
             page=slot.page,
@@ -171,7 +171,7 @@ class Attempts:
             refusal=lambda: book.refusal,
         )
 
-    async def _give_back(self, attempt: Attempt, pool: Pool) -> None:
+    async def _give_back(self, attempt: RunningAttempt, pool: PagePool) -> None:
         """Nothing of the attempt runs on, and its page is clean again, or is lost and Retire has been said."""
         if not await self._tasks.end(attempt.run.attempt_id, LIMITS.handler_grace_seconds):
             self._reporter.retire(f"{attempt.label} left a task that can not be cancelled")

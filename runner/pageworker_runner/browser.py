@@ -10,11 +10,12 @@ from playwright.async_api import Browser as PlaywrightBrowser
 from playwright.async_api import BrowserContext, Playwright, ProxySettings, async_playwright
 from playwright.async_api import Error as BrowserError
 
-from pageworker_runner import flags, undo
-from pageworker_runner.belonging import own_work
+from pageworker_runner import chromium_flags
 from pageworker_runner.errors import StartError
-from pageworker_runner.inside import reset_context_timeouts
 from pageworker_runner.limits import LIMITS
+from pageworker_runner.pages import revert
+from pageworker_runner.pages.playwright_internals import reset_context_timeouts
+from pageworker_runner.task_ownership import own_work
 from pageworker_sandbox.wire.messages import Boot
 
 
@@ -63,9 +64,9 @@ async def launch(boot: Boot, profile: Path, proxy_port: int) -> Browser:
             handle_sigint=False,
             handle_sigterm=False,
             handle_sighup=False,
-            viewport=undo.VIEWPORT,
+            viewport=revert.VIEWPORT,
             proxy=ProxySettings(server=f"http://127.0.0.1:{proxy_port}"),
-            args=flags.arguments(flags.playwright_disables(), boot.browser_args),
+            args=chromium_flags.arguments(chromium_flags.playwright_disables(), boot.browser_args),
         )
     except BrowserError as error:
         raise StartError(f"browser: {str(error)[:2000]}") from error

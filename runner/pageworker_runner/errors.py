@@ -13,7 +13,7 @@ class ModuleBroken(RunnerError):
     """Module: its bundle can not be read, imported, or has no such entrypoint. Never retryable."""
 
 
-class Refused(RunnerError):
+class CallRefused(RunnerError):
     """Module: it asked the browser for something that is not its own to touch, such as closing the context."""
 
 

@@ -6,19 +6,19 @@ from pageworker_sandbox.wire.messages import MAX_LINES
 
 
 @dataclass(frozen=True)
-class Limits:
+class AttemptLimits:
     """What one attempt and one runner may use. Messages have bounds of their own in the wire vocabulary."""
 
     handler_grace_seconds: float = 0.75
     """How long a cancelled handler may clean up before its page is taken from it. With the failure artifacts
     it has to stay below the supervisor's kill grace (3 s)."""
-    evidence_seconds: float = 1.25
+    stopped_failure_artifacts_seconds: float = 1.25
     """For the screenshot and the HTML of an attempt that was stopped, together."""
-    calm_evidence_seconds: float = 2.5
+    failure_artifacts_seconds: float = 2.5
     """The same for one that ended by itself: nobody counts yet. Still below the kill grace, should a cancel come."""
     handover_seconds: float = 0.4
     """For handing both over, on top of what is left of that time. All together stays below the kill grace."""
-    bereaved_seconds: float = 1.25
+    browser_lost_grace_seconds: float = 1.25
     """For attempts to end once the browser is gone; whatever has not ended by then ends with the runner."""
     close_seconds: float = 5.0
     """For closing a late popup, and for the last words of a runner that ends."""
@@ -38,4 +38,4 @@ class Limits:
     """Of a module, packed and unpacked alike."""
 
 
-LIMITS = Limits()
+LIMITS = AttemptLimits()

@@ -10,16 +10,16 @@ from pathlib import Path
 import uvloop
 
 from pageworker_sandbox.launch import HostUnfit, survey
+from pageworker_supervisor.components import HostEnvironment
+from pageworker_supervisor.config.data_dir import data_dir_of
 from pageworker_supervisor.config.errors import ConfigInvalid
 from pageworker_supervisor.config.load import load
-from pageworker_supervisor.config.place import data_dir_of
 from pageworker_supervisor.contract.printable import printable_lines
-from pageworker_supervisor.exit_codes import ExitCode, exit_of
-from pageworker_supervisor.host.descriptors import raise_limit
+from pageworker_supervisor.exit_codes import DaemonExit, exit_of
+from pageworker_supervisor.host.descriptor_limit import raise_limit
 from pageworker_supervisor.host.hardening import harden
 from pageworker_supervisor.host.user_ids import reserved
 from pageworker_supervisor.obstore_panics import build_runtime
-from pageworker_supervisor.rooms import Site
 from pageworker_supervisor.telemetry import log, log_to
 from pageworker_supervisor.telemetry.metrics import Metrics
 from pageworker_supervisor.worker import VERSION, Worker, longest_stop_seconds
@@ -42,14 +42,14 @@ def main() -> None:
     came_up = False
     try:
         with reserved(settings.sandbox, data_dir) as uids:
-            worker = Worker(Site(settings, data_dir, host, metrics, uids=uids))
+            worker = Worker(HostEnvironment(settings, data_dir, host, metrics, uids=uids))
             try:
                 uvloop.run(_run(worker, longest_stop_seconds(settings)))
             finally:
                 came_up = worker.came_up
     except BaseException as error:
         code, line = exit_of(error, started=came_up)
-        if code is ExitCode.BUG:
+        if code is DaemonExit.BUG:
             log.opt(exception=error).critical("ended by a bug")
         raise SystemExit(_refuse(code, line)) from error
 
@@ -75,7 +75,7 @@ def _options() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _refuse(code: ExitCode, why: str) -> int:
+def _refuse(code: DaemonExit, why: str) -> int:
     sys.stderr.write(printable_lines(why) + "\n")
     return code
 

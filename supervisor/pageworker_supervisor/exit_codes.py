@@ -5,13 +5,13 @@ from enum import IntEnum
 
 from pageworker_sandbox.launch import HostUnfit
 from pageworker_sandbox.signing import KeyUnusable
+from pageworker_supervisor.admin.errors import ControlError
 from pageworker_supervisor.config.errors import ConfigInvalid
 from pageworker_supervisor.host.errors import HostRefused
-from pageworker_supervisor.http.errors import ControlError
-from pageworker_supervisor.redis_link.errors import EmbeddedUnfit
+from pageworker_supervisor.redis_client.errors import EmbeddedUnfit
 
 
-class ExitCode(IntEnum):
+class DaemonExit(IntEnum):
     """What the daemon's end means to whoever starts it."""
 
     STOPPED = 0
@@ -38,7 +38,7 @@ def leaves(error: BaseException) -> Iterator[BaseException]:
         yield error
 
 
-def exit_of(error: BaseException, *, started: bool) -> tuple[ExitCode, str]:
+def exit_of(error: BaseException, *, started: bool) -> tuple[DaemonExit, str]:
     """The code and the one line (a configuration's mistakes: one each) for an error that ended the daemon.
 
     `started`: whether it had come up. Before that an OSError is the host's, afterwards it is a bug.
@@ -46,8 +46,8 @@ def exit_of(error: BaseException, *, started: bool) -> tuple[ExitCode, str]:
     errors = list(leaves(error))
     text = "; ".join(dict.fromkeys(str(one) or type(one).__name__ for one in errors))
     if all(isinstance(one, UNFIT) for one in errors):
-        return ExitCode.UNFIT, text
+        return DaemonExit.UNFIT, text
     if all(isinstance(one, IN_USE) or (isinstance(one, OSError) and not started) for one in errors):
-        return ExitCode.IN_USE, text
+        return DaemonExit.IN_USE, text
     kinds = "; ".join(dict.fromkeys(f"{type(one).__name__}: {one}" for one in errors))
-    return ExitCode.BUG, f"pageworker ended by a bug: {kinds}".replace("\n", " ")
+    return DaemonExit.BUG, f"pageworker ended by a bug: {kinds}".replace("\n", " ")

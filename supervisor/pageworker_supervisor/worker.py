@@ -8,37 +8,37 @@ from dataclasses import replace
 from importlib.metadata import version
 from typing import Literal
 
-from pageworker_supervisor.config.settings import Settings
-from pageworker_supervisor.contract.job_ref import JobRef
-from pageworker_supervisor.dispatch.attempt import Attempt
-from pageworker_supervisor.dispatch.placement import NOBODY
-from pageworker_supervisor.engine import Engine
-from pageworker_supervisor.engine.errors import Unavailable
-from pageworker_supervisor.engine.types import Options
-from pageworker_supervisor.host.descriptors import current_limit, http_connections
-from pageworker_supervisor.host.descriptors_left import descriptor_trouble
-from pageworker_supervisor.http.errors import WorkerRefused
-from pageworker_supervisor.http.hosts import answered_hosts
-from pageworker_supervisor.http.report import (
+from pageworker_supervisor.admin.allowed_hosts import answered_hosts
+from pageworker_supervisor.admin.errors import WorkerRefused
+from pageworker_supervisor.admin.server import Endpoints, HttpBounds
+from pageworker_supervisor.admin.status import (
     Cancelled,
     DrainLine,
     RedisReport,
+    ReportedState,
     RunnerReport,
     RunningJob,
     StatusReport,
-    WorkerState,
 )
-from pageworker_supervisor.http.server import Endpoints, HttpBounds
-from pageworker_supervisor.incarnation import succeed
-from pageworker_supervisor.lasting import lasting
-from pageworker_supervisor.phase import Phase, Turn, Untimely, turn
-from pageworker_supervisor.redis_link import Link, open_link
+from pageworker_supervisor.components import Components, HostEnvironment
+from pageworker_supervisor.config.settings import Settings
+from pageworker_supervisor.contract.job_ref import JobRef
+from pageworker_supervisor.dispatch.attempt import Attempt
+from pageworker_supervisor.host.descriptor_check import descriptor_trouble
+from pageworker_supervisor.host.descriptor_limit import current_limit, http_connections
+from pageworker_supervisor.queue import QueueClient
+from pageworker_supervisor.queue.options import QueueOptions
+from pageworker_supervisor.redis_client import RedisClient, open_redis_client
+from pageworker_supervisor.redis_client.errors import RedisUnavailable
 from pageworker_supervisor.registry import Registry, load_trust
 from pageworker_supervisor.registry.fleet_serial import FleetSerial
-from pageworker_supervisor.rooms import Rooms, Site
+from pageworker_supervisor.runners.placement import NOBODY
 from pageworker_supervisor.runners.runner import Runner
-from pageworker_supervisor.runners.uids import Uids
+from pageworker_supervisor.runners.uid_pool import UidPool
+from pageworker_supervisor.task_supervision import run_forever
 from pageworker_supervisor.telemetry import log
+from pageworker_supervisor.worker_identity import claim_data_dir
+from pageworker_supervisor.worker_state import IllegalWorkerTransition, WorkerEvent, WorkerState, next_state
 
 VERSION = version("pageworker")
 COURIER_GRACE_SECONDS = 3.0
@@ -51,21 +51,21 @@ HAND_BACK_SECONDS = 5.0
 REST_SECONDS = 30.0
 LISTED_JOBS = 100
 
-Furnish = Callable[[Site, str, Link, Engine, Registry], Rooms]
+BuildComponents = Callable[[HostEnvironment, str, RedisClient, QueueClient, Registry], Components]
 
 
 class Worker:
     """One worker. `run` is its whole life; set `stop` to end it in good order."""
 
-    def __init__(self, site: Site, furnish: Furnish = Rooms) -> None:
+    def __init__(self, site: HostEnvironment, furnish: BuildComponents = Components) -> None:
         self.stop = asyncio.Event()
         self._site = site
         self._furnish = furnish
-        self._phase = Phase.STARTING
+        self._phase = WorkerState.STARTING
         self._reason = "starting"
         self._since = time.monotonic()
-        self._link: Link | None = None
-        self._rooms: Rooms | None = None
+        self._link: RedisClient | None = None
+        self._rooms: Components | None = None
         self._name = ""
         self._address = ""
         self._before: str | None = None
@@ -84,22 +84,22 @@ class Worker:
         self._site = replace(self._site, http_ports=(port,))
         self._address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
         # The control socket is bound, so nobody else lives in this data folder.
-        self._name, self._before = succeed(self._site.data_dir, settings.worker.id)
+        self._name, self._before = claim_data_dir(self._site.data_dir, settings.worker.id)
         async with asyncio.TaskGroup() as tasks:
             answering = tasks.create_task(endpoints.run(), name="endpoints")
             serving = tasks.create_task(self._serve(), name="rooms")
             await self.stop.wait()
             log.info("stopping")
-            if self._rooms is not None and self._phase is not Phase.DRAINED:
+            if self._rooms is not None and self._phase is not WorkerState.DRAINED:
                 await self._last_jobs(self._rooms)
-            self._turn(Turn.STOP, "stopping")
+            self._turn(WorkerEvent.STOP, "stopping")
             if self._rooms is not None:
                 await self._last_callbacks(self._rooms)
             serving.cancel()
             await asyncio.wait([serving])
             answering.cancel()
 
-    async def _last_jobs(self, rooms: Rooms) -> None:
+    async def _last_jobs(self, rooms: Components) -> None:
         """Drain, whatever Redis does: what can not be handed back is left to its lease, and runs again elsewhere."""
         seconds = self._site.settings.worker.drain_seconds
         try:
@@ -111,7 +111,7 @@ class Worker:
             reason = rooms.link.availability.trouble or "they were not handed back in time"
             log.error("jobs are left to their leases", jobs=len(left), which=left[:LISTED_JOBS], reason=reason)
 
-    async def _last_callbacks(self, rooms: Rooms) -> None:
+    async def _last_callbacks(self, rooms: Components) -> None:
         """Those under way may end; else they would come again from the outbox, a minute later."""
         seconds = self._site.settings.callbacks.timeout_seconds + COURIER_GRACE_SECONDS
         try:
@@ -125,9 +125,9 @@ class Worker:
         settings = self._site.settings
         async with AsyncExitStack() as stack:
             trust = load_trust(settings.modules.trusted_keys)
-            redis_user = Uids(self._site.uids).redis
+            redis_user = UidPool(self._site.uids).redis
             self._link = link = await stack.enter_async_context(
-                open_link(settings.redis, self._site.data_dir, self._site.metrics, redis_user)
+                open_redis_client(settings.redis, self._site.data_dir, self._site.metrics, redis_user)
             )
             async with asyncio.TaskGroup() as tasks:
                 watching = tasks.create_task(link.availability.run(), name="redis")
@@ -143,24 +143,24 @@ class Worker:
                 watching.cancel()
             self._rooms = rooms = self._furnish(self._site, self._name, link, engine, registry)
             rooms.dispatcher.closed = not settings.modules.trusted_keys
-            self._turn(Turn.UP, "")
+            self._turn(WorkerEvent.UP, "")
             here = {"redis": link.safe_url, "data_dir": str(self._site.data_dir), "http": self._address}
             if rooms.dispatcher.closed:
                 log.warning("not ready", reason=NO_TRUSTED_KEY, **here)
             else:
                 log.info("ready", **here)
-            await lasting(rooms.tasks())
+            await run_forever(rooms.tasks())
 
-    async def _prepare(self, link: Link) -> Engine:
+    async def _prepare(self, link: RedisClient) -> QueueClient:
         """The engine, loaded. Waits with backoff while Redis is away."""
         settings, pace = self._site.settings, self._site.pace
-        replicated = await link.availability.insist(link.has_replicas)
-        engine = Engine(
+        replicated = await link.availability.retry_until_available(link.has_replicas)
+        engine = QueueClient(
             link.commands,
             link.blocking(),
             prefix=settings.redis.prefix,
             shards=settings.redis.shards,
-            options=Options(
+            options=QueueOptions(
                 result_ttl_seconds=settings.results.ttl_seconds,
                 stream_length=settings.results.stream_length,
                 dead_length=settings.results.dead_length,
@@ -172,11 +172,11 @@ class Worker:
                 promise_ms=pace.promise_ms,
             ),
         )
-        await link.availability.insist(engine.load)
-        await link.availability.insist(lambda: engine.register_worker(self._name))
+        await link.availability.retry_until_available(engine.load)
+        await link.availability.retry_until_available(lambda: engine.register_worker(self._name))
         if (before := self._before) is not None:
-            taken = await link.availability.insist(lambda: engine.disown_worker(before))
-            await link.availability.insist(lambda: engine.forget_worker(before))
+            taken = await link.availability.retry_until_available(lambda: engine.disown_worker(before))
+            await link.availability.retry_until_available(lambda: engine.forget_worker(before))
             log.info("succeeds", predecessor=before, jobs=taken)
         return engine
 
@@ -184,15 +184,15 @@ class Worker:
 
     async def look(self) -> None:
         """See at once whether Redis serves everything."""
-        if self._phase is Phase.READY and self._link is not None:
+        if self._phase is WorkerState.READY and self._link is not None:
             await self._link.availability.look_now()
 
     def ready(self) -> tuple[bool, str]:
         """Whether jobs are taken, and why not."""
         trouble = self._redis_trouble()
-        if self._phase is Phase.STARTING and trouble:
+        if self._phase is WorkerState.STARTING and trouble:
             return False, trouble
-        if self._phase is not Phase.READY:
+        if self._phase is not WorkerState.READY:
             return False, self._reason or self._phase.name.lower()
         trouble = trouble or descriptor_trouble()
         if not trouble and not self._site.settings.modules.trusted_keys:
@@ -237,7 +237,7 @@ class Worker:
     async def drain(self, deadline_seconds: float | None) -> AsyncIterator[DrainLine]:
         """Claim no more, wait for what runs, hand back what is left at the deadline."""
         rooms = self._up()
-        self._turn(Turn.DRAIN, "draining")
+        self._turn(WorkerEvent.DRAIN, "draining")
         seconds = self._site.settings.worker.drain_seconds if deadline_seconds is None else deadline_seconds
         rooms.intake.pause()
         rooms.dispatcher.draining = True
@@ -256,22 +256,22 @@ class Worker:
         except TimeoutError:
             pass
         self._insist_on_draining()
-        left = await rooms.dispatcher.hand_back_all("the worker is drained")
+        left = await rooms.dispatcher.requeue_all("the worker is drained")
         for attempt in waited.values():
             yield _line("handed_back", attempt, time.monotonic())
         rooms.fleet.retire_all("the worker is drained")
         await rooms.fleet.empty()
-        self._turn(Turn.EMPTY, "drained")
+        self._turn(WorkerEvent.EMPTY, "drained")
         yield DrainLine(event="deadline" if left else "done", left=left)
 
     def _insist_on_draining(self) -> None:
-        if self._phase not in (Phase.DRAINING, Phase.DRAINED, Phase.STOPPING):
+        if self._phase not in (WorkerState.DRAINING, WorkerState.DRAINED, WorkerState.STOPPING):
             raise WorkerRefused("the worker takes jobs again: the drain is given up")
 
-    async def resume(self) -> None:
+    async def undrain(self) -> None:
         """Take jobs again."""
         rooms = self._up()
-        self._turn(Turn.RESUME, "")
+        self._turn(WorkerEvent.RESUME, "")
         rooms.dispatcher.draining = False
         rooms.dispatcher.ended.set()
         rooms.intake.resume()
@@ -281,20 +281,20 @@ class Worker:
         """Cancel a job, whatever state it is in and on whatever worker."""
         try:
             word = await self._up().engine.cancel(ref)
-        except Unavailable as away:
+        except RedisUnavailable as away:
             raise WorkerRefused(f"Redis does not answer: {away}") from away
         known = word not in ("awaited", "unknown")
         return Cancelled(ref.job_id, ref.tenant_id, "cancelling" if word == "awaited" else word, known)
 
-    def _up(self) -> Rooms:
+    def _up(self) -> Components:
         if self._rooms is None:
             raise WorkerRefused(f"the worker is not up yet: {self._reason}")
         return self._rooms
 
-    def _turn(self, event: Turn, reason: str) -> None:
+    def _turn(self, event: WorkerEvent, reason: str) -> None:
         try:
-            self._phase = turn(self._phase, event)
-        except Untimely as untimely:
+            self._phase = next_state(self._phase, event)
+        except IllegalWorkerTransition as untimely:
             raise WorkerRefused(str(untimely)) from untimely
         self._reason = reason
 
@@ -310,12 +310,12 @@ def longest_stop_seconds(settings: Settings) -> float:
     )
 
 
-STATES: dict[Phase, WorkerState] = {
-    Phase.STARTING: "starting",
-    Phase.READY: "ready",
-    Phase.DRAINING: "draining",
-    Phase.DRAINED: "draining",
-    Phase.STOPPING: "stopped",
+STATES: dict[WorkerState, ReportedState] = {
+    WorkerState.STARTING: "starting",
+    WorkerState.READY: "ready",
+    WorkerState.DRAINING: "draining",
+    WorkerState.DRAINED: "draining",
+    WorkerState.STOPPING: "stopped",
 }
 
 

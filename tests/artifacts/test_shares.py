@@ -7,13 +7,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pageworker_supervisor.artifacts.shares import Claim, TenantShares
+from pageworker_supervisor.artifacts.shares import ShareClaim, TenantShares
 
 TENANTS = st.sampled_from("abc")
 STEPS = st.lists(st.tuples(TENANTS, st.integers(0, 5)), max_size=40)
 
 
-def release(claim: Claim) -> None:
+def release(claim: ShareClaim) -> None:
     """As at the end of its block."""
     with claim:
         pass
@@ -82,7 +82,7 @@ def test_bounds_hold_and_all_are_served_in_the_end(steps: list[tuple[str, int]])
     """A step claims so many units, or with 0 releases the oldest that are held."""
 
     async def play() -> None:
-        shares, claims = TenantShares(7, 5), list[Claim]()
+        shares, claims = TenantShares(7, 5), list[ShareClaim]()
         for tenant_id, amount in steps:
             if amount:
                 claims.append(shares.claim(tenant_id, amount))

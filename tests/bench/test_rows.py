@@ -1,7 +1,7 @@
 """Rows, ratios and bounds."""
 
 import pytest
-from bench.rows import BOUNDS, Bound, Row, compared, median_interval, percentile, with_bound
+from bench.rows import BOUNDS, BenchRow, Bound, compared, median_interval, percentile, with_bound
 
 
 def test_the_ratio_is_taken_round_by_round() -> None:
@@ -33,7 +33,7 @@ def test_a_row_says_its_bound_and_whether_it_is_kept() -> None:
     assert "bound" not in with_bound({**row, "name": "other"})
     assert with_bound({**row, "bound": "its own", "ok": True})["bound"] == "its own"
     assert name in BOUNDS
-    assert b'"ok":false' in Row(name=name, value=1.0, unit="jobs/s").line()
+    assert b'"ok":false' in BenchRow(name=name, value=1.0, unit="jobs/s").line()
 
 
 def test_percentiles_are_values_that_were_measured() -> None:

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 from bench import queue
-from bench.engine import opened_engine, serve, ticket
-from bench.ground import redis_server
+from bench.fixtures import redis_server
 from bench.peer_venv import PeersMissing, peer_python, versions
 from bench.queue import PEERS, contenders, rows
+from bench.queue_client import opened_engine, serve, ticket
 from bench.run import WrongResult
 from bench.stopwatch import Contender, jobs_per_second
 from bench.work import PAYLOAD, RESULT, handled

@@ -3,7 +3,7 @@
 import subprocess
 import sys
 
-from bench.tree import Tree
+from bench.process_tree import Tree
 
 SPIN = "import subprocess, sys; subprocess.run(['sh', '-c', 'i=0; while [ $i -lt 60000 ]; do i=$((i+1)); done'])"
 FAMILY = "import subprocess; p = subprocess.Popen(['sleep', '60']); print('up', flush=True); p.wait()"

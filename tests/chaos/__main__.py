@@ -8,9 +8,9 @@ from pathlib import Path
 
 import msgspec
 
-from chaos.cast import CHROMIUM
-from chaos.ledger import Line
-from chaos.run import Plan, run
+from chaos.expected_results import Line
+from chaos.run import ChaosPlan, run
+from chaos.runner_kinds import CHROMIUM
 
 SHARES = {"standalone": 0.4, "sentinel": 0.3, "cluster": 0.3}
 
@@ -28,9 +28,9 @@ def main() -> int:
         part = SHARES[name] / whole
         only = tuple(options.only)
         jobs, faults = round(options.jobs * part), round(options.faults * part)
-        plans.append(Plan(name, options.seed, jobs, faults, workers, only=only))
+        plans.append(ChaosPlan(name, options.seed, jobs, faults, workers, only=only))
     if options.real_jobs:
-        plans.append(Plan("standalone", options.seed, options.real_jobs, options.real_faults, workers, CHROMIUM))
+        plans.append(ChaosPlan("standalone", options.seed, options.real_jobs, options.real_faults, workers, CHROMIUM))
     for plan in plans:
         outcome = asyncio.run(run(plan, options.keep))
         sys.stdout.write(outcome.tell() + "\n")

@@ -7,7 +7,7 @@ from typing import Any
 _real_time, _real_time_ns = time.time, time.time_ns
 
 
-class Clock:
+class ChaosClock:
     """Moves what Python code reads as the time of day; monotonic time goes on as it is."""
 
     def __init__(self) -> None:

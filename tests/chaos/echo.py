@@ -16,14 +16,14 @@ from pageworker_profiles.errors import ProfileBusy, StaleFence
 from pageworker_sandbox.launch import Host
 from pageworker_sandbox.signing import VerifiedBundle
 from pageworker_sandbox.wire import messages as m
-from pageworker_supervisor.engine.context_key import ContextKey
-from pageworker_supervisor.rooms import Rooms
+from pageworker_supervisor.components import Components
+from pageworker_supervisor.contract.context_key import ContextKey
 from pageworker_supervisor.runners.errors import RunnerLost
 from pageworker_supervisor.runners.fleet import Fleet
-from pageworker_supervisor.runners.house import Folder, House
-from pageworker_supervisor.runners.life import Event, Life, after
+from pageworker_supervisor.runners.resources import RunnerFolder, RunnerResources
 from pageworker_supervisor.runners.runner import Runner
-from pageworker_supervisor.runners.running import Running
+from pageworker_supervisor.runners.runner_state import RunnerEvent, RunnerState, next_state
+from pageworker_supervisor.runners.running_attempt import SentAttempt
 
 NOWHERE = Path("/nonexistent")
 HOST = Host(NOWHERE, NOWHERE, NOWHERE, (), (), ())
@@ -31,16 +31,16 @@ RECYCLE_SECONDS = 0.001
 
 
 @dataclass(frozen=True)
-class EchoHouse(House):
+class EchoHouse(RunnerResources):
     """Profiles are one file each, that the kernel locks, in a folder that all workers share."""
 
     locks: Path = NOWHERE
 
     @asynccontextmanager
-    async def folder(self, context: ContextKey, fence: int | None) -> AsyncIterator[Folder]:
+    async def folder(self, context: ContextKey, fence: int | None) -> AsyncIterator[RunnerFolder]:
         """Hold the profile for the block. Raises ProfileBusy, StaleFence."""
         if context.profile_id is None:
-            yield Folder(None, None, self.profiles)
+            yield RunnerFolder(None, None, self.profiles)
             return
         descriptor = os.open(self.locks / f"{context.tenant_id}--{context.profile_id}", os.O_RDWR | os.O_CREAT, 0o600)
         try:
@@ -52,7 +52,7 @@ class EchoHouse(House):
             if fence is None or fence < newest:
                 raise StaleFence(self.locks, fence or 0, newest)
             os.pwrite(descriptor, b"%d" % fence, 0)
-            yield Folder(None, None, self.profiles)
+            yield RunnerFolder(None, None, self.profiles)
         finally:
             os.close(descriptor)
 
@@ -72,7 +72,7 @@ class EchoRunner(Runner):
         self._thawed = asyncio.Event()
         self._thawed.set()
 
-    async def _inhabit(self, folder: Folder) -> None:
+    async def _inhabit(self, folder: RunnerFolder) -> None:
         await asyncio.sleep(random.uniform(0.002, 0.02))
         self.evidence = {"echo": "yes"}
         self._came_up()
@@ -83,9 +83,9 @@ class EchoRunner(Runner):
         except* _Gone:
             self._tasks = None
 
-    def _step(self, event: Event) -> None:
-        self.life = after(self.life, event)
-        if self.life is Life.STOPPING:
+    def _step(self, event: RunnerEvent) -> None:
+        self.life = next_state(self.life, event)
+        if self.life is RunnerState.STOPPING:
             self._stopping.set()
 
     def crash(self, reason: str) -> None:
@@ -104,7 +104,7 @@ class EchoRunner(Runner):
         await asyncio.shield(self._up)
         self._here()
 
-    async def run(self, running: Running, words: m.Run) -> m.Done:
+    async def run(self, running: SentAttempt, words: m.Run) -> m.Done:
         """As the real one: from here on the page is given back by the runner."""
         tasks = self._here()
         self.running[running.attempt_id] = running
@@ -121,7 +121,7 @@ class EchoRunner(Runner):
             raise self._end or RunnerLost("the runner is going", charged=False)
         return self._tasks
 
-    async def _answer(self, running: Running, words: m.Run) -> None:
+    async def _answer(self, running: SentAttempt, words: m.Run) -> None:
         payload: dict[str, Any] = msgspec.json.decode(words.payload)
         running.accept(0)
         try:
@@ -134,7 +134,7 @@ class EchoRunner(Runner):
         del self.running[words.attempt_id], self._answers[words.attempt_id]
         running.end(done)
         await asyncio.sleep(RECYCLE_SECONDS)
-        self.free()
+        self.release()
 
     async def _do(self, words: m.Run, payload: dict[str, Any]) -> m.Done:
         await asyncio.sleep(payload["ms"] / 1000)
@@ -153,7 +153,7 @@ class EchoRunner(Runner):
 class EchoFleet(Fleet):
     """The product's fleet, but for what it spawns."""
 
-    def _new_runner(self, context: ContextKey, fence: int | None, house: House) -> Runner:
+    def _new_runner(self, context: ContextKey, fence: int | None, house: RunnerResources) -> Runner:
         return EchoRunner(next(self._names), context, fence, house, self._events)
 
     def hit(self, seconds: float | None) -> None:
@@ -167,12 +167,12 @@ class EchoFleet(Fleet):
                 self._tasks.create_task(victim.freeze(seconds))
 
 
-class EchoRooms(Rooms):
+class EchoRooms(Components):
     """Every room but the egress gateway. `locks` is set before any is made."""
 
     locks = NOWHERE
 
-    def _fleet(self, name: str, house: House) -> Fleet:
+    def _fleet(self, name: str, house: RunnerResources) -> Fleet:
         self.echo = EchoFleet(
             name,
             EchoHouse(

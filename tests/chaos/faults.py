@@ -12,10 +12,10 @@ from functools import partial
 
 from pw_servers import RespProxy
 
-from chaos.crew import Member
-from chaos.ground import Ground
-from chaos.orders import BreakGateway, FreezeRunner, KillRunner, Skew
-from chaos.receiver import Receiver
+from chaos.deployments import Ground
+from chaos.receiver import ChaosReceiver
+from chaos.worker_config import BreakGateway, FreezeRunner, KillRunner, Skew
+from chaos.worker_pool import Member
 
 AT_ONCE = 3
 LONGEST_STOP_SECONDS = 60.0
@@ -33,7 +33,7 @@ class Faults:
         self,
         ground: Ground,
         members: list[Member],
-        receiver: Receiver,
+        receiver: ChaosReceiver,
         threads: Executor,
         seed: int,
         only: tuple[str, ...] = (),

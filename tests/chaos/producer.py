@@ -10,21 +10,21 @@ from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
-from chaos.ground import Ground
+from chaos.deployments import Ground
 from chaos.work import Task
 from pageworker_supervisor.contract.job_ref import JobRef
-from pageworker_supervisor.engine import Engine
-from pageworker_supervisor.engine.errors import Unavailable
+from pageworker_supervisor.queue import QueueClient
+from pageworker_supervisor.redis_client.errors import RedisUnavailable
 
 INBOX, JOBS = "pw:inbox", "pw:jobs"
 PAUSE_SECONDS = 0.1
 WAIT_MS = 500
 
 
-class Producer:
+class ChaosProducer:
     """`pushed` is what Redis said yes to, by name; `texts` those that carry none."""
 
-    def __init__(self, ground: Ground, engine: Engine, threads: Executor) -> None:
+    def __init__(self, ground: Ground, engine: QueueClient, threads: Executor) -> None:
         self.pushed: dict[JobRef, Task] = {}
         self.texts = 0
         self._ground = ground
@@ -73,7 +73,7 @@ class Producer:
     async def _cancel(self, ref: JobRef) -> None:
         try:
             await self._engine.cancel(ref)
-        except Unavailable:
+        except RedisUnavailable:
             return  # nobody is owed a cancellation that was never confirmed
 
     def client(self, port: int) -> Any:

@@ -11,14 +11,14 @@ from pathlib import Path
 from pw_daemon.processes import below
 
 from pageworker_sandbox.launch import Host
-from pageworker_supervisor.rooms import Rooms
+from pageworker_supervisor.components import Components
 
 GATEWAY = "pageworker_sandbox.egress"
 VITAL = ("pageworker_runner", "run-driver", "--remote-debugging-pipe")
 """In the command lines of a runner's interpreter, of the driver, and of the browser's processes."""
 
 
-class RealRooms(Rooms):
+class RealRooms(Components):
     """Every room as it is."""
 
     _sound: Host | None = None

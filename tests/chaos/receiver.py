@@ -11,7 +11,7 @@ SECRET = b"callback secret of chaos"
 RUNNING = b'{"code":409,"message":"The execution \\"7\\" is running already."}'
 
 
-class Receiver:
+class ChaosReceiver:
     """`mode` is ok, slow, 500, 409 or down."""
 
     def __init__(self) -> None:
@@ -68,9 +68,9 @@ class Receiver:
 
 
 @contextlib.asynccontextmanager
-async def receiver() -> AsyncIterator[Receiver]:
+async def receiver() -> AsyncIterator[ChaosReceiver]:
     """For the block."""
-    made = Receiver()
+    made = ChaosReceiver()
     server = await asyncio.start_server(made.serve, "127.0.0.1", 0)
     made.port = server.sockets[0].getsockname()[1]
     try:

@@ -11,22 +11,22 @@ from contextlib import aclosing
 from dataclasses import dataclass
 from pathlib import Path
 
-from chaos.cast import ECHO, Cast
-from chaos.crew import PROMISE_MS, Member, crew, uids
+from chaos.deployments import Ground, ground
+from chaos.expected_results import ChaosFindings, ExpectedResults
 from chaos.faults import Faults
-from chaos.ground import Ground, ground
-from chaos.ledger import Findings, Ledger
-from chaos.producer import Producer
+from chaos.producer import ChaosProducer
 from chaos.real import left
-from chaos.receiver import Receiver, receiver
+from chaos.receiver import ChaosReceiver, receiver
+from chaos.runner_kinds import ECHO, Cast
 from chaos.sampler import Sampler
 from chaos.work import Work
+from chaos.worker_pool import PROMISE_MS, Member, crew, uids
+from pageworker_demo.workspace import publish
 from pageworker_supervisor.config.settings import RedisSettings
-from pageworker_supervisor.demo.stage import publish
-from pageworker_supervisor.engine import Engine
-from pageworker_supervisor.engine.errors import EngineError
-from pageworker_supervisor.engine.types import Options
-from pageworker_supervisor.redis_link import Link, connect
+from pageworker_supervisor.queue import QueueClient
+from pageworker_supervisor.queue.options import QueueOptions
+from pageworker_supervisor.redis_client import RedisClient, connect
+from pageworker_supervisor.redis_client.errors import RedisClientError
 
 MODULES = Path(__file__).parent / "modules"
 BATCH = 40
@@ -36,7 +36,7 @@ TOLD_SECONDS = 10.0
 
 
 @dataclass(frozen=True)
-class Plan:
+class ChaosPlan:
     """What to do. Together with the code it decides all that is decided by us; the rest is timing."""
 
     ground: str
@@ -50,13 +50,13 @@ class Plan:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class ChaosOutcome:
     """What came of it."""
 
-    plan: Plan
+    plan: ChaosPlan
     jobs: int
     faults: Counter[str]
-    findings: Findings
+    findings: ChaosFindings
     over: list[str]
     seconds: float
 
@@ -79,7 +79,7 @@ class Outcome:
         return "\n".join(lines)
 
 
-async def run(plan: Plan, keep: Path | None = None) -> Outcome:
+async def run(plan: ChaosPlan, keep: Path | None = None) -> ChaosOutcome:
     """Carry it out. `keep`: a folder for the workers' files, else a temporary one."""
     began = time.monotonic()
     with (
@@ -91,18 +91,18 @@ async def run(plan: Plan, keep: Path | None = None) -> Outcome:
         with ground(plan.ground) as there:
             key, _ = await publish(sorted(MODULES.iterdir()), folder / "registry")
             link = connect(RedisSettings(url=there.url))
-            engine = Engine(
+            engine = QueueClient(
                 link.commands,
                 link.blocking(),
                 shards=there.shards,
-                options=Options(lease_ms=plan.cast.lease_ms, promise_ms=PROMISE_MS),
+                options=QueueOptions(lease_ms=plan.cast.lease_ms, promise_ms=PROMISE_MS),
             )
             async with aclosing(link), receiver() as called:
                 stage = Stage(plan, there, engine, link, called, threads)
                 async with crew(there, folder, plan.workers, key, plan.cast) as members:
                     faults, sampler = await stage.play(members)
                 findings = await stage.count()
-    return Outcome(
+    return ChaosOutcome(
         plan,
         len(stage.producer.pushed) + stage.producer.texts,
         faults,
@@ -116,9 +116,15 @@ class Stage:
     """Everything of one run."""
 
     def __init__(
-        self, plan: Plan, there: Ground, engine: Engine, link: Link, called: Receiver, threads: ThreadPoolExecutor
+        self,
+        plan: ChaosPlan,
+        there: Ground,
+        engine: QueueClient,
+        link: RedisClient,
+        called: ChaosReceiver,
+        threads: ThreadPoolExecutor,
     ) -> None:
-        self.producer = Producer(there, engine, threads)
+        self.producer = ChaosProducer(there, engine, threads)
         self._plan = plan
         self._ground = there
         self._engine = engine
@@ -173,7 +179,7 @@ class Stage:
             await asyncio.sleep(LOOK_SECONDS)
             try:
                 left = await self._busy()
-            except EngineError as away:
+            except RedisClientError as away:
                 left = [str(away)]
             if left and time.monotonic() > told + TOLD_SECONDS:
                 told = time.monotonic()
@@ -193,9 +199,9 @@ class Stage:
                 left.append(str(stats))
         return left
 
-    async def count(self) -> Findings:
+    async def count(self) -> ChaosFindings:
         """The ledger, and what went wrong on the way."""
-        findings = await Ledger(self._ground, self._engine, self.producer, self._called).read()
+        findings = await ExpectedResults(self._ground, self._engine, self.producer, self._called).read()
         findings.wrong += self._left
         findings.orphans += left(uids(self._plan.workers))
         await self.producer.aclose()

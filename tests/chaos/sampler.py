@@ -6,8 +6,8 @@ from concurrent.futures import Executor
 
 from redis import exceptions as rx
 
-from chaos.ground import Ground
-from chaos.producer import Producer
+from chaos.deployments import Ground
+from chaos.producer import ChaosProducer
 from chaos.work import DOMAINS, TENANTS
 
 SECONDS = 0.05
@@ -29,7 +29,7 @@ return found
 class Sampler:
     """`over` are the moments at which a limit was exceeded; `most` the most that ever ran."""
 
-    def __init__(self, ground: Ground, producer: Producer, threads: Executor) -> None:
+    def __init__(self, ground: Ground, producer: ChaosProducer, threads: Executor) -> None:
         self.samples = 0
         self.most = 0
         self.over: list[str] = []

@@ -7,7 +7,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
-from chaos.cast import Cast
+from chaos.runner_kinds import Cast
 from pageworker_supervisor.contract.job_ref import JobRef
 
 TENANTS = {f"t{number}": {"concurrency": 1 + number % 5, "weight": 1.0 + number % 3} for number in range(16)}

@@ -10,20 +10,20 @@ import msgspec
 import uvloop
 from redis.asyncio.connection import Connection
 
-from chaos.clock import Clock
+from chaos.clock import ChaosClock
 from chaos.echo import HOST, EchoRooms
-from chaos.orders import BreakGateway, FreezeRunner, KillRunner, Orders, Skew, Word
 from chaos.real import RealRooms
+from chaos.worker_config import BreakGateway, FreezeRunner, KillRunner, Orders, Skew, Word
 from pageworker_sandbox.launch import survey
+from pageworker_supervisor.components import Components, HostEnvironment, Timeouts
+from pageworker_supervisor.config.data_dir import data_dir_of
 from pageworker_supervisor.config.load import load
-from pageworker_supervisor.config.place import data_dir_of
-from pageworker_supervisor.engine import Engine
 from pageworker_supervisor.host.user_ids import reserved
-from pageworker_supervisor.intake.timing import Timing
+from pageworker_supervisor.intake.timing import IntakeTimeouts
 from pageworker_supervisor.obstore_panics import build_runtime
-from pageworker_supervisor.redis_link import Link
+from pageworker_supervisor.queue import QueueClient
+from pageworker_supervisor.redis_client import RedisClient
 from pageworker_supervisor.registry import Registry
-from pageworker_supervisor.rooms import Pace, Rooms, Site
 from pageworker_supervisor.telemetry import log, log_to
 from pageworker_supervisor.telemetry.metrics import Metrics
 from pageworker_supervisor.worker import VERSION, Worker
@@ -34,13 +34,15 @@ _words = msgspec.json.Decoder(Word)
 class ChaosWorker:
     """The product's worker and what may happen to it from inside."""
 
-    def __init__(self, site: Site, clock: Clock, furniture: type[EchoRooms | RealRooms]) -> None:
+    def __init__(self, site: HostEnvironment, clock: ChaosClock, furniture: type[EchoRooms | RealRooms]) -> None:
         self.rooms: list[EchoRooms | RealRooms] = []
         self._furniture = furniture
         self.worker = Worker(site, self._furnish)
         self._clock = clock
 
-    def _furnish(self, site: Site, name: str, link: Link, engine: Engine, registry: Registry) -> Rooms:
+    def _furnish(
+        self, site: HostEnvironment, name: str, link: RedisClient, engine: QueueClient, registry: Registry
+    ) -> Components:
         rooms = self._furniture(site, name, link, engine, registry)
         self.rooms.append(rooms)
         return rooms
@@ -84,22 +86,22 @@ def main() -> None:
     settings = load(Path(orders.config), {})
     log_to(settings.log, worker_id=settings.worker.id)
     reroute(orders.routes)
-    clock = Clock()
+    clock = ChaosClock()
     clock.install()
     clock.ahead_seconds = orders.ahead_seconds
     EchoRooms.locks = Path(orders.profiles)
     silent = orders.silent_seconds
-    pace = Pace(
+    pace = Timeouts(
         orders.lease_ms,
         orders.promise_ms,
-        Timing(block_seconds=1.0, upkeep_seconds=silent / 3, silent_seconds=silent, forget_seconds=4 * silent),
+        IntakeTimeouts(block_seconds=1.0, upkeep_seconds=silent / 3, silent_seconds=silent, forget_seconds=4 * silent),
     )
     metrics = Metrics(settings.tenants, version=VERSION, worker_id=settings.worker.id)
     echo = orders.runners == "echo"
     host = HOST if echo else survey(settings.sandbox.python, settings.browser.executable)
     data_dir = data_dir_of(settings)
     with reserved(settings.sandbox, data_dir) as uids:
-        site = Site(settings, data_dir, host, metrics, pace, uids)
+        site = HostEnvironment(settings, data_dir, host, metrics, pace, uids)
         build_runtime()  # as the daemon does
         uvloop.run(ChaosWorker(site, clock, EchoRooms if echo else RealRooms).run())
 

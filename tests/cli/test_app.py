@@ -7,7 +7,7 @@ import pytest
 from cyclopts import App
 
 from pageworker_supervisor.cli import app as root
-from pageworker_supervisor.cli.output import CommandError, Exit, table
+from pageworker_supervisor.cli.output import CommandError, CommandExit, table
 
 
 def test_help_imports_no_command() -> None:
@@ -39,12 +39,12 @@ def test_wrong_usage_is_2_and_leaves_stdout_alone(arguments: list[str], capsys: 
     assert printed.err
 
 
-@pytest.mark.parametrize("code", list(Exit))
-def test_a_command_says_how_it_ended(code: Exit, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("code", list(CommandExit))
+def test_a_command_says_how_it_ended(code: CommandExit, monkeypatch: pytest.MonkeyPatch) -> None:
     app = App(name="workerctl", result_action="return_value", exit_on_error=False)
 
     @app.command
-    def returns() -> Exit:
+    def returns() -> CommandExit:
         return code
 
     @app.command

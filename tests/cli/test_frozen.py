@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from pw_servers import redis_server
 
-from pageworker_supervisor.http.server import CONTROL_SOCKET, bind_unix
+from pageworker_supervisor.admin.server import CONTROL_SOCKET, bind_unix
 
 WORKERCTL = Path(sys.executable).with_name("workerctl")
 LONGEST_SECONDS = 60.0

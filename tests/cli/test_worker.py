@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
+from pageworker_demo.toml import toml_text
+from pageworker_supervisor.admin.errors import WorkerRefused
+from pageworker_supervisor.admin.server import Endpoints
+from pageworker_supervisor.admin.status import Cancelled, DrainLine, RedisReport, StatusReport
 from pageworker_supervisor.cli import app as root
-from pageworker_supervisor.cli.output import Exit
+from pageworker_supervisor.cli.output import CommandExit
 from pageworker_supervisor.contract.job_ref import JobRef
-from pageworker_supervisor.demo.toml import toml_text
-from pageworker_supervisor.http.errors import WorkerRefused
-from pageworker_supervisor.http.report import Cancelled, DrainLine, RedisReport, StatusReport
-from pageworker_supervisor.http.server import Endpoints
 from pageworker_supervisor.telemetry.metrics import Metrics
 
 WAITING = DrainLine(event="waiting", job_id="j1", tenant_id="acme")
@@ -46,7 +46,7 @@ class Scripted:
         if self.lines[-1].event not in ("done", "deadline"):
             raise WorkerRefused("it takes jobs again")
 
-    async def resume(self) -> None:
+    async def undrain(self) -> None:
         return
 
     async def cancel(self, ref: JobRef) -> Cancelled:
@@ -68,20 +68,20 @@ async def drained(folder: Path, *lines: DrainLine) -> int:
 
 async def test_all_jobs_ended(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     ended = DrainLine(event="ended", job_id="j1", tenant_id="acme")
-    assert await drained(tmp_path, WAITING, ended, DrainLine(event="done", left=0)) == Exit.DONE
+    assert await drained(tmp_path, WAITING, ended, DrainLine(event="done", left=0)) == CommandExit.DONE
     assert capsys.readouterr().out.splitlines() == ["waiting acme/j1", "ended acme/j1", "done"]
 
 
 async def test_work_is_left_at_the_deadline(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     handed_back = DrainLine(event="handed_back", job_id="j1", tenant_id="acme")
-    assert await drained(tmp_path, WAITING, handed_back, DrainLine(event="deadline", left=1)) == Exit.DEADLINE
+    assert await drained(tmp_path, WAITING, handed_back, DrainLine(event="deadline", left=1)) == CommandExit.DEADLINE
     printed = capsys.readouterr()
     assert "done" not in printed.out
     assert "1 jobs did not finish in time" in printed.err
 
 
 async def test_a_drain_without_an_end_is_no_success(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert await drained(tmp_path, WAITING) == Exit.FAILED
+    assert await drained(tmp_path, WAITING) == CommandExit.FAILED
     printed = capsys.readouterr()
     assert "done" not in printed.out
     assert "given up" in printed.err

@@ -4,14 +4,16 @@ from pathlib import Path
 
 import msgspec
 
-from pageworker_supervisor.config.document import document
+from pageworker_supervisor.config.reference import document
 from pageworker_supervisor.config.settings import Settings
 
 PAGE = Path(__file__).parents[2] / "docs" / "configuration.md"
 
 
 def test_the_page_is_current() -> None:
-    assert PAGE.read_text() == document(), "run python -m pageworker_supervisor.config.document > docs/configuration.md"
+    assert PAGE.read_text() == document(), (
+        "run python -m pageworker_supervisor.config.reference > docs/configuration.md"
+    )
 
 
 def test_every_section_is_on_it() -> None:

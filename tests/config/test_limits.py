@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pageworker_supervisor.config.limits import domain_for, glob_pattern, limits_for
 from pageworker_supervisor.config.settings import DomainSettings, Settings, TenantSettings
+from pageworker_supervisor.config.tenant_lookup import domain_for, glob_pattern, limits_for
 
 
 def tenants(*keys: str) -> Settings:

@@ -4,7 +4,7 @@ import tomllib
 
 import pytest
 
-from pageworker_supervisor.config.lines import error_line, lines_of
+from pageworker_supervisor.config.toml_lines import error_line, lines_of
 
 TEXT = '''# head
 top = 1

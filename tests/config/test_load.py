@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from pageworker_supervisor.config.errors import ConfigInvalid, Problem
+from pageworker_supervisor.config.errors import ConfigInvalid, ConfigProblem
 from pageworker_supervisor.config.load import fingerprint, load
 from pageworker_supervisor.config.settings import Settings
 
@@ -21,7 +21,7 @@ def write(tmp_path: Path) -> Any:
     return write
 
 
-def problems(path: Path | None, **environ: str) -> dict[str, Problem]:
+def problems(path: Path | None, **environ: str) -> dict[str, ConfigProblem]:
     with pytest.raises(ConfigInvalid) as caught:
         load(path, environ)
     return {problem.key: problem for problem in caught.value.problems}

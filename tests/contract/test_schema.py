@@ -9,7 +9,7 @@ import pytest
 
 from pageworker_supervisor.contract.errors import ContractError
 from pageworker_supervisor.contract.job import parse_job
-from pageworker_supervisor.contract.result import Attempt, Error, Result, encode_result
+from pageworker_supervisor.contract.result import AttemptRecord, Result, ResultError, encode_result
 from pageworker_supervisor.contract.schema import SHIPPED, render, shipped
 
 PLAIN: dict[str, Any] = {"job_id": "j-1", "tenant_id": "acme", "endpoint_module": "shop.product"}
@@ -51,9 +51,9 @@ def test_a_result_fits_its_schema() -> None:
         job_id="j",
         tenant_id="t",
         status="failed",
-        error=Error(type="x", message="y", retryable=False),
+        error=ResultError(type="x", message="y", retryable=False),
         attempts=(
-            Attempt(
+            AttemptRecord(
                 attempt=1,
                 started_at=dt.datetime.now(dt.UTC),
                 duration_seconds=0.1,

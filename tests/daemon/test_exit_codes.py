@@ -14,11 +14,11 @@ from typing import Any
 import pytest
 from pw_daemon.place import HEADLESS_SHELL
 
+from pageworker_demo.toml import toml_text
 from pageworker_sandbox.signing import SecretKey
-from pageworker_supervisor.config.errors import ConfigInvalid, Problem
-from pageworker_supervisor.demo.toml import toml_text
-from pageworker_supervisor.exit_codes import ExitCode, exit_of
-from pageworker_supervisor.redis_link.errors import EmbeddedUnfit
+from pageworker_supervisor.config.errors import ConfigInvalid, ConfigProblem
+from pageworker_supervisor.exit_codes import DaemonExit, exit_of
+from pageworker_supervisor.redis_client.errors import EmbeddedUnfit
 
 DOCS = Path(__file__).parents[2] / "docs" / "operations.md"
 DAEMON = ("-m", "pageworker_supervisor.daemon")
@@ -98,7 +98,7 @@ def test_a_taken_redis_port(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as squatter:
         port = squatter.getsockname()[1]
         code, said = ended(*DAEMON, "--config", str(config(tmp_path, redis={"port": port})))
-    assert code == ExitCode.IN_USE
+    assert code == DaemonExit.IN_USE
     assert f"port {port}" in one_line(said)
     assert "redis.port" in said
 
@@ -107,7 +107,7 @@ def test_a_taken_http_port(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as squatter:
         bind = f"127.0.0.1:{squatter.getsockname()[1]}"
         code, said = ended(*DAEMON, "--config", str(config(tmp_path, http={"bind": bind})))
-    assert code == ExitCode.IN_USE
+    assert code == DaemonExit.IN_USE
     assert f"http.bind {bind}" in one_line(said)
 
 
@@ -115,10 +115,10 @@ def test_a_data_folder_of_another_daemon_and_a_stop_in_good_order(tmp_path: Path
     file = config(tmp_path)
     with running(file) as process:
         code, said = ended(*DAEMON, "--config", str(file))
-        assert code == ExitCode.IN_USE
+        assert code == DaemonExit.IN_USE
         assert "another worker uses this data folder" in one_line(said)
         process.send_signal(signal.SIGTERM)
-        assert process.wait(30) == ExitCode.STOPPED
+        assert process.wait(30) == DaemonExit.STOPPED
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can mount a small disk")
@@ -132,13 +132,13 @@ def test_a_data_folder_that_can_not_be_used(options: str, tmp_path: Path) -> Non
         code, said = ended(*DAEMON, "--config", str(file))
     finally:
         subprocess.run(["umount", "-l", disk], check=True)
-    assert code == ExitCode.IN_USE
+    assert code == DaemonExit.IN_USE
     assert re.search("full|Read-only", one_line(said))
 
 
 def test_a_configuration_that_is_wrong(tmp_path: Path) -> None:
     code, said = ended(*DAEMON, "--config", str(config(tmp_path, redis={"prot": 1})))
-    assert code == ExitCode.UNFIT
+    assert code == DaemonExit.UNFIT
     assert "redis.prot" in said
     assert "Traceback" not in said
 
@@ -147,12 +147,12 @@ def test_a_key_that_is_none(tmp_path: Path) -> None:
     (tmp_path / "key.pub").write_text("nonsense\n")
     keys = {"trusted_keys": [str(tmp_path / "key.pub")]}
     code, said = ended(*DAEMON, "--config", str(config(tmp_path, modules=keys)))
-    assert code == ExitCode.UNFIT
+    assert code == DaemonExit.UNFIT
     assert "key.pub" in one_line(said)
 
 
 def test_an_option_that_does_not_exist() -> None:
-    assert ended(*DAEMON, "--no-such-option")[0] == ExitCode.UNFIT
+    assert ended(*DAEMON, "--no-such-option")[0] == DaemonExit.UNFIT
 
 
 def test_a_bug_is_one_line_and_a_log_line_with_the_traceback(tmp_path: Path) -> None:
@@ -163,7 +163,7 @@ def test_a_bug_is_one_line_and_a_log_line_with_the_traceback(tmp_path: Path) -> 
         text=True,
         env=environment(),
     )
-    assert done.returncode == ExitCode.BUG
+    assert done.returncode == DaemonExit.BUG
     assert one_line(done.stderr) == "pageworker ended by a bug: LookupError: nobody expected this"
     (line,) = (line for line in done.stdout.splitlines() if "ended by a bug" in line)
     assert "Traceback" in line
@@ -177,15 +177,15 @@ def test_a_worker_that_hangs_is_ended_by_the_kernel(tmp_path: Path) -> None:
 
 
 def test_which_error_means_what() -> None:
-    invalid = ConfigInvalid((Problem("", "redis.url", "x", "y", "z"),))
+    invalid = ConfigInvalid((ConfigProblem("", "redis.url", "x", "y", "z"),))
     busy = EmbeddedUnfit("port 1 is taken", "take another")
-    assert exit_of(invalid, started=False)[0] is ExitCode.UNFIT
-    assert exit_of(ExceptionGroup("", [ExceptionGroup("", [busy])]), started=False) == (ExitCode.IN_USE, str(busy))
-    assert exit_of(OSError(28, "No space left on device"), started=False)[0] is ExitCode.IN_USE
-    assert exit_of(OSError(28, "No space left on device"), started=True)[0] is ExitCode.BUG
-    assert exit_of(ExceptionGroup("", [busy, KeyError("k")]), started=False)[0] is ExitCode.BUG
+    assert exit_of(invalid, started=False)[0] is DaemonExit.UNFIT
+    assert exit_of(ExceptionGroup("", [ExceptionGroup("", [busy])]), started=False) == (DaemonExit.IN_USE, str(busy))
+    assert exit_of(OSError(28, "No space left on device"), started=False)[0] is DaemonExit.IN_USE
+    assert exit_of(OSError(28, "No space left on device"), started=True)[0] is DaemonExit.BUG
+    assert exit_of(ExceptionGroup("", [busy, KeyError("k")]), started=False)[0] is DaemonExit.BUG
 
 
 def test_the_documented_codes_are_these() -> None:
     rows = re.findall(r"^\| (\d+) \|", DOCS.read_text(), re.MULTILINE)
-    assert [int(row) for row in rows] == [*ExitCode, 128 + signal.SIGALRM]
+    assert [int(row) for row in rows] == [*DaemonExit, 128 + signal.SIGALRM]

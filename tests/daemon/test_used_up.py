@@ -11,14 +11,14 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from pw_local_user import Host, default_daemon
+from pw_local_user import LocalUserHost, default_daemon
 from pw_local_user.host import JOB_ID
 
 pytestmark = [pytest.mark.redis, pytest.mark.sandbox, pytest.mark.browser, pytest.mark.timeout(200)]
 SECONDS = 30.0
 
 
-def ready(host: Host) -> str:
+def ready(host: LocalUserHost) -> str:
     """What GET /readyz says; with descriptors used up it may say nothing."""
     try:
         return host.daemon.get("/readyz").text
@@ -26,7 +26,7 @@ def ready(host: Host) -> str:
         return ""
 
 
-def until(host: Host, holds: Callable[[], bool]) -> None:
+def until(host: LocalUserHost, holds: Callable[[], bool]) -> None:
     """Looks again and again: another process tells nobody of it."""
     end = time.monotonic() + SECONDS
     while not holds():
@@ -61,13 +61,13 @@ def test_descriptors_used_up() -> None:
         assert host.daemon.terminate() == 0
 
 
-def has_result(host: Host, tenant: str) -> bool:
+def has_result(host: LocalUserHost, tenant: str) -> bool:
     return f'"tenant_id":"{tenant}"' in results(host)
 
 
 def test_readiness_says_that_descriptors_are_used_up() -> None:
     script = (
-        "import resource; from pageworker_supervisor.host.descriptors_left import descriptor_trouble as t; "
+        "import resource; from pageworker_supervisor.host.descriptor_check import descriptor_trouble as t; "
         "assert t() == ''; resource.setrlimit(resource.RLIMIT_NOFILE, (3, 3)); print(t())"
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
@@ -110,6 +110,6 @@ def test_a_full_data_folder(disk: Path) -> None:
         assert host.daemon.terminate() == 0
 
 
-def results(host: Host) -> str:
+def results(host: LocalUserHost) -> str:
     """As JSON; nothing while Redis is away."""
     return host.workerctl("results", "--count", "500", "--json").stdout

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pageworker_supervisor.delivery.allow import GlobInvalid, Target, UrlGlob, allowed
+from pageworker_supervisor.contract.callback_url import CallbackTarget, GlobInvalid, UrlGlob, allowed
 
 N8N = ("https://n8n.example/webhook*",)
 
@@ -136,7 +136,7 @@ def test_a_glob_that_could_not_work_is_refused_with_the_reason(glob: str, why: s
 
 
 def test_the_url_is_sent_as_it_was_written() -> None:
-    target = Target.parse("https://n8n.example/webhook/a%20b'c?sig=%2f|x&y='z'#part")
+    target = CallbackTarget.parse("https://n8n.example/webhook/a%20b'c?sig=%2f|x&y='z'#part")
     assert target is not None
     assert target.request_target == "/webhook/a%20b'c?sig=%2f|x&y='z'"
     assert target.origin == "https://n8n.example:443"
@@ -153,7 +153,7 @@ def test_whatever_is_allowed_goes_where_every_parser_says_and_nowhere_else(tail:
     url = f"https://n8n.example/webhook{tail}" if tail.startswith("/") else f"https://{tail}"
     if not allowed(url, N8N):
         return
-    target = Target.parse(url)
+    target = CallbackTarget.parse(url)
     assert target is not None
     for host, port, path in (
         (urlsplit(url).hostname, urlsplit(url).port, urlsplit(url).path),

@@ -4,63 +4,63 @@ import itertools
 
 import pytest
 
-from pageworker_supervisor.delivery.breaker import (
+from pageworker_supervisor.delivery.circuit_breaker import (
     FIRST_PAUSE_SECONDS,
     LONGEST_PAUSE_SECONDS,
     THRESHOLD,
     TRANSITIONS,
-    Breaker,
-    Event,
-    State,
+    CircuitBreaker,
+    CircuitEvent,
+    CircuitState,
 )
-from pageworker_supervisor.delivery.outcome import Answered, Outcome, Trouble, Unreachable
+from pageworker_supervisor.delivery.response import Answered, DeliveryTrouble, Outcome, ReceiverUnreachable
 
-DEAD = Unreachable(Trouble.REFUSED)
+DEAD = ReceiverUnreachable(DeliveryTrouble.REFUSED)
 
 
-@pytest.mark.parametrize(("state", "event"), list(itertools.product(State, Event)))
-def test_every_pair_has_an_answer(state: State, event: Event) -> None:
+@pytest.mark.parametrize(("state", "event"), list(itertools.product(CircuitState, CircuitEvent)))
+def test_every_pair_has_an_answer(state: CircuitState, event: CircuitEvent) -> None:
     after = TRANSITIONS[state, event]
-    if event is Event.WELL:
-        assert after is State.CLOSED
-    if event is Event.ILL_TOO_OFTEN:
-        assert after is State.OPEN
-    if after is State.PROBING:
-        assert event is Event.PAUSE_OVER
+    if event is CircuitEvent.WELL:
+        assert after is CircuitState.CLOSED
+    if event is CircuitEvent.ILL_TOO_OFTEN:
+        assert after is CircuitState.OPEN
+    if after is CircuitState.PROBING:
+        assert event is CircuitEvent.PAUSE_OVER
 
 
-def opened() -> Breaker:
-    breaker = Breaker()
+def opened() -> CircuitBreaker:
+    breaker = CircuitBreaker()
     for _ in range(THRESHOLD):
         breaker.record(DEAD, 100.0)
     return breaker
 
 
 def test_it_opens_after_failures_in_a_row_only() -> None:
-    breaker = Breaker()
+    breaker = CircuitBreaker()
     for _ in range(3):
         for _ in range(THRESHOLD - 1):
             breaker.record(DEAD, 0.0)
         assert breaker.permits(0.0, 10)
         breaker.record(Answered(200), 0.0)
-    assert breaker.state is State.CLOSED
-    assert opened().state is State.OPEN
+    assert breaker.state is CircuitState.CLOSED
+    assert opened().state is CircuitState.OPEN
 
 
 @pytest.mark.parametrize("outcome", [Answered(500), Answered(404), Answered(409), Answered(429)])
 def test_a_host_that_answers_is_well_whatever_it_says(outcome: Outcome) -> None:
-    breaker = Breaker()
+    breaker = CircuitBreaker()
     for _ in range(10 * THRESHOLD):
         breaker.record(outcome, 0.0)
-    assert breaker.state is State.CLOSED
+    assert breaker.state is CircuitState.CLOSED
 
 
 @pytest.mark.parametrize("status", [502, 503, 504])
 def test_a_gateway_without_a_receiver_is_ill(status: int) -> None:
-    breaker = Breaker()
+    breaker = CircuitBreaker()
     for _ in range(THRESHOLD):
         breaker.record(Answered(status), 0.0)
-    assert breaker.state is State.OPEN
+    assert breaker.state is CircuitState.OPEN
 
 
 def test_after_the_pause_one_try_at_a_time_decides() -> None:
@@ -69,7 +69,7 @@ def test_after_the_pause_one_try_at_a_time_decides() -> None:
     assert breaker.permits(100.0 + FIRST_PAUSE_SECONDS, 0)
     assert not breaker.permits(100.0 + FIRST_PAUSE_SECONDS, 1)
     breaker.record(Answered(200), 103.0)
-    assert breaker == Breaker()
+    assert breaker == CircuitBreaker()
 
 
 def test_each_failed_probe_doubles_the_pause_up_to_a_limit() -> None:

@@ -17,13 +17,13 @@ import pytest
 from pw_receiver import Received, Receiver, receiver
 
 from pageworker_supervisor.config.settings import CallbackSettings, Settings, TenantSettings
+from pageworker_supervisor.contract.callback_url import CallbackTarget
 from pageworker_supervisor.contract.job_ref import JobRef
-from pageworker_supervisor.delivery import breaker, courier, post, verdict
-from pageworker_supervisor.delivery.allow import Target
-from pageworker_supervisor.delivery.courier import Courier
-from pageworker_supervisor.delivery.outbox import Promise
-from pageworker_supervisor.delivery.outcome import Answered
-from pageworker_supervisor.engine.errors import Unavailable
+from pageworker_supervisor.delivery import callback_policy, callback_sender, circuit_breaker, http_client
+from pageworker_supervisor.delivery.callback_sender import CallbackSender
+from pageworker_supervisor.delivery.outbox import OutboxEntry
+from pageworker_supervisor.delivery.response import Answered
+from pageworker_supervisor.redis_client.errors import RedisUnavailable
 from pageworker_supervisor.telemetry.metrics import Metrics
 
 T = TypeVar("T")
@@ -35,8 +35,8 @@ SECRET = b"a secret that receivers know"
 class MemoryOutbox:
     """What the engine's outbox does, in memory and on this loop's clock."""
 
-    due: list[tuple[float, Promise]] = field(default_factory=list)
-    taken: dict[str, Promise] = field(default_factory=dict)
+    due: list[tuple[float, OutboxEntry]] = field(default_factory=list)
+    taken: dict[str, OutboxEntry] = field(default_factory=dict)
     done: list[str] = field(default_factory=list)
     later: list[tuple[str, int]] = field(default_factory=list)
     failed: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
@@ -49,7 +49,7 @@ class MemoryOutbox:
         self.due.append(
             (
                 0.0,
-                Promise(
+                OutboxEntry(
                     id=f"p-{job_id}",
                     shard=0,
                     ref=JobRef(tenant_id, job_id),
@@ -62,7 +62,7 @@ class MemoryOutbox:
             )
         )
 
-    async def outbox_take(self, worker_id: str, count: int, block_ms: int) -> Sequence[Promise]:
+    async def outbox_take(self, worker_id: str, count: int, block_ms: int) -> Sequence[OutboxEntry]:
         self._reach()
         loop = asyncio.get_running_loop()
         async with self.changed:
@@ -81,7 +81,7 @@ class MemoryOutbox:
                 self.taken[item[1].id] = item[1]
             return [promise for _, promise in ripe]
 
-    async def outbox_done(self, promises: Sequence[Promise]) -> None:
+    async def outbox_done(self, promises: Sequence[OutboxEntry]) -> None:
         self._reach()
         async with self.changed:
             for promise in promises:
@@ -89,7 +89,7 @@ class MemoryOutbox:
                 self.done.append(promise.ref.job_id)
             self.changed.notify_all()
 
-    async def outbox_later(self, promise: Promise, delay_ms: int) -> None:
+    async def outbox_later(self, promise: OutboxEntry, delay_ms: int) -> None:
         self._reach()
         assert delay_ms > 0
         async with self.changed:
@@ -98,7 +98,7 @@ class MemoryOutbox:
             self.later.append((promise.ref.job_id, delay_ms))
             self.changed.notify_all()
 
-    async def outbox_failed(self, promise: Promise, event: bytes) -> None:
+    async def outbox_failed(self, promise: OutboxEntry, event: bytes) -> None:
         self._reach()
         async with self.changed:
             del self.taken[promise.id]
@@ -112,17 +112,17 @@ class MemoryOutbox:
     def _reach(self) -> None:
         if self.away:
             self.away -= 1
-            raise Unavailable("gone")
+            raise RedisUnavailable("gone")
 
 
 class Insistent:
     """Repeats what fails at once: the real one waits in between until Redis answers."""
 
-    async def insist(self, call: Callable[[], Awaitable[T]]) -> T:
+    async def retry_until_available(self, call: Callable[[], Awaitable[T]]) -> T:
         while True:
             try:
                 return await call()
-            except Unavailable:
+            except RedisUnavailable:
                 await asyncio.sleep(0)
 
 
@@ -130,7 +130,7 @@ class Insistent:
 class Scene:
     outbox: MemoryOutbox
     receiver: Receiver
-    courier: Courier
+    callback_sender: CallbackSender
     metrics: Metrics
     secret: Path
 
@@ -146,7 +146,7 @@ async def scene(tmp_path: Path, allow: Sequence[str] = (), **callbacks: Any) -> 
             callbacks=CallbackSettings(**callbacks),
         )
         outbox, metrics = MemoryOutbox(), Metrics()
-        at_work = Courier(outbox, Insistent(), chosen, metrics)
+        at_work = CallbackSender(outbox, Insistent(), chosen, metrics)
         async with asyncio.timeout(20), asyncio.TaskGroup() as tasks:
             running = tasks.create_task(at_work.run())
             yield Scene(outbox, there, at_work, metrics, secret)
@@ -156,9 +156,9 @@ async def scene(tmp_path: Path, allow: Sequence[str] = (), **callbacks: Any) -> 
 @pytest.fixture(autouse=True)
 def swift(monkeypatch: pytest.MonkeyPatch) -> None:
     """The same schedule, ten times as fast."""
-    monkeypatch.setattr(verdict, "BASE_SECONDS", 0.05)
-    monkeypatch.setattr(verdict, "FLOOR_SECONDS", 0.005)
-    monkeypatch.setattr(breaker, "FIRST_PAUSE_SECONDS", 0.2)
+    monkeypatch.setattr(callback_policy, "BASE_SECONDS", 0.05)
+    monkeypatch.setattr(callback_policy, "FLOOR_SECONDS", 0.005)
+    monkeypatch.setattr(circuit_breaker, "FIRST_PAUSE_SECONDS", 0.2)
 
 
 def verified(received: Received, secret: bytes = SECRET) -> bool:
@@ -180,7 +180,7 @@ async def test_a_result_is_posted_signed_and_settled(tmp_path: Path) -> None:
     assert received.headers["host"] == f"127.0.0.1:{it.receiver.port}"
     assert verified(received)
     assert not verified(received, b"another secret")
-    assert not it.courier.held
+    assert not it.callback_sender.held
     assert b'pageworker_callbacks_total{outcome="delivered"} 1.0' in it.metrics.expose()
 
 
@@ -340,13 +340,13 @@ async def test_stopping_settles_what_is_under_way_and_gives_back_what_waits(tmp_
             it.outbox.promise(it.receiver.url("/slow"), f"job-{number}")
         await it.receiver.until(2)
         async with asyncio.TaskGroup() as tasks:
-            stopping = tasks.create_task(it.courier.stop())
+            stopping = tasks.create_task(it.callback_sender.stop())
             await it.outbox.until(lambda: len(it.outbox.later) == 4)
             assert not stopping.done()
             it.receiver.hold.set()
         assert len(it.outbox.done) == 2
         assert not it.outbox.taken
-        assert not it.courier.held
+        assert not it.callback_sender.held
 
 
 async def test_a_promise_that_comes_again_while_it_is_held_is_not_sent_twice(tmp_path: Path) -> None:
@@ -362,14 +362,14 @@ async def test_a_promise_that_comes_again_while_it_is_held_is_not_sent_twice(tmp
 
 
 async def test_no_more_of_an_answer_is_kept_than_is_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(post, "BODY_SECONDS", 1000)
-    async with receiver() as there, post.Poster(5.0, 1) as poster:
-        target = Target.parse(there.url("/endless"))
+    monkeypatch.setattr(http_client, "BODY_SECONDS", 1000)
+    async with receiver() as there, http_client.CallbackHttpClient(5.0, 1) as poster:
+        target = CallbackTarget.parse(there.url("/endless"))
         assert target is not None
         async with asyncio.timeout(5):
             outcome = await poster.post(target, {"Idempotency-Key": "j"}, b"{}")
-    assert outcome == Answered(200, bytes(post.EXCERPT_BYTES))
+    assert outcome == Answered(200, bytes(http_client.EXCERPT_BYTES))
 
 
 def test_a_blocked_take_stays_below_the_clients_time_limit() -> None:
-    assert courier.BLOCK_MS < 5000
+    assert callback_sender.BLOCK_MS < 5000

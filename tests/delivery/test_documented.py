@@ -9,7 +9,7 @@ from pathlib import Path
 import playwright
 import pytest
 
-from pageworker_supervisor.delivery import breaker, verdict
+from pageworker_supervisor.delivery import callback_policy, circuit_breaker
 from pageworker_supervisor.delivery.signature import sign
 
 PAGE = (Path(__file__).parents[2] / "docs" / "callbacks.md").read_text()
@@ -68,7 +68,15 @@ def test_n8n_receivers(name: str, age: int, secret: str, body: bytes, good: bool
 
 
 def test_the_schedule_on_the_page_is_the_codes() -> None:
-    assert f"up to {verdict.BASE_SECONDS} s after the first failure" in PAGE
-    assert f"doubling to {verdict.CAP_SECONDS:.0f} s at most" in PAGE
-    assert (verdict.QUICK_TRIES, verdict.QUICK_SECONDS, verdict.RETRY_AFTER_CAP_SECONDS) == (50, 0.1, 3600.0)
-    assert (breaker.THRESHOLD, breaker.FIRST_PAUSE_SECONDS, breaker.LONGEST_PAUSE_SECONDS) == (5, 2.0, 60.0)
+    assert f"up to {callback_policy.BASE_SECONDS} s after the first failure" in PAGE
+    assert f"doubling to {callback_policy.CAP_SECONDS:.0f} s at most" in PAGE
+    assert (callback_policy.QUICK_TRIES, callback_policy.QUICK_SECONDS, callback_policy.RETRY_AFTER_CAP_SECONDS) == (
+        50,
+        0.1,
+        3600.0,
+    )
+    assert (circuit_breaker.THRESHOLD, circuit_breaker.FIRST_PAUSE_SECONDS, circuit_breaker.LONGEST_PAUSE_SECONDS) == (
+        5,
+        2.0,
+        60.0,
+    )

@@ -6,22 +6,30 @@ import random
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pageworker_supervisor.contract.callback_url import CallbackTarget
 from pageworker_supervisor.contract.job_ref import JobRef
-from pageworker_supervisor.delivery.allow import Target
-from pageworker_supervisor.delivery.breaker import THRESHOLD
-from pageworker_supervisor.delivery.lanes import STALE_SECONDS, WAITING_PER_SLOT, Action, Errand, Lanes, Postpone, Start
-from pageworker_supervisor.delivery.outbox import Promise
-from pageworker_supervisor.delivery.outcome import Answered, Outcome, Trouble, Unreachable
+from pageworker_supervisor.delivery.circuit_breaker import THRESHOLD
+from pageworker_supervisor.delivery.outbox import OutboxEntry
+from pageworker_supervisor.delivery.receiver_queues import (
+    STALE_SECONDS,
+    WAITING_PER_SLOT,
+    Action,
+    DeliveryAttempt,
+    Postpone,
+    ReceiverQueues,
+    Start,
+)
+from pageworker_supervisor.delivery.response import Answered, DeliveryTrouble, Outcome, ReceiverUnreachable
 
-DEAD = Unreachable(Trouble.TIMEOUT)
+DEAD = ReceiverUnreachable(DeliveryTrouble.TIMEOUT)
 WELL = Answered(200)
 
 
-def errand(host: str, number: int = 0, now: float = 0.0, tries: int = 0) -> Errand:
+def errand(host: str, number: int = 0, now: float = 0.0, tries: int = 0) -> DeliveryAttempt:
     url = f"https://{host}/x"
-    target = Target.parse(url)
+    target = CallbackTarget.parse(url)
     assert target is not None
-    promise = Promise(
+    promise = OutboxEntry(
         id=f"{host}-{number}",
         shard=0,
         ref=JobRef("t", f"{host}-{number}"),
@@ -31,15 +39,15 @@ def errand(host: str, number: int = 0, now: float = 0.0, tries: int = 0) -> Erra
         since=0.0,
         token="t",
     )
-    return Errand(promise, target, now)
+    return DeliveryAttempt(promise, target, now)
 
 
-def started(actions: list[Action]) -> list[Errand]:
+def started(actions: list[Action]) -> list[DeliveryAttempt]:
     return [action.errand for action in actions if isinstance(action, Start)]
 
 
 def test_a_receiver_gets_no_more_than_its_share_and_the_rest_waits() -> None:
-    lanes = Lanes(10, 2, random.random)
+    lanes = ReceiverQueues(10, 2, random.random)
     first = [started(lanes.offer(errand("a", number), 0.0)) for number in range(4)]
     assert [len(each) for each in first] == [1, 1, 0, 0]
     follows = started(lanes.finished(first[0][0], WELL, 0.1, 0.1))
@@ -47,14 +55,14 @@ def test_a_receiver_gets_no_more_than_its_share_and_the_rest_waits() -> None:
 
 
 def test_a_slow_receiver_delays_nobody_else() -> None:
-    lanes = Lanes(64, 16, random.random)
+    lanes = ReceiverQueues(64, 16, random.random)
     for number in range(1000):
         lanes.offer(errand("slow", number), 0.0)
     assert len(started(lanes.offer(errand("quick"), 0.0))) == 1
 
 
 def test_many_slow_receivers_leave_a_quarter_of_the_slots_to_others() -> None:
-    lanes = Lanes(64, 16, random.random)
+    lanes = ReceiverQueues(64, 16, random.random)
     count = 0
     for host in "abcdefgh":
         for number in range(40):
@@ -65,7 +73,7 @@ def test_many_slow_receivers_leave_a_quarter_of_the_slots_to_others() -> None:
 
 
 def test_a_backlog_comes_back_at_the_pace_that_its_receiver_has_shown() -> None:
-    lanes = Lanes(8, 2, lambda: 1.0)
+    lanes = ReceiverQueues(8, 2, lambda: 1.0)
     delays = [
         action.delay_seconds
         for number in range(2 + WAITING_PER_SLOT * 2 + 50)
@@ -78,7 +86,7 @@ def test_a_backlog_comes_back_at_the_pace_that_its_receiver_has_shown() -> None:
 
 
 def test_a_dead_receiver_is_left_alone_and_what_waits_goes_back() -> None:
-    lanes = Lanes(64, 8, lambda: 0.5)
+    lanes = ReceiverQueues(64, 8, lambda: 0.5)
     running = [each for number in range(20) for each in started(lanes.offer(errand("a", number), 0.0))]
     back: list[Action] = []
     for each in running[:THRESHOLD]:
@@ -92,7 +100,7 @@ def test_a_dead_receiver_is_left_alone_and_what_waits_goes_back() -> None:
 
 
 def test_one_probe_after_the_pause_and_then_all() -> None:
-    lanes = Lanes(64, 8, random.random)
+    lanes = ReceiverQueues(64, 8, random.random)
     for number in range(THRESHOLD):
         (each,) = started(lanes.offer(errand("a", number), 0.0))
         lanes.finished(each, DEAD, 0.1, 0.1)
@@ -103,7 +111,7 @@ def test_one_probe_after_the_pause_and_then_all() -> None:
 
 
 def test_what_waited_too_long_goes_back_because_another_may_have_it_by_then() -> None:
-    lanes = Lanes(1, 1, random.random)
+    lanes = ReceiverQueues(1, 1, random.random)
     (first,) = started(lanes.offer(errand("a", 1), 0.0))
     assert not lanes.offer(errand("a", 2), 0.0)
     (late,) = lanes.finished(first, WELL, 1.0, STALE_SECONDS + 1)
@@ -111,7 +119,7 @@ def test_what_waited_too_long_goes_back_because_another_may_have_it_by_then() ->
 
 
 def test_receivers_that_are_gone_are_forgotten() -> None:
-    lanes = Lanes(4, 4, random.random)
+    lanes = ReceiverQueues(4, 4, random.random)
     for number in range(100):
         (each,) = started(lanes.offer(errand(f"well-{number}"), 0.0))
         lanes.finished(each, WELL, 0.1, 0.1)
@@ -126,8 +134,8 @@ def test_receivers_that_are_gone_are_forgotten() -> None:
 @given(st.lists(st.tuples(st.sampled_from("abcd"), st.booleans(), st.floats(0, 30)), max_size=120), st.integers(0, 99))
 def test_nothing_is_lost_and_no_limit_is_passed(steps: list[tuple[str, bool, float]], seed: int) -> None:
     chance = random.Random(seed)
-    lanes = Lanes(6, 3, chance.random)
-    running: list[Errand] = []
+    lanes = ReceiverQueues(6, 3, chance.random)
+    running: list[DeliveryAttempt] = []
     outcomes: list[Outcome] = [WELL, DEAD, Answered(503)]
     offered: set[str] = set()
     ended: set[str] = set()

@@ -9,22 +9,22 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from pw_queue import Desk, open_desk, ticket
+from pw_queue import QueueBench, open_desk, ticket
 from pw_receiver import Received, Receiver, receiver
 from pw_servers import RedisServer
 
 from pageworker_supervisor.config.settings import CallbackSettings, Settings, TenantSettings
-from pageworker_supervisor.delivery.courier import Courier
-from pageworker_supervisor.delivery.outbox import Promise
-from pageworker_supervisor.engine.types import Ending
-from pageworker_supervisor.redis_link.availability import Availability
+from pageworker_supervisor.delivery.callback_sender import CallbackSender
+from pageworker_supervisor.delivery.outbox import OutboxEntry
+from pageworker_supervisor.queue.options import FinishRequest
+from pageworker_supervisor.redis_client.availability import Availability
 from pageworker_supervisor.telemetry.metrics import Metrics
 
 pytestmark = pytest.mark.redis
 
 
 @pytest.fixture
-async def desk(live_redis: RedisServer) -> AsyncIterator[Desk]:
+async def desk(live_redis: RedisServer) -> AsyncIterator[QueueBench]:
     async with open_desk(live_redis.port) as opened:
         yield opened
         assert await opened.engine.audit() == []
@@ -51,27 +51,29 @@ async def answers() -> None:
 
 
 @asynccontextmanager
-async def delivering(desk: Desk, settings: Settings) -> AsyncIterator[Courier]:
+async def delivering(desk: QueueBench, settings: Settings) -> AsyncIterator[CallbackSender]:
     """A courier at work; at the end it dies in the middle of whatever it does."""
-    courier = Courier(desk.engine, Availability(answers), settings, Metrics())
+    courier = CallbackSender(desk.engine, Availability(answers), settings, Metrics())
     async with asyncio.TaskGroup() as tasks:
         running = tasks.create_task(courier.run())
         yield courier
         running.cancel()
 
 
-async def finish(desk: Desk, urls: Sequence[str]) -> list[str]:
+async def finish(desk: QueueBench, urls: Sequence[str]) -> list[str]:
     """Jobs that have ended, each with a callback to its URL."""
     jobs = [f"job-{number}" for number in range(len(urls))]
     await desk.engine.enqueue([ticket(job_id) for job_id in jobs])
     url_of = dict(zip(jobs, urls, strict=True))
     for lease in await desk.take():
         result = json.dumps({"job_id": lease.job_id, "status": "succeeded"}).encode()
-        assert await desk.engine.finish(lease, Ending(status="succeeded", result=result, callback=url_of[lease.job_id]))
+        assert await desk.engine.finish(
+            lease, FinishRequest(status="succeeded", result=result, callback=url_of[lease.job_id])
+        )
     return jobs
 
 
-async def settled(desk: Desk, courier: Courier) -> None:
+async def settled(desk: QueueBench, courier: CallbackSender) -> None:
     """Nothing is promised any more once the courier has told the outbox what became of what it held."""
     async with asyncio.timeout(20):
         await courier.stop()
@@ -79,7 +81,7 @@ async def settled(desk: Desk, courier: Courier) -> None:
 
 
 async def test_a_finished_job_is_delivered_and_its_promise_ends(
-    desk: Desk, there: Receiver, settings: Settings
+    desk: QueueBench, there: Receiver, settings: Settings
 ) -> None:
     async with delivering(desk, settings) as courier:
         jobs = await finish(desk, [there.url("/ok")] * 50)
@@ -89,7 +91,9 @@ async def test_a_finished_job_is_delivered_and_its_promise_ends(
     assert all(json.loads(each.body)["job_id"] == each.job_id for each in there.received)
 
 
-async def test_n8n_that_has_not_parked_is_asked_again_at_once(desk: Desk, there: Receiver, settings: Settings) -> None:
+async def test_n8n_that_has_not_parked_is_asked_again_at_once(
+    desk: QueueBench, there: Receiver, settings: Settings
+) -> None:
     async with delivering(desk, settings) as courier:
         await finish(desk, [there.url("/running?times=5")])
         await there.until(6)
@@ -100,7 +104,7 @@ async def test_n8n_that_has_not_parked_is_asked_again_at_once(desk: Desk, there:
 
 
 async def test_a_courier_killed_in_the_middle_loses_nothing(
-    desk: Desk, there: Receiver, settings: Settings, live_redis: RedisServer
+    desk: QueueBench, there: Receiver, settings: Settings, live_redis: RedisServer
 ) -> None:
     async with delivering(desk, settings):
         jobs = await finish(desk, [there.url("/slow")] * 10 + [there.url("/ok")] * 10)
@@ -119,7 +123,7 @@ async def test_a_courier_killed_in_the_middle_loses_nothing(
 
 
 async def test_two_couriers_share_the_outbox_without_doubles(
-    desk: Desk, there: Receiver, settings: Settings, live_redis: RedisServer
+    desk: QueueBench, there: Receiver, settings: Settings, live_redis: RedisServer
 ) -> None:
     async with (
         open_desk(live_redis.port) as other,
@@ -133,7 +137,7 @@ async def test_two_couriers_share_the_outbox_without_doubles(
 
 
 async def test_what_is_given_up_is_announced_and_its_result_stays(
-    desk: Desk, there: Receiver, settings: Settings
+    desk: QueueBench, there: Receiver, settings: Settings
 ) -> None:
     async with desk.client.pubsub() as events:
         await events.subscribe("pw:events:acme")
@@ -156,7 +160,7 @@ async def heard(events: Any) -> dict[str, Any]:
 
 
 async def test_stopping_gives_back_what_waits_for_the_next_worker_at_once(
-    desk: Desk, there: Receiver, settings: Settings
+    desk: QueueBench, there: Receiver, settings: Settings
 ) -> None:
     async with delivering(desk, settings) as courier, asyncio.TaskGroup() as tasks:
         await finish(desk, [there.url("/slow")] * 40)
@@ -164,7 +168,7 @@ async def test_stopping_gives_back_what_waits_for_the_next_worker_at_once(
         stopping = tasks.create_task(courier.stop())
         there.hold.set()
         await stopping
-    left: list[Promise] = await desk.engine.outbox_take("w2", 100, 0)
+    left: list[OutboxEntry] = await desk.engine.outbox_take("w2", 100, 0)
     delivered: list[Received] = there.received
     assert len(left) + len({each.job_id for each in delivered}) == 40
     await desk.engine.outbox_done(left)

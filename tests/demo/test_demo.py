@@ -12,7 +12,7 @@ pytestmark = [pytest.mark.sandbox, pytest.mark.browser, pytest.mark.redis, pytes
 # 99 where a process is left two seconds later. With an argument it interrupts the demo at the first line that has it.
 WATCH = """
 import os, pathlib, signal, subprocess, sys, time
-from bench.tree import Tree, adopt_orphans
+from bench.process_tree import Tree, adopt_orphans
 adopt_orphans()
 argv = [sys.executable, "-c", "from pageworker_supervisor.cli.app import main; main()", "demo"]
 with subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as demo:

@@ -11,9 +11,9 @@ from playwright.async_api import BrowserContext, async_playwright
 
 from pageworker import Blocked, Context, Failed, Helpers
 from pageworker.sink import Level
-from pageworker_supervisor.demo.catalogue import PRODUCTS
-from pageworker_supervisor.demo.serving import served
-from pageworker_supervisor.demo.shop import Shop
+from pageworker_demo.loopback_server import served
+from pageworker_demo.shop import Shop
+from pageworker_demo.shop_data import PRODUCTS
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 BROWSERS = ("/usr/lib/chromium/chromium-headless-shell", "/usr/lib/chromium/chromium")

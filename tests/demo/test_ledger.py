@@ -5,14 +5,14 @@ from typing import Any
 
 import pytest
 
-from pageworker_supervisor.demo.ledger import complaints, owed, ref_of
-from pageworker_supervisor.demo.programme import Act, programme
-from pageworker_supervisor.demo.receiver import Delivery
+from pageworker_demo.callback_receiver import ReceivedCallback
+from pageworker_demo.expectations import complaints, owed, ref_of
+from pageworker_demo.scenario import ScenarioJob, scenario
 
-ACTS = programme("http://127.0.0.1:1")
+ACTS = scenario("http://127.0.0.1:1")
 
 
-def answer_to(act: Act) -> dict[str, Any]:
+def answer_to(act: ScenarioJob) -> dict[str, Any]:
     expected = act.expected
     return {
         "job_id": act.ref.job_id,
@@ -28,7 +28,7 @@ def answer_to(act: Act) -> dict[str, Any]:
 
 
 ANSWERS = [answer_to(act) for act in ACTS]
-DELIVERIES = [Delivery(ref, genuine=True, accepted=True) for ref in sorted(owed(ACTS))]
+DELIVERIES = [ReceivedCallback(ref, genuine=True, accepted=True) for ref in sorted(owed(ACTS))]
 
 
 def test_a_programme_that_went_as_it_should_has_no_complaints() -> None:
@@ -36,7 +36,7 @@ def test_a_programme_that_went_as_it_should_has_no_complaints() -> None:
 
 
 def test_a_callback_that_was_refused_once_and_came_again_is_fine() -> None:
-    again = Delivery(DELIVERIES[0].ref, genuine=True, accepted=False)
+    again = ReceivedCallback(DELIVERIES[0].ref, genuine=True, accepted=False)
     assert complaints(ACTS, ANSWERS, [again, *DELIVERIES]) == []
 
 
@@ -76,7 +76,7 @@ def test_lost_doubled_and_foreign_results_are_named() -> None:
 
 def test_callbacks_are_owed_once_and_signed() -> None:
     first, second, *rest = DELIVERIES
-    forged = Delivery(first.ref, genuine=False, accepted=True)
+    forged = ReceivedCallback(first.ref, genuine=False, accepted=True)
     found = complaints(ACTS, ANSWERS, [forged, *rest, rest[0]])
     assert found == [
         f"{first.ref}: callback with a wrong signature",

@@ -16,14 +16,14 @@ from pw_servers.standalone import RedisServer, redis_server
 from redis.asyncio import Redis
 from rich.console import Console
 
+from pageworker_demo.callback_receiver import DemoReceiver
+from pageworker_demo.loopback_server import served
+from pageworker_demo.queue_client import DEAD, INBOX, RESULTS, DemoQueueClient
+from pageworker_demo.run import plain_redis
+from pageworker_demo.scenario import ScenarioJob, scenario
+from pageworker_demo.scenario_runner import ScenarioRunner
+from pageworker_demo.terminal import DemoTerminal
 from pageworker_supervisor.contract.job_ref import JobRef
-from pageworker_supervisor.demo.letterbox import DEAD, INBOX, RESULTS, Letterbox
-from pageworker_supervisor.demo.performance import Performance
-from pageworker_supervisor.demo.programme import Act, programme
-from pageworker_supervisor.demo.receiver import Receiver
-from pageworker_supervisor.demo.run import plain_redis
-from pageworker_supervisor.demo.screen import Screen
-from pageworker_supervisor.demo.serving import served
 
 SECRET = b"secret"
 Answer = dict[str, Any]
@@ -38,7 +38,7 @@ def server() -> Iterator[RedisServer]:
 class KnowsAll:
     """Answers every job as the programme wants it, but for what `change` does to an answer."""
 
-    def __init__(self, redis: Redis, acts: list[Act], folder: Path, change: Callable[[Answer], Answer]) -> None:
+    def __init__(self, redis: Redis, acts: list[ScenarioJob], folder: Path, change: Callable[[Answer], Answer]) -> None:
         self._redis = redis
         self._acts = {act.ref: act for act in acts}
         self._folder = folder
@@ -59,7 +59,7 @@ class KnowsAll:
                     self._seen.add(ref)
                     await self._answer(client, job, self._acts[ref])
 
-    async def _answer(self, client: httpx.AsyncClient, job: dict[str, Any], act: Act) -> None:
+    async def _answer(self, client: httpx.AsyncClient, job: dict[str, Any], act: ScenarioJob) -> None:
         expected = act.expected
         answer = self._change(
             {
@@ -98,14 +98,14 @@ class KnowsAll:
 
 @pytest.fixture
 async def perform(server: RedisServer, tmp_path: Path) -> AsyncIterator[Callable[..., Any]]:
-    receiver = Receiver(SECRET)
+    receiver = DemoReceiver(SECRET)
     async with served(receiver.app) as port, plain_redis(server.port) as redis, plain_redis(server.port) as other:
-        acts = programme(f"http://127.0.0.1:{port}")
+        acts = scenario(f"http://127.0.0.1:{port}")
 
         async def run(change: Callable[[Answer], Answer] = lambda answer: answer) -> tuple[list[str], str]:
             paper = io.StringIO()
             console = Console(file=paper, width=160)
-            performance = Performance(Letterbox(redis), acts, receiver, Screen(console))
+            performance = ScenarioRunner(DemoQueueClient(redis), acts, receiver, DemoTerminal(console))
             async with asyncio.TaskGroup() as tasks:
                 worker = tasks.create_task(KnowsAll(other, acts, tmp_path, change).run())
                 found = await performance.run()
@@ -162,5 +162,5 @@ async def test_collecting_can_be_interrupted_at_any_moment(server: RedisServer) 
 
 async def collect(redis: Redis) -> None:
     """For ever."""
-    async for _ in Letterbox(redis).results():
+    async for _ in DemoQueueClient(redis).results():
         pass

@@ -6,9 +6,9 @@ import time
 import httpx
 import pytest
 
+from pageworker_demo.callback_receiver import DemoReceiver, genuine
+from pageworker_demo.loopback_server import served
 from pageworker_supervisor.delivery.signature import HEADER, sign
-from pageworker_supervisor.demo.receiver import Receiver, genuine
-from pageworker_supervisor.demo.serving import served
 
 SECRET = b"s" * 32
 BODY = json.dumps({"job_id": "j1", "tenant_id": "acme"}).encode()
@@ -34,7 +34,7 @@ def test_anything_else_is_not(signature: str, now: float) -> None:
 
 
 async def test_the_first_callback_of_a_tenant_comes_too_early() -> None:
-    receiver = Receiver(SECRET)
+    receiver = DemoReceiver(SECRET)
     headers = {HEADER: sign(SECRET, int(time.time()), BODY)}
     async with served(receiver.app) as port, httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as client:
         answers = [(await client.post("/acme", content=BODY, headers=headers)).status_code for _ in range(2)]

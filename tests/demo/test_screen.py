@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from pageworker_supervisor.demo.screen import Screen
+from pageworker_demo.terminal import DemoTerminal
 
 NASTY = "[bold red]x[/bold red][/] \x1b[2J\x9b31m\u202e\\"
 
@@ -28,7 +28,7 @@ def answer(**more: Any) -> dict[str, Any]:
 @pytest.mark.parametrize("terminal", [False, True])
 def test_foreign_text_is_shown_as_it_is(terminal: bool) -> None:
     told = io.StringIO()
-    screen = Screen(Console(file=told, width=1000, force_terminal=terminal, color_system=None))
+    screen = DemoTerminal(Console(file=told, width=1000, force_terminal=terminal, color_system=None))
     screen.step(NASTY)
     screen.answered(answer())
     screen.links([answer()])

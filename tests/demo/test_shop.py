@@ -7,9 +7,9 @@ from collections.abc import AsyncIterator
 import httpx
 import pytest
 
-from pageworker_supervisor.demo.catalogue import PRODUCTS, Product, product_page
-from pageworker_supervisor.demo.serving import served
-from pageworker_supervisor.demo.shop import Shop
+from pageworker_demo.loopback_server import served
+from pageworker_demo.shop import Shop
+from pageworker_demo.shop_data import PRODUCTS, Product, product_page
 
 LINKED_DATA = re.compile(r'<script type="application/ld\+json">(.*?)</script>')
 

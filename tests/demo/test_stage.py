@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from pageworker_demo.toml import toml_text
+from pageworker_demo.workspace import Workspace, find_examples, publish
 from pageworker_sandbox.signing import TrustStore, UntrustedBundle, parse_public, verify
-from pageworker_supervisor.demo.stage import Stage, find_examples, publish
-from pageworker_supervisor.demo.toml import toml_text
 
 
 @pytest.mark.parametrize(
@@ -35,7 +35,7 @@ async def test_the_examples_are_published_under_a_fresh_key(tmp_path: Path) -> N
 
 
 def test_settings_are_laid_over_the_stages_own(tmp_path: Path) -> None:
-    stage = Stage(tmp_path, http_port=1, redis_port=2)
+    stage = Workspace(tmp_path, http_port=1, redis_port=2)
     stage.configure({"worker": {"id": "w"}, "redis": {"url": "redis://x"}})
     tree = tomllib.loads(stage.config_file.read_text())
     assert tree["worker"] == {"data_dir": str(tmp_path), "id": "w"}

@@ -17,7 +17,7 @@ from pageworker_sandbox.dialer.messages import FROM_GATEWAY, TO_GATEWAY
 from pageworker_sandbox.dialer.server import DialServer
 from pageworker_sandbox.dialer.targets import parse_rules
 from pageworker_sandbox.egress.address import Address
-from pageworker_sandbox.egress.errors import Refused
+from pageworker_sandbox.egress.errors import EgressRefused
 from pageworker_sandbox.wire.channel import Channel
 from pageworker_sandbox.wire.errors import ChannelClosed
 
@@ -77,9 +77,9 @@ async def test_a_connection_comes_as_a_socket_of_ones_own() -> None:
 async def test_what_the_rules_forbid_is_refused_with_the_reason() -> None:
     async with pair() as both:
         connector = both.client.cell("r1")
-        with pytest.raises(Refused, match="private_address"):
+        with pytest.raises(EgressRefused, match="private_address"):
             await connector.connect(HERE, 80)
-        with pytest.raises(Refused, match="port_not_allowed"):
+        with pytest.raises(EgressRefused, match="port_not_allowed"):
             await connector.connect(ip_address("93.184.216.34"), 22)
 
 

@@ -5,29 +5,29 @@ from math import inf
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pageworker_supervisor.dispatch.admitting import Admitting, assume, may_go, other_set
-from pageworker_supervisor.dispatch.placement import Rules, Seat, capacity
-from pageworker_supervisor.engine.context_key import NO_EGRESS, ContextKey, egress_digest
+from pageworker_supervisor.contract.context_key import NO_EGRESS, ContextKey, egress_digest
+from pageworker_supervisor.runners.pending_admissions import Admitting, assume, may_go, other_set
+from pageworker_supervisor.runners.placement import PoolRules, RunnerSlot, capacity
 
-RULES = Rules(runners=2, pages=2, residency_seconds=2.0)
+RULES = PoolRules(runners=2, pages=2, residency_seconds=2.0)
 OTHER = egress_digest(["other.test"])
 
 
-def seat(name: str, context: ContextKey, *, taken: int = 0, since: float = 0.0, used: float = 0.0) -> Seat:
-    return Seat(name, context, RULES.pages, taken, True, since, used)
+def seat(name: str, context: ContextKey, *, taken: int = 0, since: float = 0.0, used: float = 0.0) -> RunnerSlot:
+    return RunnerSlot(name, context, RULES.pages, taken, True, since, used)
 
 
 def test_a_lease_in_admission_takes_a_warm_page() -> None:
     seats = [seat("a", ContextKey("t"), taken=1)]
     offer = capacity(assume(seats, RULES, 10.0, [Admitting(ContextKey("t"), solo=False)]), RULES, 10.0, 32)
-    assert (offer.limit, offer.rooms, list(offer.contexts)) == (2, 1, [])
+    assert (offer.limit, offer.runner_slots, list(offer.contexts)) == (2, 1, [])
 
 
 def test_a_lease_in_admission_takes_a_slot_where_there_is_no_warm_page() -> None:
     waiting = [Admitting(ContextKey("t", None, OTHER), solo=False)]
     (warm, coming) = assume([seat("a", ContextKey("t"), taken=1)], RULES, 10.0, waiting)
     assert (warm.taken, coming.context.egress, coming.taken, coming.coming_up) == (1, OTHER, 1, True)
-    assert capacity([warm, coming], RULES, 10.0, 32).rooms == 0
+    assert capacity([warm, coming], RULES, 10.0, 32).runner_slots == 0
 
 
 def test_a_lease_in_admission_that_must_run_alone_leaves_no_page_beside_it() -> None:

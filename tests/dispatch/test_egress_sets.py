@@ -2,8 +2,8 @@
 
 import pytest
 
-from pageworker_supervisor.dispatch.egress_sets import DigestCollision, EgressSets
-from pageworker_supervisor.engine.context_key import NO_EGRESS, egress_digest
+from pageworker_supervisor.contract.context_key import NO_EGRESS, egress_digest
+from pageworker_supervisor.runners.egress_sets import DigestCollision, EgressSets
 
 
 def test_a_set_is_found_by_its_name() -> None:
@@ -23,7 +23,7 @@ def test_what_was_never_named_has_no_hosts() -> None:
 
 def test_two_sets_never_share_a_name(monkeypatch: pytest.MonkeyPatch) -> None:
     """A module's author may look for hosts whose digest is that of another module's."""
-    monkeypatch.setattr("pageworker_supervisor.dispatch.egress_sets.egress_digest", lambda hosts: "0" * 12)
+    monkeypatch.setattr("pageworker_supervisor.runners.egress_sets.egress_digest", lambda hosts: "0" * 12)
     sets = EgressSets()
     assert sets.name(["bank.test"]) == "0" * 12
     with pytest.raises(DigestCollision, match=r"evil\.test"):

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from pageworker_sandbox.wire.messages import Failure, Obstacle
 from pageworker_supervisor.config.settings import JobSettings
 from pageworker_supervisor.contract.job import Job
-from pageworker_supervisor.dispatch.judge import Again, End, backoff_seconds, judge
 from pageworker_supervisor.dispatch.outcome import Outcome, Ran
+from pageworker_supervisor.dispatch.retry_policy import EndJob, RetryJob, backoff_seconds, decide
 
 RULES = JobSettings(max_retries=2, retry_base_seconds=1, retry_cap_seconds=60)
 JOB = Job(job_id="j", tenant_id="t", endpoint_module="m")
@@ -24,47 +24,47 @@ def outcome(ran: Ran, *, retryable: bool | None = None, after: float | None = No
 
 
 def test_success_ends() -> None:
-    assert judge(JOB, outcome("succeeded"), 1, RULES, lambda: 0.5) == End("succeeded")
+    assert decide(JOB, outcome("succeeded"), 1, RULES, lambda: 0.5) == EndJob("succeeded")
 
 
 def test_a_retryable_failure_is_tried_again_until_the_retries_are_used() -> None:
-    decisions = [judge(JOB, outcome("failed", retryable=True), n, RULES, lambda: 0.5) for n in (1, 2, 3)]
-    assert [type(decision) for decision in decisions] == [Again, Again, End]
-    assert isinstance(decisions[2], End)
+    decisions = [decide(JOB, outcome("failed", retryable=True), n, RULES, lambda: 0.5) for n in (1, 2, 3)]
+    assert [type(decision) for decision in decisions] == [RetryJob, RetryJob, EndJob]
+    assert isinstance(decisions[2], EndJob)
     assert decisions[2].status == "failed"
     assert decisions[2].error is not None
     assert decisions[2].error.type == "boom"
 
 
 def test_a_failure_that_is_not_retryable_ends_at_once() -> None:
-    decision = judge(JOB, outcome("failed", retryable=False), 1, RULES, lambda: 0.5)
-    assert isinstance(decision, End)
+    decision = decide(JOB, outcome("failed", retryable=False), 1, RULES, lambda: 0.5)
+    assert isinstance(decision, EndJob)
     assert decision.status == "failed"
 
 
 def test_a_time_out_is_retryable() -> None:
-    assert isinstance(judge(JOB, outcome("timed_out"), 1, RULES, lambda: 0.5), Again)
-    assert judge(JOB, outcome("timed_out"), 3, RULES, lambda: 0.5).__class__ is End
+    assert isinstance(decide(JOB, outcome("timed_out"), 1, RULES, lambda: 0.5), RetryJob)
+    assert decide(JOB, outcome("timed_out"), 3, RULES, lambda: 0.5).__class__ is EndJob
 
 
 def test_the_jobs_own_max_retries_wins() -> None:
     job = msgspec.structs.replace(JOB, max_retries=0)
-    assert isinstance(judge(job, outcome("failed", retryable=True), 1, RULES, lambda: 0.5), End)
+    assert isinstance(decide(job, outcome("failed", retryable=True), 1, RULES, lambda: 0.5), EndJob)
 
 
 def test_a_blocker_is_an_answer() -> None:
     blocked = msgspec.structs.replace(
         outcome("blocked"), obstacle=Obstacle(kind="captcha", provider="p", evidence={"selector": "#c"})
     )
-    decision = judge(JOB, blocked, 1, RULES, lambda: 0.5)
-    assert isinstance(decision, End)
+    decision = decide(JOB, blocked, 1, RULES, lambda: 0.5)
+    assert isinstance(decision, EndJob)
     assert decision.blocker is not None
     assert decision.blocker.kind == "captcha"
 
 
 def test_a_cancelled_job_is_never_retried() -> None:
-    decision = judge(JOB, outcome("cancelled"), 1, RULES, lambda: 0.5)
-    assert isinstance(decision, End)
+    decision = decide(JOB, outcome("cancelled"), 1, RULES, lambda: 0.5)
+    assert isinstance(decision, EndJob)
     assert decision.status == "cancelled"
 
 
@@ -72,13 +72,13 @@ def test_a_cancelled_job_is_never_retried() -> None:
 def test_the_delay_stays_below_the_cap(attempt: int, jitter: float) -> None:
     job = msgspec.structs.replace(JOB, max_retries=20)
     assert 0 <= backoff_seconds(attempt, RULES) * jitter <= RULES.retry_cap_seconds
-    decision = judge(job, outcome("failed", retryable=True), attempt, RULES, lambda: jitter)
-    assert isinstance(decision, Again) == (attempt <= 20)
+    decision = decide(job, outcome("failed", retryable=True), attempt, RULES, lambda: jitter)
+    assert isinstance(decision, RetryJob) == (attempt <= 20)
 
 
 def test_a_module_that_asks_for_time_gets_it_and_the_backoff_on_top() -> None:
-    decision = judge(JOB, outcome("failed", retryable=True, after=30), 2, RULES, lambda: 0.5)
-    assert isinstance(decision, Again)
+    decision = decide(JOB, outcome("failed", retryable=True, after=30), 2, RULES, lambda: 0.5)
+    assert isinstance(decision, RetryJob)
     assert decision.delay_seconds == 30 + 2 * 0.5
 
 

@@ -5,14 +5,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pageworker_supervisor.dispatch.untrusted import Untellable, json_of
+from pageworker_supervisor.dispatch.untrusted import NotJson, json_of
 
 
 @given(st.binary(max_size=200))
 def test_any_bytes_are_json_or_refused(untrusted: bytes) -> None:
     try:
         text = json_of(msgspec.Raw(untrusted))
-    except Untellable:
+    except NotJson:
         return
     msgspec.json.decode(text)
 
@@ -23,7 +23,7 @@ def test_any_bytes_are_json_or_refused(untrusted: bytes) -> None:
     ids=["empty", "reserved", "extension", "list as a key", "not UTF-8", "deep", "trailing"],
 )
 def test_what_json_cannot_say_is_refused(untrusted: bytes) -> None:
-    with pytest.raises(Untellable):
+    with pytest.raises(NotJson):
         json_of(msgspec.Raw(untrusted))
 
 

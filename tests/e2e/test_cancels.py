@@ -13,9 +13,9 @@ import msgspec
 import pytest
 from pw_daemon import HEADLESS_SHELL, DaemonProcess, Producer, place
 
+from pageworker_supervisor.admin.server import CONTROL_SOCKET
+from pageworker_supervisor.admin.status import CancelAsked, Cancelled
 from pageworker_supervisor.contract.job_ref import JobRef
-from pageworker_supervisor.http.report import CancelAsked, Cancelled
-from pageworker_supervisor.http.server import CONTROL_SOCKET
 
 CANCELS = int(os.environ.get("PW_CANCELS", "500"))
 SEED = int(os.environ.get("PW_SEED", str(random.randrange(10**6))))

@@ -14,10 +14,10 @@ from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from pw_daemon import HEADLESS_SHELL, DaemonProcess, Place, Producer, place, write_module
+from pw_daemon import HEADLESS_SHELL, DaemonFolder, DaemonProcess, Producer, place, write_module
 from pw_daemon.processes import below
 
-from pageworker_supervisor.http.client import WorkerClient
+from pageworker_supervisor.admin.control_client import WorkerClient
 
 JOBS = int(os.environ.get("PW_EXPIRING_JOBS", "200"))
 SEED = int(os.environ.get("PW_SEED", str(random.randrange(10**6))))
@@ -74,7 +74,7 @@ async def site(begins: Begins) -> AsyncIterator[int]:
         yield server.sockets[0].getsockname()[1]
 
 
-class Trouble:
+class Disturbance:
     """What happens to the workers, one thing after the other."""
 
     def __init__(self, daemons: dict[str, DaemonProcess], chance: random.Random) -> None:
@@ -102,7 +102,7 @@ class Trouble:
         client = WorkerClient(daemon.data_dir)
         for _ in client.drain(self._chance.choice([0.0, 0.3])):
             pass
-        client.resume()
+        client.undrain()
 
     def _runner(self, daemon: DaemonProcess) -> None:
         pids = [runner.pid for runner in daemon.status().runners if runner.pid]
@@ -125,7 +125,7 @@ async def test_none_begins_after_it_across_kills_and_drains(tmp_path: Path) -> N
     async with place(module) as here, aclosing(Producer(here.redis.url)) as producer, site(begins) as port:
         with ExitStack() as stack:
             daemons = {name: start(here, stack, name, number, port) for number, name in enumerate(WORKERS)}
-            trouble = Trouble(daemons, chance)
+            trouble = Disturbance(daemons, chance)
             async with asyncio.TaskGroup() as tasks:
                 watching = tasks.create_task(begins.watch(producer))
                 troubling = tasks.create_task(trouble.run())
@@ -139,7 +139,7 @@ async def test_none_begins_after_it_across_kills_and_drains(tmp_path: Path) -> N
     assert min(trouble.done[name] for name in ("kill", "drain", "runner", "gateway")) >= 1
 
 
-def start(here: Place, stack: ExitStack, name: str, number: int, port: int) -> DaemonProcess:
+def start(here: DaemonFolder, stack: ExitStack, name: str, number: int, port: int) -> DaemonProcess:
     worker = here.worker(
         name,
         browser=HEADLESS_SHELL,

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from pw_daemon import HEADLESS_SHELL, DaemonProcess, Place, Producer, place
+from pw_daemon import HEADLESS_SHELL, DaemonFolder, DaemonProcess, Producer, place
 from pw_flood import flood
 
 JOBS = 60
@@ -24,7 +24,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.sandbox, pytest.mark.redis, pytes
 
 
 @pytest.fixture
-async def here() -> AsyncIterator[Place]:
+async def here() -> AsyncIterator[DaemonFolder]:
     async with place() as found:
         yield found
 
@@ -54,7 +54,7 @@ async def work(producer: Producer, name: str) -> list[float]:
     return [result["timing"]["total"] for result in results]
 
 
-async def test_idle_and_slow_connections_of_others_cost_no_probe_and_no_job(here: Place) -> None:
+async def test_idle_and_slow_connections_of_others_cost_no_probe_and_no_job(here: DaemonFolder) -> None:
     with here.worker(pool=POOL, browser=HEADLESS_SHELL) as daemon:
         async with aclosing(Producer(here.redis.url)) as producer:
             await work(producer, "before")
@@ -72,7 +72,7 @@ async def test_idle_and_slow_connections_of_others_cost_no_probe_and_no_job(here
         assert daemon.terminate() == 0
 
 
-async def test_a_worker_without_any_descriptor_left_lives_and_goes_on(here: Place) -> None:
+async def test_a_worker_without_any_descriptor_left_lives_and_goes_on(here: DaemonFolder) -> None:
     with here.worker(pool={**POOL, "runners": 3, "residency_seconds": 60}, browser=HEADLESS_SHELL) as daemon:
         async with aclosing(Producer(here.redis.url)) as producer:
             await work(producer, "before")

@@ -8,11 +8,11 @@ from collections.abc import Callable
 from contextlib import aclosing
 
 import pytest
-from pw_daemon import DaemonProcess, Place, Producer, place
+from pw_daemon import DaemonFolder, DaemonProcess, Producer, place
 from pw_daemon.processes import below
-from pw_wall import gone
+from pw_sandbox import gone
 
-from pageworker_supervisor.http.report import RunnerReport
+from pageworker_supervisor.admin.status import RunnerReport
 
 JOBS = 200
 NAP_SECONDS, LONG_SECONDS = 0.05, 3.0
@@ -66,7 +66,7 @@ async def test_every_job_is_answered_once_whatever_is_killed(kill: Kill) -> None
         await kill_amid_work(here, kill)
 
 
-async def kill_amid_work(here: Place, kill: Kill) -> None:
+async def kill_amid_work(here: DaemonFolder, kill: Kill) -> None:
     ids = [f"{kill.__name__}-{number}" for number in range(JOBS)]
     async with aclosing(Producer(here.redis.url)) as producer:
         with here.worker(jobs={"retry_base_seconds": 0.2}) as daemon:

@@ -7,8 +7,8 @@ from contextlib import aclosing
 import pytest
 from pw_daemon import HEADLESS_SHELL, DaemonProcess, Producer, place
 
-from pageworker_supervisor.http.client import WorkerClient
-from pageworker_supervisor.http.report import StatusReport
+from pageworker_supervisor.admin.control_client import WorkerClient
+from pageworker_supervisor.admin.status import StatusReport
 
 pytestmark = [pytest.mark.browser, pytest.mark.sandbox, pytest.mark.redis]
 

@@ -9,7 +9,7 @@ from contextlib import ExitStack, aclosing, suppress
 
 import httpx
 import pytest
-from pw_daemon import HEADLESS_SHELL, DaemonProcess, Place, Producer, place
+from pw_daemon import HEADLESS_SHELL, DaemonFolder, DaemonProcess, Producer, place
 from pw_daemon.processes import below
 
 pytestmark = [pytest.mark.browser, pytest.mark.sandbox, pytest.mark.redis]
@@ -19,7 +19,7 @@ CONTROL = b"POST /cancel HTTP/1.1\r\nHost: worker\r\nContent-Length: 100\r\n\r\n
 
 
 @pytest.fixture
-async def here() -> AsyncIterator[Place]:
+async def here() -> AsyncIterator[DaemonFolder]:
     async with place() as found:
         yield found
 
@@ -30,14 +30,14 @@ def complaints(daemon: DaemonProcess) -> list[str]:
     return [line[:300] for line in written if '"level":"info"' not in line and '"level":"debug"' not in line]
 
 
-async def at_work(here: Place, daemon: DaemonProcess) -> None:
+async def at_work(here: DaemonFolder, daemon: DaemonProcess) -> None:
     """Until it has answered a job, and its runner is idle."""
     async with aclosing(Producer(here.redis.url)) as producer:
         await producer.push(producer.job(f"j-{daemon.pid}", "test.nap", {"seconds": 0}))
         await producer.collect(1, 60)
 
 
-async def test_connections_of_every_kind_are_no_trouble(here: Place) -> None:
+async def test_connections_of_every_kind_are_no_trouble(here: DaemonFolder) -> None:
     with here.worker(browser=HEADLESS_SHELL) as daemon, ExitStack() as stack:
         await at_work(here, daemon)
         host, _, port = str(daemon.get("/healthz").url.netloc.decode()).rpartition(":")
@@ -55,7 +55,7 @@ async def test_connections_of_every_kind_are_no_trouble(here: Place) -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-async def test_a_signal_to_every_process_is_no_trouble(here: Place, number: signal.Signals) -> None:
+async def test_a_signal_to_every_process_is_no_trouble(here: DaemonFolder, number: signal.Signals) -> None:
     """As systemd sends it to a service, and a terminal to a group."""
     with here.worker(browser=HEADLESS_SHELL) as daemon:
         await at_work(here, daemon)

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from pw_daemon import DaemonProcess, Place, Producer, place
+from pw_daemon import DaemonFolder, DaemonProcess, Producer, place
 
 from pageworker_supervisor.config.settings import RedisSettings
-from pageworker_supervisor.redis_link import connect
+from pageworker_supervisor.redis_client import connect
 
 JOBS = 100
 """On the one profile, and again as many on others."""
@@ -84,7 +84,7 @@ def flock_holders(path: Path) -> set[int]:
     return {int(row[4]) for row in rows if row[1] == "FLOCK" and row[5].endswith(f":{inode}")}
 
 
-def start(here: Place, stack: ExitStack, name: str) -> DaemonProcess:
+def start(here: DaemonFolder, stack: ExitStack, name: str) -> DaemonProcess:
     home = here.folder / name
     home.mkdir(mode=0o711)
     (home / "profiles").symlink_to(here.folder / "profiles")

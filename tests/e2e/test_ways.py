@@ -8,8 +8,8 @@ import pw_receiver
 import pytest
 from pw_daemon import HEADLESS_SHELL, Producer, place
 
+from pageworker_demo.callback_receiver import genuine
 from pageworker_supervisor.delivery.signature import HEADER
-from pageworker_supervisor.demo.receiver import genuine
 
 JOBS = 1000
 SECRET = b"callback secret of the tests"

@@ -15,8 +15,8 @@ import httpx
 import pytest
 from pw_daemon.place import HEADLESS_SHELL, MODULES
 
-from pageworker_supervisor.demo.serving import free_port
-from pageworker_supervisor.demo.stage import publish
+from pageworker_demo.loopback_server import free_port
+from pageworker_demo.workspace import publish
 
 pytestmark = [pytest.mark.browser, pytest.mark.sandbox, pytest.mark.redis, pytest.mark.timeout(240)]
 

@@ -9,13 +9,13 @@ import pytest
 from pw_n8n.server import ROOT, N8n
 from pw_n8n.system import System
 
-from pageworker_supervisor.demo.daemon import running
-from pageworker_supervisor.demo.letterbox import Letterbox
-from pageworker_supervisor.demo.run import plain_redis
-from pageworker_supervisor.demo.serving import free_port, served
-from pageworker_supervisor.demo.shop import Shop
-from pageworker_supervisor.demo.stage import Stage, find_examples, publish
-from pageworker_supervisor.redis_link.users import PRODUCER, READER
+from pageworker_demo.daemon import running
+from pageworker_demo.loopback_server import free_port, served
+from pageworker_demo.queue_client import DemoQueueClient
+from pageworker_demo.run import plain_redis
+from pageworker_demo.shop import Shop
+from pageworker_demo.workspace import Workspace, find_examples, publish
+from pageworker_supervisor.redis_client.users import PRODUCER, READER
 
 HERE = Path(__file__).parent
 
@@ -30,7 +30,7 @@ async def system(installed: None, tmp_path: Path) -> AsyncIterator[System]:
     tmp_path.chmod(0o711)
     n8n = N8n(tmp_path / "n8n", free_port())
     n8n.folder.mkdir()
-    stage = Stage(tmp_path / "worker", http_port=free_port(), redis_port=free_port())
+    stage = Workspace(tmp_path / "worker", http_port=free_port(), redis_port=free_port())
     stage.folder.mkdir(mode=0o711)
     stage.secret_file.write_text(secrets.token_hex(32))
     key, _ = await publish(find_examples(), stage.registry)
@@ -53,4 +53,4 @@ async def system(installed: None, tmp_path: Path) -> AsyncIterator[System]:
             n8n.furnish(environment, stage.redis_port, stage.redis_login(PRODUCER))
             reader = plain_redis(stage.redis_port, stage.redis_login(READER))
             async with n8n.serving(environment) as url, reader as redis:
-                yield System(n8n, url, Letterbox(redis))
+                yield System(n8n, url, DemoQueueClient(redis))

@@ -11,7 +11,7 @@ from pw_egress.cells import ALL, listener
 from pw_egress.origin import Handler, Origin, serving
 from pw_egress.processes import gateway
 
-from pageworker_sandbox.egress.messages import Policy
+from pageworker_sandbox.egress.messages import EgressPolicy
 
 CHROMIUM = next(
     (p for p in ("/usr/lib/chromium/chromium-headless-shell", "/usr/lib/chromium/chromium") if Path(p).exists()), None
@@ -69,7 +69,7 @@ async def test_chromium_reaches_what_is_allowed_and_nothing_else() -> None:
     ):
         with listener() as sock:
             port = sock.getsockname()[1]
-            policy = Policy(hosts=ALL, fixed={"shop.test": f"127.0.0.1:{origin.port}"})
+            policy = EgressPolicy(hosts=ALL, fixed={"shop.test": f"127.0.0.1:{origin.port}"})
             await supervisor.attach("runner-1", sock.fileno(), policy)
         browser = await playwright.chromium.launch(
             executable_path=CHROMIUM,

@@ -7,7 +7,7 @@ import pytest
 from pw_egress.cells import ask, client, get, running, to
 from pw_egress.origin import OK, Handler, Origin, answering, closing, serving
 
-from pageworker_sandbox.egress.limits import Limits
+from pageworker_sandbox.egress.limits import EgressLimits
 
 
 async def test_a_request_is_rewritten_and_its_connection_kept_on_both_sides() -> None:
@@ -216,7 +216,7 @@ async def test_a_silent_origin_is_given_up() -> None:
 
         return handle
 
-    async with serving(silent) as origin, running(to(origin.port), Limits(silence_seconds=0.1)) as cell:
+    async with serving(silent) as origin, running(to(origin.port), EgressLimits(silence_seconds=0.1)) as cell:
         answer = await ask(cell.port, get("http://shop.test/"))
         assert (answer.status, answer.egress) == (504, "origin_silent")
 

@@ -15,12 +15,12 @@ from pw_egress.processes import gateway
 
 from pageworker_sandbox.dialer.connector import DirectConnector
 from pageworker_sandbox.egress.address import Address
-from pageworker_sandbox.egress.limits import Limits
-from pageworker_sandbox.egress.messages import Policy
+from pageworker_sandbox.egress.limits import EgressLimits
+from pageworker_sandbox.egress.messages import EgressPolicy
 
 
 async def test_connections_of_a_cell_are_limited_and_their_places_given_back() -> None:
-    limits = Limits(cell_connections=4)
+    limits = EgressLimits(cell_connections=4)
     async with serving(answering()) as origin, running(to(origin.port), limits) as cell:
         holders = [await asyncio.open_connection("127.0.0.1", cell.port) for _ in range(4)]
         waiting = asyncio.open_connection("127.0.0.1", cell.port)
@@ -38,7 +38,7 @@ async def test_connections_of_a_cell_are_limited_and_their_places_given_back() -
 
 @pytest.mark.parametrize("start", [b"", b"GET http://shop.test/ HTTP/1.1\r\nX-Slow: "])
 async def test_slow_and_idle_heads_are_cut(start: bytes) -> None:
-    limits = Limits(idle_seconds=0.1, head_seconds=0.1)
+    limits = EgressLimits(idle_seconds=0.1, head_seconds=0.1)
     async with serving(answering()) as origin, running(to(origin.port), limits) as cell:
         async with client(cell.port) as runner:
             runner.writer.write(start)
@@ -59,7 +59,7 @@ async def test_a_runner_that_reads_nothing_is_cut_and_holds_little() -> None:
 
         return handle
 
-    async with serving(flood) as origin, running(to(origin.port), Limits(silence_seconds=0.3)) as cell:
+    async with serving(flood) as origin, running(to(origin.port), EgressLimits(silence_seconds=0.3)) as cell:
         with socket.create_connection(("127.0.0.1", cell.port)) as runner:
             runner.sendall(get("http://shop.test/"))
             async with asyncio.timeout(10):
@@ -168,7 +168,7 @@ async def test_dead_names_of_one_cell_do_not_hold_up_another() -> None:
     async with (
         serving(answering()) as origin,
         running(to(origin.port)) as other,
-        running(Policy(hosts=ALL, connect_seconds=0.2)) as cell,
+        running(EgressPolicy(hosts=ALL, connect_seconds=0.2)) as cell,
     ):
 
         def stuck(host: str) -> list[Address]:

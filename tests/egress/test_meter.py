@@ -3,18 +3,18 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pageworker_sandbox.egress.limits import Limits
+from pageworker_sandbox.egress.limits import EgressLimits
 from pageworker_sandbox.egress.meter import Meter
-from pageworker_sandbox.egress.notices import Refusals
+from pageworker_sandbox.egress.refusal_log import RefusalLog
 from pageworker_sandbox.egress.target import Target
-from pageworker_sandbox.wire.share import Bucket
+from pageworker_sandbox.wire.cpu_budget import TokenBucket
 
 TARGET = Target("shop.example", 80)
 
 
 @given(st.lists(st.floats(0, 0.5), max_size=200), st.floats(0.5, 50), st.floats(1, 20))
 def test_a_bucket_never_gives_more_than_its_burst_and_rate(gaps: list[float], rate: float, burst: float) -> None:
-    bucket, now, given_out = Bucket(rate, burst, 0.0), 0.0, 0
+    bucket, now, given_out = TokenBucket(rate, burst, 0.0), 0.0, 0
     for gap in gaps:
         now += gap
         given_out += bucket.take(now)
@@ -22,7 +22,7 @@ def test_a_bucket_never_gives_more_than_its_burst_and_rate(gaps: list[float], ra
 
 
 def test_a_debt_is_paid_by_time() -> None:
-    bucket = Bucket(0.5, 1.0, 0.0)
+    bucket = TokenBucket(0.5, 1.0, 0.0)
     bucket.spend(3.0, 0.0)
     assert bucket.debt(0.0) == 4.0
     assert bucket.debt(3.0) == 1.0
@@ -48,8 +48,8 @@ def test_no_budget_is_no_limit() -> None:
 
 
 def test_notices_are_few_and_say_how_many_were_left_out() -> None:
-    limits = Limits(notices_burst=3, notices_per_second=1)
-    refusals = Refusals("r1", limits, 0.0)
+    limits = EgressLimits(notices_burst=3, notices_per_second=1)
+    refusals = RefusalLog("r1", limits, 0.0)
     assert [refusals.add("private_address", TARGET, 0.0) for _ in range(10)] == [True] * 3 + [False] * 7
     assert [notice.suppressed for notice in refusals.drain()] == [0, 0, 0]
     assert refusals.drain() == []
@@ -59,7 +59,7 @@ def test_notices_are_few_and_say_how_many_were_left_out() -> None:
 
 def test_limits_fit_into_few_descriptors() -> None:
     for descriptors in (1024, 4096, 20_000, 1_048_576):
-        limits = Limits().within(descriptors)
+        limits = EgressLimits().within(descriptors)
         assert 8 <= limits.cell_connections <= 128
         cost = 128 + limits.cells * (2 + limits.pool_connections + 2 * limits.cell_connections)
         assert cost <= descriptors or limits.cell_connections == 8

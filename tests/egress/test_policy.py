@@ -8,15 +8,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pageworker_sandbox.egress.errors import InvalidPolicy, MalformedTarget
-from pageworker_sandbox.egress.messages import Policy, Upstream
-from pageworker_sandbox.egress.policy import Route, Rules, check
+from pageworker_sandbox.egress.messages import EgressPolicy, Upstream
+from pageworker_sandbox.egress.policy import CompiledPolicy, Route, check
 from pageworker_sandbox.egress.target import parse_authority
 
 ALL = (("*",),)
 
 
-def _decide(policy: Policy, authority: str) -> object:
-    return Rules(policy).decide(parse_authority(authority.encode()))
+def _decide(policy: EgressPolicy, authority: str) -> object:
+    return CompiledPolicy(policy).decide(parse_authority(authority.encode()))
 
 
 @pytest.mark.parametrize(
@@ -44,7 +44,7 @@ def _decide(policy: Policy, authority: str) -> object:
 def test_a_host_matches_one_glob_of_every_list(
     hosts: tuple[tuple[str, ...], ...], authority: str, allowed: bool
 ) -> None:
-    verdict = _decide(Policy(hosts=hosts), authority)
+    verdict = _decide(EgressPolicy(hosts=hosts), authority)
     assert isinstance(verdict, Route) if allowed else verdict == "host_not_allowed"
 
 
@@ -55,12 +55,15 @@ def test_globs_mean_what_the_regular_expression_means(glob: str, host: str) -> N
     except MalformedTarget:
         return
     meant = re.fullmatch(re.escape(glob.removesuffix(".")).replace(r"\*", ".*"), target.host)
-    assert isinstance(Rules(Policy(hosts=((glob,),))).decide(target), Route) == bool(meant)
+    assert isinstance(CompiledPolicy(EgressPolicy(hosts=((glob,),))).decide(target), Route) == bool(meant)
 
 
 def test_a_glob_of_stars_takes_no_exponential_time() -> None:
     glob = "*a" * 120 + "*b"
-    assert _decide(Policy(hosts=((glob,),)), "a" * 60 + "." + "a" * 60 + "." + "a" * 60 + ":80") == "host_not_allowed"
+    assert (
+        _decide(EgressPolicy(hosts=((glob,),)), "a" * 60 + "." + "a" * 60 + "." + "a" * 60 + ":80")
+        == "host_not_allowed"
+    )
 
 
 @pytest.mark.parametrize(
@@ -81,11 +84,11 @@ def test_a_glob_of_stars_takes_no_exponential_time() -> None:
     ],
 )
 def test_refused_before_any_lookup(authority: str, reason: str) -> None:
-    assert _decide(Policy(hosts=ALL), authority) == reason
+    assert _decide(EgressPolicy(hosts=ALL), authority) == reason
 
 
 def test_fixed_addresses_may_be_private_by_their_name_only() -> None:
-    policy = Policy(
+    policy = EgressPolicy(
         hosts=ALL,
         ports=(80, 443),
         fixed={"Shop.Demo.": "127.0.0.1:4321", "six.demo": "[::1]:99", "plain.demo": "10.0.0.1", "v6.demo": "fd00::1"},
@@ -103,7 +106,7 @@ def test_fixed_addresses_may_be_private_by_their_name_only() -> None:
         assert verdict.proxy is None
     assert _decide(policy, "shop.demo:8080") == "port_not_allowed"
     assert _decide(policy, "127.0.0.1:80") == "private_address"
-    listed = Policy(hosts=(("other",),), fixed=policy.fixed)
+    listed = EgressPolicy(hosts=(("other",),), fixed=policy.fixed)
     assert _decide(listed, "shop.demo:80") == "host_not_allowed"
 
 
@@ -116,7 +119,7 @@ def test_one_private_address_condemns_a_name() -> None:
 @pytest.mark.parametrize("text", ["shop.example", "1.2.3", "1.2.3.4:", "1.2.3.4:99999", "[::1", "", "http://1.2.3.4"])
 def test_fixed_addresses_are_addresses(text: str) -> None:
     with pytest.raises(InvalidPolicy, match=r"shop\.demo"):
-        Rules(Policy(fixed={"shop.demo": text}))
+        CompiledPolicy(EgressPolicy(fixed={"shop.demo": text}))
 
 
 @pytest.mark.parametrize(
@@ -124,4 +127,4 @@ def test_fixed_addresses_are_addresses(text: str) -> None:
 )
 def test_upstreams_are_proxies(url: str) -> None:
     with pytest.raises(InvalidPolicy, match="upstream"):
-        Rules(Policy(upstream=Upstream(url=url)))
+        CompiledPolicy(EgressPolicy(upstream=Upstream(url=url)))

@@ -7,7 +7,7 @@ import pytest
 from pw_egress.cells import ALL, ask, client, get, running, to
 from pw_egress.origin import OK, Handler, Origin, answering, serving
 
-from pageworker_sandbox.egress.messages import Policy
+from pageworker_sandbox.egress.messages import EgressPolicy
 
 
 @pytest.mark.parametrize(
@@ -29,7 +29,7 @@ async def test_a_refusal_says_why(url: str, reason: str) -> None:
         "mixed.test": ["93.184.216.34", "127.0.0.1"],
         "nat64.test": ["64:ff9b::7f00:1"],
     }
-    policy = Policy(hosts=(("*.test", "169.254.*"),))
+    policy = EgressPolicy(hosts=(("*.test", "169.254.*"),))
     async with running(policy, names=names) as cell, client(cell.port) as runner:
         for _ in range(2):
             response = await runner.ask(get(url))
@@ -48,7 +48,7 @@ async def test_a_refusal_says_why(url: str, reason: str) -> None:
 async def test_this_machine_is_refused_by_any_of_its_addresses(monkeypatch: pytest.MonkeyPatch) -> None:
     # Loopback stands in for a public address of the host's own: the kernel answers the same way for both.
     monkeypatch.setattr("pageworker_sandbox.egress.policy.is_public", lambda address: True)
-    async with serving(answering()) as origin, running(Policy(hosts=ALL, ports=(origin.port,))) as cell:
+    async with serving(answering()) as origin, running(EgressPolicy(hosts=ALL, ports=(origin.port,))) as cell:
         response = await ask(cell.port, get(f"http://127.0.0.1:{origin.port}/"))
         assert (response.status, response.egress) == (403, "private_address")
         assert origin.connections == 0
@@ -79,7 +79,7 @@ async def test_what_is_no_request_reaches_nobody(request_bytes: bytes, status: i
 
 
 async def test_a_refused_upload_reads_its_answer() -> None:
-    async with running(Policy(hosts=ALL)) as cell, client(cell.port) as runner:
+    async with running(EgressPolicy(hosts=ALL)) as cell, client(cell.port) as runner:
         size = 3_000_000
         head = f"POST http://10.0.0.1/ HTTP/1.1\r\nHost: x\r\nContent-Length: {size}\r\n\r\n"
         response = await runner.ask(head.encode() + bytes(size))
@@ -104,7 +104,7 @@ async def test_unreachable(url: str, status: int, reason: str, unused_tcp_port: 
             "closed.test": f"127.0.0.1:{unused_tcp_port}",
             "blackhole.test": f"127.0.0.1:{full.getsockname()[1]}",
         }
-        async with running(Policy(hosts=ALL, fixed=fixed, connect_seconds=0.5)) as cell:
+        async with running(EgressPolicy(hosts=ALL, fixed=fixed, connect_seconds=0.5)) as cell:
             response = await ask(cell.port, get(url))
             assert (response.status, response.egress) == (status, reason)
 
@@ -150,19 +150,19 @@ async def test_a_changed_policy_cuts_what_it_forbids_and_nothing_else() -> None:
 
     async with serving(echo) as origin:
         fixed = dict.fromkeys(("one.test", "two.test"), f"127.0.0.1:{origin.port}")
-        both = Policy(hosts=ALL, fixed=fixed)
+        both = EgressPolicy(hosts=ALL, fixed=fixed)
         async with running(both) as cell, client(cell.port) as one, client(cell.port) as two:
             for runner, name in ((one, b"one.test:443"), (two, b"two.test:443")):
                 runner.writer.write(b"CONNECT " + name + b" HTTP/1.1\r\nHost: " + name + b"\r\n\r\n")
                 await runner.reader.readuntil(b"\r\n\r\n")
             cell.cell.update(both)
-            cell.cell.update(Policy(hosts=(("two.*",),), fixed=fixed))
+            cell.cell.update(EgressPolicy(hosts=(("two.*",),), fixed=fixed))
             assert await one.ended()
             two.writer.write(b"alive")
             assert await two.reader.readexactly(5) == b"alive"
             # Still allowed, but somewhere else now: a connection to the old address is no longer right.
             moved = {"two.test": f"127.0.0.2:{origin.port}"}
-            cell.cell.update(Policy(hosts=ALL, fixed=moved))
+            cell.cell.update(EgressPolicy(hosts=ALL, fixed=moved))
             assert await two.ended()
 
 

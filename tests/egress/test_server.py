@@ -12,10 +12,10 @@ from pw_egress.processes import gateway
 
 from pageworker_sandbox.egress.client import Gateway, GatewayLost, GatewayRefused
 from pageworker_sandbox.egress.errors import InvalidListener, InvalidPolicy
-from pageworker_sandbox.egress.messages import MAX_HOSTS, CellLost, Notice, Policy, Upstream
+from pageworker_sandbox.egress.messages import MAX_HOSTS, EgressPolicy, Notice, ProxyLost, Upstream
 
 
-async def _heard(client: Gateway) -> Notice | CellLost:
+async def _heard(client: Gateway) -> Notice | ProxyLost:
     async with asyncio.timeout(5):
         async for notice in client.notices():
             return notice
@@ -32,7 +32,7 @@ async def test_a_cell_from_attach_to_detach() -> None:
         assert usage.requests == 1
         assert usage.down_bytes > usage.up_bytes > 0
 
-        await supervisor.update("runner-1", Policy(hosts=(("other",),)))
+        await supervisor.update("runner-1", EgressPolicy(hosts=(("other",),)))
         assert (await ask(port, get("http://shop.test/"))).egress == "host_not_allowed"
         notice = await _heard(supervisor)
         assert notice == Notice(cell_id="runner-1", reason="host_not_allowed", host="shop.test", port=80)
@@ -53,12 +53,12 @@ async def test_a_cell_from_attach_to_detach() -> None:
 async def test_a_cell_id_is_attached_once() -> None:
     async with gateway() as (supervisor, _):
         with listener() as sock:
-            await supervisor.attach("runner-1", sock.fileno(), Policy())
+            await supervisor.attach("runner-1", sock.fileno(), EgressPolicy())
             with pytest.raises(GatewayRefused, match="known_cell"):
-                await supervisor.attach("runner-1", sock.fileno(), Policy())
+                await supervisor.attach("runner-1", sock.fileno(), EgressPolicy())
             await supervisor.detach("runner-1")
             with pytest.raises(GatewayRefused, match="unknown_cell"):
-                await supervisor.update("runner-1", Policy())
+                await supervisor.update("runner-1", EgressPolicy())
 
 
 async def test_only_listening_tcp_sockets_are_taken() -> None:
@@ -71,8 +71,8 @@ async def test_only_listening_tcp_sockets_are_taken() -> None:
             async with gateway() as (supervisor, _):
                 for number in (read, idle.fileno(), local.fileno(), udp.fileno(), connected.fileno()):
                     with pytest.raises(InvalidListener):
-                        await supervisor.attach("runner-1", number, Policy())
-                await supervisor.attach("runner-1", good.fileno(), Policy())
+                        await supervisor.attach("runner-1", number, EgressPolicy())
+                await supervisor.attach("runner-1", good.fileno(), EgressPolicy())
     os.close(read)
     os.close(write)
 
@@ -90,16 +90,16 @@ async def test_an_invalid_policy_is_named_and_costs_nothing_else(fields: dict[st
     async with gateway() as (supervisor, _):
         with listener() as sock:
             with pytest.raises(InvalidPolicy, match=named):
-                await supervisor.attach("runner-1", sock.fileno(), Policy(**fields))
-            await supervisor.attach("runner-1", sock.fileno(), Policy())
+                await supervisor.attach("runner-1", sock.fileno(), EgressPolicy(**fields))
+            await supervisor.attach("runner-1", sock.fileno(), EgressPolicy())
             with pytest.raises(InvalidPolicy, match=named):
-                await supervisor.update("runner-1", Policy(**fields))
+                await supervisor.update("runner-1", EgressPolicy(**fields))
             assert list(await supervisor.usage()) == ["runner-1"]
 
 
 async def test_the_largest_policy_passes_the_channel() -> None:
     hosts = tuple(f"{number:0>243}.example" for number in range(MAX_HOSTS))
-    largest = Policy(hosts=(hosts, hosts), fixed=dict.fromkeys(hosts, "127.0.0.1"))
+    largest = EgressPolicy(hosts=(hosts, hosts), fixed=dict.fromkeys(hosts, "127.0.0.1"))
     async with gateway() as (supervisor, _):
         with listener() as sock:
             await supervisor.attach("runner-1", sock.fileno(), largest)
@@ -109,10 +109,10 @@ async def test_the_largest_policy_passes_the_channel() -> None:
 async def test_a_broken_listener_is_reported() -> None:
     async with gateway() as (supervisor, _):
         with listener() as sock:
-            await supervisor.attach("runner-1", sock.fileno(), Policy())
+            await supervisor.attach("runner-1", sock.fileno(), EgressPolicy())
             sock.shutdown(socket.SHUT_RDWR)
         lost = await _heard(supervisor)
-        assert isinstance(lost, CellLost)
+        assert isinstance(lost, ProxyLost)
         assert lost.cell_id == "runner-1"
         assert await supervisor.usage() == {}
 
@@ -138,7 +138,7 @@ async def test_a_storm_of_refusals_is_a_few_notices() -> None:
     async with gateway() as (supervisor, _):
         with listener() as sock:
             port = sock.getsockname()[1]
-            await supervisor.attach("runner-1", sock.fileno(), Policy(hosts=ALL))
+            await supervisor.attach("runner-1", sock.fileno(), EgressPolicy(hosts=ALL))
         async with client(port) as runner:
             for _ in range(200):
                 assert (await runner.ask(get("http://127.0.0.1/"))).status == 403

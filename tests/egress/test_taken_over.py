@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 import pytest_asyncio
 from pw_daemon import HEADLESS_SHELL, DaemonProcess, place
+from pw_sandbox import agent, cells
+from pw_sandbox.cells import Inside
 from pw_servers.ports import free_port
-from pw_wall import agent, cells
-from pw_wall.cells import Inside
 
 from pageworker_sandbox.confine import landlock
 from pageworker_sandbox.dialer.messages import FROM_SUPERVISOR, TO_SUPERVISOR, Rules

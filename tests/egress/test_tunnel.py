@@ -5,7 +5,7 @@ import asyncio
 from pw_egress.cells import Client, client, running, to
 from pw_egress.origin import Handler, Origin, serving
 
-from pageworker_sandbox.egress.limits import Limits
+from pageworker_sandbox.egress.limits import EgressLimits
 
 CONNECT = b"CONNECT shop.test:443 HTTP/1.1\r\nHost: shop.test:443\r\n\r\n"
 
@@ -80,14 +80,14 @@ async def test_an_origin_that_does_not_read_stops_the_runner() -> None:
 
 
 async def test_a_silent_tunnel_is_cut() -> None:
-    quick = Limits(silence_seconds=0.1)
+    quick = EgressLimits(silence_seconds=0.1)
     async with serving(_mute) as origin, running(to(origin.port), quick) as cell, client(cell.port) as runner:
         await _open(runner)
         assert await runner.ended()
 
 
 async def test_a_moving_tunnel_is_not_cut() -> None:
-    quick = Limits(silence_seconds=0.3)
+    quick = EgressLimits(silence_seconds=0.3)
     async with serving(_upper) as origin, running(to(origin.port), quick) as cell, client(cell.port) as runner:
         await _open(runner)
         until = asyncio.get_running_loop().time() + 1.0

@@ -5,14 +5,14 @@ from pw_egress.cells import ALL, ask, client, get, running
 from pw_egress.origin import answering, closing, serving
 from pw_egress.proxies import http_proxy, socks_proxy
 
-from pageworker_sandbox.egress.messages import Policy, Upstream
+from pageworker_sandbox.egress.messages import EgressPolicy, Upstream
 
 NAMES = {"shop.test": ["93.184.216.34"], "inner.test": ["10.0.0.1"], "v6.test": ["2606:4700::1111"]}
 
 
-def _policy(scheme: str, port: int, resolves: bool = False, username: str | None = "bob") -> Policy:
+def _policy(scheme: str, port: int, resolves: bool = False, username: str | None = "bob") -> EgressPolicy:
     upstream = Upstream(url=f"{scheme}://127.0.0.1:{port}", username=username, password="s3cret", resolves=resolves)
-    return Policy(hosts=ALL, upstream=upstream)
+    return EgressPolicy(hosts=ALL, upstream=upstream)
 
 
 async def test_an_http_proxy_gets_the_checked_address_and_our_credentials() -> None:
@@ -87,5 +87,7 @@ async def test_socks_proxies_that_fail() -> None:
     async with serving(socks_proxy(1, reply=5)) as proxy, serving(closing(b"\x05\xff")) as picky:
         for port, reason in ((proxy.port, "upstream_refused"), (picky.port, "connect_timeout")):
             policy = _policy("socks5", port)
-            async with running(Policy(hosts=ALL, upstream=policy.upstream, connect_seconds=0.3), names=NAMES) as cell:
+            async with running(
+                EgressPolicy(hosts=ALL, upstream=policy.upstream, connect_seconds=0.3), names=NAMES
+            ) as cell:
                 assert (await ask(cell.port, get("http://shop.test/"))).egress == reason

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from pw_escape.attack import Mode
+from pw_escape.attack import StartedBy
 
 HERE = Path(__file__).parent
 
@@ -41,8 +41,8 @@ class Tally:
             "attacks": len({name for name, _ in run}),
             "through": len({name for name, _ in self.through}),
             "controls": len(self.controls),
-            "as_root": sum(mode == Mode.ROOT.value for _, mode in run),
-            "as_user": sum(mode == Mode.USER.value for _, mode in run),
+            "as_root": sum(mode == StartedBy.ROOT.value for _, mode in run),
+            "as_user": sum(mode == StartedBy.USER.value for _, mode in run),
         }
 
 

@@ -3,10 +3,10 @@
 from collections.abc import Callable
 
 import pytest
-from pw_escape.attack import Mode
+from pw_escape.attack import StartedBy
 from pw_escape.attacks import ATTACKS
 from pw_escape.client import AttackHost, End
-from pw_escape.runs import Kind, Run, runs
+from pw_escape.runs import AttackRun, Kind, runs
 
 pytestmark = pytest.mark.sandbox
 Record = Callable[[str, object], None]
@@ -16,7 +16,7 @@ def parametrized(kind: Kind) -> pytest.MarkDecorator:
     return pytest.mark.parametrize("run", [pytest.param(run, id=run.id) for run in runs(ATTACKS, kind)])
 
 
-def ended(hosts: dict[Mode, AttackHost], run: Run) -> End:
+def ended(hosts: dict[StartedBy, AttackHost], run: AttackRun) -> End:
     if run.mode not in hosts:
         pytest.skip("only root can start a worker as root")
     end = hosts[run.mode].end(run)
@@ -25,7 +25,9 @@ def ended(hosts: dict[Mode, AttackHost], run: Run) -> End:
 
 
 @parametrized(Kind.REFUSED)
-def test_a_whole_sandbox_refuses_it(hosts: dict[Mode, AttackHost], run: Run, record_property: Record) -> None:
+def test_a_whole_sandbox_refuses_it(
+    hosts: dict[StartedBy, AttackHost], run: AttackRun, record_property: Record
+) -> None:
     record_property("refused", [run.attack.name, run.mode.value])
     end = ended(hosts, run)
     if end.kind == "Unavailable":
@@ -34,7 +36,7 @@ def test_a_whole_sandbox_refuses_it(hosts: dict[Mode, AttackHost], run: Run, rec
 
 
 @parametrized(Kind.ALONE)
-def test_a_mechanism_refuses_it_by_itself(hosts: dict[Mode, AttackHost], run: Run) -> None:
+def test_a_mechanism_refuses_it_by_itself(hosts: dict[StartedBy, AttackHost], run: AttackRun) -> None:
     end = ended(hosts, run)
     if end.kind == "Unavailable":
         pytest.skip(f"not on this machine: {end.text}")
@@ -42,7 +44,9 @@ def test_a_mechanism_refuses_it_by_itself(hosts: dict[Mode, AttackHost], run: Ru
 
 
 @parametrized(Kind.CONTROL)
-def test_it_gets_through_without_them(hosts: dict[Mode, AttackHost], run: Run, record_property: Record) -> None:
+def test_it_gets_through_without_them(
+    hosts: dict[StartedBy, AttackHost], run: AttackRun, record_property: Record
+) -> None:
     record_property("control", [run.attack.name, run.mode.value])
     end = ended(hosts, run)
     if end.kind == "Unavailable":

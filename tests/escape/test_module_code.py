@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 from pw_escape.prelude import PRELUDE
-from pw_wall import cells
-from pw_wall.cells import Inside
+from pw_sandbox import cells
+from pw_sandbox.cells import Inside
 
 pytestmark = [pytest.mark.sandbox, pytest.mark.browser, pytest.mark.asyncio(loop_scope="module")]
 

@@ -5,14 +5,14 @@ import re
 
 import pytest
 from pw_escape import mechanisms as m
-from pw_escape.attack import Attack, Mode
+from pw_escape.attack import Attack, StartedBy
 from pw_escape.attacks import ATTACKS
 from pw_escape.client import AttackHost
-from pw_escape.runs import Kind, Run, runs
-from pw_escape.table import DOCUMENT, ROWS, Row
+from pw_escape.runs import AttackRun, Kind, runs
+from pw_escape.table import DOCUMENT, ROWS, AttackRow
 
 from pageworker_sandbox.confine.landlock import Fs
-from pageworker_sandbox.launch import bubblewrap, enter, plan, seccomp
+from pageworker_sandbox.launch import bubblewrap, launch_plan, launcher, seccomp
 from pageworker_sandbox.launch.seccomp import PolicyName
 
 BY_NAME = {attack.name: attack for attack in ATTACKS}
@@ -23,7 +23,7 @@ ROOTS_OWN = {
 """Calls that the runner's filter names and no attack tries."""
 
 
-def row_runs(row: Row, kind: Kind) -> list[Run]:
+def row_runs(row: AttackRow, kind: Kind) -> list[AttackRun]:
     attack = BY_NAME.get(row.attack)
     found = runs((attack,), kind) if attack is not None else []
     return [run for run in found if kind is Kind.CONTROL or run.mechanism == row.mechanism]
@@ -36,7 +36,7 @@ def parametrized(kind: Kind) -> pytest.MarkDecorator:
     return pytest.mark.parametrize(("row", "run"), params)
 
 
-def judge(hosts: dict[Mode, AttackHost], run: Run) -> None:
+def judge(hosts: dict[StartedBy, AttackHost], run: AttackRun) -> None:
     if run.mode not in hosts:
         pytest.skip("only root can start a worker as root")
     end = hosts[run.mode].end(run)
@@ -47,20 +47,22 @@ def judge(hosts: dict[Mode, AttackHost], run: Run) -> None:
 
 @pytest.mark.sandbox
 @parametrized(Kind.ALONE)
-def test_a_mechanism_stops_its_attack_by_itself(hosts: dict[Mode, AttackHost], row: Row, run: Run) -> None:
+def test_a_mechanism_stops_its_attack_by_itself(
+    hosts: dict[StartedBy, AttackHost], row: AttackRow, run: AttackRun
+) -> None:
     assert run.without == row.overlaps
     judge(hosts, run)
 
 
 @pytest.mark.sandbox
 @parametrized(Kind.CONTROL)
-def test_without_it_the_attack_gets_through(hosts: dict[Mode, AttackHost], row: Row, run: Run) -> None:
+def test_without_it_the_attack_gets_through(hosts: dict[StartedBy, AttackHost], row: AttackRow, run: AttackRun) -> None:
     assert run.without == {row.mechanism, *row.overlaps}
     judge(hosts, run)
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.mechanism)
-def test_a_row_tells_what_its_attack_says(row: Row) -> None:
+def test_a_row_tells_what_its_attack_says(row: AttackRow) -> None:
     attack: Attack = BY_NAME[row.attack]
     assert row.mechanism in attack.proofs
     assert row.overlaps == attack.everything - {row.mechanism}
@@ -80,7 +82,7 @@ def test_every_namespace_of_a_sandbox_has_a_row() -> None:
 
 
 def test_every_limit_has_a_row() -> None:
-    limits = plan.Limits(1, 1).rows(own_user=True)
+    limits = launch_plan.ProcessLimits(1, 1).rows(own_user=True)
     assert len(limits) == len(m.RLIMITS)
     assert set(m.RLIMITS.values()) <= {row.mechanism for row in ROWS}
 
@@ -122,7 +124,7 @@ def test_every_step_of_the_launcher_is_one_of_the_mechanisms() -> None:
         "die with the supervisor",
         "start bubblewrap",
     }
-    listed = re.search(r"steps: .*?= \((.*?)\n    \)\n", inspect.getsource(enter), re.S)
+    listed = re.search(r"steps: .*?= \((.*?)\n    \)\n", inspect.getsource(launcher), re.S)
     assert listed is not None
     assert set(re.findall(r'^        \("([^"]+)"', listed[1], re.M)) == known
 

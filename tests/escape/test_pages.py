@@ -7,10 +7,10 @@ from contextlib import suppress
 
 import pytest
 import pytest_asyncio
-from pw_wall import cells
-from pw_wall.cells import Inside, Refused
+from pw_sandbox import cells
+from pw_sandbox.cells import Inside, Refused
 
-from pageworker_sandbox.launch import kernel
+from pageworker_sandbox.launch import procfs
 
 pytestmark = [pytest.mark.sandbox, pytest.mark.browser, pytest.mark.asyncio(loop_scope="module")]
 LOCAL = ("file:///etc/passwd", "view-source:file:///etc/passwd", "file:///root", "file:///home")
@@ -73,12 +73,12 @@ async def test_chromium_says_that_its_own_sandbox_is_on(browsing: Inside) -> Non
 async def test_renderers_are_in_namespaces_of_their_own(browsing: Inside) -> None:
     # The kernel's word for what chrome://sandbox says, and for the headless shell as well.
     await read(browsing, "data:text/html,x")
-    _, first, *rest = kernel.tree(browsing.cell.pid)
-    program = kernel.namespaces(first)
+    _, first, *rest = procfs.tree(browsing.cell.pid)
+    program = procfs.namespaces(first)
     deep = []
     for pid in rest:
-        with suppress(*kernel.GONE):  # Chromium's helpers come and go
-            deep.append(kernel.namespaces(pid))
+        with suppress(*procfs.GONE):  # Chromium's helpers come and go
+            deep.append(procfs.namespaces(pid))
     inner = [seen for seen in deep if seen["user"] != program["user"]]
     assert inner
     assert all(seen["net"] != program["net"] and seen["pid"] != program["pid"] for seen in inner)

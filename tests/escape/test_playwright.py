@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
-from pw_wall import cells
-from pw_wall.cells import Inside, Refused
+from pw_sandbox import cells
+from pw_sandbox.cells import Inside, Refused
 
 pytestmark = [pytest.mark.sandbox, pytest.mark.browser, pytest.mark.asyncio(loop_scope="module")]
 NODE = "/opt/pageworker/site/playwright/driver/node"

@@ -6,8 +6,8 @@ import stat
 from pathlib import Path
 
 import pytest
-from pw_wall import cells
-from pw_wall.cells import Refused
+from pw_sandbox import cells
+from pw_sandbox.cells import Refused
 
 pytestmark = pytest.mark.sandbox
 

@@ -7,7 +7,7 @@ import msgspec
 import pytest
 
 from pageworker_supervisor.config.settings import PoolSettings, Settings
-from pageworker_supervisor.host.descriptors import (
+from pageworker_supervisor.host.descriptor_limit import (
     HTTP_CONNECTIONS,
     LEAST_HTTP_CONNECTIONS,
     http_connections,
@@ -17,7 +17,7 @@ from pageworker_supervisor.host.descriptors import (
 
 RAISE = """
 import resource, sys
-from pageworker_supervisor.host.descriptors import raise_limit
+from pageworker_supervisor.host.descriptor_limit import raise_limit
 soft, hard = int(sys.argv[1]), int(sys.argv[2])
 resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 print(raise_limit(), *resource.getrlimit(resource.RLIMIT_NOFILE))

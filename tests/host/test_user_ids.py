@@ -11,7 +11,7 @@ import pytest
 from pageworker_supervisor.config.settings import SandboxSettings
 from pageworker_supervisor.host.errors import HostRefused
 from pageworker_supervisor.host.uid_lock import UidLock
-from pageworker_supervisor.host.uid_ranges import Claim, IdRange
+from pageworker_supervisor.host.uid_ranges import IdRange, UidClaim
 from pageworker_supervisor.host.user_ids import HostIds, choose, reserved, seed_of
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root changes users")
@@ -101,7 +101,7 @@ def test_a_folder_that_others_can_write_is_refused(tmp_path: Path) -> None:
 class Crowded(HostIds):
     """A host whose claims are given."""
 
-    def __init__(self, *claims: Claim) -> None:
+    def __init__(self, *claims: UidClaim) -> None:
         super().__init__()
         self.claims = list(claims)
 
@@ -109,7 +109,7 @@ class Crowded(HostIds):
 def test_a_configured_range_of_somebody_else_is_refused_and_the_default_goes_around(tmp_path: Path) -> None:
     seed = seed_of(tmp_path)
     free = choose(SandboxSettings(), Crowded(), seed, None)
-    taken = Crowded(Claim(IdRange(free.first, 65_536), "the subordinate ids of cyd in /etc/subuid"))
+    taken = Crowded(UidClaim(IdRange(free.first, 65_536), "the subordinate ids of cyd in /etc/subuid"))
     with pytest.raises(HostRefused, match=r"of cyd in /etc/subuid; leave sandbox\.first_uid out"):
         choose(SandboxSettings(first_uid=free.first + 3), taken, seed, None)
     other = choose(SandboxSettings(), taken, seed, None)
@@ -117,7 +117,7 @@ def test_a_configured_range_of_somebody_else_is_refused_and_the_default_goes_aro
 
 
 def test_a_host_without_any_free_id_is_refused(tmp_path: Path) -> None:
-    full = Crowded(Claim(IdRange(0, 2**32), "everybody"))
+    full = Crowded(UidClaim(IdRange(0, 2**32), "everybody"))
     with pytest.raises(HostRefused, match="no 500 user ids are free"):
         choose(SandboxSettings(), full, seed_of(tmp_path), None)
 

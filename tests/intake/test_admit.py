@@ -9,8 +9,8 @@ import pytest
 
 from pageworker_supervisor.config.settings import DomainSettings, JobSettings, Settings, TenantSettings
 from pageworker_supervisor.contract.job_ref import JobRef
-from pageworker_supervisor.engine.types import Limits
-from pageworker_supervisor.intake.admit import Admission, Queue, Reject
+from pageworker_supervisor.intake.admission import Admission, AdmittedJob, RejectedText
+from pageworker_supervisor.queue.options import QuotaLimits
 
 SETTINGS = Settings(
     tenants={
@@ -32,29 +32,29 @@ def text(**fields: Any) -> bytes:
     return json.dumps({"job_id": "j1", "tenant_id": "acme", "endpoint_module": "shop.product"} | fields).encode()
 
 
-def queued(**fields: Any) -> Queue:
+def queued(**fields: Any) -> AdmittedJob:
     verdict = Admission(SETTINGS).decide(text(**fields))
-    assert isinstance(verdict, Queue), verdict
+    assert isinstance(verdict, AdmittedJob), verdict
     return verdict
 
 
-def rejected(untrusted_text: bytes) -> Reject:
+def rejected(untrusted_text: bytes) -> RejectedText:
     verdict = Admission(SETTINGS).decide(untrusted_text)
-    assert isinstance(verdict, Reject), verdict
+    assert isinstance(verdict, RejectedText), verdict
     return verdict
 
 
 def test_a_job_is_queued_as_it_was_pushed() -> None:
     body = text(payload={"url": "https://Shop.Example/p"}, profile_id="p", priority="high", retry_count=2)
     verdict = Admission(SETTINGS).decide(body)
-    assert isinstance(verdict, Queue)
+    assert isinstance(verdict, AdmittedJob)
     ticket = verdict.ticket
     assert (ticket.job_id, ticket.tenant_id, ticket.priority, ticket.profile_id) == ("j1", "acme", "high", "p")
     assert ticket.body == body
     assert ticket.attempts_used == 2
-    assert ticket.tenant_limits == Limits(weight=2, concurrency=3, rate_per_second=5, burst=7)
+    assert ticket.tenant_limits == QuotaLimits(weight=2, concurrency=3, rate_per_second=5, burst=7)
     assert ticket.domain == "shop.example"
-    assert ticket.domain_limits == Limits(concurrency=2, rate_per_second=1, burst=4)
+    assert ticket.domain_limits == QuotaLimits(concurrency=2, rate_per_second=1, burst=4)
 
 
 def test_times_become_milliseconds() -> None:
@@ -69,7 +69,7 @@ def test_what_expired_long_ago_is_for_the_queue_to_answer() -> None:
 
 
 def test_a_tenant_by_glob_and_an_unknown_one() -> None:
-    assert queued(tenant_id="team-red").ticket.tenant_limits == Limits()
+    assert queued(tenant_id="team-red").ticket.tenant_limits == QuotaLimits()
     reject = rejected(text(tenant_id="mallory"))
     assert reject.type == "unknown_tenant"
     assert reject.identity == JobRef("mallory", "j1")
@@ -123,9 +123,9 @@ def test_what_is_echoed_has_the_form_of_a_result(name: str, value: Any) -> None:
 def test_callbacks_go_where_the_tenant_allows_and_can_be_signed(tenant_id: str, url: str, hint: str | None) -> None:
     verdict = Admission(SETTINGS).decide(text(tenant_id=tenant_id, callback_url=url))
     if hint is None:
-        assert isinstance(verdict, Queue)
+        assert isinstance(verdict, AdmittedJob)
     else:
-        assert isinstance(verdict, Reject)
+        assert isinstance(verdict, RejectedText)
         assert verdict.type == "callback_not_allowed"
         assert hint in verdict.reason
         assert verdict.callback is None
@@ -164,9 +164,9 @@ def test_no_job_waits_longer_than_the_setting_allows(fields: dict[str, Any], fie
     settings = Settings(jobs=JobSettings(max_delay_seconds=10 * DAY))
     verdict = Admission(settings, lambda: NOW).decide(text(**fields))
     if field is None:
-        assert isinstance(verdict, Queue)
+        assert isinstance(verdict, AdmittedJob)
         return
-    assert isinstance(verdict, Reject)
+    assert isinstance(verdict, RejectedText)
     assert verdict.result is not None
     error = json.loads(verdict.result)["error"]
     assert error["type"] == "invalid_field"
@@ -175,8 +175,8 @@ def test_no_job_waits_longer_than_the_setting_allows(fields: dict[str, Any], fie
 
 
 def test_a_year_is_the_limit_by_default() -> None:
-    assert isinstance(Admission(Settings()).decide(text(delay_seconds=31_536_000)), Queue)
-    assert isinstance(Admission(Settings()).decide(text(not_before="2126-01-01T00:00:00Z")), Reject)
+    assert isinstance(Admission(Settings()).decide(text(delay_seconds=31_536_000)), AdmittedJob)
+    assert isinstance(Admission(Settings()).decide(text(not_before="2126-01-01T00:00:00Z")), RejectedText)
 
 
 def test_a_text_of_megabytes_is_not_read_to_learn_whom_to_answer() -> None:

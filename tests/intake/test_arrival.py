@@ -7,11 +7,11 @@ import pytest
 from pw_intake import Counter, job
 from pw_queue.words import DONE, everything
 
-from pageworker_supervisor.engine.types import Lease
-from pageworker_supervisor.intake import inbox
+from pageworker_supervisor.intake import list_source
 from pageworker_supervisor.intake.arrival import LONGEST_MS, waited_ms
-from pageworker_supervisor.intake.inbox import Inbox
-from pageworker_supervisor.intake.timing import Timing
+from pageworker_supervisor.intake.list_source import ProducerList
+from pageworker_supervisor.intake.timing import IntakeTimeouts
+from pageworker_supervisor.queue.options import Lease
 
 PAUSE_SECONDS = 0.3
 SLACK_SECONDS = 0.2
@@ -37,8 +37,8 @@ def test_an_id_that_is_no_time_is_none() -> None:
 
 async def taken(counter: Counter, worker: str, most: int, monkeypatch: pytest.MonkeyPatch) -> list[tuple[bytes, float]]:
     """What one take brings, with seconds."""
-    monkeypatch.setattr(inbox, "BATCH", most)
-    hand = Inbox(counter.link, "pw", worker, Timing())
+    monkeypatch.setattr(list_source, "BATCH", most)
+    hand = ProducerList(counter.link, "pw", worker, IntakeTimeouts())
     arrivals = await hand.take()
     await hand.remove([arrival.text for arrival in arrivals])
     return [(arrival.text, arrival.waited_ms / 1000) for arrival in arrivals]

@@ -12,11 +12,11 @@ from pw_intake import QUICK, Counter, job, open_counter
 from pw_servers import Cluster, RespProxy, Sentinels, redis_server
 
 from pageworker_supervisor.config.settings import RedisSettings
-from pageworker_supervisor.intake.inbox import Inbox
-from pageworker_supervisor.intake.timing import Timing
-from pageworker_supervisor.redis_link import connect
+from pageworker_supervisor.intake.list_source import ProducerList
+from pageworker_supervisor.intake.timing import IntakeTimeouts
+from pageworker_supervisor.redis_client import connect
 
-NO_UPKEEP = Timing(block_seconds=0.2, upkeep_seconds=3600)
+NO_UPKEEP = IntakeTimeouts(block_seconds=0.2, upkeep_seconds=3600)
 """What is lost must be found again at once, not only when somebody looks after the dead."""
 
 LOSABLE = [
@@ -90,7 +90,7 @@ async def test_a_worker_that_is_heard_again_keeps_its_texts(counter: Counter) ->
     send = counter.link.send
     await send("RPUSH", "{pw:inbox}:processing:slow", job(1), key="pw:inbox")
     await send("ZADD", "{pw:inbox}:workers", 1, "slow", key="pw:inbox")
-    mine, slow = (Inbox(counter.link, "pw", name, Timing()) for name in ("w1", "slow"))
+    mine, slow = (ProducerList(counter.link, "pw", name, IntakeTimeouts()) for name in ("w1", "slow"))
     assert await mine.beat() == ["slow"]
     await slow.beat()
     assert await mine.adopt("slow") == []
@@ -100,7 +100,7 @@ async def test_a_worker_that_is_heard_again_keeps_its_texts(counter: Counter) ->
 
 @pytest.mark.parametrize(("command", "timing"), LOSABLE)
 async def test_a_lost_reply_loses_no_job(
-    counter: Counter, proxied_redis: RespProxy, command: str, timing: Timing
+    counter: Counter, proxied_redis: RespProxy, command: str, timing: IntakeTimeouts
 ) -> None:
     link = connect(RedisSettings(url=proxied_redis.url))
     async with counter.intake(link=link, timing=timing):
@@ -140,7 +140,7 @@ async def test_a_restarted_redis(tmp_path: object) -> None:
                 await counter.push(*(job(i, f"list{round_}") for i in range(500)))
                 await counter.add(*(job(i, f"stream{round_}") for i in range(500)))
                 await asyncio.to_thread(server.restart)
-                await counter.link.availability.insist(lambda: counter.link.send("PING", key="k"))
+                await counter.link.availability.retry_until_available(lambda: counter.link.send("PING", key="k"))
             await counter.reached(3000)
             await counter.settled()
 
@@ -157,7 +157,7 @@ async def test_jobs_pushed_to_another_redis_than_the_queues(counter: Counter) ->
                 await counter.turn()
             assert link.availability.up
             await asyncio.to_thread(ingress.start)
-            await link.ingress.availability.insist(
+            await link.ingress.availability.retry_until_available(
                 lambda: link.ingress.send("RPUSH", "pw:inbox", job(4), key="pw:inbox")
             )
             await counter.reached(4)
@@ -180,9 +180,9 @@ async def test_a_sentinel_failover(live_sentinel: Sentinels) -> None:
 
 async def again(counter: Counter) -> int:
     """Push the same two jobs as often as it takes, and count."""
-    await counter.link.availability.insist(lambda: counter.push(job(3)))
-    await counter.link.availability.insist(lambda: counter.add(job(4)))
-    return await counter.link.availability.insist(counter.jobs)
+    await counter.link.availability.retry_until_available(lambda: counter.push(job(3)))
+    await counter.link.availability.retry_until_available(lambda: counter.add(job(4)))
+    return await counter.link.availability.retry_until_available(counter.jobs)
 
 
 async def test_a_cluster_whose_slots_and_primaries_move(live_cluster: Cluster) -> None:
@@ -195,6 +195,6 @@ async def test_a_cluster_whose_slots_and_primaries_move(live_cluster: Cluster) -
                 tasks.create_task(asyncio.to_thread(live_cluster.migrate_slot, slot, target))
                 for i in range(20):
                     text = job(i, f"to{target.port}")
-                    await counter.link.availability.insist(partial(counter.push, text))
+                    await counter.link.availability.retry_until_available(partial(counter.push, text))
         await counter.reached(40)
         await counter.settled()

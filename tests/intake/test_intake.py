@@ -9,8 +9,8 @@ from pw_intake import QUICK, Counter, job
 from pw_queue import ref
 from pw_servers import RedisServer
 
-from pageworker_supervisor.intake.inbox import BATCH
-from pageworker_supervisor.intake.timing import Timing
+from pageworker_supervisor.intake.list_source import BATCH
+from pageworker_supervisor.intake.timing import IntakeTimeouts
 
 
 async def test_each_source_keeps_its_order(counter: Counter) -> None:
@@ -26,7 +26,7 @@ async def test_each_source_keeps_its_order(counter: Counter) -> None:
 
 
 async def test_what_is_pushed_while_it_waits_is_taken_at_once(counter: Counter) -> None:
-    async with counter.intake(timing=Timing()):
+    async with counter.intake(timing=IntakeTimeouts()):
         for i, push in enumerate((counter.push, counter.add, counter.push, counter.add)):
             await asyncio.sleep(0.05)  # both sources block again
             await push(job(i))
@@ -150,7 +150,7 @@ async def test_full_memory_is_waited_out(counter: Counter, live_redis: RedisServ
 
 async def test_idle_costs_less_than_a_command_a_second(counter: Counter, live_redis: RedisServer) -> None:
     # Ten times as quick as in earnest, so ten times the cost.
-    timing = Timing(*(getattr(Timing(), name) / 10 for name in Timing.__dataclass_fields__))
+    timing = IntakeTimeouts(*(getattr(IntakeTimeouts(), name) / 10 for name in IntakeTimeouts.__dataclass_fields__))
 
     def commands() -> int:
         return int(live_redis.command("INFO", "stats")["total_commands_processed"])

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from pw_modules.author import Author, packed
 
-from pageworker_supervisor.engine.context_key import NO_EGRESS, egress_digest
+from pageworker_supervisor.contract.context_key import NO_EGRESS, egress_digest
 from pageworker_supervisor.intake import module_egress
 from pageworker_supervisor.intake.module_egress import ModuleEgress
 from pageworker_supervisor.registry import Registry

@@ -2,8 +2,8 @@
 
 from pw_intake import Counter, job
 
-from pageworker_supervisor.intake.stream import BATCH, JobStream
-from pageworker_supervisor.intake.timing import Timing
+from pageworker_supervisor.intake.stream_source import BATCH, ProducerStream
+from pageworker_supervisor.intake.timing import IntakeTimeouts
 
 
 async def test_the_dead_behind_many_living_are_reached(counter: Counter) -> None:
@@ -15,6 +15,6 @@ async def test_the_dead_behind_many_living_are_reached(counter: Counter) -> None
     await counter.add(job(1, "dead"))
     ((_, ((dead, _),)),) = await send("XREADGROUP", "GROUP", "pw", "x", "STREAMS", "pw:jobs", ">", key="pw:jobs")
     await send("XCLAIM", "pw:jobs", "pw", "x", 0, dead, "IDLE", 3_600_000, key="pw:jobs")
-    stream = JobStream(counter.link, "pw", "w1", Timing())
+    stream = ProducerStream(counter.link, "pw", "w1", IntakeTimeouts())
     assert [entry.id for entry in await stream.adopt()] == [dead]
     await send("DEL", "pw:jobs", key="pw:jobs")

@@ -1,7 +1,7 @@
 from pathlib import Path
 
 import pytest
-from pw_wall import cells
+from pw_sandbox import cells
 
 from pageworker_sandbox.launch import Host
 

@@ -11,11 +11,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from pw_wall import cells, gone
+from pw_sandbox import cells, gone
 
 from pageworker_sandbox.confine import landlock
 from pageworker_sandbox.dialer.messages import Rules
-from pageworker_sandbox.launch import GatewayUsers, Host, LaunchFailed, kernel, launch_gateway
+from pageworker_sandbox.launch import GatewayUsers, Host, LaunchFailed, launch_gateway, procfs
 from pageworker_sandbox.launch.mounts import Bind
 from pageworker_sandbox.launch.start import START_SECONDS
 
@@ -33,7 +33,7 @@ async def test_the_kernels_proof(host: Host, profile: Path) -> None:
     async with cells.cell(host, cells.spec(profile)) as inside:
         await inside.run("pass")
         proof = await inside.cell.proof()
-        ours = kernel.namespaces("self")
+        ours = procfs.namespaces("self")
     assert proof["uid"] == str(cells.UID or os.getuid())
     assert (proof["no_new_privs"], proof["seccomp"], proof["cap_eff"]) == ("1", "2", "0" * 16)
     assert all(proof[f"ns_{name}"] != inode for name, inode in ours.items())
@@ -167,13 +167,13 @@ async def test_nothing_is_left_open_or_running_here(host: Host, profile: Path) -
     for _ in range(3):
         async with cells.cell(host, cells.spec(profile)) as inside:
             await inside.run("pass")
-            tree = gone.watch(kernel.tree(inside.cell.pid))
+            tree = gone.watch(procfs.tree(inside.cell.pid))
         assert gone.left(tree, 0.0) == set()
     assert set(os.listdir("/proc/self/fd")) == before
 
 
 async def test_a_cancelled_start_leaves_nothing(host: Host, profile: Path) -> None:
-    before = set(kernel.children(os.getpid()))
+    before = set(procfs.children(os.getpid()))
     started = asyncio.Event()
 
     async def begin() -> None:
@@ -186,7 +186,7 @@ async def test_a_cancelled_start_leaves_nothing(host: Host, profile: Path) -> No
         await started.wait()
         await asyncio.sleep(0)
         task.cancel()
-    assert set(kernel.children(os.getpid())) <= before
+    assert set(procfs.children(os.getpid())) <= before
 
 
 async def test_another_thread_may_not_start_one(host: Host, profile: Path) -> None:
@@ -212,7 +212,7 @@ async def test_the_gateway_has_no_network_and_its_dialer_little_else(host: Host)
     cell = await launch_gateway(host, users, Rules(ports=(80, 443)))
     try:
         proof = await cell.proof()
-        ours = kernel.namespaces("self")
+        ours = procfs.namespaces("self")
         assert not {name for name, inode in ours.items() if proof[f"ns_{name}"] == inode}
         assert {name for name, inode in ours.items() if proof[f"dialer_ns_{name}"] == inode} == {"net"}
         assert proof["dialer_landlock_ports"] == str(landlock.abi() >= landlock.NET_ABI).lower()
@@ -226,7 +226,7 @@ async def supervisor(profile: Path) -> tuple[asyncio.subprocess.Process, list[in
     if cells.UID is None:
         profile.mkdir()
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "pw_wall.supervisor", str(profile), str(cells.HEADLESS)),
+        *(sys.executable, "-m", "pw_sandbox.supervisor", str(profile), str(cells.HEADLESS)),
         stdout=subprocess.PIPE,
         cwd=CHECKOUT / "tests",
     )

@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from pw_wall import cells
+from pw_sandbox import cells
 
 from pageworker_sandbox.launch import Host, cgroup
 
@@ -25,7 +25,7 @@ for one in kept:
 
 
 def test_limits_are_written_where_the_controllers_are(tmp_path: Path) -> None:
-    home = cgroup.Home(tmp_path, cgroup.WANTED)
+    home = cgroup.CgroupRoot(tmp_path, cgroup.WANTED)
     (tmp_path / "runner_1").mkdir()
     for name in ("memory.max", "memory.swap.max", "memory.oom.group", "pids.max"):
         (tmp_path / "runner_1" / name).touch()
@@ -36,7 +36,7 @@ def test_limits_are_written_where_the_controllers_are(tmp_path: Path) -> None:
 
 
 def test_without_controllers_there_is_still_a_group_to_kill(tmp_path: Path) -> None:
-    group = cgroup.Home(tmp_path, frozenset()).create("r", 1, 1)
+    group = cgroup.CgroupRoot(tmp_path, frozenset()).create("r", 1, 1)
     assert group is not None
     assert list(group.folder.iterdir()) == []
     group.kill()
@@ -45,11 +45,11 @@ def test_without_controllers_there_is_still_a_group_to_kill(tmp_path: Path) -> N
 
 def test_where_none_can_be_made_there_is_none(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    assert cgroup.Home(tmp_path / "file", frozenset()).create("r", 1, 1) is None
+    assert cgroup.CgroupRoot(tmp_path / "file", frozenset()).create("r", 1, 1) is None
 
 
 def test_a_home_that_was_taken_for_a_leftover_is_made_again(tmp_path: Path) -> None:
-    group = cgroup.Home(tmp_path / "gone", frozenset()).create("r", 1, 1)
+    group = cgroup.CgroupRoot(tmp_path / "gone", frozenset()).create("r", 1, 1)
     assert group is not None
     assert group.folder.is_dir()
 
@@ -60,7 +60,7 @@ def test_a_controller_of_version_1_has_a_folder_of_its_own(tmp_path: Path) -> No
         (home / "r").mkdir(parents=True)
         for name in names:
             (home / "r" / name).touch()
-    group = cgroup.Home(tmp_path / "v2", cgroup.WANTED, legacy).create("r", 1234, 56)
+    group = cgroup.CgroupRoot(tmp_path / "v2", cgroup.WANTED, legacy).create("r", 1234, 56)
     assert group is not None
     assert group.folders == tuple(home / "r" for home in (tmp_path / "v2", *legacy))
     assert (tmp_path / "memory/r/memory.limit_in_bytes").read_text() == "1234"

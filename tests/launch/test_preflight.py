@@ -8,12 +8,12 @@ import sysconfig
 from pathlib import Path
 
 import pytest
-from pw_wall import cells
+from pw_sandbox import cells
 
 from pageworker_sandbox.launch import HostUnfit, checks, elf, interpreter, survey
-from pageworker_sandbox.launch.ask import ask
-from pageworker_sandbox.launch.errors import Problem
+from pageworker_sandbox.launch.errors import HostProblem
 from pageworker_sandbox.launch.mounts import Bind, Mask
+from pageworker_sandbox.launch.run_program import run_program
 
 
 def test_this_host_is_fit_and_says_what_it_found() -> None:
@@ -79,20 +79,20 @@ def test_installed_packages_are_masked(tmp_path: Path) -> None:
 def test_another_pythons_packages_would_not_fit(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sysconfig, "get_config_var", lambda name: "cpython-399")
     found = interpreter.find_interpreter(None)
-    assert isinstance(found, Problem)
+    assert isinstance(found, HostProblem)
     assert "cpython-399" in found.what
 
 
 def test_a_host_that_was_suspended_meanwhile_has_not_lost_its_answer() -> None:
     # The program that is asked stops who asks, and for longer than the answer may take.
     program = "(sleep 1.2; kill -CONT $PPID) >/dev/null 2>&1 & echo said; kill -STOP $PPID"
-    asks = f"from pageworker_sandbox.launch.ask import ask; print(ask(['sh', '-c', {program!r}], 1.0).stdout)"
+    asks = f"from pageworker_sandbox.launch.run_program import ask; print(ask(['sh', '-c', {program!r}], 1.0).stdout)"
     assert subprocess.check_output([sys.executable, "-c", asks], text=True).strip() == "said"
 
 
 def test_a_program_that_does_not_answer_is_not_waited_for() -> None:
     with pytest.raises(subprocess.TimeoutExpired):
-        ask(["sleep", "1000"], 0.5)
+        run_program(["sleep", "1000"], 0.5)
 
 
 def test_libraries_are_found_as_the_loader_finds_them() -> None:

@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from pageworker_sandbox.launch import seccomp
-from pageworker_sandbox.launch.seccomp import Policy, PolicyName
+from pageworker_sandbox.launch.seccomp import PolicyName, SeccompPolicy
 
 NAMES: tuple[PolicyName, ...] = ("runner", "confined", "gateway", "dialer")
 NEVER = {
@@ -24,7 +24,7 @@ NOT_ONCE_CONFINED = {
 }  # fmt: skip
 
 
-def allowed(policy: Policy, *, conditions: bool) -> set[str]:
+def allowed(policy: SeccompPolicy, *, conditions: bool) -> set[str]:
     rows = (rule for rule in policy.syscalls if rule.action == "SCMP_ACT_ALLOW" and (conditions or not rule.args))
     return {name for rule in rows for name in rule.names}
 
@@ -99,7 +99,7 @@ def test_ioctls_are_compared_by_the_32_bits_that_the_kernel_reads(name: PolicyNa
 def test_an_unknown_key_is_an_error() -> None:
     text = msgspec.json.encode(seccomp.policy("confined")).replace(b'"comment"', b'"remark"')
     with pytest.raises(msgspec.ValidationError):
-        msgspec.json.decode(text, type=Policy)
+        msgspec.json.decode(text, type=SeccompPolicy)
 
 
 def test_calls_this_machine_does_not_know_are_left_out() -> None:
@@ -112,12 +112,12 @@ def test_calls_this_machine_does_not_know_are_left_out() -> None:
 
 @pytest.mark.parametrize("path", sorted(seccomp.CHECKOUT.glob("*.json")), ids=lambda path: path.stem)
 def test_every_policy_in_the_folder_is_well_formed(path: Path) -> None:
-    policy = msgspec.json.decode(path.read_bytes(), type=Policy)
+    policy = msgspec.json.decode(path.read_bytes(), type=SeccompPolicy)
     assert seccomp.compile_policy(policy)
     assert all(rule.comment for rule in policy.syscalls)
 
 
 def test_a_container_of_ours_may_build_walls_and_load_no_module() -> None:
-    policy = msgspec.json.decode((seccomp.CHECKOUT / "container.json").read_bytes(), type=Policy)
+    policy = msgspec.json.decode((seccomp.CHECKOUT / "container.json").read_bytes(), type=SeccompPolicy)
     assert allowed(policy, conditions=False) >= {"clone", "unshare", "mount", "pivot_root", "sethostname", "chroot"}
     assert not allowed(policy, conditions=True) & {"init_module", "bpf", "kexec_load", "io_uring_setup", "keyctl"}

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from pw_wall import cells
+from pw_sandbox import cells
 
 pytestmark = [pytest.mark.sandbox, pytest.mark.browser]
 CHECKOUT = Path(__file__).resolve().parents[2]
@@ -37,7 +37,7 @@ def run(*arguments: str) -> subprocess.Popen[str]:
 @pytest.mark.parametrize("browser", [cells.FULL, cells.HEADLESS], ids=lambda path: path.name)
 def test_an_ordinary_user_has_the_same_wall(browser: Path, tmp_path: Path) -> None:
     profile = "/tmp/profile" if os.geteuid() == 0 else str(tmp_path / "profile")
-    with run("-m", "pw_wall.supervisor", profile, str(browser)) as process:
+    with run("-m", "pw_sandbox.supervisor", profile, str(browser)) as process:
         assert process.stdout is not None
         told = json.loads(process.stdout.readline())
         process.kill()
@@ -62,7 +62,7 @@ def test_its_other_processes_do_not_count_but_the_cells_do(tmp_path: Path) -> No
         f"profile = {profile!r}"
         """
 import asyncio, pathlib
-from pw_wall import cells
+from pw_sandbox import cells
 async def main():
     async with cells.cell(cells.host(cells.HEADLESS), cells.spec(pathlib.Path(profile), processes=64)) as inside:
         print(await inside.run('''

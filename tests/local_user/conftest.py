@@ -4,11 +4,11 @@ import os
 from collections.abc import Iterator
 
 import pytest
-from pw_local_user import Host, default_daemon
+from pw_local_user import LocalUserHost, default_daemon
 
 
 @pytest.fixture(scope="session")
-def host() -> Iterator[Host]:
+def host() -> Iterator[LocalUserHost]:
     """As root starts it. As an ordinary user there is nobody else to be."""
     if os.geteuid() != 0:
         pytest.skip("only root can act as another user")

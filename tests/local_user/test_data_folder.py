@@ -8,7 +8,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from pw_local_user import Host, act, act_as_root
+from pw_local_user import LocalUserHost, act, act_as_root
 
 pytestmark = [pytest.mark.browser, pytest.mark.sandbox, pytest.mark.redis]
 
@@ -79,7 +79,7 @@ def copy_of(data_dir: Path) -> Iterator[Path]:
 
 
 @pytest.mark.parametrize("name", READS)
-def test_an_ordinary_user_reads_nothing(host: Host, name: str) -> None:
+def test_an_ordinary_user_reads_nothing(host: LocalUserHost, name: str) -> None:
     control = act_as_root(READS[name], host.data_dir)
     assert control.got, f"the try itself does not work:\n{control.said}"
     tried = act(READS[name], host.data_dir)
@@ -87,7 +87,7 @@ def test_an_ordinary_user_reads_nothing(host: Host, name: str) -> None:
 
 
 @pytest.mark.parametrize("name", WRITES)
-def test_an_ordinary_user_changes_nothing(host: Host, name: str) -> None:
+def test_an_ordinary_user_changes_nothing(host: LocalUserHost, name: str) -> None:
     with copy_of(host.data_dir) as copy:
         control = act_as_root(WRITES[name], copy)
     assert control.got, f"the try itself does not work:\n{control.said}"
@@ -97,7 +97,7 @@ def test_an_ordinary_user_changes_nothing(host: Host, name: str) -> None:
 
 @pytest.mark.parametrize("whose", ["the daemon", "its Redis"])
 @pytest.mark.parametrize("name", PROCESSES)
-def test_an_ordinary_user_has_no_hold_of_a_process(host: Host, name: str, whose: str) -> None:
+def test_an_ordinary_user_has_no_hold_of_a_process(host: LocalUserHost, name: str, whose: str) -> None:
     pid = host.daemon.pid if whose == "the daemon" else redis_of(host)
     control = act_as_root(PROCESSES[name], pid)
     assert control.got, f"the try itself does not work:\n{control.said}"
@@ -105,7 +105,7 @@ def test_an_ordinary_user_has_no_hold_of_a_process(host: Host, name: str, whose:
     assert not tried.got, tried.said
 
 
-def test_no_password_is_in_a_command_line_or_a_log(host: Host) -> None:
+def test_no_password_is_in_a_command_line_or_a_log(host: LocalUserHost) -> None:
     """What everybody may read of processes, and what is passed on: command lines, `/status`, the log."""
     words = [file.read_text().strip() for file in (host.data_dir / "redis").glob("*.password")]
     assert len(words) == 3
@@ -118,14 +118,14 @@ def test_no_password_is_in_a_command_line_or_a_log(host: Host) -> None:
         assert not [text for text in shown if word in text]
 
 
-def test_no_process_but_those_that_ask_for_it_has_a_password(host: Host) -> None:
+def test_no_process_but_those_that_ask_for_it_has_a_password(host: LocalUserHost) -> None:
     words = [file.read_bytes().strip() for file in (host.data_dir / "redis").glob("*.password")]
     for process in psutil.Process(host.daemon.pid).children(recursive=True):
         environment = Path(f"/proc/{process.pid}/environ").read_bytes()
         assert not [word for word in words if word in environment], process.cmdline()
 
 
-def redis_of(host: Host) -> int:
+def redis_of(host: LocalUserHost) -> int:
     """Its process id."""
     (found,) = (
         child.pid

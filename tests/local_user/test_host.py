@@ -2,7 +2,7 @@
 
 import psutil
 import pytest
-from pw_local_user import Host, act, act_as_root
+from pw_local_user import LocalUserHost, act, act_as_root
 
 from pageworker_supervisor.host.uid_lock import LOCK_FILE
 
@@ -116,7 +116,7 @@ finally: os.unlink(path)
 }
 
 
-def process_of(host: Host, whose: str) -> int:
+def process_of(host: LocalUserHost, whose: str) -> int:
     """The daemon, or the program inside a cell of it."""
     if whose == "daemon":
         return host.daemon.pid
@@ -132,7 +132,7 @@ def process_of(host: Host, whose: str) -> int:
 
 
 @pytest.mark.parametrize("name", CONTROL_SOCKET)
-def test_an_ordinary_user_has_no_hold_of_the_control_socket(host: Host, name: str) -> None:
+def test_an_ordinary_user_has_no_hold_of_the_control_socket(host: LocalUserHost, name: str) -> None:
     control = act_as_root(CONTROL_SOCKET[name], host.data_dir)
     assert control.got, f"the try itself does not work:\n{control.said}"
     tried = act(CONTROL_SOCKET[name], host.data_dir)
@@ -147,7 +147,7 @@ PAIRS = [(name, whose) for name in PROCESSES for whose in WHOSE if whose == "dae
 
 
 @pytest.mark.parametrize(("name", "whose"), PAIRS)
-def test_an_ordinary_user_has_no_hold_of_a_process(host: Host, name: str, whose: str) -> None:
+def test_an_ordinary_user_has_no_hold_of_a_process(host: LocalUserHost, name: str, whose: str) -> None:
     pid = process_of(host, whose)
     control = act_as_root(PROCESSES[name], pid)
     assert control.got, f"the try itself does not work:\n{control.said}"
@@ -156,7 +156,7 @@ def test_an_ordinary_user_has_no_hold_of_a_process(host: Host, name: str, whose:
 
 
 @pytest.mark.parametrize("name", USERS)
-def test_an_ordinary_user_is_no_runner(host: Host, name: str) -> None:
+def test_an_ordinary_user_is_no_runner(host: LocalUserHost, name: str) -> None:
     uid = psutil.Process(process_of(host, "runner")).uids().real
     control = act_as_root(USERS[name], uid, LOCK_FILE)
     assert control.got, f"the try itself does not work:\n{control.said}"
@@ -164,7 +164,7 @@ def test_an_ordinary_user_is_no_runner(host: Host, name: str) -> None:
     assert not tried.got, tried.said
 
 
-def test_no_user_id_is_anybody_elses(host: Host) -> None:
+def test_no_user_id_is_anybody_elses(host: LocalUserHost) -> None:
     """Daemon, gateway, runner: three users, none of them this host's, and none with any capability but root's."""
     users = {whose: psutil.Process(process_of(host, whose)).uids().real for whose in ("daemon", "gateway", "runner")}
     assert users["daemon"] == 0
@@ -173,7 +173,7 @@ def test_no_user_id_is_anybody_elses(host: Host) -> None:
     assert users["runner"] == psutil.Process(process_of(host, "browser")).uids().real
 
 
-def test_command_lines_name_no_tenant_no_job_and_no_profile(host: Host) -> None:
+def test_command_lines_name_no_tenant_no_job_and_no_profile(host: LocalUserHost) -> None:
     """Everybody may read them."""
     children = psutil.Process(host.daemon.pid).children(recursive=True)
     shown = " ".join(" ".join(child.cmdline()) for child in children)

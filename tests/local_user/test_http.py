@@ -6,7 +6,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
-from pw_local_user import Host, act
+from pw_local_user import LocalUserHost, act
 
 pytestmark = [pytest.mark.browser, pytest.mark.sandbox, pytest.mark.redis]
 
@@ -135,7 +135,7 @@ def free_port() -> int:
 
 
 @pytest.mark.parametrize("name", TRIES)
-def test_an_ordinary_user_gets_nothing_from_the_endpoints(host: Host, unguarded: int, name: str) -> None:
+def test_an_ordinary_user_gets_nothing_from_the_endpoints(host: LocalUserHost, unguarded: int, name: str) -> None:
     script = ASK + TRIES[name]
     control = act(script, free_port() if name == "take its port beside it" else unguarded)
     assert control.got, f"the try itself does not work:\n{control.said}"

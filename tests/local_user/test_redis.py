@@ -1,7 +1,7 @@
 """What an ordinary local user tries on the daemon's own Redis. On a Redis without users each try succeeds."""
 
 import pytest
-from pw_local_user import Host, act
+from pw_local_user import LocalUserHost, act
 from pw_local_user.host import JOB_ID, SECRET
 from pw_servers import redis_server
 
@@ -69,7 +69,7 @@ got("whoever connects is mine")
 
 
 @pytest.mark.parametrize("name", TRIES)
-def test_an_ordinary_user_gets_nothing_from_redis(host: Host, name: str) -> None:
+def test_an_ordinary_user_gets_nothing_from_redis(host: LocalUserHost, name: str) -> None:
     script = TRIES[name].replace("%(job)s", JOB_ID)
     with redis_server() as open_to_all:
         open_to_all.command("SET", f"pw:result:acme:{JOB_ID}", '{"endpoint_module": "test.nap"}')

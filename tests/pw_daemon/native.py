@@ -5,7 +5,7 @@ NODE = "/opt/pageworker/site/playwright/driver/node"
 RUN_NODE = """
 import gc
 from playwright.async_api import Playwright
-from pageworker_runner.belonging import own_work
+from pageworker_runner.task_ownership import own_work
 playwright = next(one for one in gc.get_objects() if isinstance(one, Playwright))
 arguments = ["-e", script]
 with own_work():

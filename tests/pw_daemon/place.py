@@ -11,8 +11,8 @@ from typing import Any
 
 from pw_servers import RedisServer, redis_server
 
-from pageworker_supervisor.demo.stage import find_examples, publish
-from pageworker_supervisor.demo.toml import toml_text
+from pageworker_demo.toml import toml_text
+from pageworker_demo.workspace import find_examples, publish
 from pw_daemon.worker import DaemonProcess
 
 MODULES = Path(__file__).parent / "modules"
@@ -22,7 +22,7 @@ HEADLESS_SHELL = {"executable": "/usr/lib/chromium/chromium-headless-shell"}
 
 
 @dataclass(frozen=True)
-class Place:
+class DaemonFolder:
     """Where workers of one test live."""
 
     folder: Path
@@ -75,7 +75,7 @@ def write_module(folder: Path, name: str, body: str, egress: Sequence[str] = ())
 
 
 @contextlib.asynccontextmanager
-async def place(*modules: Path) -> AsyncIterator[Place]:
+async def place(*modules: Path) -> AsyncIterator[DaemonFolder]:
     """One, gone with the block. `modules` are published beside the usual ones."""
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="pw-daemon-", ignore_cleanup_errors=True)))
@@ -83,6 +83,6 @@ async def place(*modules: Path) -> AsyncIterator[Place]:
         folder.chmod(0o711)
         redis = stack.enter_context(redis_server(aof=True))
         key, _ = await publish([*find_examples(), *sorted(MODULES.iterdir()), *modules], folder / "registry")
-        found = Place(folder, redis, key)
+        found = DaemonFolder(folder, redis, key)
         found.secret_file.write_bytes(SECRET)
         yield found

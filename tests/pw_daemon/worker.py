@@ -11,8 +11,8 @@ from typing import Any
 
 import httpx
 
-from pageworker_supervisor.http.client import WorkerClient
-from pageworker_supervisor.http.report import StatusReport
+from pageworker_supervisor.admin.control_client import WorkerClient
+from pageworker_supervisor.admin.status import StatusReport
 
 
 class DaemonProcess:

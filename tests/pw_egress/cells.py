@@ -14,9 +14,9 @@ from pageworker_sandbox.dialer.connector import DirectConnector
 from pageworker_sandbox.dialer.targets import TargetRules, parse_rules
 from pageworker_sandbox.egress.acceptor import adopt
 from pageworker_sandbox.egress.address import Address
-from pageworker_sandbox.egress.cell import Cell
-from pageworker_sandbox.egress.limits import Limits
-from pageworker_sandbox.egress.messages import Policy, Reason
+from pageworker_sandbox.egress.limits import EgressLimits
+from pageworker_sandbox.egress.messages import EgressPolicy, Reason
+from pageworker_sandbox.egress.runner_proxy import RunnerProxy
 from pageworker_sandbox.egress.target import Target
 
 ALL = (("*",),)
@@ -26,7 +26,7 @@ ALL = (("*",),)
 class Running:
     """A cell, the port its runner would use as proxy, and what it refused."""
 
-    cell: Cell
+    cell: RunnerProxy
     port: int
     refused: list[tuple[Reason, str]] = field(default_factory=list)
 
@@ -41,7 +41,7 @@ def listener() -> socket.socket:
 
 @asynccontextmanager
 async def running(
-    policy: Policy, limits: Limits | None = None, names: Mapping[str, list[str]] | None = None
+    policy: EgressPolicy, limits: EgressLimits | None = None, names: Mapping[str, list[str]] | None = None
 ) -> AsyncIterator[Running]:
     """A cell that knows only `names`."""
     refused: list[tuple[Reason, str]] = []
@@ -58,7 +58,7 @@ async def running(
     with listener() as sock:
         port = sock.getsockname()[1]
         connector = DirectConnector(_rules(policy), look_up)
-        cell = Cell(adopt(sock.detach()), policy, limits or Limits(), connector, on_refusal)
+        cell = RunnerProxy(adopt(sock.detach()), policy, limits or EgressLimits(), connector, on_refusal)
     async with asyncio.TaskGroup() as group:
         task = group.create_task(cell.run())
         yield Running(cell, port, refused)
@@ -66,16 +66,16 @@ async def running(
         task.cancel()
 
 
-def _rules(policy: Policy) -> TargetRules:
+def _rules(policy: EgressPolicy) -> TargetRules:
     """What the supervisor tells the dialer, from one policy alone."""
     upstream = () if policy.upstream is None else (policy.upstream.url.partition("://")[2],)
     return parse_rules(policy.ports, (*policy.fixed.values(), *upstream), ())
 
 
-def to(port: int, **changes: Any) -> Policy:
+def to(port: int, **changes: Any) -> EgressPolicy:
     """A policy under which `shop.test` is the origin on this loopback port."""
     fields: dict[str, Any] = {"hosts": ALL, "fixed": {"shop.test": f"127.0.0.1:{port}"}}
-    return Policy(**{**fields, **changes})
+    return EgressPolicy(**{**fields, **changes})
 
 
 @dataclass

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 
-class Place(Enum):
+class AttackPlace(Enum):
     """Whose code attacks."""
 
     CONQUERED = "conquered"
@@ -29,14 +29,14 @@ class Place(Enum):
     """Native code in the gateway's dialer, which shares the host's network."""
 
 
-class Mode(Enum):
+class StartedBy(Enum):
     """Who started the worker."""
 
     ROOT = "root"
     USER = "user"
 
 
-BOTH = (Mode.ROOT, Mode.USER)
+BOTH = (StartedBy.ROOT, StartedBy.USER)
 
 
 @dataclass(frozen=True)
@@ -58,8 +58,8 @@ class Attack:
     also: tuple[tuple[str, str], ...] = ()
     reached: tuple[str, ...] = ()
     before: str = ""
-    place: Place = Place.CONQUERED
-    modes: tuple[Mode, ...] = BOTH
+    place: AttackPlace = AttackPlace.CONQUERED
+    modes: tuple[StartedBy, ...] = BOTH
 
     @property
     def proofs(self) -> dict[str, str]:

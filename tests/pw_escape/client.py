@@ -8,12 +8,12 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
 
-from pw_wall import gone
+from pw_sandbox import gone
 
-from pageworker_sandbox.launch import kernel
+from pageworker_sandbox.launch import procfs
 from pw_escape import groups, places
-from pw_escape.attack import Mode
-from pw_escape.runs import Run
+from pw_escape.attack import StartedBy
+from pw_escape.runs import AttackRun
 
 ANSWER_SECONDS = 110.0
 GONE_SECONDS = 10.0
@@ -31,13 +31,13 @@ class End:
 class AttackHost:
     """One process, which works off in order what it is asked. Two of them use two cores."""
 
-    def __init__(self, mode: Mode, folder: Path, wanted: Iterable[Run]) -> None:
+    def __init__(self, mode: StartedBy, folder: Path, wanted: Iterable[AttackRun]) -> None:
         self._process = places.start(mode, ["-m", "pw_escape.server", str(places.WORLD / "world")], folder)
         self._mode = mode
         self._lock = threading.Lock()
         self._asked: dict[Key, Future[End]] = {}
         self._waiting: deque[Future[End]] = deque()
-        self._questions: deque[Run | None] = deque()
+        self._questions: deque[AttackRun | None] = deque()
         self._new = threading.Semaphore(0)
         for run in wanted:
             if run.mode is mode:
@@ -46,7 +46,7 @@ class AttackHost:
         for thread in self._threads:
             thread.start()
 
-    def end(self, run: Run) -> End:
+    def end(self, run: AttackRun) -> End:
         """How it ended. Raises TimeoutError, EOFError."""
         with self._lock:
             future = self._promise(run)
@@ -59,7 +59,7 @@ class AttackHost:
             self._questions.append(None)
         self._new.release()
         # Whatever it is at: it is alone in its pid namespace, which ends with it.
-        tree = gone.watch(kernel.tree(self._process.pid))
+        tree = gone.watch(procfs.tree(self._process.pid))
         self._process.kill()
         self._process.wait()
         gone.left(tree, GONE_SECONDS)
@@ -71,10 +71,10 @@ class AttackHost:
                 pipe.close()
 
     @staticmethod
-    def _key(run: Run) -> Key:
+    def _key(run: AttackRun) -> Key:
         return run.attack.name, run.without
 
-    def _promise(self, run: Run) -> Future[End]:
+    def _promise(self, run: AttackRun) -> Future[End]:
         key = self._key(run)
         if key not in self._asked:
             self._asked[key] = Future()
@@ -108,7 +108,7 @@ class AttackHost:
                 future.set_exception(EOFError("the host of attacks is gone"))
 
 
-def _question(run: Run) -> dict[str, object]:
+def _question(run: AttackRun) -> dict[str, object]:
     attack = run.attack
     return {
         "place": attack.place.value,

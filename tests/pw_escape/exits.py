@@ -13,7 +13,7 @@ from unittest.mock import patch
 
 from pageworker_sandbox.dialer.messages import Rules
 from pageworker_sandbox.egress.client import Gateway, GatewayLost, connect
-from pageworker_sandbox.egress.messages import Policy
+from pageworker_sandbox.egress.messages import EgressPolicy
 from pageworker_sandbox.launch import GatewayUsers, Host, launch_gateway
 from pageworker_sandbox.launch import gateway as launching
 from pageworker_sandbox.launch.gateway import GatewayCells
@@ -27,7 +27,7 @@ USERS = GatewayUsers(261_904, 261_905) if os.geteuid() == 0 else GatewayUsers(No
 FORBIDDEN = "other.test"
 # Whatever is no name of ours is an address; the one name that no glob matches is forbidden.
 MODULES = (*(name for name in RECORDS if name != FORBIDDEN), *(f"*{digit}*" for digit in range(10)), "*:*")
-POLICY = Policy(hosts=(("*",), MODULES))
+POLICY = EgressPolicy(hosts=(("*",), MODULES))
 PROGRAMS = {"gateway": weak_gateway, "dialer": weak_dialer}
 
 

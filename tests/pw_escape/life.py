@@ -10,9 +10,9 @@ from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
-from pw_wall import agent, cells, gone
+from pw_sandbox import agent, cells, gone
 
-from pageworker_sandbox.launch import kernel
+from pageworker_sandbox.launch import procfs
 from pw_escape import weaken
 
 GONE_SECONDS = 2.0
@@ -26,7 +26,7 @@ async def supervise(folder: Path, without: frozenset[str]) -> None:
     # What runs inside does not listen, so that the end of its channel is no end for it.
     deaf = json.dumps({"code": "import time; time.sleep(1000)"}).encode()
     cell.channel.sendall(agent.HEADER.pack(len(deaf)) + deaf)
-    print(json.dumps(list(kernel.tree(cell.pid))), flush=True)
+    print(json.dumps(list(procfs.tree(cell.pid))), flush=True)
     await asyncio.Event().wait()
 
 

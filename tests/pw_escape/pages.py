@@ -5,11 +5,11 @@ import re
 from pathlib import Path
 from typing import Any
 
-from pw_wall import cells
-from pw_wall.cells import Inside, Refused
+from pw_sandbox import cells
+from pw_sandbox.cells import Inside, Refused
 
 from pageworker_sandbox.launch import Host
-from pageworker_sandbox.launch.cell import Cell
+from pageworker_sandbox.launch.sandboxed_process import SandboxedProcess
 from pw_escape import mechanisms as m
 
 BROWSERS = {"page": cells.FULL, "shell": cells.HEADLESS}
@@ -59,7 +59,7 @@ async def started(program, *arguments, **options):
 """
 
 
-async def begin(cell: Cell, host: Host, browser: Path, without: frozenset[str]) -> Inside:
+async def begin(cell: SandboxedProcess, host: Host, browser: Path, without: frozenset[str]) -> Inside:
     """Bring the browser up. Raises Refused."""
     inside = Inside(cell)
     port = await inside.listen()

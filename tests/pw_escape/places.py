@@ -11,7 +11,7 @@ import sysconfig
 from collections.abc import Sequence
 from pathlib import Path
 
-from pw_escape.attack import Mode
+from pw_escape.attack import StartedBy
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 USER = 261_901
@@ -57,17 +57,17 @@ exec unshare --user --map-user={os.getuid()} --map-group={os.getgid()} -- "$@"
 """
 
 
-def possible(mode: Mode) -> bool:
+def possible(mode: StartedBy) -> bool:
     """Only root can start something as root; as an ordinary user everybody can."""
-    return mode is Mode.USER or os.geteuid() == 0
+    return mode is StartedBy.USER or os.geteuid() == 0
 
 
-def group(mode: Mode) -> str:
+def group(mode: StartedBy) -> str:
     """Name of the control group of what is started."""
     return f"pw-escape.{os.getpid()}.{mode.value}"
 
 
-def start(mode: Mode, arguments: Sequence[str], folder: Path) -> subprocess.Popen[str]:
+def start(mode: StartedBy, arguments: Sequence[str], folder: Path) -> subprocess.Popen[str]:
     """`python ARGUMENTS` with pipes for stdin and stdout. `folder` is for files of ours, readable by all."""
     resolver = folder / "resolv.conf"
     resolver.write_text(RESOLVER)
@@ -85,7 +85,7 @@ def start(mode: Mode, arguments: Sequence[str], folder: Path) -> subprocess.Pope
     become, user = AS_ROOT, []
     if os.geteuid() != 0:
         become, user = AS_BEFORE, ["--user", "--map-root-user"]
-    elif mode is Mode.USER:
+    elif mode is StartedBy.USER:
         become, python = AS_USER, str(SEEN / Path(sys.executable).relative_to(CHECKOUT))
     own = [*user, "--mount", "--net", "--pid", "--fork", "--kill-child", "--mount-proc"]
     return subprocess.Popen(

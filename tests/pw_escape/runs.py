@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from pw_escape import mechanisms as m
-from pw_escape.attack import Attack, Mode, Place
+from pw_escape.attack import Attack, AttackPlace, StartedBy
 
 INSIDE = (m.LAYER_1, m.LANDLOCK, m.CONFINED_FILTER, m.RUNNER_FILTER, m.NOT_DUMPABLE)
 """What an attacker's own process puts on, or leaves out; all else is a sandbox's."""
@@ -20,12 +20,12 @@ class Kind(Enum):
 
 
 @dataclass(frozen=True)
-class Run:
+class AttackRun:
     """`expected` are the ends that are right; an empty one: it got through."""
 
     kind: Kind
     attack: Attack
-    mode: Mode
+    mode: StartedBy
     without: frozenset[str]
     expected: frozenset[str]
     mechanism: str
@@ -44,7 +44,7 @@ class Run:
         return (self.attack.place.value, outer, filtered, self.mode.value)
 
 
-def runs(attacks: Iterable[Attack], kind: Kind) -> list[Run]:
+def runs(attacks: Iterable[Attack], kind: Kind) -> list[AttackRun]:
     """Of one kind, in the order in which they cost least."""
     made = {
         Kind.REFUSED: _refused,
@@ -55,24 +55,24 @@ def runs(attacks: Iterable[Attack], kind: Kind) -> list[Run]:
     return sorted(found, key=lambda run: run.order)
 
 
-def _refused(attack: Attack, mode: Mode) -> Iterator[Run]:
-    yield Run(Kind.REFUSED, attack, mode, frozenset(), _ends(attack.refused), attack.by)
+def _refused(attack: Attack, mode: StartedBy) -> Iterator[AttackRun]:
+    yield AttackRun(Kind.REFUSED, attack, mode, frozenset(), _ends(attack.refused), attack.by)
 
 
-def _alone(attack: Attack, mode: Mode) -> Iterator[Run]:
+def _alone(attack: Attack, mode: StartedBy) -> Iterator[AttackRun]:
     for mechanism, refused in attack.proofs.items():
         if others := attack.everything - {mechanism}:
-            yield Run(Kind.ALONE, attack, mode, others, _ends(refused), mechanism)
+            yield AttackRun(Kind.ALONE, attack, mode, others, _ends(refused), mechanism)
 
 
-def _control(attack: Attack, mode: Mode) -> Iterator[Run]:
-    yield Run(Kind.CONTROL, attack, mode, attack.everything, frozenset(("", *attack.reached)), attack.by)
+def _control(attack: Attack, mode: StartedBy) -> Iterator[AttackRun]:
+    yield AttackRun(Kind.CONTROL, attack, mode, attack.everything, frozenset(("", *attack.reached)), attack.by)
 
 
 def _ends(text: str) -> frozenset[str]:
     return frozenset(text.split("|"))
 
 
-def places(attacks: Iterable[Attack]) -> set[Place]:
+def places(attacks: Iterable[Attack]) -> set[AttackPlace]:
     """Where they attack from."""
     return {attack.place for attack in attacks}

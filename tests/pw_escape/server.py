@@ -15,24 +15,24 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from pw_wall import agent
-from pw_wall.cells import Inside, Refused
+from pw_sandbox import agent
+from pw_sandbox.cells import Inside, Refused
 
-from pageworker_sandbox.launch import Cell, Host, LaunchFailed, survey
+from pageworker_sandbox.launch import Host, LaunchFailed, SandboxedProcess, survey
 from pageworker_sandbox.launch.gateway import dialer_program, gateway_program
 from pageworker_sandbox.launch.interpreter import masks
-from pageworker_sandbox.launch.layout import CellSpec, runner_mounts
+from pageworker_sandbox.launch.launch_plan import ProcessLimits
 from pageworker_sandbox.launch.mounts import Bind
 from pageworker_sandbox.launch.packages import CODE
-from pageworker_sandbox.launch.plan import Limits
+from pageworker_sandbox.launch.root_layout import SandboxSpec, runner_mounts
 from pageworker_sandbox.launch.start import Program
 from pw_escape import exits, folders, inside, life, pages, policies, weaken, wires
 from pw_escape import mechanisms as m
-from pw_escape.attack import Place
+from pw_escape.attack import AttackPlace
 from pw_escape.prelude import CALLS, PRELUDE
 from pw_escape.world import BROWSER_UIDS, UID, World
 
-SERVERS = (Place.GATEWAY, Place.DIALER)
+SERVERS = (AttackPlace.GATEWAY, AttackPlace.DIALER)
 """Their sandboxes permit no new process, so attacks run in the agent itself."""
 NONE: dict[str, Any] = {"exec": [], "confined": False, "filters": [], "without": [], "weakened": False}
 """No layer for what prepares an attack."""
@@ -57,7 +57,7 @@ INSIDE = (m.LAYER_1, m.LANDLOCK, m.CONFINED_FILTER, m.NOT_DUMPABLE)
 class Sandbox:
     """With an agent in it, and perhaps a browser."""
 
-    cell: Cell
+    cell: SandboxedProcess
     browsing: Inside | None = None
     exit: exits.Exit | None = None
     port: int = 0
@@ -113,9 +113,9 @@ class Sandboxes:
         self._world = world
         self._host = host
         self._made = 0
-        self._running: OrderedDict[tuple[Place, frozenset[str]], Sandbox] = OrderedDict()
+        self._running: OrderedDict[tuple[AttackPlace, frozenset[str]], Sandbox] = OrderedDict()
 
-    async def get(self, place: Place, without: frozenset[str]) -> Sandbox:
+    async def get(self, place: AttackPlace, without: frozenset[str]) -> Sandbox:
         """One like this. Raises LaunchFailed."""
         key = (place, without)
         if key not in self._running:
@@ -129,8 +129,8 @@ class Sandboxes:
         if len(alike) >= (KEPT_BROWSERS if browser else KEPT):
             await self._running.pop(alike[0]).end()
 
-    async def _new(self, place: Place, without: frozenset[str]) -> Sandbox:
-        if place is Place.EGRESS:
+    async def _new(self, place: AttackPlace, without: frozenset[str]) -> Sandbox:
+        if place is AttackPlace.EGRESS:
             return await self._with_exit(without)
         browser = pages.BROWSERS.get(place.value)
         program = self._server(place) if place in SERVERS else self._runner(browser)
@@ -140,14 +140,14 @@ class Sandboxes:
         return Sandbox(cell, browsing)
 
     async def _with_exit(self, without: frozenset[str]) -> Sandbox:
-        sandbox = await self._new(Place.CONQUERED, frozenset())
+        sandbox = await self._new(AttackPlace.CONQUERED, frozenset())
         listener, sandbox.port = await sandbox.listen()
         with listener:
             sandbox.exit = await exits.begin(self._host, without, self._world.ports["tcp"])
             await sandbox.exit.attach(listener)
         return sandbox
 
-    async def _start(self, program: Program, without: frozenset[str]) -> Cell:
+    async def _start(self, program: Program, without: frozenset[str]) -> SandboxedProcess:
         try:
             return await weaken.start(self._host, program, without, self._world.strangers)
         except LaunchFailed as error:
@@ -156,7 +156,7 @@ class Sandboxes:
             # Another supervisor, in another pid namespace, has taken our cgroup for a leftover. It is made again.
             return await weaken.start(self._host, program, without, self._world.strangers)
 
-    async def drop(self, place: Place, without: frozenset[str]) -> str:
+    async def drop(self, place: AttackPlace, without: frozenset[str]) -> str:
         """It did not survive. Its last words."""
         if (place, without) not in self._running:
             return "it never ran"
@@ -176,7 +176,7 @@ class Sandboxes:
         if browser is not None:
             processes, memory = BROWSER_PROCESSES, BROWSER_MEMORY_BYTES
             user = None if UID is None else BROWSER_UIDS[self._made % len(BROWSER_UIDS)]
-        spec = CellSpec(f"escape.{os.getpid()}.{self._made}", user, self._world.profile(user), memory, processes)
+        spec = SandboxSpec(f"escape.{os.getpid()}.{self._made}", user, self._world.profile(user), memory, processes)
         library = self._world.library
         ours = (
             Bind(self._world.code, CODE / "pw_shared"),
@@ -189,13 +189,13 @@ class Sandboxes:
             policy="runner",
             mounts=(*runner_mounts(self._host, spec), *ours),
             uid=user,
-            limits=Limits(spec.memory_bytes, spec.processes),
+            limits=ProcessLimits(spec.memory_bytes, spec.processes),
             second_policy="confined",
         )
 
-    def _server(self, place: Place) -> Program:
+    def _server(self, place: AttackPlace) -> Program:
         """The agent where gateway or dialer would run."""
-        make = gateway_program if place is Place.GATEWAY else dialer_program
+        make = gateway_program if place is AttackPlace.GATEWAY else dialer_program
         program = make(self._host, UID, -1)
         mounts = (*program.mounts, Bind(self._world.code, CODE / "pw_shared"))
         return replace(program, module="pw_inside", mounts=mounts, passed={})
@@ -211,19 +211,19 @@ def agents_host() -> Host:
 
 async def attack(world: World, sandboxes: Sandboxes, host: Host, request: dict[str, Any]) -> dict[str, Any]:
     """Where it ended: `kind` is empty if it got through."""
-    place, without = Place(request["place"]), frozenset(request["without"])
-    if place is Place.WIRE:
+    place, without = AttackPlace(request["place"]), frozenset(request["without"])
+    if place is AttackPlace.WIRE:
         return await wires.attack(request["code"], without)
-    if place is Place.FOLDER:
+    if place is AttackPlace.FOLDER:
         return folders.attack(world.scratch(), request["code"], without)
-    if place is Place.LIFE:
+    if place is AttackPlace.LIFE:
         return await life.attack(world.profile(UID), request["code"], without)
     if place.value in pages.BROWSERS:
         return await by_a_page(world, sandboxes, host, place, without, request)
     inner = frozenset(name for name in without if name.partition(":")[0] in INSIDE)
-    confined = place is Place.CONFINED
+    confined = place is AttackPlace.CONFINED
     # Inside, both kinds of attackers of a runner have the same sandbox.
-    outer = place if place in (*SERVERS, Place.EGRESS) else Place.CONQUERED
+    outer = place if place in (*SERVERS, AttackPlace.EGRESS) else AttackPlace.CONQUERED
     confined_calls, runner_calls = m.details(without, m.CONFINED_FILTER), m.details(without, m.RUNNER_FILTER)
     filters = []
     if runner_calls and m.NO_NEW_PRIVS not in without:
@@ -267,7 +267,7 @@ async def attack(world: World, sandboxes: Sandboxes, host: Host, request: dict[s
 
 
 async def by_a_page(
-    world: World, sandboxes: Sandboxes, host: Host, place: Place, without: frozenset[str], request: dict[str, Any]
+    world: World, sandboxes: Sandboxes, host: Host, place: AttackPlace, without: frozenset[str], request: dict[str, Any]
 ) -> dict[str, Any]:
     """Likewise, in a browser."""
     browser = str(pages.BROWSERS[place.value])

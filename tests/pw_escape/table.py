@@ -8,7 +8,7 @@ DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "mechanisms.md"
 
 
 @dataclass(frozen=True)
-class Row:
+class AttackRow:
     """`attack` is the name of one in pw_escape/attacks."""
 
     mechanism: str
@@ -16,13 +16,13 @@ class Row:
     attack: str
 
 
-def rows() -> Iterator[Row]:
+def rows() -> Iterator[AttackRow]:
     """Every row of every section."""
     for line in DOCUMENT.read_text().splitlines():
         cells = [cell.strip() for cell in line.strip("|").split("|")]
         if line.startswith("| ") and cells[0] != "mechanism":
             mechanism, overlaps, attack = cells
-            yield Row(mechanism, frozenset(filter(None, overlaps.split(", "))), attack)
+            yield AttackRow(mechanism, frozenset(filter(None, overlaps.split(", "))), attack)
 
 
 ROWS = tuple(rows())

@@ -8,12 +8,12 @@ from typing import Any
 
 from pageworker_sandbox.dialer import client
 from pageworker_sandbox.egress import __main__ as program
-from pageworker_sandbox.egress import address, cell, policy
+from pageworker_sandbox.egress import address, policy, runner_proxy
 from pageworker_sandbox.egress import dialer as dialing
 from pageworker_sandbox.egress.policy import Route
 from pageworker_sandbox.egress.target import Target
 
-Real: Any = policy.Rules
+Real: Any = policy.CompiledPolicy
 dialer: Any = dialing
 
 
@@ -62,7 +62,7 @@ def weaken(without: set[str]) -> None:
         (policy, "is_public", lambda found: True, "gateway: literal address" in without),
         (dialer, "check", checked, True),
         (dialer.Dialer, "_dial", dial, "gateway: the address that was checked" in without),
-        (cell, "serve", relay, "gateway: parsing" in without),
+        (runner_proxy, "serve", relay, "gateway: parsing" in without),
     ]
     for owner, name, value, wanted in changes:
         if wanted:

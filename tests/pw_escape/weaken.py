@@ -15,15 +15,15 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
-from pageworker_sandbox.launch import Host, bubblewrap, cgroup, enter, plan, seccomp
+from pageworker_sandbox.launch import Host, bubblewrap, cgroup, launch_plan, launcher, seccomp
 from pageworker_sandbox.launch import start as starting
 from pageworker_sandbox.launch.bubblewrap import Descriptors
-from pageworker_sandbox.launch.cell import Cell
-from pageworker_sandbox.launch.mounts import Bind, Mask, Mode, Mount, Scratch
+from pageworker_sandbox.launch.mounts import Bind, Mask, Mount, MountMode, Scratch
+from pageworker_sandbox.launch.sandboxed_process import SandboxedProcess
 from pageworker_sandbox.launch.seccomp import PolicyName
 from pageworker_sandbox.launch.start import Program
-from pw_escape import launcher, policies
 from pw_escape import mechanisms as m
+from pw_escape import policies, weak_launcher
 
 BIG = 2
 LEAKED = "PW_ESCAPE_SECRET"
@@ -39,7 +39,7 @@ class Strangers:
     secret: Path
 
 
-async def start(host: Host, program: Program, without: frozenset[str], strangers: Strangers) -> Cell:
+async def start(host: Host, program: Program, without: frozenset[str], strangers: Strangers) -> SandboxedProcess:
     """Start a program in a sandbox that lacks `without`. Raises LaunchFailed, OSError."""
     program = replace(program, mounts=_mounts(program.mounts, without, strangers))
     if m.USER_PER_RUNNER in without and program.uid is not None:
@@ -50,7 +50,7 @@ async def start(host: Host, program: Program, without: frozenset[str], strangers
 
 @contextmanager
 def _weakened(without: frozenset[str], strangers: Strangers) -> Iterator[None]:
-    real_words, real_rows, real_compiled = bubblewrap.words, plan.Limits.rows, seccomp.compiled
+    real_words, real_rows, real_compiled = bubblewrap.words, launch_plan.ProcessLimits.rows, seccomp.compiled
     calls: dict[str, frozenset[str]] = {
         "runner": m.details(without, m.RUNNER_FILTER),
         "gateway": m.details(without, m.GATEWAY_FILTER),
@@ -62,7 +62,7 @@ def _weakened(without: frozenset[str], strangers: Strangers) -> Iterator[None]:
     ) -> list[str]:
         return _words(real_words(mounts, stage, descriptors, network=network, rename=rename), without)
 
-    def rows(limits: plan.Limits, *, own_user: bool) -> list[tuple[int, int]]:
+    def rows(limits: launch_plan.ProcessLimits, *, own_user: bool) -> list[tuple[int, int]]:
         out = {RLIMIT_NUMBERS[name] for name in m.RLIMITS.values() if name in without}
         return [row for row in real_rows(limits, own_user=own_user) if row[0] not in out]
 
@@ -70,16 +70,16 @@ def _weakened(without: frozenset[str], strangers: Strangers) -> Iterator[None]:
         return policies.weakened(name, calls[name]) if calls.get(name) else real_compiled(name)
 
     def launcher_command(plan_fd: int) -> list[str]:
-        return [sys.executable, "-I", "-S", "-B", launcher.__file__, str(plan_fd), *sorted(without)]
+        return [sys.executable, "-I", "-S", "-B", weak_launcher.__file__, str(plan_fd), *sorted(without)]
 
     with ExitStack() as stack:
         change = partial(_change, stack)
         if without:
             change(bubblewrap, "words", words)
-            change(plan.Limits, "rows", rows)
+            change(launch_plan.ProcessLimits, "rows", rows)
             change(seccomp, "compiled", compiled)
             change(starting, "launcher_command", launcher_command)
-            change(plan, "DENY", {mode: _deny(mode, flags, without) for mode, flags in plan.DENY.items()})
+            change(launch_plan, "DENY", {mode: _deny(mode, flags, without) for mode, flags in launch_plan.DENY.items()})
         if m.CONTROL_GROUP in without:
             change(cgroup, "home", lambda: None)
         if m.PROCESSES in without:
@@ -102,7 +102,7 @@ def _mounts(mounts: Sequence[Mount], without: frozenset[str], strangers: Strange
     if m.SCRATCH_FILES in without:
         found = [replace(x, files=BIG * x.files) if isinstance(x, Scratch) else x for x in found]
     if m.DEVICES in without:
-        found += [Bind(Path("/dev", name), Path("/dev", name), Mode.DEVICE) for name in ("tty", "ptmx", "pts")]
+        found += [Bind(Path("/dev", name), Path("/dev", name), MountMode.DEVICE) for name in ("tty", "ptmx", "pts")]
     # First, so that what a sandbox has by itself lies above.
     return (*strangers.mounts, *found) if m.ROOT in without else tuple(found)
 
@@ -143,14 +143,14 @@ def _words(words: list[str], without: frozenset[str]) -> list[str]:
     return out
 
 
-def _deny(mode: Mode, flags: int, without: frozenset[str]) -> int:
-    noexec = {Mode.READ_WRITE: m.NOEXEC_PROFILE, Mode.DEVICE: m.NOEXEC_DEVICES}
+def _deny(mode: MountMode, flags: int, without: frozenset[str]) -> int:
+    noexec = {MountMode.READ_WRITE: m.NOEXEC_PROFILE, MountMode.DEVICE: m.NOEXEC_DEVICES}
     if noexec.get(mode) in without:
-        flags &= ~enter.MOUNT_ATTR_NOEXEC
+        flags &= ~launcher.MOUNT_ATTR_NOEXEC
     if m.NOSUID in without:
-        flags &= ~enter.MOUNT_ATTR_NOSUID
+        flags &= ~launcher.MOUNT_ATTR_NOSUID
     if m.NODEV in without:
-        flags &= ~enter.MOUNT_ATTR_NODEV
+        flags &= ~launcher.MOUNT_ATTR_NODEV
     return flags
 
 

@@ -24,10 +24,10 @@ KINDS = {word.message: kind for kind, word in {**m.TO_RUNNER, **m.TO_SUPERVISOR}
 TAKE_SECONDS = 10.0
 
 
-class Supervisor:
+class WireSupervisor:
     """Takes what a runner says until it hangs up."""
 
-    def __init__(self, sock: socket.socket, words: dict[int, m.Word]) -> None:
+    def __init__(self, sock: socket.socket, words: dict[int, m.MessageSpec]) -> None:
         self.channel = Channel(sock, outgoing=m.TO_RUNNER, incoming=words)
         self.permits = Permits()
         self.taken: list[m.Message] = []
@@ -39,7 +39,7 @@ class Supervisor:
                 message, descriptors = await self.channel.receive()
                 try:
                     self.permits.receive(message)
-                    if isinstance(message, m.Artifact):
+                    if isinstance(message, m.ArtifactData):
                         for descriptor in descriptors:
                             memfd.read_sealed(descriptor, m.MAX_ARTIFACT_BYTES)
                 finally:
@@ -48,7 +48,7 @@ class Supervisor:
                 self.taken.append(message)
 
 
-class Runner:
+class WireRunner:
     """The other end, in an attacker's hands. Names that attacks use."""
 
     def __init__(self, sock: socket.socket, permits: Permits) -> None:
@@ -95,7 +95,7 @@ def granted_phase() -> Any:
     """In which an artifact may come."""
     from pageworker_sandbox.wire.permits import ATTEMPT
 
-    return next(phase for phase, row in ATTEMPT.items() if m.Artifact in row)
+    return next(phase for phase, row in ATTEMPT.items() if m.ArtifactData in row)
 
 
 async def attack(code: str, without: frozenset[str]) -> dict[str, str]:
@@ -103,10 +103,10 @@ async def attack(code: str, without: frozenset[str]) -> dict[str, str]:
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
     theirs.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 20)
     with ExitStack() as stack:
-        supervisor = Supervisor(ours, _weakened(without, stack))
+        supervisor = WireSupervisor(ours, _weakened(without, stack))
         stack.callback(supervisor.channel.close)
         stack.callback(theirs.close)
-        runner = Runner(theirs, supervisor.permits)
+        runner = WireRunner(theirs, supervisor.permits)
         names = {"m": m, "os": os, "fcntl": fcntl, "socket": socket, "tempfile": tempfile, "memfd": memfd}
         words = {name: getattr(runner, name) for name in ("raw", "say", "up", "running", "granted")}
         loop = asyncio.get_running_loop()
@@ -139,14 +139,14 @@ def _perform(code: str, names: dict[str, Any], theirs: socket.socket) -> str:
     return ""
 
 
-def _weakened(without: frozenset[str], stack: ExitStack) -> dict[int, m.Word]:
+def _weakened(without: frozenset[str], stack: ExitStack) -> dict[int, m.MessageSpec]:
     words = dict(m.TO_SUPERVISOR)
 
     def change(owner: Any, name: str, value: object) -> None:
         stack.enter_context(patch.object(owner, name, value))
 
     if rules.WIRE_VOCABULARY in without:
-        words |= m.TO_RUNNER | {200: m.Word(m.Stop, 1024)}
+        words |= m.TO_RUNNER | {200: m.MessageSpec(m.Stop, 1024)}
     if rules.WIRE_SIZES in without:
         words = {kind: msgspec.structs.replace(word, max_bytes=1 << 30) for kind, word in words.items()}
     if rules.WIRE_TYPES in without:

@@ -11,7 +11,7 @@ from typing import Any
 
 import pyseccomp
 
-from pageworker_sandbox.launch.mounts import Bind, Mode
+from pageworker_sandbox.launch.mounts import Bind, MountMode
 from pw_escape import network
 from pw_escape.names import NameServer
 from pw_escape.prelude import PRELUDE
@@ -66,7 +66,7 @@ class World:
         shown = [self.folder / "host", self.neighbour, Path("/etc/passwd"), Path("/etc/shadow"), self.shell]
         shown += [Path("/dev/kmsg"), Path("/sys/kernel"), Path("/sys/fs"), Path("/usr/share/doc")]
         mounts = tuple(
-            Bind(path, path, Mode.DEVICE if path.is_relative_to("/dev") else Mode.READ_ONLY)
+            Bind(path, path, MountMode.DEVICE if path.is_relative_to("/dev") else MountMode.READ_ONLY)
             for path in shown
             if path.exists()
         )

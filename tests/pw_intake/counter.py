@@ -8,11 +8,11 @@ from pathlib import Path
 from pw_queue.words import DONE, everything
 
 from pageworker_supervisor.config.settings import RedisSettings
-from pageworker_supervisor.engine import Engine
-from pageworker_supervisor.engine.types import Letter
 from pageworker_supervisor.intake import Intake
-from pageworker_supervisor.intake.timing import Timing
-from pageworker_supervisor.redis_link import Link, open_link
+from pageworker_supervisor.intake.timing import IntakeTimeouts
+from pageworker_supervisor.queue import QueueClient
+from pageworker_supervisor.queue.options import DeadLetter
+from pageworker_supervisor.redis_client import RedisClient, open_redis_client
 from pageworker_supervisor.telemetry.metrics import Metrics
 from pw_intake.pushing import QUICK, SETTINGS
 
@@ -29,7 +29,7 @@ return count
 class Counter:
     """`link` and `engine` see Redis as it is, without a proxy in between."""
 
-    def __init__(self, link: Link, engine: Engine) -> None:
+    def __init__(self, link: RedisClient, engine: QueueClient) -> None:
         self.link = link
         self.engine = engine
 
@@ -75,17 +75,17 @@ class Counter:
             assert all(await self.engine.finish_many([(lease, DONE) for lease in leases]))
         return ids
 
-    async def letters(self) -> list[Letter]:
+    async def letters(self) -> list[DeadLetter]:
         """The dead letters."""
         return list((await self.engine.dead_list()).letters)
 
     @asynccontextmanager
     async def intake(
-        self, worker_id: str = "w1", link: Link | None = None, timing: Timing = QUICK
+        self, worker_id: str = "w1", link: RedisClient | None = None, timing: IntakeTimeouts = QUICK
     ) -> AsyncIterator[Intake]:
         """An intake that runs for the block."""
         through = link or self.link
-        engine = Engine(through.commands, through.blocking())
+        engine = QueueClient(through.commands, through.blocking())
         opened = Intake(through, engine, SETTINGS, worker_id, Metrics(), timing)
         async with asyncio.TaskGroup() as tasks:
             watching = tasks.create_task(through.availability.run())
@@ -98,7 +98,7 @@ class Counter:
 @asynccontextmanager
 async def open_counter(url: str) -> AsyncIterator[Counter]:
     """A counter on the Redis at this URL."""
-    async with open_link(RedisSettings(url=url), Path("/nonexistent")) as link:
-        engine = Engine(link.commands, link.blocking())
+    async with open_redis_client(RedisSettings(url=url), Path("/nonexistent")) as link:
+        engine = QueueClient(link.commands, link.blocking())
         await engine.load()
         yield Counter(link, engine)

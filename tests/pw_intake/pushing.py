@@ -4,10 +4,10 @@ import json
 from typing import Any
 
 from pageworker_supervisor.config.settings import Settings
-from pageworker_supervisor.intake.timing import Timing
+from pageworker_supervisor.intake.timing import IntakeTimeouts
 
 SETTINGS = Settings()
-QUICK = Timing(block_seconds=0.2, upkeep_seconds=0.2, silent_seconds=1.0, forget_seconds=2.0)
+QUICK = IntakeTimeouts(block_seconds=0.2, upkeep_seconds=0.2, silent_seconds=1.0, forget_seconds=2.0)
 
 
 def job(number: int, tenant: str = "acme", **fields: Any) -> bytes:

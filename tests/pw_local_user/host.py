@@ -15,16 +15,16 @@ from pathlib import Path
 from pw_daemon.place import HEADLESS_SHELL, MODULES
 from pw_daemon.worker import DaemonProcess
 
-from pageworker_supervisor.demo.serving import free_port
-from pageworker_supervisor.demo.stage import publish
-from pageworker_supervisor.demo.toml import toml_text
+from pageworker_demo.loopback_server import free_port
+from pageworker_demo.toml import toml_text
+from pageworker_demo.workspace import publish
 
 SECRET = "a payload that only its tenant may read"
 JOB_ID = "private-1"
 
 
 @dataclass(frozen=True)
-class Host:
+class LocalUserHost:
     """One host. `http` is host:port of the operator's endpoint."""
 
     daemon: DaemonProcess
@@ -47,7 +47,7 @@ class Host:
 
 
 @contextmanager
-def default_daemon(data_dir: Path | None = None) -> Iterator[Host]:
+def default_daemon(data_dir: Path | None = None) -> Iterator[LocalUserHost]:
     """A daemon with its own Redis that has answered one job; ended with the block. `data_dir`: an existing folder."""
     with tempfile.TemporaryDirectory(prefix="pw-local-", ignore_cleanup_errors=True) as temporary:
         folder = Path(temporary)
@@ -74,7 +74,7 @@ def default_daemon(data_dir: Path | None = None) -> Iterator[Host]:
         daemon = DaemonProcess(config, folder)
         try:
             daemon.start()
-            host = Host(daemon, data_dir, port)
+            host = LocalUserHost(daemon, data_dir, port)
             payload = f'{{"ms": 1, "secret": "{SECRET}"}}'
             words = (
                 "submit",

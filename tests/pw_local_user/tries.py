@@ -38,25 +38,25 @@ def redis(port, *commands, seconds=3):
 
 
 @dataclass(frozen=True)
-class Attempt:
+class LocalTry:
     """How a try ended. `got`: what it brought, "" where it was refused. `said`: everything, to be read by people."""
 
     got: str
     said: str
 
 
-def act(script: str, *arguments: object) -> Attempt:
+def act(script: str, *arguments: object) -> LocalTry:
     """Run it as the ordinary user; `sys.argv[1:]` are the arguments."""
     user = ("setpriv", "--reuid", str(USER), "--regid", str(USER), "--clear-groups", "--bounding-set", "-all")
     return _run(user if os.geteuid() == 0 else (), script, arguments)
 
 
-def act_as_root(script: str, *arguments: object) -> Attempt:
+def act_as_root(script: str, *arguments: object) -> LocalTry:
     """The control of tries on files and processes: the same script, by somebody whom no protection stops."""
     return _run((), script, arguments)
 
 
-def _run(user: tuple[str, ...], script: str, arguments: tuple[object, ...]) -> Attempt:
+def _run(user: tuple[str, ...], script: str, arguments: tuple[object, ...]) -> LocalTry:
     python = PYTHON if os.geteuid() == 0 else sys.executable
     done = subprocess.run(
         [*user, python, "-I", "-c", PRELUDE + script, *map(str, arguments)],
@@ -69,4 +69,4 @@ def _run(user: tuple[str, ...], script: str, arguments: tuple[object, ...]) -> A
         env={"PATH": "/usr/bin:/bin"},
     )
     found = [line.removeprefix("GOT ") for line in done.stdout.splitlines() if line.startswith("GOT ")]
-    return Attempt("\n".join(found), f"{done.returncode}\n{done.stdout}{done.stderr}")
+    return LocalTry("\n".join(found), f"{done.returncode}\n{done.stdout}{done.stderr}")

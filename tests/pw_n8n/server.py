@@ -13,7 +13,7 @@ from pathlib import Path
 
 import httpx
 
-from pageworker_supervisor.demo.serving import free_port
+from pageworker_demo.loopback_server import free_port
 
 FLOWS = Path(__file__).parents[2] / "n8n"
 ROOT = Path(os.environ.get("N8N_ROOT") or Path.home() / ".cache" / "pageworker-n8n")

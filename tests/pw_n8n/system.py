@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from pageworker_supervisor.demo.letterbox import Letterbox
+from pageworker_demo.queue_client import DemoQueueClient
 from pw_n8n.server import N8n
 
 
@@ -12,4 +12,4 @@ class System:
 
     n8n: N8n
     url: str
-    letterbox: Letterbox
+    letterbox: DemoQueueClient

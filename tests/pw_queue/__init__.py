@@ -1,11 +1,11 @@
 """A queue for tests: a real Redis whose clock a test moves on, and short words for jobs, places and ends."""
 
-from pw_queue.desk import Desk, blocked, open_desk, plain_client, wait_until
+from pw_queue.desk import QueueBench, blocked, open_desk, plain_client, wait_until
 from pw_queue.words import DONE, everything, places, ref, ticket
 
 __all__ = [
     "DONE",
-    "Desk",
+    "QueueBench",
     "blocked",
     "everything",
     "open_desk",

@@ -9,8 +9,8 @@ import redis.asyncio as redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
-from pageworker_supervisor.engine import Engine
-from pageworker_supervisor.engine.types import Capacity, Lease, Options
+from pageworker_supervisor.queue import QueueClient
+from pageworker_supervisor.queue.options import Capacity, Lease, QueueOptions
 from pw_queue.words import DONE, everything
 
 
@@ -19,10 +19,10 @@ def plain_client(port: int) -> redis.Redis:
     return redis.Redis(port=port, retry=Retry(NoBackoff(), 0), socket_timeout=None)
 
 
-class Desk:
+class QueueBench:
     """`engine` and `client`, and what tests do with them again and again."""
 
-    def __init__(self, engine: Engine, client: Any) -> None:
+    def __init__(self, engine: QueueClient, client: Any) -> None:
         self.engine = engine
         self.client = client
         self.ahead = 0
@@ -64,13 +64,15 @@ class Desk:
 
 
 @asynccontextmanager
-async def open_desk(port: int, *, prefix: str = "pw", shards: int = 1, **options: Any) -> AsyncIterator[Desk]:
+async def open_desk(port: int, *, prefix: str = "pw", shards: int = 1, **options: Any) -> AsyncIterator[QueueBench]:
     """A desk on the server at this port, its functions loaded."""
     client, blocking = plain_client(port), plain_client(port)
-    engine = Engine(client, blocking, prefix=prefix, shards=shards, options=Options(test_clock=True, **options))
+    engine = QueueClient(
+        client, blocking, prefix=prefix, shards=shards, options=QueueOptions(test_clock=True, **options)
+    )
     await engine.load()
     try:
-        yield Desk(engine, client)
+        yield QueueBench(engine, client)
     finally:
         await client.aclose()
         await blocking.aclose()

@@ -2,23 +2,23 @@
 
 from typing import Any
 
+from pageworker_supervisor.contract.context_key import ContextKey
 from pageworker_supervisor.contract.job_ref import JobRef
-from pageworker_supervisor.engine.context_key import ContextKey
-from pageworker_supervisor.engine.types import Capacity, ContextRoom, Ending, Limits, Ticket
+from pageworker_supervisor.queue.options import Capacity, ContextCapacity, FinishRequest, NewJob, QuotaLimits
 
-DONE = Ending(status="succeeded", result=b'{"status":"succeeded"}')
+DONE = FinishRequest(status="succeeded", result=b'{"status":"succeeded"}')
 
 
-def ticket(job_id: str, tenant: str = "acme", **fields: Any) -> Ticket:
+def ticket(job_id: str, tenant: str = "acme", **fields: Any) -> NewJob:
     """A job; `weight`, `concurrency`, `rate` and `burst` are its tenant's."""
-    limits = Limits(
+    limits = QuotaLimits(
         weight=fields.pop("weight", 1.0),
         concurrency=fields.pop("concurrency", 1000),
         rate_per_second=fields.pop("rate", None),
         burst=fields.pop("burst", 100),
     )
     fields.setdefault("body", f'{{"job_id":"{job_id}","tenant_id":"{tenant}","endpoint_module":"m"}}'.encode())
-    return Ticket(job_id=job_id, tenant_id=tenant, tenant_limits=limits, **fields)
+    return NewJob(job_id=job_id, tenant_id=tenant, tenant_limits=limits, **fields)
 
 
 def ref(job_id: str, tenant: str = "acme") -> JobRef:
@@ -28,10 +28,10 @@ def ref(job_id: str, tenant: str = "acme") -> JobRef:
 
 def everything(limit: int = 100) -> Capacity:
     """Room for anything."""
-    return Capacity(limit=limit, rooms=limit, pages_per_room=limit)
+    return Capacity(limit=limit, runner_slots=limit, pages_per_room=limit)
 
 
 def places(*rooms: tuple[str, str | None, int], limit: int = 100, new: int = 0, pages: int = 4) -> Capacity:
     """Warm contexts, each (tenant, profile, free pages), and `new` rooms."""
-    held = [ContextRoom(ContextKey(tenant, profile), free) for tenant, profile, free in rooms]
-    return Capacity(limit=limit, contexts=held, rooms=new, pages_per_room=pages)
+    held = [ContextCapacity(ContextKey(tenant, profile), free) for tenant, profile, free in rooms]
+    return Capacity(limit=limit, contexts=held, runner_slots=new, pages_per_room=pages)

@@ -6,8 +6,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from pageworker_runner.ground import Ground
-from pageworker_runner.runner import live
+from pageworker_runner.environment import RunnerEnvironment
+from pageworker_runner.process import live
 
 
 class NoConfinement:
@@ -23,4 +23,4 @@ class NoConfinement:
 
 
 if __name__ == "__main__":
-    asyncio.run(live(socket.socket(fileno=int(sys.argv[1])), Ground(NoConfinement(), Path(sys.argv[2]))))
+    asyncio.run(live(socket.socket(fileno=int(sys.argv[1])), RunnerEnvironment(NoConfinement(), Path(sys.argv[2]))))

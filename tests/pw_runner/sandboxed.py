@@ -4,7 +4,7 @@ import os
 import socket
 from functools import cache
 
-from pageworker_sandbox.launch import CellSpec, Host, launch, survey
+from pageworker_sandbox.launch import Host, SandboxSpec, launch, survey
 from pw_runner.supervisor import Supervisor
 
 UID = 261_777
@@ -23,7 +23,7 @@ class Sandboxed(Supervisor):
         """Through the launcher."""
         uid = UID if os.geteuid() == 0 else None
         self._user(UID)
-        spec = CellSpec("r-1", uid, self.profile, memory_bytes=3 * 1024**3, processes=1000)
+        spec = SandboxSpec("r-1", uid, self.profile, memory_bytes=3 * 1024**3, processes=1000)
         self.cell = await launch(host(), spec)
         return self.cell.channel
 

@@ -31,7 +31,7 @@ class Request:
 
 
 @dataclass(frozen=True)
-class Answer:
+class SiteAnswer:
     """`held`: never answered. `unfinished`: the body never ends."""
 
     body: str = ""
@@ -42,15 +42,15 @@ class Answer:
     unfinished: bool = False
 
 
-def _not_found(request: Request) -> Answer:
-    return Answer("<h1>nothing here</h1>", "404 Not Found")
+def _not_found(request: Request) -> SiteAnswer:
+    return SiteAnswer("<h1>nothing here</h1>", "404 Not Found")
 
 
 @dataclass
 class Site:
     """Pages by path, for every host. `seen` is what was asked for."""
 
-    pages: dict[str, Answer | Callable[[Request], Answer]] = field(default_factory=dict)
+    pages: dict[str, SiteAnswer | Callable[[Request], SiteAnswer]] = field(default_factory=dict)
     seen: list[Request] = field(default_factory=list)
     arrived: asyncio.Event = field(default_factory=asyncio.Event)
     hung_up: asyncio.Event = field(default_factory=asyncio.Event)

@@ -34,8 +34,8 @@ Word = TypeVar("Word", bound=m.Message)
 class Told:
     """All that a runner said of one attempt."""
 
-    logs: list[m.Log] = field(default_factory=list)
-    artifacts: list[tuple[m.Artifact, bytes]] = field(default_factory=list)
+    logs: list[m.LogLine] = field(default_factory=list)
+    artifacts: list[tuple[m.ArtifactData, bytes]] = field(default_factory=list)
     accepted: m.Accepted | None = None
     done: m.Done | None = None
     order: list[str] = field(default_factory=list)
@@ -67,7 +67,7 @@ class Supervisor:
         """Without `profile` it gets a folder of its own, which goes with it."""
         self.site = Site()
         self.retired: list[str] = []
-        self.logs: list[m.Log] = []
+        self.logs: list[m.LogLine] = []
         self.told: dict[str, Told] = {}
         self.freed: list[str] = []
         self.offers: list[m.Offer] = []
@@ -285,7 +285,7 @@ class Supervisor:
                 self._pongs.append(message.number)
             case m.Retire():
                 self.retired.append(message.reason)
-            case m.Log():
+            case m.LogLine():
                 (told.logs if told is not None else self.logs).append(message)
             case m.Accepted() if told is not None:
                 told.accepted = message
@@ -293,7 +293,7 @@ class Supervisor:
                 self.offers.append(message)
                 if self.grants:
                     await self.grant(message)
-            case m.Artifact() if told is not None:
+            case m.ArtifactData() if told is not None:
                 told.artifacts.append((message, read_sealed(descriptors[0], m.MAX_ARTIFACT_BYTES)))
                 os.close(descriptors[0])
             case m.Done() if told is not None:

@@ -12,13 +12,13 @@ from pathlib import Path
 from typing import Any
 
 import pw_receiver
-from pw_daemon import HEADLESS_SHELL, DaemonProcess, Place, place
+from pw_daemon import HEADLESS_SHELL, DaemonFolder, DaemonProcess, place
 
-from pageworker_supervisor.cli.reach import queue
+from pageworker_supervisor.cli.connect import queue
 from pageworker_supervisor.contract.job_ref import JobRef
-from pageworker_supervisor.engine import Engine
-from pageworker_supervisor.engine.types import JobView
-from pageworker_supervisor.redis_link import Link
+from pageworker_supervisor.queue import QueueClient
+from pageworker_supervisor.queue.options import JobView
+from pageworker_supervisor.redis_client import RedisClient
 from pw_tenants.mailbox import Mailbox
 from pw_tenants.modules import write_modules
 from pw_tenants.tenant import SECONDS, Tenant
@@ -33,12 +33,12 @@ class Home:
     """What a test has at hand."""
 
     daemon: DaemonProcess
-    link: Link
-    engine: Engine
+    link: RedisClient
+    engine: QueueClient
     mailbox: Mailbox
     receiver: pw_receiver.Receiver
     tenants: dict[str, Tenant]
-    place: Place
+    place: DaemonFolder
     settings: Mapping[str, Mapping[str, Any]]
     """Of the worker, beside those of the place."""
     _numbers: "itertools.count[int]" = field(default_factory=itertools.count)

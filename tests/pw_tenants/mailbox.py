@@ -8,9 +8,9 @@ from collections.abc import AsyncIterator, Iterable
 from typing import Any
 
 from pageworker_supervisor.contract.job_ref import JobRef
-from pageworker_supervisor.engine.errors import Unavailable
-from pageworker_supervisor.engine.shards import root
-from pageworker_supervisor.redis_link import Link
+from pageworker_supervisor.redis_client import RedisClient
+from pageworker_supervisor.redis_client.errors import RedisUnavailable
+from pageworker_supervisor.redis_client.sharding import root
 
 BLOCK_MS = 1000
 
@@ -34,7 +34,7 @@ class Mailbox:
             raise AssertionError(f"{what}: not within {seconds:g} s; there is {dict(self.results)}") from None
 
     @contextlib.asynccontextmanager
-    async def open(self, link: Link, prefix: str, shards: int, tenants: Iterable[str]) -> AsyncIterator[None]:
+    async def open(self, link: RedisClient, prefix: str, shards: int, tenants: Iterable[str]) -> AsyncIterator[None]:
         """Collect for the block."""
         ready = asyncio.Event()
         async with asyncio.TaskGroup() as tasks:
@@ -47,13 +47,13 @@ class Mailbox:
                 for each in reading:
                     each.cancel()
 
-    async def _read(self, link: Link, stream: str) -> None:
+    async def _read(self, link: RedisClient, stream: str) -> None:
         last: bytes | str = "0"
         while True:
             words = ("XREAD", "COUNT", 500, "BLOCK", BLOCK_MS, "STREAMS", stream, last)
             try:
                 reply = await link.send(*words, key=stream, blocks=True)
-            except Unavailable:
+            except RedisUnavailable:
                 # Another test held up this loop past the time limit of the connection: asking again loses nothing.
                 continue
             for _, entries in _pairs(reply):
@@ -64,7 +64,7 @@ class Mailbox:
                         self.results[JobRef(result["tenant_id"], result["job_id"])].append(result)
                     self._news.notify_all()
 
-    async def _listen(self, link: Link, prefix: str, tenants: list[str], ready: asyncio.Event) -> None:
+    async def _listen(self, link: RedisClient, prefix: str, tenants: list[str], ready: asyncio.Event) -> None:
         where = {f"{prefix}:events:{name}": self.events[name] for name in tenants}
         where |= {f"{prefix}:results:{name}": self.announced[name] for name in tenants}
         async with link.commands.pubsub() as channel:

@@ -5,7 +5,7 @@ import json
 from typing import Any
 
 from pageworker_supervisor.contract.job_ref import JobRef
-from pageworker_supervisor.redis_link import Link
+from pageworker_supervisor.redis_client import RedisClient
 from pw_tenants.mailbox import Mailbox
 
 SECONDS = 40.0
@@ -16,7 +16,7 @@ SAY = "tenants.say"
 class Tenant:
     """Pushes its jobs and waits for what comes of them."""
 
-    def __init__(self, name: str, link: Link, mailbox: Mailbox) -> None:
+    def __init__(self, name: str, link: RedisClient, mailbox: Mailbox) -> None:
         self.name = name
         self._link = link
         self._mailbox = mailbox

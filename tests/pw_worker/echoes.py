@@ -13,14 +13,14 @@ from chaos.echo import HOST, EchoRooms
 from pw_queue import plain_client, ticket
 from pw_servers import RedisServer
 
+from pageworker_demo.toml import toml_text
+from pageworker_supervisor.components import HostEnvironment, Timeouts
+from pageworker_supervisor.config.data_dir import data_dir_of
 from pageworker_supervisor.config.load import load
-from pageworker_supervisor.config.place import data_dir_of
-from pageworker_supervisor.demo.toml import toml_text
-from pageworker_supervisor.engine import Engine
-from pageworker_supervisor.engine.types import LEASE_MS, Ticket
-from pageworker_supervisor.redis_link import Link
+from pageworker_supervisor.queue import QueueClient
+from pageworker_supervisor.queue.options import LEASE_MS, NewJob
+from pageworker_supervisor.redis_client import RedisClient
 from pageworker_supervisor.registry import Registry
-from pageworker_supervisor.rooms import Pace, Site
 from pageworker_supervisor.telemetry.metrics import Metrics
 from pageworker_supervisor.worker import Worker
 
@@ -37,7 +37,7 @@ def nap(
     module: str = "test.nap",
     fields: Mapping[str, Any] | None = None,
     **more: Any,
-) -> Ticket:
+) -> NewJob:
     """A job that takes so long, with these `fields`; `do`: what the echo is to do at its end."""
     payload = {"do": do, "ms": milliseconds, **more}
     job = {"job_id": job_id, "tenant_id": "acme", "endpoint_module": module, "payload": payload, **(fields or {})}
@@ -51,7 +51,7 @@ class Echoes:
         self.worker = worker
         self._metrics = metrics
         self.client = client
-        self.engine = Engine(client, client)
+        self.engine = QueueClient(client, client)
         self._made = made
         self._last: bytes | str = "0-0"
         self.results: dict[str, dict[str, Any]] = {}
@@ -70,7 +70,7 @@ class Echoes:
         """As they are scraped."""
         return self._metrics.expose()
 
-    async def push(self, *tickets: Ticket) -> None:
+    async def push(self, *tickets: NewJob) -> None:
         """Into the queue."""
         await self.engine.enqueue(tickets)
 
@@ -131,11 +131,13 @@ async def echoes(
         config.write_text(toml_text(settings))
         loaded = load(config, {})
 
-        def furnish(site: Site, name: str, link: Link, engine: Engine, registry_: Registry) -> EchoRooms:
+        def furnish(
+            site: HostEnvironment, name: str, link: RedisClient, engine: QueueClient, registry_: Registry
+        ) -> EchoRooms:
             made.append(EchoRooms(site, name, link, engine, registry_))
             return made[-1]
 
-        site = Site(loaded, data_dir_of(loaded), HOST, Metrics(), Pace(lease_ms=lease_ms))
+        site = HostEnvironment(loaded, data_dir_of(loaded), HOST, Metrics(), Timeouts(lease_ms=lease_ms))
         worker = Worker(site, furnish)
         async with aclosing(client or plain_client(server.port)) as own, asyncio.TaskGroup() as tasks:
             running = tasks.create_task(worker.run())

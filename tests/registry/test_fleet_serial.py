@@ -12,7 +12,7 @@ from pw_servers import RedisServer
 from redis.asyncio import Redis
 
 from pageworker_supervisor.config.settings import ModuleSettings, RedisSettings, Settings
-from pageworker_supervisor.redis_link import Link, open_link
+from pageworker_supervisor.redis_client import RedisClient, open_redis_client
 from pageworker_supervisor.registry import Registry
 from pageworker_supervisor.registry.fleet_serial import FleetSerial, IndexBehindFleet, registry_key, seen, set_serial
 from pageworker_supervisor.telemetry.metrics import Metrics
@@ -21,8 +21,8 @@ HOME = Path("/var/lib/pageworker")
 
 
 @pytest.fixture
-async def link(live_redis: RedisServer) -> AsyncIterator[Link]:
-    async with open_link(RedisSettings(url=live_redis.url), HOME) as opened:
+async def link(live_redis: RedisServer) -> AsyncIterator[RedisClient]:
+    async with open_redis_client(RedisSettings(url=live_redis.url), HOME) as opened:
         yield opened
 
 
@@ -30,7 +30,7 @@ def settings_for(place: Path) -> Settings:
     return Settings(modules=ModuleSettings(registry=str(place)))
 
 
-def fleet(link: Link, place: Path, name: str, metrics: Metrics | None = None) -> FleetSerial:
+def fleet(link: RedisClient, place: Path, name: str, metrics: Metrics | None = None) -> FleetSerial:
     return FleetSerial(link, settings_for(place), HOME, name, metrics or Metrics())
 
 
@@ -45,7 +45,7 @@ async def replayed(place: Path, author: Author) -> tuple[int, int]:
 
 
 async def test_a_fresh_worker_refuses_what_the_fleet_has_left_behind(
-    place: Path, state: Path, author: Author, link: Link, live_redis: RedisServer
+    place: Path, state: Path, author: Author, link: RedisClient, live_redis: RedisServer
 ) -> None:
     old, newer = await replayed(place, author)
     first = await Registry.open(place, author.trust, state / "1", fleet=fleet(link, place, "w1"))
@@ -71,7 +71,7 @@ async def test_a_fresh_worker_refuses_what_the_fleet_has_left_behind(
     assert f"pageworker_registry_serial {float(newer)!r}" in exposed or "pageworker_registry_serial 1." in exposed
 
 
-async def test_who_has_an_index_keeps_it(place: Path, state: Path, author: Author, link: Link) -> None:
+async def test_who_has_an_index_keeps_it(place: Path, state: Path, author: Author, link: RedisClient) -> None:
     await author.publish(place, packed(version="1.0.0"))
     one = await Registry.open(place, author.trust, state / "1", fleet=fleet(link, place, "w1"))
     key = registry_key(settings_for(place), HOME)
@@ -83,7 +83,7 @@ async def test_who_has_an_index_keeps_it(place: Path, state: Path, author: Autho
 
 
 async def test_the_way_out_of_a_serial_that_does_not_exist(
-    place: Path, state: Path, author: Author, link: Link
+    place: Path, state: Path, author: Author, link: RedisClient
 ) -> None:
     """Somebody with access to Redis wrote it: an operator sets it, and nothing else is to be done."""
     await author.publish(place, packed(version="1.0.0"))
@@ -101,7 +101,7 @@ async def test_the_way_out_of_a_serial_that_does_not_exist(
 
 
 async def test_an_emptied_redis_learns_it_again(
-    place: Path, state: Path, author: Author, link: Link, live_redis: RedisServer
+    place: Path, state: Path, author: Author, link: RedisClient, live_redis: RedisServer
 ) -> None:
     await author.publish(place, packed(version="1.0.0"))
     await Registry.open(place, author.trust, state / "1", fleet=fleet(link, place, "w1"))
@@ -111,7 +111,7 @@ async def test_an_emptied_redis_learns_it_again(
     assert await seen(link, registry_key(settings_for(place), HOME)) is not None
 
 
-async def test_two_registries_never_share_a_serial(place: Path, link: Link) -> None:
+async def test_two_registries_never_share_a_serial(place: Path, link: RedisClient) -> None:
     await fleet(link, place, "w1").check(100)
     await fleet(link, place.with_name("other"), "w1").check(1)
     with pytest.raises(IndexBehindFleet):
@@ -120,13 +120,13 @@ async def test_two_registries_never_share_a_serial(place: Path, link: Link) -> N
 
 
 @pytest.mark.parametrize("nonsense", ["x", "-5", "1e300", ""])
-async def test_nonsense_in_redis_bricks_nobody(nonsense: str, place: Path, link: Link) -> None:
+async def test_nonsense_in_redis_bricks_nobody(nonsense: str, place: Path, link: RedisClient) -> None:
     key = registry_key(settings_for(place), HOME)
     await link.send("HSET", key, "serial", nonsense, key=key)
     await fleet(link, place, "w1").check(7)
 
 
-async def test_full_memory_keeps_modules_from_nobody(place: Path, link: Link, live_redis: RedisServer) -> None:
+async def test_full_memory_keeps_modules_from_nobody(place: Path, link: RedisClient, live_redis: RedisServer) -> None:
     live_redis.command("CONFIG", "SET", "maxmemory", "1")
     try:
         await fleet(link, place, "w1").check(7)

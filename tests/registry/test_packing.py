@@ -9,7 +9,7 @@ import pytest
 from pw_modules.author import folder, manifest
 
 from pageworker_sandbox.signing.archive import read_archive
-from pageworker_supervisor.registry.errors import PackRefused, Refused
+from pageworker_supervisor.registry.errors import PackRefused, RegistryRefused
 from pageworker_supervisor.registry.packing import pack
 from pageworker_supervisor.registry.scaffold import scaffold
 
@@ -136,9 +136,9 @@ def test_a_new_module_packs(tmp_path: Path) -> None:
     assert all(path.is_file() for path in files)
     bundle = pack(tmp_path / "acme.prices")
     assert (bundle.name, bundle.version) == ("acme.prices", "0.1.0")
-    with pytest.raises(Refused, match="there already"):
+    with pytest.raises(RegistryRefused, match="there already"):
         scaffold("acme.prices", tmp_path)
-    with pytest.raises(Refused, match="no module name"):
+    with pytest.raises(RegistryRefused, match="no module name"):
         scaffold("../x", tmp_path)
 
 

@@ -21,9 +21,9 @@ from pageworker_sandbox.signing import (
     verify_index,
 )
 from pageworker_supervisor.registry import Registry
-from pageworker_supervisor.registry.edition import point, yank
-from pageworker_supervisor.registry.errors import Refused
-from pageworker_supervisor.registry.files import fetch_index
+from pageworker_supervisor.registry.errors import RegistryRefused
+from pageworker_supervisor.registry.index_file import fetch_index
+from pageworker_supervisor.registry.index_update import point, yank
 from pageworker_supervisor.registry.publisher import Publisher
 from pageworker_supervisor.registry.store import Store
 
@@ -71,7 +71,7 @@ async def test_publishing_twice_does_no_harm_but_other_bytes_do(place: Path, aut
     await author.publish(place, packed())
     await author.publish(place, packed())
     before = (place / "shop.product-1.4.2.zip").read_bytes()
-    with pytest.raises(Refused, match="with other bytes") as refused:
+    with pytest.raises(RegistryRefused, match="with other bytes") as refused:
         await author.publish(place, packed(code=b"async def handler(a, b, c, d): ...\n"))
     assert "raise `version`" in refused.value.mend
     assert (place / "shop.product-1.4.2.zip").read_bytes() == before
@@ -79,25 +79,25 @@ async def test_publishing_twice_does_no_harm_but_other_bytes_do(place: Path, aut
 
 async def test_a_channel_goes_down_only_on_purpose(place: Path, author: Author) -> None:
     await author.publish(place, packed(version="1.10.0"))
-    with pytest.raises(Refused, match=r"lower than 1\.10\.0"):
+    with pytest.raises(RegistryRefused, match=r"lower than 1\.10\.0"):
         await author.publish(place, packed(version="1.9.0"))
-    with pytest.raises(Refused):
+    with pytest.raises(RegistryRefused):
         await author.publish(place, packed(version="1.10.0-rc.1"))
     await author.publish(place, packed(version="1.9.0"), "old")
     index = await author.publisher(place).change(point("shop.product", "stable", "1.9.0"))
     assert index.modules["shop.product"].channels == {"stable": "1.9.0", "old": "1.9.0"}
-    with pytest.raises(Refused, match=r"no shop\.product 7\.0\.0"):
+    with pytest.raises(RegistryRefused, match=r"no shop\.product 7\.0\.0"):
         await author.publisher(place).change(point("shop.product", "stable", "7.0.0"))
 
 
 async def test_what_a_channel_means_is_not_taken_back(place: Path, author: Author) -> None:
     await author.publish(place, packed(version="1.0.0"))
-    with pytest.raises(Refused, match="channel stable"):
+    with pytest.raises(RegistryRefused, match="channel stable"):
         await author.publisher(place).change(yank("shop.product", "1.0.0"))
     await author.publish(place, packed(version="1.1.0"))
     await author.publisher(place).change(yank("shop.product", "1.0.0"))
     for edit in (point("shop.product", "stable", "1.0.0"),):
-        with pytest.raises(Refused, match="taken back"):
+        with pytest.raises(RegistryRefused, match="taken back"):
             await author.publisher(place).change(edit)
 
 
@@ -177,7 +177,7 @@ async def test_two_publishers_to_an_object_store_do_not_overwrite_each_other(
     outcomes = await asyncio.gather(*(author.publish(source, packed(name)) for name in names), return_exceptions=True)
     published = {name for name, outcome in zip(names, outcomes, strict=True) if outcome is None}
     assert published
-    assert all(outcome is None or isinstance(outcome, Refused) for outcome in outcomes)
+    assert all(outcome is None or isinstance(outcome, RegistryRefused) for outcome in outcomes)
     read = await fetch_index(Store(source), author.trust, LIMITS)
     assert read is not None
     assert set(read.index.modules) == published
@@ -186,6 +186,6 @@ async def test_two_publishers_to_an_object_store_do_not_overwrite_each_other(
 
 async def test_a_store_without_conditional_writes_is_refused() -> None:
     """Of two who publish at once, one would be lost. Nothing is sent: the store says so by itself."""
-    with pytest.raises(Refused, match="no conditional writes") as refused:
+    with pytest.raises(RegistryRefused, match="no conditional writes") as refused:
         await Store("http://127.0.0.1:9/registry").put_unless_changed("index.json", b"{}", None)
     assert "S3" in refused.value.mend

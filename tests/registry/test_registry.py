@@ -13,14 +13,14 @@ from pageworker_sandbox.signing import (
     BadSignature,
     IndexExpired,
     IndexRolledBack,
-    Limits,
     PackedBundle,
+    SigningLimits,
     TrustStore,
     UntrustedKey,
 )
 from pageworker_supervisor.registry import Registry, Release
-from pageworker_supervisor.registry.edition import yank
 from pageworker_supervisor.registry.errors import ModuleUnknown, RegistryAway, TenantNotAllowed
+from pageworker_supervisor.registry.index_update import yank
 from pageworker_supervisor.registry.resolve import Move
 
 
@@ -292,7 +292,7 @@ async def test_a_failed_fetch_is_everybodys_and_the_next_tries_again(
 
 async def test_a_server_that_never_stops_sending_is_cut_off(state: Path, author: Author, server: ObjectServer) -> None:
     server.endless = True
-    registry = await Registry.open(server.url, author.trust, state, limits=Limits(index_bytes=1000))
+    registry = await Registry.open(server.url, author.trust, state, limits=SigningLimits(index_bytes=1000))
     with pytest.raises(RegistryAway, match="larger than 1000 bytes"):
         registry.resolve("x")
 

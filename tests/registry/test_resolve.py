@@ -4,35 +4,35 @@ from datetime import UTC, datetime
 
 import pytest
 
-from pageworker_sandbox.signing import Index, Listed, Listing
+from pageworker_sandbox.signing import Index, IndexedModule, IndexedVersion
 from pageworker_supervisor.registry.errors import ModuleUnknown
-from pageworker_supervisor.registry.resolve import Changes, Channel, Move, changes, resolve
+from pageworker_supervisor.registry.resolve import Changes, ModuleChannel, Move, changes, resolve
 
 
-def index(**modules: Listed) -> Index:
+def index(**modules: IndexedVersion) -> Index:
     return Index(serial=1, expires=datetime(2030, 1, 1, tzinfo=UTC), modules=modules)
 
 
-def listed(*versions: str, yanked: str = "", **channels: str) -> Listed:
-    return Listed(
-        versions={v: Listing(sha256="0" * 64, bytes=1, yanked=v == yanked) for v in versions}, channels=channels
+def listed(*versions: str, yanked: str = "", **channels: str) -> IndexedVersion:
+    return IndexedVersion(
+        versions={v: IndexedModule(sha256="0" * 64, bytes=1, yanked=v == yanked) for v in versions}, channels=channels
     )
 
 
 def test_a_pin_wins_over_the_channel() -> None:
     both = index(a=listed("1.0.0", "2.0.0", stable="2.0.0"))
-    assert resolve(both, "a", None, Channel()).version == "2.0.0"
-    assert resolve(both, "a", "1.0.0", Channel()).version == "1.0.0"
-    assert resolve(both, "a", "1.0.0", Channel()).file == "a-1.0.0.zip"
+    assert resolve(both, "a", None, ModuleChannel()).version == "2.0.0"
+    assert resolve(both, "a", "1.0.0", ModuleChannel()).version == "1.0.0"
+    assert resolve(both, "a", "1.0.0", ModuleChannel()).file == "a-1.0.0.zip"
 
 
 def test_a_channel_is_not_replaced_unless_that_is_wanted() -> None:
     only = index(a=listed("1.0.0", stable="1.0.0"))
     with pytest.raises(ModuleUnknown, match=r"there is: stable"):
-        resolve(only, "a", None, Channel("canary"))
-    assert resolve(only, "a", None, Channel("canary", fall_back=True)).version == "1.0.0"
+        resolve(only, "a", None, ModuleChannel("canary"))
+    assert resolve(only, "a", None, ModuleChannel("canary", fall_back=True)).version == "1.0.0"
     with pytest.raises(ModuleUnknown, match="there is: none"):
-        resolve(index(a=listed("1.0.0")), "a", None, Channel("canary", fall_back=True))
+        resolve(index(a=listed("1.0.0")), "a", None, ModuleChannel("canary", fall_back=True))
 
 
 def test_changes() -> None:

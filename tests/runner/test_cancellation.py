@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 from pw_runner.bundles import handler
-from pw_runner.site import Answer
+from pw_runner.site import SiteAnswer
 from pw_runner.supervisor import Supervisor
 
 from pageworker_sandbox.wire import messages as m
@@ -32,8 +32,8 @@ async def test_the_attempts_own_time_ends_it(runner: Supervisor) -> None:
 
 
 async def test_a_navigation_that_never_answers_is_cut_and_its_page_goes_on(runner: Supervisor) -> None:
-    runner.site.pages["/held"] = Answer(held=True)
-    runner.site.pages["/p"] = Answer("<h1>x</h1>")
+    runner.site.pages["/held"] = SiteAnswer(held=True)
+    runner.site.pages["/p"] = SiteAnswer("<h1>x</h1>")
     held = handler("await page.goto('http://shop.example/held')\nreturn {}", name="held")
     told = await runner.run(held, timeout_seconds=0.5)
     assert told.done is not None
@@ -74,7 +74,7 @@ async def test_a_cancel_for_an_attempt_that_is_over_is_ignored(runner: Superviso
 
 
 async def test_tasks_that_a_handler_left_running_end_with_it(runner: Supervisor) -> None:
-    runner.site.pages["/late"] = Answer("")
+    runner.site.pages["/late"] = SiteAnswer("")
     body = """
         async def later():
             try:

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 from pw_runner.bundles import handler
-from pw_runner.site import Answer
+from pw_runner.site import SiteAnswer
 from pw_runner.supervisor import CHROMIUM, Supervisor
 
-from pageworker_runner.exits import Exit
+from pageworker_runner.exit_codes import RunnerExit
 from pageworker_sandbox.wire import messages as m
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="module")]
@@ -92,7 +92,7 @@ async def test_a_dead_browser_or_driver_ends_all_attempts_and_the_runner(start: 
     for attempt in attempts:
         told = await runner.done(attempt)
         assert (told.failure.type, told.failure.retryable) == ("browser_crashed", True)
-    assert await runner.exited() == Exit.BROWSER_LOST
+    assert await runner.exited() == RunnerExit.BROWSER_LOST
 
 
 async def test_a_dead_browser_ends_the_runner_whatever_the_driver_says_of_it(start: Start) -> None:
@@ -104,7 +104,7 @@ async def test_a_dead_browser_ends_the_runner_whatever_the_driver_says_of_it(sta
     try:
         os.kill(child(driver, "chromium-headless-shell"), signal.SIGKILL)
         assert (await runner.done(attempt)).failure.type == "browser_crashed"
-        assert await runner.exited() == Exit.BROWSER_LOST
+        assert await runner.exited() == RunnerExit.BROWSER_LOST
     finally:
         # A stopped process outlives its parent, and here is no namespace to take it along.
         os.kill(driver, signal.SIGKILL)
@@ -138,7 +138,7 @@ async def test_it_asks_to_be_retired_after_its_jobs(start: Start) -> None:
 async def test_a_supervisor_that_is_gone_ends_the_runner(start: Start) -> None:
     runner = await start()
     runner.channel.close()
-    assert await runner.wait() == Exit.CHANNEL_LOST
+    assert await runner.wait() == RunnerExit.CHANNEL_LOST
 
 
 async def test_a_message_out_of_place_ends_the_runner(start: Start) -> None:
@@ -146,7 +146,7 @@ async def test_a_message_out_of_place_ends_the_runner(start: Start) -> None:
     await runner.send(
         m.Boot(protocol=1, runner_id="r", worker_id="w", tenant_id="t", persistent=True, pages=1, browser="/x")
     )
-    assert await runner.exited() == Exit.CHANNEL_LOST
+    assert await runner.exited() == RunnerExit.CHANNEL_LOST
 
 
 async def test_a_browser_that_does_not_start_is_said(start: Start) -> None:
@@ -156,7 +156,7 @@ async def test_a_browser_that_does_not_start_is_said(start: Start) -> None:
 
 async def test_a_busy_loop_in_python_stops_the_pongs_until_it_ends(start: Start) -> None:
     runner = await start()
-    runner.site.pages["/p"] = Answer("")
+    runner.site.pages["/p"] = SiteAnswer("")
     body = """
         import time
         until = time.monotonic() + 0.7

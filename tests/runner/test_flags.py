@@ -1,6 +1,6 @@
 """Chromium's arguments."""
 
-from pageworker_runner.flags import DISABLE, arguments, playwright_disables
+from pageworker_runner.chromium_flags import DISABLE, arguments, playwright_disables
 
 
 def test_playwrights_own_list_is_found_in_the_installed_driver() -> None:

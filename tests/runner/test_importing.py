@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from pw_runner.bundles import Packed, pack
 
-from pageworker_runner.catalog import Catalog
 from pageworker_runner.errors import ModuleBroken
-from pageworker_runner.importer import ROOT, versioned_name
+from pageworker_runner.modules.catalog import Catalog
+from pageworker_runner.modules.importer import ROOT, versioned_name
 
 
 @pytest.fixture

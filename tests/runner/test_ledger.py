@@ -5,9 +5,9 @@ import inspect
 import pytest
 from playwright._impl import protocol_channels as channels
 
-from pageworker_runner import ledger
-from pageworker_runner.ledger import Mark, mark_of
-from pageworker_runner.undo import CONTEXT, PAGE
+from pageworker_runner.pages import side_effects
+from pageworker_runner.pages.revert import CONTEXT, PAGE
+from pageworker_runner.pages.side_effects import SideEffect, side_effect_of
 
 
 def commands(kind: str) -> set[str]:
@@ -17,20 +17,21 @@ def commands(kind: str) -> set[str]:
 
 
 @pytest.mark.parametrize(
-    ("kind", "table"), [("Page", ledger.PAGE), ("BrowserContext", ledger.CONTEXT), ("Tracing", ledger.TRACING)]
+    ("kind", "table"),
+    [("Page", side_effects.PAGE), ("BrowserContext", side_effects.CONTEXT), ("Tracing", side_effects.TRACING)],
 )
-def test_every_name_is_a_command_of_playwright(kind: str, table: dict[str, Mark]) -> None:
+def test_every_name_is_a_command_of_playwright(kind: str, table: dict[str, SideEffect]) -> None:
     assert set(table) - commands(kind) == set()
 
 
-@pytest.mark.parametrize("kind", [*ledger.HARMLESS, *ledger.REFUSED])
+@pytest.mark.parametrize("kind", [*side_effects.HARMLESS, *side_effects.REFUSED])
 def test_every_kind_is_an_object_of_playwright(kind: str) -> None:
     assert hasattr(channels, f"{kind}Channel")
 
 
 @pytest.mark.parametrize("kind", ["Page", "BrowserContext", "Tracing", "Debugger", "Unheard"])
 def test_what_it_does_not_know_is_not_trusted(kind: str) -> None:
-    assert mark_of(kind, "somethingNew") is Mark.STUCK
+    assert side_effect_of(kind, "somethingNew") is SideEffect.STUCK
 
 
 @pytest.mark.parametrize(
@@ -38,10 +39,18 @@ def test_what_it_does_not_know_is_not_trusted(kind: str) -> None:
     [("BrowserType", "launch"), ("Browser", "close"), ("BrowserContext", "close"), ("Browser", "newContext")],
 )
 def test_what_is_the_hosts_is_refused(kind: str, method: str) -> None:
-    assert mark_of(kind, method) is Mark.REFUSED
+    assert side_effect_of(kind, method) is SideEffect.REFUSED
 
 
 def test_every_mark_that_can_be_left_can_be_taken_back_or_replaces_the_page() -> None:
-    elsewhere = {Mark.NOTHING, Mark.REFUSED, Mark.STUCK, Mark.DISPOSABLE, Mark.PRESSED, Mark.RAISED, Mark.DIALOGS}
-    assert set(ledger.PAGE.values()) <= elsewhere | set(PAGE)
-    assert {*ledger.CONTEXT.values(), *ledger.TRACING.values()} <= elsewhere | set(CONTEXT)
+    elsewhere = {
+        SideEffect.NOTHING,
+        SideEffect.REFUSED,
+        SideEffect.STUCK,
+        SideEffect.DISPOSABLE,
+        SideEffect.PRESSED,
+        SideEffect.RAISED,
+        SideEffect.DIALOGS,
+    }
+    assert set(side_effects.PAGE.values()) <= elsewhere | set(PAGE)
+    assert {*side_effects.CONTEXT.values(), *side_effects.TRACING.values()} <= elsewhere | set(CONTEXT)

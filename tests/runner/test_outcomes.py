@@ -2,7 +2,7 @@
 
 import pytest
 from pw_runner.bundles import handler, pack
-from pw_runner.site import Answer
+from pw_runner.site import SiteAnswer
 from pw_runner.supervisor import Supervisor
 
 from pageworker_sandbox.wire import messages as m
@@ -38,7 +38,7 @@ return {'at': datetime.datetime(2026, 1, 1, tzinfo=Zone())}
 
 
 async def test_a_result_comes_back(runner: Supervisor) -> None:
-    runner.site.pages["/p"] = Answer("<h1>Blue chair</h1>")
+    runner.site.pages["/p"] = SiteAnswer("<h1>Blue chair</h1>")
     module = handler("""
         await page.goto("http://shop.example/p")
         return {"title": await page.inner_text("h1"), "given": payload, "attempt": context.attempt,
@@ -128,7 +128,7 @@ async def test_a_blocker_is_an_outcome_of_its_own(runner: Supervisor) -> None:
 
 
 async def test_a_refused_navigation_is_told_from_a_page(runner: Supervisor) -> None:
-    runner.site.pages["/refused"] = Answer(
+    runner.site.pages["/refused"] = SiteAnswer(
         "no", "403 Forbidden", headers=("Pageworker-Egress: refused; reason=host not allowed",)
     )
     module = handler("await page.goto('http://x.example/refused')\nraise KeyError('price')", name="wanders")
@@ -211,7 +211,7 @@ async def test_a_result_does_not_wait_for_grants_that_do_not_come(runner: Superv
 
 
 async def test_a_failed_attempt_leaves_a_screenshot_and_the_html(runner: Supervisor) -> None:
-    runner.site.pages["/p"] = Answer("<h1>Sold out</h1>")
+    runner.site.pages["/p"] = SiteAnswer("<h1>Sold out</h1>")
     told = await runner.run(
         handler("await page.goto('http://shop.example/p')\nraise Failed('no')", name="keeps", version="1.0.0")
     )
@@ -223,7 +223,7 @@ async def test_a_failed_attempt_leaves_a_screenshot_and_the_html(runner: Supervi
 
 
 async def test_helpers_keep_artifacts_and_read_fields_in_one_go(runner: Supervisor) -> None:
-    runner.site.pages["/p"] = Answer("<h1> Chair </h1><a class=m href=/q>more</a><i hidden class=cf>no</i>")
+    runner.site.pages["/p"] = SiteAnswer("<h1> Chair </h1><a class=m href=/q>more</a><i hidden class=cf>no</i>")
     module = handler(
         """
         await page.goto("http://shop.example/p")
@@ -243,7 +243,9 @@ async def test_helpers_keep_artifacts_and_read_fields_in_one_go(runner: Supervis
 
 
 async def test_half_a_surrogate_pair_on_a_page_costs_a_character_not_the_job(runner: Supervisor) -> None:
-    runner.site.pages["/p"] = Answer("<h1></h1><script>document.querySelector('h1').textContent = 'a\\ud83d'</script>")
+    runner.site.pages["/p"] = SiteAnswer(
+        "<h1></h1><script>document.querySelector('h1').textContent = 'a\\ud83d'</script>"
+    )
     module = handler(
         """
         await page.goto("http://shop.example/p")
@@ -304,7 +306,7 @@ async def test_printed_and_logged_lines_belong_to_their_attempt_and_are_bounded(
 
 
 async def test_an_error_in_one_jobs_listener_is_not_raised_in_another_job(runner: Supervisor) -> None:
-    runner.site.pages["/p"] = Answer("<h1>x</h1>")
+    runner.site.pages["/p"] = SiteAnswer("<h1>x</h1>")
     bad = handler(
         """
         class Mute(Exception):

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 import pytest
 import pytest_asyncio
 from pw_runner.bundles import handler
-from pw_runner.site import Answer, Request
+from pw_runner.site import Request, SiteAnswer
 from pw_runner.supervisor import Supervisor
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="module")]
@@ -142,15 +142,17 @@ async def runner() -> AsyncIterator[Supervisor]:
 async def test_the_next_job_sees_nothing_of_it(runner: Supervisor, dirt: str) -> None:
     asked: list[Request] = []
 
-    def look(request: Request) -> Answer:
+    def look(request: Request) -> SiteAnswer:
         asked.append(request)
-        return Answer("<title>look</title><h1>look</h1>")
+        return SiteAnswer("<title>look</title><h1>look</h1>")
 
     runner.site.pages |= {
         "/look": look,
-        "/p": Answer("<title>p</title><h1>p</h1>"),
-        "/held": Answer(held=True),
-        "/file": Answer("x", headers=("Content-Disposition: attachment; filename=x.txt",), content_type="text/plain"),
+        "/p": SiteAnswer("<title>p</title><h1>p</h1>"),
+        "/held": SiteAnswer(held=True),
+        "/file": SiteAnswer(
+            "x", headers=("Content-Disposition: attachment; filename=x.txt",), content_type="text/plain"
+        ),
     }
     version = f"1.0.{list(DIRT).index(dirt)}"
     before = (await runner.run(LOOK)).data
@@ -167,8 +169,8 @@ async def test_the_next_job_sees_nothing_of_it(runner: Supervisor, dirt: str) ->
 
 async def test_a_download_does_not_go_on_after_its_job(runner: Supervisor) -> None:
     runner.site.pages |= {
-        "/p": Answer("<h1>p</h1>"),
-        "/file": Answer("x", headers=("Content-Disposition: attachment; filename=x.txt",), unfinished=True),
+        "/p": SiteAnswer("<h1>p</h1>"),
+        "/file": SiteAnswer("x", headers=("Content-Disposition: attachment; filename=x.txt",), unfinished=True),
     }
     asks = """
         async with page.expect_download() as waiting:
@@ -196,7 +198,7 @@ async def test_a_response_is_dropped_with_its_job(runner: Supervisor) -> None:
 
 
 async def test_callbacks_are_taken_off_again_by_their_own_name(runner: Supervisor) -> None:
-    runner.site.pages["/p"] = Answer("<h1>p</h1>")
+    runner.site.pages["/p"] = SiteAnswer("<h1>p</h1>")
     module = handler(
         """
         called = []
@@ -220,7 +222,7 @@ async def test_callbacks_are_taken_off_again_by_their_own_name(runner: Superviso
 
 
 async def test_a_listener_has_no_more_rights_than_its_handler(runner: Supervisor) -> None:
-    runner.site.pages["/p"] = Answer("<h1>p</h1>")
+    runner.site.pages["/p"] = SiteAnswer("<h1>p</h1>")
     module = handler(
         """
         tried = asyncio.get_running_loop().create_future()
@@ -239,7 +241,7 @@ async def test_a_listener_has_no_more_rights_than_its_handler(runner: Supervisor
 
 
 async def test_a_place_that_one_job_set_is_not_where_the_next_one_is(runner: Supervisor) -> None:
-    runner.site.pages["/app"] = Answer("<h1>app</h1>")
+    runner.site.pages["/app"] = SiteAnswer("<h1>app</h1>")
     where = """
         await page.context.grant_permissions(["geolocation"])
         await page.goto("http://app.localhost/app")

@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 from pw_runner.bundles import handler
 from pw_runner.sandboxed import Sandboxed
-from pw_runner.site import Answer
+from pw_runner.site import SiteAnswer
 from pw_runner.supervisor import CHROMIUM, HEADLESS_SHELL
 
-from pageworker_runner.exits import Exit
+from pageworker_runner.exit_codes import RunnerExit
 
 pytestmark = [pytest.mark.browser, pytest.mark.sandbox, pytest.mark.asyncio(loop_scope="module")]
 
@@ -20,7 +20,7 @@ async def test_it_comes_up_confined_and_works(browser: Path) -> None:
         assert runner.ready is not None
         said = runner.ready.evidence["chromium_sandbox"]
         assert said == ("You are adequately sandboxed." if browser == CHROMIUM else "renderer: NoNewPrivs 1, Seccomp 2")
-        runner.site.pages["/p"] = Answer("<h1>Chair</h1>")
+        runner.site.pages["/p"] = SiteAnswer("<h1>Chair</h1>")
         module = handler("""
             await page.goto("http://shop.example/p")
             await helpers.screenshot()
@@ -40,6 +40,6 @@ async def test_it_comes_up_confined_and_works(browser: Path) -> None:
         assert {request.host for request in runner.site.seen} == {"shop.example"}
         # Nothing of the browser's own was taken for a popup.
         assert runner.logs == []
-        assert await runner.stop() == Exit.STOPPED
+        assert await runner.stop() == RunnerExit.STOPPED
     finally:
         await runner.close()

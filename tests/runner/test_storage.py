@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 from pw_runner.bundles import handler
 from pw_runner.sandboxed import Sandboxed
-from pw_runner.site import Answer, Request
+from pw_runner.site import Request, SiteAnswer
 from pw_runner.supervisor import CHROMIUM, HEADLESS_SHELL, Supervisor
 
-from pageworker_runner.exits import Exit
+from pageworker_runner.exit_codes import RunnerExit
 from pageworker_sandbox.wire import messages as m
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="module")]
@@ -56,14 +56,14 @@ EVERYTHING = {"local": 1, "cookie": "left=1", "databases": 1, "caches": 1, "work
 
 
 def shop(runner: Supervisor) -> None:
-    def account(request: Request) -> Answer:
-        return Answer(f"<h1>{'Ada' if 'sid=ada' in request.headers.get('cookie', '') else 'who?'}</h1>")
+    def account(request: Request) -> SiteAnswer:
+        return SiteAnswer(f"<h1>{'Ada' if 'sid=ada' in request.headers.get('cookie', '') else 'who?'}</h1>")
 
     runner.site.pages |= {
-        "/login": Answer("<h1>in</h1>", headers=("Set-Cookie: sid=ada; Max-Age=9999; HttpOnly",)),
+        "/login": SiteAnswer("<h1>in</h1>", headers=("Set-Cookie: sid=ada; Max-Age=9999; HttpOnly",)),
         "/account": account,
-        "/app": Answer("<h1>app</h1>"),
-        "/worker.js": Answer("self.addEventListener('fetch', () => {})", content_type="text/javascript"),
+        "/app": SiteAnswer("<h1>app</h1>"),
+        "/worker.js": SiteAnswer("self.addEventListener('fetch', () => {})", content_type="text/javascript"),
     }
 
 
@@ -75,7 +75,7 @@ async def test_a_login_survives_from_one_life_to_the_next(browser: Path, profile
         try:
             shop(runner)
             assert (await runner.run(module)).data == expected
-            assert await runner.stop() == Exit.STOPPED
+            assert await runner.stop() == RunnerExit.STOPPED
         finally:
             await runner.close()
 

@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 from pw_runner.bundles import handler
-from pw_runner.site import Answer
+from pw_runner.site import SiteAnswer
 from pw_runner.supervisor import Supervisor
 
 from pageworker_sandbox.wire import messages as m
@@ -30,7 +30,7 @@ async def test_a_popup_stays_with_its_job_while_others_come_and_go(
     start: Callable[..., Awaitable[Supervisor]],
 ) -> None:
     runner = await start(pages=2)
-    runner.site.pages |= {"/p": Answer("<h1>p</h1>"), "/popup": Answer("<h1>popup</h1>")}
+    runner.site.pages |= {"/p": SiteAnswer("<h1>p</h1>"), "/popup": SiteAnswer("<h1>popup</h1>")}
     attempt = await runner.begin(OPENS)
     await runner.until(lambda: runner.told[attempt].logs)
     assert (await runner.run(COUNTS)).data == {"pages": 3}
@@ -57,7 +57,7 @@ async def test_popups_of_which_the_driver_learns_late_are_not_seen_by_the_next_j
     start: Callable[..., Awaitable[Supervisor]],
 ) -> None:
     runner = await start(pages=1)
-    runner.site.pages["/p"] = Answer("<h1>p</h1>")
+    runner.site.pages["/p"] = SiteAnswer("<h1>p</h1>")
     opens = handler(
         """
         await page.goto("http://shop.example/p")
@@ -77,7 +77,7 @@ async def test_a_popup_that_never_begins_to_load_is_closed_unseen(
     start: Callable[..., Awaitable[Supervisor]], features: str
 ) -> None:
     runner = await start(pages=1)
-    runner.site.pages |= {"/p": Answer("<h1>p</h1>"), "/held": Answer(held=True)}
+    runner.site.pages |= {"/p": SiteAnswer("<h1>p</h1>"), "/held": SiteAnswer(held=True)}
     opens = handler(
         f"""
         await page.goto("http://shop.example/p")

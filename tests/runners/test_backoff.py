@@ -1,6 +1,6 @@
 """Starts that fail slow down; one that works forgives all."""
 
-from pageworker_supervisor.runners.backoff import BASE_SECONDS, CAP_SECONDS, SpawnBackoff
+from pageworker_supervisor.runners.spawn_backoff import BASE_SECONDS, CAP_SECONDS, SpawnBackoff
 
 
 def test_it_doubles_up_to_the_cap_and_one_good_start_forgets() -> None:

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from pageworker_sandbox.launch.cgroup import LimitHits
-from pageworker_sandbox.launch.kernel import TmpfsUse
-from pageworker_supervisor.runners.breach import (
+from pageworker_sandbox.launch.procfs import TmpfsUse
+from pageworker_supervisor.runners.limit_breach import (
     Breach,
     kernel_breach,
     memory_breach,

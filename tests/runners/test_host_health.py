@@ -6,7 +6,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pageworker_supervisor.runners.backoff import CAP_SECONDS
 from pageworker_supervisor.runners.host_health import (
     FAILED_STARTS,
     TRANSITIONS,
@@ -14,6 +13,7 @@ from pageworker_supervisor.runners.host_health import (
     HostHealth,
     HostState,
 )
+from pageworker_supervisor.runners.spawn_backoff import CAP_SECONDS
 
 
 @pytest.mark.parametrize(("state", "event"), list(itertools.product(HostState, HostEvent)))

@@ -5,12 +5,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from pw_wall import cells
+from pw_sandbox import cells
 
 from pageworker_sandbox.launch import GatewayUsers, Host, survey
 from pageworker_supervisor.config.settings import EgressSettings
 from pageworker_supervisor.runners.dial_rules import dial_rules
-from pageworker_supervisor.runners.outlet import Outlet, OutletEvents
+from pageworker_supervisor.runners.gateway_process import GatewayProcess, OutletEvents
 from pageworker_supervisor.telemetry.metrics import Metrics
 
 pytestmark = [pytest.mark.sandbox, pytest.mark.timeout(60)]
@@ -25,7 +25,7 @@ class Heard:
         self.up = asyncio.Event()
         users = GatewayUsers(*(None if cells.UID is None else cells.UID + number for number in (82, 83)))
         events = OutletEvents(self.up.set, self.hear, self.lost.append)
-        self.outlet = Outlet(host, users, dial_rules(EgressSettings(), frozenset()), Metrics(), events)
+        self.outlet = GatewayProcess(host, users, dial_rules(EgressSettings(), frozenset()), Metrics(), events)
 
     def hear(self, reason: str) -> None:
         self.lost.append(reason)

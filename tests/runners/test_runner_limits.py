@@ -5,20 +5,20 @@ import asyncio
 import pytest
 
 from pageworker_supervisor.contract.job_ref import JobRef
-from pageworker_supervisor.runners.breach import Breach
+from pageworker_supervisor.runners.limit_breach import Breach
 from pageworker_supervisor.runners.runner_limits import is_alone
-from pageworker_supervisor.runners.running import Running
+from pageworker_supervisor.runners.running_attempt import SentAttempt
 
 MEMORY = Breach("memory_limit", 110, 100, "bytes")
 FILES = Breach("disk_limit", 110, 100, "files")
 
 
-def attempts(count: int, memory_before_bytes: int = 0) -> list[Running]:
+def attempts(count: int, memory_before_bytes: int = 0) -> list[SentAttempt]:
     """So many that run."""
 
-    async def begin() -> list[Running]:
+    async def begin() -> list[SentAttempt]:
         return [
-            Running(f"a-{number}", JobRef("acme", f"j-{number}"), memory_before_bytes=memory_before_bytes)
+            SentAttempt(f"a-{number}", JobRef("acme", f"j-{number}"), memory_before_bytes=memory_before_bytes)
             for number in range(count)
         ]
 

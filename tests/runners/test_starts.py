@@ -1,19 +1,19 @@
 """A context that fails alone, a host that fails all, and what a claim gets to know of either."""
 
 from pageworker_profiles.errors import ProfileTampered
-from pageworker_supervisor.engine.context_key import ANY_PROFILE, ContextKey
+from pageworker_supervisor.contract.context_key import ANY_PROFILE, ContextKey
 from pageworker_supervisor.runners.context_breaker import THRESHOLD
 from pageworker_supervisor.runners.errors import BrowserNotReady
 from pageworker_supervisor.runners.start_failure import explain
-from pageworker_supervisor.runners.starts import (
+from pageworker_supervisor.runners.start_history import (
     FORGET_SECONDS,
     HELD_BACK,
     LONGEST_SUSPICION_SECONDS,
     PATIENCE_SECONDS,
     REFUSED_PER_CLAIM,
     SUSPECTED_SECONDS,
+    StartBlame,
     Starts,
-    Verdict,
 )
 
 BAD, GOOD = ContextKey("acme", "bad"), ContextKey("acme", "good")
@@ -136,13 +136,13 @@ def test_whose_fault_it_was_is_told_by_the_next_start_of_another() -> None:
     starts.came_up(GOOD, 9.0)
     assert starts.verdict(BAD, 10.0, 12.0) is None, "that was before"
     starts.came_up(GOOD, 11.0)
-    assert starts.verdict(BAD, 10.0, 12.0) is Verdict.CONTEXT
+    assert starts.verdict(BAD, 10.0, 12.0) is StartBlame.CONTEXT
 
 
 def test_the_host_is_to_blame_once_it_is_known_to_fail() -> None:
     starts = Starts()
     starts.host.failed(11.0, "no memory")
-    assert starts.verdict(BAD, 10.0, 12.0) is Verdict.HOST
+    assert starts.verdict(BAD, 10.0, 12.0) is StartBlame.HOST
     assert not starts.permits(GOOD, 12.0), "nothing is started but probes"
 
 
@@ -150,7 +150,7 @@ def test_who_failed_before_is_to_blame_without_a_new_probe() -> None:
     starts = Starts()
     starts.came_up(GOOD, 50.0)
     starts.failed(BAD, FAILURE, 51.0)
-    assert starts.verdict(BAD, 60.0, 61.0) is Verdict.CONTEXT
+    assert starts.verdict(BAD, 60.0, 61.0) is StartBlame.CONTEXT
     assert starts.verdict(GOOD, 60.0, 61.0) is None
 
 

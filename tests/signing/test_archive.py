@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pageworker_sandbox.signing import LIMITS, BundleMalformed, Limits
+from pageworker_sandbox.signing import LIMITS, BundleMalformed, SigningLimits
 from pageworker_sandbox.signing.archive import name_rule, read_archive, write_archive
 
 FILES = {"b.txt": b"bee", "a/b.py": b"x = 1\n", "empty": b""}
@@ -118,7 +118,7 @@ def test_entries_that_overlap_are_refused_before_they_are_read() -> None:
         replace(LIMITS, name_depth=1),
     ],
 )
-def test_limits(limits: Limits) -> None:
+def test_limits(limits: SigningLimits) -> None:
     with pytest.raises(BundleMalformed):
         read_archive(write_archive(FILES), limits)
 

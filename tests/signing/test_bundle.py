@@ -9,10 +9,10 @@ from pw_modules.minisign import minisign
 from pageworker_sandbox.signing import (
     BadSignature,
     BundleMalformed,
-    Limits,
     ManifestInvalid,
     SdkMismatch,
     SecretKey,
+    SigningLimits,
     TrustStore,
     UntrustedBundle,
     UntrustedKey,
@@ -125,7 +125,7 @@ def test_a_bad_manifest_names_its_mistakes() -> None:
 
 def test_limits_come_before_everything() -> None:
     with pytest.raises(BundleMalformed, match="at most 10 bytes"):
-        verify(AUTHOR.signed(packed()), TrustStore(), limits=Limits(bundle_bytes=10))
+        verify(AUTHOR.signed(packed()), TrustStore(), limits=SigningLimits(bundle_bytes=10))
 
 
 def test_a_module_for_another_sdk_is_refused() -> None:

@@ -10,12 +10,12 @@ from pw_modules.author import Author, packed
 from pageworker_sandbox.signing import (
     BadSignature,
     Index,
+    IndexedModule,
+    IndexedVersion,
     IndexExpired,
     IndexMalformed,
     IndexRolledBack,
-    Limits,
-    Listed,
-    Listing,
+    SigningLimits,
     UntrustedIndex,
     UntrustedKey,
     minisig,
@@ -30,10 +30,10 @@ INDEX = Index(
     serial=7,
     expires=NOW + timedelta(days=1),
     modules={
-        "shop.product": Listed(
+        "shop.product": IndexedVersion(
             versions={
-                "1.0.0": Listing(sha256="0" * 64, bytes=10, yanked=True),
-                "1.1.0": Listing(sha256="1" * 64, bytes=9),
+                "1.0.0": IndexedModule(sha256="0" * 64, bytes=10, yanked=True),
+                "1.1.0": IndexedModule(sha256="1" * 64, bytes=9),
             },
             channels={"stable": "1.1.0"},
         )
@@ -103,7 +103,7 @@ def test_signed_nonsense_is_the_publishers_mistake(modules: dict[str, object]) -
 
 def test_it_is_not_read_without_end() -> None:
     with pytest.raises(IndexMalformed, match="at most"):
-        verify_index(SIGNED, AUTHOR.trust, NOW, limits=Limits(index_bytes=10))
+        verify_index(SIGNED, AUTHOR.trust, NOW, limits=SigningLimits(index_bytes=10))
 
 
 def test_what_a_later_publisher_adds_is_let_be() -> None:

@@ -12,8 +12,8 @@ from pw_modules.author import Author, packed
 
 from pageworker_sandbox.signing import (
     Index,
-    Listed,
-    Listing,
+    IndexedModule,
+    IndexedVersion,
     ModuleError,
     UntrustedBundle,
     UntrustedIndex,
@@ -37,7 +37,11 @@ INDEX = sign_index(
     Index(
         serial=1,
         expires=NOW + timedelta(days=1),
-        modules={"a": Listed(versions={"1.0.0": Listing(sha256="0" * 64, bytes=1)}, channels={"stable": "1.0.0"})},
+        modules={
+            "a": IndexedVersion(
+                versions={"1.0.0": IndexedModule(sha256="0" * 64, bytes=1)}, channels={"stable": "1.0.0"}
+            )
+        },
     ),
     AUTHOR.key,
 )

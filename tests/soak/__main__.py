@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-from bench.tree import PSS
-from pw_daemon import DaemonProcess, Place, Producer, place
+from bench.process_tree import PSS
+from pw_daemon import DaemonFolder, DaemonProcess, Producer, place
 from pw_daemon.processes import below
 
 IN_FLIGHT = 24
@@ -24,7 +24,7 @@ SLACK = {"descriptors": 16, "processes": 30, "redis_keys": 200, "supervisor_mb":
 
 
 @dataclass(frozen=True)
-class Sample:
+class SoakSample:
     """What the worker uses at one moment."""
 
     supervisor_mb: float
@@ -53,9 +53,9 @@ async def main() -> int:
     return 1 if grown or doubles or wrong or code else 0
 
 
-async def soak(here: Place, producer: Producer, daemon: DaemonProcess, seconds: float) -> list[Sample]:
+async def soak(here: DaemonFolder, producer: Producer, daemon: DaemonProcess, seconds: float) -> list[SoakSample]:
     """Keep so many jobs in flight, and look at the worker at even times."""
-    began, pushed, samples = time.monotonic(), 0, list[Sample]()
+    began, pushed, samples = time.monotonic(), 0, list[SoakSample]()
     while (passed := time.monotonic() - began) < seconds:
         wanted = len(producer.results) + IN_FLIGHT - pushed
         texts = [_job(producer, number) for number in range(pushed, pushed + wanted)]
@@ -76,10 +76,10 @@ def _job(producer: Producer, number: int) -> str:
     return producer.job(f"soak-{number}", "test.nap", payload, profile_id=profile)
 
 
-async def _sample(here: Place, producer: Producer, daemon: DaemonProcess) -> Sample:
+async def _sample(here: DaemonFolder, producer: Producer, daemon: DaemonProcess) -> SoakSample:
     found = PSS.search(Path(f"/proc/{daemon.pid}/smaps_rollup").read_text())
     keys = [key async for key in producer.redis.scan_iter(count=1000)]
-    return Sample(
+    return SoakSample(
         supervisor_mb=int(found[1]) / 1000 if found else 0.0,
         descriptors=len(list(Path(f"/proc/{daemon.pid}/fd").iterdir())),
         processes=len(below(daemon.pid)),

@@ -2,13 +2,13 @@
 
 from pathlib import Path
 
-from pageworker_supervisor.telemetry.document import metrics_table
+from pageworker_supervisor.telemetry.reference import metrics_table
 
 PAGE = (Path(__file__).parents[2] / "docs" / "operations.md").read_text()
 
 
 def test_the_table_is_current() -> None:
-    assert metrics_table() in PAGE, "run python -m pageworker_supervisor.telemetry.document"
+    assert metrics_table() in PAGE, "run python -m pageworker_supervisor.telemetry.reference"
 
 
 def test_the_metrics_worth_an_alert_exist() -> None:

@@ -18,7 +18,7 @@ from loguru import logger
 
 from pageworker_supervisor.config.settings import LogSettings
 from pageworker_supervisor.telemetry import log, log_to
-from pageworker_supervisor.telemetry.lines import MAX_CHARACTERS
+from pageworker_supervisor.telemetry.log_lines import MAX_CHARACTERS
 
 Format = Literal["json", "text"]
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 from pw_daemon import HEADLESS_SHELL, Producer, place, write_module
-from pw_runner.site import Answer, Site
+from pw_runner.site import Site, SiteAnswer
 
 pytestmark = [
     pytest.mark.asyncio(loop_scope="module"),
@@ -66,7 +66,7 @@ async def domains(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Dom
     )
     listener = socket.create_server(("127.0.0.1", 0))
     address = f"127.0.0.1:{listener.getsockname()[1]}"
-    origin = await Site({"/": Answer("<title>here</title>")}).serve(listener)
+    origin = await Site({"/": SiteAnswer("<title>here</title>")}).serve(listener)
     async with aclosing(Closing(origin)), place(visits) as home:
         settings: dict[str, Any] = {
             "browser": HEADLESS_SHELL,

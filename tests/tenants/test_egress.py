@@ -14,12 +14,12 @@ import pytest
 import pytest_asyncio
 from pw_daemon import HEADLESS_SHELL, DaemonProcess, Producer, place, write_module
 from pw_queue import plain_client
-from pw_runner.site import Answer, Request, Site
+from pw_runner.site import Request, Site, SiteAnswer
 
+from pageworker_supervisor.contract.context_key import egress_digest
 from pageworker_supervisor.contract.job import parse_job
-from pageworker_supervisor.engine import Engine
-from pageworker_supervisor.engine.context_key import egress_digest
-from pageworker_supervisor.engine.types import Ticket
+from pageworker_supervisor.queue import QueueClient
+from pageworker_supervisor.queue.options import NewJob
 
 pytestmark = [
     pytest.mark.asyncio(loop_scope="module"),
@@ -80,7 +80,7 @@ A, B, BOTH = "a.test", "b.test", "both.test"
 
 
 @dataclass
-class Worker:
+class EgressWorker:
     """One worker with modules of different hosts, the hosts, and two tenants' producers."""
 
     daemon: DaemonProcess
@@ -111,8 +111,8 @@ class Worker:
         return sum(all(line.get(name) == value for name, value in about.items()) for line in ready)
 
 
-def cookie(request: Request) -> Answer:
-    return Answer("<title>set</title>", headers=("Set-Cookie: seen=yes; Max-Age=3600; Path=/",))
+def cookie(request: Request) -> SiteAnswer:
+    return SiteAnswer("<title>set</title>", headers=("Set-Cookie: seen=yes; Max-Age=3600; Path=/",))
 
 
 class Versions:
@@ -127,7 +127,7 @@ class Versions:
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def worker(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Worker]:
+async def worker(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[EgressWorker]:
     folder = tmp_path_factory.mktemp("modules")
     modules = [
         write_module(folder, "test.a", SEVERAL, egress=[A, BOTH]),
@@ -140,7 +140,7 @@ async def worker(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Work
     ]
     listener = socket.create_server(("127.0.0.1", 0))
     address = f"127.0.0.1:{listener.getsockname()[1]}"
-    site = await Site({"/home": Answer("<title>home</title>"), "/cookie": cookie}).serve(listener)
+    site = await Site({"/home": SiteAnswer("<title>home</title>"), "/cookie": cookie}).serve(listener)
     hosts = dict.fromkeys((A, B, BOTH, *(f"set{n}.test" for n in range(6))), address)
     try:
         async with place(*modules) as home:
@@ -154,13 +154,13 @@ async def worker(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Work
                     aclosing(Producer(home.redis.url)) as acme,
                     aclosing(Producer(home.redis.url, "rival")) as rival,
                 ):
-                    yield Worker(daemon, site, acme, rival, home.redis.port)
+                    yield EgressWorker(daemon, site, acme, rival, home.redis.port)
     finally:
         await site.close()
 
 
 @pytest.mark.parametrize("way", WAYS)
-async def test_a_module_does_not_reach_the_hosts_of_another_one_of_its_tenant(worker: Worker, way: str) -> None:
+async def test_a_module_does_not_reach_the_hosts_of_another_one_of_its_tenant(worker: EgressWorker, way: str) -> None:
     """Module A tries module B's host by each way a page has, after B ran in the same tenant; B's host hears nothing."""
     theirs = {"home": f"http://{B}/home", "url": f"http://{B}/{way}-own", "ways": [way]}
     assert (await worker.run(worker.acme, f"own-{way}", "test.b", theirs))["status"] == "succeeded"
@@ -170,14 +170,14 @@ async def test_a_module_does_not_reach_the_hosts_of_another_one_of_its_tenant(wo
     assert worker.asked(B, f"/{way}-foreign") == 0
 
 
-async def test_a_module_without_hosts_reaches_none(worker: Worker) -> None:
+async def test_a_module_without_hosts_reaches_none(worker: EgressWorker) -> None:
     """A module that names no host tries those of its tenant's other modules."""
     for host in (A, B, BOTH):
         await worker.run(worker.acme, f"none-{host}", "test.nothing", {"url": f"http://{host}/none", "ways": WAYS})
         assert worker.asked(host, "/none") == 0
 
 
-async def test_what_a_module_left_behind_reaches_nothing_while_another_one_works(worker: Worker) -> None:
+async def test_what_a_module_left_behind_reaches_nothing_while_another_one_works(worker: EgressWorker) -> None:
     """Module A leaves a task and a timer that ask for B's host; B's job, at work there, is not their way."""
     left = {"home": f"http://{A}/home", "url": f"http://{B}/leftover", "leave": "A was here"}
     await worker.run(worker.acme, "leaves", "test.a", left)
@@ -189,14 +189,14 @@ async def test_what_a_module_left_behind_reaches_nothing_while_another_one_works
     assert worker.asked(B, "/leftover") == 0
 
 
-async def test_modules_with_the_same_hosts_share_a_runner_however_they_are_written(worker: Worker) -> None:
+async def test_modules_with_the_same_hosts_share_a_runner_however_they_are_written(worker: EgressWorker) -> None:
     """Sets are compared, not lists: B's other module costs its tenant no browser."""
     await worker.run(worker.acme, "same-1", "test.b", {})
     result = await worker.run(worker.acme, "same-2", "test.b2", {})
     assert result["runner_id"] == worker.acme.results["same-1"]["runner_id"]
 
 
-async def test_versions_of_one_module_with_other_hosts_do_not_share_their_reach(worker: Worker) -> None:
+async def test_versions_of_one_module_with_other_hosts_do_not_share_their_reach(worker: EgressWorker) -> None:
     """The pinned old version tries the new one's host, the new one the old one's."""
     for version, own, foreign in (("2.0.0", B, A), ("1.0.0", A, B), ("2.0.0", B, A)):
         payload = {"url": f"http://{foreign}/version-{version}", "ways": ["request"], "home": f"http://{own}/home"}
@@ -207,10 +207,10 @@ async def test_versions_of_one_module_with_other_hosts_do_not_share_their_reach(
         assert worker.asked(foreign, f"/version-{version}") == 0
 
 
-async def test_a_job_queued_for_another_modules_set_runs_with_its_own(worker: Worker) -> None:
+async def test_a_job_queued_for_another_modules_set_runs_with_its_own(worker: EgressWorker) -> None:
     """A's jobs are in the queue with B's set, and with a set that nobody has; A reaches its own hosts only."""
     client = plain_client(worker.port)
-    engine = Engine(client, client)
+    engine = QueueClient(client, client)
     texts = {
         name: worker.acme.job(name, "test.a", {"home": f"http://{A}/home", "url": f"http://{B}/lied", "ways": WAYS[:5]})
         for name in ("lie-b", "lie-none")
@@ -220,7 +220,7 @@ async def test_a_job_queued_for_another_modules_set_runs_with_its_own(worker: Wo
     for name, text in texts.items():
         job = parse_job(text.encode())
         await engine.enqueue(
-            [Ticket(job_id=job.job_id, tenant_id=job.tenant_id, body=text.encode(), egress=sets[name])]
+            [NewJob(job_id=job.job_id, tenant_id=job.tenant_id, body=text.encode(), egress=sets[name])]
         )
     await client.aclose()
     for result in await worker.results(worker.acme, *texts):
@@ -239,7 +239,7 @@ def spans(results: list[dict[str, Any]]) -> list[tuple[float, float]]:
     return found
 
 
-async def test_in_a_shared_profile_one_set_waits_for_the_other(worker: Worker) -> None:
+async def test_in_a_shared_profile_one_set_waits_for_the_other(worker: EgressWorker) -> None:
     """Jobs of two modules on one profile never run at one moment, neither reaches the other's host, both get done."""
     jobs = {f"shared-{n}-{module[-1]}": module for n in range(4) for module in ("test.a", "test.b")}
     texts = []
@@ -256,7 +256,7 @@ async def test_in_a_shared_profile_one_set_waits_for_the_other(worker: Worker) -
     assert worker.starts(tenant_id="acme", profile_id="shared") <= 4, "sets take turns by time, not by job"
 
 
-async def test_a_profile_keeps_its_cookies_from_one_set_to_the_next(worker: Worker) -> None:
+async def test_a_profile_keeps_its_cookies_from_one_set_to_the_next(worker: EgressWorker) -> None:
     """Only the runner is another one: what A's page was given on a host of both, B's page still has."""
     await worker.run(worker.acme, "cookie-a", "test.a", {"home": f"http://{BOTH}/cookie"}, profile_id="jar")
     result = await worker.run(worker.acme, "cookie-b", "test.b", {"home": f"http://{BOTH}/home"}, profile_id="jar")
@@ -265,7 +265,7 @@ async def test_a_profile_keeps_its_cookies_from_one_set_to_the_next(worker: Work
     assert other["data"]["cookie"] == "", "the other tenant's profile of that name is another one"
 
 
-async def test_neither_set_of_a_busy_profile_starves(worker: Worker) -> None:
+async def test_neither_set_of_a_busy_profile_starves(worker: EgressWorker) -> None:
     """Acme floods a profile with jobs of one set; a single job of another set runs before the flood is over."""
     flood = [f"flood-{n}" for n in range(60)]
     own = {"home": f"http://{A}/home", "seconds": 0.3}
@@ -278,7 +278,9 @@ async def test_neither_set_of_a_busy_profile_starves(worker: Worker) -> None:
 
 
 @pytest.mark.parametrize(("name", "module"), [("unknown", "test.unheard_of"), ("version", "test.a@9.9.9")])
-async def test_no_browser_is_started_for_a_module_that_there_is_none_of(worker: Worker, name: str, module: str) -> None:
+async def test_no_browser_is_started_for_a_module_that_there_is_none_of(
+    worker: EgressWorker, name: str, module: str
+) -> None:
     """A tenant that never ran anything asks for unknown modules, in a profile too; no runner comes up for it."""
     before = worker.starts()
     for profile in (None, "fresh"):
@@ -298,7 +300,7 @@ async def test_no_browser_is_started_for_a_module_that_there_is_none_of(worker: 
     assert worker.starts() == before
 
 
-async def test_a_profile_that_was_locked_for_nothing_is_free_at_once(worker: Worker) -> None:
+async def test_a_profile_that_was_locked_for_nothing_is_free_at_once(worker: EgressWorker) -> None:
     """A job that is rejected holds its profile no longer than it takes to say so."""
     await worker.run(worker.acme, "locks", "test.unheard_of", {}, profile_id="free")
     async with asyncio.timeout(20):
@@ -306,7 +308,7 @@ async def test_a_profile_that_was_locked_for_nothing_is_free_at_once(worker: Wor
     assert result["status"] == "succeeded"
 
 
-async def test_no_browser_is_started_for_a_payload_that_does_not_fit(worker: Worker) -> None:
+async def test_no_browser_is_started_for_a_payload_that_does_not_fit(worker: EgressWorker) -> None:
     """A tenant that never ran anything sends shop.product a payload of a wrong shape."""
     await worker.rival.push(
         json.dumps(
@@ -318,7 +320,7 @@ async def test_no_browser_is_started_for_a_payload_that_does_not_fit(worker: Wor
     assert worker.starts(tenant_id="nobody") == 0
 
 
-async def test_a_tenant_with_many_sets_does_not_slow_another_one(worker: Worker) -> None:
+async def test_a_tenant_with_many_sets_does_not_slow_another_one(worker: EgressWorker) -> None:
     """Acme's jobs alternate between six sets, each with a runner of its own; rival's runner stays."""
 
     async def rivals(name: str) -> float:

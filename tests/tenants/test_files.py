@@ -15,7 +15,7 @@ import pytest
 import pytest_asyncio
 from pw_daemon import HEADLESS_SHELL, DaemonProcess, Producer, place, write_module
 from pw_daemon.native import node_body
-from pw_runner.site import Answer, Site
+from pw_runner.site import Site, SiteAnswer
 from tenants.rival import Rival, totals, unharmed
 
 pytestmark = [
@@ -74,7 +74,7 @@ def fill(folder: Path, files: int) -> None:
 
 
 @dataclass
-class Shared:
+class FilesHome:
     """One worker with small limits."""
 
     daemon: DaemonProcess
@@ -117,13 +117,13 @@ class OwnLag:
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def shared(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Shared]:
+async def shared(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[FilesHome]:
     folder = tmp_path_factory.mktemp("modules")
     modules = [write_module(folder, f"odd.{name}", body, egress=["shop.test"]) for name, body in BODIES.items()]
     listener = socket.create_server(("127.0.0.1", 0))
     address = f"127.0.0.1:{listener.getsockname()[1]}"
     async with AsyncExitStack() as stack:
-        origin = await Site({"/": Answer("<title>here</title>")}).serve(listener)
+        origin = await Site({"/": SiteAnswer("<title>here</title>")}).serve(listener)
         stack.push_async_callback(origin.close)
         here = await stack.enter_async_context(place(*modules))
         # As a profile was left by an earlier life of the daemon, and what that was about to delete.
@@ -141,12 +141,12 @@ async def shared(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Shar
         )
         producer = await stack.enter_async_context(aclosing(Producer(here.redis.url)))
         other = await stack.enter_async_context(aclosing(Producer(here.redis.url, "rival")))
-        opened = Shared(daemon, producer, Rival(other), len(list((daemon.data_dir / "profiles/.trash").iterdir())))
+        opened = FilesHome(daemon, producer, Rival(other), len(list((daemon.data_dir / "profiles/.trash").iterdir())))
         await opened.rival.warm()
         yield opened
 
 
-async def test_what_is_deleted_holds_up_nobody(shared: Shared) -> None:
+async def test_what_is_deleted_holds_up_nobody(shared: FilesHome) -> None:
     """40,000 files of a removed profile of A are deleted: B's jobs do not wait, and the event loop is in time."""
     assert shared.trash_at_start
     trash, own = shared.daemon.data_dir / "profiles/.trash", OwnLag()
@@ -162,7 +162,7 @@ async def test_what_is_deleted_holds_up_nobody(shared: Shared) -> None:
     assert shared.late() <= own.times
 
 
-async def test_a_large_profile_is_opened_and_closed_beside_the_jobs_of_others(shared: Shared) -> None:
+async def test_a_large_profile_is_opened_and_closed_beside_the_jobs_of_others(shared: FilesHome) -> None:
     """A opens and closes a profile of 40,000 files: B's jobs take no longer, and the event loop is never late."""
     before, late, own = await shared.rival.answered(10), shared.late(), OwnLag()
     async with asyncio.TaskGroup() as tasks:
@@ -183,7 +183,7 @@ async def test_a_large_profile_is_opened_and_closed_beside_the_jobs_of_others(sh
         assert (shared.profile("large") / "made-0/1").stat().st_uid != 0
 
 
-async def test_files_in_a_folder_without_a_profile(shared: Shared) -> None:
+async def test_files_in_a_folder_without_a_profile(shared: FilesHome) -> None:
     """A makes files without end where it has no profile: the kernel stops it, `disk_limit` names it; B has its own."""
     before = len(await shared.rival.answered(10))
     async with asyncio.TaskGroup() as tasks:
@@ -196,7 +196,7 @@ async def test_files_in_a_folder_without_a_profile(shared: Shared) -> None:
     unharmed((await shared.rival.answered(20))[before:])
 
 
-async def test_a_plain_page_that_makes_files(shared: Shared) -> None:
+async def test_a_plain_page_that_makes_files(shared: FilesHome) -> None:
     """A's page makes files through IndexedDB, with no code of a module's: the same name; B is answered meanwhile."""
     before = len(await shared.rival.answered(10))
     async with asyncio.TaskGroup() as tasks:
@@ -207,7 +207,7 @@ async def test_a_plain_page_that_makes_files(shared: Shared) -> None:
     unharmed((await shared.rival.answered(20))[before:])
 
 
-async def test_files_in_a_profile(shared: Shared) -> None:
+async def test_files_in_a_profile(shared: FilesHome) -> None:
     """A makes more files in its profile than one may hold: `disk_limit`, then and at each opening; B's is opened."""
     result = await shared.run("full", "odd.files", profile_id="full")
     assert (result["status"], result["error"]["type"], len(result["attempts"])) == ("failed", "disk_limit", 1)
@@ -224,7 +224,7 @@ async def test_files_in_a_profile(shared: Shared) -> None:
         assert other["status"] == "succeeded"
 
 
-async def test_bytes_in_a_profile(shared: Shared) -> None:
+async def test_bytes_in_a_profile(shared: FilesHome) -> None:
     """A fills its profile with bytes instead of files: the same name, the other amount; B's jobs run on."""
     before = len(await shared.rival.answered(10))
     async with asyncio.TaskGroup() as tasks:
@@ -238,7 +238,7 @@ async def test_bytes_in_a_profile(shared: Shared) -> None:
     unharmed((await shared.rival.answered(20))[before:])
 
 
-async def test_a_profile_that_is_full_is_no_failed_start_of_the_worker(shared: Shared) -> None:
+async def test_a_profile_that_is_full_is_no_failed_start_of_the_worker(shared: FilesHome) -> None:
     """A pushes job after job for its full profile: they end at once, and B's cold jobs start as ever."""
     refused: list[dict[str, Any]] = []
     async with asyncio.TaskGroup() as tasks:
@@ -251,7 +251,7 @@ async def test_a_profile_that_is_full_is_no_failed_start_of_the_worker(shared: S
     assert max(totals(cold.result())) < 15
 
 
-async def cold_jobs(shared: Shared, tenant: str, count: int) -> list[dict[str, Any]]:
+async def cold_jobs(shared: FilesHome, tenant: str, count: int) -> list[dict[str, Any]]:
     """Each for a profile of its own, so that each needs a runner."""
     return [
         await shared.run(f"cold-{number}", "demo.echo", tenant_id=tenant, profile_id=f"p{number}")

@@ -109,7 +109,7 @@ ATTACKS = ("holds", "asks", "pages", "fills", "brims", "storms", "threads", "lin
 
 
 @dataclass
-class Shared:
+class MemoryHome:
     """One worker, the answers of all attackers, and the jobs of a rival meanwhile."""
 
     daemon: DaemonProcess
@@ -149,7 +149,7 @@ class Shared:
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def shared(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Shared]:
+async def shared(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[MemoryHome]:
     folder = tmp_path_factory.mktemp("modules")
     modules = [write_module(folder, f"odd.{name}", body) for name, body in BODIES.items()]
     async with AsyncExitStack() as stack:
@@ -165,7 +165,7 @@ async def shared(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Shar
         )
         producer = await stack.enter_async_context(aclosing(Producer(here.redis.url)))
         other = await stack.enter_async_context(aclosing(Producer(here.redis.url, "rival")))
-        opened = Shared(daemon, producer, Rival(other))
+        opened = MemoryHome(daemon, producer, Rival(other))
         await opened.rival.warm()
         async with asyncio.TaskGroup() as tasks:
             pushing = tasks.create_task(opened.rival.run("meanwhile"))
@@ -176,7 +176,7 @@ async def shared(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Shar
         yield opened
 
 
-async def test_memory_held_by_a_module(shared: Shared) -> None:
+async def test_memory_held_by_a_module(shared: MemoryHome) -> None:
     """A's module holds more memory than a runner may: A is told so, with both amounts; B's jobs run once each."""
     error = shared.error("holds")
     assert error["type"] == "memory_limit"
@@ -185,26 +185,26 @@ async def test_memory_held_by_a_module(shared: Shared) -> None:
     unharmed(shared.meanwhile)
 
 
-async def test_memory_asked_for_at_once(shared: Shared) -> None:
+async def test_memory_asked_for_at_once(shared: MemoryHome) -> None:
     """A's module asks for more than there can be: its own allocation fails under that name; B runs on."""
     assert shared.error("asks")["type"] == "memory_limit"
     unharmed(shared.meanwhile)
 
 
-async def test_memory_held_by_page_and_module_together(shared: Shared) -> None:
+async def test_memory_held_by_page_and_module_together(shared: MemoryHome) -> None:
     """Neither A's page nor its module holds too much, both together do: the same name; B's pages are others."""
     assert shared.error("pages")["type"] == "memory_limit"
     unharmed(shared.meanwhile)
 
 
-async def test_memory_in_tmpfs(shared: Shared) -> None:
+async def test_memory_in_tmpfs(shared: MemoryHome) -> None:
     """A fills /tmp, /dev/shm and its folder a little each: with its processes that is memory; B has its own."""
     error = shared.error("fills")
     assert (error["type"], error["detail"]["allowed"]) == ("memory_limit", MEMORY_BYTES)
     unharmed(shared.meanwhile)
 
 
-async def test_a_full_dev_shm(shared: Shared) -> None:
+async def test_a_full_dev_shm(shared: MemoryHome) -> None:
     """A fills /dev/shm to the brim: A is told which folder is full; B's /dev/shm is another."""
     error = shared.error("brims")
     assert (error["type"], error["detail"]["where"], error["detail"]["unit"]) == ("disk_limit", "/dev/shm", "bytes")
@@ -212,7 +212,7 @@ async def test_a_full_dev_shm(shared: Shared) -> None:
     unharmed(shared.meanwhile)
 
 
-async def test_a_storm_of_processes(shared: Shared) -> None:
+async def test_a_storm_of_processes(shared: MemoryHome) -> None:
     """A starts processes without end: A is told so; B's runner can still start what it needs."""
     error = shared.error("storms")
     assert (error["type"], error["detail"]["allowed"], error["detail"]["unit"]) == (
@@ -224,21 +224,21 @@ async def test_a_storm_of_processes(shared: Shared) -> None:
     unharmed(shared.meanwhile)
 
 
-async def test_threads_without_end(shared: Shared) -> None:
+async def test_threads_without_end(shared: MemoryHome) -> None:
     """A's module starts threads instead of processes: the same limit and name; B runs on."""
     error = shared.error("threads")
     assert (error["type"], error["detail"]["allowed"]) == ("process_limit", PROCESSES)
     unharmed(shared.meanwhile)
 
 
-async def test_lines_without_end(shared: Shared) -> None:
+async def test_lines_without_end(shared: MemoryHome) -> None:
     """A goes around the SDK and floods the supervisor with log lines: `output_limit`; B is answered meanwhile."""
     error = shared.error("lines")
     assert (error["type"], error["detail"]["unit"]) == ("output_limit", "lines")
     unharmed(shared.meanwhile)
 
 
-async def test_more_artifacts_than_a_job_may_leave(shared: Shared) -> None:
+async def test_more_artifacts_than_a_job_may_leave(shared: MemoryHome) -> None:
     """A leaves more bytes than one attempt may: `output_limit`, and what came before is kept; B runs on."""
     error = shared.error("leaves_much")
     assert error["type"] == "output_limit"
@@ -248,13 +248,13 @@ async def test_more_artifacts_than_a_job_may_leave(shared: Shared) -> None:
     unharmed(shared.meanwhile)
 
 
-async def test_a_result_too_large(shared: Shared) -> None:
+async def test_a_result_too_large(shared: MemoryHome) -> None:
     """A returns 2 MB: `result_too_large`, as before; B is answered meanwhile."""
     assert shared.error("returns_much")["type"] == "result_too_large"
     unharmed(shared.meanwhile)
 
 
-async def test_each_limit_is_counted_under_its_name(shared: Shared) -> None:
+async def test_each_limit_is_counted_under_its_name(shared: MemoryHome) -> None:
     """A's breaches are a metric each, which the operator of B can alert on."""
     counted = {
         name: shared.metric(f'pageworker_limit_breaches_total{{limit="{name}"}}')
@@ -265,7 +265,7 @@ async def test_each_limit_is_counted_under_its_name(shared: Shared) -> None:
     }  # fmt: skip
 
 
-async def test_a_neighbour_on_the_same_runner_is_not_blamed(shared: Shared) -> None:
+async def test_a_neighbour_on_the_same_runner_is_not_blamed(shared: MemoryHome) -> None:
     """Two jobs of A share a runner and one breaches: the innocent one succeeds in the end, the other gets the name."""
     fields = {"tenant_id": "twins", "max_retries": 2}
     await shared.producer.push(
@@ -278,7 +278,7 @@ async def test_a_neighbour_on_the_same_runner_is_not_blamed(shared: Shared) -> N
     assert [attempt["outcome"] for attempt in guilty["attempts"]] == ["lost", "failed"]
 
 
-async def test_artifacts_wait_in_the_runners_that_left_them(shared: Shared) -> None:
+async def test_artifacts_wait_in_the_runners_that_left_them(shared: MemoryHome) -> None:
     """Four pages of A leave 93 MiB each at once: the daemon holds no more than it may; B's small one is not held up."""
     before = shared.memory_bytes()
     alone = await one_small(shared, "alone")
@@ -294,7 +294,7 @@ async def test_artifacts_wait_in_the_runners_that_left_them(shared: Shared) -> N
     assert beside < max(10 * alone, 5.0)
 
 
-async def one_small(shared: Shared, job_id: str) -> float:
+async def one_small(shared: MemoryHome, job_id: str) -> float:
     other = shared.rival.producer
     await other.push(other.job(job_id, "odd.leaves_one", {}))
     while job_id not in other.results:
@@ -303,7 +303,7 @@ async def one_small(shared: Shared, job_id: str) -> float:
     return float(other.results[job_id]["timing"]["total"])
 
 
-async def test_talk_without_end(shared: Shared) -> None:
+async def test_talk_without_end(shared: MemoryHome) -> None:
     """A logs 20,000 lines and prints 10 MB: it is cut, not ended; B's median is what it was."""
     async with asyncio.TaskGroup() as tasks:
         quiet = len(await shared.rival.answered(10))

@@ -8,8 +8,8 @@ import pw_tenants
 from pw_tenants import Home, Tenant
 from pw_tenants.home import SECRETS
 
+from pageworker_demo.callback_receiver import genuine
 from pageworker_supervisor.delivery.signature import HEADER
-from pageworker_supervisor.demo.receiver import genuine
 
 pytestmark = pw_tenants.MARKS
 LONG_AGO = "2020-01-01T00:00:00Z"

@@ -11,9 +11,9 @@ import pytest
 
 from pageworker_sandbox.wire import messages as m
 from pageworker_sandbox.wire.channel import Channel
+from pageworker_sandbox.wire.cpu_budget import CpuBudget
 from pageworker_sandbox.wire.errors import ChannelClosed, ProtocolViolation
 from pageworker_sandbox.wire.framing import HEADER
-from pageworker_sandbox.wire.share import Share
 
 
 def pair() -> tuple[Channel, socket.socket]:
@@ -29,11 +29,11 @@ async def test_messages_and_descriptors_cross_in_order() -> None:
         file.write(b"evidence")
         file.flush()
         await runner.send(m.Hello(protocol=1))
-        await runner.send(m.Artifact(attempt_id="a", kind="html", content_type="text/html"), [file.fileno()])
+        await runner.send(m.ArtifactData(attempt_id="a", kind="html", content_type="text/html"), [file.fileno()])
         await runner.send(m.Pong(number=3))
         assert (await supervisor.receive())[0] == m.Hello(protocol=1)
         message, (descriptor,) = await supervisor.receive()
-        assert isinstance(message, m.Artifact)
+        assert isinstance(message, m.ArtifactData)
         assert os.pread(descriptor, 100, 0) == b"evidence"
         assert not os.get_inheritable(descriptor)
         os.close(descriptor)
@@ -161,11 +161,11 @@ async def test_a_peer_that_has_much_to_say_does_not_keep_others_from_being_heard
 
 
 async def test_a_peer_waits_once_it_has_had_its_share() -> None:
-    _, turns = await listen_to_a_flood(Share(0.2, 0.0, 0.005))
+    _, turns = await listen_to_a_flood(CpuBudget(0.2, 0.0, 0.005))
     assert turns > 1_000
 
 
-async def listen_to_a_flood(share: Share | None) -> tuple[int, int]:
+async def listen_to_a_flood(share: CpuBudget | None) -> tuple[int, int]:
     """How many messages there were in a full socket, and how many turns others had meanwhile."""
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
     channel = Channel(ours, m.TO_RUNNER, m.TO_SUPERVISOR, share)
@@ -202,7 +202,7 @@ async def test_a_descriptor_that_we_have_no_room_for_is_not_the_peers_fault() ->
     runner = Channel(left, m.TO_SUPERVISOR, m.TO_RUNNER)
     supervisor = Channel(right, m.TO_RUNNER, m.TO_SUPERVISOR)
     with tempfile.TemporaryFile() as file:
-        await runner.send(m.Artifact(attempt_id="a", kind="html", content_type="text/html"), [file.fileno()])
+        await runner.send(m.ArtifactData(attempt_id="a", kind="html", content_type="text/html"), [file.fileno()])
         soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
         lowest = os.dup(0)
         os.close(lowest)

@@ -13,7 +13,7 @@ from pageworker_sandbox.wire.framing import HEADER, Parser, encode
 SAMPLES = [
     m.Hello(protocol=1),
     m.Pong(number=7),
-    m.Log(attempt_id="a", level="info", message="x" * 100),
+    m.LogLine(attempt_id="a", level="info", message="x" * 100),
     m.Done(attempt_id="a", outcome="succeeded"),
     m.Free(attempt_id="a"),
 ]

@@ -14,8 +14,8 @@ WORDS: dict[type[m.Message], m.Message] = {
     m.Ready: m.Ready(browser_version="", pages=1, evidence={}),
     m.Pong: m.Pong(number=1),
     m.Accepted: m.Accepted(attempt_id="a", page=0),
-    m.Log: m.Log(attempt_id=None, level="info", message=""),
-    m.Artifact: m.Artifact(attempt_id="a", kind="html", content_type="text/html"),
+    m.LogLine: m.LogLine(attempt_id=None, level="info", message=""),
+    m.ArtifactData: m.ArtifactData(attempt_id="a", kind="html", content_type="text/html"),
     m.Offer: m.Offer(attempt_id="a", number=1, bytes=1),
     m.Done: m.Done(attempt_id="a", outcome="succeeded"),
     m.Free: m.Free(attempt_id="a"),
@@ -44,7 +44,7 @@ def test_runner_table(phase: RunnerPhase, kind: type[m.Message]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("phase", "kind"), list(itertools.product(AttemptPhase, (m.Accepted, m.Offer, m.Artifact, m.Done, m.Free)))
+    ("phase", "kind"), list(itertools.product(AttemptPhase, (m.Accepted, m.Offer, m.ArtifactData, m.Done, m.Free)))
 )
 def test_attempt_table(phase: AttemptPhase, kind: type[m.Message]) -> None:
     permits = Permits()
@@ -75,11 +75,11 @@ def test_an_artifact_comes_only_after_the_grant_of_the_last_offer() -> None:
     permits.granted("a")
     permits.receive(WORDS[m.Offer])
     with pytest.raises(ProtocolViolation, match="OFFERED"):
-        permits.receive(WORDS[m.Artifact])
+        permits.receive(WORDS[m.ArtifactData])
     permits.granted("a")
-    permits.receive(WORDS[m.Artifact])
+    permits.receive(WORDS[m.ArtifactData])
     with pytest.raises(ProtocolViolation, match="RUNNING"):
-        permits.receive(WORDS[m.Artifact])
+        permits.receive(WORDS[m.ArtifactData])
 
 
 def test_lines_without_end_are_output_past_its_limit() -> None:
@@ -87,7 +87,7 @@ def test_lines_without_end_are_output_past_its_limit() -> None:
     permits.phase = RunnerPhase.READY
     with pytest.raises(OutputExceeded) as caught:
         for _ in range(10 * m.MAX_LINES):
-            permits.receive(WORDS[m.Log])
+            permits.receive(WORDS[m.LogLine])
     assert (caught.value.used, caught.value.allowed, caught.value.unit) == (4001, 4000, "lines")
 
 
@@ -106,6 +106,6 @@ def test_a_runner_has_so_many_lines_and_each_attempt_brings_its_own() -> None:
     permits.phase = RunnerPhase.READY
     permits.sent("a")
     for _ in range(3 * m.MAX_LINES + 1):
-        permits.receive(WORDS[m.Log])
+        permits.receive(WORDS[m.LogLine])
     with pytest.raises(ProtocolViolation, match="lines"):
-        permits.receive(WORDS[m.Log])
+        permits.receive(WORDS[m.LogLine])

@@ -9,7 +9,7 @@ from pw_daemon.place import MODULES
 from pw_servers import RedisServer
 from pw_worker import Echoes, echoes
 
-from pageworker_supervisor.demo.stage import publish
+from pageworker_demo.workspace import publish
 
 
 @pytest.fixture(scope="session")

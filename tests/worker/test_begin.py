@@ -10,7 +10,7 @@ from msgspec import structs
 from pw_worker import Echoes, nap
 
 from pageworker_supervisor.contract.job_ref import JobRef
-from pageworker_supervisor.engine.types import Claimed
+from pageworker_supervisor.queue.options import Claimed
 
 JOB = JobRef("acme", "j1")
 

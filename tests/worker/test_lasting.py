@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from pageworker_supervisor.lasting import EndedByItself, lasting
+from pageworker_supervisor.task_supervision import TaskExitedUnexpectedly, run_forever
 
 
 async def for_ever() -> None:
@@ -31,15 +31,15 @@ async def fails() -> None:
 @pytest.mark.parametrize("ended", [returns, stray])
 async def test_one_that_ends_by_itself_ends_all(ended: Any) -> None:
     with pytest.raises(ExceptionGroup) as caught:
-        await lasting({"stays": for_ever(), "ends": ended()})
+        await run_forever({"stays": for_ever(), "ends": ended()})
     (why,) = caught.value.exceptions
-    assert isinstance(why, EndedByItself)
+    assert isinstance(why, TaskExitedUnexpectedly)
     assert str(why) == "ends"
 
 
 async def test_an_error_comes_out() -> None:
     with pytest.raises(ExceptionGroup) as caught:
-        await lasting({"stays": for_ever(), "fails": fails()})
+        await run_forever({"stays": for_ever(), "fails": fails()})
     assert [type(error) for error in caught.value.exceptions] == [KeyError]
     await _time_limits_work()
 
@@ -47,7 +47,7 @@ async def test_an_error_comes_out() -> None:
 async def test_cancelled_it_ends_all_without_a_word() -> None:
     works: dict[str, Coroutine[Any, Any, None]] = {"one": for_ever(), "other": for_ever()}
     async with asyncio.TaskGroup() as tasks:
-        whole = tasks.create_task(lasting(works))
+        whole = tasks.create_task(run_forever(works))
         await asyncio.sleep(0)
         whole.cancel()
     assert whole.cancelled()

@@ -4,20 +4,20 @@ import itertools
 
 import pytest
 
-from pageworker_supervisor.phase import TABLE, Phase, Turn, Untimely, turn
+from pageworker_supervisor.worker_state import TABLE, IllegalWorkerTransition, WorkerEvent, WorkerState, next_state
 
 
-@pytest.mark.parametrize(("phase", "event"), list(itertools.product(Phase, Turn)))
-def test_every_pair_is_a_row_or_an_error(phase: Phase, event: Turn) -> None:
+@pytest.mark.parametrize(("phase", "event"), list(itertools.product(WorkerState, WorkerEvent)))
+def test_every_pair_is_a_row_or_an_error(phase: WorkerState, event: WorkerEvent) -> None:
     if event in TABLE[phase]:
-        assert turn(phase, event) is TABLE[phase][event]
+        assert next_state(phase, event) is TABLE[phase][event]
     else:
-        with pytest.raises(Untimely, match=event.name.lower()):
-            turn(phase, event)
+        with pytest.raises(IllegalWorkerTransition, match=event.name.lower()):
+            next_state(phase, event)
 
 
-@pytest.mark.parametrize("phase", Phase)
-def test_it_can_always_be_stopped_and_then_never_takes_jobs_again(phase: Phase) -> None:
-    stopped = turn(phase, Turn.STOP)
-    assert stopped is Phase.STOPPING
-    assert set(TABLE[stopped].values()) == {Phase.STOPPING}
+@pytest.mark.parametrize("phase", WorkerState)
+def test_it_can_always_be_stopped_and_then_never_takes_jobs_again(phase: WorkerState) -> None:
+    stopped = next_state(phase, WorkerEvent.STOP)
+    assert stopped is WorkerState.STOPPING
+    assert set(TABLE[stopped].values()) == {WorkerState.STOPPING}

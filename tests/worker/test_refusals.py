@@ -11,7 +11,7 @@ from pw_servers import RedisServer, redis_server
 from pw_worker import Echoes, echoes, nap
 from redis.asyncio import Redis
 
-from pageworker_supervisor.engine.errors import EngineError
+from pageworker_supervisor.redis_client.errors import RedisClientError
 
 BOSS = "the test's own"
 
@@ -173,7 +173,7 @@ async def test_a_key_of_the_wrong_type_ends_nobody(key: str, registry_key: tuple
             await worker.answered(1)
             kept = await worker.client.dump(key)
             await worker.client.set(key, "somebody wrote this")
-            with suppress(EngineError):
+            with suppress(RedisClientError):
                 await worker.push(nap("meanwhile", 1))
             await asyncio.sleep(3)  # past a blocked read of everybody
             assert not worker.worker.stop.is_set()

@@ -9,9 +9,9 @@ from pw_queue import blocked
 from pw_servers import RedisServer, RespProxy
 from pw_worker import PAGES, Echoes, echoes, nap
 
-from pageworker_supervisor.http.errors import WorkerRefused
-from pageworker_supervisor.http.report import DrainLine
-from pageworker_supervisor.lasting import EndedByItself
+from pageworker_supervisor.admin.errors import WorkerRefused
+from pageworker_supervisor.admin.status import DrainLine
+from pageworker_supervisor.task_supervision import TaskExitedUnexpectedly
 
 
 async def test_a_drain_lets_everything_finish_that_runs(worker: Echoes) -> None:
@@ -62,7 +62,7 @@ async def test_a_drain_is_given_up_when_the_worker_is_to_take_jobs_again(worker:
     async with asyncio.TaskGroup() as tasks:
         drain = tasks.create_task(collected(worker.worker.drain(0.2)))
         await worker.until(lambda: worker.rooms.dispatcher.draining)
-        await worker.worker.resume()
+        await worker.worker.undrain()
     assert drain.result() == ["waiting", "given up"]
     await worker.answered(1)
     assert len(worker.results["j1"]["attempts"]) == 1, "nothing was handed back"
@@ -154,7 +154,7 @@ async def test_a_job_whose_work_ends_in_silence_ends_the_worker(
             (running,) = (one for runner in worker.rooms.fleet.runners.values() for one in runner.running.values())
             running.done.cancel()
             await asyncio.Event().wait()
-    assert caught.group_contains(EndedByItself, match="job acme/j1")
+    assert caught.group_contains(TaskExitedUnexpectedly, match="job acme/j1")
 
 
 async def test_what_was_pushed_while_redis_was_away_is_not_slept_through(
@@ -164,7 +164,7 @@ async def test_what_was_pushed_while_redis_was_away_is_not_slept_through(
     async with echoes(proxied_redis.url, live_redis, registry_key) as worker:
         await worker.push(nap("before", 1))
         await worker.answered(1)
-        await worker.until(lambda: worker.rooms.fleet.ripens_in() is None)
+        await worker.until(lambda: worker.rooms.fleet.next_evictable_in() is None)
         await blocked(worker.client, 1)
         proxied_redis.cut()
         await worker.until(lambda: not worker.worker.ready()[0])

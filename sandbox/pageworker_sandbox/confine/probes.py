@@ -21,7 +21,7 @@ CALL_REFUSALS = frozenset({errno.EPERM, errno.ENOSYS})
 
 
 @dataclass(frozen=True)
-class Probe:
+class ConfinementProbe:
     """One act, which is undone where it succeeds, and the errnos that count as a refusal."""
 
     name: str
@@ -57,36 +57,36 @@ def _fork() -> None:
 
 
 PROBES = (
-    Probe("read_profile", _open("/profile", os.O_RDONLY | os.O_DIRECTORY), FILE_REFUSALS),
-    Probe("read_passwd", _open("/etc/passwd", os.O_RDONLY), FILE_REFUSALS),
-    Probe("read_environ", _open("/proc/self/environ", os.O_RDONLY), FILE_REFUSALS),
-    Probe("read_pid1", _open("/proc/1/environ", os.O_RDONLY), FILE_REFUSALS),
-    Probe("list_root", _open("/", os.O_RDONLY | os.O_DIRECTORY), FILE_REFUSALS),
-    Probe("write_profile", _open("/profile/probe", os.O_WRONLY | os.O_CREAT), FILE_REFUSALS),
-    Probe("write_tmp", _open("/tmp/probe", os.O_WRONLY | os.O_CREAT), FILE_REFUSALS),  # noqa: S108 - a fixed name: it must be refused
-    Probe("write_shm", _open("/dev/shm/probe", os.O_WRONLY | os.O_CREAT), FILE_REFUSALS),  # noqa: S108 - a fixed name: it must be refused
-    Probe("socket", _socket(socket.AF_INET, socket.SOCK_STREAM)),
-    Probe("socket_unix", _socket(socket.AF_UNIX, socket.SOCK_STREAM)),
-    Probe("socket_raw", _socket(socket.AF_INET, socket.SOCK_RAW)),
-    Probe("fork", _fork),
-    Probe("clone3", lambda: call("clone3", None, 0)),
-    Probe("exec", lambda: call("execve", NOT_FOUND_BY_FILTER.encode(), None, None)),
-    Probe("execveat", lambda: call("execveat", -1, NOT_FOUND_BY_FILTER.encode(), None, None, 0)),
-    Probe("kill", lambda: os.kill(1, 0)),
-    Probe("tgkill", lambda: call("tgkill", 1, 1, 0)),
-    Probe("pidfd_open", lambda: call("pidfd_open", 1, 0)),
-    Probe("pidfd_getfd", lambda: call("pidfd_getfd", -1, 0, 0)),
-    Probe("ptrace", lambda: call("ptrace", PTRACE_TRACEME, 0, 0, 0)),
-    Probe("process_vm", lambda: call("process_vm_readv", 1, None, 0, None, 0, 0)),
-    Probe("unshare", lambda: call("unshare", CLONE_NEWUSER)),
-    Probe("setns", lambda: call("setns", -1, 0)),
-    Probe("mount", lambda: call("mount", None, None, None, 0, None)),
-    Probe("open_tree", lambda: call("open_tree", -1, None, 0)),
-    Probe("io_uring", lambda: call("io_uring_setup", 1, ctypes.create_string_buffer(120))),
-    Probe("bpf", lambda: call("bpf", 0, None, 0)),
-    Probe("perf_event", lambda: call("perf_event_open", None, 0, -1, -1, 0)),
-    Probe("keyctl", lambda: call("keyctl", 0, 0, 0, 0, 0)),
-    Probe("userfaultfd", lambda: call("userfaultfd", 0)),
+    ConfinementProbe("read_profile", _open("/profile", os.O_RDONLY | os.O_DIRECTORY), FILE_REFUSALS),
+    ConfinementProbe("read_passwd", _open("/etc/passwd", os.O_RDONLY), FILE_REFUSALS),
+    ConfinementProbe("read_environ", _open("/proc/self/environ", os.O_RDONLY), FILE_REFUSALS),
+    ConfinementProbe("read_pid1", _open("/proc/1/environ", os.O_RDONLY), FILE_REFUSALS),
+    ConfinementProbe("list_root", _open("/", os.O_RDONLY | os.O_DIRECTORY), FILE_REFUSALS),
+    ConfinementProbe("write_profile", _open("/profile/probe", os.O_WRONLY | os.O_CREAT), FILE_REFUSALS),
+    ConfinementProbe("write_tmp", _open("/tmp/probe", os.O_WRONLY | os.O_CREAT), FILE_REFUSALS),  # noqa: S108 - a fixed name: it must be refused
+    ConfinementProbe("write_shm", _open("/dev/shm/probe", os.O_WRONLY | os.O_CREAT), FILE_REFUSALS),  # noqa: S108 - a fixed name: it must be refused
+    ConfinementProbe("socket", _socket(socket.AF_INET, socket.SOCK_STREAM)),
+    ConfinementProbe("socket_unix", _socket(socket.AF_UNIX, socket.SOCK_STREAM)),
+    ConfinementProbe("socket_raw", _socket(socket.AF_INET, socket.SOCK_RAW)),
+    ConfinementProbe("fork", _fork),
+    ConfinementProbe("clone3", lambda: call("clone3", None, 0)),
+    ConfinementProbe("exec", lambda: call("execve", NOT_FOUND_BY_FILTER.encode(), None, None)),
+    ConfinementProbe("execveat", lambda: call("execveat", -1, NOT_FOUND_BY_FILTER.encode(), None, None, 0)),
+    ConfinementProbe("kill", lambda: os.kill(1, 0)),
+    ConfinementProbe("tgkill", lambda: call("tgkill", 1, 1, 0)),
+    ConfinementProbe("pidfd_open", lambda: call("pidfd_open", 1, 0)),
+    ConfinementProbe("pidfd_getfd", lambda: call("pidfd_getfd", -1, 0, 0)),
+    ConfinementProbe("ptrace", lambda: call("ptrace", PTRACE_TRACEME, 0, 0, 0)),
+    ConfinementProbe("process_vm", lambda: call("process_vm_readv", 1, None, 0, None, 0, 0)),
+    ConfinementProbe("unshare", lambda: call("unshare", CLONE_NEWUSER)),
+    ConfinementProbe("setns", lambda: call("setns", -1, 0)),
+    ConfinementProbe("mount", lambda: call("mount", None, None, None, 0, None)),
+    ConfinementProbe("open_tree", lambda: call("open_tree", -1, None, 0)),
+    ConfinementProbe("io_uring", lambda: call("io_uring_setup", 1, ctypes.create_string_buffer(120))),
+    ConfinementProbe("bpf", lambda: call("bpf", 0, None, 0)),
+    ConfinementProbe("perf_event", lambda: call("perf_event_open", None, 0, -1, -1, 0)),
+    ConfinementProbe("keyctl", lambda: call("keyctl", 0, 0, 0, 0, 0)),
+    ConfinementProbe("userfaultfd", lambda: call("userfaultfd", 0)),
 )
 
 

@@ -12,13 +12,13 @@ from pageworker_sandbox.dialer.messages import (
     Abandon,
     Connect,
     Connected,
-    Forget,
+    ForgetRunner,
     NotConnected,
     Resolve,
     Resolved,
 )
 from pageworker_sandbox.egress.address import Address
-from pageworker_sandbox.egress.errors import Refused
+from pageworker_sandbox.egress.errors import EgressRefused
 from pageworker_sandbox.wire.channel import Channel
 from pageworker_sandbox.wire.errors import ChannelClosed
 
@@ -32,7 +32,7 @@ class DialerClient:
         self._channel = Channel(sock, outgoing=FROM_GATEWAY, incoming=TO_GATEWAY)
         self._numbers = itertools.count(1)
         self._waiting: dict[int, asyncio.Future[Answer]] = {}
-        self._told: asyncio.Queue[Abandon | Forget] = asyncio.Queue()
+        self._told: asyncio.Queue[Abandon | ForgetRunner] = asyncio.Queue()
 
     async def run(self) -> None:
         """Hand out answers. Raises ChannelClosed (in a group) at the end: without it the gateway is of no use."""
@@ -77,7 +77,7 @@ class DialerClient:
         finally:
             del self._waiting[message.number]
 
-    def tell(self, message: Abandon | Forget) -> None:
+    def tell(self, message: Abandon | ForgetRunner) -> None:
         """Without an answer, as soon as may be."""
         self._told.put_nowait(message)
 
@@ -115,9 +115,9 @@ class RemoteConnector:
             answer.setblocking(False)
             return answer
         if isinstance(answer, NotConnected) and answer.barred is not None:
-            raise Refused(answer.barred)
+            raise EgressRefused(answer.barred)
         raise OSError(answer.error)
 
     def close(self) -> None:
         """The dialer may forget this runner."""
-        self._client.tell(Forget(cell_id=self._cell_id))
+        self._client.tell(ForgetRunner(cell_id=self._cell_id))

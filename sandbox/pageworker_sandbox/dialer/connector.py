@@ -10,7 +10,7 @@ from typing import Protocol
 
 from pageworker_sandbox.dialer.targets import TargetRules
 from pageworker_sandbox.egress.address import Address, unmap
-from pageworker_sandbox.egress.errors import Refused
+from pageworker_sandbox.egress.errors import EgressRefused
 
 RESOLVER_THREADS = 4
 """Of one runner, so that its dead names do not hold up the others' lookups."""
@@ -59,7 +59,7 @@ class DirectConnector:
         """Raises OSError, Refused."""
         reason = self._rules.refusal(address, port, local=is_local(address))
         if reason is not None:
-            raise Refused(reason)
+            raise EgressRefused(reason)
         family = socket.AF_INET6 if isinstance(address, IPv6Address) else socket.AF_INET
         sock = socket.socket(family, socket.SOCK_STREAM)
         try:

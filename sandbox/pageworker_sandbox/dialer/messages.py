@@ -5,7 +5,7 @@ from typing import Annotated
 from msgspec import Meta
 
 from pageworker_sandbox.egress.messages import Reason
-from pageworker_sandbox.wire.messages import Id, Message, Word
+from pageworker_sandbox.wire.messages import Id, Message, MessageSpec
 
 MAX_TARGETS = 2048
 MAX_ADDRESSES = 64
@@ -63,7 +63,7 @@ class Abandon(Message, frozen=True):
     number: Number
 
 
-class Forget(Message, frozen=True):
+class ForgetRunner(Message, frozen=True):
     """The cell is closed."""
 
     cell_id: Id
@@ -96,16 +96,16 @@ class NotConnected(Message, frozen=True):
 
 
 KIB = 1024
-FROM_SUPERVISOR: dict[int, Word] = {64: Word(Rules, 1024 * KIB)}
-TO_SUPERVISOR: dict[int, Word] = {80: Word(RulesAccepted, 64)}
-FROM_GATEWAY: dict[int, Word] = {
-    96: Word(Resolve, 1 * KIB),
-    97: Word(Connect, 1 * KIB),
-    98: Word(Abandon, 64),
-    99: Word(Forget, 1 * KIB),
+FROM_SUPERVISOR: dict[int, MessageSpec] = {64: MessageSpec(Rules, 1024 * KIB)}
+TO_SUPERVISOR: dict[int, MessageSpec] = {80: MessageSpec(RulesAccepted, 64)}
+FROM_GATEWAY: dict[int, MessageSpec] = {
+    96: MessageSpec(Resolve, 1 * KIB),
+    97: MessageSpec(Connect, 1 * KIB),
+    98: MessageSpec(Abandon, 64),
+    99: MessageSpec(ForgetRunner, 1 * KIB),
 }
-TO_GATEWAY: dict[int, Word] = {
-    112: Word(Resolved, 32 * KIB),
-    113: Word(Connected, 64, 1),
-    114: Word(NotConnected, 1 * KIB),
+TO_GATEWAY: dict[int, MessageSpec] = {
+    112: MessageSpec(Resolved, 32 * KIB),
+    113: MessageSpec(Connected, 64, 1),
+    114: MessageSpec(NotConnected, 1 * KIB),
 }

@@ -9,13 +9,13 @@ from pageworker_sandbox.dialer.messages import (
     Abandon,
     Connect,
     Connected,
-    Forget,
+    ForgetRunner,
     NotConnected,
     Resolve,
     Resolved,
 )
 from pageworker_sandbox.dialer.targets import TargetRules
-from pageworker_sandbox.egress.errors import Refused
+from pageworker_sandbox.egress.errors import EgressRefused
 from pageworker_sandbox.wire.channel import Channel
 from pageworker_sandbox.wire.errors import ChannelClosed
 from pageworker_sandbox.wire.messages import Message
@@ -51,7 +51,7 @@ class DialServer:
             case Abandon(number=number):
                 if (asked := self._asked.get(number)) is not None:
                     asked.cancel()
-            case Forget(cell_id=cell_id):
+            case ForgetRunner(cell_id=cell_id):
                 if (cell := self._cells.pop(cell_id, None)) is not None:
                     cell.close()
             case _:
@@ -78,7 +78,7 @@ class DialServer:
         try:
             address = ip_address(message.address)
             sock = await self._cell(message.cell_id).connect(address, message.port)
-        except Refused as refused:
+        except EgressRefused as refused:
             await self._gateway.send(NotConnected(number=message.number, barred=refused.reason))
         except (OSError, ValueError) as error:
             await self._gateway.send(NotConnected(number=message.number, error=str(error)[:256] or "not connected"))

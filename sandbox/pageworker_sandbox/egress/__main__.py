@@ -14,7 +14,7 @@ import sys
 import uvloop
 
 from pageworker_sandbox.dialer.client import DialerClient
-from pageworker_sandbox.egress.limits import Limits
+from pageworker_sandbox.egress.limits import EgressLimits
 from pageworker_sandbox.egress.messages import TO_GATEWAY, TO_SUPERVISOR
 from pageworker_sandbox.egress.server import Server
 from pageworker_sandbox.wire.channel import Channel
@@ -30,7 +30,7 @@ async def serve(sock: socket.socket, dialer_sock: socket.socket) -> None:
         dialer = DialerClient(dialer_sock)
         async with asyncio.TaskGroup() as tasks:
             connecting = tasks.create_task(dialer.run())
-            await Server(channel, Limits().within(hard), dialer).run()
+            await Server(channel, EgressLimits().within(hard), dialer).run()
             connecting.cancel()
     finally:
         channel.close()

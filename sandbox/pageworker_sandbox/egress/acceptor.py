@@ -16,8 +16,8 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from pageworker_sandbox.egress.errors import InvalidListener
-from pageworker_sandbox.egress.limits import Limits
-from pageworker_sandbox.wire.share import Bucket
+from pageworker_sandbox.egress.limits import EgressLimits
+from pageworker_sandbox.wire.cpu_budget import TokenBucket
 
 _TRANSIENT = {errno.EAGAIN, errno.EINTR, errno.ECONNABORTED, errno.EPROTO, errno.EPERM}
 _EXHAUSTED = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
@@ -49,7 +49,7 @@ def adopt(descriptor: int) -> socket.socket:
 class Acceptor:
     """Puts accepted connections into `accepted`, and None once the listener is of no use any more."""
 
-    def __init__(self, listener: socket.socket, limits: Limits) -> None:
+    def __init__(self, listener: socket.socket, limits: EgressLimits) -> None:
         self.accepted: asyncio.Queue[socket.socket | None] = asyncio.Queue()
         self._listener = listener
         self._limits = limits
@@ -96,7 +96,7 @@ class Acceptor:
                 connection.close()
 
     def _run(self) -> None:
-        pace = Bucket(self._limits.accepts_per_second, self._limits.cell_connections, time.monotonic())
+        pace = TokenBucket(self._limits.accepts_per_second, self._limits.cell_connections, time.monotonic())
         poll = select.poll()
         poll.register(self._wake, select.POLLIN)
         try:

@@ -10,13 +10,13 @@ from pageworker_sandbox.egress.errors import EgressError, InvalidListener, Inval
 from pageworker_sandbox.egress.messages import (
     TO_GATEWAY,
     TO_SUPERVISOR,
-    Answer,
     AskUsage,
     Attach,
-    CellLost,
     Detach,
+    EgressPolicy,
+    GatewayAnswer,
     Notice,
-    Policy,
+    ProxyLost,
     Update,
     Usage,
 )
@@ -46,8 +46,8 @@ class Gateway:
     def __init__(self, channel: Channel) -> None:
         self._channel = channel
         self._number = 0
-        self._waiting: dict[int, asyncio.Future[Answer]] = {}
-        self._heard: asyncio.Queue[Notice | CellLost] = asyncio.Queue(KEPT_NOTICES)
+        self._waiting: dict[int, asyncio.Future[GatewayAnswer]] = {}
+        self._heard: asyncio.Queue[Notice | ProxyLost] = asyncio.Queue(KEPT_NOTICES)
         self._lost: str | None = None
 
     async def run(self) -> None:
@@ -56,11 +56,11 @@ class Gateway:
             while True:
                 message, _ = await self._channel.receive()
                 match message:
-                    case Answer(number=number):
+                    case GatewayAnswer(number=number):
                         waiting = self._waiting.pop(number, None)
                         if waiting is not None and not waiting.done():
                             waiting.set_result(message)
-                    case Notice() | CellLost():
+                    case Notice() | ProxyLost():
                         if self._heard.full():
                             self._heard.get_nowait()
                         self._heard.put_nowait(message)
@@ -74,7 +74,7 @@ class Gateway:
             self._waiting.clear()
             self._channel.close()
 
-    async def attach(self, cell_id: str, listener_fd: int, policy: Policy) -> None:
+    async def attach(self, cell_id: str, listener_fd: int, policy: EgressPolicy) -> None:
         """Give a runner its way out. The caller keeps, and closes, its own descriptor.
 
         Raises InvalidPolicy, InvalidListener (kill the runner), GatewayRefused, GatewayLost.
@@ -83,7 +83,7 @@ class Gateway:
         self._number += 1
         await self._ask(Attach(number=self._number, cell_id=cell_id, policy=policy), (listener_fd,))
 
-    async def update(self, cell_id: str, policy: Policy) -> None:
+    async def update(self, cell_id: str, policy: EgressPolicy) -> None:
         """Change a runner's policy; when this returns it is in force and what it forbids is cut.
 
         Raises InvalidPolicy, GatewayRefused, GatewayLost.
@@ -102,15 +102,17 @@ class Gateway:
         self._number += 1
         return (await self._ask(AskUsage(number=self._number))).cells
 
-    async def notices(self) -> AsyncIterator[Notice | CellLost]:
+    async def notices(self) -> AsyncIterator[Notice | ProxyLost]:
         """Refusals and lost cells, as they come. The oldest are dropped where nobody reads."""
         while True:
             yield await self._heard.get()
 
-    async def _ask(self, message: Attach | Update | Detach | AskUsage, descriptors: tuple[int, ...] = ()) -> Answer:
+    async def _ask(
+        self, message: Attach | Update | Detach | AskUsage, descriptors: tuple[int, ...] = ()
+    ) -> GatewayAnswer:
         if self._lost is not None:
             raise GatewayLost(self._lost)
-        waiting: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+        waiting: asyncio.Future[GatewayAnswer] = asyncio.get_running_loop().create_future()
         self._waiting[message.number] = waiting
         try:
             await self._channel.send(message, descriptors)
@@ -130,9 +132,9 @@ class Gateway:
                 raise GatewayRefused(answer.error)
 
 
-def _check(policy: Policy) -> None:
+def _check(policy: EgressPolicy) -> None:
     # Its limits are checked where messages are parsed, and there a mistake would cost the whole channel.
     try:
-        msgspec.msgpack.decode(msgspec.msgpack.encode(policy), type=Policy)
+        msgspec.msgpack.decode(msgspec.msgpack.encode(policy), type=EgressPolicy)
     except msgspec.ValidationError as error:
         raise InvalidPolicy(str(error)) from error

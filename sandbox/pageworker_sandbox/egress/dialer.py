@@ -6,10 +6,10 @@ from dataclasses import replace
 
 from pageworker_sandbox.dialer.connector import Connector, Resolution
 from pageworker_sandbox.egress.address import Address
-from pageworker_sandbox.egress.errors import Refused, Unreachable
-from pageworker_sandbox.egress.limits import Limits
+from pageworker_sandbox.egress.errors import EgressRefused, TargetUnreachable
+from pageworker_sandbox.egress.limits import EgressLimits
 from pageworker_sandbox.egress.meter import Meter
-from pageworker_sandbox.egress.policy import Proxy, Route, check
+from pageworker_sandbox.egress.policy import Route, UpstreamProxy, check
 from pageworker_sandbox.egress.stream import Stream
 from pageworker_sandbox.egress.target import Target
 from pageworker_sandbox.egress.upstream import handshake
@@ -21,7 +21,7 @@ FIRST_TRY_SECONDS = 2.0
 class Dialer:
     """Connects for one cell, with a connector of its own: nothing is shared between cells."""
 
-    def __init__(self, limits: Limits, meter: Meter, connector: Connector) -> None:
+    def __init__(self, limits: EgressLimits, meter: Meter, connector: Connector) -> None:
         self._limits = limits
         self._meter = meter
         self._connector = connector
@@ -37,7 +37,7 @@ class Dialer:
             async with asyncio.timeout(seconds):
                 return await self._dial(route, tunnel)
         except TimeoutError as error:
-            raise Unreachable("connect_timeout", timed_out=True) from error
+            raise TargetUnreachable("connect_timeout", timed_out=True) from error
 
     def close(self) -> None:
         """Drop lookups that have not begun; those that have end by themselves."""
@@ -51,7 +51,7 @@ class Dialer:
             return await self._dial_through(route.proxy, None if route.absolute and not tunnel else route.target)
         return await self._connect(await self._public(route.target), route.target.port)
 
-    async def _dial_through(self, proxy: Proxy, target: Target | None) -> Stream:
+    async def _dial_through(self, proxy: UpstreamProxy, target: Target | None) -> Stream:
         if target is not None and target.address is None and not proxy.resolves:
             address = (await self._public(target))[0]
             target = replace(target, host=str(address), address=address)
@@ -71,7 +71,7 @@ class Dialer:
         found = await self._addresses(replace(target, host=target.host + "."))
         reason = check(found.addresses) or ("private_address" if found.local else None)
         if reason is not None:
-            raise Refused(reason)
+            raise EgressRefused(reason)
         return found.addresses
 
     async def _addresses(self, target: Target) -> Resolution:
@@ -84,7 +84,7 @@ class Dialer:
         try:
             found = await self._connector.resolve(target.host)
         except OSError as error:
-            raise Unreachable("name_not_resolved") from error
+            raise TargetUnreachable("name_not_resolved") from error
         if len(self._resolved) >= self._limits.resolved_names:
             self._resolved.clear()
         self._resolved[target.host] = (now + self._limits.resolved_seconds, found)
@@ -100,7 +100,7 @@ class Dialer:
         try:
             return await self._open(addresses[-1], port)
         except OSError as error:
-            raise Unreachable("connect_failed") from error
+            raise TargetUnreachable("connect_failed") from error
 
     async def _open(self, address: Address, port: int) -> Stream:
         connected = await self._connector.connect(address, port)

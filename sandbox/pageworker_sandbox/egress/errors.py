@@ -11,7 +11,7 @@ class MalformedTarget(EgressError):
     """The runner asked for something that is no host and port. Not retryable."""
 
 
-class Refused(EgressError):
+class EgressRefused(EgressError):
     """The policy does not allow it. Not retryable under the same policy."""
 
     def __init__(self, reason: Reason) -> None:
@@ -19,7 +19,7 @@ class Refused(EgressError):
         self.reason: Reason = reason
 
 
-class Unreachable(EgressError):
+class TargetUnreachable(EgressError):
     """The origin, its name or the upstream proxy does not answer. Retryable."""
 
     def __init__(self, reason: str, timed_out: bool = False) -> None:

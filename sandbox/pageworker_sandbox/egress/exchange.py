@@ -5,11 +5,11 @@ import asyncio
 import h11
 
 from pageworker_sandbox.egress import headers
-from pageworker_sandbox.egress.errors import Disconnected, Unreachable
+from pageworker_sandbox.egress.errors import Disconnected, TargetUnreachable
 from pageworker_sandbox.egress.http import HttpSide
-from pageworker_sandbox.egress.outlet import Outlet
 from pageworker_sandbox.egress.policy import Route
-from pageworker_sandbox.egress.stream import Silence
+from pageworker_sandbox.egress.policy_enforcer import PolicyEnforcer
+from pageworker_sandbox.egress.stream import IdleTimeout
 from pageworker_sandbox.egress.target import parse_url
 from pageworker_sandbox.egress.upstream import credentials
 
@@ -18,7 +18,7 @@ class _StaleConnection(Exception):
     """A kept connection had been closed by the origin before it saw the request: try another."""
 
 
-async def forward(outlet: Outlet, runner: HttpSide, request: h11.Request) -> bool:
+async def forward(outlet: PolicyEnforcer, runner: HttpSide, request: h11.Request) -> bool:
     """Answer one request with its origin's response. True: the runner's connection can go on.
 
     Raises MalformedTarget, Refused, Unreachable while nothing has been answered, Disconnected afterwards.
@@ -39,7 +39,9 @@ async def forward(outlet: Outlet, runner: HttpSide, request: h11.Request) -> boo
 class Exchange:
     """State of one request on its way: has an answer begun, does the origin's connection stay."""
 
-    def __init__(self, outlet: Outlet, runner: HttpSide, request: h11.Request, route: Route, path: bytes) -> None:
+    def __init__(
+        self, outlet: PolicyEnforcer, runner: HttpSide, request: h11.Request, route: Route, path: bytes
+    ) -> None:
         self._outlet = outlet
         self._runner = runner
         self._route = route
@@ -54,7 +56,7 @@ class Exchange:
         runner = self._runner.stream
         runner.dependent = origin.stream
         try:
-            with Silence(runner, origin.stream, self._outlet.limits.silence_seconds) as silence:
+            with IdleTimeout(runner, origin.stream, self._outlet.limits.silence_seconds) as silence:
                 try:
                     await self._converse(origin)
                 except (Disconnected, h11.RemoteProtocolError) as error:
@@ -90,12 +92,12 @@ class Exchange:
             return
         origin.send(self._request)
         # An origin may answer before it has the whole body, so both directions run at once.
-        failure: Disconnected | h11.RemoteProtocolError | Unreachable | None = None
+        failure: Disconnected | h11.RemoteProtocolError | TargetUnreachable | None = None
         async with asyncio.TaskGroup() as group:
             upload = group.create_task(self._upload(origin))
             try:
                 await self._download(origin)
-            except (Disconnected, h11.RemoteProtocolError, Unreachable) as error:
+            except (Disconnected, h11.RemoteProtocolError, TargetUnreachable) as error:
                 failure = error
             upload.cancel()
         if failure is not None:
@@ -152,7 +154,7 @@ class Exchange:
         if event.status_code == 407:
             # Ours to answer, if at all: the runner must not be asked for a proxy's credentials.
             origin.stream.abort("proxy authentication")
-            raise Unreachable("upstream_refused")
+            raise TargetUnreachable("upstream_refused")
         return event
 
     def _rewrite(self, request: h11.Request, path: bytes) -> h11.Request:

@@ -7,15 +7,17 @@ from typing import Any
 import h11
 
 from pageworker_sandbox.egress.errors import Disconnected
-from pageworker_sandbox.egress.limits import Limits
+from pageworker_sandbox.egress.limits import EgressLimits
 from pageworker_sandbox.egress.stream import Stream
-from pageworker_sandbox.wire.share import Share
+from pageworker_sandbox.wire.cpu_budget import CpuBudget
 
 
 class HttpSide:
     """Events in and out. `role` is h11.SERVER towards the runner, h11.CLIENT towards an origin."""
 
-    def __init__(self, stream: Stream, role: type[h11.SERVER] | type[h11.CLIENT], limits: Limits, pace: Share) -> None:
+    def __init__(
+        self, stream: Stream, role: type[h11.SERVER] | type[h11.CLIENT], limits: EgressLimits, pace: CpuBudget
+    ) -> None:
         self.stream = stream
         self.state = h11.Connection(role, max_incomplete_event_size=limits.head_bytes)
         self._limits = limits

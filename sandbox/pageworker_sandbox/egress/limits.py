@@ -6,7 +6,7 @@ RESERVED_DESCRIPTORS = 128
 
 
 @dataclass(frozen=True)
-class Limits:
+class EgressLimits:
     """Bounds that keep a hostile runner from the gateway's memory, descriptors and time."""
 
     cells: int = 64
@@ -41,7 +41,7 @@ class Limits:
     """Of one cell, after `notices_burst`; the rest is counted."""
     notices_burst: int = 20
 
-    def within(self, descriptors: int) -> "Limits":
+    def within(self, descriptors: int) -> "EgressLimits":
         """The same, with no more connections a cell than `descriptors` (RLIMIT_NOFILE) allow for all cells.
 
         A cell costs at most its listener, a wake-up, two descriptors a connection and its idle pool.

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct, field
 
-from pageworker_sandbox.wire.messages import Id, Message, Word
+from pageworker_sandbox.wire.messages import Id, Message, MessageSpec
 
 Reason = Literal["private_address", "host_not_allowed", "port_not_allowed", "budget_exhausted", "rate_limited"]
 """Why the policy refused a request. The header `Pageworker-Egress` of the 403 carries it."""
@@ -30,7 +30,7 @@ class Upstream(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     True: the proxy gets names and is trusted to refuse private addresses itself."""
 
 
-class Policy(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+class EgressPolicy(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """What one runner may reach. Private addresses are refused always, save those in `fixed`."""
 
     hosts: Annotated[tuple[Annotated[tuple[Host, ...], Meta(max_length=MAX_HOSTS)], ...], Meta(max_length=8)] = ()
@@ -67,7 +67,7 @@ class Attach(Message, frozen=True):
 
     number: Number
     cell_id: Id
-    policy: Policy
+    policy: EgressPolicy
 
 
 class Update(Message, frozen=True):
@@ -75,7 +75,7 @@ class Update(Message, frozen=True):
 
     number: Number
     cell_id: Id
-    policy: Policy
+    policy: EgressPolicy
 
 
 class Detach(Message, frozen=True):
@@ -94,7 +94,7 @@ class AskUsage(Message, frozen=True):
 # ---- gateway to supervisor ----
 
 
-class Answer(Message, frozen=True):
+class GatewayAnswer(Message, frozen=True):
     """The one answer to the request with this number. `error` is empty where it was done."""
 
     number: Number
@@ -114,7 +114,7 @@ class Notice(Message, frozen=True):
     suppressed: Number = 0
 
 
-class CellLost(Message, frozen=True):
+class ProxyLost(Message, frozen=True):
     """The cell ended by itself: its listener broke, or serving it failed. Its runner has no network now."""
 
     cell_id: Id
@@ -122,14 +122,14 @@ class CellLost(Message, frozen=True):
 
 
 KIB = 1024
-TO_GATEWAY: dict[int, Word] = {
-    128: Word(Attach, 4096 * KIB, 1),
-    129: Word(Update, 4096 * KIB),
-    130: Word(Detach, 1 * KIB),
-    131: Word(AskUsage, 64),
+TO_GATEWAY: dict[int, MessageSpec] = {
+    128: MessageSpec(Attach, 4096 * KIB, 1),
+    129: MessageSpec(Update, 4096 * KIB),
+    130: MessageSpec(Detach, 1 * KIB),
+    131: MessageSpec(AskUsage, 64),
 }
-TO_SUPERVISOR: dict[int, Word] = {
-    192: Word(Answer, 64 * KIB),
-    193: Word(Notice, 1 * KIB),
-    194: Word(CellLost, 2 * KIB),
+TO_SUPERVISOR: dict[int, MessageSpec] = {
+    192: MessageSpec(GatewayAnswer, 64 * KIB),
+    193: MessageSpec(Notice, 1 * KIB),
+    194: MessageSpec(ProxyLost, 2 * KIB),
 }

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 from pageworker_sandbox.egress.address import Address, is_public, unmap
 from pageworker_sandbox.egress.errors import InvalidPolicy, MalformedTarget
-from pageworker_sandbox.egress.messages import Policy, Reason, Upstream
+from pageworker_sandbox.egress.messages import EgressPolicy, Reason, Upstream
 from pageworker_sandbox.egress.target import Target, parse_authority
 
 REMEMBERED_HOSTS = 1024
@@ -17,7 +17,7 @@ Matcher = Callable[[str], bool]
 
 
 @dataclass(frozen=True, slots=True)
-class Proxy:
+class UpstreamProxy:
     """An upstream proxy, taken apart."""
 
     scheme: str
@@ -33,7 +33,7 @@ class Route:
 
     target: Target
     fixed: tuple[Address, int] | None
-    proxy: Proxy | None
+    proxy: UpstreamProxy | None
 
     @property
     def absolute(self) -> bool:
@@ -41,10 +41,10 @@ class Route:
         return self.proxy is not None and self.proxy.scheme == "http" and self.proxy.resolves
 
 
-class Rules:
+class CompiledPolicy:
     """A policy, compiled once. Raises InvalidPolicy naming what can not be read."""
 
-    def __init__(self, policy: Policy) -> None:
+    def __init__(self, policy: EgressPolicy) -> None:
         self.policy = policy
         self._lists = [[_compile(glob) for glob in globs] for globs in policy.hosts]
         self._ports = frozenset(policy.ports)
@@ -122,7 +122,7 @@ def _parse_fixed(host: str, text: str) -> tuple[Address, int | None]:
     return target.address, target.port
 
 
-def _parse_upstream(upstream: Upstream) -> Proxy:
+def _parse_upstream(upstream: Upstream) -> UpstreamProxy:
     try:
         parts = urlsplit(upstream.url)
         target = parse_authority(parts.netloc.encode("ascii", "replace"), _PROXY_PORTS.get(parts.scheme))
@@ -130,4 +130,4 @@ def _parse_upstream(upstream: Upstream) -> Proxy:
         raise InvalidPolicy("upstream: expected http://host:port or socks5://host:port") from error
     if parts.scheme not in _PROXY_PORTS or parts.path not in ("", "/") or parts.query or parts.fragment:
         raise InvalidPolicy("upstream: expected http://host:port or socks5://host:port")
-    return Proxy(parts.scheme, target, upstream.username, upstream.password, upstream.resolves)
+    return UpstreamProxy(parts.scheme, target, upstream.username, upstream.password, upstream.resolves)

@@ -2,7 +2,13 @@
 
 import h11
 
-from pageworker_sandbox.egress.errors import Disconnected, EgressError, MalformedTarget, Refused, Unreachable
+from pageworker_sandbox.egress.errors import (
+    Disconnected,
+    EgressError,
+    EgressRefused,
+    MalformedTarget,
+    TargetUnreachable,
+)
 
 TEXTS = {
     "private_address": "This address is not on the public Internet.",
@@ -24,9 +30,9 @@ TEXTS = {
 def outcome(error: EgressError | h11.RemoteProtocolError) -> tuple[int, str, str]:
     """Status code, kind and reason of the answer."""
     match error:
-        case Refused():
+        case EgressRefused():
             return 403, "refused", error.reason
-        case Unreachable(timed_out=timed_out):
+        case TargetUnreachable(timed_out=timed_out):
             return (504 if timed_out else 502), "unreachable", error.reason
         case Disconnected():
             return 502, "unreachable", "origin_failed"

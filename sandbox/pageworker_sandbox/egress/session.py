@@ -7,14 +7,14 @@ from pageworker_sandbox.egress.errors import Disconnected, EgressError, Malforme
 from pageworker_sandbox.egress.exchange import forward
 from pageworker_sandbox.egress.headers import has_body
 from pageworker_sandbox.egress.http import HttpSide
-from pageworker_sandbox.egress.outlet import Outlet
+from pageworker_sandbox.egress.policy_enforcer import PolicyEnforcer
 from pageworker_sandbox.egress.stream import Stream
 from pageworker_sandbox.egress.target import parse_authority
 
 ESTABLISHED = b"HTTP/1.1 200 Connection established\r\n\r\n"
 
 
-async def serve(outlet: Outlet, stream: Stream) -> None:
+async def serve(outlet: PolicyEnforcer, stream: Stream) -> None:
     """Serve until the runner hangs up or its connection can not go on."""
     runner = HttpSide(stream, h11.SERVER, outlet.limits, outlet.pace)
     try:
@@ -25,7 +25,7 @@ async def serve(outlet: Outlet, stream: Stream) -> None:
     await stream.finish(outlet.limits.linger_seconds)
 
 
-async def _serve_one(outlet: Outlet, runner: HttpSide) -> bool:
+async def _serve_one(outlet: PolicyEnforcer, runner: HttpSide) -> bool:
     head = False
     try:
         request = await runner.request()
@@ -47,7 +47,7 @@ async def _serve_one(outlet: Outlet, runner: HttpSide) -> bool:
         return runner.next_cycle()
 
 
-async def _tunnel(outlet: Outlet, runner: HttpSide, request: h11.Request) -> None:
+async def _tunnel(outlet: PolicyEnforcer, runner: HttpSide, request: h11.Request) -> None:
     if has_body(request):
         raise MalformedTarget("CONNECT has no body (RFC 9110, section 9.3.6)")
     route = outlet.admit(parse_authority(request.target))

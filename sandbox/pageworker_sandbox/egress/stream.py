@@ -210,7 +210,7 @@ class Stream(asyncio.Protocol):
 
     async def carry(self, peer: "Stream", silence_seconds: float, linger_seconds: float) -> None:
         """Be a tunnel with `peer` until both sides are closed."""
-        with Silence(self, peer, silence_seconds):
+        with IdleTimeout(self, peer, silence_seconds):
             self.splice(peer)
             await asyncio.wait((self._gone, peer._gone), return_when=asyncio.FIRST_COMPLETED)
         await self.finish(linger_seconds)
@@ -223,7 +223,7 @@ class Stream(asyncio.Protocol):
         return data
 
 
-class Silence:
+class IdleTimeout:
     """Cuts the origin's stream when no byte moves for so long; the runner's as well where it does not read.
 
     A context; `broken` tells that it came to that.

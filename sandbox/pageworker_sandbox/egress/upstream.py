@@ -5,15 +5,15 @@ from ipaddress import IPv4Address
 
 import h11
 
-from pageworker_sandbox.egress.errors import Disconnected, Unreachable
-from pageworker_sandbox.egress.policy import Proxy
+from pageworker_sandbox.egress.errors import Disconnected, TargetUnreachable
+from pageworker_sandbox.egress.policy import UpstreamProxy
 from pageworker_sandbox.egress.stream import Stream
 from pageworker_sandbox.egress.target import Target
 
 MAX_ANSWER_BYTES = 16 * 1024
 
 
-def credentials(proxy: Proxy) -> list[tuple[bytes, bytes]]:
+def credentials(proxy: UpstreamProxy) -> list[tuple[bytes, bytes]]:
     """The header that authenticates us to an HTTP proxy; empty without a user name."""
     if proxy.username is None:
         return []
@@ -21,7 +21,7 @@ def credentials(proxy: Proxy) -> list[tuple[bytes, bytes]]:
     return [(b"Proxy-Authorization", b"Basic " + base64.b64encode(pair))]
 
 
-async def handshake(stream: Stream, proxy: Proxy, target: Target) -> None:
+async def handshake(stream: Stream, proxy: UpstreamProxy, target: Target) -> None:
     """Ask the proxy for a connection to the target. Raises Unreachable; the caller closes the stream."""
     try:
         if proxy.scheme == "socks5":
@@ -29,10 +29,10 @@ async def handshake(stream: Stream, proxy: Proxy, target: Target) -> None:
         else:
             await _connect(stream, proxy, target)
     except Disconnected as error:
-        raise Unreachable("upstream_failed") from error
+        raise TargetUnreachable("upstream_failed") from error
 
 
-async def _connect(stream: Stream, proxy: Proxy, target: Target) -> None:
+async def _connect(stream: Stream, proxy: UpstreamProxy, target: Target) -> None:
     state = h11.Connection(h11.CLIENT, max_incomplete_event_size=MAX_ANSWER_BYTES)
     authority = target.authority.encode()
     request = h11.Request(method="CONNECT", target=authority, headers=[(b"Host", authority), *credentials(proxy)])
@@ -42,11 +42,11 @@ async def _connect(stream: Stream, proxy: Proxy, target: Target) -> None:
             if event is h11.NEED_DATA:
                 state.receive_data(await stream.read())
     except h11.RemoteProtocolError as error:
-        raise Unreachable("upstream_failed") from error
+        raise TargetUnreachable("upstream_failed") from error
     if not isinstance(event, h11.Response) or not 200 <= event.status_code < 300:
-        raise Unreachable("upstream_refused")
+        raise TargetUnreachable("upstream_refused")
     if state.trailing_data[0]:
-        raise Unreachable("upstream_failed")
+        raise TargetUnreachable("upstream_failed")
 
 
 class _Exact:
@@ -69,25 +69,25 @@ class _Exact:
         return not self._held
 
 
-async def _socks5(exact: _Exact, proxy: Proxy, target: Target) -> None:
+async def _socks5(exact: _Exact, proxy: UpstreamProxy, target: Target) -> None:
     named = proxy.username is not None
     exact.stream.write(b"\x05\x01\x02" if named else b"\x05\x01\x00")
     version, method = await exact.read(2)
     if version != 5 or method != (2 if named else 0):
-        raise Unreachable("upstream_refused")
+        raise TargetUnreachable("upstream_refused")
     if named:
         user, password = (proxy.username or "").encode(), (proxy.password or "").encode()
         exact.stream.write(b"\x01" + _counted(user) + _counted(password))
         if (await exact.read(2))[1] != 0:
-            raise Unreachable("upstream_refused")
+            raise TargetUnreachable("upstream_refused")
     exact.stream.write(b"\x05\x01\x00" + _address(target) + target.port.to_bytes(2, "big"))
     version, reply, _, kind = await exact.read(4)
     if version != 5 or reply != 0:
-        raise Unreachable("upstream_refused")
+        raise TargetUnreachable("upstream_refused")
     length = {1: 4, 4: 16}.get(kind) or (await exact.read(1))[0]
     await exact.read(length + 2)
     if not exact.nothing_left():
-        raise Unreachable("upstream_failed")
+        raise TargetUnreachable("upstream_failed")
 
 
 def _address(target: Target) -> bytes:
@@ -99,5 +99,5 @@ def _address(target: Target) -> bytes:
 
 def _counted(data: bytes) -> bytes:
     if len(data) > 255:
-        raise Unreachable("upstream_failed")
+        raise TargetUnreachable("upstream_failed")
     return bytes((len(data),)) + data

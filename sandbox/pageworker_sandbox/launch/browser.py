@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pageworker_sandbox.launch import elf
-from pageworker_sandbox.launch.errors import Problem
+from pageworker_sandbox.launch.errors import HostProblem
 from pageworker_sandbox.launch.mounts import Bind
 
 # Binaries, not the shell scripts that /usr/bin has; the full browser first: it obeys the enterprise policy.
@@ -32,7 +32,7 @@ MEND = "install Chromium (Debian: apt install chromium) or set browser.executabl
 
 
 @dataclass(frozen=True)
-class Browser:
+class BrowserBinary:
     """`executable` is its path inside."""
 
     executable: Path
@@ -40,23 +40,23 @@ class Browser:
     bind: Bind
 
 
-def find_browser(wanted: Path | None) -> Browser | Problem:
+def find_browser(wanted: Path | None) -> BrowserBinary | HostProblem:
     """The browser to use: the wanted one, or the first that is there."""
     candidates = [wanted] if wanted else _candidates()
     source = next((path for path in candidates if path.is_file()), None)
     if source is None:
         looked = str(wanted) if wanted else f"{len(candidates)} usual places, from {FULL[0]} on"
-        return Problem("no browser", looked, MEND)
+        return HostProblem("no browser", looked, MEND)
     source = source.resolve()
     try:
         elf.libraries(source)
     except (OSError, elf.NotElf) as error:
         why = "a wrapper script is not enough" if _is_script(source) else str(error)
-        return Problem(f"the browser can not be used: {why}", str(source), MEND)
+        return HostProblem(f"the browser can not be used: {why}", str(source), MEND)
     folder = source.parent
     public = folder.is_relative_to("/usr") or folder.is_relative_to("/opt")
     inside = folder if public else RELOCATED
-    return Browser(inside / source.name, source, Bind(folder, inside))
+    return BrowserBinary(inside / source.name, source, Bind(folder, inside))
 
 
 def _candidates() -> list[Path]:

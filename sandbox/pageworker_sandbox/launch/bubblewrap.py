@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from pageworker_sandbox.launch.mounts import Bind, Data, Mask, Mode, Mount, Scratch, Symlink
+from pageworker_sandbox.launch.mounts import Bind, Data, Mask, Mount, MountMode, Scratch, Symlink
 
 UID_INSIDE = 1000
 ENVIRONMENT = {"HOME": "/tmp", "LANG": "C.UTF-8"}  # noqa: S108 - a tmpfs of the cell's own
@@ -50,9 +50,9 @@ def _handshake(pair: tuple[int, int] | None) -> tuple[str, ...]:
 def _mount(mount: Mount, places: dict[Mount, str]) -> tuple[str, ...]:
     inside = str(mount.inside)
     match mount:
-        case Bind(mode=Mode.READ_ONLY) | Data():
+        case Bind(mode=MountMode.READ_ONLY) | Data():
             return ("--ro-bind", places[mount], inside)
-        case Bind(mode=Mode.DEVICE):
+        case Bind(mode=MountMode.DEVICE):
             return ("--dev-bind", places[mount], inside)
         case Bind() | Scratch():
             return ("--bind", places[mount], inside)

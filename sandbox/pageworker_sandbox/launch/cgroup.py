@@ -60,7 +60,7 @@ class Cgroup:
 
 
 @dataclass(frozen=True)
-class Home:
+class CgroupRoot:
     """The cgroup that holds those of all our cells."""
 
     folder: Path
@@ -93,7 +93,7 @@ class Home:
 
 
 @cache
-def home() -> Home | None:
+def home() -> CgroupRoot | None:
     """Made on first use; None where nothing may be made. Leftovers of dead supervisors are removed."""
     ours = own_folder()
     if ours is None or not os.access(ours, os.W_OK) or not os.access(ours / "cgroup.procs", os.W_OK):
@@ -104,7 +104,7 @@ def home() -> Home | None:
     except OSError:
         return None
     legacy = {} if given else _legacy_homes()
-    return Home(folder, WANTED if given else frozenset(legacy), tuple(legacy.values()))
+    return CgroupRoot(folder, WANTED if given else frozenset(legacy), tuple(legacy.values()))
 
 
 def _make_home(ours: Path) -> Path:

@@ -9,13 +9,13 @@ from pathlib import Path
 
 from pageworker_sandbox.confine import landlock
 from pageworker_sandbox.launch import cgroup
-from pageworker_sandbox.launch.ask import ask
 from pageworker_sandbox.launch.browser import find_browser
-from pageworker_sandbox.launch.errors import HostUnfit, Problem
+from pageworker_sandbox.launch.errors import HostProblem, HostUnfit
 from pageworker_sandbox.launch.interpreter import find_interpreter
-from pageworker_sandbox.launch.layout import FONTS
 from pageworker_sandbox.launch.preflight import INSTALL_BUBBLEWRAP, check_policies, find_bubblewrap, survey
-from pageworker_sandbox.launch.trial import ALLOW_NAMESPACES, ALLOW_PROC, NOBODY
+from pageworker_sandbox.launch.root_layout import FONTS
+from pageworker_sandbox.launch.run_program import run_program
+from pageworker_sandbox.launch.self_test import ALLOW_NAMESPACES, ALLOW_PROC, NOBODY
 
 OLDEST_BUBBLEWRAP = (0, 4, 0)
 WHOLE_LANDLOCK = 6
@@ -23,7 +23,7 @@ ASK_SECONDS = 20.0
 
 
 @dataclass(frozen=True)
-class Check:
+class HostCheck:
     """One thing a host needs, or profits from (then it is `ok` either way, and `found` says what there is)."""
 
     name: str
@@ -32,9 +32,9 @@ class Check:
     mend: str
 
 
-def checks(python: Path | None = None, browser: Path | None = None) -> list[Check]:
+def checks(python: Path | None = None, browser: Path | None = None) -> list[HostCheck]:
     """Look at everything, from the simple to the whole."""
-    looks: tuple[Callable[[], Check], ...] = (
+    looks: tuple[Callable[[], HostCheck], ...] = (
         check_bubblewrap,
         lambda: _bubblewrapped("user namespaces", ["--unshare-user"], ALLOW_NAMESPACES),
         lambda: _bubblewrapped("all namespaces", ["--unshare-all"], ALLOW_NAMESPACES),
@@ -50,57 +50,57 @@ def checks(python: Path | None = None, browser: Path | None = None) -> list[Chec
     return [look() for look in looks]
 
 
-def check_bubblewrap() -> Check:
+def check_bubblewrap() -> HostCheck:
     """Installed, not setuid, new enough."""
     name = "bubblewrap"
     found = find_bubblewrap()
-    if isinstance(found, Problem):
+    if isinstance(found, HostProblem):
         return _problem(name, found, "")
-    said = ask([found, "--version"], ASK_SECONDS).stdout.strip()
+    said = run_program([found, "--version"], ASK_SECONDS).stdout.strip()
     version = tuple(map(int, re.findall(r"\d+", said)))
-    return Check(name, version >= OLDEST_BUBBLEWRAP, f"{said} at {found}", INSTALL_BUBBLEWRAP)
+    return HostCheck(name, version >= OLDEST_BUBBLEWRAP, f"{said} at {found}", INSTALL_BUBBLEWRAP)
 
 
-def check_landlock() -> Check:
+def check_landlock() -> HostCheck:
     """There at all; from ABI 6 on with everything this wall can use."""
     version = landlock.abi()
     found = "none" if version < 1 else f"ABI {version}"
     if 0 < version < WHOLE_LANDLOCK:
         found += " (signals and abstract sockets are left to seccomp and namespaces before ABI 6)"
-    return Check("Landlock", version >= 1, found, "Linux 5.13 or newer, with landlock in the kernel's lsm= list")
+    return HostCheck("Landlock", version >= 1, found, "Linux 5.13 or newer, with landlock in the kernel's lsm= list")
 
 
-def check_interpreter(python: Path | None) -> Check:
+def check_interpreter(python: Path | None) -> HostCheck:
     """A Python that fits the installed packages."""
     found = find_interpreter(python)
-    return _problem("interpreter", found if isinstance(found, Problem) else None, str(getattr(found, "source", "")))
+    return _problem("interpreter", found if isinstance(found, HostProblem) else None, str(getattr(found, "source", "")))
 
 
-def check_browser(browser: Path | None) -> Check:
+def check_browser(browser: Path | None) -> HostCheck:
     """A browser binary that starts."""
     found = find_browser(browser)
-    if isinstance(found, Problem):
+    if isinstance(found, HostProblem):
         return _problem("browser", found, "")
     try:
-        said = ask([found.source, "--version"], ASK_SECONDS)
+        said = run_program([found.source, "--version"], ASK_SECONDS)
         said.check_returncode()
     except (OSError, subprocess.SubprocessError) as error:
-        return Check("browser", False, f"{found.source}: {error}", "install it again")
-    return Check("browser", True, f"{said.stdout.strip()} at {found.source}", "")
+        return HostCheck("browser", False, f"{found.source}: {error}", "install it again")
+    return HostCheck("browser", True, f"{said.stdout.strip()} at {found.source}", "")
 
 
-def check_cell(python: Path | None, browser: Path | None) -> Check:
+def check_cell(python: Path | None, browser: Path | None) -> HostCheck:
     """A whole cell, started and ended."""
     try:
         survey(python, browser)
     except HostUnfit as unfit:
         problem = unfit.problems[-1]
-        return Check("a whole cell", False, problem.what, problem.mend)
+        return HostCheck("a whole cell", False, problem.what, problem.mend)
     user = "a user of its own" if os.geteuid() == 0 else "this user"
-    return Check("a whole cell", True, f"started under {user}", "")
+    return HostCheck("a whole cell", True, f"started under {user}", "")
 
 
-def check_cgroup() -> Check:
+def check_cgroup() -> HostCheck:
     """Where the kernel's own limits are to be had; a cell is limited by other means where they are not."""
     home = cgroup.home()
     if home is None:
@@ -109,24 +109,24 @@ def check_cgroup() -> Check:
         found = "cells get one, without the memory and pids controllers: rlimits and the watch on memory stand in"
     else:
         found = f"cells get one with {', '.join(sorted(home.controllers))}"
-    return Check("cgroup", True, found, "for limits by the kernel: systemd's Delegate=yes in a unit of its own")
+    return HostCheck("cgroup", True, found, "for limits by the kernel: systemd's Delegate=yes in a unit of its own")
 
 
-def check_fonts() -> Check:
+def check_fonts() -> HostCheck:
     """Pages without fonts are pages of boxes."""
     files = [path for folder in FONTS[:2] for path in Path(folder).rglob("*.[to]tf")]
-    return Check(
+    return HostCheck(
         "fonts", bool(files), f"{len(files)} font files", "install fonts (Debian: apt install fonts-liberation)"
     )
 
 
-def _bubblewrapped(name: str, options: list[str], mend: str) -> Check:
+def _bubblewrapped(name: str, options: list[str], mend: str) -> HostCheck:
     """Whether an ordinary user's bubblewrap can do this."""
     found = find_bubblewrap()
-    if isinstance(found, Problem):
+    if isinstance(found, HostProblem):
         return _problem(name, found, "")
     user = NOBODY if os.geteuid() == 0 else None
-    ended = ask(
+    ended = run_program(
         [found, "--ro-bind", "/", "/", *options, "--", found, "--version"],
         ASK_SECONDS,
         user=user,
@@ -136,10 +136,10 @@ def _bubblewrapped(name: str, options: list[str], mend: str) -> Check:
         env={},
     )
     works = ended.returncode == 0
-    return Check(name, works, "an ordinary user can" if works else ended.stderr.strip(), "" if works else mend)
+    return HostCheck(name, works, "an ordinary user can" if works else ended.stderr.strip(), "" if works else mend)
 
 
-def _problem(name: str, problem: Problem | None, found: str) -> Check:
+def _problem(name: str, problem: HostProblem | None, found: str) -> HostCheck:
     if problem is None:
-        return Check(name, True, found, "")
-    return Check(name, False, f"{problem.what} ({problem.where})", problem.mend)
+        return HostCheck(name, True, found, "")
+    return HostCheck(name, False, f"{problem.what} ({problem.where})", problem.mend)

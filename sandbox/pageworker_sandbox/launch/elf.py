@@ -4,7 +4,7 @@ import struct
 import subprocess
 from pathlib import Path
 
-from pageworker_sandbox.launch.ask import ask
+from pageworker_sandbox.launch.run_program import run_program
 
 MAGIC = b"\x7fELF"
 PT_INTERP = 3
@@ -38,7 +38,7 @@ def libraries(program: Path) -> list[Path]:
     """Loader and libraries, under the names they are found by. The program is trusted. Raises NotElf, OSError."""
     interpreter = loader(program)
     try:
-        listed = ask([interpreter, "--list", program], LIST_SECONDS, env={})
+        listed = run_program([interpreter, "--list", program], LIST_SECONDS, env={})
     except subprocess.TimeoutExpired as error:
         raise NotElf(f"{program}: {error}") from error
     if listed.returncode:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class Problem:
+class HostProblem:
     """Something the host lacks: what, where it was looked for, and how to mend it."""
 
     what: str
@@ -18,7 +18,7 @@ class Problem:
 class HostUnfit(Exception):
     """No cell can be started on this host. Every problem at once."""
 
-    def __init__(self, problems: tuple[Problem, ...]) -> None:
+    def __init__(self, problems: tuple[HostProblem, ...]) -> None:
         super().__init__("\n".join(str(problem) for problem in problems))
         self.problems = problems
 

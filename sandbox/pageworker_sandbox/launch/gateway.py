@@ -5,16 +5,16 @@ import socket
 from dataclasses import dataclass
 
 from pageworker_sandbox.dialer.messages import FROM_SUPERVISOR, TO_SUPERVISOR, Rules, RulesAccepted
-from pageworker_sandbox.launch.cell import Cell, ExitStatus
 from pageworker_sandbox.launch.errors import LaunchFailed
 from pageworker_sandbox.launch.host import Host
-from pageworker_sandbox.launch.layout import dialer_mounts, gateway_mounts
-from pageworker_sandbox.launch.plan import Limits
+from pageworker_sandbox.launch.launch_plan import ProcessLimits
+from pageworker_sandbox.launch.root_layout import dialer_mounts, gateway_mounts
+from pageworker_sandbox.launch.sandboxed_process import ExitStatus, SandboxedProcess
 from pageworker_sandbox.launch.start import START_SECONDS, Program, start
 from pageworker_sandbox.wire.channel import Channel
 from pageworker_sandbox.wire.errors import WireError
 
-LIMITS = Limits(memory_bytes=1024**3, processes=256, open_files=65536)
+LIMITS = ProcessLimits(memory_bytes=1024**3, processes=256, open_files=65536)
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,9 @@ class GatewayUsers:
 class GatewayCells:
     """Both, seen from outside. `channel` is the gateway's, ours to close by whoever speaks on it."""
 
-    def __init__(self, gateway: Cell, dialer: Cell, dialer_channel: Channel, *, landlock_ports: bool) -> None:
+    def __init__(
+        self, gateway: SandboxedProcess, dialer: SandboxedProcess, dialer_channel: Channel, *, landlock_ports: bool
+    ) -> None:
         self.channel = gateway.channel
         self.pids = {"gateway": gateway.pid, "dialer": dialer.pid}
         self._gateway = gateway

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pageworker_sandbox.launch import elf
-from pageworker_sandbox.launch.ask import ask
-from pageworker_sandbox.launch.errors import Problem
+from pageworker_sandbox.launch.errors import HostProblem
 from pageworker_sandbox.launch.mounts import Bind, Mask, Mount
+from pageworker_sandbox.launch.run_program import run_program
 
 ASK_SECONDS = 10.0
 ASK = """
@@ -32,24 +32,24 @@ class Interpreter:
     mounts: tuple[Mount, ...]
 
 
-def find_interpreter(wanted: Path | None) -> Interpreter | Problem:
+def find_interpreter(wanted: Path | None) -> Interpreter | HostProblem:
     """The interpreter to use: the wanted one, or the one below our own virtual environment."""
     base = str(getattr(sys, "_base_executable", None) or sys.executable)
     source = (wanted or Path(base)).resolve()
     where = str(source)
     mend = f"set sandbox.python to a CPython {sys.version_info.major}.{sys.version_info.minor}"
     try:
-        answer = ask([source, "-I", "-S", "-c", ASK], ASK_SECONDS, env={})
+        answer = run_program([source, "-I", "-S", "-c", ASK], ASK_SECONDS, env={})
         answer.check_returncode()
         base_prefix, abi, *folders = json.loads(answer.stdout)
         elf.loader(source)
     except (subprocess.SubprocessError, ValueError):
-        return Problem("this is no Python that can tell of itself", where, mend)
+        return HostProblem("this is no Python that can tell of itself", where, mend)
     except (OSError, elf.NotElf) as error:
-        return Problem(f"no usable Python: {error}", where, mend)
+        return HostProblem(f"no usable Python: {error}", where, mend)
     if abi != sysconfig.get_config_var("SOABI"):
         ours = sysconfig.get_config_var("SOABI")
-        return Problem(f"Python speaks {abi}, the installed packages are for {ours}", where, mend)
+        return HostProblem(f"Python speaks {abi}, the installed packages are for {ours}", where, mend)
     prefix = Path(base_prefix)
     home = prefix if prefix in PUBLIC_PREFIXES else RELOCATED
     executable = home / "bin" / source.name if home == RELOCATED else source

@@ -5,7 +5,7 @@ from enum import Enum, auto
 from pathlib import Path
 
 
-class Mode(Enum):
+class MountMode(Enum):
     """How a piece of the host appears inside."""
 
     READ_ONLY = auto()
@@ -20,7 +20,7 @@ class Bind:
 
     source: Path
     inside: Path
-    mode: Mode = Mode.READ_ONLY
+    mode: MountMode = MountMode.READ_ONLY
 
 
 @dataclass(frozen=True)

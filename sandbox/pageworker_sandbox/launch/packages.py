@@ -3,7 +3,7 @@
 from importlib.util import find_spec
 from pathlib import Path
 
-from pageworker_sandbox.launch.errors import Problem
+from pageworker_sandbox.launch.errors import HostProblem
 from pageworker_sandbox.launch.mounts import Bind
 
 CODE = Path("/opt/pageworker/code")
@@ -18,19 +18,19 @@ OPTIONAL_SITE = frozenset({"pyee", "typing_extensions"})
 """Older releases of the others need them."""
 
 
-def code(names: tuple[str, ...]) -> list[Bind] | Problem:
+def code(names: tuple[str, ...]) -> list[Bind] | HostProblem:
     """Our own packages, or parts of them."""
     binds = []
     for name in (*names, *SHARED_CODE):
         package, _, part = name.partition("/")
         folder = _origin(package)
         if folder is None or not (folder / part).exists():
-            return Problem(f"{name} is not installed", "Python's search path", "install pageworker again")
+            return HostProblem(f"{name} is not installed", "Python's search path", "install pageworker again")
         binds.append(Bind((folder / part).resolve(), CODE / name))
     return binds
 
 
-def site(names: tuple[str, ...]) -> list[Bind] | Problem:
+def site(names: tuple[str, ...]) -> list[Bind] | HostProblem:
     """Packages of others, with the libraries that their wheels carry beside them."""
     binds = []
     for name in names:
@@ -38,7 +38,7 @@ def site(names: tuple[str, ...]) -> list[Bind] | Problem:
         if origin is None:
             if name in OPTIONAL_SITE:
                 continue
-            return Problem(f"{name} is not installed", "Python's search path", f"pip install {name}")
+            return HostProblem(f"{name} is not installed", "Python's search path", f"pip install {name}")
         binds.append(Bind(origin.resolve(), SITE / origin.name))
         carried = origin.parent / f"{name}.libs"
         if carried.is_dir():
@@ -56,10 +56,10 @@ def _origin(name: str) -> Path | None:
     return Path(spec.origin) if spec.origin else None
 
 
-def driver() -> Path | Problem:
+def driver() -> Path | HostProblem:
     """Playwright's node on the host."""
     origin = _origin("playwright")
     node = (origin or Path("/nonexistent")) / "driver" / "node"
     if not node.is_file():
-        return Problem("Playwright's driver is missing", str(node), "pip install --force-reinstall playwright")
+        return HostProblem("Playwright's driver is missing", str(node), "pip install --force-reinstall playwright")
     return node.resolve()

@@ -10,11 +10,11 @@ import msgspec
 
 from pageworker_sandbox.launch import elf, packages, seccomp
 from pageworker_sandbox.launch.browser import find_browser
-from pageworker_sandbox.launch.errors import HostUnfit, Problem
+from pageworker_sandbox.launch.errors import HostProblem, HostUnfit
 from pageworker_sandbox.launch.host import Host
 from pageworker_sandbox.launch.interpreter import find_interpreter
 from pageworker_sandbox.launch.libraries import library_mounts
-from pageworker_sandbox.launch.trial import tried
+from pageworker_sandbox.launch.self_test import tried
 
 T = TypeVar("T")
 ROOT_NEEDS = {"DAC_OVERRIDE": 1, "KILL": 5, "SETGID": 6, "SETUID": 7, "SYS_PTRACE": 19, "SYS_ADMIN": 21}
@@ -27,11 +27,11 @@ INSTALL_BUBBLEWRAP = "install bubblewrap (Debian: apt install bubblewrap)"
 class Findings:
     """Collects problems, so that all are told at once."""
 
-    problems: list[Problem] = field(default_factory=list)
+    problems: list[HostProblem] = field(default_factory=list)
 
-    def take(self, answer: T | Problem) -> T | None:
+    def take(self, answer: T | HostProblem) -> T | None:
         """The answer, or None after noting the problem."""
-        if isinstance(answer, Problem):
+        if isinstance(answer, HostProblem):
             self.problems.append(answer)
             return None
         return answer
@@ -64,7 +64,7 @@ def survey(python: Path | None, browser: Path | None) -> Host:
         libraries = library_mounts([chosen_python.source, chosen_browser.source, driver])
     except (OSError, elf.NotElf) as error:
         raise HostUnfit(
-            (Problem(f"a program lacks what it is linked to: {error}", "ld.so --list", INSTALL_AGAIN),)
+            (HostProblem(f"a program lacks what it is linked to: {error}", "ld.so --list", INSTALL_AGAIN),)
         ) from error
     host = Host(
         bubblewrap=wrap,
@@ -80,33 +80,33 @@ def survey(python: Path | None, browser: Path | None) -> Host:
     return proven
 
 
-def find_bubblewrap() -> Path | Problem:
+def find_bubblewrap() -> Path | HostProblem:
     """Where bwrap is. A setuid one would run its set-up as root, which nothing here needs."""
     found = shutil.which("bwrap")
     if found is None:
-        return Problem("bubblewrap is not installed", "PATH", INSTALL_BUBBLEWRAP)
+        return HostProblem("bubblewrap is not installed", "PATH", INSTALL_BUBBLEWRAP)
     path = Path(found).resolve()
     if path.stat().st_mode & 0o4000:
-        return Problem("bubblewrap is setuid root", str(path), f"chmod u-s {path} and allow user namespaces")
+        return HostProblem("bubblewrap is setuid root", str(path), f"chmod u-s {path} and allow user namespaces")
     return path
 
 
-def check_policies() -> Problem | None:
+def check_policies() -> HostProblem | None:
     """Whether every seccomp policy is there and compiles."""
     try:
         for name in ("runner", "confined", "gateway", "dialer"):
             seccomp.compiled(name)
     except (OSError, msgspec.DecodeError) as error:
-        return Problem(f"a seccomp policy can not be used: {error}", "seccomp/*.json", INSTALL_AGAIN)
+        return HostProblem(f"a seccomp policy can not be used: {error}", "seccomp/*.json", INSTALL_AGAIN)
     return None
 
 
-def check_privilege() -> Problem | None:
+def check_privilege() -> HostProblem | None:
     """Root must be able to become somebody else; an ordinary user needs nothing."""
     effective = capabilities()
     lacking = [f"CAP_{name}" for name, number in ROOT_NEEDS.items() if not effective >> number & 1]
     if os.geteuid() == 0 and lacking:
-        return Problem(
+        return HostProblem(
             f"root lacks {', '.join(lacking)}",
             "/proc/self/status",
             "run as an ordinary user, who needs no capability at all, or as root with these",

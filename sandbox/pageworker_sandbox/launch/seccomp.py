@@ -36,7 +36,7 @@ class Rule(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=Tr
     comment: str = ""
 
 
-class Policy(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
+class SeccompPolicy(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
     """A policy file."""
 
     default_action: Literal["SCMP_ACT_ERRNO"]
@@ -46,10 +46,10 @@ class Policy(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=
     comment: str = ""
 
 
-def policy(name: PolicyName) -> Policy:
+def policy(name: PolicyName) -> SeccompPolicy:
     """Read a policy, from the checkout or from where it was installed. Raises OSError, msgspec.DecodeError."""
     folder = CHECKOUT if (CHECKOUT / f"{name}.json").is_file() else INSTALLED
-    return msgspec.json.decode((folder / f"{name}.json").read_bytes(), type=Policy)
+    return msgspec.json.decode((folder / f"{name}.json").read_bytes(), type=SeccompPolicy)
 
 
 @cache
@@ -58,7 +58,7 @@ def compiled(name: PolicyName) -> bytes:
     return compile_policy(policy(name))
 
 
-def compile_policy(source: Policy) -> bytes:
+def compile_policy(source: SeccompPolicy) -> bytes:
     """BPF for this machine's own architecture; a call by any other kills the caller. Raises OSError."""
     program = pyseccomp.SyscallFilter(pyseccomp.ERRNO(source.default_errno_ret))
     default = (source.default_action, source.default_errno_ret)

@@ -12,12 +12,12 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 
 from pageworker_sandbox.launch import bubblewrap, cgroup, seccomp
-from pageworker_sandbox.launch.cell import Cell, Tail
 from pageworker_sandbox.launch.errors import LaunchFailed
 from pageworker_sandbox.launch.host import Host
-from pageworker_sandbox.launch.layout import START, CellSpec, runner_mounts
+from pageworker_sandbox.launch.launch_plan import STAGE, LaunchPlan, ProcessLimits, launcher_command
 from pageworker_sandbox.launch.mounts import Mount, Scratch
-from pageworker_sandbox.launch.plan import STAGE, Limits, Plan, launcher_command
+from pageworker_sandbox.launch.root_layout import START, SandboxSpec, runner_mounts
+from pageworker_sandbox.launch.sandboxed_process import OutputTail, SandboxedProcess
 
 START_SECONDS = 20.0
 NPROC_SLACK = 16
@@ -33,14 +33,14 @@ class Program:
     policy: seccomp.PolicyName
     mounts: Sequence[Mount]
     uid: int | None
-    limits: Limits
+    limits: ProcessLimits
     network: bool = False
     passed: Mapping[str, int] = field(default_factory=dict)
     """Descriptors that it inherits, by the argument that names each."""
     second_policy: seccomp.PolicyName | None = None
 
 
-async def launch(host: Host, spec: CellSpec) -> Cell:
+async def launch(host: Host, spec: SandboxSpec) -> SandboxedProcess:
     """Start `python -m pageworker_runner --channel-fd N --filter-fd M` in a cell. Raises LaunchFailed, OSError."""
     return await start(
         host,
@@ -50,13 +50,13 @@ async def launch(host: Host, spec: CellSpec) -> Cell:
             policy="runner",
             mounts=runner_mounts(host, spec),
             uid=spec.uid,
-            limits=Limits(spec.memory_bytes, spec.processes),
+            limits=ProcessLimits(spec.memory_bytes, spec.processes),
             second_policy="confined",
         ),
     )
 
 
-async def start(host: Host, program: Program) -> Cell:
+async def start(host: Host, program: Program) -> SandboxedProcess:
     """Start a program in a cell. Raises LaunchFailed, OSError."""
     if threading.current_thread() is not threading.main_thread():
         # The cell dies with the *thread* that started it (prctl(2), PR_SET_PDEATHSIG).
@@ -73,7 +73,7 @@ async def start(host: Host, program: Program) -> Cell:
         try:
             async with asyncio.timeout(START_SECONDS):
                 first = await _first_process(line.info)
-                cell.settle(first)
+                cell.set_init_pid(first)
                 if program.uid is None:
                     _limit_processes(first, program.limits.processes)
                 os.write(line.release, b"1")
@@ -96,7 +96,7 @@ def _limit_processes(first: int, processes: int) -> None:
 
 
 @dataclass(frozen=True)
-class _Line:
+class _StartPipes:
     """Our ends of three pipes to a cell that is coming up."""
 
     info: int
@@ -107,9 +107,11 @@ class _Line:
     """The interpreter inside says that it runs."""
 
 
-def _spawn(host: Host, program: Program, group: cgroup.Cgroup | None, stack: ExitStack) -> tuple[Cell, _Line]:
+def _spawn(
+    host: Host, program: Program, group: cgroup.Cgroup | None, stack: ExitStack
+) -> tuple[SandboxedProcess, _StartPipes]:
     """The launcher as a child."""
-    keep = _Keep(stack)
+    keep = _FdStack(stack)
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
     stack.callback(theirs.close)
     info_read, info_write = keep.pipe()
@@ -131,7 +133,7 @@ def _spawn(host: Host, program: Program, group: cgroup.Cgroup | None, stack: Exi
     command = bubblewrap.command(host.python, START, [str(up_write), program.module, *arguments])
     argv = [str(host.bubblewrap), "--args", str(words_fd), "--", *command]
     folders = () if group is None else group.folders
-    plan_fd = keep.memfd(Plan(program.mounts, argv, program.uid, folders, program.limits).encode())
+    plan_fd = keep.memfd(LaunchPlan(program.mounts, argv, program.uid, folders, program.limits).encode())
     passed += [filter_fd, words_fd, plan_fd]
     try:
         child = subprocess.Popen(
@@ -152,10 +154,10 @@ def _spawn(host: Host, program: Program, group: cgroup.Cgroup | None, stack: Exi
     # Our copies must go now: only then does the end of the others end the pipes.
     keep.close(info_write)
     keep.close(up_write)
-    line = _Line(info_read, block_write, up_read)
+    line = _StartPipes(info_read, block_write, up_read)
     tmpfs = [mount.inside for mount in program.mounts if isinstance(mount, Scratch)]
     try:
-        return Cell(child, ours, Tail(stderr_read), group, shares, tmpfs), line
+        return SandboxedProcess(child, ours, OutputTail(stderr_read), group, shares, tmpfs), line
     except OSError:
         # No descriptor to watch it by.
         child.kill()
@@ -187,7 +189,7 @@ async def _read(pipe: int, size: int) -> bytes:
     return os.read(pipe, size)
 
 
-class _Keep:
+class _FdStack:
     """Descriptors that are ours until the stack unwinds."""
 
     def __init__(self, stack: ExitStack) -> None:

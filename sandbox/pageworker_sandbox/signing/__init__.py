@@ -28,8 +28,8 @@ from pageworker_sandbox.signing.errors import (
 )
 from pageworker_sandbox.signing.index import (
     Index,
-    Listed,
-    Listing,
+    IndexedModule,
+    IndexedVersion,
     UntrustedIndex,
     authenticate_index,
     check_age,
@@ -37,7 +37,7 @@ from pageworker_sandbox.signing.index import (
     verify_index,
 )
 from pageworker_sandbox.signing.keys import PublicKey, SecretKey, parse_public, read_secret, write_secret
-from pageworker_sandbox.signing.limits import LIMITS, Limits
+from pageworker_sandbox.signing.limits import LIMITS, SigningLimits
 from pageworker_sandbox.signing.manifest import Manifest, parse_manifest
 from pageworker_sandbox.signing.trust import TrustStore
 
@@ -49,10 +49,9 @@ __all__ = [
     "IndexExpired",
     "IndexMalformed",
     "IndexRolledBack",
+    "IndexedModule",
+    "IndexedVersion",
     "KeyUnusable",
-    "Limits",
-    "Listed",
-    "Listing",
     "Manifest",
     "ManifestInvalid",
     "Mistake",
@@ -61,6 +60,7 @@ __all__ = [
     "PublicKey",
     "SdkMismatch",
     "SecretKey",
+    "SigningLimits",
     "TrustStore",
     "Untrusted",
     "UntrustedBundle",

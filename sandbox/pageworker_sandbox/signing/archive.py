@@ -14,7 +14,7 @@ import zlib
 from collections.abc import Mapping
 
 from pageworker_sandbox.signing.errors import BundleMalformed
-from pageworker_sandbox.signing.limits import LIMITS, Limits
+from pageworker_sandbox.signing.limits import LIMITS, SigningLimits
 
 _LOCAL = struct.Struct("<4s5H3I2H")
 _CENTRAL = struct.Struct("<4s6H3I5H2I")
@@ -37,7 +37,7 @@ def write_archive(files: Mapping[str, bytes]) -> bytes:
     return bytes(body + directory) + _END.pack(b"PK\5\6", 0, 0, count, count, len(directory), len(body), 0)
 
 
-def read_archive(untrusted_data: bytes, limits: Limits = LIMITS) -> dict[str, bytes]:
+def read_archive(untrusted_data: bytes, limits: SigningLimits = LIMITS) -> dict[str, bytes]:
     """The files in a bundle. Call it only after the signature has verified. Raises BundleMalformed."""
     if len(untrusted_data) > limits.bundle_bytes:
         raise BundleMalformed(f"a bundle is at most {limits.bundle_bytes} bytes, this has {len(untrusted_data)}")
@@ -56,7 +56,7 @@ def read_archive(untrusted_data: bytes, limits: Limits = LIMITS) -> dict[str, by
     return files
 
 
-def name_rule(name: str, limits: Limits = LIMITS) -> str | None:
+def name_rule(name: str, limits: SigningLimits = LIMITS) -> str | None:
     """What is wrong with a file name in a bundle, in words; None where nothing is."""
     parts = name.split("/")
     if len(name) > limits.name_characters:
@@ -68,7 +68,7 @@ def name_rule(name: str, limits: Limits = LIMITS) -> str | None:
     return None
 
 
-def _check_entries(entries: list[zipfile.ZipInfo], length: int, limits: Limits) -> None:
+def _check_entries(entries: list[zipfile.ZipInfo], length: int, limits: SigningLimits) -> None:
     if len(entries) > limits.files:
         raise BundleMalformed(f"a bundle has at most {limits.files} files, this has {len(entries)}")
     for entry in entries:

@@ -15,7 +15,7 @@ from pageworker_sandbox.signing import minisig
 from pageworker_sandbox.signing.archive import read_archive, write_archive
 from pageworker_sandbox.signing.errors import BadSignature, BundleMalformed, SdkMismatch
 from pageworker_sandbox.signing.keys import SecretKey
-from pageworker_sandbox.signing.limits import LIMITS, Limits
+from pageworker_sandbox.signing.limits import LIMITS, SigningLimits
 from pageworker_sandbox.signing.manifest import FILE, Manifest, parse_manifest
 from pageworker_sandbox.signing.trust import TrustStore
 from pageworker_sandbox.signing.version import SDK_VERSION, fits
@@ -50,7 +50,7 @@ class VerifiedBundle(PackedBundle):
     """A module that a trusted key vouches for. Only `verify` makes these."""
 
 
-def verify(untrusted: UntrustedBundle, trust: TrustStore, *, limits: Limits = LIMITS) -> VerifiedBundle:
+def verify(untrusted: UntrustedBundle, trust: TrustStore, *, limits: SigningLimits = LIMITS) -> VerifiedBundle:
     """Raises BadSignature, UntrustedKey, BundleMalformed (ManifestInvalid among them), SdkMismatch.
 
     A bundle does not grow old by itself: what expires is the index that lists it.
@@ -77,7 +77,7 @@ def write_bundle(manifest_text: str, schema: dict[str, Any], sources: dict[str, 
     return write_archive({**sources, FILE: manifest_text.encode(), SCHEMA_FILE: encoded + b"\n"})
 
 
-def read_bundle(data: bytes, limits: Limits = LIMITS) -> PackedBundle:
+def read_bundle(data: bytes, limits: SigningLimits = LIMITS) -> PackedBundle:
     """A bundle that we packed ourselves, or whose signature has verified. Raises BundleMalformed."""
     files = read_archive(data, limits)
     for needed, most in ((FILE, limits.manifest_bytes), (SCHEMA_FILE, limits.schema_bytes)):

@@ -11,7 +11,7 @@ from msgspec import Meta, Struct
 from pageworker_sandbox.signing import minisig
 from pageworker_sandbox.signing.errors import BadSignature, IndexExpired, IndexMalformed, IndexRolledBack
 from pageworker_sandbox.signing.keys import SecretKey
-from pageworker_sandbox.signing.limits import LIMITS, Limits
+from pageworker_sandbox.signing.limits import LIMITS, SigningLimits
 from pageworker_sandbox.signing.manifest import NAME
 from pageworker_sandbox.signing.trust import TrustStore
 from pageworker_sandbox.signing.version import SEMVER
@@ -20,7 +20,7 @@ Hex = Annotated[str, Meta(pattern=r"\A[0-9a-f]{64}\Z")]
 Instant = Annotated[datetime, Meta(tz=True)]
 
 
-class Listing(Struct, frozen=True, kw_only=True, omit_defaults=True):
+class IndexedModule(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One published version."""
 
     sha256: Hex
@@ -29,10 +29,10 @@ class Listing(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Taken back: it is not run any more, pinned or not."""
 
 
-class Listed(Struct, frozen=True, kw_only=True):
+class IndexedVersion(Struct, frozen=True, kw_only=True):
     """One module: its versions, and which of them each channel means."""
 
-    versions: dict[str, Listing] = {}
+    versions: dict[str, IndexedModule] = {}
     channels: dict[str, str] = {}
 
 
@@ -41,7 +41,7 @@ class Index(Struct, frozen=True, kw_only=True):
 
     serial: Annotated[int, Meta(ge=1, le=2**53)]
     expires: Instant
-    modules: dict[str, Listed] = {}
+    modules: dict[str, IndexedVersion] = {}
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ def verify_index(
     trust: TrustStore,
     now: datetime,
     highest_serial: int = 0,
-    limits: Limits = LIMITS,
+    limits: SigningLimits = LIMITS,
 ) -> Index:
     """An index to act on. Raises BadSignature, UntrustedKey, IndexMalformed, IndexRolledBack, IndexExpired."""
     index = authenticate_index(untrusted, trust, limits)
@@ -65,7 +65,7 @@ def verify_index(
     return index
 
 
-def authenticate_index(untrusted: UntrustedIndex, trust: TrustStore, limits: Limits = LIMITS) -> Index:
+def authenticate_index(untrusted: UntrustedIndex, trust: TrustStore, limits: SigningLimits = LIMITS) -> Index:
     """Whoever signed it, meant it: says nothing about its age. For publishers, who renew it."""
     if len(untrusted.data) > limits.index_bytes:
         raise IndexMalformed(f"an index is at most {limits.index_bytes} bytes")

@@ -7,7 +7,7 @@ MIB = 1024 * 1024
 
 
 @dataclass(frozen=True)
-class Limits:
+class SigningLimits:
     """At most. Bundles are stored, not compressed, so their unpacked size has no limit of its own: it can
     not be more than `bundle_bytes` (a ratio of 1; there is no decompression bomb)."""
 
@@ -21,4 +21,4 @@ class Limits:
     index_bytes: int = 16 * MIB
 
 
-LIMITS = Limits()
+LIMITS = SigningLimits()

@@ -8,10 +8,10 @@ import time
 from collections import deque
 from collections.abc import Sequence
 
+from pageworker_sandbox.wire.cpu_budget import CpuBudget
 from pageworker_sandbox.wire.errors import ChannelClosed, ProtocolViolation
 from pageworker_sandbox.wire.framing import Parser, encode
-from pageworker_sandbox.wire.messages import Message, Word
-from pageworker_sandbox.wire.share import Share
+from pageworker_sandbox.wire.messages import Message, MessageSpec
 
 READ_BYTES = 64 * 1024
 MAX_DESCRIPTORS = 8
@@ -31,9 +31,9 @@ class Channel:
     def __init__(
         self,
         sock: socket.socket,
-        outgoing: dict[int, Word],
-        incoming: dict[int, Word],
-        share: Share | None = None,
+        outgoing: dict[int, MessageSpec],
+        incoming: dict[int, MessageSpec],
+        share: CpuBudget | None = None,
     ) -> None:
         sock.setblocking(False)
         self._sock = sock

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import msgspec
 
 from pageworker_sandbox.wire.errors import ProtocolViolation
-from pageworker_sandbox.wire.messages import Message, Word
+from pageworker_sandbox.wire.messages import Message, MessageSpec
 
 HEADER = struct.Struct("!BBI")
 
@@ -21,7 +21,7 @@ class Frame:
     descriptors: int
 
 
-def encode(words: dict[int, Word], message: Message, descriptors: int = 0) -> bytes:
+def encode(words: dict[int, MessageSpec], message: Message, descriptors: int = 0) -> bytes:
     """One frame. Raises ProtocolViolation where we ourselves break the vocabulary: that is a bug of ours."""
     name = type(message).__name__
     kind = next((kind for kind, word in words.items() if word.message is type(message)), None)
@@ -42,7 +42,7 @@ class Parser:
     is waited for.
     """
 
-    def __init__(self, words: dict[int, Word]) -> None:
+    def __init__(self, words: dict[int, MessageSpec]) -> None:
         self._words = words
         self._decoders = {kind: msgspec.msgpack.Decoder(word.message) for kind, word in words.items()}
         self._untrusted = bytearray()

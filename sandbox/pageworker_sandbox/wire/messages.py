@@ -155,7 +155,7 @@ class Accepted(Message, frozen=True):
     page: int
 
 
-class Log(Message, frozen=True):
+class LogLine(Message, frozen=True):
     """A line that a module or the runner wrote."""
 
     attempt_id: Id | None
@@ -172,7 +172,7 @@ class Offer(Message, frozen=True):
     bytes: Annotated[int, Meta(ge=0, le=MAX_ARTIFACT_BYTES)]
 
 
-class Artifact(Message, frozen=True):
+class ArtifactData(Message, frozen=True):
     """One descriptor: a sealed memfd with the bytes that were offered and granted."""
 
     attempt_id: Id
@@ -222,7 +222,7 @@ class Retire(Message, frozen=True):
     reason: Text
 
 
-class Word(Struct, frozen=True):
+class MessageSpec(Struct, frozen=True):
     """One row of the vocabulary."""
 
     message: type[Message]
@@ -231,26 +231,26 @@ class Word(Struct, frozen=True):
 
 
 KIB = 1024
-TO_RUNNER: dict[int, Word] = {
-    1: Word(Boot, 64 * KIB),
-    2: Word(Module, 4 * KIB, 1),
-    3: Word(Forget, 4 * KIB),
-    4: Word(Run, 320 * KIB),
-    5: Word(Cancel, 4 * KIB),
-    6: Word(Ping, 64),
-    7: Word(Stop, 64),
-    8: Word(Grant, 512),
+TO_RUNNER: dict[int, MessageSpec] = {
+    1: MessageSpec(Boot, 64 * KIB),
+    2: MessageSpec(Module, 4 * KIB, 1),
+    3: MessageSpec(Forget, 4 * KIB),
+    4: MessageSpec(Run, 320 * KIB),
+    5: MessageSpec(Cancel, 4 * KIB),
+    6: MessageSpec(Ping, 64),
+    7: MessageSpec(Stop, 64),
+    8: MessageSpec(Grant, 512),
 }
-TO_SUPERVISOR: dict[int, Word] = {
-    64: Word(Hello, 64),
-    65: Word(Listener, 64, 1),
-    66: Word(Ready, 32 * KIB),
-    67: Word(Pong, 64),
-    68: Word(Accepted, 512),
-    69: Word(Log, 64 * KIB),
-    70: Word(Artifact, 1 * KIB, 1),
-    71: Word(Done, MAX_DATA_BYTES + 64 * KIB),
-    72: Word(Free, 512),
-    73: Word(Retire, 16 * KIB),
-    74: Word(Offer, 512),
+TO_SUPERVISOR: dict[int, MessageSpec] = {
+    64: MessageSpec(Hello, 64),
+    65: MessageSpec(Listener, 64, 1),
+    66: MessageSpec(Ready, 32 * KIB),
+    67: MessageSpec(Pong, 64),
+    68: MessageSpec(Accepted, 512),
+    69: MessageSpec(LogLine, 64 * KIB),
+    70: MessageSpec(ArtifactData, 1 * KIB, 1),
+    71: MessageSpec(Done, MAX_DATA_BYTES + 64 * KIB),
+    72: MessageSpec(Free, 512),
+    73: MessageSpec(Retire, 16 * KIB),
+    74: MessageSpec(Offer, 512),
 }

@@ -32,33 +32,33 @@ class AttemptPhase(Enum):
 
 RUNNER: dict[RunnerPhase, dict[type[m.Message], RunnerPhase]] = {
     RunnerPhase.STARTED: {m.Hello: RunnerPhase.GREETED},
-    RunnerPhase.GREETED: {m.Log: RunnerPhase.GREETED, m.Listener: RunnerPhase.LISTENING},
-    RunnerPhase.LISTENING: {m.Log: RunnerPhase.LISTENING, m.Ready: RunnerPhase.READY},
+    RunnerPhase.GREETED: {m.LogLine: RunnerPhase.GREETED, m.Listener: RunnerPhase.LISTENING},
+    RunnerPhase.LISTENING: {m.LogLine: RunnerPhase.LISTENING, m.Ready: RunnerPhase.READY},
     RunnerPhase.READY: dict.fromkeys(
-        (m.Log, m.Pong, m.Accepted, m.Offer, m.Artifact, m.Done, m.Free, m.Retire), RunnerPhase.READY
+        (m.LogLine, m.Pong, m.Accepted, m.Offer, m.ArtifactData, m.Done, m.Free, m.Retire), RunnerPhase.READY
     ),
 }
 
 ATTEMPT: dict[AttemptPhase, dict[type[m.Message], AttemptPhase | None]] = {
     AttemptPhase.SENT: {
         m.Accepted: AttemptPhase.RUNNING,
-        m.Log: AttemptPhase.SENT,
+        m.LogLine: AttemptPhase.SENT,
         m.Done: AttemptPhase.DONE,
     },
     AttemptPhase.RUNNING: {
-        m.Log: AttemptPhase.RUNNING,
+        m.LogLine: AttemptPhase.RUNNING,
         m.Offer: AttemptPhase.OFFERED,
         m.Done: AttemptPhase.DONE,
     },
     AttemptPhase.OFFERED: {
-        m.Log: AttemptPhase.OFFERED,
+        m.LogLine: AttemptPhase.OFFERED,
         m.Offer: AttemptPhase.OFFERED,
         m.Done: AttemptPhase.DONE,
     },
     AttemptPhase.GRANTED: {
-        m.Log: AttemptPhase.GRANTED,
+        m.LogLine: AttemptPhase.GRANTED,
         m.Offer: AttemptPhase.OFFERED,
-        m.Artifact: AttemptPhase.RUNNING,
+        m.ArtifactData: AttemptPhase.RUNNING,
         m.Done: AttemptPhase.DONE,
     },
     AttemptPhase.DONE: {m.Free: None},
@@ -93,7 +93,7 @@ class Permits:
             self.phase = RUNNER[self.phase][kind]
         except KeyError:
             raise ProtocolViolation(f"{kind.__name__} is not permitted while {self.phase.name}") from None
-        if kind is m.Log:
+        if kind is m.LogLine:
             self._lines -= 1
             if self._lines < 0:
                 raise OutputExceeded(self._most_lines + 1, self._most_lines, "lines")

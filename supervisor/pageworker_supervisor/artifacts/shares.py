@@ -13,23 +13,23 @@ class TenantShares:
         self.total = total
         self.per_tenant = per_tenant
         self._held: Counter[str] = Counter()
-        self._waiting: dict[str, deque[Claim]] = {}
+        self._waiting: dict[str, deque[ShareClaim]] = {}
 
     @property
     def used(self) -> int:
         """Units that are held now."""
         return self._held.total()
 
-    def claim(self, tenant_id: str, amount: int) -> "Claim":
+    def claim(self, tenant_id: str, amount: int) -> "ShareClaim":
         """Stand in line for `amount` units. Raises ValueError for more than one tenant may hold."""
         if amount > self.per_tenant:
             raise ValueError(f"{amount} units, a tenant holds at most {self.per_tenant}")
-        claim = Claim(self, tenant_id, amount)
+        claim = ShareClaim(self, tenant_id, amount)
         self._waiting.setdefault(tenant_id, deque()).append(claim)
         self._serve()
         return claim
 
-    def _release(self, claim: "Claim") -> None:
+    def _release(self, claim: "ShareClaim") -> None:
         tenant_id = claim.tenant_id
         if claim.held:
             self._held[tenant_id] -= claim.amount
@@ -63,7 +63,7 @@ class TenantShares:
         return None
 
 
-class Claim:
+class ShareClaim:
     """Units that are waited for, then held, until the block ends. `turn` is done once they are held."""
 
     def __init__(self, shares: TenantShares, tenant_id: str, amount: int) -> None:

@@ -25,7 +25,7 @@ from pageworker_supervisor.artifacts.shares import TenantShares
 from pageworker_supervisor.artifacts.sweep import overdue, sweep
 from pageworker_supervisor.config.redact import redact_url
 from pageworker_supervisor.contract.job_ref import JobRef
-from pageworker_supervisor.contract.result import Artifact
+from pageworker_supervisor.contract.result import ArtifactRecord
 from pageworker_supervisor.obstore_panics import panics_as_os_errors
 from pageworker_supervisor.telemetry import log
 from pageworker_supervisor.telemetry.metrics import Metrics
@@ -75,7 +75,7 @@ class ArtifactStore:
         """The bytes of a sealed memfd, room for which is held."""
         return await self._aside(memfd.read_sealed, descriptor, MAX_ARTIFACT_BYTES)
 
-    async def put(self, ref: JobRef, attempt: int, kind: str, content_type: str, data: bytes) -> Artifact:
+    async def put(self, ref: JobRef, attempt: int, kind: str, content_type: str, data: bytes) -> ArtifactRecord:
         """Keep `data`. Raises ArtifactError, after PUT_SECONDS at the latest."""
         try:
             artifact = await self._put(ref, attempt, kind, content_type, data)
@@ -87,7 +87,7 @@ class ArtifactStore:
             self._metrics.stored(len(data))
         return artifact
 
-    async def _put(self, ref: JobRef, attempt: int, kind: str, content_type: str, data: bytes) -> Artifact:
+    async def _put(self, ref: JobRef, attempt: int, kind: str, content_type: str, data: bytes) -> ArtifactRecord:
         if len(data) > MAX_ARTIFACT_BYTES:
             raise ArtifactError("too_large", f"{len(data)} bytes, at most {MAX_ARTIFACT_BYTES}")
         if time.monotonic() < self._paused_until.get(ref.tenant_id, 0.0):
@@ -106,7 +106,7 @@ class ArtifactStore:
             raise ArtifactError("too_slow", f"not stored within {PUT_SECONDS:g} s") from None
         except (BaseError, OSError, ValueError) as error:
             raise _explain(error) from error
-        return Artifact(
+        return ArtifactRecord(
             kind=kind, url=f"{redact_url(self._url)}/{key}", sha256=sha256, bytes=len(data), content_type=content_type
         )
 

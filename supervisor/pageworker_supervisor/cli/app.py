@@ -7,7 +7,7 @@ from importlib.metadata import version
 
 from cyclopts import App, CycloptsError
 
-from pageworker_supervisor.cli.output import CommandError, Exit, complain
+from pageworker_supervisor.cli.output import CommandError, CommandExit, complain
 from pageworker_supervisor.contract.printable import printable
 
 app = App(
@@ -28,7 +28,11 @@ COMMANDS = (
     ("results", "pageworker_supervisor.cli.jobs:results", "Show one job's result, or the newest results."),
     ("jobs", "pageworker_supervisor.cli.jobs:jobs", "List jobs that have no result yet."),
     ("cancel", "pageworker_supervisor.cli.worker:cancel", "Cancel a job, wherever it waits or runs."),
-    ("dead", "pageworker_supervisor.cli.dead:app", "Jobs that came to no good end: look, send again, throw away."),
+    (
+        "dead",
+        "pageworker_supervisor.cli.dead_letters:app",
+        "Jobs that came to no good end: look, send again, throw away.",
+    ),
     ("redis", "pageworker_supervisor.cli.redis:app", "How clients reach the daemon's own Redis."),
     ("doctor", "pageworker_supervisor.cli.doctor:doctor", "What this host needs, and how to mend what fails."),
     ("module", "pageworker_supervisor.cli.module:app", "Write, pack, sign, verify and publish modules."),
@@ -49,17 +53,17 @@ def run(arguments: Sequence[str] | None = None) -> int:
         sys.stdout.flush()
     except CycloptsError as error:
         complain(printable(error), "`workerctl --help`, or `workerctl COMMAND --help`, shows what there is")
-        return Exit.USAGE
+        return CommandExit.USAGE
     except CommandError as error:
         complain(str(error), error.mend)
         return error.exit_code
     except BrokenPipeError:
         # `workerctl … | head`: nobody reads on. Python would complain again when it closes stdout.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return Exit.FAILED
+        return CommandExit.FAILED
     except KeyboardInterrupt:
         return 130
-    return result if isinstance(result, int) else Exit.DONE
+    return result if isinstance(result, int) else CommandExit.DONE
 
 
 def main() -> None:

@@ -8,22 +8,22 @@ from pathlib import Path
 
 from pageworker_sandbox.launch.checks import checks as host_checks
 from pageworker_sandbox.signing import KeyUnusable
+from pageworker_supervisor.cli.connect import Config, queue, settings_of
 from pageworker_supervisor.cli.finding import Finding
 from pageworker_supervisor.cli.host_findings import host_findings
-from pageworker_supervisor.cli.output import CommandError, Exit, Json, show
-from pageworker_supervisor.cli.reach import Config, queue, settings_of
-from pageworker_supervisor.config.place import data_dir_of
+from pageworker_supervisor.cli.output import CommandError, CommandExit, Json, show
+from pageworker_supervisor.config.data_dir import data_dir_of
 from pageworker_supervisor.config.settings import Settings
 from pageworker_supervisor.contract.printable import printable
-from pageworker_supervisor.redis_link.embedded import find_server
-from pageworker_supervisor.redis_link.errors import EmbeddedUnfit
-from pageworker_supervisor.redis_link.preflight import preflight
+from pageworker_supervisor.redis_client.embedded import find_server
+from pageworker_supervisor.redis_client.errors import EmbeddedUnfit
+from pageworker_supervisor.redis_client.preflight import preflight
 from pageworker_supervisor.registry import load_trust
 
 ROOM_BYTES = 2 * 1024**3
 
 
-def doctor(*, config: Config = None, json: Json = False) -> Exit:
+def doctor(*, config: Config = None, json: Json = False) -> CommandExit:
     """Look this host over: sandbox, browser, Redis, clock, keys, data folder. Ends with 1 where something fails."""
     settings = settings_of(config)
     findings = [
@@ -37,7 +37,7 @@ def doctor(*, config: Config = None, json: Json = False) -> Exit:
         *host_findings(settings, data_dir_of(settings)),
     ]
     show(findings, _text(findings), json)
-    return Exit.DONE if all(finding.ok for finding in findings) else Exit.FAILED
+    return CommandExit.DONE if all(finding.ok for finding in findings) else CommandExit.FAILED
 
 
 def _redis(settings: Settings, config: Path | None) -> Iterable[Finding]:

@@ -4,10 +4,10 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
+from pageworker_supervisor.cli.connect import Config, queue
 from pageworker_supervisor.cli.output import Json, show
-from pageworker_supervisor.cli.reach import Config, queue
-from pageworker_supervisor.config.place import data_dir_of
-from pageworker_supervisor.registry.fleet_serial import Seen, registry_key, seen, set_serial
+from pageworker_supervisor.config.data_dir import data_dir_of
+from pageworker_supervisor.registry.fleet_serial import SeenIndex, registry_key, seen, set_serial
 
 
 async def fleet_serial(
@@ -30,5 +30,5 @@ async def fleet_serial(
         key = registry_key(settings, data_dir_of(settings))
         if new is not None:
             await set_serial(link, key, new)
-        known = await seen(link, key) or Seen(0)
+        known = await seen(link, key) or SeenIndex(0)
     show(known, f"serial {known.serial}, seen by {known.worker or 'nobody'}", json)

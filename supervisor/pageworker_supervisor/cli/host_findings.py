@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pageworker_supervisor.cli.finding import Finding
 from pageworker_supervisor.config.settings import HttpSettings, SandboxSettings, Settings
-from pageworker_supervisor.host.descriptors import LEAST_HTTP_CONNECTIONS, needed, raise_limit, suffices
+from pageworker_supervisor.host.descriptor_limit import LEAST_HTTP_CONNECTIONS, needed, raise_limit, suffices
 from pageworker_supervisor.host.errors import HostRefused
 from pageworker_supervisor.host.uid_lock import LOCK_FILE, UidLock
 from pageworker_supervisor.host.uid_ranges import OWN_NAME, SUBORDINATE

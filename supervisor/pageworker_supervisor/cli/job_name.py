@@ -1,6 +1,6 @@
 """A job's name on the command line, `TENANT/ID`."""
 
-from pageworker_supervisor.cli.output import CommandError, Exit
+from pageworker_supervisor.cli.output import CommandError, CommandExit
 from pageworker_supervisor.contract.job_ref import JobRef, JobRefInvalid
 
 
@@ -9,4 +9,4 @@ def job_named(text: str) -> JobRef:
     try:
         return JobRef.parse(text)
     except JobRefInvalid as invalid:
-        raise CommandError(str(invalid), exit_code=Exit.USAGE) from invalid
+        raise CommandError(str(invalid), exit_code=CommandExit.USAGE) from invalid

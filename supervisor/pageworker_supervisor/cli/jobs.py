@@ -9,16 +9,16 @@ from typing import Any
 
 import msgspec
 
+from pageworker_supervisor.cli.connect import Config, queue
 from pageworker_supervisor.cli.job_name import job_named
-from pageworker_supervisor.cli.output import CommandError, Exit, Json, note, show, show_json, table
-from pageworker_supervisor.cli.reach import Config, queue
+from pageworker_supervisor.cli.output import CommandError, CommandExit, Json, note, show, show_json, table
 from pageworker_supervisor.contract.errors import ContractError
 from pageworker_supervisor.contract.job import Priority, parse_job
 from pageworker_supervisor.contract.job_ref import JobRef
-from pageworker_supervisor.engine import Engine
-from pageworker_supervisor.engine.shards import root, shard_of
-from pageworker_supervisor.engine.types import JobState
-from pageworker_supervisor.redis_link import Link
+from pageworker_supervisor.queue import QueueClient
+from pageworker_supervisor.queue.options import JobState
+from pageworker_supervisor.redis_client import RedisClient
+from pageworker_supervisor.redis_client.sharding import root, shard_of
 
 WAIT_MS = 2000
 
@@ -36,7 +36,7 @@ def submit(
     timeout_seconds: float = 120.0,
     config: Config = None,
     json: Json = False,
-) -> Exit:
+) -> CommandExit:
     """Push one job as a producer does; with --wait, print its result.
 
     Ends with 1 where the job waited for did not succeed, with 5 where no result came in time.
@@ -60,20 +60,20 @@ def submit(
     try:
         job = parse_job(text)
     except ContractError as error:
-        raise CommandError(str(error), exit_code=Exit.USAGE) from error
+        raise CommandError(str(error), exit_code=CommandExit.USAGE) from error
     result = asyncio.run(_push(config, text, job.ref, timeout_seconds if wait else None))
     if not wait:
         show({"job_id": job.job_id, "tenant_id": job.tenant_id}, str(job.ref), json)
-        return Exit.DONE
+        return CommandExit.DONE
     if result is None:
-        raise CommandError(f"no result of {job.ref} after {timeout_seconds:g} s", exit_code=Exit.DEADLINE)
+        raise CommandError(f"no result of {job.ref} after {timeout_seconds:g} s", exit_code=CommandExit.DEADLINE)
     show_json(result, json)
-    return Exit.DONE if msgspec.json.decode(result)["status"] == "succeeded" else Exit.FAILED
+    return CommandExit.DONE if msgspec.json.decode(result)["status"] == "succeeded" else CommandExit.FAILED
 
 
 def results(
     job: str | None = None, *, tenant: str | None = None, count: int = 20, config: Config = None, json: Json = False
-) -> Exit:
+) -> CommandExit:
     """Show one job's result, or the newest results.
 
     Parameters
@@ -91,11 +91,11 @@ def results(
         if one is None:
             raise CommandError(f"there is no result of {ref}", "it may still run, or its time is over")
         show_json(one, json)
-        return Exit.DONE
+        return CommandExit.DONE
     rows = [msgspec.json.decode(text) for text in asyncio.run(_newest(config, count))]
     chosen = [row for row in rows if tenant is None or row["tenant_id"] == tenant]
     show(chosen, table(("JOB", "MODULE", "STATUS", "TOTAL", "ERROR"), map(_line, chosen)), json)
-    return Exit.DONE
+    return CommandExit.DONE
 
 
 def jobs(
@@ -136,7 +136,7 @@ def jobs(
     try:
         views, following = asyncio.run(read())
     except ValueError as error:
-        raise CommandError(str(error), "give the one that the last page printed", Exit.USAGE) from error
+        raise CommandError(str(error), "give the one that the last page printed", CommandExit.USAGE) from error
     if following is not None:
         note(f"there is more: --cursor '{following}'")
     rows = [(v.ref, v.state, v.priority, v.worker_id or "-", f"{v.age_seconds:.0f} s", v.why or "-") for v in views]
@@ -147,11 +147,11 @@ def _job_text(
     module: str | None, tenant: str, payload: str, job_id: str | None, profile: str | None, priority: Priority
 ) -> bytes:
     if module is None:
-        raise CommandError("which module?", "name one, or give a whole job with --file", Exit.USAGE)
+        raise CommandError("which module?", "name one, or give a whole job with --file", CommandExit.USAGE)
     try:
         body = msgspec.json.decode(payload)
     except msgspec.DecodeError as error:
-        raise CommandError(f"--payload is no JSON: {error}", exit_code=Exit.USAGE) from error
+        raise CommandError(f"--payload is no JSON: {error}", exit_code=CommandExit.USAGE) from error
     job = {
         "job_id": job_id or uuid.uuid4().hex,
         "tenant_id": tenant,
@@ -166,7 +166,7 @@ def _read(file: Path) -> bytes:
     try:
         return sys.stdin.buffer.read() if str(file) == "-" else file.read_bytes()
     except OSError as error:
-        raise CommandError(f"{file}: {error.strerror}", exit_code=Exit.USAGE) from error
+        raise CommandError(f"{file}: {error.strerror}", exit_code=CommandExit.USAGE) from error
 
 
 async def _push(config: Path | None, text: bytes, ref: JobRef, seconds: float | None) -> bytes | None:
@@ -190,13 +190,13 @@ async def _push(config: Path | None, text: bytes, ref: JobRef, seconds: float | 
         return earlier
 
 
-async def _rejected(engine: Engine, ref: JobRef) -> bytes | None:
+async def _rejected(engine: QueueClient, ref: JobRef) -> bytes | None:
     """The result that a push of this id replaces: a rejected one has freed the id."""
     result = await engine.result(ref)
     return result if result is not None and msgspec.json.decode(result)["status"] == "rejected" else None
 
 
-async def _last_id(link: Link, stream: str) -> str:
+async def _last_id(link: RedisClient, stream: str) -> str:
     newest = await link.send("XREVRANGE", stream, "+", "-", "COUNT", 1, key=stream)
     return newest[0][0].decode() if newest else "0"
 

@@ -8,7 +8,7 @@ from cyclopts import App, Parameter
 
 from pageworker_sandbox.signing import KeyUnusable, PublicKey, SecretKey, write_secret
 from pageworker_sandbox.signing.keys import is_encrypted
-from pageworker_supervisor.cli.output import CommandError, Exit, Json, show, table
+from pageworker_supervisor.cli.output import CommandError, CommandExit, Json, show, table
 from pageworker_supervisor.cli.password import PasswordFile, new_password
 from pageworker_supervisor.registry.trust import load_public
 
@@ -36,11 +36,13 @@ def new(
         Leave the secret key unencrypted: for CI and tests.
     """
     if "/" in name or name.startswith((".", "-")) or not name:
-        raise CommandError(f"{name!r} can not be a file's name", exit_code=Exit.USAGE)
+        raise CommandError(f"{name!r} can not be a file's name", exit_code=CommandExit.USAGE)
     secret_file, public_file = _pair(folder, name)
     for path in (secret_file, public_file):
         if path.exists():
-            raise CommandError(f"{path} is there already", "choose another name; a key is not made twice", Exit.REFUSED)
+            raise CommandError(
+                f"{path} is there already", "choose another name; a key is not made twice", CommandExit.REFUSED
+            )
     key = SecretKey.new()
     try:
         text = write_secret(key, None if no_password else new_password(password_file))

@@ -14,7 +14,7 @@ Json = Annotated[bool, Parameter(name="--json", negative=(), help="Print JSON an
 """Type of the `json` parameter of every command that prints data."""
 
 
-class Exit(IntEnum):
+class CommandExit(IntEnum):
     """Exit codes of `workerctl`."""
 
     DONE = 0
@@ -28,7 +28,7 @@ class Exit(IntEnum):
 class CommandError(Exception):
     """Ends a command: the message and what to do about it go to stderr, the code to the shell."""
 
-    def __init__(self, message: str, mend: str = "", exit_code: Exit = Exit.FAILED) -> None:
+    def __init__(self, message: str, mend: str = "", exit_code: CommandExit = CommandExit.FAILED) -> None:
         super().__init__(message)
         self.mend = mend
         self.exit_code = exit_code

@@ -12,7 +12,7 @@ from cyclopts import Parameter
 
 from pageworker_sandbox.signing import KeyUnusable, SecretKey, read_secret
 from pageworker_sandbox.signing.keys import is_encrypted
-from pageworker_supervisor.cli.output import CommandError, Exit, note
+from pageworker_supervisor.cli.output import CommandError, CommandExit, note
 
 VARIABLE = "WORKERCTL_KEY_PASSWORD"
 _WAYS = f"give --password-file FILE, set {VARIABLE}, or run it in a terminal"
@@ -30,7 +30,7 @@ def new_password(file: Path | None) -> bytes:
         if password != _ask("Once more: "):
             raise CommandError("the two passwords differ")
     if not password:
-        raise CommandError("the password is empty", "choose one, or give --no-password", Exit.USAGE)
+        raise CommandError("the password is empty", "choose one, or give --no-password", CommandExit.USAGE)
     return password
 
 
@@ -65,5 +65,5 @@ def _given(file: Path | None) -> bytes | None:
 
 def _ask(prompt: str) -> bytes:
     if not sys.stdin.isatty():
-        raise CommandError("the key wants a password and there is nobody to ask", _WAYS, Exit.USAGE)
+        raise CommandError("the key wants a password and there is nobody to ask", _WAYS, CommandExit.USAGE)
     return getpass.getpass(prompt).encode()

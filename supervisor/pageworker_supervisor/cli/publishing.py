@@ -10,16 +10,16 @@ from typing import Annotated
 from cyclopts import App, Parameter
 
 from pageworker_sandbox.signing import LIMITS, Index, KeyUnusable, ModuleError, UntrustedBundle
-from pageworker_supervisor.cli.output import CommandError, Exit, Json, note, show, table
+from pageworker_supervisor.cli.output import CommandError, CommandExit, Json, note, show, table
 from pageworker_supervisor.cli.password import PasswordFile, open_key
+from pageworker_supervisor.config.data_dir import data_dir_of
 from pageworker_supervisor.config.errors import ConfigInvalid
 from pageworker_supervisor.config.load import load
-from pageworker_supervisor.config.place import data_dir_of
 from pageworker_supervisor.config.settings import Settings
 from pageworker_supervisor.contract.printable import printable
-from pageworker_supervisor.registry.edition import EXPIRY_DAYS, point, yank
-from pageworker_supervisor.registry.errors import PackRefused, Refused, RegistryAway
-from pageworker_supervisor.registry.files import MAX_SIGNATURE_BYTES, SIGNATURE, fetch_index
+from pageworker_supervisor.registry.errors import PackRefused, RegistryAway, RegistryRefused
+from pageworker_supervisor.registry.index_file import MAX_SIGNATURE_BYTES, SIGNATURE, fetch_index
+from pageworker_supervisor.registry.index_update import EXPIRY_DAYS, point, yank
 from pageworker_supervisor.registry.publisher import Publisher
 from pageworker_supervisor.registry.registry import utc_now
 from pageworker_supervisor.registry.resolve import STABLE
@@ -32,7 +32,7 @@ ConfigFile = Annotated[Path | None, Parameter(name=("--config", "-c"), help="The
 
 @Parameter(name="*")
 @dataclass(frozen=True, kw_only=True)
-class Place:
+class RegistryAccess:
     """Which registry, and whom to believe there."""
 
     registry: Annotated[str | None, Parameter(name=("--registry", "-r"))] = None
@@ -55,7 +55,7 @@ class Place:
 
 @Parameter(name="*")
 @dataclass(frozen=True, kw_only=True)
-class Change(Place):
+class Change(RegistryAccess):
     """What it takes to change a registry."""
 
     key: KeyFile
@@ -84,9 +84,9 @@ async def publish(bundle: Path, *, change: Change, channel: str = STABLE, json: 
     show(facts, f"published {published.name} {published.version} to {channel}; {_in_words(index)}", json)
 
 
-async def list_modules(*, place: Place | None = None, json: Json = False) -> None:
+async def list_modules(*, place: RegistryAccess | None = None, json: Json = False) -> None:
     """List what a registry holds."""
-    place = place or Place()
+    place = place or RegistryAccess()
     with told():
         read = await fetch_index(place.store(), load_trust(place.keys()), LIMITS)
     if read is None:
@@ -146,8 +146,8 @@ def told() -> Iterator[None]:
         raise CommandError(f"not packed:\n{lines}") from refused
     except RegistryAway as away:
         raise CommandError(printable(away), printable(away.mend)) from away
-    except (ModuleError, Refused) as refused:
-        raise CommandError(printable(refused), printable(refused.mend), Exit.REFUSED) from refused
+    except (ModuleError, RegistryRefused) as refused:
+        raise CommandError(printable(refused), printable(refused.mend), CommandExit.REFUSED) from refused
     except ConfigInvalid as invalid:
         raise CommandError(str(invalid)) from invalid
     except (KeyUnusable, OSError) as error:
@@ -164,7 +164,9 @@ def signed(bundle: Path) -> UntrustedBundle:
     data = read_file(bundle, LIMITS.bundle_bytes)
     path = signature_of(bundle)
     if not path.is_file():
-        raise CommandError(f"{bundle} is not signed: there is no {path.name}", "`workerctl module sign`", Exit.REFUSED)
+        raise CommandError(
+            f"{bundle} is not signed: there is no {path.name}", "`workerctl module sign`", CommandExit.REFUSED
+        )
     return UntrustedBundle(data, read_file(path, MAX_SIGNATURE_BYTES))
 
 

@@ -4,9 +4,9 @@ from typing import Literal
 
 from cyclopts import App
 
-from pageworker_supervisor.cli.output import CommandError, Exit, Json, show
-from pageworker_supervisor.cli.reach import Config, embedded_folder, settings_of
-from pageworker_supervisor.redis_link.credentials import PasswordFile, PasswordUnreadable
+from pageworker_supervisor.cli.connect import Config, embedded_folder, settings_of
+from pageworker_supervisor.cli.output import CommandError, CommandExit, Json, show
+from pageworker_supervisor.redis_client.credentials import PasswordFile, PasswordUnreadable
 
 app = App(name="redis", help="Show how clients reach the daemon's own Redis.")
 
@@ -27,12 +27,12 @@ def password(user: User = "n8n", *, config: Config = None, json: Json = False) -
         raise CommandError(
             "redis.url names a Redis that you run: only you know its passwords",
             "docs/redis.md says which rights its users need",
-            Exit.USAGE,
+            CommandExit.USAGE,
         )
     folder = embedded_folder(settings)
     try:
         word = PasswordFile(folder.password_file(user), setting="the file").password()
         port = int(folder.port.read_text())
     except (PasswordUnreadable, OSError, ValueError) as error:
-        raise CommandError(str(error), "start `pageworker`, which makes it", Exit.UNREACHABLE) from error
+        raise CommandError(str(error), "start `pageworker`, which makes it", CommandExit.UNREACHABLE) from error
     show({"user": user, "password": word, "host": "127.0.0.1", "port": port}, word, json)

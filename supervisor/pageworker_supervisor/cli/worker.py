@@ -3,23 +3,23 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from pageworker_supervisor.admin.errors import ControlError
+from pageworker_supervisor.admin.status import DrainLine, StatusReport
+from pageworker_supervisor.cli.connect import Config, worker_of
 from pageworker_supervisor.cli.job_name import job_named
-from pageworker_supervisor.cli.output import CommandError, Exit, Json, note, put, show, table
-from pageworker_supervisor.cli.reach import Config, worker_of
+from pageworker_supervisor.cli.output import CommandError, CommandExit, Json, note, put, show, table
 from pageworker_supervisor.contract.printable import printable
-from pageworker_supervisor.http.errors import ControlError
-from pageworker_supervisor.http.report import DrainLine, StatusReport
 
 
-def status(*, config: Config = None, json: Json = False) -> Exit:
+def status(*, config: Config = None, json: Json = False) -> CommandExit:
     """Show the worker: its state, its runners, the jobs at work. Ends with 1 while it takes no jobs."""
     with _said():
         report = worker_of(config).status()
     show(report, _text(report), json)
-    return Exit.DONE if report.state == "ready" else Exit.FAILED
+    return CommandExit.DONE if report.state == "ready" else CommandExit.FAILED
 
 
-def drain(*, deadline_seconds: float | None = None, config: Config = None, json: Json = False) -> Exit:
+def drain(*, deadline_seconds: float | None = None, config: Config = None, json: Json = False) -> CommandExit:
     """Claim no more, finish what runs, hand back what does not finish in time.
 
     Prints a line for each job that is waited for. Ends with 5 where jobs had to be handed back.
@@ -42,10 +42,10 @@ def drain(*, deadline_seconds: float | None = None, config: Config = None, json:
         show(lines, "", json)
     match last:
         case DrainLine(event="done"):
-            return Exit.DONE
+            return CommandExit.DONE
         case DrainLine(event="deadline", left=left):
             note(f"{left} jobs did not finish in time and were handed back")
-            return Exit.DEADLINE
+            return CommandExit.DEADLINE
         case _:
             raise CommandError("the drain was given up: the worker takes jobs again, or has ended", "see its log")
 
@@ -53,11 +53,11 @@ def drain(*, deadline_seconds: float | None = None, config: Config = None, json:
 def resume(*, config: Config = None, json: Json = False) -> None:
     """Take jobs again after a drain."""
     with _said():
-        report = worker_of(config).resume()
+        report = worker_of(config).undrain()
     show(report, f"{report.worker_id} is {report.state}", json)
 
 
-def cancel(job: str, *, config: Config = None, json: Json = False) -> Exit:
+def cancel(job: str, *, config: Config = None, json: Json = False) -> CommandExit:
     """Cancel a job, whatever state it is in. Ends with 1 where it had ended before.
 
     A job that the queue does not know yet is cancelled when it is taken in; `jobs.cancel_memory_seconds` says how long
@@ -73,7 +73,7 @@ def cancel(job: str, *, config: Config = None, json: Json = False) -> Exit:
         answer = worker_of(config).cancel(ref)
     unseen = ", not known yet: it is cancelled should it come" if answer.outcome == "cancelling" else ""
     show(answer, f"{ref}: {answer.outcome}{'' if answer.known else unseen}", json)
-    return Exit.DONE if answer.outcome in ("cancelled", "cancelling") else Exit.FAILED
+    return CommandExit.DONE if answer.outcome in ("cancelled", "cancelling") else CommandExit.FAILED
 
 
 @contextmanager
@@ -81,7 +81,7 @@ def _said() -> Iterator[None]:
     try:
         yield
     except ControlError as error:
-        raise CommandError(printable(error), exit_code=Exit(error.exit_code)) from error
+        raise CommandError(printable(error), exit_code=CommandExit(error.exit_code)) from error
 
 
 def _text(report: StatusReport) -> str:

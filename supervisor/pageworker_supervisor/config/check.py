@@ -8,10 +8,10 @@ from typing import Any, get_args, get_origin
 import msgspec
 from msgspec import Struct
 
-from pageworker_supervisor.config.errors import Problem
-from pageworker_supervisor.config.lines import Path
+from pageworker_supervisor.config.errors import ConfigProblem
 from pageworker_supervisor.config.redact import HIDDEN, redact_url
-from pageworker_supervisor.contract.words import describe, first, is_struct
+from pageworker_supervisor.config.toml_lines import Path
+from pageworker_supervisor.contract.type_names import describe, first, is_struct
 
 MAX_SHOWN = 60
 
@@ -26,7 +26,7 @@ class Checker:
     """
 
     def __init__(self, root: type[Struct], source_of: SourceOf, *, lax: bool = False) -> None:
-        self.problems: list[Problem] = []
+        self.problems: list[ConfigProblem] = []
         self._root = root
         self._source_of = source_of
         self._lax = lax
@@ -69,11 +69,11 @@ class Checker:
     def unknown(self, path: Path, section: type[Struct]) -> None:
         """A key that no section has."""
         hint = near_miss(path, section, self._root)
-        self.problems.append(Problem(self._source_of(path), ".".join(path), "", "no such setting", hint))
+        self.problems.append(ConfigProblem(self._source_of(path), ".".join(path), "", "no such setting", hint))
 
     def wrong(self, path: Path, found: Any, expected: str, hint: str = "") -> None:
         """A value that does not fit."""
-        self.problems.append(Problem(self._source_of(path), ".".join(path), show(found), expected, hint))
+        self.problems.append(ConfigProblem(self._source_of(path), ".".join(path), show(found), expected, hint))
 
 
 def decode_path(type_: type, value: object) -> object:

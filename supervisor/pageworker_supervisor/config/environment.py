@@ -9,9 +9,9 @@ import msgspec
 from msgspec import Struct
 
 from pageworker_supervisor.config.check import Checker, field_types, near_miss
-from pageworker_supervisor.config.errors import Problem
-from pageworker_supervisor.config.lines import Path
-from pageworker_supervisor.contract.words import describe, first, is_struct
+from pageworker_supervisor.config.errors import ConfigProblem
+from pageworker_supervisor.config.toml_lines import Path
+from pageworker_supervisor.contract.type_names import describe, first, is_struct
 
 PREFIX = "PAGEWORKER_"
 
@@ -30,7 +30,7 @@ class Overrides:
     def __init__(self, root: type[Struct]) -> None:
         self.tree: dict[str, Any] = {}
         self.sources: dict[Path, str] = {}
-        self.problems: list[Problem] = []
+        self.problems: list[ConfigProblem] = []
         self._root = root
 
     def read(self, environ: Mapping[str, str]) -> None:
@@ -73,7 +73,7 @@ class Overrides:
                 hint = _nesting_hint(path, self._root)
                 if not hint and is_struct(inner):
                     hint = near_miss(path[: depth + 1], inner, self._root)
-                self.problems.append(Problem(name, ".".join(path), "", "no such setting", hint))
+                self.problems.append(ConfigProblem(name, ".".join(path), "", "no such setting", hint))
                 return None
         return type_
 

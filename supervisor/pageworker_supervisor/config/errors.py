@@ -6,7 +6,7 @@ from pageworker_supervisor.contract.printable import printable
 
 
 @dataclass(frozen=True)
-class Problem:
+class ConfigProblem:
     """One mistake. `source` is `file:line` or an environment variable, `key` the dotted setting.
 
     `found` shows no secret.
@@ -28,7 +28,7 @@ class Problem:
 class ConfigInvalid(Exception):
     """The configuration can not be used. `problems` holds every mistake, not just the first."""
 
-    def __init__(self, problems: tuple[Problem, ...]) -> None:
+    def __init__(self, problems: tuple[ConfigProblem, ...]) -> None:
         super().__init__(problems)
         self.problems = problems
 

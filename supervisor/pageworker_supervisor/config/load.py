@@ -7,14 +7,14 @@ from typing import Any
 
 import msgspec
 
-from pageworker_supervisor.config import lines
+from pageworker_supervisor.config import toml_lines
 from pageworker_supervisor.config.check import Checker, decode_path
 from pageworker_supervisor.config.environment import Overrides, merge
-from pageworker_supervisor.config.errors import ConfigInvalid, Problem
-from pageworker_supervisor.config.limits import domain_for, limits_for
+from pageworker_supervisor.config.errors import ConfigInvalid, ConfigProblem
 from pageworker_supervisor.config.redact import fingerprint
 from pageworker_supervisor.config.rules import broken_rules
 from pageworker_supervisor.config.settings import Settings
+from pageworker_supervisor.config.tenant_lookup import domain_for, limits_for
 
 __all__ = ["domain_for", "fingerprint", "limits_for", "load"]
 
@@ -30,7 +30,7 @@ def load(path: Path | None, environ: Mapping[str, str]) -> Settings:
     text, problems = _read(path) if path is not None else ("", [])
     tree, at = _parse(path, text, problems)
 
-    def source_of(key: lines.Path) -> str:
+    def source_of(key: toml_lines.Path) -> str:
         known = next((key[:n] for n in range(len(key), 0, -1) if key[:n] in at), None)
         return f"{path}:{at[known]}" if known else str(path)
 
@@ -41,7 +41,7 @@ def load(path: Path | None, environ: Mapping[str, str]) -> Settings:
     merge(kept, overrides.tree)
     settings = msgspec.convert(kept, Settings, dec_hook=decode_path)
 
-    def source_over(key: lines.Path) -> str:
+    def source_over(key: toml_lines.Path) -> str:
         known = next((key[:n] for n in range(len(key), 0, -1) if key[:n] in overrides.sources), None)
         return overrides.sources[known] if known else source_of(key) if path else "default"
 
@@ -53,36 +53,36 @@ def load(path: Path | None, environ: Mapping[str, str]) -> Settings:
     return settings
 
 
-def _reading_order(problem: Problem) -> tuple[bool, int]:
+def _reading_order(problem: ConfigProblem) -> tuple[bool, int]:
     """The file from top to bottom, then the variables."""
     line = problem.source.rpartition(":")[2]
     return (False, int(line)) if line.isdecimal() else (True, 0)
 
 
-def _read(path: Path) -> tuple[str, list[Problem]]:
+def _read(path: Path) -> tuple[str, list[ConfigProblem]]:
     expected = "a readable TOML file"
     try:
         with path.open("rb") as file:
             untrusted_bytes = file.read(MAX_FILE_BYTES + 1)
         if len(untrusted_bytes) > MAX_FILE_BYTES:
-            return "", [Problem(str(path), "", f"more than {MAX_FILE_BYTES} bytes", expected)]
+            return "", [ConfigProblem(str(path), "", f"more than {MAX_FILE_BYTES} bytes", expected)]
         return untrusted_bytes.decode("utf-8-sig"), []
     except OSError as error:
-        return "", [Problem(str(path), "", error.strerror or str(error), expected)]
+        return "", [ConfigProblem(str(path), "", error.strerror or str(error), expected)]
     except UnicodeDecodeError as error:
-        return "", [Problem(str(path), "", f"bytes that are not UTF-8 at offset {error.start}", expected)]
+        return "", [ConfigProblem(str(path), "", f"bytes that are not UTF-8 at offset {error.start}", expected)]
 
 
 def _parse(
-    path: Path | None, untrusted_text: str, problems: list[Problem]
-) -> tuple[dict[str, Any], dict[lines.Path, int]]:
+    path: Path | None, untrusted_text: str, problems: list[ConfigProblem]
+) -> tuple[dict[str, Any], dict[toml_lines.Path, int]]:
     try:
         tree = tomllib.loads(untrusted_text)
     except tomllib.TOMLDecodeError as error:
-        line, message = lines.error_line(error, untrusted_text)
+        line, message = toml_lines.error_line(error, untrusted_text)
         found = untrusted_text.splitlines()[line - 1].strip() if untrusted_text.strip() else ""
         # Only the part before `=` is shown: what follows may be a password.
         hint = f"near `{found.partition('=')[0].strip()[:40]}`" if found else ""
-        problems.append(Problem(f"{path}:{line}", "", message[:1].lower() + message[1:], "valid TOML", hint))
+        problems.append(ConfigProblem(f"{path}:{line}", "", message[:1].lower() + message[1:], "valid TOML", hint))
         return {}, {}
-    return tree, lines.lines_of(untrusted_text)
+    return tree, toml_lines.lines_of(untrusted_text)

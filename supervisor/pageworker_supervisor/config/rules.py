@@ -13,11 +13,11 @@ from urllib.parse import SplitResult, urlsplit
 
 from pageworker_sandbox.egress.messages import MAX_HOSTS, MAX_PORTS
 from pageworker_sandbox.hostname import HostInvalid, normalise_host_glob
-from pageworker_supervisor.config import lines
+from pageworker_supervisor.config import toml_lines
 from pageworker_supervisor.config.check import SourceOf, show
-from pageworker_supervisor.config.errors import Problem
+from pageworker_supervisor.config.errors import ConfigProblem
 from pageworker_supervisor.config.settings import RedisSettings, Settings, TenantSettings
-from pageworker_supervisor.delivery.allow import GlobInvalid, UrlGlob
+from pageworker_supervisor.contract.callback_url import GlobInvalid, UrlGlob
 
 REDIS_TOPOLOGIES = ("redis", "rediss", "redis+sentinel", "rediss+sentinel", "redis+cluster", "rediss+cluster")
 STORE_SCHEMES = ("file", "s3", "gs", "az", "memory")
@@ -29,11 +29,11 @@ SPARE_UIDS = 8
 _TENANT_GLOB = re.compile(r"[a-z0-9*?-]{1,63}")
 _ANSWERED_HOST = re.compile(r"(\*\.)?[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*")
 
-Finding = tuple[lines.Path, object, str, str]
+Finding = tuple[toml_lines.Path, object, str, str]
 """Key, what was found, what was expected, a hint."""
 
 
-def broken_rules(settings: Settings, source_of: SourceOf) -> list[Problem]:
+def broken_rules(settings: Settings, source_of: SourceOf) -> list[ConfigProblem]:
     """Every rule that is broken. Reads the files that are named, changes nothing."""
     findings = [
         *_redis(settings),
@@ -46,7 +46,7 @@ def broken_rules(settings: Settings, source_of: SourceOf) -> list[Problem]:
         *(finding for name in settings.tenants for finding in _tenant(name, settings.tenants[name])),
     ]
     return [
-        Problem(source_of(path), ".".join(path), found if isinstance(found, str) else show(found), wanted, hint)
+        ConfigProblem(source_of(path), ".".join(path), found if isinstance(found, str) else show(found), wanted, hint)
         for path, found, wanted, hint in findings
     ]
 
@@ -201,7 +201,7 @@ def _no_host_glob(text: str) -> str:
     return ""
 
 
-def _secret(path: lines.Path, file: Path) -> Iterator[Finding]:
+def _secret(path: toml_lines.Path, file: Path) -> Iterator[Finding]:
     if why := _unreadable(file):
         yield path, f"{file}: {why}", "a readable file that holds the HMAC key", ""
     elif (size := len(file.read_bytes().strip())) < MIN_SECRET_BYTES:
@@ -217,7 +217,7 @@ def _unreadable(file: Path) -> str:
         return error.strerror or str(error)
 
 
-def _url(path: lines.Path, url: str, schemes: tuple[str, ...]) -> Iterator[Finding]:
+def _url(path: toml_lines.Path, url: str, schemes: tuple[str, ...]) -> Iterator[Finding]:
     expected = "a URL that starts with " + ", ".join(f"{scheme}://" for scheme in schemes)
     try:
         parts = urlsplit(url)

@@ -7,11 +7,11 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct, field
 
 from pageworker_supervisor.config.redact import redacted
-from pageworker_supervisor.contract.words import speak
+from pageworker_supervisor.contract.type_names import describe_pattern
 
 Seconds = Annotated[float, Meta(gt=0)]
 Count = Annotated[int, Meta(ge=1)]
-BIND = speak(r"^(\[[0-9a-fA-F:]+\]|[0-9A-Za-z.-]+):\d{1,5}\Z", "host:port, e.g. 127.0.0.1:9470")
+BIND = describe_pattern(r"^(\[[0-9a-fA-F:]+\]|[0-9A-Za-z.-]+):\d{1,5}\Z", "host:port, e.g. 127.0.0.1:9470")
 Label = Annotated[str, Meta(pattern=r"^[A-Za-z0-9._-]{1,64}\Z")]
 
 

@@ -11,9 +11,9 @@ from msgspec import Meta, Struct
 from pageworker_sandbox.hostname import HostInvalid, normalise_host
 from pageworker_supervisor.contract.domain_key import domain_key
 from pageworker_supervisor.contract.errors import ContractError
-from pageworker_supervisor.contract.explain import UNREADABLE, explain, object_hint, shown, unreadable
+from pageworker_supervisor.contract.job_errors import UNREADABLE, explain, object_hint, shown, unreadable
 from pageworker_supervisor.contract.job_ref import JOB_ID, TENANT_ID, JobRef
-from pageworker_supervisor.contract.words import speak
+from pageworker_supervisor.contract.type_names import describe_pattern
 
 MAX_PAYLOAD_BYTES = 256 * 1024
 MAX_META_BYTES = 8 * 1024
@@ -26,10 +26,10 @@ MAX_ANSWERED_BYTES = 4 * 1024 * 1024
 PROFILE_ID = r"^[A-Za-z0-9._-]{1,128}\Z"
 MODULE_NAME = r"[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)*"
 SEMVER = r"(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)(-[0-9A-Za-z.-]+)?(\+[0-9A-Za-z.-]+)?"
-MODULE_REF = speak(
+MODULE_REF = describe_pattern(
     rf"^{MODULE_NAME}(@{SEMVER})?\Z", "`name` or `name@1.2.3`, a dotted lower-case name and a whole version"
 )
-TRACE = speak(
+TRACE = describe_pattern(
     r"^([0-9a-f]{32}|[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2})\Z",
     "32 lower-case hex digits, or a W3C traceparent",
 )

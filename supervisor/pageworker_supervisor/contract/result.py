@@ -10,7 +10,7 @@ Status = Literal["succeeded", "failed", "blocked", "timed_out", "rejected", "exp
 BlockerKind = Literal["captcha", "challenge", "access_denied", "rate_limited", "login_required", "geo_blocked"]
 
 
-class Error(Struct, frozen=True, kw_only=True):
+class ResultError(Struct, frozen=True, kw_only=True):
     """Why a job did not succeed. Holds no secret and no host path."""
 
     type: str
@@ -27,7 +27,7 @@ class Blocker(Struct, frozen=True, kw_only=True):
     evidence: Any = None
 
 
-class Artifact(Struct, frozen=True, kw_only=True):
+class ArtifactRecord(Struct, frozen=True, kw_only=True):
     """A stored file. `kind` is screenshot, html, trace or the module's own; `sha256` is hex."""
 
     kind: str
@@ -37,7 +37,7 @@ class Artifact(Struct, frozen=True, kw_only=True):
     content_type: str
 
 
-class Attempt(Struct, frozen=True, kw_only=True):
+class AttemptRecord(Struct, frozen=True, kw_only=True):
     """One run of the job. `attempt` counts from 1; `outcome` is a status or `lost`."""
 
     attempt: int
@@ -49,7 +49,7 @@ class Attempt(Struct, frozen=True, kw_only=True):
     proxy: str | None = None
 
 
-class Timing(Struct, frozen=True, kw_only=True):
+class ResultTiming(Struct, frozen=True, kw_only=True):
     """Seconds: waiting in Redis, waiting for a page, in the handler, from push (as far as it is known) to result."""
 
     queued: float = 0.0
@@ -69,14 +69,14 @@ class Result(Struct, frozen=True, kw_only=True):
     trace_id: str | None = None
     meta: Annotated[msgspec.Raw, Meta(extra_json_schema={"type": "object"})] = msgspec.Raw(b"{}")
     data: msgspec.Raw = msgspec.Raw(b"null")
-    error: Error | None = None
+    error: ResultError | None = None
     blocker: Blocker | None = None
-    artifacts: tuple[Artifact, ...] = ()
-    attempts: tuple[Attempt, ...] = ()
+    artifacts: tuple[ArtifactRecord, ...] = ()
+    attempts: tuple[AttemptRecord, ...] = ()
     module_version: str | None = None
     worker_id: str | None = None
     runner_id: str | None = None
-    timing: Timing = Timing()
+    timing: ResultTiming = ResultTiming()
 
 
 _encoder = msgspec.json.Encoder()

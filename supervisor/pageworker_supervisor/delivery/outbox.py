@@ -3,34 +3,34 @@
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Protocol, TypeVar
 
-from pageworker_supervisor.engine.types import Promise
+from pageworker_supervisor.queue.options import OutboxEntry
 
 T = TypeVar("T")
 
-__all__ = ["Availability", "Outbox", "Promise"]
+__all__ = ["OutboxClient", "OutboxEntry", "RetriesRedis"]
 
 
-class Outbox(Protocol):
+class OutboxClient(Protocol):
     """Promised callbacks. A promise is held for a lease; what is not settled by then comes again.
 
     Every call may raise the engine's Unavailable and can then be repeated.
     """
 
-    async def outbox_take(self, worker_id: str, count: int, block_ms: int) -> Sequence[Promise]:
+    async def outbox_take(self, worker_id: str, count: int, block_ms: int) -> Sequence[OutboxEntry]:
         """At most `count` promises that are due; waits at most `block_ms` for the first."""
 
-    async def outbox_done(self, promises: Sequence[Promise]) -> object:
+    async def outbox_done(self, promises: Sequence[OutboxEntry]) -> object:
         """They are delivered."""
 
-    async def outbox_later(self, promise: Promise, delay_ms: int) -> object:
+    async def outbox_later(self, promise: OutboxEntry, delay_ms: int) -> object:
         """Try again after so long."""
 
-    async def outbox_failed(self, promise: Promise, event: bytes) -> object:
+    async def outbox_failed(self, promise: OutboxEntry, event: bytes) -> object:
         """Given up; the event says so. The result stays readable."""
 
 
-class Availability(Protocol):
+class RetriesRedis(Protocol):
     """Whether Redis can be spoken to."""
 
-    async def insist(self, call: Callable[[], Awaitable[T]]) -> T:
+    async def retry_until_available(self, call: Callable[[], Awaitable[T]]) -> T:
         """Make a call until Redis serves it."""

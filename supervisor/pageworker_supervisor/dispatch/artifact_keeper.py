@@ -8,10 +8,10 @@ import asyncio
 from pageworker_sandbox.wire import messages as m
 from pageworker_supervisor.artifacts.errors import ArtifactError
 from pageworker_supervisor.artifacts.store import ArtifactStore
-from pageworker_supervisor.contract.result import Artifact
-from pageworker_supervisor.dispatch.case import Case
+from pageworker_supervisor.contract.result import ArtifactRecord
+from pageworker_supervisor.dispatch.claimed_job import ClaimedJob
 from pageworker_supervisor.runners.runner import Runner
-from pageworker_supervisor.runners.running import Delivery, Running
+from pageworker_supervisor.runners.running_attempt import ArtifactHandover, SentAttempt
 
 DELIVERY_SECONDS = 10.0
 """A runner that was granted room and does not use it within so long loses it."""
@@ -20,8 +20,8 @@ DELIVERY_SECONDS = 10.0
 class ArtifactKeeper:
     """One attempt's. `stored` grows while `run` runs."""
 
-    def __init__(self, case: Case, runner: Runner, running: Running, store: ArtifactStore) -> None:
-        self.stored: list[Artifact] = []
+    def __init__(self, case: ClaimedJob, runner: Runner, running: SentAttempt, store: ArtifactStore) -> None:
+        self.stored: list[ArtifactRecord] = []
         self._case = case
         self._runner = runner
         self._running = running
@@ -53,7 +53,7 @@ class ArtifactKeeper:
         if delivery is not None:
             await self._put(delivery)
 
-    async def _put(self, delivery: Delivery) -> None:
+    async def _put(self, delivery: ArtifactHandover) -> None:
         job, attempt = self._case.job, self._case.lease.attempt
         try:
             untrusted_data = await self._store.read(delivery.descriptor)

@@ -12,35 +12,35 @@ from pageworker_sandbox.signing import VerifiedBundle
 from pageworker_sandbox.wire import messages as m
 from pageworker_supervisor.artifacts.store import ArtifactStore
 from pageworker_supervisor.config.settings import Settings
-from pageworker_supervisor.contract.result import Artifact, Error
-from pageworker_supervisor.dispatch import answer
+from pageworker_supervisor.contract.result import ArtifactRecord, ResultError
+from pageworker_supervisor.dispatch import result_builder
 from pageworker_supervisor.dispatch.artifact_keeper import ArtifactKeeper
 from pageworker_supervisor.dispatch.begin_guard import BeginGuard, NotBegun, Unbegun
-from pageworker_supervisor.dispatch.case import Case
-from pageworker_supervisor.dispatch.desk import Desk
-from pageworker_supervisor.dispatch.egress_sets import DigestCollision, EgressSets
-from pageworker_supervisor.dispatch.judge import End, error
+from pageworker_supervisor.dispatch.claimed_job import ClaimedJob
 from pageworker_supervisor.dispatch.outcome import Outcome
-from pageworker_supervisor.dispatch.untrusted import Untellable, json_of
+from pageworker_supervisor.dispatch.retry_policy import EndJob, error
+from pageworker_supervisor.dispatch.settlement import Settlement
+from pageworker_supervisor.dispatch.untrusted import NotJson, json_of
 from pageworker_supervisor.registry import Registry
 from pageworker_supervisor.registry.errors import ModuleError, PayloadInvalid
-from pageworker_supervisor.runners.breach import Breach, LimitName
+from pageworker_supervisor.runners.egress_sets import DigestCollision, EgressSets
 from pageworker_supervisor.runners.errors import RunnerLost, SpawnFailed
 from pageworker_supervisor.runners.fleet import Fleet
+from pageworker_supervisor.runners.limit_breach import Breach, LimitName
 from pageworker_supervisor.runners.runner import Runner
-from pageworker_supervisor.runners.running import Running
+from pageworker_supervisor.runners.running_attempt import SentAttempt
 from pageworker_supervisor.runners.start_failure import ContextBroken
 from pageworker_supervisor.telemetry.metrics import Metrics
 
 
 @dataclass(frozen=True)
-class Tools:
+class AttemptServices:
     """What every attempt needs."""
 
     settings: Settings
     registry: Registry
     artifacts: ArtifactStore
-    desk: Desk
+    desk: Settlement
     fleet: Fleet
     egress_sets: EgressSets
     metrics: Metrics
@@ -53,10 +53,10 @@ LIMITS = frozenset({*get_args(LimitName), "result_too_large"})
 class Attempt:
     """One lease at work. Its page is reserved once its module is known to fit: `runner` is None before."""
 
-    def __init__(self, case: Case, tools: Tools) -> None:
+    def __init__(self, case: ClaimedJob, tools: AttemptServices) -> None:
         self.case = case
         self.runner: Runner | None = None
-        self.running: Running | None = None
+        self.running: SentAttempt | None = None
         self.admitting = True
         """Claimed, and not placed yet."""
         self.claimed_at = time.monotonic()
@@ -98,7 +98,7 @@ class Attempt:
         except SpawnFailed as failed:
             await self._desk.defer(self.case, str(failed))
         except RunnerLost as lost:
-            await self._mourn(lost)
+            await self._on_runner_lost(lost)
         except OSError as error:
             # Of ours, on the way to the runner: descriptors, memory or disk are used up. The job is not to blame.
             await self._desk.defer(self.case, f"the host: {error.strerror or error}")
@@ -106,7 +106,7 @@ class Attempt:
             self.admitting = False
             if self.runner is not None and self.running is None:
                 # The runner never got the job, so nobody else gives the promised page back.
-                self.runner.free()
+                self.runner.release()
 
     @property
     def lost(self) -> bool:
@@ -131,19 +131,19 @@ class Attempt:
             running.end(m.Done(attempt_id=running.attempt_id, outcome=outcome))
             runner.kill(f"job {self.case.job.ref} did not stop when told to", charged=False)
 
-    async def abandon(self) -> None:
+    async def on_lease_lost(self) -> None:
         """The lease is lost: whatever comes is nobody's result any more. Ends the work at once."""
         self._lost = True
         self.case.log.warning("lease lost, its work is stopped")
         await self.stop("cancelled")
 
-    async def hand_back(self, reason: str) -> None:
+    async def requeue(self, reason: str) -> None:
         """Drain's deadline has passed: stop, and let another worker have the job, uncharged."""
         if self._lost:
             return
         self._lost = True
         await self.stop("cancelled")
-        await self._desk.give_back(self.case, reason, begun=self.begun)
+        await self._desk.requeue(self.case, reason, begun=self.begun)
 
     async def _admit(self) -> VerifiedBundle:
         """The job's module, verified, allowed for the tenant and fit for the payload. Raises ModuleError."""
@@ -157,7 +157,7 @@ class Attempt:
 
     async def _reject(self, wrong: ModuleError, detail: object) -> None:
         why = error(wrong.type, str(wrong), retryable=False, detail=detail)
-        await self._desk.end(self.case, End("rejected", why))
+        await self._desk.end(self.case, EndJob("rejected", why))
 
     async def _place(self, bundle: VerifiedBundle) -> Runner | None:
         """A page on a runner with exactly the module's hosts. None: there is none now, and the job went back."""
@@ -165,13 +165,15 @@ class Attempt:
         try:
             egress = self._tools.egress_sets.name(bundle.manifest.egress)
         except DigestCollision as collision:
-            await self._desk.end(self.case, End("rejected", error("module_invalid", str(collision), retryable=False)))
+            await self._desk.end(
+                self.case, EndJob("rejected", error("module_invalid", str(collision), retryable=False))
+            )
             return None
         context = structs.replace(lease.context, egress=egress)
-        runner = self._tools.fleet.promise(context, lease.profile_fence, solo=lease.solo)
+        runner = self._tools.fleet.reserve(context, lease.profile_fence, solo=lease.exclusive)
         self.admitting = False
         if runner is None and egress == lease.egress:
-            await self._desk.give_back(self.case, "its place was taken while it was claimed")
+            await self._desk.requeue(self.case, "its place was taken while it was claimed")
         elif runner is None:
             await self._desk.reassign(self.case, egress)
         return runner
@@ -180,14 +182,14 @@ class Attempt:
         """Everything else that the handler needs. Raises NotBegun as soon as it must not begin."""
         async with self._guard.waiting():
             await runner.up()
-            if self.case.lease.solo:
-                await runner.alone()
+            if self.case.lease.exclusive:
+                await runner.wait_until_exclusive()
         # Not interrupted: half a message would be the end of the runner.
         await runner.load(bundle)
 
     async def _end_unbegun(self, status: Unbegun) -> None:
         if not self._lost:
-            await self._desk.end(self.case, answer.unbegun(status))
+            await self._desk.end(self.case, result_builder.unbegun(status))
 
     async def _run(self, runner: Runner, bundle: VerifiedBundle) -> m.Done:
         job, lease = self.case.job, self.case.lease
@@ -202,11 +204,11 @@ class Attempt:
             payload=bytes(job.payload),
             attempt=lease.attempt,
             timeout_seconds=budget,
-            trace_id=answer.trace_of(job),
+            trace_id=result_builder.trace_of(job),
             begin_before=lease.begin_before,
         )
         self.case.log.debug("job starts", module=bundle.name, module_version=bundle.version)
-        self.running = running = Running(lease.token, job.ref, on_accept=self._began.set)
+        self.running = running = SentAttempt(lease.token, job.ref, on_accept=self._began.set)
         self._keeper = keeper = ArtifactKeeper(self.case, runner, running, self._tools.artifacts)
         lost = None
         async with asyncio.TaskGroup() as tasks:
@@ -218,7 +220,7 @@ class Attempt:
                 keeping.cancel()
         raise lost
 
-    async def _answer(self, runner: Runner, running: Running, words: m.Run, budget: float) -> m.Done:
+    async def _answer(self, runner: Runner, running: SentAttempt, words: m.Run, budget: float) -> m.Done:
         try:
             async with asyncio.timeout(budget + self._tools.settings.pool.kill_grace_seconds):
                 return await runner.run(running, words)
@@ -240,7 +242,7 @@ class Attempt:
         try:
             data = json_of(done.data)
             detail = json_of(done.failure.detail) if done.failure else None
-        except Untellable as wrong:
+        except NotJson as wrong:
             runner.kill(f"its answer to {self.case.job.ref} is no data: {wrong}", charged=True)
             raise RunnerLost(str(wrong), charged=True) from wrong
         outcome = Outcome(
@@ -267,10 +269,10 @@ class Attempt:
             raise RunnerLost("it says what cannot be", charged=True)
         await self._end_unbegun("expired")
 
-    def _stored(self) -> tuple[Artifact, ...]:
+    def _stored(self) -> tuple[ArtifactRecord, ...]:
         return tuple(self._keeper.stored) if self._keeper is not None else ()
 
-    def _outcome_of(self, running: Running, breach: Breach) -> Outcome:
+    def _outcome_of(self, running: SentAttempt, breach: Breach) -> Outcome:
         """The end of an attempt whose runner was killed because of it. A cancel that was told before holds."""
         return Outcome(
             outcome="cancelled" if self._told_to == "cancelled" else "failed",
@@ -284,11 +286,11 @@ class Attempt:
             begun=self.begun,
         )
 
-    async def _mourn(self, lost: RunnerLost) -> None:
+    async def _on_runner_lost(self, lost: RunnerLost) -> None:
         if self._lost:
             return
         if not lost.charged:
-            await self._desk.give_back(self.case, lost.reason, begun=self.begun)
+            await self._desk.requeue(self.case, lost.reason, begun=self.begun)
             return
         running = self.running
         if lost.breach is not None and lost.alone and running is not None:
@@ -300,5 +302,5 @@ class Attempt:
         await self._desk.crashed(self.case, runner_id, lost.reason, started, ran, begun=self.begun)
 
 
-def _limit_error(breach: Breach) -> Error:
+def _limit_error(breach: Breach) -> ResultError:
     return error(breach.limit, breach.message, retryable=False, detail=breach.detail)

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Literal
 
-from pageworker_supervisor.engine.types import boot_seconds
+from pageworker_supervisor.queue.options import boot_seconds
 
 Unbegun = Literal["cancelled", "expired"]
 """Ends of a job whose handler did not begin."""

@@ -4,16 +4,16 @@ import asyncio
 from collections import OrderedDict
 
 from pageworker_supervisor.contract.job import parse_job
-from pageworker_supervisor.dispatch import answer
-from pageworker_supervisor.dispatch.admitting import Admitting
-from pageworker_supervisor.dispatch.attempt import Attempt, Tools
-from pageworker_supervisor.dispatch.case import Case
-from pageworker_supervisor.dispatch.signals import Signals
-from pageworker_supervisor.engine import Engine
-from pageworker_supervisor.engine.types import Lease
-from pageworker_supervisor.lasting import EndedByItself
-from pageworker_supervisor.redis_link.availability import Availability
+from pageworker_supervisor.dispatch import result_builder
+from pageworker_supervisor.dispatch.attempt import Attempt, AttemptServices
+from pageworker_supervisor.dispatch.claimed_job import ClaimedJob
+from pageworker_supervisor.dispatch.signals import DispatchSignals
+from pageworker_supervisor.queue import QueueClient
+from pageworker_supervisor.queue.options import Lease
+from pageworker_supervisor.redis_client.availability import Availability
 from pageworker_supervisor.runners.fleet import Fleet
+from pageworker_supervisor.runners.pending_admissions import Admitting
+from pageworker_supervisor.task_supervision import TaskExitedUnexpectedly
 from pageworker_supervisor.telemetry import log
 
 CLAIM_AT_MOST = 32
@@ -26,11 +26,11 @@ class Dispatcher:
     def __init__(
         self,
         name: str,
-        engine: Engine,
+        engine: QueueClient,
         availability: Availability,
         fleet: Fleet,
-        tools: Tools,
-        signals: Signals,
+        tools: AttemptServices,
+        signals: DispatchSignals,
     ) -> None:
         self.attempts: dict[str, Attempt] = {}
         self.closing: dict[str, Lease] = {}
@@ -67,7 +67,7 @@ class Dispatcher:
                 self._fleet.changed.clear()
                 self._signals.work.clear()
                 if self.draining or self.closed or not await self._claim(tasks):
-                    await self._signals.something(self._fleet.changed, self._fleet.ripens_in())
+                    await self._signals.something(self._fleet.changed, self._fleet.next_evictable_in())
 
     async def _claim(self, tasks: asyncio.TaskGroup) -> bool:
         """One claim. True: there may be more to claim at once."""
@@ -78,7 +78,7 @@ class Dispatcher:
         capacity = self._fleet.capacity(CLAIM_AT_MOST, self._admitting())
         self._claiming = True
         try:
-            claimed = await self._availability.insist(lambda: self._engine.claim(self._name, capacity))
+            claimed = await self._availability.retry_until_available(lambda: self._engine.claim(self._name, capacity))
         finally:
             self._claiming = False
             self.ended.set()
@@ -87,11 +87,11 @@ class Dispatcher:
         for lost in claimed.lost_profiles:
             self._fleet.kill_profile(lost, "its profile lock is lost")
         for wanted in claimed.wanted:
-            self._fleet.make_room(wanted.context)
+            self._fleet.free_slot_for(wanted.context)
         return bool(claimed.leases)
 
     def _start(self, tasks: asyncio.TaskGroup, lease: Lease) -> None:
-        case = Case(lease, parse_job(lease.body))
+        case = ClaimedJob(lease, parse_job(lease.body))
         if lease.verdict is not None:
             self.closing[lease.token] = lease
             tasks.create_task(self._close(case), name=f"close {lease.ref}")
@@ -126,27 +126,27 @@ class Dispatcher:
             # One that nobody asked for would end the attempt in silence, its job unanswered until the lease runs out.
             task = asyncio.current_task()
             if task is not None and not task.cancelling():
-                raise EndedByItself(f"job {attempt.case.lease.ref}") from cancelled
+                raise TaskExitedUnexpectedly(f"job {attempt.case.lease.ref}") from cancelled
             raise
         finally:
             if telling is not None:
                 telling.cancel()  # whatever ended the attempt has told it too
             del self.attempts[attempt.case.lease.token]
-            if attempt.runner is not None and attempt.case.lease.solo:
+            if attempt.runner is not None and attempt.case.lease.exclusive:
                 attempt.runner.solo = False
             self.ended.set()
             self._fleet.changed.set()
 
-    async def _close(self, case: Case) -> None:
+    async def _close(self, case: ClaimedJob) -> None:
         try:
-            await self._tools.desk.end(case, answer.verdict(case.lease))
+            await self._tools.desk.end(case, result_builder.verdict(case.lease))
         finally:
             del self.closing[case.lease.token]
             self.ended.set()
 
-    async def _hand_back(self, case: Case) -> None:
+    async def _hand_back(self, case: ClaimedJob) -> None:
         try:
-            await self._tools.desk.give_back(case, "the worker is being drained")
+            await self._tools.desk.requeue(case, "the worker is being drained")
             await self._give_up_unused(case.lease)
         finally:
             del self.closing[case.lease.token]
@@ -154,7 +154,7 @@ class Dispatcher:
 
     def _admitting(self) -> list[Admitting]:
         waiting = (attempt.case.lease for attempt in self.attempts.values() if attempt.admitting)
-        return [Admitting(lease.context, lease.solo) for lease in waiting]
+        return [Admitting(lease.context, lease.exclusive) for lease in waiting]
 
     def profiles(self) -> set[tuple[str, str, int]]:
         """`(tenant, profile, fence)` of every profile that is locked for this worker: open, or about to be opened."""
@@ -172,12 +172,12 @@ class Dispatcher:
         if profile is not None and fence is not None and (*profile, fence) not in self.profiles():
             await self._tools.desk.release(*profile, fence)
 
-    async def hand_back_all(self, reason: str) -> int:
+    async def requeue_all(self, reason: str) -> int:
         """Drain's last step: stop what still runs and put it back, uncharged. Returns how many jobs are unfinished."""
         left = list(self.attempts.values())
         unfinished = len(left) + len(self.closing)
         async with asyncio.TaskGroup() as tasks:
             for attempt in left:
-                tasks.create_task(attempt.hand_back(reason))
+                tasks.create_task(attempt.requeue(reason))
         log.info("handed back", jobs=len(left), reason=reason)
         return unfinished

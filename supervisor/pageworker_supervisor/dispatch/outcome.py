@@ -7,7 +7,7 @@ import msgspec
 from msgspec import Struct
 
 from pageworker_sandbox.wire.messages import Failure, Obstacle
-from pageworker_supervisor.contract.result import Artifact
+from pageworker_supervisor.contract.result import ArtifactRecord
 
 Ran = Literal["succeeded", "failed", "blocked", "timed_out", "cancelled"]
 
@@ -27,6 +27,6 @@ class Outcome(Struct, frozen=True, kw_only=True):
     detail: msgspec.Raw | None = None
     """The failure's detail as JSON."""
     obstacle: Obstacle | None = None
-    artifacts: tuple[Artifact, ...] = ()
+    artifacts: tuple[ArtifactRecord, ...] = ()
     begun: bool = True
     """Whether the handler began: the module may not load, the page may crash before."""

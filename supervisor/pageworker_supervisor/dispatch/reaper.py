@@ -3,19 +3,19 @@
 import asyncio
 import random
 
-from pageworker_supervisor.engine import Engine
-from pageworker_supervisor.redis_link.availability import Availability
+from pageworker_supervisor.queue import QueueClient
+from pageworker_supervisor.redis_client.availability import Availability
 from pageworker_supervisor.telemetry import log
 
 EARLIEST, LATEST = 10 / 45, 20 / 45
 """Of a lease."""
 
 
-async def reap(engine: Engine, availability: Availability) -> None:
+async def reap(engine: QueueClient, availability: Availability) -> None:
     """Reap for ever."""
     lease_seconds = engine.options.lease_ms / 1000
     while True:
         await asyncio.sleep(lease_seconds * random.uniform(EARLIEST, LATEST))
-        reaped = await availability.insist(engine.reap)
+        reaped = await availability.retry_until_available(engine.reap)
         if reaped.count:
             log.warning("leases taken back", count=reaped.count, workers=sorted(reaped.workers_lost))

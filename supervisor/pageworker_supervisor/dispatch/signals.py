@@ -3,7 +3,7 @@
 import asyncio
 
 
-class Signals:
+class DispatchSignals:
     """Level-triggered: an event that is set before anybody waits is not missed."""
 
     def __init__(self) -> None:

@@ -3,7 +3,7 @@
 import msgspec
 
 
-class Untellable(Exception):
+class NotJson(Exception):
     """It is no MessagePack, or holds what JSON cannot say. The blame is the runner's: its own side checks first."""
 
 
@@ -12,4 +12,4 @@ def json_of(untrusted_data: msgspec.Raw) -> msgspec.Raw:
     try:
         return msgspec.Raw(msgspec.json.encode(msgspec.msgpack.decode(untrusted_data)))
     except (msgspec.MsgspecError, TypeError, ValueError, OverflowError, RecursionError) as error:
-        raise Untellable(str(error)) from error
+        raise NotJson(str(error)) from error

@@ -38,7 +38,7 @@ class IdRange(Struct, frozen=True, order=True):
         return f"{self.first}-{self.last}"
 
 
-class Claim(Struct, frozen=True):
+class UidClaim(Struct, frozen=True):
     """Ids that belong to somebody else. `owner` says to whom and where that stands."""
 
     ids: IdRange
@@ -51,19 +51,19 @@ SUBORDINATE = IdRange(100_000, 600_000_001)
 """Where shadow's useradd takes subordinate ids from by default."""
 
 
-def subordinate_claims(text: str, file: str) -> list[Claim]:
+def subordinate_claims(text: str, file: str) -> list[UidClaim]:
     """Of `/etc/subuid` or `/etc/subgid`: one line per range, `user:first:count`. Lines that are none are left out."""
     claims = []
     for user, first, count in _fields(text, 3, 3):
         if first.isdecimal() and count.isdecimal() and int(count) and user != OWN_NAME:
-            claims.append(Claim(IdRange(int(first), int(count)), f"the subordinate ids of {user} in {file}"))
+            claims.append(UidClaim(IdRange(int(first), int(count)), f"the subordinate ids of {user} in {file}"))
     return claims
 
 
-def account_claims(text: str, file: str) -> list[Claim]:
+def account_claims(text: str, file: str) -> list[UidClaim]:
     """Of `/etc/passwd` or `/etc/group`: the third field is the id."""
     rows = _fields(text, 4, 7)
-    return [Claim(IdRange(int(row[2]), 1), f"{row[0]} in {file}") for row in rows if row[2].isdecimal()]
+    return [UidClaim(IdRange(int(row[2]), 1), f"{row[0]} in {file}") for row in rows if row[2].isdecimal()]
 
 
 def mapped_ids(text: str) -> list[IdRange]:
@@ -72,7 +72,7 @@ def mapped_ids(text: str) -> list[IdRange]:
     return [IdRange(int(row[0]), int(row[2])) for row in rows if len(row) == 3]
 
 
-def conflict(ids: IdRange, claims: Iterable[Claim]) -> Claim | None:
+def conflict(ids: IdRange, claims: Iterable[UidClaim]) -> UidClaim | None:
     """The first claim that has any of these ids."""
     return next((claim for claim in claims if claim.ids.overlaps(ids)), None)
 

@@ -11,8 +11,8 @@ from pageworker_supervisor.host.errors import HostRefused
 from pageworker_supervisor.host.uid_lock import LOCK_FILE, UidLock
 from pageworker_supervisor.host.uid_ranges import (
     OWN_NAME,
-    Claim,
     IdRange,
+    UidClaim,
     account_claims,
     candidates,
     conflict,
@@ -102,7 +102,7 @@ def _open(file: Path) -> UidLock | None:
         return None
 
 
-def _known_account(ids: IdRange) -> Claim | None:
+def _known_account(ids: IdRange) -> UidClaim | None:
     """Accounts that are in no file: of a directory service, or running containers of systemd's. As systemd advises, the
     ends of the range are looked up, not each id."""
     for uid in (ids.first, ids.last):
@@ -111,7 +111,7 @@ def _known_account(ids: IdRange) -> Claim | None:
         except KeyError:
             continue
         if name != OWN_NAME:
-            return Claim(IdRange(uid, 1), f"{name}, whom the name service knows")
+            return UidClaim(IdRange(uid, 1), f"{name}, whom the name service knows")
     return None
 
 

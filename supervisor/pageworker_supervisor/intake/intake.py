@@ -12,23 +12,23 @@ import time
 from typing import Protocol
 
 from pageworker_supervisor.config.settings import Settings
-from pageworker_supervisor.engine import Engine
-from pageworker_supervisor.intake.admit import Admission, missing_field
+from pageworker_supervisor.intake.admission import Admission, missing_field
 from pageworker_supervisor.intake.arrival import Arrival
-from pageworker_supervisor.intake.desk import EgressOf, IntakeDesk
-from pageworker_supervisor.intake.inbox import Inbox
+from pageworker_supervisor.intake.enqueuer import EgressOf, Enqueuer
+from pageworker_supervisor.intake.list_source import ProducerList
 from pageworker_supervisor.intake.module_egress import no_egress
-from pageworker_supervisor.intake.stream import Entry, JobStream
-from pageworker_supervisor.intake.timing import Timing
-from pageworker_supervisor.lasting import lasting
-from pageworker_supervisor.redis_link import Link
-from pageworker_supervisor.redis_link.availability import CAP_SECONDS
-from pageworker_supervisor.redis_link.errors import EngineError, Refused, Unavailable, WrongType
+from pageworker_supervisor.intake.stream_source import ProducerStream, StreamEntry
+from pageworker_supervisor.intake.timing import IntakeTimeouts
+from pageworker_supervisor.queue import QueueClient
+from pageworker_supervisor.redis_client import RedisClient
+from pageworker_supervisor.redis_client.availability import CAP_SECONDS
+from pageworker_supervisor.redis_client.errors import RedisClientError, RedisRefused, RedisUnavailable, WrongType
+from pageworker_supervisor.task_supervision import run_forever
 from pageworker_supervisor.telemetry import log
 from pageworker_supervisor.telemetry.metrics import Metrics
 
 LEAVE_SECONDS = 1.0
-UPKEEPS_A_FORGETTING = 16
+UPKEEPS_PER_CLEANUP = 16
 
 
 class Source(Protocol):
@@ -49,24 +49,24 @@ class Intake:
 
     def __init__(
         self,
-        link: Link,
-        engine: Engine,
+        link: RedisClient,
+        engine: QueueClient,
         settings: Settings,
         worker_id: str,
         metrics: Metrics,
-        timing: Timing = Timing(),
+        timing: IntakeTimeouts = IntakeTimeouts(),
         egress_of: EgressOf = no_egress,
     ) -> None:
         self._link = link
         self._timing = timing
         self._open = asyncio.Event()
         self._open.set()
-        desk = IntakeDesk(engine, link.availability, Admission(settings), metrics, egress_of)
+        desk = Enqueuer(engine, link.availability, Admission(settings), metrics, egress_of)
         prefix = settings.redis.prefix
-        self._inbox = Inbox(link.ingress, prefix, worker_id, timing)
+        self._inbox = ProducerList(link.ingress, prefix, worker_id, timing)
         self._sources: dict[str, Source] = {
             "inbox": ListSource(self._inbox, desk),
-            "jobs": StreamSource(JobStream(link.ingress, prefix, worker_id, timing), desk),
+            "jobs": StreamSource(ProducerStream(link.ingress, prefix, worker_id, timing), desk),
         }
 
     async def run(self) -> None:
@@ -75,10 +75,10 @@ class Intake:
             works = {f"intake of {name}": self._serve(source) for name, source in self._sources.items()}
             if self._link.ingress is not self._link:
                 works["ingress Redis"] = self._link.ingress.availability.run()
-            await lasting(works)
+            await run_forever(works)
         finally:
             # Best effort: whoever is not told waits until we were silent for long.
-            with contextlib.suppress(EngineError, TimeoutError):
+            with contextlib.suppress(RedisClientError, TimeoutError):
                 async with asyncio.timeout(LEAVE_SECONDS):
                     await self._inbox.leave()
 
@@ -105,12 +105,12 @@ class Intake:
                     await source.fresh()
                 failures = 0
                 availability.served(source)
-            except (Unavailable, WrongType) as away:
+            except (RedisUnavailable, WrongType) as away:
                 # A reply may be lost, and with it the knowledge of what was taken.
                 suspect = True
                 await availability.wait_out(source, away, failures)
                 failures += 1
-            except Refused as refused:
+            except RedisRefused as refused:
                 # For the operator. Jobs that run are no reason to stop.
                 log.error("intake is refused", reason=str(refused))
                 suspect = True
@@ -120,7 +120,7 @@ class Intake:
 class ListSource:
     """The inbox."""
 
-    def __init__(self, inbox: Inbox, desk: IntakeDesk) -> None:
+    def __init__(self, inbox: ProducerList, desk: Enqueuer) -> None:
         self._inbox = inbox
         self._desk = desk
         self._dry = False
@@ -153,7 +153,7 @@ class ListSource:
 class StreamSource:
     """The stream of jobs."""
 
-    def __init__(self, stream: JobStream, desk: IntakeDesk) -> None:
+    def __init__(self, stream: ProducerStream, desk: Enqueuer) -> None:
         self._stream = stream
         self._desk = desk
         self._upkeeps = itertools.count()
@@ -170,10 +170,10 @@ class StreamSource:
         """Everything that dead consumers left, then their names."""
         while await self._queue(await self._stream.adopt(), repeated=True):
             pass
-        if next(self._upkeeps) % UPKEEPS_A_FORGETTING == 0:
+        if next(self._upkeeps) % UPKEEPS_PER_CLEANUP == 0:
             await self._stream.forget_silent()
 
-    async def _queue(self, entries: list[Entry], *, repeated: bool = False) -> bool:
+    async def _queue(self, entries: list[StreamEntry], *, repeated: bool = False) -> bool:
         if entries:
             jobs = [Arrival(entry.job, entry.waited_ms) for entry in entries if entry.job is not None]
             others = [missing_field(entry.other) for entry in entries if entry.other is not None]

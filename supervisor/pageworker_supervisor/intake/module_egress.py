@@ -3,7 +3,7 @@
 import asyncio
 import time
 
-from pageworker_supervisor.engine.context_key import NO_EGRESS, egress_digest
+from pageworker_supervisor.contract.context_key import NO_EGRESS, egress_digest
 from pageworker_supervisor.registry import Registry
 from pageworker_supervisor.registry.errors import ModuleError
 

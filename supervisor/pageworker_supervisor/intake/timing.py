@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class Timing:
+class IntakeTimeouts:
     """Idle cost follows from these: about nine tenths of a command a second. Tests use shorter ones."""
 
     block_seconds: float = 6.0

@@ -1,8 +1,8 @@
 """Modules as this worker sees them: resolved by a signed index, verified, checked against tenant and payload."""
 
-from pageworker_supervisor.registry.registry import Registry, Standing
+from pageworker_supervisor.registry.registry import Registry, RegistryStatus
 from pageworker_supervisor.registry.resolve import Changes, Move, Release
 from pageworker_supervisor.registry.schema import InputSchema
 from pageworker_supervisor.registry.trust import load_trust
 
-__all__ = ["Changes", "InputSchema", "Move", "Registry", "Release", "Standing", "load_trust"]
+__all__ = ["Changes", "InputSchema", "Move", "Registry", "RegistryStatus", "Release", "load_trust"]

@@ -7,15 +7,15 @@ from dataclasses import dataclass
 
 from pageworker_sandbox.signing import (
     BadSignature,
-    Limits,
     ModuleError,
+    SigningLimits,
     TrustStore,
     UntrustedBundle,
     VerifiedBundle,
     verify,
 )
 from pageworker_supervisor.registry.cache import Cache
-from pageworker_supervisor.registry.files import MAX_SIGNATURE_BYTES, SIGNATURE
+from pageworker_supervisor.registry.index_file import MAX_SIGNATURE_BYTES, SIGNATURE
 from pageworker_supervisor.registry.resolve import Release
 from pageworker_supervisor.registry.schema import InputSchema
 from pageworker_supervisor.registry.store import Store
@@ -36,7 +36,7 @@ class Bundles:
     """Verified bundles by SHA-256. At most `memory_bytes` of them in memory, the latest used."""
 
     def __init__(
-        self, store: Store, trust: TrustStore, cache: Cache, limits: Limits, memory_bytes: int = MEMORY_BYTES
+        self, store: Store, trust: TrustStore, cache: Cache, limits: SigningLimits, memory_bytes: int = MEMORY_BYTES
     ) -> None:
         self._store = store
         self._trust = trust

@@ -13,8 +13,8 @@ __all__ = [
     "PackRefused",
     "PayloadInvalid",
     "PayloadMistake",
-    "Refused",
     "RegistryAway",
+    "RegistryRefused",
     "TenantNotAllowed",
 ]
 
@@ -75,7 +75,7 @@ class PackRefused(Exception):
         self.mistakes = mistakes
 
 
-class Refused(Exception):
+class RegistryRefused(Exception):
     """A change that is not made. `mend` says what to do instead."""
 
     def __init__(self, message: str, mend: str = "") -> None:

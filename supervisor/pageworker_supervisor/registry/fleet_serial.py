@@ -16,8 +16,8 @@ import msgspec
 from pageworker_sandbox.signing import IndexRolledBack
 from pageworker_supervisor.config.redact import redact_url
 from pageworker_supervisor.config.settings import Settings
-from pageworker_supervisor.redis_link import Link
-from pageworker_supervisor.redis_link.errors import EngineError, OutOfMemory
+from pageworker_supervisor.redis_client import RedisClient
+from pageworker_supervisor.redis_client.errors import OutOfMemory, RedisClientError
 from pageworker_supervisor.registry.errors import RegistryAway
 from pageworker_supervisor.telemetry import log
 from pageworker_supervisor.telemetry.metrics import Metrics
@@ -63,7 +63,7 @@ class FleetMemory(Protocol):
         """An index was refused: tell operators. Never raises."""
 
 
-class Seen(msgspec.Struct, frozen=True):
+class SeenIndex(msgspec.Struct, frozen=True):
     """What the fleet has seen of one registry. `at_ms`: when, by Redis' clock."""
 
     serial: int
@@ -81,7 +81,7 @@ def registry_key(settings: Settings, data_dir: Path) -> str:
 class FleetSerial:
     """One worker's way to it. Waits while Redis is away: without Redis there is no job that needs a module."""
 
-    def __init__(self, link: Link, settings: Settings, data_dir: Path, worker: str, metrics: Metrics) -> None:
+    def __init__(self, link: RedisClient, settings: Settings, data_dir: Path, worker: str, metrics: Metrics) -> None:
         self._link = link
         self._key = registry_key(settings, data_dir)
         self._channel = f"{settings.redis.prefix}:{FLEET_EVENTS}"
@@ -92,8 +92,8 @@ class FleetSerial:
     async def check(self, serial: int) -> None:
         """As FleetMemory says; a higher serial than the fleet's becomes the fleet's."""
         try:
-            highest = await self._link.availability.insist(lambda: self._raise(serial))
-        except EngineError as error:
+            highest = await self._link.availability.retry_until_available(lambda: self._raise(serial))
+        except RedisClientError as error:
             raise RegistryAway(f"the fleet's serial of the index is unknown: {error}", "look at Redis") from error
         self._metrics.registry_serial.set(highest)
         if serial < highest:
@@ -110,7 +110,7 @@ class FleetSerial:
         }
         try:
             await self._link.send("PUBLISH", self._channel, msgspec.json.encode(event), key=self._key)
-        except EngineError as error:
+        except RedisClientError as error:
             log.info("event not published", reason=str(error))
 
     async def _raise(self, serial: int) -> int:
@@ -126,16 +126,16 @@ class FleetSerial:
         return int(highest)
 
 
-async def seen(link: Link, key: str) -> Seen | None:
+async def seen(link: RedisClient, key: str) -> SeenIndex | None:
     """What the fleet knows. None: nothing yet. Raises EngineError."""
     reply = await link.send("HMGET", key, "serial", "source", "worker", "at_ms", key=key)
     serial, source, worker, at_ms = (b"" if value is None else bytes(value) for value in reply)
     if not serial.isdigit() or int(serial) > MOST_SERIAL:
         return None
-    return Seen(int(serial), source.decode(errors="replace"), worker.decode(errors="replace"), int(at_ms or b"0"))
+    return SeenIndex(int(serial), source.decode(errors="replace"), worker.decode(errors="replace"), int(at_ms or b"0"))
 
 
-async def set_serial(link: Link, key: str, serial: int) -> None:
+async def set_serial(link: RedisClient, key: str, serial: int) -> None:
     """By an operator: lower or higher; 0 forgets it. Raises EngineError."""
     if serial == 0:
         await link.send("DEL", key, key=key)

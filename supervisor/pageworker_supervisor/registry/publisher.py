@@ -13,8 +13,8 @@ from pageworker_sandbox.signing import (
     sign_index,
     verify,
 )
-from pageworker_supervisor.registry.edition import EXPIRY_DAYS, Edit, add, next_edition, renew
-from pageworker_supervisor.registry.files import SIGNATURE, bundle_file, fetch_newest, write_index
+from pageworker_supervisor.registry.index_file import SIGNATURE, bundle_file, fetch_newest, write_index
+from pageworker_supervisor.registry.index_update import EXPIRY_DAYS, Edit, add, next_edition, renew
 from pageworker_supervisor.registry.registry import utc_now
 from pageworker_supervisor.registry.schema import InputSchema
 from pageworker_supervisor.registry.store import Store

@@ -14,8 +14,8 @@ from pageworker_sandbox.signing import (
     LIMITS,
     Index,
     IndexExpired,
-    Limits,
     ModuleError,
+    SigningLimits,
     TrustStore,
     Untrusted,
     VerifiedBundle,
@@ -26,12 +26,12 @@ from pageworker_supervisor.registry import resolve as choice
 from pageworker_supervisor.registry.bundles import Bundles
 from pageworker_supervisor.registry.cache import Cache
 from pageworker_supervisor.registry.errors import ModuleUnknown, NotThere, RegistryAway
-from pageworker_supervisor.registry.files import AuthenticIndex, fetch_index
 from pageworker_supervisor.registry.fleet_serial import FleetMemory
-from pageworker_supervisor.registry.resolve import Changes, Channel, Release
+from pageworker_supervisor.registry.index_file import AuthenticIndex, fetch_index
+from pageworker_supervisor.registry.resolve import Changes, ModuleChannel, Release
 from pageworker_supervisor.registry.schema import InputSchema
 from pageworker_supervisor.registry.store import Store
-from pageworker_supervisor.registry.tenants import check_tenant
+from pageworker_supervisor.registry.tenant_check import check_tenant
 from pageworker_supervisor.telemetry import log
 
 Clock = Callable[[], datetime]
@@ -44,7 +44,7 @@ def utc_now() -> datetime:
 
 
 @dataclass(frozen=True)
-class Standing:
+class RegistryStatus:
     """How it is with the registry. `trouble` is None while the last refresh went well."""
 
     serial: int
@@ -64,9 +64,9 @@ class Registry:
         source: str | Path,
         trust: TrustStore,
         state_dir: Path,
-        channel: Channel,
+        channel: ModuleChannel,
         refresh_seconds: float = 5.0,
-        limits: Limits = LIMITS,
+        limits: SigningLimits = LIMITS,
         now: Clock = utc_now,
         fleet: FleetMemory | None = None,
     ) -> None:
@@ -95,7 +95,7 @@ class Registry:
         *,
         fall_back: bool = False,
         refresh_seconds: float = 5.0,
-        limits: Limits = LIMITS,
+        limits: SigningLimits = LIMITS,
         now: Clock = utc_now,
         fleet: FleetMemory | None = None,
     ) -> "Registry":
@@ -105,19 +105,19 @@ class Registry:
         `fall_back`: a module without this channel is taken from `stable`. `fleet`: what other workers have seen; an
         index that is older is refused.
         """
-        registry = cls(source, trust, state_dir, Channel(channel, fall_back), refresh_seconds, limits, now, fleet)
+        registry = cls(source, trust, state_dir, ModuleChannel(channel, fall_back), refresh_seconds, limits, now, fleet)
         await asyncio.to_thread(registry._restore)
         await registry._try_refresh()
         return registry
 
     @property
-    def standing(self) -> Standing:
+    def standing(self) -> RegistryStatus:
         """For status pages and readiness."""
         index = self._index
         trouble = self._trouble
         if trouble is None and index is not None and self._now() >= index.expires:
             trouble = IndexExpired("the index has expired")
-        return Standing(
+        return RegistryStatus(
             serial=self._serial,
             expires=index.expires if index else None,
             modules=len(index.modules) if index else 0,

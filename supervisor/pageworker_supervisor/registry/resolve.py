@@ -4,9 +4,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from difflib import get_close_matches
 
-from pageworker_sandbox.signing import Index, Listed
+from pageworker_sandbox.signing import Index, IndexedVersion
 from pageworker_supervisor.registry.errors import ModuleUnknown
-from pageworker_supervisor.registry.files import bundle_file
+from pageworker_supervisor.registry.index_file import bundle_file
 
 STABLE = "stable"
 
@@ -27,7 +27,7 @@ class Release:
 
 
 @dataclass(frozen=True)
-class Channel:
+class ModuleChannel:
     """The channel a worker follows; `fall_back`: to `stable` where a module has no such channel."""
 
     name: str = STABLE
@@ -56,7 +56,7 @@ class Changes:
         return bool(self.added or self.removed or self.moved)
 
 
-def resolve(index: Index, name: str, pin: str | None, channel: Channel) -> Release:
+def resolve(index: Index, name: str, pin: str | None, channel: ModuleChannel) -> Release:
     """The release that `name` or `name@pin` means. Raises ModuleUnknown, with the near miss."""
     listed = index.modules.get(name)
     if listed is None:
@@ -82,7 +82,7 @@ def changes(before: Index | None, after: Index) -> Changes:
     return Changes(tuple(sorted(new - old)), tuple(sorted(old - new)), moved)
 
 
-def _follow(name: str, listed: Listed, channel: Channel) -> str:
+def _follow(name: str, listed: IndexedVersion, channel: ModuleChannel) -> str:
     version = listed.channels.get(channel.name)
     if version is None and channel.fall_back:
         version = listed.channels.get(STABLE)

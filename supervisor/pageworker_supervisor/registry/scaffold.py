@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from pageworker_sandbox.signing.manifest import FILE, MAX_NAME, NAME
-from pageworker_supervisor.registry.errors import Refused
+from pageworker_supervisor.registry.errors import RegistryRefused
 
 MANIFEST = """\
 name = "{name}"
@@ -59,10 +59,10 @@ README = """\
 def scaffold(name: str, parent: Path) -> tuple[Path, ...]:
     """Make `parent/name` and return its files. Raises Refused, OSError."""
     if not NAME.fullmatch(name) or len(name) > MAX_NAME:
-        raise Refused(f"{name[:MAX_NAME]!r} is no module name", 'use a dotted, lower case name: "acme.prices"')
+        raise RegistryRefused(f"{name[:MAX_NAME]!r} is no module name", 'use a dotted, lower case name: "acme.prices"')
     package, folder = name.replace(".", "_"), parent / name
     if folder.exists():
-        raise Refused(f"{folder} is there already", "choose another name or folder")
+        raise RegistryRefused(f"{folder} is there already", "choose another name or folder")
     files = {
         FILE: MANIFEST.format(name=name, package=package),
         f"{package}/__init__.py": CODE.format(name=name),

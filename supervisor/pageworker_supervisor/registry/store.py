@@ -22,7 +22,7 @@ from obstore import exceptions
 from obstore.store import LocalStore, ObjectStore, from_url
 
 from pageworker_supervisor.obstore_panics import panics_as_os_errors
-from pageworker_supervisor.registry.errors import NotThere, Refused, RegistryAway
+from pageworker_supervisor.registry.errors import NotThere, RegistryAway, RegistryRefused
 
 if TYPE_CHECKING:
     from obstore import GetResult
@@ -114,11 +114,13 @@ class Store:
             try:
                 store.put(name, data, mode={"e_tag": tag} if tag else "create", use_multipart=False)
             except (exceptions.AlreadyExistsError, exceptions.PreconditionError) as error:
-                raise Refused("somebody else is publishing here right now", "run the same command again") from error
+                raise RegistryRefused(
+                    "somebody else is publishing here right now", "run the same command again"
+                ) from error
             # What obstore raises where a store has no such writes: a folder the one, web servers the other.
             except (NotImplementedError, exceptions.NotSupportedError) as missing:
                 if self.folder is None:
-                    raise Refused(
+                    raise RegistryRefused(
                         "this store has no conditional writes: of two who publish at once, one would be lost",
                         "use a folder, or an object store that has them (S3, GCS, Azure)",
                     ) from missing

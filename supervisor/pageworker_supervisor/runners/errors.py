@@ -1,13 +1,13 @@
 """What can go wrong with a runner, by blame."""
 
-from pageworker_supervisor.runners.breach import Breach
+from pageworker_supervisor.runners.limit_breach import Breach
 
 
-class RunnerError(Exception):
+class RunnerFailure(Exception):
     """Base."""
 
 
-class SpawnFailed(RunnerError):
+class SpawnFailed(RunnerFailure):
     """The runner did not come up: the host's fault. Its jobs go back uncharged."""
 
 
@@ -15,7 +15,7 @@ class BrowserNotReady(SpawnFailed):
     """The runner's process began and did not get its browser ready. Whose fault that is, only another start tells."""
 
 
-class RunnerLost(RunnerError):
+class RunnerLost(RunnerFailure):
     """The runner died or was killed while jobs ran on it."""
 
     def __init__(self, reason: str, *, charged: bool, breach: Breach | None = None, alone: bool = False) -> None:

@@ -10,28 +10,28 @@ from typing import Any
 import msgspec
 
 from pageworker_sandbox.launch import HostUnfit, survey
-from pageworker_supervisor.dispatch.admitting import Admitting, assume, may_go, other_set
-from pageworker_supervisor.dispatch.placement import (
+from pageworker_supervisor.contract.context_key import ContextKey
+from pageworker_supervisor.queue.options import Capacity
+from pageworker_supervisor.runners.errors import RunnerFailure, RunnerLost, SpawnFailed
+from pageworker_supervisor.runners.host_probe import HostProbe, ProbeEffects
+from pageworker_supervisor.runners.pending_admissions import Admitting, assume, may_go, other_set
+from pageworker_supervisor.runners.placement import (
     NOBODY,
     STARTS_IDLE,
-    Rules,
-    Seat,
+    PoolRules,
+    RunnerSlot,
     Spawn,
     Use,
     capacity,
+    next_evictable_in,
     place,
-    ripens_in,
-    victim,
+    select_eviction,
 )
-from pageworker_supervisor.engine.context_key import ContextKey
-from pageworker_supervisor.engine.types import Capacity
-from pageworker_supervisor.runners.errors import RunnerError, RunnerLost, SpawnFailed
-from pageworker_supervisor.runners.host_probe import HostProbe, ProbeEffects
-from pageworker_supervisor.runners.house import House
-from pageworker_supervisor.runners.life import Life
+from pageworker_supervisor.runners.resources import RunnerResources
 from pageworker_supervisor.runners.runner import Runner, RunnerEvents
+from pageworker_supervisor.runners.runner_state import RunnerState
 from pageworker_supervisor.runners.start_failure import Blame, StartFailure
-from pageworker_supervisor.runners.starts import Starts, Verdict
+from pageworker_supervisor.runners.start_history import StartBlame, Starts
 from pageworker_supervisor.telemetry import log
 
 IDLE_CHECK_SECONDS = 5.0
@@ -45,7 +45,9 @@ class Fleet:
     profile be given up.
     """
 
-    def __init__(self, name: str, house: House, on_gone: Callable[[ContextKey, int | None], Released]) -> None:
+    def __init__(
+        self, name: str, house: RunnerResources, on_gone: Callable[[ContextKey, int | None], Released]
+    ) -> None:
         self.changed = asyncio.Event()
         self.runners: dict[str, Runner] = {}
         self.starts = Starts()
@@ -64,7 +66,7 @@ class Fleet:
         self._names = (f"{name}.{number}" for number in itertools.count(1))
         self._tasks: asyncio.TaskGroup | None = None
         pool = house.settings.pool
-        self._rules = Rules(pool.runners, pool.pages, pool.residency_seconds)
+        self._rules = PoolRules(pool.runners, pool.pages, pool.residency_seconds)
 
     async def run(self) -> None:
         """Host the runners' lives for ever; on cancellation all of them end before this returns."""
@@ -72,16 +74,16 @@ class Fleet:
             self._tasks.create_task(self._probe.run(), name="host probe")
             await self._close_idle()
 
-    def seats(self) -> list[Seat]:
+    def slots(self) -> list[RunnerSlot]:
         """The fleet in placement's picture. A probe is not in it: it takes no runner slot from any job."""
-        return [runner.seat() for runner in self.runners.values() if runner.context != NOBODY]
+        return [runner.slot() for runner in self.runners.values() if runner.context != NOBODY]
 
     def capacity(self, limit: int, admitting: Iterable[Admitting] = ()) -> Capacity:
         """What this worker can claim now, beside what is claimed and not placed yet; no runner slots while no browser
         starts here."""
         now = time.monotonic()
         coming = (lease for lease in admitting if self.starts.refusal(lease.context, now) is None)
-        seats = assume(self.seats(), self._rules, now, coming)
+        seats = assume(self.slots(), self._rules, now, coming)
         broken = tuple(self.starts.named(now, self._rules.runners - len(seats)))
         return capacity(seats, self._rules, now, limit, starts=self._may_start(), broken=broken)
 
@@ -89,20 +91,20 @@ class Fleet:
         """Why no runner can be started now, where that is worth telling; None while all is well."""
         return self._house.outlet.trouble or self.starts.host.trouble
 
-    def ripens_in(self) -> float | None:
+    def next_evictable_in(self) -> float | None:
         """Seconds until time alone makes room, or lets a waiting tenant take a place."""
         now = time.monotonic()
-        waits = (ripens_in(self.seats(), self._rules, now), self.starts.changes_in(now))
+        waits = (next_evictable_in(self.slots(), self._rules, now), self.starts.changes_in(now))
         return min((wait for wait in waits if wait is not None), default=None)
 
-    def promise(self, context: ContextKey, fence: int | None, *, solo: bool) -> Runner | None:
+    def reserve(self, context: ContextKey, fence: int | None, *, solo: bool) -> Runner | None:
         """A page for one job of `context`, now; None where there is none and the job must be given back.
 
         Raises ContextBroken where the context does not come up, and the job is to end for it.
         """
         now = time.monotonic()
         careful = self.starts.careful(context, now)
-        match place(self.seats(), self._rules, now, context, solo=solo, careful=careful):
+        match place(self.slots(), self._rules, now, context, solo=solo, careful=careful):
             case Use(runner_id):
                 runner = self.runners[runner_id]
             case Spawn(evict) if self._may_start() and self.starts.permits(context, now):
@@ -114,21 +116,21 @@ class Fleet:
                 if (broken := self.starts.refusal(context, now)) is not None:
                     raise broken
                 return None
-        runner.promise()
+        runner.reserve()
         runner.solo = runner.solo or solo
         return runner
 
-    def make_room(self, wanted: ContextKey) -> None:
+    def free_slot_for(self, wanted: ContextKey) -> None:
         """A context waits that has no place here: retire the runner that has its profile open with other hosts, else
         the one that has held its place longest."""
         now = time.monotonic()
         if not self._may_start() or not self.starts.permits(wanted, now) or self.starts.careful(wanted, now):
             return
-        if (holder := other_set(self.seats(), wanted)) is not None:
+        if (holder := other_set(self.slots(), wanted)) is not None:
             if holder.open and may_go(holder, self._rules, now):
                 self.runners[holder.runner_id].retire("its profile is wanted with other hosts")
             return
-        chosen = victim(self.seats(), self._rules, now, wanted)
+        chosen = select_eviction(self.slots(), self._rules, now, wanted)
         if chosen is not None:
             self.runners[chosen].retire("another tenant's turn")
 
@@ -196,7 +198,7 @@ class Fleet:
         self._tasks.create_task(self._host(runner), name=f"runner {runner.runner_id}")
         return runner
 
-    def _new_runner(self, context: ContextKey, fence: int | None, house: House) -> Runner:
+    def _new_runner(self, context: ContextKey, fence: int | None, house: RunnerResources) -> Runner:
         return Runner(next(self._names), context, fence, house, self._events)
 
     async def _host(self, runner: Runner) -> None:
@@ -226,7 +228,7 @@ class Fleet:
                 self._house.metrics.contexts_broken(self.starts.broken())
                 self.look()
 
-    async def _judge(self, runner: Runner, failure: StartFailure, ended: float) -> RunnerError:
+    async def _judge(self, runner: Runner, failure: StartFailure, ended: float) -> RunnerFailure:
         """Whose fault it is that a runner did not come up, and what that means for its jobs."""
         blame = failure.blame
         if blame is Blame.HOST:
@@ -247,9 +249,9 @@ class Fleet:
         while True:
             told = self._told
             match self.starts.verdict(runner.context, runner.since, ended):
-                case Verdict.CONTEXT:
+                case StartBlame.CONTEXT:
                     return Blame.CONTEXT
-                case Verdict.HOST:
+                case StartBlame.HOST:
                     return Blame.HOST
             if self._resting:
                 return Blame.NOBODY
@@ -285,7 +287,7 @@ class Fleet:
     def _may_probe(self) -> bool:
         # Whether all runner slots are taken does not matter: else a worker full of healthy idle runners would never
         # learn whether the host starts browsers again, and a job that waits for that would wait for ever.
-        others = any(runner.life is Life.STARTING for runner in self.runners.values())
+        others = any(runner.life is RunnerState.STARTING for runner in self.runners.values())
         return not (self._resting or self._house.outlet.trouble or others)
 
     async def _start_probe(self) -> None:
@@ -325,7 +327,7 @@ class Fleet:
             await asyncio.sleep(min(IDLE_CHECK_SECONDS, idle_seconds))
             now = time.monotonic()
             for runner in list(self.runners.values()):
-                if runner.life is Life.READY and not runner.taken and now - runner.last_used > idle_seconds:
+                if runner.life is RunnerState.READY and not runner.taken and now - runner.last_used > idle_seconds:
                     runner.retire("idle")
             self._came_back = {context: until for context, until in self._came_back.items() if until > now}
             self._notify()

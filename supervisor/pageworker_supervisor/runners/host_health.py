@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from enum import Enum, auto
 from math import inf
 
-from pageworker_supervisor.runners.backoff import SpawnBackoff
+from pageworker_supervisor.runners.spawn_backoff import SpawnBackoff
 
 FAILED_STARTS = 3
 """In a row, after which the worker says that it is not ready."""

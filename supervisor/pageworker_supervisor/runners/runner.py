@@ -11,25 +11,25 @@ from typing import Literal
 from pageworker_profiles.errors import ProfileError
 from pageworker_sandbox import memfd
 from pageworker_sandbox.egress.errors import EgressError
-from pageworker_sandbox.launch import Cell, CellSpec, HostUnfit, launch
+from pageworker_sandbox.launch import HostUnfit, SandboxedProcess, SandboxSpec, launch
 from pageworker_sandbox.signing import VerifiedBundle
 from pageworker_sandbox.wire import messages as m
 from pageworker_sandbox.wire.channel import Channel
+from pageworker_sandbox.wire.cpu_budget import CpuBudget
 from pageworker_sandbox.wire.errors import ChannelClosed, OutputExceeded, ProtocolViolation
 from pageworker_sandbox.wire.permits import Permits
-from pageworker_sandbox.wire.share import Share
-from pageworker_supervisor.dispatch.placement import LINGER_SECONDS, Seat
-from pageworker_supervisor.engine.context_key import ContextKey
-from pageworker_supervisor.lasting import leaves
-from pageworker_supervisor.runners.boot import Boot
-from pageworker_supervisor.runners.breach import Breach
-from pageworker_supervisor.runners.errors import BrowserNotReady, RunnerError, RunnerLost, SpawnFailed
-from pageworker_supervisor.runners.house import Folder, House
-from pageworker_supervisor.runners.life import TAKES_JOBS, Event, Life, after
-from pageworker_supervisor.runners.runner_limits import EXHAUSTED, RunnerLimits, is_alone
-from pageworker_supervisor.runners.running import Running
+from pageworker_supervisor.contract.context_key import ContextKey
+from pageworker_supervisor.runners.errors import BrowserNotReady, RunnerFailure, RunnerLost, SpawnFailed
+from pageworker_supervisor.runners.handshake import Handshake
+from pageworker_supervisor.runners.limit_breach import Breach
+from pageworker_supervisor.runners.placement import LINGER_SECONDS, RunnerSlot
+from pageworker_supervisor.runners.resources import RunnerFolder, RunnerResources
+from pageworker_supervisor.runners.runner_limits import EXHAUSTED, EnforcedLimits, is_alone
+from pageworker_supervisor.runners.runner_state import TAKES_JOBS, RunnerEvent, RunnerState, next_state
+from pageworker_supervisor.runners.running_attempt import SentAttempt
 from pageworker_supervisor.runners.start_failure import Blame, StartFailure, explain
-from pageworker_supervisor.runners.watch import watch
+from pageworker_supervisor.runners.watchdog import watch
+from pageworker_supervisor.task_supervision import leaves
 from pageworker_supervisor.telemetry import log
 
 RUNNERS_SHARE = 0.5
@@ -59,13 +59,13 @@ class Runner:
     """A sandboxed runner that holds one browser context."""
 
     def __init__(
-        self, runner_id: str, context: ContextKey, fence: int | None, house: House, events: RunnerEvents
+        self, runner_id: str, context: ContextKey, fence: int | None, house: RunnerResources, events: RunnerEvents
     ) -> None:
         self.runner_id = runner_id
         self.context = context
         self.fence = fence
-        self.life = Life.STARTING
-        self.running: dict[str, Running] = {}
+        self.life = RunnerState.STARTING
+        self.running: dict[str, SentAttempt] = {}
         self.jobs_done = 0
         self.taken = 0
         """Pages that are promised, in use, or being recycled."""
@@ -82,7 +82,7 @@ class Runner:
         self.start_seconds = 0.0
         self.evidence: dict[str, str] = {}
         self.proof: dict[str, str] = {}
-        self.cell: Cell | None = None
+        self.cell: SandboxedProcess | None = None
         self.pong = 0
         self._house = house
         self._events = events
@@ -92,18 +92,18 @@ class Runner:
         self._loading = asyncio.Lock()
         self._bundles: set[tuple[str, str]] = set()
         self._end: RunnerLost | None = None
-        self._limits = RunnerLimits(house.settings.sandbox)
+        self._limits = EnforcedLimits(house.settings.sandbox)
         self._told_to_stop = asyncio.Event()
         self._freed = asyncio.Event()
         self._recycling: dict[str, float] = {}
         """Attempts that are done, and since when their page is being recycled. Monotonic seconds."""
         self._log = log.bind(runner_id=runner_id, tenant_id=context.tenant_id, profile_id=context.profile_id)
 
-    def seat(self) -> Seat:
+    def slot(self) -> RunnerSlot:
         """This runner in placement's picture."""
         now = time.monotonic()
-        starting = self.life is Life.STARTING
-        return Seat(
+        starting = self.life is RunnerState.STARTING
+        return RunnerSlot(
             runner_id=self.runner_id,
             context=self.context,
             # One that may well not come up is given no more than one job.
@@ -117,22 +117,22 @@ class Runner:
             comes_back=self.comes_back,
         )
 
-    def promise(self) -> None:
+    def reserve(self) -> None:
         """One page is promised to a job that is about to be run."""
         if not self.taken and time.monotonic() - self.last_used > LINGER_SECONDS and self.jobs_done:
             self.comes_back = True
         self.taken += 1
 
-    def free(self) -> None:
+    def release(self) -> None:
         """A promised or used page is free again."""
         self.taken -= 1
         self._freed.set()
         self.last_used = time.monotonic()
         if not self.taken:
-            self._step(Event.EMPTIED)
+            self._step(RunnerEvent.EMPTIED)
         self._events.changed()
 
-    async def alone(self) -> None:
+    async def wait_until_exclusive(self) -> None:
         """Return when the caller's promised page is the only one taken."""
         while self.taken > 1:
             self._freed.clear()
@@ -142,27 +142,27 @@ class Runner:
         """Take no more jobs; stop when the last one has left."""
         if self.life in TAKES_JOBS:
             self._log.info("runner retires", reason=reason)
-        self._step(Event.RETIRE)
+        self._step(RunnerEvent.RETIRE)
         if not self.taken:
-            self._step(Event.EMPTIED)
+            self._step(RunnerEvent.EMPTIED)
         self._events.changed()
 
     def dismiss(self, reason: str) -> None:
         """Take its jobs from it, uncharged, and let it close its browser in good order."""
-        if self._end is None and self.life is not Life.GONE:
+        if self._end is None and self.life is not RunnerState.GONE:
             self._log.warning("runner is dismissed", reason=reason)
             self._end = RunnerLost(reason, charged=False)
-        self._step(Event.DISMISS)
+        self._step(RunnerEvent.DISMISS)
         for running in self.running.values():
             running.lose(self._end or RunnerLost(reason, charged=False))
         self._events.changed()
 
     def kill(self, reason: str, *, charged: bool, breach: Breach | None = None) -> None:
         """End its whole process tree now. `charged`: its jobs are suspects. `breach`: the limit that it is past."""
-        if self._end is None and self.life is not Life.GONE:
+        if self._end is None and self.life is not RunnerState.GONE:
             self._log.warning("runner is killed", reason=reason, limit=breach.limit if breach else None)
             self._end = self._lost(reason, charged=charged, breach=breach)
-        self._step(Event.KILL)
+        self._step(RunnerEvent.KILL)
 
     @property
     def memory_bytes(self) -> int | None:
@@ -175,7 +175,7 @@ class Runner:
         alone = breach is not None and is_alone(breach, self.running.values(), self._recycling)
         return RunnerLost(reason, charged=charged, breach=breach, alone=alone)
 
-    def overdue(self) -> str | None:
+    def page_return_overdue(self) -> str | None:
         """An attempt whose page should have come back: to clean it and to replace it both have their time limits."""
         most = self._house.settings.pool.recycle_seconds * RECYCLINGS + RECYCLING_SLACK_SECONDS
         begun = time.monotonic() - most
@@ -190,7 +190,7 @@ class Runner:
         try:
             async with self._house.folder(self.context, self.fence) as folder:
                 self._events.folder_open(self)
-                await self._inhabit(folder)
+                await self._serve_in(folder)
                 # Those that wait for an answer get it first: the next opening measures, too.
                 if not self.running and self._end is None:
                     await self._limits.profile_closed(folder, self.jobs_done, self._house.metrics)
@@ -198,8 +198,8 @@ class Runner:
             errors.extend(leaves(group))
         finally:
             self._house.metrics.ended(self._how_it_ended())
-            told_to_go = self.life is Life.STOPPING
-            self.life = after(self.life, Event.EXITED)
+            told_to_go = self.life is RunnerState.STOPPING
+            self.life = next_state(self.life, RunnerEvent.EXITED)
             reason = "; ".join(map(str, errors)) or "the runner exited"
             if self._end is None and self.running and (breach := self._limits.kernel_breach(self.cell)) is not None:
                 self._end = self._lost(breach.message, charged=True, breach=breach)
@@ -212,7 +212,7 @@ class Runner:
             return None
         return self._why_not_started(errors, told_to_go)
 
-    def not_started(self, error: RunnerError) -> None:
+    def not_started(self, error: RunnerFailure) -> None:
         """It never came up: what the jobs that it was promised to get to hear."""
         if not self._up.done():
             self._up.set_exception(self._end if self._end is not None and not self._end.charged else error)
@@ -232,13 +232,13 @@ class Runner:
             return "not_started"
         if self._end is not None:
             return "killed"
-        return "retired" if self.life is Life.STOPPING else "crashed"
+        return "retired" if self.life is RunnerState.STOPPING else "crashed"
 
-    async def _inhabit(self, folder: Folder) -> None:
+    async def _serve_in(self, folder: RunnerFolder) -> None:
         sandbox = self._house.settings.sandbox
         self.cell = cell = await launch(
             self._house.host,
-            CellSpec(
+            SandboxSpec(
                 runner_id=self.runner_id,
                 uid=folder.uid,
                 profile_dir=folder.path,
@@ -248,10 +248,10 @@ class Runner:
                 scratch_files=sandbox.scratch_files,
             ),
         )
-        share = Share(RUNNERS_SHARE / self._house.settings.pool.runners, SHARE_BURST_SECONDS, SHARE_PAUSE_SECONDS)
+        share = CpuBudget(RUNNERS_SHARE / self._house.settings.pool.runners, SHARE_BURST_SECONDS, SHARE_PAUSE_SECONDS)
         channel = Channel(cell.channel, m.TO_RUNNER, m.TO_SUPERVISOR, share)
         try:
-            if self.life is Life.STOPPING:
+            if self.life is RunnerState.STOPPING:
                 # Told to go before there was a process to tell: nobody would ever say it again.
                 raise SpawnFailed("it was told to go")
             await self._boot(cell, channel)
@@ -276,20 +276,20 @@ class Runner:
             # Shielded: a cancelled daemon still waits until the tree is gone, or it would leave its user in use.
             await asyncio.shield(self._leave(cell, channel))
 
-    async def _leave(self, cell: Cell, channel: Channel) -> None:
+    async def _leave(self, cell: SandboxedProcess, channel: Channel) -> None:
         cell.kill()
         channel.close()
         await cell.wait()
         await self._house.outlet.detach(self.runner_id)
 
-    async def _boot(self, cell: Cell, channel: Channel) -> None:
+    async def _boot(self, cell: SandboxedProcess, channel: Channel) -> None:
         said: list[str] = []
 
-        def note(line: m.Log) -> None:
+        def note(line: m.LogLine) -> None:
             said.append(line.message)
             self._write_log(line)
 
-        boot = Boot(self.runner_id, self.context, self._house, channel, self._permits, note)
+        boot = Handshake(self.runner_id, self.context, self._house, channel, self._permits, note)
         try:
             async with asyncio.timeout(self._house.settings.pool.start_seconds):
                 ready = await boot.run()
@@ -308,12 +308,12 @@ class Runner:
     def _came_up(self) -> None:
         self.up_since = time.monotonic()
         self.start_seconds = self.up_since - self.since
-        self._step(Event.CAME_UP)
+        self._step(RunnerEvent.CAME_UP)
         self._up.set_result(None)
         self._events.came_up(self)
         self._events.changed()
 
-    async def _receive(self, channel: Channel, share: Share) -> None:
+    async def _receive(self, channel: Channel, share: CpuBudget) -> None:
         while True:
             message, descriptors = await channel.receive()
             since = time.perf_counter()
@@ -329,7 +329,7 @@ class Runner:
         match message:
             case m.Pong():
                 self.pong = message.number
-            case m.Log():
+            case m.LogLine():
                 self._write_log(message)
             case m.Retire():
                 self.retire(message.reason)
@@ -337,7 +337,7 @@ class Runner:
                 self.running[message.attempt_id].accept(message.page)
             case m.Offer():
                 self.running[message.attempt_id].offer(message)
-            case m.Artifact():
+            case m.ArtifactData():
                 self.running[message.attempt_id].deliver(message, descriptors.pop())
             case m.Done() if self._fails_past_a_limit(message):
                 self._log.debug("the attempt's end is its runner's breach", attempt_id=message.attempt_id)
@@ -349,7 +349,7 @@ class Runner:
                     self.retire(f"an attempt ended with {message.failure.type}")
             case m.Free():
                 del self._recycling[message.attempt_id]
-                self.free()
+                self.release()
             case _:
                 raise ProtocolViolation(f"{type(message).__name__} after the start")
 
@@ -360,24 +360,24 @@ class Runner:
             self.kill(breach.message, charged=True, breach=breach)
         return breach is not None
 
-    def _write_log(self, line: m.Log) -> None:
+    def _write_log(self, line: m.LogLine) -> None:
         running = self.running.get(line.attempt_id or "")
         bound = self._log.bind(job=str(running.ref)) if running else self._log
         bound.bind(**{f"module_{key}": value for key, value in line.fields.items()}).log(
             line.level.upper(), "module: {}", line.message
         )
 
-    def _step(self, event: Event) -> None:
-        before, self.life = self.life, after(self.life, event)
-        if self.life is not Life.STOPPING or self.cell is None:
+    def _step(self, event: RunnerEvent) -> None:
+        before, self.life = self.life, next_state(self.life, event)
+        if self.life is not RunnerState.STOPPING or self.cell is None:
             return
-        if event is Event.KILL or self._channel is None:
+        if event is RunnerEvent.KILL or self._channel is None:
             # Before it is up there is nothing to close in good order.
             self.cell.kill()
-        elif before is not Life.STOPPING:
+        elif before is not RunnerState.STOPPING:
             self._told_to_stop.set()
 
-    async def _stop_gently(self, channel: Channel, cell: Cell) -> None:
+    async def _stop_gently(self, channel: Channel, cell: SandboxedProcess) -> None:
         """Once told to: let the browser flush its profile, then make sure."""
         await self._told_to_stop.wait()
         try:
@@ -418,7 +418,7 @@ class Runner:
                 os.close(descriptor)
             self._bundles.add(key)
 
-    async def run(self, running: Running, words: m.Run) -> m.Done:
+    async def run(self, running: SentAttempt, words: m.Run) -> m.Done:
         """Run one attempt on a page that was promised, its module being loaded. Raises RunnerLost.
 
         From here on the page is given back by the runner's own Free, or by its death.
@@ -442,7 +442,7 @@ class Runner:
             except ChannelClosed:
                 self._log.debug("runner went away before it was told to cancel")
 
-    async def grant(self, running: Running, offer: m.Offer) -> None:
+    async def grant(self, running: SentAttempt, offer: m.Offer) -> None:
         """Let an attempt hand over the artifact that it offers, if it still does."""
         if self._channel is not None and running.is_open(offer):
             self._permits.granted(offer.attempt_id)
@@ -452,6 +452,6 @@ class Runner:
                 self._log.debug("runner went away before it was granted room for an artifact")
 
     def _alive(self) -> Channel:
-        if self._channel is None or self.life in (Life.STOPPING, Life.GONE):
+        if self._channel is None or self.life in (RunnerState.STOPPING, RunnerState.GONE):
             raise self._end or RunnerLost("the runner is going", charged=False)
         return self._channel

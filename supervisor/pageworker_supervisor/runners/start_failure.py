@@ -6,8 +6,8 @@ from enum import Enum, auto
 from pageworker_profiles.errors import ProfileBusy, ProfileTampered, ProfileTooLarge, StaleFence, StoreDamaged
 from pageworker_sandbox.egress.client import GatewayLost
 from pageworker_sandbox.egress.errors import InvalidPolicy
-from pageworker_supervisor.runners.breach import Breach, profile_breach
-from pageworker_supervisor.runners.errors import BrowserNotReady, RunnerError
+from pageworker_supervisor.runners.errors import BrowserNotReady, RunnerFailure
+from pageworker_supervisor.runners.limit_breach import Breach, profile_breach
 
 SUMMARY_CHARS = 300
 
@@ -51,7 +51,7 @@ class StartFailure:
         return self.reason.split("\n", 1)[0][:SUMMARY_CHARS]
 
 
-class ContextBroken(RunnerError):
+class ContextBroken(RunnerFailure):
     """The browser context does not come up: its own fault. Its jobs fail, and may be tried again so much later."""
 
     def __init__(self, failure: StartFailure, retry_after_seconds: float) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, TextIO
 from loguru import logger as log
 
 from pageworker_supervisor.config.settings import LogSettings
-from pageworker_supervisor.telemetry.lines import json_line, text_line
+from pageworker_supervisor.telemetry.log_lines import json_line, text_line
 
 if TYPE_CHECKING:
     from loguru import Message, Record

@@ -3,7 +3,7 @@
 from typing import Any
 
 from pw_escape import mechanisms as m
-from pw_escape.attack import Attack, Mode, Place
+from pw_escape.attack import Attack, AttackPlace, StartedBy
 from pw_escape.mechanisms import confined_filter, landlock, runner_filter
 
 MADE = """
@@ -19,7 +19,7 @@ VICTIM = "VICTIM = sibling()\n"
 def _confined(
     name: str, code: str, refused: str, by: str, *, also: tuple[tuple[str, str], ...] = (), **options: Any
 ) -> Attack:
-    return Attack(name, code, refused, by, also=also, place=Place.CONFINED, **options)
+    return Attack(name, code, refused, by, also=also, place=AttackPlace.CONFINED, **options)
 
 
 def _read(name: str, code: str, right: str = "READ_FILE") -> Attack:
@@ -165,7 +165,7 @@ WRITING = (
         confined_filter("mknodat"),
         also=((landlock("MAKE_BLOCK"), "EACCES"),),
         overlaps=(runner_filter("mknodat"), m.USER_NS, m.OWN_USER, m.NO_CAPABILITIES),
-        modes=(Mode.ROOT,),
+        modes=(StartedBy.ROOT,),
     ),
     _confined(
         "ask a device",

@@ -3,14 +3,14 @@
 from typing import Any
 
 from pw_escape import mechanisms as m
-from pw_escape.attack import Attack, Place
+from pw_escape.attack import Attack, AttackPlace
 
 PRIVATE = "private_address"
 ADDRESS_RULES = (m.GATEWAY_RESOLVED, m.DIALER_ADDRESS, m.DIALER_OWN)
 
 
 def _asked(name: str, request: str, refused: str, by: str, *overlaps: str, **options: Any) -> Attack:
-    return Attack(name, f"through_gateway({request})", refused, by, overlaps, place=Place.EGRESS, **options)
+    return Attack(name, f"through_gateway({request})", refused, by, overlaps, place=AttackPlace.EGRESS, **options)
 
 
 def _literal(url: str, *rules: str) -> tuple[Attack, Attack]:

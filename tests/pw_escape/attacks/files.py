@@ -1,13 +1,15 @@
 """On files: those of the host, of other tenants, of the sandbox itself; and on programs among them."""
 
 from pw_escape import mechanisms as m
-from pw_escape.attack import Attack, Mode
+from pw_escape.attack import Attack, StartedBy
 
-ROOT = (Mode.ROOT,)
-USER = (Mode.USER,)
+ROOT = (StartedBy.ROOT,)
+USER = (StartedBy.USER,)
 
 
-def _absent(name: str, code: str, *overlaps: str, modes: tuple[Mode, ...] = (Mode.ROOT, Mode.USER)) -> Attack:
+def _absent(
+    name: str, code: str, *overlaps: str, modes: tuple[StartedBy, ...] = (StartedBy.ROOT, StartedBy.USER)
+) -> Attack:
     """Refused by not being there."""
     return Attack(name, code, "ENOENT", m.ROOT, overlaps, modes=modes)
 

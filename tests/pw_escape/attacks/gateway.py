@@ -4,13 +4,13 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from pw_escape import mechanisms as m
-from pw_escape.attack import Attack, Place
+from pw_escape.attack import Attack, AttackPlace
 from pw_escape.mechanisms import dialer_filter, gateway_filter
 
 UNKNOWN = ("EAFNOSUPPORT", "ESOCKTNOSUPPORT", "EPROTONOSUPPORT", "EPROTOTYPE")
 
 
-def _rows(place: Place, filtered: Callable[[str], str], *, network: bool) -> Iterator[Attack]:
+def _rows(place: AttackPlace, filtered: Callable[[str], str], *, network: bool) -> Iterator[Attack]:
     """What neither of the two may do."""
     who = place.value
 
@@ -112,6 +112,6 @@ def _rows(place: Place, filtered: Callable[[str], str], *, network: bool) -> Ite
 
 
 ATTACKS = (
-    *_rows(Place.GATEWAY, gateway_filter, network=False),
-    *_rows(Place.DIALER, dialer_filter, network=True),
+    *_rows(AttackPlace.GATEWAY, gateway_filter, network=False),
+    *_rows(AttackPlace.DIALER, dialer_filter, network=True),
 )

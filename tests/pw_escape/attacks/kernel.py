@@ -5,9 +5,9 @@ user namespace of his own, which Chromium's sandbox has to be left.
 from dataclasses import replace
 
 from pw_escape import mechanisms as m
-from pw_escape.attack import Attack, Mode
+from pw_escape.attack import Attack, StartedBy
 
-ROOT = (Mode.ROOT,)
+ROOT = (StartedBy.ROOT,)
 REAL_ROOT = (m.USER_NS, m.OWN_USER, m.NO_CAPABILITIES)
 """Where these are gone, an attacker is the host's root."""
 ABSENT = ("ENOSYS",)

@@ -1,7 +1,7 @@
 """On what a machine has only so much of."""
 
 from pw_escape import mechanisms as m
-from pw_escape.attack import Attack, Mode
+from pw_escape.attack import Attack, StartedBy
 
 BOMB = """
 children = []
@@ -64,8 +64,10 @@ ATTACKS = (
     Attack(
         "a fork bomb in a user namespace", "root_in_a_namespace()\n" + BOMB, "EAGAIN", m.PROCESSES, (m.CONTROL_GROUP,)
     ),
-    Attack("a fork bomb without a limit on users", BOMB, "EAGAIN", m.CONTROL_GROUP, (m.PROCESSES,), modes=(Mode.ROOT,)),
-    Attack("the memory in pieces", PIECES, "SIGKILL", m.CONTROL_GROUP, modes=(Mode.ROOT,)),
+    Attack(
+        "a fork bomb without a limit on users", BOMB, "EAGAIN", m.CONTROL_GROUP, (m.PROCESSES,), modes=(StartedBy.ROOT,)
+    ),
+    Attack("the memory in pieces", PIECES, "SIGKILL", m.CONTROL_GROUP, modes=(StartedBy.ROOT,)),
     Attack(
         "a bomb of threads",
         "threading.stack_size(65536)\nfree = threading.Event()\ntry:\n for _ in range(300): threading.Thread(target=free.wait, daemon=True).start()\nfinally: free.set()",

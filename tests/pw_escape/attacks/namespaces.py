@@ -1,9 +1,9 @@
 """On what every process of a machine shares unless a namespace keeps it apart, and on capabilities."""
 
 from pw_escape import mechanisms as m
-from pw_escape.attack import Attack, Mode
+from pw_escape.attack import Attack, StartedBy
 
-ROOT = (Mode.ROOT,)
+ROOT = (StartedBy.ROOT,)
 CALLS_OF_IPC = tuple(m.runner_filter(call) for call in ("shmget", "shmat", "msgget", "semget", "mq_open"))
 
 ATTACKS = (

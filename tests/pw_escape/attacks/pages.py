@@ -3,7 +3,7 @@
 from typing import Any
 
 from pw_escape import mechanisms as m
-from pw_escape.attack import Attack, Mode, Place
+from pw_escape.attack import Attack, AttackPlace, StartedBy
 
 BLOCKED, NOT_FOUND = "ERR_BLOCKED_BY_ADMINISTRATOR", "ERR_FILE_NOT_FOUND"
 PYTHON = "'-I', '-S', '-c', 'open(\"PROOF\", \"w\")'"
@@ -11,12 +11,12 @@ PYTHON = "'-I', '-S', '-c', 'open(\"PROOF\", \"w\")'"
 
 def _local(url: str) -> Attack:
     """Full Chromium obeys the policy."""
-    return Attack(f"open {url}", f"await opened({url!r})", BLOCKED, m.POLICY, place=Place.PAGE)
+    return Attack(f"open {url}", f"await opened({url!r})", BLOCKED, m.POLICY, place=AttackPlace.PAGE)
 
 
 def _shell(name: str, code: str, refused: str, by: str, *overlaps: str, **options: Any) -> Attack:
     """The headless shell has no policy: what is not there can not be opened."""
-    return Attack(name, code, refused, by, overlaps, place=Place.SHELL, **options)
+    return Attack(name, code, refused, by, overlaps, place=AttackPlace.SHELL, **options)
 
 
 LOCAL = (
@@ -40,7 +40,7 @@ LOCAL = (
         BLOCKED,
         m.POLICY,
         also=((m.ROOT, NOT_FOUND),),
-        place=Place.PAGE,
+        place=AttackPlace.PAGE,
     ),
     _local("file:///usr/share/"),
     _shell("passwd by the shell", "await opened('file:///etc/passwd')", NOT_FOUND, m.ROOT),
@@ -49,14 +49,14 @@ LOCAL = (
         "await opened('file://' + HOST['neighbour'] + '/Cookies')",
         NOT_FOUND,
         m.ROOT,
-        modes=(Mode.USER,),
+        modes=(StartedBy.USER,),
     ),
     _shell(
         "the supervisor's secret by the shell",
         "await opened('file://' + HOST['secret'])",
         NOT_FOUND,
         m.ROOT,
-        modes=(Mode.USER,),
+        modes=(StartedBy.USER,),
     ),
 )
 REQUESTS = tuple(
@@ -66,7 +66,7 @@ REQUESTS = tuple(
         "ERR_PROXY_CONNECTION_FAILED",
         m.PROXY,
         also=((m.NET_NS, away),),
-        place=Place.SHELL,
+        place=AttackPlace.SHELL,
     )
     for name, url, away in (
         ("the cloud's metadata", "f\"http://{HOST['metadata']}/latest/\"", "ERR_INTERNET_DISCONNECTED"),
@@ -83,7 +83,7 @@ API = (
         "ECONNREFUSED",
         m.PROXY,
         also=((m.NET_NS, "ENETUNREACH"),),
-        place=Place.SHELL,
+        place=AttackPlace.SHELL,
     ),
     _shell(
         "upload passwd",
@@ -118,8 +118,8 @@ API = (
             place=place,
         )
         for flag, place in (
-            ("--renderer-cmd-prefix", Place.SHELL),
-            ("--utility-cmd-prefix", Place.SHELL),
+            ("--renderer-cmd-prefix", AttackPlace.SHELL),
+            ("--utility-cmd-prefix", AttackPlace.SHELL),
         )
     ),
     _shell(

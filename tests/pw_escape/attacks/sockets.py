@@ -1,7 +1,7 @@
 """On the network and on the kernel's network code, by native code in the browser."""
 
 from pw_escape import mechanisms as m
-from pw_escape.attack import Attack, Place
+from pw_escape.attack import Attack, AttackPlace
 
 UNKNOWN = ("EAFNOSUPPORT", "ESOCKTNOSUPPORT", "EPROTONOSUPPORT", "EPROTOTYPE")
 """What the kernel answers where it was built without a family or a protocol: it was asked, so the filter let it pass."""
@@ -100,7 +100,7 @@ OPTIONS = (
         "a, b = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)",
         "EPERM",
         m.confined_filter("socketpair"),
-        place=Place.CONFINED,
+        place=AttackPlace.CONFINED,
     ),
 )
 HOSTS = (

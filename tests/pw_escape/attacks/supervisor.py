@@ -1,13 +1,13 @@
 """On the supervisor: by what a runner leaves in its folder, and by living on."""
 
 from pw_escape import mechanisms as m
-from pw_escape.attack import Attack, Mode, Place
+from pw_escape.attack import Attack, AttackPlace, StartedBy
 
-ROOT = (Mode.ROOT,)
+ROOT = (StartedBy.ROOT,)
 
 
-def _left(name: str, code: str, refused: str = "Missed", modes: tuple[Mode, ...] = ROOT) -> Attack:
-    return Attack(f"leave {name}", code, refused, m.PROFILE_WALK, place=Place.FOLDER, modes=modes)
+def _left(name: str, code: str, refused: str = "Missed", modes: tuple[StartedBy, ...] = ROOT) -> Attack:
+    return Attack(f"leave {name}", code, refused, m.PROFILE_WALK, place=AttackPlace.FOLDER, modes=modes)
 
 
 OWNED = "\nif secret.stat().st_uid == 0: raise Missed('still the host\\'s')"
@@ -30,12 +30,12 @@ FOLDERS = (
     _left(
         "a link to a folder, to be removed",
         "(data / 'Default').symlink_to(outside)\nremove()\nif secret.exists(): raise Missed('it is there')",
-        modes=(Mode.ROOT, Mode.USER),
+        modes=(StartedBy.ROOT, StartedBy.USER),
     ),
     _left(
         "a link in a folder, to be removed",
         "(data / 'a').mkdir()\n(data / 'a/b').symlink_to(outside)\nremove()\nif secret.exists(): raise Missed('it is there')",
-        modes=(Mode.ROOT, Mode.USER),
+        modes=(StartedBy.ROOT, StartedBy.USER),
     ),
 )
 LIFE = (
@@ -45,7 +45,7 @@ LIFE = (
         "Missed",
         m.DIE_WITH_PARENT,
         (m.DIE_WITH_SUPERVISOR,),
-        place=Place.LIFE,
+        place=AttackPlace.LIFE,
     ),
     Attack(
         "outlive the supervisor, outside",
@@ -53,7 +53,7 @@ LIFE = (
         "Missed",
         m.DIE_WITH_SUPERVISOR,
         also=((m.DIE_WITH_PARENT, "Missed"),),
-        place=Place.LIFE,
+        place=AttackPlace.LIFE,
     ),
     Attack(
         "outlive bubblewrap",
@@ -61,7 +61,7 @@ LIFE = (
         "Missed",
         m.DIE_WITH_PARENT,
         (m.DIE_WITH_SUPERVISOR,),
-        place=Place.LIFE,
+        place=AttackPlace.LIFE,
     ),
 )
 ATTACKS = (*FOLDERS, *LIFE)

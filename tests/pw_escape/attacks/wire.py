@@ -1,13 +1,13 @@
 """On the supervisor, by what a runner says on its one socket."""
 
 from pw_escape import mechanisms as m
-from pw_escape.attack import Attack, Place
+from pw_escape.attack import Attack, AttackPlace
 
 VIOLATION = "ProtocolViolation"
 
 
 def _said(name: str, code: str, by: str, *overlaps: str, refused: str = VIOLATION) -> Attack:
-    return Attack(f"say: {name}", code, refused, by, overlaps, place=Place.WIRE)
+    return Attack(f"say: {name}", code, refused, by, overlaps, place=AttackPlace.WIRE)
 
 
 VOCABULARY = (

@@ -1,0 +1,82 @@
+"""The scheduler on a Redis of the bench's, without browser or daemon, and the jobs it is given."""
+
+import json
+import time
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+
+import redis.asyncio as redis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+
+from bench.work import PAYLOAD, handled
+from pageworker_supervisor.queue import QueueClient
+from pageworker_supervisor.queue.options import Capacity, FinishRequest, Lease, NewJob, Priority, QuotaLimits
+
+WORKER = "w"
+BATCH = 16
+"""Jobs in one claim."""
+ENQUEUED_AT_ONCE = 512
+BODY = json.dumps({"job_id": "", "tenant_id": "", "endpoint_module": "bench.echo", "payload": PAYLOAD}).encode()
+
+
+def room(limit: int = BATCH) -> Capacity:
+    """Place for so many jobs, of whatever tenants."""
+    return Capacity(limit=limit, runner_slots=limit, pages_per_room=limit)
+
+
+def ticket(job_id: str, tenant: str, *, weight: float = 1.0, priority: Priority = "normal") -> NewJob:
+    """A job of 1 KB."""
+    limits = QuotaLimits(weight=weight)
+    return NewJob(job_id=job_id, tenant_id=tenant, body=BODY, priority=priority, tenant_limits=limits)
+
+
+async def enqueue(engine: QueueClient, tickets: Sequence[NewJob]) -> None:
+    """Queue them, many at a time."""
+    for first in range(0, len(tickets), ENQUEUED_AT_ONCE):
+        await engine.enqueue(tickets[first : first + ENQUEUED_AT_ONCE])
+
+
+async def serve_batch(engine: QueueClient, limit: int = BATCH) -> tuple[Lease, ...]:
+    """One claim and its jobs' ends, results included. Returns what was claimed, perhaps nothing."""
+    leases = (await engine.claim(WORKER, room(limit))).leases
+    if leases:
+        await finish(engine, leases)
+    return leases
+
+
+async def finish(engine: QueueClient, leases: Sequence[Lease]) -> None:
+    """Do what each asks for, and end them in one call."""
+    await engine.finish_many([(lease, _ending(lease)) for lease in leases])
+
+
+async def serve(engine: QueueClient, jobs: int) -> float:
+    """Seconds for so many jobs, which are queued."""
+    started, done = time.perf_counter(), 0
+    while done < jobs:
+        done += len(await serve_batch(engine))
+    return time.perf_counter() - started
+
+
+def _ending(lease: Lease) -> FinishRequest:
+    result = handled(json.loads(lease.body)["payload"])
+    return FinishRequest(status="succeeded", result=json.dumps(result).encode())
+
+
+@asynccontextmanager
+async def opened_client(url: str) -> AsyncIterator[redis.Redis]:
+    """One that repeats nothing by itself."""
+    client = redis.Redis.from_url(url, retry=Retry(NoBackoff(), 0), socket_timeout=None)
+    try:
+        yield client
+    finally:
+        await client.aclose()
+
+
+@asynccontextmanager
+async def opened_engine(url: str) -> AsyncIterator[QueueClient]:
+    """An engine of one shard, its functions loaded."""
+    async with opened_client(url) as client, opened_client(url) as blocking:
+        engine = QueueClient(client, blocking)
+        await engine.load()
+        yield engine

@@ -1,0 +1,1 @@
+"""Modules inside a runner: verified bundles are loaded, imported and called from here."""

@@ -1,0 +1,47 @@
+"""A module's files, from the verified zip, in memory. No file is ever written."""
+
+import hashlib
+import io
+import zipfile
+
+from pageworker_runner.errors import ModuleBroken
+from pageworker_runner.limits import LIMITS
+
+
+class LoadedBundle:
+    """The sources and resources of one module version."""
+
+    def __init__(self, label: str, data: bytes, sha256: str) -> None:
+        """`label` is `name@version`, for messages. Raises ModuleBroken."""
+        self.label = label
+        if hashlib.sha256(data).hexdigest() != sha256:
+            raise ModuleBroken(f"{label}: the bytes are not the ones that were announced")
+        try:
+            self.archive = zipfile.ZipFile(io.BytesIO(data))
+        except zipfile.BadZipFile as error:
+            raise ModuleBroken(f"{label}: {error}") from error
+        entries = [entry for entry in self.archive.infolist() if not entry.is_dir()]
+        if sum(entry.file_size for entry in entries) > LIMITS.bundle_bytes:
+            raise ModuleBroken(f"{label}: more than {LIMITS.bundle_bytes} bytes unpacked")
+        self.files = frozenset(entry.filename for entry in entries)
+        self.folders = frozenset(name[:cut] for name in self.files for cut, char in enumerate(name) if char == "/")
+        self.packages = frozenset(name.partition("/")[0].removesuffix(".py") for name in self.files)
+        """Top-level names that the bundle may provide."""
+
+    def read(self, path: str) -> bytes:
+        """The bytes of one file. Raises ModuleBroken."""
+        try:
+            return self.archive.read(path)
+        except (KeyError, zipfile.BadZipFile) as error:
+            raise ModuleBroken(f"{self.label}: {path}: {error}") from error
+
+    def find(self, dotted: str) -> tuple[str, bool] | None:
+        """Where module `dotted` is: its file and whether it is a package. A folder without `__init__.py` is a package
+        without code, its "file" ends in a slash.
+        """
+        path = dotted.replace(".", "/")
+        if f"{path}/__init__.py" in self.files:
+            return f"{path}/__init__.py", True
+        if f"{path}.py" in self.files:
+            return f"{path}.py", False
+        return (f"{path}/", True) if path in self.folders else None

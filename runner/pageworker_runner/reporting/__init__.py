@@ -1,0 +1,1 @@
+"""What a runner sends to the supervisor: results, log lines, artifacts, error texts."""

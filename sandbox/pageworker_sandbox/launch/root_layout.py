@@ -1,0 +1,122 @@
+"""What a cell's root holds, in the order of mounting. Pure: host and spec in, mounts out."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from pageworker_sandbox.launch.host import Host
+from pageworker_sandbox.launch.mounts import Bind, Data, Mount, MountMode, Scratch, same
+
+SCRATCH_BYTES = 512 * 1024**2
+SCRATCH_FILES = 32_768
+SCRATCH_SHARE = 4
+"""A tmpfs holds at most this part (a quarter) of the memory that its runner may use: what is in it counts as memory."""
+TMP, SHM, PROFILE = Path("/tmp"), Path("/dev/shm"), Path("/profile")  # noqa: S108 - inside, tmpfs of the cell's own
+DEVICES = ("null", "zero", "full", "random", "urandom")  # no terminal, no pseudo-terminals
+FONTS = (
+    "/usr/share/fonts",
+    "/usr/local/share/fonts",
+    "/usr/share/fontconfig",
+    "/etc/fonts",
+    "/var/cache/fontconfig",
+    "/usr/share/zoneinfo",
+)
+RESOLVER = ("/etc/resolv.conf", "/etc/hosts", "/etc/nsswitch.conf", "/etc/gai.conf")
+START = Path("/opt/pageworker/start.py")
+START_TEXT = """\
+import os, runpy, sys
+sys.path[:0] = ["/opt/pageworker/code", "/opt/pageworker/site"]
+up = int(sys.argv.pop(1))
+os.write(up, b"1")
+os.close(up)
+runpy.run_module(sys.argv.pop(1), run_name="__main__", alter_sys=True)
+"""
+"""Says on a descriptor that the interpreter is up, then runs a module as `python -m` does."""
+POLICY = {
+    "URLBlocklist": [
+        "file://*",
+        "view-source:*",
+        "filesystem:*",
+        "chrome://*",
+        "chrome-untrusted://*",
+        "devtools://*",
+    ],
+    "URLAllowlist": ["chrome://sandbox"],
+    "ExtensionInstallBlocklist": ["*"],
+    "BackgroundModeEnabled": False,
+    "BrowserSignin": 0,
+    "ComponentUpdatesEnabled": False,
+    "DnsOverHttpsMode": "off",
+    "MetricsReportingEnabled": False,
+    "PasswordManagerEnabled": False,
+    "WebRtcIPHandling": "disable_non_proxied_udp",
+}
+"""Enterprise policy: local schemes are nobody's business. chrome://sandbox is the proof that the browser's own
+sandbox is on. The headless shell reads no policy. Source: chromeenterprise.google/policies."""
+POLICY_FOLDERS = ("/etc/chromium", "/etc/chromium-browser", "/etc/opt/chrome", "/etc/opt/edge")
+
+
+@dataclass(frozen=True)
+class SandboxSpec:
+    """One runner. `uid` is its own user where we are root, else None."""
+
+    runner_id: str
+    uid: int | None
+    profile_dir: Path | None
+    """None: a tmpfs, which goes with the runner."""
+    memory_bytes: int
+    processes: int
+    """Threads and processes."""
+    scratch_bytes: int = SCRATCH_BYTES
+    """Of each tmpfs."""
+    scratch_files: int = SCRATCH_FILES
+    """Files and folders in each tmpfs."""
+
+    def scratch(self, inside: Path) -> Scratch:
+        """A tmpfs at `inside`, within the runner's limits."""
+        return Scratch(min(self.scratch_bytes, self.memory_bytes // SCRATCH_SHARE), inside, self.scratch_files)
+
+
+def runner_mounts(host: Host, spec: SandboxSpec) -> tuple[Mount, ...]:
+    """Interpreter, browser, driver, fonts, a policy, the profile. No shell, no user database, no resolver."""
+    policy = json.dumps(POLICY)
+    return (
+        *host.system,
+        *host.runner,
+        *(same(Path(path)) for path in FONTS if Path(path).exists()),
+        *(Data(policy, Path(folder, "policies/managed/pageworker.json")) for folder in POLICY_FOLDERS),
+        Data("127.0.0.1 localhost runner\n", Path("/etc/hosts")),
+        Data("hosts: files\n", Path("/etc/nsswitch.conf")),
+        *_common(),
+        *(spec.scratch(inside) for inside in (TMP, SHM)),
+        spec.scratch(PROFILE) if spec.profile_dir is None else Bind(spec.profile_dir, PROFILE, MountMode.READ_WRITE),
+    )
+
+
+def trial_mounts(host: Host) -> tuple[Mount, ...]:
+    """A runner without a profile."""
+    scratch = (Scratch(SCRATCH_BYTES, inside, SCRATCH_FILES) for inside in (TMP, SHM))
+    return (*host.system, *host.runner, *_common(), *scratch)
+
+
+def gateway_mounts(host: Host) -> tuple[Mount, ...]:
+    """The interpreter. Nothing can be written, nor executed once it runs."""
+    return (*host.system, *host.gateway, *_common())
+
+
+def dialer_mounts(host: Host) -> tuple[Mount, ...]:
+    """Interpreter and name resolution. Nothing can be written, nor executed once it runs."""
+    files = (Path(path) for path in RESOLVER)
+    return (
+        *host.system,
+        *host.gateway,
+        *(Bind(path.resolve(), path) for path in files if path.exists()),
+        *_common(),
+    )
+
+
+def _common() -> tuple[Mount, ...]:
+    return (
+        Data(START_TEXT, START),
+        *(Bind(Path("/dev", name), Path("/dev", name), MountMode.DEVICE) for name in DEVICES),
+    )

@@ -1,0 +1,83 @@
+"""What `workerctl` asks of a running worker, over the control socket. May change things."""
+
+import asyncio
+from typing import TypeVar
+
+import msgspec
+from starlette.applications import Starlette
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response, StreamingResponse
+from starlette.routing import Route
+
+from pageworker_supervisor.admin.drain_stream import Drains
+from pageworker_supervisor.admin.errors import WorkerRefused
+from pageworker_supervisor.admin.operator_api import json_response
+from pageworker_supervisor.admin.status import CancelAsked, DrainAsked, WorkerControl
+
+MAX_BODY_BYTES = 64 * 1024
+BODY_SECONDS = 5.0
+
+T = TypeVar("T")
+
+
+class BadRequest(Exception):
+    """The caller sent something else than was agreed."""
+
+
+def control_app(worker: WorkerControl, drains: Drains) -> Starlette:
+    """The application of the control socket."""
+
+    async def status(_: Request) -> Response:
+        return json_response(worker.status())
+
+    async def drain(request: Request) -> Response:
+        asked = await _body(request, DrainAsked)
+        if asked.deadline_seconds is not None and asked.deadline_seconds < 0:
+            raise BadRequest("`deadline_seconds` is below 0")
+        lines = await drains.start(worker.drain(asked.deadline_seconds))
+        return StreamingResponse(lines, media_type="application/jsonl")
+
+    async def resume(_: Request) -> Response:
+        await worker.undrain()
+        return json_response(worker.status())
+
+    async def cancel(request: Request) -> Response:
+        asked = await _body(request, CancelAsked)
+        return json_response(await worker.cancel(asked.job))
+
+    return Starlette(
+        routes=[
+            Route("/status", status, methods=["GET"]),
+            Route("/drain", drain, methods=["POST"]),
+            Route("/resume", resume, methods=["POST"]),
+            Route("/cancel", cancel, methods=["POST"]),
+        ],
+        exception_handlers={BadRequest: _bad_request, WorkerRefused: _refused},
+    )
+
+
+async def _body(request: Request, type_: type[T]) -> T:
+    """Raises BadRequest."""
+    untrusted_body = b""
+    try:
+        async with asyncio.timeout(BODY_SECONDS):
+            async for chunk in request.stream():
+                untrusted_body += chunk
+                if len(untrusted_body) > MAX_BODY_BYTES:
+                    raise BadRequest("the body is too large")
+    except TimeoutError:
+        raise BadRequest(f"the body did not come within {BODY_SECONDS:g} s") from None
+    except ClientDisconnect:
+        raise BadRequest("the caller has left") from None
+    try:
+        return msgspec.json.decode(untrusted_body or b"{}", type=type_)
+    except msgspec.DecodeError as error:
+        raise BadRequest(str(error)) from error
+
+
+async def _bad_request(_: Request, error: Exception) -> Response:
+    return json_response({"error": str(error)}, 400)
+
+
+async def _refused(_: Request, error: Exception) -> Response:
+    return json_response({"error": str(error)}, 409)

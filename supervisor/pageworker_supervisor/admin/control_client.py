@@ -1,0 +1,90 @@
+"""`workerctl`'s end of the control socket."""
+
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+import httpx
+import msgspec
+
+from pageworker_supervisor.admin.errors import ControlError, WorkerRefused, WorkerUnreachable
+from pageworker_supervisor.admin.server import CONTROL_SOCKET
+from pageworker_supervisor.admin.status import CancelAsked, Cancelled, DrainAsked, DrainLine, StatusReport
+from pageworker_supervisor.contract.job_ref import JobRef
+
+TIMEOUT_SECONDS = 10.0
+
+T = TypeVar("T")
+
+
+class WorkerClient:
+    """Speaks to the worker of one data folder. Every call raises WorkerUnreachable or WorkerRefused."""
+
+    def __init__(self, data_dir: Path, timeout_seconds: float = TIMEOUT_SECONDS) -> None:
+        self._path = data_dir / CONTROL_SOCKET
+        self._timeout_seconds = timeout_seconds
+
+    def status(self) -> StatusReport:
+        """The worker as it stands."""
+        return self._call("GET", "/status", StatusReport)
+
+    def undrain(self) -> StatusReport:
+        """Take jobs again."""
+        return self._call("POST", "/resume", StatusReport)
+
+    def cancel(self, ref: JobRef) -> Cancelled:
+        """Cancel a job, whatever state it is in."""
+        return self._call("POST", "/cancel", Cancelled, CancelAsked(ref))
+
+    def drain(self, deadline_seconds: float | None = None) -> Iterator[DrainLine]:
+        """Drain; one line at a time until done. Waits as long as the drain takes and the worker lives."""
+        with self._client(self._timeout_seconds) as client:
+            body = msgspec.json.encode(DrainAsked(deadline_seconds))
+            with client.stream("POST", "/drain", content=body) as response:
+                if response.status_code != 200:
+                    response.read()
+                _check(response)
+                for line in response.iter_lines():
+                    if line:
+                        yield msgspec.json.decode(line, type=DrainLine)
+
+    def _call(self, method: str, path: str, type_: type[T], body: Any = None) -> T:
+        with self._client(self._timeout_seconds) as client:
+            response = client.request(method, path, content=msgspec.json.encode(body) if body is not None else None)
+            _check(response)
+            return msgspec.json.decode(response.content, type=type_)
+
+    @contextmanager
+    def _client(self, timeout_seconds: float) -> Iterator[httpx.Client]:
+        self._knock()
+        transport = httpx.HTTPTransport(uds=str(self._path))
+        timeout = httpx.Timeout(timeout_seconds, connect=TIMEOUT_SECONDS)
+        try:
+            with httpx.Client(
+                transport=transport, base_url="http://worker", timeout=timeout, trust_env=False
+            ) as client:
+                yield client
+        except httpx.TransportError as error:
+            raise WorkerUnreachable(f"the worker went away: {error or type(error).__name__}") from error
+
+    def _knock(self) -> None:
+        """Whether somebody listens. httpx would say it, too, but leave a socket open."""
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as sock:
+            try:
+                sock.connect(str(self._path))
+            except OSError as error:
+                raise WorkerUnreachable(f"no worker answers on {self._path}: {error.strerror or error}") from error
+
+
+def _check(response: httpx.Response) -> None:
+    if response.status_code == 200:
+        return
+    try:
+        reason = msgspec.json.decode(response.content, type=dict[str, str]).get("error", "")
+    except msgspec.DecodeError:
+        reason = ""
+    if response.status_code in (403, 409):
+        raise WorkerRefused(reason or "only root and the worker's own user may ask")
+    raise ControlError(f"the worker answered {response.status_code}: {reason}")

@@ -1,0 +1,39 @@
+"""Who is on the other end of a Unix socket. Source: unix(7), SO_PEERCRED."""
+
+import asyncio
+import os
+import socket
+import struct
+from typing import cast
+
+from pageworker_supervisor.admin.bounded_protocol import BoundedProtocol
+from pageworker_supervisor.telemetry import log
+
+CREDENTIALS = struct.Struct("3i")
+REFUSAL = b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+
+
+def peer_uid(sock: socket.socket) -> int:
+    """The user that connected, as the kernel saw it then."""
+    raw = sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, CREDENTIALS.size)
+    _, uid, _ = CREDENTIALS.unpack(raw)
+    return int(uid)
+
+
+class OwnerOnly(BoundedProtocol):
+    """The HTTP protocol for connections of root and of the worker's own user.
+
+    The socket's mode says the same; this holds where a folder was shared, or a mode changed, by mistake.
+    """
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Take the connection, or answer 403."""
+        connection = cast("asyncio.Transport", transport)
+        uid = peer_uid(connection.get_extra_info("socket"))
+        if uid in (0, os.geteuid()):
+            super().connection_made(connection)
+            return
+        log.warning("control socket refused", uid=uid)
+        self.transport = connection
+        connection.write(REFUSAL)
+        connection.close()

@@ -1,0 +1,177 @@
+"""uvicorn inside the daemon: as tasks of its TaskGroup, without signal handlers and access log."""
+
+import asyncio
+import contextlib
+import os
+import socket
+import stat
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import cast
+
+from starlette.applications import Starlette
+from uvicorn import Config, Server
+
+from pageworker_supervisor.admin.bounded_protocol import ANSWER_SECONDS, HEAD_SECONDS, BoundedProtocol, Bounds, Dropped
+from pageworker_supervisor.admin.connection_limits import ConnectionLimits, ConnectionTable
+from pageworker_supervisor.admin.control_api import control_app
+from pageworker_supervisor.admin.drain_stream import Drains
+from pageworker_supervisor.admin.operator_api import operator_app
+from pageworker_supervisor.admin.peer_credentials import OwnerOnly
+from pageworker_supervisor.admin.status import WorkerControl
+from pageworker_supervisor.telemetry.metrics import Metrics
+
+CONTROL_SOCKET = "control.sock"
+GRACE_SECONDS = 5
+"""When uvicorn would cancel what is under way. Connections are cut long before."""
+BACKLOG = 2048
+"""Connections not yet accepted; net.core.somaxconn bounds it. Where it is full a probe's SYN is sent again a second
+later."""
+CONTROL_CONNECTIONS = 256
+HTTP_CONNECTIONS = 4096
+
+
+@dataclass(frozen=True)
+class HttpBounds:
+    """Of the operator's endpoints."""
+
+    connections: int = HTTP_CONNECTIONS
+    allowed_hosts: tuple[str, ...] = ()
+    """Host headers that are answered beside IP addresses and `localhost`."""
+    head_seconds: float = HEAD_SECONDS
+    answer_seconds: float = ANSWER_SECONDS
+
+
+class Endpoints:
+    """Both servers. Made by `open`, which binds, so that a port in use is an error at the start."""
+
+    def __init__(
+        self, operator: socket.socket, control: socket.socket, worker: WorkerControl, metrics: Metrics, http: HttpBounds
+    ) -> None:
+        self.address: tuple[str, int] = operator.getsockname()[:2]
+        """Where the operator's endpoint really listens: the port may have been 0."""
+        self._control_path = Path(control.getsockname())
+        self._drains = Drains()
+        outside = Bounds(_table(http.connections), metrics.connection_dropped, http.head_seconds, http.answer_seconds)
+        inside = Bounds(_table(CONTROL_CONNECTIONS), _unnoticed, http.head_seconds, answer_seconds=None)
+        self._servers = (
+            (_embedded(operator_app(worker, metrics, http.allowed_hosts), BoundedProtocol, outside), operator),
+            (_embedded(control_app(worker, self._drains), OwnerOnly, inside), control),
+        )
+
+    @classmethod
+    def open(
+        cls, bind: str, data_dir: Path, worker: WorkerControl, metrics: Metrics, http: HttpBounds | None = None
+    ) -> "Endpoints":
+        """Bind `bind` (host:port) and `<data_dir>/control.sock`. Raises OSError."""
+        operator = bind_tcp(bind)
+        try:
+            control = bind_unix(data_dir / CONTROL_SOCKET)
+        except OSError:
+            operator.close()
+            raise
+        return cls(operator, control, worker, metrics, http or HttpBounds())
+
+    async def run(self) -> None:
+        """Serve until cancelled."""
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self._drains.run())
+                for server, sock in self._servers:
+                    tasks.create_task(_serve(server, sock))
+        finally:
+            self._control_path.unlink(missing_ok=True)
+
+
+class _Embedded(Server):
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Signals are the daemon's."""
+        yield
+
+
+def _table(connections: int) -> ConnectionTable[BoundedProtocol]:
+    return ConnectionTable(ConnectionLimits(connections))
+
+
+def _unnoticed(_: Dropped) -> None:
+    """Of the control socket: those who may connect are trusted, and bounded against mistakes only."""
+
+
+def _embedded(app: Starlette, protocol: type[BoundedProtocol], bounds: Bounds) -> _Embedded:
+    made = partial(protocol, bounds)
+    return _Embedded(
+        Config(
+            app,
+            # uvicorn calls it once per connection.
+            http=cast("type[asyncio.Protocol]", made),
+            ws="none",
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            proxy_headers=False,
+            timeout_graceful_shutdown=GRACE_SECONDS,
+            backlog=BACKLOG,
+        )
+    )
+
+
+async def _serve(server: _Embedded, sock: socket.socket) -> None:
+    try:
+        await server.serve(sockets=[sock])
+    finally:
+        # Cancelled in its main loop, uvicorn closes nothing itself.
+        if server.started:
+            await server.shutdown(sockets=[sock])
+        sock.close()
+
+
+def bind_tcp(bind: str) -> socket.socket:
+    """A listening socket on `host:port` or `[v6]:port`. Raises OSError."""
+    host, _, port = bind.rpartition(":")
+    host = host.strip("[]")
+    family, kind, proto, _, address = socket.getaddrinfo(
+        host, int(port), type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+    )[0]
+    sock = socket.socket(family, kind, proto)
+    try:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        sock.bind(address)
+        sock.listen(BACKLOG)
+    except OSError as error:
+        sock.close()
+        raise OSError(error.errno, f"http.bind {bind}: {error.strerror}") from error
+    sock.setblocking(False)
+    return sock
+
+
+def bind_unix(path: Path) -> socket.socket:
+    """A listening socket of mode 0600. Replaces the one of a daemon that is gone; raises OSError where it lives."""
+    if path.exists() and not stat.S_ISSOCK(path.stat().st_mode):
+        raise OSError(f"{path} is no socket")
+    if path.exists() and _answers(path):
+        raise OSError(f"{path}: another worker uses this data folder")
+    path.unlink(missing_ok=True)
+    sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        # Before bind: the kernel gives the new file the socket's mode, so that it is never open to others.
+        os.fchmod(sock.fileno(), 0o600)
+        sock.bind(str(path))
+        sock.listen(BACKLOG)
+    except OSError:
+        sock.close()
+        raise
+    sock.setblocking(False)
+    return sock
+
+
+def _answers(path: Path) -> bool:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as sock:
+        try:
+            sock.connect(str(path))
+        except OSError:
+            return False
+        return True

@@ -1,0 +1,97 @@
+"""Writes the reference of all settings from the Structs: `python -m pageworker_supervisor.config.reference`."""
+
+import ast
+import inspect
+import sys
+from typing import Any, get_args, get_origin
+
+import msgspec
+from msgspec import NODEFAULT, Struct
+
+from pageworker_supervisor.config import settings as source
+from pageworker_supervisor.config.environment import PREFIX
+from pageworker_supervisor.config.settings import Settings
+from pageworker_supervisor.contract.type_names import describe, first, is_struct
+
+HEAD = f"""# Configuration
+
+`pageworker --config FILE` reads one TOML file. Every setting has a default, so no file at all works. A mistake
+stops the daemon with every mistake listed at once: where it stands, what was found, what was expected.
+
+Each setting can be overridden by an environment variable: `{PREFIX}`, the section, two underscores, the
+name: `{PREFIX}REDIS__URL`. Lists and tables are written as JSON or TOML: `{PREFIX}EGRESS__PORTS='[80, 443]'`,
+`{PREFIX}TENANTS='{{"acme": {{"weight": 2}}}}'`; a table is laid over the file's key by key. An empty variable
+counts as not set.
+
+`workerctl config` shows what is in force. Secrets stand in files; passwords inside URLs are never shown.
+
+This page is generated from the code: `python -m pageworker_supervisor.config.reference`.
+"""
+
+
+def document() -> str:
+    """The whole page, Markdown."""
+    texts = _docstrings()
+    parts = [HEAD]
+    for field in msgspec.structs.fields(Settings):
+        inner = first(field.type)
+        if is_struct(inner):
+            parts.append(_section(f"[{field.name}]", inner, texts))
+        elif get_origin(inner) is dict:
+            parts.append(_section(f"[{field.name}.<name>]", get_args(inner)[1], texts))
+    return "\n".join(parts)
+
+
+def _section(title: str, struct: type[Struct], texts: dict[tuple[str, str], str]) -> str:
+    lines = [f"## `{title}`", "", inspect.cleandoc(struct.__doc__ or ""), ""]
+    lines += ["| setting | value | default | |", "|---|---|---|---|"]
+    for field in msgspec.structs.fields(struct):
+        text = " ".join(texts.get((struct.__name__, field.name), "").split())
+        cells = (f"`{field.name}`", describe(field.type), _default(field), text)
+        lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
+    return "\n".join([*lines, ""])
+
+
+def _default(field: msgspec.structs.FieldInfo) -> str:
+    if field.default is not NODEFAULT:
+        return _toml(field.default)
+    if field.name == "id":
+        return "the host's name"
+    return _toml(field.default_factory()) if field.default_factory is not NODEFAULT else ""
+
+
+def _toml(value: Any) -> str:
+    match value:
+        case None:
+            return ""
+        case bool():
+            return f"`{str(value).lower()}`"
+        case str():
+            return f'`"{value}"`'
+        case tuple() | list():
+            return "`[" + ", ".join(_toml(inner).strip("`") for inner in value) + "]`"
+        case dict():
+            return "`{}`"
+        case float():
+            return f"`{value:g}`"
+    return f"`{value}`"
+
+
+def _docstrings() -> dict[tuple[str, str], str]:
+    """`(class, field)` → the string below the field: Python keeps it in the source only."""
+    found: dict[tuple[str, str], str] = {}
+    for node in ast.parse(inspect.getsource(source)).body:
+        if not isinstance(node, ast.ClassDef):
+            continue
+        for field, text in zip(node.body, node.body[1:], strict=False):
+            match field, text:
+                case (
+                    ast.AnnAssign(target=ast.Name(id=name)),
+                    ast.Expr(value=ast.Constant(value=str(words))),
+                ):
+                    found[node.name, name] = words
+    return found
+
+
+if __name__ == "__main__":
+    sys.stdout.write(document())

@@ -1,0 +1,39 @@
+"""What goes to the channel `pw:events:<tenant_id>`."""
+
+import datetime as dt
+from typing import Any, Literal
+
+import msgspec
+from msgspec import Struct, field
+
+from pageworker_supervisor.contract.result import ResultError
+
+EventName = Literal["rejected", "retrying", "blocked", "dead", "worker_lost", "callback_failed", "duplicate"]
+
+
+def _now() -> dt.datetime:
+    return dt.datetime.now(dt.UTC)
+
+
+class TenantEvent(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Something a tenant may want to know before, or besides, the result. Best effort.
+
+    `detail` holds what belongs to this kind of event, never a payload or a secret.
+    """
+
+    event: EventName
+    job_id: str
+    tenant_id: str
+    at: dt.datetime = field(default_factory=_now)
+    attempt: int | None = None
+    worker_id: str | None = None
+    error: ResultError | None = None
+    detail: dict[str, Any] | None = None
+
+
+_encoder = msgspec.json.Encoder()
+
+
+def encode_event(event: TenantEvent) -> bytes:
+    """The JSON that is published."""
+    return _encoder.encode(event)

@@ -1,0 +1,110 @@
+"""What follows from one try of a callback. Pure."""
+
+import email.utils
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from pageworker_supervisor.delivery.response import Answered, Outcome, ReceiverUnreachable
+
+BASE_SECONDS = 0.5
+CAP_SECONDS = 300.0
+FLOOR_SECONDS = 0.05
+RETRY_AFTER_CAP_SECONDS = 3600.0
+
+QUICK_TRIES = 50
+QUICK_SECONDS = 0.1
+"""n8n answers 409 until it has parked the execution that waits for us, typically for some ten milliseconds."""
+
+RETRIED = frozenset({408, 425, 429})
+RUNNING_ALREADY = b"is running already"
+"""n8n, packages/cli/src/webhooks/waiting-webhooks.ts: 409 with this message, or with `has finished already`."""
+
+
+@dataclass(frozen=True)
+class Delivered:
+    """The receiver has it."""
+
+
+@dataclass(frozen=True)
+class RetryLaterAt:
+    """Try again after so many seconds."""
+
+    delay_seconds: float
+    reason: str
+
+
+@dataclass(frozen=True)
+class GiveUp:
+    """No further try."""
+
+    reason: str
+
+
+Verdict = Delivered | RetryLaterAt | GiveUp
+
+
+@dataclass(frozen=True)
+class Age:
+    """How long a promise has been tried. `tries` counts those before this one."""
+
+    tries: int
+    seconds: float
+    max_seconds: float
+    now: float
+    """Unix seconds, to read a Retry-After date against."""
+
+
+def decide(outcome: Outcome, age: Age, random: Callable[[], float]) -> Verdict:
+    """Delivered, later or never. `random`: uniform in [0, 1), the jitter."""
+    match outcome:
+        case Answered(status=status) if 200 <= status < 300:
+            return Delivered()
+        case Answered(status=409, untrusted_excerpt=excerpt) if RUNNING_ALREADY in excerpt:
+            if age.tries < QUICK_TRIES:
+                delay = QUICK_SECONDS * (0.5 + 0.5 * random())
+            else:
+                delay = backoff_seconds(age.tries - QUICK_TRIES, random)
+            return _unless_too_old(delay, "HTTP 409, its execution is running already", age)
+        case Answered(status=status, retry_after=retry_after) if status >= 500 or status in RETRIED:
+            asked = min(_seconds(retry_after, age.now), RETRY_AFTER_CAP_SECONDS)
+            delay = max(asked, _patience(age, random))
+            return _unless_too_old(delay, f"HTTP {status}", age)
+        case Answered(status=status):
+            return GiveUp(f"HTTP {status}" + (", redirects are not followed" if 300 <= status < 400 else ""))
+        case ReceiverUnreachable(trouble=trouble):
+            return _unless_too_old(_patience(age, random), trouble.value, age)
+
+
+def backoff_seconds(tries: int, random: Callable[[], float]) -> float:
+    """Full jitter: anything up to a window that doubles with each try.
+
+    Source: https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/
+    """
+    window = min(CAP_SECONDS, BASE_SECONDS * 2.0 ** min(tries, 32))
+    return max(FLOOR_SECONDS, window * random())
+
+
+def _patience(age: Age, random: Callable[[], float]) -> float:
+    """Backoff that grows with time as well as with tries: after seconds of quick ones the next is no minutes away."""
+    return min(backoff_seconds(age.tries, random), max(FLOOR_SECONDS, (BASE_SECONDS + 2 * age.seconds) * random()))
+
+
+def _unless_too_old(delay: float, reason: str, age: Age) -> Verdict:
+    if age.seconds + delay > age.max_seconds:
+        return GiveUp(f"{reason}; given up after {age.tries + 1} tries in {age.seconds:.0f} s")
+    return RetryLaterAt(delay, reason)
+
+
+def _seconds(untrusted_retry_after: str | None, now: float) -> float:
+    """Retry-After is seconds or a date (RFC 9110, 10.2.3); anything else asks for nothing."""
+    if untrusted_retry_after is None:
+        return 0.0
+    text = untrusted_retry_after.strip()
+    if text.isdecimal() and len(text) < 12:
+        return float(text)
+    try:
+        seconds = email.utils.parsedate_to_datetime(text).timestamp() - now
+    except (ValueError, OverflowError):
+        return 0.0
+    return max(0.0, seconds) if math.isfinite(seconds) else 0.0

@@ -1,0 +1,104 @@
+"""One POST to a receiver: no redirects, TLS verified, every wait bounded, the answer's body capped."""
+
+import asyncio
+import ssl
+from types import TracebackType
+from typing import Self
+
+import certifi
+import httpx
+
+from pageworker_supervisor.contract.callback_url import CallbackTarget
+from pageworker_supervisor.delivery.response import Answered, DeliveryTrouble, Outcome, ReceiverUnreachable
+
+EXCERPT_BYTES = 4096
+BODY_SECONDS = 1.0
+"""The status decides; the body is only looked at for n8n's words."""
+KEEP_ALIVE_SECONDS = 30.0
+
+
+class CallbackHttpClient:
+    """A connection pool."""
+
+    def __init__(self, timeout_seconds: float, concurrency: int) -> None:
+        self._timeout_seconds = timeout_seconds
+        self._client = httpx.AsyncClient(
+            verify=_trust(),
+            # A proxy from the environment would see every result.
+            trust_env=False,
+            follow_redirects=False,
+            timeout=httpx.Timeout(timeout_seconds),
+            limits=httpx.Limits(
+                max_connections=concurrency,
+                max_keepalive_connections=concurrency,
+                keepalive_expiry=KEEP_ALIVE_SECONDS,
+            ),
+            # Asking for no compression: there is nothing that we would want to unpack.
+            headers={"User-Agent": "pageworker", "Accept": "*/*", "Accept-Encoding": "identity"},
+        )
+
+    async def __aenter__(self) -> Self:
+        await self._client.__aenter__()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._client.__aexit__(kind, error, trace)
+
+    async def post(self, target: CallbackTarget, headers: dict[str, str], body: bytes) -> Outcome:
+        """Send, and say what came back. Raises nothing that a receiver could cause."""
+        request = self._client.build_request(
+            "POST",
+            httpx.URL(scheme=target.scheme, host=target.host.strip("[]"), port=target.port, path="/"),
+            headers=headers,
+            content=body,
+            # Path and query as they were written: the URL is opaque, and may be signed.
+            extensions={"target": target.request_target.encode()},
+        )
+        try:
+            async with asyncio.timeout(self._timeout_seconds):
+                response = await self._client.send(request, stream=True)
+        except (TimeoutError, httpx.TimeoutException):
+            return ReceiverUnreachable(DeliveryTrouble.TIMEOUT)
+        except (httpx.TransportError, httpx.StreamError) as error:
+            return ReceiverUnreachable(_trouble(error), str(error))
+        try:
+            excerpt = await _excerpt(response)
+        finally:
+            await response.aclose()
+        return Answered(response.status_code, excerpt, response.headers.get("retry-after"))
+
+
+async def _excerpt(response: httpx.Response) -> bytes:
+    excerpt = b""
+    try:
+        async with asyncio.timeout(BODY_SECONDS):
+            async for chunk in response.aiter_raw():
+                excerpt += chunk
+                if len(excerpt) >= EXCERPT_BYTES:
+                    break
+    except (TimeoutError, httpx.TransportError, httpx.StreamError):
+        return excerpt[:EXCERPT_BYTES]
+    return excerpt[:EXCERPT_BYTES]
+
+
+def _trust() -> ssl.SSLContext:
+    """The system's authorities, so that a company's own are believed, and certifi's where there are none."""
+    context = ssl.create_default_context()
+    context.load_verify_locations(certifi.where())
+    return context
+
+
+def _trouble(error: httpx.TransportError | httpx.StreamError) -> DeliveryTrouble:
+    text = str(error).lower()
+    if "ssl" in text or "certificate" in text:
+        return DeliveryTrouble.TLS
+    if isinstance(error, httpx.ConnectError):
+        unknown = "name or service" in text or "getaddrinfo" in text or "nodename" in text
+        return DeliveryTrouble.NAME if unknown else DeliveryTrouble.REFUSED
+    if isinstance(error, httpx.NetworkError):
+        return DeliveryTrouble.RESET
+    if "disconnected" in text:
+        return DeliveryTrouble.RESET
+    return DeliveryTrouble.BROKEN

@@ -1,0 +1,54 @@
+"""Keeps leases alive, and acts on what the queue says about them."""
+
+import asyncio
+
+from pageworker_supervisor.dispatch.dispatcher import Dispatcher
+from pageworker_supervisor.queue import QueueClient
+from pageworker_supervisor.redis_client.availability import Availability
+from pageworker_supervisor.runners.fleet import Fleet
+from pageworker_supervisor.telemetry import log
+from pageworker_supervisor.telemetry.metrics import Metrics
+
+HEARTBEATS_PER_LEASE = 3
+
+
+class Heartbeat:
+    """Heartbeats for leases and open profiles in one call; lost ones are stopped at once."""
+
+    def __init__(
+        self,
+        engine: QueueClient,
+        availability: Availability,
+        dispatcher: Dispatcher,
+        fleet: Fleet,
+        worker_id: str,
+        metrics: Metrics,
+    ) -> None:
+        self._engine = engine
+        self._availability = availability
+        self._dispatcher = dispatcher
+        self._fleet = fleet
+        self._worker_id = worker_id
+        self._metrics = metrics
+
+    async def run(self) -> None:
+        """Beat for ever."""
+        beat_seconds = self._engine.options.lease_ms / 1000 / HEARTBEATS_PER_LEASE
+        async with asyncio.TaskGroup() as tasks:
+            while True:
+                await asyncio.sleep(beat_seconds)
+                await self._availability.retry_until_available(lambda: self._beat(tasks))
+
+    async def _beat(self, tasks: asyncio.TaskGroup) -> None:
+        beat = await self._engine.heartbeat(self._worker_id, self._dispatcher.leases, self._dispatcher.profiles())
+        for token in beat.lost:
+            if (attempt := self._dispatcher.attempts.get(token)) is not None and not attempt.lost:
+                self._metrics.lost(attempt.case.job.tenant_id)
+                tasks.create_task(attempt.on_lease_lost())
+        for token in beat.cancelled:
+            self._dispatcher.cancel(tasks, token)
+        for profile in beat.asked_profiles:
+            self._fleet.retire_profile(profile, "another worker asks for its profile")
+        for tenant_id, profile_id in beat.lost_profiles:
+            log.error("profile lock lost", tenant_id=tenant_id, profile_id=profile_id)
+            self._fleet.kill_profile((tenant_id, profile_id), "its profile lock is lost")

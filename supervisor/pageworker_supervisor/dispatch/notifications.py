@@ -1,0 +1,52 @@
+"""Listens to Redis for this worker: new work, cancellations, profiles that others ask for."""
+
+import asyncio
+
+from pageworker_supervisor.dispatch.dispatcher import Dispatcher
+from pageworker_supervisor.dispatch.signals import DispatchSignals
+from pageworker_supervisor.queue import QueueClient
+from pageworker_supervisor.queue.options import AskNotice, CancelNotice, Notice
+from pageworker_supervisor.redis_client.availability import Availability
+from pageworker_supervisor.runners.fleet import Fleet
+
+WAIT_SECONDS = 2.0
+
+
+class NotificationListener:
+    """Waits in Redis for ever."""
+
+    def __init__(
+        self,
+        engine: QueueClient,
+        availability: Availability,
+        dispatcher: Dispatcher,
+        fleet: Fleet,
+        signals: DispatchSignals,
+        worker_id: str,
+    ) -> None:
+        self._engine = engine
+        self._availability = availability
+        self._dispatcher = dispatcher
+        self._fleet = fleet
+        self._signals = signals
+        self._worker_id = worker_id
+
+    async def run(self) -> None:
+        """Pass on what is heard."""
+        async with asyncio.TaskGroup() as tasks:
+            while True:
+                # What was pushed meanwhile may have woken nobody: after each trouble there is a look.
+                wake = await self._availability.retry_until_available(
+                    lambda: self._engine.wait(self._worker_id, WAIT_SECONDS), self._signals.work.set
+                )
+                for notice in wake.control:
+                    self._act(tasks, notice)
+                if wake.work:
+                    self._signals.work.set()
+
+    def _act(self, tasks: asyncio.TaskGroup, notice: Notice) -> None:
+        match notice:
+            case CancelNotice(_, token):
+                self._dispatcher.cancel(tasks, token)
+            case AskNotice(tenant_id, profile_id):
+                self._fleet.retire_profile((tenant_id, profile_id), "another worker asks for its profile")

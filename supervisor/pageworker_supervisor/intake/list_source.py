@@ -1,0 +1,181 @@
+"""The producers' list. What is taken waits in a list of the worker's own until the queue has it.
+
+Keys share the hash tag of the inbox itself, so that a cluster keeps them together:
+- `{pw:inbox}:processing:<worker>`: taken, not yet queued. Whoever takes over a dead worker moves it to his own.
+- `{pw:inbox}:workers`: everyone who may have a processing list, by when he was heard of (seconds, Redis' clock).
+- `{pw:inbox}:seen`: what the last take left in the inbox, and since when that is known to wait.
+
+A worker is entered among the workers in the same step in which it takes something, and removed in one step with the
+look that finds its list empty: no list is ever without a name. Being taken for dead costs a living worker nothing.
+"""
+
+from typing import Any
+
+from pageworker_supervisor.intake.arrival import Arrival
+from pageworker_supervisor.intake.timing import IntakeTimeouts
+from pageworker_supervisor.redis_client import RedisClient
+
+BATCH = 256
+BATCH_BYTES = 1024 * 1024
+
+# KEYS: inbox, processing, workers, seen. ARGV: me, texts at most, bytes at most. Replies texts, and how long each is
+# known to have waited (ms).
+#
+# `seen` is `<mark of the first text> <mark of the last> <count>:<since> …`, in the order of the list. If the first text
+# is still the first, what is new is behind it (RPUSH); if the last is still the last, it is before (LPUSH). If neither
+# is, nothing is known any more, and all that is there counts from now.
+_TAKE = """
+local function mark(at)
+  local text = redis.call('LINDEX', KEYS[1], at)
+  return text and #text .. redis.sha1hex(string.sub(text, 1, 512) .. string.sub(text, -512))
+end
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+redis.call('ZADD', KEYS[3], 'NX', 0, ARGV[1])
+local length, known, spans = redis.call('LLEN', KEYS[1]), 0, {}
+local first, last, rest = string.match(redis.call('GET', KEYS[4]) or '', '^(%S+) (%S+) (.*)$')
+for count, since in string.gmatch(rest or '', '(%d+):(%d+)') do
+  spans[#spans + 1] = { tonumber(count), tonumber(since) }
+  known = known + tonumber(count)
+end
+local added = length - known
+local same_first, same_last = first and first == mark(0), last and last == mark(-1)
+if added < 0 or not (same_first or same_last) or (added == 0 and not (same_first and same_last)) then
+  spans, added = {}, length
+end
+if added > 0 then
+  table.insert(spans, (same_first or #spans == 0) and #spans + 1 or 1, { added, now })
+end
+local texts, waits, bytes = {}, {}, 0
+while #texts < tonumber(ARGV[2]) and bytes < tonumber(ARGV[3]) do
+  local text = redis.call('LMOVE', KEYS[1], KEYS[2], 'LEFT', 'RIGHT')
+  if not text then
+    break
+  end
+  texts[#texts + 1] = text
+  waits[#texts] = math.max(0, now - spans[1][2])
+  bytes = bytes + #text
+  spans[1][1] = spans[1][1] - 1
+  if spans[1][1] == 0 then
+    table.remove(spans, 1)
+  end
+end
+while #spans > 32 do
+  local newest = table.remove(spans)
+  spans[#spans] = { spans[#spans][1] + newest[1], math.max(spans[#spans][2], newest[2]) }
+end
+if #spans == 0 then
+  redis.call('DEL', KEYS[4])
+else
+  local said = { mark(0), mark(-1) }
+  for _, span in ipairs(spans) do
+    said[#said + 1] = string.format('%d:%.0f', span[1], span[2])
+  end
+  redis.call('SET', KEYS[4], table.concat(said, ' '))
+  redis.call('EXPIRE', KEYS[4], 86400)
+end
+return { texts, waits }
+"""
+
+# KEYS: from, to, workers. ARGV: me, texts at most, bytes at most, whose, heard of later than this many seconds ago.
+_ADOPT = """
+local whose = ARGV[4]
+local heard = tonumber(redis.call('ZSCORE', KEYS[3], whose) or 0)
+if heard > redis.call('TIME')[1] - ARGV[5] then
+  return {}
+end
+redis.call('ZADD', KEYS[3], 'NX', 0, ARGV[1])
+local texts, bytes = {}, 0
+while #texts < tonumber(ARGV[2]) and bytes < tonumber(ARGV[3]) do
+  local text = redis.call('LMOVE', KEYS[1], KEYS[2], 'LEFT', 'RIGHT')
+  if not text then
+    redis.call('ZREM', KEYS[3], whose)
+    break
+  end
+  texts[#texts + 1] = text
+  bytes = bytes + #text
+end
+return texts
+"""
+
+# KEYS: processing. ARGV: texts.
+_REMOVE = """
+for _, text in ipairs(ARGV) do
+  redis.call('LREM', KEYS[1], 1, text)
+end
+return #ARGV
+"""
+
+# KEYS: workers. ARGV: me, seconds. Replies with the workers that were not heard of for so long.
+_BEAT = """
+local now = redis.call('TIME')[1]
+redis.call('ZADD', KEYS[1], now, ARGV[1])
+return redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', now - ARGV[2], 'LIMIT', 0, 100)
+"""
+
+# KEYS: workers. ARGV: me, seconds.
+_LEAVE = """
+return redis.call('ZADD', KEYS[1], 'XX', redis.call('TIME')[1] - ARGV[2], ARGV[1])
+"""
+
+
+class ProducerList:
+    """One worker's hand in the list. Every call may be repeated; they raise EngineError."""
+
+    def __init__(self, link: RedisClient, prefix: str, worker_id: str, timing: IntakeTimeouts) -> None:
+        self.key = f"{prefix}:inbox"
+        self._link = link
+        self._worker_id = worker_id
+        self._timing = timing
+        self._workers = f"{{{self.key}}}:workers"
+        self._seen = f"{{{self.key}}}:seen"
+        self._mine = self._processing(worker_id)
+
+    async def wait(self) -> list[Arrival]:
+        """The next text, or nothing within the time of a block."""
+        _, text = await self._link.pipe(
+            [
+                ("ZADD", self._workers, "NX", 0, self._worker_id),
+                ("BLMOVE", self.key, self._mine, "LEFT", "RIGHT", self._timing.block_seconds),
+            ],
+            key=self.key,
+            blocks=True,
+        )
+        return [] if text is None else [Arrival(text)]
+
+    async def take(self) -> list[Arrival]:
+        """What is there, at most a batch."""
+        keys = (self.key, self._mine, self._workers, self._seen)
+        texts, waits = await self._eval(_TAKE, keys, self._worker_id, BATCH, BATCH_BYTES)
+        return [Arrival(text, waited) for text, waited in zip(texts, waits, strict=True)]
+
+    async def leftovers(self) -> list[Arrival]:
+        """What this worker took, and a reply or a life was lost before it could be queued."""
+        texts = await self._link.send("LRANGE", self._mine, 0, BATCH - 1, key=self.key)
+        return [Arrival(text) for text in texts]
+
+    async def adopt(self, dead: str) -> list[Arrival]:
+        """A batch of what a dead worker took; nothing if it lives after all. Empty: it is forgotten."""
+        keys = (self._processing(dead), self._mine, self._workers)
+        texts = await self._eval(_ADOPT, keys, self._worker_id, BATCH, BATCH_BYTES, dead, self._timing.silent_seconds)
+        return [Arrival(text) for text in texts]
+
+    async def remove(self, texts: list[bytes]) -> None:
+        """They are in the queue."""
+        await self._eval(_REMOVE, (self._mine,), *texts)
+
+    async def beat(self) -> list[str]:
+        """Be heard. Returns workers that were not, for long."""
+        silent = await self._eval(_BEAT, (self._workers,), self._worker_id, self._timing.silent_seconds)
+        return [name.decode() for name in silent if name != self._worker_id.encode()]
+
+    async def leave(self) -> None:
+        """Go in good order: others need wait only until no blocked read of ours can take anything any more."""
+        spared = self._timing.silent_seconds - self._timing.block_seconds - 1
+        await self._eval(_LEAVE, (self._workers,), self._worker_id, max(0, int(spared)))
+
+    def _processing(self, worker_id: str) -> str:
+        return f"{{{self.key}}}:processing:{worker_id}"
+
+    async def _eval(self, script: str, keys: tuple[str, ...], *args: str | bytes | float) -> Any:
+        return await self._link.send("EVAL", script, len(keys), *keys, *args, key=self.key)

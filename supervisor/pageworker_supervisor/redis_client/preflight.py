@@ -1,0 +1,153 @@
+"""Is this Redis fit for pageworker? Questions for `workerctl doctor`, each with what was found and how to mend it."""
+
+import asyncio
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pageworker_supervisor.redis_client.client import RedisClient
+from pageworker_supervisor.redis_client.errors import Denied, RedisClientError
+
+OLDEST = (7, 0)
+CLOCK_SECONDS = 5.0
+"""Leases and delays are on Redis' clock alone; ours is in log lines and in signed callbacks."""
+ANSWER_SECONDS = 10.0
+
+
+@dataclass(frozen=True)
+class RedisCheck:
+    """One question. `mend` is empty where nothing is to be done; `ok` may come with advice."""
+
+    name: str
+    ok: bool
+    found: str
+    mend: str = ""
+
+
+async def preflight(link: RedisClient) -> list[RedisCheck]:
+    """Ask everything; a Redis that does not answer is one failed check. Changes nothing."""
+    try:
+        async with asyncio.timeout(ANSWER_SECONDS):
+            infos = await link.primaries("INFO", "everything")
+            checks = [
+                RedisCheck(
+                    "redis answers", True, f"{link.safe_url}, {len(infos)} primar{'y' if len(infos) == 1 else 'ies'}"
+                ),
+                _version(infos),
+                _role(infos),
+                _eviction(infos),
+                _persistence(infos),
+                _replicas(infos),
+                await _clock(link),
+                await _rights(link),
+            ]
+            if link.is_cluster:
+                checks.append(await _cluster(link))
+            elif any(int(info.get("cluster_enabled", 0)) for info in infos):
+                mend = "write redis.url as redis+cluster://host:port,…"
+                checks.append(
+                    RedisCheck("redis cluster", False, "a node of a cluster, but redis.url names one server", mend)
+                )
+    except (RedisClientError, TimeoutError) as error:
+        said = str(error) or f"no answer within {ANSWER_SECONDS:.0f} s"
+        return [RedisCheck("redis answers", False, f"{link.safe_url}: {said}", "start Redis, or correct redis.url")]
+    return checks
+
+
+def _version(infos: Sequence[dict[str, Any]]) -> RedisCheck:
+    oldest = min((str(info["redis_version"]) for info in infos), key=_numbers)
+    fine = _numbers(oldest) >= OLDEST
+    return RedisCheck("redis version", fine, oldest, "" if fine else "install Redis 7.0 or later: it has functions")
+
+
+def _role(infos: Sequence[dict[str, Any]]) -> RedisCheck:
+    roles = {str(info["role"]) for info in infos}
+    fine = roles == {"master"}
+    mend = "" if fine else "point redis.url at the primary, or at its Sentinels: redis+sentinel://…/service"
+    return RedisCheck("redis role", fine, ", ".join(sorted(roles)), mend)
+
+
+def _eviction(infos: Sequence[dict[str, Any]]) -> RedisCheck:
+    policies = {str(info["maxmemory_policy"]) for info in infos}
+    bounded = any(int(info["maxmemory"]) for info in infos)
+    fine = policies == {"noeviction"}
+    if not fine and not bounded:
+        advice = "without maxmemory nothing is evicted, but set maxmemory-policy noeviction all the same"
+        return RedisCheck("redis maxmemory-policy", True, ", ".join(sorted(policies)), advice)
+    mend = "" if fine else "CONFIG SET maxmemory-policy noeviction: any other throws jobs and locks away"
+    return RedisCheck("redis maxmemory-policy", fine, ", ".join(sorted(policies)), mend)
+
+
+def _persistence(infos: Sequence[dict[str, Any]]) -> RedisCheck:
+    aof = all(int(info["aof_enabled"]) for info in infos)
+    failed = any(info.get("aof_last_write_status", "ok") != "ok" for info in infos)
+    if failed:
+        return RedisCheck(
+            "redis persistence", False, "the last write of the AOF failed", "look at Redis' log: is the disk full?"
+        )
+    advice = "" if aof else "appendonly yes: a restart of Redis loses jobs otherwise"
+    return RedisCheck("redis persistence", True, "appendonly" if aof else "no append-only file", advice)
+
+
+def _replicas(infos: Sequence[dict[str, Any]]) -> RedisCheck:
+    fewest = min(int(info["connected_slaves"]) for info in infos)
+    advice = "" if fewest else "a replica (and Sentinel) lets the queue outlive the loss of its host"
+    return RedisCheck("redis replicas", True, str(fewest), advice)
+
+
+async def _clock(link: RedisClient) -> RedisCheck:
+    before = time.time()
+    replies = await link.primaries("TIME")
+    after = time.time()
+    # Ours may have been read at any moment in between.
+    off = max(_distance(seconds + micros / 1e6, before, after) for seconds, micros in replies)
+    mend = "" if off <= CLOCK_SECONDS else "run chrony or systemd-timesyncd on both hosts"
+    return RedisCheck("clock against Redis", off <= CLOCK_SECONDS, f"{off:.3f} s apart", mend)
+
+
+# ACL DRYRUN needs rights that a worker should not have. These calls fail for everybody, but for another reason.
+_HARMLESS = (
+    (("FUNCTION LOAD", "#!lua name=none"), "functions may be loaded"),
+    (("FCALL", "pageworker_none", 0), "called"),
+    (("EVAL", "return 1", 0), "scripts run"),
+)
+
+
+async def _rights(link: RedisClient) -> RedisCheck:
+    missing = []
+    for words, _ in _HARMLESS:
+        try:
+            await link.primaries(*words)
+        except Denied as denied:
+            missing.append(str(denied))
+        except RedisClientError:
+            continue  # allowed, and failed as it does for everybody
+    found = "; ".join(missing) or ", ".join(right for _, right in _HARMLESS)
+    return RedisCheck(
+        "redis rights", not missing, found, "" if not missing else "use the users of the shipped pageworker.acl"
+    )
+
+
+async def _cluster(link: RedisClient) -> RedisCheck:
+    states = await link.primaries("CLUSTER", "INFO")
+    words = {_cluster_state(reply) for reply in states}
+    fine = words == {"ok"}
+    return RedisCheck(
+        "redis cluster", fine, ", ".join(sorted(words)), "" if fine else "redis-cli --cluster check host:port"
+    )
+
+
+def _cluster_state(reply: Any) -> str:
+    if isinstance(reply, dict):
+        return str(reply["cluster_state"])
+    lines = dict(line.split(":", 1) for line in bytes(reply).decode().split("\r\n") if ":" in line)
+    return lines["cluster_state"]
+
+
+def _distance(theirs: float, earliest: float, latest: float) -> float:
+    return max(earliest - theirs, theirs - latest, 0.0)
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in version.split(".") if part.isdecimal())

@@ -1,0 +1,99 @@
+"""The next edition of an index: what a publisher may change, and what not. Pure."""
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+from msgspec import structs
+
+from pageworker_sandbox.signing import Index, IndexedModule, IndexedVersion, VerifiedBundle
+from pageworker_sandbox.signing.version import precedence
+from pageworker_supervisor.registry.errors import RegistryRefused
+
+EXPIRY_DAYS = 90.0
+
+Edit = Callable[[dict[str, IndexedVersion]], dict[str, IndexedVersion]]
+
+
+def next_edition(before: Index | None, edit: Edit, now: datetime, expiry_days: float = EXPIRY_DAYS) -> Index:
+    """The index after an edit, renewed. Raises Refused.
+
+    Serials are at least the time in seconds, so that they go on rising even where the old index was lost.
+    """
+    serial = max(before.serial + 1 if before else 1, int(now.timestamp()))
+    expires = (now + timedelta(days=expiry_days)).replace(microsecond=0)
+    return Index(serial=serial, expires=expires, modules=edit(dict(before.modules) if before else {}))
+
+
+def renew(modules: dict[str, IndexedVersion]) -> dict[str, IndexedVersion]:
+    """No change but a new serial and expiry."""
+    return modules
+
+
+def add(bundle: VerifiedBundle, channel: str) -> Edit:
+    """List a bundle and let a channel mean it."""
+    listing = IndexedModule(sha256=bundle.sha256, bytes=len(bundle.data))
+
+    def edit(modules: dict[str, IndexedVersion]) -> dict[str, IndexedVersion]:
+        listed = modules.get(bundle.name, IndexedVersion())
+        there = listed.versions.get(bundle.version)
+        if there is not None and there.sha256 != listing.sha256:
+            raise RegistryRefused(
+                f"{bundle.name} {bundle.version} is published already, with other bytes",
+                "a version never changes: raise `version` in module.toml",
+            )
+        if there is not None and there.yanked:
+            raise RegistryRefused(f"{bundle.name} {bundle.version} was taken back", "publish a new version")
+        _refuse_downgrade(bundle, channel, listed.channels.get(channel))
+        versions = {**listed.versions, bundle.version: listing}
+        return {
+            **modules,
+            bundle.name: IndexedVersion(versions=versions, channels={**listed.channels, channel: bundle.version}),
+        }
+
+    return edit
+
+
+def point(name: str, channel: str, version: str) -> Edit:
+    """Let a channel mean a version that is listed, higher or lower."""
+
+    def edit(modules: dict[str, IndexedVersion]) -> dict[str, IndexedVersion]:
+        listed = _listed(modules, name, version)
+        if listed.versions[version].yanked:
+            raise RegistryRefused(f"{name} {version} was taken back", "choose another version")
+        return {**modules, name: structs.replace(listed, channels={**listed.channels, channel: version})}
+
+    return edit
+
+
+def yank(name: str, version: str) -> Edit:
+    """Take a version back: no worker runs it any more."""
+
+    def edit(modules: dict[str, IndexedVersion]) -> dict[str, IndexedVersion]:
+        listed = _listed(modules, name, version)
+        following = sorted(channel for channel, meant in listed.channels.items() if meant == version)
+        if following:
+            raise RegistryRefused(
+                f"channel {', '.join(following)} of {name} means {version}",
+                f"first move it: `workerctl module channel set {name} {following[0]} VERSION`",
+            )
+        taken = structs.replace(listed.versions[version], yanked=True)
+        return {**modules, name: structs.replace(listed, versions={**listed.versions, version: taken})}
+
+    return edit
+
+
+def _listed(modules: dict[str, IndexedVersion], name: str, version: str) -> IndexedVersion:
+    listed = modules.get(name)
+    if listed is None or version not in listed.versions:
+        there = ", ".join(listed.versions) if listed else ", ".join(modules)
+        raise RegistryRefused(f"the registry has no {name} {version}", f"there is: {there or 'nothing'}")
+    return listed
+
+
+def _refuse_downgrade(bundle: VerifiedBundle, channel: str, current: str | None) -> None:
+    if current is not None and precedence(bundle.version) < precedence(current):
+        raise RegistryRefused(
+            f"{bundle.version} is lower than {current}, which {channel} of {bundle.name} means now",
+            f"publish to another channel, then go back on purpose: "
+            f"`workerctl module channel set {bundle.name} {channel} {bundle.version}`",
+        )

@@ -1,0 +1,129 @@
+"""The way out for all runners: keeps one egress gateway running and speaks with it."""
+
+import asyncio
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from pageworker_sandbox.dialer.messages import Rules
+from pageworker_sandbox.egress.client import Gateway, GatewayLost, GatewayRefused, connect
+from pageworker_sandbox.egress.errors import EgressError
+from pageworker_sandbox.egress.messages import EgressPolicy, Notice
+from pageworker_sandbox.launch import GatewayUsers, Host, launch_gateway
+from pageworker_supervisor.runners.spawn_backoff import SpawnBackoff
+from pageworker_supervisor.task_supervision import leaves
+from pageworker_supervisor.telemetry import log
+from pageworker_supervisor.telemetry.metrics import Metrics
+
+ANSWER_SECONDS = 5.0
+
+
+@dataclass(frozen=True)
+class OutletEvents:
+    """What is told of the gateway, as calls."""
+
+    came_up: Callable[[], None]
+    lost: Callable[[str], None]
+    """The reason. Every runner is without network, and its listener is gone."""
+    listener_lost: Callable[[str], None]
+    """The id of the runner that alone is without network."""
+
+
+class GatewayProcess:
+    """One gateway process at a time. One that does not come up, or is lost, is followed by another, later each time."""
+
+    def __init__(self, host: Host, users: GatewayUsers, rules: Rules, metrics: Metrics, events: OutletEvents) -> None:
+        self.proof: dict[str, str] = {}
+        self.trouble: str | None = None
+        """Why there is no gateway; None while there is one, and while the first is being started."""
+        self._host = host
+        self._users = users
+        self._rules = rules
+        self._metrics = metrics
+        self._events = events
+        self._tenants: dict[str, str] = {}
+        self._silent = asyncio.Event()
+        self._gateway: Gateway | None = None
+        self._up = asyncio.Event()
+        self._backoff = SpawnBackoff()
+
+    async def run(self) -> None:
+        """Keep a gateway up for ever."""
+        while True:
+            began = time.monotonic()
+            reason = ""
+            try:
+                await self._serve()
+            # Whatever a launch fails for (a suspended host, no memory, no process): the next one may come up.
+            except* (EgressError, OSError) as group:
+                reason = next(str(error) or repr(error) for error in leaves(group))
+            came_up = self._up.is_set()
+            self._up.clear()
+            self._gateway = None
+            self.trouble = f"the egress gateway {'was lost' if came_up else 'does not start'}: {reason}"
+            log.error("no egress gateway", reason=self.trouble)
+            self._events.lost("the egress gateway is lost" if came_up else "there is no egress gateway")
+            self._backoff.spawned(time.monotonic(), ok=came_up and time.monotonic() - began > 60)
+            await asyncio.sleep(self._backoff.remaining_seconds(time.monotonic()))
+
+    async def _serve(self) -> None:
+        cell = await launch_gateway(self._host, self._users, self._rules)
+        try:
+            gateway = connect(cell.channel)
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(gateway.run())
+                tasks.create_task(self._report(gateway))
+                await self._answers(gateway)
+                self.proof = await cell.proof()
+                self._gateway = gateway
+                self.trouble = None
+                self._silent.clear()
+                self._up.set()
+                self._events.came_up()
+                await self._silent.wait()
+                raise GatewayLost("it does not answer")
+        finally:
+            cell.kill()
+            await asyncio.shield(cell.wait())
+
+    async def _answers(self, gateway: Gateway) -> None:
+        try:
+            async with asyncio.timeout(ANSWER_SECONDS):
+                await gateway.usage()
+        except TimeoutError as silent:
+            raise GatewayLost(f"it does not answer within {ANSWER_SECONDS:g} s") from silent
+
+    async def _report(self, gateway: Gateway) -> None:
+        async for notice in gateway.notices():
+            if isinstance(notice, Notice):
+                tenant = self._tenants.get(notice.cell_id, "")
+                self._metrics.egress_refused(tenant, notice.reason, 1 + notice.suppressed)
+                log.warning("egress refused", runner_id=notice.cell_id, host=notice.host, reason=notice.reason)
+            else:
+                log.error("egress listener lost", runner_id=notice.cell_id)
+                self._events.listener_lost(notice.cell_id)
+
+    async def attach(self, runner_id: str, tenant_id: str, listener: int, policy: EgressPolicy) -> None:
+        """Give a runner its way out. Waits until there is a gateway."""
+        await self._up.wait()
+        await self._alive().attach(runner_id, listener, policy)
+        self._tenants[runner_id] = tenant_id
+
+    async def detach(self, runner_id: str) -> None:
+        """Close a runner's way out, if it still has one."""
+        tenant_id = self._tenants.pop(runner_id, "")
+        try:
+            async with asyncio.timeout(ANSWER_SECONDS):
+                usage = await self._alive().detach(runner_id)
+        except (GatewayLost, GatewayRefused):
+            return
+        except TimeoutError:
+            # A gateway that is stuck would hold up every runner that ends: start another.
+            self._silent.set()
+            return
+        self._metrics.egress(tenant_id, usage.up_bytes, usage.down_bytes)
+
+    def _alive(self) -> Gateway:
+        if self._gateway is None:
+            raise GatewayLost("there is no gateway now")
+        return self._gateway

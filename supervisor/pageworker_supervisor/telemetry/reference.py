@@ -1,0 +1,26 @@
+"""The table of all metrics, for docs/operations.md: `python -m pageworker_supervisor.telemetry.reference`."""
+
+import sys
+
+from prometheus_client import Counter, Gauge, Histogram
+from prometheus_client.metrics import MetricWrapperBase
+
+from pageworker_supervisor.telemetry.metrics import Metrics
+
+KINDS: dict[type[MetricWrapperBase], str] = {Counter: "counter", Gauge: "gauge", Histogram: "histogram"}
+
+
+def metrics_table() -> str:
+    """One row a metric, Markdown."""
+    rows = ["| metric | kind | labels | |", "|---|---|---|---|"]
+    for metric in vars(Metrics()).values():
+        if isinstance(metric, MetricWrapperBase):
+            (family,) = metric.describe()
+            name = family.name + ("_total" if isinstance(metric, Counter) else "")
+            labels = ", ".join(metric._labelnames)
+            rows.append(f"| `{name}` | {KINDS[type(metric)]} | {labels} | {family.documentation} |")
+    return "\n".join(rows) + "\n"
+
+
+if __name__ == "__main__":
+    sys.stdout.write(metrics_table())

@@ -1,0 +1,291 @@
+"""Redis as it is deployed, with what may befall it. Everything here blocks; a director calls it in threads."""
+
+import random
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Protocol
+
+import redis
+from pw_servers import Cluster, RedisServer, Sentinels, cluster, redis_server, sentinel
+from pw_servers.waiting import until
+
+from chaos.disk import SmallDisk, small_disk
+
+Fault = Callable[[random.Random], None]
+WORKER, FIRST_PASSWORD = "worker", "first"
+NODE_TIMEOUT_MS = 2000
+
+
+class Ground(Protocol):
+    """One deployment."""
+
+    name: str
+    url: str
+    worker_settings: dict[str, str]
+    """How workers reach it: settings of `redis`."""
+    nodes: list[RedisServer]
+    shards: int
+    replicas: int
+
+    def faults(self) -> dict[str, Fault]:
+        """By name. Each returns when the deployment is whole again."""
+
+    def primaries(self) -> list[RedisServer]:
+        """Who takes writes now."""
+
+    def primary_of(self, key: str) -> RedisServer:
+        """Who has this key."""
+
+
+def _pause(server: RedisServer, dice: random.Random, most: float) -> None:
+    server.pause()
+    _let_pass(dice.uniform(0.3, most))
+    server.resume()
+
+
+def _let_pass(seconds: float) -> None:
+    threading.Event().wait(seconds)
+
+
+def _restart(server: RedisServer, dice: random.Random) -> None:
+    if dice.random() < 0.5:
+        server.kill()
+        server.start()
+    else:
+        server.restart()
+
+
+def _squeeze(servers: list[RedisServer], dice: random.Random) -> None:
+    """maxmemory below what is in use; what frees memory must go on."""
+    for server in servers:
+        server.command("CONFIG", "SET", "maxmemory", "1mb", "maxmemory-policy", "noeviction")
+    _let_pass(dice.uniform(0.3, 2))
+    for server in servers:
+        server.command("CONFIG", "SET", "maxmemory", "0")
+
+
+def _forget_functions(servers: list[RedisServer]) -> None:
+    for server in servers:
+        server.command("FUNCTION", "FLUSH", "SYNC")
+
+
+class Standalone:
+    """One server with AOF."""
+
+    name, shards, replicas = "standalone", 1, 0
+
+    def __init__(self, server: RedisServer, disk: SmallDisk | None) -> None:
+        """`disk`: what the server's folder is on."""
+        self.url = server.url
+        self.nodes = [server]
+        self._disk = disk
+        self._password_file = server.directory.with_name(f"{server.directory.name}.password")
+        self._password_file.write_text(FIRST_PASSWORD)
+        self.worker_settings = {
+            "url": server.url.replace("//", f"//{WORKER}@"),
+            "password_file": str(self._password_file),
+        }
+
+    def faults(self) -> dict[str, Fault]:
+        """What one server can suffer."""
+        (server,) = self.nodes
+        return {
+            "redis restart": partial(_restart, server),
+            "redis stopped": lambda dice: _pause(server, dice, 6.0),
+            "maxmemory": partial(_squeeze, self.nodes),
+            "functions gone": lambda dice: _forget_functions(self.nodes),
+            "password rotated": self._rotate,
+            "right withdrawn": self._withdraw,
+            **({} if self._disk is None else {"data folder full": self._fill}),
+        }
+
+    def _rotate(self, dice: random.Random) -> None:
+        """In Redis first, and later in the file that workers read."""
+        (server,) = self.nodes
+        password = f"{dice.randrange(10**9)}"
+        server.command("ACL", "SETUSER", WORKER, "resetpass", f">{password}")
+        server.command("ACL", "SAVE")
+        if dice.random() < 0.7:
+            server.command("CLIENT", "KILL", "USER", WORKER)
+        _let_pass(dice.uniform(0.3, 3))
+        self._password_file.write_text(password)
+
+    def _withdraw(self, dice: random.Random) -> None:
+        """Rights that stand before a transition, not in the midst of one."""
+        (server,) = self.nodes
+        right = dice.choice(("fcall", "eval", "blmpop", "blmove", "xreadgroup", "@all"))
+        server.command("ACL", "SETUSER", WORKER, f"-{right}")
+        _let_pass(dice.uniform(0.3, 3))
+        server.command("ACL", "SETUSER", WORKER, "+@all")
+
+    def _fill(self, dice: random.Random) -> None:
+        """It ends with its first write, and is started again, as who keeps it would, when there is space."""
+        (server,) = self.nodes
+        assert self._disk is not None
+        with self._disk.full():
+            _let_pass(dice.uniform(0.5, 3))
+            died = not server.is_up
+        if died:
+            server.restart()
+
+    def primaries(self) -> list[RedisServer]:
+        """It."""
+        return self.nodes
+
+    def primary_of(self, key: str) -> RedisServer:
+        """It."""
+        return self.nodes[0]
+
+
+class SentinelDeployment:
+    """A primary and a replica under three Sentinels."""
+
+    name, shards, replicas = "sentinel", 1, 1
+
+    def __init__(self, group: Sentinels) -> None:
+        self._group = group
+        self.url = group.url
+        self.worker_settings = {"url": self.url}
+        self.nodes = group.nodes
+
+    def faults(self) -> dict[str, Fault]:
+        """Failovers, asked for and not."""
+        return {
+            "sentinel failover": lambda dice: self._whole(self._group.failover),
+            "primary killed": lambda dice: self._whole(self._kill),
+            "primary restart": lambda dice: self._whole(lambda: _restart(self._group.primary, dice)),
+            "primary stopped": lambda dice: self._whole(lambda: _pause(self._group.primary, dice, 4.0)),
+            "replica stopped": lambda dice: self._whole(lambda: _pause(self._group.replica, dice, 3.0)),
+            "maxmemory": lambda dice: _squeeze(self.primaries(), dice),
+        }
+
+    def _kill(self) -> None:
+        old = self._group.kill_primary()
+        self._group.wait_moved_from(old)
+        old.start()
+
+    def _whole(self, fault: Callable[[], object]) -> None:
+        """Two faults at once would be more than one replica can stand."""
+        fault()
+        until(self._in_step, "the replica follows", 60, 0.05)
+
+    def _in_step(self) -> bool:
+        try:
+            one = {self._group._primary_port(each) for each in self._group.sentinels}
+            primary, replica = self._group.primary, self._group.replica
+            return bool(
+                len(one) == 1
+                and primary.command("ROLE")[0] == b"master"
+                and replica.command("ROLE")[:4:3] == [b"slave", b"connected"]
+                and primary.command("WAIT", 1, 100) >= 1
+            )
+        except (redis.exceptions.RedisError, OSError):
+            return False
+
+    def primaries(self) -> list[RedisServer]:
+        """One."""
+        return [self._group.primary]
+
+    def primary_of(self, key: str) -> RedisServer:
+        """The same for all keys."""
+        return self._group.primary
+
+
+class Clustered:
+    """Three ranges of slots with a replica each, three shards."""
+
+    name, shards, replicas = "cluster", 3, 1
+
+    def __init__(self, formed: Cluster) -> None:
+        self._cluster = formed
+        self.url = formed.url
+        self.worker_settings = {"url": self.url}
+        self.nodes = [*formed.nodes, *formed.replicas]
+
+    def faults(self) -> dict[str, Fault]:
+        """Failovers, migrations, nodes that go."""
+        ranges = len(self._cluster.nodes)
+        return {
+            "cluster failover": lambda dice: self._whole(lambda: self._cluster.failover(dice.randrange(ranges))),
+            "slot migration": lambda dice: self._whole(lambda: self._migrate(dice)),
+            "node restart": lambda dice: self._whole(lambda: _restart(dice.choice(self.nodes), dice)),
+            "node stopped": lambda dice: self._whole(lambda: _pause(dice.choice(self.nodes), dice, 4.0)),
+            "functions gone": lambda dice: _forget_functions(self.primaries()),
+            "maxmemory": lambda dice: _squeeze(self.primaries(), dice),
+        }
+
+    def _migrate(self, dice: random.Random) -> None:
+        slot = self._cluster.slot(dice.choice([*(f"pw:{{{shard}}}" for shard in range(self.shards)), "pw:inbox"]))
+        owner = self._cluster.owner(slot)
+        target = dice.choice([node for node in self.primaries() if node is not owner])
+        for _ in range(20):
+            try:
+                self._cluster.migrate_slot(slot, target)
+            except (redis.exceptions.RedisError, OSError):
+                continue  # a busy source refuses or is slow: as redis-cli --cluster fix does, again
+            return
+        raise TimeoutError(f"slot {slot} does not move")
+
+    def _whole(self, fault: Callable[[], object]) -> None:
+        fault()
+        until(self._is_whole, "the cluster is whole", 90, 0.05)
+
+    def _is_whole(self) -> bool:
+        try:
+            states = [node.command("CLUSTER", "INFO") for node in self.nodes]
+            roles = [node.command("ROLE") for node in self.nodes]
+        except (redis.exceptions.RedisError, OSError):
+            return False
+        followers = [role for role in roles if role[0] == b"slave"]
+        return (
+            all(b"cluster_state:ok" in state for state in states)
+            and len(followers) * 2 == len(roles)
+            and all(role[3] == b"connected" for role in followers)
+        )
+
+    def primaries(self) -> list[RedisServer]:
+        """Those that say so themselves."""
+        found = []
+        for node in self.nodes:
+            with suppress(redis.exceptions.RedisError, OSError):
+                if node.command("ROLE")[0] == b"master":
+                    found.append(node)
+        return found
+
+    def primary_of(self, key: str) -> RedisServer:
+        """As the first node that answers sees it."""
+        return self._cluster.owner(self._cluster.slot(key))
+
+
+@contextmanager
+def server_with_users(disk: SmallDisk | None) -> Iterator[RedisServer]:
+    """With a user for workers beside ours, which no fault locks out."""
+    with TemporaryDirectory(prefix="pw-chaos-redis-", ignore_cleanup_errors=True) as temporary:
+        users = Path(temporary) / "users.acl"
+        rights = "~* &* +@all"
+        users.write_text(f"user default on nopass {rights}\nuser {WORKER} on >{FIRST_PASSWORD} {rights}\n")
+        folder = (disk.folder if disk else Path(temporary)) / "redis"
+        folder.mkdir()
+        with redis_server(aof=True, acl_file=users, directory=folder) as server:
+            yield server
+
+
+@contextmanager
+def ground(name: str) -> Iterator[Ground]:
+    """The deployment of that name, for the block."""
+    match name:
+        case "standalone":
+            with small_disk() as disk, server_with_users(disk) as server:
+                yield Standalone(server, disk)
+        case "sentinel":
+            with sentinel(aof=True) as group:
+                yield SentinelDeployment(group)
+        case "cluster":
+            with cluster(primaries=3, replicas=1, node_timeout_ms=NODE_TIMEOUT_MS, aof=True) as formed:
+                yield Clustered(formed)
+        case _:
+            raise ValueError(f"no such ground: {name}")

@@ -1,0 +1,131 @@
+"""Turns and permits: what may not run blocks nobody, what may run is not waited for."""
+
+from mutation import failures as f
+from mutation.mutant import LUA, Mutant
+
+LIMITS = "tests/queue/test_limits.py"
+WAITING = "tests/queue/test_waiting.py"
+
+ROWS = (
+    Mutant(
+        f.THROTTLED,
+        f"{LUA}/04_tenants.lua",
+        """  if why then
+    call('ZREM', P .. 'active', t)
+""",
+        """  if why then
+""",
+        (f"{LIMITS}::test_claims_do_not_look_past_those_that_cannot_run",),
+    ),
+    Mutant(
+        f.THROTTLED,
+        f"{LUA}/22_claim.lua",
+        """    Tenant.settle(t)
+    self.barred[t] = true
+  end
+end
+""",
+        """    Tenant.settle(t)
+    self.budget = 0
+  end
+end
+""",
+        (f"{LIMITS}::test_a_tenant_at_its_concurrency_blocks_nobody",),
+    ),
+    Mutant(
+        f.THROTTLED,
+        f"{LUA}/06_domains.lua",
+        """    if not call('HGET', P .. 'tenant:' .. t, 'pk') then
+      wanted = wanted - 1
+    end
+""",
+        """    wanted = wanted - 1
+""",
+        (f"{LIMITS}::test_a_free_domain_does_not_wait_for_a_tenant_that_may_not_run",),
+    ),
+    Mutant(
+        f.SEMAPHORE,
+        f"{LUA}/10_jobs.lua",
+        """  Job.release(id, job)
+  call('ZREM', P .. 'leases', id)
+""",
+        """  call('ZREM', P .. 'leases', id)
+""",
+        (f"{LIMITS}::test_a_permit_comes_back_once_however_a_lease_ends",),
+    ),
+    Mutant(
+        f.SEMAPHORE,
+        f"{LUA}/24_ends.lua",
+        "      Job.release(id, job)\n",
+        "",
+        (f"{LIMITS}::test_a_permit_comes_back_once_however_a_lease_ends",),
+    ),
+    Mutant(
+        f.SEMAPHORE,
+        f"{LUA}/10_jobs.lua",
+        """  if job.tok == token then
+    return job
+  end
+""",
+        """  if job then
+    return job
+  end
+""",
+        (f"{LIMITS}::test_a_permit_comes_back_once_however_a_lease_ends",),
+    ),
+    Mutant(
+        f.SEMAPHORE,
+        f"{LUA}/10_jobs.lua",
+        """  if job.pm == '1' then
+    Tenant.release(job.t)
+""",
+        """  if job then
+    Tenant.release(job.t)
+""",
+        ("tests/queue/test_leases.py::test_a_verdict_whose_worker_dies_is_given_to_another_uncharged",),
+    ),
+    Mutant(
+        f.FLOOD,
+        f"{LUA}/10_jobs.lua",
+        "P .. 'delayed', '-inf', NOW, 'LIMIT', 0, SLICE)",
+        "P .. 'delayed', '-inf', NOW)",
+        ("tests/queue/test_growth.py::test_a_flood_that_is_due_at_once_stalls_nobody",),
+    ),
+    Mutant(
+        f.STALL,
+        f"{LUA}/04_tenants.lua",
+        """  if call('HGET', tenant_key(t), 'pk') == 'c' then
+    Tenant.settle(t)
+  end
+""",
+        "",
+        (
+            f"{LIMITS}::test_a_tenant_at_its_concurrency_blocks_nobody",
+            f"{WAITING}::test_a_released_permit_wakes_whoever_can_use_it",
+        ),
+    ),
+    Mutant(
+        f.STALL,
+        f"{LUA}/22_claim.lua",
+        "    Wakes.pass_on(self.full)\n",
+        "",
+        (f"{WAITING}::test_a_bulk_of_jobs_wakes_several_and_the_baton_the_rest",),
+    ),
+    Mutant(
+        f.STALL,
+        f"{LUA}/22_claim.lua",
+        "  return at == 0 and -1 or max(0, at - NOW)\n",
+        "  return -1\n",
+        (
+            f"{WAITING}::test_a_refill_wakes_a_throttled_tenants_worker",
+            f"{WAITING}::test_a_delayed_job_wakes_its_worker_when_it_is_due",
+        ),
+    ),
+    Mutant(
+        f.STALL,
+        "supervisor/pageworker_supervisor/queue/claim.py",
+        "            await self._waiting.nudge(worker_id, self._waiting.outgrown(worker_id))\n",
+        "            return\n",
+        (f"{WAITING}::test_a_claim_that_leaves_more_room_changes_what_is_waited_for",),
+    ),
+)

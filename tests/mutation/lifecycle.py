@@ -1,0 +1,179 @@
+"""A job's way: what was cancelled does not run, what expired does not begin, listings and dead letters stay bounded."""
+
+from mutation import failures as f
+from mutation.mutant import DISPATCH, ENGINE, INTAKE, LUA, Mutant
+
+CANCEL = "tests/queue/test_cancel.py"
+EXPIRY = "tests/queue/test_expiry.py"
+LISTING = "tests/queue/test_listing.py"
+DEAD = "tests/queue/test_dead_bounds.py"
+BEGIN = "tests/worker/test_begin.py"
+
+ROWS = (
+    Mutant(
+        f.CANCEL_LOST,
+        f"{LUA}/20_enqueue.lua",
+        "any_cancelled and Cancellation.take(id)",
+        "false",
+        (f"{CANCEL}::test_a_job_that_comes_after_its_cancellation_ends_without_a_turn",),
+    ),
+    Mutant(
+        f.CANCEL_LOST,
+        f"{LUA}/24_ends.lua",
+        "    elseif job.cn and job.pm == '1' and status ~= 'cancelled' then\n",
+        "    elseif false then\n",
+        (
+            f"{CANCEL}::test_a_job_that_ends_just_then_ends_as_cancelled",
+            f"{BEGIN}::test_what_ends_just_after_its_cancel_ends_as_cancelled",
+        ),
+    ),
+    Mutant(
+        f.CANCEL_LOST,
+        f"{LUA}/10_jobs.lua",
+        "  if job.cn then\n",
+        "  if false then\n",
+        (f"{CANCEL}::test_a_cancelled_job_that_is_put_back_does_not_run_again",),
+    ),
+    Mutant(
+        f.CANCEL_LOST,
+        f"{LUA}/11_cancellations.lua",
+        "    if number(call('HGET', P .. 'cancelled:counts', t)) >= CANCELLED_PER_TENANT then\n      return false\n",
+        "    if false then\n      return false\n",
+        (f"{CANCEL}::test_a_tenant_that_cancels_without_end_is_refused_and_no_other",),
+    ),
+    Mutant(
+        f.CANCEL_LOST,
+        f"{DISPATCH}/attempt.py",
+        "        self._guard.stop()\n",
+        "",
+        (
+            f"{BEGIN}::test_a_cancel_holds_while_the_runner_starts",
+            f"{BEGIN}::test_a_job_that_a_drain_hands_back_does_not_begin_here",
+        ),
+    ),
+    Mutant(
+        f.CANCEL_LOST,
+        f"{DISPATCH}/dispatcher.py",
+        "        self._cancelled_early[token] = None\n",
+        "",
+        (f"{BEGIN}::test_a_cancel_that_is_heard_before_the_claim_is_answered",),
+    ),
+    Mutant(
+        f.CANCEL_LOST,
+        "runner/pageworker_runner/attempts.py",
+        "        if self.fate.done():\n            return self.fate.result()\n",
+        "",
+        ("tests/runner/test_begin.py::test_a_handler_that_is_stopped_before_it_begins_does_not",),
+    ),
+    Mutant(
+        f.CANCEL_LOST,
+        f"{LUA}/03_wakes.lua",
+        "      pending.workers[heard] = true\n",
+        "      heard = nil\n",
+        (
+            f"{CANCEL}::test_a_worker_without_a_free_page_writes_the_result",
+            f"{EXPIRY}::test_a_worker_without_a_free_page_ends_what_expires_on_time",
+        ),
+    ),
+    Mutant(
+        f.EXPIRY_FORGOTTEN,
+        f"{LUA}/10_jobs.lua",
+        "    Job.expire_at(id, job.e)\n",
+        "    left = nil\n",
+        (f"{EXPIRY}::test_put_back_before_a_handler_began_it_expires_on_time",),
+    ),
+    Mutant(
+        f.EXPIRY_FORGOTTEN,
+        f"{LUA}/10_jobs.lua",
+        "  if left and left <= 0 then\n",
+        "  if false then\n",
+        (f"{EXPIRY}::test_put_back_after_its_time_it_is_not_queued_again",),
+    ),
+    Mutant(
+        f.EXPIRY_FORGOTTEN,
+        f"{LUA}/10_jobs.lua",
+        "    call('HSET', P .. 'job:' .. id, 'b', 1)\n",
+        "    job.b = nil\n",
+        (f"{EXPIRY}::test_a_job_whose_handler_began_once_does_not_expire_any_more",),
+    ),
+    Mutant(
+        f.EXPIRY_FORGOTTEN,
+        f"{LUA}/07_lanes.lua",
+        "    if job and (Job.begins_within(job) or 1) > 0 then\n",
+        "    if job then\n",
+        (f"{EXPIRY}::test_more_that_expire_at_once_than_one_call_ends_do_not_start",),
+    ),
+    Mutant(
+        f.EXPIRY_FORGOTTEN,
+        f"{DISPATCH}/begin_guard.py",
+        "            until = asyncio.get_running_loop().time() + self._begin_before - boot_seconds()\n",
+        "            until = None\n",
+        (
+            "tests/dispatch/test_begin_guard.py::test_its_time_ends_the_wait",
+            f"{BEGIN}::test_a_job_that_expires_while_its_runner_starts_is_answered_on_time",
+        ),
+    ),
+    Mutant(
+        f.EXPIRY_FORGOTTEN,
+        f"{DISPATCH}/attempt.py",
+        "        await self._desk.begun(self.case)\n",
+        "        return\n",
+        (f"{BEGIN}::test_a_job_that_began_and_was_handed_back_does_not_expire",),
+    ),
+    Mutant(
+        f.EXPIRY_FORGOTTEN,
+        "runner/pageworker_runner/attempts.py",
+        "        if before is not None and time.clock_gettime(time.CLOCK_BOOTTIME) >= before:\n",
+        "        if False:\n",
+        ("tests/runner/test_begin.py::test_a_handler_does_not_begin_after_its_time_and_its_page_goes_on",),
+    ),
+    Mutant(
+        f.LISTING_SCANS,
+        f"{LUA}/13_listings.lua",
+        "t == '' and '-' or '[' .. t .. '/', t == '' and '+' or '(' .. t .. '0'",
+        "'-', '+'",
+        (f"{LISTING}::test_a_listing_does_not_look_at_what_it_does_not_list",),
+    ),
+    Mutant(
+        f.LISTING_SCANS,
+        f"{ENGINE}/listing.py",
+        '    "running": ("running",),\n',
+        '    "running": ("queued", "running"),\n',
+        (f"{LISTING}::test_a_listing_does_not_look_at_what_it_does_not_list",),
+    ),
+    Mutant(
+        f.LISTING_SCANS,
+        f"{LUA}/28_views.lua",
+        "  local at = offset > 0 and call('LPOS', key, entry, 'MAXLEN', offset)\n  return at and at + 1 or 0\n",
+        "  return offset\n",
+        (f"{LISTING}::test_pages_go_on_though_the_backlog_is_served_meanwhile",),
+    ),
+    Mutant(
+        f.JUNK_STAYS,
+        f"{ENGINE}/engine.py",
+        "        kept = raw[: self.options.dead_text_bytes]\n",
+        "        kept = raw\n",
+        (f"{DEAD}::test_a_huge_text_is_kept_in_part_with_its_length_and_digest",),
+    ),
+    Mutant(
+        f.JUNK_STAYS,
+        f"{LUA}/14_letters.lua",
+        "      and number(call('HGET', P .. 'meta', 'dead')) <= terms.dead_bytes\n",
+        "",
+        (f"{DEAD}::test_all_letters_together_stay_below_the_bytes",),
+    ),
+    Mutant(
+        f.JUNK_STAYS,
+        f"{LUA}/14_letters.lua",
+        "call('ZRANGE', P .. 'dead:weight', 0, 0, 'REV')[1]",
+        "call('ZRANGE', P .. 'dead:weight', 0, 0)[1]",
+        (f"{DEAD}::test_one_tenants_flood_pushes_out_its_own_letters_only",),
+    ),
+    Mutant(
+        f.JUNK_STAYS,
+        f"{INTAKE}/admit.py",
+        "        if ahead > most_seconds:\n",
+        "        if False:\n",
+        ("tests/intake/test_admit.py::test_no_job_waits_longer_than_the_setting_allows",),
+    ),
+)

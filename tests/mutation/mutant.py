@@ -1,0 +1,25 @@
+"""What one row of the table says."""
+
+from dataclasses import dataclass
+
+ENGINE = "supervisor/pageworker_supervisor/engine"
+LUA = f"{ENGINE}/lua"
+INTAKE = "supervisor/pageworker_supervisor/intake"
+LINK = "supervisor/pageworker_supervisor/redis_client"
+DISPATCH = "supervisor/pageworker_supervisor/dispatch"
+SUPERVISOR = "supervisor/pageworker_supervisor"
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """One protection against `failure`, and how to take it out.
+
+    `old` occurs once in `file`; `tests` are pytest node ids, each of which fails once `new` stands there instead; one
+    without parameters if any of its cases fails.
+    """
+
+    failure: str
+    file: str
+    old: str
+    new: str
+    tests: tuple[str, ...]

@@ -1,0 +1,87 @@
+"""Streams and their groups: nothing stays in them, nothing is cut out of them unread."""
+
+from mutation import failures as f
+from mutation.mutant import INTAKE, LUA, Mutant
+
+LEASES = "tests/queue/test_leases.py"
+ARRIVAL = "tests/intake/test_intake.py"
+
+ROWS = (
+    Mutant(
+        f.XACK_ONLY,
+        f"{LUA}/24_ends.lua",
+        "    call('XDEL', P .. 'ready', unpack(entries))\n",
+        "",
+        (f"{LEASES}::test_finished_entries_leave_the_stream",),
+    ),
+    Mutant(
+        f.XACK_ONLY,
+        f"{LUA}/10_jobs.lua",
+        "  call('XDEL', P .. 'ready', job.x)\n",
+        "",
+        (f"{LEASES}::test_what_is_handed_back_is_next",),
+    ),
+    Mutant(
+        f.XACK_ONLY,
+        f"{INTAKE}/stream.py",
+        "  redis.call('XDEL', KEYS[1], ARGV[at])\n",
+        "",
+        (f"{ARRIVAL}::test_one_id_is_one_job_whichever_way_it_comes",),
+    ),
+    Mutant(
+        f.TRIMMED,
+        f"{LUA}/22_claim.lua",
+        "call('XADD', P .. 'ready', '*', 'job', id)",
+        "call('XADD', P .. 'ready', 'MAXLEN', 4, '*', 'job', id)",
+        (f"{LEASES}::test_a_running_job_is_always_leased_and_pending",),
+    ),
+    Mutant(
+        f.TRIMMED,
+        f"{INTAKE}/stream.py",
+        "return #ARGV - 1\n",
+        "redis.call('XTRIM', KEYS[1], 'MAXLEN', 0)\nreturn #ARGV - 1\n",
+        (f"{ARRIVAL}::test_each_source_keeps_its_order",),
+    ),
+    Mutant(
+        f.DEAD_NAMES,
+        f"{LUA}/27_workers.lua",
+        "  call('XGROUP', 'DELCONSUMER', P .. 'ready', GROUP, worker)\n",
+        "",
+        (f"{LEASES}::test_names_of_dead_workers_do_not_stay",),
+    ),
+    Mutant(
+        f.DEAD_NAMES,
+        f"{LUA}/23_leases.lua",
+        "  Shard.forget_silent()\n",
+        "",
+        (f"{LEASES}::test_names_of_dead_workers_do_not_stay",),
+    ),
+    Mutant(
+        f.DEAD_NAMES,
+        f"{INTAKE}/intake.py",
+        "            await self._stream.forget_silent()\n",
+        "            return\n",
+        (f"{ARRIVAL}::test_names_of_the_dead_do_not_stay",),
+    ),
+    Mutant(
+        f.NOGROUP,
+        f"{LUA}/22_claim.lua",
+        "    call('XGROUP', 'CREATE', ready, GROUP, before)\n",
+        "",
+        (f"{LEASES}::test_a_lost_group_is_made_again_and_nothing_of_it_is_lost",),
+    ),
+    Mutant(
+        f.NOGROUP,
+        f"{INTAKE}/stream.py",
+        '            if "NOGROUP" not in str(away):\n                raise\n',
+        "            raise\n",
+        (f"{ARRIVAL}::test_a_group_that_is_gone_is_made_again",),
+    ),
+    Mutant(
+        f.RACY_RECLAIM,
+        f"{INTAKE}/inbox.py",
+        "if heard > redis.call('TIME')[1] - ARGV[5] then\n  return {}\nend\n",
+        "",
+        ("tests/intake/test_faults.py::test_a_worker_that_is_heard_again_keeps_its_texts",),
+    ),
+)

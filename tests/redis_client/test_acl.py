@@ -1,0 +1,168 @@
+"""The shipped users can do their work, and nothing else."""
+
+import re
+from collections.abc import Iterator
+from contextlib import closing
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import pytest
+import redis
+from pw_intake import job, open_counter
+from pw_queue.words import DONE, everything, ref
+from pw_servers import RedisServer, redis_server
+
+from pageworker_supervisor.config.settings import RedisSettings
+from pageworker_supervisor.queue.options import FinishRequest, Lease, QuotaLimits
+from pageworker_supervisor.redis_client import open_redis_client
+from pageworker_supervisor.redis_client.errors import Denied
+from pageworker_supervisor.redis_client.preflight import preflight
+
+SHIPPED = files("pageworker_supervisor.redis_client").joinpath("pageworker.acl").read_text()
+ATTEMPT = b'{"attempt":1}'
+
+
+@pytest.fixture
+def guarded(tmp_path: Path) -> Iterator[RedisServer]:
+    """A server with the shipped users, switched on as the docs say."""
+    acl_file = tmp_path / "shipped.acl"
+    acl_file.write_text(SHIPPED.replace("off resetpass", "on >secret"))
+    with redis_server(acl_file=acl_file) as server:
+        yield server
+
+
+def url_of(server: RedisServer, user: str) -> str:
+    return f"redis://{user}:secret@127.0.0.1:{server.port}/0"
+
+
+def test_nobody_gets_in_with_the_file_as_it_is_shipped(tmp_path: Path) -> None:
+    acl_file = tmp_path / "shipped.acl"
+    acl_file.write_text(SHIPPED)
+    with redis_server(acl_file=acl_file) as server:
+        for user in ("pageworker", "n8n"):
+            with closing(server.client(user, "")) as client, pytest.raises(redis.exceptions.AuthenticationError):
+                client.ping()
+
+
+def test_every_command_of_the_functions_is_allowed() -> None:
+    (rules,) = (line for line in SHIPPED.splitlines() if line.startswith("user pageworker "))
+    granted = {word[1:].partition("|")[0].upper() for word in rules.split() if word.startswith("+")}
+    sources = files("pageworker_supervisor.queue").joinpath("lua").iterdir()
+    used = {
+        name
+        for source in sources
+        for name in re.findall(r"\bp?call\(\s*'([A-Z]+)'", source.read_text(encoding="utf-8"))
+    }
+    assert len(used) > 30
+    assert used <= granted
+
+
+async def test_a_worker_works_under_its_rights(guarded: RedisServer) -> None:
+    async with open_counter(url_of(guarded, "pageworker")) as counter:
+        engine = counter.engine
+        await engine.register_worker("w1")
+        async with counter.intake("w1"):
+            await counter.push(*(job(i, profile_id=f"p{i}" if i % 2 else None) for i in range(8)), b"garbage")
+            await counter.add(job(9, misspelt=1))
+            await counter.reached(8)
+            while len(await counter.letters()) < 2:
+                await counter.turn()
+        leases = list((await engine.claim("w1", everything())).leases)
+        await engine.heartbeat("w1", leases, held(leases))
+        assert await engine.retry(leases[0], 60_000, ATTEMPT, [b"{}"])
+        assert await engine.crash(leases[1], 0, ATTEMPT, [b"{}"])
+        assert await engine.defer(leases[2], 60_000, "test")
+        assert await engine.requeue(leases[3])
+        dead = FinishRequest(
+            status="failed", result=b"{}", callback="https://a.example/", dead_letter=b"{}", events=(b"{}",)
+        )
+        assert all(await engine.finish_many([(leases[4], DONE), (leases[5], dead), (leases[6], dead)]))
+        for tenant, profile, fence in held(leases):
+            await engine.release_profile("w1", tenant, profile, fence)
+        await engine.reap()
+        await engine.wait("w1", 0.01)
+        first, second = await engine.outbox_take("w1", 10, 10)
+        await engine.outbox_later(first, 60_000)
+        await engine.outbox_failed(second, b"{}")
+        await engine.set_limits({"acme": QuotaLimits(concurrency=5)})
+        await engine.cancel(leases[0].ref)
+        await engine.jobs()
+        letters = (await engine.dead_list()).letters
+        await engine.dead_show(letters[0].id)
+        await engine.dead_retry([letter.id for letter in letters])
+        await engine.dead_purge([letter.id for letter in letters])
+        assert await engine.result(ref("acme-9"))
+        await engine.forget_worker("w1")
+        assert await engine.audit() == []
+        assert [check for check in await preflight(counter.link) if not check.ok] == []
+    assert denials(guarded) == []
+
+
+def held(leases: list[Lease]) -> list[tuple[str, str, int]]:
+    """The profiles of these leases."""
+    return [
+        (lease.tenant_id, lease.profile_id, lease.profile_fence or 0)
+        for lease in leases
+        if lease.profile_id is not None
+    ]
+
+
+def denials(server: RedisServer) -> list[object]:
+    """What Redis refused anybody."""
+    return [entry["object"] for entry in server.command("ACL", "LOG")]
+
+
+async def test_a_worker_may_touch_nothing_else(guarded: RedisServer) -> None:
+    async with open_redis_client(RedisSettings(url=url_of(guarded, "pageworker")), Path("/nonexistent")) as link:
+        for words in (
+            ("GET", "other"),
+            ("SET", "pwx", 1),
+            ("FLUSHALL",),
+            ("CONFIG", "GET", "*"),
+            ("ACL", "LIST"),
+            ("KEYS", "*"),
+            ("DEBUG", "SLEEP", 0),
+            ("FUNCTION", "DELETE", "x"),
+            ("SCRIPT", "FLUSH"),
+            ("PUBLISH", "other", 1),
+            ("SHUTDOWN", "NOSAVE"),
+            ("REPLICAOF", "NO", "ONE"),
+            ("EVAL", "return redis.call('GET', KEYS[1])", 1, "other"),
+        ):
+            with pytest.raises(Denied):
+                await link.send(*words, key="other")
+
+
+def test_n8n_pushes_and_listens_and_nothing_else(guarded: RedisServer) -> None:
+    with closing(guarded.client("n8n", "secret")) as client:
+        send: Any = client.execute_command
+        assert send("RPUSH", "pw:inbox", job(1)) == 1
+        assert send("LPUSH", "pw:inbox", job(2)) == 2
+        pubsub: Any = client.pubsub
+        with pubsub() as heard:
+            for listen in (heard.subscribe, heard.psubscribe):
+                listen("pw:results:*")
+                message = heard.get_message(timeout=5)
+                assert message is not None
+                assert message["type"] in ("subscribe", "psubscribe")
+        for words in (
+            ("LRANGE", "pw:inbox", 0, -1),
+            ("LPOP", "pw:inbox"),
+            ("DEL", "pw:inbox"),
+            ("SET", "pw:inbox", 1),
+            ("RPUSH", "pw:other", 1),
+            ("GET", "pw:result:acme:1"),
+            ("XADD", "pw:jobs", "*", "job", 1),
+            ("PUBLISH", "pw:results:acme", 1),
+            ("FCALL", "x", 0),
+            ("EVAL", "return 1", 0),
+            ("INFO",),
+            ("CLIENT", "LIST"),
+            ("SCAN", 0),
+        ):
+            with pytest.raises(redis.exceptions.NoPermissionError):
+                send(*words)
+        with pubsub() as eavesdropper, pytest.raises(redis.exceptions.NoPermissionError):
+            eavesdropper.subscribe("pw:events:acme")
+            eavesdropper.get_message(timeout=5)

@@ -1,0 +1,101 @@
+"""What Redis says, told apart by who can mend it. The replies are those of a real Redis 7.0."""
+
+import pytest
+from redis import exceptions as rx
+
+from pageworker_supervisor.redis_client.errors import (
+    Denied,
+    OutOfMemory,
+    RedisRefused,
+    RedisUnavailable,
+    WrongType,
+    classify,
+)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        rx.ConnectionError("Connection closed by server."),
+        rx.TimeoutError("Timeout reading from h:1"),
+        rx.BusyLoadingError("Redis is loading the dataset in memory"),
+        rx.ReadOnlyError("You can't write against a read only replica."),
+        rx.ResponseError("READONLY You can't write against a read only replica. script: f, on @user_function:1."),
+        rx.ClusterDownError("CLUSTERDOWN The cluster is down"),
+        rx.MasterDownError("Link with MASTER is down"),
+        rx.ResponseError("NOREPLICAS Not enough good replicas to write."),
+        rx.ResponseError("WAIT cannot be used with replica instances. Please also note that since Redis 4.0 if"),
+        rx.TryAgainError("Multiple keys request during rehashing of slot"),
+        rx.ResponseError("UNBLOCKED force unblock from blocking operation"),
+        rx.ResponseError("NOGROUP No such key 'pw:jobs' or consumer group 'pw'"),
+        OSError(113, "No route to host"),
+    ],
+)
+def test_what_passes_by_itself(error: Exception) -> None:
+    assert type(classify(error)) is RedisUnavailable
+
+
+def test_out_of_memory_is_told_apart() -> None:
+    assert isinstance(classify(rx.OutOfMemoryError("command not allowed when used memory > 'maxmemory'.")), OutOfMemory)
+
+
+@pytest.mark.parametrize(
+    ("error", "mend"),
+    [
+        (rx.AuthenticationError("WRONGPASS invalid username-password pair or user is disabled."), "percent-encode"),
+        (rx.AuthenticationError("NOAUTH Authentication required."), "give user and password"),
+        (rx.ResponseError("The user executing the script can't access at least one of the keys"), "pageworker.acl"),
+        (rx.NoPermissionError("this user has no permissions to run the 'get' command"), "pageworker.acl"),
+    ],
+)
+def test_missing_rights_come_with_a_mend(error: Exception, mend: str) -> None:
+    ours = classify(error)
+    assert isinstance(ours, Denied)
+    assert mend in ours.mend
+    assert mend in str(ours)
+    assert ours.retryable, "an operator fixes it while the worker goes on"
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (rx.OutOfMemoryError("command not allowed when used memory > 'maxmemory'."), "Redis is out of memory"),
+        (rx.AuthenticationError("WRONGPASS invalid username-password pair"), "Redis refused the password"),
+        (rx.AuthenticationError("Client sent AUTH, but no password is set"), "Redis refused the password"),
+        (rx.AuthenticationError("NOAUTH Authentication required."), "Redis wants a password"),
+        (rx.ResponseError("DENIED Redis is running in protected mode"), "Redis takes clients of its own host only"),
+        (
+            rx.NoPermissionError("this user has no permissions to run the 'fcall' command"),
+            "the Redis user lacks a right",
+        ),
+        (rx.ResponseError("unknown command 'FCALL', with args beginning with: "), "Redis lacks a command"),
+        (rx.ReadOnlyError("You can't write against a read only replica."), "Redis is a replica"),
+        (rx.BusyLoadingError("Redis is loading the dataset in memory"), "Redis is loading its data"),
+        (rx.ClusterDownError("CLUSTERDOWN The cluster is down"), "the Redis Cluster is down"),
+        (rx.MasterDownError("Link with MASTER is down"), "the Redis replica has lost its primary"),
+        (rx.ResponseError("NOREPLICAS Not enough good replicas to write."), "Redis has fewer replicas"),
+        (rx.ResponseError("MISCONF Errors writing to the AOF file: No space left"), "Redis cannot write to its disk"),
+        (rx.ResponseError("BUSY Redis is busy running a script."), "Redis is busy with a script"),
+        (rx.ConnectionError("max number of clients reached"), "Redis has as many clients as it takes"),
+        (rx.ConnectionError("Error 111 connecting to h:1. Connection refused."), "Redis does not answer"),
+        (rx.InvalidResponse("Protocol Error: b'HTTP/1.1 400'"), "what answers is no Redis"),
+        (OSError(24, "Too many open files"), "Redis does not answer"),
+    ],
+    ids=lambda value: type(value).__name__ if isinstance(value, Exception) else value,
+)
+def test_the_text_begins_with_what_an_operator_has_to_know(error: Exception, reason: str) -> None:
+    ours = classify(error)
+    assert str(ours).startswith(reason)
+    assert isinstance(ours, RedisUnavailable), "it passes, or somebody can fix it: it ends no worker"
+
+
+def test_a_key_of_the_wrong_type_is_somebody_elses() -> None:
+    ours = classify(rx.ResponseError("WRONGTYPE Operation against a key holding the wrong kind of value"))
+    assert isinstance(ours, WrongType)
+
+
+def test_the_rest_is_a_bug() -> None:
+    for text in ("WRONGTYPE Operation against a key holding the wrong kind of value", "wrong number of arguments"):
+        ours = classify(rx.ResponseError(text))
+        assert isinstance(ours, RedisRefused)
+        assert not isinstance(ours, Denied)

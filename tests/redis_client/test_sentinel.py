@@ -1,0 +1,82 @@
+"""Following the primary of a Sentinel group."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+from pw_servers import Sentinels, sentinel
+
+from pageworker_supervisor.config.settings import RedisSettings
+from pageworker_supervisor.redis_client import RedisClient, open_redis_client
+from pageworker_supervisor.redis_client.errors import RedisUnavailable
+
+
+async def kept(link: RedisClient, key: str, value: int) -> None:
+    """A write that may be made twice."""
+    await link.availability.retry_until_available(lambda: link.send("SET", key, value, key=key))
+
+
+async def test_a_planned_failover_is_followed(live_sentinel: Sentinels) -> None:
+    async with (
+        open_redis_client(RedisSettings(url=live_sentinel.url), Path("/nonexistent")) as link,
+        asyncio.TaskGroup() as tasks,
+    ):
+        watching = tasks.create_task(link.availability.run())
+        await kept(link, "k", 1)
+        assert await link.has_replicas()
+        reading = tasks.create_task(link.availability.retry_until_available(lambda: blocked(link)))
+        moving = tasks.create_task(asyncio.to_thread(live_sentinel.failover))
+        written = 1
+        while not moving.done():
+            written += 1
+            await kept(link, "k", written)
+        # The old primary takes writes, and loses them, until the sentinels demote it a second or two later.
+        while not live_sentinel.primary.command("EXISTS", "k2"):
+            await kept(link, "k2", 1)
+        await link.availability.retry_until_available(lambda: link.send("RPUSH", "list", "x", key="list"))
+        assert await reading == (b"list", b"x")
+        watching.cancel()
+
+
+async def blocked(link: RedisClient) -> object:
+    """A blocking read that is repeated until it brings something."""
+    reply = await link.send("BLPOP", "list", 2, key="list", blocks=True)
+    if reply is None:
+        raise RedisUnavailable("nothing yet")
+    return reply
+
+
+async def test_a_dead_primary_is_replaced() -> None:
+    with sentinel() as group:
+        async with (
+            open_redis_client(RedisSettings(url=group.url), Path("/nonexistent")) as link,
+            asyncio.TaskGroup() as tasks,
+        ):
+            watching = tasks.create_task(link.availability.run())
+            await kept(link, "k", 1)
+            await asyncio.to_thread(group.wait_replicating)
+            old = group.kill_primary()
+            with pytest.raises(RedisUnavailable):
+                await link.send("GET", "k", key="k")
+            await kept(link, "k", 2)
+            await asyncio.to_thread(group.wait_moved_from, old)  # the link may have asked a quicker sentinel
+            assert await link.send("GET", "k", key="k") == b"2"
+            watching.cancel()
+
+
+async def test_no_sentinel_answers() -> None:
+    url = "redis+sentinel://127.0.0.1:1,127.0.0.1:2/mymaster"
+    async with open_redis_client(RedisSettings(url=url), Path("/nonexistent")) as link:
+        with pytest.raises(RedisUnavailable, match="No master found"):
+            await link.send("PING", key="k")
+
+
+async def test_a_deployment_that_has_just_lost_its_replica_still_has_replicas(live_sentinel: Sentinels) -> None:
+    """A worker that started in that moment told of results that the next failover undid."""
+    async with open_redis_client(RedisSettings(url=live_sentinel.url), Path("/nonexistent")) as link:
+        replica = live_sentinel.replica
+        replica.command("REPLICAOF", "NO", "ONE")
+        while await link.replicas():
+            assert replica.command("PING")
+        assert await link.has_replicas()
+        live_sentinel.wait_replicating()
