@@ -1,21 +1,21 @@
 """Connections: a failover is noticed, a lost reply is asked for, a cancelled command leaves nothing behind."""
 
 from mutation import failures as f
-from mutation.mutant import ENGINE, INTAKE, LINK, Mutant
+from mutation.mutant import CLIENT, INTAKE, QUEUE, Mutant
 
 TROUBLE = "tests/queue/test_trouble.py"
 
 ROWS = (
     Mutant(
         f.SILENT,
-        f"{ENGINE}/errors.py",
+        f"{CLIENT}/errors.py",
         '    ("UNBLOCKED", "Redis ended a blocking call"),\n',
         "",
         (f"{TROUBLE}::test_an_unblocked_wait_is_unavailable_and_not_a_bug",),
     ),
     Mutant(
         f.SILENT,
-        f"{ENGINE}/together.py",
+        f"{CLIENT}/fan_out.py",
         "                await asyncio.wait(children)\n",
         "                pass\n",
         ("tests/queue/test_together.py::test_a_failure_leaves_its_caller_uncancelled",),
@@ -31,21 +31,21 @@ ROWS = (
     ),
     Mutant(
         f.SILENT,
-        f"{LINK}/clients.py",
+        f"{CLIENT}/clients.py",
         '            "socket_timeout": socket_timeout,\n',
         "",
         ("tests/redis_client/test_link.py::test_a_block_ends_though_the_network_swallows_everything",),
     ),
     Mutant(
         f.SILENT,
-        f"{LINK}/availability.py",
+        f"{CLIENT}/availability.py",
         "            self._failures += 1\n            self._still_down(error)\n",
         "            return\n",
         ("tests/redis_client/test_availability.py::test_comes_back_with_the_first_probe_that_is_answered",),
     ),
     Mutant(
         f.DESYNC,
-        f"{LINK}/connections.py",
+        f"{CLIENT}/connections.py",
         "    async def send_packed_command(",
         """    async def read_response(self, *args: Any, **options: Any) -> Any:
         return await super().read_response(*args, **(options | {"disconnect_on_error": False}))
@@ -55,14 +55,14 @@ ROWS = (
     ),
     Mutant(
         f.NOGROUP,
-        f"{LINK}/availability.py",
+        f"{CLIENT}/availability.py",
         "            await asyncio.sleep(random.uniform(0, longest_delay(self._failures)))\n",
         "",
         ("tests/redis_client/test_availability.py::test_failures_soon_after_coming_up_keep_the_delay_growing",),
     ),
     Mutant(
         f.DESYNC,
-        f"{ENGINE}/calls.py",
+        f"{QUEUE}/functions.py",
         """                replies.append(await connection.read_response())
             return replies
         except rx.ResponseError:

@@ -9,7 +9,7 @@ WAITING = "tests/queue/test_waiting.py"
 ROWS = (
     Mutant(
         f.THROTTLED,
-        f"{LUA}/04_tenants.lua",
+        f"{LUA}/tenant.lua",
         """  if why then
     call('ZREM', P .. 'active', t)
 """,
@@ -19,7 +19,7 @@ ROWS = (
     ),
     Mutant(
         f.THROTTLED,
-        f"{LUA}/22_claim.lua",
+        f"{LUA}/fn_claim.lua",
         """    Tenant.settle(t)
     self.barred[t] = true
   end
@@ -34,7 +34,7 @@ end
     ),
     Mutant(
         f.THROTTLED,
-        f"{LUA}/06_domains.lua",
+        f"{LUA}/domain.lua",
         """    if not call('HGET', P .. 'tenant:' .. t, 'pk') then
       wanted = wanted - 1
     end
@@ -45,7 +45,7 @@ end
     ),
     Mutant(
         f.SEMAPHORE,
-        f"{LUA}/10_jobs.lua",
+        f"{LUA}/job.lua",
         """  Job.release(id, job)
   call('ZREM', P .. 'leases', id)
 """,
@@ -55,14 +55,14 @@ end
     ),
     Mutant(
         f.SEMAPHORE,
-        f"{LUA}/24_ends.lua",
+        f"{LUA}/fn_finish.lua",
         "      Job.release(id, job)\n",
         "",
         (f"{LIMITS}::test_a_permit_comes_back_once_however_a_lease_ends",),
     ),
     Mutant(
         f.SEMAPHORE,
-        f"{LUA}/10_jobs.lua",
+        f"{LUA}/job.lua",
         """  if job.tok == token then
     return job
   end
@@ -75,7 +75,7 @@ end
     ),
     Mutant(
         f.SEMAPHORE,
-        f"{LUA}/10_jobs.lua",
+        f"{LUA}/job.lua",
         """  if job.pm == '1' then
     Tenant.release(job.t)
 """,
@@ -86,14 +86,14 @@ end
     ),
     Mutant(
         f.FLOOD,
-        f"{LUA}/10_jobs.lua",
+        f"{LUA}/job.lua",
         "P .. 'delayed', '-inf', NOW, 'LIMIT', 0, SLICE)",
         "P .. 'delayed', '-inf', NOW)",
         ("tests/queue/test_growth.py::test_a_flood_that_is_due_at_once_stalls_nobody",),
     ),
     Mutant(
         f.STALL,
-        f"{LUA}/04_tenants.lua",
+        f"{LUA}/tenant.lua",
         """  if call('HGET', tenant_key(t), 'pk') == 'c' then
     Tenant.settle(t)
   end
@@ -106,14 +106,14 @@ end
     ),
     Mutant(
         f.STALL,
-        f"{LUA}/22_claim.lua",
+        f"{LUA}/fn_claim.lua",
         "    Wakes.pass_on(self.full)\n",
         "",
         (f"{WAITING}::test_a_bulk_of_jobs_wakes_several_and_the_baton_the_rest",),
     ),
     Mutant(
         f.STALL,
-        f"{LUA}/22_claim.lua",
+        f"{LUA}/fn_claim.lua",
         "  return at == 0 and -1 or max(0, at - NOW)\n",
         "  return -1\n",
         (

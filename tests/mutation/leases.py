@@ -1,17 +1,17 @@
 """Leases: what runs is leased, for as long as somebody says that it lives, and comes back once."""
 
 from mutation import failures as f
-from mutation.mutant import ENGINE, LUA, Mutant
+from mutation.mutant import LUA, QUEUE, Mutant
 
 LEASES = "tests/queue/test_leases.py"
 
 REAPING = """        count = 0
         workers: set[str] = set()
         for shard in range(self.shards):
-            taken = REAPED_A_CALL
-            while taken == REAPED_A_CALL:
+            taken = REAPED_PER_CALL
+            while taken == REAPED_PER_CALL:
                 jitter = secrets.randbelow(1000) / 1000
-                taken, lost = await self._on(shard, "reap", REAPED_A_CALL, jitter)
+                taken, lost = await self._on(shard, "reap", REAPED_PER_CALL, jitter)
                 count += taken
                 workers.update(worker.decode() for worker in lost)
 """
@@ -20,10 +20,10 @@ LOCKED_REAPING = """        count = 0
         if not await self._calls.command("SET", "reaper", "1", "NX", key="reaper"):
             return Reaped(0, frozenset())
         for shard in range(self.shards):
-            taken = REAPED_A_CALL
-            while taken == REAPED_A_CALL:
+            taken = REAPED_PER_CALL
+            while taken == REAPED_PER_CALL:
                 jitter = secrets.randbelow(1000) / 1000
-                taken, lost = await self._on(shard, "reap", REAPED_A_CALL, jitter)
+                taken, lost = await self._on(shard, "reap", REAPED_PER_CALL, jitter)
                 count += taken
                 workers.update(worker.decode() for worker in lost)
         await self._calls.command("DEL", "reaper", key="reaper")
@@ -33,42 +33,42 @@ LOCKED_REAPING = """        count = 0
 ROWS = (
     Mutant(
         f.PREFETCH,
-        f"{LUA}/22_claim.lua",
+        f"{LUA}/fn_claim.lua",
         "while #self.leases < self.limit and self.budget > 0 do",
         "while self.budget > 0 do",
         (f"{LEASES}::test_claims_lease_only_what_is_handed_out",),
     ),
     Mutant(
         f.PREFETCH,
-        f"{LUA}/21_places.lua",
+        f"{LUA}/claim_capacity.lua",
         "  place.free = place.free - 1\n",
         "",
         ("tests/queue/test_profiles.py::test_jobs_of_a_held_profile_wait_for_its_holder",),
     ),
     Mutant(
         f.FIXED_TIMEOUT,
-        f"{LUA}/23_leases.lua",
+        f"{LUA}/fn_lease.lua",
         "call('ZADD', P .. 'leases', NOW + LEASE_MS, id)",
         "call('ZADD', P .. 'leases', 'NX', NOW + LEASE_MS, id)",
         (f"{LEASES}::test_a_heartbeat_keeps_a_job_longer_than_any_fixed_timeout",),
     ),
     Mutant(
         f.REAPER_LOCK,
-        f"{ENGINE}/engine.py",
+        f"{QUEUE}/client.py",
         REAPING,
         LOCKED_REAPING,
         (f"{LEASES}::test_a_reaper_that_dies_half_way_keeps_nobody_from_reaping",),
     ),
     Mutant(
         f.REAPER_LOCK,
-        f"{LUA}/09_profiles.lua",
+        f"{LUA}/profile_lock.lua",
         "  call('ZADD', P .. 'locks', NOW + LEASE_MS, t .. '/' .. f)\n  for _, c in",
         "  for _, c in",
         ("tests/queue/test_profiles.py::test_a_dead_holder_loses_the_profile_with_its_jobs",),
     ),
     Mutant(
         f.RACY_RECLAIM,
-        f"{LUA}/10_jobs.lua",
+        f"{LUA}/job.lua",
         """  Job.release(id, job)
   call('ZREM', P .. 'leases', id)
 """,
@@ -78,7 +78,7 @@ ROWS = (
     ),
     Mutant(
         f.RACY_RECLAIM,
-        f"{LUA}/10_jobs.lua",
+        f"{LUA}/job.lua",
         """  if f[1] ~= token then
     return nil
   end
@@ -91,21 +91,21 @@ ROWS = (
     ),
     Mutant(
         f.RACY_RECLAIM,
-        f"{LUA}/22_claim.lua",
+        f"{LUA}/fn_claim.lua",
         "job.tok = job.x .. '-' .. self.nonce",
         "job.tok = 'token-of-' .. id",
         (f"{LEASES}::test_a_silent_worker_loses_its_jobs_and_is_told_so",),
     ),
     Mutant(
         f.POISON,
-        f"{LUA}/10_jobs.lua",
+        f"{LUA}/job.lua",
         "if crashes >= CRASHES then",
         "if false then",
         (f"{LEASES}::test_a_job_that_keeps_killing_its_runner_is_dead_after_three",),
     ),
     Mutant(
         f.POISON,
-        f"{LUA}/10_jobs.lua",
+        f"{LUA}/job.lua",
         "local crashes = call('HINCRBY', key, 'k', 1)",
         "local crashes = number(call('HGET', key, 'k'))",
         (
@@ -115,14 +115,14 @@ ROWS = (
     ),
     Mutant(
         f.POISON,
-        f"{LUA}/10_jobs.lua",
+        f"{LUA}/job.lua",
         "  job.c = Context.alone(job.c)\n",
         "",
         ("tests/queue/test_profiles.py::test_a_solo_job_without_a_profile_has_a_room_of_its_own",),
     ),
     Mutant(
         f.NO_LEASE,
-        f"{LUA}/22_claim.lua",
+        f"{LUA}/fn_claim.lua",
         "  call('ZADD', P .. 'leases', unpack(due))\n",
         "",
         (
@@ -132,7 +132,7 @@ ROWS = (
     ),
     Mutant(
         f.NO_LEASE,
-        f"{ENGINE}/claiming.py",
+        f"{QUEUE}/claim.py",
         "nonce = self._unheard.setdefault((worker_id, shard), secrets.token_hex(6))",
         "nonce = self._unheard[worker_id, shard] = secrets.token_hex(6)",
         ("tests/queue/test_trouble.py::test_a_claim_whose_reply_is_lost_twice_is_repeated_by_the_next",),

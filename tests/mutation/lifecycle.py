@@ -1,7 +1,7 @@
 """A job's way: what was cancelled does not run, what expired does not begin, listings and dead letters stay bounded."""
 
 from mutation import failures as f
-from mutation.mutant import DISPATCH, ENGINE, INTAKE, LUA, Mutant
+from mutation.mutant import DISPATCH, INTAKE, LUA, QUEUE, Mutant
 
 CANCEL = "tests/queue/test_cancel.py"
 EXPIRY = "tests/queue/test_expiry.py"
@@ -12,14 +12,14 @@ BEGIN = "tests/worker/test_begin.py"
 ROWS = (
     Mutant(
         f.CANCEL_LOST,
-        f"{LUA}/20_enqueue.lua",
+        f"{LUA}/fn_enqueue.lua",
         "any_cancelled and Cancellation.take(id)",
         "false",
         (f"{CANCEL}::test_a_job_that_comes_after_its_cancellation_ends_without_a_turn",),
     ),
     Mutant(
         f.CANCEL_LOST,
-        f"{LUA}/24_ends.lua",
+        f"{LUA}/fn_finish.lua",
         "    elseif job.cn and job.pm == '1' and status ~= 'cancelled' then\n",
         "    elseif false then\n",
         (
@@ -29,14 +29,14 @@ ROWS = (
     ),
     Mutant(
         f.CANCEL_LOST,
-        f"{LUA}/10_jobs.lua",
+        f"{LUA}/job.lua",
         "  if job.cn then\n",
         "  if false then\n",
         (f"{CANCEL}::test_a_cancelled_job_that_is_put_back_does_not_run_again",),
     ),
     Mutant(
         f.CANCEL_LOST,
-        f"{LUA}/11_cancellations.lua",
+        f"{LUA}/cancellation.lua",
         "    if number(call('HGET', P .. 'cancelled:counts', t)) >= CANCELLED_PER_TENANT then\n      return false\n",
         "    if false then\n      return false\n",
         (f"{CANCEL}::test_a_tenant_that_cancels_without_end_is_refused_and_no_other",),
@@ -61,13 +61,13 @@ ROWS = (
     Mutant(
         f.CANCEL_LOST,
         "runner/pageworker_runner/attempts.py",
-        "        if self.fate.done():\n            return self.fate.result()\n",
+        "        if self.forced_result.done():\n            return self.forced_result.result()\n",
         "",
         ("tests/runner/test_begin.py::test_a_handler_that_is_stopped_before_it_begins_does_not",),
     ),
     Mutant(
         f.CANCEL_LOST,
-        f"{LUA}/03_wakes.lua",
+        f"{LUA}/wakeup.lua",
         "      pending.workers[heard] = true\n",
         "      heard = nil\n",
         (
@@ -77,28 +77,28 @@ ROWS = (
     ),
     Mutant(
         f.EXPIRY_FORGOTTEN,
-        f"{LUA}/10_jobs.lua",
+        f"{LUA}/job.lua",
         "    Job.expire_at(id, job.e)\n",
         "    left = nil\n",
         (f"{EXPIRY}::test_put_back_before_a_handler_began_it_expires_on_time",),
     ),
     Mutant(
         f.EXPIRY_FORGOTTEN,
-        f"{LUA}/10_jobs.lua",
+        f"{LUA}/job.lua",
         "  if left and left <= 0 then\n",
         "  if false then\n",
         (f"{EXPIRY}::test_put_back_after_its_time_it_is_not_queued_again",),
     ),
     Mutant(
         f.EXPIRY_FORGOTTEN,
-        f"{LUA}/10_jobs.lua",
+        f"{LUA}/job.lua",
         "    call('HSET', P .. 'job:' .. id, 'b', 1)\n",
         "    job.b = nil\n",
         (f"{EXPIRY}::test_a_job_whose_handler_began_once_does_not_expire_any_more",),
     ),
     Mutant(
         f.EXPIRY_FORGOTTEN,
-        f"{LUA}/07_lanes.lua",
+        f"{LUA}/backlog.lua",
         "    if job and (Job.begins_within(job) or 1) > 0 then\n",
         "    if job then\n",
         (f"{EXPIRY}::test_more_that_expire_at_once_than_one_call_ends_do_not_start",),
@@ -129,49 +129,49 @@ ROWS = (
     ),
     Mutant(
         f.LISTING_SCANS,
-        f"{LUA}/13_listings.lua",
+        f"{LUA}/listing.lua",
         "t == '' and '-' or '[' .. t .. '/', t == '' and '+' or '(' .. t .. '0'",
         "'-', '+'",
         (f"{LISTING}::test_a_listing_does_not_look_at_what_it_does_not_list",),
     ),
     Mutant(
         f.LISTING_SCANS,
-        f"{ENGINE}/listing.py",
+        f"{QUEUE}/listing.py",
         '    "running": ("running",),\n',
         '    "running": ("queued", "running"),\n',
         (f"{LISTING}::test_a_listing_does_not_look_at_what_it_does_not_list",),
     ),
     Mutant(
         f.LISTING_SCANS,
-        f"{LUA}/28_views.lua",
+        f"{LUA}/fn_inspect.lua",
         "  local at = offset > 0 and call('LPOS', key, entry, 'MAXLEN', offset)\n  return at and at + 1 or 0\n",
         "  return offset\n",
         (f"{LISTING}::test_pages_go_on_though_the_backlog_is_served_meanwhile",),
     ),
     Mutant(
         f.JUNK_STAYS,
-        f"{ENGINE}/engine.py",
+        f"{QUEUE}/client.py",
         "        kept = raw[: self.options.dead_text_bytes]\n",
         "        kept = raw\n",
         (f"{DEAD}::test_a_huge_text_is_kept_in_part_with_its_length_and_digest",),
     ),
     Mutant(
         f.JUNK_STAYS,
-        f"{LUA}/14_letters.lua",
+        f"{LUA}/dead_letter.lua",
         "      and number(call('HGET', P .. 'meta', 'dead')) <= terms.dead_bytes\n",
         "",
         (f"{DEAD}::test_all_letters_together_stay_below_the_bytes",),
     ),
     Mutant(
         f.JUNK_STAYS,
-        f"{LUA}/14_letters.lua",
+        f"{LUA}/dead_letter.lua",
         "call('ZRANGE', P .. 'dead:weight', 0, 0, 'REV')[1]",
         "call('ZRANGE', P .. 'dead:weight', 0, 0)[1]",
         (f"{DEAD}::test_one_tenants_flood_pushes_out_its_own_letters_only",),
     ),
     Mutant(
         f.JUNK_STAYS,
-        f"{INTAKE}/admit.py",
+        f"{INTAKE}/admission.py",
         "        if ahead > most_seconds:\n",
         "        if False:\n",
         ("tests/intake/test_admit.py::test_no_job_waits_longer_than_the_setting_allows",),

@@ -2,12 +2,13 @@
 
 from dataclasses import dataclass
 
-ENGINE = "supervisor/pageworker_supervisor/engine"
-LUA = f"{ENGINE}/lua"
+QUEUE = "supervisor/pageworker_supervisor/queue"
+LUA = f"{QUEUE}/lua"
 INTAKE = "supervisor/pageworker_supervisor/intake"
-LINK = "supervisor/pageworker_supervisor/redis_client"
+CLIENT = "supervisor/pageworker_supervisor/redis_client"
 DISPATCH = "supervisor/pageworker_supervisor/dispatch"
 SUPERVISOR = "supervisor/pageworker_supervisor"
+RUNNERS = "supervisor/pageworker_supervisor/runners"
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """The worker around the queue: its runners, its drain, its ear."""
 
 from mutation import failures as f
-from mutation.mutant import DISPATCH, SUPERVISOR, Mutant
+from mutation.mutant import DISPATCH, RUNNERS, SUPERVISOR, Mutant
 
 WORK = "tests/worker/test_work.py"
 
@@ -23,28 +23,28 @@ ROWS = (
     Mutant(
         f.SCALE_DOWN,
         f"{SUPERVISOR}/worker.py",
-        '        left = await rooms.dispatcher.hand_back_all("the worker is drained")\n',
+        '        left = await rooms.dispatcher.requeue_all("the worker is drained")\n',
         "        left = 0\n",
         (f"{WORK}::test_what_is_left_at_the_drains_deadline_is_handed_back_uncharged",),
     ),
     Mutant(
         f.SCALE_DOWN,
-        f"{DISPATCH}/placement.py",
+        f"{RUNNERS}/placement.py",
         "seat.open and not seat.taken and now >=",
         "seat.open and now >=",
         ("tests/dispatch/test_placement.py::test_nobody_at_work_is_sent_away_for_another_tenant",),
     ),
     Mutant(
         f.FIXED_TIMEOUT,
-        f"{DISPATCH}/leases.py",
-        "                await self._availability.insist(lambda: self._beat(tasks))\n",
+        f"{DISPATCH}/heartbeat.py",
+        "                await self._availability.retry_until_available(lambda: self._beat(tasks))\n",
         "                pass\n",
         (f"{WORK}::test_a_job_outlives_many_leases",),
     ),
     Mutant(
         f.RACY_RECLAIM,
-        f"{DISPATCH}/leases.py",
-        "                tasks.create_task(attempt.abandon())\n",
+        f"{DISPATCH}/heartbeat.py",
+        "                tasks.create_task(attempt.on_lease_lost())\n",
         "                continue\n",
         (f"{WORK}::test_a_worker_that_lost_its_lease_stops_the_work",),
     ),
@@ -74,7 +74,7 @@ ROWS = (
     ),
     Mutant(
         f.SILENT,
-        f"{DISPATCH}/waker.py",
+        f"{DISPATCH}/notifications.py",
         "                    lambda: self._engine.wait(self._worker_id, WAIT_SECONDS), self._signals.work.set\n",
         "                    lambda: self._engine.wait(self._worker_id, WAIT_SECONDS)\n",
         (f"{WORK}::test_what_was_pushed_while_redis_was_away_is_not_slept_through",),
