@@ -9,7 +9,7 @@ import uvloop
 
 from bench.fixtures import redis_server
 from bench.options import Options
-from bench.queue_client import BODY, ENQUEUED_AT_ONCE, enqueue, opened_client, opened_engine, serve, ticket
+from bench.queue_client import BODY, ENQUEUED_AT_ONCE, enqueue, opened_client, opened_queue, serve, ticket
 from bench.rows import BenchRow, compared
 from pageworker_supervisor.queue import QueueClient
 
@@ -60,15 +60,15 @@ async def _opened(stack: AsyncExitStack) -> tuple[redis.Redis, QueueClient]:
     client = await stack.enter_async_context(opened_client(url))
     # Rewriting a file of gigabytes beside it is not what is measured.
     await client.config_set("appendonly", "no")
-    return client, await stack.enter_async_context(opened_engine(url))
+    return client, await stack.enter_async_context(opened_queue(url))
 
 
 async def _used_bytes(client: redis.Redis) -> int:
     return int((await client.info("memory"))["used_memory"])
 
 
-async def _fill(engine: QueueClient, numbers: range, tenants: int) -> None:
+async def _fill(queue: QueueClient, numbers: range, tenants: int) -> None:
     # Not all tickets of a huge backlog at once: they would need gigabytes here as well.
     for first in range(numbers.start, numbers.stop, ENQUEUED_AT_ONCE):
         batch = range(first, min(numbers.stop, first + ENQUEUED_AT_ONCE))
-        await enqueue(engine, [ticket(f"job-{n:012d}", f"tenant-{n % tenants}") for n in batch])
+        await enqueue(queue, [ticket(f"job-{n:012d}", f"tenant-{n % tenants}") for n in batch])

@@ -7,7 +7,7 @@ import sys
 
 import uvloop
 
-from bench.queue_client import WORKER, enqueue, opened_engine, serve_batch, ticket
+from bench.queue_client import WORKER, enqueue, opened_queue, serve_batch, ticket
 from bench.work import REDIS_URL
 
 TENANTS = 100
@@ -16,16 +16,16 @@ WAIT_SECONDS = 2.0
 
 async def put(jobs: int) -> None:
     """Queue them."""
-    async with opened_engine(REDIS_URL) as engine:
-        await enqueue(engine, [ticket(f"job-{number:012d}", f"tenant-{number % TENANTS}") for number in range(jobs)])
+    async with opened_queue(REDIS_URL) as queue:
+        await enqueue(queue, [ticket(f"job-{number:012d}", f"tenant-{number % TENANTS}") for number in range(jobs)])
 
 
 async def work() -> None:
     """Serve for ever."""
-    async with opened_engine(REDIS_URL) as engine:
+    async with opened_queue(REDIS_URL) as queue:
         while True:
-            if not await serve_batch(engine):
-                await engine.wait(WORKER, WAIT_SECONDS)
+            if not await serve_batch(queue):
+                await queue.wait(WORKER, WAIT_SECONDS)
 
 
 if __name__ == "__main__":

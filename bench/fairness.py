@@ -1,6 +1,6 @@
 """Whose turn it is: what tenants wait beside a large one, what weights and priorities get.
 
-In services, which say what the scheduler decides and are the same on any host; and in seconds, through the engine,
+In services, which say what the scheduler decides and are the same on any host; and in seconds, through the queue,
 which say what a large backlog costs those who wait behind nobody.
 """
 
@@ -14,7 +14,7 @@ import uvloop
 
 from bench.fixtures import redis_server
 from bench.options import Options
-from bench.queue_client import BATCH, enqueue, opened_engine, serve_batch, ticket
+from bench.queue_client import BATCH, enqueue, opened_queue, serve_batch, ticket
 from bench.rows import BenchRow, compared, percentile
 from pageworker_supervisor.queue import QueueClient
 from pageworker_supervisor.queue.options import Priority
@@ -59,20 +59,20 @@ def _p95(waits: Sequence[float]) -> float:
 async def _waits(large: bool) -> Waits:
     """With `large`, 20,000 jobs of one tenant were there before."""
     with redis_server() as (url, _):
-        async with opened_engine(url) as engine:
+        async with opened_queue(url) as queue:
             if large:
-                await enqueue(engine, [ticket(f"{LARGE}-{n}", LARGE) for n in range(LARGE_JOBS)])
+                await enqueue(queue, [ticket(f"{LARGE}-{n}", LARGE) for n in range(LARGE_JOBS)])
             numbers = itertools.product(range(JOBS_A_TENANT), range(TENANTS))
-            await enqueue(engine, [ticket(f"t{tenant}-{n}", f"t{tenant}") for n, tenant in numbers])
-            return await _served(engine)
+            await enqueue(queue, [ticket(f"t{tenant}-{n}", f"t{tenant}") for n, tenant in numbers])
+            return await _served(queue)
 
 
-async def _served(engine: QueueClient) -> Waits:
+async def _served(queue: QueueClient) -> Waits:
     services: list[int] = []
     seconds: list[float] = []
     began, before = time.perf_counter(), 0
     while len(services) < TENANTS * JOBS_A_TENANT:
-        leases = await serve_batch(engine)
+        leases = await serve_batch(queue)
         now = time.perf_counter() - began
         for at, lease in enumerate(leases, before):
             if lease.tenant_id != LARGE:
@@ -85,13 +85,13 @@ async def _served(engine: QueueClient) -> Waits:
 async def _weights() -> BenchRow:
     """The largest distance of a tenant's share from what its weight says, as a part of the latter."""
     with redis_server() as (url, _):
-        async with opened_engine(url) as engine:
+        async with opened_queue(url) as queue:
             for tenant, weight in WEIGHTS.items():
                 jobs = [ticket(f"{tenant}-{n}", tenant, weight=weight) for n in range(WEIGHTED_SERVICES)]
-                await enqueue(engine, jobs)
+                await enqueue(queue, jobs)
             served: Counter[str] = Counter()
             while served.total() < WEIGHTED_SERVICES:
-                leases = await serve_batch(engine, min(BATCH, WEIGHTED_SERVICES - served.total()))
+                leases = await serve_batch(queue, min(BATCH, WEIGHTED_SERVICES - served.total()))
                 served.update(lease.tenant_id for lease in leases)
     return BenchRow(
         name="fairness.weights_1_2_4_largest_deviation",
@@ -104,11 +104,11 @@ async def _weights() -> BenchRow:
 async def _priorities() -> BenchRow:
     """How many services lie between two jobs of low priority at most, while there are others all the time."""
     with redis_server() as (url, _):
-        async with opened_engine(url) as engine:
+        async with opened_queue(url) as queue:
             for priority in PRIORITIES:
                 jobs = [ticket(f"{priority}-{n}", "one", priority=priority) for n in range(PRIORITY_SERVICES)]
-                await enqueue(engine, jobs)
-            order = [lease.priority for _ in range(PRIORITY_SERVICES) for lease in await serve_batch(engine, 1)]
+                await enqueue(queue, jobs)
+            order = [lease.priority for _ in range(PRIORITY_SERVICES) for lease in await serve_batch(queue, 1)]
     return BenchRow(
         name="fairness.low_priority_largest_gap_services",
         value=float(largest_gap(order, "low")),

@@ -15,7 +15,7 @@ import uvloop
 
 from bench.fixtures import browser, redis_server
 from bench.options import Options
-from bench.queue_client import WORKER, finish, opened_client, opened_engine, room
+from bench.queue_client import WORKER, finish, opened_client, opened_queue, room
 from bench.rows import BenchRow, percentile
 from bench.work import PAYLOAD
 from bench.worker import NO_SITE, BenchPlan, prepared, started
@@ -52,10 +52,10 @@ async def _latency(probes: int) -> list[float]:
         settings = Settings(redis=RedisSettings(url=url))
         link = connect(settings.redis)
         try:
-            async with opened_client(url) as producer, opened_engine(url) as engine, asyncio.TaskGroup() as tasks:
-                intake = Intake(link, engine, settings, WORKER, Metrics())
+            async with opened_client(url) as producer, opened_queue(url) as queue, asyncio.TaskGroup() as tasks:
+                intake = Intake(link, queue, settings, WORKER, Metrics())
                 taking = tasks.create_task(intake.run())
-                claiming = tasks.create_task(_claims(engine, probes))
+                claiming = tasks.create_task(_claims(queue, probes))
                 for number in range(probes):
                     # Idle, and not in step with anything that ticks.
                     await asyncio.sleep(pauses.uniform(*PAUSE_SECONDS))
@@ -69,17 +69,17 @@ async def _latency(probes: int) -> list[float]:
     return [at - pushed[job_id] for job_id, at in claimed.items()]
 
 
-async def _claims(engine: QueueClient, probes: int) -> dict[str, float]:
+async def _claims(queue: QueueClient, probes: int) -> dict[str, float]:
     """Job to when it was in hand."""
     claimed: dict[str, float] = {}
     while len(claimed) < probes:
-        leases = (await engine.claim(WORKER, room())).leases
+        leases = (await queue.claim(WORKER, room())).leases
         now = time.perf_counter()
         claimed |= {lease.job_id: now for lease in leases}
         if leases:
-            await finish(engine, leases)
+            await finish(queue, leases)
         else:
-            await engine.wait(WORKER, WAIT_SECONDS)
+            await queue.wait(WORKER, WAIT_SECONDS)
     return claimed
 
 

@@ -31,30 +31,30 @@ def ticket(job_id: str, tenant: str, *, weight: float = 1.0, priority: Priority 
     return NewJob(job_id=job_id, tenant_id=tenant, body=BODY, priority=priority, tenant_limits=limits)
 
 
-async def enqueue(engine: QueueClient, tickets: Sequence[NewJob]) -> None:
+async def enqueue(queue: QueueClient, tickets: Sequence[NewJob]) -> None:
     """Queue them, many at a time."""
     for first in range(0, len(tickets), ENQUEUED_AT_ONCE):
-        await engine.enqueue(tickets[first : first + ENQUEUED_AT_ONCE])
+        await queue.enqueue(tickets[first : first + ENQUEUED_AT_ONCE])
 
 
-async def serve_batch(engine: QueueClient, limit: int = BATCH) -> tuple[Lease, ...]:
+async def serve_batch(queue: QueueClient, limit: int = BATCH) -> tuple[Lease, ...]:
     """One claim and its jobs' ends, results included. Returns what was claimed, perhaps nothing."""
-    leases = (await engine.claim(WORKER, room(limit))).leases
+    leases = (await queue.claim(WORKER, room(limit))).leases
     if leases:
-        await finish(engine, leases)
+        await finish(queue, leases)
     return leases
 
 
-async def finish(engine: QueueClient, leases: Sequence[Lease]) -> None:
+async def finish(queue: QueueClient, leases: Sequence[Lease]) -> None:
     """Do what each asks for, and end them in one call."""
-    await engine.finish_many([(lease, _ending(lease)) for lease in leases])
+    await queue.finish_many([(lease, _ending(lease)) for lease in leases])
 
 
-async def serve(engine: QueueClient, jobs: int) -> float:
+async def serve(queue: QueueClient, jobs: int) -> float:
     """Seconds for so many jobs, which are queued."""
     started, done = time.perf_counter(), 0
     while done < jobs:
-        done += len(await serve_batch(engine))
+        done += len(await serve_batch(queue))
     return time.perf_counter() - started
 
 
@@ -74,9 +74,9 @@ async def opened_client(url: str) -> AsyncIterator[redis.Redis]:
 
 
 @asynccontextmanager
-async def opened_engine(url: str) -> AsyncIterator[QueueClient]:
-    """An engine of one shard, its functions loaded."""
+async def opened_queue(url: str) -> AsyncIterator[QueueClient]:
+    """An queue of one shard, its functions loaded."""
     async with opened_client(url) as client, opened_client(url) as blocking:
-        engine = QueueClient(client, blocking)
-        await engine.load()
-        yield engine
+        queue = QueueClient(client, blocking)
+        await queue.load()
+        yield queue

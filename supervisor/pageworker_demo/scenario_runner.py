@@ -23,7 +23,7 @@ CALLBACK_SECONDS = 15.0
 class ScenarioRunner:
     """Pushes as n8n does, and collects what comes back."""
 
-    letterbox: DemoQueueClient
+    queue_client: DemoQueueClient
     acts: Sequence[ScenarioJob]
     receiver: DemoReceiver
     screen: DemoTerminal
@@ -37,7 +37,7 @@ class ScenarioRunner:
         try:
             async with asyncio.timeout(RESULT_SECONDS), asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._collect())
-                await self.letterbox.push(NO_JOB)
+                await self.queue_client.push(NO_JOB)
                 for act in self.acts:
                     tasks.create_task(self._push(act))
         except TimeoutError:
@@ -46,7 +46,7 @@ class ScenarioRunner:
             self.screen.end()
         await self._await_callbacks()
         return [
-            *complaints(self.acts, await self.letterbox.all_results(), self.receiver.deliveries),
+            *complaints(self.acts, await self.queue_client.all_results(), self.receiver.deliveries),
             *await self._wrong_keys(),
             *await self._wrong_dead_letters(),
             *(wrong for answer in self.answers for wrong in wrong_artifacts(answer)),
@@ -56,10 +56,10 @@ class ScenarioRunner:
         if act.after is not None:
             await self._arrived[act.after].wait()
         for _ in range(act.pushes):
-            await self.letterbox.push(act.text)
+            await self.queue_client.push(act.text)
 
     async def _collect(self) -> None:
-        async for answer in self.letterbox.results():
+        async for answer in self.queue_client.results():
             self._take(answer)
             if all(event.is_set() for event in self._arrived.values()):
                 return
@@ -82,7 +82,7 @@ class ScenarioRunner:
             return
 
     async def _wrong_keys(self) -> list[str]:
-        kept = await self.letterbox.kept([ref_of(answer) for answer in self.answers])
+        kept = await self.queue_client.kept([ref_of(answer) for answer in self.answers])
         return [
             f"{ref_of(answer)}: its key holds something else"
             for answer, again in zip(self.answers, kept, strict=True)
@@ -90,7 +90,7 @@ class ScenarioRunner:
         ]
 
     async def _wrong_dead_letters(self) -> list[str]:
-        letters = await self.letterbox.dead_letters()
+        letters = await self.queue_client.dead_letters()
         named = any(NO_JOB.encode() in letter for letter in letters)
         return [] if named else [f"{NO_JOB!r} is not among the {len(letters)} dead letters"]
 

@@ -1,7 +1,7 @@
-"""All rooms of the supervisor, furnished in the order in which they depend on each other.
+"""All components of the supervisor, furnished in the order in which they depend on each other.
 
-Reading order of one job: intake, engine, dispatch, runners, (runner) modules, pages, and back through dispatch's
-desk to delivery.
+Reading order of one job: intake, queue, dispatch, runners, (runner) modules, pages, and back through dispatch's
+settlement to delivery.
 """
 
 import asyncio
@@ -73,14 +73,14 @@ class Components:
     """Everything that runs while the worker is up."""
 
     def __init__(
-        self, site: HostEnvironment, name: str, link: RedisClient, engine: QueueClient, registry: Registry
+        self, site: HostEnvironment, name: str, link: RedisClient, queue: QueueClient, registry: Registry
     ) -> None:
         """`name`: whom leases and profile locks are held by."""
         settings = site.settings
         uids = UidPool(site.uids)
         availability = link.availability
         self.link = link
-        self.engine = engine
+        self.queue = queue
         self.registry = registry
         self.outlet = GatewayProcess(
             site.host,
@@ -95,7 +95,7 @@ class Components:
         most = FolderSize(settings.profiles.max_files, settings.profiles.max_bytes)
         self.profiles = ProfileFolders(site.data_dir / "profiles", most)
         egress_sets = EgressSets()
-        house = RunnerResources(
+        resources = RunnerResources(
             settings=settings,
             host=site.host,
             outlet=self.outlet,
@@ -105,16 +105,18 @@ class Components:
             uids=uids,
             egress_sets=egress_sets,
         )
-        self.desk = Settlement(name, engine, availability, settings, site.metrics)
-        self.fleet = self._fleet(name, house)
+        self.settlement = Settlement(name, queue, availability, settings, site.metrics)
+        self.fleet = self._fleet(name, resources)
         self.signals = DispatchSignals()
-        tools = AttemptServices(settings, registry, self.artifacts, self.desk, self.fleet, egress_sets, site.metrics)
-        self.dispatcher = Dispatcher(name, engine, availability, self.fleet, tools, self.signals)
-        self.leases = Heartbeat(engine, availability, self.dispatcher, self.fleet, name, site.metrics)
-        self.waker = NotificationListener(engine, availability, self.dispatcher, self.fleet, self.signals, name)
-        self.courier = CallbackSender(engine, availability, settings, site.metrics)
+        tools = AttemptServices(
+            settings, registry, self.artifacts, self.settlement, self.fleet, egress_sets, site.metrics
+        )
+        self.dispatcher = Dispatcher(name, queue, availability, self.fleet, tools, self.signals)
+        self.leases = Heartbeat(queue, availability, self.dispatcher, self.fleet, name, site.metrics)
+        self.waker = NotificationListener(queue, availability, self.dispatcher, self.fleet, self.signals, name)
+        self.callback_sender = CallbackSender(queue, availability, settings, site.metrics)
         self.intake = Intake(
-            link, engine, settings, settings.worker.id, site.metrics, site.pace.intake, ModuleEgress(registry).digest
+            link, queue, settings, settings.worker.id, site.metrics, site.pace.intake, ModuleEgress(registry).digest
         )
         self._metrics = site.metrics
         self._settings = settings
@@ -131,8 +133,8 @@ class Components:
             "dispatch": self.dispatcher.run(),
             "leases": self.leases.run(),
             "wakes": self.waker.run(),
-            "reaper": reap(self.engine, self.link.availability),
-            "courier": self.courier.run(),
+            "reaper": reap(self.queue, self.link.availability),
+            "callback_sender": self.callback_sender.run(),
             "intake": self.intake.run(),
             "lag": watch_lag(self._metrics),
             "gauges": self._measure(),
@@ -147,8 +149,8 @@ class Components:
             self._metrics.states(runners, {"running": running, "other": taken - running, "free": pages - taken})
             await asyncio.sleep(GAUGES_SECONDS)
 
-    def _fleet(self, name: str, house: RunnerResources) -> Fleet:
-        return Fleet(name, house, self._give_up_profile)
+    def _fleet(self, name: str, resources: RunnerResources) -> Fleet:
+        return Fleet(name, resources, self._give_up_profile)
 
     def _kill_all(self, reason: str) -> None:
         for runner in list(self.fleet.runners.values()):
@@ -159,7 +161,7 @@ class Components:
 
     async def _give_up_profile(self, context: ContextKey, fence: int | None) -> None:
         if context.profile_id is not None and fence is not None:
-            await self.desk.release(context.tenant_id, context.profile_id, fence)
+            await self.settlement.release(context.tenant_id, context.profile_id, fence)
 
 
 def _not_deleted(error: ProfileError) -> None:

@@ -65,7 +65,7 @@ class Worker:
         self._reason = "starting"
         self._since = time.monotonic()
         self._link: RedisClient | None = None
-        self._rooms: Components | None = None
+        self._components: Components | None = None
         self._name = ""
         self._address = ""
         self._before: str | None = None
@@ -73,7 +73,7 @@ class Worker:
     @property
     def came_up(self) -> bool:
         """Whether it ever took jobs."""
-        return self._rooms is not None
+        return self._components is not None
 
     async def run(self) -> None:
         """Serve until told to stop, then drain, then end. An error of any room ends the worker and is raised."""
@@ -87,19 +87,19 @@ class Worker:
         self._name, self._before = claim_data_dir(self._site.data_dir, settings.worker.id)
         async with asyncio.TaskGroup() as tasks:
             answering = tasks.create_task(endpoints.run(), name="endpoints")
-            serving = tasks.create_task(self._serve(), name="rooms")
+            serving = tasks.create_task(self._serve(), name="components")
             await self.stop.wait()
             log.info("stopping")
-            if self._rooms is not None and self._phase is not WorkerState.DRAINED:
-                await self._last_jobs(self._rooms)
+            if self._components is not None and self._phase is not WorkerState.DRAINED:
+                await self._last_jobs(self._components)
             self._turn(WorkerEvent.STOP, "stopping")
-            if self._rooms is not None:
-                await self._last_callbacks(self._rooms)
+            if self._components is not None:
+                await self._last_callbacks(self._components)
             serving.cancel()
             await asyncio.wait([serving])
             answering.cancel()
 
-    async def _last_jobs(self, rooms: Components) -> None:
+    async def _last_jobs(self, components: Components) -> None:
         """Drain, whatever Redis does: what can not be handed back is left to its lease, and runs again elsewhere."""
         seconds = self._site.settings.worker.drain_seconds
         try:
@@ -107,17 +107,17 @@ class Worker:
                 async for line in self.drain(seconds):
                     log.info("drain", drain=line.event, job=line.ref and str(line.ref), left=line.left)
         except TimeoutError:
-            left = sorted(str(attempt.case.lease.ref) for attempt in rooms.dispatcher.attempts.values())
-            reason = rooms.link.availability.trouble or "they were not handed back in time"
+            left = sorted(str(attempt.case.lease.ref) for attempt in components.dispatcher.attempts.values())
+            reason = components.link.availability.trouble or "they were not handed back in time"
             log.error("jobs are left to their leases", jobs=len(left), which=left[:LISTED_JOBS], reason=reason)
 
-    async def _last_callbacks(self, rooms: Components) -> None:
+    async def _last_callbacks(self, components: Components) -> None:
         """Those under way may end; else they would come again from the outbox, a minute later."""
         seconds = self._site.settings.callbacks.timeout_seconds + COURIER_GRACE_SECONDS
         try:
             # Without Redis nothing could be said of them.
-            async with asyncio.timeout(seconds if rooms.link.availability.up else COURIER_GRACE_SECONDS):
-                await rooms.courier.stop()
+            async with asyncio.timeout(seconds if components.link.availability.up else COURIER_GRACE_SECONDS):
+                await components.callback_sender.stop()
         except TimeoutError:
             log.warning("callbacks left to the outbox")
 
@@ -131,7 +131,7 @@ class Worker:
             )
             async with asyncio.TaskGroup() as tasks:
                 watching = tasks.create_task(link.availability.run(), name="redis")
-                engine = await self._prepare(link)
+                queue = await self._prepare(link)
                 registry = await Registry.open(
                     settings.modules.registry or self._site.data_dir / "registry",
                     trust,
@@ -141,21 +141,21 @@ class Worker:
                     fleet=FleetSerial(link, settings, self._site.data_dir, self._name, self._site.metrics),
                 )
                 watching.cancel()
-            self._rooms = rooms = self._furnish(self._site, self._name, link, engine, registry)
-            rooms.dispatcher.closed = not settings.modules.trusted_keys
+            self._components = components = self._furnish(self._site, self._name, link, queue, registry)
+            components.dispatcher.closed = not settings.modules.trusted_keys
             self._turn(WorkerEvent.UP, "")
             here = {"redis": link.safe_url, "data_dir": str(self._site.data_dir), "http": self._address}
-            if rooms.dispatcher.closed:
+            if components.dispatcher.closed:
                 log.warning("not ready", reason=NO_TRUSTED_KEY, **here)
             else:
                 log.info("ready", **here)
-            await run_forever(rooms.tasks())
+            await run_forever(components.tasks())
 
     async def _prepare(self, link: RedisClient) -> QueueClient:
-        """The engine, loaded. Waits with backoff while Redis is away."""
+        """The queue, loaded. Waits with backoff while Redis is away."""
         settings, pace = self._site.settings, self._site.pace
         replicated = await link.availability.retry_until_available(link.has_replicas)
-        engine = QueueClient(
+        queue = QueueClient(
             link.commands,
             link.blocking(),
             prefix=settings.redis.prefix,
@@ -172,13 +172,13 @@ class Worker:
                 promise_ms=pace.promise_ms,
             ),
         )
-        await link.availability.retry_until_available(engine.load)
-        await link.availability.retry_until_available(lambda: engine.register_worker(self._name))
+        await link.availability.retry_until_available(queue.load)
+        await link.availability.retry_until_available(lambda: queue.register_worker(self._name))
         if (before := self._before) is not None:
-            taken = await link.availability.retry_until_available(lambda: engine.disown_worker(before))
-            await link.availability.retry_until_available(lambda: engine.forget_worker(before))
+            taken = await link.availability.retry_until_available(lambda: queue.disown_worker(before))
+            await link.availability.retry_until_available(lambda: queue.forget_worker(before))
             log.info("succeeds", predecessor=before, jobs=taken)
-        return engine
+        return queue
 
     # ---- what the endpoints ask ----
 
@@ -197,8 +197,8 @@ class Worker:
         trouble = trouble or descriptor_trouble()
         if not trouble and not self._site.settings.modules.trusted_keys:
             return False, NO_TRUSTED_KEY
-        if not trouble and self._rooms is not None:
-            trouble = self._rooms.fleet.trouble() or ""
+        if not trouble and self._components is not None:
+            trouble = self._components.fleet.trouble() or ""
         return not trouble, trouble
 
     def _redis_trouble(self) -> str:
@@ -216,7 +216,7 @@ class Worker:
         state = STATES[self._phase]
         if state == "ready" and not ready:
             state = "cut_off" if self._link is None or not self._link.availability.up else "failing"
-        rooms, now = self._rooms, time.monotonic()
+        components, now = self._components, time.monotonic()
         return StatusReport(
             state=state,
             reason=reason,
@@ -224,10 +224,10 @@ class Worker:
             version=VERSION,
             uptime_seconds=round(now - self._since, 3),
             redis=self._redis_report(),
-            runners=tuple(_runner(runner, now) for runner in rooms.fleet.runners.values()) if rooms else (),
-            jobs=tuple(_job(attempt, now) for attempt in rooms.dispatcher.attempts.values()) if rooms else (),
+            runners=tuple(_runner(runner, now) for runner in components.fleet.runners.values()) if components else (),
+            jobs=tuple(_job(attempt, now) for attempt in components.dispatcher.attempts.values()) if components else (),
             counters=self._site.metrics.totals(),
-            gateway_proof=rooms.outlet.proof if rooms else {},
+            gateway_proof=components.outlet.proof if components else {},
         )
 
     def _redis_report(self) -> RedisReport:
@@ -236,31 +236,31 @@ class Worker:
 
     async def drain(self, deadline_seconds: float | None) -> AsyncIterator[DrainLine]:
         """Claim no more, wait for what runs, hand back what is left at the deadline."""
-        rooms = self._up()
+        components = self._up()
         self._turn(WorkerEvent.DRAIN, "draining")
         seconds = self._site.settings.worker.drain_seconds if deadline_seconds is None else deadline_seconds
-        rooms.intake.pause()
-        rooms.dispatcher.draining = True
-        waited = dict(rooms.dispatcher.attempts)
+        components.intake.pause()
+        components.dispatcher.draining = True
+        waited = dict(components.dispatcher.attempts)
         now = time.monotonic()
         for attempt in waited.values():
             yield _line("waiting", attempt, now)
         try:
             async with asyncio.timeout(seconds):
-                while rooms.dispatcher.busy:
-                    rooms.dispatcher.ended.clear()
-                    await rooms.dispatcher.ended.wait()
+                while components.dispatcher.busy:
+                    components.dispatcher.ended.clear()
+                    await components.dispatcher.ended.wait()
                     self._insist_on_draining()
-                    for token in [token for token in waited if token not in rooms.dispatcher.attempts]:
+                    for token in [token for token in waited if token not in components.dispatcher.attempts]:
                         yield _line("ended", waited.pop(token), time.monotonic())
         except TimeoutError:
             pass
         self._insist_on_draining()
-        left = await rooms.dispatcher.requeue_all("the worker is drained")
+        left = await components.dispatcher.requeue_all("the worker is drained")
         for attempt in waited.values():
             yield _line("handed_back", attempt, time.monotonic())
-        rooms.fleet.retire_all("the worker is drained")
-        await rooms.fleet.empty()
+        components.fleet.retire_all("the worker is drained")
+        await components.fleet.empty()
         self._turn(WorkerEvent.EMPTY, "drained")
         yield DrainLine(event="deadline" if left else "done", left=left)
 
@@ -270,26 +270,26 @@ class Worker:
 
     async def undrain(self) -> None:
         """Take jobs again."""
-        rooms = self._up()
+        components = self._up()
         self._turn(WorkerEvent.RESUME, "")
-        rooms.dispatcher.draining = False
-        rooms.dispatcher.ended.set()
-        rooms.intake.resume()
-        rooms.fleet.resume()
+        components.dispatcher.draining = False
+        components.dispatcher.ended.set()
+        components.intake.resume()
+        components.fleet.resume()
 
     async def cancel(self, ref: JobRef) -> Cancelled:
         """Cancel a job, whatever state it is in and on whatever worker."""
         try:
-            word = await self._up().engine.cancel(ref)
+            word = await self._up().queue.cancel(ref)
         except RedisUnavailable as away:
             raise WorkerRefused(f"Redis does not answer: {away}") from away
         known = word not in ("awaited", "unknown")
         return Cancelled(ref.job_id, ref.tenant_id, "cancelling" if word == "awaited" else word, known)
 
     def _up(self) -> Components:
-        if self._rooms is None:
+        if self._components is None:
             raise WorkerRefused(f"the worker is not up yet: {self._reason}")
-        return self._rooms
+        return self._components
 
     def _turn(self, event: WorkerEvent, reason: str) -> None:
         try:

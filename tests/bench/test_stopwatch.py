@@ -7,7 +7,7 @@ from bench import queue
 from bench.fixtures import redis_server
 from bench.peer_venv import PeersMissing, peer_python, versions
 from bench.queue import PEERS, contenders, rows
-from bench.queue_client import opened_engine, serve, ticket
+from bench.queue_client import opened_queue, serve, ticket
 from bench.run import WrongResult
 from bench.stopwatch import Contender, jobs_per_second
 from bench.work import PAYLOAD, RESULT, handled
@@ -45,9 +45,9 @@ async def test_jobs_that_are_not_queued_and_results_that_are_not_kept_are_told(m
 @pytest.mark.redis
 async def test_jobs_are_served_to_the_last() -> None:
     with redis_server() as (url, _):
-        async with opened_engine(url) as engine:
-            await engine.enqueue([ticket(f"job-{n}", "acme") for n in range(20)])
-            assert await serve(engine, 20) > 0
+        async with opened_queue(url) as queue:
+            await queue.enqueue([ticket(f"job-{n}", "acme") for n in range(20)])
+            assert await serve(queue, 20) > 0
 
 
 def test_peers_are_pinned() -> None:

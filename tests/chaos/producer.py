@@ -24,11 +24,11 @@ WAIT_MS = 500
 class ChaosProducer:
     """`pushed` is what Redis said yes to, by name; `texts` those that carry none."""
 
-    def __init__(self, ground: Ground, engine: QueueClient, threads: Executor) -> None:
+    def __init__(self, ground: Ground, queue: QueueClient, threads: Executor) -> None:
         self.pushed: dict[JobRef, Task] = {}
         self.texts = 0
         self._ground = ground
-        self._engine = engine
+        self._queue = queue
         self._threads = threads
         self._clients: dict[int, Redis] = {}
         self._to_cancel: list[JobRef] = []
@@ -72,7 +72,7 @@ class ChaosProducer:
 
     async def _cancel(self, ref: JobRef) -> None:
         try:
-            await self._engine.cancel(ref)
+            await self._queue.cancel(ref)
         except RedisUnavailable:
             return  # nobody is owed a cancellation that was never confirmed
 

@@ -91,14 +91,14 @@ async def run(plan: ChaosPlan, keep: Path | None = None) -> ChaosOutcome:
         with ground(plan.ground) as there:
             key, _ = await publish(sorted(MODULES.iterdir()), folder / "registry")
             link = connect(RedisSettings(url=there.url))
-            engine = QueueClient(
+            queue = QueueClient(
                 link.commands,
                 link.blocking(),
                 shards=there.shards,
                 options=QueueOptions(lease_ms=plan.cast.lease_ms, promise_ms=PROMISE_MS),
             )
             async with aclosing(link), receiver() as called:
-                stage = Stage(plan, there, engine, link, called, threads)
+                stage = Stage(plan, there, queue, link, called, threads)
                 async with crew(there, folder, plan.workers, key, plan.cast) as members:
                     faults, sampler = await stage.play(members)
                 findings = await stage.count()
@@ -119,15 +119,15 @@ class Stage:
         self,
         plan: ChaosPlan,
         there: Ground,
-        engine: QueueClient,
+        queue: QueueClient,
         link: RedisClient,
         called: ChaosReceiver,
         threads: ThreadPoolExecutor,
     ) -> None:
-        self.producer = ChaosProducer(there, engine, threads)
+        self.producer = ChaosProducer(there, queue, threads)
         self._plan = plan
         self._ground = there
-        self._engine = engine
+        self._queue = queue
         self._link = link
         self._called = called
         self._threads = threads
@@ -194,14 +194,14 @@ class Stage:
         for name in holders:
             taken = await self._link.send("LLEN", f"{{pw:inbox}}:processing:{name.decode()}", key="pw:inbox")
             left += [f"{taken} taken in by {name.decode()}"] if taken else []
-        for stats in await self._engine.stats():
+        for stats in await self._queue.stats():
             if stats.queued or stats.delayed or stats.running or stats.verdicts or stats.promises:
                 left.append(str(stats))
         return left
 
     async def count(self) -> ChaosFindings:
         """The ledger, and what went wrong on the way."""
-        findings = await ExpectedResults(self._ground, self._engine, self.producer, self._called).read()
+        findings = await ExpectedResults(self._ground, self._queue, self.producer, self._called).read()
         findings.wrong += self._left
         findings.orphans += left(uids(self._plan.workers))
         await self.producer.aclose()

@@ -1,4 +1,4 @@
-"""The courier against a real receiver, with an outbox in memory."""
+"""The callback_sender against a real receiver, with an outbox in memory."""
 
 import asyncio
 import hashlib
@@ -33,7 +33,7 @@ SECRET = b"a secret that receivers know"
 
 @dataclass
 class MemoryOutbox:
-    """What the engine's outbox does, in memory and on this loop's clock."""
+    """What the queue's outbox does, in memory and on this loop's clock."""
 
     due: list[tuple[float, OutboxEntry]] = field(default_factory=list)
     taken: dict[str, OutboxEntry] = field(default_factory=dict)

@@ -1,4 +1,4 @@
-"""The courier on the real outbox: promises outlive whoever delivers them."""
+"""The callback_sender on the real outbox: promises outlive whoever delivers them."""
 
 import asyncio
 import itertools
@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from pw_queue import QueueBench, open_desk, ticket
+from pw_queue import QueueHarness, open_harness, ticket
 from pw_receiver import Received, Receiver, receiver
 from pw_servers import RedisServer
 
@@ -24,10 +24,10 @@ pytestmark = pytest.mark.redis
 
 
 @pytest.fixture
-async def desk(live_redis: RedisServer) -> AsyncIterator[QueueBench]:
-    async with open_desk(live_redis.port) as opened:
+async def harness(live_redis: RedisServer) -> AsyncIterator[QueueHarness]:
+    async with open_harness(live_redis.port) as opened:
         yield opened
-        assert await opened.engine.audit() == []
+        assert await opened.queue.audit() == []
 
 
 @pytest.fixture
@@ -51,71 +51,71 @@ async def answers() -> None:
 
 
 @asynccontextmanager
-async def delivering(desk: QueueBench, settings: Settings) -> AsyncIterator[CallbackSender]:
-    """A courier at work; at the end it dies in the middle of whatever it does."""
-    courier = CallbackSender(desk.engine, Availability(answers), settings, Metrics())
+async def delivering(harness: QueueHarness, settings: Settings) -> AsyncIterator[CallbackSender]:
+    """A callback_sender at work; at the end it dies in the middle of whatever it does."""
+    callback_sender = CallbackSender(harness.queue, Availability(answers), settings, Metrics())
     async with asyncio.TaskGroup() as tasks:
-        running = tasks.create_task(courier.run())
-        yield courier
+        running = tasks.create_task(callback_sender.run())
+        yield callback_sender
         running.cancel()
 
 
-async def finish(desk: QueueBench, urls: Sequence[str]) -> list[str]:
+async def finish(harness: QueueHarness, urls: Sequence[str]) -> list[str]:
     """Jobs that have ended, each with a callback to its URL."""
     jobs = [f"job-{number}" for number in range(len(urls))]
-    await desk.engine.enqueue([ticket(job_id) for job_id in jobs])
+    await harness.queue.enqueue([ticket(job_id) for job_id in jobs])
     url_of = dict(zip(jobs, urls, strict=True))
-    for lease in await desk.take():
+    for lease in await harness.take():
         result = json.dumps({"job_id": lease.job_id, "status": "succeeded"}).encode()
-        assert await desk.engine.finish(
+        assert await harness.queue.finish(
             lease, FinishRequest(status="succeeded", result=result, callback=url_of[lease.job_id])
         )
     return jobs
 
 
-async def settled(desk: QueueBench, courier: CallbackSender) -> None:
-    """Nothing is promised any more once the courier has told the outbox what became of what it held."""
+async def settled(harness: QueueHarness, callback_sender: CallbackSender) -> None:
+    """Nothing is promised any more once the callback_sender has told the outbox what became of what it held."""
     async with asyncio.timeout(20):
-        await courier.stop()
-    assert (await desk.engine.stats())[0].promises == 0
+        await callback_sender.stop()
+    assert (await harness.queue.stats())[0].promises == 0
 
 
 async def test_a_finished_job_is_delivered_and_its_promise_ends(
-    desk: QueueBench, there: Receiver, settings: Settings
+    harness: QueueHarness, there: Receiver, settings: Settings
 ) -> None:
-    async with delivering(desk, settings) as courier:
-        jobs = await finish(desk, [there.url("/ok")] * 50)
+    async with delivering(harness, settings) as callback_sender:
+        jobs = await finish(harness, [there.url("/ok")] * 50)
         await there.until(50)
-        await settled(desk, courier)
+        await settled(harness, callback_sender)
     assert sorted(each.job_id for each in there.received) == sorted(jobs)
     assert all(json.loads(each.body)["job_id"] == each.job_id for each in there.received)
 
 
 async def test_n8n_that_has_not_parked_is_asked_again_at_once(
-    desk: QueueBench, there: Receiver, settings: Settings
+    harness: QueueHarness, there: Receiver, settings: Settings
 ) -> None:
-    async with delivering(desk, settings) as courier:
-        await finish(desk, [there.url("/running?times=5")])
+    async with delivering(harness, settings) as callback_sender:
+        await finish(harness, [there.url("/running?times=5")])
         await there.until(6)
-        await settled(desk, courier)
+        await settled(harness, callback_sender)
     steps = [after.at - before.at for before, after in itertools.pairwise(there.received)]
     assert len(steps) == 5
     assert max(steps) < 1.0
 
 
 async def test_a_courier_killed_in_the_middle_loses_nothing(
-    desk: QueueBench, there: Receiver, settings: Settings, live_redis: RedisServer
+    harness: QueueHarness, there: Receiver, settings: Settings, live_redis: RedisServer
 ) -> None:
-    async with delivering(desk, settings):
-        jobs = await finish(desk, [there.url("/slow")] * 10 + [there.url("/ok")] * 10)
+    async with delivering(harness, settings):
+        jobs = await finish(harness, [there.url("/slow")] * 10 + [there.url("/ok")] * 10)
         await there.until(10, "/slow")
     there.hold.set()
-    assert (await desk.engine.stats())[0].promises >= 10
+    assert (await harness.queue.stats())[0].promises >= 10
     # Nobody knows what became of them for a minute; then they are anybody's.
-    await desk.later(61_000)
-    async with open_desk(live_redis.port) as restarted, delivering(restarted, settings) as courier:
+    await harness.later(61_000)
+    async with open_harness(live_redis.port) as restarted, delivering(restarted, settings) as callback_sender:
         await there.until_jobs(jobs, since=len(there.received))
-        await settled(desk, courier)
+        await settled(harness, callback_sender)
     assert {each.job_id for each in there.received} == set(jobs)
     again = [each for each in there.at("/slow") if each.job_id == jobs[0]]
     assert len(again) >= 2
@@ -123,30 +123,30 @@ async def test_a_courier_killed_in_the_middle_loses_nothing(
 
 
 async def test_two_couriers_share_the_outbox_without_doubles(
-    desk: QueueBench, there: Receiver, settings: Settings, live_redis: RedisServer
+    harness: QueueHarness, there: Receiver, settings: Settings, live_redis: RedisServer
 ) -> None:
     async with (
-        open_desk(live_redis.port) as other,
-        delivering(desk, settings) as one,
+        open_harness(live_redis.port) as other,
+        delivering(harness, settings) as one,
         delivering(other, settings) as two,
     ):
-        jobs = await finish(desk, [there.url("/ok")] * 100)
+        jobs = await finish(harness, [there.url("/ok")] * 100)
         await there.until(100)
         await asyncio.gather(one.stop(), two.stop())
     assert sorted(each.job_id for each in there.received) == sorted(jobs)
 
 
 async def test_what_is_given_up_is_announced_and_its_result_stays(
-    desk: QueueBench, there: Receiver, settings: Settings
+    harness: QueueHarness, there: Receiver, settings: Settings
 ) -> None:
-    async with desk.client.pubsub() as events:
+    async with harness.client.pubsub() as events:
         await events.subscribe("pw:events:acme")
-        async with delivering(desk, settings):
-            await finish(desk, [there.url("/finished")])
+        async with delivering(harness, settings):
+            await finish(harness, [there.url("/finished")])
             event = await heard(events)
     assert (event["event"], event["job_id"]) == ("callback_failed", "job-0")
     assert event["detail"] == {"status": 409, "tries": 1}
-    assert json.loads(await desk.client.get("pw:result:acme:job-0"))["status"] == "succeeded"
+    assert json.loads(await harness.client.get("pw:result:acme:job-0"))["status"] == "succeeded"
     assert len(there.received) == 1
 
 
@@ -160,15 +160,15 @@ async def heard(events: Any) -> dict[str, Any]:
 
 
 async def test_stopping_gives_back_what_waits_for_the_next_worker_at_once(
-    desk: QueueBench, there: Receiver, settings: Settings
+    harness: QueueHarness, there: Receiver, settings: Settings
 ) -> None:
-    async with delivering(desk, settings) as courier, asyncio.TaskGroup() as tasks:
-        await finish(desk, [there.url("/slow")] * 40)
+    async with delivering(harness, settings) as callback_sender, asyncio.TaskGroup() as tasks:
+        await finish(harness, [there.url("/slow")] * 40)
         await there.until(16)
-        stopping = tasks.create_task(courier.stop())
+        stopping = tasks.create_task(callback_sender.stop())
         there.hold.set()
         await stopping
-    left: list[OutboxEntry] = await desk.engine.outbox_take("w2", 100, 0)
+    left: list[OutboxEntry] = await harness.queue.outbox_take("w2", 100, 0)
     delivered: list[Received] = there.received
     assert len(left) + len({each.job_id for each in delivered}) == 40
-    await desk.engine.outbox_done(left)
+    await harness.queue.outbox_done(left)

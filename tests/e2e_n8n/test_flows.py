@@ -32,7 +32,7 @@ async def test_a_caller_gets_data_or_the_reason(system: System) -> None:
     echoes = await asyncio.gather(*(call(system, "demo.echo", {"n": n}) for n in range(20)))
     assert [echo.json() for echo in echoes] == [{"n": n} for n in range(20)]
 
-    results = await system.letterbox.all_results()
+    results = await system.queue_client.all_results()
     assert len(results) == 23
     assert len({result["meta"]["execution"] for result in results}) == 23
 

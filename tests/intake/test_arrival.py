@@ -128,7 +128,7 @@ async def test_a_delay_counts_from_the_push_and_is_no_queueing(counter: Counter)
 async def claimed(counter: Counter) -> Lease:
     """The one job, which is then over."""
     async with asyncio.timeout(10):
-        while not (leases := (await counter.engine.claim("reader", everything())).leases):
-            await counter.engine.wait("reader", 0.2)
-    assert await counter.engine.finish(leases[0], DONE)
+        while not (leases := (await counter.queue.claim("reader", everything())).leases):
+            await counter.queue.wait("reader", 0.2)
+    assert await counter.queue.finish(leases[0], DONE)
     return leases[0]

@@ -12,7 +12,7 @@ REPORT = "PW_MUTANTS_REPORT"
 
 
 class Witness:
-    """Counts a failing set-up or clean-up as a failing test: the desk checks the queue's books there."""
+    """Counts a failing set-up or clean-up as a failing test: the harness checks the queue's books there."""
 
     def __init__(self) -> None:
         self.seen: set[str] = set()

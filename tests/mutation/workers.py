@@ -9,21 +9,21 @@ ROWS = (
     Mutant(
         f.SCALE_DOWN,
         f"{SUPERVISOR}/worker.py",
-        "                while rooms.dispatcher.busy:\n",
+        "                while components.dispatcher.busy:\n",
         "                while False:\n",
         (f"{WORK}::test_a_drain_lets_everything_finish_that_runs",),
     ),
     Mutant(
         f.SCALE_DOWN,
         f"{SUPERVISOR}/worker.py",
-        "        rooms.dispatcher.draining = True\n",
+        "        components.dispatcher.draining = True\n",
         "",
         (f"{WORK}::test_a_drain_lets_everything_finish_that_runs",),
     ),
     Mutant(
         f.SCALE_DOWN,
         f"{SUPERVISOR}/worker.py",
-        '        left = await rooms.dispatcher.requeue_all("the worker is drained")\n',
+        '        left = await components.dispatcher.requeue_all("the worker is drained")\n',
         "        left = 0\n",
         (f"{WORK}::test_what_is_left_at_the_drains_deadline_is_handed_back_uncharged",),
     ),
@@ -75,8 +75,8 @@ ROWS = (
     Mutant(
         f.SILENT,
         f"{DISPATCH}/notifications.py",
-        "                    lambda: self._engine.wait(self._worker_id, WAIT_SECONDS), self._signals.work.set\n",
-        "                    lambda: self._engine.wait(self._worker_id, WAIT_SECONDS)\n",
+        "                    lambda: self._queue.wait(self._worker_id, WAIT_SECONDS), self._signals.work.set\n",
+        "                    lambda: self._queue.wait(self._worker_id, WAIT_SECONDS)\n",
         (f"{WORK}::test_what_was_pushed_while_redis_was_away_is_not_slept_through",),
     ),
 )

@@ -27,11 +27,11 @@ return count
 
 
 class Counter:
-    """`link` and `engine` see Redis as it is, without a proxy in between."""
+    """`link` and `queue` see Redis as it is, without a proxy in between."""
 
-    def __init__(self, link: RedisClient, engine: QueueClient) -> None:
+    def __init__(self, link: RedisClient, queue: QueueClient) -> None:
         self.link = link
-        self.engine = engine
+        self.queue = queue
 
     async def push(self, *texts: bytes) -> None:
         """As n8n with *tail* does it."""
@@ -43,7 +43,7 @@ class Counter:
 
     async def jobs(self) -> int:
         """How many the queue holds."""
-        return sum(stats.queued + stats.delayed for stats in await self.engine.stats())
+        return sum(stats.queued + stats.delayed for stats in await self.queue.stats())
 
     async def reached(self, jobs: int) -> None:
         """Until the queue holds so many; never more."""
@@ -70,14 +70,14 @@ class Counter:
     async def order(self) -> list[str]:
         """The queued job ids, in the order in which they are claimed."""
         ids: list[str] = []
-        while leases := (await self.engine.claim("reader", everything())).leases:
+        while leases := (await self.queue.claim("reader", everything())).leases:
             ids += [lease.job_id for lease in leases]
-            assert all(await self.engine.finish_many([(lease, DONE) for lease in leases]))
+            assert all(await self.queue.finish_many([(lease, DONE) for lease in leases]))
         return ids
 
     async def letters(self) -> list[DeadLetter]:
         """The dead letters."""
-        return list((await self.engine.dead_list()).letters)
+        return list((await self.queue.dead_list()).letters)
 
     @asynccontextmanager
     async def intake(
@@ -85,8 +85,8 @@ class Counter:
     ) -> AsyncIterator[Intake]:
         """An intake that runs for the block."""
         through = link or self.link
-        engine = QueueClient(through.commands, through.blocking())
-        opened = Intake(through, engine, SETTINGS, worker_id, Metrics(), timing)
+        queue = QueueClient(through.commands, through.blocking())
+        opened = Intake(through, queue, SETTINGS, worker_id, Metrics(), timing)
         async with asyncio.TaskGroup() as tasks:
             watching = tasks.create_task(through.availability.run())
             running = tasks.create_task(opened.run())
@@ -99,6 +99,6 @@ class Counter:
 async def open_counter(url: str) -> AsyncIterator[Counter]:
     """A counter on the Redis at this URL."""
     async with open_redis_client(RedisSettings(url=url), Path("/nonexistent")) as link:
-        engine = QueueClient(link.commands, link.blocking())
-        await engine.load()
-        yield Counter(link, engine)
+        queue = QueueClient(link.commands, link.blocking())
+        await queue.load()
+        yield Counter(link, queue)

@@ -8,8 +8,8 @@ from pw_n8n.server import N8n
 
 @dataclass(frozen=True)
 class System:
-    """A running n8n at `url` whose flows push to the worker behind `letterbox`."""
+    """A running n8n at `url` whose flows push to the worker behind `queue_client`."""
 
     n8n: N8n
     url: str
-    letterbox: DemoQueueClient
+    queue_client: DemoQueueClient

@@ -1,14 +1,14 @@
 """A queue for tests: a real Redis whose clock a test moves on, and short words for jobs, places and ends."""
 
-from pw_queue.desk import QueueBench, blocked, open_desk, plain_client, wait_until
+from pw_queue.harness import QueueHarness, blocked, open_harness, plain_client, wait_until
 from pw_queue.words import DONE, everything, places, ref, ticket
 
 __all__ = [
     "DONE",
-    "QueueBench",
+    "QueueHarness",
     "blocked",
     "everything",
-    "open_desk",
+    "open_harness",
     "places",
     "plain_client",
     "ref",

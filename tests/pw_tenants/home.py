@@ -14,7 +14,7 @@ from typing import Any
 import pw_receiver
 from pw_daemon import HEADLESS_SHELL, DaemonFolder, DaemonProcess, place
 
-from pageworker_supervisor.cli.connect import queue
+from pageworker_supervisor.cli.connect import open_queue
 from pageworker_supervisor.contract.job_ref import JobRef
 from pageworker_supervisor.queue import QueueClient
 from pageworker_supervisor.queue.options import JobView
@@ -34,7 +34,7 @@ class Home:
 
     daemon: DaemonProcess
     link: RedisClient
-    engine: QueueClient
+    queue: QueueClient
     mailbox: Mailbox
     receiver: pw_receiver.Receiver
     tenants: dict[str, Tenant]
@@ -109,12 +109,12 @@ class Home:
     async def jobs(self) -> list[JobView]:
         """All jobs without a result."""
         found: list[JobView] = []
-        page = await self.engine.jobs()
+        page = await self.queue.jobs()
         while True:
             found += page.jobs
             if page.cursor is None:
                 return found
-            page = await self.engine.jobs(cursor=page.cursor)
+            page = await self.queue.jobs(cursor=page.cursor)
 
     async def workerctl(self, *words: str) -> tuple[int, str]:
         """One command as an operator types it: exit code, then what it printed on both streams."""
@@ -156,9 +156,9 @@ async def home_with(**settings: Mapping[str, Any]) -> AsyncIterator[Home]:
         }
         merged: dict[str, Any] = {key: {**own.get(key, {}), **settings.get(key, {})} for key in own | dict(settings)}
         daemon = stack.enter_context(here.worker(**merged))
-        link, engine, loaded = await stack.enter_async_context(queue(daemon.config))
+        link, queue, loaded = await stack.enter_async_context(open_queue(daemon.config))
         mailbox = Mailbox()
         names = list(loaded.tenants)
         await stack.enter_async_context(mailbox.open(link, loaded.redis.prefix, loaded.redis.shards, names))
         known = {name: Tenant(name, link, mailbox) for name in names}
-        yield Home(daemon, link, engine, mailbox, receiver, known, here, merged)
+        yield Home(daemon, link, queue, mailbox, receiver, known, here, merged)

@@ -51,7 +51,7 @@ class Echoes:
         self.worker = worker
         self._metrics = metrics
         self.client = client
-        self.engine = QueueClient(client, client)
+        self.queue = QueueClient(client, client)
         self._made = made
         self._last: bytes | str = "0-0"
         self.results: dict[str, dict[str, Any]] = {}
@@ -62,7 +62,7 @@ class Echoes:
         return bool(self._made)
 
     @property
-    def rooms(self) -> EchoRooms:
+    def components(self) -> EchoRooms:
         """Those of the worker, once it is ready."""
         return self._made[-1]
 
@@ -72,7 +72,7 @@ class Echoes:
 
     async def push(self, *tickets: NewJob) -> None:
         """Into the queue."""
-        await self.engine.enqueue(tickets)
+        await self.queue.enqueue(tickets)
 
     async def answered(self, count: int, seconds: float = 10) -> None:
         """Until so many jobs have their result. Raises TimeoutError."""
@@ -132,9 +132,9 @@ async def echoes(
         loaded = load(config, {})
 
         def furnish(
-            site: HostEnvironment, name: str, link: RedisClient, engine: QueueClient, registry_: Registry
+            site: HostEnvironment, name: str, link: RedisClient, queue: QueueClient, registry_: Registry
         ) -> EchoRooms:
-            made.append(EchoRooms(site, name, link, engine, registry_))
+            made.append(EchoRooms(site, name, link, queue, registry_))
             return made[-1]
 
         site = HostEnvironment(loaded, data_dir_of(loaded), HOST, Metrics(), Timeouts(lease_ms=lease_ms))

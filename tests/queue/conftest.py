@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator
 
 import pytest
-from pw_queue import QueueBench, open_desk
+from pw_queue import QueueHarness, open_harness
 from pw_servers import RedisServer
 from pw_servers.fixtures import live_cluster, live_redis, proxied_redis, shared_cluster, shared_redis
 
@@ -11,8 +11,8 @@ __all__ = ["live_cluster", "live_redis", "proxied_redis", "shared_cluster", "sha
 
 
 @pytest.fixture
-async def desk(live_redis: RedisServer) -> AsyncIterator[QueueBench]:
+async def harness(live_redis: RedisServer) -> AsyncIterator[QueueHarness]:
     """One shard."""
-    async with open_desk(live_redis.port) as opened:
+    async with open_harness(live_redis.port) as opened:
         yield opened
-        assert await opened.engine.audit() == []
+        assert await opened.queue.audit() == []

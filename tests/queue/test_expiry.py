@@ -5,134 +5,136 @@ import time
 from collections.abc import Awaitable, Callable
 
 import pytest
-from pw_queue import DONE, QueueBench, blocked, everything, open_desk, ticket
+from pw_queue import DONE, QueueHarness, blocked, everything, open_harness, ticket
 from pw_servers import RedisServer
 
 from pageworker_supervisor.queue.options import Lease, boot_seconds
 
-PutBack = Callable[[QueueBench, Lease, bool], Awaitable[object]]
+PutBack = Callable[[QueueHarness, Lease, bool], Awaitable[object]]
 
 
-async def give_back(desk: QueueBench, lease: Lease, begun: bool) -> object:
-    return await desk.engine.requeue(lease, begun=begun)
+async def give_back(harness: QueueHarness, lease: Lease, begun: bool) -> object:
+    return await harness.queue.requeue(lease, begun=begun)
 
 
-async def defer(desk: QueueBench, lease: Lease, begun: bool) -> object:
-    return await desk.engine.defer(lease, 100, "no page", begun=begun)
+async def defer(harness: QueueHarness, lease: Lease, begun: bool) -> object:
+    return await harness.queue.defer(lease, 100, "no page", begun=begun)
 
 
-async def retry(desk: QueueBench, lease: Lease, begun: bool) -> object:
-    return await desk.engine.retry(lease, 100, b"{}", begun=begun)
+async def retry(harness: QueueHarness, lease: Lease, begun: bool) -> object:
+    return await harness.queue.retry(lease, 100, b"{}", begun=begun)
 
 
-async def crash(desk: QueueBench, lease: Lease, begun: bool) -> object:
-    return await desk.engine.crash(lease, 100, b"{}", begun=begun)
+async def crash(harness: QueueHarness, lease: Lease, begun: bool) -> object:
+    return await harness.queue.crash(lease, 100, b"{}", begun=begun)
 
 
-async def lose(desk: QueueBench, lease: Lease, begun: bool) -> object:
+async def lose(harness: QueueHarness, lease: Lease, begun: bool) -> object:
     """The worker dies."""
     if begun:
-        assert await desk.engine.begin(lease)
-    await desk.engine.disown_worker("w1")
+        assert await harness.queue.begin(lease)
+    await harness.queue.disown_worker("w1")
     return True
 
 
 PUT_BACK: list[PutBack] = [give_back, defer, retry, crash, lose]
 
 
-async def expiring(desk: QueueBench, job_id: str = "j1", milliseconds: int = 5_000) -> Lease:
+async def expiring(harness: QueueHarness, job_id: str = "j1", milliseconds: int = 5_000) -> Lease:
     """A job that is claimed."""
-    seconds, micros = await desk.client.time()
-    at = seconds * 1000 + micros // 1000 + desk.ahead + milliseconds
-    await desk.engine.enqueue([ticket(job_id, expires_at_ms=at)])
-    return await desk.one()
+    seconds, micros = await harness.client.time()
+    at = seconds * 1000 + micros // 1000 + harness.ahead + milliseconds
+    await harness.queue.enqueue([ticket(job_id, expires_at_ms=at)])
+    return await harness.one()
 
 
 @pytest.mark.parametrize("put_back", PUT_BACK)
-async def test_put_back_before_a_handler_began_it_expires_on_time(desk: QueueBench, put_back: PutBack) -> None:
-    assert await put_back(desk, await expiring(desk), False)
-    await desk.later(5_100)
-    (lease,) = await desk.take("w2")
+async def test_put_back_before_a_handler_began_it_expires_on_time(harness: QueueHarness, put_back: PutBack) -> None:
+    assert await put_back(harness, await expiring(harness), False)
+    await harness.later(5_100)
+    (lease,) = await harness.take("w2")
     assert lease.verdict == "expired"
-    await desk.finish([lease])
+    await harness.finish([lease])
 
 
 @pytest.mark.parametrize("put_back", PUT_BACK)
-async def test_put_back_after_its_time_it_is_not_queued_again(desk: QueueBench, put_back: PutBack) -> None:
-    lease = await expiring(desk)
-    await desk.later(6_000)
-    assert await put_back(desk, lease, False)
-    (again,) = await desk.take("w2")
+async def test_put_back_after_its_time_it_is_not_queued_again(harness: QueueHarness, put_back: PutBack) -> None:
+    lease = await expiring(harness)
+    await harness.later(6_000)
+    assert await put_back(harness, lease, False)
+    (again,) = await harness.take("w2")
     assert again.verdict == "expired"
-    await desk.finish([again])
+    await harness.finish([again])
 
 
 @pytest.mark.parametrize("put_back", PUT_BACK)
-async def test_a_job_whose_handler_began_once_does_not_expire_any_more(desk: QueueBench, put_back: PutBack) -> None:
-    assert await put_back(desk, await expiring(desk), True)
-    await desk.later(60_000)
-    (again,) = await desk.take("w2")
+async def test_a_job_whose_handler_began_once_does_not_expire_any_more(
+    harness: QueueHarness, put_back: PutBack
+) -> None:
+    assert await put_back(harness, await expiring(harness), True)
+    await harness.later(60_000)
+    (again,) = await harness.take("w2")
     assert (again.verdict, again.begin_before) == (None, None)
-    assert await desk.engine.requeue(again)
-    (third,) = await desk.take("w3")
+    assert await harness.queue.requeue(again)
+    (third,) = await harness.take("w3")
     assert third.verdict is None, "nor after it was put back once more"
-    await desk.finish([third])
+    await harness.finish([third])
 
 
-async def test_a_lease_tells_how_long_the_handler_may_begin_on_a_clock_of_this_host(desk: QueueBench) -> None:
+async def test_a_lease_tells_how_long_the_handler_may_begin_on_a_clock_of_this_host(harness: QueueHarness) -> None:
     before = boot_seconds()
-    lease = await expiring(desk, milliseconds=5_000)
+    lease = await expiring(harness, milliseconds=5_000)
     assert lease.begin_before is not None
     assert before + 4 < lease.begin_before <= boot_seconds() + 5
-    assert await desk.engine.begin(lease)
-    assert await desk.engine.begin(lease), "said twice is said once"
-    await desk.finish([lease])
-    assert not await desk.engine.begin(lease)
+    assert await harness.queue.begin(lease)
+    assert await harness.queue.begin(lease), "said twice is said once"
+    await harness.finish([lease])
+    assert not await harness.queue.begin(lease)
 
 
-async def test_more_that_expire_at_once_than_one_call_ends_do_not_start(desk: QueueBench) -> None:
-    seconds, _ = await desk.client.time()
+async def test_more_that_expire_at_once_than_one_call_ends_do_not_start(harness: QueueHarness) -> None:
+    seconds, _ = await harness.client.time()
     at = (seconds + 5) * 1000
-    await desk.engine.enqueue([ticket(f"j{n}", expires_at_ms=at) for n in range(300)])
-    await desk.later(10_000)
+    await harness.queue.enqueue([ticket(f"j{n}", expires_at_ms=at) for n in range(300)])
+    await harness.later(10_000)
     seen: list[Lease] = []
-    while leases := await desk.take(capacity=everything(50)):
+    while leases := await harness.take(capacity=everything(50)):
         seen += leases
-        await desk.finish(leases)
+        await harness.finish(leases)
     assert len(seen) == 300
     assert {lease.verdict for lease in seen} == {"expired"}
 
 
-async def test_what_is_due_late_expires_all_the_same(desk: QueueBench) -> None:
-    seconds, _ = await desk.client.time()
-    await desk.engine.enqueue([ticket("j1", delay_ms=60_000, expires_at_ms=(seconds + 5) * 1000)])
-    await desk.later(6_000)
-    lease = await desk.one()
+async def test_what_is_due_late_expires_all_the_same(harness: QueueHarness) -> None:
+    seconds, _ = await harness.client.time()
+    await harness.queue.enqueue([ticket("j1", delay_ms=60_000, expires_at_ms=(seconds + 5) * 1000)])
+    await harness.later(6_000)
+    lease = await harness.one()
     assert lease.verdict == "expired"
-    await desk.finish([lease])
+    await harness.finish([lease])
 
 
 async def test_a_worker_without_a_free_page_ends_what_expires_on_time(
-    desk: QueueBench, live_redis: RedisServer
+    harness: QueueHarness, live_redis: RedisServer
 ) -> None:
     """Asleep, with all pages taken for an hour, and the job comes only then."""
-    await desk.engine.enqueue([ticket("runs")])
-    running = await desk.one("w1")
-    assert await desk.take("w1", everything(0)) == []
+    await harness.queue.enqueue([ticket("runs")])
+    running = await harness.one("w1")
+    assert await harness.take("w1", everything(0)) == []
     started = time.monotonic()
-    async with open_desk(live_redis.port) as other, asyncio.timeout(5), asyncio.TaskGroup() as tasks:
-        ended = tasks.create_task(_until_expired(desk))
-        await blocked(desk.client, 1)
+    async with open_harness(live_redis.port) as other, asyncio.timeout(5), asyncio.TaskGroup() as tasks:
+        ended = tasks.create_task(_until_expired(harness))
+        await blocked(harness.client, 1)
         seconds, micros = await other.client.time()
-        await other.engine.enqueue([ticket("late", expires_at_ms=seconds * 1000 + micros // 1000 + 500)])
+        await other.queue.enqueue([ticket("late", expires_at_ms=seconds * 1000 + micros // 1000 + 500)])
     assert ended.result().job_id == "late"
     assert 0.4 < time.monotonic() - started < 2.0
-    assert await desk.engine.finish_many([(running, DONE), (ended.result(), DONE)]) == [True, True]
+    assert await harness.queue.finish_many([(running, DONE), (ended.result(), DONE)]) == [True, True]
 
 
-async def _until_expired(desk: QueueBench) -> Lease:
+async def _until_expired(harness: QueueHarness) -> Lease:
     while True:
-        await desk.engine.wait("w1", 5)
-        if leases := await desk.take("w1", everything(0)):
+        await harness.queue.wait("w1", 5)
+        if leases := await harness.take("w1", everything(0)):
             assert leases[0].verdict == "expired"
             return leases[0]

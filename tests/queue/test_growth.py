@@ -4,76 +4,78 @@ import re
 from pathlib import Path
 
 import pytest
-from pw_queue import QueueBench, everything, places, ref, ticket
+from pw_queue import QueueHarness, everything, places, ref, ticket
 
 from pageworker_supervisor.queue.options import FinishRequest, QuotaLimits
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "redis-keys.md"
 
 
-async def test_a_flood_that_is_due_at_once_stalls_nobody(desk: QueueBench) -> None:
+async def test_a_flood_that_is_due_at_once_stalls_nobody(harness: QueueHarness) -> None:
     """sidekiq#3012: a million jobs fell due together, and nothing else moved."""
     for first in range(0, 20_000, 1000):
-        await desk.engine.enqueue([ticket(f"flood-{n}", "flood", delay_ms=1000) for n in range(first, first + 1000)])
-    await desk.later(1_500)
-    await desk.engine.enqueue([ticket("urgent", "other")])
-    await desk.client.execute_command("CONFIG", "SET", "slowlog-log-slower-than", "50000")
-    await desk.client.slowlog_reset()
-    leases = await desk.take(capacity=everything(4))
+        await harness.queue.enqueue([ticket(f"flood-{n}", "flood", delay_ms=1000) for n in range(first, first + 1000)])
+    await harness.later(1_500)
+    await harness.queue.enqueue([ticket("urgent", "other")])
+    await harness.client.execute_command("CONFIG", "SET", "slowlog-log-slower-than", "50000")
+    await harness.client.slowlog_reset()
+    leases = await harness.take(capacity=everything(4))
     assert "urgent" in [lease.job_id for lease in leases]
-    (stats,) = await desk.engine.stats()
+    (stats,) = await harness.queue.stats()
     assert stats.delayed >= 20_000 - 64, "a slice a call"
-    assert await desk.client.slowlog_len() == 0
-    assert len(await desk.drain(capacity=everything(250))) + len(leases) == 20_001
+    assert await harness.client.slowlog_len() == 0
+    assert len(await harness.drain(capacity=everything(250))) + len(leases) == 20_001
 
 
-async def test_leases_are_reaped_in_slices(desk: QueueBench) -> None:
-    await desk.engine.enqueue([ticket(f"j{n}") for n in range(200)])
-    await desk.take(capacity=everything(200))
-    await desk.later(50_000)
-    count, _ = await desk.client.fcall(desk.engine.function("reap"), 1, "pw:{0}", 64, 0)
+async def test_leases_are_reaped_in_slices(harness: QueueHarness) -> None:
+    await harness.queue.enqueue([ticket(f"j{n}") for n in range(200)])
+    await harness.take(capacity=everything(200))
+    await harness.later(50_000)
+    count, _ = await harness.client.fcall(harness.queue.function("reap"), 1, "pw:{0}", 64, 0)
     assert count == 64
-    assert (await desk.engine.reap()).count == 136
+    assert (await harness.queue.reap()).count == 136
 
 
-async def test_an_idle_tenant_and_domain_leave_nothing_that_stays(desk: QueueBench) -> None:
+async def test_an_idle_tenant_and_domain_leave_nothing_that_stays(harness: QueueHarness) -> None:
     """And nothing else does, but bounded streams and what counts."""
     busy = [
         ticket(f"{tenant}-{n}", tenant, domain=f"{n}.test", profile_id="p1" if n % 2 else None, rate=50.0)
         for tenant in ("a", "b", "c")
         for n in range(6)
     ]
-    await desk.engine.enqueue(busy)
+    await harness.queue.enqueue(busy)
     ending = FinishRequest(status="failed", result=b"{}", dead_letter=b"{}")
     done = 0
     while done < len(busy):
-        leases = await desk.take()
-        assert all(await desk.engine.finish_many([(lease, ending) for lease in leases]))
+        leases = await harness.take()
+        assert all(await harness.queue.finish_many([(lease, ending) for lease in leases]))
         for lease in leases:
             if lease.profile_id is not None:
-                await desk.engine.release_profile("w1", lease.tenant_id, "p1", lease.profile_fence or 0)
+                await harness.queue.release_profile("w1", lease.tenant_id, "p1", lease.profile_fence or 0)
         done += len(leases)
-        await desk.later(1_000)
-    await desk.engine.forget_worker("w1")
-    stays = {key.decode() async for key in desk.client.scan_iter() if await desk.client.ttl(key) < 0}
+        await harness.later(1_000)
+    await harness.queue.forget_worker("w1")
+    stays = {key.decode() async for key in harness.client.scan_iter() if await harness.client.ttl(key) < 0}
     letters = {"pw:{0}:dead", "pw:{0}:dead:weight", *(f"pw:{{0}}:dead:of:{tenant}" for tenant in ("a", "b", "c"))}
     assert stays == {"pw:{0}:clock", "pw:{0}:meta", "pw:{0}:ready", "pw:{0}:results", *letters}
-    assert await desk.engine.dead_purge([letter.id for letter in (await desk.engine.dead_list()).letters]) == len(busy)
-    stays = {key.decode() async for key in desk.client.scan_iter() if await desk.client.ttl(key) < 0}
+    assert await harness.queue.dead_purge([letter.id for letter in (await harness.queue.dead_list()).letters]) == len(
+        busy
+    )
+    stays = {key.decode() async for key in harness.client.scan_iter() if await harness.client.ttl(key) < 0}
     assert stays == {"pw:{0}:clock", "pw:{0}:dead", "pw:{0}:meta", "pw:{0}:ready", "pw:{0}:results"}
 
 
-async def test_a_bucket_is_not_refilled_by_being_forgotten(desk: QueueBench) -> None:
-    await desk.engine.enqueue([ticket(f"j{n}", rate=0.01, burst=50) for n in range(3)])
-    await desk.drain()
-    assert await desk.client.ttl("pw:{0}:tenant:acme") > 4_900
+async def test_a_bucket_is_not_refilled_by_being_forgotten(harness: QueueHarness) -> None:
+    await harness.queue.enqueue([ticket(f"j{n}", rate=0.01, burst=50) for n in range(3)])
+    await harness.drain()
+    assert await harness.client.ttl("pw:{0}:tenant:acme") > 4_900
 
 
-async def test_every_key_is_named_in_the_documentation(desk: QueueBench) -> None:
+async def test_every_key_is_named_in_the_documentation(harness: QueueHarness) -> None:
     """Everything that a busy shard ever writes, held against docs/redis-keys.md."""
     one = QuotaLimits(concurrency=1)
-    await desk.engine.register_worker("w1")
-    await desk.engine.enqueue(
+    await harness.queue.register_worker("w1")
+    await harness.queue.enqueue(
         [
             *(ticket(f"d{n}", domain="x.test", domain_limits=one) for n in range(3)),
             *(ticket(f"p{n}", profile_id="p1", priority="high") for n in range(3)),
@@ -86,26 +88,26 @@ async def test_every_key_is_named_in_the_documentation(desk: QueueBench) -> None
         ]
     )
     seen: set[str] = set()
-    await _note(desk, seen)
-    await desk.engine.cancel(ref("x", "cancelled"))
-    await desk.engine.cancel(ref("y", "cancelled"))
-    await _note(desk, seen)
-    leases = await desk.take(capacity=places(new=4, pages=1))
-    await desk.engine.enqueue([ticket("p9", profile_id="p1")])
-    await desk.engine.cancel(leases[-1].ref)
-    await _note(desk, seen)
+    await _note(harness, seen)
+    await harness.queue.cancel(ref("x", "cancelled"))
+    await harness.queue.cancel(ref("y", "cancelled"))
+    await _note(harness, seen)
+    leases = await harness.take(capacity=places(new=4, pages=1))
+    await harness.queue.enqueue([ticket("p9", profile_id="p1")])
+    await harness.queue.cancel(leases[-1].ref)
+    await _note(harness, seen)
     ending = FinishRequest(status="failed", result=b"{}", callback="http://x.test/", dead_letter=b"{}")
-    await desk.engine.finish_many([(lease, ending) for lease in leases])
-    await desk.engine.reject(b"{", "broken")
-    await _note(desk, seen)
+    await harness.queue.finish_many([(lease, ending) for lease in leases])
+    await harness.queue.reject(b"{", "broken")
+    await _note(harness, seen)
     patterns = _documented()
     unknown = {key for key in seen if not any(pattern.fullmatch(key) for pattern in patterns)}
     assert not unknown
     assert len(seen) > 30
 
 
-async def _note(desk: QueueBench, seen: set[str]) -> None:
-    seen |= {key.decode() async for key in desk.client.scan_iter()}
+async def _note(harness: QueueHarness, seen: set[str]) -> None:
+    seen |= {key.decode() async for key in harness.client.scan_iter()}
 
 
 def _documented() -> list[re.Pattern[str]]:
@@ -118,13 +120,13 @@ def _documented() -> list[re.Pattern[str]]:
 
 
 @pytest.mark.parametrize("cursor", [None])
-async def test_a_listing_shows_every_job_once(desk: QueueBench, cursor: str | None) -> None:
-    await desk.engine.enqueue([ticket(f"j{n}", f"t{n % 3}", concurrency=5) for n in range(1500)])
-    await desk.engine.enqueue([ticket("late", delay_ms=60_000)])
-    running = {lease.job_id for lease in await desk.take(capacity=everything(200))}
+async def test_a_listing_shows_every_job_once(harness: QueueHarness, cursor: str | None) -> None:
+    await harness.queue.enqueue([ticket(f"j{n}", f"t{n % 3}", concurrency=5) for n in range(1500)])
+    await harness.queue.enqueue([ticket("late", delay_ms=60_000)])
+    running = {lease.job_id for lease in await harness.take(capacity=everything(200))}
     seen: dict[str, str] = {}
     while True:
-        page = await desk.engine.jobs(cursor=cursor)
+        page = await harness.queue.jobs(cursor=cursor)
         seen |= {view.job_id: view.state for view in page.jobs}
         cursor = page.cursor
         if cursor is None:
@@ -132,4 +134,4 @@ async def test_a_listing_shows_every_job_once(desk: QueueBench, cursor: str | No
     assert len(seen) == 1501
     assert {job for job, state in seen.items() if state == "running"} == running
     assert seen["late"] == "delayed"
-    assert {view.tenant_id for view in (await desk.engine.jobs(tenant_id="t1", state="queued")).jobs} <= {"t1"}
+    assert {view.tenant_id for view in (await harness.queue.jobs(tenant_id="t1", state="queued")).jobs} <= {"t1"}

@@ -1,118 +1,118 @@
 """What may not run holds no slot and blocks nobody."""
 
-from pw_queue import DONE, QueueBench, everything, ticket
+from pw_queue import DONE, QueueHarness, everything, ticket
 
 from pageworker_supervisor.queue.options import QuotaLimits
 
 
-async def test_a_tenant_at_its_concurrency_blocks_nobody(desk: QueueBench) -> None:
+async def test_a_tenant_at_its_concurrency_blocks_nobody(harness: QueueHarness) -> None:
     """bullmq#3325: one throttled tenant at the front held everybody back."""
-    await desk.engine.enqueue([ticket(f"a-{n}", "a", concurrency=2) for n in range(100)])
-    await desk.engine.enqueue([ticket(f"b-{n}", "b") for n in range(5)])
-    leases = await desk.take()
+    await harness.queue.enqueue([ticket(f"a-{n}", "a", concurrency=2) for n in range(100)])
+    await harness.queue.enqueue([ticket(f"b-{n}", "b") for n in range(5)])
+    leases = await harness.take()
     assert sorted(lease.tenant_id for lease in leases) == ["a"] * 2 + ["b"] * 5
-    await desk.finish([lease for lease in leases if lease.tenant_id == "b"])
-    assert await desk.take() == []
+    await harness.finish([lease for lease in leases if lease.tenant_id == "b"])
+    assert await harness.take() == []
     (first, _) = [lease for lease in leases if lease.tenant_id == "a"]
-    assert await desk.engine.finish(first, DONE)
-    assert [lease.job_id for lease in await desk.take()] == ["a-2"]
+    assert await harness.queue.finish(first, DONE)
+    assert [lease.job_id for lease in await harness.take()] == ["a-2"]
 
 
-async def test_a_permit_comes_back_once_however_a_lease_ends(desk: QueueBench) -> None:
+async def test_a_permit_comes_back_once_however_a_lease_ends(harness: QueueHarness) -> None:
     """solid_queue#546: semaphores leaked, or were released twice."""
-    await desk.engine.enqueue([ticket(f"j{n}", concurrency=1) for n in range(9)])
+    await harness.queue.enqueue([ticket(f"j{n}", concurrency=1) for n in range(9)])
     for act in ("finish", "finish", "retry", "defer", "give_back", "crash", "reap"):
-        lease = await desk.one()
-        assert await desk.take() == [], act
+        lease = await harness.one()
+        assert await harness.take() == [], act
         match act:
             case "finish":
-                assert await desk.engine.finish(lease, DONE)
-                assert await desk.engine.finish(lease, DONE)
+                assert await harness.queue.finish(lease, DONE)
+                assert await harness.queue.finish(lease, DONE)
             case "retry":
-                assert await desk.engine.retry(lease, 10**6, b"{}")
-                assert await desk.engine.retry(lease, 10**6, b"{}")
+                assert await harness.queue.retry(lease, 10**6, b"{}")
+                assert await harness.queue.retry(lease, 10**6, b"{}")
             case "defer":
-                assert await desk.engine.defer(lease, 10**6, "")
-                assert await desk.engine.defer(lease, 10**6, "")
+                assert await harness.queue.defer(lease, 10**6, "")
+                assert await harness.queue.defer(lease, 10**6, "")
             case "give_back":
-                assert await desk.engine.requeue(lease)
-                assert await desk.engine.requeue(lease)
+                assert await harness.queue.requeue(lease)
+                assert await harness.queue.requeue(lease)
             case "crash":
-                assert await desk.engine.crash(lease, 10**6, b"{}")
-                assert await desk.engine.crash(lease, 10**6, b"{}")
+                assert await harness.queue.crash(lease, 10**6, b"{}")
+                assert await harness.queue.crash(lease, 10**6, b"{}")
             case _:
-                await desk.later(50_000)
-                assert (await desk.engine.reap()).count == 1
-                assert (await desk.engine.reap()).count == 0
-        assert await desk.engine.audit() == []
-    assert len(await desk.take()) == 1
+                await harness.later(50_000)
+                assert (await harness.queue.reap()).count == 1
+                assert (await harness.queue.reap()).count == 0
+        assert await harness.queue.audit() == []
+    assert len(await harness.take()) == 1
 
 
-async def test_a_rate_is_kept_and_tokens_come_back(desk: QueueBench) -> None:
-    await desk.engine.enqueue([ticket(f"j{n}", rate=2.0, burst=3) for n in range(20)])
-    assert len(await desk.drain()) == 3
-    await desk.later(400)
-    assert await desk.drain() == []
-    await desk.later(200)
-    assert len(await desk.drain()) == 1
-    await desk.later(2_000)
-    assert len(await desk.drain()) == 3, "no more than the burst"
+async def test_a_rate_is_kept_and_tokens_come_back(harness: QueueHarness) -> None:
+    await harness.queue.enqueue([ticket(f"j{n}", rate=2.0, burst=3) for n in range(20)])
+    assert len(await harness.drain()) == 3
+    await harness.later(400)
+    assert await harness.drain() == []
+    await harness.later(200)
+    assert len(await harness.drain()) == 1
+    await harness.later(2_000)
+    assert len(await harness.drain()) == 3, "no more than the burst"
 
 
-async def test_a_domain_is_shared_by_all_tenants_in_turn(desk: QueueBench) -> None:
+async def test_a_domain_is_shared_by_all_tenants_in_turn(harness: QueueHarness) -> None:
     two = QuotaLimits(concurrency=2)
     for tenant in ("a", "b", "c"):
-        await desk.engine.enqueue(
+        await harness.queue.enqueue(
             [ticket(f"{tenant}-{n}", tenant, domain="shop.test", domain_limits=two) for n in range(50)]
         )
-    await desk.engine.enqueue([ticket("other", "a", domain="else.test")])
-    running = await desk.take()
+    await harness.queue.enqueue([ticket("other", "a", domain="else.test")])
+    running = await harness.take()
     assert sorted(lease.job_id for lease in running)[-1] == "other"
     assert len(running) == 3
     served = [lease.tenant_id for lease in running if lease.job_id != "other"]
-    await desk.finish(running)
+    await harness.finish(running)
     for _ in range(9):
-        leases = await desk.take()
+        leases = await harness.take()
         assert len(leases) <= 2
         served += [lease.tenant_id for lease in leases]
-        await desk.finish(leases)
-        await desk.later(250)
+        await harness.finish(leases)
+        await harness.later(250)
     assert max(served.count(tenant) for tenant in "abc") - min(served.count(tenant) for tenant in "abc") <= 2
 
 
-async def test_a_domains_rate_is_kept(desk: QueueBench) -> None:
+async def test_a_domains_rate_is_kept(harness: QueueHarness) -> None:
     slow = QuotaLimits(rate_per_second=1.0, burst=1)
-    await desk.engine.enqueue([ticket(f"j{n}", domain="slow.test", domain_limits=slow) for n in range(4)])
+    await harness.queue.enqueue([ticket(f"j{n}", domain="slow.test", domain_limits=slow) for n in range(4)])
     for _ in range(4):
-        assert len(await desk.drain()) == 1
-        await desk.later(1_050)
-    assert await desk.drain() == []
+        assert len(await harness.drain()) == 1
+        await harness.later(1_050)
+    assert await harness.drain() == []
 
 
-async def test_a_free_domain_does_not_wait_for_a_tenant_that_may_not_run(desk: QueueBench) -> None:
+async def test_a_free_domain_does_not_wait_for_a_tenant_that_may_not_run(harness: QueueHarness) -> None:
     """The lane that has waited longest belongs to a tenant whose permits are all out: the next one runs."""
     one = QuotaLimits(concurrency=1)
-    await desk.engine.enqueue([ticket("holder", "z", domain="shop.test", domain_limits=one)])
-    holder = await desk.one()
-    await desk.engine.enqueue([ticket("a-0", "a", concurrency=1, domain="shop.test", domain_limits=one)])
-    assert await desk.take() == []  # parked at the domain, before b's
-    await desk.engine.enqueue([ticket("a-long", "a", concurrency=1)])
-    long = await desk.one()
-    await desk.engine.enqueue([ticket("b-0", "b", domain="shop.test", domain_limits=one)])
-    assert await desk.take() == []
-    await desk.finish([holder])
-    assert [lease.job_id for lease in await desk.take()] == ["b-0"]
+    await harness.queue.enqueue([ticket("holder", "z", domain="shop.test", domain_limits=one)])
+    holder = await harness.one()
+    await harness.queue.enqueue([ticket("a-0", "a", concurrency=1, domain="shop.test", domain_limits=one)])
+    assert await harness.take() == []  # parked at the domain, before b's
+    await harness.queue.enqueue([ticket("a-long", "a", concurrency=1)])
+    long = await harness.one()
+    await harness.queue.enqueue([ticket("b-0", "b", domain="shop.test", domain_limits=one)])
+    assert await harness.take() == []
+    await harness.finish([holder])
+    assert [lease.job_id for lease in await harness.take()] == ["b-0"]
     assert long.job_id == "a-long"
 
 
-async def test_claims_do_not_look_past_those_that_cannot_run(desk: QueueBench) -> None:
+async def test_claims_do_not_look_past_those_that_cannot_run(harness: QueueHarness) -> None:
     """Two thousand parked tenants cost a claim nothing."""
     for first in range(0, 2000, 500):
-        await desk.engine.enqueue(
+        await harness.queue.enqueue(
             [ticket(f"{n}-{job}", f"t{n}", concurrency=1) for n in range(first, first + 500) for job in (0, 1)]
         )
-    assert sum([len(await desk.take(capacity=everything(250))) for _ in range(8)]) == 2000
-    before = (await desk.client.info("stats"))["total_commands_processed"]
-    assert await desk.take() == []
-    after = (await desk.client.info("stats"))["total_commands_processed"]
+    assert sum([len(await harness.take(capacity=everything(250))) for _ in range(8)]) == 2000
+    before = (await harness.client.info("stats"))["total_commands_processed"]
+    assert await harness.take() == []
+    after = (await harness.client.info("stats"))["total_commands_processed"]
     assert after - before < 60

@@ -3,7 +3,7 @@
 import time
 
 import pytest
-from pw_queue import QueueBench, everything, places, ref, ticket
+from pw_queue import QueueHarness, everything, places, ref, ticket
 
 from pageworker_supervisor.queue.options import JobState, JobView, QuotaLimits
 
@@ -11,13 +11,13 @@ MANY = 20_000
 
 
 async def listed(
-    desk: QueueBench, state: JobState | None = None, tenant: str | None = None, count: int = 500
+    harness: QueueHarness, state: JobState | None = None, tenant: str | None = None, count: int = 500
 ) -> list[JobView]:
     """All pages."""
     found: list[JobView] = []
     cursor = None
     while True:
-        page = await desk.engine.jobs(state, tenant, cursor, count)
+        page = await harness.queue.jobs(state, tenant, cursor, count)
         assert len(page.jobs) <= count
         found += page.jobs
         cursor = page.cursor
@@ -25,14 +25,14 @@ async def listed(
             return found
 
 
-async def backlog(desk: QueueBench, tenant: str, count: int, **fields: object) -> None:
+async def backlog(harness: QueueHarness, tenant: str, count: int, **fields: object) -> None:
     for first in range(0, count, 1000):
-        await desk.engine.enqueue([ticket(f"j{n}", tenant, **fields) for n in range(first, min(count, first + 1000))])
+        await harness.queue.enqueue([ticket(f"j{n}", tenant, **fields) for n in range(first, min(count, first + 1000))])
 
 
-async def test_every_state_is_listed_and_each_job_once(desk: QueueBench) -> None:
+async def test_every_state_is_listed_and_each_job_once(harness: QueueHarness) -> None:
     one = QuotaLimits(concurrency=1)
-    await desk.engine.enqueue(
+    await harness.queue.enqueue(
         [
             *(ticket(f"q{n}", concurrency=3) for n in range(10)),
             *(ticket(f"h{n}", priority="high", concurrency=3) for n in range(3)),
@@ -42,11 +42,11 @@ async def test_every_state_is_listed_and_each_job_once(desk: QueueBench) -> None
             *(ticket(f"o{n}", "acme-2") for n in range(5)),
         ]
     )
-    running = {lease.ref for lease in await desk.take(capacity=places(new=2, pages=2, limit=3))}
+    running = {lease.ref for lease in await harness.take(capacity=places(new=2, pages=2, limit=3))}
     for name in ("later0", "q9"):
-        await desk.engine.cancel(ref(name))
+        await harness.queue.cancel(ref(name))
     for count in (1, 3, 500):
-        views = await listed(desk, count=count)
+        views = await listed(harness, count=count)
         names = [(view.tenant_id, view.job_id) for view in views]
         assert len(names) == len(set(names)) == 31
         states = {name: view.state for name, view in zip(names, views, strict=True)}
@@ -56,85 +56,85 @@ async def test_every_state_is_listed_and_each_job_once(desk: QueueBench) -> None
         assert {name for name, state in states.items() if state == "verdict"} == {("acme", "later0"), ("acme", "q9")}
         assert sum(state == "delayed" for state in states.values()) == 4
         for state in ("queued", "delayed", "running", "verdict"):
-            of_state = {(v.tenant_id, v.job_id) for v in await listed(desk, state, count=count)}
+            of_state = {(v.tenant_id, v.job_id) for v in await listed(harness, state, count=count)}
             assert of_state == {name for name, has in states.items() if has == state}
-            of_tenant = {(v.tenant_id, v.job_id) for v in await listed(desk, state, "acme", count)}
+            of_tenant = {(v.tenant_id, v.job_id) for v in await listed(harness, state, "acme", count)}
             assert of_tenant == {name for name in of_state if name[0] == "acme"}
 
 
-async def test_what_is_being_written_off_does_not_run(desk: QueueBench) -> None:
-    await desk.engine.enqueue([ticket("j1")])
-    await desk.engine.cancel(ref("j1"))
-    lease = await desk.one()
-    assert [view.state for view in await listed(desk, "verdict")] == ["verdict"]
-    assert await listed(desk, "running") == []
-    await desk.finish([lease])
+async def test_what_is_being_written_off_does_not_run(harness: QueueHarness) -> None:
+    await harness.queue.enqueue([ticket("j1")])
+    await harness.queue.cancel(ref("j1"))
+    lease = await harness.one()
+    assert [view.state for view in await listed(harness, "verdict")] == ["verdict"]
+    assert await listed(harness, "running") == []
+    await harness.finish([lease])
 
 
 @pytest.mark.parametrize(
     ("state", "tenant"), [("running", None), ("delayed", None), ("verdict", None), (None, "small"), ("queued", "small")]
 )
 async def test_a_listing_does_not_look_at_what_it_does_not_list(
-    desk: QueueBench, state: JobState | None, tenant: str | None
+    harness: QueueHarness, state: JobState | None, tenant: str | None
 ) -> None:
     """Commands count, not seconds: as many as without the others' backlog."""
-    await desk.engine.enqueue([ticket(f"s{n}", "small") for n in range(6)])
-    await desk.engine.enqueue([ticket(f"late{n}", "small", delay_ms=10**8) for n in range(3)])
-    await desk.engine.cancel(ref("s5", "small"))
-    leases = await desk.take(capacity=everything(2))
-    alone = await _commands(desk, state, tenant)
-    await backlog(desk, "huge", MANY)
-    await backlog(desk, "other", 1000)
-    among = await _commands(desk, state, tenant)
+    await harness.queue.enqueue([ticket(f"s{n}", "small") for n in range(6)])
+    await harness.queue.enqueue([ticket(f"late{n}", "small", delay_ms=10**8) for n in range(3)])
+    await harness.queue.cancel(ref("s5", "small"))
+    leases = await harness.take(capacity=everything(2))
+    alone = await _commands(harness, state, tenant)
+    await backlog(harness, "huge", MANY)
+    await backlog(harness, "other", 1000)
+    among = await _commands(harness, state, tenant)
     assert among <= alone + 2
-    await desk.finish(leases)
+    await harness.finish(leases)
 
 
-async def _commands(desk: QueueBench, state: JobState | None, tenant: str | None) -> int:
-    await desk.client.config_resetstat()
-    views = await listed(desk, state, tenant, count=50)
+async def _commands(harness: QueueHarness, state: JobState | None, tenant: str | None) -> int:
+    await harness.client.config_resetstat()
+    views = await listed(harness, state, tenant, count=50)
     assert views
-    stats = await desk.client.info("commandstats")
+    stats = await harness.client.info("commandstats")
     return sum(row["calls"] for name, row in stats.items() if not name.startswith(("cmdstat_config", "cmdstat_info")))
 
 
-async def test_what_runs_is_found_beside_a_huge_backlog_in_milliseconds(desk: QueueBench) -> None:
-    await backlog(desk, "huge", MANY)
-    leases = await desk.take(capacity=everything(3))
+async def test_what_runs_is_found_beside_a_huge_backlog_in_milliseconds(harness: QueueHarness) -> None:
+    await backlog(harness, "huge", MANY)
+    leases = await harness.take(capacity=everything(3))
     started = time.perf_counter()
-    assert {view.job_id for view in await listed(desk, "running")} == {lease.job_id for lease in leases}
+    assert {view.job_id for view in await listed(harness, "running")} == {lease.job_id for lease in leases}
     assert time.perf_counter() - started < 0.1
 
 
-async def test_pages_go_on_though_the_backlog_is_served_meanwhile(desk: QueueBench) -> None:
+async def test_pages_go_on_though_the_backlog_is_served_meanwhile(harness: QueueHarness) -> None:
     """What stays is seen once; nobody who waits is skipped because those before it have left."""
-    await backlog(desk, "acme", 300)
+    await backlog(harness, "acme", 300)
     seen: list[str] = []
-    page = await desk.engine.jobs("queued", count=100)
+    page = await harness.queue.jobs("queued", count=100)
     seen += [view.job_id for view in page.jobs]
     served: set[str] = set()
     while page.cursor is not None:
-        for lease in await desk.take(capacity=everything(30)):
+        for lease in await harness.take(capacity=everything(30)):
             served.add(lease.job_id)
-            await desk.finish([lease])
-        page = await desk.engine.jobs("queued", cursor=page.cursor, count=20)
+            await harness.finish([lease])
+        page = await harness.queue.jobs("queued", cursor=page.cursor, count=20)
         seen += [view.job_id for view in page.jobs]
     assert len(seen) == len(set(seen))
     assert {f"j{n}" for n in range(300)} - set(seen) <= served
 
 
-async def test_a_backlog_of_void_entries_ends_and_stays_bounded(desk: QueueBench) -> None:
-    await backlog(desk, "acme", 2_000)
+async def test_a_backlog_of_void_entries_ends_and_stays_bounded(harness: QueueHarness) -> None:
+    await backlog(harness, "acme", 2_000)
     for number in range(2_000):
-        await desk.engine.cancel(ref(f"j{number}"))
-    assert await listed(desk, "queued") == []
-    assert len(await listed(desk, "verdict", "acme")) == 2_000
+        await harness.queue.cancel(ref(f"j{number}"))
+    assert await listed(harness, "queued") == []
+    assert len(await listed(harness, "verdict", "acme")) == 2_000
 
 
 @pytest.mark.parametrize("cursor", ["", "7:queued:", "0:nowhere:", "x"])
-async def test_a_cursor_that_no_listing_gave_is_refused(desk: QueueBench, cursor: str) -> None:
+async def test_a_cursor_that_no_listing_gave_is_refused(harness: QueueHarness, cursor: str) -> None:
     if not cursor:
-        assert (await desk.engine.jobs(cursor=cursor)).cursor is None
+        assert (await harness.queue.jobs(cursor=cursor)).cursor is None
         return
     with pytest.raises(ValueError, match="cursor"):
-        await desk.engine.jobs(cursor=cursor)
+        await harness.queue.jobs(cursor=cursor)

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
-from pw_queue import QueueBench, open_desk
+from pw_queue import QueueHarness, open_harness
 from pw_servers import redis_server
 
 from pageworker_supervisor.contract.context_key import NO_EGRESS, ContextKey, egress_digest
@@ -74,17 +74,17 @@ class ModelQueue:
 
 
 class QueueMachine(RuleBasedStateMachine):
-    """One Redis and one desk for all runs, emptied before each."""
+    """One Redis and one harness for all runs, emptied before each."""
 
-    desk: QueueBench
+    harness: QueueHarness
     runner: asyncio.Runner
 
     def __init__(self) -> None:
         super().__init__()
         self.ledger = ModelQueue()
-        self.engine = self.desk.engine
-        self.desk.ahead = 0
-        self._run(self.desk.client.flushall())
+        self.queue = self.harness.queue
+        self.harness.ahead = 0
+        self._run(self.harness.client.flushall())
 
     def teardown(self) -> None:
         """Whatever happened: every job ends once it is given time, and then nothing is left."""
@@ -100,7 +100,7 @@ class QueueMachine(RuleBasedStateMachine):
             self.time_passes(10_000)
             self._serve_all()
         self.adds_up()
-        (stats,) = self._run(self.engine.stats())
+        (stats,) = self._run(self.queue.stats())
         assert (stats.queued, stats.delayed, stats.running, stats.verdicts) == (0, 0, 0, 0)
         assert (stats.active_tenants, stats.parked_tenants) == (0, 0)
         assert stats.promises == sum(self.ledger.results.values())
@@ -109,11 +109,11 @@ class QueueMachine(RuleBasedStateMachine):
         for worker in WORKERS:
             for lease in self._claim(worker, self._capacity(worker, 100, 20, 100)):
                 self._finish(lease)
-            claimed = self._run(self.engine.claim(worker, self._capacity(worker, 0, 0, 100)))
+            claimed = self._run(self.queue.claim(worker, self._capacity(worker, 0, 0, 100)))
             for context in {wanted.context for wanted in claimed.wanted}:
                 if context.profile is not None and self.ledger.profiles.get(context.profile, ("", 0))[0] == worker:
                     fence = self.ledger.profiles.pop(context.profile)[1]
-                    assert self._run(self.engine.release_profile(worker, *context.profile, fence))
+                    assert self._run(self.queue.release_profile(worker, *context.profile, fence))
             for lease in claimed.leases:  # verdicts
                 self._admit(worker, lease)
                 self._finish(lease)
@@ -157,7 +157,7 @@ class QueueMachine(RuleBasedStateMachine):
                 tenant_limits=TENANT_LIMITS[tenant],
                 domain_limits=DOMAIN_LIMITS[domain] if domain else QuotaLimits(),
             )
-        replies = self._run(self.engine.enqueue([ticket] * copies))
+        replies = self._run(self.queue.enqueue([ticket] * copies))
         assert replies[0] == ("duplicate" if name in self.ledger.pushed else "queued")
         assert set(replies[1:]) <= {"duplicate"}
         if name not in self.ledger.pushed and name in self.ledger.awaited:
@@ -182,7 +182,7 @@ class QueueMachine(RuleBasedStateMachine):
 
     def _claim(self, worker: str, capacity: Capacity) -> list[Lease]:
         before = self._now_ms()
-        claimed = self._run(self.engine.claim(worker, capacity))
+        claimed = self._run(self.queue.claim(worker, capacity))
         running = [lease for lease in claimed.leases if lease.verdict is None]
         assert len(running) <= capacity.limit
         opened = {lease.context for lease in running} - {room.context for room in capacity.contexts}
@@ -231,10 +231,10 @@ class QueueMachine(RuleBasedStateMachine):
         )
         if str(lease.ref) in self.ledger.cancelled and lease.verdict is None:
             with pytest.raises(CancelHolds):
-                self._run(self.engine.finish(lease, ending))
+                self._run(self.queue.finish(lease, ending))
             ending = msgspec.structs.replace(ending, status="cancelled")
         for _ in range(times):
-            assert self._run(self.engine.finish(lease, ending)) is True, "a replay gives the same answer"
+            assert self._run(self.queue.finish(lease, ending)) is True, "a replay gives the same answer"
         self._close(lease)
         self.ledger.results[str(lease.ref)] = self.ledger.results.get(str(lease.ref), 0) + 1
 
@@ -245,25 +245,25 @@ class QueueMachine(RuleBasedStateMachine):
         lease = self.ledger.ended[pick % len(self.ledger.ended)]
         match act:
             case "finish":
-                self._run(self.engine.finish(lease, FinishRequest(status="failed", result=b"zombie")))
+                self._run(self.queue.finish(lease, FinishRequest(status="failed", result=b"zombie")))
             case "retry":
-                self._run(self.engine.retry(lease, 10, b"{}"))
+                self._run(self.queue.retry(lease, 10, b"{}"))
             case "defer":
-                self._run(self.engine.defer(lease, 10, "late"))
+                self._run(self.queue.defer(lease, 10, "late"))
             case "give_back":
-                self._run(self.engine.requeue(lease))
+                self._run(self.queue.requeue(lease))
             case "reassign":
-                self._run(self.engine.reassign(lease, SETS[0]))
+                self._run(self.queue.reassign(lease, SETS[0]))
             case "crash":
-                self._run(self.engine.crash(lease, 10, b"{}"))
+                self._run(self.queue.crash(lease, 10, b"{}"))
             case _:
-                assert lease.token in self._run(self.engine.heartbeat("w1", [lease])).lost
+                assert lease.token in self._run(self.queue.heartbeat("w1", [lease])).lost
 
     @precondition(lambda self: self.ledger.leases)
     @rule(pick=picks)
     def begin(self, pick: int) -> None:
         lease = self._pick(pick)
-        assert self._run(self.engine.begin(lease))
+        assert self._run(self.queue.begin(lease))
         if lease.verdict is None:
             self.ledger.begun.add(str(lease.ref))
 
@@ -281,15 +281,15 @@ class QueueMachine(RuleBasedStateMachine):
         for _ in range(times):
             match act:
                 case "retry":
-                    done = self._run(self.engine.retry(lease, 700, b'{"outcome":"failed"}', begun=begun))
+                    done = self._run(self.queue.retry(lease, 700, b'{"outcome":"failed"}', begun=begun))
                 case "defer":
-                    done = self._run(self.engine.defer(lease, 900, "no page", begun=begun))
+                    done = self._run(self.queue.defer(lease, 900, "no page", begun=begun))
                 case "reassign":
-                    done = self._run(self.engine.reassign(lease, SETS[pick % len(SETS)]))
+                    done = self._run(self.queue.reassign(lease, SETS[pick % len(SETS)]))
                 case "crash":
-                    done = self._run(self.engine.crash(lease, 800, b'{"outcome":"lost"}', begun=begun))
+                    done = self._run(self.queue.crash(lease, 800, b'{"outcome":"lost"}', begun=begun))
                 case _:
-                    done = self._run(self.engine.requeue(lease, begun=begun))
+                    done = self._run(self.queue.requeue(lease, begun=begun))
             assert done, "said twice is said once"
         self._close(lease)
 
@@ -297,7 +297,7 @@ class QueueMachine(RuleBasedStateMachine):
     def heartbeat(self, worker: str) -> None:
         mine = [lease for token, lease in self.ledger.leases.items() if self.ledger.holder[token] == worker]
         held = [(*key, fence) for key, (owner, fence) in self.ledger.profiles.items() if owner == worker]
-        beat = self._run(self.engine.heartbeat(worker, mine, held))
+        beat = self._run(self.queue.heartbeat(worker, mine, held))
         assert not beat.lost
         assert not beat.lost_profiles
 
@@ -308,12 +308,12 @@ class QueueMachine(RuleBasedStateMachine):
         held = [key for key, (owner, _) in self.ledger.profiles.items() if owner == worker and key not in busy]
         if held:
             key = held[pick % len(held)]
-            assert self._run(self.engine.release_profile(worker, *key, self.ledger.profiles.pop(key)[1]))
+            assert self._run(self.queue.release_profile(worker, *key, self.ledger.profiles.pop(key)[1]))
 
     @rule(job=JOBS, tenant=st.sampled_from(list(TENANT_LIMITS)))
     def cancel(self, job: str, tenant: str) -> None:
         name = str(JobRef(tenant, job))
-        word = self._run(self.engine.cancel(JobRef(tenant, job)))
+        word = self._run(self.queue.cancel(JobRef(tenant, job)))
         running = {str(lease.ref): lease for lease in self.ledger.leases.values()}.get(name)
         if name not in self.ledger.pushed:
             assert word == "awaited"
@@ -334,17 +334,17 @@ class QueueMachine(RuleBasedStateMachine):
     def time_passes(self, milliseconds: int) -> None:
         """Never so long that a lease runs out: `silence` is for that."""
         self._beat_all()
-        self._run(self.desk.later(milliseconds))
+        self._run(self.harness.later(milliseconds))
 
     @rule(worker=workers)
     def silence(self, worker: str) -> None:
         """One worker is not heard of for longer than a lease; the others beat. Anybody reaps."""
         for _ in range(4):
             self._beat_all(but=worker)
-            self._run(self.desk.later(15_000))
+            self._run(self.harness.later(15_000))
         self._beat_all(but=worker)
         lost = [lease for token, lease in self.ledger.leases.items() if self.ledger.holder[token] == worker]
-        reaped = self._run(self.engine.reap())
+        reaped = self._run(self.queue.reap())
         assert reaped.count == len(lost)
         for lease in lost:
             self._close(lease)
@@ -361,12 +361,12 @@ class QueueMachine(RuleBasedStateMachine):
 
     @rule(pick=picks)
     def dead_retry(self, pick: int) -> None:
-        letters = self._run(self.engine.dead_list(1000)).letters
+        letters = self._run(self.queue.dead_list(1000)).letters
         if not letters:
             return
         letter = letters[pick % len(letters)]
         name = str(letter.ref)
-        word = self._run(self.engine.dead_retry([letter.id]))[letter.id]
+        word = self._run(self.queue.dead_retry([letter.id]))[letter.id]
         unfinished = self.ledger.results.get(name, 0) < self.ledger.owed[name]
         assert word == ("duplicate" if unfinished else "queued")
         if word == "queued":
@@ -378,12 +378,12 @@ class QueueMachine(RuleBasedStateMachine):
 
     @invariant()
     def adds_up(self) -> None:
-        assert self._run(self.engine.audit()) == []
+        assert self._run(self.queue.audit()) == []
 
     @invariant()
     def results_are_single(self) -> None:
         counted: dict[str, int] = {}
-        for result in self._run(self.desk.results()):
+        for result in self._run(self.harness.results()):
             counted[result.decode()] = counted.get(result.decode(), 0) + 1
         assert counted == self.ledger.results
 
@@ -402,8 +402,8 @@ class QueueMachine(RuleBasedStateMachine):
         return self.runner.run(coroutine)
 
     def _now_ms(self) -> int:
-        seconds, micros = self._run(self.desk.client.time())
-        return int(seconds) * 1000 + int(micros) // 1000 + self.desk.ahead
+        seconds, micros = self._run(self.harness.client.time())
+        return int(seconds) * 1000 + int(micros) // 1000 + self.harness.ahead
 
     def _pick(self, pick: int) -> Lease:
         live = list(self.ledger.leases.values())
@@ -415,12 +415,12 @@ class QueueMachine(RuleBasedStateMachine):
 
 
 def test_any_order_of_events_keeps_the_ledger() -> None:
-    async def enter() -> QueueBench:
+    async def enter() -> QueueHarness:
         return await opened.__aenter__()
 
     with redis_server() as server, asyncio.Runner() as runner:
-        opened = open_desk(server.port)
-        QueueMachine.desk, QueueMachine.runner = runner.run(enter()), runner
+        opened = open_harness(server.port)
+        QueueMachine.harness, QueueMachine.runner = runner.run(enter()), runner
         QueueMachine.TestCase.settings = settings(
             max_examples=EXAMPLES,
             stateful_step_count=40,

@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 import pytest
-from pw_queue import DONE, QueueBench, ref, ticket
+from pw_queue import DONE, QueueHarness, ref, ticket
 
 from pageworker_supervisor.queue.options import FinishRequest, NewJob
 
@@ -18,20 +18,20 @@ def again(**fields: Any) -> NewJob:
     return ticket("j1", **{"body": b"another text", "callback": HOOK, **fields})
 
 
-async def ended(desk: QueueBench, ending: FinishRequest = DONE) -> None:
-    await desk.engine.enqueue([ticket("j1")], "first")
-    assert await desk.engine.finish(await desk.one(), ending)
+async def ended(harness: QueueHarness, ending: FinishRequest = DONE) -> None:
+    await harness.queue.enqueue([ticket("j1")], "first")
+    assert await harness.queue.finish(await harness.one(), ending)
 
 
-async def promises(desk: QueueBench) -> list[tuple[str | None, bytes]]:
-    return [(each.callback_url, each.result) for each in await desk.engine.outbox_take("w1", 100, 0)]
+async def promises(harness: QueueHarness) -> list[tuple[str | None, bytes]]:
+    return [(each.callback_url, each.result) for each in await harness.queue.outbox_take("w1", 100, 0)]
 
 
 class Events:
     """What is published for a tenant."""
 
-    def __init__(self, desk: QueueBench, tenant: str = "acme") -> None:
-        self._channel = desk.client.pubsub(ignore_subscribe_messages=True)
+    def __init__(self, harness: QueueHarness, tenant: str = "acme") -> None:
+        self._channel = harness.client.pubsub(ignore_subscribe_messages=True)
         self._name = f"pw:events:{tenant}"
 
     async def __aenter__(self) -> "Events":
@@ -49,144 +49,144 @@ class Events:
         return found
 
 
-async def test_a_push_of_an_ended_job_gets_the_stored_result_and_an_event(desk: QueueBench) -> None:
-    await ended(desk)
-    async with Events(desk) as events:
-        assert await desk.engine.enqueue([again()], "second") == ["duplicate"]
+async def test_a_push_of_an_ended_job_gets_the_stored_result_and_an_event(harness: QueueHarness) -> None:
+    await ended(harness)
+    async with Events(harness) as events:
+        assert await harness.queue.enqueue([again()], "second") == ["duplicate"]
         (event,) = await events.heard()
-    assert await promises(desk) == [(HOOK, DONE.result)]
+    assert await promises(harness) == [(HOOK, DONE.result)]
     assert (event["event"], event["job_id"], event["tenant_id"]) == ("duplicate", "j1", "acme")
-    assert await desk.results() == [DONE.result], "the stream has it once"
-    assert await desk.take() == []
+    assert await harness.results() == [DONE.result], "the stream has it once"
+    assert await harness.take() == []
 
 
-async def test_each_further_push_is_answered_once_however_often_it_is_read(desk: QueueBench) -> None:
-    await ended(desk)
+async def test_each_further_push_is_answered_once_however_often_it_is_read(harness: QueueHarness) -> None:
+    await ended(harness)
     for reading in ("second", "second", "", ""):  # a repeated call, then two readings that may be repeats
-        assert await desk.engine.enqueue([again()], reading) == ["duplicate"]
-    assert len(await promises(desk)) == 1
-    assert await desk.engine.enqueue([again()], "third") == ["duplicate"]
-    assert len(await promises(desk)) == 1, "pushed once more, answered once more"
+        assert await harness.queue.enqueue([again()], reading) == ["duplicate"]
+    assert len(await promises(harness)) == 1
+    assert await harness.queue.enqueue([again()], "third") == ["duplicate"]
+    assert len(await promises(harness)) == 1, "pushed once more, answered once more"
 
 
-async def test_a_second_reading_of_the_push_that_made_the_job_tells_nobody(desk: QueueBench) -> None:
-    await ended(desk)
-    async with Events(desk) as events:
+async def test_a_second_reading_of_the_push_that_made_the_job_tells_nobody(harness: QueueHarness) -> None:
+    await ended(harness)
+    async with Events(harness) as events:
         for reading in ("first", ""):
-            assert await desk.engine.enqueue([ticket("j1", callback=HOOK)], reading) == ["duplicate"]
+            assert await harness.queue.enqueue([ticket("j1", callback=HOOK)], reading) == ["duplicate"]
         assert await events.heard() == []
-    assert await promises(desk) == []
+    assert await promises(harness) == []
 
 
-async def test_the_same_text_pushed_again_is_answered(desk: QueueBench) -> None:
-    await ended(desk)
-    await desk.engine.enqueue([ticket("j1", callback=HOOK)], "second")
-    assert await promises(desk) == [(HOOK, DONE.result)]
+async def test_the_same_text_pushed_again_is_answered(harness: QueueHarness) -> None:
+    await ended(harness)
+    await harness.queue.enqueue([ticket("j1", callback=HOOK)], "second")
+    assert await promises(harness) == [(HOOK, DONE.result)]
 
 
-async def test_a_push_of_a_job_that_waits_or_runs_is_that_job(desk: QueueBench) -> None:
-    async with Events(desk) as events:
-        await desk.engine.enqueue([ticket("j1")], "first")
-        assert await desk.engine.enqueue([again()], "second") == ["duplicate"]
-        lease = await desk.one()
-        assert await desk.engine.enqueue([again()], "third") == ["duplicate"]
+async def test_a_push_of_a_job_that_waits_or_runs_is_that_job(harness: QueueHarness) -> None:
+    async with Events(harness) as events:
+        await harness.queue.enqueue([ticket("j1")], "first")
+        assert await harness.queue.enqueue([again()], "second") == ["duplicate"]
+        lease = await harness.one()
+        assert await harness.queue.enqueue([again()], "third") == ["duplicate"]
         assert await events.heard() == []
-    await desk.finish([lease])
-    assert await promises(desk) == []
+    await harness.finish([lease])
+    assert await promises(harness) == []
 
 
-async def test_a_push_without_a_callback_is_told_by_the_event_alone(desk: QueueBench) -> None:
-    await ended(desk)
-    async with Events(desk) as events:
-        await desk.engine.enqueue([again(callback=None)], "second")
+async def test_a_push_without_a_callback_is_told_by_the_event_alone(harness: QueueHarness) -> None:
+    await ended(harness)
+    async with Events(harness) as events:
+        await harness.queue.enqueue([again(callback=None)], "second")
         assert [event["event"] for event in await events.heard()] == ["duplicate"]
-    assert await promises(desk) == []
+    assert await promises(harness) == []
 
 
-async def test_the_corrected_push_of_a_rejected_text_runs_and_replaces_its_result(desk: QueueBench) -> None:
-    assert await desk.engine.reject(b"no job", "why", ref("j1"), b"rejected", None, "first")
-    assert await desk.engine.result(ref("j1")) == b"rejected"
-    assert await desk.engine.enqueue([ticket("j1")], "second") == ["queued"]
-    await desk.engine.reject(b"no job", "why", ref("j1"), b"rejected", None, "")  # read once more
-    await desk.finish([await desk.one()])
-    assert await desk.engine.result(ref("j1")) == DONE.result
-    assert await desk.engine.reject(b"no job", "why", ref("j1"), b"rejected", None, "third") is False
-    assert await desk.engine.result(ref("j1")) == DONE.result
-    assert await desk.engine.audit() == []
+async def test_the_corrected_push_of_a_rejected_text_runs_and_replaces_its_result(harness: QueueHarness) -> None:
+    assert await harness.queue.reject(b"no job", "why", ref("j1"), b"rejected", None, "first")
+    assert await harness.queue.result(ref("j1")) == b"rejected"
+    assert await harness.queue.enqueue([ticket("j1")], "second") == ["queued"]
+    await harness.queue.reject(b"no job", "why", ref("j1"), b"rejected", None, "")  # read once more
+    await harness.finish([await harness.one()])
+    assert await harness.queue.result(ref("j1")) == DONE.result
+    assert await harness.queue.reject(b"no job", "why", ref("j1"), b"rejected", None, "third") is False
+    assert await harness.queue.result(ref("j1")) == DONE.result
+    assert await harness.queue.audit() == []
 
 
-async def test_the_corrected_push_of_a_job_rejected_at_dispatch_runs(desk: QueueBench) -> None:
-    await ended(desk, REJECTED)
-    assert await desk.engine.enqueue([ticket("j1", body=MENDED)], "second") == ["queued"]
-    lease = await desk.one()
+async def test_the_corrected_push_of_a_job_rejected_at_dispatch_runs(harness: QueueHarness) -> None:
+    await ended(harness, REJECTED)
+    assert await harness.queue.enqueue([ticket("j1", body=MENDED)], "second") == ["queued"]
+    lease = await harness.one()
     assert lease.body == MENDED
-    assert await desk.engine.enqueue([ticket("j1", body=MENDED)], "third") == ["duplicate"]
-    await desk.finish([lease])
-    assert await desk.engine.result(ref("j1")) == DONE.result
-    assert await desk.engine.enqueue([ticket("j1")], "fourth") == ["duplicate"], "now it has ended for good"
+    assert await harness.queue.enqueue([ticket("j1", body=MENDED)], "third") == ["duplicate"]
+    await harness.finish([lease])
+    assert await harness.queue.result(ref("j1")) == DONE.result
+    assert await harness.queue.enqueue([ticket("j1")], "fourth") == ["duplicate"], "now it has ended for good"
 
 
-async def test_the_same_text_runs_again_after_its_rejection(desk: QueueBench) -> None:
+async def test_the_same_text_runs_again_after_its_rejection(harness: QueueHarness) -> None:
     """What was missing may be there now: a module that is published since."""
-    await ended(desk, REJECTED)
-    assert await desk.engine.enqueue([ticket("j1")], "second") == ["queued"]
+    await ended(harness, REJECTED)
+    assert await harness.queue.enqueue([ticket("j1")], "second") == ["queued"]
 
 
-async def test_a_second_reading_of_a_rejected_push_does_not_run_but_is_not_silent(desk: QueueBench) -> None:
-    await ended(desk, REJECTED)
-    async with Events(desk) as events:
-        assert await desk.engine.enqueue([ticket("j1", callback=HOOK)], "first") == ["duplicate"], "a repeated call"
+async def test_a_second_reading_of_a_rejected_push_does_not_run_but_is_not_silent(harness: QueueHarness) -> None:
+    await ended(harness, REJECTED)
+    async with Events(harness) as events:
+        assert await harness.queue.enqueue([ticket("j1", callback=HOOK)], "first") == ["duplicate"], "a repeated call"
         assert await events.heard() == []
         for _ in range(2):
-            assert await desk.engine.enqueue([ticket("j1", callback=HOOK)], "") == ["duplicate"]
+            assert await harness.queue.enqueue([ticket("j1", callback=HOOK)], "") == ["duplicate"]
         assert [event["event"] for event in await events.heard()] == ["duplicate"]
-    assert await promises(desk) == [(HOOK, REJECTED.result)]
-    assert len(await desk.results()) == 1
+    assert await promises(harness) == [(HOOK, REJECTED.result)]
+    assert len(await harness.results()) == 1
 
 
-async def test_a_repeated_finish_of_a_rejected_job_gives_the_same_answer(desk: QueueBench) -> None:
-    await desk.engine.enqueue([ticket("j1")])
-    lease = await desk.one()
-    assert [await desk.engine.finish(lease, REJECTED) for _ in range(3)] == [True, True, True]
-    assert len(await desk.results()) == 1
+async def test_a_repeated_finish_of_a_rejected_job_gives_the_same_answer(harness: QueueHarness) -> None:
+    await harness.queue.enqueue([ticket("j1")])
+    lease = await harness.one()
+    assert [await harness.queue.finish(lease, REJECTED) for _ in range(3)] == [True, True, True]
+    assert len(await harness.results()) == 1
 
 
-async def test_a_rejected_text_that_is_pushed_again_is_answered_again(desk: QueueBench) -> None:
+async def test_a_rejected_text_that_is_pushed_again_is_answered_again(harness: QueueHarness) -> None:
     for reading in ("first", "first", "", "second"):
-        assert await desk.engine.reject(b"no job", "why", ref("j1"), b"rejected", HOOK, reading)
-    assert await promises(desk) == [(HOOK, b"rejected")] * 2
-    assert await desk.results() == [b"rejected"]
-    assert len((await desk.engine.dead_list()).letters) == 1
+        assert await harness.queue.reject(b"no job", "why", ref("j1"), b"rejected", HOOK, reading)
+    assert await promises(harness) == [(HOOK, b"rejected")] * 2
+    assert await harness.results() == [b"rejected"]
+    assert len((await harness.queue.dead_list()).letters) == 1
 
 
-async def test_the_letter_of_a_rejected_job_does_not_displace_what_was_pushed_since(desk: QueueBench) -> None:
-    await ended(desk, REJECTED)
-    (letter,) = (await desk.engine.dead_list()).letters
-    await desk.engine.enqueue([ticket("j1", body=MENDED)], "second")
-    await desk.finish([await desk.one()])
-    assert await desk.engine.dead_retry([letter.id]) == {letter.id: "duplicate"}
-    assert await desk.engine.result(ref("j1")) == DONE.result
+async def test_the_letter_of_a_rejected_job_does_not_displace_what_was_pushed_since(harness: QueueHarness) -> None:
+    await ended(harness, REJECTED)
+    (letter,) = (await harness.queue.dead_list()).letters
+    await harness.queue.enqueue([ticket("j1", body=MENDED)], "second")
+    await harness.finish([await harness.one()])
+    assert await harness.queue.dead_retry([letter.id]) == {letter.id: "duplicate"}
+    assert await harness.queue.result(ref("j1")) == DONE.result
 
 
 @pytest.mark.parametrize("other", ["globex", "acme-2", "a"])
-async def test_the_same_id_of_another_tenant_is_another_job(desk: QueueBench, other: str) -> None:
-    assert await desk.engine.reject(b"no job", "why", ref("j1", other), b"rejected", None, "first")
-    assert await desk.engine.enqueue([ticket("j1"), ticket("j1", other)]) == ["queued", "queued"]
-    assert await desk.engine.cancel(ref("j1", other)) == "cancelled"
-    leases = {str(lease.ref): lease.verdict for lease in await desk.take()}
+async def test_the_same_id_of_another_tenant_is_another_job(harness: QueueHarness, other: str) -> None:
+    assert await harness.queue.reject(b"no job", "why", ref("j1", other), b"rejected", None, "first")
+    assert await harness.queue.enqueue([ticket("j1"), ticket("j1", other)]) == ["queued", "queued"]
+    assert await harness.queue.cancel(ref("j1", other)) == "cancelled"
+    leases = {str(lease.ref): lease.verdict for lease in await harness.take()}
     assert leases == {"acme/j1": None, f"{other}/j1": "cancelled"}
-    assert await desk.engine.audit() == []
+    assert await harness.queue.audit() == []
 
 
 @pytest.mark.parametrize("early", [True, False])
-async def test_a_cancelled_job_does_not_expire_any_more(desk: QueueBench, early: bool) -> None:
-    seconds, _ = await desk.client.time()
+async def test_a_cancelled_job_does_not_expire_any_more(harness: QueueHarness, early: bool) -> None:
+    seconds, _ = await harness.client.time()
     if early:
-        await desk.engine.cancel(ref("j1"))
-    await desk.engine.enqueue([ticket("j1", expires_at_ms=(seconds + 60) * 1000)])
+        await harness.queue.cancel(ref("j1"))
+    await harness.queue.enqueue([ticket("j1", expires_at_ms=(seconds + 60) * 1000)])
     if not early:
-        await desk.engine.cancel(ref("j1"))
-    lease = await desk.one()
+        await harness.queue.cancel(ref("j1"))
+    lease = await harness.one()
     assert lease.verdict == "cancelled"
-    assert await desk.engine.audit() == []
-    await desk.finish([lease])
+    assert await harness.queue.audit() == []
+    await harness.finish([lease])

@@ -16,7 +16,7 @@ async def nothing() -> None:
     await asyncio.sleep(0)
 
 
-async def test_what_the_engine_says_comes_out_as_it_is() -> None:
+async def test_what_the_queue_says_comes_out_as_it_is() -> None:
     with pytest.raises(RedisUnavailable, match="the first"):
         await fan_out([nothing(), fail(RedisUnavailable("the first")), fail(RedisUnavailable("the second"))])
 

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 import redis.asyncio as redis
-from pw_queue import DONE, QueueBench, everything, open_desk, plain_client, ref, ticket, wait_until
+from pw_queue import DONE, QueueHarness, everything, open_harness, plain_client, ref, ticket, wait_until
 from pw_servers import RespProxy, redis_server
 
 from pageworker_supervisor.queue import QueueClient
@@ -13,220 +13,222 @@ from pageworker_supervisor.queue.options import FinishRequest, QueueOptions
 from pageworker_supervisor.redis_client.errors import OutOfMemory, RedisUnavailable, RightMissing
 
 
-async def test_a_primary_without_the_functions_is_given_them(desk: QueueBench) -> None:
-    await desk.engine.enqueue([ticket("j1")])
-    await desk.client.function_flush("SYNC")
-    lease = await desk.one()
-    await desk.client.function_flush("SYNC")
-    assert await desk.engine.finish(lease, DONE)
+async def test_a_primary_without_the_functions_is_given_them(harness: QueueHarness) -> None:
+    await harness.queue.enqueue([ticket("j1")])
+    await harness.client.function_flush("SYNC")
+    lease = await harness.one()
+    await harness.client.function_flush("SYNC")
+    assert await harness.queue.finish(lease, DONE)
 
 
-async def test_versions_of_the_functions_stand_side_by_side(desk: QueueBench) -> None:
-    other = QueueClient(desk.client, desk.client, prefix="other", options=desk.engine.options)
+async def test_versions_of_the_functions_stand_side_by_side(harness: QueueHarness) -> None:
+    other = QueueClient(harness.client, harness.client, prefix="other", options=harness.queue.options)
     await other.load()
-    assert other.function("claim") != desk.engine.function("claim")
+    assert other.function("claim") != harness.queue.function("claim")
     await other.enqueue([ticket("j1")])
-    assert await desk.take() == []
+    assert await harness.take() == []
     assert len((await other.claim("w1", everything())).leases) == 1
 
 
 async def test_at_maxmemory_work_ends_and_nothing_new_comes_in() -> None:
     """Unflagged functions are refused: results would be lost."""
     with redis_server(maxmemory="100mb") as server:
-        async with open_desk(server.port) as desk:
-            await desk.engine.enqueue([ticket(f"j{n}") for n in range(6)])
-            leases = await desk.take(capacity=everything(3))
-            await desk.client.config_set("maxmemory", "1mb")
+        async with open_harness(server.port) as harness:
+            await harness.queue.enqueue([ticket(f"j{n}") for n in range(6)])
+            leases = await harness.take(capacity=everything(3))
+            await harness.client.config_set("maxmemory", "1mb")
             with pytest.raises(OutOfMemory):
-                await desk.engine.enqueue([ticket("more")])
-            assert not (await desk.engine.heartbeat("w1", leases)).lost
-            assert await desk.engine.finish(leases[0], DONE)
-            assert await desk.engine.defer(leases[1], 10, "")
-            assert await desk.engine.requeue(leases[2])
-            assert len(await desk.take(capacity=everything(1))) == 1, "claims go on, so that memory comes free"
-            await desk.client.config_set("maxmemory", "100mb")
-            await desk.later(50_000)
-            await desk.client.config_set("maxmemory", "1mb")
-            assert (await desk.engine.reap()).count == 1
-            assert await desk.engine.cancel(ref("j5")) == "cancelled"
-            await desk.client.config_set("maxmemory", "100mb")
-            assert await desk.engine.enqueue([ticket("more")]) == ["queued"]
-            assert await desk.engine.audit() == []
+                await harness.queue.enqueue([ticket("more")])
+            assert not (await harness.queue.heartbeat("w1", leases)).lost
+            assert await harness.queue.finish(leases[0], DONE)
+            assert await harness.queue.defer(leases[1], 10, "")
+            assert await harness.queue.requeue(leases[2])
+            assert len(await harness.take(capacity=everything(1))) == 1, "claims go on, so that memory comes free"
+            await harness.client.config_set("maxmemory", "100mb")
+            await harness.later(50_000)
+            await harness.client.config_set("maxmemory", "1mb")
+            assert (await harness.queue.reap()).count == 1
+            assert await harness.queue.cancel(ref("j5")) == "cancelled"
+            await harness.client.config_set("maxmemory", "100mb")
+            assert await harness.queue.enqueue([ticket("more")]) == ["queued"]
+            assert await harness.queue.audit() == []
 
 
 async def test_a_replica_refuses_and_is_waited_for() -> None:
     with redis_server() as primary, redis_server(replica_of=primary) as replica:
         client = plain_client(replica.port)
         await wait_until(client, "replication", lambda info: info["master_link_status"] == "up")
-        engine = QueueClient(client, client)
+        queue = QueueClient(client, client)
         with pytest.raises(RedisUnavailable, match="ReadOnly"):
-            await engine.load()
-        async with open_desk(primary.port):
+            await queue.load()
+        async with open_harness(primary.port):
             pass  # the functions replicate
-        engine = QueueClient(client, client, options=QueueOptions(test_clock=True))
+        queue = QueueClient(client, client, options=QueueOptions(test_clock=True))
         with pytest.raises(RedisUnavailable, match="ReadOnly"):
-            await engine.claim("w1", everything())
+            await queue.claim("w1", everything())
         await client.aclose()
 
 
 async def test_too_few_replicas_are_waited_for() -> None:
     with redis_server() as server:
-        async with open_desk(server.port) as desk:
-            await desk.engine.enqueue([ticket("j1")])
-            await desk.client.config_set("min-replicas-to-write", 1)
+        async with open_harness(server.port) as harness:
+            await harness.queue.enqueue([ticket("j1")])
+            await harness.client.config_set("min-replicas-to-write", 1)
             with pytest.raises(RedisUnavailable, match="NOREPLICAS"):
-                await desk.engine.claim("w1", everything())
+                await harness.queue.claim("w1", everything())
             with pytest.raises(RedisUnavailable, match="NOREPLICAS"):
-                await _hasty(desk).enqueue([ticket("j2")])
-            await desk.client.config_set("min-replicas-to-write", 0)
-            assert await desk.drain() == ["j1"]
+                await _hasty(harness).enqueue([ticket("j2")])
+            await harness.client.config_set("min-replicas-to-write", 0)
+            assert await harness.drain() == ["j1"]
 
 
 async def test_a_finish_counts_once_the_replicas_have_it() -> None:
     with redis_server() as primary, redis_server(replica_of=primary) as replica:
-        async with open_desk(primary.port, replicas=1, replica_wait_seconds=5) as desk:
-            await wait_until(desk.client, "replication", lambda info: info["connected_slaves"] == 1)
-            await desk.engine.enqueue([ticket("j1"), ticket("j2")])
-            first, second = await desk.take()
-            assert await desk.engine.finish(first, DONE)
+        async with open_harness(primary.port, replicas=1, replica_wait_seconds=5) as harness:
+            await wait_until(harness.client, "replication", lambda info: info["connected_slaves"] == 1)
+            await harness.queue.enqueue([ticket("j1"), ticket("j2")])
+            first, second = await harness.take()
+            assert await harness.queue.finish(first, DONE)
             follower = plain_client(replica.port)
             assert await follower.xlen("pw:{0}:results") == 1
             await follower.aclose()
-            hasty = _hasty(desk)
+            hasty = _hasty(harness)
             replica.pause()
             with pytest.raises(Unsettled):
                 await hasty.finish(second, DONE)
             replica.resume()
-            assert await desk.engine.finish(second, DONE), "said again, and settled now"
-            assert len(await desk.results()) == 2
+            assert await harness.queue.finish(second, DONE), "said again, and settled now"
+            assert len(await harness.results()) == 2
 
 
 async def test_a_profile_counts_as_released_once_the_replicas_have_it() -> None:
     """A failover would bring the lock back, and its holder has gone."""
     with redis_server() as primary, redis_server(replica_of=primary) as replica:
-        async with open_desk(primary.port, replicas=1, replica_wait_seconds=5) as desk:
-            await wait_until(desk.client, "replication", lambda info: info["connected_slaves"] == 1)
-            await desk.engine.enqueue([ticket("j1", profile_id="p1")])
-            lease = await desk.one()
-            await desk.finish([lease])
+        async with open_harness(primary.port, replicas=1, replica_wait_seconds=5) as harness:
+            await wait_until(harness.client, "replication", lambda info: info["connected_slaves"] == 1)
+            await harness.queue.enqueue([ticket("j1", profile_id="p1")])
+            lease = await harness.one()
+            await harness.finish([lease])
             held = ("w1", "acme", "p1", lease.profile_fence or 0)
-            hasty = _hasty(desk)
+            hasty = _hasty(harness)
             replica.pause()
             with pytest.raises(Unsettled):
                 await hasty.release_profile(*held)
             replica.resume()
-            assert await desk.engine.release_profile(*held) is False, "it was released before, and is settled now"
+            assert await harness.queue.release_profile(*held) is False, "it was released before, and is settled now"
             follower = plain_client(replica.port)
             assert not await follower.exists("pw:{0}:profile:acme/p1")
             await follower.aclose()
 
 
-def _hasty(desk: QueueBench) -> QueueClient:
+def _hasty(harness: QueueHarness) -> QueueClient:
     options = QueueOptions(test_clock=True, replicas=1, replica_wait_seconds=0.05)
-    return QueueClient(desk.client, desk.client, options=options)
+    return QueueClient(harness.client, harness.client, options=options)
 
 
-async def test_a_server_that_is_gone_is_unavailable(desk: QueueBench) -> None:
+async def test_a_server_that_is_gone_is_unavailable(harness: QueueHarness) -> None:
     with redis_server() as server:
         client = plain_client(server.port)
-        engine = QueueClient(client, client)
-        await engine.load()
+        queue = QueueClient(client, client)
+        await queue.load()
         server.kill()
         with pytest.raises(RedisUnavailable):
-            await engine.claim("w1", everything())
+            await queue.claim("w1", everything())
         with pytest.raises(RedisUnavailable):
-            await engine.wait("w1", 1)
+            await queue.wait("w1", 1)
         server.restart()
-        assert (await engine.claim("w1", everything())).leases == ()
+        assert (await queue.claim("w1", everything())).leases == ()
         await client.aclose()
 
 
-async def test_missing_rights_are_told_apart_at_once(desk: QueueBench) -> None:
+async def test_missing_rights_are_told_apart_at_once(harness: QueueHarness) -> None:
     """The queue itself waits for nothing; its caller waits for an operator to give the right."""
-    await desk.client.execute_command("ACL", "SETUSER", "weak", "on", ">pw", "~other:*", "+@all")
-    client = redis.Redis(port=desk.client.connection_pool.connection_kwargs["port"], username="weak", password="pw")
-    engine = QueueClient(client, client, options=desk.engine.options)
+    await harness.client.execute_command("ACL", "SETUSER", "weak", "on", ">pw", "~other:*", "+@all")
+    client = redis.Redis(port=harness.client.connection_pool.connection_kwargs["port"], username="weak", password="pw")
+    queue = QueueClient(client, client, options=harness.queue.options)
     with pytest.raises(RightMissing):
-        await engine.claim("w1", everything())
+        await queue.claim("w1", everything())
     await client.aclose()
 
 
-async def test_an_unblocked_wait_is_unavailable_and_not_a_bug(desk: QueueBench) -> None:
+async def test_an_unblocked_wait_is_unavailable_and_not_a_bug(harness: QueueHarness) -> None:
     async with asyncio.TaskGroup() as tasks:
-        waiting = tasks.create_task(_wait(desk))
+        waiting = tasks.create_task(_wait(harness))
         async with asyncio.timeout(5):
-            while not (blocked := [c for c in await desk.client.client_list() if "b" in c["flags"]]):
+            while not (blocked := [c for c in await harness.client.client_list() if "b" in c["flags"]]):
                 pass
-        await desk.client.execute_command("CLIENT", "UNBLOCK", blocked[0]["id"], "ERROR")
+        await harness.client.execute_command("CLIENT", "UNBLOCK", blocked[0]["id"], "ERROR")
     assert waiting.result() == "unavailable"
 
 
-async def _wait(desk: QueueBench) -> str:
+async def _wait(harness: QueueHarness) -> str:
     try:
-        await desk.engine.wait("w1", 5)
+        await harness.queue.wait("w1", 5)
     except RedisUnavailable:
         return "unavailable"
     return "woken"
 
 
 async def test_a_claim_whose_reply_is_lost_twice_is_repeated_by_the_next(
-    desk: QueueBench, proxied_redis: RespProxy
+    harness: QueueHarness, proxied_redis: RespProxy
 ) -> None:
     """Its jobs would run out, and be charged with a crash that they had no part in."""
     client = plain_client(proxied_redis.port)
-    engine = QueueClient(client, client, options=desk.engine.options)
-    await engine.load()
-    await desk.engine.enqueue([ticket(f"j{n}") for n in range(5)])
+    queue = QueueClient(client, client, options=harness.queue.options)
+    await queue.load()
+    await harness.queue.enqueue([ticket(f"j{n}") for n in range(5)])
     proxied_redis.drop_reply(command="FCALL", times=2)
     with pytest.raises(RedisUnavailable):
-        await engine.claim("w1", everything(3))
-    assert (await desk.engine.stats())[0].running == 3
-    claimed = (await engine.claim("w1", everything(3))).leases
+        await queue.claim("w1", everything(3))
+    assert (await harness.queue.stats())[0].running == 3
+    claimed = (await queue.claim("w1", everything(3))).leases
     assert [lease.job_id for lease in claimed] == ["j0", "j1", "j2"]
-    assert (await engine.wait("w1", 1.0)).work, "what else there is must be looked for"
-    assert [lease.job_id for lease in (await engine.claim("w1", everything(3))).leases] == ["j3", "j4"]
+    assert (await queue.wait("w1", 1.0)).work, "what else there is must be looked for"
+    assert [lease.job_id for lease in (await queue.claim("w1", everything(3))).leases] == ["j3", "j4"]
     await client.aclose()
 
 
-async def test_a_shard_that_is_away_takes_no_jobs_of_others_with_it(desk: QueueBench, proxied_redis: RespProxy) -> None:
+async def test_a_shard_that_is_away_takes_no_jobs_of_others_with_it(
+    harness: QueueHarness, proxied_redis: RespProxy
+) -> None:
     client = plain_client(proxied_redis.port)
-    engine = QueueClient(client, client, shards=2, options=desk.engine.options)
-    await engine.load()
-    await engine.enqueue([ticket("a", tenant="acme"), ticket("b", tenant="bolt")])  # crc32: 0 and 1
+    queue = QueueClient(client, client, shards=2, options=harness.queue.options)
+    await queue.load()
+    await queue.enqueue([ticket("a", tenant="acme"), ticket("b", tenant="bolt")])  # crc32: 0 and 1
     proxied_redis.drop_reply(n=2, command="FCALL", times=2)
-    first = (await engine.claim("w1", everything(4))).leases
-    second = (await engine.claim("w1", everything(4))).leases
+    first = (await queue.claim("w1", everything(4))).leases
+    second = (await queue.claim("w1", everything(4))).leases
     assert len(first) == len(second) == 1
     assert {lease.job_id for lease in (*first, *second)} == {"a", "b"}
     await client.aclose()
 
 
-async def test_the_outbox_is_looked_at_again_after_a_failure(desk: QueueBench, proxied_redis: RespProxy) -> None:
+async def test_the_outbox_is_looked_at_again_after_a_failure(harness: QueueHarness, proxied_redis: RespProxy) -> None:
     """It was not, until this process made a promise of its own: callbacks of others stayed for ever."""
     client = plain_client(proxied_redis.port)
-    engine = QueueClient(client, client, options=desk.engine.options)
-    await desk.engine.enqueue([ticket("j1")])
+    queue = QueueClient(client, client, options=harness.queue.options)
+    await harness.queue.enqueue([ticket("j1")])
     proxied_redis.cut()
     with pytest.raises(RedisUnavailable):
-        await engine.outbox_take("w2", 1, 1000)
+        await queue.outbox_take("w2", 1, 1000)
     proxied_redis.heal()
-    assert await desk.engine.finish(
-        await desk.one(), FinishRequest(status="succeeded", result=b"{}", callback="http://x/")
+    assert await harness.queue.finish(
+        await harness.one(), FinishRequest(status="succeeded", result=b"{}", callback="http://x/")
     )
-    assert [promise.ref.job_id for promise in await engine.outbox_take("w2", 1, 1000)] == ["j1"]
+    assert [promise.ref.job_id for promise in await queue.outbox_take("w2", 1, 1000)] == ["j1"]
     await client.aclose()
 
 
-async def test_a_replica_that_stays_away_stops_no_work(desk: QueueBench) -> None:
+async def test_a_replica_that_stays_away_stops_no_work(harness: QueueHarness) -> None:
     options = QueueOptions(test_clock=True, replicas=1, replica_wait_seconds=0.02, replica_patience_seconds=0.1)
-    engine = QueueClient(desk.client, desk.client, options=options)
+    queue = QueueClient(harness.client, harness.client, options=options)
     refused = 0
     async with asyncio.timeout(5):
         while True:
             try:
-                assert await engine.enqueue([ticket("j1")]) in (["queued"], ["duplicate"])
+                assert await queue.enqueue([ticket("j1")]) in (["queued"], ["duplicate"])
                 break
             except Unsettled:
                 refused += 1
     assert refused > 1, "a failover's gap is waited out"
-    await desk.finish([await desk.one()])
+    await harness.finish([await harness.one()])

@@ -60,41 +60,41 @@ def test_every_command_of_the_functions_is_allowed() -> None:
 
 async def test_a_worker_works_under_its_rights(guarded: RedisServer) -> None:
     async with open_counter(url_of(guarded, "pageworker")) as counter:
-        engine = counter.engine
-        await engine.register_worker("w1")
+        queue = counter.queue
+        await queue.register_worker("w1")
         async with counter.intake("w1"):
             await counter.push(*(job(i, profile_id=f"p{i}" if i % 2 else None) for i in range(8)), b"garbage")
             await counter.add(job(9, misspelt=1))
             await counter.reached(8)
             while len(await counter.letters()) < 2:
                 await counter.turn()
-        leases = list((await engine.claim("w1", everything())).leases)
-        await engine.heartbeat("w1", leases, held(leases))
-        assert await engine.retry(leases[0], 60_000, ATTEMPT, [b"{}"])
-        assert await engine.crash(leases[1], 0, ATTEMPT, [b"{}"])
-        assert await engine.defer(leases[2], 60_000, "test")
-        assert await engine.requeue(leases[3])
+        leases = list((await queue.claim("w1", everything())).leases)
+        await queue.heartbeat("w1", leases, held(leases))
+        assert await queue.retry(leases[0], 60_000, ATTEMPT, [b"{}"])
+        assert await queue.crash(leases[1], 0, ATTEMPT, [b"{}"])
+        assert await queue.defer(leases[2], 60_000, "test")
+        assert await queue.requeue(leases[3])
         dead = FinishRequest(
             status="failed", result=b"{}", callback="https://a.example/", dead_letter=b"{}", events=(b"{}",)
         )
-        assert all(await engine.finish_many([(leases[4], DONE), (leases[5], dead), (leases[6], dead)]))
+        assert all(await queue.finish_many([(leases[4], DONE), (leases[5], dead), (leases[6], dead)]))
         for tenant, profile, fence in held(leases):
-            await engine.release_profile("w1", tenant, profile, fence)
-        await engine.reap()
-        await engine.wait("w1", 0.01)
-        first, second = await engine.outbox_take("w1", 10, 10)
-        await engine.outbox_later(first, 60_000)
-        await engine.outbox_failed(second, b"{}")
-        await engine.set_limits({"acme": QuotaLimits(concurrency=5)})
-        await engine.cancel(leases[0].ref)
-        await engine.jobs()
-        letters = (await engine.dead_list()).letters
-        await engine.dead_show(letters[0].id)
-        await engine.dead_retry([letter.id for letter in letters])
-        await engine.dead_purge([letter.id for letter in letters])
-        assert await engine.result(ref("acme-9"))
-        await engine.forget_worker("w1")
-        assert await engine.audit() == []
+            await queue.release_profile("w1", tenant, profile, fence)
+        await queue.reap()
+        await queue.wait("w1", 0.01)
+        first, second = await queue.outbox_take("w1", 10, 10)
+        await queue.outbox_later(first, 60_000)
+        await queue.outbox_failed(second, b"{}")
+        await queue.set_limits({"acme": QuotaLimits(concurrency=5)})
+        await queue.cancel(leases[0].ref)
+        await queue.jobs()
+        letters = (await queue.dead_list()).letters
+        await queue.dead_show(letters[0].id)
+        await queue.dead_retry([letter.id for letter in letters])
+        await queue.dead_purge([letter.id for letter in letters])
+        assert await queue.result(ref("acme-9"))
+        await queue.forget_worker("w1")
+        assert await queue.audit() == []
         assert [check for check in await preflight(counter.link) if not check.ok] == []
     assert denials(guarded) == []
 

@@ -80,18 +80,18 @@ async def test_a_node_that_is_being_added_is_found(live_cluster: Cluster) -> Non
     home = live_cluster.owner(slot)
     with newcomer(live_cluster) as new:
         async with open_redis_client(RedisSettings(url=live_cluster.url), Path("/nonexistent")) as link:
-            engine = QueueClient(link.commands, link.blocking(), shards=1, options=QueueOptions())
-            await engine.load()
+            queue = QueueClient(link.commands, link.blocking(), shards=1, options=QueueOptions())
+            await queue.load()
             live_cluster.start_migration(slot, new)
             assert await link.send("SET", f"{key}:x", 1, key=f"{key}:x") is True
             with pytest.raises(RedisUnavailable):
-                await engine.enqueue([ticket("j1", "acme")])
+                await queue.enqueue([ticket("j1", "acme")])
             live_cluster.migrate_slot(slot, new)
-            assert await link.availability.retry_until_available(partial(engine.enqueue, [ticket("j1", "acme")])) == [
+            assert await link.availability.retry_until_available(partial(queue.enqueue, [ticket("j1", "acme")])) == [
                 "queued"
             ]
             assert new.command("CLUSTER", "COUNTKEYSINSLOT", slot) > 1
             live_cluster.migrate_slot(slot, home)
-            assert await link.availability.retry_until_available(partial(engine.enqueue, [ticket("j2", "acme")])) == [
+            assert await link.availability.retry_until_available(partial(queue.enqueue, [ticket("j2", "acme")])) == [
                 "queued"
             ]

@@ -17,7 +17,7 @@ TIRED_SECONDS = 60.0
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
-async def house() -> AsyncIterator[Home]:
+async def home() -> AsyncIterator[Home]:
     """A worker of its own: what breaks here must not slow the other tests."""
     async with home_with(pool={"runners": RUNNERS, "pages": 2}, jobs={"retry_base_seconds": 0.05}) as opened:
         yield opened
@@ -66,114 +66,114 @@ def runner_of(home: Home, tenant: Tenant) -> str:
     return runner.runner_id
 
 
-async def test_a_tampered_profile_ends_its_jobs_with_its_name_and_one_try(house: Home) -> None:
+async def test_a_tampered_profile_ends_its_jobs_with_its_name_and_one_try(home: Home) -> None:
     """A pushes ten jobs for a tampered profile; each has a named error, and B's cold job starts beside."""
-    tampered(house, house.a, "links")
-    ids = [house.fresh("tampered") for _ in range(10)]
-    cold = house.fresh("cold")
-    await house.a.push(*(house.a.say(job_id, profile_id="links") for job_id in ids))
-    await house.b.push(house.b.say(cold))
+    tampered(home, home.a, "links")
+    ids = [home.fresh("tampered") for _ in range(10)]
+    cold = home.fresh("cold")
+    await home.a.push(*(home.a.say(job_id, profile_id="links") for job_id in ids))
+    await home.b.push(home.b.say(cold))
     for job_id in ids:
-        result = await house.a.result(job_id)
+        result = await home.a.result(job_id)
         assert (result["status"], result["error"]["type"]) == ("failed", "profile_tampered")
         assert result["error"]["retryable"] is False
-        assert str(house.daemon.data_dir) not in str(result)
-    assert (await house.b.result(cold))["status"] == "succeeded"
-    assert len(lines(house, "runner did not come up", house.a, "links")) <= 2
-    assert lines(house, "job deferred", house.a) == []
+        assert str(home.daemon.data_dir) not in str(result)
+    assert (await home.b.result(cold))["status"] == "succeeded"
+    assert len(lines(home, "runner did not come up", home.a, "links")) <= 2
+    assert lines(home, "job deferred", home.a) == []
 
 
-async def test_a_damaged_profile_is_tried_a_bounded_number_of_times(house: Home) -> None:
+async def test_a_damaged_profile_is_tried_a_bounded_number_of_times(home: Home) -> None:
     """A's browser does not start with one profile; its job ends with a named error while B's runs."""
-    damaged(house, house.a, "bad")
-    job_id, other = house.fresh("damaged"), house.fresh("beside")
-    await house.a.push(house.a.say(job_id, profile_id="bad", max_retries=1))
-    assert (await house.b.run(other))["status"] == "succeeded"
-    result = await house.a.result(job_id, TIRED_SECONDS)
+    damaged(home, home.a, "bad")
+    job_id, other = home.fresh("damaged"), home.fresh("beside")
+    await home.a.push(home.a.say(job_id, profile_id="bad", max_retries=1))
+    assert (await home.b.run(other))["status"] == "succeeded"
+    result = await home.a.result(job_id, TIRED_SECONDS)
     assert (result["status"], result["error"]["type"]) == ("failed", "browser_start_failed")
     assert [attempt["outcome"] for attempt in result["attempts"]] == ["failed"] * 2
-    assert "retrying" in house.a.events(job_id)
-    while len(lines(house, "runner did not come up", house.a, "bad")) < 2:  # the log is written aside
-        await house.turn()
-    assert len(lines(house, "runner did not come up", house.a, "bad")) == 2
-    assert house.daemon.get("/readyz").status_code == 200, "the worker is well"
+    assert "retrying" in home.a.events(job_id)
+    while len(lines(home, "runner did not come up", home.a, "bad")) < 2:  # the log is written aside
+        await home.turn()
+    assert len(lines(home, "runner did not come up", home.a, "bad")) == 2
+    assert home.daemon.get("/readyz").status_code == 200, "the worker is well"
 
 
-async def test_many_jobs_of_a_damaged_profile_cost_few_starts(house: Home) -> None:
+async def test_many_jobs_of_a_damaged_profile_cost_few_starts(home: Home) -> None:
     """A pushes twenty jobs for a profile that never starts; they all end, and each start is not one job's."""
-    damaged(house, house.a, "many")
-    ids = [house.fresh("many") for _ in range(20)]
-    await house.a.push(*(house.a.say(job_id, profile_id="many", max_retries=0) for job_id in ids))
-    types = {(await house.a.result(job_id, TIRED_SECONDS))["error"]["type"] for job_id in ids}
+    damaged(home, home.a, "many")
+    ids = [home.fresh("many") for _ in range(20)]
+    await home.a.push(*(home.a.say(job_id, profile_id="many", max_retries=0) for job_id in ids))
+    types = {(await home.a.result(job_id, TIRED_SECONDS))["error"]["type"] for job_id in ids}
     assert types == {"browser_start_failed"}
-    assert len(lines(house, "runner did not come up", house.a, "many")) <= 5
+    assert len(lines(home, "runner did not come up", home.a, "many")) <= 5
 
 
-async def test_the_tenants_other_profile_is_not_held_back(house: Home) -> None:
+async def test_the_tenants_other_profile_is_not_held_back(home: Home) -> None:
     """A's one profile is broken; A's other profile and its jobs without a profile run as ever."""
-    damaged(house, house.a, "one")
-    broken, other, plain = (house.fresh(name) for name in ("broken", "other", "plain"))
-    await house.a.push(house.a.say(broken, profile_id="one", max_retries=1))
-    while not lines(house, "runner did not come up", house.a, "one"):
-        await house.turn()
+    damaged(home, home.a, "one")
+    broken, other, plain = (home.fresh(name) for name in ("broken", "other", "plain"))
+    await home.a.push(home.a.say(broken, profile_id="one", max_retries=1))
+    while not lines(home, "runner did not come up", home.a, "one"):
+        await home.turn()
     began = time.monotonic()
-    assert (await house.a.run(other, profile_id="two"))["status"] == "succeeded"
-    assert (await house.a.run(plain))["status"] == "succeeded"
-    assert (await house.a.result(broken, TIRED_SECONDS))["error"]["type"] == "browser_start_failed"
+    assert (await home.a.run(other, profile_id="two"))["status"] == "succeeded"
+    assert (await home.a.run(plain))["status"] == "succeeded"
+    assert (await home.a.result(broken, TIRED_SECONDS))["error"]["type"] == "browser_start_failed"
     assert time.monotonic() - began < TIRED_SECONDS
 
 
-async def test_a_profile_of_the_same_name_is_another_tenants(house: Home) -> None:
+async def test_a_profile_of_the_same_name_is_another_tenants(home: Home) -> None:
     """A's profile `main` is broken, and B has one of that name; B's comes up."""
-    tampered(house, house.a, "main")
-    mine, theirs = house.fresh("main"), house.fresh("main")
-    await house.a.push(house.a.say(mine, profile_id="main"))
-    assert (await house.a.result(mine))["error"]["type"] == "profile_tampered"
-    assert (await house.b.run(theirs, profile_id="main"))["status"] == "succeeded"
+    tampered(home, home.a, "main")
+    mine, theirs = home.fresh("main"), home.fresh("main")
+    await home.a.push(home.a.say(mine, profile_id="main"))
+    assert (await home.a.result(mine))["error"]["type"] == "profile_tampered"
+    assert (await home.b.run(theirs, profile_id="main"))["status"] == "succeeded"
 
 
-async def test_a_broken_profile_never_takes_a_healthy_idle_runners_slot(house: Home) -> None:
+async def test_a_broken_profile_never_takes_a_healthy_idle_runners_slot(home: Home) -> None:
     """All slots are held by idle runners of B and C; A's jobs for broken profiles end, and no runner is replaced."""
-    await fill(house)
-    mine = runner_of(house, house.b)
+    await fill(home)
+    mine = runner_of(home, home.b)
     ids = []
     for number in range(6):
-        tampered(house, house.a, f"greedy-{number}")
-        ids += [house.fresh("greedy") for _ in range(3)]
-        await house.a.push(*(house.a.say(job_id, profile_id=f"greedy-{number}") for job_id in ids[-3:]))
+        tampered(home, home.a, f"greedy-{number}")
+        ids += [home.fresh("greedy") for _ in range(3)]
+        await home.a.push(*(home.a.say(job_id, profile_id=f"greedy-{number}") for job_id in ids[-3:]))
     for job_id in ids:
-        assert (await house.a.result(job_id))["error"]["type"] == "profile_tampered"
-    assert runner_of(house, house.b) == mine
-    assert (await house.b.run(house.fresh("warm")))["runner_id"] == mine
+        assert (await home.a.result(job_id))["error"]["type"] == "profile_tampered"
+    assert runner_of(home, home.b) == mine
+    assert (await home.b.run(home.fresh("warm")))["runner_id"] == mine
 
 
-async def test_a_mended_profile_comes_up_again(house: Home) -> None:
+async def test_a_mended_profile_comes_up_again(home: Home) -> None:
     """A's broken profile is restored while its breaker is open; A's next job on it runs, and B never noticed."""
-    data = tampered(house, house.a, "mended")
-    first = house.fresh("first")
-    await house.a.push(house.a.say(first, profile_id="mended"))
-    assert (await house.a.result(first))["error"]["type"] == "profile_tampered"
+    data = tampered(home, home.a, "mended")
+    first = home.fresh("first")
+    await home.a.push(home.a.say(first, profile_id="mended"))
+    assert (await home.a.result(first))["error"]["type"] == "profile_tampered"
     shutil.rmtree(data)
     async with asyncio.timeout(TIRED_SECONDS):
-        while (await house.a.run(house.fresh("again"), profile_id="mended"))["status"] != "succeeded":
-            await house.turn()
-    assert (await house.b.run(house.fresh("beside")))["status"] == "succeeded"
+        while (await home.a.run(home.fresh("again"), profile_id="mended"))["status"] != "succeeded":
+            await home.turn()
+    assert (await home.b.run(home.fresh("beside")))["status"] == "succeeded"
 
 
-async def test_other_tenants_cold_starts_are_not_slowed(house: Home) -> None:
+async def test_other_tenants_cold_starts_are_not_slowed(home: Home) -> None:
     """A floods the worker with jobs for broken profiles; a start of C takes as long as without."""
     for number in range(8):
-        tampered(house, house.a, f"flood-{number}")
+        tampered(home, home.a, f"flood-{number}")
     began = time.monotonic()
-    await house.c.run(house.fresh("alone"), profile_id="cold-1")
+    await home.c.run(home.fresh("alone"), profile_id="cold-1")
     alone = time.monotonic() - began
-    ids = [house.fresh("flood") for _ in range(160)]
-    await house.a.push(*(house.a.say(i, profile_id=f"flood-{n % 8}") for n, i in enumerate(ids)))
+    ids = [home.fresh("flood") for _ in range(160)]
+    await home.a.push(*(home.a.say(i, profile_id=f"flood-{n % 8}") for n, i in enumerate(ids)))
     began = time.monotonic()
-    await house.c.run(house.fresh("beside"), profile_id="cold-2")
+    await home.c.run(home.fresh("beside"), profile_id="cold-2")
     beside = time.monotonic() - began
     for job_id in ids:
-        assert (await house.a.result(job_id))["error"]["type"] == "profile_tampered"
+        assert (await home.a.result(job_id))["error"]["type"] == "profile_tampered"
     # The bound of the bench is closer; here the host is shared with other tests.
     assert beside < 3 * alone + 2.0
 

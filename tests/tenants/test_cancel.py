@@ -13,7 +13,7 @@ PER_TENANT = 10_000
 
 async def cancelled(home: Home, tenant: Tenant, job_id: str) -> str:
     """What the queue answers."""
-    return str(await home.engine.cancel(tenant.ref(job_id)))
+    return str(await home.queue.cancel(tenant.ref(job_id)))
 
 
 async def remembered(home: Home, tenant: Tenant, count: int, milliseconds: int) -> list[bytes]:
@@ -21,7 +21,7 @@ async def remembered(home: Home, tenant: Tenant, count: int, milliseconds: int) 
     async with home.link.commands.pipeline(transaction=False) as pipe:
         for number in range(count):
             ref = f"{tenant.name}/never-{number}"
-            pipe.execute_command("FCALL", home.engine.function("cancel"), 1, "pw:{0}", ref, milliseconds)
+            pipe.execute_command("FCALL", home.queue.function("cancel"), 1, "pw:{0}", ref, milliseconds)
         answers: list[bytes] = await pipe.execute()
     return answers
 

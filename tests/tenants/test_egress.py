@@ -210,7 +210,7 @@ async def test_versions_of_one_module_with_other_hosts_do_not_share_their_reach(
 async def test_a_job_queued_for_another_modules_set_runs_with_its_own(worker: EgressWorker) -> None:
     """A's jobs are in the queue with B's set, and with a set that nobody has; A reaches its own hosts only."""
     client = plain_client(worker.port)
-    engine = QueueClient(client, client)
+    queue = QueueClient(client, client)
     texts = {
         name: worker.acme.job(name, "test.a", {"home": f"http://{A}/home", "url": f"http://{B}/lied", "ways": WAYS[:5]})
         for name in ("lie-b", "lie-none")
@@ -219,9 +219,7 @@ async def test_a_job_queued_for_another_modules_set_runs_with_its_own(worker: Eg
     await worker.run(worker.acme, "warm-b", "test.b", {"home": f"http://{B}/home"})
     for name, text in texts.items():
         job = parse_job(text.encode())
-        await engine.enqueue(
-            [NewJob(job_id=job.job_id, tenant_id=job.tenant_id, body=text.encode(), egress=sets[name])]
-        )
+        await queue.enqueue([NewJob(job_id=job.job_id, tenant_id=job.tenant_id, body=text.encode(), egress=sets[name])])
     await client.aclose()
     for result in await worker.results(worker.acme, *texts):
         assert result["status"] == "succeeded"

@@ -70,81 +70,81 @@ async def test_five_tenants_that_take_turns_on_four_runners() -> None:
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
-async def house() -> AsyncIterator[Home]:
+async def home() -> AsyncIterator[Home]:
     """A worker with two runners of two pages."""
     async with home_with(pool={"runners": 2, "pages": 2}) as opened:
         yield opened
 
 
-async def test_a_cannot_have_bs_runner_replaced_again_and_again(house: Home) -> None:
+async def test_a_cannot_have_bs_runner_replaced_again_and_again(home: Home) -> None:
     """A opens one profile after the other while B has a job at a time; B's runner stays for most of B's jobs."""
     async with asyncio.TaskGroup() as tasks:
-        tasks.create_task(one_at_a_time(house, house.b, 12, 0.3))
+        tasks.create_task(one_at_a_time(home, home.b, 12, 0.3))
         for number in range(6):
-            assert (await house.a.run(house.fresh("hop"), profile_id=f"hop-{number}"))["status"] == "succeeded"
-    assert started(house, house.b) <= 3
+            assert (await home.a.run(home.fresh("hop"), profile_id=f"hop-{number}"))["status"] == "succeeded"
+    assert started(home, home.b) <= 3
 
 
-async def test_a_flood_of_one_tenant_leaves_another_its_turn(house: Home) -> None:
+async def test_a_flood_of_one_tenant_leaves_another_its_turn(home: Home) -> None:
     """A's jobs keep both runners busy for long; B's job gets a slot once one of them has had its time."""
-    flood = [house.fresh("flood") for _ in range(400)]
-    await house.a.push(*(house.a.say(job_id, {"seconds": 0.3}) for job_id in flood))
-    await house.a.result(flood[0])
+    flood = [home.fresh("flood") for _ in range(400)]
+    await home.a.push(*(home.a.say(job_id, {"seconds": 0.3}) for job_id in flood))
+    await home.a.result(flood[0])
     began = time.monotonic()
-    assert (await house.b.run(house.fresh("turn")))["status"] == "succeeded"
+    assert (await home.b.run(home.fresh("turn")))["status"] == "succeeded"
     assert time.monotonic() - began < 35.0, "twenty seconds at most, a busy host, and the start of its own"
     for job_id in flood:
-        await house.engine.cancel(house.a.ref(job_id))
+        await home.queue.cancel(home.a.ref(job_id))
     for job_id in flood:
-        await house.a.result(job_id)
+        await home.a.result(job_id)
 
 
-async def test_jobs_of_a_module_that_does_not_exist_replace_nobody(house: Home) -> None:
+async def test_jobs_of_a_module_that_does_not_exist_replace_nobody(home: Home) -> None:
     """A pushes jobs for modules that do not exist; no browser is started for them, and B's runner stays."""
-    await house.b.run(house.fresh("warm"))
-    before = started(house)
-    ids = [house.fresh("no-module") for _ in range(8)]
-    await house.a.push(*(house.a.job(job_id, "no.such.module") for job_id in ids))
+    await home.b.run(home.fresh("warm"))
+    before = started(home)
+    ids = [home.fresh("no-module") for _ in range(8)]
+    await home.a.push(*(home.a.job(job_id, "no.such.module") for job_id in ids))
     for job_id in ids:
-        assert (await house.a.result(job_id))["error"]["type"] == "module_unknown"
-    assert started(house) == before
+        assert (await home.a.result(job_id))["error"]["type"] == "module_unknown"
+    assert started(home) == before
 
 
-async def test_a_runner_without_a_way_out_is_replaced_and_no_other(house: Home) -> None:
+async def test_a_runner_without_a_way_out_is_replaced_and_no_other(home: Home) -> None:
     """A's runner loses its egress listener with a job on it; that runs again, uncharged, and B's goes on."""
-    await house.b.run(house.fresh("first"))
-    with gateway_sockets(house.daemon.pid) as sockets:
+    await home.b.run(home.fresh("first"))
+    with gateway_sockets(home.daemon.pid) as sockets:
         before = sockets()
-        mine, theirs = house.fresh("out"), house.fresh("beside")
-        await house.b.push(house.b.say(theirs, {"seconds": 6}))
-        await house.a.push(house.a.say(mine, {"seconds": 4}, profile_id="out"))
-        await house.working(house.a.ref(mine), house.b.ref(theirs))
+        mine, theirs = home.fresh("out"), home.fresh("beside")
+        await home.b.push(home.b.say(theirs, {"seconds": 6}))
+        await home.a.push(home.a.say(mine, {"seconds": 4}, profile_id="out"))
+        await home.working(home.a.ref(mine), home.b.ref(theirs))
         async with asyncio.timeout(20):
             while not (new := [sock for inode, sock in sockets().items() if inode not in before and listens(sock)]):
-                await house.turn()
-            while not any(runner.pages["running"] for runner in house.daemon.status().runners if runner.profile_id):
-                await house.turn()
+                await home.turn()
+            while not any(runner.pages["running"] for runner in home.daemon.status().runners if runner.profile_id):
+                await home.turn()
         new[0].shutdown(socket.SHUT_RDWR)
-    result = await house.a.result(mine)
+    result = await home.a.result(mine)
     assert (result["status"], len(result["attempts"])) == ("succeeded", 1), "nothing was charged"
-    assert len((await house.b.result(theirs))["attempts"]) == 1
-    assert started(house, house.a) >= 2
-    dismissed = [line for line in house.daemon.log() if line.get("message") == "runner is dismissed"]
-    assert {line["tenant_id"] for line in dismissed} == {house.a.name}
+    assert len((await home.b.result(theirs))["attempts"]) == 1
+    assert started(home, home.a) >= 2
+    dismissed = [line for line in home.daemon.log() if line.get("message") == "runner is dismissed"]
+    assert {line["tenant_id"] for line in dismissed} == {home.a.name}
 
 
-async def test_a_drain_that_leaves_both_tenants_jobs_says_so(house: Home) -> None:
+async def test_a_drain_that_leaves_both_tenants_jobs_says_so(home: Home) -> None:
     """A's and B's jobs outlast a drain's deadline: it ends with 5, without `done`, and both run after the resume."""
-    ids = {tenant.name: house.fresh("long") for tenant in (house.a, house.b)}
-    for tenant in (house.a, house.b):
+    ids = {tenant.name: home.fresh("long") for tenant in (home.a, home.b)}
+    for tenant in (home.a, home.b):
         await tenant.push(tenant.say(ids[tenant.name], {"seconds": 8}))
-    await house.working(*(tenant.ref(ids[tenant.name]) for tenant in (house.a, house.b)))
-    code, said = await house.workerctl("drain", "--deadline-seconds", "0.5")
+    await home.working(*(tenant.ref(ids[tenant.name]) for tenant in (home.a, home.b)))
+    code, said = await home.workerctl("drain", "--deadline-seconds", "0.5")
     assert code == 5, said
     words = Counter(line.split()[0] for line in said.splitlines())
     assert (words["waiting"], words["handed_back"], words["deadline"], words["done"]) == (2, 2, 1, 0)
-    assert (await house.workerctl("resume"))[0] == 0
-    for tenant in (house.a, house.b):
+    assert (await home.workerctl("resume"))[0] == 0
+    for tenant in (home.a, home.b):
         assert len((await tenant.result(ids[tenant.name]))["attempts"]) == 1
 
 

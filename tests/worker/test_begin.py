@@ -32,13 +32,13 @@ async def gate(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[asyncio.Event]:
 
 async def starting(worker: Echoes) -> None:
     """Until the one job is claimed, and waits for its runner."""
-    await worker.until(lambda: any(attempt.runner for attempt in worker.rooms.dispatcher.attempts.values()))
+    await worker.until(lambda: any(attempt.runner for attempt in worker.components.dispatcher.attempts.values()))
 
 
 async def test_a_cancel_holds_while_the_runner_starts(gate: asyncio.Event, worker: Echoes) -> None:
     await worker.push(nap("j1", 1))
     await starting(worker)
-    assert await worker.engine.cancel(JOB) == "cancelling"
+    assert await worker.queue.cancel(JOB) == "cancelling"
     await worker.answered(1, seconds=3)
     result = worker.results["j1"]
     assert (result["status"], result["attempts"]) == ("cancelled", [])
@@ -46,7 +46,7 @@ async def test_a_cancel_holds_while_the_runner_starts(gate: asyncio.Event, worke
     await worker.push(nap("j2", 1))
     await worker.answered(2)
     assert worker.results["j2"]["status"] == "succeeded"
-    await worker.until(lambda: not any(runner.taken for runner in worker.rooms.fleet.runners.values()))
+    await worker.until(lambda: not any(runner.taken for runner in worker.components.fleet.runners.values()))
 
 
 async def test_a_job_that_expires_while_its_runner_starts_is_answered_on_time(
@@ -72,7 +72,7 @@ async def test_a_job_that_a_drain_hands_back_does_not_begin_here(gate: asyncio.E
             if line.event == "handed_back":
                 gate.set()
     assert lines == ["waiting", "handed_back", "deadline"]
-    (view,) = (await worker.engine.jobs()).jobs
+    (view,) = (await worker.queue.jobs()).jobs
     assert (view.state, view.attempts_used) == ("queued", 0)
     assert worker.results == {}
     assert await worker.client.xlen("pw:{0}:results") == 0
@@ -82,18 +82,18 @@ async def test_a_cancel_that_is_heard_before_the_claim_is_answered(
     worker: Echoes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The lease is made, and its cancellation told, before the worker has read what it claimed."""
-    dispatcher = worker.rooms.dispatcher
-    claim = dispatcher._engine.claim
+    dispatcher = worker.components.dispatcher
+    claim = dispatcher._queue.claim
 
     async def late(*words: Any) -> Claimed:
         claimed = await claim(*words)
         for lease in claimed.leases:
             if lease.verdict is None:
-                assert await worker.engine.cancel(lease.ref) == "cancelling"
+                assert await worker.queue.cancel(lease.ref) == "cancelling"
                 await worker.until(lambda token=lease.token: token in dispatcher._cancelled_early)  # type: ignore[misc]
         return claimed
 
-    monkeypatch.setattr(dispatcher._engine, "claim", late)
+    monkeypatch.setattr(dispatcher._queue, "claim", late)
     await worker.push(nap("j1", 60_000))
     await worker.answered(1, seconds=5)
     assert worker.results["j1"]["status"] == "cancelled"
@@ -102,15 +102,15 @@ async def test_a_cancel_that_is_heard_before_the_claim_is_answered(
 async def test_what_ends_just_after_its_cancel_ends_as_cancelled(
     worker: Echoes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    desk = worker.rooms.desk
-    finish = desk._engine.finish
+    settlement = worker.components.settlement
+    finish = settlement._queue.finish
 
     async def late(lease: Any, ending: Any) -> bool:
         if ending.status == "succeeded":
-            assert await worker.engine.cancel(lease.ref) == "cancelling"
+            assert await worker.queue.cancel(lease.ref) == "cancelling"
         return await finish(lease, ending)
 
-    monkeypatch.setattr(desk._engine, "finish", late)
+    monkeypatch.setattr(settlement._queue, "finish", late)
     await worker.push(nap("j1", 1))
     await worker.answered(1, seconds=5)
     result = worker.results["j1"]
@@ -123,11 +123,11 @@ async def test_a_job_that_began_and_was_handed_back_does_not_expire(worker: Echo
     seconds, micros = await worker.client.time()
     at = seconds * 1000 + micros // 1000 + 2_000
     await worker.push(structs.replace(nap("j1", 60_000), expires_at_ms=at))
-    await worker.until(lambda: any(runner.running for runner in worker.rooms.fleet.runners.values()))
+    await worker.until(lambda: any(runner.running for runner in worker.components.fleet.runners.values()))
     async with asyncio.timeout(5):
         while await worker.client.hget("pw:{0}:job:acme/j1", "b") is None:
             await worker.turn()
         assert [line.event async for line in worker.worker.drain(0.1)] == ["waiting", "handed_back", "deadline"]
     assert await worker.client.zscore("pw:{0}:expiry", "acme/j1") is None
-    (view,) = (await worker.engine.jobs()).jobs
+    (view,) = (await worker.queue.jobs()).jobs
     assert view.state == "queued"

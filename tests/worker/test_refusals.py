@@ -53,7 +53,7 @@ async def until_ready(worker: Echoes) -> None:
 async def running(worker: Echoes, job_id: str, milliseconds: int) -> None:
     """A job that has begun."""
     await worker.push(nap(job_id, milliseconds))
-    await worker.until(lambda: any(runner.running for runner in worker.rooms.fleet.runners.values()))
+    await worker.until(lambda: any(runner.running for runner in worker.components.fleet.runners.values()))
 
 
 RIGHTS = {
@@ -137,7 +137,7 @@ async def test_a_worker_comes_up_on_a_full_redis_and_frees_it(registry_key: tupl
         async with aclosing(Redis(port=server.port, protocol=2)) as client:
             await client.config_set("maxmemory", 1)
         async with echoes(server.url, server, registry_key, until_ready=False) as worker:
-            await worker.until(lambda: bool(worker.started and worker.rooms.dispatcher.attempts))
+            await worker.until(lambda: bool(worker.started and worker.components.dispatcher.attempts))
             await until_not_ready(worker, "Redis is out of memory")
             await worker.client.config_set("maxmemory", 0)
             await until_ready(worker)
@@ -152,7 +152,7 @@ async def test_a_replica_refuses_writes(registry_key: tuple[Path, str]) -> None:
             await worker.client.execute_command("REPLICAOF", "NO", "ONE")
             await until_ready(worker)
             await worker.push(nap("after", 1))
-            await worker.until(lambda: not worker.rooms.dispatcher.busy)
+            await worker.until(lambda: not worker.components.dispatcher.busy)
 
 
 async def test_too_few_replicas(registry_key: tuple[Path, str]) -> None:
@@ -165,7 +165,7 @@ async def test_too_few_replicas(registry_key: tuple[Path, str]) -> None:
             await worker.answered(1)
 
 
-@pytest.mark.parametrize("key", ["pw:{0}:wake:rooms", "pw:{0}:outbox", "pw:{0}:tenants", "pw:inbox", "pw:jobs"])
+@pytest.mark.parametrize("key", ["pw:{0}:wake:components", "pw:{0}:outbox", "pw:{0}:tenants", "pw:inbox", "pw:jobs"])
 async def test_a_key_of_the_wrong_type_ends_nobody(key: str, registry_key: tuple[Path, str]) -> None:
     with redis_server() as server:
         async with echoes(server.url, server, registry_key) as worker:
@@ -182,4 +182,4 @@ async def test_a_key_of_the_wrong_type_ends_nobody(key: str, registry_key: tuple
                 await worker.client.restore(key, 0, kept)
             await until_ready(worker)
             await worker.push(nap("after", 1))
-            await worker.until(lambda: not worker.rooms.dispatcher.busy)
+            await worker.until(lambda: not worker.components.dispatcher.busy)

@@ -17,7 +17,7 @@ async def test_it_ends_though_redis_is_gone_with_a_job_in_flight(how: str, regis
     with redis_server() as server:
         async with echoes(server.url, server, registry_key) as worker:
             await worker.push(nap("j1", 60_000))
-            await worker.until(lambda: any(runner.running for runner in worker.rooms.fleet.runners.values()))
+            await worker.until(lambda: any(runner.running for runner in worker.components.fleet.runners.values()))
             gone(server, how)
             began = time.monotonic()
             worker.worker.stop.set()

@@ -18,21 +18,21 @@ async def test_a_drain_lets_everything_finish_that_runs(worker: Echoes) -> None:
     """docker-selenium#1423: scaling down killed nodes that were at work."""
     # The first page falls free long before the last: there is time to take a job that must not be taken.
     await worker.push(*(nap(f"j{n}", 150 + 300 * n) for n in range(PAGES + 3)))
-    await worker.until(lambda: len(worker.rooms.dispatcher.attempts) == PAGES)
+    await worker.until(lambda: len(worker.components.dispatcher.attempts) == PAGES)
     lines = [line.event async for line in worker.worker.drain(10)]
     assert lines == [*["waiting"] * PAGES, *["ended"] * PAGES, "done"]
     await worker.answered(PAGES)
     assert {(result["status"], len(result["attempts"])) for result in worker.results.values()} == {("succeeded", 1)}
-    (stats,) = await worker.engine.stats()
+    (stats,) = await worker.queue.stats()
     assert (stats.queued, stats.running) == (3, 0), "it takes nothing more"
 
 
 async def test_what_is_left_at_the_drains_deadline_is_handed_back_uncharged(worker: Echoes) -> None:
     await worker.push(nap("j1", 60_000))
-    await worker.until(lambda: bool(worker.rooms.dispatcher.attempts))
+    await worker.until(lambda: bool(worker.components.dispatcher.attempts))
     async with asyncio.timeout(5):
         assert [line.event async for line in worker.worker.drain(0.1)] == ["waiting", "handed_back", "deadline"]
-    (view,) = (await worker.engine.jobs()).jobs
+    (view,) = (await worker.queue.jobs()).jobs
     assert (view.state, view.crashes) == ("queued", 0)
 
 
@@ -43,25 +43,25 @@ async def test_a_claim_under_way_when_the_drain_begins_is_waited_for(
     async with echoes(proxied_redis.url, live_redis, registry_key) as worker:
         await worker.push(nap("before", 1))
         await worker.answered(1)
-        await worker.until(lambda: not worker.rooms.dispatcher.busy)
+        await worker.until(lambda: not worker.components.dispatcher.busy)
         proxied_redis.delay(0.4)
         await worker.push(nap("j1", 60_000))
-        while [view.state for view in (await worker.engine.jobs()).jobs] != ["running"]:
+        while [view.state for view in (await worker.queue.jobs()).jobs] != ["running"]:
             await worker.turn()
-        assert not worker.rooms.dispatcher.attempts, "the reply is still under way"
+        assert not worker.components.dispatcher.attempts, "the reply is still under way"
         assert [line.event async for line in worker.worker.drain(10)] == ["done"]
-        (view,) = (await worker.engine.jobs()).jobs
+        (view,) = (await worker.queue.jobs()).jobs
         assert (view.state, view.crashes) == ("queued", 0)
-        assert not worker.rooms.dispatcher.busy
+        assert not worker.components.dispatcher.busy
         proxied_redis.heal()
 
 
 async def test_a_drain_is_given_up_when_the_worker_is_to_take_jobs_again(worker: Echoes) -> None:
     await worker.push(nap("j1", 500))
-    await worker.until(lambda: bool(worker.rooms.dispatcher.attempts))
+    await worker.until(lambda: bool(worker.components.dispatcher.attempts))
     async with asyncio.TaskGroup() as tasks:
         drain = tasks.create_task(collected(worker.worker.drain(0.2)))
-        await worker.until(lambda: worker.rooms.dispatcher.draining)
+        await worker.until(lambda: worker.components.dispatcher.draining)
         await worker.worker.undrain()
     assert drain.result() == ["waiting", "given up"]
     await worker.answered(1)
@@ -70,7 +70,7 @@ async def test_a_drain_is_given_up_when_the_worker_is_to_take_jobs_again(worker:
 
 async def test_two_drains_at_once_both_have_an_end(worker: Echoes) -> None:
     await worker.push(nap("j1", 100))
-    await worker.until(lambda: bool(worker.rooms.dispatcher.attempts))
+    await worker.until(lambda: bool(worker.components.dispatcher.attempts))
     async with asyncio.TaskGroup() as tasks:
         drains = [tasks.create_task(collected(worker.worker.drain(10))) for _ in range(2)]
     assert [drain.result()[-1] for drain in drains] == ["done", "done"]
@@ -92,7 +92,7 @@ async def test_a_job_outlives_many_leases(live_redis: RedisServer, registry_key:
     async with echoes(live_redis.url, live_redis, registry_key, lease_ms=500) as worker:
         await worker.push(nap("long", 2_500))
         await worker.answered(1)
-        assert (await worker.engine.stats())[0].running == 0
+        assert (await worker.queue.stats())[0].running == 0
         assert len(worker.results["long"]["attempts"]) == 1
 
 
@@ -102,11 +102,11 @@ async def test_a_worker_that_lost_its_lease_stops_the_work(
     """taskiq-redis#123: two ran the same job, and neither knew."""
     async with echoes(live_redis.url, live_redis, registry_key, lease_ms=600) as worker:
         await worker.push(nap("j1", 60_000))
-        await worker.until(lambda: any(runner.running for runner in worker.rooms.fleet.runners.values()))
-        (lease,) = worker.rooms.dispatcher.leases
-        (view,) = (await worker.engine.jobs()).jobs
-        assert await worker.engine.disown_worker(view.worker_id or "") == 1
-        await worker.until(lambda: lease.token not in worker.rooms.dispatcher.attempts)
+        await worker.until(lambda: any(runner.running for runner in worker.components.fleet.runners.values()))
+        (lease,) = worker.components.dispatcher.leases
+        (view,) = (await worker.queue.jobs()).jobs
+        assert await worker.queue.disown_worker(view.worker_id or "") == 1
+        await worker.until(lambda: lease.token not in worker.components.dispatcher.attempts)
         assert b'pageworker_leases_lost_total{tenant="other"} 1.0' in worker.metrics()
 
 
@@ -117,7 +117,7 @@ async def test_a_job_that_never_ran_gives_its_page_back(worker: Echoes) -> None:
     assert {result["status"] for result in worker.results.values()} == {"rejected"}
     await worker.push(nap("good", 1))
     await worker.answered(3 * PAGES + 1)
-    await worker.until(lambda: not any(runner.taken for runner in worker.rooms.fleet.runners.values()))
+    await worker.until(lambda: not any(runner.taken for runner in worker.components.fleet.runners.values()))
 
 
 async def test_a_page_that_falls_free_is_used_at_once(worker: Echoes) -> None:
@@ -129,19 +129,19 @@ async def test_a_page_that_falls_free_is_used_at_once(worker: Echoes) -> None:
 async def test_a_runner_that_died_takes_no_place(worker: Echoes) -> None:
     """browserless#1423, and changedetection.io#3804: a job stayed "running" whose browser was gone."""
     await worker.push(*(nap(f"j{n}", 300) for n in range(PAGES)))
-    await worker.until(lambda: any(len(runner.running) == PAGES for runner in worker.rooms.fleet.runners.values()))
-    worker.rooms.echo.hit(None)
+    await worker.until(lambda: any(len(runner.running) == PAGES for runner in worker.components.fleet.runners.values()))
+    worker.components.echo.hit(None)
     await worker.answered(PAGES)
     assert {len(result["attempts"]) for result in worker.results.values()} == {2}
 
 
 async def test_a_runner_that_hears_nothing_does_not_outlast_its_jobs_time(worker: Echoes) -> None:
     await worker.push(nap("j1", 60_000, fields={"timeout_seconds": 0.3, "max_retries": 0}))
-    await worker.until(lambda: any(runner.running for runner in worker.rooms.fleet.runners.values()))
-    worker.rooms.echo.hit(60)
+    await worker.until(lambda: any(runner.running for runner in worker.components.fleet.runners.values()))
+    worker.components.echo.hit(60)
     await worker.answered(1, seconds=5)
     assert worker.results["j1"]["status"] == "timed_out"
-    assert (await worker.engine.stats())[0].running == 0
+    assert (await worker.queue.stats())[0].running == 0
 
 
 async def test_a_job_whose_work_ends_in_silence_ends_the_worker(
@@ -150,8 +150,8 @@ async def test_a_job_whose_work_ends_in_silence_ends_the_worker(
     with pytest.raises(ExceptionGroup) as caught:
         async with echoes(live_redis.url, live_redis, registry_key) as worker:
             await worker.push(nap("j1", 60_000))
-            await worker.until(lambda: any(runner.running for runner in worker.rooms.fleet.runners.values()))
-            (running,) = (one for runner in worker.rooms.fleet.runners.values() for one in runner.running.values())
+            await worker.until(lambda: any(runner.running for runner in worker.components.fleet.runners.values()))
+            (running,) = (one for runner in worker.components.fleet.runners.values() for one in runner.running.values())
             running.done.cancel()
             await asyncio.Event().wait()
     assert caught.group_contains(TaskExitedUnexpectedly, match="job acme/j1")
@@ -164,7 +164,7 @@ async def test_what_was_pushed_while_redis_was_away_is_not_slept_through(
     async with echoes(proxied_redis.url, live_redis, registry_key) as worker:
         await worker.push(nap("before", 1))
         await worker.answered(1)
-        await worker.until(lambda: worker.rooms.fleet.next_evictable_in() is None)
+        await worker.until(lambda: worker.components.fleet.next_evictable_in() is None)
         await blocked(worker.client, 1)
         proxied_redis.cut()
         await worker.until(lambda: not worker.worker.ready()[0])

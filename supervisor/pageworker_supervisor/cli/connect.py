@@ -47,7 +47,7 @@ def worker_of(config: Path | None) -> WorkerClient:
 
 
 @asynccontextmanager
-async def queue(config: Path | None) -> AsyncIterator[tuple[RedisClient, QueueClient, Settings]]:
+async def open_queue(config: Path | None) -> AsyncIterator[tuple[RedisClient, QueueClient, Settings]]:
     """The queue, for the block. Ends the command where Redis does not answer."""
     settings = settings_of(config)
     redis = settings.redis
@@ -58,14 +58,14 @@ async def queue(config: Path | None) -> AsyncIterator[tuple[RedisClient, QueueCl
         link = connect(redis)
     try:
         await _answers(link)
-        engine = QueueClient(
+        queue = QueueClient(
             link.commands,
             link.blocking(),
             prefix=redis.prefix,
             shards=redis.shards,
             options=QueueOptions(result_ttl_seconds=settings.results.ttl_seconds),
         )
-        yield link, engine, settings
+        yield link, queue, settings
     except RedisClientError as error:
         raise CommandError(
             printable(f"Redis at {link.safe_url}: {error}"), ASK_REDIS, CommandExit.UNREACHABLE
@@ -77,7 +77,7 @@ async def queue(config: Path | None) -> AsyncIterator[tuple[RedisClient, QueueCl
 async def _answers(link: RedisClient) -> None:
     """Whether Redis answers at all, soon: a command must not be silent for as long as every call of its own may take.
 
-    Raises CommandError, EngineError.
+    Raises CommandError, RedisClientError.
     """
     try:
         async with asyncio.timeout(ANSWER_SECONDS):

@@ -12,7 +12,7 @@ from typing import Annotated
 import msgspec
 from cyclopts import App, Parameter
 
-from pageworker_supervisor.cli.connect import Config, queue
+from pageworker_supervisor.cli.connect import Config, open_queue
 from pageworker_supervisor.cli.output import CommandError, CommandExit, Json, put, show, show_json, table
 from pageworker_supervisor.contract.errors import ContractError
 from pageworker_supervisor.contract.printable import printable
@@ -56,8 +56,8 @@ def show_letter(letter_id: str, *, config: Config = None, json: Json = False) ->
     """Show one dead letter: the job as it was pushed, the last error, the attempts."""
 
     async def read() -> DeadLetter | None:
-        async with queue(config) as (_, engine, _settings):
-            return await engine.dead_show(letter_id)
+        async with open_queue(config) as (_, queue, _settings):
+            return await queue.dead_show(letter_id)
 
     letter = asyncio.run(read())
     if letter is None:
@@ -88,8 +88,8 @@ def retry(
 
     async def send() -> dict[str, str]:
         edits = JobPatch(payload=payload.encode() if payload else None, endpoint_module=module)
-        async with queue(config) as (_, engine, _settings):
-            return dict(await engine.dead_retry(chosen, edits))
+        async with open_queue(config) as (_, queue, _settings):
+            return dict(await queue.dead_retry(chosen, edits))
 
     try:
         became = asyncio.run(send())
@@ -105,8 +105,8 @@ def purge(*letter_ids: str, ids_from: IdsFrom = None, config: Config = None, jso
     chosen = _ids(letter_ids, ids_from)
 
     async def throw() -> int:
-        async with queue(config) as (_, engine, _settings):
-            return await engine.dead_purge(chosen)
+        async with open_queue(config) as (_, queue, _settings):
+            return await queue.dead_purge(chosen)
 
     gone = asyncio.run(throw())
     show({"purged": gone}, f"{gone} purged", json)
@@ -114,10 +114,10 @@ def purge(*letter_ids: str, ids_from: IdsFrom = None, config: Config = None, jso
 
 async def _letters(config: Path | None, tenant: str | None, count: int) -> list[DeadLetter]:
     found: list[DeadLetter] = []
-    async with queue(config) as (_, engine, _settings):
+    async with open_queue(config) as (_, queue, _settings):
         cursor = None
         while len(found) < count:
-            page = await engine.dead_list(min(PAGE, count - len(found)), cursor, tenant)
+            page = await queue.dead_list(min(PAGE, count - len(found)), cursor, tenant)
             found += page.letters
             cursor = page.cursor
             if cursor is None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pageworker_sandbox.launch.checks import checks as host_checks
 from pageworker_sandbox.signing import KeyUnusable
-from pageworker_supervisor.cli.connect import Config, queue, settings_of
+from pageworker_supervisor.cli.connect import Config, open_queue, settings_of
 from pageworker_supervisor.cli.finding import Finding
 from pageworker_supervisor.cli.host_findings import host_findings
 from pageworker_supervisor.cli.output import CommandError, CommandExit, Json, show
@@ -53,7 +53,7 @@ def _redis(settings: Settings, config: Path | None) -> Iterable[Finding]:
 
 
 async def _ask_redis(config: Path | None) -> list[Finding]:
-    async with queue(config) as (link, _, _settings):
+    async with open_queue(config) as (link, _, _settings):
         return [Finding(c.name, c.ok, c.found, c.mend) for c in await preflight(link)]
 
 

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from pageworker_supervisor.cli.connect import Config, queue
+from pageworker_supervisor.cli.connect import Config, open_queue
 from pageworker_supervisor.cli.output import Json, show
 from pageworker_supervisor.config.data_dir import data_dir_of
 from pageworker_supervisor.registry.fleet_serial import SeenIndex, registry_key, seen, set_serial
@@ -26,7 +26,7 @@ async def fleet_serial(
 
     Workers keep a memory of their own besides: one that has accepted a newer index never goes back.
     """
-    async with queue(config) as (link, _, settings):
+    async with open_queue(config) as (link, _, settings):
         key = registry_key(settings, data_dir_of(settings))
         if new is not None:
             await set_serial(link, key, new)

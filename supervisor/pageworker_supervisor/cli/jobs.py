@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from pageworker_supervisor.cli.connect import Config, queue
+from pageworker_supervisor.cli.connect import Config, open_queue
 from pageworker_supervisor.cli.job_name import job_named
 from pageworker_supervisor.cli.output import CommandError, CommandExit, Json, note, show, show_json, table
 from pageworker_supervisor.contract.errors import ContractError
@@ -124,9 +124,9 @@ def jobs(
     async def read() -> tuple[list[Any], str | None]:
         found: list[Any] = []
         at = cursor
-        async with queue(config) as (_, engine, _settings):
+        async with open_queue(config) as (_, queue, _settings):
             while len(found) < count:
-                page = await engine.jobs(state, tenant, at, count - len(found))
+                page = await queue.jobs(state, tenant, at, count - len(found))
                 found += page.jobs
                 at = page.cursor
                 if at is None:
@@ -170,17 +170,17 @@ def _read(file: Path) -> bytes:
 
 
 async def _push(config: Path | None, text: bytes, ref: JobRef, seconds: float | None) -> bytes | None:
-    async with queue(config) as (link, engine, settings):
+    async with open_queue(config) as (link, queue, settings):
         inbox = f"{settings.redis.prefix}:inbox"
         stream = f"{root(settings.redis.prefix, shard_of(ref.tenant_id, settings.redis.shards))}:results"
         last = await _last_id(link, stream)
-        earlier = await _rejected(engine, ref)
+        earlier = await _rejected(queue, ref)
         await link.ingress.send("RPUSH", inbox, text, key=inbox)
         if seconds is None:
             return None
         until = time.monotonic() + seconds
         while time.monotonic() < until:
-            result = await engine.result(ref)
+            result = await queue.result(ref)
             if result is not None and result != earlier:
                 return result
             # Every result passes through the stream: wake at each, and look whether it is ours.
@@ -190,9 +190,9 @@ async def _push(config: Path | None, text: bytes, ref: JobRef, seconds: float | 
         return earlier
 
 
-async def _rejected(engine: QueueClient, ref: JobRef) -> bytes | None:
+async def _rejected(queue: QueueClient, ref: JobRef) -> bytes | None:
     """The result that a push of this id replaces: a rejected one has freed the id."""
-    result = await engine.result(ref)
+    result = await queue.result(ref)
     return result if result is not None and msgspec.json.decode(result)["status"] == "rejected" else None
 
 
@@ -202,12 +202,12 @@ async def _last_id(link: RedisClient, stream: str) -> str:
 
 
 async def _result(config: Path | None, ref: JobRef) -> bytes | None:
-    async with queue(config) as (_, engine, _settings):
-        return await engine.result(ref)
+    async with open_queue(config) as (_, queue, _settings):
+        return await queue.result(ref)
 
 
 async def _newest(config: Path | None, count: int) -> list[bytes]:
-    async with queue(config) as (link, _, settings):
+    async with open_queue(config) as (link, _, settings):
         found: list[tuple[bytes, bytes]] = []
         for shard in range(settings.redis.shards):
             stream = f"{root(settings.redis.prefix, shard)}:results"

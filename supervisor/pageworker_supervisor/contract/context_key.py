@@ -1,6 +1,6 @@
 """What jobs must have in common to share one runner, and with it one browser context.
 
-In Redis a context is a text within its tenant, which `engine/lua/08_contexts.lua` reads: `~<egress>` (ephemeral),
+In Redis a context is a text within its tenant, which `queue/lua/08_contexts.lua` reads: `~<egress>` (ephemeral),
 `!<egress>` (a job that must run alone) or `<profile>~<egress>`.
 """
 

@@ -13,7 +13,7 @@ __all__ = ["OutboxClient", "OutboxEntry", "RetriesRedis"]
 class OutboxClient(Protocol):
     """Promised callbacks. A promise is held for a lease; what is not settled by then comes again.
 
-    Every call may raise the engine's Unavailable and can then be repeated.
+    Every call may raise the queue's Unavailable and can then be repeated.
     """
 
     async def outbox_take(self, worker_id: str, count: int, block_ms: int) -> Sequence[OutboxEntry]:

@@ -40,7 +40,7 @@ class AttemptServices:
     settings: Settings
     registry: Registry
     artifacts: ArtifactStore
-    desk: Settlement
+    settlement: Settlement
     fleet: Fleet
     egress_sets: EgressSets
     metrics: Metrics
@@ -61,7 +61,7 @@ class Attempt:
         """Claimed, and not placed yet."""
         self.claimed_at = time.monotonic()
         self._tools = tools
-        self._desk = tools.desk
+        self._settlement = tools.settlement
         self._lost = False
         self._keeper: ArtifactKeeper | None = None
         self._told_to: Literal["timed_out", "cancelled"] | None = None
@@ -74,7 +74,7 @@ class Attempt:
         return self._began.is_set()
 
     async def serve(self) -> None:
-        """The whole story. Every path ends in one word to the engine, or in a lease that is lost."""
+        """The whole story. Every path ends in one word to the queue, or in a lease that is lost."""
         try:
             async with self._guard.waiting():
                 bundle = await self._admit()
@@ -85,23 +85,23 @@ class Attempt:
                 await self._conclude(self.runner, await self._run(self.runner, bundle))
         except ContextBroken as broken:
             if not self._lost:
-                await self._desk.not_started(self.case, broken, self.runner.runner_id if self.runner else None)
+                await self._settlement.not_started(self.case, broken, self.runner.runner_id if self.runner else None)
         except NotBegun as not_begun:
             await self._end_unbegun(not_begun.status)
         except PayloadInvalid as wrong:
             await self._reject(wrong, wrong.mistakes)
         except ModuleError as wrong:
             if wrong.retryable:
-                await self._desk.defer(self.case, str(wrong))
+                await self._settlement.defer(self.case, str(wrong))
             else:
                 await self._reject(wrong, {"mend": wrong.mend})
         except SpawnFailed as failed:
-            await self._desk.defer(self.case, str(failed))
+            await self._settlement.defer(self.case, str(failed))
         except RunnerLost as lost:
             await self._on_runner_lost(lost)
         except OSError as error:
             # Of ours, on the way to the runner: descriptors, memory or disk are used up. The job is not to blame.
-            await self._desk.defer(self.case, f"the host: {error.strerror or error}")
+            await self._settlement.defer(self.case, f"the host: {error.strerror or error}")
         finally:
             self.admitting = False
             if self.runner is not None and self.running is None:
@@ -116,7 +116,7 @@ class Attempt:
     async def tell_begun(self) -> None:
         """Once the handler has begun the queue must know: the job does not expire any more, should this worker die."""
         await self._began.wait()
-        await self._desk.begun(self.case)
+        await self._settlement.begun(self.case)
 
     async def stop(self, outcome: Literal["timed_out", "cancelled"]) -> None:
         """Cancel or time out the handler; kill the runner when it does not obey. One that has not begun never will."""
@@ -143,7 +143,7 @@ class Attempt:
             return
         self._lost = True
         await self.stop("cancelled")
-        await self._desk.requeue(self.case, reason, begun=self.begun)
+        await self._settlement.requeue(self.case, reason, begun=self.begun)
 
     async def _admit(self) -> VerifiedBundle:
         """The job's module, verified, allowed for the tenant and fit for the payload. Raises ModuleError."""
@@ -157,7 +157,7 @@ class Attempt:
 
     async def _reject(self, wrong: ModuleError, detail: object) -> None:
         why = error(wrong.type, str(wrong), retryable=False, detail=detail)
-        await self._desk.end(self.case, EndJob("rejected", why))
+        await self._settlement.end(self.case, EndJob("rejected", why))
 
     async def _place(self, bundle: VerifiedBundle) -> Runner | None:
         """A page on a runner with exactly the module's hosts. None: there is none now, and the job went back."""
@@ -165,7 +165,7 @@ class Attempt:
         try:
             egress = self._tools.egress_sets.name(bundle.manifest.egress)
         except DigestCollision as collision:
-            await self._desk.end(
+            await self._settlement.end(
                 self.case, EndJob("rejected", error("module_invalid", str(collision), retryable=False))
             )
             return None
@@ -173,9 +173,9 @@ class Attempt:
         runner = self._tools.fleet.reserve(context, lease.profile_fence, solo=lease.exclusive)
         self.admitting = False
         if runner is None and egress == lease.egress:
-            await self._desk.requeue(self.case, "its place was taken while it was claimed")
+            await self._settlement.requeue(self.case, "its place was taken while it was claimed")
         elif runner is None:
-            await self._desk.reassign(self.case, egress)
+            await self._settlement.reassign(self.case, egress)
         return runner
 
     async def _prepare(self, runner: Runner, bundle: VerifiedBundle) -> None:
@@ -189,7 +189,7 @@ class Attempt:
 
     async def _end_unbegun(self, status: Unbegun) -> None:
         if not self._lost:
-            await self._desk.end(self.case, result_builder.unbegun(status))
+            await self._settlement.end(self.case, result_builder.unbegun(status))
 
     async def _run(self, runner: Runner, bundle: VerifiedBundle) -> m.Done:
         job, lease = self.case.job, self.case.lease
@@ -260,7 +260,7 @@ class Attempt:
         )
         if done.failure is not None and done.failure.type in LIMITS:
             self._tools.metrics.limit_breached(done.failure.type)
-        await self._desk.judge(self.case, outcome)
+        await self._settlement.judge(self.case, outcome)
 
     async def _conclude_expired(self, runner: Runner) -> None:
         """The runner says that it was too late to begin."""
@@ -290,16 +290,16 @@ class Attempt:
         if self._lost:
             return
         if not lost.charged:
-            await self._desk.requeue(self.case, lost.reason, begun=self.begun)
+            await self._settlement.requeue(self.case, lost.reason, begun=self.begun)
             return
         running = self.running
         if lost.breach is not None and lost.alone and running is not None:
-            await self._desk.judge(self.case, self._outcome_of(running, lost.breach))
+            await self._settlement.judge(self.case, self._outcome_of(running, lost.breach))
             return
         started = running.started_at if running else None
         ran = time.monotonic() - running.sent_at if running else 0.0
         runner_id = self.runner.runner_id if self.runner else ""
-        await self._desk.crashed(self.case, runner_id, lost.reason, started, ran, begun=self.begun)
+        await self._settlement.crashed(self.case, runner_id, lost.reason, started, ran, begun=self.begun)
 
 
 def _limit_error(breach: Breach) -> ResultError:

@@ -26,7 +26,7 @@ class Dispatcher:
     def __init__(
         self,
         name: str,
-        engine: QueueClient,
+        queue: QueueClient,
         availability: Availability,
         fleet: Fleet,
         tools: AttemptServices,
@@ -43,7 +43,7 @@ class Dispatcher:
         self._claiming = False
         self._cancelled_early: OrderedDict[str, None] = OrderedDict()
         """Tokens that were cancelled before the reply of the claim that made them was read; the latest few."""
-        self._engine = engine
+        self._queue = queue
         self._availability = availability
         self._fleet = fleet
         self._tools = tools
@@ -78,7 +78,7 @@ class Dispatcher:
         capacity = self._fleet.capacity(CLAIM_AT_MOST, self._admitting())
         self._claiming = True
         try:
-            claimed = await self._availability.retry_until_available(lambda: self._engine.claim(self._name, capacity))
+            claimed = await self._availability.retry_until_available(lambda: self._queue.claim(self._name, capacity))
         finally:
             self._claiming = False
             self.ended.set()
@@ -139,14 +139,14 @@ class Dispatcher:
 
     async def _close(self, case: ClaimedJob) -> None:
         try:
-            await self._tools.desk.end(case, result_builder.verdict(case.lease))
+            await self._tools.settlement.end(case, result_builder.verdict(case.lease))
         finally:
             del self.closing[case.lease.token]
             self.ended.set()
 
     async def _hand_back(self, case: ClaimedJob) -> None:
         try:
-            await self._tools.desk.requeue(case, "the worker is being drained")
+            await self._tools.settlement.requeue(case, "the worker is being drained")
             await self._give_up_unused(case.lease)
         finally:
             del self.closing[case.lease.token]
@@ -170,7 +170,7 @@ class Dispatcher:
         """The claim locked a profile for this job. Where no runner opens it, nobody else would release it."""
         profile, fence = lease.context.profile, lease.profile_fence
         if profile is not None and fence is not None and (*profile, fence) not in self.profiles():
-            await self._tools.desk.release(*profile, fence)
+            await self._tools.settlement.release(*profile, fence)
 
     async def requeue_all(self, reason: str) -> int:
         """Drain's last step: stop what still runs and put it back, uncharged. Returns how many jobs are unfinished."""

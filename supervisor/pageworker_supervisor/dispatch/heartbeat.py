@@ -17,14 +17,14 @@ class Heartbeat:
 
     def __init__(
         self,
-        engine: QueueClient,
+        queue: QueueClient,
         availability: Availability,
         dispatcher: Dispatcher,
         fleet: Fleet,
         worker_id: str,
         metrics: Metrics,
     ) -> None:
-        self._engine = engine
+        self._queue = queue
         self._availability = availability
         self._dispatcher = dispatcher
         self._fleet = fleet
@@ -33,14 +33,14 @@ class Heartbeat:
 
     async def run(self) -> None:
         """Beat for ever."""
-        beat_seconds = self._engine.options.lease_ms / 1000 / HEARTBEATS_PER_LEASE
+        beat_seconds = self._queue.options.lease_ms / 1000 / HEARTBEATS_PER_LEASE
         async with asyncio.TaskGroup() as tasks:
             while True:
                 await asyncio.sleep(beat_seconds)
                 await self._availability.retry_until_available(lambda: self._beat(tasks))
 
     async def _beat(self, tasks: asyncio.TaskGroup) -> None:
-        beat = await self._engine.heartbeat(self._worker_id, self._dispatcher.leases, self._dispatcher.profiles())
+        beat = await self._queue.heartbeat(self._worker_id, self._dispatcher.leases, self._dispatcher.profiles())
         for token in beat.lost:
             if (attempt := self._dispatcher.attempts.get(token)) is not None and not attempt.lost:
                 self._metrics.lost(attempt.case.job.tenant_id)

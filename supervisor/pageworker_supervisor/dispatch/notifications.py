@@ -17,14 +17,14 @@ class NotificationListener:
 
     def __init__(
         self,
-        engine: QueueClient,
+        queue: QueueClient,
         availability: Availability,
         dispatcher: Dispatcher,
         fleet: Fleet,
         signals: DispatchSignals,
         worker_id: str,
     ) -> None:
-        self._engine = engine
+        self._queue = queue
         self._availability = availability
         self._dispatcher = dispatcher
         self._fleet = fleet
@@ -37,7 +37,7 @@ class NotificationListener:
             while True:
                 # What was pushed meanwhile may have woken nobody: after each trouble there is a look.
                 wake = await self._availability.retry_until_available(
-                    lambda: self._engine.wait(self._worker_id, WAIT_SECONDS), self._signals.work.set
+                    lambda: self._queue.wait(self._worker_id, WAIT_SECONDS), self._signals.work.set
                 )
                 for notice in wake.control:
                     self._act(tasks, notice)

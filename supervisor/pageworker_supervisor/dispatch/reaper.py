@@ -11,11 +11,11 @@ EARLIEST, LATEST = 10 / 45, 20 / 45
 """Of a lease."""
 
 
-async def reap(engine: QueueClient, availability: Availability) -> None:
+async def reap(queue: QueueClient, availability: Availability) -> None:
     """Reap for ever."""
-    lease_seconds = engine.options.lease_ms / 1000
+    lease_seconds = queue.options.lease_ms / 1000
     while True:
         await asyncio.sleep(lease_seconds * random.uniform(EARLIEST, LATEST))
-        reaped = await availability.retry_until_available(engine.reap)
+        reaped = await availability.retry_until_available(queue.reap)
         if reaped.count:
             log.warning("leases taken back", count=reaped.count, workers=sorted(reaped.workers_lost))

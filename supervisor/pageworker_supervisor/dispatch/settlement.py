@@ -1,6 +1,6 @@
-"""Where attempts come to an end: turns what happened into one word to the engine, and says it until it is heard.
+"""Where attempts come to an end: turns what happened into one word to the queue, and says it until it is heard.
 
-Every call to the engine is idempotent, so it is simply repeated while Redis is away. A word that comes too
+Every call to the queue is idempotent, so it is simply repeated while Redis is away. A word that comes too
 late (the lease went to somebody else) is dropped: the other worker's answer counts.
 """
 
@@ -34,10 +34,10 @@ class Settlement:
     """Ends attempts: result, retry, deferral, hand-back, crash."""
 
     def __init__(
-        self, name: str, engine: QueueClient, availability: Availability, settings: Settings, metrics: Metrics
+        self, name: str, queue: QueueClient, availability: Availability, settings: Settings, metrics: Metrics
     ) -> None:
         self._name = name
-        self._engine = engine
+        self._queue = queue
         self._availability = availability
         self._settings = settings
         self._metrics = metrics
@@ -93,7 +93,7 @@ class Settlement:
             events=events,
         )
         try:
-            kept = await self._availability.retry_until_available(lambda: self._engine.finish(case.lease, ending))
+            kept = await self._availability.retry_until_available(lambda: self._queue.finish(case.lease, ending))
         except CancelHolds:
             await self.end(case, result_builder.cancelled_at_its_end(), outcome)
             return
@@ -128,35 +128,35 @@ class Settlement:
         case.log.warning("runner died under the job", runner_id=runner_id, reason=reason)
         delay = backoff_seconds(case.lease.crashes + 1, self._settings.jobs) * random.random()
         await self._availability.retry_until_available(
-            lambda: self._engine.crash(case.lease, _ms(delay), msgspec.json.encode(line), begun=begun)
+            lambda: self._queue.crash(case.lease, _ms(delay), msgspec.json.encode(line), begun=begun)
         )
 
     async def begun(self, case: ClaimedJob) -> None:
         """Its handler has begun."""
-        await self._availability.retry_until_available(lambda: self._engine.begin(case.lease))
+        await self._availability.retry_until_available(lambda: self._queue.begin(case.lease))
 
     async def defer(self, case: ClaimedJob, reason: str) -> None:
         """It could not run for no fault of its own: later, uncharged."""
         case.log.warning("job deferred", reason=reason)
         self._metrics.deferred("host")
         await self._availability.retry_until_available(
-            lambda: self._engine.defer(case.lease, _ms(1.0 + random.random()), reason)
+            lambda: self._queue.defer(case.lease, _ms(1.0 + random.random()), reason)
         )
 
     async def requeue(self, case: ClaimedJob, reason: str, *, begun: bool = False) -> None:
         """Back to the front of its queue, uncharged. `begun`: its handler had begun."""
         case.log.info("job handed back", reason=reason)
-        await self._availability.retry_until_available(lambda: self._engine.requeue(case.lease, begun=begun))
+        await self._availability.retry_until_available(lambda: self._queue.requeue(case.lease, begun=begun))
 
     async def reassign(self, case: ClaimedJob, egress: str) -> None:
         """Its module has other hosts than when it was queued, and no runner for these is free: it waits for one."""
         case.log.info("job moved to another egress set", was=case.lease.egress, egress=egress)
-        await self._availability.retry_until_available(lambda: self._engine.reassign(case.lease, egress))
+        await self._availability.retry_until_available(lambda: self._queue.reassign(case.lease, egress))
 
     async def release(self, tenant_id: str, profile_id: str, fence: int) -> None:
         """A profile is closed here: others may have it."""
         await self._availability.retry_until_available(
-            lambda: self._engine.release_profile(self._name, tenant_id, profile_id, fence)
+            lambda: self._queue.release_profile(self._name, tenant_id, profile_id, fence)
         )
 
     async def _again(self, case: ClaimedJob, again: RetryJob, line: AttemptRecord, *, begun: bool) -> None:
@@ -164,7 +164,7 @@ class Settlement:
         self._metrics.retried(case.job.module_name)
         event = self._event(case, "retrying", again.error)
         await self._availability.retry_until_available(
-            lambda: self._engine.retry(
+            lambda: self._queue.retry(
                 case.lease, _ms(again.delay_seconds), msgspec.json.encode(line), (event,), begun=begun
             )
         )

@@ -27,13 +27,13 @@ class Enqueuer:
 
     def __init__(
         self,
-        engine: QueueClient,
+        queue: QueueClient,
         availability: Availability,
         admission: Admission,
         metrics: Metrics,
         egress_of: EgressOf,
     ) -> None:
-        self._engine = engine
+        self._queue = queue
         self._availability = availability
         self._admission = admission
         self._metrics = metrics
@@ -62,14 +62,14 @@ class Enqueuer:
                 await asyncio.sleep(0)  # lets the loop turn
         if tickets:
             await self._availability.retry_until_available(
-                lambda: self._engine.enqueue(_aged(tickets, time.monotonic() - arrived_at), reading)
+                lambda: self._queue.enqueue(_aged(tickets, time.monotonic() - arrived_at), reading)
             )
         for reject in rejects:
             await self._reject(reject, reading)
 
     async def _reject(self, reject: RejectedText, reading: str) -> None:
         words = (reject.raw, reject.reason, reject.identity, reject.result, reject.callback, reading)
-        await self._availability.retry_until_available(lambda: self._engine.reject(*words))
+        await self._availability.retry_until_available(lambda: self._queue.reject(*words))
         self._metrics.rejected(reject.type)
         ref = reject.identity
         line = log.bind(job=str(ref), tenant_id=ref.tenant_id) if ref else log

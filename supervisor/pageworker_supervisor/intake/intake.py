@@ -32,7 +32,7 @@ UPKEEPS_PER_CLEANUP = 16
 
 
 class Source(Protocol):
-    """A way in. Each step takes a batch to the desk and then off the source. They raise EngineError."""
+    """A way in. Each step takes a batch to the enqueuer and then off the source. They raise RedisClientError."""
 
     async def fresh(self) -> None:
         """What producers pushed; waits a while if there is nothing."""
@@ -50,7 +50,7 @@ class Intake:
     def __init__(
         self,
         link: RedisClient,
-        engine: QueueClient,
+        queue: QueueClient,
         settings: Settings,
         worker_id: str,
         metrics: Metrics,
@@ -61,12 +61,12 @@ class Intake:
         self._timing = timing
         self._open = asyncio.Event()
         self._open.set()
-        desk = Enqueuer(engine, link.availability, Admission(settings), metrics, egress_of)
+        enqueuer = Enqueuer(queue, link.availability, Admission(settings), metrics, egress_of)
         prefix = settings.redis.prefix
         self._inbox = ProducerList(link.ingress, prefix, worker_id, timing)
         self._sources: dict[str, Source] = {
-            "inbox": ListSource(self._inbox, desk),
-            "jobs": StreamSource(ProducerStream(link.ingress, prefix, worker_id, timing), desk),
+            "inbox": ListSource(self._inbox, enqueuer),
+            "jobs": StreamSource(ProducerStream(link.ingress, prefix, worker_id, timing), enqueuer),
         }
 
     async def run(self) -> None:
@@ -120,9 +120,9 @@ class Intake:
 class ListSource:
     """The inbox."""
 
-    def __init__(self, inbox: ProducerList, desk: Enqueuer) -> None:
+    def __init__(self, inbox: ProducerList, enqueuer: Enqueuer) -> None:
         self._inbox = inbox
-        self._desk = desk
+        self._enqueuer = enqueuer
         self._dry = False
 
     async def fresh(self) -> None:
@@ -145,7 +145,7 @@ class ListSource:
 
     async def _queue(self, arrivals: list[Arrival], *, repeated: bool = False) -> bool:
         if arrivals:
-            await self._desk.admit(arrivals, repeated=repeated)
+            await self._enqueuer.admit(arrivals, repeated=repeated)
             await self._inbox.remove([arrival.text for arrival in arrivals])
         return bool(arrivals)
 
@@ -153,9 +153,9 @@ class ListSource:
 class StreamSource:
     """The stream of jobs."""
 
-    def __init__(self, stream: ProducerStream, desk: Enqueuer) -> None:
+    def __init__(self, stream: ProducerStream, enqueuer: Enqueuer) -> None:
         self._stream = stream
-        self._desk = desk
+        self._enqueuer = enqueuer
         self._upkeeps = itertools.count()
 
     async def fresh(self) -> None:
@@ -177,6 +177,6 @@ class StreamSource:
         if entries:
             jobs = [Arrival(entry.job, entry.waited_ms) for entry in entries if entry.job is not None]
             others = [missing_field(entry.other) for entry in entries if entry.other is not None]
-            await self._desk.admit(jobs, others, repeated=repeated)
+            await self._enqueuer.admit(jobs, others, repeated=repeated)
             await self._stream.settle([entry.id for entry in entries])
         return bool(entries)

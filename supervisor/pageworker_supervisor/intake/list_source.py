@@ -120,7 +120,7 @@ return redis.call('ZADD', KEYS[1], 'XX', redis.call('TIME')[1] - ARGV[2], ARGV[1
 
 
 class ProducerList:
-    """One worker's hand in the list. Every call may be repeated; they raise EngineError."""
+    """One worker's hand in the list. Every call may be repeated; they raise RedisClientError."""
 
     def __init__(self, link: RedisClient, prefix: str, worker_id: str, timing: IntakeTimeouts) -> None:
         self.key = f"{prefix}:inbox"

@@ -57,7 +57,7 @@ class StreamEntry:
 
 
 class ProducerStream:
-    """One worker's place in the group. Every call may be repeated; they raise EngineError."""
+    """One worker's place in the group. Every call may be repeated; they raise RedisClientError."""
 
     def __init__(self, link: RedisClient, prefix: str, worker_id: str, timing: IntakeTimeouts) -> None:
         self.key = f"{prefix}:jobs"

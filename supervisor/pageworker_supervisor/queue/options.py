@@ -42,7 +42,7 @@ class QuotaLimits(Struct, frozen=True):
 
 
 class NewJob(Struct, frozen=True, kw_only=True):
-    """One job to be queued. `body` is the job's JSON, opaque to the engine."""
+    """One job to be queued. `body` is the job's JSON, opaque to the queue."""
 
     job_id: str
     tenant_id: str

@@ -83,13 +83,13 @@ class RedisClient:
         return self._clients.blocking()
 
     async def send(self, *words: Word, key: str, blocks: bool = False) -> Any:
-        """One command that touches `key`, as plain as redis-py gives the reply. Raises EngineError."""
+        """One command that touches `key`, as plain as redis-py gives the reply. Raises RedisClientError."""
         client = self._blocking if blocks else self.commands
         with _our_errors():
             return await client.execute_command(*words, **await self._at(client, key))
 
     async def pipe(self, commands: Sequence[Sequence[Word]], *, key: str, blocks: bool = False) -> list[Any]:
-        """Commands that touch the slot of `key`, in one go and in order; not a transaction. Raises EngineError."""
+        """Commands that touch the slot of `key`, in one go and in order; not a transaction. Raises RedisClientError."""
         client = self._blocking if blocks else self.commands
         if self.is_cluster:
             # Cluster pipelines of the client split and repeat by themselves: one after the other is plain.
@@ -98,7 +98,7 @@ class RedisClient:
             return await run_pipeline(client, commands)
 
     async def primaries(self, *words: Word) -> list[Any]:
-        """The replies of every primary to one command. Raises EngineError."""
+        """The replies of every primary to one command. Raises RedisClientError."""
         with _our_errors():
             if not self.is_cluster:
                 return [await self.commands.execute_command(*words)]
@@ -114,7 +114,7 @@ class RedisClient:
     async def has_replicas(self) -> bool:
         """Whether this deployment is made to survive the loss of a primary, even if it has just lost one.
 
-        Sentinels are there for that; a cluster's nodes know of replicas that are down. Raises EngineError.
+        Sentinels are there for that; a cluster's nodes know of replicas that are down. Raises RedisClientError.
         """
         if self._topology is Topology.SENTINEL:
             return True
@@ -124,7 +124,7 @@ class RedisClient:
         return await self.replicas() > 0
 
     async def probe(self) -> None:
-        """Raises EngineError unless Redis serves what a worker needs. An embedded server that died is started again."""
+        """Raises RedisClientError unless Redis serves a worker. An embedded server that died is started again."""
         if self._embedded is not None:
             try:
                 await self._embedded.revive()

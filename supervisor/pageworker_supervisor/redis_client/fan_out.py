@@ -8,7 +8,7 @@ from pageworker_supervisor.redis_client.errors import RedisClientError
 
 
 async def fan_out(works: Iterable[Coroutine[Any, Any, None]]) -> None:
-    """Do all; the first failure cancels the others. Raises the first EngineError itself, anything else in a group.
+    """Do all; the first failure cancels the others. Raises the first RedisClientError itself, anything else in a group.
 
     Callers look for Unavailable, not for groups of it. No `except*`: what is raised in one comes out in a group again.
     """

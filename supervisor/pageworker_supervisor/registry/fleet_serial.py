@@ -127,7 +127,7 @@ class FleetSerial:
 
 
 async def seen(link: RedisClient, key: str) -> SeenIndex | None:
-    """What the fleet knows. None: nothing yet. Raises EngineError."""
+    """What the fleet knows. None: nothing yet. Raises RedisClientError."""
     reply = await link.send("HMGET", key, "serial", "source", "worker", "at_ms", key=key)
     serial, source, worker, at_ms = (b"" if value is None else bytes(value) for value in reply)
     if not serial.isdigit() or int(serial) > MOST_SERIAL:
@@ -136,7 +136,7 @@ async def seen(link: RedisClient, key: str) -> SeenIndex | None:
 
 
 async def set_serial(link: RedisClient, key: str, serial: int) -> None:
-    """By an operator: lower or higher; 0 forgets it. Raises EngineError."""
+    """By an operator: lower or higher; 0 forgets it. Raises RedisClientError."""
     if serial == 0:
         await link.send("DEL", key, key=key)
     else:

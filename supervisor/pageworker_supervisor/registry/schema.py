@@ -1,6 +1,6 @@
 """A module's input schema, compiled: what a payload has to look like before a page is used for it.
 
-Patterns run on an engine that takes time linear in the text, so neither a pattern nor a payload can stall the
+Patterns run on an queue that takes time linear in the text, so neither a pattern nor a payload can stall the
 worker; references to other documents are not followed.
 """
 

@@ -46,7 +46,7 @@ class Fleet:
     """
 
     def __init__(
-        self, name: str, house: RunnerResources, on_gone: Callable[[ContextKey, int | None], Released]
+        self, name: str, resources: RunnerResources, on_gone: Callable[[ContextKey, int | None], Released]
     ) -> None:
         self.changed = asyncio.Event()
         self.runners: dict[str, Runner] = {}
@@ -61,11 +61,11 @@ class Fleet:
         self._came_back: dict[ContextKey, float] = {}
         """Contexts whose idle runner was replaced, and until when their next start counts as coming back."""
         self._gone = asyncio.Event()
-        self._house = house
+        self._resources = resources
         self._on_gone = on_gone
         self._names = (f"{name}.{number}" for number in itertools.count(1))
         self._tasks: asyncio.TaskGroup | None = None
-        pool = house.settings.pool
+        pool = resources.settings.pool
         self._rules = PoolRules(pool.runners, pool.pages, pool.residency_seconds)
 
     async def run(self) -> None:
@@ -89,7 +89,7 @@ class Fleet:
 
     def trouble(self) -> str | None:
         """Why no runner can be started now, where that is worth telling; None while all is well."""
-        return self._house.outlet.trouble or self.starts.host.trouble
+        return self._resources.outlet.trouble or self.starts.host.trouble
 
     def next_evictable_in(self) -> float | None:
         """Seconds until time alone makes room, or lets a waiting tenant take a place."""
@@ -183,12 +183,12 @@ class Fleet:
         ]
 
     def _may_start(self) -> bool:
-        return not (self._resting or self.starts.host.closed or self._house.outlet.trouble)
+        return not (self._resting or self.starts.host.closed or self._resources.outlet.trouble)
 
     def _spawn(self, context: ContextKey, fence: int | None) -> Runner:
         if self._tasks is None:
             raise RuntimeError("the fleet does not run")
-        runner = self._new_runner(context, fence, self._house)
+        runner = self._new_runner(context, fence, self._resources)
         runner.probe = self.starts.begin(context)
         runner.comes_back = self._came_back.pop(context, 0.0) > time.monotonic()
         for other in list(self.runners.values()):
@@ -198,8 +198,8 @@ class Fleet:
         self._tasks.create_task(self._host(runner), name=f"runner {runner.runner_id}")
         return runner
 
-    def _new_runner(self, context: ContextKey, fence: int | None, house: RunnerResources) -> Runner:
-        return Runner(next(self._names), context, fence, house, self._events)
+    def _new_runner(self, context: ContextKey, fence: int | None, resources: RunnerResources) -> Runner:
+        return Runner(next(self._names), context, fence, resources, self._events)
 
     async def _host(self, runner: Runner) -> None:
         failure: StartFailure | None = None
@@ -225,7 +225,7 @@ class Fleet:
                 self.starts.decided(runner.context)
                 if runner.probe:
                     self.starts.decided(runner.context)
-                self._house.metrics.contexts_broken(self.starts.broken())
+                self._resources.metrics.contexts_broken(self.starts.broken())
                 self.look()
 
     async def _judge(self, runner: Runner, failure: StartFailure, ended: float) -> RunnerFailure:
@@ -235,13 +235,13 @@ class Fleet:
             self._blame_host(failure)
         elif blame is Blame.UNKNOWN:
             blame = await self._find_out(runner, ended)
-        self._house.metrics.start_failed(blame.name.lower())
+        self._resources.metrics.start_failed(blame.name.lower())
         match blame:
             case Blame.CONTEXT:
                 broken = self.starts.failed(runner.context, failure, time.monotonic())
                 return broken if failure.charged else SpawnFailed(failure.summary)
             case Blame.HOST:
-                return SpawnFailed(f"no browser starts on {self._house.settings.worker.id}: {failure.summary}")
+                return SpawnFailed(f"no browser starts on {self._resources.settings.worker.id}: {failure.summary}")
             case _:
                 return RunnerLost(failure.summary, charged=False)
 
@@ -276,7 +276,7 @@ class Fleet:
         if self.starts.host.closed:
             log.info("browsers start again")
         self.starts.came_up(runner.context, time.monotonic())
-        self._house.metrics.contexts_broken(self.starts.broken())
+        self._resources.metrics.contexts_broken(self.starts.broken())
         for other in list(self.runners.values()):
             if other.context == NOBODY:
                 other.retire("it is known that browsers start here")
@@ -288,10 +288,10 @@ class Fleet:
         # Whether all runner slots are taken does not matter: else a worker full of healthy idle runners would never
         # learn whether the host starts browsers again, and a job that waits for that would wait for ever.
         others = any(runner.life is RunnerState.STARTING for runner in self.runners.values())
-        return not (self._resting or self._house.outlet.trouble or others)
+        return not (self._resting or self._resources.outlet.trouble or others)
 
     async def _start_probe(self) -> None:
-        settings = self._house.settings
+        settings = self._resources.settings
         if self.starts.host.closed:
             # What was broken may have been replaced by something else: another browser, with other libraries.
             try:
@@ -299,9 +299,9 @@ class Fleet:
             except (HostUnfit, OSError) as unfit:
                 self._blame_host(StartFailure(Blame.HOST, str(unfit)))
                 return
-            self._house = replace(self._house, host=host)
+            self._resources = replace(self._resources, host=host)
         one_page = msgspec.structs.replace(settings, pool=msgspec.structs.replace(settings.pool, pages=1))
-        runner = self._new_runner(NOBODY, None, replace(self._house, settings=one_page))
+        runner = self._new_runner(NOBODY, None, replace(self._resources, settings=one_page))
         self.runners[runner.runner_id] = runner
         try:
             failure = await runner.live()
@@ -310,7 +310,7 @@ class Fleet:
             self._gone.set()
             self._notify()
         if failure is not None and failure.blame is not Blame.NOBODY:
-            self._house.metrics.start_failed(Blame.HOST.name.lower())
+            self._resources.metrics.start_failed(Blame.HOST.name.lower())
             self._blame_host(failure)
 
     def _tell(self) -> None:
@@ -322,7 +322,7 @@ class Fleet:
         self.changed.set()
 
     async def _close_idle(self) -> None:
-        idle_seconds = self._house.settings.pool.idle_seconds
+        idle_seconds = self._resources.settings.pool.idle_seconds
         while True:
             await asyncio.sleep(min(IDLE_CHECK_SECONDS, idle_seconds))
             now = time.monotonic()

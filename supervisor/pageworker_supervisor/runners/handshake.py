@@ -21,7 +21,7 @@ class Handshake:
 
     runner_id: str
     context: ContextKey
-    house: RunnerResources
+    resources: RunnerResources
     channel: Channel
     permits: Permits
     on_log: Callable[[m.LogLine], None]
@@ -34,15 +34,15 @@ class Handshake:
         await self.channel.send(self._words())
         _, (listener,) = await self._expect(m.Listener)
         try:
-            policy = self.house.policy(self.context)
-            await self.house.outlet.attach(self.runner_id, self.context.tenant_id, listener, policy)
+            policy = self.resources.policy(self.context)
+            await self.resources.outlet.attach(self.runner_id, self.context.tenant_id, listener, policy)
         finally:
             os.close(listener)
         ready, _ = await self._expect(m.Ready)
         return ready
 
     def _words(self) -> m.Boot:
-        settings = self.house.settings
+        settings = self.resources.settings
         return m.Boot(
             protocol=m.PROTOCOL,
             runner_id=self.runner_id,
@@ -50,7 +50,7 @@ class Handshake:
             tenant_id=self.context.tenant_id,
             persistent=self.context.profile_id is not None,
             pages=settings.pool.pages,
-            browser=str(self.house.host.browser),
+            browser=str(self.resources.host.browser),
             recycle_seconds=settings.pool.recycle_seconds,
             max_jobs=settings.pool.max_jobs,
             failure_artifacts=settings.artifacts.on_failure,

@@ -59,7 +59,7 @@ class Runner:
     """A sandboxed runner that holds one browser context."""
 
     def __init__(
-        self, runner_id: str, context: ContextKey, fence: int | None, house: RunnerResources, events: RunnerEvents
+        self, runner_id: str, context: ContextKey, fence: int | None, resources: RunnerResources, events: RunnerEvents
     ) -> None:
         self.runner_id = runner_id
         self.context = context
@@ -84,7 +84,7 @@ class Runner:
         self.proof: dict[str, str] = {}
         self.cell: SandboxedProcess | None = None
         self.pong = 0
-        self._house = house
+        self._resources = resources
         self._events = events
         self._up: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._permits = Permits()
@@ -92,7 +92,7 @@ class Runner:
         self._loading = asyncio.Lock()
         self._bundles: set[tuple[str, str]] = set()
         self._end: RunnerLost | None = None
-        self._limits = EnforcedLimits(house.settings.sandbox)
+        self._limits = EnforcedLimits(resources.settings.sandbox)
         self._told_to_stop = asyncio.Event()
         self._freed = asyncio.Event()
         self._recycling: dict[str, float] = {}
@@ -107,7 +107,7 @@ class Runner:
             runner_id=self.runner_id,
             context=self.context,
             # One that may well not come up is given no more than one job.
-            pages=1 if self.probe and starting else self._house.settings.pool.pages,
+            pages=1 if self.probe and starting else self._resources.settings.pool.pages,
             taken=self.taken,
             open=self.life in TAKES_JOBS and not self.solo and not self.reserved,
             since=self.up_since,
@@ -171,13 +171,13 @@ class Runner:
 
     def _lost(self, reason: str, *, charged: bool, breach: Breach | None) -> RunnerLost:
         if breach is not None:
-            self._house.metrics.limit_breached(breach.limit)
+            self._resources.metrics.limit_breached(breach.limit)
         alone = breach is not None and is_alone(breach, self.running.values(), self._recycling)
         return RunnerLost(reason, charged=charged, breach=breach, alone=alone)
 
     def page_return_overdue(self) -> str | None:
         """An attempt whose page should have come back: to clean it and to replace it both have their time limits."""
-        most = self._house.settings.pool.recycle_seconds * RECYCLINGS + RECYCLING_SLACK_SECONDS
+        most = self._resources.settings.pool.recycle_seconds * RECYCLINGS + RECYCLING_SLACK_SECONDS
         begun = time.monotonic() - most
         return next((attempt_id for attempt_id, since in self._recycling.items() if since < begun), None)
 
@@ -188,16 +188,16 @@ class Runner:
         """
         errors: list[BaseException] = []
         try:
-            async with self._house.folder(self.context, self.fence) as folder:
+            async with self._resources.folder(self.context, self.fence) as folder:
                 self._events.folder_open(self)
                 await self._serve_in(folder)
                 # Those that wait for an answer get it first: the next opening measures, too.
                 if not self.running and self._end is None:
-                    await self._limits.profile_closed(folder, self.jobs_done, self._house.metrics)
+                    await self._limits.profile_closed(folder, self.jobs_done, self._resources.metrics)
         except* START_ERRORS as group:
             errors.extend(leaves(group))
         finally:
-            self._house.metrics.ended(self._how_it_ended())
+            self._resources.metrics.ended(self._how_it_ended())
             told_to_go = self.life is RunnerState.STOPPING
             self.life = next_state(self.life, RunnerEvent.EXITED)
             reason = "; ".join(map(str, errors)) or "the runner exited"
@@ -223,7 +223,7 @@ class Runner:
             return StartFailure(Blame.NOBODY, str(self._end or "it was told to go"))
         failure = explain(errors[0] if errors else BrowserNotReady(str(self._end or "the runner exited")))
         if failure.breach is not None:
-            self._house.metrics.limit_breached(failure.breach.limit)
+            self._resources.metrics.limit_breached(failure.breach.limit)
         self._log.error("runner did not come up", reason=failure.reason, blame=failure.blame.name.lower())
         return failure
 
@@ -235,9 +235,9 @@ class Runner:
         return "retired" if self.life is RunnerState.STOPPING else "crashed"
 
     async def _serve_in(self, folder: RunnerFolder) -> None:
-        sandbox = self._house.settings.sandbox
+        sandbox = self._resources.settings.sandbox
         self.cell = cell = await launch(
-            self._house.host,
+            self._resources.host,
             SandboxSpec(
                 runner_id=self.runner_id,
                 uid=folder.uid,
@@ -248,7 +248,9 @@ class Runner:
                 scratch_files=sandbox.scratch_files,
             ),
         )
-        share = CpuBudget(RUNNERS_SHARE / self._house.settings.pool.runners, SHARE_BURST_SECONDS, SHARE_PAUSE_SECONDS)
+        share = CpuBudget(
+            RUNNERS_SHARE / self._resources.settings.pool.runners, SHARE_BURST_SECONDS, SHARE_PAUSE_SECONDS
+        )
         channel = Channel(cell.channel, m.TO_RUNNER, m.TO_SUPERVISOR, share)
         try:
             if self.life is RunnerState.STOPPING:
@@ -280,7 +282,7 @@ class Runner:
         cell.kill()
         channel.close()
         await cell.wait()
-        await self._house.outlet.detach(self.runner_id)
+        await self._resources.outlet.detach(self.runner_id)
 
     async def _boot(self, cell: SandboxedProcess, channel: Channel) -> None:
         said: list[str] = []
@@ -289,9 +291,9 @@ class Runner:
             said.append(line.message)
             self._write_log(line)
 
-        boot = Handshake(self.runner_id, self.context, self._house, channel, self._permits, note)
+        boot = Handshake(self.runner_id, self.context, self._resources, channel, self._permits, note)
         try:
-            async with asyncio.timeout(self._house.settings.pool.start_seconds):
+            async with asyncio.timeout(self._resources.settings.pool.start_seconds):
                 ready = await boot.run()
         except (TimeoutError, ChannelClosed) as error:
             why = str(error) or "too slow"
@@ -302,7 +304,7 @@ class Runner:
         self.proof = await cell.proof()
         self._channel = channel
         self._came_up()
-        self._house.metrics.spawned(self.start_seconds)
+        self._resources.metrics.spawned(self.start_seconds)
         self._log.info("runner is ready", browser=ready.browser_version, seconds=round(self.start_seconds, 3))
 
     def _came_up(self) -> None:
@@ -381,7 +383,7 @@ class Runner:
         """Once told to: let the browser flush its profile, then make sure."""
         await self._told_to_stop.wait()
         try:
-            async with asyncio.timeout(self._house.settings.pool.kill_grace_seconds):
+            async with asyncio.timeout(self._resources.settings.pool.kill_grace_seconds):
                 await channel.send(m.Stop())
                 await cell.wait()
         except TimeoutError:
@@ -399,7 +401,7 @@ class Runner:
             key = (bundle.name, bundle.version)
             if key in self._bundles:
                 return
-            if self._house.egress_sets.name(bundle.manifest.egress) != self.context.egress:
+            if self._resources.egress_sets.name(bundle.manifest.egress) != self.context.egress:
                 # Placement sees to that. A module that reached another one's hosts would be worse than a job that dies.
                 reason = f"{bundle.name} {bundle.version} may reach other hosts than this runner"
                 raise RunnerLost(reason, charged=True)

@@ -1,4 +1,4 @@
-"""An engine on a real Redis whose clock is moved by hand."""
+"""An queue on a real Redis whose clock is moved by hand."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -19,23 +19,23 @@ def plain_client(port: int) -> redis.Redis:
     return redis.Redis(port=port, retry=Retry(NoBackoff(), 0), socket_timeout=None)
 
 
-class QueueBench:
-    """`engine` and `client`, and what tests do with them again and again."""
+class QueueHarness:
+    """`queue` and `client`, and what tests do with them again and again."""
 
-    def __init__(self, engine: QueueClient, client: Any) -> None:
-        self.engine = engine
+    def __init__(self, queue: QueueClient, client: Any) -> None:
+        self.queue = queue
         self.client = client
         self.ahead = 0
 
     async def later(self, milliseconds: int) -> None:
         """Time passes on every shard."""
         self.ahead += milliseconds
-        for shard in range(self.engine.shards):
-            await self.client.set(f"{self.engine.prefix}:{{{shard}}}:clock", self.ahead)
+        for shard in range(self.queue.shards):
+            await self.client.set(f"{self.queue.prefix}:{{{shard}}}:clock", self.ahead)
 
     async def take(self, worker: str = "w1", capacity: Capacity | None = None) -> list[Lease]:
         """Claim; by default everything there is."""
-        return list((await self.engine.claim(worker, capacity or everything())).leases)
+        return list((await self.queue.claim(worker, capacity or everything())).leases)
 
     async def one(self, worker: str = "w1", capacity: Capacity | None = None) -> Lease:
         """Claim exactly one."""
@@ -44,7 +44,7 @@ class QueueBench:
 
     async def finish(self, leases: list[Lease]) -> None:
         """End them all well."""
-        assert all(await self.engine.finish_many([(lease, DONE) for lease in leases]))
+        assert all(await self.queue.finish_many([(lease, DONE) for lease in leases]))
 
     async def drain(self, worker: str = "w1", capacity: Capacity | None = None) -> list[str]:
         """Claim and finish until nothing comes; the job ids in the order in which they came."""
@@ -58,21 +58,23 @@ class QueueBench:
         """What is on the result streams."""
         return [
             fields[b"result"]
-            for shard in range(self.engine.shards)
-            for _, fields in await self.client.xrange(f"{self.engine.prefix}:{{{shard}}}:results")
+            for shard in range(self.queue.shards)
+            for _, fields in await self.client.xrange(f"{self.queue.prefix}:{{{shard}}}:results")
         ]
 
 
 @asynccontextmanager
-async def open_desk(port: int, *, prefix: str = "pw", shards: int = 1, **options: Any) -> AsyncIterator[QueueBench]:
-    """A desk on the server at this port, its functions loaded."""
+async def open_harness(
+    port: int, *, prefix: str = "pw", shards: int = 1, **options: Any
+) -> AsyncIterator[QueueHarness]:
+    """A harness on the server at this port, its functions loaded."""
     client, blocking = plain_client(port), plain_client(port)
-    engine = QueueClient(
+    queue = QueueClient(
         client, blocking, prefix=prefix, shards=shards, options=QueueOptions(test_clock=True, **options)
     )
-    await engine.load()
+    await queue.load()
     try:
-        yield QueueBench(engine, client)
+        yield QueueHarness(queue, client)
     finally:
         await client.aclose()
         await blocking.aclose()
