@@ -104,7 +104,7 @@ class EchoRunner(Runner):
         await asyncio.shield(self._up)
         self._here()
 
-    async def run(self, running: SentAttempt, words: m.Run) -> m.Done:
+    async def run(self, running: SentAttempt, words: m.Run, bundle: VerifiedBundle) -> m.Done:
         """As the real one: from here on the page is given back by the runner."""
         tasks = self._here()
         self.running[running.attempt_id] = running
