@@ -159,7 +159,7 @@ async def test_a_trace_names_only_files_of_the_module(runner: Supervisor) -> Non
         ({"a.py": "def __getattr__(name): raise SystemExit"}, "a:handler", "SystemExit"),
         ({"a.py": "def handler(page): ..."}, "a:handler", "async def"),
         ({"a.py": ""}, "a:handler", "no 'handler'"),
-        ({"a.py": ""}, "b:handler", "can not be imported"),
+        ({"a.py": ""}, "b:handler", "b cannot be imported"),
         ({"a.py": ""}, "nonsense", "package:function"),
     ],
 )
@@ -215,7 +215,7 @@ async def test_a_failed_attempt_leaves_a_screenshot_and_the_html(runner: Supervi
     told = await runner.run(
         handler("await page.goto('http://shop.example/p')\nraise Failed('no')", name="keeps", version="1.0.0")
     )
-    assert told.order == ["Accepted", "Offer", "Artifact", "Offer", "Artifact", "Done", "Free"]
+    assert told.order == ["Accepted", "Offer", "ArtifactData", "Offer", "ArtifactData", "Done", "Free"]
     (shot, jpeg), (html, text) = told.artifacts
     assert (shot.kind, shot.content_type, jpeg[:2]) == ("screenshot", "image/jpeg", b"\xff\xd8")
     assert html.kind == "html"
@@ -301,7 +301,7 @@ async def test_printed_and_logged_lines_belong_to_their_attempt_and_are_bounded(
     assert ("warning", "logged") in lines
     assert ("info", "told") in lines
     assert ("warning", "to stderr") in lines
-    assert lines[-1] == ("warning", "more lines were left out")
+    assert lines[-1] == ("warning", "more lines were left out: an attempt logs at most 2000")
     assert len(lines) == 2001
 
 

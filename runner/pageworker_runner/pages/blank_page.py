@@ -1,4 +1,4 @@
-"""about:blank, reached for certain, with no way back."""
+"""Brings a page to about:blank for certain, and leaves no history to go back to."""
 
 import asyncio
 from typing import Any
@@ -12,8 +12,9 @@ NOT_YET = "Not attached to an active page"
 
 
 async def go_blank(page: Page) -> None:
-    """Leave the document. The error page of a failed navigation may commit late, and then interrupts ours: we go on
-    until nothing does. The caller sets the deadline. Raises Playwright's Error.
+    """Leave the document. The caller sets the deadline. Raises Playwright's Error.
+
+    The error page of a failed navigation may commit late and interrupt this one, so it is repeated until none does.
     """
     while True:
         try:
@@ -26,10 +27,10 @@ async def go_blank(page: Page) -> None:
 
 
 async def forget_history(devtools: CDPSession) -> None:
-    """Empty the tab's history; its page is at about:blank. The caller sets the deadline. Raises Playwright's Error.
+    """Empty the history of a tab at about:blank. The caller sets the deadline. Raises Playwright's Error.
 
-    A renderer reports a commit on another pipe than the one that the browser learns of it from, so the browser may
-    not have seen it yet: a reset is refused then, or keeps the wrong entry. So it is asked what it kept.
+    The browser may learn of the page's commit later than Playwright does. Until then it refuses the reset, or keeps the
+    wrong entry. So the reset is repeated until the history holds about:blank only.
     """
     while True:
         try:

@@ -6,11 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from playwright.async_api import Browser as PlaywrightBrowser
-from playwright.async_api import BrowserContext, Playwright, ProxySettings, async_playwright
+from playwright.async_api import Browser, BrowserContext, Playwright, ProxySettings, async_playwright
 from playwright.async_api import Error as BrowserError
 
-from pageworker_runner import chromium_flags
+from pageworker_runner.browser import chromium_flags
 from pageworker_runner.errors import StartError
 from pageworker_runner.limits import LIMITS
 from pageworker_runner.pages import revert
@@ -20,27 +19,27 @@ from pageworker_sandbox.wire.messages import Boot
 
 
 @dataclass(frozen=True)
-class Browser:
-    """A running browser with its one context."""
+class RunnerBrowser:
+    """A running browser with its one browser context."""
 
     playwright: Playwright
     context: BrowserContext
     version: str
     process: int
-    """A pidfd of the browser's first process."""
+    """A pidfd of the browser's main process."""
 
-    def when_dead(self, tell: Callable[[], None]) -> None:
-        """Call `tell` once the browser's process is gone. The kernel says so, whatever the driver makes of it."""
+    def on_exit(self, callback: Callable[[], None]) -> None:
+        """Call `callback` once the browser's main process has ended, whether the driver notices it or not."""
         loop = asyncio.get_running_loop()
 
-        def dead() -> None:
+        def exited() -> None:
             loop.remove_reader(self.process)
-            tell()
+            callback()
 
-        loop.add_reader(self.process, dead)
+        loop.add_reader(self.process, exited)
 
     async def close(self) -> bool:
-        """Chromium's own shutdown, which flushes the profile. False: not done in time."""
+        """Shut Chromium down, which flushes the profile. Returns False if it did not end in time."""
         try:
             with own_work():
                 async with asyncio.timeout(LIMITS.stop_seconds):
@@ -50,8 +49,8 @@ class Browser:
         return True
 
 
-async def launch(boot: Boot, profile: Path, proxy_port: int) -> Browser:
-    """Start the driver, then Chromium on `profile`, with its own sandbox on. Raises StartError."""
+async def launch(boot: Boot, profile: Path, proxy_port: int) -> RunnerBrowser:
+    """Start the driver, then Chromium on `profile` with its own sandbox on. Raises StartError."""
     try:
         playwright = await async_playwright().start()
         context = await playwright.chromium.launch_persistent_context(
@@ -59,7 +58,7 @@ async def launch(boot: Boot, profile: Path, proxy_port: int) -> Browser:
             executable_path=boot.browser,
             headless=True,
             chromium_sandbox=True,
-            # A module can read no file, so a download would only go on filling /tmp after its job.
+            # A module cannot read files, so a download would only fill /tmp after its job has ended.
             accept_downloads=False,
             handle_sigint=False,
             handle_sigterm=False,
@@ -73,15 +72,15 @@ async def launch(boot: Boot, profile: Path, proxy_port: int) -> Browser:
     reset_context_timeouts(context, boot.default_timeout_seconds)
     browser = context.browser
     if browser is None:
-        raise StartError("browser: the driver tells nothing of it")
+        raise StartError("browser: Playwright's driver reports no browser for the context")
     try:
-        return Browser(playwright, context, browser.version, await _process_of(browser))
+        return RunnerBrowser(playwright, context, browser.version, await _pidfd_of(browser))
     except (BrowserError, OSError) as error:
-        raise StartError(f"browser: it went away while it came up: {str(error)[:2000]}") from error
+        raise StartError(f"browser: it ended while it started: {str(error)[:2000]}") from error
 
 
-async def _process_of(browser: PlaywrightBrowser) -> int:
-    """A pidfd of the process that the browser calls its first. Source: pidfd_open(2), DevTools' SystemInfo domain."""
+async def _pidfd_of(browser: Browser) -> int:
+    """A pidfd of the browser's main process. Source: pidfd_open(2), DevTools' SystemInfo domain."""
     devtools = await browser.new_browser_cdp_session()
     processes = (await devtools.send("SystemInfo.getProcessInfo"))["processInfo"]
     await devtools.detach()

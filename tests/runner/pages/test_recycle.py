@@ -237,7 +237,7 @@ async def test_a_listener_has_no_more_rights_than_its_handler(runner: Supervisor
         """,
         name="closes",
     )
-    assert (await runner.run(module)).data == {"tried": "Refused"}
+    assert (await runner.run(module)).data == {"tried": "CallRefused"}
 
 
 async def test_a_place_that_one_job_set_is_not_where_the_next_one_is(runner: Supervisor) -> None:

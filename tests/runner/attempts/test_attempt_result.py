@@ -1,11 +1,11 @@
-"""Errors into verdicts, without a browser."""
+"""Errors and return values into attempt results, without a browser."""
 
 from typing import Any
 
 import pytest
 
 from pageworker import Blocked
-from pageworker_runner import attempt_result
+from pageworker_runner.attempts import attempt_result
 from pageworker_runner.reporting.error_text import redact
 
 

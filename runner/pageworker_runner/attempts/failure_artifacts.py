@@ -13,8 +13,8 @@ from pageworker_sandbox.wire.messages import MAX_ARTIFACT_BYTES
 
 
 async def keep(page: Page, sink: AttemptSink, seconds: float) -> None:
-    """Send both where the page still gives them within so long. Never raises."""
-    # A supervisor that has no room in time costs the artifact, not the result.
+    """Send both, as far as the page answers within `seconds`. Raises nothing."""
+    # A supervisor that does not accept an artifact in time costs the artifact, not the result.
     with suppress(TimeoutError):
         async with asyncio.timeout(seconds + LIMITS.handover_seconds):
             with own_work():
@@ -32,7 +32,7 @@ async def _screenshot(page: Page, seconds: float) -> bytes | None:
         async with asyncio.timeout(seconds):
             return await page.screenshot(type="jpeg", quality=70)
     except (BrowserError, TimeoutError):
-        # A page that hangs or is gone can't be shown; its verdict says so already.
+        # A page that hangs or is gone has no screenshot. The attempt's error already says what happened to it.
         return None
 
 

@@ -31,7 +31,7 @@ def test_every_kind_is_an_object_of_playwright(kind: str) -> None:
 
 @pytest.mark.parametrize("kind", ["Page", "BrowserContext", "Tracing", "Debugger", "Unheard"])
 def test_what_it_does_not_know_is_not_trusted(kind: str) -> None:
-    assert side_effect_of(kind, "somethingNew") is SideEffect.STUCK
+    assert side_effect_of(kind, "somethingNew") is SideEffect.PERMANENT
 
 
 @pytest.mark.parametrize(
@@ -46,10 +46,10 @@ def test_every_mark_that_can_be_left_can_be_taken_back_or_replaces_the_page() ->
     elsewhere = {
         SideEffect.NOTHING,
         SideEffect.REFUSED,
-        SideEffect.STUCK,
+        SideEffect.PERMANENT,
         SideEffect.DISPOSABLE,
         SideEffect.PRESSED,
-        SideEffect.RAISED,
+        SideEffect.RELEASED,
         SideEffect.DIALOGS,
     }
     assert set(side_effects.PAGE.values()) <= elsewhere | set(PAGE)

@@ -1,4 +1,4 @@
-"""What the kernel and Chromium say about the browser's own sandbox, read before the runner gives up its sight."""
+"""What Chromium and the kernel report about the browser's own sandbox. Read before the runner gives up file access."""
 
 import re
 from pathlib import Path
@@ -10,18 +10,18 @@ FACTS = re.compile(r"^(Seccomp|NoNewPrivs):\s+(\d+)$", re.MULTILINE)
 
 
 async def chromium_sandbox(context: BrowserContext) -> str:
-    """The verdict of chrome://sandbox; the headless shell has no such page: what the kernel says of a renderer.
+    """The summary line of chrome://sandbox. The headless shell has no such page: there, what the kernel reports.
 
-    The page that is asked is closed, not sent elsewhere: leaving chrome://sandbox for another document crashed one
-    full browser (version 156) in forty on a busy host.
+    The page is closed, not sent elsewhere: leaving chrome://sandbox for another document crashed the full browser
+    (version 156) in one of forty starts on a busy host.
     """
     page = await context.new_page()
-    said = await _verdict(page)
+    summary = await _summary(page)
     await page.close()
-    return said or renderer_facts()
+    return summary or renderer_facts()
 
 
-async def _verdict(page: Page) -> str | None:
+async def _summary(page: Page) -> str | None:
     try:
         await page.goto("chrome://sandbox")
         text = await page.inner_text("body")
@@ -31,12 +31,12 @@ async def _verdict(page: Page) -> str | None:
 
 
 def renderer_facts(proc: Path = Path("/proc")) -> str:
-    """Seccomp mode and no_new_privs of a renderer of ours, from /proc. Source: proc(5)."""
+    """Seccomp mode and no_new_privs of one of this browser's renderers. Source: proc(5)."""
     for status in sorted(proc.glob("[0-9]*/status")):
         try:
             if b"--type=renderer" in (status.parent / "cmdline").read_bytes():
                 return "renderer: " + ", ".join(f"{name} {value}" for name, value in FACTS.findall(status.read_text()))
         except OSError:
-            # It ended meanwhile.
+            # The process has ended.
             continue
     return "no renderer found"

@@ -106,6 +106,6 @@ async def test_a_handler_that_swallows_its_cancellation_loses_its_page(
     assert told.done is not None
     assert told.done.outcome == "timed_out"
     await runner.until(lambda: runner.retired)
-    assert "can not be cancelled" in runner.retired[0]
+    assert "cannot be cancelled" in runner.retired[0]
     assert (await runner.run(handler("return {}", name="quick"))).data == {}
     assert await runner.stop() == 0

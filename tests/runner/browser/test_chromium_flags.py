@@ -1,6 +1,6 @@
 """Chromium's arguments."""
 
-from pageworker_runner.chromium_flags import DISABLE, DISABLED_FEATURES, arguments, playwright_disables
+from pageworker_runner.browser.chromium_flags import DISABLE, DISABLED_FEATURES, arguments, playwright_disables
 
 
 def test_playwrights_own_list_is_found_in_the_installed_driver() -> None:
