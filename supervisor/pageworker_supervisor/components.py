@@ -41,6 +41,7 @@ from pageworker_supervisor.runners.uid_pool import UidPool
 from pageworker_supervisor.telemetry import log
 from pageworker_supervisor.telemetry.lag import watch_lag
 from pageworker_supervisor.telemetry.metrics import Metrics
+from pageworker_supervisor.telemetry.outbox_depth import watch_outbox_depth
 
 GAUGES_SECONDS = 2.0
 
@@ -143,8 +144,13 @@ class Components:
             "callback_sender": self.callback_sender.run(),
             "intake": self.intake.run(),
             "lag": watch_lag(self._metrics),
+            "outbox_depth": watch_outbox_depth(self._metrics, self._outbox_depth),
             "gauges": self._measure(),
         }
+
+    async def _outbox_depth(self) -> int:
+        shards = await self.link.availability.retry_until_available(self.queue.stats)
+        return sum(shard.promises for shard in shards)
 
     async def _measure(self) -> NoReturn:
         while True:
