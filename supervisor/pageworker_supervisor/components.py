@@ -149,7 +149,7 @@ class Components:
         }
 
     async def _outbox_depth(self) -> int:
-        shards = await self.link.availability.retry_until_available(self.queue.stats)
+        shards = await self.redis_client.availability.retry_until_available(self.queue.stats)
         return sum(shard.promises for shard in shards)
 
     async def _measure(self) -> NoReturn:
