@@ -182,7 +182,7 @@ class Worker:
 
     # ---- what the endpoints ask ----
 
-    async def look(self) -> None:
+    async def refresh_readiness(self) -> None:
         """See at once whether Redis serves everything."""
         if self._phase is WorkerState.READY and self._redis_client is not None:
             await self._redis_client.availability.probe_now()
