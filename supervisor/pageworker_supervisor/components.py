@@ -134,7 +134,7 @@ class Components:
             "redis": self.redis_client.availability.run(),
             "egress": self.outlet.run(),
             "registry": self.registry.run(),
-            "artifacts": self.artifacts.sweep_for_ever(self._settings.artifacts.keep_days),
+            "artifacts": self.artifacts.run_sweeps(self._settings.artifacts.keep_days),
             "profiles": self.profiles.run(_not_deleted),
             "fleet": self.fleet.run(),
             "dispatch": self.dispatcher.run(),

@@ -32,9 +32,9 @@ class ArtifactKeeper:
         running = self._running
         try:
             while (offer := await running.next_offer()) is not None:
-                with self._store.room.claim(self._case.job.tenant_id, max(1, offer.bytes)) as claim:
-                    claim.turn.add_done_callback(lambda _: running.news.set())
-                    await running.until(lambda: claim.turn.done() or not running.is_open(offer))
+                with self._store.pending_bytes.claim(self._case.job.tenant_id, max(1, offer.bytes)) as claim:
+                    claim.granted.add_done_callback(lambda _: running.news.set())
+                    await running.until(lambda: claim.granted.done() or not running.is_open(offer))
                     if running.is_open(offer):
                         await self._take(offer)
         finally:
