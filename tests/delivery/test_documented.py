@@ -14,7 +14,7 @@ from pageworker_supervisor.delivery.signature import sign
 
 PAGE = (Path(__file__).parents[2] / "docs" / "callbacks.md").read_text()
 NODE = Path(playwright.__file__).parent / "driver" / "node"
-SECRET = "what stands in the secret file"
+SECRET = "the content of the secret file"
 BODY = '{"job_id": "j", "data": "ü, \\"=,."}'.encode()
 
 

@@ -13,6 +13,7 @@ from pageworker_sandbox import memfd
 from pageworker_sandbox.egress.errors import EgressError
 from pageworker_sandbox.launch import HostUnfit, SandboxedProcess, SandboxSpec, launch
 from pageworker_sandbox.signing import VerifiedBundle
+from pageworker_sandbox.state_machine import next_state
 from pageworker_sandbox.wire import messages as m
 from pageworker_sandbox.wire.channel import Channel
 from pageworker_sandbox.wire.cpu_budget import CpuBudget
@@ -26,7 +27,7 @@ from pageworker_supervisor.runners.loaded_modules import LoadedModules
 from pageworker_supervisor.runners.placement import LINGER_SECONDS, RunnerSlot
 from pageworker_supervisor.runners.resources import RunnerFolder, RunnerResources
 from pageworker_supervisor.runners.runner_limits import EXHAUSTED, EnforcedLimits, is_alone
-from pageworker_supervisor.runners.runner_state import TAKES_JOBS, RunnerEvent, RunnerState, next_state
+from pageworker_supervisor.runners.runner_state import TAKES_JOBS, TRANSITIONS, RunnerEvent, RunnerState
 from pageworker_supervisor.runners.running_attempt import SentAttempt
 from pageworker_supervisor.runners.start_failure import Blame, StartFailure, explain
 from pageworker_supervisor.runners.watchdog import watch
@@ -200,7 +201,7 @@ class Runner:
         finally:
             self._resources.metrics.ended(self._how_it_ended())
             told_to_go = self.life is RunnerState.STOPPING
-            self.life = next_state(self.life, RunnerEvent.EXITED)
+            self.life = next_state(TRANSITIONS, self.life, RunnerEvent.EXITED)
             reason = "; ".join(map(str, errors)) or "the runner exited"
             if self._end is None and self.running and (breach := self._limits.kernel_breach(self.cell)) is not None:
                 self._end = self._lost(breach.message, charged=True, breach=breach)
@@ -371,7 +372,7 @@ class Runner:
         )
 
     def _step(self, event: RunnerEvent) -> None:
-        before, self.life = self.life, next_state(self.life, event)
+        before, self.life = self.life, next_state(TRANSITIONS, self.life, event)
         if self.life is not RunnerState.STOPPING or self.cell is None:
             return
         if event is RunnerEvent.KILL or self._channel is None:
