@@ -37,9 +37,9 @@ PROVIDERS: dict[str, tuple[str, ...]] = {
     "pageworker_sandbox.launch.start:launch": ("sandbox",),
     "pageworker_sandbox.launch.start:start": ("sandbox",),
     "pageworker_sandbox.launch.gateway:launch_gateway": ("sandbox",),
-    "pageworker_sandbox.launch.self_test:try_cell": ("sandbox",),
-    "pageworker_sandbox.launch.preflight:survey": ("sandbox",),
-    "pageworker_sandbox.launch.checks:checks": ("sandbox",),
+    "pageworker_sandbox.launch.self_test:tried": ("sandbox",),
+    "pageworker_sandbox.launch.preflight:survey": ("sandbox", "browser"),
+    "pageworker_sandbox.launch.checks:checks": ("sandbox", "browser"),
     "pageworker_supervisor.redis_client.embedded:EmbeddedRedis": ("redis",),
     "playwright.async_api:async_playwright": ("browser",),
 }
