@@ -98,6 +98,7 @@ def test_a_program_that_does_not_answer_is_not_waited_for() -> None:
         run_program(["sleep", "1000"], 0.5)
 
 
+@pytest.mark.browser
 def test_libraries_are_found_as_the_loader_finds_them() -> None:
     names = {path.name for path in elf.libraries(sandboxes.FULL)}
     assert "libc.so.6" in names
