@@ -2,7 +2,7 @@
 PYTHON := .venv/bin/python
 export PYTHONDONTWRITEBYTECODE = 1
 
-.PHONY: demo test format check escape chaos mutants bench soak e2e-n8n lock install clean
+.PHONY: demo test check format structure escape chaos mutants bench soak e2e-n8n lock install clean
 
 install:
 	@./install.sh dev
@@ -22,6 +22,9 @@ check: install
 	.venv/bin/ruff check .
 	.venv/bin/mypy
 	.venv/bin/lint-imports
+
+structure: install
+	PYTHONPATH=tests $(PYTHON) -m repository.structure $(STRUCTURE)
 
 escape: install
 	PYTHONPATH=tests $(PYTHON) -m escape $(ESCAPE)

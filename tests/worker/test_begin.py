@@ -19,13 +19,13 @@ JOB = JobRef("acme", "j1")
 async def gate(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[asyncio.Event]:
     """Runners come up once it is open."""
     opened = asyncio.Event()
-    come_up = EchoRunner._inhabit
+    come_up = EchoRunner._serve_in
 
     async def late(self: EchoRunner, folder: Any) -> None:
         await opened.wait()
         await come_up(self, folder)
 
-    monkeypatch.setattr(EchoRunner, "_inhabit", late)
+    monkeypatch.setattr(EchoRunner, "_serve_in", late)
     yield opened
     opened.set()
 

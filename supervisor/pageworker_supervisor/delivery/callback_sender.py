@@ -23,7 +23,7 @@ from pageworker_supervisor.delivery.callback_policy import (
 from pageworker_supervisor.delivery.http_client import CallbackHttpClient
 from pageworker_supervisor.delivery.outbox import OutboxClient, OutboxEntry, RetriesRedis
 from pageworker_supervisor.delivery.receiver_queues import Action, DeliveryAttempt, Postpone, ReceiverQueues, Start
-from pageworker_supervisor.delivery.response import Answered, Outcome
+from pageworker_supervisor.delivery.response import Answered, DeliveryOutcome
 from pageworker_supervisor.delivery.secret_files import SecretFiles, SecretUnreadable
 from pageworker_supervisor.delivery.signature import HEADER, sign
 from pageworker_supervisor.telemetry import log
@@ -110,7 +110,7 @@ class CallbackSender:
 
     async def _admit(self, tasks: asyncio.TaskGroup, poster: CallbackHttpClient, promise: OutboxEntry) -> None:
         """What was allowed at the intake may have been forbidden since: look again before every try."""
-        tenant = limits_for(self._settings, promise.ref.tenant_id)
+        tenant = limits_for(self._settings.tenants, promise.ref.tenant_id)
         url = promise.callback_url or ""
         target = CallbackTarget.parse(url)
         now = time.monotonic()
@@ -140,9 +140,9 @@ class CallbackSender:
         self._act(tasks, poster, self._lanes.finished(errand, outcome or Answered(200), ended - began, ended))
         await self._settle(errand.promise, decision, errand.target, outcome)
 
-    async def _try(self, poster: CallbackHttpClient, errand: DeliveryAttempt) -> tuple[Outcome | None, Verdict]:
+    async def _try(self, poster: CallbackHttpClient, errand: DeliveryAttempt) -> tuple[DeliveryOutcome | None, Verdict]:
         promise = errand.promise
-        file = limits_for(self._settings, promise.ref.tenant_id).callback_secret_file
+        file = limits_for(self._settings.tenants, promise.ref.tenant_id).callback_secret_file
         try:
             secret = self._secrets.key(file) if file is not None else b""
         except SecretUnreadable as error:
@@ -161,7 +161,11 @@ class CallbackSender:
         return Age(promise.tries, seconds, self._settings.callbacks.max_seconds, time.time())
 
     async def _settle(
-        self, promise: OutboxEntry, decision: Verdict, target: CallbackTarget | None, outcome: Outcome | None = None
+        self,
+        promise: OutboxEntry,
+        decision: Verdict,
+        target: CallbackTarget | None,
+        outcome: DeliveryOutcome | None = None,
     ) -> None:
         """Tell the outbox."""
         line = log.bind(job=str(promise.ref), tenant_id=promise.ref.tenant_id, tries=promise.tries)
@@ -201,7 +205,7 @@ class CallbackSender:
             self._nothing_held.set()
 
 
-def failed_event(promise: OutboxEntry, reason: str, outcome: Outcome | None, worker_id: str) -> bytes:
+def failed_event(promise: OutboxEntry, reason: str, outcome: DeliveryOutcome | None, worker_id: str) -> bytes:
     """The event of a callback that was given up. It does not name the URL: who has it can resume the flow."""
     status = outcome.status if isinstance(outcome, Answered) else None
     return encode_event(
