@@ -2,7 +2,7 @@
 PYTHON := .venv/bin/python
 export PYTHONDONTWRITEBYTECODE = 1
 
-.PHONY: demo test check structure escape chaos mutants bench soak e2e-n8n lock install clean
+.PHONY: demo test check format structure escape chaos mutants bench soak e2e-n8n lock install clean
 
 install:
 	@./install.sh dev
@@ -12,6 +12,10 @@ demo: install
 
 test: install
 	$(PYTHON) -m pytest
+
+format: install
+	.venv/bin/ruff check --fix --select I .
+	.venv/bin/ruff format .
 
 check: install
 	.venv/bin/ruff format --check .

@@ -43,6 +43,7 @@ from pageworker_supervisor.runners.uid_pool import UidPool
 from pageworker_supervisor.telemetry import log
 from pageworker_supervisor.telemetry.lag import watch_lag
 from pageworker_supervisor.telemetry.metrics import Metrics
+from pageworker_supervisor.telemetry.outbox_depth import watch_outbox_depth
 
 GAUGES_SECONDS = 2.0
 
@@ -75,19 +76,19 @@ class Components:
     """Everything that runs while the worker is up."""
 
     def __init__(
-        self, environment: HostEnvironment, name: str, link: RedisClient, queue: QueueClient, registry: Registry
+        self, environment: HostEnvironment, name: str, redis_client: RedisClient, queue: QueueClient, registry: Registry
     ) -> None:
         """`name`: the worker as the queue knows it, which holds leases and profile locks."""
         settings, metrics = environment.settings, environment.metrics
         uids = UidPool(environment.uids)
-        availability = link.availability
-        self.link = link
+        availability = redis_client.availability
+        self.redis_client = redis_client
         self.queue = queue
         self.registry = registry
         self.gateway = GatewayProcess(
             environment.host,
             uids.gateway,
-            dial_rules(settings.egress, {*link.ports, *link.ingress.ports, *environment.http_ports}),
+            dial_rules(settings.egress, {*redis_client.ports, *redis_client.ingress.ports, *environment.http_ports}),
             metrics,
             GatewayEvents(
                 came_up=lambda: self.fleet.look(),
@@ -101,7 +102,7 @@ class Components:
         most = FolderSize(settings.profiles.max_files, settings.profiles.max_bytes)
         self.profiles = ProfileFolders(environment.data_dir / "profiles", most)
         egress_sets = EgressSets()
-        tenant_settings = partial(limits_for, settings)
+        tenant_settings = partial(limits_for, settings.tenants)
         resources = RunnerResources(
             worker_id=settings.worker.id,
             pool=settings.pool,
@@ -137,7 +138,7 @@ class Components:
             queue, availability, settings.callbacks, settings.worker.id, tenant_settings, metrics
         )
         self.intake = Intake(
-            link,
+            redis_client,
             queue,
             settings,
             settings.worker.id,
@@ -152,7 +153,7 @@ class Components:
     def tasks(self) -> dict[str, Coroutine[Any, Any, None]]:
         """Every long-lived task by name. Each runs until it is cancelled; one that ends is a bug."""
         return {
-            "redis": self.link.availability.run(),
+            "redis": self.redis_client.availability.run(),
             "egress": self.gateway.run(),
             "registry": self.registry.run(),
             "artifacts": self.artifacts.sweep_for_ever(self._artifact_days),
@@ -161,12 +162,17 @@ class Components:
             "dispatch": self.dispatcher.run(),
             "heartbeat": self.heartbeat.run(),
             "notifications": self.notifications.run(),
-            "reaper": reap(self.queue, self.link.availability),
+            "reaper": reap(self.queue, self.redis_client.availability),
             "callback_sender": self.callback_sender.run(),
             "intake": self.intake.run(),
             "lag": watch_lag(self._metrics),
+            "outbox_depth": watch_outbox_depth(self._metrics, self._outbox_depth),
             "gauges": self._measure(),
         }
+
+    async def _outbox_depth(self) -> int:
+        shards = await self.redis_client.availability.retry_until_available(self.queue.stats)
+        return sum(shard.promises for shard in shards)
 
     async def _measure(self) -> NoReturn:
         while True:

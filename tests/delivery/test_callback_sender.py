@@ -149,7 +149,7 @@ async def setup(tmp_path: Path, allow: Sequence[str] = (), **callbacks: Any) -> 
         )
         outbox, metrics = MemoryOutbox(), Metrics()
         at_work = CallbackSender(
-            outbox, ImmediateRetries(), chosen.callbacks, chosen.worker.id, partial(limits_for, chosen), metrics
+            outbox, ImmediateRetries(), chosen.callbacks, chosen.worker.id, partial(limits_for, chosen.tenants), metrics
         )
         async with asyncio.timeout(20), asyncio.TaskGroup() as tasks:
             running = tasks.create_task(at_work.run())

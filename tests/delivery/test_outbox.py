@@ -60,7 +60,7 @@ async def delivering(harness: QueueHarness, settings: Settings) -> AsyncIterator
         Availability(answers),
         settings.callbacks,
         settings.worker.id,
-        partial(limits_for, settings),
+        partial(limits_for, settings.tenants),
         Metrics(),
     )
     async with asyncio.TaskGroup() as tasks:

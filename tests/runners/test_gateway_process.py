@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from pw_sandbox import cells
+from pw_sandbox import sandboxes
 
 from pageworker_sandbox.launch import GatewayUsers, Host, survey
 from pageworker_supervisor.config.settings import EgressSettings
@@ -23,7 +23,7 @@ class ReportedGateway:
         self.lost: list[str] = []
         self.told = asyncio.Event()
         self.up = asyncio.Event()
-        users = GatewayUsers(*(None if cells.UID is None else cells.UID + number for number in (82, 83)))
+        users = GatewayUsers(*(None if sandboxes.UID is None else sandboxes.UID + number for number in (82, 83)))
         events = GatewayEvents(self.up.set, self.hear, self.lost.append)
         self.gateway = GatewayProcess(host, users, dial_rules(EgressSettings(), frozenset()), Metrics(), events)
 
@@ -34,7 +34,7 @@ class ReportedGateway:
 
 async def test_a_gateway_that_does_not_start_is_waited_for_with_the_reason() -> None:
     """It ended the daemon with a traceback."""
-    sound = survey(None, cells.HEADLESS)
+    sound = survey(None, sandboxes.HEADLESS)
     heard = ReportedGateway(replace(sound, bubblewrap=Path("/bin/false")))
     gateway = heard.gateway
     async with asyncio.TaskGroup() as tasks, asyncio.timeout(40):
@@ -52,7 +52,7 @@ async def test_a_gateway_that_does_not_start_is_waited_for_with_the_reason() -> 
 
 async def test_a_host_that_can_fork_no_more_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
     """fork(2): EAGAIN. Nothing else causes it without using up the processes of the whole host."""
-    sound = survey(None, cells.HEADLESS)
+    sound = survey(None, sandboxes.HEADLESS)
     heard = ReportedGateway(sound)
 
     def refuse(*_: object, **__: object) -> None:
