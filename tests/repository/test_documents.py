@@ -273,3 +273,21 @@ def test_the_glossary_lists_banned_words() -> None:
     words = banned_words(GLOSSARY.read_text())
     assert len(words) > 20
     assert words["solo"] == "exclusive"
+
+
+# ---- architecture ----
+
+
+def test_the_architecture_shows_the_layers_of_the_contract() -> None:
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
+    (layers,) = [found["layers"] for found in contracts if found.get("containers") == ["pageworker_supervisor"]]
+    text = (ROOT / "docs" / "architecture.md").read_text()
+    (block,) = [body for body in blocks(text) if body.startswith("supervisor/pageworker_supervisor\n")]
+    drawn = block.partition("runner/pageworker_runner")[0]
+    lines = []
+    for layer in layers:
+        names = re.split(r" [:|] ", layer)
+        found = [re.search(rf"^  (?:.* )?{name}\b", drawn, re.MULTILINE) for name in names]
+        assert all(found), layer
+        lines.append(min(drawn.count("\n", 0, match.start()) for match in found if match))
+    assert lines == sorted(lines)
