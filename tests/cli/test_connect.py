@@ -29,7 +29,7 @@ QUEUE_COMMANDS = (
     "dead purge 0-1-0",
     "doctor",
 )
-WORKER_COMMANDS = ("status", "drain", "resume", "cancel acme/1")
+WORKER_COMMANDS = ("status", "drain", "undrain", "cancel acme/1")
 
 pytestmark = pytest.mark.redis
 
