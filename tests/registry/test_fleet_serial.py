@@ -60,7 +60,7 @@ async def test_a_fresh_worker_refuses_what_the_fleet_has_left_behind(
         await events.get_message(timeout=5)
         fresh = await Registry.open(place, author.trust, state / "3", fleet=fleet(link, place, "w3", metrics))
         message = await events.get_message(ignore_subscribe_messages=True, timeout=5)
-    with pytest.raises(IndexBehindFleet, match=f"index {old} is older than {newer}"):
+    with pytest.raises(IndexBehindFleet, match=f"index {old} is older than index {newer}"):
         fresh.resolve("shop.product")
     assert "workerctl module serial" in (fresh.status.trouble or "")
     told = json.loads(message["data"])
@@ -79,7 +79,7 @@ async def test_who_has_an_index_keeps_it(place: Path, state: Path, author: Autho
     restarted = await Registry.open(place, author.trust, state / "1", fleet=fleet(link, place, "w1"))
     for registry in (one, restarted):
         assert registry.resolve("shop.product").version == "1.0.0"
-    assert "other workers have seen" in (restarted.status.trouble or "")
+    assert "other workers have accepted" in (restarted.status.trouble or "")
 
 
 async def test_the_way_out_of_a_serial_that_does_not_exist(
