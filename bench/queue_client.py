@@ -12,6 +12,7 @@ from redis.backoff import NoBackoff
 from bench.work import PAYLOAD, handled
 from pageworker_supervisor.queue import QueueClient
 from pageworker_supervisor.queue.options import Capacity, FinishRequest, Lease, NewJob, Priority, QuotaLimits
+from pageworker_supervisor.redis_client import Router
 
 WORKER = "w"
 BATCH = 16
@@ -77,6 +78,6 @@ async def opened_client(url: str) -> AsyncIterator[redis.Redis]:
 async def opened_queue(url: str) -> AsyncIterator[QueueClient]:
     """An queue of one shard, its functions loaded."""
     async with opened_client(url) as client, opened_client(url) as blocking:
-        queue = QueueClient(client, blocking)
+        queue = QueueClient(Router(client, blocking))
         await queue.load()
         yield queue

@@ -74,19 +74,19 @@ class Components:
     """Everything that runs while the worker is up."""
 
     def __init__(
-        self, site: HostEnvironment, name: str, link: RedisClient, queue: QueueClient, registry: Registry
+        self, site: HostEnvironment, name: str, redis_client: RedisClient, queue: QueueClient, registry: Registry
     ) -> None:
         """`name`: whom leases and profile locks are held by."""
         settings = site.settings
         uids = UidPool(site.uids)
-        availability = link.availability
-        self.link = link
+        availability = redis_client.availability
+        self.redis_client = redis_client
         self.queue = queue
         self.registry = registry
         self.outlet = GatewayProcess(
             site.host,
             uids.gateway,
-            dial_rules(settings.egress, {*link.ports, *link.ingress.ports, *site.http_ports}),
+            dial_rules(settings.egress, {*redis_client.ports, *redis_client.ingress.ports, *site.http_ports}),
             site.metrics,
             OutletEvents(lambda: self.fleet.look(), self._kill_all, self._dismiss),
         )
@@ -117,7 +117,13 @@ class Components:
         self.waker = NotificationListener(queue, availability, self.dispatcher, self.fleet, self.signals, name)
         self.callback_sender = CallbackSender(queue, availability, settings, site.metrics)
         self.intake = Intake(
-            link, queue, settings, settings.worker.id, site.metrics, site.pace.intake, ModuleEgress(registry).digest
+            redis_client,
+            queue,
+            settings,
+            settings.worker.id,
+            site.metrics,
+            site.pace.intake,
+            ModuleEgress(registry).digest,
         )
         self._metrics = site.metrics
         self._settings = settings
@@ -125,7 +131,7 @@ class Components:
     def tasks(self) -> dict[str, Coroutine[Any, Any, None]]:
         """Every long-lived task by name. Each runs until it is cancelled; one that ends is a bug."""
         return {
-            "redis": self.link.availability.run(),
+            "redis": self.redis_client.availability.run(),
             "egress": self.outlet.run(),
             "registry": self.registry.run(),
             "artifacts": self.artifacts.sweep_for_ever(self._settings.artifacts.keep_days),
@@ -134,7 +140,7 @@ class Components:
             "dispatch": self.dispatcher.run(),
             "leases": self.leases.run(),
             "wakes": self.waker.run(),
-            "reaper": reap(self.queue, self.link.availability),
+            "reaper": reap(self.queue, self.redis_client.availability),
             "callback_sender": self.callback_sender.run(),
             "intake": self.intake.run(),
             "lag": watch_lag(self._metrics),
@@ -143,7 +149,7 @@ class Components:
         }
 
     async def _outbox_depth(self) -> int:
-        shards = await self.link.availability.retry_until_available(self.queue.stats)
+        shards = await self.redis_client.availability.retry_until_available(self.queue.stats)
         return sum(shard.promises for shard in shards)
 
     async def _measure(self) -> NoReturn:

@@ -11,6 +11,7 @@ from redis.backoff import NoBackoff
 
 from pageworker_supervisor.queue import QueueClient
 from pageworker_supervisor.queue.options import Capacity, Lease, QueueOptions
+from pageworker_supervisor.redis_client import Router
 from pw_queue.words import DONE, everything
 
 
@@ -70,7 +71,7 @@ async def open_harness(
     """A harness on the server at this port, its functions loaded."""
     client, blocking = plain_client(port), plain_client(port)
     queue = QueueClient(
-        client, blocking, prefix=prefix, shards=shards, options=QueueOptions(test_clock=True, **options)
+        Router(client, blocking), prefix=prefix, shards=shards, options=QueueOptions(test_clock=True, **options)
     )
     await queue.load()
     try:

@@ -19,7 +19,7 @@ from pageworker_supervisor.config.data_dir import data_dir_of
 from pageworker_supervisor.config.load import load
 from pageworker_supervisor.queue import QueueClient
 from pageworker_supervisor.queue.options import LEASE_MS, NewJob
-from pageworker_supervisor.redis_client import RedisClient
+from pageworker_supervisor.redis_client import RedisClient, Router
 from pageworker_supervisor.registry import Registry
 from pageworker_supervisor.telemetry.metrics import Metrics
 from pageworker_supervisor.worker import Worker
@@ -51,7 +51,7 @@ class Echoes:
         self.worker = worker
         self._metrics = metrics
         self.client = client
-        self.queue = QueueClient(client, client)
+        self.queue = QueueClient(Router(client, client))
         self._made = made
         self._last: bytes | str = "0-0"
         self.results: dict[str, dict[str, Any]] = {}
@@ -132,9 +132,9 @@ async def echoes(
         loaded = load(config, {})
 
         def furnish(
-            site: HostEnvironment, name: str, link: RedisClient, queue: QueueClient, registry_: Registry
+            site: HostEnvironment, name: str, redis_client: RedisClient, queue: QueueClient, registry_: Registry
         ) -> EchoRooms:
-            made.append(EchoRooms(site, name, link, queue, registry_))
+            made.append(EchoRooms(site, name, redis_client, queue, registry_))
             return made[-1]
 
         site = HostEnvironment(loaded, data_dir_of(loaded), HOST, Metrics(), Timeouts(lease_ms=lease_ms))

@@ -56,39 +56,38 @@ async def open_queue(config: Path | None) -> AsyncIterator[tuple[RedisClient, Qu
     redis = settings.redis
     if redis.url is None:
         embedded_folder(settings)
-        link = connect_embedded(redis, data_dir_of(settings))
+        redis_client = connect_embedded(redis, data_dir_of(settings))
     else:
-        link = connect(redis)
+        redis_client = connect(redis)
     try:
-        await _probe(link)
+        await _probe(redis_client)
         queue = QueueClient(
-            link.commands,
-            link.blocking(),
+            redis_client,
             prefix=redis.prefix,
             shards=redis.shards,
             options=QueueOptions(result_ttl_seconds=settings.results.ttl_seconds),
         )
-        yield link, queue, settings
+        yield redis_client, queue, settings
     except RedisClientError as error:
         raise CommandError(
-            printable(f"Redis at {link.safe_url}: {error}"), CHECK_REDIS, CommandExit.UNREACHABLE
+            printable(f"Redis at {redis_client.safe_url}: {error}"), CHECK_REDIS, CommandExit.UNREACHABLE
         ) from error
     finally:
-        await link.aclose()
+        await redis_client.aclose()
 
 
-async def _probe(link: RedisClient) -> None:
+async def _probe(redis_client: RedisClient) -> None:
     """Check that Redis answers. The client's own retries would keep the user waiting without a message for much longer.
 
     Raises CommandError, RedisClientError.
     """
     try:
         async with asyncio.timeout(ANSWER_SECONDS):
-            await link.probe()
-            if link.ingress is not link:
-                await link.ingress.probe()
+            await redis_client.probe()
+            if redis_client.ingress is not redis_client:
+                await redis_client.ingress.probe()
     except TimeoutError:
-        what = f"Redis at {link.safe_url} does not answer within {ANSWER_SECONDS:g} s"
+        what = f"Redis at {redis_client.safe_url} does not answer within {ANSWER_SECONDS:g} s"
         raise CommandError(printable(what), CHECK_REDIS, CommandExit.UNREACHABLE) from None
 
 

@@ -71,8 +71,8 @@ def _redis(settings: Settings, config: Path | None) -> Iterable[Finding]:
 
 
 async def _ask_redis(config: Path | None) -> list[Finding]:
-    async with open_queue(config) as (link, _, _settings):
-        return [Finding(c.name, c.ok, c.found, c.mend) for c in await preflight(link)]
+    async with open_queue(config) as (redis_client, _, _settings):
+        return [Finding(c.name, c.ok, c.found, c.mend) for c in await preflight(redis_client)]
 
 
 async def _audit(config: Path | None) -> list[Finding]:

@@ -27,9 +27,9 @@ async def fleet_serial(
     All workers refuse an index with a lower serial. Each worker also keeps its own highest serial on disk; --set does
     not change that one. Example: `workerctl module serial --set 0`.
     """
-    async with open_queue(config) as (link, _, settings):
+    async with open_queue(config) as (redis_client, _, settings):
         key = registry_key(settings, data_dir_of(settings))
         if new is not None:
-            await set_serial(link, key, new)
-        known = await seen(link, key) or SeenIndex(0)
+            await set_serial(redis_client, key, new)
+        known = await seen(redis_client, key) or SeenIndex(0)
     show(known, f"serial {known.serial}, seen by {known.worker or 'no worker yet'}", json)

@@ -197,12 +197,12 @@ def _read(file: Path) -> bytes:
 
 
 async def _push(config: Path | None, text: bytes, ref: JobRef, seconds: float | None) -> bytes | None:
-    async with open_queue(config) as (link, queue, settings):
+    async with open_queue(config) as (redis_client, queue, settings):
         inbox = f"{settings.redis.prefix}:inbox"
         stream = f"{root(settings.redis.prefix, shard_of(ref.tenant_id, settings.redis.shards))}:results"
-        last = await _last_id(link, stream)
+        last = await _last_id(redis_client, stream)
         earlier = await _rejected(queue, ref)
-        await link.ingress.send("RPUSH", inbox, text, key=inbox)
+        await redis_client.ingress.send("RPUSH", inbox, text, key=inbox)
         if seconds is None:
             return None
         until = time.monotonic() + seconds
@@ -211,9 +211,9 @@ async def _push(config: Path | None, text: bytes, ref: JobRef, seconds: float | 
             if result is not None and result != earlier:
                 return result
             # The stream carries the results of all jobs. After each new entry, check whether our job has its result.
-            news = await link.send("XREAD", "BLOCK", WAIT_MS, "STREAMS", stream, last, key=stream, blocks=True)
+            news = await redis_client.send("XREAD", "BLOCK", WAIT_MS, "STREAMS", stream, last, key=stream, blocks=True)
             if news:
-                last = await _last_id(link, stream)
+                last = await _last_id(redis_client, stream)
         return earlier
 
 
@@ -223,8 +223,8 @@ async def _rejected(queue: QueueClient, ref: JobRef) -> bytes | None:
     return result if result is not None and msgspec.json.decode(result)["status"] == "rejected" else None
 
 
-async def _last_id(link: RedisClient, stream: str) -> str:
-    newest = await link.send("XREVRANGE", stream, "+", "-", "COUNT", 1, key=stream)
+async def _last_id(redis_client: RedisClient, stream: str) -> str:
+    newest = await redis_client.send("XREVRANGE", stream, "+", "-", "COUNT", 1, key=stream)
     return newest[0][0].decode() if newest else "0"
 
 
@@ -234,11 +234,11 @@ async def _result(config: Path | None, ref: JobRef) -> bytes | None:
 
 
 async def _newest(config: Path | None, count: int) -> list[bytes]:
-    async with open_queue(config) as (link, _, settings):
+    async with open_queue(config) as (redis_client, _, settings):
         found: list[tuple[bytes, bytes]] = []
         for shard in range(settings.redis.shards):
             stream = f"{root(settings.redis.prefix, shard)}:results"
-            for entry, fields in await link.send("XREVRANGE", stream, "+", "-", "COUNT", count, key=stream):
+            for entry, fields in await redis_client.send("XREVRANGE", stream, "+", "-", "COUNT", count, key=stream):
                 pairs = fields if isinstance(fields, dict) else dict(zip(fields[::2], fields[1::2], strict=True))
                 found.append((entry, pairs[b"result"]))
     return [text for _, text in sorted(found, reverse=True)[:count]]

@@ -21,7 +21,7 @@ from pageworker_supervisor.queue.codec import (
 )
 from pageworker_supervisor.queue.dead_letters import DeadLetters
 from pageworker_supervisor.queue.errors import CancelHolds
-from pageworker_supervisor.queue.functions import Argument, FunctionCalls
+from pageworker_supervisor.queue.functions import FunctionCalls
 from pageworker_supervisor.queue.listing import JOBS_PER_PAGE, JobListing
 from pageworker_supervisor.queue.options import (
     Cancelled,
@@ -49,6 +49,7 @@ from pageworker_supervisor.queue.outbox import Outbox
 from pageworker_supervisor.queue.rejected_text import described, rejected_event
 from pageworker_supervisor.queue.wakeup import WakeupWaiter
 from pageworker_supervisor.redis_client.fan_out import fan_out
+from pageworker_supervisor.redis_client.router import Argument, Router
 from pageworker_supervisor.redis_client.sharding import root, shard_of
 
 QUEUED, PROMISED = 1, 2
@@ -61,12 +62,11 @@ REAPED_PER_CALL = 64
 
 
 class QueueClient:
-    """One client of the queue. `blocking` is a client of its own for calls that block; both reply in bytes."""
+    """One client of the queue, over the router of a Redis client."""
 
     def __init__(
         self,
-        client: Any,
-        blocking: Any,
+        router: Router,
         *,
         prefix: str = "pw",
         shards: int = 1,
@@ -76,9 +76,9 @@ class QueueClient:
         self.shards = shards
         self.options = options
         self._roots = [root(prefix, shard) for shard in range(shards)]
-        self._calls = FunctionCalls(client, prefix, options)
+        self._calls = FunctionCalls(router, prefix, options)
         self._ttl_ms = options.result_ttl_seconds * 1000
-        self._waiting = WakeupWaiter(blocking, self._calls, prefix, shards)
+        self._waiting = WakeupWaiter(router, self._calls, prefix, shards)
         self._claiming = ClaimCalls(self._calls, self._waiting, self._roots)
         self._outbox = Outbox(self._calls, prefix, shards, self._ttl_ms)
         self._letters = DeadLetters(self._calls, prefix, shards)

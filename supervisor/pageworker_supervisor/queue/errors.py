@@ -1,10 +1,6 @@
 """What a call of the queue can answer beside the errors of the Redis client."""
 
-from pageworker_supervisor.redis_client.errors import RedisClientError, RedisUnavailable
-
-
-class Unsettled(RedisUnavailable):
-    """Stored on the primary, but not yet on as many replicas as were asked for."""
+from pageworker_supervisor.redis_client.errors import RedisClientError
 
 
 class CancelHolds(RedisClientError):

@@ -8,14 +8,14 @@ due.
 
 import time
 from collections.abc import Iterable, Sequence
-from typing import Any
 
 from pageworker_supervisor.contract.context_key import ContextKey
 from pageworker_supervisor.queue.codec import notice_from
 from pageworker_supervisor.queue.functions import FunctionCalls
 from pageworker_supervisor.queue.options import Wakeup
-from pageworker_supervisor.redis_client.errors import CLIENT_ERRORS, RedisClientError, classify
+from pageworker_supervisor.redis_client.errors import RedisClientError
 from pageworker_supervisor.redis_client.fan_out import fan_out
+from pageworker_supervisor.redis_client.router import Router
 from pageworker_supervisor.redis_client.sharding import root
 
 BLOCK_SECONDS = 2.0
@@ -30,8 +30,8 @@ SLACK_SECONDS = 0.05
 class WakeupWaiter:
     """Where one process's workers sleep."""
 
-    def __init__(self, blocking: Any, calls: FunctionCalls, prefix: str, shards: int) -> None:
-        self._blocking = blocking
+    def __init__(self, router: Router, calls: FunctionCalls, prefix: str, shards: int) -> None:
+        self._router = router
         self._calls = calls
         self._roots = [root(prefix, shard) for shard in range(shards)]
         self._keys: dict[str, list[list[str]]] = {}
@@ -112,15 +112,9 @@ class WakeupWaiter:
         return heard
 
     async def _block(self, keys: list[str], seconds: float, base: str) -> list[bytes]:
-        options: dict[str, Any] = {}
-        try:
-            if self._calls.cluster:
-                await self._blocking.initialize()
-                options["target_nodes"] = self._blocking.get_node_from_key(base)
-            command = ("BLMPOP", seconds, len(keys), *keys, "LEFT", "COUNT", MESSAGES)
-            reply = await self._blocking.execute_command(*command, **options)
-        except CLIENT_ERRORS as error:
-            raise classify(error) from error
+        # Sent once: what a lost reply named is taken from Redis already, and the next claim finds the work itself.
+        options = ("LEFT", "COUNT", MESSAGES)
+        reply = await self._router.send("BLMPOP", seconds, len(keys), *keys, *options, key=base, blocks=True)
         return list(reply[1]) if reply else []
 
     def _of(self, worker_id: str) -> list[list[str]]:
