@@ -119,7 +119,7 @@ async def test_a_schema_that_no_worker_could_use_is_refused(place: Path, author:
         await author.publish(place, packed(schema={"type": "object", "properties": {"a": {"pattern": "(?=x)"}}}))
 
 
-async def test_an_index_by_somebody_else_is_not_signed_over(place: Path, author: Author) -> None:
+async def test_an_index_by_another_author_is_not_signed_over(place: Path, author: Author) -> None:
     await Author().publish(place, packed(version="6.6.6"))
     with pytest.raises(UntrustedKey):
         await author.publish(place, packed())

@@ -87,7 +87,7 @@ async def test_an_empty_registry_says_so(place: Path, state: Path, author: Autho
     assert registry.resolve("shop.product")
 
 
-async def test_nobody_is_believed_unasked(place: Path, state: Path, author: Author) -> None:
+async def test_no_key_is_trusted_by_default(place: Path, state: Path, author: Author) -> None:
     await author.publish(place, packed())
     registry = await Registry.open(place, TrustStore(), state)
     with pytest.raises(UntrustedKey) as refused:
@@ -97,7 +97,7 @@ async def test_nobody_is_believed_unasked(place: Path, state: Path, author: Auth
     assert "modules.trusted_keys" in registry.status.trouble
 
 
-async def test_an_index_by_somebody_else_changes_nothing(place: Path, state: Path, author: Author) -> None:
+async def test_an_index_by_another_author_changes_nothing(place: Path, state: Path, author: Author) -> None:
     await author.publish(place, packed())
     registry = await Registry.open(place, author.trust, state)
     shutil.rmtree(place)
@@ -198,7 +198,7 @@ async def test_a_bundle_damaged_on_disk_is_fetched_again(place: Path, state: Pat
 
 
 async def put_up(author: Author, server: ObjectServer, folder: Path, bundle: PackedBundle, under: str = "") -> None:
-    """Publish to a folder that a plain web server shows: there itself nobody can publish safely."""
+    """Publish to a folder that a plain web server shows. A web server has no conditional writes for publishers."""
     await author.publish(folder, bundle)
     server.objects |= {f"{under}/{file.name}": file.read_bytes() for file in folder.iterdir() if file.is_file()}
 

@@ -1,4 +1,4 @@
-"""From bytes that somebody sent to a bundle that may run."""
+"""From untrusted bytes to a bundle that may run."""
 
 from pathlib import Path
 

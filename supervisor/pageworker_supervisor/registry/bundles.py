@@ -25,7 +25,7 @@ MEMORY_BYTES = 64 * 1024 * 1024
 
 
 @dataclass(frozen=True)
-class LoadedBundle:
+class CachedBundle:
     """A bundle in memory, with its input schema compiled."""
 
     bundle: VerifiedBundle
@@ -43,10 +43,10 @@ class Bundles:
         self._cache = cache
         self._limits = limits
         self._memory_bytes = memory_bytes
-        self._loaded: OrderedDict[str, LoadedBundle] = OrderedDict()
-        self._pending: dict[str, asyncio.Future[LoadedBundle | ModuleError | None]] = {}
+        self._loaded: OrderedDict[str, CachedBundle] = OrderedDict()
+        self._pending: dict[str, asyncio.Future[CachedBundle | ModuleError | None]] = {}
 
-    async def get(self, release: Release) -> LoadedBundle:
+    async def get(self, release: Release) -> CachedBundle:
         """The bundle of a release. Concurrent callers share one fetch and its failure. Raises ModuleError."""
         while True:
             loaded = self._loaded.get(release.sha256)
@@ -57,7 +57,7 @@ class Bundles:
             if pending is None:
                 return await self._lead(release)
             match await asyncio.shield(pending):
-                case LoadedBundle() as loaded:
+                case CachedBundle() as loaded:
                     return loaded
                 case ModuleError() as error:
                     raise error.with_traceback(None)
@@ -73,9 +73,9 @@ class Bundles:
         for sha256 in [sha256 for sha256 in self._loaded if sha256 not in sha256s]:
             del self._loaded[sha256]
 
-    async def _lead(self, release: Release) -> LoadedBundle:
+    async def _lead(self, release: Release) -> CachedBundle:
         pending = self._pending[release.sha256] = asyncio.get_running_loop().create_future()
-        outcome: LoadedBundle | ModuleError | None = None
+        outcome: CachedBundle | ModuleError | None = None
         try:
             outcome = await self._load(release)
         except ModuleError as error:
@@ -86,7 +86,7 @@ class Bundles:
             pending.set_result(outcome)
         return outcome
 
-    async def _load(self, release: Release) -> LoadedBundle:
+    async def _load(self, release: Release) -> CachedBundle:
         loaded = await self._from_disk(release) or await self._from_registry(release)
         self._loaded[release.sha256] = loaded
         total = sum(len(each.bundle.data) for each in self._loaded.values())
@@ -94,7 +94,7 @@ class Bundles:
             total -= len(self._loaded.popitem(last=False)[1].bundle.data)
         return loaded
 
-    async def _from_disk(self, release: Release) -> LoadedBundle | None:
+    async def _from_disk(self, release: Release) -> CachedBundle | None:
         """None if there is no copy, or if it does not verify any more because the disk or the trust store has
         changed."""
         untrusted = await asyncio.to_thread(self._cache.load_bundle, release.sha256)
@@ -106,7 +106,7 @@ class Bundles:
             log.warning("bundle on disk refused, fetching it again", module=release.file, reason=str(refused))
             return None
 
-    async def _from_registry(self, release: Release) -> LoadedBundle:
+    async def _from_registry(self, release: Release) -> CachedBundle:
         data = await self._store.get(release.file, self._limits.bundle_bytes)
         signature = await self._store.get(release.file + SIGNATURE, MAX_SIGNATURE_BYTES)
         untrusted = UntrustedBundle(data.data, signature.data)
@@ -118,10 +118,10 @@ class Bundles:
             log.warning("bundle not stored on disk", module=release.file, reason=error.strerror)
         return loaded
 
-    def _verify(self, untrusted: UntrustedBundle, release: Release) -> LoadedBundle:
+    def _verify(self, untrusted: UntrustedBundle, release: Release) -> CachedBundle:
         bundle = verify(untrusted, self._trust, limits=self._limits)
         if (bundle.name, bundle.version, bundle.sha256) != (release.name, release.version, release.sha256):
             raise BadSignature(
                 f"{release.file} is not the bundle that the index lists: its name, version or SHA-256 differs"
             )
-        return LoadedBundle(bundle, InputSchema(bundle.input_schema))
+        return CachedBundle(bundle, InputSchema(bundle.input_schema))

@@ -213,7 +213,7 @@ class Metrics:
         self.runners_ended.labels(reason).inc()
 
     def start_failed(self, blame: str) -> None:
-        """Count a runner that did not start. `blame` is `context`, `host` or `nobody`."""
+        """Count a runner that did not start. `blame` says who caused it, e.g. `context` or `host`."""
         self.start_failures.labels(blame).inc()
 
     def contexts_broken(self, count: int) -> None:
