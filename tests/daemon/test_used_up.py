@@ -27,7 +27,7 @@ def ready(host: LocalUserHost) -> str:
 
 
 def until(host: LocalUserHost, holds: Callable[[], bool]) -> None:
-    """Looks again and again: another process tells nobody of it."""
+    """Polls, because another process does not report it."""
     end = time.monotonic() + SECONDS
     while not holds():
         assert host.daemon.process is not None

@@ -22,7 +22,7 @@ SEED = int(os.environ.get("PW_SEED", str(random.randrange(10**6))))
 TENANTS = ("t0", "t1", "t2")
 """More than there are runners, so that runners start all the time."""
 BURST = 50
-LANES = 3
+TRACKS = 3
 """So many bursts at once."""
 LONGEST_NAP_SECONDS = 0.6
 AT_ONCE = 8
@@ -133,7 +133,7 @@ class Story:
             {"seconds": case.nap_seconds},
             tenant_id=case.ref.tenant_id,
             profile_id=self.chance.choice([None, None, None, "p"]),
-            # Nobody comes near it; but of such jobs the queue notes that the handler has begun.
+            # Its expiry is far away. The queue notes of such jobs that their handlers have begun.
             expires_at=(dt.datetime.now(dt.UTC) + dt.timedelta(hours=1)).isoformat(),
         )
         async with self._pushing:
@@ -154,9 +154,9 @@ async def test_a_cancel_that_was_acknowledged_holds_at_any_moment() -> None:
             story = Story(daemon, producer, way, random.Random(SEED))
             async with asyncio.TaskGroup() as tasks:
                 watching = tasks.create_task(way.watch(producer))
-                async with asyncio.TaskGroup() as lanes:
-                    for lane in range(LANES):
-                        lanes.create_task(bursts(story, lane))
+                async with asyncio.TaskGroup() as tracks:
+                    for track in range(TRACKS):
+                        tracks.create_task(bursts(story, track))
                 watching.cancel()
             await story.aclose()
             await producer.collect(CANCELS, 60)
@@ -165,9 +165,9 @@ async def test_a_cancel_that_was_acknowledged_holds_at_any_moment() -> None:
     check(story.cases, producer)
 
 
-async def bursts(story: Story, lane: int) -> None:
+async def bursts(story: Story, track: int) -> None:
     """Bursts of one tenant after the other."""
-    turn = lane
+    turn = track
     while (left := CANCELS - len(story.cases)) > 0:
         await story.burst(TENANTS[turn % len(TENANTS)], min(BURST, left))
         turn += story.chance.choice((1, 2, 3))

@@ -1,4 +1,4 @@
-"""Two workers over one profile store, as on two hosts that share a disk: one holder a profile, and nobody idle."""
+"""Two workers over one profile store, as on two hosts that share a disk: one holder per profile, and no idle worker."""
 
 import asyncio
 import time

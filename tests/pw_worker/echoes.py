@@ -93,7 +93,7 @@ class Echoes:
                 await self.turn()
 
     async def turn(self) -> None:
-        """The worker tells nobody of what it does inside: the pause between two looks."""
+        """The pause between two polls: the worker does not report its inner state."""
         await asyncio.sleep(0.005)
 
 
@@ -131,14 +131,14 @@ async def echoes(
         config.write_text(toml_text(settings))
         loaded = load(config, {})
 
-        def furnish(
+        def build(
             site: HostEnvironment, name: str, redis_client: RedisClient, queue: QueueClient, registry_: Registry
         ) -> EchoRooms:
             made.append(EchoRooms(site, name, redis_client, queue, registry_))
             return made[-1]
 
         site = HostEnvironment(loaded, data_dir_of(loaded), HOST, Metrics(), Timeouts(lease_ms=lease_ms))
-        worker = Worker(site, furnish)
+        worker = Worker(site, build)
         async with aclosing(client or plain_client(server.port)) as own, asyncio.TaskGroup() as tasks:
             running = tasks.create_task(worker.run())
             opened = Echoes(own, worker, made, site.metrics)

@@ -146,7 +146,7 @@ async def shared(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[File
         yield opened
 
 
-async def test_what_is_deleted_holds_up_nobody(shared: FilesHome) -> None:
+async def test_what_is_deleted_delays_no_other(shared: FilesHome) -> None:
     """40,000 files of a removed profile of A are deleted: B's jobs do not wait, and the event loop is in time."""
     assert shared.trash_at_start
     trash, own = shared.daemon.data_dir / "profiles/.trash", OwnLag()
@@ -154,7 +154,7 @@ async def test_what_is_deleted_holds_up_nobody(shared: FilesHome) -> None:
         watching = tasks.create_task(own.watch())
         pushing = tasks.create_task(shared.rival.run("deleting"))
         async with asyncio.timeout(60):
-            while list(trash.iterdir()):  # noqa: ASYNC110 - nobody tells who deletes
+            while list(trash.iterdir()):  # noqa: ASYNC110 - the deletion is not reported
                 await asyncio.sleep(0.1)
         pushing.cancel()
         watching.cancel()

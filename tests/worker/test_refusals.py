@@ -166,13 +166,13 @@ async def test_too_few_replicas(registry_key: tuple[Path, str]) -> None:
 
 
 @pytest.mark.parametrize("key", ["pw:{0}:wake:components", "pw:{0}:outbox", "pw:{0}:tenants", "pw:inbox", "pw:jobs"])
-async def test_a_key_of_the_wrong_type_ends_nobody(key: str, registry_key: tuple[Path, str]) -> None:
+async def test_a_key_of_the_wrong_type_ends_no_worker(key: str, registry_key: tuple[Path, str]) -> None:
     with redis_server() as server:
         async with echoes(server.url, server, registry_key) as worker:
             await worker.push(nap("before", 1))
             await worker.answered(1)
             kept = await worker.client.dump(key)
-            await worker.client.set(key, "somebody wrote this")
+            await worker.client.set(key, "another program wrote this")
             with suppress(RedisClientError):
                 await worker.push(nap("meanwhile", 1))
             await asyncio.sleep(3)  # past a blocked read of everybody
