@@ -23,10 +23,10 @@ ALL = (("*",),)
 
 
 @dataclass
-class Running:
+class RunningProxy:
     """A cell, the port its runner would use as proxy, and what it refused."""
 
-    cell: RunnerProxy
+    runner_proxy: RunnerProxy
     port: int
     refused: list[tuple[Reason, str]] = field(default_factory=list)
 
@@ -42,7 +42,7 @@ def listener() -> socket.socket:
 @asynccontextmanager
 async def running(
     policy: EgressPolicy, limits: EgressLimits | None = None, names: Mapping[str, list[str]] | None = None
-) -> AsyncIterator[Running]:
+) -> AsyncIterator[RunningProxy]:
     """A cell that knows only `names`."""
     refused: list[tuple[Reason, str]] = []
     known = {f"{name}.": addresses for name, addresses in (names or {}).items()}
@@ -58,11 +58,11 @@ async def running(
     with listener() as sock:
         port = sock.getsockname()[1]
         connector = DirectConnector(_rules(policy), look_up)
-        cell = RunnerProxy(adopt(sock.detach()), policy, limits or EgressLimits(), connector, on_refusal)
+        proxy = RunnerProxy(adopt(sock.detach()), policy, limits or EgressLimits(), connector, on_refusal)
     async with asyncio.TaskGroup() as group:
-        task = group.create_task(cell.run())
-        yield Running(cell, port, refused)
-        assert not task.done(), "the cell ended by itself"
+        task = group.create_task(proxy.run())
+        yield RunningProxy(proxy, port, refused)
+        assert not task.done(), "the proxy ended by itself"
         task.cancel()
 
 

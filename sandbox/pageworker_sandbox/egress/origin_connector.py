@@ -1,4 +1,4 @@
-"""From a route to a connection: resolve, check, connect to the very address that was checked."""
+"""Connects to the origin of a route: resolves its name, checks the addresses, connects to one that was checked."""
 
 import asyncio
 from collections.abc import Sequence
@@ -15,11 +15,11 @@ from pageworker_sandbox.egress.target import Target
 from pageworker_sandbox.egress.upstream import handshake
 
 FIRST_TRY_SECONDS = 2.0
-"""An address that does not answer within it is left for the next one, if there is a next one."""
+"""An address that does not answer within this time is skipped, if there is another one."""
 
 
-class Dialer:
-    """Connects for one cell, with a connector of its own: nothing is shared between cells."""
+class OriginConnector:
+    """Connects for one runner, through a connector that no other runner shares."""
 
     def __init__(self, limits: EgressLimits, meter: Meter, connector: Connector) -> None:
         self._limits = limits
@@ -27,36 +27,38 @@ class Dialer:
         self._connector = connector
         self._loop = asyncio.get_running_loop()
         self._resolved: dict[str, tuple[float, Resolution]] = {}
+        """Resolution by name, and the loop time until which it is valid."""
 
-    async def dial(self, route: Route, seconds: float, tunnel: bool) -> Stream:
-        """A connection to the target; where `route.absolute` and no `tunnel`, to the proxy.
+    async def connect(self, route: Route, seconds: float, tunnel: bool) -> Stream:
+        """A connection to the target of the route. Where `route.absolute` and not `tunnel`: to its upstream proxy.
 
-        `seconds` is for everything together. Raises Refused, Unreachable.
+        `seconds` is the deadline for resolution, connection and proxy handshake together. Raises EgressRefused,
+        TargetUnreachable.
         """
         try:
             async with asyncio.timeout(seconds):
-                return await self._dial(route, tunnel)
+                return await self._connect_route(route, tunnel)
         except TimeoutError as error:
             raise TargetUnreachable("connect_timeout", timed_out=True) from error
 
     def close(self) -> None:
-        """Drop lookups that have not begun; those that have end by themselves."""
+        """Drop the lookups that have not begun. Those that have begun end by themselves."""
         self._connector.close()
 
-    async def _dial(self, route: Route, tunnel: bool) -> Stream:
+    async def _connect_route(self, route: Route, tunnel: bool) -> Stream:
         if route.fixed is not None:
             address, port = route.fixed
-            return await self._connect([address], port)
+            return await self._connect_any([address], port)
         if route.proxy is not None:
-            return await self._dial_through(route.proxy, None if route.absolute and not tunnel else route.target)
-        return await self._connect(await self._public(route.target), route.target.port)
+            return await self._connect_through(route.proxy, None if route.absolute and not tunnel else route.target)
+        return await self._connect_any(await self._public_addresses(route.target), route.target.port)
 
-    async def _dial_through(self, proxy: UpstreamProxy, target: Target | None) -> Stream:
+    async def _connect_through(self, proxy: UpstreamProxy, target: Target | None) -> Stream:
         if target is not None and target.address is None and not proxy.resolves:
-            address = (await self._public(target))[0]
+            address = (await self._public_addresses(target))[0]
             target = replace(target, host=str(address), address=address)
-        # The proxy itself is the operator's choice: its address may be private, its name a short one.
-        stream = await self._connect((await self._addresses(proxy.target)).addresses, proxy.target.port)
+        # The operator chose the proxy itself, so its address may be private and its name may be a short one.
+        stream = await self._connect_any((await self._addresses(proxy.target)).addresses, proxy.target.port)
         if target is None:
             return stream
         try:
@@ -66,8 +68,8 @@ class Dialer:
             raise
         return stream
 
-    async def _public(self, target: Target) -> Sequence[Address]:
-        # With a trailing dot the name is absolute: no search domain turns it into one of our own network.
+    async def _public_addresses(self, target: Target) -> Sequence[Address]:
+        # With a trailing dot the name is absolute: the resolver adds no search domain of the operator's network.
         found = await self._addresses(replace(target, host=target.host + "."))
         reason = check(found.addresses) or ("private_address" if found.local else None)
         if reason is not None:
@@ -90,7 +92,7 @@ class Dialer:
         self._resolved[target.host] = (now + self._limits.resolved_seconds, found)
         return found
 
-    async def _connect(self, addresses: Sequence[Address], port: int) -> Stream:
+    async def _connect_any(self, addresses: Sequence[Address], port: int) -> Stream:
         for address in addresses[:-1]:
             try:
                 async with asyncio.timeout(FIRST_TRY_SECONDS):

@@ -15,8 +15,9 @@ from pageworker_sandbox.launch import Host, SandboxedProcess, survey
 from pageworker_sandbox.launch.launch_plan import ProcessLimits
 from pageworker_sandbox.launch.mounts import Bind
 from pageworker_sandbox.launch.packages import CODE
+from pageworker_sandbox.launch.program import SandboxProgram
 from pageworker_sandbox.launch.root_layout import SandboxSpec, runner_mounts
-from pageworker_sandbox.launch.start import Program, start
+from pageworker_sandbox.launch.start import start
 from pw_sandbox import agent
 
 UID = 1_900_000_000 + 100 * (os.getpid() % 100_000) if os.geteuid() == 0 else None
@@ -54,7 +55,7 @@ answer = port
 """
 
 
-class Refused(Exception):
+class RaisedInside(Exception):
     """The code raised inside. `errno` is the kernel's answer where there was one."""
 
     def __init__(self, answer: dict[str, Any]) -> None:
@@ -64,14 +65,14 @@ class Refused(Exception):
 
 
 @dataclass
-class Inside:
+class AgentSandbox:
     """A cell with the agent in it."""
 
-    cell: SandboxedProcess
+    process: SandboxedProcess
     listener: socket.socket | None = None
 
     async def run(self, code: str, **names: object) -> Any:
-        """Execute code inside; the value of its variable `answer`. Raises Refused."""
+        """Execute code inside; the value of its variable `answer`. Raises RaisedInside."""
         header = "".join(f"{name} = {value!r}\n" for name, value in names.items())
         await self._send(json.dumps({"code": header + code}).encode())
         return self._parse(await self._receive())
@@ -81,10 +82,10 @@ class Inside:
         loop = asyncio.get_running_loop()
         await self._send(json.dumps({"code": LISTEN}).encode())
         ready = asyncio.Event()
-        loop.add_reader(self.cell.channel, ready.set)
+        loop.add_reader(self.process.channel, ready.set)
         await ready.wait()
-        loop.remove_reader(self.cell.channel)
-        _, descriptors, _, _ = socket.recv_fds(self.cell.channel, 1, 1)
+        loop.remove_reader(self.process.channel)
+        _, descriptors, _, _ = socket.recv_fds(self.process.channel, 1, 1)
         self.listener = socket.socket(fileno=descriptors[0])
         port: int = self._parse(await self._receive())
         return port
@@ -97,7 +98,7 @@ class Inside:
 
     async def _send(self, body: bytes) -> None:
         loop = asyncio.get_running_loop()
-        await loop.sock_sendall(self.cell.channel, agent.HEADER.pack(len(body)) + body)
+        await loop.sock_sendall(self.process.channel, agent.HEADER.pack(len(body)) + body)
 
     async def _receive(self) -> bytes:
         (length,) = agent.HEADER.unpack(await self._exactly(agent.HEADER.size))
@@ -107,16 +108,16 @@ class Inside:
         body = b""
         async with asyncio.timeout(ANSWER_SECONDS):
             while len(body) < length:
-                part = await asyncio.get_running_loop().sock_recv(self.cell.channel, length - len(body))
+                part = await asyncio.get_running_loop().sock_recv(self.process.channel, length - len(body))
                 if not part:
-                    raise EOFError(f"the agent is gone; {self.cell.stderr}")
+                    raise EOFError(f"the agent is gone; {self.process.stderr}")
                 body += part
         return body
 
     def _parse(self, body: bytes) -> Any:
         answer = json.loads(body)
         if "error" in answer:
-            raise Refused(answer)
+            raise RaisedInside(answer)
         return answer["answer"]
 
 
@@ -136,9 +137,9 @@ def spec(profile: Path, *, processes: int = 1000) -> SandboxSpec:
     return SandboxSpec(f"test.{os.getpid()}.{next(_numbers)}", UID, profile, 2 * 1024**3, processes)
 
 
-def program(where: Host, wanted: SandboxSpec) -> Program:
+def program(where: Host, wanted: SandboxSpec) -> SandboxProgram:
     """The agent, as a runner is started."""
-    return Program(
+    return SandboxProgram(
         name=wanted.runner_id,
         module="pw_agent",
         policy="runner",
@@ -150,15 +151,15 @@ def program(where: Host, wanted: SandboxSpec) -> Program:
 
 
 @asynccontextmanager
-async def cell(where: Host, wanted: SandboxSpec) -> AsyncIterator[Inside]:
+async def sandbox(where: Host, wanted: SandboxSpec) -> AsyncIterator[AgentSandbox]:
     """A cell with the agent; gone at the end."""
-    inside = Inside(await start(where, program(where, wanted)))
-    inside.cell.channel.setblocking(False)
+    inside = AgentSandbox(await start(where, program(where, wanted)))
+    inside.process.channel.setblocking(False)
     try:
         yield inside
     finally:
-        inside.cell.kill()
-        await inside.cell.wait()
-        inside.cell.channel.close()
+        inside.process.kill()
+        await inside.process.wait()
+        inside.process.channel.close()
         if inside.listener is not None:
             inside.listener.close()
