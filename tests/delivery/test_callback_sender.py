@@ -1,4 +1,4 @@
-"""The callback_sender against a real receiver, with an outbox in memory."""
+"""The callback sender against a real receiver, with an outbox in memory."""
 
 import asyncio
 import hashlib
@@ -9,6 +9,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -17,6 +18,7 @@ import pytest
 from pw_receiver import Received, Receiver, receiver
 
 from pageworker_supervisor.config.settings import CallbackSettings, Settings, TenantSettings
+from pageworker_supervisor.config.tenant_lookup import limits_for
 from pageworker_supervisor.contract.callback_url import CallbackTarget
 from pageworker_supervisor.contract.job_ref import JobRef
 from pageworker_supervisor.delivery import callback_policy, callback_sender, circuit_breaker, http_client
@@ -44,7 +46,7 @@ class MemoryOutbox:
     away: int = 0
     """So many calls fail."""
 
-    def promise(self, url: str, job_id: str = "job-1", *, tenant_id: str = "acme", age_seconds: float = 0.0) -> None:
+    def add(self, url: str, job_id: str = "job-1", *, tenant_id: str = "acme", age_seconds: float = 0.0) -> None:
         result = json.dumps({"job_id": job_id, "status": "succeeded", "data": "ü"}).encode()
         self.due.append(
             (
@@ -79,30 +81,30 @@ class MemoryOutbox:
             for item in ripe:
                 self.due.remove(item)
                 self.taken[item[1].id] = item[1]
-            return [promise for _, promise in ripe]
+            return [entry for _, entry in ripe]
 
-    async def outbox_done(self, promises: Sequence[OutboxEntry]) -> None:
+    async def outbox_done(self, entries: Sequence[OutboxEntry]) -> None:
         self._reach()
         async with self.changed:
-            for promise in promises:
-                del self.taken[promise.id]
-                self.done.append(promise.ref.job_id)
+            for entry in entries:
+                del self.taken[entry.id]
+                self.done.append(entry.ref.job_id)
             self.changed.notify_all()
 
-    async def outbox_later(self, promise: OutboxEntry, delay_ms: int) -> None:
+    async def outbox_later(self, entry: OutboxEntry, delay_ms: int) -> None:
         self._reach()
         assert delay_ms > 0
         async with self.changed:
-            again = msgspec.structs.replace(self.taken.pop(promise.id), tries=promise.tries + 1)
+            again = msgspec.structs.replace(self.taken.pop(entry.id), tries=entry.tries + 1)
             self.due.append((asyncio.get_running_loop().time() + delay_ms / 1000, again))
-            self.later.append((promise.ref.job_id, delay_ms))
+            self.later.append((entry.ref.job_id, delay_ms))
             self.changed.notify_all()
 
-    async def outbox_failed(self, promise: OutboxEntry, event: bytes) -> None:
+    async def outbox_failed(self, entry: OutboxEntry, event: bytes) -> None:
         self._reach()
         async with self.changed:
-            del self.taken[promise.id]
-            self.failed.append((promise.ref.job_id, json.loads(event)))
+            del self.taken[entry.id]
+            self.failed.append((entry.ref.job_id, json.loads(event)))
             self.changed.notify_all()
 
     async def until(self, what: Callable[[], bool]) -> None:
@@ -115,8 +117,8 @@ class MemoryOutbox:
             raise RedisUnavailable("gone")
 
 
-class Insistent:
-    """Repeats what fails at once: the real one waits in between until Redis answers."""
+class ImmediateRetries:
+    """Repeats a failed call at once. The real one waits until Redis answers."""
 
     async def retry_until_available(self, call: Callable[[], Awaitable[T]]) -> T:
         while True:
@@ -127,7 +129,7 @@ class Insistent:
 
 
 @dataclass
-class Scene:
+class CallbackSetup:
     outbox: MemoryOutbox
     receiver: Receiver
     callback_sender: CallbackSender
@@ -136,7 +138,7 @@ class Scene:
 
 
 @asynccontextmanager
-async def scene(tmp_path: Path, allow: Sequence[str] = (), **callbacks: Any) -> AsyncIterator[Scene]:
+async def setup(tmp_path: Path, allow: Sequence[str] = (), **callbacks: Any) -> AsyncIterator[CallbackSetup]:
     secret = tmp_path / "secret"
     secret.write_bytes(SECRET + b"\n")
     async with receiver() as there:
@@ -146,10 +148,12 @@ async def scene(tmp_path: Path, allow: Sequence[str] = (), **callbacks: Any) -> 
             callbacks=CallbackSettings(**callbacks),
         )
         outbox, metrics = MemoryOutbox(), Metrics()
-        at_work = CallbackSender(outbox, Insistent(), chosen, metrics)
+        at_work = CallbackSender(
+            outbox, ImmediateRetries(), chosen.callbacks, chosen.worker.id, partial(limits_for, chosen.tenants), metrics
+        )
         async with asyncio.timeout(20), asyncio.TaskGroup() as tasks:
             running = tasks.create_task(at_work.run())
-            yield Scene(outbox, there, at_work, metrics, secret)
+            yield CallbackSetup(outbox, there, at_work, metrics, secret)
             running.cancel()
 
 
@@ -169,8 +173,8 @@ def verified(received: Received, secret: bytes = SECRET) -> bool:
 
 
 async def test_a_result_is_posted_signed_and_settled(tmp_path: Path) -> None:
-    async with scene(tmp_path) as it:
-        it.outbox.promise(it.receiver.url("/ok/a%20b'c?sig=%2f|x"))
+    async with setup(tmp_path) as it:
+        it.outbox.add(it.receiver.url("/ok/a%20b'c?sig=%2f|x"))
         await it.outbox.until(lambda: it.outbox.done == ["job-1"])
     (received,) = it.receiver.received
     assert received.target == "/ok/a%20b'c?sig=%2f|x"
@@ -186,8 +190,8 @@ async def test_a_result_is_posted_signed_and_settled(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("path", ["/then/500?times=2", "/then/429?times=1", "/reset?times=2", "/then/503?times=3"])
 async def test_what_passes_is_tried_until_it_is_delivered(tmp_path: Path, path: str) -> None:
-    async with scene(tmp_path) as it:
-        it.outbox.promise(it.receiver.url(path))
+    async with setup(tmp_path) as it:
+        it.outbox.add(it.receiver.url(path))
         await it.outbox.until(lambda: it.outbox.done == ["job-1"])
     tries = len(it.receiver.received)
     assert tries == int(path[-1]) + 1
@@ -198,8 +202,8 @@ async def test_what_passes_is_tried_until_it_is_delivered(tmp_path: Path, path: 
 
 
 async def test_n8n_is_asked_again_within_a_tenth_of_a_second_until_it_has_parked(tmp_path: Path) -> None:
-    async with scene(tmp_path) as it:
-        it.outbox.promise(it.receiver.url("/running?times=4"))
+    async with setup(tmp_path) as it:
+        it.outbox.add(it.receiver.url("/running?times=4"))
         await it.outbox.until(lambda: it.outbox.done == ["job-1"])
     assert len(it.receiver.received) == 5
     assert all(50 <= delay_ms <= 100 for _, delay_ms in it.outbox.later)
@@ -207,8 +211,8 @@ async def test_n8n_is_asked_again_within_a_tenth_of_a_second_until_it_has_parked
 
 @pytest.mark.parametrize("path", ["/finished", "/status/404", "/status/401", "/redirect"])
 async def test_what_is_final_is_told_once_and_ends_in_an_event(tmp_path: Path, path: str) -> None:
-    async with scene(tmp_path) as it:
-        it.outbox.promise(it.receiver.url(path))
+    async with setup(tmp_path) as it:
+        it.outbox.add(it.receiver.url(path))
         await it.outbox.until(lambda: bool(it.outbox.failed))
     ((job_id, event),) = it.outbox.failed
     assert len(it.receiver.received) == 1
@@ -219,44 +223,44 @@ async def test_what_is_final_is_told_once_and_ends_in_an_event(tmp_path: Path, p
 
 
 async def test_a_redirect_is_not_followed(tmp_path: Path) -> None:
-    async with scene(tmp_path) as it:
-        it.outbox.promise(it.receiver.url("/redirect"))
+    async with setup(tmp_path) as it:
+        it.outbox.add(it.receiver.url("/redirect"))
         await it.outbox.until(lambda: bool(it.outbox.failed))
-        it.outbox.promise(it.receiver.url("/ok"), "job-2")
+        it.outbox.add(it.receiver.url("/ok"), "job-2")
         await it.outbox.until(lambda: it.outbox.done == ["job-2"])
     assert [each.target for each in it.receiver.received] == ["/redirect", "/ok"]
 
 
 async def test_the_age_limit_ends_it(tmp_path: Path) -> None:
-    async with scene(tmp_path, max_seconds=60, timeout_seconds=1) as it:
-        it.outbox.promise(it.receiver.url("/status/500"), age_seconds=59.999)
+    async with setup(tmp_path, max_seconds=60, timeout_seconds=1) as it:
+        it.outbox.add(it.receiver.url("/status/500"), age_seconds=59.999)
         await it.outbox.until(lambda: bool(it.outbox.failed))
     assert "given up after 1 tries" in it.outbox.failed[0][1]["error"]["message"]
 
 
 @pytest.mark.parametrize("path", ["/endless", "/drip"])
 async def test_a_body_without_end_does_not_hold_a_delivered_result(tmp_path: Path, path: str) -> None:
-    async with scene(tmp_path) as it:
-        it.outbox.promise(it.receiver.url(path))
+    async with setup(tmp_path) as it:
+        it.outbox.add(it.receiver.url(path))
         await it.outbox.until(lambda: it.outbox.done == ["job-1"])
     assert len(it.receiver.received) == 1
 
 
 @pytest.mark.parametrize("path", ["/silent", "/nonsense"])
 async def test_no_answer_is_tried_again(tmp_path: Path, path: str) -> None:
-    async with scene(tmp_path, timeout_seconds=0.2) as it:
-        it.outbox.promise(it.receiver.url(path))
+    async with setup(tmp_path, timeout_seconds=0.2) as it:
+        it.outbox.add(it.receiver.url(path))
         await it.outbox.until(lambda: len(it.outbox.later) >= 2)
     assert not it.outbox.done
     assert not it.outbox.failed
 
 
-async def test_a_url_that_is_not_allowed_is_not_called_though_it_was_promised(tmp_path: Path) -> None:
-    async with scene(tmp_path) as it:
-        it.outbox.promise(f"http://localhost:{it.receiver.port}/ok", "other-host")
-        it.outbox.promise(it.receiver.url("/ok"), "other-tenant", tenant_id="stranger")
-        it.outbox.promise(it.receiver.url("/ok"), "no-secret", tenant_id="mute")
-        it.outbox.promise(it.receiver.url("/x/../ok"), "climbs")
+async def test_a_url_that_is_no_longer_allowed_is_not_called(tmp_path: Path) -> None:
+    async with setup(tmp_path) as it:
+        it.outbox.add(f"http://localhost:{it.receiver.port}/ok", "other-host")
+        it.outbox.add(it.receiver.url("/ok"), "other-tenant", tenant_id="stranger")
+        it.outbox.add(it.receiver.url("/ok"), "no-secret", tenant_id="mute")
+        it.outbox.add(it.receiver.url("/x/../ok"), "climbs")
         await it.outbox.until(lambda: len(it.outbox.failed) == 4)
     assert not it.receiver.received
     reasons = {job_id: event["error"]["message"] for job_id, event in it.outbox.failed}
@@ -266,11 +270,11 @@ async def test_a_url_that_is_not_allowed_is_not_called_though_it_was_promised(tm
 
 
 async def test_a_new_secret_is_used_at_once_and_a_missing_one_is_waited_for(tmp_path: Path) -> None:
-    async with scene(tmp_path) as it:
-        it.outbox.promise(it.receiver.url("/ok"))
+    async with setup(tmp_path) as it:
+        it.outbox.add(it.receiver.url("/ok"))
         await it.outbox.until(lambda: it.outbox.done == ["job-1"])
         it.secret.unlink()
-        it.outbox.promise(it.receiver.url("/ok"), "job-2")
+        it.outbox.add(it.receiver.url("/ok"), "job-2")
         await it.outbox.until(lambda: bool(it.outbox.later))
         assert len(it.receiver.received) == 1
         it.secret.write_bytes(b"the new secret of this tenant")
@@ -278,21 +282,21 @@ async def test_a_new_secret_is_used_at_once_and_a_missing_one_is_waited_for(tmp_
     assert verified(it.receiver.received[1], b"the new secret of this tenant")
 
 
-async def test_a_dead_and_a_slow_receiver_delay_nobody_else(tmp_path: Path) -> None:
+async def test_a_dead_and_a_slow_receiver_delay_no_other(tmp_path: Path) -> None:
     with socket.socket() as closed:
         closed.bind(("127.0.0.1", 0))
         dead = closed.getsockname()[1]
-        async with scene(tmp_path, concurrency=16, host_concurrency=4, timeout_seconds=15) as it, receiver() as slow:
+        async with setup(tmp_path, concurrency=16, host_concurrency=4, timeout_seconds=15) as it, receiver() as slow:
             for number in range(60):
-                it.outbox.promise(f"http://127.0.0.1:{dead}/x", f"dead-{number}")
-                it.outbox.promise(slow.url("/slow"), f"slow-{number}")
+                it.outbox.add(f"http://127.0.0.1:{dead}/x", f"dead-{number}")
+                it.outbox.add(slow.url("/slow"), f"slow-{number}")
             await slow.until(4)
             began = asyncio.get_running_loop().time()
             for number in range(20):
-                it.outbox.promise(it.receiver.url("/ok"), f"well-{number}")
+                it.outbox.add(it.receiver.url("/ok"), f"good-{number}")
             await it.outbox.until(lambda: len(it.outbox.done) == 20)
             assert asyncio.get_running_loop().time() - began < 3
-            assert all(job_id.startswith("well") for job_id in it.outbox.done)
+            assert all(job_id.startswith("good") for job_id in it.outbox.done)
             assert slow.most_at_once == 4
             slow.hold.set()
             await it.outbox.until(lambda: sum(job_id.startswith("slow") for job_id in it.outbox.done) == 60)
@@ -304,9 +308,9 @@ async def test_a_receiver_that_comes_back_gets_everything(tmp_path: Path) -> Non
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    async with scene(tmp_path) as it:
+    async with setup(tmp_path) as it:
         for number in range(30):
-            it.outbox.promise(f"http://127.0.0.1:{port}/ok", f"job-{number}")
+            it.outbox.add(f"http://127.0.0.1:{port}/ok", f"job-{number}")
         await it.outbox.until(lambda: len(it.outbox.later) >= 30)
         assert not it.outbox.done
         async with receiver(port) as back:
@@ -315,9 +319,9 @@ async def test_a_receiver_that_comes_back_gets_everything(tmp_path: Path) -> Non
 
 
 async def test_many_callbacks_share_a_few_connections(tmp_path: Path) -> None:
-    async with scene(tmp_path, concurrency=8, host_concurrency=8) as it:
+    async with setup(tmp_path, concurrency=8, host_concurrency=8) as it:
         for number in range(400):
-            it.outbox.promise(it.receiver.url("/ok"), f"job-{number}")
+            it.outbox.add(it.receiver.url("/ok"), f"job-{number}")
         await it.outbox.until(lambda: len(it.outbox.done) == 400)
     assert it.receiver.connections <= 8
     assert it.receiver.most_at_once <= 8
@@ -325,9 +329,9 @@ async def test_many_callbacks_share_a_few_connections(tmp_path: Path) -> None:
 
 
 async def test_redis_away_in_between_loses_and_repeats_nothing(tmp_path: Path) -> None:
-    async with scene(tmp_path) as it:
+    async with setup(tmp_path) as it:
         for number in range(20):
-            it.outbox.promise(it.receiver.url("/ok"), f"job-{number}")
+            it.outbox.add(it.receiver.url("/ok"), f"job-{number}")
         await it.receiver.until(1)
         it.outbox.away = 50
         await it.outbox.until(lambda: len(it.outbox.done) == 20)
@@ -335,9 +339,9 @@ async def test_redis_away_in_between_loses_and_repeats_nothing(tmp_path: Path) -
 
 
 async def test_stopping_settles_what_is_under_way_and_gives_back_what_waits(tmp_path: Path) -> None:
-    async with scene(tmp_path, concurrency=4, host_concurrency=2) as it:
+    async with setup(tmp_path, concurrency=4, host_concurrency=2) as it:
         for number in range(6):
-            it.outbox.promise(it.receiver.url("/slow"), f"job-{number}")
+            it.outbox.add(it.receiver.url("/slow"), f"job-{number}")
         await it.receiver.until(2)
         async with asyncio.TaskGroup() as tasks:
             stopping = tasks.create_task(it.callback_sender.stop())
@@ -350,11 +354,11 @@ async def test_stopping_settles_what_is_under_way_and_gives_back_what_waits(tmp_
 
 
 async def test_a_promise_that_comes_again_while_it_is_held_is_not_sent_twice(tmp_path: Path) -> None:
-    async with scene(tmp_path) as it:
-        it.outbox.promise(it.receiver.url("/slow"))
+    async with setup(tmp_path) as it:
+        it.outbox.add(it.receiver.url("/slow"))
         await it.receiver.until(1)
-        it.outbox.promise(it.receiver.url("/slow"))
-        it.outbox.promise(it.receiver.url("/ok"), "job-2")
+        it.outbox.add(it.receiver.url("/slow"))
+        it.outbox.add(it.receiver.url("/ok"), "job-2")
         await it.outbox.until(lambda: it.outbox.done == ["job-2"])
         assert len(it.receiver.at("/slow")) == 1
         it.receiver.hold.set()

@@ -1,4 +1,4 @@
-"""Starts that fail slow down; one that works forgives all."""
+"""Failed starts are repeated ever more slowly. One that succeeds resets the pause."""
 
 from pageworker_supervisor.runners.spawn_backoff import BASE_SECONDS, CAP_SECONDS, SpawnBackoff
 

@@ -1,4 +1,4 @@
-"""Limits that were breached: what is one, what it is called, and both amounts."""
+"""Which measurements breach a limit, and what the breach tells: its name and both amounts."""
 
 from pathlib import Path
 from typing import Any

@@ -9,7 +9,7 @@ import pytest
 from pageworker_supervisor.config.settings import PoolSettings, Settings
 from pageworker_supervisor.host.descriptor_limit import (
     HTTP_CONNECTIONS,
-    LEAST_HTTP_CONNECTIONS,
+    MIN_HTTP_CONNECTIONS,
     http_connections,
     needed,
     suffices,
@@ -42,5 +42,5 @@ def test_a_larger_pool_needs_more_and_leaves_less_for_connections() -> None:
     assert suffices(small, 1024)
     assert not suffices(large, 1024)
     assert http_connections(small, 65_536) == HTTP_CONNECTIONS
-    assert http_connections(large, 1024) == LEAST_HTTP_CONNECTIONS
-    assert LEAST_HTTP_CONNECTIONS < http_connections(of(8, 8), 1024) < http_connections(of(1, 1), 1024)
+    assert http_connections(large, 1024) == MIN_HTTP_CONNECTIONS
+    assert MIN_HTTP_CONNECTIONS < http_connections(of(8, 8), 1024) < http_connections(of(1, 1), 1024)

@@ -1,4 +1,4 @@
-"""Sets of hosts by their digests."""
+"""Egress sets by their digests."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""What an outcome means for its job."""
+"""What an outcome means for its job: the end, or a retry."""
 
 import datetime as dt
 
@@ -10,24 +10,24 @@ from hypothesis import strategies as st
 from pageworker_sandbox.wire.messages import Failure, Obstacle
 from pageworker_supervisor.config.settings import JobSettings
 from pageworker_supervisor.contract.job import Job
-from pageworker_supervisor.dispatch.outcome import Outcome, Ran
+from pageworker_supervisor.dispatch.outcome import Outcome, OutcomeName
 from pageworker_supervisor.dispatch.retry_policy import EndJob, RetryJob, backoff_seconds, decide
 
 RULES = JobSettings(max_retries=2, retry_base_seconds=1, retry_cap_seconds=60)
 JOB = Job(job_id="j", tenant_id="t", endpoint_module="m")
 
 
-def outcome(ran: Ran, *, retryable: bool | None = None, after: float | None = None) -> Outcome:
-    told = retryable is not None
+def outcome(ran: OutcomeName, *, retryable: bool | None = None, after: float | None = None) -> Outcome:
+    failed = retryable is not None
     failure = Failure(type="boom", message="it broke", retryable=retryable or False, retry_after_seconds=after)
-    return Outcome(outcome=ran, runner_id="r", started_at=dt.datetime.now(dt.UTC), failure=failure if told else None)
+    return Outcome(outcome=ran, runner_id="r", started_at=dt.datetime.now(dt.UTC), failure=failure if failed else None)
 
 
 def test_success_ends() -> None:
     assert decide(JOB, outcome("succeeded"), 1, RULES, lambda: 0.5) == EndJob("succeeded")
 
 
-def test_a_retryable_failure_is_tried_again_until_the_retries_are_used() -> None:
+def test_a_retryable_failure_is_retried_until_the_retries_are_used() -> None:
     decisions = [decide(JOB, outcome("failed", retryable=True), n, RULES, lambda: 0.5) for n in (1, 2, 3)]
     assert [type(decision) for decision in decisions] == [RetryJob, RetryJob, EndJob]
     assert isinstance(decisions[2], EndJob)

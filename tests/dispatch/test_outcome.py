@@ -1,11 +1,11 @@
-"""Whatever a runner says is data becomes JSON, or is refused; it never breaks the supervisor."""
+"""A runner's data becomes JSON or is refused. It never breaks the supervisor."""
 
 import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pageworker_supervisor.dispatch.untrusted import NotJson, json_of
+from pageworker_supervisor.dispatch.outcome import NotJson, json_of
 
 
 @given(st.binary(max_size=200))

@@ -1,4 +1,4 @@
-"""What follows from an answer, and from none."""
+"""What follows from an answer, and from no answer."""
 
 import random
 
@@ -10,8 +10,8 @@ from pageworker_supervisor.delivery.callback_policy import (
     CAP_SECONDS,
     QUICK_TRIES,
     RETRY_AFTER_CAP_SECONDS,
-    Age,
     Delivered,
+    EntryAge,
     GiveUp,
     RetryLaterAt,
     backoff_seconds,
@@ -24,8 +24,8 @@ RUNNING = b'{"code":409,"message":"The execution \\"7\\" is running already."}'
 FINISHED = b'{"code":409,"message":"The execution \\"7\\" has finished already."}'
 
 
-def age(tries: int = 0, seconds: float = 0.0, max_seconds: float = 86_400.0) -> Age:
-    return Age(tries, seconds, max_seconds, NOW)
+def age(tries: int = 0, seconds: float = 0.0, max_seconds: float = 86_400.0) -> EntryAge:
+    return EntryAge(tries, seconds, max_seconds, NOW)
 
 
 def half() -> float:
@@ -59,14 +59,14 @@ def test_no_answer_is_tried_again(trouble: DeliveryTrouble) -> None:
     assert decide(ReceiverUnreachable(trouble), age(2, 60.0), half) == RetryLaterAt(1.0, trouble.value)
 
 
-def test_n8n_that_has_not_parked_yet_is_asked_again_within_a_tenth_of_a_second() -> None:
+def test_n8n_that_has_not_stored_its_execution_is_asked_again_within_a_tenth_of_a_second() -> None:
     for tries in range(QUICK_TRIES):
         decision = decide(Answered(409, RUNNING), age(tries), random.random)
         assert isinstance(decision, RetryLaterAt)
         assert 0.05 <= decision.delay_seconds <= 0.1
 
 
-def test_n8n_that_stays_busy_is_asked_less_and_less() -> None:
+def test_n8n_that_stays_busy_is_asked_more_and_more_slowly() -> None:
     decision = decide(Answered(409, RUNNING), age(QUICK_TRIES + 6), half)
     assert decision == RetryLaterAt(16.0, "HTTP 409, its execution is running already")
 
