@@ -26,6 +26,8 @@ from pageworker_supervisor.redis_client.errors import EmbeddedUnfit, RedisUnavai
 from pageworker_supervisor.redis_client.server_config import server_config
 from pageworker_supervisor.redis_client.users import USERS
 
+pytestmark = pytest.mark.redis
+
 ANY = RedisSettings(port=0)
 
 DAEMON = """

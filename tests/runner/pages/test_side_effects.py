@@ -24,7 +24,7 @@ def test_every_name_is_a_command_of_playwright(kind: str, table: dict[str, SideE
     assert set(table) - commands(kind) == set()
 
 
-@pytest.mark.parametrize("kind", [*side_effects.HARMLESS, *side_effects.REFUSED])
+@pytest.mark.parametrize("kind", sorted(side_effects.HARMLESS | side_effects.REFUSED))
 def test_every_kind_is_an_object_of_playwright(kind: str) -> None:
     assert hasattr(channels, f"{kind}Channel")
 
