@@ -117,7 +117,7 @@ async def test_errors_come_over_from_the_other_process(tmp_path: Path) -> None:
             await opened.open("acme", "shop", 1, None)
     with pytest.raises(ProfileTampered, match="SingletonLock is a folder"):
         await opened.open("acme", "shop", 1, None)
-    with pytest.raises(FolderWorkerFailed, match="no act"):
+    with pytest.raises(FolderWorkerFailed, match="unknown action"):
         await folders.walk("paint", tmp_path)
     assert ProfileStore(tmp_path).holder("acme", "shop") is None
 
