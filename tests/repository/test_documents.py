@@ -291,3 +291,21 @@ def test_the_architecture_shows_the_layers_of_the_contract() -> None:
         assert all(found), layer
         lines.append(min(drawn.count("\n", 0, match.start()) for match in found if match))
     assert lines == sorted(lines)
+
+
+# ---- decisions ----
+
+DECISIONS = sorted((ROOT / "docs" / "adr").glob("[0-9]*.md"))
+
+
+@pytest.mark.parametrize("file", DECISIONS, ids=lambda file: file.stem)
+def test_a_decision_has_the_templates_form_and_is_in_the_index(file: Path) -> None:
+    text = file.read_text()
+    title = re.match(r"# (\d+)\. (.+)\n\nStatus: (accepted|proposed|replaced by .+)\n\n## Context\n", text)
+    assert title is not None
+    assert "\n## Decision\n" in text
+    assert "\n## Consequences\n" in text
+    number = int(file.name[:4])
+    assert int(title[1]) == number
+    index = (file.parent / "README.md").read_text()
+    assert f"| [{number}]({file.name}) | {title[2]} | {title[3]} |" in index
