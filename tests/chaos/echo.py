@@ -6,7 +6,7 @@ import os
 import random
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Literal
 
@@ -65,8 +65,8 @@ class _Gone(Exception):
 class EchoRunner(Runner):
     """Sleeps some milliseconds and answers; what it is to do instead stands in the payload."""
 
-    def __init__(self, *words: Any) -> None:
-        super().__init__(*words)
+    def __init__(self, *arguments: Any, **more: Any) -> None:
+        super().__init__(*arguments, **more)
         self._stopping = asyncio.Event()
         self._tasks: asyncio.TaskGroup | None = None
         self._answers: dict[str, asyncio.Task[None]] = {}
@@ -85,8 +85,8 @@ class EchoRunner(Runner):
             self._tasks = None
 
     def _step(self, event: RunnerEvent) -> None:
-        self.life = next_state(TRANSITIONS, self.life, event)
-        if self.life is RunnerState.STOPPING:
+        self.state = next_state(TRANSITIONS, self.state, event)
+        if self.state is RunnerState.STOPPING:
             self._stopping.set()
 
     def crash(self, reason: str) -> None:
@@ -108,6 +108,7 @@ class EchoRunner(Runner):
     async def run(self, running: SentAttempt, words: m.Run, bundle: VerifiedBundle) -> m.Done:
         """As the real one: from here on the page is given back by the runner."""
         tasks = self._here()
+        running.page.use(running.attempt_id)
         self.running[running.attempt_id] = running
         self._answers[running.attempt_id] = tasks.create_task(self._answer(running, words))
         return await asyncio.shield(running.done)
@@ -124,7 +125,7 @@ class EchoRunner(Runner):
 
     async def _answer(self, running: SentAttempt, words: m.Run) -> None:
         payload: dict[str, Any] = msgspec.json.decode(words.payload)
-        running.accept(0)
+        running.accept()
         try:
             done = await self._do(words, payload)
         except asyncio.CancelledError as cancelled:
@@ -133,9 +134,10 @@ class EchoRunner(Runner):
             done = m.Done(attempt_id=words.attempt_id, outcome=cancelled.args[0])
         self.jobs_done += 1
         del self.running[words.attempt_id], self._answers[words.attempt_id]
+        running.page.recycle()
         running.end(done)
         await asyncio.sleep(RECYCLE_SECONDS)
-        self.release()
+        running.page.release()
 
     async def _do(self, words: m.Run, payload: dict[str, Any]) -> m.Done:
         await asyncio.sleep(payload["ms"] / 1000)
@@ -154,8 +156,18 @@ class EchoRunner(Runner):
 class EchoFleet(Fleet):
     """The product's fleet, but for what it spawns."""
 
-    def _new_runner(self, context: ContextKey, fence: int | None, house: RunnerResources) -> Runner:
-        return EchoRunner(next(self._names), context, fence, house, self._events)
+    def _new_runner(
+        self,
+        context: ContextKey,
+        fence: int | None,
+        resources: RunnerResources,
+        *,
+        probe: bool = False,
+        comes_back: bool = False,
+    ) -> Runner:
+        return EchoRunner(
+            next(self._names), context, fence, resources, self._events, probe=probe, comes_back=comes_back
+        )
 
     def hit(self, seconds: float | None) -> None:
         """Kill some runner, or freeze it for so long."""
@@ -173,22 +185,9 @@ class EchoRooms(Components):
 
     locks = NOWHERE
 
-    def _fleet(self, name: str, house: RunnerResources) -> Fleet:
-        self.echo = EchoFleet(
-            name,
-            EchoHouse(
-                settings=house.settings,
-                host=house.host,
-                outlet=house.outlet,
-                profiles=house.profiles,
-                artifacts=house.artifacts,
-                metrics=house.metrics,
-                uids=house.uids,
-                egress_sets=house.egress_sets,
-                locks=self.locks,
-            ),
-            self._give_up_profile,
-        )
+    def _fleet(self, name: str, resources: RunnerResources, probe_paths: tuple[Path | None, Path | None]) -> Fleet:
+        shared = {field.name: getattr(resources, field.name) for field in fields(RunnerResources)}
+        self.echo = EchoFleet(name, EchoHouse(**shared, locks=self.locks), probe_paths, self._release_profile)
         return self.echo
 
     def hit(self, seconds: float | None) -> None:

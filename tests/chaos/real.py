@@ -26,10 +26,10 @@ class RealRooms(Components):
 
     def break_gateway(self, seconds: float) -> None:
         """Kill the egress gateway; for so long none comes up, as its launcher fails."""
-        outlet = self.outlet
+        gateway = self.gateway
         # Two such faults may overlap: the later one's end is the end.
-        self._sound = sound = self._sound or outlet._host
-        outlet._host = replace(sound, bubblewrap=Path("/bin/false"))
+        self._sound = sound = self._sound or gateway._host
+        gateway._host = replace(sound, bubblewrap=Path("/bin/false"))
         until = self._broken_until = asyncio.get_running_loop().time() + seconds
         asyncio.get_running_loop().call_at(until, self._mend_gateway, until)
         for pid, line in below(os.getpid()).items():
@@ -39,16 +39,16 @@ class RealRooms(Components):
 
     def _mend_gateway(self, until: float) -> None:
         if until == self._broken_until and self._sound is not None:
-            self.outlet._host = self._sound
+            self.gateway._host = self._sound
 
     def hit(self, seconds: float | None) -> None:
         """Kill some process of some busy runner, or stop it for so long."""
-        busy = [runner for runner in self.fleet.runners.values() if runner.taken and runner.cell is not None]
+        busy = [runner for runner in self.fleet.runners.values() if runner.taken and runner.process is not None]
         if not busy:
             return
-        cell = random.choice(busy).cell
-        assert cell is not None
-        vital = [pid for pid, line in below(cell.pid).items() if any(word in line for word in VITAL)]
+        process = random.choice(busy).process
+        assert process is not None
+        vital = [pid for pid, line in below(process.pid).items() if any(word in line for word in VITAL)]
         if not vital:
             return
         victim = random.choice(vital)
