@@ -1,4 +1,4 @@
-"""What a hostile runner may leave behind: nothing outside of its folder is touched."""
+"""Walks over folders that a hostile runner has left: nothing outside of them is touched."""
 
 import os
 import stat

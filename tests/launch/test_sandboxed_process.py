@@ -1,26 +1,16 @@
-"""Cells, really started: what the kernel says of them, and that they always end."""
+"""Sandboxed processes, really started: what /proc shows of them, what they use, and how they end."""
 
-import asyncio
 import errno
-import json
 import os
-import signal
-import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from pw_sandbox import gone, sandboxes
+from pw_sandbox import sandboxes
 
-from pageworker_sandbox.confine import landlock
-from pageworker_sandbox.dialer.messages import DialRules
-from pageworker_sandbox.launch import GatewayUsers, Host, LaunchFailed, launch_gateway, procfs
-from pageworker_sandbox.launch.mounts import Bind
-from pageworker_sandbox.launch.start import START_SECONDS
+from pageworker_sandbox.launch import Host, procfs
 
 pytestmark = pytest.mark.sandbox
-GONE_SECONDS = 2.0
 CHECKOUT = Path(__file__).resolve().parents[2]
 WRITE = """
 kept = open(path, "w+b")
@@ -146,119 +136,3 @@ async def test_files_in_a_tmpfs_are_counted_by_the_kernel(host: Host, profile: P
         (use,) = (use for use in await inside.process.tmpfs_use() if use.inside == Path("/profile"))
     assert full.value.errno == errno.ENOSPC
     assert use.files == use.most_files == 500
-
-
-async def test_a_cell_that_can_not_start_says_why(host: Host, profile: Path) -> None:
-    broken = replace(host, python=Path("/nonexistent/python"))
-    async with asyncio.timeout(START_SECONDS / 2):
-        with pytest.raises(LaunchFailed, match="nonexistent"):
-            async with sandboxes.sandbox(broken, sandboxes.spec(profile)):
-                pass
-    unstaged = replace(host, runner=(*host.runner, Bind(Path("/nonexistent"), Path("/x"))))
-    with pytest.raises(LaunchFailed, match="stage the root"):
-        async with sandboxes.sandbox(unstaged, sandboxes.spec(profile)):
-            pass
-
-
-async def test_nothing_is_left_open_or_running_here(host: Host, profile: Path) -> None:
-    async with sandboxes.sandbox(host, sandboxes.spec(profile)) as inside:
-        await inside.run("pass")
-    before = set(os.listdir("/proc/self/fd"))
-    for _ in range(3):
-        async with sandboxes.sandbox(host, sandboxes.spec(profile)) as inside:
-            await inside.run("pass")
-            tree = gone.watch(procfs.tree(inside.process.pid))
-        assert gone.left(tree, 0.0) == set()
-    assert set(os.listdir("/proc/self/fd")) == before
-
-
-async def test_a_cancelled_start_leaves_nothing(host: Host, profile: Path) -> None:
-    before = set(procfs.children(os.getpid()))
-    started = asyncio.Event()
-
-    async def begin() -> None:
-        started.set()
-        async with sandboxes.sandbox(host, sandboxes.spec(profile)):
-            await asyncio.Event().wait()
-
-    async with asyncio.TaskGroup() as tasks:
-        task = tasks.create_task(begin())
-        await started.wait()
-        await asyncio.sleep(0)
-        task.cancel()
-    assert set(procfs.children(os.getpid())) <= before
-
-
-async def test_another_thread_may_not_start_one(host: Host, profile: Path) -> None:
-    spec = sandboxes.spec(profile)
-
-    async def begin() -> None:
-        async with sandboxes.sandbox(host, spec):
-            pass
-
-    with pytest.raises(RuntimeError, match="main thread"):
-        await asyncio.to_thread(asyncio.run, begin())
-
-
-async def test_root_gives_every_cell_a_user(host: Host, profile: Path) -> None:
-    spec = replace(sandboxes.spec(profile), uid=None if os.geteuid() == 0 else 12345)
-    with pytest.raises(ValueError, match="user of its own"):
-        async with sandboxes.sandbox(host, spec):
-            pass
-
-
-async def test_the_gateway_has_no_network_and_its_dialer_little_else(host: Host) -> None:
-    users = GatewayUsers(*(None if sandboxes.UID is None else sandboxes.UID + number for number in (80, 81)))
-    cell = await launch_gateway(host, users, DialRules(ports=(80, 443)))
-    try:
-        proof = await cell.proof()
-        ours = procfs.namespaces("self")
-        assert not {name for name, inode in ours.items() if proof[f"ns_{name}"] == inode}
-        assert {name for name, inode in ours.items() if proof[f"dialer_ns_{name}"] == inode} == {"net"}
-        assert proof["dialer_landlock_ports"] == str(landlock.abi() >= landlock.NET_ABI).lower()
-    finally:
-        cell.channel.close()
-        status = await cell.wait()
-    assert (status.code, cell.stderr) == (0, "")
-
-
-async def supervisor(profile: Path) -> tuple[asyncio.subprocess.Process, list[int]]:
-    if sandboxes.UID is None:
-        profile.mkdir()
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "pw_sandbox.supervisor", str(profile), str(sandboxes.HEADLESS)),
-        stdout=subprocess.PIPE,
-        cwd=CHECKOUT / "tests",
-    )
-    assert process.stdout is not None
-    told = json.loads(await process.stdout.readline())
-    assert len(told["pids"]) > 6
-    return process, told["pids"]
-
-
-async def test_the_supervisors_death_is_everybodys(profile: Path) -> None:
-    process, pids = await supervisor(profile)
-    tree = gone.watch(pids)
-    process.kill()
-    await process.wait()
-    assert gone.left(tree, GONE_SECONDS) == set()
-
-
-async def test_so_is_bubblewraps_even_where_all_are_stopped(profile: Path) -> None:
-    process, pids = await supervisor(profile)
-    tree = gone.watch(pids)
-    for pid in reversed(pids):
-        os.kill(pid, signal.SIGSTOP)
-    os.kill(pids[0], signal.SIGKILL)
-    assert gone.left(tree, GONE_SECONDS) == set()
-    assert await process.wait() == 0
-
-
-async def test_stopped_trees_die_with_the_supervisor(profile: Path) -> None:
-    process, pids = await supervisor(profile)
-    tree = gone.watch(pids)
-    for pid in pids:
-        os.kill(pid, signal.SIGSTOP)
-    process.kill()
-    await process.wait()
-    assert gone.left(tree, GONE_SECONDS) == set()

@@ -1,11 +1,12 @@
-"""Plain HTTP through a cell: what the origin gets, what the runner gets."""
+"""Plain HTTP through a runner's proxy: what the origin gets, what the runner gets."""
 
 import asyncio
 
 import h11
 import pytest
+from pw_egress.client import ask, client, get
 from pw_egress.origin import OK, Handler, Origin, answering, closing, serving
-from pw_egress.running_proxy import ask, client, get, running, to
+from pw_egress.running_proxy import running, to
 
 from pageworker_sandbox.egress.limits import EgressLimits
 
