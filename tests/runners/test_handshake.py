@@ -18,7 +18,7 @@ class ScriptedConnection:
     """Receives these messages in turn. A Listener comes with a descriptor."""
 
     def __init__(self, *messages: m.Message) -> None:
-        self.sent: list[m.Message] = []
+        self.sent: list[object] = []
         self.descriptor = -1
         self._messages = list(messages)
 
@@ -30,7 +30,7 @@ class ScriptedConnection:
             return message, [self.descriptor]
         return message, []
 
-    async def send(self, message: m.Message) -> None:
+    async def send(self, message: object) -> None:
         self.sent.append(message)
 
 
