@@ -45,17 +45,17 @@ class Home:
 
     @property
     def a(self) -> Tenant:
-        """The one that tries something."""
+        """The tenant that attacks."""
         return self.tenants[A]
 
     @property
     def b(self) -> Tenant:
-        """The one that must keep what it has."""
+        """The tenant that must not be affected."""
         return self.tenants[B]
 
     @property
     def c(self) -> Tenant:
-        """A third one."""
+        """A third tenant."""
         return self.tenants[C]
 
     def worker(self, name: str, **settings: Mapping[str, Any]) -> AbstractContextManager[DaemonProcess]:

@@ -1,4 +1,4 @@
-"""A cancellation is one tenant's, of one of its jobs, and holds whatever another tenant does."""
+"""A cancellation affects one job of one tenant, and holds whatever another tenant does."""
 
 import json
 
@@ -39,7 +39,7 @@ async def test_a_tenant_that_cancels_anothers_running_job_reaches_only_its_own_n
 
 
 async def test_a_cancel_that_waits_for_one_tenants_job_does_not_meet_anothers(home: Home) -> None:
-    """A cancels an id before anybody pushes it; B pushes that id first and its job runs, A's is cancelled."""
+    """A cancels an id before it is pushed; B pushes that id first and its job runs, A's is cancelled."""
     job_id = home.fresh("early")
     assert await cancelled(home, home.a, job_id) == "awaited"
     await home.b.push(home.b.say(job_id))

@@ -179,7 +179,8 @@ async def test_a_module_without_hosts_reaches_none(worker: EgressWorker) -> None
 
 
 async def test_what_a_module_left_behind_reaches_nothing_while_another_one_works(worker: EgressWorker) -> None:
-    """Module A leaves a task and a timer that ask for B's host; B's job, at work there, is not their way."""
+    """Module A leaves a task and a timer that ask for B's host; B's job, which runs there, does not let them
+    through."""
     left = {"home": f"http://{A}/home", "url": f"http://{B}/leftover", "leave": "A was here"}
     await worker.run(worker.acme, "leaves", "test.a", left)
     stays = {"home": f"http://{B}/home", "url": f"http://{B}/stays", "ways": ["page"], "seconds": 1.5}

@@ -1,4 +1,4 @@
-"""Files: however many a tenant makes, the worker's one thread is not held up, and the tenant is told its limit."""
+"""Files: however many a tenant makes, the worker's event loop is not delayed, and the tenant learns its limit."""
 
 import asyncio
 import os
@@ -31,9 +31,9 @@ MOST_FILES = 45_000
 MOST_BYTES = 64 * 1024**2
 SCRATCH_FILES = 2_000
 LATE_SECONDS = 0.25
-"""The event loop is no later than this; walking 40,000 files on it took 2.4 s."""
+"""The longest delay of the event loop. Walking 40,000 files on it took 2.4 s."""
 STARVED_SECONDS = 0.1
-"""Nor is ours, unless the host itself has no time for anybody."""
+"""The same for the test's own loop. If that is late, the host is too busy to tell."""
 STAYS = "setInterval(() => {}, 1000);"
 MAKE = """
 const fs = require('fs');

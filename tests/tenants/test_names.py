@@ -1,4 +1,4 @@
-"""Ids are per tenant: whatever one tenant pushes under an id, another tenant's job of that id keeps its own way."""
+"""Ids are per tenant: whatever one tenant pushes under an id, another tenant's job of that id is not affected."""
 
 import asyncio
 import json

@@ -1,4 +1,4 @@
-"""Pushing an id again: what one tenant repeats, corrects or takes back is no matter of another's."""
+"""Pushing an id again: what one tenant repeats, corrects or cancels does not affect another tenant."""
 
 import json
 

@@ -47,7 +47,7 @@ async def one_at_a_time(home: Home, tenant: Tenant, jobs: int, pause_seconds: fl
 
 
 async def all_at_once(home: Home, tenants: list[Tenant], jobs: int, pause_seconds: float = 0.0) -> None:
-    """Each of them so."""
+    """Run several such producers at once."""
     async with asyncio.TaskGroup() as tasks:
         for tenant in tenants:
             tasks.create_task(one_at_a_time(home, tenant, jobs, pause_seconds))
@@ -61,7 +61,7 @@ async def test_two_tenants_with_one_job_each_keep_their_runners() -> None:
 
 
 async def test_five_tenants_that_take_turns_on_four_runners() -> None:
-    """Five tenants with a job each now and then share four runners: few starts, and everybody gets a turn."""
+    """Five tenants with a job each now and then share four runners: few starts, and every tenant gets a slot."""
     async with with_tenants(5, pool={"runners": 4, "pages": 4}) as (home, tenants):
         await all_at_once(home, tenants, 12, 0.4)
         # Each job used to cost a start once another tenant waited: 100 for 200 jobs.
