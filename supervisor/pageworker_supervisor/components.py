@@ -29,7 +29,7 @@ from pageworker_supervisor.intake import Intake
 from pageworker_supervisor.intake.module_egress import ModuleEgress
 from pageworker_supervisor.intake.timing import IntakeTimeouts
 from pageworker_supervisor.queue import QueueClient
-from pageworker_supervisor.queue.options import LEASE_MS, PROMISE_MS
+from pageworker_supervisor.queue.options import LEASE_MS, OUTBOX_LEASE_MS
 from pageworker_supervisor.redis_client import RedisClient
 from pageworker_supervisor.registry import Registry
 from pageworker_supervisor.runners.dial_rules import dial_rules
@@ -50,7 +50,7 @@ class Timeouts:
     """How long a silence counts as death. Tests of what happens past it use shorter ones."""
 
     lease_ms: int = LEASE_MS
-    promise_ms: int = PROMISE_MS
+    promise_ms: int = OUTBOX_LEASE_MS
     intake: IntakeTimeouts = field(default_factory=IntakeTimeouts)
 
 

@@ -169,14 +169,14 @@ class Worker:
                 cancel_memory_seconds=settings.jobs.cancel_memory_seconds,
                 replicas=int(replicated),
                 lease_ms=pace.lease_ms,
-                promise_ms=pace.promise_ms,
+                outbox_lease_ms=pace.promise_ms,
             ),
         )
         await link.availability.retry_until_available(queue.load)
-        await link.availability.retry_until_available(lambda: queue.register_worker(self._name))
+        await link.availability.retry_until_available(lambda: queue.consumer.register_worker(self._name))
         if (before := self._before) is not None:
-            taken = await link.availability.retry_until_available(lambda: queue.disown_worker(before))
-            await link.availability.retry_until_available(lambda: queue.forget_worker(before))
+            taken = await link.availability.retry_until_available(lambda: queue.consumer.disown_worker(before))
+            await link.availability.retry_until_available(lambda: queue.consumer.forget_worker(before))
             log.info("succeeds", predecessor=before, jobs=taken)
         return queue
 
@@ -280,7 +280,7 @@ class Worker:
     async def cancel(self, ref: JobRef) -> Cancelled:
         """Cancel a job, whatever state it is in and on whatever worker."""
         try:
-            word = await self._up().queue.cancel(ref)
+            word = await self._up().queue.inspection.cancel(ref)
         except RedisUnavailable as away:
             raise WorkerRefused(f"Redis does not answer: {away}") from away
         known = word not in ("awaited", "unknown")

@@ -95,7 +95,7 @@ async def run(plan: ChaosPlan, keep: Path | None = None) -> ChaosOutcome:
                 link.commands,
                 link.blocking(),
                 shards=there.shards,
-                options=QueueOptions(lease_ms=plan.cast.lease_ms, promise_ms=PROMISE_MS),
+                options=QueueOptions(lease_ms=plan.cast.lease_ms, outbox_lease_ms=PROMISE_MS),
             )
             async with aclosing(link), receiver() as called:
                 stage = Stage(plan, there, queue, link, called, threads)
@@ -194,8 +194,8 @@ class Stage:
         for name in holders:
             taken = await self._link.send("LLEN", f"{{pw:inbox}}:processing:{name.decode()}", key="pw:inbox")
             left += [f"{taken} taken in by {name.decode()}"] if taken else []
-        for stats in await self._queue.stats():
-            if stats.queued or stats.delayed or stats.running or stats.verdicts or stats.promises:
+        for stats in await self._queue.inspection.stats():
+            if stats.queued or stats.delayed or stats.running or stats.ending or stats.outbox_entries:
                 left.append(str(stats))
         return left
 

@@ -10,7 +10,7 @@ import pytest
 from pageworker_supervisor.config.settings import DomainSettings, JobSettings, Settings, TenantSettings
 from pageworker_supervisor.contract.job_ref import JobRef
 from pageworker_supervisor.intake.admission import Admission, AdmittedJob, RejectedText
-from pageworker_supervisor.queue.options import QuotaLimits
+from pageworker_supervisor.queue.quota_limits import QuotaLimits
 
 SETTINGS = Settings(
     tenants={

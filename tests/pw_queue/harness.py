@@ -10,7 +10,9 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
 from pageworker_supervisor.queue import QueueClient
-from pageworker_supervisor.queue.options import Capacity, Lease, QueueOptions
+from pageworker_supervisor.queue.capacity import Capacity
+from pageworker_supervisor.queue.lease import Lease
+from pageworker_supervisor.queue.options import QueueOptions
 from pw_queue.words import DONE, everything
 
 
@@ -35,7 +37,7 @@ class QueueHarness:
 
     async def take(self, worker: str = "w1", capacity: Capacity | None = None) -> list[Lease]:
         """Claim; by default everything there is."""
-        return list((await self.queue.claim(worker, capacity or everything())).leases)
+        return list((await self.queue.consumer.claim(worker, capacity or everything())).leases)
 
     async def one(self, worker: str = "w1", capacity: Capacity | None = None) -> Lease:
         """Claim exactly one."""
@@ -44,7 +46,7 @@ class QueueHarness:
 
     async def finish(self, leases: list[Lease]) -> None:
         """End them all well."""
-        assert all(await self.queue.finish_many([(lease, DONE) for lease in leases]))
+        assert all(await self.queue.consumer.finish_many([(lease, DONE) for lease in leases]))
 
     async def drain(self, worker: str = "w1", capacity: Capacity | None = None) -> list[str]:
         """Claim and finish until nothing comes; the job ids in the order in which they came."""

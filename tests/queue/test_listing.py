@@ -5,7 +5,8 @@ import time
 import pytest
 from pw_queue import QueueHarness, everything, places, ref, ticket
 
-from pageworker_supervisor.queue.options import JobState, JobView, QuotaLimits
+from pageworker_supervisor.queue.quota_limits import QuotaLimits
+from pageworker_supervisor.queue.views import JobView, ListedState
 
 MANY = 20_000
 
@@ -17,7 +18,7 @@ async def listed(
     found: list[JobView] = []
     cursor = None
     while True:
-        page = await harness.queue.jobs(state, tenant, cursor, count)
+        page = await harness.queue.inspection.jobs(state, tenant, cursor, count)
         assert len(page.jobs) <= count
         found += page.jobs
         cursor = page.cursor
@@ -27,12 +28,12 @@ async def listed(
 
 async def backlog(harness: QueueHarness, tenant: str, count: int, **fields: object) -> None:
     for first in range(0, count, 1000):
-        await harness.queue.enqueue([ticket(f"j{n}", tenant, **fields) for n in range(first, min(count, first + 1000))])
+        await harness.queue.producer.enqueue([ticket(f"j{n}", tenant, **fields) for n in range(first, min(count, first + 1000))])
 
 
 async def test_every_state_is_listed_and_each_job_once(harness: QueueHarness) -> None:
     one = QuotaLimits(concurrency=1)
-    await harness.queue.enqueue(
+    await harness.queue.producer.enqueue(
         [
             *(ticket(f"q{n}", concurrency=3) for n in range(10)),
             *(ticket(f"h{n}", priority="high", concurrency=3) for n in range(3)),
@@ -44,7 +45,7 @@ async def test_every_state_is_listed_and_each_job_once(harness: QueueHarness) ->
     )
     running = {lease.ref for lease in await harness.take(capacity=places(new=2, pages=2, limit=3))}
     for name in ("later0", "q9"):
-        await harness.queue.cancel(ref(name))
+        await harness.queue.inspection.cancel(ref(name))
     for count in (1, 3, 500):
         views = await listed(harness, count=count)
         names = [(view.tenant_id, view.job_id) for view in views]
@@ -63,8 +64,8 @@ async def test_every_state_is_listed_and_each_job_once(harness: QueueHarness) ->
 
 
 async def test_what_is_being_written_off_does_not_run(harness: QueueHarness) -> None:
-    await harness.queue.enqueue([ticket("j1")])
-    await harness.queue.cancel(ref("j1"))
+    await harness.queue.producer.enqueue([ticket("j1")])
+    await harness.queue.inspection.cancel(ref("j1"))
     lease = await harness.one()
     assert [view.state for view in await listed(harness, "verdict")] == ["verdict"]
     assert await listed(harness, "running") == []
@@ -78,9 +79,9 @@ async def test_a_listing_does_not_look_at_what_it_does_not_list(
     harness: QueueHarness, state: JobState | None, tenant: str | None
 ) -> None:
     """Commands count, not seconds: as many as without the others' backlog."""
-    await harness.queue.enqueue([ticket(f"s{n}", "small") for n in range(6)])
-    await harness.queue.enqueue([ticket(f"late{n}", "small", delay_ms=10**8) for n in range(3)])
-    await harness.queue.cancel(ref("s5", "small"))
+    await harness.queue.producer.enqueue([ticket(f"s{n}", "small") for n in range(6)])
+    await harness.queue.producer.enqueue([ticket(f"late{n}", "small", delay_ms=10**8) for n in range(3)])
+    await harness.queue.inspection.cancel(ref("s5", "small"))
     leases = await harness.take(capacity=everything(2))
     alone = await _commands(harness, state, tenant)
     await backlog(harness, "huge", MANY)
@@ -110,14 +111,14 @@ async def test_pages_go_on_though_the_backlog_is_served_meanwhile(harness: Queue
     """What stays is seen once; nobody who waits is skipped because those before it have left."""
     await backlog(harness, "acme", 300)
     seen: list[str] = []
-    page = await harness.queue.jobs("queued", count=100)
+    page = await harness.queue.inspection.jobs("queued", count=100)
     seen += [view.job_id for view in page.jobs]
     served: set[str] = set()
     while page.cursor is not None:
         for lease in await harness.take(capacity=everything(30)):
             served.add(lease.job_id)
             await harness.finish([lease])
-        page = await harness.queue.jobs("queued", cursor=page.cursor, count=20)
+        page = await harness.queue.inspection.jobs("queued", cursor=page.cursor, count=20)
         seen += [view.job_id for view in page.jobs]
     assert len(seen) == len(set(seen))
     assert {f"j{n}" for n in range(300)} - set(seen) <= served
@@ -126,7 +127,7 @@ async def test_pages_go_on_though_the_backlog_is_served_meanwhile(harness: Queue
 async def test_a_backlog_of_void_entries_ends_and_stays_bounded(harness: QueueHarness) -> None:
     await backlog(harness, "acme", 2_000)
     for number in range(2_000):
-        await harness.queue.cancel(ref(f"j{number}"))
+        await harness.queue.inspection.cancel(ref(f"j{number}"))
     assert await listed(harness, "queued") == []
     assert len(await listed(harness, "verdict", "acme")) == 2_000
 
@@ -134,7 +135,7 @@ async def test_a_backlog_of_void_entries_ends_and_stays_bounded(harness: QueueHa
 @pytest.mark.parametrize("cursor", ["", "7:queued:", "0:nowhere:", "x"])
 async def test_a_cursor_that_no_listing_gave_is_refused(harness: QueueHarness, cursor: str) -> None:
     if not cursor:
-        assert (await harness.queue.jobs(cursor=cursor)).cursor is None
+        assert (await harness.queue.inspection.jobs(cursor=cursor)).cursor is None
         return
     with pytest.raises(ValueError, match="cursor"):
-        await harness.queue.jobs(cursor=cursor)
+        await harness.queue.inspection.jobs(cursor=cursor)

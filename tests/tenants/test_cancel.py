@@ -13,7 +13,7 @@ PER_TENANT = 10_000
 
 async def cancelled(home: Home, tenant: Tenant, job_id: str) -> str:
     """What the queue answers."""
-    return str(await home.queue.cancel(tenant.ref(job_id)))
+    return str(await home.queue.inspection.cancel(tenant.ref(job_id)))
 
 
 async def remembered(home: Home, tenant: Tenant, count: int, milliseconds: int) -> list[bytes]:

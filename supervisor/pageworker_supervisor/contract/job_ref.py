@@ -31,9 +31,9 @@ class JobRef(Struct, frozen=True, order=True):
         return cls(tenant_id, job_id)
 
     @classmethod
-    def of_text(cls, text: bytes) -> Self:
-        """The text of a reference that the scheduler keeps; not checked again."""
-        tenant_id, _, job_id = text.decode().partition("/")
+    def of_text(cls, text: str) -> Self:
+        """The text of a reference that the queue keeps; not checked again."""
+        tenant_id, _, job_id = text.partition("/")
         return cls(tenant_id, job_id)
 
     @property

@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Protocol, TypeVar
 
-from pageworker_supervisor.queue.options import OutboxEntry
+from pageworker_supervisor.queue.outbox import OutboxEntry
 
 T = TypeVar("T")
 

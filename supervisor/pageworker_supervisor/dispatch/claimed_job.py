@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from pageworker_supervisor.contract.job import Job
 from pageworker_supervisor.dispatch import result_builder
-from pageworker_supervisor.queue.options import Lease
+from pageworker_supervisor.queue.lease import Lease
 from pageworker_supervisor.telemetry import log
 
 if TYPE_CHECKING:

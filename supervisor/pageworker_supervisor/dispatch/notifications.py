@@ -5,7 +5,7 @@ import asyncio
 from pageworker_supervisor.dispatch.dispatcher import Dispatcher
 from pageworker_supervisor.dispatch.signals import DispatchSignals
 from pageworker_supervisor.queue import QueueClient
-from pageworker_supervisor.queue.options import AskNotice, CancelNotice, Notice
+from pageworker_supervisor.queue.wakeup import AskNotice, CancelNotice, Notice
 from pageworker_supervisor.redis_client.availability import Availability
 from pageworker_supervisor.runners.fleet import Fleet
 

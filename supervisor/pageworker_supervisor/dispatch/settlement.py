@@ -19,7 +19,7 @@ from pageworker_supervisor.dispatch.outcome import Outcome
 from pageworker_supervisor.dispatch.retry_policy import EndJob, RetryJob, backoff_seconds, decide
 from pageworker_supervisor.queue import QueueClient
 from pageworker_supervisor.queue.errors import CancelHolds
-from pageworker_supervisor.queue.options import FinishRequest
+from pageworker_supervisor.queue.lease import FinishRequest
 from pageworker_supervisor.redis_client.availability import Availability
 from pageworker_supervisor.runners.start_failure import ContextBroken
 from pageworker_supervisor.telemetry.metrics import Metrics

@@ -29,7 +29,8 @@ from pageworker_supervisor.contract.job import (
 from pageworker_supervisor.contract.job_ref import JobRef
 from pageworker_supervisor.contract.printable import printable
 from pageworker_supervisor.contract.result import Result, ResultError, encode_result
-from pageworker_supervisor.queue.options import NewJob, QuotaLimits
+from pageworker_supervisor.queue.new_job import NewJob
+from pageworker_supervisor.queue.quota_limits import QuotaLimits
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from msgspec import structs
 from pageworker_supervisor.intake.admission import Admission, AdmittedJob, RejectedText
 from pageworker_supervisor.intake.arrival import Arrival
 from pageworker_supervisor.queue import QueueClient
-from pageworker_supervisor.queue.options import NewJob
+from pageworker_supervisor.queue.new_job import NewJob
 from pageworker_supervisor.redis_client import Availability
 from pageworker_supervisor.telemetry import log
 from pageworker_supervisor.telemetry.metrics import Metrics

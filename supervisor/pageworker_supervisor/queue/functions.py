@@ -18,6 +18,8 @@ from pageworker_supervisor.redis_client.errors import CLIENT_ERRORS, OutOfMemory
 from pageworker_supervisor.redis_client.pipeline import run_pipeline
 from pageworker_supervisor.redis_client.sharding import root
 
+EMPTY_REQUEST = b"\x80"
+"""An empty map in MessagePack."""
 Argument = str | bytes | int | float
 
 
@@ -33,7 +35,7 @@ class FunctionCalls:
             cluster=self.cluster,
             test_clock=options.test_clock,
             lease_ms=options.lease_ms,
-            promise_ms=options.promise_ms,
+            outbox_lease_ms=options.outbox_lease_ms,
         )
         self._replicas = options.replicas
         self._replica_wait_ms = int(options.replica_wait_seconds * 1000)
@@ -55,7 +57,7 @@ class FunctionCalls:
     async def _is_there(self) -> bool:
         base = root(self._prefix, 0)
         try:
-            await self._send("FCALL", self.library.function("stats"), 1, base, key=base)
+            await self._send("FCALL", self.library.function("stats"), 1, base, EMPTY_REQUEST, key=base)
         except CLIENT_ERRORS:
             return False
         return True

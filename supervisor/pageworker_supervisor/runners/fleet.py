@@ -11,7 +11,7 @@ import msgspec
 
 from pageworker_sandbox.launch import HostUnfit, survey
 from pageworker_supervisor.contract.context_key import ContextKey
-from pageworker_supervisor.queue.options import Capacity
+from pageworker_supervisor.queue.capacity import Capacity
 from pageworker_supervisor.runners.errors import RunnerFailure, RunnerLost, SpawnFailed
 from pageworker_supervisor.runners.host_probe import HostProbe, ProbeEffects
 from pageworker_supervisor.runners.pending_admissions import Admitting, assume, may_go, other_set

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from math import inf, isinf
 
 from pageworker_supervisor.contract.context_key import ContextKey
-from pageworker_supervisor.queue.options import Capacity, ContextCapacity
+from pageworker_supervisor.queue.capacity import Capacity, ContextCapacity
 
 NO_ROOM_EITHER = -1
 """Free pages of a context for which the queue must not use a room."""
