@@ -2,7 +2,7 @@
 PYTHON := .venv/bin/python
 export PYTHONDONTWRITEBYTECODE = 1
 
-.PHONY: demo test check escape chaos mutants bench soak e2e-n8n lock install clean
+.PHONY: demo test check format structure escape chaos mutants bench soak e2e-n8n lock install clean
 
 install:
 	@./install.sh dev
@@ -13,11 +13,18 @@ demo: install
 test: install
 	$(PYTHON) -m pytest
 
+format: install
+	.venv/bin/ruff check --fix --select I .
+	.venv/bin/ruff format .
+
 check: install
 	.venv/bin/ruff format --check .
 	.venv/bin/ruff check .
 	.venv/bin/mypy
 	.venv/bin/lint-imports
+
+structure: install
+	PYTHONPATH=tests $(PYTHON) -m repository.structure $(STRUCTURE)
 
 escape: install
 	PYTHONPATH=tests $(PYTHON) -m escape $(ESCAPE)

@@ -10,7 +10,7 @@ from pageworker_runner import attempt_result, failure_artifacts, handler
 from pageworker_runner.attempt_result import AttemptResult
 from pageworker_runner.errors import ModuleBroken, PageLost
 from pageworker_runner.limits import LIMITS
-from pageworker_runner.modules.catalog import Catalog
+from pageworker_runner.modules.catalog import Catalog, ModuleVersion
 from pageworker_runner.modules.entrypoint import ModuleEntrypoint
 from pageworker_runner.pages.pool import PagePool
 from pageworker_runner.pages.slot import PageSlot
@@ -23,8 +23,9 @@ from pageworker_sandbox.wire import messages as m
 class RunningAttempt:
     """One attempt: what was asked, what may end it from outside, which page it has."""
 
-    def __init__(self, run: m.Run) -> None:
+    def __init__(self, run: m.Run, version: ModuleVersion) -> None:
         self.run = run
+        self.version = version
         self.label = f"{run.module}@{run.version}"
         self.deadline = time.monotonic() + run.timeout_seconds
         self.forced_result: handler.ForcedResult = asyncio.get_running_loop().create_future()
@@ -58,7 +59,7 @@ class Attempts:
 
     def start(self, run: m.Run, pool: PagePool) -> None:
         """A Run came."""
-        attempt = RunningAttempt(run)
+        attempt = RunningAttempt(run, self.catalog.claim(run.module, run.version))
         self._attempts[run.attempt_id] = attempt
         self._tasks.spawn(self._attempt(attempt, pool))
 
@@ -116,22 +117,23 @@ class Attempts:
             self._ended.notify_all()
         if not self._browser_lost:
             await self._give_back(attempt, pool)
+            self.catalog.release(attempt.version)
             self._reporter.outbox.put(m.Free(attempt_id=attempt_id))
 
     async def _run(self, attempt: RunningAttempt, pool: PagePool, sink: AttemptSink) -> AttemptResult:
         run = attempt.run
         try:
-            with self.catalog.use(run.module, run.version) as entry:
-                payload = msgspec.json.decode(run.payload, type=dict)
-                attempt.slot = slot = await pool.reserve(run.attempt_id)
-                if (end := attempt.too_late()) is not None:
-                    return end
-                attempt.handling = True
-                self._reporter.outbox.put(m.Accepted(attempt_id=run.attempt_id, page=slot.index))
-                pool.start(slot)
-                attempt.began = time.monotonic()
-                work = self._handler_call(attempt, entry, payload, slot, pool, sink)
-                end, let_go = await handler.handle(work, attempt.forced_result, self._tasks)
+            entry = self.catalog.load(attempt.version)
+            payload = msgspec.json.decode(run.payload, type=dict)
+            attempt.slot = slot = await pool.reserve(run.attempt_id)
+            if (end := attempt.too_late()) is not None:
+                return end
+            attempt.handling = True
+            self._reporter.outbox.put(m.Accepted(attempt_id=run.attempt_id, page=slot.index))
+            pool.start(slot)
+            attempt.began = time.monotonic()
+            work = self._handler_call(attempt, entry, payload, slot, pool, sink)
+            end, let_go = await handler.handle(work, attempt.forced_result, self._tasks)
         except (ModuleBroken, PageLost) as error:
             return attempt_result.raised(error, attempt.label)
         except msgspec.DecodeError as error:

@@ -66,7 +66,7 @@ async def launch(boot: Boot, profile: Path, proxy_port: int) -> Browser:
             handle_sighup=False,
             viewport=revert.VIEWPORT,
             proxy=ProxySettings(server=f"http://127.0.0.1:{proxy_port}"),
-            args=chromium_flags.arguments(chromium_flags.playwright_disables(), boot.browser_args),
+            args=chromium_flags.arguments(chromium_flags.playwright_disables()),
         )
     except BrowserError as error:
         raise StartError(f"browser: {str(error)[:2000]}") from error

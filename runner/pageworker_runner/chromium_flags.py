@@ -5,7 +5,7 @@ RenderDocument costs a new frame for each navigation: without it a warm page of 
 """
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from pathlib import Path
 
 import playwright
@@ -50,9 +50,7 @@ def playwright_disables() -> tuple[str, ...]:
     return tuple(names)
 
 
-def arguments(playwrights: Iterable[str], hosts: Sequence[str]) -> list[str]:
-    """Ours and the host's, with one list of disabled features at the end."""
-    asked = [name for each in hosts if each.startswith(DISABLE) for name in each.removeprefix(DISABLE).split(",")]
-    features = dict.fromkeys((*playwrights, *DISABLED_FEATURES, *asked))
-    rest = [each for each in hosts if not each.startswith(DISABLE)]
-    return [*QUIET, *rest, DISABLE + ",".join(features)]
+def arguments(playwright_features: Iterable[str]) -> list[str]:
+    """All of Chromium's arguments, with one list of disabled features at the end: Playwright's, then ours."""
+    features = dict.fromkeys((*playwright_features, *DISABLED_FEATURES))
+    return [*QUIET, DISABLE + ",".join(features)]

@@ -105,18 +105,24 @@ class Components:
             uids=uids,
             egress_sets=egress_sets,
         )
-        self.settlement = Settlement(name, queue, availability, settings, site.metrics)
+        self.settlement = Settlement(name, queue.consumer, availability, settings, site.metrics)
         self.fleet = self._fleet(name, resources)
         self.signals = DispatchSignals()
         tools = AttemptServices(
             settings, registry, self.artifacts, self.settlement, self.fleet, egress_sets, site.metrics
         )
-        self.dispatcher = Dispatcher(name, queue, availability, self.fleet, tools, self.signals)
-        self.leases = Heartbeat(queue, availability, self.dispatcher, self.fleet, name, site.metrics)
-        self.waker = NotificationListener(queue, availability, self.dispatcher, self.fleet, self.signals, name)
-        self.callback_sender = CallbackSender(queue, availability, settings, site.metrics)
+        self.dispatcher = Dispatcher(name, queue.consumer, availability, self.fleet, tools, self.signals)
+        self.leases = Heartbeat(queue.consumer, availability, self.dispatcher, self.fleet, name, site.metrics)
+        self.waker = NotificationListener(queue.consumer, availability, self.dispatcher, self.fleet, self.signals, name)
+        self.callback_sender = CallbackSender(queue.outbox, availability, settings, site.metrics)
         self.intake = Intake(
-            link, queue, settings, settings.worker.id, site.metrics, site.pace.intake, ModuleEgress(registry).digest
+            link,
+            queue.producer,
+            settings,
+            settings.worker.id,
+            site.metrics,
+            site.pace.intake,
+            ModuleEgress(registry).digest,
         )
         self._metrics = site.metrics
         self._settings = settings
@@ -133,7 +139,7 @@ class Components:
             "dispatch": self.dispatcher.run(),
             "leases": self.leases.run(),
             "wakes": self.waker.run(),
-            "reaper": reap(self.queue, self.link.availability),
+            "reaper": reap(self.queue.consumer, self.link.availability),
             "callback_sender": self.callback_sender.run(),
             "intake": self.intake.run(),
             "lag": watch_lag(self._metrics),

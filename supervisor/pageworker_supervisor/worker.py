@@ -8,6 +8,7 @@ from dataclasses import replace
 from importlib.metadata import version
 from typing import Literal
 
+from pageworker_sandbox.state_machine import IllegalTransition, label, next_state
 from pageworker_supervisor.admin.allowed_hosts import answered_hosts
 from pageworker_supervisor.admin.errors import WorkerRefused
 from pageworker_supervisor.admin.server import Endpoints, HttpBounds
@@ -38,7 +39,7 @@ from pageworker_supervisor.runners.uid_pool import UidPool
 from pageworker_supervisor.task_supervision import run_forever
 from pageworker_supervisor.telemetry import log
 from pageworker_supervisor.worker_identity import claim_data_dir
-from pageworker_supervisor.worker_state import IllegalWorkerTransition, WorkerEvent, WorkerState, next_state
+from pageworker_supervisor.worker_state import TRANSITIONS, WorkerEvent, WorkerState
 
 VERSION = version("pageworker")
 COURIER_GRACE_SECONDS = 3.0
@@ -143,7 +144,7 @@ class Worker:
                 watching.cancel()
             self._components = components = self._furnish(self._site, self._name, link, queue, registry)
             components.dispatcher.closed = not settings.modules.trusted_keys
-            self._turn(WorkerEvent.UP, "")
+            self._turn(WorkerEvent.CAME_UP, "")
             here = {"redis": link.safe_url, "data_dir": str(self._site.data_dir), "http": self._address}
             if components.dispatcher.closed:
                 log.warning("not ready", reason=NO_TRUSTED_KEY, **here)
@@ -261,7 +262,7 @@ class Worker:
             yield _line("handed_back", attempt, time.monotonic())
         components.fleet.retire_all("the worker is drained")
         await components.fleet.empty()
-        self._turn(WorkerEvent.EMPTY, "drained")
+        self._turn(WorkerEvent.EMPTIED, "drained")
         yield DrainLine(event="deadline" if left else "done", left=left)
 
     def _insist_on_draining(self) -> None:
@@ -271,7 +272,7 @@ class Worker:
     async def undrain(self) -> None:
         """Take jobs again."""
         components = self._up()
-        self._turn(WorkerEvent.RESUME, "")
+        self._turn(WorkerEvent.UNDRAIN, "")
         components.dispatcher.draining = False
         components.dispatcher.ended.set()
         components.intake.resume()
@@ -293,9 +294,9 @@ class Worker:
 
     def _turn(self, event: WorkerEvent, reason: str) -> None:
         try:
-            self._phase = next_state(self._phase, event)
-        except IllegalWorkerTransition as untimely:
-            raise WorkerRefused(str(untimely)) from untimely
+            self._phase = next_state(TRANSITIONS, self._phase, event)
+        except IllegalTransition as illegal:
+            raise WorkerRefused(f"cannot {label(event)} while {label(self._phase)}") from illegal
         self._reason = reason
 
 

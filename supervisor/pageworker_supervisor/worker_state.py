@@ -1,6 +1,13 @@
-"""The worker's life, as one table. No I/O."""
+"""The states of a worker: one supervisor process and its runners.
+
+A worker starts, then takes jobs. A drain stops new claims: running jobs may finish, and the worker is drained when
+none is left. An undrain takes jobs again. SIGTERM stops the worker from every state; it drains first where jobs may
+still run.
+"""
 
 from enum import Enum, auto
+
+from pageworker_sandbox.state_machine import TransitionTable
 
 
 class WorkerState(Enum):
@@ -8,54 +15,41 @@ class WorkerState(Enum):
 
     STARTING = auto()
     READY = auto()
+    """It takes jobs."""
     DRAINING = auto()
-    """Claims no more; what runs may finish."""
+    """It claims no more jobs. Running jobs may finish."""
     DRAINED = auto()
-    """Nothing runs. Waits for `resume` or the end."""
+    """No job runs. It waits for an undrain or for the end."""
     STOPPING = auto()
 
 
 class WorkerEvent(Enum):
     """What happens to the worker."""
 
-    UP = auto()
+    CAME_UP = auto()
     DRAIN = auto()
-    EMPTY = auto()
-    RESUME = auto()
+    EMPTIED = auto()
+    """Its last job and its last runner are gone."""
+    UNDRAIN = auto()
     STOP = auto()
 
 
-TABLE: dict[WorkerState, dict[WorkerEvent, WorkerState]] = {
-    WorkerState.STARTING: {WorkerEvent.UP: WorkerState.READY, WorkerEvent.STOP: WorkerState.STOPPING},
-    WorkerState.READY: {
-        WorkerEvent.DRAIN: WorkerState.DRAINING,
-        WorkerEvent.RESUME: WorkerState.READY,
-        WorkerEvent.STOP: WorkerState.STOPPING,
-    },
-    WorkerState.DRAINING: {
-        WorkerEvent.DRAIN: WorkerState.DRAINING,
-        WorkerEvent.EMPTY: WorkerState.DRAINED,
-        WorkerEvent.RESUME: WorkerState.READY,
-        WorkerEvent.STOP: WorkerState.STOPPING,
-    },
-    WorkerState.DRAINED: {
-        WorkerEvent.DRAIN: WorkerState.DRAINING,
-        # Of two drains at once, the other one was done first.
-        WorkerEvent.EMPTY: WorkerState.DRAINED,
-        WorkerEvent.RESUME: WorkerState.READY,
-        WorkerEvent.STOP: WorkerState.STOPPING,
-    },
-    WorkerState.STOPPING: {WorkerEvent.STOP: WorkerState.STOPPING, WorkerEvent.EMPTY: WorkerState.STOPPING},
+TRANSITIONS: TransitionTable[WorkerState, WorkerEvent] = {
+    (WorkerState.STARTING, WorkerEvent.CAME_UP): WorkerState.READY,
+    (WorkerState.STARTING, WorkerEvent.STOP): WorkerState.STOPPING,
+    (WorkerState.READY, WorkerEvent.DRAIN): WorkerState.DRAINING,
+    (WorkerState.READY, WorkerEvent.UNDRAIN): WorkerState.READY,
+    (WorkerState.READY, WorkerEvent.STOP): WorkerState.STOPPING,
+    (WorkerState.DRAINING, WorkerEvent.DRAIN): WorkerState.DRAINING,
+    (WorkerState.DRAINING, WorkerEvent.EMPTIED): WorkerState.DRAINED,
+    (WorkerState.DRAINING, WorkerEvent.UNDRAIN): WorkerState.READY,
+    (WorkerState.DRAINING, WorkerEvent.STOP): WorkerState.STOPPING,
+    (WorkerState.DRAINED, WorkerEvent.DRAIN): WorkerState.DRAINING,
+    # Two drains may run at once. The other one was done first.
+    (WorkerState.DRAINED, WorkerEvent.EMPTIED): WorkerState.DRAINED,
+    (WorkerState.DRAINED, WorkerEvent.UNDRAIN): WorkerState.READY,
+    (WorkerState.DRAINED, WorkerEvent.STOP): WorkerState.STOPPING,
+    # A drain may still end while the worker stops.
+    (WorkerState.STOPPING, WorkerEvent.EMPTIED): WorkerState.STOPPING,
+    (WorkerState.STOPPING, WorkerEvent.STOP): WorkerState.STOPPING,
 }
-
-
-class IllegalWorkerTransition(Exception):
-    """This cannot be done in the phase the worker is in."""
-
-
-def next_state(phase: WorkerState, event: WorkerEvent) -> WorkerState:
-    """The phase that follows. Raises Untimely."""
-    try:
-        return TABLE[phase][event]
-    except KeyError:
-        raise IllegalWorkerTransition(f"cannot {event.name.lower()} while {phase.name.lower()}") from None

@@ -15,6 +15,7 @@ import msgspec
 from pageworker_profiles.errors import ProfileBusy, StaleFence
 from pageworker_sandbox.launch import Host
 from pageworker_sandbox.signing import VerifiedBundle
+from pageworker_sandbox.state_machine import next_state
 from pageworker_sandbox.wire import messages as m
 from pageworker_supervisor.components import Components
 from pageworker_supervisor.contract.context_key import ContextKey
@@ -22,7 +23,7 @@ from pageworker_supervisor.runners.errors import RunnerLost
 from pageworker_supervisor.runners.fleet import Fleet
 from pageworker_supervisor.runners.resources import RunnerFolder, RunnerResources
 from pageworker_supervisor.runners.runner import Runner
-from pageworker_supervisor.runners.runner_state import RunnerEvent, RunnerState, next_state
+from pageworker_supervisor.runners.runner_state import TRANSITIONS, RunnerEvent, RunnerState
 from pageworker_supervisor.runners.running_attempt import SentAttempt
 
 NOWHERE = Path("/nonexistent")
@@ -72,7 +73,7 @@ class EchoRunner(Runner):
         self._thawed = asyncio.Event()
         self._thawed.set()
 
-    async def _inhabit(self, folder: RunnerFolder) -> None:
+    async def _serve_in(self, folder: RunnerFolder) -> None:
         await asyncio.sleep(random.uniform(0.002, 0.02))
         self.evidence = {"echo": "yes"}
         self._came_up()
@@ -84,7 +85,7 @@ class EchoRunner(Runner):
             self._tasks = None
 
     def _step(self, event: RunnerEvent) -> None:
-        self.life = next_state(self.life, event)
+        self.life = next_state(TRANSITIONS, self.life, event)
         if self.life is RunnerState.STOPPING:
             self._stopping.set()
 
@@ -104,7 +105,7 @@ class EchoRunner(Runner):
         await asyncio.shield(self._up)
         self._here()
 
-    async def run(self, running: SentAttempt, words: m.Run) -> m.Done:
+    async def run(self, running: SentAttempt, words: m.Run, bundle: VerifiedBundle) -> m.Done:
         """As the real one: from here on the page is given back by the runner."""
         tasks = self._here()
         self.running[running.attempt_id] = running

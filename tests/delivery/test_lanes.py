@@ -19,7 +19,7 @@ from pageworker_supervisor.delivery.receiver_queues import (
     ReceiverQueues,
     Start,
 )
-from pageworker_supervisor.delivery.response import Answered, DeliveryTrouble, Outcome, ReceiverUnreachable
+from pageworker_supervisor.delivery.response import Answered, DeliveryOutcome, DeliveryTrouble, ReceiverUnreachable
 
 DEAD = ReceiverUnreachable(DeliveryTrouble.TIMEOUT)
 WELL = Answered(200)
@@ -136,7 +136,7 @@ def test_nothing_is_lost_and_no_limit_is_passed(steps: list[tuple[str, bool, flo
     chance = random.Random(seed)
     lanes = ReceiverQueues(6, 3, chance.random)
     running: list[DeliveryAttempt] = []
-    outcomes: list[Outcome] = [WELL, DEAD, Answered(503)]
+    outcomes: list[DeliveryOutcome] = [WELL, DEAD, Answered(503)]
     offered: set[str] = set()
     ended: set[str] = set()
     now = 0.0

@@ -53,7 +53,7 @@ async def answers() -> None:
 @asynccontextmanager
 async def delivering(harness: QueueHarness, settings: Settings) -> AsyncIterator[CallbackSender]:
     """A callback_sender at work; at the end it dies in the middle of whatever it does."""
-    callback_sender = CallbackSender(harness.queue, Availability(answers), settings, Metrics())
+    callback_sender = CallbackSender(harness.outbox, Availability(answers), settings, Metrics())
     async with asyncio.TaskGroup() as tasks:
         running = tasks.create_task(callback_sender.run())
         yield callback_sender
@@ -63,11 +63,11 @@ async def delivering(harness: QueueHarness, settings: Settings) -> AsyncIterator
 async def finish(harness: QueueHarness, urls: Sequence[str]) -> list[str]:
     """Jobs that have ended, each with a callback to its URL."""
     jobs = [f"job-{number}" for number in range(len(urls))]
-    await harness.queue.producer.enqueue([ticket(job_id) for job_id in jobs])
+    await harness.producer.enqueue([ticket(job_id) for job_id in jobs])
     url_of = dict(zip(jobs, urls, strict=True))
     for lease in await harness.take():
         result = json.dumps({"job_id": lease.job_id, "status": "succeeded"}).encode()
-        assert await harness.queue.consumer.finish(
+        assert await harness.consumer.finish(
             lease, FinishRequest(status="succeeded", result=result, callback=url_of[lease.job_id])
         )
     return jobs
@@ -77,7 +77,7 @@ async def settled(harness: QueueHarness, callback_sender: CallbackSender) -> Non
     """Nothing is promised any more once the callback_sender has told the outbox what became of what it held."""
     async with asyncio.timeout(20):
         await callback_sender.stop()
-    assert (await harness.queue.inspection.stats())[0].outbox_entries == 0
+    assert (await harness.inspection.stats())[0].outbox_entries == 0
 
 
 async def test_a_finished_job_is_delivered_and_its_promise_ends(
@@ -110,7 +110,7 @@ async def test_a_courier_killed_in_the_middle_loses_nothing(
         jobs = await finish(harness, [there.url("/slow")] * 10 + [there.url("/ok")] * 10)
         await there.until(10, "/slow")
     there.hold.set()
-    assert (await harness.queue.inspection.stats())[0].outbox_entries >= 10
+    assert (await harness.inspection.stats())[0].outbox_entries >= 10
     # Nobody knows what became of them for a minute; then they are anybody's.
     await harness.later(61_000)
     async with open_harness(live_redis.port) as restarted, delivering(restarted, settings) as callback_sender:
@@ -168,7 +168,7 @@ async def test_stopping_gives_back_what_waits_for_the_next_worker_at_once(
         stopping = tasks.create_task(callback_sender.stop())
         there.hold.set()
         await stopping
-    left: list[OutboxEntry] = await harness.queue.outbox.take(100, 0)
+    left: list[OutboxEntry] = await harness.outbox.take(100, 0)
     delivered: list[Received] = there.received
     assert len(left) + len({each.job_id for each in delivered}) == 40
-    await harness.queue.outbox.done(left)
+    await harness.outbox.done(left)

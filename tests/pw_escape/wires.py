@@ -17,7 +17,7 @@ from pageworker_sandbox.wire import framing
 from pageworker_sandbox.wire import messages as m
 from pageworker_sandbox.wire.channel import Channel
 from pageworker_sandbox.wire.errors import ChannelClosed, ProtocolViolation, WireError
-from pageworker_sandbox.wire.permits import Permits
+from pageworker_sandbox.wire.permits import Permits, SentAttemptState
 from pw_escape import mechanisms as rules
 
 KINDS = {word.message: kind for kind, word in {**m.TO_RUNNER, **m.TO_SUPERVISOR}.items()}
@@ -87,15 +87,8 @@ class WireRunner:
     def granted(self) -> None:
         """Likewise, and it may leave an artifact."""
         self.permits.sent("a")
-        self.permits.attempts["a"] = granted_phase()
+        self.permits.attempts["a"] = SentAttemptState.GRANTED
         self.up()
-
-
-def granted_phase() -> Any:
-    """In which an artifact may come."""
-    from pageworker_sandbox.wire.permits import ATTEMPT
-
-    return next(phase for phase, row in ATTEMPT.items() if m.ArtifactData in row)
 
 
 async def attack(code: str, without: frozenset[str]) -> dict[str, str]:

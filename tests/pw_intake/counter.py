@@ -86,7 +86,7 @@ class Counter:
         """An intake that runs for the block."""
         through = link or self.link
         queue = QueueClient(through.commands, through.blocking())
-        opened = Intake(through, queue, SETTINGS, worker_id, Metrics(), timing)
+        opened = Intake(through, queue.producer, SETTINGS, worker_id, Metrics(), timing)
         async with asyncio.TaskGroup() as tasks:
             watching = tasks.create_task(through.availability.run())
             running = tasks.create_task(opened.run())

@@ -190,6 +190,11 @@ class Supervisor:
         finally:
             os.close(descriptor)
 
+    async def forget(self, module: Packed) -> None:
+        """Have the runner unload a module. The next attempt of it sends it again."""
+        self._sent.discard((module.name, module.version, module.sha256))
+        await self.send(m.Forget(name=module.name, version=module.version))
+
     async def begin(
         self,
         module: Packed,

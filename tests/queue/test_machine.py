@@ -16,8 +16,8 @@ from pw_servers import redis_server
 
 from pageworker_supervisor.contract.context_key import NO_EGRESS, ContextKey, egress_digest
 from pageworker_supervisor.contract.job_ref import JobRef
-from pageworker_supervisor.queue.errors import CancelHolds
 from pageworker_supervisor.queue.capacity import Capacity, ContextCapacity
+from pageworker_supervisor.queue.errors import CancelHolds
 from pageworker_supervisor.queue.lease import FinishRequest, Lease
 from pageworker_supervisor.queue.new_job import NewJob, Priority
 from pageworker_supervisor.queue.quota_limits import QuotaLimits
@@ -105,11 +105,11 @@ class QueueMachine(RuleBasedStateMachine):
             for lease in self._claim(worker, self._capacity(worker, 100, 20, 100)):
                 self._finish(lease)
             claimed = self._run(self.queue.consumer.claim(worker, self._capacity(worker, 0, 0, 100)))
-            for context in {wanted.context for wanted in claimed.wanted}:
+            for context in set(claimed.wanted):
                 if context.profile is not None and self.ledger.profiles.get(context.profile, ("", 0))[0] == worker:
                     fence = self.ledger.profiles.pop(context.profile)[1]
                     assert self._run(self.queue.consumer.release_profile(worker, *context.profile, fence))
-            for lease in claimed.leases:  # verdicts
+            for lease in claimed.leases:  # ending jobs
                 self._admit(worker, lease)
                 self._finish(lease)
 

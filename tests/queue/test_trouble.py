@@ -15,44 +15,44 @@ from pageworker_supervisor.redis_client.errors import OutOfMemory, RedisUnavaila
 
 
 async def test_a_primary_without_the_functions_is_given_them(harness: QueueHarness) -> None:
-    await harness.queue.producer.enqueue([ticket("j1")])
+    await harness.producer.enqueue([ticket("j1")])
     await harness.client.function_flush("SYNC")
     lease = await harness.one()
     await harness.client.function_flush("SYNC")
-    assert await harness.queue.consumer.finish(lease, DONE)
+    assert await harness.consumer.finish(lease, DONE)
 
 
 async def test_versions_of_the_functions_stand_side_by_side(harness: QueueHarness) -> None:
     other = QueueClient(harness.client, harness.client, prefix="other", options=harness.queue.options)
     await other.load()
     assert other.function("claim") != harness.queue.function("claim")
-    await other.enqueue([ticket("j1")])
+    await other.producer.enqueue([ticket("j1")])
     assert await harness.take() == []
-    assert len((await other.claim("w1", everything())).leases) == 1
+    assert len((await other.consumer.claim("w1", everything())).leases) == 1
 
 
 async def test_at_maxmemory_work_ends_and_nothing_new_comes_in() -> None:
     """Unflagged functions are refused: results would be lost."""
     with redis_server(maxmemory="100mb") as server:
         async with open_harness(server.port) as harness:
-            await harness.queue.producer.enqueue([ticket(f"j{n}") for n in range(6)])
+            await harness.producer.enqueue([ticket(f"j{n}") for n in range(6)])
             leases = await harness.take(capacity=everything(3))
             await harness.client.config_set("maxmemory", "1mb")
             with pytest.raises(OutOfMemory):
-                await harness.queue.producer.enqueue([ticket("more")])
-            assert not (await harness.queue.consumer.heartbeat("w1", leases)).lost
-            assert await harness.queue.consumer.finish(leases[0], DONE)
-            assert await harness.queue.consumer.defer(leases[1], 10, "")
-            assert await harness.queue.consumer.requeue(leases[2])
+                await harness.producer.enqueue([ticket("more")])
+            assert not (await harness.consumer.heartbeat("w1", leases)).lost
+            assert await harness.consumer.finish(leases[0], DONE)
+            assert await harness.consumer.defer(leases[1], 10, "")
+            assert await harness.consumer.requeue(leases[2])
             assert len(await harness.take(capacity=everything(1))) == 1, "claims go on, so that memory comes free"
             await harness.client.config_set("maxmemory", "100mb")
             await harness.later(50_000)
             await harness.client.config_set("maxmemory", "1mb")
-            assert (await harness.queue.consumer.reap()).count == 1
-            assert await harness.queue.inspection.cancel(ref("j5")) == "cancelled"
+            assert (await harness.consumer.reap()).count == 1
+            assert await harness.inspection.cancel(ref("j5")) == "cancelled"
             await harness.client.config_set("maxmemory", "100mb")
-            assert await harness.queue.producer.enqueue([ticket("more")]) == ["queued"]
-            assert await harness.queue.inspection.audit() == []
+            assert await harness.producer.enqueue([ticket("more")]) == ["queued"]
+            assert await harness.inspection.audit() == []
 
 
 async def test_a_replica_refuses_and_is_waited_for() -> None:
@@ -73,10 +73,10 @@ async def test_a_replica_refuses_and_is_waited_for() -> None:
 async def test_too_few_replicas_are_waited_for() -> None:
     with redis_server() as server:
         async with open_harness(server.port) as harness:
-            await harness.queue.producer.enqueue([ticket("j1")])
+            await harness.producer.enqueue([ticket("j1")])
             await harness.client.config_set("min-replicas-to-write", 1)
             with pytest.raises(RedisUnavailable, match="NOREPLICAS"):
-                await harness.queue.consumer.claim("w1", everything())
+                await harness.consumer.claim("w1", everything())
             with pytest.raises(RedisUnavailable, match="NOREPLICAS"):
                 await _hasty(harness).producer.enqueue([ticket("j2")])
             await harness.client.config_set("min-replicas-to-write", 0)
@@ -87,9 +87,9 @@ async def test_a_finish_counts_once_the_replicas_have_it() -> None:
     with redis_server() as primary, redis_server(replica_of=primary) as replica:
         async with open_harness(primary.port, replicas=1, replica_wait_seconds=5) as harness:
             await wait_until(harness.client, "replication", lambda info: info["connected_slaves"] == 1)
-            await harness.queue.producer.enqueue([ticket("j1"), ticket("j2")])
+            await harness.producer.enqueue([ticket("j1"), ticket("j2")])
             first, second = await harness.take()
-            assert await harness.queue.consumer.finish(first, DONE)
+            assert await harness.consumer.finish(first, DONE)
             follower = plain_client(replica.port)
             assert await follower.xlen("pw:{0}:results") == 1
             await follower.aclose()
@@ -98,7 +98,7 @@ async def test_a_finish_counts_once_the_replicas_have_it() -> None:
             with pytest.raises(Unsettled):
                 await hasty.consumer.finish(second, DONE)
             replica.resume()
-            assert await harness.queue.consumer.finish(second, DONE), "said again, and settled now"
+            assert await harness.consumer.finish(second, DONE), "said again, and settled now"
             assert len(await harness.results()) == 2
 
 
@@ -107,7 +107,7 @@ async def test_a_profile_counts_as_released_once_the_replicas_have_it() -> None:
     with redis_server() as primary, redis_server(replica_of=primary) as replica:
         async with open_harness(primary.port, replicas=1, replica_wait_seconds=5) as harness:
             await wait_until(harness.client, "replication", lambda info: info["connected_slaves"] == 1)
-            await harness.queue.producer.enqueue([ticket("j1", profile_id="p1")])
+            await harness.producer.enqueue([ticket("j1", profile_id="p1")])
             lease = await harness.one()
             await harness.finish([lease])
             held = ("w1", "acme", "p1", lease.profile_fence or 0)
@@ -116,7 +116,7 @@ async def test_a_profile_counts_as_released_once_the_replicas_have_it() -> None:
             with pytest.raises(Unsettled):
                 await hasty.consumer.release_profile(*held)
             replica.resume()
-            assert await harness.queue.consumer.release_profile(*held) is False, "it was released before, and is settled now"
+            assert await harness.consumer.release_profile(*held) is False, "it was released before, and is settled now"
             follower = plain_client(replica.port)
             assert not await follower.exists("pw:{0}:profile:acme/p1")
             await follower.aclose()
@@ -164,7 +164,7 @@ async def test_an_unblocked_wait_is_unavailable_and_not_a_bug(harness: QueueHarn
 
 async def _wait(harness: QueueHarness) -> str:
     try:
-        await harness.queue.consumer.wait("w1", 5)
+        await harness.consumer.wait("w1", 5)
     except RedisUnavailable:
         return "unavailable"
     return "woken"
@@ -177,11 +177,11 @@ async def test_a_claim_whose_reply_is_lost_twice_is_repeated_by_the_next(
     client = plain_client(proxied_redis.port)
     queue = QueueClient(client, client, options=harness.queue.options)
     await queue.load()
-    await harness.queue.producer.enqueue([ticket(f"j{n}") for n in range(5)])
+    await harness.producer.enqueue([ticket(f"j{n}") for n in range(5)])
     proxied_redis.drop_reply(command="FCALL", times=2)
     with pytest.raises(RedisUnavailable):
         await queue.consumer.claim("w1", everything(3))
-    assert (await harness.queue.inspection.stats())[0].running == 3
+    assert (await harness.inspection.stats())[0].running == 3
     claimed = (await queue.consumer.claim("w1", everything(3))).leases
     assert [lease.job_id for lease in claimed] == ["j0", "j1", "j2"]
     assert (await queue.consumer.wait("w1", 1.0)).work, "what else there is must be looked for"
@@ -208,12 +208,12 @@ async def test_the_outbox_is_looked_at_again_after_a_failure(harness: QueueHarne
     """It was not, until this process made a promise of its own: callbacks of others stayed for ever."""
     client = plain_client(proxied_redis.port)
     queue = QueueClient(client, client, options=harness.queue.options)
-    await harness.queue.producer.enqueue([ticket("j1")])
+    await harness.producer.enqueue([ticket("j1")])
     proxied_redis.cut()
     with pytest.raises(RedisUnavailable):
         await queue.outbox.take(1, 1000)
     proxied_redis.heal()
-    assert await harness.queue.consumer.finish(
+    assert await harness.consumer.finish(
         await harness.one(), FinishRequest(status="succeeded", result=b"{}", callback="http://x/")
     )
     assert [promise.ref.job_id for promise in await queue.outbox.take(1, 1000)] == ["j1"]

@@ -87,11 +87,11 @@ async def test_a_node_that_is_being_added_is_found(live_cluster: Cluster) -> Non
             with pytest.raises(RedisUnavailable):
                 await queue.producer.enqueue([ticket("j1", "acme")])
             live_cluster.migrate_slot(slot, new)
-            assert await link.availability.retry_until_available(partial(queue.producer.enqueue, [ticket("j1", "acme")])) == [
-                "queued"
-            ]
+            assert await link.availability.retry_until_available(
+                partial(queue.producer.enqueue, [ticket("j1", "acme")])
+            ) == ["queued"]
             assert new.command("CLUSTER", "COUNTKEYSINSLOT", slot) > 1
             live_cluster.migrate_slot(slot, home)
-            assert await link.availability.retry_until_available(partial(queue.producer.enqueue, [ticket("j2", "acme")])) == [
-                "queued"
-            ]
+            assert await link.availability.retry_until_available(
+                partial(queue.producer.enqueue, [ticket("j2", "acme")])
+            ) == ["queued"]

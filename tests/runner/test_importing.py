@@ -3,6 +3,7 @@
 import asyncio
 import inspect
 import sys
+import weakref
 from collections.abc import Iterator
 from typing import Any
 
@@ -28,8 +29,11 @@ def give(catalog: Catalog, module: Packed) -> None:
 
 
 def call(catalog: Catalog, module: Packed) -> Any:
-    with catalog.use(module.name, module.version) as entry:
-        return asyncio.run(_call(entry.handler))
+    claimed = catalog.claim(module.name, module.version)
+    try:
+        return asyncio.run(_call(catalog.load(claimed).handler))
+    finally:
+        catalog.release(claimed)
 
 
 async def _call(handler: Any) -> Any:
@@ -90,19 +94,34 @@ def test_nothing_is_importable_under_its_plain_name_or_by_path(catalog: Catalog)
     assert sys.path == path
 
 
-def test_a_forgotten_version_goes_with_its_last_job(catalog: Catalog) -> None:
+def test_a_forgotten_version_goes_with_the_last_attempt_that_claimed_it(catalog: Catalog) -> None:
     module = shop("1.0.0")
     give(catalog, module)
-    holder = versioned_name(module.name, module.version, module.sha256)
-    with catalog.use(module.name, module.version):
-        catalog.forget(module.name, module.version)
-        assert f"{holder}.shop" in sys.modules
-        with pytest.raises(ModuleBroken, match="not given"), catalog.use(module.name, module.version):
-            pass
-        give(catalog, module)
-        assert call(catalog, module)[3] == "1.0.0"
-    assert f"{holder}.shop" not in sys.modules
+    package = versioned_name(module.name, module.version, module.sha256)
+    claimed = catalog.claim(module.name, module.version)
+    catalog.forget(module.name, module.version)
+    catalog.load(claimed)
+    assert f"{package}.shop" in sys.modules
+    with pytest.raises(ModuleBroken, match="not sent"):
+        call(catalog, module)
+    give(catalog, module)
+    assert call(catalog, module)[3] == "1.0.0"
+    catalog.release(claimed)
+    assert f"{package}.shop" not in sys.modules
     assert call(catalog, module)[4] == ["1.0.0", "1.0.0"]
+
+
+def test_a_version_that_no_attempt_uses_goes_at_once_with_all_that_it_held(catalog: Catalog) -> None:
+    module = pack(
+        {"a.py": "class Big:\n    pass\nBIG = Big()\nasync def handler(*_):\n    return BIG\n"}, entrypoint="a:handler"
+    )
+    give(catalog, module)
+    big = weakref.ref(call(catalog, module))
+    assert big() is not None
+    catalog.forget(module.name, module.version)
+    assert big() is None
+    assert [name for name in sys.modules if name.startswith(f"{ROOT}.")] == []
+    catalog.forget(module.name, module.version)
 
 
 def test_a_version_that_broke_stays_broken_and_is_imported_once(catalog: Catalog) -> None:

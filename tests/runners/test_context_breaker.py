@@ -1,31 +1,30 @@
-"""The breaker's table, every pair of it; its story; and what holds whatever happens."""
+"""The circuit breaker of a browser context: every pair of state and event, and what holds whatever happens."""
 
-import itertools
-
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pw_states import Pair, check, every_pair
 
 from pageworker_supervisor.runners.context_breaker import (
     FIRST_PAUSE_SECONDS,
     LONGEST_PAUSE_SECONDS,
     THRESHOLD,
     TRANSITIONS,
-    BreakerEvent,
-    BreakerState,
     ContextBreaker,
+    ContextBreakerEvent,
+    ContextBreakerState,
 )
 
+GRID = """
+             came_up  failed       failed_at_threshold
+closed       closed   backing_off  open
+backing_off  closed   backing_off  open
+open         closed   -            open
+"""
 
-@pytest.mark.parametrize(("state", "event"), list(itertools.product(BreakerState, BreakerEvent)))
-def test_every_pair_has_an_answer(state: BreakerState, event: BreakerEvent) -> None:
-    after = TRANSITIONS[state, event]
-    if event is BreakerEvent.CAME_UP:
-        assert after is BreakerState.CLOSED
-    if event is BreakerEvent.FAILED_TOO_OFTEN:
-        assert after is BreakerState.OPEN
-    if event is BreakerEvent.FAILED:
-        assert after is not BreakerState.CLOSED
+
+@every_pair(GRID, ContextBreakerState, ContextBreakerEvent)
+def test_every_pair(pair: Pair) -> None:
+    check(TRANSITIONS, pair)
 
 
 def failed(times: int, at: float = 100.0) -> tuple[ContextBreaker, float]:
@@ -40,7 +39,7 @@ def failed(times: int, at: float = 100.0) -> tuple[ContextBreaker, float]:
 
 def test_a_few_failures_make_it_wait_and_do_not_open_it() -> None:
     breaker, at = failed(THRESHOLD - 1)
-    assert breaker.state is BreakerState.BACKING_OFF
+    assert breaker.state is ContextBreakerState.BACKING_OFF
     assert not breaker.refuses()
     assert not breaker.permits(at)
     assert breaker.permits(breaker.until)
@@ -63,7 +62,7 @@ def test_what_does_not_count_never_opens_it() -> None:
     breaker = ContextBreaker()
     for number in range(5 * THRESHOLD):
         breaker.failed(100.0 * number, counts=False)
-        assert breaker.state is BreakerState.BACKING_OFF
+        assert breaker.state is ContextBreakerState.BACKING_OFF
 
 
 def test_each_pause_is_twice_the_one_before_up_to_a_limit() -> None:

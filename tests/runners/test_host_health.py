@@ -1,10 +1,8 @@
-"""The host's table, every pair of it, and its story."""
+"""The health of the host: every pair of state and event, and what a worker sees of it."""
 
-import itertools
-
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pw_states import Pair, check, every_pair
 
 from pageworker_supervisor.runners.host_health import (
     FAILED_STARTS,
@@ -15,16 +13,18 @@ from pageworker_supervisor.runners.host_health import (
 )
 from pageworker_supervisor.runners.spawn_backoff import CAP_SECONDS
 
+GRID = """
+         came_up  doubt    failed  failed_at_threshold
+well     well     doubted  closed  -
+doubted  well     doubted  closed  -
+closed   well     closed   closed  failing
+failing  well     failing  -       failing
+"""
 
-@pytest.mark.parametrize(("state", "event"), list(itertools.product(HostState, HostEvent)))
-def test_every_pair_has_an_answer(state: HostState, event: HostEvent) -> None:
-    after = TRANSITIONS[state, event]
-    if event is HostEvent.CAME_UP:
-        assert after is HostState.WELL
-    if event is HostEvent.FAILED_TOO_OFTEN:
-        assert after is HostState.FAILING
-    if event is HostEvent.DOUBT and state is not HostState.WELL:
-        assert after is state
+
+@every_pair(GRID, HostState, HostEvent)
+def test_every_pair(pair: Pair) -> None:
+    check(TRANSITIONS, pair)
 
 
 def test_a_doubt_closes_nothing_and_wants_a_probe_at_once() -> None:

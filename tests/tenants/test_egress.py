@@ -219,7 +219,9 @@ async def test_a_job_queued_for_another_modules_set_runs_with_its_own(worker: Eg
     await worker.run(worker.acme, "warm-b", "test.b", {"home": f"http://{B}/home"})
     for name, text in texts.items():
         job = parse_job(text.encode())
-        await queue.producer.enqueue([NewJob(job_id=job.job_id, tenant_id=job.tenant_id, body=text.encode(), egress=sets[name])])
+        await queue.producer.enqueue(
+            [NewJob(job_id=job.job_id, tenant_id=job.tenant_id, body=text.encode(), egress=sets[name])]
+        )
     await client.aclose()
     for result in await worker.results(worker.acme, *texts):
         assert result["status"] == "succeeded"

@@ -124,7 +124,9 @@ async def test_a_dead_letter_is_retried_for_its_tenant_alone(home: Home) -> None
         await tenant.push(tenant.say(job_id, {"fail": "told"}))
         await tenant.results(job_id)
     (letter,) = [
-        one.id for one in (await home.queue.dead_letters.page(1000, tenant_id=home.a.name)).letters if one.job_id == job_id
+        one.id
+        for one in (await home.queue.dead_letters.page(1000, tenant_id=home.a.name)).letters
+        if one.job_id == job_id
     ]
     code, said = await home.workerctl("dead", "retry", letter, "--payload", '{"words": "mended"}')
     assert (code, "queued" in said) == (0, True), said

@@ -1,111 +1,152 @@
-"""The permit tables, over every (state, message) pair."""
-
-import itertools
+"""Which message a runner may send when: every pair of state and message, and what a runner cannot do."""
 
 import pytest
+from pw_states import Pair, check, every_pair
 
+from pageworker_sandbox.state_machine import label
 from pageworker_sandbox.wire import messages as m
 from pageworker_sandbox.wire.errors import OutputExceeded, ProtocolViolation
-from pageworker_sandbox.wire.permits import ATTEMPT, RUNNER, AttemptPhase, Permits, RunnerPhase
+from pageworker_sandbox.wire.permits import (
+    ATTEMPT_TRANSITIONS,
+    CONNECTION_TRANSITIONS,
+    AttemptMessage,
+    ConnectionState,
+    Permits,
+    RunnerMessage,
+    SentAttemptState,
+)
 
-WORDS: dict[type[m.Message], m.Message] = {
-    m.Hello: m.Hello(protocol=1),
-    m.Listener: m.Listener(port=1),
-    m.Ready: m.Ready(browser_version="", pages=1, evidence={}),
-    m.Pong: m.Pong(number=1),
-    m.Accepted: m.Accepted(attempt_id="a", page=0),
-    m.LogLine: m.LogLine(attempt_id=None, level="info", message=""),
-    m.ArtifactData: m.ArtifactData(attempt_id="a", kind="html", content_type="text/html"),
-    m.Offer: m.Offer(attempt_id="a", number=1, bytes=1),
-    m.Done: m.Done(attempt_id="a", outcome="succeeded"),
-    m.Free: m.Free(attempt_id="a"),
-    m.Retire: m.Retire(reason=""),
+MESSAGES: dict[str, m.Message] = {
+    "Hello": m.Hello(protocol=1),
+    "Listener": m.Listener(port=1),
+    "Ready": m.Ready(browser_version="", pages=1, evidence={}),
+    "Pong": m.Pong(number=1),
+    "Accepted": m.Accepted(attempt_id="a", page=0),
+    "LogLine": m.LogLine(attempt_id="a", level="info", message=""),
+    "ArtifactData": m.ArtifactData(attempt_id="a", kind="html", content_type="text/html"),
+    "Offer": m.Offer(attempt_id="a", number=1, bytes=1),
+    "Done": m.Done(attempt_id="a", outcome="succeeded"),
+    "Free": m.Free(attempt_id="a"),
+    "Retire": m.Retire(reason=""),
 }
 
+CONNECTION_GRID = """
+           hello    listener   ready  log_line   pong   accepted  offer  artifact_data  done   free   retire
+started    greeted  -          -      -          -      -         -      -              -      -      -
+greeted    -        listening  -      greeted    -      -         -      -              -      -      -
+listening  -        -          ready  listening  -      -         -      -              -      -      -
+ready      -        -          -      ready      ready  ready     ready  ready          ready  ready  ready
+"""
 
-def test_every_word_of_the_runner_is_in_the_samples() -> None:
-    assert set(WORDS) == {word.message for word in m.TO_SUPERVISOR.values()}
+ATTEMPT_GRID = """
+         log_line  accepted  offer    grant    artifact_data  done  free
+sent     sent      running   -        -        -              done  -
+running  running   -         offered  -        -              done  -
+offered  offered   -         offered  granted  -              done  -
+granted  granted   -         offered  -        running        done  -
+done     -         -         -        -        -              -     freed
+freed    -         -         -        -        -              -     -
+"""
 
 
-@pytest.mark.parametrize(("phase", "kind"), list(itertools.product(RunnerPhase, WORDS)))
-def test_runner_table(phase: RunnerPhase, kind: type[m.Message]) -> None:
+def test_the_messages_are_those_that_a_runner_can_send() -> None:
+    known = {spec.message.__name__ for spec in m.TO_SUPERVISOR.values()}
+    assert {message.value for message in RunnerMessage} == set(MESSAGES) == known
+
+
+def test_every_message_about_an_attempt_is_in_the_attempts_table() -> None:
+    about = {name for name, message in MESSAGES.items() if hasattr(message, "attempt_id")}
+    assert {message.value for message in AttemptMessage} == about | {"Grant"}
+
+
+@every_pair(CONNECTION_GRID, ConnectionState, RunnerMessage)
+def test_every_pair_of_a_connection(pair: Pair) -> None:
+    check(CONNECTION_TRANSITIONS, pair)
     permits = Permits()
-    permits.phase = phase
-    # The attempt is where the word would be legal, so that only the runner's own table speaks.
-    home = next((at for at, row in ATTEMPT.items() if kind in row), None)
-    if home is not None:
-        permits.attempts["a"] = home
-    if kind in RUNNER[phase]:
-        permits.receive(WORDS[kind])
-        assert permits.phase is RUNNER[phase][kind]
+    permits.state = pair.state
+    message = MESSAGES[pair.event.value]
+    # The attempt is where the message is legal, so that only the connection's own table decides.
+    legal = (state for state, event in ATTEMPT_TRANSITIONS if event.value == pair.event.value)
+    permits.attempts["a"] = next(legal, SentAttemptState.SENT)
+    if pair.after is None:
+        with pytest.raises(ProtocolViolation, match=f"{pair.event.value} .* connection is {label(pair.state)}"):
+            permits.receive(message)
     else:
-        with pytest.raises(ProtocolViolation, match=phase.name):
-            permits.receive(WORDS[kind])
+        permits.receive(message)
+        assert permits.state is pair.after
 
 
-@pytest.mark.parametrize(
-    ("phase", "kind"), list(itertools.product(AttemptPhase, (m.Accepted, m.Offer, m.ArtifactData, m.Done, m.Free)))
-)
-def test_attempt_table(phase: AttemptPhase, kind: type[m.Message]) -> None:
+@every_pair(ATTEMPT_GRID, SentAttemptState, AttemptMessage)
+def test_every_pair_of_an_attempt(pair: Pair) -> None:
+    check(ATTEMPT_TRANSITIONS, pair)
+    permits = ready()
+    if pair.state is not SentAttemptState.FREED:
+        permits.attempts["a"] = pair.state
+    if pair.event is AttemptMessage.GRANT:
+        permits.granted("a")
+        assert (permits.attempts.get("a") is SentAttemptState.GRANTED) == (
+            pair.state in (SentAttemptState.OFFERED, SentAttemptState.GRANTED)
+        )
+    elif pair.after is None:
+        with pytest.raises(ProtocolViolation, match=f"{pair.event.value} is not permitted for an attempt"):
+            permits.receive(MESSAGES[pair.event.value])
+    else:
+        permits.receive(MESSAGES[pair.event.value])
+        assert permits.attempts.get("a", SentAttemptState.FREED) is pair.after
+
+
+def ready() -> Permits:
+    """Those of a runner that is ready."""
     permits = Permits()
-    permits.phase = RunnerPhase.READY
-    permits.attempts["a"] = phase
-    if kind in ATTEMPT[phase]:
-        permits.receive(WORDS[kind])
-        assert permits.attempts.get("a") is ATTEMPT[phase][kind]
-    else:
-        with pytest.raises(ProtocolViolation, match=phase.name):
-            permits.receive(WORDS[kind])
+    permits.state = ConnectionState.READY
+    return permits
 
 
 def test_nothing_may_be_said_of_an_attempt_that_was_not_sent() -> None:
-    permits = Permits()
-    permits.phase = RunnerPhase.READY
-    with pytest.raises(ProtocolViolation, match="unknown"):
-        permits.receive(m.Done(attempt_id="stranger", outcome="succeeded"))
+    with pytest.raises(ProtocolViolation, match="not sent"):
+        ready().receive(m.Done(attempt_id="stranger", outcome="succeeded"))
 
 
 def test_an_artifact_comes_only_after_the_grant_of_the_last_offer() -> None:
-    permits = Permits()
-    permits.phase = RunnerPhase.READY
+    permits = ready()
     permits.sent("a")
     permits.granted("a")  # nothing is offered yet
-    for word in (m.Accepted, m.Offer):
-        permits.receive(WORDS[word])
+    for name in ("Accepted", "Offer"):
+        permits.receive(MESSAGES[name])
     permits.granted("a")
-    permits.receive(WORDS[m.Offer])
-    with pytest.raises(ProtocolViolation, match="OFFERED"):
-        permits.receive(WORDS[m.ArtifactData])
+    permits.receive(MESSAGES["Offer"])
+    with pytest.raises(ProtocolViolation, match="offered"):
+        permits.receive(MESSAGES["ArtifactData"])
     permits.granted("a")
-    permits.receive(WORDS[m.ArtifactData])
-    with pytest.raises(ProtocolViolation, match="RUNNING"):
-        permits.receive(WORDS[m.ArtifactData])
+    permits.receive(MESSAGES["ArtifactData"])
+    with pytest.raises(ProtocolViolation, match="running"):
+        permits.receive(MESSAGES["ArtifactData"])
+
+
+LINE = m.LogLine(attempt_id=None, level="info", message="")
 
 
 def test_lines_without_end_are_output_past_its_limit() -> None:
-    permits = Permits()
-    permits.phase = RunnerPhase.READY
+    permits = ready()
     with pytest.raises(OutputExceeded) as caught:
         for _ in range(10 * m.MAX_LINES):
-            permits.receive(WORDS[m.LogLine])
+            permits.receive(LINE)
     assert (caught.value.used, caught.value.allowed, caught.value.unit) == (4001, 4000, "lines")
 
 
 def test_a_second_done_is_refused() -> None:
-    permits = Permits()
-    permits.phase = RunnerPhase.READY
+    permits = ready()
     permits.sent("a")
-    permits.receive(WORDS[m.Accepted])
-    permits.receive(WORDS[m.Done])
+    permits.receive(MESSAGES["Accepted"])
+    permits.receive(MESSAGES["Done"])
     with pytest.raises(ProtocolViolation):
-        permits.receive(WORDS[m.Done])
+        permits.receive(MESSAGES["Done"])
 
 
 def test_a_runner_has_so_many_lines_and_each_attempt_brings_its_own() -> None:
-    permits = Permits()
-    permits.phase = RunnerPhase.READY
+    permits = ready()
     permits.sent("a")
     for _ in range(3 * m.MAX_LINES + 1):
-        permits.receive(WORDS[m.LogLine])
+        permits.receive(LINE)
     with pytest.raises(ProtocolViolation, match="lines"):
-        permits.receive(WORDS[m.LogLine])
+        permits.receive(LINE)

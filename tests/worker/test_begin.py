@@ -19,13 +19,13 @@ JOB = JobRef("acme", "j1")
 async def gate(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[asyncio.Event]:
     """Runners come up once it is open."""
     opened = asyncio.Event()
-    come_up = EchoRunner._inhabit
+    come_up = EchoRunner._serve_in
 
     async def late(self: EchoRunner, folder: Any) -> None:
         await opened.wait()
         await come_up(self, folder)
 
-    monkeypatch.setattr(EchoRunner, "_inhabit", late)
+    monkeypatch.setattr(EchoRunner, "_serve_in", late)
     yield opened
     opened.set()
 
@@ -125,7 +125,7 @@ async def test_a_job_that_began_and_was_handed_back_does_not_expire(worker: Echo
     await worker.push(structs.replace(nap("j1", 60_000), expires_at_ms=at))
     await worker.until(lambda: any(runner.running for runner in worker.components.fleet.runners.values()))
     async with asyncio.timeout(5):
-        while await worker.client.hget("pw:{0}:job:acme/j1", "b") is None:
+        while await worker.client.hget("pw:{0}:job:acme/j1", "begun") is None:
             await worker.turn()
         assert [line.event async for line in worker.worker.drain(0.1)] == ["waiting", "handed_back", "deadline"]
     assert await worker.client.zscore("pw:{0}:expiry", "acme/j1") is None

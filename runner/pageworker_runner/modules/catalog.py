@@ -1,7 +1,9 @@
-"""The module versions that this runner knows: announced, imported when first used, dropped with their last job."""
+"""The module versions of this runner: announced by a Module, imported for their first attempt, unloaded by a Forget.
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+An attempt claims its version when its Run arrives, before any later message is read. So the order of messages alone
+decides: a Forget that comes after a Run takes effect when that attempt has ended.
+"""
+
 from dataclasses import dataclass
 
 from pageworker_runner.errors import ModuleBroken
@@ -11,15 +13,20 @@ from pageworker_runner.modules.importer import BundleImporter, versioned_name
 
 
 @dataclass(eq=False)
-class Version:
-    """One version of one module. `entry` is imported when first used; `broken` is why that failed, for good."""
+class ModuleVersion:
+    """One version of one module."""
 
-    holder: str
+    package: str
+    """The package that its files are imported below; "" where the runner never had the version."""
     label: str
+    """`name@version`, for messages."""
     entrypoint: str
-    entry: ModuleEntrypoint | None = None
+    loaded: ModuleEntrypoint | None = None
+    """None until its first attempt."""
     broken: str | None = None
-    jobs: int = 0
+    """Why it cannot be imported. It is not tried again."""
+    claims: int = 0
+    """Attempts that use it."""
     forgotten: bool = False
 
 
@@ -28,58 +35,59 @@ class Catalog:
 
     def __init__(self) -> None:
         self._importer = BundleImporter()
-        self._versions: dict[tuple[str, str], Version] = {}
+        self._versions: dict[tuple[str, str], ModuleVersion] = {}
 
     def add(self, name: str, version: str, sha256: str, entrypoint: str, data: bytes) -> None:
-        """A verified bundle came. What is wrong with it shows when it is used."""
-        holder = versioned_name(name, version, sha256)
+        """Take a verified bundle. Whatever is wrong with it is reported by the first attempt that uses it."""
+        package = versioned_name(name, version, sha256)
         known = self._versions.get((name, version))
-        if known is not None and known.holder.rstrip("_") == holder and not known.forgotten:
+        if known is not None and known.package.rstrip("_") == package:
             return
-        while self._importer.has(holder):
-            # Forgotten and given again while a job of its first life still runs.
-            holder += "_"
-        entry = Version(holder, f"{name}@{version}", entrypoint)
+        while self._importer.has(package):
+            # The version was forgotten and is sent again while an attempt still uses the forgotten one.
+            package += "_"
+        added = ModuleVersion(package, f"{name}@{version}", entrypoint)
         try:
-            self._importer.add(holder, LoadedBundle(entry.label, data, sha256))
+            self._importer.add(package, LoadedBundle(added.label, data, sha256))
         except ModuleBroken as error:
-            entry.broken = str(error)
+            added.broken = str(error)
         if known is not None:
-            self._retire(known)
-        self._versions[name, version] = entry
+            self._unload(known)
+        self._versions[name, version] = added
 
     def forget(self, name: str, version: str) -> None:
-        """Drop a version, once its last job has ended."""
+        """Unload a version as soon as no attempt uses it. An unknown version is ignored."""
         known = self._versions.pop((name, version), None)
         if known is not None:
-            self._retire(known)
+            self._unload(known)
 
-    @contextmanager
-    def use(self, name: str, version: str) -> Iterator[ModuleEntrypoint]:
-        """The version's entry, kept while used. Raises ModuleBroken."""
-        known = self._versions.get((name, version))
-        if known is None:
-            raise ModuleBroken(f"{name}@{version} was not given to this runner")
-        known.jobs += 1
-        try:
-            yield self._entry(known)
-        finally:
-            known.jobs -= 1
-            if known.forgotten and not known.jobs:
-                self._importer.drop(known.holder)
+    def claim(self, name: str, version: str) -> ModuleVersion:
+        """Keep a version for one attempt, until `release`. A version that is not here is a broken one."""
+        missing = ModuleVersion("", f"{name}@{version}", "", broken=f"{name}@{version} was not sent to this runner")
+        claimed = self._versions.get((name, version), missing)
+        claimed.claims += 1
+        return claimed
 
-    def _entry(self, version: Version) -> ModuleEntrypoint:
+    def release(self, claimed: ModuleVersion) -> None:
+        """The attempt has ended, and none of its tasks runs."""
+        claimed.claims -= 1
+        if claimed.forgotten:
+            self._unload(claimed)
+
+    def load(self, version: ModuleVersion) -> ModuleEntrypoint:
+        """What a claimed version offers. Imports it for its first attempt. Raises ModuleBroken."""
         if version.broken is not None:
             raise ModuleBroken(version.broken)
-        if version.entry is None:
+        if version.loaded is None:
             try:
-                version.entry = load(version.holder, version.label, version.entrypoint)
+                version.loaded = load(version.package, version.label, version.entrypoint)
             except ModuleBroken as error:
                 version.broken = f"{version.label}: {error}"
                 raise ModuleBroken(version.broken) from error
-        return version.entry
+        return version.loaded
 
-    def _retire(self, version: Version) -> None:
+    def _unload(self, version: ModuleVersion) -> None:
         version.forgotten = True
-        if not version.jobs:
-            self._importer.drop(version.holder)
+        if not version.claims:
+            version.loaded = None
+            self._importer.drop(version.package)

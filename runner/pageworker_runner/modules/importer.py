@@ -6,6 +6,7 @@ translates the bundle's top-level names. Source: docs.python.org, "The import sy
 """
 
 import builtins
+import gc
 import importlib
 import re
 import sys
@@ -49,11 +50,13 @@ class BundleImporter(MetaPathFinder):
         """Is this name taken?"""
         return holder in self._bundles
 
-    def drop(self, holder: str) -> None:
-        """Forget a bundle and every module that was imported from it."""
-        self._bundles.pop(holder, None)
-        for name in [name for name in sys.modules if name == holder or name.startswith(f"{holder}.")]:
+    def drop(self, package: str) -> None:
+        """Unload a bundle, with every module that was imported from it."""
+        self._bundles.pop(package, None)
+        for name in [name for name in sys.modules if name == package or name.startswith(f"{package}.")]:
             del sys.modules[name]
+        # A module and its functions refer to each other: without this, its memory stays until a full collection.
+        gc.collect()
 
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None

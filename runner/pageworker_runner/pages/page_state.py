@@ -1,21 +1,28 @@
-"""The life of one page, without I/O: states, events, and the one table of what follows what."""
+"""The states of a page in the runner's page pool.
+
+A page belongs to one attempt at a time. It is reserved, runs the handler, and is recycled: proved clean or replaced
+by a new page. Only a recycled page becomes idle again, so no attempt ever gets a page that was not proved clean. A
+page that can neither be cleaned nor replaced is lost, and the runner asks to be retired.
+"""
 
 from enum import Enum, auto
+
+from pageworker_sandbox.state_machine import TransitionTable
 
 
 class PageState(Enum):
     """Where a page is."""
 
     IDLE = auto()
-    """Proved clean; waits for an attempt."""
+    """Proved clean. It waits for an attempt."""
     RESERVED = auto()
-    """Promised to one attempt that has not begun."""
+    """It belongs to one attempt whose handler has not begun."""
     RUNNING = auto()
-    """A handler has it."""
-    RECYCLE = auto()
-    """The result has left; the page is being proved clean, or replaced."""
+    """A handler uses it."""
+    RECYCLING = auto()
+    """The result has been sent. The page is proved clean, or replaced."""
     LOST = auto()
-    """It could neither be cleaned nor replaced. The end: the runner is retired."""
+    """It could neither be cleaned nor replaced. The runner is retired."""
 
 
 class PageEvent(Enum):
@@ -27,34 +34,22 @@ class PageEvent(Enum):
     START = auto()
     FINISH = auto()
     CLEAN = auto()
-    """Proved clean, or replaced by a new page."""
+    """It was proved clean, or replaced by a new page."""
     CRASH = auto()
-    """Its renderer died. A page in use stays with its attempt, which is told and finishes."""
+    """Its renderer died. A page in use stays with its attempt, which fails."""
     LOSE = auto()
 
 
-NEXT: dict[tuple[PageState, PageEvent], PageState] = {
+TRANSITIONS: TransitionTable[PageState, PageEvent] = {
     (PageState.IDLE, PageEvent.RESERVE): PageState.RESERVED,
-    (PageState.IDLE, PageEvent.CRASH): PageState.RECYCLE,
+    (PageState.IDLE, PageEvent.CRASH): PageState.RECYCLING,
     (PageState.RESERVED, PageEvent.START): PageState.RUNNING,
-    (PageState.RESERVED, PageEvent.RELEASE): PageState.RECYCLE,
+    (PageState.RESERVED, PageEvent.RELEASE): PageState.RECYCLING,
     (PageState.RESERVED, PageEvent.CRASH): PageState.RESERVED,
-    (PageState.RUNNING, PageEvent.FINISH): PageState.RECYCLE,
+    (PageState.RUNNING, PageEvent.FINISH): PageState.RECYCLING,
     (PageState.RUNNING, PageEvent.CRASH): PageState.RUNNING,
-    (PageState.RECYCLE, PageEvent.CLEAN): PageState.IDLE,
-    (PageState.RECYCLE, PageEvent.LOSE): PageState.LOST,
-    (PageState.RECYCLE, PageEvent.CRASH): PageState.RECYCLE,
+    (PageState.RECYCLING, PageEvent.CLEAN): PageState.IDLE,
+    (PageState.RECYCLING, PageEvent.LOSE): PageState.LOST,
+    (PageState.RECYCLING, PageEvent.CRASH): PageState.RECYCLING,
     (PageState.LOST, PageEvent.CRASH): PageState.LOST,
 }
-
-
-class IllegalPageTransition(Exception):
-    """An event that its state does not know: a bug of the runner."""
-
-
-def next_state(state: PageState, event: PageEvent) -> PageState:
-    """The state after `event`. Raises IllegalEvent."""
-    try:
-        return NEXT[state, event]
-    except KeyError:
-        raise IllegalPageTransition(f"{event.name} while {state.name}") from None

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 from playwright.async_api import CDPSession, Frame, Page
 
-from pageworker_runner.pages.page_state import PageEvent, PageState, next_state
+from pageworker_runner.pages.page_state import TRANSITIONS, PageEvent, PageState
 from pageworker_runner.pages.playwright_internals import guid_of, listeners_of
+from pageworker_sandbox.state_machine import next_state
 
 ORIGIN = re.compile(r"^https?://[^/?#]+")
 
@@ -70,5 +71,5 @@ class PageSlot:
         return self.warm.page
 
     def follow(self, event: PageEvent) -> None:
-        """Advance. Raises IllegalEvent."""
-        self.state = next_state(self.state, event)
+        """Advance. Raises IllegalTransition."""
+        self.state = next_state(TRANSITIONS, self.state, event)

@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta, Struct
 
-PROTOCOL = 2
+PROTOCOL = 3
 MAX_DATA_BYTES = 1024 * 1024
 MAX_ARTIFACT_BYTES = 32 * 1024 * 1024
 MAX_ARTIFACTS = 66
@@ -49,7 +49,6 @@ class Boot(Message, frozen=True):
     pages: int
     browser: str
     """Path of the browser binary inside the runner's root."""
-    browser_args: tuple[str, ...] = ()
     default_timeout_seconds: float = 30.0
     recycle_seconds: float = 5.0
     """Deadline for proving a used page clean; past it the page is closed and replaced."""
@@ -69,7 +68,7 @@ class Module(Message, frozen=True):
 
 
 class Forget(Message, frozen=True):
-    """Drop a module version once its last job has finished."""
+    """Unload a module version as soon as no attempt uses it. A Run that was sent before keeps it until its end."""
 
     name: Name
     version: Name

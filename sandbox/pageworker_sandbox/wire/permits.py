@@ -1,113 +1,151 @@
-"""Which message a runner may say when. Two small tables: the runner's life and each attempt's life.
+"""Which message a runner may send when: one table for the connection, one for each attempt.
 
-Pure: feed every received message to `Permits.receive`; an illegal one raises ProtocolViolation, and the
-supervisor kills the runner. The shape is OpenSSH's monitor: one table of permitted requests a phase.
+A runner says hello, hands over its listening socket, and is ready. Only a ready runner may speak of attempts, and
+only of those that the supervisor sent. An attempt is accepted, offers artifacts one at a time and hands each over
+after a grant, is done, and frees its page. Feed every received message to `Permits.receive`: a message that the
+tables do not permit raises ProtocolViolation, and the supervisor kills the runner. The shape is OpenSSH's monitor:
+one table of permitted requests per phase. Pure.
 """
 
-from enum import Enum, auto
+from enum import Enum
 
+from pageworker_sandbox.state_machine import IllegalTransition, TransitionTable, label, next_state
 from pageworker_sandbox.wire import messages as m
 from pageworker_sandbox.wire.errors import OutputExceeded, ProtocolViolation
 
 
-class RunnerPhase(Enum):
-    """A runner as the supervisor sees it."""
+class ConnectionState(Enum):
+    """How far a runner's connection has come."""
 
-    STARTED = auto()
-    GREETED = auto()
-    LISTENING = auto()
-    READY = auto()
-
-
-class AttemptPhase(Enum):
-    """An attempt as the supervisor sees it."""
-
-    SENT = auto()
-    RUNNING = auto()
-    OFFERED = auto()
-    """It has an artifact, and waits for its grant."""
-    GRANTED = auto()
-    DONE = auto()
+    STARTED = "started"
+    GREETED = "greeted"
+    LISTENING = "listening"
+    """The supervisor has the socket on which the runner's browser connects to the egress gateway."""
+    READY = "ready"
 
 
-RUNNER: dict[RunnerPhase, dict[type[m.Message], RunnerPhase]] = {
-    RunnerPhase.STARTED: {m.Hello: RunnerPhase.GREETED},
-    RunnerPhase.GREETED: {m.LogLine: RunnerPhase.GREETED, m.Listener: RunnerPhase.LISTENING},
-    RunnerPhase.LISTENING: {m.LogLine: RunnerPhase.LISTENING, m.Ready: RunnerPhase.READY},
-    RunnerPhase.READY: dict.fromkeys(
-        (m.LogLine, m.Pong, m.Accepted, m.Offer, m.ArtifactData, m.Done, m.Free, m.Retire), RunnerPhase.READY
-    ),
+class RunnerMessage(Enum):
+    """A message from the runner. The value is the name of its type."""
+
+    HELLO = "Hello"
+    LISTENER = "Listener"
+    READY = "Ready"
+    LOG_LINE = "LogLine"
+    PONG = "Pong"
+    ACCEPTED = "Accepted"
+    OFFER = "Offer"
+    ARTIFACT_DATA = "ArtifactData"
+    DONE = "Done"
+    FREE = "Free"
+    RETIRE = "Retire"
+
+
+class SentAttemptState(Enum):
+    """How far an attempt has come that was sent to a runner."""
+
+    SENT = "sent"
+    RUNNING = "running"
+    OFFERED = "offered"
+    """It has an artifact and waits for its grant."""
+    GRANTED = "granted"
+    """It may hand over the artifact that it offered last."""
+    DONE = "done"
+    FREED = "freed"
+    """Its page is clean. Nothing more may be said of it."""
+
+
+class AttemptMessage(Enum):
+    """A message about one attempt. The value is the name of its type; only GRANT comes from the supervisor."""
+
+    LOG_LINE = "LogLine"
+    ACCEPTED = "Accepted"
+    OFFER = "Offer"
+    GRANT = "Grant"
+    ARTIFACT_DATA = "ArtifactData"
+    DONE = "Done"
+    FREE = "Free"
+
+
+CONNECTION_TRANSITIONS: TransitionTable[ConnectionState, RunnerMessage] = {
+    (ConnectionState.STARTED, RunnerMessage.HELLO): ConnectionState.GREETED,
+    (ConnectionState.GREETED, RunnerMessage.LOG_LINE): ConnectionState.GREETED,
+    (ConnectionState.GREETED, RunnerMessage.LISTENER): ConnectionState.LISTENING,
+    (ConnectionState.LISTENING, RunnerMessage.LOG_LINE): ConnectionState.LISTENING,
+    (ConnectionState.LISTENING, RunnerMessage.READY): ConnectionState.READY,
+    (ConnectionState.READY, RunnerMessage.LOG_LINE): ConnectionState.READY,
+    (ConnectionState.READY, RunnerMessage.PONG): ConnectionState.READY,
+    (ConnectionState.READY, RunnerMessage.ACCEPTED): ConnectionState.READY,
+    (ConnectionState.READY, RunnerMessage.OFFER): ConnectionState.READY,
+    (ConnectionState.READY, RunnerMessage.ARTIFACT_DATA): ConnectionState.READY,
+    (ConnectionState.READY, RunnerMessage.DONE): ConnectionState.READY,
+    (ConnectionState.READY, RunnerMessage.FREE): ConnectionState.READY,
+    (ConnectionState.READY, RunnerMessage.RETIRE): ConnectionState.READY,
 }
 
-ATTEMPT: dict[AttemptPhase, dict[type[m.Message], AttemptPhase | None]] = {
-    AttemptPhase.SENT: {
-        m.Accepted: AttemptPhase.RUNNING,
-        m.LogLine: AttemptPhase.SENT,
-        m.Done: AttemptPhase.DONE,
-    },
-    AttemptPhase.RUNNING: {
-        m.LogLine: AttemptPhase.RUNNING,
-        m.Offer: AttemptPhase.OFFERED,
-        m.Done: AttemptPhase.DONE,
-    },
-    AttemptPhase.OFFERED: {
-        m.LogLine: AttemptPhase.OFFERED,
-        m.Offer: AttemptPhase.OFFERED,
-        m.Done: AttemptPhase.DONE,
-    },
-    AttemptPhase.GRANTED: {
-        m.LogLine: AttemptPhase.GRANTED,
-        m.Offer: AttemptPhase.OFFERED,
-        m.ArtifactData: AttemptPhase.RUNNING,
-        m.Done: AttemptPhase.DONE,
-    },
-    AttemptPhase.DONE: {m.Free: None},
+ATTEMPT_TRANSITIONS: TransitionTable[SentAttemptState, AttemptMessage] = {
+    (SentAttemptState.SENT, AttemptMessage.LOG_LINE): SentAttemptState.SENT,
+    (SentAttemptState.SENT, AttemptMessage.ACCEPTED): SentAttemptState.RUNNING,
+    (SentAttemptState.SENT, AttemptMessage.DONE): SentAttemptState.DONE,
+    (SentAttemptState.RUNNING, AttemptMessage.LOG_LINE): SentAttemptState.RUNNING,
+    (SentAttemptState.RUNNING, AttemptMessage.OFFER): SentAttemptState.OFFERED,
+    (SentAttemptState.RUNNING, AttemptMessage.DONE): SentAttemptState.DONE,
+    (SentAttemptState.OFFERED, AttemptMessage.LOG_LINE): SentAttemptState.OFFERED,
+    (SentAttemptState.OFFERED, AttemptMessage.OFFER): SentAttemptState.OFFERED,
+    (SentAttemptState.OFFERED, AttemptMessage.GRANT): SentAttemptState.GRANTED,
+    (SentAttemptState.OFFERED, AttemptMessage.DONE): SentAttemptState.DONE,
+    (SentAttemptState.GRANTED, AttemptMessage.LOG_LINE): SentAttemptState.GRANTED,
+    (SentAttemptState.GRANTED, AttemptMessage.OFFER): SentAttemptState.OFFERED,
+    (SentAttemptState.GRANTED, AttemptMessage.ARTIFACT_DATA): SentAttemptState.RUNNING,
+    (SentAttemptState.GRANTED, AttemptMessage.DONE): SentAttemptState.DONE,
+    (SentAttemptState.DONE, AttemptMessage.FREE): SentAttemptState.FREED,
 }
 
 
 class Permits:
-    """One runner's place in both tables."""
+    """The states of one runner's connection and of its attempts."""
 
     def __init__(self) -> None:
-        self.phase = RunnerPhase.STARTED
-        self.attempts: dict[str, AttemptPhase] = {}
-        # Its own lines, and those that it can't tell whose they are.
+        self.state = ConnectionState.STARTED
+        self.attempts: dict[str, SentAttemptState] = {}
+        # For the runner's own lines, and as many again for lines that it cannot assign to an attempt.
         self._lines = self._most_lines = 2 * m.MAX_LINES
 
     def sent(self, attempt_id: str) -> None:
-        """A Run went out: its attempt may now be spoken of."""
-        self.attempts[attempt_id] = AttemptPhase.SENT
-        # One more: that there were more.
+        """A Run message went out: from now on the runner may speak of its attempt."""
+        self.attempts[attempt_id] = SentAttemptState.SENT
+        # +1 for the final "more lines were left out" line.
         self._lines += m.MAX_LINES + 1
         self._most_lines += m.MAX_LINES + 1
 
     def granted(self, attempt_id: str) -> None:
-        """A Grant went out: the artifact that was offered last may come."""
-        if self.attempts.get(attempt_id) is AttemptPhase.OFFERED:
-            self.attempts[attempt_id] = AttemptPhase.GRANTED
+        """A Grant message went out: the artifact that was offered last may come. No effect where none is offered."""
+        if self.attempts.get(attempt_id) is SentAttemptState.OFFERED:
+            self._advance(attempt_id, AttemptMessage.GRANT)
 
     def receive(self, message: m.Message) -> None:
         """Advance by one received message. Raises ProtocolViolation where it is not permitted."""
-        kind = type(message)
+        kind = type(message).__name__
         try:
-            self.phase = RUNNER[self.phase][kind]
-        except KeyError:
-            raise ProtocolViolation(f"{kind.__name__} is not permitted while {self.phase.name}") from None
-        if kind is m.LogLine:
+            self.state = next_state(CONNECTION_TRANSITIONS, self.state, RunnerMessage(kind))
+        except (IllegalTransition, ValueError):
+            raise ProtocolViolation(f"{kind} is not permitted while the connection is {label(self.state)}") from None
+        if isinstance(message, m.LogLine):
             self._lines -= 1
             if self._lines < 0:
                 raise OutputExceeded(self._most_lines + 1, self._most_lines, "lines")
         attempt_id: str | None = getattr(message, "attempt_id", None)
         if attempt_id is not None:
-            self._advance(attempt_id, kind)
+            self._advance(attempt_id, AttemptMessage(kind))
 
-    def _advance(self, attempt_id: str, kind: type[m.Message]) -> None:
-        phase = self.attempts.get(attempt_id)
-        if phase is None or kind not in ATTEMPT[phase]:
-            at = phase.name if phase else "unknown"
-            raise ProtocolViolation(f"{kind.__name__} is not permitted for an attempt that is {at}")
-        after = ATTEMPT[phase][kind]
-        if after is None:
+    def _advance(self, attempt_id: str, event: AttemptMessage) -> None:
+        state = self.attempts.get(attempt_id)
+        if state is None:
+            raise ProtocolViolation(f"{event.value} is not permitted for an attempt that was not sent, or is freed")
+        try:
+            after = next_state(ATTEMPT_TRANSITIONS, state, event)
+        except IllegalTransition:
+            raise ProtocolViolation(f"{event.value} is not permitted for an attempt that is {label(state)}") from None
+        if after is SentAttemptState.FREED:
             del self.attempts[attempt_id]
         else:
             self.attempts[attempt_id] = after

@@ -100,7 +100,7 @@ def results(
 
 def jobs(
     *,
-    state: JobState | None = None,
+    state: ListedState | None = None,
     tenant: str | None = None,
     count: int = 50,
     cursor: str | None = None,

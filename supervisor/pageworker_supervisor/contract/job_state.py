@@ -3,17 +3,17 @@
 Theory of operation
 ===================
 
-A job has one state at any time. Only events change it, and only as `TRANSITIONS` says: a pair of state and event without
-an entry is illegal. The job's record lives in Redis, so the table is enforced there: `queue/library.py` generates the
-Lua constants from this file, and the Lua function `Job.transition` is the only writer of the state. It refuses an
-illegal transition with an error that names state, event and job. The table is checked in Python and on a real Redis for
-every pair (`tests/contract/test_job_state.py`, `tests/queue/test_job_state.py`).
+A job has one state at any time. Only events change it, and only as `TRANSITIONS` says: a pair of state and event
+without an entry is illegal. The job's record lives in Redis, so the table is enforced there: `queue/library.py`
+generates the Lua constants from this file, and the Lua function `Job.transition` is the only writer of the state. It
+refuses an illegal transition with an error that names state, event and job. The table is checked in Python and on a
+real Redis for every pair (`tests/contract/test_job_state.py`, `tests/queue/test_job_state.py`).
 
-NEW and ENDED have no record. A job is NEW while its push is being taken in. A job that has ENDED has its one result; its
-id is remembered for as long as the result is kept.
+NEW and ENDED have no record. A job is NEW while its push is being taken in. A job that has ENDED has its one result;
+its id is remembered for as long as the result is kept.
 
-A job waits as QUEUED (it may be claimed) or as DELAYED (it runs no earlier than a given time, after which it comes due).
-A claim makes it RUNNING: a worker holds its lease and its permits. A lease ends in one of three ways:
+A job waits as QUEUED (it may be claimed) or as DELAYED (it runs no earlier than a given time, after which it comes
+due). A claim makes it RUNNING: a worker holds its lease and its permits. A lease ends in one of three ways:
 
 - FINISH: the worker stores the job's result.
 - RETRY, CRASH, DEFER, REQUEUE, REASSIGN or REAP: the job goes back into the queue. REAP is the loss of the worker.
@@ -27,8 +27,8 @@ ENDING again.
 A cancellation of a running job does not change its state: REQUEST_CANCEL is noted, and its worker is told. The job then
 ends as cancelled, whatever its worker reports.
 
-A dead letter is a copy of a job that has ended. REVIVE takes its id into use again; the copy itself may be purged in any
-state, which is no event of the job.
+A dead letter is a copy of a job that has ended. REVIVE takes its id into use again; the copy itself may be purged in
+any state, which is no event of the job.
 """
 
 from enum import Enum

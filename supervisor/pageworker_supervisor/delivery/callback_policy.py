@@ -5,7 +5,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from pageworker_supervisor.delivery.response import Answered, Outcome, ReceiverUnreachable
+from pageworker_supervisor.delivery.response import Answered, DeliveryOutcome, ReceiverUnreachable
 
 BASE_SECONDS = 0.5
 CAP_SECONDS = 300.0
@@ -55,7 +55,7 @@ class Age:
     """Unix seconds, to read a Retry-After date against."""
 
 
-def decide(outcome: Outcome, age: Age, random: Callable[[], float]) -> Verdict:
+def decide(outcome: DeliveryOutcome, age: Age, random: Callable[[], float]) -> Verdict:
     """Delivered, later or never. `random`: uniform in [0, 1), the jitter."""
     match outcome:
         case Answered(status=status) if 200 <= status < 300:

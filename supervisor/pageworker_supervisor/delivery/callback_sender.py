@@ -23,7 +23,7 @@ from pageworker_supervisor.delivery.callback_policy import (
 from pageworker_supervisor.delivery.http_client import CallbackHttpClient
 from pageworker_supervisor.delivery.outbox import OutboxClient, OutboxEntry, RetriesRedis
 from pageworker_supervisor.delivery.receiver_queues import Action, DeliveryAttempt, Postpone, ReceiverQueues, Start
-from pageworker_supervisor.delivery.response import Answered, Outcome
+from pageworker_supervisor.delivery.response import Answered, DeliveryOutcome
 from pageworker_supervisor.delivery.secret_files import SecretFiles, SecretUnreadable
 from pageworker_supervisor.delivery.signature import HEADER, sign
 from pageworker_supervisor.telemetry import log
@@ -106,7 +106,7 @@ class CallbackSender:
         self._taken.set()
 
     def _take_some(self, room: int) -> Awaitable[Sequence[OutboxEntry]]:
-        return self._outbox.outbox_take(self._settings.worker.id, min(TAKE_AT_MOST, room), BLOCK_MS)
+        return self._outbox.take(min(TAKE_AT_MOST, room), BLOCK_MS)
 
     async def _admit(self, tasks: asyncio.TaskGroup, poster: CallbackHttpClient, promise: OutboxEntry) -> None:
         """What was allowed at the intake may have been forbidden since: look again before every try."""
@@ -140,7 +140,7 @@ class CallbackSender:
         self._act(tasks, poster, self._lanes.finished(errand, outcome or Answered(200), ended - began, ended))
         await self._settle(errand.promise, decision, errand.target, outcome)
 
-    async def _try(self, poster: CallbackHttpClient, errand: DeliveryAttempt) -> tuple[Outcome | None, Verdict]:
+    async def _try(self, poster: CallbackHttpClient, errand: DeliveryAttempt) -> tuple[DeliveryOutcome | None, Verdict]:
         promise = errand.promise
         file = limits_for(self._settings, promise.ref.tenant_id).callback_secret_file
         try:
@@ -161,7 +161,11 @@ class CallbackSender:
         return Age(promise.tries, seconds, self._settings.callbacks.max_seconds, time.time())
 
     async def _settle(
-        self, promise: OutboxEntry, decision: Verdict, target: CallbackTarget | None, outcome: Outcome | None = None
+        self,
+        promise: OutboxEntry,
+        decision: Verdict,
+        target: CallbackTarget | None,
+        outcome: DeliveryOutcome | None = None,
     ) -> None:
         """Tell the outbox."""
         line = log.bind(job=str(promise.ref), tenant_id=promise.ref.tenant_id, tries=promise.tries)
@@ -174,14 +178,14 @@ class CallbackSender:
             case RetryLaterAt(delay_seconds=delay, reason=reason):
                 line.debug("callback later", reason=reason, delay_seconds=round(delay, 3))
                 await self._availability.retry_until_available(
-                    lambda: self._outbox.outbox_later(promise, max(1, round(delay * 1000)))
+                    lambda: self._outbox.later(promise, max(1, round(delay * 1000)))
                 )
             case GiveUp(reason=reason):
                 line.warning("callback given up", reason=reason, receiver=target.origin if target else None)
                 if outcome is None:
                     self._metrics.callbacks.labels("final").inc()
                 event = failed_event(promise, reason, outcome, self._settings.worker.id)
-                await self._availability.retry_until_available(lambda: self._outbox.outbox_failed(promise, event))
+                await self._availability.retry_until_available(lambda: self._outbox.failed(promise, event))
         self._release(promise)
 
     async def _confirm(self) -> None:
@@ -190,7 +194,7 @@ class CallbackSender:
             await self._some_delivered.wait()
             self._some_delivered.clear()
             batch, self._delivered = self._delivered, []
-            await self._availability.retry_until_available(partial(self._outbox.outbox_done, batch))
+            await self._availability.retry_until_available(partial(self._outbox.done, batch))
             for promise in batch:
                 self._release(promise)
 
@@ -201,7 +205,7 @@ class CallbackSender:
             self._nothing_held.set()
 
 
-def failed_event(promise: OutboxEntry, reason: str, outcome: Outcome | None, worker_id: str) -> bytes:
+def failed_event(promise: OutboxEntry, reason: str, outcome: DeliveryOutcome | None, worker_id: str) -> bytes:
     """The event of a callback that was given up. It does not name the URL: who has it can resume the flow."""
     status = outcome.status if isinstance(outcome, Answered) else None
     return encode_event(

@@ -9,7 +9,7 @@ import certifi
 import httpx
 
 from pageworker_supervisor.contract.callback_url import CallbackTarget
-from pageworker_supervisor.delivery.response import Answered, DeliveryTrouble, Outcome, ReceiverUnreachable
+from pageworker_supervisor.delivery.response import Answered, DeliveryOutcome, DeliveryTrouble, ReceiverUnreachable
 
 EXCERPT_BYTES = 4096
 BODY_SECONDS = 1.0
@@ -46,7 +46,7 @@ class CallbackHttpClient:
     ) -> None:
         await self._client.__aexit__(kind, error, trace)
 
-    async def post(self, target: CallbackTarget, headers: dict[str, str], body: bytes) -> Outcome:
+    async def post(self, target: CallbackTarget, headers: dict[str, str], body: bytes) -> DeliveryOutcome:
         """Send, and say what came back. Raises nothing that a receiver could cause."""
         request = self._client.build_request(
             "POST",

@@ -8,7 +8,7 @@ from pageworker_supervisor.contract.callback_url import CallbackTarget
 from pageworker_supervisor.delivery.callback_policy import backoff_seconds
 from pageworker_supervisor.delivery.circuit_breaker import CircuitBreaker, CircuitState
 from pageworker_supervisor.delivery.outbox import OutboxEntry
-from pageworker_supervisor.delivery.response import Outcome
+from pageworker_supervisor.delivery.response import DeliveryOutcome
 
 WAITING_PER_SLOT = 2
 """A lane holds so many promises for each slot of its own; more go back and come again when there is room."""
@@ -82,7 +82,7 @@ class ReceiverQueues:
         lane.waiting.append(errand)
         return self._start(now)
 
-    def finished(self, errand: DeliveryAttempt, outcome: Outcome, seconds: float, now: float) -> list[Action]:
+    def finished(self, errand: DeliveryAttempt, outcome: DeliveryOutcome, seconds: float, now: float) -> list[Action]:
         """A try ended; others may start, or have to go back because their receiver is ill."""
         origin = errand.target.origin
         lane = self._lanes[origin]

@@ -32,4 +32,4 @@ class ReceiverUnreachable:
     detail: str = ""
 
 
-Outcome = Answered | ReceiverUnreachable
+DeliveryOutcome = Answered | ReceiverUnreachable

@@ -214,16 +214,16 @@ class Attempt:
         async with asyncio.TaskGroup() as tasks:
             keeping = tasks.create_task(keeper.run())
             try:
-                return await self._answer(runner, running, words, budget)
+                return await self._answer(runner, running, words, bundle)
             except RunnerLost as gone:
                 lost = gone
                 keeping.cancel()
         raise lost
 
-    async def _answer(self, runner: Runner, running: SentAttempt, words: m.Run, budget: float) -> m.Done:
+    async def _answer(self, runner: Runner, running: SentAttempt, words: m.Run, bundle: VerifiedBundle) -> m.Done:
         try:
-            async with asyncio.timeout(budget + self._tools.settings.pool.kill_grace_seconds):
-                return await runner.run(running, words)
+            async with asyncio.timeout(words.timeout_seconds + self._tools.settings.pool.kill_grace_seconds):
+                return await runner.run(running, words, bundle)
         except TimeoutError:
             # The runner counts the budget itself; that it says nothing means that it cannot.
             await self.stop("timed_out")

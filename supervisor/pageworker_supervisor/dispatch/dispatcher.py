@@ -8,7 +8,7 @@ from pageworker_supervisor.dispatch import result_builder
 from pageworker_supervisor.dispatch.attempt import Attempt, AttemptServices
 from pageworker_supervisor.dispatch.claimed_job import ClaimedJob
 from pageworker_supervisor.dispatch.signals import DispatchSignals
-from pageworker_supervisor.queue import QueueClient
+from pageworker_supervisor.queue.consumer import JobConsumer
 from pageworker_supervisor.queue.lease import Lease
 from pageworker_supervisor.redis_client.availability import Availability
 from pageworker_supervisor.runners.fleet import Fleet
@@ -26,7 +26,7 @@ class Dispatcher:
     def __init__(
         self,
         name: str,
-        queue: QueueClient,
+        queue: JobConsumer,
         availability: Availability,
         fleet: Fleet,
         tools: AttemptServices,
@@ -34,7 +34,7 @@ class Dispatcher:
     ) -> None:
         self.attempts: dict[str, Attempt] = {}
         self.closing: dict[str, Lease] = {}
-        """Leases that carry a verdict and are being finished without a page."""
+        """Leases of ending jobs, whose results are being written without a page."""
         self.draining = False
         self.closed = False
         """True: nothing is claimed here, drained or not, as no job could end well."""
@@ -87,12 +87,12 @@ class Dispatcher:
         for lost in claimed.lost_profiles:
             self._fleet.kill_profile(lost, "its profile lock is lost")
         for wanted in claimed.wanted:
-            self._fleet.free_slot_for(wanted.context)
+            self._fleet.free_slot_for(wanted)
         return bool(claimed.leases)
 
     def _start(self, tasks: asyncio.TaskGroup, lease: Lease) -> None:
         case = ClaimedJob(lease, parse_job(lease.body))
-        if lease.verdict is not None:
+        if lease.ending is not None:
             self.closing[lease.token] = lease
             tasks.create_task(self._close(case), name=f"close {lease.ref}")
             return
@@ -139,7 +139,7 @@ class Dispatcher:
 
     async def _close(self, case: ClaimedJob) -> None:
         try:
-            await self._tools.settlement.end(case, result_builder.verdict(case.lease))
+            await self._tools.settlement.end(case, result_builder.end_without_running(case.lease))
         finally:
             del self.closing[case.lease.token]
             self.ended.set()

@@ -3,7 +3,7 @@
 import asyncio
 
 from pageworker_supervisor.dispatch.dispatcher import Dispatcher
-from pageworker_supervisor.queue import QueueClient
+from pageworker_supervisor.queue.consumer import JobConsumer
 from pageworker_supervisor.redis_client.availability import Availability
 from pageworker_supervisor.runners.fleet import Fleet
 from pageworker_supervisor.telemetry import log
@@ -17,7 +17,7 @@ class Heartbeat:
 
     def __init__(
         self,
-        queue: QueueClient,
+        queue: JobConsumer,
         availability: Availability,
         dispatcher: Dispatcher,
         fleet: Fleet,
@@ -33,7 +33,7 @@ class Heartbeat:
 
     async def run(self) -> None:
         """Beat for ever."""
-        beat_seconds = self._queue.options.lease_ms / 1000 / HEARTBEATS_PER_LEASE
+        beat_seconds = self._queue.lease_ms / 1000 / HEARTBEATS_PER_LEASE
         async with asyncio.TaskGroup() as tasks:
             while True:
                 await asyncio.sleep(beat_seconds)

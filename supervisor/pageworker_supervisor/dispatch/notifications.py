@@ -4,7 +4,7 @@ import asyncio
 
 from pageworker_supervisor.dispatch.dispatcher import Dispatcher
 from pageworker_supervisor.dispatch.signals import DispatchSignals
-from pageworker_supervisor.queue import QueueClient
+from pageworker_supervisor.queue.consumer import JobConsumer
 from pageworker_supervisor.queue.wakeup import AskNotice, CancelNotice, Notice
 from pageworker_supervisor.redis_client.availability import Availability
 from pageworker_supervisor.runners.fleet import Fleet
@@ -17,7 +17,7 @@ class NotificationListener:
 
     def __init__(
         self,
-        queue: QueueClient,
+        queue: JobConsumer,
         availability: Availability,
         dispatcher: Dispatcher,
         fleet: Fleet,

@@ -86,9 +86,9 @@ def build_result(
     )
 
 
-def verdict(lease: Lease) -> EndJob:
-    """The end of a job that came back from the queue with a verdict instead of a turn."""
-    match lease.verdict:
+def end_without_running(lease: Lease) -> EndJob:
+    """The end of a job that does not run (again)."""
+    match lease.ending:
         case "expired":
             return EndJob("expired", _error("expired", "not started by `expires_at`"))
         case "cancelled":
@@ -96,7 +96,7 @@ def verdict(lease: Lease) -> EndJob:
         case "dead":
             return EndJob("dead", _error("poison", f"its runner died {lease.crashes} times"))
         case None:
-            raise LookupError("a lease without a verdict has no end yet")
+            raise LookupError("a lease of a job that runs has no end yet")
 
 
 def unbegun(status: Unbegun) -> EndJob:

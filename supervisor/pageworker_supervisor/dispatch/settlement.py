@@ -17,7 +17,7 @@ from pageworker_supervisor.dispatch import result_builder
 from pageworker_supervisor.dispatch.claimed_job import ClaimedJob
 from pageworker_supervisor.dispatch.outcome import Outcome
 from pageworker_supervisor.dispatch.retry_policy import EndJob, RetryJob, backoff_seconds, decide
-from pageworker_supervisor.queue import QueueClient
+from pageworker_supervisor.queue.consumer import JobConsumer
 from pageworker_supervisor.queue.errors import CancelHolds
 from pageworker_supervisor.queue.lease import FinishRequest
 from pageworker_supervisor.redis_client.availability import Availability
@@ -34,7 +34,7 @@ class Settlement:
     """Ends attempts: result, retry, deferral, hand-back, crash."""
 
     def __init__(
-        self, name: str, queue: QueueClient, availability: Availability, settings: Settings, metrics: Metrics
+        self, name: str, queue: JobConsumer, availability: Availability, settings: Settings, metrics: Metrics
     ) -> None:
         self._name = name
         self._queue = queue

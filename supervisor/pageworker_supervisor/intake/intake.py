@@ -19,7 +19,7 @@ from pageworker_supervisor.intake.list_source import ProducerList
 from pageworker_supervisor.intake.module_egress import no_egress
 from pageworker_supervisor.intake.stream_source import ProducerStream, StreamEntry
 from pageworker_supervisor.intake.timing import IntakeTimeouts
-from pageworker_supervisor.queue import QueueClient
+from pageworker_supervisor.queue.producer import JobProducer
 from pageworker_supervisor.redis_client import RedisClient
 from pageworker_supervisor.redis_client.availability import CAP_SECONDS
 from pageworker_supervisor.redis_client.errors import RedisClientError, RedisRefused, RedisUnavailable, WrongType
@@ -50,7 +50,7 @@ class Intake:
     def __init__(
         self,
         link: RedisClient,
-        queue: QueueClient,
+        producer: JobProducer,
         settings: Settings,
         worker_id: str,
         metrics: Metrics,
@@ -61,7 +61,7 @@ class Intake:
         self._timing = timing
         self._open = asyncio.Event()
         self._open.set()
-        enqueuer = Enqueuer(queue, link.availability, Admission(settings), metrics, egress_of)
+        enqueuer = Enqueuer(producer, link.availability, Admission(settings), metrics, egress_of)
         prefix = settings.redis.prefix
         self._inbox = ProducerList(link.ingress, prefix, worker_id, timing)
         self._sources: dict[str, Source] = {

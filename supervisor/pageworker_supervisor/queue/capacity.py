@@ -11,8 +11,9 @@ from pageworker_supervisor.redis_client.sharding import shard_of
 class ContextCapacity(Struct, frozen=True):
     """A context that the worker holds warm, and how many more jobs it takes now.
 
-    A held profile is named even when it is full. `free_pages` below 0: no runner slot may be used for it either. `idle`:
-    it counts among the runner slots too, as it would be closed for another context; a job for it uses that slot.
+    A held profile is named even when it is full. `free_pages` below 0: no runner slot may be used for it either.
+    `idle`: it counts among the runner slots too, as it would be closed for another context; a job for it uses that
+    slot.
     """
 
     context: ContextKey

@@ -1,7 +1,7 @@
 """A claim over all shards; each claim begins with another shard.
 
-A claim whose reply was lost may have leased jobs that this process does not know of. Its nonce is kept until a reply was
-read. The next claim repeats it and is given those jobs: otherwise they would expire and be charged with a crash.
+A claim whose reply was lost may have leased jobs that this process does not know of. Its nonce is kept until a reply
+was read. The next claim repeats it and is given those jobs: otherwise they would expire and be charged with a crash.
 """
 
 import secrets

@@ -102,7 +102,8 @@ class JobConsumer:
         """A handler of this job has begun: it does not expire any more. False: the lease was lost."""
         return await self._on_lease(lease, "begin")
 
-    # The next methods put a job back into the queue. `begun`: a handler had begun in this lease. Until then it may expire.
+    # The next methods put a job back into the queue. `begun`: a handler had begun in this lease. Until then it may
+    # expire.
 
     async def retry(
         self, lease: Lease, delay_ms: int, attempt: bytes, events: Sequence[bytes] = (), *, begun: bool = True

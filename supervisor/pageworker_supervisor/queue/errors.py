@@ -20,9 +20,9 @@ class SchemaMismatch(RedisUnavailable):
     def __init__(self, root: str, found: str, expected: int) -> None:
         if found == "none":
             what = "was written by a release before schema versions"
-            mend = "let workers of that release drain it, delete its keys, then start this one; or set another redis.prefix"
+            mend = "let workers of that release drain it and delete its keys, or set another redis.prefix"
         else:
             newer = found.isdecimal() and int(found) > expected
             what = f"has schema version {found}"
-            mend = "upgrade this worker" if newer else "let workers of the older release drain it, then delete its keys"
+            mend = "upgrade this worker" if newer else "let workers of the older release drain it and delete its keys"
         super().__init__(f"the state of shard {root} {what}, this worker supports version {expected}: {mend}")

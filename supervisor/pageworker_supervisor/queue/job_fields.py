@@ -1,7 +1,7 @@
 """The fields of a job's record, `job:<job>` in Redis: the one table of their names, for Python and Lua.
 
-`queue/library.py` gives the names to Lua as `JOB_FIELDS`. A test holds the Lua sources and docs/redis-keys.md against it.
-Times are milliseconds since the epoch on Redis' clock.
+`queue/library.py` gives the names to Lua as `JOB_FIELDS`. A test holds the Lua sources and docs/redis-keys.md against
+it. Times are milliseconds since the epoch on Redis' clock.
 """
 
 JOB_FIELDS = {

@@ -1,8 +1,8 @@
 """The keys of a shard: the one table of their names, for Python and Lua.
 
-`queue/library.py` makes a Lua function of each (`Key.backlog(tenant, context, domain, priority)`), so no other file spells
-a key. docs/redis-keys.md explains them, and a test holds that document against this table. `results` and `dead` are part
-of the contract with other systems; all others are the project's own.
+`queue/library.py` makes a Lua function of each (`Key.backlog(tenant, context, domain, priority)`), so no other file
+spells a key. docs/redis-keys.md explains them, and a test holds that document against this table. `results` and `dead`
+are part of the contract with other systems; all others are the project's own.
 """
 
 import re

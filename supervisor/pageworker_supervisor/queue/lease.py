@@ -107,7 +107,8 @@ class Reaped(Struct, frozen=True):
 
 
 def lease_from(row: dict[str, Any], body: bytes, shard: int, asked_at: float) -> Lease:
-    """One lease of a claim's reply (queue/lua/fn_claim.lua). `asked_at`: when the claim was sent, on `boot_seconds()`."""
+    """One lease of a claim's reply (queue/lua/fn_claim.lua). `asked_at`: when the claim was sent, on
+    `boot_seconds()`."""
     ref = JobRef.of_text(row["ref"])
     key = ContextKey.parse(ref.tenant_id, row["context"])
     ending, crashes, begins_ms = row.get("ending"), row["crashes"], row.get("begins_within_ms")

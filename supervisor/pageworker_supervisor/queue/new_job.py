@@ -16,7 +16,8 @@ NO_DOMAIN = "-"
 
 
 class NewJob(Struct, frozen=True, kw_only=True):
-    """One job to be queued. `body` is the job's JSON, opaque to the queue. Instants are milliseconds since the epoch."""
+    """One job to be queued. `body` is the job's JSON, opaque to the queue. Instants are milliseconds since the
+    epoch."""
 
     job_id: str
     tenant_id: str

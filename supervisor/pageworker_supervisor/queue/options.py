@@ -22,7 +22,8 @@ class QueueOptions(Struct, frozen=True, kw_only=True):
     cancel_memory_seconds: int = 86_400
     """A cancellation of a job that the queue does not know is remembered for so long."""
     replicas: int = 0
-    """A job is enqueued, ended and delivered once this many replicas have the write: a failover forgets none of them."""
+    """A job is enqueued, ended and delivered once this many replicas have the write: a failover forgets none of
+    them."""
     replica_wait_seconds: float = 1.0
     replica_patience_seconds: float = 30.0
     """After replicas were missing for so long, writes count without them."""

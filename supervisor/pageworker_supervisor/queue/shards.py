@@ -1,7 +1,8 @@
 """Calls of the Redis Functions by shard: which shard, and the form of requests and replies.
 
-A request is one map with names, sent as MessagePack. A reply is a number, a word or a list of words; or a list whose first
-element is a map in MessagePack, and whose others are opaque texts. The head of each file of `queue/lua` gives the names.
+A request is one map with names, sent as MessagePack. A reply is a number, a word or a list of words; or a list whose
+first element is a map in MessagePack, and whose others are opaque texts. The head of each file of `queue/lua` gives the
+names.
 """
 
 import re
@@ -50,7 +51,7 @@ class Shards:
         self, call: Callable[..., Awaitable[Any]], shard: int, function: str, request: dict[str, Any]
     ) -> Any:
         try:
-            return await call(function, self.roots[shard], msgpack.encode(request))
+            return await call(function, self.roots[shard], packed(**request))
         except RedisRefused as error:
             if found := _SCHEMA.search(str(error)):
                 raise SchemaMismatch(self.roots[shard], found[1], SCHEMA_VERSION) from error
@@ -62,7 +63,8 @@ class Shards:
             await self.call(shard, "check_schema")
 
     async def by_tenant(self, tenants: Sequence[str], act: Callable[[int, Sequence[int]], Awaitable[None]]) -> None:
-        """Call `act` once per shard, with the shard and the indices of the tenants that are on it; all shards at once."""
+        """Call `act` once per shard, with the shard and the indices of the tenants that are on it; all shards at
+        once."""
         if len(self) == 1:
             if tenants:
                 await act(0, range(len(tenants)))
@@ -75,6 +77,11 @@ class Shards:
             await act(shard, found)
 
         await fan_out(on(shard, found) for shard, found in indices.items())
+
+
+def packed(**request: Any) -> bytes:
+    """A request as the functions read it."""
+    return msgpack.encode(request)
 
 
 def unpacked(reply: Sequence[bytes]) -> Any:

@@ -2,8 +2,8 @@
 
 A worker blocks on its control key, on `wake:slots` while it has free runner slots, and on `wake:<tenant>/<context>` for
 each ephemeral context that it holds with free pages. What it waits for follows from its last claim. If a later claim
-leaves it with more capacity, it wakes its own wait. Time is watched here too: a claim tells when the next job, refill or
-lock is due.
+leaves it with more capacity, it wakes its own wait. Time is watched here too: a claim tells when the next job, refill
+or lock is due.
 """
 
 import time

@@ -1,11 +1,15 @@
-"""A circuit breaker for one browser context whose runner does not come up. Pure: time comes in, nothing goes out.
+"""The circuit breaker of one browser context whose runner does not come up.
 
-A few failures make the context wait, longer each time. Too many open the breaker: nothing is started for the context
-until the pause is over, and its jobs are answered with the error of the last start. After each pause one start tries.
+A failed start makes the context back off: its jobs wait, and no runner is started for it until a pause is over. Three
+failed starts in a row open the breaker: until the pause is over its jobs end with the error of the last start. After
+each pause one start tries again, and each further failure doubles the pause. A runner that comes up closes the
+breaker. Pure: the caller passes the time in.
 """
 
 from dataclasses import dataclass
 from enum import Enum, auto
+
+from pageworker_sandbox.state_machine import TransitionTable, next_state
 
 THRESHOLD = 3
 """Failed starts in a row that open it."""
@@ -13,94 +17,95 @@ FIRST_PAUSE_SECONDS = 1.0
 LONGEST_PAUSE_SECONDS = 60.0
 
 
-class BreakerState(Enum):
-    """Where a context is."""
+class ContextBreakerState(Enum):
+    """Whether runners of the context start."""
 
     CLOSED = auto()
-    """It starts as any other."""
+    """They start as those of any other context."""
     BACKING_OFF = auto()
-    """It failed. Nothing starts until the pause is over; its jobs wait."""
+    """A start failed. None begins before the pause is over; jobs wait."""
     OPEN = auto()
-    """It failed too often. As above, and its jobs are refused meanwhile."""
+    """Too many starts failed. None begins before the pause is over; jobs end with an error meanwhile."""
 
 
-class BreakerEvent(Enum):
-    """How a start ended, where its context is the reason."""
+class ContextBreakerEvent(Enum):
+    """How a start ended. A failure counts here only if the context caused it."""
 
     CAME_UP = auto()
     FAILED = auto()
-    FAILED_TOO_OFTEN = auto()
+    FAILED_AT_THRESHOLD = auto()
+    """A failure that makes `THRESHOLD` failures in a row, or more."""
 
 
-TRANSITIONS: dict[tuple[BreakerState, BreakerEvent], BreakerState] = {
-    (BreakerState.CLOSED, BreakerEvent.CAME_UP): BreakerState.CLOSED,
-    (BreakerState.CLOSED, BreakerEvent.FAILED): BreakerState.BACKING_OFF,
-    (BreakerState.CLOSED, BreakerEvent.FAILED_TOO_OFTEN): BreakerState.OPEN,
-    (BreakerState.BACKING_OFF, BreakerEvent.CAME_UP): BreakerState.CLOSED,
-    (BreakerState.BACKING_OFF, BreakerEvent.FAILED): BreakerState.BACKING_OFF,
-    (BreakerState.BACKING_OFF, BreakerEvent.FAILED_TOO_OFTEN): BreakerState.OPEN,
-    (BreakerState.OPEN, BreakerEvent.CAME_UP): BreakerState.CLOSED,
-    # An uncharged failure after charged ones: the jobs wait again.
-    (BreakerState.OPEN, BreakerEvent.FAILED): BreakerState.OPEN,
-    (BreakerState.OPEN, BreakerEvent.FAILED_TOO_OFTEN): BreakerState.OPEN,
+TRANSITIONS: TransitionTable[ContextBreakerState, ContextBreakerEvent] = {
+    (ContextBreakerState.CLOSED, ContextBreakerEvent.CAME_UP): ContextBreakerState.CLOSED,
+    (ContextBreakerState.CLOSED, ContextBreakerEvent.FAILED): ContextBreakerState.BACKING_OFF,
+    # One failure is enough where a second start would fail for certain.
+    (ContextBreakerState.CLOSED, ContextBreakerEvent.FAILED_AT_THRESHOLD): ContextBreakerState.OPEN,
+    (ContextBreakerState.BACKING_OFF, ContextBreakerEvent.CAME_UP): ContextBreakerState.CLOSED,
+    (ContextBreakerState.BACKING_OFF, ContextBreakerEvent.FAILED): ContextBreakerState.BACKING_OFF,
+    (ContextBreakerState.BACKING_OFF, ContextBreakerEvent.FAILED_AT_THRESHOLD): ContextBreakerState.OPEN,
+    (ContextBreakerState.OPEN, ContextBreakerEvent.CAME_UP): ContextBreakerState.CLOSED,
+    (ContextBreakerState.OPEN, ContextBreakerEvent.FAILED_AT_THRESHOLD): ContextBreakerState.OPEN,
 }
 
 
 @dataclass
 class ContextBreaker:
-    """Times are seconds on any clock that does not go back."""
+    """One context's breaker. Times are seconds on any clock that does not go back."""
 
-    state: BreakerState = BreakerState.CLOSED
+    state: ContextBreakerState = ContextBreakerState.CLOSED
     failures: int = 0
-    """In a row, of those that count."""
+    """Failures in a row that count."""
     pauses: int = 0
-    """In a row, each twice as long as the one before."""
+    """In a row. Each is twice as long as the one before."""
     until: float = 0.0
+    """When the pause is over."""
     undecided: int = 0
-    """Starts after a failure that have not ended, and failed starts whose fault is not known yet."""
+    """Starts after a failure that have not ended, and failed starts whose cause is not known yet."""
 
     def permits(self, now: float) -> bool:
         """May a start begin?"""
-        return not self.undecided and (self.state is BreakerState.CLOSED or now >= self.until)
+        return not self.undecided and (self.state is ContextBreakerState.CLOSED or now >= self.until)
 
     def refuses(self) -> bool:
-        """Are jobs to be answered without a start?"""
-        return self.state is BreakerState.OPEN
+        """Do jobs end with an error, without a start?"""
+        return self.state is ContextBreakerState.OPEN
 
     def remaining_seconds(self, now: float) -> float:
         """How long the pause still takes."""
         return max(0.0, self.until - now)
 
     def begin(self) -> bool:
-        """A start begins. True: it is a probe, and its end has to be told by `decided`."""
-        probe = self.state is not BreakerState.CLOSED
+        """A start begins. True: it is a probe, and the caller has to call `decided` when it ends."""
+        probe = self.state is not ContextBreakerState.CLOSED
         self.undecided += probe
         return probe
 
     def suspect(self) -> None:
-        """A start failed, and it is not known why. Its end has to be told by `decided`."""
+        """A start failed for a reason that is not known yet. The caller has to call `decided` once it is."""
         self.undecided += 1
 
     def decided(self) -> None:
-        """One that was undecided is told."""
+        """One undecided start is decided."""
         self.undecided -= 1
 
     def came_up(self) -> None:
         """A start succeeded."""
         self.failures = self.pauses = 0
         self.until = 0.0
-        self._step(BreakerEvent.CAME_UP)
+        self._step(ContextBreakerEvent.CAME_UP)
 
     def failed(self, now: float, *, certain: bool = False, counts: bool = True) -> None:
-        """A start failed through the context. `certain`: it would fail again. `counts`: it may open the breaker."""
+        """The context made a start fail. `certain`: it would fail again. `counts`: it may open the breaker."""
         if counts:
             self.failures = max(self.failures + 1, THRESHOLD if certain else 0)
-        too_often = self.failures >= THRESHOLD
-        self._step(BreakerEvent.FAILED_TOO_OFTEN if too_often else BreakerEvent.FAILED)
-        # Several of one moment (an ephemeral context with more than one runner) make one pause.
+        at_threshold = self.failures >= THRESHOLD
+        self._step(ContextBreakerEvent.FAILED_AT_THRESHOLD if at_threshold else ContextBreakerEvent.FAILED)
+        # An ephemeral context may have several runners that fail at the same moment: that makes one pause.
         if now >= self.until:
             self.until = now + min(LONGEST_PAUSE_SECONDS, FIRST_PAUSE_SECONDS * 2.0 ** min(self.pauses, 16))
             self.pauses += 1
 
-    def _step(self, event: BreakerEvent) -> None:
-        self.state = TRANSITIONS[self.state, event]
+    def _step(self, event: ContextBreakerEvent) -> None:
+        self.state = next_state(TRANSITIONS, self.state, event)

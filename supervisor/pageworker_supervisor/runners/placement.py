@@ -125,7 +125,7 @@ def capacity(
     # An idle runner's pages count once: either it keeps its context or it makes room.
     most = sum(seat.free for seat in seats) + empty * rules.pages + sum(max(0, room.free_pages) for room in broken)
     rooms = empty + len(idle)
-    return Capacity(limit=min(limit, most), contexts=(*held, *broken), runner_slots=rooms, pages_per_room=rules.pages)
+    return Capacity(limit=min(limit, most), contexts=(*held, *broken), runner_slots=rooms, pages_per_runner=rules.pages)
 
 
 def next_evictable_in(seats: Sequence[RunnerSlot], rules: PoolRules, now: float) -> float | None:

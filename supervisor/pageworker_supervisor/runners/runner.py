@@ -13,6 +13,7 @@ from pageworker_sandbox import memfd
 from pageworker_sandbox.egress.errors import EgressError
 from pageworker_sandbox.launch import HostUnfit, SandboxedProcess, SandboxSpec, launch
 from pageworker_sandbox.signing import VerifiedBundle
+from pageworker_sandbox.state_machine import next_state
 from pageworker_sandbox.wire import messages as m
 from pageworker_sandbox.wire.channel import Channel
 from pageworker_sandbox.wire.cpu_budget import CpuBudget
@@ -22,10 +23,11 @@ from pageworker_supervisor.contract.context_key import ContextKey
 from pageworker_supervisor.runners.errors import BrowserNotReady, RunnerFailure, RunnerLost, SpawnFailed
 from pageworker_supervisor.runners.handshake import Handshake
 from pageworker_supervisor.runners.limit_breach import Breach
+from pageworker_supervisor.runners.loaded_modules import LoadedModules
 from pageworker_supervisor.runners.placement import LINGER_SECONDS, RunnerSlot
 from pageworker_supervisor.runners.resources import RunnerFolder, RunnerResources
 from pageworker_supervisor.runners.runner_limits import EXHAUSTED, EnforcedLimits, is_alone
-from pageworker_supervisor.runners.runner_state import TAKES_JOBS, RunnerEvent, RunnerState, next_state
+from pageworker_supervisor.runners.runner_state import TAKES_JOBS, TRANSITIONS, RunnerEvent, RunnerState
 from pageworker_supervisor.runners.running_attempt import SentAttempt
 from pageworker_supervisor.runners.start_failure import Blame, StartFailure, explain
 from pageworker_supervisor.runners.watchdog import watch
@@ -90,7 +92,7 @@ class Runner:
         self._permits = Permits()
         self._channel: Channel | None = None
         self._loading = asyncio.Lock()
-        self._bundles: set[tuple[str, str]] = set()
+        self._modules = LoadedModules()
         self._end: RunnerLost | None = None
         self._limits = EnforcedLimits(resources.settings.sandbox)
         self._told_to_stop = asyncio.Event()
@@ -199,7 +201,7 @@ class Runner:
         finally:
             self._resources.metrics.ended(self._how_it_ended())
             told_to_go = self.life is RunnerState.STOPPING
-            self.life = next_state(self.life, RunnerEvent.EXITED)
+            self.life = next_state(TRANSITIONS, self.life, RunnerEvent.EXITED)
             reason = "; ".join(map(str, errors)) or "the runner exited"
             if self._end is None and self.running and (breach := self._limits.kernel_breach(self.cell)) is not None:
                 self._end = self._lost(breach.message, charged=True, breach=breach)
@@ -370,7 +372,7 @@ class Runner:
         )
 
     def _step(self, event: RunnerEvent) -> None:
-        before, self.life = self.life, next_state(self.life, event)
+        before, self.life = self.life, next_state(TRANSITIONS, self.life, event)
         if self.life is not RunnerState.STOPPING or self.cell is None:
             return
         if event is RunnerEvent.KILL or self._channel is None:
@@ -398,30 +400,35 @@ class Runner:
         """Make sure that a module version is in the runner. Its hosts must be the runner's own."""
         await self.up()
         async with self._loading:
-            key = (bundle.name, bundle.version)
-            if key in self._bundles:
-                return
+            await self._load(bundle)
+
+    async def _load(self, bundle: VerifiedBundle) -> None:
+        """Send the version unless the runner has it, and have it unload those that are past the bound."""
+        channel = self._alive()
+        if not self._modules.use(bundle.name, bundle.version):
             if self._resources.egress_sets.name(bundle.manifest.egress) != self.context.egress:
                 # Placement sees to that. A module that reached another one's hosts would be worse than a job that dies.
                 reason = f"{bundle.name} {bundle.version} may reach other hosts than this runner"
                 raise RunnerLost(reason, charged=True)
-            descriptor = memfd.seal(bundle.data, bundle.name)
-            try:
-                await self._alive().send(
-                    m.Module(
-                        name=bundle.name,
-                        version=bundle.version,
-                        sha256=bundle.sha256,
-                        entrypoint=bundle.manifest.entrypoint,
-                    ),
-                    [descriptor],
-                )
-            finally:
-                os.close(descriptor)
-            self._bundles.add(key)
+            await self._send_module(channel, bundle)
+            for name, version in self._modules.add(bundle.name, bundle.version, len(bundle.data)):
+                await channel.send(m.Forget(name=name, version=version))
 
-    async def run(self, running: SentAttempt, words: m.Run) -> m.Done:
-        """Run one attempt on a page that was promised, its module being loaded. Raises RunnerLost.
+    async def _send_module(self, channel: Channel, bundle: VerifiedBundle) -> None:
+        descriptor = memfd.seal(bundle.data, bundle.name)
+        try:
+            message = m.Module(
+                name=bundle.name,
+                version=bundle.version,
+                sha256=bundle.sha256,
+                entrypoint=bundle.manifest.entrypoint,
+            )
+            await channel.send(message, [descriptor])
+        finally:
+            os.close(descriptor)
+
+    async def run(self, running: SentAttempt, words: m.Run, bundle: VerifiedBundle) -> m.Done:
+        """Run one attempt of a module on a page that was promised. Raises RunnerLost.
 
         From here on the page is given back by the runner's own Free, or by its death.
         """
@@ -430,7 +437,10 @@ class Runner:
         running.memory_before_bytes = self._limits.memory_bytes
         self.running[running.attempt_id] = running
         try:
-            await channel.send(words)
+            # One step: between the module and its Run, no other load may have the runner unload that module.
+            async with self._loading:
+                await self._load(bundle)
+                await channel.send(words)
         except ChannelClosed:
             self._log.debug("runner went away before it took the job", job=str(running.ref))
         # Shielded: a caller whose time is up stops waiting, and then has to stop the attempt and hear how it ended.

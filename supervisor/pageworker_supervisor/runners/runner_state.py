@@ -1,18 +1,25 @@
-"""A runner's life, as one table. No I/O; an event that has no row is a bug and raises."""
+"""The states of a runner: one sandboxed process tree with one browser context.
+
+A runner starts its sandbox, its browser and its pages, then it is ready. A runner that retires takes no more jobs and
+stops when its last page is free. A runner that is dismissed or killed loses its jobs at once. It is gone when no
+process of its tree is left; this can happen in every state, because the process may exit by itself.
+"""
 
 from enum import Enum, auto
+
+from pageworker_sandbox.state_machine import TransitionTable
 
 
 class RunnerState(Enum):
     """Where a runner is."""
 
     STARTING = auto()
-    """Its sandbox, browser and pages are being brought up. Jobs may already be promised to it."""
+    """Its sandbox, browser and pages come up. Pages of it may already be reserved."""
     READY = auto()
     RETIRING = auto()
-    """Takes no more jobs; those that run may finish."""
+    """It takes no more jobs. Running jobs may finish."""
     STOPPING = auto()
-    """Told to stop, or killed; not gone yet."""
+    """It was told to stop, or killed. Its processes may still exist."""
     GONE = auto()
 
 
@@ -22,59 +29,43 @@ class RunnerEvent(Enum):
     CAME_UP = auto()
     RETIRE = auto()
     EMPTIED = auto()
-    """Its last job left."""
+    """Its last page became free."""
     DISMISS = auto()
-    """Its jobs are taken from it; it may close its browser in good order."""
+    """Its jobs are taken from it. It may close its browser in good order."""
     KILL = auto()
     EXITED = auto()
 
 
-TABLE: dict[RunnerState, dict[RunnerEvent, RunnerState]] = {
-    RunnerState.STARTING: {
-        RunnerEvent.CAME_UP: RunnerState.READY,
-        RunnerEvent.RETIRE: RunnerState.RETIRING,
-        RunnerEvent.EMPTIED: RunnerState.STARTING,
-        RunnerEvent.DISMISS: RunnerState.STOPPING,
-        RunnerEvent.KILL: RunnerState.STOPPING,
-        RunnerEvent.EXITED: RunnerState.GONE,
-    },
-    RunnerState.READY: {
-        RunnerEvent.RETIRE: RunnerState.RETIRING,
-        RunnerEvent.EMPTIED: RunnerState.READY,
-        RunnerEvent.DISMISS: RunnerState.STOPPING,
-        RunnerEvent.KILL: RunnerState.STOPPING,
-        RunnerEvent.EXITED: RunnerState.GONE,
-    },
-    RunnerState.RETIRING: {
-        RunnerEvent.CAME_UP: RunnerState.RETIRING,
-        RunnerEvent.RETIRE: RunnerState.RETIRING,
-        RunnerEvent.EMPTIED: RunnerState.STOPPING,
-        RunnerEvent.DISMISS: RunnerState.STOPPING,
-        RunnerEvent.KILL: RunnerState.STOPPING,
-        RunnerEvent.EXITED: RunnerState.GONE,
-    },
-    RunnerState.STOPPING: {
-        RunnerEvent.CAME_UP: RunnerState.STOPPING,
-        RunnerEvent.RETIRE: RunnerState.STOPPING,
-        RunnerEvent.EMPTIED: RunnerState.STOPPING,
-        RunnerEvent.DISMISS: RunnerState.STOPPING,
-        RunnerEvent.KILL: RunnerState.STOPPING,
-        RunnerEvent.EXITED: RunnerState.GONE,
-    },
-    RunnerState.GONE: {
-        RunnerEvent.RETIRE: RunnerState.GONE,
-        RunnerEvent.EMPTIED: RunnerState.GONE,
-        RunnerEvent.DISMISS: RunnerState.GONE,
-        RunnerEvent.KILL: RunnerState.GONE,
-    },
+TRANSITIONS: TransitionTable[RunnerState, RunnerEvent] = {
+    (RunnerState.STARTING, RunnerEvent.CAME_UP): RunnerState.READY,
+    (RunnerState.STARTING, RunnerEvent.RETIRE): RunnerState.RETIRING,
+    (RunnerState.STARTING, RunnerEvent.EMPTIED): RunnerState.STARTING,
+    (RunnerState.STARTING, RunnerEvent.DISMISS): RunnerState.STOPPING,
+    (RunnerState.STARTING, RunnerEvent.KILL): RunnerState.STOPPING,
+    (RunnerState.STARTING, RunnerEvent.EXITED): RunnerState.GONE,
+    (RunnerState.READY, RunnerEvent.RETIRE): RunnerState.RETIRING,
+    (RunnerState.READY, RunnerEvent.EMPTIED): RunnerState.READY,
+    (RunnerState.READY, RunnerEvent.DISMISS): RunnerState.STOPPING,
+    (RunnerState.READY, RunnerEvent.KILL): RunnerState.STOPPING,
+    (RunnerState.READY, RunnerEvent.EXITED): RunnerState.GONE,
+    (RunnerState.RETIRING, RunnerEvent.CAME_UP): RunnerState.RETIRING,
+    (RunnerState.RETIRING, RunnerEvent.RETIRE): RunnerState.RETIRING,
+    (RunnerState.RETIRING, RunnerEvent.EMPTIED): RunnerState.STOPPING,
+    (RunnerState.RETIRING, RunnerEvent.DISMISS): RunnerState.STOPPING,
+    (RunnerState.RETIRING, RunnerEvent.KILL): RunnerState.STOPPING,
+    (RunnerState.RETIRING, RunnerEvent.EXITED): RunnerState.GONE,
+    (RunnerState.STOPPING, RunnerEvent.CAME_UP): RunnerState.STOPPING,
+    (RunnerState.STOPPING, RunnerEvent.RETIRE): RunnerState.STOPPING,
+    (RunnerState.STOPPING, RunnerEvent.EMPTIED): RunnerState.STOPPING,
+    (RunnerState.STOPPING, RunnerEvent.DISMISS): RunnerState.STOPPING,
+    (RunnerState.STOPPING, RunnerEvent.KILL): RunnerState.STOPPING,
+    (RunnerState.STOPPING, RunnerEvent.EXITED): RunnerState.GONE,
+    # The fleet and attempts may still act on a runner after its processes are gone.
+    (RunnerState.GONE, RunnerEvent.RETIRE): RunnerState.GONE,
+    (RunnerState.GONE, RunnerEvent.EMPTIED): RunnerState.GONE,
+    (RunnerState.GONE, RunnerEvent.DISMISS): RunnerState.GONE,
+    (RunnerState.GONE, RunnerEvent.KILL): RunnerState.GONE,
 }
 
 TAKES_JOBS = frozenset({RunnerState.STARTING, RunnerState.READY})
-
-
-def next_state(life: RunnerState, event: RunnerEvent) -> RunnerState:
-    """The state that follows. Raises LookupError for an event that cannot happen there."""
-    try:
-        return TABLE[life][event]
-    except KeyError:
-        raise LookupError(f"{event.name} cannot happen to a runner that is {life.name}") from None
+"""States in which pages of the runner may be reserved."""

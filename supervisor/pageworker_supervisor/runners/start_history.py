@@ -10,7 +10,7 @@ from enum import Enum, auto
 
 from pageworker_supervisor.contract.context_key import ANY_PROFILE, ContextKey
 from pageworker_supervisor.queue.capacity import ContextCapacity
-from pageworker_supervisor.runners.context_breaker import BreakerState, ContextBreaker
+from pageworker_supervisor.runners.context_breaker import ContextBreaker, ContextBreakerState
 from pageworker_supervisor.runners.host_health import HostHealth
 from pageworker_supervisor.runners.start_failure import ContextBroken, StartFailure
 
@@ -71,7 +71,7 @@ class _Suspected:
 
 def _careful(entry: _Entry, now: float) -> bool:
     breaker = entry.breaker
-    if breaker.state is BreakerState.CLOSED or (entry.failure is not None and not entry.failure.had_slot):
+    if breaker.state is ContextBreakerState.CLOSED or (entry.failure is not None and not entry.failure.had_slot):
         return False
     return now < breaker.until + (FORGET_SECONDS if breaker.refuses() else PATIENCE_SECONDS)
 
@@ -92,7 +92,7 @@ class Starts:
     def careful(self, context: ContextKey, now: float) -> bool:
         """True: this context may well not come up, and may only use a runner slot that is empty."""
         entry = self._entries.get(context)
-        if entry is not None and entry.breaker.state is not BreakerState.CLOSED:
+        if entry is not None and entry.breaker.state is not ContextBreakerState.CLOSED:
             return _careful(entry, now)
         suspected = self._suspected.get(context.tenant_id)
         return suspected is not None and suspected.waits(now)

@@ -1,8 +1,7 @@
-"""The breaker's table, every pair of it, and its story."""
-
-import itertools
+"""The circuit breaker of a receiver: every pair of state and event, and what a receiver sees of it."""
 
 import pytest
+from pw_states import Pair, check, every_pair
 
 from pageworker_supervisor.delivery.circuit_breaker import (
     FIRST_PAUSE_SECONDS,
@@ -13,20 +12,22 @@ from pageworker_supervisor.delivery.circuit_breaker import (
     CircuitEvent,
     CircuitState,
 )
-from pageworker_supervisor.delivery.response import Answered, DeliveryTrouble, Outcome, ReceiverUnreachable
+from pageworker_supervisor.delivery.response import Answered, DeliveryOutcome, DeliveryTrouble, ReceiverUnreachable
 
 DEAD = ReceiverUnreachable(DeliveryTrouble.REFUSED)
 
 
-@pytest.mark.parametrize(("state", "event"), list(itertools.product(CircuitState, CircuitEvent)))
-def test_every_pair_has_an_answer(state: CircuitState, event: CircuitEvent) -> None:
-    after = TRANSITIONS[state, event]
-    if event is CircuitEvent.WELL:
-        assert after is CircuitState.CLOSED
-    if event is CircuitEvent.ILL_TOO_OFTEN:
-        assert after is CircuitState.OPEN
-    if after is CircuitState.PROBING:
-        assert event is CircuitEvent.PAUSE_OVER
+GRID = """
+         success  failure  failure_at_threshold  pause_over
+closed   closed   closed   open                  -
+open     closed   -        open                  probing
+probing  closed   -        open                  -
+"""
+
+
+@every_pair(GRID, CircuitState, CircuitEvent)
+def test_every_pair(pair: Pair) -> None:
+    check(TRANSITIONS, pair)
 
 
 def opened() -> CircuitBreaker:
@@ -48,7 +49,7 @@ def test_it_opens_after_failures_in_a_row_only() -> None:
 
 
 @pytest.mark.parametrize("outcome", [Answered(500), Answered(404), Answered(409), Answered(429)])
-def test_a_host_that_answers_is_well_whatever_it_says(outcome: Outcome) -> None:
+def test_a_host_that_answers_is_well_whatever_it_says(outcome: DeliveryOutcome) -> None:
     breaker = CircuitBreaker()
     for _ in range(10 * THRESHOLD):
         breaker.record(outcome, 0.0)

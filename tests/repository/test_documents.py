@@ -1,0 +1,224 @@
+"""What the documents name exists: commands, options, settings, metrics, files, tests, links."""
+
+import ast
+import contextlib
+import io
+import re
+import tomllib
+from collections.abc import Iterator
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
+from typing import get_args
+
+import cyclopts
+import msgspec
+import pytest
+
+from pageworker_sandbox.signing.manifest import Manifest
+from pageworker_supervisor.cli.app import app, run
+from pageworker_supervisor.config.check import decode_path
+from pageworker_supervisor.config.settings import Settings
+from pageworker_supervisor.telemetry.reference import metrics_table
+from repository.documents import CURRENT, DOCUMENTS, anchors, blocks, command_lines, ids, inline_code, links
+from repository.sources import ROOT, ZONES, tracked
+
+OPTION = re.compile(r"(?<![\w-])--[a-z][a-z-]*")
+WORD = re.compile(r"[a-z][a-z-]*")
+
+# ---- commands ----
+
+
+def subcommands(command: cyclopts.App) -> list[str]:
+    """Names of the commands directly below this one."""
+    return [name for name in command if not name.startswith("-")]
+
+
+def command_paths(command: cyclopts.App = app, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    """Every command and group of commands, as the words that call it."""
+    yield path
+    for name in subcommands(command):
+        yield from command_paths(command[name], (*path, name))
+
+
+@cache
+def options_of(path: tuple[str, ...]) -> frozenset[str]:
+    """The options that `workerctl … --help` names. Fails where the command does not run."""
+    printed = io.StringIO()
+    with contextlib.redirect_stdout(printed):
+        assert run([*path, "--help"]) == 0
+    return frozenset(OPTION.findall(printed.getvalue())) | {"--help", "--version"}
+
+
+def named_command(words: list[str]) -> tuple[str, ...]:
+    """The command that a line of a document calls. Raises KeyError where a group has no such command."""
+    command, path = app, tuple[str, ...]()
+    for word in words:
+        if not subcommands(command) or not WORD.fullmatch(word):
+            break
+        command, path = command[word], (*path, word)
+    return path
+
+
+@pytest.mark.parametrize("path", sorted(command_paths()), ids=" ".join)
+def test_each_command_has_help(path: tuple[str, ...]) -> None:
+    assert options_of(path)
+
+
+@pytest.mark.parametrize("file", CURRENT, ids=ids)
+def test_named_commands_and_their_options_exist(file: Path) -> None:
+    wrong = []
+    for words in command_lines(file.read_text(), "workerctl"):
+        try:
+            known = options_of(named_command(words))
+        except KeyError:
+            wrong.append(" ".join(words))
+        else:
+            wrong += [" ".join(words) for option in OPTION.findall(" ".join(words)) if option not in known]
+    assert wrong == []
+
+
+@pytest.mark.parametrize("file", CURRENT, ids=ids)
+def test_named_make_targets_exist(file: Path) -> None:
+    targets = set(re.findall(r"^([a-z][\w-]*):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    named = {words[0] for words in command_lines(file.read_text(), "make") if words and WORD.fullmatch(words[0])}
+    assert sorted(named - targets) == []
+
+
+# ---- settings ----
+
+
+def sections() -> dict[str, type[msgspec.Struct]]:
+    """The Struct of each TOML table. `tenants` and `domains` hold one per name."""
+    found = {}
+    for field in msgspec.structs.fields(Settings):
+        types = [field.type, *get_args(field.type)]
+        (found[field.name],) = [part for part in types if isinstance(part, type) and issubclass(part, msgspec.Struct)]
+    return found
+
+
+SETTING = re.compile(rf"(?<![\w.])({'|'.join(sections())})\.([a-z_]+)(?= |=|$)")
+VARIABLE = re.compile(r"\bPAGEWORKER_(?!SECTION__)([A-Z]+)__([A-Z_]+)\b")
+
+
+def settings_in(text: str) -> set[tuple[str, str]]:
+    """`(section, name)` of each setting that the text names, in a code span or as an environment variable."""
+    found = set(SETTING.findall("\n".join(inline_code(text))))
+    return found | {(section.lower(), name.lower()) for section, name in VARIABLE.findall(text)}
+
+
+@pytest.mark.parametrize("file", CURRENT, ids=ids)
+def test_named_settings_exist(file: Path) -> None:
+    known = {(name, field) for name, struct in sections().items() for field in struct.__struct_fields__}
+    known |= {("redis", "conf")}  # redis.conf, the file of Redis itself
+    assert sorted(settings_in(file.read_text()) - known) == []
+
+
+@pytest.mark.parametrize("file", CURRENT, ids=ids)
+def test_toml_of_the_documents_is_accepted(file: Path) -> None:
+    """A block is a part of a worker's configuration or of a manifest."""
+    for block in blocks(file.read_text(), "toml"):
+        table = tomllib.loads(block)
+        if set(table) <= set(sections()):
+            msgspec.convert(table, Settings, dec_hook=decode_path)
+        else:
+            assert set(table) <= set(Manifest.__struct_fields__), block
+
+
+def test_every_setting_is_read_somewhere() -> None:
+    """A setting that no code reads is accepted and without effect."""
+    read: set[str] = set()
+    for file in tracked(*(f"{zone}/*.py" for zone in ZONES)):
+        if file.name != "settings.py":
+            read |= {node.attr for node in ast.walk(ast.parse(file.read_text())) if isinstance(node, ast.Attribute)}
+    names = {name for struct in sections().values() for name in struct.__struct_fields__}
+    assert sorted(names - read) == []
+
+
+# ---- metrics ----
+
+METRIC = re.compile(r"\bpageworker_(?!supervisor|sandbox|runner|profiles|demo|modules)[a-z_]+")
+
+
+def metrics() -> set[str]:
+    """The name of every metric, as a scrape shows it."""
+    return set(re.findall(r"\| `(pageworker_\w+)` \|", metrics_table()))
+
+
+@pytest.mark.parametrize("file", CURRENT, ids=ids)
+def test_named_metrics_exist(file: Path) -> None:
+    assert sorted(set(METRIC.findall(file.read_text())) - metrics()) == []
+
+
+def test_every_metric_is_looked_at_by_a_test() -> None:
+    text = "\n".join(file.read_text() for file in tracked("tests/*.py", "tests/**/*.py"))
+    seen = {name for name in metrics() if name in text or f'"{name.removesuffix("_total")}"' in text}
+    assert sorted(metrics() - seen) == []
+
+
+# ---- files, modules, tests ----
+
+
+def named_files(text: str) -> Iterator[str]:
+    """Paths of code spans that are meant to be files or folders of the repository."""
+    for span in inline_code(text):
+        path = span.strip().removesuffix("/")
+        if re.fullmatch(r"[\w.-]+(/[\w.-]+)+\.(py|lua|acl|md|json)", path) and not path.startswith(("./", "../")):
+            yield path
+
+
+@pytest.mark.parametrize("file", CURRENT, ids=ids)
+def test_named_files_exist(file: Path) -> None:
+    """A path may begin at the root, or at any folder: `wire/permits.py`."""
+    all_files = [f"/{path.relative_to(ROOT)}" for path in tracked()]
+    missing = [path for path in named_files(file.read_text()) if not any(one.endswith(f"/{path}") for one in all_files)]
+    assert missing == []
+
+
+@pytest.mark.parametrize("file", CURRENT, ids=ids)
+def test_named_python_modules_exist(file: Path) -> None:
+    named = set(re.findall(r"python -m (pageworker[\w.]*|bench)", file.read_text()))
+    assert [name for name in named if find_spec(name) is None] == []
+
+
+@cache
+def names_of_tests() -> frozenset[str]:
+    """Names of all tests and test files."""
+    found: set[str] = set()
+    for file in tracked("tests/*.py", "tests/**/*.py"):
+        found |= {file.stem, *re.findall(r"def (test_\w+)", file.read_text())}
+    return frozenset(found)
+
+
+@pytest.mark.parametrize("file", CURRENT, ids=ids)
+def test_named_tests_exist(file: Path) -> None:
+    named = {span for span in inline_code(file.read_text()) if re.fullmatch(r"test_\w+", span)}
+    assert sorted(named - names_of_tests()) == []
+
+
+# ---- links ----
+
+
+@pytest.mark.parametrize("file", DOCUMENTS, ids=ids)
+def test_links_resolve(file: Path) -> None:
+    broken = []
+    for path, part in links(file.read_text()):
+        target = (file.parent / path).resolve() if path else file
+        if not target.is_relative_to(ROOT) or not target.exists():
+            broken.append(path)
+        elif part and part not in (anchors(target.read_text()) if target.suffix == ".md" else ()):
+            broken.append(f"{path}#{part}")
+    assert broken == []
+
+
+def test_every_document_can_be_reached_from_the_readme() -> None:
+    reached, waiting = set[Path](), [ROOT / "README.md"]
+    while waiting:
+        file = waiting.pop()
+        if file in reached:
+            continue
+        reached.add(file)
+        targets = [(file.parent / path).resolve() for path, _ in links(file.read_text()) if path]
+        waiting += [target for target in targets if target.suffix == ".md" and target.exists()]
+        waiting += [target / "README.md" for target in targets if (target / "README.md").exists()]
+    assert [ids(file) for file in DOCUMENTS if file not in reached] == []

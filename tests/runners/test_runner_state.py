@@ -1,0 +1,36 @@
+"""The states of a runner, over every pair of state and event."""
+
+import pytest
+from pw_states import Pair, check, every_pair, reachable
+
+from pageworker_sandbox.state_machine import next_state
+from pageworker_supervisor.runners.runner_state import TAKES_JOBS, TRANSITIONS, RunnerEvent, RunnerState
+
+GRID = """
+          came_up   retire    emptied   dismiss   kill      exited
+starting  ready     retiring  starting  stopping  stopping  gone
+ready     -         retiring  ready     stopping  stopping  gone
+retiring  retiring  retiring  stopping  stopping  stopping  gone
+stopping  stopping  stopping  stopping  stopping  stopping  gone
+gone      -         gone      gone      gone      gone      -
+"""
+
+
+@every_pair(GRID, RunnerState, RunnerEvent)
+def test_every_pair(pair: Pair) -> None:
+    check(TRANSITIONS, pair)
+
+
+@pytest.mark.parametrize("state", RunnerState)
+def test_a_runner_that_takes_no_more_jobs_never_takes_jobs_again(state: RunnerState) -> None:
+    ahead = reachable(TRANSITIONS, state)
+    assert RunnerState.GONE in ahead
+    if state not in TAKES_JOBS:
+        assert not ahead & TAKES_JOBS
+
+
+@pytest.mark.parametrize("state", [state for state in RunnerState if state is not RunnerState.GONE])
+def test_every_runner_can_be_killed_and_can_exit(state: RunnerState) -> None:
+    killed = next_state(TRANSITIONS, state, RunnerEvent.KILL)
+    assert next_state(TRANSITIONS, killed, RunnerEvent.EXITED) is RunnerState.GONE
+    assert next_state(TRANSITIONS, state, RunnerEvent.EXITED) is RunnerState.GONE
