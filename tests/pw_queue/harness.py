@@ -12,8 +12,8 @@ from redis.backoff import NoBackoff
 from pageworker_supervisor.queue import QueueClient
 from pageworker_supervisor.queue.capacity import Capacity
 from pageworker_supervisor.queue.lease import Lease
+from pageworker_supervisor.queue.messagepack import packed
 from pageworker_supervisor.queue.options import QueueOptions
-from pageworker_supervisor.queue.shards import packed
 from pw_queue.words import DONE, everything
 
 

@@ -15,10 +15,10 @@ from pageworker_supervisor.queue import QueueClient
 from pageworker_supervisor.queue.dead_letters import DeadLetter
 from pageworker_supervisor.queue.errors import Unsettled
 from pageworker_supervisor.queue.lease import FinishRequest
+from pageworker_supervisor.queue.messagepack import packed
 from pageworker_supervisor.queue.options import QueueOptions
 from pageworker_supervisor.queue.quota_limits import QuotaLimits
 from pageworker_supervisor.queue.retention import retention_request
-from pageworker_supervisor.queue.shards import packed
 from pageworker_supervisor.redis_client.errors import RedisRefused, RedisUnavailable
 from pageworker_supervisor.redis_client.sharding import shard_of
 
@@ -65,7 +65,7 @@ async def test_the_outbox_writes_the_key_that_a_dead_worker_did_not(harness: Que
     for lease, url in ((plain, ""), (called, "http://n8n.test/")):
         # Only the function; the worker dies before it writes the key.
         retention = retention_request(harness.queue.options, cluster=True)
-        job = {"ref": str(lease.ref), "token": lease.token, "status": "succeeded", "result": b"result", "events": []}
+        job = {"ref": str(lease.ref), "token": lease.token, "status": "succeeded", "result": "result", "events": []}
         if url:
             job["callback_url"] = url
         words = (1, f"pw:{{{shard}}}", packed(retention=retention, jobs=[job]))

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from pageworker_supervisor.contract.context_key import ContextKey
 from pageworker_supervisor.queue.capacity import Capacity
 from pageworker_supervisor.queue.lease import Claimed, Lease, boot_seconds, lease_from
-from pageworker_supervisor.queue.shards import Shards, unpacked
+from pageworker_supervisor.queue.messagepack import unpacked
+from pageworker_supervisor.queue.shards import Shards
 from pageworker_supervisor.queue.wakeup import WakeupWaiter
 from pageworker_supervisor.redis_client.errors import RedisUnavailable
 

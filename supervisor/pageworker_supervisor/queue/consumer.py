@@ -11,10 +11,11 @@ from pageworker_supervisor.queue.capacity import Capacity
 from pageworker_supervisor.queue.claim import ClaimCalls
 from pageworker_supervisor.queue.errors import CancelHolds
 from pageworker_supervisor.queue.lease import Claimed, FinishRequest, HeartbeatReply, Lease, Reaped
+from pageworker_supervisor.queue.messagepack import opaque, unpacked
 from pageworker_supervisor.queue.options import QueueOptions
 from pageworker_supervisor.queue.outbox import Outbox
 from pageworker_supervisor.queue.retention import retention_request
-from pageworker_supervisor.queue.shards import Shards, batches, unpacked
+from pageworker_supervisor.queue.shards import Shards, batches
 from pageworker_supervisor.queue.wakeup import Wakeup, WakeupWaiter
 
 LEASES_PER_CALL = 128
@@ -110,7 +111,12 @@ class JobConsumer:
     ) -> bool:
         """Again after `delay_ms`; the attempt (JSON) is used up. False: the lease was lost."""
         return await self._on_lease(
-            lease, "retry", begun=begun, delay_ms=delay_ms, attempt=attempt, events=list(events)
+            lease,
+            "retry",
+            begun=begun,
+            delay_ms=delay_ms,
+            attempt=opaque(attempt),
+            events=[opaque(event) for event in events],
         )
 
     async def crash(
@@ -118,7 +124,12 @@ class JobConsumer:
     ) -> bool:
         """The job's runner died: counted as a crash, not as an attempt. The third crash is the job's end."""
         return await self._on_lease(
-            lease, "crash", begun=begun, delay_ms=delay_ms, attempt=attempt, events=list(events)
+            lease,
+            "crash",
+            begun=begun,
+            delay_ms=delay_ms,
+            attempt=opaque(attempt),
+            events=[opaque(event) for event in events],
         )
 
     async def defer(self, lease: Lease, delay_ms: int, reason: str, *, begun: bool = False) -> bool:
@@ -188,8 +199,8 @@ def _finish_request(lease: Lease, end: FinishRequest) -> dict[str, object]:
         "ref": str(lease.ref),
         "token": lease.token,
         "status": end.status,
-        "result": end.result,
+        "result": opaque(end.result),
         "callback_url": end.callback,
-        "dead_letter": end.dead_letter,
-        "events": list(end.events),
+        "dead_letter": None if end.dead_letter is None else opaque(end.dead_letter),
+        "events": [opaque(event) for event in end.events],
     }

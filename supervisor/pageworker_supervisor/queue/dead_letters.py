@@ -12,6 +12,7 @@ from pageworker_supervisor.contract.context_key import ContextKey
 from pageworker_supervisor.contract.job import Job, parse_job
 from pageworker_supervisor.contract.job_ref import JobRef
 from pageworker_supervisor.queue.keys import shard_key
+from pageworker_supervisor.queue.messagepack import opaque
 from pageworker_supervisor.queue.new_job import NO_DOMAIN, push_text
 from pageworker_supervisor.queue.quota_limits import NO_LIMITS
 from pageworker_supervisor.queue.shards import Shards, batches
@@ -165,7 +166,7 @@ def _job_request(job: Job, body: bytes, place: _Place) -> dict[str, object]:
         "waited_ms": 0,
         "tenant_limits": place.tenant_limits,
         "domain_limits": place.domain_limits or NO_LIMITS,
-        "body": body,
+        "body": opaque(body),
         "push": push_text(body, ""),
     }
 

@@ -13,13 +13,12 @@ from redis.asyncio import RedisCluster
 
 from pageworker_supervisor.queue.errors import Unsettled
 from pageworker_supervisor.queue.library import Library, library
+from pageworker_supervisor.queue.messagepack import EMPTY_REQUEST
 from pageworker_supervisor.queue.options import QueueOptions
 from pageworker_supervisor.redis_client.errors import CLIENT_ERRORS, OutOfMemory, classify, is_function_missing
 from pageworker_supervisor.redis_client.pipeline import run_pipeline
 from pageworker_supervisor.redis_client.sharding import root
 
-EMPTY_REQUEST = b"\x80"
-"""An empty map in MessagePack."""
 Argument = str | bytes | int | float
 
 

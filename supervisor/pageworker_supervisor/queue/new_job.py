@@ -7,6 +7,7 @@ from msgspec import Struct
 
 from pageworker_supervisor.contract.context_key import NO_EGRESS, ContextKey
 from pageworker_supervisor.contract.job_ref import JobRef
+from pageworker_supervisor.queue.messagepack import opaque
 from pageworker_supervisor.queue.quota_limits import QuotaLimits, limits_text, share_of
 
 Priority = Literal["high", "normal", "low"]
@@ -60,7 +61,7 @@ class NewJob(Struct, frozen=True, kw_only=True):
             "waited_ms": self.waited_ms,
             "tenant_limits": limits_text(self.tenant_limits),
             "domain_limits": limits_text(share_of(self.domain_limits, shards)),
-            "body": self.body,
+            "body": opaque(self.body),
             "push": push_text(self.body, reading),
             "callback_url": self.callback,
         }

@@ -15,7 +15,8 @@ from typing import Any
 from msgspec import Struct
 
 from pageworker_supervisor.contract.job_ref import JobRef
-from pageworker_supervisor.queue.shards import Shards, unpacked
+from pageworker_supervisor.queue.messagepack import opaque, unpacked
+from pageworker_supervisor.queue.shards import Shards
 from pageworker_supervisor.redis_client.errors import RedisUnavailable
 
 LOOK_SECONDS = 10.0
@@ -98,7 +99,7 @@ class Outbox:
             name=entry.id,
             nonce=entry.token,
             tenant=entry.ref.tenant_id,
-            event=event,
+            event=opaque(event),
         )
 
     async def put_result(self, shard: int, name: str, ref: JobRef, result: bytes) -> None:

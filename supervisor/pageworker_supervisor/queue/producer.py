@@ -6,6 +6,7 @@ from typing import Literal
 import msgspec
 
 from pageworker_supervisor.contract.job_ref import JobRef
+from pageworker_supervisor.queue.messagepack import opaque
 from pageworker_supervisor.queue.new_job import NewJob
 from pageworker_supervisor.queue.options import QueueOptions
 from pageworker_supervisor.queue.outbox import Outbox
@@ -78,9 +79,9 @@ class JobProducer:
         request: dict[str, object] = {
             "retention": self._retention,
             "push": push,
-            "text": raw[: self._dead_text_bytes],
+            "text": opaque(raw[: self._dead_text_bytes]),
             "reason": "rejected",
-            "letter": msgspec.json.encode({"reason": reason, **told}),
+            "letter": opaque(msgspec.json.encode({"reason": reason, **told})),
         }
         if identity is None:
             await self._shards.settled_call(0, "reject", **request)
@@ -88,9 +89,9 @@ class JobProducer:
         request |= {
             "ref": str(identity),
             "tenant": identity.tenant_id,
-            "result": result,
+            "result": None if result is None else opaque(result),
             "callback_url": callback,
-            "event": rejected_event(identity, reason),
+            "event": opaque(rejected_event(identity, reason)),
         }
         shard = self._shards.of(identity.tenant_id)
         stored = bool(await self._shards.settled_call(shard, "reject", **request))

@@ -1,19 +1,13 @@
-"""Calls of the Redis Functions by shard: which shard, and the form of requests and replies.
-
-A request is one map with names, sent as MessagePack. A reply is a number, a word or a list of words; or a list whose
-first element is a map in MessagePack, and whose others are opaque texts. The head of each file of `queue/lua` gives the
-names.
-"""
+"""Calls of the Redis Functions by shard. `queue/messagepack.py` describes requests and replies."""
 
 import re
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from typing import Any, TypeVar
 
-from msgspec import msgpack
-
 from pageworker_supervisor.queue.errors import SchemaMismatch
 from pageworker_supervisor.queue.functions import FunctionCalls
 from pageworker_supervisor.queue.library import SCHEMA_VERSION
+from pageworker_supervisor.queue.messagepack import packed
 from pageworker_supervisor.redis_client.errors import RedisRefused
 from pageworker_supervisor.redis_client.fan_out import fan_out
 from pageworker_supervisor.redis_client.sharding import root, shard_of
@@ -77,16 +71,6 @@ class Shards:
             await act(shard, found)
 
         await fan_out(on(shard, found) for shard, found in indices.items())
-
-
-def packed(**request: Any) -> bytes:
-    """A request as the functions read it."""
-    return msgpack.encode(request)
-
-
-def unpacked(reply: Sequence[bytes]) -> Any:
-    """The map at the head of a reply."""
-    return msgpack.decode(reply[0])
 
 
 def batches(items: Sequence[T], size: int) -> Iterator[Sequence[T]]:

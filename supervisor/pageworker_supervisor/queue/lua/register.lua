@@ -1,15 +1,11 @@
 -- Registers the functions by name. A function gets the shard's root as its one key and the request as its one argument, a
 -- MessagePack map. With `allow-oom`, functions that free memory, or let others free it, still work at maxmemory.
 
-local function register(name, act, ...)
-  local flags, writes = { ... }, true
-  for _, flag in ipairs(flags) do
-    writes = writes and flag ~= 'no-writes'
-  end
+local function register(name, act, flag)
   local function callback(keys, argv)
-    return Shard.enter(keys[1], writes) or act(cmsgpack.unpack(argv[1]))
+    return Shard.enter(keys[1], flag ~= 'no-writes') or act(cmsgpack.unpack(argv[1]))
   end
-  redis.register_function({ function_name = 'FUNCTION_PREFIX' .. name, callback = callback, flags = flags })
+  redis.register_function({ function_name = 'FUNCTION_PREFIX' .. name, callback = callback, flags = { flag } })
 end
 
 register('enqueue', enqueue)
