@@ -13,8 +13,9 @@ from redis.backoff import NoBackoff
 
 from pageworker_supervisor.queue import QueueClient
 from pageworker_supervisor.queue.dead_letters import DeadLetter
-from pageworker_supervisor.queue.errors import Unsettled
+from pageworker_supervisor.queue.errors import SchemaMismatch, Unsettled
 from pageworker_supervisor.queue.lease import FinishRequest
+from pageworker_supervisor.queue.library import SCHEMA_VERSION
 from pageworker_supervisor.queue.messagepack import packed
 from pageworker_supervisor.queue.options import QueueOptions
 from pageworker_supervisor.queue.quota_limits import QuotaLimits
@@ -247,3 +248,16 @@ async def test_a_push_of_an_ended_job_gets_its_result_on_a_cluster(harness: Queu
     assert await harness.producer.enqueue([again], "second") == ["duplicate"]
     (promise,) = await harness.outbox.take(10, 0)
     assert (promise.ref, promise.callback_url, promise.result) == (ref("j1"), "http://n8n.test/2", DONE.result)
+
+
+async def test_another_schema_on_one_shard_is_refused(harness: QueueHarness) -> None:
+    """Which shard, and both versions; the other shards are left alone too."""
+    await harness.producer.enqueue([ticket("j1", TENANTS[0])])
+    home = shard_of(TENANTS[0], SHARDS)
+    await harness.client.hset(f"pw:{{{home}}}:meta", "schema", SCHEMA_VERSION + 1)
+    queue = QueueClient(harness.client, harness.client, shards=SHARDS, options=harness.queue.options)
+    with pytest.raises(SchemaMismatch, match=rf"pw:\{{{home}\}} has schema version {SCHEMA_VERSION + 1}, this worker"):
+        await queue.load()
+    await harness.client.hset(f"pw:{{{home}}}:meta", "schema", SCHEMA_VERSION)
+    await queue.load()
+    assert await harness.drain() == ["j1"]
