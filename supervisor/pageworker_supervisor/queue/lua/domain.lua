@@ -82,7 +82,7 @@ end
 
 function Domain.release_permit(domain)
   call('HINCRBY', Key.domain(domain), 'running', -1)
-  if call('HEXISTS', Key.domain(domain), 'parked') == 1 then
+  if call('HGET', Key.domain(domain), 'parked') then
     Domain.unpark(domain, 1)
   end
 end
@@ -92,7 +92,7 @@ function Domain.set_limits(domain, text)
     return
   end
   call('HSET', Key.domain(domain), 'limits', text)
-  if call('HEXISTS', Key.domain(domain), 'parked') == 1 then
+  if call('HGET', Key.domain(domain), 'parked') then
     Domain.unpark(domain, SLOT_TOKENS)
   end
 end

@@ -25,7 +25,7 @@ function Tenant.read(tenant)
 end
 
 function Tenant.is_parked(tenant)
-  return call('HEXISTS', Key.tenant(tenant), 'parked') == 1
+  return call('HGET', Key.tenant(tenant), 'parked') and true or false
 end
 
 -- A context that any worker may open has work at this priority.
