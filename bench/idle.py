@@ -50,10 +50,10 @@ async def _latency(probes: int) -> list[float]:
     pauses, pushed = random.Random(1), dict[str, float]()
     with redis_server() as (url, _):
         settings = Settings(redis=RedisSettings(url=url))
-        link = connect(settings.redis)
+        redis_client = connect(settings.redis)
         try:
             async with opened_client(url) as producer, opened_queue(url) as queue, asyncio.TaskGroup() as tasks:
-                intake = Intake(link, queue, settings, WORKER, Metrics())
+                intake = Intake(redis_client, queue, settings, WORKER, Metrics())
                 taking = tasks.create_task(intake.run())
                 claiming = tasks.create_task(_claims(queue, probes))
                 for number in range(probes):
@@ -65,7 +65,7 @@ async def _latency(probes: int) -> list[float]:
                 claimed = await claiming
                 taking.cancel()
         finally:
-            await link.aclose()
+            await redis_client.aclose()
     return [at - pushed[job_id] for job_id, at in claimed.items()]
 
 

@@ -15,6 +15,7 @@ from pageworker_supervisor.queue.capacity import Capacity
 from pageworker_supervisor.queue.lease import FinishRequest, Lease
 from pageworker_supervisor.queue.new_job import NewJob, Priority
 from pageworker_supervisor.queue.quota_limits import QuotaLimits
+from pageworker_supervisor.redis_client import Router
 
 WORKER = "w"
 BATCH = 16
@@ -80,6 +81,6 @@ async def opened_client(url: str) -> AsyncIterator[redis.Redis]:
 async def opened_queue(url: str) -> AsyncIterator[QueueClient]:
     """An queue of one shard, its functions loaded."""
     async with opened_client(url) as client, opened_client(url) as blocking:
-        queue = QueueClient(client, blocking)
+        queue = QueueClient(Router(client, blocking))
         await queue.load()
         yield queue

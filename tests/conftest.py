@@ -1,3 +1,3 @@
-"""Fixtures that rooms share."""
+"""Fixtures and plugins that all tests share."""
 
-pytest_plugins = ["pw_servers.fixtures"]
+pytest_plugins = ["pw_servers.fixtures", "pw_markers"]

@@ -1,12 +1,12 @@
-"""Persistent browser profiles: where they live, who holds them, how large they are, and how they go.
+"""Persistent browser profiles: opens, locks, measures, quarantines and removes them.
 
 On disk, below the store's root:
-    <tenant>/<profile>/lock        kernel lock (flock(2)) and who holds it; never visible to a runner
+    <tenant>/<profile>/lock        kernel lock (flock(2)) and the name of its holder; no runner sees it
     <tenant>/<profile>/fence       highest fencing token that opened the profile
-    <tenant>/<profile>/data/       the browser's user data folder, the only part a runner gets
+    <tenant>/<profile>/data/       the browser's user data folder, the only part that a runner sees
     <tenant>/<profile>/aside/      quarantined data folders, each with its reason
-    .trash/                        renamed here first, then deleted: nothing is ever half removed in place
-    .scratch/                      of earlier versions
+    .trash/                        a removed folder is renamed to here and then deleted, so no path holds half of it
+    .scratch/                      left by earlier versions
 """
 
 from pageworker_profiles.errors import (

@@ -1,4 +1,4 @@
-"""What can go wrong with profiles, by blame. Each message says what, where, and how to mend it."""
+"""What can go wrong with profiles, by blame. Each message says what happened, where, and how to fix it."""
 
 import errno
 from collections.abc import Iterator
@@ -8,49 +8,49 @@ from typing import Any, Literal
 
 
 class ProfileError(Exception):
-    """Base."""
+    """Base of all errors of this package."""
 
     retryable = False
 
     def fields(self) -> dict[str, Any]:
-        """What it is made of beside its text, as plain data: it may come from another process."""
+        """Its constructor arguments beside the text, as plain data that can cross to another process."""
         return {}
 
 
 class InvalidName(ProfileError):
-    """A tenant, profile or runner id that the contract does not allow. The blame is the caller's."""
+    """A tenant id or profile id that the contract does not allow. The blame is the caller's."""
 
 
 class ProfileBusy(ProfileError):
-    """Somebody holds the profile. Retryable once they have closed it."""
+    """Another process, or another runner of this one, holds the profile. Retryable once it is closed."""
 
     retryable = True
 
     def __init__(self, where: Path, holder: str) -> None:
-        super().__init__(f"{where} is held by {holder}")
+        super().__init__(f"{where} is held by {holder}; try again when it is closed")
         self.holder = holder
 
 
 class StaleFence(ProfileError):
-    """A later lease has opened the profile already: whoever comes with this one has lost it."""
+    """A later lease has opened the profile already, so the job with this fence has lost its lease."""
 
     def __init__(self, where: Path, fence: int, seen: int) -> None:
-        super().__init__(f"{where} was opened with fence {seen}, {fence} is older")
+        super().__init__(f"{where} was opened with fence {seen}; fence {fence} is older, so its lease is lost")
         self.fence = fence
         self.seen = seen
 
 
 class ProfileTampered(ProfileError):
-    """A runner left something in its folder that must not be touched. The blame is the runner's.
+    """A runner left something in its folder that is not safe to process. The blame is the runner's.
 
-    Open it without a uid and quarantine it.
+    To fix it, open the profile without a uid and quarantine it.
     """
 
 
 class ProfileTooLarge(ProfileError):
     """More files or bytes than a profile may have. The blame is the runner's.
 
-    It stays as it is: raise `profiles.max_files` or `profiles.max_bytes`, or remove (parts of) the profile.
+    The profile is not changed. Raise `profiles.max_files` or `profiles.max_bytes`, or remove the profile.
     """
 
     def __init__(self, text: str, used: int, allowed: int, unit: Literal["files", "bytes"]) -> None:
@@ -60,24 +60,24 @@ class ProfileTooLarge(ProfileError):
         self.unit = unit
 
     def fields(self) -> dict[str, Any]:
-        """Both amounts."""
+        """The two amounts and their unit."""
         return {"used": self.used, "allowed": self.allowed, "unit": self.unit}
 
 
 class FolderWorkerFailed(ProfileError):
-    """The process that walks a folder ended without an answer: it was killed, or the host has no memory."""
+    """The folder worker process ended without an answer: it was killed, or the host has no memory. Retryable."""
 
     retryable = True
 
 
 class StoreFull(ProfileError):
-    """No space or no quota left. The blame is the host's."""
+    """No space or quota is left. The blame is the host's. Retryable."""
 
     retryable = True
 
 
 class HostExhausted(ProfileError):
-    """No descriptor, memory or thread left. The blame is the host's, and it passes."""
+    """No descriptor, memory or thread is left. The blame is the host's. Retryable."""
 
     retryable = True
 
@@ -87,7 +87,7 @@ class StoreDenied(ProfileError):
 
 
 class StoreDamaged(ProfileError):
-    """A file of the store is not what the store wrote, or the disk fails. The blame is the host's."""
+    """A file of the store has unexpected content, or the disk fails. The blame is the host's."""
 
 
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
@@ -97,7 +97,7 @@ _EXHAUSTED = {errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EAGAIN, errno.ENOB
 
 @contextmanager
 def explained(act: str, where: Path) -> Iterator[None]:
-    """Turn an OSError into the error that says how to mend it."""
+    """Turn an OSError within the context into a ProfileError that says how to fix it."""
     try:
         yield
     except OSError as error:

@@ -1,4 +1,4 @@
-"""The highest fencing token that opened a profile, kept through crashes of process and host."""
+"""The highest fencing token that opened a profile. It survives a crash of the process and of the host."""
 
 import os
 from pathlib import Path
@@ -7,7 +7,7 @@ from pageworker_profiles.errors import StaleFence, StoreDamaged
 
 
 def advance(folder: Path, fence: int) -> None:
-    """Note `fence` in the profile's folder; the profile's lock is held. Raises StaleFence, StoreDamaged, OSError."""
+    """Record `fence` in the profile's folder. The caller holds the lock. Raises StaleFence, StoreDamaged, OSError."""
     seen = read(folder)
     if fence < seen:
         raise StaleFence(folder, fence, seen)
@@ -16,7 +16,7 @@ def advance(folder: Path, fence: int) -> None:
 
 
 def read(folder: Path) -> int:
-    """The highest fence seen, -1 where there was none. Raises StoreDamaged, OSError."""
+    """The highest fence so far; -1 where there is none. Raises StoreDamaged, OSError."""
     try:
         text = (folder / "fence").read_text("ascii", "replace")
     except FileNotFoundError:
@@ -25,12 +25,12 @@ def read(folder: Path) -> int:
         return int(text)
     except ValueError as error:
         raise StoreDamaged(
-            f"{folder / 'fence'} holds {text[:40]!r}, expected a number; write the last known fence into it"
+            f"{folder / 'fence'} contains {text[:40]!r}, expected a number: write the last known fence into it"
         ) from error
 
 
 def _write(folder: Path, fence: int) -> None:
-    # Write aside, sync, rename, sync the folder: after a power cut it is the old or the new number.
+    # Write another file, sync it, rename it, sync the folder: after a power cut the file has the old or the new number.
     new = folder / "fence.new"
     with new.open("w") as file:
         file.write(str(fence))

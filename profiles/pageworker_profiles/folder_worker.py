@@ -1,12 +1,12 @@
-"""Walks a folder in a process of its own: beside the daemon's event loop, at low priority, and killed at any time.
+"""The folder worker: walks a folder in a process of its own, outside the daemon's event loop and at low priority.
 
-    folder_worker.py PARENT_PID prepare FOLDER MAX_FILES MAX_BYTES UID GID     UID -1: whoever has it
+    folder_worker.py PARENT_PID prepare FOLDER MAX_FILES MAX_BYTES UID GID     UID -1: keep the owner
     folder_worker.py PARENT_PID measure FOLDER MAX_FILES MAX_BYTES
     folder_worker.py PARENT_PID remove FOLDER
 
-Run as a script by path, with `-I -S`, by the interpreter of the daemon. Writes one dict to stdout (marshal: json costs
-milliseconds): `files` and `bytes`, or `error` (a class of errors.py), `text` and `fields`. A walk that was killed is
-done again by the next: see trees.reown.
+The daemon runs it as a script by path, with `-I -S`, and may kill it at any time. It writes one dict to stdout, in
+marshal format because importing json costs milliseconds: `files` and `bytes`, or `error` (a class of errors.py), `text`
+and `fields`. The next walk repeats one that was killed: see trees.reown.
 """
 
 import ctypes
@@ -22,21 +22,21 @@ NICENESS = 10
 
 
 def main(arguments: list[str]) -> None:
-    """Exit status 1 where the parent is gone."""
-    parent, act, folder, *numbers = arguments
+    """Do one action. Exit status 1 where the parent has ended."""
+    parent, action, folder, *numbers = arguments
     if ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0) != 0:
         sys.exit(f"prctl: {os.strerror(ctypes.get_errno())}")
-    # It may have died before the line above; then no signal will come.
+    # The parent may have ended before the prctl above. Then no signal comes.
     if os.getppid() != int(parent):
         sys.exit(1)
     os.nice(NICENESS)
-    # The package without its __init__, which imports what no walk needs: 30 of 50 ms.
+    # Import the package without its __init__: that imports modules which no walk needs and takes 30 of 50 ms.
     package = ModuleType("pageworker_profiles")
     package.__path__ = [str(Path(__file__).parent)]
     sys.modules[package.__name__] = package
     from pageworker_profiles import walks
 
-    sys.stdout.buffer.write(marshal.dumps(walks.answer(act, Path(folder), list(map(int, numbers)))))
+    sys.stdout.buffer.write(marshal.dumps(walks.answer(action, Path(folder), list(map(int, numbers)))))
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
-"""The store for an event loop: nothing here blocks it, whatever a runner has left in its folder.
+"""The profile store for an event loop. No call blocks the loop, whatever a runner has left in its folder.
 
-What takes microseconds (locks, fences, renames) runs in a few threads of its own, whatever walks a folder in a process
-of its own: at low priority, and killed with the task that waits for it. Deleting is done one folder at a time, and
-nobody waits for it.
+Locks, fences and renames take microseconds and run in a few threads. Every walk over a folder runs in a process of its
+own, at low priority, which is killed when the task that waits for it is cancelled. Removed folders are deleted in the
+background, one at a time.
 """
 
 import asyncio
@@ -23,13 +23,13 @@ from pageworker_profiles.store import ProfileStore, owner
 
 THREADS = 8
 MEASURES = 2
-"""Folders that are measured at once."""
+"""Maximum number of folders that are measured at the same time."""
 
 T = TypeVar("T")
 
 
 class ProfileFolders:
-    """Profiles of at most `most`. All calls raise ProfileError."""
+    """Opens profiles of at most the size `most`. All calls raise ProfileError."""
 
     def __init__(self, root: Path, most: FolderSize = MOST) -> None:
         self.most = most
@@ -40,7 +40,7 @@ class ProfileFolders:
 
     async def open(self, tenant_id: str, profile_id: str, fence: int | None, uid: int | None) -> ProfileLease:
         """As ProfileStore.open. Raises ProfileTooLarge too."""
-        lease = await self._quick(lambda: self._store.hold(tenant_id, profile_id, fence, uid))
+        lease = await self._in_thread(lambda: self._store.hold(tenant_id, profile_id, fence, uid))
         try:
             await self._walk("prepare", lease.path, *self.most, *owner(uid), held=[lease.lock_descriptor])
         except BaseException:
@@ -49,41 +49,42 @@ class ProfileFolders:
         return lease
 
     async def measure(self, folder: Path) -> FolderSize:
-        """How large it is, also while a browser is at work in it. Raises ProfileTooLarge at the first breach."""
+        """Size of a folder, which a browser may be using. Raises ProfileTooLarge as soon as a limit is exceeded."""
         async with self._measuring:
             return await self._walk("measure", folder, *self.most)
 
     async def remove(self, tenant_id: str, profile_id: str) -> bool:
-        """As ProfileStore.remove; `run` deletes what this renames away."""
-        removed = await self._quick(lambda: self._store.set_aside(tenant_id, profile_id))
+        """As ProfileStore.remove, but `run` deletes the folder later."""
+        removed = await self._in_thread(lambda: self._store.set_aside(tenant_id, profile_id))
         self._trash_filled.set()
         return removed
 
     async def run(self, on_error: Callable[[ProfileError], None]) -> None:
-        """Delete what is removed, for ever; first what dead processes left. What fails is tried again with the next."""
-        await self._quick(self._store.collect_abandoned)
+        """Delete removed folders, for ever. Begins with those that dead processes left. Retries a failure with the next
+        folder."""
+        await self._in_thread(self._store.collect_abandoned)
         while True:
             self._trash_filled.clear()
-            for folder in await self._quick(self._store.trash):
+            for folder in await self._in_thread(self._store.trash):
                 try:
                     await self._walk("remove", folder)
                 except ProfileError as error:
                     on_error(error)
             await self._trash_filled.wait()
 
-    async def _quick(self, act: Callable[[], T]) -> T:
+    async def _in_thread(self, act: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._threads, act)
 
-    async def _walk(self, act: str, folder: Path, *numbers: int, held: Sequence[int] = ()) -> FolderSize:
-        return await walk(act, folder, *numbers, held=held)
+    async def _walk(self, action: str, folder: Path, *numbers: int, held: Sequence[int] = ()) -> FolderSize:
+        return await walk(action, folder, *numbers, held=held)
 
 
-async def walk(act: str, folder: Path, *numbers: int, held: Sequence[int] = ()) -> FolderSize:
-    """An act of folder_worker.py. Raises ProfileError.
+async def walk(action: str, folder: Path, *numbers: int, held: Sequence[int] = ()) -> FolderSize:
+    """Run one action of folder_worker.py. Raises ProfileError.
 
-    `held` are descriptors of locks: a worker that outlived the daemon would still hold them.
+    `held` are descriptors of locks. The worker inherits them, so a worker that outlives the daemon keeps the locks.
     """
-    command = [_interpreter(), "-I", "-S", folder_worker.__file__, str(os.getpid()), act, str(folder)]
+    command = [_interpreter(), "-I", "-S", folder_worker.__file__, str(os.getpid()), action, str(folder)]
     process = await asyncio.create_subprocess_exec(
         *command,
         *map(str, numbers),
@@ -95,15 +96,15 @@ async def walk(act: str, folder: Path, *numbers: int, held: Sequence[int] = ()) 
         env={},
     )
     try:
-        said, complained = await process.communicate()
+        output, errors_text = await process.communicate()
     finally:
         if process.returncode is None:
             process.kill()
             await asyncio.shield(process.wait())
     if process.returncode != 0:
-        text = complained.decode(errors="replace").strip()[-2000:]
-        raise FolderWorkerFailed(f"{act} {folder}: the worker ended with status {process.returncode}: {text}")
-    answer = marshal.loads(said)  # noqa: S302 - our own program wrote it, by the same interpreter
+        text = errors_text.decode(errors="replace").strip()[-2000:]
+        raise FolderWorkerFailed(f"{action} {folder}: the worker ended with status {process.returncode}: {text}")
+    answer = marshal.loads(output)  # noqa: S302 - folder_worker.py wrote it, with the same interpreter
     if "error" in answer:
         raise getattr(errors, answer["error"])(answer["text"], **answer["fields"])
     return FolderSize(answer["files"], answer["bytes"])

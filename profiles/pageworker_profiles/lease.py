@@ -1,4 +1,4 @@
-"""What is held: a folder for one runner, and the kernel's lock on it."""
+"""Leases: a folder that one runner uses, and the kernel lock on it."""
 
 from pathlib import Path
 from types import TracebackType
@@ -8,18 +8,18 @@ from pageworker_profiles.locks import Lock
 
 
 class FolderLease:
-    """A folder that is ours until `close`. A context; the lock also goes with the process, however it ends."""
+    """A locked folder, until `close`. A context manager. The kernel releases the lock too when the process ends."""
 
     def __init__(self, path: Path, uid: int | None, lock: Lock) -> None:
         self.path = path
-        """The only part that a runner may see."""
+        """The only part of the profile that a runner may see."""
         self.uid = uid
         self._lock = lock
         self._open = True
 
     @property
     def lock_descriptor(self) -> int:
-        """The kernel's lock as a descriptor, for a child that is to hold it too. Raises ValueError once closed."""
+        """Descriptor of the lock, for a child that must hold it too. Raises ValueError once the lease is closed."""
         return self._lock.descriptor
 
     @property
@@ -28,7 +28,7 @@ class FolderLease:
         return self._open
 
     def close(self) -> None:
-        """Give it back; the runner must be dead. May be called again."""
+        """Release the lock. The runner must have ended. May be called again."""
         self._open = False
         self._lock.release()
 
@@ -42,7 +42,7 @@ class FolderLease:
 
 
 class ProfileLease(FolderLease):
-    """An open profile."""
+    """The lease of an open profile."""
 
     def __init__(self, path: Path, uid: int | None, lock: Lock, tenant_id: str, profile_id: str) -> None:
         super().__init__(path, uid, lock)

@@ -1,6 +1,6 @@
-"""Kernel locks on files: held by an open file description, so that a dead holder's are free at once.
+"""Kernel locks on files. The kernel releases a lock as soon as its holder has ended.
 
-Source: flock(2). On NFS the kernel turns them into byte-range locks that hold between hosts.
+Source: flock(2). On NFS the kernel uses byte-range locks instead, which hold between hosts.
 """
 
 import fcntl
@@ -14,17 +14,17 @@ MAX_HOLDER_BYTES = 1024
 
 
 class Lock:
-    """One file's exclusive lock. `descriptor` is not inherited by programs that are started."""
+    """An exclusive lock on one file. Programs that this process starts do not inherit its descriptor."""
 
     def __init__(self, descriptor: int) -> None:
         self._descriptor: int | None = descriptor
 
     @classmethod
     def take(cls, path: Path, wait: bool = False, sign: bool = True) -> "Lock | None":
-        """Lock the file, making it where it is missing; None where another has it; `sign` it with our name.
+        """Lock the file. Creates it where it is missing. None: another holder has it, and `wait` is False.
 
-        Tries again when the file was replaced or renamed away in between: a lock on a file that is no
-        longer at its path protects nothing. Raises OSError.
+        `sign`: write our pid and host into it. Tries again where the file was replaced or renamed meanwhile, because a
+        lock on a file that is not at its path any more protects nothing. Raises OSError.
         """
         while True:
             descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
@@ -44,26 +44,26 @@ class Lock:
 
     @property
     def descriptor(self) -> int:
-        """Raises ValueError once it is released."""
+        """Descriptor that holds the lock. Raises ValueError once the lock is released."""
         if self._descriptor is None:
             raise ValueError("the lock is released")
         return self._descriptor
 
     def release(self) -> None:
-        """Give the lock back. May be called again."""
+        """Release the lock. May be called again."""
         if self._descriptor is not None:
             os.close(self._descriptor)
             self._descriptor = None
 
 
 def holder(path: Path) -> str:
-    """Who signed the lock last: `pid 12 on host since …`, as far as that can be read."""
+    """The last signer of the lock: `pid 12 on host since …`. `another process` where that cannot be read."""
     try:
         with path.open("rb") as file:
             signed = json.loads(file.read(MAX_HOLDER_BYTES))
         return f"pid {signed['pid']} on {signed['host']} since {signed['since']}"
     except (OSError, ValueError, KeyError, TypeError):
-        return "somebody"
+        return "another process"
 
 
 def _same_file(descriptor: int, path: Path) -> bool:

@@ -1,8 +1,8 @@
-"""Ids as file names. Pure, injective also where the file system ignores case, and reversible.
+"""Encodes ids as file names. Pure and reversible. Different ids have different names, even where case is ignored.
 
-Lower case, digits, `-` and `_` stay. `=x` is an upper-case X, `=.` a leading dot (so neither `.`, `..` nor a
-hidden file can come out, and the store's own dotted folders are safe). What would be too long for one file
-name is `~` and base32.
+Lower-case letters, digits, `-`, `_` and inner dots stay. `=x` is an upper-case X. `=.` is a leading dot, so no id
+becomes `.`, `..`, a hidden file or one of the store's own dotted folders. An id that would be too long for a file name
+becomes `~` and base32.
 """
 
 import base64
@@ -19,21 +19,21 @@ _ESCAPED = re.compile(r"=(.)")
 
 
 def tenant_name(tenant_id: str) -> str:
-    """Folder of a tenant. Raises InvalidName."""
+    """Name of a tenant's folder. Raises InvalidName."""
     if not _TENANT.fullmatch(tenant_id):
         raise InvalidName(f"tenant id {tenant_id!r}: expected 1-63 of a-z0-9-")
     return tenant_id
 
 
 def profile_name(profile_id: str) -> str:
-    """Folder of a profile. Raises InvalidName."""
+    """Name of a profile's folder. Raises InvalidName."""
     if not _ID.fullmatch(profile_id):
         raise InvalidName(f"profile id {profile_id!r}: expected 1-128 of A-Za-z0-9._-")
     return _encode(profile_id)
 
 
 def profile_id(name: str) -> str | None:
-    """The profile whose folder has this name; None where no profile's has."""
+    """The id of the profile whose folder has this name. None: no profile has this name."""
     if name.startswith("~"):
         padded = name[1:].upper() + "=" * (-(len(name) - 1) % 8)
         try:

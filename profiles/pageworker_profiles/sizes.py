@@ -1,15 +1,15 @@
-"""How large a folder is, and may be."""
+"""The size of a folder, and its default limit."""
 
 import sys
 from typing import NamedTuple
 
 
 class FolderSize(NamedTuple):
-    """Files and folders below it, and the bytes that they take on disk."""
+    """Number of files and folders below it, and the bytes that they use on disk."""
 
     files: int
     bytes: int
 
 
 MOST = FolderSize(500_000, sys.maxsize)
-"""Where nobody says less."""
+"""The limit where the caller sets none."""

@@ -1,4 +1,4 @@
-"""The store: opens, lists, quarantines and removes profiles. For an event loop see folders.py."""
+"""The profile store: opens, lists, quarantines and removes profiles. For an event loop, use folders.py."""
 
 import os
 import time
@@ -13,9 +13,9 @@ from pageworker_profiles.sizes import MOST, FolderSize
 
 
 class ProfileStore:
-    """All calls block on the disk for milliseconds; `open`, `remove` and `size_bytes` walk the whole profile.
+    """All calls block on the disk for milliseconds. `open`, `remove` and `size_bytes` walk the whole profile.
 
-    They raise ProfileError, and nothing else. A profile that is opened may be as large as `most`.
+    All calls raise ProfileError and no other error. A profile larger than `most` cannot be opened.
     """
 
     def __init__(self, root: Path, most: FolderSize = MOST) -> None:
@@ -23,17 +23,17 @@ class ProfileStore:
         self._most = most
         self._scratch = root / ".scratch"
         self._trash = root / ".trash"
-        with explained("making", root):
+        with explained("creating", root):
             for folder in (root, self._trash):
                 _make(folder)
 
     def open(self, tenant_id: str, profile_id: str, fence: int | None, uid: int | None) -> ProfileLease:
-        """Hold a profile for one runner, its folder fit for a browser.
+        """Lock a profile for one runner and prepare its folder for a browser.
 
         Raises ProfileBusy, StaleFence, ProfileTampered, ProfileTooLarge, StoreFull, StoreDenied.
 
-        `fence` is the job lease's token: an older one than any seen is refused; None asks for no check.
-        `uid` is the runner's user, who will own the data folder; None leaves it to whoever has it.
+        `fence` is the fencing token of the job's lease. One older than the highest so far is refused. None: no check.
+        `uid` is the runner's user, who becomes the owner of the data folder. None: the owner stays.
         """
         lease = self.hold(tenant_id, profile_id, fence, uid)
         try:
@@ -45,7 +45,7 @@ class ProfileStore:
         return lease
 
     def hold(self, tenant_id: str, profile_id: str, fence: int | None, uid: int | None) -> ProfileLease:
-        """The first half of `open`: the lock, the fence, and a data folder that is still to be made fit."""
+        """The first half of `open`: lock, fence, and a data folder that is not prepared yet."""
         folder = self._folder(tenant_id, profile_id)
         lock = self._lock(folder)
         try:
@@ -61,7 +61,7 @@ class ProfileStore:
         return ProfileLease(data, uid, lock, tenant_id, profile_id)
 
     def quarantine(self, lease: ProfileLease, reason: str) -> Path:
-        """Move a profile's data aside and start afresh; its runner must be dead. Returns where it is now."""
+        """Move a profile's data aside and start with an empty folder. The runner must have ended. Returns the path."""
         if not lease.open:
             raise ValueError("the lease is closed")
         aside = lease.path.parent / "aside" / f"{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}-{os.urandom(3).hex()}"
@@ -74,13 +74,13 @@ class ProfileStore:
         return aside
 
     def remove(self, tenant_id: str, profile_id: str) -> bool:
-        """Remove a profile, its fence and what was quarantined of it. False: there is none. Raises ProfileBusy."""
+        """Remove a profile with its fence and quarantined data. False: there is no such profile. Raises ProfileBusy."""
         removed = self.set_aside(tenant_id, profile_id)
         self.empty_trash()
         return removed
 
     def set_aside(self, tenant_id: str, profile_id: str) -> bool:
-        """The first half of `remove`: rename it into the trash. Whoever comes finds nothing, never half of it."""
+        """The first half of `remove`: rename the profile into the trash, so that its path never holds half of it."""
         folder = self._folder(tenant_id, profile_id)
         if not folder.exists():
             return False
@@ -105,15 +105,15 @@ class ProfileStore:
             return tuple(sorted(path.name for path in self.root.iterdir() if not path.name.startswith(".")))
 
     def size_bytes(self, tenant_id: str, profile_id: str) -> int:
-        """Space on disk, quarantined data included; 0 where there is no such profile."""
+        """Bytes on disk, quarantined data included. 0 where there is no such profile."""
         folder = self._folder(tenant_id, profile_id)
         with explained("measuring", folder):
             return trees.measure(folder).bytes if folder.exists() else 0
 
     def holder(self, tenant_id: str, profile_id: str) -> str | None:
-        """Who holds the profile now, or None. Only a report: it may have changed when you read it."""
+        """The holder of the profile, or None. It may have changed by the time the caller reads it."""
         folder = self._folder(tenant_id, profile_id)
-        with explained("looking at", folder):
+        with explained("reading the lock of", folder):
             if not (folder / "lock").exists():
                 return None
             signed = holder(folder / "lock")
@@ -134,7 +134,7 @@ class ProfileStore:
                 try:
                     lock = Lock.take(folder / "lock")
                 except FileNotFoundError:
-                    continue  # removed by another in between
+                    continue  # another process removed it meanwhile
                 if lock is None:
                     raise ProfileBusy(folder, holder(folder / "lock"))
                 return lock
@@ -143,18 +143,18 @@ class ProfileStore:
         folder.rename(self._trash / f"{os.getpid()}-{os.urandom(8).hex()}")
 
     def trash(self) -> tuple[Path, ...]:
-        """What is still to be deleted, here or by another process."""
+        """Folders that are still to be deleted, by this process or another one."""
         with explained("listing", self._trash):
             return tuple(self._trash.iterdir())
 
     def empty_trash(self) -> None:
-        """Delete it."""
+        """Delete all folders in the trash."""
         for folder in self.trash():
             with explained("removing", folder):
                 trees.remove(folder)
 
     def collect_abandoned(self) -> None:
-        """Set aside what dead processes of earlier versions left: scratch folders whose lock is free."""
+        """Move scratch folders of earlier versions to the trash, where their process has ended (the lock is free)."""
         with explained("sweeping", self._scratch):
             if not self._scratch.exists():
                 return
@@ -173,14 +173,14 @@ class ProfileStore:
 
 
 def _make(folder: Path) -> None:
-    """A folder that its runners can pass through and not list; where we are no other user, not even that."""
+    """Create a folder. As root: runners can enter it and cannot list it. Otherwise: only our user can enter it."""
     with suppress(FileExistsError):
         folder.mkdir(parents=True)
         folder.chmod(0o711 if os.geteuid() == 0 else 0o700)
 
 
 def owner(uid: int | None) -> tuple[int, int]:
-    """User and group of a runner's files, -1 for none of its own. As root each user has a group of the same number."""
+    """User and group of a runner's files; -1, -1: keep the owner. As root, the group has the number of the user."""
     if uid is None:
         return -1, -1
     return uid, uid if os.geteuid() == 0 else os.getegid()

@@ -1,7 +1,7 @@
-"""Walking, re-owning and removing folders that a hostile runner has written.
+"""Walks, re-owns and removes folders that a hostile runner has written.
 
-Everything goes by descriptors of folders and never through a symbolic link, so that no name planted in between
-leads outside. Source: openat(2), symlink(7), O_PATH in open(2).
+Every access uses a descriptor of the parent folder and follows no symbolic link. So a name that the runner swaps during
+the walk cannot lead outside of the folder. Source: openat(2), symlink(7), O_PATH in open(2).
 """
 
 import os
@@ -14,16 +14,16 @@ from pageworker_profiles.errors import ProfileTampered, ProfileTooLarge
 from pageworker_profiles.sizes import MOST, FolderSize
 
 MAX_DEPTH = 64
-"""Chromium nests about ten folders; deeper ones are made to exhaust descriptors."""
+"""Chromium nests about ten folders. Much deeper ones are made to exhaust descriptors."""
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _POINTER = os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 def reown(folder: Path, uid: int, gid: int, most: FolderSize = MOST) -> FolderSize:
-    """Give the folder and all in it to `uid`. Raises ProfileTampered, ProfileTooLarge, OSError.
+    """Give the folder and its content to `uid`. Raises ProfileTampered, ProfileTooLarge, OSError.
 
-    The top goes first to us, so that nobody else is inside meanwhile, and last to `uid`: a folder that
-    belongs to `uid` has been gone through to its end.
+    First the top folder becomes ours, so that no other user can enter it meanwhile. It becomes `uid`'s last. So a top
+    folder that belongs to `uid` has been processed completely, and is only measured.
     """
     tally = _Tally(folder, most)
     with _opened(folder) as top:
@@ -39,7 +39,7 @@ def reown(folder: Path, uid: int, gid: int, most: FolderSize = MOST) -> FolderSi
 
 
 def measure(folder: Path, most: FolderSize = MOST) -> FolderSize:
-    """How large the folder is; ends at the first breach. Raises ProfileTampered, ProfileTooLarge, OSError."""
+    """Size of the folder. Ends as soon as a limit is exceeded. Raises ProfileTampered, ProfileTooLarge, OSError."""
     tally = _Tally(folder, most)
     with _opened(folder) as top:
         _visit(top, tally.add)
@@ -47,7 +47,7 @@ def measure(folder: Path, most: FolderSize = MOST) -> FolderSize:
 
 
 class _Tally:
-    """Counts what is visited, up to `most`."""
+    """Counts the visited files and bytes, up to `most`."""
 
     def __init__(self, folder: Path, most: FolderSize) -> None:
         self._folder = folder
@@ -56,22 +56,22 @@ class _Tally:
 
     @property
     def size(self) -> FolderSize:
-        """So far."""
+        """Counts so far."""
         return FolderSize(self._files, self._bytes)
 
     def add(self, parent: int, name: str) -> None:
-        """One more, which may be gone: a browser may be at work in the folder."""
+        """Count a file. It may be gone already, because a browser may be using the folder."""
         with suppress(FileNotFoundError):
             self.count(os.stat(name, dir_fd=parent, follow_symlinks=False))
 
     def count(self, status: os.stat_result) -> None:
-        """One more."""
+        """Count a file. Raises ProfileTooLarge."""
         self._files += 1
         self._bytes += status.st_blocks * 512
         for unit, used, allowed in (("files", self._files, self._most.files), ("bytes", self._bytes, self._most.bytes)):
             if used > allowed:
                 raise ProfileTooLarge(
-                    f"{self._folder} holds more than {allowed} {unit}",
+                    f"{self._folder} has more than {allowed} {unit}: raise profiles.max_{unit}, or remove the profile",
                     used,
                     allowed,
                     "files" if unit == "files" else "bytes",
@@ -79,7 +79,7 @@ class _Tally:
 
 
 def remove(folder: Path) -> None:
-    """Remove the folder and all in it, however deep. Another may be removing it too. Raises OSError."""
+    """Remove the folder and its content, of any depth. Another process may be removing it too. Raises OSError."""
     try:
         with _opened(folder) as top:
             while _flatten(top):
@@ -90,9 +90,9 @@ def remove(folder: Path) -> None:
 
 
 def _flatten(top: int) -> bool:
-    """Unlink the files in every folder of `top` and lift its folders up. True while there is more to do.
+    """In each folder of `top`, unlink the files and move the folders up to `top`. True while there is more to do.
 
-    So no more than three folders are open at once, whatever the depth.
+    With this method no more than three folders are open at the same time, whatever the depth.
     """
     names = _names(top)
     for name in names:
@@ -106,7 +106,7 @@ def _flatten(top: int) -> bool:
 
 
 def _unlink(parent: int, name: str) -> bool:
-    """Remove a file; True where it is a folder and stays."""
+    """Remove a file. True: it is a folder, and stays."""
     try:
         os.unlink(name, dir_fd=parent)
     except IsADirectoryError:
@@ -117,7 +117,7 @@ def _unlink(parent: int, name: str) -> bool:
 
 
 def _lift(inner: int, name: str, top: int) -> None:
-    # A folder that moves to another parent is written to (its `..`): opening makes it ours to write.
+    # To move a folder, the kernel writes to it (its `..`), so it must be writable: _opened_at makes it so.
     with suppress(FileNotFoundError), _opened_at(inner, name):
         os.rename(name, f"lifted-{os.urandom(8).hex()}", src_dir_fd=inner, dst_dir_fd=top)
 
@@ -131,11 +131,11 @@ def _give(parent: int, name: str, uid: int, gid: int) -> os.stat_result:
             return status
         if stat.S_ISREG(status.st_mode) and status.st_nlink > 1:
             raise ProfileTampered(
-                f"{name!r} is linked {status.st_nlink} times; another of its names may not be the profile's"
+                f"{name!r} has {status.st_nlink} hard links, perhaps outside of the profile: quarantine the profile"
             )
         if stat.S_ISCHR(status.st_mode) or stat.S_ISBLK(status.st_mode):
-            raise ProfileTampered(f"{name!r} is a device")
-        # Through /proc: fchown(2) does not take an O_PATH descriptor, and the name may have changed.
+            raise ProfileTampered(f"{name!r} is a device: quarantine the profile")
+        # By way of /proc: fchown(2) accepts no O_PATH descriptor, and the name may refer to another file by now.
         this = f"/proc/self/fd/{descriptor}"
         os.chown(this, uid, gid)
         if status.st_mode & (stat.S_ISUID | stat.S_ISGID):
@@ -146,8 +146,8 @@ def _give(parent: int, name: str, uid: int, gid: int) -> os.stat_result:
 
 
 def _visit(top: int, act: Callable[[int, str], None]) -> None:
-    """`act(parent, name)` on all below `top`, contents before their folder."""
-    # Each level: its folder, the names left in it, and the name it has in the level above.
+    """Call `act(parent, name)` for everything below `top`, the content of a folder before the folder."""
+    # Each level: descriptor of the folder, names that are left in it, its own name in the level above.
     levels = [(top, _names(top), "")]
     try:
         while levels:
@@ -160,11 +160,11 @@ def _visit(top: int, act: Callable[[int, str], None]) -> None:
                 continue
             name = names.pop()
             if len(levels) > MAX_DEPTH:
-                raise ProfileTampered(f"more than {MAX_DEPTH} levels of folders")
+                raise ProfileTampered(f"more than {MAX_DEPTH} levels of folders: quarantine the profile")
             try:
                 inner = _open_folder(parent, name)
             except FileNotFoundError:
-                continue  # a browser may be at work in it
+                continue  # a browser may be using the folder
             if inner is None:
                 act(parent, name)
             else:
@@ -180,11 +180,11 @@ def _names(folder: int) -> list[str]:
 
 
 def _open_folder(parent: int, name: str) -> int | None:
-    """A descriptor of the folder of this name; None where it is no folder. What keeps its owner out is lifted."""
+    """Open the folder of this name; None: it is no folder. A mode that keeps its owner out is changed to 0700."""
     try:
         return os.open(name, _FOLDER, dir_fd=parent)
     except NotADirectoryError:
-        return None  # a symbolic link to a folder too: O_DIRECTORY comes before O_NOFOLLOW
+        return None  # also for a symbolic link to a folder: the kernel checks O_DIRECTORY before O_NOFOLLOW
     except PermissionError:
         pointer = os.open(name, _POINTER | os.O_DIRECTORY, dir_fd=parent)
     try:
@@ -196,7 +196,7 @@ def _open_folder(parent: int, name: str) -> int | None:
 
 @contextmanager
 def _opened_at(parent: int, name: str) -> Iterator[int]:
-    """A folder, made writable for us. Raises FileNotFoundError where there is none."""
+    """Open the folder of this name and make it writable. Raises FileNotFoundError where there is none."""
     descriptor = _open_folder(parent, name)
     if descriptor is None:
         raise FileNotFoundError(name)

@@ -1,4 +1,4 @@
-"""What can be done to a whole folder, by name: the acts of the folder worker."""
+"""The actions of the folder worker, by name. Each walks a whole folder."""
 
 from pathlib import Path
 from typing import Any
@@ -8,21 +8,21 @@ from pageworker_profiles.errors import ProfileError, ProfileTampered, explained
 from pageworker_profiles.sizes import FolderSize
 
 SINGLETONS = ("SingletonLock", "SingletonCookie", "SingletonSocket")
-"""Chromium's own lock: a link that names host and pid. Of a dead browser it keeps the next one from starting."""
+"""Chromium's own lock: a link that names host and pid. The lock of a dead browser keeps the next one from starting."""
 
 
-def answer(act: str, folder: Path, numbers: list[int]) -> dict[str, Any]:
-    """Do it; what came of it as plain data."""
+def answer(action: str, folder: Path, numbers: list[int]) -> dict[str, Any]:
+    """Do the action. Returns its result or its error as plain data."""
     try:
-        with explained(f"{act}:", folder):
-            size = _do(act, folder, numbers)
+        with explained(f"{action}:", folder):
+            size = _do(action, folder, numbers)
     except ProfileError as error:
         return {"error": type(error).__name__, "text": str(error), "fields": error.fields()}
     return {"files": size.files, "bytes": size.bytes}
 
 
 def prepare(data: Path, most: FolderSize, uid: int, gid: int) -> FolderSize:
-    """Make a profile's data fit for a browser under `uid` (-1: whoever has it). Its lock is held: no browser is in it.
+    """Prepare a profile's data for a browser of `uid` (-1: keep the owner). The caller holds the lock, so none runs.
 
     Raises ProfileTampered, ProfileTooLarge, OSError.
     """
@@ -31,12 +31,12 @@ def prepare(data: Path, most: FolderSize, uid: int, gid: int) -> FolderSize:
         try:
             (data / name).unlink(missing_ok=True)
         except IsADirectoryError as error:
-            raise ProfileTampered(f"{data / name} is a folder") from error
+            raise ProfileTampered(f"{data / name} is a folder: quarantine the profile") from error
     return size
 
 
-def _do(act: str, folder: Path, numbers: list[int]) -> FolderSize:
-    match act:
+def _do(action: str, folder: Path, numbers: list[int]) -> FolderSize:
+    match action:
         case "prepare":
             files, size_bytes, uid, gid = numbers
             return prepare(folder, FolderSize(files, size_bytes), uid, gid)
@@ -45,4 +45,4 @@ def _do(act: str, folder: Path, numbers: list[int]) -> FolderSize:
         case "remove":
             trees.remove(folder)
             return FolderSize(0, 0)
-    raise ValueError(f"no act of a folder worker: {act}")
+    raise ValueError(f"unknown action of the folder worker: {action}")

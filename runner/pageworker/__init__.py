@@ -1,4 +1,4 @@
-"""What a module author imports: types, outcomes and helpers. Depends on Playwright's types and nothing of ours.
+"""What a module author imports: types, ways to end an attempt, and helpers.
 
 from pageworker import Context, Helpers, Page
 

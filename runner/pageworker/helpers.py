@@ -1,4 +1,4 @@
-"""What a handler is given beside its page: artifacts, log, waiting, structured results."""
+"""What a handler gets beside its page: artifacts, log, waiting, reading many fields at once."""
 
 from collections.abc import Mapping, Sequence
 from typing import NoReturn
@@ -9,18 +9,18 @@ from pageworker.log import Log
 from pageworker.outcomes import Blocked, BlockerKind, Failed
 from pageworker.sink import Sink
 
-# One evaluate for all fields: a round trip a field would cost more than the page's own work.
+# One evaluation for all fields: a round trip per field would cost more than the page's own work.
 READ_FIELDS = """fields => Object.fromEntries(Object.entries(fields).map(([name, [selector, attribute]]) => {
   const element = selector ? document.querySelector(selector) : document.documentElement;
   if (!element) return [name, null];
   const value = attribute ? element.getAttribute(attribute) : element.textContent;
-  // A page may cut a pair of surrogates in two; JSON and UTF-8 hold no half of one.
+  // A page may hold half of a surrogate pair, which neither JSON nor UTF-8 can encode.
   return [name, value === null ? null : value.trim().toWellFormed()];
 }))"""
 
 
 class Helpers:
-    """One attempt's helpers. Times are seconds; without a timeout the page's default one holds."""
+    """The helpers of one attempt. Timeouts are seconds; None means the page's default timeout (30 s)."""
 
     def __init__(self, page: Page, sink: Sink) -> None:
         self._page = page
@@ -28,20 +28,20 @@ class Helpers:
         self.log = Log(sink)
 
     async def artifact(self, kind: str, data: bytes | str, content_type: str = "application/octet-stream") -> None:
-        """Keep `data` beside the result, under `kind` (lower case, such as `invoice`).
+        """Store `data` beside the result, under `kind`: lower case, such as `invoice`. Text is stored as UTF-8.
 
-        Text is stored as UTF-8. Raises ValueError past 32 MiB, or past what an attempt may keep: 64 artifacts,
-        96 MiB together.
+        Returns once the worker has accepted the bytes. Raises ValueError past 32 MiB per artifact, and past 64
+        artifacts or 96 MiB per attempt.
         """
         await self._sink.artifact(kind, data.encode() if isinstance(data, str) else data, content_type)
 
     async def screenshot(self, page: Page | None = None, *, kind: str = "screenshot", full_page: bool = False) -> None:
-        """Keep a PNG of `page`, by default the job's own."""
+        """Store a PNG of `page`, by default of the job's own page. Raises as `artifact`."""
         png = await (page or self._page).screenshot(type="png", full_page=full_page)
         await self._sink.artifact(kind, png, "image/png")
 
     async def html(self, page: Page | None = None, *, kind: str = "html") -> None:
-        """Keep the HTML of `page` as it is now, by default the job's own."""
+        """Store the current HTML of `page`, by default of the job's own page. Raises as `artifact`."""
         text = await (page or self._page).content()
         await self._sink.artifact(kind, text.encode(errors="replace"), "text/html; charset=utf-8")
 
@@ -53,13 +53,14 @@ class Helpers:
         script: str | None = None,
         timeout_seconds: float | None = None,
     ) -> None:
-        """Wait, without polling from here, until all that is given holds: `target` (selector or locator) is
-        visible, the page's `url` matches the glob, the JavaScript expression `script` is true.
+        """Wait until every condition that is given holds. Each may take `timeout_seconds`.
 
-        Raises Playwright's TimeoutError, which ends the attempt as a retryable `timeout`.
+        `target`: the element (a selector or locator) is visible. `url`: the page's URL matches this glob. `script`:
+        this JavaScript expression is true. Raises Playwright's TimeoutError; if the handler does not catch it, the
+        attempt ends as `timeout` and is retried.
         """
         if target is url is script is None:
-            raise ValueError("wait_until waits for a target, a url or a script: give at least one")
+            raise ValueError("helpers.wait_until needs at least one of: target, url, script")
         timeout = None if timeout_seconds is None else timeout_seconds * 1000
         if url is not None:
             await self._page.wait_for_url(url, timeout=timeout, wait_until="domcontentloaded")
@@ -70,12 +71,13 @@ class Helpers:
             await self._page.wait_for_function(script, timeout=timeout)
 
     async def which(self, targets: Mapping[str, str | Locator], *, timeout_seconds: float | None = None) -> str:
-        """Wait until one of several things is visible and say which: `{"ok": "#price", "captcha": ".cf"}`.
+        """Wait until one of several elements is visible, and return its name: `{"ok": "#price", "captcha": ".cf"}`.
 
-        Raises Playwright's TimeoutError.
+        If several are visible, the first one in `targets` counts. Raises Playwright's TimeoutError, and Failed
+        (`unstable_page`, retryable) if the element disappears at once.
         """
         if not targets:
-            raise ValueError("which waits for one of several targets: give at least one")
+            raise ValueError("helpers.which needs at least one target")
         locators = {
             name: self._page.locator(target) if isinstance(target, str) else target for name, target in targets.items()
         }
@@ -88,22 +90,26 @@ class Helpers:
         for name, locator in locators.items():
             if await locator.locator("visible=true").count():
                 return name
-        raise Failed("what was waited for went away again", type="unstable_page", retryable=True)
+        raise Failed(
+            f"One of {', '.join(names)} appeared on the page and disappeared again.",
+            type="unstable_page",
+            retryable=True,
+        )
 
     async def extract(self, fields: Mapping[str, str], *, required: Sequence[str] = ()) -> dict[str, str | None]:
         """Read many fields in one round trip: `{"title": "h1", "link": "a.more@href"}`.
 
-        `selector` gives trimmed text, `selector@attribute` an attribute; what is not there is None. Raises
-        Failed(`field_missing`, retryable) naming every required field that is not there.
+        `selector` reads the trimmed text of the first match, `selector@attribute` its attribute. A field without a
+        match is None. Raises Failed (`field_missing`, retryable) with the names of all `required` fields that are None.
         """
         if unknown := [name for name in required if name not in fields]:
-            raise ValueError(f"required, but not among the fields: {', '.join(unknown)}")
-        asked = {name: [css, attribute] for name, spec in fields.items() for css, attribute in [_split(spec)]}
-        found: dict[str, str | None] = await self._page.evaluate(READ_FIELDS, asked)
+            raise ValueError(f"helpers.extract: `required` names fields that are not in `fields`: {', '.join(unknown)}")
+        parsed = {name: [css, attribute] for name, spec in fields.items() for css, attribute in [split_field(spec)]}
+        found: dict[str, str | None] = await self._page.evaluate(READ_FIELDS, parsed)
         missing = [name for name in required if found[name] is None]
         if missing:
             raise Failed(
-                f"not on the page: {', '.join(missing)}",
+                f"Required fields are not on the page: {', '.join(missing)}",
                 type="field_missing",
                 retryable=True,
                 detail={"missing": missing, "selectors": {name: fields[name] for name in missing}},
@@ -111,12 +117,15 @@ class Helpers:
         return found
 
     def blocked(self, kind: BlockerKind, provider: str | None = None, **evidence: object) -> NoReturn:
-        """End the attempt as `blocked`. See Blocked."""
+        """End the attempt as `blocked`. Raises Blocked, which has what the arguments mean."""
         raise Blocked(kind, provider, evidence)
 
 
-def _split(spec: str) -> tuple[str, str]:
-    """`a.more@href` is the attribute `href` of `a.more`; an @ inside a CSS string or bracket is no separator."""
+def split_field(spec: str) -> tuple[str, str]:
+    """Selector and attribute of a field: `a.more@href` is `a.more` and `href`. The attribute is "" for text.
+
+    An `@` inside a CSS string or bracket does not separate.
+    """
     selector, at, attribute = spec.rpartition("@")
     if at and attribute.replace("-", "").replace("_", "").replace(":", "").isalnum():
         return selector, attribute

@@ -1,4 +1,4 @@
-"""How a handler ends when it does not return: raise one of these."""
+"""How a handler ends an attempt other than by returning: it raises one of these."""
 
 from collections.abc import Mapping
 from typing import Literal
@@ -9,9 +9,10 @@ BlockerKind = Literal["captcha", "challenge", "access_denied", "rate_limited", "
 
 
 class Blocked(Exception):
-    """The page is in the way: the job's status becomes `blocked`. Report it, don't defeat it.
+    """The site blocks the handler: the job ends as `blocked` and is not retried. Report a blocker, do not defeat it.
 
-    `provider` names who blocks where that is known, `evidence` what it was recognised by (short strings).
+    `provider` names the blocking product, if it is known, such as `cloudflare`. `evidence` says how the blocker was
+    recognised: names and values, stored as short strings.
     """
 
     def __init__(
@@ -24,10 +25,11 @@ class Blocked(Exception):
 
 
 class Failed(Exception):
-    """The attempt failed for a reason that the module knows.
+    """The attempt failed for a reason that the module recognises.
 
-    `type` is a short identifier such as `no_such_product`; `retryable` says whether another attempt may help;
-    `detail` is anything that JSON can hold.
+    `type` is a short identifier such as `no_such_product`: 1 to 63 lower-case letters, digits, `_`, `.` and `-`, a
+    letter first. The result has it as `error.type`. `retryable`: another attempt may succeed. `detail` is anything that
+    JSON can hold, at most 16 KiB.
     """
 
     def __init__(
@@ -39,7 +41,7 @@ class Failed(Exception):
         detail: object = None,
     ) -> None:
         super().__init__(message)
-        # `Failed(404)` and `Failed(error)` are easily written.
+        # Authors also write `Failed(404)` and `Failed(error)`.
         self.message = str(message)
         self.type = type
         self.retryable = retryable
@@ -47,14 +49,16 @@ class Failed(Exception):
 
 
 class RetryLater(Failed):
-    """The attempt failed and should be tried again, no sooner than in `delay_seconds` where that is given.
+    """The attempt failed and is to be tried again, no earlier than in `delay_seconds` if that is given.
 
-    Raises ValueError where they are more than a day.
+    Raises ValueError unless `delay_seconds` is between 0 and one day.
     """
 
-    def __init__(self, message: str = "the module asks for another try", delay_seconds: float | None = None):
+    def __init__(self, message: str = "The module asks for another attempt.", delay_seconds: float | None = None):
         if delay_seconds is not None and not 0 <= delay_seconds <= MAX_DELAY_SECONDS:
-            raise ValueError(f"delay_seconds is a number from 0 to {MAX_DELAY_SECONDS:.0f}, not {delay_seconds!r}")
+            raise ValueError(
+                f"delay_seconds of RetryLater must be a number from 0 to {MAX_DELAY_SECONDS:.0f}, not {delay_seconds!r}"
+            )
         super().__init__(
             message,
             type="retry_later",

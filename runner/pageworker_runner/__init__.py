@@ -1,1 +1,1 @@
-"""Hostile ground: runs module code on a pool of pages. Holds nothing but the job it runs."""
+"""The runner: runs module code on warm pages. Hostile zone: it holds no credential and no other tenant's data."""

@@ -1,4 +1,7 @@
-"""What the runner stands on: where its profile is, and how it gives up its rights. Tests bring a softer one."""
+"""What the runner's process finds around it: the profile folder, and the way to give up its rights.
+
+Tests replace the confinement by one that gives up nothing.
+"""
 
 import os
 from collections.abc import Sequence
@@ -14,17 +17,17 @@ PROFILE = Path("/profile")
 
 
 class Confinement(Protocol):
-    """The two steps by which this process gives up rights, for ever."""
+    """The two steps by which this process gives up rights for good."""
 
     def allow_exec(self, programs: Sequence[str]) -> None:
-        """Only these files and folders can be executed from now on."""
+        """Forbid to execute anything but these files and the files in these folders."""
 
     def confine(self) -> dict[str, str]:
-        """Files, network, programs, processes: given up. Returns the kernel's answers to forbidden acts."""
+        """Give up files, network, programs and new processes. Returns the kernel's answers to forbidden calls."""
 
 
 class KernelConfinement:
-    """The real one. `filter_fd`: the compiled seccomp filter."""
+    """The real confinement. `filter_fd` holds the compiled seccomp filter."""
 
     def __init__(self, filter_fd: int) -> None:
         self._filter_fd = filter_fd
@@ -40,13 +43,13 @@ class KernelConfinement:
 
 @dataclass(frozen=True)
 class RunnerEnvironment:
-    """`profile`: the browser's user data folder."""
+    """`profile` is the browser's user data folder."""
 
     confinement: Confinement
     profile: Path = PROFILE
 
 
 def programs(browser: str) -> list[str]:
-    """All that has to be executed: Playwright's Node.js, and the browser with the helpers beside it."""
+    """Everything that must be executable: Playwright's Node.js, and the browser with the helpers beside it."""
     node, _ = compute_driver_executable()
     return [os.path.realpath(node), str(Path(browser).resolve().parent)]

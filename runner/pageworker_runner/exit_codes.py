@@ -7,14 +7,14 @@ class RunnerExit(IntEnum):
     """Exit codes."""
 
     STOPPED = 0
-    """Asked to stop, browser closed, profile flushed."""
+    """Stopped on request. The browser is closed and the profile is flushed."""
     NOT_STARTED = 70
     """Browser, driver or confinement did not come up."""
     BROWSER_LOST = 71
-    """Browser or driver went away while the runner was in use."""
+    """Browser or driver ended while the runner was in use."""
     CHANNEL_LOST = 72
     """The supervisor is gone or broke the protocol."""
-    BROKEN = 74
-    """A bug of the runner itself: the trace is on stderr."""
     NOT_FLUSHED = 73
-    """Asked to stop, but the browser did not close in time: the profile may lack its last writes."""
+    """Stopped on request, but the browser did not close in time: the profile may lack its last writes."""
+    BROKEN = 74
+    """A bug of the runner itself. The traceback is on stderr."""

@@ -1,4 +1,4 @@
-"""Every bound of the runner in one place; the unit is in the name."""
+"""Every bound of the runner in one place. The unit is in the name."""
 
 from dataclasses import dataclass
 
@@ -7,35 +7,41 @@ from pageworker_sandbox.wire.messages import MAX_LINES
 
 @dataclass(frozen=True)
 class AttemptLimits:
-    """What one attempt and one runner may use. Messages have bounds of their own in the wire vocabulary."""
+    """What one attempt and one runner may use. The wire's messages have bounds of their own.
+
+    The supervisor kills a runner whose cancelled attempt is not done after `pool.kill_grace_seconds` (3 s). So the
+    times that follow a cancel stay below it together: `handler_grace_seconds`, `stopped_failure_artifacts_seconds` and
+    `handover_seconds`.
+    """
 
     handler_grace_seconds: float = 0.75
-    """How long a cancelled handler may clean up before its page is taken from it. With the failure artifacts
-    it has to stay below the supervisor's kill grace (3 s)."""
+    """Time for a cancelled handler to clean up. After it the page is taken from the handler."""
     stopped_failure_artifacts_seconds: float = 1.25
-    """For the screenshot and the HTML of an attempt that was stopped, together."""
+    """Time for the screenshot and the HTML of an attempt that was stopped, both together."""
     failure_artifacts_seconds: float = 2.5
-    """The same for one that ended by itself: nobody counts yet. Still below the kill grace, should a cancel come."""
+    """Same, for attempts that ended by themselves (no kill timer is running). Kept below the kill grace in case a
+    cancel arrives."""
     handover_seconds: float = 0.4
-    """For handing both over, on top of what is left of that time. All together stays below the kill grace."""
+    """Time to hand both artifacts over, in addition to what is left of the time above."""
     browser_lost_grace_seconds: float = 1.25
-    """For attempts to end once the browser is gone; whatever has not ended by then ends with the runner."""
+    """Time for attempts to end after the browser has ended. After it the runner exits."""
     close_seconds: float = 5.0
-    """For closing a late popup, and for the last words of a runner that ends."""
+    """Time to close a late popup, and to send the last messages of a runner that ends."""
     settle_seconds: float = 0.5
-    """For the driver to learn of popups that the browser has already; slower ones are closed unseen."""
+    """Time for the driver to report popups that the browser has already. Slower ones are closed without it."""
     stop_seconds: float = 10.0
-    """For the browser's own shutdown: it flushes the profile."""
+    """Time for the browser's own shutdown, which flushes the profile."""
     log_lines: int = MAX_LINES
-    """Lines of one attempt, printed ones included; then one last line says that there were more."""
+    """Lines per attempt, printed ones included. A final line says that more were left out."""
     line_chars: int = 8000
     artifacts: int = 64
+    """Per attempt, failure artifacts not counted."""
     artifacts_bytes: int = 96 * 1024 * 1024
-    """Of one attempt, failure artifacts not counted."""
-    unproved_pages: int = 5
-    """Pages that could not be proved clean though nothing was known against them; then the runner retires."""
+    """Per attempt, all artifacts together, failure artifacts not counted."""
+    unclean_pages: int = 5
+    """Pages that could not be proved clean without an expected reason. Then the runner asks to be retired."""
     bundle_bytes: int = 64 * 1024 * 1024
-    """Of a module, packed and unpacked alike."""
+    """Per module version, packed and unpacked alike."""
 
 
 LIMITS = AttemptLimits()

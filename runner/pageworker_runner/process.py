@@ -1,4 +1,4 @@
-"""A runner's whole life: start, serve, end. Every end is one exit code."""
+"""The runner's process from start to exit. Every way in which it can end has one exit code."""
 
 import asyncio
 import os
@@ -15,100 +15,102 @@ from pageworker_runner.limits import LIMITS
 from pageworker_runner.pages.playwright_internals import watch_driver
 from pageworker_runner.reporting.reporter import Reporter
 from pageworker_runner.reporting.send_queue import SendQueue
-from pageworker_runner.startup import Started, start
+from pageworker_runner.startup import StartedRunner, start
 from pageworker_runner.task_ownership import Tasks
 from pageworker_sandbox.confine import ConfinementFailed, watch_children_without_threads
 from pageworker_sandbox.wire import messages as m
 from pageworker_sandbox.wire.channel import Channel
 from pageworker_sandbox.wire.errors import WireError
 
-TRACE_CHARS = 4000
+TRACEBACK_CHARS = 4000
 
 
-async def live(sock: socket.socket, ground: RunnerEnvironment) -> NoReturn:
-    """Serve on the inherited socket; ends the process."""
+async def run_process(sock: socket.socket, environment: RunnerEnvironment) -> NoReturn:
+    """Serve the supervisor on the inherited socket, then end the process."""
     watch_children_without_threads()
     loop = asyncio.get_running_loop()
     channel = Channel(sock, m.TO_SUPERVISOR, m.TO_RUNNER)
-    outbox = SendQueue(channel)
+    send_queue = SendQueue(channel)
     async with asyncio.TaskGroup() as group:
-        tasks = Tasks(group, _break)
+        tasks = Tasks(group, _exit_broken)
         tasks.install(loop)
-        life = RunnerProcess(channel, Reporter(outbox), tasks, loop.create_future())
-        tasks.spawn(life.until_channel_ends(outbox.run()))
-        tasks.spawn(life.until_channel_ends(life.serve(ground)))
-        code = await life.end
-        # A module may hold tasks that swallow cancellation, and threads: nothing here waits for them.
+        process = RunnerProcess(channel, Reporter(send_queue), tasks, loop.create_future())
+        tasks.spawn(process.until_channel_ends(send_queue.run()))
+        tasks.spawn(process.until_channel_ends(process.serve(environment)))
+        code = await process.exit_code
+        # A module may hold threads, and tasks that suppress their cancellation. The exit does not wait for them.
         os._exit(code)
     raise AssertionError("unreachable")
 
 
-def _break(error: BaseException) -> None:
-    """A bug: nothing that this process would still say can be trusted, and modules may not let the loop end."""
-    # Playwright's errors end with all that the browser ever wrote, and who reads this keeps only so much.
-    print("".join(traceback.format_exception(error))[:TRACE_CHARS], file=sys.__stderr__, flush=True)
+def _exit_broken(error: BaseException) -> None:
+    """A bug of the runner: its further messages cannot be trusted, and a module may keep the event loop from ending."""
+    # Errors of Playwright end with everything that the browser wrote, and the supervisor keeps only a part of stderr.
+    print("".join(traceback.format_exception(error))[:TRACEBACK_CHARS], file=sys.__stderr__, flush=True)
     os._exit(RunnerExit.BROKEN)
 
 
 class RunnerProcess:
-    """What can end a runner, and the end that came first."""
+    """What can end a runner. The first end decides the exit code."""
 
-    def __init__(self, channel: Channel, reporter: Reporter, tasks: Tasks, end: asyncio.Future[RunnerExit]) -> None:
+    def __init__(
+        self, channel: Channel, reporter: Reporter, tasks: Tasks, exit_code: asyncio.Future[RunnerExit]
+    ) -> None:
         self._channel = channel
         self._reporter = reporter
         self._tasks = tasks
-        self.end = end
+        self.exit_code = exit_code
         self._stopping = False
 
-    async def serve(self, ground: RunnerEnvironment) -> None:
+    async def serve(self, environment: RunnerEnvironment) -> None:
         """Start, work until Stop, close the browser."""
         try:
-            started = await start(self._channel, self._reporter, self._tasks, ground)
+            started = await start(self._channel, self._reporter, self._tasks, environment)
         except (StartError, ConfinementFailed) as error:
-            self._reporter.say(f"not started: {error}")
+            self._reporter.warn(f"not started: {error}")
             await self._finish(RunnerExit.NOT_STARTED)
             return
         self._watch_browser(started)
-        await started.service.run(self._channel)
+        await started.message_loop.run(self._channel)
         self._stopping = True
         flushed = await started.browser.close()
         await self._finish(RunnerExit.STOPPED if flushed else RunnerExit.NOT_FLUSHED)
 
     async def until_channel_ends(self, work: Coroutine[Any, Any, None]) -> None:
-        """Do `work`; a broken channel is the end."""
+        """Do `work`. A broken channel ends the runner."""
         try:
             await work
         except WireError:
             self._decide(RunnerExit.CHANNEL_LOST)
 
-    def _watch_browser(self, started: Started) -> None:
-        def gone(*_: object) -> None:
+    def _watch_browser(self, started: StartedRunner) -> None:
+        def on_end(*_: object) -> None:
             if not self._stopping:
                 self._stopping = True
-                self._tasks.spawn(self._lose_browser(started))
+                self._tasks.spawn(self._end_without_browser(started))
 
-        started.browser.context.on("close", gone)
-        watch_driver(started.browser.context, gone)
-        started.browser.when_dead(gone)
+        started.browser.context.on("close", on_end)
+        watch_driver(started.browser.context, on_end)
+        started.browser.on_exit(on_end)
 
-    async def _lose_browser(self, started: Started) -> None:
-        self._reporter.say("the browser went away")
+    async def _end_without_browser(self, started: StartedRunner) -> None:
+        self._reporter.warn("the browser ended unexpectedly")
         try:
             async with asyncio.timeout(LIMITS.browser_lost_grace_seconds):
-                await started.attempts.lose_browser()
+                await started.attempts.on_browser_lost()
         except TimeoutError:
-            self._reporter.say("an attempt did not end with the browser")
+            self._reporter.warn("an attempt did not end after its browser had ended")
         await self._finish(RunnerExit.BROWSER_LOST)
 
     async def _finish(self, code: RunnerExit) -> None:
-        """End once everything that was said has left; a supervisor that does not read is not waited for."""
+        """Exit once every message has been sent. A supervisor that does not read them in time is not waited for."""
         try:
             async with asyncio.timeout(LIMITS.close_seconds):
-                await self._reporter.outbox.left()
+                await self._reporter.send_queue.until_sent()
         except TimeoutError:
             code = RunnerExit.CHANNEL_LOST
         self._decide(code)
 
     def _decide(self, code: RunnerExit) -> None:
-        if not self.end.done():
-            self.end.set_result(code)
+        if not self.exit_code.done():
+            self.exit_code.set_result(code)

@@ -1,4 +1,4 @@
-"""Whose code is running: each attempt's handler, and all that it starts, carries the attempt's id with it."""
+"""Which attempt the running code belongs to. Every task that a handler starts inherits the handler's attempt id."""
 
 import asyncio
 import contextvars
@@ -9,47 +9,47 @@ from weakref import WeakSet
 
 T = TypeVar("T")
 
-ATTEMPT: contextvars.ContextVar[str | None] = contextvars.ContextVar("attempt", default=None)
-"""The attempt that the current task or callback belongs to; None in the runner's own tasks."""
+CURRENT_ATTEMPT: contextvars.ContextVar[str | None] = contextvars.ContextVar("attempt", default=None)
+"""The attempt that the current task or callback belongs to. None in the runner's own tasks."""
 
-OWN: contextvars.ContextVar[bool] = contextvars.ContextVar("own", default=False)
-"""The runner itself is at work on a page, so that nothing is booked against a module."""
+OWN_WORK: contextvars.ContextVar[bool] = contextvars.ContextVar("own_work", default=False)
+"""True while the runner itself works on a page. Then nothing is recorded as a side effect of the module."""
 
 
 @contextmanager
 def own_work() -> Iterator[None]:
-    """What is done inside is the runner's own, whoever's task it is."""
-    token = OWN.set(True)
+    """Mark what is done inside the block as the runner's own work, even in an attempt's task."""
+    token = OWN_WORK.set(True)
     try:
         yield
     finally:
-        OWN.reset(token)
+        OWN_WORK.reset(token)
 
 
 class Callback:
-    """A listener, route handler, binding or predicate: whatever calls it, it is at work for whoever registered it.
+    """A listener, route handler, binding or predicate that runs on behalf of the attempt that registered it.
 
-    Playwright calls them from the task that reads its driver's messages, which is the runner's.
+    Playwright calls callbacks from the task that reads its driver's messages, which belongs to the runner.
     """
 
     def __init__(self, handler: Callable[..., Any], call: Callable[..., Any]) -> None:
-        """`call` is `handler` as Playwright calls it. Callbacks of one handler are equal, so that it can be removed."""
+        """`call` is `handler` as Playwright calls it. Callbacks of one handler are equal, so it can be removed."""
         self._handler = handler
         self._call = call
-        self._attempt = ATTEMPT.get()
-        self._own = OWN.get()
+        self._attempt = CURRENT_ATTEMPT.get()
+        self._own_work = OWN_WORK.get()
 
     def __call__(self, *arguments: Any) -> Any:
-        """Call it; where it is `async def`, its task is the attempt's as well, and ends with it."""
-        attempt, own = ATTEMPT.set(self._attempt), OWN.set(self._own)
+        """Call it. The task of an `async def` belongs to the attempt as well, and ends with it."""
+        attempt, own = CURRENT_ATTEMPT.set(self._attempt), OWN_WORK.set(self._own_work)
         try:
             result = self._call(*arguments)
             if not asyncio.iscoroutine(result):
                 return result
             return asyncio.ensure_future(result)  # noqa: TID251 - Playwright awaits it; Tasks ends it with its attempt
         finally:
-            OWN.reset(own)
-            ATTEMPT.reset(attempt)
+            OWN_WORK.reset(own)
+            CURRENT_ATTEMPT.reset(attempt)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Callback) and self._handler == other._handler
@@ -59,32 +59,41 @@ class Callback:
 
 
 class Tasks:
-    """The runner's own tasks, and every task that an attempt's code has started, so that none outlives it."""
+    """The runner's own tasks, and every task that an attempt's code has started, so that none outlives its attempt."""
 
-    def __init__(self, group: asyncio.TaskGroup, failed: Callable[[BaseException], None]) -> None:
-        """`failed` is told of an error that one of the runner's own tasks ended with: always a bug."""
+    def __init__(self, group: asyncio.TaskGroup, on_error: Callable[[BaseException], None]) -> None:
+        """`on_error` is called with an error that one of the runner's own tasks ended with. It is always a bug."""
         self._group = group
-        self._failed = failed
-        self._begun: dict[str, WeakSet[asyncio.Task[Any]]] = {}
+        self._on_error = on_error
+        self._of_attempts: dict[str, WeakSet[asyncio.Task[Any]]] = {}
 
     def install(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Make `loop` note new tasks here."""
+        """Have `loop` create its tasks through this object."""
         loop.set_task_factory(self._make)
 
     def spawn(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
-        """A task of the runner; an error of it ends the runner."""
+        """Start a task of the runner. An error of it ends the runner."""
         task = self._group.create_task(work)
         task.add_done_callback(self._check)
         return task
 
-    def begin(self, attempt: str) -> None:
-        """From now on tasks may be this attempt's."""
-        self._begun[attempt] = WeakSet()
+    def begin(self, attempt_id: str) -> None:
+        """Start to track the tasks of an attempt."""
+        self._of_attempts[attempt_id] = WeakSet()
+
+    async def end(self, attempt_id: str, grace_seconds: float) -> bool:
+        """Cancel the tasks that an attempt left running. Returns False if one of them suppresses its cancellation."""
+        left = {task for task in self._of_attempts.pop(attempt_id, ()) if not task.done()}
+        for task in left:
+            task.cancel()
+        if left:
+            await asyncio.wait(left, timeout=grace_seconds)
+        return all(task.done() for task in left)
 
     def _check(self, task: asyncio.Task[Any]) -> None:
         error = None if task.cancelled() else task.exception()
         if error is not None:
-            self._failed(error)
+            self._on_error(error)
 
     def _make(
         self,
@@ -93,21 +102,12 @@ class Tasks:
         context: contextvars.Context | None = None,
     ) -> asyncio.Task[Any]:
         task = asyncio.Task(work, loop=loop, context=context)
-        attempt = ATTEMPT.get() if context is None else context.get(ATTEMPT)
-        if attempt is not None and not OWN.get():
-            begun = self._begun.get(attempt)
-            if begun is None:
-                # A callback that came after its attempt's end.
+        attempt_id = CURRENT_ATTEMPT.get() if context is None else context.get(CURRENT_ATTEMPT)
+        if attempt_id is not None and not OWN_WORK.get():
+            tasks = self._of_attempts.get(attempt_id)
+            if tasks is None:
+                # A callback ran after the end of its attempt.
                 task.cancel()
             else:
-                begun.add(task)
+                tasks.add(task)
         return task
-
-    async def end(self, attempt: str, grace_seconds: float) -> bool:
-        """Cancel what an attempt left running. False: something swallows its cancellation."""
-        left = {task for task in self._begun.pop(attempt, ()) if not task.done()}
-        for task in left:
-            task.cancel()
-        if left:
-            await asyncio.wait(left, timeout=grace_seconds)
-        return all(task.done() for task in left)

@@ -1,1 +1,1 @@
-"""The wall between the supervisor and its runners. Imports neither side."""
+"""The sandbox boundary between the supervisor and its runners. Imports neither side."""

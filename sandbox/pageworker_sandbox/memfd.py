@@ -1,7 +1,7 @@
-"""Large bytes across the wall: sealed memfds. Source: memfd_create(2), fcntl(2) F_ADD_SEALS.
+"""Sealed memfds: how large bytes cross the sandbox boundary. Source: memfd_create(2), fcntl(2) F_ADD_SEALS.
 
-A memfd that is not sealed could be changed, or truncated under the reader (SIGBUS), while it is read. So the
-reader believes nothing but the kernel: it is a memfd, and all four seals are on.
+The sender could change an unsealed memfd while it is read, or truncate it (SIGBUS in the reader). So the reader asks
+the kernel whether the descriptor is a memfd and has all four seals.
 """
 
 import fcntl
@@ -14,7 +14,7 @@ MAX_NAME_BYTES = 200  # the kernel's limit is 249
 
 
 class NotSealed(Exception):
-    """The peer sent a descriptor that is not a whole, sealed memfd of the permitted size."""
+    """The descriptor is not a sealed memfd of the permitted size. The blame is the peer's."""
 
 
 def seal(data: bytes | bytearray | memoryview, name: str) -> int:
@@ -33,32 +33,32 @@ def seal(data: bytes | bytearray | memoryview, name: str) -> int:
 
 
 def sealed_bytes(descriptor: int, max_bytes: int) -> int:
-    """How many bytes a received memfd holds: it is whole, sealed, and not larger than permitted. Raises NotSealed."""
+    """Size in bytes of a received memfd that is sealed and not larger than `max_bytes`. Raises NotSealed."""
     try:
         seals = fcntl.fcntl(descriptor, fcntl.F_GET_SEALS)
     except OSError as error:
-        # Only memfds and hugetlbfs files know seals; on anything else this is EINVAL, on a lying number EBADF.
+        # Only memfds and hugetlbfs files have seals. Other files answer EINVAL, a number that is not open EBADF.
         raise NotSealed("not a memfd") from error
     if seals & SEALS != SEALS:
-        raise NotSealed(f"seals {seals:#x}, wanted {SEALS:#x}")
+        raise NotSealed(f"the memfd has seals {seals:#x}, expected {SEALS:#x}")
     status = os.fstat(descriptor)
     if not stat.S_ISREG(status.st_mode):
         raise NotSealed("not a regular file")
     if status.st_size > max_bytes:
-        raise NotSealed(f"{status.st_size} bytes, at most {max_bytes}")
+        raise NotSealed(f"the memfd has {status.st_size} bytes, at most {max_bytes} are permitted")
     return status.st_size
 
 
 def read_sealed(descriptor: int, max_bytes: int) -> bytes:
-    """The bytes of a received memfd, which stays open. Raises NotSealed."""
+    """The bytes of a received memfd. Does not close it. Raises NotSealed."""
     size = sealed_bytes(descriptor, max_bytes)
     parts = []
     offset = 0
     while offset < size:
-        # A sparse memfd costs its sender nothing, us `max_bytes` at most.
+        # A sparse memfd needs no memory of its sender. Here it needs at most `max_bytes`.
         part = _read(descriptor, size - offset, offset)
         if not part:
-            raise NotSealed("shorter than it said")
+            raise NotSealed("the memfd ended before its size")
         parts.append(part)
         offset += len(part)
     return b"".join(parts)
@@ -68,7 +68,7 @@ def _read(descriptor: int, size: int, offset: int) -> bytes:
     try:
         return os.pread(descriptor, size, offset)
     except OSError as error:
-        raise NotSealed(f"unreadable: {error.strerror}") from error
+        raise NotSealed(f"the memfd cannot be read: {error.strerror}") from error
 
 
 def _create(name: str) -> int:
@@ -77,4 +77,4 @@ def _create(name: str) -> int:
     try:
         return os.memfd_create(label, flags | MFD_NOEXEC_SEAL)
     except OSError:
-        return os.memfd_create(label, flags)  # a kernel before 6.3 knows no MFD_NOEXEC_SEAL
+        return os.memfd_create(label, flags)  # a kernel before 6.3 does not have MFD_NOEXEC_SEAL

@@ -61,7 +61,7 @@ class Workspace:
 
 def find_examples() -> list[Path]:
     """The example modules: of the checkout, or where an installation puts them. Raises FileNotFoundError."""
-    checkout = Path(__file__).parents[3] / "examples"
+    checkout = Path(__file__).parents[2] / "examples"
     installed = Path(sysconfig.get_path("data")) / "share" / "pageworker" / "examples"
     for folder in (checkout, installed):
         if (folder / EXAMPLES[0] / "module.toml").is_file():

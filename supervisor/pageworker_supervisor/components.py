@@ -41,6 +41,7 @@ from pageworker_supervisor.runners.uid_pool import UidPool
 from pageworker_supervisor.telemetry import log
 from pageworker_supervisor.telemetry.lag import watch_lag
 from pageworker_supervisor.telemetry.metrics import Metrics
+from pageworker_supervisor.telemetry.outbox_depth import watch_outbox_depth
 
 GAUGES_SECONDS = 2.0
 
@@ -73,19 +74,19 @@ class Components:
     """Everything that runs while the worker is up."""
 
     def __init__(
-        self, site: HostEnvironment, name: str, link: RedisClient, queue: QueueClient, registry: Registry
+        self, site: HostEnvironment, name: str, redis_client: RedisClient, queue: QueueClient, registry: Registry
     ) -> None:
         """`name`: whom leases and profile locks are held by."""
         settings = site.settings
         uids = UidPool(site.uids)
-        availability = link.availability
-        self.link = link
+        availability = redis_client.availability
+        self.redis_client = redis_client
         self.queue = queue
         self.registry = registry
         self.outlet = GatewayProcess(
             site.host,
             uids.gateway,
-            dial_rules(settings.egress, {*link.ports, *link.ingress.ports, *site.http_ports}),
+            dial_rules(settings.egress, {*redis_client.ports, *redis_client.ingress.ports, *site.http_ports}),
             site.metrics,
             OutletEvents(lambda: self.fleet.look(), self._kill_all, self._dismiss),
         )
@@ -116,7 +117,7 @@ class Components:
         self.waker = NotificationListener(queue.consumer, availability, self.dispatcher, self.fleet, self.signals, name)
         self.callback_sender = CallbackSender(queue.outbox, availability, settings, site.metrics)
         self.intake = Intake(
-            link,
+            redis_client,
             queue.producer,
             settings,
             settings.worker.id,
@@ -130,7 +131,7 @@ class Components:
     def tasks(self) -> dict[str, Coroutine[Any, Any, None]]:
         """Every long-lived task by name. Each runs until it is cancelled; one that ends is a bug."""
         return {
-            "redis": self.link.availability.run(),
+            "redis": self.redis_client.availability.run(),
             "egress": self.outlet.run(),
             "registry": self.registry.run(),
             "artifacts": self.artifacts.sweep_for_ever(self._settings.artifacts.keep_days),
@@ -139,12 +140,17 @@ class Components:
             "dispatch": self.dispatcher.run(),
             "leases": self.leases.run(),
             "wakes": self.waker.run(),
-            "reaper": reap(self.queue.consumer, self.link.availability),
+            "reaper": reap(self.queue.consumer, self.redis_client.availability),
             "callback_sender": self.callback_sender.run(),
             "intake": self.intake.run(),
             "lag": watch_lag(self._metrics),
+            "outbox_depth": watch_outbox_depth(self._metrics, self._outbox_depth),
             "gauges": self._measure(),
         }
+
+    async def _outbox_depth(self) -> int:
+        shards = await self.redis_client.availability.retry_until_available(self.queue.inspection.stats)
+        return sum(shard.outbox_entries for shard in shards)
 
     async def _measure(self) -> NoReturn:
         while True:

@@ -65,7 +65,7 @@ class Worker:
         self._phase = WorkerState.STARTING
         self._reason = "starting"
         self._since = time.monotonic()
-        self._link: RedisClient | None = None
+        self._redis_client: RedisClient | None = None
         self._components: Components | None = None
         self._name = ""
         self._address = ""
@@ -109,7 +109,7 @@ class Worker:
                     log.info("drain", drain=line.event, job=line.ref and str(line.ref), left=line.left)
         except TimeoutError:
             left = sorted(str(attempt.case.lease.ref) for attempt in components.dispatcher.attempts.values())
-            reason = components.link.availability.trouble or "they were not handed back in time"
+            reason = components.redis_client.availability.trouble or "they were not handed back in time"
             log.error("jobs are left to their leases", jobs=len(left), which=left[:LISTED_JOBS], reason=reason)
 
     async def _last_callbacks(self, components: Components) -> None:
@@ -117,7 +117,7 @@ class Worker:
         seconds = self._site.settings.callbacks.timeout_seconds + COURIER_GRACE_SECONDS
         try:
             # Without Redis nothing could be said of them.
-            async with asyncio.timeout(seconds if components.link.availability.up else COURIER_GRACE_SECONDS):
+            async with asyncio.timeout(seconds if components.redis_client.availability.up else COURIER_GRACE_SECONDS):
                 await components.callback_sender.stop()
         except TimeoutError:
             log.warning("callbacks left to the outbox")
@@ -127,38 +127,37 @@ class Worker:
         async with AsyncExitStack() as stack:
             trust = load_trust(settings.modules.trusted_keys)
             redis_user = UidPool(self._site.uids).redis
-            self._link = link = await stack.enter_async_context(
+            self._redis_client = redis_client = await stack.enter_async_context(
                 open_redis_client(settings.redis, self._site.data_dir, self._site.metrics, redis_user)
             )
             async with asyncio.TaskGroup() as tasks:
-                watching = tasks.create_task(link.availability.run(), name="redis")
-                queue = await self._prepare(link)
+                watching = tasks.create_task(redis_client.availability.run(), name="redis")
+                queue = await self._prepare(redis_client)
                 registry = await Registry.open(
                     settings.modules.registry or self._site.data_dir / "registry",
                     trust,
                     self._site.data_dir / "modules",
                     settings.modules.channel,
                     refresh_seconds=settings.modules.refresh_seconds,
-                    fleet=FleetSerial(link, settings, self._site.data_dir, self._name, self._site.metrics),
+                    fleet=FleetSerial(redis_client, settings, self._site.data_dir, self._name, self._site.metrics),
                 )
                 watching.cancel()
-            self._components = components = self._furnish(self._site, self._name, link, queue, registry)
+            self._components = components = self._furnish(self._site, self._name, redis_client, queue, registry)
             components.dispatcher.closed = not settings.modules.trusted_keys
             self._turn(WorkerEvent.CAME_UP, "")
-            here = {"redis": link.safe_url, "data_dir": str(self._site.data_dir), "http": self._address}
+            here = {"redis": redis_client.safe_url, "data_dir": str(self._site.data_dir), "http": self._address}
             if components.dispatcher.closed:
                 log.warning("not ready", reason=NO_TRUSTED_KEY, **here)
             else:
                 log.info("ready", **here)
             await run_forever(components.tasks())
 
-    async def _prepare(self, link: RedisClient) -> QueueClient:
+    async def _prepare(self, redis_client: RedisClient) -> QueueClient:
         """The queue, loaded. Waits with backoff while Redis is away."""
         settings, pace = self._site.settings, self._site.pace
-        replicated = await link.availability.retry_until_available(link.has_replicas)
+        replicated = await redis_client.availability.retry_until_available(redis_client.has_replicas)
         queue = QueueClient(
-            link.commands,
-            link.blocking(),
+            redis_client,
             prefix=settings.redis.prefix,
             shards=settings.redis.shards,
             options=QueueOptions(
@@ -173,11 +172,11 @@ class Worker:
                 outbox_lease_ms=pace.promise_ms,
             ),
         )
-        await link.availability.retry_until_available(queue.load)
-        await link.availability.retry_until_available(lambda: queue.consumer.register_worker(self._name))
+        await redis_client.availability.retry_until_available(queue.load)
+        await redis_client.availability.retry_until_available(lambda: queue.consumer.register_worker(self._name))
         if (before := self._before) is not None:
-            taken = await link.availability.retry_until_available(lambda: queue.consumer.disown_worker(before))
-            await link.availability.retry_until_available(lambda: queue.consumer.forget_worker(before))
+            taken = await redis_client.availability.retry_until_available(lambda: queue.consumer.disown_worker(before))
+            await redis_client.availability.retry_until_available(lambda: queue.consumer.forget_worker(before))
             log.info("succeeds", predecessor=before, jobs=taken)
         return queue
 
@@ -185,8 +184,8 @@ class Worker:
 
     async def look(self) -> None:
         """See at once whether Redis serves everything."""
-        if self._phase is WorkerState.READY and self._link is not None:
-            await self._link.availability.look_now()
+        if self._phase is WorkerState.READY and self._redis_client is not None:
+            await self._redis_client.availability.probe_now()
 
     def ready(self) -> tuple[bool, str]:
         """Whether jobs are taken, and why not."""
@@ -204,11 +203,15 @@ class Worker:
 
     def _redis_trouble(self) -> str:
         """Why Redis, or the Redis that producers push to, does not serve everything; "" while it does."""
-        if self._link is None:
+        if self._redis_client is None:
             return ""
-        if trouble := self._link.availability.trouble:
+        if trouble := self._redis_client.availability.trouble:
             return trouble
-        ingress = self._link.ingress.availability.trouble if self._link.ingress is not self._link else ""
+        ingress = (
+            self._redis_client.ingress.availability.trouble
+            if self._redis_client.ingress is not self._redis_client
+            else ""
+        )
         return f"redis.ingress_url: {ingress}" if ingress else ""
 
     def status(self) -> StatusReport:
@@ -216,7 +219,7 @@ class Worker:
         ready, reason = self.ready()
         state = STATES[self._phase]
         if state == "ready" and not ready:
-            state = "cut_off" if self._link is None or not self._link.availability.up else "failing"
+            state = "cut_off" if self._redis_client is None or not self._redis_client.availability.up else "failing"
         components, now = self._components, time.monotonic()
         return StatusReport(
             state=state,
@@ -232,8 +235,11 @@ class Worker:
         )
 
     def _redis_report(self) -> RedisReport:
-        link = self._link
-        return RedisReport(connected=link is not None and link.availability.up, url=link.safe_url if link else "")
+        redis_client = self._redis_client
+        return RedisReport(
+            connected=redis_client is not None and redis_client.availability.up,
+            url=redis_client.safe_url if redis_client else "",
+        )
 
     async def drain(self, deadline_seconds: float | None) -> AsyncIterator[DrainLine]:
         """Claim no more, wait for what runs, hand back what is left at the deadline."""

@@ -90,15 +90,14 @@ async def run(plan: ChaosPlan, keep: Path | None = None) -> ChaosOutcome:
         # Servers end with the thread that started them: this one and the executor's live as long as the run.
         with ground(plan.ground) as there:
             key, _ = await publish(sorted(MODULES.iterdir()), folder / "registry")
-            link = connect(RedisSettings(url=there.url))
+            redis_client = connect(RedisSettings(url=there.url))
             queue = QueueClient(
-                link.commands,
-                link.blocking(),
+                redis_client,
                 shards=there.shards,
                 options=QueueOptions(lease_ms=plan.cast.lease_ms, outbox_lease_ms=PROMISE_MS),
             )
-            async with aclosing(link), receiver() as called:
-                stage = Stage(plan, there, queue, link, called, threads)
+            async with aclosing(redis_client), receiver() as called:
+                stage = Stage(plan, there, queue, redis_client, called, threads)
                 async with crew(there, folder, plan.workers, key, plan.cast) as members:
                     faults, sampler = await stage.play(members)
                 findings = await stage.count()
@@ -120,7 +119,7 @@ class Stage:
         plan: ChaosPlan,
         there: Ground,
         queue: QueueClient,
-        link: RedisClient,
+        redis_client: RedisClient,
         called: ChaosReceiver,
         threads: ThreadPoolExecutor,
     ) -> None:
@@ -128,7 +127,7 @@ class Stage:
         self._plan = plan
         self._ground = there
         self._queue = queue
-        self._link = link
+        self._redis_client = redis_client
         self._called = called
         self._threads = threads
         self._left: list[str] = []
@@ -187,12 +186,12 @@ class Stage:
         return [f"after {QUIET_SECONDS:.0f} s of quiet: {line}" for line in left]
 
     async def _busy(self) -> list[str]:
-        inbox = await self._link.send("LLEN", "pw:inbox", key="pw:inbox")
-        stream = await self._link.send("XLEN", "pw:jobs", key="pw:jobs")
+        inbox = await self._redis_client.send("LLEN", "pw:inbox", key="pw:inbox")
+        stream = await self._redis_client.send("XLEN", "pw:jobs", key="pw:jobs")
         left = [f"{inbox} in the inbox, {stream} in the stream"] if inbox or stream else []
-        holders = await self._link.send("ZRANGE", "{pw:inbox}:workers", 0, -1, key="pw:inbox")
+        holders = await self._redis_client.send("ZRANGE", "{pw:inbox}:workers", 0, -1, key="pw:inbox")
         for name in holders:
-            taken = await self._link.send("LLEN", f"{{pw:inbox}}:processing:{name.decode()}", key="pw:inbox")
+            taken = await self._redis_client.send("LLEN", f"{{pw:inbox}}:processing:{name.decode()}", key="pw:inbox")
             left += [f"{taken} taken in by {name.decode()}"] if taken else []
         for stats in await self._queue.inspection.stats():
             if stats.queued or stats.delayed or stats.running or stats.ending or stats.outbox_entries:

@@ -41,9 +41,9 @@ class ChaosWorker:
         self._clock = clock
 
     def _furnish(
-        self, site: HostEnvironment, name: str, link: RedisClient, queue: QueueClient, registry: Registry
+        self, site: HostEnvironment, name: str, redis_client: RedisClient, queue: QueueClient, registry: Registry
     ) -> Components:
-        rooms = self._furniture(site, name, link, queue, registry)
+        rooms = self._furniture(site, name, redis_client, queue, registry)
         self.rooms.append(rooms)
         return rooms
 

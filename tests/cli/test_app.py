@@ -29,6 +29,13 @@ def test_every_command_has_help(command: str, capsys: pytest.CaptureFixture[str]
     assert "Usage: workerctl" in capsys.readouterr().out
 
 
+def test_the_old_name_of_a_command_works_and_is_not_listed(capsys: pytest.CaptureFixture[str]) -> None:
+    assert root.run(["resume", "--help"]) == 0
+    assert "undrain" in capsys.readouterr().out
+    root.run(["--help"])
+    assert "resume" not in capsys.readouterr().out
+
+
 @pytest.mark.parametrize(
     "arguments", [["nonsense"], ["key", "nonsense"], ["key", "new"], ["key", "list", "--jsn"], ["module", "pack"]]
 )

@@ -17,9 +17,9 @@ as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root changes users"
 
 
 @as_root
-def test_user_ids_that_are_nobodys_are_told(tmp_path: Path) -> None:
+def test_unused_user_ids_pass(tmp_path: Path) -> None:
     found = user_ids(SandboxSettings(first_uid=AT), tmp_path, tmp_path / "lock")
-    assert (found.ok, found.found, found.mend) == (True, f"{AT}-{AT + 499}, nobody's", "")
+    assert (found.ok, found.found, found.mend) == (True, f"{AT}-{AT + 499}, not used by any account", "")
 
 
 @as_root
@@ -29,7 +29,7 @@ def test_a_daemon_that_runs_is_no_failure(tmp_path: Path) -> None:
     found = user_ids(SandboxSettings(first_uid=AT), tmp_path, tmp_path / "lock")
     lock.close()
     assert found.ok
-    assert "held by a pageworker that runs" in found.found
+    assert "used by a running worker" in found.found
 
 
 @as_root
@@ -58,7 +58,7 @@ def test_too_few_open_files_for_the_pool_fail(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(resource, "getrlimit", lambda _: (1024, 1024))
     found = open_files(settings)
     assert not found.ok
-    assert found.found.startswith("1024 may be open, this pool needs ")
+    assert found.found.startswith("the hard limit is 1024 open files, this pool needs ")
     assert "LimitNOFILE" in found.mend
     assert open_files(Settings()).ok
 
@@ -70,11 +70,11 @@ def test_a_folder_that_others_may_write_fails(tmp_path: Path, mode: int, fine: b
 
 
 @as_root
-def test_a_folder_of_somebody_else_fails(tmp_path: Path) -> None:
+def test_a_folder_of_another_user_fails(tmp_path: Path) -> None:
     os.chown(tmp_path, 65534, 65534)
     found = folder_access(tmp_path)
     assert not found.ok
-    assert "is user 65534's" in found.found
+    assert "belongs to user 65534" in found.found
 
 
 @pytest.mark.parametrize(("bind", "told"), [("0.0.0.0:9470", True), ("[::]:1", True), ("127.0.0.1:9470", False)])

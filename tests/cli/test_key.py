@@ -52,7 +52,7 @@ def test_a_key_is_never_written_over(capsys: pytest.CaptureFixture[str]) -> None
     Path("release.key").rename("kept")
     assert run(["key", "new", "release", "-W"]) == 4
     assert Path("kept").read_text() == before
-    assert "is there already" in capsys.readouterr().err
+    assert "already exists" in capsys.readouterr().err
 
 
 def test_passwords_come_from_a_file_or_the_environment(

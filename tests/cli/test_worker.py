@@ -77,7 +77,7 @@ async def test_work_is_left_at_the_deadline(tmp_path: Path, capsys: pytest.Captu
     assert await drained(tmp_path, WAITING, handed_back, DrainLine(event="deadline", left=1)) == CommandExit.DEADLINE
     printed = capsys.readouterr()
     assert "done" not in printed.out
-    assert "1 jobs did not finish in time" in printed.err
+    assert "1 jobs did not end before the deadline" in printed.err
 
 
 async def test_a_drain_without_an_end_is_no_success(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

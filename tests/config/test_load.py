@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from pageworker_supervisor.config.errors import ConfigInvalid, ConfigProblem
-from pageworker_supervisor.config.load import fingerprint, load
+from pageworker_supervisor.config.load import load
+from pageworker_supervisor.config.redact import fingerprint
 from pageworker_supervisor.config.settings import Settings
 
 
@@ -32,7 +33,7 @@ def test_no_file_at_all_works() -> None:
 
 
 def test_a_file_and_the_environment_over_it(write: Any, tmp_path: Path) -> None:
-    path = write('[redis]\nurl = "redis://a"\nshards = 2\n[tenants.acme]\nweight = 2\n[worker]\ntags = ["x"]\n')
+    path = write('[redis]\nurl = "redis://a"\nshards = 2\n[tenants.acme]\nweight = 2\n')
     settings = load(
         path,
         {
@@ -54,7 +55,6 @@ def test_a_file_and_the_environment_over_it(write: Any, tmp_path: Path) -> None:
     assert settings.domains["*.slow.example"].concurrency == 2
     assert settings.artifacts.on_failure is False
     assert settings.worker.data_dir == tmp_path
-    assert settings.worker.tags == ("x",)
     assert settings.worker.id
 
 
@@ -246,3 +246,11 @@ def test_the_fingerprint_follows_the_settings_and_not_the_password() -> None:
     assert of() == of()
     assert of() != of(PAGEWORKER_POOL__PAGES="3")
     assert of(PAGEWORKER_REDIS__URL="redis://:a@h") == of(PAGEWORKER_REDIS__URL="redis://:b@h")
+
+
+def test_settings_that_do_not_work_yet_are_refused_by_name(write: Any) -> None:
+    found = problems(write('[worker]\ntags = ["x"]\n'), PAGEWORKER_INGRESS__REQUIRE_ORIGIN="true")
+    assert found["worker.tags"].expected == "not supported yet"
+    assert "`modules.channel`" in found["worker.tags"].hint
+    assert found["ingress.require_origin"].expected == "not supported yet"
+    assert "worker.tags" in problems(None, PAGEWORKER_WORKER__TAGS='["x"]')

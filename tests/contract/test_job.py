@@ -54,7 +54,6 @@ def test_every_field_of_the_contract_is_taken() -> None:
             delay_seconds=0,
             expires_at="2030-01-31T12:00:00+02:00",
             callback_url="https://n8n.example/webhook-waiting/7?signature=x",
-            proxy="eu",
             meta={"a": [1]},
         )
     )
@@ -69,6 +68,10 @@ def test_every_field_of_the_contract_is_taken() -> None:
         ({"tenantId": "acme"}, "unknown_field", "tenantId", ["did you mean `tenant_id`?"]),
         ({"prioritty": "high"}, "unknown_field", "prioritty", ["did you mean `priority`?"]),
         ({"callbackUrl": "x"}, "unknown_field", "callbackUrl", ["did you mean `callback_url`?"]),
+        ({"proxy": "eu"}, "not_supported", "proxy", ["is not supported yet", "leave it out"]),
+        ({"proxy": None}, "not_supported", "proxy", ["is not supported yet"]),
+        ({"batch_id": "b"}, "not_supported", "batch_id", ["is not supported yet", "`meta`"]),
+        ({"files": []}, "not_supported", "files", ["is not supported yet", "`payload`"]),
         ({"zzz": 1}, "unknown_field", "zzz", ["is not a field of a job"]),
         ({"job_id": "a b"}, "invalid_field", "job_id", ["1-128 of A-Za-z0-9._:-", '"a b"']),
         ({"job_id": "a\n"}, "invalid_field", "job_id", ["white space around it"]),
@@ -82,7 +85,7 @@ def test_every_field_of_the_contract_is_taken() -> None:
         ({"profile_id": "../x"}, "invalid_field", "profile_id", ["1-128 of A-Za-z0-9._-"]),
         ({"profile_id": ""}, "invalid_field", "profile_id", ["leave it out, or write null"]),
         ({"priority": "urgent"}, "invalid_field", "priority", ["one of high, normal, low", '"urgent"']),
-        ({"priority": None}, "invalid_field", "priority", ["leave it out for the default"]),
+        ({"priority": None}, "invalid_field", "priority", ["leave it out to get the default"]),
         ({"max_retries": 21}, "invalid_field", "max_retries", ["0 to 20", "got 21"]),
         ({"max_retries": "3"}, "invalid_field", "max_retries", ["without quotes"]),
         ({"max_retries": 1.5}, "invalid_field", "max_retries", ["a whole number"]),
@@ -135,7 +138,7 @@ def test_a_misspelt_required_field_is_recognised(given_name: str, meant: str) ->
         (b"{", "not a JSON object"),
         (b"hello", "push one JSON object"),
         (b"[object Object]", "JSON.stringify({...})"),
-        (b"[]", "got a list; push one JSON object a list element"),
+        (b"[]", "got a list; push one JSON object per list element"),
         (b'"{\\"job_id\\": 1}"', "JSON.stringify was applied twice"),
         (b"null", "got null"),
         (b"5", "got a number"),
@@ -156,7 +159,7 @@ def test_a_payload_that_could_not_be_read_later_is_refused_now(inside: bytes) ->
     assert refusal(text(payload={"a": 1}).replace(b'{"a": 1}', b'{"a": ' + inside + b"}")).type == "invalid_json"
 
 
-def test_nesting_has_a_limit_that_leaves_every_later_reader_room() -> None:
+def test_nesting_has_a_limit_that_leaves_every_later_reader_enough() -> None:
     def nested(levels: int) -> Any:
         value: Any = 1
         for _ in range(levels):

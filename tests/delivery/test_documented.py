@@ -14,7 +14,7 @@ from pageworker_supervisor.delivery.signature import sign
 
 PAGE = (Path(__file__).parents[2] / "docs" / "callbacks.md").read_text()
 NODE = Path(playwright.__file__).parent / "driver" / "node"
-SECRET = "what stands in the secret file"
+SECRET = "the content of the secret file"
 BODY = '{"job_id": "j", "data": "ü, \\"=,."}'.encode()
 
 
@@ -64,12 +64,12 @@ def test_n8n_receivers(name: str, age: int, secret: str, body: bytes, good: bool
     if good:
         assert json.loads(said) == [{"json": json.loads(body)}]
     else:
-        assert said == "refused: not from pageworker\n"
+        assert said == "refused: The signature does not match.\n"
 
 
 def test_the_schedule_on_the_page_is_the_codes() -> None:
     assert f"up to {callback_policy.BASE_SECONDS} s after the first failure" in PAGE
-    assert f"doubling to {callback_policy.CAP_SECONDS:.0f} s at most" in PAGE
+    assert f"The limit doubles up to {callback_policy.CAP_SECONDS:.0f} s" in PAGE
     assert (callback_policy.QUICK_TRIES, callback_policy.QUICK_SECONDS, callback_policy.RETRY_AFTER_CAP_SECONDS) == (
         50,
         0.1,

@@ -66,7 +66,7 @@ async def _until_closed(client: DialerClient) -> None:
 
 async def test_a_connection_comes_as_a_socket_of_ones_own() -> None:
     async with serving(answering()) as origin, pair(f"127.0.0.1:{origin.port}") as both:
-        connector = both.client.cell("r1")
+        connector = both.client.connector("r1")
         with await connector.connect(HERE, origin.port) as sock:
             assert sock.getpeername() == ("127.0.0.1", origin.port)
             loop = asyncio.get_running_loop()
@@ -76,7 +76,7 @@ async def test_a_connection_comes_as_a_socket_of_ones_own() -> None:
 
 async def test_what_the_rules_forbid_is_refused_with_the_reason() -> None:
     async with pair() as both:
-        connector = both.client.cell("r1")
+        connector = both.client.connector("r1")
         with pytest.raises(EgressRefused, match="private_address"):
             await connector.connect(HERE, 80)
         with pytest.raises(EgressRefused, match="port_not_allowed"):
@@ -87,7 +87,7 @@ async def test_what_fails_says_why() -> None:
     with socket.create_server(("127.0.0.1", 0)) as closed:
         port = closed.getsockname()[1]
     async with pair(f"127.0.0.1:{port}") as both:
-        connector = both.client.cell("r1")
+        connector = both.client.connector("r1")
         with pytest.raises(OSError, match=r"refused|111"):
             await connector.connect(HERE, port)
         with pytest.raises(OSError, match="no such name"):
@@ -96,22 +96,22 @@ async def test_what_fails_says_why() -> None:
 
 async def test_names_are_resolved_over_there() -> None:
     async with pair() as both:
-        found = await both.client.cell("r1").resolve("shop.test")
+        found = await both.client.connector("r1").resolve("shop.test")
         assert (found.addresses, found.local) == ((ip_address("93.184.216.34"),), False)
 
 
 async def test_one_cells_dead_names_do_not_hold_up_anothers() -> None:
     async with pair() as both, asyncio.TaskGroup() as tasks:
-        waiting = [tasks.create_task(both.client.cell("slow").resolve("slow.test")) for _ in range(20)]
+        waiting = [tasks.create_task(both.client.connector("slow").resolve("slow.test")) for _ in range(20)]
         async with asyncio.timeout(5):
-            await both.client.cell("quick").resolve("shop.test")
+            await both.client.connector("quick").resolve("shop.test")
         for task in waiting:
             task.cancel()
 
 
 async def test_descriptors_of_connections_nobody_waits_for_are_closed() -> None:
     async with serving(answering()) as origin, pair(f"127.0.0.1:{origin.port}") as both:
-        connector = both.client.cell("r1")
+        connector = both.client.connector("r1")
         before = len(os.listdir("/proc/self/fd"))
         for delay in range(60):
             asked = asyncio.get_running_loop().create_task(connector.connect(HERE, origin.port))
@@ -128,10 +128,10 @@ async def test_descriptors_of_connections_nobody_waits_for_are_closed() -> None:
 
 async def test_without_a_dialer_nothing_is_connected_and_nobody_waits() -> None:
     async with pair() as both:
-        waiting = asyncio.get_running_loop().create_task(both.client.cell("r1").resolve("slow.test"))
-        await both.client.cell("r2").resolve("shop.test")
+        waiting = asyncio.get_running_loop().create_task(both.client.connector("r1").resolve("slow.test"))
+        await both.client.connector("r2").resolve("shop.test")
         both.client._channel.close()
         with pytest.raises(OSError, match="dialer is gone"):
             await waiting
         with pytest.raises(OSError, match="dialer is gone"):
-            await both.client.cell("r1").connect(HERE, 80)
+            await both.client.connector("r1").connect(HERE, 80)

@@ -26,10 +26,10 @@ while True:
 """
 # The page is never given back.
 HOARDS = """
-import pageworker_runner.attempts as attempts
+from pageworker_runner.attempts.executor import AttemptExecutor
 async def never(*given):
     await asyncio.Event().wait()
-attempts.Attempts._give_back = never
+AttemptExecutor._recycle = never
 return {}
 """
 BODIES = {

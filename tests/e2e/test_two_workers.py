@@ -102,9 +102,9 @@ async def test_one_profile_is_never_open_twice_and_no_worker_idles_beside_work()
                 producer.job(f"other-{n}", "test.nap", {"seconds": 0.05}, profile_id=OTHERS[n % len(OTHERS)])
                 for n in range(JOBS)
             ]
-            link = connect(RedisSettings(url=here.redis.url))
-            async with aclosing(link), asyncio.TaskGroup() as tasks:
-                watch = Watch(link.commands, here.folder / "profiles" / "acme" / "one" / "lock", daemons)
+            redis_client = connect(RedisSettings(url=here.redis.url))
+            async with aclosing(redis_client), asyncio.TaskGroup() as tasks:
+                watch = Watch(redis_client.commands, here.folder / "profiles" / "acme" / "one" / "lock", daemons)
                 watching = tasks.create_task(watch.run())
                 await producer.push(*(text for pair in zip(one, others, strict=True) for text in pair))
                 await producer.collect(2 * JOBS, 150)

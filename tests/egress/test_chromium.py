@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 from playwright.async_api import async_playwright
-from pw_egress.cells import ALL, listener
 from pw_egress.origin import Handler, Origin, serving
 from pw_egress.processes import gateway
+from pw_egress.running_proxy import ALL, listener
 
 from pageworker_sandbox.egress.messages import EgressPolicy
 

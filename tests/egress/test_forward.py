@@ -4,14 +4,14 @@ import asyncio
 
 import h11
 import pytest
-from pw_egress.cells import ask, client, get, running, to
 from pw_egress.origin import OK, Handler, Origin, answering, closing, serving
+from pw_egress.running_proxy import ask, client, get, running, to
 
 from pageworker_sandbox.egress.limits import EgressLimits
 
 
 async def test_a_request_is_rewritten_and_its_connection_kept_on_both_sides() -> None:
-    async with serving(answering()) as origin, running(to(origin.port)) as cell, client(cell.port) as runner:
+    async with serving(answering()) as origin, running(to(origin.port)) as proxy, client(proxy.port) as runner:
         for _ in range(3):
             response = await runner.ask(
                 get(
@@ -32,9 +32,9 @@ async def test_a_request_is_rewritten_and_its_connection_kept_on_both_sides() ->
 
 
 async def test_the_request_line_decides_about_the_host() -> None:
-    async with serving(answering()) as origin, running(to(origin.port)) as cell:
+    async with serving(answering()) as origin, running(to(origin.port)) as proxy:
         request = b"GET http://SHOP.test./ HTTP/1.1\r\nHost: internal.test\r\n\r\n"
-        assert (await ask(cell.port, request)).status == 200
+        assert (await ask(proxy.port, request)).status == 200
         assert b"Host: shop.test\r\n" in origin.heads[0]
         assert b"internal" not in origin.heads[0]
 
@@ -79,8 +79,8 @@ def _echo(origin: Origin) -> Handler:
     ids=["length", "chunked", "both"],
 )
 async def test_bodies_are_framed_anew_and_trailers_go_on(body: bytes) -> None:
-    async with serving(_echo) as origin, running(to(origin.port)) as cell:
-        response = await ask(cell.port, b"POST http://shop.test/ HTTP/1.1\r\nHost: shop.test\r\n" + body)
+    async with serving(_echo) as origin, running(to(origin.port)) as proxy:
+        response = await ask(proxy.port, b"POST http://shop.test/ HTTP/1.1\r\nHost: shop.test\r\n" + body)
         assert response.body == b"hello"
         chunked = b"chunked" in body
         assert response.trailers == {"x-end": "9" if chunked else "none"}
@@ -90,10 +90,10 @@ async def test_bodies_are_framed_anew_and_trailers_go_on(body: bytes) -> None:
 async def test_a_megabyte_goes_up_and_down() -> None:
     body = bytes(range(256)) * 4096
     head = f"POST http://shop.test/ HTTP/1.1\r\nHost: shop.test\r\nContent-Length: {len(body)}\r\n\r\n"
-    async with serving(_echo) as origin, running(to(origin.port)) as cell:
-        response = await ask(cell.port, head.encode() + body)
+    async with serving(_echo) as origin, running(to(origin.port)) as proxy:
+        response = await ask(proxy.port, head.encode() + body)
         assert response.body == body
-        usage = cell.cell.usage()
+        usage = proxy.runner_proxy.usage()
         assert len(body) < usage.up_bytes < len(body) + 500
         assert len(body) < usage.down_bytes < len(body) + 500
         assert usage.requests == 1
@@ -101,7 +101,7 @@ async def test_a_megabyte_goes_up_and_down() -> None:
 
 async def test_100_continue_is_the_origins_to_say() -> None:
     head = b"POST http://shop.test/ HTTP/1.1\r\nHost: shop.test\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n"
-    async with serving(_echo) as origin, running(to(origin.port)) as cell, client(cell.port) as runner:
+    async with serving(_echo) as origin, running(to(origin.port)) as proxy, client(proxy.port) as runner:
         runner.writer.write(head)
         assert await runner.reader.readuntil(b"\r\n\r\n") == b"HTTP/1.1 100 Continue\r\n\r\n"
         runner.writer.write(b"hi")
@@ -117,8 +117,8 @@ async def test_100_continue_is_the_origins_to_say() -> None:
     ],
 )
 async def test_responses_without_a_body_keep_the_connections(method: bytes, response: bytes) -> None:
-    async with serving(answering(response)) as origin, running(to(origin.port)) as cell:
-        async with client(cell.port) as runner:
+    async with serving(answering(response)) as origin, running(to(origin.port)) as proxy:
+        async with client(proxy.port) as runner:
             for _ in range(2):
                 answer = await runner.ask(method + b" http://shop.test/ HTTP/1.1\r\nHost: shop.test\r\n\r\n")
                 assert answer.body == b""
@@ -127,8 +127,8 @@ async def test_responses_without_a_body_keep_the_connections(method: bytes, resp
 
 
 async def test_a_response_that_ends_with_its_connection_is_chunked_for_the_runner() -> None:
-    async with serving(closing(b"HTTP/1.0 200 OK\r\n\r\nall of it")) as origin, running(to(origin.port)) as cell:
-        async with client(cell.port) as runner:
+    async with serving(closing(b"HTTP/1.0 200 OK\r\n\r\nall of it")) as origin, running(to(origin.port)) as proxy:
+        async with client(proxy.port) as runner:
             for _ in range(2):
                 response = await runner.ask(get("http://shop.test/"))
                 assert response.body == b"all of it"
@@ -138,14 +138,14 @@ async def test_a_response_that_ends_with_its_connection_is_chunked_for_the_runne
 
 async def test_a_cut_response_is_no_complete_one() -> None:
     half = closing(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf")
-    async with serving(half) as origin, running(to(origin.port)) as cell, client(cell.port) as runner:
+    async with serving(half) as origin, running(to(origin.port)) as proxy, client(proxy.port) as runner:
         with pytest.raises((h11.RemoteProtocolError, ConnectionError)):
             await runner.ask(get("http://shop.test/"))
 
 
 async def test_a_cut_response_is_no_complete_one_for_http_1_0_either() -> None:
     half = closing(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nhalf\r\n")
-    async with serving(half) as origin, running(to(origin.port)) as cell, client(cell.port) as runner:
+    async with serving(half) as origin, running(to(origin.port)) as proxy, client(proxy.port) as runner:
         runner.writer.write(b"GET http://shop.test/ HTTP/1.0\r\n\r\n")
         with pytest.raises(ConnectionResetError):
             while await runner.reader.read(1000):
@@ -161,29 +161,29 @@ async def test_a_kept_connection_that_closes_at_the_next_request_is_tried_anew()
 
         return handle
 
-    async with serving(once) as origin, running(to(origin.port)) as cell, client(cell.port) as runner:
+    async with serving(once) as origin, running(to(origin.port)) as proxy, client(proxy.port) as runner:
         for _ in range(3):
             assert (await runner.ask(get("http://shop.test/"))).body == b"ok"
         assert (origin.connections, len(origin.heads)) == (3, 5)
 
 
 async def test_what_an_origin_says_unasked_answers_no_request() -> None:
-    async with serving(answering(OK + OK.replace(b"ok", b"no"))) as origin, running(to(origin.port)) as cell:
-        async with client(cell.port) as runner:
+    async with serving(answering(OK + OK.replace(b"ok", b"no"))) as origin, running(to(origin.port)) as proxy:
+        async with client(proxy.port) as runner:
             for _ in range(3):
                 assert (await runner.ask(get("http://shop.test/"))).body == b"ok"
         assert origin.connections == 3
 
 
 async def test_a_kept_connection_that_the_origin_closed_is_not_noticed_by_the_runner() -> None:
-    async with serving(closing(OK)) as origin, running(to(origin.port)) as cell, client(cell.port) as runner:
+    async with serving(closing(OK)) as origin, running(to(origin.port)) as proxy, client(proxy.port) as runner:
         for _ in range(5):
             assert (await runner.ask(get("http://shop.test/"))).body == b"ok"
         assert origin.connections == 5
 
 
 async def test_pipelined_requests_are_answered_in_order() -> None:
-    async with serving(answering()) as origin, running(to(origin.port)) as cell, client(cell.port) as runner:
+    async with serving(answering()) as origin, running(to(origin.port)) as proxy, client(proxy.port) as runner:
         runner.writer.write(get("http://shop.test/1") + get("http://shop.test/2"))
         got = b""
         while got.count(b"ok") < 2:
@@ -202,8 +202,8 @@ async def test_pipelined_requests_are_answered_in_order() -> None:
     ],
 )
 async def test_origins_that_answer_badly(response: bytes, status: int, reason: str) -> None:
-    async with serving(closing(response)) as origin, running(to(origin.port)) as cell:
-        answer = await ask(cell.port, get("http://shop.test/"))
+    async with serving(closing(response)) as origin, running(to(origin.port)) as proxy:
+        answer = await ask(proxy.port, get("http://shop.test/"))
         assert (answer.status, answer.egress) == (status, reason)
         assert "proxy-authenticate" not in answer.headers
 
@@ -216,8 +216,8 @@ async def test_a_silent_origin_is_given_up() -> None:
 
         return handle
 
-    async with serving(silent) as origin, running(to(origin.port), EgressLimits(silence_seconds=0.1)) as cell:
-        answer = await ask(cell.port, get("http://shop.test/"))
+    async with serving(silent) as origin, running(to(origin.port), EgressLimits(silence_seconds=0.1)) as proxy:
+        answer = await ask(proxy.port, get("http://shop.test/"))
         assert (answer.status, answer.egress) == (504, "origin_silent")
 
 
@@ -229,8 +229,8 @@ async def test_a_runner_that_hangs_up_ends_the_origins_work() -> None:
 
         return handle
 
-    async with serving(silent) as origin, running(to(origin.port)) as cell:
-        async with client(cell.port) as runner:
+    async with serving(silent) as origin, running(to(origin.port)) as proxy:
+        async with client(proxy.port) as runner:
             runner.writer.write(get("http://shop.test/"))
             await origin.arrived.wait()
         async with asyncio.timeout(5):
@@ -239,7 +239,7 @@ async def test_a_runner_that_hangs_up_ends_the_origins_work() -> None:
 
 async def test_an_early_answer_to_an_unfinished_upload_arrives() -> None:
     early = closing(b"HTTP/1.1 413 Too Large\r\nContent-Length: 3\r\nConnection: close\r\n\r\nno!")
-    async with serving(early) as origin, running(to(origin.port)) as cell, client(cell.port) as runner:
+    async with serving(early) as origin, running(to(origin.port)) as proxy, client(proxy.port) as runner:
         head = b"POST http://shop.test/ HTTP/1.1\r\nHost: shop.test\r\nContent-Length: 100000\r\n\r\nbegin"
         response = await runner.ask(head)
         assert (response.status, response.body) == (413, b"no!")
@@ -256,7 +256,7 @@ async def test_an_upgrade_to_websocket_becomes_a_tunnel() -> None:
 
         return handle
 
-    async with serving(socket) as origin, running(to(origin.port)) as cell, client(cell.port) as runner:
+    async with serving(socket) as origin, running(to(origin.port)) as proxy, client(proxy.port) as runner:
         runner.writer.write(
             get("http://shop.test/ws", "Connection: Upgrade", "Upgrade: WebSocket", "Sec-WebSocket-Key: a") + b"x"
         )

@@ -9,9 +9,9 @@ import threading
 import time
 
 import pytest
-from pw_egress.cells import ALL, ask, client, get, listener, running, to
 from pw_egress.origin import Handler, Origin, answering, serving
 from pw_egress.processes import gateway
+from pw_egress.running_proxy import ALL, ask, client, get, listener, running, to
 
 from pageworker_sandbox.dialer.connector import DirectConnector
 from pageworker_sandbox.egress.address import Address
@@ -20,16 +20,16 @@ from pageworker_sandbox.egress.messages import EgressPolicy
 
 
 async def test_connections_of_a_cell_are_limited_and_their_places_given_back() -> None:
-    limits = EgressLimits(cell_connections=4)
-    async with serving(answering()) as origin, running(to(origin.port), limits) as cell:
-        holders = [await asyncio.open_connection("127.0.0.1", cell.port) for _ in range(4)]
-        waiting = asyncio.open_connection("127.0.0.1", cell.port)
+    limits = EgressLimits(connections_per_runner=4)
+    async with serving(answering()) as origin, running(to(origin.port), limits) as proxy:
+        holders = [await asyncio.open_connection("127.0.0.1", proxy.port) for _ in range(4)]
+        waiting = asyncio.open_connection("127.0.0.1", proxy.port)
         reader, writer = await waiting
         writer.write(get("http://shop.test/"))
         with pytest.raises(TimeoutError):
             async with asyncio.timeout(0.2):
                 await reader.read(1)
-        assert cell.cell.usage().connections == 4
+        assert proxy.runner_proxy.usage().connections == 4
         holders[0][1].close()
         assert (await reader.read(1000)).startswith(b"HTTP/1.1 200")
         for _, other in [*holders, (reader, writer)]:
@@ -39,8 +39,8 @@ async def test_connections_of_a_cell_are_limited_and_their_places_given_back() -
 @pytest.mark.parametrize("start", [b"", b"GET http://shop.test/ HTTP/1.1\r\nX-Slow: "])
 async def test_slow_and_idle_heads_are_cut(start: bytes) -> None:
     limits = EgressLimits(idle_seconds=0.1, head_seconds=0.1)
-    async with serving(answering()) as origin, running(to(origin.port), limits) as cell:
-        async with client(cell.port) as runner:
+    async with serving(answering()) as origin, running(to(origin.port), limits) as proxy:
+        async with client(proxy.port) as runner:
             runner.writer.write(start)
             async with asyncio.timeout(5):
                 assert await runner.ended()
@@ -59,12 +59,12 @@ async def test_a_runner_that_reads_nothing_is_cut_and_holds_little() -> None:
 
         return handle
 
-    async with serving(flood) as origin, running(to(origin.port), EgressLimits(silence_seconds=0.3)) as cell:
-        with socket.create_connection(("127.0.0.1", cell.port)) as runner:
+    async with serving(flood) as origin, running(to(origin.port), EgressLimits(silence_seconds=0.3)) as proxy:
+        with socket.create_connection(("127.0.0.1", proxy.port)) as runner:
             runner.sendall(get("http://shop.test/"))
             async with asyncio.timeout(10):
                 await origin.closed.wait()
-        assert cell.cell.usage().down_bytes < 64 << 20
+        assert proxy.runner_proxy.usage().down_bytes < 64 << 20
 
 
 async def test_clearing_nonblock_on_the_shared_listener_blocks_nobody() -> None:
@@ -168,17 +168,17 @@ async def test_dead_names_of_one_cell_do_not_hold_up_another() -> None:
     async with (
         serving(answering()) as origin,
         running(to(origin.port)) as other,
-        running(EgressPolicy(hosts=ALL, connect_seconds=0.2)) as cell,
+        running(EgressPolicy(hosts=ALL, connect_seconds=0.2)) as proxy,
     ):
 
         def stuck(host: str) -> list[Address]:
             free.wait(10)
             raise OSError("at last")
 
-        connector = cell.cell._outlet._dialer._connector
+        connector = proxy.runner_proxy._enforcer._origins._connector
         assert isinstance(connector, DirectConnector)
         connector._look_up = stuck
-        answers = asyncio.gather(*(ask(cell.port, get(f"http://h{n}.test/")) for n in range(20)))
+        answers = asyncio.gather(*(ask(proxy.port, get(f"http://h{n}.test/")) for n in range(20)))
         try:
             assert (await ask(other.port, get("http://shop.test/"))).status == 200
             assert {answer.egress for answer in await answers} == {"connect_timeout"}

@@ -7,7 +7,7 @@ from pageworker_sandbox.egress.limits import EgressLimits
 from pageworker_sandbox.egress.meter import Meter
 from pageworker_sandbox.egress.refusal_log import RefusalLog
 from pageworker_sandbox.egress.target import Target
-from pageworker_sandbox.wire.cpu_budget import TokenBucket
+from pageworker_sandbox.wire.token_bucket import TokenBucket
 
 TARGET = Target("shop.example", 80)
 
@@ -31,19 +31,19 @@ def test_a_debt_is_paid_by_time() -> None:
 
 def test_a_budget_counts_both_directions() -> None:
     meter = Meter(100)
-    assert meter.sends(60)
-    assert meter.receives(60)
+    assert meter.send(60)
+    assert meter.receive(60)
     assert meter.exhausted
-    assert not meter.sends(1)
-    assert not meter.receives(1)
-    meter.budget_bytes = 200
-    assert meter.receives(1)
+    assert not meter.send(1)
+    assert not meter.receive(1)
+    meter.set_budget(200)
+    assert meter.receive(1)
     usage = meter.usage(3)
     assert (usage.up_bytes, usage.down_bytes, usage.connections) == (60, 61, 3)
 
 
 def test_no_budget_is_no_limit() -> None:
-    assert Meter().sends(10**12)
+    assert Meter().send(10**12)
     assert Meter(0).exhausted
 
 
@@ -60,6 +60,6 @@ def test_notices_are_few_and_say_how_many_were_left_out() -> None:
 def test_limits_fit_into_few_descriptors() -> None:
     for descriptors in (1024, 4096, 20_000, 1_048_576):
         limits = EgressLimits().within(descriptors)
-        assert 8 <= limits.cell_connections <= 128
-        cost = 128 + limits.cells * (2 + limits.pool_connections + 2 * limits.cell_connections)
-        assert cost <= descriptors or limits.cell_connections == 8
+        assert 8 <= limits.connections_per_runner <= 128
+        cost = 128 + limits.runners * (2 + limits.pool_connections + 2 * limits.connections_per_runner)
+        assert cost <= descriptors or limits.connections_per_runner == 8

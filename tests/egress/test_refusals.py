@@ -4,8 +4,8 @@ import asyncio
 import socket
 
 import pytest
-from pw_egress.cells import ALL, ask, client, get, running, to
 from pw_egress.origin import OK, Handler, Origin, answering, serving
+from pw_egress.running_proxy import ALL, ask, client, get, running, to
 
 from pageworker_sandbox.egress.messages import EgressPolicy
 
@@ -30,7 +30,7 @@ async def test_a_refusal_says_why(url: str, reason: str) -> None:
         "nat64.test": ["64:ff9b::7f00:1"],
     }
     policy = EgressPolicy(hosts=(("*.test", "169.254.*"),))
-    async with running(policy, names=names) as cell, client(cell.port) as runner:
+    async with running(policy, names=names) as proxy, client(proxy.port) as runner:
         for _ in range(2):
             response = await runner.ask(get(url))
             assert response.status == 403
@@ -41,15 +41,15 @@ async def test_a_refusal_says_why(url: str, reason: str) -> None:
         connect = f"CONNECT {authority if authority.endswith(':22') else authority + ':80'} HTTP/1.1\r\n"
         answer = await runner.ask((connect + f"Host: {authority}\r\n\r\n").encode())
         assert (answer.status, answer.egress) == (403, reason)
-        assert [refused for refused, _ in cell.refused] == [reason] * 3
-        assert cell.cell.usage().refused == {reason: 3}
+        assert [refused for refused, _ in proxy.refused] == [reason] * 3
+        assert proxy.runner_proxy.usage().refused == {reason: 3}
 
 
 async def test_this_machine_is_refused_by_any_of_its_addresses(monkeypatch: pytest.MonkeyPatch) -> None:
     # Loopback stands in for a public address of the host's own: the kernel answers the same way for both.
     monkeypatch.setattr("pageworker_sandbox.egress.policy.is_public", lambda address: True)
-    async with serving(answering()) as origin, running(EgressPolicy(hosts=ALL, ports=(origin.port,))) as cell:
-        response = await ask(cell.port, get(f"http://127.0.0.1:{origin.port}/"))
+    async with serving(answering()) as origin, running(EgressPolicy(hosts=ALL, ports=(origin.port,))) as proxy:
+        response = await ask(proxy.port, get(f"http://127.0.0.1:{origin.port}/"))
         assert (response.status, response.egress) == (403, "private_address")
         assert origin.connections == 0
 
@@ -71,7 +71,7 @@ async def test_this_machine_is_refused_by_any_of_its_addresses(monkeypatch: pyte
     ],
 )
 async def test_what_is_no_request_reaches_nobody(request_bytes: bytes, status: int) -> None:
-    async with serving(answering()) as origin, running(to(origin.port)) as cell, client(cell.port) as runner:
+    async with serving(answering()) as origin, running(to(origin.port)) as proxy, client(proxy.port) as runner:
         runner.writer.write(request_bytes)
         response = await runner.answer()
         assert (response.status, response.egress) == (status, "malformed_request")
@@ -79,7 +79,7 @@ async def test_what_is_no_request_reaches_nobody(request_bytes: bytes, status: i
 
 
 async def test_a_refused_upload_reads_its_answer() -> None:
-    async with running(EgressPolicy(hosts=ALL)) as cell, client(cell.port) as runner:
+    async with running(EgressPolicy(hosts=ALL)) as proxy, client(proxy.port) as runner:
         size = 3_000_000
         head = f"POST http://10.0.0.1/ HTTP/1.1\r\nHost: x\r\nContent-Length: {size}\r\n\r\n"
         response = await runner.ask(head.encode() + bytes(size))
@@ -104,28 +104,28 @@ async def test_unreachable(url: str, status: int, reason: str, unused_tcp_port: 
             "closed.test": f"127.0.0.1:{unused_tcp_port}",
             "blackhole.test": f"127.0.0.1:{full.getsockname()[1]}",
         }
-        async with running(EgressPolicy(hosts=ALL, fixed=fixed, connect_seconds=0.5)) as cell:
-            response = await ask(cell.port, get(url))
+        async with running(EgressPolicy(hosts=ALL, fixed=fixed, connect_seconds=0.5)) as proxy:
+            response = await ask(proxy.port, get(url))
             assert (response.status, response.egress) == (status, reason)
 
 
 async def test_a_rate_is_kept() -> None:
-    async with serving(answering()) as origin, running(to(origin.port, requests_per_second=5)) as cell:
-        async with client(cell.port) as runner:
+    async with serving(answering()) as origin, running(to(origin.port, requests_per_second=5)) as proxy:
+        async with client(proxy.port) as runner:
             answers = [(await runner.ask(get("http://shop.test/"))).egress for _ in range(8)]
         assert answers == [""] * 5 + ["rate_limited"] * 3
 
 
 async def test_a_budget_ends_transfers_and_further_requests() -> None:
     endless = b"HTTP/1.1 200 OK\r\nContent-Length: 100000000\r\n\r\n" + bytes(4_000_000)
-    async with serving(answering(endless)) as origin, running(to(origin.port, budget_bytes=100_000)) as cell:
-        async with client(cell.port) as runner:
+    async with serving(answering(endless)) as origin, running(to(origin.port, budget_bytes=100_000)) as proxy:
+        async with client(proxy.port) as runner:
             runner.writer.write(get("http://shop.test/"))
             assert len(await _all(runner.reader)) <= 400_000
-        response = await ask(cell.port, get("http://shop.test/"))
+        response = await ask(proxy.port, get("http://shop.test/"))
         assert (response.status, response.egress) == (403, "budget_exhausted")
-        cell.cell.update(to(origin.port, budget_bytes=10_000_000))
-        async with client(cell.port) as runner:
+        proxy.runner_proxy.update(to(origin.port, budget_bytes=10_000_000))
+        async with client(proxy.port) as runner:
             runner.writer.write(get("http://shop.test/"))
             assert await runner.reader.readexactly(1_000_000)
 
@@ -151,24 +151,24 @@ async def test_a_changed_policy_cuts_what_it_forbids_and_nothing_else() -> None:
     async with serving(echo) as origin:
         fixed = dict.fromkeys(("one.test", "two.test"), f"127.0.0.1:{origin.port}")
         both = EgressPolicy(hosts=ALL, fixed=fixed)
-        async with running(both) as cell, client(cell.port) as one, client(cell.port) as two:
+        async with running(both) as proxy, client(proxy.port) as one, client(proxy.port) as two:
             for runner, name in ((one, b"one.test:443"), (two, b"two.test:443")):
                 runner.writer.write(b"CONNECT " + name + b" HTTP/1.1\r\nHost: " + name + b"\r\n\r\n")
                 await runner.reader.readuntil(b"\r\n\r\n")
-            cell.cell.update(both)
-            cell.cell.update(EgressPolicy(hosts=(("two.*",),), fixed=fixed))
+            proxy.runner_proxy.update(both)
+            proxy.runner_proxy.update(EgressPolicy(hosts=(("two.*",),), fixed=fixed))
             assert await one.ended()
             two.writer.write(b"alive")
             assert await two.reader.readexactly(5) == b"alive"
             # Still allowed, but somewhere else now: a connection to the old address is no longer right.
             moved = {"two.test": f"127.0.0.2:{origin.port}"}
-            cell.cell.update(EgressPolicy(hosts=ALL, fixed=moved))
+            proxy.runner_proxy.update(EgressPolicy(hosts=ALL, fixed=moved))
             assert await two.ended()
 
 
 async def test_cells_share_no_connection() -> None:
     async with serving(answering(OK)) as origin, running(to(origin.port)) as one, running(to(origin.port)) as two:
         for _ in range(2):
-            for cell in (one, two):
-                assert (await ask(cell.port, get("http://shop.test/"))).status == 200
+            for proxy in (one, two):
+                assert (await ask(proxy.port, get("http://shop.test/"))).status == 200
         assert origin.connections == 2

@@ -6,16 +6,16 @@ import socket
 from typing import Any
 
 import pytest
-from pw_egress.cells import ALL, ask, client, get, listener, to
 from pw_egress.origin import answering, serving
 from pw_egress.processes import gateway
+from pw_egress.running_proxy import ALL, ask, client, get, listener, to
 
-from pageworker_sandbox.egress.client import Gateway, GatewayLost, GatewayRefused
+from pageworker_sandbox.egress.client import GatewayClient, GatewayLost, GatewayRefused
 from pageworker_sandbox.egress.errors import InvalidListener, InvalidPolicy
-from pageworker_sandbox.egress.messages import MAX_HOSTS, EgressPolicy, Notice, ProxyLost, Upstream
+from pageworker_sandbox.egress.messages import MAX_HOSTS, EgressPolicy, ProxyLost, RefusalNotice, Upstream
 
 
-async def _heard(client: Gateway) -> Notice | ProxyLost:
+async def _heard(client: GatewayClient) -> RefusalNotice | ProxyLost:
     async with asyncio.timeout(5):
         async for notice in client.notices():
             return notice
@@ -35,7 +35,7 @@ async def test_a_cell_from_attach_to_detach() -> None:
         await supervisor.update("runner-1", EgressPolicy(hosts=(("other",),)))
         assert (await ask(port, get("http://shop.test/"))).egress == "host_not_allowed"
         notice = await _heard(supervisor)
-        assert notice == Notice(cell_id="runner-1", reason="host_not_allowed", host="shop.test", port=80)
+        assert notice == RefusalNotice(runner_id="runner-1", reason="host_not_allowed", host="shop.test", port=80)
 
         async with client(port) as runner:
             assert (await runner.ask(get("http://shop.test/"))).status == 403
@@ -45,7 +45,7 @@ async def test_a_cell_from_attach_to_detach() -> None:
         with pytest.raises(ConnectionError):
             await ask(port, get("http://shop.test/"))
         assert await supervisor.usage() == {}
-        with pytest.raises(GatewayRefused, match="unknown_cell"):
+        with pytest.raises(GatewayRefused, match="unknown_runner"):
             await supervisor.detach("runner-1")
     assert process.returncode == 0
 
@@ -54,10 +54,10 @@ async def test_a_cell_id_is_attached_once() -> None:
     async with gateway() as (supervisor, _):
         with listener() as sock:
             await supervisor.attach("runner-1", sock.fileno(), EgressPolicy())
-            with pytest.raises(GatewayRefused, match="known_cell"):
+            with pytest.raises(GatewayRefused, match="known_runner"):
                 await supervisor.attach("runner-1", sock.fileno(), EgressPolicy())
             await supervisor.detach("runner-1")
-            with pytest.raises(GatewayRefused, match="unknown_cell"):
+            with pytest.raises(GatewayRefused, match="unknown_runner"):
                 await supervisor.update("runner-1", EgressPolicy())
 
 
@@ -113,7 +113,7 @@ async def test_a_broken_listener_is_reported() -> None:
             sock.shutdown(socket.SHUT_RDWR)
         lost = await _heard(supervisor)
         assert isinstance(lost, ProxyLost)
-        assert lost.cell_id == "runner-1"
+        assert lost.runner_id == "runner-1"
         assert await supervisor.usage() == {}
 
 
@@ -143,4 +143,4 @@ async def test_a_storm_of_refusals_is_a_few_notices() -> None:
             for _ in range(200):
                 assert (await runner.ask(get("http://127.0.0.1/"))).status == 403
         assert (await supervisor.usage())["runner-1"].refused == {"private_address": 200}
-        assert 20 <= supervisor._heard.qsize() <= 30
+        assert 20 <= supervisor._notices.qsize() <= 30

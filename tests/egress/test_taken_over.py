@@ -12,18 +12,19 @@ from typing import Any
 import pytest
 import pytest_asyncio
 from pw_daemon import HEADLESS_SHELL, DaemonProcess, place
-from pw_sandbox import agent, cells
-from pw_sandbox.cells import Inside
+from pw_sandbox import agent, sandboxes
+from pw_sandbox.sandboxes import AgentSandbox
 from pw_servers.ports import free_port
 
 from pageworker_sandbox.confine import landlock
-from pageworker_sandbox.dialer.messages import FROM_SUPERVISOR, TO_SUPERVISOR, Rules
+from pageworker_sandbox.dialer.messages import FROM_SUPERVISOR, TO_SUPERVISOR, DialRules
 from pageworker_sandbox.launch import Host, survey
 from pageworker_sandbox.launch.gateway import dialer_program, gateway_program
 from pageworker_sandbox.launch.mounts import Bind
 from pageworker_sandbox.launch.packages import CODE
+from pageworker_sandbox.launch.program import SandboxProgram
 from pageworker_sandbox.launch.seccomp import PolicyName
-from pageworker_sandbox.launch.start import Program, start
+from pageworker_sandbox.launch.start import start
 from pageworker_sandbox.wire.channel import Channel
 from pageworker_supervisor.config.settings import EgressSettings
 from pageworker_supervisor.runners.dial_rules import dial_rules
@@ -58,7 +59,7 @@ if "client" not in globals():
     running = asyncio.get_running_loop().create_task(client.run())
 async def dialled(address, port):
     try:
-        sock = await client.cell("mine").connect(ip_address(address), port)
+        sock = await client.connector("mine").connect(ip_address(address), port)
     except Exception as error:
         return str(error)
     with sock:
@@ -205,25 +206,25 @@ async def ports() -> AsyncIterator[Ports]:
 @pytest.fixture(scope="module")
 def host() -> Host:
     """This machine, with the agent beside the gateway's code."""
-    found = survey(None, cells.HEADLESS)
+    found = survey(None, sandboxes.HEADLESS)
     return replace(found, gateway=(*found.gateway, Bind(Path(agent.__file__), CODE / "pw_agent.py")))
 
 
 @asynccontextmanager
-async def running(host: Host, program: Program) -> AsyncIterator[Inside]:
+async def running(host: Host, program: SandboxProgram) -> AsyncIterator[AgentSandbox]:
     """The agent in this program's place."""
-    inside = Inside(await start(host, replace(program, module="pw_agent")))
-    inside.cell.channel.setblocking(False)
+    inside = AgentSandbox(await start(host, replace(program, module="pw_agent")))
+    inside.process.channel.setblocking(False)
     try:
         yield inside
     finally:
-        inside.cell.kill()
-        await inside.cell.wait()
-        inside.cell.channel.close()
+        inside.process.kill()
+        await inside.process.wait()
+        inside.process.channel.close()
 
 
 @asynccontextmanager
-async def taken_over(host: Host, rules: Rules) -> AsyncIterator[Inside]:
+async def taken_over(host: Host, rules: DialRules) -> AsyncIterator[AgentSandbox]:
     """A gateway process whose code is the attacker's, with a real dialer."""
     ours, theirs = socket.socketpair()
     with ours, theirs:
@@ -241,7 +242,7 @@ async def taken_over(host: Host, rules: Rules) -> AsyncIterator[Inside]:
 
 
 @asynccontextmanager
-async def as_it_was(host: Host, policy: PolicyName = "dialer") -> AsyncIterator[Inside]:
+async def as_it_was(host: Host, policy: PolicyName = "dialer") -> AsyncIterator[AgentSandbox]:
     """The same process in the host's network, with sockets: how the gateway was confined before it had a dialer."""
     ours, theirs = socket.socketpair()
     with ours, theirs:
@@ -251,10 +252,10 @@ async def as_it_was(host: Host, policy: PolicyName = "dialer") -> AsyncIterator[
 
 
 def _uid(number: int) -> int | None:
-    return None if cells.UID is None else cells.UID + 70 + number  # nobody else's: processes count per user
+    return None if sandboxes.UID is None else sandboxes.UID + 70 + number  # nobody else's: processes count per user
 
 
-def rules(ports: Ports, **hosts: str) -> Rules:
+def rules(ports: Ports, **hosts: str) -> DialRules:
     """As the worker tells its dialer."""
     return dial_rules(EgressSettings(hosts=hosts), ports.worker)
 
@@ -281,7 +282,9 @@ async def test_no_unix_socket_of_this_host_answers_code_inside_a_gateway(host: H
 
 async def test_the_dialer_connects_a_gateway_to_no_port_of_this_host(host: Host, ports: Ports) -> None:
     places = [address for _, address in ports.places(*ports.worker, ports.other)]
-    unguarded = Rules(ports=ports.worker, targets=tuple(f"127.0.0.1:{port}" for port in (*ports.worker, ports.other)))
+    unguarded = DialRules(
+        ports=ports.worker, targets=tuple(f"127.0.0.1:{port}" for port in (*ports.worker, ports.other))
+    )
     async with taken_over(host, unguarded) as inside:
         local = [("127.0.0.1", port) for port in (*ports.worker, ports.other)]
         assert await inside.run(ASK_DIALER, places=local) == ["answered"] * 3
@@ -305,10 +308,10 @@ async def test_public_addresses_are_dialled_on_the_permitted_ports_only(host: Ho
         assert set(await inside.run(ASK_DIALER, places=places)) == {"port_not_allowed"}
 
 
-async def reused(inside: Inside, way: str, ports: Ports) -> str:
+async def reused(inside: AgentSandbox, way: str, ports: Ports) -> str:
     """Pass a connected socket in, as the dialer does, and let the attacker do with it what it likes."""
     with socket.create_connection(("127.0.0.1", ports.other)) as passed:
-        asyncio.get_running_loop().call_later(0.05, socket.send_fds, inside.cell.channel, [b"s"], [passed.fileno()])
+        asyncio.get_running_loop().call_later(0.05, socket.send_fds, inside.process.channel, [b"s"], [passed.fileno()])
         answer: str = await inside.run(REUSE, way=way, aim=("127.0.0.1", ports.redis))
     return answer
 
@@ -345,5 +348,5 @@ async def test_the_workers_own_gateway_is_such_a_process(ports: Ports) -> None:
     assert str(own) not in (proof["ns_net"], f"net:[{proof['ns_net']}]")
     assert (proof["seccomp"], proof["no_new_privs"], int(proof["cap_eff"], 16)) == ("2", "1", 0)
     assert proof["dialer_landlock_ports"] == str(landlock.abi() >= landlock.NET_ABI).lower()
-    if cells.UID is not None:
+    if sandboxes.UID is not None:
         assert proof["uid"] != proof["dialer_uid"]

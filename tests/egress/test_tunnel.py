@@ -2,8 +2,8 @@
 
 import asyncio
 
-from pw_egress.cells import Client, client, running, to
 from pw_egress.origin import Handler, Origin, serving
+from pw_egress.running_proxy import Client, client, running, to
 
 from pageworker_sandbox.egress.limits import EgressLimits
 
@@ -39,18 +39,18 @@ async def _open(runner: Client, early: bytes = b"") -> None:
 
 
 async def test_bytes_go_both_ways_and_ends_are_passed_on() -> None:
-    async with serving(_upper) as origin, running(to(origin.port)) as cell, client(cell.port) as runner:
+    async with serving(_upper) as origin, running(to(origin.port)) as proxy, client(proxy.port) as runner:
         await _open(runner, early=b"early ")
         runner.writer.write(b"late")
         assert await runner.reader.readexactly(10) == b"EARLY LATE"
         runner.writer.write_eof()
         assert await runner.reader.read() == b"bye"
-        assert (cell.cell.usage().up_bytes, cell.cell.usage().down_bytes) == (10, 13)
+        assert (proxy.runner_proxy.usage().up_bytes, proxy.runner_proxy.usage().down_bytes) == (10, 13)
 
 
 async def test_megabytes_pass_through_a_slow_reader_without_being_held() -> None:
     size = 8 * 1024 * 1024
-    async with serving(_upper) as origin, running(to(origin.port)) as cell, client(cell.port) as runner:
+    async with serving(_upper) as origin, running(to(origin.port)) as proxy, client(proxy.port) as runner:
         await _open(runner)
         async with asyncio.TaskGroup() as group:
             group.create_task(_write_all(runner, b"x" * size))
@@ -64,7 +64,7 @@ async def _write_all(runner: Client, data: bytes) -> None:
 
 
 async def test_an_origin_that_does_not_read_stops_the_runner() -> None:
-    async with serving(_mute) as origin, running(to(origin.port)) as cell, client(cell.port) as runner:
+    async with serving(_mute) as origin, running(to(origin.port)) as proxy, client(proxy.port) as runner:
         await _open(runner)
         await origin.arrived.wait()
         sent = 0
@@ -81,14 +81,14 @@ async def test_an_origin_that_does_not_read_stops_the_runner() -> None:
 
 async def test_a_silent_tunnel_is_cut() -> None:
     quick = EgressLimits(silence_seconds=0.1)
-    async with serving(_mute) as origin, running(to(origin.port), quick) as cell, client(cell.port) as runner:
+    async with serving(_mute) as origin, running(to(origin.port), quick) as proxy, client(proxy.port) as runner:
         await _open(runner)
         assert await runner.ended()
 
 
 async def test_a_moving_tunnel_is_not_cut() -> None:
     quick = EgressLimits(silence_seconds=0.3)
-    async with serving(_upper) as origin, running(to(origin.port), quick) as cell, client(cell.port) as runner:
+    async with serving(_upper) as origin, running(to(origin.port), quick) as proxy, client(proxy.port) as runner:
         await _open(runner)
         until = asyncio.get_running_loop().time() + 1.0
         while asyncio.get_running_loop().time() < until:
@@ -97,8 +97,8 @@ async def test_a_moving_tunnel_is_not_cut() -> None:
 
 
 async def test_both_ends_are_closed_when_the_runner_vanishes() -> None:
-    async with serving(_upper) as origin, running(to(origin.port)) as cell:
-        async with client(cell.port) as runner:
+    async with serving(_upper) as origin, running(to(origin.port)) as proxy:
+        async with client(proxy.port) as runner:
             await _open(runner)
             runner.writer.transport.abort()
         async with asyncio.timeout(5):

@@ -1,9 +1,9 @@
 """Upstream proxies: what they are asked, with which credentials, and when they fail."""
 
 import pytest
-from pw_egress.cells import ALL, ask, client, get, running
 from pw_egress.origin import answering, closing, serving
-from pw_egress.proxies import http_proxy, socks_proxy
+from pw_egress.running_proxy import ALL, ask, client, get, running
+from pw_egress.upstream_proxies import http_proxy, socks_proxy
 
 from pageworker_sandbox.egress.messages import EgressPolicy, Upstream
 
@@ -18,54 +18,54 @@ def _policy(scheme: str, port: int, resolves: bool = False, username: str | None
 async def test_an_http_proxy_gets_the_checked_address_and_our_credentials() -> None:
     async with (
         serving(answering()) as origin,
-        serving(http_proxy(origin.port)) as proxy,
-        running(_policy("http", proxy.port), names=NAMES) as cell,
+        serving(http_proxy(origin.port)) as upstream,
+        running(_policy("http", upstream.port), names=NAMES) as proxy,
     ):
-        response = await ask(cell.port, get("http://shop.test/", "Proxy-Authorization: Basic ZXZpbA=="))
+        response = await ask(proxy.port, get("http://shop.test/", "Proxy-Authorization: Basic ZXZpbA=="))
         assert response.body == b"ok"
-        assert proxy.heads == [
+        assert upstream.heads == [
             (
                 b"CONNECT 93.184.216.34:80 HTTP/1.1\r\nHost: 93.184.216.34:80\r\n"
                 b"Proxy-Authorization: Basic Ym9iOnMzY3JldA==\r\n\r\n"
             )
         ]
         assert origin.heads == [b"GET / HTTP/1.1\r\nHost: shop.test\r\n\r\n"]
-        assert (await ask(cell.port, get("http://inner.test/"))).egress == "private_address"
-        await ask(cell.port, get("http://v6.test/"))
-        assert proxy.heads[-1].startswith(b"CONNECT [2606:4700::1111]:80 ")
+        assert (await ask(proxy.port, get("http://inner.test/"))).egress == "private_address"
+        await ask(proxy.port, get("http://v6.test/"))
+        assert upstream.heads[-1].startswith(b"CONNECT [2606:4700::1111]:80 ")
 
 
 async def test_a_proxy_that_resolves_gets_names() -> None:
     async with (
         serving(answering()) as origin,
-        serving(http_proxy(origin.port)) as proxy,
-        running(_policy("http", proxy.port, resolves=True)) as cell,
+        serving(http_proxy(origin.port)) as upstream,
+        running(_policy("http", upstream.port, resolves=True)) as proxy,
     ):
-        assert (await ask(cell.port, get("http://shop.test/a?b"))).body == b"proxy"
-        async with client(cell.port) as runner:
+        assert (await ask(proxy.port, get("http://shop.test/a?b"))).body == b"proxy"
+        async with client(proxy.port) as runner:
             runner.writer.write(b"CONNECT shop.test:80 HTTP/1.1\r\nHost: shop.test\r\n\r\n")
             assert (await runner.reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 200")
-        assert proxy.heads[0].startswith(b"GET http://shop.test/a?b HTTP/1.1\r\nHost: shop.test\r\n")
-        assert b"Proxy-Authorization: Basic Ym9iOnMzY3JldA==\r\n" in proxy.heads[0]
-        assert proxy.heads[1].startswith(b"CONNECT shop.test:80 ")
-        assert (await ask(cell.port, get("http://127.0.0.1/"))).egress == "private_address"
+        assert upstream.heads[0].startswith(b"GET http://shop.test/a?b HTTP/1.1\r\nHost: shop.test\r\n")
+        assert b"Proxy-Authorization: Basic Ym9iOnMzY3JldA==\r\n" in upstream.heads[0]
+        assert upstream.heads[1].startswith(b"CONNECT shop.test:80 ")
+        assert (await ask(proxy.port, get("http://127.0.0.1/"))).egress == "private_address"
 
 
 @pytest.mark.parametrize("resolves", [False, True])
 async def test_socks5(resolves: bool) -> None:
-    async with serving(answering()) as origin, serving(socks_proxy(origin.port)) as proxy:
-        async with running(_policy("socks5", proxy.port, resolves), names=NAMES) as cell:
-            assert (await ask(cell.port, get("http://shop.test/"))).body == b"ok"
-        assert proxy.heads[0] == b"bob:s3cret"
-        assert proxy.heads[1] == (b"shop.test\x00\x50" if resolves else b"\x5d\xb8\xd8\x22\x00\x50")
+    async with serving(answering()) as origin, serving(socks_proxy(origin.port)) as upstream:
+        async with running(_policy("socks5", upstream.port, resolves), names=NAMES) as proxy:
+            assert (await ask(proxy.port, get("http://shop.test/"))).body == b"ok"
+        assert upstream.heads[0] == b"bob:s3cret"
+        assert upstream.heads[1] == (b"shop.test\x00\x50" if resolves else b"\x5d\xb8\xd8\x22\x00\x50")
 
 
 async def test_socks5_without_credentials() -> None:
-    async with serving(answering()) as origin, serving(socks_proxy(origin.port)) as proxy:
-        async with running(_policy("socks5", proxy.port, username=None), names=NAMES) as cell:
-            assert (await ask(cell.port, get("http://v6.test/"))).body == b"ok"
-        assert len(proxy.heads) == 1
-        assert len(proxy.heads[0]) == 18
+    async with serving(answering()) as origin, serving(socks_proxy(origin.port)) as upstream:
+        async with running(_policy("socks5", upstream.port, username=None), names=NAMES) as proxy:
+            assert (await ask(proxy.port, get("http://v6.test/"))).body == b"ok"
+        assert len(upstream.heads) == 1
+        assert len(upstream.heads[0]) == 18
 
 
 @pytest.mark.parametrize(
@@ -78,16 +78,19 @@ async def test_socks5_without_credentials() -> None:
     ],
 )
 async def test_http_proxies_that_fail(answer: bytes, reason: str) -> None:
-    async with serving(http_proxy(1, answer)) as proxy, running(_policy("http", proxy.port), names=NAMES) as cell:
-        response = await ask(cell.port, get("http://shop.test/"))
+    async with (
+        serving(http_proxy(1, answer)) as upstream,
+        running(_policy("http", upstream.port), names=NAMES) as proxy,
+    ):
+        response = await ask(proxy.port, get("http://shop.test/"))
         assert (response.status, response.egress) == (502, reason)
 
 
 async def test_socks_proxies_that_fail() -> None:
-    async with serving(socks_proxy(1, reply=5)) as proxy, serving(closing(b"\x05\xff")) as picky:
-        for port, reason in ((proxy.port, "upstream_refused"), (picky.port, "connect_timeout")):
+    async with serving(socks_proxy(1, reply=5)) as upstream, serving(closing(b"\x05\xff")) as picky:
+        for port, reason in ((upstream.port, "upstream_refused"), (picky.port, "connect_timeout")):
             policy = _policy("socks5", port)
             async with running(
                 EgressPolicy(hosts=ALL, upstream=policy.upstream, connect_seconds=0.3), names=NAMES
-            ) as cell:
-                assert (await ask(cell.port, get("http://shop.test/"))).egress == reason
+            ) as proxy:
+                assert (await ask(proxy.port, get("http://shop.test/"))).egress == reason

@@ -8,28 +8,28 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 from pw_escape.prelude import PRELUDE
-from pw_sandbox import cells
-from pw_sandbox.cells import Inside
+from pw_sandbox import sandboxes
+from pw_sandbox.sandboxes import AgentSandbox
 
 pytestmark = [pytest.mark.sandbox, pytest.mark.browser, pytest.mark.asyncio(loop_scope="module")]
 
 
 @pytest_asyncio.fixture(loop_scope="module", scope="module")
-async def confined(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Inside]:
+async def confined(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[AgentSandbox]:
     """As module code runs: Playwright and a browser are up, both layers are on."""
     profile = tmp_path_factory.mktemp("escape") / "profile"
-    async with cells.cell(cells.host(cells.HEADLESS), cells.spec(profile)) as inside:
-        await inside.browse(cells.HEADLESS)
+    async with sandboxes.sandbox(sandboxes.host(sandboxes.HEADLESS), sandboxes.spec(profile)) as inside:
+        await inside.browse(sandboxes.HEADLESS)
         await inside.run(PRELUDE)
         yield inside
 
 
-async def test_the_page_goes_on_working(confined: Inside) -> None:
+async def test_the_page_goes_on_working(confined: AgentSandbox) -> None:
     title = "await page.goto('data:text/html,<title>up</title>')\nanswer = await page.title()"
     assert await confined.run(title) == "up"
 
 
-async def test_threads_memfds_and_imports_go_on_working(confined: Inside) -> None:
+async def test_threads_memfds_and_imports_go_on_working(confined: AgentSandbox) -> None:
     works = """
 import decimal, sqlite3, zoneinfo, unicodedata
 from pageworker_sandbox import memfd
@@ -43,7 +43,7 @@ os.close(fd)
     assert await confined.run(works) == [8, 1000, "Europe/Berlin"]
 
 
-async def test_a_thread_is_as_confined_as_its_process(confined: Inside) -> None:
+async def test_a_thread_is_as_confined_as_its_process(confined: AgentSandbox) -> None:
     attack = """
 errors = []
 def attack():
@@ -58,7 +58,7 @@ answer = errors
     assert await confined.run(attack) == [errno.EPERM, errno.EACCES, errno.EPERM]
 
 
-async def test_no_signal_goes_to_the_driver_by_way_of_a_descriptors_owner(confined: Inside) -> None:
+async def test_no_signal_goes_to_the_driver_by_way_of_a_descriptors_owner(confined: AgentSandbox) -> None:
     # Its control, on another process: the attack of this name, once confined.
     attack = """
 read, write = os.pipe()
@@ -73,7 +73,7 @@ answer = await page.title()
 
 
 @pytest.mark.skipif(platform.machine() != "x86_64", reason="machine code of x86-64")
-async def test_native_code_runs_and_is_refused_the_same(confined: Inside) -> None:
+async def test_native_code_runs_and_is_refused_the_same(confined: AgentSandbox) -> None:
     """Stays possible, as the trust model says: machine code, and libraries from memory, in the process itself."""
     number = await confined.run("answer = native('b827000000' '0f05' 'c3') == os.getpid()")  # getpid()
     opened = await confined.run("answer = native('b829000000' 'bf02000000' 'be01000000' '31d2' '0f05' 'c3')")  # socket
@@ -110,6 +110,6 @@ else:
     if way == "memory and loader": command.insert(0, loader)
 answer.append(subprocess.run(command, pass_fds=kept).returncode)
 """
-    async with cells.cell(cells.host(cells.HEADLESS), cells.spec(tmp_path / "profile")) as inside:
+    async with sandboxes.sandbox(sandboxes.host(sandboxes.HEADLESS), sandboxes.spec(tmp_path / "profile")) as inside:
         await inside.run(PRELUDE)
         assert await inside.run(code, way=way) == [errno.EACCES, errno.EACCES]

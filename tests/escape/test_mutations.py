@@ -11,7 +11,7 @@ from pw_escape.client import AttackHost
 from pw_escape.runs import AttackRun, Kind, runs
 from pw_escape.table import DOCUMENT, ROWS, AttackRow
 
-from pageworker_sandbox.confine.landlock import Fs
+from pageworker_sandbox.confine.landlock import AccessFs
 from pageworker_sandbox.launch import bubblewrap, launch_plan, launcher, seccomp
 from pageworker_sandbox.launch.seccomp import PolicyName
 
@@ -75,20 +75,20 @@ def test_every_mechanism_that_stops_an_attack_has_one_row() -> None:
 
 
 def test_every_namespace_of_a_sandbox_has_a_row() -> None:
-    words = bubblewrap.words((), "/stage", bubblewrap.Descriptors(9), network=False, rename=True)
+    words = bubblewrap.arguments((), "/stage", bubblewrap.Descriptors(9), network=False, rename=True)
     unshared = {word.removeprefix("--unshare-") for word in words if word.startswith("--unshare-")}
     assert unshared == set(m.NAMESPACES.values())
     assert set(m.NAMESPACES) <= {row.mechanism for row in ROWS}
 
 
 def test_every_limit_has_a_row() -> None:
-    limits = launch_plan.ProcessLimits(1, 1).rows(own_user=True)
+    limits = launch_plan.ProcessLimits(1, 1).rlimits(own_user=True)
     assert len(limits) == len(m.RLIMITS)
     assert set(m.RLIMITS.values()) <= {row.mechanism for row in ROWS}
 
 
 def test_every_right_of_landlock_has_a_row() -> None:
-    rights = {m.landlock(right.name or "") for right in Fs} | {
+    rights = {m.landlock(right.name or "") for right in AccessFs} | {
         m.landlock(name) for name in ("TCP", "SIGNAL", "ABSTRACT_UNIX")
     }
     assert rights <= {row.mechanism for row in ROWS}
@@ -119,7 +119,7 @@ def test_every_step_of_the_launcher_is_one_of_the_mechanisms() -> None:
         "limit resources",
         "make a mount namespace",
         "stage the root",
-        "become the cell's user",
+        "become the sandbox's user",
         "give up privileges",
         "die with the supervisor",
         "start bubblewrap",

@@ -7,8 +7,8 @@ from contextlib import suppress
 
 import pytest
 import pytest_asyncio
-from pw_sandbox import cells
-from pw_sandbox.cells import Inside, Refused
+from pw_sandbox import sandboxes
+from pw_sandbox.sandboxes import AgentSandbox, RaisedInside
 
 from pageworker_sandbox.launch import procfs
 
@@ -16,17 +16,21 @@ pytestmark = [pytest.mark.sandbox, pytest.mark.browser, pytest.mark.asyncio(loop
 LOCAL = ("file:///etc/passwd", "view-source:file:///etc/passwd", "file:///root", "file:///home")
 
 
-@pytest_asyncio.fixture(loop_scope="module", scope="module", params=[cells.FULL, cells.HEADLESS], ids=lambda p: p.name)
-async def browsing(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Inside]:
+@pytest_asyncio.fixture(
+    loop_scope="module", scope="module", params=[sandboxes.FULL, sandboxes.HEADLESS], ids=lambda p: p.name
+)
+async def browsing(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[AgentSandbox]:
     profile = tmp_path_factory.mktemp("pages") / "profile"
-    async with cells.cell(cells.host(request.param), cells.spec(profile)) as inside:
+    async with sandboxes.sandbox(sandboxes.host(request.param), sandboxes.spec(profile)) as inside:
         await inside.browse(request.param)
-        await inside.run(f"full = {request.param == cells.FULL}")
+        await inside.run(f"full = {request.param == sandboxes.FULL}")
         yield inside
 
 
-async def read(inside: Inside, url: str) -> str:
-    """The text of a fresh page. Raises Refused."""
+async def read(inside: AgentSandbox, url: str) -> str:
+    """The text of a fresh page. Raises RaisedInside."""
     code = """
 page = await context.new_page()
 try:
@@ -39,7 +43,7 @@ finally:
     return text
 
 
-async def is_full(inside: Inside) -> bool:
+async def is_full(inside: AgentSandbox) -> bool:
     return bool(await inside.run("answer = full"))
 
 
@@ -59,9 +63,9 @@ async def serve(listener: socket.socket, asked: list[bytes]) -> None:
             tasks.create_task(answer(connection))
 
 
-async def test_chromium_says_that_its_own_sandbox_is_on(browsing: Inside) -> None:
+async def test_chromium_says_that_its_own_sandbox_is_on(browsing: AgentSandbox) -> None:
     if not await is_full(browsing):
-        with pytest.raises(Refused, match="ERR_INVALID_URL"):  # the headless shell has no such page
+        with pytest.raises(RaisedInside, match="ERR_INVALID_URL"):  # the headless shell has no such page
             await read(browsing, "chrome://sandbox")
         return
     text = await read(browsing, "chrome://sandbox")
@@ -70,10 +74,10 @@ async def test_chromium_says_that_its_own_sandbox_is_on(browsing: Inside) -> Non
     assert "Seccomp-BPF sandbox\tYes" in text
 
 
-async def test_renderers_are_in_namespaces_of_their_own(browsing: Inside) -> None:
+async def test_renderers_are_in_namespaces_of_their_own(browsing: AgentSandbox) -> None:
     # The kernel's word for what chrome://sandbox says, and for the headless shell as well.
     await read(browsing, "data:text/html,x")
-    _, first, *rest = procfs.tree(browsing.cell.pid)
+    _, first, *rest = procfs.tree(browsing.process.pid)
     program = procfs.namespaces(first)
     deep = []
     for pid in rest:
@@ -84,20 +88,20 @@ async def test_renderers_are_in_namespaces_of_their_own(browsing: Inside) -> Non
     assert all(seen["net"] != program["net"] and seen["pid"] != program["pid"] for seen in inner)
 
 
-async def test_local_schemes_are_blocked(browsing: Inside) -> None:
+async def test_local_schemes_are_blocked(browsing: AgentSandbox) -> None:
     full = await is_full(browsing)
     for url in LOCAL:
-        with pytest.raises(Refused, match="ERR_BLOCKED_BY_ADMINISTRATOR" if full else "ERR_FILE_NOT_FOUND"):
+        with pytest.raises(RaisedInside, match="ERR_BLOCKED_BY_ADMINISTRATOR" if full else "ERR_FILE_NOT_FOUND"):
             await read(browsing, url)
     for url in ("file:///profile", "chrome://version", "devtools://devtools/bundled/inspector.html"):
         if full:  # the headless shell reads no policy: of its own profile it sees what the tenant's module sees
-            with pytest.raises(Refused, match="ERR_BLOCKED_BY_ADMINISTRATOR"):
+            with pytest.raises(RaisedInside, match="ERR_BLOCKED_BY_ADMINISTRATOR"):
                 await read(browsing, url)
     assert await read(browsing, "data:text/html,works") == "works"
 
 
 @pytest.mark.parametrize("url", ["http://169.254.169.254/latest/", "http://127.0.0.1:6379/", "http://[::1]:9470/"])
-async def test_every_request_meets_the_gateway(browsing: Inside, url: str) -> None:
+async def test_every_request_meets_the_gateway(browsing: AgentSandbox, url: str) -> None:
     assert browsing.listener is not None
     asked: list[bytes] = []
     async with asyncio.TaskGroup() as tasks:
@@ -108,7 +112,7 @@ async def test_every_request_meets_the_gateway(browsing: Inside, url: str) -> No
     assert text == "refused"
 
 
-async def test_a_page_reaches_no_socket_but_the_gateways(browsing: Inside) -> None:
+async def test_a_page_reaches_no_socket_but_the_gateways(browsing: AgentSandbox) -> None:
     script = """
 answer = await page.evaluate('''async port => {
   const timer = ms => new Promise(done => setTimeout(() => done('silent'), ms));

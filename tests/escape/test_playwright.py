@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
-from pw_sandbox import cells
-from pw_sandbox.cells import Inside, Refused
+from pw_sandbox import sandboxes
+from pw_sandbox.sandboxes import AgentSandbox, RaisedInside
 
 pytestmark = [pytest.mark.sandbox, pytest.mark.browser, pytest.mark.asyncio(loop_scope="module")]
 NODE = "/opt/pageworker/site/playwright/driver/node"
@@ -24,13 +24,13 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest_asyncio.fixture(loop_scope="module", scope="module")
-async def confined(folder: Path) -> AsyncIterator[Inside]:
-    async with cells.cell(cells.host(cells.HEADLESS), cells.spec(folder)) as inside:
-        await inside.browse(cells.HEADLESS)
+async def confined(folder: Path) -> AsyncIterator[AgentSandbox]:
+    async with sandboxes.sandbox(sandboxes.host(sandboxes.HEADLESS), sandboxes.spec(folder)) as inside:
+        await inside.browse(sandboxes.HEADLESS)
         yield inside
 
 
-async def test_what_node_can_do_is_what_the_cell_permits(confined: Inside, folder: Path) -> None:
+async def test_what_node_can_do_is_what_the_cell_permits(confined: AgentSandbox, folder: Path) -> None:
     script = """
 const fs = require('fs'), net = require('net'), child = require('child_process');
 const attempt = act => { try { act(); return 'done' } catch (e) { return e.code || String(e) } };
@@ -47,12 +47,12 @@ net.connect(80, '169.254.169.254').on('error', e => {
   found.metadata = e.code; fs.writeFileSync('/profile/found.json', JSON.stringify(found)); process.exit(1);
 });
 """
-    python = str(cells.host(cells.HEADLESS).python)
+    python = str(sandboxes.host(sandboxes.HEADLESS).python)
     start = """
 await playwright.chromium.launch(
     executable_path=node, ignore_default_args=True, timeout=10000, args=["-e", script])
 """
-    with pytest.raises(Refused):
+    with pytest.raises(RaisedInside):
         await confined.run(start, node=NODE, script=script.replace("SUPERVISOR", "999999").replace("PYTHON", python))
     found = json.loads((folder / "found.json").read_text())
     environment = found.pop("environment")

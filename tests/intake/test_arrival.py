@@ -38,7 +38,7 @@ def test_an_id_that_is_no_time_is_none() -> None:
 async def taken(counter: Counter, worker: str, most: int, monkeypatch: pytest.MonkeyPatch) -> list[tuple[bytes, float]]:
     """What one take brings, with seconds."""
     monkeypatch.setattr(list_source, "BATCH", most)
-    hand = ProducerList(counter.link, "pw", worker, IntakeTimeouts())
+    hand = ProducerList(counter.redis_client, "pw", worker, IntakeTimeouts())
     arrivals = await hand.take()
     await hand.remove([arrival.text for arrival in arrivals])
     return [(arrival.text, arrival.waited_ms / 1000) for arrival in arrivals]
@@ -66,7 +66,7 @@ async def test_what_is_pushed_at_the_head_has_not_waited(counter: Counter, monke
     await counter.push(*(job(n) for n in range(3)))
     assert near(await taken(counter, "w1", 1, monkeypatch), [0])
     await asyncio.sleep(PAUSE_SECONDS)
-    await counter.link.send("LPUSH", "pw:inbox", job(9), key="pw:inbox")
+    await counter.redis_client.send("LPUSH", "pw:inbox", job(9), key="pw:inbox")
     found = await taken(counter, "w1", 10, monkeypatch)
     assert [text for text, _ in found] == [job(9), job(1), job(2)]
     assert near(found, [0, PAUSE_SECONDS, PAUSE_SECONDS])
@@ -78,17 +78,17 @@ async def test_where_others_changed_the_list_nothing_is_claimed(
     await counter.push(*(job(n) for n in range(5)))
     await taken(counter, "w1", 1, monkeypatch)
     await asyncio.sleep(PAUSE_SECONDS)
-    await counter.link.send("LPOP", "pw:inbox", key="pw:inbox")
+    await counter.redis_client.send("LPOP", "pw:inbox", key="pw:inbox")
     await counter.push(job(7))
     assert near(await taken(counter, "w1", 10, monkeypatch), [0, 0, 0, 0])
-    assert await counter.link.send("EXISTS", "{pw:inbox}:seen", key="pw:inbox") == 0
+    assert await counter.redis_client.send("EXISTS", "{pw:inbox}:seen", key="pw:inbox") == 0
 
 
 async def test_a_backlog_of_many_pushes_costs_a_small_note(counter: Counter, monkeypatch: pytest.MonkeyPatch) -> None:
     for number in range(200):
         await counter.push(job(2 * number), job(2 * number + 1))
         await taken(counter, "w1", 1, monkeypatch)
-    note = await counter.link.send("GET", "{pw:inbox}:seen", key="pw:inbox")
+    note = await counter.redis_client.send("GET", "{pw:inbox}:seen", key="pw:inbox")
     assert len(note.split()) <= 34
     assert len(note) < 1200
     while found := await taken(counter, "w1", 256, monkeypatch):

@@ -45,7 +45,7 @@ async def process(url: str, worker_id: str) -> AsyncIterator[asyncio.subprocess.
 
 
 async def test_a_killed_intake_is_taken_over(counter: Counter) -> None:
-    url, count = counter.link.safe_url, 3000
+    url, count = counter.redis_client.safe_url, 3000
     await counter.push(*(job(i, "list") for i in range(count)))
     await counter.add(*(job(i, "stream") for i in range(count)))
     async with process(url, "victim1"), process(url, "victim2"), asyncio.timeout(20):
@@ -61,7 +61,7 @@ async def test_a_killed_intake_is_taken_over(counter: Counter) -> None:
 
 async def test_a_dead_workers_texts_are_taken_over(counter: Counter) -> None:
     """As a process leaves it that was killed between taking and queueing."""
-    send = counter.link.send
+    send = counter.redis_client.send
     await send("RPUSH", "{pw:inbox}:processing:dead", *(job(i) for i in range(600)), key="pw:inbox")
     await send("ZADD", "{pw:inbox}:workers", 1, "dead", key="pw:inbox")
     await send("XGROUP", "CREATE", "pw:jobs", "pw", "0", "MKSTREAM", key="pw:jobs")
@@ -73,7 +73,7 @@ async def test_a_dead_workers_texts_are_taken_over(counter: Counter) -> None:
 
 
 async def test_a_living_workers_texts_are_left_alone(counter: Counter) -> None:
-    send = counter.link.send
+    send = counter.redis_client.send
     await send("RPUSH", "{pw:inbox}:processing:slow", job(1), key="pw:inbox")
     now = (await send("TIME", key="pw:inbox"))[0]
     await send("ZADD", "{pw:inbox}:workers", now + 3600, "slow", key="pw:inbox")
@@ -87,10 +87,10 @@ async def test_a_living_workers_texts_are_left_alone(counter: Counter) -> None:
 
 async def test_a_worker_that_is_heard_again_keeps_its_texts(counter: Counter) -> None:
     """taskiq-redis#123: between the look that finds it silent and the taking over, it spoke."""
-    send = counter.link.send
+    send = counter.redis_client.send
     await send("RPUSH", "{pw:inbox}:processing:slow", job(1), key="pw:inbox")
     await send("ZADD", "{pw:inbox}:workers", 1, "slow", key="pw:inbox")
-    mine, slow = (ProducerList(counter.link, "pw", name, IntakeTimeouts()) for name in ("w1", "slow"))
+    mine, slow = (ProducerList(counter.redis_client, "pw", name, IntakeTimeouts()) for name in ("w1", "slow"))
     assert await mine.beat() == ["slow"]
     await slow.beat()
     assert await mine.adopt("slow") == []
@@ -102,8 +102,8 @@ async def test_a_worker_that_is_heard_again_keeps_its_texts(counter: Counter) ->
 async def test_a_lost_reply_loses_no_job(
     counter: Counter, proxied_redis: RespProxy, command: str, timing: IntakeTimeouts
 ) -> None:
-    link = connect(RedisSettings(url=proxied_redis.url))
-    async with counter.intake(link=link, timing=timing):
+    redis_client = connect(RedisSettings(url=proxied_redis.url))
+    async with counter.intake(redis_client=redis_client, timing=timing):
         for round_ in range(4):
             proxied_redis.drop_reply(1 + round_ % 3, command)
             await counter.push(*(job(i, f"list{round_}") for i in range(7)))
@@ -112,25 +112,25 @@ async def test_a_lost_reply_loses_no_job(
                 await proxied_redis.dropped.wait()
         await counter.reached(4 * 14)
         await counter.settled()
-    await link.aclose()
+    await redis_client.aclose()
     order = await counter.order()
     assert len(order) == len(set(order)) == 4 * 14
 
 
 async def test_cut_off_and_back(counter: Counter, proxied_redis: RespProxy) -> None:
-    link = connect(RedisSettings(url=proxied_redis.url))
-    async with counter.intake(link=link):
+    redis_client = connect(RedisSettings(url=proxied_redis.url))
+    async with counter.intake(redis_client=redis_client):
         await counter.push(job(1))
         await counter.reached(1)
         proxied_redis.cut()
         await counter.push(job(2))
         await counter.add(job(3))
-        while link.availability.up:
+        while redis_client.availability.up:
             await counter.turn()
         proxied_redis.heal()
         await counter.reached(3)
         await counter.settled()
-    await link.aclose()
+    await redis_client.aclose()
 
 
 async def test_a_restarted_redis(tmp_path: object) -> None:
@@ -140,28 +140,30 @@ async def test_a_restarted_redis(tmp_path: object) -> None:
                 await counter.push(*(job(i, f"list{round_}") for i in range(500)))
                 await counter.add(*(job(i, f"stream{round_}") for i in range(500)))
                 await asyncio.to_thread(server.restart)
-                await counter.link.availability.retry_until_available(lambda: counter.link.send("PING", key="k"))
+                await counter.redis_client.availability.retry_until_available(
+                    lambda: counter.redis_client.send("PING", key="k")
+                )
             await counter.reached(3000)
             await counter.settled()
 
 
 async def test_jobs_pushed_to_another_redis_than_the_queues(counter: Counter) -> None:
     with redis_server() as ingress:
-        link = connect(RedisSettings(url=counter.link.safe_url, ingress_url=ingress.url))
-        async with counter.intake(link=link):
-            await link.ingress.send("RPUSH", "pw:inbox", job(1), job(2), key="pw:inbox")
-            await link.ingress.send("XADD", "pw:jobs", "*", "job", job(3), key="pw:jobs")
+        redis_client = connect(RedisSettings(url=counter.redis_client.safe_url, ingress_url=ingress.url))
+        async with counter.intake(redis_client=redis_client):
+            await redis_client.ingress.send("RPUSH", "pw:inbox", job(1), job(2), key="pw:inbox")
+            await redis_client.ingress.send("XADD", "pw:jobs", "*", "job", job(3), key="pw:jobs")
             await counter.reached(3)
             ingress.kill()
-            while link.ingress.availability.up:
+            while redis_client.ingress.availability.up:
                 await counter.turn()
-            assert link.availability.up
+            assert redis_client.availability.up
             await asyncio.to_thread(ingress.start)
-            await link.ingress.availability.retry_until_available(
-                lambda: link.ingress.send("RPUSH", "pw:inbox", job(4), key="pw:inbox")
+            await redis_client.ingress.availability.retry_until_available(
+                lambda: redis_client.ingress.send("RPUSH", "pw:inbox", job(4), key="pw:inbox")
             )
             await counter.reached(4)
-        await link.aclose()
+        await redis_client.aclose()
 
 
 async def test_a_sentinel_failover(live_sentinel: Sentinels) -> None:
@@ -180,9 +182,9 @@ async def test_a_sentinel_failover(live_sentinel: Sentinels) -> None:
 
 async def again(counter: Counter) -> int:
     """Push the same two jobs as often as it takes, and count."""
-    await counter.link.availability.retry_until_available(lambda: counter.push(job(3)))
-    await counter.link.availability.retry_until_available(lambda: counter.add(job(4)))
-    return await counter.link.availability.retry_until_available(counter.jobs)
+    await counter.redis_client.availability.retry_until_available(lambda: counter.push(job(3)))
+    await counter.redis_client.availability.retry_until_available(lambda: counter.add(job(4)))
+    return await counter.redis_client.availability.retry_until_available(counter.jobs)
 
 
 async def test_a_cluster_whose_slots_and_primaries_move(live_cluster: Cluster) -> None:
@@ -195,6 +197,6 @@ async def test_a_cluster_whose_slots_and_primaries_move(live_cluster: Cluster) -
                 tasks.create_task(asyncio.to_thread(live_cluster.migrate_slot, slot, target))
                 for i in range(20):
                     text = job(i, f"to{target.port}")
-                    await counter.link.availability.retry_until_available(partial(counter.push, text))
+                    await counter.redis_client.availability.retry_until_available(partial(counter.push, text))
         await counter.reached(40)
         await counter.settled()

@@ -83,10 +83,10 @@ async def test_a_group_that_is_gone_is_made_again(counter: Counter) -> None:
     async with counter.intake():
         await counter.add(job(1))
         await counter.reached(1)
-        await counter.link.send("XGROUP", "DESTROY", "pw:jobs", "pw", key="pw:jobs")
+        await counter.redis_client.send("XGROUP", "DESTROY", "pw:jobs", "pw", key="pw:jobs")
         await counter.add(job(2))
         await counter.reached(2)
-        await counter.link.send("DEL", "pw:jobs", key="pw:jobs")
+        await counter.redis_client.send("DEL", "pw:jobs", key="pw:jobs")
         await counter.add(job(3))
         await counter.reached(3)
         await counter.settled()
@@ -94,7 +94,7 @@ async def test_a_group_that_is_gone_is_made_again(counter: Counter) -> None:
 
 async def test_an_entry_that_somebody_deleted_is_forgotten(counter: Counter) -> None:
     await counter.add(job(1))
-    send = counter.link.send
+    send = counter.redis_client.send
     await send("XGROUP", "CREATE", "pw:jobs", "pw", "0", key="pw:jobs")
     await send("XREADGROUP", "GROUP", "pw", "w1", "STREAMS", "pw:jobs", ">", key="pw:jobs")
     await send("XTRIM", "pw:jobs", "MAXLEN", 0, key="pw:jobs")
@@ -106,7 +106,7 @@ async def test_an_entry_that_somebody_deleted_is_forgotten(counter: Counter) -> 
 
 
 async def test_names_of_the_dead_do_not_stay(counter: Counter) -> None:
-    send = counter.link.send
+    send = counter.redis_client.send
     await send("XGROUP", "CREATE", "pw:jobs", "pw", "0", "MKSTREAM", key="pw:jobs")
     for i in range(5):
         await send("XGROUP", "CREATECONSUMER", "pw:jobs", "pw", f"gone{i}", key="pw:jobs")
@@ -121,12 +121,12 @@ async def test_names_of_the_dead_do_not_stay(counter: Counter) -> None:
 async def test_a_source_of_the_wrong_type_does_not_stop_the_other(
     counter: Counter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("pageworker_supervisor.intake.intake.CAP_SECONDS", 0.1)
-    await counter.link.send("SET", "pw:inbox", "a mistake", key="pw:inbox")
+    monkeypatch.setattr("pageworker_supervisor.intake.intake.REFUSED_SECONDS", 0.1)
+    await counter.redis_client.send("SET", "pw:inbox", "a mistake", key="pw:inbox")
     async with counter.intake():
         await counter.add(job(1))
         await counter.reached(1)
-        await counter.link.send("DEL", "pw:inbox", key="pw:inbox")
+        await counter.redis_client.send("DEL", "pw:inbox", key="pw:inbox")
         await counter.push(job(2))
         await counter.reached(2)
         await counter.settled()
@@ -139,7 +139,7 @@ async def test_full_memory_is_waited_out(counter: Counter, live_redis: RedisServ
         live_redis.command("CONFIG", "SET", "maxmemory", 1)
         try:
             await asyncio.sleep(2 * QUICK.block_seconds)  # it is refused a few times
-            assert counter.link.availability.reason == "", "full memory is no absence of Redis"
+            assert counter.redis_client.availability.reason == "", "full memory is no absence of Redis"
         finally:
             live_redis.command("CONFIG", "SET", "maxmemory", 0)
         await counter.push(job(2))

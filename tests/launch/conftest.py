@@ -1,14 +1,14 @@
 from pathlib import Path
 
 import pytest
-from pw_sandbox import cells
+from pw_sandbox import sandboxes
 
 from pageworker_sandbox.launch import Host
 
 
 @pytest.fixture(scope="session")
 def host() -> Host:
-    return cells.host(cells.HEADLESS)
+    return sandboxes.host(sandboxes.HEADLESS)
 
 
 @pytest.fixture

@@ -11,10 +11,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from pw_sandbox import cells, gone
+from pw_sandbox import gone, sandboxes
 
 from pageworker_sandbox.confine import landlock
-from pageworker_sandbox.dialer.messages import Rules
+from pageworker_sandbox.dialer.messages import DialRules
 from pageworker_sandbox.launch import GatewayUsers, Host, LaunchFailed, launch_gateway, procfs
 from pageworker_sandbox.launch.mounts import Bind
 from pageworker_sandbox.launch.start import START_SECONDS
@@ -30,11 +30,11 @@ kept.flush()
 
 
 async def test_the_kernels_proof(host: Host, profile: Path) -> None:
-    async with cells.cell(host, cells.spec(profile)) as inside:
+    async with sandboxes.sandbox(host, sandboxes.spec(profile)) as inside:
         await inside.run("pass")
-        proof = await inside.cell.proof()
+        proof = await inside.process.proof()
         ours = procfs.namespaces("self")
-    assert proof["uid"] == str(cells.UID or os.getuid())
+    assert proof["uid"] == str(sandboxes.UID or os.getuid())
     assert (proof["no_new_privs"], proof["seccomp"], proof["cap_eff"]) == ("1", "2", "0" * 16)
     assert all(proof[f"ns_{name}"] != inode for name, inode in ours.items())
 
@@ -51,7 +51,7 @@ answer = {"env": dict(os.environ), "host": platform.node(), "cwd": os.getcwd(), 
           "pids": sorted(int(p) for p in os.listdir("/proc") if p.isdigit()),
           "first": open("/proc/1/cmdline").read() + open("/proc/1/environ").read()}
 """
-    async with cells.cell(host, cells.spec(profile)) as inside:
+    async with sandboxes.sandbox(host, sandboxes.spec(profile)) as inside:
         seen = await inside.run(look)
     assert set(seen["env"]) <= {"HOME", "LANG", "PWD"}
     assert (seen["host"], seen["cwd"], seen["uid"]) == ("runner", "/", 1000)
@@ -70,67 +70,67 @@ def programs(host: Host) -> list[Path]:
 async def test_the_trusted_side_can_not_be_imported(host: Host, profile: Path) -> None:
     names = ["pageworker_supervisor", "pageworker_profiles", "redis", "nacl", "httpx", "psutil", "pip", "pyseccomp"]
     names += ["pageworker_sandbox.launch", "pageworker_sandbox.egress", "pageworker_sandbox.signing"]
-    async with cells.cell(host, cells.spec(profile)) as inside:
+    async with sandboxes.sandbox(host, sandboxes.spec(profile)) as inside:
         await inside.run("import playwright, msgspec, greenlet, pageworker_sandbox.wire.messages")
         for name in names:
-            with pytest.raises(cells.Refused, match="No module named"):
+            with pytest.raises(sandboxes.RaisedInside, match="No module named"):
                 await inside.run(f"import {name}")
 
 
 async def test_chatter_is_cut_to_its_tail_and_never_blocks(host: Host, profile: Path) -> None:
-    async with cells.cell(host, cells.spec(profile)) as inside:
+    async with sandboxes.sandbox(host, sandboxes.spec(profile)) as inside:
         await inside.run("import os\nfor i in range(2000): os.write(2, b'x' * 1000)\nos.write(2, b'the end')")
-        inside.cell.kill()
-        await inside.cell.wait()
-        assert inside.cell.stderr.endswith("the end")
-        assert len(inside.cell.stderr) <= 8192
+        inside.process.kill()
+        await inside.process.wait()
+        assert inside.process.stderr.endswith("the end")
+        assert len(inside.process.stderr) <= 8192
 
 
 async def test_exit_status_is_told(host: Host, profile: Path) -> None:
-    async with cells.cell(host, cells.spec(profile)) as inside:
+    async with sandboxes.sandbox(host, sandboxes.spec(profile)) as inside:
         with pytest.raises(EOFError):
             await inside.run("import os; os._exit(7)")
-        status = await inside.cell.wait()
+        status = await inside.process.wait()
         assert (status.code, status.signal) == (7, None)
 
 
 async def test_kill_may_be_repeated(host: Host, profile: Path) -> None:
-    async with cells.cell(host, cells.spec(profile)) as inside:
-        inside.cell.kill()
-        inside.cell.kill()
-        await inside.cell.wait()
-        await inside.cell.wait()
-        inside.cell.kill()
-        assert await inside.cell.memory_bytes() == 0
-        assert await inside.cell.processes() == 0
+    async with sandboxes.sandbox(host, sandboxes.spec(profile)) as inside:
+        inside.process.kill()
+        inside.process.kill()
+        await inside.process.wait()
+        await inside.process.wait()
+        inside.process.kill()
+        assert await inside.process.memory_bytes() == 0
+        assert await inside.process.processes() == 0
 
 
 async def test_memory_counts_what_is_mapped_and_what_is_not(host: Host, profile: Path) -> None:
-    async with cells.cell(host, cells.spec(profile)) as inside:
+    async with sandboxes.sandbox(host, sandboxes.spec(profile)) as inside:
         await inside.run("pass")
-        before = await inside.cell.memory_bytes()
+        before = await inside.process.memory_bytes()
         await inside.run("kept = bytearray(b'x') * 50_000_000")
-        mapped = await inside.cell.memory_bytes()
+        mapped = await inside.process.memory_bytes()
         await inside.run(
             "import os\nhidden = os.memfd_create('x')\nfor _ in range(50): os.write(hidden, bytes(1_000_000))"
         )
-        hidden = await inside.cell.memory_bytes()
+        hidden = await inside.process.memory_bytes()
     assert 45e6 < mapped - before < 70e6
     assert 45e6 < hidden - mapped < 70e6
 
 
 async def test_a_tmpfs_counts_as_memory_and_what_is_mapped_of_it_counts_once(host: Host, profile: Path) -> None:
     """880 MiB were in use under a limit of 700: /tmp and /dev/shm were in no account."""
-    async with cells.cell(host, replace(cells.spec(profile), profile_dir=None)) as inside:
+    async with sandboxes.sandbox(host, replace(sandboxes.spec(profile), profile_dir=None)) as inside:
         await inside.run("pass")
-        before = await inside.cell.memory_bytes()
+        before = await inside.process.memory_bytes()
         for path in ("/tmp/x", "/dev/shm/x", "/profile/x"):
             await inside.run(WRITE, path=path)
-        written = await inside.cell.memory_bytes()
+        written = await inside.process.memory_bytes()
         await inside.run("import mmap\nseen = mmap.mmap(kept.fileno(), 0)\nanswer = sum(seen[::4096])")
-        mapped = await inside.cell.memory_bytes()
-        cheap = await inside.cell.memory_bytes(at_most=10**12)
-        uses = {str(use.inside): use for use in await inside.cell.tmpfs_use()}
+        mapped = await inside.process.memory_bytes()
+        cheap = await inside.process.memory_bytes(at_most=10**12)
+        uses = {str(use.inside): use for use in await inside.process.tmpfs_use()}
     assert 3 * 45e6 < written - before < 3 * 70e6
     assert abs(mapped - written) < 10e6
     assert cheap - mapped > 45e6
@@ -140,10 +140,10 @@ async def test_a_tmpfs_counts_as_memory_and_what_is_mapped_of_it_counts_once(hos
 
 
 async def test_files_in_a_tmpfs_are_counted_by_the_kernel(host: Host, profile: Path) -> None:
-    async with cells.cell(host, replace(cells.spec(profile), profile_dir=None, scratch_files=500)) as inside:
-        with pytest.raises(cells.Refused) as full:
+    async with sandboxes.sandbox(host, replace(sandboxes.spec(profile), profile_dir=None, scratch_files=500)) as inside:
+        with pytest.raises(sandboxes.RaisedInside) as full:
             await inside.run("for n in range(500): open(f'/profile/{n}', 'w').close()")
-        (use,) = (use for use in await inside.cell.tmpfs_use() if use.inside == Path("/profile"))
+        (use,) = (use for use in await inside.process.tmpfs_use() if use.inside == Path("/profile"))
     assert full.value.errno == errno.ENOSPC
     assert use.files == use.most_files == 500
 
@@ -152,22 +152,22 @@ async def test_a_cell_that_can_not_start_says_why(host: Host, profile: Path) -> 
     broken = replace(host, python=Path("/nonexistent/python"))
     async with asyncio.timeout(START_SECONDS / 2):
         with pytest.raises(LaunchFailed, match="nonexistent"):
-            async with cells.cell(broken, cells.spec(profile)):
+            async with sandboxes.sandbox(broken, sandboxes.spec(profile)):
                 pass
     unstaged = replace(host, runner=(*host.runner, Bind(Path("/nonexistent"), Path("/x"))))
     with pytest.raises(LaunchFailed, match="stage the root"):
-        async with cells.cell(unstaged, cells.spec(profile)):
+        async with sandboxes.sandbox(unstaged, sandboxes.spec(profile)):
             pass
 
 
 async def test_nothing_is_left_open_or_running_here(host: Host, profile: Path) -> None:
-    async with cells.cell(host, cells.spec(profile)) as inside:
+    async with sandboxes.sandbox(host, sandboxes.spec(profile)) as inside:
         await inside.run("pass")
     before = set(os.listdir("/proc/self/fd"))
     for _ in range(3):
-        async with cells.cell(host, cells.spec(profile)) as inside:
+        async with sandboxes.sandbox(host, sandboxes.spec(profile)) as inside:
             await inside.run("pass")
-            tree = gone.watch(procfs.tree(inside.cell.pid))
+            tree = gone.watch(procfs.tree(inside.process.pid))
         assert gone.left(tree, 0.0) == set()
     assert set(os.listdir("/proc/self/fd")) == before
 
@@ -178,7 +178,7 @@ async def test_a_cancelled_start_leaves_nothing(host: Host, profile: Path) -> No
 
     async def begin() -> None:
         started.set()
-        async with cells.cell(host, cells.spec(profile)):
+        async with sandboxes.sandbox(host, sandboxes.spec(profile)):
             await asyncio.Event().wait()
 
     async with asyncio.TaskGroup() as tasks:
@@ -190,10 +190,10 @@ async def test_a_cancelled_start_leaves_nothing(host: Host, profile: Path) -> No
 
 
 async def test_another_thread_may_not_start_one(host: Host, profile: Path) -> None:
-    spec = cells.spec(profile)
+    spec = sandboxes.spec(profile)
 
     async def begin() -> None:
-        async with cells.cell(host, spec):
+        async with sandboxes.sandbox(host, spec):
             pass
 
     with pytest.raises(RuntimeError, match="main thread"):
@@ -201,15 +201,15 @@ async def test_another_thread_may_not_start_one(host: Host, profile: Path) -> No
 
 
 async def test_root_gives_every_cell_a_user(host: Host, profile: Path) -> None:
-    spec = replace(cells.spec(profile), uid=None if os.geteuid() == 0 else 12345)
+    spec = replace(sandboxes.spec(profile), uid=None if os.geteuid() == 0 else 12345)
     with pytest.raises(ValueError, match="user of its own"):
-        async with cells.cell(host, spec):
+        async with sandboxes.sandbox(host, spec):
             pass
 
 
 async def test_the_gateway_has_no_network_and_its_dialer_little_else(host: Host) -> None:
-    users = GatewayUsers(*(None if cells.UID is None else cells.UID + number for number in (80, 81)))
-    cell = await launch_gateway(host, users, Rules(ports=(80, 443)))
+    users = GatewayUsers(*(None if sandboxes.UID is None else sandboxes.UID + number for number in (80, 81)))
+    cell = await launch_gateway(host, users, DialRules(ports=(80, 443)))
     try:
         proof = await cell.proof()
         ours = procfs.namespaces("self")
@@ -223,10 +223,10 @@ async def test_the_gateway_has_no_network_and_its_dialer_little_else(host: Host)
 
 
 async def supervisor(profile: Path) -> tuple[asyncio.subprocess.Process, list[int]]:
-    if cells.UID is None:
+    if sandboxes.UID is None:
         profile.mkdir()
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "pw_sandbox.supervisor", str(profile), str(cells.HEADLESS)),
+        *(sys.executable, "-m", "pw_sandbox.supervisor", str(profile), str(sandboxes.HEADLESS)),
         stdout=subprocess.PIPE,
         cwd=CHECKOUT / "tests",
     )

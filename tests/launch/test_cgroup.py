@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from pw_sandbox import cells
+from pw_sandbox import sandboxes
 
 from pageworker_sandbox.launch import Host, cgroup
 
@@ -77,37 +77,37 @@ def test_the_kernel_counts_what_it_enforced(tmp_path: Path, memory: str) -> None
 
 @pytest.mark.sandbox
 async def test_the_kernel_enforces_memory_and_processes_of_a_cell(host: Host, profile: Path) -> None:
-    home = cgroup.home()
+    home = cgroup.find_root()
     if home is None or not home.controllers >= cgroup.WANTED:
         pytest.skip("no memory and pids controllers here")
-    spec = replace(cells.spec(profile, processes=80), memory_bytes=1024**3)
-    async with cells.cell(host, spec) as inside:
-        assert inside.cell.limit_hits() == cgroup.LimitHits()
-        with pytest.raises(cells.Refused):
+    spec = replace(sandboxes.spec(profile, processes=80), memory_bytes=1024**3)
+    async with sandboxes.sandbox(host, spec) as inside:
+        assert inside.process.limit_hits() == cgroup.LimitHits()
+        with pytest.raises(sandboxes.RaisedInside):
             await inside.run(THREADS)
-        assert inside.cell.limit_hits().processes > 0
+        assert inside.process.limit_hits().processes > 0
         with pytest.raises(EOFError):
             await inside.run(FILL)
-        await inside.cell.wait()
-        assert inside.cell.limit_hits().memory > 0
+        await inside.process.wait()
+        assert inside.process.limit_hits().memory > 0
 
 
 @pytest.mark.sandbox
 async def test_a_cell_lives_in_its_own_and_takes_it_along(
     host: Host, profile: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    home = cgroup.home()
+    home = cgroup.find_root()
     if home is None:
         assert os.geteuid() != 0 or cgroup.own_folder() is None
         pytest.skip("no cgroup can be made here")
-    spec = cells.spec(profile)
-    async with cells.cell(host, spec) as inside:
-        where = Path(f"/proc/{inside.cell.pid}/cgroup").read_text()
+    spec = sandboxes.spec(profile)
+    async with sandboxes.sandbox(host, spec) as inside:
+        where = Path(f"/proc/{inside.process.pid}/cgroup").read_text()
         assert f"/{home.folder.name}/{spec.runner_id}\n" in where
-        assert str(inside.cell.pid) in (home.folder / spec.runner_id / "cgroup.procs").read_text().split()
+        assert str(inside.process.pid) in (home.folder / spec.runner_id / "cgroup.procs").read_text().split()
     assert [path for path in home.folder.iterdir() if path.is_dir()] == []
     # And the same cell without: what was found above is no matter of course.
-    monkeypatch.setattr(cgroup, "home", lambda: None)
-    async with cells.cell(host, spec) as inside:
-        where = Path(f"/proc/{inside.cell.pid}/cgroup").read_text()
+    monkeypatch.setattr(cgroup, "find_root", lambda: None)
+    async with sandboxes.sandbox(host, spec) as inside:
+        where = Path(f"/proc/{inside.process.pid}/cgroup").read_text()
         assert f"/{home.folder.name}/{spec.runner_id}\n" not in where

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from pageworker_sandbox.launch import Host
-from pageworker_sandbox.launch.bubblewrap import Descriptors, words
+from pageworker_sandbox.launch.bubblewrap import Descriptors, arguments
 from pageworker_sandbox.launch.mounts import Bind, MountMode, Scratch
 from pageworker_sandbox.launch.root_layout import SandboxSpec, gateway_mounts, runner_mounts
 
@@ -53,18 +53,18 @@ def test_no_program_but_interpreter_driver_and_browser_is_bound_by_name(host: Ho
 
 
 def test_every_namespace_is_unshared(host: Host, spec: SandboxSpec) -> None:
-    line = words(runner_mounts(host, spec), "/stage", Descriptors(9), network=False, rename=True)
+    line = arguments(runner_mounts(host, spec), "/stage", Descriptors(9), network=False, rename=True)
     assert set(line) >= NAMESPACES | {"--die-with-parent", "--new-session", "--clearenv"}
     assert line[line.index("--cap-drop") + 1] == "ALL"
 
 
 def test_the_gateway_shares_the_network_only(host: Host) -> None:
-    line = words(gateway_mounts(host), "/stage", Descriptors(9), network=True, rename=True)
+    line = arguments(gateway_mounts(host), "/stage", Descriptors(9), network=True, rename=True)
     assert {word for word in line if word.startswith("--unshare")} == NAMESPACES - {"--unshare-net"}
 
 
 def test_the_root_itself_ends_up_read_only(host: Host, spec: SandboxSpec) -> None:
-    line = words(runner_mounts(host, spec), "/stage", Descriptors(9), network=False, rename=True)
+    line = arguments(runner_mounts(host, spec), "/stage", Descriptors(9), network=False, rename=True)
     last_mount = max(i for i, word in enumerate(line) if word in ("--ro-bind", "--bind", "--tmpfs", "--proc"))
     remounts = [i for i, word in enumerate(line) if word == "--remount-ro" and line[i + 1] == "/"]
     assert remounts

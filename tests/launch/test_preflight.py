@@ -8,7 +8,7 @@ import sysconfig
 from pathlib import Path
 
 import pytest
-from pw_sandbox import cells
+from pw_sandbox import sandboxes
 
 from pageworker_sandbox.launch import HostUnfit, checks, elf, interpreter, survey
 from pageworker_sandbox.launch.errors import HostProblem
@@ -18,7 +18,7 @@ from pageworker_sandbox.launch.run_program import run_program
 
 def test_this_host_is_fit_and_says_what_it_found() -> None:
     host = survey(None, None)
-    assert host.browser == cells.FULL
+    assert host.browser == sandboxes.FULL
     assert host.python.name.startswith("python3")
 
 
@@ -48,7 +48,7 @@ def test_the_checks_are_all_good_here() -> None:
 def test_a_check_that_fails_says_how_to_mend_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     failed = {check.name: check for check in checks() if not check.ok}
-    assert set(failed) >= {"bubblewrap", "user namespaces", "fresh /proc", "a whole cell"}
+    assert set(failed) >= {"bubblewrap", "user namespaces", "fresh /proc", "a whole sandbox"}
     assert all(check.mend for check in failed.values())
 
 
@@ -64,7 +64,7 @@ def test_an_interpreter_in_a_private_folder_is_moved(tmp_path: Path) -> None:
     assert isinstance(found, interpreter.Interpreter)
     assert found.executable == Path("/opt/pageworker/python/bin") / python.name
     assert not any(isinstance(m, Bind) and m.inside.is_relative_to(tmp_path) for m in found.mounts)
-    survey(python, cells.HEADLESS)  # starts it in a cell
+    survey(python, sandboxes.HEADLESS)  # starts it in a cell
 
 
 def test_installed_packages_are_masked(tmp_path: Path) -> None:
@@ -86,8 +86,11 @@ def test_another_pythons_packages_would_not_fit(monkeypatch: pytest.MonkeyPatch)
 def test_a_host_that_was_suspended_meanwhile_has_not_lost_its_answer() -> None:
     # The program that is asked stops who asks, and for longer than the answer may take.
     program = "(sleep 1.2; kill -CONT $PPID) >/dev/null 2>&1 & echo said; kill -STOP $PPID"
-    asks = f"from pageworker_sandbox.launch.run_program import ask; print(ask(['sh', '-c', {program!r}], 1.0).stdout)"
-    assert subprocess.check_output([sys.executable, "-c", asks], text=True).strip() == "said"
+    code = f"""
+from pageworker_sandbox.launch.run_program import run_program
+print(run_program(["sh", "-c", {program!r}], 1.0).stdout)
+"""
+    assert subprocess.check_output([sys.executable, "-c", code], text=True).strip() == "said"
 
 
 def test_a_program_that_does_not_answer_is_not_waited_for() -> None:
@@ -95,8 +98,9 @@ def test_a_program_that_does_not_answer_is_not_waited_for() -> None:
         run_program(["sleep", "1000"], 0.5)
 
 
+@pytest.mark.browser
 def test_libraries_are_found_as_the_loader_finds_them() -> None:
-    names = {path.name for path in elf.libraries(cells.FULL)}
+    names = {path.name for path in elf.libraries(sandboxes.FULL)}
     assert "libc.so.6" in names
     assert any(name.startswith("ld-") for name in names)
 

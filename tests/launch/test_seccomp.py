@@ -105,7 +105,7 @@ def test_an_unknown_key_is_an_error() -> None:
 def test_calls_this_machine_does_not_know_are_left_out() -> None:
     policy = msgspec.structs.replace(
         seccomp.policy("confined"),
-        syscalls=(seccomp.Rule(names=("no_such_call", "read"), action="SCMP_ACT_ALLOW"),),
+        syscalls=(seccomp.SeccompRule(names=("no_such_call", "read"), action="SCMP_ACT_ALLOW"),),
     )
     assert seccomp.compile_policy(policy)
 

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from pw_sandbox import cells
+from pw_sandbox import sandboxes
 
 pytestmark = [pytest.mark.sandbox, pytest.mark.browser]
 CHECKOUT = Path(__file__).resolve().parents[2]
@@ -34,7 +34,7 @@ def run(*arguments: str) -> subprocess.Popen[str]:
     return subprocess.Popen(python, stdout=subprocess.PIPE, text=True, env=environment, cwd=CHECKOUT / "tests")
 
 
-@pytest.mark.parametrize("browser", [cells.FULL, cells.HEADLESS], ids=lambda path: path.name)
+@pytest.mark.parametrize("browser", [sandboxes.FULL, sandboxes.HEADLESS], ids=lambda path: path.name)
 def test_an_ordinary_user_has_the_same_wall(browser: Path, tmp_path: Path) -> None:
     profile = "/tmp/profile" if os.geteuid() == 0 else str(tmp_path / "profile")
     with run("-m", "pw_sandbox.supervisor", profile, str(browser)) as process:
@@ -62,9 +62,10 @@ def test_its_other_processes_do_not_count_but_the_cells_do(tmp_path: Path) -> No
         f"profile = {profile!r}"
         """
 import asyncio, pathlib
-from pw_sandbox import cells
+from pw_sandbox import sandboxes
 async def main():
-    async with cells.cell(cells.host(cells.HEADLESS), cells.spec(pathlib.Path(profile), processes=64)) as inside:
+    spec = sandboxes.spec(pathlib.Path(profile), processes=64)
+    async with sandboxes.sandbox(sandboxes.host(sandboxes.HEADLESS), spec) as inside:
         print(await inside.run('''
 import os, signal
 children = []

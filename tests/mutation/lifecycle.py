@@ -60,10 +60,10 @@ ROWS = (
     ),
     Mutant(
         f.CANCEL_LOST,
-        "runner/pageworker_runner/attempts.py",
+        "runner/pageworker_runner/attempts/running_attempt.py",
         "        if self.forced_result.done():\n            return self.forced_result.result()\n",
         "",
-        ("tests/runner/test_begin.py::test_a_handler_that_is_stopped_before_it_begins_does_not",),
+        ("tests/runner/attempts/test_running_attempt.py::test_a_handler_that_is_stopped_before_it_begins_does_not",),
     ),
     Mutant(
         f.CANCEL_LOST,
@@ -122,10 +122,12 @@ ROWS = (
     ),
     Mutant(
         f.EXPIRY_FORGOTTEN,
-        "runner/pageworker_runner/attempts.py",
+        "runner/pageworker_runner/attempts/running_attempt.py",
         "        if before is not None and time.clock_gettime(time.CLOCK_BOOTTIME) >= before:\n",
         "        if False:\n",
-        ("tests/runner/test_begin.py::test_a_handler_does_not_begin_after_its_time_and_its_page_goes_on",),
+        (
+            "tests/runner/attempts/test_running_attempt.py::test_a_handler_does_not_begin_after_its_time_and_its_page_goes_on",
+        ),
     ),
     Mutant(
         f.LISTING_SCANS,

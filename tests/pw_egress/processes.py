@@ -8,22 +8,22 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from pageworker_sandbox.dialer.messages import FROM_SUPERVISOR, TO_SUPERVISOR, Rules
-from pageworker_sandbox.egress.client import Gateway, GatewayLost, connect
+from pageworker_sandbox.dialer.messages import FROM_SUPERVISOR, TO_SUPERVISOR, DialRules
+from pageworker_sandbox.egress.client import GatewayClient, GatewayLost, connect
 from pageworker_sandbox.wire.channel import Channel
 
 SANDBOX = Path(__file__).resolve().parents[2] / "sandbox"
 
 
 @asynccontextmanager
-async def gateway(*targets: str) -> AsyncIterator[tuple[Gateway, asyncio.subprocess.Process]]:
+async def gateway(*targets: str) -> AsyncIterator[tuple[GatewayClient, asyncio.subprocess.Process]]:
     """A running gateway and its process, which ends with the channel. `targets`: private ones that may be dialled."""
     for_gateway, for_dialer = socket.socketpair()
     with for_gateway, for_dialer:
         to_dialer, dialer = await _start("dialer", "--gateway-fd", for_dialer)
         ours, process = await _start("egress", "--dialer-fd", for_gateway)
     channel = Channel(to_dialer, outgoing=FROM_SUPERVISOR, incoming=TO_SUPERVISOR)
-    await channel.send(Rules(ports=(80, 443), targets=targets))
+    await channel.send(DialRules(ports=(80, 443), targets=targets))
     await channel.receive()
     client = connect(ours)
     async with asyncio.TaskGroup() as group:
@@ -50,7 +50,7 @@ async def _start(module: str, flag: str, other: socket.socket) -> tuple[socket.s
     return ours, process
 
 
-async def _read(client: Gateway) -> None:
+async def _read(client: GatewayClient) -> None:
     try:
         await client.run()
     except GatewayLost:

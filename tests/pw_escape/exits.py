@@ -11,15 +11,15 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
-from pageworker_sandbox.dialer.messages import Rules
-from pageworker_sandbox.egress.client import Gateway, GatewayLost, connect
+from pageworker_sandbox.dialer.messages import DialRules
+from pageworker_sandbox.egress.client import GatewayClient, GatewayLost, connect
 from pageworker_sandbox.egress.messages import EgressPolicy
 from pageworker_sandbox.launch import GatewayUsers, Host, launch_gateway
 from pageworker_sandbox.launch import gateway as launching
-from pageworker_sandbox.launch.gateway import GatewayCells
+from pageworker_sandbox.launch.gateway import GatewayProcesses
 from pageworker_sandbox.launch.mounts import Bind, Data
 from pageworker_sandbox.launch.packages import CODE
-from pageworker_sandbox.launch.start import Program
+from pageworker_sandbox.launch.program import SandboxProgram
 from pw_escape import weak_dialer, weak_gateway
 from pw_escape.names import RECORDS
 
@@ -34,9 +34,9 @@ PROGRAMS = {"gateway": weak_gateway, "dialer": weak_dialer}
 class Exit:
     """A gateway for one sandbox."""
 
-    def __init__(self, cells: GatewayCells) -> None:
-        self._cells = cells
-        self._gateway: Gateway = connect(cells.channel)
+    def __init__(self, processes: GatewayProcesses) -> None:
+        self._processes = processes
+        self._gateway: GatewayClient = connect(processes.channel)
         self._running = asyncio.get_running_loop().create_task(self._run())
 
     async def attach(self, listener: socket.socket) -> None:
@@ -45,8 +45,8 @@ class Exit:
 
     async def end(self) -> None:
         """Nothing of it is left."""
-        self._cells.kill()
-        await self._cells.wait()
+        self._processes.kill()
+        await self._processes.wait()
         await self._running
 
     async def _run(self) -> None:
@@ -61,11 +61,13 @@ async def begin(host: Host, without: frozenset[str], barred: int) -> Exit:
             program = f"{name}_program"
             weaker = partial(_weaker, getattr(launching, program), name, without)
             stack.enter_context(patch.object(launching, program, weaker))
-        return Exit(await launch_gateway(host, USERS, Rules(ports=(80, 443), barred=(barred,))))
+        return Exit(await launch_gateway(host, USERS, DialRules(ports=(80, 443), barred=(barred,))))
 
 
-def _weaker(make: Any, name: str, without: frozenset[str], host: Host, uid: int | None, descriptor: int) -> Program:
-    program: Program = make(host, uid, descriptor)
+def _weaker(
+    make: Any, name: str, without: frozenset[str], host: Host, uid: int | None, descriptor: int
+) -> SandboxProgram:
+    program: SandboxProgram = make(host, uid, descriptor)
     module = Bind(Path(str(PROGRAMS[name].__file__)), CODE / "pw_weaker.py")
     told = Data(json.dumps(sorted(without)), CODE / "pw_without.json")
     return replace(program, module="pw_weaker", mounts=(*program.mounts, module, told))

@@ -125,21 +125,22 @@ def confine(layers: Answer) -> None:
         rights = (
             0
             if "*" in out
-            else int(every) & ~sum(landlock.Fs[x] for x in out - {"REFER"} if x in landlock.Fs.__members__)
+            else int(every) & ~sum(landlock.AccessFs[x] for x in out - {"REFER"} if x in landlock.AccessFs.__members__)
         )
-        landlock.all_fs = lambda version: landlock.Fs(rights)
-        landlock.ALL_NET &= 0 if "TCP" in out else 3
-        landlock.ALL_SCOPES &= ~sum({"ABSTRACT_UNIX": 1, "SIGNAL": 2}.get(name, 0) for name in out)
+        landlock.all_fs = lambda version: landlock.AccessFs(rights)
+        landlock.ALL_NET &= 0 if "TCP" in out else landlock.ALL_NET
+        scopes = {"ABSTRACT_UNIX": landlock.Scope.ABSTRACT_UNIX_SOCKET, "SIGNAL": landlock.Scope.SIGNAL}
+        landlock.ALL_SCOPES &= ~sum(scopes.get(name, 0) for name in out)
     if "REFER" in out:
         # Not named it would be refused: it has to be allowed.
         restrict = landlock.restrict
         landlock.restrict = lambda handled, allowed, **options: restrict(
-            handled | landlock.Fs.REFER, {**allowed, "/": landlock.Fs.REFER}, **options
+            handled | landlock.AccessFs.REFER, {**allowed, "/": landlock.AccessFs.REFER}, **options
         )
     if "not dumpable" in without:
         confinement.prctl = lambda option, value: 0
     if out >= {"*"}:
-        landlock.ALL_NET = landlock.ALL_SCOPES = 0
+        landlock.ALL_NET, landlock.ALL_SCOPES = landlock.AccessNet(0), landlock.Scope(0)
         landlock.restrict = lambda *arguments, **options: None
     real.confine(real.interpreter(), memory(last))
 

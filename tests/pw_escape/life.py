@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
-from pw_sandbox import agent, cells, gone
+from pw_sandbox import agent, gone, sandboxes
 
 from pageworker_sandbox.launch import procfs
 from pw_escape import weaken
@@ -21,12 +21,12 @@ GONE_SECONDS = 2.0
 async def supervise(folder: Path, without: frozenset[str]) -> None:
     """Start a sandbox, tell its processes from outside to inside, wait for ever."""
     strangers = weaken.Strangers((), None, folder)
-    where, spec = cells.host(cells.HEADLESS), cells.spec(folder)
-    cell = await weaken.start(where, cells.program(where, spec), without, strangers)
+    where, spec = sandboxes.host(sandboxes.HEADLESS), sandboxes.spec(folder)
+    process = await weaken.start(where, sandboxes.program(where, spec), without, strangers)
     # What runs inside does not listen, so that the end of its channel is no end for it.
     deaf = json.dumps({"code": "import time; time.sleep(1000)"}).encode()
-    cell.channel.sendall(agent.HEADER.pack(len(deaf)) + deaf)
-    print(json.dumps(list(procfs.tree(cell.pid))), flush=True)
+    process.channel.sendall(agent.HEADER.pack(len(deaf)) + deaf)
+    print(json.dumps(list(procfs.tree(process.pid))), flush=True)
     await asyncio.Event().wait()
 
 

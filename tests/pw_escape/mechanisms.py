@@ -21,7 +21,7 @@ NAMESPACES = {
 """Name to bubblewrap's word."""
 
 ROOT = "root of named files"
-"""The mount namespace whose root holds what layout.py names. Without: files of the host and of others are in it too."""
+"""The mount namespace with the root of root_layout.py. Without it, files of the host and of others are visible too."""
 MASKS = "masked packages"
 DEVICES = "device list"
 READ_ONLY_BINDS = "read-only binds"
@@ -113,7 +113,7 @@ def dialer_filter(call: str) -> str:
 
 
 def landlock(right: str) -> str:
-    """A file right by its name in landlock.Fs; or `TCP`, `SIGNAL`, `ABSTRACT_UNIX`."""
+    """A file right by its name in landlock.AccessFs; or `TCP`, `SIGNAL`, `ABSTRACT_UNIX`."""
     return f"{LANDLOCK}: {right}"
 
 

@@ -5,14 +5,14 @@ import re
 from pathlib import Path
 from typing import Any
 
-from pw_sandbox import cells
-from pw_sandbox.cells import Inside, Refused
+from pw_sandbox import sandboxes
+from pw_sandbox.sandboxes import AgentSandbox, RaisedInside
 
 from pageworker_sandbox.launch import Host
 from pageworker_sandbox.launch.sandboxed_process import SandboxedProcess
 from pw_escape import mechanisms as m
 
-BROWSERS = {"page": cells.FULL, "shell": cells.HEADLESS}
+BROWSERS = {"page": sandboxes.FULL, "shell": sandboxes.HEADLESS}
 START = """
 import asyncio, errno, os, time
 from pageworker_sandbox import confine
@@ -59,9 +59,9 @@ async def started(program, *arguments, **options):
 """
 
 
-async def begin(cell: SandboxedProcess, host: Host, browser: Path, without: frozenset[str]) -> Inside:
-    """Bring the browser up. Raises Refused."""
-    inside = Inside(cell)
+async def begin(process: SandboxedProcess, host: Host, browser: Path, without: frozenset[str]) -> AgentSandbox:
+    """Bring the browser up. Raises RaisedInside."""
+    inside = AgentSandbox(process)
     port = await inside.listen()
     # Nobody accepts on it: whoever goes by the proxy is turned away at once.
     if inside.listener is not None:
@@ -75,11 +75,11 @@ async def begin(cell: SandboxedProcess, host: Host, browser: Path, without: froz
     return inside
 
 
-async def attack(inside: Inside, before: str, code: str, names: dict[str, Any]) -> dict[str, str]:
+async def attack(inside: AgentSandbox, before: str, code: str, names: dict[str, Any]) -> dict[str, str]:
     """Where it ended, as of any attack."""
     try:
         await inside.run(before + "\n" + code, **names)
-    except Refused as refused:
+    except RaisedInside as refused:
         text = str(refused)
         found = re.search(r"net::(ERR_\w+)", text) or re.search(r"\b(E[A-Z]{3,})\b", text)
         kind = errno.errorcode[refused.errno] if refused.errno else found[1] if found else refused.kind

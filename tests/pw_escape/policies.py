@@ -7,7 +7,7 @@ from unittest.mock import patch
 import msgspec
 
 from pageworker_sandbox.launch import seccomp
-from pageworker_sandbox.launch.seccomp import PolicyName, Rule
+from pageworker_sandbox.launch.seccomp import PolicyName, SeccompRule
 from pw_escape.mechanisms import ARCHITECTURE, EVERYTHING
 
 RETURN, ALLOW, KILL = 0x06, 0x7FFF0000, (0x00000000, 0x80000000)  # linux/bpf_common.h, linux/seccomp.h
@@ -39,7 +39,7 @@ def weakened(name: PolicyName, calls: frozenset[str]) -> bytes:
             msgspec.structs.replace(rule, names=tuple(call for call in rule.names if call not in wanted))
             for rule in policy.syscalls
         ]
-        rows.append(Rule(names=tuple(sorted(wanted)), action="SCMP_ACT_ALLOW"))
+        rows.append(SeccompRule(names=tuple(sorted(wanted)), action="SCMP_ACT_ALLOW"))
         policy = msgspec.structs.replace(policy, syscalls=tuple(row for row in rows if row.names))
     with patch.object(seccomp, "_number", number):
         program = seccomp.compile_policy(policy)

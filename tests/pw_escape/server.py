@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from pw_sandbox import agent
-from pw_sandbox.cells import Inside, Refused
+from pw_sandbox.sandboxes import AgentSandbox, RaisedInside
 
 from pageworker_sandbox.launch import Host, LaunchFailed, SandboxedProcess, survey
 from pageworker_sandbox.launch.gateway import dialer_program, gateway_program
@@ -24,8 +24,8 @@ from pageworker_sandbox.launch.interpreter import masks
 from pageworker_sandbox.launch.launch_plan import ProcessLimits
 from pageworker_sandbox.launch.mounts import Bind
 from pageworker_sandbox.launch.packages import CODE
+from pageworker_sandbox.launch.program import SandboxProgram
 from pageworker_sandbox.launch.root_layout import SandboxSpec, runner_mounts
-from pageworker_sandbox.launch.start import Program
 from pw_escape import exits, folders, inside, life, pages, policies, weaken, wires
 from pw_escape import mechanisms as m
 from pw_escape.attack import AttackPlace
@@ -57,8 +57,8 @@ INSIDE = (m.LAYER_1, m.LANDLOCK, m.CONFINED_FILTER, m.NOT_DUMPABLE)
 class Sandbox:
     """With an agent in it, and perhaps a browser."""
 
-    cell: SandboxedProcess
-    browsing: Inside | None = None
+    process: SandboxedProcess
+    browsing: AgentSandbox | None = None
     exit: exits.Exit | None = None
     port: int = 0
     """Of the listener that its gateway serves."""
@@ -67,7 +67,7 @@ class Sandbox:
         """One attack. Raises EOFError, TimeoutError."""
         loop = asyncio.get_running_loop()
         body = json.dumps(request).encode()
-        await loop.sock_sendall(self.cell.channel, inside.HEADER.pack(len(body)) + body)
+        await loop.sock_sendall(self.process.channel, inside.HEADER.pack(len(body)) + body)
         async with asyncio.timeout(ANSWER_SECONDS):
             (length,) = inside.HEADER.unpack(await self._exactly(inside.HEADER.size))
             answer: dict[str, Any] = json.loads(await self._exactly(length))
@@ -76,7 +76,7 @@ class Sandbox:
     async def _exactly(self, length: int) -> bytes:
         body = b""
         while len(body) < length:
-            part = await asyncio.get_running_loop().sock_recv(self.cell.channel, length - len(body))
+            part = await asyncio.get_running_loop().sock_recv(self.process.channel, length - len(body))
             if not part:
                 raise EOFError("the agent is gone")
             body += part
@@ -87,12 +87,12 @@ class Sandbox:
         loop = asyncio.get_running_loop()
         request = {"fork": False, "prelude": PRELUDE, "names": {"NR": {}}, "before": "", "code": LISTEN, "layers": NONE}
         body = json.dumps(request).encode()
-        await loop.sock_sendall(self.cell.channel, inside.HEADER.pack(len(body)) + body)
+        await loop.sock_sendall(self.process.channel, inside.HEADER.pack(len(body)) + body)
         ready = asyncio.Event()
-        loop.add_reader(self.cell.channel, ready.set)
+        loop.add_reader(self.process.channel, ready.set)
         await ready.wait()
-        loop.remove_reader(self.cell.channel)
-        _, (descriptor, *_), _, _ = socket.recv_fds(self.cell.channel, 1, 1)
+        loop.remove_reader(self.process.channel)
+        _, (descriptor, *_), _, _ = socket.recv_fds(self.process.channel, 1, 1)
         (length,) = inside.HEADER.unpack(await self._exactly(inside.HEADER.size))
         answer = json.loads(await self._exactly(length))
         return socket.socket(fileno=descriptor), int(answer["text"])
@@ -101,9 +101,9 @@ class Sandbox:
         """Nothing of it is left."""
         if self.exit is not None:
             await self.exit.end()
-        self.cell.kill()
-        await self.cell.wait()
-        self.cell.channel.close()
+        self.process.kill()
+        await self.process.wait()
+        self.process.channel.close()
 
 
 class Sandboxes:
@@ -134,10 +134,10 @@ class Sandboxes:
             return await self._with_exit(without)
         browser = pages.BROWSERS.get(place.value)
         program = self._server(place) if place in SERVERS else self._runner(browser)
-        cell = await self._start(program, without)
-        cell.channel.setblocking(False)
-        browsing = None if browser is None else await pages.begin(cell, self._host, browser, without)
-        return Sandbox(cell, browsing)
+        process = await self._start(program, without)
+        process.channel.setblocking(False)
+        browsing = None if browser is None else await pages.begin(process, self._host, browser, without)
+        return Sandbox(process, browsing)
 
     async def _with_exit(self, without: frozenset[str]) -> Sandbox:
         sandbox = await self._new(AttackPlace.CONQUERED, frozenset())
@@ -147,7 +147,7 @@ class Sandboxes:
             await sandbox.exit.attach(listener)
         return sandbox
 
-    async def _start(self, program: Program, without: frozenset[str]) -> SandboxedProcess:
+    async def _start(self, program: SandboxProgram, without: frozenset[str]) -> SandboxedProcess:
         try:
             return await weaken.start(self._host, program, without, self._world.strangers)
         except LaunchFailed as error:
@@ -162,14 +162,14 @@ class Sandboxes:
             return "it never ran"
         sandbox = self._running.pop((place, without))
         await sandbox.end()
-        return sandbox.cell.stderr
+        return sandbox.process.stderr
 
     async def close(self) -> None:
         """End all."""
         for sandbox in self._running.values():
             await sandbox.end()
 
-    def _runner(self, browser: Path | None) -> Program:
+    def _runner(self, browser: Path | None) -> SandboxProgram:
         self._made += 1
         # Not what a browser needs, but a bound that a bomb meets soon.
         processes, user, memory = PROCESSES, UID, MEMORY_BYTES
@@ -183,7 +183,7 @@ class Sandboxes:
             Bind(library, CODE / "pw_library"),
             *masks(library, CODE / "pw_library"),
         )
-        return Program(
+        return SandboxProgram(
             name=spec.runner_id,
             module="pw_inside" if browser is None else "pw_agent",
             policy="runner",
@@ -193,7 +193,7 @@ class Sandboxes:
             second_policy="confined",
         )
 
-    def _server(self, place: AttackPlace) -> Program:
+    def _server(self, place: AttackPlace) -> SandboxProgram:
         """The agent where gateway or dialer would run."""
         make = gateway_program if place is AttackPlace.GATEWAY else dialer_program
         program = make(self._host, UID, -1)
@@ -278,7 +278,7 @@ async def by_a_page(
             sandbox = await sandboxes.get(place, without)
             assert sandbox.browsing is not None
             return await pages.attack(sandbox.browsing, request["before"], request["code"], names)
-        except (EOFError, TimeoutError, OSError, Refused) as error:
+        except (EOFError, TimeoutError, OSError, RaisedInside) as error:
             words = f"{type(error).__name__}: {error} {await sandboxes.drop(place, without)}"
     return {"kind": "lost", "text": words}
 

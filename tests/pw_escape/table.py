@@ -19,9 +19,9 @@ class AttackRow:
 def rows() -> Iterator[AttackRow]:
     """Every row of every section."""
     for line in DOCUMENT.read_text().splitlines():
-        cells = [cell.strip() for cell in line.strip("|").split("|")]
-        if line.startswith("| ") and cells[0] != "mechanism":
-            mechanism, overlaps, attack = cells
+        columns = [column.strip() for column in line.strip("|").split("|")]
+        if line.startswith("| ") and columns[0] != "mechanism":
+            mechanism, overlaps, attack = columns
             yield AttackRow(mechanism, frozenset(filter(None, overlaps.split(", "))), attack)
 
 

@@ -8,13 +8,13 @@ from typing import Any
 
 from pageworker_sandbox.dialer import client
 from pageworker_sandbox.egress import __main__ as program
-from pageworker_sandbox.egress import address, policy, runner_proxy
-from pageworker_sandbox.egress import dialer as dialing
+from pageworker_sandbox.egress import address, origin_connector, policy, runner_proxy
+from pageworker_sandbox.egress import tunnel as tunnels
 from pageworker_sandbox.egress.policy import Route
 from pageworker_sandbox.egress.target import Target
 
 Real: Any = policy.CompiledPolicy
-dialer: Any = dialing
+origins: Any = origin_connector
 
 
 class Everything:
@@ -43,16 +43,16 @@ def weaken(without: set[str]) -> None:
         return replace(found, local=False) if "gateway: own address" in without else found
 
     async def dial(self: Any, route: Route, tunnel: bool) -> Any:
-        await self._public(route.target)
+        await self._public_addresses(route.target)
         self._resolved.clear()
         again = await self._addresses(replace(route.target, host=route.target.host + "."))
-        return await self._connect(again.addresses, route.target.port)
+        return await self._connect_any(again.addresses, route.target.port)
 
-    async def relay(outlet: Any, stream: Any) -> None:
-        origin = await outlet.open(Route(Target("shop.test", 80), None, None), tunnel=True)
-        await stream.carry(origin, 5.0, 1.0)
+    async def relay(enforcer: Any, stream: Any) -> None:
+        origin = await enforcer.connect(Route(Target("shop.test", 80), None, None), tunnel=True)
+        await tunnels.tunnel(stream, origin, replace(enforcer.limits, silence_seconds=5.0, linger_seconds=1.0))
 
-    checked = dialer.check if "gateway: resolved address" not in without else lambda addresses: None
+    checked = origins.check if "gateway: resolved address" not in without else lambda addresses: None
     resolved = client.RemoteConnector.resolve
     changes: list[tuple[Any, str, Any, bool]] = [
         (Real, "__init__", start, True),
@@ -60,8 +60,8 @@ def weaken(without: set[str]) -> None:
         (Real, "_matches", matches if "gateway: host" not in without else lambda self, host: True, True),
         (client.RemoteConnector, "resolve", resolve, True),
         (policy, "is_public", lambda found: True, "gateway: literal address" in without),
-        (dialer, "check", checked, True),
-        (dialer.Dialer, "_dial", dial, "gateway: the address that was checked" in without),
+        (origins, "check", checked, True),
+        (origins.OriginConnector, "_connect_route", dial, "gateway: the address that was checked" in without),
         (runner_proxy, "serve", relay, "gateway: parsing" in without),
     ]
     for owner, name, value, wanted in changes:
@@ -70,7 +70,7 @@ def weaken(without: set[str]) -> None:
     if "gateway: literal address" in without and "gateway: resolved address" not in without:
         # They ask the same function, each for its own reason.
         every = address.is_public
-        dialer.check = lambda found: None if all(map(every, found)) else "private_address"
+        origins.check = lambda found: None if all(map(every, found)) else "private_address"
 
 
 if __name__ == "__main__":

@@ -19,9 +19,9 @@ from pageworker_sandbox.launch import Host, bubblewrap, cgroup, launch_plan, lau
 from pageworker_sandbox.launch import start as starting
 from pageworker_sandbox.launch.bubblewrap import Descriptors
 from pageworker_sandbox.launch.mounts import Bind, Mask, Mount, MountMode, Scratch
+from pageworker_sandbox.launch.program import SandboxProgram
 from pageworker_sandbox.launch.sandboxed_process import SandboxedProcess
 from pageworker_sandbox.launch.seccomp import PolicyName
-from pageworker_sandbox.launch.start import Program
 from pw_escape import mechanisms as m
 from pw_escape import policies, weak_launcher
 
@@ -39,7 +39,7 @@ class Strangers:
     secret: Path
 
 
-async def start(host: Host, program: Program, without: frozenset[str], strangers: Strangers) -> SandboxedProcess:
+async def start(host: Host, program: SandboxProgram, without: frozenset[str], strangers: Strangers) -> SandboxedProcess:
     """Start a program in a sandbox that lacks `without`. Raises LaunchFailed, OSError."""
     program = replace(program, mounts=_mounts(program.mounts, without, strangers))
     if m.USER_PER_RUNNER in without and program.uid is not None:
@@ -50,21 +50,25 @@ async def start(host: Host, program: Program, without: frozenset[str], strangers
 
 @contextmanager
 def _weakened(without: frozenset[str], strangers: Strangers) -> Iterator[None]:
-    real_words, real_rows, real_compiled = bubblewrap.words, launch_plan.ProcessLimits.rows, seccomp.compiled
+    real_arguments, real_rlimits, real_compiled = (
+        bubblewrap.arguments,
+        launch_plan.ProcessLimits.rlimits,
+        seccomp.compiled,
+    )
     calls: dict[str, frozenset[str]] = {
         "runner": m.details(without, m.RUNNER_FILTER),
         "gateway": m.details(without, m.GATEWAY_FILTER),
         "dialer": m.details(without, m.DIALER_FILTER),
     }
 
-    def words(
+    def arguments(
         mounts: Sequence[Mount], stage: str, descriptors: Descriptors, *, network: bool, rename: bool
     ) -> list[str]:
-        return _words(real_words(mounts, stage, descriptors, network=network, rename=rename), without)
+        return _words(real_arguments(mounts, stage, descriptors, network=network, rename=rename), without)
 
-    def rows(limits: launch_plan.ProcessLimits, *, own_user: bool) -> list[tuple[int, int]]:
+    def rlimits(limits: launch_plan.ProcessLimits, *, own_user: bool) -> list[tuple[int, int]]:
         out = {RLIMIT_NUMBERS[name] for name in m.RLIMITS.values() if name in without}
-        return [row for row in real_rows(limits, own_user=own_user) if row[0] not in out]
+        return [row for row in real_rlimits(limits, own_user=own_user) if row[0] not in out]
 
     def compiled(name: PolicyName) -> bytes:
         return policies.weakened(name, calls[name]) if calls.get(name) else real_compiled(name)
@@ -75,13 +79,13 @@ def _weakened(without: frozenset[str], strangers: Strangers) -> Iterator[None]:
     with ExitStack() as stack:
         change = partial(_change, stack)
         if without:
-            change(bubblewrap, "words", words)
-            change(launch_plan.ProcessLimits, "rows", rows)
+            change(bubblewrap, "arguments", arguments)
+            change(launch_plan.ProcessLimits, "rlimits", rlimits)
             change(seccomp, "compiled", compiled)
             change(starting, "launcher_command", launcher_command)
             change(launch_plan, "DENY", {mode: _deny(mode, flags, without) for mode, flags in launch_plan.DENY.items()})
         if m.CONTROL_GROUP in without:
-            change(cgroup, "home", lambda: None)
+            change(cgroup, "find_root", lambda: None)
         if m.PROCESSES in without:
             change(starting, "_limit_processes", lambda first, processes: None)
         if without & {m.ENVIRONMENT, m.DESCRIPTORS, m.NEW_SESSION}:

@@ -20,7 +20,7 @@ from pageworker_sandbox.wire.errors import ChannelClosed, ProtocolViolation, Wir
 from pageworker_sandbox.wire.permits import Permits, SentAttemptState
 from pw_escape import mechanisms as rules
 
-KINDS = {word.message: kind for kind, word in {**m.TO_RUNNER, **m.TO_SUPERVISOR}.items()}
+KINDS = {spec.message: kind for kind, spec in {**m.TO_RUNNER, **m.TO_SUPERVISOR}.items()}
 TAKE_SECONDS = 10.0
 
 
@@ -156,7 +156,7 @@ def _weakened(without: frozenset[str], stack: ExitStack) -> dict[int, m.MessageS
 
 def _decode_anything(self: framing.Parser, kind: int, body: bytes) -> m.Message:
     """The fields as they came, unchecked."""
-    made = self._words[kind].message
+    made = self._specs[kind].message
     try:
         untrusted = msgspec.msgpack.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
@@ -172,7 +172,7 @@ def _feed_any(self: framing.Parser, data: bytes) -> list[framing.Frame]:
     while len(self._untrusted) >= framing.HEADER.size:
         kind, _, length = framing.HEADER.unpack_from(self._untrusted)
         end = framing.HEADER.size + length
-        if kind not in self._words:
+        if kind not in self._specs:
             raise ProtocolViolation(f"unknown kind {kind}")
         if len(self._untrusted) < end:
             break

@@ -27,19 +27,19 @@ return count
 
 
 class Counter:
-    """`link` and `queue` see Redis as it is, without a proxy in between."""
+    """`redis_client` and `queue` see Redis as it is, without a proxy in between."""
 
-    def __init__(self, link: RedisClient, queue: QueueClient) -> None:
-        self.link = link
+    def __init__(self, redis_client: RedisClient, queue: QueueClient) -> None:
+        self.redis_client = redis_client
         self.queue = queue
 
     async def push(self, *texts: bytes) -> None:
         """As n8n with *tail* does it."""
-        await self.link.send("RPUSH", "pw:inbox", *texts, key="pw:inbox")
+        await self.redis_client.send("RPUSH", "pw:inbox", *texts, key="pw:inbox")
 
     async def add(self, *texts: bytes, field: str = "job") -> None:
         """As other producers do it."""
-        await self.link.pipe([("XADD", "pw:jobs", "*", field, text) for text in texts], key="pw:jobs")
+        await self.redis_client.send_together([("XADD", "pw:jobs", "*", field, text) for text in texts], key="pw:jobs")
 
     async def jobs(self) -> int:
         """How many the queue holds."""
@@ -64,8 +64,8 @@ class Counter:
 
     async def on_the_way(self) -> int:
         """Texts that producers pushed and that no queue and no dead letter has made superfluous."""
-        lists = await self.link.send("EVAL", WAITING_TEXTS, 1, "pw:inbox", key="pw:inbox")
-        return int(lists + await self.link.send("XLEN", "pw:jobs", key="pw:jobs"))
+        lists = await self.redis_client.send("EVAL", WAITING_TEXTS, 1, "pw:inbox", key="pw:inbox")
+        return int(lists + await self.redis_client.send("XLEN", "pw:jobs", key="pw:jobs"))
 
     async def order(self) -> list[str]:
         """The queued job ids, in the order in which they are claimed."""
@@ -81,11 +81,11 @@ class Counter:
 
     @asynccontextmanager
     async def intake(
-        self, worker_id: str = "w1", link: RedisClient | None = None, timing: IntakeTimeouts = QUICK
+        self, worker_id: str = "w1", redis_client: RedisClient | None = None, timing: IntakeTimeouts = QUICK
     ) -> AsyncIterator[Intake]:
         """An intake that runs for the block."""
-        through = link or self.link
-        queue = QueueClient(through.commands, through.blocking())
+        through = redis_client or self.redis_client
+        queue = QueueClient(through)
         opened = Intake(through, queue.producer, SETTINGS, worker_id, Metrics(), timing)
         async with asyncio.TaskGroup() as tasks:
             watching = tasks.create_task(through.availability.run())
@@ -98,7 +98,7 @@ class Counter:
 @asynccontextmanager
 async def open_counter(url: str) -> AsyncIterator[Counter]:
     """A counter on the Redis at this URL."""
-    async with open_redis_client(RedisSettings(url=url), Path("/nonexistent")) as link:
-        queue = QueueClient(link.commands, link.blocking())
+    async with open_redis_client(RedisSettings(url=url), Path("/nonexistent")) as redis_client:
+        queue = QueueClient(redis_client)
         await queue.load()
-        yield Counter(link, queue)
+        yield Counter(redis_client, queue)

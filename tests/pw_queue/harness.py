@@ -1,4 +1,4 @@
-"""A queue on a real Redis whose clock is moved by hand."""
+"""An queue on a real Redis whose clock is moved by hand."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -14,6 +14,7 @@ from pageworker_supervisor.queue.capacity import Capacity
 from pageworker_supervisor.queue.lease import Lease
 from pageworker_supervisor.queue.messagepack import packed
 from pageworker_supervisor.queue.options import QueueOptions
+from pageworker_supervisor.redis_client import Router
 from pw_queue.words import DONE, everything
 
 
@@ -82,7 +83,7 @@ async def open_harness(
     """A harness on the server at this port, its functions loaded."""
     client, blocking = plain_client(port), plain_client(port)
     queue = QueueClient(
-        client, blocking, prefix=prefix, shards=shards, options=QueueOptions(test_clock=True, **options)
+        Router(client, blocking), prefix=prefix, shards=shards, options=QueueOptions(test_clock=True, **options)
     )
     await queue.load()
     try:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from pageworker_runner.environment import RunnerEnvironment
-from pageworker_runner.process import live
+from pageworker_runner.process import run_process
 
 
 class NoConfinement:
@@ -23,4 +23,6 @@ class NoConfinement:
 
 
 if __name__ == "__main__":
-    asyncio.run(live(socket.socket(fileno=int(sys.argv[1])), RunnerEnvironment(NoConfinement(), Path(sys.argv[2]))))
+    asyncio.run(
+        run_process(socket.socket(fileno=int(sys.argv[1])), RunnerEnvironment(NoConfinement(), Path(sys.argv[2])))
+    )

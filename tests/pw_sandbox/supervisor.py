@@ -9,20 +9,20 @@ import sys
 from pathlib import Path
 
 from pageworker_sandbox.launch import procfs
-from pw_sandbox import cells
+from pw_sandbox import sandboxes
 
 
 async def main(profile: Path, browser: Path) -> None:
-    async with cells.cell(cells.host(browser), cells.spec(profile)) as inside:
+    async with sandboxes.sandbox(sandboxes.host(browser), sandboxes.spec(profile)) as inside:
         version = await inside.browse(browser)
         told = {
             "version": version,
-            "proof": await inside.cell.proof(),
-            "memory": await inside.cell.memory_bytes(),
-            "pids": list(procfs.tree(inside.cell.pid)),
+            "proof": await inside.process.proof(),
+            "memory": await inside.process.memory_bytes(),
+            "pids": list(procfs.tree(inside.process.pid)),
         }
         print(json.dumps(told), flush=True)
-        await inside.cell.wait()
+        await inside.process.wait()
 
 
 asyncio.run(main(Path(sys.argv[1]), Path(sys.argv[2])))

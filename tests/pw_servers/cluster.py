@@ -29,6 +29,10 @@ class Cluster:
         """Our URL form."""
         return "redis+cluster://" + ",".join(f"127.0.0.1:{node.port}" for node in self.nodes)
 
+    def primaries(self) -> list[RedisServer]:
+        """The servers that are primaries now: earlier tests may have made replicas take over."""
+        return [node for node in [*self.nodes, *self.replicas] if _role(node) == "master"]
+
     def slot(self, key: str) -> int:
         """The slot of a key."""
         return int(self.nodes[0].command("CLUSTER", "KEYSLOT", key))

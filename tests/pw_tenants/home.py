@@ -33,7 +33,7 @@ class Home:
     """What a test has at hand."""
 
     daemon: DaemonProcess
-    link: RedisClient
+    redis_client: RedisClient
     queue: QueueClient
     mailbox: Mailbox
     receiver: pw_receiver.Receiver
@@ -64,7 +64,7 @@ class Home:
 
     def stranger(self, name: str = "nobody-knows") -> Tenant:
         """A tenant that is not configured."""
-        return Tenant(name, self.link, self.mailbox)
+        return Tenant(name, self.redis_client, self.mailbox)
 
     def fresh(self, name: str) -> str:
         """A job id that no other test has used."""
@@ -96,14 +96,14 @@ class Home:
 
     async def read_again(self, *texts: str) -> None:
         """Let the worker's intake read these as it reads what it had taken when its connection broke."""
-        (worker,) = await self.link.send("ZRANGE", "{pw:inbox}:workers", 0, -1, key="pw:inbox")
+        (worker,) = await self.redis_client.send("ZRANGE", "{pw:inbox}:workers", 0, -1, key="pw:inbox")
         mine = f"{{pw:inbox}}:processing:{worker.decode()}"
-        await self.link.send("RPUSH", mine, *texts, key="pw:inbox")
-        for line in (await self.link.send("CLIENT", "LIST", key="pw")).decode().splitlines():
+        await self.redis_client.send("RPUSH", mine, *texts, key="pw:inbox")
+        for line in (await self.redis_client.send("CLIENT", "LIST", key="pw")).decode().splitlines():
             if "cmd=blmove" in line:
-                await self.link.send("CLIENT", "KILL", "ID", line.split()[0].removeprefix("id="), key="pw")
+                await self.redis_client.send("CLIENT", "KILL", "ID", line.split()[0].removeprefix("id="), key="pw")
         async with asyncio.timeout(SECONDS):
-            while await self.link.send("EXISTS", mine, key="pw:inbox"):
+            while await self.redis_client.send("EXISTS", mine, key="pw:inbox"):
                 await self.turn()
 
     async def jobs(self) -> list[JobView]:
@@ -156,9 +156,9 @@ async def home_with(**settings: Mapping[str, Any]) -> AsyncIterator[Home]:
         }
         merged: dict[str, Any] = {key: {**own.get(key, {}), **settings.get(key, {})} for key in own | dict(settings)}
         daemon = stack.enter_context(here.worker(**merged))
-        link, queue, loaded = await stack.enter_async_context(open_queue(daemon.config))
+        redis_client, queue, loaded = await stack.enter_async_context(open_queue(daemon.config))
         mailbox = Mailbox()
         names = list(loaded.tenants)
-        await stack.enter_async_context(mailbox.open(link, loaded.redis.prefix, loaded.redis.shards, names))
-        known = {name: Tenant(name, link, mailbox) for name in names}
-        yield Home(daemon, link, queue, mailbox, receiver, known, here, merged)
+        await stack.enter_async_context(mailbox.open(redis_client, loaded.redis.prefix, loaded.redis.shards, names))
+        known = {name: Tenant(name, redis_client, mailbox) for name in names}
+        yield Home(daemon, redis_client, queue, mailbox, receiver, known, here, merged)

@@ -34,12 +34,16 @@ class Mailbox:
             raise AssertionError(f"{what}: not within {seconds:g} s; there is {dict(self.results)}") from None
 
     @contextlib.asynccontextmanager
-    async def open(self, link: RedisClient, prefix: str, shards: int, tenants: Iterable[str]) -> AsyncIterator[None]:
+    async def open(
+        self, redis_client: RedisClient, prefix: str, shards: int, tenants: Iterable[str]
+    ) -> AsyncIterator[None]:
         """Collect for the block."""
         ready = asyncio.Event()
         async with asyncio.TaskGroup() as tasks:
-            reading = [tasks.create_task(self._read(link, f"{root(prefix, shard)}:results")) for shard in range(shards)]
-            reading.append(tasks.create_task(self._listen(link, prefix, list(tenants), ready)))
+            reading = [
+                tasks.create_task(self._read(redis_client, f"{root(prefix, shard)}:results")) for shard in range(shards)
+            ]
+            reading.append(tasks.create_task(self._listen(redis_client, prefix, list(tenants), ready)))
             await ready.wait()
             try:
                 yield
@@ -47,12 +51,12 @@ class Mailbox:
                 for each in reading:
                     each.cancel()
 
-    async def _read(self, link: RedisClient, stream: str) -> None:
+    async def _read(self, redis_client: RedisClient, stream: str) -> None:
         last: bytes | str = "0"
         while True:
             words = ("XREAD", "COUNT", 500, "BLOCK", BLOCK_MS, "STREAMS", stream, last)
             try:
-                reply = await link.send(*words, key=stream, blocks=True)
+                reply = await redis_client.send(*words, key=stream, blocks=True)
             except RedisUnavailable:
                 # Another test held up this loop past the time limit of the connection: asking again loses nothing.
                 continue
@@ -64,10 +68,10 @@ class Mailbox:
                         self.results[JobRef(result["tenant_id"], result["job_id"])].append(result)
                     self._news.notify_all()
 
-    async def _listen(self, link: RedisClient, prefix: str, tenants: list[str], ready: asyncio.Event) -> None:
+    async def _listen(self, redis_client: RedisClient, prefix: str, tenants: list[str], ready: asyncio.Event) -> None:
         where = {f"{prefix}:events:{name}": self.events[name] for name in tenants}
         where |= {f"{prefix}:results:{name}": self.announced[name] for name in tenants}
-        async with link.commands.pubsub() as channel:
+        async with redis_client.commands.pubsub() as channel:
             await channel.subscribe(*where)
             waiting = set(where)
             async for message in channel.listen():

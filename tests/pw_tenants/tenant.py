@@ -16,9 +16,9 @@ SAY = "tenants.say"
 class Tenant:
     """Pushes its jobs and waits for what comes of them."""
 
-    def __init__(self, name: str, link: RedisClient, mailbox: Mailbox) -> None:
+    def __init__(self, name: str, redis_client: RedisClient, mailbox: Mailbox) -> None:
         self.name = name
-        self._link = link
+        self._redis_client = redis_client
         self._mailbox = mailbox
         self._fences = itertools.count()
 
@@ -41,12 +41,12 @@ class Tenant:
 
     async def push(self, *texts: str) -> None:
         """Onto the list, in this order."""
-        await self._link.ingress.send("RPUSH", "pw:inbox", *texts, key="pw:inbox")
+        await self._redis_client.ingress.send("RPUSH", "pw:inbox", *texts, key="pw:inbox")
 
     async def add(self, *texts: str) -> None:
         """Into the stream."""
         for text in texts:
-            await self._link.ingress.send("XADD", "pw:jobs", "*", "job", text, key="pw:jobs")
+            await self._redis_client.ingress.send("XADD", "pw:jobs", "*", "job", text, key="pw:jobs")
 
     async def results(self, job_id: str, count: int = 1, seconds: float = SECONDS) -> list[dict[str, Any]]:
         """All results of a job so far, when there are at least so many."""
@@ -69,7 +69,7 @@ class Tenant:
     async def kept(self, job_id: str) -> dict[str, Any] | None:
         """What the key of the result holds."""
         key = f"pw:result:{self.name}:{job_id}"
-        text = await self._link.send("GET", key, key=key)
+        text = await self._redis_client.send("GET", key, key=key)
         return None if text is None else json.loads(text)
 
     def events(self, job_id: str | None = None) -> list[str]:

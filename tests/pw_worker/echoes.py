@@ -20,7 +20,7 @@ from pageworker_supervisor.config.load import load
 from pageworker_supervisor.queue import QueueClient
 from pageworker_supervisor.queue.new_job import NewJob
 from pageworker_supervisor.queue.options import LEASE_MS
-from pageworker_supervisor.redis_client import RedisClient
+from pageworker_supervisor.redis_client import RedisClient, Router
 from pageworker_supervisor.registry import Registry
 from pageworker_supervisor.telemetry.metrics import Metrics
 from pageworker_supervisor.worker import Worker
@@ -52,7 +52,7 @@ class Echoes:
         self.worker = worker
         self._metrics = metrics
         self.client = client
-        self.queue = QueueClient(client, client)
+        self.queue = QueueClient(Router(client, client))
         self._made = made
         self._last: bytes | str = "0-0"
         self.results: dict[str, dict[str, Any]] = {}
@@ -133,9 +133,9 @@ async def echoes(
         loaded = load(config, {})
 
         def furnish(
-            site: HostEnvironment, name: str, link: RedisClient, queue: QueueClient, registry_: Registry
+            site: HostEnvironment, name: str, redis_client: RedisClient, queue: QueueClient, registry_: Registry
         ) -> EchoRooms:
-            made.append(EchoRooms(site, name, link, queue, registry_))
+            made.append(EchoRooms(site, name, redis_client, queue, registry_))
             return made[-1]
 
         site = HostEnvironment(loaded, data_dir_of(loaded), HOST, Metrics(), Timeouts(lease_ms=lease_ms))

@@ -7,20 +7,21 @@ from collections.abc import AsyncIterator
 import pytest
 from pw_queue import DONE, QueueHarness, everything, ref, ticket
 from pw_servers import Cluster
-from redis.asyncio import RedisCluster
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
 from pageworker_supervisor.queue import QueueClient
 from pageworker_supervisor.queue.dead_letters import DeadLetter
-from pageworker_supervisor.queue.errors import SchemaMismatch, Unsettled
+from pageworker_supervisor.queue.errors import SchemaMismatch
 from pageworker_supervisor.queue.lease import FinishRequest
 from pageworker_supervisor.queue.library import SCHEMA_VERSION
 from pageworker_supervisor.queue.messagepack import packed
 from pageworker_supervisor.queue.options import QueueOptions
 from pageworker_supervisor.queue.quota_limits import QuotaLimits
 from pageworker_supervisor.queue.retention import retention_request
-from pageworker_supervisor.redis_client.errors import RedisRefused, RedisUnavailable
+from pageworker_supervisor.redis_client import Router
+from pageworker_supervisor.redis_client.cluster import ClusterClient
+from pageworker_supervisor.redis_client.errors import NotReplicated, RedisRefused, RedisUnavailable
 from pageworker_supervisor.redis_client.sharding import shard_of
 
 SHARDS = 4
@@ -30,10 +31,10 @@ TENANTS = [f"t{n}" for n in range(12)]
 @pytest.fixture
 async def harness(live_cluster: Cluster) -> AsyncIterator[QueueHarness]:
     clients = [
-        RedisCluster("127.0.0.1", live_cluster.nodes[0].port, retry=Retry(NoBackoff(), 0), socket_timeout=None)
+        ClusterClient("127.0.0.1", live_cluster.nodes[0].port, retry=Retry(NoBackoff(), 0), socket_timeout=None)
         for _ in range(2)
     ]
-    queue = QueueClient(*clients, shards=SHARDS, options=QueueOptions(test_clock=True))
+    queue = QueueClient(Router(*clients), shards=SHARDS, options=QueueOptions(test_clock=True))
     await queue.load()
     opened = QueueHarness(queue, clients[0])
     yield opened
@@ -93,7 +94,7 @@ async def test_a_promise_is_ticked_off_once_the_replicas_have_the_key(
     lease = await harness.one()
     follower.pause()
     try:
-        with pytest.raises(Unsettled):
+        with pytest.raises(NotReplicated):
             await _settling(harness, 0.1).consumer.finish(lease, DONE)
         assert sum(one.outbox_entries for one in await harness.inspection.stats()) == 1
     finally:
@@ -104,7 +105,7 @@ async def test_a_promise_is_ticked_off_once_the_replicas_have_the_key(
 
 def _settling(harness: QueueHarness, wait_seconds: float) -> QueueClient:
     options = QueueOptions(test_clock=True, replicas=1, replica_wait_seconds=wait_seconds)
-    return QueueClient(harness.client, harness.client, shards=SHARDS, options=options)
+    return QueueClient(Router(harness.client, harness.client), shards=SHARDS, options=options)
 
 
 async def test_a_push_to_any_shard_wakes_the_worker(harness: QueueHarness) -> None:
@@ -124,8 +125,8 @@ async def test_a_cluster_of_which_no_node_answers_is_away() -> None:
     """What the client raises then is no RedisError of its."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-    clients = [RedisCluster("127.0.0.1", port, retry=Retry(NoBackoff(), 0)) for _ in range(2)]
-    queue = QueueClient(*clients, shards=SHARDS, options=QueueOptions(replicas=1))
+    clients = [ClusterClient("127.0.0.1", port, retry=Retry(NoBackoff(), 0)) for _ in range(2)]
+    queue = QueueClient(Router(*clients), shards=SHARDS, options=QueueOptions(replicas=1))
     for call in (
         queue.inspection.stats(),
         queue.consumer.wait("w1", 1),
@@ -190,7 +191,7 @@ async def test_while_a_slot_moves_nothing_is_half_done(harness: QueueHarness, li
 async def test_a_cancelled_call_leaves_no_reply_for_the_next(harness: QueueHarness, live_cluster: Cluster) -> None:
     """redis-py#2624: on connections that are taken by hand, too."""
     queue = QueueClient(
-        harness.client, harness.client, shards=SHARDS, options=QueueOptions(test_clock=True, replicas=1)
+        Router(harness.client, harness.client), shards=SHARDS, options=QueueOptions(test_clock=True, replicas=1)
     )
     assert await queue.producer.enqueue([ticket("first", "t0")]) == ["queued"]
     node = live_cluster.owner(live_cluster.slot(f"pw:{{{shard_of('t0', SHARDS)}}}"))
@@ -251,13 +252,12 @@ async def test_a_push_of_an_ended_job_gets_its_result_on_a_cluster(harness: Queu
 
 
 async def test_another_schema_on_one_shard_is_refused(harness: QueueHarness) -> None:
-    """Which shard, and both versions; the other shards are left alone too."""
+    """Which shard, and both versions."""
     await harness.producer.enqueue([ticket("j1", TENANTS[0])])
     home = shard_of(TENANTS[0], SHARDS)
     await harness.client.hset(f"pw:{{{home}}}:meta", "schema", SCHEMA_VERSION + 1)
-    queue = QueueClient(harness.client, harness.client, shards=SHARDS, options=harness.queue.options)
     with pytest.raises(SchemaMismatch, match=rf"pw:\{{{home}\}} has schema version {SCHEMA_VERSION + 1}, this worker"):
-        await queue.load()
+        await harness.queue.load()
     await harness.client.hset(f"pw:{{{home}}}:meta", "schema", SCHEMA_VERSION)
-    await queue.load()
+    await harness.queue.load()
     assert await harness.drain() == ["j1"]

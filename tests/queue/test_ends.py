@@ -11,6 +11,7 @@ from pageworker_supervisor.queue import QueueClient
 from pageworker_supervisor.queue.lease import FinishRequest
 from pageworker_supervisor.queue.options import QueueOptions
 from pageworker_supervisor.queue.wakeup import CancelNotice
+from pageworker_supervisor.redis_client import Router
 
 HOOK = "https://n8n.test/hook"
 
@@ -41,7 +42,7 @@ async def _message(listener: Any) -> bytes:
 
 async def test_a_lost_reply_of_finish_gives_the_same_answer(harness: QueueHarness, proxied_redis: RespProxy) -> None:
     client = plain_client(proxied_redis.port)
-    queue = QueueClient(client, client, options=harness.queue.options)
+    queue = QueueClient(Router(client, client), options=harness.queue.options)
     await harness.producer.enqueue([ticket("j1")])
     lease = await harness.one()
     proxied_redis.drop_reply(command="FCALL")
@@ -53,7 +54,7 @@ async def test_a_lost_reply_of_finish_gives_the_same_answer(harness: QueueHarnes
 
 async def test_a_lost_reply_of_claim_loses_no_job(harness: QueueHarness, proxied_redis: RespProxy) -> None:
     client = plain_client(proxied_redis.port)
-    queue = QueueClient(client, client, options=harness.queue.options)
+    queue = QueueClient(Router(client, client), options=harness.queue.options)
     await harness.producer.enqueue([ticket(f"j{n}") for n in range(3)])
     proxied_redis.drop_reply(command="FCALL")
     from pw_queue import everything
@@ -67,7 +68,9 @@ async def test_a_lost_reply_of_claim_loses_no_job(harness: QueueHarness, proxied
 
 async def test_the_stream_keeps_the_newest_results_only(harness: QueueHarness) -> None:
     """redis#6199: what is trimmed must never be what was not read yet: jobs are not in a trimmed stream."""
-    queue = QueueClient(harness.client, harness.client, options=QueueOptions(test_clock=True, stream_length=100))
+    queue = QueueClient(
+        Router(harness.client, harness.client), options=QueueOptions(test_clock=True, stream_length=100)
+    )
     for first in range(0, 1000, 250):
         await queue.producer.enqueue([ticket(f"j{n}") for n in range(first, first + 250)])
         await harness.client.delete("pw:{0}:last_claim:w1")

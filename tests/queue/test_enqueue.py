@@ -4,6 +4,7 @@ from pw_queue import DONE, QueueHarness, everything, ticket
 from pw_servers import RespProxy
 
 from pageworker_supervisor.queue.quota_limits import QuotaLimits
+from pageworker_supervisor.redis_client import Router
 
 from pageworker_supervisor.queue import QueueClient  # isort: skip
 
@@ -80,7 +81,7 @@ async def test_a_lost_reply_queues_nothing_twice(harness: QueueHarness, proxied_
     from pw_queue import plain_client
 
     client = plain_client(proxied_redis.port)
-    queue = QueueClient(client, client, options=harness.queue.options)
+    queue = QueueClient(Router(client, client), options=harness.queue.options)
     proxied_redis.drop_reply(command="FCALL")
     assert await queue.producer.enqueue([ticket("j1")]) == ["duplicate"], "said again, and known already"
     assert await harness.drain() == ["j1"]

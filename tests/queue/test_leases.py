@@ -8,6 +8,7 @@ from pw_servers import RespProxy
 
 from pageworker_supervisor.queue import QueueClient
 from pageworker_supervisor.queue.lease import Lease
+from pageworker_supervisor.redis_client import Router
 
 LEASE_MS = 45_000
 
@@ -71,7 +72,7 @@ async def test_a_reaper_that_dies_half_way_keeps_nobody_from_reaping(
     await harness.take(capacity=everything(150))
     await harness.later(LEASE_MS + 1)
     client = plain_client(proxied_redis.port)
-    reaper = QueueClient(client, client, options=harness.queue.options)
+    reaper = QueueClient(Router(client, client), options=harness.queue.options)
     proxied_redis.drop_reply(command="FCALL", hang=True)
     async with asyncio.TaskGroup() as tasks:
         reaping = tasks.create_task(reaper.consumer.reap())

@@ -69,13 +69,15 @@ async def test_what_is_being_written_off_does_not_run(harness: QueueHarness) -> 
     await harness.producer.enqueue([ticket("j1")])
     await harness.inspection.cancel(ref("j1"))
     lease = await harness.one()
-    assert [view.state for view in await listed(harness, "ending")] == ["ending"]
+    assert [view.state for view in await listed(harness, "finishing")] == ["finishing"]
     assert await listed(harness, "running") == []
+    assert await listed(harness, "ending") == []
     await harness.finish([lease])
 
 
 @pytest.mark.parametrize(
-    ("state", "tenant"), [("running", None), ("delayed", None), ("ending", None), (None, "small"), ("queued", "small")]
+    ("state", "tenant"),
+    [("running", None), ("delayed", None), ("finishing", None), (None, "small"), ("queued", "small")],
 )
 async def test_a_listing_does_not_look_at_what_it_does_not_list(
     harness: QueueHarness, state: ListedState | None, tenant: str | None

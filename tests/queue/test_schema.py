@@ -9,6 +9,7 @@ from pw_queue import DONE, QueueHarness, everything, ticket
 from pageworker_supervisor.queue import QueueClient, library
 from pageworker_supervisor.queue.errors import SchemaMismatch
 from pageworker_supervisor.queue.library import SCHEMA_VERSION
+from pageworker_supervisor.redis_client import Router
 
 META = "pw:{0}:meta"
 
@@ -28,7 +29,7 @@ async def test_two_releases_with_one_schema_share_a_redis(
 ) -> None:
     """A rolling update: what one release claims the other may end, take over or show."""
     with another_release(monkeypatch):
-        other = QueueClient(harness.client, harness.client, options=harness.queue.options)
+        other = QueueClient(Router(harness.client, harness.client), options=harness.queue.options)
     await other.load()
     assert other.function("claim") != harness.queue.function("claim")
     await harness.producer.enqueue([ticket(f"j{n}") for n in range(4)])
@@ -73,7 +74,7 @@ async def test_another_schema_is_refused_by_name_and_nothing_is_touched(
     if found is not None:
         await harness.client.hset(META, "schema", found)
     before = await harness.client.hgetall(META)
-    queue = QueueClient(harness.client, harness.client, options=harness.queue.options)
+    queue = QueueClient(Router(harness.client, harness.client), options=harness.queue.options)
     calls = (
         lambda: queue.load(),
         lambda: queue.producer.enqueue([ticket("j1")]),

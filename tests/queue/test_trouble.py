@@ -8,10 +8,10 @@ from pw_queue import DONE, QueueHarness, everything, open_harness, plain_client,
 from pw_servers import RespProxy, redis_server
 
 from pageworker_supervisor.queue import QueueClient
-from pageworker_supervisor.queue.errors import Unsettled
 from pageworker_supervisor.queue.lease import FinishRequest
 from pageworker_supervisor.queue.options import QueueOptions
-from pageworker_supervisor.redis_client.errors import OutOfMemory, RedisUnavailable, RightMissing
+from pageworker_supervisor.redis_client import Router
+from pageworker_supervisor.redis_client.errors import NotReplicated, OutOfMemory, RedisUnavailable, RightMissing
 
 
 async def test_a_primary_without_the_functions_is_given_them(harness: QueueHarness) -> None:
@@ -23,7 +23,7 @@ async def test_a_primary_without_the_functions_is_given_them(harness: QueueHarne
 
 
 async def test_versions_of_the_functions_stand_side_by_side(harness: QueueHarness) -> None:
-    other = QueueClient(harness.client, harness.client, prefix="other", options=harness.queue.options)
+    other = QueueClient(Router(harness.client, harness.client), prefix="other", options=harness.queue.options)
     await other.load()
     assert other.function("claim") != harness.queue.function("claim")
     await other.producer.enqueue([ticket("j1")])
@@ -59,12 +59,12 @@ async def test_a_replica_refuses_and_is_waited_for() -> None:
     with redis_server() as primary, redis_server(replica_of=primary) as replica:
         client = plain_client(replica.port)
         await wait_until(client, "replication", lambda info: info["master_link_status"] == "up")
-        queue = QueueClient(client, client)
+        queue = QueueClient(Router(client, client))
         with pytest.raises(RedisUnavailable, match="ReadOnly"):
             await queue.load()
         async with open_harness(primary.port):
             pass  # the functions replicate
-        queue = QueueClient(client, client, options=QueueOptions(test_clock=True))
+        queue = QueueClient(Router(client, client), options=QueueOptions(test_clock=True))
         with pytest.raises(RedisUnavailable, match="ReadOnly"):
             await queue.consumer.claim("w1", everything())
         await client.aclose()
@@ -95,7 +95,7 @@ async def test_a_finish_counts_once_the_replicas_have_it() -> None:
             await follower.aclose()
             hasty = _hasty(harness)
             replica.pause()
-            with pytest.raises(Unsettled):
+            with pytest.raises(NotReplicated):
                 await hasty.consumer.finish(second, DONE)
             replica.resume()
             assert await harness.consumer.finish(second, DONE), "said again, and settled now"
@@ -113,7 +113,7 @@ async def test_a_profile_counts_as_released_once_the_replicas_have_it() -> None:
             held = ("w1", "acme", "p1", lease.profile_fence or 0)
             hasty = _hasty(harness)
             replica.pause()
-            with pytest.raises(Unsettled):
+            with pytest.raises(NotReplicated):
                 await hasty.consumer.release_profile(*held)
             replica.resume()
             assert await harness.consumer.release_profile(*held) is False, "it was released before, and is settled now"
@@ -124,13 +124,13 @@ async def test_a_profile_counts_as_released_once_the_replicas_have_it() -> None:
 
 def _hasty(harness: QueueHarness) -> QueueClient:
     options = QueueOptions(test_clock=True, replicas=1, replica_wait_seconds=0.05)
-    return QueueClient(harness.client, harness.client, options=options)
+    return QueueClient(Router(harness.client, harness.client), options=options)
 
 
 async def test_a_server_that_is_gone_is_unavailable(harness: QueueHarness) -> None:
     with redis_server() as server:
         client = plain_client(server.port)
-        queue = QueueClient(client, client)
+        queue = QueueClient(Router(client, client))
         await queue.load()
         server.kill()
         with pytest.raises(RedisUnavailable):
@@ -146,7 +146,7 @@ async def test_missing_rights_are_told_apart_at_once(harness: QueueHarness) -> N
     """The queue itself waits for nothing; its caller waits for an operator to give the right."""
     await harness.client.execute_command("ACL", "SETUSER", "weak", "on", ">pw", "~other:*", "+@all")
     client = redis.Redis(port=harness.client.connection_pool.connection_kwargs["port"], username="weak", password="pw")
-    queue = QueueClient(client, client, options=harness.queue.options)
+    queue = QueueClient(Router(client, client), options=harness.queue.options)
     with pytest.raises(RightMissing):
         await queue.consumer.claim("w1", everything())
     await client.aclose()
@@ -175,7 +175,7 @@ async def test_a_claim_whose_reply_is_lost_twice_is_repeated_by_the_next(
 ) -> None:
     """Its jobs would run out, and be charged with a crash that they had no part in."""
     client = plain_client(proxied_redis.port)
-    queue = QueueClient(client, client, options=harness.queue.options)
+    queue = QueueClient(Router(client, client), options=harness.queue.options)
     await queue.load()
     await harness.producer.enqueue([ticket(f"j{n}") for n in range(5)])
     proxied_redis.drop_reply(command="FCALL", times=2)
@@ -193,7 +193,7 @@ async def test_a_shard_that_is_away_takes_no_jobs_of_others_with_it(
     harness: QueueHarness, proxied_redis: RespProxy
 ) -> None:
     client = plain_client(proxied_redis.port)
-    queue = QueueClient(client, client, shards=2, options=harness.queue.options)
+    queue = QueueClient(Router(client, client), shards=2, options=harness.queue.options)
     await queue.load()
     await queue.producer.enqueue([ticket("a", tenant="acme"), ticket("b", tenant="bolt")])  # crc32: 0 and 1
     proxied_redis.drop_reply(n=2, command="FCALL", times=2)
@@ -207,7 +207,7 @@ async def test_a_shard_that_is_away_takes_no_jobs_of_others_with_it(
 async def test_the_outbox_is_looked_at_again_after_a_failure(harness: QueueHarness, proxied_redis: RespProxy) -> None:
     """It was not, until this process made a promise of its own: callbacks of others stayed for ever."""
     client = plain_client(proxied_redis.port)
-    queue = QueueClient(client, client, options=harness.queue.options)
+    queue = QueueClient(Router(client, client), options=harness.queue.options)
     await harness.producer.enqueue([ticket("j1")])
     proxied_redis.cut()
     with pytest.raises(RedisUnavailable):
@@ -222,14 +222,14 @@ async def test_the_outbox_is_looked_at_again_after_a_failure(harness: QueueHarne
 
 async def test_a_replica_that_stays_away_stops_no_work(harness: QueueHarness) -> None:
     options = QueueOptions(test_clock=True, replicas=1, replica_wait_seconds=0.02, replica_patience_seconds=0.1)
-    queue = QueueClient(harness.client, harness.client, options=options)
+    queue = QueueClient(Router(harness.client, harness.client), options=options)
     refused = 0
     async with asyncio.timeout(5):
         while True:
             try:
                 assert await queue.producer.enqueue([ticket("j1")]) in (["queued"], ["duplicate"])
                 break
-            except Unsettled:
+            except NotReplicated:
                 refused += 1
     assert refused > 1, "a failover's gap is waited out"
     await harness.finish([await harness.one()])

@@ -9,6 +9,7 @@ from pw_servers import RedisServer
 
 from pageworker_supervisor.queue import QueueClient
 from pageworker_supervisor.queue.wakeup import CancelNotice
+from pageworker_supervisor.redis_client import Router
 
 
 async def test_a_push_wakes_one_idle_worker_at_once(harness: QueueHarness, live_redis: RedisServer) -> None:
@@ -139,7 +140,7 @@ async def test_nothing_is_missed_between_a_claim_and_the_wait(harness: QueueHarn
 async def test_a_cancelled_wait_leaves_the_connection_in_step(live_redis: RedisServer) -> None:
     """redis-py#2624: the reply of a cancelled command was read by the next one."""
     client, blocking = plain_client(live_redis.port), plain_client(live_redis.port)
-    queue = QueueClient(client, blocking)
+    queue = QueueClient(Router(client, blocking))
     for n in range(10):
         async with asyncio.TaskGroup() as tasks:
             waiting = tasks.create_task(queue.consumer.wait("w1", 5))

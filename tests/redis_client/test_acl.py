@@ -96,7 +96,7 @@ async def test_a_worker_works_under_its_rights(guarded: RedisServer) -> None:
         assert await queue.inspection.result(ref("acme-9"))
         await queue.consumer.forget_worker("w1")
         assert await queue.inspection.audit() == []
-        assert [check for check in await preflight(counter.link) if not check.ok] == []
+        assert [check for check in await preflight(counter.redis_client) if not check.ok] == []
     assert denials(guarded) == []
 
 
@@ -115,7 +115,9 @@ def denials(server: RedisServer) -> list[object]:
 
 
 async def test_a_worker_may_touch_nothing_else(guarded: RedisServer) -> None:
-    async with open_redis_client(RedisSettings(url=url_of(guarded, "pageworker")), Path("/nonexistent")) as link:
+    async with open_redis_client(
+        RedisSettings(url=url_of(guarded, "pageworker")), Path("/nonexistent")
+    ) as redis_client:
         for words in (
             ("GET", "other"),
             ("SET", "pwx", 1),
@@ -132,7 +134,7 @@ async def test_a_worker_may_touch_nothing_else(guarded: RedisServer) -> None:
             ("EVAL", "return redis.call('GET', KEYS[1])", 1, "other"),
         ):
             with pytest.raises(Denied):
-                await link.send(*words, key="other")
+                await redis_client.send(*words, key="other")
 
 
 def test_n8n_pushes_and_listens_and_nothing_else(guarded: RedisServer) -> None:

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from pageworker_supervisor.redis_client.availability import CAP_SECONDS, Availability, longest_delay
+from pageworker_supervisor.redis_client.availability import LONGEST_DELAY_SECONDS, Availability, longest_delay
 from pageworker_supervisor.redis_client.errors import Denied, RedisRefused, RedisUnavailable
 
 
@@ -43,7 +43,7 @@ def test_delays_grow_to_a_cap() -> None:
     delays = [longest_delay(failures) for failures in range(40)]
     assert delays == sorted(delays)
     assert delays[0] <= 0.1
-    assert delays[-1] == CAP_SECONDS
+    assert delays[-1] == LONGEST_DELAY_SECONDS
 
 
 async def test_up_until_somebody_says_otherwise(availability: Availability, probe: ProbedRedis) -> None:

@@ -4,7 +4,10 @@ import pytest
 from redis import exceptions as rx
 
 from pageworker_supervisor.redis_client.errors import (
+    ConnectionLost,
     Denied,
+    FunctionMissing,
+    GroupMissing,
     OutOfMemory,
     RedisRefused,
     RedisUnavailable,
@@ -16,8 +19,6 @@ from pageworker_supervisor.redis_client.errors import (
 @pytest.mark.parametrize(
     "error",
     [
-        rx.ConnectionError("Connection closed by server."),
-        rx.TimeoutError("Timeout reading from h:1"),
         rx.BusyLoadingError("Redis is loading the dataset in memory"),
         rx.ReadOnlyError("You can't write against a read only replica."),
         rx.ResponseError("READONLY You can't write against a read only replica. script: f, on @user_function:1."),
@@ -27,12 +28,27 @@ from pageworker_supervisor.redis_client.errors import (
         rx.ResponseError("WAIT cannot be used with replica instances. Please also note that since Redis 4.0 if"),
         rx.TryAgainError("Multiple keys request during rehashing of slot"),
         rx.ResponseError("UNBLOCKED force unblock from blocking operation"),
-        rx.ResponseError("NOGROUP No such key 'pw:jobs' or consumer group 'pw'"),
-        OSError(113, "No route to host"),
+        rx.MaxConnectionsError("Too many connections"),
+        rx.ConnectionError("max number of clients reached"),
+        rx.SlotNotCoveredError("Slot 1 is not covered"),
     ],
 )
-def test_what_passes_by_itself(error: Exception) -> None:
+def test_what_passes_is_unavailable(error: Exception) -> None:
     assert type(classify(error)) is RedisUnavailable
+
+
+@pytest.mark.parametrize(
+    ("error", "kind"),
+    [
+        (rx.ConnectionError("Connection closed by server."), ConnectionLost),
+        (rx.TimeoutError("Timeout reading from h:1"), ConnectionLost),
+        (OSError(113, "No route to host"), ConnectionLost),
+        (rx.ResponseError("Function not found"), FunctionMissing),
+        (rx.ResponseError("NOGROUP No such key 'pw:jobs' or consumer group 'pw'"), GroupMissing),
+    ],
+)
+def test_what_is_repeated_at_once_has_a_class_of_its_own(error: Exception, kind: type[RedisUnavailable]) -> None:
+    assert type(classify(error)) is kind
 
 
 def test_out_of_memory_is_told_apart() -> None:
@@ -66,7 +82,7 @@ def test_missing_rights_come_with_a_mend(error: Exception, mend: str) -> None:
         (rx.ResponseError("DENIED Redis is running in protected mode"), "Redis takes clients of its own host only"),
         (
             rx.NoPermissionError("this user has no permissions to run the 'fcall' command"),
-            "the Redis user lacks a right",
+            "the Redis user lacks a permission",
         ),
         (rx.ResponseError("unknown command 'FCALL', with args beginning with: "), "Redis lacks a command"),
         (rx.ReadOnlyError("You can't write against a read only replica."), "Redis is a replica"),

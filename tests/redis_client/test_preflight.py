@@ -10,8 +10,8 @@ from pageworker_supervisor.redis_client.preflight import RedisCheck, preflight
 
 
 async def asked(url: str) -> dict[str, RedisCheck]:
-    async with open_redis_client(RedisSettings(url=url), Path("/nonexistent")) as link:
-        return {check.name: check for check in await preflight(link)}
+    async with open_redis_client(RedisSettings(url=url), Path("/nonexistent")) as redis_client:
+        return {check.name: check for check in await preflight(redis_client)}
 
 
 def failed(checks: dict[str, RedisCheck]) -> set[str]:

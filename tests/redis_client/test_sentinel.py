@@ -11,36 +11,38 @@ from pageworker_supervisor.redis_client import RedisClient, open_redis_client
 from pageworker_supervisor.redis_client.errors import RedisUnavailable
 
 
-async def kept(link: RedisClient, key: str, value: int) -> None:
+async def kept(redis_client: RedisClient, key: str, value: int) -> None:
     """A write that may be made twice."""
-    await link.availability.retry_until_available(lambda: link.send("SET", key, value, key=key))
+    await redis_client.availability.retry_until_available(lambda: redis_client.send("SET", key, value, key=key))
 
 
 async def test_a_planned_failover_is_followed(live_sentinel: Sentinels) -> None:
     async with (
-        open_redis_client(RedisSettings(url=live_sentinel.url), Path("/nonexistent")) as link,
+        open_redis_client(RedisSettings(url=live_sentinel.url), Path("/nonexistent")) as redis_client,
         asyncio.TaskGroup() as tasks,
     ):
-        watching = tasks.create_task(link.availability.run())
-        await kept(link, "k", 1)
-        assert await link.has_replicas()
-        reading = tasks.create_task(link.availability.retry_until_available(lambda: blocked(link)))
+        watching = tasks.create_task(redis_client.availability.run())
+        await kept(redis_client, "k", 1)
+        assert await redis_client.has_replicas()
+        reading = tasks.create_task(redis_client.availability.retry_until_available(lambda: blocked(redis_client)))
         moving = tasks.create_task(asyncio.to_thread(live_sentinel.failover))
         written = 1
         while not moving.done():
             written += 1
-            await kept(link, "k", written)
+            await kept(redis_client, "k", written)
         # The old primary takes writes, and loses them, until the sentinels demote it a second or two later.
         while not live_sentinel.primary.command("EXISTS", "k2"):
-            await kept(link, "k2", 1)
-        await link.availability.retry_until_available(lambda: link.send("RPUSH", "list", "x", key="list"))
+            await kept(redis_client, "k2", 1)
+        await redis_client.availability.retry_until_available(
+            lambda: redis_client.send("RPUSH", "list", "x", key="list")
+        )
         assert await reading == (b"list", b"x")
         watching.cancel()
 
 
-async def blocked(link: RedisClient) -> object:
+async def blocked(redis_client: RedisClient) -> object:
     """A blocking read that is repeated until it brings something."""
-    reply = await link.send("BLPOP", "list", 2, key="list", blocks=True)
+    reply = await redis_client.send("BLPOP", "list", 2, key="list", blocks=True)
     if reply is None:
         raise RedisUnavailable("nothing yet")
     return reply
@@ -49,34 +51,34 @@ async def blocked(link: RedisClient) -> object:
 async def test_a_dead_primary_is_replaced() -> None:
     with sentinel() as group:
         async with (
-            open_redis_client(RedisSettings(url=group.url), Path("/nonexistent")) as link,
+            open_redis_client(RedisSettings(url=group.url), Path("/nonexistent")) as redis_client,
             asyncio.TaskGroup() as tasks,
         ):
-            watching = tasks.create_task(link.availability.run())
-            await kept(link, "k", 1)
+            watching = tasks.create_task(redis_client.availability.run())
+            await kept(redis_client, "k", 1)
             await asyncio.to_thread(group.wait_replicating)
             old = group.kill_primary()
             with pytest.raises(RedisUnavailable):
-                await link.send("GET", "k", key="k")
-            await kept(link, "k", 2)
-            await asyncio.to_thread(group.wait_moved_from, old)  # the link may have asked a quicker sentinel
-            assert await link.send("GET", "k", key="k") == b"2"
+                await redis_client.send("GET", "k", key="k")
+            await kept(redis_client, "k", 2)
+            await asyncio.to_thread(group.wait_moved_from, old)  # the redis_client may have asked a quicker sentinel
+            assert await redis_client.send("GET", "k", key="k") == b"2"
             watching.cancel()
 
 
 async def test_no_sentinel_answers() -> None:
     url = "redis+sentinel://127.0.0.1:1,127.0.0.1:2/mymaster"
-    async with open_redis_client(RedisSettings(url=url), Path("/nonexistent")) as link:
+    async with open_redis_client(RedisSettings(url=url), Path("/nonexistent")) as redis_client:
         with pytest.raises(RedisUnavailable, match="No master found"):
-            await link.send("PING", key="k")
+            await redis_client.send("PING", key="k")
 
 
 async def test_a_deployment_that_has_just_lost_its_replica_still_has_replicas(live_sentinel: Sentinels) -> None:
     """A worker that started in that moment told of results that the next failover undid."""
-    async with open_redis_client(RedisSettings(url=live_sentinel.url), Path("/nonexistent")) as link:
+    async with open_redis_client(RedisSettings(url=live_sentinel.url), Path("/nonexistent")) as redis_client:
         replica = live_sentinel.replica
         replica.command("REPLICAOF", "NO", "ONE")
-        while await link.replicas():
+        while await redis_client.replicas():
             assert replica.command("PING")
-        assert await link.has_replicas()
+        assert await redis_client.has_replicas()
         live_sentinel.wait_replicating()

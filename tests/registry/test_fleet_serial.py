@@ -21,7 +21,7 @@ HOME = Path("/var/lib/pageworker")
 
 
 @pytest.fixture
-async def link(live_redis: RedisServer) -> AsyncIterator[RedisClient]:
+async def redis_client(live_redis: RedisServer) -> AsyncIterator[RedisClient]:
     async with open_redis_client(RedisSettings(url=live_redis.url), HOME) as opened:
         yield opened
 
@@ -30,8 +30,8 @@ def settings_for(place: Path) -> Settings:
     return Settings(modules=ModuleSettings(registry=str(place)))
 
 
-def fleet(link: RedisClient, place: Path, name: str, metrics: Metrics | None = None) -> FleetSerial:
-    return FleetSerial(link, settings_for(place), HOME, name, metrics or Metrics())
+def fleet(redis_client: RedisClient, place: Path, name: str, metrics: Metrics | None = None) -> FleetSerial:
+    return FleetSerial(redis_client, settings_for(place), HOME, name, metrics or Metrics())
 
 
 async def replayed(place: Path, author: Author) -> tuple[int, int]:
@@ -45,10 +45,10 @@ async def replayed(place: Path, author: Author) -> tuple[int, int]:
 
 
 async def test_a_fresh_worker_refuses_what_the_fleet_has_left_behind(
-    place: Path, state: Path, author: Author, link: RedisClient, live_redis: RedisServer
+    place: Path, state: Path, author: Author, redis_client: RedisClient, live_redis: RedisServer
 ) -> None:
     old, newer = await replayed(place, author)
-    first = await Registry.open(place, author.trust, state / "1", fleet=fleet(link, place, "w1"))
+    first = await Registry.open(place, author.trust, state / "1", fleet=fleet(redis_client, place, "w1"))
     assert first.resolve("shop.product").version == "1.1.0"
     shutil.rmtree(place)
     shutil.copytree(place.with_name("old"), place)
@@ -58,11 +58,11 @@ async def test_a_fresh_worker_refuses_what_the_fleet_has_left_behind(
     async with aclosing(Redis(port=live_redis.port)) as client, client.pubsub() as events:
         await events.subscribe("pw:events:_fleet")
         await events.get_message(timeout=5)
-        fresh = await Registry.open(place, author.trust, state / "3", fleet=fleet(link, place, "w3", metrics))
+        fresh = await Registry.open(place, author.trust, state / "3", fleet=fleet(redis_client, place, "w3", metrics))
         message = await events.get_message(ignore_subscribe_messages=True, timeout=5)
     with pytest.raises(IndexBehindFleet, match=f"index {old} is older than {newer}"):
         fresh.resolve("shop.product")
-    assert "workerctl module serial" in (fresh.standing.trouble or "")
+    assert "workerctl module serial" in (fresh.status.trouble or "")
     told = json.loads(message["data"])
     assert (told["event"], told["worker_id"]) == ("registry_refused", "w3")
     assert str(newer) in told["detail"]["reason"]
@@ -71,64 +71,66 @@ async def test_a_fresh_worker_refuses_what_the_fleet_has_left_behind(
     assert f"pageworker_registry_serial {float(newer)!r}" in exposed or "pageworker_registry_serial 1." in exposed
 
 
-async def test_who_has_an_index_keeps_it(place: Path, state: Path, author: Author, link: RedisClient) -> None:
+async def test_who_has_an_index_keeps_it(place: Path, state: Path, author: Author, redis_client: RedisClient) -> None:
     await author.publish(place, packed(version="1.0.0"))
-    one = await Registry.open(place, author.trust, state / "1", fleet=fleet(link, place, "w1"))
+    one = await Registry.open(place, author.trust, state / "1", fleet=fleet(redis_client, place, "w1"))
     key = registry_key(settings_for(place), HOME)
-    await set_serial(link, key, 2**50)
-    restarted = await Registry.open(place, author.trust, state / "1", fleet=fleet(link, place, "w1"))
+    await set_serial(redis_client, key, 2**50)
+    restarted = await Registry.open(place, author.trust, state / "1", fleet=fleet(redis_client, place, "w1"))
     for registry in (one, restarted):
         assert registry.resolve("shop.product").version == "1.0.0"
-    assert "other workers have seen" in (restarted.standing.trouble or "")
+    assert "other workers have seen" in (restarted.status.trouble or "")
 
 
 async def test_the_way_out_of_a_serial_that_does_not_exist(
-    place: Path, state: Path, author: Author, link: RedisClient
+    place: Path, state: Path, author: Author, redis_client: RedisClient
 ) -> None:
     """Somebody with access to Redis wrote it: an operator sets it, and nothing else is to be done."""
     await author.publish(place, packed(version="1.0.0"))
     key = registry_key(settings_for(place), HOME)
-    await set_serial(link, key, 2**50)
-    registry = await Registry.open(place, author.trust, state, fleet=fleet(link, place, "w1"))
+    await set_serial(redis_client, key, 2**50)
+    registry = await Registry.open(place, author.trust, state, fleet=fleet(redis_client, place, "w1"))
     with pytest.raises(IndexBehindFleet):
         registry.resolve("shop.product")
-    await set_serial(link, key, 0)
+    await set_serial(redis_client, key, 0)
     await registry.refresh()
     assert registry.resolve("shop.product").version == "1.0.0"
-    known = await seen(link, key)
+    known = await seen(redis_client, key)
     assert known is not None
     assert known.worker == "w1"
 
 
 async def test_an_emptied_redis_learns_it_again(
-    place: Path, state: Path, author: Author, link: RedisClient, live_redis: RedisServer
+    place: Path, state: Path, author: Author, redis_client: RedisClient, live_redis: RedisServer
 ) -> None:
     await author.publish(place, packed(version="1.0.0"))
-    await Registry.open(place, author.trust, state / "1", fleet=fleet(link, place, "w1"))
+    await Registry.open(place, author.trust, state / "1", fleet=fleet(redis_client, place, "w1"))
     live_redis.command("FLUSHALL")
-    registry = await Registry.open(place, author.trust, state / "2", fleet=fleet(link, place, "w2"))
+    registry = await Registry.open(place, author.trust, state / "2", fleet=fleet(redis_client, place, "w2"))
     assert registry.resolve("shop.product").version == "1.0.0"
-    assert await seen(link, registry_key(settings_for(place), HOME)) is not None
+    assert await seen(redis_client, registry_key(settings_for(place), HOME)) is not None
 
 
-async def test_two_registries_never_share_a_serial(place: Path, link: RedisClient) -> None:
-    await fleet(link, place, "w1").check(100)
-    await fleet(link, place.with_name("other"), "w1").check(1)
+async def test_two_registries_never_share_a_serial(place: Path, redis_client: RedisClient) -> None:
+    await fleet(redis_client, place, "w1").check(100)
+    await fleet(redis_client, place.with_name("other"), "w1").check(1)
     with pytest.raises(IndexBehindFleet):
-        await fleet(link, place, "w2").check(99)
-    await fleet(link, place, "w2").check(100)
+        await fleet(redis_client, place, "w2").check(99)
+    await fleet(redis_client, place, "w2").check(100)
 
 
 @pytest.mark.parametrize("nonsense", ["x", "-5", "1e300", ""])
-async def test_nonsense_in_redis_bricks_nobody(nonsense: str, place: Path, link: RedisClient) -> None:
+async def test_nonsense_in_redis_bricks_nobody(nonsense: str, place: Path, redis_client: RedisClient) -> None:
     key = registry_key(settings_for(place), HOME)
-    await link.send("HSET", key, "serial", nonsense, key=key)
-    await fleet(link, place, "w1").check(7)
+    await redis_client.send("HSET", key, "serial", nonsense, key=key)
+    await fleet(redis_client, place, "w1").check(7)
 
 
-async def test_full_memory_keeps_modules_from_nobody(place: Path, link: RedisClient, live_redis: RedisServer) -> None:
+async def test_full_memory_keeps_modules_from_nobody(
+    place: Path, redis_client: RedisClient, live_redis: RedisServer
+) -> None:
     live_redis.command("CONFIG", "SET", "maxmemory", "1")
     try:
-        await fleet(link, place, "w1").check(7)
+        await fleet(redis_client, place, "w1").check(7)
     finally:
         live_redis.command("CONFIG", "SET", "maxmemory", "0")

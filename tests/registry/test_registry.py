@@ -36,7 +36,7 @@ async def test_what_was_published_is_resolved_and_verified(place: Path, state: P
     with pytest.raises(TenantNotAllowed, match="not for tenant other"):
         registry.check_tenant(verified, "other")
     registry.schema(verified).check({"url": "https://shop.example/"})
-    assert registry.standing.trouble is None
+    assert registry.status.trouble is None
 
 
 async def test_a_new_version_comes_with_the_next_refresh(place: Path, state: Path, author: Author) -> None:
@@ -79,7 +79,7 @@ async def test_near_misses(place: Path, state: Path, author: Author) -> None:
 
 async def test_an_empty_registry_says_so(place: Path, state: Path, author: Author) -> None:
     registry = await Registry.open(place, author.trust, state)
-    assert registry.standing.trouble is None
+    assert registry.status.trouble is None
     with pytest.raises(ModuleUnknown, match="empty"):
         registry.resolve("shop.product")
     await author.publish(place, packed())
@@ -93,8 +93,8 @@ async def test_nobody_is_believed_unasked(place: Path, state: Path, author: Auth
     with pytest.raises(UntrustedKey) as refused:
         registry.resolve("shop.product")
     assert "modules.trusted_keys" in refused.value.mend
-    assert registry.standing.trouble is not None
-    assert "modules.trusted_keys" in registry.standing.trouble
+    assert registry.status.trouble is not None
+    assert "modules.trusted_keys" in registry.status.trouble
 
 
 async def test_an_index_by_somebody_else_changes_nothing(place: Path, state: Path, author: Author) -> None:
@@ -105,7 +105,7 @@ async def test_an_index_by_somebody_else_changes_nothing(place: Path, state: Pat
     with pytest.raises(UntrustedKey):
         await registry.refresh()
     assert registry.resolve("shop.product").version == "1.4.2"
-    assert registry.standing.trouble is not None
+    assert registry.status.trouble is not None
 
 
 async def test_an_old_index_is_refused_even_after_a_restart(place: Path, state: Path, author: Author) -> None:
@@ -120,7 +120,7 @@ async def test_an_old_index_is_refused_even_after_a_restart(place: Path, state: 
         await registry.refresh()
     assert registry.resolve("shop.product").version == "1.1.0"
     again = await Registry.open(place, author.trust, state)
-    assert again.standing.trouble is not None
+    assert again.status.trouble is not None
     assert again.resolve("shop.product").version == "1.1.0"
     for kept in state.glob("*/index.json*"):
         kept.unlink()
@@ -139,11 +139,11 @@ async def test_a_slow_publisher_that_puts_an_old_pair_back_is_seen_through(
         (place / name).write_bytes(data)
     assert not await registry.refresh()
     assert registry.resolve("shop.product").version == "1.1.0"
-    assert registry.standing.trouble is not None
+    assert registry.status.trouble is not None
     await author.publish(place, packed(version="1.2.0"))
     await registry.refresh()
     assert registry.resolve("shop.product").version == "1.2.0"
-    assert registry.standing.trouble is None
+    assert registry.status.trouble is None
 
 
 async def test_from_its_expiry_on_nothing_is_resolved(place: Path, state: Path, author: Author, clock: Clock) -> None:
@@ -154,7 +154,7 @@ async def test_from_its_expiry_on_nothing_is_resolved(place: Path, state: Path, 
     clock.pass_days(2)
     with pytest.raises(IndexExpired):
         registry.resolve("shop.product")
-    assert registry.standing.trouble is not None
+    assert registry.status.trouble is not None
     with pytest.raises(IndexExpired):
         await registry.refresh()
     with pytest.raises(IndexExpired):
@@ -215,7 +215,7 @@ async def test_a_registry_that_is_away(state: Path, author: Author, server: Obje
         await registry.refresh()
     restarted = await Registry.open(source, author.trust, state)
     for each in (registry, restarted):
-        assert each.standing.trouble is not None
+        assert each.status.trouble is not None
         assert (await each.bundle(each.resolve("shop.product"))).version == "1.1.0"
         with pytest.raises(RegistryAway) as away:
             await each.bundle(unknown)
@@ -224,7 +224,7 @@ async def test_a_registry_that_is_away(state: Path, author: Author, server: Obje
         assert server.url in away.value.mend
     server.away = False
     assert not await registry.refresh()
-    assert registry.standing.trouble is None
+    assert registry.status.trouble is None
     assert (await registry.bundle(unknown)).version == "1.0.0"
 
 
@@ -316,7 +316,7 @@ async def test_a_reader_between_the_two_writes_of_the_index_sees_a_whole_one(
     (place / "index.json.minisig").write_bytes(old)
     registry = await Registry.open(place, author.trust, state)
     assert registry.resolve("shop.product").version == "1.1.0"
-    assert registry.standing.trouble is not None  # it is said, should it stay so
+    assert registry.status.trouble is not None  # it is said, should it stay so
     (place / "index.signed").unlink()
     with pytest.raises(BadSignature):
         await registry.refresh()
@@ -336,7 +336,7 @@ async def test_readers_never_stumble_over_a_publisher(place: Path, state: Path, 
             await registry.refresh()
     await registry.refresh()
     assert registry.resolve("shop.product").version == "1.0.30"
-    assert registry.standing.trouble is None
+    assert registry.status.trouble is None
 
 
 async def test_two_registries_have_serials_of_their_own(tmp_path: Path, state: Path, author: Author) -> None:

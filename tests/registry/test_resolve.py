@@ -9,13 +9,13 @@ from pageworker_supervisor.registry.errors import ModuleUnknown
 from pageworker_supervisor.registry.resolve import Changes, ModuleChannel, Move, changes, resolve
 
 
-def index(**modules: IndexedVersion) -> Index:
+def index(**modules: IndexedModule) -> Index:
     return Index(serial=1, expires=datetime(2030, 1, 1, tzinfo=UTC), modules=modules)
 
 
-def listed(*versions: str, yanked: str = "", **channels: str) -> IndexedVersion:
-    return IndexedVersion(
-        versions={v: IndexedModule(sha256="0" * 64, bytes=1, yanked=v == yanked) for v in versions}, channels=channels
+def listed(*versions: str, yanked: str = "", **channels: str) -> IndexedModule:
+    return IndexedModule(
+        versions={v: IndexedVersion(sha256="0" * 64, bytes=1, yanked=v == yanked) for v in versions}, channels=channels
     )
 
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from pw_sandbox import cells
+from pw_sandbox import sandboxes
 
 from pageworker_sandbox.launch import GatewayUsers, Host, survey
 from pageworker_supervisor.config.settings import EgressSettings
@@ -17,15 +17,15 @@ pytestmark = [pytest.mark.sandbox, pytest.mark.timeout(60)]
 
 
 class Heard:
-    """An outlet, and what it told."""
+    """An enforcer, and what it told."""
 
     def __init__(self, host: Host) -> None:
         self.lost: list[str] = []
         self.told = asyncio.Event()
         self.up = asyncio.Event()
-        users = GatewayUsers(*(None if cells.UID is None else cells.UID + number for number in (82, 83)))
+        users = GatewayUsers(*(None if sandboxes.UID is None else sandboxes.UID + number for number in (82, 83)))
         events = OutletEvents(self.up.set, self.hear, self.lost.append)
-        self.outlet = GatewayProcess(host, users, dial_rules(EgressSettings(), frozenset()), Metrics(), events)
+        self.enforcer = GatewayProcess(host, users, dial_rules(EgressSettings(), frozenset()), Metrics(), events)
 
     def hear(self, reason: str) -> None:
         self.lost.append(reason)
@@ -34,25 +34,25 @@ class Heard:
 
 async def test_a_gateway_that_does_not_start_is_waited_for_with_the_reason() -> None:
     """It ended the daemon with a traceback."""
-    sound = survey(None, cells.HEADLESS)
+    sound = survey(None, sandboxes.HEADLESS)
     heard = Heard(replace(sound, bubblewrap=Path("/bin/false")))
-    outlet = heard.outlet
+    enforcer = heard.enforcer
     async with asyncio.TaskGroup() as tasks, asyncio.timeout(40):
-        running = tasks.create_task(outlet.run())
+        running = tasks.create_task(enforcer.run())
         await heard.told.wait()
-        assert str(outlet.trouble).startswith("the egress gateway does not start")
+        assert str(enforcer.trouble).startswith("the egress gateway does not start")
         assert heard.lost == ["there is no egress gateway"]
         assert not heard.up.is_set()
-        outlet._host = sound
+        enforcer._host = sound
         await heard.up.wait()
-        assert not outlet.trouble
-        assert outlet.proof
+        assert not enforcer.trouble
+        assert enforcer.proof
         running.cancel()
 
 
 async def test_a_host_that_can_fork_no_more_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
     """fork(2): EAGAIN. Nothing else brings it about without taking the processes of everybody else on the host."""
-    sound = survey(None, cells.HEADLESS)
+    sound = survey(None, sandboxes.HEADLESS)
     heard = Heard(sound)
 
     def refuse(*_: object, **__: object) -> None:
@@ -61,8 +61,8 @@ async def test_a_host_that_can_fork_no_more_is_waited_for(monkeypatch: pytest.Mo
     async with asyncio.TaskGroup() as tasks, asyncio.timeout(40):
         with monkeypatch.context() as patched:
             patched.setattr("subprocess.Popen", refuse)
-            running = tasks.create_task(heard.outlet.run())
+            running = tasks.create_task(heard.enforcer.run())
             await heard.told.wait()
-            assert "Resource temporarily unavailable" in (heard.outlet.trouble or "")
+            assert "Resource temporarily unavailable" in (heard.enforcer.trouble or "")
         await heard.up.wait()
         running.cancel()

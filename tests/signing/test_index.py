@@ -30,10 +30,10 @@ INDEX = Index(
     serial=7,
     expires=NOW + timedelta(days=1),
     modules={
-        "shop.product": IndexedVersion(
+        "shop.product": IndexedModule(
             versions={
-                "1.0.0": IndexedModule(sha256="0" * 64, bytes=10, yanked=True),
-                "1.1.0": IndexedModule(sha256="1" * 64, bytes=9),
+                "1.0.0": IndexedVersion(sha256="0" * 64, bytes=10, yanked=True),
+                "1.1.0": IndexedVersion(sha256="1" * 64, bytes=9),
             },
             channels={"stable": "1.1.0"},
         )

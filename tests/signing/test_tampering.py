@@ -38,8 +38,8 @@ INDEX = sign_index(
         serial=1,
         expires=NOW + timedelta(days=1),
         modules={
-            "a": IndexedVersion(
-                versions={"1.0.0": IndexedModule(sha256="0" * 64, bytes=1)}, channels={"stable": "1.0.0"}
+            "a": IndexedModule(
+                versions={"1.0.0": IndexedVersion(sha256="0" * 64, bytes=1)}, channels={"stable": "1.0.0"}
             )
         },
     ),

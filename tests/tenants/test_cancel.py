@@ -20,7 +20,7 @@ async def cancelled(home: Home, tenant: Tenant, job_id: str) -> str:
 
 async def remembered(home: Home, tenant: Tenant, count: int, milliseconds: int) -> list[bytes]:
     """Cancel so many ids of this tenant that nobody has pushed; the answers."""
-    async with home.link.commands.pipeline(transaction=False) as pipe:
+    async with home.redis_client.commands.pipeline(transaction=False) as pipe:
         for number in range(count):
             ref = f"{tenant.name}/never-{number}"
             request = packed(ref=ref, memory_ms=milliseconds)

@@ -33,7 +33,7 @@ async def test_one_tenants_giant_texts_do_not_push_out_anothers_letters(small: H
     assert set(mine) <= {letter["job_id"] for letter in json.loads(said)}
     theirs = (await small.queue.dead_letters.page(500, tenant_id=small.a.name)).letters
     assert 20 < len(theirs) < 80
-    assert await small.link.send("MEMORY", "USAGE", "pw:{0}:dead", "SAMPLES", 0, key="pw:{0}:dead") < 3 * MIB
+    assert await small.redis_client.send("MEMORY", "USAGE", "pw:{0}:dead", "SAMPLES", 0, key="pw:{0}:dead") < 3 * MIB
 
 
 async def test_a_text_of_megabytes_is_kept_in_part_and_holds_up_nobody(small: Home) -> None:

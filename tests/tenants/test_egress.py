@@ -20,6 +20,7 @@ from pageworker_supervisor.contract.context_key import egress_digest
 from pageworker_supervisor.contract.job import parse_job
 from pageworker_supervisor.queue import QueueClient
 from pageworker_supervisor.queue.new_job import NewJob
+from pageworker_supervisor.redis_client import Router
 
 pytestmark = [
     pytest.mark.asyncio(loop_scope="module"),
@@ -210,7 +211,7 @@ async def test_versions_of_one_module_with_other_hosts_do_not_share_their_reach(
 async def test_a_job_queued_for_another_modules_set_runs_with_its_own(worker: EgressWorker) -> None:
     """A's jobs are in the queue with B's set, and with a set that nobody has; A reaches its own hosts only."""
     client = plain_client(worker.port)
-    queue = QueueClient(client, client)
+    queue = QueueClient(Router(client, client))
     texts = {
         name: worker.acme.job(name, "test.a", {"home": f"http://{A}/home", "url": f"http://{B}/lied", "ways": WAYS[:5]})
         for name in ("lie-b", "lie-none")

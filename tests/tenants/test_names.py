@@ -93,9 +93,9 @@ async def test_an_unknown_tenant_leaves_nothing_in_the_queue(home: Home) -> None
     await nobody.push(nobody.say(job_id), nobody.broken(job_id))
     await nobody.results(job_id)
     await home.b.fence()
-    keys = [key.decode() for key in await home.link.send("KEYS", f"pw:*{job_id}*", key="pw")]
+    keys = [key.decode() for key in await home.redis_client.send("KEYS", f"pw:*{job_id}*", key="pw")]
     assert keys == [f"pw:result:ghost:{job_id}"], "its sender's answer, and nothing that another push could meet"
-    assert await home.link.send("KEYS", "pw:{0}:tenant:ghost", key="pw") == []
+    assert await home.redis_client.send("KEYS", "pw:{0}:tenant:ghost", key="pw") == []
 
 
 async def test_an_id_that_looks_like_another_tenants(home: Home) -> None:

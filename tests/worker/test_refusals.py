@@ -60,8 +60,8 @@ RIGHTS = {
     "call functions": ("-fcall", "fcall"),
     "run scripts": ("-eval", "eval"),
     "hear of work": ("-blmpop", "blmpop"),
-    "touch the keys": ("resetkeys", "lacks a right"),
-    "anything": ("-@all", "lacks a right"),
+    "touch the keys": ("resetkeys", "lacks a permission"),
+    "anything": ("-@all", "lacks a permission"),
 }
 
 

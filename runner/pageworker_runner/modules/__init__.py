@@ -1,1 +1,1 @@
-"""Modules inside a runner: verified bundles are loaded, imported and called from here."""
+"""Modules inside a runner: verified bundles are loaded, imported, called and unloaded here."""

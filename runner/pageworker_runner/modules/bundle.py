@@ -1,4 +1,4 @@
-"""A module's files, from the verified zip, in memory. No file is ever written."""
+"""A module's files, read from the verified zip in memory. No file is ever written."""
 
 import hashlib
 import io
@@ -12,17 +12,20 @@ class LoadedBundle:
     """The sources and resources of one module version."""
 
     def __init__(self, label: str, data: bytes, sha256: str) -> None:
-        """`label` is `name@version`, for messages. Raises ModuleBroken."""
+        """`label` is `name@version`, for messages; `sha256` is hex. Raises ModuleBroken."""
         self.label = label
         if hashlib.sha256(data).hexdigest() != sha256:
-            raise ModuleBroken(f"{label}: the bytes are not the ones that were announced")
+            raise ModuleBroken(f"{label}: the bundle's SHA-256 is not the announced one")
         try:
             self.archive = zipfile.ZipFile(io.BytesIO(data))
         except zipfile.BadZipFile as error:
-            raise ModuleBroken(f"{label}: {error}") from error
+            raise ModuleBroken(f"{label}: the bundle is not a zip file: {error}") from error
         entries = [entry for entry in self.archive.infolist() if not entry.is_dir()]
-        if sum(entry.file_size for entry in entries) > LIMITS.bundle_bytes:
-            raise ModuleBroken(f"{label}: more than {LIMITS.bundle_bytes} bytes unpacked")
+        unpacked = sum(entry.file_size for entry in entries)
+        if unpacked > LIMITS.bundle_bytes:
+            raise ModuleBroken(
+                f"{label}: the bundle has {unpacked} bytes unpacked; at most {LIMITS.bundle_bytes} are allowed"
+            )
         self.files = frozenset(entry.filename for entry in entries)
         self.folders = frozenset(name[:cut] for name in self.files for cut, char in enumerate(name) if char == "/")
         self.packages = frozenset(name.partition("/")[0].removesuffix(".py") for name in self.files)
@@ -33,11 +36,12 @@ class LoadedBundle:
         try:
             return self.archive.read(path)
         except (KeyError, zipfile.BadZipFile) as error:
-            raise ModuleBroken(f"{self.label}: {path}: {error}") from error
+            raise ModuleBroken(f"{self.label}: {path} cannot be read: {error}") from error
 
     def find(self, dotted: str) -> tuple[str, bool] | None:
-        """Where module `dotted` is: its file and whether it is a package. A folder without `__init__.py` is a package
-        without code, its "file" ends in a slash.
+        """The file of Python module `dotted`, and whether it is a package. None: the bundle has no such module.
+
+        A folder without `__init__.py` is a package without code. Its "file" ends in a slash.
         """
         path = dotted.replace(".", "/")
         if f"{path}/__init__.py" in self.files:

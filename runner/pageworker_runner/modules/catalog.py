@@ -17,7 +17,7 @@ class ModuleVersion:
     """One version of one module."""
 
     package: str
-    """The package that its files are imported below; "" where the runner never had the version."""
+    """The package that its files are imported below; "" if the runner does not have the version."""
     label: str
     """`name@version`, for messages."""
     entrypoint: str

@@ -1,8 +1,8 @@
-"""Imports a bundle under a name that carries its version, so that two versions live side by side.
+"""Imports a bundle below a package whose name carries its version, so that two versions can be loaded side by side.
 
 `shop_product.parse` of version 1.4.2 becomes `pageworker_modules.shop_product__1_4_2__0a1b2c3d.shop_product.parse`.
-Its own `import shop_product` means that one too: every module of a bundle has builtins of its own, whose `__import__`
-translates the bundle's top-level names. Source: docs.python.org, "The import system", and `__import__`.
+The bundle's own `import shop_product` means that one too: every module of a bundle has builtins of its own, whose
+`__import__` translates the bundle's top-level names. Source: docs.python.org, "The import system", and `__import__`.
 """
 
 import builtins
@@ -24,13 +24,13 @@ ROOT = "pageworker_modules"
 
 
 def versioned_name(name: str, version: str, sha256: str) -> str:
-    """The package that holds one version."""
+    """The package that one version is imported below."""
     mangled = "__".join(re.sub(r"[^A-Za-z0-9]+", "_", part) for part in (name, version))
     return f"{ROOT}.{mangled}__{sha256[:8]}"
 
 
 class BundleImporter(MetaPathFinder):
-    """On `sys.meta_path`: finds modules of the bundles that were added, and nothing else."""
+    """A finder on `sys.meta_path`. It finds modules of the bundles that were added, and no others."""
 
     def __init__(self) -> None:
         self._bundles: dict[str, LoadedBundle] = {}
@@ -39,16 +39,16 @@ class BundleImporter(MetaPathFinder):
         sys.modules[ROOT] = root
         sys.meta_path.insert(0, self)
 
-    def add(self, holder: str, bundle: LoadedBundle) -> None:
-        """Make `bundle` importable below the package `holder`."""
-        package = ModuleType(holder)
-        package.__path__ = []
-        sys.modules[holder] = package
-        self._bundles[holder] = bundle
+    def add(self, package: str, bundle: LoadedBundle) -> None:
+        """Make `bundle` importable below `package`."""
+        parent = ModuleType(package)
+        parent.__path__ = []
+        sys.modules[package] = parent
+        self._bundles[package] = bundle
 
-    def has(self, holder: str) -> bool:
-        """Is this name taken?"""
-        return holder in self._bundles
+    def has(self, package: str) -> bool:
+        """Whether this name is taken."""
+        return package in self._bundles
 
     def drop(self, package: str) -> None:
         """Unload a bundle, with every module that was imported from it."""
@@ -64,30 +64,30 @@ class BundleImporter(MetaPathFinder):
         """See MetaPathFinder."""
         if not fullname.startswith(f"{ROOT}."):
             return None
-        holder, dotted = _split(fullname)
-        bundle = self._bundles.get(holder)
+        package, dotted = _split(fullname)
+        bundle = self._bundles.get(package)
         found = bundle.find(dotted) if bundle is not None and dotted else None
         if bundle is None or found is None:
             return None
         file, is_package = found
-        loader = BundleLoader(holder, bundle, file)
+        loader = BundleLoader(package, bundle, file)
         spec = ModuleSpec(fullname, loader, origin=loader.filename, is_package=is_package)
         spec.has_location = True
         return spec
 
 
 class BundleLoader(InspectLoader):
-    """Loads one module of a bundle."""
+    """Loads one Python module of a bundle."""
 
-    def __init__(self, holder: str, bundle: LoadedBundle, file: str) -> None:
-        self._holder = holder
+    def __init__(self, package: str, bundle: LoadedBundle, file: str) -> None:
+        self._package = package
         self._bundle = bundle
         self._file = file
         self.filename = f"{bundle.label}/{file}"
 
     def exec_module(self, module: ModuleType) -> None:
-        """Run the module's code in its bundle's own builtins."""
-        module.__dict__["__builtins__"] = _builtins_for(self._holder, self._bundle.packages)
+        """Run the module's code with its bundle's own builtins."""
+        module.__dict__["__builtins__"] = _builtins_for(self._package, self._bundle.packages)
         super().exec_module(module)
 
     def is_package(self, fullname: str) -> bool:
@@ -101,7 +101,7 @@ class BundleLoader(InspectLoader):
         return self._bundle.read(self._file).decode()
 
     def get_code(self, fullname: str) -> CodeType:
-        """See InspectLoader. Paths in code objects are the bundle's, so traces name no host path."""
+        """See InspectLoader. The paths in code objects are the bundle's, so tracebacks contain no path of the host."""
         source = b"" if self._file.endswith("/") else self._bundle.read(self._file)
         code: CodeType = compile(source, self.filename, "exec", dont_inherit=True)
         return code
@@ -123,12 +123,12 @@ class BundleResources(TraversableResources):
 
 
 def _split(fullname: str) -> tuple[str, str]:
-    """`pageworker_modules.<holder>.a.b` is `a.b` of the holder."""
+    """`pageworker_modules.<version>.a.b` is `a.b` below the package `pageworker_modules.<version>`."""
     parts = fullname.split(".", 2)
     return ".".join(parts[:2]), parts[2] if len(parts) > 2 else ""
 
 
-def _builtins_for(holder: str, packages: frozenset[str]) -> dict[str, Any]:
+def _builtins_for(package: str, top_level_names: frozenset[str]) -> dict[str, Any]:
     plain = builtins.__import__
 
     def translated(
@@ -139,12 +139,12 @@ def _builtins_for(holder: str, packages: frozenset[str]) -> dict[str, Any]:
         level: int = 0,
     ) -> ModuleType:
         top = name.partition(".")[0]
-        if level != 0 or top not in packages:
+        if level != 0 or top not in top_level_names:
             return plain(name, globals, locals, fromlist or (), level)
-        own = importlib.import_module(f"{holder}.{name}")
+        own = importlib.import_module(f"{package}.{name}")
         if fromlist:
-            return plain(f"{holder}.{name}", globals, locals, fromlist, 0)
+            return plain(f"{package}.{name}", globals, locals, fromlist, 0)
         # `import a.b` binds `a`.
-        return own if name == top else sys.modules[f"{holder}.{top}"]
+        return own if name == top else sys.modules[f"{package}.{top}"]
 
     return {**vars(builtins), "__import__": translated}

@@ -1,6 +1,6 @@
-"""Sees every command that Playwright's client sends to its driver, and books what it leaves behind.
+"""Sees every command that Playwright's client sends to its driver, and records the side effects that it leaves.
 
-Only this file and `inside.py` know Playwright's private parts; what the commands mean is in `ledger.py`.
+Only this file and `playwright_internals.py` use Playwright's private parts. `side_effects.py` has what commands mean.
 """
 
 import asyncio
@@ -18,14 +18,14 @@ from playwright.async_api import BrowserContext
 from pageworker_runner.errors import CallRefused
 from pageworker_runner.pages import playwright_internals
 from pageworker_runner.pages.side_effects import SideEffect, side_effect_of
-from pageworker_runner.task_ownership import ATTEMPT, OWN, Callback
+from pageworker_runner.task_ownership import CURRENT_ATTEMPT, OWN_WORK, Callback
 
 EGRESS_HEADER = "pageworker-egress"
 
 
 @dataclass(frozen=True)
-class Reply:
-    """The driver's answer to one command, when it comes."""
+class DriverReply:
+    """The driver's answer to one command."""
 
     target: ChannelOwner
     method: str
@@ -38,141 +38,149 @@ class Reply:
 
     @property
     def succeeded(self) -> bool:
-        """It came, and was no error."""
+        """It has arrived, and it is not an error."""
         return self.future.done() and not self.future.cancelled() and self.future.exception() is None
 
 
 @dataclass
 class SideEffects:
-    """What one page (or one attempt, on the context) has left behind."""
+    """What attempts have left on one page, or what one attempt has left on the browser context."""
 
-    marks: Counter[SideEffect] = field(default_factory=Counter)
-    replies: dict[SideEffect, list[Reply]] = field(
+    counts: Counter[SideEffect] = field(default_factory=Counter)
+    replies: dict[SideEffect, list[DriverReply]] = field(
         default_factory=lambda: {SideEffect.DISPOSABLE: [], SideEffect.RESPONSE: []}
     )
-    """The replies that say what there is to drop."""
-    stuck: list[str] = field(default_factory=list)
-    """Commands that can't be taken back."""
-    refusal: str | None = None
-    """What the egress gateway said to the page's last refused navigation."""
+    """The replies that name what has to be disposed of."""
+    permanent: list[str] = field(default_factory=list)
+    """Commands that cannot be undone."""
+    egress_refusal: str | None = None
+    """Why the egress gateway refused the page's last navigation."""
 
-    def add(self, mark: SideEffect, target: ChannelOwner, method: str, reply: asyncio.Future[Any]) -> None:
-        """Note one command."""
-        if mark is SideEffect.RAISED:
-            self.marks[SideEffect.PRESSED] -= 1
+    def add(self, effect: SideEffect, target: ChannelOwner, method: str, reply: asyncio.Future[Any]) -> None:
+        """Record one command."""
+        if effect is SideEffect.RELEASED:
+            self.counts[SideEffect.PRESSED] -= 1
             return
-        self.marks[mark] += 1
-        if mark in self.replies:
-            self.replies[mark].append(Reply(target, method, reply))
-        elif mark is SideEffect.STUCK:
-            self.stuck.append(f"{target._type}.{method}")
+        self.counts[effect] += 1
+        if effect in self.replies:
+            self.replies[effect].append(DriverReply(target, method, reply))
+        elif effect is SideEffect.PERMANENT:
+            self.permanent.append(f"{target._type}.{method}")
 
-    def has(self, mark: SideEffect) -> bool:
-        """Is there something of this kind to take back?"""
-        return self.marks[mark] > 0
+    def has(self, effect: SideEffect) -> bool:
+        """Whether there is something of this kind to undo."""
+        return self.counts[effect] > 0
 
-    def beyond_undoing(self) -> str | None:
-        """A command that can't be taken back, or one to be disposed of that nobody heard the end of."""
-        unheard = (reply.command for reply in self.replies[SideEffect.DISPOSABLE] if not reply.succeeded)
-        return next(itertools.chain(self.stuck, unheard), None)
+    def first_permanent(self) -> str | None:
+        """A command that cannot be undone, or one whose reply, which names what to dispose of, never came."""
+        without_reply = (reply.command for reply in self.replies[SideEffect.DISPOSABLE] if not reply.succeeded)
+        return next(itertools.chain(self.permanent, without_reply), None)
 
 
 class CommandRecorder:
-    """The books of all pages, by page guid, and of the context, by attempt.
+    """The side effects of all pages, by page guid, and of the browser context, by attempt."""
 
-    `holder(guid)` is the attempt that a page of the pool belongs to now, "" for none, None where it is no page of the
-    pool: a module sees its neighbours' pages in `page.context.pages`, and has to leave them alone.
-    """
+    def __init__(self, context: BrowserContext, owner_of: Callable[[str], str | None]) -> None:
+        """`owner_of(guid)`: the attempt that has this page of the pool now, "" for none, None if it is not in the pool.
 
-    def __init__(self, context: BrowserContext, holder: Callable[[str], str | None]) -> None:
-        self._holder = holder
+        A module sees the pages of other attempts in `page.context.pages`. Its calls on them are refused.
+        """
+        self._owner_of = owner_of
         impl: ImplContext = context._impl_obj
+        self._impl = impl
         self._connection: Connection = impl._connection
         self._send = self._connection.send_message_to_server
-        self._listen = impl._add_listener
+        self._add_listener = impl._add_listener
         self._pages: dict[str, SideEffects] = {}
         self._context: dict[str, SideEffects] = {}
         self._listeners: list[tuple[str, str, Callable[..., Any]]] = []
-        # Instance attributes that shadow the methods: every caller goes through them.
-        vars(self._connection)["send_message_to_server"] = self._sent
-        vars(impl)["_add_listener"] = self._listened
-        self._impl = impl
+        # Instance attributes hide the methods, so every caller goes through these.
+        vars(self._connection)["send_message_to_server"] = self._on_send
+        vars(impl)["_add_listener"] = self._on_add_listener
         playwright_internals.wrap_callbacks(Callback)
 
     def page(self, guid: str) -> SideEffects:
-        """The book of a page; made when asked for."""
+        """The side effects on a page."""
         return self._pages.setdefault(guid, SideEffects())
 
-    def close_page(self, guid: str) -> None:
-        """Forget a page's book: it was proved clean, or is gone."""
+    def forget_page(self, guid: str) -> None:
+        """The page was proved clean, or is closed."""
         self._pages.pop(guid, None)
 
-    def context_books(self) -> Mapping[str, SideEffects]:
-        """What attempts left on the context."""
+    def by_attempt(self) -> Mapping[str, SideEffects]:
+        """The side effects on the browser context, by attempt."""
         return self._context
 
-    def close_attempt(self, attempt: str) -> None:
-        """Forget what an attempt left on the context: it was taken back."""
-        self._context.pop(attempt, None)
+    def forget_attempt(self, attempt_id: str) -> None:
+        """What the attempt left on the browser context is undone."""
+        self._context.pop(attempt_id, None)
 
-    def drop_listeners(self, attempt: str) -> None:
-        """Remove what an attempt listens to on the context."""
+    def drop_listeners(self, attempt_id: str) -> None:
+        """Remove the attempt's listeners from the browser context."""
         kept = []
         for owner, event, listener in self._listeners:
-            if owner == attempt:
+            if owner == attempt_id:
                 self._impl.remove_listener(event, listener)
             else:
                 kept.append((owner, event, listener))
         self._listeners = kept
 
-    def _sent(self, target: ChannelOwner, method: str, params: Any, options: dict[str, Any]) -> asyncio.Future[Any]:
-        if OWN.get():
+    def _on_send(self, target: ChannelOwner, method: str, params: Any, options: dict[str, Any]) -> asyncio.Future[Any]:
+        if OWN_WORK.get():
             return self._send(target, method, params, options)
-        mark = side_effect_of(target._type, method, params.get("event"))
-        if mark is SideEffect.REFUSED:
-            raise CallRefused(f"{target._type}.{method} is not a module's to call")
-        attempt = self._check_holder(target)
+        command = f"{target._type}.{method}"
+        effect = side_effect_of(target._type, method, params.get("event"))
+        if effect is SideEffect.REFUSED:
+            raise CallRefused(
+                f"A module must not call Playwright's {command}: the browser and its context belong to the runner."
+            )
+        attempt_id = self._check_owner(target, command)
         reply = self._send(target, method, params, options)
-        if mark is not SideEffect.NOTHING:
-            self._book_for(target, method, params, attempt).add(mark, target, method, reply)
+        if effect is not SideEffect.NOTHING:
+            self._effects_for(target, method, params, attempt_id).add(effect, target, method, reply)
         elif method == "goto":
-            reply.add_done_callback(lambda done: self._arrived(target, done))
+            reply.add_done_callback(lambda done: self._on_navigated(target, done))
         return reply
 
-    def _check_holder(self, target: ChannelOwner) -> str:
-        """The attempt that is at work. Raises Refused."""
+    def _check_owner(self, target: ChannelOwner, command: str) -> str:
+        """The attempt that makes this call. Raises CallRefused."""
         page: Any = target if target._type == "Page" else getattr(target, "_page", None)
-        attempt = ATTEMPT.get()
-        if attempt is None:
-            raise CallRefused("nobody knows whose job this is for: start threads with asyncio.to_thread")
-        if page is not None and self._holder(page._guid) not in (attempt, None):
-            raise CallRefused("that page is not this job's")
-        return attempt
+        attempt_id = CURRENT_ATTEMPT.get()
+        if attempt_id is None:
+            raise CallRefused(
+                f"Playwright's {command} was called outside any job. Use asyncio.to_thread to start threads."
+            )
+        if page is not None and self._owner_of(page._guid) not in (attempt_id, None):
+            raise CallRefused(
+                f"Playwright's {command} was called on a page of another job. "
+                "Use the page that the handler was given, or pages that the job opened."
+            )
+        return attempt_id
 
-    def _book_for(self, target: ChannelOwner, method: str, params: Any, attempt: str) -> SideEffects:
+    def _effects_for(self, target: ChannelOwner, method: str, params: Any, attempt_id: str) -> SideEffects:
         if target._type == "Page":
             return self.page(target._guid)
         if method == "newCDPSession":
             # Raw DevTools commands can do anything to their page, and are not seen here.
-            looked_at = params.get("page") or params.get("frame") or {}
-            aimed: Any = self._connection._objects.get(looked_at.get("guid", ""))
-            page = getattr(aimed, "_page", aimed)
+            reference = params.get("page") or params.get("frame") or {}
+            inspected: Any = self._connection._objects.get(reference.get("guid", ""))
+            page = getattr(inspected, "_page", inspected)
             if page is not None:
                 return self.page(page._guid)
-        return self._context.setdefault(attempt, SideEffects())
+        return self._context.setdefault(attempt_id, SideEffects())
 
-    def _listened(self, event: Any, listener: Callable[..., Any], prepend: bool) -> Any:
-        attempt = ATTEMPT.get()
-        if attempt is not None and not OWN.get():
-            self._listeners.append((attempt, event, listener))
-        return self._listen(event, listener, prepend)
+    def _on_add_listener(self, event: Any, listener: Callable[..., Any], prepend: bool) -> Any:
+        attempt_id = CURRENT_ATTEMPT.get()
+        if attempt_id is not None and not OWN_WORK.get():
+            self._listeners.append((attempt_id, event, listener))
+        return self._add_listener(event, listener, prepend)
 
-    def _arrived(self, frame: Any, reply: asyncio.Future[Any]) -> None:
-        """The gateway answers a refused plain-HTTP navigation itself, with a header that says why."""
+    def _on_navigated(self, frame: Any, reply: asyncio.Future[Any]) -> None:
+        """The egress gateway answers a refused plain-HTTP navigation itself, with a header that gives the reason."""
         page = frame._page
         if page is None or reply.cancelled() or reply.exception() is not None:
             return
         response = (reply.result() or {}).get("response")
         headers = response._object._initializer["headers"] if response is not None else []
-        said = [entry["value"] for entry in headers if entry["name"].lower() == EGRESS_HEADER]
-        self.page(page._guid).refusal = said[0] if said else None
+        reasons = [entry["value"] for entry in headers if entry["name"].lower() == EGRESS_HEADER]
+        self.page(page._guid).egress_refusal = reasons[0] if reasons else None

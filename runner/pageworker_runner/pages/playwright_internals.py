@@ -1,4 +1,4 @@
-"""What the runner reads and resets inside Playwright's client, where its public interface has no word for it."""
+"""What the runner reads and resets inside Playwright's client, where its public interface offers nothing."""
 
 from collections.abc import Callable
 from typing import Any
@@ -11,18 +11,18 @@ from playwright._impl.fetch import APIRequestContext
 from playwright._impl.page import Page as ImplPage
 from playwright.async_api import BrowserContext, Page
 
-from pageworker_runner.reporting.error_text import words
+from pageworker_runner.reporting.error_text import text_of
 
 Listeners = dict[Any, list[Callable[..., Any]]]
 
 
 def guid_of(page: Page) -> str:
-    """The driver's name of a page."""
+    """The driver's id of a page."""
     return _impl(page)._guid
 
 
 def opener_of(page: Page) -> str | None:
-    """Guid of the page that opened this one, though it may be closed by now."""
+    """Guid of the page that opened this one. That page may be closed by now."""
     opener = _impl(page)._opener
     return opener._guid if opener is not None else None
 
@@ -34,7 +34,7 @@ def listeners_of(page: Page) -> Listeners:
 
 
 def drop_listeners(page: Page, kept: Listeners) -> None:
-    """Remove every listener that is not in `kept`. What a removed one still does is no longer waited for."""
+    """Remove every listener that is not in `kept`. A removed listener that still runs is not waited for."""
     impl = _impl(page)
     for event in list(impl.event_names()):
         for listener in impl.raw_listeners(event):
@@ -43,7 +43,7 @@ def drop_listeners(page: Page, kept: Listeners) -> None:
 
 
 def reset_client_state(page: Page) -> None:
-    """What only the client keeps: default timeouts and names of bindings."""
+    """Reset what only Playwright's client keeps: default timeouts and names of bindings."""
     impl = _impl(page)
     impl._timeout_settings.set_default_timeout(None)
     impl._timeout_settings.set_default_navigation_timeout(None)
@@ -51,14 +51,14 @@ def reset_client_state(page: Page) -> None:
 
 
 def reset_context_timeouts(context: BrowserContext, timeout_seconds: float) -> None:
-    """Default timeouts of all pages, which only the client keeps."""
+    """Set the default timeout of all pages, which only Playwright's client keeps."""
     settings = context._impl_obj._timeout_settings
     settings.set_default_timeout(timeout_seconds * 1000)
     settings.set_default_navigation_timeout(None)
 
 
-def residue(page: Page) -> list[str]:
-    """What the client still knows of earlier work on this page; empty when it is clean."""
+def leftovers(page: Page) -> list[str]:
+    """What Playwright's client still keeps of earlier work on this page. Empty for a clean page."""
     impl = _impl(page)
     kept = {
         "routes": impl._routes,
@@ -72,43 +72,43 @@ def residue(page: Page) -> list[str]:
 
 
 def has_open_dialog(page: Page) -> bool:
-    """Does a dialog of this page wait for an answer?"""
+    """Whether a dialog of this page waits for an answer."""
     return any(child._type == "Dialog" for child in _impl(page)._objects.values())
 
 
-def watch_driver(context: BrowserContext, gone: Callable[[], None]) -> None:
-    """Call `gone` when the connection to the driver ends."""
-    context._impl_obj._connection.once("close", lambda *_: gone())
+def watch_driver(context: BrowserContext, on_end: Callable[[], None]) -> None:
+    """Call `on_end` when the connection to the driver ends."""
+    context._impl_obj._connection.once("close", lambda *_: on_end())
 
 
-def tame_listener_errors(context: BrowserContext, report: Callable[[BaseException], None]) -> None:
-    """An error in one job's event listener must not be raised by the next call of another job."""
+def report_listener_errors(context: BrowserContext, report: Callable[[BaseException], None]) -> None:
+    """Pass errors of event listeners to `report`. By default the next call raises them, in whatever job it is."""
     vars(context._impl_obj._connection)["_on_event_listener_error"] = report
 
 
 def wrap_callbacks(wrap: Callable[[Callable[..., Any], Callable[..., Any]], Callable[..., Any]]) -> None:
-    """Have every callback that is handed to Playwright replaced by `wrap(callback, how Playwright would call it)`."""
+    """Replace every callback that is passed to Playwright by `wrap(callback, the callback as Playwright calls it)`."""
     plain = mapping.wrap_handler
     vars(mapping)["wrap_handler"] = lambda handler: wrap(handler, plain(handler))
 
 
 def is_closed_error(error: BaseException) -> bool:
-    """Did a call fail because its page, context or browser is gone?"""
-    return isinstance(error, TargetClosedError) or "Target crashed" in words(error)
-
-
-def _impl(page: Page) -> ImplPage:
-    impl: ImplPage = page._impl_obj
-    return impl
+    """Whether a call failed because its page, browser context or browser is gone."""
+    return isinstance(error, TargetClosedError) or "Target crashed" in text_of(error)
 
 
 async def dispose(reply: dict[str, Any]) -> None:
-    """Take back what the driver answered with a disposable for: an init script, a binding."""
+    """Undo a command that the driver answered with a disposable object: an init script, a binding."""
     owner: DisposableObject = reply["disposable"]._object
     await owner.dispose()
 
 
 async def drop_response(requests: ChannelOwner, reply: dict[str, Any]) -> None:
-    """Have the driver forget the body of a response to `page.request`."""
+    """Have the driver delete the body of a response to `page.request`."""
     if isinstance(requests, APIRequestContext):
         await requests._channel.disposeAPIResponse(fetchUid=reply["response"]["fetchUid"])
+
+
+def _impl(page: Page) -> ImplPage:
+    impl: ImplPage = page._impl_obj
+    return impl

@@ -1,4 +1,4 @@
-"""Pages that the pool did not open: popups, and what modules open. They belong to attempts and go with them."""
+"""Pages that the pool did not open: popups, and pages that modules open. They close with the attempts that own them."""
 
 import asyncio
 from dataclasses import dataclass
@@ -13,14 +13,14 @@ from pageworker_runner.pages.slot import WarmPage, target_of
 from pageworker_runner.reporting.reporter import Reporter
 from pageworker_runner.task_ownership import Tasks, own_work
 
-GONE = "No target found"
-BROWSERS_OWN = ("chrome://", "chrome-untrusted://", "chrome-extension://", "devtools://")
-"""Parts of the full browser's own window are pages to it, such as chrome://omnibox-popup.top-chrome/; the driver
-never tells of them, and no job can open one."""
+TARGET_GONE = "No target found"
+BROWSER_PAGES = ("chrome://", "chrome-untrusted://", "chrome-extension://", "devtools://")
+"""Parts of the full browser's own window are pages to it, such as chrome://omnibox-popup.top-chrome/. The driver does
+not report them, and no job can open one."""
 
 
 class RunningPages(Protocol):
-    """Who knows which attempts run where."""
+    """Which attempt has which page."""
 
     def running(self) -> dict[str, str]:
         """Page guid to attempt id, of all attempts that have a page now."""
@@ -28,41 +28,41 @@ class RunningPages(Protocol):
 
 @dataclass(eq=False)
 class Popup:
-    """A page and the attempts it may belong to."""
+    """A page, and the attempts that it may belong to."""
 
     page: Page
     owners: set[str]
 
 
 class Popups:
-    """All pages of the context that are not the pool's."""
+    """All pages of the browser context that are not the pool's."""
 
     def __init__(self, context: BrowserContext, running: RunningPages, tasks: Tasks, reporter: Reporter) -> None:
         self._context = context
         self._running = running
         self._tasks = tasks
         self._reporter = reporter
-        self._told = False
-        self._visitors: dict[str, Popup] = {}
+        self._warned = False
+        self._popups: dict[str, Popup] = {}
         self._own: set[str] = set()
         self._opening = asyncio.Lock()
         self._closing = asyncio.Lock()
         context.on("page", self._arrived)
 
     async def open_own(self) -> Page:
-        """Open a page for the pool: no visitor."""
+        """Open a page for the pool."""
         async with self._opening:
             page = await self._context.new_page()
             self._own.add(guid_of(page))
-            self._visitors.pop(guid_of(page), None)
+            self._popups.pop(guid_of(page), None)
             return page
 
     def adopt(self, page: Page) -> None:
-        """A page that came with the context is the pool's."""
+        """A page that came with the browser context is the pool's."""
         self._own.add(guid_of(page))
 
     def forget(self, page: Page) -> None:
-        """A page of the pool is gone."""
+        """A page of the pool is closed."""
         self._own.discard(guid_of(page))
 
     def _arrived(self, page: Page) -> None:
@@ -72,86 +72,86 @@ class Popups:
         opener = opener_of(page)
         if opener in running:
             owners = {running[opener]}
-        elif opener in self._visitors:
-            owners = set(self._visitors[opener].owners)
+        elif opener in self._popups:
+            owners = set(self._popups[opener].owners)
         elif opener in self._own:
-            # Its attempt has ended meanwhile.
+            # The attempt that had this page has ended.
             owners = set()
         else:
-            # Without a known opener it may be anybody's, and stays until the last of them has ended.
+            # Without a known opener it may belong to any running attempt, and stays until the last of them has ended.
             owners = set(running.values())
-        self._visitors[guid_of(page)] = Popup(page, owners)
+        self._popups[guid_of(page)] = Popup(page, owners)
         if not owners:
-            self._tasks.spawn(self._close_latecomers())
+            self._tasks.spawn(self._close_late())
 
-    async def close_for(self, attempt: str) -> None:
-        """Close what belonged to `attempt` alone, and what belongs to nobody. The caller sets the deadline."""
-        for visitor in self._visitors.values():
-            visitor.owners.discard(attempt)
+    async def close_for(self, attempt_id: str) -> None:
+        """Close the popups that belonged to this attempt alone, or to none. The caller sets the deadline."""
+        for popup in self._popups.values():
+            popup.owners.discard(attempt_id)
         async with self._closing:
-            await self._close_strays()
+            await self._close_ownerless()
 
     async def settle(self, warm: WarmPage) -> None:
-        """Close what `warm` has opened and what is nobody's, seen or not. The caller sets the deadline.
+        """Close what `warm` has opened, and what belongs to no attempt, known to the driver or not.
 
-        A page is the browser's at once, and the driver's once it has begun to load. So long the browser is asked again,
-        or the next job would see it come.
+        The browser has a new page at once, the driver only when it begins to load. Until the driver has reported all of
+        them the browser is asked again, or the next job would see the page arrive. The caller sets the deadline.
         """
-        # Nothing else closes meanwhile: only then do the two numbers say that all are known.
+        # Nothing else closes pages meanwhile: only then do equal numbers mean that the driver has reported all.
         async with self._closing:
             try:
                 async with asyncio.timeout(LIMITS.settle_seconds):
-                    await self._close_all_strays(warm.devtools)
+                    await self._close_until_all_known(warm.devtools)
             except TimeoutError:
-                if not self._told:
-                    # Once: where it is no slow popup but a page of the browser's own, every recycling waits for it.
-                    self._told = True
-                    self._reporter.say("the browser has pages that the driver did not tell of in time")
+                if not self._warned:
+                    # Once: if it is a page of the browser's own and not a slow popup, every recycling waits for it.
+                    self._warned = True
+                    self._reporter.warn("the browser has pages that Playwright's driver did not report in time")
                 await self._close_unknown(warm)
-                await self._close_strays()
+                await self._close_ownerless()
 
-    async def _close_all_strays(self, devtools: CDPSession) -> None:
+    async def _close_until_all_known(self, devtools: CDPSession) -> None:
         while True:
             all_known = len(await _pages_of(devtools)) == len(self._context.pages)
-            if all_known and not await self._close_strays():
+            if all_known and not await self._close_ownerless():
                 return
 
     async def _close_unknown(self, warm: WarmPage) -> None:
-        """Have the browser close what the driver has not told of in time. What may be a running job's stays."""
-        # Not while the pool opens a page of its own: that is unknown, too.
+        """Have the browser close pages that the driver did not report in time, but none that may be a running job's."""
+        # Not while the pool opens a page of its own: the driver has not reported that one either.
         async with self._opening:
             targets = await _pages_of(warm.devtools)
             known = {await _target_of(self._context, page) for page in self._context.pages}
         family = {warm.target}
-        while born := {each["targetId"] for each in targets if each.get("openerId") in family} - family:
-            family |= born
-        alone = not self._running.running()
+        while children := {each["targetId"] for each in targets if each.get("openerId") in family} - family:
+            family |= children
+        no_job_runs = not self._running.running()
         for target in {each["targetId"] for each in targets} - known:
-            if alone or target in family:
+            if no_job_runs or target in family:
                 await _close_target(warm.devtools, target)
 
-    async def _close_latecomers(self) -> None:
+    async def _close_late(self) -> None:
         try:
             async with asyncio.timeout(LIMITS.close_seconds), self._closing:
-                await self._close_strays()
+                await self._close_ownerless()
         except (TimeoutError, BrowserError) as error:
             self._reporter.retire(f"a popup could not be closed: {type(error).__name__}")
 
-    async def _close_strays(self) -> bool:
-        """True: there were some."""
-        # A page that the pool itself is opening right now looks like a stray, until it has it.
+    async def _close_ownerless(self) -> bool:
+        """Close every popup without an owner. Returns whether there was one."""
+        # A page that the pool is opening looks like such a popup until `open_own` has its guid.
         async with self._opening:
-            leaving = {guid: each for guid, each in self._visitors.items() if not each.owners}
-            for guid in leaving:
-                del self._visitors[guid]
+            ownerless = {guid: each for guid, each in self._popups.items() if not each.owners}
+            for guid in ownerless:
+                del self._popups[guid]
         with own_work():
-            await asyncio.gather(*(_close(each.page) for each in leaving.values()))
-        return bool(leaving)
+            await asyncio.gather(*(_close(each.page) for each in ownerless.values()))
+        return bool(ownerless)
 
 
 async def _pages_of(devtools: CDPSession) -> list[dict[str, Any]]:
     targets: list[dict[str, Any]] = (await devtools.send("Target.getTargets"))["targetInfos"]
-    return [target for target in targets if target["type"] == "page" and not target["url"].startswith(BROWSERS_OWN)]
+    return [target for target in targets if target["type"] == "page" and not target["url"].startswith(BROWSER_PAGES)]
 
 
 async def _target_of(context: BrowserContext, page: Page) -> str:
@@ -165,8 +165,8 @@ async def _close_target(devtools: CDPSession, target: str) -> None:
     try:
         await devtools.send("Target.closeTarget", {"targetId": target})
     except BrowserError as error:
-        # It closed itself meanwhile.
-        if GONE not in str(error):
+        # It may have closed itself.
+        if TARGET_GONE not in str(error):
             raise
 
 
@@ -176,6 +176,6 @@ async def _close(page: Page) -> None:
     try:
         await page.close()
     except BrowserError:
-        # It closed itself meanwhile; anything worse shows in the context's own close event.
+        # It may have closed itself. If the whole browser is gone, the context's own close event reports it.
         if not page.is_closed():
             raise

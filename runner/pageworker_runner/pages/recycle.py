@@ -1,4 +1,4 @@
-"""The proof that a used page is as good as new. What fails it is replaced, never handed on."""
+"""Cleans a used page and proves that it is like a new one. A page without this proof is replaced, never reused."""
 
 import asyncio
 
@@ -6,25 +6,26 @@ import msgspec
 from playwright.async_api import Error as BrowserError
 from playwright.async_api import Frame, Page
 
-from pageworker_runner.errors import Unproved
-from pageworker_runner.pages import playwright_internals, revert
-from pageworker_runner.pages.blank import BLANK, forget_history, go_blank
+from pageworker_runner.errors import CleaningFailed
+from pageworker_runner.pages import playwright_internals
+from pageworker_runner.pages.blank_page import BLANK, forget_history, go_blank
 from pageworker_runner.pages.command_recorder import SideEffects
+from pageworker_runner.pages.revert import VIEWPORT, revert_page
 from pageworker_runner.pages.side_effects import SideEffect
 from pageworker_runner.pages.slot import WarmPage, origin_of
 
-CLEAR_STORAGE = """asked => {
+CLEAR_STORAGE = """expected => {
   try { sessionStorage.clear() } catch { /* a sandboxed frame has no storage */ return false }
-  return location.origin === asked;
+  return location.origin === expected;
 }"""
 # window.name outlives a document.
-LOOK = """() => { window.name = ''; return {
+READ_STATE = """() => { window.name = ''; return {
   url: location.href, frames: window.length,
   width: innerWidth, height: innerHeight, dark: matchMedia('(prefers-color-scheme: dark)').matches } }"""
 
 
-class PageStorageState(msgspec.Struct, frozen=True, kw_only=True):
-    """What the page itself says about its state."""
+class PageFacts(msgspec.Struct, frozen=True, kw_only=True):
+    """What the page itself reports about its state."""
 
     url: str
     frames: int
@@ -33,64 +34,58 @@ class PageStorageState(msgspec.Struct, frozen=True, kw_only=True):
     dark: bool
 
 
-CLEAN = PageStorageState(
-    url=BLANK,
-    frames=0,
-    width=revert.VIEWPORT["width"],
-    height=revert.VIEWPORT["height"],
-    dark=False,
-)
+CLEAN = PageFacts(url=BLANK, frames=0, width=VIEWPORT["width"], height=VIEWPORT["height"], dark=False)
 
 
-async def clean(warm: WarmPage, book: SideEffects) -> None:
-    """Clean the page and prove it. Raises Unproved. The caller sets the deadline."""
+async def clean(warm: WarmPage, effects: SideEffects) -> None:
+    """Clean the page and prove it. Raises CleaningFailed. The caller sets the deadline."""
     page = warm.page
     playwright_internals.drop_listeners(page, warm.baseline)
     playwright_internals.reset_client_state(page)
-    if reason := _beyond_cleaning(warm, book):
-        raise Unproved(reason, foreseen=True)
+    if reason := _why_not_cleanable(warm, effects):
+        raise CleaningFailed(reason, expected=True)
     try:
-        await revert.undo_page(page, book)
+        await revert_page(page, effects)
         await _leave(warm)
         answer, *_ = await asyncio.gather(
-            page.evaluate(LOOK),
+            page.evaluate(READ_STATE),
             page.clear_console_messages(),
             page.clear_page_errors(),
         )
-        seen = msgspec.convert(answer, PageStorageState, strict=False)
+        facts = msgspec.convert(answer, PageFacts, strict=False)
         await forget_history(warm.devtools)
     except (BrowserError, msgspec.ValidationError) as error:
-        raise Unproved(str(error).partition("\n")[0]) from error
-    if seen != CLEAN:
-        raise Unproved(f"the page says {seen}")
-    if left := playwright_internals.residue(page):
-        raise Unproved(f"the client still has {', '.join(left)}")
+        raise CleaningFailed(str(error).partition("\n")[0]) from error
+    if facts != CLEAN:
+        raise CleaningFailed(f"after cleaning, the page reports {facts}")
+    if left := playwright_internals.leftovers(page):
+        raise CleaningFailed(f"Playwright's client still has {', '.join(left)}")
     if playwright_internals.listeners_of(page) != warm.baseline:
-        raise Unproved("listeners are left")
+        raise CleaningFailed("event listeners are left")
     warm.origins.clear()
 
 
-def _beyond_cleaning(warm: WarmPage, book: SideEffects) -> str | None:
-    """Why this page is replaced without a try, or None."""
+def _why_not_cleanable(warm: WarmPage, effects: SideEffects) -> str | None:
+    """Why this page is replaced without trying to clean it. None: it is tried."""
     if warm.crashed:
         return "its renderer crashed"
     if warm.handler_stuck:
-        return "its handler did not let go"
+        return "its handler suppressed its cancellation"
     if warm.page.is_closed():
         return "it was closed"
-    if command := book.beyond_undoing():
-        return f"{command} can not be taken back"
-    if book.has(SideEffect.PRESSED):
-        return "a key or button is held down"
-    if book.has(SideEffect.DIALOGS) and playwright_internals.has_open_dialog(warm.page):
-        return "a dialog stands open"
+    if command := effects.first_permanent():
+        return f"{command} cannot be undone"
+    if effects.has(SideEffect.PRESSED):
+        return "a key or mouse button is held down"
+    if effects.has(SideEffect.DIALOGS) and playwright_internals.has_open_dialog(warm.page):
+        return "a dialog is open"
     return None
 
 
 async def _leave(warm: WarmPage) -> None:
-    """Clear the tab's session storage, then leave the document. Raises Unproved.
+    """Clear the tab's session storage, then leave the document. Raises CleaningFailed.
 
-    Session storage lives as long as its tab, and can only be cleared from a document of its origin.
+    Session storage lives as long as its tab. It can be cleared only from a document of its own origin.
     """
     tried: set[str] = set()
     cleared: set[str] = set()
@@ -98,12 +93,12 @@ async def _leave(warm: WarmPage) -> None:
         tried |= late
         cleared |= await _clear_storage(warm.page)
     await go_blank(warm.page)
-    if beyond := warm.origins - cleared:
-        raise Unproved(f"session storage of {min(beyond)} is out of reach", foreseen=True)
+    if left := warm.origins - cleared:
+        raise CleaningFailed(f"session storage of {min(left)} cannot be cleared: the page has left it", expected=True)
 
 
 async def _clear_storage(page: Page) -> set[str]:
-    """The origins that were cleared."""
+    """The origins whose session storage was cleared."""
     frames = [(frame, origin) for frame in page.frames if (origin := origin_of(frame.url))]
     answers = await asyncio.gather(*(_clear_frame(frame, origin) for frame, origin in frames))
     return {origin for (_, origin), done in zip(frames, answers, strict=True) if done}
@@ -113,7 +108,7 @@ async def _clear_frame(frame: Frame, origin: str) -> bool:
     try:
         done: bool = await frame.evaluate(CLEAR_STORAGE, origin)
     except BrowserError:
-        # The document went away under the call; where it was the last of its origin, the page is replaced.
+        # The document went away during the call. If it was the last one of its origin, the page is replaced.
         return False
     return done
 

@@ -1,4 +1,4 @@
-"""How each mark of the ledger is taken back. What is not named here can't be, and is a reason to replace the page."""
+"""How each side effect is undone. A side effect that is not in a table here is a reason to replace the page."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -30,29 +30,32 @@ CONTEXT: dict[SideEffect, Callable[[BrowserContext], Awaitable[object]]] = {
 }
 
 
-async def undo_page(page: Page, book: SideEffects) -> None:
-    """Take back what `book` says of `page`. Raises Playwright's Error."""
-    await asyncio.gather(*(undo(page) for mark, undo in PAGE.items() if book.has(mark)), *_disposals(book))
+async def revert_page(page: Page, effects: SideEffects) -> None:
+    """Undo `effects` on `page`. Raises Playwright's Error."""
+    await asyncio.gather(*(undo(page) for effect, undo in PAGE.items() if effects.has(effect)), *_disposals(effects))
 
 
-async def undo_context(context: BrowserContext, book: SideEffects, others: list[SideEffects]) -> None:
-    """Take back what one attempt left on the context, but nothing that another one still uses."""
+async def revert_context(context: BrowserContext, effects: SideEffects, of_others: list[SideEffects]) -> None:
+    """Undo what one attempt left on the browser context, except for what another attempt still uses.
+
+    Raises Playwright's Error.
+    """
     await asyncio.gather(
         *(
             undo(context)
-            for mark, undo in CONTEXT.items()
-            if book.has(mark) and not any(other.has(mark) for other in others)
+            for effect, undo in CONTEXT.items()
+            if effects.has(effect) and not any(other.has(effect) for other in of_others)
         ),
-        *_disposals(book),
+        *_disposals(effects),
     )
 
 
-def _disposals(book: SideEffects) -> list[Awaitable[object]]:
+def _disposals(effects: SideEffects) -> list[Awaitable[object]]:
     return [
-        *(dispose(reply.future.result()) for reply in book.replies[SideEffect.DISPOSABLE] if reply.succeeded),
+        *(dispose(reply.future.result()) for reply in effects.replies[SideEffect.DISPOSABLE] if reply.succeeded),
         *(
             drop_response(reply.target, reply.future.result())
-            for reply in book.replies[SideEffect.RESPONSE]
+            for reply in effects.replies[SideEffect.RESPONSE]
             if reply.succeeded
         ),
     ]

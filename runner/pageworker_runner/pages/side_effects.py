@@ -1,6 +1,8 @@
-"""What each command of Playwright leaves behind, as data. Whatever a module does to a page or a context is a command
-to the driver; here stands which ones outlive the document and how that is taken back. Unknown ones are assumed
-to leave something that can't be taken back, so a newer Playwright errs on the safe side.
+"""Which side effect each command of Playwright leaves, as data. No I/O.
+
+Everything that a module does to a page or a browser context is a command to Playwright's driver. The tables say which
+commands outlive the document, and how they are undone. A command that is not in a table counts as PERMANENT, so a
+newer Playwright only costs replaced pages.
 
 Source: the channels of Playwright's protocol (packages/protocol/src/protocol.yml).
 """
@@ -9,10 +11,10 @@ from enum import Enum, auto
 
 
 class SideEffect(Enum):
-    """What a command leaves on a page or a context."""
+    """What a command leaves on a page or a browser context."""
 
     NOTHING = auto()
-    """Gone with the document, or a profile's rightful state (cookies, storage)."""
+    """It ends with the document, or it is state that a profile is meant to keep (cookies, storage)."""
     ROUTES = auto()
     HEADERS = auto()
     MEDIA = auto()
@@ -22,19 +24,19 @@ class SideEffect(Enum):
     OFFLINE = auto()
     TRACING = auto()
     DISPOSABLE = auto()
-    """The driver answered with an object whose disposal takes it back: init scripts, bindings."""
+    """The driver answers with an object whose disposal undoes the command: init scripts, bindings."""
     RESPONSE = auto()
-    """The driver keeps the body of a response to `page.request` until it is told to drop it."""
+    """The driver keeps the body of a response to `page.request` until it is disposed of."""
     DIALOGS = auto()
-    """A dialog may stand open, since somebody listened for dialogs."""
+    """The module listens for dialogs, so Playwright does not close them: one may be open."""
     PRESSED = auto()
-    """A key or button went down."""
-    RAISED = auto()
-    """A key or button went up: takes one PRESSED back."""
-    STUCK = auto()
-    """Can't be taken back: the page is replaced; on a context, the runner is retired."""
+    """A key or mouse button is held down."""
+    RELEASED = auto()
+    """A key or mouse button is released: it undoes one PRESSED."""
+    PERMANENT = auto()
+    """It cannot be undone. The page is replaced; on a browser context, the runner is retired."""
     REFUSED = auto()
-    """Not a module's to do: the call raises."""
+    """A module must not do this: the call raises CallRefused."""
 
 
 PAGE: dict[str, SideEffect] = {
@@ -78,10 +80,10 @@ PAGE: dict[str, SideEffect] = {
     "emulateMedia": SideEffect.MEDIA,
     "exposeBinding": SideEffect.DISPOSABLE,
     "keyboardDown": SideEffect.PRESSED,
-    "keyboardUp": SideEffect.RAISED,
+    "keyboardUp": SideEffect.RELEASED,
     "mouseDown": SideEffect.PRESSED,
-    "mouseUp": SideEffect.RAISED,
-    # The driver's list of a page's last requests can't be emptied, and would tell of earlier jobs.
+    "mouseUp": SideEffect.RELEASED,
+    # The driver's list of a page's last requests cannot be emptied, and contains those of earlier jobs.
     "requests": SideEffect.REFUSED,
     "setExtraHTTPHeaders": SideEffect.HEADERS,
     "setNetworkInterceptionPatterns": SideEffect.ROUTES,
@@ -107,7 +109,7 @@ CONTEXT: dict[str, SideEffect] = {
     "close": SideEffect.REFUSED,
     "exposeBinding": SideEffect.DISPOSABLE,
     "grantPermissions": SideEffect.PERMISSIONS,
-    # It opens an inspector, for which there is nobody, and the driver dies of that.
+    # It opens Playwright's inspector, which needs a display: the driver ends.
     "pause": SideEffect.REFUSED,
     "setExtraHTTPHeaders": SideEffect.HEADERS,
     "setGeolocation": SideEffect.GEOLOCATION,
@@ -148,26 +150,26 @@ HARMLESS = frozenset(
         "WritableStream",
     )
 )
-"""Kinds of object whose commands end with the document."""
+"""Types of object whose commands end with the document."""
 
 REFUSED = frozenset(("Android", "Browser", "BrowserType", "Electron"))
-"""Kinds of object that are the host's alone: a module works in the context it was given."""
+"""Types of object that only the runner uses. A module works in the browser context that it was given."""
 
 
-def side_effect_of(kind: str, method: str, event: str | None = None) -> SideEffect:
-    """What `method` on an object of `kind` leaves. `event` is that of an `updateSubscription`."""
+def side_effect_of(type: str, method: str, event: str | None = None) -> SideEffect:
+    """What `method` on an object of `type` leaves. `event` is the event of an `updateSubscription`."""
     if method.startswith("__"):
         return SideEffect.NOTHING
-    if kind == "Page":
+    if type == "Page":
         if method == "updateSubscription":
             return SideEffect.DIALOGS if event == "dialog" else SideEffect.NOTHING
-        return PAGE.get(method, SideEffect.STUCK)
-    if kind == "BrowserContext":
-        return CONTEXT.get(method, SideEffect.STUCK)
-    if kind == "Tracing":
-        return TRACING.get(method, SideEffect.STUCK)
-    if kind == "APIRequestContext":
+        return PAGE.get(method, SideEffect.PERMANENT)
+    if type == "BrowserContext":
+        return CONTEXT.get(method, SideEffect.PERMANENT)
+    if type == "Tracing":
+        return TRACING.get(method, SideEffect.PERMANENT)
+    if type == "APIRequestContext":
         return REQUESTS.get(method, SideEffect.NOTHING)
-    if kind in HARMLESS:
+    if type in HARMLESS:
         return SideEffect.NOTHING
-    return SideEffect.REFUSED if kind in REFUSED else SideEffect.STUCK
+    return SideEffect.REFUSED if type in REFUSED else SideEffect.PERMANENT

@@ -1,4 +1,4 @@
-"""One warm page of the pool, with what has to be known to prove it clean."""
+"""One warm page of the pool, with what is needed to prove it clean."""
 
 import re
 from collections.abc import Callable
@@ -14,51 +14,51 @@ ORIGIN = re.compile(r"^https?://[^/?#]+")
 
 
 def origin_of(url: str) -> str | None:
-    """`https://shop.example` of a URL; None where it has no storage of its own (about:, data:)."""
+    """`https://shop.example` of a URL. None for a URL without storage of its own (about:, data:)."""
     found = ORIGIN.match(url)
     return found[0] if found else None
 
 
 async def target_of(devtools: CDPSession) -> str:
-    """The browser's name of the page that a session looks at."""
+    """The browser's id of the page that a DevTools session inspects."""
     target: str = (await devtools.send("Target.getTargetInfo"))["targetInfo"]["targetId"]
     return target
 
 
 class WarmPage:
-    """A page, what listened to it from the start, and the origins it has shown since it was clean."""
+    """A page, the listeners that it had from the start, and the origins that it has shown since it was last clean."""
 
-    def __init__(self, page: Page, devtools: CDPSession, target: str, crashed: Callable[[], None]) -> None:
-        """`target` is the browser's name of the page, `crashed` is called when its renderer dies."""
+    def __init__(self, page: Page, devtools: CDPSession, target: str, on_crash: Callable[[], None]) -> None:
+        """`target` is the browser's id of the page. `on_crash` is called when its renderer crashes."""
         self.page = page
         self.devtools = devtools
         self.target = target
         self.origins: set[str] = set()
         self.crashed = False
         self.handler_stuck = False
-        """Its handler would not end: the page is taken from it."""
-        self._tell = crashed
+        """Its handler suppressed its cancellation, so the page is taken from it."""
+        self._on_crash = on_crash
         page.on("framenavigated", self._navigated)
-        page.on("crash", self._crash)
+        page.on("crash", self._crashed)
         self.baseline = listeners_of(page)
 
     @property
     def guid(self) -> str:
-        """The driver's name of the page."""
+        """The driver's id of the page."""
         return guid_of(self.page)
 
     def _navigated(self, frame: Frame) -> None:
         if origin := origin_of(frame.url):
             self.origins.add(origin)
 
-    def _crash(self, page: Page) -> None:
+    def _crashed(self, page: Page) -> None:
         self.crashed = True
-        self._tell()
+        self._on_crash()
 
 
 @dataclass(eq=False)
 class PageSlot:
-    """A place in the pool: its page, where that is in life, and whose it is now."""
+    """A slot of the pool: its page, the page's state, and the attempt that has it now."""
 
     index: int
     warm: WarmPage

@@ -1,4 +1,4 @@
-"""The ephemeral context's memory: wiped whenever none of its jobs runs."""
+"""Wipes what an ephemeral browser context stores, whenever none of its jobs runs."""
 
 import asyncio
 
@@ -6,12 +6,12 @@ from playwright.async_api import BrowserContext, CDPSession
 
 
 async def wipe(context: BrowserContext, devtools: CDPSession) -> None:
-    """Forget cookies, storage of every origin (service workers, databases, caches) and the HTTP cache.
+    """Delete cookies, the storage of every origin (service workers, databases, caches) and the HTTP cache.
 
-    Raises Playwright's Error. Session storage is not in here: it belongs to a tab, see `recycle`.
+    Raises Playwright's Error. Session storage belongs to a tab, so `recycle` clears it.
     """
     await asyncio.gather(
-        # "all" takes them too, but for the origin "*" no document says so.
+        # "all" below deletes cookies too, but no document promises it for the origin "*".
         context.clear_cookies(),
         devtools.send("Storage.clearDataForOrigin", {"origin": "*", "storageTypes": "all"}),
         devtools.send("Network.clearBrowserCache"),

@@ -1,1 +1,1 @@
-"""What a runner sends to the supervisor: results, log lines, artifacts, error texts."""
+"""What leaves a runner: results, artifacts and log lines, bounded and free of host paths."""

@@ -1,4 +1,4 @@
-"""What may be said of an error that came out of foreign code: never a path of the host, never too much."""
+"""Text of errors that foreign code raised, made fit for results: bounded, and without paths of the host."""
 
 import re
 import traceback
@@ -11,12 +11,12 @@ HOST_PATH = re.compile(rf"(?<![\w/:.-])/(?:{TOP_FOLDERS})(?:/[^\s'\"<>:,;)\]]*)?
 
 
 def redact(text: str) -> str:
-    """`text` without absolute paths of a file system, cut to what a result may hold."""
+    """`text` with `<path>` for every absolute path of a file system, cut to MAX_MESSAGE_CHARS."""
     return HOST_PATH.sub("<path>", text)[:MAX_MESSAGE_CHARS]
 
 
-def words(error: BaseException) -> str:
-    """`str(error)`, which is foreign code."""
+def text_of(error: BaseException) -> str:
+    """`str(error)`. Its `__str__` is foreign code, so it may raise anything."""
     try:
         return str(error)
     except BaseException as fault:  # noqa: BLE001 - foreign code: its sys.exit() would end the runner
@@ -24,14 +24,14 @@ def words(error: BaseException) -> str:
 
 
 def describe(error: BaseException, label: str) -> str:
-    """`ValueError: no price (shop_product/parse.py:12 in price)`: type, message, innermost line of the module."""
-    said = redact(words(error))
-    where = frames(error, label)
-    return f"{type(error).__name__}{': ' if said else ''}{said}" + (f" ({where[-1]})" if where else "")
+    """`ValueError: no price (shop_product/parse.py:12 in price)`: type, message, innermost line of module `label`."""
+    text = redact(text_of(error))
+    lines = frames(error, label)
+    return f"{type(error).__name__}{': ' if text else ''}{text}" + (f" ({lines[-1]})" if lines else "")
 
 
 def frames(error: BaseException, label: str) -> list[str]:
-    """The module's own lines of the traceback, outermost first, and of no other file. Source lines are left out."""
+    """The traceback's lines in files of module `label`, outermost first, without source text. At most MAX_FRAMES."""
     return list(_frames(error, label))[-MAX_FRAMES:]
 
 

@@ -1,46 +1,48 @@
-"""What the runner tells the supervisor beside results: lines of its modules, and that it wants to be replaced."""
+"""What the runner reports beside results: lines of its modules, its own warnings, and the request to be replaced."""
 
 import logging
 import sys
 
-from pageworker_runner.reporting.captured_output import CapturedOutput, Logged, Printed
-from pageworker_runner.reporting.error_text import redact, words
+from pageworker_runner.reporting.captured_output import CapturedOutput, LoggingCapture, PrintCapture
+from pageworker_runner.reporting.error_text import redact, text_of
 from pageworker_runner.reporting.sanitize import fit
 from pageworker_runner.reporting.send_queue import SendQueue
 from pageworker_sandbox.wire.messages import LogLine, Retire
 
+MAX_REASON_CHARS = 2000
+
 
 class Reporter:
-    """Owns the module-facing ends of stdout, stderr and logging."""
+    """Captures stdout, stderr and logging of this process, and sends them as log lines."""
 
-    def __init__(self, outbox: SendQueue) -> None:
-        self.outbox = outbox
-        self.lines = CapturedOutput(outbox.put)
-        self._printed = (Printed(self.lines, "info"), Printed(self.lines, "warning"))
+    def __init__(self, send_queue: SendQueue) -> None:
+        self.send_queue = send_queue
+        self.lines = CapturedOutput(send_queue.put)
+        self._printed = (PrintCapture(self.lines, "info"), PrintCapture(self.lines, "warning"))
         self._retiring = False
 
     def install(self) -> None:
-        """From now on what is printed or logged in this process becomes Log messages."""
+        """From now on, what this process prints or logs becomes LogLine messages."""
         sys.stdout, sys.stderr = self._printed
-        logging.getLogger().addHandler(Logged(self.lines))
+        logging.getLogger().addHandler(LoggingCapture(self.lines))
         logging.getLogger().setLevel(logging.INFO)
 
-    def end(self, attempt: str) -> None:
-        """The attempt's result leaves now."""
+    def end(self, attempt_id: str) -> None:
+        """The attempt's result is about to be sent. Later lines do not name the attempt."""
         for printed in self._printed:
-            printed.finish(attempt)
-        self.lines.end(attempt)
+            printed.finish(attempt_id)
+        self.lines.end(attempt_id)
 
-    def say(self, message: str) -> None:
-        """A line of the runner's own."""
-        self.outbox.put(LogLine(attempt_id=None, level="warning", message=fit(message, 2000)))
+    def warn(self, message: str) -> None:
+        """Send a warning of the runner's own."""
+        self.send_queue.put(LogLine(attempt_id=None, level="warning", message=fit(message, MAX_REASON_CHARS)))
 
     def listener_failed(self, error: BaseException) -> None:
-        """An event listener of a module raised. Nobody waits for it, so a line is all that can be done."""
-        self.lines.write("error", f"in an event listener: {type(error).__name__}: {redact(words(error))}")
+        """Log an error that a module's event listener raised. No call waits for a listener, so none can raise it."""
+        self.lines.write("error", f"An event listener raised {type(error).__name__}: {redact(text_of(error))}")
 
     def retire(self, reason: str) -> None:
-        """Ask to be replaced; once is enough."""
+        """Ask the supervisor to replace this runner. Only the first request is sent."""
         if not self._retiring:
             self._retiring = True
-            self.outbox.put(Retire(reason=fit(reason, 2000)))
+            self.send_queue.put(Retire(reason=fit(reason, MAX_REASON_CHARS)))

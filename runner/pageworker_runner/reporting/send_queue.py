@@ -1,4 +1,4 @@
-"""What leaves the runner, in order. Putting is instant; one task sends."""
+"""Sends the runner's messages in order. `put` never waits; one task sends."""
 
 import asyncio
 import os
@@ -8,11 +8,12 @@ from collections.abc import Sequence
 from pageworker_sandbox.wire.channel import Channel
 from pageworker_sandbox.wire.messages import LogLine, Message
 
-MAX_WAITING_LOGS = 4000
+MAX_WAITING_MESSAGES = 4000
+"""A log line that comes while so many messages wait is dropped. No other message is."""
 
 
 class SendQueue:
-    """A queue before the channel."""
+    """Messages that wait for the channel."""
 
     def __init__(self, channel: Channel) -> None:
         self._channel = channel
@@ -22,17 +23,15 @@ class SendQueue:
         self._empty.set()
 
     def put(self, message: Message, descriptors: Sequence[int] = ()) -> None:
-        """Queue one message; its descriptors are the outbox's from now on. Logs are dropped by the thousand,
-        nothing else is.
-        """
-        if isinstance(message, LogLine) and len(self._queue) >= MAX_WAITING_LOGS:
+        """Queue one message. The queue closes its descriptors once they are sent."""
+        if isinstance(message, LogLine) and len(self._queue) >= MAX_WAITING_MESSAGES:
             return
         self._queue.append((message, descriptors))
         self._empty.clear()
         self._filled.set()
 
-    async def left(self) -> None:
-        """Wait until everything that was put has been sent."""
+    async def until_sent(self) -> None:
+        """Wait until everything in the queue has been sent."""
         await self._empty.wait()
 
     async def run(self) -> None:

@@ -1,7 +1,8 @@
-"""What the runner does to itself. Imports only the standard library; nothing here trusts the other side.
+"""How the runner restricts itself. Imports only the standard library, and `pageworker_sandbox.memfd` for a probe.
 
-`allow_exec` before the driver starts, `confine` once the pages are up. `interpreter` says what `confine` should
-leave readable; `watch_children_without_threads` keeps asyncio from starting a thread before them.
+The runner calls `allow_exec` before it starts the driver, and `confine` once the pages are up. `interpreter` lists the
+paths that must stay readable after `confine`. `watch_children_without_threads` keeps asyncio from starting a thread
+before the restrictions are in place.
 """
 
 from pageworker_sandbox.confine.confinement import allow_exec, confine

@@ -1,5 +1,5 @@
-"""Why a runner could not be confined. Any of these means: it must not start."""
+"""Why a runner was not confined. A runner that gets one of these must end."""
 
 
 class ConfinementFailed(RuntimeError):
-    """A layer could not be put on, or a probe succeeded where it must not. The text names it."""
+    """A restriction was not applied, or a probe succeeded that must fail. The text names it."""

@@ -1,6 +1,7 @@
-"""Landlock without a library: a process gives up file, network and signal rights for ever.
+"""Landlock without a library: a process permanently gives up file, network and signal rights.
 
-Source: the kernel's Documentation/userspace-api/landlock.rst and include/uapi/linux/landlock.h.
+Names are the kernel's without their prefix LANDLOCK_. Source: the kernel's Documentation/userspace-api/landlock.rst
+and include/uapi/linux/landlock.h.
 """
 
 import ctypes
@@ -17,13 +18,15 @@ CREATE_RULESET_VERSION = 1
 RULE_PATH_BENEATH = 1
 RULE_NET_PORT = 2
 RESTRICT_SELF_TSYNC = 1 << 3
-"""Restrict all threads of the process, since ABI 8."""
-TSYNC_ABI = 8
+"""Restrict all threads of the process."""
 NET_ABI = 4
+SCOPE_ABI = 6
+TSYNC_ABI = 8
+"""The ABI that introduced each."""
 
 
-class Fs(IntFlag):
-    """Rights on files. The number behind each is the ABI that brought it."""
+class AccessFs(IntFlag):
+    """LANDLOCK_ACCESS_FS_*: rights on files. The comment names the ABI that introduced each."""
 
     EXECUTE = 1 << 0  # 1
     WRITE_FILE = 1 << 1  # 1
@@ -43,86 +46,110 @@ class Fs(IntFlag):
     IOCTL_DEV = 1 << 15  # 5
 
 
-ALL_NET = 0b11  # bind and connect by TCP, ABI 4
-CONNECT_TCP = 0b10
-ALL_SCOPES = 0b11  # abstract Unix sockets and signals, ABI 6
-ON_FILES = Fs.EXECUTE | Fs.WRITE_FILE | Fs.READ_FILE | Fs.TRUNCATE | Fs.IOCTL_DEV
-"""Rights that mean something on a file that is not a directory; any other is EINVAL there."""
+class AccessNet(IntFlag):
+    """LANDLOCK_ACCESS_NET_*: rights on TCP ports. Since ABI 4."""
+
+    BIND_TCP = 1 << 0
+    CONNECT_TCP = 1 << 1
 
 
-class _RulesetAttr(ctypes.Structure):
-    _fields_ = (("fs", ctypes.c_uint64), ("net", ctypes.c_uint64), ("scoped", ctypes.c_uint64))
+class Scope(IntFlag):
+    """LANDLOCK_SCOPE_*: what a process can reach outside of its Landlock domain. Since ABI 6."""
+
+    ABSTRACT_UNIX_SOCKET = 1 << 0
+    SIGNAL = 1 << 1
 
 
-class _PathBeneathAttr(ctypes.Structure):
+ALL_NET = AccessNet.BIND_TCP | AccessNet.CONNECT_TCP
+ALL_SCOPES = Scope.ABSTRACT_UNIX_SOCKET | Scope.SIGNAL
+ON_FILES = AccessFs.EXECUTE | AccessFs.WRITE_FILE | AccessFs.READ_FILE | AccessFs.TRUNCATE | AccessFs.IOCTL_DEV
+"""The rights that a rule may grant on a file that is not a directory. The kernel answers EINVAL to any other."""
+
+
+class RulesetAttr(ctypes.Structure):
+    """struct landlock_ruleset_attr."""
+
+    _fields_ = (
+        ("handled_access_fs", ctypes.c_uint64),
+        ("handled_access_net", ctypes.c_uint64),
+        ("scoped", ctypes.c_uint64),
+    )
+
+
+class PathBeneathAttr(ctypes.Structure):
+    """struct landlock_path_beneath_attr."""
+
     _pack_ = 1
-    _fields_ = (("allowed", ctypes.c_uint64), ("parent", ctypes.c_int32))
+    _fields_ = (("allowed_access", ctypes.c_uint64), ("parent_fd", ctypes.c_int32))
 
 
-class _NetPortAttr(ctypes.Structure):
-    _fields_ = (("allowed", ctypes.c_uint64), ("port", ctypes.c_uint64))
+class NetPortAttr(ctypes.Structure):
+    """struct landlock_net_port_attr."""
+
+    _fields_ = (("allowed_access", ctypes.c_uint64), ("port", ctypes.c_uint64))
 
 
 def abi() -> int:
-    """The kernel's Landlock version; 0 where there is none."""
+    """The kernel's Landlock ABI version. 0 where the kernel has no Landlock."""
     try:
         return call("landlock_create_ruleset", None, 0, CREATE_RULESET_VERSION)
     except OSError:
         return 0
 
 
-def all_fs(version: int) -> Fs:
-    """Every file right that this ABI can take away."""
+def all_fs(version: int) -> AccessFs:
+    """Every file right that this ABI version handles."""
     bits = 13 if version < 2 else 14 if version < 3 else 15 if version < 5 else 16
-    return Fs((1 << bits) - 1)
+    return AccessFs((1 << bits) - 1)
+
+
+def ruleset_size(version: int) -> int:
+    """Bytes of RulesetAttr that a kernel with this ABI version accepts."""
+    return 24 if version >= SCOPE_ABI else 16 if version >= NET_ABI else 8
 
 
 def restrict(
-    handled: Fs,
-    allowed: Mapping[str, Fs],
+    handled: AccessFs,
+    allowed: Mapping[str, AccessFs],
     *,
     net: bool = False,
     connect_ports: Iterable[int] | None = None,
     scopes: bool = False,
     threads: int = 1,
 ) -> None:
-    """Take away `handled` everywhere but beneath the paths of `allowed`. Paths that do not exist are left out.
+    """Take away the rights `handled`, except beneath the paths of `allowed`. Paths that do not exist are skipped.
 
-    `net`: no TCP at all. `connect_ports`: of TCP only connections to these ports of whatever host.
-    `threads` is how many threads the process has: the restriction is the calling thread's own before ABI 8,
-    so with more than one it is refused there. Raises ConfinementFailed.
+    `net`: take away TCP altogether. `connect_ports`: of TCP, permit only connections to these ports, of any host.
+    `threads` is the number of threads of the process. Before ABI 8 the restriction applies to the calling thread
+    alone, so more than one thread is refused there. Raises ConfinementFailed.
     """
     version = abi()
     if version < 1:
-        raise ConfinementFailed("this kernel has no Landlock")
+        raise ConfinementFailed("this kernel has no Landlock: use Linux 5.13 or newer, with landlock in its lsm= list")
     if threads > 1 and version < TSYNC_ABI:
         raise ConfinementFailed(
-            f"Landlock ABI {version} restricts one thread, and this process has {threads}: start none before"
-            " (asyncio's child watcher of Python 3.11 is one: use PidfdChildWatcher)"
+            f"Landlock ABI {version} restricts one thread, and this process has {threads}: start no thread before"
+            " (asyncio's child watcher of Python 3.11 starts one: use PidfdChildWatcher)"
         )
     handled &= all_fs(version)
-    size = 24 if version >= 6 else 16 if version >= NET_ABI else 8
-    attributes = _RulesetAttr(
-        handled,
-        ALL_NET if (net or connect_ports is not None) and version >= NET_ABI else 0,
-        ALL_SCOPES if scopes else 0,
-    )
+    handled_net = ALL_NET if (net or connect_ports is not None) and version >= NET_ABI else 0
+    attributes = RulesetAttr(handled, handled_net, ALL_SCOPES if scopes else 0)
     try:
-        ruleset = call("landlock_create_ruleset", attributes, size, 0)
+        ruleset = call("landlock_create_ruleset", attributes, ruleset_size(version), 0)
         try:
             for path, rights in allowed.items():
                 _allow(ruleset, path, rights & handled)
             for port in connect_ports or ():
-                call("landlock_add_rule", ruleset, RULE_NET_PORT, _NetPortAttr(CONNECT_TCP, port), 0)
+                call("landlock_add_rule", ruleset, RULE_NET_PORT, NetPortAttr(AccessNet.CONNECT_TCP, port), 0)
             prctl(PR_SET_NO_NEW_PRIVS, 1)
             call("landlock_restrict_self", ruleset, RESTRICT_SELF_TSYNC if threads > 1 else 0)
         finally:
             os.close(ruleset)
     except OSError as error:
-        raise ConfinementFailed(f"Landlock: {error}") from error
+        raise ConfinementFailed(f"Landlock was not applied: {error}") from error
 
 
-def _allow(ruleset: int, path: str, rights: Fs) -> None:
+def _allow(ruleset: int, path: str, rights: AccessFs) -> None:
     try:
         parent = os.open(path, os.O_PATH | os.O_CLOEXEC)
     except FileNotFoundError:
@@ -131,6 +158,6 @@ def _allow(ruleset: int, path: str, rights: Fs) -> None:
         if not stat.S_ISDIR(os.fstat(parent).st_mode):
             rights &= ON_FILES
         if rights:
-            call("landlock_add_rule", ruleset, RULE_PATH_BENEATH, _PathBeneathAttr(rights, parent), 0)
+            call("landlock_add_rule", ruleset, RULE_PATH_BENEATH, PathBeneathAttr(rights, parent), 0)
     finally:
         os.close(parent)

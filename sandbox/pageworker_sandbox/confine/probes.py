@@ -1,4 +1,4 @@
-"""Forbidden acts, really attempted: the kernel's refusals are the evidence."""
+"""Probes: forbidden acts that a confined process attempts. The kernel's refusals prove the confinement."""
 
 import ctypes
 import errno
@@ -15,21 +15,21 @@ from pageworker_sandbox.confine.syscalls import call
 CLONE_NEWUSER = 0x10000000
 PTRACE_TRACEME = 0
 NOT_FOUND_BY_FILTER = "/nonexistent"
-"""Names given to calls that seccomp must refuse before any name is looked up: ENOENT would be a breach."""
+"""seccomp must refuse these calls before the kernel looks the name up, so ENOENT is a breach."""
 FILE_REFUSALS = frozenset({errno.EACCES, errno.EPERM, errno.ENOENT, errno.EROFS})
 CALL_REFUSALS = frozenset({errno.EPERM, errno.ENOSYS})
 
 
 @dataclass(frozen=True)
 class ConfinementProbe:
-    """One act, which is undone where it succeeds, and the errnos that count as a refusal."""
+    """One forbidden act, and the errnos that count as a refusal. An act that succeeds cleans up after itself."""
 
     name: str
     act: Callable[[], object]
     refusals: frozenset[int] = CALL_REFUSALS
 
     def run(self) -> str:
-        """The errno's name. Raises ConfinementFailed where the kernel permitted the act."""
+        """Attempt it. Returns the errno's name. Raises ConfinementFailed where the kernel permitted the act."""
         try:
             self.act()
         except OSError as error:
@@ -37,7 +37,7 @@ class ConfinementProbe:
             name = errno.errorcode.get(code, str(code))
             if code in self.refusals:
                 return name
-            raise ConfinementFailed(f"probe {self.name}: the kernel answered {name}") from error
+            raise ConfinementFailed(f"probe {self.name}: {name} does not count as a refusal") from error
         raise ConfinementFailed(f"probe {self.name}: the kernel permitted it")
 
 
@@ -91,12 +91,12 @@ PROBES = (
 
 
 def refusals() -> dict[str, str]:
-    """Every probe's errno name. Raises ConfinementFailed at the first breach."""
+    """Run all probes. Returns errno name by probe name. Raises ConfinementFailed at the first breach."""
     return {probe.name: probe.run() for probe in PROBES}
 
 
 def still_works() -> None:
-    """What must go on working: sealed memfds and threads. Raises ConfinementFailed."""
+    """Try what must work in a confined process: sealed memfds and threads. Raises ConfinementFailed."""
     try:
         descriptor = memfd.seal(b"probe", "probe")
         try:
@@ -107,4 +107,4 @@ def still_works() -> None:
         thread.start()
         thread.join()
     except (OSError, RuntimeError, memfd.NotSealed) as error:
-        raise ConfinementFailed(f"confined too tightly: {error}") from error
+        raise ConfinementFailed(f"the confinement forbids something that a runner needs: {error}") from error

@@ -1,4 +1,4 @@
-"""System calls that Python has no name for. Numbers: the kernel's arch/*/entry/syscalls/syscall*.tbl."""
+"""System calls that the standard library does not offer. Numbers: the kernel's arch/*/entry/syscalls/syscall*.tbl."""
 
 import ctypes
 import errno
@@ -9,7 +9,7 @@ _libc = ctypes.CDLL(None, use_errno=True)
 _syscall = _libc.syscall
 _syscall.restype = ctypes.c_long
 
-# Everything since 2019 has one number on all architectures.
+# System calls added since 2019 have the same number on all architectures.
 COMMON = {
     "io_uring_setup": 425,
     "open_tree": 428,
@@ -40,7 +40,7 @@ Argument = int | bytes | ctypes.Array[ctypes.c_char] | ctypes.Structure | None
 
 
 def call(name: str, *arguments: Argument) -> int:
-    """The result. Raises OSError with the kernel's errno; ENOSYS where the architecture lacks the call."""
+    """Make a system call. Raises OSError with the kernel's errno, ENOSYS where the architecture lacks the call."""
     number = NUMBERS.get(name)
     if number is None:
         raise OSError(errno.ENOSYS, f"{name}: no such call on {platform.machine()}")
@@ -52,7 +52,7 @@ def call(name: str, *arguments: Argument) -> int:
 
 
 def prctl(option: int, *arguments: int) -> int:
-    """prctl(2). Raises OSError."""
+    """Call prctl(2). Raises OSError."""
     return call("prctl", option, *arguments, *(0,) * (4 - len(arguments)))
 
 

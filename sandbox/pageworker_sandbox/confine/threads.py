@@ -1,6 +1,6 @@
-"""Landlock restricts one thread (before ABI 8), so there must be only one when it is put on.
+"""Threads of this process. Before ABI 8, Landlock restricts only the calling thread, so there must be no other one.
 
-A thread that was started earlier would keep its rights, and lend them to any code that can write its stack.
+A thread that was started earlier would keep its rights, and any code that can write to its stack could use them.
 """
 
 import asyncio
@@ -9,14 +9,14 @@ from pathlib import Path
 
 
 def count() -> int:
-    """Threads of this process, by the kernel."""
+    """Number of threads of this process, as the kernel counts them."""
     return sum(1 for _ in Path("/proc/self/task").iterdir())
 
 
 def watch_children_without_threads() -> None:
-    """Make asyncio start subprocesses without a thread each. To be called within the running loop.
+    """Make asyncio wait for subprocesses without a thread each. Must be called within the running loop.
 
-    Python 3.12 does so by itself; the watchers are gone in 3.14.
+    From Python 3.12 on this is the default, and Python 3.14 has no watchers.
     """
     if sys.version_info < (3, 12):
         watcher = asyncio.PidfdChildWatcher()

@@ -1,7 +1,7 @@
 """`python -m pageworker_sandbox.dialer --channel-fd N --gateway-fd M`: the dialer process, started by the launcher.
 
-Theory of operation: the supervisor's one message says where connections may go; Landlock then bars every other TCP port
-from this process; only after that the gateway is served. The process ends with the gateway's end of the socket pair.
+Theory of operation: the supervisor sends one message, the rules. Then Landlock refuses this process every TCP port that
+the rules do not name. Only after that the dialer serves the gateway. It ends when the gateway closes its socket.
 """
 
 import argparse
@@ -23,18 +23,18 @@ from pageworker_sandbox.wire.channel import Channel
 from pageworker_sandbox.wire.errors import WireError
 
 DNS_PORT = 53
-"""Answers that are too long for a datagram come by TCP."""
+"""A DNS answer that is too long for a datagram comes by TCP."""
 
 
 async def serve(supervisor: socket.socket, gateway: socket.socket) -> None:
-    """Serve the gateway until it is gone. Raises WireError, ConfinementFailed."""
+    """Serve the gateway until it closes the channel. Raises WireError, ConfinementFailed."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     channel = Channel(supervisor, outgoing=m.TO_SUPERVISOR, incoming=m.FROM_SUPERVISOR)
     try:
         message, _ = await channel.receive()
-        if not isinstance(message, m.Rules):
-            raise TypeError(f"{type(message).__name__} is in the vocabulary and not obeyed")
+        if not isinstance(message, m.DialRules):
+            raise TypeError(f"expected the rules, not {type(message).__name__}")
         rules = parse_rules(message.ports, message.targets, message.barred)
         await channel.send(m.RulesAccepted(landlock_ports=restrict(rules)))
         await DialServer(Channel(gateway, outgoing=m.TO_GATEWAY, incoming=m.FROM_GATEWAY), rules, look_up).run()
@@ -43,21 +43,21 @@ async def serve(supervisor: socket.socket, gateway: socket.socket) -> None:
 
 
 def restrict(rules: TargetRules) -> bool:
-    """Give up all other TCP ports for ever. False: this kernel's Landlock has no rules for the network (before 6.7)."""
+    """Permanently give up all other TCP ports. False: Landlock has no network rules here (before Linux 6.7)."""
     if landlock.abi() < landlock.NET_ABI:
         return False
     ports = (*rules.tcp_ports, DNS_PORT)
-    landlock.restrict(landlock.Fs(0), {}, connect_ports=ports, scopes=True, threads=threads.count())
+    landlock.restrict(landlock.AccessFs(0), {}, connect_ports=ports, scopes=True, threads=threads.count())
     return True
 
 
 def main() -> int:
-    """Exit status 0 after the gateway has gone, 1 after somebody broke the protocol."""
+    """Exit status 0 after the gateway has closed the channel, 1 after a peer broke the protocol."""
     parser = argparse.ArgumentParser(prog="python -m pageworker_sandbox.dialer")
     parser.add_argument("--channel-fd", type=int, required=True, metavar="N")
     parser.add_argument("--gateway-fd", type=int, required=True, metavar="M")
     arguments = parser.parse_args()
-    # The supervisor decides when we end: a Ctrl-C in its terminal is not meant for us.
+    # Ctrl-C in the supervisor's terminal sends SIGINT to this process too. The supervisor decides when it ends.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     code = 0
     try:
@@ -71,7 +71,7 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    # Threads in a name lookup that nobody waits for any more must not hold up the end.
+    # os._exit does not wait for threads that are still in an abandoned name lookup.
     code = main()
     sys.stderr.flush()
     os._exit(code)

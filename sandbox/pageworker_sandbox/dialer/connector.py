@@ -1,4 +1,4 @@
-"""Resolving and connecting for one runner: nothing of it is shared with another one's."""
+"""Resolves names and connects for one runner. Two runners share nothing of it."""
 
 import asyncio
 import socket
@@ -13,35 +13,36 @@ from pageworker_sandbox.egress.address import Address, unmap
 from pageworker_sandbox.egress.errors import EgressRefused
 
 RESOLVER_THREADS = 4
-"""Of one runner, so that its dead names do not hold up the others' lookups."""
+"""Per runner, so that unresolvable names of one runner do not delay the lookups of another one."""
+DISCARD_PORT = 9
 
 LookUp = Callable[[str], list[Address]]
-"""All addresses of a name. Blocks; raises OSError."""
+"""All addresses of a name. Blocks. Raises OSError."""
 
 
 @dataclass(frozen=True)
 class Resolution:
-    """What a name stands for. `local`: one of the addresses is this host's own."""
+    """The addresses of a name. `local`: one of them belongs to this host."""
 
     addresses: tuple[Address, ...]
     local: bool
 
 
 class Connector(Protocol):
-    """How a cell of the gateway gets its connections."""
+    """How the gateway resolves and connects for one runner."""
 
     async def resolve(self, name: str) -> Resolution:
-        """Raises OSError."""
+        """All addresses of a name. Raises OSError."""
 
     async def connect(self, address: Address, port: int) -> socket.socket:
-        """Connected, not blocking. Raises OSError, and Refused where the rules do not allow it."""
+        """A connected, non-blocking socket. Raises OSError; EgressRefused where the rules forbid it."""
 
     def close(self) -> None:
-        """Drop what has not begun."""
+        """Drop the requests that have not begun."""
 
 
 class DirectConnector:
-    """Connects by itself. To be made, and used, within the running loop."""
+    """A `Connector` that connects by itself. Must be created and used within the running loop."""
 
     def __init__(self, rules: TargetRules, look_up: LookUp) -> None:
         self._rules = rules
@@ -56,7 +57,7 @@ class DirectConnector:
         return Resolution(tuple(addresses), any(is_local(address) for address in addresses))
 
     async def connect(self, address: Address, port: int) -> socket.socket:
-        """Raises OSError, Refused."""
+        """A connected, non-blocking socket. Raises OSError; EgressRefused where the rules forbid it."""
         reason = self._rules.refusal(address, port, local=is_local(address))
         if reason is not None:
             raise EgressRefused(reason)
@@ -71,25 +72,27 @@ class DirectConnector:
         return sock
 
     def close(self) -> None:
-        """Lookups that have begun end by themselves."""
+        """Drop the lookups that have not begun. Those that have begun end by themselves."""
         self._threads.shutdown(wait=False, cancel_futures=True)
 
 
 def look_up(host: str) -> list[Address]:
-    """getaddrinfo(3), in the system's order of preference."""
+    """getaddrinfo(3), in the system's order of preference. Raises OSError."""
     found = socket.getaddrinfo(host.encode(), None, type=socket.SOCK_STREAM)
     return list(dict.fromkeys(unmap(ip_address(str(address[0]))) for *_, address in found))
 
 
 def is_local(address: Address) -> bool:
-    """Whether the kernel would connect to this very host, whatever the address."""
+    """Whether a connection to this address reaches this host itself, as the kernel's routes decide."""
     address = unmap(address)
     if address.is_loopback or address.is_unspecified:
         return True
     family = socket.AF_INET6 if isinstance(address, IPv6Address) else socket.AF_INET
     try:
         with socket.socket(family, socket.SOCK_DGRAM) as probe:
-            probe.connect((str(address), 9))  # UDP: nothing is sent
+            # To connect a UDP socket sends nothing. The kernel picks the source address; it is the target's own
+            # where the target is this host.
+            probe.connect((str(address), DISCARD_PORT))
             return ip_address(probe.getsockname()[0].partition("%")[0]) == address
     except OSError:
         return False

@@ -1,4 +1,4 @@
-"""What is said to the dialer and by it. The frames are those of `pageworker_sandbox.wire`."""
+"""Every message to and from the dialer. The frames are those of `pageworker_sandbox.wire`."""
 
 from typing import Annotated
 
@@ -17,22 +17,22 @@ Host = Annotated[str, Meta(min_length=1, max_length=255)]
 # ---- supervisor to dialer, once ----
 
 
-class Rules(Message, frozen=True):
-    """Where connections may go, for as long as the dialer lives."""
+class DialRules(Message, frozen=True):
+    """Where the dialer may connect to, for its whole life."""
 
     ports: Annotated[tuple[Port, ...], Meta(max_length=256)]
-    """Of public addresses."""
+    """Permitted ports of public addresses."""
     targets: Annotated[tuple[Host, ...], Meta(max_length=MAX_TARGETS)] = ()
-    """`address`, `address:port` or `name:port` that the operator chose. They may be private."""
+    """`address`, `address:port` or `name:port`, chosen by the operator. Their addresses may be private."""
     barred: Annotated[tuple[Port, ...], Meta(max_length=256)] = ()
-    """Ports of this host that are the worker's own: never, whatever `targets` says."""
+    """Ports of the worker on this host. They are refused even where `targets` names them."""
 
 
 # ---- dialer to supervisor, once ----
 
 
 class RulesAccepted(Message, frozen=True):
-    """They are in force. `landlock_ports`: the kernel bars all other TCP ports from this process too."""
+    """The rules are in force. `landlock_ports`: the kernel too refuses this process all other TCP ports."""
 
     landlock_ports: bool
 
@@ -41,39 +41,39 @@ class RulesAccepted(Message, frozen=True):
 
 
 class Resolve(Message, frozen=True):
-    """All addresses of a name, please. `cell_id`: whose lookup it is."""
+    """Request all addresses of a name, for a runner."""
 
     number: Number
-    cell_id: Id
+    runner_id: Id
     name: Host
 
 
 class Connect(Message, frozen=True):
-    """A connection to this address, please."""
+    """Request a connection to an address, for a runner."""
 
     number: Number
-    cell_id: Id
+    runner_id: Id
     address: Host
     port: Port
 
 
 class Abandon(Message, frozen=True):
-    """Nobody waits for this answer any more."""
+    """The answer to this request is not needed any more."""
 
     number: Number
 
 
 class ForgetRunner(Message, frozen=True):
-    """The cell is closed."""
+    """The runner is detached from the gateway."""
 
-    cell_id: Id
+    runner_id: Id
 
 
 # ---- dialer to gateway ----
 
 
 class Resolved(Message, frozen=True):
-    """`local`: one of the addresses is this host's own. `error` where there are none."""
+    """The answer to Resolve. `local`: one of the addresses belongs to this host. `error`: why there are none."""
 
     number: Number
     addresses: Annotated[tuple[Host, ...], Meta(max_length=MAX_ADDRESSES)] = ()
@@ -82,21 +82,21 @@ class Resolved(Message, frozen=True):
 
 
 class Connected(Message, frozen=True):
-    """With the connected socket."""
+    """The answer to Connect. One descriptor: the connected socket."""
 
     number: Number
 
 
 class NotConnected(Message, frozen=True):
-    """`barred`: the rules do not allow it. Else `error` says what the kernel did."""
+    """The answer to a Connect that failed. `refused`: the rules forbid it. Otherwise `error` says why."""
 
     number: Number
-    barred: Reason | None = None
+    refused: Reason | None = None
     error: Annotated[str, Meta(max_length=256)] = ""
 
 
 KIB = 1024
-FROM_SUPERVISOR: dict[int, MessageSpec] = {64: MessageSpec(Rules, 1024 * KIB)}
+FROM_SUPERVISOR: dict[int, MessageSpec] = {64: MessageSpec(DialRules, 1024 * KIB)}
 TO_SUPERVISOR: dict[int, MessageSpec] = {80: MessageSpec(RulesAccepted, 64)}
 FROM_GATEWAY: dict[int, MessageSpec] = {
     96: MessageSpec(Resolve, 1 * KIB),

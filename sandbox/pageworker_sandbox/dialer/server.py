@@ -1,4 +1,4 @@
-"""Serves one gateway: every question is a task of its own, and none of them can change the rules."""
+"""The dialer's end of the channel to the gateway. Each request runs as a task of its own; none can change the rules."""
 
 import asyncio
 from ipaddress import ip_address
@@ -22,40 +22,41 @@ from pageworker_sandbox.wire.messages import Message
 
 
 class DialServer:
-    """`run` returns when the gateway is gone."""
+    """`run` returns when the gateway has closed the channel."""
 
     def __init__(self, gateway: Channel, rules: TargetRules, look_up: LookUp) -> None:
         self._gateway = gateway
         self._rules = rules
         self._look_up = look_up
-        self._cells: dict[str, DirectConnector] = {}
-        self._asked: dict[int, asyncio.Task[None]] = {}
+        self._connectors: dict[str, DirectConnector] = {}
+        """By runner id."""
+        self._requests: dict[int, asyncio.Task[None]] = {}
 
     async def run(self) -> None:
-        """Answer. Raises ProtocolViolation when the gateway breaks the vocabulary."""
+        """Answer requests. Raises ProtocolViolation where the gateway breaks the protocol."""
         async with asyncio.TaskGroup() as tasks:
             try:
                 while True:
                     message, _ = await self._gateway.receive()
-                    self._take(tasks, message)
+                    self._handle(tasks, message)
             except ChannelClosed:
-                for task in self._asked.values():
+                for task in self._requests.values():
                     task.cancel()
 
-    def _take(self, tasks: asyncio.TaskGroup, message: Message) -> None:
+    def _handle(self, tasks: asyncio.TaskGroup, message: Message) -> None:
         match message:
             case Resolve(number=number) | Connect(number=number):
                 task = tasks.create_task(self._answer(message))
-                self._asked[number] = task
-                task.add_done_callback(lambda _: self._asked.pop(number, None))
+                self._requests[number] = task
+                task.add_done_callback(lambda _: self._requests.pop(number, None))
             case Abandon(number=number):
-                if (asked := self._asked.get(number)) is not None:
-                    asked.cancel()
-            case ForgetRunner(cell_id=cell_id):
-                if (cell := self._cells.pop(cell_id, None)) is not None:
-                    cell.close()
+                if (request := self._requests.get(number)) is not None:
+                    request.cancel()
+            case ForgetRunner(runner_id=runner_id):
+                if (connector := self._connectors.pop(runner_id, None)) is not None:
+                    connector.close()
             case _:
-                raise TypeError(f"{type(message).__name__} is in the vocabulary and not obeyed")
+                raise TypeError(f"the dialer has no handler for {type(message).__name__}")
 
     async def _answer(self, message: Resolve | Connect) -> None:
         try:
@@ -64,30 +65,31 @@ class DialServer:
             else:
                 await self._connect(message)
         except ChannelClosed:
-            return  # `run` ends by itself
+            return  # `run` sees the closed channel too, and returns
 
     async def _resolve(self, message: Resolve) -> Resolved:
         try:
-            found = await self._cell(message.cell_id).resolve(message.name)
+            found = await self._connector(message.runner_id).resolve(message.name)
         except (OSError, UnicodeError) as error:
-            return Resolved(number=message.number, error=str(error)[:256] or "not resolved")
+            return Resolved(number=message.number, error=str(error)[:256] or "the name was not resolved")
         addresses = tuple(str(address) for address in found.addresses[:MAX_ADDRESSES])
         return Resolved(number=message.number, addresses=addresses, local=found.local)
 
     async def _connect(self, message: Connect) -> None:
         try:
             address = ip_address(message.address)
-            sock = await self._cell(message.cell_id).connect(address, message.port)
+            sock = await self._connector(message.runner_id).connect(address, message.port)
         except EgressRefused as refused:
-            await self._gateway.send(NotConnected(number=message.number, barred=refused.reason))
+            await self._gateway.send(NotConnected(number=message.number, refused=refused.reason))
         except (OSError, ValueError) as error:
-            await self._gateway.send(NotConnected(number=message.number, error=str(error)[:256] or "not connected"))
+            text = str(error)[:256] or "the connection failed"
+            await self._gateway.send(NotConnected(number=message.number, error=text))
         else:
             with sock:
                 await self._gateway.send(Connected(number=message.number), [sock.fileno()])
 
-    def _cell(self, cell_id: str) -> DirectConnector:
-        cell = self._cells.get(cell_id)
-        if cell is None:
-            cell = self._cells[cell_id] = DirectConnector(self._rules, self._look_up)
-        return cell
+    def _connector(self, runner_id: str) -> DirectConnector:
+        connector = self._connectors.get(runner_id)
+        if connector is None:
+            connector = self._connectors[runner_id] = DirectConnector(self._rules, self._look_up)
+        return connector

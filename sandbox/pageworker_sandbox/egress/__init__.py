@@ -1,9 +1,9 @@
-"""The only way out: an HTTP proxy in a process of its own, one cell a runner.
+"""The egress gateway: an HTTP proxy in a process of its own, and the only way out of a runner's sandbox.
 
-The supervisor hands over the listener of a runner's network namespace and a policy; the listener says whose
-traffic it is. Reading order of one request:
-`acceptor → session → target → policy → dialer (resolve, check, connect) → exchange or splice`. This process has no
-network: `pageworker_sandbox.dialer`, another one, resolves and connects.
-`target`, `address`, `policy`, `headers`, `meter` and `notices` decide and do no I/O. `client` is the
-supervisor's end of the channel, `messages` is all that the two can say.
+The supervisor passes it each runner's listening socket and policy, so the gateway knows which runner a connection
+belongs to. It has no network itself: `pageworker_sandbox.dialer`, another process, resolves and connects.
+
+Reading order of one request: `acceptor → session → target → policy → origin_connector (resolve, check, connect) →
+exchange or splice`. `target`, `address`, `policy`, `headers`, `meter` and `refusal_log` decide without I/O. `client` is
+the supervisor's end of the channel, `messages` holds every message of the two.
 """

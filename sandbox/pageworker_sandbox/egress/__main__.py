@@ -1,6 +1,6 @@
 """`python -m pageworker_sandbox.egress --channel-fd N --dialer-fd M`: the gateway process, started by the launcher.
 
-It has no network: runners' listeners come from the supervisor, connected sockets from the dialer.
+It has no network. Runners' listeners come from the supervisor, connected sockets from the dialer.
 """
 
 import argparse
@@ -16,13 +16,13 @@ import uvloop
 from pageworker_sandbox.dialer.client import DialerClient
 from pageworker_sandbox.egress.limits import EgressLimits
 from pageworker_sandbox.egress.messages import TO_GATEWAY, TO_SUPERVISOR
-from pageworker_sandbox.egress.server import Server
+from pageworker_sandbox.egress.server import GatewayServer
 from pageworker_sandbox.wire.channel import Channel
 from pageworker_sandbox.wire.errors import WireError
 
 
 async def serve(sock: socket.socket, dialer_sock: socket.socket) -> None:
-    """Serve the supervisor at the other end until it closes. Raises WireError where it, or the dialer, breaks off."""
+    """Serve until the supervisor closes the channel. Raises WireError where the supervisor or the dialer fails."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     channel = Channel(sock, outgoing=TO_SUPERVISOR, incoming=TO_GATEWAY)
@@ -30,7 +30,7 @@ async def serve(sock: socket.socket, dialer_sock: socket.socket) -> None:
         dialer = DialerClient(dialer_sock)
         async with asyncio.TaskGroup() as tasks:
             connecting = tasks.create_task(dialer.run())
-            await Server(channel, EgressLimits().within(hard), dialer).run()
+            await GatewayServer(channel, EgressLimits().within(hard), dialer).run()
             connecting.cancel()
     finally:
         channel.close()
@@ -41,12 +41,12 @@ def _first(error: BaseException) -> BaseException:
 
 
 def main() -> int:
-    """Exit status 0 after the supervisor closed the channel, 1 after it broke the protocol."""
+    """Exit status 0 after the supervisor closed the channel, 1 after a peer broke the protocol or the dialer ended."""
     parser = argparse.ArgumentParser(prog="python -m pageworker_sandbox.egress")
     parser.add_argument("--channel-fd", type=int, required=True, metavar="N")
     parser.add_argument("--dialer-fd", type=int, required=True, metavar="M")
     arguments = parser.parse_args()
-    # The supervisor decides when we end: a Ctrl-C in its terminal is not meant for us.
+    # Ctrl-C in the supervisor's terminal sends SIGINT to this process too. The supervisor decides when it ends.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     code = 0
     try:
@@ -59,7 +59,7 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    # Threads in a name lookup that nobody waits for any more must not hold up the end.
+    # os._exit does not wait for threads that still accept on a listener.
     code = main()
     sys.stderr.flush()
     os._exit(code)

@@ -1,8 +1,8 @@
-"""Accepting on a runner's listener, in a thread of its own.
+"""Accepts connections on a runner's listener, in a thread of its own.
 
-A listener is shared with whoever passed it: file status flags belong to the open file description (fcntl(2)),
-so a hostile runner can clear O_NONBLOCK on it, take the connection away between poll and accept, and leave
-the accepting side blocked. Here that blocks one thread that serves nobody else; shutdown(2) frees it.
+The runner still holds the listener that it passed. File status flags belong to the open file description (fcntl(2)), so
+a hostile runner can clear O_NONBLOCK, accept the connection itself between our poll and our accept, and so block the
+accepting thread. That thread serves this runner alone, and shutdown(2) unblocks it.
 """
 
 import asyncio
@@ -17,7 +17,7 @@ from contextlib import suppress
 
 from pageworker_sandbox.egress.errors import InvalidListener
 from pageworker_sandbox.egress.limits import EgressLimits
-from pageworker_sandbox.wire.cpu_budget import TokenBucket
+from pageworker_sandbox.wire.token_bucket import TokenBucket
 
 _TRANSIENT = {errno.EAGAIN, errno.EINTR, errno.ECONNABORTED, errno.EPROTO, errno.EPERM}
 _EXHAUSTED = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
@@ -27,12 +27,12 @@ _SEND_BUFFER_BYTES = 256 * 1024
 
 
 def adopt(descriptor: int) -> socket.socket:
-    """A socket object for an untrusted descriptor, which it then owns. Raises InvalidListener, closing it."""
+    """A socket object that owns an untrusted descriptor. Raises InvalidListener, and closes the descriptor then."""
     try:
         untrusted = socket.socket(fileno=descriptor)
     except OSError as error:
         os.close(descriptor)
-        raise InvalidListener("not a socket") from error
+        raise InvalidListener("the runner passed a descriptor that is not a socket") from error
     fit = (
         untrusted.family in (socket.AF_INET, socket.AF_INET6)
         and untrusted.type == socket.SOCK_STREAM
@@ -41,20 +41,20 @@ def adopt(descriptor: int) -> socket.socket:
     )
     if not fit:
         untrusted.close()
-        raise InvalidListener("not a listening TCP socket")
+        raise InvalidListener("the runner passed a socket that is not a listening TCP socket")
     untrusted.setblocking(False)
     return untrusted
 
 
 class Acceptor:
-    """Puts accepted connections into `accepted`, and None once the listener is of no use any more."""
+    """Puts accepted connections into `accepted`, and None once the listener cannot accept any more."""
 
     def __init__(self, listener: socket.socket, limits: EgressLimits) -> None:
         self.accepted: asyncio.Queue[socket.socket | None] = asyncio.Queue()
         self._listener = listener
         self._limits = limits
         self._loop = asyncio.get_running_loop()
-        self._slots = threading.Semaphore(limits.cell_connections)
+        self._slots = threading.Semaphore(limits.connections_per_runner)
         self._wake = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
         self._closing = False
         self._ended = asyncio.Event()
@@ -62,20 +62,20 @@ class Acceptor:
         self._thread.start()
 
     def release(self) -> None:
-        """A connection has been closed: another may be accepted."""
+        """A connection was closed, so another one may be accepted."""
         self._slots.release()
 
     async def close(self) -> None:
-        """Stop accepting and close the listener. What has to be done is done even if the wait is cancelled."""
+        """Stop accepting and close the listener, even where the caller is cancelled while it waits."""
         self._closing = True
         if not self._ended.is_set():
             os.eventfd_write(self._wake, 1)
             self._slots.release()
-        # More than once: whoever shares the listener can listen on it again before the thread has looked.
+        # Repeatedly: the runner can call listen again before the thread has seen the shutdown.
         for _ in range(_SHUTDOWNS):
             if self._ended.is_set():
                 break
-            with suppress(OSError):  # shut down before
+            with suppress(OSError):  # it is shut down already
                 self._listener.shutdown(socket.SHUT_RDWR)
             with suppress(TimeoutError):
                 async with asyncio.timeout(_SHUTDOWN_SECONDS):
@@ -83,7 +83,7 @@ class Acceptor:
         self._drop_accepted()
 
     def _end(self) -> None:
-        """The thread is over. Here, in the loop, so that no descriptor is closed while `close` uses it."""
+        """The thread has ended. Runs in the loop, so that no descriptor is closed while `close` uses it."""
         self._listener.close()
         os.close(self._wake)
         if self._closing:
@@ -96,23 +96,23 @@ class Acceptor:
                 connection.close()
 
     def _run(self) -> None:
-        pace = TokenBucket(self._limits.accepts_per_second, self._limits.cell_connections, time.monotonic())
+        bucket = TokenBucket(self._limits.accepts_per_second, self._limits.connections_per_runner, time.monotonic())
         poll = select.poll()
         poll.register(self._wake, select.POLLIN)
         try:
             while self._slots.acquire() and not self._closing:
-                pace.spend(1, time.monotonic())
-                poll.poll(pace.debt(time.monotonic()) * 1000)
+                bucket.spend(1, time.monotonic())
+                poll.poll(bucket.debt(time.monotonic()) * 1000)
                 connection = self._accept()
                 if connection is None:
                     break
                 connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                 connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER_BYTES)
-                if not self._tell(self.accepted.put_nowait, connection):
+                if not self._in_loop(self.accepted.put_nowait, connection):
                     connection.close()
         finally:
-            self._tell(self.accepted.put_nowait, None)
-            self._tell(self._end)
+            self._in_loop(self.accepted.put_nowait, None)
+            self._in_loop(self._end)
 
     def _accept(self) -> socket.socket | None:
         poll = select.poll()
@@ -126,18 +126,18 @@ class Acceptor:
                 return self._listener.accept()[0]
             except OSError as error:
                 if error.errno in _EXHAUSTED:
-                    # Connections of this process have to end first; the backlog keeps the newcomer.
-                    self._rest()
+                    # Other connections must end first. Until then the backlog of the listener holds this one.
+                    self._pause()
                 elif error.errno not in _TRANSIENT:
                     return None
 
-    def _rest(self) -> None:
+    def _pause(self) -> None:
         poll = select.poll()
         poll.register(self._wake, select.POLLIN)
         poll.poll(100)
 
-    def _tell(self, act: Callable[..., None], *arguments: object) -> bool:
-        """Have the loop do it. False: the loop is gone and the process ends."""
+    def _in_loop(self, act: Callable[..., None], *arguments: object) -> bool:
+        """Call it in the event loop. False: the loop has ended, and the process ends too."""
         with suppress(RuntimeError):
             self._loop.call_soon_threadsafe(act, *arguments)
             return True

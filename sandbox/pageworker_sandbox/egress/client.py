@@ -1,4 +1,4 @@
-"""The supervisor's end: what it may ask of the gateway, and what it hears."""
+"""The supervisor's end of the channel to the egress gateway."""
 
 import asyncio
 import socket
@@ -10,15 +10,15 @@ from pageworker_sandbox.egress.errors import EgressError, InvalidListener, Inval
 from pageworker_sandbox.egress.messages import (
     TO_GATEWAY,
     TO_SUPERVISOR,
-    AskUsage,
     Attach,
     Detach,
     EgressPolicy,
     GatewayAnswer,
-    Notice,
     ProxyLost,
+    RefusalNotice,
     Update,
     Usage,
+    UsageRequest,
 )
 from pageworker_sandbox.wire.channel import Channel
 from pageworker_sandbox.wire.errors import ChannelClosed, WireError
@@ -27,31 +27,31 @@ KEPT_NOTICES = 1000
 
 
 class GatewayLost(EgressError):
-    """The gateway process is gone or broke the protocol. All runners are without network: start another and
-    attach them again; that needs the listeners, so keep a duplicate of each."""
+    """The gateway has ended or broke the protocol. No runner has a network now. To recover, start another gateway and
+    attach every runner again; that needs the listeners, so keep a duplicate of each."""
 
 
 class GatewayRefused(EgressError):
-    """The gateway knows the cell already, does not know it, or has no room. The blame is the caller's."""
+    """The runner is attached already, is not attached, or the gateway has too many. The blame is the caller's."""
 
 
-def connect(sock: socket.socket) -> "Gateway":
-    """A client over the supervisor's end of the socket pair that the gateway was started with."""
-    return Gateway(Channel(sock, outgoing=TO_GATEWAY, incoming=TO_SUPERVISOR))
+def connect(sock: socket.socket) -> "GatewayClient":
+    """A client over the supervisor's end of the gateway's socket pair."""
+    return GatewayClient(Channel(sock, outgoing=TO_GATEWAY, incoming=TO_SUPERVISOR))
 
 
-class Gateway:
-    """One gateway process. `run` has to run as long as the others are used."""
+class GatewayClient:
+    """One gateway process. `run` must run while the other methods are used."""
 
     def __init__(self, channel: Channel) -> None:
         self._channel = channel
         self._number = 0
         self._waiting: dict[int, asyncio.Future[GatewayAnswer]] = {}
-        self._heard: asyncio.Queue[Notice | ProxyLost] = asyncio.Queue(KEPT_NOTICES)
+        self._notices: asyncio.Queue[RefusalNotice | ProxyLost] = asyncio.Queue(KEPT_NOTICES)
         self._lost: str | None = None
 
     async def run(self) -> None:
-        """Read answers and notices. Raises GatewayLost at the end, as do all calls from then on."""
+        """Read answers and notices. Raises GatewayLost at the end; from then on every method raises it too."""
         try:
             while True:
                 message, _ = await self._channel.receive()
@@ -60,55 +60,55 @@ class Gateway:
                         waiting = self._waiting.pop(number, None)
                         if waiting is not None and not waiting.done():
                             waiting.set_result(message)
-                    case Notice() | ProxyLost():
-                        if self._heard.full():
-                            self._heard.get_nowait()
-                        self._heard.put_nowait(message)
+                    case RefusalNotice() | ProxyLost():
+                        if self._notices.full():
+                            self._notices.get_nowait()
+                        self._notices.put_nowait(message)
         except WireError as error:
             raise GatewayLost(str(error)) from error
         finally:
-            self._lost = "the gateway is gone"
+            self._lost = "the gateway has ended"
             for waiting in self._waiting.values():
                 if not waiting.done():
                     waiting.set_exception(GatewayLost(self._lost))
             self._waiting.clear()
             self._channel.close()
 
-    async def attach(self, cell_id: str, listener_fd: int, policy: EgressPolicy) -> None:
-        """Give a runner its way out. The caller keeps, and closes, its own descriptor.
+    async def attach(self, runner_id: str, listener_fd: int, policy: EgressPolicy) -> None:
+        """Serve a runner's listener under this policy. The caller keeps its descriptor and closes it.
 
         Raises InvalidPolicy, InvalidListener (kill the runner), GatewayRefused, GatewayLost.
         """
         _check(policy)
         self._number += 1
-        await self._ask(Attach(number=self._number, cell_id=cell_id, policy=policy), (listener_fd,))
+        await self._request(Attach(number=self._number, runner_id=runner_id, policy=policy), (listener_fd,))
 
-    async def update(self, cell_id: str, policy: EgressPolicy) -> None:
-        """Change a runner's policy; when this returns it is in force and what it forbids is cut.
+    async def update(self, runner_id: str, policy: EgressPolicy) -> None:
+        """Change a runner's policy. On return it is in force, and the connections that it forbids are closed.
 
         Raises InvalidPolicy, GatewayRefused, GatewayLost.
         """
         _check(policy)
         self._number += 1
-        await self._ask(Update(number=self._number, cell_id=cell_id, policy=policy))
+        await self._request(Update(number=self._number, runner_id=runner_id, policy=policy))
 
-    async def detach(self, cell_id: str) -> Usage:
-        """Close the listener and all connections; the last counts. Raises GatewayRefused, GatewayLost."""
+    async def detach(self, runner_id: str) -> Usage:
+        """Close the runner's listener and connections. Returns its last counts. Raises GatewayRefused, GatewayLost."""
         self._number += 1
-        return (await self._ask(Detach(number=self._number, cell_id=cell_id))).cells[cell_id]
+        return (await self._request(Detach(number=self._number, runner_id=runner_id))).usage[runner_id]
 
     async def usage(self) -> dict[str, Usage]:
-        """Counts of all cells. Raises GatewayLost."""
+        """Counts by runner id. Raises GatewayLost."""
         self._number += 1
-        return (await self._ask(AskUsage(number=self._number))).cells
+        return (await self._request(UsageRequest(number=self._number))).usage
 
-    async def notices(self) -> AsyncIterator[Notice | ProxyLost]:
-        """Refusals and lost cells, as they come. The oldest are dropped where nobody reads."""
+    async def notices(self) -> AsyncIterator[RefusalNotice | ProxyLost]:
+        """Refusals and lost proxies, as they come. Past KEPT_NOTICES unread ones, the oldest are dropped."""
         while True:
-            yield await self._heard.get()
+            yield await self._notices.get()
 
-    async def _ask(
-        self, message: Attach | Update | Detach | AskUsage, descriptors: tuple[int, ...] = ()
+    async def _request(
+        self, message: Attach | Update | Detach | UsageRequest, descriptors: tuple[int, ...] = ()
     ) -> GatewayAnswer:
         if self._lost is not None:
             raise GatewayLost(self._lost)
@@ -133,7 +133,7 @@ class Gateway:
 
 
 def _check(policy: EgressPolicy) -> None:
-    # Its limits are checked where messages are parsed, and there a mistake would cost the whole channel.
+    # A policy over its limits must not reach the gateway: it would be a protocol violation there and end the channel.
     try:
         msgspec.msgpack.decode(msgspec.msgpack.encode(policy), type=EgressPolicy)
     except msgspec.ValidationError as error:

@@ -1,4 +1,4 @@
-"""Why a request did not get through, by blame. None of these ends more than the request it concerns."""
+"""Why a request did not succeed, by blame. None of these ends more than the request that it concerns."""
 
 from pageworker_sandbox.egress.messages import Reason
 
@@ -8,11 +8,11 @@ class EgressError(Exception):
 
 
 class MalformedTarget(EgressError):
-    """The runner asked for something that is no host and port. Not retryable."""
+    """The runner's request names no valid host and port. Not retryable."""
 
 
 class EgressRefused(EgressError):
-    """The policy does not allow it. Not retryable under the same policy."""
+    """The policy forbids the request. Not retryable under the same policy."""
 
     def __init__(self, reason: Reason) -> None:
         super().__init__(reason)
@@ -20,7 +20,7 @@ class EgressRefused(EgressError):
 
 
 class TargetUnreachable(EgressError):
-    """The origin, its name or the upstream proxy does not answer. Retryable."""
+    """The origin, its name or the upstream proxy did not answer. Retryable."""
 
     def __init__(self, reason: str, timed_out: bool = False) -> None:
         super().__init__(reason)
@@ -29,12 +29,12 @@ class TargetUnreachable(EgressError):
 
 
 class Disconnected(EgressError):
-    """A connection was reset, cut by the policy, or written to after its end."""
+    """A connection was reset, was closed by the gateway, or was written to after its end."""
 
 
 class InvalidPolicy(EgressError):
-    """The supervisor's policy can not be used: the message says which part. The blame is the configuration's."""
+    """The supervisor's policy cannot be used. The message names the part. The blame is the configuration's."""
 
 
 class InvalidListener(EgressError):
-    """The descriptor of a runner is no listening TCP socket. The blame is the runner's: kill it."""
+    """A runner's descriptor is no listening TCP socket. The blame is the runner's: kill it."""

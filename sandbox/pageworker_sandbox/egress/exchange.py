@@ -1,4 +1,4 @@
-"""One forwarded request and its response. What goes on is written anew from what was parsed."""
+"""One forwarded request and its response. The forwarded messages are rebuilt from the parsed ones."""
 
 import asyncio
 
@@ -7,85 +7,82 @@ import h11
 from pageworker_sandbox.egress import headers
 from pageworker_sandbox.egress.errors import Disconnected, TargetUnreachable
 from pageworker_sandbox.egress.http import HttpSide
+from pageworker_sandbox.egress.idle_timeout import IdleTimeout
 from pageworker_sandbox.egress.policy import Route
 from pageworker_sandbox.egress.policy_enforcer import PolicyEnforcer
-from pageworker_sandbox.egress.stream import IdleTimeout
 from pageworker_sandbox.egress.target import parse_url
+from pageworker_sandbox.egress.tunnel import tunnel
 from pageworker_sandbox.egress.upstream import credentials
 
 
 class _StaleConnection(Exception):
-    """A kept connection had been closed by the origin before it saw the request: try another."""
+    """The origin had closed a kept connection before it saw the request: use another connection."""
 
 
-async def forward(outlet: PolicyEnforcer, runner: HttpSide, request: h11.Request) -> bool:
-    """Answer one request with its origin's response. True: the runner's connection can go on.
+async def forward(enforcer: PolicyEnforcer, runner: HttpSide, request: h11.Request) -> bool:
+    """Answer one request with its origin's response. True: the runner's connection can be used again.
 
-    Raises MalformedTarget, Refused, Unreachable while nothing has been answered, Disconnected afterwards.
+    Raises MalformedTarget, EgressRefused or TargetUnreachable before the answer has begun, Disconnected afterwards.
     """
     target, path = parse_url(request.target)
-    route = outlet.admit(target)
-    exchange = Exchange(outlet, runner, request, route, path)
-    kept = outlet.pool.take(route)
+    route = enforcer.admit(target)
+    exchange = Exchange(enforcer, runner, request, route, path)
+    kept = enforcer.pool.take(route)
     if kept is not None:
         try:
             return await exchange.run(kept, kept=True)
         except _StaleConnection:
             pass
-    stream = await outlet.open(route, tunnel=False)
-    return await exchange.run(HttpSide(stream, h11.CLIENT, outlet.limits, outlet.pace), kept=False)
+    stream = await enforcer.connect(route, tunnel=False)
+    return await exchange.run(HttpSide(stream, h11.CLIENT, enforcer.limits, enforcer.parse_budget), kept=False)
 
 
 class Exchange:
-    """State of one request on its way: has an answer begun, does the origin's connection stay."""
+    """State of one request: whether the answer has begun, whether the protocol was switched."""
 
     def __init__(
-        self, outlet: PolicyEnforcer, runner: HttpSide, request: h11.Request, route: Route, path: bytes
+        self, enforcer: PolicyEnforcer, runner: HttpSide, request: h11.Request, route: Route, path: bytes
     ) -> None:
-        self._outlet = outlet
+        self._enforcer = enforcer
         self._runner = runner
         self._route = route
         self._websocket = headers.wants_websocket(request)
         self._has_body = headers.has_body(request)
         self._request = self._rewrite(request, path)
-        self._begun = False
+        self._answer_begun = False
         self._switched = False
 
     async def run(self, origin: HttpSide, kept: bool) -> bool:
-        """Put the request to `origin`. Raises _StaleConnection only where `kept` and nothing is lost by it."""
+        """Send the request to `origin`. Raises _StaleConnection only where `kept`, and where a second try is safe."""
         runner = self._runner.stream
-        runner.dependent = origin.stream
-        try:
-            with IdleTimeout(runner, origin.stream, self._outlet.limits.silence_seconds) as silence:
-                try:
-                    await self._converse(origin)
-                except (Disconnected, h11.RemoteProtocolError) as error:
-                    origin.stream.abort("the exchange failed")
-                    if self._begun:
-                        # A clean close would look like the end of a response without a length.
-                        runner.reset("the response was cut")
-                        raise Disconnected(str(error)) from error
-                    if kept and not self._has_body and not silence.broken and runner.open:
-                        raise _StaleConnection from error
-                    raise self._outlet.broken(self._route.target, silence.broken) from error
-        finally:
-            runner.dependent = None
-        return await self._settle(origin)
+        idle = IdleTimeout(runner, origin.stream, self._enforcer.limits.silence_seconds)
+        with runner.ending(origin.stream), idle:
+            try:
+                await self._transfer(origin)
+            except (Disconnected, h11.RemoteProtocolError) as error:
+                origin.stream.abort("the exchange failed")
+                if self._answer_begun:
+                    # A clean close would look like the end of a response that has no length.
+                    runner.reset("the response was cut short")
+                    raise Disconnected(str(error)) from error
+                if kept and not self._has_body and not idle.expired and runner.open:
+                    raise _StaleConnection from error
+                raise self._enforcer.failure(self._route.target, idle.expired) from error
+        return await self._finish(origin)
 
-    async def _settle(self, origin: HttpSide) -> bool:
+    async def _finish(self, origin: HttpSide) -> bool:
         if self._switched:
-            limits = self._outlet.limits
             origin.stream.write(self._runner.trailing)
             self._runner.stream.write(origin.trailing)
-            await self._runner.stream.carry(origin.stream, limits.silence_seconds, limits.linger_seconds)
+            await tunnel(self._runner.stream, origin.stream, self._enforcer.limits)
             return False
         if origin.next_cycle():
-            self._outlet.pool.put(origin, self._route)
+            self._enforcer.pool.put(origin, self._route)
         else:
-            origin.stream.abort("not fit to be used again")
+            origin.stream.abort("the connection cannot be reused")
         return self._runner.next_cycle()
 
-    async def _converse(self, origin: HttpSide) -> None:
+    async def _transfer(self, origin: HttpSide) -> None:
         if not self._has_body:
             origin.send(self._request, h11.EndOfMessage())
             await self._download(origin)
@@ -113,8 +110,8 @@ class Exchange:
         except h11.RemoteProtocolError:
             origin.stream.abort("the runner's body is malformed")
         except Disconnected:
-            # Of the origin: it may have answered early, which the download reads. Of the runner: it is
-            # what `dependent` cuts the origin for.
+            # The origin disconnected: it may have answered early, and the download reads that answer. Or the runner
+            # disconnected: then `Stream.ending` closes the origin's connection.
             return
 
     async def _download(self, origin: HttpSide) -> None:
@@ -128,7 +125,7 @@ class Exchange:
                 reason=response.reason,
             )
         )
-        self._begun = True
+        self._answer_begun = True
         end = None
         while end is None:
             data, end = await origin.body()
@@ -136,10 +133,10 @@ class Exchange:
             await self._runner.stream.drain()
 
     async def _head(self, origin: HttpSide) -> h11.Response | None:
-        """The final response's head; None once the protocol was switched."""
+        """The head of the final response. None: the protocol was switched."""
         while not isinstance(event := await origin.event(), h11.Response):
             if not isinstance(event, h11.InformationalResponse):
-                raise Disconnected("the origin closed before it answered")
+                raise Disconnected("the origin closed the connection before it answered")
             self._switched = event.status_code == 101
             if self._switched or self._runner.state.their_http_version != b"1.0":
                 self._runner.send(
@@ -152,7 +149,7 @@ class Exchange:
             if self._switched:
                 return None
         if event.status_code == 407:
-            # Ours to answer, if at all: the runner must not be asked for a proxy's credentials.
+            # The request is addressed to the gateway, not to the runner: it must not ask a runner for credentials.
             origin.stream.abort("proxy authentication")
             raise TargetUnreachable("upstream_refused")
         return event

@@ -1,7 +1,7 @@
-"""Which headers go on. Pure. Source: RFC 9110, section 7.6.1; RFC 9112, sections 3.2.2 and 6.
+"""Which headers are forwarded. Pure. Source: RFC 9110, section 7.6.1; RFC 9112, sections 3.2.2 and 6.
 
-Framing is never copied: it is written anew from what was parsed, so that nobody further on can read another
-message than the one that was looked at (request smuggling).
+Framing headers are never copied. They are rebuilt from the parsed message, so that the next hop cannot read a
+different message than the one that was checked (request smuggling).
 """
 
 from collections.abc import Sequence
@@ -14,12 +14,12 @@ HOP_BY_HOP = frozenset(
     (b"connection", b"keep-alive", b"te", b"trailer", b"transfer-encoding", b"upgrade", b"content-length")
 )
 OURS = (b"proxy-", b"pageworker-egress")
-"""Never forwarded in either direction, whatever comes after."""
+"""Prefixes of headers that are never forwarded, in either direction."""
 NOT_IN_TRAILERS = HOP_BY_HOP | {b"host", b"authorization", b"content-encoding", b"content-type", b"set-cookie"}
 
 
 def for_origin(request: h11.Request, host: str, upgrade: bool) -> list[Header]:
-    """Headers of a forwarded request. Host is the target's: the request line decides (RFC 9112, 3.2.2)."""
+    """Headers of a forwarded request. `Host` is taken from the request line (RFC 9112, section 3.2.2)."""
     raw = request.headers.raw_items()
     headers: list[Header] = [(b"Host", host.encode()), *_end_to_end(raw, b"host"), *_framing(raw)]
     if upgrade:
@@ -28,7 +28,7 @@ def for_origin(request: h11.Request, host: str, upgrade: bool) -> list[Header]:
 
 
 def for_runner(response: h11.Response | h11.InformationalResponse) -> list[Header]:
-    """Headers of a relayed response. Chunking is left to the runner's side, which knows its HTTP version."""
+    """Headers of a response to the runner. h11 adds chunking where the runner's HTTP version has it."""
     raw = response.headers.raw_items()
     headers = _end_to_end(raw)
     if response.status_code == 101:
@@ -37,7 +37,7 @@ def for_runner(response: h11.Response | h11.InformationalResponse) -> list[Heade
 
 
 def for_trailers(trailers: h11.EndOfMessage) -> list[Header]:
-    """Trailers without what may not stand in them (RFC 9110, section 6.5.1)."""
+    """Trailers without the fields that a trailer must not have (RFC 9110, section 6.5.1)."""
     return [
         (name, value)
         for name, value in trailers.headers.raw_items()
@@ -46,14 +46,14 @@ def for_trailers(trailers: h11.EndOfMessage) -> list[Header]:
 
 
 def wants_websocket(request: h11.Request) -> bool:
-    """Whether to offer an upgrade. Only WebSocket: `h2c` would take the requests out of our sight."""
+    """Whether to forward an upgrade. Only WebSocket is: over `h2c` the gateway could not check requests."""
     raw = request.headers.raw_items()
     offered = [value.strip().lower() for name, value in raw if name.lower() == b"upgrade"]
     return offered == [b"websocket"] and request.method == b"GET" and not _framing(raw)
 
 
 def has_body(request: h11.Request) -> bool:
-    """Whether a body follows, be it an empty one in chunks."""
+    """Whether a body follows. An empty chunked body counts as one."""
     return any(value != b"0" for _, value in _framing(request.headers.raw_items()))
 
 
@@ -71,7 +71,7 @@ def _nominated(raw: Sequence[Header]) -> frozenset[bytes]:
 
 
 def _framing(raw: Sequence[Header]) -> list[Header]:
-    """The one framing header, as h11 understood it: chunked wins over a length."""
+    """The framing header, as h11 reads it: chunked has precedence over a length."""
     length: list[Header] = []
     for name, value in raw:
         match name.lower():

@@ -1,4 +1,4 @@
-"""One side of an HTTP/1.1 conversation: h11's events over a stream, parsed at its cell's pace."""
+"""One side of an HTTP/1.1 exchange: h11's events over a stream. Parsing is limited by the runner's CPU budget."""
 
 import asyncio
 import time
@@ -13,19 +13,19 @@ from pageworker_sandbox.wire.cpu_budget import CpuBudget
 
 
 class HttpSide:
-    """Events in and out. `role` is h11.SERVER towards the runner, h11.CLIENT towards an origin."""
+    """Receives and sends events. `role` is h11.SERVER towards the runner, h11.CLIENT towards an origin."""
 
     def __init__(
-        self, stream: Stream, role: type[h11.SERVER] | type[h11.CLIENT], limits: EgressLimits, pace: CpuBudget
+        self, stream: Stream, role: type[h11.SERVER] | type[h11.CLIENT], limits: EgressLimits, budget: CpuBudget
     ) -> None:
         self.stream = stream
         self.state = h11.Connection(role, max_incomplete_event_size=limits.head_bytes)
         self._limits = limits
-        self._pace = pace
+        self._budget = budget
         self._unfed = b""
 
     async def request(self) -> h11.Request | None:
-        """The next request's head, or None: the runner hung up, or was idle or slow for too long.
+        """The head of the next request. None: the runner disconnected, or was idle or slow for too long.
 
         Raises Disconnected, h11.RemoteProtocolError.
         """
@@ -48,7 +48,7 @@ class HttpSide:
             await self._feed()
 
     async def body(self) -> tuple[bytes, h11.EndOfMessage | None]:
-        """The next part of a body, many small ones joined, and the end where it follows at once.
+        """The next part of a body, with small parts joined, and the end of the message where it follows at once.
 
         Raises Disconnected, h11.RemoteProtocolError.
         """
@@ -70,39 +70,39 @@ class HttpSide:
         return _join(parts), None
 
     def send(self, *events: h11.Event) -> None:
-        """Queue events, in one piece. Raises Disconnected, h11.LocalProtocolError."""
+        """Queue events as one write. Raises Disconnected, h11.LocalProtocolError."""
         since = time.perf_counter()
         pieces: list[bytes] = []
         for event in events:
             pieces += self.state.send_with_data_passthrough(event) or ()
         data = _join(pieces)
-        self._pace.spend(since)
+        self._budget.spend(since)
         if data:
             self.stream.write(data)
 
     @property
     def trailing(self) -> bytes:
-        """What came after the last parsed message."""
+        """The bytes after the last parsed message."""
         return self.state.trailing_data[0] + self._unfed
 
     def next_cycle(self) -> bool:
-        """Whether both messages are complete and another may follow; readies the side for it."""
+        """Prepare for the next message. False: the present messages are incomplete, or the connection must close."""
         if self.state.our_state is not h11.DONE or self.state.their_state is not h11.DONE:
             return False
         self.state.start_next_cycle()
         return True
 
     async def _parse(self) -> Any:
-        await self._pace.turn()
+        await self._budget.turn()
         since = time.perf_counter()
         try:
             return self.state.next_event()
         finally:
-            self._pace.spend(since)
+            self._budget.spend(since)
 
     async def _feed(self) -> None:
-        # In pieces: h11 looks at the size of a head only when it is not whole yet, so that what is fed at
-        # once would all be parsed.
+        # In pieces: h11 checks the size of a head only while it is incomplete. A large head that is fed at once would
+        # be parsed whole.
         data = self._unfed or await self.stream.read()
         piece = self._limits.head_bytes
         self._unfed = data[piece:]

@@ -1,4 +1,4 @@
-"""Every limit of the gateway, with its unit. None of them is a tenant's to change."""
+"""Every limit of the gateway, with its unit. No setting changes them."""
 
 from dataclasses import dataclass, replace
 
@@ -7,44 +7,46 @@ RESERVED_DESCRIPTORS = 128
 
 @dataclass(frozen=True)
 class EgressLimits:
-    """Bounds that keep a hostile runner from the gateway's memory, descriptors and time."""
+    """Limits that protect the gateway's memory, descriptors and CPU time from a hostile runner."""
 
-    cells: int = 64
-    cell_connections: int = 128
-    """Connections of one runner at once; more of them wait in the listener's backlog."""
+    runners: int = 64
+    connections_per_runner: int = 128
+    """Connections of one runner at the same time. Further ones wait in the listener's backlog."""
     pool_connections: int = 32
-    """Idle connections to origins that a cell keeps."""
+    """Idle connections to origins, per runner."""
     pool_seconds: float = 20.0
+    """An idle connection to an origin is closed after this time."""
     head_bytes: int = 32 * 1024
-    """Of one request's or response's head, give or take one piece of the same size."""
+    """Maximum head of a request or response. Up to twice as much is accepted where the head arrives in two pieces."""
     head_seconds: float = 10.0
-    """From the first byte of a request's head to its last."""
+    """From the first byte of a request's head to its last byte."""
     idle_seconds: float = 75.0
-    """Of a runner's connection between requests."""
+    """A runner's connection between two requests."""
     silence_seconds: float = 300.0
-    """Of a request or tunnel in which no byte moves."""
+    """A request or tunnel in which no byte moves."""
     linger_seconds: float = 5.0
-    """For the last bytes to a connection that is being closed."""
+    """For the last bytes on a connection that is being closed."""
     buffer_bytes: int = 64 * 1024
-    """Held for a slow reader before the sender is made to wait."""
+    """Bytes held for a slow reader before the gateway stops reading from the sender."""
     accepts_per_second: float = 100.0
     parse_share: float = 0.3
-    """Of one core, that a cell's parsing may take; faster ones wait. A pace, not a policy."""
+    """Fraction of one core for parsing one runner's traffic. A runner over its share waits."""
     parse_burst_seconds: float = 0.05
     parse_pause_seconds: float = 0.005
-    """The shortest wait: waking costs too."""
+    """The shortest wait, because each wake-up costs time too."""
     events_per_turn: int = 64
-    """Parsed at a stretch before other connections come up."""
+    """Events of one body that are parsed before other connections get their turn."""
     resolved_seconds: float = 10.0
+    """How long a resolved name is valid."""
     resolved_names: int = 256
     notices_per_second: float = 2.0
-    """Of one cell, after `notices_burst`; the rest is counted."""
+    """Refusals reported per runner, after a burst of `notices_burst`. Further ones are only counted."""
     notices_burst: int = 20
 
     def within(self, descriptors: int) -> "EgressLimits":
-        """The same, with no more connections a cell than `descriptors` (RLIMIT_NOFILE) allow for all cells.
+        """The same with fewer connections per runner, so that all runners fit into `descriptors` (RLIMIT_NOFILE).
 
-        A cell costs at most its listener, a wake-up, two descriptors a connection and its idle pool.
+        A runner needs at most its listener, an eventfd, two descriptors per connection, and its pool.
         """
-        share = (descriptors - RESERVED_DESCRIPTORS) // self.cells - 2 - self.pool_connections
-        return replace(self, cell_connections=max(8, min(self.cell_connections, share // 2)))
+        share = (descriptors - RESERVED_DESCRIPTORS) // self.runners - 2 - self.pool_connections
+        return replace(self, connections_per_runner=max(8, min(self.connections_per_runner, share // 2)))

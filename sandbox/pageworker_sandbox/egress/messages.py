@@ -1,4 +1,4 @@
-"""What supervisor and gateway can say to each other. The frames are those of `pageworker_sandbox.wire`."""
+"""Every message between supervisor and gateway. The frames are those of `pageworker_sandbox.wire`."""
 
 from typing import Annotated, Literal
 
@@ -7,10 +7,10 @@ from msgspec import Meta, Struct, field
 from pageworker_sandbox.wire.messages import Id, Message, MessageSpec
 
 Reason = Literal["private_address", "host_not_allowed", "port_not_allowed", "budget_exhausted", "rate_limited"]
-"""Why the policy refused a request. The header `Pageworker-Egress` of the 403 carries it."""
+"""Why the policy refused a request. The 403 answer carries it in the header `Pageworker-Egress`."""
 
 MAX_HOSTS = 2048
-"""In each list of a policy: a module names at most 200, a tenant's settings more."""
+"""Hosts in each list of a policy. A module names at most 200, a tenant's settings may name more."""
 MAX_PORTS = 256
 
 Host = Annotated[str, Meta(min_length=1, max_length=255)]
@@ -19,43 +19,44 @@ Number = Annotated[int, Meta(ge=0)]
 
 
 class Upstream(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """A proxy that the cell's traffic goes through. Its credentials never reach the runner."""
+    """A proxy for the runner's traffic. Its credentials never reach the runner. No setting sets one yet."""
 
     url: Annotated[str, Meta(min_length=1, max_length=512)]
-    """`http://host:port` or `socks5://host:port`; the address may be private."""
+    """`http://host:port` or `socks5://host:port`. The address may be private."""
     username: Annotated[str, Meta(max_length=255)] | None = None
     password: Annotated[str, Meta(max_length=255)] | None = None
     resolves: bool = False
-    """False: names are resolved and checked here, and the proxy is asked for the checked address.
-    True: the proxy gets names and is trusted to refuse private addresses itself."""
+    """False: the gateway resolves and checks names, and sends the checked address to the proxy.
+    True: the proxy gets names, and is trusted to refuse private addresses itself."""
 
 
 class EgressPolicy(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """What one runner may reach. Private addresses are refused always, save those in `fixed`."""
+    """What one runner may reach. Private addresses are always refused, except those in `fixed`."""
 
     hosts: Annotated[tuple[Annotated[tuple[Host, ...], Meta(max_length=MAX_HOSTS)], ...], Meta(max_length=8)] = ()
-    """Lists of globs (`*`: any run of characters, dots included). A host must match one glob of every list;
-    no list at all allows nothing."""
+    """Lists of globs (`*`: any characters, dots included). A host must match one glob of every list. Without a list,
+    every host is refused."""
     ports: Annotated[tuple[Port, ...], Meta(max_length=MAX_PORTS)] = (80, 443)
     fixed: Annotated[dict[Host, Host], Meta(max_length=MAX_HOSTS)] = {}
-    """Host name to `address` or `address:port` (`[v6]:port`): never resolved, may be private, no upstream."""
+    """`address` or `address:port` (`[v6]:port`) by host name. Such a host is never resolved, may be private, and is
+    reached without the upstream proxy."""
     connect_seconds: Annotated[float, Meta(gt=0, le=600)] = 10.0
-    """For name resolution, connection and the upstream proxy's handshake together."""
+    """Deadline for name resolution, connection and the upstream proxy's handshake together."""
     budget_bytes: Annotated[int, Meta(ge=0)] | None = None
-    """Up and down together, counted since Attach."""
+    """Limit of bytes sent and received together, since Attach. No setting sets it yet."""
     requests_per_second: Annotated[float, Meta(gt=0)] | None = None
-    """With a burst of one second's worth, at least one."""
+    """Rate limit, with a burst of one second, at least one request. No setting sets it yet."""
     upstream: Upstream | None = None
 
 
 class Usage(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """A cell's counts since Attach. Bytes are those between gateway and origins."""
+    """A runner's counts since Attach. Bytes are those between gateway and origins."""
 
     up_bytes: Number = 0
     down_bytes: Number = 0
     requests: Number = 0
     connections: Number = 0
-    """Of the runner, open now."""
+    """Connections of the runner that are open now."""
     refused: dict[Reason, Number] = {}
 
 
@@ -63,30 +64,30 @@ class Usage(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
 
 
 class Attach(Message, frozen=True):
-    """One descriptor: a runner's listening TCP socket."""
+    """Serve a runner. One descriptor: its listening TCP socket."""
 
     number: Number
-    cell_id: Id
+    runner_id: Id
     policy: EgressPolicy
 
 
 class Update(Message, frozen=True):
-    """Another policy. Connections that it would not allow, or would route otherwise, are cut."""
+    """Replace a runner's policy. Closes the connections that the new policy forbids or routes differently."""
 
     number: Number
-    cell_id: Id
+    runner_id: Id
     policy: EgressPolicy
 
 
 class Detach(Message, frozen=True):
-    """Close the listener and all connections of the cell."""
+    """Close the listener and all connections of a runner."""
 
     number: Number
-    cell_id: Id
+    runner_id: Id
 
 
-class AskUsage(Message, frozen=True):
-    """Counts of all cells, please."""
+class UsageRequest(Message, frozen=True):
+    """Request the counts of all runners."""
 
     number: Number
 
@@ -95,19 +96,19 @@ class AskUsage(Message, frozen=True):
 
 
 class GatewayAnswer(Message, frozen=True):
-    """The one answer to the request with this number. `error` is empty where it was done."""
+    """The answer to the request with this number. `error` is empty where the request was carried out."""
 
     number: Number
-    error: Literal["", "unknown_cell", "known_cell", "too_many_cells", "invalid_listener", "invalid_policy"] = ""
+    error: Literal["", "unknown_runner", "known_runner", "too_many_runners", "invalid_listener", "invalid_policy"] = ""
     detail: Annotated[str, Meta(max_length=512)] = ""
-    cells: dict[Id, Usage] = field(default_factory=dict)
-    """To AskUsage all cells, to Detach the cell's last counts."""
+    usage: dict[Id, Usage] = field(default_factory=dict)
+    """By runner id: all runners in the answer to UsageRequest, the detached one in the answer to Detach."""
 
 
-class Notice(Message, frozen=True):
-    """A runner was refused something. At most a few a second; `suppressed` counts those left unsaid before."""
+class RefusalNotice(Message, frozen=True):
+    """A request of a runner was refused. Notices are limited; `suppressed` counts the refusals left out before."""
 
-    cell_id: Id
+    runner_id: Id
     reason: Reason
     host: Host
     port: Port
@@ -115,9 +116,9 @@ class Notice(Message, frozen=True):
 
 
 class ProxyLost(Message, frozen=True):
-    """The cell ended by itself: its listener broke, or serving it failed. Its runner has no network now."""
+    """A runner's proxy ended: its listener broke, or serving it failed. The runner has no network now."""
 
-    cell_id: Id
+    runner_id: Id
     error: Annotated[str, Meta(max_length=512)]
 
 
@@ -126,10 +127,10 @@ TO_GATEWAY: dict[int, MessageSpec] = {
     128: MessageSpec(Attach, 4096 * KIB, 1),
     129: MessageSpec(Update, 4096 * KIB),
     130: MessageSpec(Detach, 1 * KIB),
-    131: MessageSpec(AskUsage, 64),
+    131: MessageSpec(UsageRequest, 64),
 }
 TO_SUPERVISOR: dict[int, MessageSpec] = {
     192: MessageSpec(GatewayAnswer, 64 * KIB),
-    193: MessageSpec(Notice, 1 * KIB),
+    193: MessageSpec(RefusalNotice, 1 * KIB),
     194: MessageSpec(ProxyLost, 2 * KIB),
 }

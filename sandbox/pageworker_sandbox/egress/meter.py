@@ -1,4 +1,4 @@
-"""Counts and budgets of one cell. Pure."""
+"""Counts and byte budget of one runner. Pure."""
 
 from collections import Counter
 
@@ -6,40 +6,52 @@ from pageworker_sandbox.egress.messages import Reason, Usage
 
 
 class Meter:
-    """What a cell has used, and whether it may use more."""
+    """Counts what a runner has used, and decides whether it may use more."""
 
     def __init__(self, budget_bytes: int | None = None) -> None:
-        self.budget_bytes = budget_bytes
-        self.up_bytes = 0
-        self.down_bytes = 0
-        self.requests = 0
-        self.refused: Counter[Reason] = Counter()
+        self._budget_bytes = budget_bytes
+        self._up_bytes = 0
+        self._down_bytes = 0
+        self._requests = 0
+        self._refused: Counter[Reason] = Counter()
 
     @property
     def exhausted(self) -> bool:
         """Whether the byte budget is used up."""
-        return self.budget_bytes is not None and self.up_bytes + self.down_bytes >= self.budget_bytes
+        return self._budget_bytes is not None and self._up_bytes + self._down_bytes >= self._budget_bytes
 
-    def sends(self, count: int) -> bool:
-        """`count` bytes are to go to an origin. False: they are past the budget, don't."""
+    def set_budget(self, budget_bytes: int | None) -> None:
+        """Replace the byte budget. The counts stay."""
+        self._budget_bytes = budget_bytes
+
+    def count_request(self) -> None:
+        """The runner made a request."""
+        self._requests += 1
+
+    def count_refusal(self, reason: Reason) -> None:
+        """A request was refused."""
+        self._refused[reason] += 1
+
+    def send(self, count: int) -> bool:
+        """Count bytes for an origin. False: the budget is used up, do not send them."""
         if self.exhausted:
             return False
-        self.up_bytes += count
+        self._up_bytes += count
         return True
 
-    def receives(self, count: int) -> bool:
-        """`count` bytes came from an origin. False: past the budget, drop them and the connection."""
+    def receive(self, count: int) -> bool:
+        """Count bytes from an origin. False: the budget is used up, drop them and the connection."""
         if self.exhausted:
             return False
-        self.down_bytes += count
+        self._down_bytes += count
         return True
 
     def usage(self, connections: int) -> Usage:
-        """The counts, as the supervisor gets them."""
+        """The counts, for the supervisor."""
         return Usage(
-            up_bytes=self.up_bytes,
-            down_bytes=self.down_bytes,
-            requests=self.requests,
+            up_bytes=self._up_bytes,
+            down_bytes=self._down_bytes,
+            requests=self._requests,
             connections=connections,
-            refused=dict(self.refused),
+            refused=dict(self._refused),
         )

@@ -1,4 +1,4 @@
-"""What a cell may reach, decided. Pure: a target in, a route or a reason out."""
+"""Decides what a runner may reach. Pure: a target in, a route or a reason out."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ Matcher = Callable[[str], bool]
 
 @dataclass(frozen=True, slots=True)
 class UpstreamProxy:
-    """An upstream proxy, taken apart."""
+    """An upstream proxy, parsed."""
 
     scheme: str
     target: Target
@@ -29,7 +29,7 @@ class UpstreamProxy:
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """How an allowed target is reached. Two equal routes may share a connection, unequal ones never."""
+    """How to reach a permitted target. Two equal routes may share a connection; different routes never do."""
 
     target: Target
     fixed: tuple[Address, int] | None
@@ -37,15 +37,15 @@ class Route:
 
     @property
     def absolute(self) -> bool:
-        """Whether plain HTTP is put to the proxy in absolute form."""
+        """Whether plain HTTP requests go to the proxy in absolute form."""
         return self.proxy is not None and self.proxy.scheme == "http" and self.proxy.resolves
 
 
 class CompiledPolicy:
-    """A policy, compiled once. Raises InvalidPolicy naming what can not be read."""
+    """A policy, parsed and compiled. Raises InvalidPolicy, which names the part that is wrong."""
 
     def __init__(self, policy: EgressPolicy) -> None:
-        self.policy = policy
+        self.source = policy
         self._lists = [[_compile(glob) for glob in globs] for globs in policy.hosts]
         self._ports = frozenset(policy.ports)
         self._fixed = {_name(host): _parse_fixed(host, text) for host, text in policy.fixed.items()}
@@ -53,7 +53,7 @@ class CompiledPolicy:
         self._known: dict[str, bool] = {}
 
     def decide(self, target: Target) -> Route | Reason:
-        """The route to a target, before any name is resolved. Ports, hosts, then literal addresses."""
+        """The route to a target, or why it is refused. Checks port, host, and literal addresses; resolves no name."""
         if target.port not in self._ports:
             return "port_not_allowed"
         if not self._matches(target.host):
@@ -79,12 +79,12 @@ class CompiledPolicy:
 
 
 def check(addresses: Iterable[Address]) -> Reason | None:
-    """What a name resolved to. One address that is not public condemns them all: DNS rebinding mixes them."""
+    """Check the addresses of a name. One private address refuses all, because DNS rebinding mixes them."""
     return None if all(is_public(address) for address in addresses) else "private_address"
 
 
 def _compile(glob: str) -> Matcher:
-    """A glob as a matcher that takes time linear in the host, whatever the glob."""
+    """A glob as a matcher. Its time is linear in the length of the host, for any glob."""
     first, *rest = _name(glob).split("*")
     if not rest:
         return first.__eq__

@@ -1,31 +1,31 @@
-"""Which refusals the supervisor hears of: few, and bounded whatever a runner does. Pure."""
+"""Which refusals are reported to the supervisor: a limited number, whatever a runner does. Pure."""
 
 from collections import deque
 
 from pageworker_sandbox.egress.limits import EgressLimits
-from pageworker_sandbox.egress.messages import Notice, Reason
+from pageworker_sandbox.egress.messages import Reason, RefusalNotice
 from pageworker_sandbox.egress.target import Target
-from pageworker_sandbox.wire.cpu_budget import TokenBucket
+from pageworker_sandbox.wire.token_bucket import TokenBucket
 
 
 class RefusalLog:
-    """Notices of one cell that wait to be sent."""
+    """The unsent notices of one runner."""
 
-    def __init__(self, cell_id: str, limits: EgressLimits, now: float) -> None:
-        self._cell_id = cell_id
-        self._pace = TokenBucket(limits.notices_per_second, limits.notices_burst, now)
-        self._waiting: deque[Notice] = deque()
-        self._most = limits.notices_burst
+    def __init__(self, runner_id: str, limits: EgressLimits, now: float) -> None:
+        self._runner_id = runner_id
+        self._bucket = TokenBucket(limits.notices_per_second, limits.notices_burst, now)
+        self._unsent: deque[RefusalNotice] = deque()
+        self._max_unsent = limits.notices_burst
         self._suppressed = 0
 
     def add(self, reason: Reason, target: Target, now: float) -> bool:
-        """One more refusal. True: there is something to send."""
-        if len(self._waiting) >= self._most or not self._pace.take(now):
+        """Record a refusal. False: it was only counted. True: there is a notice to send."""
+        if len(self._unsent) >= self._max_unsent or not self._bucket.take(now):
             self._suppressed += 1
             return False
-        self._waiting.append(
-            Notice(
-                cell_id=self._cell_id,
+        self._unsent.append(
+            RefusalNotice(
+                runner_id=self._runner_id,
                 reason=reason,
                 host=target.host,
                 port=target.port,
@@ -35,8 +35,8 @@ class RefusalLog:
         self._suppressed = 0
         return True
 
-    def drain(self) -> list[Notice]:
-        """All that wait, oldest first."""
-        notices = list(self._waiting)
-        self._waiting.clear()
+    def drain(self) -> list[RefusalNotice]:
+        """Remove and return all unsent notices, oldest first."""
+        notices = list(self._unsent)
+        self._unsent.clear()
         return notices

@@ -1,4 +1,4 @@
-"""What a runner is told when it does not get what it asked for. Pure."""
+"""The answer to a request that was refused or failed. Pure."""
 
 import h11
 
@@ -15,15 +15,15 @@ TEXTS = {
     "host_not_allowed": "This host is not among those that the tenant and the module may both reach.",
     "port_not_allowed": "This port is not allowed.",
     "budget_exhausted": "The byte budget is used up.",
-    "rate_limited": "Too many requests a second.",
-    "name_not_resolved": "The name has no address.",
+    "rate_limited": "Too many requests per second.",
+    "name_not_resolved": "The name could not be resolved.",
     "connect_failed": "The host does not accept the connection.",
     "connect_timeout": "The host did not answer in time.",
-    "upstream_refused": "The upstream proxy refused.",
-    "upstream_failed": "The upstream proxy did not do its part.",
-    "origin_failed": "The host broke off or did not speak HTTP/1.1.",
-    "origin_silent": "The host said nothing for too long.",
-    "malformed_request": "This is not a request that a proxy can take.",
+    "upstream_refused": "The upstream proxy refused the request.",
+    "upstream_failed": "The upstream proxy failed.",
+    "origin_failed": "The host closed the connection or did not answer with HTTP/1.1.",
+    "origin_silent": "The host sent nothing for too long.",
+    "malformed_request": "This is not a valid request to a proxy.",
 }
 
 
@@ -45,7 +45,7 @@ def outcome(error: EgressError | h11.RemoteProtocolError) -> tuple[int, str, str
 
 
 def events(error: EgressError | h11.RemoteProtocolError, head: bool = False) -> list[h11.Event]:
-    """The whole answer. `head`: to a HEAD request, without the text."""
+    """The whole answer. `head`: the request was HEAD, so the answer has no body."""
     status, kind, reason = outcome(error)
     text = f"{TEXTS[reason]}\n".encode()
     response = h11.Response(

@@ -1,4 +1,4 @@
-"""One runner's part of the gateway: its listener, its connections, its outlet. Nothing of it is shared."""
+"""The proxy of one runner: its listener, its connections, its policy enforcer. Two runners share nothing of it."""
 
 import asyncio
 import socket
@@ -16,7 +16,7 @@ from pageworker_sandbox.egress.target import Target
 
 
 class RunnerProxy:
-    """`run` serves the runner until it is cancelled. Raises InvalidPolicy when made."""
+    """`run` serves the runner until it is cancelled. The constructor raises InvalidPolicy."""
 
     def __init__(
         self,
@@ -30,17 +30,17 @@ class RunnerProxy:
         self._limits = limits
         self._connections = 0
         self._unserved: set[socket.socket] = set()
-        """Accepted, their task not begun: cancelled then, it would never begin, let alone close them."""
-        self._outlet = PolicyEnforcer(policy, limits, connector, on_refusal)
+        """Accepted connections whose task has not begun. A task that is cancelled before it begins closes nothing."""
+        self._enforcer = PolicyEnforcer(policy, limits, connector, on_refusal)
         self.started = asyncio.Event()
-        """Set once `run` accepts, or could not: a task that is cancelled before its first step cleans nothing."""
+        """Set once `run` accepts or has failed. A task that is cancelled before its first step cleans up nothing."""
 
     async def run(self) -> None:
-        """Accept and serve. Raises InvalidListener (in a group) when the listener breaks."""
+        """Accept and serve. Raises InvalidListener (in a group) where the listener breaks."""
         try:
             acceptor = Acceptor(self._listener, self._limits)
-        except RuntimeError:  # no thread to be had
-            self._outlet.close()
+        except RuntimeError:  # the thread could not be started
+            self._enforcer.close()
             self._listener.close()
             raise
         finally:
@@ -54,16 +54,16 @@ class RunnerProxy:
         finally:
             for connection in self._unserved:
                 connection.close()
-            self._outlet.close()
+            self._enforcer.close()
             await acceptor.close()
 
     def update(self, policy: EgressPolicy) -> None:
-        """Take another policy. Raises InvalidPolicy."""
-        self._outlet.update(policy)
+        """Replace the policy. Raises InvalidPolicy."""
+        self._enforcer.update(policy)
 
     def usage(self) -> Usage:
-        """Counts since the beginning."""
-        return self._outlet.meter.usage(self._connections)
+        """Counts since the runner was attached."""
+        return self._enforcer.meter.usage(self._connections)
 
     async def _serve(self, acceptor: Acceptor, connection: socket.socket) -> None:
         self._connections += 1
@@ -73,11 +73,11 @@ class RunnerProxy:
                 lambda: Stream(self._limits.buffer_bytes), connection
             )
             try:
-                await serve(self._outlet, stream)
+                await serve(self._enforcer, stream)
             finally:
-                stream.abort("served")
+                stream.abort("the session has ended")
         except OSError:
-            connection.close()  # reset before it was ours
+            connection.close()  # the runner reset the connection before a stream owned it
         finally:
             self._connections -= 1
             acceptor.release()

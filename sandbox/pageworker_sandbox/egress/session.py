@@ -1,4 +1,4 @@
-"""One connection of a runner: requests one after the other, each forwarded, tunnelled or refused."""
+"""One connection of a runner: its requests, one after the other. Each is forwarded, tunnelled or refused."""
 
 import h11
 
@@ -10,22 +10,24 @@ from pageworker_sandbox.egress.http import HttpSide
 from pageworker_sandbox.egress.policy_enforcer import PolicyEnforcer
 from pageworker_sandbox.egress.stream import Stream
 from pageworker_sandbox.egress.target import parse_authority
+from pageworker_sandbox.egress.tunnel import tunnel
 
 ESTABLISHED = b"HTTP/1.1 200 Connection established\r\n\r\n"
 
 
-async def serve(outlet: PolicyEnforcer, stream: Stream) -> None:
-    """Serve until the runner hangs up or its connection can not go on."""
-    runner = HttpSide(stream, h11.SERVER, outlet.limits, outlet.pace)
+async def serve(enforcer: PolicyEnforcer, stream: Stream) -> None:
+    """Serve until the runner disconnects, or until its connection cannot be used any more."""
+    runner = HttpSide(stream, h11.SERVER, enforcer.limits, enforcer.parse_budget)
     try:
-        while await _serve_one(outlet, runner):
+        while await _serve_one(enforcer, runner):
             pass
     except Disconnected:
         return
-    await stream.finish(outlet.limits.linger_seconds)
+    await stream.finish(enforcer.limits.linger_seconds)
 
 
-async def _serve_one(outlet: PolicyEnforcer, runner: HttpSide) -> bool:
+async def _serve_one(enforcer: PolicyEnforcer, runner: HttpSide) -> bool:
+    """Serve one request. True: another one may follow."""
     head = False
     try:
         request = await runner.request()
@@ -33,28 +35,28 @@ async def _serve_one(outlet: PolicyEnforcer, runner: HttpSide) -> bool:
             return False
         head = request.method == b"HEAD"
         if not has_body(request):
-            await runner.event()  # its end, which needs no more bytes
+            await runner.event()  # the end of the message, which needs no further bytes
         if request.method == b"CONNECT":
-            await _tunnel(outlet, runner, request)
+            await _connect(enforcer, runner, request)
             return False
-        return await forward(outlet, runner, request)
+        return await forward(enforcer, runner, request)
     except Disconnected:
         raise
     except (EgressError, h11.RemoteProtocolError) as error:
-        # In one piece: proxy agents for Node read a refused CONNECT's answer from one packet.
+        # As one write: proxy agents for Node read the answer to a refused CONNECT from one packet.
         runner.send(*reply.events(error, head))
         await runner.stream.drain()
         return runner.next_cycle()
 
 
-async def _tunnel(outlet: PolicyEnforcer, runner: HttpSide, request: h11.Request) -> None:
+async def _connect(enforcer: PolicyEnforcer, runner: HttpSide, request: h11.Request) -> None:
     if has_body(request):
         raise MalformedTarget("CONNECT has no body (RFC 9110, section 9.3.6)")
-    route = outlet.admit(parse_authority(request.target))
-    origin = await outlet.open(route, tunnel=True)
+    route = enforcer.admit(parse_authority(request.target))
+    origin = await enforcer.connect(route, tunnel=True)
     try:
         runner.stream.write(ESTABLISHED)
         origin.write(runner.trailing)
-        await runner.stream.carry(origin, outlet.limits.silence_seconds, outlet.limits.linger_seconds)
+        await tunnel(runner.stream, origin, enforcer.limits)
     finally:
-        origin.abort("the tunnel ended")
+        origin.abort("the tunnel has ended")

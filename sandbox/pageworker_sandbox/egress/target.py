@@ -1,7 +1,7 @@
-"""What a request asks for, parsed from hostile text. Pure.
+"""The target of a request, parsed from hostile text. Pure.
 
-A host that could be read as an address by anyone further on (inet_aton, getaddrinfo, a proxy) is read as one
-here: WHATWG URL, section "host parsing", the "ends in a number" rule.
+A host that a later component (inet_aton, getaddrinfo, a proxy) could read as an address is read as an address here.
+Source: WHATWG URL, section "host parsing", the "ends in a number" rule.
 """
 
 import re
@@ -28,12 +28,12 @@ class Target:
 
     @property
     def authority(self) -> str:
-        """`host:port` as a request line writes it."""
+        """`host:port`, as in a request line."""
         return f"{self._bracketed}:{self.port}"
 
     @property
     def http_host(self) -> str:
-        """The Host header's value for plain HTTP."""
+        """The value of the Host header for plain HTTP."""
         return self._bracketed if self.port == 80 else self.authority
 
     @property
@@ -42,7 +42,7 @@ class Target:
 
 
 def parse_authority(untrusted: bytes, default_port: int | None = None) -> Target:
-    """`host:port`; the port may be left out where there is a default. Raises MalformedTarget."""
+    """Parse `host:port`. With a default, the port may be missing. Raises MalformedTarget."""
     found = _AUTHORITY.fullmatch(untrusted.decode("latin-1"))
     if found is None:
         raise MalformedTarget("expected host:port")
@@ -56,7 +56,7 @@ def parse_authority(untrusted: bytes, default_port: int | None = None) -> Target
 
 
 def parse_url(untrusted: bytes) -> tuple[Target, bytes]:
-    """`http://host[:port]/path?query` as target and origin form. Raises MalformedTarget.
+    """Parse `http://host[:port]/path?query` into target and origin form. Raises MalformedTarget.
 
     User information is refused (RFC 9110, section 4.2.4); a fragment is dropped.
     """
@@ -90,7 +90,7 @@ def _parse_v6(text: str) -> IPv6Address:
 
 
 def _parse_v4(parts: list[str]) -> IPv4Address:
-    """Every form of inet_aton(3): one to four parts, each decimal, octal or hexadecimal."""
+    """Parse any form of inet_aton(3): one to four parts, each decimal, octal or hexadecimal."""
     if len(parts) > 4:
         raise MalformedTarget("an IPv4 address has at most four parts")
     *leading, last = [_parse_number(part) for part in parts]

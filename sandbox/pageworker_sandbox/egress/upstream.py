@@ -14,7 +14,7 @@ MAX_ANSWER_BYTES = 16 * 1024
 
 
 def credentials(proxy: UpstreamProxy) -> list[tuple[bytes, bytes]]:
-    """The header that authenticates us to an HTTP proxy; empty without a user name."""
+    """The header that authenticates the gateway to an HTTP proxy. Empty without a user name."""
     if proxy.username is None:
         return []
     pair = f"{proxy.username}:{proxy.password or ''}".encode()
@@ -22,10 +22,10 @@ def credentials(proxy: UpstreamProxy) -> list[tuple[bytes, bytes]]:
 
 
 async def handshake(stream: Stream, proxy: UpstreamProxy, target: Target) -> None:
-    """Ask the proxy for a connection to the target. Raises Unreachable; the caller closes the stream."""
+    """Request a connection to the target from the proxy. Raises TargetUnreachable; the caller closes the stream."""
     try:
         if proxy.scheme == "socks5":
-            await _socks5(_Exact(stream), proxy, target)
+            await _socks5(ExactReader(stream), proxy, target)
         else:
             await _connect(stream, proxy, target)
     except Disconnected as error:
@@ -49,8 +49,8 @@ async def _connect(stream: Stream, proxy: UpstreamProxy, target: Target) -> None
         raise TargetUnreachable("upstream_failed")
 
 
-class _Exact:
-    """Reads of an exact length, for a protocol without delimiters."""
+class ExactReader:
+    """Reads an exact number of bytes, for a protocol without delimiters."""
 
     def __init__(self, stream: Stream) -> None:
         self.stream = stream
@@ -60,7 +60,7 @@ class _Exact:
         while len(self._held) < count:
             data = await self.stream.read()
             if not data:
-                raise Disconnected("end of file in the handshake")
+                raise Disconnected("the upstream proxy closed the connection in the handshake")
             self._held += data
         taken, self._held = self._held[:count], self._held[count:]
         return taken
@@ -69,7 +69,7 @@ class _Exact:
         return not self._held
 
 
-async def _socks5(exact: _Exact, proxy: UpstreamProxy, target: Target) -> None:
+async def _socks5(exact: ExactReader, proxy: UpstreamProxy, target: Target) -> None:
     named = proxy.username is not None
     exact.stream.write(b"\x05\x01\x02" if named else b"\x05\x01\x00")
     version, method = await exact.read(2)

@@ -1,12 +1,12 @@
-"""The launcher: what the host offers, and cells made of it.
+"""The launcher: checks what the host offers, and starts sandboxed processes on it.
 
-`survey` looks the host over once, `launch` and `launch_gateway` start process trees in sandboxes, and a `Cell`
-is such a tree seen from outside. `checks` are for the operator.
+`survey` examines the host once. `launch` and `launch_gateway` start process trees in sandboxes. A `SandboxedProcess`
+is such a tree, seen from outside. `checks` is for `workerctl doctor`.
 """
 
 from pageworker_sandbox.launch.checks import HostCheck, checks
 from pageworker_sandbox.launch.errors import HostProblem, HostUnfit, LaunchFailed
-from pageworker_sandbox.launch.gateway import GatewayCells, GatewayUsers, launch_gateway
+from pageworker_sandbox.launch.gateway import GatewayProcesses, GatewayUsers, launch_gateway
 from pageworker_sandbox.launch.host import Host
 from pageworker_sandbox.launch.preflight import survey
 from pageworker_sandbox.launch.root_layout import SandboxSpec
@@ -15,7 +15,7 @@ from pageworker_sandbox.launch.start import launch
 
 __all__ = [
     "ExitStatus",
-    "GatewayCells",
+    "GatewayProcesses",
     "GatewayUsers",
     "Host",
     "HostCheck",

@@ -1,4 +1,4 @@
-"""The browser binary: found in the places where distributions and vendors put it."""
+"""Finds the browser binary where distributions and vendors install it."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,7 +7,8 @@ from pageworker_sandbox.launch import elf
 from pageworker_sandbox.launch.errors import HostProblem
 from pageworker_sandbox.launch.mounts import Bind
 
-# Binaries, not the shell scripts that /usr/bin has; the full browser first: it obeys the enterprise policy.
+# These are binaries. The shell scripts in /usr/bin do not work. The full browser comes first: it applies the
+# enterprise policy, the headless shell does not.
 FULL = (
     "/usr/lib/chromium/chromium",  # Debian, Arch, Alpine
     "/usr/lib/chromium-browser/chromium-browser",  # Raspberry Pi OS
@@ -33,7 +34,7 @@ MEND = "install Chromium (Debian: apt install chromium) or set browser.executabl
 
 @dataclass(frozen=True)
 class BrowserBinary:
-    """`executable` is its path inside."""
+    """`executable` is the path inside the sandbox, `source` the path on the host."""
 
     executable: Path
     source: Path
@@ -41,18 +42,18 @@ class BrowserBinary:
 
 
 def find_browser(wanted: Path | None) -> BrowserBinary | HostProblem:
-    """The browser to use: the wanted one, or the first that is there."""
+    """The browser to use: `wanted`, or the first one that is installed. Otherwise the problem, with its fix."""
     candidates = [wanted] if wanted else _candidates()
     source = next((path for path in candidates if path.is_file()), None)
     if source is None:
         looked = str(wanted) if wanted else f"{len(candidates)} usual places, from {FULL[0]} on"
-        return HostProblem("no browser", looked, MEND)
+        return HostProblem("no browser found", looked, MEND)
     source = source.resolve()
     try:
         elf.libraries(source)
     except (OSError, elf.NotElf) as error:
-        why = "a wrapper script is not enough" if _is_script(source) else str(error)
-        return HostProblem(f"the browser can not be used: {why}", str(source), MEND)
+        why = "it is a wrapper script, not the binary" if _is_script(source) else str(error)
+        return HostProblem(f"the browser cannot be used: {why}", str(source), MEND)
     folder = source.parent
     public = folder.is_relative_to("/usr") or folder.is_relative_to("/opt")
     inside = folder if public else RELOCATED

@@ -1,4 +1,4 @@
-"""bwrap's command line. Pure: mounts in, words out. Source: bwrap(1)."""
+"""The command line of bwrap. Pure: mounts in, arguments out. Source: bwrap(1)."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,26 +7,31 @@ from pathlib import Path
 from pageworker_sandbox.launch.mounts import Bind, Data, Mask, Mount, MountMode, Scratch, Symlink
 
 UID_INSIDE = 1000
-ENVIRONMENT = {"HOME": "/tmp", "LANG": "C.UTF-8"}  # noqa: S108 - a tmpfs of the cell's own
+ENVIRONMENT = {"HOME": "/tmp", "LANG": "C.UTF-8"}  # noqa: S108 - a tmpfs that only this sandbox sees
 
 
 @dataclass(frozen=True)
 class Descriptors:
-    """Numbers that bwrap inherits."""
+    """Numbers of the descriptors that bwrap inherits."""
 
     seccomp: int
     info_and_block: tuple[int, int] | None = None
-    """Where bwrap tells of the cell's first process, and what it waits for before it goes on."""
+    """bwrap writes the pid of the sandbox's init process to the first one, and waits for a byte on the second."""
 
 
 def staged(mounts: Sequence[Mount], stage: str) -> dict[Mount, str]:
-    """Where the launcher puts what comes from outside the root, in order of mounting."""
+    """Path in the staging folder of each mount that the launcher program prepares, in the order of mounting."""
     outside = [mount for mount in mounts if isinstance(mount, Bind | Data | Scratch)]
     return {mount: f"{stage}/{number}" for number, mount in enumerate(outside)}
 
 
-def words(mounts: Sequence[Mount], stage: str, descriptors: Descriptors, *, network: bool, rename: bool) -> list[str]:
-    """All arguments but the command. `network`: share ours. `rename`: a host name that tells nothing."""
+def arguments(
+    mounts: Sequence[Mount], stage: str, descriptors: Descriptors, *, network: bool, rename: bool
+) -> list[str]:
+    """All arguments of bwrap except the command.
+
+    `network`: share the host's network namespace. `rename`: give the sandbox the host name `runner`.
+    """
     places = staged(mounts, stage)
     return [
         *("--unshare-user", "--unshare-ipc", "--unshare-pid", "--unshare-uts", "--unshare-cgroup"),
@@ -63,5 +68,5 @@ def _mount(mount: Mount, places: dict[Mount, str]) -> tuple[str, ...]:
 
 
 def command(python: Path, start: Path, arguments: Sequence[str]) -> list[str]:
-    """The program inside: isolated, no site packages of the host, no bytecode written."""
+    """The command inside: an isolated interpreter, without the host's site packages, that writes no bytecode."""
     return [str(python), "-I", "-S", "-B", str(start), *arguments]

@@ -1,8 +1,8 @@
-"""A cgroup a cell, where the host lets us make one: limits by the kernel, and one write that kills all.
+"""One cgroup per sandbox, where the host permits it. The kernel then enforces the limits, and one write kills all.
 
-Source: the kernel's Documentation/admin-guide/cgroup-v2.rst, and cgroup-v1/{memory,pids}.rst for hosts whose memory and
-pids controllers are of version 1. Without both controllers (not delegated) the other limits of a cell hold: rlimits,
-sizes of its tmpfs, the watch on its memory.
+Source: the kernel's Documentation/admin-guide/cgroup-v2.rst, and cgroup-v1/{memory,pids}.rst for hosts whose memory
+and pids controllers are version 1. Where the controllers are not delegated to us, the other limits of a sandbox
+apply: rlimits, tmpfs sizes, and the supervisor's memory watch.
 """
 
 import os
@@ -21,25 +21,25 @@ class LimitHits:
     """How often the kernel enforced a limit of a cgroup."""
 
     memory: int = 0
-    """Processes that it killed, because there was no more memory for them."""
+    """Processes killed by the kernel because the memory limit was reached."""
     processes: int = 0
-    """Processes and threads that it did not start."""
+    """Processes and threads that the kernel refused to start."""
 
 
 @dataclass(frozen=True)
 class Cgroup:
-    """One cell's. The launcher program joins `folder` and those of version 1."""
+    """The cgroup of one sandbox. The launcher program joins `folder` and the version 1 folders in `legacy`."""
 
     folder: Path
     legacy: tuple[Path, ...] = ()
 
     @property
     def folders(self) -> tuple[Path, ...]:
-        """All of them."""
+        """`folder` and all of `legacy`."""
         return (self.folder, *self.legacy)
 
     def hits(self) -> LimitHits:
-        """Since it was made."""
+        """Counts since the cgroup was created."""
         memory = max(_count(self._file(name), "oom_kill") for name in ("memory.events", "memory.oom_control"))
         return LimitHits(memory, _count(self._file("pids.events"), "max"))
 
@@ -48,12 +48,12 @@ class Cgroup:
         return next(found, self.folder / name)
 
     def kill(self) -> None:
-        """SIGKILL to every process in it; since Linux 5.14."""
+        """Send SIGKILL to every process in it. Has no effect before Linux 5.14."""
         with suppress(OSError):
             (self.folder / "cgroup.kill").write_text("1")
 
     def remove(self) -> None:
-        """To be called when it is empty."""
+        """Delete the cgroup. Its processes must have ended."""
         for folder in self.folders:
             with suppress(OSError):
                 folder.rmdir()
@@ -61,15 +61,15 @@ class Cgroup:
 
 @dataclass(frozen=True)
 class CgroupRoot:
-    """The cgroup that holds those of all our cells."""
+    """The cgroup that holds the cgroups of all sandboxes of this supervisor."""
 
     folder: Path
     controllers: frozenset[str]
     legacy: tuple[Path, ...] = ()
-    """Of controllers of version 1."""
+    """The same for the controllers of version 1."""
 
     def create(self, name: str, memory_bytes: int, processes: int) -> Cgroup | None:
-        """A new one with these limits; None where the kernel refuses."""
+        """A new cgroup with these limits, or None where the kernel refuses."""
         own = re.sub(r"[^A-Za-z0-9._-]", "_", name)
         settings = {
             "memory.max": str(memory_bytes),
@@ -79,10 +79,10 @@ class CgroupRoot:
             "memory.limit_in_bytes": str(memory_bytes),
             "memory.memsw.limit_in_bytes": str(memory_bytes),
         }
-        group = Cgroup(self.folder / own, tuple(home / own for home in self.legacy))
+        group = Cgroup(self.folder / own, tuple(root / own for root in self.legacy))
         try:
             for folder in group.folders:
-                # With parents: a supervisor in another pid namespace may have taken our home for a leftover.
+                # With parents: a supervisor in another pid namespace may have removed our root as a leftover.
                 folder.mkdir(parents=True, exist_ok=True)
                 for file, value in settings.items():
                     if (folder / file).exists():
@@ -93,21 +93,21 @@ class CgroupRoot:
 
 
 @cache
-def home() -> CgroupRoot | None:
-    """Made on first use; None where nothing may be made. Leftovers of dead supervisors are removed."""
+def find_root() -> CgroupRoot | None:
+    """Create the root on first use; None where that is not permitted. Removes the roots of dead supervisors."""
     ours = own_folder()
     if ours is None or not os.access(ours, os.W_OK) or not os.access(ours / "cgroup.procs", os.W_OK):
         return None
     try:
-        folder = _make_home(ours)
+        folder = _make_root(ours)
         given = _enable(ours) and _enable(folder)
     except OSError:
         return None
-    legacy = {} if given else _legacy_homes()
+    legacy = {} if given else _legacy_roots()
     return CgroupRoot(folder, WANTED if given else frozenset(legacy), tuple(legacy.values()))
 
 
-def _make_home(ours: Path) -> Path:
+def _make_root(ours: Path) -> Path:
     for leftover in ours.glob(f"{PREFIX}*"):
         if not Path("/proc", leftover.name.removeprefix(PREFIX)).exists():
             _remove_empty(leftover)
@@ -116,19 +116,19 @@ def _make_home(ours: Path) -> Path:
     return folder
 
 
-def _legacy_homes() -> dict[str, Path]:
-    """By controller of version 1; those that we may not make are left out."""
-    homes: dict[str, Path] = {}
+def _legacy_roots() -> dict[str, Path]:
+    """Root by controller of version 1. Controllers for which no root can be created are missing."""
+    roots: dict[str, Path] = {}
     for controller in sorted(WANTED):
         ours = own_folder(controller)
         if ours is not None and os.access(ours, os.W_OK) and os.access(ours / "cgroup.procs", os.W_OK):
             with suppress(OSError):
-                homes[controller] = _make_home(ours)
-    return homes
+                roots[controller] = _make_root(ours)
+    return roots
 
 
 def own_folder(controller: str = "") -> Path | None:
-    """Our cgroup of version 2, or that of a controller of version 1, in the file system; None where none is mounted."""
+    """Folder of the cgroup of this process, in version 2 or for a controller of version 1. None: it is not mounted."""
     lines = (line.split(":", 2) for line in Path("/proc/self/cgroup").read_text().splitlines())
     path = next((path for _, names, path in lines if controller in names.split(",")), None)
     for line in Path("/proc/self/mountinfo").read_text().splitlines():
@@ -143,15 +143,15 @@ def own_folder(controller: str = "") -> Path | None:
 
 
 def _enable(folder: Path) -> bool:
-    """Give our controllers to the children of a cgroup. Only processes of ours are moved out of the way."""
+    """Enable our controllers for the children of a cgroup. Moves this process into a leaf, and no other process."""
     if not set((folder / "cgroup.controllers").read_text().split()) >= WANTED:
         return False
-    if (folder / "cgroup.type").exists() and (inhabitants := (folder / "cgroup.procs").read_text().split()):
-        if inhabitants != [str(os.getpid())]:
-            return False  # a shell's, or a container's whole cgroup: not ours to rearrange
+    if (folder / "cgroup.type").exists() and (members := (folder / "cgroup.procs").read_text().split()):
+        if members != [str(os.getpid())]:
+            return False  # a shell's cgroup, or that of a whole container: other processes must stay where they are
         leaf = folder / "supervisor"
         leaf.mkdir(exist_ok=True)
-        (leaf / "cgroup.procs").write_text(inhabitants[0])
+        (leaf / "cgroup.procs").write_text(members[0])
     try:
         (folder / "cgroup.subtree_control").write_text(" ".join(f"+{name}" for name in sorted(WANTED)))
     except OSError:
@@ -160,7 +160,7 @@ def _enable(folder: Path) -> bool:
 
 
 def _count(file: Path, key: str) -> int:
-    """The number in the file's line `key number`; 0 where there is no such line or file."""
+    """The number in the file's line `key number`. 0 where the line or the file is missing."""
     with suppress(OSError):
         for line in file.read_text().splitlines():
             name, _, number = line.partition(" ")
@@ -170,7 +170,7 @@ def _count(file: Path, key: str) -> int:
 
 
 def _remove_empty(folder: Path) -> None:
-    """A populated cgroup refuses with EBUSY: its supervisor lives."""
+    """Remove a cgroup and its children. A populated cgroup answers EBUSY: its supervisor lives."""
     with suppress(OSError):
         for child in folder.iterdir():
             if child.is_dir():

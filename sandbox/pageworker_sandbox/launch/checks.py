@@ -1,4 +1,4 @@
-"""What a host needs, each thing really tried. For the operator."""
+"""The sandbox part of `workerctl doctor`: each requirement of the host is tried for real."""
 
 import os
 import re
@@ -15,16 +15,15 @@ from pageworker_sandbox.launch.interpreter import find_interpreter
 from pageworker_sandbox.launch.preflight import INSTALL_BUBBLEWRAP, check_policies, find_bubblewrap, survey
 from pageworker_sandbox.launch.root_layout import FONTS
 from pageworker_sandbox.launch.run_program import run_program
-from pageworker_sandbox.launch.self_test import ALLOW_NAMESPACES, ALLOW_PROC, NOBODY
+from pageworker_sandbox.launch.self_test import ALLOW_NAMESPACES, ALLOW_PROC, NOBODY_UID
 
 OLDEST_BUBBLEWRAP = (0, 4, 0)
-WHOLE_LANDLOCK = 6
-ASK_SECONDS = 20.0
+PROGRAM_SECONDS = 20.0
 
 
 @dataclass(frozen=True)
 class HostCheck:
-    """One thing a host needs, or profits from (then it is `ok` either way, and `found` says what there is)."""
+    """One requirement of the host, or one feature that it should have. A missing feature is `ok`: see `found`."""
 
     name: str
     ok: bool
@@ -33,102 +32,103 @@ class HostCheck:
 
 
 def checks(python: Path | None = None, browser: Path | None = None) -> list[HostCheck]:
-    """Look at everything, from the simple to the whole."""
-    looks: tuple[Callable[[], HostCheck], ...] = (
+    """Run all checks, from single features to a whole sandbox."""
+    all_checks: tuple[Callable[[], HostCheck], ...] = (
         check_bubblewrap,
-        lambda: _bubblewrapped("user namespaces", ["--unshare-user"], ALLOW_NAMESPACES),
-        lambda: _bubblewrapped("all namespaces", ["--unshare-all"], ALLOW_NAMESPACES),
-        lambda: _bubblewrapped("fresh /proc", ["--unshare-all", "--proc", "/proc"], ALLOW_PROC),
-        lambda: _problem("seccomp policies", check_policies(), "runner, confined, gateway and dialer compile"),
+        lambda: _check_bubblewrap_options("user namespaces", ["--unshare-user"], ALLOW_NAMESPACES),
+        lambda: _check_bubblewrap_options("all namespaces", ["--unshare-all"], ALLOW_NAMESPACES),
+        lambda: _check_bubblewrap_options("fresh /proc", ["--unshare-all", "--proc", "/proc"], ALLOW_PROC),
+        lambda: _from_problem("seccomp policies", check_policies(), "runner, confined, gateway and dialer compile"),
         check_landlock,
         lambda: check_interpreter(python),
         lambda: check_browser(browser),
-        lambda: check_cell(python, browser),
+        lambda: check_sandbox(python, browser),
         check_cgroup,
         check_fonts,
     )
-    return [look() for look in looks]
+    return [check() for check in all_checks]
 
 
 def check_bubblewrap() -> HostCheck:
-    """Installed, not setuid, new enough."""
+    """bwrap is installed, is not setuid, and is new enough."""
     name = "bubblewrap"
     found = find_bubblewrap()
     if isinstance(found, HostProblem):
-        return _problem(name, found, "")
-    said = run_program([found, "--version"], ASK_SECONDS).stdout.strip()
-    version = tuple(map(int, re.findall(r"\d+", said)))
-    return HostCheck(name, version >= OLDEST_BUBBLEWRAP, f"{said} at {found}", INSTALL_BUBBLEWRAP)
+        return _from_problem(name, found, "")
+    output = run_program([found, "--version"], PROGRAM_SECONDS).stdout.strip()
+    version = tuple(map(int, re.findall(r"\d+", output)))
+    return HostCheck(name, version >= OLDEST_BUBBLEWRAP, f"{output} at {found}", INSTALL_BUBBLEWRAP)
 
 
 def check_landlock() -> HostCheck:
-    """There at all; from ABI 6 on with everything this wall can use."""
+    """The kernel has Landlock. From ABI 6 on it has all the rights that the sandbox uses."""
     version = landlock.abi()
     found = "none" if version < 1 else f"ABI {version}"
-    if 0 < version < WHOLE_LANDLOCK:
-        found += " (signals and abstract sockets are left to seccomp and namespaces before ABI 6)"
+    if 0 < version < landlock.SCOPE_ABI:
+        found += " (before ABI 6, seccomp and namespaces alone restrict signals and abstract sockets)"
     return HostCheck("Landlock", version >= 1, found, "Linux 5.13 or newer, with landlock in the kernel's lsm= list")
 
 
 def check_interpreter(python: Path | None) -> HostCheck:
-    """A Python that fits the installed packages."""
+    """There is a Python that can load the installed packages."""
     found = find_interpreter(python)
-    return _problem("interpreter", found if isinstance(found, HostProblem) else None, str(getattr(found, "source", "")))
+    problem = found if isinstance(found, HostProblem) else None
+    return _from_problem("interpreter", problem, str(getattr(found, "source", "")))
 
 
 def check_browser(browser: Path | None) -> HostCheck:
-    """A browser binary that starts."""
+    """There is a browser binary, and it starts."""
     found = find_browser(browser)
     if isinstance(found, HostProblem):
-        return _problem("browser", found, "")
+        return _from_problem("browser", found, "")
     try:
-        said = run_program([found.source, "--version"], ASK_SECONDS)
-        said.check_returncode()
+        version = run_program([found.source, "--version"], PROGRAM_SECONDS)
+        version.check_returncode()
     except (OSError, subprocess.SubprocessError) as error:
-        return HostCheck("browser", False, f"{found.source}: {error}", "install it again")
-    return HostCheck("browser", True, f"{said.stdout.strip()} at {found.source}", "")
+        return HostCheck("browser", False, f"{found.source} does not start: {error}", "install it again")
+    return HostCheck("browser", True, f"{version.stdout.strip()} at {found.source}", "")
 
 
-def check_cell(python: Path | None, browser: Path | None) -> HostCheck:
-    """A whole cell, started and ended."""
+def check_sandbox(python: Path | None, browser: Path | None) -> HostCheck:
+    """A whole sandbox can be started and ended."""
     try:
         survey(python, browser)
     except HostUnfit as unfit:
         problem = unfit.problems[-1]
-        return HostCheck("a whole cell", False, problem.what, problem.mend)
+        return HostCheck("a whole sandbox", False, problem.what, problem.mend)
     user = "a user of its own" if os.geteuid() == 0 else "this user"
-    return HostCheck("a whole cell", True, f"started under {user}", "")
+    return HostCheck("a whole sandbox", True, f"started under {user}", "")
 
 
 def check_cgroup() -> HostCheck:
-    """Where the kernel's own limits are to be had; a cell is limited by other means where they are not."""
-    home = cgroup.home()
-    if home is None:
-        found = "none to make cells' own in: rlimits and the watch on memory stand in"
-    elif not home.controllers:
-        found = "cells get one, without the memory and pids controllers: rlimits and the watch on memory stand in"
+    """The kernel can enforce the limits of a sandbox. Without that, other limits apply, so this is always ok."""
+    root = cgroup.find_root()
+    if root is None:
+        found = "none can be created: rlimits and the memory watch limit each sandbox"
+    elif not root.controllers:
+        found = "one per sandbox, without the memory and pids controllers: rlimits and the memory watch apply"
     else:
-        found = f"cells get one with {', '.join(sorted(home.controllers))}"
+        found = f"one per sandbox, with {', '.join(sorted(root.controllers))}"
     return HostCheck("cgroup", True, found, "for limits by the kernel: systemd's Delegate=yes in a unit of its own")
 
 
 def check_fonts() -> HostCheck:
-    """Pages without fonts are pages of boxes."""
+    """There are fonts. Without them pages show boxes instead of text."""
     files = [path for folder in FONTS[:2] for path in Path(folder).rglob("*.[to]tf")]
     return HostCheck(
         "fonts", bool(files), f"{len(files)} font files", "install fonts (Debian: apt install fonts-liberation)"
     )
 
 
-def _bubblewrapped(name: str, options: list[str], mend: str) -> HostCheck:
-    """Whether an ordinary user's bubblewrap can do this."""
+def _check_bubblewrap_options(name: str, options: list[str], mend: str) -> HostCheck:
+    """bwrap accepts these options when an ordinary user runs it."""
     found = find_bubblewrap()
     if isinstance(found, HostProblem):
-        return _problem(name, found, "")
-    user = NOBODY if os.geteuid() == 0 else None
+        return _from_problem(name, found, "")
+    user = NOBODY_UID if os.geteuid() == 0 else None
     ended = run_program(
         [found, "--ro-bind", "/", "/", *options, "--", found, "--version"],
-        ASK_SECONDS,
+        PROGRAM_SECONDS,
         user=user,
         group=user,
         extra_groups=None if user is None else [],
@@ -136,10 +136,12 @@ def _bubblewrapped(name: str, options: list[str], mend: str) -> HostCheck:
         env={},
     )
     works = ended.returncode == 0
-    return HostCheck(name, works, "an ordinary user can" if works else ended.stderr.strip(), "" if works else mend)
+    return HostCheck(
+        name, works, "available to ordinary users" if works else ended.stderr.strip(), "" if works else mend
+    )
 
 
-def _problem(name: str, problem: HostProblem | None, found: str) -> HostCheck:
+def _from_problem(name: str, problem: HostProblem | None, found: str) -> HostCheck:
     if problem is None:
         return HostCheck(name, True, found, "")
     return HostCheck(name, False, f"{problem.what} ({problem.where})", problem.mend)

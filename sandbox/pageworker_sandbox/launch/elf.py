@@ -1,4 +1,4 @@
-"""Which loader and libraries a program needs. Source: elf(5), ld.so(8)."""
+"""Which dynamic loader and which libraries a program needs. Source: elf(5), ld.so(8)."""
 
 import struct
 import subprocess
@@ -12,11 +12,11 @@ LIST_SECONDS = 10.0
 
 
 class NotElf(Exception):
-    """The file is not a dynamically linked 64-bit program."""
+    """The file is not a dynamically linked 64-bit program, or a library of it is missing."""
 
 
 def loader(program: Path) -> Path:
-    """Its PT_INTERP. Raises NotElf, OSError."""
+    """Path of the dynamic loader (PT_INTERP). Raises NotElf, OSError."""
     with program.open("rb") as file:
         header = file.read(64)
         if header[:4] != MAGIC or header[4:5] != b"\x02":
@@ -35,7 +35,10 @@ def loader(program: Path) -> Path:
 
 
 def libraries(program: Path) -> list[Path]:
-    """Loader and libraries, under the names they are found by. The program is trusted. Raises NotElf, OSError."""
+    """Loader and libraries, by the paths under which the loader finds them. Raises NotElf, OSError.
+
+    Runs the loader on the program, so the program must be trusted.
+    """
     interpreter = loader(program)
     try:
         listed = run_program([interpreter, "--list", program], LIST_SECONDS, env={})

@@ -1,11 +1,11 @@
-"""What keeps a cell from being started, by blame: the host, or this one start."""
+"""Why a sandbox was not started, by blame: the host, or this one start."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
 class HostProblem:
-    """Something the host lacks: what, where it was looked for, and how to mend it."""
+    """Something that the host lacks: what, where it was looked for, and how to fix it."""
 
     what: str
     where: str
@@ -16,7 +16,7 @@ class HostProblem:
 
 
 class HostUnfit(Exception):
-    """No cell can be started on this host. Every problem at once."""
+    """No sandbox can be started on this host. Lists every problem at once."""
 
     def __init__(self, problems: tuple[HostProblem, ...]) -> None:
         super().__init__("\n".join(str(problem) for problem in problems))
@@ -24,4 +24,4 @@ class HostUnfit(Exception):
 
 
 class LaunchFailed(OSError):
-    """This cell did not come up; the text ends with what its launcher said. Worth another try."""
+    """This sandbox did not start. The text ends with the launcher's own output. Retryable."""

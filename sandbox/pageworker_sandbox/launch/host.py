@@ -1,4 +1,4 @@
-"""What this host offers to cells."""
+"""What this host offers to sandboxes."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,17 +8,17 @@ from pageworker_sandbox.launch.mounts import Mount
 
 @dataclass(frozen=True)
 class Host:
-    """Paths are those inside a cell, unless they say otherwise."""
+    """The result of `survey`. Paths are paths inside a sandbox, except `bubblewrap`."""
 
     bubblewrap: Path
     """On the host."""
     python: Path
     browser: Path
     system: tuple[Mount, ...]
-    """Interpreter and libraries: every cell has them."""
+    """Interpreter and libraries, for every sandbox."""
     runner: tuple[Mount, ...]
     """Browser, driver and code of a runner."""
     gateway: tuple[Mount, ...]
     """Code of the gateway and of its dialer."""
     renames: bool = True
-    """Whether a cell may have a host name of its own: the default seccomp policies of containers forbid it."""
+    """Whether a sandbox can have its own host name. The default seccomp policies of containers forbid that."""

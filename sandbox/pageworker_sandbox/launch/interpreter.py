@@ -1,4 +1,4 @@
-"""The Python that runs inside: found, asked about itself, and given a place in the root."""
+"""The Python that runs inside a sandbox: where it is on the host, and where the sandbox shows it."""
 
 import json
 import subprocess
@@ -12,20 +12,20 @@ from pageworker_sandbox.launch.errors import HostProblem
 from pageworker_sandbox.launch.mounts import Bind, Mask, Mount
 from pageworker_sandbox.launch.run_program import run_program
 
-ASK_SECONDS = 10.0
-ASK = """
+DESCRIBE_SECONDS = 10.0
+DESCRIBE_ITSELF = """
 import json, sys, sysconfig
 print(json.dumps([sys.base_prefix, sysconfig.get_config_var("SOABI"),
                   sysconfig.get_path("stdlib"), sysconfig.get_path("platstdlib")]))
 """
 RELOCATED = Path("/opt/pageworker/python")
 PUBLIC_PREFIXES = (Path("/usr"), Path("/usr/local"))
-"""An interpreter elsewhere (a home, a tool's cache) is moved, so that its path tells nothing of the host."""
+"""An interpreter elsewhere (a home, a tool's cache) gets another path inside, so that its path reveals nothing."""
 
 
 @dataclass(frozen=True)
 class Interpreter:
-    """`executable` is its path inside; `source` its path on the host."""
+    """`executable` is the path inside the sandbox, `source` the path on the host."""
 
     executable: Path
     source: Path
@@ -33,23 +33,23 @@ class Interpreter:
 
 
 def find_interpreter(wanted: Path | None) -> Interpreter | HostProblem:
-    """The interpreter to use: the wanted one, or the one below our own virtual environment."""
+    """The interpreter to use: `wanted`, or the base of our own virtual environment. Otherwise the problem."""
     base = str(getattr(sys, "_base_executable", None) or sys.executable)
     source = (wanted or Path(base)).resolve()
     where = str(source)
     mend = f"set sandbox.python to a CPython {sys.version_info.major}.{sys.version_info.minor}"
     try:
-        answer = run_program([source, "-I", "-S", "-c", ASK], ASK_SECONDS, env={})
+        answer = run_program([source, "-I", "-S", "-c", DESCRIBE_ITSELF], DESCRIBE_SECONDS, env={})
         answer.check_returncode()
         base_prefix, abi, *folders = json.loads(answer.stdout)
         elf.loader(source)
     except (subprocess.SubprocessError, ValueError):
-        return HostProblem("this is no Python that can tell of itself", where, mend)
+        return HostProblem("this is no Python interpreter, or it does not run", where, mend)
     except (OSError, elf.NotElf) as error:
         return HostProblem(f"no usable Python: {error}", where, mend)
     if abi != sysconfig.get_config_var("SOABI"):
         ours = sysconfig.get_config_var("SOABI")
-        return HostProblem(f"Python speaks {abi}, the installed packages are for {ours}", where, mend)
+        return HostProblem(f"the Python has ABI {abi}, the installed packages need {ours}", where, mend)
     prefix = Path(base_prefix)
     home = prefix if prefix in PUBLIC_PREFIXES else RELOCATED
     executable = home / "bin" / source.name if home == RELOCATED else source
@@ -61,7 +61,7 @@ def find_interpreter(wanted: Path | None) -> Interpreter | HostProblem:
 
 
 def masks(folder: Path, inside: Path) -> list[Mount]:
-    """Hide installed packages that lie within a folder of the standard library or of system libraries."""
+    """Masks over the installed packages within a folder of the standard library or of system libraries."""
     hidden = ("site-packages", "dist-packages", "python3*/site-packages", "python3*/dist-packages")
     found = (path for name in hidden for path in folder.glob(name) if path.is_dir())
     return [Mask(inside / path.relative_to(folder)) for path in found]

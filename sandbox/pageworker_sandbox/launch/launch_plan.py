@@ -1,4 +1,4 @@
-"""What the launcher program is told: mounts as data, limits, the command line."""
+"""The plan of one start, for the launcher program: mounts as data, limits, bubblewrap's command line."""
 
 import marshal
 import os
@@ -14,7 +14,7 @@ from pageworker_sandbox.launch.bubblewrap import staged
 from pageworker_sandbox.launch.launcher import MOUNT_ATTR_NODEV, MOUNT_ATTR_NOEXEC, MOUNT_ATTR_NOSUID
 from pageworker_sandbox.launch.mounts import Bind, Data, Mount, MountMode, Scratch
 
-STAGE = "/tmp"  # noqa: S108 - covered by a tmpfs in a mount namespace of the launcher's own
+STAGE = "/tmp"  # noqa: S108 - the launcher covers it with a tmpfs in its own mount namespace
 GIB = 1024**3
 DENY = {
     MountMode.READ_ONLY: MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV,
@@ -25,18 +25,21 @@ DENY = {
 
 @dataclass(frozen=True)
 class ProcessLimits:
-    """Of a cell, and of every single process in it."""
+    """Limits of a whole sandbox, and of each process in it."""
 
     memory_bytes: int
-    """Of the whole, where there is a cgroup. Of each process's own data besides: that none takes all at once leaves
-    the watch on the whole its time."""
+    """Of the whole sandbox, where it has a cgroup. It is also the data size limit of each process: a process that
+    allocates everything at once fails before the supervisor's memory watch has to react."""
     processes: int
-    """Threads and processes of the whole."""
+    """Threads and processes of the whole sandbox."""
     open_files: int = 8192
     file_bytes: int = 1 * GIB
 
-    def rows(self, *, own_user: bool) -> list[tuple[int, int]]:
-        """As setrlimit(2) wants them; no core dumps ever. The number of processes counts for a user as a whole."""
+    def rlimits(self, *, own_user: bool) -> list[tuple[int, int]]:
+        """(resource, value) pairs for setrlimit(2). Core dumps are always off.
+
+        RLIMIT_NPROC counts all processes of a user, so it is set here only for a user that only this sandbox has.
+        """
         return [
             *([(resource.RLIMIT_NPROC, self.processes)] if own_user else []),
             (resource.RLIMIT_CORE, 0),
@@ -48,7 +51,7 @@ class ProcessLimits:
 
 @dataclass(frozen=True)
 class LaunchPlan:
-    """One start. `argv` is bubblewrap's."""
+    """One start. `argv` is the command line of bubblewrap."""
 
     mounts: Sequence[Mount]
     argv: Sequence[str]
@@ -57,26 +60,26 @@ class LaunchPlan:
     limits: ProcessLimits
 
     def encode(self) -> bytes:
-        """For the launcher program, which runs as a child of this very process."""
+        """The plan as bytes. Must be called in the process that starts the launcher program as its child."""
         plan = {
             "parent": os.getpid(),
             "uid": self.uid,
             "cgroups": list(map(str, self.cgroups)),
-            "limits": self.limits.rows(own_user=self.uid is not None),
+            "limits": self.limits.rlimits(own_user=self.uid is not None),
             "stage": STAGE,
-            "items": [_item(mount) for mount in staged(self.mounts, STAGE)],
+            "items": [_staged_item(mount) for mount in staged(self.mounts, STAGE)],
             "argv": list(self.argv),
         }
         return marshal.dumps(plan)
 
 
 def launcher_command(plan_fd: int) -> list[str]:
-    """The launcher program, by the supervisor's own interpreter without the detour through its environment."""
+    """Command line of the launcher program. It uses the supervisor's base interpreter, which starts faster."""
     python = str(getattr(sys, "_base_executable", None) or sys.executable)
     return [python, "-I", "-S", launcher.__file__, str(plan_fd)]
 
 
-def _item(mount: Mount) -> dict[str, Any]:
+def _staged_item(mount: Mount) -> dict[str, Any]:
     match mount:
         case Bind():
             return {"kind": "bind", "source": str(mount.source), "deny": DENY[mount.mode]}
@@ -85,4 +88,4 @@ def _item(mount: Mount) -> dict[str, Any]:
         case Scratch():
             return {"kind": "scratch", "size": mount.size_bytes, "inodes": mount.files}
         case _:
-            raise TypeError(f"{mount} is made inside")
+            raise TypeError(f"bubblewrap makes {mount} inside the sandbox; it is not staged")

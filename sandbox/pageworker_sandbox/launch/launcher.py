@@ -1,13 +1,13 @@
-"""The launcher program: becomes bubblewrap after the steps that only a process of its own can take.
+"""The launcher program: takes the steps that need a process of their own, then becomes bubblewrap.
 
-Started as a file, `python -I -S enter.py PLAN_FD`, by the interpreter of the supervisor; imports nothing of ours.
-A step that fails ends it with status 125 and one line on stderr.
+The supervisor starts it as a file, `python -I -S launcher.py PLAN_FD`. It imports no package of this project. A step
+that fails ends it with exit status 125 and one line on stderr.
 
-The steps, in order: ignore the signals of a service's stop · own cgroup · resource limits · private mount namespace
-(as an ordinary user within a user namespace of its own) · stage what the cell gets · own user · no new privileges ·
-die with the supervisor · exec.
-Staging is done here because a runner's user can not enter, say, /root or a profile of mode 0700, and because
-bubblewrap can not mount without the right to execute. Sources: mount(2), mount_setattr(2), user_namespaces(7).
+The steps, in order: ignore the signals of a service's stop · join the cgroup · set resource limits · make a private
+mount namespace (an ordinary user needs a user namespace for that) · stage the mounts · become the sandbox's user ·
+set no_new_privs · die with the supervisor · execute bubblewrap.
+The mounts are staged here for two reasons: a runner's user cannot enter /root or a profile of mode 0700, and
+bubblewrap cannot mount with `noexec`. Sources: mount(2), mount_setattr(2), user_namespaces(7).
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import resource
 import stat
 import sys
 
-TYPE_CHECKING = False  # `typing` and `json` would double the milliseconds that this program takes
+TYPE_CHECKING = False  # importing `typing` or `json` would double the run time of this program
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any, NoReturn
@@ -38,20 +38,20 @@ libc = ctypes.CDLL(None, use_errno=True)
 
 
 def main() -> NoReturn:
-    """Take the steps. Never returns."""
+    """Take the steps. Never returns: it becomes bubblewrap, or exits."""
     plan_fd = int(sys.argv[1])
     with open(plan_fd, "rb") as file:
-        plan = marshal.load(file)  # noqa: S302 - our supervisor wrote it, with the same interpreter; json costs milliseconds
+        plan = marshal.load(file)  # noqa: S302 - the supervisor wrote it, with the same interpreter; importing json costs milliseconds
     steps: tuple[tuple[str, Callable[[], object]], ...] = (
         ("ignore signals", ignore_signals),
         ("join the cgroup", lambda: join_cgroups(plan["cgroups"])),
         ("limit resources", lambda: limit(plan["limits"])),
         ("make a mount namespace", lambda: own_mounts(plan["uid"])),
         ("stage the root", lambda: stage(plan["stage"], plan["items"])),
-        ("become the cell's user", lambda: become(plan["uid"])),
+        ("become the sandbox's user", lambda: become(plan["uid"])),
         ("give up privileges", lambda: prctl(PR_SET_NO_NEW_PRIVS, 1)),
         ("die with the supervisor", lambda: die_with(plan["parent"])),
-        ("start bubblewrap", lambda: os.execve(plan["argv"][0], plan["argv"], {})),  # noqa: S606 - no shell is the point
+        ("start bubblewrap", lambda: os.execve(plan["argv"][0], plan["argv"], {})),  # noqa: S606 - a shell is not wanted here
     )
     for name, take in steps:
         try:
@@ -63,20 +63,23 @@ def main() -> NoReturn:
 
 
 def ignore_signals() -> None:
-    """systemd's `KillMode=control-group` sends SIGTERM to every process of a service, a terminal SIGINT and SIGHUP.
-    They are meant for the supervisor, which ends us in order (SIGKILL). What is ignored stays so over execve(2)."""
+    """Ignore the signals that are meant for the supervisor, which ends its sandboxes in order (by SIGKILL).
+
+    systemd's `KillMode=control-group` sends SIGTERM to every process of a service, a terminal SIGINT and SIGHUP.
+    An ignored signal stays ignored across execve(2).
+    """
     for number in (SIGHUP, SIGINT, SIGTERM):
         libc.signal(number, ctypes.c_void_p(SIG_IGN))
 
 
 def join_cgroups(folders: list[str]) -> None:
-    """Move ourselves; everything that is started later is born there."""
+    """Move this process into the cgroups. Every process that it starts later is in them too."""
     for folder in folders:
         write(f"{folder}/cgroup.procs", str(os.getpid()))
 
 
 def limit(limits: list[tuple[int, int]]) -> None:
-    """Hard and soft alike, never above what we have."""
+    """Set soft and hard limits to the same value, never above the present hard limit."""
     for kind, value in limits:
         _, hard = resource.getrlimit(kind)
         ceiling = value if hard == resource.RLIM_INFINITY else min(value, hard)
@@ -84,7 +87,7 @@ def limit(limits: list[tuple[int, int]]) -> None:
 
 
 def own_mounts(uid: int | None) -> None:
-    """A mount namespace that nobody else sees, which an ordinary user gets within a user namespace."""
+    """Make a private mount namespace. `uid` is None for an ordinary user, who needs a user namespace for that."""
     if uid is None:
         user, group = os.getuid(), os.getgid()
         unshare(CLONE_NEWUSER | CLONE_NEWNS)
@@ -100,7 +103,7 @@ def own_mounts(uid: int | None) -> None:
 
 
 def stage(folder: str, items: list[dict[str, Any]]) -> None:
-    """Gather everything in a tmpfs over `folder`: binds, made-up files, scratch space."""
+    """Mount a tmpfs over `folder` and put everything into it: binds, generated files, scratch space."""
     sources = {
         number: os.open(item["source"], os.O_PATH | os.O_CLOEXEC)
         for number, item in enumerate(items)
@@ -112,7 +115,7 @@ def stage(folder: str, items: list[dict[str, Any]]) -> None:
         if item["kind"] == "data":
             write(place, item["text"])
         elif item["kind"] == "scratch":
-            os.mkdir(place)  # noqa: PTH102 - pathlib takes 8 ms to import, all of a start 11
+            os.mkdir(place)  # noqa: PTH102 - importing pathlib takes 8 ms, a whole start 11 ms
             options = f"mode=1777,size={item['size']},nr_inodes={item['inodes']}"
             mount("tmpfs", place, "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, options)
         else:
@@ -120,9 +123,9 @@ def stage(folder: str, items: list[dict[str, Any]]) -> None:
 
 
 def bind(source: int, place: str, deny: int) -> None:
-    """Bind an open file or folder, with these MOUNT_ATTR flags on top of what it has."""
+    """Bind an open file or folder, and add these MOUNT_ATTR flags."""
     if stat.S_ISDIR(os.fstat(source).st_mode):
-        os.mkdir(place)  # noqa: PTH102 - pathlib takes 8 ms to import, all of a start 11
+        os.mkdir(place)  # noqa: PTH102 - importing pathlib takes 8 ms, a whole start 11 ms
     else:
         os.close(os.open(place, os.O_CREAT | os.O_WRONLY | os.O_CLOEXEC, 0o644))
     mount(f"/proc/self/fd/{source}", place, None, MS_BIND | MS_REC)
@@ -132,14 +135,14 @@ def bind(source: int, place: str, deny: int) -> None:
 
 
 def write(path: str, text: str) -> None:
-    """Into a file of the kernel's, or a new one."""
+    """Write to a file of the kernel, or to a new file."""
     descriptor: int = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o644)
     with open(descriptor, "w") as file:
         file.write(text)
 
 
 def become(uid: int | None) -> None:
-    """One user, its group of the same number, nothing else."""
+    """Become this user, with the group of the same number and no other group. None: stay as we are."""
     if uid is not None:
         os.setgroups([])
         os.setresgid(uid, uid, uid)
@@ -147,10 +150,10 @@ def become(uid: int | None) -> None:
 
 
 def die_with(parent: int) -> None:
-    """Be killed when the supervisor's main thread ends. Any change of credentials would undo it: hence so late."""
+    """Be killed when the supervisor's main thread ends. A change of credentials would undo this, so it comes late."""
     prctl(PR_SET_PDEATHSIG, SIGKILL)
     if os.getppid() != parent:
-        raise OSError("the supervisor is gone already")
+        raise OSError("the supervisor has already ended")
 
 
 def unshare(flags: int) -> None:

@@ -1,4 +1,4 @@
-"""Which shared libraries a cell gets: the system's folders whole, since programs load more as they go."""
+"""Which shared libraries a sandbox gets. System folders come whole: programs load more libraries while they run."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -12,9 +12,10 @@ CACHE = Path("/etc/ld.so.cache")
 
 
 def library_mounts(programs: Iterable[Path]) -> tuple[Mount, ...]:
-    """All that these programs are linked to, and what lies beside it. Raises NotElf, OSError.
+    """Mounts for everything that these programs are linked to. Raises NotElf, OSError.
 
-    A library outside the system's folders comes alone: who knows what else a home has.
+    A library in a system folder comes with its whole folder. A library elsewhere comes alone, because its folder may
+    hold private files.
     """
     needed = {path for program in programs for path in elf.libraries(program)}
     folders: set[Path] = set()

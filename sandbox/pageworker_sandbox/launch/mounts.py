@@ -1,4 +1,4 @@
-"""What a cell's root is made of. Data only."""
+"""The pieces that a sandbox's root is made of. Data only."""
 
 from dataclasses import dataclass
 from enum import Enum, auto
@@ -6,11 +6,11 @@ from pathlib import Path
 
 
 class MountMode(Enum):
-    """How a piece of the host appears inside."""
+    """How a file or folder of the host appears inside."""
 
     READ_ONLY = auto()
     READ_WRITE = auto()
-    """Its files can not be executed or mapped as code."""
+    """Its files cannot be executed or mapped as code."""
     DEVICE = auto()
 
 
@@ -25,7 +25,7 @@ class Bind:
 
 @dataclass(frozen=True)
 class Data:
-    """A read-only file that is made up."""
+    """A read-only file with generated content."""
 
     text: str
     inside: Path
@@ -33,24 +33,24 @@ class Data:
 
 @dataclass(frozen=True)
 class Scratch:
-    """A tmpfs of its own: empty, limited, nothing in it can be executed or mapped as code."""
+    """A tmpfs for this sandbox alone: empty and limited. Its files cannot be executed or mapped as code."""
 
     size_bytes: int
     inside: Path
     files: int
-    """Files and folders in it at most."""
+    """Maximum number of files and folders in it."""
 
 
 @dataclass(frozen=True)
 class Mask:
-    """An empty, read-only folder over one that came in with a Bind."""
+    """An empty, read-only folder that covers one within a Bind."""
 
     inside: Path
 
 
 @dataclass(frozen=True)
 class Symlink:
-    """A symbolic link."""
+    """A symbolic link inside."""
 
     target: str
     inside: Path
@@ -60,5 +60,5 @@ Mount = Bind | Data | Scratch | Mask | Symlink
 
 
 def same(path: Path) -> Bind:
-    """A read-only bind to the same place."""
+    """A read-only bind to the same path."""
     return Bind(path, path)

@@ -1,4 +1,4 @@
-"""Which Python code a cell gets: ours and others', piece by piece. What is not named here can not be imported."""
+"""Which Python packages a sandbox gets, one by one. A package that is not named here cannot be imported inside."""
 
 from importlib.util import find_spec
 from pathlib import Path
@@ -15,11 +15,11 @@ SHARED_CODE = ("pageworker_sandbox/__init__.py", "pageworker_sandbox/memfd.py")
 RUNNER_SITE = ("playwright", "greenlet", "pyee", "msgspec", "typing_extensions")
 GATEWAY_SITE = ("uvloop", "h11", "msgspec")
 OPTIONAL_SITE = frozenset({"pyee", "typing_extensions"})
-"""Older releases of the others need them."""
+"""Only older releases of the other packages need these."""
 
 
 def code(names: tuple[str, ...]) -> list[Bind] | HostProblem:
-    """Our own packages, or parts of them."""
+    """Binds of our own packages, or of parts of them (`package/part`). Otherwise the problem."""
     binds = []
     for name in (*names, *SHARED_CODE):
         package, _, part = name.partition("/")
@@ -31,7 +31,7 @@ def code(names: tuple[str, ...]) -> list[Bind] | HostProblem:
 
 
 def site(names: tuple[str, ...]) -> list[Bind] | HostProblem:
-    """Packages of others, with the libraries that their wheels carry beside them."""
+    """Binds of third-party packages, with the libraries that their wheels carry (`NAME.libs`), or the problem."""
     binds = []
     for name in names:
         origin = _origin(name)
@@ -47,7 +47,7 @@ def site(names: tuple[str, ...]) -> list[Bind] | HostProblem:
 
 
 def _origin(name: str) -> Path | None:
-    """The folder of a package or the file of a module, which is not imported."""
+    """The folder of a package, or the file of a module. Does not import it."""
     spec = find_spec(name)
     if spec is None:
         return None
@@ -57,7 +57,7 @@ def _origin(name: str) -> Path | None:
 
 
 def driver() -> Path | HostProblem:
-    """Playwright's node on the host."""
+    """Path of Playwright's node on the host. Otherwise the problem."""
     origin = _origin("playwright")
     node = (origin or Path("/nonexistent")) / "driver" / "node"
     if not node.is_file():

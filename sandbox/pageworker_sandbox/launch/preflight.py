@@ -1,4 +1,4 @@
-"""Looking a host over before anything is started: every problem at once, and one cell for a moment."""
+"""Examines the host before anything is started. Reports every problem at once, and starts one sandbox as a test."""
 
 import os
 import shutil
@@ -14,23 +14,24 @@ from pageworker_sandbox.launch.errors import HostProblem, HostUnfit
 from pageworker_sandbox.launch.host import Host
 from pageworker_sandbox.launch.interpreter import find_interpreter
 from pageworker_sandbox.launch.libraries import library_mounts
-from pageworker_sandbox.launch.self_test import tried
+from pageworker_sandbox.launch.self_test import verify_host
 
 T = TypeVar("T")
 ROOT_NEEDS = {"DAC_OVERRIDE": 1, "KILL": 5, "SETGID": 6, "SETUID": 7, "SYS_PTRACE": 19, "SYS_ADMIN": 21}
-"""Capabilities, by number: to stage what is not ours, to become a runner's user, to look at and end its tree."""
+"""Capabilities by number. Root needs them to stage files of others, to become a runner's user, and to examine and end
+the runner's processes."""
 INSTALL_AGAIN = "install pageworker again"
 INSTALL_BUBBLEWRAP = "install bubblewrap (Debian: apt install bubblewrap)"
 
 
 @dataclass
 class Findings:
-    """Collects problems, so that all are told at once."""
+    """Collects problems, so that all of them are reported together."""
 
     problems: list[HostProblem] = field(default_factory=list)
 
     def take(self, answer: T | HostProblem) -> T | None:
-        """The answer, or None after noting the problem."""
+        """Return the answer; for a problem, record it and return None."""
         if isinstance(answer, HostProblem):
             self.problems.append(answer)
             return None
@@ -38,10 +39,10 @@ class Findings:
 
 
 def survey(python: Path | None, browser: Path | None) -> Host:
-    """Look around; None stands for whatever is found by itself. Raises HostUnfit."""
+    """Examine the host. None: search for the interpreter or the browser. Raises HostUnfit."""
     findings = Findings()
     take = findings.take
-    wrap = take(find_bubblewrap())
+    bwrap = take(find_bubblewrap())
     take(check_policies())
     take(check_privilege())
     chosen_python = take(find_interpreter(python))
@@ -50,7 +51,7 @@ def survey(python: Path | None, browser: Path | None) -> Host:
     gateway_code, gateway_site = take(packages.code(packages.GATEWAY_CODE)), take(packages.site(packages.GATEWAY_SITE))
     driver = take(packages.driver())
     if not (
-        wrap
+        bwrap
         and chosen_python
         and chosen_browser
         and driver
@@ -63,25 +64,23 @@ def survey(python: Path | None, browser: Path | None) -> Host:
     try:
         libraries = library_mounts([chosen_python.source, chosen_browser.source, driver])
     except (OSError, elf.NotElf) as error:
-        raise HostUnfit(
-            (HostProblem(f"a program lacks what it is linked to: {error}", "ld.so --list", INSTALL_AGAIN),)
-        ) from error
+        raise HostUnfit((HostProblem(f"a program lacks a library: {error}", "ld.so --list", INSTALL_AGAIN),)) from error
     host = Host(
-        bubblewrap=wrap,
+        bubblewrap=bwrap,
         python=chosen_python.executable,
         browser=chosen_browser.executable,
         system=(*libraries, *chosen_python.mounts),
         runner=(chosen_browser.bind, *runner_code, *runner_site),
         gateway=(*gateway_code, *gateway_site),
     )
-    proven = take(tried(host))
-    if proven is None or findings.problems:
+    tested = take(verify_host(host))
+    if tested is None or findings.problems:
         raise HostUnfit(tuple(findings.problems))
-    return proven
+    return tested
 
 
 def find_bubblewrap() -> Path | HostProblem:
-    """Where bwrap is. A setuid one would run its set-up as root, which nothing here needs."""
+    """Path of bwrap. A setuid bwrap is refused: it would run its set-up as root, and nothing here needs that."""
     found = shutil.which("bwrap")
     if found is None:
         return HostProblem("bubblewrap is not installed", "PATH", INSTALL_BUBBLEWRAP)
@@ -92,17 +91,17 @@ def find_bubblewrap() -> Path | HostProblem:
 
 
 def check_policies() -> HostProblem | None:
-    """Whether every seccomp policy is there and compiles."""
+    """Every seccomp policy exists and compiles."""
     try:
         for name in ("runner", "confined", "gateway", "dialer"):
             seccomp.compiled(name)
     except (OSError, msgspec.DecodeError) as error:
-        return HostProblem(f"a seccomp policy can not be used: {error}", "seccomp/*.json", INSTALL_AGAIN)
+        return HostProblem(f"a seccomp policy cannot be used: {error}", "seccomp/*.json", INSTALL_AGAIN)
     return None
 
 
 def check_privilege() -> HostProblem | None:
-    """Root must be able to become somebody else; an ordinary user needs nothing."""
+    """Root has the capabilities to become another user. An ordinary user needs none."""
     effective = capabilities()
     lacking = [f"CAP_{name}" for name, number in ROOT_NEEDS.items() if not effective >> number & 1]
     if os.geteuid() == 0 and lacking:
@@ -115,6 +114,6 @@ def check_privilege() -> HostProblem | None:
 
 
 def capabilities() -> int:
-    """Our effective capabilities as a bit set. Source: proc_pid_status(5)."""
+    """The effective capabilities of this process as a bit set. Source: proc_pid_status(5)."""
     lines = Path("/proc/self/status").read_text().splitlines()
     return next(int(line.split()[1], 16) for line in lines if line.startswith("CapEff"))

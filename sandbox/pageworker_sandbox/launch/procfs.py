@@ -1,4 +1,4 @@
-"""What the kernel says about a cell's processes, from outside. Source: proc(5)."""
+"""What /proc shows of the processes of a sandbox, from outside. Source: proc(5)."""
 
 import fcntl
 import os
@@ -13,12 +13,12 @@ from pageworker_sandbox.confine.syscalls import call
 NAMESPACES = ("user", "pid", "net", "mnt", "ipc", "uts", "cgroup")
 GONE = (FileNotFoundError, ProcessLookupError)
 INODE_BYTES = 1024
-"""About what a tmpfs keeps of each file beside its content, in the kernel's memory."""
+"""Kernel memory that a tmpfs uses per file beside the content, approximately."""
 _MAPPING = re.compile(r"[0-9a-f]+-[0-9a-f]+ \S{4} [0-9a-f]+ ([0-9a-f]+):([0-9a-f]+) (\d+)")
 
 
 def children(pid: int) -> list[int]:
-    """Of all threads of a process; none where it is gone."""
+    """Pids of the children of all threads of a process. Empty where the process is gone."""
     try:
         tasks = list(Path(f"/proc/{pid}/task").iterdir())
     except GONE:
@@ -31,14 +31,14 @@ def children(pid: int) -> list[int]:
 
 
 def tree(pid: int) -> Iterator[int]:
-    """A process and all below it, as of now."""
+    """Pids of a process and of all its descendants, at this moment."""
     yield pid
     for child in children(pid):
         yield from tree(child)
 
 
 def pss_bytes(pid: int) -> int:
-    """Proportional set size of one process; 0 where it is gone."""
+    """Proportional set size of one process in bytes. 0 where it is gone."""
     try:
         text = Path(f"/proc/{pid}/smaps_rollup").read_text()
     except GONE:
@@ -47,9 +47,9 @@ def pss_bytes(pid: int) -> int:
 
 
 def mapped_bytes(pid: int, devices: Collection[int], inodes: Collection[int]) -> int:
-    """Proportional set size of what a process has mapped of these file systems and inodes; 0 where it is gone.
+    """Proportional set size, in bytes, of a process's mappings of these devices and inodes. 0 where it is gone.
 
-    Reads every mapping: some ten milliseconds for a browser's process.
+    Reads every mapping, which takes some ten milliseconds for a browser process.
     """
     try:
         text = Path(f"/proc/{pid}/smaps").read_text(errors="replace")
@@ -78,12 +78,12 @@ class TmpfsUse:
 
     @property
     def memory_bytes(self) -> int:
-        """What it takes: its pages, and the kernel's own of each file."""
+        """Memory that it uses: its pages, and the kernel's memory per file."""
         return self.used_bytes + self.files * INODE_BYTES
 
 
 def tmpfs_use(pid: int, inside: Path) -> TmpfsUse | None:
-    """Of the tmpfs at this path in the root of a process, unlinked files included; None where the process is gone."""
+    """Use of the tmpfs at this path in the root of a process, unlinked files included. None: the process is gone."""
     path = Path(f"/proc/{pid}/root{inside}")
     try:
         sizes, device = os.statvfs(path), path.stat().st_dev
@@ -100,10 +100,10 @@ def tmpfs_use(pid: int, inside: Path) -> TmpfsUse | None:
 
 
 def memfds(pid: int) -> dict[int, int]:
-    """Inode and bytes of the memfds that a process has open: what of them is not mapped, no Pss knows of.
+    """Bytes by inode of the memfds that a process has open. The part that is not mapped is in no Pss.
 
-    The process is not dumpable, so /proc/PID/fd is closed to an ordinary user. But whoever made its user
-    namespace may take copies of its descriptors (pidfd_getfd(2)).
+    The process is not dumpable, so an ordinary user cannot read /proc/PID/fd. But the user that created the process's
+    user namespace may copy its descriptors (pidfd_getfd(2)).
     """
     sizes: dict[int, int] = {}
     with suppress(*GONE), _opened(os.pidfd_open(pid)) as process:
@@ -124,7 +124,7 @@ def _opened(descriptor: int) -> Iterator[int]:
 
 
 def tasks(pid: int) -> int:
-    """Threads of one process; 0 where it is gone."""
+    """Number of threads of one process. 0 where it is gone."""
     try:
         return sum(1 for _ in Path(f"/proc/{pid}/task").iterdir())
     except GONE:
@@ -132,12 +132,12 @@ def tasks(pid: int) -> int:
 
 
 def status(pid: int) -> dict[str, str]:
-    """/proc/PID/status. Raises FileNotFoundError, ProcessLookupError."""
+    """The fields of /proc/PID/status. Raises FileNotFoundError, ProcessLookupError."""
     lines = Path(f"/proc/{pid}/status").read_text().splitlines()
     return {key: value.strip() for key, value in (line.split(":", 1) for line in lines)}
 
 
 def namespaces(pid: int | str) -> dict[str, str]:
-    """Inode number by namespace. Raises FileNotFoundError, ProcessLookupError, PermissionError."""
+    """Inode number by namespace name. Raises FileNotFoundError, ProcessLookupError, PermissionError."""
     links = {name: str(Path(f"/proc/{pid}/ns/{name}").readlink()) for name in NAMESPACES}
     return {name: link.split("[")[1].rstrip("]") for name, link in links.items()}

@@ -1,4 +1,4 @@
-"""What a cell's root holds, in the order of mounting. Pure: host and spec in, mounts out."""
+"""What the root of a sandbox holds, in the order of mounting. Pure: host and spec in, mounts out."""
 
 import json
 from dataclasses import dataclass
@@ -10,8 +10,8 @@ from pageworker_sandbox.launch.mounts import Bind, Data, Mount, MountMode, Scrat
 SCRATCH_BYTES = 512 * 1024**2
 SCRATCH_FILES = 32_768
 SCRATCH_SHARE = 4
-"""A tmpfs holds at most this part (a quarter) of the memory that its runner may use: what is in it counts as memory."""
-TMP, SHM, PROFILE = Path("/tmp"), Path("/dev/shm"), Path("/profile")  # noqa: S108 - inside, tmpfs of the cell's own
+"""A tmpfs holds at most 1/SCRATCH_SHARE (a quarter) of its runner's memory, because its content counts as memory."""
+TMP, SHM, PROFILE = Path("/tmp"), Path("/dev/shm"), Path("/profile")  # noqa: S108 - paths inside the sandbox, each a tmpfs
 DEVICES = ("null", "zero", "full", "random", "urandom")  # no terminal, no pseudo-terminals
 FONTS = (
     "/usr/share/fonts",
@@ -31,7 +31,7 @@ os.write(up, b"1")
 os.close(up)
 runpy.run_module(sys.argv.pop(1), run_name="__main__", alter_sys=True)
 """
-"""Says on a descriptor that the interpreter is up, then runs a module as `python -m` does."""
+"""Writes a byte to a pipe once the interpreter runs, then runs a module as `python -m` does."""
 POLICY = {
     "URLBlocklist": [
         "file://*",
@@ -51,26 +51,26 @@ POLICY = {
     "PasswordManagerEnabled": False,
     "WebRtcIPHandling": "disable_non_proxied_udp",
 }
-"""Enterprise policy: local schemes are nobody's business. chrome://sandbox is the proof that the browser's own
+"""Enterprise policy: it blocks local schemes. chrome://sandbox stays allowed, because it shows that the browser's own
 sandbox is on. The headless shell reads no policy. Source: chromeenterprise.google/policies."""
 POLICY_FOLDERS = ("/etc/chromium", "/etc/chromium-browser", "/etc/opt/chrome", "/etc/opt/edge")
 
 
 @dataclass(frozen=True)
 class SandboxSpec:
-    """One runner. `uid` is its own user where we are root, else None."""
+    """The sandbox of one runner. `uid` is its own user where the supervisor is root, otherwise None."""
 
     runner_id: str
     uid: int | None
     profile_dir: Path | None
-    """None: a tmpfs, which goes with the runner."""
+    """None: a tmpfs, which is gone when the runner ends."""
     memory_bytes: int
     processes: int
-    """Threads and processes."""
+    """Maximum number of threads and processes."""
     scratch_bytes: int = SCRATCH_BYTES
-    """Of each tmpfs."""
+    """Size of each tmpfs."""
     scratch_files: int = SCRATCH_FILES
-    """Files and folders in each tmpfs."""
+    """Maximum number of files and folders in each tmpfs."""
 
     def scratch(self, inside: Path) -> Scratch:
         """A tmpfs at `inside`, within the runner's limits."""
@@ -78,7 +78,7 @@ class SandboxSpec:
 
 
 def runner_mounts(host: Host, spec: SandboxSpec) -> tuple[Mount, ...]:
-    """Interpreter, browser, driver, fonts, a policy, the profile. No shell, no user database, no resolver."""
+    """Interpreter, browser, driver, fonts, browser policy, profile. No shell, no user database, no resolver."""
     policy = json.dumps(POLICY)
     return (
         *host.system,
@@ -93,19 +93,19 @@ def runner_mounts(host: Host, spec: SandboxSpec) -> tuple[Mount, ...]:
     )
 
 
-def trial_mounts(host: Host) -> tuple[Mount, ...]:
-    """A runner without a profile."""
+def self_test_mounts(host: Host) -> tuple[Mount, ...]:
+    """A runner's root without a profile, for the self-test of the host."""
     scratch = (Scratch(SCRATCH_BYTES, inside, SCRATCH_FILES) for inside in (TMP, SHM))
     return (*host.system, *host.runner, *_common(), *scratch)
 
 
 def gateway_mounts(host: Host) -> tuple[Mount, ...]:
-    """The interpreter. Nothing can be written, nor executed once it runs."""
+    """The interpreter. The gateway can write no file, and its seccomp policy forbids execve."""
     return (*host.system, *host.gateway, *_common())
 
 
 def dialer_mounts(host: Host) -> tuple[Mount, ...]:
-    """Interpreter and name resolution. Nothing can be written, nor executed once it runs."""
+    """Interpreter and name resolution. The dialer can write no file, and its seccomp policy forbids execve."""
     files = (Path(path) for path in RESOLVER)
     return (
         *host.system,

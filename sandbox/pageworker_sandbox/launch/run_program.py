@@ -1,4 +1,4 @@
-"""Asking a program on the host something, and waiting for its answer only so long."""
+"""Runs a program of the host with a deadline."""
 
 import math
 import subprocess
@@ -7,14 +7,14 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-LOOK_SECONDS = 0.5
+POLL_SECONDS = 0.5
 
 
 def run_program(command: Sequence[str | Path], seconds: float, **popen: Any) -> subprocess.CompletedProcess[str]:
-    """Run it to its end, without stdin, and return what it said. Raises OSError, subprocess.TimeoutExpired.
+    """Run it to its end, without stdin, and return its output. Raises OSError, subprocess.TimeoutExpired.
 
-    The wait is many short ones: one in which all of us stood still (a suspended host, SIGSTOP) counts as one of them,
-    where a single long one would be over before the answer was read.
+    The deadline is a number of short waits. When the host or this process is suspended (SIGSTOP), only one short wait
+    is lost. A single long wait would have expired before the output was read.
     """
     with subprocess.Popen(
         command,
@@ -24,12 +24,12 @@ def run_program(command: Sequence[str | Path], seconds: float, **popen: Any) -> 
         text=True,
         errors="replace",
         **popen,
-    ) as asked:
+    ) as process:
         try:
-            for _ in range(math.ceil(seconds / LOOK_SECONDS)):
+            for _ in range(math.ceil(seconds / POLL_SECONDS)):
                 with suppress(subprocess.TimeoutExpired):
-                    said, complained = asked.communicate(timeout=LOOK_SECONDS)
-                    return subprocess.CompletedProcess(command, asked.returncode, said, complained)
+                    output, errors = process.communicate(timeout=POLL_SECONDS)
+                    return subprocess.CompletedProcess(command, process.returncode, output, errors)
         finally:
-            asked.kill()
+            process.kill()
     raise subprocess.TimeoutExpired([str(word) for word in command], seconds)

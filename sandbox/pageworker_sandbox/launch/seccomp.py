@@ -1,4 +1,4 @@
-"""OCI seccomp policies compiled to BPF by libseccomp.
+"""OCI seccomp policies, compiled to BPF by libseccomp.
 
 Source: the OCI runtime specification, config-linux.md#seccomp; seccomp_rule_add(3).
 """
@@ -17,8 +17,8 @@ CHECKOUT = Path(__file__).resolve().parents[3] / "seccomp"
 INSTALLED = Path(sysconfig.get_path("data")) / "share" / "pageworker" / "seccomp"
 
 
-class Argument(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
-    """A comparison of one argument. For MASKED_EQ `value` is the mask and `value_two` what is compared."""
+class SeccompArg(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
+    """A comparison of one argument. For MASKED_EQ, `value` is the mask and `value_two` is compared with the result."""
 
     index: int
     value: int
@@ -26,12 +26,12 @@ class Argument(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_field
     value_two: int = 0
 
 
-class Rule(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
+class SeccompRule(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
     """One row of `syscalls`. All arguments must match."""
 
     names: tuple[str, ...]
     action: Literal["SCMP_ACT_ALLOW", "SCMP_ACT_ERRNO"]
-    args: tuple[Argument, ...] = ()
+    args: tuple[SeccompArg, ...] = ()
     errno_ret: int = 1
     comment: str = ""
 
@@ -42,12 +42,12 @@ class SeccompPolicy(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_
     default_action: Literal["SCMP_ACT_ERRNO"]
     default_errno_ret: int
     architectures: tuple[str, ...]
-    syscalls: tuple[Rule, ...]
+    syscalls: tuple[SeccompRule, ...]
     comment: str = ""
 
 
 def policy(name: PolicyName) -> SeccompPolicy:
-    """Read a policy, from the checkout or from where it was installed. Raises OSError, msgspec.DecodeError."""
+    """Read a policy from the checkout, or from the installed files. Raises OSError, msgspec.DecodeError."""
     folder = CHECKOUT if (CHECKOUT / f"{name}.json").is_file() else INSTALLED
     return msgspec.json.decode((folder / f"{name}.json").read_bytes(), type=SeccompPolicy)
 
@@ -59,12 +59,12 @@ def compiled(name: PolicyName) -> bytes:
 
 
 def compile_policy(source: SeccompPolicy) -> bytes:
-    """BPF for this machine's own architecture; a call by any other kills the caller. Raises OSError."""
+    """BPF for this machine's architecture. A system call of another architecture kills the process. Raises OSError."""
     program = pyseccomp.SyscallFilter(pyseccomp.ERRNO(source.default_errno_ret))
     default = (source.default_action, source.default_errno_ret)
     for rule in source.syscalls:
         if (rule.action, rule.errno_ret) == default and not rule.args:
-            continue  # libseccomp refuses a rule that says what the default says
+            continue  # libseccomp refuses a rule that equals the default action
         action = pyseccomp.ALLOW if rule.action == "SCMP_ACT_ALLOW" else pyseccomp.ERRNO(rule.errno_ret)
         for number in (number for number in map(_number, rule.names) if number is not None):
             program.add_rule(action, number, *map(_comparison, rule.args))
@@ -75,11 +75,11 @@ def compile_policy(source: SeccompPolicy) -> bytes:
 
 
 def _number(name: str) -> int | None:
-    """None for a call that this architecture, or this libseccomp, does not know: the default holds for it."""
+    """None for a call that this architecture or this libseccomp does not have: the default action applies to it."""
     number: int = pyseccomp.resolve_syscall(pyseccomp.Arch.NATIVE, name)
     return number if number >= 0 else None
 
 
-def _comparison(argument: Argument) -> Any:
+def _comparison(argument: SeccompArg) -> Any:
     operation = getattr(pyseccomp, argument.op.removeprefix("SCMP_CMP_"))
     return pyseccomp.Arg(argument.index, operation, argument.value, argument.value_two)

@@ -1,18 +1,20 @@
-"""One cell for a moment, to see whether this host permits it at all."""
+"""Starts one sandbox for a moment, to see whether this host permits it."""
 
 import os
 import subprocess
+from contextlib import ExitStack
 from dataclasses import replace
 
 from pageworker_sandbox.launch import bubblewrap, seccomp
 from pageworker_sandbox.launch.errors import HostProblem
+from pageworker_sandbox.launch.fd_stack import FdStack
 from pageworker_sandbox.launch.host import Host
 from pageworker_sandbox.launch.launch_plan import STAGE, LaunchPlan, ProcessLimits, launcher_command
-from pageworker_sandbox.launch.root_layout import trial_mounts
+from pageworker_sandbox.launch.root_layout import self_test_mounts
 from pageworker_sandbox.launch.run_program import run_program
 
-NOBODY = 65534
-TRIAL_SECONDS = 20.0
+NOBODY_UID = 65534
+SELF_TEST_SECONDS = 20.0
 LIMITS = ProcessLimits(memory_bytes=1024**3, processes=1000)
 ALLOW_NAMESPACES = (
     "allow user namespaces: sysctl user.max_user_namespaces and kernel.unprivileged_userns_clone=1 (Debian),"
@@ -23,18 +25,19 @@ ALLOW_PROC = (
     "in a container lift the runtime's masks from /proc: --security-opt unmask=ALL (podman) or"
     " --security-opt systempaths=unconfined (docker)"
 )
-RENAMING = "set hostname"
-BROWSERS_OWN = """
+SET_HOSTNAME = "set hostname"
+"""Part of bubblewrap's error where a container's seccomp policy forbids sethostname(2)."""
+BROWSER_SANDBOX_PROBE = """
 import ctypes, os
 libc = ctypes.CDLL(None, use_errno=True)
 if libc.unshare(0x10000000):
-    raise SystemExit("the browser's own sandbox can not make a user namespace: " + os.strerror(ctypes.get_errno()))
+    raise SystemExit("the browser's own sandbox cannot make a user namespace: " + os.strerror(ctypes.get_errno()))
 try:
     os.chroot("/proc/self/fdinfo")
 except OSError as error:
-    raise SystemExit(f"the browser's own sandbox can not change its root: {error.strerror}")
+    raise SystemExit(f"the browser's own sandbox cannot change its root: {error.strerror}")
 """
-"""Source: Chromium's sandbox/linux/services/credentials.cc."""
+"""Does what Chromium's own sandbox does. Source: Chromium's sandbox/linux/services/credentials.cc."""
 ALLOW_CHROOT = "in a container permit chroot to the browser's sandbox: --security-opt seccomp=seccomp/container.json"
 MENDS = (
     ("mount proc", ALLOW_PROC),
@@ -43,47 +46,44 @@ MENDS = (
     ("new namespace", ALLOW_NAMESPACES),
     ("uid map", ALLOW_NAMESPACES),
     ("loopback", ALLOW_NAMESPACES),
-    ("become the cell's user", "run with CAP_SETUID and CAP_SETGID, or as an ordinary user"),
+    ("become the sandbox's user", "run with CAP_SETUID and CAP_SETGID, or as an ordinary user"),
 )
-"""What the launcher or bubblewrap says, and what helps."""
+"""Part of an error of the launcher or of bubblewrap, and the fix."""
 
 
-def tried(host: Host) -> Host | HostProblem:
-    """The host as it turned out to be, after one cell was started on it."""
-    said = try_cell(host)
-    if said and RENAMING in said:
+def verify_host(host: Host) -> Host | HostProblem:
+    """Start a sandbox on the host. Returns the host, corrected by what the test found, or the problem."""
+    error = run_self_test(host)
+    if error and SET_HOSTNAME in error:
         host = replace(host, renames=False)
-        said = try_cell(host)
-    if not said:
+        error = run_self_test(host)
+    if not error:
         return host
-    mend = next((mend for words, mend in MENDS if words in said), ALLOW_NAMESPACES)
-    return HostProblem(f"no cell can be started: {said}", str(host.bubblewrap), mend)
+    return HostProblem(f"no sandbox can be started: {error}", str(host.bubblewrap), mend_for(error))
 
 
-def try_cell(host: Host) -> str:
-    """Start the interpreter with all that a runner has, and try what Chromium's own sandbox does. What went wrong."""
-    filter_fd = _memfd(seccomp.compiled("runner"))
-    mounts = trial_mounts(host)
-    words = bubblewrap.words(mounts, STAGE, bubblewrap.Descriptors(filter_fd), network=False, rename=host.renames)
-    words_fd = _memfd("\0".join(words).encode() + b"\0")
-    command = [str(host.python), "-I", "-S", "-B", "-c", BROWSERS_OWN]
-    argv = [str(host.bubblewrap), "--args", str(words_fd), "--", *command]
-    uid = NOBODY if os.geteuid() == 0 else None
-    plan_fd = _memfd(LaunchPlan(mounts, argv, uid, (), LIMITS).encode())
-    try:
-        ended = run_program(
-            launcher_command(plan_fd), TRIAL_SECONDS, pass_fds=(filter_fd, words_fd, plan_fd), cwd="/", env={}
+def mend_for(error: str) -> str:
+    """The fix for an error of the launcher or of bubblewrap."""
+    return next((mend for part, mend in MENDS if part in error), ALLOW_NAMESPACES)
+
+
+def run_self_test(host: Host) -> str:
+    """Run BROWSER_SANDBOX_PROBE in a runner's sandbox. Returns the error; an empty text: it worked."""
+    with ExitStack() as stack:
+        descriptors = FdStack(stack)
+        filter_fd = descriptors.memfd(seccomp.compiled("runner"))
+        mounts = self_test_mounts(host)
+        options = bubblewrap.arguments(
+            mounts, STAGE, bubblewrap.Descriptors(filter_fd), network=False, rename=host.renames
         )
-    except (OSError, subprocess.TimeoutExpired) as error:
-        return str(error)
-    finally:
-        for descriptor in (filter_fd, words_fd, plan_fd):
-            os.close(descriptor)
+        options_fd = descriptors.memfd("\0".join(options).encode() + b"\0")
+        command = [str(host.python), "-I", "-S", "-B", "-c", BROWSER_SANDBOX_PROBE]
+        argv = [str(host.bubblewrap), "--args", str(options_fd), "--", *command]
+        uid = NOBODY_UID if os.geteuid() == 0 else None
+        plan_fd = descriptors.memfd(LaunchPlan(mounts, argv, uid, (), LIMITS).encode())
+        passed = (filter_fd, options_fd, plan_fd)
+        try:
+            ended = run_program(launcher_command(plan_fd), SELF_TEST_SECONDS, pass_fds=passed, cwd="/", env={})
+        except (OSError, subprocess.TimeoutExpired) as error:
+            return str(error)
     return "" if ended.returncode == 0 else ended.stderr.strip() or f"exit status {ended.returncode}"
-
-
-def _memfd(data: bytes) -> int:
-    descriptor = os.memfd_create("pageworker")
-    os.write(descriptor, data)
-    os.lseek(descriptor, 0, os.SEEK_SET)
-    return descriptor

@@ -1,4 +1,4 @@
-"""Starting cells: descriptors, the launcher program, the handshake with bubblewrap."""
+"""Starts a sandboxed process: descriptors, the launcher program, the handshake with bubblewrap."""
 
 import asyncio
 import json
@@ -7,44 +7,30 @@ import resource
 import socket
 import subprocess
 import threading
-from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 from pageworker_sandbox.launch import bubblewrap, cgroup, seccomp
 from pageworker_sandbox.launch.errors import LaunchFailed
+from pageworker_sandbox.launch.fd_stack import FdStack
 from pageworker_sandbox.launch.host import Host
 from pageworker_sandbox.launch.launch_plan import STAGE, LaunchPlan, ProcessLimits, launcher_command
-from pageworker_sandbox.launch.mounts import Mount, Scratch
+from pageworker_sandbox.launch.mounts import Scratch
+from pageworker_sandbox.launch.output_tail import OutputTail
+from pageworker_sandbox.launch.program import SandboxProgram
 from pageworker_sandbox.launch.root_layout import START, SandboxSpec, runner_mounts
-from pageworker_sandbox.launch.sandboxed_process import OutputTail, SandboxedProcess
+from pageworker_sandbox.launch.sandboxed_process import SandboxedProcess
 
 START_SECONDS = 20.0
 NPROC_SLACK = 16
-"""Where a cgroup counts processes the resource limit is so much higher: only the cgroup tells what it refused."""
-
-
-@dataclass(frozen=True)
-class Program:
-    """What runs in a cell."""
-
-    name: str
-    module: str
-    policy: seccomp.PolicyName
-    mounts: Sequence[Mount]
-    uid: int | None
-    limits: ProcessLimits
-    network: bool = False
-    passed: Mapping[str, int] = field(default_factory=dict)
-    """Descriptors that it inherits, by the argument that names each."""
-    second_policy: seccomp.PolicyName | None = None
+"""Where a cgroup counts processes, RLIMIT_NPROC is higher by this number: only the cgroup reports a refusal."""
 
 
 async def launch(host: Host, spec: SandboxSpec) -> SandboxedProcess:
-    """Start `python -m pageworker_runner --channel-fd N --filter-fd M` in a cell. Raises LaunchFailed, OSError."""
+    """Start `python -m pageworker_runner --channel-fd N --filter-fd M` in a sandbox. Raises LaunchFailed, OSError."""
     return await start(
         host,
-        Program(
+        SandboxProgram(
             name=spec.runner_id,
             module="pageworker_runner",
             policy="runner",
@@ -56,85 +42,88 @@ async def launch(host: Host, spec: SandboxSpec) -> SandboxedProcess:
     )
 
 
-async def start(host: Host, program: Program) -> SandboxedProcess:
-    """Start a program in a cell. Raises LaunchFailed, OSError."""
+async def start(host: Host, program: SandboxProgram) -> SandboxedProcess:
+    """Start a program in a sandbox and wait until its interpreter runs. Raises LaunchFailed, OSError."""
     if threading.current_thread() is not threading.main_thread():
-        # The cell dies with the *thread* that started it (prctl(2), PR_SET_PDEATHSIG).
-        raise RuntimeError("cells are started by the main thread")
+        # A sandbox dies with the *thread* that started it (prctl(2), PR_SET_PDEATHSIG).
+        raise RuntimeError("only the main thread may start sandboxes")
     if (program.uid is None) == (os.geteuid() == 0):
-        raise ValueError("root gives every cell a user of its own; an ordinary user can not")
-    home = cgroup.home()
-    group = home.create(program.name, program.limits.memory_bytes, program.limits.processes) if home else None
-    if group is not None and home is not None and "pids" in home.controllers:
+        raise ValueError("as root, give each sandbox a user of its own; as an ordinary user, give none")
+    root = cgroup.find_root()
+    group = root.create(program.name, program.limits.memory_bytes, program.limits.processes) if root else None
+    if group is not None and root is not None and "pids" in root.controllers:
         limits = replace(program.limits, processes=program.limits.processes + NPROC_SLACK)
         program = replace(program, limits=limits)
     with ExitStack() as stack:
-        cell, line = _spawn(host, program, group, stack)
+        process, pipes = _spawn(host, program, group, stack)
         try:
             async with asyncio.timeout(START_SECONDS):
-                first = await _first_process(line.info)
-                cell.set_init_pid(first)
+                init_pid = await _init_pid(pipes.info)
+                process.set_init_pid(init_pid)
                 if program.uid is None:
-                    _limit_processes(first, program.limits.processes)
-                os.write(line.release, b"1")
-                if not await _read(line.up, 1):
+                    _limit_processes(init_pid, program.limits.processes)
+                os.write(pipes.release, b"1")
+                if not await _read(pipes.up, 1):
                     raise EOFError("the interpreter did not start")
         except BaseException as error:
-            cell.kill()
-            cell.channel.close()
-            await asyncio.shield(cell.wait())
+            process.kill()
+            process.channel.close()
+            await asyncio.shield(process.wait())
             if isinstance(error, EOFError | TimeoutError | ProcessLookupError):
-                raise LaunchFailed(f"no cell: {cell.stderr.strip() or error!r}") from error
+                raise LaunchFailed(f"the sandbox did not start: {process.stderr.strip() or error!r}") from error
             raise
-    return cell
+    return process
 
 
-def _limit_processes(first: int, processes: int) -> None:
-    """Where the user is not the cell's own: only now, within the cell's user namespace, does the limit count
-    the cell alone and not everything else that this user runs. Raises OSError."""
-    resource.prlimit(first, resource.RLIMIT_NPROC, (processes, processes))
+def _limit_processes(init_pid: int, processes: int) -> None:
+    """Set RLIMIT_NPROC where the sandbox shares its user with other processes. Raises OSError.
+
+    RLIMIT_NPROC counts per user and user namespace. Set before the sandbox has its user namespace, it would count all
+    processes of this user.
+    """
+    resource.prlimit(init_pid, resource.RLIMIT_NPROC, (processes, processes))
 
 
 @dataclass(frozen=True)
-class _StartPipes:
-    """Our ends of three pipes to a cell that is coming up."""
+class StartPipes:
+    """Our ends of the three pipes to a sandbox that starts."""
 
     info: int
-    """bubblewrap tells of the first process."""
+    """Read: bubblewrap writes the pid of the sandbox's init process."""
     release: int
-    """It waits for a byte before it goes on."""
+    """Write: bubblewrap waits for a byte before it goes on."""
     up: int
-    """The interpreter inside says that it runs."""
+    """Read: the interpreter inside writes a byte once it runs."""
 
 
 def _spawn(
-    host: Host, program: Program, group: cgroup.Cgroup | None, stack: ExitStack
-) -> tuple[SandboxedProcess, _StartPipes]:
-    """The launcher as a child."""
-    keep = _FdStack(stack)
+    host: Host, program: SandboxProgram, group: cgroup.Cgroup | None, stack: ExitStack
+) -> tuple[SandboxedProcess, StartPipes]:
+    """Start the launcher program as a child."""
+    fds = FdStack(stack)
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
     stack.callback(theirs.close)
-    info_read, info_write = keep.pipe()
-    block_read, block_write = keep.pipe()
-    up_read, up_write = keep.pipe()
+    info_read, info_write = fds.pipe()
+    block_read, block_write = fds.pipe()
+    up_read, up_write = fds.pipe()
     stderr_read, stderr_write = os.pipe()
     stack.callback(os.close, stderr_write)
     arguments = ["--channel-fd", str(theirs.fileno())]
     passed = [theirs.fileno(), info_write, block_read, up_write, *program.passed.values()]
     arguments += [word for flag, number in program.passed.items() for word in (flag, str(number))]
     if program.second_policy:
-        passed.append(keep.memfd(seccomp.compiled(program.second_policy)))
+        passed.append(fds.memfd(seccomp.compiled(program.second_policy)))
         arguments += ["--filter-fd", str(passed[-1])]
-    filter_fd = keep.memfd(seccomp.compiled(program.policy))
+    filter_fd = fds.memfd(seccomp.compiled(program.policy))
     descriptors = bubblewrap.Descriptors(filter_fd, (info_write, block_read))
-    words = bubblewrap.words(program.mounts, STAGE, descriptors, network=program.network, rename=host.renames)
-    # By descriptor: /proc/1/cmdline is seen inside.
-    words_fd = keep.memfd("\0".join(words).encode() + b"\0")
+    options = bubblewrap.arguments(program.mounts, STAGE, descriptors, network=program.network, rename=host.renames)
+    # As a file: /proc/1/cmdline is visible inside the sandbox, and the options name paths of the host.
+    options_fd = fds.memfd("\0".join(options).encode() + b"\0")
     command = bubblewrap.command(host.python, START, [str(up_write), program.module, *arguments])
-    argv = [str(host.bubblewrap), "--args", str(words_fd), "--", *command]
+    argv = [str(host.bubblewrap), "--args", str(options_fd), "--", *command]
     folders = () if group is None else group.folders
-    plan_fd = keep.memfd(LaunchPlan(program.mounts, argv, program.uid, folders, program.limits).encode())
-    passed += [filter_fd, words_fd, plan_fd]
+    plan_fd = fds.memfd(LaunchPlan(program.mounts, argv, program.uid, folders, program.limits).encode())
+    passed += [filter_fd, options_fd, plan_fd]
     try:
         child = subprocess.Popen(
             launcher_command(plan_fd),
@@ -150,35 +139,35 @@ def _spawn(
         ours.close()
         os.close(stderr_read)
         raise
-    shares = frozenset({"net"}) if program.network else frozenset[str]()
-    # Our copies must go now: only then does the end of the others end the pipes.
-    keep.close(info_write)
-    keep.close(up_write)
-    line = _StartPipes(info_read, block_write, up_read)
+    shared_namespaces = frozenset({"net"}) if program.network else frozenset[str]()
+    # Close our copies now: a pipe reaches its end of file only when all copies of its write end are closed.
+    fds.close(info_write)
+    fds.close(up_write)
+    pipes = StartPipes(info_read, block_write, up_read)
     tmpfs = [mount.inside for mount in program.mounts if isinstance(mount, Scratch)]
     try:
-        return SandboxedProcess(child, ours, OutputTail(stderr_read), group, shares, tmpfs), line
+        return SandboxedProcess(child, ours, OutputTail(stderr_read), group, shared_namespaces, tmpfs), pipes
     except OSError:
-        # No descriptor to watch it by.
+        # There was no descriptor left for a pidfd, so the child cannot be watched.
         child.kill()
         child.wait()
         ours.close()
         raise
 
 
-async def _first_process(info: int) -> int:
-    """The pid, outside, of the cell's first process. Raises EOFError where bubblewrap ends without a word."""
+async def _init_pid(info: int) -> int:
+    """The pid, outside, of the sandbox's init process. Raises EOFError where bubblewrap ends without reporting it."""
     text = b""
     while not text.rstrip().endswith(b"}"):
         part = await _read(info, 4096)
         if not part:
-            raise EOFError("bubblewrap ended without a word")
+            raise EOFError("bubblewrap ended before it reported a process")
         text += part
     return int(json.loads(text)["child-pid"])
 
 
 async def _read(pipe: int, size: int) -> bytes:
-    """What comes next; nothing at the end of file."""
+    """The next bytes of the pipe; empty at the end of file."""
     loop = asyncio.get_running_loop()
     ready = asyncio.Event()
     loop.add_reader(pipe, ready.set)
@@ -187,34 +176,3 @@ async def _read(pipe: int, size: int) -> bytes:
     finally:
         loop.remove_reader(pipe)
     return os.read(pipe, size)
-
-
-class _FdStack:
-    """Descriptors that are ours until the stack unwinds."""
-
-    def __init__(self, stack: ExitStack) -> None:
-        self._stack = stack
-        self._open: dict[int, Callable[[], None]] = {}
-
-    def pipe(self) -> tuple[int, int]:
-        """A pipe, both ends kept."""
-        read, write = os.pipe()
-        return self._add(read), self._add(write)
-
-    def memfd(self, data: bytes) -> int:
-        """A memfd with these bytes, read from the beginning."""
-        descriptor = self._add(os.memfd_create("pageworker"))
-        os.write(descriptor, data)
-        os.lseek(descriptor, 0, os.SEEK_SET)
-        return descriptor
-
-    def close(self, descriptor: int) -> None:
-        """Now rather than at the end. May be called again."""
-        if descriptor in self._open:
-            del self._open[descriptor]
-            os.close(descriptor)
-
-    def _add(self, descriptor: int) -> int:
-        self._open[descriptor] = lambda: self.close(descriptor)
-        self._stack.callback(self._open[descriptor])
-        return descriptor

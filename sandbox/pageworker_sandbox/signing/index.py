@@ -20,7 +20,7 @@ Hex = Annotated[str, Meta(pattern=r"\A[0-9a-f]{64}\Z")]
 Instant = Annotated[datetime, Meta(tz=True)]
 
 
-class IndexedModule(Struct, frozen=True, kw_only=True, omit_defaults=True):
+class IndexedVersion(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One published version."""
 
     sha256: Hex
@@ -29,10 +29,10 @@ class IndexedModule(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Taken back: it is not run any more, pinned or not."""
 
 
-class IndexedVersion(Struct, frozen=True, kw_only=True):
+class IndexedModule(Struct, frozen=True, kw_only=True):
     """One module: its versions, and which of them each channel means."""
 
-    versions: dict[str, IndexedModule] = {}
+    versions: dict[str, IndexedVersion] = {}
     channels: dict[str, str] = {}
 
 
@@ -41,7 +41,7 @@ class Index(Struct, frozen=True, kw_only=True):
 
     serial: Annotated[int, Meta(ge=1, le=2**53)]
     expires: Instant
-    modules: dict[str, IndexedVersion] = {}
+    modules: dict[str, IndexedModule] = {}
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,5 @@
-"""The vocabulary between supervisor and runner, and when each word may be said.
+"""The protocol between supervisor and runner.
 
-`messages` is the whole vocabulary, `permits` says which message is legal in which state, `channel` moves
-frames and descriptors over an inherited Unix socket. Anything that is not permitted is fatal for the runner.
+`messages` holds every message. `permits` says which message is permitted in which state. `channel` moves frames and
+descriptors over an inherited Unix socket. A message that is not permitted is fatal for the runner.
 """

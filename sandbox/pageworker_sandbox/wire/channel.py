@@ -21,11 +21,11 @@ DESCRIPTOR_BYTES = 4
 
 
 class Channel:
-    """One end. `outgoing` and `incoming` are the vocabularies of the two directions.
+    """One end of a channel. `outgoing` and `incoming` are the messages of the two directions.
 
-    `share` is what the peer may take of this thread, where it is not to be trusted with all of it; who acts on its
-    messages books their time there too. Frames wait in a queue and are written whole and in order, so a cancelled
-    sender never leaves half a frame.
+    `budget` limits the time that messages of an untrusted peer take; code that acts on the messages charges its time
+    to the same budget. Frames wait in a queue and are written whole and in order, so a cancelled `send` never leaves
+    half a frame.
     """
 
     def __init__(
@@ -33,84 +33,84 @@ class Channel:
         sock: socket.socket,
         outgoing: dict[int, MessageSpec],
         incoming: dict[int, MessageSpec],
-        share: CpuBudget | None = None,
+        budget: CpuBudget | None = None,
     ) -> None:
         sock.setblocking(False)
         self._sock = sock
         self._outgoing = outgoing
         self._parser = Parser(incoming)
-        self._share = share
+        self._budget = budget
         self._descriptors: deque[int] = deque()
-        self._ready: deque[tuple[Message, list[int]]] = deque()
-        self._queue: deque[tuple[memoryview, list[int]]] = deque()
-        self._unsent = 0
+        self._received: deque[tuple[Message, list[int]]] = deque()
+        self._unsent: deque[tuple[memoryview, list[int]]] = deque()
+        self._unsent_bytes = 0
         self._broken: OSError | None = None
-        self._room = asyncio.Event()
+        self._flushed = asyncio.Event()
         self._arrived = asyncio.Event()
 
     async def send(self, message: Message, descriptors: Sequence[int] = ()) -> None:
-        """Send one message; the caller keeps (and closes) its descriptors. Raises ChannelClosed.
+        """Send one message. The caller keeps its descriptors and closes them. Raises ChannelClosed.
 
-        Waits only while much is unsent; ProtocolViolation where the peer has stopped reading altogether.
+        Waits only while more than HIGH_WATER_BYTES are unsent. Raises ProtocolViolation where the peer does not read.
         """
         frame = encode(self._outgoing, message, len(descriptors))
-        if self._unsent + len(frame) > MAX_UNSENT_BYTES:
-            raise ProtocolViolation("the peer does not read what it is sent")
+        if self._unsent_bytes + len(frame) > MAX_UNSENT_BYTES:
+            raise ProtocolViolation(f"the peer does not read: {self._unsent_bytes} bytes are unsent")
         self._check_open()
-        self._queue.append((memoryview(frame), [os.dup(descriptor) for descriptor in descriptors]))
-        self._unsent += len(frame)
+        self._unsent.append((memoryview(frame), [os.dup(descriptor) for descriptor in descriptors]))
+        self._unsent_bytes += len(frame)
         self._flush()
-        while self._unsent > HIGH_WATER_BYTES:
-            self._room.clear()
-            await self._room.wait()
+        while self._unsent_bytes > HIGH_WATER_BYTES:
+            self._flushed.clear()
+            await self._flushed.wait()
         self._check_open()
 
     def _check_open(self) -> None:
         if self._broken is not None or self._sock.fileno() < 0:
-            raise ChannelClosed(str(self._broken or "closed"))
+            raise ChannelClosed(str(self._broken or "the channel is closed"))
 
     def _flush(self) -> None:
-        """Write what the socket takes; the loop calls again when it takes more."""
+        """Write what the socket accepts. The loop calls this again when the socket accepts more."""
         loop = asyncio.get_running_loop()
         try:
-            while self._queue:
-                frame, descriptors = self._queue[0]
+            while self._unsent:
+                frame, descriptors = self._unsent[0]
                 sent = socket.send_fds(self._sock, [frame], descriptors) if descriptors else self._sock.send(frame)
-                self._unsent -= sent
-                self._queue[0] = (frame[sent:], [])
+                self._unsent_bytes -= sent
+                self._unsent[0] = (frame[sent:], [])
                 _close(descriptors)
                 if sent == len(frame):
-                    self._queue.popleft()
+                    self._unsent.popleft()
         except BlockingIOError:
             loop.add_writer(self._sock.fileno(), self._flush)
         except OSError as error:
             self._broken = error
-            self._drop_queue()
-        if not self._queue and self._sock.fileno() >= 0:
+            self._drop_unsent()
+        if not self._unsent and self._sock.fileno() >= 0:
             loop.remove_writer(self._sock.fileno())
-        self._room.set()
+        self._flushed.set()
 
-    def _drop_queue(self) -> None:
-        for _, descriptors in self._queue:
+    def _drop_unsent(self) -> None:
+        for _, descriptors in self._unsent:
             _close(descriptors)
-        self._queue.clear()
-        self._unsent = 0
+        self._unsent.clear()
+        self._unsent_bytes = 0
 
     async def receive(self) -> tuple[Message, list[int]]:
         """The next message with its descriptors, which the caller owns.
 
-        Raises ChannelClosed, ProtocolViolation; OSError where we have no descriptor left for one that was sent.
+        Raises ChannelClosed, ProtocolViolation. Raises OSError where this process has no free descriptor for one that
+        was sent.
         """
-        if self._share is not None:
-            await self._share.turn()
-        while not self._ready:
+        if self._budget is not None:
+            await self._budget.turn()
+        while not self._received:
             await self._read()
-        return self._ready.popleft()
+        return self._received.popleft()
 
     async def _read(self) -> None:
         try:
-            # Not socket.recv_fds: it ignores its flags, and descriptors must not
-            # be inherited by what we start.
+            # Not socket.recv_fds: it ignores its flags, and received descriptors must be close-on-exec.
             data, ancillary, flags, _ = self._sock.recvmsg(
                 READ_BYTES, socket.CMSG_LEN(MAX_DESCRIPTORS * DESCRIPTOR_BYTES), socket.MSG_CMSG_CLOEXEC
             )
@@ -123,20 +123,20 @@ class Channel:
             count = len(packed) // DESCRIPTOR_BYTES
             self._descriptors.extend(struct.unpack(f"{count}i", packed[: count * DESCRIPTOR_BYTES]))
         if flags & socket.MSG_CTRUNC:
-            # Raises where no descriptor can be had: then it was us who could not take what the peer sent (unix(7)).
+            # Raises OSError where this process has no free descriptor: then the fault is not the peer's (unix(7)).
             os.close(os.dup(self._sock.fileno()))
         if flags & socket.MSG_CTRUNC or len(self._descriptors) > MAX_DESCRIPTORS:
-            raise ProtocolViolation("more descriptors than any message carries")
+            raise ProtocolViolation(f"more than {MAX_DESCRIPTORS} descriptors at once, which no message carries")
         if not data:
-            raise ChannelClosed("end of file")
+            raise ChannelClosed("end of file: the peer has closed the channel")
         since = time.perf_counter()
         for frame in self._parser.feed(data):
             if frame.descriptors > len(self._descriptors):
-                raise ProtocolViolation("a descriptor was announced and not sent")
-            self._ready.append((frame.message, [self._descriptors.popleft() for _ in range(frame.descriptors)]))
-        if self._share is not None:
-            self._share.spend(since)
-        # A peer that always has more to say must not keep others from being heard.
+                raise ProtocolViolation(f"{type(frame.message).__name__} announced a descriptor that was not sent")
+            self._received.append((frame.message, [self._descriptors.popleft() for _ in range(frame.descriptors)]))
+        if self._budget is not None:
+            self._budget.spend(since)
+        # A peer that sends without end must not keep other tasks from running.
         await asyncio.sleep(0)
 
     async def _readable(self) -> None:
@@ -149,23 +149,23 @@ class Channel:
             if self._sock.fileno() >= 0:
                 loop.remove_reader(self._sock.fileno())
         if self._sock.fileno() < 0:
-            raise ChannelClosed("closed")
+            raise ChannelClosed("the channel is closed")
 
     def close(self) -> None:
-        """Close the socket and every descriptor that nobody took."""
+        """Close the socket and every descriptor that was received and not handed out. May be called again."""
         if self._sock.fileno() < 0:
             return
         loop = asyncio.get_running_loop()
         loop.remove_reader(self._sock.fileno())
         loop.remove_writer(self._sock.fileno())
-        self._drop_queue()
-        for _, descriptors in self._ready:
+        self._drop_unsent()
+        for _, descriptors in self._received:
             _close(descriptors)
         _close(list(self._descriptors))
         self._descriptors.clear()
-        self._ready.clear()
+        self._received.clear()
         self._sock.close()
-        self._room.set()
+        self._flushed.set()
         self._arrived.set()
 
 

@@ -1,25 +1,25 @@
-"""What can go wrong on the wire, by blame."""
+"""What can go wrong on a channel, by blame."""
 
 from typing import Literal
 
 
 class WireError(Exception):
-    """Base: the channel can not be used any more."""
+    """Base: the channel cannot be used any more."""
 
 
 class ProtocolViolation(WireError):
-    """The peer sent what its table does not permit. The peer is to be killed; nothing it said is kept."""
+    """The peer sent something that the protocol does not permit. Kill the peer and discard what it sent."""
 
 
 class ChannelClosed(WireError):
-    """The peer is gone: end of file or a reset."""
+    """The peer has closed the channel or has ended."""
 
 
 class OutputExceeded(ProtocolViolation):
-    """The peer said, or left, more than an attempt may: the runner's own side stops modules well before."""
+    """The peer sent more output than an attempt may. A correct runner stops its module well before this limit."""
 
     def __init__(self, used: int, allowed: int, unit: Literal["bytes", "lines", "artifacts"]) -> None:
-        super().__init__(f"{used} {unit} of output, at most {allowed}")
+        super().__init__(f"{used} {unit} of output, at most {allowed} are permitted")
         self.used = used
         self.allowed = allowed
         self.unit = unit

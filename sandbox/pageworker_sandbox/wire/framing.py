@@ -1,4 +1,4 @@
-"""Frames, without I/O: bytes in, whole frames out, and the other way."""
+"""Frames without I/O: parses bytes into whole frames, and encodes messages as frames."""
 
 import struct
 from dataclasses import dataclass
@@ -9,57 +9,58 @@ from pageworker_sandbox.wire.errors import ProtocolViolation
 from pageworker_sandbox.wire.messages import Message, MessageSpec
 
 HEADER = struct.Struct("!BBI")
+"""Kind, number of descriptors, length of the body."""
 
 _encoder = msgspec.msgpack.Encoder()
 
 
 @dataclass(frozen=True)
 class Frame:
-    """A decoded message and how many descriptors came with it."""
+    """A decoded message, and the number of descriptors that came with it."""
 
     message: Message
     descriptors: int
 
 
-def encode(words: dict[int, MessageSpec], message: Message, descriptors: int = 0) -> bytes:
-    """One frame. Raises ProtocolViolation where we ourselves break the vocabulary: that is a bug of ours."""
+def encode(specs: dict[int, MessageSpec], message: Message, descriptors: int = 0) -> bytes:
+    """The message as one frame. Raises ProtocolViolation for a message that this side must not send: a bug of ours."""
     name = type(message).__name__
-    kind = next((kind for kind, word in words.items() if word.message is type(message)), None)
+    kind = next((kind for kind, spec in specs.items() if spec.message is type(message)), None)
     if kind is None:
-        raise ProtocolViolation(f"{name} is not in this direction's vocabulary")
+        raise ProtocolViolation(f"{name} is not a message of this direction")
     body = _encoder.encode(message)
-    if len(body) > words[kind].max_bytes:
-        raise ProtocolViolation(f"{name} of {len(body)} bytes, at most {words[kind].max_bytes}")
-    if descriptors != words[kind].descriptors:
-        raise ProtocolViolation(f"{name} carries {words[kind].descriptors} descriptors, not {descriptors}")
+    if len(body) > specs[kind].max_bytes:
+        raise ProtocolViolation(f"{name} has {len(body)} bytes, at most {specs[kind].max_bytes} are permitted")
+    if descriptors != specs[kind].descriptors:
+        raise ProtocolViolation(f"{name} must carry {specs[kind].descriptors} descriptors, not {descriptors}")
     return HEADER.pack(kind, descriptors, len(body)) + body
 
 
 class Parser:
-    """Cuts an untrusted byte stream into frames of one direction's vocabulary.
+    """Splits an untrusted byte stream into frames of one direction.
 
-    Never holds more than one frame beyond what was fed; every length is checked before a byte of the body
-    is waited for.
+    Holds at most one incomplete frame. Checks the length of a body before it waits for the body.
     """
 
-    def __init__(self, words: dict[int, MessageSpec]) -> None:
-        self._words = words
-        self._decoders = {kind: msgspec.msgpack.Decoder(word.message) for kind, word in words.items()}
+    def __init__(self, specs: dict[int, MessageSpec]) -> None:
+        self._specs = specs
+        self._decoders = {kind: msgspec.msgpack.Decoder(spec.message) for kind, spec in specs.items()}
         self._untrusted = bytearray()
 
     def feed(self, untrusted_bytes: bytes) -> list[Frame]:
-        """All frames that are now whole. Raises ProtocolViolation."""
+        """Add bytes. Returns all frames that are now complete. Raises ProtocolViolation."""
         self._untrusted += untrusted_bytes
         frames: list[Frame] = []
         while len(self._untrusted) >= HEADER.size:
             kind, descriptors, length = HEADER.unpack_from(self._untrusted)
-            word = self._words.get(kind)
-            if word is None:
-                raise ProtocolViolation(f"unknown kind {kind}")
-            if length > word.max_bytes:
-                raise ProtocolViolation(f"{word.message.__name__} of {length} bytes, at most {word.max_bytes}")
-            if descriptors != word.descriptors:
-                raise ProtocolViolation(f"{word.message.__name__} with {descriptors} descriptors")
+            spec = self._specs.get(kind)
+            if spec is None:
+                raise ProtocolViolation(f"unknown kind of message: {kind}")
+            name = spec.message.__name__
+            if length > spec.max_bytes:
+                raise ProtocolViolation(f"{name} has {length} bytes, at most {spec.max_bytes} are permitted")
+            if descriptors != spec.descriptors:
+                raise ProtocolViolation(f"{name} must carry {spec.descriptors} descriptors, not {descriptors}")
             end = HEADER.size + length
             if len(self._untrusted) < end:
                 break
@@ -71,5 +72,5 @@ class Parser:
         try:
             message: Message = self._decoders[kind].decode(body)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-            raise ProtocolViolation(f"{self._words[kind].message.__name__}: {error}") from error
+            raise ProtocolViolation(f"{self._specs[kind].message.__name__} is malformed: {error}") from error
         return message

@@ -1,7 +1,7 @@
-"""Every message that crosses the wall. Frozen, tagged, unknown fields forbidden, a maximum size each.
+"""Every message between supervisor and runner. Each is frozen, forbids unknown fields and has a maximum size.
 
-A frame is: kind (u8), descriptors (u8), length (u32, big endian), MessagePack body. Bodies are small: large
-bytes (bundles, screenshots, HTML) travel as sealed memfds beside the frame.
+A frame is: kind (u8), number of descriptors (u8), length (u32, big endian), MessagePack body. Bodies are small. Large
+bytes (bundles, screenshots, HTML) cross as sealed memfds beside the frame.
 """
 
 from typing import Annotated, Literal
@@ -14,11 +14,11 @@ MAX_DATA_BYTES = 1024 * 1024
 MAX_ARTIFACT_BYTES = 32 * 1024 * 1024
 MAX_ARTIFACTS = 66
 MAX_ARTIFACTS_BYTES = 160 * 1024 * 1024
-"""Of one attempt, all together, its failure artifacts included. The runner keeps modules well below; past this it is
-no runner of ours."""
+"""Total size of all artifacts of one attempt, failure artifacts included. A correct runner keeps modules well below
+this limit, so a runner that exceeds it is killed."""
 MAX_RETRY_AFTER_SECONDS = 86_400.0
 MAX_LINES = 2000
-"""Of an attempt's log, and of what a runner says of itself in its whole life."""
+"""Log lines per attempt. A runner has the same number for lines of its own, in its whole life."""
 
 Id = Annotated[str, Meta(min_length=1, max_length=160)]
 Name = Annotated[str, Meta(min_length=1, max_length=200)]
@@ -27,7 +27,7 @@ Kind = Annotated[str, Meta(pattern=r"^[a-z][a-z0-9_.-]{0,62}\Z")]
 MediaType = Annotated[str, Meta(pattern=r"^[a-z0-9.+-]+/[A-Za-z0-9.+; =_-]{1,100}\Z")]
 Level = Literal["debug", "info", "warning", "error"]
 Outcome = Literal["succeeded", "failed", "blocked", "timed_out", "cancelled", "expired"]
-"""expired: it was too late for the handler to begin."""
+"""expired: the handler did not begin before the job expired."""
 
 
 class Message(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -38,7 +38,7 @@ class Message(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
 
 
 class Boot(Message, frozen=True):
-    """First word. What this runner is for and how its browser is started."""
+    """First message. What this runner is for, and how to start its browser."""
 
     protocol: int
     runner_id: Id
@@ -51,15 +51,15 @@ class Boot(Message, frozen=True):
     """Path of the browser binary inside the runner's root."""
     default_timeout_seconds: float = 30.0
     recycle_seconds: float = 5.0
-    """Deadline for proving a used page clean; past it the page is closed and replaced."""
+    """Deadline for recycling a used page. After it the page is closed and replaced."""
     failure_artifacts: bool = True
-    """Leave a screenshot and the HTML of the page when an attempt does not succeed."""
+    """Save a screenshot and the HTML of the page when an attempt does not succeed."""
     max_jobs: int = 1000
-    """After so many jobs the runner asks to be retired."""
+    """After this number of jobs the runner sends Retire."""
 
 
 class Module(Message, frozen=True):
-    """A verified bundle, one descriptor: a sealed memfd with the zip. Import it under a versioned name."""
+    """A verified bundle. One descriptor: a sealed memfd with the zip. The runner imports it under a versioned name."""
 
     name: Name
     version: Name
@@ -84,57 +84,57 @@ class Run(Message, frozen=True):
     module: Name
     version: Name
     payload: bytes
-    """JSON as it was pushed: MessagePack would need more room for some (floats: 9 bytes for `1.5,`)."""
+    """JSON as it was pushed. MessagePack can be larger (9 bytes for the float in `1.5,`)."""
     attempt: int
     """Counts from 1."""
     timeout_seconds: float
-    """What is left of the attempt's budget."""
+    """The rest of the attempt's time budget."""
     trace_id: str
     begin_before: float | None = None
-    """The handler must not begin later; on CLOCK_BOOTTIME, in seconds, which all processes of a host share."""
+    """The handler must not begin later. Seconds of CLOCK_BOOTTIME, which all processes of a host share."""
 
 
 class Cancel(Message, frozen=True):
-    """Stop an attempt: cancel its handler, answer Done with this outcome."""
+    """Stop an attempt: cancel its handler, and answer with Done and this outcome."""
 
     attempt_id: Id
     outcome: Literal["timed_out", "cancelled"]
 
 
 class Grant(Message, frozen=True):
-    """There is room for the artifact of this offer: hand it over. An offer that was given up has none."""
+    """The supervisor accepts the artifact of this offer: send it. A newer offer has replaced any earlier one."""
 
     attempt_id: Id
     number: int
 
 
 class Ping(Message, frozen=True):
-    """Is the event loop alive? Answered by a Pong with the same number."""
+    """Asks whether the event loop runs. The answer is a Pong with the same number."""
 
     number: int
 
 
 class Stop(Message, frozen=True):
-    """Close pages and browser, then exit 0. The profile is flushed by the browser's own shutdown."""
+    """Close pages and browser, then exit 0. The browser writes its profile as it shuts down."""
 
 
 # ---- runner to supervisor ----
 
 
 class Hello(Message, frozen=True):
-    """First word of the runner."""
+    """First message of the runner."""
 
     protocol: int
 
 
 class Listener(Message, frozen=True):
-    """One descriptor: a listening socket on the runner's loopback. The egress gateway accepts on it."""
+    """One descriptor: a socket that listens on the runner's loopback. The egress gateway accepts on it."""
 
     port: int
 
 
 class Ready(Message, frozen=True):
-    """Pages are up and the process has confined itself. `evidence` is what the kernel answered to probes."""
+    """The pages are up and the process has confined itself. `evidence` is the errno name of each probe."""
 
     browser_version: Text
     pages: int
@@ -142,7 +142,7 @@ class Ready(Message, frozen=True):
 
 
 class Pong(Message, frozen=True):
-    """Answer to Ping."""
+    """The answer to Ping."""
 
     number: int
 
@@ -155,7 +155,7 @@ class Accepted(Message, frozen=True):
 
 
 class LogLine(Message, frozen=True):
-    """A line that a module or the runner wrote."""
+    """A log line of a module, or of the runner (`attempt_id` is None)."""
 
     attempt_id: Id | None
     level: Level
@@ -164,7 +164,7 @@ class LogLine(Message, frozen=True):
 
 
 class Offer(Message, frozen=True):
-    """There is an artifact of so many bytes, to be handed over once it is granted. A later offer gives this one up."""
+    """The attempt has an artifact of this size. It is sent after a Grant. A later offer replaces this one."""
 
     attempt_id: Id
     number: int
@@ -172,7 +172,7 @@ class Offer(Message, frozen=True):
 
 
 class ArtifactData(Message, frozen=True):
-    """One descriptor: a sealed memfd with the bytes that were offered and granted."""
+    """An artifact that was offered and granted. One descriptor: a sealed memfd with the bytes."""
 
     attempt_id: Id
     kind: Kind
@@ -180,13 +180,13 @@ class ArtifactData(Message, frozen=True):
 
 
 class Failure(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Why an attempt failed, by whose fault, as the runner saw it."""
+    """Why an attempt failed, as the runner reports it."""
 
     type: Kind
     message: Annotated[str, Meta(max_length=4096)]
     retryable: bool
     retry_after_seconds: Annotated[float, Meta(ge=0, le=MAX_RETRY_AFTER_SECONDS)] | None = None
-    """Try again no sooner than this, where the module says so."""
+    """Set where the module asks for it: retry no sooner than this."""
     detail: msgspec.Raw = msgspec.Raw(b"\xc0")
 
 
@@ -199,7 +199,7 @@ class Obstacle(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
 
 
 class Done(Message, frozen=True):
-    """The attempt's end. `data` is MessagePack, at most MAX_DATA_BYTES."""
+    """The end of an attempt. `data` is MessagePack, at most MAX_DATA_BYTES."""
 
     attempt_id: Id
     outcome: Outcome
@@ -210,19 +210,19 @@ class Done(Message, frozen=True):
 
 
 class Free(Message, frozen=True):
-    """The attempt's page was recycled or replaced: one more job can come."""
+    """The page of the attempt is recycled or replaced: the runner can take one more job."""
 
     attempt_id: Id
 
 
 class Retire(Message, frozen=True):
-    """The runner asks to be replaced when its jobs are done."""
+    """The runner asks to be replaced after its jobs have ended."""
 
     reason: Text
 
 
 class MessageSpec(Struct, frozen=True):
-    """One row of the vocabulary."""
+    """One row of a protocol: a message, its maximum size, and the number of descriptors that it carries."""
 
     message: type[Message]
     max_bytes: int

@@ -1,5 +1,6 @@
-"""`workerctl`: the root of all commands. Each is imported when it is called, so that `--help` is quick."""
+"""`workerctl`: the root of all commands. A command is imported when it is called, so that `--help` is quick."""
 
+import inspect
 import os
 import sys
 from collections.abc import Sequence
@@ -20,50 +21,65 @@ app = App(
 
 # Command or group, where it is (a function or an App), its line in `--help`.
 COMMANDS = (
-    ("demo", "pageworker_supervisor.cli.demo:demo", "See it work: a worker, a shop and thirty jobs of its own."),
-    ("status", "pageworker_supervisor.cli.worker:status", "Show the worker on this host."),
-    ("drain", "pageworker_supervisor.cli.worker:drain", "Claim no more, finish what runs, hand back the rest."),
-    ("resume", "pageworker_supervisor.cli.worker:resume", "Take jobs again after a drain."),
-    ("submit", "pageworker_supervisor.cli.jobs:submit", "Push one job; with --wait, print its result."),
-    ("results", "pageworker_supervisor.cli.jobs:results", "Show one job's result, or the newest results."),
-    ("jobs", "pageworker_supervisor.cli.jobs:jobs", "List jobs that have no result yet."),
-    ("cancel", "pageworker_supervisor.cli.worker:cancel", "Cancel a job, wherever it waits or runs."),
-    (
-        "dead",
-        "pageworker_supervisor.cli.dead_letters:app",
-        "Jobs that came to no good end: look, send again, throw away.",
-    ),
-    ("redis", "pageworker_supervisor.cli.redis:app", "How clients reach the daemon's own Redis."),
-    ("doctor", "pageworker_supervisor.cli.doctor:doctor", "What this host needs, and how to mend what fails."),
+    ("demo", "pageworker_supervisor.cli.demo:demo", "Run about thirty demonstration jobs on a temporary worker."),
+    ("status", "pageworker_supervisor.cli.worker:status", "Show the state, runners and running jobs of the worker."),
+    ("drain", "pageworker_supervisor.cli.worker:drain", "Stop claiming jobs, and wait until the running ones end."),
+    ("undrain", "pageworker_supervisor.cli.worker:undrain", "Let the worker claim jobs again after a drain."),
+    ("submit", "pageworker_supervisor.cli.jobs:submit", "Push one job. With --wait, also print its result."),
+    ("results", "pageworker_supervisor.cli.jobs:results", "Show the result of one job, or the newest results."),
+    ("jobs", "pageworker_supervisor.cli.jobs:jobs", "List the jobs that have no result yet."),
+    ("cancel", "pageworker_supervisor.cli.worker:cancel", "Cancel one job, whatever its state."),
+    ("dead", "pageworker_supervisor.cli.dead_letters:app", "Inspect, retry or delete dead-lettered jobs."),
+    ("redis", "pageworker_supervisor.cli.redis:app", "Show how clients reach the worker's own Redis."),
+    ("config", "pageworker_supervisor.cli.config:app", "Check the configuration, or show the settings in effect."),
+    ("doctor", "pageworker_supervisor.cli.doctor:doctor", "Check whether this host can run a worker."),
     ("module", "pageworker_supervisor.cli.module:app", "Write, pack, sign, verify and publish modules."),
-    ("key", "pageworker_supervisor.cli.key:app", "Make and show the keys that modules are signed with."),
+    ("key", "pageworker_supervisor.cli.key:app", "Create and show the keys that sign modules."),
 )
 
 for name, place, line in COMMANDS:
     app.command(place, name=name, help=line)
 
+OLD_NAMES = (("resume", "pageworker_supervisor.cli.worker:undrain", "Run `undrain`: the old name works until 1.0."),)
+"""Commands under the name that they had before. `--help` of the root does not list them."""
+
+for name, place, line in OLD_NAMES:
+    app.command(place, name=name, help=line, show=False)
+
+CALLED = frozenset(name for name, _, _ in COMMANDS)
+
 
 def run(arguments: Sequence[str] | None = None) -> int:
     """Run one command line (default: this process's own). Returns the exit code.
 
-    A command returns None or an Exit, or raises CommandError.
+    A command returns None or a CommandExit, or raises CommandError.
     """
+    words = sys.argv[1:] if arguments is None else arguments
     try:
-        result = app(arguments, print_error=False)
+        if words and words[0] in CALLED:
+            _show_whole_help(words[0])
+        result = app(words, print_error=False)
         sys.stdout.flush()
     except CycloptsError as error:
-        complain(printable(error), "`workerctl --help`, or `workerctl COMMAND --help`, shows what there is")
+        complain(printable(error), "Run `workerctl --help` or `workerctl COMMAND --help` for the commands and options.")
         return CommandExit.USAGE
     except CommandError as error:
         complain(str(error), error.mend)
         return error.exit_code
     except BrokenPipeError:
-        # `workerctl … | head`: nobody reads on. Python would complain again when it closes stdout.
+        # The reader of `workerctl … | head` has closed the pipe. Python would fail again when it closes stdout.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return CommandExit.FAILED
     except KeyboardInterrupt:
         return 130
     return result if isinstance(result, int) else CommandExit.DONE
+
+
+def _show_whole_help(name: str) -> None:
+    """The line in the root's `--help` stands in for a command that is not imported. The docstring has more to say."""
+    command = app[name]
+    if command.default_command is not None:
+        command.help = inspect.getdoc(command.default_command)
 
 
 def main() -> None:

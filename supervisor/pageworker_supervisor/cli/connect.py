@@ -1,4 +1,4 @@
-"""How commands reach a worker and its Redis: through the same configuration that the worker reads."""
+"""Connects commands to a worker and to its Redis. They read the same configuration as the worker."""
 
 import asyncio
 import os
@@ -23,16 +23,19 @@ from pageworker_supervisor.redis_client.errors import RedisClientError
 from pageworker_supervisor.redis_client.redis_folder import RedisFolder
 
 ANSWER_SECONDS = 3.0
-ASK_REDIS = "is it running, suspended, or busy with something else? `redis-cli PING` tells"
+CHECK_REDIS = "Check with `redis-cli PING` whether Redis is running, suspended or overloaded."
 
 Config = Annotated[
     Path | None,
-    Parameter(name=("--config", "-c"), help="The worker's configuration file. Default: $PAGEWORKER_CONFIG, else none."),
+    Parameter(
+        name=("--config", "-c"),
+        help="Configuration file of the worker. Default: $PAGEWORKER_CONFIG, else the default settings.",
+    ),
 ]
 
 
 def settings_of(config: Path | None) -> Settings:
-    """The worker's settings. Ends the command where they are wrong."""
+    """The settings of the worker. Raises CommandError, with every mistake, if they are invalid."""
     chosen = config or (Path(os.environ["PAGEWORKER_CONFIG"]) if os.environ.get("PAGEWORKER_CONFIG") else None)
     environ = {name: value for name, value in os.environ.items() if name != "PAGEWORKER_CONFIG"}
     try:
@@ -42,69 +45,68 @@ def settings_of(config: Path | None) -> Settings:
 
 
 def worker_of(config: Path | None) -> WorkerClient:
-    """The worker on this host that runs with this configuration."""
+    """A client of the worker on this host that uses this configuration."""
     return WorkerClient(data_dir_of(settings_of(config)))
 
 
 @asynccontextmanager
 async def open_queue(config: Path | None) -> AsyncIterator[tuple[RedisClient, QueueClient, Settings]]:
-    """The queue, for the block. Ends the command where Redis does not answer."""
+    """Redis, the queue and the settings for the length of the block. Raises CommandError if Redis does not answer."""
     settings = settings_of(config)
     redis = settings.redis
     if redis.url is None:
         embedded_folder(settings)
-        link = connect_embedded(redis, data_dir_of(settings))
+        redis_client = connect_embedded(redis, data_dir_of(settings))
     else:
-        link = connect(redis)
+        redis_client = connect(redis)
     try:
-        await _answers(link)
+        await _probe(redis_client)
         queue = QueueClient(
-            link.commands,
-            link.blocking(),
+            redis_client,
             prefix=redis.prefix,
             shards=redis.shards,
             options=QueueOptions(result_ttl_seconds=settings.results.ttl_seconds),
         )
-        yield link, queue, settings
+        yield redis_client, queue, settings
     except RedisClientError as error:
         raise CommandError(
-            printable(f"Redis at {link.safe_url}: {error}"), ASK_REDIS, CommandExit.UNREACHABLE
+            printable(f"Redis at {redis_client.safe_url}: {error}"), CHECK_REDIS, CommandExit.UNREACHABLE
         ) from error
     finally:
-        await link.aclose()
+        await redis_client.aclose()
 
 
-async def _answers(link: RedisClient) -> None:
-    """Whether Redis answers at all, soon: a command must not be silent for as long as every call of its own may take.
+async def _probe(redis_client: RedisClient) -> None:
+    """Check that Redis answers. The client's own retries would keep the user waiting without a message for much longer.
 
     Raises CommandError, RedisClientError.
     """
     try:
         async with asyncio.timeout(ANSWER_SECONDS):
-            await link.probe()
-            if link.ingress is not link:
-                await link.ingress.probe()
+            await redis_client.probe()
+            if redis_client.ingress is not redis_client:
+                await redis_client.ingress.probe()
     except TimeoutError:
-        what = f"Redis at {link.safe_url} does not answer within {ANSWER_SECONDS:g} s"
-        raise CommandError(printable(what), ASK_REDIS, CommandExit.UNREACHABLE) from None
+        what = f"Redis at {redis_client.safe_url} does not answer within {ANSWER_SECONDS:g} s"
+        raise CommandError(printable(what), CHECK_REDIS, CommandExit.UNREACHABLE) from None
 
 
 def embedded_folder(settings: Settings) -> RedisFolder:
-    """That of the daemon's own Redis, which runs. Ends the command where it does not, or is closed to us."""
+    """The folder of the worker's own Redis. Raises CommandError if that is not running, or belongs to another user."""
     data_dir = data_dir_of(settings)
     folder = RedisFolder(data_dir)
     try:
         running = folder.port.exists()
     except PermissionError as error:
         raise CommandError(
-            f"{folder.path}: only root and the worker's own user may use its Redis",
-            "run workerctl as that user, or name the configuration that has redis.url with --config",
+            f"{folder.path}: permission denied. Only root and the user of the worker may use its Redis",
+            "Run workerctl as that user, or give --config a file that sets redis.url.",
             CommandExit.UNREACHABLE,
         ) from error
     if not running:
         raise CommandError(
-            f"no worker has started a Redis in {data_dir}",
-            "start `pageworker`, or name the configuration that has redis.url with --config",
+            f"no worker has started a Redis in {data_dir}, and redis.url is not set",
+            "Start `pageworker`, or give --config a file that sets redis.url.",
             CommandExit.UNREACHABLE,
         )
     return folder

@@ -1,7 +1,7 @@
-"""`workerctl dead`: jobs that came to no good end. Look, send again, throw away.
+"""`workerctl dead`: inspect, retry or delete dead-lettered jobs.
 
-A bulk action takes ids, not a filter: `dead list --ids > set.txt`, look at it, then `dead retry --ids-from set.txt`.
-So it touches exactly the set that was looked at, whatever has died since.
+`retry` and `purge` take ids, not a filter. Write the ids to a file with `dead list --ids > ids.txt`, inspect the file,
+then run `dead retry --ids-from ids.txt`. It changes exactly the dead letters in the file, and none that came later.
 """
 
 import asyncio
@@ -18,19 +18,22 @@ from pageworker_supervisor.contract.errors import ContractError
 from pageworker_supervisor.contract.printable import printable
 from pageworker_supervisor.queue.dead_letters import DeadLetter, JobPatch
 
-app = App(name="dead", help="Jobs that came to no good end: look, send again, throw away.")
+app = App(name="dead", help="Inspect, retry or delete dead-lettered jobs.")
 
 PAGE = 500
 
-IdsFrom = Annotated[Path | None, Parameter(name="--ids-from", help="File with one id a line, `-` for stdin.")]
+LetterIds = Annotated[str, Parameter(help="Ids of dead letters, as `workerctl dead list` prints them.")]
+IdsFrom = Annotated[
+    Path | None, Parameter(name="--ids-from", help="File with one dead-letter id per line; `-` reads stdin.")
+]
 
 
 @app.command(name="list")
-def list_letters(
+def list_dead_letters(
     *,
     tenant: str | None = None,
     count: int = 50,
-    ids: Annotated[bool, Parameter(name="--ids", negative=(), help="Print ids alone, for --ids-from.")] = False,
+    ids: Annotated[bool, Parameter(name="--ids", negative=(), help="Print only ids, as input for --ids-from.")] = False,
     config: Config = None,
     json: Json = False,
 ) -> None:
@@ -39,11 +42,11 @@ def list_letters(
     Parameters
     ----------
     tenant
-        Only this tenant's.
+        List only the dead letters of this tenant.
     count
-        At most so many.
+        Maximum number of dead letters to list.
     """
-    letters = asyncio.run(_letters(config, tenant, count))
+    letters = asyncio.run(_read_dead_letters(config, tenant, count))
     if ids and not json:
         put("\n".join(printable(letter.id) for letter in letters))
         return
@@ -52,8 +55,14 @@ def list_letters(
 
 
 @app.command(name="show")
-def show_letter(letter_id: str, *, config: Config = None, json: Json = False) -> None:
-    """Show one dead letter: the job as it was pushed, the last error, the attempts."""
+def show_dead_letter(letter_id: str, *, config: Config = None, json: Json = False) -> None:
+    """Show one dead letter as JSON: the job as it was pushed, the last error and the attempts.
+
+    Parameters
+    ----------
+    letter_id
+        Id of the dead letter, as `workerctl dead list` prints it.
+    """
 
     async def read() -> DeadLetter | None:
         async with open_queue(config) as (_, queue, _settings):
@@ -61,28 +70,30 @@ def show_letter(letter_id: str, *, config: Config = None, json: Json = False) ->
 
     letter = asyncio.run(read())
     if letter is None:
-        raise CommandError(f"there is no dead letter {letter_id}", "`workerctl dead list` shows what there is")
+        raise CommandError(f"there is no dead letter `{letter_id}`", "`workerctl dead list` prints the ids.")
     facts = _facts(letter)
     show_json(msgspec.json.encode(facts), json)
 
 
 @app.command
 def retry(
-    *letter_ids: str,
+    *letter_ids: LetterIds,
     ids_from: IdsFrom = None,
     payload: str | None = None,
     module: str | None = None,
     config: Config = None,
     json: Json = False,
 ) -> CommandExit:
-    """Queue exactly these jobs again, with fresh attempts. Ends with 1 where one of them could not be.
+    """Queue the named dead-lettered jobs again, with all attempts restored.
+
+    The exit code is 1 if one of them could not be queued. Example: `workerctl dead retry --ids-from ids.txt`.
 
     Parameters
     ----------
     payload
-        JSON object that takes the place of each job's payload.
+        JSON object that replaces the payload of each job.
     module
-        Module, or module@version, that takes the place of each job's.
+        Module, or module@version, that replaces the module of each job.
     """
     chosen = _ids(letter_ids, ids_from)
 
@@ -92,27 +103,27 @@ def retry(
             return dict(await queue.dead_letters.retry(chosen, edits))
 
     try:
-        became = asyncio.run(send())
+        outcomes = asyncio.run(send())
     except ContractError as error:
         raise CommandError(str(error), exit_code=CommandExit.USAGE) from error
-    show(became, table(("ID", "OUTCOME"), became.items()), json)
-    return CommandExit.DONE if set(became.values()) <= {"queued"} else CommandExit.FAILED
+    show(outcomes, table(("ID", "OUTCOME"), outcomes.items()), json)
+    return CommandExit.DONE if set(outcomes.values()) <= {"queued"} else CommandExit.FAILED
 
 
 @app.command
-def purge(*letter_ids: str, ids_from: IdsFrom = None, config: Config = None, json: Json = False) -> None:
-    """Throw exactly these letters away."""
+def purge(*letter_ids: LetterIds, ids_from: IdsFrom = None, config: Config = None, json: Json = False) -> None:
+    """Delete the named dead letters for ever."""
     chosen = _ids(letter_ids, ids_from)
 
-    async def throw() -> int:
+    async def delete() -> int:
         async with open_queue(config) as (_, queue, _settings):
             return await queue.dead_letters.purge(chosen)
 
-    gone = asyncio.run(throw())
-    show({"purged": gone}, f"{gone} purged", json)
+    count = asyncio.run(delete())
+    show({"purged": count}, f"{count} deleted", json)
 
 
-async def _letters(config: Path | None, tenant: str | None, count: int) -> list[DeadLetter]:
+async def _read_dead_letters(config: Path | None, tenant: str | None, count: int) -> list[DeadLetter]:
     found: list[DeadLetter] = []
     async with open_queue(config) as (_, queue, _settings):
         cursor = None
@@ -126,10 +137,18 @@ async def _letters(config: Path | None, tenant: str | None, count: int) -> list[
 
 
 def _ids(given: tuple[str, ...], file: Path | None) -> list[str]:
-    text = "" if file is None else sys.stdin.read() if str(file) == "-" else file.read_text()
+    try:
+        text = "" if file is None else sys.stdin.read() if str(file) == "-" else file.read_text()
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not text"
+        raise CommandError(f"--ids-from {file}: {reason}", exit_code=CommandExit.USAGE) from error
     chosen = [*given, *text.split()]
     if not chosen:
-        raise CommandError("which letters?", "name their ids, or a file of them with --ids-from", CommandExit.USAGE)
+        raise CommandError(
+            "no dead letter is named",
+            "Name at least one dead-letter id, or give a file of ids with --ids-from.",
+            CommandExit.USAGE,
+        )
     return chosen
 
 

@@ -1,4 +1,4 @@
-"""`workerctl demo`: see it work."""
+"""`workerctl demo`: a demonstration on a temporary worker."""
 
 from typing import Annotated
 
@@ -9,18 +9,19 @@ from pageworker_demo.run import demo as run_demo
 from pageworker_supervisor.cli.output import CommandExit
 
 PIPE_WIDTH = 150
-"""A pipe has no width, and a table that is cut to a guess is of no use there."""
+"""Columns of the tables if stdout is no terminal: a pipe has no width, and rich would cut the tables to its guess."""
 
 
 def demo(*, keep: Annotated[bool, Parameter(negative=())] = False) -> CommandExit:
-    """Run some thirty jobs on a worker of its own, with a Redis and a small shop of its own, and show what comes of it.
+    """Run about thirty demonstration jobs on a temporary worker, and show their results.
 
-    Takes about a quarter of a minute; leaves nothing behind. Ends with 0 only if all went as it should.
+    The demonstration starts a worker, a Redis and a small web shop. It takes about 15 seconds and removes everything at
+    the end. The exit code is 0 only if every job ended as expected.
 
     Parameters
     ----------
     keep
-        Leave the data folder, with the worker's log, the signed modules and the artifacts.
+        Keep the data folder with the log of the worker, the signed modules and the artifacts.
     """
     console = Console()
     if not console.is_terminal:

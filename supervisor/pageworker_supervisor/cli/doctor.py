@@ -1,10 +1,13 @@
-"""`workerctl doctor`: what this host needs, each thing really tried, and how to mend what fails."""
+"""`workerctl doctor`: checks whether this host can run a worker, and says how to fix what fails."""
 
 import asyncio
 import os
 import shutil
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
 
 from pageworker_sandbox.launch.checks import checks as host_checks
 from pageworker_sandbox.signing import KeyUnusable
@@ -20,11 +23,25 @@ from pageworker_supervisor.redis_client.errors import EmbeddedUnfit
 from pageworker_supervisor.redis_client.preflight import preflight
 from pageworker_supervisor.registry import load_trust
 
-ROOM_BYTES = 2 * 1024**3
+MIN_FREE_BYTES = 2 * 1024**3
 
 
-def doctor(*, config: Config = None, json: Json = False) -> CommandExit:
-    """Look this host over: sandbox, browser, Redis, clock, keys, data folder. Ends with 1 where something fails."""
+def doctor(
+    *,
+    audit: Annotated[
+        bool,
+        Parameter(
+            negative=(),
+            help="Also compare all keys of the queue in Redis with each other. Reads every job: slow on a long queue.",
+        ),
+    ] = False,
+    config: Config = None,
+    json: Json = False,
+) -> CommandExit:
+    """Check whether this host can run a worker: sandbox, browser, Redis, clock, keys, data folder.
+
+    Prints how to fix what fails. The exit code is 1 if a check fails.
+    """
     settings = settings_of(config)
     findings = [
         *(
@@ -32,6 +49,7 @@ def doctor(*, config: Config = None, json: Json = False) -> CommandExit:
             for c in host_checks(settings.sandbox.python, settings.browser.executable)
         ),
         *_redis(settings, config),
+        *(asyncio.run(_audit(config)) if audit else ()),
         _keys(settings),
         _folder(settings),
         *host_findings(settings, data_dir_of(settings)),
@@ -47,14 +65,25 @@ def _redis(settings: Settings, config: Path | None) -> Iterable[Finding]:
         if settings.redis.url is not None:
             return [Finding("redis", False, str(away), away.mend)]
     try:
-        return [Finding("redis", True, f"none runs yet; the worker starts {find_server()} of its own")]
+        return [Finding("redis", True, f"not running yet; the worker will start {find_server()}")]
     except EmbeddedUnfit as unfit:
         return [Finding("redis", False, str(unfit), "apt install redis-server, or set redis.url")]
 
 
 async def _ask_redis(config: Path | None) -> list[Finding]:
-    async with open_queue(config) as (link, _, _settings):
-        return [Finding(c.name, c.ok, c.found, c.mend) for c in await preflight(link)]
+    async with open_queue(config) as (redis_client, _, _settings):
+        return [Finding(c.name, c.ok, c.found, c.mend) for c in await preflight(redis_client)]
+
+
+async def _audit(config: Path | None) -> list[Finding]:
+    name = "queue audit"
+    try:
+        async with open_queue(config) as (_, queue, _settings):
+            problems = await queue.inspection.audit()
+    except CommandError as away:
+        return [Finding(name, False, str(away), away.mend)]
+    mend = "please report this with the output of `workerctl doctor --audit`"
+    return [Finding(name, False, problem, mend) for problem in problems] or [Finding(name, True, "all keys agree")]
 
 
 def _keys(settings: Settings) -> Finding:
@@ -62,10 +91,11 @@ def _keys(settings: Settings) -> Finding:
     try:
         keys = load_trust(settings.modules.trusted_keys).keys
     except KeyUnusable as unusable:
-        return Finding(name, False, str(unusable), "name public keys: `workerctl key show NAME` prints one's line")
+        mend = "put public keys into modules.trusted_keys: `workerctl key show NAME` prints one"
+        return Finding(name, False, str(unusable), mend)
     if not keys:
-        mend = "make one with `workerctl key new release` and put release.pub into modules.trusted_keys"
-        return Finding(name, False, "none, so every module is refused", mend)
+        mend = "create a key with `workerctl key new release`, and add release.pub to modules.trusted_keys"
+        return Finding(name, False, "no key is trusted, so the worker refuses every module", mend)
     return Finding(name, True, ", ".join(key.name for key in keys))
 
 
@@ -74,12 +104,13 @@ def _folder(settings: Settings) -> Finding:
     try:
         folder = data_dir_of(settings)
     except OSError as error:
-        return Finding(name, False, str(error), "set worker.data_dir to a folder that this user may write")
+        return Finding(name, False, str(error), "set worker.data_dir to a folder that this user may write to")
     free = shutil.disk_usage(folder).free
     if not os.access(folder, os.W_OK | os.X_OK):
-        return Finding(name, False, f"{folder} may not be written", "change its owner, or set worker.data_dir")
-    mend = "" if free >= ROOM_BYTES else "free some space: profiles and artifacts go there"
-    return Finding(name, free >= ROOM_BYTES, f"{folder}, {free // 1024**2} MiB free", mend)
+        return Finding(name, False, f"{folder}: no permission to write", "change its owner, or set worker.data_dir")
+    enough = free >= MIN_FREE_BYTES
+    mend = "" if enough else f"free at least {MIN_FREE_BYTES // 1024**2} MiB: profiles and artifacts are stored there"
+    return Finding(name, enough, f"{folder}, {free // 1024**2} MiB free", mend)
 
 
 def _text(findings: list[Finding]) -> str:

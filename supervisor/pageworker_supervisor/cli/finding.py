@@ -1,10 +1,10 @@
-"""One thing that `workerctl doctor` looked at."""
+"""The result of one check of `workerctl doctor`."""
 
 from msgspec import Struct
 
 
 class Finding(Struct, frozen=True):
-    """One thing that was looked at."""
+    """One check: its name, whether it passed, what was found, and how to fix it."""
 
     name: str
     ok: bool

@@ -1,4 +1,4 @@
-"""`workerctl module serial`: which index the fleet has seen, and the way out where that is wrong."""
+"""`workerctl module serial`: the index serial that the fleet has seen, and how to correct it."""
 
 from typing import Annotated
 
@@ -16,19 +16,20 @@ async def fleet_serial(
         int | None,
         Parameter(
             name="--set",
-            help="Make it this one, lower or higher. 0 forgets it: the next index that a worker reads counts.",
+            help="Set the serial to this number, lower or higher. 0 deletes it: the next index that is read sets it.",
         ),
     ] = None,
     config: Config = None,
     json: Json = False,
 ) -> None:
-    """Show the highest serial of the module index that any worker has seen: an older index is refused by all.
+    """Show the highest serial of the module index that any worker has accepted.
 
-    Workers keep a memory of their own besides: one that has accepted a newer index never goes back.
+    All workers refuse an index with a lower serial. Each worker also keeps its own highest serial on disk; --set does
+    not change that one. Example: `workerctl module serial --set 0`.
     """
-    async with open_queue(config) as (link, _, settings):
+    async with open_queue(config) as (redis_client, _, settings):
         key = registry_key(settings, data_dir_of(settings))
         if new is not None:
-            await set_serial(link, key, new)
-        known = await seen(link, key) or SeenIndex(0)
-    show(known, f"serial {known.serial}, seen by {known.worker or 'nobody'}", json)
+            await set_serial(redis_client, key, new)
+        known = await seen(redis_client, key) or SeenIndex(0)
+    show(known, f"serial {known.serial}, seen by {known.worker or 'no worker yet'}", json)

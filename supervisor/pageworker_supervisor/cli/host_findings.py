@@ -1,4 +1,4 @@
-"""What `workerctl doctor` says of this host's users, descriptors and ports."""
+"""Checks of `workerctl doctor`: users, descriptors, data folder and port of this host."""
 
 import os
 import stat
@@ -13,12 +13,12 @@ from pageworker_supervisor.host.uid_lock import LOCK_FILE, UidLock
 from pageworker_supervisor.host.uid_ranges import OWN_NAME, SUBORDINATE
 from pageworker_supervisor.host.user_ids import HostIds, choose, seed_of
 
-ANYWHERE = ("0.0.0.0", "[::]")  # noqa: S104 - it is looked for
+ALL_ADDRESSES = ("0.0.0.0", "[::]")  # noqa: S104 - compared with, not bound
 OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
 
 
 def host_findings(settings: Settings, data_dir: Path) -> Iterator[Finding]:
-    """All of them."""
+    """Every check of this file that applies to this host."""
     yield _user()
     if os.geteuid() == 0:
         yield user_ids(settings.sandbox, data_dir)
@@ -28,7 +28,7 @@ def host_findings(settings: Settings, data_dir: Path) -> Iterator[Finding]:
 
 
 def user_ids(sandbox: SandboxSettings, data_dir: Path, lock_file: Path = LOCK_FILE) -> Finding:
-    """Whether runners get users that are nobody else's."""
+    """Do the runners get user ids that no account and no other worker uses?"""
     name = "user ids"
     try:
         ids = choose(sandbox, HostIds(), seed_of(data_dir), None)
@@ -36,46 +36,55 @@ def user_ids(sandbox: SandboxSettings, data_dir: Path, lock_file: Path = LOCK_FI
     except HostRefused as refused:
         return Finding(name, False, refused.what, refused.mend)
     except OSError as error:
-        what = f"{lock_file}: {error.strerror}, so they are not locked against other daemons of this host"
-        return Finding(name, False, what, f"let the daemon write {lock_file.parent}")
+        what = f"{lock_file}: {error.strerror}. Without the lock, two workers on this host could use the same user ids"
+        return Finding(name, False, what, f"let the worker write to {lock_file.parent}")
     other = lock.take(ids)
     lock.close()
-    # An automatic range that is taken is our own daemon's, or is gone around.
-    found = f"{ids}, nobody's" if other is None else f"{ids}, held by a pageworker that runs"
+    # An automatic range that is taken belongs to a worker with this data folder, or the worker chooses another range.
+    found = f"{ids}, not used by any account" if other is None else f"{ids}, used by a running worker"
     if sandbox.first_uid is not None and ids.overlaps(SUBORDINATE):
         line = f"{OWN_NAME}:{ids.first}:{ids.count}"
-        return Finding(name, True, found, f"useradd could give them away: add {line} to /etc/subuid and /etc/subgid")
+        return Finding(
+            name,
+            True,
+            found,
+            f"useradd could assign these ids to another user. Add {line} to /etc/subuid and /etc/subgid",
+        )
     return Finding(name, True, found)
 
 
 def open_files(settings: Settings) -> Finding:
-    """Whether the hard limit suffices for the pool."""
+    """Is the hard limit of open files high enough for the pool?"""
     limit, wanted = raise_limit(), needed(settings) + LEAST_HTTP_CONNECTIONS
-    mend = f"raise the hard limit to {wanted} at least: LimitNOFILE= in a unit, ulimit -Hn in a shell, or lower pool.*"
+    mend = f"raise the hard limit to at least {wanted} (LimitNOFILE= in a unit, ulimit -Hn in a shell), or lower pool.*"
     enough = suffices(settings, limit)
-    return Finding("open files", enough, f"{limit} may be open, this pool needs {wanted}", "" if enough else mend)
+    return Finding(
+        "open files", enough, f"the hard limit is {limit} open files, this pool needs {wanted}", "" if enough else mend
+    )
 
 
 def folder_access(data_dir: Path) -> Finding:
-    """Whether others could put files of their own in the place of ours."""
+    """Can another user replace files in the data folder?"""
     name, status = "data folder's owner", data_dir.stat()
     if status.st_uid not in (0, os.geteuid()):
-        return Finding(name, False, f"{data_dir} is user {status.st_uid}'s", "chown it to the daemon's user")
+        return Finding(name, False, f"{data_dir} belongs to user {status.st_uid}", "chown it to the user of the worker")
     if status.st_mode & OTHERS_WRITE:
-        return Finding(name, False, f"others may write {data_dir}", f"chmod go-w {data_dir}")
-    return Finding(name, True, "nobody else may write it")
+        return Finding(name, False, f"other users may write to {data_dir}", f"chmod go-w {data_dir}")
+    return Finding(name, True, "no other user may write to it")
 
 
 def endpoint(http: HttpSettings) -> Finding:
-    """Who can reach the operator's endpoints."""
+    """Which hosts can reach the HTTP endpoints?"""
     host = http.bind.rpartition(":")[0]
-    if host in ANYWHERE:
-        found = f"http.bind is {http.bind}: whoever reaches this host reads tenants, jobs and metrics"
-        return Finding("http.bind", True, found, "bind loopback or one address, or let a firewall choose who asks")
+    if host in ALL_ADDRESSES:
+        found = f"http.bind is {http.bind}: every host that reaches it can read names of tenants and jobs, and metrics"
+        return Finding(
+            "http.bind", True, found, "bind to loopback or to one address, or restrict access with a firewall"
+        )
     return Finding("http.bind", True, http.bind)
 
 
 def _user() -> Finding:
     if os.geteuid() == 0:
-        return Finding("user", True, "root: each runner gets a user of its own")
-    return Finding("user", True, "not root: runners share this user, and are kept apart by namespaces and Landlock")
+        return Finding("user", True, "root: each runner gets its own user id")
+    return Finding("user", True, "not root: all runners share this user id; namespaces and Landlock separate them")

@@ -1,11 +1,11 @@
-"""A job's name on the command line, `TENANT/ID`."""
+"""Reads the name of a job, `TENANT/ID`, from the command line."""
 
 from pageworker_supervisor.cli.output import CommandError, CommandExit
 from pageworker_supervisor.contract.job_ref import JobRef, JobRefInvalid
 
 
 def job_named(text: str) -> JobRef:
-    """Ends the command, with how to write it, where the text names no job."""
+    """Parse `TENANT/ID`. Raises CommandError with an example if the text names no job."""
     try:
         return JobRef.parse(text)
     except JobRefInvalid as invalid:

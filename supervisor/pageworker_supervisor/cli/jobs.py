@@ -1,4 +1,4 @@
-"""`workerctl submit|results|jobs`: put a job in, see what became of jobs."""
+"""`workerctl submit|results|jobs`: push a job, show results, list jobs."""
 
 import asyncio
 import sys
@@ -37,24 +37,32 @@ def submit(
     config: Config = None,
     json: Json = False,
 ) -> CommandExit:
-    """Push one job as a producer does; with --wait, print its result.
+    """Push one job as a producer does. With --wait, also print its result.
 
-    Ends with 1 where the job waited for did not succeed, with 5 where no result came in time.
+    With --wait the exit code is 1 if the job did not succeed, and 5 if no result came in time.
+
+    Example: `workerctl submit shop.product --tenant acme --payload '{"url": "https://shop.example/p/1"}' --wait`.
 
     Parameters
     ----------
     module
-        Module name, or name@version.
+        Name of the module, or name@version. Required without --file.
+    tenant
+        Tenant that the job belongs to.
     payload
-        JSON object.
+        Payload of the job, a JSON object.
     job_id
-        Default: a new one.
+        Id of the job. Default: a new random id.
+    profile
+        Browser profile that the job uses. Default: no profile.
+    priority
+        Priority of the job within its tenant.
     file
-        A whole job as JSON instead of the above; `-` reads it from stdin.
+        File with a whole job as JSON, in place of the options above; `-` reads stdin.
     wait
         Wait for the result and print it.
     timeout_seconds
-        How long to wait.
+        Maximum seconds to wait for the result.
     """
     text = _job_text(module, tenant, payload, job_id, profile, priority) if file is None else _read(file)
     try:
@@ -66,7 +74,11 @@ def submit(
         show({"job_id": job.job_id, "tenant_id": job.tenant_id}, str(job.ref), json)
         return CommandExit.DONE
     if result is None:
-        raise CommandError(f"no result of {job.ref} after {timeout_seconds:g} s", exit_code=CommandExit.DEADLINE)
+        raise CommandError(
+            f"no result of {job.ref} within {timeout_seconds:g} s",
+            f"`workerctl jobs --tenant {job.tenant_id}` shows where it is.",
+            CommandExit.DEADLINE,
+        )
     show_json(result, json)
     return CommandExit.DONE if msgspec.json.decode(result)["status"] == "succeeded" else CommandExit.FAILED
 
@@ -74,22 +86,27 @@ def submit(
 def results(
     job: str | None = None, *, tenant: str | None = None, count: int = 20, config: Config = None, json: Json = False
 ) -> CommandExit:
-    """Show one job's result, or the newest results.
+    """Show the result of one job, or the newest results.
+
+    Example: `workerctl results acme/17`.
 
     Parameters
     ----------
     job
-        Whose result, as TENANT/ID, e.g. acme/17. Default: the newest of all.
+        Name of the job, TENANT/ID. Default: list the newest results of all jobs.
     tenant
-        Only this tenant's.
+        Of the newest results, show only those of this tenant.
     count
-        At most so many.
+        Number of newest results to read.
     """
     if job is not None:
         ref = job_named(job)
         one = asyncio.run(_result(config, ref))
         if one is None:
-            raise CommandError(f"there is no result of {ref}", "it may still run, or its time is over")
+            raise CommandError(
+                f"there is no result of {ref}",
+                "The job has not ended (`workerctl jobs`), or `results.ttl_seconds` have passed since it did.",
+            )
         show_json(one, json)
         return CommandExit.DONE
     rows = [msgspec.json.decode(text) for text in asyncio.run(_newest(config, count))]
@@ -107,18 +124,20 @@ def jobs(
     config: Config = None,
     json: Json = False,
 ) -> None:
-    """List jobs that have no result yet. Costs what it lists, however many others there are.
+    """List the jobs that have no result yet.
+
+    Example: `workerctl jobs --tenant acme --state delayed`.
 
     Parameters
     ----------
     state
-        Only those in this state.
+        List only jobs in this state.
     tenant
-        Only this tenant's.
+        List only jobs of this tenant.
     count
-        At most so many.
+        Maximum number of jobs to list.
     cursor
-        Where to go on: printed on stderr where there is more.
+        Where the previous page ended. A page with more behind it prints its cursor on stderr.
     """
 
     async def read() -> tuple[list[Any], str | None]:
@@ -136,9 +155,11 @@ def jobs(
     try:
         views, following = asyncio.run(read())
     except ValueError as error:
-        raise CommandError(str(error), "give the one that the last page printed", CommandExit.USAGE) from error
+        raise CommandError(
+            str(error), "Copy the cursor that the previous page printed on stderr.", CommandExit.USAGE
+        ) from error
     if following is not None:
-        note(f"there is more: --cursor '{following}'")
+        note(f"There are more jobs. Go on with --cursor '{following}'")
     rows = [(v.ref, v.state, v.priority, v.worker_id or "-", f"{v.age_seconds:.0f} s", v.why or "-") for v in views]
     show(views, table(("JOB", "STATE", "PRIORITY", "WORKER", "AGE", "WHY"), rows), json)
 
@@ -147,11 +168,17 @@ def _job_text(
     module: str | None, tenant: str, payload: str, job_id: str | None, profile: str | None, priority: Priority
 ) -> bytes:
     if module is None:
-        raise CommandError("which module?", "name one, or give a whole job with --file", CommandExit.USAGE)
+        raise CommandError(
+            "no module is named", "Name a module, or give a whole job as JSON with --file.", CommandExit.USAGE
+        )
     try:
         body = msgspec.json.decode(payload)
     except msgspec.DecodeError as error:
-        raise CommandError(f"--payload is no JSON: {error}", exit_code=CommandExit.USAGE) from error
+        raise CommandError(
+            f"--payload is not valid JSON: {error}",
+            'Write it in single quotes: --payload \'{"url": "…"}\'',
+            CommandExit.USAGE,
+        ) from error
     job = {
         "job_id": job_id or uuid.uuid4().hex,
         "tenant_id": tenant,
@@ -170,12 +197,12 @@ def _read(file: Path) -> bytes:
 
 
 async def _push(config: Path | None, text: bytes, ref: JobRef, seconds: float | None) -> bytes | None:
-    async with open_queue(config) as (link, queue, settings):
+    async with open_queue(config) as (redis_client, queue, settings):
         inbox = f"{settings.redis.prefix}:inbox"
         stream = f"{root(settings.redis.prefix, shard_of(ref.tenant_id, settings.redis.shards))}:results"
-        last = await _last_id(link, stream)
+        last = await _last_id(redis_client, stream)
         earlier = await _rejected(queue, ref)
-        await link.ingress.send("RPUSH", inbox, text, key=inbox)
+        await redis_client.ingress.send("RPUSH", inbox, text, key=inbox)
         if seconds is None:
             return None
         until = time.monotonic() + seconds
@@ -183,21 +210,21 @@ async def _push(config: Path | None, text: bytes, ref: JobRef, seconds: float | 
             result = await queue.inspection.result(ref)
             if result is not None and result != earlier:
                 return result
-            # Every result passes through the stream: wake at each, and look whether it is ours.
-            news = await link.send("XREAD", "BLOCK", WAIT_MS, "STREAMS", stream, last, key=stream, blocks=True)
+            # The stream carries the results of all jobs. After each new entry, check whether our job has its result.
+            news = await redis_client.send("XREAD", "BLOCK", WAIT_MS, "STREAMS", stream, last, key=stream, blocks=True)
             if news:
-                last = await _last_id(link, stream)
+                last = await _last_id(redis_client, stream)
         return earlier
 
 
 async def _rejected(queue: QueueClient, ref: JobRef) -> bytes | None:
-    """The result that a push of this id replaces: a rejected one has freed the id."""
+    """The result that a push of this id replaces. Only a rejected job has left its id free for another push."""
     result = await queue.inspection.result(ref)
     return result if result is not None and msgspec.json.decode(result)["status"] == "rejected" else None
 
 
-async def _last_id(link: RedisClient, stream: str) -> str:
-    newest = await link.send("XREVRANGE", stream, "+", "-", "COUNT", 1, key=stream)
+async def _last_id(redis_client: RedisClient, stream: str) -> str:
+    newest = await redis_client.send("XREVRANGE", stream, "+", "-", "COUNT", 1, key=stream)
     return newest[0][0].decode() if newest else "0"
 
 
@@ -207,11 +234,11 @@ async def _result(config: Path | None, ref: JobRef) -> bytes | None:
 
 
 async def _newest(config: Path | None, count: int) -> list[bytes]:
-    async with open_queue(config) as (link, _, settings):
+    async with open_queue(config) as (redis_client, _, settings):
         found: list[tuple[bytes, bytes]] = []
         for shard in range(settings.redis.shards):
             stream = f"{root(settings.redis.prefix, shard)}:results"
-            for entry, fields in await link.send("XREVRANGE", stream, "+", "-", "COUNT", count, key=stream):
+            for entry, fields in await redis_client.send("XREVRANGE", stream, "+", "-", "COUNT", count, key=stream):
                 pairs = fields if isinstance(fields, dict) else dict(zip(fields[::2], fields[1::2], strict=True))
                 found.append((entry, pairs[b"result"]))
     return [text for _, text in sorted(found, reverse=True)[:count]]

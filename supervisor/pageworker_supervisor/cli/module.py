@@ -7,10 +7,11 @@ from cyclopts import App, Parameter
 
 from pageworker_sandbox.signing import LIMITS, read_bundle, sign, verify
 from pageworker_supervisor.cli import publishing
+from pageworker_supervisor.cli.bundle_file import read_limited, read_signed, signature_of
 from pageworker_supervisor.cli.fleet_serial import fleet_serial
 from pageworker_supervisor.cli.output import Json, note, put, show
 from pageworker_supervisor.cli.password import PasswordFile, open_key
-from pageworker_supervisor.cli.publishing import ConfigFile, KeyFile, configured, read_file, signature_of, signed, told
+from pageworker_supervisor.cli.registry_access import ConfigFile, KeyFile, configured, registry_errors
 from pageworker_supervisor.contract.printable import printable
 from pageworker_supervisor.registry.packing import pack
 from pageworker_supervisor.registry.scaffold import scaffold
@@ -22,16 +23,18 @@ app = App(name="module", help="Write, pack, sign, verify and publish modules.")
 
 @app.command
 def new(name: str, *, folder: Annotated[Path, Parameter(name=("--dir", "-d"))] = Path()) -> None:
-    """Make a folder NAME with a module that works already.
+    """Create a folder NAME with a small module that works.
+
+    Example: `workerctl module new acme.prices`.
 
     Parameters
     ----------
     name
-        Dotted, lower case: `acme.prices`.
+        Name of the module: dotted, lower case.
     folder
-        Where to make it.
+        Folder in which to create it. Default: the current folder.
     """
-    with told():
+    with registry_errors():
         put("\n".join(printable(path) for path in scaffold(name, folder)))
 
 
@@ -39,16 +42,16 @@ def new(name: str, *, folder: Annotated[Path, Parameter(name=("--dir", "-d"))] =
 def pack_folder(
     folder: Path, *, output: Annotated[Path, Parameter(name=("--output", "-o"))] = Path(), json: Json = False
 ) -> None:
-    """Pack a module's folder into NAME-VERSION.zip: the same sources give the same bytes.
+    """Pack the folder of a module into a bundle, NAME-VERSION.zip. The same sources give the same bytes.
 
     Parameters
     ----------
     folder
         Folder with a module.toml.
     output
-        Folder or file to write.
+        Folder or file to write to. Default: the current folder.
     """
-    with told():
+    with registry_errors():
         bundle = pack(folder)
         path = output / bundle.manifest.bundle_file if output.is_dir() else output
         path.write_bytes(bundle.data)
@@ -58,9 +61,18 @@ def pack_folder(
 
 @app.command(name="sign")
 def sign_bundle(bundle: Path, *, key: KeyFile, password_file: PasswordFile = None, json: Json = False) -> None:
-    """Write BUNDLE.minisig, a signature bound to the bundle's name, version and SHA-256."""
-    with told():
-        packed = read_bundle(read_file(bundle, LIMITS.bundle_bytes))
+    """Write BUNDLE.minisig, a signature of the name, version and SHA-256 of the bundle.
+
+    `workerctl module publish --sign` signs and publishes in one step. Example: `workerctl module sign
+    acme.prices-0.1.0.zip --key release.key`.
+
+    Parameters
+    ----------
+    bundle
+        Bundle file, as `workerctl module pack` writes it.
+    """
+    with registry_errors():
+        packed = read_bundle(read_limited(bundle, LIMITS.bundle_bytes))
         secret = open_key(key, password_file)
         path = signature_of(bundle)
         path.write_bytes(sign(packed, secret))
@@ -77,22 +89,29 @@ def verify_bundle(
         Parameter(
             name=("--trusted", "-t", "--key", "-k"),
             negative=(),
-            help="Public key to believe: a .pub file or its line; repeat it for more. Default: as configured.",
+            help="Trusted public key: a .pub file or its line. Repeat the option for more keys. Default: "
+            "`modules.trusted_keys`.",
         ),
     ] = (),
     config: ConfigFile = None,
     json: Json = False,
 ) -> None:
-    """Check BUNDLE against BUNDLE.minisig, as a worker does. Exit code 4 where a worker would refuse it."""
-    with told():
+    """Check a bundle and its signature as a worker does. The exit code is 4 if a worker would refuse it.
+
+    Parameters
+    ----------
+    bundle
+        Bundle file. Its signature is BUNDLE.minisig beside it.
+    """
+    with registry_errors():
         trust = load_trust(trusted or configured(config).modules.trusted_keys)
-        verified = verify(signed(bundle), trust)
+        verified = verify(read_signed(bundle), trust)
         InputSchema(verified.input_schema)
     expected = verified.manifest.bundle_file
     if bundle.name != expected:
-        note(f"warning: the file is called {bundle.name}; in a registry it is {expected}")
+        note(f"Warning: the file is named {bundle.name}. In a registry its name is {expected}.")
     facts = {"name": verified.name, "version": verified.version, "sha256": verified.sha256}
-    show(facts, f"good: {verified.name} {verified.version}  sha256 {verified.sha256}", json)
+    show(facts, f"verified: {verified.name} {verified.version}  sha256 {verified.sha256}", json)
 
 
 app.command(publishing.publish)

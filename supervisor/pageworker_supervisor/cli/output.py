@@ -1,4 +1,4 @@
-"""What commands print, and how they end. With `--json` nothing but one JSON value goes to stdout."""
+"""Prints the results of commands, and defines how commands end. With `--json`, stdout gets one JSON value only."""
 
 import sys
 from collections.abc import Iterable, Sequence
@@ -10,7 +10,7 @@ from cyclopts import Parameter
 
 from pageworker_supervisor.contract.printable import printable, printable_json, printable_lines
 
-Json = Annotated[bool, Parameter(name="--json", negative=(), help="Print JSON and nothing else.")]
+Json = Annotated[bool, Parameter(name="--json", negative=(), help="Print JSON, and nothing else on stdout.")]
 """Type of the `json` parameter of every command that prints data."""
 
 
@@ -26,7 +26,7 @@ class CommandExit(IntEnum):
 
 
 class CommandError(Exception):
-    """Ends a command: the message and what to do about it go to stderr, the code to the shell."""
+    """Ends a command. Message and `mend` (how to fix it) go to stderr, the exit code to the shell."""
 
     def __init__(self, message: str, mend: str = "", exit_code: CommandExit = CommandExit.FAILED) -> None:
         super().__init__(message)
@@ -35,32 +35,32 @@ class CommandError(Exception):
 
 
 def show(value: object, text: str, json: bool) -> None:
-    """A command's result: `value` (anything msgspec encodes) with `--json`, else the text for a person."""
+    """Print the result of a command: `value` as JSON (anything that msgspec encodes), or the text for a person."""
     put(printable_json(msgspec.json.encode(value).decode()) if json else text)
 
 
 def show_json(document: bytes, json: bool) -> None:
-    """A JSON document as it is kept: on one line with `--json`, else indented."""
+    """Print a JSON document without changing its values: on one line with `--json`, else indented."""
     put(printable_json(msgspec.json.format(document, indent=-1 if json else 2).decode(errors="replace")))
 
 
 def put(text: str) -> None:
-    """A line or lines for stdout. Foreign text in it has passed `printable`, so that it makes no lines of its own."""
+    """Print lines to stdout. The caller has passed foreign text through `printable`, so that it cannot add lines."""
     print(printable_lines(text))
 
 
 def note(text: str) -> None:
-    """Something beside the result: progress, a warning. Goes to stderr."""
+    """Print progress or a warning to stderr."""
     print(printable_lines(text), file=sys.stderr)
 
 
 def complain(message: str, mend: str = "") -> None:
-    """Why a command failed, and what to do."""
+    """Print to stderr why a command failed, and how to fix it."""
     note(f"workerctl: {message}" + (f"\n  {mend}" if mend else ""))
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    """Aligned columns."""
-    cells = [[printable(cell) for cell in row] for row in (head, *rows)]
-    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
-    return "\n".join("  ".join(map(str.ljust, row, widths)).rstrip() for row in cells)
+    """Aligned columns, one row per line."""
+    lines = [[printable(value) for value in row] for row in (head, *rows)]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    return "\n".join("  ".join(map(str.ljust, line, widths)).rstrip() for line in lines)

@@ -1,5 +1,6 @@
-"""Passwords of secret keys: from a file, from the environment, or typed. Never from the command line, which
-everyone on the host can read.
+"""Passwords of secret keys: from a file, from the environment, or typed.
+
+Never from the command line: every user of the host can read that.
 """
 
 import getpass
@@ -15,27 +16,30 @@ from pageworker_sandbox.signing.keys import is_encrypted
 from pageworker_supervisor.cli.output import CommandError, CommandExit, note
 
 VARIABLE = "WORKERCTL_KEY_PASSWORD"
-_WAYS = f"give --password-file FILE, set {VARIABLE}, or run it in a terminal"
+_WAYS = f"Give --password-file FILE, set {VARIABLE}, or run the command in a terminal."
 
 PasswordFile = Annotated[
-    Path | None, Parameter(help=f"File with the key's password. Else {VARIABLE} is read, else it is asked for.")
+    Path | None, Parameter(help=f"File with the password of the key. Default: the variable {VARIABLE}, else a prompt.")
 ]
 
 
 def new_password(file: Path | None) -> bytes:
-    """The password for a new key. Raises CommandError."""
+    """The password for a new key. Raises CommandError if there is none."""
     password = _given(file)
     if password is None:
         password = _ask("Password for the new key: ")
-        if password != _ask("Once more: "):
-            raise CommandError("the two passwords differ")
+        if password != _ask("Repeat the password: "):
+            raise CommandError("the two passwords differ", "Run the command again.")
     if not password:
-        raise CommandError("the password is empty", "choose one, or give --no-password", CommandExit.USAGE)
+        raise CommandError("the password is empty", "Choose a password, or give --no-password.", CommandExit.USAGE)
     return password
 
 
 def open_key(path: Path, file: Path | None) -> SecretKey:
-    """The secret key in a `.key` file. Raises CommandError."""
+    """The secret key in a `.key` file. Asks for its password at most once. Raises CommandError.
+
+    Opening a key with a password takes 1.06 GB of memory and about 3 s of CPU time. Open it once per command.
+    """
     try:
         text = path.expanduser().read_bytes().decode("ascii")
         if not is_encrypted(text):
@@ -43,14 +47,14 @@ def open_key(path: Path, file: Path | None) -> SecretKey:
         password = _given(file)
         if password is None:
             password = _ask(f"Password of {path}: ")
-            note("opening the key, this takes some seconds …")
+            note("Opening the key. This takes about 3 s of CPU time and 1.06 GB of memory …")
         return read_secret(text, password)
     except OSError as error:
-        mend = "make one with `workerctl key new NAME`" if isinstance(error, FileNotFoundError) else ""
+        mend = "Create a key with `workerctl key new NAME`." if isinstance(error, FileNotFoundError) else ""
         raise CommandError(f"{path}: {error.strerror}", mend) from error
     except (KeyUnusable, UnicodeDecodeError) as error:
         reason = str(error) if isinstance(error, KeyUnusable) else "not a minisign secret key file"
-        raise CommandError(f"{path}: {reason}") from error
+        raise CommandError(f"{path}: {reason}", "Give the .key file and its own password.") from error
 
 
 def _given(file: Path | None) -> bytes | None:
@@ -65,5 +69,5 @@ def _given(file: Path | None) -> bytes | None:
 
 def _ask(prompt: str) -> bytes:
     if not sys.stdin.isatty():
-        raise CommandError("the key wants a password and there is nobody to ask", _WAYS, CommandExit.USAGE)
+        raise CommandError("the key needs a password, and stdin is not a terminal", _WAYS, CommandExit.USAGE)
     return getpass.getpass(prompt).encode()

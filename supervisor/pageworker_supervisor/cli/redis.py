@@ -1,4 +1,4 @@
-"""`workerctl redis`: the way to the daemon's own Redis, for n8n and redis-cli."""
+"""`workerctl redis`: how n8n and redis-cli reach the worker's own Redis."""
 
 from typing import Literal
 
@@ -8,31 +8,35 @@ from pageworker_supervisor.cli.connect import Config, embedded_folder, settings_
 from pageworker_supervisor.cli.output import CommandError, CommandExit, Json, show
 from pageworker_supervisor.redis_client.credentials import PasswordFile, PasswordUnreadable
 
-app = App(name="redis", help="Show how clients reach the daemon's own Redis.")
+app = App(name="redis", help="Show how clients reach the worker's own Redis.")
 
 User = Literal["n8n", "reader", "pageworker"]
 
 
 @app.command
 def password(user: User = "n8n", *, config: Config = None, json: Json = False) -> None:
-    """Print the password of one of the users of the daemon's own Redis.
+    """Print the password of a user of the worker's own Redis.
+
+    With --json, also print host and port. Example: `workerctl redis password reader`.
 
     Parameters
     ----------
     user
-        n8n pushes jobs and hears results, reader looks at everything and changes nothing, pageworker is the worker's.
+        `n8n` may push jobs and read results. `reader` may read everything. `pageworker` is the worker itself.
     """
     settings = settings_of(config)
     if settings.redis.url is not None:
         raise CommandError(
-            "redis.url names a Redis that you run: only you know its passwords",
-            "docs/redis.md says which rights its users need",
+            "redis.url is set, so the worker uses a Redis of yours and does not know its passwords",
+            "Ask the operator of that Redis. docs/redis.md lists the permissions that each user needs.",
             CommandExit.USAGE,
         )
     folder = embedded_folder(settings)
     try:
-        word = PasswordFile(folder.password_file(user), setting="the file").password()
+        word = PasswordFile(folder.password_file(user), setting="the password file").password()
         port = int(folder.port.read_text())
     except (PasswordUnreadable, OSError, ValueError) as error:
-        raise CommandError(str(error), "start `pageworker`, which makes it", CommandExit.UNREACHABLE) from error
+        raise CommandError(
+            str(error), "Start `pageworker`: it creates the password file.", CommandExit.UNREACHABLE
+        ) from error
     show({"user": user, "password": word, "host": "127.0.0.1", "port": port}, word, json)

@@ -1,4 +1,4 @@
-"""`workerctl status|drain|resume|cancel`: what is asked of the worker on this host."""
+"""`workerctl status|drain|undrain|cancel`: requests to the worker on this host, over its control socket."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,26 +12,31 @@ from pageworker_supervisor.contract.printable import printable
 
 
 def status(*, config: Config = None, json: Json = False) -> CommandExit:
-    """Show the worker: its state, its runners, the jobs at work. Ends with 1 while it takes no jobs."""
-    with _said():
+    """Show the state of the worker on this host, its runners and its running jobs.
+
+    The exit code is 0 while the worker takes jobs, else 1.
+    """
+    with _control_errors():
         report = worker_of(config).status()
     show(report, _text(report), json)
     return CommandExit.DONE if report.state == "ready" else CommandExit.FAILED
 
 
 def drain(*, deadline_seconds: float | None = None, config: Config = None, json: Json = False) -> CommandExit:
-    """Claim no more, finish what runs, hand back what does not finish in time.
+    """Stop claiming jobs, and wait until the running ones end.
 
-    Prints a line for each job that is waited for. Ends with 5 where jobs had to be handed back.
+    The worker requeues the jobs that do not end before the deadline; another worker runs them. The command prints one
+    line for each job. The exit code is 0 if every job ended, and 5 if jobs were requeued. `workerctl undrain` lets the
+    worker claim jobs again.
 
     Parameters
     ----------
     deadline_seconds
-        How long to wait. Default: the worker's `worker.drain_seconds`.
+        Seconds to wait for running jobs. Default: `worker.drain_seconds` of the worker.
     """
     last = None
     lines = []
-    with _said():
+    with _control_errors():
         for line in worker_of(config).drain(deadline_seconds):
             last = line
             if json:
@@ -44,40 +49,43 @@ def drain(*, deadline_seconds: float | None = None, config: Config = None, json:
         case DrainLine(event="done"):
             return CommandExit.DONE
         case DrainLine(event="deadline", left=left):
-            note(f"{left} jobs did not finish in time and were handed back")
+            note(f"{left} jobs did not end before the deadline. They are queued again.")
             return CommandExit.DEADLINE
         case _:
-            raise CommandError("the drain was given up: the worker takes jobs again, or has ended", "see its log")
+            raise CommandError("the drain was given up: the worker takes jobs again, or it has ended", "Read its log.")
 
 
-def resume(*, config: Config = None, json: Json = False) -> None:
-    """Take jobs again after a drain."""
-    with _said():
+def undrain(*, config: Config = None, json: Json = False) -> None:
+    """Let the worker claim jobs again after a drain. It also stops a drain that still waits."""
+    with _control_errors():
         report = worker_of(config).undrain()
     show(report, f"{report.worker_id} is {report.state}", json)
 
 
 def cancel(job: str, *, config: Config = None, json: Json = False) -> CommandExit:
-    """Cancel a job, whatever state it is in. Ends with 1 where it had ended before.
+    """Cancel one job, whatever its state.
 
-    A job that the queue does not know yet is cancelled when it is taken in; `jobs.cancel_memory_seconds` says how long
-    that is remembered.
+    The exit code is 1 if the job had already ended. The queue remembers the cancellation of a job that it does not know
+    yet for `jobs.cancel_memory_seconds`. If the job comes within that time, it ends as `cancelled` without running.
+    Example: `workerctl cancel acme/17`.
 
     Parameters
     ----------
     job
-        TENANT/ID, e.g. acme/17.
+        Name of the job, TENANT/ID.
     """
     ref = job_named(job)
-    with _said():
+    with _control_errors():
         answer = worker_of(config).cancel(ref)
-    unseen = ", not known yet: it is cancelled should it come" if answer.outcome == "cancelling" else ""
+    unseen = (
+        " (the queue does not know this job; if it comes, it is cancelled)" if answer.outcome == "cancelling" else ""
+    )
     show(answer, f"{ref}: {answer.outcome}{'' if answer.known else unseen}", json)
     return CommandExit.DONE if answer.outcome in ("cancelled", "cancelling") else CommandExit.FAILED
 
 
 @contextmanager
-def _said() -> Iterator[None]:
+def _control_errors() -> Iterator[None]:
     try:
         yield
     except ControlError as error:

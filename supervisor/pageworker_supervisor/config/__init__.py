@@ -1,1 +1,1 @@
-"""Configuration: one frozen Struct a room, read once, passed whole."""
+"""Configuration: one frozen Struct per section, read once when the process starts."""

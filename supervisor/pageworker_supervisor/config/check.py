@@ -1,4 +1,4 @@
-"""Compares untrusted values with the settings' types, key by key, so that every mistake is found at once."""
+"""Compares untrusted values with the types of the settings, key by key, to find every mistake in one pass."""
 
 import pathlib
 from collections.abc import Callable
@@ -9,6 +9,7 @@ import msgspec
 from msgspec import Struct
 
 from pageworker_supervisor.config.errors import ConfigProblem
+from pageworker_supervisor.config.not_yet import EXPECTED, instead_of
 from pageworker_supervisor.config.redact import HIDDEN, redact_url
 from pageworker_supervisor.config.toml_lines import Path
 from pageworker_supervisor.contract.type_names import describe, first, is_struct
@@ -19,10 +20,10 @@ SourceOf = Callable[[Path], str]
 
 
 class Checker:
-    """Walks one source (a file, or one variable) along the Structs. What is right is kept, what is not is told.
+    """Checks one source, a file or one environment variable. Keeps valid values and collects `problems`.
 
-    `root` is the Struct that a whole source describes; near misses are looked for in all of it. `lax`: values
-    are texts of environment variables, so "5" is a number.
+    `root` is the Struct of the whole configuration: hints name settings of all its sections. `lax`: the values are
+    texts of environment variables, so "5" is a number.
     """
 
     def __init__(self, root: type[Struct], source_of: SourceOf, *, lax: bool = False) -> None:
@@ -32,7 +33,7 @@ class Checker:
         self._lax = lax
 
     def table(self, type_: type[Struct], untrusted: dict[str, Any], at: Path = ()) -> dict[str, Any]:
-        """What is right in a section."""
+        """The valid values of a section."""
         types = field_types(type_)
         kept: dict[str, Any] = {}
         for key, value in untrusted.items():
@@ -40,13 +41,13 @@ class Checker:
             if key not in types:
                 self.unknown(path, type_)
                 continue
-            fit = self.value(types[key], value, path)
-            if fit is not msgspec.UNSET:
-                kept[key] = fit
+            valid = self.value(types[key], value, path)
+            if valid is not msgspec.UNSET:
+                kept[key] = valid
         return kept
 
     def value(self, type_: Any, untrusted: Any, at: Path) -> Any:
-        """The value as plain data where it fits its type, UNSET where a mistake was told."""
+        """The value as plain data if it has the right type, else UNSET with a new entry in `problems`."""
         inner = first(type_)
         if is_struct(inner) and isinstance(untrusted, dict):
             return self.table(inner, untrusted, at)
@@ -56,40 +57,47 @@ class Checker:
             self.wrong(at, untrusted, describe(inner))
             return msgspec.UNSET
         try:
-            fit = msgspec.convert(untrusted, type_, strict=not self._lax, dec_hook=decode_path)
+            valid = msgspec.convert(untrusted, type_, strict=not self._lax, dec_hook=decode_path)
         except msgspec.ValidationError as error:
             self.wrong(at, untrusted, describe(type_), _hint(str(error), type_, untrusted))
             return msgspec.UNSET
-        return msgspec.to_builtins(fit, enc_hook=str)
+        return msgspec.to_builtins(valid, enc_hook=str)
 
     def _entries(self, type_: Any, untrusted: dict[str, Any], at: Path) -> dict[str, Any]:
         kept = {key: self.value(type_, value, (*at, key)) for key, value in untrusted.items()}
         return {key: value for key, value in kept.items() if value is not msgspec.UNSET}
 
     def unknown(self, path: Path, section: type[Struct]) -> None:
-        """A key that no section has."""
-        hint = near_miss(path, section, self._root)
-        self.problems.append(ConfigProblem(self._source_of(path), ".".join(path), "", "no such setting", hint))
+        """Add the problem of a key that is not a setting."""
+        self.problems.append(unknown_setting(self._source_of(path), path, section, self._root))
 
     def wrong(self, path: Path, found: Any, expected: str, hint: str = "") -> None:
-        """A value that does not fit."""
+        """Add the problem of a value with the wrong type."""
         self.problems.append(ConfigProblem(self._source_of(path), ".".join(path), show(found), expected, hint))
 
 
 def decode_path(type_: type, value: object) -> object:
-    """msgspec's hook for the one type that it does not know. Raises TypeError."""
+    """Decode hook for msgspec, which does not know Path. Raises TypeError."""
     if type_ is pathlib.Path and isinstance(value, str) and value:
         return pathlib.Path(value).expanduser()
     raise TypeError(f"expected a {type_.__name__}")
 
 
 def field_types(type_: type[Struct]) -> dict[str, Any]:
-    """The fields of a section with their annotated types."""
+    """Names and annotated types of the fields of a section."""
     return {field.name: field.type for field in msgspec.structs.fields(type_)}
 
 
+def unknown_setting(source: str, path: Path, section: type[Struct], root: type[Struct]) -> ConfigProblem:
+    """The problem of a key that is not a setting, with the setting that was probably meant."""
+    instead = instead_of(path)
+    if instead is not None:
+        return ConfigProblem(source, ".".join(path), "", EXPECTED, instead)
+    return ConfigProblem(source, ".".join(path), "", "no such setting", near_miss(path, section, root))
+
+
 def near_miss(path: Path, section: type[Struct], root: type[Struct]) -> str:
-    """Which setting was probably meant."""
+    """A hint that names the setting that was probably meant, or an empty text."""
     here, key = path[:-1], path[-1]
     if near := get_close_matches(key, field_types(section), n=1, cutoff=0.6):
         return f"did you mean `{'.'.join((*here, near[0]))}`?"
@@ -100,7 +108,7 @@ def near_miss(path: Path, section: type[Struct], root: type[Struct]) -> str:
 
 
 def show(found: Any) -> str:
-    """A wrong value, as short as a message wants it and without passwords."""
+    """A wrong value for a message: at most MAX_SHOWN characters, without passwords."""
     text = redact_url(found) if isinstance(found, str) else str(msgspec.to_builtins(found, enc_hook=str))
     if not isinstance(found, str) and "://" in text:
         return HIDDEN

@@ -1,4 +1,4 @@
-"""Where this worker keeps its files."""
+"""Chooses and creates the data folder of a worker."""
 
 import os
 from pathlib import Path
@@ -7,7 +7,10 @@ from pageworker_supervisor.config.settings import Settings
 
 
 def data_dir_of(settings: Settings) -> Path:
-    """`worker.data_dir`, or the place that suits the user. Made here, mode 0711: runners pass through it."""
+    """`worker.data_dir`, or the default folder of this user. Created with mode 0711, because runners pass through it.
+
+    Raises OSError.
+    """
     chosen = settings.worker.data_dir
     if chosen is None:
         root = os.geteuid() == 0

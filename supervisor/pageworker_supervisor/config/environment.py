@@ -1,14 +1,15 @@
-"""Overrides from the environment: `PAGEWORKER_REDIS__URL` is `redis.url`."""
+"""Reads settings from environment variables: `PAGEWORKER_REDIS__URL` is `redis.url`."""
 
 import re
 import tomllib
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, get_args, get_origin
 
 import msgspec
 from msgspec import Struct
 
-from pageworker_supervisor.config.check import Checker, field_types, near_miss
+from pageworker_supervisor.config.check import Checker, field_types, unknown_setting
 from pageworker_supervisor.config.errors import ConfigProblem
 from pageworker_supervisor.config.toml_lines import Path
 from pageworker_supervisor.contract.type_names import describe, first, is_struct
@@ -16,16 +17,16 @@ from pageworker_supervisor.contract.type_names import describe, first, is_struct
 PREFIX = "PAGEWORKER_"
 
 RESERVED = frozenset({"PAGEWORKER_CONFIG"})
-"""Names with our prefix that are no settings: the path of the file itself."""
+"""Variables with our prefix that are not settings: the path of the configuration file."""
 
 _SERVICE_LINK = re.compile(
     r"^PAGEWORKER_(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT(_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)?)$"
 )
-"""Kubernetes puts these into every container beside a Service named `pageworker` ("Accessing the Service")."""
+"""Kubernetes sets these in every container if there is a Service named `pageworker` ("Accessing the Service")."""
 
 
 class Overrides:
-    """What the environment sets, as a tree of plain data, and which variable set what."""
+    """The settings of the environment: `tree` is plain data, `sources` names the variable of each setting."""
 
     def __init__(self, root: type[Struct]) -> None:
         self.tree: dict[str, Any] = {}
@@ -34,7 +35,7 @@ class Overrides:
         self._root = root
 
     def read(self, environ: Mapping[str, str]) -> None:
-        """Take every variable of ours. An empty one counts as not set, as compose files write it."""
+        """Read every variable with our prefix. An empty variable counts as not set: compose files write it so."""
         for name in sorted(environ):
             ours = name.startswith(PREFIX) and name not in RESERVED and not _SERVICE_LINK.match(name)
             if ours and environ[name] != "":
@@ -70,16 +71,21 @@ class Overrides:
             elif get_origin(inner) is dict and key:
                 type_ = get_args(inner)[1]
             else:
-                hint = _nesting_hint(path, self._root)
-                if not hint and is_struct(inner):
-                    hint = near_miss(path[: depth + 1], inner, self._root)
-                self.problems.append(ConfigProblem(name, ".".join(path), "", "no such setting", hint))
+                self.problems.append(self._unknown(name, path, path[: depth + 1], inner))
                 return None
         return type_
 
+    def _unknown(self, name: str, path: Path, up_to: Path, section: Any) -> ConfigProblem:
+        key = ".".join(path)
+        if hint := _nesting_hint(path, self._root):
+            return ConfigProblem(name, key, "", "no such setting", hint)
+        if not is_struct(section):
+            return ConfigProblem(name, key, "", "no such setting")
+        return replace(unknown_setting(name, up_to, section, self._root), key=key)
+
 
 def merge(base: dict[str, Any], over: dict[str, Any]) -> None:
-    """Lay `over` on `base`, table by table, in place."""
+    """Override values of `base` with those of `over`, table by table, in place."""
     for key, value in over.items():
         if isinstance(value, dict) and isinstance(base.get(key), dict):
             merge(base[key], value)
@@ -96,7 +102,7 @@ def nested(path: Path, value: Any) -> dict[str, Any]:
 
 
 def _structured(untrusted_text: str) -> tuple[Any, bool]:
-    """A JSON or TOML value, and whether it was one."""
+    """Parse a JSON or TOML value. The second result is False if the text is neither."""
     try:
         return msgspec.json.decode(untrusted_text), True
     except (msgspec.DecodeError, RecursionError):
@@ -108,8 +114,8 @@ def _structured(untrusted_text: str) -> tuple[Any, bool]:
 
 
 def _nesting_hint(path: Path, root: type[Struct]) -> str:
-    """`PAGEWORKER_REDIS_URL` was probably meant as `PAGEWORKER_REDIS__URL`."""
+    """A hint that `PAGEWORKER_REDIS_URL` probably means `PAGEWORKER_REDIS__URL`."""
     section, _, rest = path[0].partition("_")
     if section in field_types(root) and rest and len(path) == 1:
-        return f"did you mean `{PREFIX}{section.upper()}__{rest.upper()}`? Sections end with two underscores"
+        return f"did you mean `{PREFIX}{section.upper()}__{rest.upper()}`? Two underscores separate section and name"
     return ""

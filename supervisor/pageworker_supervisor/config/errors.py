@@ -1,4 +1,4 @@
-"""What is wrong with a configuration. The blame is the operator's."""
+"""Mistakes in a configuration. The operator has to correct them."""
 
 from dataclasses import dataclass
 
@@ -7,9 +7,9 @@ from pageworker_supervisor.contract.printable import printable
 
 @dataclass(frozen=True)
 class ConfigProblem:
-    """One mistake. `source` is `file:line` or an environment variable, `key` the dotted setting.
+    """One mistake. `source` is `file:line` or an environment variable. `key` is the dotted name of the setting.
 
-    `found` shows no secret.
+    `found` contains no secret.
     """
 
     source: str
@@ -19,21 +19,21 @@ class ConfigProblem:
     hint: str = ""
 
     def render(self) -> str:
-        """A few lines for a person."""
+        """The mistake as a few lines of text."""
         lines = [f"  {printable(self.source)}" + (f"  {printable(self.key)}" if self.key else "")]
         rows = (("found", self.found), ("expected", self.expected), ("hint", self.hint))
         return "\n".join(lines + [f"    {name:<9} {printable(text)}" for name, text in rows if text])
 
 
 class ConfigInvalid(Exception):
-    """The configuration can not be used. `problems` holds every mistake, not just the first."""
+    """The configuration is invalid. `problems` holds every mistake, not only the first."""
 
     def __init__(self, problems: tuple[ConfigProblem, ...]) -> None:
         super().__init__(problems)
         self.problems = problems
 
     def render(self) -> str:
-        """All of it, for a person."""
+        """All mistakes as text."""
         count = len(self.problems)
         head = f"{count} mistake{'' if count == 1 else 's'} in the configuration:"
         return "\n\n".join([head, *(problem.render() for problem in self.problems)])

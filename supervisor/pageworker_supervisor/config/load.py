@@ -1,4 +1,4 @@
-"""From file and environment to Settings, or to the list of everything that is wrong with them."""
+"""Loads Settings from file and environment, or reports every mistake in them."""
 
 import tomllib
 from collections.abc import Mapping
@@ -11,21 +11,17 @@ from pageworker_supervisor.config import toml_lines
 from pageworker_supervisor.config.check import Checker, decode_path
 from pageworker_supervisor.config.environment import Overrides, merge
 from pageworker_supervisor.config.errors import ConfigInvalid, ConfigProblem
-from pageworker_supervisor.config.redact import fingerprint
 from pageworker_supervisor.config.rules import broken_rules
 from pageworker_supervisor.config.settings import Settings
-from pageworker_supervisor.config.tenant_lookup import domain_for, limits_for
-
-__all__ = ["domain_for", "fingerprint", "limits_for", "load"]
 
 MAX_FILE_BYTES = 16 * 1024 * 1024
 
 
 def load(path: Path | None, environ: Mapping[str, str]) -> Settings:
-    """Settings from a TOML file (None: defaults alone) and the variables laid over it.
+    """Settings from a TOML file (None: only defaults) and the environment variables that override it.
 
-    Raises ConfigInvalid with every mistake of both: syntax, unknown keys, types, ranges, files that can not
-    be read, globs and URLs that mean nothing.
+    Raises ConfigInvalid with every mistake of both: syntax, unknown keys, types, ranges, files that cannot be read,
+    invalid globs and URLs.
     """
     text, problems = _read(path) if path is not None else ("", [])
     tree, at = _parse(path, text, problems)
@@ -54,7 +50,7 @@ def load(path: Path | None, environ: Mapping[str, str]) -> Settings:
 
 
 def _reading_order(problem: ConfigProblem) -> tuple[bool, int]:
-    """The file from top to bottom, then the variables."""
+    """Sort key: the lines of the file from top to bottom, then the variables."""
     line = problem.source.rpartition(":")[2]
     return (False, int(line)) if line.isdecimal() else (True, 0)
 
@@ -81,7 +77,7 @@ def _parse(
     except tomllib.TOMLDecodeError as error:
         line, message = toml_lines.error_line(error, untrusted_text)
         found = untrusted_text.splitlines()[line - 1].strip() if untrusted_text.strip() else ""
-        # Only the part before `=` is shown: what follows may be a password.
+        # Show only the part before `=`: the value may be a password.
         hint = f"near `{found.partition('=')[0].strip()[:40]}`" if found else ""
         problems.append(ConfigProblem(f"{path}:{line}", "", message[:1].lower() + message[1:], "valid TOML", hint))
         return {}, {}

@@ -1,4 +1,4 @@
-"""Settings without what is secret in them. Secrets live in files; what is left are passwords inside URLs."""
+"""Removes secrets from settings before they are shown. Secrets are in files; only passwords in URLs remain."""
 
 import hashlib
 import re
@@ -12,7 +12,7 @@ HIDDEN = "(hidden)"
 
 
 def redact_url(text: str) -> str:
-    """A URL without password and query values; any other text as it is."""
+    """A URL without password and query values. Any other text is unchanged."""
     if "://" not in text:
         return text
     bare = _USERINFO.sub(lambda match: match[1] + _user(match[2]) + "@", text)
@@ -20,7 +20,7 @@ def redact_url(text: str) -> str:
 
 
 def redacted(value: Any) -> Any:
-    """A Struct, table or list as plain data in which no string holds a password."""
+    """A Struct, table or list as plain data, with passwords in URLs replaced by `(hidden)`."""
     match value:
         case msgspec.Struct():
             return {name: redacted(getattr(value, name)) for name in value.__struct_fields__}
@@ -36,12 +36,12 @@ def redacted(value: Any) -> Any:
 
 
 def fingerprint(settings: msgspec.Struct) -> str:
-    """16 hex that change when a setting does; workers with the same one were told the same. Says no secret."""
+    """16 hex digits of all settings. Workers with equal settings have equal fingerprints. Passwords do not count."""
     text = msgspec.json.encode(redacted(settings), order="deterministic")
     return hashlib.blake2b(text, digest_size=8).hexdigest()
 
 
 def _user(userinfo: str) -> str:
     name, colon, _ = userinfo.partition(":")
-    # redis://:password@host and http://token@host both carry the secret in what is left of the @.
+    # redis://:password@host and http://token@host both have the secret in the part before the @.
     return f"{name}:{HIDDEN}" if colon else HIDDEN

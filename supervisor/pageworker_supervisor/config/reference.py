@@ -1,4 +1,4 @@
-"""Writes the reference of all settings from the Structs: `python -m pageworker_supervisor.config.reference`."""
+"""Generates docs/configuration.md from the Structs: `python -m pageworker_supervisor.config.reference`."""
 
 import ast
 import inspect
@@ -15,22 +15,23 @@ from pageworker_supervisor.contract.type_names import describe, first, is_struct
 
 HEAD = f"""# Configuration
 
-`pageworker --config FILE` reads one TOML file. Every setting has a default, so no file at all works. A mistake
-stops the daemon with every mistake listed at once: where it stands, what was found, what was expected.
+`pageworker --config FILE` reads one TOML file. Every setting has a default, so the file is optional. If there is a
+mistake, the worker does not start. It lists all mistakes: where, what was found, what was expected, and a hint.
 
-Each setting can be overridden by an environment variable: `{PREFIX}`, the section, two underscores, the
-name: `{PREFIX}REDIS__URL`. Lists and tables are written as JSON or TOML: `{PREFIX}EGRESS__PORTS='[80, 443]'`,
-`{PREFIX}TENANTS='{{"acme": {{"weight": 2}}}}'`; a table is laid over the file's key by key. An empty variable
+An environment variable overrides a setting. Its name is `{PREFIX}`, the section, two underscores and the setting:
+`{PREFIX}REDIS__URL`. Write lists and tables as JSON or TOML: `{PREFIX}EGRESS__PORTS='[80, 443]'`,
+`{PREFIX}TENANTS='{{"acme": {{"weight": 2}}}}'`. A table overrides the table of the file key by key. An empty variable
 counts as not set.
 
-`workerctl config` shows what is in force. Secrets stand in files; passwords inside URLs are never shown.
+`workerctl config check` checks file and variables without starting a worker. `workerctl config show` prints the
+settings in effect. Secrets are in files of their own; passwords inside URLs are never shown.
 
 This page is generated from the code: `python -m pageworker_supervisor.config.reference`.
 """
 
 
 def document() -> str:
-    """The whole page, Markdown."""
+    """The page in Markdown."""
     texts = _docstrings()
     parts = [HEAD]
     for field in msgspec.structs.fields(Settings):
@@ -47,8 +48,8 @@ def _section(title: str, struct: type[Struct], texts: dict[tuple[str, str], str]
     lines += ["| setting | value | default | |", "|---|---|---|---|"]
     for field in msgspec.structs.fields(struct):
         text = " ".join(texts.get((struct.__name__, field.name), "").split())
-        cells = (f"`{field.name}`", describe(field.type), _default(field), text)
-        lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
+        columns = (f"`{field.name}`", describe(field.type), _default(field), text)
+        lines.append("| " + " | ".join(column.replace("|", "\\|") for column in columns) + " |")
     return "\n".join([*lines, ""])
 
 
@@ -56,7 +57,7 @@ def _default(field: msgspec.structs.FieldInfo) -> str:
     if field.default is not NODEFAULT:
         return _toml(field.default)
     if field.name == "id":
-        return "the host's name"
+        return "name of the host"
     return _toml(field.default_factory()) if field.default_factory is not NODEFAULT else ""
 
 
@@ -78,7 +79,7 @@ def _toml(value: Any) -> str:
 
 
 def _docstrings() -> dict[tuple[str, str], str]:
-    """`(class, field)` → the string below the field: Python keeps it in the source only."""
+    """`(class, field)` → the docstring below the field. Python keeps it only in the source."""
     found: dict[tuple[str, str], str] = {}
     for node in ast.parse(inspect.getsource(source)).body:
         if not isinstance(node, ast.ClassDef):

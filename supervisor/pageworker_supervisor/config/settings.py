@@ -1,4 +1,8 @@
-"""Every setting, with its default and its unit. TOML tables have the names of the fields of `Settings`."""
+"""Every setting with its type, unit and default. Each section is a Struct, so that a component can take its own alone.
+
+The docstring below a field is its description in docs/configuration.md. It says unit, effect, and what happens without
+a value.
+"""
 
 import socket
 from pathlib import Path
@@ -16,223 +20,262 @@ Label = Annotated[str, Meta(pattern=r"^[A-Za-z0-9._-]{1,64}\Z")]
 
 
 class Section(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Base of all sections."""
+    """Base of all sections: frozen, no unknown keys, no passwords in its text."""
 
     def __repr__(self) -> str:
-        # Settings end up in logs and tracebacks; a Redis URL has its password inside.
+        # Settings appear in logs and tracebacks, and a Redis URL may contain a password.
         return f"{type(self).__name__}({redacted(self)})"
 
 
 class RedisSettings(Section, frozen=True):
-    """Where jobs come from. Without `url` the daemon starts a Redis of its own in the data folder."""
+    """The Redis that holds the queue. Without `url` the worker starts its own Redis in the data folder."""
 
     url: str | None = None
-    """redis://, rediss://, redis+sentinel://host:port,host:port/service, redis+cluster://host:port,…"""
+    """Redis to use: redis://, rediss://, redis+sentinel://host:port,host:port/service or redis+cluster://host:port,…
+    Without it the worker starts its own Redis."""
     password_file: Path | None = None
-    """File with the password of the user in `url`, in place of one in the URL. Read again for each connection: a new
-    password needs no restart."""
+    """File with the password of the user in `url`. Use it in place of a password in the URL. The file is read for each
+    connection, so a new password needs no restart."""
     sentinel_password_file: Path | None = None
-    """The same for the Sentinels, whose user is `sentinel_username` in `url`."""
+    """File with the password for the Sentinels. Their user is `sentinel_username` in `url`."""
     ingress_url: str | None = None
-    """Where `pw:inbox` and `pw:jobs` are, if not at `url`."""
+    """Redis with `pw:inbox` and `pw:jobs`, where producers push jobs. Default: the Redis at `url`."""
     ingress_password_file: Path | None = None
-    """The same for `ingress_url`."""
+    """File with the password of the user in `ingress_url`."""
     prefix: Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]{1,32}\Z")] = "pw"
+    """Prefix of all Redis keys. Workers with the same Redis and prefix share one queue."""
     shards: Annotated[int, Meta(ge=1, le=1024)] = 1
+    """Number of parts that the queue is divided into, by tenant. More than 1 is useful on a Redis Cluster only. All
+    workers need the same number."""
     port: Annotated[int, Meta(ge=0, le=65535)] = 6399
-    """Loopback port of the embedded Redis; 0: any free one. Not 6379, where a system's own Redis would be."""
+    """Port of the worker's own Redis on loopback. 0 takes any free port. The default avoids 6379, the port of a Redis
+    that the system runs."""
     ca_file: Path | None = None
+    """PEM file with the CA certificates for rediss://. Default: the certificates of the system."""
 
 
 class WorkerSettings(Section, frozen=True):
     """This worker."""
 
     id: Label = field(default_factory=lambda: socket.gethostname().split(".")[0][:48] or "worker")
-    tags: tuple[Label, ...] = ()
+    """Name of this worker in results, logs and metrics."""
     data_dir: Path | None = None
-    """Profiles, registry, artifacts, sockets. Default for root: /var/lib/pageworker, else
+    """Folder for profiles, registry, artifacts and sockets. Default: /var/lib/pageworker for root, else
     ~/.local/share/pageworker."""
     drain_seconds: Seconds = 30.0
+    """Seconds that a drain or a stop waits for running jobs. Then the worker requeues them."""
 
 
 class PoolSettings(Section, frozen=True):
     """Runners and their pages."""
 
     runners: Annotated[int, Meta(ge=1, le=64)] = 4
-    """Browser contexts open at once on this worker; the egress gateway serves at most so many."""
+    """Maximum number of runners on this worker. Each runner is one browser with one browser context."""
     pages: Annotated[int, Meta(ge=1, le=64)] = 4
-    """Pages a context."""
+    """Pages per browser context. Each page runs one job at a time."""
     max_jobs: Count = 1000
-    """A runner is replaced after so many jobs."""
+    """Number of jobs after which a runner is replaced."""
     recycle_seconds: Seconds = 5.0
+    """Maximum seconds to clean a page after a job, and the same again to replace a page that was not clean by then."""
     start_seconds: Seconds = 60.0
+    """Maximum seconds for the start of a runner. Then the start counts as failed."""
     idle_seconds: Seconds = 300.0
-    """An idle runner is closed after so long."""
+    """Seconds without a job after which a runner is closed."""
     residency_seconds: Seconds = 2.0
-    """Minimum seconds a busy runner stays up before another context may replace it; five times its start where that is
-    longer (up to 20 s). An idle runner can be replaced after 0.25 s, or twice its start if its context comes back."""
+    """Minimum seconds that a busy runner stays up before another context may replace it; five times its start time
+    if that is longer (up to 20 s). An idle runner can be replaced after 0.25 s, or after twice its start time if its
+    context comes back."""
     kill_grace_seconds: Seconds = 3.0
-    """After a cancel, before the runner is killed."""
+    """Seconds that a cancelled or timed-out job has to stop. Then the runner is killed."""
 
 
 class BrowserSettings(Section, frozen=True):
-    """Which browser."""
+    """The browser."""
 
     executable: Path | None = None
-    """Default: the first found of Chromium's full binary and headless shell."""
+    """Path of Chromium. Default: the first one found of its full binary and its headless shell."""
 
 
 class SandboxSettings(Section, frozen=True):
-    """The wall."""
+    """The sandbox of each runner, and its limits."""
 
     first_uid: Annotated[int, Meta(ge=1000, le=4_294_900_000)] | None = None
-    """Where the daemon runs as root, the first of the user ids that its gateway, the gateway's dialer, each of its
-    runners and its own Redis get. Default: a range that is free on this host, the same after each restart
-    (docs/trust.md)."""
+    """First of the user ids for the gateway, the dialer, each runner and the worker's own Redis. Used only if the
+    worker runs as root. Default: a range that is free on this host, the same after each restart (docs/trust.md)."""
     uids: Annotated[int, Meta(ge=9, le=65_536)] = 500
-    """How many of them."""
+    """Number of these user ids. At least `pool.runners` and 8 more."""
     python: Path | None = None
-    """Interpreter for runners. Default: found by itself."""
+    """Python interpreter of runners. Default: chosen by the worker."""
     memory_bytes: Annotated[int, Meta(ge=256 * 1024 * 1024)] = 3 * 1024**3
-    """Memory of a runner, past which it is killed: its processes (proportional set size) and its tmpfs together."""
+    """Bytes of memory per runner: the proportional set size of its processes, and its tmpfs. A runner above it is
+    killed, and its job ends with error `memory_limit`."""
     scratch_bytes: Annotated[int, Meta(ge=16 * 1024 * 1024)] = 512 * 1024**2
-    """Size of each tmpfs of a runner: /tmp, /dev/shm, and the browser's folder where a job has no profile. At most a
-    quarter of `memory_bytes`, whatever stands here."""
+    """Bytes per tmpfs of a runner: /tmp, /dev/shm, and the browser's folder if the job has no profile. Never more
+    than a quarter of `memory_bytes`. A full tmpfs ends the job with error `disk_limit`."""
     scratch_files: Annotated[int, Meta(ge=1000)] = 32_768
-    """Files and folders in each tmpfs of a runner."""
+    """Files and folders per tmpfs of a runner."""
     processes: Annotated[int, Meta(ge=64)] = 1000
-    """Threads and processes of one runner."""
+    """Processes and threads per runner. A runner at the limit cannot start more, and its job ends with error
+    `process_limit`."""
 
 
 class ProfileSettings(Section, frozen=True):
-    """Persistent browser profiles. One that is larger is not opened, and its runner is killed: error `disk_limit`."""
+    """Persistent browser profiles. A larger profile is not opened, its runner is killed, and the job ends with error
+    `disk_limit`."""
 
     max_bytes: Annotated[int, Meta(ge=16 * 1024 * 1024)] = 2 * 1024**3
-    """Space of one profile on disk."""
+    """Bytes of one profile on disk."""
     max_files: Annotated[int, Meta(ge=1000)] = 50_000
     """Files and folders of one profile."""
 
 
 class EgressSettings(Section, frozen=True):
-    """What all runners may reach at most."""
+    """What all runners may reach. A job reaches a host only if tenant and module allow it too."""
 
     hosts: dict[str, str] = {}
-    """Fixed addresses: host name to `address` or `address:port`. Such an address may be private."""
+    """Fixed addresses: host name to `address` or `address:port`. This is the only way to a private address."""
     ports: tuple[int, ...] = (80, 443)
+    """Ports that runners may connect to."""
     connect_seconds: Seconds = 10.0
+    """Maximum seconds to connect to a host. Then the page gets a 504."""
 
 
 class JobSettings(Section, frozen=True):
-    """Defaults of job fields."""
+    """Defaults and limits of job fields."""
 
     timeout_seconds: Annotated[float, Meta(gt=0, le=86_400)] = 60.0
+    """Seconds per attempt if neither the job nor its module sets `timeout_seconds`. Time in the queue does not
+    count."""
     max_retries: Annotated[int, Meta(ge=0, le=20)] = 3
+    """Retries of a job that does not set `max_retries`."""
     max_delay_seconds: Annotated[float, Meta(gt=0, le=31_536_000)] = 31_536_000
-    """`delay_seconds` and `not_before` are at most so far ahead, and `expires_at` at most so long after them."""
+    """Maximum seconds that `delay_seconds` and `not_before` may lie in the future, and `expires_at` after them. A job
+    beyond it is rejected."""
     cancel_memory_seconds: Annotated[int, Meta(ge=60, le=604_800)] = 86_400
-    """A cancelled job that was not taken in yet is remembered so long: should it come, it ends as `cancelled`."""
+    """Seconds for which the queue remembers the cancellation of a job that it does not know yet. If the job comes
+    within that time, it ends as `cancelled`."""
     retry_base_seconds: Seconds = 1.0
+    """Seconds before the first retry. The delay doubles with each retry."""
     retry_cap_seconds: Seconds = 300.0
+    """Maximum seconds between two attempts."""
 
 
 class ResultSettings(Section, frozen=True):
-    """How long results stay."""
+    """How long results and dead letters are kept."""
 
     ttl_seconds: Count = 86_400
+    """Seconds for which the key of a result is kept. For the same time a second push of its `job_id` gets the stored
+    result."""
     stream_length: Count = 100_000
-    """Newest results kept in each result stream."""
+    """Number of newest results in each result stream."""
     dead_length: Count = 100_000
-    """Dead letters kept in each shard."""
+    """Number of dead letters per shard."""
     dead_bytes: Annotated[int, Meta(ge=1024 * 1024)] = 256 * 1024 * 1024
-    """Bytes of them together. What is too much goes from the tenant that has most, its oldest first."""
+    """Bytes of all dead letters per shard. Above it, the oldest letters of the tenant with the most bytes are
+    deleted."""
     dead_text_bytes: Annotated[int, Meta(ge=256)] = 16 * 1024
-    """So much is kept of a text that is no job, with its whole length and SHA-256."""
+    """Bytes kept of a text that is not a valid job. Its full length and SHA-256 are kept too."""
 
 
 class ModuleSettings(Section, frozen=True):
-    """Where modules come from and whom we believe."""
+    """Where modules come from, and which keys may sign them."""
 
     registry: str | None = None
-    """Folder or URL. Default: `registry` in the data folder."""
+    """Folder or URL of the registry. Default: `registry` in the data folder."""
     trusted_keys: tuple[str, ...] = ()
-    """Minisign public keys (the base64 line), or paths of .pub files."""
+    """Minisign public keys (the base64 line) or paths of .pub files. Without a key the worker refuses every module."""
     channel: Label = "stable"
+    """Channel that this worker follows for jobs that do not pin a version."""
     refresh_seconds: Seconds = 5.0
+    """Seconds between two looks at the registry. Longer, up to 60 s, while it does not answer."""
 
 
 class ArtifactSettings(Section, frozen=True):
-    """Where screenshots and HTML go."""
+    """Where screenshots and HTML are stored."""
 
     url: str | None = None
-    """file:///…, s3://…, gs://…, az://…. Default: `artifacts` in the data folder."""
+    """Store: file:///…, s3://…, gs://… or az://… Default: `artifacts` in the data folder."""
     on_failure: bool = True
-    """Keep a screenshot and the HTML of the page when a job does not succeed."""
+    """Store a screenshot and the HTML of the page if a job does not succeed."""
     waiting_bytes: Annotated[int, Meta(ge=64 * 1024 * 1024)] = 128 * 1024**2
-    """Bytes of artifacts in the daemon that are not stored yet, of all runners together; one tenant has half at most.
-    A job that leaves more waits."""
+    """Bytes of artifacts that wait in the worker to be stored, of all runners together. One tenant gets half at
+    most. Jobs with more artifacts wait."""
     keep_days: Annotated[float, Meta(gt=0, le=36_500)] = 14.0
-    """Local artifacts older than this are deleted. In an object store the bucket's lifecycle rule does it."""
+    """Days after which local artifacts are deleted. In an object store, use a lifecycle rule of the bucket instead."""
 
 
 class CallbackSettings(Section, frozen=True):
     """Delivery of callbacks."""
 
     timeout_seconds: Annotated[float, Meta(gt=0, le=15)] = 10.0
-    """For one try, from connecting to the answer's status."""
+    """Seconds per try, from the connection to the status of the response."""
     max_seconds: Seconds = 86_400.0
-    """No try later than so long after the result."""
+    """Seconds after the result during which delivery is tried again. Then the callback has failed."""
     concurrency: Count = 64
+    """Callbacks sent at the same time by this worker."""
     host_concurrency: Count = 16
+    """Callbacks sent at the same time to one receiver."""
 
 
 class TenantSettings(Section, frozen=True):
-    """One tenant, or a glob of tenants: the longest matching key wins."""
+    """One tenant, or a glob of tenants. The longest matching key wins."""
 
     weight: Annotated[float, Meta(gt=0, le=1000)] = 1.0
+    """Share of the runners relative to other tenants while jobs of several tenants wait."""
     concurrency: Count = 1000
+    """Jobs of the tenant that run at the same time on all workers. Further jobs wait."""
     rate_per_second: Annotated[float, Meta(gt=0)] | None = None
+    """Jobs of the tenant that start per second on all workers. Default: no limit."""
     burst: Count = 100
+    """Jobs that may start at once before `rate_per_second` slows them down."""
     callback_allow: tuple[str, ...] = ()
-    """URL globs that results may be POSTed to, e.g. `https://n8n.example/webhook*`; `*` matches within its part.
-    Without a port: the scheme's own; `:*`: any. Without a path: any path."""
+    """Globs of URLs that results may be sent to, e.g. `https://n8n.example/webhook*`. `*` matches within its part of
+    the URL. Without a port: the default port of the scheme; `:*`: any port. Without a path: any path. Default: no
+    callbacks."""
     callback_secret_file: Path | None = None
-    """File with the HMAC key, at least 16 bytes; white space around it does not count, and it is read again when
-    it changes. Without it callbacks of this tenant are refused."""
+    """File with the HMAC key that signs callbacks, at least 16 bytes. White space around the key is ignored. The
+    file is read again when it changes. Without it, jobs with a callback are rejected."""
     egress: tuple[str, ...] = ("*",)
-    """Host globs. A job reaches what both the tenant and the module allow."""
+    """Globs of hosts. A job reaches a host only if both its tenant and its module allow it."""
 
 
 class DomainSettings(Section, frozen=True):
-    """Limits of one domain, or a glob of domains: the longest matching key wins.
+    """Limits of one domain, or a glob of domains. The longest matching key wins.
 
-    A job counts against the host of its `payload.url`, as a browser writes it: `münchen.test`, `MÜNCHEN.test.`
-    and `xn--mnchen-3ya.test` are one domain. A job's field `domain` replaces it where the URL's host is that domain
-    or below it. A `domain` that the URL does not confirm counts in a domain of the job's tenant alone, with the same
-    limits. A URL whose host no browser accepts is a domain of its own."""
+    A job counts against the host of its `payload.url`, as a browser writes it: `münchen.test`, `MÜNCHEN.test.` and
+    `xn--mnchen-3ya.test` are one domain. The field `domain` of a job replaces it if the host of the URL is that
+    domain or below it. A `domain` that the URL does not confirm counts as a domain of this tenant alone, with the
+    same limits. A URL whose host no browser accepts counts as a domain of its own."""
 
     concurrency: Count = 1000
+    """Jobs for the domain that run at the same time on all workers, of all tenants together."""
     rate_per_second: Annotated[float, Meta(gt=0)] | None = None
+    """Jobs for the domain that start per second on all workers. Default: no limit."""
     burst: Count = 100
+    """Jobs that may start at once before `rate_per_second` slows them down."""
 
 
 class HttpSettings(Section, frozen=True):
-    """The operator's endpoints."""
+    """The operator's HTTP endpoints."""
 
     bind: Annotated[str, Meta(pattern=BIND)] = "127.0.0.1:9470"
+    """Address and port of `/healthz`, `/readyz`, `/metrics` and `/status`. They have no password."""
     allowed_hosts: tuple[str, ...] = ()
-    """Names by which it may be asked, e.g. `worker-1.example` or `*.svc.example`, beside IP addresses, `localhost` and
-    the host in `bind`."""
+    """Host names that requests may use, e.g. `worker-1.example` or `*.svc.example`. IP addresses, `localhost` and
+    the host in `bind` are always allowed. Requests with other names get a 421."""
 
 
 class LogSettings(Section, frozen=True):
-    """Logs go to stdout."""
+    """Logs on stdout."""
 
     level: Literal["debug", "info", "warning", "error"] = "info"
+    """Lowest level that is written."""
     format: Literal["json", "text"] = "json"
+    """`json`: one JSON object per line, for log collectors. `text`: for people."""
 
 
 class Settings(Section, frozen=True):
-    """The whole configuration."""
+    """The whole configuration. A TOML table has the name of its field here."""
 
     redis: RedisSettings = RedisSettings()
     worker: WorkerSettings = field(default_factory=WorkerSettings)

@@ -1,4 +1,4 @@
-"""Which tenant's, and which domain's, limits hold for a name: the longest matching key. Pure."""
+"""Finds the settings of a tenant or domain: the longest matching key wins. Pure."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -6,23 +6,23 @@ from functools import lru_cache
 from typing import Generic, TypeVar
 
 from pageworker_sandbox.hostname import normalise_host_glob
-from pageworker_supervisor.config.settings import DomainSettings, Settings, TenantSettings
+from pageworker_supervisor.config.settings import DomainSettings, TenantSettings
 
 V = TypeVar("V")
 
 REMEMBERED_NAMES = 65_536
 REMEMBERED_TABLES = 8
-"""Tables are found again by identity; more than one lives only in tests and while settings change."""
+"""Tables are cached by identity of the settings. More than one exists only in tests and when settings change."""
 
 
 def glob_pattern(glob: str) -> re.Pattern[str]:
-    """`*` is any run of characters, `?` any one; nothing else is special."""
+    """Compile a glob. `*` matches any characters, `?` matches one. All other characters stand for themselves."""
     parts = (".*" if part == "*" else "." if part == "?" else re.escape(part) for part in glob)
     return re.compile("".join(parts), re.DOTALL)
 
 
 class GlobTable(Generic[V]):
-    """Globs and their values. An exact key wins over any glob, then length, then the alphabet."""
+    """Values by glob. An exact key wins, then the longest glob, then the first in alphabetical order."""
 
     def __init__(self, entries: Mapping[str, V], fallback: V) -> None:
         self._exact = dict(entries)
@@ -47,14 +47,14 @@ _tenant_tables: dict[int, tuple[Mapping[str, TenantSettings], GlobTable[TenantSe
 _domain_tables: dict[int, tuple[Mapping[str, DomainSettings], GlobTable[DomainSettings]]] = {}
 
 
-def limits_for(settings: Settings, tenant_id: str) -> TenantSettings:
-    """The tenant's settings; the defaults where no key matches."""
-    return _table(_tenant_tables, settings.tenants, TenantSettings(), str.lower).find(tenant_id)
+def limits_for(tenants: Mapping[str, TenantSettings], tenant_id: str) -> TenantSettings:
+    """The settings of a tenant; the defaults if no key matches."""
+    return _table(_tenant_tables, tenants, TenantSettings(), str.lower).find(tenant_id)
 
 
-def domain_for(settings: Settings, domain: str) -> DomainSettings:
-    """The domain's limits; the defaults where no key matches. Host names have no case."""
-    return _table(_domain_tables, settings.domains, DomainSettings(), normalise_host_glob).find(domain.lower())
+def domain_for(domains: Mapping[str, DomainSettings], domain: str) -> DomainSettings:
+    """The limits of a domain; the defaults if no key matches. Host names are compared without case."""
+    return _table(_domain_tables, domains, DomainSettings(), normalise_host_glob).find(domain.lower())
 
 
 def _table(
@@ -63,7 +63,7 @@ def _table(
     fallback: V,
     written: Callable[[str], str],
 ) -> GlobTable[V]:
-    # The entry holds the mapping itself, so that no other object can get its id while it is remembered.
+    # The entry keeps the mapping alive, so that no other object can get the same id.
     known = tables.get(id(entries))
     if known is None:
         if len(tables) >= REMEMBERED_TABLES:

@@ -1,4 +1,4 @@
-"""On which line of a TOML text each key stands. tomllib tells nobody."""
+"""Maps TOML keys to line numbers, which tomllib does not expose."""
 
 import re
 import tomllib
@@ -12,8 +12,8 @@ _AT = re.compile(r"\(at line (\d+), column \d+\)")
 def lines_of(text: str) -> dict[Path, int]:
     """The first line of every key and table, counted from 1. `text` must be valid TOML.
 
-    Statement by statement: lines are added until tomllib accepts them below the current table's header, so
-    that multi-line strings, arrays and dotted keys are told apart by the one who knows.
+    Lines are added to a chunk until tomllib accepts it below the header of the current table. So tomllib itself decides
+    where each statement ends, also for multi-line strings, arrays and dotted keys.
     """
     found: dict[Path, int] = {}
     header = chunk = ""
@@ -36,7 +36,7 @@ def lines_of(text: str) -> dict[Path, int]:
 
 
 def error_line(error: tomllib.TOMLDecodeError, text: str) -> tuple[int, str]:
-    """Line and bare message of a syntax error; the last line where the text ended too early."""
+    """Line number and message of a syntax error. If the text ends too early, it is the last line."""
     match = _AT.search(str(error))
     line = int(match[1]) if match else max(1, len(text.splitlines()))
     return line, str(error).partition(" (at ")[0]

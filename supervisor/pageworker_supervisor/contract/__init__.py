@@ -1,1 +1,1 @@
-"""What users touch: jobs and results."""
+"""The public data formats: jobs, results, events and their names."""

@@ -1,8 +1,8 @@
-"""Where callbacks may go: a tenant's URL globs against an untrusted URL. Pure.
+"""Decides whether the URL globs of a tenant allow an untrusted callback URL. Pure.
 
-A URL is read by one strict grammar and matched part by part, so that nothing in it can pose as another part
+The URL is parsed by one strict grammar and matched part by part, so that no part can pass for another
 (`https://good.example@evil.example/`, `https://evil.example/?https://good.example/`, backslashes, dot segments,
-encoded slashes). What the grammar does not know is refused.
+encoded slashes). A URL outside the grammar is refused.
 """
 
 import re
@@ -14,7 +14,7 @@ from urllib.parse import unquote
 MAX_URL_CHARACTERS = 4096
 DEFAULT_PORTS = {"http": 80, "https": 443}
 
-# RFC 3986 without userinfo; a name that is not ASCII has to come in its A-label form (xn--…).
+# RFC 3986 without userinfo. A name that is not ASCII must be in its A-label form (xn--…).
 _URL = re.compile(
     r"(?P<scheme>https?)://"
     r"(?P<host>[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?|\[[0-9A-Fa-f:.]+\])"
@@ -34,12 +34,12 @@ _GLOB = re.compile(
 
 
 class GlobInvalid(ValueError):
-    """A glob that could never match as meant. The message says why."""
+    """A glob that can never match as its author meant. The message says why."""
 
 
 @dataclass(frozen=True)
 class CallbackTarget:
-    """A callback URL that was read. `request_target` is sent exactly as it was written."""
+    """A parsed callback URL. `request_target` is sent exactly as the producer wrote it."""
 
     scheme: str
     host: str
@@ -49,12 +49,12 @@ class CallbackTarget:
 
     @property
     def origin(self) -> str:
-        """`https://host:port`: what breakers and concurrency are counted by."""
+        """`https://host:port`: circuit breakers and concurrency are counted per origin."""
         return f"{self.scheme}://{self.host}:{self.port}"
 
     @staticmethod
     def parse(untrusted_url: str) -> "CallbackTarget | None":
-        """The URL's parts; None where it is not plainly an http(s) URL."""
+        """The parts of the URL. None if it is not an http(s) URL of the strict grammar."""
         if len(untrusted_url) > MAX_URL_CHARACTERS or not (match := _URL.fullmatch(untrusted_url)):
             return None
         scheme, path = match["scheme"], match["path"] or "/"
@@ -68,7 +68,7 @@ class CallbackTarget:
 class UrlGlob:
     """`https://*.example:8443/webhook*`: `*` is any run of characters within its own part.
 
-    Without a port: the scheme's own; `:*`: any. Without a path: any path. The query is never looked at.
+    Without a port: the default port of the scheme. `:*`: any port. Without a path: any path. The query is ignored.
     """
 
     scheme: str
@@ -91,7 +91,7 @@ class UrlGlob:
         return UrlGlob(match["scheme"], _stars(match["host"].lower()), None if port == "*" else int(port), _stars(path))
 
     def matches(self, target: CallbackTarget) -> bool:
-        """All parts fit."""
+        """True if scheme, host, port and path all match."""
         return (
             target.scheme == self.scheme
             and self.port in (None, target.port)
@@ -101,7 +101,7 @@ class UrlGlob:
 
 
 def allowed(untrusted_url: str, globs: Iterable[str]) -> bool:
-    """True where one of the globs covers the URL. No glob, nothing allowed. Raises GlobInvalid."""
+    """True if one of the globs matches the URL. Without globs nothing is allowed. Raises GlobInvalid."""
     target = CallbackTarget.parse(untrusted_url)
     return target is not None and any(_parsed(glob).matches(target) for glob in globs)
 
@@ -114,20 +114,20 @@ def _stars(text: str) -> re.Pattern[str]:
 
 
 def _climbs(path: str) -> bool:
-    """Does a path reach out of where it seems to be, for any server that decodes it once or twice?"""
+    """True if a server that decodes the path once or twice could see another path than the one we match."""
     decoded = path
     for _ in range(3):
         decoded = unquote(decoded)
     slashes = path.count("/")
     if "\\" in decoded or decoded.count("/") != slashes or any(ord(character) < 32 for character in decoded):
         return True
-    # `..;x` is a dot segment with a parameter to servlet containers.
+    # Servlet containers read `..;x` as a dot segment with a parameter.
     return any(segment.partition(";")[0] in (".", "..") for segment in decoded.split("/"))
 
 
 def _why(glob: str) -> str:
     if "@" in glob.partition("://")[2].partition("/")[0]:
-        return "no user or password in a glob"
+        return "a glob has no user and no password"
     if not glob.startswith(("http://", "https://")):
         return "it must start with http:// or https://"
     if set(glob) & {"?", "#"}:

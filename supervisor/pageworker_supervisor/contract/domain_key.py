@@ -1,9 +1,9 @@
-"""Which domain's limits a job counts against. Pure.
+"""Chooses the domain whose limits a job counts against. Pure.
 
-The key is a host name in written form (`shop.example`), and two forms that no host name can take:
-- `shop.example@acme`: tenant `acme` named the domain, and nothing in the job confirms it. Such a job counts in a domain
-  of its tenant's own, so that nobody can use up the permits of a site that others work on.
-- `%0123456789abcdef`: the URL has a host that no browser accepts. It is a domain of its own: never one without limits.
+The key is a host name in normalised form (`shop.example`), or one of two forms that no host name can have:
+- `shop.example@acme`: tenant `acme` named the domain in field `domain`, and the URL of the job does not confirm it. The
+  job counts in a domain of this tenant alone, so that no tenant can use up the permits of a domain that others use.
+- `%0123456789abcdef`: no browser accepts the host of the URL. Each such URL is a domain with limits like any other.
 """
 
 import hashlib
@@ -17,7 +17,7 @@ INVALID_MARK = "%"
 def domain_key(declared: str | None, untrusted_url: object, tenant_id: str) -> str | None:
     """The key; None where neither a domain nor a URL with a host is given.
 
-    `declared` is the job's field `domain`, valid. `untrusted_url` is `payload.url`, whatever it is.
+    `declared` is the field `domain` of the job, already validated. `untrusted_url` is `payload.url`, of any type.
     """
     host = _host(untrusted_url) if isinstance(untrusted_url, str) else None
     if declared is None:
@@ -28,7 +28,7 @@ def domain_key(declared: str | None, untrusted_url: object, tenant_id: str) -> s
 
 
 def host_of_key(key: str) -> str:
-    """The host whose settings hold for the key: `shop.example` of `shop.example@acme`."""
+    """The host whose settings apply to the key: `shop.example` of `shop.example@acme`."""
     return key.partition(TENANT_MARK)[0]
 
 

@@ -1,4 +1,4 @@
-"""What a job can be refused for, before any of it runs. The blame is the sender's."""
+"""Why a job is rejected before any of it runs. The sender has to correct it."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -11,6 +11,7 @@ ErrorType = Literal[
     "invalid_field",
     "missing_field",
     "too_large",
+    "not_supported",
 ]
 
 
@@ -18,8 +19,8 @@ ErrorType = Literal[
 class ContractError(Exception):
     """One broken rule of the job contract.
 
-    `field` is the dotted path ("payload.url"; "" for the whole text), `rule` what was expected,
-    `hint` how to mend it. Never retryable: the same text fails the same way.
+    `field` is the dotted path ("payload.url"; "" for the whole text). `rule` is what was expected. `hint` is how to fix
+    it. Never retryable: the same text fails the same way.
     """
 
     type: ErrorType

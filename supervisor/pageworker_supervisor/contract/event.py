@@ -1,4 +1,4 @@
-"""What goes to the channel `pw:events:<tenant_id>`."""
+"""Events on the channel `pw:events:<tenant_id>`."""
 
 import datetime as dt
 from typing import Any, Literal
@@ -16,9 +16,9 @@ def _now() -> dt.datetime:
 
 
 class TenantEvent(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """Something a tenant may want to know before, or besides, the result. Best effort.
+    """Something that a tenant may want to know before the result, or in addition to it. Delivery is best effort.
 
-    `detail` holds what belongs to this kind of event, never a payload or a secret.
+    `detail` depends on the kind of event. It never holds a payload or a secret.
     """
 
     event: EventName
@@ -35,5 +35,5 @@ _encoder = msgspec.json.Encoder()
 
 
 def encode_event(event: TenantEvent) -> bytes:
-    """The JSON that is published."""
+    """The JSON text of the event."""
     return _encoder.encode(event)

@@ -1,4 +1,4 @@
-"""A job, as producers push it. The field table of the contract, typed."""
+"""A job, as producers push it: its fields, their types and limits."""
 
 import datetime as dt
 import re
@@ -18,10 +18,10 @@ from pageworker_supervisor.contract.type_names import describe_pattern
 MAX_PAYLOAD_BYTES = 256 * 1024
 MAX_META_BYTES = 8 * 1024
 MAX_DEPTH = 100
-"""Levels of nesting in payload and meta: far below what any decoder on the way takes."""
+"""Levels of nesting in payload and meta. Every decoder on the way accepts many more."""
 MAX_JOB_BYTES = MAX_PAYLOAD_BYTES + MAX_META_BYTES + 16 * 1024
 MAX_ANSWERED_BYTES = 4 * 1024 * 1024
-"""A larger text is not even read to learn whom to answer: that would hold up all others for long."""
+"""A larger text is not parsed even to find out which tenant gets the rejection: parsing it would delay other jobs."""
 
 PROFILE_ID = r"^[A-Za-z0-9._-]{1,128}\Z"
 MODULE_NAME = r"[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)*"
@@ -58,12 +58,11 @@ class Job(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_de
     expires_at: Instant | None = None
     callback_url: Annotated[str, Meta(min_length=8, max_length=4096)] | None = None
     domain: Annotated[str, Meta(min_length=1, max_length=253)] | None = None
-    proxy: Annotated[str, Meta(min_length=1, max_length=63)] | None = None
     meta: RawObject = msgspec.Raw(b"{}")
 
     @property
     def ref(self) -> JobRef:
-        """What the job is named by."""
+        """The name of the job."""
         return JobRef(self.tenant_id, self.job_id)
 
     def payload_object(self) -> dict[str, Any]:
@@ -78,7 +77,7 @@ class Job(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_de
 
     @property
     def module_pin(self) -> str | None:
-        """`1.4.2` of `shop.product@1.4.2`, None where the channel decides."""
+        """`1.4.2` of `shop.product@1.4.2`; None if the channel decides."""
         return self.endpoint_module.partition("@")[2] or None
 
     @property
@@ -91,9 +90,11 @@ _decoder = msgspec.json.Decoder(Job)
 
 
 def parse_job(untrusted_text: bytes) -> Job:
-    """Parse and check one pushed text. Raises ContractError naming the field, the rule and the near miss."""
+    """Parse and check one pushed text. Raises ContractError with field, rule and hint."""
     if len(untrusted_text) > MAX_JOB_BYTES:
-        raise ContractError("too_large", "", f"a job is at most {MAX_JOB_BYTES} bytes, this has {len(untrusted_text)}")
+        raise ContractError(
+            "too_large", "", f"a job has at most {MAX_JOB_BYTES} bytes, this one has {len(untrusted_text)}"
+        )
     try:
         job = _decoder.decode(untrusted_text)
     except msgspec.ValidationError as error:
@@ -102,7 +103,9 @@ def parse_job(untrusted_text: bytes) -> Job:
         raise unreadable(error, untrusted_text) from error
     _check_objects(job)
     if job.delay_seconds is not None and job.not_before is not None:
-        raise ContractError("invalid_field", "not_before", "excludes `delay_seconds`", "give one of the two")
+        raise ContractError(
+            "invalid_field", "not_before", "cannot be combined with `delay_seconds`", "give one of the two"
+        )
     if job.callback_url is not None:
         _check_url(job.callback_url)
     if job.domain is not None:
@@ -111,7 +114,7 @@ def parse_job(untrusted_text: bytes) -> Job:
 
 
 def read_identity(untrusted_text: bytes) -> JobRef | None:
-    """What a text that is no valid job names itself, where tenant and id can be read: whom to answer."""
+    """Tenant and id of a text that is not a valid job, or None. The rejection is sent to this tenant."""
     if len(untrusted_text) > MAX_ANSWERED_BYTES:
         return None
     try:
@@ -138,20 +141,20 @@ def _check_objects(job: Job) -> None:
     ):
         view = memoryview(raw)
         if view.nbytes > limit:
-            raise ContractError("too_large", field, f"at most {limit} bytes of JSON, this has {view.nbytes}")
+            raise ContractError("too_large", field, f"has at most {limit} bytes of JSON, this one has {view.nbytes}")
         if bytes(view) != b"{}":
             _check_object(field, raw)
 
 
 def _check_object(field: str, raw: msgspec.Raw) -> None:
-    """A Raw was only skipped over by the decoder. Whatever is read later must be readable now."""
+    """The decoder only skipped over a Raw. Check now that every later reader can decode it."""
     try:
         value = msgspec.json.decode(raw)
-        # What a module answers travels as MessagePack, whose integers have 64 bits: it could not repeat larger ones.
+        # Results travel as MessagePack. Its integers have 64 bits, so a module could not return larger ones.
         msgspec.msgpack.encode(value)
     except OverflowError as error:
         hint = "write larger ones as strings"
-        raise ContractError("invalid_field", field, "holds an integer of more than 64 bits", hint) from error
+        raise ContractError("invalid_field", field, "contains an integer of more than 64 bits", hint) from error
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise ContractError("invalid_json", field, f"not valid JSON: {error}") from error
     if not isinstance(value, dict):
@@ -159,7 +162,7 @@ def _check_object(field: str, raw: msgspec.Raw) -> None:
             "invalid_field", field, f"expected an object, got {shown(value)}", object_hint(field, value)
         )
     if depth(value) > MAX_DEPTH:
-        raise ContractError("too_large", field, f"nested more than {MAX_DEPTH} levels deep")
+        raise ContractError("too_large", field, f"is nested more than {MAX_DEPTH} levels deep")
 
 
 def _check_url(url: str) -> None:
@@ -181,7 +184,7 @@ def _check_domain(domain: str) -> None:
 
 
 def depth(value: Any) -> int:
-    """Levels of objects and lists, 0 for a bare value; counts no further than one past MAX_DEPTH."""
+    """Levels of nested objects and lists, 0 for a bare value. Stops counting at MAX_DEPTH + 1."""
     levels = 0
     layer = [value]
     while levels <= MAX_DEPTH and (containers := [each for each in layer if isinstance(each, dict | list)]):

@@ -1,4 +1,4 @@
-"""What is wrong with a text that is no valid job: the field, what was expected, what came, the near miss."""
+"""Explains why a text is not a valid job: field, what was expected, what was found, and how to fix it."""
 
 import re
 from difflib import get_close_matches
@@ -8,20 +8,21 @@ import msgspec
 from msgspec import Struct
 
 from pageworker_supervisor.contract.errors import ContractError
+from pageworker_supervisor.contract.not_yet import JOB_FIELDS
 from pageworker_supervisor.contract.type_names import describe, first, optional
 
 MAX_SHOWN = 60
 
 UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
-"""What msgspec raises for a text that is no JSON, or one that is nested without end."""
+"""What msgspec raises for a text that is not JSON, or that is nested too deeply."""
 
 
 def explain(message: str, untrusted_text: bytes, job: type[Struct]) -> ContractError:
-    """msgspec's one-line message and the text it is about, as an error that names the field."""
+    """Turn the one-line message of msgspec into an error that names the field."""
     try:
         value = msgspec.json.decode(untrusted_text)
     except UNREADABLE as error:
-        # The decoder met the wrong type before it came to the place where the text breaks.
+        # The decoder found a wrong type before it reached the place where the JSON is broken.
         return unreadable(error, untrusted_text)
     if not isinstance(value, dict):
         return ContractError(
@@ -40,31 +41,33 @@ def explain(message: str, untrusted_text: bytes, job: type[Struct]) -> ContractE
 
 
 def unreadable(error: Exception, untrusted_text: bytes) -> ContractError:
-    """For a text that is no JSON at all."""
+    """The error for a text that is not JSON."""
     if isinstance(error, RecursionError):
         return ContractError("invalid_json", "", "nested too deeply")
     return ContractError("invalid_json", "", f"not a JSON object: {error}", json_hint(untrusted_text))
 
 
 def json_hint(untrusted_text: bytes) -> str:
-    """How texts that are no JSON objects usually come about."""
+    """How to fix the usual causes of a text that is not a JSON object."""
     if b"[object Object]" in untrusted_text:
-        return "an n8n expression must be {{ JSON.stringify({...}) }}"
+        return "in n8n, write the expression {{ JSON.stringify({...}) }}"
     if untrusted_text.lstrip()[:1] == b'"':
-        return "it is a string that holds JSON: JSON.stringify was applied twice"
+        return "this is a string that contains JSON: JSON.stringify was applied twice"
     if untrusted_text.lstrip()[:1] == b"[":
-        return "push one JSON object a list element"
-    return "push one JSON object, with double quotes and without a comma at its end"
+        return "push one JSON object per list element"
+    return "push one JSON object, with double quotes and without a trailing comma"
 
 
 def object_hint(name: str, found: Any) -> str:
-    """Why `payload` or `meta` is usually no object."""
+    """How to fix the usual causes of a `payload` or `meta` that is not an object."""
     if isinstance(found, str) and found.lstrip().startswith("{"):
-        return "it is a string that holds JSON: leave out the JSON.stringify around it"
+        return "this is a string that contains JSON: leave out the JSON.stringify around it"
     return f'write `"{name}": {{…}}`'
 
 
 def _unknown(name: str, known: list[str]) -> ContractError:
+    if name in JOB_FIELDS:
+        return ContractError("not_supported", name, "is not supported yet", JOB_FIELDS[name])
     near = get_close_matches(_snake(name), known, n=1, cutoff=0.6)
     return ContractError(
         "unknown_field",
@@ -74,10 +77,10 @@ def _unknown(name: str, known: list[str]) -> ContractError:
     )
 
 
-def _missing(name: str, strangers: list[str]) -> ContractError:
-    # A misspelt required field shows up as missing first; the near miss is the useful thing to say.
-    near = get_close_matches(name, [_snake(key) for key in strangers], n=1, cutoff=0.6)
-    given = next((key for key in strangers if near and _snake(key) == near[0]), None)
+def _missing(name: str, unknown: list[str]) -> ContractError:
+    # A misspelt required field is reported as missing. The hint names the misspelt one.
+    near = get_close_matches(name, [_snake(key) for key in unknown], n=1, cutoff=0.6)
+    given = next((key for key in unknown if near and _snake(key) == near[0]), None)
     return ContractError("missing_field", name, "is required", f"`{given}` was given instead" if given else "")
 
 
@@ -88,23 +91,23 @@ def _invalid(name: str, type_: Any, found: Any) -> ContractError:
 def _hint(type_: Any, found: Any) -> str:
     base = _base(type_)
     if found in ("", None):
-        return "leave it out, or write null" if optional(type_) else "leave it out for the default"
+        return "leave it out, or write null" if optional(type_) else "leave it out to get the default"
     if isinstance(found, str):
         if base in (int, float) and re.fullmatch(r"\s*-?\d+(\.\d+)?\s*", found):
             return "write the number without quotes"
         if "T" in found and not re.search(r"(Z|[+-]\d\d:\d\d)$", found) and "instant" in describe(type_):
             return "add Z, or an offset such as +02:00"
         if found != found.lower() and re.search(r"\[a-z0-9-\]", _pattern(type_)):
-            return "lower case only"
+            return "use lower case only"
         if found != found.strip():
-            return "there is white space around it"
+            return "remove the white space around it"
         if "://" in found and "host name" in describe(type_):
-            return "only the host"
+            return "write only the host"
     return "write it in quotes" if base is str and isinstance(found, int | float) else ""
 
 
 def shown(found: Any) -> str:
-    """A value as it was pushed, cut short."""
+    """A value as JSON, cut to MAX_SHOWN characters."""
     text = msgspec.json.encode(found).decode()
     return text if len(text) <= MAX_SHOWN else f"{text[:MAX_SHOWN]}…"
 

@@ -1,8 +1,8 @@
-"""Foreign text made fit to be shown: the one place where control characters are escaped. Pure.
+"""Escapes control characters in foreign text before it is shown. The only place that does it. Pure.
 
-Terminals obey control characters (move, erase, rename the window, answer as if somebody typed), line feeds start a line
-that seems to be ours, and bidirectional controls reorder what a reader sees (CVE-2021-42574). Texts of modules, jobs,
-pages, peers and Redis pass through here before they are printed.
+A terminal obeys control characters: they move the cursor, erase text, rename the window and can type input. A line
+feed starts a line that looks like our own output. Bidirectional controls reorder what a reader sees (CVE-2021-42574).
+So text from modules, jobs, pages, peers and Redis passes through here before it is printed.
 """
 
 import re
@@ -10,7 +10,7 @@ import re
 SHORT = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
 # C0, DEL and C1 · Arabic letter mark · zero-width space, marks of direction · line and paragraph separators, embeddings
 # and overrides · word joiner to deprecated format characters, isolates · surrogates · byte order mark · interlinear
-# annotations · tags. Joiners (U+200C, U+200D) stay: scripts and emoji need them, and they change nothing else.
+# annotations · tags. Joiners (U+200C, U+200D) stay: scripts and emoji need them, and they have no other effect.
 _HIDDEN = (
     "\x7f-\x9f\u00ad\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ud800-\udfff\ufeff\ufff9-\ufffb"
     "\U000e0000-\U000e007f"
@@ -20,21 +20,23 @@ _UNSAFE_IN_LINES = re.compile(f"[\x00-\x09\x0b-\x1f{_HIDDEN}]")
 
 
 def printable(text: object) -> str:
-    """One line, in which nothing but what is seen: control characters as `\\n`, `\\x1b` or `\\u202e`.
+    """One line, with control characters escaped as `\\n`, `\\x1b` or `\\u202e`.
 
-    What is printable already stays as it is, so that a second time changes nothing.
+    Printable text stays as it is, so a second call changes nothing.
     """
     return _UNSAFE.sub(_escaped, str(text))
 
 
 def printable_lines(text: object) -> str:
-    """The same for a text of ours that has lines: line feeds stay. What is foreign in it has passed `printable`."""
+    """The same for our own text with several lines: line feeds stay. Foreign parts must have passed `printable`."""
     return _UNSAFE_IN_LINES.sub(_escaped, str(text))
 
 
 def printable_json(json: str) -> str:
-    """JSON that says the same to a program and is safe on a terminal: such characters only occur in its strings, where
-    JSON has an escape for each. Line feeds between values stay."""
+    """JSON with the same value for a program, safe on a terminal. Line feeds between values stay.
+
+    Control characters can only stand inside JSON strings, and JSON has an escape for each of them.
+    """
     return _UNSAFE_IN_LINES.sub(_json_escaped, json)
 
 

@@ -1,4 +1,4 @@
-"""A result, as n8n and result readers get it. Exactly one per tenant and `job_id`."""
+"""The result of a job, as n8n and result readers get it. Exactly one per tenant and `job_id`."""
 
 import datetime as dt
 from typing import Annotated, Any, Literal
@@ -11,7 +11,7 @@ BlockerKind = Literal["captcha", "challenge", "access_denied", "rate_limited", "
 
 
 class ResultError(Struct, frozen=True, kw_only=True):
-    """Why a job did not succeed. Holds no secret and no host path."""
+    """Why a job did not succeed. It holds no secret and no path of the host."""
 
     type: str
     message: str
@@ -20,7 +20,7 @@ class ResultError(Struct, frozen=True, kw_only=True):
 
 
 class Blocker(Struct, frozen=True, kw_only=True):
-    """What stood in the page's way, and what it was recognised by."""
+    """What blocked the page, and the evidence for it."""
 
     kind: BlockerKind
     provider: str | None = None
@@ -28,7 +28,7 @@ class Blocker(Struct, frozen=True, kw_only=True):
 
 
 class ArtifactRecord(Struct, frozen=True, kw_only=True):
-    """A stored file. `kind` is screenshot, html, trace or the module's own; `sha256` is hex."""
+    """A stored file. `kind` is screenshot, html, trace or a kind of the module; `sha256` is hex."""
 
     kind: str
     url: str
@@ -38,7 +38,10 @@ class ArtifactRecord(Struct, frozen=True, kw_only=True):
 
 
 class AttemptRecord(Struct, frozen=True, kw_only=True):
-    """One run of the job. `attempt` counts from 1; `outcome` is a status or `lost`."""
+    """One attempt to run the job. `attempt` counts from 1. `outcome` is a status or `lost`.
+
+    `proxy` is always null: upstream proxies are not supported yet.
+    """
 
     attempt: int
     started_at: dt.datetime
@@ -50,7 +53,7 @@ class AttemptRecord(Struct, frozen=True, kw_only=True):
 
 
 class ResultTiming(Struct, frozen=True, kw_only=True):
-    """Seconds: waiting in Redis, waiting for a page, in the handler, from push (as far as it is known) to result."""
+    """Seconds: waiting in Redis, waiting for a page, in the handler, and from push (as far as known) to result."""
 
     queued: float = 0.0
     admitted: float = 0.0
@@ -59,7 +62,7 @@ class ResultTiming(Struct, frozen=True, kw_only=True):
 
 
 class Result(Struct, frozen=True, kw_only=True):
-    """The one answer to a job."""
+    """The one final record of a job."""
 
     job_id: str
     tenant_id: str
@@ -83,5 +86,5 @@ _encoder = msgspec.json.Encoder()
 
 
 def encode_result(result: Result) -> bytes:
-    """The JSON that goes out on all four ways."""
+    """The JSON text, the same for stream, channel, key and callback."""
     return _encoder.encode(result)

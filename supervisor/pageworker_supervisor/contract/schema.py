@@ -1,4 +1,4 @@
-"""JSON Schemas of job and result, made from the Structs: `python -m pageworker_supervisor.contract.schema --write`."""
+"""Generates the JSON Schemas of job and result: `python -m pageworker_supervisor.contract.schema --write`."""
 
 import sys
 from functools import partial
@@ -17,8 +17,8 @@ SHIPPED: dict[str, type[Struct]] = {"job.schema.json": Job, "result.schema.json"
 
 
 def schema(struct: type[Struct]) -> dict[str, Any]:
-    """The Struct's schema, draft 2020-12, with the Struct itself on top."""
-    (top,), parts = msgspec.json.schema_components([_spelt_out(struct)], ref_template="#/$defs/{name}")
+    """The JSON Schema of a Struct, draft 2020-12. The Struct itself is the top-level schema."""
+    (top,), parts = msgspec.json.schema_components([_without_raw_defaults(struct)], ref_template="#/$defs/{name}")
     name = top["$ref"].rpartition("/")[2]
     body = parts.pop(name)
     document = {"$schema": DIALECT, **body}
@@ -28,8 +28,8 @@ def schema(struct: type[Struct]) -> dict[str, Any]:
     return portable
 
 
-def _spelt_out(struct: type[Struct]) -> type[Struct]:
-    """The same Struct with Raw defaults as factories: msgspec can not write Raw values into a schema."""
+def _without_raw_defaults(struct: type[Struct]) -> type[Struct]:
+    """The same Struct with Raw defaults as factories: msgspec cannot write Raw values into a schema."""
     fields: list[Any] = []
     for field in msgspec.structs.fields(struct):
         default = field.default
@@ -37,14 +37,14 @@ def _spelt_out(struct: type[Struct]) -> type[Struct]:
             fields.append((field.name, field.type, msgspec.field(default_factory=partial(msgspec.Raw, default))))
         else:
             fields.append((field.name, field.type, *(() if field.required else (_default(field),))))
-    twin = msgspec.defstruct(
+    copy = msgspec.defstruct(
         struct.__name__,
         fields,
         kw_only=True,
         forbid_unknown_fields=struct.__struct_config__.forbid_unknown_fields,
     )
-    twin.__doc__ = struct.__doc__
-    return twin
+    copy.__doc__ = struct.__doc__
+    return copy
 
 
 def _default(field: msgspec.structs.FieldInfo) -> Any:
@@ -54,17 +54,17 @@ def _default(field: msgspec.structs.FieldInfo) -> Any:
 
 
 def shipped(name: str) -> bytes:
-    """The text of a shipped schema, `job.schema.json` or `result.schema.json`."""
+    """The text of a schema file in this package: `job.schema.json` or `result.schema.json`."""
     return resources.files(__package__).joinpath(name).read_bytes()
 
 
 def render(struct: type[Struct]) -> bytes:
-    """The file's bytes."""
+    """The bytes of the schema file of a Struct."""
     return msgspec.json.format(msgspec.json.encode(schema(struct)), indent=2) + b"\n"
 
 
 def _portable(value: Any) -> Any:
-    r"""Patterns in the syntax that JSON Schema knows: ECMA-262 has no `\Z`, and its `$` is the very end."""
+    r"""Write patterns in ECMA-262, as JSON Schema needs it: `\Z` does not exist there, and `$` is the very end."""
     match value:
         case dict():
             return {
@@ -76,7 +76,7 @@ def _portable(value: Any) -> Any:
 
 
 def main() -> None:
-    """With `--write`: into the package; else to stdout."""
+    """Write the schemas into the package (`--write`), or print them."""
     for name, struct in SHIPPED.items():
         if "--write" in sys.argv[1:]:
             (Path(__file__).parent / name).write_bytes(render(struct))

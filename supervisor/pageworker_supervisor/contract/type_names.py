@@ -1,4 +1,4 @@
-"""Types and patterns in words, for messages that a person reads."""
+"""Describes types and patterns in words, for error messages and the reference of settings."""
 
 import datetime as dt
 import re
@@ -22,19 +22,19 @@ _PLAIN: dict[Any, str] = {
     dt.datetime: "an RFC 3339 instant with an offset, e.g. 2030-01-31T12:00:00Z",
 }
 
-_spoken: dict[str, str] = {}
+_described: dict[str, str] = {}
 
 
 def describe_pattern(pattern: str, words: str) -> str:
-    """Say how a pattern is read that has no simple form; gives the pattern back."""
-    _spoken[pattern] = words
+    """Register the description of a pattern. Returns the pattern."""
+    _described[pattern] = words
     return pattern
 
 
 def in_words(pattern: str) -> str:
-    r"""`^[a-z0-9-]{1,63}\Z` → `1-63 of a-z0-9-`; what `speak` was told; else the pattern itself."""
-    if pattern in _spoken:
-        return _spoken[pattern]
+    r"""`^[a-z0-9-]{1,63}\Z` → `1-63 of a-z0-9-`; else a registered description, else the pattern."""
+    if pattern in _described:
+        return _described[pattern]
     if simple := _CLASS.match(pattern):
         characters, least, most = simple.groups()
         return f"{least}-{most} of {characters}"
@@ -60,7 +60,7 @@ def describe(type_: Any) -> str:
 
 
 def first(type_: Any) -> Any:
-    """The one member of `X | None` that is not None; the type itself where it is no union."""
+    """`X` of `X | None`; the type itself if it is no union."""
     if not optional(type_):
         return type_
     return next(member for member in get_args(type_) if member is not types.NoneType)
@@ -72,7 +72,7 @@ def optional(type_: Any) -> bool:
 
 
 def is_struct(type_: Any) -> typing.TypeGuard[type[Struct]]:
-    """True for a Struct's class."""
+    """True for a Struct class."""
     return isinstance(type_, type) and issubclass(type_, Struct)
 
 

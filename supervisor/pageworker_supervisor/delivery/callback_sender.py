@@ -110,7 +110,7 @@ class CallbackSender:
 
     async def _admit(self, tasks: asyncio.TaskGroup, poster: CallbackHttpClient, promise: OutboxEntry) -> None:
         """What was allowed at the intake may have been forbidden since: look again before every try."""
-        tenant = limits_for(self._settings, promise.ref.tenant_id)
+        tenant = limits_for(self._settings.tenants, promise.ref.tenant_id)
         url = promise.callback_url or ""
         target = CallbackTarget.parse(url)
         now = time.monotonic()
@@ -142,7 +142,7 @@ class CallbackSender:
 
     async def _try(self, poster: CallbackHttpClient, errand: DeliveryAttempt) -> tuple[DeliveryOutcome | None, Verdict]:
         promise = errand.promise
-        file = limits_for(self._settings, promise.ref.tenant_id).callback_secret_file
+        file = limits_for(self._settings.tenants, promise.ref.tenant_id).callback_secret_file
         try:
             secret = self._secrets.key(file) if file is not None else b""
         except SecretUnreadable as error:

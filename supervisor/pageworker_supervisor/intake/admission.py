@@ -105,7 +105,7 @@ class Admission:
             tenant_limits=_limits(tenant, tenant.weight),
             domain_limits=QuotaLimits()
             if domain is None
-            else _limits(domain_for(self._settings, host_of_key(domain)), 1.0),
+            else _limits(domain_for(self._settings.domains, host_of_key(domain)), 1.0),
         )
 
     def _reject(self, untrusted_text: bytes, complaint: _Complaint) -> RejectedText:

@@ -21,14 +21,15 @@ from pageworker_supervisor.intake.stream_source import ProducerStream, StreamEnt
 from pageworker_supervisor.intake.timing import IntakeTimeouts
 from pageworker_supervisor.queue.producer import JobProducer
 from pageworker_supervisor.redis_client import RedisClient
-from pageworker_supervisor.redis_client.availability import CAP_SECONDS
-from pageworker_supervisor.redis_client.errors import RedisClientError, RedisRefused, RedisUnavailable, WrongType
+from pageworker_supervisor.redis_client.errors import RedisClientError, RedisRefused
 from pageworker_supervisor.task_supervision import run_forever
 from pageworker_supervisor.telemetry import log
 from pageworker_supervisor.telemetry.metrics import Metrics
 
 LEAVE_SECONDS = 1.0
 UPKEEPS_PER_CLEANUP = 16
+REFUSED_SECONDS = 5.0
+"""After Redis refused a command for good."""
 
 
 class Source(Protocol):
@@ -49,7 +50,7 @@ class Intake:
 
     def __init__(
         self,
-        link: RedisClient,
+        redis_client: RedisClient,
         producer: JobProducer,
         settings: Settings,
         worker_id: str,
@@ -57,24 +58,24 @@ class Intake:
         timing: IntakeTimeouts = IntakeTimeouts(),
         egress_of: EgressOf = no_egress,
     ) -> None:
-        self._link = link
+        self._redis_client = redis_client
         self._timing = timing
         self._open = asyncio.Event()
         self._open.set()
-        enqueuer = Enqueuer(producer, link.availability, Admission(settings), metrics, egress_of)
+        enqueuer = Enqueuer(producer, redis_client.availability, Admission(settings), metrics, egress_of)
         prefix = settings.redis.prefix
-        self._inbox = ProducerList(link.ingress, prefix, worker_id, timing)
+        self._inbox = ProducerList(redis_client.ingress, prefix, worker_id, timing)
         self._sources: dict[str, Source] = {
             "inbox": ListSource(self._inbox, enqueuer),
-            "jobs": StreamSource(ProducerStream(link.ingress, prefix, worker_id, timing), enqueuer),
+            "jobs": StreamSource(ProducerStream(redis_client.ingress, prefix, worker_id, timing), enqueuer),
         }
 
     async def run(self) -> None:
         """Take jobs for ever."""
         try:
             works = {f"intake of {name}": self._serve(source) for name, source in self._sources.items()}
-            if self._link.ingress is not self._link:
-                works["ingress Redis"] = self._link.ingress.availability.run()
+            if self._redis_client.ingress is not self._redis_client:
+                works["ingress Redis"] = self._redis_client.ingress.availability.run()
             await run_forever(works)
         finally:
             # Best effort: whoever is not told waits until we were silent for long.
@@ -91,30 +92,45 @@ class Intake:
         self._open.set()
 
     async def _serve(self, source: Source) -> None:
-        failures, suspect, due = 0, True, 0.0
-        availability = self._link.ingress.availability
-        while True:
+        availability = self._redis_client.ingress.availability
+        steps = _SourceSteps(source, self._timing.upkeep_seconds)
+
+        async def step() -> None:
             await self._open.wait()
+            await steps.next()
+
+        while True:
             try:
-                if time.monotonic() >= due:
-                    await source.upkeep()
-                    due = time.monotonic() + self._timing.upkeep_seconds
-                if suspect:
-                    suspect = await source.leftovers()
-                else:
-                    await source.fresh()
-                failures = 0
-                availability.served(source)
-            except (RedisUnavailable, WrongType) as away:
-                # A reply may be lost, and with it the knowledge of what was taken.
-                suspect = True
-                await availability.wait_out(source, away, failures)
-                failures += 1
+                await availability.retry_until_available(step, steps.suspect)
             except RedisRefused as refused:
-                # For the operator. Jobs that run are no reason to stop.
+                # A bug or a broken producer. The jobs that run are no reason to stop.
                 log.error("intake is refused", reason=str(refused))
-                suspect = True
-                await asyncio.sleep(CAP_SECONDS)
+                steps.suspect()
+                await asyncio.sleep(REFUSED_SECONDS)
+
+
+class _SourceSteps:
+    """Which step a source takes next."""
+
+    def __init__(self, source: Source, upkeep_seconds: float) -> None:
+        self._source = source
+        self._upkeep_seconds = upkeep_seconds
+        self._suspect = True
+        self._upkeep_at = 0.0
+
+    async def next(self) -> None:
+        """One step. Raises RedisClientError."""
+        if time.monotonic() >= self._upkeep_at:
+            await self._source.upkeep()
+            self._upkeep_at = time.monotonic() + self._upkeep_seconds
+        if self._suspect:
+            self._suspect = await self._source.leftovers()
+        else:
+            await self._source.fresh()
+
+    def suspect(self) -> None:
+        """A step failed. Its reply may be lost, and with it the knowledge of what was taken: look for leftovers."""
+        self._suspect = True
 
 
 class ListSource:

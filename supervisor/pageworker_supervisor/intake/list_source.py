@@ -122,9 +122,9 @@ return redis.call('ZADD', KEYS[1], 'XX', redis.call('TIME')[1] - ARGV[2], ARGV[1
 class ProducerList:
     """One worker's hand in the list. Every call may be repeated; they raise RedisClientError."""
 
-    def __init__(self, link: RedisClient, prefix: str, worker_id: str, timing: IntakeTimeouts) -> None:
+    def __init__(self, redis_client: RedisClient, prefix: str, worker_id: str, timing: IntakeTimeouts) -> None:
         self.key = f"{prefix}:inbox"
-        self._link = link
+        self._redis_client = redis_client
         self._worker_id = worker_id
         self._timing = timing
         self._workers = f"{{{self.key}}}:workers"
@@ -133,7 +133,7 @@ class ProducerList:
 
     async def wait(self) -> list[Arrival]:
         """The next text, or nothing within the time of a block."""
-        _, text = await self._link.pipe(
+        _, text = await self._redis_client.send_together(
             [
                 ("ZADD", self._workers, "NX", 0, self._worker_id),
                 ("BLMOVE", self.key, self._mine, "LEFT", "RIGHT", self._timing.block_seconds),
@@ -151,7 +151,7 @@ class ProducerList:
 
     async def leftovers(self) -> list[Arrival]:
         """What this worker took, and a reply or a life was lost before it could be queued."""
-        texts = await self._link.send("LRANGE", self._mine, 0, BATCH - 1, key=self.key)
+        texts = await self._redis_client.send("LRANGE", self._mine, 0, BATCH - 1, key=self.key)
         return [Arrival(text) for text in texts]
 
     async def adopt(self, dead: str) -> list[Arrival]:
@@ -178,4 +178,4 @@ class ProducerList:
         return f"{{{self.key}}}:processing:{worker_id}"
 
     async def _eval(self, script: str, keys: tuple[str, ...], *args: str | bytes | float) -> Any:
-        return await self._link.send("EVAL", script, len(keys), *keys, *args, key=self.key)
+        return await self._redis_client.send("EVAL", script, len(keys), *keys, *args, key=self.key)

@@ -1,6 +1,7 @@
 """The producers' stream. What is read is pending under this worker's name until the queue has it."""
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -8,7 +9,8 @@ import msgspec
 from pageworker_supervisor.intake.arrival import waited_ms
 from pageworker_supervisor.intake.timing import IntakeTimeouts
 from pageworker_supervisor.redis_client import RedisClient
-from pageworker_supervisor.redis_client.errors import RedisRefused, RedisUnavailable
+from pageworker_supervisor.redis_client.errors import GroupMissing, RedisRefused
+from pageworker_supervisor.redis_client.retry import once_more, retry
 
 GROUP = "pw"
 FIELD = b"job"
@@ -59,12 +61,13 @@ class StreamEntry:
 class ProducerStream:
     """One worker's place in the group. Every call may be repeated; they raise RedisClientError."""
 
-    def __init__(self, link: RedisClient, prefix: str, worker_id: str, timing: IntakeTimeouts) -> None:
+    def __init__(self, redis_client: RedisClient, prefix: str, worker_id: str, timing: IntakeTimeouts) -> None:
         self.key = f"{prefix}:jobs"
-        self._link = link
+        self._redis_client = redis_client
         self._worker_id = worker_id
         self._timing = timing
         self._cursor = b"0-0"
+        self._once_more = once_more({GroupMissing: self._create_group})
 
     async def wait(self) -> list[StreamEntry]:
         """New entries, or nothing within the time of a block."""
@@ -88,12 +91,12 @@ class ProducerStream:
 
     async def settle(self, ids: list[bytes]) -> None:
         """They are in the queue."""
-        await self._link.send("EVAL", _SETTLE, 1, self.key, GROUP, *ids, key=self.key)
+        await self._redis_client.send("EVAL", _SETTLE, 1, self.key, GROUP, *ids, key=self.key)
 
     async def forget_silent(self) -> None:
         """Remove names of consumers that left nothing and are gone for long."""
         span = int(self._timing.forget_seconds * 1000)
-        await self._link.send("EVAL", _FORGET, 1, self.key, GROUP, span, self._worker_id, key=self.key)
+        await self._redis_client.send("EVAL", _FORGET, 1, self.key, GROUP, span, self._worker_id, key=self.key)
 
     async def _read(self, since: str, *options: str | int, blocks: bool = False) -> list[StreamEntry]:
         words = ("XREADGROUP", "GROUP", GROUP, self._worker_id, "COUNT", BATCH, *options, "STREAMS", self.key, since)
@@ -104,24 +107,22 @@ class ProducerStream:
         if not rows:
             return []
         # The clock that made the entries' ids: the worker's own may be minutes off.
-        seconds, micros = await self._link.send("TIME", key=self.key)
+        seconds, micros = await self._redis_client.send("TIME", key=self.key)
         now_ms = int(seconds) * 1000 + int(micros) // 1000
         return [_entry(now_ms, *row) for row in rows]
 
     async def _in_group(self, *words: str | bytes | int, blocks: bool = False) -> Any:
-        """A command that needs the group; made where it is missing, from the stream's beginning."""
+        """A command that needs the group. Where the group is missing it is created first."""
+        return await retry(partial(self._redis_client.send, *words, key=self.key, blocks=blocks), self._once_more)
+
+    async def _create_group(self) -> None:
+        """From the stream's beginning, so that no entry is missed."""
         try:
-            return await self._link.send(*words, key=self.key, blocks=blocks)
-        except RedisUnavailable as away:
-            if "NOGROUP" not in str(away):
-                raise
-        try:
-            await self._link.send("XGROUP", "CREATE", self.key, GROUP, "0", "MKSTREAM", key=self.key)
+            await self._redis_client.send("XGROUP", "CREATE", self.key, GROUP, "0", "MKSTREAM", key=self.key)
         except RedisRefused as refused:
-            # Another worker was as quick.
+            # Another worker was faster.
             if "BUSYGROUP" not in str(refused):
                 raise
-        return await self._link.send(*words, key=self.key, blocks=blocks)
 
 
 def _entry(now_ms: int, entry_id: bytes, fields: dict[bytes, bytes] | None) -> StreamEntry:

@@ -4,8 +4,6 @@
 `inspection` and `dead_letters` (admin, workerctl) serve operators.
 """
 
-from typing import Any
-
 from pageworker_supervisor.queue.consumer import JobConsumer
 from pageworker_supervisor.queue.dead_letters import DeadLetters
 from pageworker_supervisor.queue.functions import FunctionCalls
@@ -15,15 +13,15 @@ from pageworker_supervisor.queue.outbox import Outbox
 from pageworker_supervisor.queue.producer import JobProducer
 from pageworker_supervisor.queue.shards import Shards
 from pageworker_supervisor.queue.wakeup import WakeupWaiter
+from pageworker_supervisor.redis_client.router import Router
 
 
 class QueueClient:
-    """One client of the queue. `blocking` is a client of its own for calls that block; both reply in bytes."""
+    """One client of the queue, over the router of a Redis client."""
 
     def __init__(
         self,
-        client: Any,
-        blocking: Any,
+        router: Router,
         *,
         prefix: str = "pw",
         shards: int = 1,
@@ -31,11 +29,11 @@ class QueueClient:
     ) -> None:
         self.prefix = prefix
         self.options = options
-        self._functions = FunctionCalls(client, prefix, options)
+        self._functions = FunctionCalls(router, prefix, options)
         self._shards = Shards(self._functions, prefix, shards)
         self.outbox = Outbox(self._shards, options.result_ttl_seconds * 1000)
         self.producer = JobProducer(self._shards, options, self.outbox)
-        self.consumer = JobConsumer(self._shards, options, WakeupWaiter(blocking, self._shards), self.outbox)
+        self.consumer = JobConsumer(self._shards, options, WakeupWaiter(router, self._shards), self.outbox)
         self.inspection = QueueInspection(self._shards, options)
         self.dead_letters = DeadLetters(self._shards)
 

@@ -38,7 +38,7 @@ class Shards:
         return await self._call(self.functions.call, shard, function, request)
 
     async def settled_call(self, shard: int, function: str, **request: Any) -> Any:
-        """As `call`, but returns only when as many replicas as wanted have the write. Raises Unsettled, too."""
+        """As `call`, but returns only when as many replicas as wanted have the write. Raises NotReplicated, too."""
         return await self._call(self.functions.settled_call, shard, function, request)
 
     async def _call(

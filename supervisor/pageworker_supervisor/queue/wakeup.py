@@ -8,7 +8,6 @@ or lock is due.
 
 import time
 from collections.abc import Iterable, Sequence
-from typing import Any
 
 from msgspec import Struct
 
@@ -16,8 +15,9 @@ from pageworker_supervisor.contract.context_key import ContextKey
 from pageworker_supervisor.contract.job_ref import JobRef
 from pageworker_supervisor.queue.keys import shard_key
 from pageworker_supervisor.queue.shards import Shards
-from pageworker_supervisor.redis_client.errors import CLIENT_ERRORS, RedisClientError, classify
+from pageworker_supervisor.redis_client.errors import RedisClientError
 from pageworker_supervisor.redis_client.fan_out import fan_out
+from pageworker_supervisor.redis_client.router import Router
 
 BLOCK_SECONDS = 2.0
 """Below redis-py's socket_timeout of 5 s, and short enough to notice a dead connection."""
@@ -57,8 +57,8 @@ class Wakeup(Struct, frozen=True):
 class WakeupWaiter:
     """Where one process's workers sleep."""
 
-    def __init__(self, blocking: Any, shards: Shards) -> None:
-        self._blocking = blocking
+    def __init__(self, router: Router, shards: Shards) -> None:
+        self._router = router
         self._shards = shards
         self._keys: dict[str, list[list[str]]] = {}
         self._asleep: dict[str, list[list[str]]] = {}
@@ -138,15 +138,9 @@ class WakeupWaiter:
         return heard
 
     async def _block(self, keys: list[str], seconds: float, base: str) -> list[bytes]:
-        options: dict[str, Any] = {}
-        try:
-            if self._shards.functions.cluster:
-                await self._blocking.initialize()
-                options["target_nodes"] = self._blocking.get_node_from_key(base)
-            command = ("BLMPOP", seconds, len(keys), *keys, "LEFT", "COUNT", MESSAGES)
-            reply = await self._blocking.execute_command(*command, **options)
-        except CLIENT_ERRORS as error:
-            raise classify(error) from error
+        # Sent once: what a lost reply named is taken from Redis already, and the next claim finds the work itself.
+        options = ("LEFT", "COUNT", MESSAGES)
+        reply = await self._router.send("BLMPOP", seconds, len(keys), *keys, *options, key=base, blocks=True)
         return list(reply[1]) if reply else []
 
     def _of(self, worker_id: str) -> list[list[str]]:

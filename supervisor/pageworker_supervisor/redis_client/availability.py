@@ -1,9 +1,13 @@
-"""Does Redis serve us? Callers say when it did not; one task finds out when it does again, and looks now and then.
+"""Whether Redis serves this worker. Callers report failures; one task probes Redis until it serves again.
 
-Two kinds of trouble. Redis is *away* (cut off, loading, a replica, a wrong password): nobody can work, and everybody
-waits until a probe is answered. Redis is *partial* (out of memory, a right is missing): some calls are refused, others
-work. A caller that is refused repeats its own call. The worker claims no jobs meanwhile, unless only memory is short:
-what frees memory must go on.
+There are two kinds of trouble:
+- *Cut off*: the connection is lost, or Redis is loading, is a replica, or rejects the password. Every call fails, so
+  every caller waits until a probe succeeds.
+- *Partial*: Redis is out of memory, or the user lacks one permission. Some calls are refused, others work. Each refused
+  caller repeats its own call. The worker claims no jobs meanwhile. A lack of memory alone does not stop claims: jobs
+  that end free memory.
+
+retry.py describes how this fits together with what is repeated at once.
 """
 
 import asyncio
@@ -21,34 +25,37 @@ from pageworker_supervisor.redis_client.errors import (
     RightMissing,
     WrongType,
 )
+from pageworker_supervisor.redis_client.retry import retry
 from pageworker_supervisor.telemetry import log
 
 T = TypeVar("T")
 
-FIRST_SECONDS = 0.05
-CAP_SECONDS = 5.0
-CALM_SECONDS = 10.0
-"""Up for so long: the next failure starts from the shortest delay again."""
+FIRST_DELAY_SECONDS = 0.05
+LONGEST_DELAY_SECONDS = 5.0
+STABLE_SECONDS = 10.0
+"""After Redis has served for so long, the next failure starts with the shortest delay again."""
 PROBE_SECONDS = 6.0
-LOOK_SECONDS = 5.0
-"""Between two looks while all is well: nobody tells us that memory is full or a right withdrawn, unless we ask."""
+PROBE_INTERVAL_SECONDS = 5.0
+"""Between two probes while all is well: only a probe tells that memory is full or a permission was withdrawn."""
 FRESH_SECONDS = 0.25
-"""Who wants to know at once is told what a look no older than this has found."""
-ASK_SECONDS = 1.0
-"""And waits so long for a new one."""
+"""`probe_now` accepts the result of a probe no older than this."""
+ANSWER_SECONDS = 1.0
+"""The longest wait of `probe_now` for a new result."""
+WAITED_OUT = (RedisUnavailable, WrongType)
+"""These pass, or an operator can mend them while the worker runs."""
 PARTIAL = (OutOfMemory, RightMissing, WrongType)
 
 
 def longest_delay(failures: int) -> float:
-    """Seconds that the next try waits at most. The wait itself is drawn evenly from nought up to this."""
-    return min(CAP_SECONDS, FIRST_SECONDS * 2.0 ** min(failures, 16))
+    """Upper bound in seconds of the delay before the next try. The delay is drawn evenly between 0 and this bound."""
+    return min(LONGEST_DELAY_SECONDS, FIRST_DELAY_SECONDS * 2.0 ** min(failures, 16))
 
 
 class Availability:
-    """`up` until somebody calls `down`. `run` asks `probe` with growing, fully jittered delays until it answers.
+    """`up` until a caller reports `down`. `run` then probes Redis, with growing and jittered delays, until it answers.
 
-    Redis can answer a probe and still refuse what callers want: a failure soon after coming up therefore goes on with
-    the delays where they were.
+    Redis can answer a probe and still refuse the real calls. Therefore a failure soon after coming up continues with
+    the delays of the failure before it.
     """
 
     def __init__(self, probe: Callable[[], Awaitable[None]], on_change: Callable[[bool], None] | None = None) -> None:
@@ -58,155 +65,153 @@ class Availability:
         self._up = asyncio.Event()
         self._wake = asyncio.Event()
         self._up.set()
-        self._looked = asyncio.Event()
-        self._looked_at = time.monotonic()
+        self._probed = asyncio.Event()
+        self._probed_at = time.monotonic()
         self._failures = 0
-        self._since = time.monotonic()
-        self._refused: dict[object, RedisClientError] = {}
-        self._all_served = asyncio.Event()
-        self._all_served.set()
+        self._changed_at = time.monotonic()
+        self._refusals: dict[object, RedisClientError] = {}
+        """Callers that Redis refuses now, and why."""
+        self._claims_allowed = asyncio.Event()
+        self._claims_allowed.set()
 
     @property
     def up(self) -> bool:
-        """False from the first failure until a probe was answered."""
+        """False from the first reported failure until a probe succeeds."""
         return self._up.is_set()
 
     @property
     def trouble(self) -> str:
-        """Why Redis does not serve everything, for people; "" while it does."""
+        """Why Redis does not serve everything, for operators; "" while it does."""
         if not self.up:
             return self.reason
-        return next((str(refused) for refused in self._refused.values()), "")
+        return next((str(refusal) for refusal in self._refusals.values()), "")
 
     async def wait_up(self) -> None:
-        """Return when Redis answers. Waits for ever unless `run` runs."""
+        """Return when Redis answers. Never returns unless `run` runs."""
         await self._up.wait()
 
     async def wait_served(self) -> None:
-        """Return when Redis answers and refuses nobody, short memory aside: then more work may be begun."""
-        while not self.up or not self._all_served.is_set():
+        """Return when Redis answers and refuses no call, apart from a lack of memory: then jobs may be claimed."""
+        while not self.up or not self._claims_allowed.is_set():
             await self._up.wait()
-            await self._all_served.wait()
+            await self._claims_allowed.wait()
 
     def down(self, reason: str) -> None:
-        """A call failed for want of Redis."""
+        """Report that a call failed because Redis was not available."""
         self.reason = reason
         if not self.up:
             return
         now = time.monotonic()
-        self._failures = 0 if now - self._since > CALM_SECONDS else self._failures + 1
-        self._since = now
+        self._failures = 0 if now - self._changed_at > STABLE_SECONDS else self._failures + 1
+        self._changed_at = now
         self._up.clear()
         self._wake.set()
         self._on_change(False)
         log.warning("cut off from Redis", reason=reason)
 
     async def run(self) -> None:
-        """Watch for ever."""
+        """Probe until cancelled."""
         while True:
             if self.up:
-                await self._until_woken(LOOK_SECONDS)
+                await self._sleep_until_woken(PROBE_INTERVAL_SECONDS)
             if not self.up:
                 await asyncio.sleep(random.uniform(0, longest_delay(self._failures)))
-            await self._look()
-            self._looked_at = time.monotonic()
-            self._looked.set()
-            self._looked = asyncio.Event()
+            await self._probe_once()
+            self._probed_at = time.monotonic()
+            self._probed.set()
+            self._probed = asyncio.Event()
 
-    async def look_now(self) -> None:
-        """So that `up` and `trouble` are no older than FRESH_SECONDS, unless a look takes longer than ASK_SECONDS."""
-        if not self.up or time.monotonic() - self._looked_at < FRESH_SECONDS:
+    async def probe_now(self) -> None:
+        """Make `up` and `trouble` no older than FRESH_SECONDS, unless the probe takes longer than ANSWER_SECONDS."""
+        if not self.up or time.monotonic() - self._probed_at < FRESH_SECONDS:
             return
-        looked = self._looked
+        probed = self._probed
         self._wake.set()
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(ASK_SECONDS):
-                await looked.wait()
+            async with asyncio.timeout(ANSWER_SECONDS):
+                await probed.wait()
 
     async def retry_until_available(
-        self, call: Callable[[], Awaitable[T]], on_return: Callable[[], None] | None = None
+        self, call: Callable[[], Awaitable[T]], before_retry: Callable[[], None] | None = None
     ) -> T:
-        """Make a call that may be made twice until Redis serves it. Raises what does not pass by itself.
+        """Make a call that may be made twice until Redis serves it. Raises errors that do not pass.
 
-        `on_return` is called each time that Redis may serve again.
+        `before_retry` is called before each further try.
         """
-        who, failures = object(), 0
-        try:
-            while True:
-                try:
-                    return await call()
-                except (RedisUnavailable, WrongType) as away:
-                    await self.wait_out(who, away, failures)
-                    failures += 1
-                if on_return is not None:
-                    on_return()
-        finally:
-            self.served(who)
+        caller = object()
 
-    async def wait_out(self, who: object, away: RedisClientError, failures: int) -> None:
-        """Until `who`, whose call failed so often before, may try again. It says `served` when it is."""
-        if isinstance(away, PARTIAL):
-            self._refuse(who, away)
+        async def wait(error: RedisClientError, failures: int) -> None:
+            await self._wait_out(caller, error, failures)
+            if before_retry is not None:
+                before_retry()
+
+        try:
+            return await retry(call, wait)
+        finally:
+            self._served(caller)
+
+    async def _wait_out(self, caller: object, error: RedisClientError, failures: int) -> None:
+        if not isinstance(error, WAITED_OUT):
+            raise error
+        if isinstance(error, PARTIAL):
+            self._refuse(caller, error)
             await asyncio.sleep(random.uniform(0, longest_delay(failures)))
         else:
-            self.served(who)
-            self.down(str(away))
+            self._served(caller)
+            self.down(str(error))
             await self.wait_up()
 
-    def served(self, who: object) -> None:
-        """Redis served `who`, or `who` gave up."""
-        if self._refused.pop(who, None) is not None:
-            self._count()
-            if not self._refused:
+    def _served(self, caller: object) -> None:
+        """Redis no longer refuses `caller`, or `caller` has given up."""
+        if self._refusals.pop(caller, None) is not None:
+            self._update_claims()
+            if not self._refusals:
                 log.info("Redis serves everything again")
 
-    def _refuse(self, who: object, refused: RedisClientError) -> None:
-        told = {str(known) for known in self._refused.values()}
-        self._refused[who] = refused
-        self._count()
-        if str(refused) not in told:
-            # An operator can fix it without a restart of ours.
-            log.error("Redis refuses a call", reason=str(refused))
+    def _refuse(self, caller: object, refusal: RedisClientError) -> None:
+        logged = {str(known) for known in self._refusals.values()}
+        self._refusals[caller] = refusal
+        self._update_claims()
+        if str(refusal) not in logged:
+            # An operator can mend it without a restart of the worker.
+            log.error("Redis refuses a call", reason=str(refusal))
 
-    def _count(self) -> None:
-        if all(isinstance(refused, OutOfMemory) for refused in self._refused.values()):
-            self._all_served.set()
+    def _update_claims(self) -> None:
+        if all(isinstance(refusal, OutOfMemory) for refusal in self._refusals.values()):
+            self._claims_allowed.set()
         else:
-            self._all_served.clear()
+            self._claims_allowed.clear()
 
-    async def _until_woken(self, seconds: float) -> None:
+    async def _sleep_until_woken(self, seconds: float) -> None:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await self._wake.wait()
         self._wake.clear()
 
-    async def _look(self) -> None:
+    async def _probe_once(self) -> None:
         try:
             async with asyncio.timeout(PROBE_SECONDS):
                 await self._probe()
         except (OutOfMemory, RightMissing) as partial:
             self._refuse(self, partial)
         except (RedisClientError, TimeoutError) as error:
+            reason = str(error) or "Redis does not answer in time"
             if self.up:
-                self.down(str(error) or "Redis does not answer in time")
+                self.down(reason)
             self._failures += 1
-            self._still_down(error)
+            if isinstance(error, Denied) and reason != self.reason:
+                # An operator can mend it without a restart of the worker.
+                log.error("Redis refuses us", reason=reason)
+            self.reason = reason
             return
         else:
-            self.served(self)
+            self._served(self)
         if not self.up:
-            self._back()
+            self._come_back()
 
-    def _still_down(self, error: RedisClientError | TimeoutError) -> None:
-        reason = str(error) or "Redis does not answer in time"
-        if isinstance(error, Denied) and reason != self.reason:
-            # It does not pass by itself, but an operator can fix it without a restart of ours.
-            log.error("Redis refuses us", reason=reason)
-        self.reason = reason
-
-    def _back(self) -> None:
+    def _come_back(self) -> None:
         now = time.monotonic()
-        log.info("Redis answers", after_seconds=round(now - self._since, 3))
-        self._since = now
+        log.info("Redis answers", after_seconds=round(now - self._changed_at, 3))
+        self._changed_at = now
         self._up.set()
         self._on_change(True)

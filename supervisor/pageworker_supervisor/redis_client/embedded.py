@@ -30,7 +30,7 @@ from pageworker_supervisor.redis_client.url import parse_url
 from pageworker_supervisor.redis_client.users import WORKER
 from pageworker_supervisor.telemetry import log
 
-TETHER = Path(__file__).with_name("tether.py")
+EXEC_SCRIPT = Path(__file__).with_name("exec_with_parent_death_signal.py")
 PROGRAMS = ("redis-server", "valkey-server")
 PLACES = ("/usr/bin", "/usr/sbin", "/usr/local/bin", "/usr/local/sbin", "/opt/redis/bin", "/opt/homebrew/bin")
 OLDEST = 7
@@ -174,7 +174,7 @@ class EmbeddedRedis:
         with self.folder.log.open("wb") as output, _readable(config) as told:
             self.folder.log.chmod(0o600)
             self._process = await asyncio.create_subprocess_exec(
-                *(sys.executable, "-I", "-S", str(TETHER), str(os.getpid())),
+                *(sys.executable, "-I", "-S", str(EXEC_SCRIPT), str(os.getpid())),
                 *("-" if self._user is None else str(self._user), str(self.folder.data)),
                 *(str(self._program), "-"),
                 stdin=told,

@@ -1,4 +1,7 @@
-"""What goes wrong between the worker and Redis, split by who can fix it."""
+"""Errors of calls to Redis, split by who can fix them.
+
+`classify` turns an error of redis-py or of the socket into one of these. retry.py says what happens to each.
+"""
 
 import re
 
@@ -6,26 +9,45 @@ from redis import exceptions as rx
 
 
 class RedisClientError(Exception):
-    """Base of all errors of calls to Redis."""
+    """Base class of every error of a call to Redis."""
 
     retryable = False
 
 
 class RedisUnavailable(RedisClientError):
-    """Redis cannot serve this now: cut off, failing over, loading, moving a slot, out of memory, refusing us.
+    """Redis cannot serve this call now: cut off, failing over, loading, moving a slot, out of memory, access denied.
 
-    Nothing was lost: the same call, with the same arguments, may be made again later.
+    The same call with the same arguments may be made again later.
     """
 
     retryable = True
 
 
+class ConnectionLost(RedisUnavailable):
+    """The connection could not be made, or broke before the reply. The command may have run."""
+
+
+class FunctionMissing(RedisUnavailable):
+    """This primary does not have our function library yet. The command did not run."""
+
+
+class GroupMissing(RedisUnavailable):
+    """The stream does not exist, or has no such consumer group. The command did not run."""
+
+
+class NotReplicated(RedisUnavailable):
+    """The primary has the write, but fewer replicas than required confirmed it in time."""
+
+
 class OutOfMemory(RedisUnavailable):
-    """Redis is at maxmemory: what frees memory still works, what takes memory is refused."""
+    """Redis is at maxmemory. Commands that free memory still work; commands that need memory are refused."""
 
 
 class Denied(RedisUnavailable):
-    """Redis refuses the user or the password. An operator can fix it, without a restart of ours; `mend` says how."""
+    """Redis rejected the credentials, or the user lacks a permission.
+
+    An operator can fix it while the worker runs. `mend` says how.
+    """
 
     def __init__(self, text: str, mend: str) -> None:
         super().__init__(f"{text}; {mend}")
@@ -33,19 +55,19 @@ class Denied(RedisUnavailable):
 
 
 class RightMissing(Denied):
-    """The user may do other things, but not this one: it lacks a right, or the server lacks the command."""
+    """The credentials are valid, but the user lacks this permission, or the server lacks the command."""
 
 
 class RedisRefused(RedisClientError):
-    """Redis understood and said no: a bug of ours, or a key of the wrong type."""
+    """Redis rejected the command itself: a bug in pageworker."""
 
 
 class WrongType(RedisRefused):
-    """A key below our prefix holds something else than we put there: somebody else wrote it, and can take it away."""
+    """A key below our prefix has a type that pageworker did not write. Another client wrote it and can delete it."""
 
 
 class EmbeddedUnfit(OSError):
-    """The daemon's own Redis cannot be started here: no program, no port, no space, or the folder is in use."""
+    """The embedded Redis cannot start here: no program, no port, no space, or the folder is in use."""
 
     def __init__(self, what: str, mend: str) -> None:
         super().__init__(f"{what}; {mend}")
@@ -53,47 +75,48 @@ class EmbeddedUnfit(OSError):
 
 
 CLIENT_ERRORS = (rx.RedisError, rx.RedisClusterException, OSError)
-"""Everything that a call of the client library ends with. RedisClusterException (no node answers) is no RedisError."""
+"""Every error that a call of redis-py can raise. RedisClusterException (no node answers) is not a RedisError."""
 
-# First words of error replies that pass by themselves, and what they mean. The client takes some codes off the text and
-# makes a class of them. Sources: src/server.c (shared.*err) and
+# Error replies that pass without a change of ours, by their first words. redis-py removes some codes from the text and
+# uses an exception class instead: those stand in CLASSES. Sources: src/server.c (shared.*err) and
 # https://redis.io/docs/latest/operate/oss_and_stack/reference/cluster-spec/
-PASSING = (
-    ("READONLY", "Redis is a replica, which takes no writes"),
-    ("LOADING", "Redis is loading its data"),
-    ("CLUSTERDOWN", "the Redis Cluster is down"),
-    ("MOVED", "Redis has moved a slot"),
-    ("ASK", "Redis is moving a slot"),
-    ("TRYAGAIN", "Redis is moving a slot"),
-    ("NOREPLICAS", "Redis has fewer replicas than it needs for writes"),
-    ("MASTERDOWN", "the Redis replica has lost its primary"),
-    ("UNBLOCKED", "Redis ended a blocking call"),
-    ("NOGROUP", "the stream's group is gone"),
-    ("BUSY ", "Redis is busy with a script"),
-    ("UNKILLABLE", "Redis is busy with a script"),
-    ("MISCONF", "Redis cannot write to its disk"),
-    # It was demoted between a write and its WAIT.
-    ("WAIT cannot be used with replica", "Redis is a replica, which takes no writes"),
-    ("ERR max number of clients reached", "Redis has as many clients as it takes"),
-    ("max number of clients reached", "Redis has as many clients as it takes"),
+PASSING: tuple[tuple[str, str, type[RedisUnavailable]], ...] = (
+    ("READONLY", "Redis is a replica, which takes no writes", RedisUnavailable),
+    ("LOADING", "Redis is loading its data", RedisUnavailable),
+    ("CLUSTERDOWN", "the Redis Cluster is down", RedisUnavailable),
+    ("MOVED", "Redis has moved a slot", RedisUnavailable),
+    ("ASK", "Redis is moving a slot", RedisUnavailable),
+    ("TRYAGAIN", "Redis is moving a slot", RedisUnavailable),
+    ("NOREPLICAS", "Redis has fewer replicas than it needs for writes", RedisUnavailable),
+    ("MASTERDOWN", "the Redis replica has lost its primary", RedisUnavailable),
+    ("UNBLOCKED", "Redis ended a blocking call", RedisUnavailable),
+    ("NOGROUP", "the stream's group is gone", GroupMissing),
+    ("BUSY ", "Redis is busy with a script", RedisUnavailable),
+    ("UNKILLABLE", "Redis is busy with a script", RedisUnavailable),
+    ("MISCONF", "Redis cannot write to its disk", RedisUnavailable),
+    # The server was demoted between a write and its WAIT.
+    ("WAIT cannot be used with replica", "Redis is a replica, which takes no writes", RedisUnavailable),
+    ("ERR max number of clients reached", "Redis has as many clients as it takes", RedisUnavailable),
+    ("max number of clients reached", "Redis has as many clients as it takes", RedisUnavailable),
 )
-CLASSES: tuple[tuple[type[Exception], str], ...] = (
-    (rx.BusyLoadingError, "Redis is loading its data"),
-    (rx.ReadOnlyError, "Redis is a replica, which takes no writes"),
-    (rx.MasterDownError, "the Redis replica has lost its primary"),
-    (rx.ClusterDownError, "the Redis Cluster is down"),
-    (rx.MaxConnectionsError, "this worker has all its connections to Redis in use"),
-    (rx.TryAgainError, "Redis is moving a slot"),
-    (rx.AskError, "Redis is moving a slot"),
-    (rx.TimeoutError, "Redis does not answer in time"),
-    (rx.InvalidResponse, "what answers is no Redis"),
-    (rx.ConnectionError, "Redis does not answer"),
-    (rx.ClusterError, "the Redis Cluster does not answer"),
-    (rx.RedisClusterException, "the Redis Cluster does not answer"),
-    (OSError, "Redis does not answer"),
+FUNCTION_NOT_FOUND = "Function not found"
+CLASSES: tuple[tuple[type[Exception], str, type[RedisUnavailable]], ...] = (
+    (rx.BusyLoadingError, "Redis is loading its data", RedisUnavailable),
+    (rx.ReadOnlyError, "Redis is a replica, which takes no writes", RedisUnavailable),
+    (rx.MasterDownError, "the Redis replica has lost its primary", RedisUnavailable),
+    (rx.ClusterDownError, "the Redis Cluster is down", RedisUnavailable),
+    (rx.MaxConnectionsError, "this worker has all its connections to Redis in use", RedisUnavailable),
+    (rx.TryAgainError, "Redis is moving a slot", RedisUnavailable),
+    (rx.AskError, "Redis is moving a slot", RedisUnavailable),
+    (rx.TimeoutError, "Redis does not answer in time", ConnectionLost),
+    (rx.InvalidResponse, "what answers is no Redis", RedisUnavailable),
+    (rx.ConnectionError, "Redis does not answer", ConnectionLost),
+    (rx.ClusterError, "the Redis Cluster does not answer", RedisUnavailable),
+    (rx.RedisClusterException, "the Redis Cluster does not answer", RedisUnavailable),
+    (OSError, "Redis does not answer", ConnectionLost),
 )
-"""A class stands before its bases."""
-NO_RIGHT = "give the user the rights in pageworker.acl (docs/redis.md)"
+"""Derived classes stand before their bases."""
+NO_RIGHT = "give the user the permissions in pageworker.acl (docs/redis.md)"
 BAD_LOGIN = "check redis.url or redis.password_file; percent-encode @ : / in a URL"
 DENIALS = (
     ("NOAUTH", "Redis wants a password", "give user and password in redis.url, or redis.password_file"),
@@ -102,32 +125,26 @@ DENIALS = (
     ("DENIED", "Redis takes clients of its own host only", "give its default user a password, or bind it elsewhere"),
 )
 
-
-def is_function_missing(error: Exception) -> bool:
-    """True for a primary that has not been given our library yet."""
-    return "Function not found" in str(error)
-
-
 _IN_SCRIPT = re.compile(r"\.? script: \S+, on @\w+:\d+\.?$")
-"""Where in a script or function it happened."""
+"""The place in a script or function that Redis adds to an error reply."""
 
 
 def classify(error: Exception) -> RedisClientError:
-    """Our word for an error of the client library or the socket. Its text begins with what an operator has to know."""
+    """Our error for one of redis-py or of the socket. Its text begins with what an operator needs to know."""
     text = _IN_SCRIPT.sub("", str(error))
-    said = f"{type(error).__name__}: {text}"  # the client takes codes such as READONLY off the text
+    said = f"{type(error).__name__}: {text}"  # redis-py removes codes such as READONLY from the text
     if isinstance(error, rx.OutOfMemoryError) or text.startswith("OOM"):
         return OutOfMemory(f"Redis is out of memory: {said}")
     if (denied := _denied(error, text)) is not None:
         return denied
-    for begin, meaning in PASSING:
+    for begin, meaning, ours in PASSING:
         if text.startswith(begin):
-            return RedisUnavailable(f"{meaning}: {said}")
-    if is_function_missing(error):
-        return RedisUnavailable(said)
-    for kind, meaning in CLASSES:
-        if isinstance(error, kind):
-            return RedisUnavailable(f"{meaning}: {said}")
+            return ours(f"{meaning}: {said}")
+    if FUNCTION_NOT_FOUND in text:
+        return FunctionMissing(said)
+    for theirs, meaning, ours in CLASSES:
+        if isinstance(error, theirs):
+            return ours(f"{meaning}: {said}")
     return WrongType(f"a key has the wrong type: {said}") if text.startswith("WRONGTYPE") else RedisRefused(said)
 
 
@@ -135,13 +152,13 @@ def _denied(error: Exception, text: str) -> Denied | None:
     for code, meaning, mend in DENIALS:
         if text.startswith(code):
             return Denied(f"{meaning}: {text}", mend)
-    # The second is what a script or a function answers whose caller lacks a right.
+    # The second text is the reply of a script or function whose caller lacks a permission.
     missing = text.startswith("NOPERM") or "The user executing the script" in text
     if missing or isinstance(error, (rx.NoPermissionError, rx.AuthorizationError)):
-        return RightMissing(f"the Redis user lacks a right: {text}", NO_RIGHT)
+        return RightMissing(f"the Redis user lacks a permission: {text}", NO_RIGHT)
     if "unknown command" in text or "unknown subcommand" in text:
         return RightMissing(f"Redis lacks a command: {text}", "it needs Redis 7.0 or later, with no command renamed")
     if isinstance(error, (rx.AuthenticationError, rx.AuthenticationWrongNumberOfArgsError)):
-        # Also what a server without the user, or without a password, answers to AUTH.
+        # A server without this user, or without a password, answers AUTH with this class, too.
         return Denied(f"Redis refused the password: {text}", BAD_LOGIN)
     return None

@@ -1,7 +1,7 @@
 """Become a program that ends when its parent does, and can do no more than its user. Run as a script by path, with
 `-I -S`: it starts in 10 ms.
 
-    tether.py PARENT_PID USER FOLDER PROGRAM ARGUMENT…
+    exec_with_parent_death_signal.py PARENT_PID USER FOLDER PROGRAM ARGUMENT…
 
 USER is a user id (and the group id of the same number), or `-`: ours. The program starts in FOLDER, which is entered
 before the user changes: folders above it may be closed to that user. It has no capability, and gains none.

@@ -1,13 +1,13 @@
-"""Several commands in one go."""
+"""Several commands in one round trip to one server."""
 
 from collections.abc import Sequence
 from typing import Any
 
 
 async def run_pipeline(client: Any, commands: Sequence[Sequence[Any]]) -> list[Any]:
-    """Replies of commands that one Redis executes in order, not as a transaction. Raises the first error reply.
+    """The replies of commands that one server runs in order; not a transaction. Raises the first error reply.
 
-    As it came: the client's own way puts a sentence before it, and what kind it is stands in its first word.
+    The error is raised as it came: redis-py's own way puts a sentence before it, and its first word tells its kind.
     """
     async with client.pipeline(transaction=False) as pipe:
         for command in commands:

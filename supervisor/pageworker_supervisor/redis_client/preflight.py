@@ -25,25 +25,27 @@ class RedisCheck:
     mend: str = ""
 
 
-async def preflight(link: RedisClient) -> list[RedisCheck]:
+async def preflight(redis_client: RedisClient) -> list[RedisCheck]:
     """Ask everything; a Redis that does not answer is one failed check. Changes nothing."""
     try:
         async with asyncio.timeout(ANSWER_SECONDS):
-            infos = await link.primaries("INFO", "everything")
+            infos = await redis_client.send_to_primaries("INFO", "everything")
             checks = [
                 RedisCheck(
-                    "redis answers", True, f"{link.safe_url}, {len(infos)} primar{'y' if len(infos) == 1 else 'ies'}"
+                    "redis answers",
+                    True,
+                    f"{redis_client.safe_url}, {len(infos)} primar{'y' if len(infos) == 1 else 'ies'}",
                 ),
                 _version(infos),
                 _role(infos),
                 _eviction(infos),
                 _persistence(infos),
                 _replicas(infos),
-                await _clock(link),
-                await _rights(link),
+                await _clock(redis_client),
+                await _rights(redis_client),
             ]
-            if link.is_cluster:
-                checks.append(await _cluster(link))
+            if redis_client.is_cluster:
+                checks.append(await _cluster(redis_client))
             elif any(int(info.get("cluster_enabled", 0)) for info in infos):
                 mend = "write redis.url as redis+cluster://host:port,…"
                 checks.append(
@@ -51,7 +53,9 @@ async def preflight(link: RedisClient) -> list[RedisCheck]:
                 )
     except (RedisClientError, TimeoutError) as error:
         said = str(error) or f"no answer within {ANSWER_SECONDS:.0f} s"
-        return [RedisCheck("redis answers", False, f"{link.safe_url}: {said}", "start Redis, or correct redis.url")]
+        return [
+            RedisCheck("redis answers", False, f"{redis_client.safe_url}: {said}", "start Redis, or correct redis.url")
+        ]
     return checks
 
 
@@ -96,9 +100,9 @@ def _replicas(infos: Sequence[dict[str, Any]]) -> RedisCheck:
     return RedisCheck("redis replicas", True, str(fewest), advice)
 
 
-async def _clock(link: RedisClient) -> RedisCheck:
+async def _clock(redis_client: RedisClient) -> RedisCheck:
     before = time.time()
-    replies = await link.primaries("TIME")
+    replies = await redis_client.send_to_primaries("TIME")
     after = time.time()
     # Ours may have been read at any moment in between.
     off = max(_distance(seconds + micros / 1e6, before, after) for seconds, micros in replies)
@@ -114,11 +118,11 @@ _HARMLESS = (
 )
 
 
-async def _rights(link: RedisClient) -> RedisCheck:
+async def _rights(redis_client: RedisClient) -> RedisCheck:
     missing = []
     for words, _ in _HARMLESS:
         try:
-            await link.primaries(*words)
+            await redis_client.send_to_primaries(*words)
         except Denied as denied:
             missing.append(str(denied))
         except RedisClientError:
@@ -129,8 +133,8 @@ async def _rights(link: RedisClient) -> RedisCheck:
     )
 
 
-async def _cluster(link: RedisClient) -> RedisCheck:
-    states = await link.primaries("CLUSTER", "INFO")
+async def _cluster(redis_client: RedisClient) -> RedisCheck:
+    states = await redis_client.send_to_primaries("CLUSTER", "INFO")
     words = {_cluster_state(reply) for reply in states}
     fine = words == {"ok"}
     return RedisCheck(

@@ -81,8 +81,10 @@ def registry_key(settings: Settings, data_dir: Path) -> str:
 class FleetSerial:
     """One worker's way to it. Waits while Redis is away: without Redis there is no job that needs a module."""
 
-    def __init__(self, link: RedisClient, settings: Settings, data_dir: Path, worker: str, metrics: Metrics) -> None:
-        self._link = link
+    def __init__(
+        self, redis_client: RedisClient, settings: Settings, data_dir: Path, worker: str, metrics: Metrics
+    ) -> None:
+        self._redis_client = redis_client
         self._key = registry_key(settings, data_dir)
         self._channel = f"{settings.redis.prefix}:{FLEET_EVENTS}"
         self._source = redact_url(settings.modules.registry or str(data_dir / "registry"))[:MOST_SOURCE]
@@ -92,7 +94,7 @@ class FleetSerial:
     async def check(self, serial: int) -> None:
         """As FleetMemory says; a higher serial than the fleet's becomes the fleet's."""
         try:
-            highest = await self._link.availability.retry_until_available(lambda: self._raise(serial))
+            highest = await self._redis_client.availability.retry_until_available(lambda: self._raise(serial))
         except RedisClientError as error:
             raise RegistryAway(f"the fleet's serial of the index is unknown: {error}", "look at Redis") from error
         self._metrics.registry_serial.set(highest)
@@ -109,35 +111,35 @@ class FleetSerial:
             "detail": {"type": kind, "reason": str(refused), "source": self._source},
         }
         try:
-            await self._link.send("PUBLISH", self._channel, msgspec.json.encode(event), key=self._key)
+            await self._redis_client.send("PUBLISH", self._channel, msgspec.json.encode(event), key=self._key)
         except RedisClientError as error:
             log.info("event not published", reason=str(error))
 
     async def _raise(self, serial: int) -> int:
-        known = await seen(self._link, self._key)
+        known = await seen(self._redis_client, self._key)
         if known is not None and known.serial >= serial:
             return known.serial
         words = ("EVAL", _RAISE, 1, self._key, serial, self._source, self._worker)
         try:
-            highest, _ = await self._link.send(*words, key=self._key)
+            highest, _ = await self._redis_client.send(*words, key=self._key)
         except OutOfMemory:
             # The serial is written down later; that memory is short must not keep modules from anybody.
             return serial
         return int(highest)
 
 
-async def seen(link: RedisClient, key: str) -> SeenIndex | None:
+async def seen(redis_client: RedisClient, key: str) -> SeenIndex | None:
     """What the fleet knows. None: nothing yet. Raises RedisClientError."""
-    reply = await link.send("HMGET", key, "serial", "source", "worker", "at_ms", key=key)
+    reply = await redis_client.send("HMGET", key, "serial", "source", "worker", "at_ms", key=key)
     serial, source, worker, at_ms = (b"" if value is None else bytes(value) for value in reply)
     if not serial.isdigit() or int(serial) > MOST_SERIAL:
         return None
     return SeenIndex(int(serial), source.decode(errors="replace"), worker.decode(errors="replace"), int(at_ms or b"0"))
 
 
-async def set_serial(link: RedisClient, key: str, serial: int) -> None:
+async def set_serial(redis_client: RedisClient, key: str, serial: int) -> None:
     """By an operator: lower or higher; 0 forgets it. Raises RedisClientError."""
     if serial == 0:
-        await link.send("DEL", key, key=key)
+        await redis_client.send("DEL", key, key=key)
     else:
-        await link.send("HSET", key, "serial", serial, "worker", "workerctl", key=key)
+        await redis_client.send("HSET", key, "serial", serial, "worker", "workerctl", key=key)

@@ -11,10 +11,10 @@ from pageworker_supervisor.registry.errors import RegistryRefused
 
 EXPIRY_DAYS = 90.0
 
-Edit = Callable[[dict[str, IndexedVersion]], dict[str, IndexedVersion]]
+Edit = Callable[[dict[str, IndexedModule]], dict[str, IndexedModule]]
 
 
-def next_edition(before: Index | None, edit: Edit, now: datetime, expiry_days: float = EXPIRY_DAYS) -> Index:
+def next_index(before: Index | None, edit: Edit, now: datetime, expiry_days: float = EXPIRY_DAYS) -> Index:
     """The index after an edit, renewed. Raises Refused.
 
     Serials are at least the time in seconds, so that they go on rising even where the old index was lost.
@@ -24,17 +24,17 @@ def next_edition(before: Index | None, edit: Edit, now: datetime, expiry_days: f
     return Index(serial=serial, expires=expires, modules=edit(dict(before.modules) if before else {}))
 
 
-def renew(modules: dict[str, IndexedVersion]) -> dict[str, IndexedVersion]:
+def renew(modules: dict[str, IndexedModule]) -> dict[str, IndexedModule]:
     """No change but a new serial and expiry."""
     return modules
 
 
 def add(bundle: VerifiedBundle, channel: str) -> Edit:
     """List a bundle and let a channel mean it."""
-    listing = IndexedModule(sha256=bundle.sha256, bytes=len(bundle.data))
+    listing = IndexedVersion(sha256=bundle.sha256, bytes=len(bundle.data))
 
-    def edit(modules: dict[str, IndexedVersion]) -> dict[str, IndexedVersion]:
-        listed = modules.get(bundle.name, IndexedVersion())
+    def edit(modules: dict[str, IndexedModule]) -> dict[str, IndexedModule]:
+        listed = modules.get(bundle.name, IndexedModule())
         there = listed.versions.get(bundle.version)
         if there is not None and there.sha256 != listing.sha256:
             raise RegistryRefused(
@@ -47,7 +47,7 @@ def add(bundle: VerifiedBundle, channel: str) -> Edit:
         versions = {**listed.versions, bundle.version: listing}
         return {
             **modules,
-            bundle.name: IndexedVersion(versions=versions, channels={**listed.channels, channel: bundle.version}),
+            bundle.name: IndexedModule(versions=versions, channels={**listed.channels, channel: bundle.version}),
         }
 
     return edit
@@ -56,7 +56,7 @@ def add(bundle: VerifiedBundle, channel: str) -> Edit:
 def point(name: str, channel: str, version: str) -> Edit:
     """Let a channel mean a version that is listed, higher or lower."""
 
-    def edit(modules: dict[str, IndexedVersion]) -> dict[str, IndexedVersion]:
+    def edit(modules: dict[str, IndexedModule]) -> dict[str, IndexedModule]:
         listed = _listed(modules, name, version)
         if listed.versions[version].yanked:
             raise RegistryRefused(f"{name} {version} was taken back", "choose another version")
@@ -68,7 +68,7 @@ def point(name: str, channel: str, version: str) -> Edit:
 def yank(name: str, version: str) -> Edit:
     """Take a version back: no worker runs it any more."""
 
-    def edit(modules: dict[str, IndexedVersion]) -> dict[str, IndexedVersion]:
+    def edit(modules: dict[str, IndexedModule]) -> dict[str, IndexedModule]:
         listed = _listed(modules, name, version)
         following = sorted(channel for channel, meant in listed.channels.items() if meant == version)
         if following:
@@ -82,7 +82,7 @@ def yank(name: str, version: str) -> Edit:
     return edit
 
 
-def _listed(modules: dict[str, IndexedVersion], name: str, version: str) -> IndexedVersion:
+def _listed(modules: dict[str, IndexedModule], name: str, version: str) -> IndexedModule:
     listed = modules.get(name)
     if listed is None or version not in listed.versions:
         there = ", ".join(listed.versions) if listed else ", ".join(modules)

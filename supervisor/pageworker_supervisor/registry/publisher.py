@@ -14,7 +14,7 @@ from pageworker_sandbox.signing import (
     verify,
 )
 from pageworker_supervisor.registry.index_file import SIGNATURE, bundle_file, fetch_newest, write_index
-from pageworker_supervisor.registry.index_update import EXPIRY_DAYS, Edit, add, next_edition, renew
+from pageworker_supervisor.registry.index_update import EXPIRY_DAYS, Edit, add, next_index, renew
 from pageworker_supervisor.registry.registry import utc_now
 from pageworker_supervisor.registry.schema import InputSchema
 from pageworker_supervisor.registry.store import Store
@@ -55,7 +55,7 @@ class Publisher:
     ) -> Index:
         async with self._store.locked():
             before, spare_tag = await fetch_newest(self._store, self._trust, LIMITS)
-            after = next_edition(before, edit, self._now(), self._expiry_days)
+            after = next_index(before, edit, self._now(), self._expiry_days)
             if files is not None and bundle is not None:
                 name = bundle_file(bundle.name, bundle.version)
                 await self._store.put(name, files.data)

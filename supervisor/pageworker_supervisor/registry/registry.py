@@ -100,7 +100,7 @@ class Registry:
         fleet: FleetMemory | None = None,
     ) -> "Registry":
         """What was kept, then what is there now. A registry that is away or refused does not stop this; see
-        `standing`. Raises OSError where `state_dir` can not be used.
+        `status`. Raises OSError where `state_dir` can not be used.
 
         `fall_back`: a module without this channel is taken from `stable`. `fleet`: what other workers have seen; an
         index that is older is refused.
@@ -111,7 +111,7 @@ class Registry:
         return registry
 
     @property
-    def standing(self) -> RegistryStatus:
+    def status(self) -> RegistryStatus:
         """For status pages and readiness."""
         index = self._index
         trouble = self._trouble

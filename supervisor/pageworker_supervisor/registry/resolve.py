@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from difflib import get_close_matches
 
-from pageworker_sandbox.signing import Index, IndexedVersion
+from pageworker_sandbox.signing import Index, IndexedModule
 from pageworker_supervisor.registry.errors import ModuleUnknown
 from pageworker_supervisor.registry.index_file import bundle_file
 
@@ -82,7 +82,7 @@ def changes(before: Index | None, after: Index) -> Changes:
     return Changes(tuple(sorted(new - old)), tuple(sorted(old - new)), moved)
 
 
-def _follow(name: str, listed: IndexedVersion, channel: ModuleChannel) -> str:
+def _follow(name: str, listed: IndexedModule, channel: ModuleChannel) -> str:
     version = listed.channels.get(channel.name)
     if version is None and channel.fall_back:
         version = listed.channels.get(STABLE)

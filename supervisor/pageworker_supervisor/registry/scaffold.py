@@ -1,4 +1,4 @@
-"""A new module that works already: a folder to start from."""
+"""Writes the folder of a new module that works: an author starts from it."""
 
 from pathlib import Path
 
@@ -12,8 +12,7 @@ description = "Title and heading of a page"
 entrypoint = "{package}:handler"
 sdk = ">=1,<2"
 tenants = ["*"]                  # who may run it
-egress = ["example.com"]         # hosts it may reach, as far as the tenant may too
-secrets = []
+egress = ["example.com"]         # hosts it may reach if its tenant may too
 timeout_seconds = 30
 
 [input]                          # JSON Schema of the payload
@@ -50,19 +49,20 @@ README = """\
 # {name}
 
     workerctl module pack .
-    workerctl module sign {name}-0.1.0.zip --key KEY
-    workerctl module publish {name}-0.1.0.zip --registry REGISTRY --key KEY
+    workerctl module publish {name}-0.1.0.zip --sign --key KEY --registry REGISTRY
     workerctl submit {name} --tenant TENANT --payload "$(cat input.example.json)" --wait
 """
 
 
 def scaffold(name: str, parent: Path) -> tuple[Path, ...]:
-    """Make `parent/name` and return its files. Raises Refused, OSError."""
+    """Create `parent/name` and return its files. Raises RegistryRefused, OSError."""
     if not NAME.fullmatch(name) or len(name) > MAX_NAME:
-        raise RegistryRefused(f"{name[:MAX_NAME]!r} is no module name", 'use a dotted, lower case name: "acme.prices"')
+        raise RegistryRefused(
+            f"{name[:MAX_NAME]!r} is not a module name", "use a dotted, lower case name such as acme.prices"
+        )
     package, folder = name.replace(".", "_"), parent / name
     if folder.exists():
-        raise RegistryRefused(f"{folder} is there already", "choose another name or folder")
+        raise RegistryRefused(f"{folder} already exists", "choose another name or folder")
     files = {
         FILE: MANIFEST.format(name=name, package=package),
         f"{package}/__init__.py": CODE.format(name=name),

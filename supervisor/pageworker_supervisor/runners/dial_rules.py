@@ -2,13 +2,13 @@
 
 from collections.abc import Iterable
 
-from pageworker_sandbox.dialer.messages import Rules
+from pageworker_sandbox.dialer.messages import DialRules
 from pageworker_supervisor.config.settings import EgressSettings
 
 
-def dial_rules(egress: EgressSettings, own_ports: Iterable[int]) -> Rules:
+def dial_rules(egress: EgressSettings, own_ports: Iterable[int]) -> DialRules:
     """Public addresses on `egress.ports`, and `egress.hosts`; never `own_ports`, those of the worker, on this host."""
-    return Rules(
+    return DialRules(
         ports=egress.ports,
         targets=tuple(sorted(set(egress.hosts.values()))),
         barred=tuple(sorted(set(own_ports))),

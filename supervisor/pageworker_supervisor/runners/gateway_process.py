@@ -5,10 +5,10 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from pageworker_sandbox.dialer.messages import Rules
-from pageworker_sandbox.egress.client import Gateway, GatewayLost, GatewayRefused, connect
+from pageworker_sandbox.dialer.messages import DialRules
+from pageworker_sandbox.egress.client import GatewayClient, GatewayLost, GatewayRefused, connect
 from pageworker_sandbox.egress.errors import EgressError
-from pageworker_sandbox.egress.messages import EgressPolicy, Notice
+from pageworker_sandbox.egress.messages import EgressPolicy, RefusalNotice
 from pageworker_sandbox.launch import GatewayUsers, Host, launch_gateway
 from pageworker_supervisor.runners.spawn_backoff import SpawnBackoff
 from pageworker_supervisor.task_supervision import leaves
@@ -32,7 +32,9 @@ class OutletEvents:
 class GatewayProcess:
     """One gateway process at a time. One that does not come up, or is lost, is followed by another, later each time."""
 
-    def __init__(self, host: Host, users: GatewayUsers, rules: Rules, metrics: Metrics, events: OutletEvents) -> None:
+    def __init__(
+        self, host: Host, users: GatewayUsers, rules: DialRules, metrics: Metrics, events: OutletEvents
+    ) -> None:
         self.proof: dict[str, str] = {}
         self.trouble: str | None = None
         """Why there is no gateway; None while there is one, and while the first is being started."""
@@ -43,7 +45,7 @@ class GatewayProcess:
         self._events = events
         self._tenants: dict[str, str] = {}
         self._silent = asyncio.Event()
-        self._gateway: Gateway | None = None
+        self._gateway: GatewayClient | None = None
         self._up = asyncio.Event()
         self._backoff = SpawnBackoff()
 
@@ -86,22 +88,22 @@ class GatewayProcess:
             cell.kill()
             await asyncio.shield(cell.wait())
 
-    async def _answers(self, gateway: Gateway) -> None:
+    async def _answers(self, gateway: GatewayClient) -> None:
         try:
             async with asyncio.timeout(ANSWER_SECONDS):
                 await gateway.usage()
         except TimeoutError as silent:
             raise GatewayLost(f"it does not answer within {ANSWER_SECONDS:g} s") from silent
 
-    async def _report(self, gateway: Gateway) -> None:
+    async def _report(self, gateway: GatewayClient) -> None:
         async for notice in gateway.notices():
-            if isinstance(notice, Notice):
-                tenant = self._tenants.get(notice.cell_id, "")
+            if isinstance(notice, RefusalNotice):
+                tenant = self._tenants.get(notice.runner_id, "")
                 self._metrics.egress_refused(tenant, notice.reason, 1 + notice.suppressed)
-                log.warning("egress refused", runner_id=notice.cell_id, host=notice.host, reason=notice.reason)
+                log.warning("egress refused", runner_id=notice.runner_id, host=notice.host, reason=notice.reason)
             else:
-                log.error("egress listener lost", runner_id=notice.cell_id)
-                self._events.listener_lost(notice.cell_id)
+                log.error("egress listener lost", runner_id=notice.runner_id)
+                self._events.listener_lost(notice.runner_id)
 
     async def attach(self, runner_id: str, tenant_id: str, listener: int, policy: EgressPolicy) -> None:
         """Give a runner its way out. Waits until there is a gateway."""
@@ -123,7 +125,7 @@ class GatewayProcess:
             return
         self._metrics.egress(tenant_id, usage.up_bytes, usage.down_bytes)
 
-    def _alive(self) -> Gateway:
+    def _alive(self) -> GatewayClient:
         if self._gateway is None:
             raise GatewayLost("there is no gateway now")
         return self._gateway

@@ -10,8 +10,8 @@ from pageworker_sandbox.egress.messages import EgressPolicy
 from pageworker_sandbox.hostname import policy_host_glob
 from pageworker_sandbox.launch import Host
 from pageworker_supervisor.artifacts.store import ArtifactStore
-from pageworker_supervisor.config.load import limits_for
 from pageworker_supervisor.config.settings import Settings
+from pageworker_supervisor.config.tenant_lookup import limits_for
 from pageworker_supervisor.contract.context_key import ContextKey
 from pageworker_supervisor.runners.egress_sets import EgressSets
 from pageworker_supervisor.runners.gateway_process import GatewayProcess
@@ -69,7 +69,7 @@ class RunnerResources:
     def policy(self, context: ContextKey) -> EgressPolicy:
         """What a runner may reach for all its life: hosts that its tenant allows, and all its modules."""
         egress = self.settings.egress
-        tenant = limits_for(self.settings, context.tenant_id)
+        tenant = limits_for(self.settings.tenants, context.tenant_id)
         return EgressPolicy(
             hosts=(
                 tuple(policy_host_glob(glob) for glob in tenant.egress) if tenant else (),

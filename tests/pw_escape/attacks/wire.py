@@ -27,7 +27,7 @@ SIZES = (
     ),
     _said(
         "a line that is too long",
-        "running()\nsay(m.Log, attempt_id='a', level='info', message='x' * 100_000)",
+        "running()\nsay(m.LogLine, attempt_id='a', level='info', message='x' * 100_000)",
         m.WIRE_SIZES,
         m.WIRE_TYPES,
     ),
@@ -44,15 +44,17 @@ TYPES = (
     _said("nothing for something", "say(m.Hello)", m.WIRE_TYPES),
     _said(
         "a text that is too long",
-        "running()\nsay(m.Log, attempt_id='a', level='info', message='x' * 9000)",
+        "running()\nsay(m.LogLine, attempt_id='a', level='info', message='x' * 9000)",
         m.WIRE_TYPES,
     ),
     _said(
-        "a level that there is not", "running()\nsay(m.Log, attempt_id='a', level='fatal', message='x')", m.WIRE_TYPES
+        "a level that there is not",
+        "running()\nsay(m.LogLine, attempt_id='a', level='fatal', message='x')",
+        m.WIRE_TYPES,
     ),
     _said(
         "a field's name that is too long",
-        "running()\nsay(m.Log, attempt_id='a', level='info', message='x', fields={'n' * 65: 'x'})",
+        "running()\nsay(m.LogLine, attempt_id='a', level='info', message='x', fields={'n' * 65: 'x'})",
         m.WIRE_TYPES,
     ),
     _said("an outcome that there is not", "running()\nsay(m.Done, attempt_id='a', outcome='paid')", m.WIRE_TYPES),
@@ -98,12 +100,12 @@ TYPES = (
     _said("more after the end", "raw(frame(64, 0, 13) + b'\\x81\\xa8protocol\\x01' + b'\\x00\\x00')", m.WIRE_TYPES),
     _said(
         "an artifact whose kind is a path",
-        "granted()\nfd = memfd.seal(b'x', 'x')\nsay(m.Artifact, fd, attempt_id='a', kind='../../x', content_type='text/html')",
+        "granted()\nfd = memfd.seal(b'x', 'x')\nsay(m.ArtifactData, fd, attempt_id='a', kind='../../x', content_type='text/html')",
         m.WIRE_TYPES,
     ),
     _said(
         "an artifact whose type is two lines",
-        "granted()\nfd = memfd.seal(b'x', 'x')\nsay(m.Artifact, fd, attempt_id='a', kind='html', content_type='text/html\\nX: y')",
+        "granted()\nfd = memfd.seal(b'x', 'x')\nsay(m.ArtifactData, fd, attempt_id='a', kind='html', content_type='text/html\\nX: y')",
         m.WIRE_TYPES,
     ),
 )
@@ -137,29 +139,29 @@ PERMITS = (
     ),
     _said(
         "a line of another's attempt",
-        "running()\nsay(m.Log, attempt_id='b', level='info', message='x')",
+        "running()\nsay(m.LogLine, attempt_id='b', level='info', message='x')",
         m.WIRE_PERMITS,
     ),
     _said(
         "a line after the end",
-        "running()\nsay(m.Done, attempt_id='a', outcome='failed')\nsay(m.Log, attempt_id='a', level='info', message='x')",
+        "running()\nsay(m.Done, attempt_id='a', outcome='failed')\nsay(m.LogLine, attempt_id='a', level='info', message='x')",
         m.WIRE_PERMITS,
     ),
     _said(
         "lines without end",
-        "running()\nfor _ in range(8000): say(m.Log, attempt_id='a', level='info', message='x')",
+        "running()\nfor _ in range(8000): say(m.LogLine, attempt_id='a', level='info', message='x')",
         m.WIRE_PERMITS,
         refused="OutputExceeded",
     ),
     _said(
         "an artifact that was not asked for",
-        "running()\nsay(m.Artifact, memfd.seal(b'x', 'x'), attempt_id='a', kind='html', content_type='text/html')",
+        "running()\nsay(m.ArtifactData, memfd.seal(b'x', 'x'), attempt_id='a', kind='html', content_type='text/html')",
         m.WIRE_PERMITS,
     ),
     _said(
         "an artifact after the end",
         "running()\nsay(m.Done, attempt_id='a', outcome='failed')\n"
-        "say(m.Artifact, memfd.seal(b'x', 'x'), attempt_id='a', kind='html', content_type='text/html')",
+        "say(m.ArtifactData, memfd.seal(b'x', 'x'), attempt_id='a', kind='html', content_type='text/html')",
         m.WIRE_PERMITS,
     ),
 )
@@ -185,7 +187,7 @@ DESCRIPTORS = (
 SEALS = tuple(
     _said(
         f"an artifact that is {name}",
-        f"granted()\n{made}\nsay(m.Artifact, fd, attempt_id='a', kind='html', content_type='text/html')",
+        f"granted()\n{made}\nsay(m.ArtifactData, fd, attempt_id='a', kind='html', content_type='text/html')",
         m.WIRE_SEALS,
         refused="NotSealed",
     )

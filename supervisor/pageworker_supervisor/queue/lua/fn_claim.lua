@@ -276,6 +276,7 @@ function Claim.replay(worker, nonce)
   if not text or string.sub(text, 1, #nonce + 1) ~= nonce .. ' ' then
     return nil
   end
+  Shard.read_clock()
   local leases = {}
   for id in string.gmatch(string.sub(text, #nonce + 2), '%S+') do
     local job = Job.read(id)
@@ -306,6 +307,7 @@ local function claim(request)
   if Claim.is_shard_quiet(request) then
     return claim_reply({}, { runner_slots = request.runner_slots })
   end
+  Shard.read_clock()
   advance()
   local self = Claim.open(request)
   self:claim_ending()

@@ -39,10 +39,12 @@ function Shard.enter(root, writes)
       return redis.error_reply('TRYAGAIN the slot of this shard is moving')
     end
   end
-  local refusal = Shard.check_schema(writes)
-  if refusal then
-    return refusal
-  end
+  Wakeup.reset()
+  return Shard.check_schema(writes)
+end
+
+-- Set NOW and MICROS.
+function Shard.read_clock()
   local time = call('TIME')
   local ahead = 0
   if TEST_CLOCK then
@@ -50,8 +52,6 @@ function Shard.enter(root, writes)
   end
   NOW = tonumber(time[1]) * 1000 + floor(tonumber(time[2]) / 1000) + ahead
   MICROS = tonumber(time[1]) * 1000000 + tonumber(time[2]) + ahead * 1000
-  Wakeup.reset()
-  return nil
 end
 
 -- Refuses state that another schema version wrote. An empty shard gets this version. The text after SCHEMA is read by

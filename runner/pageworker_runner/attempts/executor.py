@@ -1,0 +1,148 @@
+"""Runs attempts. One attempt is: module, page, handler call, failure artifacts, Done, recycling, Free."""
+
+import asyncio
+import time
+
+import msgspec
+
+from pageworker import Helpers
+from pageworker_runner.attempts import attempt_result, failure_artifacts
+from pageworker_runner.attempts.attempt_result import AttemptResult
+from pageworker_runner.attempts.handler_call import HandlerCall, browser_lost, call_handler
+from pageworker_runner.attempts.running_attempt import RunningAttempt
+from pageworker_runner.errors import ModuleBroken, PageLost
+from pageworker_runner.limits import LIMITS
+from pageworker_runner.modules.catalog import Catalog
+from pageworker_runner.modules.entrypoint import ModuleEntrypoint
+from pageworker_runner.pages.pool import PagePool
+from pageworker_runner.pages.slot import PageSlot
+from pageworker_runner.reporting.artifact_sink import AttemptSink
+from pageworker_runner.reporting.reporter import Reporter
+from pageworker_runner.task_ownership import CURRENT_ATTEMPT, OWN_WORK, Tasks
+from pageworker_sandbox.wire import messages as m
+
+
+class AttemptExecutor:
+    """All attempts of this runner."""
+
+    def __init__(self, boot: m.Boot, catalog: Catalog, pool: PagePool, reporter: Reporter, tasks: Tasks) -> None:
+        self._boot = boot
+        self._catalog = catalog
+        self._pool = pool
+        self._reporter = reporter
+        self._tasks = tasks
+        self._attempts: dict[str, RunningAttempt] = {}
+        self._ended = asyncio.Condition()
+        self._browser_lost = False
+
+    def start(self, run: m.Run) -> None:
+        """Start an attempt. Its module version is claimed before the next message is read."""
+        version = self._catalog.claim(run.module, run.version)
+        sink = AttemptSink(run.attempt_id, self._reporter.send_queue, self._reporter.lines)
+        attempt = self._attempts[run.attempt_id] = RunningAttempt(run, version, sink)
+        self._tasks.spawn(self._execute(attempt))
+
+    def force_result(self, attempt_id: str, result: AttemptResult) -> None:
+        """End an attempt from outside. An attempt that has ended, or has a forced result already, keeps its own."""
+        attempt = self._attempts.get(attempt_id)
+        if attempt is not None and not attempt.forced_result.done():
+            attempt.forced_result.set_result(result)
+
+    def grant(self, attempt_id: str, number: int) -> None:
+        """The supervisor accepts the artifact that this attempt offered, if the attempt still runs."""
+        attempt = self._attempts.get(attempt_id)
+        if attempt is not None:
+            attempt.sink.granted(number)
+
+    async def on_browser_lost(self) -> None:
+        """Chromium or the driver has ended, and so do all attempts. Returns when their results have been sent."""
+        self._browser_lost = True
+        for attempt_id in self._attempts:
+            self.force_result(attempt_id, browser_lost())
+        async with self._ended:
+            await self._ended.wait_for(lambda: not self._attempts)
+
+    async def _execute(self, attempt: RunningAttempt) -> None:
+        attempt_id = attempt.attempt_id
+        CURRENT_ATTEMPT.set(attempt_id)
+        self._tasks.begin(attempt_id)
+        self._reporter.lines.begin(attempt_id)
+        result = await self._result_of(attempt)
+        # From here on the work is the runner's own, though it is done in the attempt's task.
+        OWN_WORK.set(True)
+        await self._keep_failure_artifacts(attempt, result)
+        attempt.sink.close()
+        self._reporter.end(attempt_id)
+        self._reporter.send_queue.put(
+            m.Done(
+                attempt_id=attempt_id,
+                outcome=result.outcome,
+                data=result.data,
+                failure=result.failure,
+                obstacle=result.obstacle,
+                ran_seconds=time.monotonic() - attempt.began,
+            )
+        )
+        if attempt.slot is not None:
+            self._pool.finish(attempt.slot)
+        # The result leaves before the page is recycled, so recycling adds nothing to a job's latency.
+        await self._reporter.send_queue.until_sent()
+        async with self._ended:
+            del self._attempts[attempt_id]
+            self._ended.notify_all()
+        if not self._browser_lost:
+            await self._recycle(attempt)
+            self._catalog.release(attempt.version)
+            self._reporter.send_queue.put(m.Free(attempt_id=attempt_id))
+
+    async def _result_of(self, attempt: RunningAttempt) -> AttemptResult:
+        run = attempt.run
+        try:
+            entrypoint = self._catalog.load(attempt.version)
+            payload = msgspec.json.decode(run.payload, type=dict)
+            attempt.slot = slot = await self._pool.reserve(attempt.attempt_id)
+            if (result := attempt.why_not_begin()) is not None:
+                return result
+            self._reporter.send_queue.put(m.Accepted(attempt_id=attempt.attempt_id, page=slot.index))
+            self._pool.start(slot)
+            attempt.begin(slot)
+            call = self._handler_call(attempt, entrypoint, payload, slot)
+            result, stopped = await call_handler(call, attempt.forced_result, self._tasks)
+        except (ModuleBroken, PageLost) as error:
+            return attempt_result.raised(error, attempt.label)
+        except msgspec.DecodeError as error:
+            return attempt_result.failed("invalid_payload", f"The payload is not a JSON object: {error}")
+        # A handler that suppresses its cancellation loses its page: whatever it still does there fails.
+        slot.warm.handler_stuck = not stopped
+        return result
+
+    def _handler_call(
+        self, attempt: RunningAttempt, entrypoint: ModuleEntrypoint, payload: dict[str, object], slot: PageSlot
+    ) -> HandlerCall:
+        side_effects = self._pool.recorder.page(slot.warm.guid)
+        return HandlerCall(
+            entrypoint=entrypoint,
+            label=attempt.label,
+            page=slot.page,
+            payload=payload,
+            helpers=Helpers(slot.page, attempt.sink),
+            context=attempt.context(self._boot.worker_id, self._boot.runner_id),
+            egress_refusal=lambda: side_effects.egress_refusal,
+        )
+
+    async def _keep_failure_artifacts(self, attempt: RunningAttempt, result: AttemptResult) -> None:
+        slot = attempt.slot
+        if slot is None or not attempt.handler_began or result.outcome == "succeeded":
+            return
+        if not self._boot.failure_artifacts or self._browser_lost:
+            return
+        stopped = result.outcome in ("timed_out", "cancelled")
+        seconds = LIMITS.stopped_failure_artifacts_seconds if stopped else LIMITS.failure_artifacts_seconds
+        await failure_artifacts.keep(slot.page, attempt.sink, seconds)
+
+    async def _recycle(self, attempt: RunningAttempt) -> None:
+        """End the attempt's tasks and clean its page. If either fails, the runner asks to be retired."""
+        if not await self._tasks.end(attempt.attempt_id, LIMITS.handler_grace_seconds):
+            self._reporter.retire(f"{attempt.label} left a task that cannot be cancelled")
+        if attempt.slot is not None:
+            await self._pool.recycle(attempt.slot)

@@ -1,0 +1,87 @@
+"""Playwright's driver and the one browser of this runner."""
+
+import asyncio
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from playwright.async_api import Browser, BrowserContext, Playwright, ProxySettings, async_playwright
+from playwright.async_api import Error as BrowserError
+
+from pageworker_runner.browser import chromium_flags
+from pageworker_runner.errors import StartError
+from pageworker_runner.limits import LIMITS
+from pageworker_runner.pages import revert
+from pageworker_runner.pages.playwright_internals import reset_context_timeouts
+from pageworker_runner.task_ownership import own_work
+from pageworker_sandbox.wire.messages import Boot
+
+
+@dataclass(frozen=True)
+class RunnerBrowser:
+    """A running browser with its one browser context."""
+
+    playwright: Playwright
+    context: BrowserContext
+    version: str
+    process: int
+    """A pidfd of the browser's main process."""
+
+    def on_exit(self, callback: Callable[[], None]) -> None:
+        """Call `callback` once the browser's main process has ended, whether the driver notices it or not."""
+        loop = asyncio.get_running_loop()
+
+        def exited() -> None:
+            loop.remove_reader(self.process)
+            callback()
+
+        loop.add_reader(self.process, exited)
+
+    async def close(self) -> bool:
+        """Shut Chromium down, which flushes the profile. Returns False if it did not end in time."""
+        try:
+            with own_work():
+                async with asyncio.timeout(LIMITS.stop_seconds):
+                    await self.context.close()
+        except (BrowserError, TimeoutError):
+            return False
+        return True
+
+
+async def launch(boot: Boot, profile: Path, proxy_port: int) -> RunnerBrowser:
+    """Start the driver, then Chromium on `profile` with its own sandbox on. Raises StartError."""
+    try:
+        playwright = await async_playwright().start()
+        context = await playwright.chromium.launch_persistent_context(
+            profile,
+            executable_path=boot.browser,
+            headless=True,
+            chromium_sandbox=True,
+            # A module cannot read files, so a download would only fill /tmp after its job has ended.
+            accept_downloads=False,
+            handle_sigint=False,
+            handle_sigterm=False,
+            handle_sighup=False,
+            viewport=revert.VIEWPORT,
+            proxy=ProxySettings(server=f"http://127.0.0.1:{proxy_port}"),
+            args=chromium_flags.arguments(chromium_flags.playwright_disables()),
+        )
+    except BrowserError as error:
+        raise StartError(f"browser: {str(error)[:2000]}") from error
+    reset_context_timeouts(context, boot.default_timeout_seconds)
+    browser = context.browser
+    if browser is None:
+        raise StartError("browser: Playwright's driver reports no browser for the context")
+    try:
+        return RunnerBrowser(playwright, context, browser.version, await _pidfd_of(browser))
+    except (BrowserError, OSError) as error:
+        raise StartError(f"browser: it ended while it started: {str(error)[:2000]}") from error
+
+
+async def _pidfd_of(browser: Browser) -> int:
+    """A pidfd of the browser's main process. Source: pidfd_open(2), DevTools' SystemInfo domain."""
+    devtools = await browser.new_browser_cdp_session()
+    processes = (await devtools.send("SystemInfo.getProcessInfo"))["processInfo"]
+    await devtools.detach()
+    return os.pidfd_open(next(process["id"] for process in processes if process["type"] == "browser"))

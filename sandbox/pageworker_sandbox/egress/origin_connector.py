@@ -1,0 +1,116 @@
+"""Connects to the origin of a route: resolves its name, checks the addresses, connects to one that was checked."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import replace
+
+from pageworker_sandbox.dialer.connector import Connector, Resolution
+from pageworker_sandbox.egress.address import Address
+from pageworker_sandbox.egress.errors import EgressRefused, TargetUnreachable
+from pageworker_sandbox.egress.limits import EgressLimits
+from pageworker_sandbox.egress.meter import Meter
+from pageworker_sandbox.egress.policy import Route, UpstreamProxy, check
+from pageworker_sandbox.egress.stream import Stream
+from pageworker_sandbox.egress.target import Target
+from pageworker_sandbox.egress.upstream import handshake
+
+FIRST_TRY_SECONDS = 2.0
+"""An address that does not answer within this time is skipped, if there is another one."""
+
+
+class OriginConnector:
+    """Connects for one runner, through a connector that no other runner shares."""
+
+    def __init__(self, limits: EgressLimits, meter: Meter, connector: Connector) -> None:
+        self._limits = limits
+        self._meter = meter
+        self._connector = connector
+        self._loop = asyncio.get_running_loop()
+        self._resolved: dict[str, tuple[float, Resolution]] = {}
+        """Resolution by name, and the loop time until which it is valid."""
+
+    async def connect(self, route: Route, seconds: float, tunnel: bool) -> Stream:
+        """A connection to the target of the route. Where `route.absolute` and not `tunnel`: to its upstream proxy.
+
+        `seconds` is the deadline for resolution, connection and proxy handshake together. Raises EgressRefused,
+        TargetUnreachable.
+        """
+        try:
+            async with asyncio.timeout(seconds):
+                return await self._connect_route(route, tunnel)
+        except TimeoutError as error:
+            raise TargetUnreachable("connect_timeout", timed_out=True) from error
+
+    def close(self) -> None:
+        """Drop the lookups that have not begun. Those that have begun end by themselves."""
+        self._connector.close()
+
+    async def _connect_route(self, route: Route, tunnel: bool) -> Stream:
+        if route.fixed is not None:
+            address, port = route.fixed
+            return await self._connect_any([address], port)
+        if route.proxy is not None:
+            return await self._connect_through(route.proxy, None if route.absolute and not tunnel else route.target)
+        return await self._connect_any(await self._public_addresses(route.target), route.target.port)
+
+    async def _connect_through(self, proxy: UpstreamProxy, target: Target | None) -> Stream:
+        if target is not None and target.address is None and not proxy.resolves:
+            address = (await self._public_addresses(target))[0]
+            target = replace(target, host=str(address), address=address)
+        # The operator chose the proxy itself, so its address may be private and its name may be a short one.
+        stream = await self._connect_any((await self._addresses(proxy.target)).addresses, proxy.target.port)
+        if target is None:
+            return stream
+        try:
+            await handshake(stream, proxy, target)
+        except BaseException:
+            stream.abort("the upstream proxy did not connect")
+            raise
+        return stream
+
+    async def _public_addresses(self, target: Target) -> Sequence[Address]:
+        # With a trailing dot the name is absolute: the resolver adds no search domain of the operator's network.
+        found = await self._addresses(replace(target, host=target.host + "."))
+        reason = check(found.addresses) or ("private_address" if found.local else None)
+        if reason is not None:
+            raise EgressRefused(reason)
+        return found.addresses
+
+    async def _addresses(self, target: Target) -> Resolution:
+        if target.address is not None:
+            return Resolution((target.address,), local=False)
+        now = self._loop.time()
+        known = self._resolved.get(target.host)
+        if known is not None and known[0] > now:
+            return known[1]
+        try:
+            found = await self._connector.resolve(target.host)
+        except OSError as error:
+            raise TargetUnreachable("name_not_resolved") from error
+        if len(self._resolved) >= self._limits.resolved_names:
+            self._resolved.clear()
+        self._resolved[target.host] = (now + self._limits.resolved_seconds, found)
+        return found
+
+    async def _connect_any(self, addresses: Sequence[Address], port: int) -> Stream:
+        for address in addresses[:-1]:
+            try:
+                async with asyncio.timeout(FIRST_TRY_SECONDS):
+                    return await self._open(address, port)
+            except (TimeoutError, OSError):
+                continue
+        try:
+            return await self._open(addresses[-1], port)
+        except OSError as error:
+            raise TargetUnreachable("connect_failed") from error
+
+    async def _open(self, address: Address, port: int) -> Stream:
+        connected = await self._connector.connect(address, port)
+        try:
+            _, stream = await self._loop.create_connection(
+                lambda: Stream(self._limits.buffer_bytes, self._meter), sock=connected
+            )
+        except BaseException:
+            connected.close()
+            raise
+        return stream

@@ -1,0 +1,99 @@
+"""Options of the commands that read or change a registry, and how its errors end a command."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from pageworker_sandbox.signing import KeyUnusable, ModuleError, SecretKey
+from pageworker_supervisor.cli.output import CommandError, CommandExit
+from pageworker_supervisor.cli.password import PasswordFile, open_key
+from pageworker_supervisor.config.data_dir import data_dir_of
+from pageworker_supervisor.config.errors import ConfigInvalid
+from pageworker_supervisor.config.load import load
+from pageworker_supervisor.config.settings import Settings
+from pageworker_supervisor.contract.printable import printable
+from pageworker_supervisor.registry.errors import PackRefused, RegistryAway, RegistryRefused
+from pageworker_supervisor.registry.index_update import EXPIRY_DAYS
+from pageworker_supervisor.registry.publisher import Publisher
+from pageworker_supervisor.registry.store import Store
+from pageworker_supervisor.registry.trust import load_trust
+
+KeyFile = Annotated[
+    Path,
+    Parameter(
+        name=("--key", "-k"),
+        help="Secret key file, as `workerctl key new` writes it. A key with a password takes 1.06 GB of memory and "
+        "about 3 s of CPU time per command.",
+    ),
+]
+ConfigFile = Annotated[Path | None, Parameter(name=("--config", "-c"), help="Configuration file of the worker.")]
+
+
+@Parameter(name="*")
+@dataclass(frozen=True, kw_only=True)
+class RegistryAccess:
+    """Which registry a command reads, and which keys it trusts."""
+
+    registry: Annotated[str | None, Parameter(name=("--registry", "-r"))] = None
+    """Registry: a folder, or an http(s)://, s3://, gs:// or az:// prefix. Default: `modules.registry`."""
+    trusted: Annotated[tuple[str, ...], Parameter(name=("--trusted", "-t"), negative=())] = ()
+    """Trusted public key: a .pub file or its line. Repeat the option for more keys. Default: `modules.trusted_keys`."""
+    config: ConfigFile = None
+
+    def store(self) -> Store:
+        """The files of the registry. Raises ConfigInvalid."""
+        if self.registry is not None:
+            return Store(self.registry)
+        settings = configured(self.config)
+        return Store(settings.modules.registry or data_dir_of(settings) / "registry")
+
+    def keys(self) -> tuple[str, ...]:
+        """The trusted public keys, as they were given or configured. Raises ConfigInvalid."""
+        return self.trusted or configured(self.config).modules.trusted_keys
+
+
+@Parameter(name="*")
+@dataclass(frozen=True, kw_only=True)
+class RegistryChange(RegistryAccess):
+    """The options of a command that signs a new index."""
+
+    key: KeyFile
+    password_file: PasswordFile = None
+    expiry_days: float = EXPIRY_DAYS
+    """Days until the new index expires. Workers refuse an expired index."""
+
+    def open_key(self) -> SecretKey:
+        """The signing key. Expensive with a password: call it once per command. Raises CommandError."""
+        return open_key(self.key, self.password_file)
+
+    def publisher(self, key: SecretKey) -> Publisher:
+        """Signs with `key`. Raises ConfigInvalid, KeyUnusable."""
+        return Publisher(self.store(), key, load_trust(self.keys()), self.expiry_days)
+
+
+@contextmanager
+def registry_errors() -> Iterator[None]:
+    """Turn errors of packing, signing, registry and configuration into CommandErrors."""
+    try:
+        yield
+    except PackRefused as refused:
+        lines = "\n".join(f"  {printable(mistake)}" for mistake in refused.mistakes)
+        raise CommandError(f"the module was not packed. Mistakes:\n{lines}") from refused
+    except RegistryAway as away:
+        raise CommandError(printable(away), printable(away.mend)) from away
+    except (ModuleError, RegistryRefused) as refused:
+        raise CommandError(printable(refused), printable(refused.mend), CommandExit.REFUSED) from refused
+    except ConfigInvalid as invalid:
+        raise CommandError(str(invalid)) from invalid
+    except (KeyUnusable, OSError) as error:
+        raise CommandError(printable(error)) from error
+
+
+def configured(config: Path | None) -> Settings:
+    """The settings of the worker. Raises ConfigInvalid."""
+    return load(config, os.environ)

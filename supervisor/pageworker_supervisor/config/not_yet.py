@@ -1,0 +1,16 @@
+"""Settings that are planned and do not work yet. They are refused by name: never accepted and ignored."""
+
+from pageworker_supervisor.config.toml_lines import Path
+
+EXPECTED = "not supported yet"
+
+SETTINGS: dict[Path, str] = {
+    ("worker", "tags"): "leave it out; `modules.channel` gives this worker other module versions than the rest",
+    ("ingress",): "leave it out; give each producer its own Redis user instead (docs/redis.md)",
+}
+"""Path of a setting or section, and what to do instead."""
+
+
+def instead_of(path: Path) -> str | None:
+    """What to do instead of the setting. None if the setting is not a planned one."""
+    return next((hint for known, hint in SETTINGS.items() if path[: len(known)] == known), None)

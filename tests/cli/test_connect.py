@@ -1,0 +1,131 @@
+"""What commands say where Redis, or the worker, is there and does not answer: soon, in words, with exit code 3."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+from pw_servers import redis_server
+
+from pageworker_supervisor.admin.server import CONTROL_SOCKET, bind_unix
+
+WORKERCTL = Path(sys.executable).with_name("workerctl")
+LONGEST_SECONDS = 60.0
+QUEUE_COMMANDS = (
+    "jobs",
+    "jobs --json",
+    "results",
+    "results acme/1",
+    "submit a.b",
+    "submit a.b --wait --timeout-seconds 60",
+    "dead list",
+    "dead show 0-1-0",
+    "dead retry 0-1-0",
+    "dead purge 0-1-0",
+    "doctor",
+)
+WORKER_COMMANDS = ("status", "drain", "undrain", "cancel acme/1")
+
+pytestmark = pytest.mark.redis
+
+Ended = dict[str, "subprocess.CompletedProcess[str]"]
+
+
+def run_all(commands: Mapping[str, tuple[str, Path]]) -> Ended:
+    """At the same time: each of them only waits. Command and configuration, by the name of the case."""
+    started = {
+        case: subprocess.Popen(
+            [str(WORKERCTL), *command.split(), "--config", str(config)],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for case, (command, config) in commands.items()
+    }
+    ended: Ended = {}
+    for command, process in started.items():
+        said, complained = process.communicate(timeout=LONGEST_SECONDS)
+        ended[command] = subprocess.CompletedProcess(command, process.returncode, said, complained)
+    return ended
+
+
+@pytest.fixture(scope="module")
+def on_frozen_redis(tmp_path_factory: pytest.TempPathFactory) -> Ended:
+    """One that was stopped (SIGSTOP): its port takes connections and says nothing."""
+    folder = tmp_path_factory.mktemp("frozen")
+    config = folder / "pageworker.toml"
+    with redis_server() as server:
+        config.write_text(f'[redis]\nurl = "{server.url}"\n[worker]\ndata_dir = "{folder}"\n')
+        os.kill(server.pid, signal.SIGSTOP)
+        try:
+            return run_all({command: (command, config) for command in QUEUE_COMMANDS})
+        finally:
+            os.kill(server.pid, signal.SIGCONT)
+
+
+@pytest.fixture(scope="module")
+def on_frozen_worker(tmp_path_factory: pytest.TempPathFactory) -> Ended:
+    """Its socket takes connections, as that of a daemon that was stopped; amid a drain, it says one line before."""
+    silent, amid = tmp_path_factory.mktemp("frozen"), tmp_path_factory.mktemp("amid")
+    with bind_unix(silent / CONTROL_SOCKET), bind_unix(amid / CONTROL_SOCKET) as listener:
+        told = threading.Event()
+        thread = threading.Thread(target=say_one_line, args=(listener, told))
+        thread.start()
+        commands = {command: (command, configured(silent)) for command in WORKER_COMMANDS}
+        ended = run_all({**commands, "amid a drain": ("drain", configured(amid))})
+        told.set()
+        thread.join()
+    return ended
+
+
+def say_one_line(listener: socket.socket, told: threading.Event) -> None:
+    """As a worker that drains, until `told`."""
+    line = b'{"event":"waiting","job_id":"j1","tenant_id":"acme"}\n'
+    listener.setblocking(True)
+    knock, _ = listener.accept()
+    connection, _ = listener.accept()
+    with knock, connection:
+        connection.recv(65536)
+        connection.sendall(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
+        connection.sendall(b"%x\r\n" % len(line) + line + b"\r\n")
+        told.wait()
+
+
+def configured(folder: Path) -> Path:
+    config = folder / "pageworker.toml"
+    config.write_text(f'[worker]\ndata_dir = "{folder}"\n')
+    return config
+
+
+@pytest.mark.parametrize("command", [command for command in QUEUE_COMMANDS if command != "doctor"])
+def test_no_command_is_silent_on_a_frozen_redis(on_frozen_redis: Ended, command: str) -> None:
+    done = on_frozen_redis[command]
+    assert done.returncode == 3, done.stderr
+    assert done.stdout == ""
+    assert "does not answer within 3 s" in done.stderr
+    assert "redis://127.0.0.1" in done.stderr
+
+
+def test_doctor_says_so_too(on_frozen_redis: Ended) -> None:
+    done = on_frozen_redis["doctor"]
+    assert done.returncode == 1
+    assert "FAIL  redis" in done.stdout
+    assert "does not answer within 3 s" in done.stdout
+
+
+@pytest.mark.parametrize("command", WORKER_COMMANDS)
+def test_no_command_waits_for_ever_for_a_frozen_worker(on_frozen_worker: Ended, command: str) -> None:
+    done = on_frozen_worker[command]
+    assert done.returncode == 3
+    assert "the worker went away" in done.stderr
+
+
+def test_a_worker_that_freezes_amid_a_drain_is_told_of(on_frozen_worker: Ended) -> None:
+    done = on_frozen_worker["amid a drain"]
+    assert done.returncode == 3
+    assert done.stdout.startswith("waiting ")

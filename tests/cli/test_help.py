@@ -1,0 +1,63 @@
+"""`--help` of every command: a summary that starts with a verb, and a description of every parameter."""
+
+import re
+from collections.abc import Iterator
+
+import pytest
+from cyclopts import App
+
+from pageworker_supervisor.cli.app import app, run
+
+VERBS = {
+    *("Cancel", "Change", "Check", "Copy", "Create", "Delete", "Inspect", "Let", "List", "Operate", "Pack", "Point"),
+    *("Print", "Push", "Queue", "Run", "Show", "Sign", "Stop", "Withdraw", "Write"),
+}
+
+
+def commands(group: App, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], App]]:
+    """Every group and command below `group`, with the words that call it."""
+    for name in group:
+        if not name.startswith("-"):
+            yield (*path, name), group[name]
+            yield from commands(group[name], (*path, name))
+
+
+COMMANDS = dict(commands(app))
+CALLABLE = {path: command for path, command in COMMANDS.items() if command.default_command is not None}
+
+
+def test_commands_in_groups_are_found() -> None:
+    assert {("status",), ("module", "channel", "set"), ("config", "show"), ("resume",)} <= set(CALLABLE)
+
+
+@pytest.mark.parametrize("path", COMMANDS, ids=" ".join)
+def test_the_summary_is_one_line_and_starts_with_a_verb(path: tuple[str, ...]) -> None:
+    texts = [COMMANDS[path].help or ""]
+    if path in CALLABLE:
+        texts.append(CALLABLE[path].default_command.__doc__ or "")
+    for text in texts:
+        summary, *rest = text.split("\n")
+        assert summary.split(" ")[0].strip(",") in VERBS
+        assert summary.endswith(".")
+        assert not rest or rest[0] == "", "the summary is a paragraph of its own"
+
+
+@pytest.mark.parametrize("path", CALLABLE, ids=" ".join)
+def test_every_parameter_has_a_description(path: tuple[str, ...]) -> None:
+    for argument in CALLABLE[path].assemble_argument_collection(parse_docstring=True):
+        if argument.show:
+            text = argument.parameter.help or ""
+            assert re.fullmatch(r"[A-Z`].+\.", text, re.DOTALL), f"{argument.names}: {text!r}"
+
+
+@pytest.mark.parametrize("path", COMMANDS, ids=" ".join)
+def test_help_shows_how_to_call_it(path: tuple[str, ...], capsys: pytest.CaptureFixture[str]) -> None:
+    assert run([*path, "--help"]) == 0
+    assert "Usage: workerctl " + " ".join(path) in capsys.readouterr().out
+
+
+def test_help_of_a_command_is_its_docstring_not_only_its_line_in_the_list(capsys: pytest.CaptureFixture[str]) -> None:
+    run(["--help"])
+    assert "Example" not in capsys.readouterr().out
+    run(["submit", "--help"])
+    assert "Example" in capsys.readouterr().out

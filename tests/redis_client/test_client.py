@@ -1,0 +1,243 @@
+"""One server: TLS, socket, lost replies, cancelled commands, denied users."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+import uvloop
+from pw_servers import RedisServer, RespProxy, redis_server
+from redis import exceptions as rx
+
+from pageworker_supervisor.config.errors import ConfigInvalid
+from pageworker_supervisor.config.settings import RedisSettings
+from pageworker_supervisor.redis_client import RedisClient, connect, open_redis_client
+from pageworker_supervisor.redis_client.connections import TcpConnection
+from pageworker_supervisor.redis_client.errors import Denied, OutOfMemory, RedisUnavailable
+from pageworker_supervisor.telemetry.metrics import Metrics
+
+
+@asynccontextmanager
+async def opened(url: str, ca_file: Path | None = None) -> AsyncIterator[RedisClient]:
+    async with open_redis_client(RedisSettings(url=url, ca_file=ca_file), Path("/nonexistent")) as redis_client:
+        yield redis_client
+
+
+async def counted(server: RedisServer) -> int:
+    return int(server.command("GET", "n") or 0)
+
+
+async def test_commands_and_pipes(live_redis: RedisServer) -> None:
+    async with opened(live_redis.url) as redis_client:
+        assert await redis_client.send("SET", "k", b"\xff", key="k")
+        assert await redis_client.send_together([("GET", "k"), ("DEL", "k")], key="k") == [b"\xff", 1]
+        assert not redis_client.is_cluster
+        assert not await redis_client.has_replicas()
+
+
+async def test_replicas_are_counted() -> None:
+    with redis_server() as primary, redis_server(replica_of=primary) as replica:
+        async with opened(primary.url) as redis_client:
+            while not await redis_client.has_replicas():
+                assert replica.command("PING")
+            assert await redis_client.replicas() == 1
+
+
+async def test_tls() -> None:
+    with redis_server(tls=True) as server:
+        async with opened(server.url, server.ca_file) as redis_client:
+            assert await redis_client.send("SET", "k", 1, key="k")
+        async with opened(server.url) as distrustful:
+            with pytest.raises(RedisUnavailable, match="CERTIFICATE_VERIFY_FAILED"):
+                await distrustful.send("PING", key="k")
+
+
+async def test_unix_socket(tmp_path: Path) -> None:
+    with redis_server(options=["--unixsocket", str(tmp_path / "s")]):
+        async with opened(f"unix://{tmp_path}/s?db=2") as redis_client:
+            assert await redis_client.send("SET", "k", 1, key="k")
+            assert (await redis_client.commands.info("keyspace")).keys() == {"db2"}
+
+
+async def test_a_lost_reply_is_not_asked_for_again(live_redis: RedisServer, proxied_redis: RespProxy) -> None:
+    async with opened(proxied_redis.url) as redis_client:
+        await redis_client.send("PING", key="n")
+        proxied_redis.drop_reply(command="INCR")
+        with pytest.raises(RedisUnavailable):
+            await redis_client.send("INCR", "n", key="n")
+        assert proxied_redis.dropped.is_set()
+        assert await counted(live_redis) == 1
+        assert await redis_client.send("INCR", "n", key="n") == 2
+
+
+async def test_a_lost_reply_in_a_pipe_is_not_asked_for_again(live_redis: RedisServer, proxied_redis: RespProxy) -> None:
+    async with opened(proxied_redis.url) as redis_client:
+        proxied_redis.drop_reply(2, command="INCR")
+        with pytest.raises(RedisUnavailable):
+            await redis_client.send_together([("INCR", "n")] * 3, key="n")
+        assert await counted(live_redis) == 3
+
+
+async def test_a_cancelled_command_leaves_no_reply_for_the_next(proxied_redis: RespProxy) -> None:
+    async with opened(proxied_redis.url) as redis_client:
+        await redis_client.send_together([("SET", f"k{i}", i) for i in range(5)], key="k")
+        for i in range(5):
+            for read in (
+                lambda i=i: redis_client.send("GET", f"k{i}", key="k"),
+                lambda i=i: redis_client.send_together([("GET", f"k{i}"), ("GET", "k0")], key="k"),
+            ):
+                await redis_client.send("PING", key="k")  # so that it is the command that is cut short, not a handshake
+                proxied_redis.delay(0.5)
+                with pytest.raises(TimeoutError):
+                    async with asyncio.timeout(0.02):
+                        await read()
+                proxied_redis.heal()
+                assert await redis_client.send("GET", "k4", key="k") == b"4"
+                assert await redis_client.send_together([("GET", "k3"), ("GET", "k2")], key="k") == [b"3", b"2"]
+
+
+@pytest.mark.timeout(20)
+async def test_a_cancellation_is_never_swallowed(live_redis: RedisServer) -> None:
+    """Cancelled at each of the turns of the loop that a command takes; on plain redis-py this goes on for ever."""
+    async with opened(live_redis.url) as redis_client:
+        for command in (
+            lambda: redis_client.send("PING", key="k"),
+            lambda: redis_client.send_together([("PING",)] * 2, key="k"),
+        ):
+            await command()
+            for turns in range(12):
+                async with asyncio.timeout(5), asyncio.TaskGroup() as tasks:
+                    asking = tasks.create_task(for_ever(command))
+                    for _ in range(turns):
+                        await asyncio.sleep(0)
+                    asking.cancel()
+
+
+async def for_ever(command: Callable[[], Awaitable[object]]) -> None:
+    """Ask again and again."""
+    while True:
+        await command()
+
+
+async def test_what_passes_by_itself_is_known_in_one_go_with_others(live_redis: RedisServer) -> None:
+    """redis-py would put a sentence before the reply's first word."""
+    async with opened(live_redis.url) as redis_client:
+        with pytest.raises(RedisUnavailable, match="NOGROUP"):
+            await redis_client.send_together([("PING",), ("XPENDING", "nothing", "nobody")], key="nothing")
+
+
+def test_a_connection_that_closed_under_us_is_lost_and_no_bug(live_redis: RedisServer) -> None:
+    """uvloop says RuntimeError, which ended workers."""
+
+    async def lose() -> None:
+        connection: Any = TcpConnection(host="127.0.0.1", port=live_redis.port, protocol=2)
+        await connection.connect()
+        writer = connection._writer
+        writer.transport.abort()
+        await writer.wait_closed()
+        with pytest.raises(rx.ConnectionError):
+            await connection.send_command("PING")
+        await connection.disconnect()
+
+    uvloop.run(lose())
+
+
+async def test_a_cancelled_blocking_read_takes_nothing_later(live_redis: RedisServer) -> None:
+    async with opened(live_redis.url) as redis_client:
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.05):
+                await redis_client.send("BLMOVE", "a", "b", "LEFT", "RIGHT", 5, key="a", blocks=True)
+        while await redis_client.send(
+            "CLIENT", "LIST", "TYPE", "normal", key="a"
+        ) and b"cmd=blmove" in live_redis.command("CLIENT", "LIST"):
+            pass
+        await redis_client.send("RPUSH", "a", "x", key="a")
+        assert await redis_client.send("LLEN", "a", key="a") == 1
+
+
+async def test_a_block_outlasts_the_ordinary_socket_timeout(
+    live_redis: RedisServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pageworker_supervisor.redis_client.clients.COMMAND_SECONDS", 0.2)
+    async with opened(live_redis.url) as redis_client:
+        assert await redis_client.send("BLPOP", "nothing", 0.5, key="nothing", blocks=True) is None
+        with pytest.raises(RedisUnavailable, match="Timeout"):
+            await redis_client.send("BLPOP", "nothing", 0.5, key="nothing")
+
+
+@pytest.mark.timeout(20)
+async def test_a_block_ends_though_the_network_swallows_everything(
+    proxied_redis: RespProxy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """celery#8030, bullmq#2466: after a failover the consumer waited for ever on a connection that was dead."""
+    monkeypatch.setattr("pageworker_supervisor.redis_client.clients.BLOCKING_SECONDS", 0.3)
+    async with opened(proxied_redis.url) as redis_client:
+        await redis_client.send("PING", key="k", blocks=True)
+        proxied_redis.stall()
+        async with asyncio.timeout(2):
+            with pytest.raises(RedisUnavailable):
+                await redis_client.send("BLPOP", "nothing", 0.1, key="nothing", blocks=True)
+        proxied_redis.heal()
+        assert await redis_client.send("PING", key="k", blocks=True)
+
+
+async def test_a_stopped_server_is_noticed_and_found_again() -> None:
+    metrics = Metrics()
+    with redis_server(aof=True) as server:
+        async with open_redis_client(RedisSettings(url=server.url), Path("/nonexistent"), metrics) as redis_client:
+            await redis_client.send("SET", "k", 1, key="k")
+            server.stop()
+            with pytest.raises(RedisUnavailable) as away:
+                await redis_client.send("GET", "k", key="k")
+            async with asyncio.TaskGroup() as tasks:
+                watching = tasks.create_task(redis_client.availability.run())
+                redis_client.availability.down(str(away.value))
+                assert metrics.registry.get_sample_value("pageworker_redis_up") == 0
+                server.start()
+                await redis_client.availability.wait_up()
+                watching.cancel()
+            assert await redis_client.send("GET", "k", key="k") == b"1"
+            assert metrics.registry.get_sample_value("pageworker_redis_up") == 1
+            assert metrics.registry.get_sample_value("pageworker_redis_reconnects_total") == 1
+
+
+async def test_full_memory() -> None:
+    with redis_server(maxmemory=1) as server:
+        async with opened(server.url) as redis_client:
+            with pytest.raises(OutOfMemory):
+                await redis_client.send("SET", "k", "v", key="k")
+            assert await redis_client.send("DEL", "k", key="k") == 0
+
+
+@pytest.fixture
+def locked(live_redis: RedisServer) -> Iterator[RedisServer]:
+    """A server with a user who may only read `k`."""
+    live_redis.command("ACL", "SETUSER", "reader", "on", ">p@ss", "~k", "+get", "+client|setname")
+    yield live_redis
+    live_redis.command("ACL", "DELUSER", "reader")
+
+
+async def test_denied_users_are_told_what_to_do(locked: RedisServer) -> None:
+    async with opened(f"redis://reader:p%40ss@127.0.0.1:{locked.port}") as redis_client:
+        assert await redis_client.send("GET", "k", key="k") is None
+        with pytest.raises(Denied, match=r"pageworker\.acl"):
+            await redis_client.send("SET", "k", 1, key="k")
+    async with opened(f"redis://reader:wrong@127.0.0.1:{locked.port}") as redis_client:
+        with pytest.raises(Denied, match=r"check redis\.url or redis\.password_file"):
+            await redis_client.send("GET", "k", key="k")
+
+
+async def test_an_ingress_of_its_own(live_redis: RedisServer) -> None:
+    with redis_server() as other:
+        redis_client = connect(RedisSettings(url=live_redis.url, ingress_url=other.url))
+        await redis_client.ingress.send("SET", "k", 1, key="k")
+        await redis_client.aclose()
+        assert other.command("GET", "k") == b"1"
+        assert live_redis.command("GET", "k") is None
+
+
+def test_a_bad_ingress_url_is_named() -> None:
+    with pytest.raises(ConfigInvalid, match=r"redis\.ingress_url"):
+        connect(RedisSettings(url="redis://h", ingress_url="redis://a,b"))

@@ -1,0 +1,55 @@
+"""Errors and return values into attempt results, without a browser."""
+
+from typing import Any
+
+import pytest
+
+from pageworker import Blocked
+from pageworker_runner.attempts import attempt_result
+from pageworker_runner.reporting.error_text import redact
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("no such file: '/usr/lib/python3.11/x.py'", "no such file: '<path>'"),
+        ("in /profile/Default and /tmp", "in <path> and <path>"),
+        ("GET https://shop.example/usr/lib/1 failed", "GET https://shop.example/usr/lib/1 failed"),
+        ("path /chairs/blue is gone", "path /chairs/blue is gone"),
+        ("(/home/me/a.py, /root)", "(<path>, <path>)"),
+    ],
+)
+def test_host_paths_are_redacted_and_urls_are_not(text: str, said: str) -> None:
+    assert redact(text) == said
+
+
+def test_an_endless_message_is_cut() -> None:
+    end = attempt_result.raised(ValueError("x" * 10**6), "a@1")
+    assert end.failure is not None
+    assert len(end.failure.message) < 4096
+
+
+def test_an_unknown_kind_of_blocker_is_the_modules_fault() -> None:
+    untyped: Any = "nonsense"
+    end = attempt_result.raised(Blocked(untyped), "a@1")
+    assert end.failure is not None
+    assert end.failure.type == "handler_error"
+
+
+def test_evidence_and_detail_are_bounded() -> None:
+    end = attempt_result.raised(Blocked("captcha", "p" * 999, {str(n): "v" * 9999 for n in range(999)}), "a@1")
+    assert end.obstacle is not None
+    assert sum(map(len, end.obstacle.evidence.values())) <= 8000
+    assert end.obstacle.provider == "p" * 64
+    end = attempt_result.failed("x", "m", detail={"huge": "x" * 10**6})
+    assert end.failure is not None
+    assert len(end.failure.detail) < 200
+
+
+@pytest.mark.parametrize("result", [{"a": {1, 2}}, {"a": object()}, {"a": 2**70}, {"a": "\ud800"}])
+def test_results_that_can_not_travel_are_told_so(result: object) -> None:
+    end = attempt_result.returned(result, "a@1")
+    assert end.failure is None or end.failure.type == "result_invalid"
+    if end.failure is None:
+        assert isinstance(result, dict)
+        assert isinstance(result["a"], set)

@@ -1,0 +1,330 @@
+"""Each way an attempt can end, over the wire, in a real browser."""
+
+import pytest
+from pw_runner.bundles import handler, pack
+from pw_runner.site import SiteAnswer
+from pw_runner.supervisor import Supervisor
+
+from pageworker_sandbox.wire import messages as m
+from pageworker_sandbox.wire.messages import MAX_DATA_BYTES
+
+pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="module")]
+
+
+THREAD = """
+loop = asyncio.get_running_loop()
+def work():
+    return asyncio.run_coroutine_threadsafe(page.title(), loop).result()
+assert await asyncio.to_thread(work) == ""
+await loop.run_in_executor(None, work)
+"""
+EXITS_BY_FIELD = """
+class Exit(RetryLater):
+    @property
+    def type(self):
+        raise SystemExit
+    @type.setter
+    def type(self, _):
+        pass
+raise Exit
+"""
+EXITS_BY_ZONE = """
+import datetime
+class Zone(datetime.tzinfo):
+    def utcoffset(self, _):
+        raise SystemExit
+return {'at': datetime.datetime(2026, 1, 1, tzinfo=Zone())}
+"""
+
+
+async def test_a_result_comes_back(runner: Supervisor) -> None:
+    runner.site.pages["/p"] = SiteAnswer("<h1>Blue chair</h1>")
+    module = handler("""
+        await page.goto("http://shop.example/p")
+        return {"title": await page.inner_text("h1"), "given": payload, "attempt": context.attempt,
+                "job": context.job_id, "time": context.remaining_seconds() > 5}
+    """)
+    told = await runner.run(module, {"n": 1})
+    assert told.data == {"title": "Blue chair", "given": {"n": 1}, "attempt": 1, "job": "j", "time": True}
+    assert told.order == ["Accepted", "Done", "Free"]
+
+
+async def test_hooks_run_in_order_and_after_job_sees_the_result(runner: Supervisor) -> None:
+    module = handler(
+        "page.marks.append('handler')\nreturn {'marks': page.marks}",
+        before="""
+        async def before_job(page, payload, helpers, context):
+            page.marks = ["before"]
+
+        async def after_job(page, result, helpers, context):
+            page.marks.append("after")
+        """,
+    )
+    assert (await runner.run(module)).data == {"marks": ["before", "handler", "after"]}
+
+
+@pytest.mark.parametrize(
+    ("body", "type", "retryable"),
+    [
+        ("raise Failed('sold out', type='sold_out')", "sold_out", False),
+        ("raise Failed('x', type='Not A Type!')", "module_failure", False),
+        ("raise RetryLater('busy', delay_seconds=30)", "retry_later", True),
+        ("raise RetryLater('busy', delay_seconds=86_401)", "handler_error", False),
+        ("raise Failed(404, type='gone\\n')", "module_failure", False),
+        ("raise Failed('x', type=None)", "module_failure", False),
+        ("class Sold:\n    __str__ = lambda self: 'sold_out'\nraise Failed('x', type=Sold())", "sold_out", False),
+        (
+            "class Soon(RetryLater):\n    delay_seconds = property(lambda self: 'soon', lambda self, _: 0)\nraise Soon",
+            "handler_error",
+            False,
+        ),
+        ("class Bare(Failed):\n    def __init__(self): pass\nraise Bare", "handler_error", False),
+        ("class Mute(Exception):\n    def __str__(self): return 1 / 0\nraise Mute", "handler_error", False),
+        ("class Exit(Exception):\n    def __str__(self): raise SystemExit\nraise Exit", "handler_error", False),
+        (EXITS_BY_FIELD, "handler_error", False),
+        (EXITS_BY_ZONE, "result_invalid", False),
+        ("return [1]", "result_invalid", False),
+        ("return {'page': page}", "result_invalid", False),
+        (f"return {{'x': 'a' * {MAX_DATA_BYTES + 1}}}", "result_too_large", False),
+        ("raise SystemExit(3)", "handler_error", False),
+        ("raise asyncio.CancelledError", "handler_error", False),
+        ("return {'x': 1 / 0}", "handler_error", False),
+        ("await page.wait_for_selector('#never', timeout=50)", "timeout", True),
+        ("await page.goto('http://shop.example/', timeout=5000)\nraise Failed('there')", "module_failure", False),
+        ("await page.goto('https://shop.example/')", "navigation_error", True),
+        ("await page.close()\nawait page.title()", "page_closed", True),
+        ("await page.context.close()", "refused", False),
+        ("await page.requests()", "refused", False),
+        ("await page.pause()", "refused", False),
+        (THREAD, "refused", False),
+        ("await helpers.artifact('BAD KIND', 'x')", "handler_error", False),
+        ("await helpers.artifact('invoice\\n', 'x')", "handler_error", False),
+        ("await helpers.artifact('invoice', 'x', 'text/plain\\n')", "handler_error", False),
+        ("await helpers.extract({'title': 'h1'}, required=['titel'])", "handler_error", False),
+        ("await helpers.which({})", "handler_error", False),
+        ("await helpers.wait_until()", "handler_error", False),
+        ("await helpers.extract({'title': 'h9'}, required=['title'])", "field_missing", True),
+    ],
+)
+async def test_a_failure_says_whose_fault_it_is(runner: Supervisor, body: str, type: str, retryable: bool) -> None:
+    told = await runner.run(handler(body, name="fails", version=f"1.0.{abs(hash(body)) % 10**6}"))
+    assert told.done is not None
+    assert told.done.outcome == "failed"
+    assert (told.failure.type, told.failure.retryable) == (type, retryable)
+
+
+async def test_a_module_says_when_to_try_again(runner: Supervisor) -> None:
+    told = await runner.run(handler("raise RetryLater('busy', delay_seconds=30)", name="later"))
+    assert told.failure.retry_after_seconds == 30
+
+
+async def test_a_blocker_is_an_outcome_of_its_own(runner: Supervisor) -> None:
+    told = await runner.run(handler("helpers.blocked('captcha', 'acme', title='Are you human?')"))
+    assert told.done is not None
+    assert told.done.outcome == "blocked"
+    assert told.done.obstacle is not None
+    assert (told.done.obstacle.kind, told.done.obstacle.provider) == ("captcha", "acme")
+    assert told.done.obstacle.evidence == {"title": "Are you human?"}
+
+
+async def test_a_refused_navigation_is_told_from_a_page(runner: Supervisor) -> None:
+    runner.site.pages["/refused"] = SiteAnswer(
+        "no", "403 Forbidden", headers=("Pageworker-Egress: refused; reason=host not allowed",)
+    )
+    module = handler("await page.goto('http://x.example/refused')\nraise KeyError('price')", name="wanders")
+    told = await runner.run(module)
+    assert (told.failure.type, told.failure.retryable) == ("egress_refused", False)
+    assert "host not allowed" in told.failure.message
+
+
+async def test_a_trace_names_only_files_of_the_module(runner: Supervisor) -> None:
+    files = {
+        "shop/__init__.py": "from shop.parse import price\n\nasync def handler(page, payload, helpers, context):\n"
+        "    return price()\n",
+        "shop/parse.py": "def price():\n    return open('/etc/hostname-of-nobody/x').read()\n",
+    }
+    told = await runner.run(pack(files, name="traced", entrypoint="shop:handler"))
+    assert told.detail["trace"] == ["shop/__init__.py:4 in handler", "shop/parse.py:2 in price"]
+    assert told.failure.message.endswith("(shop/parse.py:2 in price)")
+    for path in ("/etc", "/usr", "/home", "site-packages"):
+        assert path not in f"{told.failure.message}{told.detail}"
+
+
+@pytest.mark.parametrize(
+    ("files", "entrypoint", "said"),
+    [
+        ({"a.py": "import nothing_like_it"}, "a:handler", "nothing_like_it"),
+        ({"a.py": "def handler(:"}, "a:handler", "a.py:1"),
+        ({"a.py": "raise SystemExit(1)"}, "a:handler", "SystemExit"),
+        ({"a.py": "def __getattr__(name): raise SystemExit"}, "a:handler", "SystemExit"),
+        ({"a.py": "def handler(page): ..."}, "a:handler", "async def"),
+        ({"a.py": ""}, "a:handler", "no 'handler'"),
+        ({"a.py": ""}, "b:handler", "b cannot be imported"),
+        ({"a.py": ""}, "nonsense", "package:function"),
+    ],
+)
+async def test_a_broken_module_is_the_modules_fault(
+    runner: Supervisor, files: dict[str, str | bytes], entrypoint: str, said: str
+) -> None:
+    told = await runner.run(
+        pack(files, name="broken", version=f"1.0.{abs(hash(str(files) + entrypoint)) % 10**6}", entrypoint=entrypoint)
+    )
+    assert told.order == ["Done", "Free"]
+    assert (told.failure.type, told.failure.retryable) == ("module_broken", False)
+    assert said in told.failure.message
+
+
+async def test_bytes_that_are_not_the_announced_ones_are_not_imported(runner: Supervisor) -> None:
+    module = handler("return {}", name="swapped")
+    await runner.give(module, sha256="0" * 64)
+    runner._sent.add((module.name, module.version, module.sha256))
+    assert "announced" in (await runner.run(module)).failure.message
+
+
+async def test_an_artifact_stays_in_the_runner_until_it_is_granted(runner: Supervisor) -> None:
+    runner.grants = False
+    runner.offers.clear()
+    try:
+        attempt = await runner.begin(handler("await helpers.artifact('a', b'x' * 1000)\nreturn {}", name="leaves"))
+        await runner.until(lambda: bool(runner.offers))
+        (offer,) = runner.offers
+        assert (offer.attempt_id, offer.bytes) == (attempt, 1000)
+        await runner.send(m.Grant(attempt_id=attempt, number=offer.number + 1))
+        await runner.ping()
+        assert runner.told[attempt].artifacts == []
+        await runner.grant(offer)
+        told = await runner.finished(attempt)
+    finally:
+        runner.grants = True
+    assert [data for _, data in told.artifacts] == [b"x" * 1000]
+
+
+async def test_a_result_does_not_wait_for_grants_that_do_not_come(runner: Supervisor) -> None:
+    runner.grants = False
+    try:
+        told = await runner.run(handler("raise Failed('no')", name="fails"))
+    finally:
+        runner.grants = True
+    assert told.artifacts == []
+    assert told.done is not None
+    assert told.done.outcome == "failed"
+
+
+async def test_a_failed_attempt_leaves_a_screenshot_and_the_html(runner: Supervisor) -> None:
+    runner.site.pages["/p"] = SiteAnswer("<h1>Sold out</h1>")
+    told = await runner.run(
+        handler("await page.goto('http://shop.example/p')\nraise Failed('no')", name="keeps", version="1.0.0")
+    )
+    assert told.order == ["Accepted", "Offer", "ArtifactData", "Offer", "ArtifactData", "Done", "Free"]
+    (shot, jpeg), (html, text) = told.artifacts
+    assert (shot.kind, shot.content_type, jpeg[:2]) == ("screenshot", "image/jpeg", b"\xff\xd8")
+    assert html.kind == "html"
+    assert b"<h1>Sold out</h1>" in text
+
+
+async def test_helpers_keep_artifacts_and_read_fields_in_one_go(runner: Supervisor) -> None:
+    runner.site.pages["/p"] = SiteAnswer("<h1> Chair </h1><a class=m href=/q>more</a><i hidden class=cf>no</i>")
+    module = handler(
+        """
+        await page.goto("http://shop.example/p")
+        await helpers.wait_until("h1", url="**/p", script="document.title === ''")
+        await helpers.artifact("invoice", "text", "text/plain")
+        await helpers.screenshot()
+        await helpers.html()
+        seen = await helpers.which({"captcha": ".cf", "ok": "h1"})
+        return {**await helpers.extract({"title": "h1", "link": "a.m@href", "none": "h2"}), "seen": seen}
+        """,
+        name="helped",
+    )
+    told = await runner.run(module)
+    assert told.data == {"title": "Chair", "link": "/q", "none": None, "seen": "ok"}
+    assert [message.kind for message, _ in told.artifacts] == ["invoice", "screenshot", "html"]
+    assert told.artifacts[0][1] == b"text"
+
+
+async def test_half_a_surrogate_pair_on_a_page_costs_a_character_not_the_job(runner: Supervisor) -> None:
+    runner.site.pages["/p"] = SiteAnswer(
+        "<h1></h1><script>document.querySelector('h1').textContent = 'a\\ud83d'</script>"
+    )
+    module = handler(
+        """
+        await page.goto("http://shop.example/p")
+        await helpers.html()
+        return await helpers.extract({"title": "h1"})
+        """,
+        name="cut",
+    )
+    told = await runner.run(module)
+    assert told.data == {"title": "a\ufffd"}
+    assert b"<h1>a?</h1>" in told.artifacts[0][1]
+
+
+async def test_a_log_call_gone_wrong_is_told_and_an_exception_is_logged_with_its_trace(runner: Supervisor) -> None:
+    module = handler(
+        """
+        import logging
+        logging.warning("%d offers", "many")
+        try:
+            1 / 0
+        except ZeroDivisionError:
+            logging.exception("no price")
+        return {}
+        """,
+        name="logs",
+    )
+    told = await runner.run(module)
+    assert told.data == {}
+    assert any("Logging error" in log.message for log in told.logs)
+    (traced,) = [log.message for log in told.logs if log.level == "error"]
+    assert traced.startswith("no price\nTraceback")
+    assert "ZeroDivisionError" in traced
+
+
+async def test_printed_and_logged_lines_belong_to_their_attempt_and_are_bounded(runner: Supervisor) -> None:
+    module = handler(
+        """
+        import logging, sys
+        print("printed\\ud800")
+        print("no end", end="")
+        logging.getLogger("shop").warning("logged")
+        helpers.log.info("told", count=3)
+        print("to stderr", file=sys.stderr)
+        for n in range(3000):
+            print(n)
+        return {}
+        """,
+        name="chatty",
+    )
+    told = await runner.run(module)
+    lines = [(log.level, log.message) for log in told.logs]
+    assert lines[0] == ("info", "printed?")
+    assert ("warning", "logged") in lines
+    assert ("info", "told") in lines
+    assert ("warning", "to stderr") in lines
+    assert lines[-1] == ("warning", "more lines were left out: an attempt logs at most 2000")
+    assert len(lines) == 2001
+
+
+async def test_an_error_in_one_jobs_listener_is_not_raised_in_another_job(runner: Supervisor) -> None:
+    runner.site.pages["/p"] = SiteAnswer("<h1>x</h1>")
+    bad = handler(
+        """
+        class Mute(Exception):
+            def __str__(self):
+                return 1 / 0
+        def boom(error):
+            def listener(frame):
+                raise error
+            return listener
+        page.on("framenavigated", boom(ValueError("in a listener")))
+        page.on("domcontentloaded", boom(Mute()))
+        await page.goto("http://shop.example/p")
+        return {}
+        """,
+        name="listens",
+    )
+    fine = handler("await page.goto('http://shop.example/p')\nreturn {}", name="fine")
+    assert (await runner.run(bad)).data == {}
+    assert (await runner.run(fine)).data == {}
+    assert any("in a listener" in log.message for log in runner.logs)
+    assert any("no text" in log.message for log in runner.logs)
