@@ -9,8 +9,9 @@ import pytest
 
 from pageworker_supervisor.config.settings import DomainSettings, JobSettings, Settings, TenantSettings
 from pageworker_supervisor.contract.job_ref import JobRef
-from pageworker_supervisor.intake.admission import Admission, AdmittedJob, RejectedText
-from pageworker_supervisor.queue.options import QuotaLimits
+from pageworker_supervisor.intake.admission import Admission, RejectedText
+from pageworker_supervisor.queue.new_job import NewJob
+from pageworker_supervisor.queue.quota_limits import QuotaLimits
 
 SETTINGS = Settings(
     tenants={
@@ -32,9 +33,9 @@ def text(**fields: Any) -> bytes:
     return json.dumps({"job_id": "j1", "tenant_id": "acme", "endpoint_module": "shop.product"} | fields).encode()
 
 
-def queued(**fields: Any) -> AdmittedJob:
+def queued(**fields: Any) -> NewJob:
     verdict = Admission(SETTINGS).decide(text(**fields))
-    assert isinstance(verdict, AdmittedJob), verdict
+    assert isinstance(verdict, NewJob), verdict
     return verdict
 
 
@@ -47,8 +48,8 @@ def rejected(untrusted_text: bytes) -> RejectedText:
 def test_a_job_is_queued_as_it_was_pushed() -> None:
     body = text(payload={"url": "https://Shop.Example/p"}, profile_id="p", priority="high", retry_count=2)
     verdict = Admission(SETTINGS).decide(body)
-    assert isinstance(verdict, AdmittedJob)
-    ticket = verdict.ticket
+    assert isinstance(verdict, NewJob)
+    ticket = verdict
     assert (ticket.job_id, ticket.tenant_id, ticket.priority, ticket.profile_id) == ("j1", "acme", "high", "p")
     assert ticket.body == body
     assert ticket.attempts_used == 2
@@ -58,18 +59,18 @@ def test_a_job_is_queued_as_it_was_pushed() -> None:
 
 
 def test_times_become_milliseconds() -> None:
-    assert queued(delay_seconds=0.0015).ticket.delay_ms == 2
-    ticket = queued(not_before="2026-01-01T00:00:00.25Z", expires_at="2026-01-01T01:00:00+01:00").ticket
+    assert queued(delay_seconds=0.0015).delay_ms == 2
+    ticket = queued(not_before="2026-01-01T00:00:00.25Z", expires_at="2026-01-01T01:00:00+01:00")
     assert ticket.not_before_ms == 1767225600250
     assert ticket.expires_at_ms == 1767225600000
 
 
 def test_what_expired_long_ago_is_for_the_queue_to_answer() -> None:
-    assert queued(expires_at="1999-01-01T00:00:00Z").ticket.expires_at_ms == 915148800000
+    assert queued(expires_at="1999-01-01T00:00:00Z").expires_at_ms == 915148800000
 
 
 def test_a_tenant_by_glob_and_an_unknown_one() -> None:
-    assert queued(tenant_id="team-red").ticket.tenant_limits == QuotaLimits()
+    assert queued(tenant_id="team-red").tenant_limits == QuotaLimits()
     reject = rejected(text(tenant_id="mallory"))
     assert reject.type == "unknown_tenant"
     assert reject.identity == JobRef("mallory", "j1")
@@ -123,7 +124,7 @@ def test_what_is_echoed_has_the_form_of_a_result(name: str, value: Any) -> None:
 def test_callbacks_go_where_the_tenant_allows_and_can_be_signed(tenant_id: str, url: str, hint: str | None) -> None:
     verdict = Admission(SETTINGS).decide(text(tenant_id=tenant_id, callback_url=url))
     if hint is None:
-        assert isinstance(verdict, AdmittedJob)
+        assert isinstance(verdict, NewJob)
     else:
         assert isinstance(verdict, RejectedText)
         assert verdict.type == "callback_not_allowed"
@@ -164,7 +165,7 @@ def test_no_job_waits_longer_than_the_setting_allows(fields: dict[str, Any], fie
     settings = Settings(jobs=JobSettings(max_delay_seconds=10 * DAY))
     verdict = Admission(settings, lambda: NOW).decide(text(**fields))
     if field is None:
-        assert isinstance(verdict, AdmittedJob)
+        assert isinstance(verdict, NewJob)
         return
     assert isinstance(verdict, RejectedText)
     assert verdict.result is not None
@@ -175,7 +176,7 @@ def test_no_job_waits_longer_than_the_setting_allows(fields: dict[str, Any], fie
 
 
 def test_a_year_is_the_limit_by_default() -> None:
-    assert isinstance(Admission(Settings()).decide(text(delay_seconds=31_536_000)), AdmittedJob)
+    assert isinstance(Admission(Settings()).decide(text(delay_seconds=31_536_000)), NewJob)
     assert isinstance(Admission(Settings()).decide(text(not_before="2126-01-01T00:00:00Z")), RejectedText)
 
 

@@ -29,15 +29,8 @@ from pageworker_supervisor.contract.job import (
 from pageworker_supervisor.contract.job_ref import JobRef
 from pageworker_supervisor.contract.printable import printable
 from pageworker_supervisor.contract.result import Result, ResultError, encode_result
-from pageworker_supervisor.queue.options import NewJob, QuotaLimits
-
-
-@dataclass(frozen=True)
-class AdmittedJob:
-    """It is a job: queue it, for a context with the hosts of its module (name and pinned version)."""
-
-    ticket: NewJob
-    module: tuple[str, str | None]
+from pageworker_supervisor.queue.new_job import NewJob
+from pageworker_supervisor.queue.quota_limits import QuotaLimits
 
 
 @dataclass(frozen=True)
@@ -78,7 +71,7 @@ class Admission:
         # No fallback here: a tenant that no key of `tenants` matches is unknown.
         self._tenants: GlobTable[TenantSettings | None] = GlobTable(dict(settings.tenants), None)
 
-    def decide(self, untrusted_text: bytes) -> AdmittedJob | RejectedText:
+    def decide(self, untrusted_text: bytes) -> NewJob | RejectedText:
         """Queue it, or reject it with everything that its sender is to be told."""
         try:
             job = parse_job(untrusted_text)
@@ -92,15 +85,16 @@ class Admission:
             return self._reject(untrusted_text, complaint)
         if complaint := _time_complaint(job, self._clock(), self._settings.jobs.max_delay_seconds):
             return self._reject(untrusted_text, complaint)
-        return AdmittedJob(self._ticket(untrusted_text, job, tenant), (job.module_name, job.module_pin))
+        return self._new_job(untrusted_text, job, tenant)
 
-    def _ticket(self, body: bytes, job: Job, tenant: TenantSettings) -> NewJob:
+    def _new_job(self, body: bytes, job: Job, tenant: TenantSettings) -> NewJob:
         domain = job.domain_key
         return NewJob(
             job_id=job.job_id,
             tenant_id=job.tenant_id,
             priority=job.priority,
             body=body,
+            module=(job.module_name, job.module_pin),
             profile_id=job.profile_id,
             domain=domain,
             delay_ms=None if job.delay_seconds is None else math.ceil(job.delay_seconds * 1000),

@@ -7,10 +7,10 @@ from collections.abc import Awaitable, Callable, Iterable
 
 from msgspec import structs
 
-from pageworker_supervisor.intake.admission import Admission, AdmittedJob, RejectedText
+from pageworker_supervisor.intake.admission import Admission, RejectedText
 from pageworker_supervisor.intake.arrival import Arrival
-from pageworker_supervisor.queue import QueueClient
-from pageworker_supervisor.queue.options import NewJob
+from pageworker_supervisor.queue.new_job import NewJob
+from pageworker_supervisor.queue.producer import JobProducer
 from pageworker_supervisor.redis_client import Availability
 from pageworker_supervisor.telemetry import log
 from pageworker_supervisor.telemetry.metrics import Metrics
@@ -27,13 +27,13 @@ class Enqueuer:
 
     def __init__(
         self,
-        queue: QueueClient,
+        producer: JobProducer,
         availability: Availability,
         admission: Admission,
         metrics: Metrics,
         egress_of: EgressOf,
     ) -> None:
-        self._queue = queue
+        self._producer = producer
         self._availability = availability
         self._admission = admission
         self._metrics = metrics
@@ -48,35 +48,35 @@ class Enqueuer:
         """
         arrived_at = time.monotonic()
         reading = "" if repeated else secrets.token_hex(4)
-        tickets, rejects, parsed_bytes = [], list(rejected), 0
+        jobs, rejects, parsed_bytes = list[NewJob](), list(rejected), 0
         for arrival in arrivals:
-            verdict = self._admission.decide(arrival.text)
-            if isinstance(verdict, AdmittedJob):
-                egress = await self._egress_of(*verdict.module)
-                tickets.append(structs.replace(verdict.ticket, egress=egress, waited_ms=arrival.waited_ms))
+            decision = self._admission.decide(arrival.text)
+            if isinstance(decision, NewJob):
+                egress = await self._egress_of(*decision.module)
+                jobs.append(structs.replace(decision, egress=egress, waited_ms=arrival.waited_ms))
             else:
-                rejects.append(verdict)
+                rejects.append(decision)
             parsed_bytes += len(arrival.text)
             if parsed_bytes > PARSED_AT_ONCE_BYTES:
                 parsed_bytes = 0
                 await asyncio.sleep(0)  # lets the loop turn
-        if tickets:
+        if jobs:
             await self._availability.retry_until_available(
-                lambda: self._queue.enqueue(_aged(tickets, time.monotonic() - arrived_at), reading)
+                lambda: self._producer.enqueue(_aged(jobs, time.monotonic() - arrived_at), reading)
             )
         for reject in rejects:
             await self._reject(reject, reading)
 
     async def _reject(self, reject: RejectedText, reading: str) -> None:
         words = (reject.raw, reject.reason, reject.identity, reject.result, reject.callback, reading)
-        await self._availability.retry_until_available(lambda: self._queue.reject(*words))
+        await self._availability.retry_until_available(lambda: self._producer.reject(*words))
         self._metrics.rejected(reject.type)
         ref = reject.identity
         line = log.bind(job=str(ref), tenant_id=ref.tenant_id) if ref else log
         line.warning("rejected", type=reject.type, reason=reject.reason)
 
 
-def _aged(tickets: list[NewJob], seconds: float) -> list[NewJob]:
-    """The same, so much later: Redis may have been away."""
+def _aged(jobs: list[NewJob], seconds: float) -> list[NewJob]:
+    """The same jobs, so much later: Redis may have been unavailable."""
     later = int(seconds * 1000)
-    return [structs.replace(ticket, waited_ms=ticket.waited_ms + later) for ticket in tickets]
+    return [structs.replace(job, waited_ms=job.waited_ms + later) for job in jobs]
