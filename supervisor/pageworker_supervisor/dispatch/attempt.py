@@ -131,8 +131,8 @@ class Attempt:
         await self._settle(self._settlement.end, result_builder.end_without_running(self.lease))
         self._step(AttemptEvent.END)
 
-    async def hand_back(self, reason: str) -> None:
-        """Requeue a job that was not begun here."""
+    async def requeue_at_once(self, reason: str) -> None:
+        """Requeue a job that was claimed while the worker began to drain."""
         await self._settle(self._settlement.requeue, reason)
         self._step(AttemptEvent.END)
 
