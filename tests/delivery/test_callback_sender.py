@@ -22,9 +22,9 @@ from pageworker_supervisor.config.tenant_lookup import limits_for
 from pageworker_supervisor.contract.callback_url import CallbackTarget
 from pageworker_supervisor.contract.job_ref import JobRef
 from pageworker_supervisor.delivery import callback_policy, callback_sender, circuit_breaker, http_client
+from pageworker_supervisor.delivery.callback_policy import Answered
 from pageworker_supervisor.delivery.callback_sender import CallbackSender
 from pageworker_supervisor.delivery.outbox import OutboxEntry
-from pageworker_supervisor.delivery.response import Answered
 from pageworker_supervisor.redis_client.errors import RedisUnavailable
 from pageworker_supervisor.telemetry.metrics import Metrics
 

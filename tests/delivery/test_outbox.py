@@ -1,4 +1,4 @@
-"""The callback_sender on the real outbox: promises outlive whoever delivers them."""
+"""The callback sender on the real outbox: entries survive the death of their sender."""
 
 import asyncio
 import itertools

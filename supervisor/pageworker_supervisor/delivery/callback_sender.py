@@ -11,8 +11,10 @@ from pageworker_supervisor.contract.callback_url import CallbackTarget, allowed
 from pageworker_supervisor.contract.event import TenantEvent, encode_event
 from pageworker_supervisor.contract.result import ResultError
 from pageworker_supervisor.delivery.callback_policy import (
+    Answered,
     Delivered,
     DeliveryDecision,
+    DeliveryOutcome,
     EntryAge,
     GiveUp,
     RetryLaterAt,
@@ -22,7 +24,6 @@ from pageworker_supervisor.delivery.callback_policy import (
 from pageworker_supervisor.delivery.http_client import CallbackHttpClient
 from pageworker_supervisor.delivery.outbox import OutboxClient, OutboxEntry, RetriesRedis
 from pageworker_supervisor.delivery.receiver_queues import Action, DeliveryAttempt, Postpone, ReceiverQueues, Start
-from pageworker_supervisor.delivery.response import Answered, DeliveryOutcome
 from pageworker_supervisor.delivery.secret_files import SecretFiles, SecretUnreadable
 from pageworker_supervisor.delivery.signature import HEADER, sign
 from pageworker_supervisor.telemetry import log
