@@ -25,7 +25,7 @@ HERE = ip_address("127.0.0.1")
 
 
 @dataclass
-class Pair:
+class DialerPair:
     """Both ends in one loop."""
 
     client: DialerClient
@@ -34,7 +34,7 @@ class Pair:
 
 
 @asynccontextmanager
-async def pair(*targets: str) -> AsyncIterator[Pair]:
+async def pair(*targets: str) -> AsyncIterator[DialerPair]:
     ours, theirs = socket.socketpair()
     stuck = threading.Event()
 
@@ -50,7 +50,7 @@ async def pair(*targets: str) -> AsyncIterator[Pair]:
     async with asyncio.TaskGroup() as tasks:
         server = tasks.create_task(DialServer(channel, parse_rules((80,), targets, ()), look_up).run())
         running = tasks.create_task(_until_closed(client))
-        yield Pair(client, server, stuck)
+        yield DialerPair(client, server, stuck)
         stuck.set()
         running.cancel()
         await asyncio.wait([server])

@@ -14,7 +14,7 @@ from pageworker_sandbox.launch.root_layout import self_test_mounts
 from pageworker_sandbox.launch.run_program import run_program
 
 OVERFLOW_UID = 65534
-"""The user `nobody`: an ordinary user for the test, where the supervisor is root."""
+"""The kernel's overflow uid: an ordinary user for the test, where the supervisor is root."""
 SELF_TEST_SECONDS = 20.0
 LIMITS = ProcessLimits(memory_bytes=1024**3, processes=1000)
 ALLOW_NAMESPACES = (
