@@ -1,4 +1,4 @@
-"""Runners that live in the worker's process: everything of the product but the sandbox and the browser."""
+"""Runners inside the worker's own process: they replace sandbox and browser. All other code is the product's."""
 
 import asyncio
 import fcntl
@@ -32,8 +32,8 @@ RECYCLE_SECONDS = 0.001
 
 
 @dataclass(frozen=True)
-class EchoHouse(RunnerResources):
-    """Profiles are one file each, that the kernel locks, in a folder that all workers share."""
+class EchoResources(RunnerResources):
+    """Each profile is one file, locked by the kernel, in a folder that all workers share."""
 
     locks: Path = NOWHERE
 
@@ -63,7 +63,7 @@ class _Gone(Exception):
 
 
 class EchoRunner(Runner):
-    """Sleeps some milliseconds and answers; what it is to do instead stands in the payload."""
+    """Sleeps some milliseconds and answers. The payload may tell it to fail or to crash instead."""
 
     def __init__(self, *arguments: Any, **more: Any) -> None:
         super().__init__(*arguments, **more)
@@ -90,23 +90,23 @@ class EchoRunner(Runner):
             self._stopping.set()
 
     def crash(self, reason: str) -> None:
-        """What SIGKILL to its process does."""
+        """Behave as after SIGKILL."""
         self._end = RunnerLost(reason, charged=True)
         self._stopping.set()
 
     async def freeze(self, seconds: float) -> None:
-        """What SIGSTOP to its process does."""
+        """Behave as during SIGSTOP."""
         self._thawed.clear()
         await asyncio.sleep(seconds)
         self._thawed.set()
 
     async def load(self, bundle: VerifiedBundle) -> None:
-        """Echoes need no module."""
+        """Load nothing: an echo needs no module."""
         await asyncio.shield(self._up)
         self._here()
 
     async def run(self, running: SentAttempt, words: m.Run, bundle: VerifiedBundle) -> m.Done:
-        """As the real one: from here on the page is given back by the runner."""
+        """Run one attempt. As in the real runner, the runner returns the page from here on."""
         tasks = self._here()
         running.page.use(running.attempt_id)
         self.running[running.attempt_id] = running
@@ -114,7 +114,7 @@ class EchoRunner(Runner):
         return await asyncio.shield(running.done)
 
     async def cancel(self, attempt_id: str, outcome: Literal["timed_out", "cancelled"]) -> None:
-        """Frozen runners hear nothing."""
+        """Cancel the attempt, unless the runner is frozen."""
         if self._thawed.is_set() and (answer := self._answers.get(attempt_id)) is not None:
             answer.cancel(outcome)
 
@@ -154,7 +154,7 @@ class EchoRunner(Runner):
 
 
 class EchoFleet(Fleet):
-    """The product's fleet, but for what it spawns."""
+    """The product's fleet, which starts echo runners."""
 
     def _new_runner(
         self,
@@ -170,7 +170,7 @@ class EchoFleet(Fleet):
         )
 
     def hit(self, seconds: float | None) -> None:
-        """Kill some runner, or freeze it for so long."""
+        """Kill a random busy runner (`None`), or freeze it for so many seconds."""
         chosen = [runner for runner in self.runners.values() if isinstance(runner, EchoRunner) and runner.taken]
         if chosen and self._tasks is not None:
             victim = random.choice(chosen)
@@ -180,25 +180,25 @@ class EchoFleet(Fleet):
                 self._tasks.create_task(victim.freeze(seconds))
 
 
-class EchoRooms(Components):
-    """Every room but the egress gateway. `locks` is set before any is made."""
+class EchoComponents(Components):
+    """The product's components without the egress gateway. Set `locks` before the first instance is made."""
 
     locks = NOWHERE
 
     def _fleet(self, name: str, resources: RunnerResources, probe_paths: tuple[Path | None, Path | None]) -> Fleet:
         shared = {field.name: getattr(resources, field.name) for field in fields(RunnerResources)}
-        self.echo = EchoFleet(name, EchoHouse(**shared, locks=self.locks), probe_paths, self._release_profile)
+        self.echo = EchoFleet(name, EchoResources(**shared, locks=self.locks), probe_paths, self._release_profile)
         return self.echo
 
     def hit(self, seconds: float | None) -> None:
-        """Kill some runner, or freeze it for so long."""
+        """Kill a random busy runner (`None`), or freeze it for so many seconds."""
         self.echo.hit(seconds)
 
     def break_gateway(self, seconds: float) -> None:
-        """There is none."""
+        """Do nothing: there is no gateway."""
 
     def tasks(self) -> dict[str, Any]:
-        """Nothing to let out."""
+        """The component tasks without the gateway's."""
         tasks = super().tasks()
         tasks.pop("egress").close()
         return tasks

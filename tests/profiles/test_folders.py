@@ -73,6 +73,7 @@ async def lag_of_the_loop() -> AsyncIterator[Lag]:
 
 
 @pytest.mark.timeout(120)
+@pytest.mark.exclusive
 async def test_forty_thousand_files_are_opened_measured_and_deleted_beside_the_loop(tmp_path: Path) -> None:
     """Regression: the loop stood still for 2.4 seconds."""
     opened = ProfileFolders(tmp_path)
