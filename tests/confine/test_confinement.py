@@ -65,8 +65,8 @@ from pageworker_sandbox import confine
 {AS_NOBODY}
 readable = confine.interpreter()
 found = confine.confine(readable, {filter_fd})
-packages = os.path.dirname(os.__file__)
-answer = [found["seccomp"], found["fork"], attempt(lambda: os.listdir("/")), attempt(lambda: os.listdir(packages))]
+folders = ("/", os.path.dirname(os.__file__))
+answer = [found["seccomp"], found["fork"], *(attempt(lambda path=path: os.listdir(path)) for path in folders)]
 """
     try:
         assert run(code, pass_fds=(filter_fd,)) == ["2", "EPERM", "EACCES", "permitted"]

@@ -14,7 +14,7 @@ import pytest
 from pw_daemon import HEADLESS_SHELL, DaemonProcess, Producer, place
 
 from pageworker_supervisor.admin.server import CONTROL_SOCKET
-from pageworker_supervisor.admin.status import CancelAsked, Cancelled
+from pageworker_supervisor.admin.status import Cancelled, CancelRequest
 from pageworker_supervisor.contract.job_ref import JobRef
 
 CANCELS = int(os.environ.get("PW_CANCELS", "500"))
@@ -141,7 +141,7 @@ class Story:
 
     async def _cancel(self, case: Case) -> None:
         case.ended_before = self._way.has(case.ref, "ended")
-        response = await self._worker.post("/cancel", content=msgspec.json.encode(CancelAsked(case.ref)))
+        response = await self._worker.post("/cancel", content=msgspec.json.encode(CancelRequest(case.ref)))
         case.answer = msgspec.json.decode(response.raise_for_status().content, type=Cancelled)
 
 

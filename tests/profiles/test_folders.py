@@ -73,6 +73,7 @@ async def lag_of_the_loop() -> AsyncIterator[Lag]:
 
 
 @pytest.mark.timeout(120)
+@pytest.mark.exclusive
 async def test_forty_thousand_files_are_opened_measured_and_deleted_beside_the_loop(tmp_path: Path) -> None:
     """It stood still for 2.4 seconds."""
     opened = ProfileFolders(tmp_path)
@@ -116,7 +117,7 @@ async def test_errors_come_over_from_the_other_process(tmp_path: Path) -> None:
             await opened.open("acme", "shop", 1, None)
     with pytest.raises(ProfileTampered, match="SingletonLock is a folder"):
         await opened.open("acme", "shop", 1, None)
-    with pytest.raises(FolderWorkerFailed, match="no act"):
+    with pytest.raises(FolderWorkerFailed, match="unknown action"):
         await folders.walk("paint", tmp_path)
     assert ProfileStore(tmp_path).holder("acme", "shop") is None
 

@@ -9,7 +9,7 @@ from contextlib import aclosing, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-from chaos.echo import HOST, EchoRooms
+from chaos.echo import HOST, EchoComponents
 from pw_queue import plain_client, ticket
 from pw_servers import RedisServer
 
@@ -47,7 +47,7 @@ def nap(
 class Echoes:
     """A worker with one runner of two pages, and what is known of its jobs from outside."""
 
-    def __init__(self, client: Any, worker: Worker, made: list[EchoRooms], metrics: Metrics) -> None:
+    def __init__(self, client: Any, worker: Worker, made: list[EchoComponents], metrics: Metrics) -> None:
         self.worker = worker
         self._metrics = metrics
         self.client = client
@@ -62,7 +62,7 @@ class Echoes:
         return bool(self._made)
 
     @property
-    def components(self) -> EchoRooms:
+    def components(self) -> EchoComponents:
         """Those of the worker, once it is ready."""
         return self._made[-1]
 
@@ -110,7 +110,7 @@ async def echoes(
     """One that runs for the block and reaches Redis at `url`, with these more settings of `redis`. `client`: the test's
     own, where the server's default user is not enough."""
     registry, key = registry_key
-    made: list[EchoRooms] = []
+    made: list[EchoComponents] = []
     with tempfile.TemporaryDirectory(prefix="pw-echo-", ignore_cleanup_errors=True) as folder:
         here = Path(folder)
         config = here / "pageworker.toml"
@@ -133,8 +133,8 @@ async def echoes(
 
         def furnish(
             site: HostEnvironment, name: str, redis_client: RedisClient, queue: QueueClient, registry_: Registry
-        ) -> EchoRooms:
-            made.append(EchoRooms(site, name, redis_client, queue, registry_))
+        ) -> EchoComponents:
+            made.append(EchoComponents(site, name, redis_client, queue, registry_))
             return made[-1]
 
         site = HostEnvironment(loaded, data_dir_of(loaded), HOST, Metrics(), Timeouts(lease_ms=lease_ms))

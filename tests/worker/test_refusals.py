@@ -36,7 +36,7 @@ async def until_not_ready(worker: Echoes, reason: str) -> None:
     """The worker says it at once when it is asked, as GET /readyz asks."""
     async with asyncio.timeout(15):
         while True:
-            await worker.worker.look()
+            await worker.worker.refresh_readiness()
             ready, said = worker.worker.ready()
             # Before that it may have met a connection that was closed for the same reason.
             if not ready and reason in said:

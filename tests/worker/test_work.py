@@ -1,4 +1,4 @@
-"""The worker whole: what runs is kept alive and let finish, what does not run takes no place."""
+"""A whole worker: running jobs are kept alive and may finish; jobs that do not run take no page."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -56,14 +56,14 @@ async def test_a_claim_under_way_when_the_drain_begins_is_waited_for(
         proxied_redis.heal()
 
 
-async def test_a_drain_is_given_up_when_the_worker_is_to_take_jobs_again(worker: Echoes) -> None:
+async def test_undrain_cancels_a_drain(worker: Echoes) -> None:
     await worker.push(nap("j1", 500))
     await worker.until(lambda: bool(worker.components.dispatcher.attempts))
     async with asyncio.TaskGroup() as tasks:
         drain = tasks.create_task(collected(worker.worker.drain(0.2)))
         await worker.until(lambda: worker.components.dispatcher.draining)
         await worker.worker.undrain()
-    assert drain.result() == ["waiting", "given up"]
+    assert drain.result() == ["waiting", "cancelled"]
     await worker.answered(1)
     assert len(worker.results["j1"]["attempts"]) == 1, "nothing was handed back"
 
@@ -83,7 +83,7 @@ async def collected(drain: AsyncIterator[DrainLine]) -> list[str]:
         async for line in drain:
             events.append(line.event)
     except WorkerRefused:
-        events.append("given up")
+        events.append("cancelled")
     return events
 
 

@@ -1,4 +1,4 @@
-"""What became of one POST."""
+"""What came of one POST."""
 
 from dataclasses import dataclass
 from enum import Enum
@@ -17,7 +17,7 @@ class DeliveryTrouble(Enum):
 
 @dataclass(frozen=True)
 class Answered:
-    """A status came back. `untrusted_excerpt` is the beginning of the body, `retry_after` the header."""
+    """The receiver answered. `untrusted_excerpt` is the beginning of the body, `retry_after` the header."""
 
     status: int
     untrusted_excerpt: bytes = b""
@@ -26,7 +26,7 @@ class Answered:
 
 @dataclass(frozen=True)
 class ReceiverUnreachable:
-    """No answer. `detail` is for our log only."""
+    """The receiver did not answer. `detail` is for the log only."""
 
     trouble: DeliveryTrouble
     detail: str = ""
