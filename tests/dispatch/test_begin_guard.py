@@ -1,4 +1,4 @@
-"""May a handler begin? Until it is stopped, and until its time is over; whoever waits hears of either at once."""
+"""A handler may begin until it is stopped and until its time is over. Both end a wait at once."""
 
 import asyncio
 

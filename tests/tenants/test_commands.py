@@ -1,4 +1,4 @@
-"""What operators type names a job by tenant and id, and acts on that one."""
+"""Operators name a job by tenant and id, and commands act on that job only."""
 
 import json
 

@@ -36,7 +36,7 @@ async def test_one_tenants_giant_texts_do_not_push_out_anothers_letters(small: H
     assert await small.redis_client.send("MEMORY", "USAGE", "pw:{0}:dead", "SAMPLES", 0, key="pw:{0}:dead") < 3 * MIB
 
 
-async def test_a_text_of_megabytes_is_kept_in_part_and_holds_up_nobody(small: Home) -> None:
+async def test_a_text_of_megabytes_is_kept_in_part_and_delays_no_other(small: Home) -> None:
     """A pushes a text of 20 MB; what stays of it is small and says how long it was, and B's job runs meanwhile."""
     huge = '{"tenant_id": "' + small.a.name + '", "payload": "' + "x" * (20 * MIB)
     job_id = small.fresh("beside")

@@ -14,7 +14,7 @@ def seconds_from_now(seconds: float) -> str:
     return (dt.datetime.now(dt.UTC) + dt.timedelta(seconds=seconds)).isoformat()
 
 
-async def test_many_that_expire_at_once_hold_up_nobody(home: Home) -> None:
+async def test_many_that_expire_at_once_delay_no_other(home: Home) -> None:
     """A's 300 jobs expire in one instant; B's job is answered meanwhile, and each of A's has one result."""
     at = seconds_from_now(2)
     ids = [home.fresh("at-once") for _ in range(300)]

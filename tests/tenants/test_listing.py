@@ -1,4 +1,4 @@
-"""Listings show whose jobs were asked for, and cost what they list."""
+"""Listings show the jobs of the tenant that was asked for, and take time only for what they list."""
 
 import json
 import time

@@ -1,4 +1,4 @@
-"""Pushing an id again: what one tenant repeats, corrects or takes back is no matter of another's."""
+"""Pushing an id again: what one tenant repeats, corrects or cancels does not affect another tenant."""
 
 import json
 
@@ -77,7 +77,7 @@ async def test_a_push_of_an_id_that_runs_is_the_same_job_for_its_tenant_alone(ho
 
 
 async def test_what_is_read_twice_is_answered_once(home: Home) -> None:
-    """Texts of A and B with one id are read a second time after their jobs have ended; nobody is told twice."""
+    """Texts of A and B with one id are read a second time after their jobs have ended; no tenant is told twice."""
     job_id = home.fresh("reread")
     texts = [tenant.say(job_id, callback_url=home.hook(tenant)) for tenant in (home.a, home.b)]
     await home.a.push(*texts)

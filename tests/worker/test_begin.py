@@ -1,4 +1,4 @@
-"""Between claim and handler: what is cancelled, handed back or expired meanwhile never begins."""
+"""Between claim and handler: a job that is cancelled, requeued or expired meanwhile never begins."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -17,7 +17,7 @@ JOB = JobRef("acme", "j1")
 
 @pytest.fixture
 async def gate(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[asyncio.Event]:
-    """Runners come up once it is open."""
+    """Runners come up once this event is set."""
     opened = asyncio.Event()
     come_up = EchoRunner._serve_in
 
@@ -31,7 +31,7 @@ async def gate(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[asyncio.Event]:
 
 
 async def starting(worker: Echoes) -> None:
-    """Until the one job is claimed, and waits for its runner."""
+    """Return when the job is claimed and waits for its runner."""
     await worker.until(lambda: any(attempt.runner for attempt in worker.components.dispatcher.attempts.values()))
 
 
@@ -81,7 +81,7 @@ async def test_a_job_that_a_drain_hands_back_does_not_begin_here(gate: asyncio.E
 async def test_a_cancel_that_is_heard_before_the_claim_is_answered(
     worker: Echoes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The lease is made, and its cancellation told, before the worker has read what it claimed."""
+    """The lease is made, and its cancellation sent, before the worker has read the claim's reply."""
     dispatcher = worker.components.dispatcher
     claim = dispatcher._queue.claim
 
@@ -119,7 +119,7 @@ async def test_what_ends_just_after_its_cancel_ends_as_cancelled(
 
 
 async def test_a_job_that_began_and_was_handed_back_does_not_expire(worker: Echoes) -> None:
-    """And the queue knows of it while the handler still runs, should the worker die."""
+    """The queue learns of it while the handler still runs, in case the worker dies."""
     seconds, micros = await worker.client.time()
     at = seconds * 1000 + micros // 1000 + 2_000
     await worker.push(structs.replace(nap("j1", 60_000), expires_at_ms=at))

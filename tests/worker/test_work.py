@@ -1,4 +1,4 @@
-"""The worker whole: what runs is kept alive and let finish, what does not run takes no place."""
+"""A whole worker: running jobs are kept alive and may finish; jobs that do not run take no page."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -16,7 +16,7 @@ from pageworker_supervisor.task_supervision import TaskExitedUnexpectedly
 
 async def test_a_drain_lets_everything_finish_that_runs(worker: Echoes) -> None:
     """docker-selenium#1423: scaling down killed nodes that were at work."""
-    # The first page falls free long before the last: there is time to take a job that must not be taken.
+    # The first page becomes free long before the last: there is time to claim a job that must not be claimed.
     await worker.push(*(nap(f"j{n}", 150 + 300 * n) for n in range(PAGES + 3)))
     await worker.until(lambda: len(worker.components.dispatcher.attempts) == PAGES)
     lines = [line.event async for line in worker.worker.drain(10)]
@@ -39,7 +39,7 @@ async def test_what_is_left_at_the_drains_deadline_is_handed_back_uncharged(work
 async def test_a_claim_under_way_when_the_drain_begins_is_waited_for(
     live_redis: RedisServer, proxied_redis: RespProxy, registry_key: tuple[Path, str]
 ) -> None:
-    """The drain said that it was done; then the reply came, and the jobs ran."""
+    """The drain reported that it was done. Then the claim's reply came, and the jobs ran."""
     async with echoes(proxied_redis.url, live_redis, registry_key) as worker:
         await worker.push(nap("before", 1))
         await worker.answered(1)
@@ -56,14 +56,14 @@ async def test_a_claim_under_way_when_the_drain_begins_is_waited_for(
         proxied_redis.heal()
 
 
-async def test_a_drain_is_given_up_when_the_worker_is_to_take_jobs_again(worker: Echoes) -> None:
+async def test_undrain_cancels_a_drain(worker: Echoes) -> None:
     await worker.push(nap("j1", 500))
     await worker.until(lambda: bool(worker.components.dispatcher.attempts))
     async with asyncio.TaskGroup() as tasks:
         drain = tasks.create_task(collected(worker.worker.drain(0.2)))
         await worker.until(lambda: worker.components.dispatcher.draining)
         await worker.worker.undrain()
-    assert drain.result() == ["waiting", "given up"]
+    assert drain.result() == ["waiting", "cancelled"]
     await worker.answered(1)
     assert len(worker.results["j1"]["attempts"]) == 1, "nothing was handed back"
 
@@ -83,7 +83,7 @@ async def collected(drain: AsyncIterator[DrainLine]) -> list[str]:
         async for line in drain:
             events.append(line.event)
     except WorkerRefused:
-        events.append("given up")
+        events.append("cancelled")
     return events
 
 
@@ -172,4 +172,4 @@ async def test_what_was_pushed_while_redis_was_away_is_not_slept_through(
         tokens = [key async for key in worker.client.scan_iter("pw:{0}:wake:*")]
         await worker.client.delete(*tokens)  # as Redis does after five seconds
         proxied_redis.heal()
-        await worker.answered(2, seconds=3)  # less than the fleet's own look every five
+        await worker.answered(2, seconds=3)  # less than the fleet's own check every five seconds

@@ -1,4 +1,4 @@
-"""Takes back what dead workers held. Any worker reaps, at random times, so that none has to be elected."""
+"""Takes back the leases of dead workers. Every worker reaps, at random times, so that none has to be elected."""
 
 import asyncio
 import random
@@ -8,7 +8,7 @@ from pageworker_supervisor.redis_client.availability import Availability
 from pageworker_supervisor.telemetry import log
 
 EARLIEST, LATEST = 10 / 45, 20 / 45
-"""Of a lease."""
+"""Parts of a lease's time."""
 
 
 async def reap(queue: JobConsumer, availability: Availability) -> None:
