@@ -13,14 +13,14 @@ ROWS = (
     Mutant(
         f.CANCEL_LOST,
         f"{LUA}/fn_enqueue.lua",
-        "any_cancelled and Cancellation.take(id)",
+        "any_cancelled and Cancellation.take(new.ref)",
         "false",
         (f"{CANCEL}::test_a_job_that_comes_after_its_cancellation_ends_without_a_turn",),
     ),
     Mutant(
         f.CANCEL_LOST,
         f"{LUA}/fn_finish.lua",
-        "    elseif job.cn and job.pm == '1' and status ~= 'cancelled' then\n",
+        "    elseif job.cancel_requested and job.state == State.RUNNING and done.status ~= 'cancelled' then\n",
         "    elseif false then\n",
         (
             f"{CANCEL}::test_a_job_that_ends_just_then_ends_as_cancelled",
@@ -30,14 +30,14 @@ ROWS = (
     Mutant(
         f.CANCEL_LOST,
         f"{LUA}/job.lua",
-        "  if job.cn then\n",
+        "  if job.cancel_requested then\n",
         "  if false then\n",
         (f"{CANCEL}::test_a_cancelled_job_that_is_put_back_does_not_run_again",),
     ),
     Mutant(
         f.CANCEL_LOST,
         f"{LUA}/cancellation.lua",
-        "    if number(call('HGET', P .. 'cancelled:counts', t)) >= CANCELLED_PER_TENANT then\n      return false\n",
+        "    if number(call('HGET', Key.cancellation_counts(), tenant)) >= CANCELLATIONS_PER_TENANT then\n      return false\n",
         "    if false then\n      return false\n",
         (f"{CANCEL}::test_a_tenant_that_cancels_without_end_is_refused_and_no_other",),
     ),
@@ -68,8 +68,8 @@ ROWS = (
     Mutant(
         f.CANCEL_LOST,
         f"{LUA}/wakeup.lua",
-        "      pending.workers[heard] = true\n",
-        "      heard = nil\n",
+        "      pending.workers[latest] = true\n",
+        "      latest = nil\n",
         (
             f"{CANCEL}::test_a_worker_without_a_free_page_writes_the_result",
             f"{EXPIRY}::test_a_worker_without_a_free_page_ends_what_expires_on_time",
@@ -78,7 +78,7 @@ ROWS = (
     Mutant(
         f.EXPIRY_FORGOTTEN,
         f"{LUA}/job.lua",
-        "    Job.expire_at(id, job.e)\n",
+        "    Job.expire_at(id, job.expires_at)\n",
         "    left = nil\n",
         (f"{EXPIRY}::test_put_back_before_a_handler_began_it_expires_on_time",),
     ),
@@ -92,8 +92,8 @@ ROWS = (
     Mutant(
         f.EXPIRY_FORGOTTEN,
         f"{LUA}/job.lua",
-        "    call('HSET', P .. 'job:' .. id, 'b', 1)\n",
-        "    job.b = nil\n",
+        "    call('HSET', Key.job(id), 'begun', 1)\n",
+        "    job.begun = nil\n",
         (f"{EXPIRY}::test_a_job_whose_handler_began_once_does_not_expire_any_more",),
     ),
     Mutant(
@@ -132,15 +132,15 @@ ROWS = (
     Mutant(
         f.LISTING_SCANS,
         f"{LUA}/listing.lua",
-        "t == '' and '-' or '[' .. t .. '/', t == '' and '+' or '(' .. t .. '0'",
+        "tenant == '' and '-' or '[' .. tenant .. '/', tenant == '' and '+' or '(' .. tenant .. '0'",
         "'-', '+'",
         (f"{LISTING}::test_a_listing_does_not_look_at_what_it_does_not_list",),
     ),
     Mutant(
         f.LISTING_SCANS,
         f"{QUEUE}/listing.py",
-        '    "running": ("running",),\n',
-        '    "running": ("queued", "running"),\n',
+        '    "running": ("claimed",),\n',
+        '    "running": ("queued", "claimed"),\n',
         (f"{LISTING}::test_a_listing_does_not_look_at_what_it_does_not_list",),
     ),
     Mutant(
@@ -152,23 +152,23 @@ ROWS = (
     ),
     Mutant(
         f.JUNK_STAYS,
-        f"{QUEUE}/client.py",
-        "        kept = raw[: self.options.dead_text_bytes]\n",
-        "        kept = raw\n",
+        f"{QUEUE}/producer.py",
+        "opaque(raw[: self._dead_text_bytes])",
+        "opaque(raw)",
         (f"{DEAD}::test_a_huge_text_is_kept_in_part_with_its_length_and_digest",),
     ),
     Mutant(
         f.JUNK_STAYS,
         f"{LUA}/dead_letter.lua",
-        "      and number(call('HGET', P .. 'meta', 'dead')) <= terms.dead_bytes\n",
+        "      and number(call('HGET', Key.meta(), 'dead_bytes')) <= retention.dead_bytes\n",
         "",
         (f"{DEAD}::test_all_letters_together_stay_below_the_bytes",),
     ),
     Mutant(
         f.JUNK_STAYS,
         f"{LUA}/dead_letter.lua",
-        "call('ZRANGE', P .. 'dead:weight', 0, 0, 'REV')[1]",
-        "call('ZRANGE', P .. 'dead:weight', 0, 0)[1]",
+        "call('ZRANGE', Key.dead_weight(), 0, 0, 'REV')[1]",
+        "call('ZRANGE', Key.dead_weight(), 0, 0)[1]",
         (f"{DEAD}::test_one_tenants_flood_pushes_out_its_own_letters_only",),
     ),
     Mutant(
@@ -176,6 +176,6 @@ ROWS = (
         f"{INTAKE}/admission.py",
         "        if ahead > most_seconds:\n",
         "        if False:\n",
-        ("tests/intake/test_admit.py::test_no_job_waits_longer_than_the_setting_allows",),
+        ("tests/intake/test_admission.py::test_no_job_waits_longer_than_the_setting_allows",),
     ),
 )
