@@ -7,9 +7,38 @@ CANCEL = "tests/queue/test_cancel.py"
 EXPIRY = "tests/queue/test_expiry.py"
 LISTING = "tests/queue/test_listing.py"
 DEAD = "tests/queue/test_dead_bounds.py"
+STATES = "tests/queue/test_job_state.py"
 BEGIN = "tests/worker/test_begin.py"
 
 ROWS = (
+    Mutant(
+        f.WRONG_STATE,
+        f"{LUA}/job.lua",
+        "  if not after then\n    error(",
+        "  after = after or before\n  if not after then\n    error(",
+        (f"{STATES}::test_every_pair_is_as_in_the_table",),
+    ),
+    Mutant(
+        f.WRONG_STATE,
+        f"{QUEUE}/library.py",
+        "        follows.setdefault(state.value, {})[event.value] = after.value\n",
+        "        for event in JobEvent:\n            follows.setdefault(state.value, {})[event.value] = after.value\n",
+        (f"{STATES}::test_every_pair_is_as_in_the_table",),
+    ),
+    Mutant(
+        f.MIXED_VERSIONS,
+        f"{LUA}/shard.lua",
+        "  if found or call('EXISTS', Key.meta()) == 1 then\n",
+        "  if false then\n",
+        ("tests/queue/test_schema.py::test_another_schema_is_refused_by_name_and_nothing_is_touched",),
+    ),
+    Mutant(
+        f.MIXED_VERSIONS,
+        f"{QUEUE}/library.py",
+        '    digest = hashlib.blake2b(f"{prefix}\\n{body}".encode(), digest_size=4).hexdigest()\n',
+        "    digest = hashlib.blake2b(prefix.encode(), digest_size=4).hexdigest()\n",
+        ("tests/queue/test_schema.py::test_two_releases_with_one_schema_share_a_redis",),
+    ),
     Mutant(
         f.CANCEL_LOST,
         f"{LUA}/fn_enqueue.lua",
@@ -37,8 +66,8 @@ ROWS = (
     Mutant(
         f.CANCEL_LOST,
         f"{LUA}/cancellation.lua",
-        "    if number(call('HGET', Key.cancellation_counts(), tenant)) >= CANCELLATIONS_PER_TENANT then\n      return false\n",
-        "    if false then\n      return false\n",
+        "    if number(call('HGET', Key.cancellation_counts(), tenant)) >= CANCELLATIONS_PER_TENANT then\n",
+        "    if false then\n",
         (f"{CANCEL}::test_a_tenant_that_cancels_without_end_is_refused_and_no_other",),
     ),
     Mutant(
