@@ -1,4 +1,4 @@
-"""What Redis says, told apart by who can mend it. The replies are those of a real Redis 7.0."""
+"""Errors of Redis, split by who can fix them. The replies are those of a real Redis 7.0."""
 
 import pytest
 from redis import exceptions as rx
@@ -102,10 +102,10 @@ def test_missing_rights_come_with_a_mend(error: Exception, mend: str) -> None:
 def test_the_text_begins_with_what_an_operator_has_to_know(error: Exception, reason: str) -> None:
     ours = classify(error)
     assert str(ours).startswith(reason)
-    assert isinstance(ours, RedisUnavailable), "it passes, or somebody can fix it: it ends no worker"
+    assert isinstance(ours, RedisUnavailable), "it passes, or an operator can fix it: it ends no worker"
 
 
-def test_a_key_of_the_wrong_type_is_somebody_elses() -> None:
+def test_a_key_of_the_wrong_type_was_written_by_another_client() -> None:
     ours = classify(rx.ResponseError("WRONGTYPE Operation against a key holding the wrong kind of value"))
     assert isinstance(ours, WrongType)
 
