@@ -74,13 +74,13 @@ async def _claims(queue: QueueClient, probes: int) -> dict[str, float]:
     """Job to when it was in hand."""
     claimed: dict[str, float] = {}
     while len(claimed) < probes:
-        leases = (await queue.claim(WORKER, room())).leases
+        leases = (await queue.consumer.claim(WORKER, room())).leases
         now = time.perf_counter()
         claimed |= {lease.job_id: now for lease in leases}
         if leases:
             await finish(queue, leases)
         else:
-            await queue.wait(WORKER, WAIT_SECONDS)
+            await queue.consumer.wait(WORKER, WAIT_SECONDS)
     return claimed
 
 
