@@ -93,7 +93,7 @@ def references(named: Any) -> tuple[Any, ...]:
         return ()
     names = set(_names(named.__code__))
     found = [named.__globals__[name] for name in names if name in named.__globals__]
-    found += [cell.cell_contents for cell in named.__closure__ or () if cell is not None]
+    found += inspect.getclosurevars(named).nonlocals.values()
     found += [getattr(part, name, None) for part in found if isinstance(part, ModuleType) for name in names]
     return tuple(part for part in found if isinstance(part, FunctionType | type) or hasattr(part, "__wrapped__"))
 
