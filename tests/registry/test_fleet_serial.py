@@ -60,7 +60,7 @@ async def test_a_fresh_worker_refuses_what_the_fleet_has_left_behind(
         await events.get_message(timeout=5)
         fresh = await Registry.open(place, author.trust, state / "3", fleet=fleet(redis_client, place, "w3", metrics))
         message = await events.get_message(ignore_subscribe_messages=True, timeout=5)
-    with pytest.raises(IndexBehindFleet, match=f"index {old} is older than {newer}"):
+    with pytest.raises(IndexBehindFleet, match=f"index {old} is older than index {newer}"):
         fresh.resolve("shop.product")
     assert "workerctl module serial" in (fresh.status.trouble or "")
     told = json.loads(message["data"])
@@ -79,13 +79,13 @@ async def test_who_has_an_index_keeps_it(place: Path, state: Path, author: Autho
     restarted = await Registry.open(place, author.trust, state / "1", fleet=fleet(redis_client, place, "w1"))
     for registry in (one, restarted):
         assert registry.resolve("shop.product").version == "1.0.0"
-    assert "other workers have seen" in (restarted.status.trouble or "")
+    assert "other workers have accepted" in (restarted.status.trouble or "")
 
 
 async def test_the_way_out_of_a_serial_that_does_not_exist(
     place: Path, state: Path, author: Author, redis_client: RedisClient
 ) -> None:
-    """Somebody with access to Redis wrote it: an operator sets it, and nothing else is to be done."""
+    """A wrong serial was written into Redis: it is enough that an operator sets it."""
     await author.publish(place, packed(version="1.0.0"))
     key = registry_key(settings_for(place), HOME)
     await set_serial(redis_client, key, 2**50)
@@ -120,13 +120,13 @@ async def test_two_registries_never_share_a_serial(place: Path, redis_client: Re
 
 
 @pytest.mark.parametrize("nonsense", ["x", "-5", "1e300", ""])
-async def test_nonsense_in_redis_bricks_nobody(nonsense: str, place: Path, redis_client: RedisClient) -> None:
+async def test_nonsense_in_redis_stops_no_worker(nonsense: str, place: Path, redis_client: RedisClient) -> None:
     key = registry_key(settings_for(place), HOME)
     await redis_client.send("HSET", key, "serial", nonsense, key=key)
     await fleet(redis_client, place, "w1").check(7)
 
 
-async def test_full_memory_keeps_modules_from_nobody(
+async def test_full_memory_keeps_modules_available(
     place: Path, redis_client: RedisClient, live_redis: RedisServer
 ) -> None:
     live_redis.command("CONFIG", "SET", "maxmemory", "1")

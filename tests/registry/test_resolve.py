@@ -28,10 +28,10 @@ def test_a_pin_wins_over_the_channel() -> None:
 
 def test_a_channel_is_not_replaced_unless_that_is_wanted() -> None:
     only = index(a=listed("1.0.0", stable="1.0.0"))
-    with pytest.raises(ModuleUnknown, match=r"there is: stable"):
+    with pytest.raises(ModuleUnknown, match=r"it has: stable"):
         resolve(only, "a", None, ModuleChannel("canary"))
     assert resolve(only, "a", None, ModuleChannel("canary", fall_back=True)).version == "1.0.0"
-    with pytest.raises(ModuleUnknown, match="there is: none"):
+    with pytest.raises(ModuleUnknown, match="it has: none"):
         resolve(index(a=listed("1.0.0")), "a", None, ModuleChannel("canary", fall_back=True))
 
 

@@ -1,4 +1,4 @@
-"""From bytes that somebody sent to a bundle that may run."""
+"""From untrusted bytes to a bundle that may run."""
 
 from pathlib import Path
 
@@ -131,7 +131,7 @@ def test_limits_come_before_everything() -> None:
 def test_a_module_for_another_sdk_is_refused() -> None:
     text = manifest().replace(">=1,<2", ">=2")
     data = write_bundle(text, SCHEMA, {"shop_product.py": CODE})
-    with pytest.raises(SdkMismatch, match="wants SDK >=2"):
+    with pytest.raises(SdkMismatch, match="needs SDK >=2"):
         verify(vouched(data, ""), AUTHOR.trust)
 
 

@@ -64,7 +64,7 @@ def test_it_is_not_used_from_its_expiry_on() -> None:
 
 
 def test_an_older_one_than_was_seen_is_refused() -> None:
-    with pytest.raises(IndexRolledBack, match="7 is older than 8"):
+    with pytest.raises(IndexRolledBack, match="7 is older than index 8"):
         verify_index(SIGNED, AUTHOR.trust, NOW, highest_serial=8)
 
 

@@ -45,7 +45,7 @@ def test_a_key_of_the_same_id_does_not_do() -> None:
         TrustStore([KEY.public, other.public])
 
 
-def test_nobody_is_believed_where_no_key_is_trusted() -> None:
+def test_no_signature_is_valid_without_a_trusted_key() -> None:
     with pytest.raises(UntrustedKey) as refused:
         TrustStore().key_for(minisig.parse(minisig.sign(DATA, KEY, "said")))
     assert "modules.trusted_keys" in refused.value.mend

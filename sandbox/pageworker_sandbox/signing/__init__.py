@@ -1,6 +1,6 @@
-"""Keys, signatures, bundles, index: everything that decides whether bytes may run. No file or network I/O.
+"""Keys, signatures, bundles and index: decides whether a module may run. No file or network I/O.
 
-minisign's formats throughout, so that the `minisign` program and pageworker can check each other's work.
+All formats are those of minisign. So the `minisign` program verifies what pageworker signs, and the other way round.
 """
 
 from pageworker_sandbox.signing.bundle import (

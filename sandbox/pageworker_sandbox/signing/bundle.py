@@ -1,7 +1,7 @@
-"""A signed module, before and after anyone vouched for it. Bytes in, types out: no file or network I/O.
+"""Verifies and signs bundles. Bytes in, types out: no file or network I/O.
 
-Order, and nothing earlier than its turn: signature file, trusted key, signature over the bytes, trusted comment,
-and only then the zip, the manifest and the schema inside.
+Order of the checks: signature file, trusted key, signature of the bytes, trusted comment. Only then the zip file, the
+manifest and the schema inside are parsed.
 """
 
 import hashlib
@@ -27,7 +27,7 @@ _FILE_FIELD = re.compile(r"(?:^|\t)file:([^\t]*)")
 
 @dataclass(frozen=True)
 class UntrustedBundle:
-    """Bytes that somebody sent, and what is said to be their signature."""
+    """Bytes of a bundle and of its signature file, neither of them verified."""
 
     data: bytes = field(repr=False)
     signature: bytes = field(repr=False)
@@ -35,7 +35,7 @@ class UntrustedBundle:
 
 @dataclass(frozen=True)
 class PackedBundle:
-    """A module that has the right form. `sha256` is hex. Nobody vouches for it yet."""
+    """A bundle with the right format. `sha256` is hex. Its signature is not verified."""
 
     name: str
     version: str
@@ -47,44 +47,46 @@ class PackedBundle:
 
 @dataclass(frozen=True)
 class VerifiedBundle(PackedBundle):
-    """A module that a trusted key vouches for. Only `verify` makes these."""
+    """A bundle whose signature by a trusted key is verified. Only `verify` creates these."""
 
 
 def verify(untrusted: UntrustedBundle, trust: TrustStore, *, limits: SigningLimits = LIMITS) -> VerifiedBundle:
     """Raises BadSignature, UntrustedKey, BundleMalformed (ManifestInvalid among them), SdkMismatch.
 
-    A bundle does not grow old by itself: what expires is the index that lists it.
+    A bundle does not expire. The index that lists it does.
     """
     if len(untrusted.data) > limits.bundle_bytes:
-        raise BundleMalformed(f"a bundle is at most {limits.bundle_bytes} bytes, this has {len(untrusted.data)}")
+        raise BundleMalformed(f"a bundle has at most {limits.bundle_bytes} bytes, this one has {len(untrusted.data)}")
     signature = minisig.parse(untrusted.signature)
     comment = minisig.check(signature, untrusted.data, trust.key_for(signature))
     bundle = VerifiedBundle(**vars(read_bundle(untrusted.data, limits)))
     _check_binding(comment, bundle)
     if not fits(bundle.manifest.sdk):
-        raise SdkMismatch(f"{bundle.name} {bundle.version} wants SDK {bundle.manifest.sdk}, this is {SDK_VERSION}")
+        raise SdkMismatch(
+            f"{bundle.name} {bundle.version} needs SDK {bundle.manifest.sdk}, this worker has {SDK_VERSION}"
+        )
     return bundle
 
 
 def sign(bundle: PackedBundle, key: SecretKey) -> bytes:
-    """The `.minisig` of a bundle, its comment bound to name, version and SHA-256."""
+    """The `.minisig` text of a bundle. Its trusted comment contains name, version and SHA-256."""
     return minisig.sign(bundle.data, key, _comment(bundle))
 
 
 def write_bundle(manifest_text: str, schema: dict[str, Any], sources: dict[str, bytes]) -> bytes:
-    """A bundle's bytes. `sources` are the package's files by name, without the two that are made here."""
+    """The bytes of a bundle. `sources` are the files by name, without module.toml and input.schema.json."""
     encoded = msgspec.json.format(msgspec.json.encode(schema, order="sorted"), indent=2)
     return write_archive({**sources, FILE: manifest_text.encode(), SCHEMA_FILE: encoded + b"\n"})
 
 
 def read_bundle(data: bytes, limits: SigningLimits = LIMITS) -> PackedBundle:
-    """A bundle that we packed ourselves, or whose signature has verified. Raises BundleMalformed."""
+    """Parse a bundle that we packed, or whose signature is verified. Raises BundleMalformed."""
     files = read_archive(data, limits)
     for needed, most in ((FILE, limits.manifest_bytes), (SCHEMA_FILE, limits.schema_bytes)):
         if needed not in files:
-            raise BundleMalformed(f"there is no {needed} in the bundle")
+            raise BundleMalformed(f"the bundle has no {needed}")
         if len(files[needed]) > most:
-            raise BundleMalformed(f"{needed} is at most {most} bytes")
+            raise BundleMalformed(f"{needed} has at most {most} bytes")
     try:
         manifest = parse_manifest(files[FILE].decode())
         schema = msgspec.json.decode(files[SCHEMA_FILE], type=dict[str, Any])
@@ -99,12 +101,12 @@ def read_bundle(data: bytes, limits: SigningLimits = LIMITS) -> PackedBundle:
 
 
 def is_in(entrypoint: str, files: dict[str, bytes]) -> bool:
-    """Whether the module of `package.module:function` is among the files."""
+    """True if the files contain the module of `package.module:function`."""
     return module_file(entrypoint, files) is not None
 
 
 def module_file(entrypoint: str, files: dict[str, bytes]) -> str | None:
-    """The file that holds the module of `package.module:function`."""
+    """The file with the module of `package.module:function`. None if it is missing."""
     path = entrypoint.partition(":")[0].replace(".", "/")
     return next((name for name in (f"{path}/__init__.py", f"{path}.py") if name in files), None)
 
@@ -114,18 +116,18 @@ def _comment(bundle: PackedBundle) -> str:
 
 
 def _check_binding(comment: str, bundle: PackedBundle) -> None:
-    """What the signer said about the bytes has to be true of them.
+    """Check that the trusted comment matches the bundle. Raises BadSignature.
 
-    pageworker's own comment must name name, version and SHA-256 exactly. A comment by plain `minisign -S` says
-    nothing about them; there the signed manifest does, and a `file:` field must be the bundle's own name, so that
-    a signature can't be passed off under another. Comments for other uses (the index) are refused.
+    A comment by pageworker must contain the exact name, version and SHA-256. A comment by plain `minisign -S` contains
+    none of them; there the signed manifest does. If it has a `file:` field, that must be the name of the bundle, so
+    that the file cannot be used under another name. A comment of an index is refused.
     """
     if comment.startswith("name:"):
         if comment != _comment(bundle):
-            raise BadSignature("the trusted comment names another module than the bundle does")
+            raise BadSignature("the trusted comment is for another module than this bundle")
         return
     if comment.startswith("index "):
-        raise BadSignature("this signature is for an index, not for a bundle")
+        raise BadSignature("this is the signature of an index, not of a bundle")
     named = _FILE_FIELD.search(comment)
     if named is not None and named[1] != bundle.manifest.bundle_file:
-        raise BadSignature(f"the signature is for a file of another name than {bundle.manifest.bundle_file}")
+        raise BadSignature(f"the signature is for a file with another name than {bundle.manifest.bundle_file}")

@@ -1,6 +1,6 @@
-"""What can be wrong with a signed module or with a key, split by blame.
+"""Errors of signed modules and of keys, by who has to fix them.
 
-Messages go into results, so they hold no host path and no secret; `mend` is for whoever runs the worker.
+Messages go into results, so they contain no host path and no secret. `mend` tells the operator how to fix the error.
 """
 
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from typing import ClassVar
 
 
 class ModuleError(Exception):
-    """A module that can not be used. `type` is the result's error type."""
+    """A module cannot be used. `type` is the error type in the result."""
 
     type: ClassVar[str] = "module_error"
     retryable: ClassVar[bool] = False
@@ -24,60 +24,60 @@ class ModuleError(Exception):
 
 
 class Untrusted(ModuleError):
-    """Nobody we believe vouches for these bytes."""
+    """No trusted key signed these bytes."""
 
     type = "module_untrusted"
 
 
 class BadSignature(Untrusted):
-    """The signature is not in minisign's pre-hashed format, or it does not fit what it claims to sign."""
+    """The signature is not in the pre-hashed format of minisign, or it is not the signature of these bytes."""
 
-    mend = "sign again with `workerctl module sign`; if nobody changed the file, ask who did"
+    mend = "sign the file again with `workerctl module sign`; first find out who changed it"
 
 
 class UntrustedKey(Untrusted):
     """The signature was made with a key that is not in the trust store."""
 
-    mend = "add the public key to `modules.trusted_keys`, if its owner may run code here"
+    mend = "add the public key to `modules.trusted_keys` if its owner may run code on this worker"
 
 
 class IndexRolledBack(Untrusted):
-    """An index older than one that was already accepted."""
+    """The index is older than one that was already accepted."""
 
-    mend = "publish again with the key's current registry; somebody may be replaying an old index"
+    mend = "publish again to the current registry; an attacker may be replaying an old index"
 
 
 class BundleMalformed(ModuleError):
-    """Properly signed, but not a bundle. The author's mistake."""
+    """The bundle is signed correctly but has the wrong format. The author has to fix it."""
 
     type = "module_malformed"
     mend = "pack again with `workerctl module pack`, then sign and publish"
 
 
 class IndexMalformed(ModuleError):
-    """Properly signed, but not an index. The publisher's mistake."""
+    """The index is signed correctly but has the wrong format. The publisher has to fix it."""
 
     type = "module_malformed"
     mend = "publish again with `workerctl module publish`"
 
 
 class SdkMismatch(ModuleError):
-    """The module wants another version of the SDK."""
+    """The module needs another version of the SDK."""
 
     type = "module_incompatible"
-    mend = "change `sdk` in module.toml, pack a new version, or update pageworker"
+    mend = "update pageworker, or change `sdk` in module.toml and publish a new version"
 
 
 class IndexExpired(ModuleError):
-    """The index's time is over: whoever publishes has to say that it still holds."""
+    """The index has expired. The publisher has to sign it again."""
 
     type = "module_expired"
-    mend = "run `workerctl module refresh-index`; check this host's clock"
+    mend = "run `workerctl module refresh-index`, and check the clock of this host"
 
 
 @dataclass(frozen=True)
 class Mistake:
-    """One thing that is wrong with a file that an author wrote."""
+    """One mistake in a file that an author wrote."""
 
     file: str
     key: str
@@ -92,7 +92,7 @@ class Mistake:
 
 
 class ManifestInvalid(BundleMalformed):
-    """module.toml breaks rules. `mistakes` holds all of them."""
+    """module.toml is not valid. `mistakes` lists every mistake."""
 
     mend = "correct module.toml, then pack again"
 
@@ -102,8 +102,8 @@ class ManifestInvalid(BundleMalformed):
 
 
 class KeyUnusable(Exception):
-    """A key file or key line that can not be read. The blame is its owner's."""
+    """A key file or key line cannot be read. Its owner has to fix it."""
 
 
 class WrongPassword(KeyUnusable):
-    """The secret key did not open."""
+    """The password does not open the secret key."""

@@ -1,4 +1,4 @@
-"""The signed list of what a registry holds. Load order: size, signature, comment, JSON, serial, expiry."""
+"""Verifies and signs the index of a registry. Order of the checks: size, signature, comment, JSON, serial, expiry."""
 
 import hashlib
 from dataclasses import dataclass, field
@@ -26,18 +26,18 @@ class IndexedVersion(Struct, frozen=True, kw_only=True, omit_defaults=True):
     sha256: Hex
     bytes: Annotated[int, Meta(ge=1)]
     yanked: bool = False
-    """Taken back: it is not run any more, pinned or not."""
+    """A yanked version does not run any more, not even for jobs that pin it."""
 
 
 class IndexedModule(Struct, frozen=True, kw_only=True):
-    """One module: its versions, and which of them each channel means."""
+    """One module: its versions, and the version that each channel points to."""
 
     versions: dict[str, IndexedVersion] = {}
     channels: dict[str, str] = {}
 
 
 class Index(Struct, frozen=True, kw_only=True):
-    """What a registry holds, as of `serial`, until `expires`."""
+    """The modules of a registry. Valid until `expires`. Each new index has a higher `serial`."""
 
     serial: Annotated[int, Meta(ge=1, le=2**53)]
     expires: Instant
@@ -46,7 +46,7 @@ class Index(Struct, frozen=True, kw_only=True):
 
 @dataclass(frozen=True)
 class UntrustedIndex:
-    """`index.json` and its signature, as they came."""
+    """The bytes of `index.json` and of its signature, not verified."""
 
     data: bytes = field(repr=False)
     signature: bytes = field(repr=False)
@@ -59,43 +59,44 @@ def verify_index(
     highest_serial: int = 0,
     limits: SigningLimits = LIMITS,
 ) -> Index:
-    """An index to act on. Raises BadSignature, UntrustedKey, IndexMalformed, IndexRolledBack, IndexExpired."""
+    """Verify signature, serial and expiry of an index. Raises BadSignature, UntrustedKey, IndexMalformed,
+    IndexRolledBack, IndexExpired."""
     index = authenticate_index(untrusted, trust, limits)
     check_age(index, now, highest_serial)
     return index
 
 
 def authenticate_index(untrusted: UntrustedIndex, trust: TrustStore, limits: SigningLimits = LIMITS) -> Index:
-    """Whoever signed it, meant it: says nothing about its age. For publishers, who renew it."""
+    """Verify only the signature of an index, not its serial and expiry. For publishers, who renew it."""
     if len(untrusted.data) > limits.index_bytes:
-        raise IndexMalformed(f"an index is at most {limits.index_bytes} bytes")
+        raise IndexMalformed(f"an index has at most {limits.index_bytes} bytes")
     signature = minisig.parse(untrusted.signature)
     comment = minisig.check(signature, untrusted.data, trust.key_for(signature))
     if not comment.startswith("index "):
-        raise BadSignature("the signature is not one for an index")
+        raise BadSignature("this is not the signature of an index")
     try:
         index = msgspec.json.decode(untrusted.data, type=Index)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise IndexMalformed(f"index.json: {error}") from error
     if comment != _comment(index, untrusted.data):
-        raise BadSignature("the trusted comment names another index than this one")
+        raise BadSignature("the trusted comment is for another index than this one")
     _check_names(index)
     return index
 
 
 def check_age(index: Index, now: datetime, highest_serial: int = 0) -> None:
-    """Not below a serial that was seen, and no grace: from `expires` on it is not used.
+    """Check that the index is not older than `highest_serial` and has not expired. There is no grace period.
 
     Raises IndexRolledBack, IndexExpired.
     """
     if index.serial < highest_serial:
-        raise IndexRolledBack(f"index {index.serial} is older than {highest_serial}, which was seen before")
+        raise IndexRolledBack(f"index {index.serial} is older than index {highest_serial}, which was accepted before")
     if now >= index.expires:
         raise IndexExpired(f"index {index.serial} expired at {_instant(index.expires)}")
 
 
 def sign_index(index: Index, key: SecretKey) -> UntrustedIndex:
-    """Encode and sign. The same index gives the same bytes."""
+    """Encode and sign an index. The same index gives the same bytes."""
     encoded = msgspec.json.format(msgspec.json.encode(index, order="sorted"), indent=1) + b"\n"
     return UntrustedIndex(encoded, minisig.sign(encoded, key, _comment(index, encoded)))
 
@@ -112,11 +113,13 @@ def _instant(moment: datetime) -> str:
 def _check_names(index: Index) -> None:
     for name, listed in index.modules.items():
         if not NAME.fullmatch(name):
-            raise IndexMalformed(f"index.json: {name[:100]!r} is no module name")
+            raise IndexMalformed(f"index.json: {name[:100]!r} is not a module name")
         for version in listed.versions:
             # Names become paths in the registry.
             if not SEMVER.fullmatch(version):
-                raise IndexMalformed(f"index.json: {name} has no version {version[:64]!r}")
+                raise IndexMalformed(f"index.json: {version[:64]!r} of {name} is not a semantic version")
         for channel, version in listed.channels.items():
             if version not in listed.versions:
-                raise IndexMalformed(f"index.json: channel {channel[:64]} of {name} means {version[:64]}, not listed")
+                raise IndexMalformed(
+                    f"index.json: channel {channel[:64]} of {name} points to {version[:64]}, which is not listed"
+                )

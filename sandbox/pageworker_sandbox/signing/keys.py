@@ -1,4 +1,4 @@
-"""Key pairs in the file format of minisign. Text in, text out: no file is touched here.
+"""Reads and writes key pairs in the file format of minisign. Text in, text out: no file I/O.
 
 Formats: https://jedisct1.github.io/minisign/ and minisign 0.11, `minisign.h`. All numbers little endian.
 """
@@ -25,7 +25,7 @@ _SCRYPT, _PLAIN = b"Sc", b"\0\0"
 
 @dataclass(frozen=True)
 class PublicKey:
-    """An Ed25519 public key under minisign's eight-byte id."""
+    """An Ed25519 public key with the eight-byte id of minisign."""
 
     id: bytes
     key: bytes
@@ -36,7 +36,7 @@ class PublicKey:
         return self.id[::-1].hex().upper()
 
     def line(self) -> str:
-        """The one base64 line that stands for this key in settings."""
+        """The base64 line of this key, as settings contain it."""
         return base64.b64encode(b"Ed" + self.id + self.key).decode()
 
     def file(self) -> str:
@@ -46,29 +46,30 @@ class PublicKey:
 
 @dataclass(frozen=True)
 class SecretKey:
-    """The half that signs. Never shown by repr."""
+    """An Ed25519 secret key. repr never shows it."""
 
     id: bytes
     seed: bytes = field(repr=False)
 
     @classmethod
     def new(cls) -> "SecretKey":
-        """A fresh pair from the system's random source."""
+        """A new key from the random source of the system."""
         return cls(secrets.token_bytes(8), secrets.token_bytes(32))
 
     @property
     def public(self) -> PublicKey:
-        """The half to hand out."""
+        """The public key of this secret key."""
         return PublicKey(self.id, bytes(SigningKey(self.seed).verify_key))
 
     def sign(self, message: bytes) -> bytes:
-        """64 bytes of Ed25519 over the message as it is."""
+        """The Ed25519 signature of the message: 64 bytes."""
         return SigningKey(self.seed).sign(message).signature
 
 
 @dataclass(frozen=True)
 class Cost:
-    """What scrypt spends on a guess: `operations`, and `memory_bytes` while it runs. Default: minisign's own."""
+    """Cost of one scrypt derivation. The defaults are those of minisign: about 3 s of CPU time and 1.06 GB of
+    memory."""
 
     operations: int = nacl.pwhash.scrypt.OPSLIMIT_SENSITIVE
     memory_bytes: int = nacl.pwhash.scrypt.MEMLIMIT_SENSITIVE
@@ -89,9 +90,9 @@ def parse_public(untrusted_text: str) -> PublicKey:
 
 
 def write_secret(key: SecretKey, password: bytes | None, cost: Cost | None = None) -> str:
-    """The text of a `.key` file. Without a password the key lies open in it, as with `minisign -G -W`.
+    """The text of a `.key` file. Without a password the key is not encrypted, as with `minisign -G -W`.
 
-    Takes seconds and a gigabyte with a password: that is what a guess is to cost.
+    With a password this takes about 3 s of CPU time and 1.06 GB of memory: so does every guess of the password.
     """
     cost = cost or Cost()
     body = key.id + key.seed + key.public.key
@@ -107,12 +108,12 @@ def write_secret(key: SecretKey, password: bytes | None, cost: Cost | None = Non
 
 
 def is_encrypted(text: str) -> bool:
-    """Whether a `.key` file wants a password. Raises KeyUnusable."""
+    """True if a `.key` file needs a password. Raises KeyUnusable."""
     return _secret_bytes(text)[2:4] == _SCRYPT
 
 
 def read_secret(text: str, password: bytes | None) -> SecretKey:
-    """The key in a `.key` file's text. Raises KeyUnusable, WrongPassword."""
+    """The key in the text of a `.key` file. As expensive as `write_secret`. Raises KeyUnusable, WrongPassword."""
     raw = _secret_bytes(text)
     body = raw[54:]
     if raw[2:4] == _SCRYPT:
@@ -123,21 +124,21 @@ def read_secret(text: str, password: bytes | None) -> SecretKey:
         if not hmac.compare_digest(_checksum(body[:72]), body[72:]):
             raise WrongPassword("wrong password for this secret key")
     elif body[72:] not in (bytes(32), _checksum(body[:72])):
-        # minisign 0.11 leaves the checksum of an open key empty.
+        # minisign 0.11 leaves the checksum of an unencrypted key empty.
         raise KeyUnusable("the secret key file is damaged: its checksum is wrong")
     key = SecretKey(body[:8], body[8:40])
     if key.public.key != body[40:72]:
-        raise KeyUnusable("the secret key file is damaged: its two halves do not fit")
+        raise KeyUnusable("the secret key file is damaged: its public and secret key do not match")
     return key
 
 
 def canonical(text: str, length: int) -> bytes | None:
-    """What a base64 text stands for, if it is the only text that stands for it and has the length, in bytes."""
+    """The bytes of a base64 text. None if their number is not `length`, or if the text is not canonical base64."""
     try:
         raw = base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError):
         return None
-    # Unused bits of the last character and padding could be altered unseen.
+    # Otherwise an attacker could change unused bits of the last character without changing the bytes.
     return raw if len(raw) == length and base64.b64encode(raw).decode() == text else None
 
 
@@ -155,12 +156,12 @@ def _checksum(body: bytes) -> bytes:
 
 def _stretch(password: bytes, salt: bytes, cost: Cost) -> bytes:
     if cost.operations > MOST.operations or cost.memory_bytes > MOST.memory_bytes:
-        raise KeyUnusable("the secret key file is damaged: it asks for more work than any tool gives a password")
+        raise KeyUnusable("the secret key file is damaged: it demands more scrypt work than minisign ever uses")
     try:
         return nacl.pwhash.scrypt.kdf(SEALED_BYTES, password, salt, cost.operations, cost.memory_bytes)
     except (nacl.exceptions.CryptoError, MemoryError, OverflowError) as error:
         raise KeyUnusable(
-            f"scrypt could not run: it wants {cost.memory_bytes >> 20} MiB of memory for this key"
+            f"scrypt could not run: it needs {cost.memory_bytes >> 20} MiB of memory for this key"
         ) from error
 
 

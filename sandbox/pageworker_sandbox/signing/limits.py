@@ -1,4 +1,4 @@
-"""Every limit on what signing reads, in one place."""
+"""Limits of the files that signing reads."""
 
 from dataclasses import dataclass
 
@@ -8,8 +8,8 @@ MIB = 1024 * 1024
 
 @dataclass(frozen=True)
 class SigningLimits:
-    """At most. Bundles are stored, not compressed, so their unpacked size has no limit of its own: it can
-    not be more than `bundle_bytes` (a ratio of 1; there is no decompression bomb)."""
+    """Maximum sizes and numbers. The unpacked size of a bundle needs no limit: its files are not compressed, so they
+    are never larger than `bundle_bytes` together."""
 
     bundle_bytes: int = 32 * MIB
     file_bytes: int = 16 * MIB

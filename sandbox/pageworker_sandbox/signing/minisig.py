@@ -1,13 +1,13 @@
-"""Detached signatures as minisign writes them: pre-hashed Ed25519, with a signed comment.
+"""Detached signatures in the format of minisign: pre-hashed Ed25519, with a signed comment.
 
-Four lines, each ended by one newline and nothing after:
+A signature file has four lines, each ended by one newline:
 
     untrusted comment: <anything; nothing signs it>
     base64("ED" + key id (8) + Ed25519(BLAKE2b-512(data)) (64))
     trusted comment: <text>
     base64(Ed25519(signature + trusted comment))
 
-Read strictly, so that every byte but the first line's is either signed or fixed: no other text verifies.
+The parser is strict: every byte after the first line is either signed or fixed. So no second text is a valid signature.
 """
 
 import base64
@@ -29,7 +29,7 @@ _SHAPE = re.compile(
 
 @dataclass(frozen=True)
 class Signature:
-    """A signature file that has the right form. Nothing in it is verified yet."""
+    """A signature file with the right format. Nothing in it is verified yet."""
 
     key_id: bytes
     untrusted_signature: bytes
@@ -38,9 +38,9 @@ class Signature:
 
 
 def parse(untrusted_file: bytes) -> Signature:
-    """Take a `.minisig` file apart. Raises BadSignature."""
+    """Parse a `.minisig` file. Raises BadSignature."""
     if len(untrusted_file) > MAX_SIGNATURE_BYTES:
-        raise BadSignature(f"a signature file is at most {MAX_SIGNATURE_BYTES} bytes")
+        raise BadSignature(f"a signature file has at most {MAX_SIGNATURE_BYTES} bytes")
     shape = _SHAPE.fullmatch(untrusted_file)
     if shape is None:
         raise BadSignature("not a minisign signature file")
@@ -50,7 +50,7 @@ def parse(untrusted_file: bytes) -> Signature:
         raise BadSignature("not a minisign signature file: its base64 is not canonical")
     if head[:2] == b"Ed":
         raise BadSignature(
-            "a legacy signature, not a pre-hashed one", "sign without -l (minisign 0.10 or newer does by itself)"
+            "this is a legacy signature, not a pre-hashed one", "sign without -l, with minisign 0.10 or newer"
         )
     if head[:2] != b"ED":
         raise BadSignature("not an Ed25519 signature")
@@ -66,7 +66,7 @@ def check(signature: Signature, untrusted_data: bytes, key: PublicKey) -> str:
         verify(signature.untrusted_signature + comment, signature.untrusted_comment_signature)
         return comment.decode()
     except BadSignatureError:
-        raise BadSignature(f"the signature by key {key.name} does not fit") from None
+        raise BadSignature(f"the signature by key {key.name} is not valid for these bytes") from None
     except UnicodeDecodeError:
         raise BadSignature("the trusted comment is not UTF-8") from None
 

@@ -1,4 +1,4 @@
-"""Whom we believe."""
+"""The trust store: keys that may sign modules."""
 
 from collections.abc import Iterable
 
@@ -8,7 +8,7 @@ from pageworker_sandbox.signing.minisig import Signature
 
 
 class TrustStore:
-    """A fixed set of public keys. An empty one believes nobody.
+    """A fixed set of trusted public keys. An empty one trusts no signature.
 
     All keys are equal: each may sign any module and the index.
     """
@@ -30,14 +30,14 @@ class TrustStore:
         return tuple(self._keys.values())
 
     def key_for(self, signature: Signature) -> PublicKey:
-        """The trusted key that a signature claims. Raises UntrustedKey."""
+        """The trusted key with the id that a signature names. Raises UntrustedKey."""
         if not self._keys:
             raise UntrustedKey(
-                "no key is trusted here, so no module can be",
-                "set `modules.trusted_keys` to the public keys of your module authors (`workerctl key show NAME`)",
+                "no key is trusted, so no module is",
+                "add the public keys of your module authors to `modules.trusted_keys` (`workerctl key show NAME`)",
             )
         key = self._keys.get(signature.key_id)
         if key is None:
             name = signature.key_id[::-1].hex().upper()
-            raise UntrustedKey(f"signed with key {name}, which is not trusted here")
+            raise UntrustedKey(f"signed with key {name}, which is not trusted")
         return key

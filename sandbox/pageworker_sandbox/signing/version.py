@@ -1,4 +1,4 @@
-"""Versions and what modules ask of the SDK. Semantic Versioning 2.0.0."""
+"""Versions, and the ranges of SDK versions that modules need. Semantic Versioning 2.0.0."""
 
 import re
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ _CLAUSE = re.compile(rf"(>=|<=|==|!=|>|<)\s*({NUMBER})(?:\.({NUMBER}))?(?:\.({NU
 
 @dataclass(frozen=True, order=True)
 class Precedence:
-    """Orders versions as SemVer's section 11 says. Build metadata does not count."""
+    """Sort key of versions by section 11 of Semantic Versioning. Build metadata does not count."""
 
     release: tuple[int, int, int]
     final: bool
@@ -27,7 +27,7 @@ def precedence(version: str) -> Precedence:
     if parts is None:
         raise ValueError(f"{version} is not a version such as 1.4.2")
     pre = parts[4].split(".") if parts[4] else []
-    # A number is lower than a word, and both are compared as what they are.
+    # Numbers are compared as numbers and sort before words.
     return Precedence(
         (int(parts[1]), int(parts[2]), int(parts[3])),
         not pre,
@@ -36,7 +36,7 @@ def precedence(version: str) -> Precedence:
 
 
 def fits(wanted: str, version: str = SDK_VERSION) -> bool:
-    """Whether a version lies in a range such as `>=1,<2`. Raises ValueError where that is no range."""
+    """True if a version is in a range such as `>=1,<2`. Raises ValueError for an invalid range."""
     have = precedence(version).release
     return all(_holds(clause.strip(), have) for clause in wanted.split(","))
 
@@ -46,7 +46,7 @@ def _holds(clause: str, have: tuple[int, int, int]) -> bool:
     if parts is None:
         raise ValueError(f"`{clause}` is not a clause such as >=1 or <2.1")
     given = tuple(int(number) for number in parts.groups()[1:] if number is not None)
-    # `==1` is every 1.x.y: only as many numbers are compared as were given.
+    # `==1` means every 1.x.y: compare only as many numbers as the clause has.
     if parts[1] in ("==", "!="):
         return (have[: len(given)] == given) is (parts[1] == "==")
     want = (*given, 0, 0)[:3]

@@ -56,14 +56,16 @@ def url_findings(path: toml_lines.Path, url: str, schemes: tuple[str, ...]) -> I
     expected = "a URL that starts with " + ", ".join(f"{scheme}://" for scheme in schemes)
     try:
         parts = urlsplit(url)
-        ports_fine = "," in parts.netloc or parts.port != 0
+        port_is_zero = "," not in parts.netloc and parts.port == 0
     except ValueError as error:
         yield path, show(url), expected, str(error)
         return
     if parts.scheme not in schemes:
         near = get_close_matches(parts.scheme, schemes, n=1)
         yield path, show(url), expected, f"did you mean {near[0]}://?" if near else ""
-    elif not ports_fine or not _has_target(parts):
+    elif port_is_zero:
+        yield path, show(url), expected, "ports are 1 to 65535"
+    elif not _has_target(parts):
         yield path, show(url), expected, "the host is missing" if parts.scheme != "file" else "the folder is missing"
 
 

@@ -1,4 +1,4 @@
-"""Modules as this worker sees them: resolved by a signed index, verified, checked against tenant and payload."""
+"""Modules of a worker: resolved by a signed index, verified, and checked against tenant and payload."""
 
 from pageworker_supervisor.registry.registry import Registry, RegistryStatus
 from pageworker_supervisor.registry.resolve import Changes, Move, Release

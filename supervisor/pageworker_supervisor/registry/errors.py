@@ -1,4 +1,4 @@
-"""Why a job's module can not be used, or a registry not be changed. By blame: sender, author, registry."""
+"""Why a module cannot be used or a registry cannot be changed, by who has to fix it: producer, author, operator."""
 
 from typing import ClassVar
 
@@ -23,26 +23,26 @@ class ModuleUnknown(ModuleError):
     """The registry has no such module, version or channel."""
 
     type = "module_unknown"
-    mend = "publish it with `workerctl module publish`, or name one that exists (`workerctl module list`)"
+    mend = "name a module that exists (`workerctl module list`), or publish it with `workerctl module publish`"
 
 
 class TenantNotAllowed(ModuleError):
-    """The module is not for this tenant."""
+    """The `tenants` of the module do not include this tenant."""
 
     type = "tenant_not_allowed"
     mend = "add the tenant to `tenants` in module.toml and publish a new version"
 
 
 class RegistryAway(ModuleError):
-    """The registry does not answer, and what is asked for was never here. Another try may help."""
+    """The registry does not answer, and the worker has no copy. Another try may succeed."""
 
     type = "registry_away"
     retryable = True
-    mend = "check `modules.registry` and the way to it"
+    mend = "check `modules.registry`, and whether this host can reach it"
 
 
 class NotThere(RegistryAway):
-    """The registry answers, but has no file of this name."""
+    """The registry answers, but has no such file."""
 
 
 class PayloadMistake(Struct, frozen=True):
@@ -57,10 +57,10 @@ class PayloadMistake(Struct, frozen=True):
 
 
 class PayloadInvalid(ModuleError):
-    """The payload does not fit the module's input schema. `mistakes` holds the first few."""
+    """The payload does not match the input schema of the module. `mistakes` lists the first few."""
 
     type: ClassVar[str] = "payload_invalid"
-    mend = "send what the module's input schema asks for"
+    mend = "send a payload that matches the input schema of the module"
 
     def __init__(self, mistakes: tuple[PayloadMistake, ...]) -> None:
         super().__init__("; ".join(map(str, mistakes)))
@@ -68,7 +68,7 @@ class PayloadInvalid(ModuleError):
 
 
 class PackRefused(Exception):
-    """A folder that is no module. `mistakes` holds all of them."""
+    """The folder is not a valid module. `mistakes` lists every mistake."""
 
     def __init__(self, mistakes: tuple[Mistake, ...]) -> None:
         super().__init__("; ".join(map(str, mistakes)))
@@ -76,7 +76,7 @@ class PackRefused(Exception):
 
 
 class RegistryRefused(Exception):
-    """A change that is not made. `mend` says what to do instead."""
+    """A change of the registry was refused. `mend` says what to do instead."""
 
     def __init__(self, message: str, mend: str = "") -> None:
         super().__init__(message)

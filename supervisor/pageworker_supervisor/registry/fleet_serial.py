@@ -1,9 +1,9 @@
-"""The highest index serial that the fleet has seen, one key per registry: a worker without a memory of its own must not
-take an old index that somebody replays for the current one.
+"""Keeps the highest index serial that any worker has accepted in Redis, one key per registry.
 
-Key `<prefix>:registry:<identity>`, a hash: `serial`, `source`, `worker`, `at_ms`. The serial only rises; an operator
-lowers it with `workerctl module serial --set`, for instance after somebody with access to Redis wrote one that does not
-exist. Where Redis was emptied, the first worker that reads the index writes it again.
+It protects a new worker, which has no serial of its own on disk: an attacker cannot replay an old index to it. The key
+`<prefix>:registry:<identity>` is a hash with `serial`, `source`, `worker` and `at_ms`. The serial only rises. An
+operator can lower it with `workerctl module serial --set`, for example after a wrong serial was written into Redis. If
+Redis was emptied, the first worker that reads the index writes the serial again.
 """
 
 import hashlib
@@ -25,14 +25,14 @@ from pageworker_supervisor.telemetry.metrics import Metrics
 FLEET_EVENTS = "events:_fleet"
 MOST_SOURCE = 500
 MOST_SERIAL = 2**53
-"""Of an index."""
+"""Highest serial that an index may have."""
 
-# In one step, so that of two workers the one with the older index never overwrites the newer serial.
+# One atomic step, so that a worker with an older index never overwrites a newer serial.
 # KEYS: registry. ARGV: serial, source, worker. Replies with the highest serial, and whether it is new.
 _RAISE = """
 local highest = tonumber(redis.call('HGET', KEYS[1], 'serial') or 0) or 0
 if highest > 9007199254740992 then
-  highest = 0 -- no index may have it
+  highest = 0 -- not valid: no index may have it
 end
 if tonumber(ARGV[1]) <= highest then
   return { string.format('%.0f', highest), 0 }
@@ -45,26 +45,26 @@ return { ARGV[1], 1 }
 
 
 class IndexBehindFleet(IndexRolledBack):
-    """Signed and unexpired, but other workers have seen a newer one."""
+    """The index is signed and has not expired, but another worker has accepted a newer one."""
 
     mend = (
-        "a mirror may lag behind: wait for it; else somebody replays an old index. Where the fleet's serial itself is "
-        "wrong, set it with `workerctl module serial --set N`"
+        "wait if the registry is a mirror that lags behind; otherwise an attacker may be replaying an old index. If "
+        "the serial in Redis is wrong, correct it with `workerctl module serial --set N`"
     )
 
 
 class FleetMemory(Protocol):
-    """What a registry asks the fleet."""
+    """What a Registry needs to know from the other workers."""
 
     async def check(self, serial: int) -> None:
-        """Raises IndexBehindFleet where the fleet knows a higher one, RegistryAway where it can not be asked."""
+        """Raises IndexBehindFleet if another worker accepted a higher serial, RegistryAway if Redis does not answer."""
 
     async def report(self, refused: Exception) -> None:
-        """An index was refused: tell operators. Never raises."""
+        """Report to operators that an index was refused. Never raises."""
 
 
 class SeenIndex(msgspec.Struct, frozen=True):
-    """What the fleet has seen of one registry. `at_ms`: when, by Redis' clock."""
+    """The highest accepted serial of one registry. `at_ms` is the time by the clock of Redis."""
 
     serial: int
     source: str = ""
@@ -73,13 +73,14 @@ class SeenIndex(msgspec.Struct, frozen=True):
 
 
 def registry_key(settings: Settings, data_dir: Path) -> str:
-    """Workers whose `modules.registry` is the same text share a registry. Without one each data folder has its own."""
+    """The Redis key of a registry. Workers with the same text in `modules.registry` share it; by default it is per
+    data folder."""
     source = settings.modules.registry or f"{socket.gethostname()}:{data_dir}/registry"
     return f"{settings.redis.prefix}:registry:{hashlib.sha256(source.encode()).hexdigest()[:16]}"
 
 
 class FleetSerial:
-    """One worker's way to it. Waits while Redis is away: without Redis there is no job that needs a module."""
+    """Reads and raises the serial for one worker. Waits while Redis is away: without Redis no job needs a module."""
 
     def __init__(
         self, redis_client: RedisClient, settings: Settings, data_dir: Path, worker: str, metrics: Metrics
@@ -92,17 +93,17 @@ class FleetSerial:
         self._metrics = metrics
 
     async def check(self, serial: int) -> None:
-        """As FleetMemory says; a higher serial than the fleet's becomes the fleet's."""
+        """See FleetMemory. A serial that is higher than the stored one is stored."""
         try:
             highest = await self._redis_client.availability.retry_until_available(lambda: self._raise(serial))
         except RedisClientError as error:
-            raise RegistryAway(f"the fleet's serial of the index is unknown: {error}", "look at Redis") from error
+            raise RegistryAway(f"the highest index serial in Redis cannot be read: {error}", "check Redis") from error
         self._metrics.registry_serial.set(highest)
         if serial < highest:
-            raise IndexBehindFleet(f"index {serial} is older than {highest}, which other workers have seen")
+            raise IndexBehindFleet(f"index {serial} is older than index {highest}, which other workers have accepted")
 
     async def report(self, refused: Exception) -> None:
-        """An event, and a number for alerts."""
+        """Publish an event and count a metric."""
         kind = str(getattr(refused, "type", "unknown"))
         self._metrics.index_refused(kind)
         event = {
@@ -123,13 +124,13 @@ class FleetSerial:
         try:
             highest, _ = await self._redis_client.send(*words, key=self._key)
         except OutOfMemory:
-            # The serial is written down later; that memory is short must not keep modules from anybody.
+            # The serial is stored later. Modules must stay available while Redis is short of memory.
             return serial
         return int(highest)
 
 
 async def seen(redis_client: RedisClient, key: str) -> SeenIndex | None:
-    """What the fleet knows. None: nothing yet. Raises RedisClientError."""
+    """The stored serial. None if there is none, or if it is not valid. Raises RedisClientError."""
     reply = await redis_client.send("HMGET", key, "serial", "source", "worker", "at_ms", key=key)
     serial, source, worker, at_ms = (b"" if value is None else bytes(value) for value in reply)
     if not serial.isdigit() or int(serial) > MOST_SERIAL:
@@ -138,7 +139,7 @@ async def seen(redis_client: RedisClient, key: str) -> SeenIndex | None:
 
 
 async def set_serial(redis_client: RedisClient, key: str, serial: int) -> None:
-    """By an operator: lower or higher; 0 forgets it. Raises RedisClientError."""
+    """Set the serial, lower or higher, for an operator. 0 deletes it. Raises RedisClientError."""
     if serial == 0:
         await redis_client.send("DEL", key, key=key)
     else:

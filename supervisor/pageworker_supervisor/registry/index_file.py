@@ -1,8 +1,9 @@
-"""What the files of a registry are called, and how the index is read and written.
+"""Names the files of a registry, and reads and writes its index.
 
-The index is two files, `index.json` and its signature, which no store can replace in one step. So a publisher first
-writes both into one, `index.signed` (the signature's four lines, then the JSON): that is where publishers meet, and
-where a reader looks who catches the two between their writes, or finds them damaged.
+The index is two files, `index.json` and its signature, and no store can replace both in one step. So a publisher first
+writes both into one file, `index.signed` (the four lines of the signature, then the JSON). A conditional write of that
+file decides between concurrent publishers. A reader uses it if index.json and its signature do not match or are
+damaged.
 """
 
 from dataclasses import dataclass
@@ -34,9 +35,10 @@ def bundle_file(name: str, version: str) -> str:
 
 @dataclass(frozen=True)
 class AuthenticIndex:
-    """An index that a trusted key signed, of whatever age.
+    """An index with a verified signature. Its age is not checked.
 
-    `tag`: of index.json. `instead_of`: what was wrong with index.json, where it comes from index.signed.
+    `tag` is the version tag of index.json. `instead_of` is the error of index.json if this is the one from
+    index.signed.
     """
 
     index: Index
@@ -48,7 +50,7 @@ class AuthenticIndex:
 async def fetch_index(
     store: Store, trust: TrustStore, limits: SigningLimits, unless_tag: str | None = None, at_least: int = 0
 ) -> AuthenticIndex | None:
-    """The registry's index, of a serial `at_least`; None where `index.json` still has the tag.
+    """The index of the registry, with a serial of `at_least`. None if index.json still has the tag.
 
     Raises NotThere, RegistryAway, BadSignature, UntrustedKey, IndexMalformed, IndexRolledBack.
     """
@@ -63,12 +65,12 @@ async def fetch_index(
             raise failed from None
         if index.serial < at_least:
             raise
-        # Without a tag: index.json itself is to be read again.
+        # No tag, so that the next refresh reads index.json again.
         return AuthenticIndex(index, raw, None, failed)
 
 
 async def fetch_newest(store: Store, trust: TrustStore, limits: SigningLimits) -> tuple[Index | None, str | None]:
-    """For a publisher: the index to go on from (None: there is none yet), and the tag of index.signed.
+    """For a publisher: the newest index (None if there is none yet), and the tag of index.signed.
 
     Raises RegistryAway, BadSignature, UntrustedKey, IndexMalformed.
     """
@@ -78,12 +80,12 @@ async def fetch_newest(store: Store, trust: TrustStore, limits: SigningLimits) -
         tag = signed.tag
         found.append(_authenticate(signed.data, trust, limits)[1])
     except NotThere:
-        pass  # A registry that was copied without it, or a new one.
+        pass  # A new registry, or a copy without this file.
     try:
         data = await store.get(INDEX, limits.index_bytes)
         found.append((await _pair(store, trust, limits, data, 0)).index)
     except NotThere:
-        pass  # A new registry, or one whose first publisher died.
+        pass  # A new registry, or one whose first publisher was killed.
     except Untrusted:
         if not found:
             raise
@@ -91,7 +93,7 @@ async def fetch_newest(store: Store, trust: TrustStore, limits: SigningLimits) -
 
 
 async def write_index(store: Store, signed: UntrustedIndex, tag: str | None) -> None:
-    """All in one first, unless somebody else was quicker. Raises Refused, RegistryAway."""
+    """Write index.signed first, unless another publisher was faster. Raises RegistryRefused, RegistryAway."""
     await store.put_unless_changed(SIGNED, signed.signature + signed.data, tag)
     await store.put(INDEX, signed.data)
     await store.put(INDEX + SIGNATURE, signed.signature)
@@ -108,7 +110,7 @@ async def _pair(store: Store, trust: TrustStore, limits: SigningLimits, data: Fe
     raw = UntrustedIndex(data.data, signature.data)
     index = authenticate_index(raw, trust, limits)
     if index.serial < at_least:
-        raise IndexRolledBack(f"index {index.serial} is older than {at_least}, which was seen before")
+        raise IndexRolledBack(f"index {index.serial} is older than index {at_least}, which was accepted before")
     return AuthenticIndex(index, raw, data.tag)
 
 

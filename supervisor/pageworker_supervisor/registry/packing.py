@@ -1,4 +1,4 @@
-"""From an author's folder to a bundle. The same sources give the same bytes on every machine."""
+"""Packs the folder of a module into a bundle. The same sources give the same bytes on every host."""
 
 import ast
 import os
@@ -30,7 +30,7 @@ HANDLER_PARAMETERS = 4
 
 
 def pack(folder: Path) -> PackedBundle:
-    """Everything in the folder but hidden files, caches, archives and keys. Raises PackRefused."""
+    """The bundle of a folder, without hidden files, caches, archives and keys. Raises PackRefused."""
     manifest_text = _manifest_text(folder)
     try:
         manifest = parse_manifest(manifest_text)
@@ -55,14 +55,16 @@ def _manifest_text(folder: Path) -> str:
     try:
         return path.read_bytes().decode()
     except FileNotFoundError as error:
-        mistake = Mistake(str(path), "", "no such file", f"a folder with a {FILE}", "start with `workerctl module new`")
+        mistake = Mistake(
+            str(path), "", "no such file", f"a folder with a {FILE}", "create one with `workerctl module new`"
+        )
         raise PackRefused((mistake,)) from error
     except (OSError, UnicodeDecodeError) as error:
-        raise PackRefused((Mistake(str(path), "", str(error), "a readable text in UTF-8"),)) from error
+        raise PackRefused((Mistake(str(path), "", str(error), "a readable text file in UTF-8"),)) from error
 
 
 def _sources(folder: Path, mistakes: list[Mistake]) -> Iterator[tuple[str, bytes]]:
-    """Files by their name in the bundle, without the two that are written anew."""
+    """The files by their name in the bundle, without module.toml and input.schema.json."""
     root = folder.resolve()
     for place, folders, files in os.walk(root):
         folders[:] = [name for name in folders if not _skipped(name)]
@@ -85,13 +87,13 @@ def _skipped(name: str) -> bool:
 def _file_mistake(path: Path, inside: str, root: Path) -> Mistake | None:
     target = path.resolve()
     if not target.is_relative_to(root):
-        return Mistake(inside, "", "a link out of the folder", "files of the folder alone", "copy the file")
+        return Mistake(inside, "", "a link out of the folder", "only files inside the folder", "copy the file into it")
     if not target.is_file():
-        return Mistake(inside, "", "no regular file", "files and folders")
+        return Mistake(inside, "", "not a regular file", "files and folders only")
     if target.stat().st_size > LIMITS.file_bytes:
         return Mistake(inside, "", f"{target.stat().st_size} bytes", f"at most {LIMITS.file_bytes}")
     rule = name_rule(inside)
-    return Mistake(inside, "", "this name", rule) if rule else None
+    return Mistake(inside, "", "an invalid name", rule) if rule else None
 
 
 def _syntax_mistakes(sources: dict[str, bytes]) -> Iterator[Mistake]:
@@ -101,11 +103,11 @@ def _syntax_mistakes(sources: dict[str, bytes]) -> Iterator[Mistake]:
                 ast.parse(data, name)
             except (SyntaxError, ValueError) as error:
                 line = getattr(error, "lineno", None)
-                yield Mistake(f"{name}:{line}" if line else name, "", str(getattr(error, "msg", error)), "Python")
+                yield Mistake(f"{name}:{line}" if line else name, "", str(getattr(error, "msg", error)), "valid Python")
 
 
 def _entrypoint_mistakes(manifest: Manifest, sources: dict[str, bytes]) -> Iterator[Mistake]:
-    """The entrypoint has to be an `async def` of four parameters, as far as that can be told without running it."""
+    """The entrypoint must be an `async def` with four parameters, as far as the syntax tree shows."""
     place, _, function = manifest.entrypoint.partition(":")
     file = module_file(manifest.entrypoint, sources)
     if file is None:
@@ -118,7 +120,7 @@ def _entrypoint_mistakes(manifest: Manifest, sources: dict[str, bytes]) -> Itera
         return
     node = bound.get(function)
     if isinstance(node, ast.FunctionDef | ast.ClassDef):
-        yield Mistake(f"{file}:{node.lineno}", function, "no coroutine", f"`async def {function}(…)`")
+        yield Mistake(f"{file}:{node.lineno}", function, "not a coroutine function", f"`async def {function}(…)`")
     elif isinstance(node, ast.AsyncFunctionDef):
         given = len(node.args.posonlyargs) + len(node.args.args)
         if given != HANDLER_PARAMETERS and node.args.vararg is None:
@@ -131,7 +133,7 @@ def _entrypoint_mistakes(manifest: Manifest, sources: dict[str, bytes]) -> Itera
 
 
 def _bound_names(tree: ast.Module) -> Iterator[tuple[str, ast.stmt]]:
-    """What a module's top level binds: functions, classes, imports, assignments."""
+    """The names that the top level of a module binds: functions, classes, imports, assignments."""
     for node in tree.body:
         match node:
             case ast.AsyncFunctionDef() | ast.FunctionDef() | ast.ClassDef():

@@ -1,4 +1,4 @@
-"""Changes a registry: puts bundles there and signs the next edition of its index."""
+"""Changes a registry: stores bundles and signs the next index."""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -21,7 +21,7 @@ from pageworker_supervisor.registry.store import Store
 
 
 class Publisher:
-    """Signs indexes with `key`. Believes bundles and the present index if `key` or `others` signed them."""
+    """Signs indexes with `key`. Accepts bundles and the current index if `key` or one of `others` signed them."""
 
     def __init__(
         self,
@@ -38,16 +38,16 @@ class Publisher:
         self._now = now
 
     async def publish(self, untrusted: UntrustedBundle, channel: str) -> tuple[VerifiedBundle, Index]:
-        """Bundle and signature first, then the index that lists them. Repeating it does no harm.
+        """Store bundle and signature first, then the index that lists them. It is safe to repeat.
 
-        Raises Refused, ModuleError (unsigned, wrongly signed, malformed, registry away).
+        Raises RegistryRefused, ModuleError (unsigned, wrongly signed, malformed, registry away).
         """
         bundle = verify(untrusted, self._trust)
         InputSchema(bundle.input_schema)
         return bundle, await self._renew(add(bundle, channel), untrusted, bundle)
 
     async def change(self, edit: Edit = renew) -> Index:
-        """Sign the next edition. Raises Refused, ModuleError."""
+        """Sign the next index. Raises RegistryRefused, ModuleError."""
         return await self._renew(edit)
 
     async def _renew(

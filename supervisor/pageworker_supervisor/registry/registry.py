@@ -1,4 +1,4 @@
-"""A worker's view of its registry: what is verified here, and what is new there."""
+"""The registry of a worker: keeps the accepted index up to date, and resolves modules to verified bundles."""
 
 import asyncio
 import random
@@ -22,7 +22,7 @@ from pageworker_sandbox.signing import (
     check_age,
     verify_index,
 )
-from pageworker_supervisor.registry import resolve as choice
+from pageworker_supervisor.registry import resolve as resolution
 from pageworker_supervisor.registry.bundles import Bundles
 from pageworker_supervisor.registry.cache import Cache
 from pageworker_supervisor.registry.errors import ModuleUnknown, NotThere, RegistryAway
@@ -39,13 +39,13 @@ SLOWEST_SECONDS = 60.0
 
 
 def utc_now() -> datetime:
-    """The wall clock: an index expires by it."""
+    """The time by the clock of this host. An index expires by it."""
     return datetime.now(UTC)
 
 
 @dataclass(frozen=True)
 class RegistryStatus:
-    """How it is with the registry. `trouble` is None while the last refresh went well."""
+    """State of the registry. `trouble` is None if the last refresh succeeded."""
 
     serial: int
     expires: datetime | None
@@ -54,9 +54,9 @@ class RegistryStatus:
 
 
 class Registry:
-    """Modules by name. What is verified and unexpired stays usable while the registry is away.
+    """Modules by name. While the registry is away, verified modules stay usable until the index expires.
 
-    `changed` is set whenever an index with changes was accepted; who waits for it clears it.
+    `changed` is set when an index with changes is accepted. The waiting task clears it.
     """
 
     def __init__(
@@ -91,7 +91,7 @@ class Registry:
         source: str | Path,
         trust: TrustStore,
         state_dir: Path,
-        channel: str = choice.STABLE,
+        channel: str = resolution.STABLE,
         *,
         fall_back: bool = False,
         refresh_seconds: float = 5.0,
@@ -99,11 +99,10 @@ class Registry:
         now: Clock = utc_now,
         fleet: FleetMemory | None = None,
     ) -> "Registry":
-        """What was kept, then what is there now. A registry that is away or refused does not stop this; see
-        `status`. Raises OSError where `state_dir` can not be used.
+        """Load the cached index, then refresh it. A registry that is away or refused raises nothing here; see `status`.
 
-        `fall_back`: a module without this channel is taken from `stable`. `fleet`: what other workers have seen; an
-        index that is older is refused.
+        With `fall_back`, a module without this channel is taken from `stable`. `fleet` knows the highest serial that
+        other workers have accepted: an older index is refused. Raises OSError if `state_dir` cannot be used.
         """
         registry = cls(source, trust, state_dir, ModuleChannel(channel, fall_back), refresh_seconds, limits, now, fleet)
         await asyncio.to_thread(registry._restore)
@@ -112,7 +111,7 @@ class Registry:
 
     @property
     def status(self) -> RegistryStatus:
-        """For status pages and readiness."""
+        """The current state, for status pages and readiness."""
         index = self._index
         trouble = self._trouble
         if trouble is None and index is not None and self._now() >= index.expires:
@@ -125,7 +124,7 @@ class Registry:
         )
 
     async def run(self) -> NoReturn:
-        """Refresh for ever; slower while the registry is away."""
+        """Refresh for ever, less often while the registry is away."""
         failures = 0
         while True:
             pause = min(self._refresh_seconds * 2**failures, max(SLOWEST_SECONDS, self._refresh_seconds))
@@ -133,7 +132,7 @@ class Registry:
             failures = 0 if await self._try_refresh() else min(failures + 1, 16)
 
     async def refresh(self) -> Changes:
-        """Read the index again where it has changed. What is refused leaves the accepted one in force.
+        """Read the index if it has changed. If the new one is refused, the accepted one stays in effect.
 
         Raises RegistryAway, BadSignature, UntrustedKey, IndexMalformed, IndexRolledBack, IndexExpired.
         """
@@ -153,19 +152,19 @@ class Registry:
         return changes
 
     def resolve(self, name: str, pin: str | None = None) -> Release:
-        """The release that a job means. Raises ModuleUnknown with the near miss, IndexExpired, and, where there
-        never was an index, whatever keeps it away (RegistryAway, Untrusted, …).
+        """The release that a job runs. Raises ModuleUnknown, IndexExpired, and, if there never was an index, the error
+        of the last refresh (RegistryAway, Untrusted, …).
         """
         if self._index is None:
             if self._trouble is not None:
                 raise self._trouble.with_traceback(None)
-            raise ModuleUnknown("the registry is empty: nothing was ever published to it")
+            raise ModuleUnknown("the registry is empty: no module was ever published to it")
         check_age(self._index, self._now())
-        return choice.resolve(self._index, name, pin, self._channel)
+        return resolution.resolve(self._index, name, pin, self._channel)
 
     async def bundle(self, release: Release) -> VerifiedBundle:
-        """The release's bundle, verified. Raises ModuleError: RegistryAway where it is not here and can't be
-        fetched, else what is wrong with it.
+        """The verified bundle of a release. Raises RegistryAway if it cannot be fetched, else the ModuleError of the
+        verification.
         """
         return (await self._bundles.get(release)).bundle
 
@@ -174,7 +173,7 @@ class Registry:
         check_tenant(bundle, tenant_id)
 
     def schema(self, bundle: VerifiedBundle) -> InputSchema:
-        """The bundle's input schema, compiled once. Raises BundleMalformed."""
+        """The compiled input schema of a bundle. Raises BundleMalformed."""
         return self._bundles.schema(bundle)
 
     def _restore(self) -> None:
@@ -182,17 +181,19 @@ class Registry:
         try:
             self._serial = self._cache.highest_serial()
         except msgspec.DecodeError as error:
-            raise OSError("the file with the highest serial is damaged: delete it if you trust the registry") from error
+            raise OSError(
+                "the file `serial` in the registry cache is damaged: delete it if you trust the registry"
+            ) from error
         kept = self._cache.load_index()
         if kept is None:
             return
         try:
             self._index = verify_index(kept, self._trust, self._now(), self._serial, self._limits)
         except ModuleError as refused:
-            log.info("kept index not used", reason=str(refused))
+            log.info("cached index not used", reason=str(refused))
 
     async def _fetch(self) -> AuthenticIndex | None:
-        """None: nothing new. A registry that never had an index is empty, one that lost it is in trouble."""
+        """None if nothing is new. A registry that never had an index is empty. One that lost its index is an error."""
         try:
             return await fetch_index(self._store, self._trust, self._limits, self._tag, self._serial)
         except NotThere:
@@ -204,7 +205,7 @@ class Registry:
         check_age(read.index, self._now(), self._serial)
         if self._fleet is not None:
             await self._fleet.check(read.index.serial)
-        changes = choice.changes(self._index, read.index)
+        changes = resolution.changes(self._index, read.index)
         if read.index != self._index:
             await self._keep(read)
         self._index, self._serial, self._tag = read.index, read.index.serial, read.tag
@@ -222,8 +223,10 @@ class Registry:
             await asyncio.to_thread(self._cache.save_index, read.raw, read.index.serial)
             await asyncio.to_thread(self._cache.keep_only, listed)
         except OSError as error:
-            # An index whose serial is not kept could be rolled back after a restart.
-            raise RegistryAway("the index can not be kept here", f"{error.strerror}: check the data folder") from error
+            # Without the serial on disk, an older index could be accepted after a restart.
+            raise RegistryAway(
+                "the index cannot be stored in the data folder", f"{error.strerror}: check the data folder"
+            ) from error
 
     async def _try_refresh(self) -> bool:
         try:
@@ -236,10 +239,10 @@ class Registry:
         return self._trouble is None or str(self._trouble) != str(trouble)
 
     def _note(self, trouble: ModuleError | None) -> None:
-        """Say it once when it changes, not at every refresh."""
+        """Log a problem once when it changes, not at every refresh."""
         new = trouble is not None and self._is_new(trouble)
         before, self._trouble = self._trouble, trouble
         if trouble is not None and new:
-            log.warning("registry in trouble", reason=str(trouble), mend=trouble.mend, serial=self._serial)
+            log.warning("registry refresh failed", reason=str(trouble), mend=trouble.mend, serial=self._serial)
         elif trouble is None and before is not None:
             log.info("registry is back", serial=self._serial)

@@ -1,4 +1,4 @@
-"""Which version a job means, and what a new index changed. Pure."""
+"""Resolves module names to versions, and compares two indexes. Pure."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -22,13 +22,13 @@ class Release:
 
     @property
     def file(self) -> str:
-        """What its bundle is called in the registry."""
+        """File name of its bundle in the registry."""
         return bundle_file(self.name, self.version)
 
 
 @dataclass(frozen=True)
 class ModuleChannel:
-    """The channel a worker follows; `fall_back`: to `stable` where a module has no such channel."""
+    """The channel that a worker follows. With `fall_back`, a module without it is taken from `stable`."""
 
     name: str = STABLE
     fall_back: bool = False
@@ -36,7 +36,7 @@ class ModuleChannel:
 
 @dataclass(frozen=True)
 class Move:
-    """A channel that means another version now. None: it did not exist, or does not any more."""
+    """A channel that points to another version. None: the channel did not exist before, or does not exist any more."""
 
     name: str
     channel: str
@@ -46,7 +46,7 @@ class Move:
 
 @dataclass(frozen=True)
 class Changes:
-    """From one index to the next. Releases are `name@version`."""
+    """Differences between two indexes. Releases are `name@version`."""
 
     added: tuple[str, ...] = ()
     removed: tuple[str, ...] = ()
@@ -57,7 +57,7 @@ class Changes:
 
 
 def resolve(index: Index, name: str, pin: str | None, channel: ModuleChannel) -> Release:
-    """The release that `name` or `name@pin` means. Raises ModuleUnknown, with the near miss."""
+    """The release for `name` or `name@pin`. Raises ModuleUnknown, which names a similar one if there is one."""
     listed = index.modules.get(name)
     if listed is None:
         raise ModuleUnknown(f"there is no module {name}{_near(name, index.modules)}")
@@ -66,12 +66,12 @@ def resolve(index: Index, name: str, pin: str | None, channel: ModuleChannel) ->
     if listing is None:
         raise ModuleUnknown(f"{name} has no version {version}{_near(version, listed.versions)}")
     if listing.yanked:
-        raise ModuleUnknown(f"{name} {version} was taken back by its author")
+        raise ModuleUnknown(f"{name} {version} was yanked by its publisher")
     return Release(name, version, listing.sha256, listing.bytes)
 
 
 def changes(before: Index | None, after: Index) -> Changes:
-    """What is different."""
+    """What the new index has added, removed and moved."""
     old, new = _releases(before), _releases(after)
     channels_old, channels_new = _channels(before), _channels(after)
     moved = tuple(
@@ -88,12 +88,12 @@ def _follow(name: str, listed: IndexedModule, channel: ModuleChannel) -> str:
         version = listed.channels.get(STABLE)
     if version is None:
         there = ", ".join(sorted(listed.channels)) or "none"
-        raise ModuleUnknown(f"{name} has no channel {channel.name} (there is: {there})")
+        raise ModuleUnknown(f"{name} has no channel {channel.name} (it has: {there})")
     return version
 
 
-def _near(meant: str, names: Iterable[str]) -> str:
-    near = get_close_matches(meant, names, n=1, cutoff=0.6)
+def _near(name: str, names: Iterable[str]) -> str:
+    near = get_close_matches(name, names, n=1, cutoff=0.6)
     return f"; did you mean {near[0]}?" if near else ""
 
 

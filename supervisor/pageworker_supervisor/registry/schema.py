@@ -1,7 +1,7 @@
-"""A module's input schema, compiled: what a payload has to look like before a page is used for it.
+"""The compiled input schema of a module. A payload must match it before the job gets a page.
 
-Patterns run on an queue that takes time linear in the text, so neither a pattern nor a payload can stall the
-worker; references to other documents are not followed.
+Patterns are matched in time linear in the length of the text, so no pattern and no payload can stall the worker.
+References to other documents are not followed.
 """
 
 from collections.abc import Iterable
@@ -22,7 +22,7 @@ _KINDS = {str: "a text", bool: "true or false", int: "a whole number", float: "a
 
 
 class InputSchema:
-    """Raises BundleMalformed where it is no JSON Schema that can be used here."""
+    """Checks payloads. Creating it raises BundleMalformed if the JSON Schema cannot be used."""
 
     def __init__(self, schema: dict[str, Any]) -> None:
         self._schema = schema
@@ -33,11 +33,11 @@ class InputSchema:
         except (ValueError, TypeError, jsonschema_rs.ReferencingError) as error:
             reason = str(error).partition("\n")[0]
             if "regex" in reason:
-                reason = "a `pattern` that can not be used: no look-around, no back references, no huge repeats"
+                reason = "a `pattern` cannot be used: look-around, back references and huge repeats are not supported"
             raise BundleMalformed(f"input schema: {reason}") from error
 
     def check(self, payload: Any) -> None:
-        """Raises PayloadInvalid with the first few mistakes. Never shows the payload's values."""
+        """Raises PayloadInvalid with the first few mistakes. Its text never contains values of the payload."""
         if self._validator.is_valid(payload):
             return
         errors = islice(self._validator.iter_errors(payload), MAX_MISTAKES)
@@ -71,7 +71,7 @@ def _path(steps: Iterable[str | int]) -> str:
 
 
 def _at(schema: Any, steps: Iterable[str | int]) -> dict[str, Any]:
-    """The part of a schema that an error came from."""
+    """The part of a schema that caused an error."""
     for step in steps:
         schema = schema[step]
     return schema if isinstance(schema, dict) else {}

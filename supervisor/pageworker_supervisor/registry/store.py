@@ -1,10 +1,10 @@
-"""Where a registry's files are: a folder, an HTTP(S) prefix or a prefix in an object store, all through obstore.
+"""Reads and writes the files of a registry: a folder, an HTTP(S) prefix or an object store, all through obstore.
 
-Object stores take their credentials as obstore does, from the environment (AWS_*, GOOGLE_*, AZURE_*).
+obstore takes the credentials of object stores from the environment (AWS_*, GOOGLE_*, AZURE_*).
 
-Only obstore's blocking calls are used, in threads. Its awaitable ones leave a thread of its runtime behind that
-still wants the interpreter when they are done: a process that ends right after one was aborted (SIGABRT) in one of
-four runs (obstore 0.12.1; https://github.com/PyO3/pyo3-async-runtimes/issues/40).
+Only the blocking calls of obstore are used, in threads. Its awaitable calls leave a thread behind that needs the
+interpreter after they are done. A process that ended right after such a call was aborted (SIGABRT) in one of four runs
+(obstore 0.12.1; https://github.com/PyO3/pyo3-async-runtimes/issues/40).
 """
 
 import asyncio
@@ -41,14 +41,14 @@ _RETRY: "RetryConfig" = {"max_retries": 1, "retry_timeout": timedelta(seconds=10
 
 @dataclass(frozen=True)
 class Fetched:
-    """A file's bytes and the tag that this version of it has, where the store gives one."""
+    """The bytes of a file, and the tag of this version if the store has tags."""
 
     data: bytes
     tag: str | None
 
 
 class Store:
-    """A registry's files by name. Every error of the way there is a RegistryAway."""
+    """The files of a registry by name. Every error of the store becomes a RegistryAway."""
 
     def __init__(self, source: str | Path) -> None:
         self.folder = _folder(source)
@@ -56,34 +56,35 @@ class Store:
         self._remote: ObjectStore | None = None
 
     async def get(self, name: str, most_bytes: int) -> Fetched:
-        """A file. Raises NotThere, RegistryAway."""
+        """Read a file of at most `most_bytes`. Raises NotThere, RegistryAway."""
         return await asyncio.to_thread(self._get, name, most_bytes)
 
     async def get_unless(self, name: str, most_bytes: int, tag: str) -> Fetched | None:
-        """A file; None where it still has the tag. Raises NotThere, RegistryAway."""
+        """Read a file. None if it still has the tag. Raises NotThere, RegistryAway."""
         return await asyncio.to_thread(self._get_unless, name, most_bytes, tag)
 
     async def put(self, name: str, data: bytes) -> None:
-        """Write a file, whole or not at all. Raises RegistryAway."""
+        """Write a file atomically. Raises RegistryAway."""
         await asyncio.to_thread(self._put, name, data)
 
     async def put_unless_changed(self, name: str, data: bytes, tag: str | None) -> None:
-        """Write a file that still has the tag, or (None) does not exist yet. Raises Refused, RegistryAway.
+        """Write a file if it still has the tag, or if it does not exist yet (None). Raises RegistryRefused,
+        RegistryAway.
 
-        A folder has no such writes: its lock stands in for them. Any other store that has none is refused.
+        A folder has no conditional writes: there the caller holds `locked`. Other stores without them are refused.
         """
         await asyncio.to_thread(self._put_unless_changed, name, data, tag)
 
     @asynccontextmanager
     async def locked(self) -> AsyncIterator[None]:
-        """Hold a folder for one publisher at a time. Elsewhere conditional writes do that."""
+        """Lock a folder for one publisher at a time. Other stores use conditional writes instead."""
         if self.folder is None:
             yield
             return
         with _translated(LOCK_FILE):
             self._make()
             descriptor = os.open(self.folder / LOCK_FILE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-        # A thread of its own: those who wait here must not take the threads of the one who writes.
+        # A thread of its own: waiting publishers must not use up the threads that the writing one needs.
         waiting = ThreadPoolExecutor(1)
         try:
             await asyncio.get_running_loop().run_in_executor(waiting, fcntl.flock, descriptor, fcntl.LOCK_EX)
@@ -115,14 +116,14 @@ class Store:
                 store.put(name, data, mode={"e_tag": tag} if tag else "create", use_multipart=False)
             except (exceptions.AlreadyExistsError, exceptions.PreconditionError) as error:
                 raise RegistryRefused(
-                    "somebody else is publishing here right now", "run the same command again"
+                    "another publisher changed the registry at the same time", "run the same command again"
                 ) from error
-            # What obstore raises where a store has no such writes: a folder the one, web servers the other.
+            # A store without conditional writes. obstore raises the first error for folders, the second for HTTP.
             except (NotImplementedError, exceptions.NotSupportedError) as missing:
                 if self.folder is None:
                     raise RegistryRefused(
-                        "this store has no conditional writes: of two who publish at once, one would be lost",
-                        "use a folder, or an object store that has them (S3, GCS, Azure)",
+                        "this store has no conditional writes: of two concurrent publications, one would be lost",
+                        "use a folder, or an object store with conditional writes (S3, GCS, Azure)",
                     ) from missing
                 store.put(name, data, use_multipart=False)  # under the folder's lock
 
@@ -141,7 +142,7 @@ class Store:
 
 def _read(result: "GetResult", name: str, most_bytes: int) -> Fetched:
     untrusted = bytearray()
-    # The announced size is only a claim.
+    # Do not trust the size that the server announces.
     for chunk in result.stream(min_chunk_size=CHUNK_BYTES):
         untrusted += chunk
         if len(untrusted) > most_bytes:
@@ -164,6 +165,6 @@ def _translated(name: str) -> Iterator[None]:
     except FileNotFoundError as error:
         raise NotThere(f"the registry has no {name}") from error
     except (exceptions.BaseError, OSError, ValueError) as error:
-        # The text may hold paths and URLs: for the operator, not for the job's sender.
+        # The text may contain paths and URLs: only the operator sees it, not the producer of the job.
         detail = str(error).partition("\n\nDebug source")[0]
         raise RegistryAway("the registry does not answer", f"{RegistryAway.mend}: {detail}") from error

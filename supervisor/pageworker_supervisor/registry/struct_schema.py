@@ -1,6 +1,6 @@
-"""The JSON Schema of a msgspec.Struct in an author's package, which has to be imported for that.
+"""Reads the JSON Schema of a msgspec.Struct in the package of a module.
 
-It is imported in a process of its own: the author's code is the author's, not this program's.
+The package has to be imported for that. A separate process imports it, so that its code does not run in this one.
 """
 
 import json
@@ -21,7 +21,7 @@ sys.__stdout__.write("\\n" + json.dumps(schema))
 
 
 class StructUnusable(Exception):
-    """It could not be imported, or it is no type that has a schema."""
+    """The type could not be imported, or it has no schema."""
 
 
 def struct_schema(folder: Path, place: str) -> dict[str, Any]:
@@ -30,10 +30,10 @@ def struct_schema(folder: Path, place: str) -> dict[str, Any]:
     try:
         done = subprocess.run(command, capture_output=True, timeout=TIMEOUT_SECONDS, check=False, text=True)
     except subprocess.TimeoutExpired as error:
-        raise StructUnusable(f"{place}: its import takes more than {TIMEOUT_SECONDS} s") from error
+        raise StructUnusable(f"{place}: the import takes more than {TIMEOUT_SECONDS} s") from error
     if done.returncode != 0:
         lines = done.stderr.strip().splitlines()
-        raise StructUnusable(f"{place}: {lines[-1] if lines else 'its import ended the process'}")
-    # What the package prints at import comes before.
+        raise StructUnusable(f"{place}: {lines[-1] if lines else 'the import ended the process'}")
+    # The package may print text when it is imported. The schema is the last line.
     schema: dict[str, Any] = json.loads(done.stdout.rpartition("\n")[2])
     return schema

@@ -1,4 +1,4 @@
-"""Reads the trust store that the settings name: base64 lines and `.pub` files."""
+"""Loads the trust store from the settings: base64 lines and `.pub` files."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -29,7 +29,7 @@ def load_public(entry: str) -> PublicKey:
     except KeyUnusable as error:
         path = Path(entry).expanduser()
         if "\n" in entry or not path.is_file():
-            raise KeyUnusable(f"{entry[:80]}: neither a public key nor a file") from error
+            raise KeyUnusable(f"{entry[:80]}: neither a public key nor an existing file") from error
     try:
         with path.open("rb") as file:
             return parse_public(file.read(MAX_FILE_BYTES).decode())

@@ -1,6 +1,6 @@
-"""What the worker says about itself: log lines and metrics.
+"""Log lines and metrics of the worker.
 
-`log` is the one logger of the supervisor: `log.bind(job="acme/17").info("job ended", status=…)`. Keyword arguments
+`log` is the only logger of the supervisor: `log.bind(job="acme/17").info("job ended", status=…)`. Keyword arguments
 become fields of the line. Payloads, secrets and cookies are never logged.
 """
 

@@ -1,4 +1,4 @@
-"""How late the event loop runs what is due."""
+"""Measures how late the event loop runs tasks that are due."""
 
 import asyncio
 
@@ -8,7 +8,7 @@ EVERY_SECONDS = 1.0
 
 
 async def watch_lag(metrics: Metrics, every_seconds: float = EVERY_SECONDS) -> None:
-    """Measure for ever: a sleep that ends late by so much means that everything else was late, too."""
+    """Measure for ever. A sleep that ends late shows that all other tasks were late by the same time."""
     loop = asyncio.get_running_loop()
     while True:
         due = loop.time() + every_seconds

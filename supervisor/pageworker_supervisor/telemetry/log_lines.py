@@ -1,4 +1,4 @@
-"""A log record as one line, JSON or text, safe on a terminal whoever wrote what is in it. Pure."""
+"""Formats a log record as one line, JSON or text. The line is safe on a terminal even with foreign text in it. Pure."""
 
 import datetime as dt
 import re
@@ -13,10 +13,10 @@ if TYPE_CHECKING:
     from loguru import Record
 
 MAX_CHARACTERS = 8192
-"""Of one message or field. What is longer is cut: a stack of HTML is no log line."""
+"""Maximum length of a message or field. Longer text is cut."""
 
 HIDDEN = frozenset({"payload", "body", "password", "secret", "token", "authorization", "cookie", "cookies"})
-"""Last words of names of fields that are never written, whoever binds them."""
+"""Fields whose name ends with one of these words are written as `(hidden)`."""
 
 TRACE_INDENT = "    | "
 _SPACES = re.compile(r"\s{2,}")
@@ -27,7 +27,7 @@ _encoder = msgspec.json.Encoder(enc_hook=str)
 
 
 def json_line(record: "Record") -> str:
-    """One JSON object and a line feed. Fields can not displace `ts`, `level` and `message`."""
+    """One JSON object and a line feed. Fields cannot replace `ts`, `level` and `message`."""
     line: dict[str, Any] = {
         "ts": _instant(record["time"]),
         "level": record["level"].name.lower(),
@@ -42,10 +42,10 @@ def json_line(record: "Record") -> str:
 
 
 def text_line(record: "Record") -> str:
-    """For people: time, level, message, two spaces, then the fields as `name=value`; a traceback is indented.
+    """A line for people: time, level, message, two spaces, then the fields as `name=value`. A traceback is indented.
 
-    Nothing foreign begins a line or a field: no message has two spaces in a row, a name has none, and a value with one
-    is quoted.
+    Foreign text cannot start a line or a field: a message has no two spaces in a row, a name has no space, and a value
+    with a space is quoted.
     """
     fields = " ".join(
         f"{_NO_NAME.sub('_', name)}={_value(name, value)}"
@@ -66,7 +66,7 @@ def _value(name: str, value: object) -> str:
 
 
 def shown(name: str, value: object) -> object:
-    """A field's value as it may be written."""
+    """The value of a field, hidden or shortened as necessary."""
     if name.lower().rpartition("_")[2] in HIDDEN:
         return "(hidden)"
     if isinstance(value, bytes | bytearray | memoryview | msgspec.Raw):
@@ -80,11 +80,11 @@ def _instant(time: dt.datetime) -> str:
 
 def _cut(text: str, *, keep_end: bool = False) -> str:
     if not text.isascii():
-        # Half a surrogate pair, as JavaScript can send it, has no UTF-8.
+        # JavaScript can send half a surrogate pair, which has no UTF-8 encoding.
         text = text.encode("utf-8", "backslashreplace").decode()
     if len(text) <= MAX_CHARACTERS:
         return text
-    # The end of a stack trace names the error; of anything else the beginning says more.
+    # The end of a stack trace names the error. In other text the beginning is more useful.
     return "…" + text[-MAX_CHARACTERS:] if keep_end else text[:MAX_CHARACTERS] + "…"
 
 
@@ -92,7 +92,7 @@ def _trace(record: "Record") -> str:
     exception = record["exception"]
     if exception is None or exception.value is None:
         return ""
-    # The standard formatter on purpose: loguru's own can print the values of local variables.
+    # The standard formatter on purpose: the one of loguru can print values of local variables.
     return "".join(traceback.format_exception(exception.value))
 
 

@@ -1,4 +1,4 @@
-"""The logger, where its lines go, and the standard library's loggers led into it."""
+"""Sets up the logger, and routes the loggers of the standard library into it."""
 
 import logging
 import sys
@@ -15,15 +15,15 @@ if TYPE_CHECKING:
 __all__ = ["log", "log_to"]
 
 QUIET = {"httpx": logging.WARNING, "httpcore": logging.WARNING, "uvicorn.error": logging.ERROR}
-"""The first two log the URLs they call, and a callback URL is a capability: whoever has it can resume the flow. uvicorn
-writes a line for each request that is no HTTP, so that any local user could fill the log."""
+"""Lowest level of some libraries. httpx and httpcore log the URLs that they call, and with a callback URL anyone can
+resume the flow. uvicorn logs each request that is not HTTP, so any local user could fill the log."""
 
 
 def log_to(settings: LogSettings, stream: TextIO | None = None, **fields: str) -> None:
-    """Send everything to `stream` (default: stdout). `fields` are on every line, e.g. `worker_id`.
+    """Write all log lines to `stream` (default: stdout). `fields` are on every line, e.g. `worker_id`.
 
-    May be called again; the last call counts. Not before it is called does the standard library's logging
-    come here.
+    May be called again: the last call counts. The logging of the standard library is routed here from the first call
+    on.
     """
     target = sys.stdout if stream is None else stream
     line = json_line if settings.format == "json" else text_line
@@ -33,26 +33,26 @@ def log_to(settings: LogSettings, stream: TextIO | None = None, **fields: str) -
             target.write(line(message.record))
             target.flush()
         except OSError:
-            # A full disk or a reader that is gone: there is no other place to say it, and no work must end for it.
+            # The disk is full or the reader is gone. There is no other place to report it, and jobs must go on.
             return
 
     log.remove()
     log.configure(extra=dict(fields))
-    # The format is empty because `write` renders the record itself: loguru's own `serialize` takes several
-    # times as long. `diagnose` would print the values of variables, secrets among them.
+    # The format is empty because `write` formats the record itself: `serialize` of loguru takes several times as
+    # long. `diagnose` would print values of variables, also secrets.
     log.add(write, level=settings.level.upper(), format=_nothing, backtrace=False, diagnose=False, catch=True)
     libraries = logging.INFO if settings.level == "debug" else logging.WARNING
-    logging.basicConfig(handlers=[Routed()], level=libraries, force=True)
+    logging.basicConfig(handlers=[StandardLibraryHandler()], level=libraries, force=True)
     logging.captureWarnings(True)
     for name, least in QUIET.items():
         logging.getLogger(name).setLevel(least)
 
 
-class Routed(logging.Handler):
-    """Hands the standard library's records on to `log`."""
+class StandardLibraryHandler(logging.Handler):
+    """Passes records of the standard library on to `log`."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        """One record, with its logger's name as a field."""
+        """Log one record, with the name of its logger as a field."""
         level = record.levelname if record.levelname in _LEVELS else "WARNING"
         log.opt(exception=record.exc_info).bind(logger=record.name).log(level, "{}", record.getMessage())
 

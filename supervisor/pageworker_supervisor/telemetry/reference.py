@@ -1,4 +1,4 @@
-"""The table of all metrics, for docs/operations.md: `python -m pageworker_supervisor.telemetry.reference`."""
+"""Generates the table of all metrics in docs/operations.md: `python -m pageworker_supervisor.telemetry.reference`."""
 
 import sys
 
@@ -11,7 +11,7 @@ KINDS: dict[type[MetricWrapperBase], str] = {Counter: "counter", Gauge: "gauge",
 
 
 def metrics_table() -> str:
-    """One row a metric, Markdown."""
+    """The table in Markdown, one row per metric."""
     rows = ["| metric | kind | labels | |", "|---|---|---|---|"]
     for metric in vars(Metrics()).values():
         if isinstance(metric, MetricWrapperBase):

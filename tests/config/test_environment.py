@@ -1,0 +1,73 @@
+"""Environment variables as settings."""
+
+from typing import Any
+
+import pytest
+
+from pageworker_supervisor.config.environment import Overrides, merge, nested
+from pageworker_supervisor.config.settings import Settings
+
+
+def read(**environ: str) -> Overrides:
+    overrides = Overrides(Settings)
+    overrides.read(environ)
+    return overrides
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "tree"),
+    [
+        ("PAGEWORKER_REDIS__URL", "redis://a", {"redis": {"url": "redis://a"}}),
+        ("PAGEWORKER_POOL__PAGES", "3", {"pool": {"pages": 3}}),
+        ("PAGEWORKER_ARTIFACTS__ON_FAILURE", "false", {"artifacts": {"on_failure": False}}),
+        ("PAGEWORKER_EGRESS__PORTS", "[80, 81]", {"egress": {"ports": (80, 81)}}),
+        ("PAGEWORKER_EGRESS__HOSTS__SHOP", "127.0.0.1", {"egress": {"hosts": {"shop": "127.0.0.1"}}}),
+        ("PAGEWORKER_TENANTS", '{"acme": {"weight": 2}}', {"tenants": {"acme": {"weight": 2.0}}}),
+        ("PAGEWORKER_TENANTS", "{acme = {weight = 2}}", {"tenants": {"acme": {"weight": 2.0}}}),
+        ("PAGEWORKER_TENANTS__ACME__BURST", "7", {"tenants": {"acme": {"burst": 7}}}),
+    ],
+)
+def test_a_variable_sets_one_setting(name: str, text: str, tree: dict[str, Any]) -> None:
+    overrides = read(**{name: text})
+    assert overrides.tree == tree
+    assert list(overrides.sources.values()) == [name]
+    assert overrides.problems == []
+
+
+@pytest.mark.parametrize(
+    "name", ["PATH", "PAGEWORKER_CONFIG", "PAGEWORKER_PORT", "PAGEWORKER_SERVICE_HOST", "PAGEWORKER_PORT_9470_TCP"]
+)
+def test_other_variables_are_ignored(name: str) -> None:
+    overrides = read(**{name: "tcp://10.0.0.1:1"})
+    assert (overrides.tree, overrides.problems) == ({}, [])
+
+
+def test_an_empty_variable_counts_as_not_set() -> None:
+    assert read(PAGEWORKER_POOL__PAGES="").tree == {}
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "words"),
+    [
+        ("PAGEWORKER_REDIS_URL", "x", "`PAGEWORKER_REDIS__URL`"),
+        ("PAGEWORKER_POOL__PAGE", "3", "`pool.pages`"),
+        ("PAGEWORKER_REDIS__URL__X", "1", "no such setting"),
+        ("PAGEWORKER_EGRESS__PORTS", "{", "write JSON"),
+        ("PAGEWORKER_EGRESS__PORTS", "[" * 100_000, "write JSON"),
+        ("PAGEWORKER_POOL__PAGES", "many", "a whole number"),
+        ("PAGEWORKER_WORKER__TAGS", "[]", "not supported yet"),
+    ],
+)
+def test_a_mistake_names_the_variable_and_how_to_fix_it(name: str, text: str, words: str) -> None:
+    overrides = read(**{name: text})
+    (problem,) = overrides.problems
+    assert problem.source == name
+    assert words in problem.render()
+    assert overrides.tree == {}
+
+
+def test_tables_are_merged_key_by_key() -> None:
+    base: dict[str, Any] = {"a": {"b": 1, "c": 2}, "d": [1]}
+    merge(base, {"a": {"c": 3}, "d": [2], "e": {}})
+    assert base == {"a": {"b": 1, "c": 3}, "d": [2], "e": {}}
+    assert nested(("a", "b"), 1) == {"a": {"b": 1}}

@@ -1,0 +1,56 @@
+"""No password leaves the settings."""
+
+import string
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pageworker_supervisor.config.redact import fingerprint, redact_url, redacted
+from pageworker_supervisor.config.settings import RedisSettings, Settings
+
+WORDS = st.text(string.ascii_letters + string.digits + "!$%&*+,;._~-", min_size=1)
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("redis://me:pw@host:1/0", "redis://me:(hidden)@host:1/0"),
+        ("redis://:pw@host", "redis://:(hidden)@host"),
+        ("http://token@host/x", "http://(hidden)@host/x"),
+        ("redis://u:p@ss@host", "redis://u:(hidden)@host"),
+        ("s3://bucket/x?sig=abc&n=1#f", "s3://bucket/x?sig=(hidden)&n=(hidden)#f"),
+        ("redis://host:1", "redis://host:1"),
+        ("me:pw@host", "me:pw@host"),
+        ("", ""),
+    ],
+)
+def test_passwords_and_query_values_are_hidden(url: str, shown: str) -> None:
+    assert redact_url(url) == shown
+
+
+@given(WORDS.map(lambda word: f"pw{word}"), WORDS)
+def test_no_password_of_any_url_is_shown(password: str, user: str) -> None:
+    for url in (
+        f"redis://{user}:{password}@h",
+        f"https://h/p?key={password}",
+        f"redis+sentinel://:{password}@a:1,b:2/s",
+    ):
+        assert password not in redact_url(url)
+
+
+def test_structs_tables_and_lists_become_plain_data() -> None:
+    shown: Any = redacted(Settings(redis=RedisSettings(url="redis://:pw@h")))
+    assert shown["redis"]["url"] == "redis://:(hidden)@h"
+    assert shown["egress"]["ports"] == [80, 443]
+    assert redacted({"a": ["http://t@h"], "b": object}) == {"a": ["http://(hidden)@h"], "b": str(object)}
+
+
+def test_the_fingerprint_follows_the_settings_and_not_the_password() -> None:
+    def of(url: str, pages: int = 1) -> str:
+        return fingerprint(Settings(redis=RedisSettings(url=url, shards=pages)))
+
+    assert of("redis://:a@h") == of("redis://:b@h")
+    assert len({of("redis://h"), of("redis://g"), of("redis://h", 2)}) == 3
+    assert len(of("redis://h")) == 16

@@ -1,0 +1,93 @@
+"""Rules between settings: one broken at a time, and which setting is named."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from msgspec.structs import replace
+
+from pageworker_supervisor.config.rules import broken_rules
+from pageworker_supervisor.config.settings import Settings, TenantSettings
+
+GOOD_KEY = "RWQf6LRCGA9i53mlYecO4IzT51TGPpvWucNSCh1CBM0QTaLn73Y7GFO3"
+
+
+def broken(**sections: dict[str, Any]) -> dict[str, str]:
+    """What was expected, by the key of each broken rule. The sections have these changes."""
+    settings = Settings()
+    for name, changes in sections.items():
+        settings = replace(settings, **{name: replace(getattr(settings, name), **changes)})
+    return {problem.key: problem.expected for problem in broken_rules(settings, lambda path: ".".join(path))}
+
+
+def test_the_defaults_break_no_rule() -> None:
+    assert broken() == {}
+
+
+@pytest.mark.parametrize(
+    ("section", "changes", "key"),
+    [
+        ("redis", {"url": "redsi://h"}, "redis.url"),
+        ("redis", {"url": "redis://"}, "redis.url"),
+        ("redis", {"ingress_url": "http://h"}, "redis.ingress_url"),
+        ("redis", {"password_file": Path("/nope")}, "redis.password_file"),
+        ("redis", {"url": "redis://h", "password_file": Path("/nope")}, "redis.password_file"),
+        ("redis", {"url": "redis://:x@h", "password_file": Path("/dev/null")}, "redis.password_file"),
+        ("redis", {"url": "redis://h", "password_file": Path("/dev/null")}, "redis.password_file"),
+        ("redis", {"ca_file": Path("/nope")}, "redis.ca_file"),
+        ("redis", {"ca_file": Path("/dev/null")}, "redis.ca_file"),
+        ("browser", {"executable": Path("/dev/null")}, "browser.executable"),
+        ("sandbox", {"python": Path("/nope")}, "sandbox.python"),
+        ("sandbox", {"uids": 9}, "sandbox.uids"),
+        ("worker", {"data_dir": Path("/dev/null")}, "worker.data_dir"),
+        ("egress", {"hosts": {"*.example": "127.0.0.1"}}, "egress.hosts.*.example"),
+        ("egress", {"hosts": {"a.example": "nowhere"}}, "egress.hosts.a.example"),
+        ("egress", {"ports": (0,)}, "egress.ports"),
+        ("modules", {"trusted_keys": (GOOD_KEY[:-1] + "!",)}, "modules.trusted_keys"),
+        ("modules", {"trusted_keys": ("/nope.pub",)}, "modules.trusted_keys"),
+        ("modules", {"registry": "ftp://h/x"}, "modules.registry"),
+        ("artifacts", {"url": "file://"}, "artifacts.url"),
+        ("jobs", {"retry_base_seconds": 301.0}, "jobs.retry_base_seconds"),
+        ("callbacks", {"max_seconds": 1.0}, "callbacks.timeout_seconds"),
+        ("http", {"bind": "127.0.0.1:70000"}, "http.bind"),
+        ("http", {"allowed_hosts": ("http://a",)}, "http.allowed_hosts"),
+    ],
+)
+def test_a_broken_rule_names_its_setting(section: str, changes: dict[str, Any], key: str) -> None:
+    found = broken(**{section: changes})
+    assert list(found) == [key]
+    assert found[key]
+
+
+@pytest.mark.parametrize(
+    ("section", "changes"),
+    [
+        ("redis", {"url": "redis+sentinel://a:1,b:2/main"}),
+        ("redis", {"url": "unix:///run/redis.sock"}),
+        ("egress", {"hosts": {"a.example": "127.0.0.1:80", "b.example": "::1"}}),
+        ("modules", {"trusted_keys": (GOOD_KEY,), "registry": "/srv/registry"}),
+        ("artifacts", {"url": "s3://bucket/x"}),
+        ("http", {"allowed_hosts": ("a.example", "*.svc.example")}),
+    ],
+)
+def test_valid_values_break_none(section: str, changes: dict[str, Any]) -> None:
+    assert broken(**{section: changes}) == {}
+
+
+@pytest.mark.parametrize(
+    ("name", "tenant", "key"),
+    [
+        ("Acme", TenantSettings(), "tenants.Acme"),
+        ("acme", TenantSettings(egress=("http://a",)), "tenants.acme.egress"),
+        (
+            "acme",
+            TenantSettings(callback_allow=("ftp://a",), callback_secret_file=Path("/nope")),
+            "tenants.acme.callback_allow",
+        ),
+        ("acme", TenantSettings(callback_allow=("https://a",)), "tenants.acme.callback_allow"),
+        ("acme", TenantSettings(callback_secret_file=Path("/nope")), "tenants.acme.callback_secret_file"),
+    ],
+)
+def test_rules_of_a_tenant(name: str, tenant: TenantSettings, key: str) -> None:
+    settings = replace(Settings(), tenants={name: tenant})
+    assert key in {problem.key for problem in broken_rules(settings, lambda path: "")}

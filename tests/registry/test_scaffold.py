@@ -1,0 +1,37 @@
+"""A new module: files that pack, and names that are refused."""
+
+import ast
+import json
+from pathlib import Path
+
+import pytest
+
+from pageworker_sandbox.signing import parse_manifest
+from pageworker_supervisor.registry.errors import RegistryRefused
+from pageworker_supervisor.registry.scaffold import scaffold
+from pageworker_supervisor.registry.schema import InputSchema
+
+
+def test_every_file_of_a_new_module_is_valid(tmp_path: Path) -> None:
+    files = {path.name: path.read_text() for path in scaffold("acme.prices", tmp_path)}
+    manifest = parse_manifest(files["module.toml"])
+    assert (manifest.name, manifest.entrypoint) == ("acme.prices", "acme_prices:handler")
+    assert isinstance(manifest.input, dict)
+    InputSchema(manifest.input).check(json.loads(files["input.example.json"]))
+    functions = [node.name for node in ast.parse(files["__init__.py"]).body if isinstance(node, ast.AsyncFunctionDef)]
+    assert functions == ["handler"]
+    assert "workerctl module publish acme.prices-0.1.0.zip --sign" in files["README.md"]
+
+
+@pytest.mark.parametrize("name", ["", "Acme", "acme.", "../x", "a b", "a" * 101, "a-b"])
+def test_an_invalid_name_is_refused_before_anything_is_written(tmp_path: Path, name: str) -> None:
+    with pytest.raises(RegistryRefused, match="is not a module name"):
+        scaffold(name, tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_existing_folder_is_not_touched(tmp_path: Path) -> None:
+    (tmp_path / "acme").mkdir()
+    with pytest.raises(RegistryRefused, match="already exists"):
+        scaffold("acme", tmp_path)
+    assert list((tmp_path / "acme").iterdir()) == []
