@@ -1,7 +1,7 @@
 """The site that browsers are measured against: a page of about 59 KB and eight files of about 298 KB, never cached.
 
-`python -m bench.site FD` serves on an inherited listening socket. It is its own process, so that its CPU time counts for
-no contender.
+`python -m bench.site FD` serves on an inherited listening socket. It is its own process: its CPU time counts for no
+contender.
 """
 
 import asyncio
