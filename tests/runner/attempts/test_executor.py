@@ -141,7 +141,7 @@ async def test_a_trace_names_only_files_of_the_module(runner: Supervisor) -> Non
     files = {
         "shop/__init__.py": "from shop.parse import price\n\nasync def handler(page, payload, helpers, context):\n"
         "    return price()\n",
-        "shop/parse.py": "def price():\n    return open('/etc/hostname-of-nobody/x').read()\n",
+        "shop/parse.py": "def price():\n    return open('/etc/no-such-file/x').read()\n",
     }
     told = await runner.run(pack(files, name="traced", entrypoint="shop:handler"))
     assert told.detail["trace"] == ["shop/__init__.py:4 in handler", "shop/parse.py:2 in price"]
