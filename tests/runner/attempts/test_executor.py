@@ -199,29 +199,6 @@ async def test_an_artifact_stays_in_the_runner_until_it_is_granted(runner: Super
     assert [data for _, data in told.artifacts] == [b"x" * 1000]
 
 
-async def test_a_result_does_not_wait_for_grants_that_do_not_come(runner: Supervisor) -> None:
-    runner.grants = False
-    try:
-        told = await runner.run(handler("raise Failed('no')", name="fails"))
-    finally:
-        runner.grants = True
-    assert told.artifacts == []
-    assert told.done is not None
-    assert told.done.outcome == "failed"
-
-
-async def test_a_failed_attempt_leaves_a_screenshot_and_the_html(runner: Supervisor) -> None:
-    runner.site.pages["/p"] = SiteAnswer("<h1>Sold out</h1>")
-    told = await runner.run(
-        handler("await page.goto('http://shop.example/p')\nraise Failed('no')", name="keeps", version="1.0.0")
-    )
-    assert told.order == ["Accepted", "Offer", "ArtifactData", "Offer", "ArtifactData", "Done", "Free"]
-    (shot, jpeg), (html, text) = told.artifacts
-    assert (shot.kind, shot.content_type, jpeg[:2]) == ("screenshot", "image/jpeg", b"\xff\xd8")
-    assert html.kind == "html"
-    assert b"<h1>Sold out</h1>" in text
-
-
 async def test_helpers_keep_artifacts_and_read_fields_in_one_go(runner: Supervisor) -> None:
     runner.site.pages["/p"] = SiteAnswer("<h1> Chair </h1><a class=m href=/q>more</a><i hidden class=cf>no</i>")
     module = handler(
