@@ -163,14 +163,14 @@ class Worker:
                 cancel_memory_seconds=settings.jobs.cancel_memory_seconds,
                 replicas=int(replicated),
                 lease_ms=timeouts.lease_ms,
-                promise_ms=timeouts.promise_ms,
+                outbox_lease_ms=timeouts.promise_ms,
             ),
         )
         await redis_client.availability.retry_until_available(queue.load)
-        await redis_client.availability.retry_until_available(lambda: queue.register_worker(self._name))
+        await redis_client.availability.retry_until_available(lambda: queue.consumer.register_worker(self._name))
         if (before := self._before) is not None:
-            taken = await redis_client.availability.retry_until_available(lambda: queue.disown_worker(before))
-            await redis_client.availability.retry_until_available(lambda: queue.forget_worker(before))
+            taken = await redis_client.availability.retry_until_available(lambda: queue.consumer.disown_worker(before))
+            await redis_client.availability.retry_until_available(lambda: queue.consumer.forget_worker(before))
             log.info("succeeds", predecessor=before, jobs=taken)
         return queue
 
@@ -269,7 +269,7 @@ class Worker:
     async def cancel(self, ref: JobRef) -> Cancelled:
         """Cancel a job in any state, on any worker."""
         try:
-            answer = await self._up().queue.cancel(ref)
+            answer = await self._up().queue.inspection.cancel(ref)
         except RedisUnavailable as away:
             raise WorkerRefused(f"Redis does not answer: {away}") from away
         known = answer not in ("awaited", "unknown")

@@ -8,8 +8,8 @@ from typing import Literal
 
 from pageworker_supervisor.dispatch.attempt import Attempt, AttemptServices
 from pageworker_supervisor.dispatch.attempt_state import AttemptState
-from pageworker_supervisor.queue import QueueClient
-from pageworker_supervisor.queue.options import Lease
+from pageworker_supervisor.queue.consumer import JobConsumer
+from pageworker_supervisor.queue.lease import Lease
 from pageworker_supervisor.redis_client.availability import Availability
 from pageworker_supervisor.runners.fleet import Fleet
 from pageworker_supervisor.runners.pending_placements import PendingPlacement
@@ -39,7 +39,7 @@ class Dispatcher:
     def __init__(
         self,
         name: str,
-        queue: QueueClient,
+        queue: JobConsumer,
         availability: Availability,
         fleet: Fleet,
         services: AttemptServices,
@@ -115,12 +115,12 @@ class Dispatcher:
         for lost in claimed.lost_profiles:
             self._fleet.kill_profile(lost, "its profile lock is lost")
         for wanted in claimed.wanted:
-            self._fleet.free_slot_for(wanted.context)
+            self._fleet.free_slot_for(wanted)
         return bool(claimed.leases)
 
     def _start(self, tasks: asyncio.TaskGroup, lease: Lease) -> None:
         attempt = Attempt(lease, self._services)
-        if lease.verdict is not None:
+        if lease.ending is not None:
             self.closing[lease.token] = attempt
             tasks.create_task(self._close(attempt), name=f"close {lease.ref}")
             return
