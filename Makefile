@@ -2,7 +2,7 @@
 PYTHON := .venv/bin/python
 export PYTHONDONTWRITEBYTECODE = 1
 
-.PHONY: demo test check format structure escape chaos mutants bench soak e2e-n8n lock install clean
+.PHONY: demo test unit coverage check format structure escape chaos mutants bench soak e2e-n8n lock install clean
 
 install:
 	@./install.sh dev
@@ -10,8 +10,26 @@ install:
 demo: install
 	@.venv/bin/workerctl demo
 
+# Three at a time: most tests wait for other processes. Then the tests that need the machine to themselves.
+PARALLEL := -n 3 --dist loadgroup --no-loadscope-reorder
+
+# make test TEST=tests/queue runs only these, one after the other.
 test: install
-	$(PYTHON) -m pytest
+ifdef TEST
+	$(PYTHON) -m pytest $(TEST)
+else
+	$(PYTHON) -m pytest $(PARALLEL) -m "not n8n and not exclusive"
+	$(PYTHON) -m pytest -m "not n8n and exclusive"
+endif
+
+# Without Redis, browser and sandbox.
+UNIT := -q -n auto --dist loadgroup --no-loadscope-reorder -m "not (redis or browser or sandbox or n8n or exclusive)"
+
+unit: install
+	$(PYTHON) -m pytest $(UNIT)
+
+coverage: install
+	$(PYTHON) -m pytest $(UNIT) --cov --cov-report=term:skip-covered --cov-report=html
 
 format: install
 	.venv/bin/ruff check --fix --select I .
@@ -22,6 +40,7 @@ check: install
 	.venv/bin/ruff check .
 	.venv/bin/mypy
 	.venv/bin/lint-imports
+	$(PYTHON) -m pytest -q tests/repository
 
 structure: install
 	PYTHONPATH=tests $(PYTHON) -m repository.structure $(STRUCTURE)
@@ -36,7 +55,7 @@ soak: install
 	PYTHONPATH=.:tests $(PYTHON) -m soak $(SOAK)
 
 mutants: install
-	PYTHONPATH=tests $(PYTHON) -m mutants $(MUTANTS)
+	PYTHONPATH=tests $(PYTHON) -m mutation $(MUTANTS)
 
 bench: install
 	$(PYTHON) -m bench $(BENCH)
@@ -51,4 +70,5 @@ lock: install
 LOCK := --generate-hashes --strip-extras --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --allow-unsafe
 
 clean:
-	rm -rf .venv .venv-peers build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+	rm -rf .venv .venv-peers build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache \
+	  .coverage htmlcov

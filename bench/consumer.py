@@ -25,7 +25,7 @@ async def work() -> None:
     async with opened_queue(REDIS_URL) as queue:
         while True:
             if not await serve_batch(queue):
-                await queue.wait(WORKER, WAIT_SECONDS)
+                await queue.consumer.wait(WORKER, WAIT_SECONDS)
 
 
 if __name__ == "__main__":

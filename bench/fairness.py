@@ -17,7 +17,7 @@ from bench.options import Options
 from bench.queue_client import BATCH, enqueue, opened_queue, serve_batch, ticket
 from bench.rows import BenchRow, compared, percentile
 from pageworker_supervisor.queue import QueueClient
-from pageworker_supervisor.queue.options import Priority
+from pageworker_supervisor.queue.new_job import Priority
 
 TENANTS, JOBS_A_TENANT = 200, 20
 LARGE, LARGE_JOBS = "large", 20_000

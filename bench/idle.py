@@ -21,7 +21,7 @@ from bench.work import PAYLOAD
 from bench.worker import NO_SITE, BenchPlan, prepared, started
 from pageworker_supervisor.config.settings import RedisSettings, Settings
 from pageworker_supervisor.dispatch.notifications import WAIT_SECONDS
-from pageworker_supervisor.intake import Intake
+from pageworker_supervisor.intake import Admission, Intake
 from pageworker_supervisor.queue import QueueClient
 from pageworker_supervisor.redis_client import connect
 from pageworker_supervisor.telemetry.metrics import Metrics
@@ -50,10 +50,11 @@ async def _latency(probes: int) -> list[float]:
     pauses, pushed = random.Random(1), dict[str, float]()
     with redis_server() as (url, _):
         settings = Settings(redis=RedisSettings(url=url))
+        admission = Admission(settings.tenants, settings.domains, settings.jobs)
         redis_client = connect(settings.redis)
         try:
             async with opened_client(url) as producer, opened_queue(url) as queue, asyncio.TaskGroup() as tasks:
-                intake = Intake(redis_client, queue, settings, WORKER, Metrics())
+                intake = Intake(redis_client, queue, admission, settings.redis.prefix, WORKER, Metrics())
                 taking = tasks.create_task(intake.run())
                 claiming = tasks.create_task(_claims(queue, probes))
                 for number in range(probes):
@@ -73,13 +74,13 @@ async def _claims(queue: QueueClient, probes: int) -> dict[str, float]:
     """Job to when it was in hand."""
     claimed: dict[str, float] = {}
     while len(claimed) < probes:
-        leases = (await queue.claim(WORKER, room())).leases
+        leases = (await queue.consumer.claim(WORKER, room())).leases
         now = time.perf_counter()
         claimed |= {lease.job_id: now for lease in leases}
         if leases:
             await finish(queue, leases)
         else:
-            await queue.wait(WORKER, WAIT_SECONDS)
+            await queue.consumer.wait(WORKER, WAIT_SECONDS)
     return claimed
 
 

@@ -30,7 +30,7 @@ class FakeWorker:
         self.done = asyncio.Event()
         self.drained_with: list[float | None] = []
         self.left_early = False
-        self.looks = 0
+        self.probes = 0
 
     def status(self) -> StatusReport:
         return StatusReport(
@@ -43,8 +43,8 @@ class FakeWorker:
             runners=(RunnerReport(runner_id="r1", tenant_id="t", profile_id=None, state="ready", pages={"IDLE": 4}),),
         )
 
-    async def look(self) -> None:
-        self.looks += 1
+    async def refresh_readiness(self) -> None:
+        self.probes += 1
 
     def ready(self) -> tuple[bool, str]:
         return self.state == "ready", self.status().reason

@@ -37,7 +37,7 @@ PROVIDERS: dict[str, tuple[str, ...]] = {
     "pageworker_sandbox.launch.start:launch": ("sandbox",),
     "pageworker_sandbox.launch.start:start": ("sandbox",),
     "pageworker_sandbox.launch.gateway:launch_gateway": ("sandbox",),
-    "pageworker_sandbox.launch.self_test:tried": ("sandbox",),
+    "pageworker_sandbox.launch.self_test:verify_host": ("sandbox",),
     "pageworker_sandbox.launch.preflight:survey": ("sandbox", "browser"),
     "pageworker_sandbox.launch.checks:checks": ("sandbox", "browser"),
     "pageworker_supervisor.redis_client.embedded:EmbeddedRedis": ("redis",),

@@ -1,1 +1,1 @@
-"""`workerctl demo`: a real daemon, a small shop to browse, some thirty jobs, and a look at what came back."""
+"""`workerctl demo`: a real worker, a small shop to browse, about thirty jobs, and a check of every result."""

@@ -1,4 +1,4 @@
-"""The daemon as a process of its own, as an operator starts it."""
+"""Runs the daemon as a separate process, as an operator does."""
 
 import asyncio
 import contextlib
@@ -14,57 +14,61 @@ import httpx
 START_SECONDS = 60.0
 STOP_SECONDS = 20.0
 ASK_AGAIN_SECONDS = 0.05
-LAST_WORDS = 15
+LOG_TAIL_LINES = 15
 WITH_PARENT = ("setpriv", "--pdeathsig", "TERM")
-"""Where we are killed, the daemon is told to stop by the kernel. Source: PR_SET_PDEATHSIG in prctl(2)."""
+"""If this process is killed, the kernel sends SIGTERM to the daemon. Source: PR_SET_PDEATHSIG in prctl(2)."""
 
 
 class DaemonFailed(Exception):
-    """The daemon ended, or did not get ready. Says what it logged last."""
+    """The daemon ended, or did not get ready in time. The text has the end of its log."""
 
 
 @dataclass(frozen=True)
 class Daemon:
-    """A running daemon. `url` is its operator's endpoint."""
+    """A running daemon. `url` is its operator endpoint."""
 
     process: asyncio.subprocess.Process
     url: str
     log_file: Path
 
     async def until_ready(self) -> None:
-        """Return once it takes jobs. Raises DaemonFailed."""
+        """Return once the daemon takes jobs. Raises DaemonFailed."""
         async with httpx.AsyncClient() as client:
             try:
                 async with asyncio.timeout(START_SECONDS):
                     await self._ask(client)
             except TimeoutError:
-                raise DaemonFailed(f"not ready after {START_SECONDS:g} s:\n{self.last_words()}") from None
+                raise DaemonFailed(
+                    f"The worker was not ready after {START_SECONDS:g} s. The end of its log:\n{self.log_tail()}"
+                ) from None
 
     async def _ask(self, client: httpx.AsyncClient) -> None:
         while True:
             if await self._is_ready(client):
                 return
-            # Another process's readiness is no event that could be waited for.
+            # The readiness of another process is not an event that can be awaited.
             await asyncio.sleep(ASK_AGAIN_SECONDS)
 
     async def _is_ready(self, client: httpx.AsyncClient) -> bool:
         if self.process.returncode is not None:
-            raise DaemonFailed(f"ended with {self.process.returncode}:\n{self.last_words()}")
+            raise DaemonFailed(
+                f"The worker ended with exit code {self.process.returncode}. The end of its log:\n{self.log_tail()}"
+            )
         try:
             return (await client.get(f"{self.url}/readyz")).is_success
         except httpx.TransportError:
             return False
 
     async def status(self) -> dict[str, Any]:
-        """What `GET /status` says."""
+        """The answer to `GET /status`."""
         async with httpx.AsyncClient() as client:
             answer: dict[str, Any] = (await client.get(f"{self.url}/status")).raise_for_status().json()
             return answer
 
-    def last_words(self) -> str:
+    def log_tail(self) -> str:
         """The end of its log."""
         with contextlib.suppress(FileNotFoundError):
-            return "\n".join(self.log_file.read_text(errors="replace").splitlines()[-LAST_WORDS:])
+            return "\n".join(self.log_file.read_text(errors="replace").splitlines()[-LOG_TAIL_LINES:])
         return ""
 
 
@@ -72,7 +76,7 @@ class Daemon:
 async def running(
     config_file: Path, http_port: int, log_file: Path, environment: Mapping[str, str] = {}
 ) -> AsyncIterator[Daemon]:
-    """Start the daemon; it is gone when the block is left."""
+    """Start the daemon. It has ended when the block is left."""
     with log_file.open("wb") as log:
         process = await asyncio.create_subprocess_exec(
             *WITH_PARENT,
@@ -81,7 +85,7 @@ async def running(
             stdout=log,
             stderr=asyncio.subprocess.STDOUT,
             env={**os.environ, **environment},
-            # A Ctrl-C at the terminal is ours; the daemon hears of it as an orderly SIGTERM.
+            # Ctrl-C in the terminal reaches only this process, which then stops the daemon with SIGTERM.
             start_new_session=True,
         )
     try:

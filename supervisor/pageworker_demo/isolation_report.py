@@ -1,14 +1,17 @@
-"""What a runner and the kernel say about the wall, in the order in which it is best read. Pure."""
+"""The isolation of one runner, as the runner itself and the kernel report it. No I/O."""
 
 from collections.abc import Mapping
 from typing import Any
 
 
 def rows(status: Mapping[str, Any]) -> list[tuple[str, str, str]]:
-    """`(what, seen from, answer)` of one runner that is up; none where there is none."""
+    """`(check, reported by, answer)` of the first runner that is up, the kernel's answers first.
+
+    `status` is the answer to `GET /status`. Empty if no runner is up.
+    """
     runner = next((each for each in status.get("runners", ()) if each.get("evidence")), None)
     if runner is None:
         return []
-    inside = [(what, "inside", answer) for what, answer in runner["evidence"].items()]
-    outside = [(what, "the kernel", answer) for what, answer in (runner.get("proof") or {}).items()]
-    return [(what.replace("_", " "), place, str(answer)) for what, place, answer in outside + inside]
+    by_runner = [(check, "runner", answer) for check, answer in runner["evidence"].items()]
+    by_kernel = [(check, "kernel", answer) for check, answer in (runner.get("proof") or {}).items()]
+    return [(check.replace("_", " "), reporter, str(answer)) for check, reporter, answer in by_kernel + by_runner]

@@ -1,4 +1,4 @@
-"""Serves an application on a free loopback port for as long as a block runs."""
+"""Serves an application on a free loopback port while a block runs."""
 
 import asyncio
 import socket
@@ -9,8 +9,8 @@ import uvicorn
 from starlette.types import ASGIApp
 
 
-class _Server(uvicorn.Server):
-    """Leaves signals to whoever runs the event loop."""
+class SignalFreeServer(uvicorn.Server):
+    """Installs no signal handlers: the owner of the event loop has its own."""
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -23,7 +23,7 @@ def loopback_socket() -> socket.socket:
 
 
 def free_port() -> int:
-    """A port of 127.0.0.1 that was free a moment ago: for servers that can not be handed a socket."""
+    """A port of 127.0.0.1 that was free a moment ago. For servers that cannot be given a socket."""
     with loopback_socket() as sock:
         port: int = sock.getsockname()[1]
         return port
@@ -31,13 +31,13 @@ def free_port() -> int:
 
 @asynccontextmanager
 async def served(app: ASGIApp) -> AsyncIterator[int]:
-    """Serve `app`; yields the port."""
+    """Serve `app`. Yields the port."""
     sock = loopback_socket()
-    server = _Server(
+    server = SignalFreeServer(
         uvicorn.Config(app, log_config=None, access_log=False, lifespan="off", timeout_graceful_shutdown=1)
     )
     async with asyncio.TaskGroup() as tasks:
-        # The socket listens already, so a client may come before the server does: it waits in the backlog.
+        # The socket listens already, so a client that connects before the server runs waits in the backlog.
         serving = tasks.create_task(server.serve(sockets=[sock]))
         try:
             yield sock.getsockname()[1]

@@ -1,4 +1,4 @@
-"""The whole demo: everything it starts is ended when it ends, however it ends."""
+"""Runs the whole demo. Everything that it starts has ended when it returns, however it returns."""
 
 import asyncio
 import secrets
@@ -29,46 +29,46 @@ from pageworker_supervisor.redis_client.connections import TcpConnection
 from pageworker_supervisor.redis_client.users import PRODUCER, READER
 from pageworker_supervisor.task_supervision import leaves
 
-EPILOGUE = """
-Do it yourself:
-  pageworker                                   # a worker with a Redis of its own
-  workerctl key new release                    # a key pair to sign with
-  workerctl module new acme.prices             # a module that works already; then pack, sign, publish
+NEXT_STEPS = """
+What to try next:
+  pageworker                                   # start a worker with its own Redis
+  workerctl key new release                    # create a key pair to sign modules with
+  workerctl module new acme.prices             # create a module that works; then pack, sign and publish it
   workerctl submit acme.prices --tenant acme --payload '{"url": "https://example.com"}' --wait
-  workerctl redis password n8n                 # what n8n needs to push jobs to that Redis
-README.md has the whole way; examples/ has the modules that ran here."""
+  workerctl redis password n8n                 # print what n8n needs to push jobs to that Redis
+README.md describes these steps. examples/ has the modules of this demo."""
 
 
 def demo(console: Console, *, keep: bool = False) -> int:
-    """Run it; returns the exit code: 0 only if all went as expected. `keep`: leave the data folder."""
+    """Run the demo. Returns the exit code: 0 only if every result is as expected. `keep`: keep the data folder."""
     began = time.monotonic()
-    screen = DemoTerminal(console)
-    failure, found = "", ["nothing was shown"]
+    terminal = DemoTerminal(console)
+    failure, found = "", ["the demo did not run"]
     try:
         with temporary_folder(keep=keep) as folder:
             if keep:
-                screen.step(f"the data folder is {folder}")
-            found = asyncio.run(_demo(folder, screen))
-    # Groups, since the servers run in task groups around everything else.
+                terminal.step(f"Data folder, kept after the demo: {folder}")
+            found = asyncio.run(_demo(folder, terminal))
+    # Exception groups, since the servers run in task groups around everything else.
     except* (DaemonFailed, HTTPError, RedisError, OSError) as group:
         failure = "\n".join(str(error) for error in leaves(group))
     except* (KeyboardInterrupt, asyncio.CancelledError):
-        failure = "interrupted; everything that was started is ended"
-    took = time.monotonic() - began
+        failure = "Interrupted. Everything that the demo started has ended."
+    seconds = time.monotonic() - began
     if failure:
-        screen.failed(failure)
+        terminal.failed(failure)
         return 1
     if found:
-        screen.step(f"{len(found)} things were not as expected ({took:.1f} s)")
+        terminal.step(f"Failed: {len(found)} differences from what is expected ({seconds:.1f} s).")
         return 1
-    screen.epilogue(EPILOGUE)
-    screen.step(f"all as expected, in {took:.1f} s")
+    terminal.next_steps(NEXT_STEPS)
+    terminal.step(f"Done: every result is as expected ({seconds:.1f} s).")
     return 0
 
 
 @contextmanager
 def temporary_folder(*, keep: bool = False) -> Iterator[Path]:
-    """A folder of our own that runners' users can pass through but not list. Goes with the block unless kept."""
+    """A new folder that the runners' users can enter but not list. Deleted after the block unless `keep` is set."""
     folder = Path(tempfile.mkdtemp(prefix="pageworker-demo-"))
     folder.chmod(0o711)
     try:
@@ -78,51 +78,54 @@ def temporary_folder(*, keep: bool = False) -> Iterator[Path]:
             shutil.rmtree(folder)
 
 
-async def _demo(folder: Path, screen: DemoTerminal) -> list[str]:
-    end_on_signals()
+async def _demo(folder: Path, terminal: DemoTerminal) -> list[str]:
+    cancel_on_signals()
     shop, receiver = Shop(), DemoReceiver(secrets.token_hex(32).encode())
     async with served(shop.app) as shop_port, served(receiver.app) as receiver_port:
-        callbacks = f"http://127.0.0.1:{receiver_port}"
-        screen.step(f"a shop on 127.0.0.1:{shop_port}, reached through the gateway as {SHOP}")
-        stage = Workspace(folder, http_port=free_port(), redis_port=free_port())
-        modules = await _prepare(stage, shop_port, callbacks, receiver.secret)
-        screen.step(f"signed with a fresh key and published: {', '.join(modules)}")
-        async with running(stage.config_file, stage.http_port, stage.log_file) as daemon:
+        callback_base_url = f"http://127.0.0.1:{receiver_port}"
+        terminal.step(f"A shop runs on 127.0.0.1:{shop_port}. Jobs reach it as {SHOP} through the egress gateway.")
+        workspace = Workspace(folder, http_port=free_port(), redis_port=free_port())
+        modules = await _prepare(workspace, shop_port, callback_base_url, receiver.secret)
+        terminal.step(f"Modules are signed with a new key and published: {', '.join(modules)}.")
+        async with running(workspace.config_file, workspace.http_port, workspace.log_file) as daemon:
             await daemon.until_ready()
-            screen.step(f"pageworker is ready (pid {daemon.process.pid}, its Redis on port {stage.redis_port})")
+            terminal.step(
+                f"The worker is ready (process {daemon.process.pid}, its Redis on port {workspace.redis_port})."
+            )
             try:
-                return await _perform(stage, daemon, scenario(callbacks), receiver, screen)
+                return await _run_scenario(workspace, daemon, scenario(callback_base_url), receiver, terminal)
             except* RedisError as group:
-                # Its Redis goes with the daemon.
-                raise DaemonFailed(f"the queue is gone; the daemon's last words:\n{daemon.last_words()}") from group
+                # The worker's Redis ends with the worker.
+                reason = f"The queue is not reachable any more. The end of the worker's log:\n{daemon.log_tail()}"
+                raise DaemonFailed(reason) from group
 
 
-def end_on_signals() -> None:
-    """Let Ctrl-C and SIGTERM cancel the running task: once, so that impatience does not cut its clean-up short."""
+def cancel_on_signals() -> None:
+    """Have Ctrl-C and SIGTERM cancel the running task. A second signal does not interrupt its clean-up."""
     loop, main = asyncio.get_running_loop(), asyncio.current_task()
     if main is None:
-        raise RuntimeError("there is no running task")
+        raise RuntimeError("cancel_on_signals must be called from a task")
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, lambda: None if main.cancelling() else main.cancel())
 
 
-async def _prepare(stage: Workspace, shop_port: int, callbacks: str, secret: bytes) -> list[str]:
-    stage.secret_file.write_bytes(secret)
-    stage.secret_file.chmod(0o600)
-    public_key, modules = await publish(find_examples(), stage.registry)
-    stage.configure(
+async def _prepare(workspace: Workspace, shop_port: int, callback_base_url: str, secret: bytes) -> list[str]:
+    workspace.secret_file.write_bytes(secret)
+    workspace.secret_file.chmod(0o600)
+    public_key, modules = await publish(find_examples(), workspace.registry)
+    workspace.configure(
         {
             "worker": {"id": "demo", "drain_seconds": 5.0},
-            # Five contexts are in use: three ephemeral ones and two profiles.
+            # Five browser contexts are in use: three ephemeral ones and two profiles.
             "pool": {"runners": 5, "pages": 3},
             "egress": {"hosts": {"shop.example": f"127.0.0.1:{shop_port}"}},
             "jobs": {"retry_base_seconds": 0.3},
-            "modules": {"registry": str(stage.registry), "trusted_keys": [public_key]},
+            "modules": {"registry": str(workspace.registry), "trusted_keys": [public_key]},
             "tenants": {
                 tenant: {
                     "egress": ["shop.example"],
-                    "callback_allow": [f"{callbacks}/{tenant}"],
-                    "callback_secret_file": str(stage.secret_file),
+                    "callback_allow": [f"{callback_base_url}/{tenant}"],
+                    "callback_secret_file": str(workspace.secret_file),
                 }
                 for tenant in TENANTS
             },
@@ -131,33 +134,31 @@ async def _prepare(stage: Workspace, shop_port: int, callbacks: str, secret: byt
     return modules
 
 
-async def _perform(
-    stage: Workspace, daemon: Daemon, acts: list[ScenarioJob], receiver: DemoReceiver, screen: DemoTerminal
+async def _run_scenario(
+    workspace: Workspace, daemon: Daemon, jobs: list[ScenarioJob], receiver: DemoReceiver, terminal: DemoTerminal
 ) -> list[str]:
     async with (
-        plain_redis(stage.redis_port, stage.redis_login(PRODUCER)) as producer,
-        plain_redis(stage.redis_port, stage.redis_login(READER)) as reader,
+        plain_redis(workspace.redis_port, workspace.redis_login(PRODUCER)) as producer,
+        plain_redis(workspace.redis_port, workspace.redis_login(READER)) as reader,
     ):
-        performance = ScenarioRunner(DemoQueueClient(producer, reader), acts, receiver, screen)
-        found = await performance.run()
-    screen.table(acts, performance.answers)
-    screen.links(performance.answers)
-    evidence = isolation_report.rows(await daemon.status())
-    screen.isolation(evidence)
-    if not evidence:
-        found.append("no runner says anything about its isolation")
+        runner = ScenarioRunner(DemoQueueClient(producer, reader), jobs, receiver, terminal)
+        found = await runner.run()
+    terminal.table(jobs, runner.results)
+    terminal.artifacts(runner.results)
+    isolation = isolation_report.rows(await daemon.status())
+    terminal.isolation(isolation)
+    if not isolation:
+        found.append("no runner reports its isolation")
     if found:
-        screen.complaints(found, daemon.last_words())
+        terminal.problems(found, daemon.log_tail())
     return found
 
 
 @asynccontextmanager
 async def plain_redis(port: int, login: tuple[str, str] | None = None) -> AsyncIterator[Redis]:
-    """A connection as n8n's: one server, no cluster, nothing special but that it lets itself be cancelled.
-
-    `login`: user and password.
-    """
+    """A connection such as n8n's: one server, no cluster. `login` is user and password."""
     user, password = login or (None, None)
+    # TcpConnection, since redis-py's own connection can lose a cancellation on Python 3.11.
     pool = ConnectionPool(
         connection_class=TcpConnection, host="127.0.0.1", port=port, protocol=2, username=user, password=password
     )

@@ -1,4 +1,4 @@
-"""What the demo pushes, and what must come of it. Pure."""
+"""The demo's jobs, each with the result that is expected of it. No I/O."""
 
 import json
 from collections.abc import Iterator
@@ -14,8 +14,8 @@ TENANTS = ("acme", "globex", "initech")
 
 
 @dataclass(frozen=True)
-class Expected:
-    """What the result of a job must say. Only what is given is looked at, but artifacts and callbacks always."""
+class ExpectedResult:
+    """The expected result of a job. Fields that are not given are not compared, except for blocker and callbacks."""
 
     status: Status
     data: dict[str, Any] = field(default_factory=dict)
@@ -27,41 +27,44 @@ class Expected:
 
 @dataclass(frozen=True)
 class ScenarioJob:
-    """One push. `after`: a job whose result has to be there first, as where a flow goes on with an answer."""
+    """One job to push."""
 
-    job: dict[str, Any]
-    expected: Expected
+    fields: dict[str, Any]
+    """The job as JSON object."""
+    expected: ExpectedResult
     after: JobRef | None = None
+    """Push it only after the result of this job has come."""
     pushes: int = 1
+    """How often it is pushed. All pushes are one job."""
 
     @property
     def ref(self) -> JobRef:
-        """Its name."""
-        return JobRef(self.job["tenant_id"], self.job["job_id"])
+        """Tenant and id."""
+        return JobRef(self.fields["tenant_id"], self.fields["job_id"])
 
     @property
     def text(self) -> str:
-        """What goes onto the list, as `JSON.stringify` would write it."""
-        return json.dumps(self.job, ensure_ascii=False, separators=(",", ":"))
+        """The string to push, as `JSON.stringify` writes it."""
+        return json.dumps(self.fields, ensure_ascii=False, separators=(",", ":"))
 
 
 NO_JOB = "[object Object]"
-"""What n8n pushes where an expression lacks JSON.stringify. Nobody can be answered: it goes to the dead letters."""
+"""What n8n pushes if an expression lacks JSON.stringify. It has no job id to answer to: it becomes a dead letter."""
 
 
-def scenario(callbacks: str) -> list[ScenarioJob]:
-    """Some thirty jobs of three tenants, with ids in common. `callbacks`: base URL of allowed callbacks."""
+def scenario(callback_base_url: str) -> list[ScenarioJob]:
+    """About thirty jobs of three tenants. Some ids are used by several tenants."""
     return [
-        *_products(callbacks),
-        *_accounts(callbacks),
-        *_trouble(callbacks),
-        *_time(),
-        *_echoes(callbacks),
-        *_mistakes(),
+        *_products(callback_base_url),
+        *_accounts(callback_base_url),
+        *_trouble(callback_base_url),
+        *_timing(),
+        *_echoes(callback_base_url),
+        *_rejected(),
     ]
 
 
-def _products(callbacks: str) -> Iterator[ScenarioJob]:
+def _products(callback_base_url: str) -> Iterator[ScenarioJob]:
     skus = list(PRODUCTS)
     for tenant, wanted, priority, module in (
         ("acme", skus, "high", "shop.product"),
@@ -71,10 +74,10 @@ def _products(callbacks: str) -> Iterator[ScenarioJob]:
         for sku in wanted:
             product = PRODUCTS[sku]
             job = _job(sku.lower(), tenant, module, {"url": f"{SHOP}/products/{sku}"})
-            job |= {"priority": priority, "meta": {"order": sku}, "callback_url": f"{callbacks}/{tenant}"}
+            job |= {"priority": priority, "meta": {"order": sku}, "callback_url": f"{callback_base_url}/{tenant}"}
             yield ScenarioJob(
                 job,
-                Expected(
+                ExpectedResult(
                     "succeeded",
                     {"sku": sku, "title": product.title, "price": product.price, "currency": product.currency},
                 ),
@@ -82,59 +85,62 @@ def _products(callbacks: str) -> Iterator[ScenarioJob]:
             )
 
 
-def _accounts(callbacks: str) -> Iterator[ScenarioJob]:
-    """Two tenants use a profile of the same name: each has to log in for itself, and then stays logged in."""
+def _accounts(callback_base_url: str) -> Iterator[ScenarioJob]:
+    """Two tenants use a profile of the same name. Each logs in once, and then its own profile stays logged in."""
     for tenant, member, visits in (("acme", "ada", 3), ("globex", "grace", 2)):
         before: JobRef | None = None
         for visit in range(1, visits + 1):
             payload = {"url": SHOP, "user": member, "password": MEMBERS[member]}
             job = _job(f"account-{visit}", tenant, "shop.account", payload)
-            job |= {"profile_id": "shopper", "callback_url": f"{callbacks}/{tenant}"}
-            expected = Expected("succeeded", {"member": member, "logged_in_before": visit > 1})
-            act = ScenarioJob(job, expected, after=before)
-            yield act
-            before = act.ref
+            job |= {"profile_id": "shopper", "callback_url": f"{callback_base_url}/{tenant}"}
+            expected = ExpectedResult("succeeded", {"member": member, "logged_in_before": visit > 1})
+            visit_job = ScenarioJob(job, expected, after=before)
+            yield visit_job
+            before = visit_job.ref
 
 
-def _trouble(callbacks: str) -> Iterator[ScenarioJob]:
-    captcha = Expected("blocked", blocker="captcha")
+def _trouble(callback_base_url: str) -> Iterator[ScenarioJob]:
+    captcha = ExpectedResult("blocked", blocker="captcha")
     for tenant in ("globex", "initech"):
         job = _job("captcha", tenant, "shop.trouble", {"url": SHOP, "mode": "captcha"})
-        yield ScenarioJob(job | {"callback_url": f"{callbacks}/{tenant}"}, captcha)
+        yield ScenarioJob(job | {"callback_url": f"{callback_base_url}/{tenant}"}, captcha)
     failing = _job("failing", "globex", "shop.trouble", {"url": SHOP, "mode": "failing"})
     yield ScenarioJob(
-        failing | {"max_retries": 1, "callback_url": f"{callbacks}/globex"},
-        Expected("failed", error_type="shop_unavailable", artifacts=frozenset({"screenshot", "html"}), attempts=2),
+        failing | {"max_retries": 1, "callback_url": f"{callback_base_url}/globex"},
+        ExpectedResult(
+            "failed", error_type="shop_unavailable", artifacts=frozenset({"screenshot", "html"}), attempts=2
+        ),
     )
     missing = _job("missing", "acme", "shop.product", {"url": f"{SHOP}/products/NONE-00"})
-    yield ScenarioJob(missing, Expected("failed", error_type="no_such_product", attempts=1))
+    yield ScenarioJob(missing, ExpectedResult("failed", error_type="no_such_product", attempts=1))
 
 
-def _time() -> Iterator[ScenarioJob]:
+def _timing() -> Iterator[ScenarioJob]:
     slow = _job("slow", "initech", "shop.trouble", {"url": SHOP, "mode": "slow"})
-    yield ScenarioJob(slow | {"timeout_seconds": 1.5, "max_retries": 0}, Expected("timed_out", attempts=1))
+    yield ScenarioJob(slow | {"timeout_seconds": 1.5, "max_retries": 0}, ExpectedResult("timed_out", attempts=1))
     late = _job("late", "initech", "demo.echo", {})
-    yield ScenarioJob(late | {"expires_at": "2020-01-01T00:00:00Z"}, Expected("expired"))
+    yield ScenarioJob(late | {"expires_at": "2020-01-01T00:00:00Z"}, ExpectedResult("expired"))
     later = _job("later", "acme", "demo.echo", {"said": "later"})
-    yield ScenarioJob(later | {"delay_seconds": 1}, Expected("succeeded", {"said": "later"}))
+    yield ScenarioJob(later | {"delay_seconds": 1}, ExpectedResult("succeeded", {"said": "later"}))
 
 
-def _echoes(callbacks: str) -> Iterator[ScenarioJob]:
+def _echoes(callback_base_url: str) -> Iterator[ScenarioJob]:
     for tenant in TENANTS:
         job = _job("echo", tenant, "demo.echo", {"said": f"hello, {tenant}"})
         yield ScenarioJob(
-            job | {"callback_url": f"{callbacks}/{tenant}"}, Expected("succeeded", {"said": f"hello, {tenant}"})
+            job | {"callback_url": f"{callback_base_url}/{tenant}"},
+            ExpectedResult("succeeded", {"said": f"hello, {tenant}"}),
         )
 
 
-def _mistakes() -> Iterator[ScenarioJob]:
+def _rejected() -> Iterator[ScenarioJob]:
     product = {"url": f"{SHOP}/products/KTL-01"}
     misspelt = _job("unknown-field", "acme", "shop.product", product) | {"priorty": "high"}
-    yield ScenarioJob(misspelt, Expected("rejected", error_type="unknown_field"))
-    yield ScenarioJob(_job("unknown-module", "acme", "shop.produkt", product), Expected("rejected"))
-    yield ScenarioJob(_job("bad-payload", "globex", "shop.product", {"uri": "?"}), Expected("rejected"))
+    yield ScenarioJob(misspelt, ExpectedResult("rejected", error_type="unknown_field"))
+    yield ScenarioJob(_job("unknown-module", "acme", "shop.produkt", product), ExpectedResult("rejected"))
+    yield ScenarioJob(_job("bad-payload", "globex", "shop.product", {"uri": "?"}), ExpectedResult("rejected"))
     elsewhere = _job("bad-callback", "initech", "demo.echo", {})
-    yield ScenarioJob(elsewhere | {"callback_url": "http://127.0.0.1:9/steal"}, Expected("rejected"))
+    yield ScenarioJob(elsewhere | {"callback_url": "http://127.0.0.1:9/steal"}, ExpectedResult("rejected"))
 
 
 def _job(job_id: str, tenant: str, module: str, payload: dict[str, Any]) -> dict[str, Any]:

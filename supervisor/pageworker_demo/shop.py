@@ -1,4 +1,4 @@
-"""A small shop: products, a login that lasts, a captcha, a page that is out of order and one that is slow."""
+"""A small shop: products, a login that lasts, a captcha, a page that fails and a slow page."""
 
 import asyncio
 import secrets
@@ -13,11 +13,11 @@ from pageworker_demo import shop_data
 
 MAX_FORM_BYTES = 4096
 SESSION_SECONDS = 86_400
-SLOWEST_SECONDS = 30.0
+MAX_SLOW_SECONDS = 30.0
 
 
 class Shop:
-    """The site. `app` is what a web server serves; `logins` counts how often each member logged in."""
+    """The site. `app` is the application to serve. `logins` counts the logins per member."""
 
     def __init__(self) -> None:
         self.logins: dict[str, int] = {}
@@ -67,7 +67,7 @@ class Shop:
         member, password = form.get("user", [""])[0], form.get("password", [""])[0]
         known = shop_data.MEMBERS.get(member)
         if known is None or not secrets.compare_digest(known.encode(), password.encode()):
-            return HTMLResponse(shop_data.login_page("That is not a name and password we know."), 403)
+            return HTMLResponse(shop_data.login_page("Unknown name or wrong password."), 403)
         session = secrets.token_urlsafe(24)
         self._sessions[session] = member
         self.logins[member] = self.logins.get(member, 0) + 1
@@ -94,10 +94,10 @@ class Shop:
         asked = request.query_params.get("seconds", "5")
         seconds = float(asked) if asked.replace(".", "", 1).isdigit() else 5.0
         try:
-            async with asyncio.timeout(min(SLOWEST_SECONDS, seconds)):
-                # Whoever goes away is not served any longer.
+            async with asyncio.timeout(min(MAX_SLOW_SECONDS, seconds)):
+                # A client that disconnects is not served any longer.
                 while (await request.receive())["type"] != "http.disconnect":
                     continue
         except TimeoutError:
-            return HTMLResponse(shop_data.page("At last", "<h1>At last</h1>"))
+            return HTMLResponse(shop_data.page("Loaded", "<h1>Loaded</h1>"))
         return Response(status_code=499)

@@ -1,16 +1,16 @@
-"""What the shop sells, to whom, and the HTML it shows it in."""
+"""The shop's products and members, and its pages as HTML."""
 
 import json
 from dataclasses import dataclass
 from html import escape
 
 MEMBERS = {"ada": "correct-horse", "grace": "battery-staple"}
-"""Customers and their passwords."""
+"""Members and their passwords."""
 
 
 @dataclass(frozen=True)
 class Product:
-    """One thing for sale. `price` is a decimal string in `currency`."""
+    """A product. `price` is a decimal string in `currency`."""
 
     sku: str
     title: str
@@ -24,11 +24,11 @@ PRODUCTS = {
     product.sku: product
     for product in (
         Product("KTL-01", "Enamel kettle", "39.90", "InStock", "Two litres, whistles in C."),
-        Product("LMP-02", "Desk lamp", "64.00", "InStock", "Warm light, heavy foot."),
+        Product("LMP-02", "Reading lamp", "64.00", "InStock", "Warm light, heavy foot."),
         Product("CHR-03", "Folding chair", "48.50", "LimitedAvailability", "Beech, oiled."),
         Product("MUG-04", "Stoneware mug", "12.00", "InStock", "Holds 0.3 l & a spoon."),
         Product("RUG-05", "Wool rug", "219.00", "OutOfStock", "Woven by hand, 120 × 180 cm."),
-        Product("CLK-06", "Wall clock", "85.00", "InStock", "Silent movement."),
+        Product("CLK-06", "Kitchen clock", "85.00", "InStock", "Silent movement."),
     )
 }
 
@@ -40,7 +40,7 @@ header a { margin-right: 1rem; } .price { font-size: 1.4rem; } .out { color: #a0
 
 
 def page(title: str, body: str, head: str = "") -> str:
-    """A whole document in the shop's frame. `title` is text; `body` and `head` are HTML."""
+    """A whole document. `title` is text; `body` and `head` are HTML."""
     return (
         f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{escape(title)}</title>'
         f'<link rel="stylesheet" href="/style.css">{head}</head><body>'
@@ -59,7 +59,7 @@ def front() -> str:
 
 
 def product_page(product: Product) -> str:
-    """A product with structured data (schema.org, as JSON-LD) beside what a reader sees."""
+    """A product, both as visible text and as structured data (schema.org, JSON-LD)."""
     data = {
         "@context": "https://schema.org",
         "@type": "Product",
@@ -73,7 +73,7 @@ def product_page(product: Product) -> str:
             "availability": f"https://schema.org/{product.availability}",
         },
     }
-    # "</script>" inside a value would end the element: HTML knows no JSON.
+    # HTML does not parse JSON: "</script>" inside a value would end the element.
     linked = json.dumps(data).replace("<", "\\u003c")
     mark = ' class="out"' if product.availability == "OutOfStock" else ""
     body = (
@@ -87,7 +87,7 @@ def product_page(product: Product) -> str:
 
 
 def picture(product: Product) -> str:
-    """A picture of the product, as far as it goes."""
+    """A placeholder picture of a product, as SVG."""
     return (
         '<svg xmlns="http://www.w3.org/2000/svg" width="240" height="160">'
         '<rect width="240" height="160" fill="#eee"/>'
@@ -95,12 +95,12 @@ def picture(product: Product) -> str:
     )
 
 
-def login_page(complaint: str = "") -> str:
+def login_page(message: str = "") -> str:
     """The login form."""
-    told = f'<p role="alert">{escape(complaint)}</p>' if complaint else ""
+    alert = f'<p role="alert">{escape(message)}</p>' if message else ""
     return page(
         "Log in",
-        f'<h1>Log in</h1>{told}<form method="post" action="/login">'
+        f'<h1>Log in</h1>{alert}<form method="post" action="/login">'
         '<label>Name <input name="user" autocomplete="username"></label> '
         '<label>Password <input name="password" type="password" autocomplete="current-password"></label> '
         "<button>Log in</button></form>",
@@ -108,7 +108,7 @@ def login_page(complaint: str = "") -> str:
 
 
 def account_page(member: str, orders: int) -> str:
-    """What only a member sees."""
+    """The account page, for a member who is logged in."""
     return page(
         "Your account",
         f'<h1>Your account</h1><p>Hello, <b id="member">{escape(member)}</b>.</p>'
@@ -117,7 +117,7 @@ def account_page(member: str, orders: int) -> str:
 
 
 def guarded_page() -> str:
-    """A page behind a captcha: a stand-in built the way the well-known ones are, and harmless."""
+    """A page behind a captcha. The captcha is built like well-known ones, and harmless."""
     return page(
         "One moment",
         "<h1>Are you a person?</h1>"
@@ -128,7 +128,7 @@ def guarded_page() -> str:
 
 
 def captcha_frame() -> str:
-    """Inside of the captcha's frame."""
+    """The document inside the captcha's frame."""
     return (
         '<!doctype html><meta charset="utf-8"><title>shopguard</title>'
         '<label><input type="checkbox"> I am not a robot</label>'
@@ -136,5 +136,5 @@ def captcha_frame() -> str:
 
 
 def broken_page() -> str:
-    """What is shown while the shop is down."""
-    return page("Out of order", '<h1>503</h1><p id="incident">The cellar is under water. Ask for INC-42.</p>')
+    """The error page of a shop that is down."""
+    return page("Out of order", '<h1>503</h1><p id="incident">The shop is down for maintenance, incident INC-42.</p>')

@@ -1,4 +1,4 @@
-"""Writes plain tables as TOML. Strings, numbers, booleans and lists of them are the same in TOML as in JSON."""
+"""Writes tables as TOML. Strings, numbers, booleans and lists of them are written in TOML as in JSON."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -6,16 +6,21 @@ from typing import Any
 
 
 def toml_text(tree: Mapping[str, Any]) -> str:
-    """The text of a TOML file with `tree`. Source: TOML 1.0.0, "Table"."""
+    """`tree` as the text of a TOML file. Source: TOML 1.0.0, "Table"."""
     return "\n".join(_lines(tree, ())) + "\n"
 
 
 def _lines(table: Mapping[str, Any], path: tuple[str, ...]) -> Iterator[str]:
     values = {key: value for key, value in table.items() if not isinstance(value, Mapping)}
     if path and values:
-        yield f"[{'.'.join(map(json.dumps, path))}]"
+        yield f"[{'.'.join(map(_value, path))}]"
     for key, value in values.items():
-        yield f"{json.dumps(key)} = {json.dumps(value)}"
+        yield f"{_value(key)} = {_value(value)}"
     for key, value in table.items():
         if isinstance(value, Mapping):
             yield from _lines(value, (*path, key))
+
+
+def _value(value: object) -> str:
+    """JSON differs from TOML in strings: its `\\u` escapes may be surrogate pairs, and it does not escape DEL."""
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")

@@ -1,4 +1,4 @@
-"""A worker's ground, made fresh: data folder, signing key, published modules, configuration."""
+"""What a new worker needs: data folder, signing key, published modules, configuration."""
 
 import sysconfig
 from collections.abc import Iterable, Mapping
@@ -18,7 +18,7 @@ EXAMPLES = ("shop_product", "shop_account", "shop_trouble", "demo_echo")
 
 @dataclass(frozen=True)
 class Workspace:
-    """Where one worker lives. `config_file` is what it is started with."""
+    """The data folder and the ports of one worker."""
 
     folder: Path
     http_port: int
@@ -26,30 +26,30 @@ class Workspace:
 
     @property
     def config_file(self) -> Path:
-        """TOML."""
+        """The configuration, which the worker is started with."""
         return self.folder / "pageworker.toml"
 
     @property
     def log_file(self) -> Path:
-        """What the daemon says."""
+        """The daemon's output."""
         return self.folder / "daemon.log"
 
     @property
     def secret_file(self) -> Path:
-        """The key that callbacks are signed with."""
+        """The secret that callbacks are signed with."""
         return self.folder / "callback.secret"
 
     @property
     def registry(self) -> Path:
-        """Bundles, signatures, index."""
+        """The registry: bundles, signatures, index."""
         return self.folder / "registry"
 
     def redis_login(self, user: str) -> tuple[str, str]:
-        """User and password of the worker's own Redis, once it runs. Raises PasswordUnreadable."""
+        """User and password for the worker's own Redis, which must have been started. Raises PasswordUnreadable."""
         return user, RedisFolder(self.folder).passwords()[user]
 
     def configure(self, settings: Mapping[str, Any]) -> None:
-        """Write the configuration: `settings` beside what the stage itself decides."""
+        """Write the configuration: `settings` by section, in addition to this folder and these ports."""
         own: dict[str, Any] = {
             "redis": {"port": self.redis_port},
             "worker": {"data_dir": str(self.folder)},
@@ -60,17 +60,19 @@ class Workspace:
 
 
 def find_examples() -> list[Path]:
-    """The example modules: of the checkout, or where an installation puts them. Raises FileNotFoundError."""
+    """The folders of the example modules, in the checkout or in the installation. Raises FileNotFoundError."""
     checkout = Path(__file__).parents[2] / "examples"
     installed = Path(sysconfig.get_path("data")) / "share" / "pageworker" / "examples"
     for folder in (checkout, installed):
         if (folder / EXAMPLES[0] / "module.toml").is_file():
             return [folder / name for name in EXAMPLES]
-    raise FileNotFoundError(f"no example modules, neither in {checkout} nor in {installed}")
+    raise FileNotFoundError(
+        f"The example modules are neither in {checkout} nor in {installed}. Install pageworker again."
+    )
 
 
 async def publish(modules: Iterable[Path], registry: Path) -> tuple[str, list[str]]:
-    """Pack, sign with a fresh key, publish. Returns the public key's line and what was published.
+    """Pack modules, sign them with a new key, publish them. Returns the public key's line and `NAME VERSION` of each.
 
     Raises PackRefused, PublishRefused, ModuleError.
     """

@@ -1,4 +1,4 @@
-"""`pageworker --config FILE`: reads the configuration, looks at the host, runs one worker in the foreground."""
+"""`pageworker --config FILE`: reads the configuration, checks the host, runs one worker in the foreground."""
 
 import argparse
 import asyncio
@@ -59,7 +59,7 @@ async def _run(worker: Worker, stop_seconds: float) -> None:
 
     def stop() -> None:
         worker.stop.set()
-        # Whatever hangs: the kernel ends the daemon then (SIGALRM), and everything that it started with it.
+        # If the stop hangs, the kernel ends the daemon (SIGALRM) and every process that it started.
         signal.setitimer(signal.ITIMER_REAL, stop_seconds)
 
     for number in (signal.SIGTERM, signal.SIGINT):

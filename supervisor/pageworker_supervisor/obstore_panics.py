@@ -1,8 +1,8 @@
-"""Keeps a host that has run out of descriptors or threads from ending the daemon through obstore.
+"""Protects the daemon from obstore's panics on a host that has no descriptors or threads left.
 
-obstore builds a Tokio runtime at its first call. Where the process has no descriptor left for it, that panics: PyO3
-raises `pyo3_runtime.PanicException`, which is no Exception, so nothing that waits for errors of a store catches it. The
-runtime's lock is poisoned by it, so every later call panics too. So the daemon builds the runtime when it starts.
+obstore builds a Tokio runtime at its first call. If the process has no descriptor left, that panics: PyO3 raises
+`pyo3_runtime.PanicException`, which is not an Exception, so `except Exception` does not catch it. The panic also
+poisons the runtime's lock, so every later call panics too. Therefore the daemon builds the runtime when it starts.
 Source: https://docs.rs/pyo3/latest/pyo3/panic/struct.PanicException.html
 """
 
@@ -14,7 +14,7 @@ from obstore.store import MemoryStore
 
 @contextmanager
 def panics_as_os_errors() -> Iterator[None]:
-    """Raises OSError in place of a panic; everything else as it is."""
+    """Raise OSError instead of a panic. Other errors pass unchanged."""
     try:
         yield
     except BaseException as error:
@@ -24,6 +24,6 @@ def panics_as_os_errors() -> Iterator[None]:
 
 
 def build_runtime() -> None:
-    """Have the runtime before anything can use up what it needs. Raises OSError where that is used up already."""
+    """Build the runtime before other parts can use up what it needs. Raises OSError where that is used up already."""
     with panics_as_os_errors():
         MemoryStore().put("runtime", b"")

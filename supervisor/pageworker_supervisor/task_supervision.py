@@ -1,4 +1,4 @@
-"""Tasks that last as long as the worker."""
+"""Tasks that run as long as the worker."""
 
 import asyncio
 from collections.abc import Coroutine, Iterator, Mapping
@@ -6,23 +6,22 @@ from typing import Any
 
 
 class TaskExitedUnexpectedly(RuntimeError):
-    """A task has ended that should last, or see its work through: a bug of ours. Better no worker than one that seems
-    to work."""
+    """A task ended that should run for ever, or finish its work: a bug. The worker ends, rather than seem to work."""
 
 
-def leaves(group: BaseExceptionGroup[BaseException]) -> Iterator[BaseException]:
-    """The errors in a group, and in the groups in it."""
-    for error in group.exceptions:
-        if isinstance(error, BaseExceptionGroup):
-            yield from leaves(error)
-        else:
-            yield error
+def leaves(error: BaseException) -> Iterator[BaseException]:
+    """The errors in a group and in its inner groups; the error itself where it is no group."""
+    if isinstance(error, BaseExceptionGroup):
+        for inner in error.exceptions:
+            yield from leaves(inner)
+    else:
+        yield error
 
 
 async def run_forever(works: Mapping[str, Coroutine[Any, Any, object]]) -> None:
-    """Run works, by name, until cancelled. One that ends, in whatever way, ends all: raises EndedByItself, in a group.
+    """Run tasks, by name, until cancelled. If one ends, all end, and TaskExitedUnexpectedly is raised in a group.
 
-    A TaskGroup alone says nothing of a child that returned, or that a stray cancellation has ended.
+    A TaskGroup alone does not report a child that returned, or that a stray cancellation ended.
     """
     async with asyncio.TaskGroup() as tasks:
         running = [tasks.create_task(work, name=name) for name, work in works.items()]

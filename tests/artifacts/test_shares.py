@@ -1,4 +1,4 @@
-"""Shares of something scarce, decided without I/O: bounds hold whatever is claimed, and nobody waits for ever."""
+"""Shares of a limited resource, decided without I/O: bounds hold whatever is claimed, and no tenant waits forever."""
 
 import asyncio
 from collections import Counter
@@ -19,58 +19,58 @@ def release(claim: ShareClaim) -> None:
         pass
 
 
-async def test_nobody_has_more_than_a_part_and_all_together_no_more_than_all() -> None:
+async def test_one_tenant_holds_a_part_at_most_and_all_together_the_total() -> None:
     shares = TenantShares(10, 5)
     first, second, third = (shares.claim("a", 3) for _ in range(3))
-    assert (first.turn.done(), second.turn.done()) == (True, False)
+    assert (first.granted.done(), second.granted.done()) == (True, False)
     with shares.claim("b", 5) as other:
-        assert other.turn.done()
+        assert other.granted.done()
         assert shares.used == 8
     release(first)
-    assert (second.turn.done(), third.turn.done()) == (True, False)
+    assert (second.granted.done(), third.granted.done()) == (True, False)
     release(third)
     release(second)
     assert shares.used == 0
 
 
-async def test_who_holds_least_is_next() -> None:
+async def test_the_tenant_that_holds_least_is_next() -> None:
     shares = TenantShares(6, 4)
     held = [shares.claim("a", 2), shares.claim("b", 4)]
     waiting = shares.claim("a", 2)
     newcomer = shares.claim("c", 2)
     release(held[1])
-    assert newcomer.turn.done()
-    assert waiting.turn.done(), "room for both"
+    assert newcomer.granted.done()
+    assert waiting.granted.done(), "there are units for both"
     shares = TenantShares(4, 4)
     first = shares.claim("a", 2)
     second = shares.claim("b", 2)
     more, newcomer = shares.claim("a", 2), shares.claim("c", 2)
     release(second)
-    assert (newcomer.turn.done(), more.turn.done()) == (True, False)
+    assert (newcomer.granted.done(), more.granted.done()) == (True, False)
     release(first)
-    assert more.turn.done()
+    assert more.granted.done()
 
 
-async def test_who_needs_much_is_not_overtaken_for_ever() -> None:
+async def test_a_large_claim_is_not_overtaken() -> None:
     shares = TenantShares(10, 10)
     small = shares.claim("a", 4)
     large = shares.claim("b", 8)
     later = shares.claim("c", 2)
-    assert (large.turn.done(), later.turn.done()) == (False, False)
+    assert (large.granted.done(), later.granted.done()) == (False, False)
     release(small)
-    assert (large.turn.done(), later.turn.done()) == (True, True)
+    assert (large.granted.done(), later.granted.done()) == (True, True)
 
 
-async def test_one_who_gives_up_leaves_the_line() -> None:
+async def test_a_claim_that_is_given_up_leaves_the_queue() -> None:
     shares = TenantShares(4, 4)
     first, second, third = (shares.claim("a", 4) for _ in range(3))
     release(second)
     release(first)
-    assert third.turn.done()
+    assert third.granted.done()
     with pytest.raises(TimeoutError):
         async with asyncio.timeout(0.01):
             with shares.claim("a", 4) as late:
-                await late.turn
+                await late.granted
     release(third)
     assert shares.used == 0
     with pytest.raises(ValueError, match="at most 4"):
@@ -86,16 +86,16 @@ def test_bounds_hold_and_all_are_served_in_the_end(steps: list[tuple[str, int]])
         for tenant_id, amount in steps:
             if amount:
                 claims.append(shares.claim(tenant_id, amount))
-            elif held := [claim for claim in claims if claim.turn.done()]:
+            elif held := [claim for claim in claims if claim.granted.done()]:
                 claims.remove(held[0])
                 release(held[0])
             by_tenant: Counter[str] = Counter()
             for claim in claims:
-                by_tenant[claim.tenant_id] += claim.amount * claim.turn.done()
+                by_tenant[claim.tenant_id] += claim.amount * claim.granted.done()
             assert by_tenant.total() == shares.used <= 7
             assert all(units <= 5 for units in by_tenant.values())
         while claims:
-            oldest = next(claim for claim in claims if claim.turn.done())
+            oldest = next(claim for claim in claims if claim.granted.done())
             claims.remove(oldest)
             release(oldest)
 

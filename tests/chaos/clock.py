@@ -1,4 +1,4 @@
-"""A wall clock that is wrong, for this process alone."""
+"""Shifts the time of day that this process reads."""
 
 import datetime
 import time
@@ -8,17 +8,17 @@ _real_time, _real_time_ns = time.time, time.time_ns
 
 
 class ChaosClock:
-    """Moves what Python code reads as the time of day; monotonic time goes on as it is."""
+    """Shifts the time of day for Python code. Monotonic time stays as it is."""
 
     def __init__(self) -> None:
         self.ahead_seconds = 0.0
 
     def install(self) -> None:
-        """To be called when everything is imported: types in annotations must stay the real ones."""
+        """Replace the clock. Call it after all imports: types in annotations must stay the real ones."""
         clock, real = self, datetime.datetime
 
         class Shifted(datetime.datetime):
-            """Its `now` is an instance of the real class: encoders ask for exactly that."""
+            """Its `now()` returns the real class, since encoders check for exactly that class."""
 
             @classmethod
             def now(cls, tz: datetime.tzinfo | None = None) -> Any:

@@ -1,4 +1,4 @@
-"""Redis as it is deployed, with what may befall it. Everything here blocks; a director calls it in threads."""
+"""The deployments of Redis, and the faults of each. All calls block: `Faults` makes them in threads."""
 
 import random
 import threading
@@ -20,50 +20,50 @@ WORKER, FIRST_PASSWORD = "worker", "first"
 NODE_TIMEOUT_MS = 2000
 
 
-class Ground(Protocol):
-    """One deployment."""
+class Deployment(Protocol):
+    """One deployment of Redis."""
 
     name: str
     url: str
     worker_settings: dict[str, str]
-    """How workers reach it: settings of `redis`."""
+    """Settings of the section `redis` with which workers connect."""
     nodes: list[RedisServer]
     shards: int
     replicas: int
 
     def faults(self) -> dict[str, Fault]:
-        """By name. Each returns when the deployment is whole again."""
+        """The faults by name. Each returns when the deployment is healthy again."""
 
     def primaries(self) -> list[RedisServer]:
-        """Who takes writes now."""
+        """The servers that take writes now."""
 
     def primary_of(self, key: str) -> RedisServer:
-        """Who has this key."""
+        """The server that holds this key."""
 
 
-def _pause(server: RedisServer, dice: random.Random, most: float) -> None:
+def _pause(server: RedisServer, rng: random.Random, most: float) -> None:
     server.pause()
-    _let_pass(dice.uniform(0.3, most))
+    _wait(rng.uniform(0.3, most))
     server.resume()
 
 
-def _let_pass(seconds: float) -> None:
+def _wait(seconds: float) -> None:
     threading.Event().wait(seconds)
 
 
-def _restart(server: RedisServer, dice: random.Random) -> None:
-    if dice.random() < 0.5:
+def _restart(server: RedisServer, rng: random.Random) -> None:
+    if rng.random() < 0.5:
         server.kill()
         server.start()
     else:
         server.restart()
 
 
-def _squeeze(servers: list[RedisServer], dice: random.Random) -> None:
-    """maxmemory below what is in use; what frees memory must go on."""
+def _squeeze(servers: list[RedisServer], rng: random.Random) -> None:
+    """Set maxmemory below what is in use. Commands that free memory must still work."""
     for server in servers:
         server.command("CONFIG", "SET", "maxmemory", "1mb", "maxmemory-policy", "noeviction")
-    _let_pass(dice.uniform(0.3, 2))
+    _wait(rng.uniform(0.3, 2))
     for server in servers:
         server.command("CONFIG", "SET", "maxmemory", "0")
 
@@ -73,13 +73,13 @@ def _forget_functions(servers: list[RedisServer]) -> None:
         server.command("FUNCTION", "FLUSH", "SYNC")
 
 
-class Standalone:
+class StandaloneDeployment:
     """One server with AOF."""
 
     name, shards, replicas = "standalone", 1, 0
 
     def __init__(self, server: RedisServer, disk: SmallDisk | None) -> None:
-        """`disk`: what the server's folder is on."""
+        """`disk`: the disk that holds the server's folder."""
         self.url = server.url
         self.nodes = [server]
         self._disk = disk
@@ -91,53 +91,53 @@ class Standalone:
         }
 
     def faults(self) -> dict[str, Fault]:
-        """What one server can suffer."""
+        """The faults of a single server."""
         (server,) = self.nodes
         return {
             "redis restart": partial(_restart, server),
-            "redis stopped": lambda dice: _pause(server, dice, 6.0),
+            "redis stopped": lambda rng: _pause(server, rng, 6.0),
             "maxmemory": partial(_squeeze, self.nodes),
-            "functions gone": lambda dice: _forget_functions(self.nodes),
+            "functions gone": lambda rng: _forget_functions(self.nodes),
             "password rotated": self._rotate,
             "right withdrawn": self._withdraw,
             **({} if self._disk is None else {"data folder full": self._fill}),
         }
 
-    def _rotate(self, dice: random.Random) -> None:
-        """In Redis first, and later in the file that workers read."""
+    def _rotate(self, rng: random.Random) -> None:
+        """Change the password in Redis first, and later in the file that workers read."""
         (server,) = self.nodes
-        password = f"{dice.randrange(10**9)}"
+        password = f"{rng.randrange(10**9)}"
         server.command("ACL", "SETUSER", WORKER, "resetpass", f">{password}")
         server.command("ACL", "SAVE")
-        if dice.random() < 0.7:
+        if rng.random() < 0.7:
             server.command("CLIENT", "KILL", "USER", WORKER)
-        _let_pass(dice.uniform(0.3, 3))
+        _wait(rng.uniform(0.3, 3))
         self._password_file.write_text(password)
 
-    def _withdraw(self, dice: random.Random) -> None:
-        """Rights that stand before a transition, not in the midst of one."""
+    def _withdraw(self, rng: random.Random) -> None:
+        """Take away a right that is needed to begin a transition, not one within a transition."""
         (server,) = self.nodes
-        right = dice.choice(("fcall", "eval", "blmpop", "blmove", "xreadgroup", "@all"))
+        right = rng.choice(("fcall", "eval", "blmpop", "blmove", "xreadgroup", "@all"))
         server.command("ACL", "SETUSER", WORKER, f"-{right}")
-        _let_pass(dice.uniform(0.3, 3))
+        _wait(rng.uniform(0.3, 3))
         server.command("ACL", "SETUSER", WORKER, "+@all")
 
-    def _fill(self, dice: random.Random) -> None:
-        """It ends with its first write, and is started again, as who keeps it would, when there is space."""
+    def _fill(self, rng: random.Random) -> None:
+        """Fill the disk: Redis ends at its first write. It is started again when there is space."""
         (server,) = self.nodes
         assert self._disk is not None
         with self._disk.full():
-            _let_pass(dice.uniform(0.5, 3))
+            _wait(rng.uniform(0.5, 3))
             died = not server.is_up
         if died:
             server.restart()
 
     def primaries(self) -> list[RedisServer]:
-        """It."""
+        """The one server."""
         return self.nodes
 
     def primary_of(self, key: str) -> RedisServer:
-        """It."""
+        """The one server."""
         return self.nodes[0]
 
 
@@ -153,14 +153,14 @@ class SentinelDeployment:
         self.nodes = group.nodes
 
     def faults(self) -> dict[str, Fault]:
-        """Failovers, asked for and not."""
+        """Failovers that are asked for, and failures of the nodes."""
         return {
-            "sentinel failover": lambda dice: self._whole(self._group.failover),
-            "primary killed": lambda dice: self._whole(self._kill),
-            "primary restart": lambda dice: self._whole(lambda: _restart(self._group.primary, dice)),
-            "primary stopped": lambda dice: self._whole(lambda: _pause(self._group.primary, dice, 4.0)),
-            "replica stopped": lambda dice: self._whole(lambda: _pause(self._group.replica, dice, 3.0)),
-            "maxmemory": lambda dice: _squeeze(self.primaries(), dice),
+            "sentinel failover": lambda rng: self._whole(self._group.failover),
+            "primary killed": lambda rng: self._whole(self._kill),
+            "primary restart": lambda rng: self._whole(lambda: _restart(self._group.primary, rng)),
+            "primary stopped": lambda rng: self._whole(lambda: _pause(self._group.primary, rng, 4.0)),
+            "replica stopped": lambda rng: self._whole(lambda: _pause(self._group.replica, rng, 3.0)),
+            "maxmemory": lambda rng: _squeeze(self.primaries(), rng),
         }
 
     def _kill(self) -> None:
@@ -169,7 +169,7 @@ class SentinelDeployment:
         old.start()
 
     def _whole(self, fault: Callable[[], object]) -> None:
-        """Two faults at once would be more than one replica can stand."""
+        """Run the fault, then wait until the replica is in step: one replica survives one fault."""
         fault()
         until(self._in_step, "the replica follows", 60, 0.05)
 
@@ -187,16 +187,16 @@ class SentinelDeployment:
             return False
 
     def primaries(self) -> list[RedisServer]:
-        """One."""
+        """The one primary."""
         return [self._group.primary]
 
     def primary_of(self, key: str) -> RedisServer:
-        """The same for all keys."""
+        """The primary, for every key."""
         return self._group.primary
 
 
-class Clustered:
-    """Three ranges of slots with a replica each, three shards."""
+class ClusterDeployment:
+    """Three ranges of slots, each with a replica; three shards."""
 
     name, shards, replicas = "cluster", 3, 1
 
@@ -207,26 +207,26 @@ class Clustered:
         self.nodes = [*formed.nodes, *formed.replicas]
 
     def faults(self) -> dict[str, Fault]:
-        """Failovers, migrations, nodes that go."""
+        """Failovers, slot migrations, failing nodes."""
         ranges = len(self._cluster.nodes)
         return {
-            "cluster failover": lambda dice: self._whole(lambda: self._cluster.failover(dice.randrange(ranges))),
-            "slot migration": lambda dice: self._whole(lambda: self._migrate(dice)),
-            "node restart": lambda dice: self._whole(lambda: _restart(dice.choice(self.nodes), dice)),
-            "node stopped": lambda dice: self._whole(lambda: _pause(dice.choice(self.nodes), dice, 4.0)),
-            "functions gone": lambda dice: _forget_functions(self.primaries()),
-            "maxmemory": lambda dice: _squeeze(self.primaries(), dice),
+            "cluster failover": lambda rng: self._whole(lambda: self._cluster.failover(rng.randrange(ranges))),
+            "slot migration": lambda rng: self._whole(lambda: self._migrate(rng)),
+            "node restart": lambda rng: self._whole(lambda: _restart(rng.choice(self.nodes), rng)),
+            "node stopped": lambda rng: self._whole(lambda: _pause(rng.choice(self.nodes), rng, 4.0)),
+            "functions gone": lambda rng: _forget_functions(self.primaries()),
+            "maxmemory": lambda rng: _squeeze(self.primaries(), rng),
         }
 
-    def _migrate(self, dice: random.Random) -> None:
-        slot = self._cluster.slot(dice.choice([*(f"pw:{{{shard}}}" for shard in range(self.shards)), "pw:inbox"]))
+    def _migrate(self, rng: random.Random) -> None:
+        slot = self._cluster.slot(rng.choice([*(f"pw:{{{shard}}}" for shard in range(self.shards)), "pw:inbox"]))
         owner = self._cluster.owner(slot)
-        target = dice.choice([node for node in self.primaries() if node is not owner])
+        target = rng.choice([node for node in self.primaries() if node is not owner])
         for _ in range(20):
             try:
                 self._cluster.migrate_slot(slot, target)
             except (redis.exceptions.RedisError, OSError):
-                continue  # a busy source refuses or is slow: as redis-cli --cluster fix does, again
+                continue  # a busy source refuses or is slow: try again, as redis-cli --cluster fix does
             return
         raise TimeoutError(f"slot {slot} does not move")
 
@@ -248,7 +248,7 @@ class Clustered:
         )
 
     def primaries(self) -> list[RedisServer]:
-        """Those that say so themselves."""
+        """The nodes that report the role of a primary."""
         found = []
         for node in self.nodes:
             with suppress(redis.exceptions.RedisError, OSError):
@@ -257,13 +257,13 @@ class Clustered:
         return found
 
     def primary_of(self, key: str) -> RedisServer:
-        """As the first node that answers sees it."""
+        """The owner of the key's slot, as the first node that answers reports it."""
         return self._cluster.owner(self._cluster.slot(key))
 
 
 @contextmanager
 def server_with_users(disk: SmallDisk | None) -> Iterator[RedisServer]:
-    """With a user for workers beside ours, which no fault locks out."""
+    """A server with a user for the workers. The default user is the test's own: no fault locks it out."""
     with TemporaryDirectory(prefix="pw-chaos-redis-", ignore_cleanup_errors=True) as temporary:
         users = Path(temporary) / "users.acl"
         rights = "~* &* +@all"
@@ -275,17 +275,17 @@ def server_with_users(disk: SmallDisk | None) -> Iterator[RedisServer]:
 
 
 @contextmanager
-def ground(name: str) -> Iterator[Ground]:
-    """The deployment of that name, for the block."""
+def open_deployment(name: str) -> Iterator[Deployment]:
+    """The deployment of that name. It exists until the block ends."""
     match name:
         case "standalone":
             with small_disk() as disk, server_with_users(disk) as server:
-                yield Standalone(server, disk)
+                yield StandaloneDeployment(server, disk)
         case "sentinel":
             with sentinel(aof=True) as group:
                 yield SentinelDeployment(group)
         case "cluster":
             with cluster(primaries=3, replicas=1, node_timeout_ms=NODE_TIMEOUT_MS, aof=True) as formed:
-                yield Clustered(formed)
+                yield ClusterDeployment(formed)
         case _:
-            raise ValueError(f"no such ground: {name}")
+            raise ValueError(f"no deployment named {name!r}")

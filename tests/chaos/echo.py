@@ -1,4 +1,4 @@
-"""Runners that live in the worker's process: everything of the product but the sandbox and the browser."""
+"""Runners inside the worker's own process: they replace sandbox and browser. All other code is the product's."""
 
 import asyncio
 import fcntl
@@ -6,7 +6,7 @@ import os
 import random
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Literal
 
@@ -32,8 +32,8 @@ RECYCLE_SECONDS = 0.001
 
 
 @dataclass(frozen=True)
-class EchoHouse(RunnerResources):
-    """Profiles are one file each, that the kernel locks, in a folder that all workers share."""
+class EchoResources(RunnerResources):
+    """Each profile is one file, locked by the kernel, in a folder that all workers share."""
 
     locks: Path = NOWHERE
 
@@ -63,10 +63,10 @@ class _Gone(Exception):
 
 
 class EchoRunner(Runner):
-    """Sleeps some milliseconds and answers; what it is to do instead stands in the payload."""
+    """Sleeps some milliseconds and answers. The payload may tell it to fail or to crash instead."""
 
-    def __init__(self, *words: Any) -> None:
-        super().__init__(*words)
+    def __init__(self, *arguments: Any, **more: Any) -> None:
+        super().__init__(*arguments, **more)
         self._stopping = asyncio.Event()
         self._tasks: asyncio.TaskGroup | None = None
         self._answers: dict[str, asyncio.Task[None]] = {}
@@ -85,35 +85,36 @@ class EchoRunner(Runner):
             self._tasks = None
 
     def _step(self, event: RunnerEvent) -> None:
-        self.life = next_state(TRANSITIONS, self.life, event)
-        if self.life is RunnerState.STOPPING:
+        self.state = next_state(TRANSITIONS, self.state, event)
+        if self.state is RunnerState.STOPPING:
             self._stopping.set()
 
     def crash(self, reason: str) -> None:
-        """What SIGKILL to its process does."""
+        """Behave as after SIGKILL."""
         self._end = RunnerLost(reason, charged=True)
         self._stopping.set()
 
     async def freeze(self, seconds: float) -> None:
-        """What SIGSTOP to its process does."""
+        """Behave as during SIGSTOP."""
         self._thawed.clear()
         await asyncio.sleep(seconds)
         self._thawed.set()
 
     async def load(self, bundle: VerifiedBundle) -> None:
-        """Echoes need no module."""
+        """Load nothing: an echo needs no module."""
         await asyncio.shield(self._up)
         self._here()
 
     async def run(self, running: SentAttempt, words: m.Run, bundle: VerifiedBundle) -> m.Done:
-        """As the real one: from here on the page is given back by the runner."""
+        """Run one attempt. As in the real runner, the runner returns the page from here on."""
         tasks = self._here()
+        running.page.use(running.attempt_id)
         self.running[running.attempt_id] = running
         self._answers[running.attempt_id] = tasks.create_task(self._answer(running, words))
         return await asyncio.shield(running.done)
 
     async def cancel(self, attempt_id: str, outcome: Literal["timed_out", "cancelled"]) -> None:
-        """Frozen runners hear nothing."""
+        """Cancel the attempt, unless the runner is frozen."""
         if self._thawed.is_set() and (answer := self._answers.get(attempt_id)) is not None:
             answer.cancel(outcome)
 
@@ -124,7 +125,7 @@ class EchoRunner(Runner):
 
     async def _answer(self, running: SentAttempt, words: m.Run) -> None:
         payload: dict[str, Any] = msgspec.json.decode(words.payload)
-        running.accept(0)
+        running.accept()
         try:
             done = await self._do(words, payload)
         except asyncio.CancelledError as cancelled:
@@ -133,9 +134,10 @@ class EchoRunner(Runner):
             done = m.Done(attempt_id=words.attempt_id, outcome=cancelled.args[0])
         self.jobs_done += 1
         del self.running[words.attempt_id], self._answers[words.attempt_id]
+        running.page.recycle()
         running.end(done)
         await asyncio.sleep(RECYCLE_SECONDS)
-        self.release()
+        running.page.release()
 
     async def _do(self, words: m.Run, payload: dict[str, Any]) -> m.Done:
         await asyncio.sleep(payload["ms"] / 1000)
@@ -152,13 +154,23 @@ class EchoRunner(Runner):
 
 
 class EchoFleet(Fleet):
-    """The product's fleet, but for what it spawns."""
+    """The product's fleet, which starts echo runners."""
 
-    def _new_runner(self, context: ContextKey, fence: int | None, house: RunnerResources) -> Runner:
-        return EchoRunner(next(self._names), context, fence, house, self._events)
+    def _new_runner(
+        self,
+        context: ContextKey,
+        fence: int | None,
+        resources: RunnerResources,
+        *,
+        probe: bool = False,
+        comes_back: bool = False,
+    ) -> Runner:
+        return EchoRunner(
+            next(self._names), context, fence, resources, self._events, probe=probe, comes_back=comes_back
+        )
 
     def hit(self, seconds: float | None) -> None:
-        """Kill some runner, or freeze it for so long."""
+        """Kill a random busy runner (`None`), or freeze it for so many seconds."""
         chosen = [runner for runner in self.runners.values() if isinstance(runner, EchoRunner) and runner.taken]
         if chosen and self._tasks is not None:
             victim = random.choice(chosen)
@@ -168,38 +180,25 @@ class EchoFleet(Fleet):
                 self._tasks.create_task(victim.freeze(seconds))
 
 
-class EchoRooms(Components):
-    """Every room but the egress gateway. `locks` is set before any is made."""
+class EchoComponents(Components):
+    """The product's components without the egress gateway. Set `locks` before the first instance is made."""
 
     locks = NOWHERE
 
-    def _fleet(self, name: str, house: RunnerResources) -> Fleet:
-        self.echo = EchoFleet(
-            name,
-            EchoHouse(
-                settings=house.settings,
-                host=house.host,
-                outlet=house.outlet,
-                profiles=house.profiles,
-                artifacts=house.artifacts,
-                metrics=house.metrics,
-                uids=house.uids,
-                egress_sets=house.egress_sets,
-                locks=self.locks,
-            ),
-            self._give_up_profile,
-        )
+    def _fleet(self, name: str, resources: RunnerResources, probe_paths: tuple[Path | None, Path | None]) -> Fleet:
+        shared = {field.name: getattr(resources, field.name) for field in fields(RunnerResources)}
+        self.echo = EchoFleet(name, EchoResources(**shared, locks=self.locks), probe_paths, self._release_profile)
         return self.echo
 
     def hit(self, seconds: float | None) -> None:
-        """Kill some runner, or freeze it for so long."""
+        """Kill a random busy runner (`None`), or freeze it for so many seconds."""
         self.echo.hit(seconds)
 
     def break_gateway(self, seconds: float) -> None:
-        """There is none."""
+        """Do nothing: there is no gateway."""
 
     def tasks(self) -> dict[str, Any]:
-        """Nothing to let out."""
+        """The component tasks without the gateway's."""
         tasks = super().tasks()
         tasks.pop("egress").close()
         return tasks

@@ -1,4 +1,4 @@
-"""Whether a key is one that docs/redis-keys.md names, and whether it may stay when all work is done."""
+"""Checks the keys that are left: docs/redis-keys.md names each, and only the bounded ones have no time to live."""
 
 import re
 from pathlib import Path
@@ -7,11 +7,11 @@ DOCUMENT = Path(__file__).parents[2] / "docs" / "redis-keys.md"
 STANDING = re.compile(
     r"pw:\{\d+\}:(results|dead(:weight|:of:.*)?|ready|meta|workers)|pw:jobs|pw:registry:\w+|\{pw:inbox\}:workers"
 )
-"""Without a time to live, bounded by other means."""
+"""Keys without a time to live, whose size is bounded in another way."""
 
 
 def named_keys() -> re.Pattern[str]:
-    """All keys of the document, placeholders being anything."""
+    """A pattern for all keys of the document. A placeholder matches any text."""
     rows = re.findall(r"^\| `([^`]+)` \|", DOCUMENT.read_text(), re.MULTILINE)
     patterns = []
     for row in rows:
@@ -22,10 +22,10 @@ def named_keys() -> re.Pattern[str]:
 
 
 def strays(keys: dict[str, int]) -> list[str]:
-    """What is wrong with keys that are left, given with their TTL in seconds (below 0: none)."""
+    """One line per wrong key. `keys`: TTL in seconds by key; below 0 for none."""
     named = named_keys()
     return [
-        f"key {key} is not in {DOCUMENT.name}" if not named.fullmatch(key) else f"key {key} stays for ever"
+        f"key {key} is not in {DOCUMENT.name}" if not named.fullmatch(key) else f"key {key} has no time to live"
         for key, ttl in keys.items()
         if not named.fullmatch(key) or (ttl < 0 and not STANDING.fullmatch(key))
     ]

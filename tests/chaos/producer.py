@@ -1,4 +1,4 @@
-"""Pushes tasks as producers do, until Redis has them for sure; and cancels some."""
+"""Pushes jobs as producers do, until Redis has confirmed them, and cancels some."""
 
 import asyncio
 from collections.abc import Sequence
@@ -10,8 +10,8 @@ from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
-from chaos.deployments import Ground
-from chaos.work import Task
+from chaos.deployments import Deployment
+from chaos.work import ChaosJob
 from pageworker_supervisor.contract.job_ref import JobRef
 from pageworker_supervisor.queue import QueueClient
 from pageworker_supervisor.redis_client.errors import RedisUnavailable
@@ -22,35 +22,35 @@ WAIT_MS = 500
 
 
 class ChaosProducer:
-    """`pushed` is what Redis said yes to, by name; `texts` those that carry none."""
+    """`pushed`: the jobs that Redis accepted. `texts`: how many texts without a job id were pushed."""
 
-    def __init__(self, ground: Ground, queue: QueueClient, threads: Executor) -> None:
-        self.pushed: dict[JobRef, Task] = {}
+    def __init__(self, deployment: Deployment, queue: QueueClient, threads: Executor) -> None:
+        self.pushed: dict[JobRef, ChaosJob] = {}
         self.texts = 0
-        self._ground = ground
+        self._deployment = deployment
         self._queue = queue
         self._threads = threads
         self._clients: dict[int, Redis] = {}
         self._to_cancel: list[JobRef] = []
 
-    async def push(self, tasks: Sequence[Task]) -> None:
-        """Push these, and cancel what the last call pushed and is to be cancelled."""
-        for task in tasks:
-            if task.ref is None:
+    async def push(self, jobs: Sequence[ChaosJob]) -> None:
+        """Push these jobs. Cancel the jobs of the last call that are to be cancelled."""
+        for job in jobs:
+            if job.ref is None:
                 self.texts += 1
             else:
-                self.pushed[task.ref] = task
-        listed = [task for task in tasks if not task.by_stream]
-        streamed = [task for task in tasks if task.by_stream]
-        again = [task for task in listed if task.twice]
-        await self._send(INBOX, [("RPUSH", INBOX, task.text) for task in (*listed, *again)])
-        await self._send(JOBS, [("XADD", JOBS, "*", "job", task.text) for task in (*streamed, *streamed[:1])])
+                self.pushed[job.ref] = job
+        listed = [job for job in jobs if not job.by_stream]
+        streamed = [job for job in jobs if job.by_stream]
+        again = [job for job in listed if job.twice]
+        await self._send(INBOX, [("RPUSH", INBOX, job.text) for job in (*listed, *again)])
+        await self._send(JOBS, [("XADD", JOBS, "*", "job", job.text) for job in (*streamed, *streamed[:1])])
         for ref in self._to_cancel:
             await self._cancel(ref)
-        self._to_cancel = [task.ref for task in tasks if task.ref and task.cancelled]
+        self._to_cancel = [job.ref for job in jobs if job.ref and job.cancelled]
 
     async def _send(self, key: str, commands: Sequence[tuple[str, ...]]) -> None:
-        """Until they are where they cannot be forgotten. What was pushed before a failure is pushed again."""
+        """Push until Redis and its replicas have everything. After a failure everything is pushed again."""
         while commands:
             try:
                 await self._try(key, commands)
@@ -60,21 +60,21 @@ class ChaosProducer:
                 return
 
     async def _try(self, key: str, commands: Sequence[tuple[str, ...]]) -> None:
-        node = await asyncio.get_running_loop().run_in_executor(self._threads, self._ground.primary_of, key)
+        node = await asyncio.get_running_loop().run_in_executor(self._threads, self._deployment.primary_of, key)
         async with self.client(node.port).pipeline(transaction=False) as pipe:
             for command in commands:
                 pipe.execute_command(*command)
-            if self._ground.replicas:
-                pipe.execute_command("WAIT", self._ground.replicas, WAIT_MS)
+            if self._deployment.replicas:
+                pipe.execute_command("WAIT", self._deployment.replicas, WAIT_MS)
             replies = await pipe.execute()
-        if self._ground.replicas and replies[-1] < self._ground.replicas:
-            raise TimeoutError("no replica has it")
+        if self._deployment.replicas and replies[-1] < self._deployment.replicas:
+            raise TimeoutError("no replica has the jobs")
 
     async def _cancel(self, ref: JobRef) -> None:
         try:
-            await self._queue.cancel(ref)
+            await self._queue.inspection.cancel(ref)
         except RedisUnavailable:
-            return  # nobody is owed a cancellation that was never confirmed
+            return  # a cancellation that was not confirmed need not hold
 
     def client(self, port: int) -> Any:
         """A plain client of one node."""

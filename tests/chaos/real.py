@@ -1,4 +1,4 @@
-"""The product's own rooms, with real runners and browsers, and what may happen to those from outside."""
+"""The product's own components with real runners and browsers, and faults from outside the process."""
 
 import asyncio
 import os
@@ -15,40 +15,40 @@ from pageworker_supervisor.components import Components
 
 GATEWAY = "pageworker_sandbox.egress"
 VITAL = ("pageworker_runner", "run-driver", "--remote-debugging-pipe")
-"""In the command lines of a runner's interpreter, of the driver, and of the browser's processes."""
+"""Words in the command lines of a runner's interpreter, of the driver, and of the browser's processes."""
 
 
-class RealRooms(Components):
-    """Every room as it is."""
+class RealComponents(Components):
+    """The components, unchanged."""
 
     _sound: Host | None = None
     _broken_until = 0.0
 
     def break_gateway(self, seconds: float) -> None:
-        """Kill the egress gateway; for so long none comes up, as its launcher fails."""
-        outlet = self.outlet
-        # Two such faults may overlap: the later one's end is the end.
-        self._sound = sound = self._sound or outlet._host
-        outlet._host = replace(sound, bubblewrap=Path("/bin/false"))
+        """Kill the egress gateway. Its launcher fails for so many seconds, so that no new gateway starts."""
+        gateway = self.gateway
+        # Two such faults may overlap: the gateway is repaired at the end of the later one.
+        self._sound = sound = self._sound or gateway._host
+        gateway._host = replace(sound, bubblewrap=Path("/bin/false"))
         until = self._broken_until = asyncio.get_running_loop().time() + seconds
-        asyncio.get_running_loop().call_at(until, self._mend_gateway, until)
+        asyncio.get_running_loop().call_at(until, self._repair_gateway, until)
         for pid, line in below(os.getpid()).items():
             if GATEWAY in line and "bwrap" not in line:
                 with suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGKILL)
 
-    def _mend_gateway(self, until: float) -> None:
+    def _repair_gateway(self, until: float) -> None:
         if until == self._broken_until and self._sound is not None:
-            self.outlet._host = self._sound
+            self.gateway._host = self._sound
 
     def hit(self, seconds: float | None) -> None:
-        """Kill some process of some busy runner, or stop it for so long."""
-        busy = [runner for runner in self.fleet.runners.values() if runner.taken and runner.cell is not None]
+        """Kill a random process of a random busy runner (`None`), or stop it for so many seconds."""
+        busy = [runner for runner in self.fleet.runners.values() if runner.taken and runner.process is not None]
         if not busy:
             return
-        cell = random.choice(busy).cell
-        assert cell is not None
-        vital = [pid for pid, line in below(cell.pid).items() if any(word in line for word in VITAL)]
+        process = random.choice(busy).process
+        assert process is not None
+        vital = [pid for pid, line in below(process.pid).items() if any(word in line for word in VITAL)]
         if not vital:
             return
         victim = random.choice(vital)
@@ -56,19 +56,19 @@ class RealRooms(Components):
             if seconds is None:
                 os.kill(victim, signal.SIGKILL)
             else:
-                thaw = os.pidfd_open(victim)
+                pidfd = os.pidfd_open(victim)
                 os.kill(victim, signal.SIGSTOP)
-                asyncio.get_running_loop().call_later(seconds, _thaw, thaw)
+                asyncio.get_running_loop().call_later(seconds, _continue, pidfd)
 
 
-def _thaw(pidfd: int) -> None:
+def _continue(pidfd: int) -> None:
     with suppress(ProcessLookupError):
         signal.pidfd_send_signal(pidfd, signal.SIGCONT)
     os.close(pidfd)
 
 
 def left(uids: range) -> list[str]:
-    """Processes of users that only runners and gateways have, one line each."""
+    """One line per living process of the users that only runners and gateways have."""
     found = []
     for status in Path("/proc").glob("[0-9]*/status"):
         with suppress(OSError):

@@ -1,4 +1,4 @@
-"""Who is called back: down, slow or cross for a while, and counting what it accepted."""
+"""The callback receiver. It can be down, slow or refuse for a while, and counts what it accepted."""
 
 import asyncio
 import contextlib
@@ -12,30 +12,30 @@ RUNNING = b'{"code":409,"message":"The execution \\"7\\" is running already."}'
 
 
 class ChaosReceiver:
-    """`mode` is ok, slow, 500, 409 or down."""
+    """An HTTP server for callbacks. `mode`: ok, slow, 500, 409 or down."""
 
     def __init__(self) -> None:
         self.mode = "ok"
         self.port = 0
         self.accepted: defaultdict[str, Counter[bytes]] = defaultdict(Counter)
-        """By job, how often which body was answered with 200."""
+        """By idempotency key: how often each body was answered with 200."""
         self.forged = 0
         self._writers: set[asyncio.StreamWriter] = set()
 
     @property
     def url(self) -> str:
-        """Where to call."""
+        """The callback URL."""
         return f"http://127.0.0.1:{self.port}/cb"
 
-    def turn(self, mode: str) -> None:
-        """Be so from now on."""
+    def set_mode(self, mode: str) -> None:
+        """Behave like this from now on."""
         self.mode = mode
         if mode == "down":
             for writer in list(self._writers):
                 writer.transport.abort()
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """One connection."""
+        """Serve one connection."""
         self._writers.add(writer)
         try:
             while self.mode != "down":
@@ -58,7 +58,7 @@ class ChaosReceiver:
         if self.mode == "down":
             return
         if status == 200:
-            # A worker's clock may be wrong by minutes; whether the signature fits its own time is what counts here.
+            # A worker's clock may be wrong by minutes. The check is whether the signature fits the time that it names.
             signed, _, digest = headers["pageworker-signature"].partition(",v1=")
             wanted = hmac.new(SECRET, signed.removeprefix("t=").encode() + b"." + body, hashlib.sha256).hexdigest()
             self.forged += digest != wanted
@@ -68,8 +68,8 @@ class ChaosReceiver:
 
 
 @contextlib.asynccontextmanager
-async def receiver() -> AsyncIterator[ChaosReceiver]:
-    """For the block."""
+async def running_receiver() -> AsyncIterator[ChaosReceiver]:
+    """A receiver on a free port. It runs until the block ends."""
     made = ChaosReceiver()
     server = await asyncio.start_server(made.serve, "127.0.0.1", 0)
     made.port = server.sockets[0].getsockname()[1]
@@ -77,4 +77,4 @@ async def receiver() -> AsyncIterator[ChaosReceiver]:
         yield made
     finally:
         server.close()
-        made.turn("down")
+        made.set_mode("down")

@@ -1,4 +1,4 @@
-"""One run: a deployment, workers, jobs, faults; then quiet, and the ledger."""
+"""One run: a deployment, workers, jobs and faults; then a quiet time, and the comparison with the expected results."""
 
 import asyncio
 import signal
@@ -11,16 +11,16 @@ from contextlib import aclosing
 from dataclasses import dataclass
 from pathlib import Path
 
-from chaos.deployments import Ground, ground
+from chaos.deployments import Deployment, open_deployment
 from chaos.expected_results import ChaosFindings, ExpectedResults
 from chaos.faults import Faults
 from chaos.producer import ChaosProducer
 from chaos.real import left
-from chaos.receiver import ChaosReceiver, receiver
-from chaos.runner_kinds import ECHO, Cast
+from chaos.receiver import ChaosReceiver, running_receiver
+from chaos.runner_kinds import ECHO, RunnerKind
 from chaos.sampler import Sampler
-from chaos.work import Work
-from chaos.worker_pool import PROMISE_MS, Member, crew, uids
+from chaos.work import JobGenerator
+from chaos.worker_pool import PROMISE_MS, PooledWorker, running_workers, uids
 from pageworker_demo.workspace import publish
 from pageworker_supervisor.config.settings import RedisSettings
 from pageworker_supervisor.queue import QueueClient
@@ -32,26 +32,26 @@ MODULES = Path(__file__).parent / "modules"
 BATCH = 40
 QUIET_SECONDS = 240.0
 LOOK_SECONDS = 0.25
-TOLD_SECONDS = 10.0
+REPORT_SECONDS = 10.0
 
 
 @dataclass(frozen=True)
 class ChaosPlan:
-    """What to do. Together with the code it decides all that is decided by us; the rest is timing."""
+    """What a run does. Together with the code it decides everything but the timing."""
 
-    ground: str
+    deployment: str
     seed: int
     jobs: int
     faults: int
     workers: int = 4
-    cast: Cast = ECHO
+    runner_kind: RunnerKind = ECHO
     only: tuple[str, ...] = ()
-    """Faults to draw from, by name; none: all."""
+    """Names of the faults to draw from; empty for all."""
 
 
 @dataclass(frozen=True)
 class ChaosOutcome:
-    """What came of it."""
+    """What a run found."""
 
     plan: ChaosPlan
     jobs: int
@@ -62,11 +62,11 @@ class ChaosOutcome:
 
     @property
     def clean(self) -> bool:
-        """As it should be."""
+        """Whether the run found nothing wrong."""
         return self.findings.clean and not self.over
 
-    def tell(self) -> str:
-        """For a human."""
+    def text(self) -> str:
+        """The report for a reader."""
         found = self.findings
         lines = [
             f"{self.plan}: {self.jobs} jobs, {self.faults.total()} faults in {self.seconds:.0f} s",
@@ -80,30 +80,30 @@ class ChaosOutcome:
 
 
 async def run(plan: ChaosPlan, keep: Path | None = None) -> ChaosOutcome:
-    """Carry it out. `keep`: a folder for the workers' files, else a temporary one."""
+    """Run the plan. `keep`: a folder for the workers' files; without it, a temporary one."""
     began = time.monotonic()
     with (
         tempfile.TemporaryDirectory(prefix="pw-chaos-", ignore_cleanup_errors=True) as temporary,
         ThreadPoolExecutor(8) as threads,
     ):
         folder = keep or Path(temporary)
-        # Servers end with the thread that started them: this one and the executor's live as long as the run.
-        with ground(plan.ground) as there:
+        # A server ends with the thread that started it. This thread and the executor's threads live as long as the run.
+        with open_deployment(plan.deployment) as deployment:
             key, _ = await publish(sorted(MODULES.iterdir()), folder / "registry")
-            redis_client = connect(RedisSettings(url=there.url))
+            redis_client = connect(RedisSettings(url=deployment.url))
             queue = QueueClient(
                 redis_client,
-                shards=there.shards,
-                options=QueueOptions(lease_ms=plan.cast.lease_ms, promise_ms=PROMISE_MS),
+                shards=deployment.shards,
+                options=QueueOptions(lease_ms=plan.runner_kind.lease_ms, outbox_lease_ms=PROMISE_MS),
             )
-            async with aclosing(redis_client), receiver() as called:
-                stage = Stage(plan, there, queue, redis_client, called, threads)
-                async with crew(there, folder, plan.workers, key, plan.cast) as members:
-                    faults, sampler = await stage.play(members)
-                findings = await stage.count()
+            async with aclosing(redis_client), running_receiver() as receiver:
+                chaos_run = ChaosRun(plan, deployment, queue, redis_client, receiver, threads)
+                async with running_workers(deployment, folder, plan.workers, key, plan.runner_kind) as workers:
+                    faults, sampler = await chaos_run.execute(workers)
+                findings = await chaos_run.count()
     return ChaosOutcome(
         plan,
-        len(stage.producer.pushed) + stage.producer.texts,
+        len(chaos_run.producer.pushed) + chaos_run.producer.texts,
         faults,
         findings,
         sampler.over,
@@ -111,37 +111,37 @@ async def run(plan: ChaosPlan, keep: Path | None = None) -> ChaosOutcome:
     )
 
 
-class Stage:
-    """Everything of one run."""
+class ChaosRun:
+    """One run: what its steps share."""
 
     def __init__(
         self,
         plan: ChaosPlan,
-        there: Ground,
+        deployment: Deployment,
         queue: QueueClient,
         redis_client: RedisClient,
-        called: ChaosReceiver,
+        receiver: ChaosReceiver,
         threads: ThreadPoolExecutor,
     ) -> None:
-        self.producer = ChaosProducer(there, queue, threads)
+        self.producer = ChaosProducer(deployment, queue, threads)
         self._plan = plan
-        self._ground = there
+        self._deployment = deployment
         self._queue = queue
         self._redis_client = redis_client
-        self._called = called
+        self._receiver = receiver
         self._threads = threads
         self._left: list[str] = []
 
-    async def play(self, members: list[Member]) -> tuple[Counter[str], Sampler]:
-        """Jobs and faults, then quiet, then everybody goes."""
+    async def execute(self, workers: list[PooledWorker]) -> tuple[Counter[str], Sampler]:
+        """Push jobs and run faults, wait until all work is done, then stop the workers."""
         plan = self._plan
-        work = Work(plan.seed, self._called.url, plan.cast)
-        sampler = Sampler(self._ground, self.producer, self._threads)
-        faults = Faults(self._ground, members, self._called, self._threads, plan.seed, plan.only)
+        work = JobGenerator(plan.seed, self._receiver.url, plan.runner_kind)
+        sampler = Sampler(self._deployment, self.producer, self._threads)
+        faults = Faults(self._deployment, workers, self._receiver, self._threads, plan.seed, plan.only)
         drawn = 0
 
         async def paced(number: int) -> None:
-            """So many jobs by the nth fault."""
+            """Push the jobs that are due by the nth fault."""
             nonlocal drawn
             wanted = round(plan.jobs * (number + 1) / plan.faults)
             while drawn < wanted:
@@ -149,40 +149,40 @@ class Stage:
                 drawn += len(batch)
                 await self.producer.push(batch)
             if number % 20 == 0:
-                sys.stderr.write(f"{plan.ground}: {drawn} jobs pushed, {number} faults begun\n")
+                sys.stderr.write(f"{plan.deployment}: {drawn} jobs pushed, {number} faults begun\n")
 
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(sampler.run())
             await faults.run(plan.faults, paced)
             self._left += faults.wrong
             await self.producer.push([])
-            for member in members:
-                if member.dead:
-                    self._left.append(f"{member.name} ended by itself: {member.last_words()}")
+            for worker in workers:
+                if worker.dead:
+                    self._left.append(f"{worker.name} ended without a signal: {worker.log_tail()}")
             self._left += await self._quiet()
             sampler.stop()
-        codes = await asyncio.gather(*(member.end(signal.SIGTERM) for member in members))
+        codes = await asyncio.gather(*(worker.end(signal.SIGTERM) for worker in workers))
         self._left += [
-            f"{member.name} exited with {code}: {member.last_words()}"
-            for member, code in zip(members, codes, strict=True)
+            f"{worker.name} exited with {code}: {worker.log_tail()}"
+            for worker, code in zip(workers, codes, strict=True)
             if code
         ]
-        sys.stderr.write(f"{plan.ground}: {sampler.samples} samples, at most {sampler.most} at once\n")
+        sys.stderr.write(f"{plan.deployment}: {sampler.samples} samples, at most {sampler.most} at once\n")
         return faults.done, sampler
 
     async def _quiet(self) -> list[str]:
-        """Until nothing is left to do, or far too long."""
-        until, told = time.monotonic() + QUIET_SECONDS, time.monotonic()
-        left = ["never looked at"]
+        """Wait until no work is left. Returns what is left after QUIET_SECONDS."""
+        until, reported = time.monotonic() + QUIET_SECONDS, time.monotonic()
+        left = ["the queue was not read yet"]
         while left and time.monotonic() < until:
             await asyncio.sleep(LOOK_SECONDS)
             try:
                 left = await self._busy()
             except RedisClientError as away:
                 left = [str(away)]
-            if left and time.monotonic() > told + TOLD_SECONDS:
-                told = time.monotonic()
-                sys.stderr.write(f"{self._plan.ground}: waits for {'; '.join(left)}\n")
+            if left and time.monotonic() > reported + REPORT_SECONDS:
+                reported = time.monotonic()
+                sys.stderr.write(f"{self._plan.deployment}: waiting for {'; '.join(left)}\n")
         return [f"after {QUIET_SECONDS:.0f} s of quiet: {line}" for line in left]
 
     async def _busy(self) -> list[str]:
@@ -192,15 +192,15 @@ class Stage:
         holders = await self._redis_client.send("ZRANGE", "{pw:inbox}:workers", 0, -1, key="pw:inbox")
         for name in holders:
             taken = await self._redis_client.send("LLEN", f"{{pw:inbox}}:processing:{name.decode()}", key="pw:inbox")
-            left += [f"{taken} taken in by {name.decode()}"] if taken else []
-        for stats in await self._queue.stats():
-            if stats.queued or stats.delayed or stats.running or stats.verdicts or stats.promises:
+            left += [f"{taken} in the processing list of {name.decode()}"] if taken else []
+        for stats in await self._queue.inspection.stats():
+            if stats.queued or stats.delayed or stats.running or stats.ending or stats.outbox_entries:
                 left.append(str(stats))
         return left
 
     async def count(self) -> ChaosFindings:
-        """The ledger, and what went wrong on the way."""
-        findings = await ExpectedResults(self._ground, self._queue, self.producer, self._called).read()
+        """The findings, with those of the run itself."""
+        findings = await ExpectedResults(self._deployment, self._queue, self.producer, self._receiver).read()
         findings.wrong += self._left
         findings.orphans += left(uids(self._plan.workers))
         await self.producer.aclose()

@@ -1,18 +1,18 @@
-"""Who plays the runners, and the pace that suits them."""
+"""The two kinds of runner, and the timeouts that suit each."""
 
 from dataclasses import dataclass
 from typing import Any, Literal
 
 HEADLESS_SHELL = "/usr/lib/chromium/chromium-headless-shell"
 
-Runners = Literal["echo", "chromium"]
+RunnerName = Literal["echo", "chromium"]
 
 
 @dataclass(frozen=True)
-class Cast:
-    """`tenants` and `profiles` of each: how many contexts there are to open. The rest are the worker's settings."""
+class RunnerKind:
+    """One kind. Jobs use contexts of so many `tenants`, with so many `profiles` each. `settings`: the worker's."""
 
-    runners: Runners
+    runners: RunnerName
     lease_ms: int
     tenants: int
     profiles: int
@@ -20,11 +20,11 @@ class Cast:
 
     @property
     def lease_seconds(self) -> float:
-        """A worker that was silent for longer has lost its jobs."""
+        """A worker that sends no heartbeat for longer loses its jobs."""
         return self.lease_ms / 1000
 
 
-ECHO = Cast(
+ECHO = RunnerKind(
     runners="echo",
     lease_ms=4000,
     tenants=16,
@@ -34,9 +34,9 @@ ECHO = Cast(
         "jobs": {"retry_base_seconds": 0.1, "retry_cap_seconds": 2, "timeout_seconds": 3},
     },
 )
-CHROMIUM = Cast(
+CHROMIUM = RunnerKind(
     runners="chromium",
-    # Browsers that start take the processors from heartbeats for a second or two.
+    # A starting browser delays heartbeats by a second or two.
     lease_ms=10_000,
     tenants=5,
     profiles=2,

@@ -1,4 +1,4 @@
-"""Looks at what runs, again and again, from outside: never more than the limits allow."""
+"""Samples the running jobs from outside: no tenant or domain ever exceeds its limit."""
 
 import asyncio
 from collections import Counter
@@ -6,13 +6,13 @@ from concurrent.futures import Executor
 
 from redis import exceptions as rx
 
-from chaos.deployments import Ground
+from chaos.deployments import Deployment
 from chaos.producer import ChaosProducer
 from chaos.work import DOMAINS, TENANTS
 
 SECONDS = 0.05
 
-# Counted from the leases themselves, not from the scheduler's own counters. KEYS: the shard's root.
+# Counts the leases themselves, not the scheduler's counters. KEYS: the shard's root.
 _RUNNING = """
 local found = {}
 for _, id in ipairs(redis.call('ZRANGE', KEYS[1] .. ':leases', 0, -1)) do
@@ -27,34 +27,34 @@ return found
 
 
 class Sampler:
-    """`over` are the moments at which a limit was exceeded; `most` the most that ever ran."""
+    """`over`: one line per sample that exceeded a limit. `most`: the largest number of running jobs."""
 
-    def __init__(self, ground: Ground, producer: ChaosProducer, threads: Executor) -> None:
+    def __init__(self, deployment: Deployment, producer: ChaosProducer, threads: Executor) -> None:
         self.samples = 0
         self.most = 0
         self.over: list[str] = []
-        self._ground = ground
+        self._deployment = deployment
         self._producer = producer
         self._threads = threads
         self._stopped = False
 
     def stop(self) -> None:
-        """Look no more."""
+        """End `run`."""
         self._stopped = True
 
     async def run(self) -> None:
-        """Until `stop`. Not until cancelled: on Python 3.11 redis-py swallows a cancellation now and then."""
+        """Sample until `stop`. Cancelling does not do: on Python 3.11 redis-py sometimes swallows a cancellation."""
         while not self._stopped:
-            for shard in range(self._ground.shards):
+            for shard in range(self._deployment.shards):
                 try:
                     await self._look(shard)
                 except (rx.RedisError, OSError, LookupError):
-                    continue  # not now: it is being killed, moved or stopped
+                    continue  # the server is being killed, moved or stopped
             await asyncio.sleep(SECONDS)
 
     async def _look(self, shard: int) -> None:
         root = f"pw:{{{shard}}}"
-        node = await asyncio.get_running_loop().run_in_executor(self._threads, self._ground.primary_of, root)
+        node = await asyncio.get_running_loop().run_in_executor(self._threads, self._deployment.primary_of, root)
         words = [word.decode() for word in await self._producer.client(node.port).eval(_RUNNING, 1, root)]
         self.samples += 1
         self.most = max(self.most, len(words) // 2)
@@ -62,7 +62,7 @@ class Sampler:
             self._check(tenant, running, int(TENANTS[tenant]["concurrency"]))
         for domain, running in Counter(words[1::2]).items():
             if domain in DOMAINS:
-                self._check(domain, running, max(1, int(DOMAINS[domain]["concurrency"]) // self._ground.shards))
+                self._check(domain, running, max(1, int(DOMAINS[domain]["concurrency"]) // self._deployment.shards))
 
     def _check(self, who: str, running: int, limit: int) -> None:
         if running > limit:

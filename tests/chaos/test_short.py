@@ -1,4 +1,4 @@
-"""`make chaos` in short, so that it cannot rot between its long runs. A failure prints its plan, seed and findings."""
+"""A short `make chaos`, so that it keeps working between long runs. A failure prints plan, seed and findings."""
 
 import json
 import os
@@ -14,7 +14,7 @@ pytestmark = [pytest.mark.redis, pytest.mark.timeout(300)]
 
 
 def clean_line(*options: str) -> dict[str, int]:
-    """The last line of a run in a process of its own, which found nothing."""
+    """Run chaos in its own process, which must find nothing wrong. Returns its last line."""
     done = subprocess.run(
         [sys.executable, "-m", "chaos", *options],
         env={**os.environ, "PYTHONPATH": str(TESTS)},
@@ -27,14 +27,14 @@ def clean_line(*options: str) -> dict[str, int]:
     return line
 
 
-@pytest.mark.parametrize(("ground", "jobs"), [("standalone", 500), ("sentinel", 250), ("cluster", 250)])
-def test_nothing_is_lost_or_double_whatever_befalls_redis_and_workers(ground: str, jobs: int) -> None:
-    options = f"--grounds {ground} --jobs {jobs} --faults 12 --workers 3 --real-jobs 0"
+@pytest.mark.parametrize(("deployment", "jobs"), [("standalone", 500), ("sentinel", 250), ("cluster", 250)])
+def test_nothing_is_lost_or_double_whatever_befalls_redis_and_workers(deployment: str, jobs: int) -> None:
+    options = f"--deployments {deployment} --jobs {jobs} --faults 12 --workers 3 --real-jobs 0"
     assert clean_line(*options.split())["faults"] == 12
 
 
 @pytest.mark.browser
 @pytest.mark.sandbox
 def test_nothing_is_lost_or_double_with_real_runners() -> None:
-    options = "--grounds --real-jobs 40 --real-faults 6 --workers 2"
+    options = "--deployments --real-jobs 40 --real-faults 6 --workers 2"
     assert clean_line(*options.split())["faults"] == 6

@@ -1,4 +1,4 @@
-"""`python -m chaos.worker ORDERS`: one supervisor whose runners are echoes or the real thing; words on stdin."""
+"""`python -m chaos.worker CONFIG`: one supervisor with echo or real runners. It reads commands from stdin."""
 
 import asyncio
 import os
@@ -11,9 +11,9 @@ import uvloop
 from redis.asyncio.connection import Connection
 
 from chaos.clock import ChaosClock
-from chaos.echo import HOST, EchoRooms
-from chaos.real import RealRooms
-from chaos.worker_config import BreakGateway, FreezeRunner, KillRunner, Orders, Skew, Word
+from chaos.echo import HOST, EchoComponents
+from chaos.real import RealComponents
+from chaos.worker_config import BreakGateway, ChaosWorkerConfig, FreezeRunner, KillRunner, Skew, WorkerCommand
 from pageworker_sandbox.launch import survey
 from pageworker_supervisor.components import Components, HostEnvironment, Timeouts
 from pageworker_supervisor.config.data_dir import data_dir_of
@@ -28,49 +28,51 @@ from pageworker_supervisor.telemetry import log, log_to
 from pageworker_supervisor.telemetry.metrics import Metrics
 from pageworker_supervisor.worker import VERSION, Worker
 
-_words = msgspec.json.Decoder(Word)
+_decoder = msgspec.json.Decoder(WorkerCommand)
 
 
 class ChaosWorker:
-    """The product's worker and what may happen to it from inside."""
+    """The product's worker, and faults from inside its process."""
 
-    def __init__(self, site: HostEnvironment, clock: ChaosClock, furniture: type[EchoRooms | RealRooms]) -> None:
-        self.rooms: list[EchoRooms | RealRooms] = []
-        self._furniture = furniture
-        self.worker = Worker(site, self._furnish)
+    def __init__(
+        self, site: HostEnvironment, clock: ChaosClock, components_type: type[EchoComponents | RealComponents]
+    ) -> None:
+        self.components: list[EchoComponents | RealComponents] = []
+        self._components_type = components_type
+        self.worker = Worker(site, self._build_components)
         self._clock = clock
 
-    def _furnish(
+    def _build_components(
         self, site: HostEnvironment, name: str, redis_client: RedisClient, queue: QueueClient, registry: Registry
     ) -> Components:
-        rooms = self._furniture(site, name, redis_client, queue, registry)
-        self.rooms.append(rooms)
-        return rooms
+        components = self._components_type(site, name, redis_client, queue, registry)
+        self.components.append(components)
+        return components
 
-    def hear(self) -> None:
-        """What stands on stdin now."""
+    def read_commands(self) -> None:
+        """Carry out the commands that stdin holds now."""
         for line in os.read(0, 65536).splitlines():
-            match _words.decode(line):
+            match _decoder.decode(line):
                 case Skew(seconds):
                     self._clock.ahead_seconds = seconds
-                case KillRunner() if self.rooms:
-                    self.rooms[-1].hit(None)
-                case BreakGateway(seconds) if self.rooms:
-                    self.rooms[-1].break_gateway(seconds)
-                case FreezeRunner(seconds) if self.rooms:
-                    self.rooms[-1].hit(seconds)
+                case KillRunner() if self.components:
+                    self.components[-1].hit(None)
+                case BreakGateway(seconds) if self.components:
+                    self.components[-1].break_gateway(seconds)
+                case FreezeRunner(seconds) if self.components:
+                    self.components[-1].hit(seconds)
 
     async def run(self) -> None:
-        """Until SIGTERM."""
+        """Run until SIGTERM."""
         loop = asyncio.get_running_loop()
         loop.add_signal_handler(signal.SIGTERM, self.worker.stop.set)
-        loop.add_reader(0, self.hear)
+        loop.add_reader(0, self.read_commands)
         await self.worker.run()
         log.info("stopped")
 
 
 def reroute(routes: dict[int, int]) -> None:
-    """Connections to these ports go to others instead, whoever names them: a URL, a Sentinel or a node."""
+    """Redirect connections to these ports, wherever the port comes from: a URL, a Sentinel or a cluster node."""
 
     def arguments(connection: Connection) -> dict[str, object]:
         return {"host": connection.host, "port": routes.get(int(connection.port), connection.port)}
@@ -81,29 +83,29 @@ def reroute(routes: dict[int, int]) -> None:
 
 
 def main() -> None:
-    """Exits 0 after a drain."""
-    orders = msgspec.json.decode(Path(sys.argv[1]).read_bytes(), type=Orders)
-    settings = load(Path(orders.config), {})
+    """Run the worker; exit code 0 after a drain."""
+    config = msgspec.json.decode(Path(sys.argv[1]).read_bytes(), type=ChaosWorkerConfig)
+    settings = load(Path(config.config_file), {})
     log_to(settings.log, worker_id=settings.worker.id)
-    reroute(orders.routes)
+    reroute(config.routes)
     clock = ChaosClock()
     clock.install()
-    clock.ahead_seconds = orders.ahead_seconds
-    EchoRooms.locks = Path(orders.profiles)
-    silent = orders.silent_seconds
-    pace = Timeouts(
-        orders.lease_ms,
-        orders.promise_ms,
+    clock.ahead_seconds = config.ahead_seconds
+    EchoComponents.locks = Path(config.profiles)
+    silent = config.silent_seconds
+    timeouts = Timeouts(
+        config.lease_ms,
+        config.promise_ms,
         IntakeTimeouts(block_seconds=1.0, upkeep_seconds=silent / 3, silent_seconds=silent, forget_seconds=4 * silent),
     )
     metrics = Metrics(settings.tenants, version=VERSION, worker_id=settings.worker.id)
-    echo = orders.runners == "echo"
+    echo = config.runners == "echo"
     host = HOST if echo else survey(settings.sandbox.python, settings.browser.executable)
     data_dir = data_dir_of(settings)
     with reserved(settings.sandbox, data_dir) as uids:
-        site = HostEnvironment(settings, data_dir, host, metrics, pace, uids)
+        site = HostEnvironment(settings, data_dir, host, metrics, timeouts, uids)
         build_runtime()  # as the daemon does
-        uvloop.run(ChaosWorker(site, clock, EchoRooms if echo else RealRooms).run())
+        uvloop.run(ChaosWorker(site, clock, EchoComponents if echo else RealComponents).run())
 
 
 if __name__ == "__main__":

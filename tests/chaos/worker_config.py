@@ -1,18 +1,18 @@
-"""What a chaos worker is told: its configuration at the start, words on its standard input later."""
+"""What a chaos worker reads: its configuration at the start, later commands on its standard input."""
 
 from msgspec import Struct
 
-from chaos.runner_kinds import Runners
+from chaos.runner_kinds import RunnerName
 
 
-class Orders(Struct, frozen=True, kw_only=True):
-    """One JSON file a worker. `routes` leads each data port of Redis to this worker's own proxy for it."""
+class ChaosWorkerConfig(Struct, frozen=True, kw_only=True):
+    """One JSON file per worker. `routes`: the port of this worker's own proxy, by data port of Redis."""
 
-    config: str
+    config_file: str
     profiles: str
-    """One folder for all workers: the locks of profiles."""
+    """The folder of the profile locks; all workers share it."""
     routes: dict[int, int]
-    runners: Runners
+    runners: RunnerName
     lease_ms: int
     promise_ms: int
     silent_seconds: float
@@ -20,25 +20,25 @@ class Orders(Struct, frozen=True, kw_only=True):
 
 
 class Skew(Struct, frozen=True, tag=True):
-    """The clock is so far ahead from now on."""
+    """The clock is so many seconds ahead from now on."""
 
     seconds: float
 
 
 class KillRunner(Struct, frozen=True, tag=True):
-    """One runner dies, with all that runs on it."""
+    """One runner dies, with every attempt on it."""
 
 
 class FreezeRunner(Struct, frozen=True, tag=True):
-    """One runner answers nothing for so long."""
+    """One runner answers nothing for so many seconds."""
 
     seconds: float
 
 
 class BreakGateway(Struct, frozen=True, tag=True):
-    """The egress gateway dies, and none can be started for so long."""
+    """The egress gateway dies. None can be started for so many seconds."""
 
     seconds: float
 
 
-Word = Skew | KillRunner | FreezeRunner | BreakGateway
+WorkerCommand = Skew | KillRunner | FreezeRunner | BreakGateway

@@ -1,4 +1,4 @@
-"""The workers of a run: processes that can be killed, stopped, told something and started again."""
+"""The workers of a run: processes that can be killed, stopped, sent a command and started again."""
 
 import asyncio
 import os
@@ -13,47 +13,47 @@ from typing import Any
 import msgspec
 from pw_servers import RespProxy, resp_proxy
 
-from chaos.deployments import Ground
+from chaos.deployments import Deployment
 from chaos.receiver import SECRET
-from chaos.runner_kinds import Cast
+from chaos.runner_kinds import RunnerKind
 from chaos.work import DOMAINS, TENANTS
-from chaos.worker_config import Orders, Word
+from chaos.worker_config import ChaosWorkerConfig, WorkerCommand
 from pageworker_demo.toml import toml_text
 from pageworker_supervisor.admin.server import CONTROL_SOCKET
 
 PROMISE_MS = 15_000
 UIDS = 500
 FIRST_UID = 2_030_000_000 + os.getpid() % 20_000 * 10 * UIDS
-"""Workers of one host must not share the users of their runners, nor must two runs. Known here, to look for orphans."""
+"""Workers of one host must not share the users of their runners, nor must two runs. `uids` finds orphans by them."""
 SILENT_SECONDS = 4.0
-DEAF_SECONDS = 60.0
-"""For starting, on a busy host."""
-LOOK_SECONDS = 0.05
+LISTEN_SECONDS = 60.0
+"""Longest start on a busy host."""
+POLL_SECONDS = 0.05
 
 
-def uids(members: int) -> range:
+def uids(workers: int) -> range:
     """The users that runners and gateways of so many workers have."""
-    return range(FIRST_UID, FIRST_UID + members * UIDS)
+    return range(FIRST_UID, FIRST_UID + workers * UIDS)
 
 
-class Member:
-    """One worker. `wires` are its own ways to each data node of Redis, by the node's port."""
+class PooledWorker:
+    """One worker. `proxies`: its own proxy to each data node of Redis, by the node's port."""
 
-    def __init__(self, folder: Path, number: int, wires: dict[int, RespProxy], cast: Cast) -> None:
+    def __init__(self, folder: Path, number: int, proxies: dict[int, RespProxy], runner_kind: RunnerKind) -> None:
         self.name = f"w{number}"
-        self.cast = cast
-        self.wires = wires
+        self.runner_kind = runner_kind
+        self.proxies = proxies
         self.ahead_seconds = 0.0
         self.lives = 0
         self.up = asyncio.Event()
-        """Set while it is started and not being killed or stopped: one such fault at a time."""
+        """Set while the worker runs and no fault kills or stops it: one such fault at a time."""
         self._root = folder
         self._home = folder / self.name
         self._first_uid = FIRST_UID + UIDS * number
         self._process: asyncio.subprocess.Process | None = None
 
     async def start(self, *, elsewhere: bool = False) -> None:
-        """Start it; `elsewhere`: as another host's, that knows nothing of the life before."""
+        """Start the worker. `elsewhere`: with a new data folder, as on another host."""
         self.lives += 1
         if elsewhere:
             self._home = self._root / f"{self.name}-{self.lives}"
@@ -61,12 +61,12 @@ class Member:
         with suppress(FileExistsError):
             (self._home / "profiles").symlink_to(self._root / "profiles")
         config = self._root / f"{self._home.name}.toml"
-        orders = Orders(
-            config=str(config),
+        chaos_config = ChaosWorkerConfig(
+            config_file=str(config),
             profiles=str(self._root / "profiles"),
-            routes={port: wire.port for port, wire in self.wires.items()},
-            runners=self.cast.runners,
-            lease_ms=self.cast.lease_ms,
+            routes={port: proxy.port for port, proxy in self.proxies.items()},
+            runners=self.runner_kind.runners,
+            lease_ms=self.runner_kind.lease_ms,
             promise_ms=PROMISE_MS,
             silent_seconds=SILENT_SECONDS,
             ahead_seconds=self.ahead_seconds,
@@ -77,8 +77,8 @@ class Member:
             "sandbox": {"first_uid": self._first_uid, "uids": UIDS},
         }
         config.write_text(toml_text({**common, **own}))
-        file = self._home / "orders.json"
-        file.write_bytes(msgspec.json.encode(orders))
+        file = self._home / "chaos.json"
+        file.write_bytes(msgspec.json.encode(chaos_config))
         with (self._root / f"{self.name}.log").open("ab") as log:
             self._process = await asyncio.create_subprocess_exec(
                 *("setpriv", "--pdeathsig", "KILL", sys.executable, "-m", "chaos.worker", str(file)),
@@ -91,47 +91,47 @@ class Member:
 
     @property
     def pid(self) -> int:
-        """Of its process, once it was started."""
+        """The process id. The worker was started before."""
         assert self._process is not None
         return self._process.pid
 
     @property
     def dead(self) -> bool:
-        """It ended, and nobody here has killed it."""
+        """Whether its process has ended."""
         return self._process is not None and self._process.returncode is not None
 
-    def last_words(self) -> str:
-        """The end of its log that is no log lines: a traceback, where there is one."""
+    def log_tail(self) -> str:
+        """The last lines of its log that are no JSON: a traceback, if there is one."""
         lines = (self._root / f"{self.name}.log").read_text(errors="replace").splitlines()
         return "\n".join([line for line in lines if not line.startswith("{")][-40:])
 
-    def tell(self, word: Word) -> None:
-        """A word on its stdin."""
+    def send_command(self, command: WorkerCommand) -> None:
+        """Write a command to its stdin."""
         if self._process is not None and self._process.stdin is not None and not self.dead:
-            self._process.stdin.write(msgspec.json.encode(word) + b"\n")
+            self._process.stdin.write(msgspec.json.encode(command) + b"\n")
 
     def send(self, number: signal.Signals) -> None:
-        """Send it."""
+        """Send a signal, if the process runs."""
         if self._process is not None and not self.dead:
             self._process.send_signal(number)
 
-    async def settled(self) -> None:
-        """Until it listens to signals: from then on it has a control socket."""
-        until = time.monotonic() + DEAF_SECONDS
+    async def wait_until_listening(self) -> None:
+        """Wait until the worker handles signals: it has a control socket from then on."""
+        until = time.monotonic() + LISTEN_SECONDS
         while not self.dead and time.monotonic() < until:
             try:
                 _, writer = await asyncio.open_unix_connection(self._home / CONTROL_SOCKET)
             except OSError:
-                # Its file may be of the life before, or nobody's yet: no event tells when it is its own.
-                await asyncio.sleep(LOOK_SECONDS)
+                # The file may be left from the last start, or not exist yet. There is no event to wait for.
+                await asyncio.sleep(POLL_SECONDS)
             else:
                 writer.close()
                 return
 
     async def end(self, number: signal.Signals) -> int:
-        """Send SIGKILL or SIGTERM, and wait. Returns the exit code."""
+        """Send SIGKILL or SIGTERM and wait for the end. Returns the exit code."""
         if number is signal.SIGTERM:
-            await self.settled()
+            await self.wait_until_listening()
         self.send(number)
         if self._process is None:
             return 0
@@ -139,35 +139,37 @@ class Member:
 
 
 @asynccontextmanager
-async def crew(ground: Ground, folder: Path, count: int, public_key: str, cast: Cast) -> AsyncIterator[list[Member]]:
-    """So many workers, killed at the end of the block."""
+async def running_workers(
+    deployment: Deployment, folder: Path, count: int, public_key: str, runner_kind: RunnerKind
+) -> AsyncIterator[list[PooledWorker]]:
+    """Start `count` workers. They are killed when the block ends."""
     folder.chmod(0o711)
     (folder / "profiles").mkdir(mode=0o711)
     secret = folder / "callback.secret"
     secret.write_bytes(SECRET)
     own = {"callback_allow": ["http://127.0.0.1:*/*"], "callback_secret_file": str(secret)}
     common = {
-        "redis": {**ground.worker_settings, "shards": ground.shards},
+        "redis": {**deployment.worker_settings, "shards": deployment.shards},
         "http": {"bind": "127.0.0.1:0"},
         "modules": {"registry": str(folder / "registry"), "trusted_keys": [public_key], "refresh_seconds": 3600},
-        **cast.settings,
+        **runner_kind.settings,
         "callbacks": {"timeout_seconds": 2},
         "log": {"level": "info"},
         "tenants": {name: {**limits, **own} for name, limits in TENANTS.items()},
         "domains": {**DOMAINS, "*": {}},
     }
     (folder / "common.json").write_bytes(msgspec.json.encode(common))
-    members: list[Member] = []
+    workers: list[PooledWorker] = []
     async with AsyncExitStack() as stack:
         for number in range(count):
-            wires = {node.port: await stack.enter_async_context(resp_proxy(node)) for node in ground.nodes}
-            members.append(Member(folder, number, wires, cast))
+            proxies = {node.port: await stack.enter_async_context(resp_proxy(node)) for node in deployment.nodes}
+            workers.append(PooledWorker(folder, number, proxies, runner_kind))
         try:
             async with asyncio.TaskGroup() as tasks:
-                for member in members:
-                    tasks.create_task(member.start())
-            yield members
+                for worker in workers:
+                    tasks.create_task(worker.start())
+            yield workers
         finally:
-            for member in members:
-                member.send(signal.SIGCONT)
-                await member.end(signal.SIGKILL)
+            for worker in workers:
+                worker.send(signal.SIGCONT)
+                await worker.end(signal.SIGKILL)

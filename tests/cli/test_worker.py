@@ -37,7 +37,7 @@ class Scripted:
     def ready(self) -> tuple[bool, str]:
         return True, ""
 
-    async def look(self) -> None:
+    async def refresh_readiness(self) -> None:
         return
 
     async def drain(self, deadline_seconds: float | None) -> AsyncIterator[DrainLine]:

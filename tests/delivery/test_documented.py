@@ -24,14 +24,6 @@ def code(language: str) -> str:
     return match[1]
 
 
-def test_a_known_signature() -> None:
-    """The value is openssl's: printf '1900000000.{}' | openssl dgst -sha256 -hmac key"""
-    printed = subprocess.run(
-        ["openssl", "dgst", "-sha256", "-hmac", "key"], input=b"1900000000.{}", capture_output=True, check=True
-    ).stdout
-    assert sign(b"key", 1_900_000_000, b"{}") == f"t=1900000000,v1={printed.decode().split()[-1]}"
-
-
 CASES = [
     ("ours", 0, SECRET, BODY, True),
     ("other body", 0, SECRET, BODY + b" ", False),
@@ -68,8 +60,9 @@ def test_n8n_receivers(name: str, age: int, secret: str, body: bytes, good: bool
 
 
 def test_the_schedule_on_the_page_is_the_codes() -> None:
-    assert f"up to {callback_policy.BASE_SECONDS} s after the first failure" in PAGE
-    assert f"The limit doubles up to {callback_policy.CAP_SECONDS:.0f} s" in PAGE
+    text = " ".join(PAGE.split())
+    assert f"up to {callback_policy.BASE_SECONDS} s after the first failure" in text
+    assert f"The limit doubles up to {callback_policy.CAP_SECONDS:.0f} s" in text
     assert (callback_policy.QUICK_TRIES, callback_policy.QUICK_SECONDS, callback_policy.RETRY_AFTER_CAP_SECONDS) == (
         50,
         0.1,

@@ -1,10 +1,11 @@
-"""The callback_sender on the real outbox: promises outlive whoever delivers them."""
+"""The callback sender on the real outbox: entries survive the death of their sender."""
 
 import asyncio
 import itertools
 import json
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +15,10 @@ from pw_receiver import Received, Receiver, receiver
 from pw_servers import RedisServer
 
 from pageworker_supervisor.config.settings import CallbackSettings, Settings, TenantSettings
+from pageworker_supervisor.config.tenant_lookup import limits_for
 from pageworker_supervisor.delivery.callback_sender import CallbackSender
 from pageworker_supervisor.delivery.outbox import OutboxEntry
-from pageworker_supervisor.queue.options import FinishRequest
+from pageworker_supervisor.queue.lease import FinishRequest
 from pageworker_supervisor.redis_client.availability import Availability
 from pageworker_supervisor.telemetry.metrics import Metrics
 
@@ -27,7 +29,7 @@ pytestmark = pytest.mark.redis
 async def harness(live_redis: RedisServer) -> AsyncIterator[QueueHarness]:
     async with open_harness(live_redis.port) as opened:
         yield opened
-        assert await opened.queue.audit() == []
+        assert await opened.queue.inspection.audit() == []
 
 
 @pytest.fixture
@@ -52,8 +54,15 @@ async def answers() -> None:
 
 @asynccontextmanager
 async def delivering(harness: QueueHarness, settings: Settings) -> AsyncIterator[CallbackSender]:
-    """A callback_sender at work; at the end it dies in the middle of whatever it does."""
-    callback_sender = CallbackSender(harness.queue, Availability(answers), settings, Metrics())
+    """A callback sender. At the end of the block it dies in the middle of its work."""
+    callback_sender = CallbackSender(
+        harness.outbox,
+        Availability(answers),
+        settings.callbacks,
+        settings.worker.id,
+        partial(limits_for, settings.tenants),
+        Metrics(),
+    )
     async with asyncio.TaskGroup() as tasks:
         running = tasks.create_task(callback_sender.run())
         yield callback_sender
@@ -63,24 +72,24 @@ async def delivering(harness: QueueHarness, settings: Settings) -> AsyncIterator
 async def finish(harness: QueueHarness, urls: Sequence[str]) -> list[str]:
     """Jobs that have ended, each with a callback to its URL."""
     jobs = [f"job-{number}" for number in range(len(urls))]
-    await harness.queue.enqueue([ticket(job_id) for job_id in jobs])
+    await harness.producer.enqueue([ticket(job_id) for job_id in jobs])
     url_of = dict(zip(jobs, urls, strict=True))
     for lease in await harness.take():
         result = json.dumps({"job_id": lease.job_id, "status": "succeeded"}).encode()
-        assert await harness.queue.finish(
+        assert await harness.consumer.finish(
             lease, FinishRequest(status="succeeded", result=result, callback=url_of[lease.job_id])
         )
     return jobs
 
 
 async def settled(harness: QueueHarness, callback_sender: CallbackSender) -> None:
-    """Nothing is promised any more once the callback_sender has told the outbox what became of what it held."""
+    """Stop the sender. Then no entry is left in the outbox."""
     async with asyncio.timeout(20):
         await callback_sender.stop()
-    assert (await harness.queue.stats())[0].promises == 0
+    assert (await harness.inspection.stats())[0].outbox_entries == 0
 
 
-async def test_a_finished_job_is_delivered_and_its_promise_ends(
+async def test_a_finished_job_is_delivered_and_its_outbox_entry_ends(
     harness: QueueHarness, there: Receiver, settings: Settings
 ) -> None:
     async with delivering(harness, settings) as callback_sender:
@@ -91,7 +100,7 @@ async def test_a_finished_job_is_delivered_and_its_promise_ends(
     assert all(json.loads(each.body)["job_id"] == each.job_id for each in there.received)
 
 
-async def test_n8n_that_has_not_parked_is_asked_again_at_once(
+async def test_n8n_that_has_not_stored_its_execution_is_asked_again_at_once(
     harness: QueueHarness, there: Receiver, settings: Settings
 ) -> None:
     async with delivering(harness, settings) as callback_sender:
@@ -103,15 +112,15 @@ async def test_n8n_that_has_not_parked_is_asked_again_at_once(
     assert max(steps) < 1.0
 
 
-async def test_a_courier_killed_in_the_middle_loses_nothing(
+async def test_a_callback_sender_killed_in_the_middle_loses_nothing(
     harness: QueueHarness, there: Receiver, settings: Settings, live_redis: RedisServer
 ) -> None:
     async with delivering(harness, settings):
         jobs = await finish(harness, [there.url("/slow")] * 10 + [there.url("/ok")] * 10)
         await there.until(10, "/slow")
     there.hold.set()
-    assert (await harness.queue.stats())[0].promises >= 10
-    # Nobody knows what became of them for a minute; then they are anybody's.
+    assert (await harness.inspection.stats())[0].outbox_entries >= 10
+    # For a minute they are leased to the dead worker. After that any worker may take them.
     await harness.later(61_000)
     async with open_harness(live_redis.port) as restarted, delivering(restarted, settings) as callback_sender:
         await there.until_jobs(jobs, since=len(there.received))
@@ -122,7 +131,7 @@ async def test_a_courier_killed_in_the_middle_loses_nothing(
     assert again[0].body == again[1].body
 
 
-async def test_two_couriers_share_the_outbox_without_doubles(
+async def test_two_callback_senders_share_the_outbox_without_doubles(
     harness: QueueHarness, there: Receiver, settings: Settings, live_redis: RedisServer
 ) -> None:
     async with (
@@ -168,7 +177,7 @@ async def test_stopping_gives_back_what_waits_for_the_next_worker_at_once(
         stopping = tasks.create_task(callback_sender.stop())
         there.hold.set()
         await stopping
-    left: list[OutboxEntry] = await harness.queue.outbox_take("w2", 100, 0)
+    left: list[OutboxEntry] = await harness.outbox.take(100, 0)
     delivered: list[Received] = there.received
     assert len(left) + len({each.job_id for each in delivered}) == 40
-    await harness.queue.outbox_done(left)
+    await harness.outbox.done(left)

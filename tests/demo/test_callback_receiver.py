@@ -1,4 +1,4 @@
-"""The callback receiver, against the signatures that delivery writes."""
+"""The callback receiver, given the signatures that the worker writes."""
 
 import json
 import time
@@ -14,7 +14,7 @@ SECRET = b"s" * 32
 BODY = json.dumps({"job_id": "j1", "tenant_id": "acme"}).encode()
 
 
-def test_a_signature_by_delivery_is_genuine() -> None:
+def test_a_signature_of_the_worker_is_genuine() -> None:
     assert genuine(SECRET, sign(SECRET, 1_000, BODY), BODY, now=1_010)
 
 
@@ -29,11 +29,11 @@ def test_a_signature_by_delivery_is_genuine() -> None:
         ("t=,v1=", 1_010),
     ],
 )
-def test_anything_else_is_not(signature: str, now: float) -> None:
+def test_any_other_signature_is_not(signature: str, now: float) -> None:
     assert not genuine(SECRET, signature, BODY, now)
 
 
-async def test_the_first_callback_of_a_tenant_comes_too_early() -> None:
+async def test_the_first_callback_of_a_tenant_is_answered_as_n8n_does_until_it_waits() -> None:
     receiver = DemoReceiver(SECRET)
     headers = {HEADER: sign(SECRET, int(time.time()), BODY)}
     async with served(receiver.app) as port, httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as client:
@@ -41,4 +41,4 @@ async def test_the_first_callback_of_a_tenant_comes_too_early() -> None:
         forged = await client.post("/acme", content=BODY)
     assert answers == [409, 200]
     assert forged.status_code == 401
-    assert [(d.genuine, d.accepted) for d in receiver.deliveries] == [(True, False), (True, True), (False, False)]
+    assert [(d.genuine, d.accepted) for d in receiver.callbacks] == [(True, False), (True, True), (False, False)]

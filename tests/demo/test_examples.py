@@ -21,8 +21,8 @@ BROWSERS = ("/usr/lib/chromium/chromium-headless-shell", "/usr/lib/chromium/chro
 pytestmark = pytest.mark.browser
 
 
-class Notebook:
-    """A sink that keeps what it is given."""
+class ListSink:
+    """A sink that keeps what it is given in lists."""
 
     def __init__(self) -> None:
         self.lines: list[str] = []
@@ -60,11 +60,11 @@ async def browser_context() -> AsyncIterator[BrowserContext]:
 
 
 async def handle(
-    name: str, context: BrowserContext, payload: dict[str, Any], sink: Notebook | None = None
+    name: str, context: BrowserContext, payload: dict[str, Any], sink: ListSink | None = None
 ) -> dict[str, Any]:
     page = await context.new_page()
-    helpers = Helpers(page, sink or Notebook())
-    about = Context(
+    helpers = Helpers(page, sink or ListSink())
+    attempt_context = Context(
         job_id="j1",
         tenant_id="acme",
         profile_id="ada",
@@ -76,7 +76,7 @@ async def handle(
         runner_id="r",
         deadline=float("inf"),
     )
-    data: dict[str, Any] = await example(name).handler(page, payload, helpers, about)
+    data: dict[str, Any] = await example(name).handler(page, payload, helpers, attempt_context)
     return data
 
 

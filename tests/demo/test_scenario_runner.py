@@ -1,4 +1,4 @@
-"""The demo's pushing and collecting, over a real Redis, with a stand-in for the worker that knows all answers."""
+"""Pushing and collecting over a real Redis. A fake worker answers every job as the scenario expects it."""
 
 import asyncio
 import hashlib
@@ -26,7 +26,7 @@ from pageworker_demo.terminal import DemoTerminal
 from pageworker_supervisor.contract.job_ref import JobRef
 
 SECRET = b"secret"
-Answer = dict[str, Any]
+Result = dict[str, Any]
 
 
 @pytest.fixture
@@ -35,12 +35,12 @@ def server() -> Iterator[RedisServer]:
         yield server
 
 
-class KnowsAll:
-    """Answers every job as the programme wants it, but for what `change` does to an answer."""
+class ExpectedAnswers:
+    """A fake worker that answers every job as expected, except for what `change` does to a result."""
 
-    def __init__(self, redis: Redis, acts: list[ScenarioJob], folder: Path, change: Callable[[Answer], Answer]) -> None:
+    def __init__(self, redis: Redis, jobs: list[ScenarioJob], folder: Path, change: Callable[[Result], Result]) -> None:
         self._redis = redis
-        self._acts = {act.ref: act for act in acts}
+        self._jobs = {job.ref: job for job in jobs}
         self._folder = folder
         self._change = change
         self._seen: set[JobRef] = set()
@@ -53,40 +53,40 @@ class KnowsAll:
                 if text == b"[object Object]":
                     await self._redis.xadd(DEAD, {"job": text})
                     continue
-                job = json.loads(text)
-                ref = JobRef(job["tenant_id"], job["job_id"])
+                fields = json.loads(text)
+                ref = JobRef(fields["tenant_id"], fields["job_id"])
                 if ref not in self._seen:
                     self._seen.add(ref)
-                    await self._answer(client, job, self._acts[ref])
+                    await self._answer(client, self._jobs[ref])
 
-    async def _answer(self, client: httpx.AsyncClient, job: dict[str, Any], act: ScenarioJob) -> None:
-        expected = act.expected
+    async def _answer(self, client: httpx.AsyncClient, job: ScenarioJob) -> None:
+        expected, fields = job.expected, job.fields
         answer = self._change(
             {
-                "job_id": act.ref.job_id,
-                "tenant_id": job["tenant_id"],
-                "endpoint_module": job["endpoint_module"],
+                "job_id": job.ref.job_id,
+                "tenant_id": fields["tenant_id"],
+                "endpoint_module": fields["endpoint_module"],
                 "status": expected.status,
                 "data": expected.data,
                 "error": {"type": expected.error_type, "message": ""} if expected.error_type else None,
                 "blocker": {"kind": expected.blocker} if expected.blocker else None,
                 "artifacts": [self._artifact(kind) for kind in sorted(expected.artifacts)],
                 "attempts": [{}] * (expected.attempts or 1),
-                "meta": job.get("meta", {}),
+                "meta": fields.get("meta", {}),
                 "worker_id": "w",
                 "runner_id": "w.1",
                 "timing": {"queued": 0.001, "admitted": 0.002, "ran": 1.5, "total": 1.503},
             }
         )
         body = json.dumps(answer).encode()
-        await self._redis.set(f"pw:result:{act.ref.colon_form}", body)
+        await self._redis.set(f"pw:result:{job.ref.colon_form}", body)
         await self._redis.xadd(RESULTS, {"result": body})
-        if "callback_url" in job and expected.status != "rejected":
+        if "callback_url" in fields and expected.status != "rejected":
             for _ in range(2):
                 stamp = str(int(time.time()))
                 digest = hmac.new(SECRET, f"{stamp}.".encode() + body, hashlib.sha256).hexdigest()
                 headers = {"Pageworker-Signature": f"t={stamp},v1={digest}"}
-                if (await client.post(job["callback_url"], content=body, headers=headers)).is_success:
+                if (await client.post(fields["callback_url"], content=body, headers=headers)).is_success:
                     break
 
     def _artifact(self, kind: str) -> dict[str, Any]:
@@ -97,59 +97,59 @@ class KnowsAll:
 
 
 @pytest.fixture
-async def perform(server: RedisServer, tmp_path: Path) -> AsyncIterator[Callable[..., Any]]:
+async def run_scenario(server: RedisServer, tmp_path: Path) -> AsyncIterator[Callable[..., Any]]:
     receiver = DemoReceiver(SECRET)
     async with served(receiver.app) as port, plain_redis(server.port) as redis, plain_redis(server.port) as other:
-        acts = scenario(f"http://127.0.0.1:{port}")
+        jobs = scenario(f"http://127.0.0.1:{port}")
 
-        async def run(change: Callable[[Answer], Answer] = lambda answer: answer) -> tuple[list[str], str]:
-            paper = io.StringIO()
-            console = Console(file=paper, width=160)
-            performance = ScenarioRunner(DemoQueueClient(redis), acts, receiver, DemoTerminal(console))
+        async def run(change: Callable[[Result], Result] = lambda answer: answer) -> tuple[list[str], str]:
+            output = io.StringIO()
+            console = Console(file=output, width=160)
+            runner = ScenarioRunner(DemoQueueClient(redis), jobs, receiver, DemoTerminal(console))
             async with asyncio.TaskGroup() as tasks:
-                worker = tasks.create_task(KnowsAll(other, acts, tmp_path, change).run())
-                found = await performance.run()
+                worker = tasks.create_task(ExpectedAnswers(other, jobs, tmp_path, change).run())
+                found = await runner.run()
                 worker.cancel()
-            performance.screen.table(acts, performance.answers)
-            performance.screen.links(performance.answers)
-            return found, paper.getvalue()
+            runner.terminal.table(jobs, runner.results)
+            runner.terminal.artifacts(runner.results)
+            return found, output.getvalue()
 
         yield run
 
 
-async def test_a_worker_that_answers_everything_rightly_gives_no_complaint(perform: Callable[..., Any]) -> None:
-    found, shown = await perform()
+async def test_results_as_expected_give_no_problem(run_scenario: Callable[..., Any]) -> None:
+    found, shown = await run_scenario()
     assert found == []
     assert "globex/failing" in shown
     assert "html, screenshot" in shown
 
 
-async def test_an_artifact_that_is_not_what_it_says_is_seen(perform: Callable[..., Any]) -> None:
-    def forge(answer: Answer) -> Answer:
+async def test_an_artifact_that_differs_from_its_sha256_is_reported(run_scenario: Callable[..., Any]) -> None:
+    def forge(answer: Result) -> Result:
         for artifact in answer["artifacts"]:
             artifact["sha256"] = "0" * 64
         return answer
 
-    found, _ = await perform(forge)
+    found, _ = await run_scenario(forge)
     assert found == [
-        "globex/failing: html is not what its sha256 says",
-        "globex/failing: screenshot is not what its sha256 says",
+        "globex/failing: artifact html differs from its sha256",
+        "globex/failing: artifact screenshot differs from its sha256",
     ]
 
 
-async def test_a_session_that_is_not_kept_is_seen(perform: Callable[..., Any]) -> None:
-    def forget(answer: Answer) -> Answer:
+async def test_a_session_that_is_lost_is_reported(run_scenario: Callable[..., Any]) -> None:
+    def forget(answer: Result) -> Result:
         if "logged_in_before" in answer["data"]:
             return {**answer, "data": {**answer["data"], "logged_in_before": False}}
         return answer
 
-    found, _ = await perform(forget)
+    found, _ = await run_scenario(forget)
     assert len(found) == 3
-    assert all("logged_in_before" in complaint for complaint in found)
+    assert all("logged_in_before" in problem for problem in found)
 
 
 async def test_collecting_can_be_interrupted_at_any_moment(server: RedisServer) -> None:
-    """redis-py on Python 3.11 forgets a cancellation that meets a command being sent: the demo then never ended."""
+    """redis-py on Python 3.11 loses a cancellation that comes while a command is sent. The demo then never ended."""
     async with plain_redis(server.port) as redis:
         await redis.ping()
         for turns in range(12):
@@ -161,6 +161,6 @@ async def test_collecting_can_be_interrupted_at_any_moment(server: RedisServer) 
 
 
 async def collect(redis: Redis) -> None:
-    """For ever."""
+    """Collect without end."""
     async for _ in DemoQueueClient(redis).results():
         pass

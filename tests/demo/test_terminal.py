@@ -1,4 +1,4 @@
-"""The screen shows what came back; what came back does not paint it."""
+"""The demo's output shows foreign text as it is, without its control characters and markup."""
 
 import io
 from typing import Any
@@ -11,7 +11,7 @@ from pageworker_demo.terminal import DemoTerminal
 NASTY = "[bold red]x[/bold red][/] \x1b[2J\x9b31m\u202e\\"
 
 
-def answer(**more: Any) -> dict[str, Any]:
+def result(**more: Any) -> dict[str, Any]:
     return {
         "job_id": NASTY,
         "tenant_id": NASTY,
@@ -27,16 +27,16 @@ def answer(**more: Any) -> dict[str, Any]:
 
 @pytest.mark.parametrize("terminal", [False, True])
 def test_foreign_text_is_shown_as_it_is(terminal: bool) -> None:
-    told = io.StringIO()
-    screen = DemoTerminal(Console(file=told, width=1000, force_terminal=terminal, color_system=None))
-    screen.step(NASTY)
-    screen.answered(answer())
-    screen.links([answer()])
-    screen.isolation([(NASTY, NASTY, NASTY)])
-    screen.complaints([NASTY], f"one\n{NASTY}")
-    screen.failed(NASTY)
-    screen.epilogue(NASTY)
-    text = told.getvalue()
+    written = io.StringIO()
+    output = DemoTerminal(Console(file=written, width=1000, force_terminal=terminal, color_system=None))
+    output.step(NASTY)
+    output.result(result())
+    output.artifacts([result()])
+    output.isolation([(NASTY, NASTY, NASTY)])
+    output.problems([NASTY], f"one\n{NASTY}")
+    output.failed(NASTY)
+    output.next_steps(NASTY)
+    text = written.getvalue()
     assert text.count("[bold red]x[/bold red][/] \\x1b[2J\\x9b31m\\u202e") == 13
     assert not set(text) & set("\x9b\u202e")
     assert "\x1b[2J" not in text

@@ -30,27 +30,27 @@ async def system(installed: None, tmp_path: Path) -> AsyncIterator[System]:
     tmp_path.chmod(0o711)
     n8n = N8n(tmp_path / "n8n", free_port())
     n8n.folder.mkdir()
-    stage = Workspace(tmp_path / "worker", http_port=free_port(), redis_port=free_port())
-    stage.folder.mkdir(mode=0o711)
-    stage.secret_file.write_text(secrets.token_hex(32))
-    key, _ = await publish(find_examples(), stage.registry)
+    workspace = Workspace(tmp_path / "worker", http_port=free_port(), redis_port=free_port())
+    workspace.folder.mkdir(mode=0o711)
+    workspace.secret_file.write_text(secrets.token_hex(32))
+    key, _ = await publish(find_examples(), workspace.registry)
     async with served(Shop().app) as shop_port:
-        stage.configure(
+        workspace.configure(
             {
                 "egress": {"hosts": {"shop.example": f"127.0.0.1:{shop_port}"}},
-                "modules": {"registry": str(stage.registry), "trusted_keys": [key]},
+                "modules": {"registry": str(workspace.registry), "trusted_keys": [key]},
                 "tenants": {
                     "acme": {
                         "callback_allow": [f"http://127.0.0.1:{n8n.port}/webhook-waiting/*"],
-                        "callback_secret_file": str(stage.secret_file),
+                        "callback_secret_file": str(workspace.secret_file),
                     }
                 },
             }
         )
-        async with running(stage.config_file, stage.http_port, stage.log_file) as daemon:
+        async with running(workspace.config_file, workspace.http_port, workspace.log_file) as daemon:
             await daemon.until_ready()
             environment = n8n.environment
-            n8n.furnish(environment, stage.redis_port, stage.redis_login(PRODUCER))
-            reader = plain_redis(stage.redis_port, stage.redis_login(READER))
+            n8n.import_flows(environment, workspace.redis_port, workspace.redis_login(PRODUCER))
+            reader = plain_redis(workspace.redis_port, workspace.redis_login(READER))
             async with n8n.serving(environment) as url, reader as redis:
                 yield System(n8n, url, DemoQueueClient(redis))

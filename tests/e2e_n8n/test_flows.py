@@ -28,7 +28,7 @@ async def test_a_caller_gets_data_or_the_reason(system: System) -> None:
     refused = await call(system, "shop.product", {"uri": "?"})
     assert (refused.status_code, refused.json()["status"]) == (502, "rejected")
 
-    # A handler that is faster than n8n parks its execution: each of these meets the 409.
+    # These handlers end before n8n's execution waits for the callback: n8n answers 409 first.
     echoes = await asyncio.gather(*(call(system, "demo.echo", {"n": n}) for n in range(20)))
     assert [echo.json() for echo in echoes] == [{"n": n} for n in range(20)]
 
@@ -40,5 +40,5 @@ async def test_a_caller_gets_data_or_the_reason(system: System) -> None:
         for flow in ("pageworkerRes001", "pageworkerCall01"):
             while (ends := system.n8n.executions(flow)) != ["success"] * 23:
                 assert "error" not in ends
-                # n8n writes an execution's end into its database some time after it; there is nothing to wait on.
+                # n8n writes the end of an execution to its database some time later, and reports no event for it.
                 await asyncio.sleep(0.2)

@@ -44,8 +44,8 @@ def _decide(policy: EgressPolicy, authority: str) -> object:
 def test_a_host_matches_one_glob_of_every_list(
     hosts: tuple[tuple[str, ...], ...], authority: str, allowed: bool
 ) -> None:
-    verdict = _decide(EgressPolicy(hosts=hosts), authority)
-    assert isinstance(verdict, Route) if allowed else verdict == "host_not_allowed"
+    decision = _decide(EgressPolicy(hosts=hosts), authority)
+    assert isinstance(decision, Route) if allowed else decision == "host_not_allowed"
 
 
 @given(st.text("ab.*", min_size=1, max_size=8), st.text("ab.", min_size=1, max_size=8))
@@ -100,17 +100,17 @@ def test_fixed_addresses_may_be_private_by_their_name_only() -> None:
         ("plain.demo:443", "10.0.0.1", 443),
         ("v6.demo:80", "fd00::1", 80),
     ):
-        verdict = _decide(policy, authority)
-        assert isinstance(verdict, Route)
-        assert verdict.fixed == (ip_address(address), port)
-        assert verdict.proxy is None
+        decision = _decide(policy, authority)
+        assert isinstance(decision, Route)
+        assert decision.fixed == (ip_address(address), port)
+        assert decision.proxy is None
     assert _decide(policy, "shop.demo:8080") == "port_not_allowed"
     assert _decide(policy, "127.0.0.1:80") == "private_address"
     listed = EgressPolicy(hosts=(("other",),), fixed=policy.fixed)
     assert _decide(listed, "shop.demo:80") == "host_not_allowed"
 
 
-def test_one_private_address_condemns_a_name() -> None:
+def test_one_private_address_refuses_a_name() -> None:
     public, private = ip_address("8.8.8.8"), ip_address("10.0.0.1")
     assert check([public, public]) is None
     assert check([public, private]) == "private_address"

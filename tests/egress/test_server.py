@@ -1,4 +1,4 @@
-"""The gateway's process and the supervisor's client."""
+"""The gateway process, as the supervisor uses it: attach, update, detach, and what is refused."""
 
 import asyncio
 import os
@@ -6,11 +6,12 @@ import socket
 from typing import Any
 
 import pytest
+from pw_egress.client import ask, client, get
 from pw_egress.origin import answering, serving
 from pw_egress.processes import gateway
-from pw_egress.running_proxy import ALL, ask, client, get, listener, to
+from pw_egress.running_proxy import ALL, listener, to
 
-from pageworker_sandbox.egress.client import GatewayClient, GatewayLost, GatewayRefused
+from pageworker_sandbox.egress.client import GatewayClient, GatewayRefused
 from pageworker_sandbox.egress.errors import InvalidListener, InvalidPolicy
 from pageworker_sandbox.egress.messages import MAX_HOSTS, EgressPolicy, ProxyLost, RefusalNotice, Upstream
 
@@ -22,7 +23,7 @@ async def _heard(client: GatewayClient) -> RefusalNotice | ProxyLost:
     raise AssertionError("unreachable: notices never end")
 
 
-async def test_a_cell_from_attach_to_detach() -> None:
+async def test_a_runner_from_attach_to_detach() -> None:
     async with serving(answering()) as origin, gateway(f"127.0.0.1:{origin.port}") as (supervisor, process):
         with listener() as sock:
             port = sock.getsockname()[1]
@@ -50,7 +51,7 @@ async def test_a_cell_from_attach_to_detach() -> None:
     assert process.returncode == 0
 
 
-async def test_a_cell_id_is_attached_once() -> None:
+async def test_a_runner_is_attached_once() -> None:
     async with gateway() as (supervisor, _):
         with listener() as sock:
             await supervisor.attach("runner-1", sock.fileno(), EgressPolicy())
@@ -117,17 +118,7 @@ async def test_a_broken_listener_is_reported() -> None:
         assert await supervisor.usage() == {}
 
 
-async def test_a_killed_gateway_is_noticed() -> None:
-    async with gateway() as (supervisor, process):
-        assert await supervisor.usage() == {}
-        process.kill()
-        await process.wait()
-        with pytest.raises(GatewayLost):
-            while True:
-                await supervisor.usage()
-
-
-async def test_an_invalid_word_ends_the_gateway() -> None:
+async def test_an_invalid_frame_ends_the_gateway() -> None:
     async with gateway() as (supervisor, process):
         supervisor._channel._sock.send(b"\xff" * 6)
         async with asyncio.timeout(5):

@@ -2,8 +2,9 @@
 
 import asyncio
 
+from pw_egress.client import Client, client
 from pw_egress.origin import Handler, Origin, serving
-from pw_egress.running_proxy import Client, client, running, to
+from pw_egress.running_proxy import running, to
 
 from pageworker_sandbox.egress.limits import EgressLimits
 

@@ -1,8 +1,9 @@
 """Upstream proxies: what they are asked, with which credentials, and when they fail."""
 
 import pytest
+from pw_egress.client import ask, client, get
 from pw_egress.origin import answering, closing, serving
-from pw_egress.running_proxy import ALL, ask, client, get, running
+from pw_egress.running_proxy import ALL, running
 from pw_egress.upstream_proxies import http_proxy, socks_proxy
 
 from pageworker_sandbox.egress.messages import EgressPolicy, Upstream

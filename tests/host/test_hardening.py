@@ -22,7 +22,7 @@ sys.stdin.read()
 """
 
 
-def as_nobody() -> None:
+def as_unprivileged_user() -> None:
     if os.geteuid() == 0:
         os.setresgid(65534, 65534, 65534)
         os.setresuid(65534, 65534, 65534)
@@ -31,7 +31,11 @@ def as_nobody() -> None:
 @pytest.fixture
 def hardened() -> "subprocess.Popen[str]":
     return subprocess.Popen(
-        [sys.executable, "-c", LOOK], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, preexec_fn=as_nobody
+        [sys.executable, "-c", LOOK],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        preexec_fn=as_unprivileged_user,
     )
 
 
@@ -44,12 +48,14 @@ def test_the_daemon_and_all_that_it_starts_can_gain_nothing(hardened: "subproces
 def test_no_process_of_its_user_reads_or_traces_it(hardened: "subprocess.Popen[str]") -> None:
     """With a control: the same process before it is hardened can be read by its user."""
     read = "import pathlib, sys; print(len(pathlib.Path(f'/proc/{sys.argv[1]}/environ').read_bytes()) > 0)"
-    plain = subprocess.Popen(["sleep", "60"], preexec_fn=as_nobody)
+    plain = subprocess.Popen(["sleep", "60"], preexec_fn=as_unprivileged_user)
     with hardened as process, plain:
         assert process.stdout is not None
         [process.stdout.readline() for _ in range(4)]
         answers = [
-            subprocess.run([sys.executable, "-c", read, str(pid)], capture_output=True, text=True, preexec_fn=as_nobody)
+            subprocess.run(
+                [sys.executable, "-c", read, str(pid)], capture_output=True, text=True, preexec_fn=as_unprivileged_user
+            )
             for pid in (plain.pid, process.pid)
         ]
         plain.kill()

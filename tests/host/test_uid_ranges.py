@@ -47,7 +47,7 @@ def test_no_area_is_anybodys(area: IdRange) -> None:
 def test_overlap_means_a_common_id(one: IdRange, two: IdRange) -> None:
     common = set(range(one.first, one.last + 1)) & set(range(two.first, two.last + 1))
     assert one.overlaps(two) == two.overlaps(one) == bool(common)
-    assert one.holds(two) == (len(common) == two.count)
+    assert one.contains(two) == (len(common) == two.count)
 
 
 @settings(deadline=None)
@@ -80,14 +80,14 @@ def test_ids_that_do_not_exist_in_our_namespace_are_none() -> None:
 @given(st.text(max_size=40), st.integers(2, 600))
 def test_candidates_stay_in_their_areas_and_do_not_overlap(seed: str, count: int) -> None:
     some = list(itertools.islice(candidates(seed, count), 50))
-    assert all(any(area.holds(ids) for area in AREAS) for ids in some)
+    assert all(any(area.contains(ids) for area in AREAS) for ids in some)
     assert not any(one.overlaps(two) for one, two in itertools.combinations(some, 2))
     assert some == list(itertools.islice(candidates(seed, count), 50)), "the same after a restart"
 
 
 def test_every_area_is_tried() -> None:
     seen = list(candidates("w", 500))
-    assert all(any(area.holds(ids) for ids in seen) for area in AREAS)
+    assert all(any(area.contains(ids) for ids in seen) for area in AREAS)
 
 
 def test_workers_that_see_no_lock_differ() -> None:

@@ -79,7 +79,7 @@ def test_no_option_of_a_runners_sockets_is_netfilters() -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_no_call_is_named_twice_with_different_words(name: PolicyName) -> None:
+def test_no_call_is_both_denied_and_allowed(name: PolicyName) -> None:
     policy = seccomp.policy(name)
     denied = {call for rule in policy.syscalls if rule.action == "SCMP_ACT_ERRNO" for call in rule.names}
     assert not denied & allowed(policy, conditions=True)
@@ -117,7 +117,7 @@ def test_every_policy_in_the_folder_is_well_formed(path: Path) -> None:
     assert all(rule.comment for rule in policy.syscalls)
 
 
-def test_a_container_of_ours_may_build_walls_and_load_no_module() -> None:
+def test_the_container_policy_permits_sandboxes_and_no_kernel_module() -> None:
     policy = msgspec.json.decode((seccomp.CHECKOUT / "container.json").read_bytes(), type=SeccompPolicy)
     assert allowed(policy, conditions=False) >= {"clone", "unshare", "mount", "pivot_root", "sethostname", "chroot"}
     assert not allowed(policy, conditions=True) & {"init_module", "bpf", "kexec_load", "io_uring_setup", "keyctl"}

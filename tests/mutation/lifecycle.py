@@ -116,7 +116,7 @@ ROWS = (
     Mutant(
         f.EXPIRY_FORGOTTEN,
         f"{DISPATCH}/attempt.py",
-        "        await self._settlement.begun(self.case)\n",
+        "        await self._settlement.begun(self)\n",
         "        return\n",
         (f"{BEGIN}::test_a_job_that_began_and_was_handed_back_does_not_expire",),
     ),

@@ -1,6 +1,5 @@
-"""Two processes and one profile: the kernel decides, and a dead holder holds nothing."""
+"""Several processes and one profile: one holds it, and a dead holder holds nothing."""
 
-import fcntl
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -87,30 +86,6 @@ def test_kill_9_of_the_holder_frees_its_profile_and_what_earlier_versions_left(t
     assert [path.name for path in (tmp_path / ".scratch").iterdir()] == ["lock"]
     store.empty_trash()
     assert store.trash() == ()
-
-
-def test_what_the_daemon_starts_does_not_inherit_the_lock(tmp_path: Path) -> None:
-    store = ProfileStore(tmp_path)
-    lease = store.open("acme", "shop", 1, None)
-    with subprocess.Popen(["cat"], stdin=subprocess.PIPE) as child:
-        lease.close()
-        store.open("acme", "shop", 1, None).close()
-        assert child.poll() is None
-
-
-def test_a_lock_on_a_profile_that_was_just_removed_is_no_lock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    store = ProfileStore(tmp_path / "store")
-    flock = fcntl.flock
-
-    def removed_meanwhile(descriptor: int, operation: int) -> None:
-        monkeypatch.setattr(fcntl, "flock", flock)
-        (tmp_path / "store/acme/shop").rename(tmp_path / "gone")
-        flock(descriptor, operation)
-
-    monkeypatch.setattr(fcntl, "flock", removed_meanwhile)
-    with store.open("acme", "shop", 1, None), pytest.raises(ProfileBusy):
-        store.open("acme", "shop", 1, None)
-    assert (tmp_path / "gone/lock").exists()
 
 
 def test_racing_openers_and_removers_are_never_inside_together(tmp_path: Path) -> None:

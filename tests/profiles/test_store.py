@@ -5,18 +5,12 @@ import stat
 from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from pageworker_profiles import (
     ProfileBusy,
     ProfileStore,
-    StaleFence,
-    StoreDamaged,
     StoreDenied,
-    StoreFull,
 )
-from pageworker_profiles.errors import explained
 
 UID = 261_500
 ROOT = os.geteuid() == 0
@@ -43,51 +37,10 @@ def test_a_profile_keeps_its_data_and_is_held_once(store: ProfileStore) -> None:
         assert (lease.path / "Cookies").read_text() == "session"
 
 
-def test_closing_twice_frees_nobody_elses_lock(store: ProfileStore) -> None:
-    first = store.open("acme", "shop", 1, None)
-    first.close()
-    with store.open("acme", "shop", 1, None):
-        first.close()
-        with pytest.raises(ProfileBusy):
-            store.open("acme", "shop", 1, None)
-
-
 def test_the_runner_sees_neither_lock_nor_fence(store: ProfileStore) -> None:
     with store.open("acme", "shop", 7, None) as lease:
         assert list(lease.path.iterdir()) == []
         assert sorted(path.name for path in lease.path.parent.iterdir()) == ["data", "fence", "lock"]
-
-
-def test_an_older_fence_is_refused_also_by_another_store(store: ProfileStore) -> None:
-    store.open("acme", "shop", 7, None).close()
-    for again in (store, ProfileStore(store.root)):
-        with pytest.raises(StaleFence) as stale:
-            again.open("acme", "shop", 6, None)
-        assert (stale.value.fence, stale.value.seen) == (6, 7)
-        assert not stale.value.retryable
-    store.open("acme", "shop", 7, None).close()
-    store.open("acme", "shop", None, None).close()
-
-
-@given(st.lists(st.integers(0, 6), max_size=12))
-def test_fences_only_rise(tmp_path_factory: pytest.TempPathFactory, fences: list[int]) -> None:
-    store = ProfileStore(tmp_path_factory.mktemp("p"))
-    seen = -1
-    for fence in fences:
-        if fence < seen:
-            with pytest.raises(StaleFence):
-                store.open("acme", "shop", fence, None)
-        else:
-            store.open("acme", "shop", fence, None).close()
-            seen = fence
-
-
-def test_a_damaged_fence_is_not_taken_for_none(store: ProfileStore) -> None:
-    store.open("acme", "shop", 7, None).close()
-    (store.root / "acme/shop/fence").write_text("")
-    with pytest.raises(StoreDamaged, match="fence"):
-        store.open("acme", "shop", 8, None)
-    store.open("acme", "shop", None, None).close()
 
 
 def test_chromiums_stale_lock_is_removed_only_under_ours(store: ProfileStore) -> None:
@@ -143,17 +96,6 @@ def test_removal(store: ProfileStore) -> None:
     assert store.list("acme") == ()
     assert list((store.root / ".trash").iterdir()) == []
     store.open("acme", "shop", 1, None).close()
-
-
-def test_a_full_disk_and_a_missing_permission_say_how_to_mend_them(tmp_path: Path) -> None:
-    with (
-        pytest.raises(StoreFull, match=r"writing .*/x: No space left on device; free space"),
-        explained("writing", tmp_path / "x"),
-    ):
-        Path("/dev/full").write_text("x")
-    (tmp_path / "file").write_text("")
-    with pytest.raises(StoreDamaged, match="Not a directory"):
-        ProfileStore(tmp_path / "file" / "profiles")
 
 
 @pytest.mark.skipif(not ROOT, reason="gives folders to other users")

@@ -1,1 +1,1 @@
-"""Real origins, real cells and a plain client for the tests of the egress gateway."""
+"""Real origins, real proxies and a plain client for the tests of the egress gateway."""

@@ -21,7 +21,7 @@ START_SECONDS = 120.0
 ASK_AGAIN_SECONDS = 0.2
 
 QUIET = {
-    # Nothing leaves the machine; nothing that is not needed is started.
+    # Nothing leaves the machine, and nothing is started that the flows do not need.
     "N8N_DIAGNOSTICS_ENABLED": "false",
     "N8N_VERSION_NOTIFICATIONS_ENABLED": "false",
     "N8N_VERSION_NOTIFICATIONS_WHATS_NEW_ENABLED": "false",
@@ -48,7 +48,7 @@ class N8n:
 
     @property
     def environment(self) -> dict[str, str]:
-        """For the server and for its command line."""
+        """The environment of the server and of its command line."""
         return {
             **os.environ,
             **QUIET,
@@ -63,7 +63,7 @@ class N8n:
             "N8N_RUNNERS_BROKER_PORT": str(free_port()),
         }
 
-    def furnish(self, environment: dict[str, str], redis_port: int, login: tuple[str, str]) -> None:
+    def import_flows(self, environment: dict[str, str], redis_port: int, login: tuple[str, str]) -> None:
         """Import the credential and all flows, and publish them, before the server starts. `login`: user, password."""
         user, password = login
         address = {"host": "127.0.0.1", "port": redis_port, "database": 0}
@@ -85,7 +85,7 @@ class N8n:
 
     @asynccontextmanager
     async def serving(self, environment: dict[str, str]) -> AsyncIterator[str]:
-        """Start it; yields its URL once the webhook of our flow answers."""
+        """Start n8n. Yields its URL once the webhook of our flow answers."""
         with (self.folder / "n8n.log").open("wb") as log:
             process = await asyncio.create_subprocess_exec(
                 *self.argv, "start", env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log
@@ -93,7 +93,7 @@ class N8n:
         try:
             async with asyncio.timeout(START_SECONDS), httpx.AsyncClient() as client:
                 while not await self._webhook_is_there(client):
-                    # Activation is asynchronous and no event of ours.
+                    # n8n activates flows asynchronously and reports no event for it.
                     await asyncio.sleep(ASK_AGAIN_SECONDS)
                     assert process.returncode is None, (self.folder / "n8n.log").read_text()
             yield f"http://127.0.0.1:{self.port}"
@@ -104,14 +104,14 @@ class N8n:
 
     async def _webhook_is_there(self, client: httpx.AsyncClient) -> bool:
         try:
-            # A webhook that is registered for POST says so to a GET.
+            # n8n answers a GET on a webhook that is registered for POST with a hint to use POST.
             answer = await client.get(f"http://127.0.0.1:{self.port}/webhook/pageworker-call")
         except httpx.TransportError:
             return False
         return "POST" in answer.text
 
     def executions(self, workflow: str) -> list[str]:
-        """How the executions of one flow stand, read from n8n's own database."""
+        """The status of every execution of one flow, read from n8n's own database."""
         file = self.folder / ".n8n" / "database.sqlite"
         with closing(sqlite3.connect(f"file:{file}?mode=ro", uri=True)) as database:
             found = database.execute("SELECT status FROM execution_entity WHERE workflowId = ?", [workflow])

@@ -1,4 +1,4 @@
-"""n8n and what stands behind it."""
+"""n8n with the worker that its flows push to."""
 
 from dataclasses import dataclass
 

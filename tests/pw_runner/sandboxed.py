@@ -7,7 +7,8 @@ from functools import cache
 from pageworker_sandbox.launch import Host, SandboxSpec, launch, survey
 from pw_runner.supervisor import Supervisor
 
-UID = 261_777
+UID = 1_950_000_000 + os.getpid() % 100_000
+"""This process's own: the kernel counts processes per user."""
 
 
 @cache

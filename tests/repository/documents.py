@@ -70,3 +70,10 @@ def anchors(text: str) -> set[str]:
         number = next(n for n in range(100) if (f"{anchor}-{n}" if n else anchor) not in found)
         found.add(f"{anchor}-{number}" if number else anchor)
     return found
+
+
+def banned_words(glossary: str) -> dict[str, str]:
+    """The words of the glossary's last table, and what to write instead."""
+    table = glossary.partition("## Words not to use")[2]
+    rows = re.findall(r"^\| ([a-z]+) \| (.+?) \|$", table, re.MULTILINE)
+    return {word: instead for word, instead in rows if word != "word"}

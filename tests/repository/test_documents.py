@@ -20,7 +20,17 @@ from pageworker_supervisor.cli.app import app, run
 from pageworker_supervisor.config.check import decode_path
 from pageworker_supervisor.config.settings import Settings
 from pageworker_supervisor.telemetry.reference import metrics_table
-from repository.documents import CURRENT, DOCUMENTS, anchors, blocks, command_lines, ids, inline_code, links
+from repository.documents import (
+    CURRENT,
+    DOCUMENTS,
+    anchors,
+    banned_words,
+    blocks,
+    command_lines,
+    ids,
+    inline_code,
+    links,
+)
 from repository.sources import ROOT, ZONES, tracked
 
 OPTION = re.compile(r"(?<![\w-])--[a-z][a-z-]*")
@@ -222,3 +232,80 @@ def test_every_document_can_be_reached_from_the_readme() -> None:
         waiting += [target for target in targets if target.suffix == ".md" and target.exists()]
         waiting += [target / "README.md" for target in targets if (target / "README.md").exists()]
     assert [ids(file) for file in DOCUMENTS if file not in reached] == []
+
+
+# ---- glossary ----
+
+GLOSSARY = ROOT / "docs" / "glossary.md"
+ZONE_OF = {
+    "S": "supervisor/pageworker_supervisor",
+    "R": "runner/pageworker_runner",
+    "X": "sandbox/pageworker_sandbox",
+    "P": "profiles/pageworker_profiles",
+}
+
+
+def glossary_rows() -> list[list[str]]:
+    """Term, meaning, place in the code."""
+    lines = [line for line in GLOSSARY.read_text().splitlines() if line.startswith("| ") and line.count("|") == 4]
+    return [[part.strip() for part in line.strip("|").split("|")] for line in lines if "| meaning |" not in line]
+
+
+@pytest.mark.parametrize("row", glossary_rows(), ids=lambda row: row[0])
+def test_a_term_of_the_glossary_is_in_the_code(row: list[str]) -> None:
+    term, meaning, place = row
+    assert term
+    assert meaning.endswith(".")
+    paths = re.findall(r"\b([SRXP])/([\w/.]+)", place)
+    for zone, path in paths:
+        assert (ROOT / ZONE_OF[zone] / path).exists(), path
+    for name in re.findall(r"`([A-Z]\w+)(?:\.(\w+))?`", place):
+        sources = [ROOT / ZONE_OF[zone] / path for zone, path in paths] or tracked("supervisor/*.py", "runner/*.py")
+        assert any(all(re.search(rf"\b{part}\b", file.read_text()) for part in name if part) for file in sources), name
+
+
+def test_no_term_of_the_glossary_is_defined_twice() -> None:
+    terms = [term.strip() for row in glossary_rows() for term in row[0].split(",")]
+    assert sorted({term for term in terms if terms.count(term) > 1}) == []
+
+
+def test_the_glossary_lists_banned_words() -> None:
+    words = banned_words(GLOSSARY.read_text())
+    assert len(words) > 20
+    assert "exclusive" in words.values()
+
+
+# ---- architecture ----
+
+
+def test_the_architecture_shows_the_layers_of_the_contract() -> None:
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
+    (layers,) = [found["layers"] for found in contracts if found.get("containers") == ["pageworker_supervisor"]]
+    text = (ROOT / "docs" / "architecture.md").read_text()
+    (block,) = [body for body in blocks(text) if body.startswith("supervisor/pageworker_supervisor\n")]
+    drawn = block.partition("runner/pageworker_runner")[0]
+    lines = []
+    for layer in layers:
+        names = re.split(r" [:|] ", layer)
+        found = [re.search(rf"^  (?:.* )?{name}\b", drawn, re.MULTILINE) for name in names]
+        assert all(found), layer
+        lines.append(min(drawn.count("\n", 0, match.start()) for match in found if match))
+    assert lines == sorted(lines)
+
+
+# ---- decisions ----
+
+DECISIONS = sorted((ROOT / "docs" / "adr").glob("[0-9]*.md"))
+
+
+@pytest.mark.parametrize("file", DECISIONS, ids=lambda file: file.stem)
+def test_a_decision_has_the_templates_form_and_is_in_the_index(file: Path) -> None:
+    text = file.read_text()
+    title = re.match(r"# (\d+)\. (.+)\n\nStatus: (accepted|proposed|replaced by .+)\n\n## Context\n", text)
+    assert title is not None
+    assert "\n## Decision\n" in text
+    assert "\n## Consequences\n" in text
+    number = int(file.name[:4])
+    assert int(title[1]) == number
+    index = (file.parent / "README.md").read_text()
+    assert f"| [{number}]({file.name}) | {title[2]} | {title[3]} |" in index

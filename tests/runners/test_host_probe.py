@@ -1,4 +1,4 @@
-"""When a runner of nobody is started."""
+"""When a probe, a runner of no tenant, is started."""
 
 import asyncio
 
@@ -7,8 +7,8 @@ from pageworker_supervisor.runners.host_health import HostHealth
 from pageworker_supervisor.runners.host_probe import HostProbe, ProbeEffects
 
 
-class Probed:
-    """A host whose probes come to what they are told to."""
+class ProbedHost:
+    """A host whose probes end as the test says."""
 
     def __init__(self) -> None:
         self.host = HostHealth()
@@ -33,7 +33,7 @@ class Probed:
 
 
 async def test_a_doubt_is_looked_into_at_once_and_once() -> None:
-    probed = Probed()
+    probed = ProbedHost()
     async with asyncio.TaskGroup() as tasks:
         running = tasks.create_task(probed.probe.run())
         await probed.turns()
@@ -46,7 +46,7 @@ async def test_a_doubt_is_looked_into_at_once_and_once() -> None:
 
 
 async def test_it_waits_while_another_start_will_tell() -> None:
-    probed = Probed()
+    probed = ProbedHost()
     probed.may_start = False
     async with asyncio.TaskGroup() as tasks:
         running = tasks.create_task(probed.probe.run())
@@ -62,7 +62,7 @@ async def test_it_waits_while_another_start_will_tell() -> None:
 
 
 async def test_a_probe_without_an_answer_is_repeated_and_not_in_a_loop() -> None:
-    probed = Probed()
+    probed = ProbedHost()
     probed.answer = None
     async with asyncio.TaskGroup() as tasks:
         running = tasks.create_task(probed.probe.run())

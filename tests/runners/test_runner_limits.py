@@ -1,6 +1,7 @@
-"""Whose a breach is. The looks themselves are tried on real runners: tests/tenants/test_memory.py, test_files.py."""
+"""Which attempt exceeded a limit. Measuring is tested on real runners: tests/tenants/test_memory.py, test_files.py."""
 
 import asyncio
+from typing import Any
 
 import pytest
 
@@ -9,6 +10,8 @@ from pageworker_supervisor.runners.limit_breach import Breach
 from pageworker_supervisor.runners.runner_limits import is_alone
 from pageworker_supervisor.runners.running_attempt import SentAttempt
 
+PAGE: Any = object()
+"""No attempt of these tests uses its page."""
 MEMORY = Breach("memory_limit", 110, 100, "bytes")
 FILES = Breach("disk_limit", 110, 100, "files")
 
@@ -18,7 +21,7 @@ def attempts(count: int, memory_before_bytes: int = 0) -> list[SentAttempt]:
 
     async def begin() -> list[SentAttempt]:
         return [
-            SentAttempt(f"a-{number}", JobRef("acme", f"j-{number}"), memory_before_bytes=memory_before_bytes)
+            SentAttempt(f"a-{number}", JobRef("acme", f"j-{number}"), PAGE, memory_before_bytes=memory_before_bytes)
             for number in range(count)
         ]
 
@@ -26,7 +29,7 @@ def attempts(count: int, memory_before_bytes: int = 0) -> list[SentAttempt]:
 
 
 @pytest.mark.parametrize(
-    ("count", "owed", "before", "breach", "alone"),
+    ("count", "recycling", "before", "breach", "alone"),
     [
         (1, [], 0, MEMORY, True),
         (1, [], 50, MEMORY, True),
@@ -38,7 +41,8 @@ def attempts(count: int, memory_before_bytes: int = 0) -> list[SentAttempt]:
     ],
 )
 def test_one_attempt_is_blamed_only_where_it_must_have_been_it(
-    count: int, owed: list[str], before: int, breach: Breach, alone: bool
+    count: int, recycling: list[str], before: int, breach: Breach, alone: bool
 ) -> None:
-    """It had the runner to itself; no page of an earlier one is still being cleaned; the memory was not half full."""
-    assert is_alone(breach, attempts(count, before), owed) is alone
+    """It was alone on the runner; no page of an earlier attempt is being recycled; less than half of the memory was
+    used."""
+    assert is_alone(breach, attempts(count, before), recycling) is alone

@@ -1,4 +1,4 @@
-"""Whose fault a failed start is, and what its jobs get to hear."""
+"""Who is to blame for a failed start, and which error its jobs get."""
 
 from pathlib import Path
 
@@ -32,14 +32,14 @@ HERE = Path("/var/lib/pageworker/profiles/acme/p")
         (BrowserNotReady("it did not get ready"), Blame.UNKNOWN),
         (StoreFull("no space"), Blame.HOST),
         (StoreDenied("read-only"), Blame.HOST),
-        (LaunchFailed("no cell"), Blame.HOST),
+        (LaunchFailed("no sandbox"), Blame.HOST),
         (BlockingIOError(11, "Resource temporarily unavailable"), Blame.HOST),
         (OSError(12, "Cannot allocate memory"), Blame.HOST),
         (HostUnfit(()), Blame.HOST),
         (SpawnFailed("no user id is left"), Blame.HOST),
         (GatewayRefused("full"), Blame.HOST),
         (InvalidListener("no socket"), Blame.HOST),
-        (GatewayLost("gone"), Blame.NOBODY),
+        (GatewayLost("gone"), Blame.NONE),
     ],
 )
 def test_blame(error: Exception, blame: Blame) -> None:
@@ -61,10 +61,10 @@ def test_what_would_fail_again_is_not_retryable() -> None:
     )
 
 
-def test_who_waits_for_a_lock_is_not_charged() -> None:
+def test_a_context_that_waits_for_a_lock_is_not_charged() -> None:
     assert not explain(ProfileBusy(HERE, "pid 1")).charged
     assert not explain(StaleFence(HERE, 1, 2)).charged
 
 
-def test_a_browsers_pages_of_words_make_one_line() -> None:
+def test_a_browsers_pages_of_output_make_one_line() -> None:
     assert explain(BrowserNotReady("it went away\nBrowser logs:\n…")).summary == "it went away"

@@ -11,7 +11,7 @@ SITE = Path("/opt/pageworker/site")
 
 RUNNER_CODE = ("pageworker", "pageworker_runner", *(f"pageworker_sandbox/{name}" for name in ("wire", "confine")))
 GATEWAY_CODE = tuple(f"pageworker_sandbox/{name}" for name in ("wire", "egress", "dialer", "confine"))
-SHARED_CODE = ("pageworker_sandbox/__init__.py", "pageworker_sandbox/memfd.py")
+SHARED_CODE = tuple(f"pageworker_sandbox/{name}" for name in ("__init__.py", "memfd.py", "state_machine.py"))
 RUNNER_SITE = ("playwright", "greenlet", "pyee", "msgspec", "typing_extensions")
 GATEWAY_SITE = ("uvloop", "h11", "msgspec")
 OPTIONAL_SITE = frozenset({"pyee", "typing_extensions"})

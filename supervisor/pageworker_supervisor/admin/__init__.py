@@ -1,1 +1,1 @@
-"""The operator's endpoints over TCP, and the control socket of `workerctl`."""
+"""The worker's HTTP endpoints: for operators and probes over TCP, for `workerctl` over the control socket."""

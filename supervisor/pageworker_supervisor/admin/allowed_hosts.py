@@ -1,5 +1,7 @@
-"""Which Host headers are answered: a page of a foreign site must not reach the operator's endpoints by giving its own
-name an address of this host (DNS rebinding). Such a page's Host is a name; an IP address cannot be rebound.
+"""Which Host headers the operator's endpoints answer: the defence against DNS rebinding.
+
+A page of a foreign site could give its own name an address of this host, and so read the endpoints through a visitor's
+browser. The Host header of such a request is that foreign name. An IP address cannot be rebound.
 """
 
 import ipaddress
@@ -13,11 +15,15 @@ from pageworker_supervisor.config.settings import HttpSettings
 from pageworker_supervisor.contract.printable import printable
 
 MAX_SHOWN = 80
+"""Characters of a refused header in the answer."""
 
 
 def host_allowed(header: str | None, allowed_hosts: Sequence[str]) -> bool:
-    """Whether a Host header is an IP address, `localhost`, or one of `allowed_hosts` (`*.x.example`: any name below
-    x.example). None is a request of HTTP/1.0 without one, which no browser sends."""
+    """Whether a Host header is an IP address, `localhost`, or one of `allowed_hosts`.
+
+    `*.x.example` in `allowed_hosts` stands for every name below x.example. None: an HTTP/1.0 request without the
+    header, which no browser sends.
+    """
     if header is None:
         return True
     host = _without_port(header.strip().lower())
@@ -27,12 +33,12 @@ def host_allowed(header: str | None, allowed_hosts: Sequence[str]) -> bool:
 
 
 def answered_hosts(settings: HttpSettings) -> tuple[str, ...]:
-    """`http.allowed_hosts`, and the host that `http.bind` itself names."""
+    """`http.allowed_hosts`, and the host that `http.bind` names."""
     return (*settings.allowed_hosts, settings.bind.rpartition(":")[0])
 
 
 class HostHeaderCheck:
-    """Answers 421 (RFC 9110, 15.5.20) to any other Host."""
+    """ASGI middleware: answers 421 (RFC 9110, 15.5.20) to every Host that is not allowed."""
 
     def __init__(self, app: ASGIApp, allowed_hosts: Sequence[str]) -> None:
         self._app = app
@@ -45,7 +51,7 @@ class HostHeaderCheck:
             await self._app(scope, receive, send)
             return
         shown = printable((header or "")[:MAX_SHOWN])
-        text = f"Host {shown!r} is not answered: ask by IP address or as localhost, or add it to http.allowed_hosts\n"
+        text = f"Host {shown!r} is not allowed: use an IP address or localhost, or add the name to http.allowed_hosts\n"
         await PlainTextResponse(text, 421, {"Cache-Control": "no-store"})(scope, receive, send)
 
 
@@ -67,7 +73,7 @@ def _is_address(host: str) -> bool:
         ipaddress.ip_address(host[1:-1] if host.startswith("[") else host)
     except ValueError:
         return False
-    # Without brackets the colons of an IPv6 address were taken for a port's.
+    # An IPv6 address needs brackets: without them its last colon would begin a port.
     return host.startswith("[") == (":" in host)
 
 

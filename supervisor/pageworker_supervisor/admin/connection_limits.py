@@ -1,8 +1,9 @@
-"""Who is connected, and who has to go when there are too many. Pure.
+"""Which connection is dropped when there are too many. Pure.
 
-A new connection is always taken: a probe must be answered however many others are open. Where there are more than
-usual, the connection goes that has waited longest without a whole request, once it has had time to send one. Only at
-the hard limit goes one that has not had that time, or that is being answered.
+A new connection is always accepted: a probe must be answered however many others are open. From `idle_limit`
+connections on, each new one evicts the connection that has waited longest without a complete request, once that one has
+had time to send it. Only at the hard limit a connection is evicted that has not had this time, or that is being
+answered.
 """
 
 import ipaddress
@@ -13,17 +14,19 @@ from itertools import chain
 from typing import Generic, TypeVar
 
 C = TypeVar("C", bound=Hashable)
-USUAL_SHARE = 8
-PEERS_SHARE = 4
-"""Of all connections, one address beyond loopback has this part at most."""
-PATIENCE_SECONDS = 1.0
-"""A request comes with its connection, or a round trip later."""
+IDLE_DIVISOR = 8
+"""Idle connections are evicted from an eighth of the hard limit on."""
+PEER_DIVISOR = 4
+"""One peer beyond loopback has a quarter of all connections at most."""
+REQUEST_GRACE_SECONDS = 1.0
+"""A client sends its request with the connection, or a round trip later."""
 SITE_BITS = 64
-"""An IPv6 site has so many bits for itself: its addresses are one peer."""
+"""Prefix length of one IPv6 site. All its addresses count as one peer."""
 
 
 def peer_of(address: str | None) -> str | None:
-    """Whose connections are counted together. None: loopback or no address, i.e. anybody on this host."""
+    """The peer whose connections count together. None: loopback, or no address: a client on this host, without a
+    limit."""
     if address is None:
         return None
     try:
@@ -38,23 +41,23 @@ def peer_of(address: str | None) -> str | None:
 
 @dataclass(frozen=True)
 class ConnectionLimits:
-    """At most `most` connections. From a part of them on, idle ones have to go."""
+    """Limits that follow from the hard limit of one listener."""
 
-    most: int
+    max_connections: int
 
     @property
-    def usual(self) -> int:
-        """Up to here idle connections are left alone."""
-        return max(1, self.most // USUAL_SHARE)
+    def idle_limit(self) -> int:
+        """Up to this number no idle connection is evicted."""
+        return max(1, self.max_connections // IDLE_DIVISOR)
 
     @property
     def per_peer(self) -> int:
-        """From one address beyond loopback."""
-        return max(1, self.most // PEERS_SHARE)
+        """Connections of one peer beyond loopback."""
+        return max(1, self.max_connections // PEER_DIVISOR)
 
 
 class ConnectionTable(Generic[C]):
-    """Open connections, those that wait for a request and those that are being answered, each in order of time.
+    """Open connections: those that wait for a request and those that are being answered, the oldest first.
 
     Times are monotonic seconds.
     """
@@ -70,25 +73,25 @@ class ConnectionTable(Generic[C]):
         return len(self._peers)
 
     def add(self, connection: C, peer: str | None, now: float) -> C | None:
-        """A new one, which waits for its request. Returns the one that has to go for it; it is forgotten already."""
-        gone = self._in_the_way(peer, now)
-        if gone is not None:
-            self.remove(gone)
+        """A new connection, which waits for its request. Returns the evicted one, already removed from the table."""
+        evicted = self._select_eviction(peer, now)
+        if evicted is not None:
+            self.remove(evicted)
         self._waiting[connection] = now
         self._peers[connection] = peer
         self._counts[peer] += 1
-        return gone
+        return evicted
 
-    def answers(self, connection: C, now: float) -> None:
-        """Its request is complete."""
+    def request_complete(self, connection: C, now: float) -> None:
+        """The connection is being answered from now on."""
         self._move(connection, self._waiting, self._answering, now)
 
-    def waits(self, connection: C, now: float) -> None:
-        """Its answer is complete."""
+    def answer_complete(self, connection: C, now: float) -> None:
+        """The connection waits for a request again."""
         self._move(connection, self._answering, self._waiting, now)
 
     def remove(self, connection: C) -> None:
-        """It is closed. May be called again."""
+        """The connection is closed. A second call does nothing."""
         if connection in self._peers:
             peer = self._peers.pop(connection)
             self._waiting.pop(connection, None)
@@ -97,15 +100,15 @@ class ConnectionTable(Generic[C]):
             if not self._counts[peer]:
                 del self._counts[peer]
 
-    def _in_the_way(self, peer: str | None, now: float) -> C | None:
-        everybody = chain(self._waiting, self._answering)
+    def _select_eviction(self, peer: str | None, now: float) -> C | None:
+        oldest_first = chain(self._waiting, self._answering)
         if peer is not None and self._counts[peer] >= self.limits.per_peer:
-            return next(connection for connection in everybody if self._peers[connection] == peer)
-        if len(self) >= self.limits.most:
-            return next(everybody)
-        if len(self) >= self.limits.usual and self._waiting:
+            return next(connection for connection in oldest_first if self._peers[connection] == peer)
+        if len(self) >= self.limits.max_connections:
+            return next(oldest_first)
+        if len(self) >= self.limits.idle_limit and self._waiting:
             oldest, since = next(iter(self._waiting.items()))
-            return oldest if now - since >= PATIENCE_SECONDS else None
+            return oldest if now - since >= REQUEST_GRACE_SECONDS else None
         return None
 
     def _move(self, connection: C, from_: dict[C, float], to: dict[C, float], now: float) -> None:

@@ -1,4 +1,5 @@
-"""What `workerctl` asks of a running worker, over the control socket. May change things."""
+"""The application of the control socket: what `workerctl` asks of a running worker. It can change the worker's
+state."""
 
 import asyncio
 from typing import TypeVar
@@ -12,7 +13,7 @@ from starlette.routing import Route
 from pageworker_supervisor.admin.drain_stream import Drains
 from pageworker_supervisor.admin.errors import WorkerRefused
 from pageworker_supervisor.admin.operator_api import json_response
-from pageworker_supervisor.admin.status import CancelAsked, DrainAsked, WorkerControl
+from pageworker_supervisor.admin.status import CancelRequest, DrainRequest, WorkerControl
 
 MAX_BODY_BYTES = 64 * 1024
 BODY_SECONDS = 5.0
@@ -21,35 +22,36 @@ T = TypeVar("T")
 
 
 class BadRequest(Exception):
-    """The caller sent something else than was agreed."""
+    """The caller sent a body that is not valid."""
 
 
 def control_app(worker: WorkerControl, drains: Drains) -> Starlette:
-    """The application of the control socket."""
+    """The routes of the control socket."""
 
     async def status(_: Request) -> Response:
         return json_response(worker.status())
 
     async def drain(request: Request) -> Response:
-        asked = await _body(request, DrainAsked)
+        asked = await _body(request, DrainRequest)
         if asked.deadline_seconds is not None and asked.deadline_seconds < 0:
-            raise BadRequest("`deadline_seconds` is below 0")
+            raise BadRequest("`deadline_seconds` is negative: give 0 or more")
         lines = await drains.start(worker.drain(asked.deadline_seconds))
         return StreamingResponse(lines, media_type="application/jsonl")
 
-    async def resume(_: Request) -> Response:
+    async def undrain(_: Request) -> Response:
         await worker.undrain()
         return json_response(worker.status())
 
     async def cancel(request: Request) -> Response:
-        asked = await _body(request, CancelAsked)
+        asked = await _body(request, CancelRequest)
         return json_response(await worker.cancel(asked.job))
 
     return Starlette(
         routes=[
             Route("/status", status, methods=["GET"]),
             Route("/drain", drain, methods=["POST"]),
-            Route("/resume", resume, methods=["POST"]),
+            Route("/undrain", undrain, methods=["POST"]),
+            Route("/resume", undrain, methods=["POST"]),  # the name before 0.2, answered until 1.0
             Route("/cancel", cancel, methods=["POST"]),
         ],
         exception_handlers={BadRequest: _bad_request, WorkerRefused: _refused},
@@ -64,11 +66,11 @@ async def _body(request: Request, type_: type[T]) -> T:
             async for chunk in request.stream():
                 untrusted_body += chunk
                 if len(untrusted_body) > MAX_BODY_BYTES:
-                    raise BadRequest("the body is too large")
+                    raise BadRequest(f"the body is larger than {MAX_BODY_BYTES} bytes")
     except TimeoutError:
-        raise BadRequest(f"the body did not come within {BODY_SECONDS:g} s") from None
+        raise BadRequest(f"the body did not arrive within {BODY_SECONDS:g} s") from None
     except ClientDisconnect:
-        raise BadRequest("the caller has left") from None
+        raise BadRequest("the caller closed the connection before the body was complete") from None
     try:
         return msgspec.json.decode(untrusted_body or b"{}", type=type_)
     except msgspec.DecodeError as error:

@@ -1,4 +1,4 @@
-"""`workerctl`'s end of the control socket."""
+"""The client of the control socket, for `workerctl`."""
 
 import socket
 from collections.abc import Iterator
@@ -11,7 +11,7 @@ import msgspec
 
 from pageworker_supervisor.admin.errors import ControlError, WorkerRefused, WorkerUnreachable
 from pageworker_supervisor.admin.server import CONTROL_SOCKET
-from pageworker_supervisor.admin.status import CancelAsked, Cancelled, DrainAsked, DrainLine, StatusReport
+from pageworker_supervisor.admin.status import Cancelled, CancelRequest, DrainLine, DrainRequest, StatusReport
 from pageworker_supervisor.contract.job_ref import JobRef
 
 TIMEOUT_SECONDS = 10.0
@@ -20,28 +20,28 @@ T = TypeVar("T")
 
 
 class WorkerClient:
-    """Speaks to the worker of one data folder. Every call raises WorkerUnreachable or WorkerRefused."""
+    """Calls the worker of one data folder. Every call raises WorkerUnreachable, WorkerRefused or ControlError."""
 
     def __init__(self, data_dir: Path, timeout_seconds: float = TIMEOUT_SECONDS) -> None:
         self._path = data_dir / CONTROL_SOCKET
         self._timeout_seconds = timeout_seconds
 
     def status(self) -> StatusReport:
-        """The worker as it stands."""
+        """The worker's state, its runners and its running jobs."""
         return self._call("GET", "/status", StatusReport)
 
     def undrain(self) -> StatusReport:
-        """Take jobs again."""
-        return self._call("POST", "/resume", StatusReport)
+        """Take jobs again after a drain."""
+        return self._call("POST", "/undrain", StatusReport)
 
     def cancel(self, ref: JobRef) -> Cancelled:
-        """Cancel a job, whatever state it is in."""
-        return self._call("POST", "/cancel", Cancelled, CancelAsked(ref))
+        """Cancel a job in any state, on any worker."""
+        return self._call("POST", "/cancel", Cancelled, CancelRequest(ref))
 
     def drain(self, deadline_seconds: float | None = None) -> Iterator[DrainLine]:
-        """Drain; one line at a time until done. Waits as long as the drain takes and the worker lives."""
+        """Drain, and yield its lines until it is done. Waits as long as the drain takes and the worker lives."""
         with self._client(self._timeout_seconds) as client:
-            body = msgspec.json.encode(DrainAsked(deadline_seconds))
+            body = msgspec.json.encode(DrainRequest(deadline_seconds))
             with client.stream("POST", "/drain", content=body) as response:
                 if response.status_code != 200:
                     response.read()
@@ -58,7 +58,7 @@ class WorkerClient:
 
     @contextmanager
     def _client(self, timeout_seconds: float) -> Iterator[httpx.Client]:
-        self._knock()
+        self._check_listening()
         transport = httpx.HTTPTransport(uds=str(self._path))
         timeout = httpx.Timeout(timeout_seconds, connect=TIMEOUT_SECONDS)
         try:
@@ -67,10 +67,12 @@ class WorkerClient:
             ) as client:
                 yield client
         except httpx.TransportError as error:
-            raise WorkerUnreachable(f"the worker went away: {error or type(error).__name__}") from error
+            raise WorkerUnreachable(
+                f"the worker closed the connection or did not answer: {error or type(error).__name__}"
+            ) from error
 
-    def _knock(self) -> None:
-        """Whether somebody listens. httpx would say it, too, but leave a socket open."""
+    def _check_listening(self) -> None:
+        """Raises WorkerUnreachable where no process listens. httpx would notice it, too, but leave a socket open."""
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as sock:
             try:
                 sock.connect(str(self._path))
@@ -86,5 +88,5 @@ def _check(response: httpx.Response) -> None:
     except msgspec.DecodeError:
         reason = ""
     if response.status_code in (403, 409):
-        raise WorkerRefused(reason or "only root and the worker's own user may ask")
+        raise WorkerRefused(reason or "only root and the worker's own user may use the control socket")
     raise ControlError(f"the worker answered {response.status_code}: {reason}")

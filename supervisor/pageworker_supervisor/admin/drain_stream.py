@@ -1,4 +1,4 @@
-"""Drains that were asked for over the socket. Who stops listening does not stop the drain."""
+"""Drains started over the control socket. A client that disconnects does not stop its drain."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -11,27 +11,28 @@ from pageworker_supervisor.admin.status import DrainLine
 Line = DrainLine | WorkerRefused | None
 """None: no more lines."""
 ALIVE_SECONDS = 2.0
-"""A drain may say nothing for minutes: an empty line so often tells its listener that the worker lives."""
+"""Between two lines of a drain minutes can pass. An empty line at this interval shows the client that the worker
+lives."""
 
 
 class KeepAliveDue:
-    """Nothing was said for ALIVE_SECONDS."""
+    """There was no line for ALIVE_SECONDS."""
 
 
 class Drains:
-    """Runs drains as tasks of the servers' own group, apart from the requests that asked for them."""
+    """Runs drains as tasks of their own, independent of the requests that started them."""
 
     def __init__(self) -> None:
         self._tasks: asyncio.TaskGroup | None = None
 
     async def run(self) -> None:
-        """Has to run for `start` to work; cancelled, it ends the drains and the answers that tell of them."""
+        """Run until cancelled; `start` needs it. Its cancellation ends the drains and their answers."""
         async with asyncio.TaskGroup() as tasks:
             self._tasks = tasks
             await asyncio.Event().wait()
 
     async def start(self, drain: AsyncIterator[DrainLine]) -> AsyncIterator[bytes]:
-        """Begin. Raises WorkerRefused before the first line; gives the lines as JSON."""
+        """Start a drain, and return its lines as JSON. Raises WorkerRefused before the first line."""
         if self._tasks is None:
             raise WorkerRefused("the worker is not up yet")
         lines: asyncio.Queue[Line] = asyncio.Queue()
@@ -39,7 +40,7 @@ class Drains:
         first = await _next(lines)
         if isinstance(first, WorkerRefused):
             raise first
-        return _told(first, lines)
+        return _encode(first, lines)
 
 
 async def _feed(drain: AsyncIterator[DrainLine], lines: asyncio.Queue[Line]) -> None:
@@ -52,7 +53,7 @@ async def _feed(drain: AsyncIterator[DrainLine], lines: asyncio.Queue[Line]) -> 
         lines.put_nowait(None)
 
 
-async def _told(first: DrainLine | KeepAliveDue | None, lines: asyncio.Queue[Line]) -> AsyncIterator[bytes]:
+async def _encode(first: DrainLine | KeepAliveDue | None, lines: asyncio.Queue[Line]) -> AsyncIterator[bytes]:
     line: Line | KeepAliveDue = first
     while isinstance(line, DrainLine | KeepAliveDue):
         yield b"\n" if isinstance(line, KeepAliveDue) else msgspec.json.encode(line) + b"\n"

@@ -1,4 +1,4 @@
-"""`/healthz /readyz /metrics /status`, for probes, scrapers and people. Read only."""
+"""The application of `http.bind`: `/healthz`, `/readyz`, `/metrics` and `/status`. It changes nothing."""
 
 from collections.abc import Sequence
 
@@ -19,14 +19,14 @@ JSON = "application/json"
 
 
 def operator_app(worker: WorkerControl, metrics: Metrics, allowed_hosts: Sequence[str] = ()) -> Starlette:
-    """The application of `http.bind`, for requests to an IP address, `localhost` and `allowed_hosts`."""
+    """The routes of `http.bind`, for requests to an IP address, `localhost` and `allowed_hosts`."""
 
     async def healthz(_: Request) -> Response:
-        # That this runs says it: the event loop turns.
+        # An answer is the proof: the event loop runs.
         return json_response({"status": "alive"})
 
     async def readyz(_: Request) -> Response:
-        await worker.look()
+        await worker.refresh_readiness()
         ready, reason = worker.ready()
         metrics.ready.set(ready)
         body = {"ready": ready, "state": worker.status().state, "reason": reason}
@@ -51,6 +51,6 @@ def operator_app(worker: WorkerControl, metrics: Metrics, allowed_hosts: Sequenc
 
 
 def json_response(value: object, status_code: int = 200) -> Response:
-    """Any Struct or plain data as JSON, safe on a terminal, never to be cached."""
+    """A Struct or plain data as JSON, safe to print on a terminal, not to be cached."""
     body = printable_json(msgspec.json.encode(value).decode()) + "\n"
     return Response(body, status_code, {"Cache-Control": "no-store"}, media_type=JSON)

@@ -1,4 +1,4 @@
-"""Who is on the other end of a Unix socket. Source: unix(7), SO_PEERCRED."""
+"""The user at the other end of a Unix socket. Source: unix(7), SO_PEERCRED."""
 
 import asyncio
 import os
@@ -14,20 +14,20 @@ REFUSAL = b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\nConnection: close\r\n
 
 
 def peer_uid(sock: socket.socket) -> int:
-    """The user that connected, as the kernel saw it then."""
+    """The user id of the peer when it connected, as the kernel recorded it."""
     raw = sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, CREDENTIALS.size)
     _, uid, _ = CREDENTIALS.unpack(raw)
     return int(uid)
 
 
 class OwnerOnly(BoundedProtocol):
-    """The HTTP protocol for connections of root and of the worker's own user.
+    """The HTTP protocol for connections of root and of the worker's own user; others get 403.
 
-    The socket's mode says the same; this holds where a folder was shared, or a mode changed, by mistake.
+    The mode of the socket file already excludes others. This check still holds where the mode was changed by mistake.
     """
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Take the connection, or answer 403."""
+        """Accept the connection, or answer 403."""
         connection = cast("asyncio.Transport", transport)
         uid = peer_uid(connection.get_extra_info("socket"))
         if uid in (0, os.geteuid()):

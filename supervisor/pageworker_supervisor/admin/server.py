@@ -1,4 +1,4 @@
-"""uvicorn inside the daemon: as tasks of its TaskGroup, without signal handlers and access log."""
+"""The two HTTP servers of the daemon: uvicorn as tasks of its TaskGroup, without signal handlers and access log."""
 
 import asyncio
 import contextlib
@@ -14,7 +14,13 @@ from typing import cast
 from starlette.applications import Starlette
 from uvicorn import Config, Server
 
-from pageworker_supervisor.admin.bounded_protocol import ANSWER_SECONDS, HEAD_SECONDS, BoundedProtocol, Bounds, Dropped
+from pageworker_supervisor.admin.bounded_protocol import (
+    ANSWER_SECONDS,
+    HEAD_SECONDS,
+    BoundedProtocol,
+    ConnectionBounds,
+    Dropped,
+)
 from pageworker_supervisor.admin.connection_limits import ConnectionLimits, ConnectionTable
 from pageworker_supervisor.admin.control_api import control_app
 from pageworker_supervisor.admin.drain_stream import Drains
@@ -25,37 +31,39 @@ from pageworker_supervisor.telemetry.metrics import Metrics
 
 CONTROL_SOCKET = "control.sock"
 GRACE_SECONDS = 5
-"""When uvicorn would cancel what is under way. Connections are cut long before."""
+"""After this uvicorn cancels requests that still run. BoundedProtocol closes their connections earlier."""
 BACKLOG = 2048
-"""Connections not yet accepted; net.core.somaxconn bounds it. Where it is full a probe's SYN is sent again a second
-later."""
+"""Connections that are not accepted yet; net.core.somaxconn limits it. Where it is full the kernel drops a probe's SYN,
+and the probe sends it again a second later."""
 CONTROL_CONNECTIONS = 256
 HTTP_CONNECTIONS = 4096
 
 
 @dataclass(frozen=True)
 class HttpBounds:
-    """Of the operator's endpoints."""
+    """Limits of the operator's endpoints."""
 
     connections: int = HTTP_CONNECTIONS
     allowed_hosts: tuple[str, ...] = ()
-    """Host headers that are answered beside IP addresses and `localhost`."""
+    """Host headers that are allowed beside IP addresses and `localhost`."""
     head_seconds: float = HEAD_SECONDS
     answer_seconds: float = ANSWER_SECONDS
 
 
 class Endpoints:
-    """Both servers. Made by `open`, which binds, so that a port in use is an error at the start."""
+    """Both servers. `open` binds their sockets, so that a port in use is an error at the start."""
 
     def __init__(
         self, operator: socket.socket, control: socket.socket, worker: WorkerControl, metrics: Metrics, http: HttpBounds
     ) -> None:
         self.address: tuple[str, int] = operator.getsockname()[:2]
-        """Where the operator's endpoint really listens: the port may have been 0."""
+        """The address that `http.bind` got: its port may have been 0, which means any free port."""
         self._control_path = Path(control.getsockname())
         self._drains = Drains()
-        outside = Bounds(_table(http.connections), metrics.connection_dropped, http.head_seconds, http.answer_seconds)
-        inside = Bounds(_table(CONTROL_CONNECTIONS), _unnoticed, http.head_seconds, answer_seconds=None)
+        outside = ConnectionBounds(
+            _table(http.connections), metrics.connection_dropped, http.head_seconds, http.answer_seconds
+        )
+        inside = ConnectionBounds(_table(CONTROL_CONNECTIONS), _not_counted, http.head_seconds, answer_seconds=None)
         self._servers = (
             (_embedded(operator_app(worker, metrics, http.allowed_hosts), BoundedProtocol, outside), operator),
             (_embedded(control_app(worker, self._drains), OwnerOnly, inside), control),
@@ -88,7 +96,7 @@ class Endpoints:
 class _Embedded(Server):
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """Signals are the daemon's."""
+        """The daemon handles signals itself."""
         yield
 
 
@@ -96,16 +104,16 @@ def _table(connections: int) -> ConnectionTable[BoundedProtocol]:
     return ConnectionTable(ConnectionLimits(connections))
 
 
-def _unnoticed(_: Dropped) -> None:
-    """Of the control socket: those who may connect are trusted, and bounded against mistakes only."""
+def _not_counted(_: Dropped) -> None:
+    """For the control socket. Its clients are trusted; its limits are only there against mistakes."""
 
 
-def _embedded(app: Starlette, protocol: type[BoundedProtocol], bounds: Bounds) -> _Embedded:
+def _embedded(app: Starlette, protocol: type[BoundedProtocol], bounds: ConnectionBounds) -> _Embedded:
     made = partial(protocol, bounds)
     return _Embedded(
         Config(
             app,
-            # uvicorn calls it once per connection.
+            # uvicorn calls this once per connection.
             http=cast("type[asyncio.Protocol]", made),
             ws="none",
             lifespan="off",
@@ -123,7 +131,7 @@ async def _serve(server: _Embedded, sock: socket.socket) -> None:
     try:
         await server.serve(sockets=[sock])
     finally:
-        # Cancelled in its main loop, uvicorn closes nothing itself.
+        # uvicorn closes nothing when its main loop is cancelled.
         if server.started:
             await server.shutdown(sockets=[sock])
         sock.close()
@@ -149,15 +157,15 @@ def bind_tcp(bind: str) -> socket.socket:
 
 
 def bind_unix(path: Path) -> socket.socket:
-    """A listening socket of mode 0600. Replaces the one of a daemon that is gone; raises OSError where it lives."""
+    """A listening socket of mode 0600. Replaces one that no process serves. Raises OSError where a worker serves it."""
     if path.exists() and not stat.S_ISSOCK(path.stat().st_mode):
-        raise OSError(f"{path} is no socket")
+        raise OSError(f"{path} exists and is not a socket: move it away")
     if path.exists() and _answers(path):
-        raise OSError(f"{path}: another worker uses this data folder")
+        raise OSError(f"{path}: another worker uses this data folder; set worker.data_dir to a folder of its own")
     path.unlink(missing_ok=True)
     sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
-        # Before bind: the kernel gives the new file the socket's mode, so that it is never open to others.
+        # Before bind: the kernel creates the file with the mode of the socket, so it is never open to others.
         os.fchmod(sock.fileno(), 0o600)
         sock.bind(str(path))
         sock.listen(BACKLOG)

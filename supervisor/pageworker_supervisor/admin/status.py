@@ -1,4 +1,4 @@
-"""What a worker says about itself, and what can be asked of it."""
+"""The messages of the endpoints, and what the endpoints need from the worker."""
 
 from collections.abc import AsyncIterator
 from typing import Literal, Protocol
@@ -8,22 +8,23 @@ from msgspec import Struct
 from pageworker_supervisor.contract.job_ref import JobRef
 
 ReportedState = Literal["starting", "ready", "draining", "cut_off", "failing", "stopped"]
-"""`cut_off`: Redis does not answer; `failing`: no job could run here. Neither takes jobs."""
+"""In `cut_off` Redis does not answer, in `failing` no job could run here. A worker in these states takes no jobs."""
 CancelAnswer = Literal["cancelled", "cancelling", "finished", "unknown"]
 
 
 class RedisReport(Struct, frozen=True, kw_only=True):
-    """The queue. `url` is without password."""
+    """The connection to Redis. `url` shows no password."""
 
     connected: bool
     url: str
 
 
 class RunnerReport(Struct, frozen=True, kw_only=True):
-    """One runner. `pages` counts by state; `memory_bytes` is the proportional set size of its whole process tree, as it
-    was seconds ago, None before it was measured.
+    """One runner.
 
-    `evidence`: what it said of its own confinement; `proof`: what the kernel says of it, read from outside.
+    `pages`: number of pages by state. `memory_bytes`: proportional set size of the whole process tree, measured some
+    seconds ago; None before the first measurement. `evidence`: what the runner reports about its own confinement.
+    `proof`: what the kernel reports about it, read from outside.
     """
 
     runner_id: str
@@ -40,7 +41,7 @@ class RunnerReport(Struct, frozen=True, kw_only=True):
 
 
 class RunningJob(Struct, frozen=True, kw_only=True):
-    """A job that is at work. `since_seconds`: how long ago it was claimed."""
+    """A job that runs now. `since_seconds`: seconds since it was claimed."""
 
     job_id: str
     tenant_id: str
@@ -51,12 +52,12 @@ class RunningJob(Struct, frozen=True, kw_only=True):
 
     @property
     def ref(self) -> JobRef:
-        """What the job is named by."""
+        """The job's name, TENANT/ID."""
         return JobRef(self.tenant_id, self.job_id)
 
 
 class StatusReport(Struct, frozen=True, kw_only=True):
-    """One worker as it stands."""
+    """One worker: its state, its runners and its running jobs."""
 
     state: ReportedState
     reason: str
@@ -67,14 +68,16 @@ class StatusReport(Struct, frozen=True, kw_only=True):
     runners: tuple[RunnerReport, ...] = ()
     jobs: tuple[RunningJob, ...] = ()
     counters: dict[str, float] = {}
-    """Totals since the start, named as the metrics are."""
+    """Totals since the start. Keys: names of the counters in `/metrics`, without `pageworker_` and `_total`. Values:
+    sums over all labels."""
     gateway_proof: dict[str, str] = {}
 
 
 class DrainLine(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One line of a drain: a job that is waited for, one that ended, one that was handed back, or the end.
+    """One line of a drain.
 
-    The last line is `done`, or `deadline`: the deadline has passed, and `left` jobs were not finished by then.
+    `waiting`: the drain waits for this job. `ended`: it has ended. `handed_back`: it went back to the queue. The last
+    line is `done`, or `deadline` when the deadline passed with `left` unfinished jobs.
     """
 
     event: Literal["waiting", "ended", "handed_back", "done", "deadline"]
@@ -86,17 +89,17 @@ class DrainLine(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     @property
     def ref(self) -> JobRef | None:
-        """The job that the line is about; None at the end."""
+        """The job of this line; None in the last line."""
         return JobRef(self.tenant_id, self.job_id) if self.tenant_id and self.job_id else None
 
 
-class DrainAsked(Struct, frozen=True, forbid_unknown_fields=True):
-    """Body of POST /drain. None: the worker's `drain_seconds`."""
+class DrainRequest(Struct, frozen=True, forbid_unknown_fields=True):
+    """Body of POST /drain. `deadline_seconds` None: the setting `worker.drain_seconds`."""
 
     deadline_seconds: float | None = None
 
 
-class CancelAsked(Struct, frozen=True, forbid_unknown_fields=True):
+class CancelRequest(Struct, frozen=True, forbid_unknown_fields=True):
     """Body of POST /cancel."""
 
     job: JobRef
@@ -108,29 +111,28 @@ class Cancelled(Struct, frozen=True):
     job_id: str
     tenant_id: str
     outcome: CancelAnswer
-    """cancelled, cancelling: it holds, the job ends as `cancelled`. finished: it had ended before."""
+    """`cancelled`, `cancelling`: the job ends, or has ended, as `cancelled`. `finished`: it had ended before."""
     known: bool = True
-    """False: the queue does not know the job (yet). With `cancelling`, it is cancelled should it come."""
+    """False: the queue has no such job. With `cancelling`, the job is cancelled if it is pushed later."""
 
 
 class WorkerControl(Protocol):
-    """What the endpoints need from the daemon."""
+    """What the endpoints need from the worker."""
 
     def status(self) -> StatusReport:
-        """Everything that is worth showing. Cheap: scraped every few seconds."""
+        """The report of `/status`. Cheap: it is scraped every few seconds."""
 
-    async def look(self) -> None:
-        """See at once whether Redis serves everything, so that `ready` is not of some seconds ago. Takes a second at
-        most."""
+    async def refresh_readiness(self) -> None:
+        """Probe Redis, so that `ready` is not some seconds old. Takes a second at most."""
 
     def ready(self) -> tuple[bool, str]:
-        """Whether jobs are taken, and why not."""
+        """Whether the worker takes jobs, and if not, why."""
 
     def drain(self, deadline_seconds: float | None) -> AsyncIterator[DrainLine]:
-        """Drain; yields until done. Who stops listening does not stop the drain."""
+        """Drain, and yield its lines until it is done. Raises WorkerRefused where the state does not allow it."""
 
     async def undrain(self) -> None:
-        """Take jobs again. Raises WorkerRefused where that cannot be."""
+        """Take jobs again. Raises WorkerRefused where the state does not allow it."""
 
     async def cancel(self, ref: JobRef) -> Cancelled:
-        """Cancel a job, whatever state it is in."""
+        """Cancel a job in any state. Raises WorkerRefused where Redis does not answer."""

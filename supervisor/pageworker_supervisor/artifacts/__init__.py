@@ -1,1 +1,1 @@
-"""Screenshots, HTML and other files that a job leaves."""
+"""Stores artifacts: screenshots, HTML and other files that a job returns beside its result."""

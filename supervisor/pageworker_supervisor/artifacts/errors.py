@@ -1,13 +1,13 @@
-"""Why an artifact was not kept. The job goes on without it."""
+"""Why an artifact was not stored. The job continues without it."""
 
 from typing import Literal
 
-Fate = Literal["unavailable", "full", "denied", "too_slow", "too_large", "paused"]
+ArtifactFailure = Literal["unavailable", "full", "denied", "too_slow", "too_large", "paused"]
 
 
 class ArtifactError(Exception):
-    """The host's fault, never the job's. `type` is a label of the metrics."""
+    """The artifact was not stored. The host is to blame, never the job. `type` is a label of the metrics."""
 
-    def __init__(self, type_: Fate, message: str) -> None:
+    def __init__(self, type_: ArtifactFailure, message: str) -> None:
         super().__init__(message)
-        self.type: Fate = type_
+        self.type: ArtifactFailure = type_

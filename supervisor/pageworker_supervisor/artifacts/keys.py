@@ -1,4 +1,4 @@
-"""Names of stored artifacts. Pure."""
+"""Keys of stored artifacts: their paths below the store's URL. Pure."""
 
 import datetime as dt
 import hashlib
@@ -21,12 +21,13 @@ EXTENSIONS = {
 
 _UNSAFE = re.compile(r"[^A-Za-z0-9._-]|^\.+")
 MAX_PART = 100
+"""Characters of a path segment; below the 255 bytes of a file name."""
 
 
 def key_of(ref: JobRef, day: dt.date, attempt: int, kind: str, content_type: str, sha256: str) -> str:
     """`<tenant>/<date>/<job_id>/<attempt>-<kind>-<digest>.<ext>`.
 
-    The digest tells several artifacts of one kind apart, and makes storing the same one twice one file.
+    The digest distinguishes several artifacts of one kind. The same artifact stored twice is one file.
     """
     extension = EXTENSIONS.get(content_type.partition(";")[0].strip().lower(), "bin")
     name = f"{attempt}-{_safe(kind)}-{sha256[:12]}.{extension}"
@@ -34,7 +35,7 @@ def key_of(ref: JobRef, day: dt.date, attempt: int, kind: str, content_type: str
 
 
 def _safe(part: str) -> str:
-    """A path segment. What had to be changed or cut gets a digest, so that no two names become one."""
+    """A safe path segment. A changed or shortened name gets a digest, so that two names never become one."""
     safe = _UNSAFE.sub("_", part)[:MAX_PART]
     if safe == part:
         return part

@@ -1,4 +1,5 @@
-"""Something scarce that all tenants share: each can have a part of it at most, and who has least is served first."""
+"""A limited resource that tenants share. Each holds a part of it at most; the tenant that holds least is served
+first."""
 
 import asyncio
 from collections import Counter, deque
@@ -21,7 +22,7 @@ class TenantShares:
         return self._held.total()
 
     def claim(self, tenant_id: str, amount: int) -> "ShareClaim":
-        """Stand in line for `amount` units. Raises ValueError for more than one tenant may hold."""
+        """Queue a claim for `amount` units. Raises ValueError where that is more than one tenant may hold."""
         if amount > self.per_tenant:
             raise ValueError(f"{amount} units, a tenant holds at most {self.per_tenant}")
         claim = ShareClaim(self, tenant_id, amount)
@@ -43,35 +44,39 @@ class TenantShares:
 
     def _serve(self) -> None:
         while (tenant_id := self._next()) is not None:
-            # Taken out and put back: behind the others that hold as little.
+            # Removed and inserted again: behind the other tenants that hold as little.
             waiting = self._waiting.pop(tenant_id)
             claim = waiting.popleft()
             if waiting:
                 self._waiting[tenant_id] = waiting
             self._held[tenant_id] += claim.amount
-            claim.held = True
-            if not claim.turn.done():  # who waits for it may be cancelled, and about to leave
-                claim.turn.set_result(None)
+            claim.grant()
 
     def _next(self) -> str | None:
-        """Whose turn it is; None where all have to wait."""
+        """The tenant that is served next; None where all have to wait."""
         for tenant_id in sorted(self._waiting, key=lambda one: self._held[one]):
             amount = self._waiting[tenant_id][0].amount
             if self._held[tenant_id] + amount <= self.per_tenant:
-                # Who needs much is not overtaken by those who need little, or it might wait for ever.
+                # A large claim is not overtaken by small ones: it might wait forever.
                 return tenant_id if self.used + amount <= self.total else None
         return None
 
 
 class ShareClaim:
-    """Units that are waited for, then held, until the block ends. `turn` is done once they are held."""
+    """One claim. Its units are released at the end of its `with` block. `granted` is done once they are held."""
 
     def __init__(self, shares: TenantShares, tenant_id: str, amount: int) -> None:
         self.tenant_id = tenant_id
         self.amount = amount
         self.held = False
-        self.turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.granted: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._shares = shares
+
+    def grant(self) -> None:
+        """The units are held from now on."""
+        self.held = True
+        if not self.granted.done():  # the waiting task may be cancelled, and about to leave its block
+            self.granted.set_result(None)
 
     def __enter__(self) -> Self:
         return self

@@ -1,4 +1,4 @@
-"""Where artifacts are kept: a folder, or an object store, behind one `put`."""
+"""The artifact store: a local folder or an object store behind one `put`."""
 
 import asyncio
 import datetime as dt
@@ -19,7 +19,7 @@ from obstore.store import LocalStore, ObjectStore, from_url
 
 from pageworker_sandbox import memfd
 from pageworker_sandbox.wire.messages import MAX_ARTIFACT_BYTES
-from pageworker_supervisor.artifacts.errors import ArtifactError, Fate
+from pageworker_supervisor.artifacts.errors import ArtifactError, ArtifactFailure
 from pageworker_supervisor.artifacts.keys import key_of
 from pageworker_supervisor.artifacts.shares import TenantShares
 from pageworker_supervisor.artifacts.sweep import overdue, sweep
@@ -31,10 +31,10 @@ from pageworker_supervisor.telemetry import log
 from pageworker_supervisor.telemetry.metrics import Metrics
 
 CONCURRENCY = 8
-"""Puts at once; of one tenant half as many."""
+"""Artifacts stored at the same time; for one tenant half as many."""
 PUT_SECONDS = 20.0
 PAUSE_SECONDS = 15.0
-"""After a put that was too slow, none of its tenant is tried for so long: every job would wait as long for nothing."""
+"""After a `put` timed out, those of the same tenant fail at once for so long: each job would wait in vain."""
 WAITING_BYTES = 4 * MAX_ARTIFACT_BYTES
 THREADS = 4
 SWEEP_SECONDS = 3600.0
@@ -47,12 +47,12 @@ T = TypeVar("T")
 
 
 class ArtifactStore:
-    """One store. Made by `open`; `root` is its folder, None where it is not a local one."""
+    """One store. Use `open`. `root` is its folder; None for an object store."""
 
     def __init__(self, url: str, root: Path | None, metrics: Metrics | None, waiting_bytes: int) -> None:
         self.root = root
-        self.room = TenantShares(waiting_bytes, waiting_bytes // 2)
-        """Bytes in this process that are not stored yet: to be claimed before they are read."""
+        self.pending_bytes = TenantShares(waiting_bytes, waiting_bytes // 2)
+        """Bytes of artifacts in this process that are not stored yet. Claim them before reading an artifact."""
         self._url = url.rstrip("/")
         self._metrics = metrics
         self._store: ObjectStore | None = None
@@ -64,7 +64,8 @@ class ArtifactStore:
     def open(
         cls, url: str | None, data_dir: Path, metrics: Metrics | None = None, waiting_bytes: int = WAITING_BYTES
     ) -> Self:
-        """`url` None: `artifacts` in the data folder. Nothing is touched before the first `put`."""
+        """The store at `url`; None: folder `artifacts` in the data folder. Nothing is created before the first
+        `put`."""
         if url is None:
             root = data_dir / "artifacts"
             return cls(root.absolute().as_uri(), root, metrics, waiting_bytes)
@@ -72,11 +73,11 @@ class ArtifactStore:
         return cls(url, Path(unquote(parts.path)) if parts.scheme == "file" else None, metrics, waiting_bytes)
 
     async def read(self, descriptor: int) -> bytes:
-        """The bytes of a sealed memfd, room for which is held."""
-        return await self._aside(memfd.read_sealed, descriptor, MAX_ARTIFACT_BYTES)
+        """The bytes of a sealed memfd. The caller holds its share of `pending_bytes`."""
+        return await self._in_thread(memfd.read_sealed, descriptor, MAX_ARTIFACT_BYTES)
 
     async def put(self, ref: JobRef, attempt: int, kind: str, content_type: str, data: bytes) -> ArtifactRecord:
-        """Keep `data`. Raises ArtifactError, after PUT_SECONDS at the latest."""
+        """Store `data`. Raises ArtifactError, after PUT_SECONDS at the latest."""
         try:
             artifact = await self._put(ref, attempt, kind, content_type, data)
         except ArtifactError as error:
@@ -91,14 +92,16 @@ class ArtifactStore:
         if len(data) > MAX_ARTIFACT_BYTES:
             raise ArtifactError("too_large", f"{len(data)} bytes, at most {MAX_ARTIFACT_BYTES}")
         if time.monotonic() < self._paused_until.get(ref.tenant_id, 0.0):
-            raise ArtifactError("paused", "the store was too slow a moment ago")
-        sha256 = await self._aside(_sha256, data)
+            raise ArtifactError(
+                "paused", f"an artifact of this tenant was not stored in time within the last {PAUSE_SECONDS:g} s"
+            )
+        sha256 = await self._in_thread(_sha256, data)
         today = dt.datetime.now(dt.UTC).date()
         key = key_of(ref, today, attempt, kind, content_type, sha256)
         try:
             with self._slots.claim(ref.tenant_id, 1) as slot:
                 async with asyncio.timeout(PUT_SECONDS):
-                    await slot.turn
+                    await slot.granted
                     with panics_as_os_errors():
                         await self._write(key, content_type, data)
         except TimeoutError:
@@ -116,12 +119,12 @@ class ArtifactStore:
             await obstore.put_async(store, key, data, attributes={"Content-Type": content_type})
             return
         file = self.root / key
-        await self._aside(_make_folders, self.root, file.parent)
+        await self._in_thread(_make_folders, self.root, file.parent)
         await obstore.put_async(store, key, data)
-        await self._aside(file.chmod, FILE_MODE)
+        await self._in_thread(file.chmod, FILE_MODE)
 
-    async def _aside(self, act: Callable[[Unpack[Ts]], T], *arguments: *Ts) -> T:
-        """In a thread of the store's own: copying and hashing 32 MiB takes tens of milliseconds."""
+    async def _in_thread(self, act: Callable[[Unpack[Ts]], T], *arguments: *Ts) -> T:
+        """Run in a thread of the store: copying and hashing 32 MiB takes tens of milliseconds."""
         return await asyncio.get_running_loop().run_in_executor(self._threads, act, *arguments)
 
     def _pause(self, tenant_id: str) -> None:
@@ -138,19 +141,20 @@ class ArtifactStore:
                 self._store = _remote(self._url)
         return self._store
 
-    async def sweep_for_ever(self, keep_days: float) -> None:
-        """Delete local artifacts whose day is over since `keep_days`; an object store has rules of its own."""
+    async def run_sweeps(self, keep_days: float) -> None:
+        """Delete local artifacts that are older than `keep_days`, until cancelled. An object store has lifecycle rules
+        of its own."""
         if self.root is None:
             await asyncio.Event().wait()
             return
         while True:
             try:
-                old = await self._aside(overdue, self.root, dt.datetime.now(dt.UTC), keep_days)
+                old = await self._in_thread(overdue, self.root, dt.datetime.now(dt.UTC), keep_days)
                 if removed := await sweep(old):
-                    log.info("artifacts swept", days=removed)
+                    log.info("old artifacts deleted", folders=removed)
             except OSError as error:
-                # A folder that cannot be read now, or no descriptor left: what is over waits for the next sweep.
-                log.warning("artifacts not swept", reason=error.strerror or str(error))
+                # The folder cannot be read now, or no descriptor is free: the next sweep deletes it.
+                log.warning("old artifacts were not deleted", reason=error.strerror or str(error))
             await asyncio.sleep(SWEEP_SECONDS)
 
     def __repr__(self) -> str:
@@ -160,8 +164,8 @@ class ArtifactStore:
 def _remote(url: str) -> ObjectStore:
     if url.startswith("memory:"):
         return from_url(url)
-    # Few retries and short ones: a job's result waits. No client options: they would displace those of the
-    # environment (AWS_ALLOW_HTTP, AWS_ENDPOINT and the like), with which object stores are configured.
+    # Few and short retries: the result of the job waits for them. No client options: they would replace those of the
+    # environment (AWS_ALLOW_HTTP, AWS_ENDPOINT and so on), with which operators configure object stores.
     return from_url(url, retry_config={"max_retries": 2, "retry_timeout": timedelta(seconds=PUT_SECONDS)})
 
 
@@ -170,21 +174,21 @@ def _sha256(data: bytes) -> str:
 
 
 def _make_folders(root: Path, folder: Path) -> None:
-    # One by one: `parents=True` would make the upper ones with the process's umask.
+    # One by one: `parents=True` would create the upper folders with the process's umask.
     for parent in reversed(folder.relative_to(root).parents):
         (root / parent).mkdir(mode=FOLDER_MODE, exist_ok=True)
     folder.mkdir(mode=FOLDER_MODE, exist_ok=True)
 
 
 def _explain(error: Exception) -> ArtifactError:
-    """A fate and a message without URLs and paths: it goes into logs of jobs."""
+    """The failure with a message that holds no URL and no path: it goes into the logs of jobs."""
     number = error.errno if isinstance(error, OSError) else None
     text = str(error).lower()
-    fate: Fate = "unavailable"
+    failure: ArtifactFailure = "unavailable"
     if number in (errno.ENOSPC, errno.EDQUOT) or os.strerror(errno.ENOSPC).lower() in text:
-        fate = "full"
+        failure = "full"
     elif number in (errno.EACCES, errno.EPERM, errno.EROFS) or isinstance(
         error, PermissionDeniedError | UnauthenticatedError
     ):
-        fate = "denied"
-    return ArtifactError(fate, os.strerror(number) if number else type(error).__name__)
+        failure = "denied"
+    return ArtifactError(failure, os.strerror(number) if number else type(error).__name__)

@@ -1,4 +1,4 @@
-"""Deletes local artifacts day by day."""
+"""Deletes old local artifacts, one folder per day."""
 
 import datetime as dt
 import re
@@ -12,7 +12,7 @@ _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 
 
 def is_over(day: str, now: dt.datetime, keep_days: float) -> bool:
-    """True when even the last moment of the folder's day is older than `keep_days`."""
+    """Whether the whole day, `YYYY-MM-DD` in UTC, is older than `keep_days`. False where `day` is not a date."""
     if not _DAY.fullmatch(day):
         return False
     try:
@@ -23,14 +23,14 @@ def is_over(day: str, now: dt.datetime, keep_days: float) -> bool:
 
 
 def overdue(root: Path, now: dt.datetime, keep_days: float) -> list[Path]:
-    """What is over below `<root>/<tenant>/<date>`. Blocks for a moment: it looks at two levels of folders."""
+    """The folders `<root>/<tenant>/<date>` that are over. Blocks: it reads two levels of folders."""
     return [day for tenant in _folders(root) for day in _folders(tenant) if is_over(day.name, now, keep_days)]
 
 
 async def sweep(folders: list[Path]) -> int:
-    """Remove them, each in a process of its own, one after the other; returns how many are gone.
+    """Delete these folders one after the other, each in a process of its own. Returns how many were deleted.
 
-    Another worker may sweep the same folder: what is gone already is no error.
+    Another worker may delete the same folder: a missing one is no error.
     """
     removed = 0
     for folder in folders:
@@ -38,7 +38,7 @@ async def sweep(folders: list[Path]) -> int:
             await walk("remove", folder)
             removed += 1
         except ProfileError as error:
-            log.warning("old artifacts are not deleted", reason=str(error))
+            log.warning("old artifacts were not deleted", reason=str(error))
     return removed
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pageworker_supervisor.cli.finding import Finding
 from pageworker_supervisor.config.settings import HttpSettings, SandboxSettings, Settings
-from pageworker_supervisor.host.descriptor_limit import LEAST_HTTP_CONNECTIONS, needed, raise_limit, suffices
+from pageworker_supervisor.host.descriptor_limit import MIN_HTTP_CONNECTIONS, needed, raise_limit, suffices
 from pageworker_supervisor.host.errors import HostRefused
 from pageworker_supervisor.host.uid_lock import LOCK_FILE, UidLock
 from pageworker_supervisor.host.uid_ranges import OWN_NAME, SUBORDINATE
@@ -55,7 +55,7 @@ def user_ids(sandbox: SandboxSettings, data_dir: Path, lock_file: Path = LOCK_FI
 
 def open_files(settings: Settings) -> Finding:
     """Is the hard limit of open files high enough for the pool?"""
-    limit, wanted = raise_limit(), needed(settings) + LEAST_HTTP_CONNECTIONS
+    limit, wanted = raise_limit(), needed(settings) + MIN_HTTP_CONNECTIONS
     mend = f"raise the hard limit to at least {wanted} (LimitNOFILE= in a unit, ulimit -Hn in a shell), or lower pool.*"
     enough = suffices(settings, limit)
     return Finding(

@@ -1,4 +1,4 @@
-"""Results on their way to callback receivers, and the events that tenants can listen to."""
+"""Delivers results to callback receivers."""
 
 from pageworker_supervisor.contract.callback_url import allowed
 

@@ -1,11 +1,10 @@
-"""What follows from one try of a callback. Pure."""
+"""What follows from one try of a callback: delivered, later or given up. Pure."""
 
 import email.utils
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-
-from pageworker_supervisor.delivery.response import Answered, DeliveryOutcome, ReceiverUnreachable
+from enum import Enum
 
 BASE_SECONDS = 0.5
 CAP_SECONDS = 300.0
@@ -14,11 +13,42 @@ RETRY_AFTER_CAP_SECONDS = 3600.0
 
 QUICK_TRIES = 50
 QUICK_SECONDS = 0.1
-"""n8n answers 409 until it has parked the execution that waits for us, typically for some ten milliseconds."""
+"""n8n answers 409 until it has stored the execution that waits for the callback, usually some ten milliseconds."""
 
 RETRIED = frozenset({408, 425, 429})
 RUNNING_ALREADY = b"is running already"
 """n8n, packages/cli/src/webhooks/waiting-webhooks.ts: 409 with this message, or with `has finished already`."""
+
+
+class DeliveryTrouble(Enum):
+    """Why there was no answer."""
+
+    TIMEOUT = "timeout"
+    NAME = "name not resolved"
+    REFUSED = "connection refused"
+    RESET = "connection reset"
+    TLS = "TLS failed"
+    BROKEN = "not an HTTP answer"
+
+
+@dataclass(frozen=True)
+class Answered:
+    """The receiver answered. `untrusted_excerpt` is the beginning of the body, `retry_after` the header."""
+
+    status: int
+    untrusted_excerpt: bytes = b""
+    retry_after: str | None = None
+
+
+@dataclass(frozen=True)
+class ReceiverUnreachable:
+    """The receiver did not answer. `detail` is for the log only."""
+
+    trouble: DeliveryTrouble
+    detail: str = ""
+
+
+DeliveryOutcome = Answered | ReceiverUnreachable
 
 
 @dataclass(frozen=True)
@@ -41,22 +71,22 @@ class GiveUp:
     reason: str
 
 
-Verdict = Delivered | RetryLaterAt | GiveUp
+DeliveryDecision = Delivered | RetryLaterAt | GiveUp
 
 
 @dataclass(frozen=True)
-class Age:
-    """How long a promise has been tried. `tries` counts those before this one."""
+class EntryAge:
+    """How long an entry has been tried. `tries` counts the tries before this one."""
 
     tries: int
     seconds: float
     max_seconds: float
     now: float
-    """Unix seconds, to read a Retry-After date against."""
+    """Unix seconds. A Retry-After date is relative to it."""
 
 
-def decide(outcome: DeliveryOutcome, age: Age, random: Callable[[], float]) -> Verdict:
-    """Delivered, later or never. `random`: uniform in [0, 1), the jitter."""
+def decide(outcome: DeliveryOutcome, age: EntryAge, random: Callable[[], float]) -> DeliveryDecision:
+    """Decide after one try. `random`: uniform in [0, 1), the jitter."""
     match outcome:
         case Answered(status=status) if 200 <= status < 300:
             return Delivered()
@@ -85,19 +115,20 @@ def backoff_seconds(tries: int, random: Callable[[], float]) -> float:
     return max(FLOOR_SECONDS, window * random())
 
 
-def _patience(age: Age, random: Callable[[], float]) -> float:
-    """Backoff that grows with time as well as with tries: after seconds of quick ones the next is no minutes away."""
+def _patience(age: EntryAge, random: Callable[[], float]) -> float:
+    """Backoff that grows with time as well as with tries: after seconds of quick tries, the next one is only seconds
+    away."""
     return min(backoff_seconds(age.tries, random), max(FLOOR_SECONDS, (BASE_SECONDS + 2 * age.seconds) * random()))
 
 
-def _unless_too_old(delay: float, reason: str, age: Age) -> Verdict:
+def _unless_too_old(delay: float, reason: str, age: EntryAge) -> DeliveryDecision:
     if age.seconds + delay > age.max_seconds:
         return GiveUp(f"{reason}; given up after {age.tries + 1} tries in {age.seconds:.0f} s")
     return RetryLaterAt(delay, reason)
 
 
 def _seconds(untrusted_retry_after: str | None, now: float) -> float:
-    """Retry-After is seconds or a date (RFC 9110, 10.2.3); anything else asks for nothing."""
+    """Retry-After is seconds or a date (RFC 9110, 10.2.3). Anything else counts as zero."""
     if untrusted_retry_after is None:
         return 0.0
     text = untrusted_retry_after.strip()

@@ -1,60 +1,69 @@
-"""Takes promised callbacks from the outbox and keeps them."""
+"""Takes entries from the outbox and delivers their callbacks."""
 
 import asyncio
 import random
 import time
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 
-from pageworker_supervisor.config.settings import Settings
-from pageworker_supervisor.config.tenant_lookup import limits_for
+from pageworker_supervisor.config.settings import CallbackSettings, TenantSettings
 from pageworker_supervisor.contract.callback_url import CallbackTarget, allowed
 from pageworker_supervisor.contract.event import TenantEvent, encode_event
 from pageworker_supervisor.contract.result import ResultError
 from pageworker_supervisor.delivery.callback_policy import (
-    Age,
+    Answered,
     Delivered,
+    DeliveryDecision,
+    DeliveryOutcome,
+    EntryAge,
     GiveUp,
     RetryLaterAt,
-    Verdict,
     backoff_seconds,
     decide,
 )
 from pageworker_supervisor.delivery.http_client import CallbackHttpClient
 from pageworker_supervisor.delivery.outbox import OutboxClient, OutboxEntry, RetriesRedis
 from pageworker_supervisor.delivery.receiver_queues import Action, DeliveryAttempt, Postpone, ReceiverQueues, Start
-from pageworker_supervisor.delivery.response import Answered, DeliveryOutcome
 from pageworker_supervisor.delivery.secret_files import SecretFiles, SecretUnreadable
 from pageworker_supervisor.delivery.signature import HEADER, sign
 from pageworker_supervisor.telemetry import log
 from pageworker_supervisor.telemetry.metrics import Metrics
 
-HELD_PER_SLOT = 2
-"""Promises held for each slot of `callbacks.concurrency`: those that wait for their receiver's turn."""
-TAKE_AT_MOST = 64
+ENTRIES_PER_SLOT = 2
+"""Entries held per slot of `callbacks.concurrency`, those included that wait for their receiver."""
+ENTRIES_PER_TAKE = 64
 BLOCK_MS = 500
-"""Below the socket timeout of any client, and short: `stop` waits for it."""
+"""Below the socket timeout of any Redis client, and short: `stop` waits for it."""
 FORGET_SECONDS = 60.0
 
 
 class CallbackSender:
-    """Delivers callbacks: at least once, each receiver in a lane of its own.
+    """Delivers callbacks at least once, with one queue per receiver.
 
-    What it holds when it dies comes again when the outbox' lease on it runs out; receivers tell repeats by
-    `Idempotency-Key`.
+    If the worker dies, the outbox gives the entries that it held to another worker when their lease runs out. Receivers
+    recognise repeats by `Idempotency-Key`.
     """
 
-    def __init__(self, outbox: OutboxClient, availability: RetriesRedis, settings: Settings, metrics: Metrics) -> None:
-        callbacks = settings.callbacks
+    def __init__(
+        self,
+        outbox: OutboxClient,
+        availability: RetriesRedis,
+        callbacks: CallbackSettings,
+        worker_id: str,
+        tenant_settings: Callable[[str], TenantSettings],
+        metrics: Metrics,
+    ) -> None:
         self.held: set[str] = set()
-        """Promises taken and not yet settled."""
+        """Ids of entries that are taken and not settled yet."""
         self._outbox = outbox
         self._availability = availability
-        self._settings = settings
+        self._callbacks = callbacks
+        self._worker_id = worker_id
+        self._tenant_settings = tenant_settings
         self._metrics = metrics
         self._secrets = SecretFiles()
-        self._lanes = ReceiverQueues(callbacks.concurrency, callbacks.host_concurrency, random.random)
-        self._room = asyncio.Event()
+        self._queues = ReceiverQueues(callbacks.concurrency, callbacks.host_concurrency, random.random)
+        self._space = asyncio.Event()
         self._stopping = False
         self._taken = asyncio.Event()
         self._nothing_held = asyncio.Event()
@@ -63,158 +72,160 @@ class CallbackSender:
         self._some_delivered = asyncio.Event()
 
     async def run(self) -> None:
-        """Deliver until cancelled. What is held then is left to the outbox' lease; see `stop`."""
-        callbacks = self._settings.callbacks
+        """Deliver until cancelled. Entries that are held then come again when their lease runs out; see `stop`."""
+        callbacks = self._callbacks
         async with (
-            CallbackHttpClient(callbacks.timeout_seconds, callbacks.concurrency) as poster,
+            CallbackHttpClient(callbacks.timeout_seconds, callbacks.concurrency) as client,
             asyncio.TaskGroup() as tasks,
         ):
             tasks.create_task(self._confirm(), name="confirm callbacks")
-            await self._take(tasks, poster)
-            for errand in self._lanes.leave():
-                tasks.create_task(self._settle(errand.promise, RetryLaterAt(0.0, "the worker stops"), errand.target))
+            await self._take(tasks, client)
+            for delivery in self._queues.leave():
+                tasks.create_task(self._settle(delivery.entry, RetryLaterAt(0.0, "the worker stops"), delivery.target))
 
     async def stop(self) -> None:
-        """Take no more, and wait until what is held is settled, while `run` still runs.
+        """Take no more entries, and wait until those that are held are settled, while `run` still runs.
 
-        Redis being up, that is at most `callbacks.timeout_seconds` and one blocked take later.
+        If Redis answers, this takes at most `callbacks.timeout_seconds` and one blocked take.
         """
         self._stopping = True
-        self._room.set()
+        self._space.set()
         await self._taken.wait()
         await self._nothing_held.wait()
 
-    async def _take(self, tasks: asyncio.TaskGroup, poster: CallbackHttpClient) -> None:
-        most = self._settings.callbacks.concurrency * HELD_PER_SLOT
+    async def _take(self, tasks: asyncio.TaskGroup, client: CallbackHttpClient) -> None:
+        most = self._callbacks.concurrency * ENTRIES_PER_SLOT
         tidied = time.monotonic()
         while not self._stopping:
-            self._room.clear()
+            self._space.clear()
             if len(self.held) >= most:
-                await self._room.wait()
+                await self._space.wait()
                 continue
-            for promise in await self._availability.retry_until_available(
+            for entry in await self._availability.retry_until_available(
                 partial(self._take_some, most - len(self.held))
             ):
-                # One that was held for longer than its lease comes again to whoever holds it still.
-                if promise.id not in self.held:
-                    self.held.add(promise.id)
+                # An entry that was held for longer than its lease is given out again, perhaps to this worker.
+                if entry.id not in self.held:
+                    self.held.add(entry.id)
                     self._nothing_held.clear()
-                    await self._admit(tasks, poster, promise)
+                    await self._accept(tasks, client, entry)
             if time.monotonic() - tidied > FORGET_SECONDS:
                 tidied = time.monotonic()
-                self._lanes.forget(tidied)
+                self._queues.forget(tidied)
         self._taken.set()
 
-    def _take_some(self, room: int) -> Awaitable[Sequence[OutboxEntry]]:
-        return self._outbox.outbox_take(self._settings.worker.id, min(TAKE_AT_MOST, room), BLOCK_MS)
+    def _take_some(self, most: int) -> Awaitable[Sequence[OutboxEntry]]:
+        return self._outbox.take(min(ENTRIES_PER_TAKE, most), BLOCK_MS)
 
-    async def _admit(self, tasks: asyncio.TaskGroup, poster: CallbackHttpClient, promise: OutboxEntry) -> None:
-        """What was allowed at the intake may have been forbidden since: look again before every try."""
-        tenant = limits_for(self._settings.tenants, promise.ref.tenant_id)
-        url = promise.callback_url or ""
+    async def _accept(self, tasks: asyncio.TaskGroup, client: CallbackHttpClient, entry: OutboxEntry) -> None:
+        """Check the URL again before every try: the settings may have changed since the intake."""
+        tenant = self._tenant_settings(entry.ref.tenant_id)
+        url = entry.callback_url or ""
         target = CallbackTarget.parse(url)
         now = time.monotonic()
         if target is None or not allowed(url, tenant.callback_allow):
-            await self._settle(promise, GiveUp("the tenant's callback_allow does not cover its URL"), target)
+            await self._settle(entry, GiveUp("the tenant's callback_allow does not cover its URL"), target)
         elif tenant.callback_secret_file is None:
-            await self._settle(promise, GiveUp("the tenant has no callback secret"), target)
+            await self._settle(entry, GiveUp("the tenant has no callback secret"), target)
         else:
-            self._act(tasks, poster, self._lanes.offer(DeliveryAttempt(promise, target, now), now))
+            self._act(tasks, client, self._queues.offer(DeliveryAttempt(entry, target, now), now))
 
-    def _act(self, tasks: asyncio.TaskGroup, poster: CallbackHttpClient, actions: list[Action]) -> None:
+    def _act(self, tasks: asyncio.TaskGroup, client: CallbackHttpClient, actions: list[Action]) -> None:
         for action in actions:
             match action:
-                case Start(errand=errand):
-                    tasks.create_task(self._run_errand(tasks, poster, errand), name=f"callback {errand.promise.ref}")
-                case Postpone(errand=errand, delay_seconds=delay):
-                    later = RetryLaterAt(delay, "its receiver has no room")
-                    tasks.create_task(self._settle(errand.promise, later, errand.target))
+                case Start(delivery=delivery):
+                    tasks.create_task(self._deliver(tasks, client, delivery), name=f"callback {delivery.entry.ref}")
+                case Postpone(delivery=delivery, delay_seconds=delay):
+                    later = RetryLaterAt(delay, "its receiver is busy or failing")
+                    tasks.create_task(self._settle(delivery.entry, later, delivery.target))
 
-    async def _run_errand(self, tasks: asyncio.TaskGroup, poster: CallbackHttpClient, errand: DeliveryAttempt) -> None:
+    async def _deliver(self, tasks: asyncio.TaskGroup, client: CallbackHttpClient, delivery: DeliveryAttempt) -> None:
         began = time.monotonic()
-        outcome, decision = await self._try(poster, errand)
+        outcome, decision = await self._try(client, delivery)
         ended = time.monotonic()
         if outcome is not None:
             self._metrics.callback(type(decision).__name__.lower(), ended - began)
-        # An unreadable secret says nothing about the receiver: its lane is left as if it had answered.
-        self._act(tasks, poster, self._lanes.finished(errand, outcome or Answered(200), ended - began, ended))
-        await self._settle(errand.promise, decision, errand.target, outcome)
+        # An unreadable secret says nothing about the receiver. Its queue goes on as if it had answered.
+        self._act(tasks, client, self._queues.finished(delivery, outcome or Answered(200), ended - began, ended))
+        await self._settle(delivery.entry, decision, delivery.target, outcome)
 
-    async def _try(self, poster: CallbackHttpClient, errand: DeliveryAttempt) -> tuple[DeliveryOutcome | None, Verdict]:
-        promise = errand.promise
-        file = limits_for(self._settings.tenants, promise.ref.tenant_id).callback_secret_file
+    async def _try(
+        self, client: CallbackHttpClient, delivery: DeliveryAttempt
+    ) -> tuple[DeliveryOutcome | None, DeliveryDecision]:
+        entry = delivery.entry
+        file = self._tenant_settings(entry.ref.tenant_id).callback_secret_file
         try:
-            secret = self._secrets.key(file) if file is not None else b""
+            secret = self._secrets.secret(file) if file is not None else b""
         except SecretUnreadable as error:
-            log.error("callback secret unreadable", tenant_id=promise.ref.tenant_id, reason=str(error))
-            return None, RetryLaterAt(backoff_seconds(promise.tries, random.random), "its secret is unreadable")
+            log.error("callback secret unreadable", tenant_id=entry.ref.tenant_id, reason=str(error))
+            return None, RetryLaterAt(backoff_seconds(entry.tries, random.random), "its secret is unreadable")
         headers = {
             "Content-Type": "application/json",
-            "Idempotency-Key": promise.ref.colon_form,
-            HEADER: sign(secret, int(time.time()), promise.result),
+            "Idempotency-Key": entry.ref.colon_form,
+            HEADER: sign(secret, int(time.time()), entry.result),
         }
-        outcome = await poster.post(errand.target, headers, promise.result)
-        return outcome, decide(outcome, self._age(promise), random.random)
+        outcome = await client.post(delivery.target, headers, entry.result)
+        return outcome, decide(outcome, self._age(entry), random.random)
 
-    def _age(self, promise: OutboxEntry) -> Age:
-        seconds = max(0.0, time.monotonic() - promise.since)
-        return Age(promise.tries, seconds, self._settings.callbacks.max_seconds, time.time())
+    def _age(self, entry: OutboxEntry) -> EntryAge:
+        seconds = max(0.0, time.monotonic() - entry.since)
+        return EntryAge(entry.tries, seconds, self._callbacks.max_seconds, time.time())
 
     async def _settle(
         self,
-        promise: OutboxEntry,
-        decision: Verdict,
+        entry: OutboxEntry,
+        decision: DeliveryDecision,
         target: CallbackTarget | None,
         outcome: DeliveryOutcome | None = None,
     ) -> None:
-        """Tell the outbox."""
-        line = log.bind(job=str(promise.ref), tenant_id=promise.ref.tenant_id, tries=promise.tries)
+        """Settle an entry: delivered, later, or given up."""
+        line = log.bind(job=str(entry.ref), tenant_id=entry.ref.tenant_id, tries=entry.tries)
         match decision:
             case Delivered():
                 line.debug("callback delivered")
-                self._delivered.append(promise)
+                self._delivered.append(entry)
                 self._some_delivered.set()
                 return
             case RetryLaterAt(delay_seconds=delay, reason=reason):
                 line.debug("callback later", reason=reason, delay_seconds=round(delay, 3))
                 await self._availability.retry_until_available(
-                    lambda: self._outbox.outbox_later(promise, max(1, round(delay * 1000)))
+                    lambda: self._outbox.later(entry, max(1, round(delay * 1000)))
                 )
             case GiveUp(reason=reason):
                 line.warning("callback given up", reason=reason, receiver=target.origin if target else None)
                 if outcome is None:
                     self._metrics.callbacks.labels("final").inc()
-                event = failed_event(promise, reason, outcome, self._settings.worker.id)
-                await self._availability.retry_until_available(lambda: self._outbox.outbox_failed(promise, event))
-        self._release(promise)
+                event = failed_event(entry, reason, outcome, self._worker_id)
+                await self._availability.retry_until_available(lambda: self._outbox.failed(entry, event))
+        self._release(entry)
 
     async def _confirm(self) -> None:
-        """Delivered promises go to the outbox in as few calls as there is time between them."""
+        """Settle delivered entries, as many per call as have gathered since the last call."""
         while True:
             await self._some_delivered.wait()
             self._some_delivered.clear()
             batch, self._delivered = self._delivered, []
-            await self._availability.retry_until_available(partial(self._outbox.outbox_done, batch))
-            for promise in batch:
-                self._release(promise)
+            await self._availability.retry_until_available(partial(self._outbox.done, batch))
+            for entry in batch:
+                self._release(entry)
 
-    def _release(self, promise: OutboxEntry) -> None:
-        self.held.discard(promise.id)
-        self._room.set()
+    def _release(self, entry: OutboxEntry) -> None:
+        self.held.discard(entry.id)
+        self._space.set()
         if not self.held:
             self._nothing_held.set()
 
 
-def failed_event(promise: OutboxEntry, reason: str, outcome: DeliveryOutcome | None, worker_id: str) -> bytes:
-    """The event of a callback that was given up. It does not name the URL: who has it can resume the flow."""
+def failed_event(entry: OutboxEntry, reason: str, outcome: DeliveryOutcome | None, worker_id: str) -> bytes:
+    """The event of a callback that was given up. It does not name the URL, which can resume an n8n execution."""
     status = outcome.status if isinstance(outcome, Answered) else None
     return encode_event(
         TenantEvent(
             event="callback_failed",
-            job_id=promise.ref.job_id,
-            tenant_id=promise.ref.tenant_id,
+            job_id=entry.ref.job_id,
+            tenant_id=entry.ref.tenant_id,
             worker_id=worker_id,
             error=ResultError(type="callback_failed", message=reason, retryable=False),
-            detail={"status": status, "tries": promise.tries + 1},
+            detail={"status": status, "tries": entry.tries + 1},
         )
     )

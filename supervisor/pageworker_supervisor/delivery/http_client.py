@@ -1,4 +1,4 @@
-"""One POST to a receiver: no redirects, TLS verified, every wait bounded, the answer's body capped."""
+"""POSTs to receivers: no redirects, verified TLS, a bound on every wait and on the size of the answer."""
 
 import asyncio
 import ssl
@@ -9,11 +9,16 @@ import certifi
 import httpx
 
 from pageworker_supervisor.contract.callback_url import CallbackTarget
-from pageworker_supervisor.delivery.response import Answered, DeliveryOutcome, DeliveryTrouble, ReceiverUnreachable
+from pageworker_supervisor.delivery.callback_policy import (
+    Answered,
+    DeliveryOutcome,
+    DeliveryTrouble,
+    ReceiverUnreachable,
+)
 
 EXCERPT_BYTES = 4096
 BODY_SECONDS = 1.0
-"""The status decides; the body is only looked at for n8n's words."""
+"""The status decides. The body is read only for n8n's message."""
 KEEP_ALIVE_SECONDS = 30.0
 
 
@@ -33,7 +38,7 @@ class CallbackHttpClient:
                 max_keepalive_connections=concurrency,
                 keepalive_expiry=KEEP_ALIVE_SECONDS,
             ),
-            # Asking for no compression: there is nothing that we would want to unpack.
+            # No compression: an answer must not be unpacked.
             headers={"User-Agent": "pageworker", "Accept": "*/*", "Accept-Encoding": "identity"},
         )
 
@@ -47,13 +52,13 @@ class CallbackHttpClient:
         await self._client.__aexit__(kind, error, trace)
 
     async def post(self, target: CallbackTarget, headers: dict[str, str], body: bytes) -> DeliveryOutcome:
-        """Send, and say what came back. Raises nothing that a receiver could cause."""
+        """Send one POST. Nothing that a receiver does raises an error."""
         request = self._client.build_request(
             "POST",
             httpx.URL(scheme=target.scheme, host=target.host.strip("[]"), port=target.port, path="/"),
             headers=headers,
             content=body,
-            # Path and query as they were written: the URL is opaque, and may be signed.
+            # Path and query stay as they were written: the URL is opaque, and may be signed.
             extensions={"target": target.request_target.encode()},
         )
         try:
@@ -84,7 +89,7 @@ async def _excerpt(response: httpx.Response) -> bytes:
 
 
 def _trust() -> ssl.SSLContext:
-    """The system's authorities, so that a company's own are believed, and certifi's where there are none."""
+    """The system's certificate authorities, a company's own included, and those of certifi."""
     context = ssl.create_default_context()
     context.load_verify_locations(certifi.where())
     return context

@@ -6,16 +6,16 @@ Stamp = tuple[int, int, int]
 
 
 class SecretUnreadable(Exception):
-    """The host's fault: the file went away, or became empty. Retryable, the operator can put it back."""
+    """The file is missing or empty: a fault of the host. Retryable: the operator can put it back."""
 
 
 class SecretFiles:
-    """Keys by path. A look at the file's inode, size and time decides whether it is read again."""
+    """Secrets by path. A file is read again when its inode, size or modification time has changed."""
 
     def __init__(self) -> None:
         self._known: dict[Path, tuple[Stamp, bytes]] = {}
 
-    def key(self, path: Path) -> bytes:
+    def secret(self, path: Path) -> bytes:
         """The file's content without surrounding white space. Raises SecretUnreadable."""
         try:
             stat = path.stat()

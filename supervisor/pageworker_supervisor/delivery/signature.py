@@ -1,4 +1,4 @@
-"""The signature of a callback. Source: the contract; the scheme is the one that Stripe's webhooks use."""
+"""The signature of a callback, in the scheme of Stripe's webhooks."""
 
 import hashlib
 import hmac

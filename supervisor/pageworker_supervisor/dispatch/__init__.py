@@ -1,1 +1,1 @@
-"""From a claimed lease to its end: place it, run it, judge how it ended."""
+"""From a claim to its queue call: admits, places, runs and settles attempts."""

@@ -1,66 +1,58 @@
-"""Stores what an attempt leaves while it still runs: bytes come into the supervisor only when there is room for them.
+"""Stores the artifacts of an attempt while it runs.
 
-The runner offers, waits for its grant, and hands over: until then the bytes are in its own memory, which has a limit.
+The runner offers an artifact, waits for a grant, and hands it over. Until then the bytes are in the runner's own
+memory, which has a limit: the supervisor grants only what it has space for.
 """
 
 import asyncio
+from typing import TYPE_CHECKING
 
 from pageworker_sandbox.wire import messages as m
 from pageworker_supervisor.artifacts.errors import ArtifactError
 from pageworker_supervisor.artifacts.store import ArtifactStore
-from pageworker_supervisor.contract.result import ArtifactRecord
-from pageworker_supervisor.dispatch.claimed_job import ClaimedJob
-from pageworker_supervisor.runners.runner import Runner
 from pageworker_supervisor.runners.running_attempt import ArtifactHandover, SentAttempt
 
-DELIVERY_SECONDS = 10.0
-"""A runner that was granted room and does not use it within so long loses it."""
+if TYPE_CHECKING:
+    from loguru import Logger
+
+HANDOVER_SECONDS = 10.0
+"""How long a runner may take to hand over a granted artifact."""
 
 
-class ArtifactKeeper:
-    """One attempt's. `stored` grows while `run` runs."""
+async def keep_artifacts(running: SentAttempt, attempt: int, store: ArtifactStore, log: "Logger") -> None:
+    """Store artifacts in `running.artifacts` until the attempt has ended. One that cannot be stored is left out."""
+    try:
+        while (offer := await running.next_offer()) is not None:
+            with store.pending_bytes.claim(running.ref.tenant_id, max(1, offer.bytes)) as claim:
+                claim.granted.add_done_callback(lambda _: running.changed.set())
+                await running.until(lambda: claim.granted.done() or not running.is_open(offer))
+                if running.is_open(offer):
+                    handover = await _handed_over(running, offer, log)
+                    if handover is not None:
+                        await _put(handover, running, attempt, store, log)
+    finally:
+        running.discard()
 
-    def __init__(self, case: ClaimedJob, runner: Runner, running: SentAttempt, store: ArtifactStore) -> None:
-        self.stored: list[ArtifactRecord] = []
-        self._case = case
-        self._runner = runner
-        self._running = running
-        self._store = store
 
-    async def run(self) -> None:
-        """Until the attempt has ended and what it had handed over is stored. A store that fails costs the artifact."""
-        running = self._running
-        try:
-            while (offer := await running.next_offer()) is not None:
-                with self._store.room.claim(self._case.job.tenant_id, max(1, offer.bytes)) as claim:
-                    claim.turn.add_done_callback(lambda _: running.news.set())
-                    await running.until(lambda: claim.turn.done() or not running.is_open(offer))
-                    if running.is_open(offer):
-                        await self._take(offer)
-        finally:
-            running.discard()
+async def _handed_over(running: SentAttempt, offer: m.Offer, log: "Logger") -> ArtifactHandover | None:
+    await running.page.runner.grant(running, offer)
+    try:
+        async with asyncio.timeout(HANDOVER_SECONDS):
+            await running.until(lambda: running.delivery is not None or not running.is_open(offer))
+    except TimeoutError:
+        log.warning("artifact not handed over in time", bytes=offer.bytes)
+    return running.take_delivery()
 
-    async def _take(self, offer: m.Offer) -> None:
-        await self._runner.grant(self._running, offer)
-        try:
-            async with asyncio.timeout(DELIVERY_SECONDS):
-                await self._running.until(
-                    lambda: self._running.delivery is not None or not self._running.is_open(offer)
-                )
-        except TimeoutError:
-            self._case.log.warning("artifact not handed over in time", bytes=offer.bytes)
-        delivery = self._running.take_delivery()
-        if delivery is not None:
-            await self._put(delivery)
 
-    async def _put(self, delivery: ArtifactHandover) -> None:
-        job, attempt = self._case.job, self._case.lease.attempt
-        try:
-            untrusted_data = await self._store.read(delivery.descriptor)
-            self.stored.append(
-                await self._store.put(job.ref, attempt, delivery.kind, delivery.content_type, untrusted_data)
-            )
-        except ArtifactError as failed:
-            self._case.log.error("artifact not stored", kind=delivery.kind, reason=str(failed))
-        finally:
-            delivery.close()
+async def _put(
+    handover: ArtifactHandover, running: SentAttempt, attempt: int, store: ArtifactStore, log: "Logger"
+) -> None:
+    try:
+        untrusted_data = await store.read(handover.descriptor)
+        running.artifacts.append(
+            await store.put(running.ref, attempt, handover.kind, handover.content_type, untrusted_data)
+        )
+    except ArtifactError as failed:
+        log.error("artifact not stored", kind=handover.kind, reason=str(failed))
+    finally:
+        handover.close()

@@ -5,22 +5,22 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Literal
 
-from pageworker_supervisor.queue.options import boot_seconds
+from pageworker_supervisor.queue.lease import boot_seconds
 
-Unbegun = Literal["cancelled", "expired"]
-"""Ends of a job whose handler did not begin."""
+UnbegunStatus = Literal["cancelled", "expired"]
+"""How a job ends whose handler did not begin."""
 
 
 class NotBegun(Exception):
-    """The handler must not begin. `status`: how the job ends, unless somebody else has put it back."""
+    """The handler must not begin. `status`: how the job ends, unless a drain requeued it."""
 
-    def __init__(self, status: Unbegun) -> None:
+    def __init__(self, status: UnbegunStatus) -> None:
         super().__init__(status)
         self.status = status
 
 
 class BeginGuard:
-    """One attempt's. `begin_before` is on `boot_seconds()`; None: it does not expire."""
+    """The guard of one attempt. `begin_before` is on the clock of `boot_seconds()`; None: the job does not expire."""
 
     def __init__(self, begin_before: float | None) -> None:
         self._begin_before = begin_before
@@ -28,13 +28,13 @@ class BeginGuard:
         self._limit: asyncio.Timeout | None = None
 
     def stop(self) -> None:
-        """It must not begin any more. Whoever waits within `waiting` hears of it at once."""
+        """The handler must not begin any more. A `waiting` block ends at once."""
         self._stopped = True
         if self._limit is not None and not self._limit.expired():
             self._limit.reschedule(asyncio.get_running_loop().time())
 
     def check(self) -> None:
-        """Raises NotBegun where it must not begin now."""
+        """Raises NotBegun where the handler must not begin now."""
         if self._stopped:
             raise NotBegun("cancelled")
         if self._begin_before is not None and boot_seconds() >= self._begin_before:
@@ -42,7 +42,7 @@ class BeginGuard:
 
     @asynccontextmanager
     async def waiting(self) -> AsyncIterator[None]:
-        """What may take long before the handler begins. Ends it and raises NotBegun as soon as it must not begin."""
+        """Wait for something before the handler begins. Raises NotBegun as soon as the handler must not begin."""
         self.check()
         until = None
         if self._begin_before is not None:

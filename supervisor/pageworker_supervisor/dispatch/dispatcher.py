@@ -1,23 +1,36 @@
-"""Claims what this worker has room for, and sees each lease through."""
+"""Claims what this worker has capacity for, and gives each lease an attempt. Owns the drain."""
 
 import asyncio
 from collections import OrderedDict
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Literal
 
-from pageworker_supervisor.contract.job import parse_job
-from pageworker_supervisor.dispatch import result_builder
 from pageworker_supervisor.dispatch.attempt import Attempt, AttemptServices
-from pageworker_supervisor.dispatch.claimed_job import ClaimedJob
-from pageworker_supervisor.dispatch.signals import DispatchSignals
-from pageworker_supervisor.queue import QueueClient
-from pageworker_supervisor.queue.options import Lease
+from pageworker_supervisor.dispatch.attempt_state import AttemptState
+from pageworker_supervisor.queue.consumer import JobConsumer
+from pageworker_supervisor.queue.lease import Lease
 from pageworker_supervisor.redis_client.availability import Availability
 from pageworker_supervisor.runners.fleet import Fleet
-from pageworker_supervisor.runners.pending_admissions import Admitting
+from pageworker_supervisor.runners.pending_placements import PendingPlacement
 from pageworker_supervisor.task_supervision import TaskExitedUnexpectedly
 from pageworker_supervisor.telemetry import log
 
-CLAIM_AT_MOST = 32
+LEASES_PER_CLAIM = 32
 CANCELLED_EARLY = 256
+
+
+class DrainCancelled(Exception):
+    """The worker takes jobs again before the drain was done."""
+
+
+@dataclass(frozen=True)
+class DrainStep:
+    """What a drain waits for. `over`: the drain is done; `left` jobs were not finished by its deadline."""
+
+    event: Literal["waiting", "ended", "handed_back", "over"]
+    attempt: Attempt | None = None
+    left: int = 0
 
 
 class Dispatcher:
@@ -26,38 +39,40 @@ class Dispatcher:
     def __init__(
         self,
         name: str,
-        queue: QueueClient,
+        queue: JobConsumer,
         availability: Availability,
         fleet: Fleet,
-        tools: AttemptServices,
-        signals: DispatchSignals,
+        services: AttemptServices,
+        *,
+        closed: bool = False,
     ) -> None:
+        """`closed`: claim nothing, drained or not, because no job could succeed."""
         self.attempts: dict[str, Attempt] = {}
-        self.closing: dict[str, Lease] = {}
-        """Leases that carry a verdict and are being finished without a page."""
+        self.closing: dict[str, Attempt] = {}
+        """Leases that are settled without a page: their jobs are to be ended, or the worker drains."""
         self.draining = False
-        self.closed = False
-        """True: nothing is claimed here, drained or not, as no job could end well."""
-        self.ended = asyncio.Event()
-        """Set whenever a lease has come to its end here, or a claim."""
+        self.closed = closed
+        self._ended = asyncio.Event()
+        """Set whenever a lease or a claim has ended, or the drain has."""
         self._claiming = False
         self._cancelled_early: OrderedDict[str, None] = OrderedDict()
         """Tokens that were cancelled before the reply of the claim that made them was read; the latest few."""
         self._queue = queue
         self._availability = availability
         self._fleet = fleet
-        self._tools = tools
-        self._signals = signals
+        self._services = services
         self._name = name
+        self._work = asyncio.Event()
+        """Set when there may be work in Redis."""
 
     @property
     def leases(self) -> list[Lease]:
-        """Everything this worker owes an answer for."""
-        return [attempt.case.lease for attempt in self.attempts.values()] + list(self.closing.values())
+        """Every lease that this worker holds."""
+        return [attempt.lease for attempt in (*self.attempts.values(), *self.closing.values())]
 
     @property
     def busy(self) -> bool:
-        """Whether anything is still to be answered, or may come with the reply to a claim."""
+        """Whether any lease is unsettled, or may come with the reply to a claim."""
         return bool(self.attempts or self.closing or self._claiming)
 
     async def run(self) -> None:
@@ -65,43 +80,55 @@ class Dispatcher:
         async with asyncio.TaskGroup() as tasks:
             while True:
                 self._fleet.changed.clear()
-                self._signals.work.clear()
+                self._work.clear()
                 if self.draining or self.closed or not await self._claim(tasks):
-                    await self._signals.something(self._fleet.changed, self._fleet.next_evictable_in())
+                    await self._something_to_do()
+
+    def notice_work(self) -> None:
+        """There may be work in Redis: claim soon."""
+        self._work.set()
+
+    async def _something_to_do(self) -> None:
+        """Return when there is work in Redis, the fleet changed, or time has freed a runner slot."""
+        async with asyncio.TaskGroup() as tasks:
+            waits = [tasks.create_task(event.wait()) for event in (self._work, self._fleet.changed)]
+            timeout = self._fleet.next_evictable_in()
+            await asyncio.wait(waits, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
+            for wait in waits:
+                wait.cancel()
 
     async def _claim(self, tasks: asyncio.TaskGroup) -> bool:
-        """One claim. True: there may be more to claim at once."""
-        # Jobs are not begun whose end could not be told.
+        """Claim once. True: there may be more to claim at once."""
+        # A job whose end could not be stored does not begin.
         await self._availability.wait_served()
         if self.draining:
             return False
-        capacity = self._fleet.capacity(CLAIM_AT_MOST, self._admitting())
+        capacity = self._fleet.capacity(LEASES_PER_CLAIM, self._pending())
         self._claiming = True
         try:
             claimed = await self._availability.retry_until_available(lambda: self._queue.claim(self._name, capacity))
         finally:
             self._claiming = False
-            self.ended.set()
+            self._ended.set()
         for lease in claimed.leases:
             self._start(tasks, lease)
         for lost in claimed.lost_profiles:
             self._fleet.kill_profile(lost, "its profile lock is lost")
         for wanted in claimed.wanted:
-            self._fleet.free_slot_for(wanted.context)
+            self._fleet.free_slot_for(wanted)
         return bool(claimed.leases)
 
     def _start(self, tasks: asyncio.TaskGroup, lease: Lease) -> None:
-        case = ClaimedJob(lease, parse_job(lease.body))
-        if lease.verdict is not None:
-            self.closing[lease.token] = lease
-            tasks.create_task(self._close(case), name=f"close {lease.ref}")
+        attempt = Attempt(lease, self._services)
+        if lease.ending is not None:
+            self.closing[lease.token] = attempt
+            tasks.create_task(self._close(attempt), name=f"close {lease.ref}")
             return
         if self.draining:
             # The claim was under way when the drain began.
-            self.closing[lease.token] = lease
-            tasks.create_task(self._hand_back(case), name=f"hand back {lease.ref}")
+            self.closing[lease.token] = attempt
+            tasks.create_task(self._hand_back(attempt), name=f"hand back {lease.ref}")
             return
-        attempt = Attempt(case, self._tools)
         self.attempts[lease.token] = attempt
         if lease.token in self._cancelled_early:
             tasks.create_task(attempt.stop("cancelled"))
@@ -117,63 +144,98 @@ class Dispatcher:
             self._cancelled_early.popitem(last=False)
 
     async def _serve(self, tasks: asyncio.TaskGroup, attempt: Attempt) -> None:
-        expires = attempt.case.lease.begin_before is not None
+        expires = attempt.lease.begin_before is not None
         telling = tasks.create_task(attempt.tell_begun()) if expires else None
         try:
             await attempt.serve()
-            await self._give_up_unused(attempt.case.lease)
+            await self._release_unused_profile(attempt.lease)
         except asyncio.CancelledError as cancelled:
-            # One that nobody asked for would end the attempt in silence, its job unanswered until the lease runs out.
+            # A stray cancellation would end the attempt silently, and its job would wait until the lease runs out.
             task = asyncio.current_task()
             if task is not None and not task.cancelling():
-                raise TaskExitedUnexpectedly(f"job {attempt.case.lease.ref}") from cancelled
+                raise TaskExitedUnexpectedly(f"job {attempt.lease.ref}") from cancelled
             raise
         finally:
             if telling is not None:
-                telling.cancel()  # whatever ended the attempt has told it too
-            del self.attempts[attempt.case.lease.token]
-            if attempt.runner is not None and attempt.case.lease.exclusive:
-                attempt.runner.solo = False
-            self.ended.set()
+                telling.cancel()  # the attempt's own queue call says it too
+            del self.attempts[attempt.lease.token]
+            self._ended.set()
             self._fleet.changed.set()
 
-    async def _close(self, case: ClaimedJob) -> None:
+    async def _close(self, attempt: Attempt) -> None:
         try:
-            await self._tools.settlement.end(case, result_builder.verdict(case.lease))
+            await attempt.close()
         finally:
-            del self.closing[case.lease.token]
-            self.ended.set()
+            del self.closing[attempt.lease.token]
+            self._ended.set()
 
-    async def _hand_back(self, case: ClaimedJob) -> None:
+    async def _hand_back(self, attempt: Attempt) -> None:
         try:
-            await self._tools.settlement.requeue(case, "the worker is being drained")
-            await self._give_up_unused(case.lease)
+            await attempt.hand_back("the worker is being drained")
+            await self._release_unused_profile(attempt.lease)
         finally:
-            del self.closing[case.lease.token]
-            self.ended.set()
+            del self.closing[attempt.lease.token]
+            self._ended.set()
 
-    def _admitting(self) -> list[Admitting]:
-        waiting = (attempt.case.lease for attempt in self.attempts.values() if attempt.admitting)
-        return [Admitting(lease.context, lease.exclusive) for lease in waiting]
+    def _admitting(self) -> list[Lease]:
+        return [attempt.lease for attempt in self.attempts.values() if attempt.state is AttemptState.ADMITTING]
+
+    def _pending(self) -> list[PendingPlacement]:
+        return [PendingPlacement(lease.context, lease.exclusive) for lease in self._admitting()]
 
     def profiles(self) -> set[tuple[str, str, int]]:
         """`(tenant, profile, fence)` of every profile that is locked for this worker: open, or about to be opened."""
-        leases = (attempt.case.lease for attempt in self.attempts.values() if attempt.admitting)
         claimed = {
             (*lease.context.profile, lease.profile_fence)
-            for lease in leases
+            for lease in self._admitting()
             if lease.context.profile is not None and lease.profile_fence is not None
         }
         return claimed.union(self._fleet.profiles())
 
-    async def _give_up_unused(self, lease: Lease) -> None:
-        """The claim locked a profile for this job. Where no runner opens it, nobody else would release it."""
+    async def _release_unused_profile(self, lease: Lease) -> None:
+        """The claim locked a profile for this job. If no runner opens it, the lock is released here."""
         profile, fence = lease.context.profile, lease.profile_fence
         if profile is not None and fence is not None and (*profile, fence) not in self.profiles():
-            await self._tools.settlement.release(*profile, fence)
+            await self._services.settlement.release(*profile, fence)
 
-    async def requeue_all(self, reason: str) -> int:
-        """Drain's last step: stop what still runs and put it back, uncharged. Returns how many jobs are unfinished."""
+    async def drain(self, seconds: float) -> AsyncIterator[DrainStep]:
+        """Claim no more, wait for what runs, requeue what is left after so long.
+
+        Yields a step for each attempt that is waited for, for each that ended, and for each that was handed back; at
+        last `over`. Raises DrainCancelled when `undrain` is called meanwhile.
+        """
+        self.draining = True
+        waited = dict(self.attempts)
+        for attempt in waited.values():
+            yield DrainStep("waiting", attempt)
+        try:
+            async with asyncio.timeout(seconds):
+                while self.busy:
+                    self._ended.clear()
+                    await self._ended.wait()
+                    self._check_draining()
+                    for token in [token for token in waited if token not in self.attempts]:
+                        yield DrainStep("ended", waited.pop(token))
+        except TimeoutError:
+            pass
+        self._check_draining()
+        left = await self._requeue_all("the worker is drained")
+        for attempt in waited.values():
+            yield DrainStep("handed_back", attempt)
+        yield DrainStep("over", left=left)
+
+    def undrain(self) -> None:
+        """Claim again. A drain that is under way is cancelled."""
+        self.draining = False
+        self._ended.set()
+        self._work.set()
+
+    def _check_draining(self) -> None:
+        if not self.draining:
+            raise DrainCancelled
+
+    async def _requeue_all(self, reason: str) -> int:
+        """Stop what still runs and requeue it, uncharged. Returns how many jobs are unfinished."""
         left = list(self.attempts.values())
         unfinished = len(left) + len(self.closing)
         async with asyncio.TaskGroup() as tasks:

@@ -1,9 +1,10 @@
-"""Keeps leases alive, and acts on what the queue says about them."""
+"""Keeps leases and profile locks alive, and acts on the queue's reply."""
 
 import asyncio
 
+from pageworker_supervisor.dispatch.attempt_state import AttemptState
 from pageworker_supervisor.dispatch.dispatcher import Dispatcher
-from pageworker_supervisor.queue import QueueClient
+from pageworker_supervisor.queue.consumer import JobConsumer
 from pageworker_supervisor.redis_client.availability import Availability
 from pageworker_supervisor.runners.fleet import Fleet
 from pageworker_supervisor.telemetry import log
@@ -13,11 +14,11 @@ HEARTBEATS_PER_LEASE = 3
 
 
 class Heartbeat:
-    """Heartbeats for leases and open profiles in one call; lost ones are stopped at once."""
+    """Sends one heartbeat for all leases and open profiles. Lost ones are stopped at once."""
 
     def __init__(
         self,
-        queue: QueueClient,
+        queue: JobConsumer,
         availability: Availability,
         dispatcher: Dispatcher,
         fleet: Fleet,
@@ -32,23 +33,25 @@ class Heartbeat:
         self._metrics = metrics
 
     async def run(self) -> None:
-        """Beat for ever."""
-        beat_seconds = self._queue.options.lease_ms / 1000 / HEARTBEATS_PER_LEASE
+        """Send heartbeats for ever."""
+        interval_seconds = self._queue.lease_ms / 1000 / HEARTBEATS_PER_LEASE
         async with asyncio.TaskGroup() as tasks:
             while True:
-                await asyncio.sleep(beat_seconds)
-                await self._availability.retry_until_available(lambda: self._beat(tasks))
+                await asyncio.sleep(interval_seconds)
+                await self._availability.retry_until_available(lambda: self._send(tasks))
 
-    async def _beat(self, tasks: asyncio.TaskGroup) -> None:
-        beat = await self._queue.heartbeat(self._worker_id, self._dispatcher.leases, self._dispatcher.profiles())
-        for token in beat.lost:
-            if (attempt := self._dispatcher.attempts.get(token)) is not None and not attempt.lost:
-                self._metrics.lost(attempt.case.job.tenant_id)
+    async def _send(self, tasks: asyncio.TaskGroup) -> None:
+        reply = await self._queue.heartbeat(self._worker_id, self._dispatcher.leases, self._dispatcher.profiles())
+        for token in reply.lost:
+            if (
+                attempt := self._dispatcher.attempts.get(token)
+            ) is not None and attempt.state is not AttemptState.DETACHED:
+                self._metrics.lost(attempt.job.tenant_id)
                 tasks.create_task(attempt.on_lease_lost())
-        for token in beat.cancelled:
+        for token in reply.cancelled:
             self._dispatcher.cancel(tasks, token)
-        for profile in beat.asked_profiles:
+        for profile in reply.asked_profiles:
             self._fleet.retire_profile(profile, "another worker asks for its profile")
-        for tenant_id, profile_id in beat.lost_profiles:
+        for tenant_id, profile_id in reply.lost_profiles:
             log.error("profile lock lost", tenant_id=tenant_id, profile_id=profile_id)
             self._fleet.kill_profile((tenant_id, profile_id), "its profile lock is lost")

@@ -1,11 +1,10 @@
-"""Listens to Redis for this worker: new work, cancellations, profiles that others ask for."""
+"""Waits in Redis for this worker: new work, cancellations, profiles that other workers ask for."""
 
 import asyncio
 
 from pageworker_supervisor.dispatch.dispatcher import Dispatcher
-from pageworker_supervisor.dispatch.signals import DispatchSignals
-from pageworker_supervisor.queue import QueueClient
-from pageworker_supervisor.queue.options import AskNotice, CancelNotice, Notice
+from pageworker_supervisor.queue.consumer import JobConsumer
+from pageworker_supervisor.queue.wakeup import AskNotice, CancelNotice, Notice
 from pageworker_supervisor.redis_client.availability import Availability
 from pageworker_supervisor.runners.fleet import Fleet
 
@@ -13,36 +12,34 @@ WAIT_SECONDS = 2.0
 
 
 class NotificationListener:
-    """Waits in Redis for ever."""
+    """Passes notifications on to the dispatcher and the fleet."""
 
     def __init__(
         self,
-        queue: QueueClient,
+        queue: JobConsumer,
         availability: Availability,
         dispatcher: Dispatcher,
         fleet: Fleet,
-        signals: DispatchSignals,
         worker_id: str,
     ) -> None:
         self._queue = queue
         self._availability = availability
         self._dispatcher = dispatcher
         self._fleet = fleet
-        self._signals = signals
         self._worker_id = worker_id
 
     async def run(self) -> None:
-        """Pass on what is heard."""
+        """Wait and pass on, for ever."""
         async with asyncio.TaskGroup() as tasks:
             while True:
-                # What was pushed meanwhile may have woken nobody: after each trouble there is a look.
+                # A job that was pushed while Redis did not answer may have woken no worker: claim after each failure.
                 wake = await self._availability.retry_until_available(
-                    lambda: self._queue.wait(self._worker_id, WAIT_SECONDS), self._signals.work.set
+                    lambda: self._queue.wait(self._worker_id, WAIT_SECONDS), self._dispatcher.notice_work
                 )
                 for notice in wake.control:
                     self._act(tasks, notice)
                 if wake.work:
-                    self._signals.work.set()
+                    self._dispatcher.notice_work()
 
     def _act(self, tasks: asyncio.TaskGroup, notice: Notice) -> None:
         match notice:

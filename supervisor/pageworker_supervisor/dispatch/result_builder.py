@@ -1,4 +1,4 @@
-"""Composes results: the one place where a Result is made for a job that was accepted."""
+"""Builds the results of accepted jobs. Pure."""
 
 import datetime as dt
 import hashlib
@@ -7,23 +7,23 @@ import msgspec
 
 from pageworker_supervisor.contract.job import Job
 from pageworker_supervisor.contract.result import AttemptRecord, Result, ResultError, ResultTiming, encode_result
-from pageworker_supervisor.dispatch.begin_guard import Unbegun
+from pageworker_supervisor.dispatch.begin_guard import UnbegunStatus
 from pageworker_supervisor.dispatch.outcome import Outcome
 from pageworker_supervisor.dispatch.retry_policy import EndJob
-from pageworker_supervisor.queue.options import Lease
+from pageworker_supervisor.queue.lease import Lease
 
 _attempts = msgspec.json.Decoder(AttemptRecord)
 
 
 def trace_of(job: Job) -> str:
-    """The job's trace id, 32 hex: the caller's, or one that every attempt on every worker derives alike."""
+    """The job's trace id, 32 hex digits: the producer's, or one that every attempt on every worker derives alike."""
     if job.trace_id is None:
         return hashlib.blake2b(str(job.ref).encode(), digest_size=16).hexdigest()
     return job.trace_id if len(job.trace_id) == 32 else job.trace_id.split("-")[1]
 
 
 def attempt_of(lease: Lease, outcome: Outcome, worker_id: str, version: str | None) -> AttemptRecord:
-    """The line of `attempts` for an attempt that ran."""
+    """The record of an attempt that ran, for the result's `attempts`."""
     return AttemptRecord(
         attempt=lease.attempt,
         started_at=outcome.started_at,
@@ -37,7 +37,7 @@ def attempt_of(lease: Lease, outcome: Outcome, worker_id: str, version: str | No
 def lost_attempt(
     lease: Lease, worker_id: str, version: str | None, started_at: dt.datetime, seconds: float
 ) -> AttemptRecord:
-    """The line of `attempts` for an attempt whose runner died."""
+    """The record of an attempt whose runner died, for the result's `attempts`."""
     return AttemptRecord(
         attempt=lease.attempt,
         started_at=started_at,
@@ -86,9 +86,9 @@ def build_result(
     )
 
 
-def verdict(lease: Lease) -> EndJob:
-    """The end of a job that came back from the queue with a verdict instead of a turn."""
-    match lease.verdict:
+def ending(lease: Lease) -> EndJob:
+    """The end of a job that the queue says is to be ended without running."""
+    match lease.ending:
         case "expired":
             return EndJob("expired", _error("expired", "not started by `expires_at`"))
         case "cancelled":
@@ -96,19 +96,19 @@ def verdict(lease: Lease) -> EndJob:
         case "dead":
             return EndJob("dead", _error("poison", f"its runner died {lease.crashes} times"))
         case None:
-            raise LookupError("a lease without a verdict has no end yet")
+            raise LookupError(f"job {lease.ref} is to be run: its lease names no ending")
 
 
-def unbegun(status: Unbegun) -> EndJob:
-    """The end of a job that was claimed, and whose handler must not begin any more."""
+def unbegun(status: UnbegunStatus) -> EndJob:
+    """The end of a claimed job whose handler must not begin any more."""
     if status == "expired":
         return EndJob("expired", _error("expired", "not started by `expires_at`"))
     return EndJob("cancelled", _error("cancelled", "cancelled before its handler began"))
 
 
 def cancelled_at_its_end() -> EndJob:
-    """The end of a job whose cancellation was acknowledged just before it would have ended otherwise."""
-    return EndJob("cancelled", _error("cancelled", "cancelled while it ended; what it came to is dropped"))
+    """The end of a job whose cancellation was acknowledged just before its result was stored."""
+    return EndJob("cancelled", _error("cancelled", "cancelled while it ended; its own result is dropped"))
 
 
 def _error(type_: str, message: str) -> ResultError:

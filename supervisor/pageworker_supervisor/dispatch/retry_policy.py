@@ -1,6 +1,6 @@
-"""What an attempt's outcome means for its job: the end, or another try. Pure.
+"""What an attempt's outcome means for its job: the end, or a retry. Pure.
 
-Only a failure that says it is retryable, and a time-out, are tried again; a blocker is an answer, not an error.
+Only time-outs and failures that are marked as retryable are retried. A blocker is an answer, not an error.
 Backoff is exponential with full jitter (AWS Architecture Blog, "Exponential Backoff And Jitter").
 """
 
@@ -33,7 +33,8 @@ class RetryJob:
 def decide(
     job: Job, outcome: Outcome, attempt: int, rules: JobSettings, jitter: Callable[[], float]
 ) -> EndJob | RetryJob:
-    """Decide. `attempt` counts from 1 and includes the producer's `retry_count`; `jitter` is uniform in [0, 1)."""
+    """End or retry. `attempt` counts from 1 and includes the producer's `retry_count`; `jitter` is uniform in [0,
+    1)."""
     match outcome.outcome:
         case "succeeded":
             return EndJob("succeeded")
@@ -64,7 +65,7 @@ def error(type_: str, message: str, *, retryable: bool, detail: object = None) -
 
 
 def _asked_seconds(outcome: Outcome) -> float:
-    """How long the module itself wants to wait. Backoff comes on top, so that those who were told the same spread."""
+    """How long the module asks to wait. Backoff is added, so that jobs that ask for the same time spread out."""
     asked = outcome.failure.retry_after_seconds if outcome.failure else None
     return asked or 0.0
 

@@ -1,1 +1,1 @@
-"""What the daemon takes from its host, and what it gives up: user ids, descriptors, privileges."""
+"""What the daemon needs from its host, and the privileges that it drops: user ids, descriptors, hardening."""

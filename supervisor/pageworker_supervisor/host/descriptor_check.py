@@ -1,4 +1,4 @@
-"""Whether this process can still open anything."""
+"""Whether this process can still open a file descriptor."""
 
 import errno
 import os
@@ -7,12 +7,12 @@ USED_UP = (errno.EMFILE, errno.ENFILE)
 
 
 def descriptor_trouble() -> str:
-    """Why nothing more can be opened, for people; "" while it can."""
+    """Why no descriptor can be opened, for operators; "" while one can. Raises OSError for any other failure."""
     try:
         os.close(os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC))
     except OSError as error:
         if error.errno not in USED_UP:
             raise
         whose = "this process" if error.errno == errno.EMFILE else "this host"
-        return f"the descriptors of {whose} are used up ({error.strerror}): raise its limit (LimitNOFILE)"
+        return f"{whose} has no free file descriptors ({error.strerror}): raise its limit (LimitNOFILE)"
     return ""

@@ -1,25 +1,25 @@
-"""How many descriptors the daemon may have open, and how many it needs."""
+"""How many file descriptors the daemon may have open, and how many it needs."""
 
 import resource
 
 from pageworker_supervisor.config.settings import Settings
 
-MOST = 65_536
-"""More is of no use, and costs programs that close all descriptors one by one their time."""
+MAX_DESCRIPTORS = 65_536
+"""A higher limit has no use, and slows down programs that close every descriptor up to the limit."""
 BASE = 192
-"""The loop, logs, locks, Redis' clients, the registry, threads at work in files."""
+"""Event loop, logs, locks, clients of Redis, the registry, and threads that work on files."""
 PER_RUNNER = 32
-"""Its channel, pidfds and pipes, its folder's lock, listeners and memfds on their way."""
+"""Channel, pidfds, pipes, lock of its folder, listeners, and memfds in transit."""
 PER_PAGE = 4
-"""A job's artifacts on their way, and its calls to Redis."""
+"""Artifacts of a job in transit, and its calls to Redis."""
 PER_CALLBACK = 2
 HTTP_CONNECTIONS = 4096
-"""Of `http.bind` at most: idle ones are cut from an eighth of it on."""
-LEAST_HTTP_CONNECTIONS = 64
+"""Connections of `http.bind` at most. admin/connection_limits.py evicts idle ones from an eighth of this on."""
+MIN_HTTP_CONNECTIONS = 64
 
 
 def raise_limit() -> int:
-    """Raise the soft limit as far as the hard one allows, at most to MOST. Returns the soft limit then."""
+    """Raise the soft limit to the hard limit, at most to MAX_DESCRIPTORS. Returns the new soft limit."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     ceiling = _bounded(hard)
     if current_limit() < ceiling:
@@ -28,12 +28,12 @@ def raise_limit() -> int:
 
 
 def current_limit() -> int:
-    """The soft limit, at most MOST."""
+    """The soft limit, at most MAX_DESCRIPTORS."""
     return _bounded(resource.getrlimit(resource.RLIMIT_NOFILE)[0])
 
 
 def needed(settings: Settings) -> int:
-    """What a busy worker of these settings has open, without the connections of `http.bind`."""
+    """Descriptors that a busy worker with these settings has open, without the connections of `http.bind`."""
     pool = settings.pool
     return (
         BASE
@@ -44,14 +44,14 @@ def needed(settings: Settings) -> int:
 
 
 def http_connections(settings: Settings, limit: int) -> int:
-    """How many connections `http.bind` may hold at a limit: jobs come first."""
-    return max(LEAST_HTTP_CONNECTIONS, min(HTTP_CONNECTIONS, limit - needed(settings)))
+    """Connections that `http.bind` may hold with this limit: those that jobs do not need."""
+    return max(MIN_HTTP_CONNECTIONS, min(HTTP_CONNECTIONS, limit - needed(settings)))
 
 
 def suffices(settings: Settings, limit: int) -> bool:
-    """Whether a busy worker fits."""
-    return limit >= needed(settings) + LEAST_HTTP_CONNECTIONS
+    """Whether this limit is high enough for a busy worker."""
+    return limit >= needed(settings) + MIN_HTTP_CONNECTIONS
 
 
 def _bounded(limit: int) -> int:
-    return MOST if limit == resource.RLIM_INFINITY else min(MOST, limit)
+    return MAX_DESCRIPTORS if limit == resource.RLIM_INFINITY else min(MAX_DESCRIPTORS, limit)

@@ -1,8 +1,8 @@
-"""What a host can be refused for. The blame is the operator's."""
+"""Errors of the host: an operator has to fix them."""
 
 
 class HostRefused(Exception):
-    """The daemon cannot run safely here. The text says what is wrong, `mend` how to fix it."""
+    """The daemon cannot run safely on this host. `what` says why, `mend` how to fix it."""
 
     def __init__(self, what: str, mend: str) -> None:
         super().__init__(f"{what}; {mend}")

@@ -1,11 +1,11 @@
-"""What the daemon gives up for good before it does anything else. All that it starts inherits the first two.
+"""Privileges that the daemon drops for good before it does anything else. Its child processes inherit the first two.
 
-- No core dumps (setrlimit(2)): a core of the supervisor holds every tenant's secrets.
-- No new privileges (prctl(2), PR_SET_NO_NEW_PRIVS): no setuid program and no file capability gives anything to the
-  daemon, its Redis, its gateway, its runners or a helper. Nothing here needs such a program: bubblewrap works through
-  user namespaces, and a setuid one is refused.
+- No core dumps (setrlimit(2)): a core file of the supervisor would hold every tenant's secrets.
+- No new privileges (prctl(2), PR_SET_NO_NEW_PRIVS): setuid programs and file capabilities have no effect for the
+  daemon, its Redis, its gateway, its runners and its helpers. pageworker needs no such program: bubblewrap uses user
+  namespaces, and a setuid bubblewrap is refused.
 - Not dumpable (PR_SET_DUMPABLE): no other process of the same user may trace it, or read its memory, environment and
-  descriptors through /proc. The kernel resets this for programs that are started: runners set it themselves.
+  descriptors through /proc. execve(2) resets this, so runners set it themselves.
 """
 
 import ctypes
@@ -16,7 +16,7 @@ PR_SET_DUMPABLE, PR_SET_NO_NEW_PRIVS = 4, 38
 
 
 def harden() -> None:
-    """May be called again. Raises OSError."""
+    """Drop them. A second call changes nothing. Raises OSError."""
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     _prctl(PR_SET_NO_NEW_PRIVS, 1)
     _prctl(PR_SET_DUMPABLE, 0)

@@ -1,8 +1,8 @@
-"""User ids that daemons of one host hold, in one file that the kernel locks: byte N stands for user id N.
+"""Reserves ranges of user ids among the daemons of one host, by locks on one file: byte N stands for user id N.
 
-Locks of ranges conflict exactly where the ranges overlap, and the kernel drops them with the process. They belong to
-the open file description (F_OFD_SETLK in fcntl(2)): no other open or close in this process drops them. The file is in
-/run itself, where only root makes files: nobody else can put one there first.
+Two locks conflict exactly where their ranges overlap, and the kernel drops a lock when its process ends. The locks
+belong to the open file description (F_OFD_SETLK in fcntl(2)), so closing another descriptor of the file keeps them. The
+file is in /run itself: only root can create files there, so no other user can create it first.
 """
 
 import fcntl
@@ -21,10 +21,13 @@ OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
 
 
 class UidLock:
-    """Holds ranges until it is closed."""
+    """Holds its ranges until it is closed."""
 
     def __init__(self, file: Path = LOCK_FILE) -> None:
-        """Raises HostRefused where the file, or its folder, is not root's alone; OSError where it cannot be made."""
+        """Raises HostRefused where other users than root may change the file or its folder.
+
+        Raises OSError where the file cannot be created.
+        """
         _check(file.parent, file.parent.stat(follow_symlinks=False), stat.S_ISDIR)
         flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
         self._descriptor = os.open(file, flags, 0o600)
@@ -35,7 +38,7 @@ class UidLock:
             raise
 
     def take(self, ids: IdRange) -> IdRange | None:
-        """Hold these ids. None: they are ours now; else the range of another daemon that is in the way."""
+        """Reserve these ids. Returns None on success, else the conflicting range of another daemon."""
         wanted = struct.pack(FLOCK, fcntl.F_WRLCK, os.SEEK_SET, ids.first, ids.count, 0)
         while True:
             try:
@@ -45,11 +48,11 @@ class UidLock:
                 kind, _, first, count, _ = struct.unpack(FLOCK, answer)
                 if kind != fcntl.F_UNLCK:
                     return IdRange(first, count)
-                continue  # given back meanwhile
+                continue  # the other daemon has released it meanwhile
             return None
 
     def close(self) -> None:
-        """Give everything back."""
+        """Release every range."""
         os.close(self._descriptor)
 
 
@@ -57,6 +60,6 @@ def _check(path: Path, status: os.stat_result, kind: object) -> None:
     right_kind = callable(kind) and kind(status.st_mode)
     if not right_kind or status.st_uid != 0 or status.st_mode & OTHERS_WRITE:
         raise HostRefused(
-            f"{path} is not root's alone, so the user ids of runners cannot be reserved there",
-            f"remove it, or `chown root {path}` and `chmod go-w {path}`",
+            f"users other than root may change {path}, so the user ids of runners cannot be reserved there",
+            f"remove it, or run `chown root {path}` and `chmod go-w {path}`",
         )

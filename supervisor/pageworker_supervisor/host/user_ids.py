@@ -1,4 +1,4 @@
-"""Chooses the user ids of this daemon's runners and holds them for its life."""
+"""Chooses the user ids of this daemon's runners, and reserves them as long as the daemon runs."""
 
 import os
 import pwd
@@ -25,11 +25,11 @@ from pageworker_supervisor.telemetry import log
 SUBORDINATE_FILES = (Path("/etc/subuid"), Path("/etc/subgid"))
 ACCOUNT_FILES = (Path("/etc/passwd"), Path("/etc/group"))
 MAP_FILES = (Path("/proc/self/uid_map"), Path("/proc/self/gid_map"))
-LEAVE_OUT = "leave sandbox.first_uid out, so that a free range is found, or name one"
+REMOVE_SETTING = "remove sandbox.first_uid, so that pageworker finds a free range, or set it to a free one"
 
 
 class HostIds:
-    """What this host says about user ids, read once."""
+    """The user ids that are taken or mapped on this host, read once."""
 
     def __init__(self) -> None:
         self.claims = [
@@ -39,21 +39,21 @@ class HostIds:
         self._maps = [mapped_ids(_text(file)) for file in MAP_FILES]
 
     def obstacle(self, ids: IdRange) -> tuple[str, str] | None:
-        """Why runners cannot have these ids, and how to fix it. None: they can."""
+        """Why runners cannot have these ids, and how to fix it. None: they can have them."""
         if not is_mapped(ids, *self._maps):
-            return f"user ids {ids} do not exist in this user namespace ({MAP_FILES[0]})", LEAVE_OUT
+            return f"user ids {ids} do not exist in this user namespace ({MAP_FILES[0]})", REMOVE_SETTING
         claim = conflict(ids, self.claims) or _known_account(ids)
         if claim is not None:
-            return f"user ids {ids} overlap {claim.ids}, {claim.owner}", LEAVE_OUT
+            return f"user ids {ids} overlap {claim.ids}, {claim.owner}", REMOVE_SETTING
         return None
 
 
 @contextmanager
 def reserved(settings: SandboxSettings, data_dir: Path, lock_file: Path = LOCK_FILE) -> Iterator[IdRange | None]:
-    """The ids for the gateway and the runners of this daemon, nobody else's while the block runs; None where we are not
-    root: then everything runs under our own user.
+    """The user ids for the gateway and the runners of this daemon, reserved for the block.
 
-    Raises HostRefused where the configured ids belong to somebody else, or none are free.
+    None where the daemon is not root: then its processes run under its own user. Raises HostRefused where the
+    configured ids have another owner, or no ids are free.
     """
     if os.geteuid() != 0:
         yield None
@@ -67,13 +67,15 @@ def reserved(settings: SandboxSettings, data_dir: Path, lock_file: Path = LOCK_F
 
 
 def choose(settings: SandboxSettings, host: HostIds, seed: str, lock: UidLock | None) -> IdRange:
-    """The configured range, or the first free one, held by `lock`. Raises HostRefused."""
+    """The configured range, or the first free one, reserved with `lock`. Raises HostRefused."""
     if settings.first_uid is not None:
         ids = IdRange(settings.first_uid, settings.uids)
         if obstacle := host.obstacle(ids):
             raise HostRefused(*obstacle)
         if lock is not None and (other := lock.take(ids)):
-            raise HostRefused(f"user ids {ids} overlap {other}, which another pageworker on this host has", LEAVE_OUT)
+            raise HostRefused(
+                f"user ids {ids} overlap {other}, which another pageworker on this host uses", REMOVE_SETTING
+            )
         return ids
     for ids in candidates(seed, settings.uids):
         if host.obstacle(ids) is None and (lock is None or lock.take(ids) is None):
@@ -85,7 +87,7 @@ def choose(settings: SandboxSettings, host: HostIds, seed: str, lock: UidLock | 
 
 
 def seed_of(data_dir: Path) -> str:
-    """What tells this daemon from others: its data folder, as path and as place on its disk."""
+    """What distinguishes this daemon from others: host name, and path and inode of its data folder."""
     status = data_dir.stat()
     return f"{os.uname().nodename}:{data_dir}:{status.st_dev}:{status.st_ino}"
 
@@ -95,23 +97,25 @@ def _open(file: Path) -> UidLock | None:
         return UidLock(file)
     except OSError as error:
         log.warning(
-            "user ids are not locked against other daemons of this host",
+            "user ids are not reserved against other daemons on this host",
             reason=f"{file}: {error.strerror}",
-            mend=f"let the daemon write {file.parent}",
+            mend=f"let the daemon create files in {file.parent}",
         )
         return None
 
 
 def _known_account(ids: IdRange) -> UidClaim | None:
-    """Accounts that are in no file: of a directory service, or running containers of systemd's. As systemd advises, the
-    ends of the range are looked up, not each id."""
+    """A claim by an account that is in no file: one of a directory service, or of a running systemd container.
+
+    Only the first and the last id are looked up, as systemd advises.
+    """
     for uid in (ids.first, ids.last):
         try:
             name = pwd.getpwuid(uid).pw_name
         except KeyError:
             continue
         if name != OWN_NAME:
-            return UidClaim(IdRange(uid, 1), f"{name}, whom the name service knows")
+            return UidClaim(IdRange(uid, 1), f"{name}, an account of the name service")
     return None
 
 

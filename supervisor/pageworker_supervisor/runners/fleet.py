@@ -1,28 +1,32 @@
-"""All runners of this worker: who holds which context, who comes and who goes."""
+"""All runners of this worker: which context each one holds, which start and which go."""
 
 import asyncio
 import itertools
 import time
 from collections.abc import Callable, Coroutine, Iterable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from pageworker_sandbox.launch import HostUnfit, survey
+from pageworker_sandbox.state_machine import label
 from pageworker_supervisor.contract.context_key import ContextKey
-from pageworker_supervisor.queue.options import Capacity
-from pageworker_supervisor.runners.errors import RunnerFailure, RunnerLost, SpawnFailed
+from pageworker_supervisor.queue.capacity import Capacity
 from pageworker_supervisor.runners.host_probe import HostProbe, ProbeEffects
-from pageworker_supervisor.runners.pending_admissions import Admitting, assume, may_go, other_set
+from pageworker_supervisor.runners.page_reservation import PageReservation
+from pageworker_supervisor.runners.pending_placements import PendingPlacement, with_pending
 from pageworker_supervisor.runners.placement import (
-    NOBODY,
+    NO_TENANT,
     STARTS_IDLE,
     PoolRules,
     RunnerSlot,
     Spawn,
     Use,
     capacity,
+    holder_with_other_egress,
+    may_retire,
     next_evictable_in,
     place,
     select_eviction,
@@ -31,32 +35,37 @@ from pageworker_supervisor.runners.resources import RunnerResources
 from pageworker_supervisor.runners.runner import Runner, RunnerEvents
 from pageworker_supervisor.runners.runner_state import RunnerState
 from pageworker_supervisor.runners.start_failure import Blame, StartFailure
-from pageworker_supervisor.runners.start_history import StartBlame, Starts
-from pageworker_supervisor.telemetry import log
+from pageworker_supervisor.runners.start_judge import StartJudge
 
 IDLE_CHECK_SECONDS = 5.0
-Released = Coroutine[Any, Any, None]
+ProfileRelease = Coroutine[Any, Any, None]
 
 
 class Fleet:
-    """Owns every runner from spawn to gone.
+    """Owns every runner from its start to its end.
 
-    `on_gone(context, fence)` is awaited when a runner's whole process tree has ended: only then may its
-    profile be given up.
+    `on_gone(context, fence)` is awaited when a runner's whole process tree has ended: only then may its profile lock be
+    released.
     """
 
     def __init__(
-        self, name: str, resources: RunnerResources, on_gone: Callable[[ContextKey, int | None], Released]
+        self,
+        name: str,
+        resources: RunnerResources,
+        probe_paths: tuple[Path | None, Path | None],
+        on_gone: Callable[[ContextKey, int | None], ProfileRelease],
     ) -> None:
+        """`probe_paths`: the configured Python and browser, which a probe looks for anew."""
         self.changed = asyncio.Event()
+        """Set when the fleet may take more or fewer jobs than before."""
         self.runners: dict[str, Runner] = {}
-        self.starts = Starts()
-        self._told = asyncio.Event()
-        """Set, and replaced, whenever a start has told something of the host."""
+        self._judge = StartJudge(resources.worker_id, resources.metrics, self.look)
+        self._starts = self._judge.history
         self._resting = False
         self._replaces: dict[str, str] = {}
         """Runners that open their folder, and the idle runner whose slot each of them is to have."""
-        self._probe = HostProbe(self.starts.host, ProbeEffects(self._start_probe, self._may_probe))
+        self._probe = HostProbe(self._starts.host, ProbeEffects(self._start_probe, self._may_probe))
+        self._probe_paths = probe_paths
         self._events = RunnerEvents(self._notify, self._folder_open, self._came_up)
         self._came_back: dict[ContextKey, float] = {}
         """Contexts whose idle runner was replaced, and until when their next start counts as coming back."""
@@ -65,69 +74,69 @@ class Fleet:
         self._on_gone = on_gone
         self._names = (f"{name}.{number}" for number in itertools.count(1))
         self._tasks: asyncio.TaskGroup | None = None
-        pool = resources.settings.pool
+        pool = resources.pool
         self._rules = PoolRules(pool.runners, pool.pages, pool.residency_seconds)
 
     async def run(self) -> None:
-        """Host the runners' lives for ever; on cancellation all of them end before this returns."""
+        """Host the runners for ever. On cancellation all of them end before this returns."""
         async with asyncio.TaskGroup() as self._tasks:
             self._tasks.create_task(self._probe.run(), name="host probe")
             await self._close_idle()
 
     def slots(self) -> list[RunnerSlot]:
-        """The fleet in placement's picture. A probe is not in it: it takes no runner slot from any job."""
-        return [runner.slot() for runner in self.runners.values() if runner.context != NOBODY]
+        """The fleet as placement sees it. A probe is not in it: it takes no runner slot from any job."""
+        return [runner.slot() for runner in self.runners.values() if runner.context != NO_TENANT]
 
-    def capacity(self, limit: int, admitting: Iterable[Admitting] = ()) -> Capacity:
-        """What this worker can claim now, beside what is claimed and not placed yet; no runner slots while no browser
-        starts here."""
-        now = time.monotonic()
-        coming = (lease for lease in admitting if self.starts.refusal(lease.context, now) is None)
-        seats = assume(self.slots(), self._rules, now, coming)
-        broken = tuple(self.starts.named(now, self._rules.runners - len(seats)))
-        return capacity(seats, self._rules, now, limit, starts=self._may_start(), broken=broken)
+    def capacity(self, limit: int, pending: Iterable[PendingPlacement] = ()) -> Capacity:
+        """What this worker can claim now, beside the `pending` leases that are claimed and not placed yet.
 
-    def trouble(self) -> str | None:
-        """Why no runner can be started now, where that is worth telling; None while all is well."""
-        return self._resources.outlet.trouble or self.starts.host.trouble
-
-    def next_evictable_in(self) -> float | None:
-        """Seconds until time alone makes room, or lets a waiting tenant take a place."""
-        now = time.monotonic()
-        waits = (next_evictable_in(self.slots(), self._rules, now), self.starts.changes_in(now))
-        return min((wait for wait in waits if wait is not None), default=None)
-
-    def reserve(self, context: ContextKey, fence: int | None, *, solo: bool) -> Runner | None:
-        """A page for one job of `context`, now; None where there is none and the job must be given back.
-
-        Raises ContextBroken where the context does not come up, and the job is to end for it.
+        There are no free runner slots while no browser starts here.
         """
         now = time.monotonic()
-        careful = self.starts.careful(context, now)
-        match place(self.slots(), self._rules, now, context, solo=solo, careful=careful):
+        coming = (lease for lease in pending if self._starts.refusal(lease.context, now) is None)
+        slots = with_pending(self.slots(), self._rules, now, coming)
+        broken = tuple(self._starts.broken_capacity(now, self._rules.runners - len(slots)))
+        return capacity(slots, self._rules, now, limit, starts=self._may_start(), broken=broken)
+
+    def trouble(self) -> str | None:
+        """Why no runner can be started now; None while runners start."""
+        return self._resources.gateway.trouble or self._starts.host.trouble
+
+    def next_evictable_in(self) -> float | None:
+        """Seconds until time alone frees a runner slot, or lets a waiting tenant have one."""
+        now = time.monotonic()
+        waits = (next_evictable_in(self.slots(), self._rules, now), self._starts.changes_in(now))
+        return min((wait for wait in waits if wait is not None), default=None)
+
+    def reserve(self, context: ContextKey, fence: int | None, *, exclusive: bool) -> PageReservation | None:
+        """A page for one job of `context`; None where there is none now and the job must be requeued.
+
+        Raises ContextBroken where the context does not come up and its jobs end with an error.
+        """
+        now = time.monotonic()
+        careful = self._starts.careful(context, now)
+        match place(self.slots(), self._rules, now, context, exclusive=exclusive, careful=careful):
             case Use(runner_id):
                 runner = self.runners[runner_id]
-            case Spawn(evict) if self._may_start() and self.starts.permits(context, now):
+            case Spawn(evict) if self._may_start() and self._starts.permits(context, now):
                 runner = self._spawn(context, fence)
                 if evict is not None:
-                    self.runners[evict].reserved = True
+                    self.runners[evict].close_to_jobs()
                     self._replaces[runner.runner_id] = evict
             case _:
-                if (broken := self.starts.refusal(context, now)) is not None:
+                if (broken := self._starts.refusal(context, now)) is not None:
                     raise broken
                 return None
-        runner.reserve()
-        runner.solo = runner.solo or solo
-        return runner
+        return runner.reserve(exclusive=exclusive)
 
     def free_slot_for(self, wanted: ContextKey) -> None:
-        """A context waits that has no place here: retire the runner that has its profile open with other hosts, else
-        the one that has held its place longest."""
+        """A context waits for a runner here: retire the runner that has its profile open with other hosts, else the one
+        that has had its slot longest."""
         now = time.monotonic()
-        if not self._may_start() or not self.starts.permits(wanted, now) or self.starts.careful(wanted, now):
+        if not self._may_start() or not self._starts.permits(wanted, now) or self._starts.careful(wanted, now):
             return
-        if (holder := other_set(self.slots(), wanted)) is not None:
-            if holder.open and may_go(holder, self._rules, now):
+        if (holder := holder_with_other_egress(self.slots(), wanted)) is not None:
+            if holder.open and may_retire(holder, self._rules, now):
                 self.runners[holder.runner_id].retire("its profile is wanted with other hosts")
             return
         chosen = select_eviction(self.slots(), self._rules, now, wanted)
@@ -135,36 +144,42 @@ class Fleet:
             self.runners[chosen].retire("another tenant's turn")
 
     def retire_profile(self, profile: tuple[str, str], reason: str) -> None:
-        """Let go of a profile, `(tenant, profile)`, for instance one that another worker asks for."""
+        """Retire the runner of a profile, `(tenant, profile)`."""
         for runner in self.runners.values():
             if runner.context.profile == profile:
                 runner.retire(reason)
 
     def kill_profile(self, profile: tuple[str, str], reason: str) -> None:
-        """End the runner of a profile now: somebody else may hold the profile already."""
+        """Kill the runner of a profile: another worker may hold the profile already."""
         for runner in self.runners.values():
             if runner.context.profile == profile:
                 runner.kill(reason, charged=False)
 
+    def kill_all(self, reason: str) -> None:
+        """Kill every runner. Its jobs are not to blame."""
+        for runner in list(self.runners.values()):
+            runner.kill(reason, charged=False)
+
     def dismiss(self, runner_id: str, reason: str) -> None:
-        """One runner is of no use any more: it goes, and its jobs run on another one."""
+        """One runner has become useless: it goes, and its jobs run on another one."""
         if (runner := self.runners.get(runner_id)) is not None:
             runner.dismiss(reason)
 
     def retire_all(self, reason: str) -> None:
         """Let every runner finish and go, and start none until `resume`."""
         self._resting = True
-        self._tell()
+        self._judge.rest()
         for runner in list(self.runners.values()):
             runner.retire(reason)
 
     def resume(self) -> None:
         """Start runners again."""
         self._resting = False
+        self._judge.resume()
         self.look()
 
     def look(self) -> None:
-        """What may be started is another now."""
+        """Check again what may be started."""
         self._probe.look()
         self._notify()
 
@@ -183,23 +198,34 @@ class Fleet:
         ]
 
     def _may_start(self) -> bool:
-        return not (self._resting or self.starts.host.closed or self._resources.outlet.trouble)
+        return not (self._resting or self._starts.host.closed or self._resources.gateway.trouble)
 
     def _spawn(self, context: ContextKey, fence: int | None) -> Runner:
         if self._tasks is None:
             raise RuntimeError("the fleet does not run")
-        runner = self._new_runner(context, fence, self._resources)
-        runner.probe = self.starts.begin(context)
-        runner.comes_back = self._came_back.pop(context, 0.0) > time.monotonic()
-        for other in list(self.runners.values()):
-            if other.context == NOBODY:
-                other.kill("another start tells as much", charged=False)
+        runner = self._new_runner(
+            context,
+            fence,
+            self._resources,
+            probe=self._starts.begin(context),
+            comes_back=self._came_back.pop(context, 0.0) > time.monotonic(),
+        )
+        for other in self._probes():
+            other.kill("another start tells as much", charged=False)
         self.runners[runner.runner_id] = runner
         self._tasks.create_task(self._host(runner), name=f"runner {runner.runner_id}")
         return runner
 
-    def _new_runner(self, context: ContextKey, fence: int | None, resources: RunnerResources) -> Runner:
-        return Runner(next(self._names), context, fence, resources, self._events)
+    def _new_runner(
+        self,
+        context: ContextKey,
+        fence: int | None,
+        resources: RunnerResources,
+        *,
+        probe: bool = False,
+        comes_back: bool = False,
+    ) -> Runner:
+        return Runner(next(self._names), context, fence, resources, self._events, probe=probe, comes_back=comes_back)
 
     async def _host(self, runner: Runner) -> None:
         failure: StartFailure | None = None
@@ -208,100 +234,55 @@ class Fleet:
         finally:
             del self.runners[runner.runner_id]
             self._gone.set()
-            if (kept := self._replaces.pop(runner.runner_id, None)) in self.runners:
-                self.runners[kept].reserved = False
+            if (kept := self.runners.get(self._replaces.pop(runner.runner_id, ""))) is not None:
+                kept.open_to_jobs()
         self.look()
         ended = time.monotonic()
         if failure is None:
             await self._on_gone(runner.context, runner.fence)
             return
-        # Before its profile is free again: its next start must wait for what is learnt of this one.
-        self.starts.suspect(runner.context)
+        # Before its profile lock is released: the next start must wait for what is learnt of this one.
+        self._starts.suspect(runner.context)
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._on_gone(runner.context, runner.fence))
             try:
-                runner.not_started(await self._judge(runner, failure, ended))
+                runner.not_started(await self._judge.judge(runner.context, failure, runner.since, ended))
             finally:
-                self.starts.decided(runner.context)
-                if runner.probe:
-                    self.starts.decided(runner.context)
-                self._resources.metrics.contexts_broken(self.starts.broken())
-                self.look()
-
-    async def _judge(self, runner: Runner, failure: StartFailure, ended: float) -> RunnerFailure:
-        """Whose fault it is that a runner did not come up, and what that means for its jobs."""
-        blame = failure.blame
-        if blame is Blame.HOST:
-            self._blame_host(failure)
-        elif blame is Blame.UNKNOWN:
-            blame = await self._find_out(runner, ended)
-        self._resources.metrics.start_failed(blame.name.lower())
-        match blame:
-            case Blame.CONTEXT:
-                broken = self.starts.failed(runner.context, failure, time.monotonic())
-                return broken if failure.charged else SpawnFailed(failure.summary)
-            case Blame.HOST:
-                return SpawnFailed(f"no browser starts on {self._resources.settings.worker.id}: {failure.summary}")
-            case _:
-                return RunnerLost(failure.summary, charged=False)
-
-    async def _find_out(self, runner: Runner, ended: float) -> Blame:
-        while True:
-            told = self._told
-            match self.starts.verdict(runner.context, runner.since, ended):
-                case StartBlame.CONTEXT:
-                    return Blame.CONTEXT
-                case StartBlame.HOST:
-                    return Blame.HOST
-            if self._resting:
-                return Blame.NOBODY
-            self.starts.host.doubt()
-            self.look()
-            await told.wait()
-
-    def _blame_host(self, failure: StartFailure) -> None:
-        self.starts.host.failed(time.monotonic(), failure.summary)
-        log.error("the host failed a start", reason=failure.summary, failures=self.starts.host.failures)
-        self._tell()
+                self._judge.judged(runner.context, probe=runner.probe)
 
     def _folder_open(self, runner: Runner) -> None:
         if (evict := self.runners.get(self._replaces.pop(runner.runner_id, ""))) is not None:
-            evict.reserved = False
+            evict.open_to_jobs()
             self._came_back[evict.context] = evict.last_used + STARTS_IDLE * evict.start_seconds
             evict.retire("its runner slot is needed")
 
     def _came_up(self, runner: Runner) -> None:
-        if runner.probe:
-            self.starts.decided(runner.context)
-        if self.starts.host.closed:
-            log.info("browsers start again")
-        self.starts.came_up(runner.context, time.monotonic())
-        self._resources.metrics.contexts_broken(self.starts.broken())
-        for other in list(self.runners.values()):
-            if other.context == NOBODY:
-                other.retire("it is known that browsers start here")
-        self._tell()
+        self._judge.came_up(runner.context, probe=runner.probe)
+        for other in self._probes():
+            other.retire("it is known that browsers start here")
 
-    # ---- runners of nobody
+    # ---- probes: runners of no tenant ----
+
+    def _probes(self) -> list[Runner]:
+        return [runner for runner in self.runners.values() if runner.context == NO_TENANT]
 
     def _may_probe(self) -> bool:
-        # Whether all runner slots are taken does not matter: else a worker full of healthy idle runners would never
+        # A probe starts even if all runner slots are taken. Otherwise a worker full of healthy idle runners would never
         # learn whether the host starts browsers again, and a job that waits for that would wait for ever.
-        others = any(runner.life is RunnerState.STARTING for runner in self.runners.values())
-        return not (self._resting or self._resources.outlet.trouble or others)
+        others = any(runner.state is RunnerState.STARTING for runner in self.runners.values())
+        return not (self._resting or self._resources.gateway.trouble or others)
 
     async def _start_probe(self) -> None:
-        settings = self._resources.settings
-        if self.starts.host.closed:
-            # What was broken may have been replaced by something else: another browser, with other libraries.
+        if self._starts.host.closed:
+            # What was broken may have been replaced by another browser, with other libraries.
             try:
-                host = await asyncio.to_thread(survey, settings.sandbox.python, settings.browser.executable)
+                host = await asyncio.to_thread(survey, *self._probe_paths)
             except (HostUnfit, OSError) as unfit:
-                self._blame_host(StartFailure(Blame.HOST, str(unfit)))
+                self._judge.blame_host(StartFailure(Blame.HOST, str(unfit)))
                 return
             self._resources = replace(self._resources, host=host)
-        one_page = msgspec.structs.replace(settings, pool=msgspec.structs.replace(settings.pool, pages=1))
-        runner = self._new_runner(NOBODY, None, replace(self._resources, settings=one_page))
+        one_page = replace(self._resources, pool=msgspec.structs.replace(self._resources.pool, pages=1))
+        runner = self._new_runner(NO_TENANT, None, one_page)
         self.runners[runner.runner_id] = runner
         try:
             failure = await runner.live()
@@ -309,25 +290,20 @@ class Fleet:
             del self.runners[runner.runner_id]
             self._gone.set()
             self._notify()
-        if failure is not None and failure.blame is not Blame.NOBODY:
-            self._resources.metrics.start_failed(Blame.HOST.name.lower())
-            self._blame_host(failure)
-
-    def _tell(self) -> None:
-        told, self._told = self._told, asyncio.Event()
-        told.set()
-        self.look()
+        if failure is not None and failure.blame is not Blame.NONE:
+            self._resources.metrics.start_failed(label(Blame.HOST))
+            self._judge.blame_host(failure)
 
     def _notify(self) -> None:
         self.changed.set()
 
     async def _close_idle(self) -> None:
-        idle_seconds = self._resources.settings.pool.idle_seconds
+        idle_seconds = self._resources.pool.idle_seconds
         while True:
             await asyncio.sleep(min(IDLE_CHECK_SECONDS, idle_seconds))
             now = time.monotonic()
             for runner in list(self.runners.values()):
-                if runner.life is RunnerState.READY and not runner.taken and now - runner.last_used > idle_seconds:
+                if runner.state is RunnerState.READY and not runner.taken and now - runner.last_used > idle_seconds:
                     runner.retire("idle")
             self._came_back = {context: until for context, until in self._came_back.items() if until > now}
             self._notify()

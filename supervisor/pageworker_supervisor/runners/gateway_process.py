@@ -1,4 +1,4 @@
-"""The way out for all runners: keeps one egress gateway running and speaks with it."""
+"""Keeps one egress gateway running for all runners, and attaches runners to it."""
 
 import asyncio
 import time
@@ -19,25 +19,25 @@ ANSWER_SECONDS = 5.0
 
 
 @dataclass(frozen=True)
-class OutletEvents:
-    """What is told of the gateway, as calls."""
+class GatewayEvents:
+    """What the gateway's owner wants to know, as calls."""
 
     came_up: Callable[[], None]
     lost: Callable[[str], None]
-    """The reason. Every runner is without network, and its listener is gone."""
+    """Gets the reason. Every runner has lost its network: its listener is gone."""
     listener_lost: Callable[[str], None]
-    """The id of the runner that alone is without network."""
+    """Gets the id of the one runner that has lost its network."""
 
 
 class GatewayProcess:
-    """One gateway process at a time. One that does not come up, or is lost, is followed by another, later each time."""
+    """One gateway process at a time. Another is started when it does not come up or is lost, after a growing pause."""
 
     def __init__(
-        self, host: Host, users: GatewayUsers, rules: DialRules, metrics: Metrics, events: OutletEvents
+        self, host: Host, users: GatewayUsers, rules: DialRules, metrics: Metrics, events: GatewayEvents
     ) -> None:
         self.proof: dict[str, str] = {}
         self.trouble: str | None = None
-        """Why there is no gateway; None while there is one, and while the first is being started."""
+        """Why there is no gateway; None while there is one, and while the first one starts."""
         self._host = host
         self._users = users
         self._rules = rules
@@ -56,7 +56,7 @@ class GatewayProcess:
             reason = ""
             try:
                 await self._serve()
-            # Whatever a launch fails for (a suspended host, no memory, no process): the next one may come up.
+            # A launch may fail for a suspended host, for want of memory or of processes. The next one may come up.
             except* (EgressError, OSError) as group:
                 reason = next(str(error) or repr(error) for error in leaves(group))
             came_up = self._up.is_set()
@@ -69,14 +69,14 @@ class GatewayProcess:
             await asyncio.sleep(self._backoff.remaining_seconds(time.monotonic()))
 
     async def _serve(self) -> None:
-        cell = await launch_gateway(self._host, self._users, self._rules)
+        process = await launch_gateway(self._host, self._users, self._rules)
         try:
-            gateway = connect(cell.channel)
+            gateway = connect(process.channel)
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(gateway.run())
                 tasks.create_task(self._report(gateway))
                 await self._answers(gateway)
-                self.proof = await cell.proof()
+                self.proof = await process.proof()
                 self._gateway = gateway
                 self.trouble = None
                 self._silent.clear()
@@ -85,8 +85,8 @@ class GatewayProcess:
                 await self._silent.wait()
                 raise GatewayLost("it does not answer")
         finally:
-            cell.kill()
-            await asyncio.shield(cell.wait())
+            process.kill()
+            await asyncio.shield(process.wait())
 
     async def _answers(self, gateway: GatewayClient) -> None:
         try:
@@ -106,13 +106,13 @@ class GatewayProcess:
                 self._events.listener_lost(notice.runner_id)
 
     async def attach(self, runner_id: str, tenant_id: str, listener: int, policy: EgressPolicy) -> None:
-        """Give a runner its way out. Waits until there is a gateway."""
+        """Give a runner its network. Waits until there is a gateway."""
         await self._up.wait()
         await self._alive().attach(runner_id, listener, policy)
         self._tenants[runner_id] = tenant_id
 
     async def detach(self, runner_id: str) -> None:
-        """Close a runner's way out, if it still has one."""
+        """Close a runner's network, if it still has one."""
         tenant_id = self._tenants.pop(runner_id, "")
         try:
             async with asyncio.timeout(ANSWER_SECONDS):
@@ -120,7 +120,7 @@ class GatewayProcess:
         except (GatewayLost, GatewayRefused):
             return
         except TimeoutError:
-            # A gateway that is stuck would hold up every runner that ends: start another.
+            # A gateway that is stuck would delay every runner that ends. Start another one.
             self._silent.set()
             return
         self._metrics.egress(tenant_id, usage.up_bytes, usage.down_bytes)

@@ -1,15 +1,15 @@
-"""Where jobs can run on this worker. Pure: a picture of the fleet in, capacity and choices out.
+"""Where jobs can run on this worker. Pure: the runner slots go in, capacity and choices come out.
 
-A context is a tenant's profile, or a tenant's ephemeral context. One runner holds one context; a profile has one
-runner at most, while a tenant's ephemeral work may spread over several. A worker may claim for contexts that it
-holds (their free pages) and for as many new runners as it has runner slots: those without a runner, and those whose
-runner is idle and may be replaced.
+A browser context is a tenant's profile, or a tenant's ephemeral context. One runner holds one context. A profile has at
+most one runner; a tenant's ephemeral jobs may use several. A worker claims jobs for the contexts that it holds (their
+free pages) and for as many new runners as it has free runner slots: those without a runner, and those whose runner is
+idle and may be replaced.
 
-What may be replaced follows from what its start has cost, as measured. A busy runner stays for several times as long
-as its start took, so that a slot spends most of its time with jobs. An idle one makes way after a moment: an idle slot
-beside waiting work is a wasted one. Only where its context is known to come back after pauses it is kept for as long as
-starting it again would cost, twice over: to keep it longer costs more than to start it again. And a page that is being
-recycled serves its own context sooner than a new runner would.
+When a runner may be replaced depends on how long its start took. A busy runner stays for several times its start time,
+so that a slot spends most of its time with jobs. An idle runner may be replaced after a moment, because an idle slot
+beside waiting jobs is wasted. If its context has had jobs again after a pause, it is kept for twice its start time: to
+keep it longer would cost more than to start it again. A page that is being recycled serves its own context sooner than
+a new runner would.
 """
 
 from collections import Counter
@@ -18,43 +18,43 @@ from dataclasses import dataclass
 from math import inf, isinf
 
 from pageworker_supervisor.contract.context_key import ContextKey
-from pageworker_supervisor.queue.options import Capacity, ContextCapacity
+from pageworker_supervisor.queue.capacity import Capacity, ContextCapacity
 
-NO_ROOM_EITHER = -1
-"""Free pages of a context for which the queue must not use a room."""
+NO_RUNNER_SLOT = -1
+"""Free pages of a context for which the queue must not use a runner slot."""
 
-NOBODY = ContextKey("(nobody)")
-"""The context of a runner that serves no tenant: it is started to see whether browsers start here. No tenant's name."""
+NO_TENANT = ContextKey("(no tenant)")
+"""The context of a probe: a runner that is started to find out whether browsers start here. No tenant has this name."""
 
 LINGER_SECONDS = 0.25
-"""An idle runner waits so long for the next job of its own context before its runner slot may go to another one."""
+"""How long an idle runner waits for the next job of its context before another context may have its slot."""
 STARTS_IDLE = 2.0
-"""Times the measured seconds of a start: so long an idle runner is kept whose context comes back after pauses."""
+"""An idle runner whose context comes back after pauses is kept for so many times its start time."""
 STARTS_RESIDENT = 5.0
-"""Times the measured seconds of a start: so long a runner stays before another context may replace it though it is
-busy. Starts then take at most a sixth of a slot's time."""
+"""A busy runner stays for so many times its start time before another context may replace it. Starts then take at most
+a sixth of a slot's time."""
 LONGEST_RESIDENCY_SECONDS = 20.0
-"""No waiting context waits longer for a busy runner's slot, however long starts take (unless the setting is longer)."""
+"""The longest time that a busy runner stays because its start was slow. The setting may be longer."""
 
 
 @dataclass(frozen=True)
 class RunnerSlot:
-    """One runner, as placement sees it. Times are monotonic seconds."""
+    """One runner as placement sees it. Times are monotonic seconds."""
 
     runner_id: str
     context: ContextKey
     pages: int
     taken: int
-    """Pages that are promised, running or being recycled."""
+    """Pages that are reserved, in use or being recycled."""
     open: bool
-    """Takes new jobs: not retiring, not reserved for a job that must run alone."""
+    """It takes new jobs: it does not retire, and no job has it exclusively."""
     since: float
-    """When it had come up; infinite before."""
+    """When it came up; infinite before."""
     last_used: float
     start_seconds: float = 0.0
     """How long it took to come up."""
     recycling: int = 0
-    """Of those taken: jobs have left them, and they are free again in less time than a start takes."""
+    """Taken pages that jobs have left. They are free again in less time than a start takes."""
     comes_back: bool = False
     """Its context has had jobs again after a pause."""
 
@@ -64,12 +64,12 @@ class RunnerSlot:
         return isinf(self.since)
 
     def replaceable_at(self, rules: "PoolRules") -> float:
-        """From when on another context may have its runner slot though it is busy."""
+        """When another context may have its slot at the earliest although it is busy."""
         earned = min(LONGEST_RESIDENCY_SECONDS, STARTS_RESIDENT * self.start_seconds)
         return self.since + max(rules.residency_seconds, earned)
 
     def replaceable_idle_at(self, rules: "PoolRules") -> float:
-        """From when on another context may have its runner slot, if it is idle."""
+        """When another context may have its slot at the earliest if it is idle."""
         if self.coming_up:
             return inf
         pause = max(LINGER_SECONDS, STARTS_IDLE * self.start_seconds if self.comes_back else 0.0)
@@ -77,7 +77,7 @@ class RunnerSlot:
 
     @property
     def soon_free(self) -> bool:
-        """It takes more jobs in less time than another runner would."""
+        """It will take more jobs sooner than a new runner could."""
         return self.coming_up or self.recycling > 0
 
     @property
@@ -88,21 +88,21 @@ class RunnerSlot:
 
 @dataclass(frozen=True)
 class PoolRules:
-    """The worker's limits: runners, pages a runner, seconds a runner keeps its place at least."""
+    """The worker's limits: runners, pages per runner, seconds that a busy runner keeps its slot at least."""
 
     runners: int
     pages: int
     residency_seconds: float
 
 
-def evictable(seats: Sequence[RunnerSlot], rules: PoolRules, now: float) -> list[RunnerSlot]:
-    """Idle runners that may give their place to another context, least recently used first."""
-    idle = [seat for seat in seats if seat.open and not seat.taken and now >= seat.replaceable_idle_at(rules)]
-    return sorted(idle, key=lambda seat: seat.last_used)
+def evictable(slots: Sequence[RunnerSlot], rules: PoolRules, now: float) -> list[RunnerSlot]:
+    """Idle runners that another context may replace, least recently used first."""
+    idle = [slot for slot in slots if slot.open and not slot.taken and now >= slot.replaceable_idle_at(rules)]
+    return sorted(idle, key=lambda slot: slot.last_used)
 
 
 def capacity(
-    seats: Sequence[RunnerSlot],
+    slots: Sequence[RunnerSlot],
     rules: PoolRules,
     now: float,
     limit: int,
@@ -110,30 +110,36 @@ def capacity(
     starts: bool = True,
     broken: Sequence[ContextCapacity] = (),
 ) -> Capacity:
-    """What to claim for: free pages of held contexts, and runner slots for new ones, those only where a runner can be
-    started now (`starts`). `broken`: contexts that do not come up, as the queue is to treat them."""
-    idle = evictable(seats, rules, now) if starts else []
-    # A full profile is named too: it is held here, so no room can serve it. So is an ephemeral context whose runner
-    # is still coming up: a tenant gets its next runner when this one is there, not one for each job meanwhile. Nor does
-    # it get one while a page is about to be free.
+    """What to claim for: free pages of held contexts, and runner slots for new ones.
+
+    `starts`: whether runners can be started now. `broken`: contexts that do not come up, as the queue has to treat
+    them.
+    """
+    idle = evictable(slots, rules, now) if starts else []
+    # A profile without free pages is listed too: it is held here, so no other runner can serve it. So is an ephemeral
+    # context whose runner is coming up, or has a page that is about to be free: it gets no second runner meanwhile.
     held = tuple(
-        ContextCapacity(seat.context, seat.free or (NO_ROOM_EITHER if seat.soon_free else 0), idle=seat in idle)
-        for seat in seats
-        if seat.free or seat.context.profile is not None or seat.soon_free
+        ContextCapacity(slot.context, slot.free or (NO_RUNNER_SLOT if slot.soon_free else 0), idle=slot in idle)
+        for slot in slots
+        if slot.free or slot.context.profile is not None or slot.soon_free
     )
-    empty = max(0, rules.runners - len(seats)) if starts else 0
-    # An idle runner's pages count once: either it keeps its context or it makes room.
-    most = sum(seat.free for seat in seats) + empty * rules.pages + sum(max(0, room.free_pages) for room in broken)
-    rooms = empty + len(idle)
-    return Capacity(limit=min(limit, most), contexts=(*held, *broken), runner_slots=rooms, pages_per_room=rules.pages)
+    empty = max(0, rules.runners - len(slots)) if starts else 0
+    # An idle runner's pages count once: either it keeps its context, or another context replaces it.
+    most = (
+        sum(slot.free for slot in slots) + empty * rules.pages + sum(max(0, context.free_pages) for context in broken)
+    )
+    runner_slots = empty + len(idle)
+    return Capacity(
+        limit=min(limit, most), contexts=(*held, *broken), runner_slots=runner_slots, pages_per_runner=rules.pages
+    )
 
 
-def next_evictable_in(seats: Sequence[RunnerSlot], rules: PoolRules, now: float) -> float | None:
-    """Seconds until the next runner may have to give way; None where none is waiting for that."""
+def next_evictable_in(slots: Sequence[RunnerSlot], rules: PoolRules, now: float) -> float | None:
+    """Seconds until the next runner may be replaced; None where time changes nothing."""
     waits = [
-        (seat.replaceable_at(rules) if seat.taken else seat.replaceable_idle_at(rules)) - now
-        for seat in seats
-        if not seat.coming_up
+        (slot.replaceable_at(rules) if slot.taken else slot.replaceable_idle_at(rules)) - now
+        for slot in slots
+        if not slot.coming_up
     ]
     return min((wait for wait in waits if wait > 0), default=None)
 
@@ -147,65 +153,78 @@ class Use:
 
 @dataclass(frozen=True)
 class Spawn:
-    """Start a runner, after `evict` was told to go where that is named."""
+    """Start a runner. `evict`: the idle runner that it replaces, if any."""
 
     evict: str | None
 
 
 def place(
-    seats: Sequence[RunnerSlot],
+    slots: Sequence[RunnerSlot],
     rules: PoolRules,
     now: float,
     context: ContextKey,
     *,
-    solo: bool = False,
+    exclusive: bool = False,
     careful: bool = False,
 ) -> Use | Spawn | None:
-    """Where a job of `context` runs; None where there is no place left and it must be given back.
+    """Where a job of `context` runs; None where there is no place and it must be requeued.
 
-    A `solo` job takes an empty runner where it can; else it gets one with a free page, and waits there until
-    its neighbours have left. `careful`: its runner may well not come up, so none of another context is replaced for it.
+    An `exclusive` job takes an empty runner where it can. Otherwise it takes a free page and waits until the other jobs
+    of that runner have left. `careful`: its runner will probably not come up, so it replaces no idle runner.
     """
-    holders = [seat for seat in seats if seat.context == context and seat.free]
-    empty = [seat for seat in holders if not seat.taken]
-    if solo and empty:
+    holders = [slot for slot in slots if slot.context == context and slot.free]
+    empty = [slot for slot in holders if not slot.taken]
+    if exclusive and empty:
         return Use(empty[0].runner_id)
-    if holders and not solo:
-        return Use(max(holders, key=lambda seat: seat.taken).runner_id)
-    return _new_runner(seats, rules, now, context, careful) or (Use(holders[0].runner_id) if holders else None)
+    if holders and not exclusive:
+        return Use(max(holders, key=lambda slot: slot.taken).runner_id)
+    return _new_runner(slots, rules, now, context, careful) or (Use(holders[0].runner_id) if holders else None)
 
 
 def _new_runner(
-    seats: Sequence[RunnerSlot], rules: PoolRules, now: float, context: ContextKey, careful: bool
+    slots: Sequence[RunnerSlot], rules: PoolRules, now: float, context: ContextKey, careful: bool
 ) -> Spawn | None:
-    if context.profile is not None and any(seat.context.profile == context.profile for seat in seats):
+    if context.profile is not None and any(slot.context.profile == context.profile for slot in slots):
         return None
-    if len(seats) < rules.runners:
+    if len(slots) < rules.runners:
         return Spawn(evict=None)
     if careful:
         return None
-    idle = [seat for seat in evictable(seats, rules, now) if seat.context != context]
-    # Whoever has an idle runner itself, with another set of hosts or another profile, replaces that one.
-    idle.sort(key=lambda seat: seat.context.tenant_id != context.tenant_id)
+    idle = [slot for slot in evictable(slots, rules, now) if slot.context != context]
+    # A tenant that has an idle runner of another context replaces that one first.
+    idle.sort(key=lambda slot: slot.context.tenant_id != context.tenant_id)
     return Spawn(evict=idle[0].runner_id) if idle else None
 
 
-def select_eviction(seats: Sequence[RunnerSlot], rules: PoolRules, now: float, wanted: ContextKey) -> str | None:
-    """Which busy runner should retire so that `wanted` gets its turn: of the tenant that has most of them here, the one
-    that has held its place longest. So a tenant of many contexts replaces its own runners before those of others.
+def holder_with_other_egress(slots: Sequence[RunnerSlot], wanted: ContextKey) -> RunnerSlot | None:
+    """The runner that has the wanted profile open with another egress set."""
+    if wanted.profile is None:
+        return None
+    return next((slot for slot in slots if slot.context.profile == wanted.profile and slot.context != wanted), None)
 
-    Only past its residency, never while another runner already retires for the same purpose, and not for a
-    context that is here already.
+
+def may_retire(slot: RunnerSlot, rules: PoolRules, now: float) -> bool:
+    """Whether a runner has had its minimum time, so that the same profile may be opened with another egress set."""
+    if slot.coming_up:
+        return False
+    return now >= (slot.replaceable_at(rules) if slot.taken else slot.replaceable_idle_at(rules))
+
+
+def select_eviction(slots: Sequence[RunnerSlot], rules: PoolRules, now: float, wanted: ContextKey) -> str | None:
+    """Which busy runner retires so that `wanted` gets a slot: of the tenant that has most runners here, the one that
+    has had its slot longest. So a tenant of many contexts replaces its own runners before those of other tenants.
+
+    None while no runner has had its minimum time, while another runner already retires, and for a context that is here.
     """
-    if any(seat.context == wanted for seat in seats) or any(not seat.open for seat in seats):
+    if any(slot.context == wanted for slot in slots) or any(not slot.open for slot in slots):
         return None
-    if len(seats) < rules.runners or evictable(seats, rules, now):
+    if len(slots) < rules.runners or evictable(slots, rules, now):
         return None
-    ripe = [seat for seat in seats if now >= seat.replaceable_at(rules)]
-    held = Counter(seat.context.tenant_id for seat in seats)
+    ripe = [slot for slot in slots if now >= slot.replaceable_at(rules)]
+    held = Counter(slot.context.tenant_id for slot in slots)
 
-    def order(seat: RunnerSlot) -> tuple[int, bool, float]:
-        tenant_id = seat.context.tenant_id
-        return -held[tenant_id], tenant_id != wanted.tenant_id, seat.since
+    def order(slot: RunnerSlot) -> tuple[int, bool, float]:
+        tenant_id = slot.context.tenant_id
+        return -held[tenant_id], tenant_id != wanted.tenant_id, slot.since
 
     return min(ripe, key=order).runner_id if ripe else None

@@ -1,6 +1,6 @@
-"""What every runner of this worker shares: the host it stands on, the gateway, the profiles, the settings."""
+"""What all runners of this worker share: the host, the gateway, the profiles, the settings."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,10 +8,9 @@ from pathlib import Path
 from pageworker_profiles import ProfileFolders, ProfileTooLarge
 from pageworker_sandbox.egress.messages import EgressPolicy
 from pageworker_sandbox.hostname import policy_host_glob
-from pageworker_sandbox.launch import Host
-from pageworker_supervisor.artifacts.store import ArtifactStore
-from pageworker_supervisor.config.settings import Settings
-from pageworker_supervisor.config.tenant_lookup import limits_for
+from pageworker_sandbox.launch import Host, SandboxedProcess, SandboxSpec, launch
+from pageworker_sandbox.wire import messages as m
+from pageworker_supervisor.config.settings import EgressSettings, PoolSettings, SandboxSettings, TenantSettings
 from pageworker_supervisor.contract.context_key import ContextKey
 from pageworker_supervisor.runners.egress_sets import EgressSets
 from pageworker_supervisor.runners.gateway_process import GatewayProcess
@@ -22,9 +21,9 @@ from pageworker_supervisor.telemetry.metrics import Metrics
 
 @dataclass(frozen=True)
 class RunnerFolder:
-    """A runner's only writable place outside of its memory (None: it has none, its profile is a tmpfs).
+    """A runner's only writable folder outside of its memory. `path` None: it has none, its profile is a tmpfs.
 
-    `uid` is the user it belongs to, None our own.
+    `uid`: the user that owns it; None: the daemon's own.
     """
 
     path: Path | None
@@ -32,7 +31,7 @@ class RunnerFolder:
     profiles: ProfileFolders
 
     async def breach(self) -> Breach | None:
-        """Measure it: whether it holds more than a profile may. Raises ProfileError."""
+        """Measure it: does it hold more than a profile may? Raises ProfileError."""
         if self.path is None:
             return None
         try:
@@ -44,13 +43,19 @@ class RunnerFolder:
 
 @dataclass(frozen=True)
 class RunnerResources:
-    """Shared by all runners of a worker."""
+    """What all runners of a worker share: settings, the host, the gateway, the profiles."""
 
-    settings: Settings
+    worker_id: str
+    pool: PoolSettings
+    sandbox: SandboxSettings
+    egress: EgressSettings
+    failure_artifacts: bool
+    """Whether a failed attempt leaves a screenshot and the page's HTML."""
+    tenant_settings: Callable[[str], TenantSettings]
+    """By tenant id."""
     host: Host
-    outlet: GatewayProcess
+    gateway: GatewayProcess
     profiles: ProfileFolders
-    artifacts: ArtifactStore
     metrics: Metrics
     uids: UidPool
     egress_sets: EgressSets
@@ -66,16 +71,42 @@ class RunnerResources:
                 with closing(opened) as lease:
                     yield RunnerFolder(lease.path, uid, self.profiles)
 
+    async def launch(self, runner_id: str, folder: RunnerFolder) -> SandboxedProcess:
+        """Start a runner's process in its sandbox. Raises HostUnfit, OSError."""
+        spec = SandboxSpec(
+            runner_id=runner_id,
+            uid=folder.uid,
+            profile_dir=folder.path,
+            memory_bytes=self.sandbox.memory_bytes,
+            processes=self.sandbox.processes,
+            scratch_bytes=self.sandbox.scratch_bytes,
+            scratch_files=self.sandbox.scratch_files,
+        )
+        return await launch(self.host, spec)
+
+    def boot_message(self, runner_id: str, context: ContextKey) -> m.Boot:
+        """What a runner has to know before it starts its browser."""
+        return m.Boot(
+            protocol=m.PROTOCOL,
+            runner_id=runner_id,
+            worker_id=self.worker_id,
+            tenant_id=context.tenant_id,
+            persistent=context.profile_id is not None,
+            pages=self.pool.pages,
+            browser=str(self.host.browser),
+            recycle_seconds=self.pool.recycle_seconds,
+            max_jobs=self.pool.max_jobs,
+            failure_artifacts=self.failure_artifacts,
+        )
+
     def policy(self, context: ContextKey) -> EgressPolicy:
-        """What a runner may reach for all its life: hosts that its tenant allows, and all its modules."""
-        egress = self.settings.egress
-        tenant = limits_for(self.settings.tenants, context.tenant_id)
+        """What a runner may reach as long as it lives: hosts that its tenant allows, and all its modules."""
         return EgressPolicy(
             hosts=(
-                tuple(policy_host_glob(glob) for glob in tenant.egress) if tenant else (),
+                tuple(policy_host_glob(glob) for glob in self.tenant_settings(context.tenant_id).egress),
                 self.egress_sets.hosts(context.egress),
             ),
-            ports=egress.ports,
-            fixed={policy_host_glob(host): address for host, address in egress.hosts.items()},
-            connect_seconds=egress.connect_seconds,
+            ports=self.egress.ports,
+            fixed={policy_host_glob(host): address for host, address in self.egress.hosts.items()},
+            connect_seconds=self.egress.connect_seconds,
         )

@@ -1,4 +1,4 @@
-"""What is known of one runner's limits: what the kernel has enforced, what was measured, and whose a breach is."""
+"""The limits of one runner: what the kernel enforced, what was measured, and which attempt exceeded one."""
 
 from collections.abc import Collection
 
@@ -20,11 +20,11 @@ from pageworker_supervisor.telemetry import log
 from pageworker_supervisor.telemetry.metrics import Metrics
 
 EXHAUSTED = frozenset({"memory_limit", "process_limit"})
-"""Failures after which little is left for the next job."""
+"""Failures after which a runner has too little memory or too few processes left for the next job."""
 
 
 class EnforcedLimits:
-    """One runner's. `memory_bytes`: what it used at the last look."""
+    """Those of one runner. `memory_bytes`: what it used when it was measured last."""
 
     def __init__(self, sandbox: SandboxSettings) -> None:
         self.memory_bytes = 0
@@ -32,25 +32,25 @@ class EnforcedLimits:
         self._hits = LimitHits()
         self._measured_jobs = 0
 
-    def kernel_breach(self, cell: SandboxedProcess | None) -> Breach | None:
-        """What the kernel refused the runner, or killed of it, since this was asked last. Known only with a cgroup."""
-        if cell is None:
+    def kernel_breach(self, process: SandboxedProcess | None) -> Breach | None:
+        """What the kernel refused the runner, or killed of it, since the last call. Known only with a cgroup."""
+        if process is None:
             return None
-        before, self._hits = self._hits, cell.limit_hits()
+        before, self._hits = self._hits, process.limit_hits()
         return kernel_breach(before, self._hits, self._sandbox.memory_bytes, self._sandbox.processes)
 
-    def breach_behind(self, done: m.Done, cell: SandboxedProcess | None) -> Breach | None:
-        """The limit that made an attempt fail: a tmpfs that is full, or what the kernel enforced since the last look.
+    def breach_behind(self, done: m.Done, process: SandboxedProcess | None) -> Breach | None:
+        """The limit that made an attempt fail: a tmpfs that is full, or what the kernel enforced since the last call.
 
-        Its out-of-memory killer takes the largest process, often a page's, and the failure can have any name.
+        The out-of-memory killer takes the largest process, often a page's, so the failure can have any name.
         """
-        if done.failure is None or cell is None:
+        if done.failure is None or process is None:
             return None
-        full = next(filter(None, map(tmpfs_breach, cell.tmpfs_use_now())), None)
-        return full or self.kernel_breach(cell)
+        full = next(filter(None, map(tmpfs_breach, process.tmpfs_use_now())), None)
+        return full or self.kernel_breach(process)
 
     async def profile_breach(self, folder: RunnerFolder, jobs_done: int, *, busy: bool) -> Breach | None:
-        """Measure the profile, where a job has run since that was done last: a walk costs 20 ms at least."""
+        """Measure the profile if a job has run since the last time: a walk of its tree costs 20 ms or more."""
         if not busy and jobs_done == self._measured_jobs:
             return None
         self._measured_jobs = jobs_done
@@ -61,33 +61,33 @@ class EnforcedLimits:
             return None
 
     async def breach(
-        self, cell: SandboxedProcess, folder: RunnerFolder, jobs_done: int, *, busy: bool, costly: bool
+        self, process: SandboxedProcess, folder: RunnerFolder, jobs_done: int, *, busy: bool, costly: bool
     ) -> Breach | None:
-        """Look at everything, what is `costly` (memory, profile) only where that is asked for."""
+        """Measure everything; memory and profile only if `costly`."""
         sandbox = self._sandbox
-        tmpfs = map(tmpfs_breach, await cell.tmpfs_use())
-        found = self.kernel_breach(cell) or next(filter(None, tmpfs), None)
-        found = found or process_breach(await cell.processes(), sandbox.processes)
+        tmpfs = map(tmpfs_breach, await process.tmpfs_use())
+        found = self.kernel_breach(process) or next(filter(None, tmpfs), None)
+        found = found or process_breach(await process.processes(), sandbox.processes)
         if found is None and costly:
-            self.memory_bytes = await cell.memory_bytes(sandbox.memory_bytes)
+            self.memory_bytes = await process.memory_bytes(sandbox.memory_bytes)
             found = memory_breach(self.memory_bytes, sandbox.memory_bytes)
             found = found or await self.profile_breach(folder, jobs_done, busy=busy)
         return found
 
     async def profile_closed(self, folder: RunnerFolder, jobs_done: int, metrics: Metrics) -> None:
-        """Its browser has gone: say so where the profile will not be opened again."""
+        """Its browser is gone: log a profile that has become too large to be opened again."""
         breach = await self.profile_breach(folder, jobs_done, busy=False)
         if breach is not None:
             log.warning("a profile is too large to be opened again", reason=breach.message)
             metrics.limit_breached(breach.limit)
 
 
-def is_alone(breach: Breach, running: Collection[SentAttempt], owed: Collection[str]) -> bool:
-    """Whether one attempt must have gone past the limit: it had the runner to itself, and found it well below.
+def is_alone(breach: Breach, running: Collection[SentAttempt], recycling: Collection[str]) -> bool:
+    """Whether one attempt must have exceeded the limit: it was alone on the runner, which was well below the limit.
 
-    `owed`: attempts that are done, whose pages are not given back yet.
+    `recycling`: attempts that are done, whose pages are not free yet.
     """
-    if len(running) != 1 or owed:
+    if len(running) != 1 or recycling:
         return False
     (one,) = running
     return breach.limit != "memory_limit" or one.memory_before_bytes <= breach.allowed / 2

@@ -1,4 +1,4 @@
-"""One attempt on a runner, between Run and Free."""
+"""One attempt on a runner: from the Run message to its end."""
 
 import asyncio
 import datetime as dt
@@ -11,18 +11,20 @@ from pageworker_sandbox import memfd
 from pageworker_sandbox.wire import messages as m
 from pageworker_sandbox.wire.errors import OutputExceeded, ProtocolViolation
 from pageworker_supervisor.contract.job_ref import JobRef
+from pageworker_supervisor.contract.result import ArtifactRecord
+from pageworker_supervisor.runners.page_reservation import PageReservation
 
 
 @dataclass
 class ArtifactHandover:
-    """An artifact that a runner handed over: a sealed memfd, not read yet. Ours to close."""
+    """An artifact that a runner handed over: a sealed memfd that is not read yet. Its holder closes it."""
 
     kind: str
     content_type: str
     descriptor: int
 
     def close(self) -> None:
-        """The memfd is needed no more. May be called again."""
+        """Close the memfd. May be called again."""
         if self.descriptor >= 0:
             os.close(self.descriptor)
             self.descriptor = -1
@@ -30,44 +32,55 @@ class ArtifactHandover:
 
 @dataclass
 class SentAttempt:
-    """What is known of an attempt while it runs. Monotonic seconds."""
+    """What the supervisor knows of an attempt that was sent to a runner. Times are monotonic seconds."""
 
     attempt_id: str
     ref: JobRef
+    page: PageReservation
     done: asyncio.Future[m.Done] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
     sent_at: float = field(default_factory=time.monotonic)
     accepted_at: float | None = None
     started_at: dt.datetime = field(default_factory=lambda: dt.datetime.now(dt.UTC))
-    page: int | None = None
     on_accept: Callable[[], None] = lambda: None
     """Called when the handler begins."""
     memory_before_bytes: int = 0
-    """What the runner used at the last look before it began."""
-    news: asyncio.Event = field(default_factory=asyncio.Event)
+    """What the runner used when it was measured last before the handler began."""
+    changed: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when something below may have changed."""
     delivery: ArtifactHandover | None = None
+    """An artifact that was handed over and not taken yet."""
+    artifacts: list[ArtifactRecord] = field(default_factory=list)
+    """Artifacts that are stored."""
     _offer: m.Offer | None = None
     _artifacts: int = 0
     _artifacts_bytes: int = 0
 
-    def accept(self, page: int) -> None:
-        """The handler starts now."""
+    @property
+    def began_at(self) -> float:
+        """When the handler began; when the attempt was sent, if it did not."""
+        return self.accepted_at or self.sent_at
+
+    def send(self, memory_before_bytes: int) -> None:
+        """It goes to the runner now. `memory_before_bytes`: what the runner used when it was measured last."""
+        self.memory_before_bytes = memory_before_bytes
+
+    def accept(self) -> None:
+        """The handler begins now."""
         self.accepted_at = time.monotonic()
         self.started_at = dt.datetime.now(dt.UTC)
-        self.page = page
         self.on_accept()
 
     def offer(self, offer: m.Offer) -> None:
-        """The runner has an artifact and asks for room; an offer before that it has given up. Raises OutputExceeded."""
+        """The runner has an artifact and waits for a grant. An earlier offer is void. Raises OutputExceeded."""
         if self._artifacts >= m.MAX_ARTIFACTS:
             raise OutputExceeded(self._artifacts + 1, m.MAX_ARTIFACTS, "artifacts")
         if self._artifacts_bytes + offer.bytes > m.MAX_ARTIFACTS_BYTES:
             raise OutputExceeded(self._artifacts_bytes + offer.bytes, m.MAX_ARTIFACTS_BYTES, "bytes")
         self._offer = offer
-        self.news.set()
+        self.changed.set()
 
     def deliver(self, message: m.ArtifactData, descriptor: int) -> None:
-        """What was offered and granted comes; the descriptor is ours now. Raises ProtocolViolation."""
+        """The granted artifact arrives. Closes the descriptor in the end. Raises ProtocolViolation."""
         offer = self._offer
         if offer is None:
             os.close(descriptor)
@@ -82,48 +95,48 @@ class SentAttempt:
         self.discard()
         self._offer = None
         self.delivery = ArtifactHandover(message.kind, message.content_type, descriptor)
-        self.news.set()
+        self.changed.set()
 
     def is_open(self, offer: m.Offer) -> bool:
-        """Whether the runner still waits for its grant, or has it and has not used it."""
+        """Whether the runner still waits for a grant of this offer, or has one and has not used it."""
         return self._offer is offer and not self.done.done()
 
     async def next_offer(self) -> m.Offer | None:
-        """Wait for it; None: the attempt has ended. A delivery whose time is over goes."""
+        """Wait for the next offer; None: the attempt has ended. A delivery that came too late is discarded."""
         while not self.done.done():
             self.discard()
             if self._offer is not None:
                 return self._offer
-            await self._news()
+            await self._change()
         return None
 
     def take_delivery(self) -> ArtifactHandover | None:
-        """What came, if it did; the caller's to close."""
+        """The artifact that arrived, or None. The caller closes it."""
         delivery, self.delivery = self.delivery, None
         return delivery
 
     def discard(self) -> None:
-        """Close what came and nobody took."""
+        """Close an artifact that arrived and was not taken."""
         if (delivery := self.take_delivery()) is not None:
             delivery.close()
 
     async def until(self, holds: Callable[[], bool]) -> None:
-        """Wait for news until it is so."""
+        """Wait until this holds. It is checked after every change."""
         while not holds():
-            await self._news()
+            await self._change()
 
-    async def _news(self) -> None:
-        self.news.clear()
-        await self.news.wait()
+    async def _change(self) -> None:
+        self.changed.clear()
+        await self.changed.wait()
 
     def end(self, done: m.Done) -> None:
-        """The attempt's end; a second one is ignored, as a kill may race with the runner's own answer."""
+        """The runner answered, or was killed. The first call counts: a kill may race with the runner's own answer."""
         if not self.done.done():
             self.done.set_result(done)
-            self.news.set()
+            self.changed.set()
 
     def lose(self, error: Exception) -> None:
-        """The attempt can have no answer any more."""
+        """No answer can come any more."""
         if not self.done.done():
             self.done.set_exception(error)
-            self.news.set()
+            self.changed.set()

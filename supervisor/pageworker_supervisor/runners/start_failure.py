@@ -1,28 +1,38 @@
-"""Why a runner did not come up, and whose fault that is. Pure."""
+"""Why a runner did not come up, and who is to blame. Pure."""
 
 from dataclasses import dataclass
 from enum import Enum, auto
 
-from pageworker_profiles.errors import ProfileBusy, ProfileTampered, ProfileTooLarge, StaleFence, StoreDamaged
+from pageworker_profiles.errors import (
+    ProfileBusy,
+    ProfileError,
+    ProfileTampered,
+    ProfileTooLarge,
+    StaleFence,
+    StoreDamaged,
+)
 from pageworker_sandbox.egress.client import GatewayLost
-from pageworker_sandbox.egress.errors import InvalidPolicy
-from pageworker_supervisor.runners.errors import BrowserNotReady, RunnerFailure
+from pageworker_sandbox.egress.errors import EgressError, InvalidPolicy
+from pageworker_sandbox.launch import HostUnfit
+from pageworker_supervisor.runners.errors import BrowserNotReady, RunnerFailure, SpawnFailed
 from pageworker_supervisor.runners.limit_breach import Breach, profile_breach
 
 SUMMARY_CHARS = 300
+START_ERRORS = (HostUnfit, ProfileError, EgressError, OSError, SpawnFailed)
+"""What may end a start. Any other error is a bug."""
 
 
 class Blame(Enum):
-    """Whose fault a failed start is."""
+    """Who made a start fail."""
 
     CONTEXT = auto()
-    """The browser context's own: another start of it would fail alike, wherever."""
+    """The browser context: another start of it would fail on any host."""
     HOST = auto()
-    """This host's: no other context would have come up either."""
+    """This host: no other context would have come up either."""
     UNKNOWN = auto()
-    """The context's or the host's. A start of another context tells."""
-    NOBODY = auto()
-    """It was told to go before it was up, or the way out of all runners was lost."""
+    """The context or the host. A start of another context decides."""
+    NONE = auto()
+    """Neither: the runner was told to go before it was up, or the egress gateway was lost."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +41,7 @@ class StartFailure:
 
     blame: Blame
     reason: str
-    """For the log and the operator. May name paths."""
+    """For the log and the operator. It may name paths of the host."""
     type: str = "browser_start_failed"
     message: str = (
         "The browser does not start for this tenant's browser context, though it starts for others. "
@@ -39,20 +49,20 @@ class StartFailure:
     )
     retryable: bool = True
     charged: bool = True
-    """False: the jobs wait, however often it happens."""
+    """False: the jobs wait, however often the start fails."""
     had_slot: bool = True
-    """False: it failed before it needed a runner slot, so trying again takes nothing from anybody."""
+    """False: it failed before it needed a runner slot, so a second try costs no other context anything."""
     breach: Breach | None = None
-    """The limit that the profile is past."""
+    """The limit that the profile exceeds."""
 
     @property
     def summary(self) -> str:
-        """The reason in one line: a browser's own words go on for pages."""
+        """The reason in one line: a browser writes pages."""
         return self.reason.split("\n", 1)[0][:SUMMARY_CHARS]
 
 
 class ContextBroken(RunnerFailure):
-    """The browser context does not come up: its own fault. Its jobs fail, and may be tried again so much later."""
+    """The browser context does not come up, by its own fault. Its jobs fail. A retry makes sense after the pause."""
 
     def __init__(self, failure: StartFailure, retry_after_seconds: float) -> None:
         super().__init__(failure.message)
@@ -61,7 +71,7 @@ class ContextBroken(RunnerFailure):
 
 
 def explain(error: BaseException) -> StartFailure:
-    """Judge the error that ended a start."""
+    """The failure that an error at the start means."""
     reason = str(error) or repr(error)
     match error:
         case ProfileTampered():
@@ -98,7 +108,7 @@ def explain(error: BaseException) -> StartFailure:
                 retryable=False,
             )
         case GatewayLost():
-            return StartFailure(Blame.NOBODY, reason)
+            return StartFailure(Blame.NONE, reason)
         case BrowserNotReady():
             return StartFailure(Blame.UNKNOWN, reason)
         case _:

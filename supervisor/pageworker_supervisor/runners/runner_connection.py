@@ -1,0 +1,117 @@
+"""The messages between the supervisor and one runner's process."""
+
+import asyncio
+import os
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from typing import Literal, NoReturn
+
+from pageworker_sandbox import memfd
+from pageworker_sandbox.launch import SandboxedProcess
+from pageworker_sandbox.signing import VerifiedBundle
+from pageworker_sandbox.wire import messages as m
+from pageworker_sandbox.wire.channel import Channel
+from pageworker_sandbox.wire.cpu_budget import CpuBudget
+from pageworker_sandbox.wire.errors import ChannelClosed
+from pageworker_sandbox.wire.permits import Permits
+from pageworker_supervisor.runners.loaded_modules import LoadedModules
+
+RUNNERS_SHARE = 0.5
+"""Share of event-loop time for messages of all runners together. A runner over its share is read more slowly."""
+SHARE_BURST_SECONDS = 0.5
+SHARE_PAUSE_SECONDS = 0.005
+
+
+class RunnerConnection:
+    """One runner's channel. Every received message is checked against the wire permits.
+
+    `send` and `load` raise ChannelClosed where the process is gone. The messages about one attempt do not: the attempt
+    learns of the end by itself.
+    """
+
+    def __init__(self, process: SandboxedProcess, runners: int) -> None:
+        """`runners`: how many share the event-loop time for messages."""
+        self._budget = CpuBudget(RUNNERS_SHARE / runners, SHARE_BURST_SECONDS, SHARE_PAUSE_SECONDS)
+        self._channel = Channel(process.channel, m.TO_RUNNER, m.TO_SUPERVISOR, self._budget)
+        self._permits = Permits()
+        self._loading = asyncio.Lock()
+        self._modules = LoadedModules()
+
+    def close(self) -> None:
+        """Close the supervisor's end."""
+        self._channel.close()
+
+    async def send(self, message: m.Message, descriptors: Sequence[int] = ()) -> None:
+        """Send one message with copies of these descriptors."""
+        await self._channel.send(message, list(descriptors))
+
+    async def receive(self) -> tuple[m.Message, list[int]]:
+        """The next message. Its descriptors are the caller's to close. Raises ProtocolViolation, ChannelClosed."""
+        message, descriptors = await self._channel.receive()
+        try:
+            self._permits.receive(message)
+        except BaseException:
+            _close(descriptors)
+            raise
+        return message, descriptors
+
+    async def serve(self, handle: Callable[[m.Message, list[int]], None]) -> NoReturn:
+        """Pass on every message. `handle` removes the descriptors that it keeps from the list; the others are
+        closed."""
+        while True:
+            message, descriptors = await self._channel.receive()
+            since = time.perf_counter()
+            try:
+                self._permits.receive(message)
+                handle(message, descriptors)
+            finally:
+                _close(descriptors)
+            self._budget.spend(since)
+
+    async def load(self, bundle: VerifiedBundle) -> None:
+        """Send a module version unless the runner has it."""
+        async with self._loading:
+            await self._load(bundle)
+
+    async def run(self, message: m.Run, bundle: VerifiedBundle) -> None:
+        """Send an attempt, and its module where the runner does not have it."""
+        self._permits.sent(message.attempt_id)
+        # One step: between the module and its Run, no other load may have the runner unload that module.
+        with suppress(ChannelClosed):
+            async with self._loading:
+                await self._load(bundle)
+                await self._channel.send(message)
+
+    async def cancel(self, attempt_id: str, outcome: Literal["timed_out", "cancelled"]) -> None:
+        """Ask an attempt's handler to stop."""
+        with suppress(ChannelClosed):
+            await self._channel.send(m.Cancel(attempt_id=attempt_id, outcome=outcome))
+
+    async def grant(self, offer: m.Offer) -> None:
+        """Let an attempt hand over the artifact that it offers."""
+        self._permits.granted(offer.attempt_id)
+        with suppress(ChannelClosed):
+            await self._channel.send(m.Grant(attempt_id=offer.attempt_id, number=offer.number))
+
+    async def _load(self, bundle: VerifiedBundle) -> None:
+        if self._modules.use(bundle.name, bundle.version):
+            return
+        descriptor = memfd.seal(bundle.data, bundle.name)
+        try:
+            message = m.Module(
+                name=bundle.name,
+                version=bundle.version,
+                sha256=bundle.sha256,
+                entrypoint=bundle.manifest.entrypoint,
+            )
+            await self._channel.send(message, [descriptor])
+        finally:
+            os.close(descriptor)
+        for name, version in self._modules.add(bundle.name, bundle.version, len(bundle.data)):
+            await self._channel.send(m.Forget(name=name, version=version))
+
+
+def _close(descriptors: Sequence[int]) -> None:
+    for descriptor in descriptors:
+        os.close(descriptor)

@@ -1,0 +1,42 @@
+"""Keys of artifacts: always below the tenant's folder, and never two for one or one for two."""
+
+import datetime as dt
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pageworker_supervisor.artifacts.keys import EXTENSIONS, key_of
+from pageworker_supervisor.contract.job_ref import JobRef
+
+
+@given(st.text(min_size=1, max_size=200), st.text(min_size=1, max_size=100), st.text(max_size=30))
+def test_a_key_never_leaves_its_place(job_id: str, kind: str, content_type: str) -> None:
+    key = key_of(JobRef("acme", job_id), dt.date(2030, 1, 31), 1, kind, content_type, "ab" * 32)
+    parts = key.split("/")
+    assert parts[:2] == ["acme", "2030-01-31"]
+    assert len(parts) == 4
+    assert all(part not in ("", ".", "..") and part.isascii() and len(part) < 255 for part in parts)
+    assert not set(key) & set("\\:%?#\0\n ")
+
+
+@given(st.text(min_size=1, max_size=150), st.text(min_size=1, max_size=150))
+def test_two_jobs_never_share_a_folder(one: str, two: str) -> None:
+    def folder(job_id: str) -> str:
+        return key_of(JobRef("t", job_id), dt.date(2030, 1, 1), 1, "x", "a/b", "ab" * 32).split("/")[2]
+
+    assert (folder(one) == folder(two)) == (one == two)
+
+
+@pytest.mark.parametrize(
+    ("content_type", "extension"),
+    [*EXTENSIONS.items(), ("Image/PNG; charset=x", "png"), ("", "bin"), ("application/x-unknown", "bin")],
+)
+def test_the_content_type_chooses_the_extension(content_type: str, extension: str) -> None:
+    key = key_of(JobRef("t", "j"), dt.date(2030, 1, 1), 3, "shot", content_type, "ab" * 32)
+    assert key == f"t/2030-01-01/j/3-shot-abababababab.{extension}"
+
+
+def test_several_artifacts_of_one_kind_have_keys_of_their_own() -> None:
+    keys = {key_of(JobRef("t", "j"), dt.date(2030, 1, 1), 1, "x", "a/b", digest * 32) for digest in ("ab", "cd")}
+    assert len(keys) == 2

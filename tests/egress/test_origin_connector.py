@@ -1,0 +1,113 @@
+"""Connecting to origins: the address that was checked, the next address, names that do not resolve."""
+
+import asyncio
+import socket
+import threading
+from collections.abc import Mapping
+from ipaddress import ip_address
+
+import pytest
+from pw_egress.client import ask, get
+from pw_egress.origin import answering, serving
+from pw_egress.running_proxy import ALL, running, to
+
+from pageworker_sandbox.dialer.connector import DirectConnector, Resolution
+from pageworker_sandbox.egress.address import Address
+from pageworker_sandbox.egress.errors import EgressRefused, TargetUnreachable
+from pageworker_sandbox.egress.limits import EgressLimits
+from pageworker_sandbox.egress.messages import EgressPolicy
+from pageworker_sandbox.egress.meter import Meter
+from pageworker_sandbox.egress.origin_connector import OriginConnector
+from pageworker_sandbox.egress.policy import Route
+from pageworker_sandbox.egress.target import Target
+
+
+class ScriptedConnector:
+    """Resolves to what the test says, refuses every connection, and records both."""
+
+    def __init__(self, names: Mapping[str, Resolution]) -> None:
+        self.names = dict(names)
+        self.resolved: list[str] = []
+        self.connected: list[tuple[str, int]] = []
+
+    async def resolve(self, name: str) -> Resolution:
+        self.resolved.append(name)
+        if name not in self.names:
+            raise OSError("no such name")
+        return self.names[name]
+
+    async def connect(self, address: Address, port: int) -> socket.socket:
+        self.connected.append((str(address), port))
+        raise OSError("refused")
+
+    def close(self) -> None:
+        return
+
+
+def resolution(*addresses: str, local: bool = False) -> Resolution:
+    return Resolution(tuple(ip_address(address) for address in addresses), local)
+
+
+def route(host: str) -> Route:
+    return Route(Target(host, 80), None, None)
+
+
+def connector(names: Mapping[str, Resolution]) -> tuple[OriginConnector, ScriptedConnector]:
+    scripted = ScriptedConnector(names)
+    return OriginConnector(EgressLimits(), Meter(), scripted), scripted
+
+
+async def test_every_address_is_tried_in_order() -> None:
+    origins, scripted = connector({"shop.test.": resolution("93.184.216.34", "2606:4700::1111")})
+    with pytest.raises(TargetUnreachable, match="connect_failed"):
+        await origins.connect(route("shop.test"), 5.0, tunnel=False)
+    assert scripted.connected == [("93.184.216.34", 80), ("2606:4700::1111", 80)]
+
+
+@pytest.mark.parametrize(
+    "found",
+    [resolution("93.184.216.34", "10.0.0.1"), resolution("::ffff:127.0.0.1"), resolution("93.184.216.34", local=True)],
+)
+async def test_one_address_that_is_not_public_refuses_the_name_before_any_connection(found: Resolution) -> None:
+    origins, scripted = connector({"shop.test.": found})
+    with pytest.raises(EgressRefused, match="private_address"):
+        await origins.connect(route("shop.test"), 5.0, tunnel=False)
+    assert scripted.connected == []
+
+
+async def test_names_are_resolved_as_absolute_ones_and_remembered() -> None:
+    origins, scripted = connector({"shop.test.": resolution("93.184.216.34")})
+    for _ in range(3):
+        with pytest.raises(TargetUnreachable):
+            await origins.connect(route("shop.test"), 5.0, tunnel=False)
+    assert scripted.resolved == ["shop.test."]
+
+
+async def test_a_name_without_addresses_is_unreachable() -> None:
+    origins, _ = connector({})
+    with pytest.raises(TargetUnreachable, match="name_not_resolved"):
+        await origins.connect(route("shop.test"), 5.0, tunnel=False)
+
+
+async def test_dead_names_of_one_runner_do_not_hold_up_another() -> None:
+    free = threading.Event()
+
+    async with (
+        serving(answering()) as origin,
+        running(to(origin.port)) as other,
+        running(EgressPolicy(hosts=ALL, connect_seconds=0.2)) as proxy,
+    ):
+
+        def stuck(host: str) -> list[Address]:
+            free.wait(10)
+            raise OSError("at last")
+
+        connector = proxy.runner_proxy._enforcer._origins._connector
+        assert isinstance(connector, DirectConnector)
+        connector._look_up = stuck
+        answers = asyncio.gather(*(ask(proxy.port, get(f"http://h{n}.test/")) for n in range(20)))
+        try:
+            assert (await ask(other.port, get("http://shop.test/"))).status == 200
+            assert {answer.egress for answer in await answers} == {"connect_timeout"}
+        finally:
+            free.set()

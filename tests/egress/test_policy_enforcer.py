@@ -1,0 +1,66 @@
+"""A runner's policy in force: rate, byte budget, and what a changed policy closes."""
+
+import asyncio
+
+from pw_egress.client import ask, client, get
+from pw_egress.origin import Handler, Origin, answering, serving
+from pw_egress.running_proxy import ALL, running, to
+
+from pageworker_sandbox.egress.messages import EgressPolicy
+
+
+async def test_a_rate_is_kept() -> None:
+    async with serving(answering()) as origin, running(to(origin.port, requests_per_second=5)) as proxy:
+        async with client(proxy.port) as runner:
+            answers = [(await runner.ask(get("http://shop.test/"))).egress for _ in range(8)]
+        assert answers == [""] * 5 + ["rate_limited"] * 3
+
+
+async def test_a_budget_ends_transfers_and_further_requests() -> None:
+    endless = b"HTTP/1.1 200 OK\r\nContent-Length: 100000000\r\n\r\n" + bytes(4_000_000)
+    async with serving(answering(endless)) as origin, running(to(origin.port, budget_bytes=100_000)) as proxy:
+        async with client(proxy.port) as runner:
+            runner.writer.write(get("http://shop.test/"))
+            assert len(await _all(runner.reader)) <= 400_000
+        response = await ask(proxy.port, get("http://shop.test/"))
+        assert (response.status, response.egress) == (403, "budget_exhausted")
+        proxy.runner_proxy.update(to(origin.port, budget_bytes=10_000_000))
+        async with client(proxy.port) as runner:
+            runner.writer.write(get("http://shop.test/"))
+            assert await runner.reader.readexactly(1_000_000)
+
+
+async def _all(reader: asyncio.StreamReader) -> bytes:
+    data = b""
+    try:
+        while more := await reader.read(65536):
+            data += more
+    except ConnectionError:
+        pass
+    return data
+
+
+async def test_a_changed_policy_closes_what_it_forbids_and_nothing_else() -> None:
+    def echo(origin: Origin) -> Handler:
+        async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            while data := await reader.read(100):
+                writer.write(data)
+
+        return handle
+
+    async with serving(echo) as origin:
+        fixed = dict.fromkeys(("one.test", "two.test"), f"127.0.0.1:{origin.port}")
+        both = EgressPolicy(hosts=ALL, fixed=fixed)
+        async with running(both) as proxy, client(proxy.port) as one, client(proxy.port) as two:
+            for runner, name in ((one, b"one.test:443"), (two, b"two.test:443")):
+                runner.writer.write(b"CONNECT " + name + b" HTTP/1.1\r\nHost: " + name + b"\r\n\r\n")
+                await runner.reader.readuntil(b"\r\n\r\n")
+            proxy.runner_proxy.update(both)
+            proxy.runner_proxy.update(EgressPolicy(hosts=(("two.*",),), fixed=fixed))
+            assert await one.ended()
+            two.writer.write(b"alive")
+            assert await two.reader.readexactly(5) == b"alive"
+            # Still allowed, but somewhere else now: a connection to the old address is no longer right.
+            moved = {"two.test": f"127.0.0.2:{origin.port}"}
+            proxy.runner_proxy.update(EgressPolicy(hosts=ALL, fixed=moved))
+            assert await two.ended()

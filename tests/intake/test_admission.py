@@ -1,0 +1,192 @@
+"""Which texts are admitted, and what the sender of another one is told."""
+
+import datetime as dt
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pageworker_supervisor.config.settings import DomainSettings, JobSettings, Settings, TenantSettings
+from pageworker_supervisor.contract.job_ref import JobRef
+from pageworker_supervisor.intake.admission import Admission, RejectedText
+from pageworker_supervisor.queue.new_job import NewJob
+from pageworker_supervisor.queue.quota_limits import QuotaLimits
+
+SETTINGS = Settings(
+    tenants={
+        "acme": TenantSettings(
+            weight=2,
+            concurrency=3,
+            rate_per_second=5,
+            burst=7,
+            callback_allow=("https://n8n.example/webhook*",),
+            callback_secret_file=Path("/secret"),
+        ),
+        "team-*": TenantSettings(callback_allow=("https://n8n.example/*",)),
+    },
+    domains={"shop.example": DomainSettings(concurrency=2, rate_per_second=1, burst=4)},
+)
+
+
+NOW = dt.datetime(2026, 6, 1, tzinfo=dt.UTC)
+DAY = 86_400
+
+
+def admission(settings: Settings = SETTINGS, now: dt.datetime | None = NOW) -> Admission:
+    """One with a clock that stands still; with None, the real clock."""
+    sections = (settings.tenants, settings.domains, settings.jobs)
+    return Admission(*sections) if now is None else Admission(*sections, lambda: now)
+
+
+def text(**fields: Any) -> bytes:
+    return json.dumps({"job_id": "j1", "tenant_id": "acme", "endpoint_module": "shop.product"} | fields).encode()
+
+
+def queued(**fields: Any) -> NewJob:
+    decision = admission().decide(text(**fields))
+    assert isinstance(decision, NewJob), decision
+    return decision
+
+
+def rejected(untrusted_text: bytes) -> RejectedText:
+    decision = admission().decide(untrusted_text)
+    assert isinstance(decision, RejectedText), decision
+    return decision
+
+
+def test_a_job_is_queued_as_it_was_pushed() -> None:
+    body = text(payload={"url": "https://Shop.Example/p"}, profile_id="p", priority="high", retry_count=2)
+    decision = admission().decide(body)
+    assert isinstance(decision, NewJob)
+    new_job = decision
+    assert (new_job.job_id, new_job.tenant_id, new_job.priority, new_job.profile_id) == ("j1", "acme", "high", "p")
+    assert new_job.body == body
+    assert new_job.attempts_used == 2
+    assert new_job.tenant_limits == QuotaLimits(weight=2, concurrency=3, rate_per_second=5, burst=7)
+    assert new_job.domain == "shop.example"
+    assert new_job.domain_limits == QuotaLimits(concurrency=2, rate_per_second=1, burst=4)
+
+
+def test_times_become_milliseconds() -> None:
+    assert queued(delay_seconds=0.0015).delay_ms == 2
+    new_job = queued(not_before="2026-01-01T00:00:00.25Z", expires_at="2026-01-01T01:00:00+01:00")
+    assert new_job.not_before_ms == 1767225600250
+    assert new_job.expires_at_ms == 1767225600000
+
+
+def test_what_expired_long_ago_is_for_the_queue_to_answer() -> None:
+    assert queued(expires_at="1999-01-01T00:00:00Z").expires_at_ms == 915148800000
+
+
+def test_a_tenant_by_glob_and_an_unknown_one() -> None:
+    assert queued(tenant_id="team-red").tenant_limits == QuotaLimits()
+    reject = rejected(text(tenant_id="mallory"))
+    assert reject.type == "unknown_tenant"
+    assert reject.identity == JobRef("mallory", "j1")
+
+
+def test_the_sender_of_a_broken_job_is_told_which_rule() -> None:
+    reject = rejected(text(tenantid="x", trace_id="0" * 32, meta={"flow": 7}, profile_id="p"))
+    assert reject.type == "unknown_field"
+    assert reject.identity == JobRef("acme", "j1")
+    assert reject.result is not None
+    result = json.loads(reject.result)
+    assert (result["job_id"], result["tenant_id"], result["status"]) == ("j1", "acme", "rejected")
+    assert result["attempts"] == []
+    assert result["error"]["retryable"] is False
+    assert result["error"]["detail"] == {
+        "field": "tenantid",
+        "rule": "is not a field of a job",
+        "hint": "did you mean `tenant_id`?",
+    }
+    assert (result["meta"], result["trace_id"], result["profile_id"]) == ({"flow": 7}, "0" * 32, "p")
+    assert result["endpoint_module"] == "shop.product"
+
+
+@pytest.mark.parametrize(
+    "untrusted_text",
+    [b"", b"garbage", b"\xff\xfe", b"[]", b'"x"', b"{}", b"[object Object]", b'{"job_id": 1}', b"[" * 100_000],
+)
+def test_a_text_without_a_readable_identity_has_no_sender_to_tell(untrusted_text: bytes) -> None:
+    reject = rejected(untrusted_text)
+    assert (reject.raw, reject.identity, reject.result, reject.callback) == (untrusted_text, None, None, None)
+    assert reject.reason
+
+
+@pytest.mark.parametrize("name", ["endpoint_module", "profile_id", "trace_id", "meta"])
+@pytest.mark.parametrize("value", [1, None, [], "a b", "x" * 9000, {"k": "x" * 9000}])
+def test_what_is_echoed_has_the_form_of_a_result(name: str, value: Any) -> None:
+    reject = rejected(text(nonsense=1, **{name: value}))
+    assert reject.result is not None
+    assert len(reject.result) < 2000
+
+
+@pytest.mark.parametrize(
+    ("tenant_id", "url", "hint"),
+    [
+        ("acme", "https://n8n.example/webhook/1", None),
+        ("acme", "https://evil.example/webhook/1", "callback_allow"),
+        ("acme", "https://n8n.example/other", "callback_allow"),
+        ("team-red", "https://n8n.example/x", "callback_secret_file"),
+    ],
+)
+def test_callbacks_go_where_the_tenant_allows_and_can_be_signed(tenant_id: str, url: str, hint: str | None) -> None:
+    decision = admission().decide(text(tenant_id=tenant_id, callback_url=url))
+    if hint is None:
+        assert isinstance(decision, NewJob)
+    else:
+        assert isinstance(decision, RejectedText)
+        assert decision.type == "callback_not_allowed"
+        assert hint in decision.reason
+        assert decision.callback is None
+        assert decision.result is not None
+
+
+def test_a_broken_job_is_answered_where_its_tenant_allows() -> None:
+    assert rejected(text(x=1, callback_url="https://n8n.example/webhook")).callback == "https://n8n.example/webhook"
+    for elsewhere in ("https://evil.example/", 7, None, "javascript:alert(1)"):
+        assert rejected(text(x=1, callback_url=elsewhere)).callback is None
+    assert rejected(text(tenant_id="mallory", callback_url="https://n8n.example/webhook")).callback is None
+
+
+@pytest.mark.parametrize(
+    ("fields", "field"),
+    [
+        ({"delay_seconds": 10 * DAY}, None),
+        ({"delay_seconds": 10 * DAY + 1}, "delay_seconds"),
+        ({"not_before": "2026-06-11T00:00:00Z"}, None),
+        ({"not_before": "2026-06-11T00:00:01Z"}, "not_before"),
+        ({"not_before": "9999-12-31T23:59:59Z"}, "not_before"),
+        ({"not_before": "1999-12-31T23:59:59Z"}, None),
+        ({"expires_at": "2026-06-11T00:00:00Z"}, None),
+        ({"expires_at": "2026-06-11T00:00:01Z"}, "expires_at"),
+        ({"expires_at": "9999-12-31T23:59:59Z"}, "expires_at"),
+        ({"expires_at": "1999-12-31T23:59:59Z"}, None),
+        ({"not_before": "2026-06-11T00:00:00Z", "expires_at": "2026-06-21T00:00:00Z"}, None),
+        ({"delay_seconds": 5 * DAY, "expires_at": "2026-06-16T00:00:01Z"}, "expires_at"),
+    ],
+)
+def test_no_job_waits_longer_than_the_setting_allows(fields: dict[str, Any], field: str | None) -> None:
+    settings = Settings(jobs=JobSettings(max_delay_seconds=10 * DAY))
+    decision = admission(settings).decide(text(**fields))
+    if field is None:
+        assert isinstance(decision, NewJob)
+        return
+    assert isinstance(decision, RejectedText)
+    assert decision.result is not None
+    error = json.loads(decision.result)["error"]
+    assert error["type"] == "invalid_field"
+    assert error["detail"]["field"] == field
+    assert "jobs.max_delay_seconds" in error["message"]
+
+
+def test_a_year_is_the_limit_by_default() -> None:
+    assert isinstance(admission(Settings(), None).decide(text(delay_seconds=31_536_000)), NewJob)
+    assert isinstance(admission(Settings(), None).decide(text(not_before="2126-01-01T00:00:00Z")), RejectedText)
+
+
+def test_a_text_of_megabytes_is_not_read_to_learn_whom_to_answer() -> None:
+    reject = rejected(text(payload={"x": "x" * (5 * 1024 * 1024)}))
+    assert (reject.type, reject.identity) == ("too_large", None)
+    assert rejected(text(payload={"x": "x" * 400_000})).identity is not None

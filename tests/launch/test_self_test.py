@@ -1,0 +1,50 @@
+"""The self-test of a host: it works here, and each known error has its fix."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from pageworker_sandbox.launch import Host, HostProblem, self_test
+from pageworker_sandbox.launch.launcher import main
+from pageworker_sandbox.launch.self_test import ALLOW_NAMESPACES, mend_for, verify_host
+
+
+@pytest.mark.sandbox
+def test_this_host_passes(host: Host) -> None:
+    assert verify_host(host) == host
+
+
+@pytest.mark.sandbox
+def test_a_host_whose_interpreter_is_missing_says_so(host: Host) -> None:
+    found = verify_host(replace(host, python=Path("/nonexistent/python")))
+    assert isinstance(found, HostProblem)
+    assert "/nonexistent/python" in found.what
+
+
+def test_a_host_that_forbids_host_names_goes_without(monkeypatch: pytest.MonkeyPatch, host: Host) -> None:
+    monkeypatch.setattr(self_test, "run_self_test", lambda tried: "bwrap: set hostname: no" if tried.renames else "")
+    assert verify_host(host) == replace(host, renames=False)
+
+
+@pytest.mark.parametrize(
+    ("error", "part"),
+    [
+        ("bwrap: Can't mount proc on /newroot/proc: Operation not permitted", "unmask=ALL"),
+        ("the browser's own sandbox cannot change its root: Operation not permitted", "container.json"),
+        ("bwrap: setting up uid map: Permission denied", "user namespaces"),
+        ("launcher: could not become the sandbox's user: [Errno 1]", "CAP_SETUID"),
+        ("something else", ALLOW_NAMESPACES),
+    ],
+)
+def test_each_known_error_has_its_fix(error: str, part: str) -> None:
+    assert part in mend_for(error)
+
+
+def test_the_errors_of_the_launcher_that_have_a_fix_are_steps_of_it() -> None:
+    import inspect
+
+    source = inspect.getsource(main)
+    for part, _ in self_test.MENDS:
+        if part in ("make a mount namespace", "become the sandbox's user"):
+            assert f'"{part}"' in source

@@ -1,0 +1,58 @@
+"""The actions of the folder worker: results and errors as plain data."""
+
+from pathlib import Path
+
+import pytest
+
+from pageworker_profiles import ProfileTampered, walks
+from pageworker_profiles.sizes import FolderSize
+
+NO_OWNER = (-1, -1)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "data/sub").mkdir(parents=True)
+    (tmp_path / "data/sub/file").write_bytes(bytes(5000))
+    return tmp_path / "data"
+
+
+def test_measuring_counts_files_folders_and_bytes(folder: Path) -> None:
+    found = walks.answer("measure", folder, [10, 10**6])
+    assert found["files"] == 2
+    assert 5000 <= found["bytes"] <= 50_000
+
+
+def test_a_breach_is_told_with_both_amounts(folder: Path) -> None:
+    found = walks.answer("measure", folder, [1, 10**6])
+    assert found["error"] == "ProfileTooLarge"
+    assert found["fields"] == {"used": 2, "allowed": 1, "unit": "files"}
+    assert "profiles.max_files" in found["text"]
+
+
+def test_preparing_removes_the_lock_of_a_dead_browser(folder: Path) -> None:
+    for name in walks.SINGLETONS:
+        (folder / name).symlink_to("otherhost-4711")
+    assert walks.answer("prepare", folder, [10, 10**6, *NO_OWNER])["files"] == 2 + len(walks.SINGLETONS)
+    assert [path.name for path in folder.iterdir()] == ["sub"]
+
+
+def test_a_folder_in_the_place_of_that_lock_is_tampering(folder: Path) -> None:
+    (folder / walks.SINGLETONS[0]).mkdir()
+    with pytest.raises(ProfileTampered, match="quarantine"):
+        walks.prepare(folder, FolderSize(10, 10**6), *NO_OWNER)
+
+
+def test_removing_leaves_nothing_and_may_come_too_late(folder: Path) -> None:
+    for _ in range(2):
+        assert walks.answer("remove", folder, []) == {"files": 0, "bytes": 0}
+    assert not folder.exists()
+
+
+def test_a_folder_that_is_missing_is_an_error_as_data(tmp_path: Path) -> None:
+    assert walks.answer("measure", tmp_path / "missing", [1, 1])["error"] == "StoreDamaged"
+
+
+def test_an_unknown_action_is_a_bug() -> None:
+    with pytest.raises(ValueError, match="paint"):
+        walks.answer("paint", Path("/nonexistent"), [])

@@ -1,0 +1,102 @@
+"""The versions of a runner: imported for their first attempt, kept while an attempt claims them, then unloaded."""
+
+import sys
+import weakref
+
+import pytest
+from pw_runner.bundles import Packed, pack
+from pw_runner.catalogs import add, call
+
+from pageworker_runner.errors import ModuleBroken
+from pageworker_runner.modules.catalog import Catalog
+from pageworker_runner.modules.importer import ROOT, versioned_name
+
+COUNTS = "calls = []\nasync def handler(*_):\n    calls.append(1)\n    return len(calls)\n"
+
+
+def counts(version: str = "1.0.0", more: str = "") -> Packed:
+    """A module that counts its calls."""
+    return pack({"a.py": COUNTS + more}, version=version, entrypoint="a:handler")
+
+
+def package_of(module: Packed) -> str:
+    return versioned_name(module.name, module.version, module.sha256)
+
+
+def test_a_version_keeps_its_state_from_attempt_to_attempt_and_is_not_replaced_by_itself(catalog: Catalog) -> None:
+    module = counts()
+    add(catalog, module)
+    assert call(catalog, module) == 1
+    add(catalog, module)
+    assert call(catalog, module) == 2
+
+
+def test_nothing_is_imported_before_the_first_attempt(catalog: Catalog) -> None:
+    module = counts()
+    add(catalog, module)
+    assert f"{package_of(module)}.a" not in sys.modules
+    call(catalog, module)
+    assert f"{package_of(module)}.a" in sys.modules
+
+
+def test_a_forgotten_version_goes_with_the_last_attempt_that_claimed_it(catalog: Catalog) -> None:
+    module = counts()
+    add(catalog, module)
+    first, second = (catalog.claim(module.name, module.version) for _ in range(2))
+    catalog.forget(module.name, module.version)
+    catalog.load(first)
+    catalog.release(first)
+    assert f"{package_of(module)}.a" in sys.modules
+    catalog.release(second)
+    assert [name for name in sys.modules if name.startswith(f"{ROOT}.")] == []
+
+
+def test_a_version_that_is_sent_again_is_a_new_one_beside_the_forgotten_one(catalog: Catalog) -> None:
+    module = counts()
+    add(catalog, module)
+    assert call(catalog, module) == 1
+    claimed = catalog.claim(module.name, module.version)
+    catalog.forget(module.name, module.version)
+    with pytest.raises(ModuleBroken, match=r"shop.product@1.0.0 was not sent to this runner"):
+        call(catalog, module)
+    add(catalog, module)
+    assert call(catalog, module) == 1
+    catalog.release(claimed)
+    assert call(catalog, module) == 2
+
+
+def test_other_bytes_of_the_same_version_replace_it(catalog: Catalog) -> None:
+    add(catalog, counts())
+    assert call(catalog, counts()) == 1
+    changed = counts(more="# changed\n")
+    add(catalog, changed)
+    assert call(catalog, changed) == 1
+    assert f"{package_of(counts())}.a" not in sys.modules
+
+
+def test_a_version_that_no_attempt_uses_goes_at_once_with_all_that_it_held(catalog: Catalog) -> None:
+    source = "class Big:\n    pass\nBIG = Big()\nasync def handler(*_):\n    return BIG\n"
+    module = pack({"a.py": source}, entrypoint="a:handler")
+    add(catalog, module)
+    big = weakref.ref(call(catalog, module))
+    assert big() is not None
+    catalog.forget(module.name, module.version)
+    assert big() is None
+    assert [name for name in sys.modules if name.startswith(f"{ROOT}.")] == []
+    catalog.forget(module.name, module.version)
+
+
+def test_a_version_that_broke_stays_broken_and_is_imported_once(catalog: Catalog) -> None:
+    module = pack({"a.py": "import sys\nsys.tried = getattr(sys, 'tried', 0) + 1\n1 / 0"}, entrypoint="a:handler")
+    add(catalog, module)
+    for _ in range(2):
+        with pytest.raises(ModuleBroken, match=r"shop.product@1.0.0: .*ZeroDivisionError.*a.py:3"):
+            call(catalog, module)
+    assert vars(sys).pop("tried") == 1
+
+
+def test_a_broken_bundle_is_reported_by_the_attempt_that_uses_it(catalog: Catalog) -> None:
+    module = Packed("a", "1.0.0", "a:handler", b"no zip")
+    add(catalog, module)
+    with pytest.raises(ModuleBroken, match=r"a@1.0.0: the bundle is not a zip file"):
+        call(catalog, module)

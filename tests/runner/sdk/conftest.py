@@ -1,0 +1,26 @@
+"""A sink that a test can look into."""
+
+from collections.abc import Mapping
+
+import pytest
+
+from pageworker.sink import Level
+
+
+class RecordingSink:
+    """Keeps what helpers write."""
+
+    def __init__(self) -> None:
+        self.artifacts: list[tuple[str, bytes, str]] = []
+        self.lines: list[tuple[Level, str, dict[str, object]]] = []
+
+    async def artifact(self, kind: str, data: bytes, content_type: str) -> None:
+        self.artifacts.append((kind, data, content_type))
+
+    def log(self, level: Level, message: str, fields: Mapping[str, object]) -> None:
+        self.lines.append((level, message, dict(fields)))
+
+
+@pytest.fixture
+def sink() -> RecordingSink:
+    return RecordingSink()

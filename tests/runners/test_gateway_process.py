@@ -1,0 +1,68 @@
+"""A gateway that does not start is started again, and its trouble is reported. Real gateways in the sandbox."""
+
+import asyncio
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from pw_sandbox import sandboxes
+
+from pageworker_sandbox.launch import GatewayUsers, Host, survey
+from pageworker_supervisor.config.settings import EgressSettings
+from pageworker_supervisor.runners.dial_rules import dial_rules
+from pageworker_supervisor.runners.gateway_process import GatewayEvents, GatewayProcess
+from pageworker_supervisor.telemetry.metrics import Metrics
+
+pytestmark = [pytest.mark.sandbox, pytest.mark.timeout(60)]
+
+
+class ReportedGateway:
+    """A gateway process, and what it reported."""
+
+    def __init__(self, host: Host) -> None:
+        self.lost: list[str] = []
+        self.told = asyncio.Event()
+        self.up = asyncio.Event()
+        users = GatewayUsers(*(None if sandboxes.UID is None else sandboxes.UID + number for number in (82, 83)))
+        events = GatewayEvents(self.up.set, self.hear, self.lost.append)
+        self.gateway = GatewayProcess(host, users, dial_rules(EgressSettings(), frozenset()), Metrics(), events)
+
+    def hear(self, reason: str) -> None:
+        self.lost.append(reason)
+        self.told.set()
+
+
+async def test_a_gateway_that_does_not_start_is_waited_for_with_the_reason() -> None:
+    """It ended the daemon with a traceback."""
+    sound = survey(None, sandboxes.HEADLESS)
+    heard = ReportedGateway(replace(sound, bubblewrap=Path("/bin/false")))
+    gateway = heard.gateway
+    async with asyncio.TaskGroup() as tasks, asyncio.timeout(40):
+        running = tasks.create_task(gateway.run())
+        await heard.told.wait()
+        assert str(gateway.trouble).startswith("the egress gateway does not start")
+        assert heard.lost == ["there is no egress gateway"]
+        assert not heard.up.is_set()
+        gateway._host = sound
+        await heard.up.wait()
+        assert not gateway.trouble
+        assert gateway.proof
+        running.cancel()
+
+
+async def test_a_host_that_can_fork_no_more_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """fork(2): EAGAIN. Nothing else causes it without using up the processes of the whole host."""
+    sound = survey(None, sandboxes.HEADLESS)
+    heard = ReportedGateway(sound)
+
+    def refuse(*_: object, **__: object) -> None:
+        raise BlockingIOError(11, "Resource temporarily unavailable")
+
+    async with asyncio.TaskGroup() as tasks, asyncio.timeout(40):
+        with monkeypatch.context() as patched:
+            patched.setattr("subprocess.Popen", refuse)
+            running = tasks.create_task(heard.gateway.run())
+            await heard.told.wait()
+            assert "Resource temporarily unavailable" in (heard.gateway.trouble or "")
+        await heard.up.wait()
+        running.cancel()
