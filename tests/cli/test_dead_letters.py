@@ -9,7 +9,7 @@ from cli.conftest import OnQueue
 from pw_queue import QueueHarness, ticket
 
 from pageworker_supervisor.cli.app import run
-from pageworker_supervisor.queue.options import FinishRequest
+from pageworker_supervisor.queue.lease import FinishRequest
 
 FAILED = FinishRequest(status="failed", result=b'{"status":"failed"}', dead_letter=b'{"error":"boom"}')
 
@@ -20,8 +20,8 @@ def ids(on_queue: OnQueue, capsys: pytest.CaptureFixture[str]) -> list[str]:
 
     async def fail(harness: QueueHarness) -> None:
         for number, tenant in enumerate(("acme", "acme", "acme", "b")):
-            await harness.queue.enqueue([ticket(f"j{number}", tenant)])
-            assert await harness.queue.finish(await harness.one(), FAILED)
+            await harness.producer.enqueue([ticket(f"j{number}", tenant)])
+            assert await harness.consumer.finish(await harness.one(), FAILED)
 
     on_queue(fail)
     assert run(["dead", "list", "--ids"]) == 0

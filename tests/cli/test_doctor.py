@@ -26,7 +26,7 @@ def findings(capsys: pytest.CaptureFixture[str]) -> dict[str, dict[str, object]]
 
 def test_the_audit_runs_only_if_it_is_asked_for(on_queue: OnQueue, capsys: pytest.CaptureFixture[str]) -> None:
     async def fill(harness: QueueHarness) -> None:
-        await harness.queue.enqueue([ticket("j1")])
+        await harness.producer.enqueue([ticket("j1")])
 
     on_queue(fill)
     run(["doctor", "--json"])
@@ -39,7 +39,7 @@ def test_the_audit_finds_a_job_that_an_index_has_lost(
     on_queue: OnQueue, live_redis: RedisServer, capsys: pytest.CaptureFixture[str]
 ) -> None:
     async def fill(harness: QueueHarness) -> None:
-        await harness.queue.enqueue([ticket("j1")])
+        await harness.producer.enqueue([ticket("j1")])
 
     on_queue(fill)
     live_redis.command("HSET", "pw:{0}:meta", "jobs", "5")

@@ -62,7 +62,7 @@ def test_no_result_in_time_ends_with_5(on_queue: OnQueue, capsys: pytest.Capture
 
 def test_jobs_are_listed_in_pages(on_queue: OnQueue, capsys: pytest.CaptureFixture[str]) -> None:
     async def fill(harness: QueueHarness) -> None:
-        await harness.queue.enqueue([ticket(f"j{number}") for number in range(3)])
+        await harness.producer.enqueue([ticket(f"j{number}") for number in range(3)])
 
     on_queue(fill)
     assert run(["jobs", "--count", "2", "--json"]) == 0
