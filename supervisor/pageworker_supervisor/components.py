@@ -27,7 +27,7 @@ from pageworker_supervisor.dispatch.notifications import NotificationListener
 from pageworker_supervisor.dispatch.reaper import reap
 from pageworker_supervisor.dispatch.settlement import Settlement
 from pageworker_supervisor.host.uid_ranges import IdRange
-from pageworker_supervisor.intake import Intake
+from pageworker_supervisor.intake import Admission, Intake
 from pageworker_supervisor.intake.module_egress import ModuleEgress
 from pageworker_supervisor.intake.timing import IntakeTimeouts
 from pageworker_supervisor.queue import QueueClient
@@ -140,7 +140,8 @@ class Components:
         self.intake = Intake(
             redis_client,
             queue.producer,
-            settings,
+            Admission(settings.tenants, settings.domains, settings.jobs),
+            settings.redis.prefix,
             settings.worker.id,
             metrics,
             environment.timeouts.intake,

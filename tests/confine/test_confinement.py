@@ -9,7 +9,7 @@ from pw_sandbox.confined_child import run
 from pageworker_sandbox.confine import ConfinementFailed, allow_exec, landlock
 from pageworker_sandbox.launch import seccomp
 
-AS_NOBODY = """
+AS_ORDINARY_USER = """
 if os.geteuid() == 0:
     os.setgroups([])
     os.setresgid(65534, 65534, 65534)
@@ -43,7 +43,7 @@ def test_a_layer_2_that_is_less_than_whole_is_refused() -> None:
     os.write(allow_all, struct.pack("HBBI", 0x06, 0, 0, 0x7FFF0000))
     code = f"""
 from pageworker_sandbox import confine
-{AS_NOBODY}
+{AS_ORDINARY_USER}
 try:
     confine.confine(confine.interpreter(), {allow_all})
     answer = "confined"
@@ -62,7 +62,7 @@ def test_after_layer_2_the_interpreter_is_readable_and_nothing_else_works() -> N
     os.write(filter_fd, seccomp.compiled("confined"))
     code = f"""
 from pageworker_sandbox import confine
-{AS_NOBODY}
+{AS_ORDINARY_USER}
 readable = confine.interpreter()
 found = confine.confine(readable, {filter_fd})
 folders = ("/", os.path.dirname(os.__file__))

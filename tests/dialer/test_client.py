@@ -25,7 +25,7 @@ HERE = ip_address("127.0.0.1")
 
 
 @dataclass
-class Pair:
+class DialerPair:
     """Both ends in one loop."""
 
     client: DialerClient
@@ -34,7 +34,7 @@ class Pair:
 
 
 @asynccontextmanager
-async def pair(*targets: str) -> AsyncIterator[Pair]:
+async def pair(*targets: str) -> AsyncIterator[DialerPair]:
     ours, theirs = socket.socketpair()
     stuck = threading.Event()
 
@@ -50,7 +50,7 @@ async def pair(*targets: str) -> AsyncIterator[Pair]:
     async with asyncio.TaskGroup() as tasks:
         server = tasks.create_task(DialServer(channel, parse_rules((80,), targets, ()), look_up).run())
         running = tasks.create_task(_until_closed(client))
-        yield Pair(client, server, stuck)
+        yield DialerPair(client, server, stuck)
         stuck.set()
         running.cancel()
         await asyncio.wait([server])
@@ -100,7 +100,7 @@ async def test_names_are_resolved_over_there() -> None:
         assert (found.addresses, found.local) == ((ip_address("93.184.216.34"),), False)
 
 
-async def test_one_cells_dead_names_do_not_hold_up_anothers() -> None:
+async def test_dead_names_of_one_runner_do_not_delay_another() -> None:
     async with pair() as both, asyncio.TaskGroup() as tasks:
         waiting = [tasks.create_task(both.client.connector("slow").resolve("slow.test")) for _ in range(20)]
         async with asyncio.timeout(5):
@@ -109,7 +109,7 @@ async def test_one_cells_dead_names_do_not_hold_up_anothers() -> None:
             task.cancel()
 
 
-async def test_descriptors_of_connections_nobody_waits_for_are_closed() -> None:
+async def test_descriptors_of_abandoned_connections_are_closed() -> None:
     async with serving(answering()) as origin, pair(f"127.0.0.1:{origin.port}") as both:
         connector = both.client.connector("r1")
         before = len(os.listdir("/proc/self/fd"))
@@ -126,7 +126,7 @@ async def test_descriptors_of_connections_nobody_waits_for_are_closed() -> None:
                 (await connector.connect(HERE, origin.port)).close()
 
 
-async def test_without_a_dialer_nothing_is_connected_and_nobody_waits() -> None:
+async def test_without_a_dialer_every_request_fails_at_once() -> None:
     async with pair() as both:
         waiting = asyncio.get_running_loop().create_task(both.client.connector("r1").resolve("slow.test"))
         await both.client.connector("r2").resolve("shop.test")

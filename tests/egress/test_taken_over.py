@@ -1,4 +1,4 @@
-"""What code inside a gateway process can reach: no port of the worker, by no way. Each way works elsewhere."""
+"""What code inside a gateway process can reach: no port of the worker, in any way. Each way works in a control."""
 
 import asyncio
 import socket
@@ -117,13 +117,13 @@ ENOSYS = "errno 38"
 
 @dataclass(frozen=True)
 class Ports:
-    """Everything that listens on this host for the worker, and for others."""
+    """Everything that listens on this host, for the worker and for others."""
 
     daemon: DaemonProcess
     redis: int
     http: int
     other: int
-    """Of another daemon, on all addresses."""
+    """Port of another daemon, on all addresses."""
     control: Path
     abstract: str
 
@@ -143,7 +143,7 @@ class Ports:
 
 
 def own_addresses(family: socket.AddressFamily) -> list[str]:
-    """Of this host's interfaces: those by which it would speak to the world, and those that it has a name for."""
+    """Addresses of this host: those of outgoing connections, and those that its own name resolves to."""
     found = set()
     for far in ("192.0.2.1", "2001:db8::1"):
         with socket.socket(family, socket.SOCK_DGRAM) as sock:
@@ -212,7 +212,7 @@ def host() -> Host:
 
 @asynccontextmanager
 async def running(host: Host, program: SandboxProgram) -> AsyncIterator[AgentSandbox]:
-    """The agent in this program's place."""
+    """The test agent in the place of this program."""
     inside = AgentSandbox(await start(host, replace(program, module="pw_agent")))
     inside.process.channel.setblocking(False)
     try:
@@ -225,7 +225,7 @@ async def running(host: Host, program: SandboxProgram) -> AsyncIterator[AgentSan
 
 @asynccontextmanager
 async def taken_over(host: Host, rules: DialRules) -> AsyncIterator[AgentSandbox]:
-    """A gateway process whose code is the attacker's, with a real dialer."""
+    """A gateway process that runs the attacker's code, with a real dialer."""
     ours, theirs = socket.socketpair()
     with ours, theirs:
         dialer = await start(host, dialer_program(host, _uid(1), theirs.fileno()))
@@ -252,11 +252,13 @@ async def as_it_was(host: Host, policy: PolicyName = "dialer") -> AsyncIterator[
 
 
 def _uid(number: int) -> int | None:
-    return None if sandboxes.UID is None else sandboxes.UID + 70 + number  # nobody else's: processes count per user
+    return (
+        None if sandboxes.UID is None else sandboxes.UID + 70 + number
+    )  # of this test alone: processes count per user
 
 
 def rules(ports: Ports, **hosts: str) -> DialRules:
-    """As the worker tells its dialer."""
+    """The rules that the worker sends to its dialer."""
     return dial_rules(EgressSettings(hosts=hosts), ports.worker)
 
 
@@ -309,7 +311,7 @@ async def test_public_addresses_are_dialled_on_the_permitted_ports_only(host: Ho
 
 
 async def reused(inside: AgentSandbox, way: str, ports: Ports) -> str:
-    """Pass a connected socket in, as the dialer does, and let the attacker do with it what it likes."""
+    """Pass a connected socket in, as the dialer does, and let the attacker reuse it."""
     with socket.create_connection(("127.0.0.1", ports.other)) as passed:
         asyncio.get_running_loop().call_later(0.05, socket.send_fds, inside.process.channel, [b"s"], [passed.fileno()])
         answer: str = await inside.run(REUSE, way=way, aim=("127.0.0.1", ports.redis))
@@ -342,7 +344,7 @@ answer = restrict(parse_rules((80, 443), (f"127.0.0.1:{other}",), ()))
 
 
 async def test_the_workers_own_gateway_is_such_a_process(ports: Ports) -> None:
-    """What the worker runs is what the tests above attack."""
+    """The worker's own gateway is confined like those that the tests above attack."""
     proof = ports.daemon.status().gateway_proof
     own = Path("/proc/self/ns/net").readlink()
     assert str(own) not in (proof["ns_net"], f"net:[{proof['ns_net']}]")

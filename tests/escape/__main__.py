@@ -1,4 +1,7 @@
-"""`make escape`: all attacks and their controls; the last line is JSON. Exit code 0: none got through, all could."""
+"""`make escape`: all attacks and their controls. The last line is JSON.
+
+Exit code 0: every attack was refused, and every control succeeded.
+"""
 
 import json
 import sys
@@ -13,15 +16,15 @@ HERE = Path(__file__).parent
 
 @dataclass
 class Tally:
-    """A plugin that counts what was attempted. An attack is counted with each way of being started by itself only in
-    `as_root` and `as_user`."""
+    """A pytest plugin that counts attacks and controls. `as_root` and `as_user` count an attack once per way of
+    starting the worker; the other numbers count it once."""
 
     refused: set[tuple[str, str]] = field(default_factory=set)
     through: set[tuple[str, str]] = field(default_factory=set)
     controls: set[str] = field(default_factory=set)
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """A test of an attack has ended."""
+        """Count an attack or control whose test has ended."""
         if report.when != "call" or report.outcome == "skipped":
             return
         for kind, value in report.user_properties:
@@ -34,7 +37,7 @@ class Tally:
                 (self.refused if report.passed else self.through).add((name, mode))
 
     def line(self) -> dict[str, object]:
-        """What `make escape` ends with."""
+        """The last line of `make escape`."""
         run = self.refused | self.through
         return {
             "suite": "escape",
@@ -47,7 +50,7 @@ class Tally:
 
 
 def main() -> int:
-    """Exit code: pytest's."""
+    """Returns pytest's exit code."""
     tally = Tally()
     code = int(pytest.main([str(HERE), *sys.argv[1:]], plugins=[tally]))
     sys.stdout.write(json.dumps(tally.line()) + "\n")

@@ -1,4 +1,4 @@
-"""Hosts of attacks, one a mode, which are told at once all that the chosen tests will ask."""
+"""Attack hosts, one per way of starting the worker. Each gets the runs of all selected tests at once."""
 
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
@@ -21,7 +21,7 @@ Hosts = dict[StartedBy, AttackHost]
 
 @pytest.fixture(scope="session")
 def hosts(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hosts]:
-    """Started with what there is to do, in the order of the tests."""
+    """Running attack hosts, which work through the runs in the order of the tests."""
     params = (item.callspec.params.get("run") for item in request.session.items if hasattr(item, "callspec"))
     wanted = [param for param in params if isinstance(param, AttackRun)]
     with ExitStack() as stack:

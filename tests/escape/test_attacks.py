@@ -1,4 +1,4 @@
-"""Every attack: refused by a whole sandbox, refused by each mechanism alone, and through where all of them are gone."""
+"""Every attack: a whole sandbox refuses it, each of its mechanisms alone refuses it, without them it succeeds."""
 
 from collections.abc import Callable
 

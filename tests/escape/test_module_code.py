@@ -1,4 +1,4 @@
-"""Module code goes on working, in the very interpreter that it is confined in; native code meets the same kernel."""
+"""Module code still works in the confined interpreter. Native code gets the same answers from the kernel."""
 
 import errno
 import platform
@@ -16,7 +16,7 @@ pytestmark = [pytest.mark.sandbox, pytest.mark.browser, pytest.mark.asyncio(loop
 
 @pytest_asyncio.fixture(loop_scope="module", scope="module")
 async def confined(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[AgentSandbox]:
-    """As module code runs: Playwright and a browser are up, both layers are on."""
+    """The state in which module code runs: Playwright and a browser are up, both layers are applied."""
     profile = tmp_path_factory.mktemp("escape") / "profile"
     async with sandboxes.sandbox(sandboxes.host(sandboxes.HEADLESS), sandboxes.spec(profile)) as inside:
         await inside.browse(sandboxes.HEADLESS)
@@ -59,7 +59,7 @@ answer = errors
 
 
 async def test_no_signal_goes_to_the_driver_by_way_of_a_descriptors_owner(confined: AgentSandbox) -> None:
-    # Its control, on another process: the attack of this name, once confined.
+    # The attack `signal by a descriptor's owner, once confined` is its control, on another process.
     attack = """
 read, write = os.pipe()
 fcntl.fcntl(read, fcntl.F_SETOWN, os.getpid() + 1)
@@ -74,7 +74,7 @@ answer = await page.title()
 
 @pytest.mark.skipif(platform.machine() != "x86_64", reason="machine code of x86-64")
 async def test_native_code_runs_and_is_refused_the_same(confined: AgentSandbox) -> None:
-    """Stays possible, as the trust model says: machine code, and libraries from memory, in the process itself."""
+    """The trust model permits this: machine code, and libraries from memory, in the process itself."""
     number = await confined.run("answer = native('b827000000' '0f05' 'c3') == os.getpid()")  # getpid()
     opened = await confined.run("answer = native('b829000000' 'bf02000000' 'be01000000' '31d2' '0f05' 'c3')")  # socket
     assert (number, opened) == (True, -errno.EPERM)
@@ -88,8 +88,8 @@ answer = bool(ctypes.CDLL(f"/proc/self/fd/{fd}"))
 
 @pytest.mark.parametrize("way", ["memory", "memory and loader", "loader"])
 async def test_native_code_can_start_programs_that_have_no_more_than_it(way: str, tmp_path: Path) -> None:
-    """Stays possible, as the trust model says: Landlock does not judge what is executed from memory, nor what the
-    loader maps. For the same reason nothing is won by it: such a program is under all that its parent is under."""
+    """The trust model permits this: Landlock does not check programs in memory, nor files that the loader maps. The
+    attacker gains nothing by it, because such a program has all the restrictions of its parent."""
     code = """
 from pageworker_sandbox import confine
 from pageworker_sandbox.confine import paths

@@ -1,4 +1,4 @@
-"""The table of docs/mechanisms.md: each row holds, and no mechanism is without a row."""
+"""The table of docs/mechanisms.md: each row is true, and every mechanism has a row."""
 
 import inspect
 import re
@@ -17,8 +17,15 @@ from pageworker_sandbox.launch.seccomp import PolicyName
 
 BY_NAME = {attack.name: attack for attack in ATTACKS}
 ROOTS_OWN = {
-    *("lookup_dcookie", "nfsservctl", "stime", "umount", "uselib", "vm86"),  # gone, or of other architectures
-    "vhangup",  # would end the session of whoever runs the tests
+    *(
+        "lookup_dcookie",
+        "nfsservctl",
+        "stime",
+        "umount",
+        "uselib",
+        "vm86",
+    ),  # removed from Linux, or of other architectures
+    "vhangup",  # would end the session of the user who runs the tests
 }
 """Calls that the runner's filter names and no attack tries."""
 
@@ -112,9 +119,9 @@ def test_so_is_every_call_that_other_filters_judge_by_its_arguments(policy: Poli
 
 
 def test_every_step_of_the_launcher_is_one_of_the_mechanisms() -> None:
-    # A new step wants a row: then name it here.
+    # A new step needs a row in the table. Then add it here.
     known = {
-        "ignore signals",  # of the operator's terminal: for an orderly end, against no attack
+        "ignore signals",  # of the operator's terminal: for an orderly end, not against an attack
         "join the cgroup",
         "limit resources",
         "make a mount namespace",

@@ -48,7 +48,7 @@ async def is_full(inside: AgentSandbox) -> bool:
 
 
 async def serve(listener: socket.socket, asked: list[bytes]) -> None:
-    """Answer on the cell's listener as a refusing gateway would, and note what the browser asks for."""
+    """Answer on the runner's listener like a gateway that refuses everything, and record the requests."""
     listener.setblocking(False)
     loop = asyncio.get_running_loop()
 
@@ -75,7 +75,7 @@ async def test_chromium_says_that_its_own_sandbox_is_on(browsing: AgentSandbox) 
 
 
 async def test_renderers_are_in_namespaces_of_their_own(browsing: AgentSandbox) -> None:
-    # The kernel's word for what chrome://sandbox says, and for the headless shell as well.
+    # Checks in /proc what chrome://sandbox reports. The headless shell has no such page.
     await read(browsing, "data:text/html,x")
     _, first, *rest = procfs.tree(browsing.process.pid)
     program = procfs.namespaces(first)
@@ -94,7 +94,9 @@ async def test_local_schemes_are_blocked(browsing: AgentSandbox) -> None:
         with pytest.raises(RaisedInside, match="ERR_BLOCKED_BY_ADMINISTRATOR" if full else "ERR_FILE_NOT_FOUND"):
             await read(browsing, url)
     for url in ("file:///profile", "chrome://version", "devtools://devtools/bundled/inspector.html"):
-        if full:  # the headless shell reads no policy: of its own profile it sees what the tenant's module sees
+        if (
+            full
+        ):  # the headless shell reads no policy; it can open its own profile, which the tenant's module can read too
             with pytest.raises(RaisedInside, match="ERR_BLOCKED_BY_ADMINISTRATOR"):
                 await read(browsing, url)
     assert await read(browsing, "data:text/html,works") == "works"

@@ -1,8 +1,8 @@
-"""Attacks through Playwright's API from confined module code: it may start programs, the kernel chooses which.
+"""Attacks through Playwright's API from confined module code. Module code may start programs; the kernel limits which.
 
-What it can start is the driver's own node and the browser, again and with any argument. So native code under
-layer 1 is within a module's reach; what that is worth is in the attacks by a conquered browser. Those that have other
-programs started, with their controls, are in pw_escape/attacks/pages.py.
+It can start the driver's node and the browser again, with any arguments. So a module can run native code under layer 1.
+The attacks of a conquered browser show what such code can do. Attacks that try to start other programs, with their
+controls, are in pw_escape/attacks/pages.py.
 """
 
 import json
@@ -30,7 +30,7 @@ async def confined(folder: Path) -> AsyncIterator[AgentSandbox]:
         yield inside
 
 
-async def test_what_node_can_do_is_what_the_cell_permits(confined: AgentSandbox, folder: Path) -> None:
+async def test_node_can_do_what_the_sandbox_permits_and_no_more(confined: AgentSandbox, folder: Path) -> None:
     script = """
 const fs = require('fs'), net = require('net'), child = require('child_process');
 const attempt = act => { try { act(); return 'done' } catch (e) { return e.code || String(e) } };

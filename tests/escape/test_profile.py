@@ -1,4 +1,4 @@
-"""Tricks that a runner plays in its profile folder, on the next runner and on the supervisor outside."""
+"""Attacks by way of the profile folder, on the next runner and on the supervisor."""
 
 import errno
 import os
@@ -44,7 +44,7 @@ async def test_nothing_of_the_host_can_be_linked_into_it(profile: Path) -> None:
             with pytest.raises(RaisedInside) as caught:
                 await inside.run("import os; os.stat(path); os.link(path, '/profile/x')", path=path)
             assert caught.value.errno == errno.EXDEV
-        # What is in it already can be.
+        # A file that is already in the profile can be linked.
         await inside.run("open('/profile/own', 'w').close(); os.link('/profile/own', '/profile/x')")
 
 
@@ -61,7 +61,7 @@ async def test_what_is_made_belongs_to_the_runners_user(profile: Path) -> None:
         await inside.run(TRICKS)
     made = (profile / "setuid").lstat()
     assert made.st_uid == (sandboxes.UID or os.getuid())
-    # Set-user-id it may be called: for whoever could execute it, it is the runner's user, never root.
+    # The set-user-id bit may stay: a process that executes the file becomes the runner's user, never root.
     assert stat.S_IMODE(made.st_mode) == 0o6755
 
 
@@ -71,7 +71,7 @@ async def test_a_profile_that_is_a_link_is_not_followed_inside(profile: Path, tm
     (tmp_path / "elsewhere").mkdir()
     spec = sandboxes.spec(profile)
     async with sandboxes.sandbox(sandboxes.host(sandboxes.HEADLESS), spec) as inside:
-        # The folder was opened before the cell began: to change its name outside changes nothing inside.
+        # The folder was opened before the sandbox started, so renaming it outside changes nothing inside.
         profile.rename(tmp_path / "moved")
         profile.symlink_to(tmp_path / "elsewhere")
         await inside.run("open('/profile/x', 'w').close()")

@@ -92,7 +92,7 @@ async def test_a_group_that_is_gone_is_made_again(counter: Counter) -> None:
         await counter.settled()
 
 
-async def test_an_entry_that_somebody_deleted_is_forgotten(counter: Counter) -> None:
+async def test_a_deleted_entry_is_forgotten(counter: Counter) -> None:
     await counter.add(job(1))
     send = counter.redis_client.send
     await send("XGROUP", "CREATE", "pw:jobs", "pw", "0", key="pw:jobs")

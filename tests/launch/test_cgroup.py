@@ -1,4 +1,4 @@
-"""A cgroup a cell: what is written where, and that none is left."""
+"""One cgroup per sandbox: which limits are written to which files, and that no cgroup is left."""
 
 import os
 from dataclasses import replace
@@ -76,7 +76,7 @@ def test_the_kernel_counts_what_it_enforced(tmp_path: Path, memory: str) -> None
 
 
 @pytest.mark.sandbox
-async def test_the_kernel_enforces_memory_and_processes_of_a_cell(host: Host, profile: Path) -> None:
+async def test_the_kernel_enforces_memory_and_processes_of_a_sandbox(host: Host, profile: Path) -> None:
     home = cgroup.find_root()
     if home is None or not home.controllers >= cgroup.WANTED:
         pytest.skip("no memory and pids controllers here")
@@ -93,7 +93,7 @@ async def test_the_kernel_enforces_memory_and_processes_of_a_cell(host: Host, pr
 
 
 @pytest.mark.sandbox
-async def test_a_cell_lives_in_its_own_and_takes_it_along(
+async def test_a_sandbox_runs_in_its_own_cgroup_which_ends_with_it(
     host: Host, profile: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     home = cgroup.find_root()
@@ -106,7 +106,7 @@ async def test_a_cell_lives_in_its_own_and_takes_it_along(
         assert f"/{home.folder.name}/{spec.runner_id}\n" in where
         assert str(inside.process.pid) in (home.folder / spec.runner_id / "cgroup.procs").read_text().split()
     assert [path for path in home.folder.iterdir() if path.is_dir()] == []
-    # And the same cell without: what was found above is no matter of course.
+    # Control: without a cgroup root the same sandbox runs elsewhere.
     monkeypatch.setattr(cgroup, "find_root", lambda: None)
     async with sandboxes.sandbox(host, spec) as inside:
         where = Path(f"/proc/{inside.process.pid}/cgroup").read_text()

@@ -1,4 +1,4 @@
-"""The same without root: an ordinary user starts cells, confines and looks at them."""
+"""Sandboxes without root: an ordinary user starts, verifies and measures them."""
 
 import json
 import os
@@ -14,7 +14,7 @@ CHECKOUT = Path(__file__).resolve().parents[2]
 USER = 261_901
 SEEN = "/mnt"
 SOURCES = ("supervisor", "sandbox", "runner", "profiles", "tests")
-# Root's checkout may lie where nobody else can go: so it is shown at /mnt, in a mount namespace of its own.
+# Other users may have no access to root's checkout. So it is bind-mounted at /mnt, in a private mount namespace.
 AS_USER = f"""
 mount --bind {CHECKOUT} {SEEN}
 mount -t tmpfs -o mode=1777 tmpfs /tmp
@@ -24,7 +24,7 @@ exec setpriv --reuid {USER} --regid {USER} --clear-groups --no-new-privs --bound
 
 
 def run(*arguments: str) -> subprocess.Popen[str]:
-    """A program of ours as an ordinary user, which is who we are unless we are root."""
+    """Run a Python program as an ordinary user. Without root that is the present user."""
     python = [sys.executable, "-B", *arguments]
     environment = {"PATH": os.environ["PATH"], "HOME": "/tmp"}
     if os.geteuid() == 0:
@@ -35,7 +35,7 @@ def run(*arguments: str) -> subprocess.Popen[str]:
 
 
 @pytest.mark.parametrize("browser", [sandboxes.FULL, sandboxes.HEADLESS], ids=lambda path: path.name)
-def test_an_ordinary_user_has_the_same_wall(browser: Path, tmp_path: Path) -> None:
+def test_an_ordinary_user_has_the_same_sandbox(browser: Path, tmp_path: Path) -> None:
     profile = "/tmp/profile" if os.geteuid() == 0 else str(tmp_path / "profile")
     with run("-m", "pw_sandbox.supervisor", profile, str(browser)) as process:
         assert process.stdout is not None
@@ -56,7 +56,7 @@ def test_the_checks_are_all_good_for_it() -> None:
         assert process.stdout.read().strip() == "[]"
 
 
-def test_its_other_processes_do_not_count_but_the_cells_do(tmp_path: Path) -> None:
+def test_only_processes_of_the_sandbox_count_against_its_limit(tmp_path: Path) -> None:
     profile = "/tmp/profile" if os.geteuid() == 0 else str(tmp_path / "profile")
     code = (
         f"profile = {profile!r}"

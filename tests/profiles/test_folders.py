@@ -1,4 +1,4 @@
-"""The store beside an event loop: what walks a folder does not hold up the loop, and is bounded."""
+"""The store for an event loop: a walk over a folder does not delay the loop, and is bounded."""
 
 import asyncio
 import os
@@ -26,7 +26,7 @@ MANY = 40_000
 
 
 def fill(folder: Path, files: int) -> None:
-    """So many small files, a thousand per folder."""
+    """Create this number of small files, a thousand per folder."""
     for number in range(files):
         if number % 1000 == 0:
             (folder / str(number // 1000)).mkdir()
@@ -35,7 +35,7 @@ def fill(folder: Path, files: int) -> None:
 
 @asynccontextmanager
 async def deleting(opened: ProfileFolders) -> AsyncIterator[list[ProfileError]]:
-    """The trash is emptied while the block runs; what went wrong."""
+    """Delete removed folders while the block runs. Yields the list of errors."""
     wrong: list[ProfileError] = []
     async with asyncio.TaskGroup() as tasks:
         running = tasks.create_task(opened.run(wrong.append))
@@ -45,12 +45,12 @@ async def deleting(opened: ProfileFolders) -> AsyncIterator[list[ProfileError]]:
 
 async def until_empty(folder: Path) -> None:
     async with asyncio.timeout(60):
-        while list(folder.iterdir()):  # noqa: ASYNC110 - nobody tells who deletes
+        while list(folder.iterdir()):  # noqa: ASYNC110 - no event tells when it is empty
             await asyncio.sleep(0.01)
 
 
 class Lag:
-    """The longest that the event loop was late."""
+    """The longest delay of the event loop."""
 
     worst_seconds = 0.0
 
@@ -64,7 +64,7 @@ class Lag:
 
 @asynccontextmanager
 async def lag_of_the_loop() -> AsyncIterator[Lag]:
-    """While the block runs."""
+    """Measure the delay while the block runs."""
     lag = Lag()
     async with asyncio.TaskGroup() as tasks:
         watching = tasks.create_task(lag.watch())
@@ -75,7 +75,7 @@ async def lag_of_the_loop() -> AsyncIterator[Lag]:
 @pytest.mark.timeout(120)
 @pytest.mark.exclusive
 async def test_forty_thousand_files_are_opened_measured_and_deleted_beside_the_loop(tmp_path: Path) -> None:
-    """It stood still for 2.4 seconds."""
+    """Regression: the loop stood still for 2.4 seconds."""
     opened = ProfileFolders(tmp_path)
     with await opened.open("acme", "shop", 1, ONE) as lease:
         await asyncio.to_thread(fill, lease.path, MANY)
@@ -122,7 +122,7 @@ async def test_errors_come_over_from_the_other_process(tmp_path: Path) -> None:
     assert ProfileStore(tmp_path).holder("acme", "shop") is None
 
 
-async def test_a_walk_that_nobody_waits_for_is_killed_and_the_next_does_it_again(tmp_path: Path) -> None:
+async def test_an_abandoned_walk_is_killed_and_the_next_one_repeats_it(tmp_path: Path) -> None:
     opened = ProfileFolders(tmp_path)
     with await opened.open("acme", "shop", 1, ONE) as lease:
         await asyncio.to_thread(fill, lease.path, 5000)

@@ -1,1 +1,1 @@
-"""Real attacks on real sandboxes, of which any mechanism can be taken out: by tests only, in a process of their own."""
+"""Real attacks on real sandboxes. Tests, and only tests, can leave out any mechanism, in a process of their own."""

@@ -1,30 +1,30 @@
-"""What one row of the tables of attacks says."""
+"""One row of the tables of attacks."""
 
 from dataclasses import dataclass
 from enum import Enum
 
 
 class AttackPlace(Enum):
-    """Whose code attacks."""
+    """Which code attacks, and in which process."""
 
     CONQUERED = "conquered"
-    """Native code in the browser or the driver: the sandbox, the first filter, Landlock layer 1."""
+    """Native code in the browser or the driver. Restricted by the sandbox, the first filter, Landlock layer 1."""
     CONFINED = "confined"
-    """Module code in the interpreter: both layers of Landlock, both filters."""
+    """Module code in the interpreter. Restricted by both layers of Landlock and both filters, too."""
     PAGE = "page"
     """A page in the full browser, or a module by way of Playwright's API."""
     SHELL = "shell"
-    """The same in the headless shell."""
+    """The same as PAGE, in the headless shell."""
     GATEWAY = "gateway"
     """Native code in the egress gateway, which has no network."""
     EGRESS = "egress"
-    """Native code in the browser, by way of the gateway."""
+    """Native code in the browser, by requests to the gateway."""
     WIRE = "wire"
-    """A runner, by its socket to the supervisor."""
+    """A runner, by messages on its socket to the supervisor."""
     FOLDER = "folder"
-    """A runner, by its profile folder."""
+    """A runner, by what it leaves in its profile folder."""
     LIFE = "life"
-    """A runner's processes, when whoever started them is killed."""
+    """A runner's processes, after the process that started them is killed."""
     DIALER = "dialer"
     """Native code in the gateway's dialer, which shares the host's network."""
 
@@ -41,12 +41,12 @@ BOTH = (StartedBy.ROOT, StartedBy.USER)
 
 @dataclass(frozen=True)
 class Attack:
-    """Code that gets through unless `by` stops it, and `overlaps` with it.
+    """Code that succeeds unless the mechanism `by` refuses it, or one of `overlaps`.
 
-    Three runs prove that: in a whole sandbox it ends in `refused`; where `overlaps` are left out, `by` alone refuses it
-    (with `alone`, if that is another errno), and so does each of `also`; where all are left out, the very same code
-    gets through. `reached` is for what no ordinary process may do, and names the errnos by which the kernel shows
-    that its own code was reached.
+    Three kinds of runs prove that. In a whole sandbox the code ends with `refused`. Without `overlaps`, `by` alone
+    refuses it (with `alone`, if that is another errno), and so does each of `also`. Without all of them the same code
+    succeeds. Some acts no ordinary process may do: there `reached` names the errnos with which the kernel shows that it
+    carried out the call.
     """
 
     name: str
@@ -63,10 +63,10 @@ class Attack:
 
     @property
     def proofs(self) -> dict[str, str]:
-        """Mechanisms that refuse it where all others of `everything` are left out, and how each does."""
+        """Outcome by mechanism, for each mechanism that refuses the attack alone."""
         return {self.by: self.alone or self.refused, **dict(self.also)}
 
     @property
     def everything(self) -> frozenset[str]:
-        """All that has to go for it to get through."""
+        """The mechanisms that must be left out for the attack to succeed."""
         return frozenset((*self.proofs, *self.overlaps))

@@ -1,6 +1,7 @@
-"""What bubblewrap does, without a user namespace: for tests of what the user namespace, nosuid and no_new_privs stop.
+"""A stand-in for bubblewrap that makes no user namespace. It is for attacks that the user namespace, nosuid or
+no_new_privs refuses.
 
-Only root can do so. Understands the words that bubblewrap.py writes.
+Only root can run it. It accepts the command line that bubblewrap.py writes.
 """
 
 import ctypes
@@ -25,13 +26,13 @@ UID: list[int | None] = []
 BECOME: Any = None
 
 
-def run(argv: list[str], env: dict[str, str], without: frozenset[str], enter: Any) -> NoReturn:
+def run(argv: list[str], env: dict[str, str], without: frozenset[str], launcher: Any) -> NoReturn:
     """Become the program after `--`."""
     command = argv[argv.index("--") + 1 :]
     with open(int(argv[argv.index("--args") + 1]), "rb") as file:
         words = file.read().decode().split("\0")[:-1]
     namespaces = sum(FLAGS.get(word, 0) for word in words)
-    enter.unshare(namespaces)
+    launcher.unshare(namespaces)
     if namespaces & FLAGS["--unshare-net"]:
         _loopback_up()
     info = int(words[words.index("--info-fd") + 1])
@@ -45,9 +46,9 @@ def run(argv: list[str], env: dict[str, str], without: frozenset[str], enter: An
                 continue
         _, status = os.waitpid(child, 0)
         os._exit(os.waitstatus_to_exitcode(status) & 0xFF)
-    enter.prctl(enter.PR_SET_PDEATHSIG, 9)
+    launcher.prctl(launcher.PR_SET_PDEATHSIG, 9)
     os.read(int(words[words.index("--block-fd") + 1]), 1)
-    _root(words, enter, without)
+    _root(words, launcher, without)
     if m.ENVIRONMENT not in without:
         env = {}
     env |= {"HOME": "/tmp", "LANG": "C.UTF-8"}
@@ -55,24 +56,24 @@ def run(argv: list[str], env: dict[str, str], without: frozenset[str], enter: An
         os.setsid()
     for name in ("--info-fd", "--block-fd"):
         os.close(int(words[words.index(name) + 1]))
-    # As root still: without no_new_privs a filter takes the right to administer.
+    # Still as root: without no_new_privs, only a process with CAP_SYS_ADMIN can install a filter.
     seccomp = int(words[words.index("--seccomp") + 1])
     code = os.read(seccomp, 1 << 20)
     os.close(seccomp)
     if UID and UID[0] is not None:
-        # The filter permits it; the other way round a filter needed no_new_privs.
-        _filter(code, enter)
+        # The filter permits the change of user. In the other order the filter would need no_new_privs.
+        _filter(code, launcher)
         BECOME(UID[0])
     else:
         if "--cap-drop" in words:
-            _drop_capabilities(enter)
-        _filter(code, enter)
+            _drop_capabilities(launcher)
+        _filter(code, launcher)
     os.execve(command[0], command, env)
 
 
-def _root(words: list[str], enter: Any, without: frozenset[str]) -> None:
+def _root(words: list[str], launcher: Any, without: frozenset[str]) -> None:
     os.mkdir(NEW)
-    enter.mount("tmpfs", NEW, "tmpfs", MS_NOSUID | MS_NODEV, "mode=0755")
+    launcher.mount("tmpfs", NEW, "tmpfs", MS_NOSUID | MS_NODEV, "mode=0755")
     rest = iter(words)
     read_only: list[str] = []
     for word in rest:
@@ -80,13 +81,13 @@ def _root(words: list[str], enter: Any, without: frozenset[str]) -> None:
             case "--bind" | "--ro-bind" | "--dev-bind":
                 source, place = next(rest), NEW + next(rest)
                 _point(source, place)
-                enter.mount(source, place, None, MS_BIND | MS_REC)
+                launcher.mount(source, place, None, MS_BIND | MS_REC)
                 if word == "--ro-bind":
-                    _read_only(place, enter)
+                    _read_only(place, launcher)
             case "--tmpfs":
                 place = NEW + next(rest)
                 os.makedirs(place, exist_ok=True)
-                enter.mount("tmpfs", place, "tmpfs", MS_NOSUID | MS_NODEV, "mode=0755")
+                launcher.mount("tmpfs", place, "tmpfs", MS_NOSUID | MS_NODEV, "mode=0755")
             case "--symlink":
                 target, place = next(rest), NEW + next(rest)
                 os.makedirs(os.path.dirname(place), exist_ok=True)
@@ -94,30 +95,30 @@ def _root(words: list[str], enter: Any, without: frozenset[str]) -> None:
             case "--proc":
                 place = NEW + next(rest)
                 os.makedirs(place, exist_ok=True)
-                enter.mount("proc", place, "proc", MS_NOSUID | MS_NODEV)
+                launcher.mount("proc", place, "proc", MS_NOSUID | MS_NODEV)
                 if m.READ_ONLY_PROC not in without:
-                    _read_only_sysctl(place, enter)
+                    _read_only_sysctl(place, launcher)
             case "--remount-ro":
                 read_only.append(NEW + next(rest).rstrip("/"))
             case "--hostname":
                 socket.sethostname(next(rest))
     for place in read_only:
-        # Bound on themselves, so that flags are theirs alone.
-        enter.mount(None, place, None, MS_REMOUNT | MS_BIND | MS_RDONLY | MS_NOSUID | MS_NODEV)
+        # A remount with MS_BIND changes the flags of this mount alone.
+        launcher.mount(None, place, None, MS_REMOUNT | MS_BIND | MS_RDONLY | MS_NOSUID | MS_NODEV)
     os.chroot(NEW)
     os.chdir("/")
 
 
-def _read_only(place: str, enter: Any) -> None:
+def _read_only(place: str, launcher: Any) -> None:
     attributes = (ctypes.c_uint64 * 4)(1, 0, 0, 0)
-    enter.check(enter.libc.syscall(442, -100, place.encode(), 0x8000, attributes, 32), place)
+    launcher.check(launcher.libc.syscall(442, -100, place.encode(), 0x8000, attributes, 32), place)
 
 
-def _read_only_sysctl(proc: str, enter: Any) -> None:
+def _read_only_sysctl(proc: str, launcher: Any) -> None:
     for name in ("sys", "sysrq-trigger", "irq", "bus"):
         if os.path.exists(f"{proc}/{name}"):
-            enter.mount(f"{proc}/{name}", f"{proc}/{name}", None, MS_BIND | MS_REC)
-            _read_only(f"{proc}/{name}", enter)
+            launcher.mount(f"{proc}/{name}", f"{proc}/{name}", None, MS_BIND | MS_REC)
+            _read_only(f"{proc}/{name}", launcher)
 
 
 def _point(source: str, place: str) -> None:
@@ -128,17 +129,17 @@ def _point(source: str, place: str) -> None:
         os.close(os.open(place, os.O_CREAT | os.O_WRONLY, 0o644))
 
 
-def _filter(code: bytes, enter: Any) -> None:
+def _filter(code: bytes, launcher: Any) -> None:
     buffer = ctypes.create_string_buffer(code, len(code))
     program = struct.pack("HxxxxxxP", len(code) // 8, ctypes.addressof(buffer))
-    enter.check(enter.libc.prctl(22, ctypes.c_ulong(2), program, 0, 0), "seccomp")
+    launcher.check(launcher.libc.prctl(22, ctypes.c_ulong(2), program, 0, 0), "seccomp")
 
 
-def _drop_capabilities(enter: Any) -> None:
-    # From the bounding set too: root's exec would bring them back.
+def _drop_capabilities(launcher: Any) -> None:
+    # From the bounding set too, because root's exec would restore them.
     for capability in range(64):
-        enter.libc.prctl(24, ctypes.c_ulong(capability), 0, 0, 0)
-    enter.check(enter.libc.capset(struct.pack("Ii", 0x20080522, 0), bytes(24)), "capset")
+        launcher.libc.prctl(24, ctypes.c_ulong(capability), 0, 0, 0)
+    launcher.check(launcher.libc.capset(struct.pack("Ii", 0x20080522, 0), bytes(24)), "capset")
 
 
 def _loopback_up() -> None:

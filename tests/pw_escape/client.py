@@ -1,4 +1,4 @@
-"""The test's end of the hosts of attacks."""
+"""The test's client of an attack host."""
 
 import json
 import threading
@@ -22,14 +22,14 @@ Key = tuple[str, frozenset[str]]
 
 @dataclass(frozen=True)
 class End:
-    """`kind` is empty where the attack got through, else an errno's name, an error's type or a signal's."""
+    """The outcome of an attack. `kind` is empty where it succeeded; otherwise an errno, error type or signal."""
 
     kind: str
     text: str
 
 
 class AttackHost:
-    """One process, which works off in order what it is asked. Two of them use two cores."""
+    """One process that runs attacks, one after the other, in the order of the requests."""
 
     def __init__(self, mode: StartedBy, folder: Path, wanted: Iterable[AttackRun]) -> None:
         self._process = places.start(mode, ["-m", "pw_escape.server", str(places.WORLD / "world")], folder)
@@ -41,24 +41,24 @@ class AttackHost:
         self._new = threading.Semaphore(0)
         for run in wanted:
             if run.mode is mode:
-                self._promise(run)
+                self._enqueue(run)
         self._threads = [threading.Thread(target=target, daemon=True) for target in (self._write, self._read)]
         for thread in self._threads:
             thread.start()
 
     def end(self, run: AttackRun) -> End:
-        """How it ended. Raises TimeoutError, EOFError."""
+        """The outcome of a run. Raises TimeoutError, EOFError."""
         with self._lock:
-            future = self._promise(run)
+            future = self._enqueue(run)
         return future.result(ANSWER_SECONDS)
 
     def close(self) -> None:
-        """It ends with its stdin, and everything in it with it."""
+        """End the process and everything in its pid namespace."""
         with self._lock:
             self._questions.clear()
             self._questions.append(None)
         self._new.release()
-        # Whatever it is at: it is alone in its pid namespace, which ends with it.
+        # It may be running an attack. All its processes are in its pid namespace, which ends with it.
         tree = gone.watch(procfs.tree(self._process.pid))
         self._process.kill()
         self._process.wait()
@@ -74,7 +74,7 @@ class AttackHost:
     def _key(run: AttackRun) -> Key:
         return run.attack.name, run.without
 
-    def _promise(self, run: AttackRun) -> Future[End]:
+    def _enqueue(self, run: AttackRun) -> Future[End]:
         key = self._key(run)
         if key not in self._asked:
             self._asked[key] = Future()
@@ -105,7 +105,7 @@ class AttackHost:
             future.set_result(End(**json.loads(line)))
         with self._lock:
             for future in self._waiting:
-                future.set_exception(EOFError("the host of attacks is gone"))
+                future.set_exception(EOFError("the attack host has ended"))
 
 
 def _question(run: AttackRun) -> dict[str, object]:

@@ -1,4 +1,4 @@
-"""The way out of a sandbox: the real gateway and dialer in their sandboxes, of whose rules any can be left out."""
+"""The real gateway and dialer in their sandboxes, without some named rules."""
 
 import asyncio
 import json
@@ -25,14 +25,14 @@ from pw_escape.names import RECORDS
 
 USERS = GatewayUsers(261_904, 261_905) if os.geteuid() == 0 else GatewayUsers(None, None)
 FORBIDDEN = "other.test"
-# Whatever is no name of ours is an address; the one name that no glob matches is forbidden.
+# Globs for all names but FORBIDDEN, and for all addresses.
 MODULES = (*(name for name in RECORDS if name != FORBIDDEN), *(f"*{digit}*" for digit in range(10)), "*:*")
 POLICY = EgressPolicy(hosts=(("*",), MODULES))
 PROGRAMS = {"gateway": weak_gateway, "dialer": weak_dialer}
 
 
 class Exit:
-    """A gateway for one sandbox."""
+    """A gateway and its dialer, for one sandbox."""
 
     def __init__(self, processes: GatewayProcesses) -> None:
         self._processes = processes
@@ -40,11 +40,11 @@ class Exit:
         self._running = asyncio.get_running_loop().create_task(self._run())
 
     async def attach(self, listener: socket.socket) -> None:
-        """Serve what connects to it."""
+        """Serve the connections to this listener."""
         await self._gateway.attach("attacker", listener.fileno(), POLICY)
 
     async def end(self) -> None:
-        """Nothing of it is left."""
+        """End both processes."""
         self._processes.kill()
         await self._processes.wait()
         await self._running
@@ -55,7 +55,7 @@ class Exit:
 
 
 async def begin(host: Host, without: frozenset[str], barred: int) -> Exit:
-    """Start one without these rules. Raises LaunchFailed."""
+    """Start a gateway and a dialer without these rules. Raises LaunchFailed."""
     with ExitStack() as stack:
         for name in PROGRAMS if without else ():
             program = f"{name}_program"

@@ -1,4 +1,4 @@
-"""What the supervisor does with a folder that a hostile runner has left: hand it to the next user, remove it."""
+"""Attacks by a folder that a hostile runner has left, on the supervisor that re-owns or removes it."""
 
 import errno
 import os
@@ -15,11 +15,11 @@ from pw_escape import mechanisms as m
 
 
 class Missed(Exception):
-    """The attack was not refused, and got nothing."""
+    """The attack was not refused, but gained nothing."""
 
 
 def attack(folder: Path, code: str, without: frozenset[str]) -> dict[str, str]:
-    """Where it ended."""
+    """Run an attack. Returns its outcome."""
     data, outside = folder / "data", folder / "outside"
     for made in (data, outside):
         made.mkdir(parents=True)
@@ -50,7 +50,7 @@ def attack(folder: Path, code: str, without: frozenset[str]) -> dict[str, str]:
 
 
 def _reown(folder: Path, uid: int, gid: int) -> None:
-    """As one would write it."""
+    """The naive implementation, as a control."""
     for path in folder.iterdir():
         os.chown(path, uid, gid)
         if path.is_dir():
@@ -58,7 +58,7 @@ def _reown(folder: Path, uid: int, gid: int) -> None:
 
 
 def _remove(folder: Path) -> None:
-    """As one would write it."""
+    """The naive implementation, as a control."""
     for path in folder.iterdir():
         if path.is_dir():
             _remove(path)

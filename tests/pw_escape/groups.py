@@ -1,7 +1,7 @@
-"""A control group of our own, in which that of the sandboxes is made: `python -m pw_escape.groups NAME`, as root.
+"""A cgroup that will hold the cgroups of the attacked sandboxes: `python -m pw_escape.groups NAME`, as root.
 
-A supervisor takes what it finds beside its own group, of processes that it does not see, for leftovers. Those of
-attacks are in a pid namespace of their own, so they must not be beside others.
+A supervisor removes the cgroups beside its own whose processes it does not see. The processes of attacks are in another
+pid namespace, so their cgroups must not be beside those of other supervisors.
 """
 
 import os
@@ -15,7 +15,7 @@ CONTROLLERS = ("", *sorted(cgroup.WANTED))
 
 
 def main(name: str) -> None:
-    """Move who started us."""
+    """Move the parent process into the cgroup."""
     for controller in CONTROLLERS:
         ours = cgroup.own_folder(controller)
         if ours is not None and os.access(ours, os.W_OK):
@@ -25,7 +25,7 @@ def main(name: str) -> None:
 
 
 def remove(name: str) -> None:
-    """Once it is empty."""
+    """Remove the cgroup. Its processes must have ended."""
     for controller in CONTROLLERS:
         ours = cgroup.own_folder(controller)
         if ours is not None and (ours / name).exists():

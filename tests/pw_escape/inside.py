@@ -1,8 +1,8 @@
-"""Runs inside a sandbox in the runner's place: does what an attack says, each in a process of its own.
+"""The attack agent: runs in a sandbox in the place of the runner, and runs each attack in a process of its own.
 
 A request and an answer are each a length (u32, big endian) and JSON. The process of an attack is forked before any
-layer is put on, prepares what its attack needs, confines itself as a runner does (or less so) and then attacks.
-Imports nothing that a runner has not.
+layer is applied. It prepares what the attack needs, confines itself like a runner (without the mechanisms to be left
+out), and then runs the attack. The agent imports only what a runner has.
 """
 
 import argparse
@@ -18,7 +18,7 @@ from functools import cache
 from types import CodeType
 from typing import Any
 
-# Imported before anything is forked, as what is read then is not read again for each attack.
+# Imported before the first fork, so that an attack's process need not read the files again.
 from pageworker_sandbox import confine as real
 from pageworker_sandbox.confine import landlock, seccomp_filter
 
@@ -28,7 +28,7 @@ Answer = dict[str, Any]
 
 
 def serve(channel: socket.socket) -> None:
-    """Until the other end is closed."""
+    """Serve until the other end is closed."""
     while header := channel.recv(HEADER.size, socket.MSG_WAITALL):
         request = json.loads(channel.recv(HEADER.unpack(header)[0], socket.MSG_WAITALL))
         prelude(request["prelude"])
@@ -37,7 +37,7 @@ def serve(channel: socket.socket) -> None:
 
 
 def alone(request: Answer, channel: socket.socket) -> Answer:
-    """In a child. It reports by a pipe that an exec closes: a program that was executed speaks by its exit status."""
+    """Run the attack in a child. It reports by a pipe. An exec closes the pipe; then the exit status is the outcome."""
     read, write = os.pipe()
     child = os.fork()
     if child == 0:
@@ -66,11 +66,11 @@ def alone(request: Answer, channel: socket.socket) -> Answer:
     if code == 0:
         return {"kind": "", "text": "a program ran to its end"}
     kind = signal.Signals(-code).name if code < 0 else f"exit {code}"
-    return {"kind": kind, "text": "it ended without a word"}
+    return {"kind": kind, "text": "it ended without a report"}
 
 
 def attack(request: Answer, channel: socket.socket) -> Answer:
-    """Kind is empty where it got through, else the errno's name or the error's type."""
+    """The outcome. `kind` is empty where the attack succeeded; otherwise an errno name or error type."""
     names: dict[str, Any] = {"channel": channel, **request["names"]}
     try:
         exec(prelude(request["prelude"]), names)
@@ -80,21 +80,21 @@ def attack(request: Answer, channel: socket.socket) -> Answer:
         return {"kind": "unprepared", "text": f"{type(error).__name__}: {error}"}
     try:
         exec(request["code"], names)
-    except BaseException as error:  # noqa: BLE001 - whatever an attack raises is its end
+    except BaseException as error:  # noqa: BLE001 - any error of an attack is its outcome
         return told(error)
     return {"kind": "", "text": str(names.get("answer", ""))}
 
 
 @cache
 def prelude(text: str) -> CodeType:
-    """Compiled, and its modules imported, once: before any attack's process is forked."""
+    """Compile the prelude and import its modules once, before the first fork."""
     code = compile(text, "<prelude>", "exec")
     exec(code, {})
     return code
 
 
 def told(error: BaseException) -> Answer:
-    """An OSError by its number, unless it is of a library's own kind."""
+    """The outcome for an error: the errno name of an OSError, otherwise the type."""
     import errno
 
     kind = getattr(error, "kind", type(error).__name__)
@@ -104,7 +104,7 @@ def told(error: BaseException) -> Answer:
 
 
 def confine(layers: Answer) -> None:
-    """Put on what a runner puts on, but for what is to be left out."""
+    """Apply the layers of a runner, without the mechanisms that are left out."""
     confinement: Any = sys.modules[real.confine.__module__]
 
     without = set(layers["without"])
@@ -132,7 +132,7 @@ def confine(layers: Answer) -> None:
         scopes = {"ABSTRACT_UNIX": landlock.Scope.ABSTRACT_UNIX_SOCKET, "SIGNAL": landlock.Scope.SIGNAL}
         landlock.ALL_SCOPES &= ~sum(scopes.get(name, 0) for name in out)
     if "REFER" in out:
-        # Not named it would be refused: it has to be allowed.
+        # Landlock refuses REFER where no rule allows it, so it must be allowed explicitly.
         restrict = landlock.restrict
         landlock.restrict = lambda handled, allowed, **options: restrict(
             handled | landlock.AccessFs.REFER, {**allowed, "/": landlock.AccessFs.REFER}, **options
@@ -146,14 +146,14 @@ def confine(layers: Answer) -> None:
 
 
 def memory(program: bytes) -> int:
-    """A file with these bytes."""
+    """A memfd with these bytes."""
     descriptor = os.memfd_create("filter")
     os.write(descriptor, program)
     return descriptor
 
 
 class Unasked:
-    """The probes of a layer that is known to be less than whole would end it."""
+    """Stands in for the probes: they would end a process whose layers are incomplete on purpose."""
 
     def refusals(self) -> dict[str, str]:
         return {}
@@ -167,7 +167,7 @@ if __name__ == "__main__":
     parser.add_argument("--channel-fd", type=int, required=True)
     parser.add_argument("--filter-fd", type=int)
     arguments = parser.parse_args()
-    # An attack that hangs up its terminal must not end what reports it.
+    # An attack that sends SIGHUP by its terminal must not end the agent.
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     serve(socket.socket(fileno=arguments.channel_fd))
     sys.exit(0)

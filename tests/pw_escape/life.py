@@ -1,4 +1,4 @@
-"""A supervisor to be killed, and what is left of its sandbox then: `python -m pw_escape.life FOLDER MECHANISM...`."""
+"""A supervisor for attacks that outlive it: `python -m pw_escape.life FOLDER MECHANISM...`."""
 
 import asyncio
 import json
@@ -19,11 +19,11 @@ GONE_SECONDS = 2.0
 
 
 async def supervise(folder: Path, without: frozenset[str]) -> None:
-    """Start a sandbox, tell its processes from outside to inside, wait for ever."""
-    strangers = weaken.Strangers((), None, folder)
+    """Start a sandbox, report its pids from outside to inside, wait for ever."""
+    targets = weaken.HostTargets((), None, folder)
     where, spec = sandboxes.host(sandboxes.HEADLESS), sandboxes.spec(folder)
-    process = await weaken.start(where, sandboxes.program(where, spec), without, strangers)
-    # What runs inside does not listen, so that the end of its channel is no end for it.
+    process = await weaken.start(where, sandboxes.program(where, spec), without, targets)
+    # The program inside does not read its channel, so it does not end with the channel.
     deaf = json.dumps({"code": "import time; time.sleep(1000)"}).encode()
     process.channel.sendall(agent.HEADER.pack(len(deaf)) + deaf)
     print(json.dumps(list(procfs.tree(process.pid))), flush=True)
@@ -31,7 +31,7 @@ async def supervise(folder: Path, without: frozenset[str]) -> None:
 
 
 async def attack(folder: Path, code: str, without: frozenset[str]) -> dict[str, str]:
-    """`code` says who is killed and who wants to live on: `supervisor: program`. Missed where it does not."""
+    """`code` is `KILLED: SURVIVOR`. The attack succeeds where SURVIVOR lives on after KILLED was killed."""
     victim, survivor = code.split(": ")
     command = [sys.executable, "-m", "pw_escape.life", str(folder), *sorted(without)]
     process = await asyncio.create_subprocess_exec(*command, stdout=subprocess.PIPE)
@@ -43,7 +43,7 @@ async def attack(folder: Path, code: str, without: frozenset[str]) -> dict[str, 
     left = await asyncio.to_thread(gone.left, watched, GONE_SECONDS)
     _end((program, outer, process.pid))
     await process.wait()
-    return {"kind": "" if left else "Missed", "text": f"{survivor} is gone"}
+    return {"kind": "" if left else "Missed", "text": f"{survivor} has ended"}
 
 
 def _end(pids: Iterable[int]) -> None:

@@ -1,7 +1,6 @@
-"""Every mechanism that an attack can be stopped by, by name, and thus what a test can take out of a sandbox.
+"""The name of every mechanism that can refuse an attack. A test can leave each of them out of a sandbox.
 
-Names of parametrized mechanisms are `GROUP: DETAIL`: a call that a seccomp filter judges, a right that Landlock
-handles.
+A name `GROUP: DETAIL` is one detail of a mechanism: a call in a seccomp filter, a right that Landlock handles.
 """
 
 USER_NS = "user namespace"
@@ -18,7 +17,7 @@ NAMESPACES = {
     UTS_NS: "uts",
     CGROUP_NS: "cgroup",
 }
-"""Name to bubblewrap's word."""
+"""Part of bubblewrap's option `--unshare-…`, by name."""
 
 ROOT = "root of named files"
 """The mount namespace with the root of root_layout.py. Without it, files of the host and of others are visible too."""
@@ -93,30 +92,30 @@ EVERYTHING = "*"
 
 
 def runner_filter(call: str) -> str:
-    """What seccomp policy `runner` says of a call."""
+    """The rule of the seccomp policy `runner` for a call."""
     return f"{RUNNER_FILTER}: {call}"
 
 
 def confined_filter(call: str) -> str:
-    """What seccomp policy `confined` says of a call."""
+    """The rule of the seccomp policy `confined` for a call."""
     return f"{CONFINED_FILTER}: {call}"
 
 
 def gateway_filter(call: str) -> str:
-    """What seccomp policy `gateway` says of a call."""
+    """The rule of the seccomp policy `gateway` for a call."""
     return f"{GATEWAY_FILTER}: {call}"
 
 
 def dialer_filter(call: str) -> str:
-    """What seccomp policy `dialer` says of a call."""
+    """The rule of the seccomp policy `dialer` for a call."""
     return f"{DIALER_FILTER}: {call}"
 
 
 def landlock(right: str) -> str:
-    """A file right by its name in landlock.AccessFs; or `TCP`, `SIGNAL`, `ABSTRACT_UNIX`."""
+    """A right of Landlock: a name of landlock.AccessFs, or `TCP`, `SIGNAL`, `ABSTRACT_UNIX`."""
     return f"{LANDLOCK}: {right}"
 
 
 def details(without: frozenset[str], group: str) -> frozenset[str]:
-    """What of a group is to be taken out."""
+    """The details of a group that are left out."""
     return frozenset(name.removeprefix(f"{group}: ") for name in without if name.startswith(f"{group}: "))

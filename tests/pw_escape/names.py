@@ -1,4 +1,4 @@
-"""A name server for the tests: `shop.test` and others that are told different addresses each time they are asked."""
+"""A name server for the attacks. Some names have another address each time they are asked for."""
 
 import socket
 import struct
@@ -22,7 +22,7 @@ RECORDS: dict[str, tuple[tuple[str, ...], ...]] = {
     "rebind.test": ((PUBLIC,), (PRIVATE,)),
     "localhost": (("127.0.0.1",),),
 }
-"""Addresses of a name, by how often it was asked for before; the last ones for ever."""
+"""Addresses by name, for the first question, the second one, and so on. The last ones repeat."""
 
 
 class NameServer:
@@ -36,7 +36,7 @@ class NameServer:
         threading.Thread(target=self._serve, daemon=True).start()
 
     def forget(self) -> None:
-        """Whoever asks is the first to ask."""
+        """Start counting again: the next question for each name is the first one."""
         self._asked.clear()
 
     def close(self) -> None:

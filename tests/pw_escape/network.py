@@ -1,4 +1,4 @@
-"""A network of our own: loopback with the addresses that attacks ask for. `python -m pw_escape.network`, as its root.
+"""Sets up a net namespace whose loopback has the addresses that attacks use: `python -m pw_escape.network`, as root.
 
 Source: netdevice(7), rtnetlink(7), struct in6_ifreq of linux/ipv6.h.
 """
@@ -18,11 +18,11 @@ PRIVATE = "10.9.8.7"
 OWN = (METADATA, PRIVATE, "192.168.7.7", "172.16.7.7", "100.100.100.200", "198.18.7.7")
 OWN_6 = ("fd00::7", "2001:db8::7", "64:ff9b::a09:807")
 PUBLIC = "93.184.215.14"
-"""Answers like all others, and is not an address of this machine."""
+"""Reachable like the others, but not an address of this host."""
 
 
 def main() -> None:
-    """Bring the interface up with all addresses."""
+    """Bring the loopback interface up with all addresses."""
     Path("/proc/sys/net/ipv4/ip_unprivileged_port_start").write_text("0")
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
         fcntl.ioctl(sock, SIOCSIFFLAGS, struct.pack("16sh22x", b"lo", IFF_UP | IFF_RUNNING))
@@ -43,7 +43,7 @@ def _request(name: bytes, address: str) -> bytes:
 
 
 def _route(address: str, source: str) -> None:
-    """Deliver what goes to `address` here, though it is none of our own."""
+    """Deliver packets for `address` to this host, although it is not an address of this host."""
     loopback = struct.pack("i", socket.if_nametoindex("lo"))
     attributes = b"".join(
         struct.pack("HH", 8, kind) + value

@@ -1,4 +1,4 @@
-"""A sandbox with Playwright and a browser in it, from which named mechanisms are left out."""
+"""A sandbox with Playwright and a browser, without some named mechanisms."""
 
 import errno
 import re
@@ -60,10 +60,10 @@ async def started(program, *arguments, **options):
 
 
 async def begin(process: SandboxedProcess, host: Host, browser: Path, without: frozenset[str]) -> AgentSandbox:
-    """Bring the browser up. Raises RaisedInside."""
+    """Start the browser. Raises RaisedInside."""
     inside = AgentSandbox(process)
     port = await inside.listen()
-    # Nobody accepts on it: whoever goes by the proxy is turned away at once.
+    # No process accepts on the port, so every request by way of the proxy is refused at once.
     if inside.listener is not None:
         inside.listener.close()
         inside.listener = None
@@ -76,7 +76,7 @@ async def begin(process: SandboxedProcess, host: Host, browser: Path, without: f
 
 
 async def attack(inside: AgentSandbox, before: str, code: str, names: dict[str, Any]) -> dict[str, str]:
-    """Where it ended, as of any attack."""
+    """Run an attack. Returns its outcome."""
     try:
         await inside.run(before + "\n" + code, **names)
     except RaisedInside as refused:

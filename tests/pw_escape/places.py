@@ -1,7 +1,7 @@
-"""Starting a program of ours as root or as an ordinary user, on a small host of its own within this one.
+"""Starts a Python program as root or as an ordinary user, on a small host of its own within this one.
 
-It has a mount, pid and net namespace: attacks without a sandbox's own must not meet this machine's processes and
-networks, and nothing that they leave behind is left.
+That host has its own mount, pid and net namespace. So an attack that runs without a sandbox's namespaces meets neither
+the processes nor the networks of this machine, and all that it leaves behind disappears with the namespaces.
 """
 
 import os
@@ -19,21 +19,21 @@ SEEN = Path("/mnt")
 SOURCES = ("supervisor", "sandbox", "runner", "profiles", "tests")
 RESOLVER = "nameserver 127.0.0.1\noptions timeout:1 attempts:1\n"
 WORLD = Path("/media")
-"""Empty, and all attacks' files are in it. Not in /tmp: a sandbox has one of its own over what would be seen there."""
-GROUND = f"""
+"""An empty folder for the files of all attacks. Not in /tmp, because a sandbox covers /tmp with its own."""
+NAMESPACE_SETUP = f"""
 mount -t tmpfs -o mode=1777 tmpfs {WORLD}
-# Above all numbers that a process in a pid namespace of a sandbox has.
+# Higher than every pid in a sandbox's pid namespace.
 echo 20000 > /proc/sys/kernel/ns_last_pid
 "$PW_PYTHON" -B -m pw_escape.groups "$PW_GROUP"
 "$PW_PYTHON" -B -m pw_escape.network
-# The host's own resolver is covered: names are those of the test.
+# Cover the host's resolver configuration: names are those of the test.
 if [ -e /etc/resolv.conf ]; then mount --bind "$PW_RESOLVER" "$(realpath /etc/resolv.conf)"; fi
 """
 AS_ROOT = """
 exec "$@"
 """
-# Root's checkout, and its Python, may lie where nobody else can go: so the one is shown at /mnt, and what keeps from
-# the other is covered by an empty folder that has nothing but it.
+# Other users may have no access to root's checkout and to its Python. So the checkout is bind-mounted at /mnt, and the
+# top folder of the Python is covered by an empty one that holds only the Python.
 AS_USER = f"""
 mount --bind {CHECKOUT} {SEEN}
 mount -t tmpfs -o mode=1777 tmpfs /tmp
@@ -51,24 +51,24 @@ cd {SEEN}/tests
 export PYTHONPATH="$PW_SEEN_PATH"
 exec $as_user "$@"
 """
-# Nobody special: the namespaces were made within a user namespace, whose root has set them up and is left again.
+# Without root: the namespaces belong to a user namespace. Its root sets them up; then the user becomes itself again.
 AS_BEFORE = f"""
 exec unshare --user --map-user={os.getuid()} --map-group={os.getgid()} -- "$@"
 """
 
 
 def possible(mode: StartedBy) -> bool:
-    """Only root can start something as root; as an ordinary user everybody can."""
+    """Whether this user can start programs in this way: only root can start them as root."""
     return mode is StartedBy.USER or os.geteuid() == 0
 
 
 def group(mode: StartedBy) -> str:
-    """Name of the control group of what is started."""
+    """Name of the cgroup of the started program."""
     return f"pw-escape.{os.getpid()}.{mode.value}"
 
 
 def start(mode: StartedBy, arguments: Sequence[str], folder: Path) -> subprocess.Popen[str]:
-    """`python ARGUMENTS` with pipes for stdin and stdout. `folder` is for files of ours, readable by all."""
+    """Start `python ARGUMENTS` with pipes for stdin and stdout. `folder` must be readable by all users."""
     resolver = folder / "resolv.conf"
     resolver.write_text(RESOLVER)
     environment = {
@@ -89,7 +89,7 @@ def start(mode: StartedBy, arguments: Sequence[str], folder: Path) -> subprocess
         become, python = AS_USER, str(SEEN / Path(sys.executable).relative_to(CHECKOUT))
     own = [*user, "--mount", "--net", "--pid", "--fork", "--kill-child", "--mount-proc"]
     return subprocess.Popen(
-        ["unshare", *own, "sh", "-ec", GROUND + become, "sh", python, "-B", *arguments],
+        ["unshare", *own, "sh", "-ec", NAMESPACE_SETUP + become, "sh", python, "-B", *arguments],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,

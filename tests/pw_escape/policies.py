@@ -1,4 +1,4 @@
-"""Seccomp policies that judge some calls no more. For tests that prove that a policy's word on them counts."""
+"""Seccomp policies without their rules for some calls. They prove that those rules have an effect."""
 
 import struct
 from functools import cache
@@ -15,11 +15,11 @@ INSTRUCTION = struct.Struct("HBBI")
 
 
 NUMBERS = {"statmount": 457, "listmount": 458}
-"""On every architecture. Calls that libseccomp may not know by name."""
+"""The same on every architecture. libseccomp may not know these names."""
 
 
 def number(call: str) -> int | None:
-    """Of a system call, on this machine."""
+    """Number of a system call on this machine."""
     known = known_number(call)
     return NUMBERS.get(call) if known is None else known
 
@@ -29,7 +29,7 @@ known_number = seccomp._number
 
 @cache
 def weakened(name: PolicyName, calls: frozenset[str]) -> bytes:
-    """The policy as BPF, with these calls allowed whatever their arguments."""
+    """The policy as BPF, with these calls allowed for any arguments."""
     if EVERYTHING in calls:
         return INSTRUCTION.pack(RETURN, 0, 0, ALLOW)
     policy = seccomp.policy(name)
@@ -47,7 +47,7 @@ def weakened(name: PolicyName, calls: frozenset[str]) -> bytes:
 
 
 def _for_any_architecture(program: bytes) -> bytes:
-    """A policy kills for nothing but a foreign architecture: let it not."""
+    """Replace the kill for calls of another architecture, the only kill of a policy, by an allow."""
     found = bytearray(program)
     for at in range(0, len(found), INSTRUCTION.size):
         code, _, _, value = INSTRUCTION.unpack_from(found, at)

@@ -1,4 +1,5 @@
-"""Tools of an attacker: source text that is executed before each attack, inside. Names of its own: NR, HOST, ABSENT."""
+"""An attacker's tools: source text that runs inside before each attack. It uses the names NR (numbers of system calls)
+and HOST (what is there to attack)."""
 
 PRELUDE = r'''
 import ctypes, errno, fcntl, json, mmap, os, platform, resource, select, signal, socket, stat, struct, subprocess
@@ -87,7 +88,7 @@ def sibling(act=None):
     child = os.fork()
     if child == 0:
         libc.prctl(1, ctypes.c_ulong(9), 0, 0, 0)  # PR_SET_PDEATHSIG
-        # What reports of the attack ends with the attacker, so nobody else may have it open.
+        # The pipe that reports the outcome ends with the attacker, so no other process may have it open.
         for fd in map(int, os.listdir("/proc/self/fd")):
             if fd > 2 and fd != write:
                 try: os.close(fd)

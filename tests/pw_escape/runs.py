@@ -1,4 +1,4 @@
-"""All runs of an attack: whole, by each mechanism alone, and without what stops it."""
+"""All runs of an attack: in a whole sandbox, with each mechanism alone, and without all of its mechanisms."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -8,11 +8,11 @@ from pw_escape import mechanisms as m
 from pw_escape.attack import Attack, AttackPlace, StartedBy
 
 INSIDE = (m.LAYER_1, m.LANDLOCK, m.CONFINED_FILTER, m.RUNNER_FILTER, m.NOT_DUMPABLE)
-"""What an attacker's own process puts on, or leaves out; all else is a sandbox's."""
+"""Mechanisms that an attacker's process applies to itself. The sandbox has all others."""
 
 
 class Kind(Enum):
-    """Of a run."""
+    """What a run proves."""
 
     REFUSED = "refused"
     ALONE = "alone"
@@ -21,7 +21,7 @@ class Kind(Enum):
 
 @dataclass(frozen=True)
 class AttackRun:
-    """`expected` are the ends that are right; an empty one: it got through."""
+    """One run. `expected` are the correct outcomes; an empty text: the attack succeeds."""
 
     kind: Kind
     attack: Attack
@@ -32,20 +32,20 @@ class AttackRun:
 
     @property
     def id(self) -> str:
-        """For people."""
+        """Name of the run in test reports."""
         what = f" by {self.mechanism}" if self.kind is Kind.ALONE else ""
         return f"{self.mode.value}: {self.attack.name}{what}"
 
     @property
     def order(self) -> tuple[object, ...]:
-        """Runs in the same sandbox come together, so that it is started once."""
+        """Sort key: runs in the same sandbox are adjacent, so that it is started once."""
         outer = sorted(name for name in self.without if name.partition(":")[0] not in INSIDE)
         filtered = any(name.startswith(m.RUNNER_FILTER) for name in self.without)
         return (self.attack.place.value, outer, filtered, self.mode.value)
 
 
 def runs(attacks: Iterable[Attack], kind: Kind) -> list[AttackRun]:
-    """Of one kind, in the order in which they cost least."""
+    """All runs of one kind, in the order that starts the fewest sandboxes."""
     made = {
         Kind.REFUSED: _refused,
         Kind.ALONE: _alone,
@@ -74,5 +74,5 @@ def _ends(text: str) -> frozenset[str]:
 
 
 def places(attacks: Iterable[Attack]) -> set[AttackPlace]:
-    """Where they attack from."""
+    """The places of these attacks."""
     return {attack.place for attack in attacks}

@@ -1,7 +1,7 @@
-"""The host of the attacks, as root or as an ordinary user: `python -m pw_escape.server FOLDER`.
+"""The attack host, as root or as an ordinary user: `python -m pw_escape.server FOLDER`.
 
-One JSON object a line on stdin asks for an attack, one on stdout answers. Sandboxes are started when they are first
-asked for and kept for the next attack on the same one.
+Each line on stdin is a JSON object that requests an attack. Each line on stdout is its outcome. A sandbox is started
+for the first attack that needs it, and kept for later attacks on the same one.
 """
 
 import asyncio
@@ -33,9 +33,9 @@ from pw_escape.prelude import CALLS, PRELUDE
 from pw_escape.world import BROWSER_UIDS, UID, World
 
 SERVERS = (AttackPlace.GATEWAY, AttackPlace.DIALER)
-"""Their sandboxes permit no new process, so attacks run in the agent itself."""
+"""Their sandboxes permit no new process, so attacks run in the agent's own process."""
 NONE: dict[str, Any] = {"exec": [], "confined": False, "filters": [], "without": [], "weakened": False}
-"""No layer for what prepares an attack."""
+"""No layers: for code that prepares an attack."""
 LISTEN = """
 listener = socket.create_server(("127.0.0.1", 0))
 socket.send_fds(channel, [b"L"], [listener.fileno()])
@@ -47,24 +47,24 @@ MEMORY_BYTES, BROWSER_MEMORY_BYTES = 768 * 1024**2, 2 * 1024**3
 PROCESSES = 200
 BROWSER_PROCESSES = 1000
 BROWSER_STARTS = 2
-"""On a busy host a browser may not come up, or hang."""
+"""Tries. On a busy host a browser may not start, or may hang."""
 ANSWER_SECONDS = 40.0
 INSIDE = (m.LAYER_1, m.LANDLOCK, m.CONFINED_FILTER, m.NOT_DUMPABLE)
-"""What an attacker's process puts on itself; all else is the launcher's."""
+"""Mechanisms that an attacker's process applies to itself. The launcher applies all others."""
 
 
 @dataclass
 class Sandbox:
-    """With an agent in it, and perhaps a browser."""
+    """A sandbox with an agent in it, and perhaps a browser."""
 
     process: SandboxedProcess
     browsing: AgentSandbox | None = None
     exit: exits.Exit | None = None
     port: int = 0
-    """Of the listener that its gateway serves."""
+    """Port of the listener that its gateway serves."""
 
     async def ask(self, request: dict[str, Any]) -> dict[str, Any]:
-        """One attack. Raises EOFError, TimeoutError."""
+        """Request one attack from the agent. Raises EOFError, TimeoutError."""
         loop = asyncio.get_running_loop()
         body = json.dumps(request).encode()
         await loop.sock_sendall(self.process.channel, inside.HEADER.pack(len(body)) + body)
@@ -83,7 +83,7 @@ class Sandbox:
         return body
 
     async def listen(self) -> tuple[socket.socket, int]:
-        """A listener of it, and its port."""
+        """Open a listener inside. Returns it and its port."""
         loop = asyncio.get_running_loop()
         request = {"fork": False, "prelude": PRELUDE, "names": {"NR": {}}, "before": "", "code": LISTEN, "layers": NONE}
         body = json.dumps(request).encode()
@@ -98,7 +98,7 @@ class Sandbox:
         return socket.socket(fileno=descriptor), int(answer["text"])
 
     async def end(self) -> None:
-        """Nothing of it is left."""
+        """End all processes of the sandbox."""
         if self.exit is not None:
             await self.exit.end()
         self.process.kill()
@@ -107,7 +107,7 @@ class Sandbox:
 
 
 class Sandboxes:
-    """Those that run, by what they lack."""
+    """The running sandboxes, by attack place and by the mechanisms that they lack."""
 
     def __init__(self, world: World, host: Host) -> None:
         self._world = world
@@ -116,15 +116,15 @@ class Sandboxes:
         self._running: OrderedDict[tuple[AttackPlace, frozenset[str]], Sandbox] = OrderedDict()
 
     async def get(self, place: AttackPlace, without: frozenset[str]) -> Sandbox:
-        """One like this. Raises LaunchFailed."""
+        """The sandbox for this place without these mechanisms. Starts it if needed. Raises LaunchFailed."""
         key = (place, without)
         if key not in self._running:
-            await self._make_room(place.value in pages.BROWSERS)
+            await self._evict(place.value in pages.BROWSERS)
             self._running[key] = await self._new(place, without)
         self._running.move_to_end(key)
         return self._running[key]
 
-    async def _make_room(self, browser: bool) -> None:
+    async def _evict(self, browser: bool) -> None:
         alike = [key for key in self._running if (key[0].value in pages.BROWSERS) == browser]
         if len(alike) >= (KEPT_BROWSERS if browser else KEPT):
             await self._running.pop(alike[0]).end()
@@ -149,15 +149,15 @@ class Sandboxes:
 
     async def _start(self, program: SandboxProgram, without: frozenset[str]) -> SandboxedProcess:
         try:
-            return await weaken.start(self._host, program, without, self._world.strangers)
+            return await weaken.start(self._host, program, without, self._world.targets)
         except LaunchFailed as error:
             if "join the cgroup" not in str(error):
                 raise
-            # Another supervisor, in another pid namespace, has taken our cgroup for a leftover. It is made again.
-            return await weaken.start(self._host, program, without, self._world.strangers)
+            # A supervisor in another pid namespace has removed our cgroup as a leftover. It is created again.
+            return await weaken.start(self._host, program, without, self._world.targets)
 
     async def drop(self, place: AttackPlace, without: frozenset[str]) -> str:
-        """It did not survive. Its last words."""
+        """Drop a sandbox that did not survive. Returns its last output."""
         if (place, without) not in self._running:
             return "it never ran"
         sandbox = self._running.pop((place, without))
@@ -171,7 +171,7 @@ class Sandboxes:
 
     def _runner(self, browser: Path | None) -> SandboxProgram:
         self._made += 1
-        # Not what a browser needs, but a bound that a bomb meets soon.
+        # A low limit, which a fork bomb reaches soon. A browser needs more.
         processes, user, memory = PROCESSES, UID, MEMORY_BYTES
         if browser is not None:
             processes, memory = BROWSER_PROCESSES, BROWSER_MEMORY_BYTES
@@ -194,7 +194,7 @@ class Sandboxes:
         )
 
     def _server(self, place: AttackPlace) -> SandboxProgram:
-        """The agent where gateway or dialer would run."""
+        """The agent in the sandbox of the gateway or of the dialer."""
         make = gateway_program if place is AttackPlace.GATEWAY else dialer_program
         program = make(self._host, UID, -1)
         mounts = (*program.mounts, Bind(self._world.code, CODE / "pw_shared"))
@@ -210,7 +210,7 @@ def agents_host() -> Host:
 
 
 async def attack(world: World, sandboxes: Sandboxes, host: Host, request: dict[str, Any]) -> dict[str, Any]:
-    """Where it ended: `kind` is empty if it got through."""
+    """Run an attack. Returns its outcome; `kind` is empty if it succeeded."""
     place, without = AttackPlace(request["place"]), frozenset(request["without"])
     if place is AttackPlace.WIRE:
         return await wires.attack(request["code"], without)
@@ -222,12 +222,12 @@ async def attack(world: World, sandboxes: Sandboxes, host: Host, request: dict[s
         return await by_a_page(world, sandboxes, host, place, without, request)
     inner = frozenset(name for name in without if name.partition(":")[0] in INSIDE)
     confined = place is AttackPlace.CONFINED
-    # Inside, both kinds of attackers of a runner have the same sandbox.
+    # Both kinds of attackers in a runner use the same sandbox.
     outer = place if place in (*SERVERS, AttackPlace.EGRESS) else AttackPlace.CONQUERED
     confined_calls, runner_calls = m.details(without, m.CONFINED_FILTER), m.details(without, m.RUNNER_FILTER)
     filters = []
     if runner_calls and m.NO_NEW_PRIVS not in without:
-        # One sandbox without a filter does for all: the attacker loads what is left of it.
+        # All of them use one sandbox without a filter. The attacker loads the weakened filter itself.
         without = without - {m.runner_filter(call) for call in runner_calls} | {m.runner_filter(m.EVERYTHING)}
         filters.append(policies.weakened("runner", runner_calls))
     if confined:
@@ -269,7 +269,7 @@ async def attack(world: World, sandboxes: Sandboxes, host: Host, request: dict[s
 async def by_a_page(
     world: World, sandboxes: Sandboxes, host: Host, place: AttackPlace, without: frozenset[str], request: dict[str, Any]
 ) -> dict[str, Any]:
-    """Likewise, in a browser."""
+    """Run an attack in a browser."""
     browser = str(pages.BROWSERS[place.value])
     names = {"HOST": world.names(), "PYTHON": str(host.python), "BROWSER": browser}
     words = ""
@@ -284,12 +284,12 @@ async def by_a_page(
 
 
 def numbers() -> dict[str, int]:
-    """Of system calls, on this machine."""
+    """Numbers of system calls on this machine, by name."""
     return {name: found for name in CALLS if (found := policies.number(name)) is not None}
 
 
 async def main(folder: Path) -> None:
-    """Until stdin is closed."""
+    """Serve until stdin is closed."""
     world = World(folder)
     host = agents_host()
     sandboxes = Sandboxes(world, host)

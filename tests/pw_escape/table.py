@@ -1,4 +1,4 @@
-"""The mutation table, which is docs/mechanisms.md: mechanism, what overlaps it, the attack that it stops."""
+"""The table of docs/mechanisms.md: a mechanism, the mechanisms that overlap it, an attack that it refuses."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "mechanisms.md"
 
 @dataclass(frozen=True)
 class AttackRow:
-    """`attack` is the name of one in pw_escape/attacks."""
+    """One row. `attack` is the name of an attack in pw_escape/attacks."""
 
     mechanism: str
     overlaps: frozenset[str]

@@ -1,4 +1,4 @@
-"""The real dialer program without some of its rules. Runs inside the dialer's sandbox, in its place."""
+"""The real dialer program without some of its rules. It runs in the dialer's sandbox instead of the dialer."""
 
 import json
 import sys
@@ -13,7 +13,7 @@ Real: Any = targets.TargetRules
 
 
 def weaken(without: set[str]) -> None:
-    """Leave these out."""
+    """Leave these rules out."""
 
     def refusal(self: Any, address: Any, port: int, *, local: bool) -> str | None:
         place = (unmap(address), port)

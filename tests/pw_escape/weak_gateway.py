@@ -1,4 +1,4 @@
-"""The real gateway program without some of its rules. Runs inside the gateway's sandbox, in its place."""
+"""The real gateway program without some of its rules. It runs in the gateway's sandbox instead of the gateway."""
 
 import json
 import sys
@@ -18,14 +18,14 @@ origins: Any = origin_connector
 
 
 class Everything:
-    """A set that has it."""
+    """A set that contains everything."""
 
     def __contains__(self, item: object) -> bool:
         return True
 
 
 def weaken(without: set[str]) -> None:
-    """Leave these out."""
+    """Leave these rules out."""
     decide, matches, started = Real.decide, Real._matches, Real.__init__
 
     def start(self: Any, *arguments: Any) -> None:
@@ -68,7 +68,7 @@ def weaken(without: set[str]) -> None:
         if wanted:
             setattr(owner, name, value)
     if "gateway: literal address" in without and "gateway: resolved address" not in without:
-        # They ask the same function, each for its own reason.
+        # Both rules use is_public. Only the rule for literal addresses is to be left out.
         every = address.is_public
         origins.check = lambda found: None if all(map(every, found)) else "private_address"
 

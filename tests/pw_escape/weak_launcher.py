@@ -1,6 +1,6 @@
-"""The real launcher program with some of its steps left out: `launcher.py PLAN_FD MECHANISM...`.
+"""The real launcher program without some of its steps: `weak_launcher.py PLAN_FD MECHANISM...`.
 
-Without a user namespace bubblewrap can not be used: bare.py stands in for it then.
+bubblewrap needs a user namespace. Where that is left out, bare.py stands in for bubblewrap.
 """
 
 import os
@@ -10,33 +10,33 @@ from pathlib import Path
 from typing import Any
 
 TESTS = Path(__file__).resolve().parents[1]
-ENTER = TESTS.parent / "sandbox/pageworker_sandbox/launch/launcher.py"
+LAUNCHER = TESTS.parent / "sandbox/pageworker_sandbox/launch/launcher.py"
 sys.path.insert(0, str(TESTS))
 
 from pw_escape import bare
 from pw_escape import mechanisms as m
 
-# By its file: the package around it needs what no launcher has.
-SPEC = spec_from_file_location("enter", ENTER)
+# Loaded from its file, because its package imports modules that the launcher's interpreter does not have.
+SPEC = spec_from_file_location("launcher", LAUNCHER)
 assert SPEC is not None
 assert SPEC.loader is not None
-enter: Any = module_from_spec(SPEC)
-SPEC.loader.exec_module(enter)
+launcher: Any = module_from_spec(SPEC)
+SPEC.loader.exec_module(launcher)
 
 
 def nothing(*arguments: object) -> None:
-    """In the place of a step."""
+    """Stands in for a step that is left out."""
 
 
 def main(without: frozenset[str]) -> None:
-    """Never returns."""
-    # Root's bubblewrap can do without a user namespace, if it stays root.
+    """Become the sandbox without these mechanisms. Never returns."""
+    # bubblewrap works without a user namespace only where it runs as root and stays root.
     barely = m.USER_NS in without and (m.OWN_USER not in without or bool(without & {m.READ_ONLY_PROC, m.NOSUID}))
-    prctl, execute = enter.prctl, os.execve
+    prctl, execute = launcher.prctl, os.execve
     environment = dict(os.environ)
 
     def some_prctl(option: int, value: int) -> None:
-        if option == enter.PR_SET_NO_NEW_PRIVS and m.NO_NEW_PRIVS in without:
+        if option == launcher.PR_SET_NO_NEW_PRIVS and m.NO_NEW_PRIVS in without:
             return
         prctl(option, value)
 
@@ -45,26 +45,26 @@ def main(without: frozenset[str]) -> None:
         if m.NEW_SESSION in without:
             take_terminal()
         if barely:
-            bare.run(argv, env, without, enter)
+            bare.run(argv, env, without, launcher)
         execute(path, argv, env)
 
-    enter.prctl = some_prctl
-    enter.os = Overlay(os, execve=execve)
+    launcher.prctl = some_prctl
+    launcher.os = Overlay(os, execve=execve)
     if barely:
-        bare.UID, become = [], enter.become
-        enter.become = bare.UID.append
+        bare.UID, become = [], launcher.become
+        launcher.become = bare.UID.append
         bare.BECOME = become
     if m.OWN_USER in without:
-        enter.become = nothing
+        launcher.become = nothing
     if m.DIE_WITH_SUPERVISOR in without:
-        enter.die_with = nothing
+        launcher.die_with = nothing
     if m.NOEXEC_SCRATCH in without:
-        enter.MS_NOEXEC = 0
-    enter.main()
+        launcher.MS_NOEXEC = 0
+    launcher.main()
 
 
 class Overlay:
-    """A module with other names on top."""
+    """A module with some names replaced."""
 
     def __init__(self, module: Any, **names: object) -> None:
         self.__dict__.update(names)
@@ -75,7 +75,7 @@ class Overlay:
 
 
 def take_terminal() -> None:
-    """Be the leader of a session with a terminal, as a supervisor that was started by hand is."""
+    """Become the leader of a session with a terminal, like a supervisor that an operator starts in a shell."""
     import fcntl
     import termios
 

@@ -1,7 +1,7 @@
-"""A real sandbox, started by the real launcher, from which named mechanisms are left out.
+"""Starts a real sandbox with the real launcher, without some named mechanisms.
 
-Everything is changed in this very process, for the time of one start, and in the launcher program of the tests: no
-setting or environment variable of the product could do it.
+The changes are made in this process, for the time of one start, and in the launcher program of the tests. No setting
+and no environment variable of the product can do that.
 """
 
 import os
@@ -31,25 +31,25 @@ RLIMIT_NUMBERS = {name: getattr(__import__("resource"), word) for word, name in 
 
 
 @dataclass(frozen=True)
-class Strangers:
-    """What the host has beside a sandbox, and what would be seen of it were its root not made up."""
+class HostTargets:
+    """What a sandbox without some mechanism can reach: mounts of the host, another user, a secret file."""
 
     mounts: tuple[Mount, ...]
     other_user: int | None
     secret: Path
 
 
-async def start(host: Host, program: SandboxProgram, without: frozenset[str], strangers: Strangers) -> SandboxedProcess:
+async def start(host: Host, program: SandboxProgram, without: frozenset[str], targets: HostTargets) -> SandboxedProcess:
     """Start a program in a sandbox that lacks `without`. Raises LaunchFailed, OSError."""
-    program = replace(program, mounts=_mounts(program.mounts, without, strangers))
+    program = replace(program, mounts=_mounts(program.mounts, without, targets))
     if m.USER_PER_RUNNER in without and program.uid is not None:
-        program = replace(program, uid=strangers.other_user)
-    with _weakened(without, strangers):
+        program = replace(program, uid=targets.other_user)
+    with _weakened(without, targets):
         return await starting.start(host, program)
 
 
 @contextmanager
-def _weakened(without: frozenset[str], strangers: Strangers) -> Iterator[None]:
+def _weakened(without: frozenset[str], targets: HostTargets) -> Iterator[None]:
     real_arguments, real_rlimits, real_compiled = (
         bubblewrap.arguments,
         launch_plan.ProcessLimits.rlimits,
@@ -89,7 +89,7 @@ def _weakened(without: frozenset[str], strangers: Strangers) -> Iterator[None]:
         if m.PROCESSES in without:
             change(starting, "_limit_processes", lambda first, processes: None)
         if without & {m.ENVIRONMENT, m.DESCRIPTORS, m.NEW_SESSION}:
-            change(subprocess, "Popen", partial(_popen, subprocess.Popen, without, strangers))
+            change(subprocess, "Popen", partial(_popen, subprocess.Popen, without, targets))
         yield
 
 
@@ -97,7 +97,7 @@ def _change(stack: ExitStack, owner: Any, name: str, value: object) -> None:
     stack.enter_context(patch.object(owner, name, value))
 
 
-def _mounts(mounts: Sequence[Mount], without: frozenset[str], strangers: Strangers) -> tuple[Mount, ...]:
+def _mounts(mounts: Sequence[Mount], without: frozenset[str], targets: HostTargets) -> tuple[Mount, ...]:
     found = [mount for mount in mounts if not (m.MASKS in without and isinstance(mount, Mask))]
     if m.POLICY in without:
         found = [mount for mount in found if "policies" not in mount.inside.parts]
@@ -107,8 +107,8 @@ def _mounts(mounts: Sequence[Mount], without: frozenset[str], strangers: Strange
         found = [replace(x, files=BIG * x.files) if isinstance(x, Scratch) else x for x in found]
     if m.DEVICES in without:
         found += [Bind(Path("/dev", name), Path("/dev", name), MountMode.DEVICE) for name in ("tty", "ptmx", "pts")]
-    # First, so that what a sandbox has by itself lies above.
-    return (*strangers.mounts, *found) if m.ROOT in without else tuple(found)
+    # First, so that the sandbox's own mounts cover them.
+    return (*targets.mounts, *found) if m.ROOT in without else tuple(found)
 
 
 def _words(words: list[str], without: frozenset[str]) -> list[str]:
@@ -161,7 +161,7 @@ def _deny(mode: MountMode, flags: int, without: frozenset[str]) -> int:
 def _popen(
     real: type[subprocess.Popen[bytes]],
     without: frozenset[str],
-    strangers: Strangers,
+    targets: HostTargets,
     command: list[str],
     **options: Any,
 ) -> subprocess.Popen[bytes]:
@@ -169,7 +169,7 @@ def _popen(
         options["env"] = {LEAKED: "secret"}
     opened = []
     if m.DESCRIPTORS in without:
-        opened.append(os.open(strangers.secret, os.O_RDONLY))
+        opened.append(os.open(targets.secret, os.O_RDONLY))
         os.set_inheritable(opened[0], True)
         options["pass_fds"] = [*options["pass_fds"], *opened]
     try:

@@ -1,4 +1,4 @@
-"""The supervisor's end of a runner's channel, of whose rules any can be left out, and a runner that breaks them."""
+"""The supervisor's end of a runner's channel, without some named rules, and a runner that breaks them."""
 
 import asyncio
 import fcntl
@@ -25,7 +25,7 @@ TAKE_SECONDS = 10.0
 
 
 class WireSupervisor:
-    """Takes what a runner says until it hangs up."""
+    """Receives what a runner sends until it disconnects."""
 
     def __init__(self, sock: socket.socket, words: dict[int, m.MessageSpec]) -> None:
         self.channel = Channel(sock, outgoing=m.TO_RUNNER, incoming=words)
@@ -49,14 +49,14 @@ class WireSupervisor:
 
 
 class WireRunner:
-    """The other end, in an attacker's hands. Names that attacks use."""
+    """The runner's end, for an attacker. Attacks use its methods by name."""
 
     def __init__(self, sock: socket.socket, permits: Permits) -> None:
         self.sock = sock
         self.permits = permits
 
     def raw(self, data: bytes, *descriptors: int) -> None:
-        """Bytes as they are."""
+        """Send these bytes."""
         if descriptors:
             socket.send_fds(self.sock, [data], list(descriptors))
         else:
@@ -65,34 +65,34 @@ class WireRunner:
     def say(
         self, word: type[m.Message] | int, /, *descriptors: int, announced: int | None = None, **fields: Any
     ) -> None:
-        """A frame of a kind, whatever its fields."""
+        """Send a frame of a kind with any fields."""
         number = word if isinstance(word, int) else KINDS[word]
         body = msgspec.msgpack.encode(fields)
         count = len(descriptors) if announced is None else announced
         self.raw(framing.HEADER.pack(number, count, len(body)) + body, *descriptors)
 
     def up(self) -> None:
-        """What a runner says as it comes up."""
+        """Send the messages of a runner that starts."""
         self.say(m.Hello, protocol=m.PROTOCOL)
         with socket.socket() as sock:
             self.say(m.Listener, sock.fileno(), port=1)
         self.say(m.Ready, browser_version="x", pages=1, evidence={})
 
     def running(self) -> None:
-        """Up, and at work on attempt `a`."""
+        """The runner is ready and runs attempt `a`."""
         self.permits.sent("a")
         self.up()
         self.say(m.Accepted, attempt_id="a", page=0)
 
     def granted(self) -> None:
-        """Likewise, and it may leave an artifact."""
+        """The same, and its artifact is granted."""
         self.permits.sent("a")
         self.permits.attempts["a"] = SentAttemptState.GRANTED
         self.up()
 
 
 async def attack(code: str, without: frozenset[str]) -> dict[str, str]:
-    """Where it ended: it got through if the supervisor took all that was said."""
+    """Run an attack. It succeeds if the supervisor accepts everything that was sent."""
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
     theirs.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 20)
     with ExitStack() as stack:
@@ -104,7 +104,7 @@ async def attack(code: str, without: frozenset[str]) -> dict[str, str]:
         words = {name: getattr(runner, name) for name in ("raw", "say", "up", "running", "granted")}
         loop = asyncio.get_running_loop()
         taking = loop.create_task(supervisor.take())
-        # A runner that is not listened to any more must not wait for ever.
+        # The supervisor may stop reading. Then the runner must not wait for ever.
         taking.add_done_callback(lambda _: supervisor.channel.close())
         acting = loop.run_in_executor(None, _perform, code, {**names, **words, "frame": framing.HEADER.pack}, theirs)
         try:
@@ -119,12 +119,12 @@ async def attack(code: str, without: frozenset[str]) -> dict[str, str]:
 
 
 def _perform(code: str, names: dict[str, Any], theirs: socket.socket) -> str:
-    """What was wrong with the attack."""
+    """Run the attack's code. Returns what is wrong with that code; empty: nothing."""
     try:
         exec(code, names)
     except (BrokenPipeError, ConnectionResetError):
-        return ""  # the supervisor has hung up
-    except Exception as error:  # noqa: BLE001 - told to whoever wrote it
+        return ""  # the supervisor has closed the channel
+    except Exception as error:  # noqa: BLE001 - reported: the attack itself is wrong
         return f"{type(error).__name__}: {error}"
     finally:
         with suppress(OSError):
@@ -155,7 +155,7 @@ def _weakened(without: frozenset[str], stack: ExitStack) -> dict[int, m.MessageS
 
 
 def _decode_anything(self: framing.Parser, kind: int, body: bytes) -> m.Message:
-    """The fields as they came, unchecked."""
+    """Decode a message without checking its fields."""
     made = self._specs[kind].message
     try:
         untrusted = msgspec.msgpack.decode(body)
@@ -166,7 +166,7 @@ def _decode_anything(self: framing.Parser, kind: int, body: bytes) -> m.Message:
 
 
 def _feed_any(self: framing.Parser, data: bytes) -> list[framing.Frame]:
-    """Frames, with however many descriptors: nobody looks for them."""
+    """Frames with any number of descriptors, which are not handed out."""
     self._untrusted += data
     frames = []
     while len(self._untrusted) >= framing.HEADER.size:

@@ -1,4 +1,4 @@
-"""What is there to be attacked: a host with processes, files and sockets beside the sandboxes."""
+"""The targets of the attacks: a host with processes, files and sockets beside the sandboxes."""
 
 import ctypes
 import os
@@ -15,12 +15,12 @@ from pageworker_sandbox.launch.mounts import Bind, MountMode
 from pw_escape import network
 from pw_escape.names import NameServer
 from pw_escape.prelude import PRELUDE
-from pw_escape.weaken import Strangers
+from pw_escape.weaken import HostTargets
 
 UID, OTHER_UID, ADMIN_UID = (261_900, 261_902, 0) if os.geteuid() == 0 else (None, None, None)
-"""Of the attacker's sandbox, of another tenant's, and of the supervisor."""
+"""Users of the attacker's sandbox, of another tenant's sandbox, and of the supervisor."""
 BROWSER_UIDS = range(261_910, 261_990)
-"""Of sandboxes with a browser, one each: their many processes count for their user."""
+"""Users of sandboxes with a browser, one each, because processes are counted per user."""
 IPC_CREAT, O_CREAT_RDWR = 0o1000, 0o102
 KEY = 0x70770001
 QUEUE = b"pw-escape"
@@ -28,7 +28,7 @@ PROGRAMS = ("/usr/bin", "/bin", "/usr/sbin")
 
 
 class World:
-    """Made once; `names` is what attackers are told of it."""
+    """Created once. `names` is what attackers know of it."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -61,8 +61,8 @@ class World:
         self._ipc()
 
     @property
-    def strangers(self) -> Strangers:
-        """What a root that is not made up would show."""
+    def targets(self) -> HostTargets:
+        """What a sandbox without a root of its own would show."""
         shown = [self.folder / "host", self.neighbour, Path("/etc/passwd"), Path("/etc/shadow"), self.shell]
         shown += [Path("/dev/kmsg"), Path("/sys/kernel"), Path("/sys/fs"), Path("/usr/share/doc")]
         mounts = tuple(
@@ -70,26 +70,26 @@ class World:
             for path in shown
             if path.exists()
         )
-        return Strangers(mounts, OTHER_UID, self.secret)
+        return HostTargets(mounts, OTHER_UID, self.secret)
 
     def scratch(self) -> Path:
-        """A new folder of nobody's."""
+        """Path of a new folder, which does not exist yet."""
         self._made += 1
         return self.folder / f"scratch-{self._made}"
 
     def profile(self, user: int | None) -> Path:
-        """A new profile folder of the attacker's."""
+        """A new profile folder for the attacker."""
         self._made += 1
         folder = self._folder(self.folder / f"profile-{self._made}", user)
         if os.geteuid() == 0:
-            # What no runner can make: as if it had got there before it was one.
+            # No runner can create these. They stand for files that came into the profile in another way.
             self._program(folder / "setuid", 0o4755, 0, "euid_program")
             os.mknod(folder / "device", 0o20666, os.makedev(1, 5))
             os.chown(folder / "device", user or 0, user or 0)
         return folder
 
     def names(self) -> dict[str, Any]:
-        """Told to attackers as HOST. Processes that an attack may have ended are there again."""
+        """The value of HOST for attackers. Starts the processes again that an attack has ended."""
         return {
             "uid": UID if UID is not None else os.getuid(),
             "bait": self._process(UID),
@@ -157,7 +157,7 @@ class World:
         return path
 
     def _program(self, path: Path, mode: int, user: int | None, kind: str = "program") -> None:
-        """One that succeeds always, or if it runs as root, or that makes a file."""
+        """A program that always succeeds, or succeeds only as root, or creates a file."""
         names: dict[str, Any] = {"NR": {}}
         exec(PRELUDE, names)
         path.write_bytes(names[kind]())
@@ -166,7 +166,7 @@ class World:
         path.chmod(mode)
 
     def _listen(self, family: int, address: Any, *, only: bool = False) -> int:
-        """Answers everybody who says something."""
+        """Listen on an address, and answer everything that is received."""
         sock = socket.socket(family)
         if family != socket.AF_UNIX:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -179,7 +179,7 @@ class World:
         return int(sock.getsockname()[1]) if family != socket.AF_UNIX else 0
 
     def _ipc(self) -> None:
-        """Of System V and POSIX, open to all."""
+        """Create IPC objects of System V and POSIX that every user may access."""
         libc = ctypes.CDLL(None, use_errno=True)
         for name, arguments in (
             ("shmget", (KEY, 4096, IPC_CREAT | 0o666)),

@@ -14,7 +14,7 @@ from pageworker_supervisor.queue import QueueClient
 from pageworker_supervisor.queue.dead_letters import DeadLetter
 from pageworker_supervisor.redis_client import RedisClient, open_redis_client
 from pageworker_supervisor.telemetry.metrics import Metrics
-from pw_intake.pushing import QUICK, SETTINGS
+from pw_intake.pushing import ADMISSION, QUICK
 
 # In one step: texts move from list to list.
 WAITING_TEXTS = """
@@ -86,7 +86,7 @@ class Counter:
         """An intake that runs for the block."""
         through = redis_client or self.redis_client
         queue = QueueClient(through)
-        opened = Intake(through, queue.producer, SETTINGS, worker_id, Metrics(), timing)
+        opened = Intake(through, queue.producer, ADMISSION, "pw", worker_id, Metrics(), timing)
         async with asyncio.TaskGroup() as tasks:
             watching = tasks.create_task(through.availability.run())
             running = tasks.create_task(opened.run())

@@ -1,6 +1,6 @@
-"""Runs inside a cell in the runner's place: executes the Python that a test sends, answers what came of it.
+"""The test agent: runs in a sandbox in the place of the runner, and executes the Python code that a test sends.
 
-A request and an answer are each a length (u32, big endian) and JSON. Imports nothing that a runner has not.
+A request and an answer are each a length (u32, big endian) and JSON. The agent imports only what a runner has.
 """
 
 import argparse
@@ -15,7 +15,7 @@ HEADER = struct.Struct("!I")
 
 
 async def serve(sock: socket.socket, names: dict[str, Any]) -> None:
-    """Until the test closes its end."""
+    """Serve until the test closes its end."""
     loop = asyncio.get_running_loop()
     sock.setblocking(False)
     while header := await loop.sock_recv(sock, HEADER.size):

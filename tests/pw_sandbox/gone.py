@@ -1,4 +1,4 @@
-"""Waiting for the end of processes that are not our children, by event."""
+"""Waits for the end of processes that are not our children, by pidfd."""
 
 import os
 import select
@@ -7,7 +7,7 @@ from contextlib import suppress
 
 
 def watch(pids: Iterable[int]) -> dict[int, int]:
-    """A pidfd for each that lives."""
+    """A pidfd for each process that lives."""
     watched = {}
     for pid in pids:
         with suppress(ProcessLookupError):
@@ -16,7 +16,7 @@ def watch(pids: Iterable[int]) -> dict[int, int]:
 
 
 def left(watched: dict[int, int], seconds: float) -> set[int]:
-    """Close the pidfds; which of the processes live on after so long."""
+    """The processes that still live after this time. Closes the pidfds."""
     poll = select.poll()
     pids = {descriptor: pid for pid, descriptor in watched.items()}
     for descriptor in pids:

@@ -1,4 +1,4 @@
-"""Real cells for tests: a host, a profile folder, an agent in the runner's place."""
+"""Real sandboxes for tests: a host, a profile folder, and the test agent in the place of the runner."""
 
 import asyncio
 import itertools
@@ -66,19 +66,19 @@ class RaisedInside(Exception):
 
 @dataclass
 class AgentSandbox:
-    """A cell with the agent in it."""
+    """A sandbox with the test agent in it."""
 
     process: SandboxedProcess
     listener: socket.socket | None = None
 
     async def run(self, code: str, **names: object) -> Any:
-        """Execute code inside; the value of its variable `answer`. Raises RaisedInside."""
+        """Execute code inside. Returns the value of its variable `answer`. Raises RaisedInside."""
         header = "".join(f"{name} = {value!r}\n" for name, value in names.items())
         await self._send(json.dumps({"code": header + code}).encode())
         return self._parse(await self._receive())
 
     async def listen(self) -> int:
-        """Open a listener inside and take its descriptor, as the supervisor does for the gateway."""
+        """Open a listener inside and receive its descriptor, as the supervisor does for the gateway."""
         loop = asyncio.get_running_loop()
         await self._send(json.dumps({"code": LISTEN}).encode())
         ready = asyncio.Event()
@@ -122,7 +122,7 @@ class AgentSandbox:
 
 
 def host(browser: Path | None = None) -> Host:
-    """This machine, with the agent beside the runner's code."""
+    """The present host, with the agent beside the runner's code."""
     found = survey(None, browser)
     source = Bind(Path(agent.__file__), CODE / "pw_agent.py")
     return replace(found, runner=(*found.runner, source))
@@ -133,12 +133,12 @@ def spec(profile: Path, *, processes: int = 1000) -> SandboxSpec:
     profile.mkdir(mode=0o700, exist_ok=True)
     if UID is not None:
         os.chown(profile, UID, UID)
-    # A name each: cells that live at the same time must not share a control group.
+    # Each has a name of its own: sandboxes that run at the same time must not share a cgroup.
     return SandboxSpec(f"test.{os.getpid()}.{next(_numbers)}", UID, profile, 2 * 1024**3, processes)
 
 
 def program(where: Host, wanted: SandboxSpec) -> SandboxProgram:
-    """The agent, as a runner is started."""
+    """The agent as a program, with a runner's policies and limits."""
     return SandboxProgram(
         name=wanted.runner_id,
         module="pw_agent",
@@ -152,7 +152,7 @@ def program(where: Host, wanted: SandboxSpec) -> SandboxProgram:
 
 @asynccontextmanager
 async def sandbox(where: Host, wanted: SandboxSpec) -> AsyncIterator[AgentSandbox]:
-    """A cell with the agent; gone at the end."""
+    """A sandbox with the agent. It ends with the context."""
     inside = AgentSandbox(await start(where, program(where, wanted)))
     inside.process.channel.setblocking(False)
     try:

@@ -1,4 +1,4 @@
-"""A supervisor to be killed: starts a cell with a browser, tells which pids it has, and waits for ever.
+"""A supervisor for tests that kill it: starts a sandbox with a browser, reports its pids, and waits for ever.
 
 `python -m pw_sandbox.supervisor PROFILE BROWSER`; one JSON line on stdout.
 """

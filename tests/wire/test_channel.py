@@ -136,7 +136,7 @@ async def test_a_peer_that_never_reads_is_noticed() -> None:
     theirs.close()
 
 
-async def test_closing_wakes_whoever_waits() -> None:
+async def test_closing_wakes_a_waiting_receiver() -> None:
     channel, theirs = pair()
     async with asyncio.TaskGroup() as tasks:
         waiting = tasks.create_task(expect_closed(channel))
@@ -196,8 +196,8 @@ async def listen_to_a_flood(share: CpuBudget | None) -> tuple[int, int]:
     return sent // len(frame), turns
 
 
-async def test_a_descriptor_that_we_have_no_room_for_is_not_the_peers_fault() -> None:
-    """unix(7): what does not fit into the receiver's table is dropped, and only a flag tells of it."""
+async def test_a_descriptor_without_a_free_number_is_not_the_peers_fault() -> None:
+    """unix(7): a descriptor that does not fit into the receiver's table is dropped, and only a flag shows it."""
     left, right = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
     runner = Channel(left, m.TO_SUPERVISOR, m.TO_RUNNER)
     supervisor = Channel(right, m.TO_RUNNER, m.TO_SUPERVISOR)

@@ -15,7 +15,7 @@ from pageworker_sandbox.launch.interpreter import find_interpreter
 from pageworker_sandbox.launch.preflight import INSTALL_BUBBLEWRAP, check_policies, find_bubblewrap, survey
 from pageworker_sandbox.launch.root_layout import FONTS
 from pageworker_sandbox.launch.run_program import run_program
-from pageworker_sandbox.launch.self_test import ALLOW_NAMESPACES, ALLOW_PROC, NOBODY_UID
+from pageworker_sandbox.launch.self_test import ALLOW_NAMESPACES, ALLOW_PROC, OVERFLOW_UID
 
 OLDEST_BUBBLEWRAP = (0, 4, 0)
 PROGRAM_SECONDS = 20.0
@@ -125,7 +125,7 @@ def _check_bubblewrap_options(name: str, options: list[str], mend: str) -> HostC
     found = find_bubblewrap()
     if isinstance(found, HostProblem):
         return _from_problem(name, found, "")
-    user = NOBODY_UID if os.geteuid() == 0 else None
+    user = OVERFLOW_UID if os.geteuid() == 0 else None
     ended = run_program(
         [found, "--ro-bind", "/", "/", *options, "--", found, "--version"],
         PROGRAM_SECONDS,

@@ -13,7 +13,8 @@ from pageworker_sandbox.launch.launch_plan import STAGE, LaunchPlan, ProcessLimi
 from pageworker_sandbox.launch.root_layout import self_test_mounts
 from pageworker_sandbox.launch.run_program import run_program
 
-NOBODY_UID = 65534
+OVERFLOW_UID = 65534
+"""The kernel's overflow uid: an ordinary user for the test, where the supervisor is root."""
 SELF_TEST_SECONDS = 20.0
 LIMITS = ProcessLimits(memory_bytes=1024**3, processes=1000)
 ALLOW_NAMESPACES = (
@@ -79,7 +80,7 @@ def run_self_test(host: Host) -> str:
         options_fd = descriptors.memfd("\0".join(options).encode() + b"\0")
         command = [str(host.python), "-I", "-S", "-B", "-c", BROWSER_SANDBOX_PROBE]
         argv = [str(host.bubblewrap), "--args", str(options_fd), "--", *command]
-        uid = NOBODY_UID if os.geteuid() == 0 else None
+        uid = OVERFLOW_UID if os.geteuid() == 0 else None
         plan_fd = descriptors.memfd(LaunchPlan(mounts, argv, uid, (), LIMITS).encode())
         passed = (filter_fd, options_fd, plan_fd)
         try:

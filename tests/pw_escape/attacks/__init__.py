@@ -1,4 +1,4 @@
-"""All attacks by code in a sandbox, one table a target."""
+"""All attacks by code in a sandbox, one table per target."""
 
 from pw_escape.attack import Attack
 from pw_escape.attacks import (

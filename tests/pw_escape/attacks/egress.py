@@ -1,4 +1,4 @@
-"""Through the gateway: what a runner asks for, byte by byte, in a network that has all that it must not reach."""
+"""Through the gateway: requests of a runner, byte by byte, in a network with targets that it must not reach."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ def _asked(name: str, request: str, refused: str, by: str, *overlaps: str, **opt
 
 
 def _literal(url: str, *rules: str) -> tuple[Attack, Attack]:
-    """By a request and by a tunnel; each of these rules refuses it by itself."""
+    """By a request and by a tunnel. Each of these rules alone refuses it."""
     authority = url.split("/")[2]
     also = tuple((rule, PRIVATE) for rule in (*ADDRESS_RULES, *rules))
     return (

@@ -10,7 +10,7 @@ USER = (StartedBy.USER,)
 def _absent(
     name: str, code: str, *overlaps: str, modes: tuple[StartedBy, ...] = (StartedBy.ROOT, StartedBy.USER)
 ) -> Attack:
-    """Refused by not being there."""
+    """Refused because the sandbox's root does not have the file."""
     return Attack(name, code, "ENOENT", m.ROOT, overlaps, modes=modes)
 
 

@@ -11,7 +11,7 @@ UNKNOWN = ("EAFNOSUPPORT", "ESOCKTNOSUPPORT", "EPROTONOSUPPORT", "EPROTOTYPE")
 
 
 def _rows(place: AttackPlace, filtered: Callable[[str], str], *, network: bool) -> Iterator[Attack]:
-    """What neither of the two may do."""
+    """Attacks that neither of the two may carry out."""
     who = place.value
 
     def row(name: str, code: str, refused: str, by: str, *overlaps: str, **options: Any) -> Attack:

@@ -1,5 +1,5 @@
-"""On the kernel, by native code in the browser: system calls that need no right, or a right that anybody gets in a
-user namespace of his own, which Chromium's sandbox has to be left.
+"""On the kernel, by native code in the browser: system calls that need no right, or only rights that any process gets in
+a new user namespace. User namespaces cannot be forbidden, because Chromium's sandbox needs them.
 """
 
 from dataclasses import replace
@@ -11,22 +11,22 @@ ROOT = (StartedBy.ROOT,)
 REAL_ROOT = (m.USER_NS, m.OWN_USER, m.NO_CAPABILITIES)
 """Where these are gone, an attacker is the host's root."""
 ABSENT = ("ENOSYS",)
-"""What a kernel answers that was built without the call; the filter's word on these calls is EPERM."""
+"""The answer of a kernel that was built without the call. The filter's answer to these calls is EPERM."""
 ADMIN = "root_in_a_namespace(NEWNS, NEWUTS, NEWIPC, NEWCGROUP, NEWNET)\n"
 
 
 def _call(
     call: str, code: str, *others: str, name: str = "", refused: str = "EPERM", reached: tuple[str, ...] = ()
 ) -> Attack:
-    """What the filter says of `call` stops it, and where they come first what it says of `others`."""
+    """The filter's rule for `call` refuses it. The rules for `others` refuse earlier steps of the code."""
     overlaps = tuple(m.runner_filter(other) for other in others)
     if {"mount", "move_mount"} & {call, *others}:
-        overlaps += (m.LAYER_1,)  # whoever is under Landlock changes no mounts
+        overlaps += (m.LAYER_1,)  # a process under Landlock cannot change mounts
     return Attack(name or call, code, refused, m.runner_filter(call), overlaps, reached=reached)
 
 
 def _root_call(call: str, code: str, *others: str, name: str = "", reached: tuple[str, ...] = ()) -> Attack:
-    """Likewise, of a call that serves the host's root alone: so without the filter, its user is out too."""
+    """The same for a call that only the host's root may make: without the filter, the own user is left out too."""
     overlaps = (*REAL_ROOT, *(m.runner_filter(other) for other in others))
     return Attack(name or call, code, "EPERM", m.runner_filter(call), overlaps, reached=reached, modes=ROOT)
 
@@ -248,7 +248,7 @@ BY_ERRNO = tuple(
         ("shmdt", "0", "EPERM", ("EINVAL",)),
     )
 )
-"""Nothing is to be had from these; but which error they end with tells whether the kernel was reached."""
+"""These calls gain nothing. But their errno shows whether the kernel carried out the call."""
 IPC = (
     _call("shmget", "sys_('shmget', 0, 4096, 0o1600)"),
     _call("shmat", "id_ = sys_('shmget', 0, 4096, 0o1600)\nsys_('shmat', id_, None, 0)", "shmget"),

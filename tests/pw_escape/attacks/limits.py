@@ -1,4 +1,4 @@
-"""On what a machine has only so much of."""
+"""On limited resources: processes, memory, files, descriptors."""
 
 from pw_escape import mechanisms as m
 from pw_escape.attack import Attack, StartedBy

@@ -1,4 +1,4 @@
-"""On what every process of a machine shares unless a namespace keeps it apart, and on capabilities."""
+"""On what all processes of a machine share where no namespace separates them, and on capabilities."""
 
 from pw_escape import mechanisms as m
 from pw_escape.attack import Attack, StartedBy

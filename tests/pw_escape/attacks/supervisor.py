@@ -1,4 +1,4 @@
-"""On the supervisor: by what a runner leaves in its folder, and by living on."""
+"""On the supervisor: by what a runner leaves in its folder, and by outliving the supervisor."""
 
 from pw_escape import mechanisms as m
 from pw_escape.attack import Attack, AttackPlace, StartedBy

@@ -167,7 +167,7 @@ PERMITS = (
 )
 DESCRIPTORS = (
     _said(
-        "descriptors that nobody asked for",
+        "descriptors that no message carries",
         "say(m.Hello, *(os.open('/dev/null', 0) for _ in range(4)), protocol=1)",
         m.WIRE_DESCRIPTORS,
     ),
