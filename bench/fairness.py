@@ -1,7 +1,7 @@
 """Whose turn it is: what tenants wait beside a large one, what weights and priorities get.
 
 In services, which say what the scheduler decides and are the same on any host; and in seconds, through the queue,
-which say what a large backlog costs those who wait behind nobody.
+which say what a large backlog costs tenants that wait behind no other.
 """
 
 import itertools
@@ -19,7 +19,7 @@ from bench.rows import BenchRow, compared, percentile
 from pageworker_supervisor.queue import QueueClient
 from pageworker_supervisor.queue.new_job import Priority
 
-TENANTS, JOBS_A_TENANT = 200, 20
+TENANTS, JOBS_PER_TENANT = 200, 20
 LARGE, LARGE_JOBS = "large", 20_000
 WEIGHTS = {"one": 1.0, "two": 2.0, "four": 4.0}
 WEIGHTED_SERVICES = 700
@@ -43,7 +43,7 @@ def rows(options: Options = Options()) -> Iterator[BenchRow]:
     for round_ in range(options.rounds):
         for large in (False, True) if round_ % 2 == 0 else (True, False):
             (beside if large else alone).append(uvloop.run(_waits(large)))
-    against = f"{TENANTS} tenants alone, {JOBS_A_TENANT} jobs each"
+    against = f"{TENANTS} tenants alone, {JOBS_PER_TENANT} jobs each"
     in_services = [[_p95(waits.services) for waits in side] for side in (beside, alone)]
     in_seconds = [[_p95(waits.seconds) for waits in side] for side in (beside, alone)]
     yield compared("fairness.p95_wait_beside_large_tenant_services", "services", against, *in_services)
@@ -62,7 +62,7 @@ async def _waits(large: bool) -> Waits:
         async with opened_queue(url) as queue:
             if large:
                 await enqueue(queue, [ticket(f"{LARGE}-{n}", LARGE) for n in range(LARGE_JOBS)])
-            numbers = itertools.product(range(JOBS_A_TENANT), range(TENANTS))
+            numbers = itertools.product(range(JOBS_PER_TENANT), range(TENANTS))
             await enqueue(queue, [ticket(f"t{tenant}-{n}", f"t{tenant}") for n, tenant in numbers])
             return await _served(queue)
 
@@ -71,7 +71,7 @@ async def _served(queue: QueueClient) -> Waits:
     services: list[int] = []
     seconds: list[float] = []
     began, before = time.perf_counter(), 0
-    while len(services) < TENANTS * JOBS_A_TENANT:
+    while len(services) < TENANTS * JOBS_PER_TENANT:
         leases = await serve_batch(queue)
         now = time.perf_counter() - began
         for at, lease in enumerate(leases, before):

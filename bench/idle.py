@@ -15,7 +15,7 @@ import uvloop
 
 from bench.fixtures import browser, redis_server
 from bench.options import Options
-from bench.queue_client import WORKER, finish, opened_client, opened_queue, room
+from bench.queue_client import WORKER, capacity, finish, opened_client, opened_queue
 from bench.rows import BenchRow, percentile
 from bench.work import PAYLOAD
 from bench.worker import NO_SITE, BenchPlan, prepared, started
@@ -26,7 +26,7 @@ from pageworker_supervisor.queue import QueueClient
 from pageworker_supervisor.redis_client import connect
 from pageworker_supervisor.telemetry.metrics import Metrics
 
-PROBES_A_PROBE = 5
+PROBES_PER_PROBE = 5
 """Cheap ones: a p99 of 200 would rest on two."""
 PAUSE_SECONDS = (0.005, 0.02)
 SETTLING_SECONDS = 5.0
@@ -37,7 +37,7 @@ SHARDS = 1
 
 def rows(options: Options = Options()) -> Iterator[BenchRow]:
     """Latency, then commands."""
-    milliseconds = [1000 * seconds for seconds in uvloop.run(_latency(PROBES_A_PROBE * options.probes))]
+    milliseconds = [1000 * seconds for seconds in uvloop.run(_latency(PROBES_PER_PROBE * options.probes))]
     yield BenchRow(name="queue.push_to_claim_p50_ms", value=percentile(milliseconds, 0.5), unit="ms")
     yield BenchRow(name="queue.push_to_claim_p99_ms", value=percentile(milliseconds, 0.99), unit="ms")
     sent, within = asyncio.run(_commands())
@@ -74,7 +74,7 @@ async def _claims(queue: QueueClient, probes: int) -> dict[str, float]:
     """Job to when it was in hand."""
     claimed: dict[str, float] = {}
     while len(claimed) < probes:
-        leases = (await queue.consumer.claim(WORKER, room())).leases
+        leases = (await queue.consumer.claim(WORKER, capacity())).leases
         now = time.perf_counter()
         claimed |= {lease.job_id: now for lease in leases}
         if leases:

@@ -1,6 +1,6 @@
 """One round of one contender of the queue: all jobs are queued first, then one worker process drains them.
 
-The clock runs from the first job that is seen to be done until none is left: a worker's start is nobody's cost.
+The clock runs from the first job that is seen to be done until none is left: no contender pays for its worker's start.
 """
 
 import asyncio
@@ -23,7 +23,7 @@ ROOT = Path(__file__).parents[1]
 PUT_SECONDS = 300.0
 RUN_SECONDS = 300.0
 LOOK_SECONDS = 0.005
-"""Redis tells nobody how many jobs are left. The same few questions for every contender."""
+"""Redis sends no notice of how many jobs are left. Every contender is asked the same few questions."""
 
 
 @dataclass(frozen=True)

@@ -38,7 +38,7 @@ async def test_a_failure_ends_the_others() -> None:
 
 
 async def test_a_failure_leaves_its_caller_uncancelled() -> None:
-    """Marked as being cancelled, a task would be ended by its next time limit, and nobody told."""
+    """Marked as being cancelled, a task would be ended by its next time limit, and no caller told."""
     with pytest.raises(RedisUnavailable):
         await fan_out([asyncio.sleep(0), fail(RedisUnavailable("away"))])
     with pytest.raises(TimeoutError):
