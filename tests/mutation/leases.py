@@ -81,7 +81,7 @@ ROWS = (
     Mutant(
         f.RACY_RECLAIM,
         f"{LUA}/job.lua",
-        """  if job.token ~= token then
+        """  if f[1] ~= token then
     return nil
   end
 """,
