@@ -24,7 +24,11 @@ PAGE = 500
 
 LetterIds = Annotated[str, Parameter(help="Ids of dead letters, as `workerctl dead list` prints them.")]
 IdsFrom = Annotated[
-    Path | None, Parameter(name="--ids-from", help="File with one dead-letter id per line; `-` reads stdin.")
+    Path | None,
+    # Without this, cyclopts takes `-` for an option.
+    Parameter(
+        name="--ids-from", allow_leading_hyphen=True, help="File with one dead-letter id per line; `-` reads stdin."
+    ),
 ]
 
 

@@ -5,9 +5,10 @@ import sys
 import time
 import uuid
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
+from cyclopts import Parameter
 
 from pageworker_supervisor.cli.connect import Config, open_queue
 from pageworker_supervisor.cli.job_name import job_named
@@ -31,7 +32,7 @@ def submit(
     job_id: str | None = None,
     profile: str | None = None,
     priority: Priority = "normal",
-    file: Path | None = None,
+    file: Annotated[Path | None, Parameter(allow_leading_hyphen=True)] = None,
     wait: bool = False,
     timeout_seconds: float = 120.0,
     config: Config = None,
