@@ -53,7 +53,7 @@ class Timeouts:
     """After how long a silent worker counts as dead. Tests use shorter times."""
 
     lease_ms: int = LEASE_MS
-    promise_ms: int = OUTBOX_LEASE_MS
+    outbox_lease_ms: int = OUTBOX_LEASE_MS
     intake: IntakeTimeouts = field(default_factory=IntakeTimeouts)
 
 

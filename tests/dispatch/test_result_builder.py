@@ -16,7 +16,7 @@ from pageworker_supervisor.dispatch.result_builder import (
     attempt_of,
     build_result,
     cancelled_at_its_end,
-    ending,
+    end_without_running,
     lost_attempt,
     trace_of,
     unbegun,
@@ -100,17 +100,17 @@ def test_a_job_that_ended_without_an_attempt_has_none_in_its_result() -> None:
     assert (result["attempts"], result["runner_id"], result["timing"]["total"]) == ([], None, 4.0)
 
 
-@pytest.mark.parametrize("how", get_args(Ending))
-def test_a_job_that_is_to_be_ended_without_running_ends_as_the_queue_says(how: Ending) -> None:
-    end = ending(lease(ending=how))
-    assert end.status == how
+@pytest.mark.parametrize("ending", get_args(Ending))
+def test_a_job_that_is_to_be_ended_without_running_ends_as_the_queue_says(ending: Ending) -> None:
+    end = end_without_running(lease(ending=ending))
+    assert end.status == ending
     assert end.error is not None
     assert not end.error.retryable
 
 
 def test_a_job_that_is_to_be_run_has_no_ending() -> None:
     with pytest.raises(LookupError, match="acme/j"):
-        ending(lease())
+        end_without_running(lease())
 
 
 def test_endings_of_claimed_jobs() -> None:

@@ -37,7 +37,7 @@ def url_of(server: RedisServer, user: str) -> str:
     return f"redis://{user}:secret@127.0.0.1:{server.port}/0"
 
 
-def test_nobody_gets_in_with_the_file_as_it_is_shipped(tmp_path: Path) -> None:
+def test_no_user_gets_in_with_the_file_as_it_is_shipped(tmp_path: Path) -> None:
     acl_file = tmp_path / "shipped.acl"
     acl_file.write_text(SHIPPED)
     with redis_server(acl_file=acl_file) as server:
@@ -110,7 +110,7 @@ def held(leases: list[Lease]) -> list[tuple[str, str, int]]:
 
 
 def denials(server: RedisServer) -> list[object]:
-    """What Redis refused anybody."""
+    """The calls that Redis refused."""
     return [entry["object"] for entry in server.command("ACL", "LOG")]
 
 

@@ -65,7 +65,7 @@ async def test_undrain_cancels_a_drain(worker: Echoes) -> None:
         await worker.worker.undrain()
     assert drain.result() == ["waiting", "cancelled"]
     await worker.answered(1)
-    assert len(worker.results["j1"]["attempts"]) == 1, "nothing was handed back"
+    assert len(worker.results["j1"]["attempts"]) == 1, "nothing was requeued"
 
 
 async def test_two_drains_at_once_both_have_an_end(worker: Echoes) -> None:

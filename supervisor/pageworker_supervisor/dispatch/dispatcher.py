@@ -127,7 +127,7 @@ class Dispatcher:
         if self.draining:
             # The claim was under way when the drain began.
             self.closing[lease.token] = attempt
-            tasks.create_task(self._hand_back(attempt), name=f"hand back {lease.ref}")
+            tasks.create_task(self._requeue_at_once(attempt), name=f"requeue {lease.ref}")
             return
         self.attempts[lease.token] = attempt
         if lease.token in self._cancelled_early:
@@ -169,9 +169,9 @@ class Dispatcher:
             del self.closing[attempt.lease.token]
             self._ended.set()
 
-    async def _hand_back(self, attempt: Attempt) -> None:
+    async def _requeue_at_once(self, attempt: Attempt) -> None:
         try:
-            await attempt.hand_back("the worker is being drained")
+            await attempt.requeue_at_once("the worker is being drained")
             await self._release_unused_profile(attempt.lease)
         finally:
             del self.closing[attempt.lease.token]
@@ -241,5 +241,5 @@ class Dispatcher:
         async with asyncio.TaskGroup() as tasks:
             for attempt in left:
                 tasks.create_task(attempt.requeue(reason))
-        log.info("handed back", jobs=len(left), reason=reason)
+        log.info("jobs requeued", jobs=len(left), reason=reason)
         return unfinished

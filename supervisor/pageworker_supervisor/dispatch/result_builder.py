@@ -86,7 +86,7 @@ def build_result(
     )
 
 
-def ending(lease: Lease) -> EndJob:
+def end_without_running(lease: Lease) -> EndJob:
     """The end of a job that the queue says is to be ended without running."""
     match lease.ending:
         case "expired":
