@@ -15,25 +15,25 @@ from pageworker_sandbox.state_machine import IllegalTransition, TransitionTable,
 ILLEGAL = "-"
 
 
-class Pair(NamedTuple):
-    """One cell of a grid. `after` None: the pair is illegal."""
+class StatePair(NamedTuple):
+    """One field of a grid. `after` None: the pair is illegal."""
 
     state: Any
     event: Any
     after: Any
 
 
-def pairs(grid: str, states: type[Enum], events: type[Enum]) -> list[Pair]:
-    """Every cell of the grid. Raises ValueError where a row or a column is missing, unknown or too short."""
+def pairs(grid: str, states: type[Enum], events: type[Enum]) -> list[StatePair]:
+    """Every field of the grid. Raises ValueError where a row or a column is missing, unknown or too short."""
     header, *rows = (line.split() for line in grid.strip().splitlines())
     names = {label(state): state for state in states}
     columns = {label(event): event for event in events}
     if sorted(header) != sorted(columns) or sorted(row[0] for row in rows) != sorted(names):
         raise ValueError(f"the grid must have the columns {sorted(columns)} and the rows {sorted(names)}")
     return [
-        Pair(names[name], columns[column], None if cell == ILLEGAL else names[cell])
-        for name, *cells in rows
-        for column, cell in zip(header, cells, strict=True)
+        StatePair(names[name], columns[column], None if field == ILLEGAL else names[field])
+        for name, *fields in rows
+        for column, field in zip(header, fields, strict=True)
     ]
 
 
@@ -43,7 +43,7 @@ def every_pair(grid: str, states: type[Enum], events: type[Enum]) -> Callable[[A
     return pytest.mark.parametrize("pair", found, ids=[f"{label(one.state)}-{label(one.event)}" for one in found])
 
 
-def check(table: TransitionTable[Any, Any], pair: Pair) -> None:
+def check(table: TransitionTable[Any, Any], pair: StatePair) -> None:
     """The table agrees with the grid about this pair."""
     if pair.after is None:
         with pytest.raises(IllegalTransition, match=label(pair.event)):

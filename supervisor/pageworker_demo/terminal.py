@@ -79,8 +79,16 @@ class DemoTerminal:
 
     def isolation(self, rows: Sequence[tuple[str, str, str]]) -> None:
         """`rows`: check, reported by, answer."""
-        title = "Isolation of one runner, checked while it ran"
-        table = Table(title=title, title_justify="left", box=None, pad_edge=False)
+        if not rows:
+            return
+        table = Table(
+            title="Isolation of one runner, checked while it ran",
+            title_justify="left",
+            caption="EPERM, EACCES, ENOENT and ENOSYS are the kernel's refusals of calls that the runner tried.",
+            caption_justify="left",
+            box=None,
+            pad_edge=False,
+        )
         for name in ("check", "reported by", "answer"):
             table.add_column(name, overflow="fold")
         for row in rows:

@@ -1,4 +1,4 @@
-"""What a host runs out of for a while: the daemon stays, says so, and goes on."""
+"""A host that runs out of something for a while: the daemon stays up, reports it, and goes on."""
 
 import os
 import resource
@@ -19,7 +19,7 @@ SECONDS = 30.0
 
 
 def ready(host: LocalUserHost) -> str:
-    """What GET /readyz says; with descriptors used up it may say nothing."""
+    """The answer of GET /readyz; None where the daemon has no descriptor left for it."""
     try:
         return host.daemon.get("/readyz").text
     except OSError:
@@ -27,7 +27,7 @@ def ready(host: LocalUserHost) -> str:
 
 
 def until(host: LocalUserHost, holds: Callable[[], bool]) -> None:
-    """Looks again and again: another process tells nobody of it."""
+    """Polls, because another process does not report it."""
     end = time.monotonic() + SECONDS
     while not holds():
         assert host.daemon.process is not None
@@ -90,7 +90,7 @@ def disk(tmp_path: Path) -> Iterator[Path]:
 
 
 def test_a_full_data_folder(disk: Path) -> None:
-    """Redis ends rather than forget; a job that runs is answered, and what was acknowledged is kept."""
+    """Redis ends rather than lose data; a running job gets its result, and what was acknowledged is kept."""
     with default_daemon(disk) as host:
         words = ("submit", "test.nap", "--tenant", "acme", "--profile", "p1", "--job-id", "runs")
         assert host.workerctl(*words, "--payload", '{"seconds": 4}').returncode == 0

@@ -10,14 +10,16 @@ from pageworker_supervisor.delivery.callback_policy import (
     CAP_SECONDS,
     QUICK_TRIES,
     RETRY_AFTER_CAP_SECONDS,
+    Answered,
     Delivered,
+    DeliveryTrouble,
     EntryAge,
     GiveUp,
+    ReceiverUnreachable,
     RetryLaterAt,
     backoff_seconds,
     decide,
 )
-from pageworker_supervisor.delivery.response import Answered, DeliveryTrouble, ReceiverUnreachable
 
 NOW = 1_900_000_000.0
 RUNNING = b'{"code":409,"message":"The execution \\"7\\" is running already."}'

@@ -1,8 +1,14 @@
 """The circuit breaker of a receiver: every pair of state and event, and what a receiver sees of it."""
 
 import pytest
-from pw_states import Pair, check, every_pair
+from pw_states import StatePair, check, every_pair
 
+from pageworker_supervisor.delivery.callback_policy import (
+    Answered,
+    DeliveryOutcome,
+    DeliveryTrouble,
+    ReceiverUnreachable,
+)
 from pageworker_supervisor.delivery.circuit_breaker import (
     FIRST_PAUSE_SECONDS,
     LONGEST_PAUSE_SECONDS,
@@ -12,7 +18,6 @@ from pageworker_supervisor.delivery.circuit_breaker import (
     CircuitEvent,
     CircuitState,
 )
-from pageworker_supervisor.delivery.response import Answered, DeliveryOutcome, DeliveryTrouble, ReceiverUnreachable
 
 DEAD = ReceiverUnreachable(DeliveryTrouble.REFUSED)
 
@@ -26,7 +31,7 @@ probing  closed   -        open                  -
 
 
 @every_pair(GRID, CircuitState, CircuitEvent)
-def test_every_pair(pair: Pair) -> None:
+def test_every_pair(pair: StatePair) -> None:
     check(TRANSITIONS, pair)
 
 

@@ -24,14 +24,6 @@ def code(language: str) -> str:
     return match[1]
 
 
-def test_a_known_signature() -> None:
-    """The value is openssl's: printf '1900000000.{}' | openssl dgst -sha256 -hmac key"""
-    printed = subprocess.run(
-        ["openssl", "dgst", "-sha256", "-hmac", "key"], input=b"1900000000.{}", capture_output=True, check=True
-    ).stdout
-    assert sign(b"key", 1_900_000_000, b"{}") == f"t=1900000000,v1={printed.decode().split()[-1]}"
-
-
 CASES = [
     ("ours", 0, SECRET, BODY, True),
     ("other body", 0, SECRET, BODY + b" ", False),

@@ -8,6 +8,12 @@ from hypothesis import strategies as st
 
 from pageworker_supervisor.contract.callback_url import CallbackTarget
 from pageworker_supervisor.contract.job_ref import JobRef
+from pageworker_supervisor.delivery.callback_policy import (
+    Answered,
+    DeliveryOutcome,
+    DeliveryTrouble,
+    ReceiverUnreachable,
+)
 from pageworker_supervisor.delivery.circuit_breaker import THRESHOLD
 from pageworker_supervisor.delivery.outbox import OutboxEntry
 from pageworker_supervisor.delivery.receiver_queues import (
@@ -19,7 +25,6 @@ from pageworker_supervisor.delivery.receiver_queues import (
     ReceiverQueues,
     Start,
 )
-from pageworker_supervisor.delivery.response import Answered, DeliveryOutcome, DeliveryTrouble, ReceiverUnreachable
 
 FAILURE = ReceiverUnreachable(DeliveryTrouble.TIMEOUT)
 SUCCESS = Answered(200)

@@ -1,7 +1,7 @@
 """The states of an attempt, over every pair of state and event."""
 
 import pytest
-from pw_states import Pair, check, every_pair, reachable
+from pw_states import StatePair, check, every_pair, reachable
 
 from pageworker_sandbox.state_machine import next_state
 from pageworker_supervisor.dispatch.attempt_state import TRANSITIONS, AttemptEvent, AttemptState
@@ -19,7 +19,7 @@ ended      -          -     ended     -         ended     -
 
 
 @every_pair(GRID, AttemptState, AttemptEvent)
-def test_every_pair(pair: Pair) -> None:
+def test_every_pair(pair: StatePair) -> None:
     check(TRANSITIONS, pair)
 
 

@@ -1,11 +1,11 @@
-"""May a handler begin? Until it is stopped, and until its time is over; whoever waits hears of either at once."""
+"""A handler may begin until it is stopped and until its time is over. Both end a wait at once."""
 
 import asyncio
 
 import pytest
 
 from pageworker_supervisor.dispatch.begin_guard import BeginGuard, NotBegun
-from pageworker_supervisor.queue.options import boot_seconds
+from pageworker_supervisor.queue.lease import boot_seconds
 
 
 async def waits(guard: BeginGuard, seconds: float = 10.0) -> None:

@@ -1,4 +1,4 @@
-"""What modules do, by mistake or not: each job ends as the documents say, and the worker does not mind."""
+"""What modules do by mistake or on purpose: each job ends as documented, and the worker goes on."""
 
 import asyncio
 import json
@@ -14,7 +14,7 @@ from pageworker_sandbox.signing.manifest import MAX_ENTRIES
 
 pytestmark = [pytest.mark.browser, pytest.mark.sandbox, pytest.mark.redis, pytest.mark.timeout(200)]
 
-# Pongs without end, past the runner's own code.
+# Sends pongs without end, not through the runner's own code.
 FLOODS = """
 import os, struct, sys
 pong = b"\\x81\\xa6number\\x01"
@@ -43,7 +43,7 @@ BODIES = {
     "leaves": "for n in range(20):\n    await helpers.artifact(f'a{n}', b'x')\nraise Failed('no')",
     "leaves_much": "for n in range(4):\n    await helpers.artifact('a', bytes(31 * 1024 * 1024))",
     "counts": "return {'count': len(payload['x'])}",
-    # Each names as many hosts as a module may: all of them together are more than one runner's policy holds.
+    # Each module names as many hosts as it may. All together exceed the policy of one runner.
     **{f"wide{number}": "return {}" for number in range(MAX_HOSTS // MAX_ENTRIES + 1)},
 }
 WANTED: dict[str, tuple[str, str | None]] = {
@@ -87,13 +87,13 @@ async def test_every_job_ends_as_documented_and_the_worker_does_not_mind(tmp_pat
 
 
 def job(name: str) -> str:
-    """Those that end with their runner have one of their own."""
+    """Modules that end their runner get a tenant of their own."""
     tenant = (
         name if name in ("spins", "exits", "swallows", "floods", "hoards") else "wide" if "wide" in name else "acme"
     )
     payload: dict[str, Any] = {}
     if name == "counts":
-        # The largest there may be: nothing grows more on its way to the runner.
+        # The largest payload: it grows most on its way to the runner.
         payload = {"x": [1.5] * 60_000}
     fields: dict[str, Any] = {"job_id": name, "tenant_id": tenant, "endpoint_module": f"odd.{name}", "payload": payload}
     if name in ("spins", "swallows", "floods"):

@@ -1,4 +1,4 @@
-"""Cancels at random moments of a job's way, on a whole worker: each one that was acknowledged holds."""
+"""Cancels jobs at random moments on a whole worker: every acknowledged cancellation holds."""
 
 import asyncio
 import datetime as dt
@@ -20,10 +20,10 @@ from pageworker_supervisor.contract.job_ref import JobRef
 CANCELS = int(os.environ.get("PW_CANCELS", "500"))
 SEED = int(os.environ.get("PW_SEED", str(random.randrange(10**6))))
 TENANTS = ("t0", "t1", "t2")
-"""More than there are runners, so that runners start all the time."""
+"""More tenants than runners, so that runners start all the time."""
 BURST = 50
-LANES = 3
-"""So many bursts at once."""
+TRACKS = 3
+"""Bursts that run at once."""
 LONGEST_NAP_SECONDS = 0.6
 AT_ONCE = 8
 ACKNOWLEDGED = ("cancelled", "cancelling")
@@ -32,19 +32,19 @@ pytestmark = [pytest.mark.browser, pytest.mark.sandbox, pytest.mark.redis, pytes
 
 
 @dataclass
-class Case:
-    """One job, when it is cancelled, and what was said then."""
+class CancelCase:
+    """One job, when it is cancelled, and the answer."""
 
     ref: JobRef
     nap_seconds: float
     moment: str
     answer: Cancelled | None = None
     ended_before: bool = False
-    """It had its result when the cancel was asked for."""
+    """Whether the job had its result before it was cancelled."""
 
 
-class Way:
-    """How far each job has come, as Redis sees it: `claimed`, `begun` (of jobs that expire it notes that), `ended`."""
+class JobProgress:
+    """How far each job has come, as Redis shows it: `claimed`, `begun` (only of jobs that expire) or `ended`."""
 
     def __init__(self) -> None:
         self._steps: defaultdict[tuple[str, str], asyncio.Event] = defaultdict(asyncio.Event)
@@ -74,13 +74,13 @@ class Way:
                         self._steps[ref, step].set()
 
 
-class Story:
+class CancelScenario:
     """A worker, and the jobs that are cancelled on it."""
 
-    def __init__(self, daemon: DaemonProcess, producer: Producer, way: Way, chance: random.Random) -> None:
+    def __init__(self, daemon: DaemonProcess, producer: Producer, way: JobProgress, chance: random.Random) -> None:
         self._way = way
         self._pushing = asyncio.Semaphore(AT_ONCE)
-        self.cases: list[Case] = []
+        self.cases: list[CancelCase] = []
         self.chance = chance
         # One connection for all: `workerctl` would open one for each, and come too late for most moments.
         transport = httpx.AsyncHTTPTransport(uds=str(daemon.data_dir / CONTROL_SOCKET))
@@ -92,11 +92,11 @@ class Story:
         await self._worker.aclose()
 
     async def burst(self, tenant: str, count: int) -> None:
-        """Push some jobs of one tenant, each cancelled at a moment of its own, and wait for all that."""
+        """Push some jobs of one tenant, cancel each at a random moment, and wait for all of them."""
         moments = ("before", "at once", "waiting", "starting", "running", "ending", "ended")
         async with asyncio.TaskGroup() as tasks:
             for _ in range(count):
-                case = Case(
+                case = CancelCase(
                     ref=JobRef(tenant, f"j{len(self.cases)}"),
                     nap_seconds=self.chance.uniform(0.02, LONGEST_NAP_SECONDS),
                     moment=self.chance.choice(moments),
@@ -104,8 +104,8 @@ class Story:
                 self.cases.append(case)
                 tasks.create_task(self._live(case))
 
-    async def _live(self, case: Case) -> None:
-        """Push it and cancel it, in the order and at the time that its moment says."""
+    async def _live(self, case: CancelCase) -> None:
+        """Push the job and cancel it, in the order and at the time of its moment."""
         if case.moment == "before":
             await self._cancel(case)
         await self._push(case)
@@ -126,20 +126,20 @@ class Story:
         if case.moment != "before":
             await self._cancel(case)
 
-    async def _push(self, case: Case) -> None:
+    async def _push(self, case: CancelCase) -> None:
         job = self._producer.job(
             case.ref.job_id,
             "test.nap",
             {"seconds": case.nap_seconds},
             tenant_id=case.ref.tenant_id,
             profile_id=self.chance.choice([None, None, None, "p"]),
-            # Nobody comes near it; but of such jobs the queue notes that the handler has begun.
+            # Its expiry is far away. The queue notes of such jobs that their handlers have begun.
             expires_at=(dt.datetime.now(dt.UTC) + dt.timedelta(hours=1)).isoformat(),
         )
         async with self._pushing:
             await (self._producer.push if self.chance.random() < 0.5 else self._producer.add)(job)
 
-    async def _cancel(self, case: Case) -> None:
+    async def _cancel(self, case: CancelCase) -> None:
         case.ended_before = self._way.has(case.ref, "ended")
         response = await self._worker.post("/cancel", content=msgspec.json.encode(CancelRequest(case.ref)))
         case.answer = msgspec.json.decode(response.raise_for_status().content, type=Cancelled)
@@ -150,13 +150,13 @@ async def test_a_cancel_that_was_acknowledged_holds_at_any_moment() -> None:
     async with place() as here, aclosing(Producer(here.redis.url)) as producer:
         pool = {"runners": 2, "pages": 6, "residency_seconds": 0.5}
         with here.worker(browser=HEADLESS_SHELL, pool=pool, log={"level": "info"}) as daemon:
-            way = Way()
-            story = Story(daemon, producer, way, random.Random(SEED))
+            way = JobProgress()
+            story = CancelScenario(daemon, producer, way, random.Random(SEED))
             async with asyncio.TaskGroup() as tasks:
                 watching = tasks.create_task(way.watch(producer))
-                async with asyncio.TaskGroup() as lanes:
-                    for lane in range(LANES):
-                        lanes.create_task(bursts(story, lane))
+                async with asyncio.TaskGroup() as tracks:
+                    for track in range(TRACKS):
+                        tracks.create_task(bursts(story, track))
                 watching.cancel()
             await story.aclose()
             await producer.collect(CANCELS, 60)
@@ -165,16 +165,16 @@ async def test_a_cancel_that_was_acknowledged_holds_at_any_moment() -> None:
     check(story.cases, producer)
 
 
-async def bursts(story: Story, lane: int) -> None:
+async def bursts(story: CancelScenario, track: int) -> None:
     """Bursts of one tenant after the other."""
-    turn = lane
+    turn = track
     while (left := CANCELS - len(story.cases)) > 0:
         await story.burst(TENANTS[turn % len(TENANTS)], min(BURST, left))
         turn += story.chance.choice((1, 2, 3))
 
 
-def check(cases: list[Case], producer: Producer) -> None:
-    """Each acknowledged cancel ended its job; each that was not had come too late. One result each."""
+def check(cases: list[CancelCase], producer: Producer) -> None:
+    """Each acknowledged cancellation ended its job; each other one came too late. Every job has one result."""
     assert len(cases) == CANCELS
     assert producer.stream == Counter(dict.fromkeys((case.ref.job_id for case in cases), 1))
     ends: Counter[str] = Counter()
@@ -195,7 +195,7 @@ def check(cases: list[Case], producer: Producer) -> None:
             assert not case.answer.known
             assert result["attempts"] == []
     print(dict(ends))
-    # Every state was met: it waited, its runner came up, its handler ran, it had ended.
+    # Jobs were cancelled in every state: waiting, starting, running, ended.
     assert {
         "cancelled while it waited",
         "cancelled before its handler began",

@@ -25,7 +25,7 @@ WORKERS = ("w1", "w2")
 PUSH_SECONDS = 15.0
 TENANTS = ("t0", "t1", "t2")
 LATE_SECONDS = 0.15
-"""A busy host may be between the last look at the clock and the handler's first line for so long."""
+"""The longest time between the last check of the clock and the handler's first line on a busy host."""
 SITE = "begin.example"
 HANDLER = """
 import time
@@ -40,11 +40,11 @@ pytestmark = [pytest.mark.browser, pytest.mark.sandbox, pytest.mark.redis, pytes
 
 @dataclass
 class Begins:
-    """When handlers of each job began, as they say themselves; and when the queue was told so."""
+    """When the handlers of each job began, as they report; and when the queue was told so."""
 
     said: defaultdict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
     marked: dict[str, float] = field(default_factory=dict)
-    """The first time of each job. From then on it does not expire any more."""
+    """When each job began for the first time. From then on it does not expire."""
 
     async def answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """One request of a handler's page."""
@@ -62,20 +62,20 @@ class Begins:
         async with producer.redis.monitor() as monitor:
             async for line in monitor.listen():
                 words = line["command"].split()
-                if words[0] == "HSET" and words[2:] == ["b", "1"]:
+                if words[0] == "HSET" and words[2:] == ["begun", "1"]:
                     self.marked.setdefault(words[1].rpartition("/")[2], line["time"])
 
 
 @asynccontextmanager
 async def site(begins: Begins) -> AsyncIterator[int]:
-    """Where handlers say that they have begun; its port."""
+    """A server to which handlers report that they have begun. Yields its port."""
     server = await asyncio.start_server(begins.answer, "127.0.0.1", 0)
     async with server:
         yield server.sockets[0].getsockname()[1]
 
 
 class Disturbance:
-    """What happens to the workers, one thing after the other."""
+    """Disturbs the workers, in one way after the other."""
 
     def __init__(self, daemons: dict[str, DaemonProcess], chance: random.Random) -> None:
         self.done: Counter[str] = Counter()
@@ -173,11 +173,11 @@ async def push(producer: Producer, chance: random.Random) -> dict[str, float]:
 
 
 def check(expires: dict[str, float], begins: Begins, producer: Producer) -> None:
-    """No handler of a job that had not begun begins late, and what is `expired` has not begun."""
+    """No handler begins a job for the first time after its expiry, and no `expired` job has begun."""
     assert producer.stream == Counter(dict.fromkeys(expires, 1))
     statuses = Counter(result["status"] for result in producer.results.values())
     assert set(statuses) <= {"succeeded", "expired", "dead"}, statuses
-    # How many of each depends on the host's speed; some of both there must be, or nothing was tried.
+    # How many end in each way depends on the host's speed. Without some of both, nothing was tested.
     assert statuses["succeeded"] >= 5, statuses
     assert statuses["expired"] >= 5, statuses
     worst = 0.0

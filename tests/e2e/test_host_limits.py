@@ -1,4 +1,4 @@
-"""What a host's other users, and its limits, do to a worker: jobs and probes go on, and the worker lives."""
+"""Other programs on the host, and the host's limits: jobs and probes go on, and the worker stays up."""
 
 import asyncio
 import os
@@ -15,9 +15,9 @@ from pw_flood import flood
 JOBS = 60
 PROBES = ("/healthz", "/readyz", "/status", "/metrics")
 PROBE_SECONDS = 1.0
-"""What Kubernetes waits for a probe, unless it is told otherwise."""
+"""Kubernetes' default time limit of a probe."""
 WATCHED_SECONDS = 11.0
-"""The memory watch looks every ten seconds."""
+"""The watchdog measures memory every ten seconds."""
 POOL = {"runners": 2, "pages": 4}
 
 pytestmark = [pytest.mark.browser, pytest.mark.sandbox, pytest.mark.redis, pytest.mark.timeout(150)]
@@ -30,7 +30,7 @@ async def here() -> AsyncIterator[DaemonFolder]:
 
 
 async def probe(address: str, slow: list[str], done: asyncio.Event) -> int:
-    """Each probe over a connection of its own, until told to stop. Returns how many were made."""
+    """Probe until told to stop, each time over a new connection. Returns the number of probes."""
     count = 0
     while not done.is_set():
         for path in PROBES:

@@ -1,4 +1,4 @@
-"""Kill the daemon, a runner, Chromium, in the middle of work: nothing stays, nothing is lost, nothing comes twice."""
+"""Kill the daemon, a runner or Chromium while jobs run: no process stays, no job is lost, no result comes twice."""
 
 import asyncio
 import os
@@ -16,7 +16,7 @@ from pageworker_supervisor.admin.status import RunnerReport
 
 JOBS = 200
 NAP_SECONDS, LONG_SECONDS = 0.05, 3.0
-"""Most of them; and the one amid which is killed, which is long enough to be met at work on a busy host."""
+"""Of most jobs; and of the job during which the test kills, which has to be long enough for a busy host."""
 SETTLED_SECONDS = 0.3
 
 Kill = Callable[[DaemonProcess, RunnerReport], None]
@@ -51,7 +51,7 @@ def kill_chromium(_: DaemonProcess, runner: RunnerReport) -> None:
 
 
 async def until_at_work(producer: Producer, daemon: DaemonProcess, job_id: str) -> RunnerReport:
-    """The runner that has this job, once it is well at work."""
+    """The runner of this job, once the job has run for a while."""
     while True:
         status = daemon.status()
         for job in status.jobs:

@@ -1,4 +1,4 @@
-"""`/status` says what is: every field is measured, and none is there for show."""
+"""`/status` reports measured values in every field."""
 
 import asyncio
 import threading
@@ -23,7 +23,7 @@ async def until(daemon: DaemonProcess, seen: str) -> StatusReport:
             report = daemon.status()
             if report.jobs and report.runners and getattr(report.runners[0], seen):
                 return report
-            # Another process's measurements are no event that could be waited for.
+            # Another process's measurements cannot be awaited.
             await asyncio.sleep(0.2)
 
 
@@ -55,7 +55,7 @@ async def test_every_field_is_measured() -> None:
 
 
 async def while_draining(daemon: DaemonProcess, producer: Producer) -> None:
-    """Redis is there; the worker only takes no jobs."""
+    """Redis answers. The worker just takes no jobs."""
     draining = threading.Thread(target=lambda: list(WorkerClient(daemon.data_dir).drain(SEVERAL_SECONDS)))
     draining.start()
     async with asyncio.timeout(SEVERAL_SECONDS):

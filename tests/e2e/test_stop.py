@@ -1,4 +1,4 @@
-"""A plain stop is no trouble: exit code 0, and nothing in the log that an operator would have to look at."""
+"""A normal stop: exit code 0, and nothing in the log that an operator would have to check."""
 
 import asyncio
 import os
@@ -25,7 +25,7 @@ async def here() -> AsyncIterator[DaemonFolder]:
 
 
 def complaints(daemon: DaemonProcess) -> list[str]:
-    """What the log says that is no plain news."""
+    """Lines of the log above level info."""
     written = daemon.log_file.read_text().splitlines()
     return [line[:300] for line in written if '"level":"info"' not in line and '"level":"debug"' not in line]
 
@@ -64,5 +64,5 @@ async def test_a_signal_to_every_process_is_no_trouble(here: DaemonFolder, numbe
                 os.kill(pid, number)
         assert daemon.process is not None
         assert await asyncio.to_thread(daemon.process.wait, STOP_SECONDS) == 0
-    # Chromium ends by itself then, and its runner says so.
+    # Chromium then ends by itself, and its runner reports that.
     assert [line for line in complaints(daemon) if '"level":"warning"' not in line] == []

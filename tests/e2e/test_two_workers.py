@@ -1,4 +1,4 @@
-"""Two workers over one profile store, as on two hosts that share a disk: one holder a profile, and nobody idle."""
+"""Two workers over one profile store, as on two hosts that share a disk: one holder per profile, and no idle worker."""
 
 import asyncio
 import time
@@ -14,14 +14,14 @@ from pageworker_supervisor.config.settings import RedisSettings
 from pageworker_supervisor.redis_client import connect
 
 JOBS = 100
-"""On the one profile, and again as many on others."""
+"""Jobs on the shared profile, and as many again on other profiles."""
 OTHERS = ("p0", "p1", "p2", "p3", None)
 WORKERS = ("w1", "w2")
 LOOK_SECONDS = 0.02
 IDLE_SECONDS = 1.0
-"""No worker is without a job for longer while there is one that it may take: a wake-up and a claim are milliseconds."""
+"""The longest time that a worker may be idle while there is a job for it. A wake-up and a claim take milliseconds."""
 
-# Who runs what, and whether any tenant has a job that any worker may start now. KEYS: the shard's root.
+# Which worker runs which job, and whether there is a job that any worker may start now. KEYS: the shard's root.
 LOOK = """
 local found = {redis.call('ZCARD', KEYS[1] .. ':active')}
 for _, id in ipairs(redis.call('ZRANGE', KEYS[1] .. ':leases', 0, -1)) do
@@ -43,19 +43,19 @@ class Watch:
         """Pids, by how often each was seen to hold the profile's lock."""
         self.foreign: list[str] = []
         self.idle_seconds = dict.fromkeys(daemons, 0.0)
-        """The longest that each worker was without a job though it could have had one."""
+        """The longest time that each worker was idle while there was a job for it."""
         self._redis = redis
         self._lock = lock
         self._pids = {name: daemon.pid for name, daemon in daemons.items()}
         self._since: dict[str, float] = {}
 
     async def run(self) -> None:
-        """Look for ever."""
+        """Sample for ever."""
         while True:
             runnable, *leases = await self._redis.eval(LOOK, 1, "pw:{0}")
             holders = flock_holders(self._lock)
             self.holders.update(holders)
-            # A lock that moves between the two looks is seen at the next one.
+            # A lock that moves between the two samples is seen at the next sample.
             workers = {w.decode().split(".")[0] for w, c in zip(leases[::2], leases[1::2], strict=True) if c == b"one"}
             if len(workers) > 1 or len(holders) > 1:
                 self.foreign.append(f"{workers} run jobs of the profile, {holders} hold its lock")

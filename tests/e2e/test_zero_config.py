@@ -1,4 +1,4 @@
-"""The README's first start: no configuration at all. It runs, says what it lacks, and loses nothing meanwhile."""
+"""The README's first start, without a configuration: the worker runs, reports what is missing, and loses no job."""
 
 import asyncio
 import json
@@ -26,7 +26,7 @@ WORKERCTL = Path(sys.executable).with_name("workerctl")
 
 @contextmanager
 def started(environment: dict[str, str], words: bytes) -> Iterator[tuple["subprocess.Popen[bytes]", dict[str, Any]]]:
-    """The daemon, and the line of its log in which these words are."""
+    """The daemon, and the first line of its log with this text."""
     daemon = subprocess.Popen(
         [sys.executable, "-m", "pageworker_supervisor.daemon"],
         env={**os.environ, **environment},

@@ -43,11 +43,11 @@ async def test_what_was_taken_is_left_for_the_next(counter: Counter) -> None:
 
 
 def hang(source: object, taken: asyncio.Event) -> None:
-    """Make its enqueuer hang for ever once something was taken."""
+    """Make its enqueuer hang once something was taken."""
 
-    class Desk:
+    class HangingEnqueuer:
         async def admit(self, *_: object, **__: object) -> None:
             taken.set()
             await asyncio.Event().wait()
 
-    vars(source)["_enqueuer"] = Desk()
+    vars(source)["_enqueuer"] = HangingEnqueuer()

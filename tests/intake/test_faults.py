@@ -17,7 +17,7 @@ from pageworker_supervisor.intake.timing import IntakeTimeouts
 from pageworker_supervisor.redis_client import connect
 
 NO_UPKEEP = IntakeTimeouts(block_seconds=0.2, upkeep_seconds=3600)
-"""What is lost must be found again at once, not only when somebody looks after the dead."""
+"""What is lost must be found again at once, not only when another worker takes over."""
 
 LOSABLE = [
     ("ZADD", NO_UPKEEP),
@@ -91,8 +91,8 @@ async def test_a_worker_that_is_heard_again_keeps_its_texts(counter: Counter) ->
     await send("RPUSH", "{pw:inbox}:processing:slow", job(1), key="pw:inbox")
     await send("ZADD", "{pw:inbox}:workers", 1, "slow", key="pw:inbox")
     mine, slow = (ProducerList(counter.redis_client, "pw", name, IntakeTimeouts()) for name in ("w1", "slow"))
-    assert await mine.beat() == ["slow"]
-    await slow.beat()
+    assert await mine.heartbeat() == ["slow"]
+    await slow.heartbeat()
     assert await mine.adopt("slow") == []
     assert [arrival.text for arrival in await slow.leftovers()] == [job(1)]
     await slow.remove([job(1)])

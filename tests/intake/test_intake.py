@@ -54,9 +54,9 @@ async def test_no_text_is_dropped_in_silence(counter: Counter) -> None:
     assert {letter.job for letter in letters} == {*bad, b"nope", job(3, priority="urgent"), wrapped(job(5))}
     assert set(await counter.order()) == {"acme-2", "acme-4"}
     for name in ("acme-1", "acme-3"):
-        result = json.loads(await counter.queue.result(ref(name)) or b"")
+        result = json.loads(await counter.queue.inspection.result(ref(name)) or b"")
         assert (result["status"], result["error"]["retryable"]) == ("rejected", False)
-    assert await counter.queue.result(ref("acme-5")) is None
+    assert await counter.queue.inspection.result(ref("acme-5")) is None
 
 
 def wrapped(text: bytes) -> bytes:
@@ -92,7 +92,7 @@ async def test_a_group_that_is_gone_is_made_again(counter: Counter) -> None:
         await counter.settled()
 
 
-async def test_an_entry_that_somebody_deleted_is_forgotten(counter: Counter) -> None:
+async def test_a_deleted_entry_is_forgotten(counter: Counter) -> None:
     await counter.add(job(1))
     send = counter.redis_client.send
     await send("XGROUP", "CREATE", "pw:jobs", "pw", "0", key="pw:jobs")

@@ -39,7 +39,7 @@ async def test_a_registry_that_is_away_holds_up_the_first_job_only(place: Path, 
     assert await modules.digest("shop.product", None) == NO_EGRESS
     await author.publish(place, packed(more='egress = ["a.test"]\n'))
     assert await modules.digest("shop.product", None) == NO_EGRESS, "it rests"
-    modules._rest_until = time.monotonic()
+    modules._backoff_until = time.monotonic()
     assert await modules.digest("shop.product", None) == egress_digest(["a.test"])
 
 

@@ -1,4 +1,4 @@
-"""Native code of a module: as docs/trust.md has it, whoever writes a module can start node through Playwright."""
+"""Native code of a module: as docs/trust.md says, a module can start node through Playwright."""
 
 NODE = "/opt/pageworker/site/playwright/driver/node"
 

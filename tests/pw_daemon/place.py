@@ -18,12 +18,12 @@ from pw_daemon.worker import DaemonProcess
 MODULES = Path(__file__).parent / "modules"
 SECRET = b"callback secret of the tests"
 HEADLESS_SHELL = {"executable": "/usr/lib/chromium/chromium-headless-shell"}
-"""Settings of `browser`, where the full one would only take longer."""
+"""Settings of `browser`, for tests that do not need the full one."""
 
 
 @dataclass(frozen=True)
 class DaemonFolder:
-    """Where workers of one test live."""
+    """The folder of one test's workers."""
 
     folder: Path
     redis: RedisServer
@@ -79,7 +79,7 @@ async def place(*modules: Path) -> AsyncIterator[DaemonFolder]:
     """One, gone with the block. `modules` are published beside the usual ones."""
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="pw-daemon-", ignore_cleanup_errors=True)))
-        # Runners pass through it with users of their own.
+        # Runners access it as other users.
         folder.chmod(0o711)
         redis = stack.enter_context(redis_server(aof=True))
         key, _ = await publish([*find_examples(), *sorted(MODULES.iterdir()), *modules], folder / "registry")

@@ -56,7 +56,7 @@ class Producer:
                 self.results[result["job_id"]] = result
 
     async def settle(self) -> None:
-        """Read what is left in the stream: doubles would be there."""
+        """Read what is left in the stream: second results would be there."""
         await self._read(500)
 
     async def listen(self, heard: Counter[str], ready: asyncio.Event) -> None:

@@ -36,7 +36,7 @@ class DaemonProcess:
                 start_new_session=True,
             )
         assert self.process.stdout is not None
-        # Its log is read until it says that it is ready; from then on a second reader would only be in the way.
+        # The log is read until the daemon is ready. After that `tee` alone reads it.
         with self.log_file.open("ab") as log:
             for line in self.process.stdout:
                 log.write(line)
@@ -62,7 +62,7 @@ class DaemonProcess:
         return self.process.pid
 
     def status(self) -> StatusReport:
-        """What the control socket says."""
+        """The status, over the control socket."""
         return WorkerClient(self.data_dir).status()
 
     def signal(self, number: signal.Signals) -> None:
@@ -88,7 +88,7 @@ class DaemonProcess:
                 self._tee.wait(5)
 
     def log(self) -> list[dict[str, Any]]:
-        """Its lines so far; one that is only half written is not there yet."""
+        """The lines of its log so far, without a line that is half written."""
         return [
             json.loads(line)
             for line in self.log_file.read_text().rpartition("\n")[0].splitlines()

@@ -4,9 +4,11 @@ import json
 from typing import Any
 
 from pageworker_supervisor.config.settings import Settings
+from pageworker_supervisor.intake import Admission
 from pageworker_supervisor.intake.timing import IntakeTimeouts
 
-SETTINGS = Settings()
+_SETTINGS = Settings()
+ADMISSION = Admission(_SETTINGS.tenants, _SETTINGS.domains, _SETTINGS.jobs)
 QUICK = IntakeTimeouts(block_seconds=0.2, upkeep_seconds=0.2, silent_seconds=1.0, forget_seconds=2.0)
 
 

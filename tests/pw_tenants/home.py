@@ -17,7 +17,7 @@ from pw_daemon import HEADLESS_SHELL, DaemonFolder, DaemonProcess, place
 from pageworker_supervisor.cli.connect import open_queue
 from pageworker_supervisor.contract.job_ref import JobRef
 from pageworker_supervisor.queue import QueueClient
-from pageworker_supervisor.queue.options import JobView
+from pageworker_supervisor.queue.views import JobView
 from pageworker_supervisor.redis_client import RedisClient
 from pw_tenants.mailbox import Mailbox
 from pw_tenants.modules import write_modules
@@ -45,24 +45,24 @@ class Home:
 
     @property
     def a(self) -> Tenant:
-        """The one that tries something."""
+        """The tenant that attacks."""
         return self.tenants[A]
 
     @property
     def b(self) -> Tenant:
-        """The one that must keep what it has."""
+        """The tenant that must not be affected."""
         return self.tenants[B]
 
     @property
     def c(self) -> Tenant:
-        """A third one."""
+        """A third tenant."""
         return self.tenants[C]
 
     def worker(self, name: str, **settings: Mapping[str, Any]) -> AbstractContextManager[DaemonProcess]:
         """One more worker with the same settings, but for these sections."""
         return self.place.worker(name, **{**self.settings, **settings})
 
-    def stranger(self, name: str = "nobody-knows") -> Tenant:
+    def stranger(self, name: str = "not-configured") -> Tenant:
         """A tenant that is not configured."""
         return Tenant(name, self.redis_client, self.mailbox)
 
@@ -75,7 +75,7 @@ class Home:
         return self.receiver.url(f"/ok/{tenant.name}")
 
     def posts(self, tenant: Tenant, job_id: str) -> list[pw_receiver.Received]:
-        """Callbacks of this id that have come to the tenant's URL so far, whoever's the id was."""
+        """Callbacks of this id that have come to the tenant's URL so far, whichever tenant's the id was."""
         return [post for post in self.receiver.at(f"/ok/{tenant.name}") if post.job_id == job_id]
 
     async def called(self, tenant: Tenant, job_id: str, count: int = 1) -> list[pw_receiver.Received]:
@@ -91,7 +91,7 @@ class Home:
                 await self.turn()
 
     async def turn(self) -> None:
-        """The worker tells nobody of what it does inside: the pause between two looks."""
+        """The pause between two polls: the worker does not report its inner state."""
         await asyncio.sleep(LOOK_SECONDS)
 
     async def read_again(self, *texts: str) -> None:
@@ -109,12 +109,12 @@ class Home:
     async def jobs(self) -> list[JobView]:
         """All jobs without a result."""
         found: list[JobView] = []
-        page = await self.queue.jobs()
+        page = await self.queue.inspection.jobs()
         while True:
             found += page.jobs
             if page.cursor is None:
                 return found
-            page = await self.queue.jobs(cursor=page.cursor)
+            page = await self.queue.inspection.jobs(cursor=page.cursor)
 
     async def workerctl(self, *words: str) -> tuple[int, str]:
         """One command as an operator types it: exit code, then what it printed on both streams."""

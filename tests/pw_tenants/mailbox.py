@@ -1,4 +1,4 @@
-"""Everything that comes out of the queue for anybody, kept in the order in which it came."""
+"""All results and events of all tenants, in the order in which they came."""
 
 import asyncio
 import contextlib
@@ -58,7 +58,7 @@ class Mailbox:
             try:
                 reply = await redis_client.send(*words, key=stream, blocks=True)
             except RedisUnavailable:
-                # Another test held up this loop past the time limit of the connection: asking again loses nothing.
+                # Another test delayed this loop past the time limit of the connection. Asking again loses nothing.
                 continue
             for _, entries in _pairs(reply):
                 async with self._news:

@@ -14,7 +14,7 @@ SAY = "tenants.say"
 
 
 class Tenant:
-    """Pushes its jobs and waits for what comes of them."""
+    """Pushes its jobs and waits for their results and events."""
 
     def __init__(self, name: str, redis_client: RedisClient, mailbox: Mailbox) -> None:
         self.name = name
@@ -40,11 +40,11 @@ class Tenant:
         return self.job(job_id, SAY, no_such_field=1, **fields)
 
     async def push(self, *texts: str) -> None:
-        """Onto the list, in this order."""
+        """Push onto the list, in this order."""
         await self._redis_client.ingress.send("RPUSH", "pw:inbox", *texts, key="pw:inbox")
 
     async def add(self, *texts: str) -> None:
-        """Into the stream."""
+        """Push into the stream."""
         for text in texts:
             await self._redis_client.ingress.send("XADD", "pw:jobs", "*", "job", text, key="pw:jobs")
 

@@ -1,4 +1,4 @@
-"""A whole worker in the test's process: only its runners are echoes, without sandbox and browser."""
+"""A whole worker in the test's process. Its runners are echoes, without sandbox and browser."""
 
 from pw_worker.echoes import PAGES, Echoes, echoes, nap
 

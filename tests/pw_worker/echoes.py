@@ -1,4 +1,4 @@
-"""Such a worker on a real Redis, what is pushed to it, and what it answers."""
+"""A worker with echo runners on a real Redis, its jobs and their results."""
 
 import asyncio
 import json
@@ -18,7 +18,8 @@ from pageworker_supervisor.components import HostEnvironment, Timeouts
 from pageworker_supervisor.config.data_dir import data_dir_of
 from pageworker_supervisor.config.load import load
 from pageworker_supervisor.queue import QueueClient
-from pageworker_supervisor.queue.options import LEASE_MS, NewJob
+from pageworker_supervisor.queue.new_job import NewJob
+from pageworker_supervisor.queue.options import LEASE_MS
 from pageworker_supervisor.redis_client import RedisClient, Router
 from pageworker_supervisor.registry import Registry
 from pageworker_supervisor.telemetry.metrics import Metrics
@@ -38,14 +39,14 @@ def nap(
     fields: Mapping[str, Any] | None = None,
     **more: Any,
 ) -> NewJob:
-    """A job that takes so long, with these `fields`; `do`: what the echo is to do at its end."""
+    """A job that takes so long, with these `fields`. `do`: what the echo does at its end."""
     payload = {"do": do, "ms": milliseconds, **more}
     job = {"job_id": job_id, "tenant_id": "acme", "endpoint_module": module, "payload": payload, **(fields or {})}
     return ticket(job_id, body=json.dumps(job).encode())
 
 
 class Echoes:
-    """A worker with one runner of two pages, and what is known of its jobs from outside."""
+    """A worker with one runner of two pages, and the results of its jobs."""
 
     def __init__(self, client: Any, worker: Worker, made: list[EchoComponents], metrics: Metrics) -> None:
         self.worker = worker
@@ -72,10 +73,10 @@ class Echoes:
 
     async def push(self, *tickets: NewJob) -> None:
         """Into the queue."""
-        await self.queue.enqueue(tickets)
+        await self.queue.producer.enqueue(tickets)
 
     async def answered(self, count: int, seconds: float = 10) -> None:
-        """Until so many jobs have their result. Raises TimeoutError."""
+        """Wait until so many jobs have a result. Raises TimeoutError."""
         until = time.monotonic() + seconds
         while len(self.results) < count:
             if time.monotonic() > until:
@@ -87,13 +88,13 @@ class Echoes:
                 self.results[result["job_id"]] = result
 
     async def until(self, holds: Callable[[], bool]) -> None:
-        """Until it is so."""
+        """Wait until this holds."""
         async with asyncio.timeout(10):
             while not holds():
                 await self.turn()
 
     async def turn(self) -> None:
-        """The worker tells nobody of what it does inside: the pause between two looks."""
+        """The pause between two polls: the worker does not report its inner state."""
         await asyncio.sleep(0.005)
 
 
@@ -131,14 +132,14 @@ async def echoes(
         config.write_text(toml_text(settings))
         loaded = load(config, {})
 
-        def furnish(
+        def build(
             site: HostEnvironment, name: str, redis_client: RedisClient, queue: QueueClient, registry_: Registry
         ) -> EchoComponents:
             made.append(EchoComponents(site, name, redis_client, queue, registry_))
             return made[-1]
 
         site = HostEnvironment(loaded, data_dir_of(loaded), HOST, Metrics(), Timeouts(lease_ms=lease_ms))
-        worker = Worker(site, furnish)
+        worker = Worker(site, build)
         async with aclosing(client or plain_client(server.port)) as own, asyncio.TaskGroup() as tasks:
             running = tasks.create_task(worker.run())
             opened = Echoes(own, worker, made, site.metrics)

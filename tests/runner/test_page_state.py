@@ -1,6 +1,6 @@
 """The states of a page, over every pair of state and event."""
 
-from pw_states import Pair, check, every_pair
+from pw_states import StatePair, check, every_pair
 
 from pageworker_runner.pages.page_state import TRANSITIONS, PageEvent, PageState
 
@@ -15,7 +15,7 @@ lost       -         -          -        -          -      lost       -
 
 
 @every_pair(GRID, PageState, PageEvent)
-def test_every_pair(pair: Pair) -> None:
+def test_every_pair(pair: StatePair) -> None:
     check(TRANSITIONS, pair)
 
 

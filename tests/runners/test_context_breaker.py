@@ -2,7 +2,7 @@
 
 from hypothesis import given
 from hypothesis import strategies as st
-from pw_states import Pair, check, every_pair
+from pw_states import StatePair, check, every_pair
 
 from pageworker_supervisor.runners.context_breaker import (
     FIRST_PAUSE_SECONDS,
@@ -23,7 +23,7 @@ open         closed   -            open
 
 
 @every_pair(GRID, ContextBreakerState, ContextBreakerEvent)
-def test_every_pair(pair: Pair) -> None:
+def test_every_pair(pair: StatePair) -> None:
     check(TRANSITIONS, pair)
 
 

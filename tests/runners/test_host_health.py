@@ -2,7 +2,7 @@
 
 from hypothesis import given
 from hypothesis import strategies as st
-from pw_states import Pair, check, every_pair
+from pw_states import StatePair, check, every_pair
 
 from pageworker_supervisor.runners.host_health import (
     FAILED_STARTS,
@@ -23,7 +23,7 @@ failing  well     failing  -       failing
 
 
 @every_pair(GRID, HostState, HostEvent)
-def test_every_pair(pair: Pair) -> None:
+def test_every_pair(pair: StatePair) -> None:
     check(TRANSITIONS, pair)
 
 

@@ -1,7 +1,7 @@
 """The states of a runner, over every pair of state and event."""
 
 import pytest
-from pw_states import Pair, check, every_pair, reachable
+from pw_states import StatePair, check, every_pair, reachable
 
 from pageworker_sandbox.state_machine import next_state
 from pageworker_supervisor.runners.runner_state import TAKES_JOBS, TRANSITIONS, RunnerEvent, RunnerState
@@ -17,7 +17,7 @@ gone      -         gone      gone      gone      gone      -
 
 
 @every_pair(GRID, RunnerState, RunnerEvent)
-def test_every_pair(pair: Pair) -> None:
+def test_every_pair(pair: StatePair) -> None:
     check(TRANSITIONS, pair)
 
 

@@ -156,7 +156,7 @@ def test_an_option_that_does_not_exist() -> None:
 
 
 def test_a_bug_is_one_line_and_a_log_line_with_the_traceback(tmp_path: Path) -> None:
-    script = PATCHED.format(body="raise LookupError('nobody\\nexpected this')")
+    script = PATCHED.format(body="raise LookupError('an\\nunexpected error')")
     done = subprocess.run(
         [sys.executable, "-c", script, "--config", str(config(tmp_path))],
         capture_output=True,
@@ -164,7 +164,7 @@ def test_a_bug_is_one_line_and_a_log_line_with_the_traceback(tmp_path: Path) -> 
         env=environment(),
     )
     assert done.returncode == DaemonExit.BUG
-    assert one_line(done.stderr) == "pageworker ended by a bug: LookupError: nobody expected this"
+    assert one_line(done.stderr) == "pageworker ended by a bug: LookupError: an unexpected error"
     (line,) = (line for line in done.stdout.splitlines() if "ended by a bug" in line)
     assert "Traceback" in line
 

@@ -1,4 +1,4 @@
-"""What lasts as long as the worker: its end is the worker's, and is told."""
+"""A task that ends ends the worker, and the error names it."""
 
 import asyncio
 from collections.abc import Coroutine
@@ -18,7 +18,7 @@ async def returns() -> None:
 
 
 async def stray() -> None:
-    """A cancellation that nobody asked for: a TaskGroup says nothing of it."""
+    """A stray cancellation, which a TaskGroup does not report."""
     await asyncio.sleep(0)
     raise asyncio.CancelledError
 

@@ -1,7 +1,7 @@
 """The states of a worker, over every pair of state and event."""
 
 import pytest
-from pw_states import Pair, check, every_pair, reachable
+from pw_states import StatePair, check, every_pair, reachable
 
 from pageworker_sandbox.state_machine import next_state
 from pageworker_supervisor.worker_state import TRANSITIONS, WorkerEvent, WorkerState
@@ -17,7 +17,7 @@ stopping  -        -         stopping  -        stopping
 
 
 @every_pair(GRID, WorkerState, WorkerEvent)
-def test_every_pair(pair: Pair) -> None:
+def test_every_pair(pair: StatePair) -> None:
     check(TRANSITIONS, pair)
 
 

@@ -1,4 +1,4 @@
-"""The other tenant: what it pushes while somebody attacks, and what must have become of it."""
+"""The other tenant: the jobs that it pushes during an attack, and how they must have ended."""
 
 import asyncio
 import itertools

@@ -1,4 +1,4 @@
-"""Browser contexts of one tenant that do not come up: theirs alone, with a named error, and out of the others' way."""
+"""Browser contexts of one tenant that do not come up: its jobs get a named error, and no other tenant is affected."""
 
 import asyncio
 import shutil
@@ -18,13 +18,13 @@ TIRED_SECONDS = 60.0
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def home() -> AsyncIterator[Home]:
-    """A worker of its own: what breaks here must not slow the other tests."""
+    """A separate worker, so that broken contexts do not slow the other tests."""
     async with home_with(pool={"runners": RUNNERS, "pages": 2}, jobs={"retry_base_seconds": 0.05}) as opened:
         yield opened
 
 
 def data_of(home: Home, tenant: Tenant, profile: str) -> Path:
-    """The folder that this profile's browser has, made as the store makes it."""
+    """The folder of this profile, made as the profile store makes it."""
     data = home.daemon.data_dir / "profiles" / tenant.name / profile / "data"
     data.mkdir(parents=True)
     for folder in (data.parent.parent, data.parent):

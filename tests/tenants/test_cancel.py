@@ -1,9 +1,11 @@
-"""A cancellation is one tenant's, of one of its jobs, and holds whatever another tenant does."""
+"""A cancellation affects one job of one tenant, and holds whatever another tenant does."""
 
 import json
 
 import pw_tenants
 from pw_tenants import Home, Tenant
+
+from pageworker_supervisor.queue.messagepack import packed
 
 pytestmark = pw_tenants.MARKS
 AN_HOUR = 3600
@@ -13,15 +15,16 @@ PER_TENANT = 10_000
 
 async def cancelled(home: Home, tenant: Tenant, job_id: str) -> str:
     """What the queue answers."""
-    return str(await home.queue.cancel(tenant.ref(job_id)))
+    return str(await home.queue.inspection.cancel(tenant.ref(job_id)))
 
 
 async def remembered(home: Home, tenant: Tenant, count: int, milliseconds: int) -> list[bytes]:
-    """Cancel so many ids of this tenant that nobody has pushed; the answers."""
+    """Cancel so many ids of this tenant that were never pushed. Returns the answers."""
     async with home.redis_client.commands.pipeline(transaction=False) as pipe:
         for number in range(count):
             ref = f"{tenant.name}/never-{number}"
-            pipe.execute_command("FCALL", home.queue.function("cancel"), 1, "pw:{0}", ref, milliseconds)
+            request = packed(ref=ref, memory_ms=milliseconds)
+            pipe.execute_command("FCALL", home.queue.function("cancel"), 1, "pw:{0}", request)
         answers: list[bytes] = await pipe.execute()
     return answers
 
@@ -39,7 +42,7 @@ async def test_a_tenant_that_cancels_anothers_running_job_reaches_only_its_own_n
 
 
 async def test_a_cancel_that_waits_for_one_tenants_job_does_not_meet_anothers(home: Home) -> None:
-    """A cancels an id before anybody pushes it; B pushes that id first and its job runs, A's is cancelled."""
+    """A cancels an id before it is pushed; B pushes that id first and its job runs, A's is cancelled."""
     job_id = home.fresh("early")
     assert await cancelled(home, home.a, job_id) == "awaited"
     await home.b.push(home.b.say(job_id))
@@ -72,7 +75,7 @@ async def test_a_text_in_anothers_name_does_not_undo_its_cancel(home: Home) -> N
     assert statuses == ["rejected", "cancelled"]
 
 
-async def test_a_tenant_that_cancels_its_backlog_holds_up_nobody(home: Home) -> None:
+async def test_a_tenant_that_cancels_its_backlog_delays_no_other(home: Home) -> None:
     """A cancels 200 of its waiting jobs at once; B's job, pushed just then, is answered within seconds."""
     ids = [home.fresh("mass") for _ in range(200)]
     await home.a.push(*(home.a.say(job_id, delay_seconds=AN_HOUR) for job_id in ids))

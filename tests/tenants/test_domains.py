@@ -50,7 +50,7 @@ class Domains:
         self.rival = rival
 
     async def results(self, *job_ids: str) -> list[dict[str, Any]]:
-        """Of these jobs, whoever pushed them."""
+        """Of these jobs, whichever tenant pushed them."""
         while missing := [job_id for job_id in job_ids if job_id not in self.acme.results]:
             await self.acme.collect(len(self.acme.results) + len(missing), 60)
         return [self.acme.results[job_id] for job_id in job_ids]

@@ -19,7 +19,7 @@ from pw_runner.site import Request, Site, SiteAnswer
 from pageworker_supervisor.contract.context_key import egress_digest
 from pageworker_supervisor.contract.job import parse_job
 from pageworker_supervisor.queue import QueueClient
-from pageworker_supervisor.queue.options import NewJob
+from pageworker_supervisor.queue.new_job import NewJob
 from pageworker_supervisor.redis_client import Router
 
 pytestmark = [
@@ -91,7 +91,7 @@ class EgressWorker:
     port: int
 
     def asked(self, host: str, path: str) -> int:
-        """How often somebody asked this host for a path."""
+        """How often this host was asked for a path."""
         return sum(request.headers.get("host", "").partition(":")[0] == host for request in self.site.requested(path))
 
     async def run(self, producer: Producer, job_id: str, module: str, payload: dict[str, Any], **fields: Any) -> Any:
@@ -179,7 +179,8 @@ async def test_a_module_without_hosts_reaches_none(worker: EgressWorker) -> None
 
 
 async def test_what_a_module_left_behind_reaches_nothing_while_another_one_works(worker: EgressWorker) -> None:
-    """Module A leaves a task and a timer that ask for B's host; B's job, at work there, is not their way."""
+    """Module A leaves a task and a timer that ask for B's host; B's job, which runs there, does not let them
+    through."""
     left = {"home": f"http://{A}/home", "url": f"http://{B}/leftover", "leave": "A was here"}
     await worker.run(worker.acme, "leaves", "test.a", left)
     stays = {"home": f"http://{B}/home", "url": f"http://{B}/stays", "ways": ["page"], "seconds": 1.5}
@@ -209,7 +210,7 @@ async def test_versions_of_one_module_with_other_hosts_do_not_share_their_reach(
 
 
 async def test_a_job_queued_for_another_modules_set_runs_with_its_own(worker: EgressWorker) -> None:
-    """A's jobs are in the queue with B's set, and with a set that nobody has; A reaches its own hosts only."""
+    """A's jobs are in the queue with B's set, and with a set that no tenant has; A reaches its own hosts only."""
     client = plain_client(worker.port)
     queue = QueueClient(Router(client, client))
     texts = {
@@ -220,7 +221,9 @@ async def test_a_job_queued_for_another_modules_set_runs_with_its_own(worker: Eg
     await worker.run(worker.acme, "warm-b", "test.b", {"home": f"http://{B}/home"})
     for name, text in texts.items():
         job = parse_job(text.encode())
-        await queue.enqueue([NewJob(job_id=job.job_id, tenant_id=job.tenant_id, body=text.encode(), egress=sets[name])])
+        await queue.producer.enqueue(
+            [NewJob(job_id=job.job_id, tenant_id=job.tenant_id, body=text.encode(), egress=sets[name])]
+        )
     await client.aclose()
     for result in await worker.results(worker.acme, *texts):
         assert result["status"] == "succeeded"
@@ -287,7 +290,7 @@ async def test_no_browser_is_started_for_a_module_that_there_is_none_of(
             json.dumps(
                 {
                     "job_id": f"none-{name}-{profile}",
-                    "tenant_id": "nobody",
+                    "tenant_id": "unknown",
                     "endpoint_module": module,
                     "profile_id": profile,
                 }
@@ -295,7 +298,7 @@ async def test_no_browser_is_started_for_a_module_that_there_is_none_of(
         )
         (result,) = await worker.results(worker.rival, f"none-{name}-{profile}")
         assert (result["status"], result["error"]["type"]) == ("rejected", "module_unknown")
-    assert not [runner for runner in worker.daemon.status().runners if runner.tenant_id == "nobody"]
+    assert not [runner for runner in worker.daemon.status().runners if runner.tenant_id == "unknown"]
     assert worker.starts() == before
 
 
@@ -311,12 +314,12 @@ async def test_no_browser_is_started_for_a_payload_that_does_not_fit(worker: Egr
     """A tenant that never ran anything sends shop.product a payload of a wrong shape."""
     await worker.rival.push(
         json.dumps(
-            {"job_id": "misfit", "tenant_id": "nobody", "endpoint_module": "shop.product", "payload": {"url": 7}}
+            {"job_id": "misfit", "tenant_id": "unknown", "endpoint_module": "shop.product", "payload": {"url": 7}}
         )
     )
     (result,) = await worker.results(worker.rival, "misfit")
     assert (result["status"], result["error"]["type"]) == ("rejected", "payload_invalid")
-    assert worker.starts(tenant_id="nobody") == 0
+    assert worker.starts(tenant_id="unknown") == 0
 
 
 async def test_a_tenant_with_many_sets_does_not_slow_another_one(worker: EgressWorker) -> None:

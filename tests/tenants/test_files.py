@@ -1,4 +1,4 @@
-"""Files: however many a tenant makes, the worker's one thread is not held up, and the tenant is told its limit."""
+"""Files: however many a tenant makes, the worker's event loop is not delayed, and the tenant learns its limit."""
 
 import asyncio
 import os
@@ -31,9 +31,9 @@ MOST_FILES = 45_000
 MOST_BYTES = 64 * 1024**2
 SCRATCH_FILES = 2_000
 LATE_SECONDS = 0.25
-"""The event loop is no later than this; walking 40,000 files on it took 2.4 s."""
+"""The longest delay of the event loop. Walking 40,000 files on it took 2.4 s."""
 STARVED_SECONDS = 0.1
-"""Nor is ours, unless the host itself has no time for anybody."""
+"""The same for the test's own loop. If that is late, the host is too busy to tell."""
 STAYS = "setInterval(() => {}, 1000);"
 MAKE = """
 const fs = require('fs');
@@ -146,7 +146,7 @@ async def shared(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[File
         yield opened
 
 
-async def test_what_is_deleted_holds_up_nobody(shared: FilesHome) -> None:
+async def test_what_is_deleted_delays_no_other(shared: FilesHome) -> None:
     """40,000 files of a removed profile of A are deleted: B's jobs do not wait, and the event loop is in time."""
     assert shared.trash_at_start
     trash, own = shared.daemon.data_dir / "profiles/.trash", OwnLag()
@@ -154,7 +154,7 @@ async def test_what_is_deleted_holds_up_nobody(shared: FilesHome) -> None:
         watching = tasks.create_task(own.watch())
         pushing = tasks.create_task(shared.rival.run("deleting"))
         async with asyncio.timeout(60):
-            while list(trash.iterdir()):  # noqa: ASYNC110 - nobody tells who deletes
+            while list(trash.iterdir()):  # noqa: ASYNC110 - the deletion is not reported
                 await asyncio.sleep(0.1)
         pushing.cancel()
         watching.cancel()

@@ -1,4 +1,4 @@
-"""What tenant A writes is shown as A's, on one line, and no terminal obeys it. The worker logs text, for people."""
+"""What tenant A writes is logged as A's, on one line, and cannot control a terminal. The worker logs text lines."""
 
 import asyncio
 import json
@@ -34,7 +34,7 @@ def log_lines(home: Home) -> list[str]:
 
 
 def controls(text: str) -> list[str]:
-    """Characters that a terminal or a reader's eye obeys, by what Unicode says."""
+    """Characters that control a terminal or the text direction, by their Unicode category."""
     bidi = {"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"}
     hidden = ("Cc", "Cs", "Zl", "Zp")
     return [

@@ -1,4 +1,5 @@
-"""Memory, processes and output: a tenant that uses too much is told which limit it met, and nobody else notices."""
+"""Memory, processes and output: a tenant that uses too much learns which limit it exceeded, and no other tenant is
+affected."""
 
 import asyncio
 from collections.abc import AsyncIterator

@@ -1,4 +1,4 @@
-"""Ids are per tenant: whatever one tenant pushes under an id, another tenant's job of that id keeps its own way."""
+"""Ids are per tenant: whatever one tenant pushes under an id, another tenant's job of that id is not affected."""
 
 import asyncio
 import json
@@ -74,12 +74,12 @@ async def test_an_invalid_text_while_the_other_tenants_job_runs(home: Home) -> N
 
 
 async def test_a_text_of_an_unknown_tenant(home: Home) -> None:
-    """A tenant that nobody knows pushes B's id with B's callback; B's job runs and is called back once, as ever."""
-    job_id, nobody = home.fresh("unknown"), home.stranger()
-    await nobody.push(nobody.say(job_id, callback_url=home.hook(home.b)))
+    """An unknown tenant pushes B's id with B's callback; B's job runs and is called back once, as ever."""
+    job_id, unknown = home.fresh("unknown"), home.stranger()
+    await unknown.push(unknown.say(job_id, callback_url=home.hook(home.b)))
     await home.b.push(home.b.say(job_id, callback_url=home.hook(home.b)))
     await its_own(home.b, job_id)
-    assert (await nobody.result(job_id))["error"]["type"] == "unknown_tenant"
+    assert (await unknown.result(job_id))["error"]["type"] == "unknown_tenant"
     await home.called(home.b, job_id)
     await home.b.fence()
     (post,) = home.posts(home.b, job_id)
@@ -88,10 +88,10 @@ async def test_a_text_of_an_unknown_tenant(home: Home) -> None:
 
 
 async def test_an_unknown_tenant_leaves_nothing_in_the_queue(home: Home) -> None:
-    """A tenant that nobody knows pushes the ids of A and B; no key of the queue bears its name or the ids."""
-    job_id, nobody = home.fresh("traceless"), home.stranger("ghost")
-    await nobody.push(nobody.say(job_id), nobody.broken(job_id))
-    await nobody.results(job_id)
+    """An unknown tenant pushes the ids of A and B; no key of the queue bears its name or the ids."""
+    job_id, unknown = home.fresh("traceless"), home.stranger("ghost")
+    await unknown.push(unknown.say(job_id), unknown.broken(job_id))
+    await unknown.results(job_id)
     await home.b.fence()
     keys = [key.decode() for key in await home.redis_client.send("KEYS", f"pw:*{job_id}*", key="pw")]
     assert keys == [f"pw:result:ghost:{job_id}"], "its sender's answer, and nothing that another push could meet"
@@ -126,7 +126,7 @@ async def test_a_delayed_job_delays_no_other(home: Home) -> None:
     await home.a.fence()
     await home.b.run(job_id)
     await its_own(home.b, job_id)
-    assert await home.queue.cancel(home.a.ref(job_id)) == "cancelled"
+    assert await home.queue.inspection.cancel(home.a.ref(job_id)) == "cancelled"
     assert (await home.a.result(job_id))["status"] == "cancelled"
 
 

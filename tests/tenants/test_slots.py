@@ -1,4 +1,4 @@
-"""Runner slots and starts: no runner goes for another tenant without need, and a broken host hurts nobody's jobs."""
+"""Runner slots and starts: no runner is replaced without need, and a broken host costs no job an attempt."""
 
 import asyncio
 import ctypes
@@ -47,7 +47,7 @@ async def one_at_a_time(home: Home, tenant: Tenant, jobs: int, pause_seconds: fl
 
 
 async def all_at_once(home: Home, tenants: list[Tenant], jobs: int, pause_seconds: float = 0.0) -> None:
-    """Each of them so."""
+    """Run several such producers at once."""
     async with asyncio.TaskGroup() as tasks:
         for tenant in tenants:
             tasks.create_task(one_at_a_time(home, tenant, jobs, pause_seconds))
@@ -61,10 +61,10 @@ async def test_two_tenants_with_one_job_each_keep_their_runners() -> None:
 
 
 async def test_five_tenants_that_take_turns_on_four_runners() -> None:
-    """Five tenants with a job each now and then share four runners: few starts, and everybody gets a turn."""
+    """Five tenants with a job each now and then share four runners: few starts, and every tenant gets a slot."""
     async with with_tenants(5, pool={"runners": 4, "pages": 4}) as (home, tenants):
         await all_at_once(home, tenants, 12, 0.4)
-        # Each job used to cost a start once somebody waited: 100 for 200 jobs.
+        # Each job used to cost a start once another tenant waited: 100 for 200 jobs.
         assert started(home) <= 12
         assert all(started(home, tenant) for tenant in tenants)
 
@@ -94,12 +94,12 @@ async def test_a_flood_of_one_tenant_leaves_another_its_turn(home: Home) -> None
     assert (await home.b.run(home.fresh("turn")))["status"] == "succeeded"
     assert time.monotonic() - began < 35.0, "twenty seconds at most, a busy host, and the start of its own"
     for job_id in flood:
-        await home.queue.cancel(home.a.ref(job_id))
+        await home.queue.inspection.cancel(home.a.ref(job_id))
     for job_id in flood:
         await home.a.result(job_id)
 
 
-async def test_jobs_of_a_module_that_does_not_exist_replace_nobody(home: Home) -> None:
+async def test_jobs_of_a_module_that_does_not_exist_replace_no_runner(home: Home) -> None:
     """A pushes jobs for modules that do not exist; no browser is started for them, and B's runner stays."""
     await home.b.run(home.fresh("warm"))
     before = started(home)
@@ -148,7 +148,7 @@ async def test_a_drain_that_leaves_both_tenants_jobs_says_so(home: Home) -> None
         assert len((await tenant.result(ids[tenant.name]))["attempts"]) == 1
 
 
-async def test_a_host_on_which_no_browser_starts_charges_nobody() -> None:
+async def test_a_host_on_which_no_browser_starts_charges_no_job() -> None:
     """The browser is broken: A's and B's jobs wait, visibly and uncharged, and run when it is mended."""
     async with AsyncExitStack() as stack:
         home, browser = await broken_browser(stack)

@@ -1,7 +1,7 @@
 """Which message a runner may send when: every pair of state and message, and what a runner cannot do."""
 
 import pytest
-from pw_states import Pair, check, every_pair
+from pw_states import StatePair, check, every_pair
 
 from pageworker_sandbox.state_machine import label
 from pageworker_sandbox.wire import messages as m
@@ -60,7 +60,7 @@ def test_every_message_about_an_attempt_is_in_the_attempts_table() -> None:
 
 
 @every_pair(CONNECTION_GRID, ConnectionState, RunnerMessage)
-def test_every_pair_of_a_connection(pair: Pair) -> None:
+def test_every_pair_of_a_connection(pair: StatePair) -> None:
     check(CONNECTION_TRANSITIONS, pair)
     permits = Permits()
     permits.state = pair.state
@@ -77,7 +77,7 @@ def test_every_pair_of_a_connection(pair: Pair) -> None:
 
 
 @every_pair(ATTEMPT_GRID, SentAttemptState, AttemptMessage)
-def test_every_pair_of_an_attempt(pair: Pair) -> None:
+def test_every_pair_of_an_attempt(pair: StatePair) -> None:
     check(ATTEMPT_TRANSITIONS, pair)
     permits = ready()
     if pair.state is not SentAttemptState.FREED:

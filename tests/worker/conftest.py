@@ -1,4 +1,4 @@
-"""Workers whose runners are echoes, on the shared Redis."""
+"""Workers with echo runners on the shared Redis."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -22,6 +22,6 @@ def registry_key(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
 
 @pytest.fixture
 async def worker(live_redis: RedisServer, registry_key: tuple[Path, str]) -> AsyncIterator[Echoes]:
-    """At the usual pace."""
+    """With the usual timeouts."""
     async with echoes(live_redis.url, live_redis, registry_key) as opened:
         yield opened

@@ -1,4 +1,5 @@
-"""A Redis that refuses ends no worker: it is not ready, says why, goes on when that is fixed, and loses no work."""
+"""A Redis that refuses calls ends no worker: it is not ready, gives the reason, goes on once that is fixed, and
+loses no job."""
 
 import asyncio
 from collections.abc import Iterator
@@ -13,13 +14,13 @@ from redis.asyncio import Redis
 
 from pageworker_supervisor.redis_client.errors import RedisClientError
 
-BOSS = "the test's own"
+ADMIN_PASSWORD = "the test's own"
 
 
-def boss(server: RedisServer) -> Any:
+def admin_client(server: RedisServer) -> Any:
     """A client that no test locks out."""
-    server.command("ACL", "SETUSER", "boss", "on", f">{BOSS}", "~*", "&*", "+@all")
-    return Redis(port=server.port, username="boss", password=BOSS, protocol=2)
+    server.command("ACL", "SETUSER", "boss", "on", f">{ADMIN_PASSWORD}", "~*", "&*", "+@all")
+    return Redis(port=server.port, username="boss", password=ADMIN_PASSWORD, protocol=2)
 
 
 @contextmanager
@@ -33,12 +34,12 @@ def guarded_redis(tmp_path: Path) -> Iterator[tuple[RedisServer, Path, dict[str,
 
 
 async def until_not_ready(worker: Echoes, reason: str) -> None:
-    """The worker says it at once when it is asked, as GET /readyz asks."""
+    """Wait until the worker reports this reason, asked as GET /readyz asks."""
     async with asyncio.timeout(15):
         while True:
             await worker.worker.refresh_readiness()
             ready, said = worker.worker.ready()
-            # Before that it may have met a connection that was closed for the same reason.
+            # Before that it may have used a connection that was closed for the same reason.
             if not ready and reason in said:
                 return
             await worker.turn()
@@ -69,13 +70,13 @@ RIGHTS = {
 async def test_a_right_that_is_withdrawn_and_given_back(name: str, registry_key: tuple[Path, str]) -> None:
     rule, reason = RIGHTS[name]
     with redis_server() as server:
-        client = boss(server)
+        client = admin_client(server)
         async with echoes(server.url, server, registry_key, client=client) as worker:
             await running(worker, "before", 1500)
             await client.execute_command("ACL", "SETUSER", "default", rule)
             await worker.push(nap("meanwhile", 1))
             await until_not_ready(worker, reason)
-            await asyncio.sleep(2)  # the job ends while nothing can be said of it
+            await asyncio.sleep(2)  # the job ends while its result cannot be stored
             await client.execute_command("ACL", "SETUSER", "default", "~*", "&*", "+@all")
             await worker.answered(2, seconds=20)
             await until_ready(worker)
@@ -130,7 +131,7 @@ async def test_a_full_redis_takes_no_new_jobs_and_finishes_what_runs(registry_ke
 
 
 async def test_a_worker_comes_up_on_a_full_redis_and_frees_it(registry_key: tuple[Path, str]) -> None:
-    """All workers restarted at once would otherwise leave everything as it is, for ever."""
+    """Otherwise all workers that restart at once would leave Redis full for ever."""
     with redis_server(options=["--maxmemory-policy", "noeviction"]) as server:
         async with echoes(server.url, server, registry_key) as worker:
             await running(worker, "waits", 60_000)
@@ -166,16 +167,16 @@ async def test_too_few_replicas(registry_key: tuple[Path, str]) -> None:
 
 
 @pytest.mark.parametrize("key", ["pw:{0}:wake:components", "pw:{0}:outbox", "pw:{0}:tenants", "pw:inbox", "pw:jobs"])
-async def test_a_key_of_the_wrong_type_ends_nobody(key: str, registry_key: tuple[Path, str]) -> None:
+async def test_a_key_of_the_wrong_type_ends_no_worker(key: str, registry_key: tuple[Path, str]) -> None:
     with redis_server() as server:
         async with echoes(server.url, server, registry_key) as worker:
             await worker.push(nap("before", 1))
             await worker.answered(1)
             kept = await worker.client.dump(key)
-            await worker.client.set(key, "somebody wrote this")
+            await worker.client.set(key, "another program wrote this")
             with suppress(RedisClientError):
                 await worker.push(nap("meanwhile", 1))
-            await asyncio.sleep(3)  # past a blocked read of everybody
+            await asyncio.sleep(3)  # longer than any blocked read
             assert not worker.worker.stop.is_set()
             await worker.client.delete(key)
             if kept:

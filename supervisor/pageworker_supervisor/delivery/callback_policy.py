@@ -4,8 +4,7 @@ import email.utils
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-
-from pageworker_supervisor.delivery.response import Answered, DeliveryOutcome, ReceiverUnreachable
+from enum import Enum
 
 BASE_SECONDS = 0.5
 CAP_SECONDS = 300.0
@@ -19,6 +18,37 @@ QUICK_SECONDS = 0.1
 RETRIED = frozenset({408, 425, 429})
 RUNNING_ALREADY = b"is running already"
 """n8n, packages/cli/src/webhooks/waiting-webhooks.ts: 409 with this message, or with `has finished already`."""
+
+
+class DeliveryTrouble(Enum):
+    """Why there was no answer."""
+
+    TIMEOUT = "timeout"
+    NAME = "name not resolved"
+    REFUSED = "connection refused"
+    RESET = "connection reset"
+    TLS = "TLS failed"
+    BROKEN = "not an HTTP answer"
+
+
+@dataclass(frozen=True)
+class Answered:
+    """The receiver answered. `untrusted_excerpt` is the beginning of the body, `retry_after` the header."""
+
+    status: int
+    untrusted_excerpt: bytes = b""
+    retry_after: str | None = None
+
+
+@dataclass(frozen=True)
+class ReceiverUnreachable:
+    """The receiver did not answer. `detail` is for the log only."""
+
+    trouble: DeliveryTrouble
+    detail: str = ""
+
+
+DeliveryOutcome = Answered | ReceiverUnreachable
 
 
 @dataclass(frozen=True)

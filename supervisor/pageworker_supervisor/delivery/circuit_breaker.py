@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from enum import Enum, auto
 
 from pageworker_sandbox.state_machine import TransitionTable, next_state
-from pageworker_supervisor.delivery.response import Answered, DeliveryOutcome
+from pageworker_supervisor.delivery.callback_policy import Answered, DeliveryOutcome
 
 THRESHOLD = 5
 """Failures in a row that open it."""

@@ -9,7 +9,12 @@ import certifi
 import httpx
 
 from pageworker_supervisor.contract.callback_url import CallbackTarget
-from pageworker_supervisor.delivery.response import Answered, DeliveryOutcome, DeliveryTrouble, ReceiverUnreachable
+from pageworker_supervisor.delivery.callback_policy import (
+    Answered,
+    DeliveryOutcome,
+    DeliveryTrouble,
+    ReceiverUnreachable,
+)
 
 EXCERPT_BYTES = 4096
 BODY_SECONDS = 1.0

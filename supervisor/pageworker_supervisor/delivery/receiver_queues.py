@@ -5,10 +5,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from pageworker_supervisor.contract.callback_url import CallbackTarget
-from pageworker_supervisor.delivery.callback_policy import backoff_seconds
+from pageworker_supervisor.delivery.callback_policy import DeliveryOutcome, backoff_seconds
 from pageworker_supervisor.delivery.circuit_breaker import CircuitBreaker, CircuitState
 from pageworker_supervisor.delivery.outbox import OutboxEntry
-from pageworker_supervisor.delivery.response import DeliveryOutcome
 
 WAITING_PER_SLOT = 2
 """Entries that a queue holds per slot of its receiver. Further entries are postponed."""

@@ -1,18 +1,18 @@
-"""Is a pushed text a job, and may its tenant push it? Pure: text in, what to do out.
+"""Decides whether a pushed text is a valid job that its tenant may push. Pure.
 
-Whether the module exists, allows the tenant and takes the payload is decided at dispatch, by the worker that runs it.
+Whether the module exists, allows the tenant and accepts the payload is decided at dispatch, by the worker that runs it.
 """
 
 import datetime as dt
 import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import msgspec
 
-from pageworker_supervisor.config.settings import DomainSettings, Settings, TenantSettings
+from pageworker_supervisor.config.settings import DomainSettings, JobSettings, TenantSettings
 from pageworker_supervisor.config.tenant_lookup import GlobTable, domain_for
 from pageworker_supervisor.contract.callback_url import allowed
 from pageworker_supervisor.contract.domain_key import host_of_key
@@ -29,22 +29,16 @@ from pageworker_supervisor.contract.job import (
 from pageworker_supervisor.contract.job_ref import JobRef
 from pageworker_supervisor.contract.printable import printable
 from pageworker_supervisor.contract.result import Result, ResultError, encode_result
-from pageworker_supervisor.queue.options import NewJob, QuotaLimits
-
-
-@dataclass(frozen=True)
-class AdmittedJob:
-    """It is a job: queue it, for a context with the hosts of its module (name and pinned version)."""
-
-    ticket: NewJob
-    module: tuple[str, str | None]
+from pageworker_supervisor.queue.new_job import NewJob
+from pageworker_supervisor.queue.quota_limits import QuotaLimits
 
 
 @dataclass(frozen=True)
 class RejectedText:
-    """It is none. `identity` is what it names itself, where that could be read; then its sender has a `result`.
+    """The text is not a valid job. `type` is the error type, `reason` the message.
 
-    `callback` is where that result may be sent, if the text names a place that its tenant allows.
+    `identity`: tenant and job id of the text, where they could be read; then `result` is the rejection for its sender.
+    `callback`: the callback URL of the text, if its tenant allows it.
     """
 
     raw: bytes
@@ -56,8 +50,8 @@ class RejectedText:
 
 
 @dataclass(frozen=True)
-class _Complaint:
-    """Why not: which field, what was expected, how to mend it."""
+class _Violation:
+    """Why a text is rejected: the field, what was expected, and how to fix it."""
 
     type: str
     field: str
@@ -70,37 +64,45 @@ class _Complaint:
 
 
 class Admission:
-    """The decider, with one worker's settings."""
+    """Decides with the settings of one worker."""
 
-    def __init__(self, settings: Settings, clock: Callable[[], dt.datetime] = lambda: dt.datetime.now(dt.UTC)) -> None:
-        self._settings = settings
+    def __init__(
+        self,
+        tenants: Mapping[str, TenantSettings],
+        domains: Mapping[str, DomainSettings],
+        jobs: JobSettings,
+        clock: Callable[[], dt.datetime] = lambda: dt.datetime.now(dt.UTC),
+    ) -> None:
+        # Without defaults: a tenant that matches no key of `tenants` is unknown.
+        self._tenants: GlobTable[TenantSettings | None] = GlobTable(dict(tenants), None)
+        self._domains = domains
+        self._jobs = jobs
         self._clock = clock
-        # No fallback here: a tenant that no key of `tenants` matches is unknown.
-        self._tenants: GlobTable[TenantSettings | None] = GlobTable(dict(settings.tenants), None)
 
-    def decide(self, untrusted_text: bytes) -> AdmittedJob | RejectedText:
-        """Queue it, or reject it with everything that its sender is to be told."""
+    def decide(self, untrusted_text: bytes) -> NewJob | RejectedText:
+        """The job to queue, or the rejection with the result for its sender."""
         try:
             job = parse_job(untrusted_text)
         except ContractError as broken:
-            return self._reject(untrusted_text, _Complaint(broken.type, broken.field, broken.rule, broken.hint))
+            return self._reject(untrusted_text, _Violation(broken.type, broken.field, broken.rule, broken.hint))
         tenant = self._tenants.find(job.tenant_id)
         if tenant is None:
             hint = "ask the operator to add it to [tenants]"
-            return self._reject(untrusted_text, _Complaint("unknown_tenant", "tenant_id", "is not known here", hint))
-        if job.callback_url is not None and (complaint := _callback_complaint(job.callback_url, tenant)):
-            return self._reject(untrusted_text, complaint)
-        if complaint := _time_complaint(job, self._clock(), self._settings.jobs.max_delay_seconds):
-            return self._reject(untrusted_text, complaint)
-        return AdmittedJob(self._ticket(untrusted_text, job, tenant), (job.module_name, job.module_pin))
+            return self._reject(untrusted_text, _Violation("unknown_tenant", "tenant_id", "is not known here", hint))
+        if job.callback_url is not None and (violation := _callback_violation(job.callback_url, tenant)):
+            return self._reject(untrusted_text, violation)
+        if violation := _time_violation(job, self._clock(), self._jobs.max_delay_seconds):
+            return self._reject(untrusted_text, violation)
+        return self._new_job(untrusted_text, job, tenant)
 
-    def _ticket(self, body: bytes, job: Job, tenant: TenantSettings) -> NewJob:
+    def _new_job(self, body: bytes, job: Job, tenant: TenantSettings) -> NewJob:
         domain = job.domain_key
         return NewJob(
             job_id=job.job_id,
             tenant_id=job.tenant_id,
             priority=job.priority,
             body=body,
+            module=(job.module_name, job.module_pin),
             profile_id=job.profile_id,
             domain=domain,
             delay_ms=None if job.delay_seconds is None else math.ceil(job.delay_seconds * 1000),
@@ -111,41 +113,41 @@ class Admission:
             tenant_limits=_limits(tenant, tenant.weight),
             domain_limits=QuotaLimits()
             if domain is None
-            else _limits(domain_for(self._settings.domains, host_of_key(domain)), 1.0),
+            else _limits(domain_for(self._domains, host_of_key(domain)), 1.0),
         )
 
-    def _reject(self, untrusted_text: bytes, complaint: _Complaint) -> RejectedText:
-        reason = str(complaint)
+    def _reject(self, untrusted_text: bytes, violation: _Violation) -> RejectedText:
+        reason = str(violation)
         identity = read_identity(untrusted_text)
         if identity is None:
-            return RejectedText(untrusted_text, complaint.type, reason)
+            return RejectedText(untrusted_text, violation.type, reason)
         fields = msgspec.json.decode(untrusted_text, type=dict[str, Any])
-        detail = {"field": complaint.field, "rule": complaint.rule, "hint": complaint.hint}
+        detail = {"field": violation.field, "rule": violation.rule, "hint": violation.hint}
         result = Result(
             job_id=identity.job_id,
             tenant_id=identity.tenant_id,
             status="rejected",
-            error=ResultError(type=complaint.type, message=reason, retryable=False, detail=detail),
+            error=ResultError(type=violation.type, message=reason, retryable=False, detail=detail),
             **_echo(fields),
         )
         callback = self._callback(fields.get("callback_url"), identity.tenant_id)
-        return RejectedText(untrusted_text, complaint.type, reason, identity, encode_result(result), callback)
+        return RejectedText(untrusted_text, violation.type, reason, identity, encode_result(result), callback)
 
     def _callback(self, untrusted_url: Any, tenant_id: str) -> str | None:
         tenant = self._tenants.find(tenant_id)
-        if tenant is None or not isinstance(untrusted_url, str) or _callback_complaint(untrusted_url, tenant):
+        if tenant is None or not isinstance(untrusted_url, str) or _callback_violation(untrusted_url, tenant):
             return None
         return untrusted_url
 
 
 def missing_field(raw: bytes) -> RejectedText:
-    """For an entry of the stream that has no field `job`; `raw` is what it has instead, as JSON."""
-    complaint = _Complaint("missing_field", "job", "the entry has no such field", "XADD … * job '{…}'")
-    return RejectedText(raw, complaint.type, str(complaint))
+    """The rejection of a stream entry without the field `job`. `raw`: the fields that it has, as JSON."""
+    violation = _Violation("missing_field", "job", "the stream entry has no such field", "XADD … * job '{…}'")
+    return RejectedText(raw, violation.type, str(violation))
 
 
-def _time_complaint(job: Job, now: dt.datetime, most_seconds: float) -> _Complaint | None:
-    """A job that comes too late would stay for years: which field says so."""
+def _time_violation(job: Job, now: dt.datetime, most_seconds: float) -> _Violation | None:
+    """The field whose time is too far ahead: such a job would stay in the queue for years."""
     due = now + dt.timedelta(seconds=job.delay_seconds or 0)
     if job.not_before is not None:
         due = max(now, job.not_before)
@@ -156,22 +158,22 @@ def _time_complaint(job: Job, now: dt.datetime, most_seconds: float) -> _Complai
     ):
         if ahead > most_seconds:
             rule = f"is at most {most_seconds:g} seconds {than}, this is {ahead:.0f}"
-            return _Complaint("invalid_field", field, rule, "jobs.max_delay_seconds sets the limit")
+            return _Violation("invalid_field", field, rule, "jobs.max_delay_seconds sets the limit")
     return None
 
 
-def _callback_complaint(url: str, tenant: TenantSettings) -> _Complaint | None:
+def _callback_violation(url: str, tenant: TenantSettings) -> _Violation | None:
     if not allowed(url, tenant.callback_allow):
         rule = "is not on the tenant's allow-list"
-        return _Complaint("callback_not_allowed", "callback_url", rule, "callback_allow in [tenants] names what is")
+        return _Violation("callback_not_allowed", "callback_url", rule, "callback_allow in [tenants] names what is")
     if tenant.callback_secret_file is None:
         rule = "the tenant has no callback secret, so its callbacks could not be signed"
-        return _Complaint("callback_not_allowed", "callback_url", rule, "set callback_secret_file in [tenants]")
+        return _Violation("callback_not_allowed", "callback_url", rule, "set callback_secret_file in [tenants]")
     return None
 
 
 def _echo(fields: dict[str, Any]) -> dict[str, Any]:
-    """What a result repeats of its job, as far as the text holds it in a form that a job may have."""
+    """The fields that a result repeats, where the text has them in a valid form."""
     echo = {
         name: fields[name]
         for name, pattern in (("endpoint_module", MODULE_REF), ("profile_id", PROFILE_ID))

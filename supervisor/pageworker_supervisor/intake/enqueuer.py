@@ -1,4 +1,4 @@
-"""From texts to the queue: the one step that both sources share."""
+"""Puts texts into the queue: the step that both sources share."""
 
 import asyncio
 import secrets
@@ -7,33 +7,33 @@ from collections.abc import Awaitable, Callable, Iterable
 
 from msgspec import structs
 
-from pageworker_supervisor.intake.admission import Admission, AdmittedJob, RejectedText
+from pageworker_supervisor.intake.admission import Admission, RejectedText
 from pageworker_supervisor.intake.arrival import Arrival
-from pageworker_supervisor.queue import QueueClient
-from pageworker_supervisor.queue.options import NewJob
+from pageworker_supervisor.queue.new_job import NewJob
+from pageworker_supervisor.queue.producer import JobProducer
 from pageworker_supervisor.redis_client import Availability
 from pageworker_supervisor.telemetry import log
 from pageworker_supervisor.telemetry.metrics import Metrics
 
 EgressOf = Callable[[str, str | None], Awaitable[str]]
-"""The digest of the hosts that a module, by name and pinned version, may reach."""
+"""The digest of the hosts that a module may reach. Arguments: its name and pinned version."""
 
-PARSED_AT_ONCE_BYTES = 256 * 1024
-"""The event loop serves others after so much: some milliseconds."""
+PARSED_PER_TURN_BYTES = 256 * 1024
+"""After so many bytes, which take some milliseconds, the event loop serves other tasks."""
 
 
 class Enqueuer:
-    """Admits texts and has them stored; comes back only when all of them are."""
+    """Checks texts and stores them. `admit` returns only when the queue has all of them."""
 
     def __init__(
         self,
-        queue: QueueClient,
+        producer: JobProducer,
         availability: Availability,
         admission: Admission,
         metrics: Metrics,
         egress_of: EgressOf,
     ) -> None:
-        self._queue = queue
+        self._producer = producer
         self._availability = availability
         self._admission = admission
         self._metrics = metrics
@@ -42,41 +42,42 @@ class Enqueuer:
     async def admit(
         self, arrivals: Iterable[Arrival], rejected: Iterable[RejectedText] = (), *, repeated: bool = False
     ) -> None:
-        """Queue what is a job, dead-letter what is none, with its sender's result. Order is kept.
+        """Queue the valid jobs in their order; dead-letter the other texts and `rejected`, with results for their
+        senders.
 
-        `repeated`: these may have been admitted before.
+        `repeated`: these texts may have been admitted before. Raises RedisRefused.
         """
         arrived_at = time.monotonic()
         reading = "" if repeated else secrets.token_hex(4)
-        tickets, rejects, parsed_bytes = [], list(rejected), 0
+        new_jobs, rejections, parsed_bytes = [], list(rejected), 0
         for arrival in arrivals:
-            verdict = self._admission.decide(arrival.text)
-            if isinstance(verdict, AdmittedJob):
-                egress = await self._egress_of(*verdict.module)
-                tickets.append(structs.replace(verdict.ticket, egress=egress, waited_ms=arrival.waited_ms))
+            decision = self._admission.decide(arrival.text)
+            if isinstance(decision, NewJob):
+                egress = await self._egress_of(*decision.module)
+                new_jobs.append(structs.replace(decision, egress=egress, waited_ms=arrival.waited_ms))
             else:
-                rejects.append(verdict)
+                rejections.append(decision)
             parsed_bytes += len(arrival.text)
-            if parsed_bytes > PARSED_AT_ONCE_BYTES:
+            if parsed_bytes > PARSED_PER_TURN_BYTES:
                 parsed_bytes = 0
-                await asyncio.sleep(0)  # lets the loop turn
-        if tickets:
+                await asyncio.sleep(0)
+        if new_jobs:
             await self._availability.retry_until_available(
-                lambda: self._queue.enqueue(_aged(tickets, time.monotonic() - arrived_at), reading)
+                lambda: self._producer.enqueue(_aged(new_jobs, time.monotonic() - arrived_at), reading)
             )
-        for reject in rejects:
-            await self._reject(reject, reading)
+        for rejection in rejections:
+            await self._reject(rejection, reading)
 
-    async def _reject(self, reject: RejectedText, reading: str) -> None:
-        words = (reject.raw, reject.reason, reject.identity, reject.result, reject.callback, reading)
-        await self._availability.retry_until_available(lambda: self._queue.reject(*words))
-        self._metrics.rejected(reject.type)
-        ref = reject.identity
+    async def _reject(self, rejected: RejectedText, reading: str) -> None:
+        arguments = (rejected.raw, rejected.reason, rejected.identity, rejected.result, rejected.callback, reading)
+        await self._availability.retry_until_available(lambda: self._producer.reject(*arguments))
+        self._metrics.rejected(rejected.type)
+        ref = rejected.identity
         line = log.bind(job=str(ref), tenant_id=ref.tenant_id) if ref else log
-        line.warning("rejected", type=reject.type, reason=reject.reason)
+        line.warning("rejected", type=rejected.type, reason=rejected.reason)
 
 
-def _aged(tickets: list[NewJob], seconds: float) -> list[NewJob]:
-    """The same, so much later: Redis may have been away."""
+def _aged(new_jobs: list[NewJob], seconds: float) -> list[NewJob]:
+    """The same jobs with the time added that Redis was not available."""
     later = int(seconds * 1000)
-    return [structs.replace(ticket, waited_ms=ticket.waited_ms + later) for ticket in tickets]
+    return [structs.replace(new_job, waited_ms=new_job.waited_ms + later) for new_job in new_jobs]

@@ -1,8 +1,8 @@
-"""Takes jobs from the producers' list and stream into the queue, until it is cancelled.
+"""Moves jobs from the producers' list and stream into the queue, until it is cancelled.
 
-A text is removed from its source only when the queue has it, so every crash, cut and cancellation in between means
-that it is taken once more; the queue knows a job by its id. What a source may hold without anybody knowing is looked
-for at the start, after each failure, and every now and then.
+A text is removed from its source only after the queue has it. A crash, a lost connection or a cancellation in between
+has the effect that the text is taken once more; the queue recognises the job by its id. At the start, after each
+failure and at intervals, intake looks for texts that a source still holds for this worker or for a dead one.
 """
 
 import asyncio
@@ -11,7 +11,6 @@ import itertools
 import time
 from typing import Protocol
 
-from pageworker_supervisor.config.settings import Settings
 from pageworker_supervisor.intake.admission import Admission, missing_field
 from pageworker_supervisor.intake.arrival import Arrival
 from pageworker_supervisor.intake.enqueuer import EgressOf, Enqueuer
@@ -19,7 +18,7 @@ from pageworker_supervisor.intake.list_source import ProducerList
 from pageworker_supervisor.intake.module_egress import no_egress
 from pageworker_supervisor.intake.stream_source import ProducerStream, StreamEntry
 from pageworker_supervisor.intake.timing import IntakeTimeouts
-from pageworker_supervisor.queue import QueueClient
+from pageworker_supervisor.queue.producer import JobProducer
 from pageworker_supervisor.redis_client import RedisClient
 from pageworker_supervisor.redis_client.errors import RedisClientError, RedisRefused
 from pageworker_supervisor.task_supervision import run_forever
@@ -33,26 +32,27 @@ REFUSED_SECONDS = 5.0
 
 
 class Source(Protocol):
-    """A way in. Each step takes a batch to the enqueuer and then off the source. They raise RedisClientError."""
+    """A way in. Each step passes a batch to the enqueuer, then removes it from the source. Raises RedisClientError."""
 
     async def fresh(self) -> None:
-        """What producers pushed; waits a while if there is nothing."""
+        """New texts. Waits for a limited time where there are none."""
 
     async def leftovers(self) -> bool:
-        """What this worker took and did not finish. False: nothing is left."""
+        """A batch that this worker took and did not finish. False: there is none."""
 
     async def upkeep(self) -> None:
-        """Say that we live; take over from who does not."""
+        """Send a heartbeat; take over the texts of dead workers."""
 
 
 class Intake:
-    """Both ways in, for one worker. `run` may be cancelled at any moment."""
+    """Both ways in, for one worker. `run` can be cancelled at any moment."""
 
     def __init__(
         self,
         redis_client: RedisClient,
-        queue: QueueClient,
-        settings: Settings,
+        producer: JobProducer,
+        admission: Admission,
+        prefix: str,
         worker_id: str,
         metrics: Metrics,
         timing: IntakeTimeouts = IntakeTimeouts(),
@@ -62,8 +62,7 @@ class Intake:
         self._timing = timing
         self._open = asyncio.Event()
         self._open.set()
-        enqueuer = Enqueuer(queue, redis_client.availability, Admission(settings), metrics, egress_of)
-        prefix = settings.redis.prefix
+        enqueuer = Enqueuer(producer, redis_client.availability, admission, metrics, egress_of)
         self._inbox = ProducerList(redis_client.ingress, prefix, worker_id, timing)
         self._sources: dict[str, Source] = {
             "inbox": ListSource(self._inbox, enqueuer),
@@ -71,20 +70,20 @@ class Intake:
         }
 
     async def run(self) -> None:
-        """Take jobs for ever."""
+        """Take jobs until cancelled."""
         try:
             works = {f"intake of {name}": self._serve(source) for name, source in self._sources.items()}
             if self._redis_client.ingress is not self._redis_client:
                 works["ingress Redis"] = self._redis_client.ingress.availability.run()
             await run_forever(works)
         finally:
-            # Best effort: whoever is not told waits until we were silent for long.
+            # Best effort: without it, other workers wait for `silent_seconds` before they take over.
             with contextlib.suppress(RedisClientError, TimeoutError):
                 async with asyncio.timeout(LEAVE_SECONDS):
                     await self._inbox.leave()
 
     def pause(self) -> None:
-        """Take nothing new. What a blocked read brings meanwhile is still queued."""
+        """Take no new texts. The texts of a blocked read that returns later are still queued."""
         self._open.clear()
 
     def resume(self) -> None:
@@ -142,20 +141,20 @@ class ListSource:
         self._dry = False
 
     async def fresh(self) -> None:
-        """Batches while there are texts; one blocked read when there are none."""
+        """A batch; where the last one was empty, one blocked read."""
         texts = await (self._inbox.wait if self._dry else self._inbox.take)()
         self._dry = not texts
         await self._queue(texts)
 
     async def leftovers(self) -> bool:
-        """One batch of our own processing list."""
+        """One batch of this worker's processing list."""
         return await self._queue(await self._inbox.leftovers(), repeated=True)
 
     async def upkeep(self) -> None:
-        """Heartbeat, what a late command of ours took unseen, and everything that dead workers left."""
+        """Heartbeat; texts that a late command took unnoticed; all texts that dead workers left."""
         while await self.leftovers():
             pass
-        for dead in await self._inbox.beat():
+        for dead in await self._inbox.heartbeat():
             while await self._queue(await self._inbox.adopt(dead), repeated=True):
                 pass
 
@@ -179,11 +178,11 @@ class StreamSource:
         await self._queue(await self._stream.wait())
 
     async def leftovers(self) -> bool:
-        """One batch of what is pending under our name."""
+        """One batch that is pending under this worker's name."""
         return await self._queue(await self._stream.leftovers(), repeated=True)
 
     async def upkeep(self) -> None:
-        """Everything that dead consumers left, then their names."""
+        """All entries that dead consumers left, then the names of those consumers."""
         while await self._queue(await self._stream.adopt(), repeated=True):
             pass
         if next(self._upkeeps) % UPKEEPS_PER_CLEANUP == 0:

@@ -1,12 +1,13 @@
-"""The producers' list. What is taken waits in a list of the worker's own until the queue has it.
+"""The producers' list. A text that is taken stays in a processing list of the worker until the queue has it.
 
-Keys share the hash tag of the inbox itself, so that a cluster keeps them together:
-- `{pw:inbox}:processing:<worker>`: taken, not yet queued. Whoever takes over a dead worker moves it to his own.
-- `{pw:inbox}:workers`: everyone who may have a processing list, by when he was heard of (seconds, Redis' clock).
-- `{pw:inbox}:seen`: what the last take left in the inbox, and since when that is known to wait.
+All keys share the hash tag of the inbox, so that a cluster keeps them in one slot:
+- `{pw:inbox}:processing:<worker>`: taken, not yet queued. A worker that takes over a dead one moves these texts to its
+  own list.
+- `{pw:inbox}:workers`: every worker that may have a processing list, with its last heartbeat (seconds, Redis' clock).
+- `{pw:inbox}:seen`: the texts that the last take left in the inbox, and since when they are known to wait.
 
-A worker is entered among the workers in the same step in which it takes something, and removed in one step with the
-look that finds its list empty: no list is ever without a name. Being taken for dead costs a living worker nothing.
+A worker is registered in the same step in which it takes texts, and removed in the same step in which its list is found
+empty: every processing list is registered. A live worker that is wrongly declared dead loses no job.
 """
 
 from typing import Any
@@ -18,12 +19,12 @@ from pageworker_supervisor.redis_client import RedisClient
 BATCH = 256
 BATCH_BYTES = 1024 * 1024
 
-# KEYS: inbox, processing, workers, seen. ARGV: me, texts at most, bytes at most. Replies texts, and how long each is
+# KEYS: inbox, processing, workers, seen. ARGV: worker, most texts, most bytes. Returns the texts, and how long each is
 # known to have waited (ms).
 #
 # `seen` is `<mark of the first text> <mark of the last> <count>:<since> …`, in the order of the list. If the first text
-# is still the first, what is new is behind it (RPUSH); if the last is still the last, it is before (LPUSH). If neither
-# is, nothing is known any more, and all that is there counts from now.
+# is still the first, the new texts are behind it (RPUSH); if the last is still the last, they are before it (LPUSH). If
+# neither is, the record is worthless, and every text counts from now.
 _TAKE = """
 local function mark(at)
   local text = redis.call('LINDEX', KEYS[1], at)
@@ -77,11 +78,11 @@ end
 return { texts, waits }
 """
 
-# KEYS: from, to, workers. ARGV: me, texts at most, bytes at most, whose, heard of later than this many seconds ago.
+# KEYS: from, to, workers. ARGV: worker, most texts, most bytes, dead worker, seconds of silence that make it dead.
 _ADOPT = """
-local whose = ARGV[4]
-local heard = tonumber(redis.call('ZSCORE', KEYS[3], whose) or 0)
-if heard > redis.call('TIME')[1] - ARGV[5] then
+local dead = ARGV[4]
+local heartbeat = tonumber(redis.call('ZSCORE', KEYS[3], dead) or 0)
+if heartbeat > redis.call('TIME')[1] - ARGV[5] then
   return {}
 end
 redis.call('ZADD', KEYS[3], 'NX', 0, ARGV[1])
@@ -89,7 +90,7 @@ local texts, bytes = {}, 0
 while #texts < tonumber(ARGV[2]) and bytes < tonumber(ARGV[3]) do
   local text = redis.call('LMOVE', KEYS[1], KEYS[2], 'LEFT', 'RIGHT')
   if not text then
-    redis.call('ZREM', KEYS[3], whose)
+    redis.call('ZREM', KEYS[3], dead)
     break
   end
   texts[#texts + 1] = text
@@ -106,21 +107,21 @@ end
 return #ARGV
 """
 
-# KEYS: workers. ARGV: me, seconds. Replies with the workers that were not heard of for so long.
-_BEAT = """
+# KEYS: workers. ARGV: worker, seconds. Returns the workers without a heartbeat for so long.
+_HEARTBEAT = """
 local now = redis.call('TIME')[1]
 redis.call('ZADD', KEYS[1], now, ARGV[1])
 return redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', now - ARGV[2], 'LIMIT', 0, 100)
 """
 
-# KEYS: workers. ARGV: me, seconds.
+# KEYS: workers. ARGV: worker, seconds.
 _LEAVE = """
 return redis.call('ZADD', KEYS[1], 'XX', redis.call('TIME')[1] - ARGV[2], ARGV[1])
 """
 
 
 class ProducerList:
-    """One worker's hand in the list. Every call may be repeated; they raise RedisClientError."""
+    """One worker's access to the list. Every call may be repeated. Raises RedisClientError."""
 
     def __init__(self, redis_client: RedisClient, prefix: str, worker_id: str, timing: IntakeTimeouts) -> None:
         self.key = f"{prefix}:inbox"
@@ -132,7 +133,7 @@ class ProducerList:
         self._mine = self._processing(worker_id)
 
     async def wait(self) -> list[Arrival]:
-        """The next text, or nothing within the time of a block."""
+        """The next text; none where `block_seconds` pass without one."""
         _, text = await self._redis_client.send_together(
             [
                 ("ZADD", self._workers, "NX", 0, self._worker_id),
@@ -144,33 +145,33 @@ class ProducerList:
         return [] if text is None else [Arrival(text)]
 
     async def take(self) -> list[Arrival]:
-        """What is there, at most a batch."""
+        """The texts that are there now, at most a batch."""
         keys = (self.key, self._mine, self._workers, self._seen)
         texts, waits = await self._eval(_TAKE, keys, self._worker_id, BATCH, BATCH_BYTES)
         return [Arrival(text, waited) for text, waited in zip(texts, waits, strict=True)]
 
     async def leftovers(self) -> list[Arrival]:
-        """What this worker took, and a reply or a life was lost before it could be queued."""
+        """A batch that this worker took and did not queue, because a reply was lost or the worker was restarted."""
         texts = await self._redis_client.send("LRANGE", self._mine, 0, BATCH - 1, key=self.key)
         return [Arrival(text) for text in texts]
 
     async def adopt(self, dead: str) -> list[Arrival]:
-        """A batch of what a dead worker took; nothing if it lives after all. Empty: it is forgotten."""
+        """A batch that a dead worker took. Empty: it is alive after all, or had nothing left and is unregistered."""
         keys = (self._processing(dead), self._mine, self._workers)
         texts = await self._eval(_ADOPT, keys, self._worker_id, BATCH, BATCH_BYTES, dead, self._timing.silent_seconds)
         return [Arrival(text) for text in texts]
 
     async def remove(self, texts: list[bytes]) -> None:
-        """They are in the queue."""
+        """The queue has these texts: remove them."""
         await self._eval(_REMOVE, (self._mine,), *texts)
 
-    async def beat(self) -> list[str]:
-        """Be heard. Returns workers that were not, for long."""
-        silent = await self._eval(_BEAT, (self._workers,), self._worker_id, self._timing.silent_seconds)
-        return [name.decode() for name in silent if name != self._worker_id.encode()]
+    async def heartbeat(self) -> list[str]:
+        """Record a heartbeat. Returns the workers without one for `silent_seconds`."""
+        dead = await self._eval(_HEARTBEAT, (self._workers,), self._worker_id, self._timing.silent_seconds)
+        return [name.decode() for name in dead if name != self._worker_id.encode()]
 
     async def leave(self) -> None:
-        """Go in good order: others need wait only until no blocked read of ours can take anything any more."""
+        """The worker stops. Others take over as soon as its last blocked read must have ended."""
         spared = self._timing.silent_seconds - self._timing.block_seconds - 1
         await self._eval(_LEAVE, (self._workers,), self._worker_id, max(0, int(spared)))
 

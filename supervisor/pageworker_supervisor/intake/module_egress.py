@@ -1,4 +1,4 @@
-"""Which hosts a job's module may reach, as far as that is known when the job is queued."""
+"""The hosts that a job's module may reach, as far as they are known when the job is queued."""
 
 import asyncio
 import time
@@ -8,43 +8,44 @@ from pageworker_supervisor.registry import Registry
 from pageworker_supervisor.registry.errors import ModuleError
 
 FETCH_SECONDS = 2.0
-"""So long the first job of a release waits for its bundle, and those behind it too."""
-REST_SECONDS = 10.0
-"""After a fetch that failed, or took longer: jobs are queued without."""
+"""The first job of a release waits so long for its bundle, and the jobs behind it wait, too."""
+BACKOFF_SECONDS = 10.0
+"""After a failed or slow fetch: for so long jobs are queued without a digest."""
 
 
 async def no_egress(name: str, pin: str | None) -> str:
-    """For an intake without a registry."""
+    """Used where intake has no registry."""
     return NO_EGRESS
 
 
 class ModuleEgress:
-    """Digests by release. Nothing depends on their being right: who runs a job looks again, and moves it if need be.
+    """Digests of the allowed hosts, by release.
 
-    A job that is queued with the right one shares a warm runner at once.
+    A wrong digest does no harm: the worker that runs the job checks it again and reassigns the job. With the right
+    digest the job shares a warm runner at once.
     """
 
     def __init__(self, registry: Registry) -> None:
         self._registry = registry
         self._known: dict[str, str] = {}
-        self._rest_until = 0.0
+        self._backoff_until = 0.0
 
     async def digest(self, name: str, pin: str | None) -> str:
-        """Of the release that a job means now; NO_EGRESS where it is unknown, or not to be had within a moment."""
+        """The digest of the release that a job would run now; NO_EGRESS where it cannot be had within FETCH_SECONDS."""
         try:
             release = self._registry.resolve(name, pin)
             known = self._known.get(release.sha256)
             if known is None:
-                if time.monotonic() < self._rest_until:
+                if time.monotonic() < self._backoff_until:
                     return NO_EGRESS
                 async with asyncio.timeout(FETCH_SECONDS):
                     bundle = await self._registry.bundle(release)
                 known = self._known[release.sha256] = egress_digest(bundle.manifest.egress)
         except ModuleError as wrong:
             if wrong.retryable:
-                self._rest_until = time.monotonic() + REST_SECONDS
+                self._backoff_until = time.monotonic() + BACKOFF_SECONDS
             return NO_EGRESS
         except TimeoutError:
-            self._rest_until = time.monotonic() + REST_SECONDS
+            self._backoff_until = time.monotonic() + BACKOFF_SECONDS
             return NO_EGRESS
         return known

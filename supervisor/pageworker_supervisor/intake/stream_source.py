@@ -1,4 +1,4 @@
-"""The producers' stream. What is read is pending under this worker's name until the queue has it."""
+"""The producers' stream. An entry that is read stays pending under this worker's name until the queue has it."""
 
 from dataclasses import dataclass
 from functools import partial
@@ -17,7 +17,7 @@ FIELD = b"job"
 BATCH = 128
 PAGES_PER_CLAIM = 16
 
-# Acknowledged but not deleted, an entry would stay in the stream for ever; so both in one step.
+# In one step: an entry that is acknowledged but not deleted would stay in the stream forever.
 # KEYS: stream. ARGV: group, ids.
 _SETTLE = """
 for at = 2, #ARGV do
@@ -27,8 +27,8 @@ end
 return #ARGV - 1
 """
 
-# A name is deleted in one step with the look that finds nothing pending: deleting it would lose that.
-# KEYS: stream. ARGV: group, milliseconds, me.
+# In one step with the check that it has nothing pending: XGROUP DELCONSUMER also deletes pending entries.
+# KEYS: stream. ARGV: group, milliseconds, worker.
 _FORGET = """
 local gone, consumers = 0, redis.pcall('XINFO', 'CONSUMERS', KEYS[1], ARGV[1])
 if consumers.err then
@@ -47,7 +47,8 @@ return gone
 
 @dataclass(frozen=True)
 class StreamEntry:
-    """One entry: the text pushed; or `other`, the fields it has instead, as JSON; or neither, it was deleted.
+    """One entry. `job`: the pushed text. `other`: the fields of an entry without a field `job`, as JSON. Neither: the
+    entry was deleted.
 
     `waited_ms`: milliseconds since it was added.
     """
@@ -59,7 +60,7 @@ class StreamEntry:
 
 
 class ProducerStream:
-    """One worker's place in the group. Every call may be repeated; they raise RedisClientError."""
+    """One worker's consumer in the group. Every call may be repeated. Raises RedisClientError."""
 
     def __init__(self, redis_client: RedisClient, prefix: str, worker_id: str, timing: IntakeTimeouts) -> None:
         self.key = f"{prefix}:jobs"
@@ -70,16 +71,16 @@ class ProducerStream:
         self._once_more = once_more({GroupMissing: self._create_group})
 
     async def wait(self) -> list[StreamEntry]:
-        """New entries, or nothing within the time of a block."""
+        """New entries; none where `block_seconds` pass without one."""
         block = int(self._timing.block_seconds * 1000)
         return await self._read(">", "BLOCK", block, blocks=True)
 
     async def leftovers(self) -> list[StreamEntry]:
-        """What was read under this name, and a reply or a life was lost before it could be queued."""
+        """A batch that this worker read and did not queue, because a reply was lost or the worker was restarted."""
         return await self._read("0")
 
     async def adopt(self) -> list[StreamEntry]:
-        """A batch of what dead consumers left. Goes on where the last call ended, so that it reaches all of it."""
+        """A batch that dead consumers left. Continues where the last call ended, so that it reaches every entry."""
         span = int(self._timing.silent_seconds * 1000)
         for _ in range(PAGES_PER_CLAIM):
             words = ("XAUTOCLAIM", self.key, GROUP, self._worker_id, span, self._cursor, "COUNT", BATCH)
@@ -90,11 +91,11 @@ class ProducerStream:
         return []
 
     async def settle(self, ids: list[bytes]) -> None:
-        """They are in the queue."""
+        """The queue has these entries: remove them."""
         await self._redis_client.send("EVAL", _SETTLE, 1, self.key, GROUP, *ids, key=self.key)
 
     async def forget_silent(self) -> None:
-        """Remove names of consumers that left nothing and are gone for long."""
+        """Remove consumers that have nothing pending and were idle for `forget_seconds`."""
         span = int(self._timing.forget_seconds * 1000)
         await self._redis_client.send("EVAL", _FORGET, 1, self.key, GROUP, span, self._worker_id, key=self.key)
 
@@ -106,7 +107,7 @@ class ProducerStream:
     async def _entries(self, rows: list[Any]) -> list[StreamEntry]:
         if not rows:
             return []
-        # The clock that made the entries' ids: the worker's own may be minutes off.
+        # Redis' clock, which made the ids: the clock of this host may differ by minutes.
         seconds, micros = await self._redis_client.send("TIME", key=self.key)
         now_ms = int(seconds) * 1000 + int(micros) // 1000
         return [_entry(now_ms, *row) for row in rows]

@@ -1,17 +1,18 @@
-"""How long intake waits for what. Seconds."""
+"""Time limits and intervals of intake, in seconds."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
 class IntakeTimeouts:
-    """Idle cost follows from these: about nine tenths of a command a second. Tests use shorter ones."""
+    """An idle worker sends about 0.9 commands per second with these values. Tests use shorter ones."""
 
     block_seconds: float = 6.0
-    """A blocked read; below the socket timeout of blocking clients."""
+    """A blocked read. Below the socket timeout of blocking clients."""
     upkeep_seconds: float = 15.0
-    """Between two heartbeats, each with a look at what dead workers left."""
+    """Between two heartbeats. With each, intake takes over the texts of dead workers."""
     silent_seconds: float = 45.0
-    """Not heard of for so long: dead. Being wrong costs work twice, never a job twice."""
+    """A worker without a heartbeat for so long counts as dead. If that is wrong, texts are read twice; no job runs
+    twice."""
     forget_seconds: float = 3600.0
-    """A consumer that has nothing pending and did nothing for so long is removed from the group."""
+    """A consumer with nothing pending that was idle for so long is removed from the group."""

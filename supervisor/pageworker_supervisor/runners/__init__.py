@@ -1,1 +1,1 @@
-"""The fleet: one sandboxed runner a browser context, seen from the trusted side."""
+"""The fleet: one sandboxed runner per browser context, seen from the trusted side."""

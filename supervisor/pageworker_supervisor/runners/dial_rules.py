@@ -7,7 +7,7 @@ from pageworker_supervisor.config.settings import EgressSettings
 
 
 def dial_rules(egress: EgressSettings, own_ports: Iterable[int]) -> DialRules:
-    """Public addresses on `egress.ports`, and `egress.hosts`; never `own_ports`, those of the worker, on this host."""
+    """Public addresses on `egress.ports`, and `egress.hosts`; never the worker's own ports on this host."""
     return DialRules(
         ports=egress.ports,
         targets=tuple(sorted(set(egress.hosts.values()))),

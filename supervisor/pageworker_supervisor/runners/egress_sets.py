@@ -1,4 +1,4 @@
-"""The egress sets of the modules that this worker has seen, by the digest that names them in a context's key."""
+"""The egress sets of the modules that this worker has seen, by the digest that stands for them in a context key."""
 
 from collections.abc import Iterable
 
@@ -6,7 +6,7 @@ from pageworker_supervisor.contract.context_key import NO_EGRESS, egress_digest,
 
 
 class DigestCollision(Exception):
-    """Two different sets have one digest. No accident: somebody made one of them to be taken for the other."""
+    """Two different sets have the same digest. That is no accident: one set was made to pass for the other."""
 
 
 class EgressSets:
@@ -16,7 +16,7 @@ class EgressSets:
         self._hosts: dict[str, tuple[str, ...]] = {NO_EGRESS: ()}
 
     def name(self, hosts: Iterable[str]) -> str:
-        """The digest of a set, which is remembered. Raises DigestCollision."""
+        """The digest of a set. The set is remembered. Raises DigestCollision."""
         wanted = egress_set(hosts)
         digest = egress_digest(wanted)
         if self._hosts.setdefault(digest, wanted) != wanted:
@@ -24,5 +24,5 @@ class EgressSets:
         return digest
 
     def hosts(self, digest: str) -> tuple[str, ...]:
-        """The set of that name. None of its hosts where it was never named here."""
+        """The hosts of the set with this digest; none where the set is unknown here."""
         return self._hosts.get(digest, ())

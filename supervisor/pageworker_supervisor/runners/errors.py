@@ -1,4 +1,4 @@
-"""What can go wrong with a runner, by blame."""
+"""Errors of runners, by blame."""
 
 from pageworker_supervisor.runners.limit_breach import Breach
 
@@ -8,11 +8,11 @@ class RunnerFailure(Exception):
 
 
 class SpawnFailed(RunnerFailure):
-    """The runner did not come up: the host's fault. Its jobs go back uncharged."""
+    """The runner did not come up, by a fault of the host. Its jobs are deferred, uncharged."""
 
 
 class BrowserNotReady(SpawnFailed):
-    """The runner's process began and did not get its browser ready. Whose fault that is, only another start tells."""
+    """The runner's process started and did not get its browser ready. Only another start tells who is to blame."""
 
 
 class RunnerLost(RunnerFailure):
@@ -21,9 +21,9 @@ class RunnerLost(RunnerFailure):
     def __init__(self, reason: str, *, charged: bool, breach: Breach | None = None, alone: bool = False) -> None:
         super().__init__(reason)
         self.breach = breach
-        """The limit that it went past, where that is why."""
+        """The limit that it exceeded, if that is the reason."""
         self.alone = alone
-        """True: one job only was at work on it, so the breach is that job's."""
+        """True: only one job ran on it, so that job exceeded the limit."""
         self.reason = reason
         self.charged = charged
-        """True: its jobs are suspects and their crash count goes up. False: the host or a neighbour is to blame."""
+        """True: its jobs may be the cause, and their crash counts go up. False: the host or another job is to blame."""

@@ -1,4 +1,4 @@
-"""Starts a runner of nobody where it is in doubt whether browsers start on this host."""
+"""Starts a probe, a runner of no tenant, while it is in doubt whether browsers start on this host."""
 
 import asyncio
 import time
@@ -9,7 +9,7 @@ from typing import NoReturn
 from pageworker_supervisor.runners.host_health import HostHealth
 
 RETRY_SECONDS = 0.5
-"""After a probe that ended without an answer, for instance for want of a gateway."""
+"""Pause after a probe that ended without a result, for instance because there was no gateway."""
 
 
 @dataclass(frozen=True)
@@ -17,13 +17,13 @@ class ProbeEffects:
     """What the probe needs of the fleet."""
 
     start: Callable[[], Awaitable[None]]
-    """Start a runner of nobody; returns when it is gone. What came of it shows in the host's health."""
+    """Start a probe. Returns when it is gone. The host's health then shows its result."""
     may_start: Callable[[], bool]
-    """False while no start makes sense, or one is under way whose end will tell."""
+    """False while no runner can start, or while another start is under way that will tell."""
 
 
 class HostProbe:
-    """Level-triggered: `look` says that something has changed."""
+    """One probe at a time. `look` makes it check again whether one is due."""
 
     def __init__(self, host: HostHealth, effects: ProbeEffects) -> None:
         self._host = host
@@ -31,11 +31,11 @@ class HostProbe:
         self._changed = asyncio.Event()
 
     def look(self) -> None:
-        """The host's health, or what may be started, is another now."""
+        """The host's health, or what may be started, has changed."""
         self._changed.set()
 
     async def run(self) -> NoReturn:
-        """Probe for ever, whenever that is due."""
+        """Start a probe whenever one is due, for ever."""
         while True:
             self._changed.clear()
             wait = self._host.probe_in(time.monotonic())

@@ -1,4 +1,4 @@
-"""A limit that a runner went past: its name in results and metrics, and both amounts."""
+"""A limit that a runner exceeded: its name in results and metrics, and both amounts. Pure."""
 
 from typing import Literal
 
@@ -12,7 +12,7 @@ LimitName = Literal["memory_limit", "process_limit", "disk_limit", "output_limit
 Unit = Literal["bytes", "processes", "files", "lines", "artifacts"]
 
 PROCESS_SLACK = 2
-"""Of the tree's processes so many are not counted by the kernel's own limit: bubblewrap stands outside."""
+"""Processes of the tree that the kernel's own limit does not count: bubblewrap is outside."""
 WHAT: dict[LimitName, str] = {
     "memory_limit": "memory (`sandbox.memory_bytes`)",
     "process_limit": "processes and threads (`sandbox.processes`)",
@@ -50,12 +50,12 @@ def memory_breach(used_bytes: int, allowed_bytes: int) -> Breach | None:
 
 
 def process_breach(used: int, allowed: int) -> Breach | None:
-    """At its limit a runner can start nothing more, so that is the breach: the kernel lets none be past it."""
+    """A runner at its limit breaches it: the kernel starts no further process."""
     return Breach("process_limit", used, allowed, "processes") if used >= allowed - PROCESS_SLACK else None
 
 
 def tmpfs_breach(use: TmpfsUse) -> Breach | None:
-    """A tmpfs that is full: the kernel lets none be past its limits."""
+    """A full tmpfs breaches its limit: the kernel writes nothing more."""
     if use.used_bytes >= use.most_bytes:
         return Breach("disk_limit", use.used_bytes, use.most_bytes, "bytes", str(use.inside))
     if use.files >= use.most_files:
@@ -64,7 +64,7 @@ def tmpfs_breach(use: TmpfsUse) -> Breach | None:
 
 
 def kernel_breach(before: LimitHits, now: LimitHits, memory_bytes: int, processes: int) -> Breach | None:
-    """What the kernel has enforced by the runner's cgroup since the last look."""
+    """What the kernel enforced by the runner's cgroup between two readings."""
     if now.memory > before.memory:
         return Breach("memory_limit", memory_bytes, memory_bytes, "bytes")
     if now.processes > before.processes:
@@ -73,5 +73,5 @@ def kernel_breach(before: LimitHits, now: LimitHits, memory_bytes: int, processe
 
 
 def profile_breach(large: ProfileTooLarge) -> Breach:
-    """In results' words, without the path."""
+    """The breach of a profile that is too large, without its path."""
     return Breach("disk_limit", large.used, large.allowed, large.unit, "the profile")

@@ -5,7 +5,7 @@ CAP_SECONDS = 30.0
 
 
 class SpawnBackoff:
-    """Doubles with each failed start in a row, up to a cap; one good start forgets them all."""
+    """Doubles with each failed start in a row, up to a cap. A start that succeeds resets it."""
 
     def __init__(self) -> None:
         self.failures = 0
@@ -21,5 +21,5 @@ class SpawnBackoff:
         return now < self._until
 
     def remaining_seconds(self, now: float) -> float:
-        """How long it stays closed."""
+        """How long no new runner should be started."""
         return max(0.0, self._until - now)

@@ -1,4 +1,4 @@
-"""Users for runners: each live runner has one of its own, so that no two can signal or trace each other."""
+"""User ids for runners. Each live runner has its own, so that no runner can signal or trace another."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,13 +9,15 @@ from pageworker_supervisor.runners.errors import SpawnFailed
 
 
 class UidPool:
-    """Lends the user ids that this daemon has reserved. Only root can change users; otherwise (`ids` is None) every
-    runner is our own user in namespaces of its own."""
+    """Lends the user ids that this daemon has reserved.
+
+    Only root can change users. Otherwise (`ids` is None) every runner is the daemon's own user, in its own namespaces.
+    """
 
     def __init__(self, ids: IdRange | None) -> None:
         self.gateway = GatewayUsers(None, None)
         self.redis: int | None = None
-        """Of the daemon's own Redis, where it has one."""
+        """The user id of the embedded Redis."""
         self._free: list[int] | None = None
         if ids is not None:
             self.gateway = GatewayUsers(ids.first, ids.first + 1)
@@ -24,7 +26,7 @@ class UidPool:
 
     @contextmanager
     def lent(self) -> Iterator[int | None]:
-        """A user that nobody else has while the block runs; None where we are not root."""
+        """A user id that no other process uses while the block runs; None where the daemon is not root."""
         if self._free is None:
             yield None
             return
@@ -34,5 +36,5 @@ class UidPool:
         try:
             yield uid
         finally:
-            # Behind the others: a user id rests as long as possible before it is used again.
+            # Last in the queue: a user id is reused as late as possible.
             self._free.insert(0, uid)

@@ -1,4 +1,4 @@
-"""Who may push what. Pure."""
+"""Which texts are admitted, and what the sender of another one is told."""
 
 import datetime as dt
 import json
@@ -9,8 +9,9 @@ import pytest
 
 from pageworker_supervisor.config.settings import DomainSettings, JobSettings, Settings, TenantSettings
 from pageworker_supervisor.contract.job_ref import JobRef
-from pageworker_supervisor.intake.admission import Admission, AdmittedJob, RejectedText
-from pageworker_supervisor.queue.options import QuotaLimits
+from pageworker_supervisor.intake.admission import Admission, RejectedText
+from pageworker_supervisor.queue.new_job import NewJob
+from pageworker_supervisor.queue.quota_limits import QuotaLimits
 
 SETTINGS = Settings(
     tenants={
@@ -28,48 +29,58 @@ SETTINGS = Settings(
 )
 
 
+NOW = dt.datetime(2026, 6, 1, tzinfo=dt.UTC)
+DAY = 86_400
+
+
+def admission(settings: Settings = SETTINGS, now: dt.datetime | None = NOW) -> Admission:
+    """One with a clock that stands still; with None, the real clock."""
+    sections = (settings.tenants, settings.domains, settings.jobs)
+    return Admission(*sections) if now is None else Admission(*sections, lambda: now)
+
+
 def text(**fields: Any) -> bytes:
     return json.dumps({"job_id": "j1", "tenant_id": "acme", "endpoint_module": "shop.product"} | fields).encode()
 
 
-def queued(**fields: Any) -> AdmittedJob:
-    verdict = Admission(SETTINGS).decide(text(**fields))
-    assert isinstance(verdict, AdmittedJob), verdict
-    return verdict
+def queued(**fields: Any) -> NewJob:
+    decision = admission().decide(text(**fields))
+    assert isinstance(decision, NewJob), decision
+    return decision
 
 
 def rejected(untrusted_text: bytes) -> RejectedText:
-    verdict = Admission(SETTINGS).decide(untrusted_text)
-    assert isinstance(verdict, RejectedText), verdict
-    return verdict
+    decision = admission().decide(untrusted_text)
+    assert isinstance(decision, RejectedText), decision
+    return decision
 
 
 def test_a_job_is_queued_as_it_was_pushed() -> None:
     body = text(payload={"url": "https://Shop.Example/p"}, profile_id="p", priority="high", retry_count=2)
-    verdict = Admission(SETTINGS).decide(body)
-    assert isinstance(verdict, AdmittedJob)
-    ticket = verdict.ticket
-    assert (ticket.job_id, ticket.tenant_id, ticket.priority, ticket.profile_id) == ("j1", "acme", "high", "p")
-    assert ticket.body == body
-    assert ticket.attempts_used == 2
-    assert ticket.tenant_limits == QuotaLimits(weight=2, concurrency=3, rate_per_second=5, burst=7)
-    assert ticket.domain == "shop.example"
-    assert ticket.domain_limits == QuotaLimits(concurrency=2, rate_per_second=1, burst=4)
+    decision = admission().decide(body)
+    assert isinstance(decision, NewJob)
+    new_job = decision
+    assert (new_job.job_id, new_job.tenant_id, new_job.priority, new_job.profile_id) == ("j1", "acme", "high", "p")
+    assert new_job.body == body
+    assert new_job.attempts_used == 2
+    assert new_job.tenant_limits == QuotaLimits(weight=2, concurrency=3, rate_per_second=5, burst=7)
+    assert new_job.domain == "shop.example"
+    assert new_job.domain_limits == QuotaLimits(concurrency=2, rate_per_second=1, burst=4)
 
 
 def test_times_become_milliseconds() -> None:
-    assert queued(delay_seconds=0.0015).ticket.delay_ms == 2
-    ticket = queued(not_before="2026-01-01T00:00:00.25Z", expires_at="2026-01-01T01:00:00+01:00").ticket
-    assert ticket.not_before_ms == 1767225600250
-    assert ticket.expires_at_ms == 1767225600000
+    assert queued(delay_seconds=0.0015).delay_ms == 2
+    new_job = queued(not_before="2026-01-01T00:00:00.25Z", expires_at="2026-01-01T01:00:00+01:00")
+    assert new_job.not_before_ms == 1767225600250
+    assert new_job.expires_at_ms == 1767225600000
 
 
 def test_what_expired_long_ago_is_for_the_queue_to_answer() -> None:
-    assert queued(expires_at="1999-01-01T00:00:00Z").ticket.expires_at_ms == 915148800000
+    assert queued(expires_at="1999-01-01T00:00:00Z").expires_at_ms == 915148800000
 
 
 def test_a_tenant_by_glob_and_an_unknown_one() -> None:
-    assert queued(tenant_id="team-red").ticket.tenant_limits == QuotaLimits()
+    assert queued(tenant_id="team-red").tenant_limits == QuotaLimits()
     reject = rejected(text(tenant_id="mallory"))
     assert reject.type == "unknown_tenant"
     assert reject.identity == JobRef("mallory", "j1")
@@ -97,7 +108,7 @@ def test_the_sender_of_a_broken_job_is_told_which_rule() -> None:
     "untrusted_text",
     [b"", b"garbage", b"\xff\xfe", b"[]", b'"x"', b"{}", b"[object Object]", b'{"job_id": 1}', b"[" * 100_000],
 )
-def test_what_cannot_be_read_has_nobody_to_tell(untrusted_text: bytes) -> None:
+def test_a_text_without_a_readable_identity_has_no_sender_to_tell(untrusted_text: bytes) -> None:
     reject = rejected(untrusted_text)
     assert (reject.raw, reject.identity, reject.result, reject.callback) == (untrusted_text, None, None, None)
     assert reject.reason
@@ -121,15 +132,15 @@ def test_what_is_echoed_has_the_form_of_a_result(name: str, value: Any) -> None:
     ],
 )
 def test_callbacks_go_where_the_tenant_allows_and_can_be_signed(tenant_id: str, url: str, hint: str | None) -> None:
-    verdict = Admission(SETTINGS).decide(text(tenant_id=tenant_id, callback_url=url))
+    decision = admission().decide(text(tenant_id=tenant_id, callback_url=url))
     if hint is None:
-        assert isinstance(verdict, AdmittedJob)
+        assert isinstance(decision, NewJob)
     else:
-        assert isinstance(verdict, RejectedText)
-        assert verdict.type == "callback_not_allowed"
-        assert hint in verdict.reason
-        assert verdict.callback is None
-        assert verdict.result is not None
+        assert isinstance(decision, RejectedText)
+        assert decision.type == "callback_not_allowed"
+        assert hint in decision.reason
+        assert decision.callback is None
+        assert decision.result is not None
 
 
 def test_a_broken_job_is_answered_where_its_tenant_allows() -> None:
@@ -137,10 +148,6 @@ def test_a_broken_job_is_answered_where_its_tenant_allows() -> None:
     for elsewhere in ("https://evil.example/", 7, None, "javascript:alert(1)"):
         assert rejected(text(x=1, callback_url=elsewhere)).callback is None
     assert rejected(text(tenant_id="mallory", callback_url="https://n8n.example/webhook")).callback is None
-
-
-NOW = dt.datetime(2026, 6, 1, tzinfo=dt.UTC)
-DAY = 86_400
 
 
 @pytest.mark.parametrize(
@@ -162,21 +169,21 @@ DAY = 86_400
 )
 def test_no_job_waits_longer_than_the_setting_allows(fields: dict[str, Any], field: str | None) -> None:
     settings = Settings(jobs=JobSettings(max_delay_seconds=10 * DAY))
-    verdict = Admission(settings, lambda: NOW).decide(text(**fields))
+    decision = admission(settings).decide(text(**fields))
     if field is None:
-        assert isinstance(verdict, AdmittedJob)
+        assert isinstance(decision, NewJob)
         return
-    assert isinstance(verdict, RejectedText)
-    assert verdict.result is not None
-    error = json.loads(verdict.result)["error"]
+    assert isinstance(decision, RejectedText)
+    assert decision.result is not None
+    error = json.loads(decision.result)["error"]
     assert error["type"] == "invalid_field"
     assert error["detail"]["field"] == field
     assert "jobs.max_delay_seconds" in error["message"]
 
 
 def test_a_year_is_the_limit_by_default() -> None:
-    assert isinstance(Admission(Settings()).decide(text(delay_seconds=31_536_000)), AdmittedJob)
-    assert isinstance(Admission(Settings()).decide(text(not_before="2126-01-01T00:00:00Z")), RejectedText)
+    assert isinstance(admission(Settings(), None).decide(text(delay_seconds=31_536_000)), NewJob)
+    assert isinstance(admission(Settings(), None).decide(text(not_before="2126-01-01T00:00:00Z")), RejectedText)
 
 
 def test_a_text_of_megabytes_is_not_read_to_learn_whom_to_answer() -> None:

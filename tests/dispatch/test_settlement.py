@@ -1,0 +1,157 @@
+"""Each outcome makes one queue call, with what the queue has to store."""
+
+import datetime as dt
+import json
+from collections.abc import Awaitable, Callable
+from types import SimpleNamespace
+from typing import Any
+
+import msgspec
+import pytest
+
+from pageworker_sandbox.wire.messages import Failure
+from pageworker_supervisor.config.settings import JobSettings
+from pageworker_supervisor.contract.job import Job
+from pageworker_supervisor.contract.job_ref import JobRef
+from pageworker_supervisor.dispatch.outcome import Outcome, OutcomeName
+from pageworker_supervisor.dispatch.retry_policy import EndJob, error
+from pageworker_supervisor.dispatch.settlement import Settlement
+from pageworker_supervisor.queue.errors import CancelHolds
+from pageworker_supervisor.queue.lease import Lease
+from pageworker_supervisor.runners.start_failure import Blame, ContextBroken, StartFailure
+from pageworker_supervisor.telemetry import log
+from pageworker_supervisor.telemetry.metrics import Metrics
+
+NOW = dt.datetime(2030, 1, 1, tzinfo=dt.UTC)
+LEASE = Lease(
+    ref=JobRef("acme", "j"),
+    profile_id=None,
+    shard=0,
+    token="t",
+    body=b"{}",
+    attempt=1,
+    crashes=0,
+    exclusive=False,
+    profile_fence=None,
+    ending=None,
+    queued_seconds=0.0,
+    total_seconds=0.0,
+    attempts=(),
+    priority="normal",
+)
+JOB = Job(job_id="j", tenant_id="acme", endpoint_module="shop.product", callback_url="https://n8n.test/x")
+
+
+class RecordedQueue:
+    """Answers True to every call, unless told otherwise, and keeps the calls."""
+
+    def __init__(self) -> None:
+        self.calls: list[tuple[str, tuple[Any, ...], dict[str, Any]]] = []
+        self.answers: list[Any] = []
+
+    def __getattr__(self, name: str) -> Callable[..., Awaitable[Any]]:
+        async def call(*arguments: Any, **more: Any) -> Any:
+            self.calls.append((name, arguments, more))
+            answer = self.answers.pop(0) if self.answers else True
+            if isinstance(answer, Exception):
+                raise answer
+            return answer
+
+        return call
+
+    async def retry_until_available(self, call: Callable[[], Awaitable[Any]]) -> Any:
+        return await call()
+
+
+def settled() -> tuple[Settlement, RecordedQueue]:
+    queue: Any = RecordedQueue()
+    return Settlement("w1.abc", "w1", JobSettings(max_retries=1), queue, queue, Metrics()), queue
+
+
+def attempt() -> Any:
+    return SimpleNamespace(lease=LEASE, job=JOB, version="1.0.0", log=log.bind())
+
+
+def outcome(name: OutcomeName, *, retryable: bool = False) -> Outcome:
+    failure = Failure(type="boom", message="it broke", retryable=retryable) if name == "failed" else None
+    return Outcome(outcome=name, runner_id="w1.1", started_at=NOW, data=msgspec.Raw(b"[1]"), failure=failure)
+
+
+@pytest.mark.parametrize(
+    ("name", "dead", "event"),
+    [("succeeded", False, None), ("cancelled", False, None), ("blocked", False, "blocked"), ("failed", True, None)],
+)
+async def test_an_ending_is_stored_with_its_result_its_dead_letter_and_its_event(
+    name: OutcomeName, dead: bool, event: str | None
+) -> None:
+    settlement, queue = settled()
+    await settlement.attempt_ended(attempt(), outcome(name))
+    ((call, (lease, request), _),) = queue.calls
+    assert (call, lease, request.status, request.callback) == ("finish", LEASE, name, JOB.callback_url)
+    result = json.loads(request.result)
+    assert (result["status"], result["data"]) == (name, [1] if name == "succeeded" else None)
+    assert (request.dead_letter is not None) == dead
+    assert [json.loads(one)["event"] for one in request.events] == ([event] if event else [])
+
+
+async def test_a_retryable_failure_is_retried_with_its_attempt_record() -> None:
+    settlement, queue = settled()
+    await settlement.attempt_ended(attempt(), outcome("failed", retryable=True))
+    ((call, (_, delay_ms, record, events), more),) = queue.calls
+    assert (call, more, json.loads(record)["outcome"]) == ("retry", {"begun": True}, "failed")
+    assert 0 <= delay_ms <= 1000
+    assert [json.loads(one)["event"] for one in events] == ["retrying"]
+
+
+async def test_a_job_whose_cancellation_was_acknowledged_ends_as_cancelled() -> None:
+    settlement, queue = settled()
+    queue.answers = [CancelHolds(), True]
+    await settlement.attempt_ended(attempt(), outcome("succeeded"))
+    assert [request.status for _, (_, request), _ in queue.calls] == ["succeeded", "cancelled"]
+
+
+async def test_a_context_that_does_not_come_up_fails_the_attempt_with_its_error() -> None:
+    settlement, queue = settled()
+    failure = StartFailure(Blame.CONTEXT, "a link", "profile_tampered", "Restore it.", retryable=False)
+    await settlement.not_started(attempt(), ContextBroken(failure, 3.0), None)
+    ((call, (_, request), _),) = queue.calls
+    result = json.loads(request.result)
+    assert (call, result["status"], result["error"]["type"], result["runner_id"]) == (
+        "finish",
+        "failed",
+        "profile_tampered",
+        None,
+    )
+
+
+async def test_a_crash_counts_with_a_lost_attempt() -> None:
+    settlement, queue = settled()
+    await settlement.crashed(attempt(), "w1.1", "the runner exited", NOW, 2.0, begun=True)
+    ((call, (_, delay_ms, record), more),) = queue.calls
+    assert (call, more, json.loads(record)["outcome"], json.loads(record)["duration_seconds"]) == (
+        "crash",
+        {"begun": True},
+        "lost",
+        2.0,
+    )
+    assert 0 <= delay_ms <= 1000
+
+
+async def test_uncharged_endings_make_their_own_calls() -> None:
+    settlement, queue = settled()
+    await settlement.requeue(attempt(), "no page", begun=True)
+    await settlement.defer(attempt(), "the host")
+    await settlement.reassign(attempt(), "0" * 12)
+    await settlement.begun(attempt())
+    await settlement.release("acme", "p", 4)
+    assert [call for call, _, _ in queue.calls] == ["requeue", "defer", "reassign", "begin", "release_profile"]
+    assert queue.calls[0][2] == {"begun": True}
+    assert queue.calls[-1][1] == ("w1.abc", "acme", "p", 4)
+
+
+async def test_a_rejected_job_is_dead_lettered_with_its_reason() -> None:
+    settlement, queue = settled()
+    await settlement.end(attempt(), EndJob("rejected", error("module_unknown", "no such module", retryable=False)))
+    ((_, (_, request), _),) = queue.calls
+    assert json.loads(request.dead_letter)["error"]["type"] == "module_unknown"
+    assert [json.loads(one)["event"] for one in request.events] == ["rejected"]

@@ -1,0 +1,167 @@
+"""The recorder: a module's command is passed on and recorded, or refused. The runner's own is only passed on."""
+
+import asyncio
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from pw_runner.fake_browser import FakeContext, FakeTarget, callbacks_restored
+
+from pageworker_runner.errors import CallRefused
+from pageworker_runner.pages.command_recorder import CommandRecorder
+from pageworker_runner.pages.side_effects import SideEffect
+from pageworker_runner.task_ownership import CURRENT_ATTEMPT, own_work
+
+MINE, NEIGHBOURS, POPUP = (FakeTarget("Page", guid) for guid in ("mine", "neighbours", "popup"))
+OWNERS = {"mine": "a-1", "neighbours": "a-2"}
+"""Pages of the pool. A popup is none."""
+
+
+class Driver:
+    """A recorder between a client and a driver that the test plays."""
+
+    def __init__(self) -> None:
+        context: Any = FakeContext()
+        self.impl = context._impl_obj
+        self.connection = self.impl._connection
+        self.recorder = CommandRecorder(context, OWNERS.get)
+
+    def call(self, target: FakeTarget, method: str, params: Any = None) -> asyncio.Future[Any]:
+        """As Playwright's client calls it."""
+        reply: asyncio.Future[Any] = self.connection.send_message_to_server(target, method, params or {}, {})
+        return reply
+
+    def listen(self, event: str, listener: Any) -> None:
+        self.impl._add_listener(event, listener, False)
+
+
+@pytest.fixture
+async def driver() -> Any:
+    with callbacks_restored():
+        yield Driver()
+
+
+@pytest.fixture
+def as_attempt() -> Iterator[None]:
+    """The code of attempt a-1 is running."""
+    token = CURRENT_ATTEMPT.set("a-1")
+    yield
+    CURRENT_ATTEMPT.reset(token)
+
+
+async def test_a_side_effect_on_a_page_is_recorded_for_that_page(driver: Driver, as_attempt: None) -> None:
+    driver.call(MINE, "setViewportSize")
+    driver.call(MINE, "click")
+    driver.call(MINE, "reload")
+    assert driver.connection.sent == ["Page.setViewportSize", "Page.click", "Page.reload"]
+    assert driver.recorder.page("mine").has(SideEffect.VIEWPORT)
+    assert not driver.recorder.page("popup").has(SideEffect.VIEWPORT)
+    driver.recorder.forget_page("mine")
+    assert not driver.recorder.page("mine").has(SideEffect.VIEWPORT)
+
+
+async def test_a_side_effect_on_the_context_is_recorded_for_its_attempt(driver: Driver, as_attempt: None) -> None:
+    driver.call(FakeTarget("BrowserContext"), "setOffline")
+    assert driver.recorder.by_attempt()["a-1"].has(SideEffect.OFFLINE)
+    driver.recorder.forget_attempt("a-1")
+    assert dict(driver.recorder.by_attempt()) == {}
+
+
+async def test_the_runners_own_commands_are_passed_on_unrecorded(driver: Driver, as_attempt: None) -> None:
+    with own_work():
+        driver.call(NEIGHBOURS, "setViewportSize")
+        driver.call(FakeTarget("BrowserContext"), "close")
+    assert driver.connection.sent == ["Page.setViewportSize", "BrowserContext.close"]
+    assert not driver.recorder.page("neighbours").has(SideEffect.VIEWPORT)
+
+
+@pytest.mark.parametrize(
+    ("type", "method"), [("BrowserContext", "close"), ("Page", "requests"), ("Browser", "newPage")]
+)
+async def test_what_belongs_to_the_runner_is_refused_and_not_sent(
+    driver: Driver, as_attempt: None, type: str, method: str
+) -> None:
+    with pytest.raises(CallRefused, match=f"A module must not call Playwright's {type}.{method}"):
+        driver.call(FakeTarget(type, "mine"), method)
+    assert driver.connection.sent == []
+
+
+async def test_a_call_outside_any_job_is_refused_and_says_how_to_start_threads(driver: Driver) -> None:
+    with pytest.raises(CallRefused, match=r"called outside any job\. Use asyncio\.to_thread"):
+        driver.call(MINE, "title")
+    assert driver.connection.sent == []
+
+
+async def test_the_page_of_another_job_is_refused_and_a_popup_is_not(driver: Driver, as_attempt: None) -> None:
+    for target in (NEIGHBOURS, FakeTarget("Frame", page=NEIGHBOURS)):
+        with pytest.raises(CallRefused, match="on a page of another job"):
+            driver.call(target, "click")
+    driver.call(POPUP, "click")
+    driver.call(FakeTarget("Frame", page=MINE), "click")
+    assert driver.connection.sent == ["Page.click", "Frame.click"]
+
+
+async def test_a_command_that_no_table_knows_cannot_be_undone(driver: Driver, as_attempt: None) -> None:
+    driver.call(MINE, "inventedTomorrow")
+    assert driver.recorder.page("mine").first_permanent() == "Page.inventedTomorrow"
+
+
+async def test_a_devtools_session_counts_against_the_page_that_it_inspects(driver: Driver, as_attempt: None) -> None:
+    driver.connection._objects = {"mine": MINE, "frame": FakeTarget("Frame", "frame", page=MINE)}
+    for params in ({"page": {"guid": "mine"}}, {"frame": {"guid": "frame"}}):
+        driver.call(FakeTarget("BrowserContext"), "newCDPSession", params)
+        assert driver.recorder.page("mine").first_permanent() == "BrowserContext.newCDPSession"
+        driver.recorder.forget_page("mine")
+    assert dict(driver.recorder.by_attempt()) == {}
+
+
+async def test_a_released_key_is_no_longer_held(driver: Driver, as_attempt: None) -> None:
+    for method, held in (("keyboardDown", True), ("mouseDown", True), ("keyboardUp", True), ("mouseUp", False)):
+        driver.call(MINE, method)
+        assert driver.recorder.page("mine").has(SideEffect.PRESSED) is held
+
+
+async def test_a_disposable_can_be_undone_only_once_its_reply_has_come(driver: Driver, as_attempt: None) -> None:
+    effects = driver.recorder.page("mine")
+    reply = driver.call(MINE, "addInitScript")
+    assert effects.first_permanent() == "Page.addInitScript"
+    reply.set_result({"disposable": None})
+    assert effects.first_permanent() is None
+    driver.call(MINE, "exposeBinding").set_exception(ValueError("refused by the driver"))
+    assert effects.first_permanent() == "Page.exposeBinding"
+
+
+async def test_a_refused_navigation_is_told_by_the_gateways_header(driver: Driver, as_attempt: None) -> None:
+    def navigate(*headers: tuple[str, str]) -> None:
+        response = FakeTarget("Response")
+        vars(response)["_object"] = response
+        vars(response)["_initializer"] = {"headers": [{"name": name, "value": value} for name, value in headers]}
+        driver.call(FakeTarget("Frame", page=MINE), "goto").set_result({"response": response})
+
+    def refusal() -> str | None:
+        return driver.recorder.page("mine").egress_refusal
+
+    navigate(("Pageworker-Egress", "refused; reason=host"))
+    await asyncio.sleep(0)
+    assert refusal() == "refused; reason=host"
+    navigate(("Content-Type", "text/html"))
+    await asyncio.sleep(0)
+    assert refusal() is None
+    driver.call(FakeTarget("Frame", page=MINE), "goto").set_exception(ValueError("aborted"))
+    await asyncio.sleep(0)
+    assert refusal() is None
+
+
+async def test_only_the_listeners_of_the_attempt_are_removed(driver: Driver) -> None:
+    def of_the_runner() -> None: ...
+    def of_a_module() -> None: ...
+    def of_a_neighbour() -> None: ...
+
+    driver.listen("page", of_the_runner)
+    for attempt, listener in (("a-1", of_a_module), ("a-2", of_a_neighbour)):
+        token = CURRENT_ATTEMPT.set(attempt)
+        driver.listen("page", listener)
+        CURRENT_ATTEMPT.reset(token)
+    driver.recorder.drop_listeners("a-1")
+    driver.recorder.drop_listeners("a-1")
+    assert [listener for _, listener in driver.impl.listeners] == [of_the_runner, of_a_neighbour]

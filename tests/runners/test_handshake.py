@@ -1,0 +1,92 @@
+"""From Hello to Ready, with a runner that says what the test wants."""
+
+import os
+from typing import Any
+
+import pytest
+
+from pageworker_sandbox.wire import messages as m
+from pageworker_supervisor.contract.context_key import ContextKey
+from pageworker_supervisor.runners.errors import SpawnFailed
+from pageworker_supervisor.runners.handshake import Handshake
+
+CONTEXT = ContextKey("acme", "p")
+READY = m.Ready(browser_version="156", pages=1, evidence={"seccomp": "2"})
+
+
+class ScriptedConnection:
+    """Receives these messages in turn. A Listener comes with a descriptor."""
+
+    def __init__(self, *messages: m.Message) -> None:
+        self.sent: list[object] = []
+        self.descriptor = -1
+        self._messages = list(messages)
+
+    async def receive(self) -> tuple[m.Message, list[int]]:
+        message = self._messages.pop(0)
+        if isinstance(message, m.Listener):
+            self.descriptor, other = os.pipe()
+            os.close(other)
+            return message, [self.descriptor]
+        return message, []
+
+    async def send(self, message: object) -> None:
+        self.sent.append(message)
+
+
+class FakeResources:
+    """A gateway that remembers what was attached, or refuses."""
+
+    def __init__(self, error: Exception | None = None) -> None:
+        self.attached: list[tuple[str, str, int, str]] = []
+        self.gateway = self
+        self._error = error
+
+    def boot_message(self, runner_id: str, context: ContextKey) -> str:
+        return f"boot {runner_id} {context.profile_id}"
+
+    def policy(self, context: ContextKey) -> str:
+        return f"policy of {context.tenant_id}"
+
+    async def attach(self, runner_id: str, tenant_id: str, listener: int, policy: str) -> None:
+        os.fstat(listener)
+        if self._error is not None:
+            raise self._error
+        self.attached.append((runner_id, tenant_id, listener, policy))
+
+
+def handshake(connection: Any, resources: Any, lines: list[str]) -> Handshake:
+    return Handshake("w1.1", CONTEXT, resources, connection, lambda line: lines.append(line.message))
+
+
+def closed(descriptor: int) -> bool:
+    try:
+        os.fstat(descriptor)
+    except OSError:
+        return True
+    return False
+
+
+async def test_a_runner_is_attached_to_the_gateway_before_it_is_ready() -> None:
+    line = m.LogLine(attempt_id=None, level="info", message="browser starts")
+    connection = ScriptedConnection(m.Hello(protocol=m.PROTOCOL), line, m.Listener(port=1), line, READY)
+    resources, lines = FakeResources(), list[str]()
+    assert await handshake(connection, resources, lines).run() == READY
+    assert connection.sent == ["boot w1.1 p"]
+    assert resources.attached == [("w1.1", "acme", connection.descriptor, "policy of acme")]
+    assert lines == ["browser starts", "browser starts"]
+    assert closed(connection.descriptor)
+
+
+async def test_a_runner_of_another_protocol_gets_no_boot_message() -> None:
+    connection = ScriptedConnection(m.Hello(protocol=m.PROTOCOL + 1))
+    with pytest.raises(SpawnFailed, match=f"protocol {m.PROTOCOL + 1}, this supervisor {m.PROTOCOL}"):
+        await handshake(connection, FakeResources(), []).run()
+    assert connection.sent == []
+
+
+async def test_the_listener_is_closed_when_the_gateway_refuses_it() -> None:
+    connection = ScriptedConnection(m.Hello(protocol=m.PROTOCOL), m.Listener(port=1))
+    with pytest.raises(ConnectionError):
+        await handshake(connection, FakeResources(ConnectionError("full")), []).run()
+    assert closed(connection.descriptor)

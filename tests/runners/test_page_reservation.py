@@ -1,0 +1,91 @@
+"""A page reservation has one owner at a time: the block that reserved it, then the runner that uses it."""
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from pageworker_supervisor.runners.page_reservation import RECYCLING_SLACK_SECONDS, RECYCLINGS, RunnerPages
+
+RUNNER: Any = object()
+
+
+class CountedPages(RunnerPages):
+    """Pages, and how often one was released."""
+
+    def __init__(self) -> None:
+        self.releases = 0
+        super().__init__(self._count)
+
+    def _count(self) -> None:
+        self.releases += 1
+
+
+def test_a_page_that_no_attempt_used_is_released_at_the_end_of_the_block() -> None:
+    pages = CountedPages()
+    with pages.reserve(RUNNER, exclusive=False):
+        assert (pages.taken, pages.releases) == (1, 0)
+    assert (pages.taken, pages.releases) == (0, 1)
+
+
+def test_an_error_in_the_block_releases_the_page_too() -> None:
+    pages = CountedPages()
+    with pytest.raises(LookupError), pages.reserve(RUNNER, exclusive=False):
+        raise LookupError
+    assert (pages.taken, pages.releases) == (0, 1)
+
+
+def test_a_page_that_an_attempt_uses_stays_taken_until_it_is_clean() -> None:
+    pages = CountedPages()
+    with pages.reserve(RUNNER, exclusive=False) as page:
+        page.use()
+    assert (pages.taken, pages.releases) == (1, 0)
+    page.recycle("a")
+    assert (pages.taken, pages.recycling) == (1, ["a"])
+    pages.free("a")
+    assert (pages.taken, pages.releases, pages.recycling) == (0, 1, [])
+
+
+def test_a_page_cannot_be_released_twice() -> None:
+    pages = CountedPages()
+    page = pages.reserve(RUNNER, exclusive=False)
+    page.release()
+    with pytest.raises(KeyError):
+        page.release()
+    assert pages.releases == 1
+
+
+def test_a_runner_is_exclusive_as_long_as_an_exclusive_page_is_taken() -> None:
+    pages = CountedPages()
+    with pages.reserve(RUNNER, exclusive=True), pages.reserve(RUNNER, exclusive=False):
+        assert pages.exclusive
+    assert not pages.exclusive
+
+
+async def test_an_exclusive_job_waits_until_the_other_pages_are_free() -> None:
+    pages = CountedPages()
+    others = [pages.reserve(RUNNER, exclusive=False) for _ in range(2)]
+    with pages.reserve(RUNNER, exclusive=True) as page:
+        async with asyncio.timeout(5), asyncio.TaskGroup() as tasks:
+            waiting = tasks.create_task(page.wait_until_exclusive())
+            for other in others:
+                await asyncio.sleep(0)
+                assert not waiting.done()
+                other.release()
+        assert pages.taken == 1
+
+
+def test_a_page_that_is_recycled_for_too_long_is_overdue(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 100.0
+    monkeypatch.setattr("time.monotonic", lambda: now)
+    pages = CountedPages()
+    page = pages.reserve(RUNNER, exclusive=False)
+    page.use()
+    now += 1000.0
+    assert pages.overdue(1.0) is None, "a handler may run as long as it may"
+    page.recycle("a")
+    assert (pages.recycled_within(2.0), pages.overdue(1.0)) == (1, None)
+    now += RECYCLINGS + RECYCLING_SLACK_SECONDS
+    assert (pages.recycled_within(2.0), pages.overdue(1.0)) == (0, None)
+    now += 0.1
+    assert pages.overdue(1.0) == "a"

@@ -1,0 +1,63 @@
+"""What a runner is told, and what it may reach."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pageworker_profiles import FolderSize, ProfileFolders
+from pageworker_sandbox.launch import Host
+from pageworker_supervisor.config.settings import EgressSettings, PoolSettings, SandboxSettings, TenantSettings
+from pageworker_supervisor.contract.context_key import ContextKey
+from pageworker_supervisor.host.uid_ranges import IdRange
+from pageworker_supervisor.runners.egress_sets import EgressSets
+from pageworker_supervisor.runners.resources import RunnerResources
+from pageworker_supervisor.runners.uid_pool import UidPool
+
+UNUSED: Any = None
+HOST = Host(Path("/bin/bwrap"), Path("/bin/python"), Path("/opt/chromium"), (), (), ())
+
+
+def resources(folder: Path, uids: IdRange | None = None, sets: EgressSets | None = None) -> RunnerResources:
+    return RunnerResources(
+        worker_id="w1",
+        pool=PoolSettings(pages=3, max_jobs=7),
+        sandbox=SandboxSettings(),
+        egress=EgressSettings(hosts={"Fixed.Test": "10.0.0.1:80"}, ports=(443,)),
+        failure_artifacts=False,
+        tenant_settings=lambda tenant_id: TenantSettings(egress=(f"*.{tenant_id}.test",)),
+        host=HOST,
+        gateway=UNUSED,
+        profiles=ProfileFolders(folder, FolderSize(1000, 1 << 20)),
+        metrics=UNUSED,
+        uids=UidPool(uids),
+        egress_sets=sets or EgressSets(),
+    )
+
+
+def test_a_runner_may_reach_what_its_tenant_and_its_modules_both_allow(tmp_path: Path) -> None:
+    sets = EgressSets()
+    context = ContextKey("acme", None, sets.name(["shop.test"]))
+    policy = resources(tmp_path, sets=sets).policy(context)
+    assert policy.hosts == (("*.acme.test",), ("shop.test",))
+    assert (policy.ports, policy.fixed) == ((443,), {"fixed.test": "10.0.0.1:80"})
+
+
+def test_a_runner_of_an_unknown_egress_set_reaches_nothing(tmp_path: Path) -> None:
+    assert resources(tmp_path).policy(ContextKey("acme", None, "0" * 12)).hosts[1] == ()
+
+
+@pytest.mark.parametrize(("profile", "persistent"), [(None, False), ("p", True)])
+def test_the_boot_message(tmp_path: Path, profile: str | None, persistent: bool) -> None:
+    boot = resources(tmp_path).boot_message("w1.1", ContextKey("acme", profile))
+    assert (boot.runner_id, boot.worker_id, boot.tenant_id, boot.persistent) == ("w1.1", "w1", "acme", persistent)
+    assert (boot.pages, boot.max_jobs, boot.failure_artifacts) == (3, 7, False)
+
+
+async def test_an_ephemeral_context_has_no_folder_and_returns_its_user_id(tmp_path: Path) -> None:
+    found = resources(tmp_path, IdRange(1000, 5))
+    for _ in range(9):
+        async with found.folder(ContextKey("acme"), None) as folder:
+            assert folder.path is None
+            assert folder.uid is not None
+            assert await folder.breach() is None
