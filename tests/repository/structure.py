@@ -14,8 +14,8 @@ from repository.sources import (
     class_definitions,
     imported,
     is_pure,
-    source_files,
     own_tests,
+    source_files,
     tree,
     zone_files,
 )
