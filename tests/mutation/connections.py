@@ -3,7 +3,7 @@
 from mutation import failures as f
 from mutation.mutant import CLIENT, INTAKE, Mutant
 
-TROUBLE = "tests/queue/test_trouble.py"
+TROUBLE = "tests/queue/test_functions.py"
 
 ROWS = (
     Mutant(

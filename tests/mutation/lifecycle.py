@@ -3,10 +3,10 @@
 from mutation import failures as f
 from mutation.mutant import DISPATCH, INTAKE, LUA, QUEUE, Mutant
 
-CANCEL = "tests/queue/test_cancel.py"
+CANCEL = "tests/queue/test_inspection.py"
 EXPIRY = "tests/queue/test_expiry.py"
 LISTING = "tests/queue/test_listing.py"
-DEAD = "tests/queue/test_dead_bounds.py"
+DEAD = "tests/queue/test_retention.py"
 STATES = "tests/queue/test_job_state.py"
 BEGIN = "tests/worker/test_begin.py"
 
