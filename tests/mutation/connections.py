@@ -32,7 +32,7 @@ ROWS = (
         f"{CLIENT}/clients.py",
         '            "socket_timeout": socket_timeout,\n',
         "",
-        ("tests/redis_client/test_client.py::test_a_block_ends_though_the_network_drops_everything",),
+        ("tests/redis_client/test_clients.py::test_a_block_ends_though_the_network_drops_everything",),
     ),
     Mutant(
         f.SILENT,

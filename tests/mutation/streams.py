@@ -61,7 +61,7 @@ ROWS = (
         f"{INTAKE}/intake.py",
         "            await self._stream.forget_silent()\n",
         "            return\n",
-        (f"{ARRIVAL}::test_names_of_the_dead_do_not_stay",),
+        (f"{ARRIVAL}::test_names_of_dead_workers_are_removed",),
     ),
     Mutant(
         f.NOGROUP,
@@ -75,13 +75,13 @@ ROWS = (
         f"{INTAKE}/stream_source.py",
         "self._once_more = once_more({GroupMissing: self._create_group})",
         "self._once_more = once_more({})",
-        (f"{ARRIVAL}::test_a_group_that_is_gone_is_made_again",),
+        (f"{ARRIVAL}::test_a_deleted_group_is_created_again",),
     ),
     Mutant(
         f.RACY_RECLAIM,
         f"{INTAKE}/list_source.py",
         "if heartbeat > redis.call('TIME')[1] - ARGV[5] then\n  return {}\nend\n",
         "",
-        ("tests/intake/test_faults.py::test_a_worker_that_is_heard_again_keeps_its_texts",),
+        ("tests/intake/test_faults.py::test_a_worker_that_sends_a_heartbeat_again_keeps_its_texts",),
     ),
 )
