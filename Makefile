@@ -11,7 +11,7 @@ demo: install
 	@.venv/bin/workerctl demo
 
 # Three at a time: most tests wait for other processes. Then the tests that need the machine to themselves.
-PARALLEL := -n 3 --dist loadgroup --no-loadscope-reorder
+PARALLEL := -n 3 --no-loadscope-reorder
 
 # make test TEST=tests/queue runs only these, one after the other.
 test: install
@@ -23,7 +23,7 @@ else
 endif
 
 # Without Redis, browser and sandbox.
-UNIT := -q -n auto --dist loadgroup --no-loadscope-reorder -m "not (redis or browser or sandbox or n8n or exclusive)"
+UNIT := -q -n auto --no-loadscope-reorder -m "not (redis or browser or sandbox or n8n or exclusive)"
 
 unit: install
 	$(PYTHON) -m pytest $(UNIT)

@@ -1,7 +1,7 @@
-"""`python -m bench [names] [--rounds N] [--jobs N] [--probes N] [--strict]`: one JSON line a measurement.
+"""`python -m bench [names] [--rounds N] [--jobs N] [--probes N] [--strict]`: one JSON line per measurement.
 
-Names: latency, browser, queue, idle, backlog, fairness, broken; none: all. With --strict the exit code is 1
-where a bound is not kept.
+Names: latency, browser, queue, idle, backlog, fairness, broken; without a name all of them run. With --strict a broken
+bound makes the exit code 1.
 """
 
 import argparse
@@ -21,13 +21,16 @@ SUITES = ("latency", "browser", "queue", "idle", "backlog", "fairness", "broken"
 
 
 def main() -> int:
-    """Print the rows of the suites that are named, as they come."""
+    """Run the named suites and print each row as soon as it is measured. Returns the exit code."""
     default = Options()
     parser = argparse.ArgumentParser(prog="bench", description=__doc__)
     parser.add_argument("names", nargs="*", choices=[[], *SUITES], metavar="name")
     parser.add_argument("--rounds", type=int, default=default.rounds)
     parser.add_argument(
-        "--jobs", type=int, default=default.jobs, help="jobs a round and contender, instead of each suite's own number"
+        "--jobs",
+        type=int,
+        default=default.jobs,
+        help="jobs per round and contender, instead of the suite's own number",
     )
     parser.add_argument("--probes", type=int, default=default.probes, help="latency samples")
     parser.add_argument("--strict", action="store_true")

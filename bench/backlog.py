@@ -1,4 +1,4 @@
-"""A huge backlog: whether a job costs more time in it than in a small one, and what memory it takes in Redis."""
+"""A huge backlog: the time per job compared with a small backlog, and the memory per job in Redis."""
 
 import os
 from collections.abc import Iterator
@@ -17,19 +17,19 @@ BACKLOG = int(os.environ.get("BENCH_BACKLOG", "1000000"))
 TENANTS = 10_000
 SMALL = 1_000
 FEW_TENANTS = 10
-"""A second small backlog, of tenants that a claim meets more than once: what a huge one costs at the very most."""
+"""A second small backlog, whose few tenants a claim meets more than once: the hardest comparison for a huge one."""
 SERVED = 8_000
-"""Claimed and finished on each side, in slices that take turns."""
+"""Jobs claimed and finished per backlog, in slices that take turns."""
 SLICE = 200
 
 
 def rows(_: Options = Options()) -> Iterator[BenchRow]:
-    """Rate beside a small backlog, and memory."""
+    """The rates compared with both small backlogs, and the memory per job."""
     yield from uvloop.run(_measure())
 
 
 async def _measure() -> list[BenchRow]:
-    """The two take turns, so that a slow minute of the host hits both alike."""
+    """The backlogs take turns, so that a slow minute of the host affects all of them."""
     async with AsyncExitStack() as stack:
         huge_client, huge = await _opened(stack)
         _, small = await _opened(stack)
@@ -58,7 +58,7 @@ async def _measure() -> list[BenchRow]:
 async def _opened(stack: AsyncExitStack) -> tuple[redis.Redis, QueueClient]:
     url, _ = stack.enter_context(redis_server())
     client = await stack.enter_async_context(opened_client(url))
-    # Rewriting a file of gigabytes beside it is not what is measured.
+    # Rewriting an append-only file of gigabytes would disturb the measurement.
     await client.config_set("appendonly", "no")
     return client, await stack.enter_async_context(opened_queue(url))
 
@@ -68,7 +68,7 @@ async def _used_bytes(client: redis.Redis) -> int:
 
 
 async def _fill(queue: QueueClient, numbers: range, tenants: int) -> None:
-    # Not all tickets of a huge backlog at once: they would need gigabytes here as well.
+    # In batches: all jobs of a huge backlog at once would need gigabytes in this process too.
     for first in range(numbers.start, numbers.stop, ENQUEUED_AT_ONCE):
         batch = range(first, min(numbers.stop, first + ENQUEUED_AT_ONCE))
         await enqueue(queue, [ticket(f"job-{n:012d}", f"tenant-{n % tenants}") for n in batch])

@@ -1,17 +1,17 @@
-"""Contender: the loop written by hand."""
+"""Contender: the loop written by hand, in its own process."""
 
 import asyncio
 import json
 import sys
 
-from bench.process_tree import Tree
+from bench.process_tree import ProcessTree
 from bench.run import BenchRun, BenchSample
 
 RUN_SECONDS = 300.0
 
 
-async def measure(site_port: int, jobs: int, pages: int, browser: str, tree: Tree) -> BenchSample:
-    """One round. Raises WrongResult, TimeoutError, EOFError where it ends too soon."""
+async def measure(site_port: int, jobs: int, pages: int, browser: str, tree: ProcessTree) -> BenchSample:
+    """Run one round. Raises WrongResult, TimeoutError; EOFError if the loop ends too soon."""
     run = BenchRun(jobs, tree)
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "bench.limit", f"http://127.0.0.1:{site_port}", str(jobs), str(pages), browser),

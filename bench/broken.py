@@ -1,4 +1,4 @@
-"""A tenant whose every browser context is broken, beside three healthy ones under load: what it costs them.
+"""Three healthy tenants under load beside a tenant whose browser contexts all fail: what it costs the healthy ones.
 
 Windows without and with its jobs take turns on one worker, so that each pair sees the same minute of the host.
 """
@@ -24,17 +24,17 @@ from bench.worker import Bench, BenchPlan, prepared, started
 from pageworker_demo.workspace import Workspace
 
 PAIRS_PER_ROUND = 4
-"""Twelve with three rounds: the bound is too close for fewer."""
+"""Three rounds make twelve pairs: fewer cannot tell whether so close a bound is kept."""
 HEALTHY = ("healthy-1", "healthy-2", "healthy-3")
 BROKEN = "broken"
 RUNNERS, PAGES = 4, 2
 JOBS = 20
-"""Of each healthy tenant in a window, one at a time."""
+"""Jobs of each healthy tenant per window, one at a time."""
 TAMPERED, DAMAGED = 6, 1
-"""New profiles of each kind in a window: such that are not opened, and such that the browser does not start with."""
+"""New profiles per window: tampered ones are refused, with damaged ones the browser does not start."""
 JOBS_PER_PROFILE = 4
 PUSH_SECONDS = 0.1
-LOOK_SECONDS = 0.2
+SAMPLE_SECONDS = 0.2
 END_SECONDS = 300.0
 NAMED = frozenset({"profile_tampered", "profile_corrupt", "browser_start_failed"})
 AGAINST = "the same three tenants without the broken one, in turns"
@@ -42,14 +42,14 @@ AGAINST = "the same three tenants without the broken one, in turns"
 
 @dataclass(frozen=True)
 class Window:
-    """What the healthy tenants had."""
+    """The figures of the healthy tenants in one window."""
 
     cpu_ms_per_job: float
     cold_job_seconds: float
 
 
 def rows(options: Options) -> Iterator[BenchRow]:
-    """CPU per job and cold jobs of the healthy tenants, with and without; then how the broken one's jobs end."""
+    """CPU per job and cold jobs of the healthy tenants, with and without the broken one; then how its jobs end."""
     with site() as (port, _), redis_server() as (url, _):
         plan = BenchPlan(url, ("visit",), PAGES, browser(), port, RUNNERS)
         alone, beside, unnamed = asyncio.run(_measure(plan, options.rounds * PAIRS_PER_ROUND))
@@ -66,9 +66,9 @@ def rows(options: Options) -> Iterator[BenchRow]:
 async def _measure(plan: BenchPlan, pairs: int) -> tuple[list[Window], list[Window], int]:
     alone: list[Window] = []
     beside: list[Window] = []
-    async with prepared(plan) as stage, started(stage, plan) as bench:
+    async with prepared(plan) as workspace, started(workspace, plan) as bench:
         await bench.daemon.until_ready()
-        neighbours = Neighbours(stage, bench)
+        neighbours = Neighbours(workspace, bench)
         async with asyncio.TaskGroup() as tasks:
             reading = tasks.create_task(neighbours.read())
             await neighbours.window(broken=False)
@@ -85,19 +85,19 @@ async def _measure(plan: BenchPlan, pairs: int) -> tuple[list[Window], list[Wind
 class Neighbours:
     """Four tenants on one worker."""
 
-    stage: Workspace
+    workspace: Workspace
     bench: Bench
     _numbers: "itertools.count[int]" = field(default_factory=itertools.count)
     _awaited: dict[str, "asyncio.Future[dict[str, Any]]"] = field(default_factory=dict)
     _broken: list["asyncio.Future[dict[str, Any]]"] = field(default_factory=list)
 
     async def read(self) -> None:
-        """Hand each result to whoever waits for it, for ever."""
-        async for answer in self.bench.letterbox.results():
+        """Set each result on the future of its job. Never ends by itself."""
+        async for answer in self.bench.queue.results():
             self._awaited.pop(answer["job_id"]).set_result(answer)
 
     async def push(self, tenant: str, profile: str | None = None) -> "asyncio.Future[dict[str, Any]]":
-        """A visit; its result will be there."""
+        """Push a job that visits a page. Returns the future of its result."""
         number = next(self._numbers)
         job = {
             "job_id": str(number),
@@ -108,13 +108,13 @@ class Neighbours:
             "max_retries": 1,
         }
         answer = self._awaited[str(number)] = asyncio.get_running_loop().create_future()
-        await self.bench.letterbox.push(json.dumps(job))
+        await self.bench.queue.push(json.dumps(job))
         return answer
 
     async def window(self, *, broken: bool) -> Window:
-        """Three tenants with a job each at a time, and one cold job; beside them perhaps the broken tenant's."""
+        """Run one job per healthy tenant at a time, and one cold job; with `broken`, the broken tenant's jobs too."""
         cpu = HealthyCpu(self.bench)
-        await cpu.look()
+        await cpu.sample()
         async with asyncio.TaskGroup() as tasks:
             watching = tasks.create_task(cpu.watch())
             breaking = tasks.create_task(self._break()) if broken else None
@@ -124,11 +124,11 @@ class Neighbours:
             if breaking is not None:
                 await breaking
             watching.cancel()
-        await cpu.look()
+        await cpu.sample()
         return Window(1000 * cpu.seconds() / (JOBS * len(HEALTHY)), cold_seconds)
 
     async def unnamed(self) -> int:
-        """Jobs of the broken tenant that did not end with a named error, or not in time."""
+        """How many jobs of the broken tenant ended without a named error, or not in time."""
         ended, late = await asyncio.wait(self._broken, timeout=END_SECONDS)
         named = sum((answer.result()["error"] or {}).get("type") in NAMED for answer in ended)
         return len(ended) - named + len(late)
@@ -140,7 +140,7 @@ class Neighbours:
                 raise RuntimeError(f"a healthy tenant's job: {answer}")
 
     async def _cold(self) -> float:
-        """A job on a profile that nobody has open: it needs a start."""
+        """Seconds of a job on a new profile: it needs a new runner."""
         began = time.monotonic()
         answer = await (await self.push(HEALTHY[0], f"cold-{next(self._numbers)}"))
         if answer["status"] != "succeeded":
@@ -161,8 +161,8 @@ class Neighbours:
             await asyncio.sleep(PUSH_SECONDS)
 
     def _profile(self, name: str) -> Path:
-        """As the store makes it."""
-        data = self.stage.folder / "profiles" / BROKEN / name / "data"
+        """A profile folder as the store makes it."""
+        data = self.workspace.folder / "profiles" / BROKEN / name / "data"
         data.mkdir(parents=True)
         for folder in (data.parent.parent, data.parent):
             folder.chmod(0o711)
@@ -171,14 +171,14 @@ class Neighbours:
 
 @dataclass
 class HealthyCpu:
-    """CPU seconds of the runners of the healthy tenants' ephemeral contexts, those that are replaced included."""
+    """CPU seconds of the runners that serve the healthy tenants' ephemeral contexts, replaced runners included."""
 
     bench: Bench
     _first: dict[str, float] | None = None
     _last: dict[str, float] = field(default_factory=dict)
 
-    async def look(self) -> None:
-        """Note what each has spent so far."""
+    async def sample(self) -> None:
+        """Record the CPU seconds of each runner so far."""
         runners = (await self.bench.daemon.status())["runners"]
         pids = {
             r["runner_id"]: r["pid"] for r in runners if r["tenant_id"] in HEALTHY and not r["profile_id"] and r["pid"]
@@ -189,12 +189,12 @@ class HealthyCpu:
             self._first = dict(self._last)
 
     async def watch(self) -> None:
-        """Look for ever: what a runner spent must be seen before it is gone."""
+        """Sample until cancelled: the CPU time of a runner cannot be read after its end."""
         while True:
-            await asyncio.sleep(LOOK_SECONDS)
-            await self.look()
+            await asyncio.sleep(SAMPLE_SECONDS)
+            await self.sample()
 
     def seconds(self) -> float:
-        """Since the first look."""
+        """CPU seconds since the first sample."""
         first = self._first or {}
         return sum(spent - first.get(name, 0.0) for name, spent in self._last.items())

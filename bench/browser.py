@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from bench import baseline, queued
 from bench.fixtures import browser, site
 from bench.options import Options
-from bench.process_tree import Tree
+from bench.process_tree import ProcessTree
 from bench.rows import BenchRow, compared
 from bench.run import BenchSample
 
@@ -23,7 +23,7 @@ COLUMNS: dict[str, tuple[str, Callable[[BenchSample], float]]] = {
 
 
 def rows(options: Options) -> Iterator[BenchRow]:
-    """One row a column; each ratio is to the loop's figure of the same round."""
+    """One row per column. Each ratio compares with the loop's figure of the same round."""
     binary = browser()
     ours: list[BenchSample] = []
     theirs: list[BenchSample] = []
@@ -34,10 +34,10 @@ def rows(options: Options) -> Iterator[BenchRow]:
             ours.append(asyncio.run(queued.measure(port, options.jobs, PAGES, binary, helpers)))
 
         def run_theirs() -> None:
-            theirs.append(asyncio.run(baseline.measure(port, options.jobs, PAGES, binary, Tree(helpers))))
+            theirs.append(asyncio.run(baseline.measure(port, options.jobs, PAGES, binary, ProcessTree(helpers))))
 
         for round_ in range(options.rounds):
-            # Another order each round: whoever comes second finds a warmer page cache.
+            # The order changes each round: the second contender finds a warmer page cache.
             for contender in (run_theirs, run_ours) if round_ % 2 == 0 else (run_ours, run_theirs):
                 contender()
             print(f"round {round_}: by hand {theirs[-1]}, pageworker {ours[-1]}", file=sys.stderr)

@@ -1,4 +1,4 @@
-"""Contender: pageworker's scheduler in one process, sixteen jobs a claim, with permits, leases and fencing.
+"""Contender: pageworker's scheduler in one process, sixteen jobs per claim, with permits, leases and fencing.
 
 `python -m bench.consumer put N` queues jobs of a hundred tenants; `… work` serves until it is killed.
 """
@@ -15,17 +15,17 @@ WAIT_SECONDS = 2.0
 
 
 async def put(jobs: int) -> None:
-    """Queue them."""
+    """Queue the jobs."""
     async with opened_queue(REDIS_URL) as queue:
         await enqueue(queue, [ticket(f"job-{number:012d}", f"tenant-{number % TENANTS}") for number in range(jobs)])
 
 
 async def work() -> None:
-    """Serve for ever."""
+    """Serve until killed."""
     async with opened_queue(REDIS_URL) as queue:
         while True:
             if not await serve_batch(queue):
-                await queue.wait(WORKER, WAIT_SECONDS)
+                await queue.consumer.wait(WORKER, WAIT_SECONDS)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
-"""Whose turn it is: what tenants wait beside a large one, what weights and priorities get.
+"""The order of tenants: how long they wait beside a large one, and what weights and priorities get.
 
-In services, which say what the scheduler decides and are the same on any host; and in seconds, through the queue,
-which say what a large backlog costs those who wait behind nobody.
+Waits are counted in services, which show the scheduler's decisions and are the same on any host, and in seconds, which
+show what a large backlog of one tenant costs the others.
 """
 
 import itertools
@@ -17,9 +17,9 @@ from bench.options import Options
 from bench.queue_client import BATCH, enqueue, opened_queue, serve_batch, ticket
 from bench.rows import BenchRow, compared, percentile
 from pageworker_supervisor.queue import QueueClient
-from pageworker_supervisor.queue.options import Priority
+from pageworker_supervisor.queue.new_job import Priority
 
-TENANTS, JOBS_A_TENANT = 200, 20
+TENANTS, JOBS_PER_TENANT = 200, 20
 LARGE, LARGE_JOBS = "large", 20_000
 WEIGHTS = {"one": 1.0, "two": 2.0, "four": 4.0}
 WEIGHTED_SERVICES = 700
@@ -30,20 +30,20 @@ PRIORITY_SERVICES = 260
 
 @dataclass(frozen=True)
 class Waits:
-    """Of each job of the 200 tenants, all queued at once, until it is served."""
+    """The wait of each job of the 200 tenants. All jobs are queued at once."""
 
     services: Sequence[int]
     seconds: Sequence[float]
 
 
 def rows(options: Options = Options()) -> Iterator[BenchRow]:
-    """All rows of fairness."""
+    """All rows of this suite."""
     alone: list[Waits] = []
     beside: list[Waits] = []
     for round_ in range(options.rounds):
         for large in (False, True) if round_ % 2 == 0 else (True, False):
             (beside if large else alone).append(uvloop.run(_waits(large)))
-    against = f"{TENANTS} tenants alone, {JOBS_A_TENANT} jobs each"
+    against = f"{TENANTS} tenants alone, {JOBS_PER_TENANT} jobs each"
     in_services = [[_p95(waits.services) for waits in side] for side in (beside, alone)]
     in_seconds = [[_p95(waits.seconds) for waits in side] for side in (beside, alone)]
     yield compared("fairness.p95_wait_beside_large_tenant_services", "services", against, *in_services)
@@ -57,12 +57,12 @@ def _p95(waits: Sequence[float]) -> float:
 
 
 async def _waits(large: bool) -> Waits:
-    """With `large`, 20,000 jobs of one tenant were there before."""
+    """`large`: 20,000 jobs of one tenant are queued first."""
     with redis_server() as (url, _):
         async with opened_queue(url) as queue:
             if large:
                 await enqueue(queue, [ticket(f"{LARGE}-{n}", LARGE) for n in range(LARGE_JOBS)])
-            numbers = itertools.product(range(JOBS_A_TENANT), range(TENANTS))
+            numbers = itertools.product(range(JOBS_PER_TENANT), range(TENANTS))
             await enqueue(queue, [ticket(f"t{tenant}-{n}", f"t{tenant}") for n, tenant in numbers])
             return await _served(queue)
 
@@ -71,7 +71,7 @@ async def _served(queue: QueueClient) -> Waits:
     services: list[int] = []
     seconds: list[float] = []
     began, before = time.perf_counter(), 0
-    while len(services) < TENANTS * JOBS_A_TENANT:
+    while len(services) < TENANTS * JOBS_PER_TENANT:
         leases = await serve_batch(queue)
         now = time.perf_counter() - began
         for at, lease in enumerate(leases, before):
@@ -83,7 +83,7 @@ async def _served(queue: QueueClient) -> Waits:
 
 
 async def _weights() -> BenchRow:
-    """The largest distance of a tenant's share from what its weight says, as a part of the latter."""
+    """The largest relative deviation of a tenant's share from the share that its weight gives."""
     with redis_server() as (url, _):
         async with opened_queue(url) as queue:
             for tenant, weight in WEIGHTS.items():
@@ -102,7 +102,7 @@ async def _weights() -> BenchRow:
 
 
 async def _priorities() -> BenchRow:
-    """How many services lie between two jobs of low priority at most, while there are others all the time."""
+    """The most services between two jobs of low priority while other jobs never run out."""
     with redis_server() as (url, _):
         async with opened_queue(url) as queue:
             for priority in PRIORITIES:
@@ -118,13 +118,13 @@ async def _priorities() -> BenchRow:
 
 
 def deviation(served: Counter[str], weights: Mapping[str, float]) -> float:
-    """Of the worst served, or best, as a part of its share."""
+    """The largest relative deviation of a tenant from its share, above or below."""
     whole = sum(weights.values())
     shares = {tenant: served.total() * weight / whole for tenant, weight in weights.items()}
     return max(abs(served[tenant] - share) / share for tenant, share in shares.items())
 
 
 def largest_gap(order: Sequence[str], wanted: str) -> int:
-    """From one `wanted` to the next, in places; the beginning and the end count as one. Adjacent ones: 1."""
+    """The largest distance from one `wanted` to the next; 1 if adjacent. Beginning and end count as `wanted`."""
     places = [-1, *(at for at, found in enumerate(order) if found == wanted), len(order)]
     return max(later - earlier for earlier, later in itertools.pairwise(places))

@@ -1,4 +1,4 @@
-"""What contenders stand on: the site and a Redis, in processes of their own that are nobody's cost."""
+"""What all contenders use: the site and a Redis. Their processes count for no contender."""
 
 import contextlib
 import os
@@ -18,8 +18,8 @@ STARTING_SECONDS = 5.0
 
 
 @contextlib.contextmanager
-def ended(process: subprocess.Popen[bytes]) -> Iterator[int]:
-    """Yields the pid; the process is gone when the block is left."""
+def ended_with_block(process: subprocess.Popen[bytes]) -> Iterator[int]:
+    """Yield the pid. The process is ended when the block is left."""
     try:
         yield process.pid
     finally:
@@ -33,19 +33,19 @@ def ended(process: subprocess.Popen[bytes]) -> Iterator[int]:
 
 @contextlib.contextmanager
 def site() -> Iterator[tuple[int, int]]:
-    """`(port, pid)` of the site."""
+    """Serve the site. Yields `(port, pid)`."""
     with socket.create_server(("127.0.0.1", 0), backlog=512) as sock:
         descriptor = sock.fileno()
         process = subprocess.Popen(
             [sys.executable, "-m", "bench.site", str(descriptor)], pass_fds=[descriptor], stdout=subprocess.DEVNULL
         )
-        with ended(process) as pid:
+        with ended_with_block(process) as pid:
             yield sock.getsockname()[1], pid
 
 
 @contextlib.contextmanager
 def redis_server() -> Iterator[tuple[str, int]]:
-    """`(url, pid)` of an empty Redis that syncs its append-only file each second, as most that serve many do."""
+    """Yield `(url, pid)` of an empty Redis that syncs its append-only file each second, as is usual."""
     with tempfile.TemporaryDirectory(prefix="pageworker-bench-") as folder:
         with socket.create_server(("127.0.0.1", 0)) as sock:
             port: int = sock.getsockname()[1]
@@ -60,13 +60,13 @@ def redis_server() -> Iterator[tuple[str, int]]:
             "--logfile": str(Path(folder) / "redis.log"),
         }
         process = subprocess.Popen(["redis-server", *(word for pair in options.items() for word in pair)])
-        with ended(process) as pid:
+        with ended_with_block(process) as pid:
             await_redis(port)
             yield f"redis://127.0.0.1:{port}/0", pid
 
 
 def await_redis(port: int) -> None:
-    """Return when it answers. Raises redis.ConnectionError past the deadline."""
+    """Return when Redis answers. Raises redis.ConnectionError after the deadline."""
     step = 0.02
     retry = Retry(ConstantBackoff(step), round(STARTING_SECONDS / step))
     with Redis(port=port, retry=retry, retry_on_error=[BusyLoadingError, ConnectionError]) as client:

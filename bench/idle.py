@@ -1,7 +1,7 @@
-"""An idle worker: how soon it has a job in hand that is pushed, and what its waiting costs Redis.
+"""An idle worker: how soon it claims a pushed job, and how many commands it sends to Redis while it waits.
 
-The way of a job begins with the LPUSH of a producer and goes through the worker's own intake; its end is the claim.
-What idleness costs is measured on a whole worker, every loop of it, with a warm browser.
+The time runs from the LPUSH of a producer, through the worker's own intake, to the claim. The commands are those of a
+complete worker with a warm browser.
 """
 
 import asyncio
@@ -26,18 +26,18 @@ from pageworker_supervisor.queue import QueueClient
 from pageworker_supervisor.redis_client import connect
 from pageworker_supervisor.telemetry.metrics import Metrics
 
-PROBES_A_PROBE = 5
-"""Cheap ones: a p99 of 200 would rest on two."""
+PROBES_PER_PROBE = 5
+"""A probe is cheap here, and the p99 of 200 would rest on two values."""
 PAUSE_SECONDS = (0.005, 0.02)
-SETTLING_SECONDS = 5.0
+SETTLE_SECONDS = 5.0
 IDLE_SECONDS = 60.0
-"""Four heartbeats, and four rounds of intake's upkeep: the slowest that an idle worker does."""
+"""Four heartbeats and four upkeep rounds of intake: the slowest loops of an idle worker."""
 SHARDS = 1
 
 
 def rows(options: Options = Options()) -> Iterator[BenchRow]:
-    """Latency, then commands."""
-    milliseconds = [1000 * seconds for seconds in uvloop.run(_latency(PROBES_A_PROBE * options.probes))]
+    """The latency rows, then the command rows."""
+    milliseconds = [1000 * seconds for seconds in uvloop.run(_latency(PROBES_PER_PROBE * options.probes))]
     yield BenchRow(name="queue.push_to_claim_p50_ms", value=percentile(milliseconds, 0.5), unit="ms")
     yield BenchRow(name="queue.push_to_claim_p99_ms", value=percentile(milliseconds, 0.99), unit="ms")
     sent, within = asyncio.run(_commands())
@@ -58,7 +58,7 @@ async def _latency(probes: int) -> list[float]:
                 taking = tasks.create_task(intake.run())
                 claiming = tasks.create_task(_claims(queue, probes))
                 for number in range(probes):
-                    # Idle, and not in step with anything that ticks.
+                    # The worker is idle, and the pushes are not in step with its timers.
                     await asyncio.sleep(pauses.uniform(*PAUSE_SECONDS))
                     text = json.dumps(_job(number))
                     pushed[f"probe-{number}"] = time.perf_counter()
@@ -71,16 +71,16 @@ async def _latency(probes: int) -> list[float]:
 
 
 async def _claims(queue: QueueClient, probes: int) -> dict[str, float]:
-    """Job to when it was in hand."""
+    """The time of the claim by job id."""
     claimed: dict[str, float] = {}
     while len(claimed) < probes:
-        leases = (await queue.claim(WORKER, room())).leases
+        leases = (await queue.consumer.claim(WORKER, room())).leases
         now = time.perf_counter()
         claimed |= {lease.job_id: now for lease in leases}
         if leases:
             await finish(queue, leases)
         else:
-            await queue.wait(WORKER, WAIT_SECONDS)
+            await queue.consumer.wait(WORKER, WAIT_SECONDS)
     return claimed
 
 
@@ -94,17 +94,17 @@ def _job(number: int) -> dict[str, object]:
 
 
 async def _commands() -> tuple[float, float]:
-    """Commands a second that a whole idle worker sends, and that the functions among them run within Redis."""
+    """Commands per second: those that an idle worker sends, and those that functions run inside Redis for it."""
     with redis_server() as (url, _):
         plan = BenchPlan(url, ("clock",), 4, browser(), NO_SITE)
-        async with prepared(plan) as stage, started(stage, plan) as bench, opened_client(url) as client:
+        async with prepared(plan) as workspace, started(workspace, plan) as bench, opened_client(url) as client:
             await bench.daemon.until_ready()
-            await asyncio.sleep(SETTLING_SECONDS)
-            return await _watch(client)
+            await asyncio.sleep(SETTLE_SECONDS)
+            return await _count_commands(client)
 
 
-async def _watch(client: redis.Redis) -> tuple[float, float]:
-    """MONITOR tells what came over a connection from what a script or function did."""
+async def _count_commands(client: redis.Redis) -> tuple[float, float]:
+    """Count the commands of connections and of scripts apart, as MONITOR names them."""
     counted = {"tcp": 0, "lua": 0}
     began = time.perf_counter()
     try:

@@ -1,7 +1,7 @@
-"""The limit: a loop written by hand around Playwright, its defaults throughout, with warm pages in one context.
+"""The upper limit: a loop written by hand around Playwright with its defaults, with warm pages in one context.
 
-`python -m bench.limit SITE JOBS PAGES BROWSER` prints `[number, fields]` a job. No queue, no sandbox (Playwright's
-default is `--no-sandbox`), no gateway: what is left is the browser.
+`python -m bench.limit SITE JOBS PAGES BROWSER` prints `[number, fields]` per job. There is no queue, no sandbox
+(Playwright's default is `--no-sandbox`) and no gateway: only the browser.
 """
 
 import asyncio
@@ -15,7 +15,7 @@ from bench.visit import READ_FIELDS
 
 
 async def main(site: str, jobs: int, pages: int, browser: str) -> None:
-    """Do all jobs, `pages` at a time."""
+    """Run all jobs, `pages` at a time."""
     numbers = iter(range(jobs))
 
     async def loop(page: Page) -> None:

@@ -1,11 +1,11 @@
-"""How long is measured."""
+"""How much is measured."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
 class Options:
-    """`jobs` a round and contender; `probes`: latency samples."""
+    """`jobs`: per round and contender. `probes`: latency samples."""
 
     rounds: int = 3
     jobs: int = 200

@@ -1,4 +1,4 @@
-"""Where peers run: a virtual environment of their own, made and filled when it is first needed."""
+"""The virtual environment of the peers. It is made and filled when it is first needed."""
 
 import shutil
 import subprocess
@@ -11,11 +11,11 @@ INSTALL_SECONDS = 600.0
 
 
 class PeersMissing(Exception):
-    """They cannot be installed here. Says why, in one line."""
+    """The peers cannot be installed here. The message gives the reason in one line."""
 
 
 def peer_python(requirements: Path = REQUIREMENTS, folder: Path = FOLDER) -> Path:
-    """The interpreter that has what `requirements` names. Raises PeersMissing."""
+    """The interpreter of an environment with the packages of `requirements`. Raises PeersMissing."""
     python = folder / "bin" / "python"
     wanted, stamp = requirements.read_text(), folder / "installed"
     if stamp.is_file() and stamp.read_text() == wanted:
@@ -35,13 +35,13 @@ def peer_python(requirements: Path = REQUIREMENTS, folder: Path = FOLDER) -> Pat
 
 
 def versions(requirements: Path = REQUIREMENTS) -> dict[str, str]:
-    """Package to version, as pinned."""
+    """The pinned version by package."""
     lines = [line for line in requirements.read_text().splitlines() if "==" in line]
     return dict(line.split("==") for line in lines)
 
 
 def _reason(failed: subprocess.CalledProcessError) -> str:
-    said = [line for line in (failed.stderr or failed.stdout or "").splitlines() if line.strip()]
-    # Hints follow pip's errors.
-    errors = [line for line in said if line.startswith("ERROR: ")]
-    return (errors or said or [f"exit code {failed.returncode}"])[-1]
+    lines = [line for line in (failed.stderr or failed.stdout or "").splitlines() if line.strip()]
+    # pip prints hints after its errors.
+    errors = [line for line in lines if line.startswith("ERROR: ")]
+    return (errors or lines or [f"exit code {failed.returncode}"])[-1]

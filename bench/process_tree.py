@@ -1,4 +1,4 @@
-"""What a contender's process tree costs, read from /proc. Source: proc_pid_stat(5), proc_pid_smaps(5)."""
+"""CPU and memory of a contender's process tree, read from /proc. Source: proc_pid_stat(5), proc_pid_smaps(5)."""
 
 import asyncio
 import contextlib
@@ -16,12 +16,12 @@ SAMPLE_SECONDS = 1.0
 
 
 def adopt_orphans() -> None:
-    """Orphans below this process come to it instead of to init, so that they are counted and ended as well."""
+    """Become the parent of orphans below this process, instead of init, so that they are counted and ended too."""
     ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1)
 
 
 def cpu_seconds_of(roots: Collection[int]) -> dict[int, float]:
-    """CPU seconds of each of these processes with all below it, waited-for children's included."""
+    """CPU seconds of each of these processes with all its descendants, ended children included."""
     children, spent = _processes()
     return {root: sum(_below([root], children, spent).values()) for root in roots if root in spent}
 
@@ -33,7 +33,7 @@ def _processes() -> tuple[dict[int, list[int]], dict[int, float]]:
     for entry in Path("/proc").iterdir():
         if not entry.name.isdigit():
             continue
-        # Processes come and go while we look.
+        # A process may end while it is read.
         with contextlib.suppress(OSError):
             fields = (entry / "stat").read_text().rpartition(")")[2].split()
             pid = int(entry.name)
@@ -52,24 +52,24 @@ def _below(roots: list[int], children: dict[int, list[int]], spent: dict[int, fl
     return found
 
 
-class Tree:
-    """All descendants of this process but `helpers`, which are pids of Redis and the site."""
+class ProcessTree:
+    """All descendants of this process except `helpers`, the pids of Redis and the site."""
 
     def __init__(self, helpers: frozenset[int] = frozenset()) -> None:
         self.helpers = helpers
         self.peak_pss_bytes = 0
 
     def cpu_seconds(self) -> dict[int, float]:
-        """pid to CPU seconds, its waited-for children's included."""
+        """CPU seconds by pid, ended children included."""
         children, spent = _processes()
         return _below([pid for pid in children.get(os.getpid(), []) if pid not in self.helpers], children, spent)
 
     def total_cpu_seconds(self) -> float:
-        """CPU of the whole tree so far."""
+        """CPU seconds of the whole tree so far."""
         return sum(self.cpu_seconds().values())
 
     def pss_bytes(self) -> int:
-        """Proportional set size of the whole tree now: shared pages are counted once, not once a process."""
+        """Proportional set size of the whole tree now: a shared memory page counts once, not once per process."""
         kib = 0
         for pid in self.cpu_seconds():
             with contextlib.suppress(OSError):
@@ -79,7 +79,7 @@ class Tree:
 
     @contextlib.asynccontextmanager
     async def watched(self) -> AsyncIterator[None]:
-        """Keep `peak_pss_bytes` while the block runs."""
+        """Update `peak_pss_bytes` while the block runs."""
         async with asyncio.TaskGroup() as tasks:
             sampler = tasks.create_task(self._sample())
             try:
@@ -93,13 +93,13 @@ class Tree:
             await asyncio.sleep(SAMPLE_SECONDS)
 
     def kill(self) -> int:
-        """End what is left, by pid; returns how many there were. Children of our own are waited for before this."""
+        """Kill the processes that are left and return how many there were. Wait for own children before this."""
         left = self.cpu_seconds()
         for pid in left:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
         for pid in left:
-            # Not ours to wait for where its parent still lives: then that one does it.
+            # A process whose parent still lives cannot be waited for here: its parent does it.
             with contextlib.suppress(ChildProcessError):
                 os.waitpid(pid, 0)
         return len(left)

@@ -11,7 +11,10 @@ from redis.backoff import NoBackoff
 
 from bench.work import PAYLOAD, handled
 from pageworker_supervisor.queue import QueueClient
-from pageworker_supervisor.queue.options import Capacity, FinishRequest, Lease, NewJob, Priority, QuotaLimits
+from pageworker_supervisor.queue.capacity import Capacity
+from pageworker_supervisor.queue.lease import FinishRequest, Lease
+from pageworker_supervisor.queue.new_job import NewJob, Priority
+from pageworker_supervisor.queue.quota_limits import QuotaLimits
 from pageworker_supervisor.redis_client import Router
 
 WORKER = "w"
@@ -23,7 +26,7 @@ BODY = json.dumps({"job_id": "", "tenant_id": "", "endpoint_module": "bench.echo
 
 def room(limit: int = BATCH) -> Capacity:
     """Place for so many jobs, of whatever tenants."""
-    return Capacity(limit=limit, runner_slots=limit, pages_per_room=limit)
+    return Capacity(limit=limit, runner_slots=limit, pages_per_runner=limit)
 
 
 def ticket(job_id: str, tenant: str, *, weight: float = 1.0, priority: Priority = "normal") -> NewJob:
@@ -35,12 +38,12 @@ def ticket(job_id: str, tenant: str, *, weight: float = 1.0, priority: Priority 
 async def enqueue(queue: QueueClient, tickets: Sequence[NewJob]) -> None:
     """Queue them, many at a time."""
     for first in range(0, len(tickets), ENQUEUED_AT_ONCE):
-        await queue.enqueue(tickets[first : first + ENQUEUED_AT_ONCE])
+        await queue.producer.enqueue(tickets[first : first + ENQUEUED_AT_ONCE])
 
 
 async def serve_batch(queue: QueueClient, limit: int = BATCH) -> tuple[Lease, ...]:
     """One claim and its jobs' ends, results included. Returns what was claimed, perhaps nothing."""
-    leases = (await queue.claim(WORKER, room(limit))).leases
+    leases = (await queue.consumer.claim(WORKER, room(limit))).leases
     if leases:
         await finish(queue, leases)
     return leases
@@ -48,7 +51,7 @@ async def serve_batch(queue: QueueClient, limit: int = BATCH) -> tuple[Lease, ..
 
 async def finish(queue: QueueClient, leases: Sequence[Lease]) -> None:
     """Do what each asks for, and end them in one call."""
-    await queue.finish_many([(lease, _ending(lease)) for lease in leases])
+    await queue.consumer.finish_many([(lease, _ending(lease)) for lease in leases])
 
 
 async def serve(queue: QueueClient, jobs: int) -> float:

@@ -1,10 +1,10 @@
-"""Contender: pageworker, the whole way from a push to the result in the stream, with its walls up."""
+"""Contender: a complete pageworker, sandbox included, from a push to the result in the stream."""
 
 import asyncio
 import json
 
 from bench.fixtures import redis_server
-from bench.process_tree import Tree
+from bench.process_tree import ProcessTree
 from bench.run import BenchRun, BenchSample
 from bench.visit import READ_FIELDS
 from bench.worker import TENANT, BenchPlan, prepared, started
@@ -13,16 +13,16 @@ RUN_SECONDS = 300.0
 
 
 async def measure(site_port: int, jobs: int, pages: int, browser: str, helpers: frozenset[int]) -> BenchSample:
-    """One round, cold start included. Raises WrongResult, TimeoutError."""
+    """Run one round, cold start included. Raises WrongResult, TimeoutError."""
     with redis_server() as (redis_url, redis_pid):
         plan = BenchPlan(redis_url, ("visit",), pages, browser, site_port)
-        tree = Tree(helpers | {redis_pid})
-        async with prepared(plan) as stage:
+        tree = ProcessTree(helpers | {redis_pid})
+        async with prepared(plan) as workspace:
             run = BenchRun(jobs, tree)
-            async with asyncio.timeout(RUN_SECONDS), tree.watched(), started(stage, plan) as bench:
+            async with asyncio.timeout(RUN_SECONDS), tree.watched(), started(workspace, plan) as bench:
                 for number in range(jobs):
-                    await bench.letterbox.push(job(number))
-                async for answer in bench.letterbox.results():
+                    await bench.queue.push(job(number))
+                async for answer in bench.queue.results():
                     run.result(int(answer["job_id"]), answer["data"])
                     if run.done:
                         break
@@ -30,7 +30,7 @@ async def measure(site_port: int, jobs: int, pages: int, browser: str, helpers: 
 
 
 def job(number: int) -> str:
-    """A visit of page `number`."""
+    """A job that visits page `number`."""
     return json.dumps(
         {
             "job_id": str(number),

@@ -1,6 +1,6 @@
-"""Contender: a stream consumer written by hand, as fast as a Redis stream can be read from Python, and no more.
+"""Contender: a stream consumer written by hand, as fast as Python can read a Redis stream.
 
-No tenants, no limits, no leases. `python -m bench.raw put N` queues; `… work` serves until it is killed.
+It has no tenants, limits or leases. `python -m bench.raw put N` queues; `… work` serves until it is killed.
 """
 
 import json
@@ -20,7 +20,7 @@ PUT_AT_ONCE = 500
 
 
 async def put(client: redis.Redis, jobs: int) -> None:
-    """Queue them."""
+    """Queue the jobs."""
     await client.xgroup_create(STREAM, GROUP, "0", mkstream=True)
     text = json.dumps(PAYLOAD)
     for first in range(0, jobs, PUT_AT_ONCE):
@@ -31,7 +31,7 @@ async def put(client: redis.Redis, jobs: int) -> None:
 
 
 async def work(client: redis.Redis) -> None:
-    """Serve for ever."""
+    """Serve until killed."""
     while True:
         # Any: redis-py's own types of stream replies are unions of all protocols' shapes.
         streams: Any = await client.xreadgroup(GROUP, CONSUMER, {STREAM: ">"}, count=READ, block=BLOCK_MS)

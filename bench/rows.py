@@ -1,4 +1,4 @@
-"""What is printed: one row a measurement, with what it was measured against and the bound it has to keep."""
+"""The printed rows: one per measurement, with what it is compared with and the bound that it must keep."""
 
 import math
 import statistics
@@ -9,14 +9,14 @@ import msgspec
 
 
 class Bound(msgspec.Struct, frozen=True):
-    """What a row promises: its `subject` is at least, or at most, `limit`."""
+    """A row's `subject` must be at least, or at most, `limit`."""
 
     subject: Literal["value", "ratio"]
     rule: Literal["at least", "at most"]
     limit: float
 
     def kept(self, value: float, ratio: float | None) -> bool:
-        """True where the promise holds; a ratio that is missing breaks it."""
+        """Whether the bound is kept. A missing ratio breaks it."""
         measured = value if self.subject == "value" else ratio
         if measured is None:
             return False
@@ -49,7 +49,7 @@ BOUNDS = {
 
 
 class BenchRow(msgspec.Struct, frozen=True, kw_only=True):
-    """One measurement. `ratio` is the median over the rounds of value by the value of `against` in the same round."""
+    """One measurement. `ratio`: value divided by the value of `against` in the same round; the median of all rounds."""
 
     name: str
     value: float
@@ -57,15 +57,15 @@ class BenchRow(msgspec.Struct, frozen=True, kw_only=True):
     against: str | None = None
     ratio: float | None = None
     interval: tuple[float, float] | None = None
-    """Of the ratio's median, 95 %, where the bound is close to it."""
+    """The 95 % interval of the ratio's median, given where the bound is close to it."""
 
     def line(self) -> bytes:
-        """The JSON line, with the bound where there is one."""
+        """The JSON line, with the bound if there is one."""
         return msgspec.json.encode(with_bound(msgspec.to_builtins(self)))
 
 
 def with_bound(row: Mapping[str, Any]) -> dict[str, Any]:
-    """`row` with `bound` and `ok` beside it, where it has a bound and does not speak of one itself."""
+    """`row` with `bound` and `ok`, if it has a bound and does not hold these fields already."""
     bound = BOUNDS.get(row["name"])
     rounded = {key: significant(value) if isinstance(value, float) else value for key, value in dict(row).items()}
     if bound is None or "bound" in row:
@@ -74,8 +74,10 @@ def with_bound(row: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def median_interval(values: Sequence[float]) -> tuple[float, float]:
-    """Two of the values between which the median of what they are drawn from lies, with 95 % at least, whatever its
-    distribution. Source: order statistics and the binomial distribution; needs six values."""
+    """Two of the values. The median of their distribution lies between them with a probability of 95 % or more.
+
+    Source: order statistics and the binomial distribution. Needs six values.
+    """
     ordered, count = sorted(values), len(values)
     below, missed = 0, 2 * 0.5**count
     while missed + 2 * math.comb(count, below + 1) * 0.5**count <= 0.05:
@@ -90,7 +92,7 @@ def significant(value: float) -> float:
 
 
 def compared(name: str, unit: str, against: str, ours: Sequence[float], theirs: Sequence[float]) -> BenchRow:
-    """Median of ours, and the median of the ratios round by round: a slow minute of the host hits both alike."""
+    """Median of ours, and the median of the ratios per round: a slow minute of the host affects both."""
     return BenchRow(
         name=name,
         value=statistics.median(ours),

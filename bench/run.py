@@ -1,17 +1,17 @@
-"""One contender's run, watched from outside: results with their times, CPU and memory of its tree."""
+"""One contender's run, measured from outside: times of results, CPU and memory of its process tree."""
 
 import time
 from dataclasses import dataclass, field
 
-from bench.process_tree import Tree
+from bench.process_tree import ProcessTree
 from bench.site import fields_of
 
 WARM_UP = 8
-"""Results that are left out of rate and CPU: connections, caches and compilers are cold then."""
+"""So many first results count neither for the rate nor for CPU: connections, caches and compilers are cold."""
 
 
 class WrongResult(Exception):
-    """A contender that is fast and wrong is not measured."""
+    """A contender gave a wrong result. Its speed is not measured."""
 
 
 @dataclass(frozen=True)
@@ -26,10 +26,10 @@ class BenchSample:
 
 @dataclass
 class BenchRun:
-    """Collects `jobs` results of one contender. Begins when it is made: the contender is started right after."""
+    """Collects `jobs` results of one contender. The time runs from its creation: start the contender right after."""
 
     jobs: int
-    tree: Tree
+    tree: ProcessTree
     began: float = field(default_factory=time.monotonic)
     _ends: list[float] = field(default_factory=list)
     _seen: set[int] = field(default_factory=set)
@@ -37,11 +37,11 @@ class BenchRun:
 
     @property
     def done(self) -> bool:
-        """All results are there."""
+        """Whether all results have come."""
         return len(self._ends) == self.jobs
 
     def result(self, number: int, fields: object) -> None:
-        """One more result. Raises WrongResult for one that is not what the page says, or that came before."""
+        """Add a result. Raises WrongResult if it differs from the page, or came before."""
         if fields != fields_of(number) or number in self._seen:
             raise WrongResult(f"page {number}: {fields!r}")
         self._seen.add(number)
@@ -50,7 +50,7 @@ class BenchRun:
             self._cpu.append(self.tree.total_cpu_seconds())
 
     def sample(self) -> BenchSample:
-        """The figures, once done."""
+        """The figures. Call it once `done`."""
         counted = self.jobs - WARM_UP
         return BenchSample(
             jobs_per_second=counted / (self._ends[-1] - self._ends[WARM_UP - 1]),

@@ -1,6 +1,7 @@
 """The site that browsers are measured against: a page of about 59 KB and eight files of about 298 KB, never cached.
 
-`python -m bench.site FD` serves on an inherited listening socket. A process of its own, so that its CPU is nobody's.
+`python -m bench.site FD` serves on an inherited listening socket. It is its own process: its CPU time counts for no
+contender.
 """
 
 import asyncio
@@ -20,12 +21,12 @@ NOISE = random.Random(20_26)
 
 
 def fields_of(number: int) -> dict[str, str]:
-    """What a visitor of page `number` must have read."""
+    """The fields that a visitor of page `number` must read."""
     return {f"f{field}": f"{field}/{number}" for field in range(FIELDS)}
 
 
 def _card(position: int) -> str:
-    # Every seventh card carries a field; the rest is what a page has besides.
+    # Every seventh card holds a field.
     value = f"{position // 7}/@PAGE@" if position % 7 == 0 and position // 7 < FIELDS else "9.99"
     prose = "The quick brown fox is not available in this size. " * 5
     return (
@@ -40,7 +41,7 @@ def _sheet(rules: int) -> bytes:
 
 
 def _script(name: str, functions: int) -> bytes:
-    """Functions that are all parsed; two of them run, one for a while, as scripts of real pages do."""
+    """Functions that are all parsed. Two of them run, one for a while, as in scripts of real pages."""
     lines = [f"function {name}{n}(m){{let t=0;for(let i=0;i<m;i++)t+=i*{n};return t}}" for n in range(functions)]
     run = f"for(let i=0;i<200;i++){name}1(500);document.body.dataset.{name}={name}2(9);"
     return "\n".join([*lines, run]).encode()
@@ -88,11 +89,11 @@ def answer(path: str) -> bytes:
     return head.encode() + body
 
 
-class Visitor(asyncio.Protocol):
-    """One connection; requests have no body, so the blank line ends each."""
+class SiteConnection(asyncio.Protocol):
+    """One connection. Requests have no body, so a blank line ends each."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        # uvloop's transports are asyncio's by shape, not by ancestry.
+        # uvloop's transports have asyncio's methods without being subclasses.
         self._transport = cast(asyncio.Transport, transport)
         self._waiting = b""
 
@@ -104,7 +105,7 @@ class Visitor(asyncio.Protocol):
 
 async def serve(sock: socket.socket) -> None:
     """Serve until killed."""
-    server = await asyncio.get_running_loop().create_server(Visitor, sock=sock)
+    server = await asyncio.get_running_loop().create_server(SiteConnection, sock=sock)
     await server.serve_forever()
 
 

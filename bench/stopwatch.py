@@ -1,6 +1,6 @@
 """One round of one contender of the queue: all jobs are queued first, then one worker process drains them.
 
-The clock runs from the first job that is seen to be done until none is left: a worker's start is nobody's cost.
+The time runs from the first job that is seen to be done until none is left. The start of a worker does not count.
 """
 
 import asyncio
@@ -14,7 +14,7 @@ from pathlib import Path
 from redis.asyncio import Redis
 
 from bench.fixtures import redis_server
-from bench.process_tree import Tree
+from bench.process_tree import ProcessTree
 from bench.queue_client import opened_client
 from bench.run import WrongResult
 from bench.work import REDIS_VARIABLE
@@ -22,13 +22,13 @@ from bench.work import REDIS_VARIABLE
 ROOT = Path(__file__).parents[1]
 PUT_SECONDS = 300.0
 RUN_SECONDS = 300.0
-LOOK_SECONDS = 0.005
-"""Redis tells nobody how many jobs are left. The same few questions for every contender."""
+POLL_SECONDS = 0.005
+"""Redis has no event for the number of jobs that are left. Every contender is polled at the same rate."""
 
 
 @dataclass(frozen=True)
 class Contender:
-    """`module`: its program, which takes `put N` and `work`. `left`: jobs without a result. `results`: their keys."""
+    """`module`: a program with commands `put N` and `work`. `left`: jobs without a result. `results`: their keys."""
 
     name: str
     module: str
@@ -37,14 +37,14 @@ class Contender:
     python: Path = Path(sys.executable)
 
     def command(self, *words: str) -> Sequence[str]:
-        """What is started for `words`."""
+        """The command line that runs the program with `words`."""
         return (str(self.python), "-m", self.module, *words)
 
 
 async def jobs_per_second(contender: Contender, jobs: int) -> float:
-    """Its rate on an empty Redis of its own. Raises WrongResult, TimeoutError, EOFError where its worker ends."""
+    """The rate on an empty Redis. Raises WrongResult, TimeoutError; EOFError if the contender's worker ends."""
     with redis_server() as (url, redis_pid):
-        tree = Tree(frozenset({redis_pid}))
+        tree = ProcessTree(frozenset({redis_pid}))
         environment = {**os.environ, REDIS_VARIABLE: url, "PYTHONPATH": str(ROOT)}
         try:
             async with opened_client(url) as client:
@@ -63,7 +63,7 @@ async def jobs_per_second(contender: Contender, jobs: int) -> float:
                 await working.wait()
                 return rate
         finally:
-            # Some have workers below the one that was started; after an error all are left.
+            # Some contenders start more processes, and after an error all of them are left.
             tree.kill()
 
 
@@ -71,13 +71,13 @@ async def _drained(contender: Contender, client: Redis, jobs: int, working: asyn
     while (first := await contender.left(client)) == jobs:
         if working.returncode is not None:
             raise EOFError(f"{contender.name}: its worker ended with {working.returncode}")
-        await asyncio.sleep(LOOK_SECONDS)
+        await asyncio.sleep(POLL_SECONDS)
     began = time.perf_counter()
     left = first
     while left:
         if working.returncode is not None:
             raise EOFError(f"{contender.name}: its worker ended with {working.returncode}, {left} jobs before the end")
-        await asyncio.sleep(LOOK_SECONDS)
+        await asyncio.sleep(POLL_SECONDS)
         left = await contender.left(client)
     if not first:
         raise WrongResult(f"{contender.name}: {jobs} jobs are too few to be timed")
@@ -85,5 +85,5 @@ async def _drained(contender: Contender, client: Redis, jobs: int, working: asyn
 
 
 async def _start(command: Sequence[str], environment: dict[str, str]) -> asyncio.subprocess.Process:
-    # What it prints is not a measurement.
+    # stdout is for measurements only.
     return await asyncio.create_subprocess_exec(*command, cwd=ROOT, env=environment, stdout=sys.stderr)

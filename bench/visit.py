@@ -1,4 +1,4 @@
-"""What a contender does on a page: read twenty fields with one evaluate."""
+"""The work of a contender on a page: read twenty fields with one evaluate."""
 
 import json
 

@@ -1,6 +1,6 @@
-"""What every contender of the queue does: parse a job of 1 KB, answer with 200 bytes that are kept.
+"""The work of every contender of the queue: parse a job of 1 KB, store a result of 200 bytes.
 
-Standard library only: peers import it in an environment of their own.
+It uses the standard library only, since peers import it in their own environment.
 """
 
 import os
@@ -8,14 +8,14 @@ from typing import Any
 
 REDIS_VARIABLE = "BENCH_REDIS_URL"
 REDIS_URL = os.environ.get(REDIS_VARIABLE, "redis://127.0.0.1:6379/0")
-"""Where a contender's program finds its queue. A variable, as the peers' own command lines import what they run."""
+"""The Redis of a contender's program. An environment variable, since peers have command lines of their own."""
 RESULT_SECONDS = 3600
-"""How long a result is kept."""
+"""Time to live of a result."""
 
 PAYLOAD = {"url": "http://example.test/item", "fill": "x" * 950}
 RESULT = {"ok": True, "body": "y" * 175}
 
 
 def handled(payload: dict[str, Any]) -> dict[str, Any]:
-    """The handler: as little as can be, so that what is measured is the queue."""
+    """The handler. It does almost nothing, so that the queue is what is measured."""
     return RESULT if payload["url"] else {}

@@ -1,4 +1,4 @@
-"""A worker with one runner on a Redis of the bench's, its modules signed and published as usual."""
+"""A worker on a Redis of the measurement. Its modules are signed and published as usual."""
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -15,12 +15,12 @@ from pageworker_demo.workspace import Workspace, publish
 MODULES = Path(__file__).parent / "modules"
 TENANT = "bench"
 NO_SITE = 9
-"""The discard port, where no page is opened."""
+"""The discard port, for jobs that open no page."""
 
 
 @dataclass(frozen=True)
 class BenchPlan:
-    """What the worker is set up with. `site_port`: where `site.example` is."""
+    """The worker's configuration. `site_port`: the port of `site.example`."""
 
     redis_url: str
     modules: Sequence[str]
@@ -32,35 +32,38 @@ class BenchPlan:
 
 @dataclass(frozen=True)
 class Bench:
-    """A worker that was just started, perhaps not ready yet, and the way to it."""
+    """A started worker, which may not be ready yet, and a client of its queue."""
 
     daemon: Daemon
-    letterbox: DemoQueueClient
+    queue: DemoQueueClient
 
 
 @asynccontextmanager
 async def prepared(plan: BenchPlan) -> AsyncIterator[Workspace]:
-    """Everything that is done before the clock starts."""
+    """Do everything that is not measured: publish the modules, write the configuration."""
     with temporary_folder() as folder:
-        stage = Workspace(folder, http_port=free_port(), redis_port=0)
-        key, _ = await publish([MODULES / name for name in plan.modules], stage.registry)
-        stage.configure(
+        workspace = Workspace(folder, http_port=free_port(), redis_port=0)
+        key, _ = await publish([MODULES / name for name in plan.modules], workspace.registry)
+        workspace.configure(
             {
                 "redis": {"url": plan.redis_url},
                 "worker": {"id": "bench"},
                 "pool": {"runners": plan.runners, "pages": plan.pages, "max_jobs": 1_000_000},
                 "browser": {"executable": plan.browser},
                 "egress": {"hosts": {"site.example": f"127.0.0.1:{plan.site_port}"}},
-                "modules": {"registry": str(stage.registry), "trusted_keys": [key]},
+                "modules": {"registry": str(workspace.registry), "trusted_keys": [key]},
             }
         )
-        yield stage
+        yield workspace
 
 
 @asynccontextmanager
-async def started(stage: Workspace, plan: BenchPlan) -> AsyncIterator[Bench]:
-    """The worker, from the start of its process to its end."""
+async def started(workspace: Workspace, plan: BenchPlan) -> AsyncIterator[Bench]:
+    """Run the worker until the block ends."""
     port = urlsplit(plan.redis_url).port
     assert port is not None
-    async with plain_redis(port) as redis, running(stage.config_file, stage.http_port, stage.log_file) as daemon:
+    async with (
+        plain_redis(port) as redis,
+        running(workspace.config_file, workspace.http_port, workspace.log_file) as daemon,
+    ):
         yield Bench(daemon, DemoQueueClient(redis))

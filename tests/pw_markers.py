@@ -20,20 +20,20 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 FOLDERS = (str(ROOT / "tests") + "/", str(ROOT / "bench") + "/")
-EVERYTHING = ("redis", "browser", "sandbox")
+MARKERS = ("redis", "browser", "sandbox")
 
 PROVIDERS: dict[str, tuple[str, ...]] = {
     "pw_servers.standalone:RedisServer": ("redis",),
     "pw_servers.sentinel:sentinel": ("redis",),
     "bench.fixtures:redis_server": ("redis",),
     "bench.fixtures:browser": ("browser",),
-    "bench.worker:started": EVERYTHING,
-    "pw_daemon.worker:DaemonProcess": EVERYTHING,
-    "pw_local_user.host:default_daemon": EVERYTHING,
+    "bench.worker:started": MARKERS,
+    "pw_daemon.worker:DaemonProcess": MARKERS,
+    "pw_local_user.host:default_daemon": MARKERS,
     "pw_runner.supervisor:Supervisor": ("browser",),
     "pw_runner.sandboxed:host": ("sandbox",),
     "pw_escape.client:AttackHost": ("sandbox",),
-    "pageworker_demo.daemon:running": EVERYTHING,
+    "pageworker_demo.daemon:running": MARKERS,
     "pageworker_sandbox.launch.start:launch": ("sandbox",),
     "pageworker_sandbox.launch.start:start": ("sandbox",),
     "pageworker_sandbox.launch.gateway:launch_gateway": ("sandbox",),
@@ -60,14 +60,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Add the markers that are missing."""
     for item in items:
         if isinstance(item, pytest.Function):
-            for name in sorted(reached_markers(item) - {mark.name for mark in item.iter_markers()}):
+            fixtures = (found.func for defined in item._fixtureinfo.name2fixturedefs.values() for found in defined)
+            reached = reached_markers(item.function, *fixtures)
+            for name in sorted(reached - {mark.name for mark in item.iter_markers()}):
                 item.add_marker(name)
 
 
-def reached_markers(item: pytest.Function) -> set[str]:
-    """The markers of every provider that the test reaches."""
-    fixtures = (found.func for defined in item._fixtureinfo.name2fixturedefs.values() for found in defined)
-    todo: list[Any] = [item.function, *fixtures]
+def reached_markers(*functions: Any) -> set[str]:
+    """The markers of every provider that the functions reach."""
+    todo = list(functions)
     seen: set[int] = set()
     markers: set[str] = set()
     while todo:
@@ -93,7 +94,7 @@ def references(named: Any) -> tuple[Any, ...]:
         return ()
     names = set(_names(named.__code__))
     found = [named.__globals__[name] for name in names if name in named.__globals__]
-    found += [cell.cell_contents for cell in named.__closure__ or () if cell is not None]
+    found += inspect.getclosurevars(named).nonlocals.values()
     found += [getattr(part, name, None) for part in found if isinstance(part, ModuleType) for name in names]
     return tuple(part for part in found if isinstance(part, FunctionType | type) or hasattr(part, "__wrapped__"))
 

@@ -1,32 +1,44 @@
-"""What may run side by side under pytest-xdist (`make test`), and in which order the workers take it.
+"""What runs side by side under pytest-xdist (`make test`), and in which order the processes take it.
 
-The tests of a file run one after the other in one worker, since they share its fixtures. So do the tests of a folder in
-`SHARED`, whose fixtures are made once per session. A test that measures time, or that uses up something of the whole
-machine, has the marker `exclusive`: `make test` runs it alone, after all others.
+The tests of a file run one after the other in one process, since they share its fixtures. So do the tests of a folder
+in `SHARED`, whose fixtures exist once per session. A test that measures time, or that uses up something of the whole
+machine, has the marker `exclusive`: `make test` runs these alone, after all others.
 """
 
 import pytest
+from xdist.remote import Producer
+from xdist.scheduler import LoadScopeScheduling, Scheduling
 
 SHARED = {
-    "tests/escape": "one host that attacks are made on, with the machine's port 80",
-    "tests/local_user": "one daemon with its default configuration",
     "tests/tenants": "one worker for all tenants",
+    "tests/local_user": "one daemon with its default configuration",
+    "tests/escape": "one host that attacks are made on, with the machine's port 80",
 }
-"""Folders whose tests share one session fixture that takes seconds to make, and that fixture."""
+"""Folders whose tests share one session fixture that takes seconds to make, and that fixture. The longest first."""
 
 
-def group_of(item: pytest.Item) -> str:
-    """The tests that share this name run in one worker, one after the other."""
-    file = item.nodeid.partition("::")[0]
+def group_of(nodeid: str) -> str:
+    """The tests with the same group run in one process, one after the other."""
+    file = nodeid.partition("::")[0]
     folder = file.rpartition("/")[0]
     return folder if folder in SHARED else file
 
 
-@pytest.hookimpl(tryfirst=True)
+class GroupScheduling(LoadScopeScheduling):  # type: ignore[misc]
+    """Gives a process one group after the other."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return group_of(nodeid)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Scheduling:
+    """Replaces what `--dist` names: its groups by marker do not work with pytest 9.2 (xdist sets `Item._nodeid`)."""
+    return GroupScheduling(config, log)
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Give every test its group. The large groups begin first: a worker that takes one last would run on alone."""
-    if not hasattr(config, "workerinput"):
-        return
-    for item in items:
-        item.add_marker(pytest.mark.xdist_group(group_of(item)))
-    items.sort(key=lambda item: group_of(item) not in SHARED)
+    """Under xdist the long groups come first: a process that took one last would run on alone."""
+    if hasattr(config, "workerinput"):
+        places = list(SHARED)
+        items.sort(key=lambda item: places.index(group) if (group := group_of(item.nodeid)) in SHARED else len(places))

@@ -1,1 +1,4 @@
-"""Other queues that read Redis streams, each in its own words. They run in `.venv-peers`, never in pageworker's."""
+"""Other queues that read Redis streams, each used as its documentation shows.
+
+They run in `.venv-peers`, never in pageworker's own environment.
+"""

@@ -17,15 +17,15 @@ PUT_AT_ONCE = 500
 worker = Worker(redis_url=REDIS_URL, anyio_kwargs={"use_uvloop": True})
 
 
-# Silent: a line of log for each job would be its, not the queue's, cost.
+# Silent: a log line per job would be measured too.
 @worker.task(name="visit", silent=True, ttl=RESULT_SECONDS)
 async def visit(payload: dict[str, Any]) -> dict[str, Any]:
-    """The job."""
+    """The job's handler."""
     return handled(payload)
 
 
 async def put(jobs: int) -> None:
-    """Queue them, many in one call."""
+    """Queue the jobs, many per call."""
     async with worker:
         for first in range(0, jobs, PUT_AT_ONCE):
             batch = range(first, min(jobs, first + PUT_AT_ONCE))
@@ -33,7 +33,7 @@ async def put(jobs: int) -> None:
 
 
 def work() -> None:
-    """Become the worker."""
+    """Replace this process by the worker."""
     os.execv(sys.executable, (sys.executable, "-m", "streaq", "run", "bench.peers.streaq_peer:worker"))
 
 

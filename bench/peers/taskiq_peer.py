@@ -21,12 +21,12 @@ broker = RedisStreamBroker(REDIS_URL).with_result_backend(results).with_serializ
 
 @broker.task(task_name="visit")
 async def visit(payload: dict[str, Any]) -> dict[str, Any]:
-    """The job."""
+    """The job's handler."""
     return handled(payload)
 
 
 async def put(jobs: int) -> None:
-    """Queue them, one call each: it has no other way."""
+    """Queue the jobs, one call each: taskiq has no other way."""
     await broker.startup()
     for _ in range(jobs):
         await visit.kiq(PAYLOAD)
@@ -34,7 +34,7 @@ async def put(jobs: int) -> None:
 
 
 def work() -> None:
-    """Become the worker."""
+    """Replace this process by the worker."""
     worker = ("-m", "taskiq", "worker", "bench.peers.taskiq_peer:broker", "--workers", "1", "--log-level", "WARNING")
     os.execv(sys.executable, (sys.executable, *worker))
 

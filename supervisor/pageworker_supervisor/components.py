@@ -31,7 +31,7 @@ from pageworker_supervisor.intake import Admission, Intake
 from pageworker_supervisor.intake.module_egress import ModuleEgress
 from pageworker_supervisor.intake.timing import IntakeTimeouts
 from pageworker_supervisor.queue import QueueClient
-from pageworker_supervisor.queue.options import LEASE_MS, PROMISE_MS
+from pageworker_supervisor.queue.options import LEASE_MS, OUTBOX_LEASE_MS
 from pageworker_supervisor.redis_client import RedisClient
 from pageworker_supervisor.registry import Registry
 from pageworker_supervisor.runners.dial_rules import dial_rules
@@ -53,7 +53,7 @@ class Timeouts:
     """After how long a silent worker counts as dead. Tests use shorter times."""
 
     lease_ms: int = LEASE_MS
-    promise_ms: int = PROMISE_MS
+    outbox_lease_ms: int = OUTBOX_LEASE_MS
     intake: IntakeTimeouts = field(default_factory=IntakeTimeouts)
 
 
@@ -117,7 +117,7 @@ class Components:
             uids=uids,
             egress_sets=egress_sets,
         )
-        self.settlement = Settlement(name, settings.worker.id, settings.jobs, queue, availability, metrics)
+        self.settlement = Settlement(name, settings.worker.id, settings.jobs, queue.consumer, availability, metrics)
         self.fleet = self._fleet(name, resources, (settings.sandbox.python, settings.browser.executable))
         services = AttemptServices(
             jobs=settings.jobs,
@@ -130,16 +130,16 @@ class Components:
             metrics=metrics,
         )
         self.dispatcher = Dispatcher(
-            name, queue, availability, self.fleet, services, closed=not settings.modules.trusted_keys
+            name, queue.consumer, availability, self.fleet, services, closed=not settings.modules.trusted_keys
         )
-        self.heartbeat = Heartbeat(queue, availability, self.dispatcher, self.fleet, name, metrics)
-        self.notifications = NotificationListener(queue, availability, self.dispatcher, self.fleet, name)
+        self.heartbeat = Heartbeat(queue.consumer, availability, self.dispatcher, self.fleet, name, metrics)
+        self.notifications = NotificationListener(queue.consumer, availability, self.dispatcher, self.fleet, name)
         self.callback_sender = CallbackSender(
-            queue, availability, settings.callbacks, settings.worker.id, tenant_settings, metrics
+            queue.outbox, availability, settings.callbacks, settings.worker.id, tenant_settings, metrics
         )
         self.intake = Intake(
             redis_client,
-            queue,
+            queue.producer,
             Admission(settings.tenants, settings.domains, settings.jobs),
             settings.redis.prefix,
             settings.worker.id,
@@ -163,7 +163,7 @@ class Components:
             "dispatch": self.dispatcher.run(),
             "heartbeat": self.heartbeat.run(),
             "notifications": self.notifications.run(),
-            "reaper": reap(self.queue, self.redis_client.availability),
+            "reaper": reap(self.queue.consumer, self.redis_client.availability),
             "callback_sender": self.callback_sender.run(),
             "intake": self.intake.run(),
             "lag": watch_lag(self._metrics),
@@ -172,8 +172,8 @@ class Components:
         }
 
     async def _outbox_depth(self) -> int:
-        shards = await self.redis_client.availability.retry_until_available(self.queue.stats)
-        return sum(shard.promises for shard in shards)
+        shards = await self.redis_client.availability.retry_until_available(self.queue.inspection.stats)
+        return sum(shard.outbox_entries for shard in shards)
 
     async def _measure(self) -> NoReturn:
         while True:

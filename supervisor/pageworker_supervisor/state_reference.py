@@ -16,6 +16,7 @@ from pageworker_sandbox.state_machine import TransitionTable, diagram
 from pageworker_sandbox.wire import permits
 from pageworker_sandbox.wire.permits import ConnectionState, SentAttemptState
 from pageworker_supervisor import worker_state
+from pageworker_supervisor.contract import job_state
 from pageworker_supervisor.delivery import circuit_breaker
 from pageworker_supervisor.dispatch import attempt_state
 from pageworker_supervisor.runners import context_breaker, host_health, runner_state
@@ -33,6 +34,7 @@ class LifeCycle:
 
 
 LIFE_CYCLES = (
+    LifeCycle("Job", job_state, job_state.TRANSITIONS, job_state.START, job_state.FINALS),
     LifeCycle(
         "Attempt",
         attempt_state,
@@ -79,6 +81,8 @@ LIFE_CYCLES = (
 )
 """Every life cycle of the product."""
 
+HEADING = "Theory of operation\n===================\n\n"
+
 TOP = """# States
 
 <!-- Generated: python -m pageworker_supervisor.state_reference > docs/states.md -->
@@ -98,7 +102,7 @@ def document() -> str:
         parts.append(f"\n## {cycle.title}\n\n[`{path}`](../{path})\n")
         if cycle.file not in described:
             described.add(cycle.file)
-            parts.append(f"\n{getdoc(cycle.file)}\n")
+            parts.append(f"\n{(getdoc(cycle.file) or '').replace(HEADING, '')}\n")
         parts.append(f"\n```mermaid\n{diagram(cycle.table, cycle.start, cycle.finals)}```\n")
     return "".join(parts)
 

@@ -37,7 +37,7 @@ NO_TRUSTED_KEY = (
     "no trusted key, so no module could run: `workerctl key new release`, put release.pub into modules.trusted_keys and"
     " start again"
 )
-HAND_BACK_SECONDS = 5.0
+REQUEUE_SECONDS = 5.0
 """After the deadline of a drain: time for runners to end and for jobs to be requeued."""
 REST_SECONDS = 30.0
 LISTED_JOBS = 100
@@ -97,12 +97,12 @@ class Worker:
         elsewhere."""
         seconds = self._environment.settings.worker.drain_seconds
         try:
-            async with asyncio.timeout(seconds + HAND_BACK_SECONDS):
+            async with asyncio.timeout(seconds + REQUEUE_SECONDS):
                 async for line in self.drain(seconds):
                     log.info("drain", drain=line.event, job=line.ref and str(line.ref), left=line.left)
         except TimeoutError:
             left = sorted(str(attempt.lease.ref) for attempt in components.dispatcher.attempts.values())
-            reason = components.redis_client.availability.trouble or "they were not handed back in time"
+            reason = components.redis_client.availability.trouble or "they were not requeued in time"
             log.error("jobs are left to their leases", jobs=len(left), which=left[:LISTED_JOBS], reason=reason)
 
     async def _last_callbacks(self, components: Components) -> None:
@@ -163,14 +163,14 @@ class Worker:
                 cancel_memory_seconds=settings.jobs.cancel_memory_seconds,
                 replicas=int(replicated),
                 lease_ms=timeouts.lease_ms,
-                promise_ms=timeouts.promise_ms,
+                outbox_lease_ms=timeouts.outbox_lease_ms,
             ),
         )
         await redis_client.availability.retry_until_available(queue.load)
-        await redis_client.availability.retry_until_available(lambda: queue.register_worker(self._name))
+        await redis_client.availability.retry_until_available(lambda: queue.consumer.register_worker(self._name))
         if (before := self._before) is not None:
-            taken = await redis_client.availability.retry_until_available(lambda: queue.disown_worker(before))
-            await redis_client.availability.retry_until_available(lambda: queue.forget_worker(before))
+            taken = await redis_client.availability.retry_until_available(lambda: queue.consumer.disown_worker(before))
+            await redis_client.availability.retry_until_available(lambda: queue.consumer.forget_worker(before))
             log.info("succeeds", predecessor=before, jobs=taken)
         return queue
 
@@ -240,7 +240,7 @@ class Worker:
         )
 
     async def drain(self, deadline_seconds: float | None) -> AsyncIterator[DrainLine]:
-        """Claim no more jobs, wait for those that run, hand back what is left at the deadline."""
+        """Claim no more jobs, wait for those that run, requeue what is left at the deadline."""
         components = self._up()
         self._step(WorkerEvent.DRAIN, "draining")
         components.intake.pause()
@@ -269,7 +269,7 @@ class Worker:
     async def cancel(self, ref: JobRef) -> Cancelled:
         """Cancel a job in any state, on any worker."""
         try:
-            answer = await self._up().queue.cancel(ref)
+            answer = await self._up().queue.inspection.cancel(ref)
         except RedisUnavailable as away:
             raise WorkerRefused(f"Redis does not answer: {away}") from away
         known = answer not in ("awaited", "unknown")
@@ -292,7 +292,7 @@ def longest_stop_seconds(settings: Settings) -> float:
     """From SIGTERM to the end, at most: jobs, callbacks, then the daemon's own Redis and what is left."""
     return (
         settings.worker.drain_seconds
-        + HAND_BACK_SECONDS
+        + REQUEUE_SECONDS
         + settings.callbacks.timeout_seconds
         + CALLBACK_GRACE_SECONDS
         + REST_SECONDS

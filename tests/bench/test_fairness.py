@@ -1,4 +1,4 @@
-"""What fairness' figures mean."""
+"""How the figures of fairness are computed."""
 
 from collections import Counter
 

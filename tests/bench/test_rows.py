@@ -5,7 +5,7 @@ from bench.rows import BOUNDS, BenchRow, Bound, compared, median_interval, perce
 
 
 def test_the_ratio_is_taken_round_by_round() -> None:
-    # The ratio of the best round, or of the sums, would say something else.
+    # The ratio of the best round, or of the sums, would differ.
     row = compared("x", "jobs/s", "y", ours=[1.0, 2.0, 6.0], theirs=[2.0, 2.0, 3.0])
     assert (row.value, row.ratio) == (2.0, 1.0)
     with pytest.raises(ValueError, match="zip"):

@@ -1,7 +1,7 @@
-"""Only right results are measured."""
+"""Only correct results are measured."""
 
 import pytest
-from bench.process_tree import Tree
+from bench.process_tree import ProcessTree
 from bench.run import WARM_UP, BenchRun, WrongResult
 from bench.site import FILES, answer, fields_of
 
@@ -16,7 +16,7 @@ def test_the_site_has_the_size_that_is_measured() -> None:
 
 
 def test_wrong_and_doubled_results_end_the_run() -> None:
-    run = BenchRun(20, Tree())
+    run = BenchRun(20, ProcessTree())
     run.result(1, fields_of(1))
     with pytest.raises(WrongResult):
         run.result(1, fields_of(1))
@@ -25,7 +25,7 @@ def test_wrong_and_doubled_results_end_the_run() -> None:
 
 
 def test_the_warm_up_is_left_out() -> None:
-    run = BenchRun(WARM_UP + 2, Tree())
+    run = BenchRun(WARM_UP + 2, ProcessTree())
     for number in range(WARM_UP + 2):
         assert not run.done
         run.result(number, fields_of(number))

@@ -46,7 +46,7 @@ async def test_jobs_that_are_not_queued_and_results_that_are_not_kept_are_told(m
 async def test_jobs_are_served_to_the_last() -> None:
     with redis_server() as (url, _):
         async with opened_queue(url) as queue:
-            await queue.enqueue([ticket(f"job-{n}", "acme") for n in range(20)])
+            await queue.producer.enqueue([ticket(f"job-{n}", "acme") for n in range(20)])
             assert await serve(queue, 20) > 0
 
 

@@ -108,7 +108,7 @@ class EchoRunner(Runner):
     async def run(self, running: SentAttempt, words: m.Run, bundle: VerifiedBundle) -> m.Done:
         """Run one attempt. As in the real runner, the runner returns the page from here on."""
         tasks = self._here()
-        running.page.use(running.attempt_id)
+        running.page.use()
         self.running[running.attempt_id] = running
         self._answers[running.attempt_id] = tasks.create_task(self._answer(running, words))
         return await asyncio.shield(running.done)
@@ -134,10 +134,10 @@ class EchoRunner(Runner):
             done = m.Done(attempt_id=words.attempt_id, outcome=cancelled.args[0])
         self.jobs_done += 1
         del self.running[words.attempt_id], self._answers[words.attempt_id]
-        running.page.recycle()
+        running.page.recycle(running.attempt_id)
         running.end(done)
         await asyncio.sleep(RECYCLE_SECONDS)
-        running.page.release()
+        self._pages.free(running.attempt_id)
 
     async def _do(self, words: m.Run, payload: dict[str, Any]) -> m.Done:
         await asyncio.sleep(payload["ms"] / 1000)

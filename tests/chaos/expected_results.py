@@ -50,7 +50,7 @@ class ExpectedResults:
         await self._jobs(results, waiting)
         await self._dead_letters()
         self._callbacks(results)
-        self._found.orphans += await self._queue.audit()
+        self._found.orphans += await self._queue.inspection.audit()
         self._found.orphans += strays(keys)
         return self._found
 
@@ -90,7 +90,7 @@ class ExpectedResults:
                 continue
             if len(given) > 1:
                 self._found.double.append(f"{ref} has {len(given)} results")
-            if await self._queue.result(ref) != given[-1]:
+            if await self._queue.inspection.result(ref) != given[-1]:
                 self._found.lost.append(f"{ref}: its key does not hold its result")
             status = json.loads(given[0])["status"]
             self._found.statuses[status] += 1

@@ -72,7 +72,7 @@ class ChaosProducer:
 
     async def _cancel(self, ref: JobRef) -> None:
         try:
-            await self._queue.cancel(ref)
+            await self._queue.inspection.cancel(ref)
         except RedisUnavailable:
             return  # a cancellation that was not confirmed need not hold
 

@@ -94,7 +94,7 @@ async def run(plan: ChaosPlan, keep: Path | None = None) -> ChaosOutcome:
             queue = QueueClient(
                 redis_client,
                 shards=deployment.shards,
-                options=QueueOptions(lease_ms=plan.runner_kind.lease_ms, promise_ms=PROMISE_MS),
+                options=QueueOptions(lease_ms=plan.runner_kind.lease_ms, outbox_lease_ms=PROMISE_MS),
             )
             async with aclosing(redis_client), running_receiver() as receiver:
                 chaos_run = ChaosRun(plan, deployment, queue, redis_client, receiver, threads)
@@ -193,8 +193,8 @@ class ChaosRun:
         for name in holders:
             taken = await self._redis_client.send("LLEN", f"{{pw:inbox}}:processing:{name.decode()}", key="pw:inbox")
             left += [f"{taken} in the processing list of {name.decode()}"] if taken else []
-        for stats in await self._queue.stats():
-            if stats.queued or stats.delayed or stats.running or stats.verdicts or stats.promises:
+        for stats in await self._queue.inspection.stats():
+            if stats.queued or stats.delayed or stats.running or stats.ending or stats.outbox_entries:
                 left.append(str(stats))
         return left
 

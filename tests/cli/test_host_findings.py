@@ -36,7 +36,7 @@ def test_a_daemon_that_runs_is_no_failure(tmp_path: Path) -> None:
 def test_user_ids_of_an_account_fail_with_how_to_fix_it(tmp_path: Path) -> None:
     found = user_ids(SandboxSettings(first_uid=65_200), tmp_path, tmp_path / "lock")
     assert not found.ok
-    assert "65200-65699 overlap 65534-65534, nobody in /etc/passwd" in found.found
+    assert "65200-65699 overlap 65534-65534, " in found.found
     assert "remove sandbox.first_uid" in found.mend
 
 

@@ -23,6 +23,7 @@ class Scripted:
 
     def __init__(self, *lines: DrainLine) -> None:
         self.lines = lines
+        self.undrained = 0
 
     def status(self) -> StatusReport:
         return StatusReport(
@@ -47,7 +48,7 @@ class Scripted:
             raise WorkerRefused("it takes jobs again")
 
     async def undrain(self) -> None:
-        return
+        self.undrained += 1
 
     async def cancel(self, ref: JobRef) -> Cancelled:
         return Cancelled(ref.job_id, ref.tenant_id, "unknown", known=False)
@@ -55,13 +56,18 @@ class Scripted:
 
 async def drained(folder: Path, *lines: DrainLine) -> int:
     """The exit code of `workerctl drain`."""
+    return await called(folder, Scripted(*lines), "drain")
+
+
+async def called(folder: Path, worker: Scripted, *words: str) -> int:
+    """The exit code of a command to this worker."""
     config = folder / "pageworker.toml"
     config.write_text(toml_text({"worker": {"data_dir": str(folder)}}))
-    endpoints = Endpoints.open("127.0.0.1:0", folder, Scripted(*lines), Metrics())
+    endpoints = Endpoints.open("127.0.0.1:0", folder, worker, Metrics())
     async with asyncio.TaskGroup() as tasks:
         serving = tasks.create_task(endpoints.run())
         try:
-            return await asyncio.to_thread(root.run, ["drain", "--config", str(config)])
+            return await asyncio.to_thread(root.run, [*words, "--config", str(config)])
         finally:
             serving.cancel()
 
@@ -85,3 +91,26 @@ async def test_a_drain_without_an_end_is_no_success(tmp_path: Path, capsys: pyte
     printed = capsys.readouterr()
     assert "done" not in printed.out
     assert "given up" in printed.err
+
+
+@pytest.mark.parametrize("name", ["undrain", "resume"])
+async def test_undrain_has_its_old_name_too(tmp_path: Path, name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    worker = Scripted()
+    assert await called(tmp_path, worker, name) == CommandExit.DONE
+    assert worker.undrained == 1
+    assert capsys.readouterr().out == "w1 is ready\n"
+
+
+async def test_status_ends_with_0_while_the_worker_takes_jobs(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert await called(tmp_path, Scripted(), "status") == CommandExit.DONE
+    assert capsys.readouterr().out.startswith("w1 is ready\n")
+
+
+async def test_a_cancellation_that_does_not_hold_ends_with_1(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert await called(tmp_path, Scripted(), "cancel", "acme/17") == CommandExit.FAILED
+    assert "acme/17: unknown" in capsys.readouterr().out
+    assert await called(tmp_path, Scripted(), "cancel", "17") == CommandExit.USAGE

@@ -1,5 +1,8 @@
 """Why a job is rejected, in one line."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
 import pytest
 
 from pageworker_supervisor.contract.errors import ContractError
@@ -21,3 +24,13 @@ def test_foreign_names_add_no_lines() -> None:
     assert str(ContractError("unknown_field", "a\n\x1b[2J", "is not a field of a job")) == (
         "`a\\n\\x1b[2J`: is not a field of a job"
     )
+
+
+async def test_it_can_leave_an_async_context_manager() -> None:
+    @asynccontextmanager
+    async def opened() -> AsyncIterator[None]:
+        yield
+
+    with pytest.raises(ContractError, match="expected x"):
+        async with opened():
+            raise ContractError("invalid_field", "priority", "expected x")

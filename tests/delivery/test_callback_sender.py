@@ -39,9 +39,9 @@ class MemoryOutbox:
 
     due: list[tuple[float, OutboxEntry]] = field(default_factory=list)
     taken: dict[str, OutboxEntry] = field(default_factory=dict)
-    done: list[str] = field(default_factory=list)
-    later: list[tuple[str, int]] = field(default_factory=list)
-    failed: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
+    ended: list[str] = field(default_factory=list)
+    postponed: list[tuple[str, int]] = field(default_factory=list)
+    given_up: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
     changed: asyncio.Condition = field(default_factory=asyncio.Condition)
     away: int = 0
     """So many calls fail."""
@@ -64,7 +64,7 @@ class MemoryOutbox:
             )
         )
 
-    async def outbox_take(self, worker_id: str, count: int, block_ms: int) -> Sequence[OutboxEntry]:
+    async def take(self, count: int, block_ms: int) -> Sequence[OutboxEntry]:
         self._reach()
         loop = asyncio.get_running_loop()
         async with self.changed:
@@ -83,28 +83,28 @@ class MemoryOutbox:
                 self.taken[item[1].id] = item[1]
             return [entry for _, entry in ripe]
 
-    async def outbox_done(self, entries: Sequence[OutboxEntry]) -> None:
+    async def done(self, entries: Sequence[OutboxEntry]) -> None:
         self._reach()
         async with self.changed:
             for entry in entries:
                 del self.taken[entry.id]
-                self.done.append(entry.ref.job_id)
+                self.ended.append(entry.ref.job_id)
             self.changed.notify_all()
 
-    async def outbox_later(self, entry: OutboxEntry, delay_ms: int) -> None:
+    async def later(self, entry: OutboxEntry, delay_ms: int) -> None:
         self._reach()
         assert delay_ms > 0
         async with self.changed:
             again = msgspec.structs.replace(self.taken.pop(entry.id), tries=entry.tries + 1)
             self.due.append((asyncio.get_running_loop().time() + delay_ms / 1000, again))
-            self.later.append((entry.ref.job_id, delay_ms))
+            self.postponed.append((entry.ref.job_id, delay_ms))
             self.changed.notify_all()
 
-    async def outbox_failed(self, entry: OutboxEntry, event: bytes) -> None:
+    async def failed(self, entry: OutboxEntry, event: bytes) -> None:
         self._reach()
         async with self.changed:
             del self.taken[entry.id]
-            self.failed.append((entry.ref.job_id, json.loads(event)))
+            self.given_up.append((entry.ref.job_id, json.loads(event)))
             self.changed.notify_all()
 
     async def until(self, what: Callable[[], bool]) -> None:
@@ -175,7 +175,7 @@ def verified(received: Received, secret: bytes = SECRET) -> bool:
 async def test_a_result_is_posted_signed_and_settled(tmp_path: Path) -> None:
     async with setup(tmp_path) as it:
         it.outbox.add(it.receiver.url("/ok/a%20b'c?sig=%2f|x"))
-        await it.outbox.until(lambda: it.outbox.done == ["job-1"])
+        await it.outbox.until(lambda: it.outbox.ended == ["job-1"])
     (received,) = it.receiver.received
     assert received.target == "/ok/a%20b'c?sig=%2f|x"
     assert json.loads(received.body)["data"] == "ü"
@@ -192,7 +192,7 @@ async def test_a_result_is_posted_signed_and_settled(tmp_path: Path) -> None:
 async def test_what_passes_is_tried_until_it_is_delivered(tmp_path: Path, path: str) -> None:
     async with setup(tmp_path) as it:
         it.outbox.add(it.receiver.url(path))
-        await it.outbox.until(lambda: it.outbox.done == ["job-1"])
+        await it.outbox.until(lambda: it.outbox.ended == ["job-1"])
     tries = len(it.receiver.received)
     assert tries == int(path[-1]) + 1
     assert len({each.job_id for each in it.receiver.received}) == 1
@@ -204,17 +204,17 @@ async def test_what_passes_is_tried_until_it_is_delivered(tmp_path: Path, path: 
 async def test_n8n_is_asked_again_within_a_tenth_of_a_second_until_it_has_parked(tmp_path: Path) -> None:
     async with setup(tmp_path) as it:
         it.outbox.add(it.receiver.url("/running?times=4"))
-        await it.outbox.until(lambda: it.outbox.done == ["job-1"])
+        await it.outbox.until(lambda: it.outbox.ended == ["job-1"])
     assert len(it.receiver.received) == 5
-    assert all(50 <= delay_ms <= 100 for _, delay_ms in it.outbox.later)
+    assert all(50 <= delay_ms <= 100 for _, delay_ms in it.outbox.postponed)
 
 
 @pytest.mark.parametrize("path", ["/finished", "/status/404", "/status/401", "/redirect"])
 async def test_what_is_final_is_told_once_and_ends_in_an_event(tmp_path: Path, path: str) -> None:
     async with setup(tmp_path) as it:
         it.outbox.add(it.receiver.url(path))
-        await it.outbox.until(lambda: bool(it.outbox.failed))
-    ((job_id, event),) = it.outbox.failed
+        await it.outbox.until(lambda: bool(it.outbox.given_up))
+    ((job_id, event),) = it.outbox.given_up
     assert len(it.receiver.received) == 1
     assert (job_id, event["event"], event["tenant_id"]) == ("job-1", "callback_failed", "acme")
     assert event["detail"]["tries"] == 1
@@ -225,24 +225,24 @@ async def test_what_is_final_is_told_once_and_ends_in_an_event(tmp_path: Path, p
 async def test_a_redirect_is_not_followed(tmp_path: Path) -> None:
     async with setup(tmp_path) as it:
         it.outbox.add(it.receiver.url("/redirect"))
-        await it.outbox.until(lambda: bool(it.outbox.failed))
+        await it.outbox.until(lambda: bool(it.outbox.given_up))
         it.outbox.add(it.receiver.url("/ok"), "job-2")
-        await it.outbox.until(lambda: it.outbox.done == ["job-2"])
+        await it.outbox.until(lambda: it.outbox.ended == ["job-2"])
     assert [each.target for each in it.receiver.received] == ["/redirect", "/ok"]
 
 
 async def test_the_age_limit_ends_it(tmp_path: Path) -> None:
     async with setup(tmp_path, max_seconds=60, timeout_seconds=1) as it:
         it.outbox.add(it.receiver.url("/status/500"), age_seconds=59.999)
-        await it.outbox.until(lambda: bool(it.outbox.failed))
-    assert "given up after 1 tries" in it.outbox.failed[0][1]["error"]["message"]
+        await it.outbox.until(lambda: bool(it.outbox.given_up))
+    assert "given up after 1 tries" in it.outbox.given_up[0][1]["error"]["message"]
 
 
 @pytest.mark.parametrize("path", ["/endless", "/drip"])
 async def test_a_body_without_end_does_not_hold_a_delivered_result(tmp_path: Path, path: str) -> None:
     async with setup(tmp_path) as it:
         it.outbox.add(it.receiver.url(path))
-        await it.outbox.until(lambda: it.outbox.done == ["job-1"])
+        await it.outbox.until(lambda: it.outbox.ended == ["job-1"])
     assert len(it.receiver.received) == 1
 
 
@@ -250,9 +250,9 @@ async def test_a_body_without_end_does_not_hold_a_delivered_result(tmp_path: Pat
 async def test_no_answer_is_tried_again(tmp_path: Path, path: str) -> None:
     async with setup(tmp_path, timeout_seconds=0.2) as it:
         it.outbox.add(it.receiver.url(path))
-        await it.outbox.until(lambda: len(it.outbox.later) >= 2)
-    assert not it.outbox.done
-    assert not it.outbox.failed
+        await it.outbox.until(lambda: len(it.outbox.postponed) >= 2)
+    assert not it.outbox.ended
+    assert not it.outbox.given_up
 
 
 async def test_a_url_that_is_no_longer_allowed_is_not_called(tmp_path: Path) -> None:
@@ -261,9 +261,9 @@ async def test_a_url_that_is_no_longer_allowed_is_not_called(tmp_path: Path) -> 
         it.outbox.add(it.receiver.url("/ok"), "other-tenant", tenant_id="stranger")
         it.outbox.add(it.receiver.url("/ok"), "no-secret", tenant_id="mute")
         it.outbox.add(it.receiver.url("/x/../ok"), "climbs")
-        await it.outbox.until(lambda: len(it.outbox.failed) == 4)
+        await it.outbox.until(lambda: len(it.outbox.given_up) == 4)
     assert not it.receiver.received
-    reasons = {job_id: event["error"]["message"] for job_id, event in it.outbox.failed}
+    reasons = {job_id: event["error"]["message"] for job_id, event in it.outbox.given_up}
     assert "callback_allow" in reasons["other-host"]
     assert "callback_allow" in reasons["other-tenant"]
     assert "no callback secret" in reasons["no-secret"]
@@ -272,13 +272,13 @@ async def test_a_url_that_is_no_longer_allowed_is_not_called(tmp_path: Path) -> 
 async def test_a_new_secret_is_used_at_once_and_a_missing_one_is_waited_for(tmp_path: Path) -> None:
     async with setup(tmp_path) as it:
         it.outbox.add(it.receiver.url("/ok"))
-        await it.outbox.until(lambda: it.outbox.done == ["job-1"])
+        await it.outbox.until(lambda: it.outbox.ended == ["job-1"])
         it.secret.unlink()
         it.outbox.add(it.receiver.url("/ok"), "job-2")
-        await it.outbox.until(lambda: bool(it.outbox.later))
+        await it.outbox.until(lambda: bool(it.outbox.postponed))
         assert len(it.receiver.received) == 1
         it.secret.write_bytes(b"the new secret of this tenant")
-        await it.outbox.until(lambda: it.outbox.done == ["job-1", "job-2"])
+        await it.outbox.until(lambda: it.outbox.ended == ["job-1", "job-2"])
     assert verified(it.receiver.received[1], b"the new secret of this tenant")
 
 
@@ -294,13 +294,13 @@ async def test_a_dead_and_a_slow_receiver_delay_no_other(tmp_path: Path) -> None
             began = asyncio.get_running_loop().time()
             for number in range(20):
                 it.outbox.add(it.receiver.url("/ok"), f"good-{number}")
-            await it.outbox.until(lambda: len(it.outbox.done) == 20)
+            await it.outbox.until(lambda: len(it.outbox.ended) == 20)
             assert asyncio.get_running_loop().time() - began < 3
-            assert all(job_id.startswith("good") for job_id in it.outbox.done)
+            assert all(job_id.startswith("good") for job_id in it.outbox.ended)
             assert slow.most_at_once == 4
             slow.hold.set()
-            await it.outbox.until(lambda: sum(job_id.startswith("slow") for job_id in it.outbox.done) == 60)
-            assert not it.outbox.failed
+            await it.outbox.until(lambda: sum(job_id.startswith("slow") for job_id in it.outbox.ended) == 60)
+            assert not it.outbox.given_up
         assert slow.most_at_once == 4
 
 
@@ -311,10 +311,10 @@ async def test_a_receiver_that_comes_back_gets_everything(tmp_path: Path) -> Non
     async with setup(tmp_path) as it:
         for number in range(30):
             it.outbox.add(f"http://127.0.0.1:{port}/ok", f"job-{number}")
-        await it.outbox.until(lambda: len(it.outbox.later) >= 30)
-        assert not it.outbox.done
+        await it.outbox.until(lambda: len(it.outbox.postponed) >= 30)
+        assert not it.outbox.ended
         async with receiver(port) as back:
-            await it.outbox.until(lambda: len(it.outbox.done) == 30)
+            await it.outbox.until(lambda: len(it.outbox.ended) == 30)
     assert sorted({each.job_id for each in back.received}) == sorted(f"job-{number}" for number in range(30))
 
 
@@ -322,7 +322,7 @@ async def test_many_callbacks_share_a_few_connections(tmp_path: Path) -> None:
     async with setup(tmp_path, concurrency=8, host_concurrency=8) as it:
         for number in range(400):
             it.outbox.add(it.receiver.url("/ok"), f"job-{number}")
-        await it.outbox.until(lambda: len(it.outbox.done) == 400)
+        await it.outbox.until(lambda: len(it.outbox.ended) == 400)
     assert it.receiver.connections <= 8
     assert it.receiver.most_at_once <= 8
     assert len(it.receiver.received) == 400
@@ -334,7 +334,7 @@ async def test_redis_away_in_between_loses_and_repeats_nothing(tmp_path: Path) -
             it.outbox.add(it.receiver.url("/ok"), f"job-{number}")
         await it.receiver.until(1)
         it.outbox.away = 50
-        await it.outbox.until(lambda: len(it.outbox.done) == 20)
+        await it.outbox.until(lambda: len(it.outbox.ended) == 20)
     assert len(it.receiver.received) == 20
 
 
@@ -345,10 +345,10 @@ async def test_stopping_settles_what_is_under_way_and_gives_back_what_waits(tmp_
         await it.receiver.until(2)
         async with asyncio.TaskGroup() as tasks:
             stopping = tasks.create_task(it.callback_sender.stop())
-            await it.outbox.until(lambda: len(it.outbox.later) == 4)
+            await it.outbox.until(lambda: len(it.outbox.postponed) == 4)
             assert not stopping.done()
             it.receiver.hold.set()
-        assert len(it.outbox.done) == 2
+        assert len(it.outbox.ended) == 2
         assert not it.outbox.taken
         assert not it.callback_sender.held
 
@@ -359,10 +359,10 @@ async def test_a_promise_that_comes_again_while_it_is_held_is_not_sent_twice(tmp
         await it.receiver.until(1)
         it.outbox.add(it.receiver.url("/slow"))
         it.outbox.add(it.receiver.url("/ok"), "job-2")
-        await it.outbox.until(lambda: it.outbox.done == ["job-2"])
+        await it.outbox.until(lambda: it.outbox.ended == ["job-2"])
         assert len(it.receiver.at("/slow")) == 1
         it.receiver.hold.set()
-        await it.outbox.until(lambda: len(it.outbox.done) == 2)
+        await it.outbox.until(lambda: len(it.outbox.ended) == 2)
 
 
 async def test_no_more_of_an_answer_is_kept_than_is_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:

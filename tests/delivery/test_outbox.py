@@ -18,7 +18,7 @@ from pageworker_supervisor.config.settings import CallbackSettings, Settings, Te
 from pageworker_supervisor.config.tenant_lookup import limits_for
 from pageworker_supervisor.delivery.callback_sender import CallbackSender
 from pageworker_supervisor.delivery.outbox import OutboxEntry
-from pageworker_supervisor.queue.options import FinishRequest
+from pageworker_supervisor.queue.lease import FinishRequest
 from pageworker_supervisor.redis_client.availability import Availability
 from pageworker_supervisor.telemetry.metrics import Metrics
 
@@ -29,7 +29,7 @@ pytestmark = pytest.mark.redis
 async def harness(live_redis: RedisServer) -> AsyncIterator[QueueHarness]:
     async with open_harness(live_redis.port) as opened:
         yield opened
-        assert await opened.queue.audit() == []
+        assert await opened.queue.inspection.audit() == []
 
 
 @pytest.fixture
@@ -56,7 +56,7 @@ async def answers() -> None:
 async def delivering(harness: QueueHarness, settings: Settings) -> AsyncIterator[CallbackSender]:
     """A callback sender. At the end of the block it dies in the middle of its work."""
     callback_sender = CallbackSender(
-        harness.queue,
+        harness.outbox,
         Availability(answers),
         settings.callbacks,
         settings.worker.id,
@@ -72,11 +72,11 @@ async def delivering(harness: QueueHarness, settings: Settings) -> AsyncIterator
 async def finish(harness: QueueHarness, urls: Sequence[str]) -> list[str]:
     """Jobs that have ended, each with a callback to its URL."""
     jobs = [f"job-{number}" for number in range(len(urls))]
-    await harness.queue.enqueue([ticket(job_id) for job_id in jobs])
+    await harness.producer.enqueue([ticket(job_id) for job_id in jobs])
     url_of = dict(zip(jobs, urls, strict=True))
     for lease in await harness.take():
         result = json.dumps({"job_id": lease.job_id, "status": "succeeded"}).encode()
-        assert await harness.queue.finish(
+        assert await harness.consumer.finish(
             lease, FinishRequest(status="succeeded", result=result, callback=url_of[lease.job_id])
         )
     return jobs
@@ -86,7 +86,7 @@ async def settled(harness: QueueHarness, callback_sender: CallbackSender) -> Non
     """Stop the sender. Then no entry is left in the outbox."""
     async with asyncio.timeout(20):
         await callback_sender.stop()
-    assert (await harness.queue.stats())[0].promises == 0
+    assert (await harness.inspection.stats())[0].outbox_entries == 0
 
 
 async def test_a_finished_job_is_delivered_and_its_outbox_entry_ends(
@@ -119,7 +119,7 @@ async def test_a_callback_sender_killed_in_the_middle_loses_nothing(
         jobs = await finish(harness, [there.url("/slow")] * 10 + [there.url("/ok")] * 10)
         await there.until(10, "/slow")
     there.hold.set()
-    assert (await harness.queue.stats())[0].promises >= 10
+    assert (await harness.inspection.stats())[0].outbox_entries >= 10
     # For a minute they are leased to the dead worker. After that any worker may take them.
     await harness.later(61_000)
     async with open_harness(live_redis.port) as restarted, delivering(restarted, settings) as callback_sender:
@@ -177,7 +177,7 @@ async def test_stopping_gives_back_what_waits_for_the_next_worker_at_once(
         stopping = tasks.create_task(callback_sender.stop())
         there.hold.set()
         await stopping
-    left: list[OutboxEntry] = await harness.queue.outbox_take("w2", 100, 0)
+    left: list[OutboxEntry] = await harness.outbox.take(100, 0)
     delivered: list[Received] = there.received
     assert len(left) + len({each.job_id for each in delivered}) == 40
-    await harness.queue.outbox_done(left)
+    await harness.outbox.done(left)

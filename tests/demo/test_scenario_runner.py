@@ -146,21 +146,3 @@ async def test_a_session_that_is_lost_is_reported(run_scenario: Callable[..., An
     found, _ = await run_scenario(forget)
     assert len(found) == 3
     assert all("logged_in_before" in problem for problem in found)
-
-
-async def test_collecting_can_be_interrupted_at_any_moment(server: RedisServer) -> None:
-    """redis-py on Python 3.11 loses a cancellation that comes while a command is sent. The demo then never ended."""
-    async with plain_redis(server.port) as redis:
-        await redis.ping()
-        for turns in range(12):
-            async with asyncio.timeout(5), asyncio.TaskGroup() as tasks:
-                collecting = tasks.create_task(collect(redis))
-                for _ in range(turns):
-                    await asyncio.sleep(0)
-                collecting.cancel()
-
-
-async def collect(redis: Redis) -> None:
-    """Collect without end."""
-    async for _ in DemoQueueClient(redis).results():
-        pass

@@ -16,13 +16,13 @@ from pageworker_supervisor.dispatch.result_builder import (
     attempt_of,
     build_result,
     cancelled_at_its_end,
-    ending,
+    end_without_running,
     lost_attempt,
     trace_of,
     unbegun,
 )
 from pageworker_supervisor.dispatch.retry_policy import EndJob
-from pageworker_supervisor.queue.options import Lease, Verdict
+from pageworker_supervisor.queue.lease import Ending, Lease
 
 NOW = dt.datetime(2030, 1, 1, tzinfo=dt.UTC)
 JOB = Job(job_id="j", tenant_id="acme", endpoint_module="shop.product", meta=msgspec.Raw(b'{"order":7}'))
@@ -47,7 +47,7 @@ def lease(**changes: Any) -> Lease:
         crashes=3,
         exclusive=False,
         profile_fence=None,
-        verdict=None,
+        ending=None,
         queued_seconds=2.0,
         total_seconds=4.0,
         attempts=(msgspec.json.encode(lost_attempt(LOST, "w0", None, NOW, 0.5)),) if changes.pop("past", False) else (),
@@ -66,7 +66,7 @@ LOST = Lease(
     crashes=0,
     exclusive=False,
     profile_fence=None,
-    verdict=None,
+    ending=None,
     queued_seconds=0.0,
     total_seconds=0.0,
     attempts=(),
@@ -100,17 +100,17 @@ def test_a_job_that_ended_without_an_attempt_has_none_in_its_result() -> None:
     assert (result["attempts"], result["runner_id"], result["timing"]["total"]) == ([], None, 4.0)
 
 
-@pytest.mark.parametrize("verdict", get_args(Verdict))
-def test_a_job_that_is_to_be_ended_without_running_ends_as_the_queue_says(verdict: Verdict) -> None:
-    end = ending(lease(verdict=verdict))
-    assert end.status == verdict
+@pytest.mark.parametrize("ending", get_args(Ending))
+def test_a_job_that_is_to_be_ended_without_running_ends_as_the_queue_says(ending: Ending) -> None:
+    end = end_without_running(lease(ending=ending))
+    assert end.status == ending
     assert end.error is not None
     assert not end.error.retryable
 
 
 def test_a_job_that_is_to_be_run_has_no_ending() -> None:
     with pytest.raises(LookupError, match="acme/j"):
-        ending(lease())
+        end_without_running(lease())
 
 
 def test_endings_of_claimed_jobs() -> None:

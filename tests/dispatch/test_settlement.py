@@ -17,7 +17,7 @@ from pageworker_supervisor.dispatch.outcome import Outcome, OutcomeName
 from pageworker_supervisor.dispatch.retry_policy import EndJob, error
 from pageworker_supervisor.dispatch.settlement import Settlement
 from pageworker_supervisor.queue.errors import CancelHolds
-from pageworker_supervisor.queue.options import Lease
+from pageworker_supervisor.queue.lease import Lease
 from pageworker_supervisor.runners.start_failure import Blame, ContextBroken, StartFailure
 from pageworker_supervisor.telemetry import log
 from pageworker_supervisor.telemetry.metrics import Metrics
@@ -33,7 +33,7 @@ LEASE = Lease(
     crashes=0,
     exclusive=False,
     profile_fence=None,
-    verdict=None,
+    ending=None,
     queued_seconds=0.0,
     total_seconds=0.0,
     attempts=(),

@@ -62,7 +62,7 @@ class Begins:
         async with producer.redis.monitor() as monitor:
             async for line in monitor.listen():
                 words = line["command"].split()
-                if words[0] == "HSET" and words[2:] == ["b", "1"]:
+                if words[0] == "HSET" and words[2:] == ["begun", "1"]:
                     self.marked.setdefault(words[1].rpartition("/")[2], line["time"])
 
 

@@ -9,8 +9,9 @@ import pytest
 
 from pageworker_supervisor.config.settings import DomainSettings, JobSettings, Settings, TenantSettings
 from pageworker_supervisor.contract.job_ref import JobRef
-from pageworker_supervisor.intake.admission import Admission, AdmittedJob, RejectedText
-from pageworker_supervisor.queue.options import QuotaLimits
+from pageworker_supervisor.intake.admission import Admission, RejectedText
+from pageworker_supervisor.queue.new_job import NewJob
+from pageworker_supervisor.queue.quota_limits import QuotaLimits
 
 SETTINGS = Settings(
     tenants={
@@ -42,9 +43,9 @@ def text(**fields: Any) -> bytes:
     return json.dumps({"job_id": "j1", "tenant_id": "acme", "endpoint_module": "shop.product"} | fields).encode()
 
 
-def queued(**fields: Any) -> AdmittedJob:
+def queued(**fields: Any) -> NewJob:
     decision = admission().decide(text(**fields))
-    assert isinstance(decision, AdmittedJob), decision
+    assert isinstance(decision, NewJob), decision
     return decision
 
 
@@ -57,8 +58,8 @@ def rejected(untrusted_text: bytes) -> RejectedText:
 def test_a_job_is_queued_as_it_was_pushed() -> None:
     body = text(payload={"url": "https://Shop.Example/p"}, profile_id="p", priority="high", retry_count=2)
     decision = admission().decide(body)
-    assert isinstance(decision, AdmittedJob)
-    new_job = decision.new_job
+    assert isinstance(decision, NewJob)
+    new_job = decision
     assert (new_job.job_id, new_job.tenant_id, new_job.priority, new_job.profile_id) == ("j1", "acme", "high", "p")
     assert new_job.body == body
     assert new_job.attempts_used == 2
@@ -68,18 +69,18 @@ def test_a_job_is_queued_as_it_was_pushed() -> None:
 
 
 def test_times_become_milliseconds() -> None:
-    assert queued(delay_seconds=0.0015).new_job.delay_ms == 2
-    new_job = queued(not_before="2026-01-01T00:00:00.25Z", expires_at="2026-01-01T01:00:00+01:00").new_job
+    assert queued(delay_seconds=0.0015).delay_ms == 2
+    new_job = queued(not_before="2026-01-01T00:00:00.25Z", expires_at="2026-01-01T01:00:00+01:00")
     assert new_job.not_before_ms == 1767225600250
     assert new_job.expires_at_ms == 1767225600000
 
 
 def test_what_expired_long_ago_is_for_the_queue_to_answer() -> None:
-    assert queued(expires_at="1999-01-01T00:00:00Z").new_job.expires_at_ms == 915148800000
+    assert queued(expires_at="1999-01-01T00:00:00Z").expires_at_ms == 915148800000
 
 
 def test_a_tenant_by_glob_and_an_unknown_one() -> None:
-    assert queued(tenant_id="team-red").new_job.tenant_limits == QuotaLimits()
+    assert queued(tenant_id="team-red").tenant_limits == QuotaLimits()
     reject = rejected(text(tenant_id="mallory"))
     assert reject.type == "unknown_tenant"
     assert reject.identity == JobRef("mallory", "j1")
@@ -133,7 +134,7 @@ def test_what_is_echoed_has_the_form_of_a_result(name: str, value: Any) -> None:
 def test_callbacks_go_where_the_tenant_allows_and_can_be_signed(tenant_id: str, url: str, hint: str | None) -> None:
     decision = admission().decide(text(tenant_id=tenant_id, callback_url=url))
     if hint is None:
-        assert isinstance(decision, AdmittedJob)
+        assert isinstance(decision, NewJob)
     else:
         assert isinstance(decision, RejectedText)
         assert decision.type == "callback_not_allowed"
@@ -170,7 +171,7 @@ def test_no_job_waits_longer_than_the_setting_allows(fields: dict[str, Any], fie
     settings = Settings(jobs=JobSettings(max_delay_seconds=10 * DAY))
     decision = admission(settings).decide(text(**fields))
     if field is None:
-        assert isinstance(decision, AdmittedJob)
+        assert isinstance(decision, NewJob)
         return
     assert isinstance(decision, RejectedText)
     assert decision.result is not None
@@ -181,7 +182,7 @@ def test_no_job_waits_longer_than_the_setting_allows(fields: dict[str, Any], fie
 
 
 def test_a_year_is_the_limit_by_default() -> None:
-    assert isinstance(admission(Settings(), None).decide(text(delay_seconds=31_536_000)), AdmittedJob)
+    assert isinstance(admission(Settings(), None).decide(text(delay_seconds=31_536_000)), NewJob)
     assert isinstance(admission(Settings(), None).decide(text(not_before="2126-01-01T00:00:00Z")), RejectedText)
 
 

@@ -8,8 +8,8 @@ from pw_intake import ADMISSION, job
 from pageworker_supervisor.intake.admission import missing_field
 from pageworker_supervisor.intake.arrival import Arrival
 from pageworker_supervisor.intake.enqueuer import Enqueuer
-from pageworker_supervisor.queue import QueueClient
-from pageworker_supervisor.queue.options import NewJob
+from pageworker_supervisor.queue.new_job import NewJob
+from pageworker_supervisor.queue.producer import JobProducer
 from pageworker_supervisor.redis_client import Availability
 from pageworker_supervisor.redis_client.errors import OutOfMemory
 from pageworker_supervisor.telemetry.metrics import Metrics
@@ -44,7 +44,7 @@ async def egress_of(name: str, pin: str | None) -> str:
 
 
 def enqueuer(queue: RecordingQueue, metrics: Metrics | None = None) -> Enqueuer:
-    return Enqueuer(cast("QueueClient", queue), Availability(probe), ADMISSION, metrics or Metrics(), egress_of)
+    return Enqueuer(cast("JobProducer", queue), Availability(probe), ADMISSION, metrics or Metrics(), egress_of)
 
 
 def arrivals(count: int) -> list[Arrival]:

@@ -54,9 +54,9 @@ async def test_no_text_is_dropped_in_silence(counter: Counter) -> None:
     assert {letter.job for letter in letters} == {*bad, b"nope", job(3, priority="urgent"), wrapped(job(5))}
     assert set(await counter.order()) == {"acme-2", "acme-4"}
     for name in ("acme-1", "acme-3"):
-        result = json.loads(await counter.queue.result(ref(name)) or b"")
+        result = json.loads(await counter.queue.inspection.result(ref(name)) or b"")
         assert (result["status"], result["error"]["retryable"]) == ("rejected", False)
-    assert await counter.queue.result(ref("acme-5")) is None
+    assert await counter.queue.inspection.result(ref("acme-5")) is None
 
 
 def wrapped(text: bytes) -> bytes:

@@ -9,7 +9,7 @@ from pw_local_user import LocalUserHost, default_daemon
 
 @pytest.fixture(scope="session")
 def host() -> Iterator[LocalUserHost]:
-    """As root starts it. As an ordinary user there is nobody else to be."""
+    """A daemon that root started. Without root the tests cannot act as another user."""
     if os.geteuid() != 0:
         pytest.skip("only root can act as another user")
     with default_daemon() as started:

@@ -106,7 +106,7 @@ def test_an_ordinary_user_has_no_hold_of_a_process(host: LocalUserHost, name: st
 
 
 def test_no_password_is_in_a_command_line_or_a_log(host: LocalUserHost) -> None:
-    """What everybody may read of processes, and what is passed on: command lines, `/status`, the log."""
+    """What every user may read: command lines, `/status`, the log."""
     words = [file.read_text().strip() for file in (host.data_dir / "redis").glob("*.password")]
     assert len(words) == 3
     shown = [file.read_text(errors="replace") for file in Path("/proc").glob("[0-9]*/cmdline") if file.exists()]

@@ -26,7 +26,7 @@ for entry in os.listdir("/proc"):
         client.sendall(b"GET /status HTTP/1.1\\r\\nHost: w\\r\\nConnection: close\\r\\n\\r\\n")
         if b"200 OK" in client.recv(1 << 16): got("connected"); break
 """,
-    "open it to everybody": """
+    "open it to every user": """
 path = sys.argv[1] + "/control.sock"
 mode = stat.S_IMODE(os.stat(path).st_mode)
 os.chmod(path, 0o600); got(oct(mode))
@@ -117,7 +117,7 @@ finally: os.unlink(path)
 
 
 def process_of(host: LocalUserHost, whose: str) -> int:
-    """The daemon, or the program inside a cell of it."""
+    """The process id of the daemon, or of a program in one of its sandboxes."""
     if whose == "daemon":
         return host.daemon.pid
     wanted = {"gateway": "pageworker_sandbox.egress", "runner": "pageworker_runner", "browser": "--remote-debugging"}[
@@ -174,7 +174,7 @@ def test_no_user_id_is_anybody_elses(host: LocalUserHost) -> None:
 
 
 def test_command_lines_name_no_tenant_no_job_and_no_profile(host: LocalUserHost) -> None:
-    """Everybody may read them."""
+    """Every user may read them."""
     children = psutil.Process(host.daemon.pid).children(recursive=True)
     shown = " ".join(" ".join(child.cmdline()) for child in children)
     assert "pageworker_runner" in shown

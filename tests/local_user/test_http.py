@@ -87,18 +87,18 @@ for name in ("127.0.0.1", "0.0.0.0"):
         taken.bind((name, int(sys.argv[1])))
         taken.listen()
     except OSError: continue
-    got("whoever connects is mine")
+    got("clients of the daemon connect here")
 """,
 }
 
 
-class Open(BaseHTTPRequestHandler):
-    """Answers whoever asks whatever."""
+class UnguardedServer(BaseHTTPRequestHandler):
+    """Answers every request."""
 
     protocol_version = "HTTP/1.0"
 
     def handle_one_request(self) -> None:
-        """Everything, to everybody, once the head is there, however long."""
+        """Answer once the head is complete, whatever it asks for and however long it is."""
         try:
             while (line := self.rfile.readline()) not in (b"\r\n", b""):
                 continue
@@ -121,7 +121,7 @@ class Open(BaseHTTPRequestHandler):
 @pytest.fixture(scope="module")
 def unguarded() -> Iterator[int]:
     """Its port."""
-    with ThreadingHTTPServer(("127.0.0.1", 0), Open) as server:
+    with ThreadingHTTPServer(("127.0.0.1", 0), UnguardedServer) as server:
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
         yield server.server_port
@@ -130,7 +130,7 @@ def unguarded() -> Iterator[int]:
 
 
 def free_port() -> int:
-    with ThreadingHTTPServer(("127.0.0.1", 0), Open) as server:
+    with ThreadingHTTPServer(("127.0.0.1", 0), UnguardedServer) as server:
         return server.server_port
 
 

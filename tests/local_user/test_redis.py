@@ -1,4 +1,4 @@
-"""What an ordinary local user tries on the daemon's own Redis. On a Redis without users each try succeeds."""
+"""What an ordinary local user tries on the embedded Redis. On a Redis without users each try succeeds."""
 
 import pytest
 from pw_local_user import LocalUserHost, act
@@ -63,7 +63,7 @@ taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
 taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
 taken.bind(("127.0.0.1", int(sys.argv[1])))
 taken.listen()
-got("whoever connects is mine")
+got("clients of Redis connect here")
 """,
 }
 

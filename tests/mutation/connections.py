@@ -1,7 +1,7 @@
 """Connections: a failover is noticed, a lost reply is asked for, a cancelled command leaves nothing behind."""
 
 from mutation import failures as f
-from mutation.mutant import CLIENT, INTAKE, QUEUE, Mutant
+from mutation.mutant import CLIENT, INTAKE, Mutant
 
 TROUBLE = "tests/queue/test_trouble.py"
 
@@ -9,7 +9,7 @@ ROWS = (
     Mutant(
         f.SILENT,
         f"{CLIENT}/errors.py",
-        '    ("UNBLOCKED", "Redis ended a blocking call"),\n',
+        '    ("UNBLOCKED", "Redis ended a blocking call", RedisUnavailable),\n',
         "",
         (f"{TROUBLE}::test_an_unblocked_wait_is_unavailable_and_not_a_bug",),
     ),
@@ -18,15 +18,13 @@ ROWS = (
         f"{CLIENT}/fan_out.py",
         "                await asyncio.wait(children)\n",
         "                pass\n",
-        ("tests/queue/test_together.py::test_a_failure_leaves_its_caller_uncancelled",),
+        ("tests/redis_client/test_fan_out.py::test_a_failure_leaves_its_caller_uncancelled",),
     ),
     Mutant(
         f.SILENT,
         f"{INTAKE}/intake.py",
-        """                # A reply may be lost, and with it the knowledge of what was taken.
-                suspect = True
-""",
-        "",
+        "                await availability.retry_until_available(step, steps.suspect)\n",
+        "                await availability.retry_until_available(step)\n",
         ("tests/intake/test_faults.py::test_a_lost_reply_loses_no_job[BLMOVE-timing1]",),
     ),
     Mutant(
@@ -34,13 +32,13 @@ ROWS = (
         f"{CLIENT}/clients.py",
         '            "socket_timeout": socket_timeout,\n',
         "",
-        ("tests/redis_client/test_link.py::test_a_block_ends_though_the_network_swallows_everything",),
+        ("tests/redis_client/test_client.py::test_a_block_ends_though_the_network_drops_everything",),
     ),
     Mutant(
         f.SILENT,
         f"{CLIENT}/availability.py",
-        "            self._failures += 1\n            self._still_down(error)\n",
-        "            return\n",
+        "            self._failures += 1\n            if isinstance(error, Denied)",
+        "            return\n            if isinstance(error, Denied)",
         ("tests/redis_client/test_availability.py::test_comes_back_with_the_first_probe_that_is_answered",),
     ),
     Mutant(
@@ -51,7 +49,7 @@ ROWS = (
         return await super().read_response(*args, **(options | {"disconnect_on_error": False}))
 
     async def send_packed_command(""",
-        ("tests/redis_client/test_link.py::test_a_cancelled_command_leaves_no_reply_for_the_next",),
+        ("tests/redis_client/test_client.py::test_a_cancelled_command_leaves_no_reply_for_the_next",),
     ),
     Mutant(
         f.NOGROUP,
@@ -62,17 +60,13 @@ ROWS = (
     ),
     Mutant(
         f.DESYNC,
-        f"{QUEUE}/functions.py",
-        """                replies.append(await connection.read_response())
-            return replies
-        except rx.ResponseError:
-            raise  # the connection is in step
-        except BaseException:
-            await connection.disconnect(nowait=True)
+        f"{CLIENT}/cluster.py",
+        """            await connection.disconnect(nowait=True)
+            raise
+        finally:
 """,
-        """                replies.append(await connection.read_response(disconnect_on_error=False))
-            return replies
-        except BaseException:
+        """            raise
+        finally:
 """,
         ("tests/queue/test_cluster.py::test_a_cancelled_call_leaves_no_reply_for_the_next",),
     ),

@@ -10,22 +10,22 @@ ROWS = (
     Mutant(
         f.THROTTLED,
         f"{LUA}/tenant.lua",
-        """  if why then
-    call('ZREM', P .. 'active', t)
+        """  if reason then
+    call('ZREM', Key.active(), tenant)
 """,
-        """  if why then
+        """  if reason then
 """,
         (f"{LIMITS}::test_claims_do_not_look_past_those_that_cannot_run",),
     ),
     Mutant(
         f.THROTTLED,
         f"{LUA}/fn_claim.lua",
-        """    Tenant.settle(t)
-    self.barred[t] = true
+        """    Tenant.reschedule(tenant)
+    self.skipped[tenant] = true
   end
 end
 """,
-        """    Tenant.settle(t)
+        """    Tenant.reschedule(tenant)
     self.budget = 0
   end
 end
@@ -35,7 +35,7 @@ end
     Mutant(
         f.THROTTLED,
         f"{LUA}/domain.lua",
-        """    if not call('HGET', P .. 'tenant:' .. t, 'pk') then
+        """    if not Tenant.is_parked(tenant) then
       wanted = wanted - 1
     end
 """,
@@ -46,24 +46,24 @@ end
     Mutant(
         f.SEMAPHORE,
         f"{LUA}/job.lua",
-        """  Job.release(id, job)
-  call('ZREM', P .. 'leases', id)
+        """  Job.release_permits(job)
+  call('ZREM', Key.leases(), id)
 """,
-        """  call('ZREM', P .. 'leases', id)
+        """  call('ZREM', Key.leases(), id)
 """,
         (f"{LIMITS}::test_a_permit_comes_back_once_however_a_lease_ends",),
     ),
     Mutant(
         f.SEMAPHORE,
         f"{LUA}/fn_finish.lua",
-        "      Job.release(id, job)\n",
+        "  Job.release_permits(job)\n",
         "",
         (f"{LIMITS}::test_a_permit_comes_back_once_however_a_lease_ends",),
     ),
     Mutant(
         f.SEMAPHORE,
         f"{LUA}/job.lua",
-        """  if job.tok == token then
+        """  if job.token == token then
     return job
   end
 """,
@@ -76,26 +76,27 @@ end
     Mutant(
         f.SEMAPHORE,
         f"{LUA}/job.lua",
-        """  if job.pm == '1' then
-    Tenant.release(job.t)
+        """  if job.state ~= State.RUNNING then
+    return
+  end
+  Tenant.release_permit(job.tenant)
 """,
-        """  if job then
-    Tenant.release(job.t)
+        """  Tenant.release_permit(job.tenant)
 """,
         ("tests/queue/test_leases.py::test_a_verdict_whose_worker_dies_is_given_to_another_uncharged",),
     ),
     Mutant(
         f.FLOOD,
         f"{LUA}/job.lua",
-        "P .. 'delayed', '-inf', NOW, 'LIMIT', 0, SLICE)",
-        "P .. 'delayed', '-inf', NOW)",
+        "Key.delayed(), '-inf', NOW, 'LIMIT', 0, SLICE)",
+        "Key.delayed(), '-inf', NOW)",
         ("tests/queue/test_growth.py::test_a_flood_that_is_due_at_once_stalls_nobody",),
     ),
     Mutant(
         f.STALL,
         f"{LUA}/tenant.lua",
-        """  if call('HGET', tenant_key(t), 'pk') == 'c' then
-    Tenant.settle(t)
+        """  if call('HGET', Key.tenant(tenant), 'parked') == 'concurrency' then
+    Tenant.reschedule(tenant)
   end
 """,
         "",
@@ -107,15 +108,15 @@ end
     Mutant(
         f.STALL,
         f"{LUA}/fn_claim.lua",
-        "    Wakes.pass_on(self.full)\n",
+        "    Wakeup.pass_wakeup(self.full)\n",
         "",
         (f"{WAITING}::test_a_bulk_of_jobs_wakes_several_and_the_baton_the_rest",),
     ),
     Mutant(
         f.STALL,
         f"{LUA}/fn_claim.lua",
-        "  return at == 0 and -1 or max(0, at - NOW)\n",
-        "  return -1\n",
+        "  return at ~= 0 and max(0, at - NOW) or nil\n",
+        "  return nil\n",
         (
             f"{WAITING}::test_a_refill_wakes_a_throttled_tenants_worker",
             f"{WAITING}::test_a_delayed_job_wakes_its_worker_when_it_is_due",
@@ -124,7 +125,7 @@ end
     Mutant(
         f.STALL,
         "supervisor/pageworker_supervisor/queue/claim.py",
-        "            await self._waiting.nudge(worker_id, self._waiting.outgrown(worker_id))\n",
+        "            await self._waiting.wake(worker_id, self._waiting.outgrown(worker_id))\n",
         "            return\n",
         (f"{WAITING}::test_a_claim_that_leaves_more_room_changes_what_is_waited_for",),
     ),

@@ -7,26 +7,28 @@ LEASES = "tests/queue/test_leases.py"
 
 REAPING = """        count = 0
         workers: set[str] = set()
-        for shard in range(self.shards):
+        for shard in range(len(self._shards)):
             taken = REAPED_PER_CALL
             while taken == REAPED_PER_CALL:
                 jitter = secrets.randbelow(1000) / 1000
-                taken, lost = await self._on(shard, "reap", REAPED_PER_CALL, jitter)
+                reply = unpacked(await self._shards.call(shard, "reap", limit=REAPED_PER_CALL, jitter=jitter))
+                taken = reply["count"]
                 count += taken
-                workers.update(worker.decode() for worker in lost)
+                workers.update(reply["workers"])
 """
 LOCKED_REAPING = """        count = 0
         workers: set[str] = set()
-        if not await self._calls.command("SET", "reaper", "1", "NX", key="reaper"):
+        if not await self._shards.functions.command("SET", "reaper", "1", "NX", key="reaper"):
             return Reaped(0, frozenset())
-        for shard in range(self.shards):
+        for shard in range(len(self._shards)):
             taken = REAPED_PER_CALL
             while taken == REAPED_PER_CALL:
                 jitter = secrets.randbelow(1000) / 1000
-                taken, lost = await self._on(shard, "reap", REAPED_PER_CALL, jitter)
+                reply = unpacked(await self._shards.call(shard, "reap", limit=REAPED_PER_CALL, jitter=jitter))
+                taken = reply["count"]
                 count += taken
-                workers.update(worker.decode() for worker in lost)
-        await self._calls.command("DEL", "reaper", key="reaper")
+                workers.update(reply["workers"])
+        await self._shards.functions.command("DEL", "reaper", key="reaper")
 """
 """Mutual exclusion that nobody needs, and that outlives who holds it."""
 
@@ -48,13 +50,13 @@ ROWS = (
     Mutant(
         f.FIXED_TIMEOUT,
         f"{LUA}/fn_lease.lua",
-        "call('ZADD', P .. 'leases', NOW + LEASE_MS, id)",
-        "call('ZADD', P .. 'leases', 'NX', NOW + LEASE_MS, id)",
+        "call('ZADD', Key.leases(), NOW + LEASE_MS, lease.ref)",
+        "call('ZADD', Key.leases(), 'NX', NOW + LEASE_MS, lease.ref)",
         (f"{LEASES}::test_a_heartbeat_keeps_a_job_longer_than_any_fixed_timeout",),
     ),
     Mutant(
         f.REAPER_LOCK,
-        f"{QUEUE}/client.py",
+        f"{QUEUE}/consumer.py",
         REAPING,
         LOCKED_REAPING,
         (f"{LEASES}::test_a_reaper_that_dies_half_way_keeps_nobody_from_reaping",),
@@ -62,24 +64,24 @@ ROWS = (
     Mutant(
         f.REAPER_LOCK,
         f"{LUA}/profile_lock.lua",
-        "  call('ZADD', P .. 'locks', NOW + LEASE_MS, t .. '/' .. f)\n  for _, c in",
-        "  for _, c in",
+        "  call('ZADD', Key.profile_locks(), NOW + LEASE_MS, tenant .. '/' .. profile)\n  for _, context in",
+        "  for _, context in",
         ("tests/queue/test_profiles.py::test_a_dead_holder_loses_the_profile_with_its_jobs",),
     ),
     Mutant(
         f.RACY_RECLAIM,
         f"{LUA}/job.lua",
-        """  Job.release(id, job)
-  call('ZREM', P .. 'leases', id)
+        """  Job.release_permits(job)
+  call('ZREM', Key.leases(), id)
 """,
-        """  Job.release(id, job)
+        """  Job.release_permits(job)
 """,
         (f"{LEASES}::test_two_reapers_take_a_lease_once",),
     ),
     Mutant(
         f.RACY_RECLAIM,
         f"{LUA}/job.lua",
-        """  if f[1] ~= token then
+        """  if job.token ~= token then
     return nil
   end
 """,
@@ -92,8 +94,8 @@ ROWS = (
     Mutant(
         f.RACY_RECLAIM,
         f"{LUA}/fn_claim.lua",
-        "job.tok = job.x .. '-' .. self.nonce",
-        "job.tok = 'token-of-' .. id",
+        "job.token = job.entry .. '-' .. self.nonce",
+        "job.token = 'token-of-' .. id",
         (f"{LEASES}::test_a_silent_worker_loses_its_jobs_and_is_told_so",),
     ),
     Mutant(
@@ -106,8 +108,8 @@ ROWS = (
     Mutant(
         f.POISON,
         f"{LUA}/job.lua",
-        "local crashes = call('HINCRBY', key, 'k', 1)",
-        "local crashes = number(call('HGET', key, 'k'))",
+        "local crashes = call('HINCRBY', Key.job(id), 'crashes', 1)",
+        "local crashes = number(call('HGET', Key.job(id), 'crashes'))",
         (
             f"{LEASES}::test_a_job_that_keeps_killing_its_runner_is_dead_after_three",
             f"{LEASES}::test_a_silent_worker_loses_its_jobs_and_is_told_so",
@@ -116,14 +118,14 @@ ROWS = (
     Mutant(
         f.POISON,
         f"{LUA}/job.lua",
-        "  job.c = Context.alone(job.c)\n",
+        "  job.context = Context.exclusive(job.context)\n",
         "",
         ("tests/queue/test_profiles.py::test_a_solo_job_without_a_profile_has_a_room_of_its_own",),
     ),
     Mutant(
         f.NO_LEASE,
         f"{LUA}/fn_claim.lua",
-        "  call('ZADD', P .. 'leases', unpack(due))\n",
+        "  call('ZADD', Key.leases(), unpack(due))\n",
         "",
         (
             f"{LEASES}::test_a_running_job_is_always_leased_and_pending",
@@ -133,8 +135,8 @@ ROWS = (
     Mutant(
         f.NO_LEASE,
         f"{QUEUE}/claim.py",
-        "nonce = self._unheard.setdefault((worker_id, shard), secrets.token_hex(6))",
-        "nonce = self._unheard[worker_id, shard] = secrets.token_hex(6)",
+        "nonce = self._unread.setdefault((worker_id, shard), secrets.token_hex(6))",
+        "nonce = self._unread[worker_id, shard] = secrets.token_hex(6)",
         ("tests/queue/test_trouble.py::test_a_claim_whose_reply_is_lost_twice_is_repeated_by_the_next",),
     ),
 )

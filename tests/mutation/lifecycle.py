@@ -7,20 +7,49 @@ CANCEL = "tests/queue/test_cancel.py"
 EXPIRY = "tests/queue/test_expiry.py"
 LISTING = "tests/queue/test_listing.py"
 DEAD = "tests/queue/test_dead_bounds.py"
+STATES = "tests/queue/test_job_state.py"
 BEGIN = "tests/worker/test_begin.py"
 
 ROWS = (
     Mutant(
+        f.WRONG_STATE,
+        f"{LUA}/job.lua",
+        "  if not after then\n    error(",
+        "  after = after or before\n  if not after then\n    error(",
+        (f"{STATES}::test_every_pair_is_as_in_the_table",),
+    ),
+    Mutant(
+        f.WRONG_STATE,
+        f"{QUEUE}/library.py",
+        "        follows.setdefault(state.value, {})[event.value] = after.value\n",
+        "        for event in JobEvent:\n            follows.setdefault(state.value, {})[event.value] = after.value\n",
+        (f"{STATES}::test_every_pair_is_as_in_the_table",),
+    ),
+    Mutant(
+        f.MIXED_VERSIONS,
+        f"{LUA}/shard.lua",
+        "  if found or call('EXISTS', Key.meta()) == 1 then\n",
+        "  if false then\n",
+        ("tests/queue/test_schema.py::test_another_schema_is_refused_by_name_and_nothing_is_touched",),
+    ),
+    Mutant(
+        f.MIXED_VERSIONS,
+        f"{QUEUE}/library.py",
+        '    digest = hashlib.blake2b(f"{prefix}\\n{body}".encode(), digest_size=4).hexdigest()\n',
+        "    digest = hashlib.blake2b(prefix.encode(), digest_size=4).hexdigest()\n",
+        ("tests/queue/test_schema.py::test_two_releases_with_one_schema_share_a_redis",),
+    ),
+    Mutant(
         f.CANCEL_LOST,
         f"{LUA}/fn_enqueue.lua",
-        "any_cancelled and Cancellation.take(id)",
+        "any_cancelled and Cancellation.take(new.ref)",
         "false",
         (f"{CANCEL}::test_a_job_that_comes_after_its_cancellation_ends_without_a_turn",),
     ),
     Mutant(
         f.CANCEL_LOST,
         f"{LUA}/fn_finish.lua",
-        "    elseif job.cn and job.pm == '1' and status ~= 'cancelled' then\n",
+        "    elseif job.cancel_requested and job.state == State.RUNNING and done.status ~= 'cancelled' then\n",
         "    elseif false then\n",
         (
             f"{CANCEL}::test_a_job_that_ends_just_then_ends_as_cancelled",
@@ -30,15 +59,15 @@ ROWS = (
     Mutant(
         f.CANCEL_LOST,
         f"{LUA}/job.lua",
-        "  if job.cn then\n",
+        "  if job.cancel_requested then\n",
         "  if false then\n",
         (f"{CANCEL}::test_a_cancelled_job_that_is_put_back_does_not_run_again",),
     ),
     Mutant(
         f.CANCEL_LOST,
         f"{LUA}/cancellation.lua",
-        "    if number(call('HGET', P .. 'cancelled:counts', t)) >= CANCELLED_PER_TENANT then\n      return false\n",
-        "    if false then\n      return false\n",
+        "    if number(call('HGET', Key.cancellation_counts(), tenant)) >= CANCELLATIONS_PER_TENANT then\n",
+        "    if false then\n",
         (f"{CANCEL}::test_a_tenant_that_cancels_without_end_is_refused_and_no_other",),
     ),
     Mutant(
@@ -68,8 +97,8 @@ ROWS = (
     Mutant(
         f.CANCEL_LOST,
         f"{LUA}/wakeup.lua",
-        "      pending.workers[heard] = true\n",
-        "      heard = nil\n",
+        "      pending.workers[latest] = true\n",
+        "      latest = nil\n",
         (
             f"{CANCEL}::test_a_worker_without_a_free_page_writes_the_result",
             f"{EXPIRY}::test_a_worker_without_a_free_page_ends_what_expires_on_time",
@@ -78,7 +107,7 @@ ROWS = (
     Mutant(
         f.EXPIRY_FORGOTTEN,
         f"{LUA}/job.lua",
-        "    Job.expire_at(id, job.e)\n",
+        "    Job.expire_at(id, job.expires_at)\n",
         "    left = nil\n",
         (f"{EXPIRY}::test_put_back_before_a_handler_began_it_expires_on_time",),
     ),
@@ -92,8 +121,8 @@ ROWS = (
     Mutant(
         f.EXPIRY_FORGOTTEN,
         f"{LUA}/job.lua",
-        "    call('HSET', P .. 'job:' .. id, 'b', 1)\n",
-        "    job.b = nil\n",
+        "    call('HSET', Key.job(id), 'begun', 1)\n",
+        "    job.begun = nil\n",
         (f"{EXPIRY}::test_a_job_whose_handler_began_once_does_not_expire_any_more",),
     ),
     Mutant(
@@ -132,15 +161,15 @@ ROWS = (
     Mutant(
         f.LISTING_SCANS,
         f"{LUA}/listing.lua",
-        "t == '' and '-' or '[' .. t .. '/', t == '' and '+' or '(' .. t .. '0'",
+        "tenant == '' and '-' or '[' .. tenant .. '/', tenant == '' and '+' or '(' .. tenant .. '0'",
         "'-', '+'",
         (f"{LISTING}::test_a_listing_does_not_look_at_what_it_does_not_list",),
     ),
     Mutant(
         f.LISTING_SCANS,
         f"{QUEUE}/listing.py",
-        '    "running": ("running",),\n',
-        '    "running": ("queued", "running"),\n',
+        '    "running": ("claimed",),\n',
+        '    "running": ("queued", "claimed"),\n',
         (f"{LISTING}::test_a_listing_does_not_look_at_what_it_does_not_list",),
     ),
     Mutant(
@@ -152,23 +181,23 @@ ROWS = (
     ),
     Mutant(
         f.JUNK_STAYS,
-        f"{QUEUE}/client.py",
-        "        kept = raw[: self.options.dead_text_bytes]\n",
-        "        kept = raw\n",
+        f"{QUEUE}/producer.py",
+        "opaque(raw[: self._dead_text_bytes])",
+        "opaque(raw)",
         (f"{DEAD}::test_a_huge_text_is_kept_in_part_with_its_length_and_digest",),
     ),
     Mutant(
         f.JUNK_STAYS,
         f"{LUA}/dead_letter.lua",
-        "      and number(call('HGET', P .. 'meta', 'dead')) <= terms.dead_bytes\n",
+        "      and number(call('HGET', Key.meta(), 'dead_bytes')) <= retention.dead_bytes\n",
         "",
         (f"{DEAD}::test_all_letters_together_stay_below_the_bytes",),
     ),
     Mutant(
         f.JUNK_STAYS,
         f"{LUA}/dead_letter.lua",
-        "call('ZRANGE', P .. 'dead:weight', 0, 0, 'REV')[1]",
-        "call('ZRANGE', P .. 'dead:weight', 0, 0)[1]",
+        "call('ZRANGE', Key.dead_weight(), 0, 0, 'REV')[1]",
+        "call('ZRANGE', Key.dead_weight(), 0, 0)[1]",
         (f"{DEAD}::test_one_tenants_flood_pushes_out_its_own_letters_only",),
     ),
     Mutant(
@@ -176,6 +205,6 @@ ROWS = (
         f"{INTAKE}/admission.py",
         "        if ahead > most_seconds:\n",
         "        if False:\n",
-        ("tests/intake/test_admit.py::test_no_job_waits_longer_than_the_setting_allows",),
+        ("tests/intake/test_admission.py::test_no_job_waits_longer_than_the_setting_allows",),
     ),
 )

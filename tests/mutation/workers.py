@@ -51,7 +51,7 @@ ROWS = (
     Mutant(
         f.PHANTOM,
         f"{RUNNERS}/page_reservation.py",
-        "        if self.attempt_id is None:\n",
+        "        if not self._in_use:\n",
         "        if False:\n",
         (f"{WORK}::test_a_job_that_never_ran_gives_its_page_back",),
     ),

@@ -11,7 +11,7 @@ from pageworker_supervisor.config.settings import RedisSettings
 from pageworker_supervisor.intake import Intake
 from pageworker_supervisor.intake.timing import IntakeTimeouts
 from pageworker_supervisor.queue import QueueClient
-from pageworker_supervisor.queue.options import DeadLetter
+from pageworker_supervisor.queue.dead_letters import DeadLetter
 from pageworker_supervisor.redis_client import RedisClient, open_redis_client
 from pageworker_supervisor.telemetry.metrics import Metrics
 from pw_intake.pushing import ADMISSION, QUICK
@@ -43,7 +43,7 @@ class Counter:
 
     async def jobs(self) -> int:
         """How many the queue holds."""
-        return sum(stats.queued + stats.delayed for stats in await self.queue.stats())
+        return sum(stats.queued + stats.delayed for stats in await self.queue.inspection.stats())
 
     async def reached(self, jobs: int) -> None:
         """Until the queue holds so many; never more."""
@@ -70,14 +70,14 @@ class Counter:
     async def order(self) -> list[str]:
         """The queued job ids, in the order in which they are claimed."""
         ids: list[str] = []
-        while leases := (await self.queue.claim("reader", everything())).leases:
+        while leases := (await self.queue.consumer.claim("reader", everything())).leases:
             ids += [lease.job_id for lease in leases]
-            assert all(await self.queue.finish_many([(lease, DONE) for lease in leases]))
+            assert all(await self.queue.consumer.finish_many([(lease, DONE) for lease in leases]))
         return ids
 
     async def letters(self) -> list[DeadLetter]:
         """The dead letters."""
-        return list((await self.queue.dead_list()).letters)
+        return list((await self.queue.dead_letters.page()).letters)
 
     @asynccontextmanager
     async def intake(
@@ -86,7 +86,7 @@ class Counter:
         """An intake that runs for the block."""
         through = redis_client or self.redis_client
         queue = QueueClient(through)
-        opened = Intake(through, queue, ADMISSION, "pw", worker_id, Metrics(), timing)
+        opened = Intake(through, queue.producer, ADMISSION, "pw", worker_id, Metrics(), timing)
         async with asyncio.TaskGroup() as tasks:
             watching = tasks.create_task(through.availability.run())
             running = tasks.create_task(opened.run())

@@ -1,4 +1,4 @@
-"""The daemon as it is started without a thought: root, a Redis of its own, everything at its default.
+"""The daemon with every default: started by root, with the embedded Redis.
 
 It has done some work when tests see it, so that there is something to steal: a result, a profile, a dead letter.
 """
@@ -33,11 +33,11 @@ class LocalUserHost:
 
     @property
     def http(self) -> str:
-        """Where it really listens."""
+        """The address where it listens."""
         return str([line for line in self.daemon.log() if line.get("message") == "ready"][-1]["http"])
 
     def workerctl(self, *words: str) -> subprocess.CompletedProcess[str]:
-        """As the daemon's own user."""
+        """With the permissions of the daemon's user."""
         return subprocess.run(
             [str(Path(sys.executable).with_name("workerctl")), *words, "--config", str(self.daemon.config)],
             capture_output=True,
@@ -48,7 +48,8 @@ class LocalUserHost:
 
 @contextmanager
 def default_daemon(data_dir: Path | None = None) -> Iterator[LocalUserHost]:
-    """A daemon with its own Redis that has answered one job; ended with the block. `data_dir`: an existing folder."""
+    """A daemon with the embedded Redis that has answered one job. It ends with the block. `data_dir`: an existing
+    folder."""
     with tempfile.TemporaryDirectory(prefix="pw-local-", ignore_cleanup_errors=True) as temporary:
         folder = Path(temporary)
         folder.chmod(0o711)  # as /var/lib: others may pass through

@@ -1,4 +1,4 @@
-"""Runs a script as an ordinary local user: another user id, no group, no capability; all of the host in sight."""
+"""Runs a script as an ordinary local user: another user id, no group, no capability, and the whole host visible."""
 
 import os
 import subprocess
@@ -6,12 +6,12 @@ import sys
 from dataclasses import dataclass
 
 USER = 54_321
-"""Nobody's. Below every range that daemons take for themselves."""
+"""An unused user id, below every range that daemons reserve."""
 PYTHON = "/usr/bin/python3"
-"""The system's: a checkout may lie where this user can not go."""
+"""The system's Python: this user may have no access to the checkout."""
 SECONDS = 20.0
 
-# What every script may use. `got` says what the try brought; a script that ends without it was refused.
+# Functions for every script. `got` prints what the try obtained; a script that ends without it was refused.
 PRELUDE = """
 import os, signal, socket, stat, struct, sys, time
 from pathlib import Path
@@ -39,7 +39,7 @@ def redis(port, *commands, seconds=3):
 
 @dataclass(frozen=True)
 class LocalTry:
-    """How a try ended. `got`: what it brought, "" where it was refused. `said`: everything, to be read by people."""
+    """How a try ended. `got`: what it obtained, "" where it was refused. `said`: its whole output."""
 
     got: str
     said: str
@@ -52,7 +52,7 @@ def act(script: str, *arguments: object) -> LocalTry:
 
 
 def act_as_root(script: str, *arguments: object) -> LocalTry:
-    """The control of tries on files and processes: the same script, by somebody whom no protection stops."""
+    """The control of tries on files and processes: the same script as root, whom no protection stops."""
     return _run((), script, arguments)
 
 

@@ -1,1 +1,1 @@
-"""Real modules for tests: written, packed, signed and published as an author would."""
+"""Real modules for tests: written, packed, signed and published as an author does it."""

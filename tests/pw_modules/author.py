@@ -1,4 +1,4 @@
-"""An author with a key, who writes small modules."""
+"""A module author with a key, and small modules."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,7 +19,7 @@ SCHEMA: dict[str, Any] = {
 
 
 def manifest(name: str = "shop.product", version: str = "1.4.2", more: str = "") -> str:
-    """A module.toml; `more` are further lines."""
+    """The text of a module.toml. `more` is appended."""
     package = name.replace(".", "_")
     return f'name = "{name}"\nversion = "{version}"\nentrypoint = "{package}:handler"\nsdk = ">=1,<2"\n{more}'
 
@@ -37,7 +37,7 @@ def packed(
 
 
 def folder(parent: Path, text: str | None = None, code: bytes = CODE) -> Path:
-    """The same as a folder, to be packed."""
+    """The same package as a folder, to be packed. `text` is its module.toml."""
     root = parent / "module"
     (root / "shop_product").mkdir(parents=True)
     (root / "module.toml").write_text(manifest() if text is None else text)
@@ -47,13 +47,13 @@ def folder(parent: Path, text: str | None = None, code: bytes = CODE) -> Path:
 
 @dataclass(frozen=True)
 class Author:
-    """Signs and publishes."""
+    """Signs and publishes bundles with one key."""
 
     key: SecretKey = field(default_factory=SecretKey.new)
 
     @property
     def trust(self) -> TrustStore:
-        """Believes this author alone."""
+        """A trust store with this author's key alone."""
         return TrustStore([self.key.public])
 
     def signed(self, bundle: PackedBundle) -> UntrustedBundle:
@@ -61,9 +61,9 @@ class Author:
         return UntrustedBundle(bundle.data, sign(bundle, self.key))
 
     def publisher(self, place: Path | str) -> Publisher:
-        """Publishes to a registry there."""
+        """A publisher to the registry at `place`."""
         return Publisher(Store(place), self.key)
 
     async def publish(self, place: Path | str, bundle: PackedBundle, channel: str = "stable") -> None:
-        """Sign and publish."""
+        """Sign a bundle and publish it."""
         await self.publisher(place).publish(self.signed(bundle), channel)

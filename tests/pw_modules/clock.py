@@ -1,10 +1,10 @@
-"""Time that is set by hand."""
+"""A clock that a test sets."""
 
 from datetime import UTC, datetime, timedelta
 
 
 class Clock:
-    """Says what it is set to."""
+    """Returns the time that it is set to."""
 
     def __init__(self) -> None:
         self.now = datetime.now(UTC)
@@ -13,5 +13,5 @@ class Clock:
         return self.now
 
     def pass_days(self, days: float) -> None:
-        """Later."""
+        """Go forward."""
         self.now += timedelta(days=days)

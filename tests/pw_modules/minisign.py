@@ -1,4 +1,4 @@
-"""The `minisign` program, which is not ours."""
+"""The `minisign` program, as an independent implementation of the signature format."""
 
 import subprocess
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""A web server that holds objects, as much of HTTP and of S3's path style as a registry needs."""
+"""A web server for a registry: as much of HTTP and of S3's path style as a registry uses."""
 
 import hashlib
 import threading
@@ -8,39 +8,41 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 
 class ObjectServer(ThreadingHTTPServer):
-    """Objects by path, with ETags and conditional requests. `away`: every request is cut off."""
+    """Objects by path, with ETags and conditional requests."""
 
     daemon_threads = True
 
     def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), Objects)
+        super().__init__(("127.0.0.1", 0), ObjectRequest)
         self.objects: dict[str, bytes] = {}
         self.asked: list[str] = []
         self.away = False
+        """True: every connection is closed without an answer."""
         self.endless = False
+        """True: every answer is much too large."""
         self.writing = threading.Lock()
         self.gate = threading.Event()
-        """Bundles are only sent while it is set."""
+        """Bundles are sent only while it is set."""
         self.gate.set()
 
     @property
     def url(self) -> str:
-        """Where it is."""
+        """The base URL."""
         return f"http://127.0.0.1:{self.server_port}"
 
     def count(self, ending: str) -> int:
-        """How often something that ends so was fetched in full."""
+        """How often a path with this ending was fetched in full."""
         return sum(line.startswith("200 GET") and line.endswith(ending) for line in self.asked)
 
 
-class Objects(BaseHTTPRequestHandler):
+class ObjectRequest(BaseHTTPRequestHandler):
     """One request."""
 
     protocol_version = "HTTP/1.1"
     server: ObjectServer
 
     def do_GET(self) -> None:
-        """An object, or 304 where its tag is known already."""
+        """Send an object, or 304 if the client has it already."""
         if self.path.endswith(".zip"):
             self.server.gate.wait(10)
         body = self.server.objects.get(self.path)
@@ -54,7 +56,7 @@ class Objects(BaseHTTPRequestHandler):
             self._answer(200, body, tag(body))
 
     def do_PUT(self) -> None:
-        """Write an object, unless a condition says no."""
+        """Store an object, unless the request's condition does not hold."""
         body = self.rfile.read(int(self.headers["Content-Length"] or 0))
         wanted = self.headers["If-Match"]
         with self.server.writing:
@@ -82,7 +84,7 @@ class Objects(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def log_message(self, format: str, *args: object) -> None:
-        """Quiet."""
+        """Log nothing."""
 
 
 def tag(body: bytes) -> str:
@@ -92,7 +94,7 @@ def tag(body: bytes) -> str:
 
 @contextmanager
 def object_server() -> Iterator[ObjectServer]:
-    """A server on a free port of loopback."""
+    """A server on a free loopback port."""
     with ObjectServer() as server:
         thread = threading.Thread(target=server.serve_forever, args=(0.01,))
         thread.start()

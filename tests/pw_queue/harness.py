@@ -10,7 +10,10 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
 from pageworker_supervisor.queue import QueueClient
-from pageworker_supervisor.queue.options import Capacity, Lease, QueueOptions
+from pageworker_supervisor.queue.capacity import Capacity
+from pageworker_supervisor.queue.lease import Lease
+from pageworker_supervisor.queue.messagepack import packed
+from pageworker_supervisor.queue.options import QueueOptions
 from pageworker_supervisor.redis_client import Router
 from pw_queue.words import DONE, everything
 
@@ -21,10 +24,15 @@ def plain_client(port: int) -> redis.Redis:
 
 
 class QueueHarness:
-    """`queue` and `client`, and what tests do with them again and again."""
+    """`queue`, its parts, `client`, and what tests do with them again and again."""
 
     def __init__(self, queue: QueueClient, client: Any) -> None:
         self.queue = queue
+        self.producer = queue.producer
+        self.consumer = queue.consumer
+        self.inspection = queue.inspection
+        self.dead_letters = queue.dead_letters
+        self.outbox = queue.outbox
         self.client = client
         self.ahead = 0
 
@@ -34,9 +42,13 @@ class QueueHarness:
         for shard in range(self.queue.shards):
             await self.client.set(f"{self.queue.prefix}:{{{shard}}}:clock", self.ahead)
 
+    def function_call(self, name: str, **request: Any) -> tuple[str, int, str, bytes]:
+        """What `fcall` of a Redis client takes, for the first shard."""
+        return self.queue.function(name), 1, f"{self.queue.prefix}:{{0}}", packed(**request)
+
     async def take(self, worker: str = "w1", capacity: Capacity | None = None) -> list[Lease]:
         """Claim; by default everything there is."""
-        return list((await self.queue.claim(worker, capacity or everything())).leases)
+        return list((await self.consumer.claim(worker, capacity or everything())).leases)
 
     async def one(self, worker: str = "w1", capacity: Capacity | None = None) -> Lease:
         """Claim exactly one."""
@@ -45,7 +57,7 @@ class QueueHarness:
 
     async def finish(self, leases: list[Lease]) -> None:
         """End them all well."""
-        assert all(await self.queue.finish_many([(lease, DONE) for lease in leases]))
+        assert all(await self.consumer.finish_many([(lease, DONE) for lease in leases]))
 
     async def drain(self, worker: str = "w1", capacity: Capacity | None = None) -> list[str]:
         """Claim and finish until nothing comes; the job ids in the order in which they came."""

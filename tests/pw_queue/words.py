@@ -4,7 +4,10 @@ from typing import Any
 
 from pageworker_supervisor.contract.context_key import ContextKey
 from pageworker_supervisor.contract.job_ref import JobRef
-from pageworker_supervisor.queue.options import Capacity, ContextCapacity, FinishRequest, NewJob, QuotaLimits
+from pageworker_supervisor.queue.capacity import Capacity, ContextCapacity
+from pageworker_supervisor.queue.lease import FinishRequest
+from pageworker_supervisor.queue.new_job import NewJob
+from pageworker_supervisor.queue.quota_limits import QuotaLimits
 
 DONE = FinishRequest(status="succeeded", result=b'{"status":"succeeded"}')
 
@@ -28,10 +31,10 @@ def ref(job_id: str, tenant: str = "acme") -> JobRef:
 
 def everything(limit: int = 100) -> Capacity:
     """Room for anything."""
-    return Capacity(limit=limit, runner_slots=limit, pages_per_room=limit)
+    return Capacity(limit=limit, runner_slots=limit, pages_per_runner=limit)
 
 
 def places(*rooms: tuple[str, str | None, int], limit: int = 100, new: int = 0, pages: int = 4) -> Capacity:
     """Warm contexts, each (tenant, profile, free pages), and `new` rooms."""
     held = [ContextCapacity(ContextKey(tenant, profile), free) for tenant, profile, free in rooms]
-    return Capacity(limit=limit, contexts=held, runner_slots=new, pages_per_room=pages)
+    return Capacity(limit=limit, contexts=held, runner_slots=new, pages_per_runner=pages)

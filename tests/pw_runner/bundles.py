@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Packed:
-    """A zip as the registry would have verified it."""
+    """A bundle, as if it had been verified."""
 
     name: str
     version: str

@@ -1,4 +1,4 @@
-"""python -m pw_runner.direct FD PROFILE: a runner without its sandbox, for what has nothing to do with it."""
+"""python -m pw_runner.direct FD PROFILE: a runner without a sandbox, for tests that need none."""
 
 import asyncio
 import socket
@@ -11,14 +11,14 @@ from pageworker_runner.process import run_process
 
 
 class NoConfinement:
-    """Gives nothing up."""
+    """Gives up no rights."""
 
     def allow_exec(self, programs: Sequence[str]) -> None:
-        """Nothing, but what is asked for has to exist."""
+        """Check only that the programs exist."""
         assert all(Path(program).exists() for program in programs)
 
     def confine(self) -> dict[str, str]:
-        """Nothing."""
+        """Do nothing."""
         return {}
 
 

@@ -1,4 +1,4 @@
-"""Stands in for the egress gateway and the whole web behind it: answers on the runner's own listener."""
+"""A fake egress gateway with a fake web behind it. It answers on the runner's own listener."""
 
 import asyncio
 import re
@@ -32,7 +32,7 @@ class Request:
 
 @dataclass(frozen=True)
 class SiteAnswer:
-    """`held`: never answered. `unfinished`: the body never ends."""
+    """One answer. `held`: it is never sent. `unfinished`: its body never ends."""
 
     body: str = ""
     status: str = "200 OK"
@@ -48,18 +48,18 @@ def _not_found(request: Request) -> SiteAnswer:
 
 @dataclass
 class Site:
-    """Pages by path, for every host. `seen` is what was asked for."""
+    """Pages by path, the same for every host. `seen` has the requests."""
 
     pages: dict[str, SiteAnswer | Callable[[Request], SiteAnswer]] = field(default_factory=dict)
     seen: list[Request] = field(default_factory=list)
     arrived: asyncio.Event = field(default_factory=asyncio.Event)
     hung_up: asyncio.Event = field(default_factory=asyncio.Event)
-    """Somebody closed the connection before an unfinished body."""
+    """Set once a client has closed its connection during an unfinished body."""
     _server: asyncio.Server | None = None
     _clients: set[asyncio.Task[None]] = field(default_factory=set)
 
     async def serve(self, listener: socket.socket) -> Self:
-        """Answer on `listener`, which is the site's from now on."""
+        """Answer on `listener`. The site closes it."""
         listener.setblocking(False)
         self._server = await asyncio.start_server(self._client, sock=listener)
         return self
@@ -74,7 +74,7 @@ class Site:
         await asyncio.gather(*self._clients, return_exceptions=True)
 
     def requested(self, path: str) -> list[Request]:
-        """What came for one path."""
+        """The requests for one path."""
         return [request for request in self.seen if request.path == path]
 
     async def _client(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

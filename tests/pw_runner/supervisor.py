@@ -1,4 +1,4 @@
-"""The supervisor's side of the channel, as thin as a test needs it. Every message goes through the permit table."""
+"""A fake supervisor: as much of the wire as tests need. The permit table checks every message of the runner."""
 
 import asyncio
 import itertools
@@ -23,7 +23,7 @@ from pw_runner.site import Site
 
 CHROMIUM = Path("/usr/lib/chromium/chromium")
 HEADLESS_SHELL = Path("/usr/lib/chromium/chromium-headless-shell")
-NOBODY = 65534
+UNPRIVILEGED_UID = 65534
 STOP_SECONDS = 15
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -32,7 +32,7 @@ Word = TypeVar("Word", bound=m.Message)
 
 @dataclass
 class Told:
-    """All that a runner said of one attempt."""
+    """The messages of a runner about one attempt."""
 
     logs: list[m.LogLine] = field(default_factory=list)
     artifacts: list[tuple[m.ArtifactData, bytes]] = field(default_factory=list)
@@ -61,10 +61,10 @@ class Told:
 
 
 class Supervisor:
-    """Starts one runner and talks to it."""
+    """Starts one runner and exchanges messages with it."""
 
     def __init__(self, browser: Path = HEADLESS_SHELL, profile: Path | None = None, **boot: Any) -> None:
-        """Without `profile` it gets a folder of its own, which goes with it."""
+        """Without `profile` the runner gets a folder that is deleted with it."""
         self.site = Site()
         self.retired: list[str] = []
         self.logs: list[m.LogLine] = []
@@ -72,8 +72,8 @@ class Supervisor:
         self.freed: list[str] = []
         self.offers: list[m.Offer] = []
         self.grants = True
-        """Whether artifacts are granted as they are offered."""
-        # Not pytest's own folder: that is closed to the runner's user, again with each session that starts.
+        """Whether offered artifacts are granted at once."""
+        # Not pytest's own folder: the runner's user cannot enter it.
         self._scratch = None if profile else tempfile.TemporaryDirectory(prefix="pw_", ignore_cleanup_errors=True)
         self.profile = profile or Path(self._scratch.name if self._scratch else "")
         self._boot = {"pages": 2, "persistent": True, "recycle_seconds": 3.0, **boot}
@@ -87,7 +87,7 @@ class Supervisor:
         self.ready: m.Ready | None = None
 
     async def start(self) -> Self:
-        """Spawn and boot; returns once the runner is ready."""
+        """Start the process and boot the runner. Returns once it is ready."""
         self.channel = Channel(await self.spawn(), m.TO_RUNNER, m.TO_SUPERVISOR)
         self._reader = asyncio.get_running_loop().create_task(self._read())
         await self.send(
@@ -109,7 +109,7 @@ class Supervisor:
         return self
 
     async def spawn(self) -> socket.socket:
-        """Start the process without its sandbox; our end of the channel."""
+        """Start the process without a sandbox. Returns the supervisor's end of the channel."""
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
         with theirs:
             self.process = self._popen(theirs.fileno())
@@ -126,11 +126,11 @@ class Supervisor:
                 "TMPDIR": "/tmp",
                 "PYTHONPATH": ":".join(str(ROOT / folder) for folder in ("runner", "sandbox", "tests")),
             },
-            **self._user(NOBODY),
+            **self._user(UNPRIVILEGED_UID),
         )
 
     def _user(self, uid: int) -> dict[str, Any]:
-        """Chromium's own sandbox refuses to run as root. The profile becomes that user's."""
+        """Chromium's own sandbox refuses to run as root. So the profile is given to this user."""
         if os.geteuid() != 0:
             return {}
         for folder, _, files in os.walk(self.profile):
@@ -139,21 +139,21 @@ class Supervisor:
         return {"user": uid, "group": uid, "extra_groups": []}
 
     async def wait(self) -> int:
-        """Until the process has ended; the exit code."""
+        """Wait until the process has ended. Returns its exit code."""
         return await asyncio.get_running_loop().run_in_executor(None, self.process.wait, 20)
 
     def kill(self) -> None:
-        """End it now."""
+        """Kill the process."""
         self.process.kill()
 
     async def stop(self) -> int:
-        """Ask it to stop; the exit code."""
+        """Ask the runner to stop. Returns its exit code."""
         if not self.ended:
             await self.send(m.Stop())
         return await self.exited()
 
     async def exited(self) -> int:
-        """Wait for the end of the process; the exit code."""
+        """Wait for the end of the process and clean up. Returns its exit code."""
         code = await self.wait()
         await self._reader
         self.channel.close()
@@ -163,7 +163,7 @@ class Supervisor:
         return code
 
     async def close(self) -> None:
-        """Whatever state it is in: end it."""
+        """End the runner, whatever state it is in."""
         if not self.ended:
             try:
                 await self.send(m.Stop())
@@ -173,11 +173,11 @@ class Supervisor:
         await self.exited()
 
     async def send(self, message: m.Message, descriptors: list[int] | None = None) -> None:
-        """One message."""
+        """Send one message."""
         await self.channel.send(message, descriptors or [])
 
     async def give(self, module: Packed, sha256: str | None = None) -> None:
-        """Send a module."""
+        """Send a module. `sha256`: announce this digest instead of the right one."""
         descriptor = seal(module.data, module.name)
         try:
             message = m.Module(
@@ -204,7 +204,7 @@ class Supervisor:
         job_id: str = "j",
         begin_before: float | None = None,
     ) -> str:
-        """Give the module and send a Run; its attempt id."""
+        """Send the module, if it was not sent before, and a Run. Returns the attempt id."""
         if (module.name, module.version, module.sha256) not in self._sent:
             self._sent.add((module.name, module.version, module.sha256))
             await self.give(module)
@@ -229,7 +229,7 @@ class Supervisor:
         return attempt
 
     async def run(self, module: Packed, payload: dict[str, Any] | None = None, **given: Any) -> Told:
-        """Run to the end, recycling included."""
+        """Run one attempt to its end, recycling included."""
         return await self.finished(await self.begin(module, payload, **given))
 
     async def finished(self, attempt: str) -> Told:
@@ -249,7 +249,7 @@ class Supervisor:
         return self.told[attempt]
 
     async def grant(self, offer: m.Offer) -> None:
-        """Let it hand over what it offers."""
+        """Grant an offer."""
         self._permits.granted(offer.attempt_id)
         await self.send(m.Grant(attempt_id=offer.attempt_id, number=offer.number))
 
@@ -260,7 +260,7 @@ class Supervisor:
         await self.until(lambda: number in self._pongs)
 
     async def until(self, holds: Any, seconds: float = 30) -> None:
-        """Wait for something the runner says."""
+        """Wait until `holds()` is true. It is evaluated after every message of the runner."""
         async with asyncio.timeout(seconds), self._changed:
             await self._changed.wait_for(holds)
 

@@ -26,7 +26,7 @@ class Cluster:
 
     @property
     def url(self) -> str:
-        """Our URL form."""
+        """The URL as `redis.url` takes it."""
         return "redis+cluster://" + ",".join(f"127.0.0.1:{node.port}" for node in self.nodes)
 
     def primaries(self) -> list[RedisServer]:
@@ -38,7 +38,7 @@ class Cluster:
         return int(self.nodes[0].command("CLUSTER", "KEYSLOT", key))
 
     def owner(self, slot: int) -> RedisServer:
-        """Who serves the slot, as the first node that answers sees it."""
+        """The node that serves the slot, in the view of the first node that answers."""
         for asked in [*self.nodes, *self.replicas]:
             try:
                 ranges = asked.command("CLUSTER", "SLOTS")
@@ -47,7 +47,7 @@ class Cluster:
             for first, last, primary, *_ in ranges:
                 if first <= slot <= last:
                     return self._by_port(primary[1])
-        raise LookupError(f"nobody serves slot {slot}")
+        raise LookupError(f"no node serves slot {slot}")
 
     def failover(self, i: int, *, takeover: bool = False) -> None:
         """Make the ith replica primary of its range (again: the other way round), and wait for all to know."""
@@ -80,14 +80,15 @@ class Cluster:
                 node.command("CLUSTER", "SETSLOT", slot, "NODE", target_id)
 
     def start_migration(self, slot: int, target: RedisServer) -> RedisServer:
-        """Open the slot's move, no more: from now on its owner, which is returned, sends by ASK for what it has not."""
+        """Start to move the slot, and return its owner. From now on the owner answers ASK for keys that it does not
+        have."""
         source = self.owner(slot)
         target.command("CLUSTER", "SETSLOT", slot, "IMPORTING", _node_id(source))
         source.command("CLUSTER", "SETSLOT", slot, "MIGRATING", _node_id(target))
         return source
 
     def wait_ok(self) -> None:
-        """Until every node says that the cluster is complete."""
+        """Wait until every node reports that the cluster is complete."""
         until(
             lambda: all(_state_ok(node) for node in [*self.nodes, *self.replicas]),
             "the cluster is complete",
@@ -145,7 +146,7 @@ def cluster(
 
 @contextmanager
 def newcomer(formed: Cluster) -> Iterator[RedisServer]:
-    """One primary more, which has no slots yet, for the block. It must have none again at the end."""
+    """One more primary without slots, for the block. It must have none again at the end."""
     everyone = [*formed.nodes, *formed.replicas]
     with tempfile.TemporaryDirectory(prefix="pw-cluster-") as home, ExitStack() as stack:
         node = RedisServer(_options(1500), directory=Path(home))

@@ -7,7 +7,7 @@ FIRST, LAST = 12_000, 31_000
 
 
 def free_port() -> int:
-    """A port that nobody listens on now. Another process may take it first: whoever starts a server retries."""
+    """A port on which no process listens now. Another process may take it first: callers that start a server retry."""
     chosen = random.SystemRandom()
     while True:
         port = chosen.randint(FIRST, LAST)

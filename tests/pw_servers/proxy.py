@@ -1,4 +1,4 @@
-"""A TCP proxy in front of one Redis that loses, delays or cuts what a network would."""
+"""A TCP proxy in front of one Redis that loses, delays or cuts traffic as a network does."""
 
 import asyncio
 import contextlib
@@ -79,7 +79,7 @@ class RespProxy:
         self._flowing.clear()
 
     def reset_connections(self) -> None:
-        """Reset what is connected now; new connections are fine."""
+        """Reset the connections that are open now; new ones work."""
         for wire in list(self._wires):
             wire.close()
 
@@ -89,7 +89,7 @@ class RespProxy:
         self._flowing.set()
 
     async def wait_idle(self) -> None:
-        """Until no client is connected."""
+        """Wait until no client is connected."""
         await self._idle.wait()
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

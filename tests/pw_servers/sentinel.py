@@ -1,4 +1,4 @@
-"""A primary, a replica and three sentinels, as operators run them, but quick to notice."""
+"""A primary, a replica and three sentinels, as operators run them, but with short intervals."""
 
 import contextlib
 import secrets
@@ -26,7 +26,7 @@ class Sentinels:
 
     @property
     def url(self) -> str:
-        """Our URL form."""
+        """The URL as `redis.url` takes it."""
         hosts = ",".join(f"127.0.0.1:{sentinel.port}" for sentinel in self.sentinels)
         return f"redis+sentinel://{hosts}/{SERVICE}"
 
@@ -38,7 +38,7 @@ class Sentinels:
 
     @property
     def replica(self) -> RedisServer:
-        """The other one."""
+        """The replica."""
         primary = self.primary
         return next(node for node in self.nodes if node is not primary)
 
@@ -66,12 +66,12 @@ class Sentinels:
         return old
 
     def wait_moved_from(self, old: RedisServer) -> None:
-        """Until every sentinel names another primary and that one says so itself."""
+        """Wait until every sentinel names another primary, and that one reports the same."""
         until(lambda: all(self._primary_port(s) != old.port for s in self.sentinels), "sentinels agree", 30)
         until(lambda: _role(self.primary) == "master", "the new primary is one", 30)
 
     def wait_replicating(self) -> None:
-        """Until the replica is in step with the primary."""
+        """Wait until the replica is in step with the primary."""
         until(lambda: self.primary.command("WAIT", 1, 50) >= 1, "the replica follows", 30)
 
     @staticmethod

@@ -43,13 +43,13 @@ class RedisServer:
 
     @property
     def url(self) -> str:
-        """Our URL form, without a password: tests that need a user add it."""
+        """The URL as `redis.url` takes it, without a password: tests that need a user add it."""
         scheme = "rediss" if self.certificates else "redis"
         return f"{scheme}://127.0.0.1:{self.port}/0"
 
     @property
     def ca_file(self) -> Path | None:
-        """What a TLS client has to trust."""
+        """The certificate that a TLS client has to trust."""
         return self.certificates.ca if self.certificates else None
 
     @property
@@ -61,7 +61,7 @@ class RedisServer:
 
     @property
     def is_up(self) -> bool:
-        """Whether the process runs: it may have ended by itself."""
+        """Whether the process runs: it may have ended on its own."""
         return self._process is not None and self._process.poll() is None
 
     @property
@@ -202,7 +202,7 @@ def redis_server(
 ) -> Iterator[RedisServer]:
     """A standalone server for the block; with `aof` as durable as a worker's own.
 
-    `acl_file` is copied, so that ACL SAVE changes nobody's file.
+    `acl_file` is copied, so that ACL SAVE does not change the original.
     """
     home = directory or Path(tempfile.mkdtemp(prefix="pw-redis-"))
     words = list(options)

@@ -1,11 +1,11 @@
-"""Waiting for what no event announces: another process' port or state."""
+"""Waiting for conditions without an event: the port or state of another process."""
 
 import time
 from collections.abc import Callable
 
 
 def until(holds: Callable[[], bool], what: str, seconds: float = 20.0, step: float = 0.005) -> None:
-    """Ask again until it holds. Raises TimeoutError that names `what`."""
+    """Ask until it holds. Raises TimeoutError that names `what`."""
     deadline = time.monotonic() + seconds
     while not holds():
         if time.monotonic() > deadline:

@@ -17,7 +17,7 @@ from pw_daemon import HEADLESS_SHELL, DaemonFolder, DaemonProcess, place
 from pageworker_supervisor.cli.connect import open_queue
 from pageworker_supervisor.contract.job_ref import JobRef
 from pageworker_supervisor.queue import QueueClient
-from pageworker_supervisor.queue.options import JobView
+from pageworker_supervisor.queue.views import JobView
 from pageworker_supervisor.redis_client import RedisClient
 from pw_tenants.mailbox import Mailbox
 from pw_tenants.modules import write_modules
@@ -109,12 +109,12 @@ class Home:
     async def jobs(self) -> list[JobView]:
         """All jobs without a result."""
         found: list[JobView] = []
-        page = await self.queue.jobs()
+        page = await self.queue.inspection.jobs()
         while True:
             found += page.jobs
             if page.cursor is None:
                 return found
-            page = await self.queue.jobs(cursor=page.cursor)
+            page = await self.queue.inspection.jobs(cursor=page.cursor)
 
     async def workerctl(self, *words: str) -> tuple[int, str]:
         """One command as an operator types it: exit code, then what it printed on both streams."""

@@ -18,7 +18,8 @@ from pageworker_supervisor.components import HostEnvironment, Timeouts
 from pageworker_supervisor.config.data_dir import data_dir_of
 from pageworker_supervisor.config.load import load
 from pageworker_supervisor.queue import QueueClient
-from pageworker_supervisor.queue.options import LEASE_MS, NewJob
+from pageworker_supervisor.queue.new_job import NewJob
+from pageworker_supervisor.queue.options import LEASE_MS
 from pageworker_supervisor.redis_client import RedisClient, Router
 from pageworker_supervisor.registry import Registry
 from pageworker_supervisor.telemetry.metrics import Metrics
@@ -72,7 +73,7 @@ class Echoes:
 
     async def push(self, *tickets: NewJob) -> None:
         """Into the queue."""
-        await self.queue.enqueue(tickets)
+        await self.queue.producer.enqueue(tickets)
 
     async def answered(self, count: int, seconds: float = 10) -> None:
         """Wait until so many jobs have a result. Raises TimeoutError."""

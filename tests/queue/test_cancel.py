@@ -9,7 +9,7 @@ from pw_queue import DONE, QueueHarness, blocked, everything, open_harness, ref,
 from pw_servers import RedisServer
 
 from pageworker_supervisor.queue.errors import CancelHolds
-from pageworker_supervisor.queue.options import FinishRequest, Lease
+from pageworker_supervisor.queue.lease import FinishRequest, Lease
 
 CANCELLED = FinishRequest(status="cancelled", result=b'{"status":"cancelled"}')
 PER_TENANT = 10_000
@@ -17,134 +17,134 @@ PER_TENANT = 10_000
 
 
 async def test_a_job_that_comes_after_its_cancellation_ends_without_a_turn(harness: QueueHarness) -> None:
-    assert await harness.queue.cancel(ref("j1")) == "awaited"
-    assert await harness.queue.enqueue([ticket("j1"), ticket("j2")]) == ["queued", "queued"]
+    assert await harness.inspection.cancel(ref("j1")) == "awaited"
+    assert await harness.producer.enqueue([ticket("j1"), ticket("j2")]) == ["queued", "queued"]
     leases = await harness.take()
-    assert [(lease.job_id, lease.verdict) for lease in leases] == [("j1", "cancelled"), ("j2", None)]
+    assert [(lease.job_id, lease.ending) for lease in leases] == [("j1", "cancelled"), ("j2", None)]
     await harness.finish(leases)
-    assert await harness.queue.cancel(ref("j1")) == "finished"
+    assert await harness.inspection.cancel(ref("j1")) == "finished"
 
 
 @pytest.mark.parametrize("fields", [{"delay_ms": 5_000}, {"profile_id": "p"}, {"expires_at_ms": 1}])
 async def test_whatever_kind_of_job_it_is_that_comes(harness: QueueHarness, fields: dict[str, Any]) -> None:
-    assert await harness.queue.cancel(ref("j1")) == "awaited"
-    await harness.queue.enqueue([ticket("j1", **fields)])
+    assert await harness.inspection.cancel(ref("j1")) == "awaited"
+    await harness.producer.enqueue([ticket("j1", **fields)])
     lease = await harness.one()
-    assert (lease.job_id, lease.verdict) == ("j1", "cancelled")
+    assert (lease.job_id, lease.ending) == ("j1", "cancelled")
     await harness.finish([lease])
 
 
 async def test_a_remembered_cancellation_is_for_one_job_of_one_tenant(harness: QueueHarness) -> None:
-    await harness.queue.cancel(ref("j1", "other"))
-    await harness.queue.enqueue([ticket("j1")])
-    assert (await harness.one()).verdict is None
+    await harness.inspection.cancel(ref("j1", "other"))
+    await harness.producer.enqueue([ticket("j1")])
+    assert (await harness.one()).ending is None
 
 
 async def test_a_remembered_cancellation_is_forgotten_in_time_and_leaves_nothing(harness: QueueHarness) -> None:
-    assert await harness.queue.cancel(ref("j1")) == "awaited"
-    assert 0 < await harness.client.pttl("pw:{0}:cancelled") <= 86_400_000
-    assert 0 < await harness.client.pttl("pw:{0}:cancelled:counts") <= 86_400_000
+    assert await harness.inspection.cancel(ref("j1")) == "awaited"
+    assert 0 < await harness.client.pttl("pw:{0}:cancellations") <= 86_400_000
+    assert 0 < await harness.client.pttl("pw:{0}:cancellations:counts") <= 86_400_000
     await harness.later(86_400_001)
-    await harness.queue.enqueue([ticket("j1")])
-    assert (await harness.one()).verdict is None
-    assert await harness.client.exists("pw:{0}:cancelled", "pw:{0}:cancelled:counts") == 0
+    await harness.producer.enqueue([ticket("j1")])
+    assert (await harness.one()).ending is None
+    assert await harness.client.exists("pw:{0}:cancellations", "pw:{0}:cancellations:counts") == 0
 
 
 async def test_a_tenant_that_cancels_without_end_is_refused_and_no_other(harness: QueueHarness) -> None:
     """What was acknowledged is not forgotten for what comes later, so memory ends by refusing."""
-    assert await harness.queue.cancel(ref("early", "acme")) == "awaited"
+    assert await harness.inspection.cancel(ref("early", "acme")) == "awaited"
     for first in range(0, PER_TENANT + 100, 500):
         async with harness.client.pipeline(transaction=False) as pipe:
             for number in range(first, first + 500):
-                pipe.fcall(harness.queue.function("cancel"), 1, "pw:{0}", f"greedy/{number}", 60_000)
+                pipe.fcall(*harness.function_call("cancel", ref=f"greedy/{number}", memory_ms=60_000))
             words = await pipe.execute()
     assert words[-1] == b"unknown"
-    assert await harness.queue.cancel(ref("0", "greedy")) == "awaited", "known already"
-    assert await harness.client.zcard("pw:{0}:cancelled") == PER_TENANT + 1
-    assert await harness.queue.cancel(ref("late", "acme")) == "awaited"
-    await harness.queue.enqueue([ticket("early"), ticket("late")])
-    assert {lease.verdict for lease in await harness.take()} == {"cancelled"}
+    assert await harness.inspection.cancel(ref("0", "greedy")) == "awaited", "known already"
+    assert await harness.client.zcard("pw:{0}:cancellations") == PER_TENANT + 1
+    assert await harness.inspection.cancel(ref("late", "acme")) == "awaited"
+    await harness.producer.enqueue([ticket("early"), ticket("late")])
+    assert {lease.ending for lease in await harness.take()} == {"cancelled"}
     await harness.later(60_001)
-    assert await harness.queue.cancel(ref("new", "greedy")) == "awaited", "the old ones are over"
+    assert await harness.inspection.cancel(ref("new", "greedy")) == "awaited", "the old ones are over"
 
 
 async def _retry(harness: QueueHarness, lease: Lease) -> bool:
-    return await harness.queue.retry(lease, 10, b"{}")
+    return await harness.consumer.retry(lease, 10, b"{}")
 
 
 async def _defer(harness: QueueHarness, lease: Lease) -> bool:
-    return await harness.queue.defer(lease, 10, "no page")
+    return await harness.consumer.defer(lease, 10, "no page")
 
 
 async def _give_back(harness: QueueHarness, lease: Lease) -> bool:
-    return await harness.queue.requeue(lease)
+    return await harness.consumer.requeue(lease)
 
 
 async def _crash(harness: QueueHarness, lease: Lease) -> bool:
-    return await harness.queue.crash(lease, 10, b"{}")
+    return await harness.consumer.crash(lease, 10, b"{}")
 
 
 async def _reap(harness: QueueHarness, lease: Lease) -> bool:
     await harness.later(50_000)
-    return (await harness.queue.reap()).count == 1
+    return (await harness.consumer.reap()).count == 1
 
 
 @pytest.mark.parametrize("act", [_retry, _defer, _give_back, _crash, _reap])
 async def test_a_cancelled_job_that_is_put_back_does_not_run_again(
     harness: QueueHarness, act: Callable[[QueueHarness, Lease], Awaitable[bool]]
 ) -> None:
-    await harness.queue.enqueue([ticket("j1")])
+    await harness.producer.enqueue([ticket("j1")])
     lease = await harness.one()
-    assert await harness.queue.cancel(ref("j1")) == "cancelling"
+    assert await harness.inspection.cancel(ref("j1")) == "cancelling"
     assert await act(harness, lease)
     await harness.later(20_000)
     (again,) = await harness.take("w2")
-    assert again.verdict == "cancelled"
+    assert again.ending == "cancelled"
     await harness.finish([again])
 
 
 async def test_a_job_that_ends_just_then_ends_as_cancelled(harness: QueueHarness) -> None:
-    await harness.queue.enqueue([ticket("j1"), ticket("j2")])
+    await harness.producer.enqueue([ticket("j1"), ticket("j2")])
     first, second = await harness.take()
-    assert await harness.queue.cancel(ref("j1")) == "cancelling"
+    assert await harness.inspection.cancel(ref("j1")) == "cancelling"
     with pytest.raises(CancelHolds):
-        await harness.queue.finish(first, DONE)
-    assert await harness.queue.finish_many([(first, DONE), (second, DONE)]) == [False, True]
-    assert await harness.queue.result(ref("j1")) is None
-    assert [await harness.queue.finish(first, CANCELLED) for _ in range(2)] == [True, True]
+        await harness.consumer.finish(first, DONE)
+    assert await harness.consumer.finish_many([(first, DONE), (second, DONE)]) == [False, True]
+    assert await harness.inspection.result(ref("j1")) is None
+    assert [await harness.consumer.finish(first, CANCELLED) for _ in range(2)] == [True, True]
     assert await harness.results() == [DONE.result, CANCELLED.result]
-    assert await harness.queue.cancel(ref("j1")) == "finished"
+    assert await harness.inspection.cancel(ref("j1")) == "finished"
 
 
 async def test_what_ends_otherwise_already_is_not_acknowledged(harness: QueueHarness) -> None:
-    await harness.queue.enqueue([ticket("late", expires_at_ms=1)])
-    assert await harness.queue.reap()
-    assert await harness.queue.cancel(ref("late")) == "finished", "only its result is left to be written"
+    await harness.producer.enqueue([ticket("late", expires_at_ms=1)])
+    assert await harness.consumer.reap()
+    assert await harness.inspection.cancel(ref("late")) == "finished", "only its result is left to be written"
     lease = await harness.one()
-    assert lease.verdict == "expired"
-    assert await harness.queue.cancel(ref("late")) == "finished"
-    assert await harness.queue.finish(lease, FinishRequest(status="expired", result=b"{}"))
+    assert lease.ending == "expired"
+    assert await harness.inspection.cancel(ref("late")) == "finished"
+    assert await harness.consumer.finish(lease, FinishRequest(status="expired", result=b"{}"))
 
 
 async def test_a_cancelled_job_keeps_that_end_while_it_is_written(harness: QueueHarness) -> None:
-    await harness.queue.enqueue([ticket("j1")])
-    assert await harness.queue.cancel(ref("j1")) == "cancelled"
-    assert await harness.queue.cancel(ref("j1")) == "cancelled"
+    await harness.producer.enqueue([ticket("j1")])
+    assert await harness.inspection.cancel(ref("j1")) == "cancelled"
+    assert await harness.inspection.cancel(ref("j1")) == "cancelled"
     lease = await harness.one()
-    assert await harness.queue.cancel(ref("j1")) == "cancelled"
-    assert await harness.queue.requeue(lease)
+    assert await harness.inspection.cancel(ref("j1")) == "cancelled"
+    assert await harness.consumer.requeue(lease)
     again = await harness.one()
-    assert again.verdict == "cancelled"
+    assert again.ending == "cancelled"
     await harness.finish([again])
 
 
 async def test_a_worker_without_a_free_page_writes_the_result(harness: QueueHarness, live_redis: RedisServer) -> None:
     """All pages are taken for an hour; what is cancelled or expires meanwhile is not to wait for one."""
-    await harness.queue.enqueue([ticket("runs"), ticket("waits"), ticket("late", delay_ms=10**7)])
+    await harness.producer.enqueue([ticket("runs"), ticket("waits"), ticket("late", delay_ms=10**7)])
     assert len(await harness.take("w1", everything(1))) == 1
     assert await harness.take("w1", everything(0)) == []
     async with open_harness(live_redis.port) as other:
-        for act in (other.queue.cancel(ref("waits")), other.queue.cancel(ref("late"))):
+        for act in (other.queue.inspection.cancel(ref("waits")), other.queue.inspection.cancel(ref("late"))):
             waiting = _wait(harness, "w1")
             async with asyncio.timeout(5), asyncio.TaskGroup() as tasks:
                 woken = tasks.create_task(waiting)
@@ -156,4 +156,4 @@ async def test_a_worker_without_a_free_page_writes_the_result(harness: QueueHarn
 
 
 async def _wait(harness: QueueHarness, worker: str) -> bool:
-    return (await harness.queue.wait(worker, 4)).work
+    return (await harness.consumer.wait(worker, 4)).work

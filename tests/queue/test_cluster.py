@@ -11,7 +11,14 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
 from pageworker_supervisor.queue import QueueClient
-from pageworker_supervisor.queue.options import DeadLetter, FinishRequest, QueueOptions, QuotaLimits
+from pageworker_supervisor.queue.dead_letters import DeadLetter
+from pageworker_supervisor.queue.errors import SchemaMismatch
+from pageworker_supervisor.queue.lease import FinishRequest
+from pageworker_supervisor.queue.library import SCHEMA_VERSION
+from pageworker_supervisor.queue.messagepack import packed
+from pageworker_supervisor.queue.options import QueueOptions
+from pageworker_supervisor.queue.quota_limits import QuotaLimits
+from pageworker_supervisor.queue.retention import retention_request
 from pageworker_supervisor.redis_client import Router
 from pageworker_supervisor.redis_client.cluster import ClusterClient
 from pageworker_supervisor.redis_client.errors import NotReplicated, RedisRefused, RedisUnavailable
@@ -31,14 +38,14 @@ async def harness(live_cluster: Cluster) -> AsyncIterator[QueueHarness]:
     await queue.load()
     opened = QueueHarness(queue, clients[0])
     yield opened
-    assert await queue.audit() == []
+    assert await queue.inspection.audit() == []
     for client in clients:
         await client.aclose()
 
 
 async def test_jobs_go_through_all_shards_and_their_results_can_be_read(harness: QueueHarness) -> None:
     assert {shard_of(tenant, SHARDS) for tenant in TENANTS} == set(range(SHARDS))
-    await harness.queue.enqueue([ticket(f"{tenant}-{n}", tenant) for tenant in TENANTS for n in range(10)])
+    await harness.producer.enqueue([ticket(f"{tenant}-{n}", tenant) for tenant in TENANTS for n in range(10)])
     done = []
     while leases := await harness.take(capacity=everything(7)):
         assert len(leases) <= 7
@@ -47,40 +54,31 @@ async def test_jobs_go_through_all_shards_and_their_results_can_be_read(harness:
     assert len({lease.job_id for lease in done}) == 120
     assert {lease.shard for lease in done} == set(range(SHARDS))
     assert len(await harness.results()) == 120
-    assert await harness.queue.result(ref("t0-0", "t0")) == DONE.result
-    assert sum(shard.promises for shard in await harness.queue.stats()) == 0, "keys are written, nothing else promised"
+    assert await harness.inspection.result(ref("t0-0", "t0")) == DONE.result
+    assert sum(shard.outbox_entries for shard in await harness.inspection.stats()) == 0, (
+        "keys are written, nothing else promised"
+    )
 
 
 async def test_the_outbox_writes_the_key_that_a_dead_worker_did_not(harness: QueueHarness) -> None:
-    await harness.queue.enqueue([ticket("j1"), ticket("j2")])
+    await harness.producer.enqueue([ticket("j1"), ticket("j2")])
     plain, called = await harness.take()
     shard = shard_of("acme", SHARDS)
     for lease, url in ((plain, ""), (called, "http://n8n.test/")):
         # Only the function; the worker dies before it writes the key.
-        words = (
-            1,
-            f"pw:{{{shard}}}",
-            86_400_000,
-            1000,
-            1000,
-            1 << 28,
-            0,
-            str(lease.ref),
-            lease.token,
-            "succeeded",
-            b"result",
-            url,
-            "",
-            0,
-        )
+        retention = retention_request(harness.queue.options, cluster=True)
+        job = {"ref": str(lease.ref), "token": lease.token, "status": "succeeded", "result": "result", "events": []}
+        if url:
+            job["callback_url"] = url
+        words = (1, f"pw:{{{shard}}}", packed(retention=retention, jobs=[job]))
         node = harness.client.get_node_from_key(f"pw:{{{shard}}}")
         await harness.client.execute_command("FCALL", harness.queue.function("finish"), *words, target_nodes=node)
-    assert await harness.queue.result(ref("j1")) is None
-    (promise,) = await harness.queue.outbox_take("w2", 10, 0)
+    assert await harness.inspection.result(ref("j1")) is None
+    (promise,) = await harness.outbox.take(10, 0)
     assert promise.ref.job_id == "j2"
-    assert await harness.queue.result(ref("j1")) == await harness.queue.result(ref("j2")) == b"result"
-    await harness.queue.outbox_done([promise])
-    assert sum(one.promises for one in await harness.queue.stats()) == 0
+    assert await harness.inspection.result(ref("j1")) == await harness.inspection.result(ref("j2")) == b"result"
+    await harness.outbox.done([promise])
+    assert sum(one.outbox_entries for one in await harness.inspection.stats()) == 0
 
 
 async def test_a_promise_is_ticked_off_once_the_replicas_have_the_key(
@@ -92,17 +90,17 @@ async def test_a_promise_is_ticked_off_once_the_replicas_have_the_key(
     job_id, away = next((name, owner) for name, owner in owners if owner is not home)
     everybody = [*live_cluster.nodes, *live_cluster.replicas]
     follower = next(node for node in everybody if node.command("ROLE")[2] == away.port)
-    await harness.queue.enqueue([ticket(job_id)])
+    await harness.producer.enqueue([ticket(job_id)])
     lease = await harness.one()
     follower.pause()
     try:
         with pytest.raises(NotReplicated):
-            await _settling(harness, 0.1).finish(lease, DONE)
-        assert sum(one.promises for one in await harness.queue.stats()) == 1
+            await _settling(harness, 0.1).consumer.finish(lease, DONE)
+        assert sum(one.outbox_entries for one in await harness.inspection.stats()) == 1
     finally:
         follower.resume()
-    assert await _settling(harness, 5).finish(lease, DONE)
-    assert sum(one.promises for one in await harness.queue.stats()) == 0
+    assert await _settling(harness, 5).consumer.finish(lease, DONE)
+    assert sum(one.outbox_entries for one in await harness.inspection.stats()) == 0
 
 
 def _settling(harness: QueueHarness, wait_seconds: float) -> QueueClient:
@@ -113,12 +111,12 @@ def _settling(harness: QueueHarness, wait_seconds: float) -> QueueClient:
 async def test_a_push_to_any_shard_wakes_the_worker(harness: QueueHarness) -> None:
     for n, tenant in enumerate(TENANTS[:6]):
         assert not await harness.take("w1")
-        while (await harness.queue.wait("w1", 0.01)).work:
+        while (await harness.consumer.wait("w1", 0.01)).work:
             await harness.take("w1")
         async with asyncio.timeout(1.8), asyncio.TaskGroup() as tasks:
-            waiting = tasks.create_task(harness.queue.wait("w1", 5))
+            waiting = tasks.create_task(harness.consumer.wait("w1", 5))
             await asyncio.sleep(0)
-            await harness.queue.enqueue([ticket(f"j{n}", tenant)])
+            await harness.producer.enqueue([ticket(f"j{n}", tenant)])
         assert waiting.result().work
         assert await harness.drain("w1") == [f"j{n}"]
 
@@ -129,7 +127,12 @@ async def test_a_cluster_of_which_no_node_answers_is_away() -> None:
         port = taken.getsockname()[1]
     clients = [ClusterClient("127.0.0.1", port, retry=Retry(NoBackoff(), 0)) for _ in range(2)]
     queue = QueueClient(Router(*clients), shards=SHARDS, options=QueueOptions(replicas=1))
-    for call in (queue.stats(), queue.wait("w1", 1), queue.enqueue([ticket("j1")]), queue.result(ref("j1"))):
+    for call in (
+        queue.inspection.stats(),
+        queue.consumer.wait("w1", 1),
+        queue.producer.enqueue([ticket("j1")]),
+        queue.inspection.result(ref("j1")),
+    ):
         with pytest.raises(RedisUnavailable):
             await call
 
@@ -139,17 +142,17 @@ async def test_a_shard_that_refuses_is_told_as_it_is(harness: QueueHarness) -> N
     key = f"pw:{{{SHARDS - 1}}}:control:w1"
     await harness.client.set(key, "no list")
     with pytest.raises(RedisRefused, match="WRONGTYPE"):
-        await harness.queue.wait("w1", 5)
+        await harness.consumer.wait("w1", 5)
     await harness.client.delete(key)
 
 
 async def test_a_word_is_heard_though_others_cannot_be_told(harness: QueueHarness, live_cluster: Cluster) -> None:
     """At maxmemory the first to hear something cannot nudge the shards that sleep on."""
-    await harness.client.rpush("pw:{0}:wake:rooms", "work")
+    await harness.client.rpush("pw:{0}:wake:slots", "work")
     try:
         for node in live_cluster.nodes:
             node.command("CONFIG", "SET", "maxmemory", "1mb")
-        assert (await harness.queue.wait("w1", 5)).work
+        assert (await harness.consumer.wait("w1", 5)).work
     finally:
         for node in live_cluster.nodes:
             node.command("CONFIG", "SET", "maxmemory", "0")
@@ -157,7 +160,7 @@ async def test_a_word_is_heard_though_others_cannot_be_told(harness: QueueHarnes
 
 async def test_a_domains_limit_is_shared_out_over_the_shards(harness: QueueHarness) -> None:
     four = QuotaLimits(concurrency=SHARDS * 2)
-    await harness.queue.enqueue(
+    await harness.producer.enqueue(
         [ticket(f"{tenant}-{n}", tenant, domain="x.test", domain_limits=four) for tenant in TENANTS for n in range(10)]
     )
     assert len(await harness.take()) == SHARDS * 2
@@ -167,7 +170,7 @@ async def test_while_a_slot_moves_nothing_is_half_done(harness: QueueHarness, li
     """A function would find some of its keys on the old node and some on the new one."""
     tenant = "acme"
     shard = shard_of(tenant, SHARDS)
-    await harness.queue.enqueue([ticket(f"j{n}", tenant, domain="x.test") for n in range(20)])
+    await harness.producer.enqueue([ticket(f"j{n}", tenant, domain="x.test") for n in range(20)])
     leases = await harness.take(capacity=everything(5))
     slot = live_cluster.slot(f"pw:{{{shard}}}")
     source = live_cluster.owner(slot)
@@ -176,9 +179,9 @@ async def test_while_a_slot_moves_nothing_is_half_done(harness: QueueHarness, li
     keys = source.command("CLUSTER", "GETKEYSINSLOT", slot, 1000)
     source.command("MIGRATE", "127.0.0.1", target.port, "", 0, 5000, "KEYS", *keys[::2])
     with pytest.raises(RedisUnavailable):
-        await harness.queue.finish(leases[0], DONE)
+        await harness.consumer.finish(leases[0], DONE)
     with pytest.raises(RedisUnavailable):
-        await harness.queue.enqueue([ticket("more", tenant)])
+        await harness.producer.enqueue([ticket("more", tenant)])
     live_cluster.migrate_slot(slot, target)
     await harness.finish(leases)
     assert len(await harness.drain()) == 15
@@ -190,60 +193,71 @@ async def test_a_cancelled_call_leaves_no_reply_for_the_next(harness: QueueHarne
     queue = QueueClient(
         Router(harness.client, harness.client), shards=SHARDS, options=QueueOptions(test_clock=True, replicas=1)
     )
-    assert await queue.enqueue([ticket("first", "t0")]) == ["queued"]
+    assert await queue.producer.enqueue([ticket("first", "t0")]) == ["queued"]
     node = live_cluster.owner(live_cluster.slot(f"pw:{{{shard_of('t0', SHARDS)}}}"))
     node.command("CLIENT", "PAUSE", 60_000, "WRITE")
     try:
         with pytest.raises(TimeoutError):
             async with asyncio.timeout(0.1):
-                await queue.enqueue([ticket("a", "t0"), ticket("b", "t0")])
+                await queue.producer.enqueue([ticket("a", "t0"), ticket("b", "t0")])
     finally:
         node.command("CLIENT", "UNPAUSE")
-    assert await queue.enqueue([ticket("c", "t0")]) == ["queued"]
+    assert await queue.producer.enqueue([ticket("c", "t0")]) == ["queued"]
 
 
 async def test_a_rejected_text_is_answered_on_its_tenants_shard(harness: QueueHarness) -> None:
-    assert await harness.queue.reject(b"{", "broken", ref("j1", TENANTS[0]), b"rejected", "http://n8n.test/")
-    assert await harness.queue.result(ref("j1", TENANTS[0])) == b"rejected"
-    (promise,) = await harness.queue.outbox_take("w1", 10, 0)
+    assert await harness.producer.reject(b"{", "broken", ref("j1", TENANTS[0]), b"rejected", "http://n8n.test/")
+    assert await harness.inspection.result(ref("j1", TENANTS[0])) == b"rejected"
+    (promise,) = await harness.outbox.take(10, 0)
     assert promise.ref.job_id == "j1"
 
 
 async def test_letters_of_all_shards_are_listed(harness: QueueHarness) -> None:
-    await harness.queue.enqueue([ticket(f"{tenant}-0", tenant) for tenant in TENANTS])
+    await harness.producer.enqueue([ticket(f"{tenant}-0", tenant) for tenant in TENANTS])
     ending = FinishRequest(status="failed", result=b"{}", dead_letter=b"{}")
     while leases := await harness.take():
-        assert all(await harness.queue.finish_many([(lease, ending) for lease in leases]))
+        assert all(await harness.consumer.finish_many([(lease, ending) for lease in leases]))
     seen: list[DeadLetter] = []
     cursor = None
     while True:
-        page = await harness.queue.dead_list(2, cursor)
+        page = await harness.dead_letters.page(2, cursor)
         seen += page.letters
         cursor = page.cursor
         if cursor is None:
             break
     assert len({letter.job_id for letter in seen}) == len(TENANTS)
-    assert set((await harness.queue.dead_retry([letter.id for letter in seen])).values()) == {"queued"}
+    assert set((await harness.dead_letters.retry([letter.id for letter in seen])).values()) == {"queued"}
     assert len(await harness.drain()) == len(TENANTS)
 
 
 async def test_the_newest_result_keeps_the_key_against_a_worker_that_writes_late(harness: QueueHarness) -> None:
     """A rejected text frees its id; whoever stored the rejection may write the key after the corrected job ended."""
-    outbox = harness.queue._outbox
     shard = shard_of("acme", SHARDS)
-    assert await harness.queue.reject(b"no job", "why", ref("j1"), b"rejected", "http://n8n.test/", "first")
-    (late,) = await harness.queue.outbox_take("w2", 10, 0)
-    await harness.queue.enqueue([ticket("j1")], "second")
+    assert await harness.producer.reject(b"no job", "why", ref("j1"), b"rejected", "http://n8n.test/", "first")
+    (late,) = await harness.outbox.take(10, 0)
+    await harness.producer.enqueue([ticket("j1")], "second")
     await harness.finish([await harness.one()])
-    assert await harness.queue.result(ref("j1")) == DONE.result
-    await outbox.put(shard, late.id, ref("j1"), b"rejected")
-    assert await harness.queue.result(ref("j1")) == DONE.result
+    assert await harness.inspection.result(ref("j1")) == DONE.result
+    await harness.outbox.put_result(shard, late.id, ref("j1"), b"rejected")
+    assert await harness.inspection.result(ref("j1")) == DONE.result
 
 
 async def test_a_push_of_an_ended_job_gets_its_result_on_a_cluster(harness: QueueHarness) -> None:
-    await harness.queue.enqueue([ticket("j1")], "first")
+    await harness.producer.enqueue([ticket("j1")], "first")
     await harness.finish([await harness.one()])
     again = ticket("j1", body=b"another text", callback="http://n8n.test/2")
-    assert await harness.queue.enqueue([again], "second") == ["duplicate"]
-    (promise,) = await harness.queue.outbox_take("w2", 10, 0)
+    assert await harness.producer.enqueue([again], "second") == ["duplicate"]
+    (promise,) = await harness.outbox.take(10, 0)
     assert (promise.ref, promise.callback_url, promise.result) == (ref("j1"), "http://n8n.test/2", DONE.result)
+
+
+async def test_another_schema_on_one_shard_is_refused(harness: QueueHarness) -> None:
+    """Which shard, and both versions."""
+    await harness.producer.enqueue([ticket("j1", TENANTS[0])])
+    home = shard_of(TENANTS[0], SHARDS)
+    await harness.client.hset(f"pw:{{{home}}}:meta", "schema", SCHEMA_VERSION + 1)
+    with pytest.raises(SchemaMismatch, match=rf"pw:\{{{home}\}} has schema version {SCHEMA_VERSION + 1}, this worker"):
+        await harness.queue.load()
+    await harness.client.hset(f"pw:{{{home}}}:meta", "schema", SCHEMA_VERSION)
+    await harness.queue.load()
+    assert await harness.drain() == ["j1"]

@@ -2,15 +2,16 @@
 
 from pw_queue import DONE, QueueHarness, everything, places, ticket
 
-from pageworker_supervisor.contract.context_key import ContextKey, egress_digest, egress_set, parse_context
-from pageworker_supervisor.queue.options import Capacity, ContextCapacity, FinishRequest, Lease
+from pageworker_supervisor.contract.context_key import ContextKey, egress_digest, egress_set
+from pageworker_supervisor.queue.capacity import Capacity, ContextCapacity
+from pageworker_supervisor.queue.lease import FinishRequest, Lease
 
 SHOP, BANK = egress_digest(["shop.test"]), egress_digest(["bank.test"])
 
 
 def warm(*rooms: tuple[ContextKey, int], new: int = 0, limit: int = 100) -> Capacity:
     held = [ContextCapacity(context, free) for context, free in rooms]
-    return Capacity(limit=limit, contexts=held, runner_slots=new, pages_per_room=4)
+    return Capacity(limit=limit, contexts=held, runner_slots=new, pages_per_runner=4)
 
 
 def names(leases: list[Lease]) -> list[str]:
@@ -25,62 +26,62 @@ def test_a_digest_names_a_set_whatever_its_order_and_case() -> None:
 
 def test_a_context_is_read_as_it_was_written() -> None:
     for key in (ContextKey("t", "p-1.x", SHOP), ContextKey("t", None, BANK)):
-        assert parse_context("t", key.text) == (key, False)
-    assert parse_context("t", f"!{SHOP}") == (ContextKey("t", None, SHOP), True)
+        assert ContextKey.parse("t", key.text) == key
+    assert ContextKey.parse("t", f"!{SHOP}") == ContextKey("t", None, SHOP)
 
 
 async def test_a_warm_runner_gets_jobs_of_its_own_set_only(harness: QueueHarness) -> None:
-    await harness.queue.enqueue([ticket(f"{set_}-{n}", egress=set_) for n in range(2) for set_ in (SHOP, BANK)])
+    await harness.producer.enqueue([ticket(f"{set_}-{n}", egress=set_) for n in range(2) for set_ in (SHOP, BANK)])
     leases = await harness.take("w1", warm((ContextKey("acme", None, SHOP), 4)))
     assert names(leases) == [f"{SHOP}-0", f"{SHOP}-1"]
     assert {lease.egress for lease in leases} == {SHOP}
-    claimed = await harness.queue.claim("w1", warm((ContextKey("acme", None, SHOP), 2)))
-    assert [wanted.context for wanted in claimed.wanted] == [ContextKey("acme", None, BANK)]
+    claimed = await harness.consumer.claim("w1", warm((ContextKey("acme", None, SHOP), 2)))
+    assert list(claimed.wanted) == [ContextKey("acme", None, BANK)]
 
 
 async def test_another_set_takes_a_room_of_its_own(harness: QueueHarness) -> None:
-    await harness.queue.enqueue([ticket(f"{set_}-{n}", egress=set_) for n in range(3) for set_ in (SHOP, BANK)])
+    await harness.producer.enqueue([ticket(f"{set_}-{n}", egress=set_) for n in range(3) for set_ in (SHOP, BANK)])
     assert {lease.egress for lease in await harness.take("w1", places(new=1))} == {SHOP}
     assert {lease.egress for lease in await harness.take("w1", places(new=1))} == {BANK}
 
 
 async def test_a_token_wakes_who_holds_that_set(harness: QueueHarness) -> None:
     for worker, set_ in (("w1", SHOP), ("w2", BANK)):
-        await harness.queue.claim(worker, warm((ContextKey("acme", None, set_), 1)))
-    await harness.queue.enqueue([ticket("j", egress=BANK)])
-    assert (await harness.queue.wait("w2", 1)).work
+        await harness.consumer.claim(worker, warm((ContextKey("acme", None, set_), 1)))
+    await harness.producer.enqueue([ticket("j", egress=BANK)])
+    assert (await harness.consumer.wait("w2", 1)).work
     assert names(await harness.take("w2", warm((ContextKey("acme", None, BANK), 1)))) == ["j"]
-    assert not (await harness.queue.wait("w1", 0.1)).work
+    assert not (await harness.consumer.wait("w1", 0.1)).work
 
 
 async def test_a_crashed_job_runs_alone_with_its_own_set(harness: QueueHarness) -> None:
-    await harness.queue.enqueue([ticket("bad", egress=SHOP)])
-    await harness.queue.crash(await harness.one(), 10, b"{}")
+    await harness.producer.enqueue([ticket("bad", egress=SHOP)])
+    await harness.consumer.crash(await harness.one(), 10, b"{}")
     await harness.later(50)
     alone = await harness.one()
     assert (alone.exclusive, alone.egress) == (True, SHOP)
 
 
 async def test_a_profile_is_open_with_one_set_and_the_other_waits(harness: QueueHarness) -> None:
-    await harness.queue.enqueue(
+    await harness.producer.enqueue(
         [ticket(f"{set_}-{n}", profile_id="p1", egress=set_) for n in range(2) for set_ in (SHOP, BANK)]
     )
     first = await harness.take("w1", places(new=3))
     assert names(first) == [f"{SHOP}-0", f"{SHOP}-1"], "as many as there are of one set, none of the other"
     open_here = warm((ContextKey("acme", "p1", SHOP), 2), new=3)
-    claimed = await harness.queue.claim("w1", open_here)
+    claimed = await harness.consumer.claim("w1", open_here)
     assert not claimed.leases, "not even in a room of its own: the profile is open"
-    assert [wanted.context for wanted in claimed.wanted] == [ContextKey("acme", "p1", BANK)]
+    assert list(claimed.wanted) == [ContextKey("acme", "p1", BANK)]
     assert await harness.take("w2", everything()) == []
     await harness.finish(first)
-    await harness.queue.release_profile("w1", "acme", "p1", first[0].profile_fence or 0)
+    await harness.consumer.release_profile("w1", "acme", "p1", first[0].profile_fence or 0)
     second = await harness.take("w2")
     assert names(second) == [f"{BANK}-0", f"{BANK}-1"]
     assert (second[0].profile_fence or 0) > (first[0].profile_fence or 0)
 
 
 async def test_who_waited_longest_is_next_when_a_profile_is_released(harness: QueueHarness) -> None:
-    await harness.queue.enqueue(
+    await harness.producer.enqueue(
         [ticket(f"{set_}-{n}", profile_id="p1", egress=set_) for n in range(9) for set_ in (SHOP, BANK)]
     )
     order = []
@@ -89,37 +90,37 @@ async def test_who_waited_longest_is_next_when_a_profile_is_released(harness: Qu
         leases = await harness.take("w1", places(new=1, pages=1))
         order += [lease.egress for lease in leases]
         await harness.finish(leases)
-        await harness.queue.release_profile("w1", "acme", "p1", leases[0].profile_fence or 0)
+        await harness.consumer.release_profile("w1", "acme", "p1", leases[0].profile_fence or 0)
     assert order == [SHOP, BANK] * 3
 
 
 async def test_an_idle_holder_is_asked_for_the_other_set(harness: QueueHarness) -> None:
-    await harness.queue.enqueue([ticket("a", profile_id="p1", egress=SHOP)])
+    await harness.producer.enqueue([ticket("a", profile_id="p1", egress=SHOP)])
     lease = await harness.one("w1", places(new=1))
     await harness.finish([lease])
-    await harness.queue.enqueue([ticket("b", profile_id="p1", egress=BANK)])
+    await harness.producer.enqueue([ticket("b", profile_id="p1", egress=BANK)])
     await harness.later(1_500)
     await harness.take("w2")
     held = [("acme", "p1", lease.profile_fence or 0)]
-    assert (await harness.queue.heartbeat("w1", [], held)).asked_profiles == {("acme", "p1")}
+    assert (await harness.consumer.heartbeat("w1", [], held)).asked_profiles == {("acme", "p1")}
 
 
 async def test_a_job_whose_module_changed_is_moved_uncharged(harness: QueueHarness) -> None:
-    await harness.queue.enqueue([ticket("j", egress=SHOP)])
+    await harness.producer.enqueue([ticket("j", egress=SHOP)])
     lease = await harness.one()
-    assert await harness.queue.reassign(lease, BANK)
-    assert await harness.queue.reassign(lease, BANK), "said twice is said once"
+    assert await harness.consumer.reassign(lease, BANK)
+    assert await harness.consumer.reassign(lease, BANK), "said twice is said once"
     assert await harness.take("w1", warm((ContextKey("acme", None, SHOP), 4))) == []
     (again,) = await harness.take("w1", warm((ContextKey("acme", None, BANK), 4)))
     assert (again.job_id, again.egress, again.attempt, again.crashes) == ("j", BANK, 1, 0)
-    assert await harness.queue.finish(again, DONE)
+    assert await harness.consumer.finish(again, DONE)
 
 
 async def test_a_job_that_two_workers_move_to_and_fro_makes_no_hot_loop(harness: QueueHarness) -> None:
-    await harness.queue.enqueue([ticket("j", egress=SHOP)])
+    await harness.producer.enqueue([ticket("j", egress=SHOP)])
     turns = 0
     while leases := await harness.take():
-        assert await harness.queue.reassign(leases[0], (BANK, SHOP)[turns % 2])
+        assert await harness.consumer.reassign(leases[0], (BANK, SHOP)[turns % 2])
         turns += 1
         assert turns < 10
     assert turns == 3
@@ -127,22 +128,24 @@ async def test_a_job_that_two_workers_move_to_and_fro_makes_no_hot_loop(harness:
         await harness.later(wait_ms - 50)
         assert await harness.take() == []
         await harness.later(50)
-        assert await harness.queue.reassign(await harness.one(), BANK)
+        assert await harness.consumer.reassign(await harness.one(), BANK)
 
 
 async def test_a_moved_job_of_a_profile_frees_nothing_that_is_not_its_own(harness: QueueHarness) -> None:
-    await harness.queue.enqueue([ticket("j", profile_id="p1", egress=SHOP), ticket("k", profile_id="p1", egress=SHOP)])
+    await harness.producer.enqueue(
+        [ticket("j", profile_id="p1", egress=SHOP), ticket("k", profile_id="p1", egress=SHOP)]
+    )
     moved, kept = await harness.take("w1", places(new=1))
-    assert await harness.queue.reassign(moved, BANK)
+    assert await harness.consumer.reassign(moved, BANK)
     held = [("acme", "p1", kept.profile_fence or 0)]
-    assert not (await harness.queue.heartbeat("w1", [kept], held)).lost_profiles
+    assert not (await harness.consumer.heartbeat("w1", [kept], held)).lost_profiles
     assert await harness.take("w2") == [], "k still runs, so the profile is open"
-    assert await harness.queue.audit() == []
+    assert await harness.inspection.audit() == []
 
 
 async def test_a_dead_letter_comes_back_to_its_set(harness: QueueHarness) -> None:
-    await harness.queue.enqueue([ticket("j", egress=SHOP)])
-    await harness.queue.finish(await harness.one(), FinishRequest(status="failed", result=b"{}", dead_letter=b"{}"))
-    (letter,) = (await harness.queue.dead_list()).letters
-    await harness.queue.dead_retry([letter.id])
+    await harness.producer.enqueue([ticket("j", egress=SHOP)])
+    await harness.consumer.finish(await harness.one(), FinishRequest(status="failed", result=b"{}", dead_letter=b"{}"))
+    (letter,) = (await harness.dead_letters.page()).letters
+    await harness.dead_letters.retry([letter.id])
     assert (await harness.one()).egress == SHOP

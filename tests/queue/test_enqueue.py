@@ -3,44 +3,48 @@
 from pw_queue import DONE, QueueHarness, everything, ticket
 from pw_servers import RespProxy
 
-from pageworker_supervisor.queue.options import QuotaLimits
+from pageworker_supervisor.queue.quota_limits import QuotaLimits
 from pageworker_supervisor.redis_client import Router
 
 from pageworker_supervisor.queue import QueueClient  # isort: skip
 
 
 async def test_an_id_is_queued_once_in_one_call_and_over_several(harness: QueueHarness) -> None:
-    assert await harness.queue.enqueue([ticket("j1"), ticket("j1"), ticket("j2")]) == ["queued", "duplicate", "queued"]
-    assert await harness.queue.enqueue([ticket("j2")]) == ["duplicate"]
+    assert await harness.producer.enqueue([ticket("j1"), ticket("j1"), ticket("j2")]) == [
+        "queued",
+        "duplicate",
+        "queued",
+    ]
+    assert await harness.producer.enqueue([ticket("j2")]) == ["duplicate"]
     assert sorted(await harness.drain()) == ["j1", "j2"]
 
 
 async def test_a_running_and_a_finished_job_are_still_the_same_job(harness: QueueHarness) -> None:
-    await harness.queue.enqueue([ticket("j1")])
+    await harness.producer.enqueue([ticket("j1")])
     lease = await harness.one()
-    assert await harness.queue.enqueue([ticket("j1")]) == ["duplicate"]
+    assert await harness.producer.enqueue([ticket("j1")]) == ["duplicate"]
     await harness.finish([lease])
-    assert await harness.queue.enqueue([ticket("j1")]) == ["duplicate"]
+    assert await harness.producer.enqueue([ticket("j1")]) == ["duplicate"]
 
 
 async def test_the_id_is_free_again_when_its_result_is_gone(harness: QueueHarness) -> None:
-    await harness.queue.enqueue([ticket("j1")])
+    await harness.producer.enqueue([ticket("j1")])
     await harness.drain()
     ttl = await harness.client.pttl("pw:{0}:done:acme/j1")
     assert 0 < ttl <= 86_400_000
     await harness.client.delete("pw:{0}:done:acme/j1")  # what Redis does after that time
-    assert await harness.queue.enqueue([ticket("j1")]) == ["queued"]
+    assert await harness.producer.enqueue([ticket("j1")]) == ["queued"]
 
 
 async def test_more_jobs_than_one_call_takes(harness: QueueHarness) -> None:
     tickets = [ticket(f"j{number}", f"t{number % 7}") for number in range(500)]
-    assert await harness.queue.enqueue(tickets) == ["queued"] * 500
+    assert await harness.producer.enqueue(tickets) == ["queued"] * 500
     assert len(await harness.drain()) == 500
 
 
 async def test_a_delayed_job_runs_no_earlier_and_then_at_once(harness: QueueHarness) -> None:
     seconds, _ = await harness.client.time()
-    await harness.queue.enqueue(
+    await harness.producer.enqueue(
         [ticket("delay", delay_ms=5_000), ticket("instant", not_before_ms=(seconds + 8) * 1000), ticket("now")]
     )
     assert await harness.drain() == ["now"]
@@ -55,22 +59,22 @@ async def test_a_delayed_job_runs_no_earlier_and_then_at_once(harness: QueueHarn
 async def test_an_expired_job_comes_as_a_verdict_even_from_the_middle_of_a_backlog(harness: QueueHarness) -> None:
     seconds, _ = await harness.client.time()
     backlog = [ticket(f"j{number}", concurrency=1) for number in range(20)]
-    await harness.queue.enqueue([*backlog, ticket("late", concurrency=1, expires_at_ms=(seconds + 5) * 1000)])
+    await harness.producer.enqueue([*backlog, ticket("late", concurrency=1, expires_at_ms=(seconds + 5) * 1000)])
     running = await harness.one()
     await harness.later(6_000)
     expired = await harness.one()
-    assert (expired.job_id, expired.verdict) == ("late", "expired")
+    assert (expired.job_id, expired.ending) == ("late", "expired")
     await harness.finish([running, expired])
     assert "late" not in await harness.drain()
 
 
 async def test_a_started_job_does_not_expire(harness: QueueHarness) -> None:
     seconds, _ = await harness.client.time()
-    await harness.queue.enqueue([ticket("j1", expires_at_ms=(seconds + 5) * 1000)])
+    await harness.producer.enqueue([ticket("j1", expires_at_ms=(seconds + 5) * 1000)])
     lease = await harness.one()
     await harness.later(10_000)
-    assert await harness.queue.retry(lease, 0, b"{}")
-    assert (await harness.one()).verdict is None
+    assert await harness.consumer.retry(lease, 0, b"{}")
+    assert (await harness.one()).ending is None
 
 
 async def test_a_lost_reply_queues_nothing_twice(harness: QueueHarness, proxied_redis: RespProxy) -> None:
@@ -79,17 +83,17 @@ async def test_a_lost_reply_queues_nothing_twice(harness: QueueHarness, proxied_
     client = plain_client(proxied_redis.port)
     queue = QueueClient(Router(client, client), options=harness.queue.options)
     proxied_redis.drop_reply(command="FCALL")
-    assert await queue.enqueue([ticket("j1")]) == ["duplicate"], "said again, and known already"
+    assert await queue.producer.enqueue([ticket("j1")]) == ["duplicate"], "said again, and known already"
     assert await harness.drain() == ["j1"]
     await client.aclose()
 
 
 async def test_new_limits_reach_jobs_that_wait_already(harness: QueueHarness) -> None:
-    await harness.queue.enqueue([ticket(f"j{number}", concurrency=1) for number in range(5)])
+    await harness.producer.enqueue([ticket(f"j{number}", concurrency=1) for number in range(5)])
     running = await harness.take()
     assert len(running) == 1
-    await harness.queue.set_limits({"acme": QuotaLimits(concurrency=3)})
+    await harness.producer.set_limits({"acme": QuotaLimits(concurrency=3)})
     assert len(await harness.take()) == 2
-    assert (await harness.queue.claim("w1", everything())).leases == ()
-    assert await harness.queue.finish(running[0], DONE)
+    assert (await harness.consumer.claim("w1", everything())).leases == ()
+    assert await harness.consumer.finish(running[0], DONE)
     assert len(await harness.take()) == 1

@@ -5,26 +5,27 @@ import pytest
 from pw_queue import DONE, QueueHarness, ref, ticket
 
 from pageworker_supervisor.contract.errors import ContractError
-from pageworker_supervisor.queue.options import FinishRequest, JobPatch
+from pageworker_supervisor.queue.dead_letters import JobPatch
+from pageworker_supervisor.queue.lease import FinishRequest
 
 FAILED = FinishRequest(status="failed", result=b'{"status":"failed"}', dead_letter=b'{"error":"boom"}')
 BODY = b'{"job_id":"j1","tenant_id":"acme","endpoint_module":"shop.product","payload":{"url":"http://a.test/"}}'
 
 
 async def _fail(harness: QueueHarness, *names: str, tenant: str = "acme") -> None:
-    await harness.queue.enqueue([ticket(name, tenant) for name in names])
+    await harness.producer.enqueue([ticket(name, tenant) for name in names])
     for lease in await harness.take():
-        assert await harness.queue.finish(lease, FAILED)
+        assert await harness.consumer.finish(lease, FAILED)
 
 
 async def test_a_letter_has_the_job_and_why(harness: QueueHarness) -> None:
-    await harness.queue.enqueue([ticket("j1", body=BODY)])
-    assert await harness.queue.finish(await harness.one(), FAILED)
-    (letter,) = (await harness.queue.dead_list()).letters
+    await harness.producer.enqueue([ticket("j1", body=BODY)])
+    assert await harness.consumer.finish(await harness.one(), FAILED)
+    (letter,) = (await harness.dead_letters.page()).letters
     assert (letter.job_id, letter.tenant_id, letter.reason) == ("j1", "acme", "failed")
     assert (letter.job, letter.detail, letter.retryable) == (BODY, b'{"error":"boom"}', True)
-    assert await harness.queue.dead_show(letter.id) == letter
-    assert await harness.queue.dead_show("0-1-1") is None
+    assert await harness.dead_letters.show(letter.id) == letter
+    assert await harness.dead_letters.show("0-1-1") is None
 
 
 async def test_pages_of_letters_are_complete_and_filtered_by_tenant(harness: QueueHarness) -> None:
@@ -32,7 +33,7 @@ async def test_pages_of_letters_are_complete_and_filtered_by_tenant(harness: Que
     await _fail(harness, "other", tenant="other")
     seen, cursor = [], None
     while True:
-        page = await harness.queue.dead_list(3, cursor, "acme")
+        page = await harness.dead_letters.page(3, cursor, "acme")
         seen += [letter.job_id for letter in page.letters]
         cursor = page.cursor
         if cursor is None:
@@ -41,45 +42,45 @@ async def test_pages_of_letters_are_complete_and_filtered_by_tenant(harness: Que
 
 
 async def test_a_retried_letter_runs_again_and_has_a_new_result(harness: QueueHarness) -> None:
-    await harness.queue.enqueue([ticket("j1", body=BODY, priority="high", concurrency=1)])
-    assert await harness.queue.finish(await harness.one(), FAILED)
-    (letter,) = (await harness.queue.dead_list()).letters
+    await harness.producer.enqueue([ticket("j1", body=BODY, priority="high", concurrency=1)])
+    assert await harness.consumer.finish(await harness.one(), FAILED)
+    (letter,) = (await harness.dead_letters.page()).letters
     edits = JobPatch(payload=b'{"url":"http://b.test/"}', endpoint_module="shop.product@2.0.0")
-    assert await harness.queue.dead_retry([letter.id], edits) == {letter.id: "queued"}
-    assert await harness.queue.dead_retry([letter.id], edits) == {letter.id: "gone"}
+    assert await harness.dead_letters.retry([letter.id], edits) == {letter.id: "queued"}
+    assert await harness.dead_letters.retry([letter.id], edits) == {letter.id: "gone"}
     lease = await harness.one()
     job = msgspec.json.decode(lease.body)
     assert (job["payload"], job["endpoint_module"]) == ({"url": "http://b.test/"}, "shop.product@2.0.0")
     assert (lease.priority, lease.attempt, lease.crashes) == ("high", 1, 0)
-    assert await harness.queue.finish(lease, DONE)
-    assert await harness.queue.result(ref("j1")) == DONE.result
+    assert await harness.consumer.finish(lease, DONE)
+    assert await harness.inspection.result(ref("j1")) == DONE.result
 
 
 async def test_an_edit_that_makes_no_job_is_refused_and_the_letter_stays(harness: QueueHarness) -> None:
     await _fail(harness, "j1")
-    (letter,) = (await harness.queue.dead_list()).letters
+    (letter,) = (await harness.dead_letters.page()).letters
     with pytest.raises(ContractError):
-        await harness.queue.dead_retry([letter.id], JobPatch(endpoint_module="No Such Name"))
-    assert await harness.queue.dead_show(letter.id) == letter
+        await harness.dead_letters.retry([letter.id], JobPatch(endpoint_module="No Such Name"))
+    assert await harness.dead_letters.show(letter.id) == letter
 
 
 async def test_a_bulk_action_touches_what_was_shown_and_nothing_that_came_since(harness: QueueHarness) -> None:
     await _fail(harness, "j1", "j2")
-    shown = [letter.id for letter in (await harness.queue.dead_list()).letters]
+    shown = [letter.id for letter in (await harness.dead_letters.page()).letters]
     await _fail(harness, "j3")
-    assert await harness.queue.dead_purge(shown) == 2
-    assert [letter.job_id for letter in (await harness.queue.dead_list()).letters] == ["j3"]
+    assert await harness.dead_letters.purge(shown) == 2
+    assert [letter.job_id for letter in (await harness.dead_letters.page()).letters] == ["j3"]
 
 
 async def test_what_was_rejected_cannot_be_retried(harness: QueueHarness) -> None:
-    await harness.queue.reject(b"{}", "no job id")
-    (letter,) = (await harness.queue.dead_list()).letters
-    assert await harness.queue.dead_retry([letter.id]) == {letter.id: "refused"}
+    await harness.producer.reject(b"{}", "no job id")
+    (letter,) = (await harness.dead_letters.page()).letters
+    assert await harness.dead_letters.retry([letter.id]) == {letter.id: "refused"}
 
 
 async def test_a_letter_whose_id_runs_again_already_is_left_alone(harness: QueueHarness) -> None:
     await _fail(harness, "j1")
-    (letter,) = (await harness.queue.dead_list()).letters
+    (letter,) = (await harness.dead_letters.page()).letters
     await harness.client.delete("pw:{0}:done:acme/j1")  # its result's life is over, and somebody pushed it anew
-    await harness.queue.enqueue([ticket("j1")])
-    assert await harness.queue.dead_retry([letter.id]) == {letter.id: "duplicate"}
+    await harness.producer.enqueue([ticket("j1")])
+    assert await harness.dead_letters.retry([letter.id]) == {letter.id: "duplicate"}

@@ -5,7 +5,20 @@ import re
 from pageworker_supervisor.queue.library import library
 
 GIVEN = {
-    *("cjson", "error", "ipairs", "math", "next", "pairs", "redis", "require", "setmetatable", "string", "table"),
+    *(
+        "cjson",
+        "cmsgpack",
+        "error",
+        "ipairs",
+        "math",
+        "next",
+        "pairs",
+        "redis",
+        "require",
+        "setmetatable",
+        "string",
+        "table",
+    ),
     *("tonumber", "tostring", "type", "unpack"),
 }
 WORDS = {

@@ -2,54 +2,54 @@
 
 from pw_queue import DONE, QueueHarness, everything, ticket
 
-from pageworker_supervisor.queue.options import QuotaLimits
+from pageworker_supervisor.queue.quota_limits import QuotaLimits
 
 
 async def test_a_tenant_at_its_concurrency_blocks_nobody(harness: QueueHarness) -> None:
     """bullmq#3325: one throttled tenant at the front held everybody back."""
-    await harness.queue.enqueue([ticket(f"a-{n}", "a", concurrency=2) for n in range(100)])
-    await harness.queue.enqueue([ticket(f"b-{n}", "b") for n in range(5)])
+    await harness.producer.enqueue([ticket(f"a-{n}", "a", concurrency=2) for n in range(100)])
+    await harness.producer.enqueue([ticket(f"b-{n}", "b") for n in range(5)])
     leases = await harness.take()
     assert sorted(lease.tenant_id for lease in leases) == ["a"] * 2 + ["b"] * 5
     await harness.finish([lease for lease in leases if lease.tenant_id == "b"])
     assert await harness.take() == []
     (first, _) = [lease for lease in leases if lease.tenant_id == "a"]
-    assert await harness.queue.finish(first, DONE)
+    assert await harness.consumer.finish(first, DONE)
     assert [lease.job_id for lease in await harness.take()] == ["a-2"]
 
 
 async def test_a_permit_comes_back_once_however_a_lease_ends(harness: QueueHarness) -> None:
     """solid_queue#546: semaphores leaked, or were released twice."""
-    await harness.queue.enqueue([ticket(f"j{n}", concurrency=1) for n in range(9)])
+    await harness.producer.enqueue([ticket(f"j{n}", concurrency=1) for n in range(9)])
     for act in ("finish", "finish", "retry", "defer", "give_back", "crash", "reap"):
         lease = await harness.one()
         assert await harness.take() == [], act
         match act:
             case "finish":
-                assert await harness.queue.finish(lease, DONE)
-                assert await harness.queue.finish(lease, DONE)
+                assert await harness.consumer.finish(lease, DONE)
+                assert await harness.consumer.finish(lease, DONE)
             case "retry":
-                assert await harness.queue.retry(lease, 10**6, b"{}")
-                assert await harness.queue.retry(lease, 10**6, b"{}")
+                assert await harness.consumer.retry(lease, 10**6, b"{}")
+                assert await harness.consumer.retry(lease, 10**6, b"{}")
             case "defer":
-                assert await harness.queue.defer(lease, 10**6, "")
-                assert await harness.queue.defer(lease, 10**6, "")
+                assert await harness.consumer.defer(lease, 10**6, "")
+                assert await harness.consumer.defer(lease, 10**6, "")
             case "give_back":
-                assert await harness.queue.requeue(lease)
-                assert await harness.queue.requeue(lease)
+                assert await harness.consumer.requeue(lease)
+                assert await harness.consumer.requeue(lease)
             case "crash":
-                assert await harness.queue.crash(lease, 10**6, b"{}")
-                assert await harness.queue.crash(lease, 10**6, b"{}")
+                assert await harness.consumer.crash(lease, 10**6, b"{}")
+                assert await harness.consumer.crash(lease, 10**6, b"{}")
             case _:
                 await harness.later(50_000)
-                assert (await harness.queue.reap()).count == 1
-                assert (await harness.queue.reap()).count == 0
-        assert await harness.queue.audit() == []
+                assert (await harness.consumer.reap()).count == 1
+                assert (await harness.consumer.reap()).count == 0
+        assert await harness.inspection.audit() == []
     assert len(await harness.take()) == 1
 
 
 async def test_a_rate_is_kept_and_tokens_come_back(harness: QueueHarness) -> None:
-    await harness.queue.enqueue([ticket(f"j{n}", rate=2.0, burst=3) for n in range(20)])
+    await harness.producer.enqueue([ticket(f"j{n}", rate=2.0, burst=3) for n in range(20)])
     assert len(await harness.drain()) == 3
     await harness.later(400)
     assert await harness.drain() == []
@@ -62,10 +62,10 @@ async def test_a_rate_is_kept_and_tokens_come_back(harness: QueueHarness) -> Non
 async def test_a_domain_is_shared_by_all_tenants_in_turn(harness: QueueHarness) -> None:
     two = QuotaLimits(concurrency=2)
     for tenant in ("a", "b", "c"):
-        await harness.queue.enqueue(
+        await harness.producer.enqueue(
             [ticket(f"{tenant}-{n}", tenant, domain="shop.test", domain_limits=two) for n in range(50)]
         )
-    await harness.queue.enqueue([ticket("other", "a", domain="else.test")])
+    await harness.producer.enqueue([ticket("other", "a", domain="else.test")])
     running = await harness.take()
     assert sorted(lease.job_id for lease in running)[-1] == "other"
     assert len(running) == 3
@@ -82,7 +82,7 @@ async def test_a_domain_is_shared_by_all_tenants_in_turn(harness: QueueHarness) 
 
 async def test_a_domains_rate_is_kept(harness: QueueHarness) -> None:
     slow = QuotaLimits(rate_per_second=1.0, burst=1)
-    await harness.queue.enqueue([ticket(f"j{n}", domain="slow.test", domain_limits=slow) for n in range(4)])
+    await harness.producer.enqueue([ticket(f"j{n}", domain="slow.test", domain_limits=slow) for n in range(4)])
     for _ in range(4):
         assert len(await harness.drain()) == 1
         await harness.later(1_050)
@@ -92,13 +92,13 @@ async def test_a_domains_rate_is_kept(harness: QueueHarness) -> None:
 async def test_a_free_domain_does_not_wait_for_a_tenant_that_may_not_run(harness: QueueHarness) -> None:
     """The lane that has waited longest belongs to a tenant whose permits are all out: the next one runs."""
     one = QuotaLimits(concurrency=1)
-    await harness.queue.enqueue([ticket("holder", "z", domain="shop.test", domain_limits=one)])
+    await harness.producer.enqueue([ticket("holder", "z", domain="shop.test", domain_limits=one)])
     holder = await harness.one()
-    await harness.queue.enqueue([ticket("a-0", "a", concurrency=1, domain="shop.test", domain_limits=one)])
+    await harness.producer.enqueue([ticket("a-0", "a", concurrency=1, domain="shop.test", domain_limits=one)])
     assert await harness.take() == []  # parked at the domain, before b's
-    await harness.queue.enqueue([ticket("a-long", "a", concurrency=1)])
+    await harness.producer.enqueue([ticket("a-long", "a", concurrency=1)])
     long = await harness.one()
-    await harness.queue.enqueue([ticket("b-0", "b", domain="shop.test", domain_limits=one)])
+    await harness.producer.enqueue([ticket("b-0", "b", domain="shop.test", domain_limits=one)])
     assert await harness.take() == []
     await harness.finish([holder])
     assert [lease.job_id for lease in await harness.take()] == ["b-0"]
@@ -108,7 +108,7 @@ async def test_a_free_domain_does_not_wait_for_a_tenant_that_may_not_run(harness
 async def test_claims_do_not_look_past_those_that_cannot_run(harness: QueueHarness) -> None:
     """Two thousand parked tenants cost a claim nothing."""
     for first in range(0, 2000, 500):
-        await harness.queue.enqueue(
+        await harness.producer.enqueue(
             [ticket(f"{n}-{job}", f"t{n}", concurrency=1) for n in range(first, first + 500) for job in (0, 1)]
         )
     assert sum([len(await harness.take(capacity=everything(250))) for _ in range(8)]) == 2000

@@ -16,16 +16,11 @@ from pw_servers import redis_server
 
 from pageworker_supervisor.contract.context_key import NO_EGRESS, ContextKey, egress_digest
 from pageworker_supervisor.contract.job_ref import JobRef
+from pageworker_supervisor.queue.capacity import Capacity, ContextCapacity
 from pageworker_supervisor.queue.errors import CancelHolds
-from pageworker_supervisor.queue.options import (
-    Capacity,
-    ContextCapacity,
-    FinishRequest,
-    Lease,
-    NewJob,
-    Priority,
-    QuotaLimits,
-)
+from pageworker_supervisor.queue.lease import FinishRequest, Lease
+from pageworker_supervisor.queue.new_job import NewJob, Priority
+from pageworker_supervisor.queue.quota_limits import QuotaLimits
 
 EXAMPLES = int(os.environ.get("PW_MACHINE_EXAMPLES", "20"))
 WORKERS = ("w1", "w2", "w3")
@@ -100,21 +95,21 @@ class QueueMachine(RuleBasedStateMachine):
             self.time_passes(10_000)
             self._serve_all()
         self.adds_up()
-        (stats,) = self._run(self.queue.stats())
-        assert (stats.queued, stats.delayed, stats.running, stats.verdicts) == (0, 0, 0, 0)
+        (stats,) = self._run(self.queue.inspection.stats())
+        assert (stats.queued, stats.delayed, stats.running, stats.ending) == (0, 0, 0, 0)
         assert (stats.active_tenants, stats.parked_tenants) == (0, 0)
-        assert stats.promises == sum(self.ledger.results.values())
+        assert stats.outbox_entries == sum(self.ledger.results.values())
 
     def _serve_all(self) -> None:
         for worker in WORKERS:
             for lease in self._claim(worker, self._capacity(worker, 100, 20, 100)):
                 self._finish(lease)
-            claimed = self._run(self.queue.claim(worker, self._capacity(worker, 0, 0, 100)))
-            for context in {wanted.context for wanted in claimed.wanted}:
+            claimed = self._run(self.queue.consumer.claim(worker, self._capacity(worker, 0, 0, 100)))
+            for context in set(claimed.wanted):
                 if context.profile is not None and self.ledger.profiles.get(context.profile, ("", 0))[0] == worker:
                     fence = self.ledger.profiles.pop(context.profile)[1]
-                    assert self._run(self.queue.release_profile(worker, *context.profile, fence))
-            for lease in claimed.leases:  # verdicts
+                    assert self._run(self.queue.consumer.release_profile(worker, *context.profile, fence))
+            for lease in claimed.leases:  # ending jobs
                 self._admit(worker, lease)
                 self._finish(lease)
 
@@ -157,7 +152,7 @@ class QueueMachine(RuleBasedStateMachine):
                 tenant_limits=TENANT_LIMITS[tenant],
                 domain_limits=DOMAIN_LIMITS[domain] if domain else QuotaLimits(),
             )
-        replies = self._run(self.queue.enqueue([ticket] * copies))
+        replies = self._run(self.queue.producer.enqueue([ticket] * copies))
         assert replies[0] == ("duplicate" if name in self.ledger.pushed else "queued")
         assert set(replies[1:]) <= {"duplicate"}
         if name not in self.ledger.pushed and name in self.ledger.awaited:
@@ -178,18 +173,18 @@ class QueueMachine(RuleBasedStateMachine):
             for key, (owner, _) in self.ledger.profiles.items()
             if owner == worker
         ]
-        return Capacity(limit=limit, contexts=held, runner_slots=rooms, pages_per_room=pages)
+        return Capacity(limit=limit, contexts=held, runner_slots=rooms, pages_per_runner=pages)
 
     def _claim(self, worker: str, capacity: Capacity) -> list[Lease]:
         before = self._now_ms()
-        claimed = self._run(self.queue.claim(worker, capacity))
-        running = [lease for lease in claimed.leases if lease.verdict is None]
+        claimed = self._run(self.queue.consumer.claim(worker, capacity))
+        running = [lease for lease in claimed.leases if lease.ending is None]
         assert len(running) <= capacity.limit
         opened = {lease.context for lease in running} - {room.context for room in capacity.contexts}
         assert len(opened) <= capacity.runner_slots
         for lease in claimed.leases:
             self._admit(worker, lease)
-            if lease.verdict is None:
+            if lease.ending is None:
                 expires = self.ledger.tickets[str(lease.ref)].expires_at_ms
                 assert str(lease.ref) not in self.ledger.cancelled, "what is cancelled never runs again"
                 late = expires is not None and expires < before
@@ -204,7 +199,7 @@ class QueueMachine(RuleBasedStateMachine):
         assert lease.token not in {old.token for old in ledger.ended}, "tokens never come again"
         ledger.leases[lease.token] = lease
         ledger.holder[lease.token] = worker
-        if lease.profile_id is not None and lease.verdict is None:
+        if lease.profile_id is not None and lease.ending is None:
             key = (lease.tenant_id, lease.profile_id)
             assert lease.profile_fence is not None
             if key in ledger.profiles:
@@ -224,17 +219,17 @@ class QueueMachine(RuleBasedStateMachine):
 
     def _finish(self, lease: Lease, *, times: int = 1, letter: bool = False) -> None:
         ending = FinishRequest(
-            status=lease.verdict or "succeeded",
+            status=lease.ending or "succeeded",
             result=str(lease.ref).encode(),
             callback="https://n8n.test/hook",
             dead_letter=b"{}" if letter else None,
         )
-        if str(lease.ref) in self.ledger.cancelled and lease.verdict is None:
+        if str(lease.ref) in self.ledger.cancelled and lease.ending is None:
             with pytest.raises(CancelHolds):
-                self._run(self.queue.finish(lease, ending))
+                self._run(self.queue.consumer.finish(lease, ending))
             ending = msgspec.structs.replace(ending, status="cancelled")
         for _ in range(times):
-            assert self._run(self.queue.finish(lease, ending)) is True, "a replay gives the same answer"
+            assert self._run(self.queue.consumer.finish(lease, ending)) is True, "a replay gives the same answer"
         self._close(lease)
         self.ledger.results[str(lease.ref)] = self.ledger.results.get(str(lease.ref), 0) + 1
 
@@ -245,26 +240,26 @@ class QueueMachine(RuleBasedStateMachine):
         lease = self.ledger.ended[pick % len(self.ledger.ended)]
         match act:
             case "finish":
-                self._run(self.queue.finish(lease, FinishRequest(status="failed", result=b"zombie")))
+                self._run(self.queue.consumer.finish(lease, FinishRequest(status="failed", result=b"zombie")))
             case "retry":
-                self._run(self.queue.retry(lease, 10, b"{}"))
+                self._run(self.queue.consumer.retry(lease, 10, b"{}"))
             case "defer":
-                self._run(self.queue.defer(lease, 10, "late"))
+                self._run(self.queue.consumer.defer(lease, 10, "late"))
             case "give_back":
-                self._run(self.queue.requeue(lease))
+                self._run(self.queue.consumer.requeue(lease))
             case "reassign":
-                self._run(self.queue.reassign(lease, SETS[0]))
+                self._run(self.queue.consumer.reassign(lease, SETS[0]))
             case "crash":
-                self._run(self.queue.crash(lease, 10, b"{}"))
+                self._run(self.queue.consumer.crash(lease, 10, b"{}"))
             case _:
-                assert lease.token in self._run(self.queue.heartbeat("w1", [lease])).lost
+                assert lease.token in self._run(self.queue.consumer.heartbeat("w1", [lease])).lost
 
     @precondition(lambda self: self.ledger.leases)
     @rule(pick=picks)
     def begin(self, pick: int) -> None:
         lease = self._pick(pick)
-        assert self._run(self.queue.begin(lease))
-        if lease.verdict is None:
+        assert self._run(self.queue.consumer.begin(lease))
+        if lease.ending is None:
             self.ledger.begun.add(str(lease.ref))
 
     @precondition(lambda self: self.ledger.leases)
@@ -276,20 +271,20 @@ class QueueMachine(RuleBasedStateMachine):
     )
     def let_go(self, pick: int, act: str, times: int, begun: bool) -> None:
         lease = self._pick(pick)
-        if begun and lease.verdict is None and act != "reassign":
+        if begun and lease.ending is None and act != "reassign":
             self.ledger.begun.add(str(lease.ref))
         for _ in range(times):
             match act:
                 case "retry":
-                    done = self._run(self.queue.retry(lease, 700, b'{"outcome":"failed"}', begun=begun))
+                    done = self._run(self.queue.consumer.retry(lease, 700, b'{"outcome":"failed"}', begun=begun))
                 case "defer":
-                    done = self._run(self.queue.defer(lease, 900, "no page", begun=begun))
+                    done = self._run(self.queue.consumer.defer(lease, 900, "no page", begun=begun))
                 case "reassign":
-                    done = self._run(self.queue.reassign(lease, SETS[pick % len(SETS)]))
+                    done = self._run(self.queue.consumer.reassign(lease, SETS[pick % len(SETS)]))
                 case "crash":
-                    done = self._run(self.queue.crash(lease, 800, b'{"outcome":"lost"}', begun=begun))
+                    done = self._run(self.queue.consumer.crash(lease, 800, b'{"outcome":"lost"}', begun=begun))
                 case _:
-                    done = self._run(self.queue.requeue(lease, begun=begun))
+                    done = self._run(self.queue.consumer.requeue(lease, begun=begun))
             assert done, "said twice is said once"
         self._close(lease)
 
@@ -297,7 +292,7 @@ class QueueMachine(RuleBasedStateMachine):
     def heartbeat(self, worker: str) -> None:
         mine = [lease for token, lease in self.ledger.leases.items() if self.ledger.holder[token] == worker]
         held = [(*key, fence) for key, (owner, fence) in self.ledger.profiles.items() if owner == worker]
-        beat = self._run(self.queue.heartbeat(worker, mine, held))
+        beat = self._run(self.queue.consumer.heartbeat(worker, mine, held))
         assert not beat.lost
         assert not beat.lost_profiles
 
@@ -308,12 +303,12 @@ class QueueMachine(RuleBasedStateMachine):
         held = [key for key, (owner, _) in self.ledger.profiles.items() if owner == worker and key not in busy]
         if held:
             key = held[pick % len(held)]
-            assert self._run(self.queue.release_profile(worker, *key, self.ledger.profiles.pop(key)[1]))
+            assert self._run(self.queue.consumer.release_profile(worker, *key, self.ledger.profiles.pop(key)[1]))
 
     @rule(job=JOBS, tenant=st.sampled_from(list(TENANT_LIMITS)))
     def cancel(self, job: str, tenant: str) -> None:
         name = str(JobRef(tenant, job))
-        word = self._run(self.queue.cancel(JobRef(tenant, job)))
+        word = self._run(self.queue.inspection.cancel(JobRef(tenant, job)))
         running = {str(lease.ref): lease for lease in self.ledger.leases.values()}.get(name)
         if name not in self.ledger.pushed:
             assert word == "awaited"
@@ -321,7 +316,7 @@ class QueueMachine(RuleBasedStateMachine):
             return
         if self.ledger.results.get(name, 0) == self.ledger.owed[name]:
             assert word == "finished"
-        elif running is None or running.verdict is not None:
+        elif running is None or running.ending is not None:
             assert word in ("cancelled", "finished")
         else:
             assert word == "cancelling"
@@ -344,7 +339,7 @@ class QueueMachine(RuleBasedStateMachine):
             self._run(self.harness.later(15_000))
         self._beat_all(but=worker)
         lost = [lease for token, lease in self.ledger.leases.items() if self.ledger.holder[token] == worker]
-        reaped = self._run(self.queue.reap())
+        reaped = self._run(self.queue.consumer.reap())
         assert reaped.count == len(lost)
         for lease in lost:
             self._close(lease)
@@ -361,12 +356,12 @@ class QueueMachine(RuleBasedStateMachine):
 
     @rule(pick=picks)
     def dead_retry(self, pick: int) -> None:
-        letters = self._run(self.queue.dead_list(1000)).letters
+        letters = self._run(self.queue.dead_letters.page(1000)).letters
         if not letters:
             return
         letter = letters[pick % len(letters)]
         name = str(letter.ref)
-        word = self._run(self.queue.dead_retry([letter.id]))[letter.id]
+        word = self._run(self.queue.dead_letters.retry([letter.id]))[letter.id]
         unfinished = self.ledger.results.get(name, 0) < self.ledger.owed[name]
         assert word == ("duplicate" if unfinished else "queued")
         if word == "queued":
@@ -378,7 +373,7 @@ class QueueMachine(RuleBasedStateMachine):
 
     @invariant()
     def adds_up(self) -> None:
-        assert self._run(self.queue.audit()) == []
+        assert self._run(self.queue.inspection.audit()) == []
 
     @invariant()
     def results_are_single(self) -> None:
@@ -389,7 +384,7 @@ class QueueMachine(RuleBasedStateMachine):
 
     @invariant()
     def limits_hold(self) -> None:
-        live = [lease for lease in self.ledger.leases.values() if lease.verdict is None]
+        live = [lease for lease in self.ledger.leases.values() if lease.ending is None]
         for tenant, limits in TENANT_LIMITS.items():
             assert sum(lease.tenant_id == tenant for lease in live) <= limits.concurrency
         for domain, limits in DOMAIN_LIMITS.items():

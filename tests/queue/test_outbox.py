@@ -6,43 +6,44 @@ import time
 from pw_queue import QueueHarness, open_harness, ref, ticket
 from pw_servers import RedisServer
 
-from pageworker_supervisor.queue.options import FinishRequest
+from pageworker_supervisor.queue.lease import FinishRequest
+from pageworker_supervisor.queue.messagepack import unpacked
 
 CALL = FinishRequest(status="succeeded", result=b'{"n":1}', callback="https://n8n.test/hook")
 
 
 async def _promise(harness: QueueHarness, *names: str) -> None:
-    await harness.queue.enqueue([ticket(name) for name in names])
+    await harness.producer.enqueue([ticket(name) for name in names])
     for lease in await harness.take():
-        assert await harness.queue.finish(lease, CALL)
+        assert await harness.consumer.finish(lease, CALL)
 
 
 async def test_a_promise_is_made_with_the_result_and_ends_with_its_delivery(harness: QueueHarness) -> None:
     await _promise(harness, "j1")
-    (promise,) = await harness.queue.outbox_take("w1", 10, 0)
+    (promise,) = await harness.outbox.take(10, 0)
     assert (promise.ref.job_id, promise.ref.tenant_id, promise.callback_url) == ("j1", "acme", "https://n8n.test/hook")
     assert (promise.result, promise.tries) == (b'{"n":1}', 0)
-    assert await harness.queue.outbox_take("w1", 10, 0) == []
-    await harness.queue.outbox_done([promise])
-    await harness.queue.outbox_done([promise])
+    assert await harness.outbox.take(10, 0) == []
+    await harness.outbox.done([promise])
+    await harness.outbox.done([promise])
     await harness.later(200_000)
     assert await _look(harness) == []
 
 
 async def test_the_death_of_the_taker_loses_nothing(harness: QueueHarness, live_redis: RedisServer) -> None:
     await _promise(harness, "j1")
-    (taken,) = await harness.queue.outbox_take("w1", 10, 0)
+    (taken,) = await harness.outbox.take(10, 0)
     async with open_harness(live_redis.port) as other:
-        assert await other.queue.outbox_take("w2", 10, 0) == []
+        assert await other.queue.outbox.take(10, 0) == []
         await harness.later(61_000)
     async with open_harness(live_redis.port) as other:
-        (again,) = await other.queue.outbox_take("w2", 10, 0)
+        (again,) = await other.queue.outbox.take(10, 0)
         assert again.id == taken.id
-        await harness.queue.outbox_later(taken, 10)  # the first one wakes up: it is not his any more
-        await other.queue.outbox_later(again, 5_000)
+        await harness.outbox.later(taken, 10)  # the first one wakes up: it is not his any more
+        await other.queue.outbox.later(again, 5_000)
         await harness.later(5_100)
     async with open_harness(live_redis.port) as other:
-        (third,) = await other.queue.outbox_take("w2", 10, 0)
+        (third,) = await other.queue.outbox.take(10, 0)
         assert third.tries == 1
         # By Redis' clock, which is 66 s ahead of this host's by now.
         assert 66 < time.monotonic() - third.since < 80
@@ -52,11 +53,11 @@ async def test_a_promise_that_is_given_up_leaves_the_result(harness: QueueHarnes
     listener = harness.client.pubsub(ignore_subscribe_messages=True)
     await listener.subscribe("pw:events:acme")
     await _promise(harness, "j1")
-    (promise,) = await harness.queue.outbox_take("w1", 10, 0)
-    await harness.queue.outbox_failed(promise, b"given up")
+    (promise,) = await harness.outbox.take(10, 0)
+    await harness.outbox.failed(promise, b"given up")
     await harness.later(200_000)
     assert await _look(harness) == []
-    assert await harness.queue.result(ref("j1")) == b'{"n":1}'
+    assert await harness.inspection.result(ref("j1")) == b'{"n":1}'
     async with asyncio.timeout(5):
         while (message := await listener.get_message(timeout=1)) is None:
             pass
@@ -65,28 +66,28 @@ async def test_a_promise_that_is_given_up_leaves_the_result(harness: QueueHarnes
 
 
 async def test_whoever_finishes_learns_of_the_promise_at_once(harness: QueueHarness) -> None:
-    assert await harness.queue.outbox_take("w1", 10, 0) == []
+    assert await harness.outbox.take(10, 0) == []
     async with asyncio.timeout(2), asyncio.TaskGroup() as tasks:
-        waiting = tasks.create_task(harness.queue.outbox_take("w1", 10, 60_000))
+        waiting = tasks.create_task(harness.outbox.take(10, 60_000))
         await _promise(harness, "j1")
     assert [promise.ref.job_id for promise in waiting.result()] == ["j1"]
 
 
 async def test_more_than_is_asked_for_stays(harness: QueueHarness) -> None:
     await _promise(harness, *(f"j{n}" for n in range(7)))
-    sizes = [len(await harness.queue.outbox_take("w1", 3, 0)) for _ in range(3)]
+    sizes = [len(await harness.outbox.take(3, 0)) for _ in range(3)]
     assert sizes == [3, 3, 1]
 
 
 async def test_an_idle_outbox_hardly_asks_redis(harness: QueueHarness) -> None:
-    assert await harness.queue.outbox_take("w1", 10, 0) == []
+    assert await harness.outbox.take(10, 0) == []
     before = (await harness.client.info("commandstats"))["cmdstat_fcall"]["calls"]
     for _ in range(10):
-        assert await harness.queue.outbox_take("w1", 10, 20) == []
+        assert await harness.outbox.take(10, 20) == []
     after = (await harness.client.info("commandstats"))["cmdstat_fcall"]["calls"]
     assert after == before
 
 
 async def _look(harness: QueueHarness) -> list[object]:
-    rows, _ = await harness.client.fcall(harness.queue.function("outbox_take"), 1, "pw:{0}", "nonce", 10)
-    return list(rows)
+    reply = await harness.client.fcall(*harness.function_call("outbox_take", nonce="nonce", limit=10))
+    return list(unpacked(reply)["entries"])

@@ -2,13 +2,14 @@
 
 from pw_queue import DONE, QueueHarness, everything, places, ticket
 
-from pageworker_supervisor.queue.options import AskNotice
+from pageworker_supervisor.contract.context_key import ContextKey
+from pageworker_supervisor.queue.wakeup import AskNotice
 
 WARM = ("acme", "p1", 1)
 
 
 async def test_jobs_of_a_held_profile_wait_for_its_holder(harness: QueueHarness) -> None:
-    await harness.queue.enqueue([ticket(f"j{n}", profile_id="p1") for n in range(4)])
+    await harness.producer.enqueue([ticket(f"j{n}", profile_id="p1") for n in range(4)])
     lease = await harness.one("w1", places(new=1, pages=1))
     assert lease.profile_fence
     assert await harness.take("w2") == [], "no other worker sees them"
@@ -20,9 +21,9 @@ async def test_jobs_of_a_held_profile_wait_for_its_holder(harness: QueueHarness)
 
 
 async def test_the_holder_is_served_in_its_tenants_turn(harness: QueueHarness) -> None:
-    await harness.queue.enqueue([ticket(f"p-{n}", profile_id="p1") for n in range(10)])
+    await harness.producer.enqueue([ticket(f"p-{n}", profile_id="p1") for n in range(10)])
     first = await harness.one("w1", places(new=1, pages=1))
-    await harness.queue.enqueue([ticket(f"e-{n}") for n in range(10)])
+    await harness.producer.enqueue([ticket(f"e-{n}") for n in range(10)])
     order = []
     for _ in range(10):
         lease = await harness.one("w1", places(("acme", "p1", 1), ("acme", None, 1), limit=1))
@@ -33,30 +34,30 @@ async def test_the_holder_is_served_in_its_tenants_turn(harness: QueueHarness) -
 
 
 async def test_a_profile_is_free_when_it_is_released(harness: QueueHarness) -> None:
-    await harness.queue.enqueue([ticket("j1", profile_id="p1"), ticket("j2", profile_id="p1")])
+    await harness.producer.enqueue([ticket("j1", profile_id="p1"), ticket("j2", profile_id="p1")])
     lease = await harness.one("w1", places(new=1, pages=1))
     await harness.finish([lease])
     fence = lease.profile_fence or 0
-    assert await harness.queue.release_profile("w1", "acme", "p1", fence + 1) is False
-    assert await harness.queue.release_profile("w1", "acme", "p1", fence) is True
-    assert await harness.queue.release_profile("w1", "acme", "p1", fence) is False
+    assert await harness.consumer.release_profile("w1", "acme", "p1", fence + 1) is False
+    assert await harness.consumer.release_profile("w1", "acme", "p1", fence) is True
+    assert await harness.consumer.release_profile("w1", "acme", "p1", fence) is False
     moved = await harness.one("w2")
     assert (moved.profile_fence or 0) > fence
 
 
 async def test_a_dead_holder_loses_the_profile_with_its_jobs(harness: QueueHarness) -> None:
-    await harness.queue.enqueue([ticket("j1", profile_id="p1"), ticket("j2", profile_id="p1")])
+    await harness.producer.enqueue([ticket("j1", profile_id="p1"), ticket("j2", profile_id="p1")])
     lease = await harness.one("w1", places(new=1, pages=1))
     held = [("acme", "p1", lease.profile_fence or 0)]
     await harness.later(30_000)
-    assert not (await harness.queue.heartbeat("w1", [lease], held)).lost_profiles
+    assert not (await harness.consumer.heartbeat("w1", [lease], held)).lost_profiles
     await harness.later(30_000)
     assert await harness.take("w2") == [], "the heartbeat kept it"
     await harness.later(20_000)
-    await harness.queue.reap()
-    beat = await harness.queue.heartbeat("w1", [lease], held)
+    await harness.consumer.reap()
+    beat = await harness.consumer.heartbeat("w1", [lease], held)
     assert (set(beat.lost), set(beat.lost_profiles)) == ({lease.token}, {("acme", "p1")})
-    claimed = await harness.queue.claim("w1", places(WARM))
+    claimed = await harness.consumer.claim("w1", places(WARM))
     assert not claimed.leases
     assert claimed.lost_profiles == {("acme", "p1")}
     await harness.later(2_000)
@@ -67,85 +68,85 @@ async def test_a_dead_holder_loses_the_profile_with_its_jobs(harness: QueueHarne
 
 
 async def test_a_fence_never_falls_even_when_a_failover_takes_the_counter_back(harness: QueueHarness) -> None:
-    await harness.queue.enqueue([ticket("j1", profile_id="p1"), ticket("j2", profile_id="p1")])
+    await harness.producer.enqueue([ticket("j1", profile_id="p1"), ticket("j2", profile_id="p1")])
     first = await harness.one("w1", places(new=1, pages=1))
     await harness.finish([first])
-    await harness.queue.release_profile("w1", "acme", "p1", first.profile_fence or 0)
+    await harness.consumer.release_profile("w1", "acme", "p1", first.profile_fence or 0)
     await harness.client.hset("pw:{0}:meta", "fence", 0)
     assert ((await harness.one("w2")).profile_fence or 0) > (first.profile_fence or 0)
 
 
 async def test_an_idle_holder_is_asked_and_a_busy_one_is_not(harness: QueueHarness) -> None:
-    await harness.queue.enqueue([ticket("j1", profile_id="p1")])
+    await harness.producer.enqueue([ticket("j1", profile_id="p1")])
     lease = await harness.one("w1", places(new=1, pages=1))
     held = [("acme", "p1", lease.profile_fence or 0)]
-    await harness.queue.enqueue([ticket("j2", profile_id="p1")])
+    await harness.producer.enqueue([ticket("j2", profile_id="p1")])
     await harness.later(1_500)
     await harness.take("w2")
-    assert not (await harness.queue.heartbeat("w1", [lease], held)).asked_profiles, "it is at work on it"
+    assert not (await harness.consumer.heartbeat("w1", [lease], held)).asked_profiles, "it is at work on it"
     await harness.finish([lease])
     await harness.later(1_500)
     await harness.take("w2")
-    assert (await harness.queue.heartbeat("w1", [], held)).asked_profiles == {("acme", "p1")}
-    woken = await harness.queue.wait("w1", 1)
+    assert (await harness.consumer.heartbeat("w1", [], held)).asked_profiles == {("acme", "p1")}
+    woken = await harness.consumer.wait("w1", 1)
     assert AskNotice("acme", "p1", lease.profile_fence or 0) in woken.control
-    await harness.queue.release_profile("w1", *held[0])
-    assert (await harness.queue.wait("w2", 1)).work
+    await harness.consumer.release_profile("w1", *held[0])
+    assert (await harness.consumer.wait("w2", 1)).work
     assert (await harness.one("w2")).job_id == "j2"
 
 
 async def test_a_full_profile_is_not_opened_in_another_room(harness: QueueHarness) -> None:
-    await harness.queue.enqueue([ticket(f"j{n}", profile_id="p1") for n in range(3)])
+    await harness.producer.enqueue([ticket(f"j{n}", profile_id="p1") for n in range(3)])
     await harness.take("w1", places(new=1, pages=1))
     assert await harness.take("w1", places(("acme", "p1", 0), new=3)) == []
 
 
 async def test_a_solo_job_enters_an_empty_profile_only_and_keeps_it(harness: QueueHarness) -> None:
-    await harness.queue.enqueue([ticket("bad", profile_id="p1")])
+    await harness.producer.enqueue([ticket("bad", profile_id="p1")])
     lease = await harness.one("w1", places(new=1, pages=4))
-    await harness.queue.crash(lease, 10, b"{}")
+    await harness.consumer.crash(lease, 10, b"{}")
     await harness.later(50)
     assert await harness.take("w1", places(("acme", "p1", 3))) == [], "somebody is still in there"
-    await harness.queue.enqueue([ticket(f"j{n}", profile_id="p1") for n in range(3)])
+    await harness.producer.enqueue([ticket(f"j{n}", profile_id="p1") for n in range(3)])
     assert await harness.take("w1", places(("acme", "p1", 3))) == [], "and nobody overtakes it"
     alone = await harness.one("w1", places(("acme", "p1", 4)))
     assert (alone.job_id, alone.exclusive) == ("bad", True)
-    assert await harness.queue.finish(alone, DONE)
+    assert await harness.consumer.finish(alone, DONE)
     assert len(await harness.take("w1", places(("acme", "p1", 4)))) == 3
 
 
 async def test_a_solo_job_without_a_profile_has_a_room_of_its_own(harness: QueueHarness) -> None:
-    await harness.queue.enqueue([ticket("bad")])
-    await harness.queue.crash(await harness.one(), 10, b"{}")
-    await harness.queue.enqueue([ticket(f"j{n}") for n in range(6)])
+    await harness.producer.enqueue([ticket("bad")])
+    await harness.consumer.crash(await harness.one(), 10, b"{}")
+    await harness.producer.enqueue([ticket(f"j{n}") for n in range(6)])
     await harness.later(50)
-    full = await harness.queue.claim("w1", places(("acme", None, 2)))
+    full = await harness.consumer.claim("w1", places(("acme", None, 2)))
     assert [lease.job_id for lease in full.leases] == ["j0", "j1"], "never among others"
-    assert ("acme", True) in [(wanted.context.tenant_id, wanted.solo) for wanted in full.wanted]
+    assert ContextKey("acme") in full.wanted
     leases = await harness.take("w1", places(new=2, pages=3))
     assert sorted(lease.job_id for lease in leases) == ["bad", "j2", "j3", "j4"]
     assert await harness.drain(capacity=everything()) == ["j5"]
 
 
 async def test_a_successor_takes_back_at_once_what_a_dead_worker_held(harness: QueueHarness) -> None:
-    await harness.queue.enqueue([ticket(f"p{n}", profile_id="p1") for n in range(2)])
-    await harness.queue.enqueue([ticket(f"e{n}", concurrency=100) for n in range(70)])
+    await harness.producer.enqueue([ticket(f"p{n}", profile_id="p1") for n in range(2)])
+    await harness.producer.enqueue([ticket(f"e{n}", concurrency=100) for n in range(70)])
     await harness.take("w1.old", everything(71))
-    await harness.queue.enqueue([ticket("other", "other")])
+    await harness.producer.enqueue([ticket("other", "other")])
     kept = await harness.one("w2")
-    assert await harness.queue.disown_worker("w1.old") == 71
-    assert await harness.queue.disown_worker("w1.old") == 0
-    await harness.queue.forget_worker("w1.old")
+    assert await harness.consumer.disown_worker("w1.old") == 71
+    assert await harness.consumer.disown_worker("w1.old") == 0
+    await harness.consumer.forget_worker("w1.old")
     await harness.later(2_000)
     again = await harness.take("w1.new", everything(200)) + await harness.take("w1.new", everything(200))
     assert len(again) == 72 - 1, "p0 runs alone in its profile: not beside p1"
     assert {lease.crashes for lease in again} == {0, 1}
-    assert not (await harness.queue.heartbeat("w2", [kept])).lost
+    assert not (await harness.consumer.heartbeat("w2", [kept])).lost
 
 
 async def test_no_room_is_opened_for_a_context_that_is_coming_up(harness: QueueHarness) -> None:
-    await harness.queue.enqueue([ticket(f"j{n}") for n in range(3)])
-    await harness.queue.enqueue([ticket("b-0", "b")])
+    await harness.producer.enqueue([ticket(f"j{n}") for n in range(3)])
+    await harness.producer.enqueue([ticket("b-0", "b")])
     leases = await harness.take("w1", places(("acme", None, -1), new=4))
     assert [lease.job_id for lease in leases] == ["b-0"]
     leases = await harness.take("w1", places(("acme", None, -1), ("acme", None, 2), new=4))

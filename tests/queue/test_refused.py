@@ -3,7 +3,7 @@
 from pw_queue import QueueHarness, ticket
 
 from pageworker_supervisor.contract.context_key import ANY_PROFILE, ContextKey
-from pageworker_supervisor.queue.options import Capacity, ContextCapacity
+from pageworker_supervisor.queue.capacity import Capacity, ContextCapacity
 
 BAD = ContextKey("acme", "bad")
 LANE = ContextKey("acme")
@@ -11,23 +11,23 @@ LANE = ContextKey("acme")
 
 def broken(*rooms: tuple[ContextKey, int], new: int = 2) -> Capacity:
     held = [ContextCapacity(context, pages, refused=True) for context, pages in rooms]
-    return Capacity(limit=100, contexts=held, runner_slots=new, pages_per_room=4)
+    return Capacity(limit=100, contexts=held, runner_slots=new, pages_per_runner=4)
 
 
 async def clean(harness: QueueHarness) -> None:
-    assert await harness.queue.audit() == []
+    assert await harness.inspection.audit() == []
 
 
 async def test_a_context_that_is_held_back_brings_nothing_and_holds_back_no_other(harness: QueueHarness) -> None:
-    await harness.queue.enqueue([ticket("b1", profile_id="bad"), ticket("g1", profile_id="good"), ticket("e1")])
-    claimed = await harness.queue.claim("w1", broken((BAD, -1)))
+    await harness.producer.enqueue([ticket("b1", profile_id="bad"), ticket("g1", profile_id="good"), ticket("e1")])
+    claimed = await harness.consumer.claim("w1", broken((BAD, -1)))
     assert {lease.job_id for lease in claimed.leases} == {"g1", "e1"}
     assert not claimed.lost_profiles, "nobody holds it, and nobody has to let go of it"
     assert [lease.job_id for lease in await harness.take("w2")] == ["b1"], "another worker may try"
 
 
 async def test_jobs_to_be_refused_take_no_room_and_no_lock(harness: QueueHarness) -> None:
-    await harness.queue.enqueue([ticket(f"b{n}", profile_id="bad") for n in range(3)])
+    await harness.producer.enqueue([ticket(f"b{n}", profile_id="bad") for n in range(3)])
     leases = await harness.take("w1", broken((BAD, 2), new=0))
     assert [(lease.job_id, lease.profile_fence) for lease in leases] == [("b0", None), ("b1", None)]
     (other,) = await harness.take("w2")
@@ -38,15 +38,15 @@ async def test_jobs_to_be_refused_take_no_room_and_no_lock(harness: QueueHarness
 
 
 async def test_all_slots_stay_for_others_while_jobs_are_refused(harness: QueueHarness) -> None:
-    await harness.queue.enqueue([ticket(f"b{n}", profile_id="bad") for n in range(20)])
-    await harness.queue.enqueue([ticket("g1", "other"), ticket("g2", "third")])
-    claimed = await harness.queue.claim("w1", broken((BAD, 16), new=2))
+    await harness.producer.enqueue([ticket(f"b{n}", profile_id="bad") for n in range(20)])
+    await harness.producer.enqueue([ticket("g1", "other"), ticket("g2", "third")])
+    claimed = await harness.consumer.claim("w1", broken((BAD, 16), new=2))
     assert {"g1", "g2"} <= {lease.job_id for lease in claimed.leases}
     assert len(claimed.leases) == 18
 
 
 async def test_a_profile_that_another_worker_has_open_is_served_there(harness: QueueHarness) -> None:
-    await harness.queue.enqueue([ticket(f"b{n}", profile_id="bad") for n in range(2)])
+    await harness.producer.enqueue([ticket(f"b{n}", profile_id="bad") for n in range(2)])
     held = await harness.one("w2")
     assert held.job_id == "b0"
     assert await harness.take("w1", broken((BAD, 16))) == []
@@ -54,9 +54,9 @@ async def test_a_profile_that_another_worker_has_open_is_served_there(harness: Q
 
 
 async def test_the_ephemeral_context_and_jobs_that_must_run_alone(harness: QueueHarness) -> None:
-    await harness.queue.enqueue([ticket("e1"), ticket("e2")])
+    await harness.producer.enqueue([ticket("e1"), ticket("e2")])
     lease = await harness.one("w1")
-    assert await harness.queue.crash(lease, 0, b"{}")
+    assert await harness.consumer.crash(lease, 0, b"{}")
     assert await harness.take("w1", broken((LANE, -1))) == []
     refused = await harness.take("w1", broken((LANE, 16)))
     assert sorted((lease.job_id, lease.exclusive) for lease in refused) == [("e1", True), ("e2", False)]
@@ -64,10 +64,10 @@ async def test_the_ephemeral_context_and_jobs_that_must_run_alone(harness: Queue
 
 
 async def test_a_tenant_without_slots_is_served_where_it_is_held_and_others_as_ever(harness: QueueHarness) -> None:
-    await harness.queue.enqueue([ticket("e1"), ticket("p1", profile_id="new"), ticket("g1", "other")])
+    await harness.producer.enqueue([ticket("e1"), ticket("p1", profile_id="new"), ticket("g1", "other")])
     anything = ContextCapacity(ContextKey("acme", ANY_PROFILE), -1, refused=True)
     held = ContextCapacity(LANE, 1)
-    capacity = Capacity(limit=100, contexts=(held, anything), runner_slots=2, pages_per_room=4)
-    claimed = await harness.queue.claim("w1", capacity)
+    capacity = Capacity(limit=100, contexts=(held, anything), runner_slots=2, pages_per_runner=4)
+    claimed = await harness.consumer.claim("w1", capacity)
     assert {lease.job_id for lease in claimed.leases} == {"e1", "g1"}
     assert claimed.wanted == ()

@@ -8,50 +8,51 @@ from pw_queue import DONE, QueueHarness, everything, open_harness, plain_client,
 from pw_servers import RespProxy, redis_server
 
 from pageworker_supervisor.queue import QueueClient
-from pageworker_supervisor.queue.options import FinishRequest, QueueOptions
+from pageworker_supervisor.queue.lease import FinishRequest
+from pageworker_supervisor.queue.options import QueueOptions
 from pageworker_supervisor.redis_client import Router
 from pageworker_supervisor.redis_client.errors import NotReplicated, OutOfMemory, RedisUnavailable, RightMissing
 
 
 async def test_a_primary_without_the_functions_is_given_them(harness: QueueHarness) -> None:
-    await harness.queue.enqueue([ticket("j1")])
+    await harness.producer.enqueue([ticket("j1")])
     await harness.client.function_flush("SYNC")
     lease = await harness.one()
     await harness.client.function_flush("SYNC")
-    assert await harness.queue.finish(lease, DONE)
+    assert await harness.consumer.finish(lease, DONE)
 
 
 async def test_versions_of_the_functions_stand_side_by_side(harness: QueueHarness) -> None:
     other = QueueClient(Router(harness.client, harness.client), prefix="other", options=harness.queue.options)
     await other.load()
     assert other.function("claim") != harness.queue.function("claim")
-    await other.enqueue([ticket("j1")])
+    await other.producer.enqueue([ticket("j1")])
     assert await harness.take() == []
-    assert len((await other.claim("w1", everything())).leases) == 1
+    assert len((await other.consumer.claim("w1", everything())).leases) == 1
 
 
 async def test_at_maxmemory_work_ends_and_nothing_new_comes_in() -> None:
     """Unflagged functions are refused: results would be lost."""
     with redis_server(maxmemory="100mb") as server:
         async with open_harness(server.port) as harness:
-            await harness.queue.enqueue([ticket(f"j{n}") for n in range(6)])
+            await harness.producer.enqueue([ticket(f"j{n}") for n in range(6)])
             leases = await harness.take(capacity=everything(3))
             await harness.client.config_set("maxmemory", "1mb")
             with pytest.raises(OutOfMemory):
-                await harness.queue.enqueue([ticket("more")])
-            assert not (await harness.queue.heartbeat("w1", leases)).lost
-            assert await harness.queue.finish(leases[0], DONE)
-            assert await harness.queue.defer(leases[1], 10, "")
-            assert await harness.queue.requeue(leases[2])
+                await harness.producer.enqueue([ticket("more")])
+            assert not (await harness.consumer.heartbeat("w1", leases)).lost
+            assert await harness.consumer.finish(leases[0], DONE)
+            assert await harness.consumer.defer(leases[1], 10, "")
+            assert await harness.consumer.requeue(leases[2])
             assert len(await harness.take(capacity=everything(1))) == 1, "claims go on, so that memory comes free"
             await harness.client.config_set("maxmemory", "100mb")
             await harness.later(50_000)
             await harness.client.config_set("maxmemory", "1mb")
-            assert (await harness.queue.reap()).count == 1
-            assert await harness.queue.cancel(ref("j5")) == "cancelled"
+            assert (await harness.consumer.reap()).count == 1
+            assert await harness.inspection.cancel(ref("j5")) == "cancelled"
             await harness.client.config_set("maxmemory", "100mb")
-            assert await harness.queue.enqueue([ticket("more")]) == ["queued"]
-            assert await harness.queue.audit() == []
+            assert await harness.producer.enqueue([ticket("more")]) == ["queued"]
+            assert await harness.inspection.audit() == []
 
 
 async def test_a_replica_refuses_and_is_waited_for() -> None:
@@ -65,19 +66,19 @@ async def test_a_replica_refuses_and_is_waited_for() -> None:
             pass  # the functions replicate
         queue = QueueClient(Router(client, client), options=QueueOptions(test_clock=True))
         with pytest.raises(RedisUnavailable, match="ReadOnly"):
-            await queue.claim("w1", everything())
+            await queue.consumer.claim("w1", everything())
         await client.aclose()
 
 
 async def test_too_few_replicas_are_waited_for() -> None:
     with redis_server() as server:
         async with open_harness(server.port) as harness:
-            await harness.queue.enqueue([ticket("j1")])
+            await harness.producer.enqueue([ticket("j1")])
             await harness.client.config_set("min-replicas-to-write", 1)
             with pytest.raises(RedisUnavailable, match="NOREPLICAS"):
-                await harness.queue.claim("w1", everything())
+                await harness.consumer.claim("w1", everything())
             with pytest.raises(RedisUnavailable, match="NOREPLICAS"):
-                await _hasty(harness).enqueue([ticket("j2")])
+                await _hasty(harness).producer.enqueue([ticket("j2")])
             await harness.client.config_set("min-replicas-to-write", 0)
             assert await harness.drain() == ["j1"]
 
@@ -86,18 +87,18 @@ async def test_a_finish_counts_once_the_replicas_have_it() -> None:
     with redis_server() as primary, redis_server(replica_of=primary) as replica:
         async with open_harness(primary.port, replicas=1, replica_wait_seconds=5) as harness:
             await wait_until(harness.client, "replication", lambda info: info["connected_slaves"] == 1)
-            await harness.queue.enqueue([ticket("j1"), ticket("j2")])
+            await harness.producer.enqueue([ticket("j1"), ticket("j2")])
             first, second = await harness.take()
-            assert await harness.queue.finish(first, DONE)
+            assert await harness.consumer.finish(first, DONE)
             follower = plain_client(replica.port)
             assert await follower.xlen("pw:{0}:results") == 1
             await follower.aclose()
             hasty = _hasty(harness)
             replica.pause()
             with pytest.raises(NotReplicated):
-                await hasty.finish(second, DONE)
+                await hasty.consumer.finish(second, DONE)
             replica.resume()
-            assert await harness.queue.finish(second, DONE), "said again, and settled now"
+            assert await harness.consumer.finish(second, DONE), "said again, and settled now"
             assert len(await harness.results()) == 2
 
 
@@ -106,16 +107,16 @@ async def test_a_profile_counts_as_released_once_the_replicas_have_it() -> None:
     with redis_server() as primary, redis_server(replica_of=primary) as replica:
         async with open_harness(primary.port, replicas=1, replica_wait_seconds=5) as harness:
             await wait_until(harness.client, "replication", lambda info: info["connected_slaves"] == 1)
-            await harness.queue.enqueue([ticket("j1", profile_id="p1")])
+            await harness.producer.enqueue([ticket("j1", profile_id="p1")])
             lease = await harness.one()
             await harness.finish([lease])
             held = ("w1", "acme", "p1", lease.profile_fence or 0)
             hasty = _hasty(harness)
             replica.pause()
             with pytest.raises(NotReplicated):
-                await hasty.release_profile(*held)
+                await hasty.consumer.release_profile(*held)
             replica.resume()
-            assert await harness.queue.release_profile(*held) is False, "it was released before, and is settled now"
+            assert await harness.consumer.release_profile(*held) is False, "it was released before, and is settled now"
             follower = plain_client(replica.port)
             assert not await follower.exists("pw:{0}:profile:acme/p1")
             await follower.aclose()
@@ -133,11 +134,11 @@ async def test_a_server_that_is_gone_is_unavailable(harness: QueueHarness) -> No
         await queue.load()
         server.kill()
         with pytest.raises(RedisUnavailable):
-            await queue.claim("w1", everything())
+            await queue.consumer.claim("w1", everything())
         with pytest.raises(RedisUnavailable):
-            await queue.wait("w1", 1)
+            await queue.consumer.wait("w1", 1)
         server.restart()
-        assert (await queue.claim("w1", everything())).leases == ()
+        assert (await queue.consumer.claim("w1", everything())).leases == ()
         await client.aclose()
 
 
@@ -147,7 +148,7 @@ async def test_missing_rights_are_told_apart_at_once(harness: QueueHarness) -> N
     client = redis.Redis(port=harness.client.connection_pool.connection_kwargs["port"], username="weak", password="pw")
     queue = QueueClient(Router(client, client), options=harness.queue.options)
     with pytest.raises(RightMissing):
-        await queue.claim("w1", everything())
+        await queue.consumer.claim("w1", everything())
     await client.aclose()
 
 
@@ -163,7 +164,7 @@ async def test_an_unblocked_wait_is_unavailable_and_not_a_bug(harness: QueueHarn
 
 async def _wait(harness: QueueHarness) -> str:
     try:
-        await harness.queue.wait("w1", 5)
+        await harness.consumer.wait("w1", 5)
     except RedisUnavailable:
         return "unavailable"
     return "woken"
@@ -176,15 +177,15 @@ async def test_a_claim_whose_reply_is_lost_twice_is_repeated_by_the_next(
     client = plain_client(proxied_redis.port)
     queue = QueueClient(Router(client, client), options=harness.queue.options)
     await queue.load()
-    await harness.queue.enqueue([ticket(f"j{n}") for n in range(5)])
+    await harness.producer.enqueue([ticket(f"j{n}") for n in range(5)])
     proxied_redis.drop_reply(command="FCALL", times=2)
     with pytest.raises(RedisUnavailable):
-        await queue.claim("w1", everything(3))
-    assert (await harness.queue.stats())[0].running == 3
-    claimed = (await queue.claim("w1", everything(3))).leases
+        await queue.consumer.claim("w1", everything(3))
+    assert (await harness.inspection.stats())[0].running == 3
+    claimed = (await queue.consumer.claim("w1", everything(3))).leases
     assert [lease.job_id for lease in claimed] == ["j0", "j1", "j2"]
-    assert (await queue.wait("w1", 1.0)).work, "what else there is must be looked for"
-    assert [lease.job_id for lease in (await queue.claim("w1", everything(3))).leases] == ["j3", "j4"]
+    assert (await queue.consumer.wait("w1", 1.0)).work, "what else there is must be looked for"
+    assert [lease.job_id for lease in (await queue.consumer.claim("w1", everything(3))).leases] == ["j3", "j4"]
     await client.aclose()
 
 
@@ -194,10 +195,10 @@ async def test_a_shard_that_is_away_takes_no_jobs_of_others_with_it(
     client = plain_client(proxied_redis.port)
     queue = QueueClient(Router(client, client), shards=2, options=harness.queue.options)
     await queue.load()
-    await queue.enqueue([ticket("a", tenant="acme"), ticket("b", tenant="bolt")])  # crc32: 0 and 1
+    await queue.producer.enqueue([ticket("a", tenant="acme"), ticket("b", tenant="bolt")])  # crc32: 0 and 1
     proxied_redis.drop_reply(n=2, command="FCALL", times=2)
-    first = (await queue.claim("w1", everything(4))).leases
-    second = (await queue.claim("w1", everything(4))).leases
+    first = (await queue.consumer.claim("w1", everything(4))).leases
+    second = (await queue.consumer.claim("w1", everything(4))).leases
     assert len(first) == len(second) == 1
     assert {lease.job_id for lease in (*first, *second)} == {"a", "b"}
     await client.aclose()
@@ -207,15 +208,15 @@ async def test_the_outbox_is_looked_at_again_after_a_failure(harness: QueueHarne
     """It was not, until this process made a promise of its own: callbacks of others stayed for ever."""
     client = plain_client(proxied_redis.port)
     queue = QueueClient(Router(client, client), options=harness.queue.options)
-    await harness.queue.enqueue([ticket("j1")])
+    await harness.producer.enqueue([ticket("j1")])
     proxied_redis.cut()
     with pytest.raises(RedisUnavailable):
-        await queue.outbox_take("w2", 1, 1000)
+        await queue.outbox.take(1, 1000)
     proxied_redis.heal()
-    assert await harness.queue.finish(
+    assert await harness.consumer.finish(
         await harness.one(), FinishRequest(status="succeeded", result=b"{}", callback="http://x/")
     )
-    assert [promise.ref.job_id for promise in await queue.outbox_take("w2", 1, 1000)] == ["j1"]
+    assert [promise.ref.job_id for promise in await queue.outbox.take(1, 1000)] == ["j1"]
     await client.aclose()
 
 
@@ -226,7 +227,7 @@ async def test_a_replica_that_stays_away_stops_no_work(harness: QueueHarness) ->
     async with asyncio.timeout(5):
         while True:
             try:
-                assert await queue.enqueue([ticket("j1")]) in (["queued"], ["duplicate"])
+                assert await queue.producer.enqueue([ticket("j1")]) in (["queued"], ["duplicate"])
                 break
             except NotReplicated:
                 refused += 1

@@ -14,7 +14,8 @@ from pw_queue.words import DONE, everything, ref
 from pw_servers import RedisServer, redis_server
 
 from pageworker_supervisor.config.settings import RedisSettings
-from pageworker_supervisor.queue.options import FinishRequest, Lease, QuotaLimits
+from pageworker_supervisor.queue.lease import FinishRequest, Lease
+from pageworker_supervisor.queue.quota_limits import QuotaLimits
 from pageworker_supervisor.redis_client import open_redis_client
 from pageworker_supervisor.redis_client.errors import Denied
 from pageworker_supervisor.redis_client.preflight import preflight
@@ -36,7 +37,7 @@ def url_of(server: RedisServer, user: str) -> str:
     return f"redis://{user}:secret@127.0.0.1:{server.port}/0"
 
 
-def test_nobody_gets_in_with_the_file_as_it_is_shipped(tmp_path: Path) -> None:
+def test_no_user_gets_in_with_the_file_as_it_is_shipped(tmp_path: Path) -> None:
     acl_file = tmp_path / "shipped.acl"
     acl_file.write_text(SHIPPED)
     with redis_server(acl_file=acl_file) as server:
@@ -61,40 +62,40 @@ def test_every_command_of_the_functions_is_allowed() -> None:
 async def test_a_worker_works_under_its_rights(guarded: RedisServer) -> None:
     async with open_counter(url_of(guarded, "pageworker")) as counter:
         queue = counter.queue
-        await queue.register_worker("w1")
+        await queue.consumer.register_worker("w1")
         async with counter.intake("w1"):
             await counter.push(*(job(i, profile_id=f"p{i}" if i % 2 else None) for i in range(8)), b"garbage")
             await counter.add(job(9, misspelt=1))
             await counter.reached(8)
             while len(await counter.letters()) < 2:
                 await counter.turn()
-        leases = list((await queue.claim("w1", everything())).leases)
-        await queue.heartbeat("w1", leases, held(leases))
-        assert await queue.retry(leases[0], 60_000, ATTEMPT, [b"{}"])
-        assert await queue.crash(leases[1], 0, ATTEMPT, [b"{}"])
-        assert await queue.defer(leases[2], 60_000, "test")
-        assert await queue.requeue(leases[3])
+        leases = list((await queue.consumer.claim("w1", everything())).leases)
+        await queue.consumer.heartbeat("w1", leases, held(leases))
+        assert await queue.consumer.retry(leases[0], 60_000, ATTEMPT, [b"{}"])
+        assert await queue.consumer.crash(leases[1], 0, ATTEMPT, [b"{}"])
+        assert await queue.consumer.defer(leases[2], 60_000, "test")
+        assert await queue.consumer.requeue(leases[3])
         dead = FinishRequest(
             status="failed", result=b"{}", callback="https://a.example/", dead_letter=b"{}", events=(b"{}",)
         )
-        assert all(await queue.finish_many([(leases[4], DONE), (leases[5], dead), (leases[6], dead)]))
+        assert all(await queue.consumer.finish_many([(leases[4], DONE), (leases[5], dead), (leases[6], dead)]))
         for tenant, profile, fence in held(leases):
-            await queue.release_profile("w1", tenant, profile, fence)
-        await queue.reap()
-        await queue.wait("w1", 0.01)
-        first, second = await queue.outbox_take("w1", 10, 10)
-        await queue.outbox_later(first, 60_000)
-        await queue.outbox_failed(second, b"{}")
-        await queue.set_limits({"acme": QuotaLimits(concurrency=5)})
-        await queue.cancel(leases[0].ref)
-        await queue.jobs()
-        letters = (await queue.dead_list()).letters
-        await queue.dead_show(letters[0].id)
-        await queue.dead_retry([letter.id for letter in letters])
-        await queue.dead_purge([letter.id for letter in letters])
-        assert await queue.result(ref("acme-9"))
-        await queue.forget_worker("w1")
-        assert await queue.audit() == []
+            await queue.consumer.release_profile("w1", tenant, profile, fence)
+        await queue.consumer.reap()
+        await queue.consumer.wait("w1", 0.01)
+        first, second = await queue.outbox.take(10, 10)
+        await queue.outbox.later(first, 60_000)
+        await queue.outbox.failed(second, b"{}")
+        await queue.producer.set_limits({"acme": QuotaLimits(concurrency=5)})
+        await queue.inspection.cancel(leases[0].ref)
+        await queue.inspection.jobs()
+        letters = (await queue.dead_letters.page()).letters
+        await queue.dead_letters.show(letters[0].id)
+        await queue.dead_letters.retry([letter.id for letter in letters])
+        await queue.dead_letters.purge([letter.id for letter in letters])
+        assert await queue.inspection.result(ref("acme-9"))
+        await queue.consumer.forget_worker("w1")
+        assert await queue.inspection.audit() == []
         assert [check for check in await preflight(counter.redis_client) if not check.ok] == []
     assert denials(guarded) == []
 
@@ -109,7 +110,7 @@ def held(leases: list[Lease]) -> list[tuple[str, str, int]]:
 
 
 def denials(server: RedisServer) -> list[object]:
-    """What Redis refused anybody."""
+    """The calls that Redis refused."""
     return [entry["object"] for entry in server.command("ACL", "LOG")]
 
 

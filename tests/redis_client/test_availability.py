@@ -1,4 +1,4 @@
-"""Waiting for Redis: who says so, how long, and when it is over."""
+"""Waiting for Redis: when it begins, how long it lasts, and when it ends."""
 
 import asyncio
 import random
@@ -11,7 +11,7 @@ from pageworker_supervisor.redis_client.errors import Denied, RedisRefused, Redi
 
 
 class ProbedRedis:
-    """Answers as the test says; counts."""
+    """Fails as the test says, and counts its probes."""
 
     def __init__(self) -> None:
         self.asked = 0
@@ -46,7 +46,7 @@ def test_delays_grow_to_a_cap() -> None:
     assert delays[-1] == LONGEST_DELAY_SECONDS
 
 
-async def test_up_until_somebody_says_otherwise(availability: Availability, probe: ProbedRedis) -> None:
+async def test_up_until_a_failure_is_reported(availability: Availability, probe: ProbedRedis) -> None:
     assert availability.up
     await availability.wait_up()
     assert probe.asked == 0
@@ -78,7 +78,7 @@ async def test_failures_soon_after_coming_up_keep_the_delay_growing(
     assert drawn[-1] >= 8 * drawn[0]
 
 
-async def test_insists_until_served_but_not_on_a_bug(availability: Availability) -> None:
+async def test_repeats_until_served_but_not_after_a_bug(availability: Availability) -> None:
     answers: list[Exception | str] = [RedisUnavailable("x"), RedisUnavailable("y"), "done", RedisRefused("bug")]
 
     async def call() -> str:
@@ -92,7 +92,7 @@ async def test_insists_until_served_but_not_on_a_bug(availability: Availability)
         await availability.retry_until_available(call)
 
 
-async def test_tells_of_every_change(probe: ProbedRedis) -> None:
+async def test_reports_every_change(probe: ProbedRedis) -> None:
     seen: list[bool] = []
     watched = Availability(probe, seen.append)
     watched.down("a")

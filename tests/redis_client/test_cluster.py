@@ -90,13 +90,13 @@ async def test_a_node_that_is_being_added_is_found(live_cluster: Cluster) -> Non
             live_cluster.start_migration(slot, new)
             assert await redis_client.send("SET", f"{key}:x", 1, key=f"{key}:x") is True
             with pytest.raises(RedisUnavailable):
-                await queue.enqueue([ticket("j1", "acme")])
+                await queue.producer.enqueue([ticket("j1", "acme")])
             live_cluster.migrate_slot(slot, new)
             assert await redis_client.availability.retry_until_available(
-                partial(queue.enqueue, [ticket("j1", "acme")])
+                partial(queue.producer.enqueue, [ticket("j1", "acme")])
             ) == ["queued"]
             assert new.command("CLUSTER", "COUNTKEYSINSLOT", slot) > 1
             live_cluster.migrate_slot(slot, home)
             assert await redis_client.availability.retry_until_available(
-                partial(queue.enqueue, [ticket("j2", "acme")])
+                partial(queue.producer.enqueue, [ticket("j2", "acme")])
             ) == ["queued"]

@@ -1,4 +1,4 @@
-"""What Redis says, told apart by who can mend it. The replies are those of a real Redis 7.0."""
+"""Errors of Redis, split by who can fix them. The replies are those of a real Redis 7.0."""
 
 import pytest
 from redis import exceptions as rx
@@ -78,8 +78,8 @@ def test_missing_rights_come_with_a_mend(error: Exception, mend: str) -> None:
         (rx.OutOfMemoryError("command not allowed when used memory > 'maxmemory'."), "Redis is out of memory"),
         (rx.AuthenticationError("WRONGPASS invalid username-password pair"), "Redis refused the password"),
         (rx.AuthenticationError("Client sent AUTH, but no password is set"), "Redis refused the password"),
-        (rx.AuthenticationError("NOAUTH Authentication required."), "Redis wants a password"),
-        (rx.ResponseError("DENIED Redis is running in protected mode"), "Redis takes clients of its own host only"),
+        (rx.AuthenticationError("NOAUTH Authentication required."), "Redis requires a password"),
+        (rx.ResponseError("DENIED Redis is running in protected mode"), "Redis accepts only clients on its own host"),
         (
             rx.NoPermissionError("this user has no permissions to run the 'fcall' command"),
             "the Redis user lacks a permission",
@@ -92,9 +92,9 @@ def test_missing_rights_come_with_a_mend(error: Exception, mend: str) -> None:
         (rx.ResponseError("NOREPLICAS Not enough good replicas to write."), "Redis has fewer replicas"),
         (rx.ResponseError("MISCONF Errors writing to the AOF file: No space left"), "Redis cannot write to its disk"),
         (rx.ResponseError("BUSY Redis is busy running a script."), "Redis is busy with a script"),
-        (rx.ConnectionError("max number of clients reached"), "Redis has as many clients as it takes"),
+        (rx.ConnectionError("max number of clients reached"), "Redis has reached its maximum number of clients"),
         (rx.ConnectionError("Error 111 connecting to h:1. Connection refused."), "Redis does not answer"),
-        (rx.InvalidResponse("Protocol Error: b'HTTP/1.1 400'"), "what answers is no Redis"),
+        (rx.InvalidResponse("Protocol Error: b'HTTP/1.1 400'"), "the server that answers is not Redis"),
         (OSError(24, "Too many open files"), "Redis does not answer"),
     ],
     ids=lambda value: type(value).__name__ if isinstance(value, Exception) else value,
@@ -102,10 +102,10 @@ def test_missing_rights_come_with_a_mend(error: Exception, mend: str) -> None:
 def test_the_text_begins_with_what_an_operator_has_to_know(error: Exception, reason: str) -> None:
     ours = classify(error)
     assert str(ours).startswith(reason)
-    assert isinstance(ours, RedisUnavailable), "it passes, or somebody can fix it: it ends no worker"
+    assert isinstance(ours, RedisUnavailable), "it passes, or an operator can fix it: it ends no worker"
 
 
-def test_a_key_of_the_wrong_type_is_somebody_elses() -> None:
+def test_a_key_of_the_wrong_type_was_written_by_another_client() -> None:
     ours = classify(rx.ResponseError("WRONGTYPE Operation against a key holding the wrong kind of value"))
     assert isinstance(ours, WrongType)
 

@@ -1,4 +1,4 @@
-"""What doctor asks of a Redis."""
+"""The checks of `workerctl doctor` on a Redis."""
 
 from pathlib import Path
 
@@ -65,7 +65,7 @@ async def test_missing_rights_are_named(live_redis: RedisServer) -> None:
     assert "pageworker.acl" in checks["redis rights"].mend
 
 
-async def test_nobody_there() -> None:
+async def test_no_server_answers() -> None:
     checks = await asked("redis://:secret@127.0.0.1:1")
     assert failed(checks) == {"redis answers"}
     assert "secret" not in checks["redis answers"].found

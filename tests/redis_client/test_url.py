@@ -51,12 +51,12 @@ def test_the_safe_form_shows_no_password(url: str) -> None:
 @pytest.mark.parametrize(
     ("url", "hint"),
     [
-        ("http://h", "`http` is not a scheme"),
+        ("http://h", "`http` is not a supported scheme"),
         ("localhost:6379", "no scheme"),
         ("redis://", "is not host or host:port"),
         ("redis://h:0", "ports are 1 to 65535"),
         ("redis://h:99999", "range"),
-        ("redis://h/x", "not the number of a database"),
+        ("redis://h/x", "not a database number"),
         ("redis://a,b", "several hosts"),
         ("redis://h?timeout=1", "`timeout` is not an option"),
         ("redis+sentinel://a:1", "the name of the service"),

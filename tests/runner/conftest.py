@@ -1,4 +1,4 @@
-"""Runners for tests: one a file for what leaves it usable, a fresh one for what does not."""
+"""Runners for tests: one per file for tests that leave it usable, a new one for tests that do not."""
 
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
@@ -20,20 +20,20 @@ async def runner() -> AsyncIterator[Supervisor]:
 
 @pytest_asyncio.fixture(loop_scope="module")
 async def start() -> AsyncIterator[Callable[..., Awaitable[Supervisor]]]:
-    """Starts runners that the test may break."""
+    """Starts new runners, which the test may break."""
     started: list[Supervisor] = []
 
-    async def fresh(**given: Any) -> Supervisor:
+    async def start_new(**given: Any) -> Supervisor:
         started.append(Supervisor(**given))
         return await started[-1].start()
 
-    yield fresh
+    yield start_new
     for supervisor in started:
         await supervisor.close()
 
 
 @pytest.fixture
 def profile() -> Iterator[Path]:
-    """A profile that outlives its runner."""
+    """A profile folder that outlives a runner."""
     with tempfile.TemporaryDirectory(prefix="pw_", ignore_cleanup_errors=True) as folder:
         yield Path(folder)

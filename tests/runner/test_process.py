@@ -1,4 +1,4 @@
-"""Renderers, browsers and drivers that die, hang, or never settle."""
+"""Renderers, browsers and drivers that crash, hang, or never answer."""
 
 import os
 import signal
@@ -95,7 +95,7 @@ async def test_a_dead_browser_or_driver_ends_all_attempts_and_the_runner(start: 
     assert await runner.exited() == RunnerExit.BROWSER_LOST
 
 
-async def test_a_dead_browser_ends_the_runner_whatever_the_driver_says_of_it(start: Start) -> None:
+async def test_a_dead_browser_ends_the_runner_even_if_the_driver_does_not_report_it(start: Start) -> None:
     runner = await start()
     attempt = await runner.begin(handler(LOOKS, name="looks"))
     await runner.accepted(attempt)
@@ -110,7 +110,7 @@ async def test_a_dead_browser_ends_the_runner_whatever_the_driver_says_of_it(sta
         os.kill(driver, signal.SIGKILL)
 
 
-async def test_a_close_that_never_settles_retires_the_runner(start: Start) -> None:
+async def test_a_page_that_never_closes_retires_the_runner(start: Start) -> None:
     runner = await start(recycle_seconds=0.5)
     browser = child(runner.process.pid, "chromium-headless-shell")
     attempt = await runner.begin(WAITS)
@@ -149,7 +149,7 @@ async def test_a_message_out_of_place_ends_the_runner(start: Start) -> None:
     assert await runner.exited() == RunnerExit.CHANNEL_LOST
 
 
-async def test_a_browser_that_does_not_start_is_said(start: Start) -> None:
+async def test_a_browser_that_does_not_start_is_reported(start: Start) -> None:
     with pytest.raises(AssertionError, match="not started: browser: "):
         await start(browser=Path("/usr/bin/true"))
 

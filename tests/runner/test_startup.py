@@ -1,4 +1,4 @@
-"""The runner through the real launcher: it comes up confined, works, and ends cleanly."""
+"""The runner under the real launcher: it comes up confined, works, and ends cleanly."""
 
 from pathlib import Path
 
@@ -38,7 +38,7 @@ async def test_it_comes_up_confined_and_works(browser: Path) -> None:
         assert told.data == {"title": "Chair", "refused": 6}
         assert told.artifacts[0][1].startswith(b"\x89PNG")
         assert {request.host for request in runner.site.seen} == {"shop.example"}
-        # Nothing of the browser's own was taken for a popup.
+        # None of the browser's own pages was taken for a popup.
         assert runner.logs == []
         assert await runner.stop() == RunnerExit.STOPPED
     finally:

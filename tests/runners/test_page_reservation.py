@@ -38,12 +38,12 @@ def test_an_error_in_the_block_releases_the_page_too() -> None:
 def test_a_page_that_an_attempt_uses_stays_taken_until_it_is_clean() -> None:
     pages = CountedPages()
     with pages.reserve(RUNNER, exclusive=False) as page:
-        page.use("a")
+        page.use()
     assert (pages.taken, pages.releases) == (1, 0)
-    page.recycle()
-    assert (pages.taken, list(pages.recycling)) == (1, ["a"])
+    page.recycle("a")
+    assert (pages.taken, pages.recycling) == (1, ["a"])
     pages.free("a")
-    assert (pages.taken, pages.releases, pages.recycling) == (0, 1, {})
+    assert (pages.taken, pages.releases, pages.recycling) == (0, 1, [])
 
 
 def test_a_page_cannot_be_released_twice() -> None:
@@ -80,10 +80,10 @@ def test_a_page_that_is_recycled_for_too_long_is_overdue(monkeypatch: pytest.Mon
     monkeypatch.setattr("time.monotonic", lambda: now)
     pages = CountedPages()
     page = pages.reserve(RUNNER, exclusive=False)
-    page.use("a")
+    page.use()
     now += 1000.0
     assert pages.overdue(1.0) is None, "a handler may run as long as it may"
-    page.recycle()
+    page.recycle("a")
     assert (pages.recycled_within(2.0), pages.overdue(1.0)) == (1, None)
     now += RECYCLINGS + RECYCLING_SLACK_SECONDS
     assert (pages.recycled_within(2.0), pages.overdue(1.0)) == (0, None)

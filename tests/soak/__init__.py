@@ -1,1 +1,1 @@
-"""`make soak`: one real worker at steady work for long; nothing that it uses may keep growing."""
+"""`make soak`: one real worker under steady load for a long time. Nothing that it uses may keep growing."""

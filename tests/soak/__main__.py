@@ -1,4 +1,4 @@
-"""`python -m soak [--minutes N]`: figures as it goes; the last line is JSON; exit code 1 where something grew."""
+"""`python -m soak [--minutes N]`: prints samples. The last line is JSON; the exit code is 1 if something grew."""
 
 import argparse
 import asyncio
@@ -18,29 +18,29 @@ IN_FLIGHT = 24
 PROFILES = (None, None, "p1", "p2")
 SAMPLES = 30
 MOST_GROWTH = 1.25
-"""The last third of a run against its second: caches are warm by then, a leak is not flat."""
+"""The most that the last third of a run may exceed its second third: caches are warm by then, a leak still grows."""
 SLACK = {"descriptors": 16, "processes": 30, "redis_keys": 200, "supervisor_mb": 8.0}
-"""What may come and go with the jobs that run at the moment of a sample."""
+"""The part that depends on the jobs that run at the moment of a sample."""
 
 
 @dataclass(frozen=True)
 class SoakSample:
-    """What the worker uses at one moment."""
+    """What the worker uses at one moment, by field."""
 
     supervisor_mb: float
     descriptors: int
     processes: int
     redis_keys: int
-    """Without those of results, which are kept for their time to live."""
+    """Without the keys of results, which stay for their time to live."""
 
 
 async def main() -> int:
-    """Exit code."""
+    """Run it and return the exit code."""
     parser = argparse.ArgumentParser(prog="soak", description=__doc__)
     parser.add_argument("--minutes", type=float, default=30.0)
     minutes: float = parser.parse_args().minutes
     async with place() as here, aclosing(Producer(here.redis.url)) as producer:
-        # Runners retire many times within one run: their ends are what leaks.
+        # Runners retire many times within one run: leaks are likely at their ends.
         with here.worker(pool={"runners": 2, "pages": 4, "max_jobs": 200, "residency_seconds": 1}) as daemon:
             samples = await soak(here, producer, daemon, 60 * minutes)
             code = daemon.terminate()
@@ -54,7 +54,7 @@ async def main() -> int:
 
 
 async def soak(here: DaemonFolder, producer: Producer, daemon: DaemonProcess, seconds: float) -> list[SoakSample]:
-    """Keep so many jobs in flight, and look at the worker at even times."""
+    """Keep IN_FLIGHT jobs running, and sample the worker at even intervals."""
     began, pushed, samples = time.monotonic(), 0, list[SoakSample]()
     while (passed := time.monotonic() - began) < seconds:
         wanted = len(producer.results) + IN_FLIGHT - pushed

@@ -1,11 +1,7 @@
 """Metrics as Prometheus reads them."""
 
-import asyncio
-
-import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from pageworker_supervisor.telemetry.lag import watch_lag
 from pageworker_supervisor.telemetry.metrics import MAX_LABELS, OTHER, Metrics
 
 
@@ -66,24 +62,3 @@ def test_two_workers_in_one_process_do_not_share_anything() -> None:
     one, two = Metrics(version="1"), Metrics(version="2")
     one.retried("m")
     assert ("pageworker_job_retries_total", (("module", "m"),)) not in samples(two)
-
-
-async def test_a_blocked_event_loop_shows(monkeypatch: pytest.MonkeyPatch) -> None:
-    metrics = Metrics()
-    measured = asyncio.Event()
-    observe = metrics.loop_lag_seconds.observe
-
-    def notice(seconds: float) -> None:
-        observe(seconds)
-        measured.set()
-
-    monkeypatch.setattr(metrics.loop_lag_seconds, "observe", notice)
-    async with asyncio.TaskGroup() as tasks:
-        watching = tasks.create_task(watch_lag(metrics, 0.01))
-        await asyncio.sleep(0)
-        blocked_until = asyncio.get_running_loop().time() + 0.06
-        while asyncio.get_running_loop().time() < blocked_until:
-            pass
-        await measured.wait()
-        watching.cancel()
-    assert samples(metrics)["pageworker_loop_lag_seconds_sum", ()] >= 0.04

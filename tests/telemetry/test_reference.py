@@ -1,5 +1,6 @@
 """The table of metrics is the code's own."""
 
+import re
 from pathlib import Path
 
 from pageworker_supervisor.telemetry.reference import metrics_table
@@ -13,6 +14,6 @@ def test_the_table_is_current() -> None:
 
 def test_the_metrics_worth_an_alert_exist() -> None:
     prose = PAGE.replace(metrics_table(), "")
-    named = {word.strip("`.,").partition("{")[0] for word in prose.split() if word.strip("`").startswith("pageworker_")}
+    named = set(re.findall(r"`(pageworker_\w+)", prose))
     assert named
     assert all(f"| `{name}` |" in metrics_table() for name in named)

@@ -5,6 +5,8 @@ import json
 import pw_tenants
 from pw_tenants import Home, Tenant
 
+from pageworker_supervisor.queue.messagepack import packed
+
 pytestmark = pw_tenants.MARKS
 AN_HOUR = 3600
 PER_TENANT = 10_000
@@ -13,7 +15,7 @@ PER_TENANT = 10_000
 
 async def cancelled(home: Home, tenant: Tenant, job_id: str) -> str:
     """What the queue answers."""
-    return str(await home.queue.cancel(tenant.ref(job_id)))
+    return str(await home.queue.inspection.cancel(tenant.ref(job_id)))
 
 
 async def remembered(home: Home, tenant: Tenant, count: int, milliseconds: int) -> list[bytes]:
@@ -21,7 +23,8 @@ async def remembered(home: Home, tenant: Tenant, count: int, milliseconds: int) 
     async with home.redis_client.commands.pipeline(transaction=False) as pipe:
         for number in range(count):
             ref = f"{tenant.name}/never-{number}"
-            pipe.execute_command("FCALL", home.queue.function("cancel"), 1, "pw:{0}", ref, milliseconds)
+            request = packed(ref=ref, memory_ms=milliseconds)
+            pipe.execute_command("FCALL", home.queue.function("cancel"), 1, "pw:{0}", request)
         answers: list[bytes] = await pipe.execute()
     return answers
 

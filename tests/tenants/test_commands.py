@@ -85,5 +85,5 @@ async def test_status_and_jobs_name_both(home: Home) -> None:
         for tenant in (home.a, home.b):
             assert f"{tenant.name}/{job_id}" in said, said
     for tenant in (home.a, home.b):
-        await home.queue.cancel(tenant.ref(job_id))
+        await home.queue.inspection.cancel(tenant.ref(job_id))
         assert (await tenant.result(job_id))["status"] == "cancelled"

@@ -31,7 +31,7 @@ async def test_one_tenants_giant_texts_do_not_push_out_anothers_letters(small: H
     code, said = await small.workerctl("dead", "list", "--tenant", small.b.name, "--count", "500", "--json")
     assert code == 0
     assert set(mine) <= {letter["job_id"] for letter in json.loads(said)}
-    theirs = (await small.queue.dead_list(500, tenant_id=small.a.name)).letters
+    theirs = (await small.queue.dead_letters.page(500, tenant_id=small.a.name)).letters
     assert 20 < len(theirs) < 80
     assert await small.redis_client.send("MEMORY", "USAGE", "pw:{0}:dead", "SAMPLES", 0, key="pw:{0}:dead") < 3 * MIB
 
@@ -44,7 +44,7 @@ async def test_a_text_of_megabytes_is_kept_in_part_and_delays_no_other(small: Ho
     result = await small.b.result(job_id, 15)
     assert result["status"] == "succeeded"
     await small.b.fence()
-    letters = (await small.queue.dead_list(50)).letters
+    letters = (await small.queue.dead_letters.page(50)).letters
     (letter,) = [one for one in letters if b"xxxx" in one.job and one.tenant_id is None]
     assert len(letter.job) == 16 * 1024
     assert json.loads(letter.detail)["text"]["bytes"] == len(huge)

@@ -19,7 +19,7 @@ from pw_runner.site import Request, Site, SiteAnswer
 from pageworker_supervisor.contract.context_key import egress_digest
 from pageworker_supervisor.contract.job import parse_job
 from pageworker_supervisor.queue import QueueClient
-from pageworker_supervisor.queue.options import NewJob
+from pageworker_supervisor.queue.new_job import NewJob
 from pageworker_supervisor.redis_client import Router
 
 pytestmark = [
@@ -221,7 +221,9 @@ async def test_a_job_queued_for_another_modules_set_runs_with_its_own(worker: Eg
     await worker.run(worker.acme, "warm-b", "test.b", {"home": f"http://{B}/home"})
     for name, text in texts.items():
         job = parse_job(text.encode())
-        await queue.enqueue([NewJob(job_id=job.job_id, tenant_id=job.tenant_id, body=text.encode(), egress=sets[name])])
+        await queue.producer.enqueue(
+            [NewJob(job_id=job.job_id, tenant_id=job.tenant_id, body=text.encode(), egress=sets[name])]
+        )
     await client.aclose()
     for result in await worker.results(worker.acme, *texts):
         assert result["status"] == "succeeded"

@@ -45,7 +45,7 @@ async def test_a_job_expires_on_time_though_another_tenant_has_all_pages(home: H
         assert (result["status"], result["attempts"]) == ("expired", [])
     assert 1.5 < time.monotonic() - began < 2 + SOON_SECONDS
     for job_id in long:
-        await home.queue.cancel(home.a.ref(job_id))
+        await home.queue.inspection.cancel(home.a.ref(job_id))
         await home.a.result(job_id)
 
 

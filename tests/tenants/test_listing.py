@@ -19,7 +19,7 @@ async def test_a_huge_backlog_does_not_slow_the_listing_of_another_tenant(home: 
     await home.b.push(*(home.b.say(job_id, delay_seconds=AN_HOUR) for job_id in mine))
     await home.b.fence()
     began = time.perf_counter()
-    page = await home.queue.jobs(tenant_id=home.b.name)
+    page = await home.queue.inspection.jobs(tenant_id=home.b.name)
     assert time.perf_counter() - began < 0.2
     assert {view.job_id for view in page.jobs} == set(mine)
     assert page.cursor is None
@@ -30,7 +30,7 @@ async def test_a_huge_backlog_does_not_slow_the_listing_of_another_tenant(home: 
     assert sorted(seen) == sorted(backlog)
     for tenant, ids in ((home.a, backlog), (home.b, mine)):
         for job_id in ids:
-            await home.queue.cancel(tenant.ref(job_id))
+            await home.queue.inspection.cancel(tenant.ref(job_id))
         for job_id in ids:
             assert (await tenant.result(job_id))["status"] == "cancelled"
 
@@ -59,7 +59,7 @@ async def test_what_runs_is_listed_beside_a_backlog_and_pages_go_on(home: Home) 
     assert sorted(seen) == sorted(backlog)
     assert (await home.workerctl("jobs", "--cursor", "nonsense"))[0] == 2
     for job_id in backlog:
-        await home.queue.cancel(home.a.ref(job_id))
+        await home.queue.inspection.cancel(home.a.ref(job_id))
         await home.a.result(job_id)
-    await home.queue.cancel(home.b.ref(running))
+    await home.queue.inspection.cancel(home.b.ref(running))
     assert (await home.b.result(running))["status"] == "cancelled"

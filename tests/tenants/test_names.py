@@ -126,7 +126,7 @@ async def test_a_delayed_job_delays_no_other(home: Home) -> None:
     await home.a.fence()
     await home.b.run(job_id)
     await its_own(home.b, job_id)
-    assert await home.queue.cancel(home.a.ref(job_id)) == "cancelled"
+    assert await home.queue.inspection.cancel(home.a.ref(job_id)) == "cancelled"
     assert (await home.a.result(job_id))["status"] == "cancelled"
 
 

@@ -112,7 +112,7 @@ async def test_dead_letters_are_listed_for_their_tenant_alone(home: Home) -> Non
         await tenant.push(tenant.say(job_id, {"fail": "told"}))
         await tenant.results(job_id, 2)
     for tenant in (home.a, home.b):
-        letters = (await home.queue.dead_list(1000, tenant_id=tenant.name)).letters
+        letters = (await home.queue.dead_letters.page(1000, tenant_id=tenant.name)).letters
         assert {letter.tenant_id for letter in letters} == {tenant.name}
         assert {letter.reason for letter in letters if letter.job_id == job_id} == {"rejected", "failed"}
 
@@ -124,14 +124,16 @@ async def test_a_dead_letter_is_retried_for_its_tenant_alone(home: Home) -> None
         await tenant.push(tenant.say(job_id, {"fail": "told"}))
         await tenant.results(job_id)
     (letter,) = [
-        one.id for one in (await home.queue.dead_list(1000, tenant_id=home.a.name)).letters if one.job_id == job_id
+        one.id
+        for one in (await home.queue.dead_letters.page(1000, tenant_id=home.a.name)).letters
+        if one.job_id == job_id
     ]
     code, said = await home.workerctl("dead", "retry", letter, "--payload", '{"words": "mended"}')
     assert (code, "queued" in said) == (0, True), said
     assert (await home.a.results(job_id, 2))[1]["data"]["words"] == "mended"
     assert (await home.b.result(job_id))["status"] == "failed"
     assert (await home.b.kept(job_id) or {})["status"] == "failed"
-    assert job_id in {one.job_id for one in (await home.queue.dead_list(1000, tenant_id=home.b.name)).letters}
+    assert job_id in {one.job_id for one in (await home.queue.dead_letters.page(1000, tenant_id=home.b.name)).letters}
 
 
 async def test_events_go_to_their_tenant_alone(home: Home) -> None:

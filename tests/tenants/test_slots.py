@@ -94,7 +94,7 @@ async def test_a_flood_of_one_tenant_leaves_another_its_turn(home: Home) -> None
     assert (await home.b.run(home.fresh("turn")))["status"] == "succeeded"
     assert time.monotonic() - began < 35.0, "twenty seconds at most, a busy host, and the start of its own"
     for job_id in flood:
-        await home.queue.cancel(home.a.ref(job_id))
+        await home.queue.inspection.cancel(home.a.ref(job_id))
     for job_id in flood:
         await home.a.result(job_id)
 

@@ -10,7 +10,7 @@ from msgspec import structs
 from pw_worker import Echoes, nap
 
 from pageworker_supervisor.contract.job_ref import JobRef
-from pageworker_supervisor.queue.options import Claimed
+from pageworker_supervisor.queue.lease import Claimed
 
 JOB = JobRef("acme", "j1")
 
@@ -38,7 +38,7 @@ async def starting(worker: Echoes) -> None:
 async def test_a_cancel_holds_while_the_runner_starts(gate: asyncio.Event, worker: Echoes) -> None:
     await worker.push(nap("j1", 1))
     await starting(worker)
-    assert await worker.queue.cancel(JOB) == "cancelling"
+    assert await worker.queue.inspection.cancel(JOB) == "cancelling"
     await worker.answered(1, seconds=3)
     result = worker.results["j1"]
     assert (result["status"], result["attempts"]) == ("cancelled", [])
@@ -72,7 +72,7 @@ async def test_a_job_that_a_drain_hands_back_does_not_begin_here(gate: asyncio.E
             if line.event == "handed_back":
                 gate.set()
     assert lines == ["waiting", "handed_back", "deadline"]
-    (view,) = (await worker.queue.jobs()).jobs
+    (view,) = (await worker.queue.inspection.jobs()).jobs
     assert (view.state, view.attempts_used) == ("queued", 0)
     assert worker.results == {}
     assert await worker.client.xlen("pw:{0}:results") == 0
@@ -88,8 +88,8 @@ async def test_a_cancel_that_is_heard_before_the_claim_is_answered(
     async def late(*words: Any) -> Claimed:
         claimed = await claim(*words)
         for lease in claimed.leases:
-            if lease.verdict is None:
-                assert await worker.queue.cancel(lease.ref) == "cancelling"
+            if lease.ending is None:
+                assert await worker.queue.inspection.cancel(lease.ref) == "cancelling"
                 await worker.until(lambda token=lease.token: token in dispatcher._cancelled_early)  # type: ignore[misc]
         return claimed
 
@@ -107,7 +107,7 @@ async def test_what_ends_just_after_its_cancel_ends_as_cancelled(
 
     async def late(lease: Any, ending: Any) -> bool:
         if ending.status == "succeeded":
-            assert await worker.queue.cancel(lease.ref) == "cancelling"
+            assert await worker.queue.inspection.cancel(lease.ref) == "cancelling"
         return await finish(lease, ending)
 
     monkeypatch.setattr(settlement._queue, "finish", late)
@@ -125,9 +125,9 @@ async def test_a_job_that_began_and_was_handed_back_does_not_expire(worker: Echo
     await worker.push(structs.replace(nap("j1", 60_000), expires_at_ms=at))
     await worker.until(lambda: any(runner.running for runner in worker.components.fleet.runners.values()))
     async with asyncio.timeout(5):
-        while await worker.client.hget("pw:{0}:job:acme/j1", "b") is None:
+        while await worker.client.hget("pw:{0}:job:acme/j1", "begun") is None:
             await worker.turn()
         assert [line.event async for line in worker.worker.drain(0.1)] == ["waiting", "handed_back", "deadline"]
     assert await worker.client.zscore("pw:{0}:expiry", "acme/j1") is None
-    (view,) = (await worker.queue.jobs()).jobs
+    (view,) = (await worker.queue.inspection.jobs()).jobs
     assert view.state == "queued"

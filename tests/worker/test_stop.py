@@ -7,7 +7,7 @@ import pytest
 from pw_servers import RedisServer, redis_server
 from pw_worker import echoes, nap
 
-from pageworker_supervisor.worker import CALLBACK_GRACE_SECONDS, HAND_BACK_SECONDS
+from pageworker_supervisor.worker import CALLBACK_GRACE_SECONDS, REQUEUE_SECONDS
 
 SLACK_SECONDS = 3.0
 
@@ -23,7 +23,7 @@ async def test_it_ends_though_redis_is_gone_with_a_job_in_flight(how: str, regis
             worker.worker.stop.set()
         took = time.monotonic() - began
         server.resume() if how == "stopped" else None
-    assert took < 0.2 + HAND_BACK_SECONDS + CALLBACK_GRACE_SECONDS + SLACK_SECONDS
+    assert took < 0.2 + REQUEUE_SECONDS + CALLBACK_GRACE_SECONDS + SLACK_SECONDS
 
 
 def gone(server: RedisServer, how: str) -> None:

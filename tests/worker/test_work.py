@@ -23,7 +23,7 @@ async def test_a_drain_lets_everything_finish_that_runs(worker: Echoes) -> None:
     assert lines == [*["waiting"] * PAGES, *["ended"] * PAGES, "done"]
     await worker.answered(PAGES)
     assert {(result["status"], len(result["attempts"])) for result in worker.results.values()} == {("succeeded", 1)}
-    (stats,) = await worker.queue.stats()
+    (stats,) = await worker.queue.inspection.stats()
     assert (stats.queued, stats.running) == (3, 0), "it takes nothing more"
 
 
@@ -32,7 +32,7 @@ async def test_what_is_left_at_the_drains_deadline_is_handed_back_uncharged(work
     await worker.until(lambda: bool(worker.components.dispatcher.attempts))
     async with asyncio.timeout(5):
         assert [line.event async for line in worker.worker.drain(0.1)] == ["waiting", "handed_back", "deadline"]
-    (view,) = (await worker.queue.jobs()).jobs
+    (view,) = (await worker.queue.inspection.jobs()).jobs
     assert (view.state, view.crashes) == ("queued", 0)
 
 
@@ -46,11 +46,11 @@ async def test_a_claim_under_way_when_the_drain_begins_is_waited_for(
         await worker.until(lambda: not worker.components.dispatcher.busy)
         proxied_redis.delay(0.4)
         await worker.push(nap("j1", 60_000))
-        while [view.state for view in (await worker.queue.jobs()).jobs] != ["running"]:
+        while [view.state for view in (await worker.queue.inspection.jobs()).jobs] != ["running"]:
             await worker.turn()
         assert not worker.components.dispatcher.attempts, "the reply is still under way"
         assert [line.event async for line in worker.worker.drain(10)] == ["done"]
-        (view,) = (await worker.queue.jobs()).jobs
+        (view,) = (await worker.queue.inspection.jobs()).jobs
         assert (view.state, view.crashes) == ("queued", 0)
         assert not worker.components.dispatcher.busy
         proxied_redis.heal()
@@ -65,7 +65,7 @@ async def test_undrain_cancels_a_drain(worker: Echoes) -> None:
         await worker.worker.undrain()
     assert drain.result() == ["waiting", "cancelled"]
     await worker.answered(1)
-    assert len(worker.results["j1"]["attempts"]) == 1, "nothing was handed back"
+    assert len(worker.results["j1"]["attempts"]) == 1, "nothing was requeued"
 
 
 async def test_two_drains_at_once_both_have_an_end(worker: Echoes) -> None:
@@ -92,7 +92,7 @@ async def test_a_job_outlives_many_leases(live_redis: RedisServer, registry_key:
     async with echoes(live_redis.url, live_redis, registry_key, lease_ms=500) as worker:
         await worker.push(nap("long", 2_500))
         await worker.answered(1)
-        assert (await worker.queue.stats())[0].running == 0
+        assert (await worker.queue.inspection.stats())[0].running == 0
         assert len(worker.results["long"]["attempts"]) == 1
 
 
@@ -104,8 +104,8 @@ async def test_a_worker_that_lost_its_lease_stops_the_work(
         await worker.push(nap("j1", 60_000))
         await worker.until(lambda: any(runner.running for runner in worker.components.fleet.runners.values()))
         (lease,) = worker.components.dispatcher.leases
-        (view,) = (await worker.queue.jobs()).jobs
-        assert await worker.queue.disown_worker(view.worker_id or "") == 1
+        (view,) = (await worker.queue.inspection.jobs()).jobs
+        assert await worker.queue.consumer.disown_worker(view.worker_id or "") == 1
         await worker.until(lambda: lease.token not in worker.components.dispatcher.attempts)
         assert b'pageworker_leases_lost_total{tenant="other"} 1.0' in worker.metrics()
 
@@ -141,7 +141,7 @@ async def test_a_runner_that_hears_nothing_does_not_outlast_its_jobs_time(worker
     worker.components.echo.hit(60)
     await worker.answered(1, seconds=5)
     assert worker.results["j1"]["status"] == "timed_out"
-    assert (await worker.queue.stats())[0].running == 0
+    assert (await worker.queue.inspection.stats())[0].running == 0
 
 
 async def test_a_job_whose_work_ends_in_silence_ends_the_worker(

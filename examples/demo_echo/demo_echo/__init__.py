@@ -1,4 +1,4 @@
-"""Returns its payload: everything around a handler, and no handler."""
+"""Returns its payload, and does not use its page."""
 
 from typing import Any
 
@@ -6,5 +6,5 @@ from pageworker import Context, Helpers, Page
 
 
 async def handler(page: Page, payload: dict[str, Any], helpers: Helpers, context: Context) -> dict[str, Any]:
-    """Any object to the same object."""
+    """Return the payload."""
     return payload

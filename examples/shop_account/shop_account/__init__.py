@@ -1,4 +1,4 @@
-"""Reads a member's account; logs in only where the profile is not logged in already."""
+"""Reads a member's account. Logs in first if the profile is not logged in."""
 
 from typing import Any
 
@@ -9,14 +9,14 @@ MEMBER = "#member"
 
 
 async def handler(page: Page, payload: dict[str, Any], helpers: Helpers, context: Context) -> dict[str, Any]:
-    """`{"url", "user", "password"}` to `{"member", "orders", "logged_in_before"}`."""
+    """From `{"url", "user", "password"}` to `{"member", "orders", "logged_in_before"}`."""
     await page.goto(payload["url"].rstrip("/") + "/account", wait_until="domcontentloaded")
     logged_in_before = await helpers.which({"yes": MEMBER, "no": LOGIN}) == "yes"
     if not logged_in_before:
         await log_in(page, payload["user"], payload["password"], helpers)
     account = await helpers.extract({"member": MEMBER, "orders": "#orders"}, required=["member", "orders"])
     if account["member"] != payload["user"]:
-        raise Failed(f"profile {context.profile_id} belongs to another member", type="wrong_member")
+        raise Failed(f"Profile {context.profile_id} is logged in as another member.", type="wrong_member")
     return {
         "member": account["member"],
         "orders": int(account["orders"] or 0),
@@ -25,10 +25,10 @@ async def handler(page: Page, payload: dict[str, Any], helpers: Helpers, context
 
 
 async def log_in(page: Page, user: str, password: str, helpers: Helpers) -> None:
-    """Fill in the form as a member would. Raises Failed (final) where the shop refuses."""
+    """Fill in the login form. Raises Failed (not retryable) if the shop refuses the login."""
     await page.fill("[name=user]", user)
     await page.fill("[name=password]", password)
     await page.click(f"{LOGIN} button")
     if await helpers.which({"in": MEMBER, "refused": "[role=alert]"}) == "refused":
-        raise Failed("the shop refuses this name and password", type="login_refused")
+        raise Failed("The shop refused the name or the password.", type="login_refused")
     helpers.log.info("logged in", user=user)

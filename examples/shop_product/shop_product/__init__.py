@@ -1,4 +1,4 @@
-"""Reads one product page: structured data first, what a reader sees where there is none."""
+"""Reads one product page: its structured data, or its visible text if it has none."""
 
 import json
 from typing import Any
@@ -15,10 +15,10 @@ FIELDS = {
 
 
 async def handler(page: Page, payload: dict[str, Any], helpers: Helpers, context: Context) -> dict[str, Any]:
-    """`{"url"}` to `{"title", "price", "currency", "availability", "sku"}`."""
+    """From `{"url"}` to `{"title", "price", "currency", "availability", "sku"}`."""
     response = await page.goto(payload["url"], wait_until="domcontentloaded")
     if response is not None and response.status == 404:
-        raise Failed("the shop has no such product", type="no_such_product")
+        raise Failed("The shop has no such product.", type="no_such_product")
     found = await helpers.extract(FIELDS, required=["title", "price"])
     product = from_linked_data(found["linked"]) or from_page(found)
     helpers.log.info("product read", sku=product["sku"], attempt=context.attempt)
@@ -26,7 +26,7 @@ async def handler(page: Page, payload: dict[str, Any], helpers: Helpers, context
 
 
 def from_linked_data(text: str | None) -> dict[str, Any] | None:
-    """A schema.org Product, where the page carries one."""
+    """The fields of a schema.org Product. None: the page has none."""
     try:
         data = json.loads(text or "null")
         return {
@@ -41,7 +41,7 @@ def from_linked_data(text: str | None) -> dict[str, Any] | None:
 
 
 def from_page(found: dict[str, str | None]) -> dict[str, Any]:
-    """The same from the visible page; `availability` is not said there in words of the standard."""
+    """The same fields from the visible text, which has no standard word for `availability`."""
     price, currency = found["price"] or "", found["currency"] or ""
     return {
         "title": found["title"],

@@ -16,7 +16,7 @@ from pageworker_supervisor.cli.connect import Config, open_queue
 from pageworker_supervisor.cli.output import CommandError, CommandExit, Json, put, show, show_json, table
 from pageworker_supervisor.contract.errors import ContractError
 from pageworker_supervisor.contract.printable import printable
-from pageworker_supervisor.queue.options import DeadLetter, JobPatch
+from pageworker_supervisor.queue.dead_letters import DeadLetter, JobPatch
 
 app = App(name="dead", help="Inspect, retry or delete dead-lettered jobs.")
 
@@ -24,7 +24,11 @@ PAGE = 500
 
 LetterIds = Annotated[str, Parameter(help="Ids of dead letters, as `workerctl dead list` prints them.")]
 IdsFrom = Annotated[
-    Path | None, Parameter(name="--ids-from", help="File with one dead-letter id per line; `-` reads stdin.")
+    Path | None,
+    # Without this, cyclopts takes `-` for an option.
+    Parameter(
+        name="--ids-from", allow_leading_hyphen=True, help="File with one dead-letter id per line; `-` reads stdin."
+    ),
 ]
 
 
@@ -66,7 +70,7 @@ def show_dead_letter(letter_id: str, *, config: Config = None, json: Json = Fals
 
     async def read() -> DeadLetter | None:
         async with open_queue(config) as (_, queue, _settings):
-            return await queue.dead_show(letter_id)
+            return await queue.dead_letters.show(letter_id)
 
     letter = asyncio.run(read())
     if letter is None:
@@ -100,7 +104,7 @@ def retry(
     async def send() -> dict[str, str]:
         edits = JobPatch(payload=payload.encode() if payload else None, endpoint_module=module)
         async with open_queue(config) as (_, queue, _settings):
-            return dict(await queue.dead_retry(chosen, edits))
+            return dict(await queue.dead_letters.retry(chosen, edits))
 
     try:
         outcomes = asyncio.run(send())
@@ -117,7 +121,7 @@ def purge(*letter_ids: LetterIds, ids_from: IdsFrom = None, config: Config = Non
 
     async def delete() -> int:
         async with open_queue(config) as (_, queue, _settings):
-            return await queue.dead_purge(chosen)
+            return await queue.dead_letters.purge(chosen)
 
     count = asyncio.run(delete())
     show({"purged": count}, f"{count} deleted", json)
@@ -128,7 +132,7 @@ async def _read_dead_letters(config: Path | None, tenant: str | None, count: int
     async with open_queue(config) as (_, queue, _settings):
         cursor = None
         while len(found) < count:
-            page = await queue.dead_list(min(PAGE, count - len(found)), cursor, tenant)
+            page = await queue.dead_letters.page(min(PAGE, count - len(found)), cursor, tenant)
             found += page.letters
             cursor = page.cursor
             if cursor is None:

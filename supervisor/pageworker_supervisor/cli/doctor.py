@@ -79,7 +79,7 @@ async def _audit(config: Path | None) -> list[Finding]:
     name = "queue audit"
     try:
         async with open_queue(config) as (_, queue, _settings):
-            problems = await queue.audit()
+            problems = await queue.inspection.audit()
     except CommandError as away:
         return [Finding(name, False, str(away), away.mend)]
     mend = "please report this with the output of `workerctl doctor --audit`"

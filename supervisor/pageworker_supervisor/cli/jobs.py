@@ -5,9 +5,10 @@ import sys
 import time
 import uuid
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
+from cyclopts import Parameter
 
 from pageworker_supervisor.cli.connect import Config, open_queue
 from pageworker_supervisor.cli.job_name import job_named
@@ -16,7 +17,7 @@ from pageworker_supervisor.contract.errors import ContractError
 from pageworker_supervisor.contract.job import Priority, parse_job
 from pageworker_supervisor.contract.job_ref import JobRef
 from pageworker_supervisor.queue import QueueClient
-from pageworker_supervisor.queue.options import JobState
+from pageworker_supervisor.queue.views import ListedState
 from pageworker_supervisor.redis_client import RedisClient
 from pageworker_supervisor.redis_client.sharding import root, shard_of
 
@@ -31,7 +32,7 @@ def submit(
     job_id: str | None = None,
     profile: str | None = None,
     priority: Priority = "normal",
-    file: Path | None = None,
+    file: Annotated[Path | None, Parameter(allow_leading_hyphen=True)] = None,
     wait: bool = False,
     timeout_seconds: float = 120.0,
     config: Config = None,
@@ -117,7 +118,7 @@ def results(
 
 def jobs(
     *,
-    state: JobState | None = None,
+    state: ListedState | None = None,
     tenant: str | None = None,
     count: int = 50,
     cursor: str | None = None,
@@ -145,7 +146,7 @@ def jobs(
         at = cursor
         async with open_queue(config) as (_, queue, _settings):
             while len(found) < count:
-                page = await queue.jobs(state, tenant, at, count - len(found))
+                page = await queue.inspection.jobs(state, tenant, at, count - len(found))
                 found += page.jobs
                 at = page.cursor
                 if at is None:
@@ -207,7 +208,7 @@ async def _push(config: Path | None, text: bytes, ref: JobRef, seconds: float | 
             return None
         until = time.monotonic() + seconds
         while time.monotonic() < until:
-            result = await queue.result(ref)
+            result = await queue.inspection.result(ref)
             if result is not None and result != earlier:
                 return result
             # The stream carries the results of all jobs. After each new entry, check whether our job has its result.
@@ -219,7 +220,7 @@ async def _push(config: Path | None, text: bytes, ref: JobRef, seconds: float | 
 
 async def _rejected(queue: QueueClient, ref: JobRef) -> bytes | None:
     """The result that a push of this id replaces. Only a rejected job has left its id free for another push."""
-    result = await queue.result(ref)
+    result = await queue.inspection.result(ref)
     return result if result is not None and msgspec.json.decode(result)["status"] == "rejected" else None
 
 
@@ -230,7 +231,7 @@ async def _last_id(redis_client: RedisClient, stream: str) -> str:
 
 async def _result(config: Path | None, ref: JobRef) -> bytes | None:
     async with open_queue(config) as (_, queue, _settings):
-        return await queue.result(ref)
+        return await queue.inspection.result(ref)
 
 
 async def _newest(config: Path | None, count: int) -> list[bytes]:

@@ -32,7 +32,7 @@ This page is generated from the code: `python -m pageworker_supervisor.config.re
 
 def document() -> str:
     """The page in Markdown."""
-    texts = _docstrings()
+    texts = descriptions()
     parts = [HEAD]
     for field in msgspec.structs.fields(Settings):
         inner = first(field.type)
@@ -78,7 +78,7 @@ def _toml(value: Any) -> str:
     return f"`{value}`"
 
 
-def _docstrings() -> dict[tuple[str, str], str]:
+def descriptions() -> dict[tuple[str, str], str]:
     """`(class, field)` → the docstring below the field. Python keeps it only in the source."""
     found: dict[tuple[str, str], str] = {}
     for node in ast.parse(inspect.getsource(source)).body:

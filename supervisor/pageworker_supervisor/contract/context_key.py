@@ -1,7 +1,9 @@
 """What jobs must have in common to share one runner, and with it one browser context.
 
-In Redis a context is a text within its tenant, which `queue/lua/08_contexts.lua` reads: `~<egress>` (ephemeral),
-`!<egress>` (a job that must run alone) or `<profile>~<egress>`.
+In Redis a context is a text within its tenant: `~<egress>` (ephemeral), `!<egress>` (one job that runs alone) or
+`<profile>~<egress>`. `ContextKey` is the only type that writes and reads it in Python, `Context.parse` in
+`queue/lua/browser_context.lua` the only function that reads it in Lua: a feature that tells contexts apart by one more
+value adds it to these two, and no key in Redis changes.
 """
 
 import hashlib
@@ -10,7 +12,7 @@ from functools import lru_cache
 
 from msgspec import Struct
 
-EGRESS, SOLO = "~", "!"
+SHARED, EXCLUSIVE = "~", "!"
 
 
 def egress_set(hosts: Iterable[str]) -> tuple[str, ...]:
@@ -19,14 +21,14 @@ def egress_set(hosts: Iterable[str]) -> tuple[str, ...]:
 
 
 def egress_digest(hosts: Iterable[str]) -> str:
-    """The name of a set of host globs: 12 hex digits. It finds sets; whether two are equal, `egress_set` says."""
+    """The name of a set of host globs: 12 hex digits. It finds sets; `egress_set` decides whether two are equal."""
     return hashlib.blake2b("\n".join(egress_set(hosts)).encode(), digest_size=6).hexdigest()
 
 
 ANY_PROFILE = "*"
-"""In a claim's refused contexts: all of the tenant that the worker does not hold. No profile's name."""
+"""In a claim's refused contexts: all profiles of the tenant that the worker does not hold. No profile has this name."""
 NO_EGRESS = egress_digest(())
-"""Of the jobs whose module allows no host, or is not known."""
+"""Of jobs whose module may reach no host, or is not known."""
 
 
 class ContextKey(Struct, frozen=True):
@@ -47,13 +49,17 @@ class ContextKey(Struct, frozen=True):
 
     @property
     def text(self) -> str:
-        """As Redis has it, within the tenant."""
-        return f"{self.profile_id or ''}{EGRESS}{self.egress}"
+        """The form in Redis, within the tenant."""
+        return f"{self.profile_id or ''}{SHARED}{self.egress}"
+
+    @classmethod
+    def parse(cls, tenant_id: str, text: str) -> "ContextKey":
+        """The key of a text from Redis. That a job runs alone is no part of it: a lease tells it."""
+        return _parsed(tenant_id, text)
 
 
 @lru_cache(4096)
-def parse_context(tenant_id: str, text: str) -> tuple[ContextKey, bool]:
-    """The key, and whether it is of a job that must run alone."""
-    mark = SOLO if text.startswith(SOLO) else EGRESS
+def _parsed(tenant_id: str, text: str) -> ContextKey:
+    mark = EXCLUSIVE if text.startswith(EXCLUSIVE) else SHARED
     profile, _, egress = text.partition(mark)
-    return ContextKey(tenant_id, profile or None, egress), mark == SOLO
+    return ContextKey(tenant_id, profile or None, egress)

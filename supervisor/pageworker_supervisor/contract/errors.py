@@ -15,7 +15,8 @@ ErrorType = Literal[
 ]
 
 
-@dataclass(frozen=True)
+# Not frozen: Python sets attributes of an exception, for instance its traceback when it leaves an `async with`.
+@dataclass(eq=False)
 class ContractError(Exception):
     """One broken rule of the job contract.
 

@@ -33,9 +33,9 @@ class JobRef(Struct, frozen=True, order=True):
         return cls(tenant_id, job_id)
 
     @classmethod
-    def of_text(cls, text: bytes) -> Self:
-        """Parse a text that the scheduler wrote, without checking it again."""
-        tenant_id, _, job_id = text.decode().partition("/")
+    def of_text(cls, text: str) -> Self:
+        """Parse a text that the queue wrote, without checking it again."""
+        tenant_id, _, job_id = text.partition("/")
         return cls(tenant_id, job_id)
 
     @property

@@ -115,7 +115,7 @@ class CallbackSender:
         self._taken.set()
 
     def _take_some(self, most: int) -> Awaitable[Sequence[OutboxEntry]]:
-        return self._outbox.outbox_take(self._worker_id, min(ENTRIES_PER_TAKE, most), BLOCK_MS)
+        return self._outbox.take(min(ENTRIES_PER_TAKE, most), BLOCK_MS)
 
     async def _accept(self, tasks: asyncio.TaskGroup, client: CallbackHttpClient, entry: OutboxEntry) -> None:
         """Check the URL again before every try: the settings may have changed since the intake."""
@@ -189,14 +189,14 @@ class CallbackSender:
             case RetryLaterAt(delay_seconds=delay, reason=reason):
                 line.debug("callback later", reason=reason, delay_seconds=round(delay, 3))
                 await self._availability.retry_until_available(
-                    lambda: self._outbox.outbox_later(entry, max(1, round(delay * 1000)))
+                    lambda: self._outbox.later(entry, max(1, round(delay * 1000)))
                 )
             case GiveUp(reason=reason):
                 line.warning("callback given up", reason=reason, receiver=target.origin if target else None)
                 if outcome is None:
                     self._metrics.callbacks.labels("final").inc()
                 event = failed_event(entry, reason, outcome, self._worker_id)
-                await self._availability.retry_until_available(lambda: self._outbox.outbox_failed(entry, event))
+                await self._availability.retry_until_available(lambda: self._outbox.failed(entry, event))
         self._release(entry)
 
     async def _confirm(self) -> None:
@@ -205,7 +205,7 @@ class CallbackSender:
             await self._some_delivered.wait()
             self._some_delivered.clear()
             batch, self._delivered = self._delivered, []
-            await self._availability.retry_until_available(partial(self._outbox.outbox_done, batch))
+            await self._availability.retry_until_available(partial(self._outbox.done, batch))
             for entry in batch:
                 self._release(entry)
 

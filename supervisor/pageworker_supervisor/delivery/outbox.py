@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Protocol, TypeVar
 
-from pageworker_supervisor.queue.options import OutboxEntry
+from pageworker_supervisor.queue.outbox import OutboxEntry
 
 T = TypeVar("T")
 
@@ -17,16 +17,16 @@ class OutboxClient(Protocol):
     Every call may raise RedisUnavailable and can then be repeated.
     """
 
-    async def outbox_take(self, worker_id: str, count: int, block_ms: int) -> Sequence[OutboxEntry]:
+    async def take(self, count: int, block_ms: int) -> Sequence[OutboxEntry]:
         """At most `count` entries that are due. Waits at most `block_ms` for the first."""
 
-    async def outbox_done(self, entries: Sequence[OutboxEntry]) -> object:
+    async def done(self, entries: Sequence[OutboxEntry]) -> object:
         """These entries are delivered."""
 
-    async def outbox_later(self, entry: OutboxEntry, delay_ms: int) -> object:
+    async def later(self, entry: OutboxEntry, delay_ms: int) -> object:
         """Try again after so long."""
 
-    async def outbox_failed(self, entry: OutboxEntry, event: bytes) -> object:
+    async def failed(self, entry: OutboxEntry, event: bytes) -> object:
         """Give up, and publish this event. The result stays readable."""
 
 

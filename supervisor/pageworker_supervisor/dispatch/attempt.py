@@ -21,7 +21,7 @@ from pageworker_supervisor.dispatch.begin_guard import BeginGuard, NotBegun
 from pageworker_supervisor.dispatch.outcome import NotJson, outcome_of_answer, outcome_of_breach
 from pageworker_supervisor.dispatch.retry_policy import EndJob, error
 from pageworker_supervisor.dispatch.settlement import Settlement
-from pageworker_supervisor.queue.options import Lease
+from pageworker_supervisor.queue.lease import Lease
 from pageworker_supervisor.registry import Registry
 from pageworker_supervisor.registry.errors import ModuleError, PayloadInvalid
 from pageworker_supervisor.runners.egress_sets import DigestCollision, EgressSets
@@ -128,11 +128,11 @@ class Attempt:
 
     async def close(self) -> None:
         """End a job that the queue says is to be ended without running."""
-        await self._settle(self._settlement.end, result_builder.ending(self.lease))
+        await self._settle(self._settlement.end, result_builder.end_without_running(self.lease))
         self._step(AttemptEvent.END)
 
-    async def hand_back(self, reason: str) -> None:
-        """Requeue a job that was not begun here."""
+    async def requeue_at_once(self, reason: str) -> None:
+        """Requeue a job that was claimed while the worker began to drain."""
         await self._settle(self._settlement.requeue, reason)
         self._step(AttemptEvent.END)
 

@@ -8,8 +8,8 @@ from typing import Literal
 
 from pageworker_supervisor.dispatch.attempt import Attempt, AttemptServices
 from pageworker_supervisor.dispatch.attempt_state import AttemptState
-from pageworker_supervisor.queue import QueueClient
-from pageworker_supervisor.queue.options import Lease
+from pageworker_supervisor.queue.consumer import JobConsumer
+from pageworker_supervisor.queue.lease import Lease
 from pageworker_supervisor.redis_client.availability import Availability
 from pageworker_supervisor.runners.fleet import Fleet
 from pageworker_supervisor.runners.pending_placements import PendingPlacement
@@ -39,7 +39,7 @@ class Dispatcher:
     def __init__(
         self,
         name: str,
-        queue: QueueClient,
+        queue: JobConsumer,
         availability: Availability,
         fleet: Fleet,
         services: AttemptServices,
@@ -115,19 +115,19 @@ class Dispatcher:
         for lost in claimed.lost_profiles:
             self._fleet.kill_profile(lost, "its profile lock is lost")
         for wanted in claimed.wanted:
-            self._fleet.free_slot_for(wanted.context)
+            self._fleet.free_slot_for(wanted)
         return bool(claimed.leases)
 
     def _start(self, tasks: asyncio.TaskGroup, lease: Lease) -> None:
         attempt = Attempt(lease, self._services)
-        if lease.verdict is not None:
+        if lease.ending is not None:
             self.closing[lease.token] = attempt
             tasks.create_task(self._close(attempt), name=f"close {lease.ref}")
             return
         if self.draining:
             # The claim was under way when the drain began.
             self.closing[lease.token] = attempt
-            tasks.create_task(self._hand_back(attempt), name=f"hand back {lease.ref}")
+            tasks.create_task(self._requeue_at_once(attempt), name=f"requeue {lease.ref}")
             return
         self.attempts[lease.token] = attempt
         if lease.token in self._cancelled_early:
@@ -169,9 +169,9 @@ class Dispatcher:
             del self.closing[attempt.lease.token]
             self._ended.set()
 
-    async def _hand_back(self, attempt: Attempt) -> None:
+    async def _requeue_at_once(self, attempt: Attempt) -> None:
         try:
-            await attempt.hand_back("the worker is being drained")
+            await attempt.requeue_at_once("the worker is being drained")
             await self._release_unused_profile(attempt.lease)
         finally:
             del self.closing[attempt.lease.token]
@@ -241,5 +241,5 @@ class Dispatcher:
         async with asyncio.TaskGroup() as tasks:
             for attempt in left:
                 tasks.create_task(attempt.requeue(reason))
-        log.info("handed back", jobs=len(left), reason=reason)
+        log.info("jobs requeued", jobs=len(left), reason=reason)
         return unfinished

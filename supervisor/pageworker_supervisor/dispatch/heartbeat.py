@@ -4,7 +4,7 @@ import asyncio
 
 from pageworker_supervisor.dispatch.attempt_state import AttemptState
 from pageworker_supervisor.dispatch.dispatcher import Dispatcher
-from pageworker_supervisor.queue import QueueClient
+from pageworker_supervisor.queue.consumer import JobConsumer
 from pageworker_supervisor.redis_client.availability import Availability
 from pageworker_supervisor.runners.fleet import Fleet
 from pageworker_supervisor.telemetry import log
@@ -18,7 +18,7 @@ class Heartbeat:
 
     def __init__(
         self,
-        queue: QueueClient,
+        queue: JobConsumer,
         availability: Availability,
         dispatcher: Dispatcher,
         fleet: Fleet,
@@ -34,7 +34,7 @@ class Heartbeat:
 
     async def run(self) -> None:
         """Send heartbeats for ever."""
-        interval_seconds = self._queue.options.lease_ms / 1000 / HEARTBEATS_PER_LEASE
+        interval_seconds = self._queue.lease_ms / 1000 / HEARTBEATS_PER_LEASE
         async with asyncio.TaskGroup() as tasks:
             while True:
                 await asyncio.sleep(interval_seconds)

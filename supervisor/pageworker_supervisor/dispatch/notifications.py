@@ -3,8 +3,8 @@
 import asyncio
 
 from pageworker_supervisor.dispatch.dispatcher import Dispatcher
-from pageworker_supervisor.queue import QueueClient
-from pageworker_supervisor.queue.options import AskNotice, CancelNotice, Notice
+from pageworker_supervisor.queue.consumer import JobConsumer
+from pageworker_supervisor.queue.wakeup import AskNotice, CancelNotice, Notice
 from pageworker_supervisor.redis_client.availability import Availability
 from pageworker_supervisor.runners.fleet import Fleet
 
@@ -16,7 +16,7 @@ class NotificationListener:
 
     def __init__(
         self,
-        queue: QueueClient,
+        queue: JobConsumer,
         availability: Availability,
         dispatcher: Dispatcher,
         fleet: Fleet,

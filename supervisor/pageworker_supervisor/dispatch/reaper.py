@@ -3,7 +3,7 @@
 import asyncio
 import random
 
-from pageworker_supervisor.queue import QueueClient
+from pageworker_supervisor.queue.consumer import JobConsumer
 from pageworker_supervisor.redis_client.availability import Availability
 from pageworker_supervisor.telemetry import log
 
@@ -11,9 +11,9 @@ EARLIEST, LATEST = 10 / 45, 20 / 45
 """Parts of a lease's time."""
 
 
-async def reap(queue: QueueClient, availability: Availability) -> None:
+async def reap(queue: JobConsumer, availability: Availability) -> None:
     """Reap for ever."""
-    lease_seconds = queue.options.lease_ms / 1000
+    lease_seconds = queue.lease_ms / 1000
     while True:
         await asyncio.sleep(lease_seconds * random.uniform(EARLIEST, LATEST))
         reaped = await availability.retry_until_available(queue.reap)

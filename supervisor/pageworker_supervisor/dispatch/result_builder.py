@@ -10,7 +10,7 @@ from pageworker_supervisor.contract.result import AttemptRecord, Result, ResultE
 from pageworker_supervisor.dispatch.begin_guard import UnbegunStatus
 from pageworker_supervisor.dispatch.outcome import Outcome
 from pageworker_supervisor.dispatch.retry_policy import EndJob
-from pageworker_supervisor.queue.options import Lease
+from pageworker_supervisor.queue.lease import Lease
 
 _attempts = msgspec.json.Decoder(AttemptRecord)
 
@@ -86,9 +86,9 @@ def build_result(
     )
 
 
-def ending(lease: Lease) -> EndJob:
+def end_without_running(lease: Lease) -> EndJob:
     """The end of a job that the queue says is to be ended without running."""
-    match lease.verdict:
+    match lease.ending:
         case "expired":
             return EndJob("expired", _error("expired", "not started by `expires_at`"))
         case "cancelled":

@@ -29,15 +29,8 @@ from pageworker_supervisor.contract.job import (
 from pageworker_supervisor.contract.job_ref import JobRef
 from pageworker_supervisor.contract.printable import printable
 from pageworker_supervisor.contract.result import Result, ResultError, encode_result
-from pageworker_supervisor.queue.options import NewJob, QuotaLimits
-
-
-@dataclass(frozen=True)
-class AdmittedJob:
-    """The text is a valid job. `module`: name and pinned version of its module, which decides its egress set."""
-
-    new_job: NewJob
-    module: tuple[str, str | None]
+from pageworker_supervisor.queue.new_job import NewJob
+from pageworker_supervisor.queue.quota_limits import QuotaLimits
 
 
 @dataclass(frozen=True)
@@ -86,7 +79,7 @@ class Admission:
         self._jobs = jobs
         self._clock = clock
 
-    def decide(self, untrusted_text: bytes) -> AdmittedJob | RejectedText:
+    def decide(self, untrusted_text: bytes) -> NewJob | RejectedText:
         """The job to queue, or the rejection with the result for its sender."""
         try:
             job = parse_job(untrusted_text)
@@ -100,7 +93,7 @@ class Admission:
             return self._reject(untrusted_text, violation)
         if violation := _time_violation(job, self._clock(), self._jobs.max_delay_seconds):
             return self._reject(untrusted_text, violation)
-        return AdmittedJob(self._new_job(untrusted_text, job, tenant), (job.module_name, job.module_pin))
+        return self._new_job(untrusted_text, job, tenant)
 
     def _new_job(self, body: bytes, job: Job, tenant: TenantSettings) -> NewJob:
         domain = job.domain_key
@@ -109,6 +102,7 @@ class Admission:
             tenant_id=job.tenant_id,
             priority=job.priority,
             body=body,
+            module=(job.module_name, job.module_pin),
             profile_id=job.profile_id,
             domain=domain,
             delay_ms=None if job.delay_seconds is None else math.ceil(job.delay_seconds * 1000),

@@ -7,10 +7,10 @@ from collections.abc import Awaitable, Callable, Iterable
 
 from msgspec import structs
 
-from pageworker_supervisor.intake.admission import Admission, AdmittedJob, RejectedText
+from pageworker_supervisor.intake.admission import Admission, RejectedText
 from pageworker_supervisor.intake.arrival import Arrival
-from pageworker_supervisor.queue import QueueClient
-from pageworker_supervisor.queue.options import NewJob
+from pageworker_supervisor.queue.new_job import NewJob
+from pageworker_supervisor.queue.producer import JobProducer
 from pageworker_supervisor.redis_client import Availability
 from pageworker_supervisor.telemetry import log
 from pageworker_supervisor.telemetry.metrics import Metrics
@@ -27,13 +27,13 @@ class Enqueuer:
 
     def __init__(
         self,
-        queue: QueueClient,
+        producer: JobProducer,
         availability: Availability,
         admission: Admission,
         metrics: Metrics,
         egress_of: EgressOf,
     ) -> None:
-        self._queue = queue
+        self._producer = producer
         self._availability = availability
         self._admission = admission
         self._metrics = metrics
@@ -52,9 +52,9 @@ class Enqueuer:
         new_jobs, rejections, parsed_bytes = [], list(rejected), 0
         for arrival in arrivals:
             decision = self._admission.decide(arrival.text)
-            if isinstance(decision, AdmittedJob):
+            if isinstance(decision, NewJob):
                 egress = await self._egress_of(*decision.module)
-                new_jobs.append(structs.replace(decision.new_job, egress=egress, waited_ms=arrival.waited_ms))
+                new_jobs.append(structs.replace(decision, egress=egress, waited_ms=arrival.waited_ms))
             else:
                 rejections.append(decision)
             parsed_bytes += len(arrival.text)
@@ -63,14 +63,14 @@ class Enqueuer:
                 await asyncio.sleep(0)
         if new_jobs:
             await self._availability.retry_until_available(
-                lambda: self._queue.enqueue(_aged(new_jobs, time.monotonic() - arrived_at), reading)
+                lambda: self._producer.enqueue(_aged(new_jobs, time.monotonic() - arrived_at), reading)
             )
         for rejection in rejections:
             await self._reject(rejection, reading)
 
     async def _reject(self, rejected: RejectedText, reading: str) -> None:
         arguments = (rejected.raw, rejected.reason, rejected.identity, rejected.result, rejected.callback, reading)
-        await self._availability.retry_until_available(lambda: self._queue.reject(*arguments))
+        await self._availability.retry_until_available(lambda: self._producer.reject(*arguments))
         self._metrics.rejected(rejected.type)
         ref = rejected.identity
         line = log.bind(job=str(ref), tenant_id=ref.tenant_id) if ref else log

@@ -18,7 +18,7 @@ from pageworker_supervisor.intake.list_source import ProducerList
 from pageworker_supervisor.intake.module_egress import no_egress
 from pageworker_supervisor.intake.stream_source import ProducerStream, StreamEntry
 from pageworker_supervisor.intake.timing import IntakeTimeouts
-from pageworker_supervisor.queue import QueueClient
+from pageworker_supervisor.queue.producer import JobProducer
 from pageworker_supervisor.redis_client import RedisClient
 from pageworker_supervisor.redis_client.errors import RedisClientError, RedisRefused
 from pageworker_supervisor.task_supervision import run_forever
@@ -50,7 +50,7 @@ class Intake:
     def __init__(
         self,
         redis_client: RedisClient,
-        queue: QueueClient,
+        producer: JobProducer,
         admission: Admission,
         prefix: str,
         worker_id: str,
@@ -62,7 +62,7 @@ class Intake:
         self._timing = timing
         self._open = asyncio.Event()
         self._open.set()
-        enqueuer = Enqueuer(queue, redis_client.availability, admission, metrics, egress_of)
+        enqueuer = Enqueuer(producer, redis_client.availability, admission, metrics, egress_of)
         self._inbox = ProducerList(redis_client.ingress, prefix, worker_id, timing)
         self._sources: dict[str, Source] = {
             "inbox": ListSource(self._inbox, enqueuer),

@@ -1,96 +1,111 @@
-"""A claim over all shards, beginning at another one each time.
+"""A claim over all shards; each claim begins with another shard.
 
-A claim whose reply was lost may have leased jobs that nobody here knows of. Its nonce is kept until a reply has been
-seen: the next claim repeats it and is given those jobs, or else they would run out and be charged with a crash.
+A claim whose reply was lost may have leased jobs that this process does not know of. Its nonce is kept until a reply
+was read. The next claim repeats it and is given those jobs: otherwise they would expire and be charged with a crash.
 """
 
 import secrets
+from dataclasses import dataclass
 
 from pageworker_supervisor.contract.context_key import ContextKey
-from pageworker_supervisor.queue.codec import capacity_args, lease_from, wanted_from
-from pageworker_supervisor.queue.functions import FunctionCalls
-from pageworker_supervisor.queue.options import Capacity, Claimed, Lease, WantedContext, boot_seconds
+from pageworker_supervisor.queue.capacity import Capacity
+from pageworker_supervisor.queue.lease import Claimed, Lease, boot_seconds, lease_from
+from pageworker_supervisor.queue.messagepack import unpacked
+from pageworker_supervisor.queue.shards import Shards
 from pageworker_supervisor.queue.wakeup import WakeupWaiter
 from pageworker_supervisor.redis_client.errors import RedisUnavailable
-from pageworker_supervisor.redis_client.sharding import shard_of
 
-STEPS = 8
+REPEATS = 8
 """How often a shard is asked again at once that had to stop half-way and brought nothing."""
+
+
+@dataclass
+class _ClaimSoFar:
+    """What the shards have brought, and the capacity that is left for the others."""
+
+    limit: int
+    runner_slots: int
+    leases: list[Lease]
+    wanted: list[ContextKey]
+    lost_profiles: set[tuple[str, str]]
 
 
 class ClaimCalls:
     """Claims of this process's workers."""
 
-    def __init__(self, calls: FunctionCalls, waiting: WakeupWaiter, roots: list[str]) -> None:
-        self._calls = calls
+    def __init__(self, shards: Shards, waiting: WakeupWaiter) -> None:
+        self._shards = shards
         self._waiting = waiting
-        self._roots = roots
-        self._first = secrets.randbelow(len(roots))
-        self._unheard: dict[tuple[str, int], str] = {}
+        self._first = secrets.randbelow(len(shards))
+        self._unread: dict[tuple[str, int], str] = {}
+        """Nonces of claims whose reply was not read, by worker and shard."""
 
     async def claim(self, worker_id: str, capacity: Capacity) -> Claimed:
-        """The leases of all shards together never exceed the capacity, verdicts aside.
+        """The leases of all shards together never exceed the capacity, ending jobs aside.
 
-        A shard that cannot serve now does not keep others from it; it is Unavailable where none brought anything.
+        A shard that cannot serve now does not keep others from it. Raises RedisUnavailable where no shard brought jobs.
         """
-        shards = len(self._roots)
-        leases: list[Lease] = []
-        wanted: list[WantedContext] = []
-        lost: set[tuple[str, str]] = set()
-        limit, rooms = capacity.limit, capacity.runner_slots
+        count = len(self._shards)
+        found = _ClaimSoFar(capacity.limit, capacity.runner_slots, [], [], set())
         away: RedisUnavailable | None = None
-        self._first = (self._first + 1) % shards
-        for step in range(shards):
-            shard = (self._first + step) % shards
+        self._first = (self._first + 1) % count
+        for step in range(count):
             try:
-                brought, named, gone, rooms = await self._from(shard, worker_id, capacity, limit, rooms)
+                await self._claim_from((self._first + step) % count, worker_id, capacity, found)
             except RedisUnavailable as error:
                 away = error
-                continue
-            leases += brought
-            wanted += named
-            lost |= gone
-            limit -= sum(lease.verdict is None for lease in brought)
-        if away is not None and not leases:
+        if away is not None and not found.leases:
             raise away
         if away is None:
-            await self._nudge(worker_id)
-        return Claimed(tuple(leases), tuple(wanted), frozenset(lost))
+            await self._wake_own_wait(worker_id)
+        return Claimed(tuple(found.leases), tuple(found.wanted), frozenset(found.lost_profiles))
 
-    async def _from(
-        self, shard: int, worker_id: str, capacity: Capacity, limit: int, rooms: int
-    ) -> tuple[list[Lease], list[WantedContext], set[tuple[str, str]], int]:
-        for _ in range(STEPS):
-            nonce = self._unheard.setdefault((worker_id, shard), secrets.token_hex(6))
+    async def _claim_from(self, shard: int, worker_id: str, capacity: Capacity, found: _ClaimSoFar) -> None:
+        for _ in range(REPEATS):
+            nonce = self._unread.setdefault((worker_id, shard), secrets.token_hex(6))
             asked_at = boot_seconds()
-            args = capacity_args(worker_id, nonce, capacity, limit, rooms, shard, len(self._roots))
-            rows, names, soon, gone, rooms_left = await self._calls.call("claim", self._roots[shard], *args)
-            del self._unheard[worker_id, shard]
-            if rows or soon != 0:
+            reply = await self._shards.call(
+                shard,
+                "claim",
+                worker=worker_id,
+                nonce=nonce,
+                limit=found.limit,
+                runner_slots=found.runner_slots,
+                pages_per_runner=capacity.pages_per_runner,
+                quiet=capacity.quiet,
+                contexts=capacity.request(shard, len(self._shards)),
+            )
+            del self._unread[worker_id, shard]
+            head = unpacked(reply)
+            if head["leases"] or head.get("look_again_ms") != 0:
                 break
-        leases = [lease_from(row, shard, asked_at) for row in rows]
-        self._waiting.due(shard, soon)
+        leases = [lease_from(row, body, shard, asked_at) for row, body in zip(head["leases"], reply[1:], strict=True)]
+        self._waiting.due(shard, head.get("look_again_ms"))
         free = self._free_contexts(shard, capacity, leases)
-        self._waiting.watch(worker_id, shard, free, rooms=rooms_left > 0 and limit > len(leases))
-        lost = {(tenant.decode(), profile.decode()) for tenant, profile in gone}
-        return leases, [wanted_from(name) for name in names], lost, rooms_left
+        has_slots = head["runner_slots"] > 0 and found.limit > len(leases)
+        self._waiting.watch(worker_id, shard, free, runner_slots=has_slots)
+        found.leases += leases
+        found.wanted += (ContextKey.parse(each["tenant"], each["context"]) for each in head.get("wanted", ()))
+        found.lost_profiles |= {(each["tenant"], each["profile"]) for each in head.get("lost_profiles", ())}
+        found.limit -= sum(lease.ending is None for lease in leases)
+        found.runner_slots = head["runner_slots"]
 
-    async def _nudge(self, worker_id: str) -> None:
+    async def _wake_own_wait(self, worker_id: str) -> None:
         try:
-            await self._waiting.nudge(worker_id, self._waiting.outgrown(worker_id))
+            await self._waiting.wake(worker_id, self._waiting.outgrown(worker_id))
         except RedisUnavailable:
-            # What was claimed must not be lost with it. Whoever sleeps hears of the trouble himself.
+            # The claimed jobs must not be lost with it. The wait itself will fail, too.
             return
 
     def _free_contexts(self, shard: int, capacity: Capacity, leases: list[Lease]) -> set[ContextKey]:
-        """Ephemeral contexts that have pages left here."""
+        """Ephemeral contexts that have free pages on this worker."""
         free: dict[ContextKey, int] = {}
-        for room in capacity.contexts:
-            context = room.context
-            if context.profile_id is None and shard_of(context.tenant_id, len(self._roots)) == shard:
-                free[context] = free.get(context, 0) + max(0, room.free_pages)
+        for warm in capacity.contexts:
+            context = warm.context
+            if context.profile_id is None and self._shards.of(context.tenant_id) == shard:
+                free[context] = free.get(context, 0) + max(0, warm.free_pages)
         for lease in leases:
-            if lease.profile_id is None and lease.verdict is None and not lease.exclusive:
+            if lease.profile_id is None and lease.ending is None and not lease.exclusive:
                 left = free.get(lease.context, 0)
-                free[lease.context] = left - 1 if left > 0 else capacity.pages_per_room - 1
+                free[lease.context] = left - 1 if left > 0 else capacity.pages_per_runner - 1
         return {context for context, pages in free.items() if pages > 0}

@@ -1,141 +1,189 @@
-"""Dead letters: looked at, taken back into the queue with or without a change, or thrown away.
+"""Dead letters: inspected, taken back into the queue with or without a change, or deleted.
 
 A bulk action is given the ids that were shown, so it touches exactly what was previewed.
 """
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal, cast
 
 import msgspec
 
-from pageworker_supervisor.contract.context_key import ContextKey, parse_context
+from pageworker_supervisor.contract.context_key import ContextKey
 from pageworker_supervisor.contract.job import Job, parse_job
-from pageworker_supervisor.queue.functions import FunctionCalls
-from pageworker_supervisor.queue.options import DeadLetter, DeadLetterPage, JobPatch, Revived
-from pageworker_supervisor.redis_client.sharding import root, shard_of
+from pageworker_supervisor.contract.job_ref import JobRef
+from pageworker_supervisor.queue.keys import shard_key
+from pageworker_supervisor.queue.messagepack import opaque
+from pageworker_supervisor.queue.new_job import NO_DOMAIN, push_text
+from pageworker_supervisor.queue.quota_limits import NO_LIMITS
+from pageworker_supervisor.queue.shards import Shards, batches
 
 PURGED_PER_CALL = 256
 
 _object = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
+Revived = Literal["queued", "duplicate", "gone", "refused"]
+"""What became of a dead letter that was to be retried. refused: it is no job; push a corrected text instead."""
+
+
+class JobPatch(msgspec.Struct, frozen=True, kw_only=True):
+    """What changes in a job that is taken back from the dead letters."""
+
+    payload: bytes | None = None
+    endpoint_module: str | None = None
+
+
+class DeadLetter(msgspec.Struct, frozen=True, kw_only=True):
+    """A dead letter. `job_id` is None where the pushed text could not be read."""
+
+    id: str
+    """`<shard>-<stream id>`."""
+    job_id: str | None
+    tenant_id: str | None
+    reason: str
+    job: bytes
+    """The job as it was pushed."""
+    detail: bytes
+    """JSON: the last error and the attempts."""
+    at_ms: int
+    retryable: bool
+    """False for a rejected text: a corrected one has to be pushed."""
+
+    @property
+    def ref(self) -> JobRef | None:
+        """The job's reference, where that could be read."""
+        return JobRef(self.tenant_id, self.job_id) if self.tenant_id and self.job_id else None
+
+
+class DeadLetterPage(msgspec.Struct, frozen=True):
+    """A page of dead letters, newest first. `cursor` is None at the end."""
+
+    letters: tuple[DeadLetter, ...]
+    cursor: str | None
+
 
 class _Place(msgspec.Struct, frozen=True):
-    """What a letter keeps of the job's place in the queue."""
+    """The job's place in the queue, as queue/lua/dead_letter.lua keeps it in the letter's field `place`."""
 
-    p: str
-    c: str
-    d: str
-    tenant: str
+    priority: str
+    context: str
     domain: str
+    tenant_limits: str
+    domain_limits: str
 
 
 class DeadLetters:
-    """The dead letters of all shards, newest first within a shard."""
+    """The dead letters of all shards, newest first within a shard. All methods raise RedisClientError."""
 
-    def __init__(self, calls: FunctionCalls, prefix: str, shards: int) -> None:
-        self._calls = calls
-        self._roots = [root(prefix, shard) for shard in range(shards)]
+    def __init__(self, shards: Shards) -> None:
+        self._shards = shards
 
-    async def page(self, count: int, cursor: str | None, tenant_id: str | None) -> DeadLetterPage:
+    async def page(self, count: int = 50, cursor: str | None = None, tenant_id: str | None = None) -> DeadLetterPage:
         """A page of at most `count` letters; with `tenant_id` only that tenant's, at the cost of those."""
         if tenant_id is not None:
             return await self._page_of(tenant_id, count, cursor)
-        shard, _, before = (cursor or "0:").partition(":")
-        base = self._roots[int(shard)]
+        text, _, before = (cursor or "0:").partition(":")
+        shard = int(text)
         last = f"({before}" if before else "+"
-        rows = await self._calls.command("XREVRANGE", f"{base}:dead", last, "-", "COUNT", count, key=base)
-        letters = tuple(_letter(int(shard), row) for row in rows)
+        rows = await self._command(shard, "XREVRANGE", last, "-", "COUNT", count)
+        letters = tuple(_letter(shard, row[0], row[1]) for row in rows)
         if len(rows) == count:
             following: str | None = f"{shard}:{rows[-1][0].decode()}"
         else:
-            following = f"{int(shard) + 1}:" if int(shard) + 1 < len(self._roots) else None
+            following = f"{shard + 1}:" if shard + 1 < len(self._shards) else None
         return DeadLetterPage(letters, following)
 
     async def _page_of(self, tenant_id: str, count: int, cursor: str | None) -> DeadLetterPage:
-        shard, _, before = (cursor or f"{shard_of(tenant_id, len(self._roots))}:").partition(":")
-        ends, rows = await self._calls.call("letters", self._roots[int(shard)], tenant_id, before, count)
-        letters = tuple(_letter(int(shard), (entry, _fields(flat))) for entry, flat in rows)
+        text, _, before = (cursor or f"{self._shards.of(tenant_id)}:").partition(":")
+        shard = int(text)
+        ends, rows = await self._shards.call(shard, "list_dead_letters", tenant=tenant_id, before=before, limit=count)
+        letters = tuple(_letter(shard, entry, _fields(flat)) for entry, flat in rows)
         return DeadLetterPage(letters, f"{shard}:{ends.decode()}" if ends else None)
 
     async def show(self, letter_id: str) -> DeadLetter | None:
         """One letter."""
-        row = await self._row(letter_id)
-        return None if row is None else _letter(int(letter_id.partition("-")[0]), row)
+        shard, row = await self._row(letter_id)
+        return None if row is None else _letter(shard, row[0], row[1])
 
-    async def retry(self, ids: Sequence[str], edits: JobPatch) -> dict[str, Revived]:
-        """Queue these jobs again. Raises ContractError where an edit makes a job that is none."""
-        return {letter_id: await self._revive(letter_id, edits) for letter_id in ids}
+    async def retry(self, ids: Sequence[str], patch: JobPatch = JobPatch()) -> dict[str, Revived]:
+        """Queue exactly these jobs again. Raises ContractError where the patch makes a job that is not valid."""
+        return {letter_id: await self._revive(letter_id, patch) for letter_id in ids}
 
     async def purge(self, ids: Sequence[str]) -> int:
-        """Throw these letters away; returns how many there were."""
+        """Delete exactly these letters; returns how many there were."""
         count = 0
-        for shard, base in enumerate(self._roots):
+        for shard in range(len(self._shards)):
             entries = [entry for at, _, entry in (name.partition("-") for name in ids) if int(at) == shard]
-            if entries:
-                for at in range(0, len(entries), PURGED_PER_CALL):
-                    count += await self._calls.call("purge", base, *entries[at : at + PURGED_PER_CALL])
+            for batch in batches(entries, PURGED_PER_CALL):
+                count += await self._shards.call(shard, "purge", entries=list(batch))
         return count
 
-    async def _row(self, letter_id: str) -> list[Any] | None:
-        shard, _, entry = letter_id.partition("-")
-        base = self._roots[int(shard)]
-        rows = await self._calls.command("XRANGE", f"{base}:dead", entry, entry, key=base)
-        return rows[0] if rows else None
+    async def _command(self, shard: int, command: str, *args: str | int) -> Any:
+        base = self._shards.roots[shard]
+        return await self._shards.functions.command(command, shard_key(base, "dead"), *args, key=base)
 
-    async def _revive(self, letter_id: str, edits: JobPatch) -> Revived:
-        row = await self._row(letter_id)
+    async def _row(self, letter_id: str) -> tuple[int, list[Any] | None]:
+        shard, _, entry = letter_id.partition("-")
+        rows = await self._command(int(shard), "XRANGE", entry, entry)
+        return int(shard), rows[0] if rows else None
+
+    async def _revive(self, letter_id: str, patch: JobPatch) -> Revived:
+        shard, row = await self._row(letter_id)
         if row is None:
             return "gone"
-        fields = row[1]
-        if not fields[b"ticket"]:
+        entry, fields = row
+        if not fields[b"place"]:
             return "refused"
-        place = msgspec.json.decode(fields[b"ticket"], type=_Place)
-        body = edited(fields[b"job"], edits)
-        job = parse_job(body)
-        reply: bytes = await self._calls.call(
-            "revive",
-            self._roots[int(letter_id.partition("-")[0])],
-            row[0],
-            *_ticket(job, body, place),
-        )
-        revived: Revived = msgspec.convert(reply.decode(), Revived)
-        return revived
+        place = msgspec.json.decode(fields[b"place"], type=_Place)
+        body = patched(fields[b"job"], patch)
+        request = _job_request(parse_job(body), body, place)
+        reply: bytes = await self._shards.call(shard, "revive", entry=entry.decode(), job=request)
+        return cast(Revived, reply.decode())
 
 
-def edited(body: bytes, edits: JobPatch) -> bytes:
+def patched(body: bytes, patch: JobPatch) -> bytes:
     """The job's JSON with a new payload or module; everything else as it was."""
-    if edits == JobPatch():
+    if patch == JobPatch():
         return body
     fields = _object.decode(body)
-    if edits.payload is not None:
-        fields["payload"] = msgspec.Raw(edits.payload)
-    if edits.endpoint_module is not None:
-        fields["endpoint_module"] = msgspec.Raw(msgspec.json.encode(edits.endpoint_module))
+    if patch.payload is not None:
+        fields["payload"] = msgspec.Raw(patch.payload)
+    if patch.endpoint_module is not None:
+        fields["endpoint_module"] = msgspec.Raw(msgspec.json.encode(patch.endpoint_module))
     return msgspec.json.encode(fields)
 
 
-def _ticket(job: Job, body: bytes, place: _Place) -> tuple[str | bytes | int, ...]:
-    # A solo job gets its own context again only if it crashes again: an operator took the decision.
-    context = ContextKey(job.tenant_id, job.profile_id, parse_context(job.tenant_id, place.c)[0].egress).text
-    domain = job.domain_key or "-"
-    domain_limits = place.domain or "1 1000 0 100"
-    place_words = (str(job.ref), job.tenant_id, place.p, context, domain)
-    return (*place_words, "", "", "", job.retry_count, place.tenant, domain_limits, body, "", "", 0)
+def _job_request(job: Job, body: bytes, place: _Place) -> dict[str, object]:
+    """The job as `enqueue` reads it: at once, without expiry, with the limits that it had."""
+    # A job that ran alone gets a context of its own again only if it crashes again: an operator took the decision.
+    egress = ContextKey.parse(job.tenant_id, place.context).egress
+    return {
+        "ref": str(job.ref),
+        "tenant": job.tenant_id,
+        "priority": place.priority,
+        "context": ContextKey(job.tenant_id, job.profile_id, egress).text,
+        "domain": job.domain_key or NO_DOMAIN,
+        "attempts_used": job.retry_count,
+        "waited_ms": 0,
+        "tenant_limits": place.tenant_limits,
+        "domain_limits": place.domain_limits or NO_LIMITS,
+        "body": opaque(body),
+        "push": push_text(body, ""),
+    }
 
 
 def _fields(flat: list[bytes]) -> dict[bytes, bytes]:
     return dict(zip(flat[::2], flat[1::2], strict=True))
 
 
-def _letter(shard: int, row: Sequence[Any]) -> DeadLetter:
-    entry, fields = row[0].decode(), row[1]
+def _letter(shard: int, entry: bytes, fields: dict[bytes, bytes]) -> DeadLetter:
+    name = entry.decode()
     return DeadLetter(
-        id=f"{shard}-{entry}",
+        id=f"{shard}-{name}",
         job_id=fields[b"job_id"].decode() or None,
         tenant_id=fields[b"tenant_id"].decode() or None,
         reason=fields[b"reason"].decode(),
         job=fields[b"job"],
         detail=fields[b"letter"],
-        at_ms=int(entry.partition("-")[0]),
-        retryable=bool(fields[b"ticket"]),
+        at_ms=int(name.partition("-")[0]),
+        retryable=bool(fields[b"place"]),
     )

@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any
 
 from pageworker_supervisor.queue.library import Library, library
+from pageworker_supervisor.queue.messagepack import EMPTY_REQUEST
 from pageworker_supervisor.queue.options import QueueOptions
 from pageworker_supervisor.redis_client.errors import ConnectionLost, FunctionMissing, OutOfMemory, RedisClientError
 from pageworker_supervisor.redis_client.replicated import ReplicatedWrites
@@ -28,7 +29,7 @@ class FunctionCalls:
             cluster=self.cluster,
             test_clock=options.test_clock,
             lease_ms=options.lease_ms,
-            promise_ms=options.promise_ms,
+            outbox_lease_ms=options.outbox_lease_ms,
         )
         self._replicated = ReplicatedWrites(
             router, options.replicas, options.replica_wait_seconds, options.replica_patience_seconds
@@ -50,7 +51,7 @@ class FunctionCalls:
     async def _is_loaded(self) -> bool:
         base = root(self._prefix, 0)
         try:
-            await self._router.send("FCALL", self.library.function("stats"), 1, base, key=base)
+            await self._router.send("FCALL", self.library.function("stats"), 1, base, EMPTY_REQUEST, key=base)
         except RedisClientError:
             return False
         return True

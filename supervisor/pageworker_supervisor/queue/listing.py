@@ -1,49 +1,50 @@
 """Pages of jobs that have no result yet, found through the indexes of their states."""
 
-from pageworker_supervisor.queue.codec import view_from
-from pageworker_supervisor.queue.functions import FunctionCalls
-from pageworker_supervisor.queue.options import JobPage, JobState, JobView
-from pageworker_supervisor.redis_client.sharding import shard_of
+from pageworker_supervisor.queue.messagepack import unpacked
+from pageworker_supervisor.queue.shards import Shards
+from pageworker_supervisor.queue.views import JobPage, JobView, ListedState, view_from
 
 JOBS_PER_PAGE = 500
-LOOKS_PER_PAGE = 8
-PLACES_OF: dict[JobState | None, tuple[str, ...]] = {
+CALLS_PER_PAGE = 8
+PLACES_OF: dict[ListedState | None, tuple[str, ...]] = {
     "queued": ("queued",),
     "delayed": ("delayed",),
-    "running": ("running",),
-    "verdict": ("verdict", "running"),
-    None: ("queued", "delayed", "verdict", "running"),
+    "running": ("claimed",),
+    "ending": ("ending",),
+    "finishing": ("claimed",),
+    None: ("queued", "delayed", "ending", "claimed"),
 }
-"""Where `jobs` finds jobs of a state. One that moves on during a listing may be seen twice, but is not missed."""
+"""Where the jobs of a state are found. A job that moves on during a listing may be seen twice, but is not missed."""
 
 
 class JobListing:
     """Listings over all shards. A cursor is `<shard>:<place>:<position there>`."""
 
-    def __init__(self, calls: FunctionCalls, roots: list[str]) -> None:
-        self._calls = calls
-        self._roots = roots
+    def __init__(self, shards: Shards) -> None:
+        self._shards = shards
 
-    async def page(self, state: JobState | None, tenant_id: str | None, cursor: str | None, count: int) -> JobPage:
+    async def page(self, state: ListedState | None, tenant_id: str | None, cursor: str | None, count: int) -> JobPage:
         """At most `count` jobs. Raises ValueError for a cursor that no listing has given."""
         places = PLACES_OF[state]
-        first = shard_of(tenant_id, len(self._roots)) if tenant_id else 0
+        first = self._shards.of(tenant_id) if tenant_id else 0
         at: str | None = cursor or f"{first}:{places[0]}:"
         views: list[JobView] = []
-        for _ in range(LOOKS_PER_PAGE):
-            shard, place, position = _cursor_parts(at, places, len(self._roots))
-            looked_at = max(1, min(count - len(views), JOBS_PER_PAGE))
-            following, rows = await self._calls.call(
-                "jobs", self._roots[shard], place, tenant_id or "", position, looked_at
+        for _ in range(CALLS_PER_PAGE):
+            shard, place, position = _cursor_parts(at, places, len(self._shards))
+            limit = max(1, min(count - len(views), JOBS_PER_PAGE))
+            reply = unpacked(
+                await self._shards.call(
+                    shard, "list_jobs", place=place, tenant=tenant_id or "", position=position, limit=limit
+                )
             )
-            views += (view for view in map(view_from, rows) if state is None or view.state == state)
-            last_shard = tenant_id is not None or shard + 1 >= len(self._roots)
-            if following:
-                at = f"{shard}:{place}:{following.decode()}"
+            views += (view for view in map(view_from, reply["jobs"]) if state is None or view.state == state)
+            is_last_shard = tenant_id is not None or shard + 1 >= len(self._shards)
+            if reply["position"]:
+                at = f"{shard}:{place}:{reply['position']}"
             elif place != places[-1]:
                 at = f"{shard}:{places[places.index(place) + 1]}:"
             else:
-                at = None if last_shard else f"{shard + 1}:{places[0]}:"
+                at = None if is_last_shard else f"{shard + 1}:{places[0]}:"
             if at is None or len(views) >= count:
                 break
         return JobPage(tuple(views), at)
@@ -53,5 +54,5 @@ def _cursor_parts(cursor: str | None, places: tuple[str, ...], shards: int) -> t
     shard, _, rest = (cursor or "").partition(":")
     place, _, position = rest.partition(":")
     if not shard.isdecimal() or int(shard) >= shards or place not in places:
-        raise ValueError(f"{cursor!r} is no cursor of such a listing")
+        raise ValueError(f"{cursor!r} is not a cursor of such a listing")
     return int(shard), place, position

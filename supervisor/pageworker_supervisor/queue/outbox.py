@@ -1,7 +1,7 @@
-"""Promises to deliver results: taken by whoever delivers, given back later or ended.
+"""The outbox: promises to deliver results. A worker takes an entry, delivers its result, and ends it or puts it off.
 
-A promise that its taker neither ends nor puts off comes back after a minute. The process that finished a job knows of
-its promise at once; what others left behind is looked for every ten seconds.
+An entry that its taker neither ends nor puts off comes back after a minute. The process that finished a job knows of
+its entry at once; entries that other processes left behind are looked for every ten seconds.
 """
 
 import asyncio
@@ -12,40 +12,61 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
+from msgspec import Struct
+
 from pageworker_supervisor.contract.job_ref import JobRef
-from pageworker_supervisor.queue.functions import FunctionCalls
-from pageworker_supervisor.queue.options import OutboxEntry
+from pageworker_supervisor.queue.messagepack import opaque, unpacked
+from pageworker_supervisor.queue.shards import Shards
 from pageworker_supervisor.redis_client.errors import RedisUnavailable
-from pageworker_supervisor.redis_client.sharding import root
 
 LOOK_SECONDS = 10.0
 
 
-class Outbox:
-    """The promises of all shards."""
+class OutboxEntry(Struct, frozen=True, kw_only=True):
+    """A result that must still be delivered. Held by its taker for the outbox lease."""
 
-    def __init__(self, calls: FunctionCalls, prefix: str, shards: int, result_ttl_ms: int) -> None:
-        self._calls = calls
-        self._prefix = prefix
-        self._roots = [root(prefix, shard) for shard in range(shards)]
+    id: str
+    shard: int
+    ref: JobRef
+    callback_url: str | None
+    result: bytes
+    tries: int
+    """Tries so far, this one not counted."""
+    since: float
+    """When it was made, on the clock of `time.monotonic()`."""
+    token: str
+
+
+class Outbox:
+    """The outbox entries of all shards. All methods raise RedisClientError."""
+
+    def __init__(self, shards: Shards, result_ttl_ms: int) -> None:
+        self._shards = shards
         self._result_ttl_ms = result_ttl_ms
-        self._fresh = False
-        self._stirred = asyncio.Event()
+        self._announced = False
+        self._changed = asyncio.Event()
         self._look_at = 0.0
         self._nonce = secrets.token_hex(8)
 
     def announce(self) -> None:
-        """This process has just made a promise."""
-        self._fresh = True
-        self._stirred.set()
+        """This process has just made an entry."""
+        self._announced = True
+        self._changed.set()
+
+    async def deliver_stored(self, shard: int, name: str, ref: JobRef, result: bytes, callback: str | None) -> None:
+        """A function has stored this result, with an outbox entry of this name where one was needed."""
+        if self._shards.functions.cluster:
+            await self.put_result(shard, name, ref, result)
+        if callback:
+            self.announce()
 
     async def take(self, count: int, block_ms: int) -> list[OutboxEntry]:
-        """At most `count` promises that are due; waits for the first at most `block_ms`."""
+        """At most `count` entries that are due; waits for the first at most `block_ms`."""
         until = time.monotonic() + block_ms / 1000
         while True:
-            self._stirred.clear()
-            if self._fresh or self._look_at <= time.monotonic():
-                self._fresh = False
+            self._changed.clear()
+            if self._announced or self._look_at <= time.monotonic():
+                self._announced = False
                 if taken := await self._look(count):
                     return taken
             wait = min(until, self._look_at) - time.monotonic()
@@ -53,86 +74,93 @@ class Outbox:
                 return []
             try:
                 async with asyncio.timeout(max(0.0, wait)):
-                    await self._stirred.wait()
+                    await self._changed.wait()
             except TimeoutError:
                 continue
 
-    async def done(self, promises: Sequence[OutboxEntry]) -> None:
+    async def done(self, entries: Sequence[OutboxEntry]) -> None:
         """Delivered."""
-        for shard, base in enumerate(self._roots):
-            ids = [promise.id for promise in promises if promise.shard == shard]
-            if ids:
-                await self._calls.call("outbox_done", base, *ids)
+        for shard in range(len(self._shards)):
+            names = [entry.id for entry in entries if entry.shard == shard]
+            if names:
+                await self._shards.call(shard, "outbox_done", names=names)
 
-    async def later(self, promise: OutboxEntry, delay_ms: int) -> None:
+    async def later(self, entry: OutboxEntry, delay_ms: int) -> None:
         """One more try failed: due again in so long."""
-        base = self._roots[promise.shard]
-        await self._calls.call("outbox_later", base, promise.id, promise.token, delay_ms)
+        await self._shards.call(entry.shard, "outbox_later", name=entry.id, nonce=entry.token, delay_ms=delay_ms)
         self._look_at = min(self._look_at, time.monotonic() + delay_ms / 1000)
-        self._stirred.set()
+        self._changed.set()
 
-    async def failed(self, promise: OutboxEntry, event: bytes) -> None:
-        """Given up: the promise goes, the event is published, the result stays readable."""
-        base = self._roots[promise.shard]
-        await self._calls.call("outbox_failed", base, promise.id, promise.token, promise.ref.tenant_id, event)
+    async def failed(self, entry: OutboxEntry, event: bytes) -> None:
+        """Given up: the entry goes, the event is published, the result stays readable."""
+        await self._shards.call(
+            entry.shard,
+            "outbox_failed",
+            name=entry.id,
+            nonce=entry.token,
+            tenant=entry.ref.tenant_id,
+            event=opaque(event),
+        )
 
-    async def put(self, shard: int, name: str, ref: JobRef, result: bytes) -> None:
-        """Redis Cluster: write the untagged result key that the function could not."""
-        key = f"{self._prefix}:result:{ref.colon_form}"
+    async def put_result(self, shard: int, name: str, ref: JobRef, result: bytes) -> None:
+        """Redis Cluster: write the result's key, which has no hash tag, so that no function can write it."""
+        key = f"{self._shards.prefix}:result:{ref.colon_form}"
         while result:
-            # Settled as the promise was: once that is ticked off, nobody writes this key again.
-            await self._calls.settled_command("SET", key, result, "PX", self._result_ttl_ms, key=key)
+            # Settled, as the entry was: once that has ended, this key is not written again.
+            await self._shards.functions.settled_command("SET", key, result, "PX", self._result_ttl_ms, key=key)
             digest = hashlib.sha1(result, usedforsecurity=False).hexdigest()
             # The job may have another result by now: a rejected one is replaced by that of the corrected push.
-            result = await self._calls.call("outbox_put", self._roots[shard], name, str(ref), digest)
+            result = await self._shards.call(shard, "outbox_put", name=name, ref=str(ref), sha1=digest)
 
     async def _look(self, count: int) -> list[OutboxEntry]:
         taken: list[OutboxEntry] = []
         soonest = LOOK_SECONDS
         away: RedisUnavailable | None = None
-        # What `later` puts off while this is under way must not be forgotten at its end.
+        # What `later` puts off meanwhile must not be forgotten at the end.
         self._look_at = math.inf
         try:
-            for shard, base in enumerate(self._roots):
+            for shard in range(len(self._shards)):
                 if len(taken) >= count:
                     soonest = 0.0
                     break
                 try:
-                    due_ms = await self._look_at_shard(shard, base, count - len(taken), taken)
+                    due_ms = await self._take_from(shard, count - len(taken), taken)
                 except RedisUnavailable as error:
-                    # What other shards gave is held here now, and is not to wait until that runs out.
+                    # Entries of other shards are held here now, and must not wait until that lease expires.
                     away, soonest = error, 0.0
                 else:
-                    soonest = min(soonest, due_ms / 1000) if due_ms >= 0 else soonest
+                    soonest = min(soonest, due_ms / 1000) if due_ms is not None else soonest
         finally:
             self._look_at = min(self._look_at, time.monotonic() + soonest)
         if away is not None and not taken:
             raise away
         return taken
 
-    async def _look_at_shard(self, shard: int, base: str, count: int, taken: list[OutboxEntry]) -> int:
-        """Milliseconds until the next is due there; below 0: none."""
-        # What is told to the world must not be undone by a failover: this is a write, and so is what came before it.
-        rows, due_ms = await self._calls.settled_call("outbox_take", base, self._nonce, count)
-        for row in rows:
-            if (promise := await self._promise(row, shard)) is not None:
-                taken.append(promise)
-        return int(due_ms)
+    async def _take_from(self, shard: int, count: int, taken: list[OutboxEntry]) -> int | None:
+        """Milliseconds until the next entry is due there; None: there is none."""
+        # Settled: a failover must not undo a result that was delivered. This is a write, and so covers those before it.
+        reply = await self._shards.settled_call(shard, "outbox_take", nonce=self._nonce, limit=count)
+        head = unpacked(reply)
+        for row, result in zip(head["entries"], reply[1:], strict=True):
+            if (entry := await self._entry(row, result, shard)) is not None:
+                taken.append(entry)
+        due_ms: int | None = head.get("next_due_ms")
+        return due_ms
 
-    async def _promise(self, row: list[Any], shard: int) -> OutboxEntry | None:
-        name, text, url, result, tries, age_ms, put = row
-        ref = JobRef.of_text(text)
-        if put == b"1":
-            await self.put(shard, name.decode(), ref, result)
-        if not url:
+    async def _entry(self, row: dict[str, Any], result: bytes, shard: int) -> OutboxEntry | None:
+        ref = JobRef.of_text(row["ref"])
+        if row["put_result"]:
+            await self.put_result(shard, row["name"], ref, result)
+        url = row.get("callback_url")
+        if url is None:
             return None
         return OutboxEntry(
-            id=name.decode(),
+            id=row["name"],
             shard=shard,
             ref=ref,
-            callback_url=url.decode(),
+            callback_url=url,
             result=result,
-            tries=int(tries),
-            since=time.monotonic() - int(age_ms) / 1000,
+            tries=row["tries"],
+            since=time.monotonic() - row["age_ms"] / 1000,
             token=self._nonce,
         )

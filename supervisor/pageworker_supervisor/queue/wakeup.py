@@ -1,22 +1,23 @@
-"""Sleeping until there is work: one blocked connection a worker, and no command while nothing happens.
+"""Sleeping until there is work: one blocked connection per worker, and no command while nothing happens.
 
-A worker blocks on its control key, on `wake:rooms` while it has rooms, and on `wake:<tenant>/<context>` for each
-ephemeral context that it holds with pages free. What it waits for follows from its last claim; should a later claim
-leave it with more room, it nudges itself. Time is watched here too: a claim says when the next job, refill or lock is
-due.
+A worker blocks on its control key, on `wake:slots` while it has free runner slots, and on `wake:<tenant>/<context>` for
+each ephemeral context that it holds with free pages. What it waits for follows from its last claim. If a later claim
+leaves it with more capacity, it wakes its own wait. Time is watched here too: a claim tells when the next job, refill
+or lock is due.
 """
 
 import time
 from collections.abc import Iterable, Sequence
 
+from msgspec import Struct
+
 from pageworker_supervisor.contract.context_key import ContextKey
-from pageworker_supervisor.queue.codec import notice_from
-from pageworker_supervisor.queue.functions import FunctionCalls
-from pageworker_supervisor.queue.options import Wakeup
+from pageworker_supervisor.contract.job_ref import JobRef
+from pageworker_supervisor.queue.keys import shard_key
+from pageworker_supervisor.queue.shards import Shards
 from pageworker_supervisor.redis_client.errors import RedisClientError
 from pageworker_supervisor.redis_client.fan_out import fan_out
 from pageworker_supervisor.redis_client.router import Router
-from pageworker_supervisor.redis_client.sharding import root
 
 BLOCK_SECONDS = 2.0
 """Below redis-py's socket_timeout of 5 s, and short enough to notice a dead connection."""
@@ -27,45 +28,70 @@ SLACK_SECONDS = 0.05
 """A rest so short is not worth a command."""
 
 
+class CancelNotice(Struct, frozen=True):
+    """A running job of this worker is to be cancelled."""
+
+    ref: JobRef
+    token: str
+
+
+class AskNotice(Struct, frozen=True):
+    """Another worker asks for this profile, and no job of it runs here."""
+
+    tenant_id: str
+    profile_id: str
+    fence: int
+
+
+Notice = CancelNotice | AskNotice
+
+
+class Wakeup(Struct, frozen=True):
+    """Why a wait returned. Without work and notices its time was up."""
+
+    work: bool = False
+    """There may be work for this worker: claim."""
+    control: tuple[Notice, ...] = ()
+
+
 class WakeupWaiter:
     """Where one process's workers sleep."""
 
-    def __init__(self, router: Router, calls: FunctionCalls, prefix: str, shards: int) -> None:
+    def __init__(self, router: Router, shards: Shards) -> None:
         self._router = router
-        self._calls = calls
-        self._roots = [root(prefix, shard) for shard in range(shards)]
+        self._shards = shards
         self._keys: dict[str, list[list[str]]] = {}
         self._asleep: dict[str, list[list[str]]] = {}
         self._due: dict[int, float] = {}
 
-    def watch(self, worker_id: str, shard: int, contexts: Iterable[ContextKey], *, rooms: bool) -> None:
-        """What the worker can take from this shard after a claim."""
-        base = self._roots[shard]
-        keys = [f"{base}:control:{worker_id}"]
-        if rooms:
-            keys.append(f"{base}:wake:rooms")
-        keys += sorted(f"{base}:wake:{context.tenant_id}/{context.text}" for context in contexts)
+    def watch(self, worker_id: str, shard: int, contexts: Iterable[ContextKey], *, runner_slots: bool) -> None:
+        """What the worker can take from this shard after a claim. `runner_slots`: it has free ones."""
+        base = self._shards.roots[shard]
+        keys = [shard_key(base, "control", worker_id)]
+        if runner_slots:
+            keys.append(shard_key(base, "wake_slots"))
+        keys += sorted(shard_key(base, "wake_context", context.tenant_id, context.text) for context in contexts)
         self._of(worker_id)[shard] = keys
 
-    def due(self, shard: int, in_ms: int) -> None:
-        """Time brings something to this shard in so long; below 0: never."""
-        self._due[shard] = time.monotonic() + in_ms / 1000 if in_ms >= 0 else float("inf")
+    def due(self, shard: int, in_ms: int | None) -> None:
+        """Something is due on this shard in so long; None: never."""
+        self._due[shard] = time.monotonic() + in_ms / 1000 if in_ms is not None else float("inf")
 
     def outgrown(self, worker_id: str) -> list[int]:
-        """Shards on which the worker sleeps now without watching all that it could take."""
+        """Shards on which the worker sleeps now without watching everything that it could take."""
         asleep = self._asleep.get(worker_id)
         if asleep is None:
             return []
         wanted = self._of(worker_id)
         return [shard for shard, keys in enumerate(asleep) if not set(wanted[shard]) <= set(keys)]
 
-    async def nudge(self, worker_id: str, shards: Sequence[int]) -> None:
-        """Wake this worker to look at its keys again."""
+    async def wake(self, worker_id: str, shards: Sequence[int]) -> None:
+        """Wake this worker, so that it looks at its keys again."""
         for shard in shards:
-            await self._calls.call("nudge", self._roots[shard], worker_id)
+            await self._shards.call(shard, "wake_worker", worker=worker_id)
 
     async def wait(self, worker_id: str, timeout_seconds: float) -> Wakeup:
-        """Block until there may be work, a message, or the time is up. Raises Unavailable."""
+        """Block until there may be work, a message, or the time is up. Raises RedisClientError."""
         until = time.monotonic() + timeout_seconds
         slept = False
         while True:
@@ -86,27 +112,27 @@ class WakeupWaiter:
         keys = [list(keys) for keys in self._of(worker_id)]
         self._asleep[worker_id] = keys
         try:
-            if not self._calls.cluster:
-                return await self._block([key for shard in keys for key in shard], seconds, self._roots[0])
+            if not self._shards.functions.cluster:
+                return await self._block([key for shard in keys for key in shard], seconds, self._shards.roots[0])
             return await self._block_everywhere(worker_id, keys, seconds)
         finally:
             self._asleep.pop(worker_id, None)
 
     async def _block_everywhere(self, worker_id: str, keys: list[list[str]], seconds: float) -> list[bytes]:
-        """Shards are on different nodes: one blocked connection each. The first to hear something ends the others."""
+        """Shards are on different nodes: one blocked connection each. The first that gets a message ends the others."""
         heard: list[bytes] = []
 
         async def on(shard: int) -> None:
-            messages = await self._block(keys[shard], seconds, self._roots[shard])
+            messages = await self._block(keys[shard], seconds, self._shards.roots[shard])
             first = bool(messages) and not heard
             heard.extend(messages)
             if first:
-                await self.nudge(worker_id, [other for other in range(len(keys)) if other != shard])
+                await self.wake(worker_id, [other for other in range(len(keys)) if other != shard])
 
         try:
             await fan_out(on(shard) for shard in range(len(keys)))
         except RedisClientError:
-            # What was heard is taken from Redis already; what failed will fail again at the next call.
+            # The messages are taken from Redis already; what failed will fail again at the next call.
             if not heard:
                 raise
         return heard
@@ -119,5 +145,19 @@ class WakeupWaiter:
 
     def _of(self, worker_id: str) -> list[list[str]]:
         if worker_id not in self._keys:
-            self._keys[worker_id] = [[f"{base}:control:{worker_id}", f"{base}:wake:rooms"] for base in self._roots]
+            self._keys[worker_id] = [
+                [shard_key(base, "control", worker_id), shard_key(base, "wake_slots")] for base in self._shards.roots
+            ]
         return self._keys[worker_id]
+
+
+def notice_from(message: bytes) -> Notice | None:
+    """A control message. None for those that only wake."""
+    word, *rest = message.decode().split(" ")
+    match word, rest:
+        case "cancel", [ref, token]:
+            return CancelNotice(JobRef.of_text(ref), token)
+        case "ask", [tenant, profile, fence]:
+            return AskNotice(tenant, profile, int(fence))
+        case _:
+            return None

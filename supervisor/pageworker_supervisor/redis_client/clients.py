@@ -1,12 +1,12 @@
-"""Client objects of redis-py for each topology, set up so that nothing is repeated behind our back.
+"""redis-py's clients for each topology, and the options that all of them share.
 
-- No retries: redis-py 8 repeats a command ten times, and a write whose reply was lost would be made twice. Who
-  calls knows what may be said twice.
-- RESP2: nothing here needs push messages; replies of functions look the same in both; and RESP3 costs a HELLO and,
-  in this client, a maintenance handshake for each connection, which a minimal ACL user may not even make.
-- Replies are bytes: bodies and results are passed on as they are.
-- A connection on which a command was cancelled is closed by the client (redis-py#2624); tests hold it to that, and to
-  letting itself be cancelled (connections.py).
+- No retries: by default redis-py 8 repeats a command up to ten times, so a write whose reply was lost would run twice.
+  Only the caller can tell which commands may run twice (retry.py).
+- RESP2: nothing here needs push messages, and replies of functions are the same in both versions. RESP3 costs a HELLO
+  and, in redis-py, a maintenance handshake per connection, for which a minimal ACL user has no permission.
+- Replies are bytes: bodies and results are passed on unchanged.
+- redis-py closes a connection on which a command was cancelled (redis-py#2624). Tests check this, and that a command
+  can be cancelled at all (connections.py).
 """
 
 from pathlib import Path
@@ -33,20 +33,20 @@ from pageworker_supervisor.redis_client.url import RedisUrl, Topology
 
 COMMAND_SECONDS = 5.0
 BLOCKING_SECONDS = 12.0
-"""Socket timeout of clients that block; LONGEST_BLOCK_SECONDS and a slow server have to fit in."""
+"""Socket timeout of blocking clients: LONGEST_BLOCK_SECONDS, and time for a slow server."""
 LONGEST_BLOCK_SECONDS = 8.0
 CONNECT_SECONDS = 3.0
 SENTINEL_SECONDS = 1.0
 HEALTH_SECONDS = 30.0
-"""A connection idle for so long is asked before it is used: a lost one is then noticed before a write."""
+"""A connection that was idle for so long gets a PING first, so that a lost one is noticed before a write."""
 MAX_CONNECTIONS = 1000
 
 Client = Any
-"""redis.asyncio.Redis or RedisCluster: both are typed too loosely by redis-py to say more."""
+"""redis.asyncio.Redis or RedisCluster. redis-py types both too loosely for a more precise type."""
 
 
 class Clients:
-    """Makes clients for one URL and closes them all."""
+    """Creates clients for one URL, and closes all of them."""
 
     def __init__(
         self,
@@ -65,11 +65,11 @@ class Clients:
         self._sentinel: Sentinel | None = None
 
     def commands(self) -> Client:
-        """For calls that are answered at once."""
+        """A client for calls that are answered at once."""
         return self._make(COMMAND_SECONDS, HEALTH_SECONDS)
 
     def blocking(self) -> Client:
-        """With connections of its own, for calls that block up to LONGEST_BLOCK_SECONDS."""
+        """A client with connections of its own, for calls that block up to LONGEST_BLOCK_SECONDS."""
         return self._make(BLOCKING_SECONDS, 0)
 
     async def aclose(self) -> None:
@@ -132,7 +132,7 @@ class Clients:
 
 
 def _login(username: str | None, password: str | None, provider: CredentialProvider | None) -> dict[str, Any]:
-    # redis-py takes one or the other.
+    # redis-py accepts one or the other.
     return {"username": username, "password": password} if provider is None else {"credential_provider": provider}
 
 
@@ -141,10 +141,10 @@ def _pooled(kind: type[Cancellable], **options: Any) -> Redis:
 
 
 def _cluster(url: RedisUrl, kind: type[TcpConnection | TlsConnection], options: dict[str, Any]) -> ClusterClient:
-    # A seed that is down must not keep us out, nor a range of slots that nobody serves at the moment.
+    # A listed node that is down, or a slot range without a primary, must not prevent connections to the others.
     nodes = [ClusterNode(host, port) for host, port in url.hosts]
     cluster = ClusterClient(startup_nodes=nodes, require_full_coverage=False, ssl=url.tls, **options)
-    # It has no parameter for the kind of its connections. Nodes found later are made from `connection_kwargs`.
+    # RedisCluster has no parameter for its connection class. Nodes found later are created from `connection_kwargs`.
     cluster.connection_kwargs["connection_class"] = kind
     for node in cluster.startup_nodes:
         node.connection_class = kind

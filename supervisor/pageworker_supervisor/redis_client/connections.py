@@ -1,12 +1,11 @@
-"""redis-py's connections, with two flaws mended: on Python 3.11 they swallow cancellations, and on uvloop they do not
-know a lost connection for one.
+"""redis-py's connections with two defects fixed: lost cancellations on Python 3.11, and lost connections on uvloop.
 
-redis-py sends each command through `asyncio.wait_for`, which until Python 3.12 returns the result, and forgets the
-cancellation, when both come in the same turn of the loop (python/cpython#86296). A command is sent within one turn, so
-every cancellation that met a command being sent was lost: the task went on as if nobody had cancelled it.
-`asyncio.timeout` has no such gap, and needs no task of its own for each command.
+redis-py sends each command through `asyncio.wait_for`. Until Python 3.12, `wait_for` returns the result and drops the
+cancellation when both arrive in the same turn of the event loop (python/cpython#86296). A command is sent within one
+turn, so every cancellation during a send was lost, and the task went on. `asyncio.timeout` has no such defect, and
+needs no task per command.
 
-Writing to a transport that was closed meanwhile is an OSError, or nothing, on asyncio, and a RuntimeError on uvloop.
+A write to a transport that was closed meanwhile raises OSError, or nothing, on asyncio, but RuntimeError on uvloop.
 """
 
 import asyncio
@@ -21,16 +20,16 @@ UVLOOP_CLOSED = "the handler is closed"
 
 
 class Cancellable(AbstractConnection):
-    """A connection on which sending can be cancelled."""
+    """A connection on which a send can be cancelled."""
 
     async def send_packed_command(self, command: bytes | str | Iterable[bytes], check_health: bool = True) -> None:
-        """As redis-py's. Raises redis' TimeoutError where the peer reads nothing for `socket_timeout` seconds."""
+        """As in redis-py. Raises redis' TimeoutError where the peer reads nothing for `socket_timeout` seconds."""
         if not self.is_connected:
             await self.connect_check_health(check_health=False)
         if check_health:
             ask: Any = self.check_health  # untyped in redis-py
             await ask()
-        seconds, self.socket_timeout = self.socket_timeout, None  # without one, it sends in this task
+        seconds, self.socket_timeout = self.socket_timeout, None  # without a timeout redis-py sends in this task
         try:
             async with asyncio.timeout(seconds):
                 await super().send_packed_command(command, check_health=False)
@@ -45,20 +44,20 @@ class Cancellable(AbstractConnection):
 
 
 class TcpConnection(Cancellable, Connection):
-    """Plain."""
+    """Without TLS."""
 
 
 class TlsConnection(Cancellable, SSLConnection):
-    """TLS."""
+    """With TLS."""
 
 
 class SocketConnection(Cancellable, UnixDomainSocketConnection):
-    """Through a Unix socket."""
+    """Over a Unix socket."""
 
 
 class PrimaryConnection(Cancellable, SentinelManagedConnection):
-    """Plain, to the primary that the Sentinels name."""
+    """Without TLS, to the primary that the Sentinels name."""
 
 
 class TlsPrimaryConnection(Cancellable, SentinelManagedSSLConnection):
-    """TLS, to the primary that the Sentinels name."""
+    """With TLS, to the primary that the Sentinels name."""

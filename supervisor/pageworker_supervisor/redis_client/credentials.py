@@ -1,4 +1,4 @@
-"""Passwords from files, read again whenever a connection is made: who rotates one need not restart anybody."""
+"""Passwords from files. A file is read for each new connection, so a rotated password needs no restart."""
 
 import errno
 from pathlib import Path
@@ -7,15 +7,15 @@ from redis import exceptions as rx
 from redis.credentials import CredentialProvider
 
 MAX_BYTES = 4096
-USED_UP = (errno.EMFILE, errno.ENFILE, errno.ENOMEM)
+RESOURCE_ERRORS = (errno.EMFILE, errno.ENFILE, errno.ENOMEM)
 
 
 class PasswordUnreadable(rx.AuthenticationError):
-    """The file is away, closed to us or empty: the operator can put it back."""
+    """The password file is missing, unreadable, empty or too long. An operator can fix it while the worker runs."""
 
 
 class PasswordFile(CredentialProvider):
-    """Credentials of `username` (None: the default user). `setting` names the file's setting in errors."""
+    """Credentials of `username` (None: the default user). Errors name `setting`."""
 
     def __init__(self, path: Path, username: str | None = None, setting: str = "redis.password_file") -> None:
         self._path = path
@@ -23,8 +23,10 @@ class PasswordFile(CredentialProvider):
         self._setting = setting
 
     def password(self) -> str:
-        """What is in it now, without white space around it. Raises PasswordUnreadable; redis' ConnectionError where
-        this process has no descriptor left to open it."""
+        """The content of the file now, without surrounding white space.
+
+        Raises PasswordUnreadable; redis' ConnectionError where the process has no free descriptor or no memory.
+        """
         where = f"{self._setting} {self._path}"
         try:
             with self._path.open("rb") as file:
@@ -32,7 +34,7 @@ class PasswordFile(CredentialProvider):
         except UnicodeDecodeError as error:
             raise PasswordUnreadable(f"{where}: not UTF-8") from error
         except OSError as error:
-            if error.errno in USED_UP:
+            if error.errno in RESOURCE_ERRORS:
                 raise rx.ConnectionError(f"{where}: {error.strerror}") from error
             raise PasswordUnreadable(f"{where}: {error.strerror}") from error
         if not text or len(text) > MAX_BYTES:
@@ -40,10 +42,10 @@ class PasswordFile(CredentialProvider):
         return text
 
     def get_credentials(self) -> tuple[str] | tuple[str, str]:
-        """As redis-py asks for them, once for each connection."""
+        """Called by redis-py once per connection."""
         password = self.password()
         return (password,) if self._username is None else (self._username, password)
 
     async def get_credentials_async(self) -> tuple[str] | tuple[str, str]:
-        """The same: a file so small is read at once."""
+        """The same. So small a file is read without a thread."""
         return self.get_credentials()

@@ -1,6 +1,6 @@
-"""A redis-server of the daemon's own: persistent, on loopback, gone with the daemon.
+"""The embedded redis-server of the daemon: persistent, on loopback, and stopped with the daemon.
 
-Where the daemon is root, the server has a user of its own. Everybody needs one of three passwords (users.py).
+If the daemon is root, the server runs under a user of its own. Every client needs one of three passwords (users.py).
 """
 
 import asyncio
@@ -32,42 +32,43 @@ from pageworker_supervisor.telemetry import log
 
 EXEC_SCRIPT = Path(__file__).with_name("exec_with_parent_death_signal.py")
 PROGRAMS = ("redis-server", "valkey-server")
-PLACES = ("/usr/bin", "/usr/sbin", "/usr/local/bin", "/usr/local/sbin", "/opt/redis/bin", "/opt/homebrew/bin")
-OLDEST = 7
+DIRECTORIES = ("/usr/bin", "/usr/sbin", "/usr/local/bin", "/usr/local/sbin", "/opt/redis/bin", "/opt/homebrew/bin")
+OLDEST_VERSION = 7
 START_SECONDS = 20.0
-PATIENCE = 5
-"""Seconds of loading that a start waits for. With more data than that it goes on, not ready, and Redis loads."""
+LOADING_SECONDS = 5
+"""A start waits so long for Redis to load its data. With more data the worker goes on, not ready, while Redis loads."""
 STOP_SECONDS = 10.0
-"""Every write is on disk already: killed after that, it loses nothing."""
+"""After this it is killed. It loses nothing: every write is on disk already."""
 HANDOVER_SECONDS = 10.0
-"""A predecessor's Redis ends within two seconds; a slow disk may take longer."""
+"""The Redis of the previous daemon ends within two seconds; with a slow disk it takes longer."""
 POLL_SECONDS = 0.01
 ANY_PORT_TRIES = 10
-FULL = (errno.ENOSPC, errno.EDQUOT)
+DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 def find_server() -> Path:
-    """The program. Raises EmbeddedUnfit where there is none, or one that is too old."""
-    path = os.pathsep.join([os.environ.get("PATH", ""), *PLACES])
+    """The path of the program. Raises EmbeddedUnfit where it is missing or too old."""
+    path = os.pathsep.join([os.environ.get("PATH", ""), *DIRECTORIES])
     found = next((which for name in PROGRAMS if (which := shutil.which(name, path=path))), None)
     if found is None:
         raise EmbeddedUnfit(
             "there is no redis-server on this machine",
-            "apt install redis-server, or set redis.url to a Redis that runs elsewhere",
+            "run `apt install redis-server`, or set redis.url to a Redis that runs elsewhere",
         )
-    said = subprocess.run([found, "--version"], capture_output=True, text=True, check=False).stdout
-    version = re.search(r"v=(\d+)\.", said)
-    if version is None or int(version[1]) < OLDEST:
+    output = subprocess.run([found, "--version"], capture_output=True, text=True, check=False).stdout
+    version = re.search(r"v=(\d+)\.", output)
+    if version is None or int(version[1]) < OLDEST_VERSION:
         raise EmbeddedUnfit(
-            f"{found} is too old: {said.strip()[:80]}", f"install Redis {OLDEST} or later, or set redis.url"
+            f"{found} is too old: {output.strip()[:80]}", f"install Redis {OLDEST_VERSION} or later, or set redis.url"
         )
     return Path(found)
 
 
 class EmbeddedRedis:
-    """`async with` starts and stops it. `port` 0: any free one; clients find it in `redis/port` of the data folder.
+    """`async with` starts and stops the server.
 
-    `user`: the user id that the server gets (None: ours).
+    `port` 0: any free one, which clients find in `redis/port` of the data folder. `user`: the user id of the server
+    (None: the daemon's own).
     """
 
     def __init__(self, data_dir: Path, port: int, *, user: int | None = None, prefix: str = "pw") -> None:
@@ -75,7 +76,7 @@ class EmbeddedRedis:
         self.folder = RedisFolder(data_dir)
         self.credentials = PasswordFile(self.folder.password_file(WORKER), WORKER, "the file")
         self.url = ""
-        """The worker's way to it, once it runs. Not the port: while the server is away, anybody may listen there."""
+        """The URL of its Unix socket, once it runs. While the server is down, any process could listen on its port."""
         self._wanted = port
         self._user = user
         self._prefix = prefix
@@ -86,13 +87,13 @@ class EmbeddedRedis:
 
     @property
     def pid(self) -> int | None:
-        """Process id while it runs."""
+        """Its process id; None while it does not run."""
         return self._process.pid if self._process and self._process.returncode is None else None
 
     async def __aenter__(self) -> Self:
         self._program = find_server()
         try:
-            with _named(self.folder):
+            with _as_embedded_unfit(self.folder):
                 self.folder.make()
                 await self._lock()
                 self.folder.prepare(self._user)
@@ -107,16 +108,16 @@ class EmbeddedRedis:
         await self._stop()
 
     async def revive(self) -> None:
-        """Start it again if it died. Raises EmbeddedUnfit where that cannot be done."""
+        """Start the server again if it has died. Raises EmbeddedUnfit where that is not possible."""
         if self.pid is None:
             if self._process is not None:
-                why = self.folder.last_words()
-                log.error("the embedded Redis died", returncode=self._process.returncode, last_words=why)
+                lines = self.folder.last_log_lines()
+                log.error("the embedded Redis died", returncode=self._process.returncode, last_lines=lines)
             self._process = None
             await self._start()
 
     async def _lock(self) -> None:
-        """Two locks: the daemon's own, and one that Redis inherits, free only when the last Redis is gone."""
+        """Take two locks: the daemon's, and one that Redis inherits: it is free when the previous Redis has ended."""
         daemon = self._open("daemon.lock")
         if not _try_lock(daemon):
             raise EmbeddedUnfit(
@@ -127,10 +128,10 @@ class EmbeddedRedis:
         for _ in range(int(HANDOVER_SECONDS / POLL_SECONDS)):
             if _try_lock(self._inherited):
                 return
-            # flock(2) tells nobody when it could succeed, and waiting in it would block the loop.
+            # flock(2) sends no event when it could succeed, and a blocking call would block the event loop.
             await asyncio.sleep(POLL_SECONDS)
         raise EmbeddedUnfit(
-            f"a redis-server still runs on {self.folder.path}", "wait for it to end, or end it with SIGTERM"
+            f"a redis-server still runs on {self.folder.path}", "wait until it ends, or stop it with SIGTERM"
         )
 
     def _open(self, name: str) -> int:
@@ -139,13 +140,13 @@ class EmbeddedRedis:
         return descriptor
 
     async def _start(self) -> None:
-        with _named(self.folder):
+        with _as_embedded_unfit(self.folder):
             self.folder.check_space()
             await self._start_somewhere()
 
     async def _start_somewhere(self) -> None:
         for _ in range(ANY_PORT_TRIES):
-            # A restart keeps the port that clients know.
+            # A restarted server keeps the port that clients know.
             self.port = self.port or _free_port()
             self._check_port()
             if await self._launch():
@@ -155,34 +156,36 @@ class EmbeddedRedis:
             if self._wanted:
                 break
             self.port = 0
-        raise EmbeddedUnfit(f"{self._program} does not start: {self.folder.last_words()}", f"look at {self.folder.log}")
+        raise EmbeddedUnfit(
+            f"{self._program} does not start: {self.folder.last_log_lines()}", f"look at {self.folder.log}"
+        )
 
     def _check_port(self) -> None:
         with socket.socket() as probe:
-            # As Redis does it: connections of a predecessor in TIME_WAIT are no obstacle.
+            # As Redis does: connections of a previous server in TIME_WAIT do not block the port.
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
                 probe.bind(("127.0.0.1", self.port))
             except OSError as error:
                 raise EmbeddedUnfit(
                     f"port {self.port} on 127.0.0.1: {error.strerror}",
-                    "set redis.port to a free one (0: any), or redis.url to the Redis that is there",
+                    "set redis.port to a free port (0: any), or redis.url to the Redis that listens there",
                 ) from error
 
     async def _launch(self) -> bool:
         config = server_config(self.port, self._prefix, self.folder.passwords())
-        with self.folder.log.open("wb") as output, _readable(config) as told:
+        with self.folder.log.open("wb") as output, _readable(config) as stdin:
             self.folder.log.chmod(0o600)
             self._process = await asyncio.create_subprocess_exec(
                 *(sys.executable, "-I", "-S", str(EXEC_SCRIPT), str(os.getpid())),
                 *("-" if self._user is None else str(self._user), str(self.folder.data)),
                 *(str(self._program), "-"),
-                stdin=told,
+                stdin=stdin,
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 pass_fds=(self._inherited,),
                 env={},
-                # Ctrl-C in a terminal goes to the whole group: Redis must outlive the daemon's drain.
+                # Ctrl-C in a terminal signals the whole process group, but Redis must outlive the daemon's drain.
                 start_new_session=True,
             )
         client = Redis(
@@ -203,15 +206,17 @@ class EmbeddedRedis:
             await client.aclose()
 
     async def _answers(self, client: Redis, process: asyncio.subprocess.Process) -> bool:
-        """True when it does; False when it ended. Somebody else may have taken the port meanwhile."""
+        """Whether this process answers. False: it has ended, for instance because another one took the port."""
         while process.returncode is None:
-            # A port that opens is no event to others; with NOTIFY_SOCKET it would depend on the build.
+            # There is no event for a port that opens. NOTIFY_SOCKET would be one, but not in every build of Redis.
             await asyncio.sleep(POLL_SECONDS)
             try:
                 info: dict[str, Any] = await client.info()
             except (rx.ConnectionError, rx.TimeoutError, OSError):
                 continue
-            if info["process_id"] == process.pid and (not info["loading"] or info["loading_eta_seconds"] > PATIENCE):
+            if info["process_id"] == process.pid and (
+                not info["loading"] or info["loading_eta_seconds"] > LOADING_SECONDS
+            ):
                 return True
         return False
 
@@ -232,27 +237,31 @@ class EmbeddedRedis:
             async with asyncio.timeout(STOP_SECONDS):
                 await process.wait()
         except TimeoutError:
-            log.error("the embedded Redis does not end; killed", pid=process.pid)
+            log.error("the embedded Redis did not end in time and was killed", pid=process.pid)
             process.kill()
             await process.wait()
 
 
 @contextlib.contextmanager
-def _named(folder: RedisFolder) -> Iterator[None]:
-    """Errors of files become ours: a full disk or a closed folder may pass, and is no bug."""
+def _as_embedded_unfit(folder: RedisFolder) -> Iterator[None]:
+    """Turn file errors into EmbeddedUnfit: a full disk or a closed folder is no bug; an operator can fix it."""
     try:
         yield
     except EmbeddedUnfit:
         raise
     except (OSError, PasswordUnreadable) as error:
         why = f"{error.filename}: {error.strerror}" if isinstance(error, OSError) and error.filename else str(error)
-        mend = "free some space" if isinstance(error, OSError) and error.errno in FULL else "let the daemon write there"
+        mend = (
+            "free some space"
+            if isinstance(error, OSError) and error.errno in DISK_FULL
+            else "give the daemon write access to it"
+        )
         raise EmbeddedUnfit(f"the folder of the embedded Redis, {folder.path}, is not usable: {why}", mend) from error
 
 
 @contextlib.contextmanager
 def _readable(text: str) -> Iterator[int]:
-    """A descriptor that gives this text, which is in no file."""
+    """A descriptor that reads this text, which is in no file on disk."""
     with os.fdopen(os.memfd_create("redis.conf", os.MFD_CLOEXEC), "wb", closefd=True) as file:
         file.write(text.encode())
         file.flush()

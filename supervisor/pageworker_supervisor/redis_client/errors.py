@@ -81,7 +81,7 @@ CLIENT_ERRORS = (rx.RedisError, rx.RedisClusterException, OSError)
 # uses an exception class instead: those stand in CLASSES. Sources: src/server.c (shared.*err) and
 # https://redis.io/docs/latest/operate/oss_and_stack/reference/cluster-spec/
 PASSING: tuple[tuple[str, str, type[RedisUnavailable]], ...] = (
-    ("READONLY", "Redis is a replica, which takes no writes", RedisUnavailable),
+    ("READONLY", "Redis is a replica, which accepts no writes", RedisUnavailable),
     ("LOADING", "Redis is loading its data", RedisUnavailable),
     ("CLUSTERDOWN", "the Redis Cluster is down", RedisUnavailable),
     ("MOVED", "Redis has moved a slot", RedisUnavailable),
@@ -95,21 +95,21 @@ PASSING: tuple[tuple[str, str, type[RedisUnavailable]], ...] = (
     ("UNKILLABLE", "Redis is busy with a script", RedisUnavailable),
     ("MISCONF", "Redis cannot write to its disk", RedisUnavailable),
     # The server was demoted between a write and its WAIT.
-    ("WAIT cannot be used with replica", "Redis is a replica, which takes no writes", RedisUnavailable),
-    ("ERR max number of clients reached", "Redis has as many clients as it takes", RedisUnavailable),
-    ("max number of clients reached", "Redis has as many clients as it takes", RedisUnavailable),
+    ("WAIT cannot be used with replica", "Redis is a replica, which accepts no writes", RedisUnavailable),
+    ("ERR max number of clients reached", "Redis has reached its maximum number of clients", RedisUnavailable),
+    ("max number of clients reached", "Redis has reached its maximum number of clients", RedisUnavailable),
 )
 FUNCTION_NOT_FOUND = "Function not found"
 CLASSES: tuple[tuple[type[Exception], str, type[RedisUnavailable]], ...] = (
     (rx.BusyLoadingError, "Redis is loading its data", RedisUnavailable),
-    (rx.ReadOnlyError, "Redis is a replica, which takes no writes", RedisUnavailable),
+    (rx.ReadOnlyError, "Redis is a replica, which accepts no writes", RedisUnavailable),
     (rx.MasterDownError, "the Redis replica has lost its primary", RedisUnavailable),
     (rx.ClusterDownError, "the Redis Cluster is down", RedisUnavailable),
     (rx.MaxConnectionsError, "this worker has all its connections to Redis in use", RedisUnavailable),
     (rx.TryAgainError, "Redis is moving a slot", RedisUnavailable),
     (rx.AskError, "Redis is moving a slot", RedisUnavailable),
     (rx.TimeoutError, "Redis does not answer in time", ConnectionLost),
-    (rx.InvalidResponse, "what answers is no Redis", RedisUnavailable),
+    (rx.InvalidResponse, "the server that answers is not Redis", RedisUnavailable),
     (rx.ConnectionError, "Redis does not answer", ConnectionLost),
     (rx.ClusterError, "the Redis Cluster does not answer", RedisUnavailable),
     (rx.RedisClusterException, "the Redis Cluster does not answer", RedisUnavailable),
@@ -119,10 +119,10 @@ CLASSES: tuple[tuple[type[Exception], str, type[RedisUnavailable]], ...] = (
 NO_RIGHT = "give the user the permissions in pageworker.acl (docs/redis.md)"
 BAD_LOGIN = "check redis.url or redis.password_file; percent-encode @ : / in a URL"
 DENIALS = (
-    ("NOAUTH", "Redis wants a password", "give user and password in redis.url, or redis.password_file"),
-    ("Authentication required", "Redis wants a password", "check redis.url or redis.password_file"),
+    ("NOAUTH", "Redis requires a password", "give user and password in redis.url, or redis.password_file"),
+    ("Authentication required", "Redis requires a password", "check redis.url or redis.password_file"),
     ("WRONGPASS", "Redis refused the password", BAD_LOGIN),
-    ("DENIED", "Redis takes clients of its own host only", "give its default user a password, or bind it elsewhere"),
+    ("DENIED", "Redis accepts only clients on its own host", "give its default user a password, or bind it elsewhere"),
 )
 
 _IN_SCRIPT = re.compile(r"\.? script: \S+, on @\w+:\d+\.?$")
@@ -132,20 +132,20 @@ _IN_SCRIPT = re.compile(r"\.? script: \S+, on @\w+:\d+\.?$")
 def classify(error: Exception) -> RedisClientError:
     """Our error for one of redis-py or of the socket. Its text begins with what an operator needs to know."""
     text = _IN_SCRIPT.sub("", str(error))
-    said = f"{type(error).__name__}: {text}"  # redis-py removes codes such as READONLY from the text
+    detail = f"{type(error).__name__}: {text}"  # redis-py removes codes such as READONLY from the text
     if isinstance(error, rx.OutOfMemoryError) or text.startswith("OOM"):
-        return OutOfMemory(f"Redis is out of memory: {said}")
+        return OutOfMemory(f"Redis is out of memory: {detail}")
     if (denied := _denied(error, text)) is not None:
         return denied
     for begin, meaning, ours in PASSING:
         if text.startswith(begin):
-            return ours(f"{meaning}: {said}")
+            return ours(f"{meaning}: {detail}")
     if FUNCTION_NOT_FOUND in text:
-        return FunctionMissing(said)
+        return FunctionMissing(detail)
     for theirs, meaning, ours in CLASSES:
         if isinstance(error, theirs):
-            return ours(f"{meaning}: {said}")
-    return WrongType(f"a key has the wrong type: {said}") if text.startswith("WRONGTYPE") else RedisRefused(said)
+            return ours(f"{meaning}: {detail}")
+    return WrongType(f"a key has the wrong type: {detail}") if text.startswith("WRONGTYPE") else RedisRefused(detail)
 
 
 def _denied(error: Exception, text: str) -> Denied | None:

@@ -1,13 +1,15 @@
-"""Become a program that ends when its parent does, and can do no more than its user. Run as a script by path, with
-`-I -S`: it starts in 10 ms.
+"""Executes a program that ends with its parent and has no privileges.
 
     exec_with_parent_death_signal.py PARENT_PID USER FOLDER PROGRAM ARGUMENT…
 
-USER is a user id (and the group id of the same number), or `-`: ours. The program starts in FOLDER, which is entered
-before the user changes: folders above it may be closed to that user. It has no capability, and gains none.
+USER is a user id (and the group id of the same number), or `-` for the current user. The program starts in FOLDER. This
+script enters FOLDER before it changes the user, because that user may have no access to the folders above. The program
+has no capability and can gain none.
 
-The kernel sends SIGTERM when the parent is gone (prctl(2), PR_SET_PDEATHSIG; kept over execve, cleared by a change of
-the user): a Redis then flushes and ends.
+The kernel sends SIGTERM when the parent ends (prctl(2), PR_SET_PDEATHSIG). The setting survives execve, but a change of
+the user clears it, so it comes last. Redis then flushes and ends.
+
+This script runs by path with `python -I -S`, so that it starts in 10 ms. It imports nothing of pageworker.
 """
 
 import ctypes
@@ -23,35 +25,35 @@ CAPABILITIES = 64
 EINVAL = 22
 CAPABILITY_VERSION_3 = 0x20080522
 FILES = 10_032
-"""Redis' default of 10,000 clients, and what it opens besides."""
+"""Redis' default of 10,000 clients, and 32 files of its own."""
 
 libc = ctypes.CDLL(None, use_errno=True)
 
 
 def main() -> None:
-    """Never returns."""
+    """Take every step, then execute the program. Never returns."""
     parent, user, folder, program = int(sys.argv[1]), sys.argv[2], sys.argv[3], sys.argv[4:]
     steps: tuple[tuple[str, Callable[[], object]], ...] = (
         (f"enter {folder}", lambda: os.chdir(folder)),
-        ("limit resources", limit),
-        ("become another user", lambda: become(None if user == "-" else int(user))),
-        ("give up privileges", give_up),
-        ("die with the parent", lambda: prctl(PR_SET_PDEATHSIG, signal.SIGTERM)),
+        ("limit resources", limit_resources),
+        ("change the user", lambda: change_user(None if user == "-" else int(user))),
+        ("drop privileges", drop_privileges),
+        ("set the parent death signal", lambda: prctl(PR_SET_PDEATHSIG, signal.SIGTERM)),
     )
     for name, take in steps:
         try:
             take()
         except (OSError, ValueError) as error:
             sys.exit(f"could not {name}: {error}")
-    # It may have died before the last step; then no signal will come.
+    # The parent may have ended before the last step: then no signal comes.
     if os.getppid() != parent:
-        sys.exit("the parent is gone")
+        sys.exit("the parent process has ended")
     os.umask(0o077)
     os.execve(program[0], program, {"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8"})  # noqa: S606 - no shell is the point
 
 
-def limit() -> None:
-    """No core, in which passwords would be; as many descriptors as it may have."""
+def limit_resources() -> None:
+    """No core file, which would hold passwords. Enough descriptors, as far as the hard limit allows."""
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = FILES if hard == resource.RLIM_INFINITY else min(FILES, hard)
@@ -59,23 +61,23 @@ def limit() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
-def become(user: int | None) -> None:
-    """That user and no other, without any group but its own."""
+def change_user(user: int | None) -> None:
+    """Change to that user and its own group, without supplementary groups and without a way back."""
     if user is None:
         return
     for number in range(CAPABILITIES):
         try:
             prctl(PR_CAPBSET_DROP, number)
         except OSError as error:
-            if error.errno != EINVAL:  # past the kernel's last capability
+            if error.errno != EINVAL:  # beyond the last capability of this kernel
                 raise
     os.setgroups([])
     os.setresgid(user, user, user)
     os.setresuid(user, user, user)
 
 
-def give_up() -> None:
-    """No capability, now or by any program that is started."""
+def drop_privileges() -> None:
+    """No capability now, and none through any program that is executed later."""
     prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL)
     header = (ctypes.c_uint32 * 2)(CAPABILITY_VERSION_3, 0)
     if libc.capset(header, (ctypes.c_uint32 * 6)()) != 0:

@@ -1,4 +1,4 @@
-"""Calls to several shards at once, with errors that come out as they are."""
+"""Calls to several shards at once. Errors of Redis are raised directly, not in a group."""
 
 import asyncio
 from collections.abc import Coroutine, Iterable
@@ -7,24 +7,25 @@ from typing import Any
 from pageworker_supervisor.redis_client.errors import RedisClientError
 
 
-async def fan_out(works: Iterable[Coroutine[Any, Any, None]]) -> None:
-    """Do all; the first failure cancels the others. Raises the first RedisClientError itself, anything else in a group.
+async def fan_out(calls: Iterable[Coroutine[Any, Any, None]]) -> None:
+    """Run all calls; the first failure cancels the others.
 
-    Callers look for Unavailable, not for groups of it. No `except*`: what is raised in one comes out in a group again.
+    Raises the first RedisClientError itself, so that callers need not look into groups. Raises other errors in a group.
+    Not with `except*`, because an error raised there would be in a group again.
     """
     try:
         async with asyncio.TaskGroup() as tasks:
-            children = [tasks.create_task(work) for work in works]
+            children = [tasks.create_task(call) for call in calls]
             if children:
-                # Within the block: a group whose child fails while it waits at its end leaves its task marked as being
-                # cancelled on Python 3.11 (python/cpython#116720), and the task's next time limit would end it.
+                # Wait inside the block. On Python 3.11 a TaskGroup whose child fails while it waits at its own end
+                # leaves the parent task marked as cancelled (python/cpython#116720), and its next timeout would end it.
                 await asyncio.wait(children)
         for child in children:
-            child.result()  # one that a stray cancellation has ended has done nothing
-    except BaseExceptionGroup as several:
-        if several.split(RedisClientError)[1] is not None:
+            child.result()  # raises where a stray cancellation ended the child
+    except BaseExceptionGroup as group:
+        if group.split(RedisClientError)[1] is not None:
             raise
-        raise _first(several) from several
+        raise _first(group) from group
 
 
 def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:

@@ -1,4 +1,4 @@
-"""Is this Redis fit for pageworker? Questions for `workerctl doctor`, each with what was found and how to mend it."""
+"""Checks for `workerctl doctor` whether a Redis suits pageworker, each with the finding and how to fix it."""
 
 import asyncio
 import time
@@ -9,15 +9,15 @@ from typing import Any
 from pageworker_supervisor.redis_client.client import RedisClient
 from pageworker_supervisor.redis_client.errors import Denied, RedisClientError
 
-OLDEST = (7, 0)
+OLDEST_VERSION = (7, 0)
 CLOCK_SECONDS = 5.0
-"""Leases and delays are on Redis' clock alone; ours is in log lines and in signed callbacks."""
+"""Largest accepted difference. Leases use Redis' clock only; log lines and signed callbacks use the worker's."""
 ANSWER_SECONDS = 10.0
 
 
 @dataclass(frozen=True)
 class RedisCheck:
-    """One question. `mend` is empty where nothing is to be done; `ok` may come with advice."""
+    """One check. `mend` says how to fix it or, with `ok`, how to improve it; it may be empty."""
 
     name: str
     ok: bool
@@ -26,7 +26,7 @@ class RedisCheck:
 
 
 async def preflight(redis_client: RedisClient) -> list[RedisCheck]:
-    """Ask everything; a Redis that does not answer is one failed check. Changes nothing."""
+    """Run all checks. A Redis that does not answer gives one failed check. Changes nothing."""
     try:
         async with asyncio.timeout(ANSWER_SECONDS):
             infos = await redis_client.send_to_primaries("INFO", "everything")
@@ -52,16 +52,16 @@ async def preflight(redis_client: RedisClient) -> list[RedisCheck]:
                     RedisCheck("redis cluster", False, "a node of a cluster, but redis.url names one server", mend)
                 )
     except (RedisClientError, TimeoutError) as error:
-        said = str(error) or f"no answer within {ANSWER_SECONDS:.0f} s"
+        reason = str(error) or f"no answer within {ANSWER_SECONDS:.0f} s"
         return [
-            RedisCheck("redis answers", False, f"{redis_client.safe_url}: {said}", "start Redis, or correct redis.url")
+            RedisCheck("redis answers", False, f"{redis_client.safe_url}: {reason}", "start Redis, or fix redis.url")
         ]
     return checks
 
 
 def _version(infos: Sequence[dict[str, Any]]) -> RedisCheck:
     oldest = min((str(info["redis_version"]) for info in infos), key=_numbers)
-    fine = _numbers(oldest) >= OLDEST
+    fine = _numbers(oldest) >= OLDEST_VERSION
     return RedisCheck("redis version", fine, oldest, "" if fine else "install Redis 7.0 or later: it has functions")
 
 
@@ -77,9 +77,11 @@ def _eviction(infos: Sequence[dict[str, Any]]) -> RedisCheck:
     bounded = any(int(info["maxmemory"]) for info in infos)
     fine = policies == {"noeviction"}
     if not fine and not bounded:
-        advice = "without maxmemory nothing is evicted, but set maxmemory-policy noeviction all the same"
+        advice = "without maxmemory Redis evicts nothing; set maxmemory-policy noeviction before you set maxmemory"
         return RedisCheck("redis maxmemory-policy", True, ", ".join(sorted(policies)), advice)
-    mend = "" if fine else "CONFIG SET maxmemory-policy noeviction: any other throws jobs and locks away"
+    mend = (
+        "" if fine else "run CONFIG SET maxmemory-policy noeviction: with any other policy Redis deletes jobs and locks"
+    )
     return RedisCheck("redis maxmemory-policy", fine, ", ".join(sorted(policies)), mend)
 
 
@@ -88,15 +90,18 @@ def _persistence(infos: Sequence[dict[str, Any]]) -> RedisCheck:
     failed = any(info.get("aof_last_write_status", "ok") != "ok" for info in infos)
     if failed:
         return RedisCheck(
-            "redis persistence", False, "the last write of the AOF failed", "look at Redis' log: is the disk full?"
+            "redis persistence",
+            False,
+            "the last write of the append-only file failed",
+            "check Redis' log and whether its disk is full",
         )
-    advice = "" if aof else "appendonly yes: a restart of Redis loses jobs otherwise"
+    advice = "" if aof else "set appendonly yes: without it a restart of Redis loses jobs"
     return RedisCheck("redis persistence", True, "appendonly" if aof else "no append-only file", advice)
 
 
 def _replicas(infos: Sequence[dict[str, Any]]) -> RedisCheck:
     fewest = min(int(info["connected_slaves"]) for info in infos)
-    advice = "" if fewest else "a replica (and Sentinel) lets the queue outlive the loss of its host"
+    advice = "" if fewest else "add a replica and Sentinel, so that the queue survives the loss of its host"
     return RedisCheck("redis replicas", True, str(fewest), advice)
 
 
@@ -104,14 +109,15 @@ async def _clock(redis_client: RedisClient) -> RedisCheck:
     before = time.time()
     replies = await redis_client.send_to_primaries("TIME")
     after = time.time()
-    # Ours may have been read at any moment in between.
+    # Redis read its clock at some moment between these two.
     off = max(_distance(seconds + micros / 1e6, before, after) for seconds, micros in replies)
     mend = "" if off <= CLOCK_SECONDS else "run chrony or systemd-timesyncd on both hosts"
     return RedisCheck("clock against Redis", off <= CLOCK_SECONDS, f"{off:.3f} s apart", mend)
 
 
-# ACL DRYRUN needs rights that a worker should not have. These calls fail for everybody, but for another reason.
-_HARMLESS = (
+# ACL DRYRUN needs permissions that a worker should not have. These calls fail for every user, but with another error
+# where a permission is missing.
+_PERMISSION_TRIES = (
     (("FUNCTION LOAD", "#!lua name=none"), "functions may be loaded"),
     (("FCALL", "pageworker_none", 0), "called"),
     (("EVAL", "return 1", 0), "scripts run"),
@@ -120,25 +126,28 @@ _HARMLESS = (
 
 async def _rights(redis_client: RedisClient) -> RedisCheck:
     missing = []
-    for words, _ in _HARMLESS:
+    for words, _ in _PERMISSION_TRIES:
         try:
             await redis_client.send_to_primaries(*words)
         except Denied as denied:
             missing.append(str(denied))
         except RedisClientError:
-            continue  # allowed, and failed as it does for everybody
-    found = "; ".join(missing) or ", ".join(right for _, right in _HARMLESS)
+            continue  # permitted: it failed as it does for every user
+    found = "; ".join(missing) or ", ".join(right for _, right in _PERMISSION_TRIES)
     return RedisCheck(
-        "redis rights", not missing, found, "" if not missing else "use the users of the shipped pageworker.acl"
+        "redis rights",
+        not missing,
+        found,
+        "" if not missing else "use the users in the shipped pageworker.acl (docs/redis.md)",
     )
 
 
 async def _cluster(redis_client: RedisClient) -> RedisCheck:
     states = await redis_client.send_to_primaries("CLUSTER", "INFO")
-    words = {_cluster_state(reply) for reply in states}
-    fine = words == {"ok"}
+    found = {_cluster_state(reply) for reply in states}
+    fine = found == {"ok"}
     return RedisCheck(
-        "redis cluster", fine, ", ".join(sorted(words)), "" if fine else "redis-cli --cluster check host:port"
+        "redis cluster", fine, ", ".join(sorted(found)), "" if fine else "run redis-cli --cluster check host:port"
     )
 
 

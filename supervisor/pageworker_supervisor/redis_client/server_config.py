@@ -1,24 +1,24 @@
-"""The configuration of the daemon's own Redis. Pure."""
+"""The configuration of the embedded Redis. Pure."""
 
 from collections.abc import Mapping
 
 from pageworker_supervisor.redis_client.users import user_lines
 
 SOCKET = "redis.sock"
-"""Relative, as every path in it: to the folder in which the server is started."""
+"""Relative to the working directory of the server, as every path in its configuration."""
 
 
 def server_config(port: int, prefix: str, passwords: Mapping[str, str]) -> str:
-    """What the server reads on its standard input. Holds hashes, no password.
+    """The text that the server reads from its standard input. It holds hashes of the passwords, no password.
 
-    Durability: every write is on disk before its reply is sent (appendfsync always), so neither a kill nor a power cut
-    loses anything. With `everysec` a kill can: while the disk is slow, Redis acknowledges for up to two seconds what it
-    has not even given to the kernel.
+    Durability: Redis syncs every write to disk before it replies (appendfsync always), so neither a kill nor a power
+    cut loses an acknowledged write. With `everysec` a kill could: while the disk is slow, Redis acknowledges writes for
+    up to two seconds before it passes them to the kernel.
     """
     lines = [
         f"port {port}",
         "bind 127.0.0.1",
-        # The worker's own way: nobody else can listen there while Redis is away, and be told the password.
+        # For the worker: no other user can listen on this path while Redis is down, and receive the password.
         f"unixsocket {SOCKET}",
         "unixsocketperm 700",
         "protected-mode yes",
@@ -27,10 +27,10 @@ def server_config(port: int, prefix: str, passwords: Mapping[str, str]) -> str:
         "appendonly yes",
         "appendfsync always",
         'save ""',
-        # Jobs must never be thrown away to make room.
+        # Redis must never evict jobs to free memory.
         "maxmemory-policy noeviction",
         "tcp-keepalive 60",
-        # These cannot be given back by any right.
+        # No permission of a user can enable these again.
         "enable-debug-command no",
         "enable-module-command no",
         "enable-protected-configs no",

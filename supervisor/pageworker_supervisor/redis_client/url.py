@@ -1,4 +1,4 @@
-"""Redis URLs: one server, a Sentinel group or a cluster, in one form. Pure."""
+"""Redis URLs: one server, a Sentinel group or a cluster. Pure."""
 
 import re
 from dataclasses import dataclass
@@ -15,12 +15,12 @@ FORMS = (
 )
 MAX_HOSTS = 64
 
-# Not urlsplit: it takes no list of hosts with an IPv6 address in it.
+# Not urlsplit: it rejects a list of hosts that contains an IPv6 address.
 _URL = re.compile(r"(?P<scheme>[a-z][a-z+]*)://(?P<authority>[^/?#]*)(?P<path>/[^?#]*)?(?:\?(?P<query>[^#]*))?")
 
 
 class Topology(Enum):
-    """How the servers behind a URL belong together."""
+    """How the servers behind a URL are organised."""
 
     SINGLE = auto()
     UNIX = auto()
@@ -48,7 +48,7 @@ _QUERIES = {
 
 @dataclass(frozen=True)
 class RedisUrl:
-    """A URL that was read. `hosts` are Sentinels, cluster nodes or the one server; `safe` shows no password."""
+    """A parsed URL. `hosts`: Sentinels, cluster nodes or the one server. `safe`: the URL without its password."""
 
     topology: Topology
     tls: bool
@@ -63,24 +63,24 @@ class RedisUrl:
     safe: str
 
 
-def parse_url(url: str, key: str = "redis.url") -> RedisUrl:
-    """Read it. Raises ConfigInvalid that names `key`, what was found and how to mend it."""
+def parse_url(url: str, setting: str = "redis.url") -> RedisUrl:
+    """Parse a URL. Raises ConfigInvalid that names `setting`, the URL without its password, and how to fix it."""
     safe = redact_url(url)
 
     def refuse(hint: str) -> NoReturn:
-        raise ConfigInvalid((ConfigProblem("", key, safe, FORMS, hint),))
+        raise ConfigInvalid((ConfigProblem("", setting, safe, FORMS, hint),))
 
     parts = _URL.fullmatch(url)
     if parts is None:
-        refuse("it has no scheme")
+        refuse("the URL has no scheme")
     known = _SCHEMES.get(parts["scheme"])
     if known is None:
-        refuse(f"`{parts['scheme']}` is not a scheme for Redis")
+        refuse(f"`{parts['scheme']}` is not a supported scheme")
     topology, tls = known
     query = dict(parse_qsl(parts["query"] or "", keep_blank_values=True))
     for name in query:
         if name not in _QUERIES[topology]:
-            refuse(f"`{name}` is not an option here")
+            refuse(f"`{name}` is not an option of this scheme")
     path, db_text, service = unquote(parts["path"] or ""), query.get("db", "0"), ""
     if topology is Topology.SINGLE:
         db_text = path.strip("/") or "0"
@@ -89,9 +89,9 @@ def parse_url(url: str, key: str = "redis.url") -> RedisUrl:
         if not service or "/" in service:
             refuse("the path is the name of the service that the Sentinels watch, e.g. /mymaster")
     elif topology is Topology.CLUSTER and path.strip("/"):
-        refuse("a cluster has no databases: leave the path out")
+        refuse("a cluster has no databases: remove the path")
     if not db_text.isdecimal():
-        refuse(f"`{db_text}` is not the number of a database")
+        refuse(f"`{db_text}` is not a database number")
     userinfo, _, netloc = parts["authority"].rpartition("@")
     username, _, password = userinfo.partition(":")
     hosts: tuple[tuple[str, int], ...] = ()
@@ -104,7 +104,7 @@ def parse_url(url: str, key: str = "redis.url") -> RedisUrl:
         except ValueError as error:
             refuse(str(error))
         if topology is Topology.SINGLE and len(hosts) > 1:
-            refuse("several hosts are a redis+sentinel:// or redis+cluster:// URL")
+            refuse("several hosts need a redis+sentinel:// or redis+cluster:// URL")
         if len(hosts) > MAX_HOSTS:
             refuse(f"at most {MAX_HOSTS} hosts")
     return RedisUrl(

@@ -1,4 +1,4 @@
-"""The shipped users of Redis: what each may do, and with which password. Pure."""
+"""The shipped users of Redis and their passwords. pageworker.acl holds their permissions. Pure."""
 
 import hashlib
 import re
@@ -6,23 +6,23 @@ from collections.abc import Mapping
 from importlib.resources import files
 
 WORKER, PRODUCER, READER = "pageworker", "n8n", "reader"
-"""What the worker and `workerctl` do; push jobs and hear results; look at everything and change nothing."""
+"""The worker and `workerctl`; producers, which push jobs and read results; readers, which change nothing."""
 USERS = (WORKER, PRODUCER, READER)
-NOBODY = "user default off resetpass ~* &* +@all"
-"""Off and without a password: nobody can be this user. Its rights stay, because Redis reads its AOF under this user and
-refuses what it may not do: every transaction of a function would be gone after a restart (ACLCheckAllPerm in
-execCommand, src/multi.c)."""
+DISABLED_DEFAULT = "user default off resetpass ~* &* +@all"
+"""The default user, disabled and without a password: no client can log in as it. It keeps its permissions, because
+Redis loads its AOF under this user and skips commands that it may not run: after a restart the transactions of
+functions would be lost (ACLCheckAllPerm in execCommand, src/multi.c)."""
 
 _PREFIX = re.compile(r"(?<=[~&{])pw(?=:)")
 
 
 def user_lines(prefix: str, passwords: Mapping[str, str]) -> list[str]:
-    """Lines of a Redis configuration or ACL file: the shipped users with these passwords, as hashes, and no other.
+    """Lines of a Redis configuration or ACL file: the shipped users with hashes of these passwords, and no other user.
 
     Raises KeyError where a user has no password.
     """
     shipped = files(__package__).joinpath("pageworker.acl").read_text(encoding="ascii")
-    lines = [NOBODY]
+    lines = [DISABLED_DEFAULT]
     for line in shipped.splitlines():
         name = line.split()[1]
         digest = hashlib.sha256(passwords[name].encode()).hexdigest()

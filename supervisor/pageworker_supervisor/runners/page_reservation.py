@@ -25,11 +25,8 @@ class PageReservation:
     def __init__(self, runner: "Runner", pages: "RunnerPages", *, exclusive: bool) -> None:
         self.runner = runner
         self.exclusive = exclusive
-        self.attempt_id: str | None = None
-        """The attempt that uses the page; None before."""
-        self.recycling_since: float | None = None
-        """Monotonic seconds. None while the page is reserved or in use."""
         self._pages = pages
+        self._in_use = False
 
     def __enter__(self) -> Self:
         return self
@@ -37,16 +34,16 @@ class PageReservation:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self.attempt_id is None:
+        if not self._in_use:
             self.release()
 
-    def use(self, attempt_id: str) -> None:
-        """The runner gets this attempt: from now on the runner releases the page."""
-        self.attempt_id = attempt_id
+    def use(self) -> None:
+        """The runner gets the job: from now on the runner releases the page."""
+        self._in_use = True
 
-    def recycle(self) -> None:
-        """The job has left the page. The runner cleans it."""
-        self.recycling_since = time.monotonic()
+    def recycle(self, attempt_id: str) -> None:
+        """The attempt has left the page. The runner cleans it."""
+        self._pages.recycle(self, attempt_id)
 
     def release(self) -> None:
         """The page is free for other jobs."""
@@ -64,6 +61,8 @@ class RunnerPages:
         self.last_used = time.monotonic()
         """When a page was released last; when the runner was made, before."""
         self._reservations: set[PageReservation] = set()
+        self._recycling: dict[str, tuple[float, PageReservation]] = {}
+        """Since when pages are being recycled, by the attempt that left them. Monotonic seconds."""
         self._released = asyncio.Event()
         self._on_release = on_release
 
@@ -91,26 +90,27 @@ class RunnerPages:
         self._on_release()
 
     @property
-    def recycling(self) -> dict[str, float]:
-        """Since when pages are being recycled, by the attempt that left them. Monotonic seconds."""
-        return {
-            page.attempt_id: page.recycling_since
-            for page in self._reservations
-            if page.attempt_id is not None and page.recycling_since is not None
-        }
+    def recycling(self) -> list[str]:
+        """Attempts whose pages are being recycled."""
+        return list(self._recycling)
+
+    def recycle(self, reservation: PageReservation, attempt_id: str) -> None:
+        """The attempt has left its page, which is taken until `free` is called."""
+        self._recycling[attempt_id] = (time.monotonic(), reservation)
 
     def recycled_within(self, seconds: float) -> int:
         """Pages that began to be recycled less than so long ago."""
-        return sum(since > time.monotonic() - seconds for since in self.recycling.values())
+        return sum(since > time.monotonic() - seconds for since, _ in self._recycling.values())
 
     def overdue(self, recycle_seconds: float) -> str | None:
         """An attempt whose page should be free again; None where there is none. `recycle_seconds`: one time limit."""
         latest = time.monotonic() - recycle_seconds * RECYCLINGS - RECYCLING_SLACK_SECONDS
-        return next((attempt_id for attempt_id, since in self.recycling.items() if since < latest), None)
+        return next((attempt_id for attempt_id, (since, _) in self._recycling.items() if since < latest), None)
 
     def free(self, attempt_id: str) -> None:
         """The page that this attempt left is clean again."""
-        next(page for page in self._reservations if page.attempt_id == attempt_id).release()
+        _, reservation = self._recycling.pop(attempt_id)
+        reservation.release()
 
     async def wait_until_only_one_is_taken(self) -> None:
         """Return when all other pages are free."""

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from math import inf, isinf
 
 from pageworker_supervisor.contract.context_key import ContextKey
-from pageworker_supervisor.queue.options import Capacity, ContextCapacity
+from pageworker_supervisor.queue.capacity import Capacity, ContextCapacity
 
 NO_RUNNER_SLOT = -1
 """Free pages of a context for which the queue must not use a runner slot."""
@@ -130,7 +130,7 @@ def capacity(
     )
     runner_slots = empty + len(idle)
     return Capacity(
-        limit=min(limit, most), contexts=(*held, *broken), runner_slots=runner_slots, pages_per_room=rules.pages
+        limit=min(limit, most), contexts=(*held, *broken), runner_slots=runner_slots, pages_per_runner=rules.pages
     )
 
 

@@ -320,7 +320,7 @@ class Runner:
     def _done(self, message: m.Done) -> None:
         self.jobs_done += 1
         running = self.running.pop(message.attempt_id)
-        running.page.recycle()
+        running.page.recycle(message.attempt_id)
         running.end(message)
         if message.failure is not None and message.failure.type in EXHAUSTED:
             self.retire(f"an attempt ended with {message.failure.type}")
@@ -379,7 +379,7 @@ class Runner:
         From now on the page is released when the runner reports that it is clean, or lost with the runner.
         """
         connection = self._alive()
-        running.page.use(running.attempt_id)
+        running.page.use()
         running.send(memory_before_bytes=self._limits.memory_bytes)
         self.running[running.attempt_id] = running
         await connection.run(message, bundle)

@@ -1,4 +1,4 @@
-"""Cancellation and time limits: every way a handler can meet them."""
+"""Cancellation and time limits: every way in which a handler can react to them."""
 
 from collections.abc import Awaitable, Callable
 

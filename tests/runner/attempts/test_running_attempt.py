@@ -1,4 +1,4 @@
-"""The last look before a handler begins: whether it still may."""
+"""The last check before a handler begins: whether it still may."""
 
 import time
 

@@ -195,6 +195,19 @@ async def test_an_ephemeral_context_is_wiped_once_after_the_last_of_overlapping_
         await harness.attempt("a-4")
 
 
+async def test_no_attempt_starts_before_the_context_is_wiped(pools: Any) -> None:
+    async with pools(persistent=False) as harness:
+        first = await harness.attempt("a-1")
+        harness.pool.finish(first)
+        async with asyncio.TaskGroup() as tasks:
+            waiting = tasks.create_task(harness.pool.reserve("a-2"))
+            await asyncio.sleep(0.02)
+            assert not waiting.done(), "the other page is idle, but the context holds what a-1 left"
+            await harness.pool.recycle(first)
+            assert (await waiting).attempt == "a-2"
+        assert len(harness.wiped) == 1
+
+
 async def test_a_persistent_context_is_never_wiped(pools: Any) -> None:
     async with pools(persistent=True) as harness:
         await harness.end(await harness.attempt("a-1"))

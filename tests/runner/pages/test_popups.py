@@ -1,4 +1,4 @@
-"""Pages that jobs open: whose they are, while several jobs run."""
+"""Pages that jobs open: which job they belong to while several jobs run."""
 
 from collections.abc import Awaitable, Callable
 

@@ -1,4 +1,4 @@
-"""Dirty handlers: whatever one leaves on its page, the next job on that page does not see it."""
+"""Whatever a handler leaves on its page, the next job on that page does not see it."""
 
 import asyncio
 import textwrap
@@ -12,7 +12,7 @@ from pw_runner.supervisor import Supervisor
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="module")]
 
-# What the next job on the same page finds. One page a runner, so it is the same page or its replacement.
+# What the next job finds. The runner has one page, so it is the same page or its replacement.
 LOOK = handler(
     """
     await page.goto("http://shop.example/look")
@@ -163,7 +163,7 @@ async def test_the_next_job_sees_nothing_of_it(runner: Supervisor, dirt: str) ->
     assert before == after == CLEAN
     assert "x-left" not in asked[-1].headers
     assert "heard" not in [log.message for log in (*told.logs, *runner.logs)]
-    # Hung pages are held against the browser, but they are fewer here than it may have.
+    # Hung pages count against the browser, but they are fewer than would retire it.
     assert runner.retired == []
 
 
@@ -197,7 +197,7 @@ async def test_a_response_is_dropped_with_its_job(runner: Supervisor) -> None:
     assert (first["kept"], second["kept"]) == (True, False)
 
 
-async def test_callbacks_are_taken_off_again_by_their_own_name(runner: Supervisor) -> None:
+async def test_a_module_can_remove_its_own_callbacks(runner: Supervisor) -> None:
     runner.site.pages["/p"] = SiteAnswer("<h1>p</h1>")
     module = handler(
         """
@@ -240,7 +240,7 @@ async def test_a_listener_has_no_more_rights_than_its_handler(runner: Supervisor
     assert (await runner.run(module)).data == {"tried": "CallRefused"}
 
 
-async def test_a_place_that_one_job_set_is_not_where_the_next_one_is(runner: Supervisor) -> None:
+async def test_the_geolocation_of_one_job_is_not_that_of_the_next(runner: Supervisor) -> None:
     runner.site.pages["/app"] = SiteAnswer("<h1>app</h1>")
     where = """
         await page.context.grant_permissions(["geolocation"])

@@ -1,4 +1,4 @@
-"""The ledger against the installed Playwright: no name in it is a slip, and what it does not know is not trusted."""
+"""The tables against the installed Playwright: every name in them exists, and what they do not name is not trusted."""
 
 import inspect
 
@@ -6,51 +6,36 @@ import pytest
 from playwright._impl import protocol_channels as channels
 
 from pageworker_runner.pages import side_effects
-from pageworker_runner.pages.revert import CONTEXT, PAGE
 from pageworker_runner.pages.side_effects import SideEffect, side_effect_of
 
 
-def commands(kind: str) -> set[str]:
-    """What an object of this kind can be told, by the client's own channels."""
-    found = inspect.getmembers(getattr(channels, f"{kind}Channel"), inspect.isfunction)
+def commands(type: str) -> set[str]:
+    """The commands of an object of this type, as Playwright's client sends them."""
+    found = inspect.getmembers(getattr(channels, f"{type}Channel"), inspect.isfunction)
     return {name for name, _ in found if not name.startswith(("_", "on", "off")) or name == "open"}
 
 
 @pytest.mark.parametrize(
-    ("kind", "table"),
+    ("type", "table"),
     [("Page", side_effects.PAGE), ("BrowserContext", side_effects.CONTEXT), ("Tracing", side_effects.TRACING)],
 )
-def test_every_name_is_a_command_of_playwright(kind: str, table: dict[str, SideEffect]) -> None:
-    assert set(table) - commands(kind) == set()
+def test_every_name_is_a_command_of_playwright(type: str, table: dict[str, SideEffect]) -> None:
+    assert set(table) - commands(type) == set()
 
 
-@pytest.mark.parametrize("kind", sorted(side_effects.HARMLESS | side_effects.REFUSED))
-def test_every_kind_is_an_object_of_playwright(kind: str) -> None:
-    assert hasattr(channels, f"{kind}Channel")
+@pytest.mark.parametrize("type", sorted(side_effects.HARMLESS | side_effects.REFUSED))
+def test_every_type_is_an_object_of_playwright(type: str) -> None:
+    assert hasattr(channels, f"{type}Channel")
 
 
-@pytest.mark.parametrize("kind", ["Page", "BrowserContext", "Tracing", "Debugger", "Unheard"])
-def test_what_it_does_not_know_is_not_trusted(kind: str) -> None:
-    assert side_effect_of(kind, "somethingNew") is SideEffect.PERMANENT
+@pytest.mark.parametrize("type", ["Page", "BrowserContext", "Tracing", "Debugger", "Unheard"])
+def test_what_the_tables_do_not_name_cannot_be_undone(type: str) -> None:
+    assert side_effect_of(type, "somethingNew") is SideEffect.PERMANENT
 
 
 @pytest.mark.parametrize(
-    ("kind", "method"),
+    ("type", "method"),
     [("BrowserType", "launch"), ("Browser", "close"), ("BrowserContext", "close"), ("Browser", "newContext")],
 )
-def test_what_is_the_hosts_is_refused(kind: str, method: str) -> None:
-    assert side_effect_of(kind, method) is SideEffect.REFUSED
-
-
-def test_every_mark_that_can_be_left_can_be_taken_back_or_replaces_the_page() -> None:
-    elsewhere = {
-        SideEffect.NOTHING,
-        SideEffect.REFUSED,
-        SideEffect.PERMANENT,
-        SideEffect.DISPOSABLE,
-        SideEffect.PRESSED,
-        SideEffect.RELEASED,
-        SideEffect.DIALOGS,
-    }
-    assert set(side_effects.PAGE.values()) <= elsewhere | set(PAGE)
-    assert {*side_effects.CONTEXT.values(), *side_effects.TRACING.values()} <= elsewhere | set(CONTEXT)
+def test_what_belongs_to_the_runner_is_refused(type: str, method: str) -> None:
+    assert side_effect_of(type, method) is SideEffect.REFUSED

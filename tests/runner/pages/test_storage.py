@@ -1,4 +1,4 @@
-"""What a context remembers: a profile everything, over lives; an ephemeral one nothing, once none of its jobs runs."""
+"""What a browser context keeps: a profile keeps everything, an ephemeral one nothing once none of its jobs runs."""
 
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -25,7 +25,7 @@ ACCOUNT = handler(
     "return {'hello': await page.inner_text('h1'), 'seen': await page.evaluate(\"localStorage.getItem('seen')\")}",
     name="account",
 )
-# Caches and service workers want a trustworthy origin, which *.localhost is.
+# Caches and service workers need a trustworthy origin, and *.localhost is one.
 REMEMBER = handler(
     """
     await page.goto("http://app.localhost/app")
@@ -69,7 +69,7 @@ def shop(runner: Supervisor) -> None:
 
 @pytest.mark.sandbox
 @pytest.mark.parametrize("browser", [CHROMIUM, HEADLESS_SHELL], ids=lambda path: path.name)
-async def test_a_login_survives_from_one_life_to_the_next(browser: Path, profile: Path) -> None:
+async def test_a_login_in_a_profile_survives_a_new_runner(browser: Path, profile: Path) -> None:
     for module, expected in ((LOGIN, {}), (ACCOUNT, {"hello": "Ada", "seen": "yes"})):
         runner = await Sandboxed(browser, profile, pages=1).start()
         try:

@@ -8,7 +8,7 @@ from pageworker import Blocked, Helpers
 from pageworker.helpers import split_field
 
 
-class FakePage:
+class AnsweringPage:
     """A page that answers every evaluation with the same fields."""
 
     def __init__(self, found: dict[str, str | None] | None = None) -> None:
@@ -23,8 +23,8 @@ class FakePage:
         return "<h1>\ud83d</h1>"
 
 
-def helpers(sink: Any, page: FakePage | None = None) -> Helpers:
-    fake: Any = page or FakePage()
+def helpers(sink: Any, page: AnsweringPage | None = None) -> Helpers:
+    fake: Any = page or AnsweringPage()
     return Helpers(fake, sink)
 
 
@@ -55,7 +55,7 @@ async def test_text_is_stored_as_utf_8_and_half_a_surrogate_pair_costs_one_chara
 
 
 async def test_missing_fields_are_named_together_with_their_selectors(sink: Any) -> None:
-    page = FakePage({"title": "Chair", "price": None, "sku": None})
+    page = AnsweringPage({"title": "Chair", "price": None, "sku": None})
     with pytest.raises(Exception, match="Required fields are not on the page: price, sku") as caught:
         await helpers(sink, page).extract(
             {"title": "h1", "price": ".price", "sku": "article@data-sku"}, required=["title", "price", "sku"]

@@ -1,4 +1,4 @@
-"""Says when it was reached."""
+"""Returns the time at which the handler began."""
 
 import time
 from typing import Any

@@ -1,4 +1,4 @@
-"""The work of the loop written by hand, as a module."""
+"""The same work as the loop written by hand, as a module."""
 
 from typing import Any
 

@@ -1,29 +1,28 @@
--- A lane: the waiting jobs of one tenant, context, domain and priority, first in, first out. An entry is
--- `<stamp> <job id>`; it is void once its job is elsewhere (cancelled, expired), which the stamp tells. Voids are
--- passed over when they reach the front, so taking a job out of the middle costs nothing.
+-- A backlog: the waiting jobs of one tenant, context, domain and priority, first in, first out. An entry is
+-- `<stamp> <job>`. The stamp tells a void entry, one whose job is elsewhere by now (cancelled, expired). Void entries are
+-- dropped when they reach the front, so taking a job out of the middle costs nothing.
 
-local NO_DOMAIN = '-' -- a lane without a domain; no host name
+local NO_DOMAIN = '-' -- of a job without a domain; no host name
 
-function Lane.key(t, c, d, p)
-  return P .. 'lane:' .. t .. '/' .. c .. '/' .. d .. ':' .. p
-end
-
--- Queue a job. `front`: it was handed back and was here before all others. `since`: from when on it could have run.
-function Lane.push(id, job, front, since)
+-- Queue a job. `front`: it goes back to the front, where it was before. `since`: from when on it could have run.
+function Backlog.push(id, job, event, front, since)
   local stamp = Shard.stamp()
-  call('HSET', P .. 'job:' .. id, 's', 'q', 'q', stamp, 'qa', since or NOW)
-  local length = call(front and 'LPUSH' or 'RPUSH', Lane.key(job.t, job.c, job.d, job.p), stamp .. ' ' .. id)
-  if length == 1 then
-    Listing.add_lane(job.t, job.c, job.d, job.p)
+  Job.transition(id, job, event, 'backlog_stamp', stamp, 'queued_at', since or NOW)
+  local tenant, context, domain, priority = job.tenant, job.context, job.domain, job.priority
+  local key = Key.backlog(tenant, context, domain, priority)
+  if call(front and 'LPUSH' or 'RPUSH', key, stamp .. ' ' .. id) > 1 then
+    return
   end
-  if length == 1 and not (job.d ~= NO_DOMAIN and Domain.is_parked(job.t .. '/' .. job.c .. '/' .. job.d, job.d)) then
-    Context.add_lane(job.t, job.c, job.d, job.p, stamp)
+  Listing.add_backlog(tenant, context, domain, priority)
+  if domain == NO_DOMAIN or not Domain.is_parked(tenant, context, domain) then
+    Context.add_backlog(tenant, context, domain, priority, stamp)
   end
 end
 
--- Take the first job that is not void, at most `budget` entries on. Returns its id, its record and the budget left.
-function Lane.pop(t, c, d, p, budget)
-  local key = Lane.key(t, c, d, p)
+-- Take the first job whose entry is not void; look at no more than `budget` entries. Returns its id, its record and the
+-- budget that is left.
+function Backlog.pop(tenant, context, domain, priority, budget)
+  local key = Key.backlog(tenant, context, domain, priority)
   while budget > 0 do
     local entry = call('LPOP', key)
     if not entry then
@@ -31,19 +30,19 @@ function Lane.pop(t, c, d, p, budget)
     end
     budget = budget - 1
     local stamp, id = string.match(entry, '^(%d+) (.*)$')
-    local job = Job.waiting(id, stamp, t, c, d, p)
+    local job = Job.read_queued(id, stamp, tenant, context, domain, priority)
     if job and (Job.begins_within(job) or 1) > 0 then
       return id, job, budget
     end
-    if job then -- more expired at once than one call ends
-      call('ZREM', P .. 'expiry', id)
-      Job.condemn(id, 'expired')
+    if job then -- more jobs expired at once than one call ends
+      Job.mark_ending(id, job, Event.EXPIRE, 'expired')
     end
   end
   return nil, nil, 0
 end
 
 -- Undo a pop.
-function Lane.unpop(id, job)
-  call('LPUSH', Lane.key(job.t, job.c, job.d, job.p), job.q .. ' ' .. id)
+function Backlog.unpop(id, job)
+  local key = Key.backlog(job.tenant, job.context, job.domain, job.priority)
+  call('LPUSH', key, job.backlog_stamp .. ' ' .. id)
 end

@@ -1,75 +1,95 @@
--- A context: what shares one runner, and with it one browser context. `c` says what it is and ends with the digest of
--- the hosts that its modules may reach: `~<egress>` is a tenant's ephemeral one, `!<egress>` of jobs that must run alone in
--- a runner of their own, `<profile>~<egress>` one of a profile's. Only the functions right below take `c` apart.
+-- A context: the jobs that may share one runner, and with it one browser context. Its text within its tenant is written
+-- and read by `contract/context_key.py` and by Context.parse, and by nothing else: `~<egress>` is the tenant's ephemeral
+-- context, `!<egress>` belongs to one job that runs alone in a runner, `<profile>~<egress>` is a context of a profile.
+-- <egress> is the digest of the hosts that the jobs' modules may reach.
 --
--- `ctx:<tenant>/<c>:<p>` holds its lanes that can run, `open:<tenant>:<p>` the contexts of a tenant that any worker may
--- open. Both are served in turn: the score is the stamp of the last service. The contexts of a profile that a worker
--- holds are not open; their work shows in `held:<tenant>`.
+-- `context:<tenant>/<context>:<priority>` holds the domains of its backlogs that can run, `open:<tenant>:<priority>` the
+-- contexts of a tenant that any worker may open. Both are served in turn: the score is the stamp of the last service.
+-- The contexts of a profile that a worker holds are not open; their work shows in `held_contexts:<tenant>`.
+
+local context_cache = { size = 0 } -- parsed texts; emptied when it grows
+
+-- {profile (nil: none), exclusive (it belongs to one job), egress} of a context's text.
+function Context.parse(text)
+  local found = context_cache[text]
+  if found then
+    return found
+  end
+  local profile, mark, egress = string.match(text, '^([^~!]*)([~!])(.*)$')
+  if context_cache.size > 1000 then
+    context_cache = { size = 0 }
+  end
+  context_cache.size = context_cache.size + 1
+  found = { profile = profile ~= '' and profile or nil, exclusive = mark == '!', egress = egress }
+  context_cache[text] = found
+  return found
+end
+
+local function text_of(profile, exclusive, egress)
+  return (profile or '') .. (exclusive and '!' or '~') .. egress
+end
 
 -- The profile's name, or nil.
-function Context.profile(c)
-  return string.match(c, '^[^~!]+')
+function Context.profile(context)
+  return Context.parse(context).profile
 end
 
-function Context.is_ephemeral(c)
-  return string.byte(c) == 126 -- ~
+function Context.is_ephemeral(context)
+  local key = Context.parse(context)
+  return not key.profile and not key.exclusive
 end
 
-function Context.is_solo(c)
-  return string.byte(c) == 33 -- !
+function Context.is_exclusive(context)
+  return Context.parse(context).exclusive
 end
 
 -- The same context for one job alone. A profile has one runner anyway.
-function Context.alone(c)
-  return Context.is_ephemeral(c) and '!' .. string.sub(c, 2) or c
+function Context.exclusive(context)
+  local key = Context.parse(context)
+  return key.profile and context or text_of(nil, true, key.egress)
 end
 
 -- The same context with other hosts.
-function Context.with_egress(c, egress)
-  if Context.is_solo(c) then
-    return '!' .. egress
-  end
-  return (Context.profile(c) or '') .. '~' .. egress
+function Context.with_egress(context, egress)
+  local key = Context.parse(context)
+  return text_of(key.profile, key.exclusive, egress)
 end
 
-function Context.key(t, c, p)
-  return P .. 'ctx:' .. t .. '/' .. c .. ':' .. p
+function Context.has_work(tenant, context)
+  return call(
+    'EXISTS', Key.context(tenant, context, 'h'), Key.context(tenant, context, 'm'), Key.context(tenant, context, 'l')
+  ) > 0
 end
 
-function Context.has_work(t, c)
-  return call('EXISTS', Context.key(t, c, 'h'), Context.key(t, c, 'm'), Context.key(t, c, 'l')) > 0
-end
-
--- A lane can run.
-function Context.add_lane(t, c, d, p, stamp)
+-- A backlog can run.
+function Context.add_backlog(tenant, context, domain, priority, stamp)
   stamp = stamp or Shard.stamp()
-  local key = Context.key(t, c, p)
-  if call('ZADD', key, 'NX', stamp, d) == 0 or call('ZCARD', key) > 1 then
+  local key = Key.context(tenant, context, priority)
+  if call('ZADD', key, 'NX', stamp, domain) == 0 or call('ZCARD', key) > 1 then
     return
   end
-  local f = Context.profile(c)
-  if f then
-    Profile.enter(t, f, c)
-    if Profile.is_held(t, f) then
-      Profile.wait(t, c)
-      if not call('HGET', P .. 'tenant:' .. t, 'pk') then
-        Profile.wake_holder(t, f)
+  local profile = Context.profile(context)
+  if profile then
+    Profile.add_context(tenant, profile, context)
+    if Profile.is_held(tenant, profile) then
+      Profile.add_waiting(tenant, context)
+      if not Tenant.is_parked(tenant) then
+        Profile.wake_holder(tenant, profile)
       end
       return
     end
   end
-  Tenant.open(t, p, c, stamp)
+  Tenant.open(tenant, priority, context, stamp)
 end
 
--- A lane has nothing left, or waits for its domain.
-function Context.drop_lane(t, c, d, p)
-  local key = Context.key(t, c, p)
-  if call('ZREM', key, d) == 1 and call('EXISTS', key) == 0 then
-    Tenant.close(t, p, c)
-    local f = Context.profile(c)
-    if f and not Context.has_work(t, c) then
-      Profile.leave(t, f, c)
+-- A backlog is empty, or waits for its domain.
+function Context.drop_backlog(tenant, context, domain, priority)
+  local key = Key.context(tenant, context, priority)
+  if call('ZREM', key, domain) == 1 and call('EXISTS', key) == 0 then
+    Tenant.close(tenant, priority, context)
+    local profile = Context.profile(context)
+    if profile and not Context.has_work(tenant, context) then
+      Profile.remove_context(tenant, profile, context)
     end
   end
 end
-

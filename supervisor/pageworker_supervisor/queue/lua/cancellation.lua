@@ -1,55 +1,55 @@
--- Cancellations of jobs that are not in the queue: their texts may be on their way through the inbox. Each is remembered
--- for a while, and a job that is taken in meanwhile ends as cancelled without a turn.
+-- Cancellations of jobs that the queue does not know: their texts may be on their way through the inbox. Each is remembered
+-- for a while, and a job that is enqueued meanwhile ends as cancelled without running.
 --
--- `cancelled` has them by when they are forgotten, `cancelled:counts` how many each tenant has. A tenant that has as
--- many as it may have is refused more: what was acknowledged is not forgotten for the sake of what comes later.
+-- `cancellations` holds them by when they are forgotten, `cancellations:counts` how many each tenant has. A tenant that
+-- has reached its limit is refused more: an acknowledged cancellation is never forgotten in favour of a later one.
 
-local CANCELLED_PER_TENANT = 10000
-local CANCELLED_AT_MOST = 100000
+local CANCELLATIONS_PER_TENANT = 10000
+local CANCELLATIONS = 100000
 
 local function tenant_of(id)
   return string.match(id, '^([^/]*)/') or ''
 end
 
 local function forget_cancellation(id)
-  if call('ZREM', P .. 'cancelled', id) == 1 then
-    local t = tenant_of(id)
-    if call('HINCRBY', P .. 'cancelled:counts', t, -1) <= 0 then
-      call('HDEL', P .. 'cancelled:counts', t)
+  if call('ZREM', Key.cancellations(), id) == 1 then
+    local tenant = tenant_of(id)
+    if call('HINCRBY', Key.cancellation_counts(), tenant, -1) <= 0 then
+      call('HDEL', Key.cancellation_counts(), tenant)
     end
   end
 end
 
--- Whether there are any: most enqueues need not ask for each job.
+-- True where any is remembered. Most calls of `enqueue` need not look for each job.
 function Cancellation.any()
-  return call('EXISTS', P .. 'cancelled') == 1
+  return call('EXISTS', Key.cancellations()) == 1
 end
 
 -- Remember one for `ttl` milliseconds. False: no more are remembered for this tenant now.
 function Cancellation.remember(id, ttl)
-  for _, old in ipairs(call('ZRANGEBYSCORE', P .. 'cancelled', '-inf', NOW, 'LIMIT', 0, SLICE)) do
+  for _, old in ipairs(call('ZRANGEBYSCORE', Key.cancellations(), '-inf', NOW, 'LIMIT', 0, SLICE)) do
     forget_cancellation(old)
   end
-  local t = tenant_of(id)
-  if not call('ZSCORE', P .. 'cancelled', id) then
-    if number(call('HGET', P .. 'cancelled:counts', t)) >= CANCELLED_PER_TENANT then
+  local tenant = tenant_of(id)
+  if not call('ZSCORE', Key.cancellations(), id) then
+    if number(call('HGET', Key.cancellation_counts(), tenant)) >= CANCELLATIONS_PER_TENANT then
       return false
     end
-    if call('ZCARD', P .. 'cancelled') >= CANCELLED_AT_MOST then
+    if call('ZCARD', Key.cancellations()) >= CANCELLATIONS then
       return false
     end
-    call('HINCRBY', P .. 'cancelled:counts', t, 1)
+    call('HINCRBY', Key.cancellation_counts(), tenant, 1)
   end
-  call('ZADD', P .. 'cancelled', 'GT', NOW + ttl, id)
-  local left = max(ttl, call('PTTL', P .. 'cancelled'))
-  call('PEXPIRE', P .. 'cancelled', left)
-  call('PEXPIRE', P .. 'cancelled:counts', left)
+  call('ZADD', Key.cancellations(), 'GT', NOW + ttl, id)
+  local left = max(ttl, call('PTTL', Key.cancellations()))
+  call('PEXPIRE', Key.cancellations(), left)
+  call('PEXPIRE', Key.cancellation_counts(), left)
   return true
 end
 
--- Whether this job, which comes now, is cancelled. It is then forgotten.
+-- True where this job, which is being enqueued, was cancelled before. The cancellation is then forgotten.
 function Cancellation.take(id)
-  local until_ = call('ZSCORE', P .. 'cancelled', id)
+  local until_ = call('ZSCORE', Key.cancellations(), id)
   if not until_ then
     return false
   end

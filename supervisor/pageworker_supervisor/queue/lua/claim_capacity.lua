@@ -1,133 +1,149 @@
--- Where a claiming worker has places, and whose turn it is among those that could have one.
+-- What a claiming worker has capacity for, and which job is next among those that it could run.
 --
--- A place is a warm context of the worker, or a room that this call opened: {c, free, idle}. free < 0: no room may be
--- opened for this context either (a profile that the worker believes to hold and does not, a runner that comes up).
--- idle: it counts among the rooms until a job enters it. refused: no runner stands behind it, its jobs are only
--- answered: it takes neither a room nor a lock.
+-- A place is a warm context of the worker, or a runner slot that this call assigned: {context, free, idle}.
+--   free     jobs that it takes; below 0: no runner slot may be used for this context either (a profile that the worker
+--            names as held and does not hold, or a runner that is starting)
+--   idle     it counts among the free runner slots until a job enters it
+--   refused  it has no runner: its jobs are only answered, and take neither a slot nor a lock
 
-local STEPS = 256 -- lanes looked at and void entries passed over in one call
+local STEPS = 256 -- backlogs looked at and void entries dropped per call
 
 local Claim = {}
 Claim.__index = Claim
 
-function Claim.open(argv)
+function Claim.open(request)
   local self = setmetatable({
-    worker = argv[1],
-    nonce = argv[2],
-    limit = tonumber(argv[3]),
-    rooms = tonumber(argv[4]),
-    pages = tonumber(argv[5]),
-    quiet = argv[6] == '1',
+    worker = request.worker,
+    nonce = request.nonce,
+    limit = request.limit,
+    slots = request.runner_slots,
+    pages = request.pages_per_runner,
+    quiet = request.quiet,
     budget = STEPS,
-    leases = {}, -- {id, job, fence}
-    mine = {}, -- tenant: list of places
-    start = {}, -- tenant with work in a place of ours: its virtual start time
-    dormant = {}, -- tenants of ephemeral places: `active` shows them too, as long as there are rooms
-    barred = {}, -- tenants that cannot be served (any more) in this call
-    rivals = {}, -- tenants of whose profiles we hold one
-    full = {}, -- ephemeral contexts whose place this call filled: {name: tenant}
-    lost = {},
-    closed = {}, -- tenants that get no room
+    leases = {}, -- {id, job}
+    places = {}, -- list of places by tenant
+    queue_start = {}, -- virtual start time by tenant, of tenants with work in a place of this worker
+    dormant = {}, -- tenants of ephemeral places: `active` shows them too, while there are free slots
+    skipped = {}, -- tenants that cannot be served (any more) in this call
+    has_profile = {}, -- tenants of whose profiles the worker holds one
+    full = {}, -- ephemeral contexts whose place this call filled: tenant by `<tenant>/<context>`
+    lost_profiles = {},
+    closed = {}, -- tenants that get no runner slot
   }, Claim)
-  for at = 7, #argv, 4 do
-    if argv[at + 3] == '2' then
-      self:refuse(argv[at], argv[at + 1], tonumber(argv[at + 2]))
+  for _, capacity in ipairs(request.contexts) do
+    if capacity.refused then
+      self:add_refused_context(capacity.tenant, capacity.context, capacity.free_pages)
     else
-      self:hold(argv[at], argv[at + 1], tonumber(argv[at + 2]), argv[at + 3] == '1')
+      self:add_warm_context(capacity.tenant, capacity.context, capacity.free_pages, capacity.idle)
     end
   end
   return self
 end
 
--- A warm context of the worker. A profile whose lock it does not hold is none of its places.
-function Claim:hold(t, c, free, idle)
-  local f = Context.profile(c)
-  if f then
-    self.rivals[t] = true
-    if Profile.holder(t, f) ~= self.worker then
-      self.lost[#self.lost + 1] = { t, f }
+-- A warm context of the worker. A profile whose lock the worker does not hold is lost.
+function Claim:add_warm_context(tenant, context, free, idle)
+  local profile = Context.profile(context)
+  if profile then
+    self.has_profile[tenant] = true
+    if Profile.holder(tenant, profile) ~= self.worker then
+      self.lost_profiles[#self.lost_profiles + 1] = { tenant = tenant, profile = profile }
       free = -1
     end
   end
-  self:place(t, c, free, idle)
+  self:add_place(tenant, context, free, idle)
 end
 
--- A context that does not come up on this worker. Whoever has its profile open serves it.
-function Claim:refuse(t, c, free)
-  local f = Context.profile(c)
-  if f == '*' then
-    self.closed[t] = true
+-- A context that does not start on this worker. Jobs of a profile that another worker holds are left to that worker.
+function Claim:add_refused_context(tenant, context, free)
+  local profile = Context.profile(context)
+  if profile == '*' then
+    self.closed[tenant] = true
     return
   end
-  self:place(t, c, f and Profile.is_held(t, f) and -1 or free, false).refused = true
-  if not f then
-    self:place(t, Context.alone(c), free, false).refused = true
+  self:add_place(tenant, context, profile and Profile.is_held(tenant, profile) and -1 or free, false).refused = true
+  if not profile then
+    self:add_place(tenant, Context.exclusive(context), free, false).refused = true
   end
 end
 
-function Claim:place(t, c, free, idle)
-  local places = self.mine[t] or {}
-  self.mine[t] = places
-  local place = { c = c, f = Context.profile(c), ephemeral = Context.is_ephemeral(c), free = free, idle = idle }
+function Claim:add_place(tenant, context, free, idle)
+  local places = self.places[tenant] or {}
+  self.places[tenant] = places
+  local place = {
+    context = context,
+    profile = Context.profile(context),
+    ephemeral = Context.is_ephemeral(context),
+    free = free,
+    idle = idle,
+  }
   places[#places + 1] = place
-  if place.f and free > 0 then
-    self:stand_in_line(t, c)
+  if place.profile and free > 0 then
+    self:join_fair_queue(tenant, context)
   elseif place.ephemeral then
-    self.dormant[t] = true
+    self.dormant[tenant] = true
   end
   return place
 end
 
-function Claim:stand_in_line(t, c)
-  if Context.has_work(t, c) then
-    self.start[t] = tonumber(call('ZSCORE', P .. 'active', t) or max(Tenant.read(t).v, Tenant.virtual_time()))
+function Claim:join_fair_queue(tenant, context)
+  if Context.has_work(tenant, context) then
+    local active = call('ZSCORE', Key.active(), tenant)
+    self.queue_start[tenant] = tonumber(active or max(Tenant.read(tenant).virtual_time, Tenant.virtual_time()))
   end
 end
 
-function Claim:find(t, c)
-  for _, place in ipairs(self.mine[t] or {}) do
-    if place.c == c and place.free > 0 and (not place.idle or self.rooms > 0) then
+-- The place that takes a job of this context now, or nil.
+function Claim:find_place(tenant, context)
+  for _, place in ipairs(self.places[tenant] or {}) do
+    if place.context == context and place.free > 0 and (not place.idle or self.slots > 0) then
       return place
     end
   end
   return nil
 end
 
-function Claim:is_stale(t, c)
-  local f = self.mine[t] and Context.profile(c)
-  for _, place in ipairs(self.mine[t] or {}) do
-    if place.free < 0 and (place.c == c or f and place.f == f) then
+-- True where no runner slot may be used for this context.
+function Claim:is_unavailable(tenant, context)
+  local profile = self.places[tenant] and Context.profile(context)
+  for _, place in ipairs(self.places[tenant] or {}) do
+    if place.free < 0 and (place.context == context or profile and place.profile == profile) then
       return true
     end
   end
   return false
 end
 
--- The tenant whose turn it is: the one that is furthest behind, of those that have a place.
-function Claim:next_tenant()
-  if self.rooms == 0 then
-    for t in pairs(self.dormant) do
-      for _, place in ipairs(self.mine[t]) do
-        if place.ephemeral and self:find(t, place.c) == place then
-          self:stand_in_line(t, place.c)
-        end
+-- Without free slots, tenants are no longer found through `active`: those with a place join the fair queue themselves.
+function Claim:wake_dormant()
+  for tenant in pairs(self.dormant) do
+    for _, place in ipairs(self.places[tenant]) do
+      if place.ephemeral and self:find_place(tenant, place.context) == place then
+        self:join_fair_queue(tenant, place.context)
       end
     end
-    self.dormant = {}
+  end
+  self.dormant = {}
+end
+
+-- The tenant that is next: the one furthest behind in virtual time, of those that the worker has a place or a slot for.
+-- Returns its virtual start time too.
+function Claim:next_tenant()
+  if self.slots == 0 then
+    self:wake_dormant()
   end
   local best, first = nil, nil
-  for t, v in pairs(self.start) do
-    if not self.barred[t] and (not best or v < first or (v == first and t < best)) then
-      best, first = t, v
+  for tenant, start in pairs(self.queue_start) do
+    if not self.skipped[tenant] and (not best or start < first or (start == first and tenant < best)) then
+      best, first = tenant, start
     end
   end
   local skip = 0
-  while self.rooms > 0 and self.budget > 0 do
-    local head = call('ZRANGE', P .. 'active', skip, skip, 'WITHSCORES')
+  while self.slots > 0 and self.budget > 0 do
+    local head = call('ZRANGE', Key.active(), skip, skip, 'WITHSCORES')
     if not head[1] then
       break
     end
-    if not self.barred[head[1]] then
+    if not self.skipped[head[1]] then
       if not best or tonumber(head[2]) <= first then
         return head[1], tonumber(head[2])
       end
@@ -139,75 +155,77 @@ function Claim:next_tenant()
   return best, first
 end
 
--- The context that is next at each priority, of those that have a place: {priority: context}. Then the priorities at
--- which the tenant has more than one open context.
-function Claim:choices(t, op, rooms)
-  local there, since, several = {}, {}, {}
-  if self.closed[t] then
-    rooms = 0
+-- The context that is next at each priority, of those that have a place or a slot: context by priority. Then the
+-- priorities at which the tenant has more than one open context.
+function Claim:candidates(tenant, open_priorities, slots)
+  local found, since, several = {}, {}, {}
+  if self.closed[tenant] then
+    slots = 0
   end
-  if rooms > 0 then
-    for p in string.gmatch(op, '.') do
-      local open = call('ZRANGE', P .. 'open:' .. t .. ':' .. p, 0, #(self.mine[t] or {}) + 1, 'WITHSCORES')
-      several[p] = #open > 2
+  if slots > 0 then
+    for priority in string.gmatch(open_priorities, '.') do
+      local most = #(self.places[tenant] or {}) + 1
+      local open = call('ZRANGE', Key.open_contexts(tenant, priority), 0, most, 'WITHSCORES')
+      several[priority] = #open > 2
       for i = 1, #open, 2 do
-        if not self:is_stale(t, open[i]) then
-          there[p], since[p] = open[i], tonumber(open[i + 1])
+        if not self:is_unavailable(tenant, open[i]) then
+          found[priority], since[priority] = open[i], tonumber(open[i + 1])
           break
         end
       end
     end
   end
-  for _, place in ipairs(self.mine[t] or {}) do
-    -- With rooms to open, the turn of an ephemeral context was looked at above.
-    local counted = rooms > 0 and place.ephemeral and not self:is_stale(t, place.c)
-    if not counted and self:find(t, place.c) == place then
-      self:compare(t, place.c, there, since)
+  for _, place in ipairs(self.places[tenant] or {}) do
+    -- With free slots, an ephemeral context was looked at above.
+    local seen = slots > 0 and place.ephemeral and not self:is_unavailable(tenant, place.context)
+    if not seen and self:find_place(tenant, place.context) == place then
+      self:compare(tenant, place.context, found, since)
     end
   end
-  return there, several
+  return found, several
 end
 
--- Is this place's context next at any priority?
-function Claim:compare(t, c, there, since)
-  for _, p in ipairs(PRIORITIES) do
+-- Enter the context into `found` at each priority where it is next.
+function Claim:compare(tenant, context, found, since)
+  for _, priority in ipairs(PRIORITIES) do
     local at
-    if Context.profile(c) then
-      at = call('ZRANGE', Context.key(t, c, p), 0, 0, 'WITHSCORES')[2]
+    if Context.profile(context) then
+      at = call('ZRANGE', Key.context(tenant, context, priority), 0, 0, 'WITHSCORES')[2]
     else
-      at = call('ZSCORE', P .. 'open:' .. t .. ':' .. p, c)
+      at = call('ZSCORE', Key.open_contexts(tenant, priority), context)
     end
-    if at and (not there[p] or tonumber(at) < since[p]) then
-      there[p], since[p] = c, tonumber(at)
+    if at and (not found[priority] or tonumber(at) < since[priority]) then
+      found[priority], since[priority] = context, tonumber(at)
     end
   end
 end
 
--- Where the job runs: a page of a warm context, else a room of its own. Returns the profile's fence.
-function Claim:settle_in(t, c, place, solo)
-  local fence, f = '', Context.profile(c)
+-- Where the job runs: on a page of a warm context, or in a runner slot of its own. Returns the profile's fence, nil
+-- without a profile. `exclusive`: the job runs alone.
+function Claim:assign_slot(tenant, context, place, exclusive)
+  local fence, profile = nil, Context.profile(context)
   if not place then
-    self.rooms = self.rooms - 1
-    if f then
-      fence = Profile.lock(t, f, self.worker)
+    self.slots = self.slots - 1
+    if profile then
+      fence = Profile.lock(tenant, profile, self.worker)
     end
-    place = self:place(t, c, (solo or Context.is_solo(c)) and 1 or self.pages, false)
+    place = self:add_place(tenant, context, (exclusive or Context.is_exclusive(context)) and 1 or self.pages, false)
   elseif not place.refused then
     if place.idle then
       place.idle = false
-      self.rooms = self.rooms - 1
+      self.slots = self.slots - 1
     end
-    if solo then
+    if exclusive then
       place.free = 1
     end
-    if f then
-      local _, held = Profile.holder(t, f)
+    if profile then
+      local _, held = Profile.holder(tenant, profile)
       fence = held
     end
   end
   place.free = place.free - 1
   if place.free == 0 and place.ephemeral then
-    self.full[t .. '/' .. c] = t
+    self.full[tenant .. '/' .. context] = tenant
   end
   return fence
 end

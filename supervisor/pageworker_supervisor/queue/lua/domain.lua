@@ -1,111 +1,110 @@
--- A domain: its limits and, where it is used up, the lanes that wait for it. A lane is taken out of its context
--- as a whole, so a claim never looks past many jobs that cannot run.
+-- A domain: its quota (see limits.lua) and, where that is used up, the backlogs that wait for it. A backlog is taken out of
+-- its context as a whole, so a claim never looks past many jobs that cannot run.
 --
--- Lanes come back one at a time, the longest waiting first, as permits and tokens do. A lane whose tenant cannot
--- use the permit now goes back to its tenant without being counted; while permits stay unused and lanes still
--- wait, a timer looks again.
+-- Backlogs come back one at a time as permits and tokens do; the one that waits longest comes first. A backlog whose
+-- tenant cannot use the permit now goes back to its tenant without being counted. While permits stay unused and backlogs
+-- still wait, a timer looks again.
 
-local UNPARK_AT_MOST = 16
+local UNPARKED_PER_CALL = 16
 local LOOK_AGAIN_MS = 200
 
-local function domain_key(d)
-  return P .. 'domain:' .. d
-end
-
-function Domain.read(d)
-  local f = call('HMGET', domain_key(d), 'lim', 'run', 'tk', 'ts')
-  local who = {
-    name = d,
-    run = number(f[2]),
-    tk = number(f[3]),
-    ts = f[4] and tonumber(f[4]),
+function Domain.read(domain)
+  local f = call('HMGET', Key.domain(domain), 'limits', 'running', 'tokens', 'tokens_at')
+  local quota = {
+    name = domain,
+    running = number(f[2]),
+    tokens = number(f[3]),
+    tokens_at = f[4] and tonumber(f[4]),
   }
-  who.weight, who.concurrency, who.rate, who.burst = Limits.parse(f[1] or '1 1000 0 100')
-  return who
+  quota.weight, quota.concurrency, quota.rate, quota.burst = Limits.parse(f[1] or NO_LIMITS)
+  return quota
 end
 
-function Domain.is_parked(lane, d)
-  return call('ZSCORE', domain_key(d) .. ':parked', lane)
+-- True where backlogs of this tenant and context wait for the domain.
+function Domain.is_parked(tenant, context, domain)
+  return call('ZSCORE', Key.parked_backlogs(domain), tenant .. '/' .. context .. '/' .. domain) and true or false
 end
 
--- Take a lane out of its context until the domain has room.
-function Domain.park(t, c, d, why, at)
-  for _, p in ipairs(PRIORITIES) do
-    Context.drop_lane(t, c, d, p)
+-- Take the backlogs of a tenant and context out of their context until the domain allows another job.
+function Domain.park(tenant, context, domain, reason, at)
+  for _, priority in ipairs(PRIORITIES) do
+    Context.drop_backlog(tenant, context, domain, priority)
   end
-  call('ZADD', domain_key(d) .. ':parked', 'NX', Shard.stamp(), t .. '/' .. c .. '/' .. d)
-  call('HSET', domain_key(d), 'pk', 1)
-  if why == 'r' then
-    Timers.add('d' .. d, at)
+  call('ZADD', Key.parked_backlogs(domain), 'NX', Shard.stamp(), tenant .. '/' .. context .. '/' .. domain)
+  call('HSET', Key.domain(domain), 'parked', 1)
+  if reason == 'rate' then
+    Timer.add('d' .. domain, at)
   end
 end
 
--- Give waiting lanes back to their tenants until `wanted` of them can use it.
-function Domain.unpark(d, wanted)
-  local parked = domain_key(d) .. ':parked'
-  local why, at = Limits.barred(Domain.read(d))
-  if why == 'r' then
-    Timers.add('d' .. d, at)
+-- Give waiting backlogs back to their tenants until `wanted` of them can use the domain.
+function Domain.unpark(domain, wanted)
+  local reason, at = Limits.throttled(Domain.read(domain))
+  if reason == 'rate' then
+    Timer.add('d' .. domain, at)
   end
-  if why then
+  if reason then
     return
   end
-  for _ = 1, UNPARK_AT_MOST do
-    local lane = call('ZPOPMIN', parked)[1]
-    if not lane then
-      call('HDEL', domain_key(d), 'pk')
+  for _ = 1, UNPARKED_PER_CALL do
+    local waiting = call('ZPOPMIN', Key.parked_backlogs(domain))[1]
+    if not waiting then
+      call('HDEL', Key.domain(domain), 'parked')
       return
     end
-    local t, c = string.match(lane, '^([^/]*)/([^/]*)/')
-    for _, p in ipairs(PRIORITIES) do
-      if call('EXISTS', Lane.key(t, c, d, p)) == 1 then
-        Context.add_lane(t, c, d, p)
+    local tenant, context = string.match(waiting, '^([^/]*)/([^/]*)/')
+    for _, priority in ipairs(PRIORITIES) do
+      if call('EXISTS', Key.backlog(tenant, context, domain, priority)) == 1 then
+        Context.add_backlog(tenant, context, domain, priority)
       end
     end
-    if not call('HGET', P .. 'tenant:' .. t, 'pk') then
+    if not Tenant.is_parked(tenant) then
       wanted = wanted - 1
     end
     if wanted <= 0 then
       break
     end
   end
-  Timers.add('d' .. d, NOW + LOOK_AGAIN_MS)
+  Timer.add('d' .. domain, NOW + LOOK_AGAIN_MS)
 end
 
-function Domain.take(who)
-  Limits.take(who)
-  if who.rate > 0 then
-    call('HSET', domain_key(who.name), 'run', who.run, 'tk', who.tk, 'ts', who.ts)
+function Domain.take_permit(quota)
+  Limits.take_permit(quota)
+  if quota.rate > 0 then
+    call(
+      'HSET', Key.domain(quota.name),
+      'running', quota.running, 'tokens', quota.tokens, 'tokens_at', quota.tokens_at
+    )
   else
-    call('HSET', domain_key(who.name), 'run', who.run)
+    call('HSET', Key.domain(quota.name), 'running', quota.running)
   end
 end
 
-function Domain.release(d)
-  call('HINCRBY', domain_key(d), 'run', -1)
-  if call('HGET', domain_key(d), 'pk') then
-    Domain.unpark(d, 1)
+function Domain.release_permit(domain)
+  call('HINCRBY', Key.domain(domain), 'running', -1)
+  if call('HGET', Key.domain(domain), 'parked') then
+    Domain.unpark(domain, 1)
   end
 end
 
-function Domain.limit(d, text)
-  if call('HGET', domain_key(d), 'lim') == text then
+function Domain.set_limits(domain, text)
+  if call('HGET', Key.domain(domain), 'limits') == text then
     return
   end
-  call('HSET', domain_key(d), 'lim', text)
-  if call('HGET', domain_key(d), 'pk') then
-    Domain.unpark(d, ROOM_TOKENS)
+  call('HSET', Key.domain(domain), 'limits', text)
+  if call('HGET', Key.domain(domain), 'parked') then
+    Domain.unpark(domain, SLOT_TOKENS)
   end
 end
 
-function Domain.enrol(d)
-  if call('HINCRBY', domain_key(d), 'n', 1) == 1 then
-    call('PERSIST', domain_key(d))
+function Domain.add_job(domain)
+  if call('HINCRBY', Key.domain(domain), 'jobs', 1) == 1 then
+    call('PERSIST', Key.domain(domain))
   end
 end
 
-function Domain.discharge(d)
-  if call('HINCRBY', domain_key(d), 'n', -1) <= 0 then
-    call('EXPIRE', domain_key(d), Limits.memory_seconds(Domain.read(d)))
+function Domain.remove_job(domain)
+  if call('HINCRBY', Key.domain(domain), 'jobs', -1) <= 0 then
+    call('EXPIRE', Key.domain(domain), Limits.memory_seconds(Domain.read(domain)))
   end
 end

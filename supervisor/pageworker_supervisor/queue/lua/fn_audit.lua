@@ -1,263 +1,286 @@
--- audit: does everything derived agree with what it is derived from? Replies what does not, one line each. Looks at
--- every key of the shard at once: for tests and for an operator who has a doubt, not for a schedule.
+-- audit: compares everything derived with what it is derived from. The reply is a list of lines, one per contradiction.
+-- It looks at every key of the shard: for tests and for an operator who suspects an error, not for a schedule.
 
 local Audit = {}
 Audit.__index = Audit
 
-function Audit:complain(...)
+function Audit:report(...)
   self.faults[#self.faults + 1] = string.format(...)
 end
 
-function Audit:keys(kind)
-  local root, cursor, found = P .. kind .. ':', '0', {}
+-- The keys whose name begins with this, without it: a set.
+function Audit:keys(beginning)
+  local cursor, found = '0', {}
   repeat
-    local page = call('SCAN', cursor, 'MATCH', string.gsub(root, '([%[%]*?\\])', '\\%1') .. '*', 'COUNT', 1000)
+    local page = call('SCAN', cursor, 'MATCH', string.gsub(beginning, '([%[%]*?\\])', '\\%1') .. '*', 'COUNT', 1000)
     cursor = page[1]
     for _, key in ipairs(page[2]) do
-      found[string.sub(key, #root + 1)] = true
+      found[string.sub(key, #beginning + 1)] = true
     end
   until cursor == '0'
   return found
 end
 
-local function count(tally, who)
-  tally[who] = (tally[who] or 0) + 1
+local function count(tally, name)
+  tally[name] = (tally[name] or 0) + 1
 end
 
-function Audit:queued_entries()
+function Audit:backlog_entries()
   local entries = {}
-  for name in pairs(self:keys('lane')) do
-    for _, entry in ipairs(call('LRANGE', P .. 'lane:' .. name, 0, -1)) do
+  for name in pairs(self:keys(Key.backlog_named(''))) do
+    for _, entry in ipairs(call('LRANGE', Key.backlog_named(name), 0, -1)) do
       entries[entry] = name
     end
-    local t, c, d, p = string.match(name, '^([^/]*)/([^/]*)/(.*):(.)$')
-    local runs = call('ZSCORE', Context.key(t, c, p), d)
-    local waits = d ~= NO_DOMAIN and Domain.is_parked(t .. '/' .. c .. '/' .. d, d)
+    local tenant, context, domain, priority = string.match(name, '^([^/]*)/([^/]*)/(.*):(.)$')
+    local runs = call('ZSCORE', Key.context(tenant, context, priority), domain)
+    local waits = domain ~= NO_DOMAIN and Domain.is_parked(tenant, context, domain)
     if runs and waits then
-      self:complain('lane %s is both in its context and parked', name)
+      self:report('backlog %s is both in its context and parked', name)
     elseif not runs and not waits then
-      self:complain('lane %s is nowhere', name)
+      self:report('backlog %s is neither in its context nor parked', name)
     end
-    if not call('ZSCORE', P .. 'listed:lanes', name) then
-      self:complain('lane %s is not listed', name)
+    if not call('ZSCORE', Key.listed('backlogs'), name) then
+      self:report('backlog %s is not listed', name)
     end
   end
   return entries
 end
 
-function Audit:jobs()
-  local entries, verdicts, pending = self:queued_entries(), {}, {}
-  for _, id in ipairs(call('LRANGE', P .. 'verdicts', 0, -1)) do
-    verdicts[id] = true
+function Audit:job(id, entries, ending, pending)
+  local job = Job.read(id)
+  if not job then
+    self:report('job %s has no state', id)
+    return
   end
-  local page = redis.pcall('XPENDING', P .. 'ready', GROUP, '-', '+', 1000000)
+  count(self.jobs_of, job.tenant)
+  if job.domain ~= NO_DOMAIN then
+    count(self.jobs_at, job.domain)
+  end
+  local backlog = job.tenant .. '/' .. job.context .. '/' .. job.domain .. ':' .. job.priority
+  if job.state == State.QUEUED and entries[job.backlog_stamp .. ' ' .. id] ~= backlog then
+    self:report('job %s is queued in no backlog', id)
+  elseif job.state == State.DELAYED and not call('ZSCORE', Key.delayed(), id) then
+    self:report('job %s is delayed for ever', id)
+  elseif job.state == State.ENDING and not ending[id] then
+    self:report('job %s is ending, and no worker will claim it', id)
+  elseif job.state == State.RUNNING or job.state == State.FINISHING then
+    self:claimed(id, job, pending)
+  end
+  self:indexed(id, job)
+end
+
+function Audit:jobs()
+  local entries, ending, pending = self:backlog_entries(), {}, {}
+  for _, id in ipairs(call('LRANGE', Key.ending(), 0, -1)) do
+    ending[id] = true
+  end
+  local page = redis.pcall('XPENDING', Key.ready(), GROUP, '-', '+', 1000000)
   for _, row in ipairs(page.err and {} or page) do
     pending[row[1]] = row[2]
   end
-  local jobs_ = 0
-  for id in pairs(self:keys('job')) do
-    jobs_ = jobs_ + 1
-    local job = Job.read(id)
-    count(self.jobs_of, job.t)
-    if job.d ~= NO_DOMAIN then
-      count(self.jobs_at, job.d)
-    end
-    local place = job.t .. '/' .. job.c .. '/' .. job.d .. ':' .. job.p
-    if job.s == 'q' and entries[job.q .. ' ' .. id] ~= place then
-      self:complain('job %s is queued nowhere', id)
-    elseif job.s == 'd' and not call('ZSCORE', P .. 'delayed', id) then
-      self:complain('job %s is delayed for ever', id)
-    elseif job.s == 'v' and not verdicts[id] then
-      self:complain('job %s waits for a verdict nobody reads', id)
-    elseif job.s == 'r' then
-      self:running(id, job, pending)
-    end
-    self:waits(id, job)
+  local total = 0
+  for id in pairs(self:keys(Key.job(''))) do
+    total = total + 1
+    self:job(id, entries, ending, pending)
   end
-  if jobs_ ~= number(call('HGET', P .. 'meta', 'jobs')) then
-    self:complain('%d jobs, counted %s', jobs_, tostring(call('HGET', P .. 'meta', 'jobs')))
+  if total ~= number(call('HGET', Key.meta(), 'jobs')) then
+    self:report('%d jobs, counted %s', total, tostring(call('HGET', Key.meta(), 'jobs')))
   end
   for entry, worker in pairs(pending) do
-    self:complain('entry %s of %s is pending without a job', entry, worker)
+    self:report('entry %s of %s is pending without a job', entry, worker)
   end
 end
 
--- What is listed, and what time ends.
-function Audit:waits(id, job)
-  for state, s in pairs({ delayed = 'd', verdict = 'v' }) do
-    local listed = call('ZSCORE', P .. 'listed:' .. state, id) and true or false
-    if listed ~= (job.s == s) then
-      self:complain('job %s is in state %s, listed as %s: %s', id, job.s, state, tostring(listed))
+-- Whether the listings and the expiry of a job agree with its state.
+function Audit:indexed(id, job)
+  for name, state in pairs({ delayed = State.DELAYED, ending = State.ENDING }) do
+    local listed = call('ZSCORE', Key.listed(name), id) and true or false
+    if listed ~= (job.state == state) then
+      self:report('job %s is in state %s, listed as %s: %s', id, job.state, name, tostring(listed))
     end
-    count(self.listed, listed and state or '')
+    count(self.listed, listed and name or '')
   end
-  local expires = call('ZSCORE', P .. 'expiry', id) and true or false
-  local may = Job.begins_within(job) and (job.s == 'q' or job.s == 'd') or false
-  if may and not expires then
-    self:complain('job %s waits and does not expire', id)
-  elseif expires and not may and job.s ~= 'v' then
-    self:complain('job %s is in state %s and expires', id, job.s)
+  local expires = call('ZSCORE', Key.expiry(), id) and true or false
+  local waits = job.state == State.QUEUED or job.state == State.DELAYED
+  local may_expire = Job.begins_within(job) and waits or false
+  if may_expire and not expires then
+    self:report('job %s waits and does not expire', id)
+  elseif expires and not may_expire and job.state ~= State.ENDING then
+    self:report('job %s is in state %s and expires', id, job.state)
   end
 end
 
-function Audit:indexes()
-  local lanes = 0
-  for _ in pairs(self:keys('lane')) do
-    lanes = lanes + 1
+function Audit:listings()
+  local backlogs = 0
+  for _ in pairs(self:keys(Key.backlog_named(''))) do
+    backlogs = backlogs + 1
   end
-  for name, most in pairs({ lanes = lanes, delayed = self.listed.delayed or 0, verdict = self.listed.verdict or 0 }) do
-    local found = call('ZCARD', P .. 'listed:' .. name)
+  local expected = { backlogs = backlogs, delayed = self.listed.delayed or 0, ending = self.listed.ending or 0 }
+  for name, most in pairs(expected) do
+    local found = call('ZCARD', Key.listed(name))
     if found ~= most then
-      self:complain('%d listed under %s, there are %d', found, name, most)
+      self:report('%d listed under %s, there are %d', found, name, most)
     end
   end
 end
 
 function Audit:cancellations()
   local counts = {}
-  for _, id in ipairs(call('ZRANGE', P .. 'cancelled', 0, -1)) do
+  for _, id in ipairs(call('ZRANGE', Key.cancellations(), 0, -1)) do
     count(counts, string.match(id, '^([^/]*)/'))
   end
-  local kept = call('HGETALL', P .. 'cancelled:counts')
+  local kept = call('HGETALL', Key.cancellation_counts())
   for i = 1, #kept, 2 do
     if (counts[kept[i]] or 0) ~= tonumber(kept[i + 1]) then
-      self:complain('tenant %s has %d cancellations, counted %s', kept[i], counts[kept[i]] or 0, kept[i + 1])
+      self:report('tenant %s has %d cancellations, counted %s', kept[i], counts[kept[i]] or 0, kept[i + 1])
     end
     counts[kept[i]] = nil
   end
-  for t in pairs(counts) do
-    self:complain('tenant %s has cancellations and no count', t)
+  for tenant in pairs(counts) do
+    self:report('tenant %s has cancellations and no count', tenant)
   end
 end
 
-function Audit:letters()
+function Audit:dead_letters()
   local bytes, weights = 0, {}
-  for _, entry in ipairs(call('XRANGE', P .. 'dead', '-', '+')) do
-    local size, t = Letters.size(entry[2])
+  for _, entry in ipairs(call('XRANGE', Key.dead(), '-', '+')) do
+    local size, tenant = DeadLetter.size(entry[2])
     bytes = bytes + size
-    weights[t] = (weights[t] or 0) + size + ENTRY_BYTES
-    if not call('ZSCORE', P .. 'dead:of:' .. t, entry[1]) then
-      self:complain('dead letter %s is not among those of tenant %s', entry[1], t)
+    weights[tenant] = (weights[tenant] or 0) + size + ENTRY_BYTES
+    if not call('ZSCORE', Key.dead_of(tenant), entry[1]) then
+      self:report('dead letter %s is not among those of tenant %s', entry[1], tenant)
     end
   end
-  if bytes ~= number(call('HGET', P .. 'meta', 'dead')) then
-    self:complain('dead letters have %d bytes, counted %s', bytes, tostring(call('HGET', P .. 'meta', 'dead')))
+  if bytes ~= number(call('HGET', Key.meta(), 'dead_bytes')) then
+    self:report('dead letters have %d bytes, counted %s', bytes, tostring(call('HGET', Key.meta(), 'dead_bytes')))
   end
-  local kept = call('ZRANGE', P .. 'dead:weight', 0, -1, 'WITHSCORES')
+  local kept = call('ZRANGE', Key.dead_weight(), 0, -1, 'WITHSCORES')
   for i = 1, #kept, 2 do
     if (weights[kept[i]] or 0) ~= tonumber(kept[i + 1]) then
-      self:complain('dead letters of tenant %s weigh %d, counted %s', kept[i], weights[kept[i]] or 0, kept[i + 1])
+      self:report('dead letters of tenant %s weigh %d, counted %s', kept[i], weights[kept[i]] or 0, kept[i + 1])
     end
   end
 end
 
-function Audit:running(id, job, pending)
-  if not call('ZSCORE', P .. 'leases', id) then
-    self:complain('job %s runs without a lease', id)
+function Audit:claimed(id, job, pending)
+  if not call('ZSCORE', Key.leases(), id) then
+    self:report('job %s is claimed without a lease', id)
   end
-  if pending[job.x] ~= job.w then
-    self:complain('job %s is not pending with %s', id, job.w)
+  if pending[job.entry] ~= job.worker then
+    self:report('job %s is not pending with %s', id, job.worker)
   end
-  pending[job.x] = nil
+  pending[job.entry] = nil
   self.leases = self.leases + 1
-  if job.pm == '1' then
-    count(self.running_of, job.t)
-    if job.d ~= NO_DOMAIN then
-      count(self.running_at, job.d)
+  if job.state == State.RUNNING then
+    count(self.running_of, job.tenant)
+    if job.domain ~= NO_DOMAIN then
+      count(self.running_at, job.domain)
     end
   end
+end
+
+function Audit:tenant_counts(tenant, quota)
+  local jobs, runs = number(call('HGET', Key.tenant(tenant), 'jobs')), self.running_of[tenant] or 0
+  if jobs ~= (self.jobs_of[tenant] or 0) or quota.running ~= runs then
+    self:report(
+      'tenant %s: jobs %d, counted %d; permits %d, counted %d',
+      tenant, jobs, self.jobs_of[tenant] or 0, quota.running, runs
+    )
+  end
+  if jobs == 0 and call('TTL', Key.tenant(tenant)) < 0 then
+    self:report('tenant %s is idle, and its record has no time to live', tenant)
+  end
+end
+
+function Audit:open_priorities(tenant, quota)
+  local priorities = ''
+  for _, priority in ipairs(PRIORITIES) do
+    if call('EXISTS', Key.open_contexts(tenant, priority)) == 1 then
+      priorities = priorities .. priority
+      if not string.find(quota.open_priorities, priority, 1, true) then
+        self:report('tenant %s is open at %s, and its record is not', tenant, priority)
+      end
+    end
+  end
+  if #priorities ~= #quota.open_priorities then
+    self:report('tenant %s is open at %s, its record at %s', tenant, priorities, quota.open_priorities)
+  end
+  return priorities ~= ''
 end
 
 function Audit:tenants()
-  for t in pairs(self:keys('tenant')) do
-    local who = Tenant.read(t)
-    local jobs_, runs = number(call('HGET', P .. 'tenant:' .. t, 'n')), self.running_of[t] or 0
-    if jobs_ ~= (self.jobs_of[t] or 0) or who.run ~= runs then
-      self:complain('tenant %s: jobs %d, counted %d; permits %d, counted %d', t, jobs_, self.jobs_of[t] or 0, who.run, runs)
-    end
-    if jobs_ == 0 and call('TTL', P .. 'tenant:' .. t) < 0 then
-      self:complain('tenant %s is idle and stays for ever', t)
-    end
-    local op = ''
-    for _, p in ipairs(PRIORITIES) do
-      if call('EXISTS', P .. 'open:' .. t .. ':' .. p) == 1 then
-        op = op .. p
-        if not string.find(who.op, p, 1, true) then
-          self:complain('tenant %s is open at %s and does not know it', t, p)
-        end
-      end
-    end
-    if #op ~= #who.op then
-      self:complain('tenant %s is open at %s, and believes %s', t, op, who.op)
-    end
-    local open, active = op ~= '', call('ZSCORE', P .. 'active', t)
-    local parked = call('ZSCORE', P .. 'parked', t)
+  for tenant in pairs(self:keys(Key.tenant(''))) do
+    local quota = Tenant.read(tenant)
+    self:tenant_counts(tenant, quota)
+    local open = self:open_priorities(tenant, quota)
+    local active, parked = call('ZSCORE', Key.active(), tenant), call('ZSCORE', Key.parked(), tenant)
     if open and not active and not parked then
-      self:complain('tenant %s has work and no place', t)
+      self:report('tenant %s has work, and is neither active nor parked', tenant)
     elseif active and (not open or parked) then
-      self:complain('tenant %s is active, open %s, parked %s', t, tostring(open), tostring(parked))
-    elseif (parked and true or false) ~= (who.pk and true or false) then
-      self:complain('tenant %s is parked only half', t)
-    elseif who.pk == 'c' and who.run < who.concurrency then
-      self:complain('tenant %s is parked with permits to spare', t)
-    elseif who.pk == 'r' and not call('ZSCORE', P .. 'timers', 't' .. t) then
-      self:complain('tenant %s is throttled for ever', t)
+      self:report('tenant %s is active, open %s, parked %s', tenant, tostring(open), tostring(parked))
+    elseif (parked and true or false) ~= (quota.parked and true or false) then
+      self:report('tenant %s is parked only half', tenant)
+    elseif quota.parked == 'concurrency' and quota.running < quota.concurrency then
+      self:report('tenant %s is parked with permits to spare', tenant)
+    elseif quota.parked == 'rate' and not call('ZSCORE', Key.timers(), 't' .. tenant) then
+      self:report('tenant %s is throttled for ever', tenant)
     end
-    self.jobs_of[t] = nil
+    self.jobs_of[tenant] = nil
   end
-  for t in pairs(self.jobs_of) do
-    self:complain('tenant %s has jobs and no record', t)
+  for tenant in pairs(self.jobs_of) do
+    self:report('tenant %s has jobs and no record', tenant)
   end
 end
 
 function Audit:domains()
-  for name in pairs(self:keys('domain')) do
-    local d, is_list = string.match(name, '^(.*):parked$'), true
-    if not d then
-      d, is_list = name, false
-    end
-    if not is_list then
-      local who, jobs_ = Domain.read(d), number(call('HGET', P .. 'domain:' .. d, 'n'))
-      if jobs_ ~= (self.jobs_at[d] or 0) or who.run ~= (self.running_at[d] or 0) then
-        self:complain('domain %s: jobs %d, permits %d, counted %d', d, jobs_, who.run, self.running_at[d] or 0)
+  for name in pairs(self:keys(Key.domain(''))) do
+    if not string.match(name, ':parked$') then
+      local quota, jobs = Domain.read(name), number(call('HGET', Key.domain(name), 'jobs'))
+      if jobs ~= (self.jobs_at[name] or 0) or quota.running ~= (self.running_at[name] or 0) then
+        self:report('domain %s: jobs %d, permits %d, counted %d', name, jobs, quota.running, self.running_at[name] or 0)
       end
-      if jobs_ == 0 and call('TTL', P .. 'domain:' .. d) < 0 then
-        self:complain('domain %s is idle and stays for ever', d)
+      if jobs == 0 and call('TTL', Key.domain(name)) < 0 then
+        self:report('domain %s is idle, and its record has no time to live', name)
       end
-      local waits = call('EXISTS', P .. 'domain:' .. d .. ':parked') == 1
-      if waits and who.run < who.concurrency and not call('ZSCORE', P .. 'timers', 'd' .. d) then
-        self:complain('lanes wait for domain %s, which is free', d)
+      local waits = call('EXISTS', Key.parked_backlogs(name)) == 1
+      if waits and quota.running < quota.concurrency and not call('ZSCORE', Key.timers(), 'd' .. name) then
+        self:report('backlogs wait for domain %s, which is free', name)
       end
     end
   end
 end
 
 function Audit:contexts()
-  for name in pairs(self:keys('ctx')) do
-    local t, c, p = string.match(name, '^([^/]*)/([^:]*):(.)$')
-    local open = call('ZSCORE', P .. 'open:' .. t .. ':' .. p, c)
-    local f = Context.profile(c)
-    if f and not call('ZSCORE', P .. 'sets:' .. t .. '/' .. f, c) then
-      self:complain('context %s has work, and its profile does not know it', name)
+  for name in pairs(self:keys(Key.context_named(''))) do
+    local tenant, context, priority = string.match(name, '^([^/]*)/([^:]*):(.)$')
+    local open = call('ZSCORE', Key.open_contexts(tenant, priority), context)
+    local profile = Context.profile(context)
+    if profile and not call('ZSCORE', Key.profile_contexts(tenant, profile), context) then
+      self:report('context %s has work, and is not among those of its profile', name)
     end
-    local held = f and Profile.is_held(t, f)
-    if held and (open or not call('ZSCORE', P .. 'held:' .. t, c) or not call('ZSCORE', P .. 'waiting', t .. '/' .. c)) then
-      self:complain('context %s is held and not waiting for its holder', name)
+    local held = profile and Profile.is_held(tenant, profile)
+    local waits = call('ZSCORE', Key.held_contexts(tenant), context)
+      and call('ZSCORE', Key.waiting_contexts(), tenant .. '/' .. context)
+    if held and (open or not waits) then
+      self:report('context %s is held, and does not wait for its holder', name)
     elseif not held and not open then
-      self:complain('context %s has work and is not open', name)
+      self:report('context %s has work and is not open', name)
     end
   end
-  for name in pairs(self:keys('sets')) do
-    local t = string.match(name, '^[^/]*')
-    for _, c in ipairs(call('ZRANGE', P .. 'sets:' .. name, 0, -1)) do
-      if not Context.has_work(t, c) then
-        self:complain('profile %s believes that %s has work', name, c)
+end
+
+function Audit:profiles()
+  for name in pairs(self:keys(Key.profile_contexts_named(''))) do
+    local tenant = string.match(name, '^[^/]*')
+    for _, context in ipairs(call('ZRANGE', Key.profile_contexts_named(name), 0, -1)) do
+      if not Context.has_work(tenant, context) then
+        self:report('profile %s lists %s, which has no work', name, context)
       end
     end
   end
-  for name in pairs(self:keys('profile')) do
-    if not call('ZSCORE', P .. 'locks', name) then
-      self:complain('profile %s is locked for ever', name)
+  for name in pairs(self:keys(Key.profile_named(''))) do
+    if not call('ZSCORE', Key.profile_locks(), name) then
+      self:report('profile %s is locked for ever', name)
     end
   end
 end
@@ -267,14 +290,16 @@ local function audit()
     faults = {}, jobs_of = {}, jobs_at = {}, running_of = {}, running_at = {}, leases = 0, listed = {},
   }, Audit)
   self:jobs()
-  if call('ZCARD', P .. 'leases') ~= self.leases or call('XLEN', P .. 'ready') ~= self.leases then
-    self:complain('%d run, %d leases, %d entries', self.leases, call('ZCARD', P .. 'leases'), call('XLEN', P .. 'ready'))
+  local leases, entries = call('ZCARD', Key.leases()), call('XLEN', Key.ready())
+  if leases ~= self.leases or entries ~= self.leases then
+    self:report('%d claimed jobs, %d leases, %d entries', self.leases, leases, entries)
   end
   self:tenants()
   self:domains()
   self:contexts()
-  self:indexes()
+  self:profiles()
+  self:listings()
   self:cancellations()
-  self:letters()
+  self:dead_letters()
   return self.faults
 end

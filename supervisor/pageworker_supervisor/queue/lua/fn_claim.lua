@@ -1,170 +1,187 @@
--- claim: the next jobs for one worker, in the order of fairness, as far as it has places for them.
+-- claim: the next jobs for one worker, in the order of fairness, as far as it has capacity for them.
+--   request: worker, nonce, limit, runner_slots, pages_per_runner, quiet,
+--     contexts: list of tenant, context, free_pages, idle, refused (see claim_capacity.lua)
+--   reply: a map, then the body of each lease
+--     leases: list of ref, context, token, attempts_used, crashes, fence, ending, queued_ms, total_ms, past_attempts,
+--       priority, begins_within_ms (absent where they do not apply)
+--     wanted: list of tenant, context: contexts that are next in fairness and have no place on this worker
+--     look_again_ms: until time brings something; absent: never
+--     lost_profiles: list of tenant, profile: named as held, but not held (any more)
+--     runner_slots: slots that are left
 --
--- ARGV: worker, nonce, limit, rooms, pages a room, quiet (0 or 1), then for each warm context:
--- tenant, context, free pages, idle (1: taking a job there uses up a room; 2: it has no runner, its jobs are answered).
--- Replies: leases, wanted contexts, milliseconds until time brings something (-1 never), profiles not held (any
--- more), rooms left.
---
--- The nonce makes it repeatable: the same call again brings the same leases.
+-- The nonce makes the call repeatable: the same call again brings the same leases.
 
-local VERDICTS_AT_MOST = 16
+local ENDING_PER_CALL = 16
 local REPLAY_MS = 60000
-local WANTED = 4
+local WANTED_PER_CALL = 4
 
--- One step for the tenant whose turn it is: a lease, or a lane out of the way, or the tenant out of this call.
-function Claim:serve(t, start)
-  local who = Tenant.read(t)
-  if Limits.barred(who) then
-    Tenant.settle(t)
-    self.barred[t] = true
+-- One step for the tenant that is next: a lease, or a backlog out of the way, or the tenant out of this call.
+function Claim:serve_tenant(tenant, start)
+  local quota = Tenant.read(tenant)
+  if Limits.throttled(quota) then
+    Tenant.reschedule(tenant)
+    self.skipped[tenant] = true
     return
   end
-  local there, several = self:choices(t, who.op, self.rooms)
-  if not next(there) then
-    self.barred[t] = true
+  local candidates, several = self:candidates(tenant, quota.open_priorities, self.slots)
+  if not next(candidates) then
+    self.skipped[tenant] = true
     return
   end
-  local p, turns = Tenant.turn(who.rr, there)
-  local c = there[p]
-  local lanes = call('ZRANGE', Context.key(t, c, p), 0, 1)
-  local d = lanes[1]
-  if not d then
-    error('context without a lane: ' .. Context.key(t, c, p))
+  local priority, credits = Tenant.next_priority(quota.priority_credits, candidates)
+  local context = candidates[priority]
+  local domains = call('ZRANGE', Key.context(tenant, context, priority), 0, 1)
+  local domain = domains[1]
+  if not domain then
+    error('a context has no backlog: ' .. Key.context(tenant, context, priority))
   end
-  local domain = nil
-  if d ~= NO_DOMAIN then
-    domain = Domain.read(d)
-    local why, at = Limits.barred(domain)
-    if why then
+  local domain_quota = nil
+  if domain ~= NO_DOMAIN then
+    domain_quota = Domain.read(domain)
+    local reason, at = Limits.throttled(domain_quota)
+    if reason then
       self.budget = self.budget - 1
-      Domain.park(t, c, d, why, at)
+      Domain.park(tenant, context, domain, reason, at)
       return
     end
   end
   local id, job
-  id, job, self.budget = Lane.pop(t, c, d, p, self.budget)
-  local place = self:find(t, c)
-  if id and job.k and Context.profile(c) and place and place.free < self.pages and not place.refused then
-    -- It must run alone. Nothing else enters this context before it is empty.
-    Lane.unpop(id, job)
+  id, job, self.budget = Backlog.pop(tenant, context, domain, priority, self.budget)
+  local place = self:find_place(tenant, context)
+  if id and job.crashes and Context.profile(context) and place and place.free < self.pages and not place.refused then
+    -- The job must run alone: no other job enters this context before it is empty.
+    Backlog.unpop(id, job)
     place.free = 0
     return
   end
-  self:turn_over(t, c, d, p, #lanes > 1, several[p] or self.rivals[t] or self.rooms == 0)
+  local many_contexts = several[priority] or self.has_profile[tenant] or self.slots == 0
+  self:rotate(tenant, context, domain, priority, #domains > 1, many_contexts)
   if id then
-    who.rr = turns
-    self:grant(who, start, c, domain, id, job, place)
+    quota.priority_credits = credits
+    self:grant(quota, start, context, domain_quota, id, job, place)
   end
 end
 
--- The lane and the context had their turn. Whoever is alone is always next.
-function Claim:turn_over(t, c, d, p, lanes, contexts)
-  if call('EXISTS', Lane.key(t, c, d, p)) == 0 then
-    Context.drop_lane(t, c, d, p)
-    Listing.remove_lane(t, c, d, p)
-  elseif lanes or Context.profile(c) then
-    call('ZADD', Context.key(t, c, p), 'XX', Shard.stamp(), d)
+-- The backlog and the context were served: they go to the end of their orders. One that is alone stays where it is.
+function Claim:rotate(tenant, context, domain, priority, many_domains, many_contexts)
+  if call('EXISTS', Key.backlog(tenant, context, domain, priority)) == 0 then
+    Context.drop_backlog(tenant, context, domain, priority)
+    Listing.remove_backlog(tenant, context, domain, priority)
+  elseif many_domains or Context.profile(context) then
+    call('ZADD', Key.context(tenant, context, priority), 'XX', Shard.stamp(), domain)
   end
-  if contexts then
-    call('ZADD', P .. 'open:' .. t .. ':' .. p, 'XX', Shard.stamp(), c)
+  if many_contexts then
+    call('ZADD', Key.open_contexts(tenant, priority), 'XX', Shard.stamp(), context)
   end
 end
 
-function Claim:grant(who, start, c, domain, id, job, place)
-  local t = who.name
-  Limits.take(who)
-  who.v = start + 1 / who.weight
-  if who.rate > 0 then
-    call('HSET', P .. 'tenant:' .. t, 'run', who.run, 'v', who.v, 'rr', who.rr, 'tk', who.tk, 'ts', who.ts)
+local function write_quota(quota)
+  if quota.rate > 0 then
+    call(
+      'HSET', Key.tenant(quota.name),
+      'running', quota.running, 'virtual_time', quota.virtual_time, 'priority_credits', quota.priority_credits,
+      'tokens', quota.tokens, 'tokens_at', quota.tokens_at
+    )
   else
-    call('HSET', P .. 'tenant:' .. t, 'run', who.run, 'v', who.v, 'rr', who.rr)
-  end
-  call('ZADD', P .. 'active', 'XX', who.v, t)
-  if domain then
-    Domain.take(domain)
-  end
-  local fence = self:settle_in(t, c, place, job.k)
-  local f = Context.profile(c)
-  if f and not (place and place.refused) then
-    Profile.take(t, f, c)
-  end
-  if self.start[t] then
-    self.start[t] = who.v
-  end
-  self.virtual = max(self.virtual or 0, start)
-  if job.e then
-    call('ZREM', P .. 'expiry', id)
-  end
-  self:lease(id, job, '1', fence)
-  if Limits.barred(who) then
-    Tenant.settle(t)
-    self.barred[t] = true
+    call(
+      'HSET', Key.tenant(quota.name),
+      'running', quota.running, 'virtual_time', quota.virtual_time, 'priority_credits', quota.priority_credits
+    )
   end
 end
 
--- The pending entry is the lease; everything else about it hangs on the token. The entry's id is the counter in the
--- token, the nonce keeps it apart from tokens that a failover took back.
-function Claim:lease(id, job, permits, fence)
-  job.x = call('XADD', P .. 'ready', '*', 'job', id)
-  job.tok = job.x .. '-' .. self.nonce
-  job.pm, job.pf = permits, fence
-  call(
-    'HSET', P .. 'job:' .. id,
-    's', 'r', 'tok', job.tok, 'w', self.worker, 'x', job.x, 'st', NOW, 'pm', permits, 'pf', fence
+-- Lease a job that was taken from its backlog: permits, slot, profile, lease.
+function Claim:grant(quota, start, context, domain_quota, id, job, place)
+  local tenant = quota.name
+  Limits.take_permit(quota)
+  quota.virtual_time = start + 1 / quota.weight
+  write_quota(quota)
+  call('ZADD', Key.active(), 'XX', quota.virtual_time, tenant)
+  if domain_quota then
+    Domain.take_permit(domain_quota)
+  end
+  local fence = self:assign_slot(tenant, context, place, job.crashes)
+  local profile = Context.profile(context)
+  if profile and not (place and place.refused) then
+    Profile.start_job(tenant, profile, context)
+  end
+  if self.queue_start[tenant] then
+    self.queue_start[tenant] = quota.virtual_time
+  end
+  self.virtual_time = max(self.virtual_time or 0, start)
+  if job.expires_at then
+    call('ZREM', Key.expiry(), id)
+  end
+  self:add_lease(id, job, fence)
+  if Limits.throttled(quota) then
+    Tenant.reschedule(tenant)
+    self.skipped[tenant] = true
+  end
+end
+
+-- The pending entry of `ready` is the lease; everything else about it depends on the token. The entry's id is the counter
+-- in the token. The nonce keeps the token apart from tokens that a failover took back.
+function Claim:add_lease(id, job, fence)
+  job.entry = call('XADD', Key.ready(), '*', 'job', id)
+  job.token = job.entry .. '-' .. self.nonce
+  job.fence = fence
+  Job.transition(
+    id, job, Event.CLAIM,
+    'token', job.token, 'worker', self.worker, 'entry', job.entry, 'started_at', NOW, 'fence', fence or ''
   )
   self.leases[#self.leases + 1] = { id, job }
 end
 
 -- Jobs that only need their result written take no page.
-function Claim:take_verdicts()
-  for _ = 1, VERDICTS_AT_MOST do
-    local id = call('LPOP', P .. 'verdicts')
+function Claim:claim_ending()
+  for _ = 1, ENDING_PER_CALL do
+    local id = call('LPOP', Key.ending())
     if not id then
       return
     end
     local job = Job.read(id)
-    if job and job.s == 'v' then
-      Listing.remove('verdict', id)
-      self:lease(id, job, '0', '')
+    if job and job.state == State.ENDING then
+      Listing.remove('ending', id)
+      self:add_lease(id, job, nil)
     end
   end
   self.more = true
 end
 
--- Read what was added, so that it is pending with this worker; and note until when.
-function Claim:pend()
-  local ready, own, due, ids = P .. 'ready', {}, {}, {}
+-- Read the entries that were added, so that they are pending with this worker, and note when each lease expires.
+function Claim:record_leases()
+  local ready, own, due, ids = Key.ready(), {}, {}, {}
   for i, lease in ipairs(self.leases) do
-    own[lease[2].x] = true
+    own[lease[2].entry] = true
     ids[i] = lease[1]
     due[2 * i - 1], due[2 * i] = NOW + LEASE_MS, lease[1]
   end
-  call('ZADD', P .. 'leases', unpack(due))
-  call('ZADD', P .. 'workers', NOW, self.worker)
-  call('SET', P .. 'claimed:' .. self.worker, self.nonce .. ' ' .. table.concat(ids, ' '), 'PX', REPLAY_MS)
+  call('ZADD', Key.leases(), unpack(due))
+  call('ZADD', Key.workers(), NOW, self.worker)
+  call('SET', Key.last_claim(self.worker), self.nonce .. ' ' .. table.concat(ids, ' '), 'PX', REPLAY_MS)
   local read = redis.pcall('XREADGROUP', 'GROUP', GROUP, self.worker, 'STREAMS', ready, '>')
   if type(read) == 'table' and read.err then
-    local ms, n = string.match(self.leases[1][2].x, '^(%d+)-(%d+)$')
+    local ms, n = string.match(self.leases[1][2].entry, '^(%d+)-(%d+)$')
     local before = n ~= '0' and ms .. '-' .. (tonumber(n) - 1) or (tonumber(ms) - 1) .. '-18446744073709551615'
     call('XGROUP', 'CREATE', ready, GROUP, before)
     read = call('XREADGROUP', 'GROUP', GROUP, self.worker, 'STREAMS', ready, '>')
   end
   for _, entry in ipairs(#read[1][2] > #ids and read[1][2] or {}) do
-    if not own[entry[1]] then -- no claim made it: nobody owns it
+    if not own[entry[1]] then -- no claim added it, so no worker owns it
       call('XACK', ready, GROUP, entry[1])
       call('XDEL', ready, entry[1])
     end
   end
 end
 
--- Contexts of profiles that are open here with other hosts, and that have work.
-function Claim:other_sets()
+-- Contexts with work of profiles that this worker holds with other hosts.
+function Claim:other_profile_contexts()
   local found = {}
-  for t, places in pairs(self.mine) do
+  for tenant, places in pairs(self.places) do
     for _, place in ipairs(places) do
-      for _, c in ipairs(place.f and place.free >= 0 and Profile.contexts(t, place.f) or {}) do
-        if c ~= place.c and not call('HGET', P .. 'tenant:' .. t, 'pk') then
-          found[#found + 1] = { t, c }
+      for _, context in ipairs(place.profile and place.free >= 0 and Profile.contexts(tenant, place.profile) or {}) do
+        if context ~= place.context and not Tenant.is_parked(tenant) then
+          found[#found + 1] = { tenant = tenant, context = context }
         end
       end
     end
@@ -173,19 +190,19 @@ function Claim:other_sets()
 end
 
 -- Contexts that are next in fairness and have no place on this worker. A claim that brought all it asked for is followed
--- by another at once, which tells.
+-- by another one at once, which looks for them.
 function Claim:wanted()
-  local wanted = self.quiet and {} or self:other_sets()
-  if self.rooms > 0 or self.quiet or (#self.leases > 0 and #self.leases >= self.limit) then
+  local wanted = self.quiet and {} or self:other_profile_contexts()
+  if self.slots > 0 or self.quiet or (#self.leases > 0 and #self.leases >= self.limit) then
     return wanted
   end
-  for _, t in ipairs(call('ZRANGE', P .. 'active', 0, WANTED - 1)) do
-    local who = Tenant.read(t)
-    local there = self:choices(t, who.op, 1)
-    if next(there) then
-      local p = Tenant.turn(who.rr, there)
-      if not self:find(t, there[p]) then
-        wanted[#wanted + 1] = { t, there[p] }
+  for _, tenant in ipairs(call('ZRANGE', Key.active(), 0, WANTED_PER_CALL - 1)) do
+    local quota = Tenant.read(tenant)
+    local candidates = self:candidates(tenant, quota.open_priorities, 1)
+    if next(candidates) then
+      local priority = Tenant.next_priority(quota.priority_credits, candidates)
+      if not self:find_place(tenant, candidates[priority]) then
+        wanted[#wanted + 1] = { tenant = tenant, context = candidates[priority] }
       end
     end
   end
@@ -194,97 +211,119 @@ end
 
 function Claim:close()
   if #self.leases > 0 then
-    self:pend()
+    self:record_leases()
   end
-  if self.virtual then
-    call('HSET', P .. 'meta', 'v', max(self.virtual, number(call('HGET', P .. 'meta', 'v'))))
+  if self.virtual_time then
+    local kept = number(call('HGET', Key.meta(), 'virtual_time'))
+    call('HSET', Key.meta(), 'virtual_time', max(self.virtual_time, kept))
   end
-  if self.rooms > 0 and #self.leases < self.limit and not self.quiet then
-    Profile.ask(self.worker)
+  if self.slots > 0 and #self.leases < self.limit and not self.quiet then
+    Profile.ask_holders(self.worker)
   end
-  if #self.leases > 0 or self.rooms == 0 then
-    Wakes.pass_on(self.full)
+  if #self.leases > 0 or self.slots == 0 then
+    Wakeup.pass_wakeup(self.full)
   end
-  Wakes.flush_rest(self.worker)
+  Wakeup.flush_rest(self.worker)
 end
 
--- Milliseconds until the worker should look again by itself.
-function Claim:soon()
+-- Milliseconds until the worker should look again by itself; nil: never.
+function Claim:look_again_ms()
   if self.budget <= 0 or self.more then
     return 0
   end
   local at = 0
   if #self.leases >= self.limit then
-    -- Another claim follows one that brought all it asked for. A worker that is full ends what expires.
-    at = self.limit == 0 and Timers.head('expiry') or 0
+    -- Another claim follows one that brought all it asked for. A worker without capacity ends jobs that expire.
+    at = self.limit == 0 and Timer.head(Key.expiry()) or 0
   else
-    at = Timers.next()
+    at = Timer.next()
   end
-  return at == 0 and -1 or max(0, at - NOW)
+  return at ~= 0 and max(0, at - NOW) or nil
 end
 
 local function lease_row(id, job)
   return {
-    id, job.c, job.tok, Job.body(id), number(job.a), number(job.k), job.pf, job.pm == '0' and job.vd or '',
-    NOW - number(job.qa or job.at), NOW - number(job.at), job.hist or '', job.p, Job.begins_within(job) or '',
+    ref = id,
+    context = job.context,
+    token = job.token,
+    attempts_used = number(job.attempts_used),
+    crashes = number(job.crashes),
+    fence = job.fence and job.fence ~= '' and tonumber(job.fence) or nil,
+    ending = job.state == State.FINISHING and job.ending or nil,
+    queued_ms = NOW - number(job.queued_at or job.pushed_at),
+    total_ms = NOW - number(job.pushed_at),
+    past_attempts = job.past_attempts or nil,
+    priority = job.priority,
+    begins_within_ms = Job.begins_within(job),
   }
 end
 
-function Claim:reply()
-  local rows = {}
-  for i, lease in ipairs(self.leases) do
+-- The map and the bodies. Bodies are opaque bytes, so they are not part of the map.
+local function claim_reply(leases, fields)
+  local rows, reply = {}, { '' }
+  for i, lease in ipairs(leases) do
     rows[i] = lease_row(lease[1], lease[2])
+    reply[i + 1] = Job.body(lease[1])
   end
-  return { rows, self:wanted(), self:soon(), self.lost, self.rooms }
+  fields.leases = rows
+  reply[1] = cmsgpack.pack(fields)
+  return reply
 end
 
--- The same call again: its reply was lost. What else there is, the next claim finds: it is due at once.
+-- The same call again, because its reply was lost. The next claim, which is due at once, finds everything else.
 function Claim.replay(worker, nonce)
-  local text = call('GET', P .. 'claimed:' .. worker)
+  local text = call('GET', Key.last_claim(worker))
   if not text or string.sub(text, 1, #nonce + 1) ~= nonce .. ' ' then
     return nil
   end
-  local rows = {}
+  Shard.read_clock()
+  local leases = {}
   for id in string.gmatch(string.sub(text, #nonce + 2), '%S+') do
     local job = Job.read(id)
-    if job and job.tok and string.sub(job.tok, -#nonce - 1) == '-' .. nonce then
-      rows[#rows + 1] = lease_row(id, job)
+    if job and job.token and string.sub(job.token, -#nonce - 1) == '-' .. nonce then
+      leases[#leases + 1] = { id, job }
     end
   end
-  return { rows, {}, 0, {}, 0 }
+  return claim_reply(leases, { look_again_ms = 0, runner_slots = 0 })
 end
 
--- True where the shard has nothing that any claim could change: idle workers ask often, and shall cost little.
-function Claim.is_quiet(argv)
-  for at = 7, #argv, 4 do
-    if Context.profile(argv[at + 1]) then
+-- True where no claim could change anything in the shard: idle workers claim often, which must cost little.
+function Claim.is_shard_quiet(request)
+  for _, capacity in ipairs(request.contexts) do
+    if Context.profile(capacity.context) then
       return false
     end
   end
   return call(
-    'EXISTS', P .. 'active', P .. 'verdicts', P .. 'delayed', P .. 'timers', P .. 'expiry', P .. 'locks'
+    'EXISTS', Key.active(), Key.ending(), Key.delayed(), Key.timers(), Key.expiry(), Key.profile_locks()
   ) == 0
 end
 
-local function claim(argv)
-  local replayed = Claim.replay(argv[1], argv[2])
+local function claim(request)
+  local replayed = Claim.replay(request.worker, request.nonce)
   if replayed then
     return replayed
   end
-  if Claim.is_quiet(argv) then
-    return { {}, {}, -1, {}, tonumber(argv[4]) }
+  if Claim.is_shard_quiet(request) then
+    return claim_reply({}, { runner_slots = request.runner_slots })
   end
+  Shard.read_clock()
   advance()
-  local self = Claim.open(argv)
-  self:take_verdicts()
+  local self = Claim.open(request)
+  self:claim_ending()
   self.limit = self.limit + #self.leases
   while #self.leases < self.limit and self.budget > 0 do
-    local t, start = self:next_tenant()
-    if not t then
+    local tenant, start = self:next_tenant()
+    if not tenant then
       break
     end
-    self:serve(t, start)
+    self:serve_tenant(tenant, start)
   end
   self:close()
-  return self:reply()
+  return claim_reply(self.leases, {
+    wanted = self:wanted(),
+    look_again_ms = self:look_again_ms(),
+    lost_profiles = self.lost_profiles,
+    runner_slots = self.slots,
+  })
 end

@@ -1,91 +1,103 @@
--- enqueue: ARGV: for each job 15 values: id, tenant, priority, context, domain, delay (ms, ''),
--- not before (ms), expires (ms), attempts used, tenant's limits, domain's limits, body, push, callback ('' none),
--- how long it waited already (ms).
--- Replies for each: 1 queued; 0 known already; 2 it has ended, and its result is promised to this push's callback.
+-- Jobs come in.
+--
+-- enqueue
+--   request: jobs: list of a new job, as written by `queue/new_job.py`:
+--     ref, tenant, priority, context, domain, body, push
+--     delay_ms or not_before_ms   run no earlier (optional)
+--     expires_at_ms               (optional)
+--     attempts_used, waited_ms    how long it was on its way into the queue
+--     tenant_limits, domain_limits
+--     callback_url                gets the stored result if the job has ended already (optional)
+--   reply: list of `queued`, `known` (the id has a job), `answered` (its job has ended; the result goes to the callback)
+-- set_limits
+--   request: tenants, domains: limits by name (both optional)
 
-local TICKET = 15
-
--- `cancelled`: its cancellation was acknowledged before it came.
-local function enqueue_one(argv, at, cancelled)
-  local id = argv[at]
-  local job = { t = argv[at + 1], p = argv[at + 2], c = argv[at + 3], d = argv[at + 4] }
-  local pushed, expires = NOW - tonumber(argv[at + 14]), tonumber(argv[at + 7])
-  local due = pushed
-  if argv[at + 5] ~= '' then
-    due = pushed + tonumber(argv[at + 5])
-  elseif argv[at + 6] ~= '' then
-    due = tonumber(argv[at + 6])
+-- `cancelled`: the job's cancellation was acknowledged before the job came.
+local function add_job(new, cancelled)
+  local id = new.ref
+  local job = {
+    state = State.NEW, tenant = new.tenant, priority = new.priority, context = new.context, domain = new.domain,
+  }
+  local pushed_at = NOW - new.waited_ms
+  local due = pushed_at
+  if new.delay_ms then
+    due = pushed_at + new.delay_ms
+  elseif new.not_before_ms then
+    due = new.not_before_ms
   end
   call(
-    'HSET', P .. 'job:' .. id,
-    't', job.t, 'p', job.p, 'c', job.c, 'd', job.d, 'at', pushed, 'a', argv[at + 8], 'pu', argv[at + 12]
+    'HSET', Key.job(id),
+    'tenant', job.tenant, 'priority', job.priority, 'context', job.context, 'domain', job.domain,
+    'pushed_at', pushed_at, 'attempts_used', new.attempts_used, 'push', new.push
   )
-  call('SET', P .. 'body:' .. id, argv[at + 11])
-  call('HINCRBY', P .. 'meta', 'jobs', 1)
-  Tenant.enrol(job.t)
-  Tenant.limit(job.t, argv[at + 9])
-  if job.d ~= NO_DOMAIN then
-    Domain.enrol(job.d)
-    Domain.limit(job.d, argv[at + 10])
+  call('SET', Key.body(id), new.body)
+  call('HINCRBY', Key.meta(), 'jobs', 1)
+  Tenant.add_job(job.tenant)
+  Tenant.set_limits(job.tenant, new.tenant_limits)
+  if job.domain ~= NO_DOMAIN then
+    Domain.add_job(job.domain)
+    Domain.set_limits(job.domain, new.domain_limits)
   end
-  if expires then
-    call('HSET', P .. 'job:' .. id, 'e', expires)
-    Job.expire_at(id, expires)
+  if new.expires_at_ms then
+    call('HSET', Key.job(id), 'expires_at', new.expires_at_ms)
+    Job.expire_at(id, new.expires_at_ms)
   end
   if cancelled then
-    Job.condemn(id, 'cancelled')
+    Job.mark_ending(id, job, Event.CANCEL, 'cancelled')
   elseif due > NOW then
-    Job.delay(id, job, due)
+    Job.delay(id, job, Event.ENQUEUE_LATER, due)
   else
-    Lane.push(id, job, false, max(pushed, due))
+    Backlog.push(id, job, Event.ENQUEUE, false, max(pushed_at, due))
   end
 end
 
--- A push of an id whose job has ended: the result once more, to this push's own callback. True where it is promised.
-local function answer_again(id, t, push, url)
-  if Push.remember(P .. 'repeated', push) == 'same' then
+-- The job of this id has ended: send the stored result to this push's own callback. False: it was sent before, or there is
+-- no callback or no result.
+local function answer_again(new)
+  if Push.remember(Key.repeated(), new.push) == 'same' then
     return false
   end
-  local event = { event = 'duplicate', job_id = Job.own_id(id), tenant_id = t, at = rfc3339(NOW) }
-  call('PUBLISH', PREFIX .. ':events:' .. t, cjson.encode(event))
-  return Outbox.promise_again(push, id, url)
+  local event = { event = 'duplicate', job_id = Job.own_id(new.ref), tenant_id = new.tenant, at = rfc3339(NOW) }
+  call('PUBLISH', PREFIX .. ':events:' .. new.tenant, cjson.encode(event))
+  return Outbox.add_stored(new.push, new.ref, new.callback_url)
 end
 
-local function enqueue(argv)
-  local reply, any_cancelled = {}, Cancellation.any()
-  for at = 1, #argv, TICKET do
-    local id, push = argv[at], argv[at + 12]
-    if call('EXISTS', P .. 'job:' .. id) == 1 then
-      reply[#reply + 1] = 0
-    else
-      local token, earlier, free = Push.ended(id)
-      local same = token and Push.is_same(earlier, push)
-      if not token or (free and not same) then
-        enqueue_one(argv, at, any_cancelled and Cancellation.take(id))
-        reply[#reply + 1] = 1
-      else
-        -- Of a rejected job nobody can tell a second reading from a second push: better told twice than not at all.
-        local told = (free or not same) and earlier ~= push and answer_again(id, argv[at + 1], push, argv[at + 13])
-        reply[#reply + 1] = told and 2 or 0
-      end
-    end
+local function enqueue_one(new, any_cancelled)
+  if call('EXISTS', Key.job(new.ref)) == 1 then
+    return 'known'
   end
-  Wakes.flush()
+  local token, earlier, free = Push.ended(new.ref)
+  local same = token and Push.is_same(earlier, new.push)
+  if not token or (free and not same) then
+    add_job(new, any_cancelled and Cancellation.take(new.ref))
+    return 'queued'
+  end
+  -- A second reading of a rejected job cannot be told from a second push. Better two answers than none.
+  local answered = (free or not same) and earlier ~= new.push and answer_again(new)
+  return answered and 'answered' or 'known'
+end
+
+local function enqueue(request)
+  local reply, any_cancelled = {}, Cancellation.any()
+  for i, new in ipairs(request.jobs) do
+    reply[i] = enqueue_one(new, any_cancelled)
+  end
+  Wakeup.flush()
   return reply
 end
 
--- set_limits: ARGV: 't' or 'd', name, limits; repeated.
-local function set_limits(argv)
-  for at = 1, #argv, 3 do
-    local noun, key = Tenant, P .. 'tenant:' .. argv[at + 1]
-    if argv[at] == 'd' then
-      noun, key = Domain, P .. 'domain:' .. argv[at + 1]
-    end
-    -- Limits of nobody are not kept: they come again with the next job.
-    if call('EXISTS', key) == 1 then
-      noun.limit(argv[at + 1], argv[at + 2])
+local function set_limits(request)
+  -- Limits of a tenant or domain without jobs are not stored: they come again with the next job.
+  for tenant, limits in pairs(request.tenants or {}) do
+    if call('EXISTS', Key.tenant(tenant)) == 1 then
+      Tenant.set_limits(tenant, limits)
     end
   end
-  Wakes.flush()
+  for domain, limits in pairs(request.domains or {}) do
+    if call('EXISTS', Key.domain(domain)) == 1 then
+      Domain.set_limits(domain, limits)
+    end
+  end
+  Wakeup.flush()
   return 'OK'
 end

@@ -1,174 +1,153 @@
 -- The end of a job: its one result, stored together with the promise to deliver it.
+--
+-- finish
+--   request: retention, jobs: list of
+--     ref, token, status, result
+--     callback_url  (optional)
+--     dead_letter   JSON of the last error and the attempts (optional)
+--     events        list of JSON to publish
+--   reply: list of `stored` (this is the job's result), `lost` (the lease is not the caller's), `cancelled` (nothing was
+--     stored: a cancellation was acknowledged before, and the job must end as `cancelled`)
+-- reject
+--   request: retention, push, text, reason, letter; ref, tenant, result, callback_url, event (optional: what the text
+--     names itself, where that could be read)
+--   The same text within ten minutes is one dead letter. An id that is used keeps what it has; one that is not stays free.
+--   reply: 1 if the result is the one that is stored, else 0
+-- cancel
+--   request: ref, memory_ms: how long the cancellation is remembered where the job is not known
+--   reply: `cancelled`, `cancelling` (its worker is told), `awaited` (not known; should it come, it is cancelled),
+--     `finished` (it has its result, or only that is left to be written), `unknown` (no such job, and no room to remember)
+--   After any of the first three the job ends as `cancelled`.
+--
+-- retention: result_ttl_ms, stream_length, dead_length, dead_bytes, result_key (true: write the key of the result; on a
+-- Cluster keys without a hash tag are on other nodes: the result then waits in `kept:<job>` until the caller, or the outbox
+-- should the caller die, writes that key).
 
--- How results are kept. `key` 0: keys without a hash tag are on other nodes (Redis Cluster); the result waits in
--- `kept:<id>`, and whoever finishes (or the outbox, should that one die) writes the key of the result.
-local function terms(argv, at)
-  return {
-    ttl = tonumber(argv[at]),
-    length = argv[at + 1],
-    dead_length = tonumber(argv[at + 2]),
-    dead_bytes = tonumber(argv[at + 3]),
-    key = argv[at + 4] == '1',
-  }
-end
-
--- `<prefix>:result:<tenant>:<id>`.
+-- `<prefix>:result:<tenant>:<id>`, a public key.
 local function result_key(id)
   return PREFIX .. ':result:' .. string.gsub(id, '/', ':', 1)
 end
 
--- A promise is named by the token (or the digest of the rejected text) that made it.
-function Outbox.promise(name, id, url, result, put)
+-- An outbox entry is named by the token (or the digest of the rejected text) that made it.
+function Outbox.add(name, id, url, result, put_result)
   call(
-    'HSET', P .. 'promise:' .. name,
-    'j', id, 'u', url, 'r', result, 'n', 0, 'at', NOW, 'put', put and 1 or 0
+    'HSET', Key.outbox_entry(name),
+    'job', id, 'callback_url', url or '', 'result', result, 'tries', 0, 'created_at', NOW,
+    'put_result', put_result and 1 or 0
   )
-  call('ZADD', P .. 'outbox', NOW, name)
+  call('ZADD', Key.outbox(), NOW, name)
 end
 
 -- The result of a job that has ended, nil where it is not kept any more.
-local function stored(id)
-  return call('GET', CLUSTER and P .. 'kept:' .. id or result_key(id)) or nil
+local function stored_result(id)
+  return call('GET', CLUSTER and Key.kept(id) or result_key(id)) or nil
 end
 
--- The stored result to one more callback. False where there is no callback or no result.
-function Outbox.promise_again(name, id, url)
-  local result = url ~= '' and stored(id)
+-- The stored result goes to one more callback. False where there is no callback or no result.
+function Outbox.add_stored(name, id, url)
+  local result = url and stored_result(id)
   if not result then
     return false
   end
-  Outbox.promise(name, id, url, result, false)
+  Outbox.add(name, id, url, result, false)
   return true
 end
 
-local function store(name, id, t, result, url, terms_)
-  call('XADD', P .. 'results', 'MAXLEN', '~', terms_.length, '*', 'result', result)
-  call('PUBLISH', PREFIX .. ':results:' .. t, result)
-  if terms_.key then
-    call('SET', result_key(id), result, 'PX', terms_.ttl)
+local function store_result(name, id, tenant, result, url, retention)
+  call('XADD', Key.results(), 'MAXLEN', '~', retention.stream_length, '*', 'result', result)
+  call('PUBLISH', PREFIX .. ':results:' .. tenant, result)
+  if retention.result_key then
+    call('SET', result_key(id), result, 'PX', retention.result_ttl_ms)
   else
-    call('SET', P .. 'kept:' .. id, result, 'PX', terms_.ttl)
+    call('SET', Key.kept(id), result, 'PX', retention.result_ttl_ms)
   end
-  if url ~= '' or not terms_.key then
-    Outbox.promise(name, id, url, result, not terms_.key)
+  if url or not retention.result_key then
+    Outbox.add(name, id, url, result, not retention.result_key)
   end
 end
 
-local function bury(id, t, job_text, letter, reason, ticket, terms_)
-  local entry = call(
-    'XADD', P .. 'dead', '*',
-    'job', job_text, 'job_id', Job.own_id(id), 'tenant_id', t, 'reason', reason, 'letter', letter, 'ticket', ticket
-  )
-  Letters.add(entry, t, #job_text + #letter + #ticket, terms_)
+-- Store the end of one leased job. Returns the entry of its lease.
+local function finish_one(done, job, retention)
+  local id, token = done.ref, done.token
+  Job.release_permits(job)
+  store_result(token, id, job.tenant, done.result, done.callback_url, retention)
+  if done.dead_letter then
+    DeadLetter.add(id, job.tenant, Job.body(id), done.dead_letter, done.status, job, retention)
+  end
+  for _, event in ipairs(done.events) do
+    call('PUBLISH', PREFIX .. ':events:' .. job.tenant, event)
+  end
+  Job.finish(id, job, token, done.status == 'rejected', retention.result_ttl_ms)
+  return job.entry
 end
 
--- Everything needed to queue the job again: priority, context, domain, limits.
-local function ticket_of(job)
-  return cjson.encode({
-    p = job.p,
-    c = job.c,
-    d = job.d,
-    tenant = call('HGET', P .. 'tenant:' .. job.t, 'lim') or '',
-    domain = call('HGET', P .. 'domain:' .. job.d, 'lim') or '',
-  })
-end
-
--- finish: ARGV: terms (5), then for each job: id, token, status, result, callback ('' none), dead letter ('' none),
--- number of events, events. Replies for each: 1 this is the job's result; 0 the lease was lost; 2 nothing was stored, a
--- cancellation was acknowledged before: the job ends as `cancelled`.
-local function finish(argv)
-  local terms_ = terms(argv, 1)
+local function finish(request)
   local reply, entries, ended = {}, {}, {}
-  local at = 6
-  while at <= #argv do
-    local id, token, status, result = argv[at], argv[at + 1], argv[at + 2], argv[at + 3]
-    local url, letter, events = argv[at + 4], argv[at + 5], tonumber(argv[at + 6])
-    local job = Job.ending(id, token)
+  for i, done in ipairs(request.jobs) do
+    local job = Job.read_leased(done.ref, done.token)
     if not job then
-      reply[#reply + 1] = Push.ended(id) == token and 1 or 0
-    elseif job.cn and job.pm == '1' and status ~= 'cancelled' then
-      reply[#reply + 1] = 2
+      reply[i] = Push.ended(done.ref) == done.token and 'stored' or 'lost'
+    elseif job.cancel_requested and job.state == State.RUNNING and done.status ~= 'cancelled' then
+      reply[i] = 'cancelled'
     else
-      Job.release(id, job)
-      store(token, id, job.t, result, url, terms_)
-      if letter ~= '' then
-        bury(id, job.t, Job.body(id), letter, status, ticket_of(job), terms_)
-      end
-      for i = 1, events do
-        call('PUBLISH', PREFIX .. ':events:' .. job.t, argv[at + 6 + i])
-      end
-      Job.forget(id, job, token, status == 'rejected', terms_.ttl)
-      entries[#entries + 1] = job.x
-      ended[#ended + 1] = id
-      reply[#reply + 1] = 1
+      entries[#entries + 1] = finish_one(done, job, request.retention)
+      ended[#ended + 1] = done.ref
+      reply[i] = 'stored'
     end
-    at = at + 7 + events
   end
   if #ended > 0 then
-    call('HINCRBY', P .. 'meta', 'jobs', -#ended)
-    call('ZREM', P .. 'leases', unpack(ended))
-    call('XACK', P .. 'ready', GROUP, unpack(entries))
-    call('XDEL', P .. 'ready', unpack(entries))
+    call('HINCRBY', Key.meta(), 'jobs', -#ended)
+    call('ZREM', Key.leases(), unpack(ended))
+    call('XACK', Key.ready(), GROUP, unpack(entries))
+    call('XDEL', Key.ready(), unpack(entries))
   end
-  Wakes.flush()
+  Wakeup.flush()
   return reply
 end
 
--- reject: ARGV: terms (5), push, text, reason, letter, id ('' unreadable), tenant, result, callback,
--- event. The same text within ten minutes is one dead letter; an id that is used keeps what it has, and one that is not
--- stays free. Replies 1 if the result is the one that is stored.
-
-local function reject(argv)
-  local terms_ = terms(argv, 1)
-  local push, text, reason, letter = argv[6], argv[7], argv[8], argv[9]
-  local id, t, result, url, event = argv[10], argv[11], argv[12], argv[13], argv[14]
-  local seen = Push.remember(P .. 'rejected', push)
+local function reject(request)
+  local push, id, tenant = request.push, request.ref, request.tenant
+  local seen = Push.remember(Key.rejected(), push)
   if seen == 'new' then
-    bury(id, t, text, letter, reason, '', terms_)
+    DeadLetter.add(id or '', tenant or '', request.text, request.letter, request.reason, nil, request.retention)
   end
-  if id == '' or result == '' then
+  if not id or not request.result then
     return 0
   end
   if seen == 'same' then
-    return stored(id) == result and 1 or 0
+    return stored_result(id) == request.result and 1 or 0
   end
-  if event ~= '' then
-    call('PUBLISH', PREFIX .. ':events:' .. t, event)
-  end
+  call('PUBLISH', PREFIX .. ':events:' .. tenant, request.event)
   if Push.is_used(id) then
     return 0
   end
-  if seen == 'again' and stored(id) == result then
-    Outbox.promise_again(push, id, url)
+  if seen == 'again' and stored_result(id) == request.result then
+    Outbox.add_stored(push, id, request.callback_url)
   else
-    store(push, id, t, result, url, terms_)
+    store_result(push, id, tenant, request.result, request.callback_url, request.retention)
   end
   return 1
 end
 
--- cancel: ARGV: id, how long to remember it (ms) where the job is not known.
--- Replies: `cancelled`, `cancelling` (its worker is told), `awaited` (not known; should it come, it is cancelled),
--- `finished` (it has its result, or only that is left to be written), `unknown` (no such job, and no room to remember it).
--- After any of the first three the job ends as `cancelled`.
-local function cancel(argv)
-  local id = argv[1]
+local function cancel(request)
+  local id = request.ref
   local job = Job.read(id)
   if not job and Push.is_used(id) then
     return 'finished'
   end
   if not job then
-    return Cancellation.remember(id, tonumber(argv[2])) and 'awaited' or 'unknown'
+    return Cancellation.remember(id, request.memory_ms) and 'awaited' or 'unknown'
   end
-  if job.s == 'q' or job.s == 'd' then
+  if job.state == State.RUNNING then
+    Job.transition(id, job, Event.REQUEST_CANCEL, 'cancel_requested', 1)
+    Wakeup.notify(job.worker, 'cancel ' .. id .. ' ' .. job.token)
+    return 'cancelling'
+  end
+  if job.state == State.QUEUED or job.state == State.DELAYED then
     Job.undelay(id)
-    Job.condemn(id, 'cancelled')
-    Wakes.flush()
+    Job.mark_ending(id, job, Event.CANCEL, 'cancelled')
+    Wakeup.flush()
     return 'cancelled'
   end
-  if job.s == 'v' or job.pm ~= '1' then
-    return job.vd == 'cancelled' and 'cancelled' or 'finished'
-  end
-  call('HSET', P .. 'job:' .. id, 'cn', 1)
-  Wakes.tell(job.w, 'cancel ' .. id .. ' ' .. job.tok)
-  return 'cancelling'
+  return job.ending == 'cancelled' and 'cancelled' or 'finished'
 end

@@ -1,24 +1,40 @@
--- Reading: numbers and listings. Bounded, but for `audit`.
+-- Reading: listings and numbers. Both are bounded.
+--
+-- list_jobs  Looks at jobs of this place only, and of this tenant, except that `claimed` looks at all tenants.
+--   request: place (queued, delayed, ending, claimed), tenant ('' any), position ('' from the beginning), limit: how many
+--     jobs to look at
+--   reply: position to go on with ('' there is no more), jobs: list of ref, context, domain, priority, state, worker,
+--     crashes, attempts_used, due_at_ms, age_ms, defer_reason (absent where they do not apply)
+-- stats
+--   reply: numbers by name, tenants: list of tenant, jobs, running, parked; at most TENANTS_SHOWN
 
 local TENANTS_SHOWN = 100
-local STATES = { q = 'queued', d = 'delayed', r = 'running', v = 'verdict' }
 
--- A job as it stands. One that is leased only to have its result written does not run.
-local function view(id)
+-- A job for a listing, nil where it has no record.
+local function job_row(id)
   local job = Job.read(id)
   if not job then
     return nil
   end
-  local due = job.s == 'd' and call('ZSCORE', P .. 'delayed', id) or ''
-  local why = (job.s == 'd' or job.s == 'q') and call('HGET', P .. 'job:' .. id, 'why') or ''
+  local waits = job.state == State.QUEUED or job.state == State.DELAYED
+  local due = job.state == State.DELAYED and call('ZSCORE', Key.delayed(), id)
   return {
-    id, job.c, job.d, job.p, job.s == 'r' and job.pm ~= '1' and 'verdict' or STATES[job.s], job.w or '',
-    number(job.k), number(job.a), due, NOW - number(job.at), why,
+    ref = id,
+    context = job.context,
+    domain = job.domain,
+    priority = job.priority,
+    state = job.state,
+    worker = job.worker or nil,
+    crashes = number(job.crashes),
+    attempts_used = number(job.attempts_used),
+    due_at_ms = due and floor(tonumber(due)) or nil,
+    age_ms = NOW - number(job.pushed_at),
+    defer_reason = waits and job.defer_reason or nil,
   }
 end
 
--- Where an entry stands in its lane by now: those before it may have been claimed since.
-local function place_in_lane(key, offset, entry)
+-- Where an entry is in its backlog by now: entries before it may have been claimed since.
+local function index_in_backlog(key, offset, entry)
   if offset > 0 and call('LINDEX', key, offset - 1) == entry then
     return offset
   end
@@ -26,99 +42,107 @@ local function place_in_lane(key, offset, entry)
   return at and at + 1 or 0
 end
 
--- Jobs of lanes. A position is `<offset>|<last entry>|<lane>`, or the lane alone where all of it has been looked at.
-local function queued_page(t, position, most)
-  local ids, offset, entry, lane = {}, string.match(position, '^(%d+)|([^|]*)|(.*)$')
-  if lane then
-    offset = place_in_lane(P .. 'lane:' .. lane, tonumber(offset), entry)
+-- Ids of the jobs in entries of a backlog, without void entries.
+local function queued_ids(entries, ids)
+  for _, entry in ipairs(entries) do
+    local stamp, id = string.match(entry, '^(%d+) (.*)$')
+    local f = call('HMGET', Key.job(id), 'state', 'backlog_stamp')
+    if f[1] == State.QUEUED and f[2] == stamp then
+      ids[#ids + 1] = id
+    end
+  end
+end
+
+-- Jobs of backlogs. A position is `<offset>|<last entry>|<backlog>`, or the backlog alone where it was read to its end.
+local function queued_page(tenant, position, limit)
+  local ids, offset, entry, backlog = {}, string.match(position, '^(%d+)|([^|]*)|(.*)$')
+  if backlog then
+    offset = index_in_backlog(Key.backlog_named(backlog), tonumber(offset), entry)
   end
   local looked = 0
-  while looked < most do
-    if not lane then
-      lane, offset = Listing.page('lanes', t, position, 1)[1], 0
-      if not lane then
+  while looked < limit do
+    if not backlog then
+      backlog, offset = Listing.page('backlogs', tenant, position, 1)[1], 0
+      if not backlog then
         return ids, ''
       end
     end
-    local wanted = most - looked
-    local entries = call('LRANGE', P .. 'lane:' .. lane, offset, offset + wanted - 1)
-    for _, each in ipairs(entries) do
-      local stamp, id = string.match(each, '^(%d+) (.*)$')
-      local f = call('HMGET', P .. 'job:' .. id, 's', 'q')
-      if f[1] == 'q' and f[2] == stamp then
-        ids[#ids + 1] = id
-      end
-    end
-    -- A lane that is empty by now counts too: no call goes on for long without a job.
+    local wanted = limit - looked
+    local entries = call('LRANGE', Key.backlog_named(backlog), offset, offset + wanted - 1)
+    queued_ids(entries, ids)
+    -- A backlog that is empty by now counts too: no call goes on for long without a job.
     looked = looked + max(1, #entries)
     if #entries < wanted then
-      lane, position = nil, lane
+      backlog, position = nil, backlog
     else
-      position = (offset + #entries) .. '|' .. entries[#entries] .. '|' .. lane
+      position = (offset + #entries) .. '|' .. entries[#entries] .. '|' .. backlog
     end
   end
   return ids, position
 end
 
-local function running_page(position, most)
+local function claimed_page(position, limit)
   local ids = {}
-  local entries = call('XRANGE', P .. 'ready', position == '' and '-' or '(' .. position, '+', 'COUNT', most)
+  local entries = call('XRANGE', Key.ready(), position == '' and '-' or '(' .. position, '+', 'COUNT', limit)
   for i, each in ipairs(entries) do
     ids[i] = each[2][2]
   end
-  return ids, #entries < most and '' or entries[#entries][1]
+  return ids, #entries < limit and '' or entries[#entries][1]
 end
 
-local function indexed_page(state, t, position, most)
-  local ids = Listing.page(state, t, position, most)
-  return ids, #ids < most and '' or ids[#ids]
+local function indexed_page(name, tenant, position, limit)
+  local ids = Listing.page(name, tenant, position, limit)
+  return ids, #ids < limit and '' or ids[#ids]
 end
 
--- jobs: ARGV: where to look (queued, delayed, verdict, running), tenant ('' any), position ('' from the beginning), how
--- many to look at. Replies: the position to go on with ('' there is no more), jobs. Looks at nothing but such jobs: of the
--- tenant, save that what runs is looked at for all tenants together.
-local function jobs(argv)
-  local where, t, most = argv[1], argv[2], tonumber(argv[4])
+local function list_jobs(request)
+  local place, tenant, limit = request.place, request.tenant, request.limit
   local ids, following
-  if where == 'queued' then
-    ids, following = queued_page(t, argv[3], most)
-  elseif where == 'running' then
-    ids, following = running_page(argv[3], most)
+  if place == 'queued' then
+    ids, following = queued_page(tenant, request.position, limit)
+  elseif place == 'claimed' then
+    ids, following = claimed_page(request.position, limit)
   else
-    ids, following = indexed_page(where, t, argv[3], most)
+    ids, following = indexed_page(place, tenant, request.position, limit)
   end
   local found = {}
   for _, id in ipairs(ids) do
-    local row = view(id)
-    if row and (t == '' or string.sub(row[1], 1, #t + 1) == t .. '/') then
+    local row = job_row(id)
+    if row and (tenant == '' or string.sub(id, 1, #tenant + 1) == tenant .. '/') then
       found[#found + 1] = row
     end
   end
-  return { following, found }
+  return { cmsgpack.pack({ position = following, jobs = found }) }
 end
 
-local function stats()
+local function tenant_rows()
   local tenants, seen = {}, {}
-  for _, where in ipairs({ 'parked', 'active' }) do
-    for _, t in ipairs(call('ZRANGE', P .. where, 0, TENANTS_SHOWN - 1)) do
-      if not seen[t] and #tenants < TENANTS_SHOWN then
-        seen[t] = true
-        local f = call('HMGET', P .. 'tenant:' .. t, 'n', 'run', 'pk')
-        tenants[#tenants + 1] = { t, number(f[1]), number(f[2]), f[3] and 1 or 0 }
+  for _, key in ipairs({ Key.parked(), Key.active() }) do
+    for _, tenant in ipairs(call('ZRANGE', key, 0, TENANTS_SHOWN - 1)) do
+      if not seen[tenant] and #tenants < TENANTS_SHOWN then
+        seen[tenant] = true
+        local f = call('HMGET', Key.tenant(tenant), 'jobs', 'running', 'parked')
+        tenants[#tenants + 1] = {
+          tenant = tenant, jobs = number(f[1]), running = number(f[2]), parked = f[3] and true or false,
+        }
       end
     end
   end
-  return {
-    call('HGET', P .. 'meta', 'jobs') or '0',
-    call('ZCARD', P .. 'delayed'),
-    call('ZCARD', P .. 'leases'),
-    call('LLEN', P .. 'verdicts'),
-    call('ZCARD', P .. 'active'),
-    call('ZCARD', P .. 'parked'),
-    call('ZCARD', P .. 'locks'),
-    call('ZCARD', P .. 'outbox'),
-    call('XLEN', P .. 'dead'),
-    call('ZCARD', P .. 'workers'),
-    tenants,
-  }
+  return tenants
+end
+
+local function stats()
+  return { cmsgpack.pack({
+    jobs = number(call('HGET', Key.meta(), 'jobs')),
+    delayed = call('ZCARD', Key.delayed()),
+    claimed = call('ZCARD', Key.leases()),
+    ending = call('LLEN', Key.ending()),
+    active_tenants = call('ZCARD', Key.active()),
+    parked_tenants = call('ZCARD', Key.parked()),
+    profiles_held = call('ZCARD', Key.profile_locks()),
+    outbox_entries = call('ZCARD', Key.outbox()),
+    dead_letters = call('XLEN', Key.dead()),
+    workers = call('ZCARD', Key.workers()),
+    tenants = tenant_rows(),
+  }) }
 end

@@ -1,168 +1,165 @@
--- What a worker does with a lease other than ending its job. Each compares the token, and answers the same when it is
--- said twice: 1 done, 0 the lease is not (any more) the caller's.
+-- What a worker does with a lease other than ending its job. Each function compares the token, and gives the same answer
+-- when it is called twice: 1 done, 0 the lease is not (any more) the caller's.
+--
+-- heartbeat
+--   request: worker, leases: list of ref, token; profiles: list of tenant, profile, fence
+--   reply: lost_tokens, cancelled_tokens; lost_profiles, asked_profiles: numbers of profiles in the request, from 1
+-- begin            request: ref, token. A handler of this job has begun: it does not expire any more.
+-- In the next three, `begun` is true where a handler had begun in this lease, and `events` are JSON to publish.
+-- retry            request: ref, token, begun, delay_ms, attempt (JSON), events. The attempt is used up.
+-- crash            request: ref, token, begun, delay_ms, attempt (JSON), events. The runner died: counted as a crash.
+-- defer            request: ref, token, begun, delay_ms, reason. Nothing is charged.
+-- requeue          request: ref, token, begun. To the front, uncharged.
+-- reassign         request: ref, token, egress. To the context where it belongs with these hosts, uncharged.
+-- release_profile  request: worker, tenant, profile, fence
+-- reap             request: limit, jitter (0 to 1). Takes back expired leases.
+--   reply: count, workers: whose leases expired
 
--- heartbeat: ARGV: worker, number of leases, (id, token) each, then (tenant, profile, fence) each.
--- Replies: lost tokens, tokens to cancel, numbers of lost profiles, numbers of profiles asked for (from 1).
-local function heartbeat(argv)
-  local lost, cancelled, lost_profiles, asked = {}, {}, {}, {}
-  local count = tonumber(argv[2])
-  for i = 1, count do
-    local id, token = argv[1 + 2 * i], argv[2 + 2 * i]
-    local f = call('HMGET', P .. 'job:' .. id, 'tok', 'cn')
-    if f[1] ~= token then
-      lost[#lost + 1] = token
+local function heartbeat(request)
+  local reply = { lost_tokens = {}, cancelled_tokens = {}, lost_profiles = {}, asked_profiles = {} }
+  for _, lease in ipairs(request.leases) do
+    local f = call('HMGET', Key.job(lease.ref), 'token', 'cancel_requested')
+    if f[1] ~= lease.token then
+      table.insert(reply.lost_tokens, lease.token)
     else
-      call('ZADD', P .. 'leases', NOW + LEASE_MS, id)
+      call('ZADD', Key.leases(), NOW + LEASE_MS, lease.ref)
       if f[2] then
-        cancelled[#cancelled + 1] = token
+        table.insert(reply.cancelled_tokens, lease.token)
       end
     end
   end
-  local nth = 0
-  for at = 3 + 2 * count, #argv, 3 do
-    nth = nth + 1
-    local t, c = argv[at], argv[at + 1]
-    local worker, fence, ask = Profile.holder(t, c)
-    if worker ~= argv[1] or fence ~= argv[at + 2] then
-      lost_profiles[#lost_profiles + 1] = nth
+  for i, held in ipairs(request.profiles) do
+    local worker, fence, asked_at = Profile.holder(held.tenant, held.profile)
+    if worker ~= request.worker or tonumber(fence) ~= held.fence then
+      table.insert(reply.lost_profiles, i)
     else
-      call('ZADD', P .. 'locks', NOW + LEASE_MS, t .. '/' .. c)
-      if ask then
-        asked[#asked + 1] = nth
+      call('ZADD', Key.profile_locks(), NOW + LEASE_MS, held.tenant .. '/' .. held.profile)
+      if asked_at then
+        table.insert(reply.asked_profiles, i)
       end
     end
   end
-  call('ZADD', P .. 'workers', NOW, argv[1])
-  return { lost, cancelled, lost_profiles, asked }
+  call('ZADD', Key.workers(), NOW, request.worker)
+  return { cmsgpack.pack(reply) }
 end
 
-local function publish(t, argv, from)
-  for at = from, #argv do
-    call('PUBLISH', PREFIX .. ':events:' .. t, argv[at])
+local function publish(tenant, events)
+  for _, event in ipairs(events or {}) do
+    call('PUBLISH', PREFIX .. ':events:' .. tenant, event)
   end
 end
 
--- Enter, find the leased job, do `act` with it.
-local function with_lease(argv, act)
-  local id, token = argv[1], argv[2]
-  local job, given_up = Job.leased(id, token)
+-- Find the leased job and do `act` with it.
+local function with_lease(request, act)
+  local job, given_up = Job.find_lease(request.ref, request.token)
   if not job then
     return given_up and 1 or 0
   end
-  act(id, job)
-  Wakes.flush()
+  act(request.ref, job)
+  Wakeup.flush()
   return 1
 end
 
--- begin: ARGV: id, token. A handler of this job has begun: it does not expire any more.
-local function begin(argv)
-  local key = P .. 'job:' .. argv[1]
-  if call('HGET', key, 'tok') ~= argv[2] then
+local function begin(request)
+  local f = call('HMGET', Key.job(request.ref), 'token', 'state')
+  if f[1] ~= request.token then
     return 0
   end
-  call('HSET', key, 'b', 1)
+  Job.transition(request.ref, { state = f[2] }, Event.BEGIN, 'begun', 1)
   return 1
 end
 
--- In what follows `begun` is 1 where a handler had begun in this lease, else 0.
-
--- retry: ARGV: id, token, begun, delay (ms), attempt (JSON), events. The attempt is used up.
-local function retry(argv)
-  return with_lease(argv, function(id, job)
-    if Job.take_back(id, job, argv[3] == '1') then
-      Job.remember(id, argv[5])
-      call('HINCRBY', P .. 'job:' .. id, 'a', 1)
-      Job.delay(id, job, NOW + tonumber(argv[4]))
-      publish(job.t, argv, 6)
+local function retry(request)
+  return with_lease(request, function(id, job)
+    if Job.take_back(id, job, Event.RETRY, request.begun) then
+      Job.remember_attempt(id, request.attempt)
+      call('HINCRBY', Key.job(id), 'attempts_used', 1)
+      Job.delay(id, job, Event.RETRY, NOW + request.delay_ms)
+      publish(job.tenant, request.events)
     end
   end)
 end
 
--- crash: ARGV: id, token, begun, delay (ms), attempt (JSON), events. Its runner died: not charged, but counted.
-local function crash(argv)
-  return with_lease(argv, function(id, job)
-    Job.crash(id, job, tonumber(argv[4]), argv[5], argv[3] == '1')
-    publish(job.t, argv, 6)
+local function crash(request)
+  return with_lease(request, function(id, job)
+    Job.crash(id, job, Event.CRASH, request.delay_ms, request.attempt, request.begun)
+    publish(job.tenant, request.events)
   end)
 end
 
--- defer: ARGV: id, token, begun, delay (ms), reason. Nothing is charged.
-local function defer(argv)
-  return with_lease(argv, function(id, job)
-    if Job.take_back(id, job, argv[3] == '1') then
-      call('HSET', P .. 'job:' .. id, 'why', argv[5])
-      Job.delay(id, job, NOW + tonumber(argv[4]))
+local function defer(request)
+  return with_lease(request, function(id, job)
+    if Job.take_back(id, job, Event.DEFER, request.begun) then
+      call('HSET', Key.job(id), 'defer_reason', request.reason)
+      Job.delay(id, job, Event.DEFER, NOW + request.delay_ms)
     end
   end)
 end
 
--- give_back: ARGV: id, token, begun. To the front, uncharged.
-local function give_back(argv)
-  return with_lease(argv, function(id, job)
-    if Job.take_back(id, job, argv[3] == '1') then
-      Lane.push(id, job, true)
+local function requeue(request)
+  return with_lease(request, function(id, job)
+    if Job.take_back(id, job, Event.REQUEUE, request.begun) then
+      Backlog.push(id, job, Event.REQUEUE, true)
     end
   end)
 end
 
--- reassign: ARGV: id, token, digest of hosts. To the context where it belongs with these, uncharged.
-local function reassign(argv)
-  return with_lease(argv, function(id, job)
-    if Job.take_back(id, job) then
-      Job.move(id, job, argv[3])
+local function reassign(request)
+  return with_lease(request, function(id, job)
+    if Job.take_back(id, job, Event.REASSIGN, false) then
+      Job.move(id, job, request.egress)
     end
   end)
 end
 
--- release_profile: ARGV: worker, tenant, profile, fence.
-local function release_profile(argv)
-  local worker, fence = Profile.holder(argv[2], argv[3])
-  if worker ~= argv[1] or fence ~= argv[4] then
+local function release_profile(request)
+  local worker, fence = Profile.holder(request.tenant, request.profile)
+  if worker ~= request.worker or tonumber(fence) ~= request.fence then
     return 0
   end
-  Profile.unlock(argv[2], argv[3])
-  Wakes.flush()
+  Profile.unlock(request.tenant, request.profile)
+  Wakeup.flush()
   return 1
 end
 
--- A lease whose worker is gone. The job comes back after a while, and its tenant is told.
-local function lose(id, job, jitter)
+-- A lease whose worker is gone. The job comes back after a while, and its tenant gets an event.
+local function reap_lease(id, job, jitter)
   local attempt = {
-    attempt = number(job.a) + 1,
-    started_at = rfc3339(tonumber(job.st)),
-    duration_seconds = (NOW - tonumber(job.st)) / 1000,
+    attempt = number(job.attempts_used) + 1,
+    started_at = rfc3339(tonumber(job.started_at)),
+    duration_seconds = (NOW - tonumber(job.started_at)) / 1000,
     outcome = 'lost',
-    worker_id = job.w,
+    worker_id = job.worker,
   }
-  local delay = CRASH_BACKOFF_MS * 2 ^ number(job.k) * (0.5 + jitter / 2)
-  Job.crash(id, job, floor(delay), cjson.encode(attempt))
-  if job.pm == '1' then
+  local delay = CRASH_BACKOFF_MS * 2 ^ number(job.crashes) * (0.5 + jitter / 2)
+  local ran = job.state == State.RUNNING
+  Job.crash(id, job, Event.REAP, floor(delay), cjson.encode(attempt), false)
+  if ran then
     local event = {
-      event = 'worker_lost', job_id = Job.own_id(id), tenant_id = job.t, at = rfc3339(NOW),
-      attempt = attempt.attempt, worker_id = job.w,
+      event = 'worker_lost', job_id = Job.own_id(id), tenant_id = job.tenant, at = rfc3339(NOW),
+      attempt = attempt.attempt, worker_id = job.worker,
     }
-    publish(job.t, { cjson.encode(event) }, 1)
+    publish(job.tenant, { cjson.encode(event) })
   end
 end
 
--- reap: ARGV: most leases to take, jitter (0 to 1). Replies: number taken, workers that lost them.
-local function reap(argv)
+local function reap(request)
   local workers, seen, count = {}, {}, 0
-  for _, id in ipairs(call('ZRANGEBYSCORE', P .. 'leases', '-inf', NOW, 'LIMIT', 0, argv[1])) do
+  for _, id in ipairs(call('ZRANGEBYSCORE', Key.leases(), '-inf', NOW, 'LIMIT', 0, request.limit)) do
     local job = Job.read(id)
     count = count + 1
-    if not job or not job.tok then
-      call('ZREM', P .. 'leases', id)
+    if not job or not job.token then
+      call('ZREM', Key.leases(), id)
     else
-      if not seen[job.w] then
-        seen[job.w] = true
-        workers[#workers + 1] = job.w
+      if not seen[job.worker] then
+        seen[job.worker] = true
+        workers[#workers + 1] = job.worker
       end
-      lose(id, job, tonumber(argv[2]))
+      reap_lease(id, job, request.jitter)
     end
   end
   advance()
-  Shard.forget_silent()
-  Wakes.flush()
-  return { count, workers }
+  Shard.forget_silent_workers()
+  Wakeup.flush()
+  return { cmsgpack.pack({ count = count, workers = workers }) }
 end

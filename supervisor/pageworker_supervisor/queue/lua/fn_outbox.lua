@@ -1,75 +1,88 @@
--- The outbox: promises to deliver a result, in the order in which they are due. Taking one hides it for a while, so the
+-- The outbox: promises to deliver a result, in the order in which they are due. A taken entry is hidden for a while, so the
 -- death of its taker loses nothing.
+--
+-- outbox_take
+--   request: nonce, limit
+--   reply: a map, then the result of each entry
+--     entries: list of name, ref, callback_url, tries, age_ms, put_result (the key of the result is still to be written)
+--     next_due_ms: absent where there is no other entry. Ages are told, as the taker's clock may be wrong by minutes.
+-- outbox_done    request: names. Delivered, whichever worker holds the entry by now.
+-- outbox_later   request: name, nonce, delay_ms. One more try was made.
+-- outbox_failed  request: name, nonce, tenant, event. Given up; the result stays readable.
+-- outbox_put     request: name, ref, sha1: of the text that the result's key was written with (Redis Cluster)
+--   reply: '' where that is the job's result; an entry without a callback ends with it. Else the job's result, which is
+--   another one by now: it is to be written, and this to be called again. Each writer looks afterwards, so the newest stays.
 
-local TAKE_MS = 60000 -- replaced at load: Options.promise_ms
+local TAKE_MS = 60000 -- replaced at load: QueueOptions.outbox_lease_ms
 
--- outbox_take: ARGV: nonce, most. Replies: promises (id, job, url, result, tries, age in ms, put), then
--- milliseconds until the next is due (-1 none). The age is told, since the taker's clock may be wrong by minutes.
-local function outbox_take(argv)
-  local taken = {}
-  for _, id in ipairs(call('ZRANGEBYSCORE', P .. 'outbox', '-inf', NOW, 'LIMIT', 0, argv[2])) do
-    local key = P .. 'promise:' .. id
-    local f = call('HMGET', key, 'j', 'u', 'r', 'n', 'at', 'put')
+local function drop_entry(name)
+  call('DEL', Key.outbox_entry(name))
+  call('ZREM', Key.outbox(), name)
+end
+
+local function outbox_take(request)
+  local entries, reply = {}, { '' }
+  for _, name in ipairs(call('ZRANGEBYSCORE', Key.outbox(), '-inf', NOW, 'LIMIT', 0, request.limit)) do
+    local key = Key.outbox_entry(name)
+    local f = call('HMGET', key, 'job', 'callback_url', 'result', 'tries', 'created_at', 'put_result')
     if f[1] then
-      call('HSET', key, 'tok', argv[1])
-      call('ZADD', P .. 'outbox', NOW + TAKE_MS, id)
-      taken[#taken + 1] = { id, f[1], f[2], f[3], f[4], NOW - tonumber(f[5]), f[6] }
+      call('HSET', key, 'token', request.nonce)
+      call('ZADD', Key.outbox(), NOW + TAKE_MS, name)
+      entries[#entries + 1] = {
+        name = name,
+        ref = f[1],
+        callback_url = f[2] ~= '' and f[2] or nil,
+        tries = tonumber(f[4]),
+        age_ms = NOW - tonumber(f[5]),
+        put_result = f[6] == '1',
+      }
+      reply[#reply + 1] = f[3]
     else
-      call('ZREM', P .. 'outbox', id)
+      call('ZREM', Key.outbox(), name)
     end
   end
-  local head = call('ZRANGE', P .. 'outbox', 0, 0, 'WITHSCORES')
-  return { taken, head[2] and max(0, tonumber(head[2]) - NOW) or -1 }
+  local head = call('ZRANGE', Key.outbox(), 0, 0, 'WITHSCORES')
+  reply[1] = cmsgpack.pack({ entries = entries, next_due_ms = head[2] and max(0, tonumber(head[2]) - NOW) or nil })
+  return reply
 end
 
--- outbox_done: ARGV: promises. Delivered is delivered, whoever holds the promise by now.
-local function outbox_done(argv)
-  for _, id in ipairs(argv) do
-    call('DEL', P .. 'promise:' .. id)
-    call('ZREM', P .. 'outbox', id)
+local function outbox_done(request)
+  for _, name in ipairs(request.names) do
+    drop_entry(name)
   end
-  return #argv
+  return #request.names
 end
 
--- outbox_later: ARGV: promise, nonce, delay (ms). One more try was made.
-local function outbox_later(argv)
-  local key = P .. 'promise:' .. argv[1]
-  if call('HGET', key, 'tok') ~= argv[2] then
+local function outbox_later(request)
+  local key = Key.outbox_entry(request.name)
+  if call('HGET', key, 'token') ~= request.nonce then
     return 0
   end
-  call('HDEL', key, 'tok')
-  call('HINCRBY', key, 'n', 1)
-  call('ZADD', P .. 'outbox', 'XX', NOW + tonumber(argv[3]), argv[1])
+  call('HDEL', key, 'token')
+  call('HINCRBY', key, 'tries', 1)
+  call('ZADD', Key.outbox(), 'XX', NOW + request.delay_ms, request.name)
   return 1
 end
 
--- outbox_failed: ARGV: promise, nonce, tenant, event. Given up; the result stays readable.
-local function outbox_failed(argv)
-  local key = P .. 'promise:' .. argv[1]
-  if call('HGET', key, 'tok') ~= argv[2] then
+local function outbox_failed(request)
+  if call('HGET', Key.outbox_entry(request.name), 'token') ~= request.nonce then
     return 0
   end
-  call('DEL', key)
-  call('ZREM', P .. 'outbox', argv[1])
-  call('PUBLISH', PREFIX .. ':events:' .. argv[3], argv[4])
+  drop_entry(request.name)
+  call('PUBLISH', PREFIX .. ':events:' .. request.tenant, request.event)
   return 1
 end
 
--- outbox_put: ARGV: promise, job, SHA-1 of what its result's key has been written with (Redis Cluster). Replies '' where
--- that is the job's result; a promise without a callback ends with it. Replies the job's result where that is another by
--- now: it is to be written, and this to be called again. Whoever writes last looks afterwards, so the newest stays.
-local function outbox_put(argv)
-  local kept = call('GET', P .. 'kept:' .. argv[2])
-  if kept and redis.sha1hex(kept) ~= argv[3] then
+local function outbox_put(request)
+  local kept = call('GET', Key.kept(request.ref))
+  if kept and redis.sha1hex(kept) ~= request.sha1 then
     return kept
   end
-  local key = P .. 'promise:' .. argv[1]
-  local url = call('HGET', key, 'u')
+  local url = call('HGET', Key.outbox_entry(request.name), 'callback_url')
   if url == '' then
-    call('DEL', key)
-    call('ZREM', P .. 'outbox', argv[1])
+    drop_entry(request.name)
   elseif url then
-    call('HSET', key, 'put', 0)
+    call('HSET', Key.outbox_entry(request.name), 'put_result', 0)
   end
   return ''
 end

@@ -1,243 +1,271 @@
--- A job is named by its reference, `<tenant>/<id>`: ids are per tenant. It is what these functions call `id`, in keys,
--- arguments and replies alike.
+-- A job. Its reference, `<tenant>/<id>`, is called `id` here: job ids are per tenant.
 --
--- A job's record, `job:<id>`, and its JSON, `body:<id>`: apart, so that the record stays small and in one piece of
--- memory (a hash with a long value is neither). They live from enqueue to the result; after that `done:<id>` remembers
+-- `job:<job>` is its record, `body:<job>` its JSON. They are apart so that the record stays small and in one piece of
+-- memory: a hash with a long value is neither. Both live from enqueue to the result. After that `done:<job>` remembers
 -- the job for as long as its result is kept, so that the same id is the same job, unless it was rejected.
 --
--- t tenant, p priority, c context, d domain; at first queued, qa queued this time, a attempts used,
--- k crashes, e expires, b 1 once a handler has begun (then it does not expire any more), pu its push,
--- hist past attempts (JSON, one a line)
--- s state: q in a lane, d in `delayed`, r running, v in `verdicts` (vd says which); q its stamp in the lane
--- while leased: tok token, w worker, x entry in `ready`, st started, pm 1 if it holds permits, pf fence
--- cn cancellation was asked for; lt the last token that was given up; mv how often it was moved to another context
--- why the reason for which it was put off, uncharged, while it waits
+-- The fields of the record are listed and explained in `queue/job_fields.py`, the states, events and transitions in
+-- `contract/job_state.py`. Job.transition is the only function that writes the field `state`.
 
 local CRASHES = 3
 local CRASH_BACKOFF_MS = 1000
 local MOVES_AT_ONCE = 2
 local MOVE_BACKOFF_MS = 500
-local LONGEST_MOVE_MS = 30000
-local GROUP = 'workers'
+local MAX_MOVE_BACKOFF_MS = 30000
+local GROUP = 'workers' -- the consumer group of `ready`
 
--- What its tenant calls the job of this reference.
+-- Fields that are read for many jobs per call.
+local QUEUED_FIELDS = {
+  'state', 'backlog_stamp', 'crashes', 'expires_at', 'pushed_at', 'queued_at', 'attempts_used', 'begun', 'past_attempts',
+}
+local FINISH_FIELDS = {
+  'token', 'state', 'tenant', 'priority', 'context', 'domain', 'entry', 'fence', 'expires_at', 'cancel_requested',
+}
+
+-- What its tenant calls this job.
 function Job.own_id(id)
   return string.match(id, '/(.*)$') or ''
 end
 
-local FIELDS = { 't', 'p', 'c', 'd', 's', 'q', 'at', 'qa', 'a', 'k', 'tok', 'w', 'x', 'st', 'pm', 'pf', 'cn', 'vd', 'e', 'b', 'hist' }
-
--- The whole record but for the body, or nil. Where jobs pass in numbers, `waiting` and `ending` read less.
-function Job.read(id)
-  local f = call('HMGET', P .. 'job:' .. id, unpack(FIELDS))
-  if not f[1] then
-    return nil
-  end
+local function read_fields(id, fields)
+  local values = call('HMGET', Key.job(id), unpack(fields))
   local job = {}
-  for i, name in ipairs(FIELDS) do
-    job[name] = f[i]
+  for i = 1, #fields do
+    job[fields[i]] = values[i]
   end
   return job
 end
 
+-- The whole record, or nil where the job has none.
+function Job.read(id)
+  local job = read_fields(id, JOB_FIELDS)
+  return job.state and job or nil
+end
+
 function Job.body(id)
-  return call('GET', P .. 'body:' .. id) or ''
+  return call('GET', Key.body(id)) or ''
 end
 
--- A job of a lane, with what its lease tells the worker; nil where the entry is void.
-function Job.waiting(id, stamp, t, c, d, p)
-  local f = call('HMGET', P .. 'job:' .. id, 's', 'q', 'k', 'e', 'at', 'qa', 'a', 'b', 'hist')
-  if f[1] ~= 'q' or f[2] ~= stamp then
+-- NEW, ENDED, or the state in its record.
+function Job.state(id)
+  return call('HGET', Key.job(id), 'state') or (Push.ended(id) and State.ENDED) or State.NEW
+end
+
+-- A job of a backlog with what its lease tells the worker; nil where the entry is void.
+function Job.read_queued(id, stamp, tenant, context, domain, priority)
+  local job = read_fields(id, QUEUED_FIELDS)
+  if job.state ~= State.QUEUED or job.backlog_stamp ~= stamp then
     return nil
   end
-  return {
-    t = t, c = c, d = d, p = p,
-    q = stamp, k = f[3], e = f[4], at = f[5], qa = f[6], a = f[7], b = f[8], hist = f[9],
-  }
+  job.tenant, job.context, job.domain, job.priority = tenant, context, domain, priority
+  return job
 end
 
--- A leased job with what its end needs; nil where this token does not hold it.
-function Job.ending(id, token)
-  local f = call('HMGET', P .. 'job:' .. id, 'tok', 't', 'p', 'c', 'd', 'x', 'pm', 'pf', 'e', 'cn')
-  if f[1] ~= token then
+-- A leased job with what `finish` needs; nil where this token does not hold it.
+function Job.read_leased(id, token)
+  local job = read_fields(id, FINISH_FIELDS)
+  if job.token ~= token then
     return nil
   end
-  return { tok = token, t = f[2], p = f[3], c = f[4], d = f[5], x = f[6], pm = f[7], pf = f[8], e = f[9], cn = f[10] }
+  return job
 end
 
--- Milliseconds that are left for its handler to begin, 0 or less once they are over; nil where it does not expire.
-function Job.begins_within(job)
-  return job.e and not job.b and tonumber(job.e) - NOW or nil
-end
-
--- The job whose lease has this token, or nil; then whether the token was given up already.
-function Job.leased(id, token)
+-- The job whose lease has this token, or nil; then whether this token was the last one that was given up.
+function Job.find_lease(id, token)
   local job = Job.read(id)
   if not job then
     return nil, false
   end
-  if job.tok == token then
+  if job.token == token then
     return job
   end
-  return nil, call('HGET', P .. 'job:' .. id, 'lt') == token
+  return nil, job.last_token == token
 end
 
--- Not before `due`. Whoever sleeps longer than that is woken, to sleep shorter.
-function Job.delay(id, job, due)
-  call('HSET', P .. 'job:' .. id, 's', 'd')
-  call('ZADD', P .. 'delayed', due, id)
-  Listing.add('delayed', id)
-  if call('ZRANGE', P .. 'delayed', 0, 0)[1] == id then
-    Wakes.rooms()
-    Wakes.context(job.t, job.c)
+-- Apply an event to a job whose state is `job.state`, and write the state that follows with these fields and values. No
+-- other function writes `state`. An illegal event is an error, and nothing is written.
+function Job.transition(id, job, event, ...)
+  local before = job.state
+  local after = TRANSITIONS[before] and TRANSITIONS[before][event]
+  if not after then
+    error(redis.error_reply(
+      'ILLEGALTRANSITION event ' .. tostring(event) .. ' is illegal in state ' .. tostring(before) .. ' of job ' .. id
+    ))
+  end
+  job.state = after
+  if after == State.ENDED then
+    call('DEL', Key.job(id), Key.body(id))
+  elseif after == State.NEW then
+    call('DEL', Key.done(id), Key.kept(id))
+  elseif after ~= before then
+    call('HSET', Key.job(id), 'state', after, ...)
+  elseif ... then
+    call('HSET', Key.job(id), ...)
   end
 end
 
--- It is not delayed any more.
+-- Milliseconds until the job expires, 0 or less once it has expired; nil where it does not expire (any more).
+function Job.begins_within(job)
+  return job.expires_at and not job.begun and tonumber(job.expires_at) - NOW or nil
+end
+
+-- Run the job no earlier than `due`. A worker that sleeps longer than that is woken and shortens its timeout.
+function Job.delay(id, job, event, due)
+  Job.transition(id, job, event)
+  call('ZADD', Key.delayed(), due, id)
+  Listing.add('delayed', id)
+  if call('ZRANGE', Key.delayed(), 0, 0)[1] == id then
+    Wakeup.slots()
+    Wakeup.context(job.tenant, job.context)
+  end
+end
+
 function Job.undelay(id)
-  if call('ZREM', P .. 'delayed', id) == 1 then
+  if call('ZREM', Key.delayed(), id) == 1 then
     Listing.remove('delayed', id)
   end
 end
 
--- From now on time ends the job. Whoever sleeps longer than that is woken, to sleep shorter.
+-- The job expires at this instant. A worker that sleeps longer than that is woken and shortens its timeout.
 function Job.expire_at(id, at)
-  call('ZADD', P .. 'expiry', at, id)
-  if call('ZRANGE', P .. 'expiry', 0, 0)[1] == id then
-    Wakes.anybody()
+  call('ZADD', Key.expiry(), at, id)
+  if call('ZRANGE', Key.expiry(), 0, 0)[1] == id then
+    Wakeup.any_worker()
   end
 end
 
--- The job will not run (again): any worker fetches it to write its result, also one that has no page free.
-function Job.condemn(id, verdict)
-  call('HSET', P .. 'job:' .. id, 's', 'v', 'vd', verdict)
-  call('RPUSH', P .. 'verdicts', id)
-  call('ZREM', P .. 'expiry', id)
-  Listing.add('verdict', id)
-  Wakes.anybody()
+-- The job does not run (again): any worker claims it to write its result, also a worker that has no free page.
+-- `ending`: `cancelled`, `expired` or `dead`.
+function Job.mark_ending(id, job, event, ending)
+  Job.transition(id, job, event, 'ending', ending)
+  call('RPUSH', Key.ending(), id)
+  call('ZREM', Key.expiry(), id)
+  Listing.add('ending', id)
+  Wakeup.any_worker()
 end
 
--- Give back the permits of a lease. What it leaves for the caller: the job's new state.
-function Job.release(id, job)
-  if job.pm == '1' then
-    Tenant.release(job.t)
-    if job.d ~= NO_DOMAIN then
-      Domain.release(job.d)
-    end
-    local f = Context.profile(job.c)
-    if f then
-      Profile.release(job.t, f, job.pf)
-    end
+-- Release the permits of a lease. A job that is FINISHING has none.
+function Job.release_permits(job)
+  if job.state ~= State.RUNNING then
+    return
+  end
+  Tenant.release_permit(job.tenant)
+  if job.domain ~= NO_DOMAIN then
+    Domain.release_permit(job.domain)
+  end
+  local profile = Context.profile(job.context)
+  if profile then
+    Profile.end_job(job.tenant, profile, job.fence)
   end
 end
 
--- Take a job back from its worker, to be queued again by the caller. Returns false where it has come to its end instead.
--- `begun`: its worker says that a handler had begun; until then a job keeps expiring.
-function Job.take_back(id, job, begun)
-  Job.release(id, job)
-  call('ZREM', P .. 'leases', id)
-  call('XACK', P .. 'ready', GROUP, job.x)
-  call('XDEL', P .. 'ready', job.x)
-  call('HSET', P .. 'job:' .. id, 'lt', job.tok)
-  call('HDEL', P .. 'job:' .. id, 'tok', 'w', 'x', 'st', 'pm', 'pf', 'why')
-  if job.pm ~= '1' then
-    Job.condemn(id, job.vd)
+-- Take a job back from its worker. Returns true where the caller puts it back into the queue with this event, false where
+-- the job has come to its end instead. `begun`: its worker reports that a handler began; until then a job may expire.
+function Job.take_back(id, job, event, begun)
+  Job.release_permits(job)
+  call('ZREM', Key.leases(), id)
+  call('XACK', Key.ready(), GROUP, job.entry)
+  call('XDEL', Key.ready(), job.entry)
+  call('HSET', Key.job(id), 'last_token', job.token)
+  call('HDEL', Key.job(id), 'token', 'worker', 'entry', 'started_at', 'fence', 'defer_reason')
+  if job.state == State.FINISHING then
+    Job.mark_ending(id, job, event, job.ending)
     return false
   end
-  if job.cn then
-    Job.condemn(id, 'cancelled')
+  if job.cancel_requested then
+    Job.mark_ending(id, job, Event.CANCEL, 'cancelled')
     return false
   end
-  if job.e and begun then
-    job.b = '1'
-    call('HSET', P .. 'job:' .. id, 'b', 1)
+  if job.expires_at and begun then
+    job.begun = '1'
+    call('HSET', Key.job(id), 'begun', 1)
   end
   local left = Job.begins_within(job)
   if left and left <= 0 then
-    Job.condemn(id, 'expired')
+    Job.mark_ending(id, job, Event.EXPIRE, 'expired')
     return false
   end
   if left then
-    Job.expire_at(id, job.e)
+    Job.expire_at(id, job.expires_at)
   end
   return true
 end
 
--- The job's runner or worker died under it.
-function Job.crash(id, job, delay, attempt, begun)
-  if not Job.take_back(id, job, begun) then
+-- The job's runner (`event` CRASH) or its worker (REAP) died under it.
+function Job.crash(id, job, event, delay, attempt, begun)
+  if not Job.take_back(id, job, event, begun) then
     return
   end
-  local key = P .. 'job:' .. id
-  Job.remember(id, attempt)
-  local crashes = call('HINCRBY', key, 'k', 1)
+  Job.remember_attempt(id, attempt)
+  local crashes = call('HINCRBY', Key.job(id), 'crashes', 1)
   if crashes >= CRASHES then
-    Job.condemn(id, 'dead')
+    Job.mark_ending(id, job, Event.GIVE_UP, 'dead')
     return
   end
-  job.c = Context.alone(job.c)
-  call('HSET', key, 'c', job.c)
-  Job.delay(id, job, NOW + delay)
+  job.context = Context.exclusive(job.context)
+  call('HSET', Key.job(id), 'context', job.context)
+  Job.delay(id, job, event, NOW + delay)
 end
 
--- Its module may reach other hosts than when it was queued: to the front of the context where it belongs now. Where two
--- workers know two versions of the module it would go to and fro; so it soon comes back later each time.
+-- The job's module may reach other hosts than when the job was queued: it goes to the front of the context where it
+-- belongs now. Where two workers have two versions of the module it could move to and fro, so after a few moves it comes
+-- back later each time.
 function Job.move(id, job, egress)
-  local key = P .. 'job:' .. id
-  job.c = Context.with_egress(job.c, egress)
-  call('HSET', key, 'c', job.c)
-  local moves = call('HINCRBY', key, 'mv', 1)
+  job.context = Context.with_egress(job.context, egress)
+  call('HSET', Key.job(id), 'context', job.context)
+  local moves = call('HINCRBY', Key.job(id), 'moves', 1)
   if moves <= MOVES_AT_ONCE then
-    Lane.push(id, job, true)
+    Backlog.push(id, job, Event.REASSIGN, true)
   else
-    Job.delay(id, job, NOW + min(MOVE_BACKOFF_MS * 2 ^ (moves - MOVES_AT_ONCE - 1), LONGEST_MOVE_MS))
+    local backoff = min(MOVE_BACKOFF_MS * 2 ^ (moves - MOVES_AT_ONCE - 1), MAX_MOVE_BACKOFF_MS)
+    Job.delay(id, job, Event.REASSIGN_LATER, NOW + backoff)
   end
 end
 
-function Job.remember(id, attempt)
-  local key = P .. 'job:' .. id
-  local past = call('HGET', key, 'hist')
-  call('HSET', key, 'hist', past and (past .. '\n' .. attempt) or attempt)
+-- Keep the JSON of an attempt with the job.
+function Job.remember_attempt(id, attempt)
+  local past = call('HGET', Key.job(id), 'past_attempts')
+  call('HSET', Key.job(id), 'past_attempts', past and (past .. '\n' .. attempt) or attempt)
 end
 
--- The record goes; `done` says what became of it. `free`: its id may be used again.
-function Job.forget(id, job, token, free, ttl)
-  local push = call('HGET', P .. 'job:' .. id, 'pu') or ''
-  call('DEL', P .. 'job:' .. id, P .. 'body:' .. id)
-  call('SET', P .. 'done:' .. id, Push.mark(token, push, free), 'PX', ttl)
-  if job.e then
-    call('ZREM', P .. 'expiry', id)
+-- The job has its result: its record goes, `done` remembers it. `free`: its id may be used again.
+function Job.finish(id, job, token, free, ttl)
+  local push = call('HGET', Key.job(id), 'push') or ''
+  Job.transition(id, job, Event.FINISH)
+  call('SET', Key.done(id), Push.mark(token, push, free), 'PX', ttl)
+  if job.expires_at then
+    call('ZREM', Key.expiry(), id)
   end
-  Tenant.discharge(job.t)
-  if job.d ~= NO_DOMAIN then
-    Domain.discharge(job.d)
+  Tenant.remove_job(job.tenant)
+  if job.domain ~= NO_DOMAIN then
+    Domain.remove_job(job.domain)
   end
 end
 
--- Bounded slices of what is due: expiries first, so that nothing starts that must not.
+-- Bounded slices of the jobs that are due. Expired jobs come first, so that none of them starts.
 function Job.promote()
-  for _, id in ipairs(call('ZRANGEBYSCORE', P .. 'expiry', '-inf', NOW, 'LIMIT', 0, SLICE)) do
-    call('ZREM', P .. 'expiry', id)
+  for _, id in ipairs(call('ZRANGEBYSCORE', Key.expiry(), '-inf', NOW, 'LIMIT', 0, SLICE)) do
+    call('ZREM', Key.expiry(), id)
     local job = Job.read(id)
-    if job and (job.s == 'q' or job.s == 'd') then
+    if job and (job.state == State.QUEUED or job.state == State.DELAYED) then
       Job.undelay(id)
-      Job.condemn(id, 'expired')
+      Job.mark_ending(id, job, Event.EXPIRE, 'expired')
     end
   end
-  for _, id in ipairs(call('ZRANGEBYSCORE', P .. 'delayed', '-inf', NOW, 'LIMIT', 0, SLICE)) do
+  for _, id in ipairs(call('ZRANGEBYSCORE', Key.delayed(), '-inf', NOW, 'LIMIT', 0, SLICE)) do
     local job = Job.read(id)
-    if job and job.s == 'd' then
+    if job and job.state == State.DELAYED then
       Job.undelay(id)
-      Lane.push(id, job)
+      Backlog.push(id, job, Event.COME_DUE)
     else
-      call('ZREM', P .. 'delayed', id)
+      call('ZREM', Key.delayed(), id)
     end
   end
 end
 
--- Everything that time alone brings about.
+-- Everything that the passing of time brings about.
 local function advance()
-  Profile.expire()
-  Timers.run()
+  Profile.expire_locks()
+  Timer.run()
   Job.promote()
 end

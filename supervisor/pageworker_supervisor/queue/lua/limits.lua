@@ -1,55 +1,61 @@
--- Concurrency and rate of a tenant or a domain. Both live in a hash: `lim` (weight, concurrency, rate, burst;
--- rate 0 is none), `run` (permits out), `tk` and `ts` (tokens at an instant).
+-- Concurrency and rate limits of a tenant or a domain, both called its quota here. A quota's hash holds `limits` (weight,
+-- concurrency, rate, burst as text; rate 0: no rate limit), `running` (permits in use), and `tokens` at `tokens_at`.
 
-local limits_cache = {} -- of the text, which few tenants differ in; emptied when it grows
+local NO_LIMITS = '1 1000 0 100'
 
+local limits_cache = { size = 0 } -- parsed texts; few tenants differ in theirs. Emptied when it grows.
+
+-- Weight, concurrency, rate per second, burst.
 function Limits.parse(text)
   local found = limits_cache[text]
   if found then
     return found[1], found[2], found[3], found[4]
   end
-  local w, c, r, b = string.match(text, '^(%S+) (%S+) (%S+) (%S+)$')
-  if not limits_cache.size or limits_cache.size > 200 then
+  local weight, concurrency, rate, burst = string.match(text, '^(%S+) (%S+) (%S+) (%S+)$')
+  if limits_cache.size > 200 then
     limits_cache = { size = 0 }
   end
   limits_cache.size = limits_cache.size + 1
-  limits_cache[text] = { tonumber(w), tonumber(c), tonumber(r), tonumber(b) }
-  return tonumber(w), tonumber(c), tonumber(r), tonumber(b)
+  found = { tonumber(weight), tonumber(concurrency), tonumber(rate), tonumber(burst) }
+  limits_cache[text] = found
+  return found[1], found[2], found[3], found[4]
 end
 
-function Limits.tokens(who)
-  if not who.ts then
-    return who.burst
+function Limits.tokens(quota)
+  if not quota.tokens_at then
+    return quota.burst
   end
-  return min(who.burst, who.tk + max(0, NOW - who.ts) * who.rate / 1000)
+  return min(quota.burst, quota.tokens + max(0, NOW - quota.tokens_at) * quota.rate / 1000)
 end
 
--- Why `who` may not start a job now: nil (it may), 'c' (all permits are out), 'r' (no token; until when).
-function Limits.barred(who)
-  if who.run >= who.concurrency then
-    return 'c'
+-- Why this quota allows no further job now: nil (it allows one), `concurrency` (all permits are in use), or `rate` (no
+-- token) and the instant of the next token.
+function Limits.throttled(quota)
+  if quota.running >= quota.concurrency then
+    return 'concurrency'
   end
-  if who.rate > 0 then
-    local tokens = Limits.tokens(who)
+  if quota.rate > 0 then
+    local tokens = Limits.tokens(quota)
     if tokens < 1 - 1e-9 then
-      return 'r', NOW + max(1, math.ceil((1 - tokens) * 1000 / who.rate))
+      return 'rate', NOW + max(1, math.ceil((1 - tokens) * 1000 / quota.rate))
     end
   end
   return nil
 end
 
-function Limits.take(who)
-  who.run = who.run + 1
-  if who.rate > 0 then
-    who.tk = Limits.tokens(who) - 1
-    who.ts = NOW
+-- Take a permit and a token, in the table only.
+function Limits.take_permit(quota)
+  quota.running = quota.running + 1
+  if quota.rate > 0 then
+    quota.tokens = Limits.tokens(quota) - 1
+    quota.tokens_at = NOW
   end
 end
 
--- How long an idle hash must stay so that its bucket cannot be refilled by forgetting it.
-function Limits.memory_seconds(who)
-  if who.rate > 0 then
-    return max(IDLE_SECONDS, math.ceil(who.burst / who.rate))
+-- How long the hash of an idle quota must be kept, so that forgetting it does not refill its tokens.
+function Limits.memory_seconds(quota)
+  if quota.rate > 0 then
+    return max(IDLE_SECONDS, math.ceil(quota.burst / quota.rate))
   end
   return IDLE_SECONDS
 end

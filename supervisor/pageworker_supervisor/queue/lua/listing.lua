@@ -1,33 +1,33 @@
--- Indexes of what waits, so that a listing costs what it lists. `listed:lanes` has every lane that is not empty,
--- `listed:delayed` and `listed:verdict` every job in that state. All scores are 0, so members stand in the order of
--- their bytes, a tenant's side by side: each begins with `<tenant>/`. What runs is in `ready`.
+-- Indexes of waiting jobs, so that a listing costs what it lists. `listed:backlogs` holds every backlog that is not empty,
+-- `listed:delayed` and `listed:ending` every job in that state. All scores are 0, so members are in the order of their
+-- bytes, the members of a tenant side by side: each begins with `<tenant>/`. Claimed jobs are in `ready`.
 
-function Listing.add(state, id)
-  call('ZADD', P .. 'listed:' .. state, 0, id)
+function Listing.add(name, id)
+  call('ZADD', Key.listed(name), 0, id)
 end
 
-function Listing.remove(state, id)
-  call('ZREM', P .. 'listed:' .. state, id)
+function Listing.remove(name, id)
+  call('ZREM', Key.listed(name), id)
 end
 
-local function lane_name(t, c, d, p)
-  return t .. '/' .. c .. '/' .. d .. ':' .. p
+local function backlog_name(tenant, context, domain, priority)
+  return tenant .. '/' .. context .. '/' .. domain .. ':' .. priority
 end
 
-function Listing.add_lane(t, c, d, p)
-  call('ZADD', P .. 'listed:lanes', 0, lane_name(t, c, d, p))
+function Listing.add_backlog(tenant, context, domain, priority)
+  Listing.add('backlogs', backlog_name(tenant, context, domain, priority))
 end
 
-function Listing.remove_lane(t, c, d, p)
-  call('ZREM', P .. 'listed:lanes', lane_name(t, c, d, p))
+function Listing.remove_backlog(tenant, context, domain, priority)
+  Listing.remove('backlogs', backlog_name(tenant, context, domain, priority))
 end
 
--- Members of an index, of one tenant ('' all), after `position` ('' from the beginning), at most `most`.
-function Listing.page(state, t, position, most)
+-- At most `count` members of an index, of one tenant ('': all), after `position` ('': from the beginning).
+function Listing.page(name, tenant, position, count)
   -- '0' is the byte after '/'.
-  local from, to = t == '' and '-' or '[' .. t .. '/', t == '' and '+' or '(' .. t .. '0'
+  local from, to = tenant == '' and '-' or '[' .. tenant .. '/', tenant == '' and '+' or '(' .. tenant .. '0'
   if position ~= '' then
     from = '(' .. position
   end
-  return call('ZRANGE', P .. 'listed:' .. state, from, to, 'BYLEX', 'LIMIT', 0, most)
+  return call('ZRANGE', Key.listed(name), from, to, 'BYLEX', 'LIMIT', 0, count)
 end

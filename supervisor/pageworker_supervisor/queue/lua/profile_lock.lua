@@ -1,138 +1,136 @@
--- A profile's lock. `profile:<tenant>/<profile>` has the worker that has it open, its fence, and how many of its jobs
--- run; `locks` says until when. Jobs for a held profile wait where only the holder finds them.
+-- A profile's lock. `profile:<tenant>/<profile>` holds the `worker` that has the profile open, its `fence`, how many jobs
+-- of it are `running`, and `asked_at`: when another worker last asked for it. `profile_locks` says until when it is held.
+-- Jobs of a held profile wait where only the holder finds them.
 --
--- A profile has a context for each egress set of its jobs' modules; `sets:<tenant>/<profile>` has those with work, by when
--- they were served last. Its runner serves one of them. While others wait, a claim tells its worker, who lets the runner go
--- when it has had its time; the one that was served longest ago then is the first to be opened.
+-- A profile has one context for each egress set of its jobs' modules. `profile_contexts:<tenant>/<profile>` holds those
+-- with work, by when they were served last. The profile's runner serves one of them. While others wait, a claim tells the
+-- holder, which lets the runner go after its minimum time. The context that was served longest ago is opened next.
 --
 -- A fence never goes down, not even when a failover takes the counter back: it is at least the clock's microseconds.
 
 local ASK_AFTER_MS = 1000
 local ASK_AGAIN_MS = 5000
-local ASK_AT_MOST = 4
+local ASKED_PER_CALL = 4
 
--- Below, `f` is a profile's name and `c` one of its contexts.
-
-local function profile_key(t, f)
-  return P .. 'profile:' .. t .. '/' .. f
+-- A context has work that can run.
+function Profile.add_context(tenant, profile, context)
+  call('ZADD', Key.profile_contexts(tenant, profile), 'NX', NOW, context)
 end
 
-local function sets_key(t, f)
-  return P .. 'sets:' .. t .. '/' .. f
+-- It has none any more.
+function Profile.remove_context(tenant, profile, context)
+  call('ZREM', Key.profile_contexts(tenant, profile), context)
+  Profile.remove_waiting(tenant, context)
 end
 
--- A context has work that can run; it has none any more.
-function Profile.enter(t, f, c)
-  call('ZADD', sets_key(t, f), 'NX', NOW, c)
+-- Its contexts with work; the one that was served longest ago comes first.
+function Profile.contexts(tenant, profile)
+  return call('ZRANGE', Key.profile_contexts(tenant, profile), 0, -1)
 end
 
-function Profile.leave(t, f, c)
-  call('ZREM', sets_key(t, f), c)
-  Profile.unwait(t, c)
+function Profile.is_held(tenant, profile)
+  return call('EXISTS', Key.profile(tenant, profile)) == 1
 end
 
--- Its contexts that have work, the one that was served longest ago first.
-function Profile.contexts(t, f)
-  return call('ZRANGE', sets_key(t, f), 0, -1)
-end
-
-function Profile.is_held(t, f)
-  return call('EXISTS', profile_key(t, f)) == 1
-end
-
-function Profile.holder(t, f)
-  local lock = call('HMGET', profile_key(t, f), 'w', 'f', 'ask')
+-- Worker, fence, and when another worker last asked.
+function Profile.holder(tenant, profile)
+  local lock = call('HMGET', Key.profile(tenant, profile), 'worker', 'fence', 'asked_at')
   return lock[1], lock[2], lock[3]
 end
 
-function Profile.lock(t, f, worker)
-  local fence = max(MICROS, number(call('HGET', P .. 'meta', 'fence')) + 1)
+-- Lock it for a worker. Returns the fence.
+function Profile.lock(tenant, profile, worker)
+  local fence = max(MICROS, number(call('HGET', Key.meta(), 'fence')) + 1)
   local text = string.format('%.0f', fence)
-  call('HSET', P .. 'meta', 'fence', text)
-  call('HSET', profile_key(t, f), 'w', worker, 'f', text, 'run', 0)
-  call('ZADD', P .. 'locks', NOW + LEASE_MS, t .. '/' .. f)
-  for _, c in ipairs(Profile.contexts(t, f)) do
-    for _, p in ipairs(PRIORITIES) do
-      Tenant.close(t, p, c)
+  call('HSET', Key.meta(), 'fence', text)
+  call('HSET', Key.profile(tenant, profile), 'worker', worker, 'fence', text, 'running', 0)
+  call('ZADD', Key.profile_locks(), NOW + LEASE_MS, tenant .. '/' .. profile)
+  for _, context in ipairs(Profile.contexts(tenant, profile)) do
+    for _, priority in ipairs(PRIORITIES) do
+      Tenant.close(tenant, priority, context)
     end
-    Profile.wait(t, c)
+    Profile.add_waiting(tenant, context)
   end
   return text
 end
 
-function Profile.unlock(t, f)
-  call('DEL', profile_key(t, f))
-  call('ZREM', P .. 'locks', t .. '/' .. f)
-  for _, c in ipairs(Profile.contexts(t, f)) do
-    Profile.unwait(t, c)
-    for _, p in ipairs(PRIORITIES) do
-      if call('EXISTS', Context.key(t, c, p)) == 1 then
-        Tenant.open(t, p, c, Shard.stamp())
+function Profile.unlock(tenant, profile)
+  call('DEL', Key.profile(tenant, profile))
+  call('ZREM', Key.profile_locks(), tenant .. '/' .. profile)
+  for _, context in ipairs(Profile.contexts(tenant, profile)) do
+    Profile.remove_waiting(tenant, context)
+    for _, priority in ipairs(PRIORITIES) do
+      if call('EXISTS', Key.context(tenant, context, priority)) == 1 then
+        Tenant.open(tenant, priority, context, Shard.stamp())
       end
     end
   end
 end
 
--- Work waits for the holder: `waiting` says since when it was not served.
-function Profile.wait(t, c)
-  call('ZADD', P .. 'held:' .. t, 'NX', NOW, c)
-  call('ZADD', P .. 'waiting', 'NX', NOW, t .. '/' .. c)
+-- Work of this context waits for the profile's holder. The score says since when it was not served.
+function Profile.add_waiting(tenant, context)
+  call('ZADD', Key.held_contexts(tenant), 'NX', NOW, context)
+  call('ZADD', Key.waiting_contexts(), 'NX', NOW, tenant .. '/' .. context)
 end
 
-function Profile.unwait(t, c)
-  call('ZREM', P .. 'held:' .. t, c)
-  call('ZREM', P .. 'waiting', t .. '/' .. c)
+function Profile.remove_waiting(tenant, context)
+  call('ZREM', Key.held_contexts(tenant), context)
+  call('ZREM', Key.waiting_contexts(), tenant .. '/' .. context)
 end
 
-function Profile.wake_holder(t, f)
-  local worker = Profile.holder(t, f)
+function Profile.wake_holder(tenant, profile)
+  local worker = Profile.holder(tenant, profile)
   if worker then
-    Wakes.worker(worker)
+    Wakeup.worker(worker)
   end
 end
 
--- The tenant may start jobs again: those that wait for a holder, a few of them.
-function Profile.wake_holders(t)
-  for _, c in ipairs(call('ZRANGE', P .. 'held:' .. t, 0, 3)) do
-    Profile.wake_holder(t, Context.profile(c))
+-- The tenant may start jobs again: wake the holders of a few contexts that wait.
+function Profile.wake_holders(tenant)
+  for _, context in ipairs(call('ZRANGE', Key.held_contexts(tenant), 0, 3)) do
+    Profile.wake_holder(tenant, Context.profile(context))
   end
 end
 
--- A job of the profile starts or ends at the holder.
-function Profile.take(t, f, c)
-  call('HINCRBY', profile_key(t, f), 'run', 1)
-  call('ZADD', P .. 'locks', 'XX', 'GT', NOW + LEASE_MS, t .. '/' .. f)
-  call('ZADD', sets_key(t, f), 'XX', NOW, c)
-  if call('ZADD', P .. 'waiting', 'XX', 'CH', NOW, t .. '/' .. c) == 1 then
-    call('ZADD', P .. 'held:' .. t, 'XX', NOW, c)
+-- A job of the profile starts at its holder.
+function Profile.start_job(tenant, profile, context)
+  call('HINCRBY', Key.profile(tenant, profile), 'running', 1)
+  call('ZADD', Key.profile_locks(), 'XX', 'GT', NOW + LEASE_MS, tenant .. '/' .. profile)
+  call('ZADD', Key.profile_contexts(tenant, profile), 'XX', NOW, context)
+  if call('ZADD', Key.waiting_contexts(), 'XX', 'CH', NOW, tenant .. '/' .. context) == 1 then
+    call('ZADD', Key.held_contexts(tenant), 'XX', NOW, context)
   end
 end
 
-function Profile.release(t, f, fence)
-  local key = profile_key(t, f)
-  if fence and call('HGET', key, 'f') == fence then
-    call('HINCRBY', key, 'run', -1)
+-- A job of the profile ends at the holder that has this fence.
+function Profile.end_job(tenant, profile, fence)
+  local key = Key.profile(tenant, profile)
+  if fence and call('HGET', key, 'fence') == fence then
+    call('HINCRBY', key, 'running', -1)
   end
 end
 
--- A worker with room asks for profiles whose holder has not served them for a while and runs none of their jobs.
-function Profile.ask(me)
-  for _, name in ipairs(call('ZRANGEBYSCORE', P .. 'waiting', '-inf', NOW - ASK_AFTER_MS, 'LIMIT', 0, ASK_AT_MOST)) do
-    local t, c = string.match(name, '^(.-)/(.*)$')
-    local f = Context.profile(c)
-    local lock = call('HMGET', profile_key(t, f), 'w', 'f', 'ask', 'run')
-    call('ZADD', P .. 'waiting', 'XX', NOW, name) -- the next one's turn
-    if lock[1] and lock[1] ~= me and number(lock[4]) <= 0 and number(lock[3]) < NOW - ASK_AGAIN_MS then
-      call('HSET', profile_key(t, f), 'ask', NOW)
-      Wakes.tell(lock[1], 'ask ' .. t .. ' ' .. f .. ' ' .. lock[2])
+-- `worker` has free runner slots: ask for profiles whose holder runs none of their jobs and has not served them for a while.
+function Profile.ask_holders(worker)
+  local waiting = call('ZRANGEBYSCORE', Key.waiting_contexts(), '-inf', NOW - ASK_AFTER_MS, 'LIMIT', 0, ASKED_PER_CALL)
+  for _, name in ipairs(waiting) do
+    local tenant, context = string.match(name, '^(.-)/(.*)$')
+    local profile = Context.profile(context)
+    local key = Key.profile(tenant, profile)
+    local lock = call('HMGET', key, 'worker', 'fence', 'asked_at', 'running')
+    call('ZADD', Key.waiting_contexts(), 'XX', NOW, name) -- the next call asks for another one
+    local idle = number(lock[4]) <= 0 and number(lock[3]) < NOW - ASK_AGAIN_MS
+    if lock[1] and lock[1] ~= worker and idle then
+      call('HSET', key, 'asked_at', NOW)
+      Wakeup.notify(lock[1], 'ask ' .. tenant .. ' ' .. profile .. ' ' .. lock[2])
     end
   end
 end
 
--- Locks that were not extended in time.
-function Profile.expire()
-  for _, name in ipairs(call('ZRANGEBYSCORE', P .. 'locks', '-inf', NOW, 'LIMIT', 0, SLICE)) do
-    local t, f = string.match(name, '^(.-)/(.*)$')
-    Profile.unlock(t, f)
+-- Unlock a slice of the profiles whose lock was not extended in time.
+function Profile.expire_locks()
+  for _, name in ipairs(call('ZRANGEBYSCORE', Key.profile_locks(), '-inf', NOW, 'LIMIT', 0, SLICE)) do
+    local tenant, profile = string.match(name, '^(.-)/(.*)$')
+    Profile.unlock(tenant, profile)
   end
 end

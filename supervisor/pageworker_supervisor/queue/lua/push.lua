@@ -1,9 +1,9 @@
--- A push is one reading of a producer's text: `<digest of the text>:<reading>`. Sources deliver at least once, so the same
--- push may be read again. A reading that is certainly the first has a name of its own, which repeated calls repeat; one
--- that may be a second has none.
+-- A push is one reading of a producer's text, written `<digest of the text>:<reading>`. Sources deliver at least once, so
+-- the same push may be read again. A reading that is certainly the first has a name of its own, which repeated calls
+-- repeat. A reading that may be a second one has no name.
 --
--- `done:<id>` is the mark of a job that has ended: its token, its push and, where it was rejected, `free`: its id may be
--- used again. `repeated` and `rejected` hold the newest pushes of ids that had ended, and of texts that were no jobs.
+-- `done:<job>` is the mark of a job that has ended: its token, its push and, where it was rejected, `free`: its id may be
+-- used again. `repeated` and `rejected` hold the newest pushes of ids whose job had ended, and of texts that are no jobs.
 
 local PUSH_MEMORY_MS = 600000
 local PUSHES_REMEMBERED = 10000
@@ -12,7 +12,7 @@ local function parts(push)
   return string.match(push, '^(.*):(.*)$')
 end
 
--- Is `push`, or may it be, another reading of `earlier`?
+-- True where `push` is, or may be, another reading of `earlier`.
 function Push.is_same(earlier, push)
   local digest, reading = parts(push)
   local earlier_digest, earlier_reading = parts(earlier)
@@ -23,9 +23,9 @@ function Push.mark(token, push, free)
   return token .. ' ' .. push .. (free and ' free' or '')
 end
 
--- Token and push of a job that has ended, and whether its id is free; nil where there is none.
+-- Token and push of a job that has ended, and whether its id is free; nil where no job of this id has ended.
 function Push.ended(id)
-  local mark = call('GET', P .. 'done:' .. id)
+  local mark = call('GET', Key.done(id))
   if not mark then
     return nil
   end
@@ -33,16 +33,16 @@ function Push.ended(id)
   return token, push, free == 'free'
 end
 
--- Is the id in use: has it a job, or had it one that was not rejected?
+-- True where the id has a job, or had a job that was not rejected.
 function Push.is_used(id)
-  if call('EXISTS', P .. 'job:' .. id) == 1 then
+  if call('EXISTS', Key.job(id)) == 1 then
     return true
   end
   local token, _, free = Push.ended(id)
   return token ~= nil and not free
 end
 
--- Remember a push under `key`: 'new', 'again' (its text was pushed before) or 'same' (it was read before).
+-- Remember a push in the set `key`. Returns `new`, `again` (its text was pushed before) or `same` (this reading was seen).
 function Push.remember(key, push)
   local digest, reading = parts(push)
   call('ZREMRANGEBYSCORE', key, '-inf', NOW - PUSH_MEMORY_MS)

@@ -1,58 +1,78 @@
--- What every function stands on: the shard's names, its clock, its counters.
+-- The base of every function: the shard's key prefix, its clock, its counters, its schema version.
 --
--- All files of this folder are joined in the order of their names into one library. A function is called
--- with one key, the shard's root `<prefix>:{<shard>}`. Every other key of the shard carries the same hash tag
--- and is derived from it, because which tenants and jobs a call touches is decided inside it.
+-- The files of this folder are joined into one library; `queue/library.py` gives their order and generates the tables
+-- State, Event, TRANSITIONS, JOB_FIELDS and Key. A function is called with one key, the shard's root
+-- `<prefix>:{<shard>}`, and one argument, a MessagePack map. Every other key of the shard carries the same hash tag and
+-- is derived from the root, because a function finds out only while it runs which tenants and jobs it touches.
 
--- Set by `enter`: nothing of this can be had while a library is being loaded.
+-- Set by Shard.enter: `redis.call` cannot be used while a library is being loaded.
 local call, floor, max, min
 
 local TEST_CLOCK = false -- replaced at load, for tests only
 local CLUSTER = false -- replaced at load
 
-local LEASE_MS = 45000 -- replaced at load: Options.lease_ms
-local IDLE_SECONDS = 900 -- what is left of an idle tenant or domain goes after so long
-local SLICE = 64 -- due jobs, expiries and timers that one call moves at most
+local LEASE_MS = 45000 -- replaced at load: QueueOptions.lease_ms
+local IDLE_SECONDS = 900 -- the record of an idle tenant or domain is kept at least this long
+local SLICE = 64 -- at most this many due jobs, expiries and timers are moved per call
 
-local PRIORITIES = { 'h', 'm', 'l' }
-local SHARE = { h = 8, m = 4, l = 1 }
+local PRIORITIES = { 'h', 'm', 'l' } -- high, normal, low
+local PRIORITY_SHARE = { h = 8, m = 4, l = 1 }
 
-local P -- prefix of the shard's keys
-local PREFIX -- prefix of keys and channels that carry no hash tag
-local NOW -- milliseconds, Redis' clock
-local MICROS -- microseconds, the same instant
+local PREFIX -- prefix of keys and channels without a hash tag
+local NOW -- milliseconds since the epoch, Redis' clock
+local MICROS -- the same instant in microseconds
 
--- The nouns, one file each.
-local Shard, Limits, Wakes, Tenant, Timers, Domain, Lane, Context, Profile, Job = {}, {}, {}, {}, {}, {}, {}, {}, {}, {}
-local Push, Outbox, Cancellation, Letters, Listing = {}, {}, {}, {}, {}
+-- One table per noun, one file each.
+local Shard, Limits, Wakeup, Tenant, Timer, Domain, Backlog, Context, Profile = {}, {}, {}, {}, {}, {}, {}, {}, {}
+local Job, Push, Outbox, Cancellation, DeadLetter, Listing = {}, {}, {}, {}, {}, {}
 
--- Start of every function. Returns an error reply where the shard cannot be worked on now.
-function Shard.enter(keys)
+-- Every function starts here. Returns an error reply where the shard cannot be used now. `writes`: the function may write.
+function Shard.enter(root, writes)
   call, floor, max, min = redis.call, math.floor, math.max, math.min
-  P = keys[1] .. ':'
-  PREFIX = string.match(keys[1], '^(.*):{')
+  P = root .. ':'
+  PREFIX = string.match(root, '^(.*):{')
   if CLUSTER then
-    -- While a slot moves, its keys are on two nodes: any access to an absent key fails, half-way through a
-    -- transition. Two absent keys fail on the old owner (ASK) and on the new one (TRYAGAIN): ask first.
+    -- While a slot moves, its keys are on two nodes. Access to an absent key then fails, in the middle of a transition.
+    -- Two absent keys fail on the old owner (ASK) and on the new one (TRYAGAIN): this probe runs before any write.
     local probe = redis.pcall('EXISTS', P .. 'absent:1', P .. 'absent:2')
     if type(probe) == 'table' and probe.err then
       return redis.error_reply('TRYAGAIN the slot of this shard is moving')
     end
   end
+  Wakeup.reset()
+  return Shard.check_schema(writes)
+end
+
+-- Set NOW and MICROS.
+function Shard.read_clock()
   local time = call('TIME')
   local ahead = 0
   if TEST_CLOCK then
-    ahead = tonumber(call('GET', P .. 'clock') or 0)
+    ahead = tonumber(call('GET', Key.clock()) or 0)
   end
   NOW = tonumber(time[1]) * 1000 + floor(tonumber(time[2]) / 1000) + ahead
   MICROS = tonumber(time[1]) * 1000000 + tonumber(time[2]) + ahead * 1000
-  Wakes.reset()
+end
+
+-- Refuses state that another schema version wrote. An empty shard gets this version. The text after SCHEMA is read by
+-- `queue/shards.py`: the version found, `none` where the state has no version.
+function Shard.check_schema(writes)
+  local found = call('HGET', Key.meta(), 'schema')
+  if found == SCHEMA_VERSION then
+    return nil
+  end
+  if found or call('EXISTS', Key.meta()) == 1 then
+    return redis.error_reply('SCHEMA ' .. (found or 'none'))
+  end
+  if writes then
+    call('HSET', Key.meta(), 'schema', SCHEMA_VERSION)
+  end
   return nil
 end
 
--- A number that this shard has not given out before: order of queueing, round-robin stamps, tokens.
+-- A number that this shard has not given out before: order of queueing, order of turns.
 function Shard.stamp()
-  return call('HINCRBY', P .. 'meta', 'seq', 1)
+  return call('HINCRBY', Key.meta(), 'stamp', 1)
 end
 
 local function number(value)

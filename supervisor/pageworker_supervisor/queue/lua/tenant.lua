@@ -1,174 +1,173 @@
--- A tenant: its limits, its place in fairness (`v`, the virtual start time of its next job), the state of its
--- smooth weighted round robin over priorities (`rr`), how many jobs it has (`n`), why it is parked (`pk`), the priorities
--- at which it has open contexts (`op`).
+-- A tenant. Its hash holds its quota (see limits.lua); `virtual_time`, its position in fairness: the virtual start time of
+-- its next job; `priority_credits`, the state of its smooth weighted round robin over priorities; `jobs`, how many jobs it
+-- has; `parked`, why it is parked; `open_priorities`, the priorities at which it has open contexts.
 --
--- A tenant with open work is in exactly one place: in `active` (it may start a job), in `parked` (all its permits
--- are out; a release brings it back) or in `timers` (no token; the refill brings it back).
+-- A tenant with open work is in exactly one of three sets: `active` (it may start a job), `parked` (all its permits are in
+-- use; a release brings it back), or `parked` and `timers` (it has no token; the refill brings it back).
 
-local function tenant_key(t)
-  return P .. 'tenant:' .. t
-end
-
-function Tenant.read(t)
-  local f = call('HMGET', tenant_key(t), 'lim', 'run', 'v', 'tk', 'ts', 'pk', 'rr', 'op')
-  local who = {
-    name = t,
-    run = number(f[2]),
-    v = number(f[3]),
-    tk = number(f[4]),
-    ts = f[5] and tonumber(f[5]),
-    pk = f[6],
-    rr = f[7] or '0 0 0',
-    op = f[8] or '',
+function Tenant.read(tenant)
+  local f = call(
+    'HMGET', Key.tenant(tenant),
+    'limits', 'running', 'virtual_time', 'tokens', 'tokens_at', 'parked', 'priority_credits', 'open_priorities'
+  )
+  local quota = {
+    name = tenant,
+    running = number(f[2]),
+    virtual_time = number(f[3]),
+    tokens = number(f[4]),
+    tokens_at = f[5] and tonumber(f[5]),
+    parked = f[6],
+    priority_credits = f[7] or '0 0 0',
+    open_priorities = f[8] or '',
   }
-  who.weight, who.concurrency, who.rate, who.burst = Limits.parse(f[1] or '1 1000 0 100')
-  return who
+  quota.weight, quota.concurrency, quota.rate, quota.burst = Limits.parse(f[1] or NO_LIMITS)
+  return quota
 end
 
-local function open_key(t, p)
-  return P .. 'open:' .. t .. ':' .. p
+function Tenant.is_parked(tenant)
+  return call('HGET', Key.tenant(tenant), 'parked') and true or false
 end
 
 -- A context that any worker may open has work at this priority.
-function Tenant.open(t, p, c, stamp)
-  if call('ZADD', open_key(t, p), 'NX', stamp, c) == 0 then
+function Tenant.open(tenant, priority, context, stamp)
+  if call('ZADD', Key.open_contexts(tenant, priority), 'NX', stamp, context) == 0 then
     return
   end
-  local f = call('HMGET', tenant_key(t), 'op', 'pk')
-  local op = f[1] or ''
-  if not string.find(op, p, 1, true) then
-    call('HSET', tenant_key(t), 'op', op .. p)
+  local f = call('HMGET', Key.tenant(tenant), 'open_priorities', 'parked')
+  local priorities = f[1] or ''
+  if not string.find(priorities, priority, 1, true) then
+    call('HSET', Key.tenant(tenant), 'open_priorities', priorities .. priority)
   end
   if f[2] then
     return
   end
-  if call('ZSCORE', P .. 'active', t) then
-    Wakes.rooms()
-    Wakes.context(t, c)
+  if call('ZSCORE', Key.active(), tenant) then
+    Wakeup.slots()
+    Wakeup.context(tenant, context)
   else
-    Tenant.settle(t)
+    Tenant.reschedule(tenant)
   end
 end
 
--- It has none any more, or a worker holds it now. A tenant without open work is not active.
-function Tenant.close(t, p, c)
-  if call('ZREM', open_key(t, p), c) == 0 or call('EXISTS', open_key(t, p)) == 1 then
+-- The context has no work any more, or a worker holds it now. A tenant without open work is not active.
+function Tenant.close(tenant, priority, context)
+  local key = Key.open_contexts(tenant, priority)
+  if call('ZREM', key, context) == 0 or call('EXISTS', key) == 1 then
     return
   end
-  local op = string.gsub(call('HGET', tenant_key(t), 'op') or '', p, '')
-  call('HSET', tenant_key(t), 'op', op)
-  if op == '' then
-    call('ZREM', P .. 'active', t)
+  local priorities = string.gsub(call('HGET', Key.tenant(tenant), 'open_priorities') or '', priority, '')
+  call('HSET', Key.tenant(tenant), 'open_priorities', priorities)
+  if priorities == '' then
+    call('ZREM', Key.active(), tenant)
   end
 end
 
--- Virtual time: where a tenant that comes (back) starts. Never behind those that wait already.
+-- Virtual time of the shard: where a tenant starts that has new work. Never before tenants that wait already.
 function Tenant.virtual_time()
-  local head = call('ZRANGE', P .. 'active', 0, 0, 'WITHSCORES')
+  local head = call('ZRANGE', Key.active(), 0, 0, 'WITHSCORES')
   if head[2] then
     return tonumber(head[2])
   end
-  return number(call('HGET', P .. 'meta', 'v'))
+  return number(call('HGET', Key.meta(), 'virtual_time'))
 end
 
-local function unpark(who)
-  if who.pk then
-    call('HDEL', tenant_key(who.name), 'pk')
-    call('ZREM', P .. 'parked', who.name)
-    who.pk = false
+local function unpark(quota)
+  if quota.parked then
+    call('HDEL', Key.tenant(quota.name), 'parked')
+    call('ZREM', Key.parked(), quota.name)
+    quota.parked = false
   end
 end
 
--- Holders of its contexts that are open: a few, in the order in which they are served.
-local function wake_open(who)
-  for p in string.gmatch(who.op, '.') do
-    for _, c in ipairs(call('ZRANGE', open_key(who.name, p), 0, 3)) do
-      Wakes.context(who.name, c)
+-- Wake holders of a few of its open contexts, in the order in which these are served.
+local function wake_open_contexts(quota)
+  for priority in string.gmatch(quota.open_priorities, '.') do
+    for _, context in ipairs(call('ZRANGE', Key.open_contexts(quota.name, priority), 0, 3)) do
+      Wakeup.context(quota.name, context)
     end
   end
 end
 
--- Put the tenant where it belongs now. To be called whenever its open work, permits, tokens or limits changed.
-function Tenant.settle(t)
-  local who = Tenant.read(t)
-  local open = who.op ~= ''
-  local held = call('ZCARD', P .. 'held:' .. t)
+-- Put the tenant into the set where it belongs now. Called whenever its open work, permits, tokens or limits change.
+function Tenant.reschedule(tenant)
+  local quota = Tenant.read(tenant)
+  local open = quota.open_priorities ~= ''
+  local held = call('ZCARD', Key.held_contexts(tenant))
   if not open and held == 0 then
-    call('ZREM', P .. 'active', t)
-    unpark(who)
+    call('ZREM', Key.active(), tenant)
+    unpark(quota)
     return
   end
-  local why, at = Limits.barred(who)
-  if why then
-    call('ZREM', P .. 'active', t)
-    call('HSET', tenant_key(t), 'pk', why)
-    call('ZADD', P .. 'parked', 'NX', NOW, t)
-    if why == 'r' then
-      Timers.add('t' .. t, at)
+  local reason, at = Limits.throttled(quota)
+  if reason then
+    call('ZREM', Key.active(), tenant)
+    call('HSET', Key.tenant(tenant), 'parked', reason)
+    call('ZADD', Key.parked(), 'NX', NOW, tenant)
+    if reason == 'rate' then
+      Timer.add('t' .. tenant, at)
     end
     return
   end
-  unpark(who)
+  unpark(quota)
   if open then
-    if call('ZADD', P .. 'active', 'NX', max(who.v, Tenant.virtual_time()), t) == 1 then
-      Wakes.rooms()
-      wake_open(who)
+    if call('ZADD', Key.active(), 'NX', max(quota.virtual_time, Tenant.virtual_time()), tenant) == 1 then
+      Wakeup.slots()
+      wake_open_contexts(quota)
     end
   else
-    call('ZREM', P .. 'active', t)
+    call('ZREM', Key.active(), tenant)
   end
   if held > 0 then
-    Profile.wake_holders(t)
+    Profile.wake_holders(tenant)
   end
 end
 
--- A permit comes back.
-function Tenant.release(t)
-  call('HINCRBY', tenant_key(t), 'run', -1)
-  if call('HGET', tenant_key(t), 'pk') == 'c' then
-    Tenant.settle(t)
+function Tenant.release_permit(tenant)
+  call('HINCRBY', Key.tenant(tenant), 'running', -1)
+  if call('HGET', Key.tenant(tenant), 'parked') == 'concurrency' then
+    Tenant.reschedule(tenant)
   end
 end
 
--- One more job of this tenant in the shard.
-function Tenant.enrol(t)
-  if call('HINCRBY', tenant_key(t), 'n', 1) == 1 then
-    call('PERSIST', tenant_key(t))
+-- The tenant has one more job in this shard.
+function Tenant.add_job(tenant)
+  if call('HINCRBY', Key.tenant(tenant), 'jobs', 1) == 1 then
+    call('PERSIST', Key.tenant(tenant))
   end
 end
 
--- One job less. An idle tenant's hash outlives it only until its bucket is full again.
-function Tenant.discharge(t)
-  if call('HINCRBY', tenant_key(t), 'n', -1) <= 0 then
-    call('EXPIRE', tenant_key(t), Limits.memory_seconds(Tenant.read(t)))
+-- The tenant has one job less. The hash of an idle tenant is kept until its tokens are full again.
+function Tenant.remove_job(tenant)
+  if call('HINCRBY', Key.tenant(tenant), 'jobs', -1) <= 0 then
+    call('EXPIRE', Key.tenant(tenant), Limits.memory_seconds(Tenant.read(tenant)))
   end
 end
 
-function Tenant.limit(t, text)
-  if call('HGET', tenant_key(t), 'lim') == text then
+function Tenant.set_limits(tenant, text)
+  if call('HGET', Key.tenant(tenant), 'limits') == text then
     return
   end
-  call('HSET', tenant_key(t), 'lim', text)
-  if call('HGET', tenant_key(t), 'pk') then
-    Tenant.settle(t)
+  call('HSET', Key.tenant(tenant), 'limits', text)
+  if Tenant.is_parked(tenant) then
+    Tenant.reschedule(tenant)
   end
 end
 
--- Smooth weighted round robin over the priorities in `there`. Returns the chosen one and the state to keep if a job
--- is really taken. A priority that has nothing gathers no credit.
-function Tenant.turn(rr, there)
-  local h, m, l = string.match(rr, '^(%S+) (%S+) (%S+)$')
+-- Smooth weighted round robin over the priorities that are keys of `candidates`. Returns the chosen priority, and the
+-- credits to keep if a job is claimed. A priority without work gathers no credit.
+function Tenant.next_priority(credits, candidates)
+  local h, m, l = string.match(credits, '^(%S+) (%S+) (%S+)$')
   local now = { h = tonumber(h), m = tonumber(m), l = tonumber(l) }
   local total, best = 0, nil
-  for _, p in ipairs(PRIORITIES) do
-    if there[p] then
-      now[p] = now[p] + SHARE[p]
-      total = total + SHARE[p]
-      if not best or now[p] > now[best] then
-        best = p
+  for _, priority in ipairs(PRIORITIES) do
+    if candidates[priority] then
+      now[priority] = now[priority] + PRIORITY_SHARE[priority]
+      total = total + PRIORITY_SHARE[priority]
+      if not best or now[priority] > now[best] then
+        best = priority
       end
     else
-      now[p] = 0
+      now[priority] = 0
     end
   end
   now[best] = now[best] - total

@@ -1,38 +1,36 @@
--- Instants at which a throttled tenant (`t<name>`) or a domain that has waiting lanes (`d<name>`) wants to be
--- looked at again.
+-- Instants at which a throttled tenant (`t<name>`) or a domain with waiting backlogs (`d<name>`) is looked at again.
 
-function Timers.add(who, at)
-  call('ZADD', P .. 'timers', 'LT', at, who)
-  if call('ZRANGE', P .. 'timers', 0, 0)[1] == who then
-    -- Somebody who sleeps must learn that he is to wake earlier.
-    Wakes.rooms()
+function Timer.add(name, at)
+  call('ZADD', Key.timers(), 'LT', at, name)
+  if call('ZRANGE', Key.timers(), 0, 0)[1] == name then
+    Wakeup.slots() -- a sleeping worker must shorten its timeout
   end
 end
 
--- Handle the timers that are due, a slice of them.
-function Timers.run()
-  local due = call('ZRANGEBYSCORE', P .. 'timers', '-inf', NOW, 'LIMIT', 0, SLICE)
-  for _, who in ipairs(due) do
-    call('ZREM', P .. 'timers', who)
-    local kind, name = string.sub(who, 1, 1), string.sub(who, 2)
+-- Handle a slice of the timers that are due.
+function Timer.run()
+  local due = call('ZRANGEBYSCORE', Key.timers(), '-inf', NOW, 'LIMIT', 0, SLICE)
+  for _, each in ipairs(due) do
+    call('ZREM', Key.timers(), each)
+    local kind, name = string.sub(each, 1, 1), string.sub(each, 2)
     if kind == 't' then
-      Tenant.settle(name)
+      Tenant.reschedule(name)
     else
-      Domain.unpark(name, ROOM_TOKENS)
+      Domain.unpark(name, SLOT_TOKENS)
     end
   end
 end
 
--- The first instant of a sorted set of them, 0 for none.
-function Timers.head(key)
-  return number(call('ZRANGE', P .. key, 0, 0, 'WITHSCORES')[2])
+-- The first instant of a sorted set of instants; 0: it is empty.
+function Timer.head(key)
+  return number(call('ZRANGE', key, 0, 0, 'WITHSCORES')[2])
 end
 
--- When something happens by itself next, 0 for never.
-function Timers.next()
+-- When the next job, expiry, refill or lock is due; 0: never.
+function Timer.next()
   local soonest = 0
-  for _, key in ipairs({ 'timers', 'delayed', 'expiry', 'locks' }) do
-    local head = Timers.head(key)
+  for _, key in ipairs({ Key.timers(), Key.delayed(), Key.expiry(), Key.profile_locks() }) do
+    local head = Timer.head(key)
     if head ~= 0 and (soonest == 0 or head < soonest) then
       soonest = head
     end

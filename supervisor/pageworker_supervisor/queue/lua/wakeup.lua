@@ -1,50 +1,51 @@
--- Waking workers that block. A worker blocks on its own control key, on `wake:rooms` while it has rooms, and on
--- `wake:<tenant>/<c>` for each ephemeral context that it holds with pages free. A token wakes one worker;
--- a worker that leaves work behind passes the baton on. Tokens that nobody needed run out by themselves.
+-- Waking workers that block. A worker blocks on its own control key, on `wake:slots` while it has free runner slots, and
+-- on `wake:<tenant>/<context>` for each ephemeral context that it holds with free pages. A token wakes one worker. A
+-- worker that leaves runnable jobs behind wakes the next. Tokens that no worker takes expire.
 
 local TOKEN_MS = 5000
-local ROOM_TOKENS = 4
+local SLOT_TOKENS = 4
 local CONTROL_LENGTH = 512
 
-local pending = { rooms = 0, contexts = {}, workers = {}, anybody = false }
+local pending = { slots = 0, contexts = {}, workers = {}, any_worker = false }
 
-function Wakes.reset()
-  pending.rooms = 0
+function Wakeup.reset()
+  pending.slots = 0
   pending.contexts = {}
   pending.workers = {}
-  pending.anybody = false
+  pending.any_worker = false
 end
 
-function Wakes.rooms()
-  pending.rooms = pending.rooms + 1
+-- A job became runnable that needs a runner slot, or time is due earlier than sleeping workers expect.
+function Wakeup.slots()
+  pending.slots = pending.slots + 1
 end
 
--- Whoever can end a job without a page: a worker without a free room sleeps on its control key alone, so the one that
--- was heard last is woken too.
-function Wakes.anybody()
-  pending.anybody = true
+-- A job only needs its result written, which any worker can do. A worker without a free slot sleeps on its control key
+-- alone, so the worker with the latest heartbeat is woken too.
+function Wakeup.any_worker()
+  pending.any_worker = true
 end
 
--- Holders of a profile are woken by name.
-function Wakes.context(t, c)
-  if Context.is_ephemeral(c) then
-    pending.contexts[t .. '/' .. c] = t
+-- An ephemeral context has work. The holder of a profile is woken by name instead.
+function Wakeup.context(tenant, context)
+  if Context.is_ephemeral(context) then
+    pending.contexts[tenant .. '/' .. context] = tenant
   end
 end
 
-function Wakes.worker(w)
-  pending.workers[w] = true
+function Wakeup.worker(worker)
+  pending.workers[worker] = true
 end
 
--- A message that is for one worker only. It is a hint: heartbeats say the same.
-function Wakes.tell(w, message)
-  local key = P .. 'control:' .. w
+-- A message for one worker. It may get lost: the reply to the next heartbeat carries the same.
+function Wakeup.notify(worker, message)
+  local key = Key.control(worker)
   call('RPUSH', key, message)
   call('LTRIM', key, -CONTROL_LENGTH, -1)
   call('PEXPIRE', key, LEASE_MS)
 end
 
-local function token(key, wanted)
+local function add_tokens(key, wanted)
   local missing = wanted - call('LLEN', key)
   for _ = 1, missing do
     call('RPUSH', key, 'work')
@@ -54,48 +55,49 @@ local function token(key, wanted)
   end
 end
 
-function Wakes.flush()
-  if pending.anybody then
-    pending.rooms = max(pending.rooms, 1)
-    local heard = call('ZRANGE', P .. 'workers', 0, 0, 'REV')[1]
-    if heard then
-      pending.workers[heard] = true
+-- Write the tokens that this call has collected.
+function Wakeup.flush()
+  if pending.any_worker then
+    pending.slots = max(pending.slots, 1)
+    local latest = call('ZRANGE', Key.workers(), 0, 0, 'REV')[1]
+    if latest then
+      pending.workers[latest] = true
     end
   end
-  if pending.rooms > 0 then
-    token(P .. 'wake:rooms', min(pending.rooms, ROOM_TOKENS))
+  if pending.slots > 0 then
+    add_tokens(Key.wake_slots(), min(pending.slots, SLOT_TOKENS))
   end
   for name in pairs(pending.contexts) do
-    token(P .. 'wake:' .. name, 1)
+    add_tokens(Key.wake_context_named(name), 1)
   end
-  for w in pairs(pending.workers) do
-    token(P .. 'control:' .. w, 1)
-  end
-end
-
--- The baton: what a claim leaves behind is for others who wait.
-function Wakes.pass_on(contexts)
-  pending.rooms = max(pending.rooms, 1)
-  for name, t in pairs(contexts) do
-    pending.contexts[name] = t
+  for worker in pairs(pending.workers) do
+    add_tokens(Key.control(worker), 1)
   end
 end
 
--- After a claim: what became runnable may have been taken already. Only what is left wakes others, and where nothing is
--- left, tokens that nobody took must not wake anybody either.
-function Wakes.flush_rest(me)
-  pending.workers[me] = nil
-  pending.anybody = false -- the caller ends these itself
-  if call('EXISTS', P .. 'active', P .. 'verdicts') == 0 then
-    call('DEL', P .. 'wake:rooms')
-    pending.rooms = 0
+-- Jobs that a claim leaves behind are for other workers that wait. `contexts`: tenant by `<tenant>/<context>`.
+function Wakeup.pass_wakeup(contexts)
+  pending.slots = max(pending.slots, 1)
+  for name, tenant in pairs(contexts) do
+    pending.contexts[name] = tenant
+  end
+end
+
+-- After a claim by `worker`: jobs that became runnable may have been claimed in the same call. Only jobs that are left
+-- wake other workers. Where none is left, tokens that no worker took must wake none either.
+function Wakeup.flush_rest(worker)
+  pending.workers[worker] = nil
+  pending.any_worker = false -- the caller ends such jobs itself
+  if call('EXISTS', Key.active(), Key.ending()) == 0 then
+    call('DEL', Key.wake_slots())
+    pending.slots = 0
     pending.contexts = {}
   else
-    for name, t in pairs(pending.contexts) do
-      if not call('ZSCORE', P .. 'active', t) then
+    for name, tenant in pairs(pending.contexts) do
+      if not call('ZSCORE', Key.active(), tenant) then
         pending.contexts[name] = nil
       end
     end
   end
-  Wakes.flush()
+  Wakeup.flush()
 end

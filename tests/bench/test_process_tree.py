@@ -3,14 +3,14 @@
 import subprocess
 import sys
 
-from bench.process_tree import Tree
+from bench.process_tree import ProcessTree
 
 SPIN = "import subprocess, sys; subprocess.run(['sh', '-c', 'i=0; while [ $i -lt 60000 ]; do i=$((i+1)); done'])"
 FAMILY = "import subprocess; p = subprocess.Popen(['sleep', '60']); print('up', flush=True); p.wait()"
 
 
 def test_cpu_of_children_that_have_ended_counts() -> None:
-    tree = Tree()
+    tree = ProcessTree()
     with subprocess.Popen(
         [sys.executable, "-c", SPIN + "; print('spun', flush=True); sys.stdin.read()"],
         stdin=subprocess.PIPE,
@@ -21,13 +21,13 @@ def test_cpu_of_children_that_have_ended_counts() -> None:
         assert process.pid in before
         process.stdout.readline()
         assert tree.cpu_seconds()[process.pid] > before[process.pid]
-        assert process.pid not in Tree(frozenset({process.pid})).cpu_seconds()
+        assert process.pid not in ProcessTree(frozenset({process.pid})).cpu_seconds()
         assert tree.pss_bytes() > 1_000_000
         process.communicate()
 
 
 def test_a_whole_family_is_ended() -> None:
-    tree = Tree()
+    tree = ProcessTree()
     with subprocess.Popen([sys.executable, "-c", FAMILY], stdout=subprocess.PIPE) as process:
         assert process.stdout
         process.stdout.readline()

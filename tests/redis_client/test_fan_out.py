@@ -1,4 +1,4 @@
-"""Calls to several shards: errors come out as callers look for them."""
+"""Calls to several shards: errors are raised as callers expect them."""
 
 import asyncio
 
@@ -16,7 +16,7 @@ async def nothing() -> None:
     await asyncio.sleep(0)
 
 
-async def test_what_the_queue_says_comes_out_as_it_is() -> None:
+async def test_an_error_of_redis_is_raised_itself() -> None:
     with pytest.raises(RedisUnavailable, match="the first"):
         await fan_out([nothing(), fail(RedisUnavailable("the first")), fail(RedisUnavailable("the second"))])
 
@@ -38,7 +38,7 @@ async def test_a_failure_ends_the_others() -> None:
 
 
 async def test_a_failure_leaves_its_caller_uncancelled() -> None:
-    """Marked as being cancelled, a task would be ended by its next time limit, and nobody told."""
+    """A task that stays marked as cancelled would be ended silently by its next timeout."""
     with pytest.raises(RedisUnavailable):
         await fan_out([asyncio.sleep(0), fail(RedisUnavailable("away"))])
     with pytest.raises(TimeoutError):
@@ -54,7 +54,7 @@ async def test_what_was_cancelled_is_not_taken_for_done() -> None:
         await fan_out([nothing(), stray()])
 
 
-async def test_cancelled_it_ends_all() -> None:
+async def test_its_cancellation_ends_all_calls() -> None:
     ended = []
 
     async def wait() -> None:

@@ -1,0 +1,206 @@
+"""The worker's part of the queue: claims, leases, profile locks, and the ends of jobs.
+
+Every method may be repeated with the same arguments. All raise RedisClientError.
+"""
+
+import secrets
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from pageworker_supervisor.queue.capacity import Capacity
+from pageworker_supervisor.queue.claim import ClaimCalls
+from pageworker_supervisor.queue.errors import CancelHolds
+from pageworker_supervisor.queue.lease import Claimed, FinishRequest, HeartbeatReply, Lease, Reaped
+from pageworker_supervisor.queue.messagepack import opaque, unpacked
+from pageworker_supervisor.queue.options import QueueOptions
+from pageworker_supervisor.queue.outbox import Outbox
+from pageworker_supervisor.queue.retention import retention_request
+from pageworker_supervisor.queue.shards import Shards, batches
+from pageworker_supervisor.queue.wakeup import Wakeup, WakeupWaiter
+
+LEASES_PER_CALL = 128
+REAPED_PER_CALL = 64
+
+
+class JobConsumer:
+    """Takes jobs out of the queue."""
+
+    def __init__(self, shards: Shards, options: QueueOptions, waiting: WakeupWaiter, outbox: Outbox) -> None:
+        self.lease_ms = options.lease_ms
+        self._shards = shards
+        self._retention = retention_request(options, cluster=shards.functions.cluster)
+        self._waiting = waiting
+        self._claiming = ClaimCalls(shards, waiting)
+        self._outbox = outbox
+
+    async def claim(self, worker_id: str, capacity: Capacity) -> Claimed:
+        """The next jobs in fairness that this worker has a place for: at most `capacity.limit`, and ending jobs."""
+        return await self._claiming.claim(worker_id, capacity)
+
+    async def wait(self, worker_id: str, timeout_seconds: float) -> Wakeup:
+        """Sleep until there may be work for this worker, or a message, or the time is up."""
+        return await self._waiting.wait(worker_id, timeout_seconds)
+
+    async def heartbeat(
+        self, worker_id: str, leases: Sequence[Lease], profiles: Iterable[tuple[str, str, int]] = ()
+    ) -> HeartbeatReply:
+        """Extend leases and profile locks, each (tenant, profile, fence), by the lease time."""
+        lost: set[str] = set()
+        cancelled: set[str] = set()
+        lost_profiles: set[tuple[str, str]] = set()
+        asked: set[tuple[str, str]] = set()
+        held = list(profiles)
+        for shard in range(len(self._shards)):
+            mine = [profile for profile in held if self._shards.of(profile[0]) == shard]
+            here = [lease for lease in leases if lease.shard == shard]
+            for nth, batch in enumerate(list(batches(here, LEASES_PER_CALL)) or [[]]):
+                locks = mine if nth == 0 else []
+                reply = unpacked(
+                    await self._shards.call(
+                        shard,
+                        "heartbeat",
+                        worker=worker_id,
+                        leases=[{"ref": str(lease.ref), "token": lease.token} for lease in batch],
+                        profiles=[
+                            {"tenant": tenant, "profile": profile, "fence": fence} for tenant, profile, fence in locks
+                        ],
+                    )
+                )
+                lost.update(reply["lost_tokens"])
+                cancelled.update(reply["cancelled_tokens"])
+                lost_profiles.update(locks[number - 1][:2] for number in reply["lost_profiles"])
+                asked.update(locks[number - 1][:2] for number in reply["asked_profiles"])
+        return HeartbeatReply(frozenset(lost), frozenset(cancelled), frozenset(lost_profiles), frozenset(asked))
+
+    async def finish(self, lease: Lease, end: FinishRequest) -> bool:
+        """Store the job's one result. False: the lease was lost, another worker answers. Raises CancelHolds."""
+        (word,) = await self._finish([(lease, end)])
+        if word == b"cancelled":
+            raise CancelHolds(lease.job_id)
+        return word == b"stored"
+
+    async def finish_many(self, ends: Sequence[tuple[Lease, FinishRequest]]) -> list[bool]:
+        """As `finish`, one call per shard. False also where a cancellation was acknowledged before."""
+        return [word == b"stored" for word in await self._finish(ends)]
+
+    async def _finish(self, ends: Sequence[tuple[Lease, FinishRequest]]) -> list[bytes]:
+        replies = [b"lost"] * len(ends)
+
+        async def on(shard: int, indices: Sequence[int]) -> None:
+            for batch in batches(indices, LEASES_PER_CALL):
+                jobs = [_finish_request(*ends[index]) for index in batch]
+                words = await self._shards.settled_call(shard, "finish", retention=self._retention, jobs=jobs)
+                for index, word in zip(batch, words, strict=True):
+                    replies[index] = word
+                    if word == b"stored":
+                        lease, end = ends[index]
+                        await self._outbox.deliver_stored(shard, lease.token, lease.ref, end.result, end.callback)
+
+        await self._shards.by_tenant([lease.tenant_id for lease, _ in ends], on)
+        return replies
+
+    async def begin(self, lease: Lease) -> bool:
+        """A handler of this job has begun: it does not expire any more. False: the lease was lost."""
+        return await self._on_lease(lease, "begin")
+
+    # The next methods put a job back into the queue. `begun`: a handler had begun in this lease. Until then it may
+    # expire.
+
+    async def retry(
+        self, lease: Lease, delay_ms: int, attempt: bytes, events: Sequence[bytes] = (), *, begun: bool = True
+    ) -> bool:
+        """Again after `delay_ms`; the attempt (JSON) is used up. False: the lease was lost."""
+        return await self._on_lease(
+            lease,
+            "retry",
+            begun=begun,
+            delay_ms=delay_ms,
+            attempt=opaque(attempt),
+            events=[opaque(event) for event in events],
+        )
+
+    async def crash(
+        self, lease: Lease, delay_ms: int, attempt: bytes, events: Sequence[bytes] = (), *, begun: bool = False
+    ) -> bool:
+        """The job's runner died: counted as a crash, not as an attempt. The third crash is the job's end."""
+        return await self._on_lease(
+            lease,
+            "crash",
+            begun=begun,
+            delay_ms=delay_ms,
+            attempt=opaque(attempt),
+            events=[opaque(event) for event in events],
+        )
+
+    async def defer(self, lease: Lease, delay_ms: int, reason: str, *, begun: bool = False) -> bool:
+        """Again after `delay_ms`, uncharged."""
+        return await self._on_lease(lease, "defer", begun=begun, delay_ms=delay_ms, reason=reason)
+
+    async def requeue(self, lease: Lease, *, begun: bool = False) -> bool:
+        """To the front of its backlog, uncharged."""
+        return await self._on_lease(lease, "requeue", begun=begun)
+
+    async def reassign(self, lease: Lease, egress: str) -> bool:
+        """To the context where it belongs with this digest of hosts, uncharged."""
+        return await self._on_lease(lease, "reassign", egress=egress)
+
+    async def reap(self) -> Reaped:
+        """Take back expired leases and locks, on all shards, a bounded slice at a time until none is left."""
+        count = 0
+        workers: set[str] = set()
+        for shard in range(len(self._shards)):
+            taken = REAPED_PER_CALL
+            while taken == REAPED_PER_CALL:
+                jitter = secrets.randbelow(1000) / 1000
+                reply = unpacked(await self._shards.call(shard, "reap", limit=REAPED_PER_CALL, jitter=jitter))
+                taken = reply["count"]
+                count += taken
+                workers.update(reply["workers"])
+        return Reaped(count, frozenset(workers))
+
+    async def release_profile(self, worker_id: str, tenant_id: str, profile_id: str, fence: int) -> bool:
+        """The profile is closed here and may be opened elsewhere. False: it was not held any more."""
+        # Settled: no worker would release a lock again that a failover brings back.
+        reply = await self._shards.settled_call(
+            self._shards.of(tenant_id),
+            "release_profile",
+            worker=worker_id,
+            tenant=tenant_id,
+            profile=profile_id,
+            fence=fence,
+        )
+        return bool(reply)
+
+    async def register_worker(self, worker_id: str) -> None:
+        """This worker is here."""
+        for shard in range(len(self._shards)):
+            await self._shards.call(shard, "register_worker", worker=worker_id)
+
+    async def forget_worker(self, worker_id: str) -> None:
+        """This worker goes. Leases that it still has are reaped by others in time."""
+        for shard in range(len(self._shards)):
+            await self._shards.call(shard, "forget_worker", worker=worker_id)
+
+    async def disown_worker(self, worker_id: str) -> int:
+        """That worker is known to be dead: take its leases back at once. Returns how many jobs."""
+        count = 0
+        for shard in range(len(self._shards)):
+            count += await self._shards.call(shard, "disown_worker", worker=worker_id)
+        await self.reap()
+        return count
+
+    async def _on_lease(self, lease: Lease, function: str, **request: Any) -> bool:
+        reply = await self._shards.call(lease.shard, function, ref=str(lease.ref), token=lease.token, **request)
+        return bool(reply)
+
+
+def _finish_request(lease: Lease, end: FinishRequest) -> dict[str, object]:
+    return {
+        "ref": str(lease.ref),
+        "token": lease.token,
+        "status": end.status,
+        "result": opaque(end.result),
+        "callback_url": end.callback,
+        "dead_letter": None if end.dead_letter is None else opaque(end.dead_letter),
+        "events": [opaque(event) for event in end.events],
+    }

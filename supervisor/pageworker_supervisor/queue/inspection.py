@@ -1,0 +1,60 @@
+"""The operator's part of the queue: listings, numbers, results, cancellation."""
+
+from typing import cast
+
+from pageworker_supervisor.contract.job_ref import JobRef
+from pageworker_supervisor.queue.listing import JOBS_PER_PAGE, JobListing
+from pageworker_supervisor.queue.messagepack import unpacked
+from pageworker_supervisor.queue.options import QueueOptions
+from pageworker_supervisor.queue.shards import Shards
+from pageworker_supervisor.queue.views import CancelReply, JobPage, ListedState, ShardStats, stats_from
+
+
+class QueueInspection:
+    """Shows what is in the queue, and cancels jobs. All methods raise RedisClientError."""
+
+    def __init__(self, shards: Shards, options: QueueOptions) -> None:
+        self._shards = shards
+        self._cancel_memory_ms = options.cancel_memory_seconds * 1000
+        self._listing = JobListing(shards)
+
+    async def cancel(self, ref: JobRef) -> CancelReply:
+        """Cancel a job: at once where it waits, through its worker where it runs, when it comes if it is not known."""
+        # Settled: a failover must not undo an acknowledged cancellation.
+        reply: bytes = await self._shards.settled_call(
+            self._shards.of(ref.tenant_id), "cancel", ref=str(ref), memory_ms=self._cancel_memory_ms
+        )
+        return cast(CancelReply, reply.decode())
+
+    async def result(self, ref: JobRef) -> bytes | None:
+        """A job's result, while it is kept."""
+        key = f"{self._shards.prefix}:result:{ref.colon_form}"
+        value: bytes | None = await self._shards.functions.command("GET", key, key=key)
+        return value
+
+    async def jobs(
+        self,
+        state: ListedState | None = None,
+        tenant_id: str | None = None,
+        cursor: str | None = None,
+        count: int = JOBS_PER_PAGE,
+    ) -> JobPage:
+        """At most `count` of the jobs, in no order; go on with `cursor` until it is None. A page may be empty.
+
+        Costs what it lists. Raises ValueError for a cursor that no listing has given.
+        """
+        return await self._listing.page(state, tenant_id, cursor, count)
+
+    async def stats(self) -> list[ShardStats]:
+        """Numbers of each shard."""
+        return [
+            stats_from(unpacked(await self._shards.call(shard, "stats")), shard) for shard in range(len(self._shards))
+        ]
+
+    async def audit(self) -> list[str]:
+        """Contradictions in the derived state, one line each. Looks at every key."""
+        return [
+            f"shard {shard}: {line.decode()}"
+            for shard in range(len(self._shards))
+            for line in await self._shards.call(shard, "audit")
+        ]

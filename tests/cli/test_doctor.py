@@ -1,0 +1,80 @@
+"""`workerctl doctor`: what it checks beyond the host, and the audit of the queue."""
+
+import json
+from types import SimpleNamespace
+
+import pytest
+from cli.conftest import OnQueue
+from pw_queue import QueueHarness, ticket
+from pw_servers import RedisServer
+
+from pageworker_sandbox.signing import SecretKey
+from pageworker_supervisor.cli import doctor as command
+from pageworker_supervisor.cli.app import run
+
+
+@pytest.fixture(autouse=True)
+def _host(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without starting a browser in a sandbox: launch/ tests those checks."""
+    check = SimpleNamespace(name="sandbox", ok=True, found="works", mend="")
+    monkeypatch.setattr(command, "host_checks", lambda *_: [check])
+
+
+def findings(capsys: pytest.CaptureFixture[str]) -> dict[str, dict[str, object]]:
+    return {finding["name"]: finding for finding in json.loads(capsys.readouterr().out)}
+
+
+def test_the_audit_runs_only_if_it_is_asked_for(on_queue: OnQueue, capsys: pytest.CaptureFixture[str]) -> None:
+    async def fill(harness: QueueHarness) -> None:
+        await harness.producer.enqueue([ticket("j1")])
+
+    on_queue(fill)
+    run(["doctor", "--json"])
+    assert "queue audit" not in findings(capsys)
+    run(["doctor", "--audit", "--json"])
+    assert findings(capsys)["queue audit"]["found"] == "all keys agree"
+
+
+def test_the_audit_finds_a_job_that_an_index_has_lost(
+    on_queue: OnQueue, live_redis: RedisServer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async def fill(harness: QueueHarness) -> None:
+        await harness.producer.enqueue([ticket("j1")])
+
+    on_queue(fill)
+    live_redis.command("HSET", "pw:{0}:meta", "jobs", "5")
+    assert run(["doctor", "--audit"]) == 1
+    text = capsys.readouterr().out
+    assert "FAIL  queue audit" in text
+    assert "shard 0: " in text
+
+
+def test_trusted_keys_are_named_or_missed(
+    on_queue: OnQueue, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["doctor"]) == 1
+    assert "no key is trusted" in capsys.readouterr().out
+    key = SecretKey.new().public
+    monkeypatch.setenv("PAGEWORKER_MODULES__TRUSTED_KEYS", json.dumps([key.line()]))
+    run(["doctor", "--json"])
+    assert findings(capsys)["trusted keys"] == {"name": "trusted keys", "ok": True, "found": key.name, "mend": ""}
+
+
+def test_little_free_space_fails(
+    on_queue: OnQueue, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("shutil.disk_usage", lambda _: SimpleNamespace(free=command.MIN_FREE_BYTES - 1))
+    run(["doctor", "--json"])
+    found = findings(capsys)["data folder"]
+    assert (found["ok"], str(found["mend"]).startswith("free at least 2048 MiB")) == (False, True)
+
+
+def test_a_redis_that_is_away_fails_with_what_to_do(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: object, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("PAGEWORKER_REDIS__URL", "redis://127.0.0.1:9")
+    monkeypatch.setenv("PAGEWORKER_WORKER__DATA_DIR", str(tmp_path))
+    assert run(["doctor", "--audit", "--json"]) == 1
+    found = findings(capsys)
+    assert "redis-cli PING" in str(found["redis"]["mend"])
+    assert found["queue audit"]["ok"] is False

@@ -1,0 +1,54 @@
+"""The settings themselves: described, frozen, each section by itself."""
+
+import msgspec
+import pytest
+from msgspec import Struct
+
+from pageworker_supervisor.config import reference
+from pageworker_supervisor.config.check import field_types
+from pageworker_supervisor.config.settings import RedisSettings, Section, Settings
+from pageworker_supervisor.contract.type_names import first, is_struct
+
+
+def sections() -> dict[str, type[Struct]]:
+    """Every section by its name. The tables of tenants and domains count as one each."""
+    found = {}
+    for name, type_ in field_types(Settings).items():
+        inner = first(type_)
+        found[name] = inner if is_struct(inner) else inner.__args__[1]
+    return found
+
+
+FIELDS = [(name, section, field) for name, section in sections().items() for field in section.__struct_fields__]
+
+
+@pytest.mark.parametrize("name", sections())
+def test_a_section_stands_alone_and_refuses_unknown_keys(name: str) -> None:
+    section = sections()[name]
+    assert issubclass(section, Section)
+    assert section() == section()
+    with pytest.raises(msgspec.ValidationError, match="unknown field"):
+        msgspec.convert({"nonsense": 1}, section)
+    with pytest.raises(AttributeError, match="immutable"):
+        setattr(section(), section.__struct_fields__[0], None)
+
+
+@pytest.mark.parametrize(("name", "section", "field"), FIELDS, ids=str)
+def test_every_setting_has_a_description_in_sentences(name: str, section: type[Struct], field: str) -> None:
+    text = reference.descriptions().get((section.__name__, field), "")
+    assert text[:1].isupper() or text.startswith("`")
+    assert text.endswith((".", "…"))
+
+
+@pytest.mark.parametrize(("name", "section", "field"), FIELDS, ids=str)
+def test_a_name_or_its_description_says_the_unit(name: str, section: type[Struct], field: str) -> None:
+    text = reference.descriptions()[section.__name__, field].lower()
+    for ending, unit in (("_seconds", "seconds"), ("_bytes", "bytes"), ("_days", "days"), ("_files", "files")):
+        if field.endswith(ending):
+            assert unit in text
+
+
+def test_a_password_is_in_no_text_of_a_section() -> None:
+    settings = RedisSettings(url="redis://:geheim@h")
+    assert "geheim" not in f"{settings} {settings!r}"
+    assert settings.url == "redis://:geheim@h"

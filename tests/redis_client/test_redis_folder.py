@@ -1,0 +1,74 @@
+"""The folder of the embedded Redis: passwords, owners, the port, and the socket's URL."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from pageworker_supervisor.redis_client import redis_folder
+from pageworker_supervisor.redis_client.credentials import PasswordUnreadable
+from pageworker_supervisor.redis_client.errors import EmbeddedUnfit
+from pageworker_supervisor.redis_client.redis_folder import MAX_SOCKET_PATH, RedisFolder
+from pageworker_supervisor.redis_client.url import parse_url
+from pageworker_supervisor.redis_client.users import USERS
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> RedisFolder:
+    made = RedisFolder(tmp_path)
+    made.make()
+    made.prepare(None)
+    return made
+
+
+def test_each_user_gets_a_password_of_its_own_that_is_kept(folder: RedisFolder) -> None:
+    first = folder.passwords()
+    assert set(first) == set(USERS)
+    assert len(set(first.values())) == len(USERS)
+    assert {folder.password_file(user).stat().st_mode & 0o777 for user in USERS} == {0o600}
+    folder.password_file(USERS[0]).write_text("")
+    folder.prepare(None)
+    second = folder.passwords()
+    assert [user for user in USERS if first[user] != second[user]] == [USERS[0]], "an empty file is replaced"
+
+
+def test_nothing_is_created_before_it_is_prepared(tmp_path: Path) -> None:
+    untouched = RedisFolder(tmp_path)
+    with pytest.raises(PasswordUnreadable):
+        untouched.passwords()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_other_users_cannot_enter(folder: RedisFolder) -> None:
+    assert [path.stat().st_mode & 0o777 for path in (folder.path, folder.data)] == [0o700, 0o700]
+
+
+def test_the_port_is_written_for_clients(folder: RedisFolder) -> None:
+    for port in (6399, 6399, 7000):
+        folder.write_port(port)
+        assert folder.port.read_text() == f"{port}\n"
+
+
+def test_a_socket_path_that_is_too_long_gets_a_short_url(tmp_path: Path) -> None:
+    deep = tmp_path / ("d" * 60) / ("e" * 60)
+    made = RedisFolder(deep)
+    made.make()
+    made.prepare(None)
+    path = parse_url(made.socket_url()).path
+    assert len(os.fsencode(path)) <= MAX_SOCKET_PATH
+    assert Path(path).parent.samefile(made.data)
+
+
+def test_a_full_disk_is_refused_before_the_server_starts(folder: RedisFolder, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder.check_space()
+    monkeypatch.setattr(redis_folder, "MIN_FREE_BYTES", 2**62)
+    with pytest.raises(EmbeddedUnfit, match="the data folder is full"):
+        folder.check_space()
+
+
+def test_the_last_log_lines_explain_a_failed_start(folder: RedisFolder) -> None:
+    assert "No such file" in folder.last_log_lines()
+    folder.log.write_text("")
+    assert folder.last_log_lines() == "its log is empty"
+    folder.log.write_text("first\nsecond\n third\n")
+    assert folder.last_log_lines() == "second / third"

@@ -1,0 +1,91 @@
+"""Where a bundle comes from, and that it is verified each time it is loaded."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+from pw_modules.author import Author, packed
+from pw_modules.serving import ObjectServer
+
+from pageworker_sandbox.signing import LIMITS, BadSignature, PackedBundle, UntrustedBundle
+from pageworker_supervisor.registry.bundles import Bundles
+from pageworker_supervisor.registry.cache import Cache
+from pageworker_supervisor.registry.errors import RegistryAway
+from pageworker_supervisor.registry.resolve import Release
+from pageworker_supervisor.registry.store import Store
+
+
+def release(bundle: PackedBundle) -> Release:
+    return Release(bundle.name, bundle.version, bundle.sha256, len(bundle.data))
+
+
+class Shelf:
+    """A registry on a web server, and the bundles of a worker that reads it."""
+
+    def __init__(self, server: ObjectServer, state: Path, author: Author) -> None:
+        self.server, self.state, self.author = server, state, author
+
+    def put(self, bundle: PackedBundle) -> Release:
+        untrusted = self.author.signed(bundle)
+        file = f"/{release(bundle).file}"
+        self.server.objects |= {file: untrusted.data, f"{file}.minisig": untrusted.signature}
+        return release(bundle)
+
+    def worker(self, memory_bytes: int = 10**9) -> Bundles:
+        cache = Cache(self.state, self.server.url)
+        cache.make()
+        return Bundles(Store(self.server.url), self.author.trust, cache, LIMITS, memory_bytes)
+
+
+@pytest.fixture
+def shelf(server: ObjectServer, state: Path, author: Author) -> Shelf:
+    return Shelf(server, state, author)
+
+
+async def test_memory_then_disk_then_the_registry(shelf: Shelf) -> None:
+    wanted = shelf.put(packed())
+    first = shelf.worker()
+    assert await first.get(wanted) is await first.get(wanted)
+    assert (await shelf.worker().get(wanted)).bundle.version == "1.4.2"
+    assert shelf.server.count(".zip") == 1
+
+
+async def test_concurrent_callers_share_one_fetch(shelf: Shelf) -> None:
+    wanted, worker = shelf.put(packed()), shelf.worker()
+    found = await asyncio.gather(*(worker.get(wanted) for _ in range(5)))
+    assert len({id(each) for each in found}) == 1
+    assert shelf.server.count(".zip") == 1
+
+
+async def test_they_share_its_failure_too_and_the_next_call_tries_again(shelf: Shelf) -> None:
+    wanted, worker = shelf.put(packed()), shelf.worker()
+    objects, shelf.server.objects = shelf.server.objects, {}
+    failures = await asyncio.gather(*(worker.get(wanted) for _ in range(3)), return_exceptions=True)
+    assert [type(failure).__bases__ for failure in failures] == [(RegistryAway,)] * 3
+    shelf.server.objects = objects
+    assert (await worker.get(wanted)).bundle.name == "shop.product"
+
+
+async def test_a_damaged_copy_on_disk_is_fetched_again(shelf: Shelf) -> None:
+    wanted = shelf.put(packed())
+    await shelf.worker().get(wanted)
+    Cache(shelf.state, shelf.server.url).save_bundle(wanted.sha256, UntrustedBundle(b"x", b"y"))
+    assert (await shelf.worker().get(wanted)).bundle.sha256 == wanted.sha256
+    assert shelf.server.count(".zip") == 2
+
+
+async def test_another_bundle_than_the_listed_one_is_refused(shelf: Shelf) -> None:
+    wanted = shelf.put(packed())
+    shelf.put(packed(code=b"async def handler(a, b, c, d): ...\n"))
+    with pytest.raises(BadSignature, match="is not the bundle that the index lists"):
+        await shelf.worker().get(wanted)
+
+
+async def test_memory_keeps_the_most_recently_used(shelf: Shelf) -> None:
+    one, two = shelf.put(packed(version="1.0.0")), shelf.put(packed(version="2.0.0"))
+    worker = shelf.worker(memory_bytes=1)
+    kept = await worker.get(one)
+    await worker.get(two)
+    assert await worker.get(one) is not kept
+    worker.keep_only(())
+    assert worker.schema(kept.bundle) is not kept.schema
