@@ -155,7 +155,7 @@ ROWS = (
         "        if before is not None and time.clock_gettime(time.CLOCK_BOOTTIME) >= before:\n",
         "        if False:\n",
         (
-            "tests/runner/attempts/test_running_attempt.py::test_a_handler_does_not_begin_after_its_time_and_its_page_goes_on",
+            "tests/runner/attempts/test_running_attempt.py::test_a_handler_does_not_begin_after_its_time_and_its_page_stays_usable",
         ),
     ),
     Mutant(

@@ -1,11 +1,11 @@
-"""The words that docs/glossary.md rules out appear nowhere: in names, in text, in documents."""
+"""Words that the glossary rules out appear nowhere: metaphors in names, and sentences without a clear subject."""
 
 import re
 
 import pytest
 
 from repository.documents import banned_words
-from repository.sources import ROOT, tracked, words
+from repository.sources import ROOT, relative, tracked, words
 
 GLOSSARY = "docs/glossary.md"
 BANNED = banned_words((ROOT / GLOSSARY).read_text())
@@ -20,7 +20,7 @@ DISTRIBUTIVE = re.compile(r"\b[A-Z]+(?:_[A-Z]+)*_A_[A-Z_]+\b")
 FOREIGN = re.compile(
     r"libreswall|nobody:|\"nobody\"|'nobody'|table cell|spreadsheet|wall clock|wall-clock|template engine"
 )
-"""Where the word is another one's: the user `nobody`, a clock."""
+"""Where the word has its own meaning: the user `nobody`, a clock."""
 
 STEMS = {word: re.compile(rf"{word}(s|ed|er|ers|ing|es)?") for word in BANNED}
 
@@ -41,9 +41,9 @@ def banned_in(text: str) -> list[str]:
 @pytest.mark.parametrize("pattern", PATTERNS)
 def test_no_banned_word_is_used(pattern: str) -> None:
     found = [
-        f"{file.relative_to(ROOT)}:{line}"
+        f"{relative(file)}:{line}"
         for file in tracked(pattern, f"**/{pattern}")
-        if str(file.relative_to(ROOT)) not in ALLOWED_FILES
+        if relative(file) not in ALLOWED_FILES
         for line in banned_in(file.read_text())
     ]
     assert found == [], f"{len(found)} lines:\n" + "\n".join(found[:200])
