@@ -23,7 +23,7 @@ else
 endif
 
 # Without Redis, browser and sandbox.
-UNIT := -q -n auto --no-loadscope-reorder -m "not (redis or browser or sandbox or n8n or exclusive)"
+UNIT := -q -n logical --no-loadscope-reorder -m "not (redis or browser or sandbox or n8n or exclusive)"
 
 unit: install
 	$(PYTHON) -m pytest $(UNIT)

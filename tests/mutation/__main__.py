@@ -30,13 +30,13 @@ def main() -> int:
 
 def _survivor(row: Mutant) -> str | None:
     began = time.monotonic()
-    verdict = attempt(row.tests, row)
-    caught = verdict.catches(row)
+    outcome = attempt(row.tests, row)
+    caught = outcome.catches(row)
     name = f"{row.failure}: {row.file.rpartition('/')[2]}: {row.old.strip().splitlines()[0].strip()}"
     sys.stdout.write(f"{'caught' if caught else 'SURVIVED'} {time.monotonic() - began:5.1f} s  {name}\n")
     if not caught:
-        sys.stdout.write(f"  exit code {verdict.code}, failed {sorted(verdict.failed)}, strange {verdict.strange}\n")
-        sys.stdout.write("".join(f"  {line}\n" for line in verdict.output.splitlines()[-12:]))
+        sys.stdout.write(f"  exit code {outcome.code}, failed {sorted(outcome.failed)}, strange {outcome.strange}\n")
+        sys.stdout.write("".join(f"  {line}\n" for line in outcome.output.splitlines()[-12:]))
     sys.stdout.flush()
     return None if caught else name
 

@@ -62,7 +62,7 @@ def is_pure(file: Path) -> bool:
     return not {name.partition(".")[0] for name in imported(tree(file))} & IMPURE
 
 
-def tests_of(file: Path) -> list[Path]:
+def own_tests(file: Path) -> list[Path]:
     """`tests/…/test_<name>.py` below a folder that carries the name of the file's package, or of a package above it."""
     zone = next(zone for zone in ZONES if file.is_relative_to(ROOT / zone))
     packages = file.relative_to(ROOT / zone).parts[:-1]

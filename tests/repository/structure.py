@@ -14,8 +14,8 @@ from repository.sources import (
     class_definitions,
     imported,
     is_pure,
+    own_tests,
     source_files,
-    tests_of,
     tree,
     zone_files,
 )
@@ -63,9 +63,9 @@ def static_figures() -> dict[str, int]:
         "arrows": len(arrows()),
         "doubled_class_names": len(doubled_classes()),
         "source_files": len(files),
-        "source_files_with_test_file": sum(bool(tests_of(file)) for file in files),
+        "source_files_with_test_file": sum(bool(own_tests(file)) for file in files),
         "pure_source_files": len(pure),
-        "pure_source_files_with_test_file": sum(bool(tests_of(file)) for file in pure),
+        "pure_source_files_with_test_file": sum(bool(own_tests(file)) for file in pure),
     }
 
 

@@ -81,7 +81,7 @@ async def _trace(server: RedisServer, folder: Path) -> JobTrace:
     record = folder / "supervisor.json"
     redis = Redis.from_url(server.url, socket_timeout=10)
     async with contextlib.aclosing(redis), _daemon(workspace, record) as windows_of_daemon:
-        producer = JobProducer(DemoQueueClient(redis))
+        producer = TracedProducer(DemoQueueClient(redis))
         for number in range(WARM_UP):
             await producer.run(f"warm-up-{number}", {"do": "work"})
         await producer.run("start", {"do": "start"})
@@ -103,7 +103,7 @@ async def _trace(server: RedisServer, folder: Path) -> JobTrace:
     )
 
 
-class JobProducer:
+class TracedProducer:
     """Pushes one job at a time."""
 
     def __init__(self, queue: DemoQueueClient) -> None:
