@@ -4,6 +4,7 @@ from mutation import failures as f
 from mutation.mutant import DISPATCH, RUNNERS, SUPERVISOR, Mutant
 
 WORK = "tests/worker/test_work.py"
+RESERVATION = "tests/runners/test_page_reservation.py"
 
 ROWS = (
     Mutant(
@@ -53,7 +54,7 @@ ROWS = (
         f"{RUNNERS}/page_reservation.py",
         "        if not self._in_use:\n",
         "        if False:\n",
-        (f"{WORK}::test_a_job_that_never_ran_gives_its_page_back",),
+        (f"{RESERVATION}::test_a_page_that_no_attempt_used_is_released_at_the_end_of_the_block",),
     ),
     Mutant(
         f.PHANTOM,
