@@ -15,7 +15,7 @@ import uvloop
 
 from bench.fixtures import browser, redis_server
 from bench.options import Options
-from bench.queue_client import WORKER, finish, opened_client, opened_queue, room
+from bench.queue_client import WORKER, capacity, finish, opened_client, opened_queue
 from bench.rows import BenchRow, percentile
 from bench.work import PAYLOAD
 from bench.worker import NO_SITE, BenchPlan, prepared, started
@@ -74,7 +74,7 @@ async def _claims(queue: QueueClient, probes: int) -> dict[str, float]:
     """The time of the claim by job id."""
     claimed: dict[str, float] = {}
     while len(claimed) < probes:
-        leases = (await queue.consumer.claim(WORKER, room())).leases
+        leases = (await queue.consumer.claim(WORKER, capacity())).leases
         now = time.perf_counter()
         claimed |= {lease.job_id: now for lease in leases}
         if leases:

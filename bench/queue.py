@@ -16,8 +16,8 @@ from bench.peer_venv import PeersMissing, peer_python, versions
 from bench.rows import BenchRow, compared
 from bench.stopwatch import Contender, jobs_per_second
 
-JOBS_A_JOB = 50
-"""For one of a browser's: so many times as quick."""
+JOBS_PER_BROWSER_JOB = 50
+"""This many for each job of the browser suite: the queue alone is so many times as fast."""
 NAME = "queue.jobs_per_second"
 PEERS = ("taskiq", "streaq")
 
@@ -42,7 +42,7 @@ async def _left_of_streaq(client: Redis) -> int:
 
 def rows(options: Options = Options()) -> Iterator[BenchRow]:
     """Our rate, and its ratio to each other's of the same round."""
-    rates = _rates(contenders(), options.rounds, JOBS_A_JOB * options.jobs)
+    rates = _rates(contenders(), options.rounds, JOBS_PER_BROWSER_JOB * options.jobs)
     ours = rates["pageworker"]
     yield compared(NAME, "jobs/s", "stream consumer written by hand", ours, rates["raw"])
     pinned = versions()
@@ -76,7 +76,7 @@ def contenders() -> list[Contender]:
 def _rates(field: list[Contender], rounds: int, jobs: int) -> dict[str, list[float]]:
     rates: dict[str, list[float]] = {contender.name: [] for contender in field}
     for round_ in range(rounds):
-        # Another one first each round: whoever comes later finds another host.
+        # Another one first each round: a later contender finds a warmer host.
         first = round_ % len(field)
         for contender in field[first:] + field[:first]:
             rates[contender.name].append(asyncio.run(jobs_per_second(contender, jobs)))

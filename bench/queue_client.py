@@ -24,7 +24,7 @@ ENQUEUED_AT_ONCE = 512
 BODY = json.dumps({"job_id": "", "tenant_id": "", "endpoint_module": "bench.echo", "payload": PAYLOAD}).encode()
 
 
-def room(limit: int = BATCH) -> Capacity:
+def capacity(limit: int = BATCH) -> Capacity:
     """Place for so many jobs, of whatever tenants."""
     return Capacity(limit=limit, runner_slots=limit, pages_per_runner=limit)
 
@@ -43,7 +43,7 @@ async def enqueue(queue: QueueClient, tickets: Sequence[NewJob]) -> None:
 
 async def serve_batch(queue: QueueClient, limit: int = BATCH) -> tuple[Lease, ...]:
     """One claim and its jobs' ends, results included. Returns what was claimed, perhaps nothing."""
-    leases = (await queue.consumer.claim(WORKER, room(limit))).leases
+    leases = (await queue.consumer.claim(WORKER, capacity(limit))).leases
     if leases:
         await finish(queue, leases)
     return leases

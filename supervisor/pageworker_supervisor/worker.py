@@ -69,7 +69,9 @@ class Worker:
     async def run(self) -> None:
         """Serve until told to stop, drain, and end. An error of any component ends the worker and is raised."""
         settings = self._environment.settings
-        bounds = HttpBounds(http_connections(settings, current_limit()), answered_hosts(settings.http))
+        bounds = HttpBounds(
+            http_connections(settings.pool, settings.callbacks, current_limit()), answered_hosts(settings.http)
+        )
         endpoints = Endpoints.open(
             settings.http.bind, self._environment.data_dir, self, self._environment.metrics, bounds
         )

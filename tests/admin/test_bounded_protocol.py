@@ -22,7 +22,7 @@ async def connected(endpoints: Endpoints) -> tuple[asyncio.StreamReader, asyncio
 
 
 async def cut(reader: asyncio.StreamReader) -> float:
-    """Seconds until the other end has closed, whatever it said before."""
+    """Seconds until the other end has closed."""
     began = time.monotonic()
     try:
         async with asyncio.timeout(5):
@@ -34,7 +34,7 @@ async def cut(reader: asyncio.StreamReader) -> float:
 
 
 async def drip(writer: asyncio.StreamWriter, data: bytes) -> None:
-    """A byte now and then, for as long as the other end listens."""
+    """Single bytes, until the other end closes."""
     try:
         for byte in data * 100:
             writer.write(bytes([byte]))

@@ -77,6 +77,17 @@ async def test_a_claim_that_is_given_up_leaves_the_queue() -> None:
         shares.claim("a", 5)
 
 
+async def test_units_that_come_free_for_a_cancelled_claim_are_released_with_it() -> None:
+    """Its waiting task is cancelled, and has not left its block yet."""
+    shares = TenantShares(4, 4)
+    first, cancelled, next_claim = (shares.claim(tenant_id, 4) for tenant_id in "abc")
+    cancelled.granted.cancel()
+    release(first)
+    assert not next_claim.granted.done()
+    release(cancelled)
+    assert next_claim.granted.done()
+
+
 @given(STEPS)
 def test_bounds_hold_and_all_are_served_in_the_end(steps: list[tuple[str, int]]) -> None:
     """A step claims so many units, or with 0 releases the oldest that are held."""

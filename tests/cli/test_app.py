@@ -1,4 +1,4 @@
-"""The root command: quick, honest about usage, with the contract's exit codes."""
+"""The root command: quick help, usage errors, exit codes."""
 
 import subprocess
 import sys
@@ -47,7 +47,7 @@ def test_wrong_usage_is_2_and_leaves_stdout_alone(arguments: list[str], capsys: 
 
 
 @pytest.mark.parametrize("code", list(CommandExit))
-def test_a_command_says_how_it_ended(code: CommandExit, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_command_ends_with_its_exit_code(code: CommandExit, monkeypatch: pytest.MonkeyPatch) -> None:
     app = App(name="workerctl", result_action="return_value", exit_on_error=False)
 
     @app.command
@@ -77,7 +77,7 @@ def test_an_error_goes_to_stderr_with_its_mend(
     assert capsys.readouterr() == ("", "workerctl: it was so\n  do this\n")
 
 
-def test_a_reader_who_leaves_is_no_crash() -> None:
+def test_a_closed_pipe_causes_no_traceback() -> None:
     done = subprocess.run(
         f"{sys.executable} -m pageworker_supervisor.cli.app --help | true; exit ${{PIPESTATUS[0]}}",
         shell=True,

@@ -1,4 +1,5 @@
-"""What commands say where Redis, or the worker, is there and does not answer: soon, in words, with exit code 3."""
+"""If Redis or the worker accepts connections but does not answer, commands report it within seconds, with exit code
+3."""
 
 import os
 import signal
@@ -37,7 +38,7 @@ Ended = dict[str, "subprocess.CompletedProcess[str]"]
 
 
 def run_all(commands: Mapping[str, tuple[str, Path]]) -> Ended:
-    """At the same time: each of them only waits. Command and configuration, by the name of the case."""
+    """Run all commands at the same time, because each only waits. `commands` has command and configuration by case."""
     started = {
         case: subprocess.Popen(
             [str(WORKERCTL), *command.split(), "--config", str(config)],
@@ -56,7 +57,7 @@ def run_all(commands: Mapping[str, tuple[str, Path]]) -> Ended:
 
 @pytest.fixture(scope="module")
 def on_frozen_redis(tmp_path_factory: pytest.TempPathFactory) -> Ended:
-    """One that was stopped (SIGSTOP): its port takes connections and says nothing."""
+    """A Redis stopped by SIGSTOP: its port accepts connections, and it does not answer."""
     folder = tmp_path_factory.mktemp("frozen")
     config = folder / "pageworker.toml"
     with redis_server() as server:
@@ -70,7 +71,7 @@ def on_frozen_redis(tmp_path_factory: pytest.TempPathFactory) -> Ended:
 
 @pytest.fixture(scope="module")
 def on_frozen_worker(tmp_path_factory: pytest.TempPathFactory) -> Ended:
-    """Its socket takes connections, as that of a daemon that was stopped; amid a drain, it says one line before."""
+    """A worker whose socket accepts connections without answering. The drain gets one line before that."""
     silent, amid = tmp_path_factory.mktemp("frozen"), tmp_path_factory.mktemp("amid")
     with bind_unix(silent / CONTROL_SOCKET), bind_unix(amid / CONTROL_SOCKET) as listener:
         told = threading.Event()
@@ -84,7 +85,7 @@ def on_frozen_worker(tmp_path_factory: pytest.TempPathFactory) -> Ended:
 
 
 def say_one_line(listener: socket.socket, told: threading.Event) -> None:
-    """As a worker that drains, until `told`."""
+    """Answer one drain request with a single line, then stay silent until `told` is set."""
     line = b'{"event":"waiting","job_id":"j1","tenant_id":"acme"}\n'
     listener.setblocking(True)
     knock, _ = listener.accept()
@@ -103,7 +104,7 @@ def configured(folder: Path) -> Path:
 
 
 @pytest.mark.parametrize("command", [command for command in QUEUE_COMMANDS if command != "doctor"])
-def test_no_command_is_silent_on_a_frozen_redis(on_frozen_redis: Ended, command: str) -> None:
+def test_every_command_reports_a_frozen_redis(on_frozen_redis: Ended, command: str) -> None:
     done = on_frozen_redis[command]
     assert done.returncode == 3, done.stderr
     assert done.stdout == ""
@@ -111,7 +112,7 @@ def test_no_command_is_silent_on_a_frozen_redis(on_frozen_redis: Ended, command:
     assert "redis://127.0.0.1" in done.stderr
 
 
-def test_doctor_says_so_too(on_frozen_redis: Ended) -> None:
+def test_doctor_reports_a_frozen_redis(on_frozen_redis: Ended) -> None:
     done = on_frozen_redis["doctor"]
     assert done.returncode == 1
     assert "FAIL  redis" in done.stdout
@@ -119,13 +120,13 @@ def test_doctor_says_so_too(on_frozen_redis: Ended) -> None:
 
 
 @pytest.mark.parametrize("command", WORKER_COMMANDS)
-def test_no_command_waits_for_ever_for_a_frozen_worker(on_frozen_worker: Ended, command: str) -> None:
+def test_every_command_reports_a_frozen_worker(on_frozen_worker: Ended, command: str) -> None:
     done = on_frozen_worker[command]
     assert done.returncode == 3
     assert "did not answer" in done.stderr
 
 
-def test_a_worker_that_freezes_amid_a_drain_is_told_of(on_frozen_worker: Ended) -> None:
+def test_a_worker_that_freezes_during_a_drain_is_reported(on_frozen_worker: Ended) -> None:
     done = on_frozen_worker["amid a drain"]
     assert done.returncode == 3
     assert done.stdout.startswith("waiting ")

@@ -1,4 +1,4 @@
-"""What doctor says of users, descriptors, folders and ports."""
+"""Checks of `workerctl doctor`: users, descriptors, folders and ports."""
 
 import os
 import resource
@@ -23,7 +23,7 @@ def test_unused_user_ids_pass(tmp_path: Path) -> None:
 
 
 @as_root
-def test_a_daemon_that_runs_is_no_failure(tmp_path: Path) -> None:
+def test_a_running_worker_is_no_failure(tmp_path: Path) -> None:
     lock = UidLock(tmp_path / "lock")
     assert lock.take(IdRange(AT, 500)) is None
     found = user_ids(SandboxSettings(first_uid=AT), tmp_path, tmp_path / "lock")
@@ -41,7 +41,7 @@ def test_user_ids_of_an_account_fail_with_how_to_fix_it(tmp_path: Path) -> None:
 
 
 @as_root
-def test_a_range_that_useradd_may_give_away_is_told_how_to_keep(tmp_path: Path) -> None:
+def test_a_range_that_useradd_may_assign_gets_a_hint(tmp_path: Path) -> None:
     found = user_ids(SandboxSettings(first_uid=400_000_000), tmp_path, tmp_path / "lock")
     assert found.ok
     assert "pageworker:400000000:500" in found.mend
@@ -78,5 +78,5 @@ def test_a_folder_of_another_user_fails(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("bind", "told"), [("0.0.0.0:9470", True), ("[::]:1", True), ("127.0.0.1:9470", False)])
-def test_an_endpoint_for_everybody_is_told(bind: str, told: bool) -> None:
+def test_an_endpoint_on_all_addresses_gets_a_hint(bind: str, told: bool) -> None:
     assert bool(endpoint(HttpSettings(bind=bind)).mend) is told

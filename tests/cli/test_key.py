@@ -1,4 +1,4 @@
-"""`workerctl key`, as it is typed."""
+"""`workerctl key` as a user calls it."""
 
 import json
 import stat
@@ -14,7 +14,7 @@ from pageworker_supervisor.cli.password import VARIABLE
 
 @pytest.fixture(autouse=True)
 def _cheap(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """In a folder of its own, with a password that is cheap to guess: seconds a key are not what is tested."""
+    """Run in a temporary folder, with a cheap key derivation: its cost is not tested here."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv(VARIABLE, raising=False)
     monkeypatch.setattr("pageworker_sandbox.signing.keys.Cost", lambda *_: Cost(32768, 16 * 1024 * 1024))
@@ -68,7 +68,7 @@ def test_passwords_come_from_a_file_or_the_environment(
     assert Path("one.key").read_text() != Path("two.key").read_text()
 
 
-def test_without_anybody_to_ask_it_says_what_to_do(capsys: pytest.CaptureFixture[str]) -> None:
+def test_without_a_terminal_the_error_names_the_other_ways(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["key", "new", "release"]) == 2
     assert VARIABLE in capsys.readouterr().err
     assert not Path("release.key").exists()
@@ -85,11 +85,11 @@ def test_typed_passwords(monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capture
 
 
 @pytest.mark.parametrize("name", ["a/b", "../x", ".hidden"])
-def test_a_name_is_no_path(name: str) -> None:
+def test_a_path_is_not_accepted_as_a_name(name: str) -> None:
     assert run(["key", "new", name, "-W"]) == 2
 
 
-def test_what_is_no_key(capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_invalid_public_key_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
     Path("bad.pub").write_text("nothing")
     for entry in ("nothing", "bad.pub"):
         assert run(["key", "show", entry]) == 1

@@ -1,4 +1,4 @@
-"""`workerctl module`, as it is typed: from an empty folder to a registry that a worker reads."""
+"""`workerctl module` as a user calls it: from an empty folder to a registry that a worker reads."""
 
 import asyncio
 import json
@@ -42,7 +42,7 @@ def published(capsys: pytest.CaptureFixture[str], *more: str) -> dict[str, objec
     return found
 
 
-def test_what_minisign_and_we_say_of_each_other(signed: str, key: str) -> None:
+def test_minisign_and_workerctl_verify_each_other(signed: str, key: str) -> None:
     assert run(["module", "verify", signed, "--key", "release.pub"]) == 0
     assert minisign("-V", "-m", signed, "-p", "release.pub").returncode == 0
     assert minisign("-S", "-s", key, "-m", signed).returncode == 0
@@ -62,7 +62,7 @@ def test_verify_refuses_with_4(signed: str, capsys: pytest.CaptureFixture[str]) 
 
 
 async def run_worker(tmp_path: Path) -> str:
-    """What a worker runs as acme.prices."""
+    """The version of acme.prices that a worker runs."""
     registry = await Registry.open(tmp_path / "shelf", load_trust([str(tmp_path / "release.pub")]), tmp_path / "state")
     return (await registry.bundle(registry.resolve("acme.prices"))).version
 
@@ -86,7 +86,7 @@ def test_publish_list_channel_yank_refresh(signed: str, capsys: pytest.CaptureFi
 
 
 async def test_a_worker_takes_what_was_published(tmp_path: Path) -> None:
-    """In processes of their own: the commands bring their own event loop."""
+    """The commands run in separate processes, because each starts its own event loop."""
     workerctl = [sys.executable, "-c", "from pageworker_supervisor.cli.app import main; main()"]
     for line in (
         "key new release -W",
@@ -130,7 +130,7 @@ def test_publish_refuses(signed: str, capsys: pytest.CaptureFixture[str]) -> Non
     assert run(["module", "publish", signed, *where]) == 4
 
 
-def test_every_mistake_of_a_manifest_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+def test_every_mistake_of_a_manifest_is_listed(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["module", "new", "acme.prices"]) == 0
     manifest = Path("acme.prices/module.toml")
     manifest.write_text(
@@ -143,7 +143,7 @@ def test_every_mistake_of_a_manifest_is_told(capsys: pytest.CaptureFixture[str])
     assert not Path(BUNDLE).exists()
 
 
-def test_what_is_not_there(key: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_missing_files_and_registries_are_errors(key: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["module", "pack", "nowhere"]) == 1
     assert run(["module", "sign", "nowhere.zip", "--key", key]) == 1
     assert run(["module", "list", "--registry", "nowhere", "--trusted", "release.pub"]) == 1

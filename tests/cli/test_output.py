@@ -1,4 +1,4 @@
-"""What commands print of foreign text."""
+"""Commands print foreign text without control characters."""
 
 import json
 

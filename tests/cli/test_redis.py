@@ -31,7 +31,7 @@ def test_the_password_of_a_user_is_all_that_is_printed(
     assert capsys.readouterr().out == f"password-of-{user}\n"
 
 
-def test_json_says_where_too(folder: RedisFolder, capsys: pytest.CaptureFixture[str]) -> None:
+def test_json_contains_host_and_port(folder: RedisFolder, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["redis", "password", "--json"]) == 0
     assert json.loads(capsys.readouterr().out) == {
         "user": "n8n",

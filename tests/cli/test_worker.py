@@ -1,4 +1,4 @@
-"""`workerctl drain` over a real control socket: it ends with 0 only where every job has ended."""
+"""Commands over a real control socket. `workerctl drain` ends with 0 only if every job has ended."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -19,7 +19,7 @@ WAITING = DrainLine(event="waiting", job_id="j1", tenant_id="acme")
 
 
 class Scripted:
-    """A worker whose drain says these lines, and is given up where they have no end."""
+    """A worker whose drain reports these lines. Without a last line, the drain is given up."""
 
     def __init__(self, *lines: DrainLine) -> None:
         self.lines = lines
@@ -86,7 +86,7 @@ async def test_work_is_left_at_the_deadline(tmp_path: Path, capsys: pytest.Captu
     assert "1 jobs did not end before the deadline" in printed.err
 
 
-async def test_a_drain_without_an_end_is_no_success(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+async def test_a_drain_without_a_last_line_has_failed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert await drained(tmp_path, WAITING) == CommandExit.FAILED
     printed = capsys.readouterr()
     assert "done" not in printed.out

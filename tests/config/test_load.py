@@ -1,4 +1,4 @@
-"""Configurations as operators get them wrong: every mistake at once, each with its place."""
+"""Typical mistakes of operators: all are reported at once, each with its line."""
 
 import json
 from pathlib import Path
@@ -58,7 +58,7 @@ def test_a_file_and_the_environment_over_it(write: Any, tmp_path: Path) -> None:
     assert settings.worker.id
 
 
-def test_every_mistake_is_told_at_once_with_line_and_hint(write: Any) -> None:
+def test_every_mistake_is_listed_with_line_and_hint(write: Any) -> None:
     path = write(
         """# a comment
 [redis]
@@ -140,7 +140,7 @@ def test_lists_of_hosts_end_where_the_gateways_policy_does(write: Any) -> None:
     }
 
 
-def test_a_mistake_in_the_file_is_told_though_a_variable_overrides_it(write: Any) -> None:
+def test_a_mistake_in_the_file_is_listed_even_if_a_variable_overrides_it(write: Any) -> None:
     found = problems(write('[pool]\npages = "four"\n'), PAGEWORKER_POOL__PAGES="4")
     assert found["pool.pages"].source.endswith(":2")
 
@@ -232,7 +232,7 @@ def test_variables_that_kubernetes_puts_there_are_no_settings() -> None:
     assert load(None, environ) == Settings()
 
 
-def test_unknown_variables_are_told_with_the_near_miss() -> None:
+def test_unknown_variables_get_a_hint() -> None:
     found = problems(None, PAGEWORKER_POOL__RUNERS="3", PAGEWORKER_REDIS__URL__X="1", PAGEWORKER_PAGES="3")
     assert "`pool.runners`" in found["pool.runers"].hint
     assert found["redis.url.x"].expected == "no such setting"

@@ -1,4 +1,4 @@
-"""The reference is the code's own."""
+"""docs/configuration.md is generated from the code."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""The allow-list against URLs that want to look like something else."""
+"""The allow-list of callback URLs, and URLs that try to get around it."""
 
 from urllib.parse import urlsplit
 

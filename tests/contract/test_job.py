@@ -1,4 +1,4 @@
-"""Jobs as producers get them wrong, and what they are told."""
+"""Typical mistakes of producers, and the errors that they get."""
 
 import json
 from typing import Any
@@ -148,7 +148,7 @@ def test_a_misspelt_required_field_is_recognised(given_name: str, meant: str) ->
         (text(payload={"a": 1}).replace(b'"a": 1', b'"a":' + b"[" * 100_000 + b"]" * 100_000), "nested"),
     ],
 )
-def test_what_is_no_json_object_is_told_how_to_become_one(untrusted_text: bytes, words: str) -> None:
+def test_a_text_that_is_not_a_json_object_gets_a_hint(untrusted_text: bytes, words: str) -> None:
     error = refusal(untrusted_text)
     assert error.type == "invalid_json"
     assert words in str(error)
@@ -176,7 +176,7 @@ def test_an_oversize_text_is_not_even_parsed() -> None:
     assert refusal(b" " * (MAX_JOB_BYTES + 1)).type == "too_large"
 
 
-def test_identity_is_read_from_what_is_no_valid_job() -> None:
+def test_tenant_and_id_are_read_from_an_invalid_job() -> None:
     assert read_identity(text(nonsense=1)) == JobRef("acme", "j-1")
     assert read_identity(b'{"job_id": "j-1"}') is None
     assert read_identity(b'{"job_id": "j-1\\n", "tenant_id": "acme"}') is None

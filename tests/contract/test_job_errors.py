@@ -53,7 +53,7 @@ def test_a_misspelt_required_field_is_named() -> None:
 @pytest.mark.parametrize(
     ("text", "kind"), [(b"[1]", "a list"), (b'"x"', "a string"), (b"null", "null"), (b"1", "a number")]
 )
-def test_what_is_no_object_is_called_by_its_name(text: bytes, kind: str) -> None:
+def test_a_value_that_is_not_an_object_is_named(text: bytes, kind: str) -> None:
     assert explain("Expected `object`", text, Job).rule == f"expected a JSON object, got {kind}"
 
 

@@ -1,4 +1,4 @@
-"""Foreign text is shown, never obeyed."""
+"""Control characters in foreign text are shown, and have no effect."""
 
 import json
 import unicodedata
@@ -18,7 +18,7 @@ TEXT = st.text(st.characters() | st.characters(categories=["Cc", "Cf", "Cs", "Zl
 
 
 def unsafe(character: str) -> bool:
-    """By what Unicode says, not by our list."""
+    """Decided by Unicode's categories, not by our list."""
     return (
         unicodedata.category(character) in ("Cc", "Cs", "Zl", "Zp")
         or unicodedata.bidirectional(character) in BIDI
@@ -48,7 +48,7 @@ def test_what_is_printable_stays_and_twice_is_once(text: str) -> None:
 @settings(deadline=None)
 @given(TEXT)
 def test_nothing_is_lost(text: str) -> None:
-    """Who wants to know what it was can read it."""
+    """The original character can be read from the escaped text."""
     for number, character in enumerate(text):
         if unsafe(character):
             shown = printable(text[number])
@@ -66,7 +66,7 @@ def test_lines_of_ours_stay_lines(text: str) -> None:
 
 @settings(deadline=None)
 @given(st.recursive(TEXT | st.integers() | st.none(), lambda inner: st.lists(inner) | st.dictionaries(TEXT, inner)))
-def test_json_says_the_same_to_a_program(value: object) -> None:
+def test_json_keeps_its_value(value: object) -> None:
     for text in (json.dumps(value, ensure_ascii=False), json.dumps(value, ensure_ascii=False, indent=2)):
         shown = printable_json(text)
         assert json.loads(shown) == json.loads(text)

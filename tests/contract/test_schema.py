@@ -1,4 +1,4 @@
-"""The shipped schemas say what the Structs do."""
+"""The schema files match the Structs."""
 
 import datetime as dt
 import json

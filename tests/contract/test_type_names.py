@@ -55,7 +55,7 @@ def test_unions_with_none() -> None:
     assert (optional(int | None), optional(int)) == (True, False)
 
 
-def test_structs_are_told_from_other_types() -> None:
+def test_structs_are_recognised() -> None:
     assert is_struct(EmptyTable)
     assert not is_struct(EmptyTable())
     assert not is_struct(dict[str, int])

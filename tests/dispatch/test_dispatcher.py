@@ -39,6 +39,7 @@ class FakeAttempt:
     def __init__(self, lease: Lease, services: Any) -> None:
         self.lease = lease
         self.state = AttemptState.BEGUN
+        self.runner = object()
         self.ended = asyncio.Event()
         self.calls: list[str] = []
 

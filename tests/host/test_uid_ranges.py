@@ -34,7 +34,7 @@ def test_the_third_users_default_range_is_seen() -> None:
 
 
 @pytest.mark.parametrize("area", AREAS)
-def test_no_area_is_anybodys(area: IdRange) -> None:
+def test_no_area_has_another_owner(area: IdRange) -> None:
     for theirs in (PEOPLE, DYNAMIC, CONTAINERS, FOREIGN, IdRange(65_534, 2)):
         assert not area.overlaps(theirs), theirs
     assert not area.overlaps(SUBORDINATE) or area.last < 100_000

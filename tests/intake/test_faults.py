@@ -32,7 +32,7 @@ LOSABLE = [
 
 @asynccontextmanager
 async def process(url: str, worker_id: str) -> AsyncIterator[asyncio.subprocess.Process]:
-    """An intake elsewhere; killed at the end of the block."""
+    """An intake in another process, killed at the end of the block."""
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
     running = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "pw_intake", url, worker_id, env=environment, stderr=asyncio.subprocess.DEVNULL
@@ -60,7 +60,7 @@ async def test_a_killed_intake_is_taken_over(counter: Counter) -> None:
 
 
 async def test_a_dead_workers_texts_are_taken_over(counter: Counter) -> None:
-    """As a process leaves it that was killed between taking and queueing."""
+    """The state that a process leaves which was killed between taking and queueing."""
     send = counter.redis_client.send
     await send("RPUSH", "{pw:inbox}:processing:dead", *(job(i) for i in range(600)), key="pw:inbox")
     await send("ZADD", "{pw:inbox}:workers", 1, "dead", key="pw:inbox")
@@ -85,8 +85,8 @@ async def test_a_living_workers_texts_are_left_alone(counter: Counter) -> None:
     await send("DEL", "{pw:inbox}:processing:slow", key="pw:inbox")
 
 
-async def test_a_worker_that_is_heard_again_keeps_its_texts(counter: Counter) -> None:
-    """taskiq-redis#123: between the look that finds it silent and the taking over, it spoke."""
+async def test_a_worker_that_sends_a_heartbeat_again_keeps_its_texts(counter: Counter) -> None:
+    """taskiq-redis#123: it sends a heartbeat after it was found dead and before its texts are taken over."""
     send = counter.redis_client.send
     await send("RPUSH", "{pw:inbox}:processing:slow", job(1), key="pw:inbox")
     await send("ZADD", "{pw:inbox}:workers", 1, "slow", key="pw:inbox")
@@ -181,7 +181,7 @@ async def test_a_sentinel_failover(live_sentinel: Sentinels) -> None:
 
 
 async def again(counter: Counter) -> int:
-    """Push the same two jobs as often as it takes, and count."""
+    """Push the same two jobs until Redis accepts them, and count."""
     await counter.redis_client.availability.retry_until_available(lambda: counter.push(job(3)))
     await counter.redis_client.availability.retry_until_available(lambda: counter.add(job(4)))
     return await counter.redis_client.availability.retry_until_available(counter.jobs)

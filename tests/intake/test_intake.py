@@ -79,7 +79,7 @@ async def test_pausing_takes_nothing_more(counter: Counter) -> None:
         await counter.settled()
 
 
-async def test_a_group_that_is_gone_is_made_again(counter: Counter) -> None:
+async def test_a_deleted_group_is_created_again(counter: Counter) -> None:
     async with counter.intake():
         await counter.add(job(1))
         await counter.reached(1)
@@ -105,7 +105,7 @@ async def test_a_deleted_entry_is_forgotten(counter: Counter) -> None:
     assert await counter.letters() == []
 
 
-async def test_names_of_the_dead_do_not_stay(counter: Counter) -> None:
+async def test_names_of_dead_workers_are_removed(counter: Counter) -> None:
     send = counter.redis_client.send
     await send("XGROUP", "CREATE", "pw:jobs", "pw", "0", "MKSTREAM", key="pw:jobs")
     for i in range(5):
@@ -139,7 +139,7 @@ async def test_full_memory_is_waited_out(counter: Counter, live_redis: RedisServ
         live_redis.command("CONFIG", "SET", "maxmemory", 1)
         try:
             await asyncio.sleep(2 * QUICK.block_seconds)  # it is refused a few times
-            assert counter.redis_client.availability.reason == "", "full memory is no absence of Redis"
+            assert counter.redis_client.availability.reason == "", "full memory does not count as cut off"
         finally:
             live_redis.command("CONFIG", "SET", "maxmemory", 0)
         await counter.push(job(2))

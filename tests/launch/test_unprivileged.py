@@ -7,11 +7,11 @@ import sys
 from pathlib import Path
 
 import pytest
-from pw_sandbox import sandboxes
+from pw_sandbox import sandboxes, uids
 
 pytestmark = [pytest.mark.sandbox, pytest.mark.browser]
 CHECKOUT = Path(__file__).resolve().parents[2]
-USER = 261_901
+USER = uids.FIRST_UID + 1
 SEEN = "/mnt"
 SOURCES = ("supervisor", "sandbox", "runner", "profiles", "tests")
 # Other users may have no access to root's checkout. So it is bind-mounted at /mnt, in a private mount namespace.

@@ -3,7 +3,7 @@
 from mutation import failures as f
 from mutation.mutant import CLIENT, INTAKE, Mutant
 
-TROUBLE = "tests/queue/test_trouble.py"
+TROUBLE = "tests/queue/test_functions.py"
 
 ROWS = (
     Mutant(
@@ -18,7 +18,7 @@ ROWS = (
         f"{CLIENT}/fan_out.py",
         "                await asyncio.wait(children)\n",
         "                pass\n",
-        ("tests/queue/test_together.py::test_a_failure_leaves_its_caller_uncancelled",),
+        ("tests/redis_client/test_fan_out.py::test_a_failure_leaves_its_caller_uncancelled",),
     ),
     Mutant(
         f.SILENT,
@@ -32,7 +32,7 @@ ROWS = (
         f"{CLIENT}/clients.py",
         '            "socket_timeout": socket_timeout,\n',
         "",
-        ("tests/redis_client/test_client.py::test_a_block_ends_though_the_network_swallows_everything",),
+        ("tests/redis_client/test_client.py::test_a_block_ends_though_the_network_drops_everything",),
     ),
     Mutant(
         f.SILENT,

@@ -1,10 +1,10 @@
-"""Turns and permits: what may not run blocks nobody, what may run is not waited for."""
+"""Fairness and permits: a job that may not run blocks no other job; a job that may run does not wait."""
 
 from mutation import failures as f
 from mutation.mutant import LUA, Mutant
 
-LIMITS = "tests/queue/test_limits.py"
-WAITING = "tests/queue/test_waiting.py"
+LIMITS = "tests/queue/test_quota_limits.py"
+WAITING = "tests/queue/test_wakeup.py"
 
 ROWS = (
     Mutant(
@@ -30,7 +30,7 @@ end
   end
 end
 """,
-        (f"{LIMITS}::test_a_tenant_at_its_concurrency_blocks_nobody",),
+        (f"{LIMITS}::test_a_tenant_at_its_concurrency_blocks_no_other_tenant",),
     ),
     Mutant(
         f.THROTTLED,
@@ -83,14 +83,14 @@ end
 """,
         """  Tenant.release_permit(job.tenant)
 """,
-        ("tests/queue/test_leases.py::test_a_verdict_whose_worker_dies_is_given_to_another_uncharged",),
+        ("tests/queue/test_consumer.py::test_an_ending_job_whose_worker_dies_goes_to_another_uncharged",),
     ),
     Mutant(
         f.FLOOD,
         f"{LUA}/job.lua",
         "Key.delayed(), '-inf', NOW, 'LIMIT', 0, SLICE)",
         "Key.delayed(), '-inf', NOW)",
-        ("tests/queue/test_growth.py::test_a_flood_that_is_due_at_once_stalls_nobody",),
+        ("tests/queue/test_growth.py::test_a_flood_that_is_due_at_once_stalls_no_other_tenant",),
     ),
     Mutant(
         f.STALL,
@@ -101,8 +101,8 @@ end
 """,
         "",
         (
-            f"{LIMITS}::test_a_tenant_at_its_concurrency_blocks_nobody",
-            f"{WAITING}::test_a_released_permit_wakes_whoever_can_use_it",
+            f"{LIMITS}::test_a_tenant_at_its_concurrency_blocks_no_other_tenant",
+            f"{WAITING}::test_a_released_permit_wakes_a_worker_that_can_use_it",
         ),
     ),
     Mutant(
@@ -110,7 +110,7 @@ end
         f"{LUA}/fn_claim.lua",
         "    Wakeup.pass_wakeup(self.full)\n",
         "",
-        (f"{WAITING}::test_a_bulk_of_jobs_wakes_several_and_the_baton_the_rest",),
+        (f"{WAITING}::test_a_bulk_of_jobs_wakes_several_workers_and_these_wake_the_rest",),
     ),
     Mutant(
         f.STALL,
@@ -127,6 +127,6 @@ end
         "supervisor/pageworker_supervisor/queue/claim.py",
         "            await self._waiting.wake(worker_id, self._waiting.outgrown(worker_id))\n",
         "            return\n",
-        (f"{WAITING}::test_a_claim_that_leaves_more_room_changes_what_is_waited_for",),
+        (f"{WAITING}::test_a_claim_that_leaves_more_capacity_changes_what_is_waited_for",),
     ),
 )

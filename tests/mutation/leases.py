@@ -1,9 +1,9 @@
-"""Leases: what runs is leased, for as long as somebody says that it lives, and comes back once."""
+"""Leases: a running job is leased for as long as its worker sends heartbeats, and comes back once."""
 
 from mutation import failures as f
 from mutation.mutant import LUA, QUEUE, Mutant
 
-LEASES = "tests/queue/test_leases.py"
+LEASES = "tests/queue/test_consumer.py"
 
 REAPING = """        count = 0
         workers: set[str] = set()
@@ -30,7 +30,7 @@ LOCKED_REAPING = """        count = 0
                 workers.update(reply["workers"])
         await self._shards.functions.command("DEL", "reaper", key="reaper")
 """
-"""Mutual exclusion that nobody needs, and that outlives who holds it."""
+"""A lock that is not needed, and that outlives its holder."""
 
 ROWS = (
     Mutant(
@@ -59,7 +59,7 @@ ROWS = (
         f"{QUEUE}/consumer.py",
         REAPING,
         LOCKED_REAPING,
-        (f"{LEASES}::test_a_reaper_that_dies_half_way_keeps_nobody_from_reaping",),
+        (f"{LEASES}::test_a_reaper_that_dies_half_way_does_not_stop_the_next",),
     ),
     Mutant(
         f.REAPER_LOCK,
@@ -81,14 +81,14 @@ ROWS = (
     Mutant(
         f.RACY_RECLAIM,
         f"{LUA}/job.lua",
-        """  if job.token ~= token then
+        """  if f[1] ~= token then
     return nil
   end
 """,
         "",
         (
             f"{LEASES}::test_a_silent_worker_loses_its_jobs_and_is_told_so",
-            f"{LEASES}::test_a_counter_that_fell_back_matches_nobody",
+            f"{LEASES}::test_a_counter_that_fell_back_matches_no_lease",
         ),
     ),
     Mutant(
@@ -120,7 +120,7 @@ ROWS = (
         f"{LUA}/job.lua",
         "  job.context = Context.exclusive(job.context)\n",
         "",
-        ("tests/queue/test_profiles.py::test_a_solo_job_without_a_profile_has_a_room_of_its_own",),
+        ("tests/queue/test_profiles.py::test_an_exclusive_job_without_a_profile_has_a_runner_of_its_own",),
     ),
     Mutant(
         f.NO_LEASE,
@@ -137,6 +137,6 @@ ROWS = (
         f"{QUEUE}/claim.py",
         "nonce = self._unread.setdefault((worker_id, shard), secrets.token_hex(6))",
         "nonce = self._unread[worker_id, shard] = secrets.token_hex(6)",
-        ("tests/queue/test_trouble.py::test_a_claim_whose_reply_is_lost_twice_is_repeated_by_the_next",),
+        ("tests/queue/test_functions.py::test_a_claim_whose_reply_is_lost_twice_is_repeated_by_the_next",),
     ),
 )

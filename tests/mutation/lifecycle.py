@@ -3,10 +3,10 @@
 from mutation import failures as f
 from mutation.mutant import DISPATCH, INTAKE, LUA, QUEUE, Mutant
 
-CANCEL = "tests/queue/test_cancel.py"
+CANCEL = "tests/queue/test_inspection.py"
 EXPIRY = "tests/queue/test_expiry.py"
 LISTING = "tests/queue/test_listing.py"
-DEAD = "tests/queue/test_dead_bounds.py"
+DEAD = "tests/queue/test_retention.py"
 STATES = "tests/queue/test_job_state.py"
 BEGIN = "tests/worker/test_begin.py"
 
@@ -155,7 +155,7 @@ ROWS = (
         "        if before is not None and time.clock_gettime(time.CLOCK_BOOTTIME) >= before:\n",
         "        if False:\n",
         (
-            "tests/runner/attempts/test_running_attempt.py::test_a_handler_does_not_begin_after_its_time_and_its_page_goes_on",
+            "tests/runner/attempts/test_running_attempt.py::test_a_handler_does_not_begin_after_its_time_and_its_page_stays_usable",
         ),
     ),
     Mutant(

@@ -3,7 +3,7 @@
 from mutation import failures as f
 from mutation.mutant import INTAKE, LUA, Mutant
 
-LEASES = "tests/queue/test_leases.py"
+LEASES = "tests/queue/test_consumer.py"
 ARRIVAL = "tests/intake/test_intake.py"
 
 ROWS = (

@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
+from pw_sandbox.uids import FIRST_UID
+
 from pageworker_sandbox.dialer.messages import DialRules
 from pageworker_sandbox.egress.client import GatewayClient, GatewayLost, connect
 from pageworker_sandbox.egress.messages import EgressPolicy
@@ -23,7 +25,7 @@ from pageworker_sandbox.launch.program import SandboxProgram
 from pw_escape import weak_dialer, weak_gateway
 from pw_escape.names import RECORDS
 
-USERS = GatewayUsers(261_904, 261_905) if os.geteuid() == 0 else GatewayUsers(None, None)
+USERS = GatewayUsers(FIRST_UID + 4, FIRST_UID + 5) if os.geteuid() == 0 else GatewayUsers(None, None)
 FORBIDDEN = "other.test"
 # Globs for all names but FORBIDDEN, and for all addresses.
 MODULES = (*(name for name in RECORDS if name != FORBIDDEN), *(f"*{digit}*" for digit in range(10)), "*:*")

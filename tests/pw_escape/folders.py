@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
+from pw_sandbox.uids import FIRST_UID
+
 from pageworker_profiles import trees
 from pageworker_profiles.errors import ProfileError
 from pw_escape import mechanisms as m
@@ -33,7 +35,7 @@ def attack(folder: Path, code: str, without: frozenset[str]) -> dict[str, str]:
         "data": data,
         "outside": outside,
         "secret": outside / "secret",
-        "reown": lambda: trees.reown(data, 261_902, 261_902),
+        "reown": lambda: trees.reown(data, FIRST_UID + 2, FIRST_UID + 2),
         "remove": lambda: trees.remove(data),
     }
     with ExitStack() as stack:

@@ -11,10 +11,12 @@ import sysconfig
 from collections.abc import Sequence
 from pathlib import Path
 
+from pw_sandbox.uids import FIRST_UID, VARIABLE
+
 from pw_escape.attack import StartedBy
 
 CHECKOUT = Path(__file__).resolve().parents[2]
-USER = 261_901
+USER = FIRST_UID + 1
 SEEN = Path("/mnt")
 SOURCES = ("supervisor", "sandbox", "runner", "profiles", "tests")
 RESOLVER = "nameserver 127.0.0.1\noptions timeout:1 attempts:1\n"
@@ -80,6 +82,7 @@ def start(mode: StartedBy, arguments: Sequence[str], folder: Path) -> subprocess
         "PW_BASE": sysconfig.get_config_var("installed_base") or sys.base_prefix,
         "PW_RESOLVER": str(resolver),
         "PW_GROUP": group(mode),
+        VARIABLE: str(FIRST_UID),
     }
     python = sys.executable
     become, user = AS_ROOT, []

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pyseccomp
+from pw_sandbox.uids import FIRST_UID
 
 from pageworker_sandbox.launch.mounts import Bind, MountMode
 from pw_escape import network
@@ -17,9 +18,9 @@ from pw_escape.names import NameServer
 from pw_escape.prelude import PRELUDE
 from pw_escape.weaken import HostTargets
 
-UID, OTHER_UID, ADMIN_UID = (261_900, 261_902, 0) if os.geteuid() == 0 else (None, None, None)
+UID, OTHER_UID, ADMIN_UID = (FIRST_UID, FIRST_UID + 2, 0) if os.geteuid() == 0 else (None, None, None)
 """Users of the attacker's sandbox, of another tenant's sandbox, and of the supervisor."""
-BROWSER_UIDS = range(261_910, 261_990)
+BROWSER_UIDS = range(FIRST_UID + 10, FIRST_UID + 90)
 """Users of sandboxes with a browser, one each, because processes are counted per user."""
 IPC_CREAT, O_CREAT_RDWR = 0o1000, 0o102
 KEY = 0x70770001

@@ -42,11 +42,11 @@ class Counter:
         await self.redis_client.send_together([("XADD", "pw:jobs", "*", field, text) for text in texts], key="pw:jobs")
 
     async def jobs(self) -> int:
-        """How many the queue holds."""
+        """Number of jobs that the queue holds."""
         return sum(stats.queued + stats.delayed for stats in await self.queue.inspection.stats())
 
     async def reached(self, jobs: int) -> None:
-        """Until the queue holds so many; never more."""
+        """Wait until the queue holds so many jobs; never more."""
         async with asyncio.timeout(20):
             while (found := await self.jobs()) < jobs:
                 await self.turn()
@@ -57,13 +57,13 @@ class Counter:
         await asyncio.sleep(0.01)
 
     async def settled(self) -> None:
-        """Until nothing is left on the way: neither pushed, nor taken, nor pending."""
+        """Wait until no text is in transit: neither pushed, nor taken, nor pending."""
         async with asyncio.timeout(20):
             while await self.on_the_way():
                 await self.turn()
 
     async def on_the_way(self) -> int:
-        """Texts that producers pushed and that no queue and no dead letter has made superfluous."""
+        """Number of pushed texts that are neither in the queue nor dead letters yet."""
         lists = await self.redis_client.send("EVAL", WAITING_TEXTS, 1, "pw:inbox", key="pw:inbox")
         return int(lists + await self.redis_client.send("XLEN", "pw:jobs", key="pw:jobs"))
 

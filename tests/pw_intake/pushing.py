@@ -1,4 +1,4 @@
-"""Jobs, and timing for tests: silence counts after a second."""
+"""Jobs, and intervals for tests: a worker counts as dead after a second."""
 
 import json
 from typing import Any

@@ -102,5 +102,5 @@ async def wait_until(client: Any, section: str, holds: Callable[[dict[str, Any]]
     """Until INFO says so. Raises TimeoutError after ten seconds."""
     async with asyncio.timeout(10):
         while not holds(await client.info(section)):
-            # Redis tells nobody when this changes; INFO is the only way to see it.
+            # Redis sends no notice when this changes; INFO is the only way to see it.
             pass

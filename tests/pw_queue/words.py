@@ -30,11 +30,11 @@ def ref(job_id: str, tenant: str = "acme") -> JobRef:
 
 
 def everything(limit: int = 100) -> Capacity:
-    """Room for anything."""
+    """Capacity for any jobs."""
     return Capacity(limit=limit, runner_slots=limit, pages_per_runner=limit)
 
 
-def places(*rooms: tuple[str, str | None, int], limit: int = 100, new: int = 0, pages: int = 4) -> Capacity:
-    """Warm contexts, each (tenant, profile, free pages), and `new` rooms."""
-    held = [ContextCapacity(ContextKey(tenant, profile), free) for tenant, profile, free in rooms]
+def places(*contexts: tuple[str, str | None, int], limit: int = 100, new: int = 0, pages: int = 4) -> Capacity:
+    """Warm contexts, each (tenant, profile, free pages), and `new` runner slots."""
+    held = [ContextCapacity(ContextKey(tenant, profile), free) for tenant, profile, free in contexts]
     return Capacity(limit=limit, contexts=held, runner_slots=new, pages_per_runner=pages)

@@ -31,7 +31,7 @@ Word = TypeVar("Word", bound=m.Message)
 
 
 @dataclass
-class Told:
+class AttemptReport:
     """The messages of a runner about one attempt."""
 
     logs: list[m.LogLine] = field(default_factory=list)
@@ -68,7 +68,7 @@ class Supervisor:
         self.site = Site()
         self.retired: list[str] = []
         self.logs: list[m.LogLine] = []
-        self.told: dict[str, Told] = {}
+        self.reports: dict[str, AttemptReport] = {}
         self.freed: list[str] = []
         self.offers: list[m.Offer] = []
         self.grants = True
@@ -209,7 +209,7 @@ class Supervisor:
             self._sent.add((module.name, module.version, module.sha256))
             await self.give(module)
         attempt = f"a-{next(self._numbers)}"
-        self.told[attempt] = Told()
+        self.reports[attempt] = AttemptReport()
         self._permits.sent(attempt)
         await self.send(
             m.Run(
@@ -228,25 +228,25 @@ class Supervisor:
         )
         return attempt
 
-    async def run(self, module: Packed, payload: dict[str, Any] | None = None, **given: Any) -> Told:
+    async def run(self, module: Packed, payload: dict[str, Any] | None = None, **given: Any) -> AttemptReport:
         """Run one attempt to its end, recycling included."""
         return await self.finished(await self.begin(module, payload, **given))
 
-    async def finished(self, attempt: str) -> Told:
+    async def finished(self, attempt: str) -> AttemptReport:
         """Wait for Done and Free."""
         await self.until(lambda: attempt in self.freed or self.ended)
-        assert attempt in self.freed, (self.retired, self.told[attempt].done)
-        return self.told[attempt]
+        assert attempt in self.freed, (self.retired, self.reports[attempt].done)
+        return self.reports[attempt]
 
-    async def accepted(self, attempt: str) -> Told:
+    async def accepted(self, attempt: str) -> AttemptReport:
         """Wait until its handler runs."""
-        await self.until(lambda: self.told[attempt].accepted is not None)
-        return self.told[attempt]
+        await self.until(lambda: self.reports[attempt].accepted is not None)
+        return self.reports[attempt]
 
-    async def done(self, attempt: str) -> Told:
+    async def done(self, attempt: str) -> AttemptReport:
         """Wait for its Done."""
-        await self.until(lambda: self.told[attempt].done is not None)
-        return self.told[attempt]
+        await self.until(lambda: self.reports[attempt].done is not None)
+        return self.reports[attempt]
 
     async def grant(self, offer: m.Offer) -> None:
         """Grant an offer."""
@@ -278,9 +278,9 @@ class Supervisor:
 
     async def _take(self, message: m.Message, descriptors: list[int]) -> None:
         attempt: str | None = getattr(message, "attempt_id", None)
-        told = self.told.get(attempt or "")
-        if told is not None:
-            told.order.append(type(message).__name__)
+        report = self.reports.get(attempt or "")
+        if report is not None:
+            report.order.append(type(message).__name__)
         match message:
             case m.Listener():
                 await self.site.serve(socket.socket(fileno=descriptors[0]))
@@ -291,17 +291,17 @@ class Supervisor:
             case m.Retire():
                 self.retired.append(message.reason)
             case m.LogLine():
-                (told.logs if told is not None else self.logs).append(message)
-            case m.Accepted() if told is not None:
-                told.accepted = message
+                (report.logs if report is not None else self.logs).append(message)
+            case m.Accepted() if report is not None:
+                report.accepted = message
             case m.Offer():
                 self.offers.append(message)
                 if self.grants:
                     await self.grant(message)
-            case m.ArtifactData() if told is not None:
-                told.artifacts.append((message, read_sealed(descriptors[0], m.MAX_ARTIFACT_BYTES)))
+            case m.ArtifactData() if report is not None:
+                report.artifacts.append((message, read_sealed(descriptors[0], m.MAX_ARTIFACT_BYTES)))
                 os.close(descriptors[0])
-            case m.Done() if told is not None:
-                told.done = message
+            case m.Done() if report is not None:
+                report.done = message
             case m.Free():
                 self.freed.append(message.attempt_id)

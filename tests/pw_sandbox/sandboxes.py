@@ -19,8 +19,9 @@ from pageworker_sandbox.launch.program import SandboxProgram
 from pageworker_sandbox.launch.root_layout import SandboxSpec, runner_mounts
 from pageworker_sandbox.launch.start import start
 from pw_sandbox import agent
+from pw_sandbox.uids import FIRST_UID
 
-UID = 1_900_000_000 + 100 * (os.getpid() % 100_000) if os.geteuid() == 0 else None
+UID = FIRST_UID if os.geteuid() == 0 else None
 """The first of a hundred that are this process's own: the kernel counts processes per user."""
 FULL = Path("/usr/lib/chromium/chromium")
 HEADLESS = Path("/usr/lib/chromium/chromium-headless-shell")

@@ -84,7 +84,7 @@ async def test_the_outbox_writes_the_key_that_a_dead_worker_did_not(harness: Que
 async def test_a_promise_is_ticked_off_once_the_replicas_have_the_key(
     harness: QueueHarness, live_cluster: Cluster
 ) -> None:
-    """The key lies on another node than the promise: a failover there would lose what nobody writes again."""
+    """The key lies on another node than the promise: a failover there would lose what no worker writes again."""
     home = live_cluster.owner(live_cluster.slot(f"pw:{{{shard_of('acme', SHARDS)}}}"))
     owners = ((f"j{n}", live_cluster.owner(live_cluster.slot(f"pw:result:acme:j{n}"))) for n in range(100))
     job_id, away = next((name, owner) for name, owner in owners if owner is not home)
@@ -138,7 +138,7 @@ async def test_a_cluster_of_which_no_node_answers_is_away() -> None:
 
 
 async def test_a_shard_that_refuses_is_told_as_it_is(harness: QueueHarness) -> None:
-    """Whoever waits looks for Unavailable and Refused, not for groups of them."""
+    """Callers look for RedisUnavailable and RedisRefused, not for groups of them."""
     key = f"pw:{{{SHARDS - 1}}}:control:w1"
     await harness.client.set(key, "no list")
     with pytest.raises(RedisRefused, match="WRONGTYPE"):
@@ -231,7 +231,7 @@ async def test_letters_of_all_shards_are_listed(harness: QueueHarness) -> None:
 
 
 async def test_the_newest_result_keeps_the_key_against_a_worker_that_writes_late(harness: QueueHarness) -> None:
-    """A rejected text frees its id; whoever stored the rejection may write the key after the corrected job ended."""
+    """A rejected text frees its id; the worker that stored the rejection may write the key late."""
     shard = shard_of("acme", SHARDS)
     assert await harness.producer.reject(b"no job", "why", ref("j1"), b"rejected", "http://n8n.test/", "first")
     (late,) = await harness.outbox.take(10, 0)

@@ -132,7 +132,7 @@ async def test_a_rejected_text_is_answered_once_and_kept(harness: QueueHarness) 
     await listener.aclose()
 
 
-async def test_a_text_that_names_nobody_goes_to_the_dead_letters(harness: QueueHarness) -> None:
+async def test_a_text_without_a_reference_goes_to_the_dead_letters(harness: QueueHarness) -> None:
     assert await harness.producer.reject(b"\xff{]", "not JSON") is False
     (letter,) = (await harness.dead_letters.page()).letters
     assert (letter.job, letter.job_id, letter.tenant_id) == (b"\xff{]", None, None)

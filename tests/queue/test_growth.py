@@ -13,7 +13,7 @@ from pageworker_supervisor.queue.quota_limits import QuotaLimits
 DOCUMENT = Path(__file__).parents[2] / "docs" / "redis-keys.md"
 
 
-async def test_a_flood_that_is_due_at_once_stalls_nobody(harness: QueueHarness) -> None:
+async def test_a_flood_that_is_due_at_once_stalls_no_other_tenant(harness: QueueHarness) -> None:
     """sidekiq#3012: a million jobs fell due together, and nothing else moved."""
     for first in range(0, 20_000, 1000):
         await harness.producer.enqueue(

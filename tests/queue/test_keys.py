@@ -18,7 +18,8 @@ def test_parts_fill_the_pattern_in_order() -> None:
 
 def test_each_key_is_a_function_of_lua() -> None:
     text = lua_keys()
-    assert "function Key.meta() return P .. 'meta' end" in text
+    assert "function Key.meta() return fixed.meta end" in text
+    assert " meta = P .. 'meta'," in text
     assert "function Key.open_contexts(tenant, priority) return P .. 'open:' .. tenant .. ':' .. priority end" in text
     assert "function Key.profile_named(name) return P .. 'profile:' .. name end" in text
 
@@ -26,7 +27,7 @@ def test_each_key_is_a_function_of_lua() -> None:
 def test_lua_uses_every_key_and_spells_none() -> None:
     sources = {file.name: file.read_text() for file in LUA.glob("*.lua")}
     used = {name for text in sources.values() for name in re.findall(r"\bKey\.(\w+)\(", text)}
-    known = set(SHARD_KEYS) | {f"{name}_named" for name in SHARD_KEYS}
+    known = {"use", *SHARD_KEYS, *(f"{name}_named" for name in SHARD_KEYS)}
     assert used <= known
     assert set(SHARD_KEYS) <= {name.removesuffix("_named") for name in used}
     # The probe of Shard.enter names two keys that never exist.

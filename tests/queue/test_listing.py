@@ -112,7 +112,7 @@ async def test_what_runs_is_found_beside_a_huge_backlog_in_milliseconds(harness:
 
 
 async def test_pages_go_on_though_the_backlog_is_served_meanwhile(harness: QueueHarness) -> None:
-    """What stays is seen once; nobody who waits is skipped because those before it have left."""
+    """What stays is seen once; no waiting job is skipped because those before it have left."""
     await backlog(harness, "acme", 300)
     seen: list[str] = []
     page = await harness.inspection.jobs("queued", count=100)

@@ -163,24 +163,24 @@ class QueueMachine(RuleBasedStateMachine):
 
     # -- work
 
-    @rule(worker=workers, limit=st.integers(1, 8), rooms=st.integers(0, 3), pages=st.integers(1, 4))
-    def claim(self, worker: str, limit: int, rooms: int, pages: int) -> None:
-        self._claim(worker, self._capacity(worker, limit, rooms, pages))
+    @rule(worker=workers, limit=st.integers(1, 8), runner_slots=st.integers(0, 3), pages=st.integers(1, 4))
+    def claim(self, worker: str, limit: int, runner_slots: int, pages: int) -> None:
+        self._claim(worker, self._capacity(worker, limit, runner_slots, pages))
 
-    def _capacity(self, worker: str, limit: int, rooms: int, pages: int) -> Capacity:
+    def _capacity(self, worker: str, limit: int, runner_slots: int, pages: int) -> Capacity:
         held = [
             ContextCapacity(self.ledger.opened[key], pages)
             for key, (owner, _) in self.ledger.profiles.items()
             if owner == worker
         ]
-        return Capacity(limit=limit, contexts=held, runner_slots=rooms, pages_per_runner=pages)
+        return Capacity(limit=limit, contexts=held, runner_slots=runner_slots, pages_per_runner=pages)
 
     def _claim(self, worker: str, capacity: Capacity) -> list[Lease]:
         before = self._now_ms()
         claimed = self._run(self.queue.consumer.claim(worker, capacity))
         running = [lease for lease in claimed.leases if lease.ending is None]
         assert len(running) <= capacity.limit
-        opened = {lease.context for lease in running} - {room.context for room in capacity.contexts}
+        opened = {lease.context for lease in running} - {warm.context for warm in capacity.contexts}
         assert len(opened) <= capacity.runner_slots
         for lease in claimed.leases:
             self._admit(worker, lease)
@@ -236,7 +236,7 @@ class QueueMachine(RuleBasedStateMachine):
     @precondition(lambda self: self.ledger.ended)
     @rule(pick=picks, act=st.sampled_from(["finish", "retry", "defer", "give_back", "reassign", "crash", "heartbeat"]))
     def zombie(self, pick: int, act: str) -> None:
-        """Somebody who lost the lease long ago comes back: nothing changes."""
+        """A worker that lost the lease long ago comes back: nothing changes."""
         lease = self.ledger.ended[pick % len(self.ledger.ended)]
         match act:
             case "finish":

@@ -1,4 +1,4 @@
-"""A promise to deliver is kept until it is delivered or given up, whoever dies."""
+"""An outbox entry stays until its result is delivered or given up, whichever worker dies."""
 
 import asyncio
 import time
@@ -65,7 +65,7 @@ async def test_a_promise_that_is_given_up_leaves_the_result(harness: QueueHarnes
     await listener.aclose()
 
 
-async def test_whoever_finishes_learns_of_the_promise_at_once(harness: QueueHarness) -> None:
+async def test_the_process_that_finishes_knows_of_the_outbox_entry_at_once(harness: QueueHarness) -> None:
     assert await harness.outbox.take(10, 0) == []
     async with asyncio.timeout(2), asyncio.TaskGroup() as tasks:
         waiting = tasks.create_task(harness.outbox.take(10, 60_000))

@@ -13,7 +13,7 @@ async def test_jobs_of_a_held_profile_wait_for_its_holder(harness: QueueHarness)
     lease = await harness.one("w1", places(new=1, pages=1))
     assert lease.profile_fence
     assert await harness.take("w2") == [], "no other worker sees them"
-    assert await harness.take("w1", places(new=5)) == [], "nor does a new room of the holder"
+    assert await harness.take("w1", places(new=5)) == [], "nor does a new runner slot of the holder"
     more = await harness.one("w1", places(WARM))
     assert more.profile_fence == lease.profile_fence
     await harness.finish([lease, more])
@@ -95,27 +95,27 @@ async def test_an_idle_holder_is_asked_and_a_busy_one_is_not(harness: QueueHarne
     assert (await harness.one("w2")).job_id == "j2"
 
 
-async def test_a_full_profile_is_not_opened_in_another_room(harness: QueueHarness) -> None:
+async def test_a_full_profile_is_not_opened_in_another_runner(harness: QueueHarness) -> None:
     await harness.producer.enqueue([ticket(f"j{n}", profile_id="p1") for n in range(3)])
     await harness.take("w1", places(new=1, pages=1))
     assert await harness.take("w1", places(("acme", "p1", 0), new=3)) == []
 
 
-async def test_a_solo_job_enters_an_empty_profile_only_and_keeps_it(harness: QueueHarness) -> None:
+async def test_an_exclusive_job_enters_an_empty_profile_only_and_keeps_it(harness: QueueHarness) -> None:
     await harness.producer.enqueue([ticket("bad", profile_id="p1")])
     lease = await harness.one("w1", places(new=1, pages=4))
     await harness.consumer.crash(lease, 10, b"{}")
     await harness.later(50)
-    assert await harness.take("w1", places(("acme", "p1", 3))) == [], "somebody is still in there"
+    assert await harness.take("w1", places(("acme", "p1", 3))) == [], "another job is still in it"
     await harness.producer.enqueue([ticket(f"j{n}", profile_id="p1") for n in range(3)])
-    assert await harness.take("w1", places(("acme", "p1", 3))) == [], "and nobody overtakes it"
+    assert await harness.take("w1", places(("acme", "p1", 3))) == [], "and no other job overtakes it"
     alone = await harness.one("w1", places(("acme", "p1", 4)))
     assert (alone.job_id, alone.exclusive) == ("bad", True)
     assert await harness.consumer.finish(alone, DONE)
     assert len(await harness.take("w1", places(("acme", "p1", 4)))) == 3
 
 
-async def test_a_solo_job_without_a_profile_has_a_room_of_its_own(harness: QueueHarness) -> None:
+async def test_an_exclusive_job_without_a_profile_has_a_runner_of_its_own(harness: QueueHarness) -> None:
     await harness.producer.enqueue([ticket("bad")])
     await harness.consumer.crash(await harness.one(), 10, b"{}")
     await harness.producer.enqueue([ticket(f"j{n}") for n in range(6)])
@@ -144,7 +144,7 @@ async def test_a_successor_takes_back_at_once_what_a_dead_worker_held(harness: Q
     assert not (await harness.consumer.heartbeat("w2", [kept])).lost
 
 
-async def test_no_room_is_opened_for_a_context_that_is_coming_up(harness: QueueHarness) -> None:
+async def test_no_runner_slot_is_used_for_a_context_that_is_starting(harness: QueueHarness) -> None:
     await harness.producer.enqueue([ticket(f"j{n}") for n in range(3)])
     await harness.producer.enqueue([ticket("b-0", "b")])
     leases = await harness.take("w1", places(("acme", None, -1), new=4))

@@ -1,4 +1,4 @@
-"""The daemon's own Redis: kept data, taken ports, killed daemons."""
+"""The embedded Redis: kept data, taken ports, killed daemons."""
 
 import asyncio
 import os
@@ -53,7 +53,7 @@ async def test_data_outlives_the_daemon(tmp_path: Path) -> None:
 
 
 async def test_what_functions_wrote_outlives_the_daemon(tmp_path: Path) -> None:
-    """In its file that is a transaction, which Redis reads again under its default user."""
+    """The append-only file holds it as a transaction, which Redis loads as its default user."""
     script = "redis.call('SET', KEYS[1], 1) redis.call('RPUSH', KEYS[2], 1, 2)"
     async with open_redis_client(ANY, tmp_path) as redis_client:
         await redis_client.send("EVAL", script, 2, "pw:k", "pw:l", key="pw:k")
@@ -80,7 +80,7 @@ async def test_a_taken_port_is_named_with_its_setting(tmp_path: Path) -> None:
                 pass
 
 
-async def test_one_daemon_a_folder(tmp_path: Path) -> None:
+async def test_one_daemon_per_folder(tmp_path: Path) -> None:
     async with EmbeddedRedis(tmp_path, 0) as first:
         with pytest.raises(EmbeddedUnfit, match=r"another pageworker uses .*worker\.data_dir"):
             async with EmbeddedRedis(tmp_path, 0):
@@ -93,8 +93,8 @@ async def test_one_daemon_a_folder(tmp_path: Path) -> None:
 
 async def test_no_program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
-    monkeypatch.setattr(embedded, "PLACES", ())
-    with pytest.raises(EmbeddedUnfit, match=r"no redis-server .* apt install"):
+    monkeypatch.setattr(embedded, "DIRECTORIES", ())
+    with pytest.raises(EmbeddedUnfit, match=r"no redis-server .* `apt install"):
         async with EmbeddedRedis(tmp_path, 0):
             pass
 
@@ -180,7 +180,7 @@ def status_of(pid: int) -> dict[str, str]:
 
 
 async def test_it_has_no_privileges(tmp_path: Path) -> None:
-    """No capability under any user, none to be gained; and no core file, in which passwords would be."""
+    """No capability, no way to gain one, and no core file, which would hold passwords."""
     async with EmbeddedRedis(tmp_path, 0) as server:
         assert server.pid is not None
         status = status_of(server.pid)
@@ -217,7 +217,7 @@ async def test_data_outlives_a_change_of_its_user(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give it a user of its own")
 async def test_what_a_redis_that_was_taken_over_leaves_behind_leads_nowhere(tmp_path: Path) -> None:
-    """Its user may write in its folder: links there to files of others must not be given to it."""
+    """Its user may write in its folder. The daemon must not change the owner of files that links there lead to."""
     victim = tmp_path / "victim"
     victim.write_text("not for Redis")
     async with EmbeddedRedis(tmp_path, 0, user=300_007):
@@ -235,7 +235,7 @@ async def test_what_a_redis_that_was_taken_over_leaves_behind_leads_nowhere(tmp_
 
 @asynccontextmanager
 async def client_of(server: EmbeddedRedis, user: str = "pageworker") -> AsyncIterator[Any]:
-    """As clients on the same host come: through the port, with a password."""
+    """A client as others on this host: through the port, with a password."""
     password = server.folder.passwords()[user]
     async with aclosing(Redis(port=server.port, username=user, password=password, protocol=2)) as client:
         yield client
@@ -282,7 +282,7 @@ async def test_passwords_survive_restarts_and_what_a_full_disk_left(tmp_path: Pa
     assert {name for name in first if first[name] != second[name]} == {"reader"}
 
 
-async def test_another_prefix_has_the_same_rights(tmp_path: Path) -> None:
+async def test_another_prefix_has_the_same_permissions(tmp_path: Path) -> None:
     async with EmbeddedRedis(tmp_path, 0, prefix="shop") as server, client_of(server) as client:
         await client.set("shop:k", 1)
         with pytest.raises(NoPermissionError):
@@ -301,7 +301,7 @@ async def turn_until(holds: Callable[[], bool]) -> None:
 
 
 async def test_the_data_of_an_earlier_release_is_taken_over(tmp_path: Path) -> None:
-    """It lay in `redis` itself, as the daemon's user, without users and passwords."""
+    """That data is in `redis` itself, owned by the daemon, without users and passwords."""
     old = tmp_path / "redis"
     old.mkdir(mode=0o700)
     with redis_server(aof=True, directory=old) as before:

@@ -1,4 +1,4 @@
-"""A registry in a folder, an author, a clock that is set by hand."""
+"""A registry in a folder, an author, and a clock that tests set."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,13 +16,13 @@ def author() -> Author:
 
 @pytest.fixture
 def place(tmp_path: Path) -> Path:
-    """Where the registry is."""
+    """Folder of the registry."""
     return tmp_path / "registry"
 
 
 @pytest.fixture
 def state(tmp_path: Path) -> Path:
-    """Where the worker keeps what it knows of it."""
+    """Folder of the worker's registry cache."""
     return tmp_path / "state"
 
 

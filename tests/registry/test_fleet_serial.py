@@ -1,4 +1,4 @@
-"""What one worker has seen of an index, no other forgets: an old one that is replayed to a fresh worker is refused."""
+"""An old index that is replayed to a new worker is refused, because other workers have accepted a newer one."""
 
 import json
 import shutil
@@ -35,7 +35,7 @@ def fleet(redis_client: RedisClient, place: Path, name: str, metrics: Metrics | 
 
 
 async def replayed(place: Path, author: Author) -> tuple[int, int]:
-    """Two editions; the older is put back, as who controls the registry's store can. Returns their serials."""
+    """Publish two indexes and keep a copy of the older one. Returns both serials."""
     await author.publish(place, packed(version="1.0.0"))
     old = place.with_name("old")
     shutil.copytree(place, old)
@@ -44,7 +44,7 @@ async def replayed(place: Path, author: Author) -> tuple[int, int]:
     return json.loads((old / "index.json").read_bytes())["serial"], newer
 
 
-async def test_a_fresh_worker_refuses_what_the_fleet_has_left_behind(
+async def test_a_new_worker_refuses_an_index_that_the_fleet_has_replaced(
     place: Path, state: Path, author: Author, redis_client: RedisClient, live_redis: RedisServer
 ) -> None:
     old, newer = await replayed(place, author)
@@ -71,7 +71,9 @@ async def test_a_fresh_worker_refuses_what_the_fleet_has_left_behind(
     assert f"pageworker_registry_serial {float(newer)!r}" in exposed or "pageworker_registry_serial 1." in exposed
 
 
-async def test_who_has_an_index_keeps_it(place: Path, state: Path, author: Author, redis_client: RedisClient) -> None:
+async def test_a_worker_keeps_the_index_that_it_has(
+    place: Path, state: Path, author: Author, redis_client: RedisClient
+) -> None:
     await author.publish(place, packed(version="1.0.0"))
     one = await Registry.open(place, author.trust, state / "1", fleet=fleet(redis_client, place, "w1"))
     key = registry_key(settings_for(place), HOME)

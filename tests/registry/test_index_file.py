@@ -73,7 +73,7 @@ async def test_a_damaged_file_is_replaced_by_the_signed_one(
     assert read.index.serial == 5
 
 
-async def test_the_signed_file_is_no_way_around_the_highest_serial(store: Store, place: Path, author: Author) -> None:
+async def test_the_signed_file_must_have_the_highest_serial_too(store: Store, place: Path, author: Author) -> None:
     with pytest.raises(IndexRolledBack, match="5 is older than index 6"):
         await fetch_index(store, author.trust, LIMITS, None, 6)
     (place / INDEX).unlink()

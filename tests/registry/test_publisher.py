@@ -125,7 +125,7 @@ async def test_an_index_by_another_author_is_not_signed_over(place: Path, author
         await author.publish(place, packed())
 
 
-async def test_a_publisher_that_died_half_way_is_no_trouble_for_the_next(place: Path, author: Author) -> None:
+async def test_the_next_publisher_continues_after_one_that_was_killed(place: Path, author: Author) -> None:
     await author.publish(place, packed(version="1.0.0"))
     files = ("index.signed", "index.json", "index.json.minisig")
     before = {name: (place / name).read_bytes() for name in files}
@@ -148,7 +148,7 @@ async def test_two_publishers_at_once_both_count(place: Path, author: Author) ->
 async def test_an_object_store(
     state: Path, author: Author, server: ObjectServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """S3 in path style; the credentials and the endpoint are the environment's."""
+    """S3 in path style. Credentials and endpoint come from the environment."""
     for name, value in (
         ("AWS_ENDPOINT_URL", server.url),
         ("AWS_ALLOW_HTTP", "true"),
@@ -185,7 +185,7 @@ async def test_two_publishers_to_an_object_store_do_not_overwrite_each_other(
 
 
 async def test_a_store_without_conditional_writes_is_refused() -> None:
-    """Of two who publish at once, one would be lost. Nothing is sent: the store says so by itself."""
+    """Without conditional writes, one of two concurrent publications would be lost. The store refuses by itself."""
     with pytest.raises(RegistryRefused, match="no conditional writes") as refused:
         await Store("http://127.0.0.1:9/registry").put_unless_changed("index.json", b"{}", None)
     assert "S3" in refused.value.mend

@@ -77,7 +77,7 @@ async def test_near_misses(place: Path, state: Path, author: Author) -> None:
         registry.resolve("shop.product", "1.4.3")
 
 
-async def test_an_empty_registry_says_so(place: Path, state: Path, author: Author) -> None:
+async def test_an_empty_registry_is_reported(place: Path, state: Path, author: Author) -> None:
     registry = await Registry.open(place, author.trust, state)
     assert registry.status.trouble is None
     with pytest.raises(ModuleUnknown, match="empty"):
@@ -249,7 +249,9 @@ async def test_an_unchanged_index_is_not_sent_again(state: Path, author: Author,
     assert "304 GET /index.json" in server.asked
 
 
-async def test_all_who_want_a_bundle_share_one_fetch(state: Path, author: Author, server: ObjectServer) -> None:
+async def test_concurrent_callers_share_one_fetch_of_a_bundle(
+    state: Path, author: Author, server: ObjectServer
+) -> None:
     await put_up(author, server, state.with_name("published"), packed())
     registry = await Registry.open(server.url, author.trust, state)
     release = registry.resolve("shop.product")
@@ -258,7 +260,7 @@ async def test_all_who_want_a_bundle_share_one_fetch(state: Path, author: Author
     assert server.count(".zip") == 1
 
 
-async def test_when_the_one_who_fetches_is_cancelled_another_goes_on(
+async def test_a_waiting_caller_fetches_if_the_first_one_is_cancelled(
     state: Path, author: Author, server: ObjectServer
 ) -> None:
     await put_up(author, server, state.with_name("published"), packed())

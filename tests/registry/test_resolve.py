@@ -1,4 +1,4 @@
-"""Which version is meant, and what an index changed: without any registry."""
+"""Resolving versions and comparing indexes, without a registry."""
 
 from datetime import UTC, datetime
 

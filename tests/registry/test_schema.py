@@ -63,7 +63,7 @@ def test_values_are_not_repeated() -> None:
         assert "secret-value" not in "".join(told(payload))
 
 
-def test_only_the_first_few_are_told() -> None:
+def test_only_the_first_few_mistakes_are_listed() -> None:
     assert len(told({"url": "https://x", "tags": ["x"] * 5000})) == 5
 
 

@@ -1,4 +1,4 @@
-"""Stores in a process without a descriptor left: an error that passes, not the end of the process."""
+"""A store in a process without free descriptors raises an error, and the process goes on."""
 
 import os
 import subprocess

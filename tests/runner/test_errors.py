@@ -12,7 +12,7 @@ ALL: list[type[RunnerError]] = [
 ]
 
 
-def test_every_error_is_a_runner_error_and_says_whether_it_is_retryable() -> None:
+def test_every_error_is_a_runner_error_that_is_retryable_or_not() -> None:
     assert len(ALL) == len(inspect.getmembers(errors, inspect.isclass)) == 8
     assert {kind.__name__ for kind in ALL if kind.retryable} == {"StartError", "PageLost", "BrowserLost"}
 

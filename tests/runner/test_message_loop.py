@@ -62,14 +62,14 @@ async def test_an_attempt_keeps_the_version_it_runs(runner: Supervisor) -> None:
     go_on = handler("import builtins\nbuiltins.go_on.set()\nreturn {}", name="go_on")
     attempt = await runner.begin(slow)
     await runner.forget(slow)
-    await runner.until(lambda: runner.told[attempt].logs)
+    await runner.until(lambda: runner.reports[attempt].logs)
     assert (await runner.run(go_on)).data == {}
     assert (await runner.finished(attempt)).data == {"late": 1}
 
 
-async def test_a_run_of_a_version_that_is_not_there_is_told_so(runner: Supervisor) -> None:
+async def test_a_run_of_a_version_that_is_not_loaded_is_a_broken_module(runner: Supervisor) -> None:
     module = handler("return {}", name="gone")
     await runner.run(module)
     await runner.send(m.Forget(name=module.name, version=module.version))
-    told = await runner.run(module)
-    assert (told.failure.type, told.failure.message) == ("module_broken", "gone@1.0.0 was not sent to this runner")
+    report = await runner.run(module)
+    assert (report.failure.type, report.failure.message) == ("module_broken", "gone@1.0.0 was not sent to this runner")

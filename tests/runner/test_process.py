@@ -41,12 +41,12 @@ def child(pid: int, name: str) -> int:
     return descendants(pid, name)[0]
 
 
-async def test_a_crashed_page_is_told_and_replaced_and_its_neighbour_goes_on(start: Start) -> None:
+async def test_a_crashed_page_is_reported_and_replaced_and_its_neighbour_goes_on(start: Start) -> None:
     runner = await start(browser=CHROMIUM)
     neighbour = await runner.begin(WAITS)
     await runner.accepted(neighbour)
-    told = await runner.run(handler("await page.goto('chrome://crash')\nreturn {}", name="crashes"))
-    assert (told.failure.type, told.failure.retryable) == ("page_crashed", True)
+    report = await runner.run(handler("await page.goto('chrome://crash')\nreturn {}", name="crashes"))
+    assert (report.failure.type, report.failure.retryable) == ("page_crashed", True)
     assert (await runner.run(QUICK)).data == {"title": ""}
     await runner.send(m.Cancel(attempt_id=neighbour, outcome="cancelled"))
     assert (await runner.finished(neighbour)).failure.type == "cancelled"
@@ -67,19 +67,19 @@ async def test_pages_that_crash_while_they_are_idle_are_replaced(start: Start) -
 async def test_a_job_may_not_touch_its_neighbours_page(start: Start) -> None:
     runner = await start(pages=2)
     touches = "await page.context.pages[1].goto('http://shop.example/')\nreturn {}"
-    told = await runner.run(handler(touches, name="touches"))
-    assert told.failure.type == "refused"
+    report = await runner.run(handler(touches, name="touches"))
+    assert report.failure.type == "refused"
 
 
-async def test_a_handler_that_only_waits_is_told_of_its_pages_crash(start: Start) -> None:
+async def test_a_handler_that_only_waits_ends_when_its_page_crashes(start: Start) -> None:
     runner = await start()
     body = """
         session = await page.context.new_cdp_session(page)
         asyncio.get_running_loop().create_task(session.send("Page.crash"))
         await asyncio.get_running_loop().create_future()
     """
-    told = await runner.run(handler(body, name="crashes"))
-    assert told.failure.type == "page_crashed"
+    report = await runner.run(handler(body, name="crashes"))
+    assert report.failure.type == "page_crashed"
 
 
 @pytest.mark.parametrize("victim", ["chromium-headless-shell", "run-driver"])
@@ -90,8 +90,8 @@ async def test_a_dead_browser_or_driver_ends_all_attempts_and_the_runner(start: 
         await runner.accepted(attempt)
     os.kill(child(runner.process.pid, victim), signal.SIGKILL)
     for attempt in attempts:
-        told = await runner.done(attempt)
-        assert (told.failure.type, told.failure.retryable) == ("browser_crashed", True)
+        report = await runner.done(attempt)
+        assert (report.failure.type, report.failure.retryable) == ("browser_crashed", True)
     assert await runner.exited() == RunnerExit.BROWSER_LOST
 
 

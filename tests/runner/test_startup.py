@@ -34,9 +34,9 @@ async def test_it_comes_up_confined_and_works(browser: Path) -> None:
                     refused.append(type(error).__name__)
             return {"title": await page.inner_text("h1"), "refused": len(refused)}
         """)
-        told = await runner.run(module)
-        assert told.data == {"title": "Chair", "refused": 6}
-        assert told.artifacts[0][1].startswith(b"\x89PNG")
+        report = await runner.run(module)
+        assert report.data == {"title": "Chair", "refused": 6}
+        assert report.artifacts[0][1].startswith(b"\x89PNG")
         assert {request.host for request in runner.site.seen} == {"shop.example"}
         # None of the browser's own pages was taken for a popup.
         assert runner.logs == []

@@ -28,7 +28,7 @@ AUTHOR = Author()
 
 
 def vouched(data: bytes, comment: str) -> UntrustedBundle:
-    """Properly signed, whatever it is."""
+    """Any bytes, with a valid signature."""
     return UntrustedBundle(data, minisig.sign(data, AUTHOR.key, comment))
 
 

@@ -1,4 +1,4 @@
-"""The signed index: who signed it, how old it is, what it says."""
+"""The signed index: signature, age, content."""
 
 import hashlib
 from datetime import UTC, datetime, timedelta
@@ -43,7 +43,7 @@ SIGNED = sign_index(INDEX, AUTHOR.key)
 
 
 def signed_as_it_is(data: bytes, serial: int) -> UntrustedIndex:
-    """With the comment that these bytes ought to have, whatever they are."""
+    """Any bytes, with a valid signature and comment."""
     digest = hashlib.sha256(data).hexdigest()
     comment = f"index serial:{serial} expires:2030-01-02T00:00:00Z sha256:{digest}"
     return UntrustedIndex(data, minisig.sign(data, AUTHOR.key, comment))
@@ -68,7 +68,7 @@ def test_an_older_one_than_was_seen_is_refused() -> None:
         verify_index(SIGNED, AUTHOR.trust, NOW, highest_serial=8)
 
 
-def test_others_are_not_believed() -> None:
+def test_other_keys_are_not_trusted() -> None:
     with pytest.raises(UntrustedKey):
         verify_index(SIGNED, Author().trust, NOW)
     with pytest.raises(BadSignature):

@@ -21,7 +21,7 @@ def test_a_key_survives_its_file(password: bytes | None) -> None:
     assert parse_public(key.public.file()) == parse_public(key.public.line()) == key.public
 
 
-def test_a_wrong_or_missing_password_is_told_apart_from_damage() -> None:
+def test_a_wrong_or_missing_password_is_not_reported_as_damage() -> None:
     text = write_secret(SecretKey.new(), b"right", CHEAP)
     with pytest.raises(WrongPassword, match="wrong password"):
         read_secret(text, b"wrong")
@@ -38,13 +38,13 @@ def test_a_damaged_open_key_is_noticed() -> None:
 
 
 @pytest.mark.parametrize("text", ["", "RW", "RWx" * 19, "untrusted comment: x\n", "A" * 56, "é" * 56])
-def test_what_is_no_public_key_is_refused(text: str) -> None:
+def test_an_invalid_public_key_is_refused(text: str) -> None:
     with pytest.raises(KeyUnusable):
         parse_public(text)
 
 
 @pytest.mark.parametrize("text", ["", "a\nb\n", "untrusted comment: x\nRWQ=\n"])
-def test_what_is_no_secret_key_is_refused(text: str) -> None:
+def test_an_invalid_secret_key_is_refused(text: str) -> None:
     with pytest.raises(KeyUnusable):
         read_secret(text, None)
 

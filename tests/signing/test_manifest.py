@@ -1,4 +1,4 @@
-"""module.toml: what is right passes, and every mistake is told at once."""
+"""module.toml: valid files are accepted, and every mistake is listed."""
 
 import pytest
 from pw_modules.author import manifest
@@ -37,7 +37,7 @@ def test_what_is_left_out_has_its_default() -> None:
     assert (found.tenants, found.egress, found.timeout_seconds) == (("*",), (), None)
 
 
-def test_every_mistake_is_told_at_once() -> None:
+def test_every_mistake_is_listed() -> None:
     told = mistakes(
         """
 nmae = "shop.product"
@@ -63,21 +63,21 @@ description = 1
 @pytest.mark.parametrize(
     "name", ["Shop", "shop.", ".shop", "shop..x", "9shop", "shop-x", "shop/../x", "a" * 101, "shop\\n", ""]
 )
-def test_names_that_would_be_trouble(name: str) -> None:
+def test_invalid_names(name: str) -> None:
     assert set(mistakes(manifest().replace('"shop.product"', f'"{name}"'))) == {"name"}
 
 
 @pytest.mark.parametrize("version", ["1", "1.2", "01.2.3", "1.2.3 ", "v1.2.3", "1.2.3-", "1.2.3/..", "1.2.3-a..b"])
-def test_versions_that_are_none(version: str) -> None:
+def test_invalid_versions(version: str) -> None:
     assert set(mistakes(manifest(version=version))) == {"version"}
 
 
 @pytest.mark.parametrize("seconds", ["0", "-1", "86401", "nan", "inf", '"60"'])
-def test_times_that_are_none(seconds: str) -> None:
+def test_invalid_times(seconds: str) -> None:
     assert set(mistakes(manifest(more=f"timeout_seconds = {seconds}\n"))) == {"timeout_seconds"}
 
 
-def test_what_is_no_toml() -> None:
+def test_invalid_toml() -> None:
     assert "TOML" in mistakes("name = ")[""]
     assert mistakes("x = " + "[" * 5000)
 

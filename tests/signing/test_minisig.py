@@ -107,7 +107,7 @@ def test_we_accept_minisigns_but_not_its_legacy_ones(tmp_path: Path) -> None:
         verified((tmp_path / "f.minisig").read_bytes())
 
 
-def test_a_comment_that_is_no_text_is_refused() -> None:
+def test_a_comment_that_is_not_utf8_is_refused() -> None:
     signature = KEY.sign(hashlib.blake2b(DATA, digest_size=64).digest())
     comment = b"\xff\xfe"
     lines = [

@@ -58,7 +58,7 @@ def as_index(data: bytes, signature: bytes) -> object:
 
 
 def changed(dice: random.Random, original: bytes, first: int = 0) -> bytes:
-    """One byte at `first` or later is another one, is gone, is there twice, or is new."""
+    """Change, remove, double or insert one byte at `first` or later."""
     at, byte = dice.randrange(first, len(original)), dice.randrange(256)
     what = dice.random()
     if what < 0.9:
@@ -96,7 +96,7 @@ def test_no_changed_byte_is_accepted(accept: Accept, data: bytes, signature: byt
 
 
 def test_every_byte_of_a_signature_file_counts() -> None:
-    """Not at random: each bit of every byte after the first line."""
+    """Systematically: each bit of every byte after the first line."""
     signature = OURS.signature
     for at in range(signature.index(b"\n") + 1, len(signature)):
         for bit in range(8):

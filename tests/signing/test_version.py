@@ -37,6 +37,6 @@ def test_ranges(wanted: str, version: str, holds: bool) -> None:
 
 
 @pytest.mark.parametrize("wanted", ["", "1", ">=1,", "~1", ">=a", ">=1.2.3.4"])
-def test_what_is_no_range(wanted: str) -> None:
+def test_invalid_ranges(wanted: str) -> None:
     with pytest.raises(ValueError, match="clause"):
         fits(wanted)

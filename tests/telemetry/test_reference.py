@@ -1,4 +1,4 @@
-"""The table of metrics is the code's own."""
+"""The table of metrics is generated from the code."""
 
 import re
 from pathlib import Path

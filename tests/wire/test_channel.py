@@ -154,21 +154,21 @@ async def expect_closed(channel: Channel) -> bool:
     return False
 
 
-async def test_a_peer_that_has_much_to_say_does_not_keep_others_from_being_heard() -> None:
-    heard, turns = await listen_to_a_flood(None)
-    assert heard > 5_000
-    assert turns, "all of a socket's buffer was heard in one turn"
+async def test_a_peer_that_sends_without_end_does_not_stop_other_tasks() -> None:
+    received, turns = await receive_a_flood(None)
+    assert received > 5_000
+    assert turns, "the whole socket buffer was received in one turn"
 
 
-async def test_a_peer_waits_once_it_has_had_its_share() -> None:
-    _, turns = await listen_to_a_flood(CpuBudget(0.2, 0.0, 0.005))
+async def test_a_peer_over_its_cpu_budget_waits() -> None:
+    _, turns = await receive_a_flood(CpuBudget(0.2, 0.0, 0.005))
     assert turns > 1_000
 
 
-async def listen_to_a_flood(share: CpuBudget | None) -> tuple[int, int]:
-    """How many messages there were in a full socket, and how many turns others had meanwhile."""
+async def receive_a_flood(budget: CpuBudget | None) -> tuple[int, int]:
+    """The number of messages in a full socket, and the number of turns that other tasks had meanwhile."""
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
-    channel = Channel(ours, m.TO_RUNNER, m.TO_SUPERVISOR, share)
+    channel = Channel(ours, m.TO_RUNNER, m.TO_SUPERVISOR, budget)
     theirs.setblocking(False)
     body = msgspec.msgpack.encode(m.Pong(number=1))
     frame = HEADER.pack(67, 0, len(body)) + body

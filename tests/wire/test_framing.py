@@ -1,4 +1,4 @@
-"""Frames: what goes in comes out, whatever the cuts; nothing else comes out."""
+"""Frames: every split of the stream gives the same messages, and nothing else becomes a message."""
 
 import struct
 
@@ -20,7 +20,7 @@ SAMPLES = [
 
 
 @given(st.lists(st.sampled_from(SAMPLES), max_size=8), st.lists(st.integers(1, 60), min_size=1))
-def test_every_cut_of_the_stream_gives_the_same_messages(messages: list[m.Message], cuts: list[int]) -> None:
+def test_every_split_of_the_stream_gives_the_same_messages(messages: list[m.Message], cuts: list[int]) -> None:
     stream = b"".join(encode(m.TO_SUPERVISOR, message) for message in messages)
     parser, seen, turn = Parser(m.TO_SUPERVISOR), [], 0
     while stream:
@@ -41,9 +41,9 @@ def test_garbage_never_becomes_a_crash(untrusted: bytes) -> None:
 
 
 @pytest.mark.parametrize("kind", sorted(m.TO_SUPERVISOR))
-def test_a_length_over_the_words_maximum_is_refused_before_the_body(kind: int) -> None:
-    word = m.TO_SUPERVISOR[kind]
-    header = HEADER.pack(kind, word.descriptors, word.max_bytes + 1)
+def test_a_length_over_the_maximum_is_refused_before_the_body(kind: int) -> None:
+    spec = m.TO_SUPERVISOR[kind]
+    header = HEADER.pack(kind, spec.descriptors, spec.max_bytes + 1)
     with pytest.raises(ProtocolViolation, match="at most"):
         Parser(m.TO_SUPERVISOR).feed(header)
 
@@ -53,7 +53,7 @@ def test_an_unknown_kind_is_refused() -> None:
         Parser(m.TO_SUPERVISOR).feed(HEADER.pack(250, 0, 0))
 
 
-def test_a_word_of_the_other_direction_is_refused() -> None:
+def test_a_message_of_the_other_direction_is_refused() -> None:
     frame = encode(m.TO_RUNNER, m.Stop())
     with pytest.raises(ProtocolViolation, match="unknown kind"):
         Parser(m.TO_SUPERVISOR).feed(frame)
@@ -65,11 +65,11 @@ def test_an_unknown_field_is_refused() -> None:
         Parser(m.TO_SUPERVISOR).feed(struct.pack("!BBI", 64, 0, len(body)) + body)
 
 
-def test_descriptors_that_a_word_does_not_carry_are_refused() -> None:
+def test_descriptors_that_a_message_does_not_carry_are_refused() -> None:
     with pytest.raises(ProtocolViolation, match="descriptors"):
         Parser(m.TO_SUPERVISOR).feed(HEADER.pack(64, 3, 10))
 
 
-def test_we_cannot_send_what_is_too_large_ourselves() -> None:
+def test_a_message_that_is_too_large_cannot_be_sent() -> None:
     with pytest.raises(ProtocolViolation, match="at most"):
         encode(m.TO_SUPERVISOR, m.Free(attempt_id="x" * 2000))

@@ -1,6 +1,6 @@
 """The egress gateway: an HTTP proxy in a process of its own, and the only way out of a runner's sandbox.
 
-The supervisor passes it each runner's listening socket and policy, so the gateway knows which runner a connection
+The supervisor passes it each runner's listening socket and policy, so the gateway can tell which runner a connection
 belongs to. It has no network itself: `pageworker_sandbox.dialer`, another process, resolves and connects.
 
 Reading order of one request: `acceptor → session → target → policy → origin_connector (resolve, check, connect) →

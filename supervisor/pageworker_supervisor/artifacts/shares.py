@@ -30,7 +30,7 @@ class TenantShares:
         self._serve()
         return claim
 
-    def _release(self, claim: "ShareClaim") -> None:
+    def release(self, claim: "ShareClaim") -> None:
         tenant_id = claim.tenant_id
         if claim.held:
             self._held[tenant_id] -= claim.amount
@@ -84,4 +84,4 @@ class ShareClaim:
     def __exit__(
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._shares._release(self)
+        self._shares.release(self)

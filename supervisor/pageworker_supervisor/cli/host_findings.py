@@ -55,9 +55,9 @@ def user_ids(sandbox: SandboxSettings, data_dir: Path, lock_file: Path = LOCK_FI
 
 def open_files(settings: Settings) -> Finding:
     """Is the hard limit of open files high enough for the pool?"""
-    limit, wanted = raise_limit(), needed(settings) + MIN_HTTP_CONNECTIONS
+    limit, wanted = raise_limit(), needed(settings.pool, settings.callbacks) + MIN_HTTP_CONNECTIONS
     mend = f"raise the hard limit to at least {wanted} (LimitNOFILE= in a unit, ulimit -Hn in a shell), or lower pool.*"
-    enough = suffices(settings, limit)
+    enough = suffices(settings.pool, settings.callbacks, limit)
     return Finding(
         "open files", enough, f"the hard limit is {limit} open files, this pool needs {wanted}", "" if enough else mend
     )

@@ -177,17 +177,20 @@ class Dispatcher:
             del self.closing[attempt.lease.token]
             self._ended.set()
 
-    def _admitting(self) -> list[Lease]:
-        return [attempt.lease for attempt in self.attempts.values() if attempt.state is AttemptState.ADMITTING]
-
     def _pending(self) -> list[PendingPlacement]:
-        return [PendingPlacement(lease.context, lease.exclusive) for lease in self._admitting()]
+        admitting = (one.lease for one in self.attempts.values() if one.state is AttemptState.ADMITTING)
+        return [PendingPlacement(lease.context, lease.exclusive) for lease in admitting]
 
     def profiles(self) -> set[tuple[str, str, int]]:
         """`(tenant, profile, fence)` of every profile that is locked for this worker: open, or about to be opened."""
+        unplaced = (
+            attempt.lease
+            for attempt in self.attempts.values()
+            if attempt.runner is None and attempt.state is not AttemptState.ENDED
+        )
         claimed = {
             (*lease.context.profile, lease.profile_fence)
-            for lease in self._admitting()
+            for lease in unplaced
             if lease.context.profile is not None and lease.profile_fence is not None
         }
         return claimed.union(self._fleet.profiles())

@@ -2,7 +2,7 @@
 
 import resource
 
-from pageworker_supervisor.config.settings import Settings
+from pageworker_supervisor.config.settings import CallbackSettings, PoolSettings
 
 MAX_DESCRIPTORS = 65_536
 """A higher limit has no use, and slows down programs that close every descriptor up to the limit."""
@@ -32,25 +32,21 @@ def current_limit() -> int:
     return _bounded(resource.getrlimit(resource.RLIMIT_NOFILE)[0])
 
 
-def needed(settings: Settings) -> int:
+def needed(pool: PoolSettings, callbacks: CallbackSettings) -> int:
     """Descriptors that a busy worker with these settings has open, without the connections of `http.bind`."""
-    pool = settings.pool
     return (
-        BASE
-        + PER_RUNNER * pool.runners
-        + PER_PAGE * pool.runners * pool.pages
-        + PER_CALLBACK * settings.callbacks.concurrency
+        BASE + PER_RUNNER * pool.runners + PER_PAGE * pool.runners * pool.pages + PER_CALLBACK * callbacks.concurrency
     )
 
 
-def http_connections(settings: Settings, limit: int) -> int:
+def http_connections(pool: PoolSettings, callbacks: CallbackSettings, limit: int) -> int:
     """Connections that `http.bind` may hold with this limit: those that jobs do not need."""
-    return max(MIN_HTTP_CONNECTIONS, min(HTTP_CONNECTIONS, limit - needed(settings)))
+    return max(MIN_HTTP_CONNECTIONS, min(HTTP_CONNECTIONS, limit - needed(pool, callbacks)))
 
 
-def suffices(settings: Settings, limit: int) -> bool:
+def suffices(pool: PoolSettings, callbacks: CallbackSettings, limit: int) -> bool:
     """Whether this limit is high enough for a busy worker."""
-    return limit >= needed(settings) + MIN_HTTP_CONNECTIONS
+    return limit >= needed(pool, callbacks) + MIN_HTTP_CONNECTIONS
 
 
 def _bounded(limit: int) -> int:

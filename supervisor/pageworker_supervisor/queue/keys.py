@@ -66,11 +66,28 @@ def shard_key(root: str, name: str, *parts: str) -> str:
 
 
 def lua_keys() -> str:
-    """The table as Lua: `Key.<name>(…)`, and `Key.<name>_named(text)` where one text stands for all placeholders."""
-    lines = ["local Key = {}"]
+    """The table as Lua: `Key.<name>(…)`, and `Key.<name>_named(text)` where one text stands for all placeholders.
+
+    `Key.use(root)` chooses the shard. Keys without placeholders are built once per shard: functions use them often.
+    """
+    fixed = {name: pattern for name, pattern in SHARD_KEYS.items() if "<" not in pattern}
+    lines = [
+        "local P -- prefix of the shard's keys",
+        "local Key, fixed, fixed_of = {}, nil, {}",
+        "function Key.use(root)",
+        "  P = root .. ':'",
+        "  fixed = fixed_of[root]",
+        "  if not fixed then",
+        "    fixed = { " + ", ".join(f"{name} = {_concatenated(fixed[name])}" for name in fixed) + " }",
+        "    fixed_of[root] = fixed",
+        "  end",
+        "end",
+        *(f"function Key.{name}() return fixed.{name} end" for name in fixed),
+    ]
     for name, pattern in SHARD_KEYS.items():
         parameters = _PLACEHOLDER.findall(pattern)
-        lines.append(f"function Key.{name}({', '.join(parameters)}) return P .. {_concatenated(pattern)} end")
+        if parameters:
+            lines.append(f"function Key.{name}({', '.join(parameters)}) return {_concatenated(pattern)} end")
         if len(parameters) > 1:
             start = pattern.partition("<")[0]
             lines.append(f"function Key.{name}_named(name) return P .. '{start}' .. name end")
@@ -78,6 +95,6 @@ def lua_keys() -> str:
 
 
 def _concatenated(pattern: str) -> str:
-    """`a:<b>/<c>` is `'a:' .. b .. '/' .. c`."""
+    """`a:<b>/<c>` is `P .. 'a:' .. b .. '/' .. c`."""
     pieces = re.split(r"(<[a-z]+>)", pattern)
-    return " .. ".join(piece[1:-1] if piece.startswith("<") else f"'{piece}'" for piece in pieces if piece)
+    return "P .. " + " .. ".join(piece[1:-1] if piece.startswith("<") else f"'{piece}'" for piece in pieces if piece)

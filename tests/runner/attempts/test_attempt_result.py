@@ -32,7 +32,7 @@ def test_evidence_and_detail_are_bounded() -> None:
 
 
 @pytest.mark.parametrize("result", [{"a": {1, 2}}, {"a": object()}, {"a": 2**70}, {"a": "\ud800"}])
-def test_results_that_can_not_travel_are_told_so(result: object) -> None:
+def test_results_that_json_cannot_hold_are_invalid(result: object) -> None:
     end = attempt_result.returned(result, "a@1")
     assert end.failure is None or end.failure.type == "result_invalid"
     if end.failure is None:

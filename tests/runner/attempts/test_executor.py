@@ -44,9 +44,9 @@ async def test_a_result_comes_back(runner: Supervisor) -> None:
         return {"title": await page.inner_text("h1"), "given": payload, "attempt": context.attempt,
                 "job": context.job_id, "time": context.remaining_seconds() > 5}
     """)
-    told = await runner.run(module, {"n": 1})
-    assert told.data == {"title": "Blue chair", "given": {"n": 1}, "attempt": 1, "job": "j", "time": True}
-    assert told.order == ["Accepted", "Done", "Free"]
+    report = await runner.run(module, {"n": 1})
+    assert report.data == {"title": "Blue chair", "given": {"n": 1}, "attempt": 1, "job": "j", "time": True}
+    assert report.order == ["Accepted", "Done", "Free"]
 
 
 async def test_hooks_run_in_order_and_after_job_sees_the_result(runner: Supervisor) -> None:
@@ -106,35 +106,37 @@ async def test_hooks_run_in_order_and_after_job_sees_the_result(runner: Supervis
         ("await helpers.extract({'title': 'h9'}, required=['title'])", "field_missing", True),
     ],
 )
-async def test_a_failure_says_whose_fault_it_is(runner: Supervisor, body: str, type: str, retryable: bool) -> None:
-    told = await runner.run(handler(body, name="fails", version=f"1.0.{abs(hash(body)) % 10**6}"))
-    assert told.done is not None
-    assert told.done.outcome == "failed"
-    assert (told.failure.type, told.failure.retryable) == (type, retryable)
+async def test_a_failure_has_a_type_and_is_retryable_or_not(
+    runner: Supervisor, body: str, type: str, retryable: bool
+) -> None:
+    report = await runner.run(handler(body, name="fails", version=f"1.0.{abs(hash(body)) % 10**6}"))
+    assert report.done is not None
+    assert report.done.outcome == "failed"
+    assert (report.failure.type, report.failure.retryable) == (type, retryable)
 
 
-async def test_a_module_says_when_to_try_again(runner: Supervisor) -> None:
-    told = await runner.run(handler("raise RetryLater('busy', delay_seconds=30)", name="later"))
-    assert told.failure.retry_after_seconds == 30
+async def test_a_module_can_ask_for_a_later_attempt(runner: Supervisor) -> None:
+    report = await runner.run(handler("raise RetryLater('busy', delay_seconds=30)", name="later"))
+    assert report.failure.retry_after_seconds == 30
 
 
 async def test_a_blocker_is_an_outcome_of_its_own(runner: Supervisor) -> None:
-    told = await runner.run(handler("helpers.blocked('captcha', 'acme', title='Are you human?')"))
-    assert told.done is not None
-    assert told.done.outcome == "blocked"
-    assert told.done.obstacle is not None
-    assert (told.done.obstacle.kind, told.done.obstacle.provider) == ("captcha", "acme")
-    assert told.done.obstacle.evidence == {"title": "Are you human?"}
+    report = await runner.run(handler("helpers.blocked('captcha', 'acme', title='Are you human?')"))
+    assert report.done is not None
+    assert report.done.outcome == "blocked"
+    assert report.done.obstacle is not None
+    assert (report.done.obstacle.kind, report.done.obstacle.provider) == ("captcha", "acme")
+    assert report.done.obstacle.evidence == {"title": "Are you human?"}
 
 
-async def test_a_refused_navigation_is_told_from_a_page(runner: Supervisor) -> None:
+async def test_a_refused_navigation_is_the_reason_of_a_later_error(runner: Supervisor) -> None:
     runner.site.pages["/refused"] = SiteAnswer(
         "no", "403 Forbidden", headers=("Pageworker-Egress: refused; reason=host not allowed",)
     )
     module = handler("await page.goto('http://x.example/refused')\nraise KeyError('price')", name="wanders")
-    told = await runner.run(module)
-    assert (told.failure.type, told.failure.retryable) == ("egress_refused", False)
-    assert "host not allowed" in told.failure.message
+    report = await runner.run(module)
+    assert (report.failure.type, report.failure.retryable) == ("egress_refused", False)
+    assert "host not allowed" in report.failure.message
 
 
 async def test_a_trace_names_only_files_of_the_module(runner: Supervisor) -> None:
@@ -143,11 +145,11 @@ async def test_a_trace_names_only_files_of_the_module(runner: Supervisor) -> Non
         "    return price()\n",
         "shop/parse.py": "def price():\n    return open('/etc/no-such-file/x').read()\n",
     }
-    told = await runner.run(pack(files, name="traced", entrypoint="shop:handler"))
-    assert told.detail["trace"] == ["shop/__init__.py:4 in handler", "shop/parse.py:2 in price"]
-    assert told.failure.message.endswith("(shop/parse.py:2 in price)")
+    report = await runner.run(pack(files, name="traced", entrypoint="shop:handler"))
+    assert report.detail["trace"] == ["shop/__init__.py:4 in handler", "shop/parse.py:2 in price"]
+    assert report.failure.message.endswith("(shop/parse.py:2 in price)")
     for path in ("/etc", "/usr", "/home", "site-packages"):
-        assert path not in f"{told.failure.message}{told.detail}"
+        assert path not in f"{report.failure.message}{report.detail}"
 
 
 @pytest.mark.parametrize(
@@ -166,12 +168,12 @@ async def test_a_trace_names_only_files_of_the_module(runner: Supervisor) -> Non
 async def test_a_broken_module_is_the_modules_fault(
     runner: Supervisor, files: dict[str, str | bytes], entrypoint: str, said: str
 ) -> None:
-    told = await runner.run(
+    report = await runner.run(
         pack(files, name="broken", version=f"1.0.{abs(hash(str(files) + entrypoint)) % 10**6}", entrypoint=entrypoint)
     )
-    assert told.order == ["Done", "Free"]
-    assert (told.failure.type, told.failure.retryable) == ("module_broken", False)
-    assert said in told.failure.message
+    assert report.order == ["Done", "Free"]
+    assert (report.failure.type, report.failure.retryable) == ("module_broken", False)
+    assert said in report.failure.message
 
 
 async def test_bytes_that_are_not_the_announced_ones_are_not_imported(runner: Supervisor) -> None:
@@ -191,12 +193,12 @@ async def test_an_artifact_stays_in_the_runner_until_it_is_granted(runner: Super
         assert (offer.attempt_id, offer.bytes) == (attempt, 1000)
         await runner.send(m.Grant(attempt_id=attempt, number=offer.number + 1))
         await runner.ping()
-        assert runner.told[attempt].artifacts == []
+        assert runner.reports[attempt].artifacts == []
         await runner.grant(offer)
-        told = await runner.finished(attempt)
+        report = await runner.finished(attempt)
     finally:
         runner.grants = True
-    assert [data for _, data in told.artifacts] == [b"x" * 1000]
+    assert [data for _, data in report.artifacts] == [b"x" * 1000]
 
 
 async def test_helpers_keep_artifacts_and_read_fields_in_one_go(runner: Supervisor) -> None:
@@ -213,10 +215,10 @@ async def test_helpers_keep_artifacts_and_read_fields_in_one_go(runner: Supervis
         """,
         name="helped",
     )
-    told = await runner.run(module)
-    assert told.data == {"title": "Chair", "link": "/q", "none": None, "seen": "ok"}
-    assert [message.kind for message, _ in told.artifacts] == ["invoice", "screenshot", "html"]
-    assert told.artifacts[0][1] == b"text"
+    report = await runner.run(module)
+    assert report.data == {"title": "Chair", "link": "/q", "none": None, "seen": "ok"}
+    assert [message.kind for message, _ in report.artifacts] == ["invoice", "screenshot", "html"]
+    assert report.artifacts[0][1] == b"text"
 
 
 async def test_half_a_surrogate_pair_on_a_page_costs_a_character_not_the_job(runner: Supervisor) -> None:
@@ -231,12 +233,12 @@ async def test_half_a_surrogate_pair_on_a_page_costs_a_character_not_the_job(run
         """,
         name="cut",
     )
-    told = await runner.run(module)
-    assert told.data == {"title": "a\ufffd"}
-    assert b"<h1>a?</h1>" in told.artifacts[0][1]
+    report = await runner.run(module)
+    assert report.data == {"title": "a\ufffd"}
+    assert b"<h1>a?</h1>" in report.artifacts[0][1]
 
 
-async def test_a_log_call_gone_wrong_is_told_and_an_exception_is_logged_with_its_trace(runner: Supervisor) -> None:
+async def test_a_wrong_log_call_is_reported_and_an_exception_is_logged_with_its_traceback(runner: Supervisor) -> None:
     module = handler(
         """
         import logging
@@ -249,10 +251,10 @@ async def test_a_log_call_gone_wrong_is_told_and_an_exception_is_logged_with_its
         """,
         name="logs",
     )
-    told = await runner.run(module)
-    assert told.data == {}
-    assert any("Logging error" in log.message for log in told.logs)
-    (traced,) = [log.message for log in told.logs if log.level == "error"]
+    report = await runner.run(module)
+    assert report.data == {}
+    assert any("Logging error" in log.message for log in report.logs)
+    (traced,) = [log.message for log in report.logs if log.level == "error"]
     assert traced.startswith("no price\nTraceback")
     assert "ZeroDivisionError" in traced
 
@@ -264,7 +266,7 @@ async def test_printed_and_logged_lines_belong_to_their_attempt_and_are_bounded(
         print("printed\\ud800")
         print("no end", end="")
         logging.getLogger("shop").warning("logged")
-        helpers.log.info("told", count=3)
+        helpers.log.info("report", count=3)
         print("to stderr", file=sys.stderr)
         for n in range(3000):
             print(n)
@@ -272,11 +274,11 @@ async def test_printed_and_logged_lines_belong_to_their_attempt_and_are_bounded(
         """,
         name="chatty",
     )
-    told = await runner.run(module)
-    lines = [(log.level, log.message) for log in told.logs]
+    report = await runner.run(module)
+    lines = [(log.level, log.message) for log in report.logs]
     assert lines[0] == ("info", "printed?")
     assert ("warning", "logged") in lines
-    assert ("info", "told") in lines
+    assert ("info", "report") in lines
     assert ("warning", "to stderr") in lines
     assert lines[-1] == ("warning", "more lines were left out: an attempt logs at most 2000")
     assert len(lines) == 2001

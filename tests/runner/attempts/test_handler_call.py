@@ -19,27 +19,27 @@ async def test_a_cancel_ends_the_handler_with_its_outcome(runner: Supervisor, ou
     attempt = await runner.begin(handler(WAITS, name="waits"))
     await runner.accepted(attempt)
     await runner.send(m.Cancel(attempt_id=attempt, outcome="timed_out" if outcome == "timed_out" else "cancelled"))
-    told = await runner.finished(attempt)
-    assert told.done is not None
-    assert told.done.outcome == outcome
+    report = await runner.finished(attempt)
+    assert report.done is not None
+    assert report.done.outcome == outcome
 
 
 async def test_the_attempts_own_time_ends_it(runner: Supervisor) -> None:
-    told = await runner.run(handler(WAITS, name="waits"), timeout_seconds=0.2)
-    assert told.done is not None
-    assert told.done.outcome == "timed_out"
-    assert told.failure.retryable
+    report = await runner.run(handler(WAITS, name="waits"), timeout_seconds=0.2)
+    assert report.done is not None
+    assert report.done.outcome == "timed_out"
+    assert report.failure.retryable
 
 
-async def test_a_navigation_that_never_answers_is_cut_and_its_page_goes_on(runner: Supervisor) -> None:
+async def test_a_navigation_without_an_answer_is_stopped_and_its_page_stays_usable(runner: Supervisor) -> None:
     runner.site.pages["/held"] = SiteAnswer(held=True)
     runner.site.pages["/p"] = SiteAnswer("<h1>x</h1>")
     held = handler("await page.goto('http://shop.example/held')\nreturn {}", name="held")
-    told = await runner.run(held, timeout_seconds=0.5)
-    assert told.done is not None
-    assert told.done.outcome == "timed_out"
-    told = await runner.run(handler("await page.goto('http://shop.example/p')\nreturn {}", name="fine"))
-    assert told.data == {}
+    report = await runner.run(held, timeout_seconds=0.5)
+    assert report.done is not None
+    assert report.done.outcome == "timed_out"
+    report = await runner.run(handler("await page.goto('http://shop.example/p')\nreturn {}", name="fine"))
+    assert report.data == {}
 
 
 async def test_a_handler_may_clean_up_when_it_is_cancelled(runner: Supervisor) -> None:
@@ -50,8 +50,8 @@ async def test_a_handler_may_clean_up_when_it_is_cancelled(runner: Supervisor) -
             await page.evaluate("1")
             helpers.log.info("cleaned up")
     """
-    told = await runner.run(handler(body, name="tidy"), timeout_seconds=0.2)
-    assert "cleaned up" in [log.message for log in told.logs]
+    report = await runner.run(handler(body, name="tidy"), timeout_seconds=0.2)
+    assert "cleaned up" in [log.message for log in report.logs]
 
 
 async def test_a_result_given_after_the_cancel_does_not_count(runner: Supervisor) -> None:
@@ -61,9 +61,9 @@ async def test_a_result_given_after_the_cancel_does_not_count(runner: Supervisor
         except asyncio.CancelledError:
             return {"late": True}
     """
-    told = await runner.run(handler(body, name="late"), timeout_seconds=0.2)
-    assert told.done is not None
-    assert told.done.outcome == "timed_out"
+    report = await runner.run(handler(body, name="late"), timeout_seconds=0.2)
+    assert report.done is not None
+    assert report.done.outcome == "timed_out"
 
 
 async def test_a_cancel_for_an_attempt_that_is_over_is_ignored(runner: Supervisor) -> None:
@@ -102,9 +102,9 @@ async def test_a_handler_that_swallows_its_cancellation_loses_its_page(
             except asyncio.CancelledError:
                 pass
     """
-    told = await runner.run(handler(body, name="stubborn"), timeout_seconds=0.2)
-    assert told.done is not None
-    assert told.done.outcome == "timed_out"
+    report = await runner.run(handler(body, name="stubborn"), timeout_seconds=0.2)
+    assert report.done is not None
+    assert report.done.outcome == "timed_out"
     await runner.until(lambda: runner.retired)
     assert "cannot be cancelled" in runner.retired[0]
     assert (await runner.run(handler("return {}", name="quick"))).data == {}

@@ -18,16 +18,16 @@ def boot_seconds() -> float:
     return time.clock_gettime(time.CLOCK_BOOTTIME)
 
 
-async def test_a_handler_does_not_begin_after_its_time_and_its_page_goes_on(runner: Supervisor) -> None:
+async def test_a_handler_does_not_begin_after_its_time_and_its_page_stays_usable(runner: Supervisor) -> None:
     for _ in range(3):
-        told = await runner.run(handler(SAYS, name="late"), begin_before=boot_seconds() - 0.001)
-        assert told.done is not None
-        assert told.done.outcome == "expired"
-        assert told.accepted is None
-        assert (told.logs, told.artifacts) == ([], [])
-    told = await runner.run(handler(SAYS, name="timely"), begin_before=boot_seconds() + 60)
-    assert told.data == {}
-    assert told.accepted is not None
+        report = await runner.run(handler(SAYS, name="late"), begin_before=boot_seconds() - 0.001)
+        assert report.done is not None
+        assert report.done.outcome == "expired"
+        assert report.accepted is None
+        assert (report.logs, report.artifacts) == ([], [])
+    report = await runner.run(handler(SAYS, name="timely"), begin_before=boot_seconds() + 60)
+    assert report.data == {}
+    assert report.accepted is not None
 
 
 async def test_a_handler_that_is_stopped_before_it_begins_does_not(runner: Supervisor) -> None:
@@ -38,11 +38,11 @@ async def test_a_handler_that_is_stopped_before_it_begins_does_not(runner: Super
     stopped = await runner.begin(handler(SAYS, name="stopped"))
     for attempt in (stopped, *taken):
         await runner.send(m.Cancel(attempt_id=attempt, outcome="cancelled"))
-    told = await runner.finished(stopped)
-    assert told.done is not None
-    assert told.done.outcome == "cancelled"
-    assert told.accepted is None
-    assert (told.logs, told.artifacts) == ([], [])
+    report = await runner.finished(stopped)
+    assert report.done is not None
+    assert report.done.outcome == "cancelled"
+    assert report.accepted is None
+    assert (report.logs, report.artifacts) == ([], [])
     for attempt in taken:
         await runner.finished(attempt)
     assert (await runner.run(handler(SAYS, name="next"))).data == {}

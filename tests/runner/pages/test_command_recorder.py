@@ -86,7 +86,7 @@ async def test_what_belongs_to_the_runner_is_refused_and_not_sent(
     assert driver.connection.sent == []
 
 
-async def test_a_call_outside_any_job_is_refused_and_says_how_to_start_threads(driver: Driver) -> None:
+async def test_a_call_outside_any_job_is_refused_with_the_way_to_start_threads(driver: Driver) -> None:
     with pytest.raises(CallRefused, match=r"called outside any job\. Use asyncio\.to_thread"):
         driver.call(MINE, "title")
     assert driver.connection.sent == []
@@ -101,7 +101,7 @@ async def test_the_page_of_another_job_is_refused_and_a_popup_is_not(driver: Dri
     assert driver.connection.sent == ["Page.click", "Frame.click"]
 
 
-async def test_a_command_that_no_table_knows_cannot_be_undone(driver: Driver, as_attempt: None) -> None:
+async def test_a_command_that_is_in_no_table_cannot_be_undone(driver: Driver, as_attempt: None) -> None:
     driver.call(MINE, "inventedTomorrow")
     assert driver.recorder.page("mine").first_permanent() == "Page.inventedTomorrow"
 
@@ -131,7 +131,7 @@ async def test_a_disposable_can_be_undone_only_once_its_reply_has_come(driver: D
     assert effects.first_permanent() == "Page.exposeBinding"
 
 
-async def test_a_refused_navigation_is_told_by_the_gateways_header(driver: Driver, as_attempt: None) -> None:
+async def test_a_refused_navigation_is_recognised_by_the_gateways_header(driver: Driver, as_attempt: None) -> None:
     def navigate(*headers: tuple[str, str]) -> None:
         response = FakeTarget("Response")
         vars(response)["_object"] = response

@@ -24,7 +24,7 @@ from pageworker_runner.pages.playwright_internals import is_closed_error, wrap_c
         (ValueError("closed"), False),
     ],
 )
-def test_a_closed_page_is_told_from_other_errors(error: BaseException, closed: bool) -> None:
+def test_a_closed_page_is_distinguished_from_other_errors(error: BaseException, closed: bool) -> None:
     assert is_closed_error(error) is closed
 
 

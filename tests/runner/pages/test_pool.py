@@ -230,7 +230,7 @@ async def test_the_runner_asks_to_be_retired_with_its_last_job(pools: Any) -> No
         await harness.end(slot)
 
 
-async def test_a_crash_is_told_to_the_attempt_that_has_the_page(pools: Any) -> None:
+async def test_a_crash_is_reported_to_the_attempt_that_has_the_page(pools: Any) -> None:
     async with pools() as harness:
         await harness.attempt("a-1")
         harness.context.pages[0].crash()

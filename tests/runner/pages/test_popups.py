@@ -32,7 +32,7 @@ async def test_a_popup_stays_with_its_job_while_others_come_and_go(
     runner = await start(pages=2)
     runner.site.pages |= {"/p": SiteAnswer("<h1>p</h1>"), "/popup": SiteAnswer("<h1>popup</h1>")}
     attempt = await runner.begin(OPENS)
-    await runner.until(lambda: runner.told[attempt].logs)
+    await runner.until(lambda: runner.reports[attempt].logs)
     assert (await runner.run(COUNTS)).data == {"pages": 3}
     assert (await runner.run(COUNTS)).data == {"pages": 3}
     await runner.send(m.Cancel(attempt_id=attempt, outcome="cancelled"))

@@ -157,12 +157,12 @@ async def test_the_next_job_sees_nothing_of_it(runner: Supervisor, dirt: str) ->
     version = f"1.0.{list(DIRT).index(dirt)}"
     before = (await runner.run(LOOK)).data
     await runner.run(handler(DIRT[dirt] + "\nreturn {}", name="dirty", version=version))
-    told = await runner.run(LOOK)
-    after = told.data
+    report = await runner.run(LOOK)
+    after = report.data
     assert (before.pop("guid") == after.pop("guid")) == (dirt in CLEANED)
     assert before == after == CLEAN
     assert "x-left" not in asked[-1].headers
-    assert "heard" not in [log.message for log in (*told.logs, *runner.logs)]
+    assert "heard" not in [log.message for log in (*report.logs, *runner.logs)]
     # Hung pages count against the browser, but they are fewer than would retire it.
     assert runner.retired == []
 
@@ -177,8 +177,8 @@ async def test_a_download_does_not_go_on_after_its_job(runner: Supervisor) -> No
             await page.evaluate("location.href = '/file'")
         return {"name": (await waiting.value).suggested_filename}
     """
-    told = await runner.run(handler(OPEN + textwrap.dedent(asks), name="downloads"))
-    assert told.data == {"name": "x.txt"}
+    report = await runner.run(handler(OPEN + textwrap.dedent(asks), name="downloads"))
+    assert report.data == {"name": "x.txt"}
     async with asyncio.timeout(10):
         await runner.site.hung_up.wait()
 

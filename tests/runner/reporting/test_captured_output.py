@@ -18,7 +18,7 @@ class Capture:
         self.sent: list[LogLine] = []
         self.lines = CapturedOutput(self.sent.append)
 
-    def told(self) -> list[tuple[str | None, str, str]]:
+    def report(self) -> list[tuple[str | None, str, str]]:
         return [(line.attempt_id, line.level, line.message) for line in self.sent]
 
 
@@ -35,16 +35,16 @@ def test_a_line_names_its_attempt_only_while_the_attempt_is_open(capture: Captur
     capture.lines.write("info", "during", {"count": 3})
     capture.lines.end("a-1")
     capture.lines.write("info", "after")
-    assert capture.told() == [(None, "info", "before"), ("a-1", "info", "during"), (None, "info", "after")]
+    assert capture.report() == [(None, "info", "before"), ("a-1", "info", "during"), (None, "info", "after")]
     assert capture.sent[1].fields == {"count": "3"}
 
 
-def test_an_attempt_has_its_own_bound_and_is_told_of_it_once(capture: Capture) -> None:
+def test_an_attempt_has_its_own_bound_and_one_line_reports_it(capture: Capture) -> None:
     capture.lines.begin("a-1")
     for number in range(LIMITS.log_lines + 5):
         capture.lines.write("info", str(number))
     assert len(capture.sent) == LIMITS.log_lines + 1
-    assert capture.told()[-1] == (
+    assert capture.report()[-1] == (
         "a-1",
         "warning",
         f"more lines were left out: an attempt logs at most {LIMITS.log_lines}",
@@ -53,7 +53,7 @@ def test_an_attempt_has_its_own_bound_and_is_told_of_it_once(capture: Capture) -
     capture.lines.begin("a-2")
     capture.lines.write("info", "of the other attempt")
     CURRENT_ATTEMPT.reset(token)
-    assert capture.told()[-1] == ("a-2", "info", "of the other attempt")
+    assert capture.report()[-1] == ("a-2", "info", "of the other attempt")
 
 
 def test_lines_without_an_attempt_are_bounded_together_and_silently(capture: Capture) -> None:
@@ -74,13 +74,13 @@ def test_print_sends_whole_lines_and_keeps_each_attempts_unfinished_one(capture:
     print("no end", end="", file=printed)
     printed.finish("a-1")
     printed.finish("a-1")
-    assert [message for _, _, message in capture.told()] == ["one", "two", "three", "no end"]
+    assert [message for _, _, message in capture.report()] == ["one", "two", "three", "no end"]
 
 
 def test_a_line_that_does_not_end_is_sent_in_pieces(capture: Capture) -> None:
     printed = PrintCapture(capture.lines, "info")
     print("x" * (LIMITS.line_chars + 1), end="", file=printed)
-    assert [len(message) for _, _, message in capture.told()] == [LIMITS.line_chars]
+    assert [len(message) for _, _, message in capture.report()] == [LIMITS.line_chars]
 
 
 @pytest.mark.parametrize(
@@ -91,5 +91,5 @@ def test_records_keep_their_level_and_their_loggers_name(capture: Capture, level
     logger = logging.Logger("shop")
     logger.addHandler(LoggingCapture(capture.lines))
     logger.log(level, "%d offers", 3)
-    assert capture.told() == ([] if sent is None else [(None, sent, "3 offers")])
+    assert capture.report() == ([] if sent is None else [(None, sent, "3 offers")])
     assert [line.fields for line in capture.sent] == ([] if sent is None else [{"logger": "shop"}])

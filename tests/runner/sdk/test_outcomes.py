@@ -6,7 +6,7 @@ from pageworker import Blocked, Failed, RetryLater
 from pageworker.outcomes import MAX_DELAY_SECONDS
 
 
-def test_a_blocker_says_what_it_is_in_its_text() -> None:
+def test_the_text_of_a_blocker_names_its_kind_and_provider() -> None:
     assert str(Blocked("captcha", "shopguard")) == "captcha (shopguard)"
     assert str(Blocked("captcha")) == "captcha"
 
@@ -18,7 +18,7 @@ def test_evidence_is_a_copy() -> None:
     assert blocked.evidence == {"title": "Are you human?"}
 
 
-def test_a_failure_is_final_unless_it_says_otherwise() -> None:
+def test_a_failure_is_not_retryable_by_default() -> None:
     failed = Failed("sold out")
     assert (failed.type, failed.retryable, failed.detail) == ("module_failure", False, None)
 

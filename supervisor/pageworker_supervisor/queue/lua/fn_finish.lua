@@ -16,7 +16,7 @@
 -- cancel
 --   request: ref, memory_ms: how long the cancellation is remembered where the job is not known
 --   reply: `cancelled`, `cancelling` (its worker is told), `awaited` (not known; should it come, it is cancelled),
---     `finished` (it has its result, or only that is left to be written), `unknown` (no such job, and no room to remember)
+--     `finished` (it has its result, or only that is left to be written), `unknown` (no such job, and no more are remembered)
 --   After any of the first three the job ends as `cancelled`.
 --
 -- retention: result_ttl_ms, stream_length, dead_length, dead_bytes, result_key (true: write the key of the result; on a

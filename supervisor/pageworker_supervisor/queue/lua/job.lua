@@ -14,7 +14,7 @@ local MOVE_BACKOFF_MS = 500
 local MAX_MOVE_BACKOFF_MS = 30000
 local GROUP = 'workers' -- the consumer group of `ready`
 
--- Fields that are read for many jobs per call.
+-- Fields that are read for many jobs per call, in the order in which Job.read_queued and Job.read_leased use them.
 local QUEUED_FIELDS = {
   'state', 'backlog_stamp', 'crashes', 'expires_at', 'pushed_at', 'queued_at', 'attempts_used', 'begun', 'past_attempts',
 }
@@ -27,18 +27,13 @@ function Job.own_id(id)
   return string.match(id, '/(.*)$') or ''
 end
 
-local function read_fields(id, fields)
-  local values = call('HMGET', Key.job(id), unpack(fields))
-  local job = {}
-  for i = 1, #fields do
-    job[fields[i]] = values[i]
-  end
-  return job
-end
-
 -- The whole record, or nil where the job has none.
 function Job.read(id)
-  local job = read_fields(id, JOB_FIELDS)
+  local values = call('HMGET', Key.job(id), unpack(JOB_FIELDS))
+  local job = {}
+  for i = 1, #JOB_FIELDS do
+    job[JOB_FIELDS[i]] = values[i]
+  end
   return job.state and job or nil
 end
 
@@ -53,21 +48,27 @@ end
 
 -- A job of a backlog with what its lease tells the worker; nil where the entry is void.
 function Job.read_queued(id, stamp, tenant, context, domain, priority)
-  local job = read_fields(id, QUEUED_FIELDS)
-  if job.state ~= State.QUEUED or job.backlog_stamp ~= stamp then
+  local f = call('HMGET', Key.job(id), unpack(QUEUED_FIELDS))
+  if f[1] ~= State.QUEUED or f[2] ~= stamp then
     return nil
   end
-  job.tenant, job.context, job.domain, job.priority = tenant, context, domain, priority
-  return job
+  return {
+    tenant = tenant, context = context, domain = domain, priority = priority, state = f[1], backlog_stamp = f[2],
+    crashes = f[3], expires_at = f[4], pushed_at = f[5], queued_at = f[6], attempts_used = f[7], begun = f[8],
+    past_attempts = f[9],
+  }
 end
 
 -- A leased job with what `finish` needs; nil where this token does not hold it.
 function Job.read_leased(id, token)
-  local job = read_fields(id, FINISH_FIELDS)
-  if job.token ~= token then
+  local f = call('HMGET', Key.job(id), unpack(FINISH_FIELDS))
+  if f[1] ~= token then
     return nil
   end
-  return job
+  return {
+    token = token, state = f[2], tenant = f[3], priority = f[4], context = f[5], domain = f[6], entry = f[7],
+    fence = f[8], expires_at = f[9], cancel_requested = f[10],
+  }
 end
 
 -- The job whose lease has this token, or nil; then whether this token was the last one that was given up.

@@ -29,7 +29,7 @@ local Job, Push, Outbox, Cancellation, DeadLetter, Listing = {}, {}, {}, {}, {},
 -- Every function starts here. Returns an error reply where the shard cannot be used now. `writes`: the function may write.
 function Shard.enter(root, writes)
   call, floor, max, min = redis.call, math.floor, math.max, math.min
-  P = root .. ':'
+  Key.use(root)
   PREFIX = string.match(root, '^(.*):{')
   if CLUSTER then
     -- While a slot moves, its keys are on two nodes. Access to an absent key then fails, in the middle of a transition.

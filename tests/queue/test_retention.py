@@ -1,4 +1,4 @@
-"""Dead letters are bounded by number and by bytes, and nobody's are pushed out by another's."""
+"""Dead letters are bounded by number and by bytes, and no tenant's are pushed out by another's."""
 
 import hashlib
 from collections import Counter
@@ -100,7 +100,7 @@ async def test_a_tenants_letters_are_found_without_looking_at_others(harness: Qu
     assert sum(row["calls"] for name, row in stats.items() if name.startswith(("cmdstat_x", "cmdstat_z"))) <= 6
 
 
-async def test_a_purge_gives_the_room_back(live_redis: RedisServer) -> None:
+async def test_a_purge_frees_the_bytes(live_redis: RedisServer) -> None:
     async with open_harness(live_redis.port, dead_bytes=100 * KIB) as harness:
         for number in range(50):
             await harness.producer.reject(junk(number, 3_000), "no job")

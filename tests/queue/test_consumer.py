@@ -64,7 +64,7 @@ async def test_two_reapers_take_a_lease_once(harness: QueueHarness) -> None:
     assert {lease.crashes for lease in crashed} == {1}
 
 
-async def test_a_reaper_that_dies_half_way_keeps_nobody_from_reaping(
+async def test_a_reaper_that_dies_half_way_does_not_stop_the_next(
     harness: QueueHarness, proxied_redis: RespProxy
 ) -> None:
     """taskiq-redis#131: the lock of a reaper that had died stayed, and nothing was reclaimed any more."""
@@ -98,7 +98,7 @@ async def test_a_job_that_keeps_killing_its_runner_is_dead_after_three(harness: 
     await harness.finish([dead])
 
 
-async def test_a_verdict_whose_worker_dies_is_given_to_another_uncharged(harness: QueueHarness) -> None:
+async def test_an_ending_job_whose_worker_dies_goes_to_another_uncharged(harness: QueueHarness) -> None:
     await harness.producer.enqueue([ticket("j1")])
     assert await harness.inspection.cancel(ref("j1")) == "cancelled"
     first = await harness.one("w1")
@@ -132,7 +132,7 @@ async def test_what_is_handed_back_is_next(harness: QueueHarness) -> None:
     assert (await harness.one()).job_id == lease.job_id == "j0"
 
 
-async def test_a_counter_that_fell_back_matches_nobody(harness: QueueHarness) -> None:
+async def test_a_counter_that_fell_back_matches_no_lease(harness: QueueHarness) -> None:
     """After a failover the counter may be behind; a token is never equal to an older one all the same."""
     await harness.producer.enqueue([ticket("j1"), ticket("j2")])
     before = await harness.client.hget("pw:{0}:meta", "stamp")

@@ -70,7 +70,7 @@ async def test_each_further_push_is_answered_once_however_often_it_is_read(harne
     assert len(await promises(harness)) == 1, "pushed once more, answered once more"
 
 
-async def test_a_second_reading_of_the_push_that_made_the_job_tells_nobody(harness: QueueHarness) -> None:
+async def test_a_second_reading_of_the_push_that_made_the_job_sends_no_answer(harness: QueueHarness) -> None:
     await ended(harness)
     async with Events(harness) as events:
         for reading in ("first", ""):

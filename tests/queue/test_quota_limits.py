@@ -1,11 +1,11 @@
-"""What may not run holds no slot and blocks nobody."""
+"""A job that may not run occupies no slot and blocks no other job."""
 
 from pw_queue import DONE, QueueHarness, everything, ticket
 
 from pageworker_supervisor.queue.quota_limits import QuotaLimits
 
 
-async def test_a_tenant_at_its_concurrency_blocks_nobody(harness: QueueHarness) -> None:
+async def test_a_tenant_at_its_concurrency_blocks_no_other_tenant(harness: QueueHarness) -> None:
     """bullmq#3325: one throttled tenant at the front held everybody back."""
     await harness.producer.enqueue([ticket(f"a-{n}", "a", concurrency=2) for n in range(100)])
     await harness.producer.enqueue([ticket(f"b-{n}", "b") for n in range(5)])
@@ -90,7 +90,7 @@ async def test_a_domains_rate_is_kept(harness: QueueHarness) -> None:
 
 
 async def test_a_free_domain_does_not_wait_for_a_tenant_that_may_not_run(harness: QueueHarness) -> None:
-    """The lane that has waited longest belongs to a tenant whose permits are all out: the next one runs."""
+    """The backlog that has waited longest belongs to a tenant whose permits are all out: the next one runs."""
     one = QuotaLimits(concurrency=1)
     await harness.producer.enqueue([ticket("holder", "z", domain="shop.test", domain_limits=one)])
     holder = await harness.one()

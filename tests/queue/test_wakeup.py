@@ -28,7 +28,7 @@ async def test_a_push_wakes_one_idle_worker_at_once(harness: QueueHarness, live_
         assert len(woken) == 1, "one job wakes one worker"
 
 
-async def test_a_bulk_of_jobs_wakes_several_and_the_baton_the_rest(
+async def test_a_bulk_of_jobs_wakes_several_workers_and_these_wake_the_rest(
     harness: QueueHarness, live_redis: RedisServer
 ) -> None:
     async with open_harness(live_redis.port) as other:
@@ -47,7 +47,7 @@ async def test_a_bulk_of_jobs_wakes_several_and_the_baton_the_rest(
         assert all(wait.result().work for wait in waits), "what one leaves behind wakes another"
 
 
-async def test_a_warm_context_is_woken_without_rooms(harness: QueueHarness) -> None:
+async def test_a_warm_context_is_woken_without_runner_slots(harness: QueueHarness) -> None:
     assert not await harness.take("w1", places(("acme", None, 1)))
     assert await _woken_by(harness, "w1", harness.producer.enqueue([ticket("j1")]))
 
@@ -57,7 +57,7 @@ async def test_a_worker_without_a_place_sleeps_on(harness: QueueHarness) -> None
     assert not await _woken_by(harness, "w1", harness.producer.enqueue([ticket("j1", "other")]), seconds=0.3)
 
 
-async def test_the_holder_of_a_profile_is_woken_and_nobody_else(harness: QueueHarness, live_redis: RedisServer) -> None:
+async def test_only_the_holder_of_a_profile_is_woken(harness: QueueHarness, live_redis: RedisServer) -> None:
     await harness.producer.enqueue([ticket("j1", profile_id="p1")])
     await harness.finish([await harness.one("w1", places(new=1, pages=1))])
     assert not await harness.take("w1", places(("acme", "p1", 1)))
@@ -73,7 +73,7 @@ async def test_the_holder_of_a_profile_is_woken_and_nobody_else(harness: QueueHa
         assert not stranger.result().work
 
 
-async def test_a_released_permit_wakes_whoever_can_use_it(harness: QueueHarness, live_redis: RedisServer) -> None:
+async def test_a_released_permit_wakes_a_worker_that_can_use_it(harness: QueueHarness, live_redis: RedisServer) -> None:
     await harness.producer.enqueue([ticket("j1", concurrency=1), ticket("j2", concurrency=1)])
     lease = await harness.one("w1")
     async with open_harness(live_redis.port) as other:
@@ -116,7 +116,7 @@ async def test_a_cancel_reaches_a_sleeping_worker_at_once(harness: QueueHarness)
     assert waiting.result().control == (CancelNotice(ref("j1"), lease.token),)
 
 
-async def test_a_claim_that_leaves_more_room_changes_what_is_waited_for(harness: QueueHarness) -> None:
+async def test_a_claim_that_leaves_more_capacity_changes_what_is_waited_for(harness: QueueHarness) -> None:
     """Asleep with no place at all; then a page falls free, and the next push must not be missed."""
     await harness.producer.enqueue([ticket("j1")])
     await harness.take("w1", places(new=1, pages=1, limit=1))
@@ -180,7 +180,7 @@ async def _woken_by(harness: QueueHarness, worker: str, event: Awaitable[object]
     return waiting.result().work
 
 
-async def test_a_nudge_that_nobody_hears_goes_by_itself(harness: QueueHarness) -> None:
+async def test_a_wakeup_that_is_not_read_expires(harness: QueueHarness) -> None:
     """Said in one call: a worker that dies half-way leaves nothing that stays for ever."""
     await harness.client.fcall(*harness.function_call("wake_worker", worker="gone"))
     assert 0 < await harness.client.pttl("pw:{0}:control:gone") <= 45_000

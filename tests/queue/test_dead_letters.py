@@ -81,6 +81,6 @@ async def test_what_was_rejected_cannot_be_retried(harness: QueueHarness) -> Non
 async def test_a_letter_whose_id_runs_again_already_is_left_alone(harness: QueueHarness) -> None:
     await _fail(harness, "j1")
     (letter,) = (await harness.dead_letters.page()).letters
-    await harness.client.delete("pw:{0}:done:acme/j1")  # its result's life is over, and somebody pushed it anew
+    await harness.client.delete("pw:{0}:done:acme/j1")  # its result has expired, and a producer pushed it anew
     await harness.producer.enqueue([ticket("j1")])
     assert await harness.dead_letters.retry([letter.id]) == {letter.id: "duplicate"}

@@ -1,4 +1,4 @@
-"""Who is next: tenants by weight, priorities 8:4:1, and nobody waits for somebody else's backlog."""
+"""Who is next: tenants by weight, priorities 8:4:1, and no tenant waits for another's backlog."""
 
 import itertools
 from collections import Counter
@@ -66,12 +66,12 @@ async def test_small_tenants_hardly_feel_a_large_one(harness: QueueHarness) -> N
     assert _p95(beside) <= 1.5 * _p95(alone)
 
 
-async def test_a_held_room_is_not_a_privilege(harness: QueueHarness) -> None:
-    """A worker that is full of one tenant learns who is next, and can make room."""
+async def test_a_held_runner_slot_is_not_a_privilege(harness: QueueHarness) -> None:
+    """A worker that is full of one tenant learns which context is next, and can free a slot."""
     await harness.producer.enqueue([ticket(f"a-{n}", "a") for n in range(50)])
     first = await harness.consumer.claim("w1", places(new=1, pages=2))
     assert [lease.tenant_id for lease in first.leases] == ["a", "a"]
-    assert [wanted.tenant_id for wanted in first.wanted] == ["a"], "it could use another room"
+    assert [wanted.tenant_id for wanted in first.wanted] == ["a"], "it could use another runner slot"
     await harness.producer.enqueue([ticket("b-0", "b"), ticket("c-0", "c", profile_id="p1")])
     full = await harness.consumer.claim("w1", places(("a", None, 2)))
     assert [lease.tenant_id for lease in full.leases] == ["a", "a"]

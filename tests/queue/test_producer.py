@@ -1,4 +1,4 @@
-"""The way in: once queued, the same id is the same job, whoever pushes it and however often."""
+"""The way in: once queued, the same id is the same job, whichever producer pushes it, and however often."""
 
 from pw_queue import DONE, QueueHarness, everything, ticket
 from pw_servers import RespProxy
@@ -56,7 +56,7 @@ async def test_a_delayed_job_runs_no_earlier_and_then_at_once(harness: QueueHarn
     assert await harness.drain() == ["instant"]
 
 
-async def test_an_expired_job_comes_as_a_verdict_even_from_the_middle_of_a_backlog(harness: QueueHarness) -> None:
+async def test_an_expired_job_is_ended_even_from_the_middle_of_a_backlog(harness: QueueHarness) -> None:
     seconds, _ = await harness.client.time()
     backlog = [ticket(f"j{number}", concurrency=1) for number in range(20)]
     await harness.producer.enqueue([*backlog, ticket("late", concurrency=1, expires_at_ms=(seconds + 5) * 1000)])

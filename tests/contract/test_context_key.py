@@ -1,0 +1,27 @@
+"""The one type of a context: its text in Redis, and the names of egress sets."""
+
+from pageworker_supervisor.contract.context_key import NO_EGRESS, ContextKey, egress_digest, egress_set
+
+SHOP, BANK = egress_digest(["shop.test"]), egress_digest(["bank.test"])
+
+
+def test_a_digest_names_a_set_whatever_its_order_and_case() -> None:
+    assert egress_digest(["b.test", "A.test."]) == egress_digest(["a.test", "b.test", "b.test"])
+    assert egress_digest(["a.test"]) != egress_digest(["a.test", "b.test"])
+    assert egress_set(["B.test", "a.test."]) == ("a.test", "b.test")
+
+
+def test_a_context_is_read_as_it_was_written() -> None:
+    for key in (ContextKey("t", "p-1.x", SHOP), ContextKey("t", None, BANK)):
+        assert ContextKey.parse("t", key.text) == key
+    assert ContextKey.parse("t", f"!{SHOP}") == ContextKey("t", None, SHOP)
+
+
+def test_the_text_does_not_name_the_tenant() -> None:
+    assert ContextKey("acme").text == f"~{NO_EGRESS}"
+    assert ContextKey("acme", "p1", SHOP).text == f"p1~{SHOP}"
+
+
+def test_only_a_profile_is_locked() -> None:
+    assert ContextKey("acme", "p1").profile == ("acme", "p1")
+    assert ContextKey("acme").profile is None
