@@ -10,11 +10,13 @@ from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling, Scheduling
 
 SHARED = {
-    "tests/tenants": "one worker for all tenants",
-    "tests/local_user": "one daemon with its default configuration",
     "tests/escape": "one host that attacks are made on, with the machine's port 80",
+    "tests/local_user": "one daemon with its default configuration",
 }
-"""Folders whose tests share one session fixture that takes seconds to make, and that fixture. The longest first."""
+"""Folders whose tests run in one process, and what they share. Each process has its own worker for `tests/tenants`."""
+
+LONG = ("tests/escape/", "tests/local_user/", "tests/chaos/", "tests/tenants/", "tests/e2e/", "tests/daemon/")
+"""Folders that take minutes. They begin first: a process that took one last would run on alone."""
 
 
 def group_of(nodeid: str) -> str:
@@ -38,7 +40,6 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Schedul
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Under xdist the long groups come first: a process that took one last would run on alone."""
+    """Under xdist the long folders come first."""
     if hasattr(config, "workerinput"):
-        places = list(SHARED)
-        items.sort(key=lambda item: places.index(group) if (group := group_of(item.nodeid)) in SHARED else len(places))
+        items.sort(key=lambda item: [not item.nodeid.startswith(folder) for folder in LONG])
