@@ -25,7 +25,8 @@ signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGCHLD])
 while ProcessTree().cpu_seconds() and (left := deadline - time.monotonic()) > 0:
     # Adopted processes that have ended must be reaped here.
     ended = os.waitpid(-1, os.WNOHANG)[0] or signal.sigtimedwait([signal.SIGCHLD], left)
-names = [pathlib.Path(f"/proc/{pid}/cmdline").read_text().replace(chr(0), " ")[:200] for pid in ProcessTree().cpu_seconds()]
+pids = ProcessTree().cpu_seconds()
+names = [pathlib.Path(f"/proc/{pid}/cmdline").read_text().replace(chr(0), " ")[:200] for pid in pids]
 left = ProcessTree().kill()
 print(left, "processes are left:", *names, sep="\\n")
 sys.exit(99 if left else demo.returncode)
