@@ -12,7 +12,7 @@ pytestmark = [pytest.mark.sandbox, pytest.mark.browser, pytest.mark.redis, pytes
 # left two seconds later. With arguments it sends a signal to the demo at the first line that contains a text.
 WATCH = """
 import os, pathlib, signal, subprocess, sys, time
-from bench.process_tree import Tree, adopt_orphans
+from bench.process_tree import ProcessTree, adopt_orphans
 adopt_orphans()
 argv = [sys.executable, "-c", "from pageworker_supervisor.cli.app import main; main()", "demo"]
 with subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as demo:
@@ -22,11 +22,12 @@ with subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, te
             demo.send_signal(signal.Signals[sys.argv[2]])
 deadline = time.monotonic() + 2
 signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGCHLD])
-while Tree().cpu_seconds() and (left := deadline - time.monotonic()) > 0:
+while ProcessTree().cpu_seconds() and (left := deadline - time.monotonic()) > 0:
     # Adopted processes that have ended must be reaped here.
     ended = os.waitpid(-1, os.WNOHANG)[0] or signal.sigtimedwait([signal.SIGCHLD], left)
-names = [pathlib.Path(f"/proc/{pid}/cmdline").read_text().replace(chr(0), " ")[:200] for pid in Tree().cpu_seconds()]
-left = Tree().kill()
+pids = ProcessTree().cpu_seconds()
+names = [pathlib.Path(f"/proc/{pid}/cmdline").read_text().replace(chr(0), " ")[:200] for pid in pids]
+left = ProcessTree().kill()
 print(left, "processes are left:", *names, sep="\\n")
 sys.exit(99 if left else demo.returncode)
 """
