@@ -3,6 +3,7 @@
 import subprocess
 import sys
 
+import psutil
 from bench.process_tree import ProcessTree
 
 SPIN = "import subprocess, sys; subprocess.run(['sh', '-c', 'i=0; while [ $i -lt 60000 ]; do i=$((i+1)); done'])"
@@ -27,7 +28,7 @@ def test_cpu_of_children_that_have_ended_counts() -> None:
 
 
 def test_a_whole_family_is_ended() -> None:
-    tree = ProcessTree()
+    tree = ProcessTree(frozenset(child.pid for child in psutil.Process().children()))
     with subprocess.Popen([sys.executable, "-c", FAMILY], stdout=subprocess.PIPE) as process:
         assert process.stdout
         process.stdout.readline()

@@ -16,8 +16,8 @@ SECONDS = 0.05
 _RUNNING = """
 local found = {}
 for _, id in ipairs(redis.call('ZRANGE', KEYS[1] .. ':leases', 0, -1)) do
-  local f = redis.call('HMGET', KEYS[1] .. ':job:' .. id, 't', 'd', 'pm')
-  if f[3] == '1' then
+  local f = redis.call('HMGET', KEYS[1] .. ':job:' .. id, 'tenant', 'domain', 'state')
+  if f[3] == 'running' then
     found[#found + 1] = f[1]
     found[#found + 1] = f[2]
   end

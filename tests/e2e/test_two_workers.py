@@ -25,7 +25,7 @@ IDLE_SECONDS = 1.0
 LOOK = """
 local found = {redis.call('ZCARD', KEYS[1] .. ':active')}
 for _, id in ipairs(redis.call('ZRANGE', KEYS[1] .. ':leases', 0, -1)) do
-  local f = redis.call('HMGET', KEYS[1] .. ':job:' .. id, 'w', 'c')
+  local f = redis.call('HMGET', KEYS[1] .. ':job:' .. id, 'worker', 'context')
   found[#found + 1] = f[1]
   found[#found + 1] = f[2]
 end
@@ -92,6 +92,7 @@ def start(here: DaemonFolder, stack: ExitStack, name: str) -> DaemonProcess:
     return stack.enter_context(worker)
 
 
+@pytest.mark.exclusive
 async def test_one_profile_is_never_open_twice_and_no_worker_idles_beside_work() -> None:
     async with place() as here, aclosing(Producer(here.redis.url)) as producer:
         (here.folder / "profiles").mkdir(mode=0o711)

@@ -11,12 +11,14 @@ from pageworker_sandbox.launch.browser import BrowserBinary, find_browser
 from pageworker_sandbox.launch.errors import HostProblem
 
 
+@pytest.mark.browser
 def test_the_full_browser_comes_before_the_headless_shell() -> None:
     found = find_browser(None)
     assert isinstance(found, BrowserBinary)
     assert found.source == sandboxes.FULL
 
 
+@pytest.mark.browser
 def test_a_browser_in_a_public_folder_stays_where_it_is() -> None:
     found = find_browser(sandboxes.HEADLESS)
     assert isinstance(found, BrowserBinary)

@@ -8,6 +8,7 @@ from pw_sandbox import sandboxes
 from pageworker_sandbox.launch import elf
 
 
+@pytest.mark.browser
 def test_libraries_are_found_as_the_loader_finds_them() -> None:
     names = {path.name for path in elf.libraries(sandboxes.FULL)}
     assert "libc.so.6" in names

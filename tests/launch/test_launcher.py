@@ -72,6 +72,7 @@ def test_no_step_changes_this_process() -> None:
     assert resource.getrlimit(resource.RLIMIT_CORE)
 
 
+@pytest.mark.sandbox
 def test_a_plan_that_cannot_be_carried_out_ends_with_one_line() -> None:
     plan_fd = os.memfd_create("plan")
     plan = {

@@ -129,13 +129,13 @@ def host(browser: Path | None = None) -> Host:
     return replace(found, runner=(*found.runner, source))
 
 
-def spec(profile: Path, *, processes: int = 1000) -> SandboxSpec:
+def spec(profile: Path, *, processes: int = 1000, uid: int | None = UID) -> SandboxSpec:
     """A runner with a profile folder that its user owns."""
     profile.mkdir(mode=0o700, exist_ok=True)
-    if UID is not None:
-        os.chown(profile, UID, UID)
+    if uid is not None:
+        os.chown(profile, uid, uid)
     # Each has a name of its own: sandboxes that run at the same time must not share a cgroup.
-    return SandboxSpec(f"test.{os.getpid()}.{next(_numbers)}", UID, profile, 2 * 1024**3, processes)
+    return SandboxSpec(f"test.{os.getpid()}.{next(_numbers)}", uid, profile, 2 * 1024**3, processes)
 
 
 def program(where: Host, wanted: SandboxSpec) -> SandboxProgram:

@@ -233,3 +233,18 @@ async def test_a_replica_that_stays_away_stops_no_work(harness: QueueHarness) ->
                 refused += 1
     assert refused > 1, "a failover's gap is waited out"
     await harness.finish([await harness.one()])
+
+
+async def test_a_claim_without_the_right_to_read_says_so_and_is_answered_once_it_is_back() -> None:
+    """It used to create the group that was there, and ended the worker with BUSYGROUP."""
+    with redis_server() as server:
+        async with open_harness(server.port) as harness:
+            await harness.producer.enqueue([ticket("j1"), ticket("j2")])
+            first = await harness.one()
+            server.command("ACL", "SETUSER", "default", "-xreadgroup")
+            with pytest.raises(RightMissing):
+                await harness.take()
+            server.command("ACL", "SETUSER", "default", "+xreadgroup")
+            second = await harness.one()
+            assert {first.job_id, second.job_id} == {"j1", "j2"}
+            await harness.finish([first, second])

@@ -1,6 +1,9 @@
 """A worker's registry over real folders and a real web server."""
 
 import asyncio
+import contextlib
+import os
+import resource
 import shutil
 from pathlib import Path
 
@@ -22,6 +25,7 @@ from pageworker_supervisor.registry import Registry, Release
 from pageworker_supervisor.registry.errors import ModuleUnknown, RegistryAway, TenantNotAllowed
 from pageworker_supervisor.registry.index_update import yank
 from pageworker_supervisor.registry.resolve import Move
+from pageworker_supervisor.telemetry import log
 
 
 async def test_what_was_published_is_resolved_and_verified(place: Path, state: Path, author: Author) -> None:
@@ -355,3 +359,30 @@ async def test_a_data_folder_that_can_not_be_used_stops_it(tmp_path: Path, autho
     (tmp_path / "state").write_text("a file")
     with pytest.raises(OSError, match=r"exists|directory"):
         await Registry.open(tmp_path / "registry", author.trust, tmp_path / "state")
+
+
+async def test_the_cache_is_read_once_descriptors_are_free_again(
+    place: Path, state: Path, author: Author, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A worker that starts while the process has no free file descriptors waits for one."""
+    await author.publish(place, packed(version="1.0.0"))
+    await Registry.open(place, author.trust, state)
+    waits = asyncio.Event()
+    monkeypatch.setattr(log, "warning", lambda *_, **__: waits.set())
+    await asyncio.to_thread(lambda: None)  # its thread is there already
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    held: list[int] = []
+    async with asyncio.TaskGroup() as tasks:
+        try:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (512, hard))
+            with contextlib.suppress(OSError):
+                while True:
+                    held.append(os.open(os.devnull, os.O_RDONLY))
+            opening = tasks.create_task(Registry.open(place, author.trust, state))
+            async with asyncio.timeout(10):
+                await waits.wait()
+        finally:
+            for descriptor in held:
+                os.close(descriptor)
+            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    assert opening.result().status.serial > 0

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pw_tenants
+import pytest
 import pytest_asyncio
 from pw_tenants import Home, Tenant, home_with
 
@@ -132,6 +133,7 @@ async def test_a_profile_of_the_same_name_is_another_tenants(home: Home) -> None
     assert (await home.b.run(theirs, profile_id="main"))["status"] == "succeeded"
 
 
+@pytest.mark.exclusive
 async def test_a_broken_profile_never_takes_a_healthy_idle_runners_slot(home: Home) -> None:
     """All slots are held by idle runners of B and C; A's jobs for broken profiles end, and no runner is replaced."""
     await fill(home)
@@ -179,7 +181,7 @@ async def test_other_tenants_cold_starts_are_not_slowed(home: Home) -> None:
 
 
 async def fill(home: Home) -> None:
-    """One idle runner of B, and idle runners of C in all other slots."""
+    """One idle runner of B without a profile, and idle runners of C in all other slots."""
     async with asyncio.timeout(TIRED_SECONDS):
         while not filled(home):
             await home.b.run(home.fresh("fill"))
@@ -191,5 +193,5 @@ async def fill(home: Home) -> None:
 
 def filled(home: Home) -> bool:
     runners = [runner for runner in home.daemon.status().runners if runner.tenant_id]
-    ready = [runner.tenant_id for runner in runners if runner.state == "ready"]
-    return len(ready) == len(runners) == RUNNERS and ready.count(home.b.name) == 1
+    of_b = [runner.profile_id for runner in runners if runner.tenant_id == home.b.name]
+    return len(runners) == RUNNERS and {runner.state for runner in runners} == {"ready"} and of_b == [None]

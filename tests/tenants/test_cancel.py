@@ -98,7 +98,7 @@ async def test_an_operator_is_told_whose_job_is_not_known(home: Home) -> None:
     await home.working(home.b.ref(job_id))
     code, said = await home.workerctl("cancel", f"{home.c.name}/{job_id}")
     assert code == 0
-    assert "not known yet" in said
+    assert "the queue does not know this job" in said
     code, said = await home.workerctl("cancel", f"{home.c.name}/{job_id}", "--json")
     assert json.loads(said) == {
         "job_id": job_id,

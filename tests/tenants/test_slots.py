@@ -133,6 +133,7 @@ async def test_a_runner_without_a_way_out_is_replaced_and_no_other(home: Home) -
     assert {line["tenant_id"] for line in dismissed} == {home.a.name}
 
 
+@pytest.mark.exclusive
 async def test_a_drain_that_leaves_both_tenants_jobs_says_so(home: Home) -> None:
     """A's and B's jobs outlast a drain's deadline: it ends with 5, without `done`, and both run after the resume."""
     ids = {tenant.name: home.fresh("long") for tenant in (home.a, home.b)}

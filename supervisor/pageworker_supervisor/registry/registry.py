@@ -22,6 +22,7 @@ from pageworker_sandbox.signing import (
     check_age,
     verify_index,
 )
+from pageworker_supervisor.host.descriptor_check import USED_UP
 from pageworker_supervisor.registry import resolve as resolution
 from pageworker_supervisor.registry.bundles import Bundles
 from pageworker_supervisor.registry.cache import Cache
@@ -36,6 +37,7 @@ from pageworker_supervisor.telemetry import log
 
 Clock = Callable[[], datetime]
 SLOWEST_SECONDS = 60.0
+RESTORE_RETRY_SECONDS = 0.5
 
 
 def utc_now() -> datetime:
@@ -102,10 +104,19 @@ class Registry:
         """Load the cached index, then refresh it. A registry that is away or refused raises nothing here; see `status`.
 
         With `fall_back`, a module without this channel is taken from `stable`. `fleet` knows the highest serial that
-        other workers have accepted: an older index is refused. Raises OSError if `state_dir` cannot be used.
+        other workers have accepted: an older index is refused. Waits while the process has no free file descriptors.
+        Raises OSError if `state_dir` cannot be used.
         """
         registry = cls(source, trust, state_dir, ModuleChannel(channel, fall_back), refresh_seconds, limits, now, fleet)
-        await asyncio.to_thread(registry._restore)
+        while True:
+            try:
+                await asyncio.to_thread(registry._restore)
+                break
+            except OSError as error:
+                if error.errno not in USED_UP:
+                    raise
+                log.warning("registry cache not read yet", reason=str(error), retry_seconds=RESTORE_RETRY_SECONDS)
+                await asyncio.sleep(RESTORE_RETRY_SECONDS)  # No event tells when a descriptor becomes free.
         await registry._try_refresh()
         return registry
 

@@ -161,6 +161,9 @@ function Claim:record_leases()
   call('SET', Key.last_claim(self.worker), self.nonce .. ' ' .. table.concat(ids, ' '), 'PX', REPLAY_MS)
   local read = redis.pcall('XREADGROUP', 'GROUP', GROUP, self.worker, 'STREAMS', ready, '>')
   if type(read) == 'table' and read.err then
+    if not string.find(read.err, 'NOGROUP', 1, true) then
+      error(read)
+    end
     local ms, n = string.match(self.leases[1][2].entry, '^(%d+)-(%d+)$')
     local before = n ~= '0' and ms .. '-' .. (tonumber(n) - 1) or (tonumber(ms) - 1) .. '-18446744073709551615'
     call('XGROUP', 'CREATE', ready, GROUP, before)
