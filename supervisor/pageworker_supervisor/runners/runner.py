@@ -352,8 +352,12 @@ class Runner:
     async def _stop_gently(self, connection: RunnerConnection, process: SandboxedProcess) -> None:
         """Once told to: let the browser flush its profile, then make sure."""
         await self._told_to_stop.wait()
+        seconds = self._resources.pool.kill_grace_seconds
+        if self.context.profile is not None:
+            # Chromium writes cookies to disk up to 30 s late, and when it closes. An earlier kill loses logins.
+            seconds += m.BROWSER_CLOSE_SECONDS
         try:
-            async with asyncio.timeout(self._resources.pool.kill_grace_seconds):
+            async with asyncio.timeout(seconds):
                 await connection.send(m.Stop())
                 await process.wait()
         except TimeoutError:
