@@ -179,7 +179,7 @@ def named_files(text: str) -> Iterator[str]:
 
 @pytest.mark.parametrize("file", CURRENT, ids=ids)
 def test_named_files_exist(file: Path) -> None:
-    """A path may begin at the root, or at any folder: `wire/permits.py`."""
+    """A path may begin at the root, or at any folder: `wire/message_rules.py`."""
     all_files = [f"/{path.relative_to(ROOT)}" for path in tracked()]
     missing = [path for path in named_files(file.read_text()) if not any(one.endswith(f"/{path}") for one in all_files)]
     assert missing == []

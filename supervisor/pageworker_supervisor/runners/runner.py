@@ -22,7 +22,7 @@ from pageworker_supervisor.runners.resources import RunnerFolder, RunnerResource
 from pageworker_supervisor.runners.runner_connection import RunnerConnection
 from pageworker_supervisor.runners.runner_limits import EXHAUSTED, EnforcedLimits, is_alone
 from pageworker_supervisor.runners.runner_state import TAKES_JOBS, TRANSITIONS, RunnerEvent, RunnerState
-from pageworker_supervisor.runners.running_attempt import SentAttempt
+from pageworker_supervisor.runners.sent_attempt import SentAttempt
 from pageworker_supervisor.runners.start_failure import START_ERRORS, Blame, StartFailure, explain
 from pageworker_supervisor.runners.watchdog import watch
 from pageworker_supervisor.task_supervision import leaves

@@ -76,7 +76,7 @@ function Wakeup.flush()
 end
 
 -- Jobs that a claim leaves behind are for other workers that wait. `contexts`: tenant by `<tenant>/<context>`.
-function Wakeup.pass_wakeup(contexts)
+function Wakeup.wake_for_rest(contexts)
   pending.slots = max(pending.slots, 1)
   for name, tenant in pairs(contexts) do
     pending.contexts[name] = tenant
@@ -85,7 +85,7 @@ end
 
 -- After a claim by `worker`: jobs that became runnable may have been claimed in the same call. Only jobs that are left
 -- wake other workers. Where none is left, tokens that no worker took must wake none either.
-function Wakeup.flush_rest(worker)
+function Wakeup.flush_after_claim(worker)
   pending.workers[worker] = nil
   pending.any_worker = false -- the caller ends such jobs itself
   if call('EXISTS', Key.active(), Key.ending()) == 0 then
