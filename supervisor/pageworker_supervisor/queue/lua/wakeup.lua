@@ -1,6 +1,8 @@
 -- Waking workers that block. A worker blocks on its own control key, on `wake:slots` while it has free runner slots, and
 -- on `wake:<tenant>/<context>` for each ephemeral context that it holds with free pages. A token wakes one worker. A
 -- worker that leaves runnable jobs behind wakes the next. Tokens that no worker takes expire.
+--
+-- Used by: every fn_ file that makes jobs runnable or ends them; job, profile_lock, shard, tenant, timer.
 
 local TOKEN_MS = 5000
 local SLOT_TOKENS = 4
@@ -55,7 +57,8 @@ local function add_tokens(key, wanted)
   end
 end
 
--- Write the tokens that this call has collected.
+-- Write the tokens that this call has collected. Every function that may make a job runnable ends with it; a claim ends
+-- with flush_after_claim.
 function Wakeup.flush()
   if pending.any_worker then
     pending.slots = max(pending.slots, 1)
