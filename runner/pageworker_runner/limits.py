@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from pageworker_sandbox.wire.messages import MAX_LINES
+from pageworker_sandbox.wire.messages import BROWSER_CLOSE_SECONDS, MAX_LINES
 
 
 @dataclass(frozen=True)
@@ -29,8 +29,9 @@ class AttemptLimits:
     """Time to close a late popup, and to send the last messages of a runner that ends."""
     settle_seconds: float = 0.5
     """Time for the driver to report popups that the browser has already. Slower ones are closed without it."""
-    stop_seconds: float = 10.0
-    """Time for the browser's own shutdown, which flushes the profile."""
+    stop_seconds: float = BROWSER_CLOSE_SECONDS
+    """Time for the browser's own shutdown, which flushes the profile. The supervisor grants it to runners of profiles.
+    It kills a runner without profile after `pool.kill_grace_seconds`: nothing of it is kept."""
     log_lines: int = MAX_LINES
     """Lines per attempt, printed ones included. A final line says that more were left out."""
     line_chars: int = 8000

@@ -1,4 +1,16 @@
-"""Which attempt the running code belongs to. Every task that a handler starts inherits the handler's attempt id."""
+"""Which attempt the running code belongs to, and whether it is the module's code or the runner's own.
+
+Two context variables answer that together. Every task inherits both from the code that starts it:
+
+| CURRENT_ATTEMPT | OWN_WORK | what runs |
+|---|---|---|
+| None | any | the runner, for no attempt |
+| an id | False | the module: what it does is recorded as a side effect of this attempt |
+| an id | True | the runner, for this attempt (cleaning, failure artifacts): nothing is recorded |
+
+Playwright calls listeners of a module from a task of the runner. `Callback` wraps them, so that they run with the
+variables of the code that registered them.
+"""
 
 import asyncio
 import contextvars
@@ -33,7 +45,8 @@ class Callback:
     """
 
     def __init__(self, handler: Callable[..., Any], call: Callable[..., Any]) -> None:
-        """`call` is `handler` as Playwright calls it. Callbacks of one handler are equal, so it can be removed."""
+        """`handler` is what the module registered; it tells two callbacks apart, so that the module can remove its own.
+        `call` is what runs: the handler, wrapped for the number of arguments that Playwright passes."""
         self._handler = handler
         self._call = call
         self._attempt = CURRENT_ATTEMPT.get()

@@ -13,8 +13,8 @@ from typing import Any
 
 from pageworker_runner.pages import page_state
 from pageworker_sandbox.state_machine import TransitionTable, diagram
-from pageworker_sandbox.wire import permits
-from pageworker_sandbox.wire.permits import ConnectionState, SentAttemptState
+from pageworker_sandbox.wire import message_rules
+from pageworker_sandbox.wire.message_rules import ConnectionState, SentAttemptState
 from pageworker_supervisor import worker_state
 from pageworker_supervisor.contract import job_state
 from pageworker_supervisor.delivery import circuit_breaker
@@ -70,11 +70,11 @@ LIFE_CYCLES = (
         context_breaker.ContextBreakerState.CLOSED,
     ),
     LifeCycle("Health of a host", host_health, host_health.TRANSITIONS, host_health.HostState.WELL),
-    LifeCycle("Connection to a runner", permits, permits.CONNECTION_TRANSITIONS, ConnectionState.STARTED),
+    LifeCycle("Connection to a runner", message_rules, message_rules.CONNECTION_TRANSITIONS, ConnectionState.STARTED),
     LifeCycle(
         "Attempt on a runner's connection",
-        permits,
-        permits.ATTEMPT_TRANSITIONS,
+        message_rules,
+        message_rules.ATTEMPT_TRANSITIONS,
         SentAttemptState.SENT,
         (SentAttemptState.FREED,),
     ),

@@ -8,6 +8,7 @@ from dataclasses import replace
 from importlib.metadata import version
 
 from pageworker_sandbox.state_machine import IllegalTransition, label, next_state
+from pageworker_sandbox.wire.messages import BROWSER_CLOSE_SECONDS
 from pageworker_supervisor.admin.allowed_hosts import answered_hosts
 from pageworker_supervisor.admin.errors import WorkerRefused
 from pageworker_supervisor.admin.server import Endpoints, HttpBounds
@@ -90,6 +91,7 @@ class Worker:
             self._step(WorkerEvent.STOP, "stopping")
             if self._components is not None:
                 await self._last_callbacks(self._components)
+                await self._components.fleet.close_profiles("the worker stops")
             serving.cancel()
             await asyncio.wait([serving])
             answering.cancel()
@@ -104,6 +106,8 @@ class Worker:
                     log.info("drain", drain=line.event, job=line.ref and str(line.ref), left=line.left)
         except TimeoutError:
             left = sorted(str(attempt.lease.ref) for attempt in components.dispatcher.attempts.values())
+            if not left:
+                return  # only browsers still close
             reason = components.redis_client.availability.trouble or "they were not requeued in time"
             log.error("jobs are left to their leases", jobs=len(left), which=left[:LISTED_JOBS], reason=reason)
 
@@ -291,11 +295,12 @@ class Worker:
 
 
 def longest_stop_seconds(settings: Settings) -> float:
-    """From SIGTERM to the end, at most: jobs, callbacks, then the daemon's own Redis and what is left."""
+    """From SIGTERM to the end, at most: jobs, callbacks, profiles, then the daemon's own Redis and what is left."""
     return (
         settings.worker.drain_seconds
         + REQUEUE_SECONDS
         + settings.callbacks.timeout_seconds
         + CALLBACK_GRACE_SECONDS
+        + BROWSER_CLOSE_SECONDS
         + REST_SECONDS
     )

@@ -24,7 +24,7 @@ from pageworker_supervisor.runners.fleet import Fleet
 from pageworker_supervisor.runners.resources import RunnerFolder, RunnerResources
 from pageworker_supervisor.runners.runner import Runner
 from pageworker_supervisor.runners.runner_state import TRANSITIONS, RunnerEvent, RunnerState
-from pageworker_supervisor.runners.running_attempt import SentAttempt
+from pageworker_supervisor.runners.sent_attempt import SentAttempt
 
 NOWHERE = Path("/nonexistent")
 HOST = Host(NOWHERE, NOWHERE, NOWHERE, (), (), ())

@@ -108,7 +108,7 @@ end
     Mutant(
         f.STALL,
         f"{LUA}/fn_claim.lua",
-        "    Wakeup.pass_wakeup(self.full)\n",
+        "    Wakeup.wake_for_rest(self.full)\n",
         "",
         (f"{WAITING}::test_a_bulk_of_jobs_wakes_several_workers_and_these_wake_the_rest",),
     ),

@@ -17,7 +17,7 @@ from pageworker_sandbox.wire import framing
 from pageworker_sandbox.wire import messages as m
 from pageworker_sandbox.wire.channel import Channel
 from pageworker_sandbox.wire.errors import ChannelClosed, ProtocolViolation, WireError
-from pageworker_sandbox.wire.permits import Permits, SentAttemptState
+from pageworker_sandbox.wire.message_rules import MessageRules, SentAttemptState
 from pw_escape import mechanisms as rules
 
 KINDS = {spec.message: kind for kind, spec in {**m.TO_RUNNER, **m.TO_SUPERVISOR}.items()}
@@ -29,7 +29,7 @@ class WireSupervisor:
 
     def __init__(self, sock: socket.socket, words: dict[int, m.MessageSpec]) -> None:
         self.channel = Channel(sock, outgoing=m.TO_RUNNER, incoming=words)
-        self.permits = Permits()
+        self.rules = MessageRules()
         self.taken: list[m.Message] = []
 
     async def take(self) -> None:
@@ -38,7 +38,7 @@ class WireSupervisor:
             while True:
                 message, descriptors = await self.channel.receive()
                 try:
-                    self.permits.receive(message)
+                    self.rules.receive(message)
                     if isinstance(message, m.ArtifactData):
                         for descriptor in descriptors:
                             memfd.read_sealed(descriptor, m.MAX_ARTIFACT_BYTES)
@@ -51,9 +51,9 @@ class WireSupervisor:
 class WireRunner:
     """The runner's end, for an attacker. Attacks use its methods by name."""
 
-    def __init__(self, sock: socket.socket, permits: Permits) -> None:
+    def __init__(self, sock: socket.socket, rules: MessageRules) -> None:
         self.sock = sock
-        self.permits = permits
+        self.rules = rules
 
     def raw(self, data: bytes, *descriptors: int) -> None:
         """Send these bytes."""
@@ -80,14 +80,14 @@ class WireRunner:
 
     def running(self) -> None:
         """The runner is ready and runs attempt `a`."""
-        self.permits.sent("a")
+        self.rules.sent("a")
         self.up()
         self.say(m.Accepted, attempt_id="a", page=0)
 
     def granted(self) -> None:
         """The same, and its artifact is granted."""
-        self.permits.sent("a")
-        self.permits.attempts["a"] = SentAttemptState.GRANTED
+        self.rules.sent("a")
+        self.rules.attempts["a"] = SentAttemptState.GRANTED
         self.up()
 
 
@@ -99,7 +99,7 @@ async def attack(code: str, without: frozenset[str]) -> dict[str, str]:
         supervisor = WireSupervisor(ours, _weakened(without, stack))
         stack.callback(supervisor.channel.close)
         stack.callback(theirs.close)
-        runner = WireRunner(theirs, supervisor.permits)
+        runner = WireRunner(theirs, supervisor.rules)
         names = {"m": m, "os": os, "fcntl": fcntl, "socket": socket, "tempfile": tempfile, "memfd": memfd}
         words = {name: getattr(runner, name) for name in ("raw", "say", "up", "running", "granted")}
         loop = asyncio.get_running_loop()
@@ -147,8 +147,8 @@ def _weakened(without: frozenset[str], stack: ExitStack) -> dict[int, m.MessageS
     if rules.WIRE_DESCRIPTORS in without:
         change(framing.Parser, "feed", _feed_any)
         change(channels, "MAX_DESCRIPTORS", 250)
-    if rules.WIRE_PERMITS in without:
-        change(Permits, "receive", lambda self, message: None)
+    if rules.WIRE_MESSAGE_RULES in without:
+        change(MessageRules, "receive", lambda self, message: None)
     if rules.WIRE_SEALS in without:
         change(memfd, "read_sealed", lambda descriptor, most: b"")
     return words

@@ -14,7 +14,7 @@ def add(catalog: Catalog, module: Packed) -> None:
 
 def call(catalog: Catalog, module: Packed) -> Any:
     """As one attempt of the module. Returns what its handler returns."""
-    claimed = catalog.claim(module.name, module.version)
+    claimed = catalog.hold(module.name, module.version)
     try:
         return asyncio.run(_call(catalog.load(claimed).handler))
     finally:

@@ -17,7 +17,7 @@ from pageworker_sandbox.memfd import read_sealed, seal
 from pageworker_sandbox.wire import messages as m
 from pageworker_sandbox.wire.channel import Channel
 from pageworker_sandbox.wire.errors import ChannelClosed
-from pageworker_sandbox.wire.permits import Permits
+from pageworker_sandbox.wire.message_rules import MessageRules
 from pw_runner.bundles import Packed
 from pw_runner.site import Site
 
@@ -79,7 +79,7 @@ class Supervisor:
         self._boot = {"pages": 2, "persistent": True, "recycle_seconds": 3.0, **boot}
         self._browser = browser
         self._numbers = itertools.count()
-        self._permits = Permits()
+        self._rules = MessageRules()
         self._changed = asyncio.Condition()
         self._pongs: list[int] = []
         self._sent: set[tuple[str, str, str]] = set()
@@ -210,7 +210,7 @@ class Supervisor:
             await self.give(module)
         attempt = f"a-{next(self._numbers)}"
         self.reports[attempt] = AttemptReport()
-        self._permits.sent(attempt)
+        self._rules.sent(attempt)
         await self.send(
             m.Run(
                 attempt_id=attempt,
@@ -250,7 +250,7 @@ class Supervisor:
 
     async def grant(self, offer: m.Offer) -> None:
         """Grant an offer."""
-        self._permits.granted(offer.attempt_id)
+        self._rules.granted(offer.attempt_id)
         await self.send(m.Grant(attempt_id=offer.attempt_id, number=offer.number))
 
     async def ping(self) -> None:
@@ -271,7 +271,7 @@ class Supervisor:
             except ChannelClosed:
                 self.ended = True
             else:
-                self._permits.receive(message)
+                self._rules.receive(message)
                 await self._take(message, descriptors)
             async with self._changed:
                 self._changed.notify_all()

@@ -19,6 +19,18 @@ from pageworker_sandbox.signing.manifest import Manifest
 from pageworker_supervisor.cli.app import app, run
 from pageworker_supervisor.config.check import decode_path
 from pageworker_supervisor.config.settings import Settings
+from pageworker_supervisor.contract.errors import ErrorType
+from pageworker_supervisor.contract.job import Job
+from pageworker_supervisor.contract.result import (
+    ArtifactRecord,
+    AttemptRecord,
+    Blocker,
+    Result,
+    ResultError,
+    ResultTiming,
+    Status,
+)
+from pageworker_supervisor.runners.limit_breach import LimitName
 from pageworker_supervisor.telemetry.reference import metrics_table
 from repository.documents import (
     CURRENT,
@@ -179,7 +191,7 @@ def named_files(text: str) -> Iterator[str]:
 
 @pytest.mark.parametrize("file", CURRENT, ids=ids)
 def test_named_files_exist(file: Path) -> None:
-    """A path may begin at the root, or at any folder: `wire/permits.py`."""
+    """A path may begin at the root, or at any folder: `wire/message_rules.py`."""
     all_files = [f"/{path.relative_to(ROOT)}" for path in tracked()]
     missing = [path for path in named_files(file.read_text()) if not any(one.endswith(f"/{path}") for one in all_files)]
     assert missing == []
@@ -273,6 +285,17 @@ def test_the_glossary_lists_banned_words() -> None:
     words = banned_words(GLOSSARY.read_text())
     assert len(words) > 20
     assert "exclusive" in words.values()
+
+
+# ---- jobs ----
+
+
+def test_the_page_of_jobs_explains_every_field_status_and_error_type() -> None:
+    page = (ROOT / "docs" / "jobs.md").read_text()
+    structs = (Job, Result, ResultError, Blocker, ArtifactRecord, AttemptRecord, ResultTiming)
+    named = [field.name for struct in structs for field in msgspec.structs.fields(struct)]
+    named += [*get_args(Status), *get_args(ErrorType), *get_args(LimitName)]
+    assert [name for name in named if f"`{name}`" not in page] == []
 
 
 # ---- architecture ----

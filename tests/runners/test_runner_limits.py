@@ -8,7 +8,7 @@ import pytest
 from pageworker_supervisor.contract.job_ref import JobRef
 from pageworker_supervisor.runners.limit_breach import Breach
 from pageworker_supervisor.runners.runner_limits import is_alone
-from pageworker_supervisor.runners.running_attempt import SentAttempt
+from pageworker_supervisor.runners.sent_attempt import SentAttempt
 
 PAGE: Any = object()
 """No attempt of these tests uses its page."""

@@ -37,7 +37,7 @@ class AttemptExecutor:
 
     def start(self, run: m.Run) -> None:
         """Start an attempt. Its module version is claimed before the next message is read."""
-        version = self._catalog.claim(run.module, run.version)
+        version = self._catalog.hold(run.module, run.version)
         sink = AttemptSink(run.attempt_id, self._reporter.send_queue, self._reporter.lines)
         attempt = self._attempts[run.attempt_id] = RunningAttempt(run, version, sink)
         self._tasks.spawn(self._execute(attempt))

@@ -1,6 +1,6 @@
 """The module versions of this runner: announced by a Module, imported for their first attempt, unloaded by a Forget.
 
-An attempt claims its version when its Run arrives, before any later message is read. So the order of messages alone
+An attempt holders its version when its Run arrives, before any later message is read. So the order of messages alone
 decides: a Forget that comes after a Run takes effect when that attempt has ended.
 """
 
@@ -25,7 +25,7 @@ class ModuleVersion:
     """None until its first attempt."""
     broken: str | None = None
     """Why it cannot be imported. It is not tried again."""
-    claims: int = 0
+    holders: int = 0
     """Attempts that use it."""
     forgotten: bool = False
 
@@ -61,21 +61,21 @@ class Catalog:
         if known is not None:
             self._unload(known)
 
-    def claim(self, name: str, version: str) -> ModuleVersion:
+    def hold(self, name: str, version: str) -> ModuleVersion:
         """Keep a version for one attempt, until `release`. A version that is not here is a broken one."""
         missing = ModuleVersion("", f"{name}@{version}", "", broken=f"{name}@{version} was not sent to this runner")
-        claimed = self._versions.get((name, version), missing)
-        claimed.claims += 1
-        return claimed
+        held = self._versions.get((name, version), missing)
+        held.holders += 1
+        return held
 
-    def release(self, claimed: ModuleVersion) -> None:
+    def release(self, held: ModuleVersion) -> None:
         """The attempt has ended, and none of its tasks runs."""
-        claimed.claims -= 1
-        if claimed.forgotten:
-            self._unload(claimed)
+        held.holders -= 1
+        if held.forgotten:
+            self._unload(held)
 
     def load(self, version: ModuleVersion) -> ModuleEntrypoint:
-        """What a claimed version offers. Imports it for its first attempt. Raises ModuleBroken."""
+        """What a held version offers. Imports it for its first attempt. Raises ModuleBroken."""
         if version.broken is not None:
             raise ModuleBroken(version.broken)
         if version.loaded is None:
@@ -88,6 +88,6 @@ class Catalog:
 
     def _unload(self, version: ModuleVersion) -> None:
         version.forgotten = True
-        if not version.claims:
+        if not version.holders:
             version.loaded = None
             self._importer.drop(version.package)

@@ -1,4 +1,8 @@
-"""What the runner reports beside results: lines of its modules, its own warnings, and the request to be replaced."""
+"""What the runner reports: lines of its modules, its own warnings, and the request to be replaced.
+
+Results are not reported here: attempts/executor.py sends them. `end` only marks the last line that belongs to an
+attempt.
+"""
 
 import logging
 import sys

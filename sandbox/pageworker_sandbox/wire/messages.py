@@ -17,6 +17,9 @@ MAX_ARTIFACTS_BYTES = 160 * 1024 * 1024
 """Total size of all artifacts of one attempt, failure artifacts included. A correct runner keeps modules well below
 this limit, so a runner that exceeds it is killed."""
 MAX_RETRY_AFTER_SECONDS = 86_400.0
+BROWSER_CLOSE_SECONDS = 10.0
+"""Time for the browser to close after Stop. It writes its profile to disk meanwhile. The runner stops waiting then, and
+the supervisor kills the runner of a profile no earlier."""
 MAX_LINES = 2000
 """Log lines per attempt. A runner has the same number for lines of its own, in its whole life."""
 

@@ -10,7 +10,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
-from pageworker_supervisor.admin.drain_stream import Drains
+from pageworker_supervisor.admin.drain_stream import RunningDrains
 from pageworker_supervisor.admin.errors import WorkerRefused
 from pageworker_supervisor.admin.operator_api import json_response
 from pageworker_supervisor.admin.status import CancelRequest, DrainRequest, WorkerControl
@@ -25,7 +25,7 @@ class BadRequest(Exception):
     """The caller sent a body that is not valid."""
 
 
-def control_app(worker: WorkerControl, drains: Drains) -> Starlette:
+def control_app(worker: WorkerControl, drains: RunningDrains) -> Starlette:
     """The routes of the control socket."""
 
     async def status(_: Request) -> Response:

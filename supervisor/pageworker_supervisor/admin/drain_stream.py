@@ -19,7 +19,7 @@ class KeepAliveDue:
     """There was no line for ALIVE_SECONDS."""
 
 
-class Drains:
+class RunningDrains:
     """Runs drains as tasks of their own, independent of the requests that started them."""
 
     def __init__(self) -> None:

@@ -23,7 +23,7 @@ from pageworker_supervisor.admin.bounded_protocol import (
 )
 from pageworker_supervisor.admin.connection_limits import ConnectionLimits, ConnectionTable
 from pageworker_supervisor.admin.control_api import control_app
-from pageworker_supervisor.admin.drain_stream import Drains
+from pageworker_supervisor.admin.drain_stream import RunningDrains
 from pageworker_supervisor.admin.operator_api import operator_app
 from pageworker_supervisor.admin.peer_credentials import OwnerOnly
 from pageworker_supervisor.admin.status import WorkerControl
@@ -59,7 +59,7 @@ class Endpoints:
         self.address: tuple[str, int] = operator.getsockname()[:2]
         """The address that `http.bind` got: its port may have been 0, which means any free port."""
         self._control_path = Path(control.getsockname())
-        self._drains = Drains()
+        self._drains = RunningDrains()
         outside = ConnectionBounds(
             _table(http.connections), metrics.connection_dropped, http.head_seconds, http.answer_seconds
         )

@@ -22,7 +22,7 @@ def password(user: User = "n8n", *, config: Config = None, json: Json = False) -
     Parameters
     ----------
     user
-        `n8n` may push jobs and read results. `reader` may read everything. `pageworker` is the worker itself.
+        `n8n` may push jobs and listen for results. `reader` may read everything. `pageworker` is the worker itself.
     """
     settings = settings_of(config)
     if settings.redis.url is not None:

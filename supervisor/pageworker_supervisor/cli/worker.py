@@ -27,7 +27,7 @@ def drain(*, deadline_seconds: float | None = None, config: Config = None, json:
 
     The worker requeues the jobs that do not end before the deadline; another worker runs them. The command prints one
     line for each job. The exit code is 0 if every job ended, and 5 if jobs were requeued. `workerctl undrain` lets the
-    worker claim jobs again.
+    worker claim jobs again. The worker on this host must run: the command uses its control socket.
 
     Parameters
     ----------
@@ -56,7 +56,10 @@ def drain(*, deadline_seconds: float | None = None, config: Config = None, json:
 
 
 def undrain(*, config: Config = None, json: Json = False) -> None:
-    """Let the worker claim jobs again after a drain. It also stops a drain that still waits."""
+    """Let the worker claim jobs again after a drain. It also stops a drain that still waits.
+
+    The worker on this host must run: the command uses its control socket.
+    """
     with _control_errors():
         report = worker_of(config).undrain()
     show(report, f"{report.worker_id} is {report.state}", json)
@@ -65,8 +68,11 @@ def undrain(*, config: Config = None, json: Json = False) -> None:
 def cancel(job: str, *, config: Config = None, json: Json = False) -> CommandExit:
     """Cancel one job, whatever its state.
 
-    The exit code is 1 if the job had already ended. The queue remembers the cancellation of a job that it does not know
-    yet for `jobs.cancel_memory_seconds`. If the job comes within that time, it ends as `cancelled` without running.
+    The worker on this host must run: the command uses its control socket. The exit code is 0 for `cancelled` and
+    `cancelling`. It is 1 for `finished` (the job has ended, or only its result is left to be written) and for `unknown`
+    (no such job, and no more cancellations are remembered). The queue remembers the cancellation of a job that it does
+    not know yet for `jobs.cancel_memory_seconds`. If the job comes within that time, it ends as `cancelled` without
+    running.
     Example: `workerctl cancel acme/17`.
 
     Parameters

@@ -31,8 +31,8 @@ class RedisSettings(Section, frozen=True):
     """The Redis that holds the queue. Without `url` the worker starts its own Redis in the data folder."""
 
     url: str | None = None
-    """Redis to use: redis://, rediss://, redis+sentinel://host:port,host:port/service or redis+cluster://host:port,…
-    Without it the worker starts its own Redis."""
+    """Redis to use: redis://, unix://, redis+sentinel://host:port,host:port/service or redis+cluster://host:port,… With
+    TLS: rediss://, rediss+sentinel:// or rediss+cluster://. Without it the worker starts its own Redis."""
     password_file: Path | None = None
     """File with the password of the user in `url`. Use it in place of a password in the URL. The file is read for each
     connection, so a new password needs no restart."""
@@ -82,11 +82,12 @@ class PoolSettings(Section, frozen=True):
     idle_seconds: Seconds = 300.0
     """Seconds without a job after which a runner is closed."""
     residency_seconds: Seconds = 2.0
-    """Minimum seconds that a busy runner stays up before another context may replace it; five times its start time
-    if that is longer (up to 20 s). An idle runner can be replaced after 0.25 s, or after twice its start time if its
-    context comes back."""
+    """Minimum seconds that a busy runner stays up before another context may replace it. If five times its start time
+    is longer, that counts instead, up to 20 s. An idle runner can be replaced after 0.25 s. If its context comes back
+    after pauses, an idle runner stays up for twice its start time."""
     kill_grace_seconds: Seconds = 3.0
-    """Seconds that a cancelled or timed-out job has to stop. Then the runner is killed."""
+    """Seconds that a cancelled job has to stop. Then the runner is killed. A runner that does not end a timed-out job
+    by itself is killed after twice this time. A runner of a profile has 10 s more to close its browser."""
 
 
 class BrowserSettings(Section, frozen=True):
@@ -155,9 +156,10 @@ class JobSettings(Section, frozen=True):
     """Seconds for which the queue remembers the cancellation of a job that it does not know yet. If the job comes
     within that time, it ends as `cancelled`."""
     retry_base_seconds: Seconds = 1.0
-    """Seconds before the first retry. The delay doubles with each retry."""
+    """Upper bound of the delay before the first retry. The bound doubles with each retry; the delay is random between 0
+    and the bound."""
     retry_cap_seconds: Seconds = 300.0
-    """Maximum seconds between two attempts."""
+    """Highest bound of that delay. A delay that the module asks for is added."""
 
 
 class ResultSettings(Section, frozen=True):

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from pageworker_sandbox.wire import messages as m
 from pageworker_supervisor.artifacts.errors import ArtifactError
 from pageworker_supervisor.artifacts.store import ArtifactStore
-from pageworker_supervisor.runners.running_attempt import ArtifactHandover, SentAttempt
+from pageworker_supervisor.runners.sent_attempt import ArtifactHandover, SentAttempt
 
 if TYPE_CHECKING:
     from loguru import Logger

@@ -30,7 +30,7 @@ from pageworker_supervisor.runners.fleet import Fleet
 from pageworker_supervisor.runners.limit_breach import LimitName
 from pageworker_supervisor.runners.page_reservation import PageReservation
 from pageworker_supervisor.runners.runner import Runner
-from pageworker_supervisor.runners.running_attempt import SentAttempt
+from pageworker_supervisor.runners.sent_attempt import SentAttempt
 from pageworker_supervisor.runners.start_failure import ContextBroken
 from pageworker_supervisor.telemetry import log
 from pageworker_supervisor.telemetry.metrics import Metrics

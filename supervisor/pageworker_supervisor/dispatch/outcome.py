@@ -10,7 +10,7 @@ from msgspec import Struct
 from pageworker_sandbox.wire.messages import Done, Failure, Obstacle
 from pageworker_supervisor.contract.result import ArtifactRecord
 from pageworker_supervisor.runners.limit_breach import Breach
-from pageworker_supervisor.runners.running_attempt import SentAttempt
+from pageworker_supervisor.runners.sent_attempt import SentAttempt
 
 OutcomeName = Literal["succeeded", "failed", "blocked", "timed_out", "cancelled"]
 

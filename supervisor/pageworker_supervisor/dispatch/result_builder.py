@@ -94,7 +94,7 @@ def end_without_running(lease: Lease) -> EndJob:
         case "cancelled":
             return EndJob("cancelled", _error("cancelled", "cancelled while it waited"))
         case "dead":
-            return EndJob("dead", _error("poison", f"its runner died {lease.crashes} times"))
+            return EndJob("dead", _error("poison", f"its runner or worker died {lease.crashes} times"))
         case None:
             raise LookupError(f"job {lease.ref} is to be run: its lease names no ending")
 

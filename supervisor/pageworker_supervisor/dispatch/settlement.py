@@ -1,4 +1,4 @@
-"""Settles attempts: maps each outcome to one queue call (finish, retry, defer, requeue, crash).
+"""Settles attempts: maps each outcome to one queue call (finish, retry, defer, requeue, reassign, crash).
 
 Every queue call is idempotent. It is repeated until Redis accepts it. The queue ignores a call that comes too late,
 when the lease belongs to another worker: that worker's result counts.

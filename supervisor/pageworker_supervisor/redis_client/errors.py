@@ -59,11 +59,14 @@ class RightMissing(Denied):
 
 
 class RedisRefused(RedisClientError):
-    """Redis rejected the command itself: a bug in pageworker."""
+    """Redis rejected the command itself: a bug in pageworker, except for WrongType."""
 
 
 class WrongType(RedisRefused):
-    """A key below our prefix has a type that pageworker did not write. Another client wrote it and can delete it."""
+    """A key below our prefix has a type that pageworker did not write. Another client wrote it and can delete it.
+
+    No bug of pageworker: the retry loop waits until the key is gone.
+    """
 
 
 class EmbeddedUnfit(OSError):

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from importlib.resources import files
 
 WORKER, PRODUCER, READER = "pageworker", "n8n", "reader"
-"""The worker and `workerctl`; producers, which push jobs and read results; readers, which change nothing."""
+"""The worker and `workerctl`; producers, which push jobs and listen for results; readers, which change nothing."""
 USERS = (WORKER, PRODUCER, READER)
 DISABLED_DEFAULT = "user default off resetpass ~* &* +@all"
 """The default user, disabled and without a password: no client can log in as it. It keeps its permissions, because

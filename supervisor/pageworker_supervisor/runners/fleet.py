@@ -12,6 +12,7 @@ import msgspec
 
 from pageworker_sandbox.launch import HostUnfit, survey
 from pageworker_sandbox.state_machine import label
+from pageworker_sandbox.wire.messages import BROWSER_CLOSE_SECONDS
 from pageworker_supervisor.contract.context_key import ContextKey
 from pageworker_supervisor.queue.capacity import Capacity
 from pageworker_supervisor.runners.host_probe import HostProbe, ProbeEffects
@@ -36,6 +37,7 @@ from pageworker_supervisor.runners.runner import Runner, RunnerEvents
 from pageworker_supervisor.runners.runner_state import RunnerState
 from pageworker_supervisor.runners.start_failure import Blame, StartFailure
 from pageworker_supervisor.runners.start_judge import StartJudge
+from pageworker_supervisor.telemetry import log
 
 IDLE_CHECK_SECONDS = 5.0
 ProfileRelease = Coroutine[Any, Any, None]
@@ -188,6 +190,20 @@ class Fleet:
         while self.runners:
             self._gone.clear()
             await self._gone.wait()
+
+    async def close_profiles(self, reason: str) -> None:
+        """Retire every runner, and let the browsers of profiles write them to disk.
+
+        Returns after BROWSER_CLOSE_SECONDS at the latest: a runner with a job may not end at all.
+        """
+        self.retire_all(reason)
+        try:
+            async with asyncio.timeout(BROWSER_CLOSE_SECONDS):
+                while self.profiles():
+                    self._gone.clear()
+                    await self._gone.wait()
+        except TimeoutError:
+            log.warning("profiles are not closed in time", profiles=len(self.profiles()))
 
     def profiles(self) -> list[tuple[str, str, int]]:
         """`(tenant, profile, fence)` of every profile that is open here."""

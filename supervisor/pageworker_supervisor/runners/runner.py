@@ -22,7 +22,7 @@ from pageworker_supervisor.runners.resources import RunnerFolder, RunnerResource
 from pageworker_supervisor.runners.runner_connection import RunnerConnection
 from pageworker_supervisor.runners.runner_limits import EXHAUSTED, EnforcedLimits, is_alone
 from pageworker_supervisor.runners.runner_state import TAKES_JOBS, TRANSITIONS, RunnerEvent, RunnerState
-from pageworker_supervisor.runners.running_attempt import SentAttempt
+from pageworker_supervisor.runners.sent_attempt import SentAttempt
 from pageworker_supervisor.runners.start_failure import START_ERRORS, Blame, StartFailure, explain
 from pageworker_supervisor.runners.watchdog import watch
 from pageworker_supervisor.task_supervision import leaves
@@ -352,8 +352,12 @@ class Runner:
     async def _stop_gently(self, connection: RunnerConnection, process: SandboxedProcess) -> None:
         """Once told to: let the browser flush its profile, then make sure."""
         await self._told_to_stop.wait()
+        seconds = self._resources.pool.kill_grace_seconds
+        if self.context.profile is not None:
+            # Chromium writes cookies to disk up to 30 s late, and when it closes. An earlier kill loses logins.
+            seconds += m.BROWSER_CLOSE_SECONDS
         try:
-            async with asyncio.timeout(self._resources.pool.kill_grace_seconds):
+            async with asyncio.timeout(seconds):
                 await connection.send(m.Stop())
                 await process.wait()
         except TimeoutError:

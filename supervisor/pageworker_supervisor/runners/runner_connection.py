@@ -14,7 +14,7 @@ from pageworker_sandbox.wire import messages as m
 from pageworker_sandbox.wire.channel import Channel
 from pageworker_sandbox.wire.cpu_budget import CpuBudget
 from pageworker_sandbox.wire.errors import ChannelClosed
-from pageworker_sandbox.wire.permits import Permits
+from pageworker_sandbox.wire.message_rules import MessageRules
 from pageworker_supervisor.runners.loaded_modules import LoadedModules
 
 RUNNERS_SHARE = 0.5
@@ -24,7 +24,7 @@ SHARE_PAUSE_SECONDS = 0.005
 
 
 class RunnerConnection:
-    """One runner's channel. Every received message is checked against the wire permits.
+    """One runner's channel. Every received message is checked against the message rules.
 
     `send` and `load` raise ChannelClosed where the process is gone. The messages about one attempt do not: the attempt
     learns of the end by itself.
@@ -34,7 +34,7 @@ class RunnerConnection:
         """`runners`: how many share the event-loop time for messages."""
         self._budget = CpuBudget(RUNNERS_SHARE / runners, SHARE_BURST_SECONDS, SHARE_PAUSE_SECONDS)
         self._channel = Channel(process.channel, m.TO_RUNNER, m.TO_SUPERVISOR, self._budget)
-        self._permits = Permits()
+        self._rules = MessageRules()
         self._loading = asyncio.Lock()
         self._modules = LoadedModules()
 
@@ -50,7 +50,7 @@ class RunnerConnection:
         """The next message. Its descriptors are the caller's to close. Raises ProtocolViolation, ChannelClosed."""
         message, descriptors = await self._channel.receive()
         try:
-            self._permits.receive(message)
+            self._rules.receive(message)
         except BaseException:
             _close(descriptors)
             raise
@@ -63,7 +63,7 @@ class RunnerConnection:
             message, descriptors = await self._channel.receive()
             since = time.perf_counter()
             try:
-                self._permits.receive(message)
+                self._rules.receive(message)
                 handle(message, descriptors)
             finally:
                 _close(descriptors)
@@ -76,7 +76,7 @@ class RunnerConnection:
 
     async def run(self, message: m.Run, bundle: VerifiedBundle) -> None:
         """Send an attempt, and its module where the runner does not have it."""
-        self._permits.sent(message.attempt_id)
+        self._rules.sent(message.attempt_id)
         # One step: between the module and its Run, no other load may have the runner unload that module.
         with suppress(ChannelClosed):
             async with self._loading:
@@ -90,7 +90,7 @@ class RunnerConnection:
 
     async def grant(self, offer: m.Offer) -> None:
         """Let an attempt hand over the artifact that it offers."""
-        self._permits.granted(offer.attempt_id)
+        self._rules.granted(offer.attempt_id)
         with suppress(ChannelClosed):
             await self._channel.send(m.Grant(attempt_id=offer.attempt_id, number=offer.number))
 

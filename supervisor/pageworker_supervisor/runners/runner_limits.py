@@ -15,7 +15,7 @@ from pageworker_supervisor.runners.limit_breach import (
     tmpfs_breach,
 )
 from pageworker_supervisor.runners.resources import RunnerFolder
-from pageworker_supervisor.runners.running_attempt import SentAttempt
+from pageworker_supervisor.runners.sent_attempt import SentAttempt
 from pageworker_supervisor.telemetry import log
 from pageworker_supervisor.telemetry.metrics import Metrics
 

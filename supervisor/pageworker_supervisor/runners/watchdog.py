@@ -11,7 +11,7 @@ from pageworker_supervisor.runners.limit_breach import Breach
 from pageworker_supervisor.runners.resources import RunnerFolder
 from pageworker_supervisor.runners.runner_connection import RunnerConnection
 from pageworker_supervisor.runners.runner_limits import EnforcedLimits
-from pageworker_supervisor.runners.running_attempt import SentAttempt
+from pageworker_supervisor.runners.sent_attempt import SentAttempt
 from pageworker_supervisor.telemetry import log
 
 T = TypeVar("T")

@@ -11,10 +11,13 @@ def _said(name: str, code: str, by: str, *overlaps: str, refused: str = VIOLATIO
 
 
 VOCABULARY = (
-    _said("a word that there is not", "say(200)", m.WIRE_VOCABULARY, m.WIRE_PERMITS),
-    _said("the supervisor's own word", "say(m.Stop)", m.WIRE_VOCABULARY, m.WIRE_PERMITS),
+    _said("a word that there is not", "say(200)", m.WIRE_VOCABULARY, m.WIRE_MESSAGE_RULES),
+    _said("the supervisor's own word", "say(m.Stop)", m.WIRE_VOCABULARY, m.WIRE_MESSAGE_RULES),
     _said(
-        "a job of one's own", "say(m.Cancel, attempt_id='a', outcome='cancelled')", m.WIRE_VOCABULARY, m.WIRE_PERMITS
+        "a job of one's own",
+        "say(m.Cancel, attempt_id='a', outcome='cancelled')",
+        m.WIRE_VOCABULARY,
+        m.WIRE_MESSAGE_RULES,
     ),
 )
 SIZES = (
@@ -23,7 +26,7 @@ SIZES = (
         "up()\nraw(frame(64, 0, 4096) + bytes(4096))",
         m.WIRE_SIZES,
         m.WIRE_TYPES,
-        m.WIRE_PERMITS,
+        m.WIRE_MESSAGE_RULES,
     ),
     _said(
         "a line that is too long",
@@ -85,17 +88,20 @@ TYPES = (
         "an attempt without a name",
         "running()\nsay(m.Done, attempt_id='', outcome='failed')",
         m.WIRE_TYPES,
-        m.WIRE_PERMITS,
+        m.WIRE_MESSAGE_RULES,
     ),
     _said("no MessagePack", "raw(frame(64, 0, 3) + b'\\xc1\\xc1\\xc1')", m.WIRE_TYPES),
     _said(
-        "no UTF-8", "running()\nraw(frame(72, 0, 14) + b'\\x81\\xaaattempt_id\\xa1\\xff')", m.WIRE_TYPES, m.WIRE_PERMITS
+        "no UTF-8",
+        "running()\nraw(frame(72, 0, 14) + b'\\x81\\xaaattempt_id\\xa1\\xff')",
+        m.WIRE_TYPES,
+        m.WIRE_MESSAGE_RULES,
     ),
     _said(
         "folds without end",
         "running()\nraw(frame(71, 0, 60_000) + b'\\x91' * 59_999 + b'\\xc0')",
         m.WIRE_TYPES,
-        m.WIRE_PERMITS,
+        m.WIRE_MESSAGE_RULES,
     ),
     _said("more after the end", "raw(frame(64, 0, 13) + b'\\x81\\xa8protocol\\x01' + b'\\x00\\x00')", m.WIRE_TYPES),
     _said(
@@ -110,59 +116,59 @@ TYPES = (
     ),
 )
 PERMITS = (
-    _said("ready before hello", "say(m.Ready, browser_version='x', pages=1, evidence={})", m.WIRE_PERMITS),
-    _said("hello twice", "say(m.Hello, protocol=1)\nsay(m.Hello, protocol=1)", m.WIRE_PERMITS),
-    _said("pong before ready", "say(m.Hello, protocol=1)\nsay(m.Pong, number=1)", m.WIRE_PERMITS),
-    _said("ready twice", "up()\nsay(m.Ready, browser_version='x', pages=9, evidence={})", m.WIRE_PERMITS),
-    _said("a second listener", "up()\nsay(m.Listener, socket.socket().detach(), port=2)", m.WIRE_PERMITS),
+    _said("ready before hello", "say(m.Ready, browser_version='x', pages=1, evidence={})", m.WIRE_MESSAGE_RULES),
+    _said("hello twice", "say(m.Hello, protocol=1)\nsay(m.Hello, protocol=1)", m.WIRE_MESSAGE_RULES),
+    _said("pong before ready", "say(m.Hello, protocol=1)\nsay(m.Pong, number=1)", m.WIRE_MESSAGE_RULES),
+    _said("ready twice", "up()\nsay(m.Ready, browser_version='x', pages=9, evidence={})", m.WIRE_MESSAGE_RULES),
+    _said("a second listener", "up()\nsay(m.Listener, socket.socket().detach(), port=2)", m.WIRE_MESSAGE_RULES),
     _said(
         "a result of an attempt that it has not",
         "up()\nsay(m.Done, attempt_id='other', outcome='succeeded')",
-        m.WIRE_PERMITS,
+        m.WIRE_MESSAGE_RULES,
     ),
     _said(
         "a result of another runner's attempt",
         "running()\nsay(m.Done, attempt_id='b', outcome='succeeded')",
-        m.WIRE_PERMITS,
+        m.WIRE_MESSAGE_RULES,
     ),
     _said(
         "a second result",
         "running()\nfor _ in range(2): say(m.Done, attempt_id='a', outcome='succeeded')",
-        m.WIRE_PERMITS,
+        m.WIRE_MESSAGE_RULES,
     ),
-    _said("accepted twice", "running()\nsay(m.Accepted, attempt_id='a', page=1)", m.WIRE_PERMITS),
-    _said("free while it runs", "running()\nsay(m.Free, attempt_id='a')", m.WIRE_PERMITS),
+    _said("accepted twice", "running()\nsay(m.Accepted, attempt_id='a', page=1)", m.WIRE_MESSAGE_RULES),
+    _said("free while it runs", "running()\nsay(m.Free, attempt_id='a')", m.WIRE_MESSAGE_RULES),
     _said(
         "free twice",
         "running()\nsay(m.Done, attempt_id='a', outcome='failed')\nfor _ in range(2): say(m.Free, attempt_id='a')",
-        m.WIRE_PERMITS,
+        m.WIRE_MESSAGE_RULES,
     ),
     _said(
         "a line of another's attempt",
         "running()\nsay(m.LogLine, attempt_id='b', level='info', message='x')",
-        m.WIRE_PERMITS,
+        m.WIRE_MESSAGE_RULES,
     ),
     _said(
         "a line after the end",
         "running()\nsay(m.Done, attempt_id='a', outcome='failed')\nsay(m.LogLine, attempt_id='a', level='info', message='x')",
-        m.WIRE_PERMITS,
+        m.WIRE_MESSAGE_RULES,
     ),
     _said(
         "lines without end",
         "running()\nfor _ in range(8000): say(m.LogLine, attempt_id='a', level='info', message='x')",
-        m.WIRE_PERMITS,
+        m.WIRE_MESSAGE_RULES,
         refused="OutputExceeded",
     ),
     _said(
         "an artifact that was not asked for",
         "running()\nsay(m.ArtifactData, memfd.seal(b'x', 'x'), attempt_id='a', kind='html', content_type='text/html')",
-        m.WIRE_PERMITS,
+        m.WIRE_MESSAGE_RULES,
     ),
     _said(
         "an artifact after the end",
         "running()\nsay(m.Done, attempt_id='a', outcome='failed')\n"
         "say(m.ArtifactData, memfd.seal(b'x', 'x'), attempt_id='a', kind='html', content_type='text/html')",
-        m.WIRE_PERMITS,
+        m.WIRE_MESSAGE_RULES,
     ),
 )
 DESCRIPTORS = (

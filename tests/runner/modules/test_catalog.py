@@ -42,7 +42,7 @@ def test_nothing_is_imported_before_the_first_attempt(catalog: Catalog) -> None:
 def test_a_forgotten_version_goes_with_the_last_attempt_that_claimed_it(catalog: Catalog) -> None:
     module = counts()
     add(catalog, module)
-    first, second = (catalog.claim(module.name, module.version) for _ in range(2))
+    first, second = (catalog.hold(module.name, module.version) for _ in range(2))
     catalog.forget(module.name, module.version)
     catalog.load(first)
     catalog.release(first)
@@ -55,7 +55,7 @@ def test_a_version_that_is_sent_again_is_a_new_one_beside_the_forgotten_one(cata
     module = counts()
     add(catalog, module)
     assert call(catalog, module) == 1
-    claimed = catalog.claim(module.name, module.version)
+    claimed = catalog.hold(module.name, module.version)
     catalog.forget(module.name, module.version)
     with pytest.raises(ModuleBroken, match=r"shop.product@1.0.0 was not sent to this runner"):
         call(catalog, module)

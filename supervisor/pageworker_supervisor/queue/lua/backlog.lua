@@ -1,6 +1,8 @@
 -- A backlog: the waiting jobs of one tenant, context, domain and priority, first in, first out. An entry is
 -- `<stamp> <job>`. The stamp tells a void entry, one whose job is elsewhere by now (cancelled, expired). Void entries are
 -- dropped when they reach the front, so taking a job out of the middle costs nothing.
+--
+-- Used by: fn_claim, fn_enqueue, fn_lease, job.
 
 local NO_DOMAIN = '-' -- of a job without a domain; no host name
 

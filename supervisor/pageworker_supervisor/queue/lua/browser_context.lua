@@ -6,6 +6,8 @@
 -- `context:<tenant>/<context>:<priority>` holds the domains of its backlogs that can run, `open:<tenant>:<priority>` the
 -- contexts of a tenant that any worker may open. Both are served in turn: the score is the stamp of the last service.
 -- The contexts of a profile that a worker holds are not open; their work shows in `held_contexts:<tenant>`.
+--
+-- Used by: fn_audit, fn_claim, backlog, claim_capacity, domain, job, profile_lock, wakeup.
 
 local context_cache = { size = 0 } -- parsed texts; emptied when it grows
 

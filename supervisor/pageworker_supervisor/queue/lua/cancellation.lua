@@ -3,6 +3,8 @@
 --
 -- `cancellations` holds them by when they are forgotten, `cancellations:counts` how many each tenant has. A tenant that
 -- has reached its limit is refused more: an acknowledged cancellation is never forgotten in favour of a later one.
+--
+-- Used by: fn_enqueue, fn_finish.
 
 local CANCELLATIONS_PER_TENANT = 10000
 local CANCELLATIONS = 100000

@@ -5,6 +5,8 @@
 --            names as held and does not hold, or a runner that is starting)
 --   idle     it counts among the free runner slots until a job enters it
 --   refused  it has no runner: its jobs are only answered, and take neither a slot nor a lock
+--
+-- Used by: fn_claim.
 
 local STEPS = 256 -- backlogs looked at and void entries dropped per call
 

@@ -4,6 +4,8 @@
 -- Backlogs come back one at a time as permits and tokens do; the one that waits longest comes first. A backlog whose
 -- tenant cannot use the permit now goes back to its tenant without being counted. While permits stay unused and backlogs
 -- still wait, a timer looks again.
+--
+-- Used by: fn_audit, fn_claim, fn_enqueue, backlog, job, timer.
 
 local UNPARKED_PER_CALL = 16
 local LOOK_AGAIN_MS = 200

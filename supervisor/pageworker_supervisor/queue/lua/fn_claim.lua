@@ -224,9 +224,9 @@ function Claim:close()
     Profile.ask_holders(self.worker)
   end
   if #self.leases > 0 or self.slots == 0 then
-    Wakeup.pass_wakeup(self.full)
+    Wakeup.wake_for_rest(self.full)
   end
-  Wakeup.flush_rest(self.worker)
+  Wakeup.flush_after_claim(self.worker)
 end
 
 -- Milliseconds until the worker should look again by itself; nil: never.

@@ -6,6 +6,8 @@
 --
 -- The fields of the record are listed and explained in `queue/job_fields.py`, the states, events and transitions in
 -- `contract/job_state.py`. Job.transition is the only function that writes the field `state`.
+--
+-- Used by: every fn_ file except fn_outbox and fn_workers; backlog, dead_letter.
 
 local CRASHES = 3
 local CRASH_BACKOFF_MS = 1000

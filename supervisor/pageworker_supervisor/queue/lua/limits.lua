@@ -1,5 +1,7 @@
 -- Concurrency and rate limits of a tenant or a domain, both called its quota here. A quota's hash holds `limits` (weight,
 -- concurrency, rate, burst as text; rate 0: no rate limit), `running` (permits in use), and `tokens` at `tokens_at`.
+--
+-- Used by: fn_claim, domain, tenant.
 
 local NO_LIMITS = '1 1000 0 100'
 
@@ -28,8 +30,10 @@ function Limits.tokens(quota)
   return min(quota.burst, quota.tokens + max(0, NOW - quota.tokens_at) * quota.rate / 1000)
 end
 
--- Why this quota allows no further job now: nil (it allows one), `concurrency` (all permits are in use), or `rate` (no
--- token) and the instant of the next token.
+-- Whether this quota allows a further job now. Returns one of:
+--   nil             it allows one
+--   'concurrency'   it does not: all permits are in use
+--   'rate', at      it does not: there is no token before the instant `at` (milliseconds)
 function Limits.throttled(quota)
   if quota.running >= quota.concurrency then
     return 'concurrency'

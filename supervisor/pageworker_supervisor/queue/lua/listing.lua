@@ -1,6 +1,8 @@
 -- Indexes of waiting jobs, so that a listing costs what it lists. `listed:backlogs` holds every backlog that is not empty,
 -- `listed:delayed` and `listed:ending` every job in that state. All scores are 0, so members are in the order of their
 -- bytes, the members of a tenant side by side: each begins with `<tenant>/`. Claimed jobs are in `ready`.
+--
+-- Used by: fn_claim, fn_inspect, backlog, job.
 
 function Listing.add(name, id)
   call('ZADD', Key.listed(name), 0, id)

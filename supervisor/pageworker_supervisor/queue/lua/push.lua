@@ -4,6 +4,8 @@
 --
 -- `done:<job>` is the mark of a job that has ended: its token, its push and, where it was rejected, `free`: its id may be
 -- used again. `repeated` and `rejected` hold the newest pushes of ids whose job had ended, and of texts that are no jobs.
+--
+-- Used by: fn_dead_letters, fn_enqueue, fn_finish, job.
 
 local PUSH_MEMORY_MS = 600000
 local PUSHES_REMEMBERED = 10000

@@ -4,6 +4,8 @@
 -- State, Event, TRANSITIONS, JOB_FIELDS and Key. A function is called with one key, the shard's root
 -- `<prefix>:{<shard>}`, and one argument, a MessagePack map. Every other key of the shard carries the same hash tag and
 -- is derived from the root, because a function finds out only while it runs which tenants and jobs it touches.
+--
+-- Used by: register (enters the shard), and every file that needs the clock or a stamp.
 
 -- Set by Shard.enter: `redis.call` cannot be used while a library is being loaded.
 local call, floor, max, min

@@ -2,8 +2,10 @@
 -- its next job; `priority_credits`, the state of its smooth weighted round robin over priorities; `jobs`, how many jobs it
 -- has; `parked`, why it is parked; `open_priorities`, the priorities at which it has open contexts.
 --
--- A tenant with open work is in exactly one of three sets: `active` (it may start a job), `parked` (all its permits are in
--- use; a release brings it back), or `parked` and `timers` (it has no token; the refill brings it back).
+-- A tenant with open work is either in `active` (it may start a job) or in `parked` (it may not). If all its permits are in
+-- use, the release of one brings it back. If it has no token, it is in `timers` too: the refill brings it back.
+--
+-- Used by: fn_audit, fn_claim, fn_enqueue, browser_context, claim_capacity, domain, job, timer.
 
 function Tenant.read(tenant)
   local f = call(

@@ -1,4 +1,6 @@
 -- Instants at which a throttled tenant (`t<name>`) or a domain with waiting backlogs (`d<name>`) is looked at again.
+--
+-- Used by: fn_claim, domain, job, tenant.
 
 function Timer.add(name, at)
   call('ZADD', Key.timers(), 'LT', at, name)

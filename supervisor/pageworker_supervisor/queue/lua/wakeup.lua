@@ -1,6 +1,8 @@
 -- Waking workers that block. A worker blocks on its own control key, on `wake:slots` while it has free runner slots, and
 -- on `wake:<tenant>/<context>` for each ephemeral context that it holds with free pages. A token wakes one worker. A
 -- worker that leaves runnable jobs behind wakes the next. Tokens that no worker takes expire.
+--
+-- Used by: every fn_ file that makes jobs runnable or ends them; job, profile_lock, shard, tenant, timer.
 
 local TOKEN_MS = 5000
 local SLOT_TOKENS = 4
@@ -55,7 +57,8 @@ local function add_tokens(key, wanted)
   end
 end
 
--- Write the tokens that this call has collected.
+-- Write the tokens that this call has collected. Every function that may make a job runnable ends with it; a claim ends
+-- with flush_after_claim.
 function Wakeup.flush()
   if pending.any_worker then
     pending.slots = max(pending.slots, 1)
@@ -76,7 +79,7 @@ function Wakeup.flush()
 end
 
 -- Jobs that a claim leaves behind are for other workers that wait. `contexts`: tenant by `<tenant>/<context>`.
-function Wakeup.pass_wakeup(contexts)
+function Wakeup.wake_for_rest(contexts)
   pending.slots = max(pending.slots, 1)
   for name, tenant in pairs(contexts) do
     pending.contexts[name] = tenant
@@ -85,7 +88,7 @@ end
 
 -- After a claim by `worker`: jobs that became runnable may have been claimed in the same call. Only jobs that are left
 -- wake other workers. Where none is left, tokens that no worker took must wake none either.
-function Wakeup.flush_rest(worker)
+function Wakeup.flush_after_claim(worker)
   pending.workers[worker] = nil
   pending.any_worker = false -- the caller ends such jobs itself
   if call('EXISTS', Key.active(), Key.ending()) == 0 then

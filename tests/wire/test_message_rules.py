@@ -6,12 +6,12 @@ from pw_states import StatePair, check, every_pair
 from pageworker_sandbox.state_machine import label
 from pageworker_sandbox.wire import messages as m
 from pageworker_sandbox.wire.errors import OutputExceeded, ProtocolViolation
-from pageworker_sandbox.wire.permits import (
+from pageworker_sandbox.wire.message_rules import (
     ATTEMPT_TRANSITIONS,
     CONNECTION_TRANSITIONS,
     AttemptMessage,
     ConnectionState,
-    Permits,
+    MessageRules,
     RunnerMessage,
     SentAttemptState,
 )
@@ -62,44 +62,44 @@ def test_every_message_about_an_attempt_is_in_the_attempts_table() -> None:
 @every_pair(CONNECTION_GRID, ConnectionState, RunnerMessage)
 def test_every_pair_of_a_connection(pair: StatePair) -> None:
     check(CONNECTION_TRANSITIONS, pair)
-    permits = Permits()
-    permits.state = pair.state
+    rules = MessageRules()
+    rules.state = pair.state
     message = MESSAGES[pair.event.value]
     # The attempt is where the message is legal, so that only the connection's own table decides.
     legal = (state for state, event in ATTEMPT_TRANSITIONS if event.value == pair.event.value)
-    permits.attempts["a"] = next(legal, SentAttemptState.SENT)
+    rules.attempts["a"] = next(legal, SentAttemptState.SENT)
     if pair.after is None:
         with pytest.raises(ProtocolViolation, match=f"{pair.event.value} .* connection is {label(pair.state)}"):
-            permits.receive(message)
+            rules.receive(message)
     else:
-        permits.receive(message)
-        assert permits.state is pair.after
+        rules.receive(message)
+        assert rules.state is pair.after
 
 
 @every_pair(ATTEMPT_GRID, SentAttemptState, AttemptMessage)
 def test_every_pair_of_an_attempt(pair: StatePair) -> None:
     check(ATTEMPT_TRANSITIONS, pair)
-    permits = ready()
+    rules = ready()
     if pair.state is not SentAttemptState.FREED:
-        permits.attempts["a"] = pair.state
+        rules.attempts["a"] = pair.state
     if pair.event is AttemptMessage.GRANT:
-        permits.granted("a")
-        assert (permits.attempts.get("a") is SentAttemptState.GRANTED) == (
+        rules.granted("a")
+        assert (rules.attempts.get("a") is SentAttemptState.GRANTED) == (
             pair.state in (SentAttemptState.OFFERED, SentAttemptState.GRANTED)
         )
     elif pair.after is None:
         with pytest.raises(ProtocolViolation, match=f"{pair.event.value} is not permitted for an attempt"):
-            permits.receive(MESSAGES[pair.event.value])
+            rules.receive(MESSAGES[pair.event.value])
     else:
-        permits.receive(MESSAGES[pair.event.value])
-        assert permits.attempts.get("a", SentAttemptState.FREED) is pair.after
+        rules.receive(MESSAGES[pair.event.value])
+        assert rules.attempts.get("a", SentAttemptState.FREED) is pair.after
 
 
-def ready() -> Permits:
+def ready() -> MessageRules:
     """Those of a runner that is ready."""
-    permits = Permits()
-    permits.state = ConnectionState.READY
-    return permits
+    rules = MessageRules()
+    rules.state = ConnectionState.READY
+    return rules
 
 
 def test_nothing_may_be_said_of_an_attempt_that_was_not_sent() -> None:
@@ -108,45 +108,45 @@ def test_nothing_may_be_said_of_an_attempt_that_was_not_sent() -> None:
 
 
 def test_an_artifact_comes_only_after_the_grant_of_the_last_offer() -> None:
-    permits = ready()
-    permits.sent("a")
-    permits.granted("a")  # nothing is offered yet
+    rules = ready()
+    rules.sent("a")
+    rules.granted("a")  # nothing is offered yet
     for name in ("Accepted", "Offer"):
-        permits.receive(MESSAGES[name])
-    permits.granted("a")
-    permits.receive(MESSAGES["Offer"])
+        rules.receive(MESSAGES[name])
+    rules.granted("a")
+    rules.receive(MESSAGES["Offer"])
     with pytest.raises(ProtocolViolation, match="offered"):
-        permits.receive(MESSAGES["ArtifactData"])
-    permits.granted("a")
-    permits.receive(MESSAGES["ArtifactData"])
+        rules.receive(MESSAGES["ArtifactData"])
+    rules.granted("a")
+    rules.receive(MESSAGES["ArtifactData"])
     with pytest.raises(ProtocolViolation, match="running"):
-        permits.receive(MESSAGES["ArtifactData"])
+        rules.receive(MESSAGES["ArtifactData"])
 
 
 LINE = m.LogLine(attempt_id=None, level="info", message="")
 
 
 def test_lines_without_end_are_output_past_its_limit() -> None:
-    permits = ready()
+    rules = ready()
     with pytest.raises(OutputExceeded) as caught:
         for _ in range(10 * m.MAX_LINES):
-            permits.receive(LINE)
+            rules.receive(LINE)
     assert (caught.value.used, caught.value.allowed, caught.value.unit) == (4001, 4000, "lines")
 
 
 def test_a_second_done_is_refused() -> None:
-    permits = ready()
-    permits.sent("a")
-    permits.receive(MESSAGES["Accepted"])
-    permits.receive(MESSAGES["Done"])
+    rules = ready()
+    rules.sent("a")
+    rules.receive(MESSAGES["Accepted"])
+    rules.receive(MESSAGES["Done"])
     with pytest.raises(ProtocolViolation):
-        permits.receive(MESSAGES["Done"])
+        rules.receive(MESSAGES["Done"])
 
 
 def test_a_runner_has_so_many_lines_and_each_attempt_brings_its_own() -> None:
-    permits = ready()
-    permits.sent("a")
+    rules = ready()
+    rules.sent("a")
     for _ in range(3 * m.MAX_LINES + 1):
-        permits.receive(LINE)
+        rules.receive(LINE)
     with pytest.raises(ProtocolViolation, match="lines"):
-        permits.receive(LINE)
+        rules.receive(LINE)

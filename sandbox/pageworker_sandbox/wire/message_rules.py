@@ -2,7 +2,7 @@
 
 A runner says hello, hands over its listening socket, and is ready. Only a ready runner may speak of attempts, and
 only of those that the supervisor sent. An attempt is accepted, offers artifacts one at a time and hands each over
-after a grant, is done, and frees its page. Feed every received message to `Permits.receive`: a message that the
+after a grant, is done, and frees its page. Feed every received message to `MessageRules.receive`: a message that the
 tables do not permit raises ProtocolViolation, and the supervisor kills the runner. The shape is OpenSSH's monitor:
 one table of permitted requests per phase. Pure.
 """
@@ -101,7 +101,7 @@ ATTEMPT_TRANSITIONS: TransitionTable[SentAttemptState, AttemptMessage] = {
 }
 
 
-class Permits:
+class MessageRules:
     """The states of one runner's connection and of its attempts."""
 
     def __init__(self) -> None:

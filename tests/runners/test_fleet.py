@@ -1,0 +1,71 @@
+"""The end of a fleet: browsers write their profiles to disk before the worker stops."""
+
+import asyncio
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from pageworker_supervisor.config.settings import PoolSettings
+from pageworker_supervisor.contract.context_key import ContextKey
+from pageworker_supervisor.runners import fleet as fleet_file
+from pageworker_supervisor.runners.fleet import Fleet
+
+CLOSE_SECONDS = 0.2
+
+
+class OpenRunner:
+    """A runner that ends only when the test removes it."""
+
+    def __init__(self, context: ContextKey) -> None:
+        self.context = context
+        self.fence = 1
+        self.retired = asyncio.Event()
+
+    def retire(self, reason: str) -> None:
+        """Take no more jobs."""
+        self.retired.set()
+
+
+def fleet_of(context: ContextKey) -> tuple[Any, OpenRunner]:
+    """A fleet with one open runner."""
+    resources: Any = SimpleNamespace(worker_id="w1", metrics=None, pool=PoolSettings())
+
+    async def on_gone(context: ContextKey, fence: int | None) -> None:
+        """Nothing is to be released."""
+
+    fleet: Any = Fleet("w1", resources, (None, None), on_gone)
+    runner = OpenRunner(context)
+    fleet.runners["w1.1"] = runner
+    return fleet, runner
+
+
+@pytest.fixture(autouse=True)
+def _short_close(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fleet_file, "BROWSER_CLOSE_SECONDS", CLOSE_SECONDS)
+
+
+async def test_a_fleet_waits_for_the_browser_of_a_profile() -> None:
+    fleet, runner = fleet_of(ContextKey("acme", "shop"))
+    async with asyncio.TaskGroup() as tasks:
+        closing = tasks.create_task(fleet.close_profiles("the worker stops"))
+        await runner.retired.wait()
+        assert not closing.done()
+        del fleet.runners["w1.1"]
+        fleet._gone.set()
+        async with asyncio.timeout(CLOSE_SECONDS / 2):
+            await closing
+
+
+async def test_a_fleet_does_not_wait_for_a_browser_without_profile() -> None:
+    fleet, runner = fleet_of(ContextKey("acme"))
+    async with asyncio.timeout(CLOSE_SECONDS / 2):
+        await fleet.close_profiles("the worker stops")
+    assert runner.retired.is_set()
+
+
+async def test_a_fleet_gives_up_a_profile_that_does_not_close() -> None:
+    fleet, _ = fleet_of(ContextKey("acme", "shop"))
+    async with asyncio.timeout(5):
+        await fleet.close_profiles("the worker stops")
+    assert fleet.runners
