@@ -4,13 +4,15 @@ import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import msgspec
 import pytest
-from pw_queue import blocked
+from pw_queue import blocked, ref
 from pw_servers import RedisServer, RespProxy
 from pw_worker import PAGES, Echoes, echoes, nap
 
 from pageworker_supervisor.admin.errors import WorkerRefused
 from pageworker_supervisor.admin.status import DrainLine
+from pageworker_supervisor.queue.views import JobView
 from pageworker_supervisor.task_supervision import TaskExitedUnexpectedly
 
 
@@ -173,3 +175,30 @@ async def test_what_was_pushed_while_redis_was_away_is_not_slept_through(
         await worker.client.delete(*tokens)  # as Redis does after five seconds
         proxied_redis.heal()
         await worker.answered(2, seconds=3)  # less than the fleet's own check every five seconds
+
+
+async def test_a_job_of_another_version_is_deferred_with_the_reason_and_can_be_cancelled(worker: Echoes) -> None:
+    """A rolling update: a newer worker queued a job with a field that this version does not know."""
+    (view,) = await queued_by_another_version(worker, "j1")
+    assert (view.state, view.crashes) == ("delayed", 0)
+    assert view.why is not None
+    assert "update the worker" in view.why
+    assert "field_of_tomorrow" in view.why
+    await worker.push(nap("j2", 1))
+    await worker.answered(1)
+    assert await worker.queue.inspection.cancel(ref("j1")) == "cancelled"
+    await worker.answered(2)
+    assert worker.results["j1"]["status"] == "cancelled"
+
+
+async def queued_by_another_version(worker: Echoes, job_id: str) -> tuple[JobView, ...]:
+    """Queue a job as that version does, and wait until this worker has tried it. Returns what is then listed."""
+    job = nap(job_id, 1)
+    body = msgspec.json.encode({**msgspec.json.decode(job.body), "field_of_tomorrow": 1})
+    await worker.push(msgspec.structs.replace(job, body=body))
+    async with asyncio.timeout(10):
+        while True:
+            views = (await worker.queue.inspection.jobs()).jobs
+            if any(view.why for view in views):
+                return views
+            await worker.turn()

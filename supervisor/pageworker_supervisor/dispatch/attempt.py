@@ -13,7 +13,8 @@ from pageworker_sandbox.state_machine import next_state
 from pageworker_sandbox.wire import messages as m
 from pageworker_supervisor.artifacts.store import ArtifactStore
 from pageworker_supervisor.config.settings import JobSettings
-from pageworker_supervisor.contract.job import parse_job
+from pageworker_supervisor.contract.errors import ContractError
+from pageworker_supervisor.contract.job import Job, parse_job
 from pageworker_supervisor.dispatch import result_builder
 from pageworker_supervisor.dispatch.artifact_keeper import keep_artifacts
 from pageworker_supervisor.dispatch.attempt_state import TRANSITIONS, AttemptEvent, AttemptState
@@ -59,13 +60,25 @@ class AttemptServices:
 LIMITS = frozenset({*get_args(LimitName), "result_too_large"})
 """Failure types that stand for a limit. The runner's own side enforces these limits for the supervisor."""
 
+UNREADABLE = "another version queued this job, and this worker cannot read it: update the worker, or cancel the job"
+UNREADABLE_SECONDS = 30.0
+"""Before the next worker tries. A rolling update takes longer."""
+UNREADABLE_MODULE = "unreadable.job"
+"""In the result of a job that cannot be read and is cancelled or expires."""
+
 
 class Attempt:
     """One claimed job at work. Whatever happens, it makes one queue call, or its lease is lost."""
 
     def __init__(self, lease: Lease, services: AttemptServices) -> None:
         self.lease = lease
-        self.job = parse_job(lease.body)
+        self.unreadable: ContractError | None = None
+        """Why this version cannot read the job: another version queued it."""
+        try:
+            self.job = parse_job(lease.body)
+        except ContractError as error:
+            self.unreadable = error
+            self.job = Job(job_id=lease.ref.job_id, tenant_id=lease.ref.tenant_id, endpoint_module=UNREADABLE_MODULE)
         self.version: str | None = None
         """Of its module, once that is resolved."""
         self.state = AttemptState.ADMITTING
@@ -97,6 +110,9 @@ class Attempt:
     async def serve(self) -> None:
         """Run the job from its claim to its queue call."""
         try:
+            if self.unreadable is not None:
+                await self._settle(self._settlement.defer, f"{UNREADABLE}: {self.unreadable}", UNREADABLE_SECONDS)
+                return
             async with self._guard.waiting():
                 bundle = await self._admit()
             page = await self._place(bundle)

@@ -157,12 +157,12 @@ class Settlement:
         """Its handler has begun."""
         await self._availability.retry_until_available(lambda: self._queue.begin(attempt.lease))
 
-    async def defer(self, attempt: ClaimedJob, reason: str) -> None:
-        """The job could not run, and is not to blame: it waits a moment, uncharged."""
+    async def defer(self, attempt: ClaimedJob, reason: str, seconds: float = 1.0) -> None:
+        """The job could not run, and is not to blame: it waits for `seconds` and up to one more, uncharged."""
         attempt.log.warning("job deferred", reason=reason)
         self._metrics.deferred("host")
         await self._availability.retry_until_available(
-            lambda: self._queue.defer(attempt.lease, _ms(1.0 + random.random()), reason)
+            lambda: self._queue.defer(attempt.lease, _ms(seconds + random.random()), reason)
         )
 
     async def requeue(self, attempt: ClaimedJob, reason: str, *, begun: bool = False) -> None:
