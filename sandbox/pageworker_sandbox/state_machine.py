@@ -37,7 +37,7 @@ def next_state(table: TransitionTable[S, E], state: S, event: E) -> S:
 
 
 def label(member: Enum) -> str:
-    """A state or event as messages and diagrams write it: `HANDED_BACK` is `handed_back`."""
+    """A state or event as messages and diagrams write it: `COME_DUE` is `come_due`."""
     return member.name.lower()
 
 

@@ -47,7 +47,7 @@ def running_job(attempt: Attempt, now: float) -> RunningJob:
     )
 
 
-def drain_line(event: Literal["waiting", "ended", "handed_back"], attempt: Attempt, now: float) -> DrainLine:
+def drain_line(event: Literal["waiting", "ended", "requeued"], attempt: Attempt, now: float) -> DrainLine:
     """One job that a drain waits for. `now`: monotonic seconds."""
     return DrainLine(
         event=event,

@@ -23,7 +23,7 @@ QUEUE_COMMANDS = (
     "results",
     "results acme/1",
     "submit a.b",
-    "submit a.b --wait --timeout-seconds 60",
+    "submit a.b --wait --wait-seconds 60",
     "dead list",
     "dead show 0-1-0",
     "dead retry 0-1-0",

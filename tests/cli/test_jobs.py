@@ -55,8 +55,9 @@ def test_an_invalid_job_is_not_pushed(
     assert live_redis.command("EXISTS", "pw:inbox") == 0
 
 
-def test_no_result_in_time_ends_with_5(on_queue: OnQueue, capsys: pytest.CaptureFixture[str]) -> None:
-    assert run(["submit", "m", "--tenant", "acme", "--wait", "--timeout-seconds", "0.01"]) == 5
+@pytest.mark.parametrize("option", ["--wait-seconds", "--timeout-seconds"])  # the second one is the old name
+def test_no_result_in_time_ends_with_5(on_queue: OnQueue, option: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["submit", "m", "--tenant", "acme", "--wait", option, "0.01"]) == 5
     assert "workerctl jobs --tenant acme" in capsys.readouterr().err
 
 

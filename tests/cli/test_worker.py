@@ -79,8 +79,8 @@ async def test_all_jobs_ended(tmp_path: Path, capsys: pytest.CaptureFixture[str]
 
 
 async def test_work_is_left_at_the_deadline(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    handed_back = DrainLine(event="handed_back", job_id="j1", tenant_id="acme")
-    assert await drained(tmp_path, WAITING, handed_back, DrainLine(event="deadline", left=1)) == CommandExit.DEADLINE
+    requeued = DrainLine(event="requeued", job_id="j1", tenant_id="acme")
+    assert await drained(tmp_path, WAITING, requeued, DrainLine(event="deadline", left=1)) == CommandExit.DEADLINE
     printed = capsys.readouterr()
     assert "done" not in printed.out
     assert "1 jobs did not end before the deadline" in printed.err

@@ -155,7 +155,7 @@ async def test_what_is_left_at_the_deadline_is_requeued(world: tuple[Dispatcher,
     (attempt,) = await claimed(world, lease("one"))
     await end_claim(fake)
     steps = [(step.event, step.left) async for step in dispatcher.drain(0.05)]
-    assert steps == [("waiting", 0), ("handed_back", 0), ("over", 1)]
+    assert steps == [("waiting", 0), ("requeued", 0), ("over", 1)]
     assert attempt.calls == ["requeue"]
     attempt.ended.set()
 

@@ -84,7 +84,7 @@ def test_without_a_trusted_key_it_is_not_ready_and_jobs_wait(tmp_path: Path) -> 
     with started({**environment, "PAGEWORKER_MODULES__TRUSTED_KEYS": json.dumps([key])}, b'"ready"'):
         job = waiting[0]
         name = f"{job['tenant_id']}/{job['job_id']}"
-        second = workerctl(environment, *SUBMIT, "--wait", "--timeout-seconds", "90")
+        second = workerctl(environment, *SUBMIT, "--wait", "--wait-seconds", "90")
         assert second.returncode == 0, second.stdout + second.stderr
         first = workerctl(environment, "results", name, "--json")
         assert json.loads(first.stdout)["status"] == "succeeded", "it had only waited"

@@ -68,6 +68,6 @@ ROWS = (
         """            raise
         finally:
 """,
-        ("tests/queue/test_cluster.py::test_a_cancelled_call_leaves_no_reply_for_the_next",),
+        ("tests/queue/test_cluster.py::test_a_cancelled_function_call_leaves_no_reply",),
     ),
 )

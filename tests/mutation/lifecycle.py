@@ -147,7 +147,7 @@ ROWS = (
         f"{DISPATCH}/attempt.py",
         "        await self._settlement.begun(self)\n",
         "        return\n",
-        (f"{BEGIN}::test_a_job_that_began_and_was_handed_back_does_not_expire",),
+        (f"{BEGIN}::test_a_job_that_began_and_was_requeued_does_not_expire",),
     ),
     Mutant(
         f.EXPIRY_FORGOTTEN,

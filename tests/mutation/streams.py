@@ -19,7 +19,7 @@ ROWS = (
         f"{LUA}/job.lua",
         "  call('XDEL', Key.ready(), job.entry)\n",
         "",
-        (f"{LEASES}::test_what_is_handed_back_is_next",),
+        (f"{LEASES}::test_what_is_requeued_is_next",),
     ),
     Mutant(
         f.XACK_ONLY,

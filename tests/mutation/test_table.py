@@ -36,10 +36,11 @@ def test_each_failure_has_a_row_and_is_documented_with_its_tests(failure: str) -
     rows = [row for row in MUTANTS if row.failure == failure]
     assert rows
     (line,) = [line for line in DOCUMENT.read_text().splitlines() if line.startswith(f"| {failure} |")]
-    named = {test.partition("::")[2].partition("[")[0] for row in rows for test in row.tests}
-    told = set(re.findall(r"`(test_\w+)`", line))
+    named = {test.partition("[")[0] for row in rows for test in row.tests}
+    told = re.findall(r"\[`(test_\w+)`\]\(\.\./(tests/[\w/]+\.py)\)", line)
     assert told
-    assert told <= named
+    assert len(told) == len(re.findall(r"\btest_\w+`", line))  # each name is a link to its file
+    assert {f"{file}::{name}" for name, file in told} <= named
 
 
 def test_no_row_is_for_a_failure_without_a_name() -> None:

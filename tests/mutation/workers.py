@@ -26,7 +26,7 @@ ROWS = (
         f"{DISPATCH}/dispatcher.py",
         '        left = await self._requeue_all("the worker is drained")\n',
         "        left = 0\n",
-        (f"{WORK}::test_what_is_left_at_the_drains_deadline_is_handed_back_uncharged",),
+        (f"{WORK}::test_what_is_left_at_the_drains_deadline_is_requeued_uncharged",),
     ),
     Mutant(
         f.SCALE_DOWN,

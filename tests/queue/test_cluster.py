@@ -188,7 +188,7 @@ async def test_while_a_slot_moves_nothing_is_half_done(harness: QueueHarness, li
     assert len(await harness.results()) == 20
 
 
-async def test_a_cancelled_call_leaves_no_reply_for_the_next(harness: QueueHarness, live_cluster: Cluster) -> None:
+async def test_a_cancelled_function_call_leaves_no_reply(harness: QueueHarness, live_cluster: Cluster) -> None:
     """redis-py#2624: on connections that are taken by hand, too."""
     queue = QueueClient(
         Router(harness.client, harness.client), shards=SHARDS, options=QueueOptions(test_clock=True, replicas=1)

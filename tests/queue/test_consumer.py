@@ -125,7 +125,7 @@ async def test_retries_are_charged_and_deferrals_are_not(harness: QueueHarness) 
     assert (await harness.one()).attempt == 4
 
 
-async def test_what_is_handed_back_is_next(harness: QueueHarness) -> None:
+async def test_what_is_requeued_is_next(harness: QueueHarness) -> None:
     await harness.producer.enqueue([ticket(f"j{n}") for n in range(5)])
     lease = await harness.one()
     assert await harness.consumer.requeue(lease)

@@ -7,6 +7,7 @@ from pw_queue import DONE, QueueHarness, ref, ticket
 from pageworker_supervisor.contract.errors import ContractError
 from pageworker_supervisor.queue.dead_letters import JobPatch
 from pageworker_supervisor.queue.lease import FinishRequest
+from pageworker_supervisor.queue.quota_limits import QuotaLimits
 
 FAILED = FinishRequest(status="failed", result=b'{"status":"failed"}', dead_letter=b'{"error":"boom"}')
 BODY = b'{"job_id":"j1","tenant_id":"acme","endpoint_module":"shop.product","payload":{"url":"http://a.test/"}}'
@@ -54,6 +55,17 @@ async def test_a_retried_letter_runs_again_and_has_a_new_result(harness: QueueHa
     assert (lease.priority, lease.attempt, lease.crashes) == ("high", 1, 0)
     assert await harness.consumer.finish(lease, DONE)
     assert await harness.inspection.result(ref("j1")) == DONE.result
+
+
+async def test_a_retried_letter_keeps_the_limits_that_its_job_had(harness: QueueHarness) -> None:
+    kept = {"pw:{0}:tenant:acme": b"1 3 0 100", "pw:{0}:domain:a.test": b"1 2 0 100"}
+    new = ticket("j1", body=BODY, domain="a.test", concurrency=3, domain_limits=QuotaLimits(concurrency=2))
+    await harness.producer.enqueue([new])
+    assert await harness.consumer.finish(await harness.one(), FAILED)
+    (letter,) = (await harness.dead_letters.page()).letters
+    await harness.client.delete(*kept)
+    assert await harness.dead_letters.retry([letter.id]) == {letter.id: "queued"}
+    assert {key: await harness.client.hget(key, "limits") for key in kept} == kept
 
 
 async def test_an_edit_that_makes_no_job_is_refused_and_the_letter_stays(harness: QueueHarness) -> None:

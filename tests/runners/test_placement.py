@@ -24,7 +24,7 @@ from pageworker_supervisor.runners.placement import (
     may_retire,
     next_evictable_in,
     place,
-    select_eviction,
+    select_retirement,
 )
 
 RULES = PoolRules(runners=2, pages=2, residency_seconds=2.0)
@@ -96,14 +96,14 @@ def costly(
 
 def test_a_busy_runner_stays_for_several_times_as_long_as_its_start_took() -> None:
     slots = [costly("a", "t", taken=1, since=5.0, used=9.0), costly("b", "u", taken=1, since=6.0, used=9.0)]
-    assert select_eviction(slots, RULES, 9.9, ContextKey("v")) is None
-    assert select_eviction(slots, RULES, 5.0 + STARTS_RESIDENT, ContextKey("v")) == "a"
+    assert select_retirement(slots, RULES, 9.9, ContextKey("v")) is None
+    assert select_retirement(slots, RULES, 5.0 + STARTS_RESIDENT, ContextKey("v")) == "a"
 
 
 def test_no_start_is_so_slow_that_no_other_tenant_gets_a_slot() -> None:
     slow = [replace(one, start_seconds=60.0, taken=1) for one in (slot("a", "t"), slot("b", "u"))]
-    assert select_eviction(slow, RULES, LONGEST_RESIDENCY_SECONDS - 0.1, ContextKey("v")) is None
-    assert select_eviction(slow, RULES, LONGEST_RESIDENCY_SECONDS, ContextKey("v")) == "a"
+    assert select_retirement(slow, RULES, LONGEST_RESIDENCY_SECONDS - 0.1, ContextKey("v")) is None
+    assert select_retirement(slow, RULES, LONGEST_RESIDENCY_SECONDS, ContextKey("v")) == "a"
 
 
 def test_an_idle_runner_whose_context_comes_back_is_kept_for_what_its_start_cost() -> None:
@@ -151,7 +151,7 @@ def test_a_runner_that_comes_up_is_not_replaced() -> None:
 
 def test_a_busy_worker_retires_the_runner_that_has_had_its_slot_longest() -> None:
     slots = [slot("a", "t", taken=2, since=5.0), slot("b", "u", taken=1, since=1.0)]
-    assert select_eviction(slots, RULES, 10.0, ContextKey("v")) == "b"
+    assert select_retirement(slots, RULES, 10.0, ContextKey("v")) == "b"
 
 
 def test_a_tenant_of_many_contexts_replaces_its_own_runners_first() -> None:
@@ -160,21 +160,21 @@ def test_a_tenant_of_many_contexts_replaces_its_own_runners_first() -> None:
     assert place(idle, RULES, 20.0, ContextKey("t", "other")) == Spawn(evict="a")
     assert place(idle, RULES, 20.0, ContextKey("v")) == Spawn(evict="b")
     busy = [slot("b", "u", taken=1, since=1.0), slot("a", "t", taken=1, since=5.0)]
-    assert select_eviction(busy, RULES, 20.0, ContextKey("t", "other")) == "a"
-    assert select_eviction(busy, RULES, 20.0, ContextKey("v")) == "b"
+    assert select_retirement(busy, RULES, 20.0, ContextKey("t", "other")) == "a"
+    assert select_retirement(busy, RULES, 20.0, ContextKey("v")) == "b"
     most = [*busy, slot("c", "t", profile="p", taken=1, since=9.0)]
-    assert select_eviction(most, PoolRules(3, 2, 2.0), 20.0, ContextKey("v")) == "a"
-    assert select_eviction(most, PoolRules(3, 2, 2.0), 20.0, ContextKey("u", "other")) == "a"
+    assert select_retirement(most, PoolRules(3, 2, 2.0), 20.0, ContextKey("v")) == "a"
+    assert select_retirement(most, PoolRules(3, 2, 2.0), 20.0, ContextKey("u", "other")) == "a"
 
 
 def test_one_retirement_at_a_time() -> None:
     slots = [slot("a", "t", taken=2), slot("b", "u", taken=1, is_open=False)]
-    assert select_eviction(slots, RULES, 10.0, ContextKey("v")) is None
+    assert select_retirement(slots, RULES, 10.0, ContextKey("v")) is None
 
 
 def test_no_runner_is_retired_for_a_context_that_is_here() -> None:
     slots = [slot("a", "t", taken=2), slot("b", "u", taken=2)]
-    assert select_eviction(slots, RULES, 10.0, ContextKey("t")) is None
+    assert select_retirement(slots, RULES, 10.0, ContextKey("t")) is None
 
 
 def test_a_job_that_must_run_alone_takes_an_empty_runner() -> None:
@@ -190,7 +190,7 @@ def test_a_tenant_gets_its_next_runner_when_this_one_has_come_up() -> None:
 
 def test_a_runner_that_is_coming_up_is_not_asked_to_leave() -> None:
     slots = [slot("a", "t", taken=2, since=inf), slot("b", "u", taken=1, since=inf)]
-    assert select_eviction(slots, RULES, 10.0, ContextKey("v")) is None
+    assert select_retirement(slots, RULES, 10.0, ContextKey("v")) is None
     assert evictable([slot("a", "t", since=inf)], RULES, 10.0) == []
 
 

@@ -143,7 +143,7 @@ async def test_a_drain_that_leaves_both_tenants_jobs_says_so(home: Home) -> None
     code, said = await home.workerctl("drain", "--deadline-seconds", "0.5")
     assert code == 5, said
     words = Counter(line.split()[0] for line in said.splitlines())
-    assert (words["waiting"], words["handed_back"], words["deadline"], words["done"]) == (2, 2, 1, 0)
+    assert (words["waiting"], words["requeued"], words["deadline"], words["done"]) == (2, 2, 1, 0)
     assert (await home.workerctl("resume"))[0] == 0
     for tenant in (home.a, home.b):
         assert len((await tenant.result(ids[tenant.name]))["attempts"]) == 1

@@ -69,9 +69,9 @@ async def test_a_job_that_a_drain_hands_back_does_not_begin_here(gate: asyncio.E
     async with asyncio.timeout(10):
         async for line in worker.worker.drain(0.1):
             lines.append(line.event)
-            if line.event == "handed_back":
+            if line.event == "requeued":
                 gate.set()
-    assert lines == ["waiting", "handed_back", "deadline"]
+    assert lines == ["waiting", "requeued", "deadline"]
     (view,) = (await worker.queue.inspection.jobs()).jobs
     assert (view.state, view.attempts_used) == ("queued", 0)
     assert worker.results == {}
@@ -118,7 +118,7 @@ async def test_what_ends_just_after_its_cancel_ends_as_cancelled(
     assert [attempt["outcome"] for attempt in result["attempts"]] == ["succeeded"]
 
 
-async def test_a_job_that_began_and_was_handed_back_does_not_expire(worker: Echoes) -> None:
+async def test_a_job_that_began_and_was_requeued_does_not_expire(worker: Echoes) -> None:
     """The queue learns of it while the handler still runs, in case the worker dies."""
     seconds, micros = await worker.client.time()
     at = seconds * 1000 + micros // 1000 + 2_000
@@ -127,7 +127,7 @@ async def test_a_job_that_began_and_was_handed_back_does_not_expire(worker: Echo
     async with asyncio.timeout(5):
         while await worker.client.hget("pw:{0}:job:acme/j1", "begun") is None:
             await worker.turn()
-        assert [line.event async for line in worker.worker.drain(0.1)] == ["waiting", "handed_back", "deadline"]
+        assert [line.event async for line in worker.worker.drain(0.1)] == ["waiting", "requeued", "deadline"]
     assert await worker.client.zscore("pw:{0}:expiry", "acme/j1") is None
     (view,) = (await worker.queue.inspection.jobs()).jobs
     assert view.state == "queued"

@@ -29,11 +29,11 @@ async def test_a_drain_lets_everything_finish_that_runs(worker: Echoes) -> None:
     assert (stats.queued, stats.running) == (3, 0), "it takes nothing more"
 
 
-async def test_what_is_left_at_the_drains_deadline_is_handed_back_uncharged(worker: Echoes) -> None:
+async def test_what_is_left_at_the_drains_deadline_is_requeued_uncharged(worker: Echoes) -> None:
     await worker.push(nap("j1", 60_000))
     await worker.until(lambda: bool(worker.components.dispatcher.attempts))
     async with asyncio.timeout(5):
-        assert [line.event async for line in worker.worker.drain(0.1)] == ["waiting", "handed_back", "deadline"]
+        assert [line.event async for line in worker.worker.drain(0.1)] == ["waiting", "requeued", "deadline"]
     (view,) = (await worker.queue.inspection.jobs()).jobs
     assert (view.state, view.crashes) == ("queued", 0)
 

@@ -76,11 +76,11 @@ class StatusReport(Struct, frozen=True, kw_only=True):
 class DrainLine(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One line of a drain.
 
-    `waiting`: the drain waits for this job. `ended`: it has ended. `handed_back`: it went back to the queue. The last
+    `waiting`: the drain waits for this job. `ended`: it has ended. `requeued`: it went back to the queue. The last
     line is `done`, or `deadline` when the deadline passed with `left` unfinished jobs.
     """
 
-    event: Literal["waiting", "ended", "handed_back", "done", "deadline"]
+    event: Literal["waiting", "ended", "requeued", "done", "deadline"]
     job_id: str | None = None
     tenant_id: str | None = None
     module: str | None = None

@@ -28,7 +28,7 @@ COMMANDS = (
     ("submit", "pageworker_supervisor.cli.jobs:submit", "Push one job. With --wait, also print its result."),
     ("results", "pageworker_supervisor.cli.jobs:results", "Show the result of one job, or the newest results."),
     ("jobs", "pageworker_supervisor.cli.jobs:jobs", "List the jobs that have no result yet."),
-    ("cancel", "pageworker_supervisor.cli.worker:cancel", "Cancel one job, whatever its state."),
+    ("cancel", "pageworker_supervisor.cli.worker:cancel", "Cancel one job that has not ended."),
     ("dead", "pageworker_supervisor.cli.dead_letters:app", "Inspect, retry or delete dead-lettered jobs."),
     ("redis", "pageworker_supervisor.cli.redis:app", "Show how clients reach the worker's own Redis."),
     ("config", "pageworker_supervisor.cli.config:app", "Check the configuration, or show the settings in effect."),

@@ -88,8 +88,9 @@ def retry(
     config: Config = None,
     json: Json = False,
 ) -> CommandExit:
-    """Queue the named dead-lettered jobs again, with all attempts restored.
+    """Queue the named dead-lettered jobs again.
 
+    Their retries are counted from the start again (`retry_count` still counts), and so are their crashes.
     The exit code is 1 if one of them could not be queued. Example: `workerctl dead retry --ids-from ids.txt`.
 
     Parameters

@@ -16,7 +16,8 @@ async def fleet_serial(
         int | None,
         Parameter(
             name="--set",
-            help="Set the serial to this number, lower or higher. 0 deletes it: the next index that is read sets it.",
+            help="Set the serial to this number, lower or higher. 0 forgets the number. The next index that a worker "
+            "reads becomes the new minimum.",
         ),
     ] = None,
     config: Config = None,

@@ -34,7 +34,8 @@ def submit(
     priority: Priority = "normal",
     file: Annotated[Path | None, Parameter(allow_leading_hyphen=True)] = None,
     wait: bool = False,
-    timeout_seconds: float = 120.0,
+    wait_seconds: float = 120.0,
+    timeout_seconds: Annotated[float | None, Parameter(show=False)] = None,
     config: Config = None,
     json: Json = False,
 ) -> CommandExit:
@@ -62,21 +63,25 @@ def submit(
         File with a whole job as JSON, in place of the options above; `-` reads stdin.
     wait
         Wait for the result and print it.
-    timeout_seconds
+    wait_seconds
         Maximum seconds to wait for the result.
+    timeout_seconds
+        The old name of `wait_seconds`. It works until 1.0.
     """
+    if timeout_seconds is not None:
+        wait_seconds = timeout_seconds
     text = _job_text(module, tenant, payload, job_id, profile, priority) if file is None else _read(file)
     try:
         job = parse_job(text)
     except ContractError as error:
         raise CommandError(str(error), exit_code=CommandExit.USAGE) from error
-    result = asyncio.run(_push(config, text, job.ref, timeout_seconds if wait else None))
+    result = asyncio.run(_push(config, text, job.ref, wait_seconds if wait else None))
     if not wait:
         show({"job_id": job.job_id, "tenant_id": job.tenant_id}, str(job.ref), json)
         return CommandExit.DONE
     if result is None:
         raise CommandError(
-            f"no result of {job.ref} within {timeout_seconds:g} s",
+            f"no result of {job.ref} within {wait_seconds:g} s",
             f"`workerctl jobs --tenant {job.tenant_id}` shows where it is.",
             CommandExit.DEADLINE,
         )
@@ -98,7 +103,7 @@ def results(
     tenant
         Of the newest results, show only those of this tenant.
     count
-        Number of newest results to read.
+        Number of newest results of all tenants to read, before --tenant filters them.
     """
     if job is not None:
         ref = job_named(job)

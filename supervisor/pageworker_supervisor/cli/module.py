@@ -89,8 +89,8 @@ def verify_bundle(
         Parameter(
             name=("--trusted", "-t", "--key", "-k"),
             negative=(),
-            help="Trusted public key: a .pub file or its line. Repeat the option for more keys. Default: "
-            "`modules.trusted_keys`.",
+            help="Trusted public key, not a secret one: a .pub file or its line. Repeat the option for more keys. "
+            "Default: `modules.trusted_keys`.",
         ),
     ] = (),
     config: ConfigFile = None,

@@ -28,7 +28,7 @@ class DrainCancelled(Exception):
 class DrainStep:
     """What a drain waits for. `over`: the drain is done; `left` jobs were not finished by its deadline."""
 
-    event: Literal["waiting", "ended", "handed_back", "over"]
+    event: Literal["waiting", "ended", "requeued", "over"]
     attempt: Attempt | None = None
     left: int = 0
 
@@ -204,7 +204,7 @@ class Dispatcher:
     async def drain(self, seconds: float) -> AsyncIterator[DrainStep]:
         """Claim no more, wait for what runs, requeue what is left after so long.
 
-        Yields a step for each attempt that is waited for, for each that ended, and for each that was handed back; at
+        Yields a step for each attempt that is waited for, for each that ended, and for each that was requeued; at
         last `over`. Raises DrainCancelled when `undrain` is called meanwhile.
         """
         self.draining = True
@@ -224,7 +224,7 @@ class Dispatcher:
         self._check_draining()
         left = await self._requeue_all("the worker is drained")
         for attempt in waited.values():
-            yield DrainStep("handed_back", attempt)
+            yield DrainStep("requeued", attempt)
         yield DrainStep("over", left=left)
 
     def undrain(self) -> None:

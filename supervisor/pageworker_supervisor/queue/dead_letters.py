@@ -12,8 +12,7 @@ from pageworker_supervisor.contract.context_key import ContextKey
 from pageworker_supervisor.contract.job import Job, parse_job
 from pageworker_supervisor.contract.job_ref import JobRef
 from pageworker_supervisor.queue.keys import shard_key
-from pageworker_supervisor.queue.messagepack import opaque
-from pageworker_supervisor.queue.new_job import NO_DOMAIN, push_text
+from pageworker_supervisor.queue.new_job import PRIORITY_OF, NewJob
 from pageworker_supervisor.queue.quota_limits import NO_LIMITS
 from pageworker_supervisor.queue.shards import Shards, batches
 
@@ -154,21 +153,18 @@ def patched(body: bytes, patch: JobPatch) -> bytes:
 
 def _job_request(job: Job, body: bytes, place: _Place) -> dict[str, object]:
     """The job as `enqueue` reads it: at once, without expiry, with the limits that it had."""
-    # A job that ran alone gets a context of its own again only if it crashes again: an operator took the decision.
-    egress = ContextKey.parse(job.tenant_id, place.context).egress
-    return {
-        "ref": str(job.ref),
-        "tenant": job.tenant_id,
-        "priority": place.priority,
-        "context": ContextKey(job.tenant_id, job.profile_id, egress).text,
-        "domain": job.domain_key or NO_DOMAIN,
-        "attempts_used": job.retry_count,
-        "waited_ms": 0,
-        "tenant_limits": place.tenant_limits,
-        "domain_limits": place.domain_limits or NO_LIMITS,
-        "body": opaque(body),
-        "push": push_text(body, ""),
-    }
+    new = NewJob(
+        job_id=job.job_id,
+        tenant_id=job.tenant_id,
+        priority=PRIORITY_OF[place.priority],
+        body=body,
+        profile_id=job.profile_id,
+        # A job that ran alone gets a context of its own again only if it crashes again: an operator took the decision.
+        egress=ContextKey.parse(job.tenant_id, place.context).egress,
+        domain=job.domain_key,
+        attempts_used=job.retry_count,
+    )
+    return new.request_with(place.tenant_limits, place.domain_limits or NO_LIMITS, "")
 
 
 def _fields(flat: list[bytes]) -> dict[bytes, bytes]:

@@ -48,6 +48,11 @@ class NewJob(Struct, frozen=True, kw_only=True):
 
     def request(self, shards: int, reading: str) -> dict[str, object]:
         """The job as `enqueue` in queue/lua/fn_enqueue.lua reads it. `reading`: see `push_text`."""
+        domain_limits = share_of(self.domain_limits, shards)
+        return self.request_with(limits_text(self.tenant_limits), limits_text(domain_limits), reading)
+
+    def request_with(self, tenant_limits: str, domain_limits: str, reading: str) -> dict[str, object]:
+        """The same with limits in the form that they have in Redis, in place of those of this object."""
         return {
             "ref": str(self.ref),
             "tenant": self.tenant_id,
@@ -59,8 +64,8 @@ class NewJob(Struct, frozen=True, kw_only=True):
             "expires_at_ms": self.expires_at_ms,
             "attempts_used": self.attempts_used,
             "waited_ms": self.waited_ms,
-            "tenant_limits": limits_text(self.tenant_limits),
-            "domain_limits": limits_text(share_of(self.domain_limits, shards)),
+            "tenant_limits": tenant_limits,
+            "domain_limits": domain_limits,
             "body": opaque(self.body),
             "push": push_text(self.body, reading),
             "callback_url": self.callback,

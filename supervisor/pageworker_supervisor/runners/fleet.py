@@ -30,7 +30,7 @@ from pageworker_supervisor.runners.placement import (
     may_retire,
     next_evictable_in,
     place,
-    select_eviction,
+    select_retirement,
 )
 from pageworker_supervisor.runners.resources import RunnerResources
 from pageworker_supervisor.runners.runner import Runner, RunnerEvents
@@ -141,7 +141,7 @@ class Fleet:
             if holder.open and may_retire(holder, self._rules, now):
                 self.runners[holder.runner_id].retire("its profile is wanted with other hosts")
             return
-        chosen = select_eviction(self.slots(), self._rules, now, wanted)
+        chosen = select_retirement(self.slots(), self._rules, now, wanted)
         if chosen is not None:
             self.runners[chosen].retire("another tenant's turn")
 

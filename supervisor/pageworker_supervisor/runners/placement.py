@@ -210,7 +210,7 @@ def may_retire(slot: RunnerSlot, rules: PoolRules, now: float) -> bool:
     return now >= (slot.replaceable_at(rules) if slot.taken else slot.replaceable_idle_at(rules))
 
 
-def select_eviction(slots: Sequence[RunnerSlot], rules: PoolRules, now: float, wanted: ContextKey) -> str | None:
+def select_retirement(slots: Sequence[RunnerSlot], rules: PoolRules, now: float, wanted: ContextKey) -> str | None:
     """Which busy runner retires so that `wanted` gets a slot: of the tenant that has most runners here, the one that
     has had its slot longest. So a tenant of many contexts replaces its own runners before those of other tenants.
 

@@ -86,7 +86,8 @@ function Job.find_lease(id, token)
 end
 
 -- Apply an event to a job whose state is `job.state`, and write the state that follows with these fields and values. No
--- other function writes `state`. An illegal event is an error, and nothing is written.
+-- other function writes `state`. An illegal event is an error, and this function writes nothing. What the Redis Function
+-- wrote before stays: Redis does not roll back.
 function Job.transition(id, job, event, ...)
   local before = job.state
   local after = TRANSITIONS[before] and TRANSITIONS[before][event]
