@@ -82,8 +82,10 @@ class CancelScenario:
         self._pushing = asyncio.Semaphore(AT_ONCE)
         self.cases: list[CancelCase] = []
         self.chance = chance
-        # One connection for all: `workerctl` would open one for each, and come too late for most moments.
-        transport = httpx.AsyncHTTPTransport(uds=str(daemon.data_dir / CONTROL_SOCKET))
+        # One client for all: `workerctl` would start a process for each, and come too late for most moments. No idle
+        # connections: the worker may close one at the very moment at which a request is sent on it.
+        limits = httpx.Limits(max_keepalive_connections=0)
+        transport = httpx.AsyncHTTPTransport(uds=str(daemon.data_dir / CONTROL_SOCKET), limits=limits)
         self._worker = httpx.AsyncClient(transport=transport, base_url="http://worker", timeout=30)
         self._producer = producer
 

@@ -7,9 +7,12 @@ from typing import Any
 import pytest
 
 from pageworker_sandbox.wire import messages as m
+from pageworker_sandbox.wire.errors import ProtocolViolation
 from pageworker_supervisor.config.settings import PoolSettings, SandboxSettings
 from pageworker_supervisor.contract.context_key import ContextKey
+from pageworker_supervisor.contract.job_ref import JobRef
 from pageworker_supervisor.runners.runner import Runner, RunnerEvents
+from pageworker_supervisor.runners.sent_attempt import SentAttempt
 
 GRACE_SECONDS = 0.02
 CLOSE_SECONDS = 0.2
@@ -82,3 +85,18 @@ async def test_a_runner_of_a_profile_that_never_closes_is_killed_too() -> None:
     runner.dismiss("the gateway is lost")
     await asyncio.wait_for(stop(), 5)
     assert process.killed.is_set()
+
+
+async def test_a_page_is_not_free_before_its_attempt_has_ended_here() -> None:
+    """The attempt failed past a limit, so its runner is killed; the `Free` behind its `Done` was read already."""
+    runner, _, _ = runner_of(ContextKey("acme"))
+    page = runner._pages.reserve(runner, exclusive=False)
+    runner.running["t1"] = SentAttempt("t1", JobRef("acme", "j1"), page)
+    runner._receive(m.Free(attempt_id="t1"), [])
+    assert runner.taken == 1
+
+
+async def test_a_message_that_meets_a_bug_ends_its_runner_only() -> None:
+    runner, _, _ = runner_of(ContextKey("acme"))
+    with pytest.raises(ProtocolViolation, match="Free could not be handled"):
+        runner._receive(m.Free(attempt_id="never-ran"), [])

@@ -156,8 +156,8 @@ class JobSettings(Section, frozen=True):
     """Seconds for which the queue remembers the cancellation of a job that it does not know yet. If the job comes
     within that time, it ends as `cancelled`."""
     retry_base_seconds: Seconds = 1.0
-    """Upper bound, in seconds, of the delay before the first retry. The bound doubles with each retry; the delay is random
-    between 0 and the bound."""
+    """Upper bound, in seconds, of the delay before the first retry. The bound doubles with each retry. The delay is
+    random between 0 and the bound."""
     retry_cap_seconds: Seconds = 300.0
     """Highest bound of that delay in seconds. A delay that the module asks for is added."""
 

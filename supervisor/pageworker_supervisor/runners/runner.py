@@ -239,7 +239,7 @@ class Runner:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(watch(self, connection, process, self._limits, folder))
                 tasks.create_task(self._stop_gently(connection, process))
-                await connection.serve(self._handle)
+                await connection.serve(self._receive)
         except* ChannelClosed:
             self._log.info("runner is gone", stderr=process.stderr[-2000:])
         except* ProtocolViolation as group:
@@ -294,6 +294,17 @@ class Runner:
         self._events.came_up(self)
         self._events.changed()
 
+    def _receive(self, message: m.Message, descriptors: list[int]) -> None:
+        """Handle a message. Whatever a runner sends, it ends this runner at most, and never the worker."""
+        try:
+            self._handle(message, descriptors)
+        except (ProtocolViolation, OSError):
+            raise
+        except Exception as bug:
+            name = type(message).__name__
+            self._log.opt(exception=bug).error("a message of the runner met a bug", message_type=name)
+            raise ProtocolViolation(f"{name} could not be handled: {bug!r}") from bug
+
     def _handle(self, message: m.Message, descriptors: list[int]) -> None:
         match message:
             case m.Pong():
@@ -312,6 +323,8 @@ class Runner:
                 self._log.debug("the attempt's end is its runner's breach", attempt_id=message.attempt_id)
             case m.Done():
                 self._done(message)
+            case m.Free() if message.attempt_id in self.running:
+                self._log.debug("a page of an attempt that its runner's breach ended", attempt_id=message.attempt_id)
             case m.Free():
                 self._pages.free(message.attempt_id)
             case _:
