@@ -10,8 +10,8 @@ install:
 demo: install
 	@.venv/bin/workerctl demo
 
-# Three at a time: most tests wait for other processes. Then the tests that need the machine to themselves.
-PARALLEL := -n 3 --no-loadscope-reorder
+# Two at a time: most tests start processes of their own. Then the tests that need the machine to themselves.
+PARALLEL := -n 2 --no-loadscope-reorder
 
 # make test TEST=tests/queue runs only these, one after the other.
 test: install

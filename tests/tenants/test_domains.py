@@ -101,6 +101,7 @@ def nap(producer: Producer, job_id: str, **fields: Any) -> str:
     return producer.job(job_id, "test.nap", payload, **fields)
 
 
+@pytest.mark.exclusive
 async def test_two_tenants_jobs_for_one_host_never_overlap_however_it_is_written(domains: Domains) -> None:
     for name, (one, other) in SPELLINGS.items():
         await domains.acme.push(nap(domains.acme, f"{name}-1", payload={"url": one}))

@@ -4,6 +4,7 @@ import json
 import time
 
 import pw_tenants
+import pytest
 from pw_tenants import Home
 
 pytestmark = pw_tenants.MARKS
@@ -11,6 +12,7 @@ AN_HOUR = 3600
 MANY = 1_000
 
 
+@pytest.mark.exclusive
 async def test_a_huge_backlog_does_not_slow_the_listing_of_another_tenant(home: Home) -> None:
     """A has thousands of jobs; B's three are listed by themselves in milliseconds, and by `workerctl`."""
     backlog = [home.fresh("many") for _ in range(MANY)]
