@@ -15,6 +15,9 @@ import ada_url
 MAX_HOST_CHARACTERS = 253
 """Of a host name in canonical form. Source: RFC 1035, section 2.3.4, without the length octets."""
 
+MAX_WRAPPERS = 2
+"""`view-source:` and `blob:` before a URL. Each one costs a copy of the rest."""
+
 _NOT_IN_A_HOST = re.compile(r"[\x00-\x20\x7f/\\?#@<>^|]")
 _GLOB = re.compile(r"[a-z0-9*?_-]+(\.[a-z0-9*?_-]+)*")
 _DOTS = re.compile("[.\u3002\uff0e\uff61]")  # characters that browsers read as a dot: UTS 46, section 4
@@ -44,8 +47,11 @@ def host_of_url(untrusted_url: str) -> str | None:
     A URL without a scheme is read as `http://`. Raises HostInvalid where the text contains no valid host.
     """
     text = untrusted_url
-    while wrapped := _WRAPPED_URL.match(text):
-        text = text[wrapped.end() :]
+    for _ in range(MAX_WRAPPERS):
+        if wrapped := _WRAPPED_URL.match(text):
+            text = text[wrapped.end() :]
+    if _WRAPPED_URL.match(text):
+        raise HostInvalid(f"at most {MAX_WRAPPERS} of `view-source:` and `blob:` can stand before a URL")
     try:
         return _host_of_url(text) or None
     except HostInvalid:

@@ -1,5 +1,6 @@
 """Typical mistakes of producers, and the errors that they get."""
 
+import contextlib
 import json
 from typing import Any
 
@@ -19,6 +20,7 @@ from pageworker_supervisor.contract.job import (
     parse_job,
     read_identity,
 )
+from pageworker_supervisor.contract.job_errors import shown
 from pageworker_supervisor.contract.job_ref import JobRef
 
 PLAIN: dict[str, Any] = {"job_id": "j-1", "tenant_id": "acme", "endpoint_module": "shop.product"}
@@ -170,6 +172,30 @@ def test_nesting_has_a_limit_that_leaves_every_later_reader_enough() -> None:
     assert refusal(text(payload={"a": nested(MAX_DEPTH)})).type == "too_large"
     assert depth(nested(3)) == 3
     assert depth({"a": {"b": []}, "c": 1}) == 3
+
+
+@pytest.mark.parametrize("field", ["priority", "payload", "meta"])
+@pytest.mark.parametrize(("opening", "closing"), [(b"[", b"]"), (b'{"a":', b"}")])
+@pytest.mark.parametrize("frames", [0, 300])
+def test_no_depth_of_nesting_raises_anything_else(field: str, opening: bytes, closing: bytes, frames: int) -> None:
+    def parse(untrusted_text: bytes, frames: int) -> None:
+        if frames:
+            parse(untrusted_text, frames - 1)
+            return
+        with contextlib.suppress(ContractError):
+            parse_job(untrusted_text)
+        read_identity(untrusted_text)
+
+    for levels in range(1100):
+        value = opening * levels + b"1" + closing * levels
+        parse(text(**{field: 0}).replace(b": 0}", b": " + value + b"}"), frames)
+
+
+def test_a_value_that_cannot_be_encoded_is_described() -> None:
+    value: Any = 1
+    for _ in range(2000):
+        value = [value]
+    assert shown(value) == "a value that is nested too deeply"
 
 
 def test_an_oversize_text_is_not_even_parsed() -> None:

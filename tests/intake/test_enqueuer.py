@@ -3,15 +3,17 @@
 from collections.abc import Sequence
 from typing import Any, cast
 
+import pytest
 from pw_intake import ADMISSION, job
 
-from pageworker_supervisor.intake.admission import missing_field
+from pageworker_supervisor.intake.admission import Admission, RejectedText, missing_field
 from pageworker_supervisor.intake.arrival import Arrival
 from pageworker_supervisor.intake.enqueuer import Enqueuer
 from pageworker_supervisor.queue.new_job import NewJob
 from pageworker_supervisor.queue.producer import JobProducer
 from pageworker_supervisor.redis_client import Availability
 from pageworker_supervisor.redis_client.errors import OutOfMemory
+from pageworker_supervisor.telemetry import log
 from pageworker_supervisor.telemetry.metrics import Metrics
 
 
@@ -65,6 +67,28 @@ async def test_texts_that_are_no_jobs_are_rejected_and_counted() -> None:
     assert [arguments[0] for arguments in queue.rejected] == [b'{"x": 1}', b"no job"]
     assert [new_job.job_id for new_job in queue.queued] == ["acme-0"]
     assert metrics.totals()["intake_rejections"] == 2
+
+
+async def test_a_text_that_cannot_be_checked_is_rejected_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    def decide(admission: Admission, untrusted_text: bytes) -> NewJob | RejectedText:
+        if untrusted_text == b"strange":
+            raise RecursionError("a bug")
+        return checked(admission, untrusted_text)
+
+    checked = Admission.decide
+    monkeypatch.setattr(Admission, "decide", decide)
+    lines: list[str] = []
+    handler = log.add(lines.append, format="{level} {message}")
+    queue, metrics = RecordingQueue(), Metrics()
+    try:
+        await enqueuer(queue, metrics).admit([Arrival(b"strange"), *arrivals(1)])
+    finally:
+        log.remove(handler)
+    assert [arguments[0] for arguments in queue.rejected] == [b"strange"]
+    assert [new_job.job_id for new_job in queue.queued] == ["acme-0"]
+    assert metrics.totals()["intake_rejections"] == 1
+    (line,) = [line for line in lines if line.startswith("ERROR a text could not be checked")]
+    assert "RecursionError: a bug" in line
 
 
 async def test_a_first_reading_has_a_name_and_a_repeated_one_has_none() -> None:

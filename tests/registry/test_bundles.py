@@ -7,12 +7,13 @@ import pytest
 from pw_modules.author import Author, packed
 from pw_modules.serving import ObjectServer
 
-from pageworker_sandbox.signing import LIMITS, BadSignature, PackedBundle, UntrustedBundle
+from pageworker_sandbox.signing import LIMITS, BadSignature, BundleMalformed, PackedBundle, UntrustedBundle
 from pageworker_supervisor.registry.bundles import Bundles
 from pageworker_supervisor.registry.cache import Cache
 from pageworker_supervisor.registry.errors import RegistryAway
 from pageworker_supervisor.registry.resolve import Release
 from pageworker_supervisor.registry.store import Store
+from pageworker_supervisor.telemetry import log
 
 
 def release(bundle: PackedBundle) -> Release:
@@ -79,6 +80,22 @@ async def test_another_bundle_than_the_listed_one_is_refused(shelf: Shelf) -> No
     shelf.put(packed(code=b"async def handler(a, b, c, d): ...\n"))
     with pytest.raises(BadSignature, match="is not the bundle that the index lists"):
         await shelf.worker().get(wanted)
+
+
+async def test_a_bundle_that_raises_anything_else_is_malformed(shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> None:
+    def verify(*arguments: object, **limits: object) -> None:
+        raise OverflowError("a bug")
+
+    monkeypatch.setattr("pageworker_supervisor.registry.bundles.verify", verify)
+    lines: list[str] = []
+    handler = log.add(lines.append, format="{level} {message}")
+    try:
+        with pytest.raises(BundleMalformed, match="cannot be read"):
+            await shelf.worker().get(shelf.put(packed()))
+    finally:
+        log.remove(handler)
+    (line,) = [line for line in lines if line.startswith("ERROR bundle could not be read")]
+    assert "OverflowError: a bug" in line
 
 
 async def test_memory_keeps_the_most_recently_used(shelf: Shelf) -> None:

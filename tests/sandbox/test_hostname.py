@@ -72,6 +72,7 @@ def test_what_is_no_host_is_refused(text: str) -> None:
         ("//shop.test/p", "shop.test"),
         ("view-source:https://shop.test/", "shop.test"),
         ("blob:https://shop.test/1", "shop.test"),
+        ("view-source:blob:https://shop.test/1", "shop.test"),
         ("data:text/html,x", None),
         ("mailto:a@shop.test", None),
         ("about:blank", None),
@@ -88,6 +89,17 @@ def test_the_host_of_a_url_is_the_one_a_browser_contacts(url: str, host: str | N
 def test_a_url_whose_host_no_browser_accepts_is_refused(url: str) -> None:
     with pytest.raises(HostInvalid):
         host_of_url(url)
+
+
+@pytest.mark.parametrize("url", ["blob:" * 3 + "https://shop.test/", "view-source: blob:" * 15_000])
+def test_a_url_in_many_wrappers_is_refused(url: str) -> None:
+    with pytest.raises(HostInvalid, match="at most 2"):
+        host_of_url(url)
+
+
+@pytest.mark.parametrize("path", ["", "?" + "x" * 250_000])
+def test_a_long_url_has_the_host_of_a_short_one(path: str) -> None:
+    assert host_of_url(f"https://shop.test/{path}") == "shop.test"
 
 
 @pytest.mark.parametrize(

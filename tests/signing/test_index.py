@@ -101,6 +101,13 @@ def test_signed_nonsense_is_the_publishers_mistake(modules: dict[str, object]) -
         verify_index(signed_as_it_is(data, 1), AUTHOR.trust, NOW)
 
 
+@pytest.mark.parametrize("expires", ["9999-12-31T23:59:59-14:00", "0001-01-01T00:00:00+14:00"])
+def test_an_expiry_that_utc_cannot_express_is_malformed(expires: str) -> None:
+    data = msgspec.json.encode({"serial": 1, "expires": expires, "modules": {}})
+    with pytest.raises(IndexMalformed, match="expires"):
+        verify_index(signed_as_it_is(data, 1), AUTHOR.trust, NOW)
+
+
 def test_it_is_not_read_without_end() -> None:
     with pytest.raises(IndexMalformed, match="at most"):
         verify_index(SIGNED, AUTHOR.trust, NOW, limits=SigningLimits(index_bytes=10))

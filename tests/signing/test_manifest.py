@@ -61,6 +61,21 @@ description = 1
 
 
 @pytest.mark.parametrize(
+    ("line", "key"),
+    [
+        ("timeout_seconds = " + "9" * 5000, ""),
+        ("timeout_seconds = 0x" + "f" * 5000, "timeout_seconds"),
+        ("tenants" + ".a" * 3000 + " = 1", "tenants"),
+        ("input" + ".a" * 3000 + " = 1", "input"),
+        ("input.maximum = 0x" + "f" * 5000, "input"),
+        ("description = " + "[" * 3000, ""),
+    ],
+)
+def test_what_is_too_large_or_too_deep_is_a_mistake(line: str, key: str) -> None:
+    assert set(mistakes(manifest(more=line))) == {key}
+
+
+@pytest.mark.parametrize(
     "name", ["Shop", "shop.", ".shop", "shop..x", "9shop", "shop-x", "shop/../x", "a" * 101, "shop\\n", ""]
 )
 def test_invalid_names(name: str) -> None:

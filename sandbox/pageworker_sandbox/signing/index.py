@@ -78,7 +78,11 @@ def authenticate_index(untrusted: UntrustedIndex, trust: TrustStore, limits: Sig
         index = msgspec.json.decode(untrusted.data, type=Index)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise IndexMalformed(f"index.json: {error}") from error
-    if comment != _comment(index, untrusted.data):
+    try:
+        expected = _comment(index, untrusted.data)
+    except OverflowError as error:  # with its offset, the instant is before year 1 or after year 9999 in UTC
+        raise IndexMalformed("index.json: `expires` is outside of the years 1 to 9999") from error
+    if comment != expected:
         raise BadSignature("the trusted comment is for another index than this one")
     _check_names(index)
     return index

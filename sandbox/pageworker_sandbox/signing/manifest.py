@@ -87,7 +87,13 @@ def _seconds(value: Any) -> bool:
 
 
 def _input(value: Any) -> bool:
-    return isinstance(value, dict) or _text(PLACE, MAX_NAME)(value)
+    if not isinstance(value, dict):
+        return _text(PLACE, MAX_NAME)(value)
+    try:
+        msgspec.json.encode(value)
+    except (ValueError, OverflowError, RecursionError):  # a huge number, or a long dotted key
+        return False
+    return True
 
 
 # Key: check of its value, description of a valid value, whether the key is required.
@@ -110,7 +116,7 @@ def parse_manifest(untrusted_text: str, file: str = FILE) -> Manifest:
     """The manifest in a module.toml. Raises ManifestInvalid with every mistake; `file` names it there."""
     try:
         given = tomllib.loads(untrusted_text)
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:  # a TOMLDecodeError, or a number of more than 4300 digits
         raise ManifestInvalid((Mistake(file, "", str(error), "TOML"),)) from error
     mistakes = [_unknown(file, key) for key in given if key not in RULES]
     for key, (check, expected, required) in RULES.items():
@@ -137,5 +143,8 @@ def _misspelt(key: str, given: dict[str, Any]) -> str:
 
 
 def _show(value: Any) -> str:
-    text = repr(value)
+    try:
+        text = repr(value)
+    except (ValueError, RecursionError):
+        return "a value that is too large to show"
     return text if len(text) <= 80 else text[:77] + "…"

@@ -11,8 +11,16 @@ from msgspec import Meta, Struct
 from pageworker_sandbox.hostname import HostInvalid, normalise_host
 from pageworker_supervisor.contract.domain_key import domain_key
 from pageworker_supervisor.contract.errors import ContractError
-from pageworker_supervisor.contract.job_errors import UNREADABLE, explain, object_hint, shown, unreadable
+from pageworker_supervisor.contract.job_errors import (
+    UNREADABLE,
+    explain,
+    nested_too_deeply,
+    object_hint,
+    shown,
+    unreadable,
+)
 from pageworker_supervisor.contract.job_ref import JOB_ID, TENANT_ID, JobRef
+from pageworker_supervisor.contract.json_depth import too_deep
 from pageworker_supervisor.contract.type_names import describe_pattern
 
 MAX_PAYLOAD_BYTES = 256 * 1024
@@ -95,6 +103,8 @@ def parse_job(untrusted_text: bytes) -> Job:
         raise ContractError(
             "too_large", "", f"a job has at most {MAX_JOB_BYTES} bytes, this one has {len(untrusted_text)}"
         )
+    if too_deep(untrusted_text):
+        raise nested_too_deeply()
     try:
         job = _decoder.decode(untrusted_text)
     except msgspec.ValidationError as error:
@@ -115,7 +125,7 @@ def parse_job(untrusted_text: bytes) -> Job:
 
 def read_identity(untrusted_text: bytes) -> JobRef | None:
     """Tenant and id of a text that is not a valid job, or None. The rejection is sent to this tenant."""
-    if len(untrusted_text) > MAX_ANSWERED_BYTES:
+    if len(untrusted_text) > MAX_ANSWERED_BYTES or too_deep(untrusted_text):
         return None
     try:
         value = msgspec.json.decode(untrusted_text)
@@ -155,6 +165,8 @@ def _check_object(field: str, raw: msgspec.Raw) -> None:
     except OverflowError as error:
         hint = "write larger ones as strings"
         raise ContractError("invalid_field", field, "contains an integer of more than 64 bits", hint) from error
+    except RecursionError as error:
+        raise nested_too_deeply(field) from error
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise ContractError("invalid_json", field, f"not valid JSON: {error}") from error
     if not isinstance(value, dict):

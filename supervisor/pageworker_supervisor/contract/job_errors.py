@@ -8,6 +8,7 @@ import msgspec
 from msgspec import Struct
 
 from pageworker_supervisor.contract.errors import ContractError
+from pageworker_supervisor.contract.json_depth import MAX_TEXT_DEPTH
 from pageworker_supervisor.contract.not_yet import JOB_FIELDS
 from pageworker_supervisor.contract.type_names import describe, first, optional
 
@@ -43,8 +44,13 @@ def explain(message: str, untrusted_text: bytes, job: type[Struct]) -> ContractE
 def unreadable(error: Exception, untrusted_text: bytes) -> ContractError:
     """The error for a text that is not JSON."""
     if isinstance(error, RecursionError):
-        return ContractError("invalid_json", "", "nested too deeply")
+        return nested_too_deeply()
     return ContractError("invalid_json", "", f"not a JSON object: {error}", json_hint(untrusted_text))
+
+
+def nested_too_deeply(field: str = "") -> ContractError:
+    """The error for a text that is nested more deeply than every later step can handle."""
+    return ContractError("invalid_json", field, f"nested too deeply, a job has at most {MAX_TEXT_DEPTH} levels")
 
 
 def json_hint(untrusted_text: bytes) -> str:
@@ -108,7 +114,10 @@ def _hint(type_: Any, found: Any) -> str:
 
 def shown(found: Any) -> str:
     """A value as JSON, cut to MAX_SHOWN characters."""
-    text = msgspec.json.encode(found).decode()
+    try:
+        text = msgspec.json.encode(found).decode()
+    except RecursionError:
+        return "a value that is nested too deeply"
     return text if len(text) <= MAX_SHOWN else f"{text[:MAX_SHOWN]}…"
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from pageworker_sandbox.signing import (
     BadSignature,
+    BundleMalformed,
     ModuleError,
     SigningLimits,
     TrustStore,
@@ -119,6 +120,15 @@ class Bundles:
         return loaded
 
     def _verify(self, untrusted: UntrustedBundle, release: Release) -> CachedBundle:
+        try:
+            return self._compiled(untrusted, release)
+        except ModuleError:
+            raise
+        except Exception as error:  # a bundle that we do not understand must not end the worker
+            log.opt(exception=error).error("bundle could not be read", module=release.file)
+            raise BundleMalformed(f"{release.file} cannot be read") from error
+
+    def _compiled(self, untrusted: UntrustedBundle, release: Release) -> CachedBundle:
         bundle = verify(untrusted, self._trust, limits=self._limits)
         if (bundle.name, bundle.version, bundle.sha256) != (release.name, release.version, release.sha256):
             raise BadSignature(
