@@ -72,7 +72,7 @@ def test_the_hint_knows_the_usual_mistakes(text: bytes, words: str) -> None:
 
 
 def test_endless_nesting_has_its_own_message() -> None:
-    assert unreadable(RecursionError(), b"[").rule == "nested too deeply"
+    assert unreadable(RecursionError(), b"[").rule.startswith("nested too deeply")
 
 
 def test_a_payload_that_is_a_string_has_its_own_hint() -> None:
