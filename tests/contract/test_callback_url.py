@@ -27,6 +27,7 @@ N8N = ("https://n8n.example/webhook*",)
         ("https://x/", ("https://other/*", "https://*")),
         ("https://n8n.example/hook/(1)/~a;b=1,@c", ("https://n8n.example/hook/*",)),
         ("https://n8n.example/a..b/...", ("https://n8n.example/*",)),
+        ("https://xn--mnchen-3ya.example/x", ("https://*.example",)),
     ],
 )
 def test_what_the_operator_meant_is_allowed(url: str, globs: tuple[str, ...]) -> None:
@@ -110,6 +111,11 @@ def test_no_glob_allows_nothing() -> None:
         ("http://n8n.example:8080/x", "http://n8n.example"),
         ("http://n8n.example/x", "http://n8n.example:*/y*"),
         ("http://n8nxexample/x", "http://n8n.example"),
+        ("https://xn--a.n8n.example/webhook/1", "https://*.n8n.example/webhook/*"),
+        ("http://127.0.0.999:9/", "http://*:*"),
+        ("http://127.1:9/", "http://*:*"),
+        ("http://[:::::]/", "http://[:::::]"),
+        ("http://[0:0::1]/", "http://[0:0::1]"),
     ],
 )
 def test_parts_are_matched_each_for_itself(url: str, glob: str) -> None:

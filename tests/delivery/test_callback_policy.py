@@ -56,9 +56,13 @@ def test_a_redirect_is_final(status: int) -> None:
     assert "redirects are not followed" in decision.reason
 
 
-@pytest.mark.parametrize("trouble", DeliveryTrouble)
+@pytest.mark.parametrize("trouble", [one for one in DeliveryTrouble if one is not DeliveryTrouble.URL])
 def test_no_answer_is_tried_again(trouble: DeliveryTrouble) -> None:
     assert decide(ReceiverUnreachable(trouble), age(2, 60.0), half) == RetryLaterAt(1.0, trouble.value)
+
+
+def test_a_url_that_cannot_be_called_is_final() -> None:
+    assert isinstance(decide(ReceiverUnreachable(DeliveryTrouble.URL), age(), half), GiveUp)
 
 
 def test_n8n_that_has_not_stored_its_execution_is_asked_again_within_a_tenth_of_a_second() -> None:

@@ -22,7 +22,7 @@ from pageworker_supervisor.config.tenant_lookup import limits_for
 from pageworker_supervisor.contract.callback_url import CallbackTarget
 from pageworker_supervisor.contract.job_ref import JobRef
 from pageworker_supervisor.delivery import callback_policy, callback_sender, circuit_breaker, http_client
-from pageworker_supervisor.delivery.callback_policy import Answered
+from pageworker_supervisor.delivery.callback_policy import Answered, DeliveryTrouble, ReceiverUnreachable
 from pageworker_supervisor.delivery.callback_sender import CallbackSender
 from pageworker_supervisor.delivery.outbox import OutboxEntry
 from pageworker_supervisor.redis_client.errors import RedisUnavailable
@@ -267,6 +267,38 @@ async def test_a_url_that_is_no_longer_allowed_is_not_called(tmp_path: Path) -> 
     assert "callback_allow" in reasons["other-host"]
     assert "callback_allow" in reasons["other-tenant"]
     assert "no callback secret" in reasons["no-secret"]
+
+
+@pytest.mark.parametrize("host", ["xn--a.n8n.example", "127.0.0.999", "[:::::]"])
+async def test_a_host_that_httpx_refuses_is_final(host: str) -> None:
+    async with http_client.CallbackHttpClient(1, 1) as client:
+        outcome = await client.post(CallbackTarget("https", host, 443, "/", "/"), {}, b"")
+    assert isinstance(outcome, ReceiverUnreachable)
+    assert outcome.trouble is DeliveryTrouble.URL
+
+
+@pytest.mark.parametrize("function", ["allowed", "sign"])
+async def test_a_bug_ends_one_callback_and_not_the_worker(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, function: str
+) -> None:
+    original, calls = getattr(callback_sender, function), 0
+
+    def fails_once(*args: Any) -> Any:
+        nonlocal calls
+        calls += 1
+        if calls == 1:
+            raise KeyError("a bug")
+        return original(*args)
+
+    monkeypatch.setattr(callback_sender, function, fails_once)
+    async with setup(tmp_path) as it:
+        it.outbox.add(it.receiver.url("/ok"), "bad")
+        await it.outbox.until(lambda: bool(it.outbox.given_up))
+        it.outbox.add(it.receiver.url("/ok"), "good")
+        await it.outbox.until(lambda: it.outbox.ended == ["good"])
+    ((job_id, event),) = it.outbox.given_up
+    assert job_id == "bad"
+    assert "a bug of the worker" in event["error"]["message"]
 
 
 async def test_a_new_secret_is_used_at_once_and_a_missing_one_is_waited_for(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import datetime as dt
 import json
+import time
 from collections.abc import Awaitable, Callable
 from types import SimpleNamespace
 from typing import Any
@@ -135,6 +136,14 @@ async def test_a_crash_counts_with_a_lost_attempt() -> None:
         2.0,
     )
     assert 0 <= delay_ms <= 1000
+
+
+async def test_a_bug_counts_as_a_crash() -> None:
+    settlement, queue = settled()
+    await settlement.ended_by_bug(attempt(), time.monotonic() - 2.0, begun=False)
+    ((call, (_, _, record), more),) = queue.calls
+    assert (call, more, json.loads(record)["outcome"]) == ("crash", {"begun": False}, "lost")
+    assert 2.0 <= json.loads(record)["duration_seconds"] < 60.0
 
 
 async def test_uncharged_endings_make_their_own_calls() -> None:

@@ -1,6 +1,8 @@
 """What a job's module may reach, when the job is queued: known, unknown, and not to be had now."""
 
 import asyncio
+import errno
+import os
 import shutil
 import time
 from pathlib import Path
@@ -39,6 +41,24 @@ async def test_a_registry_that_is_away_holds_up_the_first_job_only(place: Path, 
     assert await modules.digest("shop.product", None) == NO_EGRESS
     await author.publish(place, packed(more='egress = ["a.test"]\n'))
     assert await modules.digest("shop.product", None) == NO_EGRESS, "it rests"
+    modules._backoff_until = time.monotonic()
+    assert await modules.digest("shop.product", None) == egress_digest(["a.test"])
+
+
+async def test_a_worker_without_free_descriptors_queues_the_job_all_the_same(
+    place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    author = Author()
+    await author.publish(place, packed(more='egress = ["a.test"]\n'))
+    registry = await Registry.open(place, author.trust, tmp_path / "state")
+    modules = ModuleEgress(registry)
+
+    async def no_descriptor(release: object) -> None:
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(registry, "bundle", no_descriptor)
+        assert await modules.digest("shop.product", None) == NO_EGRESS
     modules._backoff_until = time.monotonic()
     assert await modules.digest("shop.product", None) == egress_digest(["a.test"])
 

@@ -63,6 +63,7 @@ def _copy() -> Iterator[Path]:
     command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
     listed = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout
     with tempfile.TemporaryDirectory(prefix="pw-mutant-", ignore_cleanup_errors=True) as folder:
+        Path(folder).chmod(0o755)  # Some tests start their interpreter as another user.
         tree = Path(folder).resolve() / "tree"
         for name in filter(None, listed.split("\0")):
             source, target = ROOT / name, tree / name

@@ -54,6 +54,29 @@ def test_the_near_miss_is_found_through_references() -> None:
     )
 
 
+NAMED: dict[str, Any] = {"type": "object", "properties": {"name": {}}, "additionalProperties": False}
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        {"properties": {"0": NAMED}},
+        {"patternProperties": {"0": NAMED}},
+        {"$defs": {"1": NAMED}, "properties": {"0": {"$ref": "#/$defs/1"}}},
+    ],
+)
+def test_the_near_miss_is_found_below_names_that_are_numbers(schema: dict[str, Any]) -> None:
+    (mistake,) = told({"0": {"nmae": 1}}, schema)
+    assert mistake == "`payload[0].nmae`: is not a field of this module's input; did you mean `name`?"
+
+
+def test_a_mistake_in_an_embedded_document_is_told_without_a_hint() -> None:
+    """The steps to it begin at that document."""
+    inner = {"$id": "urn:x", "properties": {"a": NAMED}}
+    (mistake,) = told({"b": {"a": {"nmae": 1}}}, {"$defs": {"inner": inner}, "properties": {"b": {"$ref": "urn:x"}}})
+    assert mistake == "`payload.b.a.nmae`: is not a field of this module's input"
+
+
 def test_values_are_not_repeated() -> None:
     for payload in (
         {"url": "secret-value"},

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -12,6 +13,7 @@ from pw_worker import PAGES, Echoes, echoes, nap
 
 from pageworker_supervisor.admin.errors import WorkerRefused
 from pageworker_supervisor.admin.status import DrainLine
+from pageworker_supervisor.dispatch.attempt import Attempt
 from pageworker_supervisor.queue.views import JobView
 from pageworker_supervisor.task_supervision import TaskExitedUnexpectedly
 
@@ -157,6 +159,32 @@ async def test_a_job_whose_work_ends_in_silence_ends_the_worker(
             running.done.cancel()
             await asyncio.Event().wait()
     assert caught.group_contains(TaskExitedUnexpectedly, match="job acme/j1")
+
+
+@pytest.mark.parametrize("method", ["_admit", "_answer"])
+async def test_a_bug_in_an_attempt_ends_its_job_and_not_the_worker(
+    worker: Echoes, monkeypatch: pytest.MonkeyPatch, method: str
+) -> None:
+    original = getattr(Attempt, method)
+
+    async def fails_for_one(attempt: Attempt, *arguments: Any) -> Any:
+        if attempt.job.job_id != "bad":
+            return await original(attempt, *arguments)
+        if method == "_answer":
+            running, message, bundle = arguments
+            async with asyncio.TaskGroup() as tasks:
+                sent = tasks.create_task(running.page.runner.run(running, message, bundle))
+                await worker.until(lambda: attempt.begun)
+                sent.cancel()
+        raise KeyError("a bug")
+
+    monkeypatch.setattr(Attempt, method, fails_for_one)
+    await worker.push(nap("bad", 60_000), nap("good", 1))
+    await worker.answered(2, seconds=20)
+    assert worker.results["good"]["status"] == "succeeded"
+    assert worker.results["bad"]["status"] == "dead"
+    assert [attempt["outcome"] for attempt in worker.results["bad"]["attempts"]] == ["lost"] * 3
+    await worker.until(lambda: not any(runner.running for runner in worker.components.fleet.runners.values()))
 
 
 async def test_what_was_pushed_while_redis_was_away_is_not_slept_through(

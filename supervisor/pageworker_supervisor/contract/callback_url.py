@@ -11,6 +11,10 @@ from dataclasses import dataclass
 from functools import lru_cache
 from urllib.parse import unquote
 
+import ada_url
+
+from pageworker_sandbox.hostname import HostInvalid, normalise_host
+
 MAX_URL_CHARACTERS = 4096
 DEFAULT_PORTS = {"http": 80, "https": 443}
 
@@ -54,14 +58,17 @@ class CallbackTarget:
 
     @staticmethod
     def parse(untrusted_url: str) -> "CallbackTarget | None":
-        """The parts of the URL. None if it is not an http(s) URL of the strict grammar."""
+        """The parts of the URL. None if it is not an http(s) URL of the strict grammar, its host in canonical form."""
         if len(untrusted_url) > MAX_URL_CHARACTERS or not (match := _URL.fullmatch(untrusted_url)):
             return None
         scheme, path = match["scheme"], match["path"] or "/"
         port = int(match["port"] or DEFAULT_PORTS[scheme])
         if not 1 <= port <= 65535 or ".." in match["host"] or _climbs(path):
             return None
-        return CallbackTarget(scheme, match["host"].lower(), port, path, path + (match["query"] or ""))
+        host = match["host"].lower()
+        if not _canonical(host):
+            return None
+        return CallbackTarget(scheme, host, port, path, path + (match["query"] or ""))
 
 
 @dataclass(frozen=True)
@@ -111,6 +118,17 @@ _parsed = lru_cache(4096)(UrlGlob.parse)
 
 def _stars(text: str) -> re.Pattern[str]:
     return re.compile(".*".join(re.escape(part) for part in text.split("*")), re.ASCII)
+
+
+def _canonical(host: str) -> bool:
+    """False for a host that browsers refuse or write otherwise: no other parser may read it as another host."""
+    # ada-url passes an A-label that means nothing unchanged in both directions.
+    if any(label.startswith("xn--") and ada_url.idna_to_unicode(label) == label for label in host.split(".")):
+        return False
+    try:
+        return normalise_host(host) == host
+    except HostInvalid:
+        return False
 
 
 def _climbs(path: str) -> bool:

@@ -29,6 +29,7 @@ class DeliveryTrouble(Enum):
     RESET = "connection reset"
     TLS = "TLS failed"
     BROKEN = "not an HTTP answer"
+    URL = "its URL cannot be called"
 
 
 @dataclass(frozen=True)
@@ -102,6 +103,8 @@ def decide(outcome: DeliveryOutcome, age: EntryAge, random: Callable[[], float])
             return _unless_too_old(delay, f"HTTP {status}", age)
         case Answered(status=status):
             return GiveUp(f"HTTP {status}" + (", redirects are not followed" if 300 <= status < 400 else ""))
+        case ReceiverUnreachable(trouble=DeliveryTrouble.URL):
+            return GiveUp(DeliveryTrouble.URL.value)
         case ReceiverUnreachable(trouble=trouble):
             return _unless_too_old(_patience(age, random), trouble.value, age)
 

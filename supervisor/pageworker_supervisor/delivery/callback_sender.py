@@ -119,11 +119,16 @@ class CallbackSender:
 
     async def _accept(self, tasks: asyncio.TaskGroup, client: CallbackHttpClient, entry: OutboxEntry) -> None:
         """Check the URL again before every try: the settings may have changed since the intake."""
-        tenant = self._tenant_settings(entry.ref.tenant_id)
         url = entry.callback_url or ""
-        target = CallbackTarget.parse(url)
         now = time.monotonic()
-        if target is None or not allowed(url, tenant.callback_allow):
+        try:
+            tenant = self._tenant_settings(entry.ref.tenant_id)
+            target = CallbackTarget.parse(url)
+            covered = allowed(url, tenant.callback_allow)
+        except Exception as bug:  # noqa: BLE001 - one entry must not end the worker, and every worker after it
+            await self._settle(entry, _given_up_by_bug(entry, bug), None)
+            return
+        if target is None or not covered:
             await self._settle(entry, GiveUp("the tenant's callback_allow does not cover its URL"), target)
         elif tenant.callback_secret_file is None:
             await self._settle(entry, GiveUp("the tenant has no callback secret"), target)
@@ -141,11 +146,14 @@ class CallbackSender:
 
     async def _deliver(self, tasks: asyncio.TaskGroup, client: CallbackHttpClient, delivery: DeliveryAttempt) -> None:
         began = time.monotonic()
-        outcome, decision = await self._try(client, delivery)
+        try:
+            outcome, decision = await self._try(client, delivery)
+        except Exception as bug:  # noqa: BLE001 - one entry must not end the worker, and every worker after it
+            outcome, decision = None, _given_up_by_bug(delivery.entry, bug)
         ended = time.monotonic()
         if outcome is not None:
             self._metrics.callback(type(decision).__name__.lower(), ended - began)
-        # An unreadable secret says nothing about the receiver. Its queue goes on as if it had answered.
+        # An unreadable secret or a bug says nothing about the receiver. Its queue goes on as if it had answered.
         self._act(tasks, client, self._queues.finished(delivery, outcome or Answered(200), ended - began, ended))
         await self._settle(delivery.entry, decision, delivery.target, outcome)
 
@@ -214,6 +222,11 @@ class CallbackSender:
         self._space.set()
         if not self.held:
             self._nothing_held.set()
+
+
+def _given_up_by_bug(entry: OutboxEntry, bug: Exception) -> GiveUp:
+    log.bind(job=str(entry.ref), tenant_id=entry.ref.tenant_id).opt(exception=bug).error("callback ended by a bug")
+    return GiveUp("a bug of the worker; its log has the details")
 
 
 def failed_event(entry: OutboxEntry, reason: str, outcome: DeliveryOutcome | None, worker_id: str) -> bytes:

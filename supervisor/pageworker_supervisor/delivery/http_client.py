@@ -53,21 +53,24 @@ class CallbackHttpClient:
 
     async def post(self, target: CallbackTarget, headers: dict[str, str], body: bytes) -> DeliveryOutcome:
         """Send one POST. Nothing that a receiver does raises an error."""
-        request = self._client.build_request(
-            "POST",
-            httpx.URL(scheme=target.scheme, host=target.host.strip("[]"), port=target.port, path="/"),
-            headers=headers,
-            content=body,
-            # Path and query stay as they were written: the URL is opaque, and may be signed.
-            extensions={"target": target.request_target.encode()},
-        )
         try:
+            request = self._client.build_request(
+                "POST",
+                httpx.URL(scheme=target.scheme, host=target.host.strip("[]"), port=target.port, path="/"),
+                headers=headers,
+                content=body,
+                # Path and query stay as they were written: the URL is opaque, and may be signed.
+                extensions={"target": target.request_target.encode()},
+            )
             async with asyncio.timeout(self._timeout_seconds):
                 response = await self._client.send(request, stream=True)
         except (TimeoutError, httpx.TimeoutException):
             return ReceiverUnreachable(DeliveryTrouble.TIMEOUT)
         except (httpx.TransportError, httpx.StreamError) as error:
             return ReceiverUnreachable(_trouble(error), str(error))
+        except (httpx.InvalidURL, ValueError) as error:
+            # UnicodeError is a ValueError: httpx checks names by other rules than browsers do.
+            return ReceiverUnreachable(DeliveryTrouble.URL, str(error))
         try:
             excerpt = await _excerpt(response)
         finally:

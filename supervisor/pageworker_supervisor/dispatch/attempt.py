@@ -33,6 +33,7 @@ from pageworker_supervisor.runners.page_reservation import PageReservation
 from pageworker_supervisor.runners.runner import Runner
 from pageworker_supervisor.runners.sent_attempt import SentAttempt
 from pageworker_supervisor.runners.start_failure import ContextBroken
+from pageworker_supervisor.task_supervision import TaskExitedUnexpectedly, leaves
 from pageworker_supervisor.telemetry import log
 from pageworker_supervisor.telemetry.metrics import Metrics
 
@@ -108,7 +109,18 @@ class Attempt:
         return self._page.runner if self._page is not None else None
 
     async def serve(self) -> None:
-        """Run the job from its claim to its queue call."""
+        """Run the job from its claim to its queue call. A bug ends this attempt, and not the worker with all others."""
+        try:
+            await self._serve()
+        except Exception as bug:
+            # The job may have caused it, and would end every worker in turn.
+            if any(isinstance(leaf, TaskExitedUnexpectedly) for leaf in leaves(bug)):
+                raise
+            await self._on_bug(bug)
+        finally:
+            self._step(AttemptEvent.END)
+
+    async def _serve(self) -> None:
         try:
             if self.unreadable is not None:
                 await self._settle(self._settlement.defer, f"{UNREADABLE}: {self.unreadable}", UNREADABLE_SECONDS)
@@ -139,8 +151,6 @@ class Attempt:
         except OSError as failed:
             # The supervisor has no descriptors, memory or disk left on the way to the runner. The job is not to blame.
             await self._settle(self._settlement.defer, f"the host: {failed.strerror or failed}")
-        finally:
-            self._step(AttemptEvent.END)
 
     async def close(self) -> None:
         """End a job that the queue says is to be ended without running."""
@@ -300,6 +310,12 @@ class Attempt:
             ran = time.monotonic() - running.sent_at if running else 0.0
             runner_id = self.runner.runner_id if self.runner else ""
             await self._settle(self._settlement.crashed, runner_id, lost.reason, started, ran, begun=self.begun)
+
+    async def _on_bug(self, bug: Exception) -> None:
+        self.log.opt(exception=bug).error("attempt ended by a bug")
+        # Its handler may still run, and the job is tried again.
+        await self.stop("cancelled")
+        await self._settle(self._settlement.ended_by_bug, self.claimed_at, begun=self.begun)
 
     def _begin(self) -> None:
         self._step(AttemptEvent.BEGIN)

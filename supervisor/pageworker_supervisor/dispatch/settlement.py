@@ -6,6 +6,7 @@ when the lease belongs to another worker: that worker's result counts.
 
 import datetime as dt
 import random
+import time
 from typing import TYPE_CHECKING, Protocol
 
 import msgspec
@@ -145,9 +146,16 @@ class Settlement:
         begun: bool,
     ) -> None:
         """The runner died while the job ran: its crash count goes up, and from now on it runs alone on a runner."""
-        began = started_at or dt.datetime.now(dt.UTC)
-        record = result_builder.lost_attempt(attempt.lease, self._worker_id, attempt.version, began, ran)
         attempt.log.warning("runner died under the job", runner_id=runner_id, reason=reason)
+        await self._crash(attempt, started_at or dt.datetime.now(dt.UTC), ran, begun=begun)
+
+    async def ended_by_bug(self, attempt: ClaimedJob, claimed_at: float, *, begun: bool) -> None:
+        """A bug of this worker ended the attempt, `claimed_at` on the monotonic clock. It counts as a crash."""
+        ran = time.monotonic() - claimed_at
+        await self._crash(attempt, dt.datetime.now(dt.UTC) - dt.timedelta(seconds=ran), ran, begun=begun)
+
+    async def _crash(self, attempt: ClaimedJob, began: dt.datetime, ran: float, *, begun: bool) -> None:
+        record = result_builder.lost_attempt(attempt.lease, self._worker_id, attempt.version, began, ran)
         delay = backoff_seconds(attempt.lease.crashes + 1, self._jobs) * random.random()
         await self._availability.retry_until_available(
             lambda: self._queue.crash(attempt.lease, _ms(delay), msgspec.json.encode(record), begun=begun)

@@ -6,6 +6,7 @@ import time
 from pageworker_supervisor.contract.context_key import NO_EGRESS, egress_digest
 from pageworker_supervisor.registry import Registry
 from pageworker_supervisor.registry.errors import ModuleError
+from pageworker_supervisor.telemetry import log
 
 FETCH_SECONDS = 2.0
 """The first job of a release waits so long for its bundle, and the jobs behind it wait, too."""
@@ -46,6 +47,11 @@ class ModuleEgress:
                 self._backoff_until = time.monotonic() + BACKOFF_SECONDS
             return NO_EGRESS
         except TimeoutError:
+            self._backoff_until = time.monotonic() + BACKOFF_SECONDS
+            return NO_EGRESS
+        except OSError as failed:
+            # The worker has no descriptors, memory or disk left. The job is queued all the same.
+            log.warning("module's hosts not known now", module=name, reason=failed.strerror or str(failed))
             self._backoff_until = time.monotonic() + BACKOFF_SECONDS
             return NO_EGRESS
         return known

@@ -71,9 +71,15 @@ def _path(steps: Iterable[str | int]) -> str:
 
 
 def _at(schema: Any, steps: Iterable[str | int]) -> dict[str, Any]:
-    """The part of a schema that caused an error."""
-    for step in steps:
-        schema = schema[step]
+    """The part of a schema that caused an error. Empty where the steps lead nowhere.
+
+    They may begin at an embedded document. A numeric step is an index or a key: jsonschema_rs writes the key "0" as 0.
+    """
+    try:
+        for step in steps:
+            schema = schema[str(step) if isinstance(schema, dict) else step]
+    except (KeyError, IndexError, TypeError):
+        return {}
     return schema if isinstance(schema, dict) else {}
 
 
