@@ -55,7 +55,10 @@ def test_the_safe_form_shows_no_password(url: str) -> None:
         ("localhost:6379", "no scheme"),
         ("redis://", "is not host or host:port"),
         ("redis://h:0", "ports are 1 to 65535"),
-        ("redis://h:99999", "range"),
+        ("redis://h:99999", "1 to 65535"),
+        ("redis://:pa/ss@h:6379/0", "write / as %2F"),
+        ("redis://:pa?ss@h:6379/0", "write / as %2F"),
+        ("redis://:pa#ss@h:6379/0", "write / as %2F"),
         ("redis://h/x", "not a database number"),
         ("redis://a,b", "several hosts"),
         ("redis://h?timeout=1", "`timeout` is not an option"),
@@ -75,7 +78,19 @@ def test_a_url_that_means_nothing_says_how_to_mend_it(url: str, hint: str) -> No
     assert "redis+cluster://" in problem.expected
 
 
-def test_a_refusal_shows_no_password() -> None:
+@pytest.mark.parametrize(
+    "url",
+    [
+        "redis://u:hunter2@h/x",
+        "redis://:a/hunter2@h:6379/0",
+        "redis://:a?hunter2@h:6379/0",
+        "redis://:a#hunter2@h:6379/0",
+        "redis:u:hunter2@h",
+        "redis://:hunter2",
+        "redis://u:hunter2/0",
+    ],
+)
+def test_a_refusal_shows_no_password(url: str) -> None:
     with pytest.raises(ConfigInvalid) as caught:
-        parse_url("redis://u:hunter2@h/x")
+        parse_url(url)
     assert "hunter2" not in str(caught.value)

@@ -6,17 +6,31 @@ from typing import Any
 
 import msgspec
 
-_USERINFO = re.compile(r"^([A-Za-z][A-Za-z0-9+.-]*://)([^/?#]*)@")
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:(//)?")
+_HOSTS = re.compile(r"(?:(?:\[[^\[\]@/]*\]|[^\[\]:,/?#]+)(?::[0-9*]*)?(?:,|(?=[/?#]|$)))*(?=[/?#]|$)")
+"""The hosts of a URL, with their ports. What else stands there may be a password."""
+_FOLDER = re.compile(r"(?:file|s3|gs|az)://[^/?#@:]*/[^?#]*")
+"""A folder or a bucket's prefix. Its path may contain `@`, and results name it."""
 _QUERY_VALUE = re.compile(r"([?&][^=&#]*)=([^&#]*)")
 HIDDEN = "(hidden)"
 
 
 def redact_url(text: str) -> str:
-    """A URL without password and query values. Any other text is unchanged."""
-    if "://" not in text:
+    """A URL without password and query values; its scheme alone where it has no valid host. Other text is unchanged.
+
+    A password may contain what should have been written as `%2F`, `%3F` or `%23`: it ends at the last `@`.
+    """
+    if _FOLDER.fullmatch(text):
         return text
-    bare = _USERINFO.sub(lambda match: match[1] + _user(match[2]) + "@", text)
-    return _QUERY_VALUE.sub(rf"\1={HIDDEN}", bare)
+    match = _SCHEME.match(text)
+    scheme = match[0] if match else ""
+    userinfo, at, rest = text.removeprefix(scheme).rpartition("@")
+    if scheme.endswith("//") and not _HOSTS.match(rest):
+        return scheme + HIDDEN
+    if at and (scheme or ":" in userinfo):
+        userinfo = _user(userinfo)
+    shown = scheme + userinfo + at + rest
+    return _QUERY_VALUE.sub(rf"\1={HIDDEN}", shown) if "://" in text else shown
 
 
 def redacted(value: Any) -> Any:

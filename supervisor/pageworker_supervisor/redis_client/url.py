@@ -13,6 +13,7 @@ FORMS = (
     "redis://user:password@host:6379/0, rediss://… (TLS), unix:///path?db=0, "
     "redis+sentinel://host:26379,host:26379/service, redis+cluster://host:6379,host:6379"
 )
+ENCODE = "in a password write / as %2F, ? as %3F, # as %23 and @ as %40"
 MAX_HOSTS = 64
 
 # Not urlsplit: it rejects a list of hosts that contains an IPv6 address.
@@ -72,11 +73,13 @@ def parse_url(url: str, setting: str = "redis.url") -> RedisUrl:
 
     parts = _URL.fullmatch(url)
     if parts is None:
-        refuse("the URL has no scheme")
+        refuse(ENCODE if "#" in url else "the URL has no scheme")
     known = _SCHEMES.get(parts["scheme"])
     if known is None:
         refuse(f"`{parts['scheme']}` is not a supported scheme")
     topology, tls = known
+    if "@" not in parts["authority"] and "@" in url and topology is not Topology.UNIX:
+        refuse(ENCODE)
     query = dict(parse_qsl(parts["query"] or "", keep_blank_values=True))
     for name in query:
         if name not in _QUERIES[topology]:
@@ -123,14 +126,14 @@ def parse_url(url: str, setting: str = "redis.url") -> RedisUrl:
 
 
 def _host(text: str, default_port: int) -> tuple[str, int]:
-    """`host`, `host:port`, `[::1]:port`. Raises ValueError."""
+    """`host`, `host:port`, `[::1]:port`. Raises ValueError, without `text`: it may be a password with no `@`."""
     try:
         parts = urlsplit(f"//{text}")
         host, port = parts.hostname, parts.port
-    except ValueError as error:
-        raise ValueError(f"`{text}`: {error}") from error
+    except ValueError:
+        raise ValueError("a host is not host or host:port, or its port is not 1 to 65535") from None
     if not host or parts.path or parts.username is not None:
-        raise ValueError(f"`{text}` is not host or host:port")
+        raise ValueError("a host is not host or host:port")
     if port == 0:
-        raise ValueError(f"`{text}`: ports are 1 to 65535")
+        raise ValueError("ports are 1 to 65535")
     return host, port or default_port
