@@ -79,16 +79,20 @@ class Disturbance:
 
     def __init__(self, daemons: dict[str, DaemonProcess], chance: random.Random) -> None:
         self.done: Counter[str] = Counter()
+        self.stopped = asyncio.Event()
+        """Set it to end `run` after the act that is under way: a cancelled thread would go on and start a daemon."""
         self._daemons = daemons
         self._chance = chance
 
     async def run(self) -> None:
-        """For ever."""
+        """Until it is stopped."""
         acts = {"kill": self._kill, "drain": self._drain, "runner": self._runner, "gateway": self._gateway}
         order = list(acts)
-        while True:
+        while not self.stopped.is_set():
             self._chance.shuffle(order)
             for name in order:
+                if self.stopped.is_set():
+                    return
                 daemon = self._daemons[self._chance.choice(WORKERS)]
                 await asyncio.to_thread(acts[name], daemon)
                 self.done[name] += 1
@@ -128,10 +132,10 @@ async def test_none_begins_after_it_across_kills_and_drains(tmp_path: Path) -> N
             trouble = Disturbance(daemons, chance)
             async with asyncio.TaskGroup() as tasks:
                 watching = tasks.create_task(begins.watch(producer))
-                troubling = tasks.create_task(trouble.run())
+                tasks.create_task(trouble.run())
                 expires = await push(producer, chance)
                 await producer.collect(JOBS, 100)
-                troubling.cancel()
+                trouble.stopped.set()
                 watching.cancel()
             await producer.settle()
     print(dict(trouble.done), Counter(result["status"] for result in producer.results.values()))

@@ -43,6 +43,7 @@ class DaemonProcess:
                 if (b'"ready"' in line and b'"message"' in line) or b" INFO    ready  " in line:
                     break
             else:
+                self.process.stdout.close()
                 raise AssertionError(f"the daemon ended: {self.log_file.read_bytes()[begin:].decode()[-3000:]}")
         self._follow()
 

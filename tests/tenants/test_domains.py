@@ -110,6 +110,7 @@ async def test_two_tenants_jobs_for_one_host_never_overlap_however_it_is_written
     assert together == []
 
 
+@pytest.mark.exclusive
 async def test_a_declared_domain_does_not_use_up_the_domain_of_another_tenant(domains: Domains) -> None:
     claims = [f"claim-{number}" for number in range(6)]
     await domains.rival.push(*(nap(domains.rival, job_id, domain="victim.test") for job_id in claims))
