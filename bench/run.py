@@ -7,7 +7,7 @@ from bench.process_tree import ProcessTree
 from bench.site import fields_of
 
 WARM_UP = 8
-"""So many first results count neither for the rate nor for CPU: connections, caches and compilers are cold."""
+"""The number of first results that are left out of rate and CPU: connections, caches and compilers are still cold."""
 
 
 class WrongResult(Exception):
