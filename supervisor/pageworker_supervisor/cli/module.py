@@ -8,10 +8,11 @@ from cyclopts import App, Parameter
 from pageworker_sandbox.signing import LIMITS, read_bundle, sign, verify
 from pageworker_supervisor.cli import publishing
 from pageworker_supervisor.cli.bundle_file import read_limited, read_signed, signature_of
+from pageworker_supervisor.cli.connect import Config
 from pageworker_supervisor.cli.fleet_serial import fleet_serial
 from pageworker_supervisor.cli.output import Json, note, put, show
 from pageworker_supervisor.cli.password import PasswordFile, open_key
-from pageworker_supervisor.cli.registry_access import ConfigFile, KeyFile, configured, registry_errors
+from pageworker_supervisor.cli.registry_access import KeyFile, configured, registry_errors
 from pageworker_supervisor.contract.printable import printable
 from pageworker_supervisor.registry.packing import pack
 from pageworker_supervisor.registry.scaffold import scaffold
@@ -93,7 +94,7 @@ def verify_bundle(
             "Default: `modules.trusted_keys`.",
         ),
     ] = (),
-    config: ConfigFile = None,
+    config: Config = None,
     json: Json = False,
 ) -> None:
     """Check a bundle and its signature as a worker does. The exit code is 4 if a worker would refuse it.

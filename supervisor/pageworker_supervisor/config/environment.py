@@ -16,8 +16,8 @@ from pageworker_supervisor.contract.type_names import describe, first, is_struct
 
 PREFIX = "PAGEWORKER_"
 
-RESERVED = frozenset({"PAGEWORKER_CONFIG"})
-"""Variables with our prefix that are not settings: the path of the configuration file."""
+CONFIG_VARIABLE = "PAGEWORKER_CONFIG"
+"""The path of the configuration file. It has our prefix and is no setting."""
 
 _STEM = r"^PAGEWORKER(_[A-Z0-9_]+)?"
 _ADDRESS = r"([0-9]+\.){3}[0-9]+|[0-9a-fA-F:]*:[0-9a-fA-F:.]*"
@@ -49,7 +49,7 @@ class Overrides:
     def read(self, environ: Mapping[str, str]) -> None:
         """Read every variable with our prefix. An empty variable counts as not set: compose files write it so."""
         for name in sorted(environ):
-            if name.startswith(PREFIX) and name not in RESERVED and environ[name] != "":
+            if name.startswith(PREFIX) and name != CONFIG_VARIABLE and environ[name] != "":
                 self._take(name, environ[name])
 
     def _take(self, name: str, untrusted_text: str) -> None:

@@ -9,8 +9,9 @@ import msgspec
 
 from pageworker_supervisor.config import toml_lines
 from pageworker_supervisor.config.check import Checker, decode_path
-from pageworker_supervisor.config.environment import Overrides, merge
+from pageworker_supervisor.config.environment import CONFIG_VARIABLE, Overrides, merge
 from pageworker_supervisor.config.errors import ConfigInvalid, ConfigProblem
+from pageworker_supervisor.config.relative_paths import absolute_paths
 from pageworker_supervisor.config.rules import broken_rules
 from pageworker_supervisor.config.settings import Settings
 
@@ -18,11 +19,16 @@ MAX_FILE_BYTES = 16 * 1024 * 1024
 
 
 def load(path: Path | None, environ: Mapping[str, str]) -> Settings:
-    """Settings from a TOML file (None: only defaults) and the environment variables that override it.
+    """Settings from a TOML file and the environment variables that override it.
+
+    `path` None: the file that PAGEWORKER_CONFIG names; without that, the defaults. Relative paths in the file count
+    from its folder, those in variables from the working directory.
 
     Raises ConfigInvalid with every mistake of both: syntax, unknown keys, types, ranges, files that cannot be read,
     invalid globs and URLs.
     """
+    if path is None and environ.get(CONFIG_VARIABLE):
+        path = Path(environ[CONFIG_VARIABLE])
     text, problems = _read(path) if path is not None else ("", [])
     tree, at = _parse(path, text, problems)
 
@@ -34,7 +40,9 @@ def load(path: Path | None, environ: Mapping[str, str]) -> Settings:
     kept = checker.table(Settings, tree)
     overrides = Overrides(Settings)
     overrides.read(environ)
-    merge(kept, overrides.tree)
+    if path is not None:
+        kept = absolute_paths(Settings, kept, path.absolute().parent)
+    merge(kept, absolute_paths(Settings, overrides.tree, Path.cwd()))
     settings = msgspec.convert(kept, Settings, dec_hook=decode_path)
 
     def source_over(key: toml_lines.Path) -> str:

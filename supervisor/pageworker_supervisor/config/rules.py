@@ -143,8 +143,15 @@ def _modules(settings: Settings) -> Iterator[RuleFinding]:
                 "",
             )
     registry = settings.modules.registry
-    if registry is not None and "://" in registry:
+    if registry is None:
+        return
+    if "://" in registry:
         yield from url_findings(("modules", "registry"), registry, REGISTRY_SCHEMES)
+    folder = Path(registry.removeprefix("file://"))
+    if "://" not in str(folder) and folder.is_absolute() and not folder.is_dir():
+        why = "not a folder" if folder.exists() else "no such folder"
+        hint = f"create it with `mkdir -p {folder}`, or with the first `workerctl module publish --registry {folder}`"
+        yield ("modules", "registry"), f"{folder}: {why}", "a folder that exists, or a URL", hint
 
 
 def _stores(settings: Settings) -> Iterator[RuleFinding]:
