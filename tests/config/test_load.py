@@ -296,11 +296,14 @@ def test_a_url_and_a_home_folder_are_no_relative_paths(write: Any, tmp_path: Pat
 @pytest.mark.parametrize("form", ["{}", "file://{}", "none"])
 def test_a_registry_folder_that_does_not_exist_is_an_error(write: Any, tmp_path: Path, form: str) -> None:
     registry = form.format(tmp_path / "none")
+    assert load(write(f'[modules]\nregistry = "{registry}"\n'), {}, new_registry=True).modules.registry is not None
     (problem,) = problems(write(f'[modules]\nregistry = "{registry}"\n')).values()
     assert problem.source.endswith(":2")
     assert problem.found == f"{tmp_path / 'none'}: no such folder"
     assert f"mkdir -p {tmp_path / 'none'}" in problem.hint
     (tmp_path / "none").write_text("")
+    with pytest.raises(ConfigInvalid, match="not a folder"):
+        load(write(f'[modules]\nregistry = "{registry}"\n'), {}, new_registry=True)
     (problem,) = problems(write(f'[modules]\nregistry = "{registry}"\n')).values()
     assert problem.found == f"{tmp_path / 'none'}: not a folder"
 

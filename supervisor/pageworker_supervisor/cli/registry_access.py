@@ -95,5 +95,5 @@ def registry_errors() -> Iterator[None]:
 
 
 def configured(config: Path | None) -> Settings:
-    """The settings of the worker. Raises ConfigInvalid."""
-    return load(config, os.environ)
+    """The settings of the worker. Raises ConfigInvalid. `publish` creates a registry's folder that does not exist."""
+    return load(config, os.environ, new_registry=True)

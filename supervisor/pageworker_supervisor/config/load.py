@@ -18,11 +18,13 @@ from pageworker_supervisor.config.settings import Settings
 MAX_FILE_BYTES = 16 * 1024 * 1024
 
 
-def load(path: Path | None, environ: Mapping[str, str]) -> Settings:
+def load(path: Path | None, environ: Mapping[str, str], *, new_registry: bool = False) -> Settings:
     """Settings from a TOML file and the environment variables that override it.
 
     `path` None: the file that PAGEWORKER_CONFIG names; without that, the defaults. Relative paths in the file count
     from its folder, those in variables from the working directory.
+
+    `new_registry`: the folder `modules.registry` may be created by who asks.
 
     Raises ConfigInvalid with every mistake of both: syntax, unknown keys, types, ranges, files that cannot be read,
     invalid globs and URLs.
@@ -51,7 +53,7 @@ def load(path: Path | None, environ: Mapping[str, str]) -> Settings:
 
     problems += checker.problems
     problems += overrides.problems
-    problems += broken_rules(settings, source_over)
+    problems += broken_rules(settings, source_over, new_registry=new_registry)
     if problems:
         raise ConfigInvalid(tuple(sorted(problems, key=_reading_order)))
     return settings
