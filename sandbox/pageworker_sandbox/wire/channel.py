@@ -8,10 +8,10 @@ import time
 from collections import deque
 from collections.abc import Sequence
 
-from pageworker_sandbox.wire.cpu_budget import CpuBudget
 from pageworker_sandbox.wire.errors import ChannelClosed, ProtocolViolation
 from pageworker_sandbox.wire.framing import Parser, encode
 from pageworker_sandbox.wire.messages import Message, MessageSpec
+from pageworker_sandbox.wire.token_bucket import CpuBudget
 
 READ_BYTES = 64 * 1024
 MAX_DESCRIPTORS = 8
