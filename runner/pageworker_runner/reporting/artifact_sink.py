@@ -4,7 +4,7 @@ import asyncio
 import re
 from collections.abc import Mapping
 
-from pageworker.sink import Level
+from pageworker.helpers import Level
 from pageworker_runner.errors import OutputLimit
 from pageworker_runner.limits import LIMITS
 from pageworker_runner.reporting.captured_output import CapturedOutput

@@ -5,7 +5,7 @@ import logging
 from collections import Counter
 from collections.abc import Callable, Mapping
 
-from pageworker.sink import Level
+from pageworker.helpers import Level
 from pageworker_runner.limits import LIMITS
 from pageworker_runner.reporting.sanitize import fit, fit_fields
 from pageworker_runner.task_ownership import CURRENT_ATTEMPT
