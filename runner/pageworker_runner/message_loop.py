@@ -6,7 +6,7 @@ from pageworker_runner.attempts import attempt_result
 from pageworker_runner.attempts.executor import AttemptExecutor
 from pageworker_runner.limits import LIMITS
 from pageworker_runner.modules.catalog import Catalog
-from pageworker_runner.reporting.send_queue import SendQueue
+from pageworker_runner.reporting.reporter import SendQueue
 from pageworker_sandbox.memfd import NotSealed, read_sealed
 from pageworker_sandbox.wire import messages as m
 from pageworker_sandbox.wire.channel import Channel

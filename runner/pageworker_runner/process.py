@@ -13,8 +13,7 @@ from pageworker_runner.errors import StartError
 from pageworker_runner.exit_codes import RunnerExit
 from pageworker_runner.limits import LIMITS
 from pageworker_runner.pages.playwright_internals import watch_driver
-from pageworker_runner.reporting.reporter import Reporter
-from pageworker_runner.reporting.send_queue import SendQueue
+from pageworker_runner.reporting.reporter import Reporter, SendQueue
 from pageworker_runner.startup import StartedRunner, start
 from pageworker_runner.task_ownership import Tasks
 from pageworker_sandbox.confine import ConfinementFailed, watch_children_without_threads

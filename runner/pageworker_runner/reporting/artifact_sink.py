@@ -7,8 +7,7 @@ from collections.abc import Mapping
 from pageworker.helpers import Level
 from pageworker_runner.errors import OutputLimit
 from pageworker_runner.limits import LIMITS
-from pageworker_runner.reporting.captured_output import CapturedOutput
-from pageworker_runner.reporting.send_queue import SendQueue
+from pageworker_runner.reporting.reporter import CapturedOutput, SendQueue
 from pageworker_sandbox.memfd import seal
 from pageworker_sandbox.wire.messages import MAX_ARTIFACT_BYTES, ArtifactData, Offer
 

@@ -9,7 +9,7 @@ import pytest
 from pageworker_runner.errors import OutputLimit
 from pageworker_runner.limits import LIMITS
 from pageworker_runner.reporting.artifact_sink import AttemptSink
-from pageworker_runner.reporting.captured_output import CapturedOutput
+from pageworker_runner.reporting.reporter import CapturedOutput
 from pageworker_sandbox.memfd import read_sealed
 from pageworker_sandbox.wire import messages as m
 
