@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from playwright.async_api import Error as BrowserError
 
 from pageworker_runner.attempts.executor import AttemptExecutor
-from pageworker_runner.attempts.handler_call import page_crashed
+from pageworker_runner.attempts.running_attempt import page_crashed
 from pageworker_runner.browser.browser import RunnerBrowser, launch
 from pageworker_runner.browser.sandbox_check import chromium_sandbox
 from pageworker_runner.environment import RunnerEnvironment, programs

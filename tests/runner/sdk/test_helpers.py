@@ -9,7 +9,7 @@ import pytest
 
 from pageworker import Blocked, Context, Helpers, Log, Sink
 from pageworker.helpers import Level, split_field
-from pageworker_runner.reporting.artifact_sink import AttemptSink
+from pageworker_runner.attempts.running_attempt import RunningAttempt
 from pageworker_sandbox.wire import messages as m
 
 
@@ -102,7 +102,7 @@ def test_fields_may_have_any_name_that_is_not_the_messages(sink: Any) -> None:
 @pytest.mark.parametrize("method", ["artifact", "log"])
 def test_the_runners_sink_has_the_protocols_signatures(method: str, sink: Any) -> None:
     expected = inspect.signature(getattr(Sink, method))
-    for implementation in (AttemptSink, type(sink)):
+    for implementation in (RunningAttempt, type(sink)):
         actual = getattr(implementation, method)
         assert inspect.signature(actual) == expected
         assert inspect.iscoroutinefunction(actual) == inspect.iscoroutinefunction(getattr(Sink, method))
