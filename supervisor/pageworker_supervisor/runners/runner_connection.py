@@ -12,9 +12,9 @@ from pageworker_sandbox.launch import SandboxedProcess
 from pageworker_sandbox.signing import VerifiedBundle
 from pageworker_sandbox.wire import messages as m
 from pageworker_sandbox.wire.channel import Channel
-from pageworker_sandbox.wire.cpu_budget import CpuBudget
 from pageworker_sandbox.wire.errors import ChannelClosed
 from pageworker_sandbox.wire.message_rules import MessageRules
+from pageworker_sandbox.wire.token_bucket import CpuBudget
 from pageworker_supervisor.runners.loaded_modules import LoadedModules
 
 RUNNERS_SHARE = 0.5
