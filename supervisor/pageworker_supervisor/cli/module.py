@@ -1,4 +1,4 @@
-"""`workerctl module`: from an author's folder to a registry."""
+"""`workerctl module`: from an author's folder to a registry. `run` is imported when it is called: it is large."""
 
 from pathlib import Path
 from typing import Annotated
@@ -19,7 +19,7 @@ from pageworker_supervisor.registry.scaffold import scaffold
 from pageworker_supervisor.registry.schema import InputSchema
 from pageworker_supervisor.registry.trust import load_trust
 
-app = App(name="module", help="Write, pack, sign, verify and publish modules.")
+app = App(name="module", help="Write, run, pack, sign, verify and publish modules.")
 
 
 @app.command
@@ -115,6 +115,11 @@ def verify_bundle(
     show(facts, f"verified: {verified.name} {verified.version}  sha256 {verified.sha256}", json)
 
 
+app.command(
+    "pageworker_supervisor.cli.module_run:run_folder",
+    name="run",
+    help="Run the module in a folder once, without Redis.",
+)
 app.command(publishing.publish)
 app.command(publishing.list_modules, name="list")
 app.command(publishing.channels)
