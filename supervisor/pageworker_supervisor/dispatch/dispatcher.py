@@ -12,7 +12,7 @@ from pageworker_supervisor.queue.consumer import JobConsumer
 from pageworker_supervisor.queue.lease import Lease
 from pageworker_supervisor.redis_client.availability import Availability
 from pageworker_supervisor.runners.fleet import Fleet
-from pageworker_supervisor.runners.pending_placements import PendingPlacement
+from pageworker_supervisor.runners.placement import PendingPlacement
 from pageworker_supervisor.task_supervision import TaskExitedUnexpectedly
 from pageworker_supervisor.telemetry import log
 

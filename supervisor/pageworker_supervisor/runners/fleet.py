@@ -17,10 +17,10 @@ from pageworker_supervisor.contract.context_key import ContextKey
 from pageworker_supervisor.queue.capacity import Capacity
 from pageworker_supervisor.runners.host_probe import HostProbe, ProbeEffects
 from pageworker_supervisor.runners.page_reservation import PageReservation
-from pageworker_supervisor.runners.pending_placements import PendingPlacement, with_pending
 from pageworker_supervisor.runners.placement import (
     NO_TENANT,
     STARTS_IDLE,
+    PendingPlacement,
     PoolRules,
     RunnerSlot,
     Spawn,
@@ -31,6 +31,7 @@ from pageworker_supervisor.runners.placement import (
     next_evictable_in,
     place,
     select_retirement,
+    with_pending,
 )
 from pageworker_supervisor.runners.resources import RunnerResources
 from pageworker_supervisor.runners.runner import Runner, RunnerEvents
