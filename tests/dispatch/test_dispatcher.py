@@ -214,8 +214,8 @@ async def test_a_cancellation_before_the_claims_reply_stops_the_attempt(world: t
 
 async def test_a_closed_dispatcher_claims_nothing() -> None:
     fake: Any = FakeWorld()
-    async with running(Dispatcher("w1", fake, fake, fake, fake, closed=True)) as dispatcher:
-        dispatcher.notice_work()
+    async with running(Dispatcher("w1", fake, fake, fake, fake, closed=True)):
+        fake.changed.set()
         for _ in range(10):
             await asyncio.sleep(0)
         assert not fake.claiming.is_set()

@@ -75,9 +75,9 @@ ROWS = (
     ),
     Mutant(
         f.SILENT,
-        f"{DISPATCH}/notifications.py",
-        "                    lambda: self._queue.wait(self._worker_id, WAIT_SECONDS), self._dispatcher.notice_work\n",
-        "                    lambda: self._queue.wait(self._worker_id, WAIT_SECONDS)\n",
+        f"{DISPATCH}/dispatcher.py",
+        "                    lambda: self._queue.wait(self._name, NOTICE_WAIT_SECONDS), self._work.set\n",
+        "                    lambda: self._queue.wait(self._name, NOTICE_WAIT_SECONDS)\n",
         (f"{WORK}::test_what_was_pushed_while_redis_was_away_is_not_slept_through",),
     ),
 )
