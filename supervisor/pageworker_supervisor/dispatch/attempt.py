@@ -15,12 +15,19 @@ from pageworker_supervisor.artifacts.store import ArtifactStore
 from pageworker_supervisor.config.settings import JobSettings
 from pageworker_supervisor.contract.errors import ContractError
 from pageworker_supervisor.contract.job import Job, parse_job
-from pageworker_supervisor.dispatch import result_builder
 from pageworker_supervisor.dispatch.artifact_keeper import keep_artifacts
 from pageworker_supervisor.dispatch.attempt_state import TRANSITIONS, AttemptEvent, AttemptState
 from pageworker_supervisor.dispatch.begin_guard import BeginGuard, NotBegun
-from pageworker_supervisor.dispatch.outcome import NotJson, outcome_of_answer, outcome_of_breach
-from pageworker_supervisor.dispatch.retry_policy import EndJob, error
+from pageworker_supervisor.dispatch.outcome import (
+    EndJob,
+    NotJson,
+    end_without_running,
+    error,
+    outcome_of_answer,
+    outcome_of_breach,
+    trace_of,
+    unbegun,
+)
 from pageworker_supervisor.dispatch.settlement import Settlement
 from pageworker_supervisor.queue.lease import Lease
 from pageworker_supervisor.registry import Registry
@@ -87,7 +94,7 @@ class Attempt:
         self.log: Logger = log.bind(
             job=str(self.job.ref),
             tenant_id=self.job.tenant_id,
-            trace_id=result_builder.trace_of(self.job),
+            trace_id=trace_of(self.job),
             attempt=lease.attempt,
         )
         self._services = services
@@ -136,7 +143,7 @@ class Attempt:
         except ContextBroken as broken:
             await self._settle(self._settlement.not_started, broken, self.runner.runner_id if self.runner else None)
         except NotBegun as not_begun:
-            await self._settle(self._settlement.end, result_builder.unbegun(not_begun.status))
+            await self._settle(self._settlement.end, unbegun(not_begun.status))
         except PayloadInvalid as invalid:
             await self._reject(invalid, invalid.mistakes)
         except ModuleError as failed:
@@ -154,7 +161,7 @@ class Attempt:
 
     async def close(self) -> None:
         """End a job that the queue says is to be ended without running."""
-        await self._settle(self._settlement.end, result_builder.end_without_running(self.lease))
+        await self._settle(self._settlement.end, end_without_running(self.lease))
         self._step(AttemptEvent.END)
 
     async def requeue_at_once(self, reason: str) -> None:
@@ -252,7 +259,7 @@ class Attempt:
             timeout_seconds=job.timeout_seconds
             or bundle.manifest.timeout_seconds
             or self._services.jobs.timeout_seconds,
-            trace_id=result_builder.trace_of(job),
+            trace_id=trace_of(job),
             begin_before=lease.begin_before,
         )
         self.log.debug("job starts", module=bundle.name, module_version=bundle.version)
