@@ -27,7 +27,7 @@ from pageworker_supervisor.dispatch.reaper import reap
 from pageworker_supervisor.dispatch.settlement import Settlement
 from pageworker_supervisor.host.uid_ranges import IdRange
 from pageworker_supervisor.intake import Admission, Intake
-from pageworker_supervisor.intake.module_egress import ModuleEgress
+from pageworker_supervisor.intake.enqueuer import ModuleEgress
 from pageworker_supervisor.intake.timing import IntakeTimeouts
 from pageworker_supervisor.queue import QueueClient
 from pageworker_supervisor.queue.options import LEASE_MS, OUTBOX_LEASE_MS
