@@ -69,8 +69,8 @@ ROWS = (
     Mutant(
         f.PHANTOM,
         f"{SUPERVISOR}/runners/runner.py",
-        "                running.lose(self._end or RunnerLost(reason, charged=True))\n",
-        "                continue\n",
+        "            self._pages.lose(self._end or RunnerLost(reason, charged=True))\n",
+        "",
         (f"{WORK}::test_a_runner_that_died_takes_no_place",),
     ),
     Mutant(

@@ -30,7 +30,7 @@ from pageworker_supervisor.contract.result import (
 from pageworker_supervisor.dispatch.begin_guard import UnbegunStatus
 from pageworker_supervisor.queue.lease import Lease
 from pageworker_supervisor.runners.limit_breach import Breach
-from pageworker_supervisor.runners.sent_attempt import SentAttempt
+from pageworker_supervisor.runners.page_reservation import PageReservation
 
 _attempts = msgspec.json.Decoder(AttemptRecord)
 
@@ -63,37 +63,37 @@ class Outcome(Struct, frozen=True, kw_only=True):
 
 
 def outcome_of_answer(
-    done: Done, outcome: OutcomeName, running: SentAttempt, claimed_at: float, *, begun: bool
+    done: Done, outcome: OutcomeName, page: PageReservation, claimed_at: float, *, begun: bool
 ) -> Outcome:
     """The runner answered. Raises NotJson. `claimed_at`: monotonic seconds."""
     return Outcome(
         outcome=outcome,
-        runner_id=running.page.runner.runner_id,
-        started_at=running.started_at,
-        admitted_seconds=running.began_at - claimed_at,
+        runner_id=page.runner.runner_id,
+        started_at=page.started_at,
+        admitted_seconds=page.began_at - claimed_at,
         ran_seconds=done.ran_seconds,
         data=json_of(done.data),
         detail=json_of(done.failure.detail) if done.failure else None,
         failure=done.failure,
         obstacle=done.obstacle,
-        artifacts=tuple(running.artifacts),
+        artifacts=tuple(page.artifacts),
         begun=begun,
     )
 
 
 def outcome_of_breach(
-    breach: Breach, running: SentAttempt, claimed_at: float, *, cancelled: bool, begun: bool
+    breach: Breach, page: PageReservation, claimed_at: float, *, cancelled: bool, begun: bool
 ) -> Outcome:
     """The runner was killed because this attempt exceeded a limit. A cancellation that was sent before holds."""
     return Outcome(
         outcome="cancelled" if cancelled else "failed",
-        runner_id=running.page.runner.runner_id,
-        started_at=running.started_at,
-        admitted_seconds=running.began_at - claimed_at,
-        ran_seconds=time.monotonic() - running.began_at,
+        runner_id=page.runner.runner_id,
+        started_at=page.started_at,
+        admitted_seconds=page.began_at - claimed_at,
+        ran_seconds=time.monotonic() - page.began_at,
         failure=Failure(type=breach.limit, message=breach.message, retryable=False),
         detail=msgspec.Raw(msgspec.json.encode(breach.detail)),
-        artifacts=tuple(running.artifacts),
+        artifacts=tuple(page.artifacts),
         begun=begun,
     )
 

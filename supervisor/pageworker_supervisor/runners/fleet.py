@@ -36,6 +36,7 @@ from pageworker_supervisor.runners.placement import (
 from pageworker_supervisor.runners.resources import RunnerResources
 from pageworker_supervisor.runners.runner import Runner, RunnerEvents
 from pageworker_supervisor.runners.runner_state import RunnerState
+from pageworker_supervisor.runners.sandboxed_runner import SandboxedRunner
 from pageworker_supervisor.runners.start_failure import Blame, StartFailure
 from pageworker_supervisor.runners.start_judge import StartJudge
 from pageworker_supervisor.telemetry import log
@@ -242,7 +243,9 @@ class Fleet:
         probe: bool = False,
         comes_back: bool = False,
     ) -> Runner:
-        return Runner(next(self._names), context, fence, resources, self._events, probe=probe, comes_back=comes_back)
+        return SandboxedRunner(
+            next(self._names), context, fence, resources, self._events, probe=probe, comes_back=comes_back
+        )
 
     async def _host(self, runner: Runner) -> None:
         failure: StartFailure | None = None
