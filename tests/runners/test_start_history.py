@@ -8,12 +8,12 @@ from pageworker_profiles.errors import ProfileTampered
 from pageworker_supervisor.contract.context_key import ANY_PROFILE, ContextKey
 from pageworker_supervisor.runners.context_breaker import THRESHOLD
 from pageworker_supervisor.runners.errors import BrowserNotReady
-from pageworker_supervisor.runners.spawn_backoff import CAP_SECONDS
 from pageworker_supervisor.runners.start_failure import Blame, explain
 from pageworker_supervisor.runners.start_history import (
     FAILED_STARTS,
     FORGET_SECONDS,
     HELD_BACK,
+    LONGEST_PROBE_SECONDS,
     LONGEST_SUSPICION_SECONDS,
     PATIENCE_SECONDS,
     REFUSED_PER_CLAIM,
@@ -213,7 +213,7 @@ def test_probes_come_later_each_time() -> None:
         waits.append(wait)
         at += wait
     assert waits[:3] == [0.5, 1.0, 2.0]
-    assert waits[-1] == CAP_SECONDS
+    assert waits[-1] == LONGEST_PROBE_SECONDS
 
 
 def test_one_runner_that_comes_up_mends_it() -> None:

@@ -15,14 +15,17 @@ from enum import Enum, auto
 from math import inf
 
 from pageworker_sandbox.state_machine import TransitionTable, next_state
+from pageworker_supervisor.backoff import Backoff
 from pageworker_supervisor.contract.context_key import ANY_PROFILE, ContextKey
 from pageworker_supervisor.queue.capacity import ContextCapacity
 from pageworker_supervisor.runners.context_breaker import ContextBreaker, ContextBreakerState
-from pageworker_supervisor.runners.spawn_backoff import SpawnBackoff
 from pageworker_supervisor.runners.start_failure import Blame, ContextBroken, StartFailure
 
 FAILED_STARTS = 3
 """In a row, after which the worker is not ready."""
+FIRST_PROBE_SECONDS = 0.5
+LONGEST_PROBE_SECONDS = 30.0
+"""The pause before a probe, after the first failure and at most."""
 HELD_BACK = -1
 """Free pages of a context that must not get a runner slot."""
 REFUSED_PER_CLAIM = 16
@@ -96,7 +99,7 @@ class HostHealth:
     """Why the last start failed."""
     last_came_up: float = -inf
     last_failed: float = -inf
-    _backoff: SpawnBackoff = field(default_factory=SpawnBackoff)
+    _backoff: Backoff = field(default_factory=lambda: Backoff(FIRST_PROBE_SECONDS, LONGEST_PROBE_SECONDS))
 
     @property
     def closed(self) -> bool:
@@ -115,7 +118,7 @@ class HostHealth:
         self.failures = 0
         self.reason = ""
         self.last_came_up = now
-        self._backoff.spawned(now, ok=True)
+        self._backoff.reset()
         self._step(HostEvent.CAME_UP)
 
     def doubt(self) -> None:
@@ -128,7 +131,7 @@ class HostHealth:
         self.failures += 2 if self.state is HostState.DOUBTED else 1
         self.reason = reason
         self.last_failed = now
-        self._backoff.spawned(now, ok=False)
+        self._backoff.pause(now)
         self._step(HostEvent.FAILED_AT_THRESHOLD if self.failures >= FAILED_STARTS else HostEvent.FAILED)
 
     def probe_in(self, now: float) -> float | None:
@@ -176,7 +179,7 @@ def _careful(entry: _ContextHistory, now: float) -> bool:
     breaker = entry.breaker
     if breaker.state is ContextBreakerState.CLOSED or (entry.failure is not None and not entry.failure.had_slot):
         return False
-    return now < breaker.until + (FORGET_SECONDS if breaker.refuses() else PATIENCE_SECONDS)
+    return now < breaker.backoff.until + (FORGET_SECONDS if breaker.refuses() else PATIENCE_SECONDS)
 
 
 @dataclass
@@ -205,7 +208,7 @@ class StartHistory:
         entry = self._contexts.get(context)
         if entry is None or entry.failure is None or not entry.breaker.refuses():
             return None
-        return ContextBroken(entry.failure, entry.breaker.remaining_seconds(now))
+        return ContextBroken(entry.failure, entry.breaker.backoff.remaining_seconds(now))
 
     def begin(self, context: ContextKey) -> bool:
         """A start begins. True: it is a probe, and the caller has to call `decided` when it ends."""
@@ -247,7 +250,7 @@ class StartHistory:
         entry.breaker.failed(now, certain=not failure.retryable, counts=failure.charged)
         if failure.had_slot:
             self._suspected.setdefault(context.tenant_id, _TenantSuspicion()).failed(context, now)
-        return ContextBroken(failure, entry.breaker.remaining_seconds(now))
+        return ContextBroken(failure, entry.breaker.backoff.remaining_seconds(now))
 
     def broken_capacity(self, now: float, empty_slots: int) -> Iterable[ContextCapacity]:
         """What a claim has to know: contexts that get no runner slot now, and those whose jobs end with an error."""
@@ -266,11 +269,11 @@ class StartHistory:
     def until(self, context: ContextKey) -> float:
         """When the pause of the context is over; 0 where it has none."""
         entry = self._contexts.get(context)
-        return entry.breaker.until if entry else 0.0
+        return entry.breaker.backoff.until if entry else 0.0
 
     def changes_in(self, now: float) -> float | None:
         """Seconds until the next pause is over; None where there is none."""
-        untils = [entry.breaker.until for entry in self._contexts.values()]
+        untils = [entry.breaker.backoff.until for entry in self._contexts.values()]
         waits = [until + patience - now for until in untils for patience in (0.0, PATIENCE_SECONDS)]
         waits += [suspected.until - now for suspected in self._suspected.values()]
         return min((wait for wait in waits if wait > 0), default=None)
@@ -286,7 +289,7 @@ class StartHistory:
 
     def _forget(self, now: float) -> None:
         for context, entry in list(self._contexts.items()):
-            if not entry.breaker.undecided and now >= entry.breaker.until + FORGET_SECONDS:
+            if not entry.breaker.undecided and now >= entry.breaker.backoff.until + FORGET_SECONDS:
                 del self._contexts[context]
         for tenant_id, suspected in list(self._suspected.items()):
             if now >= suspected.until + FORGET_SECONDS:
