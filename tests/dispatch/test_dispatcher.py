@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from pageworker_supervisor.contract.job_ref import JobRef
+from pageworker_supervisor.contract.job import JobRef
 from pageworker_supervisor.dispatch import dispatcher as module
 from pageworker_supervisor.dispatch.attempt_state import AttemptState
 from pageworker_supervisor.dispatch.dispatcher import Dispatcher, DrainCancelled

@@ -9,8 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pageworker_supervisor.contract.job import Job, parse_job
-from pageworker_supervisor.contract.job_ref import JobRef
+from pageworker_supervisor.contract.job import Job, JobRef, parse_job
 from pageworker_supervisor.dispatch.outcome import Outcome
 from pageworker_supervisor.dispatch.result_builder import (
     attempt_of,

@@ -12,8 +12,7 @@ import pytest
 
 from pageworker_sandbox.wire.messages import Failure
 from pageworker_supervisor.config.settings import JobSettings
-from pageworker_supervisor.contract.job import Job
-from pageworker_supervisor.contract.job_ref import JobRef
+from pageworker_supervisor.contract.job import Job, JobRef
 from pageworker_supervisor.dispatch.outcome import Outcome, OutcomeName
 from pageworker_supervisor.dispatch.retry_policy import EndJob, error
 from pageworker_supervisor.dispatch.settlement import Settlement

@@ -3,7 +3,7 @@
 from typing import Any
 
 from pageworker_supervisor.contract.context_key import ContextKey
-from pageworker_supervisor.contract.job_ref import JobRef
+from pageworker_supervisor.contract.job import JobRef
 from pageworker_supervisor.queue.capacity import Capacity, ContextCapacity
 from pageworker_supervisor.queue.lease import FinishRequest
 from pageworker_supervisor.queue.new_job import NewJob

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from pageworker_supervisor.contract.context_key import NO_EGRESS, ContextKey
-from pageworker_supervisor.contract.job_ref import JobRef
+from pageworker_supervisor.contract.job import JobRef
 from pageworker_supervisor.queue.lease import Lease, lease_from
 
 ROW: dict[str, Any] = {

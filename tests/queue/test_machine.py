@@ -15,7 +15,7 @@ from pw_queue import QueueHarness, open_harness
 from pw_servers import redis_server
 
 from pageworker_supervisor.contract.context_key import NO_EGRESS, ContextKey, egress_digest
-from pageworker_supervisor.contract.job_ref import JobRef
+from pageworker_supervisor.contract.job import JobRef
 from pageworker_supervisor.queue.capacity import Capacity, ContextCapacity
 from pageworker_supervisor.queue.errors import CancelHolds
 from pageworker_supervisor.queue.lease import FinishRequest, Lease

@@ -3,7 +3,7 @@
 import hashlib
 import json
 
-from pageworker_supervisor.contract.job_ref import JobRef
+from pageworker_supervisor.contract.job import JobRef
 from pageworker_supervisor.queue.new_job import push_text
 from pageworker_supervisor.queue.rejected_text import DIGESTED_INLINE_BYTES, described, rejected_event, whole_of
 

@@ -7,7 +7,7 @@ import msgspec
 from pw_queue import QueueHarness, open_harness, ref, ticket
 from pw_servers import RedisServer
 
-from pageworker_supervisor.contract.job_ref import JobRef
+from pageworker_supervisor.contract.job import JobRef
 from pageworker_supervisor.queue.lease import FinishRequest
 
 KIB = 1024

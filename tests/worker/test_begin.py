@@ -9,7 +9,7 @@ from chaos.echo import EchoRunner
 from msgspec import structs
 from pw_worker import Echoes, nap
 
-from pageworker_supervisor.contract.job_ref import JobRef
+from pageworker_supervisor.contract.job import JobRef
 from pageworker_supervisor.queue.lease import Claimed
 
 JOB = JobRef("acme", "j1")

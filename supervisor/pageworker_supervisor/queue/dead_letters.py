@@ -9,8 +9,7 @@ from typing import Any, Literal, cast
 import msgspec
 
 from pageworker_supervisor.contract.context_key import ContextKey
-from pageworker_supervisor.contract.job import Job, parse_job
-from pageworker_supervisor.contract.job_ref import JobRef
+from pageworker_supervisor.contract.job import Job, JobRef, parse_job
 from pageworker_supervisor.queue.keys import shard_key
 from pageworker_supervisor.queue.new_job import PRIORITY_OF, NewJob
 from pageworker_supervisor.queue.quota_limits import NO_LIMITS

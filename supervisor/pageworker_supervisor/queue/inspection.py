@@ -2,7 +2,7 @@
 
 from typing import cast
 
-from pageworker_supervisor.contract.job_ref import JobRef
+from pageworker_supervisor.contract.job import JobRef
 from pageworker_supervisor.queue.listing import JOBS_PER_PAGE, JobListing
 from pageworker_supervisor.queue.messagepack import unpacked
 from pageworker_supervisor.queue.options import QueueOptions

@@ -6,7 +6,7 @@ from typing import Any, Literal
 from msgspec import Struct
 
 from pageworker_supervisor.contract.context_key import NO_EGRESS, ContextKey
-from pageworker_supervisor.contract.job_ref import JobRef
+from pageworker_supervisor.contract.job import JobRef
 from pageworker_supervisor.queue.new_job import PRIORITY_OF, Priority
 
 Ending = Literal["expired", "dead", "cancelled"]

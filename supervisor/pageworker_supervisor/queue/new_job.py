@@ -6,7 +6,7 @@ from typing import Literal
 from msgspec import Struct
 
 from pageworker_supervisor.contract.context_key import NO_EGRESS, ContextKey
-from pageworker_supervisor.contract.job_ref import JobRef
+from pageworker_supervisor.contract.job import JobRef
 from pageworker_supervisor.queue.messagepack import opaque
 from pageworker_supervisor.queue.quota_limits import QuotaLimits, limits_text, share_of
 

@@ -5,7 +5,7 @@ from typing import Literal
 
 import msgspec
 
-from pageworker_supervisor.contract.job_ref import JobRef
+from pageworker_supervisor.contract.job import JobRef
 from pageworker_supervisor.queue.messagepack import opaque
 from pageworker_supervisor.queue.new_job import NewJob
 from pageworker_supervisor.queue.options import QueueOptions

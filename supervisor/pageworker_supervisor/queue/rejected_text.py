@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from pageworker_supervisor.contract.job_ref import JobRef
+from pageworker_supervisor.contract.job import JobRef
 from pageworker_supervisor.queue.new_job import push_text
 
 DIGESTED_INLINE_BYTES = 1024 * 1024

@@ -5,7 +5,7 @@ from typing import Any, Literal
 from msgspec import Struct
 
 from pageworker_supervisor.contract.context_key import ContextKey
-from pageworker_supervisor.contract.job_ref import JobRef
+from pageworker_supervisor.contract.job import JobRef
 from pageworker_supervisor.queue.new_job import NO_DOMAIN, PRIORITY_OF, Priority
 
 ListedState = Literal["queued", "delayed", "running", "ending", "finishing"]

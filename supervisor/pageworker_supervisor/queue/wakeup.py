@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from msgspec import Struct
 
 from pageworker_supervisor.contract.context_key import ContextKey
-from pageworker_supervisor.contract.job_ref import JobRef
+from pageworker_supervisor.contract.job import JobRef
 from pageworker_supervisor.queue.keys import shard_key
 from pageworker_supervisor.queue.shards import Shards
 from pageworker_supervisor.redis_client.errors import RedisClientError
