@@ -10,11 +10,10 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
 from bench.work import PAYLOAD, handled
+from pageworker_supervisor.contract.job import Priority
 from pageworker_supervisor.queue import QueueClient
-from pageworker_supervisor.queue.capacity import Capacity
-from pageworker_supervisor.queue.lease import FinishRequest, Lease
-from pageworker_supervisor.queue.new_job import NewJob, Priority
-from pageworker_supervisor.queue.quota_limits import QuotaLimits
+from pageworker_supervisor.queue.claim import Capacity, FinishRequest, Lease
+from pageworker_supervisor.queue.producer import NewJob, QuotaLimits
 from pageworker_supervisor.redis_client import Router
 
 WORKER = "w"

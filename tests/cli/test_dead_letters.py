@@ -9,7 +9,7 @@ from cli.conftest import OnQueue
 from pw_queue import QueueHarness, ticket
 
 from pageworker_supervisor.cli.app import run
-from pageworker_supervisor.queue.lease import FinishRequest
+from pageworker_supervisor.queue.claim import FinishRequest
 
 FAILED = FinishRequest(status="failed", result=b'{"status":"failed"}', dead_letter=b'{"error":"boom"}')
 

@@ -18,7 +18,7 @@ from pageworker_supervisor.config.settings import CallbackSettings, Settings, Te
 from pageworker_supervisor.config.tenant_lookup import limits_for
 from pageworker_supervisor.delivery.callback_sender import CallbackSender
 from pageworker_supervisor.delivery.outbox import OutboxEntry
-from pageworker_supervisor.queue.lease import FinishRequest
+from pageworker_supervisor.queue.claim import FinishRequest
 from pageworker_supervisor.redis_client.availability import Availability
 from pageworker_supervisor.telemetry.metrics import Metrics
 

@@ -16,8 +16,8 @@ from pageworker_supervisor.contract.job import Job, JobRef
 from pageworker_supervisor.dispatch.outcome import Outcome, OutcomeName
 from pageworker_supervisor.dispatch.retry_policy import EndJob, error
 from pageworker_supervisor.dispatch.settlement import Settlement
+from pageworker_supervisor.queue.claim import Lease
 from pageworker_supervisor.queue.errors import CancelHolds
-from pageworker_supervisor.queue.lease import Lease
 from pageworker_supervisor.runners.start_failure import Blame, ContextBroken, StartFailure
 from pageworker_supervisor.telemetry import log
 from pageworker_supervisor.telemetry.metrics import Metrics

@@ -10,9 +10,8 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
 from pageworker_supervisor.queue import QueueClient
-from pageworker_supervisor.queue.capacity import Capacity
-from pageworker_supervisor.queue.lease import Lease
-from pageworker_supervisor.queue.messagepack import packed
+from pageworker_supervisor.queue.claim import Capacity, Lease
+from pageworker_supervisor.queue.functions import packed
 from pageworker_supervisor.queue.options import QueueOptions
 from pageworker_supervisor.redis_client import Router
 from pw_queue.words import DONE, everything

@@ -4,10 +4,8 @@ from typing import Any
 
 from pageworker_supervisor.contract.context_key import ContextKey
 from pageworker_supervisor.contract.job import JobRef
-from pageworker_supervisor.queue.capacity import Capacity, ContextCapacity
-from pageworker_supervisor.queue.lease import FinishRequest
-from pageworker_supervisor.queue.new_job import NewJob
-from pageworker_supervisor.queue.quota_limits import QuotaLimits
+from pageworker_supervisor.queue.claim import Capacity, ContextCapacity, FinishRequest
+from pageworker_supervisor.queue.producer import NewJob, QuotaLimits
 
 DONE = FinishRequest(status="succeeded", result=b'{"status":"succeeded"}')
 

@@ -11,18 +11,18 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
 from pageworker_supervisor.queue import QueueClient
+from pageworker_supervisor.queue.claim import FinishRequest
 from pageworker_supervisor.queue.dead_letters import DeadLetter
 from pageworker_supervisor.queue.errors import SchemaMismatch
-from pageworker_supervisor.queue.lease import FinishRequest
+from pageworker_supervisor.queue.functions import packed
 from pageworker_supervisor.queue.library import SCHEMA_VERSION
-from pageworker_supervisor.queue.messagepack import packed
 from pageworker_supervisor.queue.options import QueueOptions
-from pageworker_supervisor.queue.quota_limits import QuotaLimits
+from pageworker_supervisor.queue.producer import QuotaLimits
 from pageworker_supervisor.queue.retention import retention_request
 from pageworker_supervisor.redis_client import Router
 from pageworker_supervisor.redis_client.cluster import ClusterClient
 from pageworker_supervisor.redis_client.errors import NotReplicated, RedisRefused, RedisUnavailable
-from pageworker_supervisor.redis_client.sharding import shard_of
+from pageworker_supervisor.redis_client.router import shard_of
 
 SHARDS = 4
 TENANTS = [f"t{n}" for n in range(12)]

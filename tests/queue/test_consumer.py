@@ -7,7 +7,7 @@ from pw_queue import DONE, QueueHarness, everything, plain_client, ref, ticket
 from pw_servers import RespProxy
 
 from pageworker_supervisor.queue import QueueClient
-from pageworker_supervisor.queue.lease import Lease
+from pageworker_supervisor.queue.claim import Lease
 from pageworker_supervisor.redis_client import Router
 
 LEASE_MS = 45_000

@@ -5,9 +5,9 @@ import pytest
 from pw_queue import DONE, QueueHarness, ref, ticket
 
 from pageworker_supervisor.contract.errors import ContractError
+from pageworker_supervisor.queue.claim import FinishRequest
 from pageworker_supervisor.queue.dead_letters import JobPatch
-from pageworker_supervisor.queue.lease import FinishRequest
-from pageworker_supervisor.queue.quota_limits import QuotaLimits
+from pageworker_supervisor.queue.producer import QuotaLimits
 
 FAILED = FinishRequest(status="failed", result=b'{"status":"failed"}', dead_letter=b'{"error":"boom"}')
 BODY = b'{"job_id":"j1","tenant_id":"acme","endpoint_module":"shop.product","payload":{"url":"http://a.test/"}}'

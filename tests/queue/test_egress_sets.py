@@ -3,8 +3,7 @@
 from pw_queue import DONE, QueueHarness, everything, places, ticket
 
 from pageworker_supervisor.contract.context_key import ContextKey, egress_digest
-from pageworker_supervisor.queue.capacity import Capacity, ContextCapacity
-from pageworker_supervisor.queue.lease import FinishRequest, Lease
+from pageworker_supervisor.queue.claim import Capacity, ContextCapacity, FinishRequest, Lease
 
 SHOP, BANK = egress_digest(["shop.test"]), egress_digest(["bank.test"])
 

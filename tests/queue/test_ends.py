@@ -8,7 +8,7 @@ from pw_queue import DONE, QueueHarness, plain_client, ref, ticket
 from pw_servers import RespProxy
 
 from pageworker_supervisor.queue import QueueClient
-from pageworker_supervisor.queue.lease import FinishRequest
+from pageworker_supervisor.queue.claim import FinishRequest
 from pageworker_supervisor.queue.options import QueueOptions
 from pageworker_supervisor.queue.wakeup import CancelNotice
 from pageworker_supervisor.redis_client import Router

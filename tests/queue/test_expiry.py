@@ -8,7 +8,7 @@ import pytest
 from pw_queue import DONE, QueueHarness, blocked, everything, open_harness, ticket
 from pw_servers import RedisServer
 
-from pageworker_supervisor.queue.lease import Lease, boot_seconds
+from pageworker_supervisor.queue.claim import Lease, boot_seconds
 
 PutBack = Callable[[QueueHarness, Lease, bool], Awaitable[object]]
 

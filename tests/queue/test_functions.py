@@ -1,17 +1,106 @@
-"""What Redis answers when it cannot, and what becomes of the call."""
+"""What Redis answers when it cannot, and what becomes of the call; shards; requests and replies."""
 
 import asyncio
+from collections.abc import Sequence
+from typing import Any, cast
 
 import pytest
 import redis.asyncio as redis
+from hypothesis import given
+from hypothesis import strategies as st
+from msgspec import msgpack
 from pw_queue import DONE, QueueHarness, everything, open_harness, plain_client, ref, ticket, wait_until
 from pw_servers import RespProxy, redis_server
 
 from pageworker_supervisor.queue import QueueClient
-from pageworker_supervisor.queue.lease import FinishRequest
+from pageworker_supervisor.queue.claim import FinishRequest
+from pageworker_supervisor.queue.errors import SchemaMismatch
+from pageworker_supervisor.queue.functions import (
+    EMPTY_REQUEST,
+    FunctionCalls,
+    Shards,
+    batches,
+    opaque,
+    packed,
+    unpacked,
+)
 from pageworker_supervisor.queue.options import QueueOptions
 from pageworker_supervisor.redis_client import Router
-from pageworker_supervisor.redis_client.errors import NotReplicated, OutOfMemory, RedisUnavailable, RightMissing
+from pageworker_supervisor.redis_client.errors import (
+    NotReplicated,
+    OutOfMemory,
+    RedisRefused,
+    RedisUnavailable,
+    RightMissing,
+)
+from pageworker_supervisor.redis_client.router import shard_of
+
+
+@given(st.text(), st.integers(-(2**53), 2**53))
+def test_a_request_is_a_map_with_names(text: str, number: int) -> None:
+    assert msgpack.decode(packed(text=text, number=number)) == {"text": text, "number": number}
+
+
+@given(st.binary())
+def test_opaque_bytes_are_sent_as_a_string_of_their_length(data: bytes) -> None:
+    sent = packed(body=opaque(data))
+    header = b"\xdb" + len(data).to_bytes(4, "big")
+    assert sent.endswith(header + data)
+
+
+def test_the_head_of_a_reply_is_its_map() -> None:
+    assert unpacked([packed(leases=[{"ref": "acme/j1"}]), b"\xff body"]) == {"leases": [{"ref": "acme/j1"}]}
+    assert unpacked([EMPTY_REQUEST]) == {}
+
+
+class RecordingFunctions:
+    """Keeps each call; fails with `error` where one is set."""
+
+    def __init__(self, error: Exception | None = None) -> None:
+        self.calls: list[tuple[str, str, Any]] = []
+        self.error = error
+
+    async def call(self, function: str, root: str, request: bytes) -> int:
+        if self.error is not None:
+            raise self.error
+        self.calls.append((function, root, unpacked([request])))
+        return 1
+
+
+def shards(count: int, functions: RecordingFunctions) -> Shards:
+    return Shards(cast("FunctionCalls", functions), "pw", count)
+
+
+async def test_a_request_is_sent_by_name_to_the_root_of_the_shard() -> None:
+    functions = RecordingFunctions()
+    assert await shards(2, functions).call(1, "register_worker", worker="w1") == 1
+    assert functions.calls == [("register_worker", "pw:{1}", {"worker": "w1"})]
+
+
+@pytest.mark.parametrize("count", [1, 4])
+async def test_tenants_are_grouped_by_shard_and_none_is_lost(count: int) -> None:
+    tenants = [f"t{number}" for number in range(20)]
+    seen: dict[int, list[int]] = {}
+
+    async def act(shard: int, indices: Sequence[int]) -> None:
+        assert shard not in seen
+        seen[shard] = list(indices)
+
+    await shards(count, RecordingFunctions()).by_tenant(tenants, act)
+    assert sorted(index for indices in seen.values() for index in indices) == list(range(20))
+    assert all(shard_of(tenants[index], count) == shard for shard, indices in seen.items() for index in indices)
+
+
+async def test_another_schema_has_an_error_of_its_own_and_other_refusals_do_not() -> None:
+    with pytest.raises(SchemaMismatch, match="schema version 9"):
+        await shards(1, RecordingFunctions(RedisRefused("ResponseError: SCHEMA 9"))).call(0, "claim")
+    with pytest.raises(RedisRefused, match="ILLEGAL"):
+        await shards(1, RecordingFunctions(RedisRefused("ResponseError: ILLEGALTRANSITION event"))).call(0, "claim")
+
+
+def test_batches_hold_all_in_order() -> None:
+    assert [list(batch) for batch in batches(range(7), 3)] == [[0, 1, 2], [3, 4, 5], [6]]
+    assert list(batches([], 3)) == []
 
 
 async def test_a_primary_without_the_functions_is_given_them(harness: QueueHarness) -> None:

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 from pw_queue import QueueHarness, everything, places, ref, ticket
 
-from pageworker_supervisor.queue.lease import FinishRequest
-from pageworker_supervisor.queue.messagepack import unpacked
-from pageworker_supervisor.queue.quota_limits import QuotaLimits
+from pageworker_supervisor.queue.claim import FinishRequest
+from pageworker_supervisor.queue.functions import unpacked
+from pageworker_supervisor.queue.producer import QuotaLimits
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "redis-keys.md"
 

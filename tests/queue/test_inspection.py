@@ -8,8 +8,8 @@ import pytest
 from pw_queue import DONE, QueueHarness, blocked, everything, open_harness, ref, ticket
 from pw_servers import RedisServer
 
+from pageworker_supervisor.queue.claim import FinishRequest, Lease
 from pageworker_supervisor.queue.errors import CancelHolds
-from pageworker_supervisor.queue.lease import FinishRequest, Lease
 
 CANCELLED = FinishRequest(status="cancelled", result=b'{"status":"cancelled"}')
 PER_TENANT = 10_000

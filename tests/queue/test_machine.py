@@ -15,12 +15,10 @@ from pw_queue import QueueHarness, open_harness
 from pw_servers import redis_server
 
 from pageworker_supervisor.contract.context_key import NO_EGRESS, ContextKey, egress_digest
-from pageworker_supervisor.contract.job import JobRef
-from pageworker_supervisor.queue.capacity import Capacity, ContextCapacity
+from pageworker_supervisor.contract.job import JobRef, Priority
+from pageworker_supervisor.queue.claim import Capacity, ContextCapacity, FinishRequest, Lease
 from pageworker_supervisor.queue.errors import CancelHolds
-from pageworker_supervisor.queue.lease import FinishRequest, Lease
-from pageworker_supervisor.queue.new_job import NewJob, Priority
-from pageworker_supervisor.queue.quota_limits import QuotaLimits
+from pageworker_supervisor.queue.producer import NewJob, QuotaLimits
 
 EXAMPLES = int(os.environ.get("PW_MACHINE_EXAMPLES", "20"))
 WORKERS = ("w1", "w2", "w3")

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 from pw_queue import DONE, QueueHarness, ref, ticket
 
-from pageworker_supervisor.queue.lease import FinishRequest
-from pageworker_supervisor.queue.new_job import NewJob
+from pageworker_supervisor.queue.claim import FinishRequest
+from pageworker_supervisor.queue.producer import NewJob
 
 HOOK = "https://n8n.test/second"
 REJECTED = FinishRequest(status="rejected", result=b'{"status":"rejected"}', dead_letter=b"{}")

@@ -6,8 +6,8 @@ import time
 from pw_queue import QueueHarness, open_harness, ref, ticket
 from pw_servers import RedisServer
 
-from pageworker_supervisor.queue.lease import FinishRequest
-from pageworker_supervisor.queue.messagepack import unpacked
+from pageworker_supervisor.queue.claim import FinishRequest
+from pageworker_supervisor.queue.functions import unpacked
 
 CALL = FinishRequest(status="succeeded", result=b'{"n":1}', callback="https://n8n.test/hook")
 

@@ -2,7 +2,7 @@
 
 from pw_queue import DONE, QueueHarness, everything, ticket
 
-from pageworker_supervisor.queue.quota_limits import QuotaLimits
+from pageworker_supervisor.queue.producer import QuotaLimits
 
 
 async def test_a_tenant_at_its_concurrency_blocks_no_other_tenant(harness: QueueHarness) -> None:

@@ -8,7 +8,7 @@ from pw_queue import QueueHarness, open_harness, ref, ticket
 from pw_servers import RedisServer
 
 from pageworker_supervisor.contract.job import JobRef
-from pageworker_supervisor.queue.lease import FinishRequest
+from pageworker_supervisor.queue.claim import FinishRequest
 
 KIB = 1024
 

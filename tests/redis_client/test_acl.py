@@ -14,8 +14,8 @@ from pw_queue.words import DONE, everything, ref
 from pw_servers import RedisServer, redis_server
 
 from pageworker_supervisor.config.settings import RedisSettings
-from pageworker_supervisor.queue.lease import FinishRequest, Lease
-from pageworker_supervisor.queue.quota_limits import QuotaLimits
+from pageworker_supervisor.queue.claim import FinishRequest, Lease
+from pageworker_supervisor.queue.producer import QuotaLimits
 from pageworker_supervisor.redis_client import open_redis_client
 from pageworker_supervisor.redis_client.errors import Denied
 from pageworker_supervisor.redis_client.preflight import preflight

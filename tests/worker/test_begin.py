@@ -10,7 +10,7 @@ from msgspec import structs
 from pw_worker import Echoes, nap
 
 from pageworker_supervisor.contract.job import JobRef
-from pageworker_supervisor.queue.lease import Claimed
+from pageworker_supervisor.queue.claim import Claimed
 
 JOB = JobRef("acme", "j1")
 

@@ -18,7 +18,7 @@ from pageworker_supervisor.contract.job import JobRef, Priority, parse_job
 from pageworker_supervisor.queue import QueueClient
 from pageworker_supervisor.queue.views import ListedState
 from pageworker_supervisor.redis_client import RedisClient
-from pageworker_supervisor.redis_client.sharding import root, shard_of
+from pageworker_supervisor.redis_client.router import root, shard_of
 
 WAIT_MS = 2000
 

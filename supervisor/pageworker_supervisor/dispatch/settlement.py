@@ -19,9 +19,9 @@ from pageworker_supervisor.contract.result import AttemptRecord, ResultError, St
 from pageworker_supervisor.dispatch import result_builder
 from pageworker_supervisor.dispatch.outcome import Outcome
 from pageworker_supervisor.dispatch.retry_policy import EndJob, RetryJob, backoff_seconds, decide
+from pageworker_supervisor.queue.claim import FinishRequest, Lease
 from pageworker_supervisor.queue.consumer import JobConsumer
 from pageworker_supervisor.queue.errors import CancelHolds
-from pageworker_supervisor.queue.lease import FinishRequest, Lease
 from pageworker_supervisor.redis_client.availability import Availability
 from pageworker_supervisor.runners.start_failure import ContextBroken
 from pageworker_supervisor.telemetry.metrics import Metrics

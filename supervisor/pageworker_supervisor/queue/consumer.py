@@ -7,19 +7,38 @@ import secrets
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from pageworker_supervisor.queue.capacity import Capacity
-from pageworker_supervisor.queue.claim import ClaimCalls
+from msgspec import Struct
+
+from pageworker_supervisor.queue.claim import Capacity, ClaimCalls, Claimed, FinishRequest, Lease
 from pageworker_supervisor.queue.errors import CancelHolds
-from pageworker_supervisor.queue.lease import Claimed, FinishRequest, HeartbeatReply, Lease, Reaped
-from pageworker_supervisor.queue.messagepack import opaque, unpacked
+from pageworker_supervisor.queue.functions import Shards, batches, opaque, unpacked
 from pageworker_supervisor.queue.options import QueueOptions
 from pageworker_supervisor.queue.outbox import Outbox
 from pageworker_supervisor.queue.retention import retention_request
-from pageworker_supervisor.queue.shards import Shards, batches
 from pageworker_supervisor.queue.wakeup import Wakeup, WakeupWaiter
 
 LEASES_PER_CALL = 128
 REAPED_PER_CALL = 64
+
+
+class HeartbeatReply(Struct, frozen=True):
+    """What a worker has to act on."""
+
+    lost: frozenset[str] = frozenset()
+    """Tokens of leases that are lost: stop the work, its result would be discarded."""
+    cancelled: frozenset[str] = frozenset()
+    """Tokens of leases whose job is to be cancelled."""
+    lost_profiles: frozenset[tuple[str, str]] = frozenset()
+    """(tenant, profile) whose lock is lost: close them."""
+    asked_profiles: frozenset[tuple[str, str]] = frozenset()
+    """(tenant, profile) that another worker asks for."""
+
+
+class Reaped(Struct, frozen=True):
+    """Expired leases that were taken back, and the workers that had lost them."""
+
+    count: int = 0
+    workers_lost: frozenset[str] = frozenset()
 
 
 class JobConsumer:

@@ -10,10 +10,9 @@ import msgspec
 
 from pageworker_supervisor.contract.context_key import ContextKey
 from pageworker_supervisor.contract.job import Job, JobRef, parse_job
-from pageworker_supervisor.queue.keys import shard_key
-from pageworker_supervisor.queue.new_job import PRIORITY_OF, NewJob
-from pageworker_supervisor.queue.quota_limits import NO_LIMITS
-from pageworker_supervisor.queue.shards import Shards, batches
+from pageworker_supervisor.queue.functions import Shards, batches
+from pageworker_supervisor.queue.library import shard_key
+from pageworker_supervisor.queue.producer import NO_LIMITS, PRIORITY_OF, NewJob
 
 PURGED_PER_CALL = 256
 
