@@ -111,5 +111,5 @@ async def claimed(counter: Counter) -> Lease:
     async with asyncio.timeout(10):
         while not (leases := (await counter.queue.consumer.claim("reader", everything())).leases):
             await counter.queue.consumer.wait("reader", 0.2)
-    assert await counter.queue.consumer.finish(leases[0], DONE)
+    assert await counter.queue.consumer.finish(leases[0], **DONE)
     return leases[0]

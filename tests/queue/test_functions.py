@@ -13,7 +13,6 @@ from pw_queue import DONE, QueueHarness, everything, open_harness, plain_client,
 from pw_servers import RespProxy, redis_server
 
 from pageworker_supervisor.queue import QueueClient
-from pageworker_supervisor.queue.claim import FinishRequest
 from pageworker_supervisor.queue.errors import SchemaMismatch
 from pageworker_supervisor.queue.functions import (
     EMPTY_REQUEST,
@@ -108,7 +107,7 @@ async def test_a_primary_without_the_functions_is_given_them(harness: QueueHarne
     await harness.client.function_flush("SYNC")
     lease = await harness.one()
     await harness.client.function_flush("SYNC")
-    assert await harness.consumer.finish(lease, DONE)
+    assert await harness.consumer.finish(lease, **DONE)
 
 
 async def test_versions_of_the_functions_stand_side_by_side(harness: QueueHarness) -> None:
@@ -130,7 +129,7 @@ async def test_at_maxmemory_work_ends_and_nothing_new_comes_in() -> None:
             with pytest.raises(OutOfMemory):
                 await harness.producer.enqueue([ticket("more")])
             assert not (await harness.consumer.heartbeat("w1", leases)).lost
-            assert await harness.consumer.finish(leases[0], DONE)
+            assert await harness.consumer.finish(leases[0], **DONE)
             assert await harness.consumer.defer(leases[1], 10, "")
             assert await harness.consumer.requeue(leases[2])
             assert len(await harness.take(capacity=everything(1))) == 1, "claims go on, so that memory comes free"
@@ -178,16 +177,16 @@ async def test_a_finish_counts_once_the_replicas_have_it() -> None:
             await wait_until(harness.client, "replication", lambda info: info["connected_slaves"] == 1)
             await harness.producer.enqueue([ticket("j1"), ticket("j2")])
             first, second = await harness.take()
-            assert await harness.consumer.finish(first, DONE)
+            assert await harness.consumer.finish(first, **DONE)
             follower = plain_client(replica.port)
             assert await follower.xlen("pw:{0}:results") == 1
             await follower.aclose()
             hasty = _hasty(harness)
             replica.pause()
             with pytest.raises(NotReplicated):
-                await hasty.consumer.finish(second, DONE)
+                await hasty.consumer.finish(second, **DONE)
             replica.resume()
-            assert await harness.consumer.finish(second, DONE), "said again, and settled now"
+            assert await harness.consumer.finish(second, **DONE), "said again, and settled now"
             assert len(await harness.results()) == 2
 
 
@@ -302,9 +301,7 @@ async def test_the_outbox_is_looked_at_again_after_a_failure(harness: QueueHarne
     with pytest.raises(RedisUnavailable):
         await queue.outbox.take(1, 1000)
     proxied_redis.heal()
-    assert await harness.consumer.finish(
-        await harness.one(), FinishRequest(status="succeeded", result=b"{}", callback="http://x/")
-    )
+    assert await harness.consumer.finish(await harness.one(), status="succeeded", result=b"{}", callback="http://x/")
     assert [promise.ref.job_id for promise in await queue.outbox.take(1, 1000)] == ["j1"]
     await client.aclose()
 

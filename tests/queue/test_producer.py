@@ -100,7 +100,7 @@ async def test_new_limits_reach_jobs_that_wait_already(harness: QueueHarness) ->
     await harness.producer.set_limits({"acme": QuotaLimits(concurrency=3)})
     assert len(await harness.take()) == 2
     assert (await harness.consumer.claim("w1", everything())).leases == ()
-    assert await harness.consumer.finish(running[0], DONE)
+    assert await harness.consumer.finish(running[0], **DONE)
     assert len(await harness.take()) == 1
 
 

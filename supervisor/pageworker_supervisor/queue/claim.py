@@ -131,18 +131,6 @@ class Claimed(Struct, frozen=True):
     """(tenant, profile) that the capacity named as warm, but whose lock the worker does not hold: close them."""
 
 
-class FinishRequest(Struct, frozen=True, kw_only=True):
-    """The end of a job: its result (JSON), and what else is stored with it."""
-
-    status: str
-    result: bytes
-    callback: str | None = None
-    """URL that the result is sent to."""
-    dead_letter: bytes | None = None
-    """JSON of the last error and the attempts; given where the job goes to the dead letters."""
-    events: tuple[bytes, ...] = ()
-
-
 def lease_from(row: dict[str, Any], body: bytes, shard: int, asked_at: float) -> Lease:
     """One lease of a claim's reply (queue/lua/fn_claim.lua). `asked_at`: when the claim was sent, on
     `boot_seconds()`."""

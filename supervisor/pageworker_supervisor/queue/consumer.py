@@ -9,7 +9,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from pageworker_supervisor.queue.claim import Capacity, ClaimCalls, Claimed, FinishRequest, Lease
+from pageworker_supervisor.queue.claim import Capacity, ClaimCalls, Claimed, Lease
 from pageworker_supervisor.queue.errors import CancelHolds
 from pageworker_supervisor.queue.functions import Shards, batches, opaque, unpacked
 from pageworker_supervisor.queue.options import QueueOptions
@@ -91,32 +91,37 @@ class JobConsumer:
                 asked.update(locks[number - 1][:2] for number in reply["asked_profiles"])
         return HeartbeatReply(frozenset(lost), frozenset(cancelled), frozenset(lost_profiles), frozenset(asked))
 
-    async def finish(self, lease: Lease, end: FinishRequest) -> bool:
-        """Store the job's one result. False: the lease was lost, another worker answers. Raises CancelHolds."""
-        (word,) = await self._finish([(lease, end)])
+    async def finish(
+        self,
+        lease: Lease,
+        status: str,
+        result: bytes,
+        *,
+        callback: str | None = None,
+        dead_letter: bytes | None = None,
+        events: Sequence[bytes] = (),
+    ) -> bool:
+        """Store the job's one result (JSON). False: the lease was lost, another worker answers. Raises CancelHolds.
+
+        `callback`: URL that the result is sent to. `dead_letter`: JSON of the last error and the attempts; given where
+        the job goes to the dead letters.
+        """
+        end = {
+            "ref": str(lease.ref),
+            "token": lease.token,
+            "status": status,
+            "result": opaque(result),
+            "callback_url": callback,
+            "dead_letter": None if dead_letter is None else opaque(dead_letter),
+            "events": [opaque(event) for event in events],
+        }
+        (word,) = await self._shards.settled_call(lease.shard, "finish", retention=self._retention, jobs=[end])
         if word == b"cancelled":
             raise CancelHolds(lease.job_id)
-        return word == b"stored"
-
-    async def finish_many(self, ends: Sequence[tuple[Lease, FinishRequest]]) -> list[bool]:
-        """As `finish`, one call per shard. False also where a cancellation was acknowledged before."""
-        return [word == b"stored" for word in await self._finish(ends)]
-
-    async def _finish(self, ends: Sequence[tuple[Lease, FinishRequest]]) -> list[bytes]:
-        replies = [b"lost"] * len(ends)
-
-        async def on(shard: int, indices: Sequence[int]) -> None:
-            for batch in batches(indices, LEASES_PER_CALL):
-                jobs = [_finish_request(*ends[index]) for index in batch]
-                words = await self._shards.settled_call(shard, "finish", retention=self._retention, jobs=jobs)
-                for index, word in zip(batch, words, strict=True):
-                    replies[index] = word
-                    if word == b"stored":
-                        lease, end = ends[index]
-                        await self._outbox.deliver_stored(shard, lease.token, lease.ref, end.result, end.callback)
-
-        await self._shards.by_tenant([lease.tenant_id for lease, _ in ends], on)
-        return replies
+        if word != b"stored":
+            return False
+        await self._outbox.deliver_stored(lease.shard, lease.token, lease.ref, result, callback)
+        return True
 
     async def begin(self, lease: Lease) -> bool:
         """A handler of this job has begun: it does not expire any more. False: the lease was lost."""
@@ -211,15 +216,3 @@ class JobConsumer:
     async def _on_lease(self, lease: Lease, function: str, **request: Any) -> bool:
         reply = await self._shards.call(lease.shard, function, ref=str(lease.ref), token=lease.token, **request)
         return bool(reply)
-
-
-def _finish_request(lease: Lease, end: FinishRequest) -> dict[str, object]:
-    return {
-        "ref": str(lease.ref),
-        "token": lease.token,
-        "status": end.status,
-        "result": opaque(end.result),
-        "callback_url": end.callback,
-        "dead_letter": None if end.dead_letter is None else opaque(end.dead_letter),
-        "events": [opaque(event) for event in end.events],
-    }
