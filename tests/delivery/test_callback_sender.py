@@ -20,7 +20,7 @@ from pw_receiver import Received, Receiver, receiver
 from pageworker_supervisor.config.settings import CallbackSettings, Settings, TenantSettings
 from pageworker_supervisor.config.tenant_lookup import limits_for
 from pageworker_supervisor.contract.callback_url import CallbackTarget
-from pageworker_supervisor.contract.job_ref import JobRef
+from pageworker_supervisor.contract.job import JobRef
 from pageworker_supervisor.delivery import callback_policy, callback_sender, circuit_breaker, http_client
 from pageworker_supervisor.delivery.callback_policy import Answered, DeliveryTrouble, ReceiverUnreachable
 from pageworker_supervisor.delivery.callback_sender import CallbackSender

@@ -9,8 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pageworker_supervisor.contract.job import Job, parse_job
-from pageworker_supervisor.contract.job_ref import JobRef
+from pageworker_supervisor.contract.job import Job, JobRef, parse_job
 from pageworker_supervisor.dispatch.outcome import Outcome
 from pageworker_supervisor.dispatch.result_builder import (
     attempt_of,
@@ -22,7 +21,7 @@ from pageworker_supervisor.dispatch.result_builder import (
     unbegun,
 )
 from pageworker_supervisor.dispatch.retry_policy import EndJob
-from pageworker_supervisor.queue.lease import Ending, Lease
+from pageworker_supervisor.queue.claim import Ending, Lease
 
 NOW = dt.datetime(2030, 1, 1, tzinfo=dt.UTC)
 JOB = Job(job_id="j", tenant_id="acme", endpoint_module="shop.product", meta=msgspec.Raw(b'{"order":7}'))

@@ -9,8 +9,7 @@ from pw_intake import ADMISSION, job
 from pageworker_supervisor.intake.admission import Admission, RejectedText, missing_field
 from pageworker_supervisor.intake.arrival import Arrival
 from pageworker_supervisor.intake.enqueuer import Enqueuer
-from pageworker_supervisor.queue.new_job import NewJob
-from pageworker_supervisor.queue.producer import JobProducer
+from pageworker_supervisor.queue.producer import JobProducer, NewJob
 from pageworker_supervisor.redis_client import Availability
 from pageworker_supervisor.redis_client.errors import OutOfMemory
 from pageworker_supervisor.telemetry import log

@@ -10,7 +10,7 @@ from pageworker_sandbox.wire import messages as m
 from pageworker_sandbox.wire.errors import ProtocolViolation
 from pageworker_supervisor.config.settings import PoolSettings, SandboxSettings
 from pageworker_supervisor.contract.context_key import ContextKey
-from pageworker_supervisor.contract.job_ref import JobRef
+from pageworker_supervisor.contract.job import JobRef
 from pageworker_supervisor.runners.runner import Runner, RunnerEvents
 from pageworker_supervisor.runners.sent_attempt import SentAttempt
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from pageworker_supervisor.contract.job_ref import JobRef
+from pageworker_supervisor.contract.job import JobRef
 from pageworker_supervisor.runners.limit_breach import Breach
 from pageworker_supervisor.runners.runner_limits import is_alone
 from pageworker_supervisor.runners.sent_attempt import SentAttempt

@@ -22,7 +22,7 @@ from pageworker_supervisor.dispatch.begin_guard import BeginGuard, NotBegun
 from pageworker_supervisor.dispatch.outcome import NotJson, outcome_of_answer, outcome_of_breach
 from pageworker_supervisor.dispatch.retry_policy import EndJob, error
 from pageworker_supervisor.dispatch.settlement import Settlement
-from pageworker_supervisor.queue.lease import Lease
+from pageworker_supervisor.queue.claim import Lease
 from pageworker_supervisor.registry import Registry
 from pageworker_supervisor.registry.errors import ModuleError, PayloadInvalid
 from pageworker_supervisor.runners.egress_sets import DigestCollision, EgressSets

@@ -10,7 +10,7 @@ from pageworker_supervisor.contract.result import AttemptRecord, Result, ResultE
 from pageworker_supervisor.dispatch.begin_guard import UnbegunStatus
 from pageworker_supervisor.dispatch.outcome import Outcome
 from pageworker_supervisor.dispatch.retry_policy import EndJob
-from pageworker_supervisor.queue.lease import Lease
+from pageworker_supervisor.queue.claim import Lease
 
 _attempts = msgspec.json.Decoder(AttemptRecord)
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pageworker_sandbox import memfd
 from pageworker_sandbox.wire import messages as m
 from pageworker_sandbox.wire.errors import OutputExceeded, ProtocolViolation
-from pageworker_supervisor.contract.job_ref import JobRef
+from pageworker_supervisor.contract.job import JobRef
 from pageworker_supervisor.contract.result import ArtifactRecord
 from pageworker_supervisor.runners.page_reservation import PageReservation
 

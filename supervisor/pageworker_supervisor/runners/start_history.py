@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from pageworker_supervisor.contract.context_key import ANY_PROFILE, ContextKey
-from pageworker_supervisor.queue.capacity import ContextCapacity
+from pageworker_supervisor.queue.claim import ContextCapacity
 from pageworker_supervisor.runners.context_breaker import ContextBreaker, ContextBreakerState
 from pageworker_supervisor.runners.host_health import HostHealth
 from pageworker_supervisor.runners.start_failure import Blame, ContextBroken, StartFailure
