@@ -15,7 +15,7 @@ from pw_receiver import Receiver, receiver
 
 from pageworker_supervisor.config.settings import CallbackSettings, Settings, TenantSettings
 from pageworker_supervisor.config.tenant_lookup import limits_for
-from pageworker_supervisor.contract.job_ref import JobRef
+from pageworker_supervisor.contract.job import JobRef
 from pageworker_supervisor.delivery.callback_sender import CallbackSender
 from pageworker_supervisor.delivery.outbox import OutboxEntry
 from pageworker_supervisor.redis_client.errors import RedisUnavailable

@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from pageworker_supervisor.contract.job_ref import JobRef
-from pageworker_supervisor.queue.lease import Lease
+from pageworker_supervisor.contract.job import JobRef
+from pageworker_supervisor.queue.claim import Lease
 
 
 def new_lease(**changes: Any) -> Lease:

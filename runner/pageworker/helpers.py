@@ -1,13 +1,18 @@
-"""What a handler gets beside its page: artifacts, log, waiting, reading many fields at once."""
+"""What a handler gets beside its page and payload: its helpers, and the context of its attempt.
 
+Helpers write to a sink. The runner has one; a unit test of a module may use its own.
+"""
+
+import time
 from collections.abc import Mapping, Sequence
-from typing import NoReturn
+from dataclasses import dataclass
+from typing import Literal, NoReturn, Protocol
 
 from playwright.async_api import Locator, Page
 
-from pageworker.log import Log
 from pageworker.outcomes import Blocked, BlockerKind, Failed
-from pageworker.sink import Sink
+
+Level = Literal["debug", "info", "warning", "error"]
 
 # One evaluation for all fields: a round trip per field would cost more than the page's own work.
 READ_FIELDS = """fields => Object.fromEntries(Object.entries(fields).map(([name, [selector, attribute]]) => {
@@ -17,6 +22,65 @@ READ_FIELDS = """fields => Object.fromEntries(Object.entries(fields).map(([name,
   // A page may hold half of a surrogate pair, which neither JSON nor UTF-8 can encode.
   return [name, value === null ? null : value.trim().toWellFormed()];
 }))"""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Context:
+    """One attempt of one job. Read only."""
+
+    job_id: str
+    """Unique within its tenant."""
+    tenant_id: str
+    profile_id: str | None
+    """None: the job runs in the tenant's ephemeral browser context, which is wiped once none of its jobs runs."""
+    attempt: int
+    """1 for the first attempt."""
+    trace_id: str
+    """32 hex digits."""
+    module: str
+    version: str
+    """Of the module."""
+    worker_id: str
+    runner_id: str
+    deadline: float
+    """When the attempt is stopped, in seconds of `time.monotonic()`."""
+
+    def remaining_seconds(self) -> float:
+        """Seconds until the deadline, never below 0."""
+        return max(0.0, self.deadline - time.monotonic())
+
+
+class Sink(Protocol):
+    """Takes what a handler stores and logs through its helpers."""
+
+    async def artifact(self, kind: str, data: bytes, content_type: str) -> None:
+        """Store bytes beside the result. Raises ValueError if a limit is exceeded or an argument is not valid."""
+
+    def log(self, level: Level, message: str, fields: Mapping[str, object]) -> None:
+        """Write one line to the worker's log."""
+
+
+class Log:
+    """`helpers.log.info("found offers", count=3)`: a message and fields, whose values are stored as short strings."""
+
+    def __init__(self, sink: Sink) -> None:
+        self._sink = sink
+
+    def debug(self, message: str, **fields: object) -> None:
+        """Log details that only help to debug the module."""
+        self._sink.log("debug", message, fields)
+
+    def info(self, message: str, **fields: object) -> None:
+        """Log an event of normal operation."""
+        self._sink.log("info", message, fields)
+
+    def warning(self, message: str, **fields: object) -> None:
+        """Log a problem that did not stop the handler."""
+        self._sink.log("warning", message, fields)
+
+    def error(self, message: str, **fields: object) -> None:
+        """Log a failure."""
+        self._sink.log("error", message, fields)
 
 
 class Helpers:

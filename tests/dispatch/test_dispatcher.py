@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 from pw_leases import new_lease
 
-from pageworker_supervisor.contract.job_ref import JobRef
+from pageworker_supervisor.contract.job import JobRef
 from pageworker_supervisor.dispatch import dispatcher as module
 from pageworker_supervisor.dispatch.attempt_state import AttemptState
 from pageworker_supervisor.dispatch.dispatcher import Dispatcher, DrainCancelled
-from pageworker_supervisor.queue.lease import Claimed, Ending, Lease
+from pageworker_supervisor.queue.claim import Claimed, Ending, Lease
 
 
 def lease(token: str, ending: Ending | None = None) -> Lease:

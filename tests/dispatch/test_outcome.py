@@ -30,7 +30,7 @@ from pageworker_supervisor.dispatch.outcome import (
     trace_of,
     unbegun,
 )
-from pageworker_supervisor.queue.lease import Ending
+from pageworker_supervisor.queue.claim import Ending
 
 RULES = JobSettings(max_retries=2, retry_base_seconds=1, retry_cap_seconds=60)
 NOW = dt.datetime(2030, 1, 1, tzinfo=dt.UTC)

@@ -18,8 +18,7 @@ from pageworker_supervisor.intake import enqueuer as enqueuer_module
 from pageworker_supervisor.intake.admission import Admission, RejectedText, missing_field
 from pageworker_supervisor.intake.arrival import Arrival
 from pageworker_supervisor.intake.enqueuer import Enqueuer, ModuleEgress
-from pageworker_supervisor.queue.new_job import NewJob
-from pageworker_supervisor.queue.producer import JobProducer
+from pageworker_supervisor.queue.producer import JobProducer, NewJob
 from pageworker_supervisor.redis_client import Availability
 from pageworker_supervisor.redis_client.errors import OutOfMemory
 from pageworker_supervisor.registry import Registry

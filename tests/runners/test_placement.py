@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pageworker_supervisor.contract.context_key import ContextKey, egress_digest
-from pageworker_supervisor.queue.capacity import ContextCapacity
+from pageworker_supervisor.queue.claim import ContextCapacity
 from pageworker_supervisor.runners.placement import (
     LINGER_SECONDS,
     LONGEST_RESIDENCY_SECONDS,

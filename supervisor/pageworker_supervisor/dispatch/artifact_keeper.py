@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from pageworker_sandbox.wire import messages as m
 from pageworker_supervisor.artifacts.errors import ArtifactError
 from pageworker_supervisor.artifacts.store import ArtifactStore
-from pageworker_supervisor.queue.lease import Lease
+from pageworker_supervisor.queue.claim import Lease
 from pageworker_supervisor.runners.page_reservation import ArtifactHandover, PageReservation
 
 if TYPE_CHECKING:

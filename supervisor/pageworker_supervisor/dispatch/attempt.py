@@ -29,7 +29,7 @@ from pageworker_supervisor.dispatch.outcome import (
     unbegun,
 )
 from pageworker_supervisor.dispatch.settlement import Settlement
-from pageworker_supervisor.queue.lease import Lease
+from pageworker_supervisor.queue.claim import Lease
 from pageworker_supervisor.registry import Registry
 from pageworker_supervisor.registry.errors import ModuleError, PayloadInvalid
 from pageworker_supervisor.runners.egress_sets import DigestCollision, EgressSets

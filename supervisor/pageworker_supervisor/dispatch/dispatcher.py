@@ -8,8 +8,8 @@ from typing import Literal
 
 from pageworker_supervisor.dispatch.attempt import Attempt, AttemptServices
 from pageworker_supervisor.dispatch.attempt_state import AttemptState
+from pageworker_supervisor.queue.claim import Lease
 from pageworker_supervisor.queue.consumer import JobConsumer
-from pageworker_supervisor.queue.lease import Lease
 from pageworker_supervisor.queue.wakeup import AskNotice, CancelNotice, Notice
 from pageworker_supervisor.redis_client.availability import Availability
 from pageworker_supervisor.runners.fleet import Fleet

@@ -28,7 +28,7 @@ from pageworker_supervisor.contract.result import (
     encode_result,
 )
 from pageworker_supervisor.dispatch.begin_guard import UnbegunStatus
-from pageworker_supervisor.queue.lease import Lease
+from pageworker_supervisor.queue.claim import Lease
 from pageworker_supervisor.runners.limit_breach import Breach
 from pageworker_supervisor.runners.page_reservation import PageReservation
 

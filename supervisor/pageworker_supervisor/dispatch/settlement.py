@@ -27,9 +27,9 @@ from pageworker_supervisor.dispatch.outcome import (
     decide,
     lost_attempt,
 )
+from pageworker_supervisor.queue.claim import Lease
 from pageworker_supervisor.queue.consumer import JobConsumer
 from pageworker_supervisor.queue.errors import CancelHolds
-from pageworker_supervisor.queue.lease import FinishRequest, Lease
 from pageworker_supervisor.redis_client.availability import Availability
 from pageworker_supervisor.runners.start_failure import ContextBroken
 from pageworker_supervisor.telemetry.metrics import Metrics
@@ -113,15 +113,17 @@ class Settlement:
             dead = _dead_letter(attempt, end.error, last)
         event = EVENT_OF.get(end.status)
         events = (self._event(attempt, event, end.error),) if event else ()
-        request = FinishRequest(
-            status=end.status,
-            result=result,
-            callback=attempt.job.callback_url,
-            dead_letter=dead,
-            events=events,
-        )
         try:
-            kept = await self._availability.retry_until_available(lambda: self._queue.finish(attempt.lease, request))
+            kept = await self._availability.retry_until_available(
+                lambda: self._queue.finish(
+                    attempt.lease,
+                    end.status,
+                    result,
+                    callback=attempt.job.callback_url,
+                    dead_letter=dead,
+                    events=events,
+                )
+            )
         except CancelHolds:
             await self.end(attempt, cancelled_at_its_end(), outcome)
             return

@@ -10,8 +10,7 @@ from msgspec import structs
 from pageworker_supervisor.contract.context_key import NO_EGRESS, egress_digest
 from pageworker_supervisor.intake.admission import Admission, RejectedText
 from pageworker_supervisor.intake.arrival import Arrival
-from pageworker_supervisor.queue.new_job import NewJob
-from pageworker_supervisor.queue.producer import JobProducer
+from pageworker_supervisor.queue.producer import JobProducer, NewJob
 from pageworker_supervisor.redis_client import Availability
 from pageworker_supervisor.registry import Registry
 from pageworker_supervisor.registry.errors import ModuleError

@@ -14,7 +14,7 @@ from pageworker_sandbox.launch import HostUnfit, survey
 from pageworker_sandbox.state_machine import label
 from pageworker_sandbox.wire.messages import BROWSER_CLOSE_SECONDS
 from pageworker_supervisor.contract.context_key import ContextKey
-from pageworker_supervisor.queue.capacity import Capacity
+from pageworker_supervisor.queue.claim import Capacity
 from pageworker_supervisor.runners.host_probe import HostProbe, ProbeEffects
 from pageworker_supervisor.runners.page_reservation import PageReservation
 from pageworker_supervisor.runners.placement import (

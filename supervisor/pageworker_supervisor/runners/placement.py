@@ -18,7 +18,7 @@ from dataclasses import dataclass, replace
 from math import inf, isinf
 
 from pageworker_supervisor.contract.context_key import ContextKey
-from pageworker_supervisor.queue.capacity import Capacity, ContextCapacity
+from pageworker_supervisor.queue.claim import Capacity, ContextCapacity
 
 NO_RUNNER_SLOT = -1
 """Free pages of a context for which the queue must not use a runner slot."""

@@ -14,7 +14,7 @@ from pageworker_sandbox.state_machine import label, next_state
 from pageworker_sandbox.wire import messages as m
 from pageworker_sandbox.wire.errors import ProtocolViolation
 from pageworker_supervisor.contract.context_key import ContextKey
-from pageworker_supervisor.contract.job_ref import JobRef
+from pageworker_supervisor.contract.job import JobRef
 from pageworker_supervisor.runners.errors import BrowserNotReady, RunnerFailure, RunnerLost
 from pageworker_supervisor.runners.limit_breach import Breach
 from pageworker_supervisor.runners.page_reservation import PageReservation, RunnerPages

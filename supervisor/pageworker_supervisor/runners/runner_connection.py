@@ -13,9 +13,9 @@ from pageworker_sandbox.launch import SandboxedProcess
 from pageworker_sandbox.signing import VerifiedBundle
 from pageworker_sandbox.wire import messages as m
 from pageworker_sandbox.wire.channel import Channel
-from pageworker_sandbox.wire.cpu_budget import CpuBudget
 from pageworker_sandbox.wire.errors import ChannelClosed
 from pageworker_sandbox.wire.message_rules import MessageRules
+from pageworker_sandbox.wire.token_bucket import CpuBudget
 
 RUNNERS_SHARE = 0.5
 """Share of event-loop time for messages of all runners together. A runner over its share is read more slowly."""

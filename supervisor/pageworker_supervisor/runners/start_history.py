@@ -17,7 +17,7 @@ from math import inf
 from pageworker_sandbox.state_machine import TransitionTable, next_state
 from pageworker_supervisor.backoff import Backoff
 from pageworker_supervisor.contract.context_key import ANY_PROFILE, ContextKey
-from pageworker_supervisor.queue.capacity import ContextCapacity
+from pageworker_supervisor.queue.claim import ContextCapacity
 from pageworker_supervisor.runners.context_breaker import ContextBreaker, ContextBreakerState
 from pageworker_supervisor.runners.start_failure import Blame, ContextBroken, StartFailure
 

@@ -1,11 +1,16 @@
-"""The helpers, without a browser. `attempts/test_executor.py` has them on a real page."""
+"""What a handler gets, without a browser. `attempts/test_executor.py` has the helpers on a real page."""
 
-from typing import Any
+import inspect
+import time
+from dataclasses import FrozenInstanceError
+from typing import Any, get_args, get_type_hints
 
 import pytest
 
-from pageworker import Blocked, Helpers
-from pageworker.helpers import split_field
+from pageworker import Blocked, Context, Helpers, Log, Sink
+from pageworker.helpers import Level, split_field
+from pageworker_runner.attempts.running_attempt import RunningAttempt
+from pageworker_sandbox.wire import messages as m
 
 
 class AnsweringPage:
@@ -80,3 +85,58 @@ def test_blocked_ends_the_attempt(sink: Any) -> None:
         helpers(sink).blocked("captcha", "shopguard", selector=".captcha")
     assert (caught.value.kind, caught.value.provider) == ("captcha", "shopguard")
     assert caught.value.evidence == {"selector": ".captcha"}
+
+
+def test_every_level_has_a_method_of_its_own(sink: Any) -> None:
+    log = Log(sink)
+    for level in get_args(Level):
+        getattr(log, level)("found offers", count=3)
+    assert sink.lines == [(level, "found offers", {"count": 3}) for level in get_args(Level)]
+
+
+def test_fields_may_have_any_name_that_is_not_the_messages(sink: Any) -> None:
+    Log(sink).info("x", level="y", fields=1)
+    assert sink.lines == [("info", "x", {"level": "y", "fields": 1})]
+
+
+@pytest.mark.parametrize("method", ["artifact", "log"])
+def test_the_runners_sink_has_the_protocols_signatures(method: str, sink: Any) -> None:
+    expected = inspect.signature(getattr(Sink, method))
+    for implementation in (RunningAttempt, type(sink)):
+        actual = getattr(implementation, method)
+        assert inspect.signature(actual) == expected
+        assert inspect.iscoroutinefunction(actual) == inspect.iscoroutinefunction(getattr(Sink, method))
+
+
+def test_every_level_can_cross_the_wire() -> None:
+    assert set(get_args(Level)) == set(get_args(get_type_hints(m.LogLine)["level"]))
+
+
+def context(deadline: float) -> Context:
+    return Context(
+        job_id="j",
+        tenant_id="acme",
+        profile_id=None,
+        attempt=1,
+        trace_id="0" * 32,
+        module="shop.product",
+        version="1.0.0",
+        worker_id="w",
+        runner_id="r",
+        deadline=deadline,
+    )
+
+
+def test_the_remaining_time_counts_down_to_zero(monkeypatch: pytest.MonkeyPatch) -> None:
+    attempt = context(deadline=110.0)
+    for now, remaining in ((100.0, 10.0), (109.5, 0.5), (110.0, 0.0), (200.0, 0.0)):
+        monkeypatch.setattr(time, "monotonic", lambda now=now: now)
+        assert attempt.remaining_seconds() == remaining
+
+
+def test_a_module_can_neither_change_it_nor_add_to_it() -> None:
+    attempt = context(deadline=1.0)
+    with pytest.raises(FrozenInstanceError):
+        attempt.deadline = 1e9  # type: ignore[misc]
+    with pytest.raises((AttributeError, TypeError)):
+        object.__setattr__(attempt, "extra", 1)
