@@ -8,10 +8,9 @@ from typing import Any
 import pytest
 
 from pageworker_supervisor.config.settings import DomainSettings, JobSettings, Settings, TenantSettings
-from pageworker_supervisor.contract.job_ref import JobRef
+from pageworker_supervisor.contract.job import JobRef
 from pageworker_supervisor.intake.admission import Admission, RejectedText
-from pageworker_supervisor.queue.new_job import NewJob
-from pageworker_supervisor.queue.quota_limits import QuotaLimits
+from pageworker_supervisor.queue.producer import NewJob, QuotaLimits
 
 SETTINGS = Settings(
     tenants={

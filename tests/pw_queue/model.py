@@ -4,11 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from pageworker_supervisor.contract.context_key import ContextKey
-from pageworker_supervisor.contract.job_ref import JobRef
-from pageworker_supervisor.queue.capacity import Capacity, ContextCapacity
-from pageworker_supervisor.queue.lease import Lease
-from pageworker_supervisor.queue.new_job import NewJob
-from pageworker_supervisor.queue.quota_limits import QuotaLimits
+from pageworker_supervisor.contract.job import JobRef
+from pageworker_supervisor.queue.claim import Capacity, ContextCapacity, Lease
+from pageworker_supervisor.queue.producer import NewJob, QuotaLimits
 
 ProfileKey = tuple[str, str]
 """Tenant and profile."""

@@ -1,12 +1,13 @@
-"""Resolving versions and comparing indexes, without a registry."""
+"""Resolving versions, comparing indexes, and which tenants may run a module, without a registry."""
 
 from datetime import UTC, datetime
 
 import pytest
+from pw_modules.author import Author, packed
 
-from pageworker_sandbox.signing import Index, IndexedModule, IndexedVersion
-from pageworker_supervisor.registry.errors import ModuleUnknown
-from pageworker_supervisor.registry.resolve import Changes, ModuleChannel, Move, changes, resolve
+from pageworker_sandbox.signing import Index, IndexedModule, IndexedVersion, verify
+from pageworker_supervisor.registry.errors import ModuleUnknown, TenantNotAllowed
+from pageworker_supervisor.registry.resolve import Changes, ModuleChannel, Move, changes, check_tenant, resolve
 
 
 def index(**modules: IndexedModule) -> Index:
@@ -49,3 +50,27 @@ def test_changes() -> None:
     )
     assert not changes(after, after)
     assert changes(None, after)
+
+
+AUTHOR = Author()
+
+
+@pytest.mark.parametrize(
+    ("tenants", "tenant_id", "allowed"),
+    [
+        ('["*"]', "acme", True),
+        ("[]", "acme", False),
+        ('["acme"]', "acme", True),
+        ('["acme"]', "acme-2", False),
+        ('["acme-*", "b?"]', "acme-2", True),
+        ('["acme-*", "b?"]', "b1", True),
+        ('["acme-*", "b?"]', "b", False),
+    ],
+)
+def test_a_glob_of_the_manifest_has_to_match(tenants: str, tenant_id: str, allowed: bool) -> None:
+    bundle = verify(AUTHOR.signed(packed(more=f"tenants = {tenants}\n")), AUTHOR.trust)
+    if allowed:
+        check_tenant(bundle, tenant_id)
+        return
+    with pytest.raises(TenantNotAllowed, match=f"shop.product 1.4.2 does not allow tenant {tenant_id}"):
+        check_tenant(bundle, tenant_id)

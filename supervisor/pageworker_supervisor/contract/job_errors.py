@@ -8,11 +8,12 @@ import msgspec
 from msgspec import Struct
 
 from pageworker_supervisor.contract.errors import ContractError
-from pageworker_supervisor.contract.json_depth import MAX_TEXT_DEPTH
 from pageworker_supervisor.contract.not_yet import JOB_FIELDS
 from pageworker_supervisor.contract.type_names import describe, first, optional
 
 MAX_SHOWN = 60
+MAX_TEXT_DEPTH = 200
+"""Levels of nesting in a whole text. Leaves most of Python's recursion limit (1000) to the call stack."""
 
 UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 """What msgspec raises for a text that is not JSON, or that is nested too deeply."""

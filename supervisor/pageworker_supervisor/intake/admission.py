@@ -15,7 +15,6 @@ import msgspec
 from pageworker_supervisor.config.settings import DomainSettings, JobSettings, TenantSettings
 from pageworker_supervisor.config.tenant_lookup import GlobTable, domain_for
 from pageworker_supervisor.contract.callback_url import allowed
-from pageworker_supervisor.contract.domain_key import host_of_key
 from pageworker_supervisor.contract.errors import ContractError
 from pageworker_supervisor.contract.job import (
     MAX_META_BYTES,
@@ -23,14 +22,14 @@ from pageworker_supervisor.contract.job import (
     PROFILE_ID,
     TRACE,
     Job,
+    JobRef,
+    host_of_key,
     parse_job,
     read_identity,
 )
-from pageworker_supervisor.contract.job_ref import JobRef
 from pageworker_supervisor.contract.printable import printable
 from pageworker_supervisor.contract.result import Result, ResultError, encode_result
-from pageworker_supervisor.queue.new_job import NewJob
-from pageworker_supervisor.queue.quota_limits import QuotaLimits
+from pageworker_supervisor.queue.producer import NewJob, QuotaLimits
 
 
 @dataclass(frozen=True)

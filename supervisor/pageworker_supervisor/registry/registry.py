@@ -29,10 +29,9 @@ from pageworker_supervisor.registry.cache import Cache
 from pageworker_supervisor.registry.errors import ModuleUnknown, NotThere, RegistryAway
 from pageworker_supervisor.registry.fleet_serial import FleetMemory
 from pageworker_supervisor.registry.index_file import AuthenticIndex, fetch_index
-from pageworker_supervisor.registry.resolve import Changes, ModuleChannel, Release
+from pageworker_supervisor.registry.resolve import Changes, ModuleChannel, Release, check_tenant
 from pageworker_supervisor.registry.schema import InputSchema
 from pageworker_supervisor.registry.store import Store
-from pageworker_supervisor.registry.tenant_check import check_tenant
 from pageworker_supervisor.telemetry import log
 
 Clock = Callable[[], datetime]

@@ -1,11 +1,12 @@
-"""Resolves module names to versions, and compares two indexes. Pure."""
+"""Resolves module names to versions, checks who may run one, and compares two indexes. Pure."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 from difflib import get_close_matches
+from fnmatch import fnmatchcase
 
-from pageworker_sandbox.signing import Index, IndexedModule
-from pageworker_supervisor.registry.errors import ModuleUnknown
+from pageworker_sandbox.signing import Index, IndexedModule, VerifiedBundle
+from pageworker_supervisor.registry.errors import ModuleUnknown, TenantNotAllowed
 from pageworker_supervisor.registry.index_file import bundle_file
 
 STABLE = "stable"
@@ -68,6 +69,12 @@ def resolve(index: Index, name: str, pin: str | None, channel: ModuleChannel) ->
     if listing.yanked:
         raise ModuleUnknown(f"{name} {version} was yanked by its publisher")
     return Release(name, version, listing.sha256, listing.bytes)
+
+
+def check_tenant(bundle: VerifiedBundle, tenant_id: str) -> None:
+    """Raises TenantNotAllowed unless a glob of the module's `tenants` matches."""
+    if not any(fnmatchcase(tenant_id, glob) for glob in bundle.manifest.tenants):
+        raise TenantNotAllowed(f"{bundle.name} {bundle.version} does not allow tenant {tenant_id}")
 
 
 def changes(before: Index | None, after: Index) -> Changes:

@@ -4,7 +4,7 @@
 -- memory: a hash with a long value is neither. Both live from enqueue to the result. After that `done:<job>` remembers
 -- the job for as long as its result is kept, so that the same id is the same job, unless it was rejected.
 --
--- The fields of the record are listed and explained in `queue/job_fields.py`, the states, events and transitions in
+-- The fields of the record are listed and explained in `queue/library.py`, the states, events and transitions in
 -- `contract/job_state.py`. Job.transition is the only function that writes the field `state`.
 --
 -- Used by: every fn_ file except fn_outbox and fn_workers; backlog, dead_letter.
