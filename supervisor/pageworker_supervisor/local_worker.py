@@ -11,6 +11,8 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from msgspec.structs import replace
+
 from pageworker_sandbox.launch import Host
 from pageworker_sandbox.signing import PackedBundle, SecretKey, TrustStore, UntrustedBundle, sign
 from pageworker_sandbox.wire.messages import BROWSER_CLOSE_SECONDS
@@ -18,13 +20,12 @@ from pageworker_supervisor.components import Components, HostEnvironment
 from pageworker_supervisor.config.settings import RedisSettings, Settings
 from pageworker_supervisor.contract.context_key import egress_digest
 from pageworker_supervisor.contract.job import parse_job
-from pageworker_supervisor.dispatch import result_builder
 from pageworker_supervisor.dispatch.attempt import Attempt
-from pageworker_supervisor.dispatch.retry_policy import EndJob, error
+from pageworker_supervisor.dispatch.outcome import EndJob, build_result, error
 from pageworker_supervisor.host.uid_ranges import IdRange
 from pageworker_supervisor.queue import QueueClient
+from pageworker_supervisor.queue.claim import Lease
 from pageworker_supervisor.queue.consumer import JobConsumer
-from pageworker_supervisor.queue.lease import FinishRequest, Lease
 from pageworker_supervisor.redis_client import RedisClient, connect
 from pageworker_supervisor.registry import Registry
 from pageworker_supervisor.registry.publisher import Publisher
@@ -66,13 +67,23 @@ class LocalConsumer(JobConsumer):
     def __init__(self) -> None:  # no call of the base: it has nothing but connections
         self.results: dict[str, bytes] = {}
         """By token."""
-        self.crashed: set[str] = set()
+        self.crashes: dict[str, bytes] = {}
+        """The attempt (JSON) under which a runner died."""
         self.reasons: dict[str, str] = {}
         """Why a job was not run."""
 
-    async def finish(self, lease: Lease, end: FinishRequest) -> bool:
+    async def finish(
+        self,
+        lease: Lease,
+        status: str,
+        result: bytes,
+        *,
+        callback: str | None = None,
+        dead_letter: bytes | None = None,
+        events: Sequence[bytes] = (),
+    ) -> bool:
         """Keep the result."""
-        self.results[lease.token] = end.result
+        self.results[lease.token] = result
         return True
 
     async def begin(self, lease: Lease) -> bool:
@@ -83,7 +94,7 @@ class LocalConsumer(JobConsumer):
         self, lease: Lease, delay_ms: int, attempt: bytes, events: Sequence[bytes] = (), *, begun: bool = False
     ) -> bool:
         """Its runner died. A worker would try twice more."""
-        self.crashed.add(lease.token)
+        self.crashes[lease.token] = attempt
         return True
 
     async def defer(self, lease: Lease, delay_ms: int, reason: str, *, begun: bool = False) -> bool:
@@ -152,9 +163,9 @@ class LocalWorker:
         except asyncio.CancelledError:
             await attempt.stop("cancelled")  # the handler cleans up
             raise
-        if lease.token in self._ends.crashed:
+        if (lost := self._ends.crashes.pop(lease.token, None)) is not None:
             dead = EndJob("dead", error("poison", CRASHED, retryable=False))
-            return result_builder.build_result(job, lease, dead, self._worker_id, attempt.version)
+            return build_result(job, replace(lease, attempts=(lost,)), dead, self._worker_id, attempt.version)
         if lease.token not in self._ends.results:
             raise LocalRunFailed(self._ends.reasons.get(lease.token) or self.fleet.trouble() or NOT_RUN)
         return self._ends.results.pop(lease.token)

@@ -9,8 +9,7 @@ import msgspec
 
 from pageworker_supervisor.cli.json_lines import Step, lines_of
 from pageworker_supervisor.cli.output import CommandError
-from pageworker_supervisor.contract.job import MAX_JOB_BYTES
-from pageworker_supervisor.contract.json_depth import too_deep
+from pageworker_supervisor.contract.job import MAX_JOB_BYTES, too_deep
 from pageworker_supervisor.contract.printable import printable
 from pageworker_supervisor.registry.errors import PayloadInvalid
 
