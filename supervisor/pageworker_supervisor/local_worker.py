@@ -5,24 +5,27 @@ gives each job one attempt. Modules are signed with a key that is made for this 
 """
 
 import asyncio
+import dataclasses
 import secrets
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+import tempfile
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from msgspec.structs import replace
 
-from pageworker_sandbox.launch import Host
+from pageworker_sandbox.launch import Host, survey
 from pageworker_sandbox.signing import PackedBundle, SecretKey, TrustStore, UntrustedBundle, sign
 from pageworker_sandbox.wire.messages import BROWSER_CLOSE_SECONDS
 from pageworker_supervisor.components import Components, HostEnvironment
 from pageworker_supervisor.config.settings import RedisSettings, Settings
 from pageworker_supervisor.contract.context_key import egress_digest
-from pageworker_supervisor.contract.job import parse_job
+from pageworker_supervisor.contract.job import Job, parse_job
 from pageworker_supervisor.dispatch.attempt import Attempt
 from pageworker_supervisor.dispatch.outcome import EndJob, build_result, error
 from pageworker_supervisor.host.uid_ranges import IdRange
+from pageworker_supervisor.host.user_ids import reserved
 from pageworker_supervisor.queue import QueueClient
 from pageworker_supervisor.queue.claim import Lease
 from pageworker_supervisor.queue.consumer import JobConsumer
@@ -41,7 +44,6 @@ NAME = "local"
 LOCAL_FOLDER = "local"
 """In the data folder: the profiles of local runs. A worker never opens them, and a local run none of the worker's."""
 CRASHED = "its runner died; the log says why"
-NOT_RUN = "this host could not run the job"
 
 
 class LocalRunFailed(Exception):
@@ -50,7 +52,7 @@ class LocalRunFailed(Exception):
 
 @dataclass(frozen=True)
 class LocalSetup:
-    """What a local worker is started with. `scratch` is deleted by its owner after the run."""
+    """What a local worker is started with. Use `local_setup`."""
 
     settings: Settings
     host: Host
@@ -59,6 +61,10 @@ class LocalSetup:
     scratch: Path
     """Holds the registry of this run."""
     uids: IdRange | None
+
+    def with_settings(self, settings: Settings) -> "LocalSetup":
+        """The same with other settings."""
+        return dataclasses.replace(self, settings=settings)
 
 
 class LocalConsumer(JobConsumer):
@@ -119,7 +125,7 @@ class LocalWorker:
     """A worker without a queue. Use `local_worker`."""
 
     def __init__(
-        self, components: Components, queue: LocalQueue, publisher: Publisher, key: SecretKey, worker_id: str
+        self, components: Components, queue: LocalQueue, publisher: Publisher, key: SecretKey, settings: Settings
     ) -> None:
         self.fleet = components.fleet
         self._services = components.services
@@ -127,7 +133,8 @@ class LocalWorker:
         self._ends = queue.consumer
         self._publisher = publisher
         self._key = key
-        self._worker_id = worker_id
+        self._worker_id = settings.worker.id
+        self._pages = settings.pool.runners * settings.pool.pages
 
     async def publish(self, packed: PackedBundle) -> None:
         """Sign a module and publish it to the registry of this run. Raises ModuleError."""
@@ -135,40 +142,69 @@ class LocalWorker:
         await self._registry.refresh()
 
     async def run(self, job_text: bytes, hosts: Sequence[str]) -> bytes:
-        """The result (JSON) of one attempt of a job. `hosts`: the module's egress.
+        """The result (JSON) of one attempt of a job. Waits for a free page. `hosts`: the module's egress.
 
         Raises ContractError for a text that is no valid job, LocalRunFailed where this host could not run it.
         """
         job = parse_job(job_text)
-        lease = Lease(
-            ref=job.ref,
-            profile_id=job.profile_id,
-            egress=egress_digest(hosts),
-            shard=0,
-            token=secrets.token_hex(16),
-            body=job_text,
-            attempt=1,
-            crashes=0,
-            exclusive=False,
-            profile_fence=None,
-            ending=None,
-            queued_seconds=0.0,
-            total_seconds=0.0,
-            attempts=(),
-            priority=job.priority,
-        )
-        attempt = Attempt(lease, self._services)
-        try:
-            await attempt.serve()
-        except asyncio.CancelledError:
-            await attempt.stop("cancelled")  # the handler cleans up
-            raise
-        if (lost := self._ends.crashes.pop(lease.token, None)) is not None:
-            dead = EndJob("dead", error("poison", CRASHED, retryable=False))
-            return build_result(job, replace(lease, attempts=(lost,)), dead, self._worker_id, attempt.version)
-        if lease.token not in self._ends.results:
-            raise LocalRunFailed(self._ends.reasons.get(lease.token) or self.fleet.trouble() or NOT_RUN)
-        return self._ends.results.pop(lease.token)
+        while True:
+            lease = _lease(job, job_text, hosts)
+            attempt = Attempt(lease, self._services)
+            try:
+                await attempt.serve()
+            except asyncio.CancelledError:
+                await attempt.stop("cancelled")  # the handler cleans up
+                raise
+            if (result := self._ends.results.pop(lease.token, None)) is not None:
+                return result
+            if (lost := self._ends.crashes.pop(lease.token, None)) is not None:
+                dead = EndJob("dead", error("poison", CRASHED, retryable=False))
+                return build_result(job, replace(lease, attempts=(lost,)), dead, self._worker_id, attempt.version)
+            if reason := self._ends.reasons.pop(lease.token, None) or self.fleet.trouble():
+                raise LocalRunFailed(reason)
+            await self._free_page()  # another job had taken the last one
+
+    async def _free_page(self) -> None:
+        while sum(runner.taken for runner in self.fleet.runners.values()) >= self._pages:
+            self.fleet.changed.clear()
+            await self.fleet.changed.wait()
+
+
+def _lease(job: Job, job_text: bytes, hosts: Sequence[str]) -> Lease:
+    """A job as the queue hands it out the first time."""
+    return Lease(
+        ref=job.ref,
+        profile_id=job.profile_id,
+        egress=egress_digest(hosts),
+        shard=0,
+        token=secrets.token_hex(16),
+        body=job_text,
+        attempt=1,
+        crashes=0,
+        exclusive=False,
+        profile_fence=None,
+        ending=None,
+        queued_seconds=0.0,
+        total_seconds=0.0,
+        attempts=(),
+        priority=job.priority,
+    )
+
+
+@contextmanager
+def local_setup(settings: Settings, data_dir: Path | None = None) -> Iterator[LocalSetup]:
+    """A setup on this host for the block. `data_dir`: the profiles; None: the run uses none.
+
+    User ids are chosen anew: a worker on this host may use its own. Raises HostUnfit, HostRefused, OSError.
+    """
+    settings = replace(settings, sandbox=replace(settings.sandbox, first_uid=None))
+    host = survey(settings.sandbox.python, settings.browser.executable)
+    with tempfile.TemporaryDirectory(prefix="pageworker-run-") as folder:
+        scratch = Path(folder)
+        data_dir = data_dir or scratch / "data"
+        data_dir.mkdir(mode=0o711, parents=True, exist_ok=True)
+        with reserved(settings.sandbox, data_dir) as uids:
+            yield LocalSetup(settings, host, data_dir, scratch, uids)
 
 
 @asynccontextmanager
@@ -194,7 +230,7 @@ async def local_worker(setup: LocalSetup) -> AsyncIterator[LocalWorker]:
         async with asyncio.TaskGroup() as tasks:
             running = [tasks.create_task(components.gateway.run()), tasks.create_task(components.fleet.run())]
             try:
-                yield LocalWorker(components, queue, Publisher(Store(store), key), key, settings.worker.id)
+                yield LocalWorker(components, queue, Publisher(Store(store), key), key, settings)
                 await _close(components.fleet)
             finally:
                 for task in running:

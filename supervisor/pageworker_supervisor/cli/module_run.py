@@ -1,9 +1,7 @@
 """`workerctl module run`: runs a module from its folder once, in the sandbox of a worker, without Redis."""
 
-import asyncio
 import datetime as dt
 import sys
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,10 +13,10 @@ from cyclopts import Parameter
 from msgspec import structs
 
 from pageworker_demo.run import cancel_on_signals
-from pageworker_sandbox.launch import HostUnfit, survey
 from pageworker_sandbox.signing import PackedBundle
 from pageworker_sandbox.signing.manifest import FILE
 from pageworker_supervisor.cli.connect import Config, settings_of
+from pageworker_supervisor.cli.local_run import start_locally
 from pageworker_supervisor.cli.output import CommandError, CommandExit, Json, show_json
 from pageworker_supervisor.cli.payload import GivenPayload, read_payload
 from pageworker_supervisor.cli.registry_access import registry_errors
@@ -27,12 +25,7 @@ from pageworker_supervisor.config.settings import Settings
 from pageworker_supervisor.contract.errors import ContractError
 from pageworker_supervisor.contract.job import parse_job
 from pageworker_supervisor.contract.printable import printable
-from pageworker_supervisor.host.descriptor_limit import raise_limit
-from pageworker_supervisor.host.errors import HostRefused
-from pageworker_supervisor.host.hardening import harden
-from pageworker_supervisor.host.user_ids import reserved
-from pageworker_supervisor.local_worker import LOCAL_FOLDER, LocalRunFailed, LocalSetup, local_worker
-from pageworker_supervisor.obstore_panics import build_runtime
+from pageworker_supervisor.local_worker import LOCAL_FOLDER, LocalSetup, local_worker
 from pageworker_supervisor.registry.errors import PayloadInvalid
 from pageworker_supervisor.registry.packing import pack
 from pageworker_supervisor.registry.schema import InputSchema
@@ -82,12 +75,10 @@ def run_folder(
         given = read_payload(payload, folder)
         text = _job_text(packed, given, tenant, profile, timeout)
         _check_payload(packed, given, folder)
-        harden()
-        raise_limit()
-        build_runtime()
-        log_for_author(sys.stderr)
         data_dir = None if profile is None else data_dir_of(settings) / LOCAL_FOLDER
-        result = _run(packed, text, _for_one_run(settings, artifacts), data_dir)
+        log_for_author(sys.stderr)
+        with start_locally(_for_one_run(settings, artifacts), data_dir) as setup:
+            result = uvloop.run(_run_once(packed, text, setup))
     show_json(result, json)
     return CommandExit.DONE if msgspec.json.decode(result)["status"] == "succeeded" else CommandExit.FAILED
 
@@ -125,24 +116,12 @@ def _check_payload(packed: PackedBundle, given: GivenPayload, folder: Path) -> N
 
 
 def _for_one_run(settings: Settings, artifacts: Path) -> Settings:
-    """The worker's settings, with one runner and one page. User ids are chosen anew: a worker may use its own."""
+    """The worker's settings, with one runner and one page."""
     return structs.replace(
         settings,
         pool=structs.replace(settings.pool, runners=1, pages=1),
-        sandbox=structs.replace(settings.sandbox, first_uid=None),
         artifacts=structs.replace(settings.artifacts, url=artifacts.absolute().as_uri()),
     )
-
-
-def _run(packed: PackedBundle, text: bytes, settings: Settings, data_dir: Path | None) -> bytes:
-    """`data_dir`: where the profiles are; None: the run uses none."""
-    host = survey(settings.sandbox.python, settings.browser.executable)
-    with tempfile.TemporaryDirectory(prefix="pageworker-run-") as folder:
-        scratch = Path(folder)
-        data_dir = data_dir or scratch / "data"
-        data_dir.mkdir(mode=0o711, parents=True, exist_ok=True)
-        with reserved(settings.sandbox, data_dir) as uids:
-            return uvloop.run(_run_once(packed, text, LocalSetup(settings, host, data_dir, scratch, uids)))
 
 
 async def _run_once(packed: PackedBundle, text: bytes, setup: LocalSetup) -> bytes:
@@ -162,11 +141,3 @@ def _ended_by_errors() -> Iterator[None]:
         if error.exit_code is CommandExit.REFUSED:
             raise CommandError(str(error), error.mend) from error
         raise
-    except LocalRunFailed as failed:
-        raise CommandError(f"the module was not run: {printable(failed)}") from failed
-    except HostUnfit as unfit:
-        raise CommandError("\n".join(map(printable, unfit.problems)), "`workerctl doctor` checks this host.") from unfit
-    except asyncio.CancelledError as cancelled:
-        raise KeyboardInterrupt from cancelled
-    except HostRefused as refused:
-        raise CommandError(printable(refused.what), printable(refused.mend)) from refused

@@ -69,7 +69,7 @@ class WorkerSettings(Section, frozen=True):
 
 
 class PoolSettings(Section, frozen=True):
-    """Runners and their pages."""
+    """Runners and their pages. `workerctl doctor --size` recommends both numbers for a host."""
 
     runners: Annotated[int, Meta(ge=1, le=64)] = 4
     """Maximum number of runners on this worker. Each runner is one browser with one browser context."""
