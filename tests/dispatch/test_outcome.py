@@ -106,6 +106,19 @@ def test_a_time_out_is_retryable() -> None:
     assert decide(JOB, outcome("timed_out"), 3, RULES, lambda: 0.5).__class__ is EndJob
 
 
+def test_a_time_out_keeps_what_the_runner_says_of_it() -> None:
+    failure = Failure(type="timed_out", message="it was in Page.goto", retryable=True)
+    told = msgspec.structs.replace(outcome("timed_out"), failure=failure, detail=msgspec.Raw(b'{"call":"Page.goto"}'))
+    end = decide(JOB, told, 3, RULES, lambda: 0.5)
+    assert isinstance(end, EndJob)
+    assert end.error is not None
+    assert (end.error.type, end.error.message, end.error.detail) == (
+        "timeout",
+        "it was in Page.goto",
+        msgspec.Raw(b'{"call":"Page.goto"}'),
+    )
+
+
 def test_the_jobs_own_max_retries_wins() -> None:
     job = msgspec.structs.replace(JOB, max_retries=0)
     assert isinstance(decide(job, outcome("failed", retryable=True), 1, RULES, lambda: 0.5), EndJob)

@@ -139,7 +139,7 @@ def decide(
         case "blocked":
             return EndJob("blocked", _error_of(outcome), _blocker_of(outcome))
         case "timed_out":
-            why = error("timeout", "the attempt's time budget ran out", retryable=True)
+            why = _time_out_of(outcome)
             end = EndJob("timed_out", why)
         case "failed":
             why = _error_of(outcome) or error("handler_error", "failed without a reason", retryable=False)
@@ -176,6 +176,13 @@ def _error_of(outcome: Outcome) -> ResultError | None:
         retryable=failure.retryable,
         detail=outcome.detail,
     )
+
+
+def _time_out_of(outcome: Outcome) -> ResultError:
+    told = _error_of(outcome)
+    if told is None:
+        return error("timeout", "the attempt's time was over, and its runner did not answer", retryable=True)
+    return structs.replace(told, type="timeout", retryable=True)
 
 
 def _blocker_of(outcome: Outcome) -> Blocker | None:
