@@ -23,7 +23,7 @@ from pageworker_supervisor.config.settings import RedisSettings, Settings
 from pageworker_supervisor.contract.context_key import egress_digest
 from pageworker_supervisor.contract.job import Job, parse_job
 from pageworker_supervisor.dispatch.attempt import Attempt
-from pageworker_supervisor.dispatch.outcome import EndJob, build_result, error
+from pageworker_supervisor.dispatch.outcome import build_result, end_without_running
 from pageworker_supervisor.host.uid_ranges import IdRange
 from pageworker_supervisor.host.user_ids import reserved
 from pageworker_supervisor.queue import QueueClient
@@ -43,7 +43,6 @@ NAME = "local"
 """Of this worker in the ids of its runners."""
 LOCAL_FOLDER = "local"
 """In the data folder: the profiles of local runs. A worker never opens them, and a local run none of the worker's."""
-CRASHED = "its runner died; the log says why"
 
 
 class LocalRunFailed(Exception):
@@ -158,8 +157,8 @@ class LocalWorker:
             if (result := self._ends.results.pop(lease.token, None)) is not None:
                 return result
             if (lost := self._ends.crashes.pop(lease.token, None)) is not None:
-                dead = EndJob("dead", error("poison", CRASHED, retryable=False))
-                return build_result(job, replace(lease, attempts=(lost,)), dead, self._worker_id, attempt.version)
+                dead = replace(lease, ending="dead", crashes=1, attempts=(lost,))
+                return build_result(job, dead, end_without_running(job, dead), self._worker_id, attempt.version)
             if reason := self._ends.reasons.pop(lease.token, None) or self.fleet.trouble():
                 raise LocalRunFailed(reason)
             await self._free_page()  # another job had taken the last one

@@ -222,6 +222,7 @@ async def test_what_does_not_succeed_ends_with_1_and_its_result(
     if what == "die":
         assert "runner died" in errors
         assert [one["outcome"] for one in result["attempts"]] == ["lost"]
+        assert "The last time: the runner" in result["error"]["message"]
 
 
 async def test_a_tenant_that_may_not_run_the_module_is_rejected(tmp_path: Path, module: Path) -> None:
