@@ -222,7 +222,7 @@ async def local_worker(setup: LocalSetup) -> AsyncIterator[LocalWorker]:
         setup.host,
         metrics,
         uids=setup.uids,
-        http_ports=(int(settings.http.bind.rpartition(":")[2]),),
+        http_ports=tuple(port for port in (int(settings.http.bind.rpartition(":")[2]),) if port),
     )
     components = Components(environment, NAME, redis_client, queue, registry)
     try:
