@@ -39,7 +39,6 @@ async def test_what_was_published_is_resolved_and_verified(place: Path, state: P
     registry.check_tenant(verified, "acme-1")
     with pytest.raises(TenantNotAllowed, match="does not allow tenant other"):
         registry.check_tenant(verified, "other")
-    registry.schema(verified).check({"url": "https://shop.example/"})
     assert registry.status.trouble is None
 
 

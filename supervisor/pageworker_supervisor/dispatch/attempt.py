@@ -22,9 +22,11 @@ from pageworker_supervisor.dispatch.begin_guard import BeginGuard, NotBegun
 from pageworker_supervisor.dispatch.outcome import NotJson, outcome_of_answer, outcome_of_breach
 from pageworker_supervisor.dispatch.retry_policy import EndJob, error
 from pageworker_supervisor.dispatch.settlement import Settlement
+from pageworker_supervisor.input_schema.errors import PayloadInvalid
+from pageworker_supervisor.input_schema.input_checks import InputChecks
 from pageworker_supervisor.queue.lease import Lease
 from pageworker_supervisor.registry import Registry
-from pageworker_supervisor.registry.errors import ModuleError, PayloadInvalid
+from pageworker_supervisor.registry.errors import ModuleError
 from pageworker_supervisor.runners.egress_sets import DigestCollision, EgressSets
 from pageworker_supervisor.runners.errors import RunnerLost, SpawnFailed
 from pageworker_supervisor.runners.fleet import Fleet
@@ -51,6 +53,7 @@ class AttemptServices:
     jobs: JobSettings
     kill_grace_seconds: float
     registry: Registry
+    input_checks: InputChecks
     artifacts: ArtifactStore
     settlement: Settlement
     fleet: Fleet
@@ -203,7 +206,7 @@ class Attempt:
         self.version = release.version
         bundle = await registry.bundle(release)
         registry.check_tenant(bundle, job.tenant_id)
-        registry.schema(bundle).check(job.payload_object())
+        await self._services.input_checks.check(bundle, job.tenant_id, bytes(job.payload))
         return bundle
 
     async def _reject(self, failed: ModuleError, detail: object) -> None:

@@ -30,7 +30,6 @@ from pageworker_supervisor.registry.errors import ModuleUnknown, NotThere, Regis
 from pageworker_supervisor.registry.fleet_serial import FleetMemory
 from pageworker_supervisor.registry.index_file import AuthenticIndex, fetch_index
 from pageworker_supervisor.registry.resolve import Changes, ModuleChannel, Release
-from pageworker_supervisor.registry.schema import InputSchema
 from pageworker_supervisor.registry.store import Store
 from pageworker_supervisor.registry.tenant_check import check_tenant
 from pageworker_supervisor.telemetry import log
@@ -177,15 +176,11 @@ class Registry:
         """The verified bundle of a release. Raises RegistryAway if it cannot be fetched, else the ModuleError of the
         verification.
         """
-        return (await self._bundles.get(release)).bundle
+        return await self._bundles.get(release)
 
     def check_tenant(self, bundle: VerifiedBundle, tenant_id: str) -> None:
         """Raises TenantNotAllowed."""
         check_tenant(bundle, tenant_id)
-
-    def schema(self, bundle: VerifiedBundle) -> InputSchema:
-        """The compiled input schema of a bundle. Raises BundleMalformed."""
-        return self._bundles.schema(bundle)
 
     def _restore(self) -> None:
         self._cache.make()
