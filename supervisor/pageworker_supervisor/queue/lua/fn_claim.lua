@@ -37,7 +37,7 @@ function Claim:serve_tenant(tenant, start)
   end
   local domain_quota = nil
   if domain ~= NO_DOMAIN then
-    domain_quota = Domain.read(domain)
+    domain_quota = Domain.read(domain, tenant)
     local reason, at = Limits.throttled(domain_quota)
     if reason then
       self.budget = self.budget - 1
@@ -98,7 +98,7 @@ function Claim:grant(quota, start, context, domain_quota, id, job, place)
   write_quota(quota)
   call('ZADD', Key.active(), 'XX', quota.virtual_time, tenant)
   if domain_quota then
-    Domain.take_permit(domain_quota)
+    Domain.take_permit(domain_quota, tenant)
   end
   local fence = self:assign_slot(tenant, context, place, job.crashes)
   local profile = Context.profile(context)
