@@ -177,13 +177,18 @@ function Claim:record_leases()
   end
 end
 
--- Contexts with work of profiles that this worker holds with other hosts.
+-- Contexts with work of profiles that this worker holds with other hosts; the first few of each profile.
 function Claim:other_profile_contexts()
   local found = {}
   for tenant, places in pairs(self.places) do
+    local parked = nil
     for _, place in ipairs(places) do
-      for _, context in ipairs(place.profile and place.free >= 0 and Profile.contexts(tenant, place.profile) or {}) do
-        if context ~= place.context and not Tenant.is_parked(tenant) then
+      local others = place.profile and place.free >= 0
+      for _, context in ipairs(others and Profile.contexts(tenant, place.profile, WANTED_PER_CALL) or {}) do
+        if parked == nil then
+          parked = Tenant.is_parked(tenant)
+        end
+        if context ~= place.context and not parked then
           found[#found + 1] = { tenant = tenant, context = context }
         end
       end
