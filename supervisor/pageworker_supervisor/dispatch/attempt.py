@@ -2,9 +2,9 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Concatenate, Literal, ParamSpec, get_args
+from typing import TYPE_CHECKING, Any, Concatenate, Literal, ParamSpec, get_args
 
 from msgspec import structs
 
@@ -154,6 +154,18 @@ class Attempt:
         except OSError as failed:
             # The supervisor has no descriptors, memory or disk left on the way to the runner. The job is not to blame.
             await self._settle(self._settlement.defer, f"the host: {failed.strerror or failed}")
+
+    async def contain(self, step: Coroutine[Any, Any, None]) -> None:
+        """Take a step. A bug in it is logged, and ends neither the worker nor its other attempts.
+
+        Where the step did not settle the job, the lease runs out, and the job is claimed again.
+        """
+        try:
+            await step
+        except Exception as bug:
+            if any(isinstance(leaf, TaskExitedUnexpectedly) for leaf in leaves(bug)):
+                raise
+            self.log.opt(exception=bug).error("a step of an attempt met a bug")
 
     async def close(self) -> None:
         """End a job that the queue says is to be ended without running."""

@@ -24,8 +24,8 @@ OTHER_BYTES = 64 * 1024
 AHEAD_MS = 60_000
 """An id that is so far ahead of Redis' clock was chosen by a producer."""
 
-# KEYS: stream. ARGV: group, worker, `>` for new entries or `0` for pending ones, most entries, most bytes, most bytes of
-# other fields per entry. One entry at a time, because Redis limits only their number.
+# KEYS: stream. ARGV: group, worker, `>` for new entries or `0` for pending ones, most entries, most bytes, most bytes
+# of other fields per entry. One entry at a time, because Redis limits only their number.
 _READ = """
 local entries, bytes, since = {}, 0, ARGV[3]
 while #entries < tonumber(ARGV[4]) and bytes < tonumber(ARGV[5]) do
@@ -58,8 +58,8 @@ _CLAIM = """
 return redis.call('XAUTOCLAIM', KEYS[1], ARGV[1], ARGV[2], ARGV[3], ARGV[4], 'COUNT', ARGV[5], 'JUSTID')
 """
 
-# A producer may choose the id of an entry. After the largest id, no entry can be added; after one of the future, ids tell
-# no time. Once the stream is empty, it begins anew. Entries that are pending then have no content any more.
+# A producer may choose the id of an entry. After the largest id, no entry can be added; after one of the future, ids
+# tell no time. Once the stream is empty, it begins anew. Entries that are pending then have no content any more.
 _RESET = """
 local function reset(stream, group, ahead_ms)
   local info, facts = redis.pcall('XINFO', 'STREAM', stream), {}
@@ -143,8 +143,7 @@ class ProducerStream:
         self._once_more = once_more({GroupMissing: self._create_group})
 
     async def wait(self) -> list[StreamEntry]:
-        """The next entry; none where `block_seconds` pass without one. Only a blocked read waits, and it has no limit of
-        bytes."""
+        """The next entry; none where `block_seconds` pass without one. A blocked read has no limit of bytes."""
         block = int(self._timing.block_seconds * 1000)
         words = ("XREADGROUP", "GROUP", GROUP, self._worker_id, "COUNT", 1, "BLOCK", block, "STREAMS", self.key, ">")
         reply = await self._in_group(*words, blocks=True)
@@ -162,8 +161,7 @@ class ProducerStream:
         """A batch that dead consumers left. Continues where the last call ended, so that it reaches every entry."""
         span = int(self._timing.silent_seconds * 1000)
         for _ in range(PAGES_PER_CLAIM):
-            words = ("EVAL", _CLAIM, 1, self.key, GROUP, self._worker_id, span, self._cursor, BATCH)
-            reply = await self._in_group(*words)
+            reply = await self._in_group("EVAL", _CLAIM, 1, self.key, GROUP, self._worker_id, span, self._cursor, BATCH)
             self._cursor = reply[0]
             if reply[1]:
                 return await self.leftovers()
@@ -173,8 +171,8 @@ class ProducerStream:
 
     async def settle(self, ids: list[bytes]) -> None:
         """The queue has these entries: remove them. Ids in their order."""
-        words = ("EVAL", _SETTLE, 1, self.key, GROUP, AHEAD_MS, *ids)
-        self._note(await self._redis_client.send(*words, key=self.key))
+        reply = await self._redis_client.send("EVAL", _SETTLE, 1, self.key, GROUP, AHEAD_MS, *ids, key=self.key)
+        self._note(reply)
 
     async def mend(self) -> None:
         """Let producers add entries again after one with an id of the future, once the stream is empty."""

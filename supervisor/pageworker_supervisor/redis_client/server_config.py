@@ -32,8 +32,8 @@ def server_config(port: int, prefix: str, passwords: Mapping[str, str]) -> str:
         # Redis must never evict jobs to free memory.
         "maxmemory-policy noeviction",
         "tcp-keepalive 60",
-        # A worker reads a pushed text as a whole. Redis' default is 512 MiB. Results, the largest texts of a worker, have
-        # a few MiB.
+        # A worker reads a pushed text as a whole. Redis' default is 512 MiB. The largest texts of a worker are results,
+        # which have a few MiB.
         f"proto-max-bulk-len {MAX_TEXT_BYTES}",
         # No permission of a user can enable these again.
         "enable-debug-command no",
