@@ -1,6 +1,7 @@
 """Where a bundle comes from, and that it is verified each time it is loaded."""
 
 import asyncio
+import errno
 from pathlib import Path
 
 import pytest
@@ -107,3 +108,38 @@ async def test_memory_keeps_the_most_recently_used(shelf: Shelf) -> None:
     again = await worker.get(one)
     worker.keep_only(())
     assert await worker.get(one) is not again
+
+
+async def test_an_odd_file_in_the_cache_is_passed_over(shelf: Shelf) -> None:
+    """A folder in the place of a bundle can be neither read nor replaced."""
+    wanted, worker = shelf.put(packed()), shelf.worker()
+    bundles = next(shelf.state.iterdir()) / "bundles"
+    (bundles / f"{wanted.sha256}.zip").mkdir()
+    assert (await worker.get(wanted)).sha256 == wanted.sha256
+
+
+async def test_a_process_without_descriptors_is_no_reason_to_fetch(
+    shelf: Shelf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def load(*_: object) -> None:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    monkeypatch.setattr(Cache, "load_bundle", load)
+    with pytest.raises(OSError, match="Too many open files"):
+        await shelf.worker().get(shelf.put(packed()))
+    assert shelf.server.count(".zip") == 0
+
+
+@pytest.mark.parametrize(("part", "method"), [(Cache, "load_bundle"), (Store, "_get"), (Cache, "save_bundle")])
+async def test_a_bug_of_cache_or_store_lets_the_job_wait(
+    shelf: Shelf, monkeypatch: pytest.MonkeyPatch, part: type, method: str
+) -> None:
+    def fails(*_: object) -> None:
+        raise KeyError("a bug")
+
+    wanted, worker = shelf.put(packed()), shelf.worker()
+    with monkeypatch.context() as patch:
+        patch.setattr(part, method, fails)
+        failures = await asyncio.gather(*(worker.get(wanted) for _ in range(3)), return_exceptions=True)
+    assert [(type(failure), getattr(failure, "retryable", None)) for failure in failures] == [(RegistryAway, True)] * 3
+    assert (await worker.get(wanted)).sha256 == wanted.sha256

@@ -14,7 +14,9 @@ from pageworker_sandbox.signing import (
     VerifiedBundle,
     verify,
 )
+from pageworker_supervisor.host.descriptor_check import USED_UP
 from pageworker_supervisor.registry.cache import Cache
+from pageworker_supervisor.registry.errors import RegistryAway
 from pageworker_supervisor.registry.index_file import MAX_SIGNATURE_BYTES, SIGNATURE
 from pageworker_supervisor.registry.resolve import Release
 from pageworker_supervisor.registry.store import Store
@@ -73,7 +75,14 @@ class Bundles:
         return outcome
 
     async def _load(self, release: Release) -> VerifiedBundle:
-        loaded = await self._from_disk(release) or await self._from_registry(release)
+        try:
+            loaded = await self._from_disk(release) or await self._from_registry(release)
+        except (ModuleError, OSError):
+            raise
+        except Exception as bug:
+            # Of the cache or the store. The job waits: neither it nor the worker is to blame.
+            log.opt(exception=bug).error("bundle could not be loaded", module=release.file)
+            raise RegistryAway(f"{release.file} could not be loaded", "the worker's log has the reason") from bug
         self._loaded[release.sha256] = loaded
         total = sum(len(each.data) for each in self._loaded.values())
         while total > self._memory_bytes and len(self._loaded) > 1:
@@ -81,9 +90,15 @@ class Bundles:
         return loaded
 
     async def _from_disk(self, release: Release) -> VerifiedBundle | None:
-        """None if there is no copy, or if it does not verify any more because the disk or the trust store has
-        changed."""
-        untrusted = await asyncio.to_thread(self._cache.load_bundle, release.sha256)
+        """None if there is no copy that can be read, or if it does not verify any more because the disk or the trust
+        store has changed. Raises OSError where the process has no free descriptor."""
+        try:
+            untrusted = await asyncio.to_thread(self._cache.load_bundle, release.sha256)
+        except OSError as error:
+            if error.errno in USED_UP:
+                raise
+            log.warning("bundle on disk not read, fetching it", module=release.file, reason=error.strerror)
+            return None
         if untrusted is None:
             return None
         try:

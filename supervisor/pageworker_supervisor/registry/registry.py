@@ -227,17 +227,26 @@ class Registry:
         self._bundles.keep_only(listed)
         try:
             await asyncio.to_thread(self._cache.save_index, read.raw, read.index.serial)
-            await asyncio.to_thread(self._cache.keep_only, listed)
         except OSError as error:
             # Without the serial on disk, an older index could be accepted after a restart.
             raise RegistryAway(
                 "the index cannot be stored in the data folder", f"{error.strerror}: check the data folder"
             ) from error
+        try:
+            await asyncio.to_thread(self._cache.keep_only, listed)
+        except OSError as error:
+            log.warning("old bundles not deleted from the registry cache", reason=str(error))
 
     async def _try_refresh(self) -> bool:
         try:
             await self.refresh()
         except ModuleError:
+            return False
+        except Exception as bug:  # noqa: BLE001 - the accepted index stays in effect, and the next refresh may succeed
+            trouble = RegistryAway("the registry could not be read", "the worker's log has the reason")
+            if self._is_new(trouble):
+                log.opt(exception=bug).error("registry refresh met a bug")
+            self._note(trouble)
             return False
         return True
 
