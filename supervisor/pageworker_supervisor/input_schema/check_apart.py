@@ -10,7 +10,7 @@ from pageworker_supervisor.input_schema.check_limits import CheckLimits
 from pageworker_supervisor.input_schema.errors import CheckerEnded
 from pageworker_supervisor.input_schema.messages import LENGTH_BYTES, SchemaAnswer, SchemaCheck, frame
 
-WALL_SECONDS = 30.0
+ANSWER_SECONDS = 30.0
 """For a check that does not get the processor, or that hangs. The limit of a check counts processor time."""
 
 
@@ -22,10 +22,10 @@ def check_apart(check: SchemaCheck, limits: CheckLimits) -> SchemaAnswer:
     """
     try:
         ended = subprocess.run(
-            command(limits), input=frame(check), capture_output=True, timeout=WALL_SECONDS, env={}, cwd="/", check=False
+            command(limits), input=frame(check), capture_output=True, timeout=ANSWER_SECONDS, env={}, cwd="/", check=False
         )
     except subprocess.TimeoutExpired as expired:
-        raise OSError(f"the schema checker did not answer within {WALL_SECONDS:g} s") from expired
+        raise OSError(f"the schema checker did not answer within {ANSWER_SECONDS:g} s") from expired
     if not ended.stdout:
         raise OSError(f"the schema checker did not start: {ended.stderr.decode(errors='replace').strip()[-500:]}")
     if ended.returncode != 0:

@@ -11,7 +11,7 @@ from typing import cast
 
 import msgspec
 
-from pageworker_supervisor.input_schema.check_apart import WALL_SECONDS, command
+from pageworker_supervisor.input_schema.check_apart import ANSWER_SECONDS, command
 from pageworker_supervisor.input_schema.check_limits import CheckLimits
 from pageworker_supervisor.input_schema.errors import CheckerEnded
 from pageworker_supervisor.input_schema.messages import SchemaAnswer, SchemaCheck, frame, take_frames
@@ -108,14 +108,14 @@ class SharedChecker:
         while True:
             running = await self._started()
             try:
-                async with asyncio.timeout(WALL_SECONDS):
+                async with asyncio.timeout(ANSWER_SECONDS):
                     answer = await running.connection.ask(SchemaCheck(sha256, payload))
                     if answer.unknown:
                         answer = await running.connection.ask(SchemaCheck(sha256, payload, schema()))
                     return answer
             except TimeoutError as late:
                 await running.end()
-                raise OSError(f"the schema checker did not answer within {WALL_SECONDS:g} s") from late
+                raise OSError(f"the schema checker did not answer within {ANSWER_SECONDS:g} s") from late
             except _ConnectionLost as lost:
                 status = await running.end()
                 if lost.at_it:
@@ -155,7 +155,7 @@ async def _start(limits: CheckLimits) -> _CheckerProcess:
             raise
     started = _CheckerProcess(process, connection)
     try:
-        async with asyncio.timeout(WALL_SECONDS):
+        async with asyncio.timeout(ANSWER_SECONDS):
             await connection.ready
     except BaseException:
         await asyncio.shield(started.end())
