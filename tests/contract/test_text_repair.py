@@ -45,7 +45,7 @@ def test_any_bytes_are_read_or_not(untrusted: bytes) -> None:
 
 
 @pytest.mark.parametrize("around", ["\ufeff", "\u200b", "\u2060", "\u00a0", "\x00", " \u200b\n"])
-def test_characters_that_nobody_sees_are_left_out(around: str) -> None:
+def test_invisible_characters_are_left_out(around: str) -> None:
     assert one(f'{around}{{"a": 1}}{around}'.encode()) == {"a": 1}
 
 

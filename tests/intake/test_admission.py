@@ -221,7 +221,7 @@ def test_half_an_emoji_in_a_job_becomes_the_replacement_character() -> None:
 
 
 @pytest.mark.parametrize("number", [b"NaN", b"-Infinity", b"1e999", b"1" * 5000])
-def test_a_number_that_nobody_can_read_is_rejected_under_the_jobs_ids_with_its_field(number: bytes) -> None:
+def test_a_number_that_json_cannot_hold_is_rejected_under_the_jobs_ids_with_its_field(number: bytes) -> None:
     broken = text(payload={"offers": [{"price": "?"}]}).replace(b'"?"', number)
     decision = rejected(broken)
     assert decision.identity == JobRef("acme", "j1")
