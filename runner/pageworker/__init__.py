@@ -8,11 +8,8 @@ async def handler(page: Page, payload: dict, helpers: Helpers, context: Context)
 from playwright.async_api import Locator, Page, Response
 from playwright.async_api import TimeoutError as PageTimeout
 
-from pageworker.context import Context
-from pageworker.helpers import Helpers
-from pageworker.log import Log
+from pageworker.helpers import Context, Helpers, Log, Sink
 from pageworker.outcomes import Blocked, BlockerKind, Failed, RetryLater
-from pageworker.sink import Sink
 
 __all__ = [
     "Blocked",

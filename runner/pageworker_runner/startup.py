@@ -6,12 +6,11 @@ from dataclasses import dataclass
 from playwright.async_api import Error as BrowserError
 
 from pageworker_runner.attempts.executor import AttemptExecutor
-from pageworker_runner.attempts.handler_call import page_crashed
+from pageworker_runner.attempts.running_attempt import page_crashed
 from pageworker_runner.browser.browser import RunnerBrowser, launch
 from pageworker_runner.browser.sandbox_check import chromium_sandbox
 from pageworker_runner.environment import RunnerEnvironment, programs
 from pageworker_runner.errors import StartError
-from pageworker_runner.message_loop import MessageLoop
 from pageworker_runner.modules.catalog import Catalog
 from pageworker_runner.pages.playwright_internals import report_listener_errors
 from pageworker_runner.pages.pool import PagePool, PagePoolSettings
@@ -30,7 +29,7 @@ class StartedRunner:
 
     browser: RunnerBrowser
     attempts: AttemptExecutor
-    message_loop: MessageLoop
+    catalog: Catalog
 
 
 async def start(channel: Channel, reporter: Reporter, tasks: Tasks, environment: RunnerEnvironment) -> StartedRunner:
@@ -65,7 +64,7 @@ async def start(channel: Channel, reporter: Reporter, tasks: Tasks, environment:
             evidence={**answers, "chromium_sandbox": sandbox},
         )
     )
-    return StartedRunner(browser, attempts, MessageLoop(attempts, catalog, reporter.send_queue))
+    return StartedRunner(browser, attempts, catalog)
 
 
 def _pool_settings(boot: m.Boot) -> PagePoolSettings:

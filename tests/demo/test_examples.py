@@ -10,7 +10,7 @@ import pytest
 from playwright.async_api import BrowserContext, async_playwright
 
 from pageworker import Blocked, Context, Failed, Helpers
-from pageworker.sink import Level
+from pageworker.helpers import Level
 from pageworker_demo.loopback_server import served
 from pageworker_demo.shop import Shop
 from pageworker_demo.shop_data import PRODUCTS

@@ -3,8 +3,7 @@
 from pw_queue import DONE, QueueHarness, everything, places, ticket
 
 from pageworker_supervisor.contract.context_key import ContextKey, egress_digest
-from pageworker_supervisor.queue.capacity import Capacity, ContextCapacity
-from pageworker_supervisor.queue.lease import FinishRequest, Lease
+from pageworker_supervisor.queue.claim import Capacity, ContextCapacity, Lease
 
 SHOP, BANK = egress_digest(["shop.test"]), egress_digest(["bank.test"])
 
@@ -117,7 +116,7 @@ async def test_a_job_whose_module_changed_is_moved_uncharged(harness: QueueHarne
     assert await harness.take("w1", warm((ContextKey("acme", None, SHOP), 4))) == []
     (again,) = await harness.take("w1", warm((ContextKey("acme", None, BANK), 4)))
     assert (again.job_id, again.egress, again.attempt, again.crashes) == ("j", BANK, 1, 0)
-    assert await harness.consumer.finish(again, DONE)
+    assert await harness.consumer.finish(again, **DONE)
 
 
 async def test_a_job_that_two_workers_move_to_and_fro_makes_no_hot_loop(harness: QueueHarness) -> None:
@@ -149,7 +148,7 @@ async def test_a_moved_job_of_a_profile_frees_nothing_that_is_not_its_own(harnes
 
 async def test_a_dead_letter_comes_back_to_its_set(harness: QueueHarness) -> None:
     await harness.producer.enqueue([ticket("j", egress=SHOP)])
-    await harness.consumer.finish(await harness.one(), FinishRequest(status="failed", result=b"{}", dead_letter=b"{}"))
+    await harness.consumer.finish(await harness.one(), status="failed", result=b"{}", dead_letter=b"{}")
     (letter,) = (await harness.dead_letters.page()).letters
     await harness.dead_letters.retry([letter.id])
     assert (await harness.one()).egress == SHOP

@@ -2,8 +2,7 @@
 
 from pw_queue import DONE, QueueHarness, everything, ticket
 
-from pageworker_supervisor.queue.new_job import NewJob
-from pageworker_supervisor.queue.quota_limits import QuotaLimits
+from pageworker_supervisor.queue.producer import NewJob, QuotaLimits
 
 
 async def test_a_tenant_at_its_concurrency_blocks_no_other_tenant(harness: QueueHarness) -> None:
@@ -15,7 +14,7 @@ async def test_a_tenant_at_its_concurrency_blocks_no_other_tenant(harness: Queue
     await harness.finish([lease for lease in leases if lease.tenant_id == "b"])
     assert await harness.take() == []
     (first, _) = [lease for lease in leases if lease.tenant_id == "a"]
-    assert await harness.consumer.finish(first, DONE)
+    assert await harness.consumer.finish(first, **DONE)
     assert [lease.job_id for lease in await harness.take()] == ["a-2"]
 
 
@@ -27,8 +26,8 @@ async def test_a_permit_comes_back_once_however_a_lease_ends(harness: QueueHarne
         assert await harness.take() == [], act
         match act:
             case "finish":
-                assert await harness.consumer.finish(lease, DONE)
-                assert await harness.consumer.finish(lease, DONE)
+                assert await harness.consumer.finish(lease, **DONE)
+                assert await harness.consumer.finish(lease, **DONE)
             case "retry":
                 assert await harness.consumer.retry(lease, 10**6, b"{}")
                 assert await harness.consumer.retry(lease, 10**6, b"{}")
@@ -148,7 +147,7 @@ async def test_what_a_tenant_holds_of_a_domain_is_counted_however_a_lease_ends(h
         lease = await harness.one()
         match act:
             case "finish":
-                assert await harness.consumer.finish(lease, DONE)
+                assert await harness.consumer.finish(lease, **DONE)
             case "retry":
                 assert await harness.consumer.retry(lease, 10**6, b"{}")
             case "defer":

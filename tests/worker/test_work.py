@@ -15,7 +15,7 @@ from pw_worker import PAGES, Echoes, echoes, nap
 
 from pageworker_supervisor.admin.errors import WorkerRefused
 from pageworker_supervisor.admin.status import DrainLine
-from pageworker_supervisor.dispatch import result_builder
+from pageworker_supervisor.dispatch import attempt as attempt_file
 from pageworker_supervisor.dispatch.attempt import Attempt
 from pageworker_supervisor.dispatch.settlement import Settlement
 from pageworker_supervisor.queue.views import JobView
@@ -201,7 +201,7 @@ async def test_a_bug_while_a_job_is_ended_without_running_does_not_end_the_worke
     await worker.push(*(nap(f"busy-{n}", 300) for n in range(PAGES)), nap("bad", 1))
     await worker.until(lambda: len(worker.components.dispatcher.attempts) == PAGES)
     with monkeypatch.context() as patch:
-        patch.setattr(result_builder, "end_without_running", fails)
+        patch.setattr(attempt_file, "end_without_running", fails)
         assert await worker.queue.inspection.cancel(ref("bad")) == "cancelled"
         await worker.push(nap("good", 1))
         await worker.answered(PAGES + 1)

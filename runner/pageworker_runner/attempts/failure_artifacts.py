@@ -6,13 +6,14 @@ from contextlib import suppress
 from playwright.async_api import Error as BrowserError
 from playwright.async_api import Page
 
+from pageworker.well_formed import well_formed
+from pageworker_runner.attempts.running_attempt import RunningAttempt
 from pageworker_runner.limits import LIMITS
-from pageworker_runner.reporting.artifact_sink import AttemptSink
 from pageworker_runner.task_ownership import own_work
 from pageworker_sandbox.wire.messages import MAX_ARTIFACT_BYTES
 
 
-async def keep(page: Page, sink: AttemptSink, seconds: float) -> None:
+async def keep(page: Page, attempt: RunningAttempt, seconds: float) -> None:
     """Send both, as far as the page answers within `seconds`. Raises nothing."""
     # A supervisor that does not accept an artifact in time costs the artifact, not the result.
     with suppress(TimeoutError):
@@ -24,7 +25,7 @@ async def keep(page: Page, sink: AttemptSink, seconds: float) -> None:
                 ("html", html, "text/html; charset=utf-8"),
             ):
                 if data is not None and len(data) <= MAX_ARTIFACT_BYTES:
-                    await sink.send(kind, data, content_type)
+                    await attempt.send(kind, data, content_type)
 
 
 async def _screenshot(page: Page, seconds: float) -> bytes | None:
@@ -39,6 +40,6 @@ async def _screenshot(page: Page, seconds: float) -> bytes | None:
 async def _html(page: Page, seconds: float) -> bytes | None:
     try:
         async with asyncio.timeout(seconds):
-            return (await page.content()).encode(errors="replace")
+            return well_formed(await page.content()).encode()
     except (BrowserError, TimeoutError):
         return None

@@ -22,7 +22,13 @@ def check_apart(check: SchemaCheck, limits: CheckLimits) -> SchemaAnswer:
     """
     try:
         ended = subprocess.run(
-            command(limits), input=frame(check), capture_output=True, timeout=ANSWER_SECONDS, env={}, cwd="/", check=False
+            command(limits),
+            input=frame(check),
+            capture_output=True,
+            timeout=ANSWER_SECONDS,
+            env={},
+            cwd="/",
+            check=False,
         )
     except subprocess.TimeoutExpired as expired:
         raise OSError(f"the schema checker did not answer within {ANSWER_SECONDS:g} s") from expired

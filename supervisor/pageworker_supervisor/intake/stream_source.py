@@ -9,8 +9,8 @@ import msgspec
 from pageworker_supervisor.intake.arrival import waited_ms
 from pageworker_supervisor.intake.timing import IntakeTimeouts
 from pageworker_supervisor.redis_client import RedisClient
+from pageworker_supervisor.redis_client.availability import once_more, retry
 from pageworker_supervisor.redis_client.errors import GroupMissing, RedisRefused
-from pageworker_supervisor.redis_client.retry import once_more, retry
 from pageworker_supervisor.telemetry import log
 
 GROUP = "pw"

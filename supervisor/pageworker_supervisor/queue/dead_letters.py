@@ -9,12 +9,10 @@ from typing import Any, Literal, cast
 import msgspec
 
 from pageworker_supervisor.contract.context_key import ContextKey
-from pageworker_supervisor.contract.job import Job, parse_job
-from pageworker_supervisor.contract.job_ref import JobRef
-from pageworker_supervisor.queue.keys import shard_key
-from pageworker_supervisor.queue.new_job import PRIORITY_OF, NewJob
-from pageworker_supervisor.queue.quota_limits import NO_LIMITS
-from pageworker_supervisor.queue.shards import Shards, batches
+from pageworker_supervisor.contract.job import Job, JobRef, parse_job
+from pageworker_supervisor.queue.functions import Shards, batches
+from pageworker_supervisor.queue.library import shard_key
+from pageworker_supervisor.queue.producer import NO_LIMITS, PRIORITY_OF, NewJob
 
 PURGED_PER_CALL = 256
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import pytest
 
-from pageworker.sink import Level
+from pageworker.helpers import Level
 
 
 class RecordingSink:
