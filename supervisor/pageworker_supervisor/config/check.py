@@ -8,9 +8,10 @@ from typing import Any, get_args, get_origin
 import msgspec
 from msgspec import Struct
 
+from pageworker_sandbox.page_options import HIDDEN
 from pageworker_supervisor.config.errors import ConfigProblem
 from pageworker_supervisor.config.not_yet import EXPECTED, instead_of
-from pageworker_supervisor.config.redact import HIDDEN, redact_url
+from pageworker_supervisor.config.redact import redact_url
 from pageworker_supervisor.config.toml_lines import Path
 from pageworker_supervisor.contract.type_names import describe, first, is_struct
 

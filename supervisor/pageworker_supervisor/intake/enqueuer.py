@@ -14,8 +14,8 @@ from pageworker_supervisor.redis_client import Availability
 from pageworker_supervisor.telemetry import log
 from pageworker_supervisor.telemetry.metrics import Metrics
 
-EgressOf = Callable[[str, str | None], Awaitable[str]]
-"""The digest of the hosts that a module may reach. Arguments: its name and pinned version."""
+Placed = Callable[[NewJob], Awaitable[NewJob]]
+"""The job with the digests that name its browser context."""
 
 PARSED_PER_TURN_BYTES = 256 * 1024
 """After so many bytes, which take some milliseconds, the event loop serves other tasks."""
@@ -30,13 +30,13 @@ class Enqueuer:
         availability: Availability,
         admission: Admission,
         metrics: Metrics,
-        egress_of: EgressOf,
+        placed: Placed,
     ) -> None:
         self._producer = producer
         self._availability = availability
         self._admission = admission
         self._metrics = metrics
-        self._egress_of = egress_of
+        self._placed = placed
 
     async def admit(
         self, arrivals: Iterable[Arrival], rejected: Iterable[RejectedText] = (), *, repeated: bool = False
@@ -52,8 +52,8 @@ class Enqueuer:
         for arrival in arrivals:
             decision = self._decide(arrival.text)
             if isinstance(decision, NewJob):
-                egress = await self._egress_of(*decision.module)
-                new_jobs.append(structs.replace(decision, egress=egress, waited_ms=arrival.waited_ms))
+                new_job = await self._placed(decision)
+                new_jobs.append(structs.replace(new_job, waited_ms=arrival.waited_ms))
             else:
                 rejections.append(decision)
             parsed_bytes += len(arrival.text)
