@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any, cast
 
 import pytest
+from msgspec import structs
 from pw_intake import ADMISSION, job
 
 from pageworker_supervisor.intake.admission import Admission, RejectedText, missing_field
@@ -40,12 +41,12 @@ async def probe() -> None:
     """Redis always answers."""
 
 
-async def egress_of(name: str, pin: str | None) -> str:
-    return f"hosts-of-{name}"
+async def placed(new_job: NewJob) -> NewJob:
+    return structs.replace(new_job, egress=f"hosts-of-{new_job.module[0]}")
 
 
 def enqueuer(queue: RecordingQueue, metrics: Metrics | None = None) -> Enqueuer:
-    return Enqueuer(cast("JobProducer", queue), Availability(probe), ADMISSION, metrics or Metrics(), egress_of)
+    return Enqueuer(cast("JobProducer", queue), Availability(probe), ADMISSION, metrics or Metrics(), placed)
 
 
 def arrivals(count: int) -> list[Arrival]:

@@ -11,6 +11,7 @@ from pageworker_supervisor.config.settings import EgressSettings, PoolSettings, 
 from pageworker_supervisor.contract.context_key import ContextKey
 from pageworker_supervisor.host.uid_ranges import IdRange
 from pageworker_supervisor.runners.egress_sets import EgressSets
+from pageworker_supervisor.runners.option_sets import OptionSets
 from pageworker_supervisor.runners.resources import RunnerResources
 from pageworker_supervisor.runners.uid_pool import UidPool
 
@@ -32,6 +33,7 @@ def resources(folder: Path, uids: IdRange | None = None, sets: EgressSets | None
         metrics=UNUSED,
         uids=UidPool(uids),
         egress_sets=sets or EgressSets(),
+        option_sets=OptionSets(),
     )
 
 
