@@ -95,15 +95,22 @@ PARTS = handler(
         "found => done([found.coords.latitude, found.coords.longitude]), error => done(error.message)))"
     )
     seen["secret"] = (await page.goto("http://shop.example/secret")).status
-    seen["guid"] = page._impl_obj._guid
     return seen
     """,
     name="parts",
 )
+PAGE_ALONE = handler(
+    f"""
+    await page.goto("http://localhost/p")
+    return {{**await page.evaluate('''{LOOK}'''), **await page.evaluate('''{LOOK_PAGE}'''),
+            "guid": page._impl_obj._guid}}
+    """,
+    name="alone",
+)
 # Undoes nothing itself: what a module may change on the page and on the context.
 CHANGE = handler(
     """
-    await page.goto("http://shop.example/p")
+    await page.goto("http://localhost/p")
     await page.set_viewport_size({"width": 800, "height": 600})
     await page.emulate_media(color_scheme="light", reduced_motion="no-preference", forced_colors="none",
                              contrast="no-preference")
@@ -111,7 +118,7 @@ CHANGE = handler(
     await page.context.set_extra_http_headers({"x-team": "third"})
     await page.context.set_geolocation({"latitude": 1, "longitude": 1})
     await page.context.clear_permissions()
-    return page.viewport_size
+    return {**page.viewport_size, "guid": page._impl_obj._guid}
     """,
     name="change",
 )
@@ -162,14 +169,19 @@ class TestEveryOption:
                 assert each.headers.get("accept-language", "de-DE") == "de-DE", path
                 assert each.headers["user-agent"] == AGENT, path
                 assert each.headers["x-team"] == "prices", path
-        assert (await runner.run(CHANGE)).data == {"width": 800, "height": 600}
+        assert (await runner.run(PARTS)).data == first
+
+    async def test_comes_back_after_a_job_that_changed_it(self, runner: Supervisor) -> None:
+        changed = (await runner.run(CHANGE)).data
+        assert (changed["width"], changed["height"]) == (800, 600)
         runner.site.seen.clear()
-        second = (await runner.run(PARTS)).data
-        assert second == first, "on the same page, which was cleaned and not replaced"
+        guid = changed["guid"]
+        assert (await runner.run(PAGE_ALONE)).data == SEEN | SEEN_PAGE | {"guid": guid}, "the page is cleaned"
+        (request,) = runner.site.requested("/p")
+        assert request.headers["x-team"] == "prices"
+        assert "x-left" not in request.headers
+        assert (await runner.run(PARTS)).data["place"] == [52.5, 13.25]
         assert runner.retired == []
-        for each in runner.site.requested("/p"):
-            assert each.headers["x-team"] == "prices"
-            assert "x-left" not in each.headers
 
     async def test_no_secret_is_in_a_line_of_the_runner(self, runner: Supervisor) -> None:
         await runner.run(PARTS)
