@@ -23,12 +23,11 @@ from pageworker_supervisor.delivery.callback_sender import CallbackSender
 from pageworker_supervisor.dispatch.attempt import AttemptServices
 from pageworker_supervisor.dispatch.dispatcher import Dispatcher
 from pageworker_supervisor.dispatch.heartbeat import Heartbeat
-from pageworker_supervisor.dispatch.notifications import NotificationListener
 from pageworker_supervisor.dispatch.reaper import reap
 from pageworker_supervisor.dispatch.settlement import Settlement
 from pageworker_supervisor.host.uid_ranges import IdRange
 from pageworker_supervisor.intake import Admission, Intake
-from pageworker_supervisor.intake.module_context import ModuleContext
+from pageworker_supervisor.intake.enqueuer import ModuleContext
 from pageworker_supervisor.intake.timing import IntakeTimeouts
 from pageworker_supervisor.queue import QueueClient
 from pageworker_supervisor.queue.options import LEASE_MS, OUTBOX_LEASE_MS
@@ -138,7 +137,6 @@ class Components:
             name, queue.consumer, availability, self.fleet, services, closed=not settings.modules.trusted_keys
         )
         self.heartbeat = Heartbeat(queue.consumer, availability, self.dispatcher, self.fleet, name, metrics)
-        self.notifications = NotificationListener(queue.consumer, availability, self.dispatcher, self.fleet, name)
         self.callback_sender = CallbackSender(
             queue.outbox, availability, settings.callbacks, settings.worker.id, tenant_settings, metrics
         )
@@ -167,7 +165,7 @@ class Components:
             "fleet": self.fleet.run(),
             "dispatch": self.dispatcher.run(),
             "heartbeat": self.heartbeat.run(),
-            "notifications": self.notifications.run(),
+            "notifications": self.dispatcher.listen(),
             "reaper": reap(self.queue.consumer, self.redis_client.availability),
             "callback_sender": self.callback_sender.run(),
             "intake": self.intake.run(),

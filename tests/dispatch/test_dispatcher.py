@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
+from pw_leases import new_lease
 
 from pageworker_supervisor.contract.job import JobRef
 from pageworker_supervisor.dispatch import dispatcher as module
@@ -15,22 +16,7 @@ from pageworker_supervisor.queue.claim import Claimed, Ending, Lease
 
 
 def lease(token: str, ending: Ending | None = None) -> Lease:
-    return Lease(
-        ref=JobRef("acme", token),
-        profile_id=None,
-        shard=0,
-        token=token,
-        body=b"{}",
-        attempt=1,
-        crashes=0,
-        exclusive=False,
-        profile_fence=None,
-        ending=ending,
-        queued_seconds=0.0,
-        total_seconds=0.0,
-        attempts=(),
-        priority="normal",
-    )
+    return new_lease(ref=JobRef("acme", token), token=token, ending=ending)
 
 
 class FakeAttempt:
@@ -214,8 +200,8 @@ async def test_a_cancellation_before_the_claims_reply_stops_the_attempt(world: t
 
 async def test_a_closed_dispatcher_claims_nothing() -> None:
     fake: Any = FakeWorld()
-    async with running(Dispatcher("w1", fake, fake, fake, fake, closed=True)) as dispatcher:
-        dispatcher.notice_work()
+    async with running(Dispatcher("w1", fake, fake, fake, fake, closed=True)):
+        fake.changed.set()
         for _ in range(10):
             await asyncio.sleep(0)
         assert not fake.claiming.is_set()

@@ -9,37 +9,21 @@ from typing import Any
 
 import msgspec
 import pytest
+from pw_leases import new_lease
 
 from pageworker_sandbox.wire.messages import Failure
 from pageworker_supervisor.config.settings import JobSettings
 from pageworker_supervisor.contract.context_key import ContextKey
-from pageworker_supervisor.contract.job import Job, JobRef
-from pageworker_supervisor.dispatch.outcome import Outcome, OutcomeName
-from pageworker_supervisor.dispatch.retry_policy import EndJob, error
+from pageworker_supervisor.contract.job import Job
+from pageworker_supervisor.dispatch.outcome import EndJob, Outcome, OutcomeName, error
 from pageworker_supervisor.dispatch.settlement import Settlement
-from pageworker_supervisor.queue.claim import Lease
 from pageworker_supervisor.queue.errors import CancelHolds
 from pageworker_supervisor.runners.start_failure import Blame, ContextBroken, StartFailure
 from pageworker_supervisor.telemetry import log
 from pageworker_supervisor.telemetry.metrics import Metrics
 
 NOW = dt.datetime(2030, 1, 1, tzinfo=dt.UTC)
-LEASE = Lease(
-    ref=JobRef("acme", "j"),
-    profile_id=None,
-    shard=0,
-    token="t",
-    body=b"{}",
-    attempt=1,
-    crashes=0,
-    exclusive=False,
-    profile_fence=None,
-    ending=None,
-    queued_seconds=0.0,
-    total_seconds=0.0,
-    attempts=(),
-    priority="normal",
-)
+LEASE = new_lease()
 JOB = Job(job_id="j", tenant_id="acme", endpoint_module="shop.product", callback_url="https://n8n.test/x")
 
 

@@ -71,9 +71,7 @@ def _add(nss: ctypes.CDLL, der: bytes, nickname: bytes) -> None:
 
 def _check(nss: ctypes.CDLL, call: str, status: int) -> None:
     if status:
-        raise StartError(
-            f"browser: the certificates of `ca` cannot be stored: {call}: error {nss.PORT_GetError()}"
-        )
+        raise StartError(f"browser: the certificates of `ca` cannot be stored: {call}: error {nss.PORT_GetError()}")
 
 
 def _library() -> ctypes.CDLL:

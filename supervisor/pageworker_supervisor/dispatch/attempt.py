@@ -18,12 +18,19 @@ from pageworker_supervisor.config.tenant_lookup import ProfilePages
 from pageworker_supervisor.contract.context_key import ContextKey
 from pageworker_supervisor.contract.errors import ContractError
 from pageworker_supervisor.contract.job import Job, parse_job
-from pageworker_supervisor.dispatch import result_builder
 from pageworker_supervisor.dispatch.artifact_keeper import keep_artifacts
 from pageworker_supervisor.dispatch.attempt_state import TRANSITIONS, AttemptEvent, AttemptState
 from pageworker_supervisor.dispatch.begin_guard import BeginGuard, NotBegun
-from pageworker_supervisor.dispatch.outcome import NotJson, outcome_of_answer, outcome_of_breach
-from pageworker_supervisor.dispatch.retry_policy import EndJob, error
+from pageworker_supervisor.dispatch.outcome import (
+    EndJob,
+    NotJson,
+    end_without_running,
+    error,
+    outcome_of_answer,
+    outcome_of_breach,
+    trace_of,
+    unbegun,
+)
 from pageworker_supervisor.dispatch.settlement import Settlement
 from pageworker_supervisor.queue.claim import Lease
 from pageworker_supervisor.registry import Registry
@@ -35,7 +42,6 @@ from pageworker_supervisor.runners.limit_breach import LimitName
 from pageworker_supervisor.runners.option_sets import OptionSets
 from pageworker_supervisor.runners.page_reservation import PageReservation
 from pageworker_supervisor.runners.runner import Runner
-from pageworker_supervisor.runners.sent_attempt import SentAttempt
 from pageworker_supervisor.runners.start_failure import ContextBroken
 from pageworker_supervisor.task_supervision import TaskExitedUnexpectedly, leaves
 from pageworker_supervisor.telemetry import log
@@ -93,13 +99,12 @@ class Attempt:
         self.log: Logger = log.bind(
             job=str(self.job.ref),
             tenant_id=self.job.tenant_id,
-            trace_id=result_builder.trace_of(self.job),
+            trace_id=trace_of(self.job),
             attempt=lease.attempt,
         )
         self._services = services
         self._settlement = services.settlement
         self._page: PageReservation | None = None
-        self._running: SentAttempt | None = None
         self._told_to: Literal["timed_out", "cancelled"] | None = None
         self._guard = BeginGuard(lease.begin_before)
         self._began = asyncio.Event()
@@ -113,6 +118,11 @@ class Attempt:
     def runner(self) -> Runner | None:
         """The runner on which it has, or had, a page."""
         return self._page.runner if self._page is not None else None
+
+    @property
+    def _sent(self) -> PageReservation | None:
+        """Its page, once it was sent to the runner."""
+        return self._page if self._page is not None and self._page.sent else None
 
     async def serve(self) -> None:
         """Run the job from its claim to its queue call. A bug ends this attempt, and not the worker with all others."""
@@ -138,11 +148,11 @@ class Attempt:
                 with page:
                     await self._prepare(page, bundle)
                     self._guard.check()
-                    await self._conclude(page.runner, await self._run(page, bundle))
+                    await self._conclude(page, await self._run(page, bundle))
         except ContextBroken as broken:
             await self._settle(self._settlement.not_started, broken, self.runner.runner_id if self.runner else None)
         except NotBegun as not_begun:
-            await self._settle(self._settlement.end, result_builder.unbegun(not_begun.status))
+            await self._settle(self._settlement.end, unbegun(not_begun.status))
         except PayloadInvalid as invalid:
             await self._reject(invalid, invalid.mistakes)
         except ModuleError as failed:
@@ -160,7 +170,7 @@ class Attempt:
 
     async def close(self) -> None:
         """End a job that the queue says is to be ended without running."""
-        await self._settle(self._settlement.end, result_builder.end_without_running(self.lease))
+        await self._settle(self._settlement.end, end_without_running(self.lease))
         self._step(AttemptEvent.END)
 
     async def requeue_at_once(self, reason: str) -> None:
@@ -178,15 +188,14 @@ class Attempt:
         will."""
         self._guard.stop()
         self._told_to = outcome
-        running = self._running
-        if running is None or running.done.done():
+        page = self._sent
+        if page is None or page.done.done():
             return
-        runner = running.page.runner
-        await runner.cancel(running.attempt_id, outcome)
-        await asyncio.wait([running.done], timeout=self._services.kill_grace_seconds)
-        if not running.done.done():
-            running.end(m.Done(attempt_id=running.attempt_id, outcome=outcome))
-            runner.kill(f"job {self.job.ref} did not stop when told to", charged=False)
+        await page.runner.cancel(self.lease.token, outcome)
+        await asyncio.wait([page.done], timeout=self._services.kill_grace_seconds)
+        if not page.done.done():
+            page.end(m.Done(attempt_id=self.lease.token, outcome=outcome))
+            page.runner.kill(f"job {self.job.ref} did not stop when told to", charged=False)
 
     async def on_lease_lost(self) -> None:
         """Another worker may own the job: stop the work and settle nothing."""
@@ -271,62 +280,61 @@ class Attempt:
             timeout_seconds=job.timeout_seconds
             or bundle.manifest.timeout_seconds
             or self._services.jobs.timeout_seconds,
-            trace_id=result_builder.trace_of(job),
+            trace_id=trace_of(job),
             begin_before=lease.begin_before,
         )
         self.log.debug("job starts", module=bundle.name, module_version=bundle.version)
-        self._running = running = SentAttempt(lease.token, job.ref, page, on_accept=self._begin)
+        page.send(self._begin)
         self._step(AttemptEvent.SEND)
         lost = None
         async with asyncio.TaskGroup() as tasks:
-            keeping = tasks.create_task(keep_artifacts(running, lease.attempt, self._services.artifacts, self.log))
+            keeping = tasks.create_task(keep_artifacts(page, lease, self._services.artifacts, self.log))
             try:
-                return await self._answer(running, message, bundle)
+                return await self._answer(page, message, bundle)
             except RunnerLost as gone:
                 lost = gone
                 keeping.cancel()
         raise lost
 
-    async def _answer(self, running: SentAttempt, message: m.Run, bundle: VerifiedBundle) -> m.Done:
+    async def _answer(self, page: PageReservation, message: m.Run, bundle: VerifiedBundle) -> m.Done:
         try:
             async with asyncio.timeout(message.timeout_seconds + self._services.kill_grace_seconds):
-                return await running.page.runner.run(running, message, bundle)
+                return await page.runner.run(page, message, bundle)
         except TimeoutError:
             # The runner counts the time budget itself. It does not answer, so it cannot.
             await self.stop("timed_out")
-            return await running.done
+            return await page.done
 
-    async def _conclude(self, runner: Runner, done: m.Done) -> None:
-        running = self._running
-        if self.state is AttemptState.DETACHED or running is None:
+    async def _conclude(self, page: PageReservation, done: m.Done) -> None:
+        if self.state is AttemptState.DETACHED:
             return
         if done.outcome == "expired":
             if self.begun or self.lease.begin_before is None:
-                runner.kill(f"it reports {self.job.ref} as expired, which is impossible", charged=True)
+                page.runner.kill(f"it reports {self.job.ref} as expired, which is impossible", charged=True)
                 raise RunnerLost("it reports an impossible outcome", charged=True)
             raise NotBegun("expired")
         if done.outcome == "cancelled" and not self.begun:
             raise NotBegun("cancelled")
         try:
-            outcome = outcome_of_answer(done, done.outcome, running, self.claimed_at, begun=self.begun)
+            outcome = outcome_of_answer(done, done.outcome, page, self.claimed_at, begun=self.begun)
         except NotJson as invalid:
-            runner.kill(f"its answer to {self.job.ref} is no data: {invalid}", charged=True)
+            page.runner.kill(f"its answer to {self.job.ref} is no data: {invalid}", charged=True)
             raise RunnerLost(str(invalid), charged=True) from invalid
         if done.failure is not None and done.failure.type in LIMITS:
             self._services.metrics.limit_breached(done.failure.type)
         await self._settle(self._settlement.attempt_ended, outcome)
 
     async def _on_runner_lost(self, lost: RunnerLost) -> None:
-        running = self._running
+        page = self._sent
         if not lost.charged:
             await self._settle(self._settlement.requeue, lost.reason, begun=self.begun)
-        elif lost.breach is not None and lost.alone and running is not None:
+        elif lost.breach is not None and lost.alone and page is not None:
             cancelled = self._told_to == "cancelled"
-            outcome = outcome_of_breach(lost.breach, running, self.claimed_at, cancelled=cancelled, begun=self.begun)
+            outcome = outcome_of_breach(lost.breach, page, self.claimed_at, cancelled=cancelled, begun=self.begun)
             await self._settle(self._settlement.attempt_ended, outcome)
         else:
-            started = running.started_at if running else None
-            ran = time.monotonic() - running.sent_at if running else 0.0
+            started = page.started_at if page else None
+            ran = time.monotonic() - page.sent_at if page else 0.0
             runner_id = self.runner.runner_id if self.runner else ""
             await self._settle(self._settlement.crashed, runner_id, lost.reason, started, ran, begun=self.begun)
 

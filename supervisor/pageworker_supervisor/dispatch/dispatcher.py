@@ -1,4 +1,4 @@
-"""Claims what this worker has capacity for, and gives each lease an attempt. Owns the drain."""
+"""Claims what this worker has capacity for, and gives each lease an attempt. Listens for notices. Owns the drain."""
 
 import asyncio
 from collections import OrderedDict
@@ -10,14 +10,16 @@ from pageworker_supervisor.dispatch.attempt import Attempt, AttemptServices
 from pageworker_supervisor.dispatch.attempt_state import AttemptState
 from pageworker_supervisor.queue.claim import Lease
 from pageworker_supervisor.queue.consumer import JobConsumer
+from pageworker_supervisor.queue.wakeup import AskNotice, CancelNotice, Notice
 from pageworker_supervisor.redis_client.availability import Availability
 from pageworker_supervisor.runners.fleet import Fleet
-from pageworker_supervisor.runners.pending_placements import PendingPlacement
+from pageworker_supervisor.runners.placement import PendingPlacement
 from pageworker_supervisor.task_supervision import TaskExitedUnexpectedly
 from pageworker_supervisor.telemetry import log
 
 LEASES_PER_CLAIM = 32
 CANCELLED_EARLY = 256
+NOTICE_WAIT_SECONDS = 2.0
 
 
 class DrainCancelled(Exception):
@@ -84,9 +86,25 @@ class Dispatcher:
                 if self.draining or self.closed or not await self._claim(tasks):
                     await self._something_to_do()
 
-    def notice_work(self) -> None:
-        """There may be work in Redis: claim soon."""
-        self._work.set()
+    async def listen(self) -> None:
+        """Wait in Redis for new work, cancellations, and profiles that other workers ask for, for ever."""
+        async with asyncio.TaskGroup() as tasks:
+            while True:
+                # A job that was pushed while Redis did not answer may have woken no worker: claim after each failure.
+                wake = await self._availability.retry_until_available(
+                    lambda: self._queue.wait(self._name, NOTICE_WAIT_SECONDS), self._work.set
+                )
+                for notice in wake.control:
+                    self._act(tasks, notice)
+                if wake.work:
+                    self._work.set()
+
+    def _act(self, tasks: asyncio.TaskGroup, notice: Notice) -> None:
+        match notice:
+            case CancelNotice(_, token):
+                self.cancel(tasks, token)
+            case AskNotice(tenant_id, profile_id):
+                self._fleet.retire_profile((tenant_id, profile_id), "another worker asks for its profile")
 
     async def _something_to_do(self) -> None:
         """Return when there is work in Redis, the fleet changed, or time has freed a runner slot."""

@@ -17,9 +17,17 @@ from pageworker_supervisor.contract.context_key import ContextKey
 from pageworker_supervisor.contract.event import EventName, TenantEvent, encode_event
 from pageworker_supervisor.contract.job import Job
 from pageworker_supervisor.contract.result import AttemptRecord, ResultError, Status
-from pageworker_supervisor.dispatch import result_builder
-from pageworker_supervisor.dispatch.outcome import Outcome
-from pageworker_supervisor.dispatch.retry_policy import EndJob, RetryJob, backoff_seconds, decide
+from pageworker_supervisor.dispatch.outcome import (
+    EndJob,
+    Outcome,
+    RetryJob,
+    attempt_of,
+    backoff_seconds,
+    build_result,
+    cancelled_at_its_end,
+    decide,
+    lost_attempt,
+)
 from pageworker_supervisor.queue.claim import Lease
 from pageworker_supervisor.queue.consumer import JobConsumer
 from pageworker_supervisor.queue.errors import CancelHolds
@@ -94,17 +102,15 @@ class Settlement:
             case EndJob():
                 await self.end(attempt, decision, outcome)
             case RetryJob():
-                record = result_builder.attempt_of(attempt.lease, outcome, self._worker_id, attempt.version)
+                record = attempt_of(attempt.lease, outcome, self._worker_id, attempt.version)
                 await self._retry(attempt, decision, record, begun=outcome.begun)
 
     async def end(self, attempt: ClaimedJob, end: EndJob, outcome: Outcome | None = None) -> None:
         """The job has its result."""
-        result = result_builder.build_result(attempt.job, attempt.lease, end, self._worker_id, attempt.version, outcome)
+        result = build_result(attempt.job, attempt.lease, end, self._worker_id, attempt.version, outcome)
         dead = None
         if end.status in DEAD_LETTERED:
-            last = (
-                result_builder.attempt_of(attempt.lease, outcome, self._worker_id, attempt.version) if outcome else None
-            )
+            last = attempt_of(attempt.lease, outcome, self._worker_id, attempt.version) if outcome else None
             dead = _dead_letter(attempt, end.error, last)
         event = EVENT_OF.get(end.status)
         events = (self._event(attempt, event, end.error),) if event else ()
@@ -120,7 +126,7 @@ class Settlement:
                 )
             )
         except CancelHolds:
-            await self.end(attempt, result_builder.cancelled_at_its_end(), outcome)
+            await self.end(attempt, cancelled_at_its_end(), outcome)
             return
         if not kept:
             attempt.log.warning("result dropped, the lease was lost", status=end.status)
@@ -158,7 +164,7 @@ class Settlement:
         await self._crash(attempt, dt.datetime.now(dt.UTC) - dt.timedelta(seconds=ran), ran, begun=begun)
 
     async def _crash(self, attempt: ClaimedJob, began: dt.datetime, ran: float, *, begun: bool) -> None:
-        record = result_builder.lost_attempt(attempt.lease, self._worker_id, attempt.version, began, ran)
+        record = lost_attempt(attempt.lease, self._worker_id, attempt.version, began, ran)
         delay = backoff_seconds(attempt.lease.crashes + 1, self._jobs) * random.random()
         await self._availability.retry_until_available(
             lambda: self._queue.crash(attempt.lease, _ms(delay), msgspec.json.encode(record), begun=begun)

@@ -13,9 +13,8 @@ from typing import Protocol
 
 from pageworker_supervisor.intake.admission import Admission, missing_field
 from pageworker_supervisor.intake.arrival import Arrival
-from pageworker_supervisor.intake.enqueuer import Enqueuer, Placed
+from pageworker_supervisor.intake.enqueuer import Enqueuer, Placed, unplaced
 from pageworker_supervisor.intake.list_source import ProducerList
-from pageworker_supervisor.intake.module_context import unplaced
 from pageworker_supervisor.intake.stream_source import ProducerStream, StreamEntry
 from pageworker_supervisor.intake.timing import IntakeTimeouts
 from pageworker_supervisor.queue.producer import JobProducer

@@ -17,10 +17,10 @@ from pageworker_supervisor.contract.context_key import ContextKey
 from pageworker_supervisor.queue.claim import Capacity
 from pageworker_supervisor.runners.host_probe import HostProbe, ProbeEffects
 from pageworker_supervisor.runners.page_reservation import PageReservation
-from pageworker_supervisor.runners.pending_placements import PendingPlacement, with_pending
 from pageworker_supervisor.runners.placement import (
     NO_TENANT,
     STARTS_IDLE,
+    PendingPlacement,
     PoolRules,
     RunnerSlot,
     Spawn,
@@ -31,10 +31,12 @@ from pageworker_supervisor.runners.placement import (
     next_evictable_in,
     place,
     select_retirement,
+    with_pending,
 )
 from pageworker_supervisor.runners.resources import RunnerResources
 from pageworker_supervisor.runners.runner import Runner, RunnerEvents
 from pageworker_supervisor.runners.runner_state import RunnerState
+from pageworker_supervisor.runners.sandboxed_runner import SandboxedRunner
 from pageworker_supervisor.runners.start_failure import Blame, StartFailure
 from pageworker_supervisor.runners.start_judge import StartJudge
 from pageworker_supervisor.telemetry import log
@@ -241,7 +243,9 @@ class Fleet:
         probe: bool = False,
         comes_back: bool = False,
     ) -> Runner:
-        return Runner(next(self._names), context, fence, resources, self._events, probe=probe, comes_back=comes_back)
+        return SandboxedRunner(
+            next(self._names), context, fence, resources, self._events, probe=probe, comes_back=comes_back
+        )
 
     async def _host(self, runner: Runner) -> None:
         failure: StartFailure | None = None

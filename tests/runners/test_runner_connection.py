@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pageworker_supervisor.runners.loaded_modules import LoadedModules
+from pageworker_supervisor.runners.runner_connection import LoadedModules
 
 VERSIONS = [f"1.0.{number}" for number in range(6)]
 

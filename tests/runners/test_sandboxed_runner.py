@@ -10,9 +10,9 @@ from pageworker_sandbox.wire import messages as m
 from pageworker_sandbox.wire.errors import ProtocolViolation
 from pageworker_supervisor.config.settings import PoolSettings, SandboxSettings
 from pageworker_supervisor.contract.context_key import ContextKey
-from pageworker_supervisor.contract.job import JobRef
-from pageworker_supervisor.runners.runner import Runner, RunnerEvents
-from pageworker_supervisor.runners.sent_attempt import SentAttempt
+from pageworker_supervisor.runners.runner import RunnerEvents
+from pageworker_supervisor.runners.sandboxed_runner import SandboxedRunner
+from pageworker_supervisor.telemetry import log
 
 GRACE_SECONDS = 0.02
 CLOSE_SECONDS = 0.2
@@ -45,10 +45,10 @@ class StopRecorder:
         self.stops += isinstance(message, m.Stop)
 
 
-def runner_of(context: ContextKey) -> tuple[Runner, SlowProcess, Any]:
+def runner_of(context: ContextKey) -> tuple[SandboxedRunner, SlowProcess, Any]:
     """A runner that is up, its process, and a function that waits until it has stopped."""
     resources: Any = SimpleNamespace(sandbox=SandboxSettings(), pool=PoolSettings(kill_grace_seconds=GRACE_SECONDS))
-    runner = Runner("r1", context, 1, resources, RunnerEvents(lambda: None, lambda _: None, lambda _: None))
+    runner = SandboxedRunner("r1", context, 1, resources, RunnerEvents(lambda: None, lambda _: None, lambda _: None))
     process: Any = SlowProcess()
     connection: Any = StopRecorder()
     runner.process, runner._connection = process, connection
@@ -91,7 +91,7 @@ async def test_a_page_is_not_free_before_its_attempt_has_ended_here() -> None:
     """The attempt failed past a limit, so its runner is killed; the `Free` behind its `Done` was read already."""
     runner, _, _ = runner_of(ContextKey("acme"))
     page = runner._pages.reserve(runner, exclusive=False)
-    runner.running["t1"] = SentAttempt("t1", JobRef("acme", "j1"), page)
+    runner._pages.begin("t1", page, 0, log)
     runner._receive(m.Free(attempt_id="t1"), [])
     assert runner.taken == 1
 
