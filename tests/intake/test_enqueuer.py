@@ -14,7 +14,8 @@ from msgspec import structs
 from pw_intake import ADMISSION, job
 from pw_modules.author import Author, packed
 
-from pageworker_sandbox.page_options import PageOptions, parse_options
+from pageworker_sandbox.page_rules import options_digest, parse_options
+from pageworker_sandbox.wire.page_options import PageOptions
 from pageworker_supervisor.config.tenant_lookup import ProfilePages
 from pageworker_supervisor.contract.context_key import NO_EGRESS, egress_digest
 from pageworker_supervisor.intake import enqueuer as enqueuer_module
@@ -224,6 +225,6 @@ async def test_a_job_is_queued_with_the_options_of_module_profile_and_job(place:
         (new_job(profile_id="bonn-1", page=asked), {"locale": "it-IT", "color_scheme": "dark"}),
         (new_job(profile_id="lyon-1", page=asked), {"locale": "it-IT"}),
     ):
-        assert (await modules.placed(asked_for)).options == parse_options(options).digest
+        assert (await modules.placed(asked_for)).options == options_digest(parse_options(options))
     refused = new_job(page=parse_options({"has_touch": True}))
     assert (await modules.placed(refused)).options == "", "the worker that runs it rejects it"

@@ -13,7 +13,7 @@ import ssl
 from pathlib import Path
 
 from pageworker_runner.errors import StartError
-from pageworker_sandbox.page_options import pem_blocks
+from pageworker_sandbox.wire.page_options import pem_blocks
 
 SERVERS_ONLY = b"C,,"
 """A trusted CA for servers; not for mail, not for code."""

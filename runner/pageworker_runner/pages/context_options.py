@@ -6,7 +6,7 @@ import msgspec
 from playwright.async_api import BrowserContext, ViewportSize
 from playwright.async_api import Geolocation as Place
 
-from pageworker_sandbox.page_options import PageOptions
+from pageworker_sandbox.wire.page_options import PageOptions
 
 VIEWPORT = ViewportSize(width=1280, height=720)
 """Where the options name no other."""

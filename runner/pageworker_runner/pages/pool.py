@@ -23,7 +23,7 @@ from pageworker_runner.pages.slot import PageSlot, WarmPage, target_of
 from pageworker_runner.pages.storage import wipe
 from pageworker_runner.reporting.reporter import Reporter
 from pageworker_runner.task_ownership import Tasks, own_work
-from pageworker_sandbox.page_options import PageOptions
+from pageworker_sandbox.wire.page_options import PageOptions
 
 RESERVE_TIMES = 4
 """An attempt waits for a page that is cleaned, replaced, and whose context is wiped, each within `recycle_seconds`."""

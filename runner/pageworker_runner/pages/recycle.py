@@ -14,7 +14,7 @@ from pageworker_runner.pages.context_options import viewport
 from pageworker_runner.pages.revert import revert_page
 from pageworker_runner.pages.side_effects import SideEffect
 from pageworker_runner.pages.slot import WarmPage, origin_of
-from pageworker_sandbox.page_options import PageOptions
+from pageworker_sandbox.wire.page_options import PageOptions
 
 CLEAR_STORAGE = """expected => {
   try { sessionStorage.clear() } catch { /* a sandboxed frame has no storage */ return false }

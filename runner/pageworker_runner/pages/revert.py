@@ -9,7 +9,7 @@ from pageworker_runner.pages.command_recorder import SideEffects
 from pageworker_runner.pages.context_options import geolocation, reset_permissions, viewport
 from pageworker_runner.pages.playwright_internals import dispose, drop_response
 from pageworker_runner.pages.side_effects import SideEffect
-from pageworker_sandbox.page_options import PageOptions
+from pageworker_sandbox.wire.page_options import PageOptions
 
 PAGE: dict[SideEffect, Callable[[Page, PageOptions], Awaitable[object]]] = {
     SideEffect.ROUTES: lambda page, options: page.unroute_all(behavior="ignoreErrors"),

@@ -5,7 +5,7 @@ import asyncio
 from playwright.async_api import BrowserContext, CDPSession
 
 from pageworker_runner.pages.context_options import reset_permissions
-from pageworker_sandbox.page_options import PageOptions
+from pageworker_sandbox.wire.page_options import PageOptions
 
 
 async def wipe(context: BrowserContext, devtools: CDPSession, options: PageOptions) -> None:

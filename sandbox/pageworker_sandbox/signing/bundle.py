@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from pageworker_sandbox.page_options import PageOptions, is_ca
+from pageworker_sandbox.page_rules import is_ca
 from pageworker_sandbox.signing import minisig
 from pageworker_sandbox.signing.archive import read_archive, write_archive
 from pageworker_sandbox.signing.errors import BadSignature, BundleMalformed, SdkMismatch
@@ -20,6 +20,7 @@ from pageworker_sandbox.signing.limits import LIMITS, SigningLimits
 from pageworker_sandbox.signing.manifest import FILE, Manifest, parse_manifest
 from pageworker_sandbox.signing.trust import TrustStore
 from pageworker_sandbox.signing.version import SDK_VERSION, fits
+from pageworker_sandbox.wire.page_options import PageOptions
 
 SCHEMA_FILE = "input.schema.json"
 

@@ -10,18 +10,11 @@ import msgspec
 from msgspec import Struct
 
 from pageworker_sandbox.hostname import HostInvalid, normalise_host_glob, policy_host_glob
-from pageworker_sandbox.page_options import (
-    JOB_MAY_SET,
-    NEVER_BY_JOB,
-    PageOptions,
-    PageOptionsInvalid,
-    parse_options,
-)
-from pageworker_sandbox.page_options import (
-    RULES as PAGE_RULES,
-)
+from pageworker_sandbox.page_rules import JOB_MAY_SET, NEVER_BY_JOB, PageOptionsInvalid, parse_options
+from pageworker_sandbox.page_rules import RULES as PAGE_RULES
 from pageworker_sandbox.signing.errors import ManifestInvalid, Mistake
 from pageworker_sandbox.signing.version import SEMVER, fits
+from pageworker_sandbox.wire.page_options import PageOptions
 
 FILE = "module.toml"
 MAX_NAME = 100
@@ -128,7 +121,7 @@ RULES: dict[str, tuple[Check, str, bool]] = {
     "secrets": (lambda value: value == [], "no secrets, they are not supported yet: leave the key out", False),
     "timeout_seconds": (_seconds, f"a number of seconds, above 0, at most {MAX_TIMEOUT_SECONDS}", False),
     "input": (_input, 'a table [input] with a JSON Schema, or "package:Struct"', False),
-    # Its keys have rules of their own, in `page_options.RULES`.
+    # Its keys have rules of their own, in `page_rules.RULES`.
     "page": (lambda value: isinstance(value, dict), "a table [page] with the options of a browser context", False),
     "description": (lambda value: isinstance(value, str) and len(value) <= 1000, "a text", False),
 }

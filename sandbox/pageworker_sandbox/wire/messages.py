@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta, Struct
 
-from pageworker_sandbox.page_options import PageOptions
+from pageworker_sandbox.wire.page_options import PageOptions
 
 PROTOCOL = 3
 MAX_DATA_BYTES = 1024 * 1024

@@ -8,7 +8,7 @@ from typing import Any, get_args, get_origin
 import msgspec
 from msgspec import Struct
 
-from pageworker_sandbox.page_options import HIDDEN
+from pageworker_sandbox.wire.page_options import HIDDEN
 from pageworker_supervisor.config.errors import ConfigProblem
 from pageworker_supervisor.config.not_yet import EXPECTED, instead_of
 from pageworker_supervisor.config.redact import redact_url

@@ -6,7 +6,8 @@ from typing import Any
 
 import msgspec
 
-from pageworker_sandbox.page_options import HIDDEN, SECRET_OPTIONS
+from pageworker_sandbox.page_rules import SECRET_OPTIONS
+from pageworker_sandbox.wire.page_options import HIDDEN
 
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:(//)?")
 _HOSTS = re.compile(r"(?:(?:\[[^\[\]@/]*\]|[^\[\]:,/?#]+)(?::[0-9*]*)?(?:,|(?=[/?#]|$)))*(?=[/?#]|$)")

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from pageworker_sandbox.egress.messages import MAX_HOSTS, MAX_PORTS
-from pageworker_sandbox.page_options import PageOptionsInvalid, is_ca, parse_options
+from pageworker_sandbox.page_rules import PageOptionsInvalid, is_ca, parse_options
 from pageworker_supervisor.config.check import SourceOf, show
 from pageworker_supervisor.config.errors import ConfigProblem
 from pageworker_supervisor.config.settings import RedisSettings, Settings, TenantSettings

@@ -6,7 +6,8 @@ from functools import lru_cache
 from typing import Any, Generic, TypeVar
 
 from pageworker_sandbox.hostname import normalise_host_glob
-from pageworker_sandbox.page_options import PageOptions, parse_options
+from pageworker_sandbox.page_rules import parse_options
+from pageworker_sandbox.wire.page_options import PageOptions
 from pageworker_supervisor.config.settings import DomainSettings, TenantSettings
 
 V = TypeVar("V")

@@ -39,7 +39,7 @@ class ContextKey(Struct, frozen=True):
 
     `profile_id` None: the tenant's ephemeral context. `egress` is the digest of the hosts that the job's module may
     reach: a runner is no boundary between its modules, so all of them must have the same set. `options` is the digest
-    of the options with which the browser context is opened (`PageOptions.digest`), "" for none.
+    of the options with which the browser context is opened (`options_digest`), "" for none.
     """
 
     tenant_id: str

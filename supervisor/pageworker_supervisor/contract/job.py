@@ -10,7 +10,8 @@ import msgspec
 from msgspec import Meta, Struct
 
 from pageworker_sandbox.hostname import HostInvalid, host_of_url, normalise_host
-from pageworker_sandbox.page_options import NEVER_BY_JOB, PageOptions, PageOptionsInvalid, parse_options
+from pageworker_sandbox.page_rules import NEVER_BY_JOB, PageOptionsInvalid, parse_options
+from pageworker_sandbox.wire.page_options import PageOptions
 from pageworker_supervisor.contract.errors import ContractError
 from pageworker_supervisor.contract.job_errors import (
     MAX_TEXT_DEPTH,

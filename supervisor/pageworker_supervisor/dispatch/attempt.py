@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Concatenate, Literal, ParamSpec, get_args
 
 from msgspec import structs
 
-from pageworker_sandbox.page_options import OptionRefused, combine
+from pageworker_sandbox.page_rules import OptionRefused, combine
 from pageworker_sandbox.signing import VerifiedBundle
 from pageworker_sandbox.state_machine import next_state
 from pageworker_sandbox.wire import messages as m

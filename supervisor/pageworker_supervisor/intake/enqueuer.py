@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Iterable
 
 from msgspec import structs
 
-from pageworker_sandbox.page_options import OptionRefused, combine
+from pageworker_sandbox.page_rules import OptionRefused, combine, options_digest
 from pageworker_sandbox.signing import Manifest
 from pageworker_supervisor.config.tenant_lookup import ProfilePages
 from pageworker_supervisor.contract.context_key import egress_digest
@@ -129,7 +129,7 @@ class ModuleContext:
         except OptionRefused:
             # The worker that runs the job rejects it.
             return new_job
-        return structs.replace(new_job, egress=egress_digest(manifest.egress), options=options.digest)
+        return structs.replace(new_job, egress=egress_digest(manifest.egress), options=options_digest(options))
 
     async def _manifest(self, name: str, pin: str | None) -> Manifest | None:
         try:

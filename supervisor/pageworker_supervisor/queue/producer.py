@@ -10,7 +10,7 @@ from typing import Any, Literal
 import msgspec
 from msgspec import Struct
 
-from pageworker_sandbox.page_options import PageOptions
+from pageworker_sandbox.wire.page_options import PageOptions
 from pageworker_supervisor.contract.context_key import NO_EGRESS, ContextKey
 from pageworker_supervisor.contract.job import JobRef, Priority
 from pageworker_supervisor.queue.functions import Shards, batches, opaque

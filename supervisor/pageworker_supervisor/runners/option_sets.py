@@ -2,7 +2,8 @@
 
 from collections import OrderedDict
 
-from pageworker_sandbox.page_options import PageOptions
+from pageworker_sandbox.page_rules import options_digest, without_defaults
+from pageworker_sandbox.wire.page_options import PageOptions
 from pageworker_supervisor.runners.egress_sets import DigestCollision
 from pageworker_supervisor.runners.errors import SpawnFailed
 
@@ -18,8 +19,8 @@ class OptionSets:
 
     def name(self, options: PageOptions) -> str:
         """The digest of a set, "" for none. The set is remembered. Raises DigestCollision."""
-        wanted = options.differing()
-        digest = wanted.digest
+        wanted = without_defaults(options)
+        digest = options_digest(wanted)
         if digest and self._options.setdefault(digest, wanted) != wanted:
             raise DigestCollision(f"these options have the digest {digest} of others: {wanted!r}")
         if digest:

@@ -10,7 +10,8 @@ from pw_runner.site import Request, SiteAnswer
 from pw_runner.supervisor import CHROMIUM, HEADLESS_SHELL, Supervisor
 
 from pageworker_runner.pages.context_options import VIEWPORT, geolocation, launch_options, viewport
-from pageworker_sandbox.page_options import PageOptions, parse_options
+from pageworker_sandbox.page_rules import parse_options
+from pageworker_sandbox.wire.page_options import PageOptions
 
 in_browsers = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="module")]
 

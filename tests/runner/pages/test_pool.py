@@ -16,8 +16,8 @@ from pageworker_runner.pages.pool import PagePool, PagePoolSettings
 from pageworker_runner.pages.slot import PageSlot
 from pageworker_runner.reporting.reporter import Reporter
 from pageworker_runner.task_ownership import Tasks
-from pageworker_sandbox.page_options import PageOptions
 from pageworker_sandbox.wire import messages as m
+from pageworker_sandbox.wire.page_options import PageOptions
 
 
 class Harness:

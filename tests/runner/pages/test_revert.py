@@ -7,7 +7,8 @@ import pytest
 from pageworker_runner.pages import revert, side_effects
 from pageworker_runner.pages.command_recorder import SideEffects
 from pageworker_runner.pages.side_effects import SideEffect
-from pageworker_sandbox.page_options import PageOptions, parse_options
+from pageworker_sandbox.page_rules import parse_options
+from pageworker_sandbox.wire.page_options import PageOptions
 
 UNDONE_ELSEWHERE = {
     SideEffect.NOTHING,

@@ -7,17 +7,18 @@ import msgspec
 import pytest
 from pw_servers.certificates import Certificates
 
-from pageworker_sandbox.page_options import (
+from pageworker_sandbox.page_rules import (
     MAX_HEADER_BYTES,
     RULES,
     OptionRefused,
-    PageOptions,
     PageOptionsInvalid,
     combine,
     is_ca,
+    options_digest,
     parse_options,
-    pem_blocks,
+    without_defaults,
 )
+from pageworker_sandbox.wire.page_options import PageOptions, pem_blocks
 
 VALID: dict[str, list[Any]] = {
     "viewport": [{"width": 390, "height": 844}, {"width": 7680, "height": 50}],
@@ -175,22 +176,25 @@ def test_no_secret_is_shown() -> None:
 
 def test_the_digest_tells_options_apart_and_nothing_else() -> None:
     german = parse_options({"locale": "de-DE", "viewport": {"width": 390, "height": 844}})
-    assert german.digest == parse_options({"viewport": {"height": 844, "width": 390}, "locale": "de-DE"}).digest
-    assert len(german.digest) == 12
-    assert german.digest != parse_options({"locale": "de-DE"}).digest
+    assert options_digest(german) == options_digest(
+        parse_options({"viewport": {"height": 844, "width": 390}, "locale": "de-DE"})
+    )
+    assert len(options_digest(german)) == 12
+    assert options_digest(german) != options_digest(parse_options({"locale": "de-DE"}))
     listed = parse_options({"permissions": ["midi", "camera"]})
-    assert listed.digest == parse_options({"permissions": ["camera", "midi"]}).digest
+    assert options_digest(listed) == options_digest(parse_options({"permissions": ["camera", "midi"]}))
 
 
 def test_a_default_that_is_spelled_out_is_no_option() -> None:
     defaults = {key: rule.default for key, rule in RULES.items() if rule.default is not None}
-    assert parse_options(defaults).digest == PageOptions().digest == ""
-    assert parse_options({**defaults, "device_scale_factor": 1.0}).differing() == PageOptions()
+    assert options_digest(parse_options(defaults)) == options_digest(PageOptions()) == ""
+    assert without_defaults(parse_options({**defaults, "device_scale_factor": 1.0})) == PageOptions()
 
 
 def test_a_password_is_in_the_digest() -> None:
     digests = {
-        parse_options({"http_credentials": {"username": "a", "password": word}}).digest for word in ("b", "c", "b")
+        options_digest(parse_options({"http_credentials": {"username": "a", "password": word}}))
+        for word in ("b", "c", "b")
     }
     assert len(digests) == 2
 

@@ -1,4 +1,4 @@
-"""The options of a browser context: what a module, a profile or a job may ask for, and the checks of every value. Pure.
+"""The rules of the options of a browser context: what a module, a profile or a job may ask for. Pure.
 
 The names are those of Playwright's `new_context`. `RULES` is the only table: one row per option, with its check, what
 is expected, and the browser's default. Whoever gives options is checked with it: `[page]` in module.toml,
@@ -12,10 +12,12 @@ import zoneinfo
 from collections.abc import Callable, Iterable, Mapping
 from difflib import get_close_matches
 from functools import cache, lru_cache
-from typing import Any, Literal
+from typing import Any
 
 import msgspec
 from msgspec import Struct
+
+from pageworker_sandbox.wire.page_options import PageOptions, pem_blocks
 
 MAX_PIXELS = 3840 * 2160 * 4
 """Of a whole viewport, the scale factor counted."""
@@ -28,7 +30,6 @@ NEVER_BY_JOB = {
     "http_credentials": "a job's text is kept in Redis: give them in [page] of module.toml, or to a profile",
     "ca": "whom a browser trusts is for the module or the profile to say",
 }
-HIDDEN = "(hidden)"
 SECRET_OPTIONS = frozenset({"http_credentials", "extra_http_headers"})
 """Their values are never shown: in errors, logs, output of commands."""
 
@@ -74,81 +75,6 @@ TIME_ZONE = re.compile(r"[A-Za-z0-9_+-]{1,32}(/[A-Za-z0-9_+-]{1,32}){0,2}")
 NO_TIME_ZONES = frozenset({"Factory", "localtime"})
 ORIGIN = re.compile(r"https?://[A-Za-z0-9.-]{1,253}(:[0-9]{1,5})?")
 CA_FILE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_./-]{0,199}")
-PEM = re.compile(r"-----BEGIN CERTIFICATE-----\n[A-Za-z0-9+/=\n]+\n-----END CERTIFICATE-----")
-
-
-class Viewport(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """CSS pixels."""
-
-    width: int
-    height: int
-
-
-class Geolocation(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):
-    """Degrees; `accuracy` in meters."""
-
-    latitude: float
-    longitude: float
-    accuracy: float = 0
-
-
-class HttpCredentials(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):
-    """For HTTP authentication. Without `origin` (`https://host`) any host that the module reaches can ask for them."""
-
-    username: str
-    password: str
-    origin: str | None = None
-
-    def __repr__(self) -> str:
-        return HIDDEN
-
-
-class PageOptions(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):
-    """Checked options of a browser context. None: the browser's default."""
-
-    viewport: Viewport | None = None
-    user_agent: str | None = None
-    locale: str | None = None
-    timezone_id: str | None = None
-    device_scale_factor: float | None = None
-    is_mobile: bool | None = None
-    has_touch: bool | None = None
-    java_script_enabled: bool | None = None
-    http_credentials: HttpCredentials | None = None
-    ignore_https_errors: bool | None = None
-    ca: str | None = None
-    """PEM of the certificates that the context trusts besides the public ones. In module.toml also a file's name."""
-    geolocation: Geolocation | None = None
-    permissions: tuple[str, ...] | None = None
-    color_scheme: Literal["light", "dark", "no-preference"] | None = None
-    reduced_motion: Literal["reduce", "no-preference"] | None = None
-    forced_colors: Literal["active", "none"] | None = None
-    contrast: Literal["more", "no-preference"] | None = None
-    extra_http_headers: dict[str, str] | None = None
-    service_workers: Literal["allow", "block"] | None = None
-
-    def __repr__(self) -> str:
-        """Names alone: a value may be a secret."""
-        return f"PageOptions({', '.join(self.given())})"
-
-    def given(self) -> dict[str, Any]:
-        """The options that are set, as they are here."""
-        return {name: value for name in self.__struct_fields__ if (value := getattr(self, name)) is not None}
-
-    def over(self, base: "PageOptions") -> "PageOptions":
-        """These options, and those of `base` that are not set here."""
-        return msgspec.structs.replace(base, **self.given())
-
-    def differing(self) -> "PageOptions":
-        """Without what is the browser's default anyway: a module that spells a default out shares a browser."""
-        plain = msgspec.json.decode(msgspec.json.encode(self))
-        kept = {name: value for name, value in plain.items() if value != RULES[name].default}
-        return msgspec.convert(kept, PageOptions)
-
-    @property
-    def digest(self) -> str:
-        """12 hex digits: equal options have equal digests. "" where nothing differs from the browser's default."""
-        return _digest(msgspec.json.encode(self.differing(), order="deterministic"))
 
 
 class OptionMistake(Struct, frozen=True):
@@ -267,11 +193,6 @@ def _ca(value: Any) -> bool:
     return isinstance(value, str) and (bool(CA_FILE.fullmatch(value)) or is_ca(value))
 
 
-def pem_blocks(text: str) -> list[str]:
-    """The certificates of a PEM text."""
-    return PEM.findall(text.replace("\r\n", "\n"))
-
-
 def is_ca(text: str) -> bool:
     """Whether a text is PEM of CA certificates, and of nothing else."""
     blocks = pem_blocks(text)
@@ -337,6 +258,18 @@ def parse_options(untrusted: Any) -> PageOptions:
     return msgspec.convert(sorted_lists, PageOptions)
 
 
+def without_defaults(options: PageOptions) -> PageOptions:
+    """Without what is the browser's default anyway: a module that spells a default out shares a browser."""
+    plain = msgspec.json.decode(msgspec.json.encode(options))
+    kept = {name: value for name, value in plain.items() if value != RULES[name].default}
+    return msgspec.convert(kept, PageOptions)
+
+
+def options_digest(options: PageOptions) -> str:
+    """12 hex digits: equal options have equal digests. "" where nothing differs from the browser's default."""
+    return _digest(msgspec.json.encode(without_defaults(options), order="deterministic"))
+
+
 def combine(module: PageOptions, may_set: Iterable[str], profile: PageOptions, job: PageOptions) -> PageOptions:
     """The options of a job's browser context: the job's, then the profile's, then the module's.
 
@@ -347,7 +280,7 @@ def combine(module: PageOptions, may_set: Iterable[str], profile: PageOptions, j
             raise OptionRefused(
                 key, "is not for a job to set", f"the module's author can add it to {JOB_MAY_SET} in [page]"
             )
-    return job.over(profile.over(module)).differing()
+    return without_defaults(job.over(profile.over(module)))
 
 
 def _mistake(key: str, value: Any) -> OptionMistake | None:
