@@ -9,6 +9,7 @@ import msgspec
 from playwright.async_api import Error as BrowserError
 
 from pageworker import Blocked, BlockerKind, Failed, PageTimeout, RetryLater
+from pageworker.navigation import is_interrupted_by_navigation
 from pageworker_runner.errors import BrowserLost, CallRefused, ModuleBroken, OutputLimit, PageLost
 from pageworker_runner.pages.playwright_internals import is_closed_error
 from pageworker_runner.reporting.error_text import describe, frames, redact
@@ -112,6 +113,13 @@ def _read(error: BaseException, label: str, egress_refusal: str | None) -> Attem
                 net[0],
                 retryable=True,
                 detail={"code": net[1], "url": net[2], **_where(error, label)},
+            )
+        case BrowserError() if is_interrupted_by_navigation(str(error)):
+            return failed(
+                "navigation_error",
+                f"The page went elsewhere by itself while the handler used it: {redact(str(error))}",
+                retryable=True,
+                detail=_where(error, label),
             )
         case CallRefused():
             return failed("refused", str(error), retryable=error.retryable, detail=_where(error, label))
