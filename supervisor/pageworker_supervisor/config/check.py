@@ -74,7 +74,9 @@ class Checker:
 
     def wrong(self, path: Path, found: Any, expected: str, hint: str = "") -> None:
         """Add the problem of a value with the wrong type."""
-        self.problems.append(ConfigProblem(self._source_of(path), ".".join(path), show(found), expected, hint))
+        # Options of a profile may hold a password, at any place of a broken text.
+        text = HIDDEN if path[:2] == ("profiles", "page") else show(found)
+        self.problems.append(ConfigProblem(self._source_of(path), ".".join(path), text, expected, hint))
 
 
 def decode_path(type_: type, value: object) -> object:
