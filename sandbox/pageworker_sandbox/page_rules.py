@@ -1,8 +1,8 @@
 """The rules of the options of a browser context: what a module, a profile or a job may ask for. Pure.
 
 The names are those of Playwright's `new_context`. `RULES` is the only table: one row per option, with its check, what
-is expected, and the browser's default. Whoever gives options is checked with it: `[page]` in module.toml,
-`[profiles.page]` in the configuration, `page` of a job.
+is expected, and the browser's default. It checks `[page]` in module.toml, `[profiles.page]` in the
+configuration, and `page` of a job.
 """
 
 import hashlib

@@ -226,3 +226,8 @@ def test_only_certificates_of_authorities_are_a_ca(tmp_path: Path) -> None:
     assert not is_ca("")
     assert not is_ca(ca * 100)
     assert len(pem_blocks(ca + server)) == 2
+
+
+def test_the_sdks_page_lists_every_option() -> None:
+    text = (Path(__file__).parents[2] / "docs/sdk.md").read_text()
+    assert [key for key in RULES if f"| `{key}` |" not in text] == []
