@@ -31,7 +31,7 @@ def test_both_stores_hold_every_certificate(tmp_path: Path) -> None:
         (tmp_path / name).mkdir()
         authorities.append(Certificates.make(tmp_path / name).ca.read_text())
     (tmp_path / "both.pem").write_text("".join(authorities))
-    command = [sys.executable, "-c", TRUST, tmp_path / "both.pem", home]
+    command = [sys.executable, "-c", TRUST, str(tmp_path / "both.pem"), str(home)]
     told = subprocess.run(command, capture_output=True, text=True, check=True, env={**os.environ, "HOME": str(home)})
     assert Path(told.stdout.strip()).read_text() == "".join(authorities)
     with closing(sqlite3.connect(home / ".pki/nssdb/cert9.db")) as database:
@@ -44,7 +44,7 @@ def test_a_host_without_the_library_is_told_what_to_install(tmp_path: Path, monk
     def missing(name: str) -> None:
         raise OSError(f"{name}: cannot open shared object file")
 
-    monkeypatch.setattr(private_ca.ctypes, "CDLL", missing)
+    monkeypatch.setattr("ctypes.CDLL", missing)
     monkeypatch.setenv(private_ca.NODE_CAS, "")
     with pytest.raises(StartError, match="install libnss3"):
         private_ca.trust("", tmp_path)
