@@ -35,7 +35,7 @@ from pageworker_supervisor.dispatch.outcome import (
 from pageworker_supervisor.dispatch.settlement import Settlement
 from pageworker_supervisor.queue.claim import Lease
 from pageworker_supervisor.registry import Registry
-from pageworker_supervisor.registry.errors import ModuleError, PayloadInvalid
+from pageworker_supervisor.registry.errors import ModuleError, ModuleUnknown, PayloadInvalid
 from pageworker_supervisor.runners.egress_sets import DigestCollision, EgressSets
 from pageworker_supervisor.runners.errors import RunnerLost, SpawnFailed
 from pageworker_supervisor.runners.fleet import Fleet
@@ -217,7 +217,12 @@ class Attempt:
     async def _admit(self) -> VerifiedBundle:
         """The job's module: verified, allowed for the tenant and fit for the payload. Raises ModuleError."""
         job, registry = self.job, self._services.registry
-        release = registry.resolve(job.module_name, job.module_pin)
+        try:
+            release = registry.resolve(job.module_name, job.module_pin)
+        except ModuleUnknown:
+            # It may have been published after this worker last looked.
+            await registry.look_again(self.claimed_at - self.lease.total_seconds)
+            release = registry.resolve(job.module_name, job.module_pin)
         self.version = release.version
         bundle = await registry.bundle(release)
         registry.check_tenant(bundle, job.tenant_id)
