@@ -12,7 +12,7 @@ from pageworker_runner.browser.sandbox_check import chromium_sandbox
 from pageworker_runner.environment import RunnerEnvironment, programs
 from pageworker_runner.errors import StartError
 from pageworker_runner.modules.catalog import Catalog
-from pageworker_runner.pages.playwright_internals import report_listener_errors
+from pageworker_runner.pages.playwright_internals import node_program, report_listener_errors
 from pageworker_runner.pages.pool import PagePool, PagePoolSettings
 from pageworker_runner.reporting.reporter import Reporter
 from pageworker_runner.task_ownership import Tasks, own_work
@@ -36,7 +36,7 @@ async def start(channel: Channel, reporter: Reporter, tasks: Tasks, environment:
     """Do every step in order. Raises StartError, ConfinementFailed, WireError."""
     boot = await _greet(channel, reporter)
     port = _listen(reporter)
-    environment.confinement.allow_exec(programs(boot.browser))
+    environment.confinement.allow_exec(programs(boot.browser, node_program()))
     try:
         with own_work():
             browser = await launch(boot, environment.profile, port)

@@ -1,6 +1,6 @@
 """Sees every command that Playwright's client sends to its driver, and records the side effects that it leaves.
 
-Only this file and `playwright_internals.py` use Playwright's private parts. `side_effects.py` has what commands mean.
+`side_effects.py` has what commands mean.
 """
 
 import asyncio
@@ -10,13 +10,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from playwright._impl.browser_context import BrowserContext as ImplContext
-from playwright._impl.channel_owner import ChannelOwner
-from playwright._impl.connection import Connection
 from playwright.async_api import BrowserContext
 
 from pageworker_runner.errors import CallRefused
 from pageworker_runner.pages import playwright_internals
+from pageworker_runner.pages.playwright_internals import ChannelOwner, page_guid_of, type_of
 from pageworker_runner.pages.side_effects import SideEffect, side_effect_of
 from pageworker_runner.task_ownership import CURRENT_ATTEMPT, OWN_WORK, Callback
 
@@ -34,7 +32,7 @@ class DriverReply:
     @property
     def command(self) -> str:
         """`Page.addInitScript`."""
-        return f"{self.target._type}.{self.method}"
+        return f"{type_of(self.target)}.{self.method}"
 
     @property
     def succeeded(self) -> bool:
@@ -65,7 +63,7 @@ class SideEffects:
         if effect in self.replies:
             self.replies[effect].append(DriverReply(target, method, reply))
         elif effect is SideEffect.PERMANENT:
-            self.permanent.append(f"{target._type}.{method}")
+            self.permanent.append(f"{type_of(target)}.{method}")
 
     def has(self, effect: SideEffect) -> bool:
         """Whether there is something of this kind to undo."""
@@ -85,18 +83,13 @@ class CommandRecorder:
 
         A module sees the pages of other attempts in `page.context.pages`. Its calls on them are refused.
         """
+        self._browser_context = context
         self._owner_of = owner_of
-        impl: ImplContext = context._impl_obj
-        self._impl = impl
-        self._connection: Connection = impl._connection
-        self._send = self._connection.send_message_to_server
-        self._add_listener = impl._add_listener
         self._pages: dict[str, SideEffects] = {}
         self._context: dict[str, SideEffects] = {}
         self._listeners: list[tuple[str, str, Callable[..., Any]]] = []
-        # Instance attributes hide the methods, so every caller goes through these.
-        vars(self._connection)["send_message_to_server"] = self._on_send
-        vars(impl)["_add_listener"] = self._on_add_listener
+        self._send = playwright_internals.intercept_commands(context, self._on_send)
+        self._add_listener = playwright_internals.intercept_listeners(context, self._on_add_listener)
         playwright_internals.wrap_callbacks(Callback)
 
     def page(self, guid: str) -> SideEffects:
@@ -120,7 +113,7 @@ class CommandRecorder:
         kept = []
         for owner, event, listener in self._listeners:
             if owner == attempt_id:
-                self._impl.remove_listener(event, listener)
+                playwright_internals.remove_listener(self._browser_context, event, listener)
             else:
                 kept.append((owner, event, listener))
         self._listeners = kept
@@ -128,8 +121,9 @@ class CommandRecorder:
     def _on_send(self, target: ChannelOwner, method: str, params: Any, options: dict[str, Any]) -> asyncio.Future[Any]:
         if OWN_WORK.get():
             return self._send(target, method, params, options)
-        command = f"{target._type}.{method}"
-        effect = side_effect_of(target._type, method, params.get("event"))
+        type = type_of(target)
+        command = f"{type}.{method}"
+        effect = side_effect_of(type, method, params.get("event"))
         if effect is SideEffect.REFUSED:
             raise CallRefused(
                 f"A module must not call Playwright's {command}: the browser and its context belong to the runner."
@@ -139,18 +133,18 @@ class CommandRecorder:
         if effect is not SideEffect.NOTHING:
             self._effects_for(target, method, params, attempt_id).add(effect, target, method, reply)
         elif method == "goto":
-            reply.add_done_callback(lambda done: self._on_navigated(target, done))
+            reply.add_done_callback(lambda done: self._on_navigated(page_guid_of(target), done))
         return reply
 
     def _check_owner(self, target: ChannelOwner, command: str) -> str:
         """The attempt that makes this call. Raises CallRefused."""
-        page: Any = target if target._type == "Page" else getattr(target, "_page", None)
+        page = page_guid_of(target)
         attempt_id = CURRENT_ATTEMPT.get()
         if attempt_id is None:
             raise CallRefused(
                 f"Playwright's {command} was called outside any job. Use asyncio.to_thread to start threads."
             )
-        if page is not None and self._owner_of(page._guid) not in (attempt_id, None):
+        if page is not None and self._owner_of(page) not in (attempt_id, None):
             raise CallRefused(
                 f"Playwright's {command} was called on a page of another job. "
                 "Use the page that the handler was given, or pages that the job opened."
@@ -158,15 +152,14 @@ class CommandRecorder:
         return attempt_id
 
     def _effects_for(self, target: ChannelOwner, method: str, params: Any, attempt_id: str) -> SideEffects:
-        if target._type == "Page":
-            return self.page(target._guid)
-        if method == "newCDPSession":
+        page = None
+        if type_of(target) == "Page":
+            page = page_guid_of(target)
+        elif method == "newCDPSession":
             # Raw DevTools commands can do anything to their page, and are not seen here.
-            reference = params.get("page") or params.get("frame") or {}
-            inspected: Any = self._connection._objects.get(reference.get("guid", ""))
-            page = getattr(inspected, "_page", inspected)
-            if page is not None:
-                return self.page(page._guid)
+            page = playwright_internals.inspected_page_guid(self._browser_context, params)
+        if page is not None:
+            return self.page(page)
         return self._context.setdefault(attempt_id, SideEffects())
 
     def _on_add_listener(self, event: Any, listener: Callable[..., Any], prepend: bool) -> Any:
@@ -175,12 +168,10 @@ class CommandRecorder:
             self._listeners.append((attempt_id, event, listener))
         return self._add_listener(event, listener, prepend)
 
-    def _on_navigated(self, frame: Any, reply: asyncio.Future[Any]) -> None:
+    def _on_navigated(self, page: str | None, reply: asyncio.Future[Any]) -> None:
         """The egress gateway answers a refused plain-HTTP navigation itself, with a header that gives the reason."""
-        page = frame._page
         if page is None or reply.cancelled() or reply.exception() is not None:
             return
-        response = (reply.result() or {}).get("response")
-        headers = response._object._initializer["headers"] if response is not None else []
+        headers = playwright_internals.response_headers(reply.result())
         reasons = [entry["value"] for entry in headers if entry["name"].lower() == EGRESS_HEADER]
-        self.page(page._guid).egress_refusal = reasons[0] if reasons else None
+        self.page(page).egress_refusal = reasons[0] if reasons else None
