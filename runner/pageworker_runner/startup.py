@@ -12,6 +12,7 @@ from pageworker_runner.browser.sandbox_check import chromium_sandbox
 from pageworker_runner.environment import RunnerEnvironment, programs
 from pageworker_runner.errors import StartError
 from pageworker_runner.modules.catalog import Catalog
+from pageworker_runner.pages import client_guard
 from pageworker_runner.pages.playwright_internals import node_program, report_listener_errors
 from pageworker_runner.pages.pool import PagePool, PagePoolSettings
 from pageworker_runner.reporting.reporter import Reporter
@@ -52,6 +53,7 @@ async def start(channel: Channel, reporter: Reporter, tasks: Tasks, environment:
             )
             attempts = AttemptExecutor(boot, catalog, pool, reporter, tasks)
             await pool.fill()
+            client_guard.install(pool.recorder, pool.belongs_to)
     except BrowserError as error:
         raise StartError(f"browser: it ended while the pages were opened: {str(error)[:2000]}") from error
     report_listener_errors(browser.context, reporter.listener_failed)

@@ -78,15 +78,24 @@ class SideEffects:
 class CommandRecorder:
     """The side effects of all pages, by page guid, and of the browser context, by attempt."""
 
-    def __init__(self, context: BrowserContext, owner_of: Callable[[str], str | None]) -> None:
+    def __init__(
+        self,
+        context: BrowserContext,
+        owner_of: Callable[[str], str | None],
+        on_opened: Callable[[str, str], None],
+    ) -> None:
         """`owner_of(guid)`: the attempt that has this page of the pool now, "" for none, None if it is not in the pool.
 
-        A module sees the pages of other attempts in `page.context.pages`. Its calls on them are refused.
+        A module's calls on pages of other attempts are refused. `on_opened(guid, attempt)` is called with each page
+        that an attempt has opened by `context.new_page()`.
         """
         self._browser_context = context
         self._owner_of = owner_of
+        self._on_opened = on_opened
         self._pages: dict[str, SideEffects] = {}
         self._context: dict[str, SideEffects] = {}
+        self._closed: dict[str, str] = {}
+        """What attempts have closed for themselves: by attempt, the type of it."""
         self._listeners: list[tuple[str, str, Callable[..., Any]]] = []
         self._send = playwright_internals.intercept_commands(context, self._on_send)
         self._add_listener = playwright_internals.intercept_listeners(context, self._on_add_listener)
@@ -107,6 +116,17 @@ class CommandRecorder:
     def forget_attempt(self, attempt_id: str) -> None:
         """What the attempt left on the browser context is undone."""
         self._context.pop(attempt_id, None)
+        self._closed.pop(attempt_id, None)
+
+    def close_for_caller(self, type: str) -> None:
+        """The attempt that runs now closes its `BrowserContext`, or the `APIRequestContext` alone.
+
+        To the attempt it is closed: what it calls from then on fails, as in plain Playwright. To all others nothing
+        has happened. Raises CallRefused outside of attempts.
+        """
+        attempt_id = self._current_attempt(f"{type}.close")
+        if self._closed.get(attempt_id) != "BrowserContext":
+            self._closed[attempt_id] = type
 
     def drop_listeners(self, attempt_id: str) -> None:
         """Remove the attempt's listeners from the browser context."""
@@ -129,25 +149,34 @@ class CommandRecorder:
                 f"A module must not call Playwright's {command}: the browser and its context belong to the runner."
             )
         attempt_id = self._check_owner(target, command)
+        if self._closed.get(attempt_id) in (type, "BrowserContext") and not method.startswith("__"):
+            raise playwright_internals.closed_error()
         reply = self._send(target, method, params, options)
         if effect is not SideEffect.NOTHING:
             self._effects_for(target, method, params, attempt_id).add(effect, target, method, reply)
         elif method == "goto":
             reply.add_done_callback(lambda done: self._on_navigated(page_guid_of(target), done))
+        elif method == "newPage":
+            reply.add_done_callback(lambda done: self._on_new_page(attempt_id, done))
         return reply
 
     def _check_owner(self, target: ChannelOwner, command: str) -> str:
         """The attempt that makes this call. Raises CallRefused."""
+        attempt_id = self._current_attempt(command)
         page = page_guid_of(target)
-        attempt_id = CURRENT_ATTEMPT.get()
-        if attempt_id is None:
-            raise CallRefused(
-                f"Playwright's {command} was called outside any job. Use asyncio.to_thread to start threads."
-            )
         if page is not None and self._owner_of(page) not in (attempt_id, None):
             raise CallRefused(
                 f"Playwright's {command} was called on a page of another job. "
                 "Use the page that the handler was given, or pages that the job opened."
+            )
+        return attempt_id
+
+    @staticmethod
+    def _current_attempt(command: str) -> str:
+        attempt_id = CURRENT_ATTEMPT.get()
+        if attempt_id is None:
+            raise CallRefused(
+                f"Playwright's {command} was called outside any job. Use asyncio.to_thread to start threads."
             )
         return attempt_id
 
@@ -167,6 +196,10 @@ class CommandRecorder:
         if attempt_id is not None and not OWN_WORK.get():
             self._listeners.append((attempt_id, event, listener))
         return self._add_listener(event, listener, prepend)
+
+    def _on_new_page(self, attempt_id: str, reply: asyncio.Future[Any]) -> None:
+        if not reply.cancelled() and reply.exception() is None:
+            self._on_opened(playwright_internals.opened_page_guid(reply.result()), attempt_id)
 
     def _on_navigated(self, page: str | None, reply: asyncio.Future[Any]) -> None:
         """The egress gateway answers a refused plain-HTTP navigation itself, with a header that gives the reason."""

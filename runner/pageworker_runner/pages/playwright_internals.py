@@ -7,20 +7,25 @@ and `check` looks for every name at the start of a runner.
 
 import asyncio
 import re
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
 import playwright
 from playwright._impl._async_base import mapping
 from playwright._impl._driver import compute_driver_executable
+from playwright._impl.browser import Browser as ImplBrowser
+from playwright._impl.browser_context import BrowserContext as ImplContext
+from playwright._impl.browser_type import BrowserType
 from playwright._impl.channel_owner import ChannelOwner as ChannelOwner
 from playwright._impl.disposable import DisposableObject
 from playwright._impl.errors import TargetClosedError
-from playwright._impl.fetch import APIRequestContext
+from playwright._impl.fetch import APIRequest, APIRequestContext
 from playwright._impl.page import Page as ImplPage
+from playwright._impl.transport import PipeTransport
 from playwright._repo_version import version
 from playwright.async_api import BrowserContext, Page
+from playwright.async_api import Error as BrowserError
 
 from pageworker_runner.errors import StartError
 from pageworker_runner.reporting.error_text import text_of
@@ -55,6 +60,16 @@ PRIVATE_NAMES: dict[str, tuple[str, ...]] = {
 }
 """Names by the object that has them, as `check` finds them. Imports of `playwright._impl` fail by themselves."""
 
+CLIENT_TYPES: dict[str, type] = {
+    "APIRequest": APIRequest,
+    "APIRequestContext": APIRequestContext,
+    "Browser": ImplBrowser,
+    "BrowserContext": ImplContext,
+    "BrowserType": BrowserType,
+    "Page": ImplPage,
+}
+"""Types of the client whose methods can be intercepted."""
+
 DRIVER_BUNDLE = Path(playwright.__file__).parent / "driver/package/lib/coreBundle.js"
 FEATURE_LIST = re.compile(rb"disabledFeatures = \[(.*?)\]", re.DOTALL)
 COMMENT = re.compile(r"//[^\n]*")
@@ -64,6 +79,7 @@ Send = Callable[[ChannelOwner, str, Any, dict[str, Any]], asyncio.Future[Any]]
 """Target, method, parameters, options: one command to the driver. Returns its reply."""
 AddListener = Callable[[Any, Callable[..., Any], bool], Any]
 """Event, listener, whether it comes before the others."""
+Method = Callable[..., Awaitable[Any]]
 
 
 def check(context: BrowserContext) -> None:
@@ -200,6 +216,32 @@ def intercept_listeners(context: BrowserContext, instead: AddListener) -> AddLis
     return plain
 
 
+def intercept_method(type: str, method: str, around: Callable[[Method], Method]) -> None:
+    """Replace a method of all objects of a type by `around(method)`, for the rest of the process."""
+    kind = CLIENT_TYPES[type]
+    setattr(kind, method, around(getattr(kind, method)))
+
+
+def intercept_driver_start(instead: Method) -> None:
+    """Have every later start of a driver call `instead`."""
+    setattr(PipeTransport, "connect", instead)  # noqa: B010 - mypy refuses to assign to a method
+
+
+def intercept_pages(is_shown: Callable[[str], bool]) -> None:
+    """Leave pages for whose guid `is_shown` is false out of `context.pages`, for the rest of the process."""
+    plain: Callable[[ImplContext], list[ImplPage]] = vars(ImplContext)["pages"].fget
+
+    def pages(context: ImplContext) -> list[ImplPage]:
+        return [page for page in plain(context) if is_shown(page._guid)]
+
+    setattr(ImplContext, "pages", property(pages))  # noqa: B010 - mypy refuses to assign to a property
+
+
+def closed_error() -> BrowserError:
+    """What every call raises once the browser context is closed."""
+    return TargetClosedError()
+
+
 def remove_listener(context: BrowserContext, event: str, listener: Callable[..., Any]) -> None:
     """Remove one listener of the browser context. One that is not there is ignored."""
     context._impl_obj.remove_listener(event, listener)
@@ -221,6 +263,12 @@ def inspected_page_guid(context: BrowserContext, params: Any) -> str | None:
     reference = params.get("page") or params.get("frame") or {}
     inspected = context._impl_obj._connection._objects.get(reference.get("guid", ""))
     return None if inspected is None else page_guid_of(inspected)
+
+
+def opened_page_guid(reply: dict[str, Any]) -> str:
+    """Guid of the page in the driver's reply to a `newPage`."""
+    guid: str = reply["page"]._object._guid
+    return guid
 
 
 def response_headers(reply: dict[str, Any] | None) -> list[dict[str, str]]:
