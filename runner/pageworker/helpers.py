@@ -4,13 +4,20 @@ Helpers write to a sink. The runner has one; a unit test of a module may use its
 """
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, NoReturn, Protocol
+from typing import Literal, NoReturn, Protocol, TypeVar
 
+from playwright.async_api import Error as BrowserError
 from playwright.async_api import Locator, Page
 
+from pageworker.navigation import is_interrupted_by_navigation
 from pageworker.outcomes import Blocked, BlockerKind, Failed
+
+T = TypeVar("T")
+
+SETTLE_SECONDS = 10.0
+"""Longest time in which a page may go elsewhere by itself while it is read."""
 
 Level = Literal["debug", "info", "warning", "error"]
 
@@ -105,8 +112,12 @@ class Helpers:
         await self._sink.artifact(kind, png, "image/png")
 
     async def html(self, page: Page | None = None, *, kind: str = "html") -> None:
-        """Store the current HTML of `page`, by default of the job's own page. Raises as `artifact`."""
-        text = await (page or self._page).content()
+        """Store the current HTML of `page`, by default of the job's own page. Raises as `artifact`.
+
+        Read again if the page goes elsewhere by itself meanwhile, as in `extract`.
+        """
+        target = page or self._page
+        text = await _on_one_document(target, target.content)
         await self._sink.artifact(kind, text.encode(errors="replace"), "text/html; charset=utf-8")
 
     async def wait_until(
@@ -165,11 +176,16 @@ class Helpers:
 
         `selector` reads the trimmed text of the first match, `selector@attribute` its attribute. A field without a
         match is None. Raises Failed (`field_missing`, retryable) with the names of all `required` fields that are None.
+
+        A page may go elsewhere by itself meanwhile (`<meta http-equiv=refresh>`): the new document is read then. After
+        10 s of such navigations Playwright's Error is raised; the attempt ends as `navigation_error` and is retried.
         """
         if unknown := [name for name in required if name not in fields]:
             raise ValueError(f"helpers.extract: `required` names fields that are not in `fields`: {', '.join(unknown)}")
         parsed = {name: [css, attribute] for name, spec in fields.items() for css, attribute in [split_field(spec)]}
-        found: dict[str, str | None] = await self._page.evaluate(READ_FIELDS, parsed)
+        found: dict[str, str | None] = await _on_one_document(
+            self._page, lambda: self._page.evaluate(READ_FIELDS, parsed)
+        )
         missing = [name for name in required if found[name] is None]
         if missing:
             raise Failed(
@@ -183,6 +199,19 @@ class Helpers:
     def blocked(self, kind: BlockerKind, provider: str | None = None, **evidence: object) -> NoReturn:
         """End the attempt as `blocked`. Raises Blocked, which has what the arguments mean."""
         raise Blocked(kind, provider, evidence)
+
+
+async def _on_one_document(page: Page, read: Callable[[], Awaitable[T]]) -> T:
+    """Repeat `read` on the next document while a navigation of the page interrupts it, for at most SETTLE_SECONDS."""
+    until = time.monotonic() + SETTLE_SECONDS
+    while True:
+        try:
+            return await read()
+        except BrowserError as error:
+            left = until - time.monotonic()
+            if left <= 0 or not is_interrupted_by_navigation(str(error)):
+                raise
+            await page.wait_for_load_state("domcontentloaded", timeout=left * 1000)
 
 
 def split_field(spec: str) -> tuple[str, str]:

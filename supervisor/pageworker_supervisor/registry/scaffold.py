@@ -36,9 +36,9 @@ from pageworker import Context, Helpers, Page
 async def handler(page: Page, payload: dict[str, Any], helpers: Helpers, context: Context) -> dict[str, Any]:
     """What is returned becomes `data` of the result."""
     response = await page.goto(payload["url"])
-    found = await helpers.extract({{"heading": "h1"}}, required=["heading"])
+    found = await helpers.extract({{"title": "title", "heading": "h1"}}, required=["heading"])
     helpers.log.info("read", attempt=context.attempt)
-    return {{"status": response.status if response else None, "title": await page.title(), **found}}
+    return {{"status": response.status if response else None, **found}}
 '''
 
 EXAMPLE = """\

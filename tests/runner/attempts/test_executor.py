@@ -116,6 +116,35 @@ async def test_a_failure_has_a_type_and_is_retryable_or_not(
     assert (report.failure.type, report.failure.retryable) == (type, retryable)
 
 
+MOVING = "<title>moving</title><script>setTimeout(() => location.href = '%s')</script>"
+
+
+async def test_reading_helpers_follow_a_page_that_goes_elsewhere_by_itself(runner: Supervisor) -> None:
+    for step in range(20):
+        runner.site.pages[f"/step{step}"] = SiteAnswer(MOVING % f"/step{step + 1}")
+    runner.site.pages["/step20"] = SiteAnswer("<title>landed</title>")
+    module = handler("""
+        await page.goto("http://shop.example/step0")
+        while (found := await helpers.extract({"title": "title"})) != {"title": "landed"}:
+            await helpers.html()
+        return found
+    """)
+    report = await runner.run(module)
+    assert report.data == {"title": "landed"}
+
+
+async def test_a_call_that_the_pages_own_navigation_interrupts_is_retried(runner: Supervisor) -> None:
+    runner.site.pages["/moving"] = SiteAnswer(MOVING % "/moving")
+    module = handler("""
+        await page.goto("http://shop.example/moving")
+        while True:
+            await page.evaluate("new Promise(done => setTimeout(done, 1000))")
+    """)
+    report = await runner.run(module)
+    assert (report.failure.type, report.failure.retryable) == ("navigation_error", True)
+    assert report.failure.message.startswith("The page went elsewhere by itself while the handler used it: ")
+
+
 async def test_a_module_can_ask_for_a_later_attempt(runner: Supervisor) -> None:
     report = await runner.run(handler("raise RetryLater('busy', delay_seconds=30)", name="later"))
     assert report.failure.retry_after_seconds == 30

@@ -6,9 +6,10 @@ from dataclasses import FrozenInstanceError
 from typing import Any, get_args, get_type_hints
 
 import pytest
+from playwright.async_api import Error as BrowserError
 
 from pageworker import Blocked, Context, Helpers, Log, Sink
-from pageworker.helpers import Level, split_field
+from pageworker.helpers import SETTLE_SECONDS, Level, split_field
 from pageworker_runner.attempts.running_attempt import RunningAttempt
 from pageworker_sandbox.wire import messages as m
 
@@ -26,6 +27,32 @@ class AnsweringPage:
 
     async def content(self) -> str:
         return "<h1>\ud83d</h1>"
+
+
+class MovingPage(AnsweringPage):
+    """A page that goes elsewhere while it is read, `times` times in a row."""
+
+    def __init__(self, times: int) -> None:
+        super().__init__({"title": "landed"})
+        self.times = times
+        self.waits: list[float] = []
+
+    async def evaluate(self, script: str, argument: Any) -> dict[str, str | None]:
+        self._move()
+        return await super().evaluate(script, argument)
+
+    async def content(self) -> str:
+        self._move()
+        return await super().content()
+
+    async def wait_for_load_state(self, state: str, timeout: float) -> None:
+        assert state == "domcontentloaded"
+        self.waits.append(timeout)
+
+    def _move(self) -> None:
+        self.times -= 1
+        if self.times >= 0:
+            raise BrowserError("Execution context was destroyed, most likely because of a navigation")
 
 
 def helpers(sink: Any, page: AnsweringPage | None = None) -> Helpers:
@@ -69,6 +96,22 @@ async def test_missing_fields_are_named_together_with_their_selectors(sink: Any)
     assert (error.type, error.retryable) == ("field_missing", True)
     assert error.detail == {"missing": ["price", "sku"], "selectors": {"price": ".price", "sku": "article@data-sku"}}
     assert page.asked == {"title": ["h1", ""], "price": [".price", ""], "sku": ["article", "data-sku"]}
+
+
+async def test_a_page_that_goes_elsewhere_is_read_again(sink: Any) -> None:
+    page = MovingPage(3)
+    assert await helpers(sink, page).extract({"title": "title"}) == {"title": "landed"}
+    assert len(page.waits) == 3
+    assert 0 < max(page.waits) <= SETTLE_SECONDS * 1000
+    page.times = 2
+    await helpers(sink, page).html()
+    assert len(page.waits) == 5
+
+
+async def test_a_page_that_never_settles_is_given_up(sink: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pageworker.helpers.SETTLE_SECONDS", 0.0)
+    with pytest.raises(BrowserError, match="Execution context was destroyed"):
+        await helpers(sink, MovingPage(1)).extract({"title": "title"})
 
 
 async def test_calls_that_ask_for_nothing_are_refused_by_name(sink: Any) -> None:
