@@ -56,7 +56,7 @@ async def start(channel: Channel, reporter: Reporter, tasks: Tasks, environment:
             client_guard.install(pool.recorder, pool.belongs_to)
     except BrowserError as error:
         raise StartError(f"browser: it ended while the pages were opened: {str(error)[:2000]}") from error
-    report_listener_errors(browser.context, reporter.listener_failed)
+    report_listener_errors(browser.context, attempts.listener_failed)
     reporter.install()
     answers = environment.confinement.confine()
     reporter.send_queue.put(

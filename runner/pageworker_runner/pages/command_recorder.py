@@ -96,6 +96,7 @@ class CommandRecorder:
         self._context: dict[str, SideEffects] = {}
         self._closed: dict[str, str] = {}
         """What attempts have closed for themselves: by attempt, the type of it."""
+        self._listener_errors: dict[str, BaseException] = {}
         self._listeners: list[tuple[str, str, Callable[..., Any]]] = []
         self._send = playwright_internals.intercept_commands(context, self._on_send)
         self._add_listener = playwright_internals.intercept_listeners(context, self._on_add_listener)
@@ -117,6 +118,15 @@ class CommandRecorder:
         """What the attempt left on the browser context is undone."""
         self._context.pop(attempt_id, None)
         self._closed.pop(attempt_id, None)
+        self._listener_errors.pop(attempt_id, None)
+
+    def raise_at_next_call(self, attempt_id: str, error: BaseException) -> None:
+        """The attempt's next call raises `error`, as in plain Playwright. A later error replaces an earlier one."""
+        self._listener_errors[attempt_id] = error
+
+    def take_listener_error(self, attempt_id: str) -> BaseException | None:
+        """The error that no call of the attempt has raised yet."""
+        return self._listener_errors.pop(attempt_id, None)
 
     def close_for_caller(self, type: str) -> None:
         """The attempt that runs now closes its `BrowserContext`, or the `APIRequestContext` alone.
@@ -151,6 +161,8 @@ class CommandRecorder:
         attempt_id = self._check_owner(target, command)
         if self._closed.get(attempt_id) in (type, "BrowserContext") and not method.startswith("__"):
             raise playwright_internals.closed_error()
+        if attempt_id in self._listener_errors and _has_caller(type, method):
+            raise self._listener_errors.pop(attempt_id)
         reply = self._send(target, method, params, options)
         if effect is not SideEffect.NOTHING:
             self._effects_for(target, method, params, attempt_id).add(effect, target, method, reply)
@@ -208,3 +220,8 @@ class CommandRecorder:
         headers = playwright_internals.response_headers(reply.result())
         reasons = [entry["value"] for entry in headers if entry["name"].lower() == EGRESS_HEADER]
         self.page(page).egress_refusal = reasons[0] if reasons else None
+
+
+def _has_caller(type: str, method: str) -> bool:
+    """Whether code of a module waits for this command. Playwright sends others on its own and drops their errors."""
+    return type != "LocalUtils" and method != "updateSubscription" and not method.startswith("__")
