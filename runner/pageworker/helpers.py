@@ -13,6 +13,7 @@ from playwright.async_api import Locator, Page
 
 from pageworker.navigation import is_interrupted_by_navigation
 from pageworker.outcomes import Blocked, BlockerKind, Failed
+from pageworker.well_formed import well_formed
 
 T = TypeVar("T")
 
@@ -104,7 +105,7 @@ class Helpers:
         Returns once the worker has accepted the bytes. Raises ValueError past 32 MiB per artifact, and past 64
         artifacts or 96 MiB per attempt.
         """
-        await self._sink.artifact(kind, data.encode() if isinstance(data, str) else data, content_type)
+        await self._sink.artifact(kind, well_formed(data).encode() if isinstance(data, str) else data, content_type)
 
     async def screenshot(self, page: Page | None = None, *, kind: str = "screenshot", full_page: bool = False) -> None:
         """Store a PNG of `page`, by default of the job's own page. Raises as `artifact`."""
@@ -118,7 +119,7 @@ class Helpers:
         """
         target = page or self._page
         text = await _on_one_document(target, target.content)
-        await self._sink.artifact(kind, text.encode(errors="replace"), "text/html; charset=utf-8")
+        await self._sink.artifact(kind, well_formed(text).encode(), "text/html; charset=utf-8")
 
     async def wait_until(
         self,

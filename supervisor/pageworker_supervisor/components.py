@@ -17,7 +17,7 @@ from pageworker_sandbox.launch import Host
 from pageworker_sandbox.state_machine import label
 from pageworker_supervisor.artifacts.store import ArtifactStore
 from pageworker_supervisor.config.settings import Settings
-from pageworker_supervisor.config.tenant_lookup import limits_for
+from pageworker_supervisor.config.tenant_lookup import ProfilePages, limits_for
 from pageworker_supervisor.contract.context_key import ContextKey
 from pageworker_supervisor.delivery.callback_sender import CallbackSender
 from pageworker_supervisor.dispatch.attempt import AttemptServices
@@ -26,8 +26,9 @@ from pageworker_supervisor.dispatch.heartbeat import Heartbeat
 from pageworker_supervisor.dispatch.reaper import reap
 from pageworker_supervisor.dispatch.settlement import Settlement
 from pageworker_supervisor.host.uid_ranges import IdRange
+from pageworker_supervisor.input_schema.input_checks import InputChecks
 from pageworker_supervisor.intake import Admission, Intake
-from pageworker_supervisor.intake.enqueuer import ModuleEgress
+from pageworker_supervisor.intake.enqueuer import ModuleContext
 from pageworker_supervisor.intake.timing import IntakeTimeouts
 from pageworker_supervisor.queue import QueueClient
 from pageworker_supervisor.queue.options import LEASE_MS, OUTBOX_LEASE_MS
@@ -37,6 +38,7 @@ from pageworker_supervisor.runners.dial_rules import dial_rules
 from pageworker_supervisor.runners.egress_sets import EgressSets
 from pageworker_supervisor.runners.fleet import Fleet
 from pageworker_supervisor.runners.gateway_process import GatewayEvents, GatewayProcess
+from pageworker_supervisor.runners.option_sets import OptionSets
 from pageworker_supervisor.runners.resources import RunnerResources
 from pageworker_supervisor.runners.uid_pool import UidPool
 from pageworker_supervisor.telemetry import log
@@ -84,6 +86,7 @@ class Components:
         self.redis_client = redis_client
         self.queue = queue
         self.registry = registry
+        self.input_checks = InputChecks()
         self.gateway = GatewayProcess(
             environment.host,
             uids.gateway,
@@ -100,7 +103,8 @@ class Components:
         )
         most = FolderSize(settings.profiles.max_files, settings.profiles.max_bytes)
         self.profiles = ProfileFolders(environment.data_dir / "profiles", most)
-        egress_sets = EgressSets()
+        egress_sets, option_sets = EgressSets(), OptionSets()
+        profile_pages = ProfilePages(settings.profiles.page)
         tenant_settings = partial(limits_for, settings.tenants)
         resources = RunnerResources(
             worker_id=settings.worker.id,
@@ -115,6 +119,7 @@ class Components:
             metrics=metrics,
             uids=uids,
             egress_sets=egress_sets,
+            option_sets=option_sets,
         )
         self.settlement = Settlement(name, settings.worker.id, settings.jobs, queue.consumer, availability, metrics)
         self.fleet = self._fleet(name, resources, (settings.sandbox.python, settings.browser.executable))
@@ -122,10 +127,13 @@ class Components:
             jobs=settings.jobs,
             kill_grace_seconds=settings.pool.kill_grace_seconds,
             registry=registry,
+            input_checks=self.input_checks,
             artifacts=self.artifacts,
             settlement=self.settlement,
             fleet=self.fleet,
+            profile_pages=profile_pages,
             egress_sets=egress_sets,
+            option_sets=option_sets,
             metrics=metrics,
         )
         self.dispatcher = Dispatcher(
@@ -143,7 +151,7 @@ class Components:
             settings.worker.id,
             metrics,
             environment.timeouts.intake,
-            ModuleEgress(registry).digest,
+            ModuleContext(registry, profile_pages).placed,
         )
         self._metrics = metrics
         self._pool = settings.pool
@@ -155,6 +163,7 @@ class Components:
             "redis": self.redis_client.availability.run(),
             "egress": self.gateway.run(),
             "registry": self.registry.run(),
+            "input_checks": self.input_checks.run(),
             "artifacts": self.artifacts.run_sweeps(self._artifact_days),
             "profiles": self.profiles.run(_not_deleted),
             "fleet": self.fleet.run(),

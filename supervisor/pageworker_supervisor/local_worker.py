@@ -20,7 +20,7 @@ from pageworker_sandbox.signing import PackedBundle, SecretKey, TrustStore, Untr
 from pageworker_sandbox.wire.messages import BROWSER_CLOSE_SECONDS
 from pageworker_supervisor.components import Components, HostEnvironment
 from pageworker_supervisor.config.settings import RedisSettings, Settings
-from pageworker_supervisor.contract.context_key import egress_digest
+from pageworker_supervisor.contract.context_key import ContextKey
 from pageworker_supervisor.contract.job import Job, parse_job
 from pageworker_supervisor.dispatch.attempt import Attempt
 from pageworker_supervisor.dispatch.outcome import build_result, end_without_running
@@ -111,6 +111,10 @@ class LocalConsumer(JobConsumer):
         """Another worker would try."""
         return True
 
+    async def reassign(self, lease: Lease, context: ContextKey) -> bool:
+        """The job would wait for a runner with these hosts and options."""
+        return True
+
 
 class LocalQueue(QueueClient):
     """The queue's client with a LocalConsumer. Its other parts are never called."""
@@ -140,14 +144,14 @@ class LocalWorker:
         await self._publisher.publish(UntrustedBundle(packed.data, sign(packed, self._key)), STABLE)
         await self._registry.refresh()
 
-    async def run(self, job_text: bytes, hosts: Sequence[str]) -> bytes:
-        """The result (JSON) of one attempt of a job. Waits for a free page. `hosts`: the module's egress.
+    async def run(self, job_text: bytes) -> bytes:
+        """The result (JSON) of one attempt of a job. Waits for a free page.
 
         Raises ContractError for a text that is no valid job, LocalRunFailed where this host could not run it.
         """
         job = parse_job(job_text)
         while True:
-            lease = _lease(job, job_text, hosts)
+            lease = _lease(job, job_text)
             attempt = Attempt(lease, self._services)
             try:
                 await attempt.serve()
@@ -169,12 +173,11 @@ class LocalWorker:
             await self.fleet.changed.wait()
 
 
-def _lease(job: Job, job_text: bytes, hosts: Sequence[str]) -> Lease:
+def _lease(job: Job, job_text: bytes) -> Lease:
     """A job as the queue hands it out the first time."""
     return Lease(
         ref=job.ref,
         profile_id=job.profile_id,
-        egress=egress_digest(hosts),
         shard=0,
         token=secrets.token_hex(16),
         body=job_text,
@@ -227,7 +230,8 @@ async def local_worker(setup: LocalSetup) -> AsyncIterator[LocalWorker]:
     components = Components(environment, NAME, redis_client, queue, registry)
     try:
         async with asyncio.TaskGroup() as tasks:
-            running = [tasks.create_task(components.gateway.run()), tasks.create_task(components.fleet.run())]
+            needed = (components.gateway.run(), components.fleet.run(), components.input_checks.run())
+            running = [tasks.create_task(one) for one in needed]
             try:
                 yield LocalWorker(components, queue, Publisher(Store(store), key), key, settings)
                 await _close(components.fleet)

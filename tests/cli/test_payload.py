@@ -9,8 +9,8 @@ import pytest
 from pageworker_supervisor.cli.output import CommandError
 from pageworker_supervisor.cli.payload import EXAMPLE, GivenPayload, read_payload
 from pageworker_supervisor.contract.job import MAX_JOB_BYTES
-from pageworker_supervisor.registry.errors import PayloadInvalid
-from pageworker_supervisor.registry.schema import InputSchema
+from pageworker_supervisor.input_schema.errors import PayloadInvalid
+from pageworker_supervisor.input_schema.input_checks import check_payload
 
 SCHEMA: dict[str, Any] = {
     "required": ["url"],
@@ -76,7 +76,7 @@ def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
 def test_each_mistake_has_the_line_of_its_field_or_of_the_object_that_lacks_it() -> None:
     given = GivenPayload(TEXT, "p.json")
     with pytest.raises(PayloadInvalid) as caught:
-        InputSchema(SCHEMA).check({"items": [{"id": 1}, {"a.b": 3}], "ulr": "x"})
+        check_payload(SCHEMA, TEXT.encode())
     found = {line.split("`")[1]: line.split(" ")[0] for line in given.explain(caught.value)}
     assert found == {
         "payload.items[1].id": "p.json:4:",

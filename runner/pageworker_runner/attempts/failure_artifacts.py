@@ -6,6 +6,7 @@ from contextlib import suppress
 from playwright.async_api import Error as BrowserError
 from playwright.async_api import Page
 
+from pageworker.well_formed import well_formed
 from pageworker_runner.attempts.running_attempt import RunningAttempt
 from pageworker_runner.limits import LIMITS
 from pageworker_runner.task_ownership import own_work
@@ -39,6 +40,6 @@ async def _screenshot(page: Page, seconds: float) -> bytes | None:
 async def _html(page: Page, seconds: float) -> bytes | None:
     try:
         async with asyncio.timeout(seconds):
-            return (await page.content()).encode(errors="replace")
+            return well_formed(await page.content()).encode()
     except (BrowserError, TimeoutError):
         return None

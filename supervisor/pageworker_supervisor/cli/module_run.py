@@ -25,10 +25,10 @@ from pageworker_supervisor.config.settings import Settings
 from pageworker_supervisor.contract.errors import ContractError
 from pageworker_supervisor.contract.job import parse_job
 from pageworker_supervisor.contract.printable import printable
+from pageworker_supervisor.input_schema.errors import PayloadInvalid
+from pageworker_supervisor.input_schema.input_checks import check_payload
 from pageworker_supervisor.local_worker import LOCAL_FOLDER, LocalSetup, local_worker
-from pageworker_supervisor.registry.errors import PayloadInvalid
 from pageworker_supervisor.registry.packing import pack
-from pageworker_supervisor.registry.schema import InputSchema
 from pageworker_supervisor.telemetry.logs import log_for_author
 
 JOB = "run"
@@ -106,7 +106,7 @@ def _job_text(
 
 def _check_payload(packed: PackedBundle, given: GivenPayload, folder: Path) -> None:
     try:
-        InputSchema(packed.input_schema).check(msgspec.json.decode(given.text))
+        check_payload(packed.input_schema, given.text.encode())
     except PayloadInvalid as invalid:
         lines = "\n".join(f"  {line}" for line in given.explain(invalid))
         raise CommandError(
@@ -128,7 +128,7 @@ async def _run_once(packed: PackedBundle, text: bytes, setup: LocalSetup) -> byt
     cancel_on_signals()
     async with local_worker(setup) as worker:
         await worker.publish(packed)
-        return await worker.run(text, packed.manifest.egress)
+        return await worker.run(text)
 
 
 @contextmanager

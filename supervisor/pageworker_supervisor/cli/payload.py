@@ -11,7 +11,7 @@ from pageworker_supervisor.cli.json_lines import Step, lines_of
 from pageworker_supervisor.cli.output import CommandError
 from pageworker_supervisor.contract.job import MAX_JOB_BYTES, too_deep
 from pageworker_supervisor.contract.printable import printable
-from pageworker_supervisor.registry.errors import PayloadInvalid
+from pageworker_supervisor.input_schema.errors import PayloadInvalid
 
 EXAMPLE = "input.example.json"
 """File in a module's folder with the payload of a run that names none. `workerctl module new` writes it."""

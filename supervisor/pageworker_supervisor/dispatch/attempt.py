@@ -2,17 +2,20 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Concatenate, Literal, ParamSpec, get_args
+from typing import TYPE_CHECKING, Any, Concatenate, Literal, ParamSpec, get_args
 
 from msgspec import structs
 
+from pageworker_sandbox.page_rules import OptionRefused, combine
 from pageworker_sandbox.signing import VerifiedBundle
 from pageworker_sandbox.state_machine import next_state
 from pageworker_sandbox.wire import messages as m
 from pageworker_supervisor.artifacts.store import ArtifactStore
 from pageworker_supervisor.config.settings import JobSettings
+from pageworker_supervisor.config.tenant_lookup import ProfilePages
+from pageworker_supervisor.contract.context_key import ContextKey
 from pageworker_supervisor.contract.errors import ContractError
 from pageworker_supervisor.contract.job import Job, parse_job
 from pageworker_supervisor.dispatch.artifact_keeper import keep_artifacts
@@ -30,13 +33,16 @@ from pageworker_supervisor.dispatch.outcome import (
     unbegun,
 )
 from pageworker_supervisor.dispatch.settlement import Settlement
+from pageworker_supervisor.input_schema.errors import PayloadInvalid
+from pageworker_supervisor.input_schema.input_checks import InputChecks
 from pageworker_supervisor.queue.claim import Lease
 from pageworker_supervisor.registry import Registry
-from pageworker_supervisor.registry.errors import ModuleError, PayloadInvalid
+from pageworker_supervisor.registry.errors import ModuleError, ModuleUnknown
 from pageworker_supervisor.runners.egress_sets import DigestCollision, EgressSets
 from pageworker_supervisor.runners.errors import RunnerLost, SpawnFailed
 from pageworker_supervisor.runners.fleet import Fleet
 from pageworker_supervisor.runners.limit_breach import LimitName
+from pageworker_supervisor.runners.option_sets import OptionSets
 from pageworker_supervisor.runners.page_reservation import PageReservation
 from pageworker_supervisor.runners.runner import Runner
 from pageworker_supervisor.runners.start_failure import ContextBroken
@@ -58,10 +64,13 @@ class AttemptServices:
     jobs: JobSettings
     kill_grace_seconds: float
     registry: Registry
+    input_checks: InputChecks
     artifacts: ArtifactStore
     settlement: Settlement
     fleet: Fleet
     egress_sets: EgressSets
+    option_sets: OptionSets
+    profile_pages: ProfilePages
     metrics: Metrics
 
 
@@ -165,6 +174,18 @@ class Attempt:
             # The supervisor has no descriptors, memory or disk left on the way to the runner. The job is not to blame.
             await self._settle(self._settlement.defer, f"the host: {failed.strerror or failed}")
 
+    async def contain(self, step: Coroutine[Any, Any, None]) -> None:
+        """Take a step. A bug in it is logged, and ends neither the worker nor its other attempts.
+
+        Where the step did not settle the job, the lease runs out, and the job is claimed again.
+        """
+        try:
+            await step
+        except Exception as bug:
+            if any(isinstance(leaf, TaskExitedUnexpectedly) for leaf in leaves(bug)):
+                raise
+            self.log.opt(exception=bug).error("a step of an attempt met a bug")
+
     async def close(self) -> None:
         """End a job that the queue says is to be ended without running."""
         await self._settle(self._settlement.end, end_without_running(self.job, self.lease))
@@ -211,11 +232,16 @@ class Attempt:
     async def _admit(self) -> VerifiedBundle:
         """The job's module: verified, allowed for the tenant and fit for the payload. Raises ModuleError."""
         job, registry = self.job, self._services.registry
-        release = registry.resolve(job.module_name, job.module_pin)
+        try:
+            release = registry.resolve(job.module_name, job.module_pin)
+        except ModuleUnknown:
+            # It may have been published after this worker last looked.
+            await registry.look_again(self.claimed_at - self.lease.total_seconds)
+            release = registry.resolve(job.module_name, job.module_pin)
         self.version = release.version
         bundle = await registry.bundle(release)
         registry.check_tenant(bundle, job.tenant_id)
-        registry.schema(bundle).check(job.payload_object())
+        await self._services.input_checks.check(bundle, job.tenant_id, bytes(job.payload))
         return bundle
 
     async def _reject(self, failed: ModuleError, detail: object) -> None:
@@ -223,23 +249,36 @@ class Attempt:
         await self._settle(self._settlement.end, EndJob("rejected", why))
 
     async def _place(self, bundle: VerifiedBundle) -> PageReservation | None:
-        """A page on a runner with exactly the module's hosts. None: there is none now, and the job is requeued."""
+        """A page on a runner with exactly the job's hosts and options. None: there is none now, the job is requeued."""
         lease = self.lease
         try:
-            egress = self._services.egress_sets.name(bundle.manifest.egress)
+            context = self._context(bundle)
         except DigestCollision as collision:
             rejected = EndJob("rejected", error("module_invalid", str(collision), retryable=False))
             await self._settle(self._settlement.end, rejected)
             return None
-        context = structs.replace(lease.context, egress=egress)
+        except OptionRefused as refused:
+            detail = {"field": f"page.{refused.key}", "rule": refused.rule, "hint": refused.hint}
+            rejected = EndJob("rejected", error("invalid_field", str(refused), retryable=False, detail=detail))
+            await self._settle(self._settlement.end, rejected)
+            return None
         self._page = self._services.fleet.reserve(context, lease.profile_fence, exclusive=lease.exclusive)
         if self._page is not None:
             self._step(AttemptEvent.PLACE)
-        elif egress == lease.egress:
+        elif context == lease.context:
             await self._settle(self._settlement.requeue, "its page was taken while it was claimed")
         else:
-            await self._settle(self._settlement.reassign, egress)
+            await self._settle(self._settlement.reassign, context)
         return self._page
+
+    def _context(self, bundle: VerifiedBundle) -> ContextKey:
+        """Where the job belongs with the hosts and the options that hold now. Raises DigestCollision, OptionRefused."""
+        services, manifest, key = self._services, bundle.manifest, self.lease.context
+        of_profile = services.profile_pages.options(key.tenant_id, key.profile_id)
+        options = combine(manifest.page, manifest.job_may_set, of_profile, self.job.page_options())
+        return structs.replace(
+            key, egress=services.egress_sets.name(manifest.egress), options=services.option_sets.name(options)
+        )
 
     async def _prepare(self, page: PageReservation, bundle: VerifiedBundle) -> None:
         """Have the runner ready, with the module loaded. Raises NotBegun as soon as the handler must not begin."""

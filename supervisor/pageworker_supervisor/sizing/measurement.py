@@ -131,7 +131,7 @@ class PageMeasurement:
                 "payload": {"url": self._url},
                 "max_retries": 0,
             }
-            result = msgspec.json.decode(await self._worker.run(msgspec.json.encode(job), ("*",)))
+            result = msgspec.json.decode(await self._worker.run(msgspec.json.encode(job)))
             if result["status"] != "succeeded":
                 why = (result["error"] or result["blocker"] or {}).get("message", "")
                 raise MeasurementFailed(f"a job of the measurement ended as {result['status']}: {why}")
