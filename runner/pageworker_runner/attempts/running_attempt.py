@@ -18,9 +18,9 @@ from pageworker_runner.modules.entrypoint import ModuleEntrypoint
 from pageworker_runner.pages.command_recorder import SideEffects
 from pageworker_runner.pages.playwright_internals import is_closed_error
 from pageworker_runner.pages.slot import PageSlot
-from pageworker_runner.reporting.error_text import text_of
+from pageworker_runner.reporting.error_text import describe, text_of
 from pageworker_runner.reporting.reporter import Reporter
-from pageworker_runner.task_ownership import Tasks
+from pageworker_runner.task_ownership import CURRENT_ATTEMPT, Tasks
 from pageworker_sandbox.memfd import seal
 from pageworker_sandbox.wire import messages as m
 
@@ -146,6 +146,12 @@ class RunningAttempt:
         """The supervisor accepts offer `number`. A grant of an offer that was given up is ignored."""
         if number == self._offers and self._granted is not None and not self._granted.done():
             self._granted.set_result(None)
+
+    def listener_failed(self, error: BaseException) -> None:
+        """Log an error of a listener or a route handler. It is handled outside of the attempt's tasks."""
+        token = CURRENT_ATTEMPT.set(self.attempt_id)
+        self._lines.write("error", f"A listener or route handler raised {describe(error, self.version.label)}")
+        CURRENT_ATTEMPT.reset(token)
 
     def log(self, level: Level, message: str, fields: Mapping[str, object]) -> None:
         """See pageworker.Sink."""

@@ -68,8 +68,8 @@ class PagePool:
         """True: an ephemeral context holds what ended jobs left. No job starts before it is wiped."""
         self._jobs = 0
         self._unclean_pages = 0
-        self.recorder = CommandRecorder(context, self._owner_of)
         self._popups = Popups(context, self, tasks, reporter)
+        self.recorder = CommandRecorder(context, self._owner_of, self._popups.claim)
 
     async def fill(self) -> None:
         """Open all pages. The first one comes with the browser context. Raises Playwright's Error."""
@@ -89,6 +89,11 @@ class PagePool:
             for slot in self._slots
             if slot.attempt is not None and slot.state in (PageState.RESERVED, PageState.RUNNING)
         }
+
+    def belongs_to(self, guid: str, attempt_id: str) -> bool:
+        """Whether the page is the one of this attempt, or a popup that may be its own."""
+        owner = self._owner_of(guid)
+        return owner == attempt_id if owner is not None else self._popups.may_belong_to(guid, attempt_id)
 
     async def reserve(self, attempt_id: str) -> PageSlot:
         """A clean page for an attempt. Waits while pages are recycled. Raises PageLost if none becomes idle in time."""

@@ -65,6 +65,20 @@ class Popups:
         """A page of the pool is closed."""
         self._own.discard(guid_of(page))
 
+    def may_belong_to(self, guid: str, attempt_id: str) -> bool:
+        """Whether this attempt is one of the popup's owners."""
+        popup = self._popups.get(guid)
+        return popup is not None and attempt_id in popup.owners
+
+    def claim(self, guid: str, attempt_id: str) -> None:
+        """The page was opened by this attempt, so it belongs to no other one."""
+        popup = self._popups.get(guid)
+        if popup is None:
+            return
+        popup.owners = {attempt_id} & set(self._running.running().values())
+        if not popup.owners:
+            self._tasks.spawn(self._close_late())
+
     def _arrived(self, page: Page) -> None:
         if guid_of(page) in self._own:
             return

@@ -32,7 +32,6 @@ from pageworker_supervisor.registry.errors import ModuleUnknown, NotThere, Regis
 from pageworker_supervisor.registry.fleet_serial import FleetMemory
 from pageworker_supervisor.registry.index_file import AuthenticIndex, fetch_index
 from pageworker_supervisor.registry.resolve import Changes, Release, check_tenant
-from pageworker_supervisor.registry.schema import InputSchema
 from pageworker_supervisor.registry.store import Store
 from pageworker_supervisor.telemetry import log
 
@@ -175,6 +174,13 @@ class Registry:
                 await self._fleet.report(trouble)
             self._note(trouble)
             raise
+        except Exception as bug:
+            # The accepted index stays in effect, and the next refresh may succeed.
+            away = RegistryAway("the registry could not be read", "the worker's log has the reason")
+            if self._is_new(away):
+                log.opt(exception=bug).error("registry refresh met a bug")
+            self._note(away)
+            raise away from bug
         self._note(read.instead_of if read else None)
         if changes:
             self.changed.set()
@@ -195,15 +201,11 @@ class Registry:
         """The verified bundle of a release. Raises RegistryAway if it cannot be fetched, else the ModuleError of the
         verification.
         """
-        return (await self._bundles.get(release)).bundle
+        return await self._bundles.get(release)
 
     def check_tenant(self, bundle: VerifiedBundle, tenant_id: str) -> None:
         """Raises TenantNotAllowed."""
         check_tenant(bundle, tenant_id)
-
-    def schema(self, bundle: VerifiedBundle) -> InputSchema:
-        """The compiled input schema of a bundle. Raises BundleMalformed."""
-        return self._bundles.schema(bundle)
 
     def _restore(self) -> None:
         self._cache.make()
@@ -250,12 +252,15 @@ class Registry:
         self._bundles.keep_only(listed)
         try:
             await asyncio.to_thread(self._cache.save_index, read.raw, read.index.serial)
-            await asyncio.to_thread(self._cache.keep_only, listed)
         except OSError as error:
             # Without the serial on disk, an older index could be accepted after a restart.
             raise RegistryAway(
                 "the index cannot be stored in the data folder", f"{error.strerror}: check the data folder"
             ) from error
+        try:
+            await asyncio.to_thread(self._cache.keep_only, listed)
+        except OSError as error:
+            log.warning("old bundles not deleted from the registry cache", reason=str(error))
 
     async def _try_refresh(self) -> bool:
         try:
