@@ -245,5 +245,5 @@ def test_the_largest_options_fit_into_the_message_that_starts_a_runner(tmp_path:
             "http_credentials": {"username": "ä" * 255, "password": "€" * 255},
         }
     )
-    room = next(spec.max_bytes for spec in m.TO_RUNNER.values() if spec.message is m.Boot)
-    assert len(msgspec.msgpack.encode(options)) < 0.9 * room
+    most_bytes = next(spec.max_bytes for spec in m.TO_RUNNER.values() if spec.message is m.Boot)
+    assert len(msgspec.msgpack.encode(options)) < 0.9 * most_bytes
