@@ -1,13 +1,17 @@
 """One attempt while it runs: its page, the call of its handler, and what the handler stores and logs."""
 
 import asyncio
+import hashlib
+import mimetypes
 import re
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from pageworker import Context, Helpers
+from playwright.async_api import Download
+
+from pageworker import Context, DownloadedFile, Failed, Helpers
 from pageworker.helpers import Level
 from pageworker_runner.attempts import attempt_result
 from pageworker_runner.attempts.attempt_result import AttemptResult
@@ -15,6 +19,7 @@ from pageworker_runner.errors import BrowserLost, OutputLimit, PageLost
 from pageworker_runner.limits import LIMITS
 from pageworker_runner.modules.catalog import ModuleVersion
 from pageworker_runner.modules.entrypoint import ModuleEntrypoint
+from pageworker_runner.pages import downloads
 from pageworker_runner.pages.command_recorder import SideEffects
 from pageworker_runner.pages.playwright_internals import is_closed_error
 from pageworker_runner.pages.slot import PageSlot
@@ -130,6 +135,23 @@ class RunningAttempt:
         self._artifacts += 1
         self._bytes += len(data)
         await self.send(kind, data, content_type)
+
+    async def download(self, kind: str, download: Download) -> DownloadedFile:
+        """See pageworker.Sink. Returns as `artifact`. Raises Failed."""
+        if failure := await download.failure():
+            raise Failed(f"The download of {download.url} failed: {failure}.", type="download", retryable=True)
+        data = b"".join([chunk async for chunk in downloads.read(download, m.MAX_ARTIFACT_BYTES)])
+        name = downloads.name_of(download)
+        content_type = mimetypes.guess_type(name)[0] or "application/octet-stream"
+        await self.artifact(kind, data, content_type)
+        await download.delete()
+        return DownloadedFile(
+            name=name,
+            url=download.url,
+            content_type=content_type,
+            bytes=len(data),
+            sha256=hashlib.sha256(data).hexdigest(),
+        )
 
     async def send(self, kind: str, data: bytes, content_type: str) -> None:
         """Offer checked bytes, and hand them over once the offer is granted."""

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 import pytest
 
+from pageworker import Download, DownloadedFile
 from pageworker.helpers import Level
 
 
@@ -16,6 +17,9 @@ class RecordingSink:
 
     async def artifact(self, kind: str, data: bytes, content_type: str) -> None:
         self.artifacts.append((kind, data, content_type))
+
+    async def download(self, kind: str, download: Download) -> DownloadedFile:
+        raise NotImplementedError
 
     def log(self, level: Level, message: str, fields: Mapping[str, object]) -> None:
         self.lines.append((level, message, dict(fields)))
