@@ -5,6 +5,7 @@ from typing import Any
 
 from playwright._impl._async_base import mapping
 from playwright._impl.channel_owner import ChannelOwner
+from playwright._impl.dialog import Dialog
 from playwright._impl.disposable import DisposableObject
 from playwright._impl.errors import TargetClosedError
 from playwright._impl.fetch import APIRequestContext
@@ -73,7 +74,17 @@ def leftovers(page: Page) -> list[str]:
 
 def has_open_dialog(page: Page) -> bool:
     """Whether a dialog of this page waits for an answer."""
-    return any(child._type == "Dialog" for child in _impl(page)._objects.values())
+    return bool(_open_dialogs(page))
+
+
+async def dismiss_dialogs(page: Page) -> None:
+    """Close the dialogs that wait for an answer. Raises Playwright's Error."""
+    for dialog in _open_dialogs(page):
+        await dialog.dismiss()
+
+
+def _open_dialogs(page: Page) -> list[Dialog]:
+    return [child for child in _impl(page)._objects.values() if isinstance(child, Dialog)]
 
 
 def watch_driver(context: BrowserContext, on_end: Callable[[], None]) -> None:

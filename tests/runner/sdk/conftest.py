@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 import pytest
+from playwright.async_api import Page
 
 from pageworker.helpers import Level
 
@@ -16,6 +17,9 @@ class RecordingSink:
 
     async def artifact(self, kind: str, data: bytes, content_type: str) -> None:
         self.artifacts.append((kind, data, content_type))
+
+    async def screenshot(self, page: Page, full_page: bool) -> bytes:
+        return b"\x89PNG"
 
     def log(self, level: Level, message: str, fields: Mapping[str, object]) -> None:
         self.lines.append((level, message, dict(fields)))
