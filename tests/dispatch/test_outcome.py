@@ -14,11 +14,13 @@ from pageworker_sandbox.wire.messages import Failure, Obstacle
 from pageworker_supervisor.config.settings import JobSettings
 from pageworker_supervisor.contract.job import Job, parse_job
 from pageworker_supervisor.dispatch.outcome import (
+    WORKER_LOST,
     EndJob,
     NotJson,
     Outcome,
     OutcomeName,
     RetryJob,
+    attempt_number,
     attempt_of,
     backoff_seconds,
     build_result,
@@ -27,6 +29,7 @@ from pageworker_supervisor.dispatch.outcome import (
     end_without_running,
     json_of,
     lost_attempt,
+    past_attempts,
     trace_of,
     unbegun,
 )
@@ -43,6 +46,8 @@ SUCCESS = Outcome(
     ran_seconds=1.5,
     data=msgspec.Raw(b'{"price":9}'),
 )
+LOST = b'{"attempt":1,"started_at":"2030-01-01T00:00:00Z","duration_seconds":0.5,"outcome":"lost","worker_id":"w0"}'
+"""As Redis writes it when a worker is lost."""
 SECOND = new_lease(attempt=2, crashes=3, queued_seconds=2.0, total_seconds=4.0)
 """Of a job whose first attempt is over."""
 
@@ -101,6 +106,19 @@ def test_a_time_out_is_retryable() -> None:
     assert decide(JOB, outcome("timed_out"), 3, RULES, lambda: 0.5).__class__ is EndJob
 
 
+def test_a_time_out_keeps_what_the_runner_says_of_it() -> None:
+    failure = Failure(type="timed_out", message="it was in Page.goto", retryable=True)
+    told = msgspec.structs.replace(outcome("timed_out"), failure=failure, detail=msgspec.Raw(b'{"call":"Page.goto"}'))
+    end = decide(JOB, told, 3, RULES, lambda: 0.5)
+    assert isinstance(end, EndJob)
+    assert end.error is not None
+    assert (end.error.type, end.error.message, end.error.detail) == (
+        "timeout",
+        "it was in Page.goto",
+        msgspec.Raw(b'{"call":"Page.goto"}'),
+    )
+
+
 def test_the_jobs_own_max_retries_wins() -> None:
     job = msgspec.structs.replace(JOB, max_retries=0)
     assert isinstance(decide(job, outcome("failed", retryable=True), 1, RULES, lambda: 0.5), EndJob)
@@ -146,7 +164,7 @@ def test_a_success_has_its_data_its_attempts_and_its_times() -> None:
         build_result(
             JOB,
             msgspec.structs.replace(
-                SECOND, attempts=(msgspec.json.encode(lost_attempt(new_lease(), "w0", None, NOW, 0.5)),)
+                SECOND, attempts=(msgspec.json.encode(lost_attempt(JOB, new_lease(), "w0", None, NOW, 0.5, "gone")),)
             ),
             EndJob("succeeded"),
             "w1",
@@ -165,7 +183,7 @@ def test_a_success_has_its_data_its_attempts_and_its_times() -> None:
         (2, "succeeded", "w1"),
     ]
     assert (result["module_version"], result["runner_id"]) == ("1.2.3", "w1.3")
-    assert result["timing"] == {"queued": 2.0, "admitted": 0.25, "ran": 1.5, "total": 5.75}
+    assert result["timing"] == {"queued": 2.0, "admitted": 0.25, "ran": 2.0, "total": 5.75}
 
 
 def test_a_job_that_did_not_succeed_has_no_data() -> None:
@@ -180,7 +198,7 @@ def test_a_job_that_ended_without_an_attempt_has_none_in_its_result() -> None:
 
 @pytest.mark.parametrize("ending", get_args(Ending))
 def test_a_job_that_is_to_be_ended_without_running_ends_as_the_queue_says(ending: Ending) -> None:
-    end = end_without_running(new_lease(ending=ending))
+    end = end_without_running(JOB, new_lease(ending=ending))
     assert end.status == ending
     assert end.error is not None
     assert not end.error.retryable
@@ -188,7 +206,7 @@ def test_a_job_that_is_to_be_ended_without_running_ends_as_the_queue_says(ending
 
 def test_a_job_that_is_to_be_run_has_no_ending() -> None:
     with pytest.raises(LookupError, match="acme/j"):
-        end_without_running(SECOND)
+        end_without_running(JOB, SECOND)
 
 
 def test_endings_of_claimed_jobs() -> None:
@@ -197,8 +215,31 @@ def test_endings_of_claimed_jobs() -> None:
 
 
 def test_an_attempt_record_tells_how_it_went() -> None:
-    record = attempt_of(SECOND, SUCCESS, "w1", "1.2.3")
+    lease = msgspec.structs.replace(SECOND, attempts=(LOST,))
+    record = attempt_of(JOB, lease, SUCCESS, "w1", "1.2.3")
     assert (record.attempt, record.outcome, record.duration_seconds) == (2, "succeeded", 1.5)
+
+
+def test_tries_are_numbered_in_their_order_whatever_ended_them() -> None:
+    """A lost attempt is not charged, so the attempts that Redis counts are fewer than the tries."""
+    job = msgspec.structs.replace(JOB, retry_count=2)
+    lease = msgspec.structs.replace(SECOND, attempt=3, attempts=(LOST, LOST, LOST))
+    assert [record.attempt for record in past_attempts(job, lease)] == [3, 4, 5]
+    assert attempt_number(job, lease) == attempt_of(job, lease, SUCCESS, "w1", None).attempt == 6
+
+
+def test_a_job_that_is_dead_says_how_its_runners_died() -> None:
+    ours = msgspec.json.encode(lost_attempt(JOB, new_lease(), "w0", None, NOW, 0.5, "the runner exited with code 3"))
+    lease = new_lease(ending="dead", crashes=2, attempts=(ours, LOST))
+    end = end_without_running(JOB, lease)
+    assert end.error is not None
+    assert end.error.detail == {
+        "deaths": [
+            {"attempt": 1, "reason": "the runner exited with code 3"},
+            {"attempt": 2, "reason": WORKER_LOST},
+        ]
+    }
+    assert end.error.message.endswith(f"2 times while the job ran. The last time: {WORKER_LOST}")
 
 
 def test_a_trace_parent_gives_its_trace_id() -> None:

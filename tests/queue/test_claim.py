@@ -173,6 +173,24 @@ async def test_a_tenant_without_slots_is_served_where_it_is_held_and_others_as_e
     assert claimed.wanted == ()
 
 
+async def test_waiting_time_counts_before_all_attempts_and_without_pauses(harness: QueueHarness) -> None:
+    await harness.producer.enqueue([ticket("j1")])
+    await harness.later(3_000)
+    lease = await harness.one()
+    assert lease.queued_seconds == pytest.approx(3, abs=0.5)
+    await harness.later(5_000)
+    assert await harness.consumer.retry(lease, 7_000, b'{"outcome":"failed"}')
+    await harness.later(7_100)
+    lease = await harness.one()
+    assert lease.queued_seconds == pytest.approx(3, abs=0.5), "neither the handler's time nor the pause"
+    assert await harness.consumer.crash(lease, 1_000, b'{"outcome":"lost"}')
+    await harness.later(1_100)
+    await harness.later(2_000)
+    lease = await harness.one()
+    assert 3 <= lease.queued_seconds < 6
+    assert lease.total_seconds == pytest.approx(18.2, abs=1)
+
+
 ROW: dict[str, Any] = {
     "ref": "acme/j1",
     "context": f"p1~{NO_EGRESS}",

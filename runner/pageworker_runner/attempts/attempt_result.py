@@ -12,7 +12,7 @@ from pageworker import Blocked, BlockerKind, Failed, PageTimeout, RetryLater
 from pageworker.navigation import is_interrupted_by_navigation
 from pageworker_runner.errors import BrowserLost, CallRefused, ModuleBroken, OutputLimit, PageLost
 from pageworker_runner.pages.playwright_internals import is_closed_error
-from pageworker_runner.reporting.error_text import describe, frames, redact
+from pageworker_runner.reporting.error_text import describe, frames, playwright_call, redact
 from pageworker_runner.reporting.sanitize import fit, fit_fields
 from pageworker_sandbox.wire.messages import MAX_DATA_BYTES, MAX_RETRY_AFTER_SECONDS, Failure, Obstacle, Outcome
 
@@ -61,6 +61,23 @@ def returned(value: object, label: str) -> AttemptResult:
 def stopped(outcome: Outcome) -> AttemptResult:
     """The result of an attempt that was stopped: `timed_out`, `cancelled` or `expired`. It is the error's type too."""
     return failed(outcome, STOP_MESSAGES[outcome], retryable=outcome == "timed_out", outcome=outcome)
+
+
+def out_of_time(budget_seconds: float, cancelled: BaseException | None, label: str) -> AttemptResult:
+    """The result of an attempt that used up its time. `cancelled`: what its handler raised when it was cancelled, whose
+    traceback says where it was; None if it did not stop."""
+    where = _where(cancelled, label) if cancelled is not None else {}
+    call = playwright_call(cancelled) if cancelled is not None else None
+    place = [text for text in (call and f"it was in {call}", where.get("trace") and f"at {where['trace'][-1]}") if text]
+    told = ", ".join(place) or ("it did not stop when it was told to" if cancelled is None else "it was at no call")
+    return failed(
+        "timed_out",
+        f"The attempt did not finish within {budget_seconds:g} s: {told}. "
+        "Raise timeout_seconds of the job or of the module, or lower the timeouts of single calls.",
+        retryable=True,
+        detail={"call": call, "trace": where.get("trace", [])},
+        outcome="timed_out",
+    )
 
 
 def raised(error: BaseException, label: str, egress_refusal: str | None = None) -> AttemptResult:

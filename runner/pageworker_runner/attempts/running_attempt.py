@@ -31,6 +31,9 @@ from pageworker_sandbox.wire import messages as m
 
 KIND = re.compile(r"[a-z][a-z0-9_.-]{0,62}")
 MEDIA_TYPE = re.compile(r"[a-z0-9.+-]+/[A-Za-z0-9.+; =_-]{1,100}")
+CALL_SHARE = 0.9
+"""Of the attempt's time, what one call of Playwright may take by default. Its error tells what it waited for, which the
+end of the attempt's time does not."""
 CRASH_GRACE_SECONDS = 1.0
 """A call may fail on a crashed page before the event of the crash arrives."""
 
@@ -60,6 +63,7 @@ class RunningAttempt:
         """How it ends if something outside its handler decides: a cancel, a crashed page, a lost browser."""
         self.slot: PageSlot | None = None
         self.handler_began = False
+        self._default_timeout = boot.default_timeout_seconds
         self._send_queue = reporter.send_queue
         self._lines = reporter.lines
         self._artifacts = 0
@@ -84,6 +88,7 @@ class RunningAttempt:
         """Call the module until its code returns, raises, or is stopped. `effects` has what it leaves on the page."""
         self.handler_began = True
         self.began = time.monotonic()
+        slot.page.set_default_timeout(1000 * min(self._default_timeout, CALL_SHARE * self.context.remaining_seconds()))
         task = tasks.spawn(_run_hooks(entrypoint, slot, payload, Helpers(slot.page, self), self.context))
         first: set[asyncio.Future[Any]] = {task, self.forced_result}
         await asyncio.wait(first, timeout=self.context.remaining_seconds(), return_when=asyncio.FIRST_COMPLETED)
@@ -92,7 +97,11 @@ class RunningAttempt:
             await asyncio.wait({task}, timeout=LIMITS.handler_grace_seconds)
             # A handler that suppresses its cancellation loses its page: whatever it still does there fails.
             slot.warm.handler_stuck = not task.done()
-            return self.forced_result.result() if self.forced_result.done() else attempt_result.stopped("timed_out")
+            if self.forced_result.done():
+                return self.forced_result.result()
+            return attempt_result.out_of_time(
+                self.run.timeout_seconds, task.result().error if task.done() else None, self.version.label
+            )
         ended = task.result()
         if ended.error is None:
             return attempt_result.returned(ended.value, self.version.label)

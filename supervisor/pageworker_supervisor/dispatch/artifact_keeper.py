@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from pageworker_sandbox.wire import messages as m
 from pageworker_supervisor.artifacts.errors import ArtifactError
 from pageworker_supervisor.artifacts.store import ArtifactStore
-from pageworker_supervisor.queue.claim import Lease
+from pageworker_supervisor.contract.job import JobRef
 from pageworker_supervisor.runners.page_reservation import ArtifactHandover, PageReservation
 
 if TYPE_CHECKING:
@@ -20,17 +20,17 @@ HANDOVER_SECONDS = 10.0
 """How long a runner may take to hand over a granted artifact."""
 
 
-async def keep_artifacts(page: PageReservation, lease: Lease, store: ArtifactStore, log: "Logger") -> None:
+async def keep_artifacts(page: PageReservation, ref: JobRef, attempt: int, store: ArtifactStore, log: "Logger") -> None:
     """Store artifacts in `page.artifacts` until the attempt has ended. One that cannot be stored is left out."""
     try:
         while (offer := await page.next_offer()) is not None:
-            with store.pending_bytes.claim(lease.tenant_id, max(1, offer.bytes)) as claim:
+            with store.pending_bytes.claim(ref.tenant_id, max(1, offer.bytes)) as claim:
                 claim.granted.add_done_callback(lambda _: page.changed.set())
                 await page.until(lambda: claim.granted.done() or not page.is_open(offer))
                 if page.is_open(offer):
                     handover = await _handed_over(page, offer, log)
                     if handover is not None:
-                        await _put(handover, page, lease, store, log)
+                        await _put(handover, page, ref, attempt, store, log)
     finally:
         page.discard()
 
@@ -46,13 +46,11 @@ async def _handed_over(page: PageReservation, offer: m.Offer, log: "Logger") -> 
 
 
 async def _put(
-    handover: ArtifactHandover, page: PageReservation, lease: Lease, store: ArtifactStore, log: "Logger"
+    handover: ArtifactHandover, page: PageReservation, ref: JobRef, attempt: int, store: ArtifactStore, log: "Logger"
 ) -> None:
     try:
         untrusted_data = await store.read(handover.descriptor)
-        page.artifacts.append(
-            await store.put(lease.ref, lease.attempt, handover.kind, handover.content_type, untrusted_data)
-        )
+        page.artifacts.append(await store.put(ref, attempt, handover.kind, handover.content_type, untrusted_data))
     except ArtifactError as failed:
         log.error("artifact not stored", kind=handover.kind, reason=str(failed))
     finally:

@@ -21,6 +21,7 @@ from pageworker_supervisor.dispatch.begin_guard import BeginGuard, NotBegun
 from pageworker_supervisor.dispatch.outcome import (
     EndJob,
     NotJson,
+    attempt_number,
     end_without_running,
     error,
     outcome_of_answer,
@@ -88,13 +89,15 @@ class Attempt:
             self.job = Job(job_id=lease.ref.job_id, tenant_id=lease.ref.tenant_id, endpoint_module=UNREADABLE_MODULE)
         self.version: str | None = None
         """Of its module, once that is resolved."""
+        self.number = attempt_number(self.job, lease)
+        """Of this try, as in the result's `attempts`."""
         self.state = AttemptState.ADMITTING
         self.claimed_at = time.monotonic()
         self.log: Logger = log.bind(
             job=str(self.job.ref),
             tenant_id=self.job.tenant_id,
             trace_id=trace_of(self.job),
-            attempt=lease.attempt,
+            attempt=self.number,
         )
         self._services = services
         self._settlement = services.settlement
@@ -164,7 +167,7 @@ class Attempt:
 
     async def close(self) -> None:
         """End a job that the queue says is to be ended without running."""
-        await self._settle(self._settlement.end, end_without_running(self.lease))
+        await self._settle(self._settlement.end, end_without_running(self.job, self.lease))
         self._step(AttemptEvent.END)
 
     async def requeue_at_once(self, reason: str) -> None:
@@ -257,7 +260,7 @@ class Attempt:
             module=bundle.name,
             version=bundle.version,
             payload=bytes(job.payload),
-            attempt=lease.attempt,
+            attempt=self.number,
             timeout_seconds=job.timeout_seconds
             or bundle.manifest.timeout_seconds
             or self._services.jobs.timeout_seconds,
@@ -269,7 +272,8 @@ class Attempt:
         self._step(AttemptEvent.SEND)
         lost = None
         async with asyncio.TaskGroup() as tasks:
-            keeping = tasks.create_task(keep_artifacts(page, lease, self._services.artifacts, self.log))
+            store = self._services.artifacts
+            keeping = tasks.create_task(keep_artifacts(page, lease.ref, self.number, store, self.log))
             try:
                 return await self._answer(page, message, bundle)
             except RunnerLost as gone:

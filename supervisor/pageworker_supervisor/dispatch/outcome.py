@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import msgspec
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from pageworker_sandbox.wire.messages import Done, Failure, Obstacle
 from pageworker_supervisor.config.settings import JobSettings
@@ -35,6 +35,9 @@ from pageworker_supervisor.runners.page_reservation import PageReservation
 _attempts = msgspec.json.Decoder(AttemptRecord)
 
 OutcomeName = Literal["succeeded", "failed", "blocked", "timed_out", "cancelled"]
+
+
+WORKER_LOST = "the worker stopped renewing the job's lease: it ended, hung, or lost Redis"
 
 
 class NotJson(Exception):
@@ -136,7 +139,7 @@ def decide(
         case "blocked":
             return EndJob("blocked", _error_of(outcome), _blocker_of(outcome))
         case "timed_out":
-            why = error("timeout", "the attempt's time budget ran out", retryable=True)
+            why = _time_out_of(outcome)
             end = EndJob("timed_out", why)
         case "failed":
             why = _error_of(outcome) or error("handler_error", "failed without a reason", retryable=False)
@@ -175,6 +178,13 @@ def _error_of(outcome: Outcome) -> ResultError | None:
     )
 
 
+def _time_out_of(outcome: Outcome) -> ResultError:
+    told = _error_of(outcome)
+    if told is None:
+        return error("timeout", "the attempt's time was over, and its runner did not answer", retryable=True)
+    return structs.replace(told, type="timeout", retryable=True)
+
+
 def _blocker_of(outcome: Outcome) -> Blocker | None:
     obstacle = outcome.obstacle
     if obstacle is None:
@@ -189,10 +199,22 @@ def trace_of(job: Job) -> str:
     return job.trace_id if len(job.trace_id) == 32 else job.trace_id.split("-")[1]
 
 
-def attempt_of(lease: Lease, outcome: Outcome, worker_id: str, version: str | None) -> AttemptRecord:
+def attempt_number(job: Job, lease: Lease) -> int:
+    """Number of this try, whatever ended those before. It counts from 1, the producer's `retry_count` included."""
+    return job.retry_count + len(lease.attempts) + 1
+
+
+def past_attempts(job: Job, lease: Lease) -> tuple[AttemptRecord, ...]:
+    """The records of the tries before this one, in their order. An attempt that was lost with its worker was
+    written by Redis, which does not know its number."""
+    records = map(_attempts.decode, lease.attempts)
+    return tuple(structs.replace(record, attempt=job.retry_count + n) for n, record in enumerate(records, 1))
+
+
+def attempt_of(job: Job, lease: Lease, outcome: Outcome, worker_id: str, version: str | None) -> AttemptRecord:
     """The record of an attempt that ran, for the result's `attempts`."""
     return AttemptRecord(
-        attempt=lease.attempt,
+        attempt=attempt_number(job, lease),
         started_at=outcome.started_at,
         duration_seconds=round(outcome.ran_seconds, 6),
         outcome=outcome.outcome,
@@ -202,16 +224,17 @@ def attempt_of(lease: Lease, outcome: Outcome, worker_id: str, version: str | No
 
 
 def lost_attempt(
-    lease: Lease, worker_id: str, version: str | None, started_at: dt.datetime, seconds: float
+    job: Job, lease: Lease, worker_id: str, version: str | None, started_at: dt.datetime, seconds: float, reason: str
 ) -> AttemptRecord:
     """The record of an attempt whose runner died, for the result's `attempts`."""
     return AttemptRecord(
-        attempt=lease.attempt,
+        attempt=attempt_number(job, lease),
         started_at=started_at,
         duration_seconds=round(seconds, 6),
         outcome="lost",
         worker_id=worker_id,
         module_version=version,
+        reason=reason,
     )
 
 
@@ -224,8 +247,8 @@ def build_result(
     outcome: Outcome | None = None,
 ) -> bytes:
     """The result's JSON. `outcome` is that of the last attempt, where one ran."""
-    past = tuple(_attempts.decode(line) for line in lease.attempts)
-    last = (attempt_of(lease, outcome, worker_id, version),) if outcome else ()
+    past = past_attempts(job, lease)
+    last = (attempt_of(job, lease, outcome, worker_id, version),) if outcome else ()
     return encode_result(
         Result(
             job_id=job.job_id,
@@ -246,14 +269,14 @@ def build_result(
             timing=ResultTiming(
                 queued=round(lease.queued_seconds, 6),
                 admitted=round(outcome.admitted_seconds, 6) if outcome else 0.0,
-                ran=round(outcome.ran_seconds, 6) if outcome else 0.0,
+                ran=round(sum(record.duration_seconds for record in past + last), 6),
                 total=round(lease.total_seconds + _since_claim(outcome), 6),
             ),
         )
     )
 
 
-def end_without_running(lease: Lease) -> EndJob:
+def end_without_running(job: Job, lease: Lease) -> EndJob:
     """The end of a job that the queue says is to be ended without running."""
     match lease.ending:
         case "expired":
@@ -261,9 +284,21 @@ def end_without_running(lease: Lease) -> EndJob:
         case "cancelled":
             return EndJob("cancelled", error("cancelled", "cancelled while it waited", retryable=False))
         case "dead":
-            return EndJob("dead", error("poison", f"its runner or worker died {lease.crashes} times", retryable=False))
+            return EndJob("dead", _poison(job, lease))
         case None:
             raise LookupError(f"job {lease.ref} is to be run: its lease names no ending")
+
+
+def _poison(job: Job, lease: Lease) -> ResultError:
+    """Why the runners died, as far as their workers could tell."""
+    deaths = [
+        {"attempt": record.attempt, "reason": record.reason or WORKER_LOST}
+        for record in past_attempts(job, lease)
+        if record.outcome == "lost"
+    ]
+    last = f". The last time: {deaths[-1]['reason']}" if deaths else ""
+    text = f"The job's runner or worker died {lease.crashes} times while the job ran{last}"
+    return error("poison", text, retryable=False, detail={"deaths": deaths})
 
 
 def unbegun(status: UnbegunStatus) -> EndJob:

@@ -26,6 +26,7 @@ from pageworker_supervisor.dispatch.outcome import (
     cancelled_at_its_end,
     decide,
     lost_attempt,
+    past_attempts,
 )
 from pageworker_supervisor.queue.claim import Lease
 from pageworker_supervisor.queue.consumer import JobConsumer
@@ -101,16 +102,17 @@ class Settlement:
             case EndJob():
                 await self.end(attempt, decision, outcome)
             case RetryJob():
-                record = attempt_of(attempt.lease, outcome, self._worker_id, attempt.version)
-                await self._retry(attempt, decision, record, begun=outcome.begun)
+                await self._retry(attempt, decision, self._record(attempt, outcome), begun=outcome.begun)
+
+    def _record(self, attempt: ClaimedJob, outcome: Outcome) -> AttemptRecord:
+        return attempt_of(attempt.job, attempt.lease, outcome, self._worker_id, attempt.version)
 
     async def end(self, attempt: ClaimedJob, end: EndJob, outcome: Outcome | None = None) -> None:
         """The job has its result."""
         result = build_result(attempt.job, attempt.lease, end, self._worker_id, attempt.version, outcome)
         dead = None
         if end.status in DEAD_LETTERED:
-            last = attempt_of(attempt.lease, outcome, self._worker_id, attempt.version) if outcome else None
-            dead = _dead_letter(attempt, end.error, last)
+            dead = _dead_letter(attempt, end.error, self._record(attempt, outcome) if outcome else None)
         event = EVENT_OF.get(end.status)
         events = (self._event(attempt, event, end.error),) if event else ()
         try:
@@ -155,15 +157,16 @@ class Settlement:
     ) -> None:
         """The runner died while the job ran: its crash count goes up, and from now on it runs alone on a runner."""
         attempt.log.warning("runner died under the job", runner_id=runner_id, reason=reason)
-        await self._crash(attempt, started_at or dt.datetime.now(dt.UTC), ran, begun=begun)
+        await self._crash(attempt, started_at or dt.datetime.now(dt.UTC), ran, reason, begun=begun)
 
     async def ended_by_bug(self, attempt: ClaimedJob, claimed_at: float, *, begun: bool) -> None:
         """A bug of this worker ended the attempt, `claimed_at` on the monotonic clock. It counts as a crash."""
         ran = time.monotonic() - claimed_at
-        await self._crash(attempt, dt.datetime.now(dt.UTC) - dt.timedelta(seconds=ran), ran, begun=begun)
+        began = dt.datetime.now(dt.UTC) - dt.timedelta(seconds=ran)
+        await self._crash(attempt, began, ran, "a bug of the worker: its log has the traceback", begun=begun)
 
-    async def _crash(self, attempt: ClaimedJob, began: dt.datetime, ran: float, *, begun: bool) -> None:
-        record = lost_attempt(attempt.lease, self._worker_id, attempt.version, began, ran)
+    async def _crash(self, attempt: ClaimedJob, began: dt.datetime, ran: float, reason: str, *, begun: bool) -> None:
+        record = lost_attempt(attempt.job, attempt.lease, self._worker_id, attempt.version, began, ran, reason)
         delay = backoff_seconds(attempt.lease.crashes + 1, self._jobs) * random.random()
         await self._availability.retry_until_available(
             lambda: self._queue.crash(attempt.lease, _ms(delay), msgspec.json.encode(record), begun=begun)
@@ -217,7 +220,7 @@ class Settlement:
 
 
 def _dead_letter(attempt: ClaimedJob, why: ResultError | None, last: AttemptRecord | None) -> bytes:
-    attempts = [*(msgspec.Raw(line) for line in attempt.lease.attempts), *([last] if last else [])]
+    attempts = [*past_attempts(attempt.job, attempt.lease), *([last] if last else [])]
     return msgspec.json.encode({"error": why, "attempts": attempts})
 
 

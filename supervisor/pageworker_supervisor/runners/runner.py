@@ -80,6 +80,7 @@ class Runner(ABC):
         self._up_since = inf
         self._connection: RunnerConnection | None = None
         self._end: RunnerLost | None = None
+        self._exit_reason = "the runner exited"
         self._limits = EnforcedLimits(resources.sandbox)
         self._told_to_stop = asyncio.Event()
         self._pages = RunnerPages(self._page_released)
@@ -195,14 +196,15 @@ class Runner(ABC):
             self._resources.metrics.ended(self._how_it_ended())
             told_to_go = self.state is RunnerState.STOPPING
             self.state = next_state(TRANSITIONS, self.state, RunnerEvent.EXITED)
-            reason = "; ".join(map(str, errors)) or "the runner exited"
+            # What the jobs are told becomes part of their results, and errors may name paths of the host.
+            reason = "its worker could not serve the runner: see its log" if errors else self._exit_reason
             if self._end is None and self.running and (breach := self._limits.kernel_breach(self.process)) is not None:
                 self._end = self._lost(breach.message, charged=True, breach=breach)
             self._pages.lose(self._end or RunnerLost(reason, charged=True))
             self._events.changed()
         if self._up.done():
             if errors:
-                self._log.error("runner ended with an error", reason=reason)
+                self._log.error("runner ended with an error", reason="; ".join(map(str, errors)))
             return None
         return self._why_not_started(errors, told_to_go)
 

@@ -11,6 +11,7 @@ from pageworker_supervisor.runners.limit_breach import Breach
 from pageworker_supervisor.runners.resources import RunnerFolder
 from pageworker_supervisor.runners.runner import Runner
 from pageworker_supervisor.runners.runner_connection import RunnerConnection
+from pageworker_supervisor.runners.runner_exit import exit_reason
 from pageworker_supervisor.runners.runner_state import RunnerEvent, RunnerState
 from pageworker_supervisor.runners.watchdog import watch
 
@@ -50,7 +51,7 @@ class SandboxedRunner(Runner):
     async def _leave(self, process: SandboxedProcess, connection: RunnerConnection) -> None:
         process.kill()
         connection.close()
-        await process.wait()
+        self._exit_reason = exit_reason(await process.wait())
         await self._resources.gateway.detach(self.runner_id)
 
     async def _start(self, process: SandboxedProcess, connection: RunnerConnection) -> None:

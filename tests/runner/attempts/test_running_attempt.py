@@ -6,6 +6,7 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+import msgspec
 import pytest
 import pytest_asyncio
 from pw_runner.bundles import handler
@@ -92,13 +93,32 @@ async def test_the_attempts_own_time_ends_it(runner: Supervisor) -> None:
     assert report.failure.retryable
 
 
+async def test_an_attempt_out_of_time_says_where_it_was(runner: Supervisor) -> None:
+    body = "await page.wait_for_selector('#never', timeout=60_000)"
+    report = await runner.run(handler(body, name="slow"), timeout_seconds=0.5)
+    assert report.done is not None
+    assert report.done.outcome == "timed_out"
+    assert "did not finish within 0.5 s: it was in Page.wait_for_selector, at " in report.failure.message
+    detail = msgspec.msgpack.decode(report.failure.detail)
+    assert detail["call"] == "Page.wait_for_selector"
+    assert detail["trace"][-1].endswith("in handler")
+
+
+async def test_a_call_gives_up_before_the_attempts_time_is_over_and_says_what_it_waited_for(
+    runner: Supervisor,
+) -> None:
+    report = await runner.run(handler("await page.wait_for_selector('#never')", name="calls"), timeout_seconds=2)
+    assert report.failure.type == "timeout"
+    assert 'waiting for locator("#never") to be visible' in report.failure.message
+
+
 async def test_a_navigation_without_an_answer_is_stopped_and_its_page_stays_usable(runner: Supervisor) -> None:
     runner.site.pages["/held"] = SiteAnswer(held=True)
     runner.site.pages["/p"] = SiteAnswer("<h1>x</h1>")
     held = handler("await page.goto('http://shop.example/held')\nreturn {}", name="held")
     report = await runner.run(held, timeout_seconds=0.5)
-    assert report.done is not None
-    assert report.done.outcome == "timed_out"
+    assert (report.failure.type, report.failure.retryable) == ("timeout", True)
+    assert 'navigating to "http://shop.example/held"' in report.failure.message
     report = await runner.run(handler("await page.goto('http://shop.example/p')\nreturn {}", name="fine"))
     assert report.data == {}
 

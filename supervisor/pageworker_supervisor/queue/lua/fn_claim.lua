@@ -253,7 +253,7 @@ local function lease_row(id, job)
     crashes = number(job.crashes),
     fence = job.fence and job.fence ~= '' and tonumber(job.fence) or nil,
     ending = job.state == State.FINISHING and job.ending or nil,
-    queued_ms = NOW - number(job.queued_at or job.pushed_at),
+    queued_ms = number(job.waited_ms) + NOW - number(job.queued_at or job.pushed_at),
     total_ms = NOW - number(job.pushed_at),
     past_attempts = job.past_attempts or nil,
     priority = job.priority,

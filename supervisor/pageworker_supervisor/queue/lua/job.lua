@@ -19,6 +19,7 @@ local GROUP = 'workers' -- the consumer group of `ready`
 -- Fields that are read for many jobs per call, in the order in which Job.read_queued and Job.read_leased use them.
 local QUEUED_FIELDS = {
   'state', 'backlog_stamp', 'crashes', 'expires_at', 'pushed_at', 'queued_at', 'attempts_used', 'begun', 'past_attempts',
+  'waited_ms',
 }
 local FINISH_FIELDS = {
   'token', 'state', 'tenant', 'priority', 'context', 'domain', 'entry', 'fence', 'expires_at', 'cancel_requested',
@@ -57,7 +58,7 @@ function Job.read_queued(id, stamp, tenant, context, domain, priority)
   return {
     tenant = tenant, context = context, domain = domain, priority = priority, state = f[1], backlog_stamp = f[2],
     crashes = f[3], expires_at = f[4], pushed_at = f[5], queued_at = f[6], attempts_used = f[7], begun = f[8],
-    past_attempts = f[9],
+    past_attempts = f[9], waited_ms = f[10],
   }
 end
 
@@ -170,6 +171,10 @@ function Job.take_back(id, job, event, begun)
   call('ZREM', Key.leases(), id)
   call('XACK', Key.ready(), GROUP, job.entry)
   call('XDEL', Key.ready(), job.entry)
+  local times = call('HMGET', Key.job(id), 'queued_at', 'started_at')
+  if times[1] and times[2] then
+    call('HINCRBY', Key.job(id), 'waited_ms', max(0, times[2] - times[1]))
+  end
   call('HSET', Key.job(id), 'last_token', job.token)
   call('HDEL', Key.job(id), 'token', 'worker', 'entry', 'started_at', 'fence', 'defer_reason')
   if job.state == State.FINISHING then
