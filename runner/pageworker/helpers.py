@@ -15,6 +15,7 @@ from playwright.async_api import TimeoutError as PageTimeout
 
 from pageworker.navigation import is_interrupted_by_navigation
 from pageworker.outcomes import Blocked, BlockerKind, Failed
+from pageworker.well_formed import well_formed
 
 T = TypeVar("T")
 
@@ -109,7 +110,7 @@ class Helpers:
         Returns once the worker has accepted the bytes. Raises ValueError past 32 MiB per artifact, and past 64
         artifacts or 96 MiB per attempt.
         """
-        await self._sink.artifact(kind, data.encode() if isinstance(data, str) else data, content_type)
+        await self._sink.artifact(kind, well_formed(data).encode() if isinstance(data, str) else data, content_type)
 
     async def screenshot(self, page: Page | None = None, *, kind: str = "screenshot", full_page: bool = False) -> None:
         """Store a PNG of `page`, by default of the job's own page. Raises as `artifact`.
@@ -135,7 +136,7 @@ class Helpers:
                 f"helpers.html: the page did not give its HTML within {SETTLE_SECONDS:g} s: a navigation of it has no "
                 "answer yet, a dialog is open, or its script never ends."
             ) from None
-        await self._sink.artifact(kind, text.encode(errors="replace"), "text/html; charset=utf-8")
+        await self._sink.artifact(kind, well_formed(text).encode(), "text/html; charset=utf-8")
 
     async def wait_until(
         self,

@@ -26,6 +26,7 @@ from pageworker_supervisor.dispatch.heartbeat import Heartbeat
 from pageworker_supervisor.dispatch.reaper import reap
 from pageworker_supervisor.dispatch.settlement import Settlement
 from pageworker_supervisor.host.uid_ranges import IdRange
+from pageworker_supervisor.input_schema.input_checks import InputChecks
 from pageworker_supervisor.intake import Admission, Intake
 from pageworker_supervisor.intake.enqueuer import ModuleEgress
 from pageworker_supervisor.intake.timing import IntakeTimeouts
@@ -84,6 +85,7 @@ class Components:
         self.redis_client = redis_client
         self.queue = queue
         self.registry = registry
+        self.input_checks = InputChecks()
         self.gateway = GatewayProcess(
             environment.host,
             uids.gateway,
@@ -122,6 +124,7 @@ class Components:
             jobs=settings.jobs,
             kill_grace_seconds=settings.pool.kill_grace_seconds,
             registry=registry,
+            input_checks=self.input_checks,
             artifacts=self.artifacts,
             settlement=self.settlement,
             fleet=self.fleet,
@@ -155,6 +158,7 @@ class Components:
             "redis": self.redis_client.availability.run(),
             "egress": self.gateway.run(),
             "registry": self.registry.run(),
+            "input_checks": self.input_checks.run(),
             "artifacts": self.artifacts.run_sweeps(self._artifact_days),
             "profiles": self.profiles.run(_not_deleted),
             "fleet": self.fleet.run(),

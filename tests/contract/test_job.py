@@ -147,7 +147,7 @@ def test_a_misspelt_required_field_is_recognised(given_name: str, meant: str) ->
         (b"{", "not a JSON object"),
         (b"hello", "push one JSON object"),
         (b"[object Object]", "JSON.stringify({...})"),
-        (b"[]", "got a list; push one JSON object per list element"),
+        (b"[]", "got a list; a list of jobs has 1 to 1000 elements, each a JSON object"),
         (b'"{\\"job_id\\": 1}"', "JSON.stringify was applied twice"),
         (b"null", "got null"),
         (b"5", "got a number"),

@@ -1,7 +1,7 @@
 """The dispatcher claims, and owns the drain. Its queue, fleet and attempts are fakes."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -28,6 +28,9 @@ class FakeAttempt:
         self.runner = object()
         self.ended = asyncio.Event()
         self.calls: list[str] = []
+
+    async def contain(self, step: Coroutine[Any, Any, None]) -> None:
+        await step
 
     async def serve(self) -> None:
         await self.ended.wait()

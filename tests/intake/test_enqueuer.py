@@ -79,7 +79,7 @@ async def test_texts_that_are_no_jobs_are_rejected_and_counted() -> None:
 
 
 async def test_a_text_that_cannot_be_checked_is_rejected_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    def decide(admission: Admission, untrusted_text: bytes) -> NewJob | RejectedText:
+    def decide(admission: Admission, untrusted_text: bytes) -> list[NewJob | RejectedText]:
         if untrusted_text == b"strange":
             raise RecursionError("a bug")
         return checked(admission, untrusted_text)

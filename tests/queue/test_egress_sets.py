@@ -67,6 +67,22 @@ async def test_a_profile_is_open_with_one_set_and_the_other_waits(harness: Queue
     assert (second[0].profile_fence or 0) > (first[0].profile_fence or 0)
 
 
+async def test_a_claim_names_the_first_few_sets_that_wait_for_a_profile(harness: QueueHarness) -> None:
+    """A module author can publish a version with other hosts for each job: what each claim costs does not grow."""
+    sets = [egress_digest([f"{n}.test"]) for n in range(200)]
+    first, *others = sets
+    await harness.producer.enqueue([ticket(f"j-{set_}", profile_id="p1", egress=set_) for set_ in sets])
+    leases = await harness.take("w1", places(new=1))
+    assert [lease.egress for lease in leases] == [first]
+    before = (await harness.client.info("stats"))["total_commands_processed"]
+    claimed = await harness.consumer.claim("w1", warm((ContextKey("acme", "p1", first), 2), new=3))
+    after = (await harness.client.info("stats"))["total_commands_processed"]
+    assert 1 <= len(claimed.wanted) <= 4
+    assert {context.egress for context in claimed.wanted} <= set(others)
+    assert after - before < 60
+    await harness.finish(leases)
+
+
 async def test_who_waited_longest_is_next_when_a_profile_is_released(harness: QueueHarness) -> None:
     await harness.producer.enqueue(
         [ticket(f"{set_}-{n}", profile_id="p1", egress=set_) for n in range(9) for set_ in (SHOP, BANK)]

@@ -37,6 +37,10 @@ def test_what_is_left_out_has_its_default() -> None:
     assert (found.tenants, found.egress, found.timeout_seconds) == (("*",), (), None)
 
 
+def test_a_byte_order_mark_in_front_is_read() -> None:
+    assert parse_manifest("\ufeff" + manifest()) == parse_manifest(manifest())
+
+
 def test_every_mistake_is_listed() -> None:
     told = mistakes(
         """

@@ -10,6 +10,7 @@ from playwright.async_api import Error as BrowserError
 
 from pageworker import Blocked, BlockerKind, Failed, PageTimeout, RetryLater
 from pageworker.navigation import is_interrupted_by_navigation
+from pageworker_runner.attempts.plain_data import NotPlain, plain
 from pageworker_runner.errors import BrowserLost, CallRefused, ModuleBroken, OutputLimit, PageLost
 from pageworker_runner.pages.playwright_internals import is_closed_error
 from pageworker_runner.reporting.error_text import describe, frames, playwright_call, redact
@@ -42,12 +43,13 @@ class AttemptResult(msgspec.Struct, frozen=True):
 def returned(value: object, label: str) -> AttemptResult:
     """The result of a handler that returned `value`. It must be a dict that JSON can hold, within MAX_DATA_BYTES."""
     try:
-        plain = msgspec.to_builtins(value, str_keys=True)
-        data = msgspec.msgpack.encode(plain)
-        msgspec.json.encode(plain)
+        converted = plain(value)
+        data = msgspec.msgpack.encode(converted)
+    except NotPlain as wrong:
+        return failed("result_invalid", f"The handler returned a value that JSON cannot hold: {wrong}.")
     except BaseException as error:  # noqa: BLE001 - fields are foreign code: their sys.exit() would end the runner
         return failed("result_invalid", f"The handler returned a value that JSON cannot hold: {describe(error, label)}")
-    if not isinstance(plain, dict):
+    if not isinstance(converted, dict):
         return failed("result_invalid", f"A handler must return a dict. This one returned {type(value).__name__}.")
     if len(data) > MAX_DATA_BYTES:
         return failed(
@@ -104,7 +106,8 @@ def _read(error: BaseException, label: str, egress_refusal: str | None) -> Attem
             kind = str(error.type)
             return failed(
                 kind if FAILURE_TYPE.fullmatch(kind) else "module_failure",
-                redact(error.message),
+                # The author's own words: what looks like a path of the host is none.
+                error.message,
                 retryable=bool(error.retryable),
                 retry_after_seconds=_delay_of(error),
                 detail=error.detail,
@@ -218,9 +221,9 @@ def _packed(detail: object) -> msgspec.Raw:
     if detail is None:
         return NIL
     try:
-        data = msgspec.msgpack.encode(msgspec.to_builtins(detail, str_keys=True))
-    except (TypeError, ValueError, OverflowError, RecursionError):
-        data = msgspec.msgpack.encode({"left_out": "JSON cannot hold this detail"})
+        data = msgspec.msgpack.encode(plain(detail))
+    except NotPlain as wrong:
+        data = msgspec.msgpack.encode({"left_out": f"JSON cannot hold this detail: {wrong}"})
     if len(data) > MAX_DETAIL_BYTES:
         data = msgspec.msgpack.encode(
             {"left_out": f"detail had {len(data)} bytes; at most {MAX_DETAIL_BYTES} are kept"}

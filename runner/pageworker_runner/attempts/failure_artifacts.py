@@ -3,6 +3,7 @@
 import asyncio
 from contextlib import suppress
 
+from pageworker.well_formed import well_formed
 from pageworker_runner.attempts.running_attempt import RunningAttempt
 from pageworker_runner.limits import LIMITS
 from pageworker_runner.pages.capture import last_sight
@@ -20,7 +21,7 @@ async def keep(warm: WarmPage, attempt: RunningAttempt, seconds: float) -> None:
                 shot, html = await last_sight(warm, seconds)
             for kind, data, content_type in (
                 ("screenshot", shot, "image/jpeg"),
-                ("html", None if html is None else html.encode(errors="replace"), "text/html; charset=utf-8"),
+                ("html", None if html is None else well_formed(html).encode(), "text/html; charset=utf-8"),
             ):
                 if data is not None and len(data) <= MAX_ARTIFACT_BYTES:
                     await attempt.send(kind, data, content_type)

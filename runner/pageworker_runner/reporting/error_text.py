@@ -8,8 +8,12 @@ MAX_MESSAGE_CHARS = 2000
 MAX_FRAMES = 12
 PLAYWRIGHT_API = "/playwright/async_api/_generated.py"
 """The file with the methods that modules call."""
-TOP_FOLDERS = "bin|boot|dev|etc|home|lib|lib64|media|mnt|opt|proc|profile|root|run|sbin|srv|sys|tmp|usr|var"
-HOST_PATH = re.compile(rf"(?<![\w/:.-])/(?:{TOP_FOLDERS})(?:/[^\s'\"<>:,;)\]]*)?(?![\w])")
+FOLDERS = (
+    "dev/shm|etc|opt/pageworker|proc|profile|root|sys|tmp"
+    "|usr/(?:bin|lib|lib64|libexec|local|sbin|share)|var/(?:lib|run|tmp)"
+)
+"""The folders that a sandbox has. A path of a shop, such as `/home/offers`, is none of them."""
+HOST_PATH = re.compile(rf"(?<![\w/:.-])/(?:{FOLDERS})(?:/[^\s'\"<>:,;)\]]*)?(?![\w])")
 
 
 def redact(text: str) -> str:

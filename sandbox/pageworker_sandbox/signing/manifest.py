@@ -14,6 +14,8 @@ from pageworker_sandbox.signing.errors import ManifestInvalid, Mistake
 from pageworker_sandbox.signing.version import SEMVER, fits
 
 FILE = "module.toml"
+BYTE_ORDER_MARK = "\ufeff"
+"""Some editors write one in front."""
 MAX_NAME = 100
 MAX_ENTRIES = 200
 MAX_TIMEOUT_SECONDS = 86_400
@@ -115,7 +117,7 @@ RULES: dict[str, tuple[Check, str, bool]] = {
 def parse_manifest(untrusted_text: str, file: str = FILE) -> Manifest:
     """The manifest in a module.toml. Raises ManifestInvalid with every mistake; `file` names it there."""
     try:
-        given = tomllib.loads(untrusted_text)
+        given = tomllib.loads(untrusted_text.removeprefix(BYTE_ORDER_MARK))
     except (ValueError, RecursionError) as error:  # a TOMLDecodeError, or a number of more than 4300 digits
         raise ManifestInvalid((Mistake(file, "", str(error), "TOML"),)) from error
     mistakes = [_unknown(file, key) for key in given if key not in RULES]

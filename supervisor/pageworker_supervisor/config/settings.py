@@ -247,7 +247,11 @@ class DomainSettings(Section, frozen=True):
     A job counts against the host of its `payload.url`, as a browser writes it: `münchen.test`, `MÜNCHEN.test.` and
     `xn--mnchen-3ya.test` are one domain. The field `domain` of a job replaces it if the host of the URL is that
     domain or below it. A `domain` that the URL does not confirm counts as a domain of this tenant alone, with the
-    same limits. A URL whose host no browser accepts counts as a domain of its own."""
+    same limits. A URL whose host no browser accepts counts as a domain of its own.
+
+    Tenants share a domain: a permit that is released goes to the waiting tenant that has the fewest jobs running for
+    the domain. A running job keeps its permit. A tenant that comes later can wait as long as the `timeout_seconds` of
+    the jobs that run. A `concurrency` of each tenant below that of the domain leaves permits for the others."""
 
     concurrency: Count = 1000
     """Jobs for the domain that run at the same time on all workers, of all tenants together."""

@@ -279,9 +279,11 @@ def domain_key(declared: str | None, untrusted_url: object, tenant_id: str) -> s
     `declared` is the field `domain` of the job, already validated. `untrusted_url` is `payload.url`, of any type. The
     key is a host name in normalised form (`shop.example`), or one of two forms that no host name can have:
     - `shop.example@acme`: tenant `acme` named the domain in field `domain`, and the URL of the job does not confirm it.
-      The job counts in a domain of this tenant alone, so that no tenant can use up the permits of a domain that others
-      use.
+      The job counts in a domain of this tenant alone.
     - `%0123456789abcdef`: no browser accepts the host of the URL. Each such URL is a domain with limits like any other.
+
+    The key keeps no tenant out of a domain: any job may have a URL there, and need not visit it. How tenants share the
+    permits of a domain: queue/lua/domain.lua.
     """
     host = _host(untrusted_url) if isinstance(untrusted_url, str) else None
     if declared is None:

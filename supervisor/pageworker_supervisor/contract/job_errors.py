@@ -61,7 +61,7 @@ def json_hint(untrusted_text: bytes) -> str:
     if untrusted_text.lstrip()[:1] == b'"':
         return "this is a string that contains JSON: JSON.stringify was applied twice"
     if untrusted_text.lstrip()[:1] == b"[":
-        return "push one JSON object per list element"
+        return "a list of jobs has 1 to 1000 elements, each a JSON object"
     return "push one JSON object, with double quotes and without a trailing comma"
 
 

@@ -2,9 +2,9 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Concatenate, Literal, ParamSpec, get_args
+from typing import TYPE_CHECKING, Any, Concatenate, Literal, ParamSpec, get_args
 
 from msgspec import structs
 
@@ -30,9 +30,11 @@ from pageworker_supervisor.dispatch.outcome import (
     unbegun,
 )
 from pageworker_supervisor.dispatch.settlement import Settlement
+from pageworker_supervisor.input_schema.errors import PayloadInvalid
+from pageworker_supervisor.input_schema.input_checks import InputChecks
 from pageworker_supervisor.queue.claim import Lease
 from pageworker_supervisor.registry import Registry
-from pageworker_supervisor.registry.errors import ModuleError, PayloadInvalid
+from pageworker_supervisor.registry.errors import ModuleError, ModuleUnknown
 from pageworker_supervisor.runners.egress_sets import DigestCollision, EgressSets
 from pageworker_supervisor.runners.errors import RunnerLost, SpawnFailed
 from pageworker_supervisor.runners.fleet import Fleet
@@ -58,6 +60,7 @@ class AttemptServices:
     jobs: JobSettings
     kill_grace_seconds: float
     registry: Registry
+    input_checks: InputChecks
     artifacts: ArtifactStore
     settlement: Settlement
     fleet: Fleet
@@ -165,6 +168,18 @@ class Attempt:
             # The supervisor has no descriptors, memory or disk left on the way to the runner. The job is not to blame.
             await self._settle(self._settlement.defer, f"the host: {failed.strerror or failed}")
 
+    async def contain(self, step: Coroutine[Any, Any, None]) -> None:
+        """Take a step. A bug in it is logged, and ends neither the worker nor its other attempts.
+
+        Where the step did not settle the job, the lease runs out, and the job is claimed again.
+        """
+        try:
+            await step
+        except Exception as bug:
+            if any(isinstance(leaf, TaskExitedUnexpectedly) for leaf in leaves(bug)):
+                raise
+            self.log.opt(exception=bug).error("a step of an attempt met a bug")
+
     async def close(self) -> None:
         """End a job that the queue says is to be ended without running."""
         await self._settle(self._settlement.end, end_without_running(self.job, self.lease))
@@ -211,11 +226,16 @@ class Attempt:
     async def _admit(self) -> VerifiedBundle:
         """The job's module: verified, allowed for the tenant and fit for the payload. Raises ModuleError."""
         job, registry = self.job, self._services.registry
-        release = registry.resolve(job.module_name, job.module_pin)
+        try:
+            release = registry.resolve(job.module_name, job.module_pin)
+        except ModuleUnknown:
+            # It may have been published after this worker last looked.
+            await registry.look_again(self.claimed_at - self.lease.total_seconds)
+            release = registry.resolve(job.module_name, job.module_pin)
         self.version = release.version
         bundle = await registry.bundle(release)
         registry.check_tenant(bundle, job.tenant_id)
-        registry.schema(bundle).check(job.payload_object())
+        await self._services.input_checks.check(bundle, job.tenant_id, bytes(job.payload))
         return bundle
 
     async def _reject(self, failed: ModuleError, detail: object) -> None:

@@ -140,22 +140,22 @@ class Dispatcher:
         attempt = Attempt(lease, self._services)
         if lease.ending is not None:
             self.closing[lease.token] = attempt
-            tasks.create_task(self._close(attempt), name=f"close {lease.ref}")
+            tasks.create_task(attempt.contain(self._close(attempt)), name=f"close {lease.ref}")
             return
         if self.draining:
             # The claim was under way when the drain began.
             self.closing[lease.token] = attempt
-            tasks.create_task(self._requeue_at_once(attempt), name=f"requeue {lease.ref}")
+            tasks.create_task(attempt.contain(self._requeue_at_once(attempt)), name=f"requeue {lease.ref}")
             return
         self.attempts[lease.token] = attempt
         if lease.token in self._cancelled_early:
-            tasks.create_task(attempt.stop("cancelled"))
-        tasks.create_task(self._serve(tasks, attempt), name=f"job {lease.ref}")
+            tasks.create_task(attempt.contain(attempt.stop("cancelled")))
+        tasks.create_task(attempt.contain(self._serve(tasks, attempt)), name=f"job {lease.ref}")
 
     def cancel(self, tasks: asyncio.TaskGroup, token: str) -> None:
         """A cancellation of this lease's job was acknowledged: its handler stops, or never begins."""
         if (attempt := self.attempts.get(token)) is not None:
-            tasks.create_task(attempt.stop("cancelled"))
+            tasks.create_task(attempt.contain(attempt.stop("cancelled")))
             return
         self._cancelled_early[token] = None
         if len(self._cancelled_early) > CANCELLED_EARLY:
@@ -163,7 +163,7 @@ class Dispatcher:
 
     async def _serve(self, tasks: asyncio.TaskGroup, attempt: Attempt) -> None:
         expires = attempt.lease.begin_before is not None
-        telling = tasks.create_task(attempt.tell_begun()) if expires else None
+        telling = tasks.create_task(attempt.contain(attempt.tell_begun())) if expires else None
         try:
             await attempt.serve()
             await self._release_unused_profile(attempt.lease)
@@ -261,6 +261,6 @@ class Dispatcher:
         unfinished = len(left) + len(self.closing)
         async with asyncio.TaskGroup() as tasks:
             for attempt in left:
-                tasks.create_task(attempt.requeue(reason))
+                tasks.create_task(attempt.contain(attempt.requeue(reason)))
         log.info("jobs requeued", jobs=len(left), reason=reason)
         return unfinished

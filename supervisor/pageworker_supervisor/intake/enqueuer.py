@@ -57,12 +57,12 @@ class Enqueuer:
         reading = "" if repeated else secrets.token_hex(4)
         new_jobs, rejections, parsed_bytes = [], list(rejected), 0
         for arrival in arrivals:
-            decision = self._decide(arrival.text)
-            if isinstance(decision, NewJob):
-                egress = await self._egress_of(*decision.module)
-                new_jobs.append(structs.replace(decision, egress=egress, waited_ms=arrival.waited_ms))
-            else:
-                rejections.append(decision)
+            for decision in self._decide(arrival.text):
+                if isinstance(decision, NewJob):
+                    egress = await self._egress_of(*decision.module)
+                    new_jobs.append(structs.replace(decision, egress=egress, waited_ms=arrival.waited_ms))
+                else:
+                    rejections.append(decision)
             parsed_bytes += len(arrival.text)
             if parsed_bytes > PARSED_PER_TURN_BYTES:
                 parsed_bytes = 0
@@ -74,12 +74,12 @@ class Enqueuer:
         for rejection in rejections:
             await self._reject(rejection, reading)
 
-    def _decide(self, untrusted_text: bytes) -> NewJob | RejectedText:
+    def _decide(self, untrusted_text: bytes) -> list[NewJob | RejectedText]:
         try:
             return self._admission.decide(untrusted_text)
         except Exception as error:  # noqa: BLE001 - the text stays in its source, so it would end each worker in turn
             log.opt(exception=error).error("a text could not be checked", bytes=len(untrusted_text))
-            return RejectedText(untrusted_text, "internal_error", "pageworker could not check this text: a bug")
+            return [RejectedText(untrusted_text, "internal_error", "pageworker could not check this text: a bug")]
 
     async def _reject(self, rejected: RejectedText, reading: str) -> None:
         arguments = (rejected.raw, rejected.reason, rejected.identity, rejected.result, rejected.callback, reading)

@@ -26,6 +26,7 @@ from pageworker_supervisor.telemetry.metrics import Metrics
 
 LEAVE_SECONDS = 1.0
 UPKEEPS_PER_CLEANUP = 16
+UPKEEPS_PER_MEND = 4
 REFUSED_SECONDS = 5.0
 """After Redis refused a command for good."""
 
@@ -171,20 +172,25 @@ class StreamSource:
         self._stream = stream
         self._enqueuer = enqueuer
         self._upkeeps = itertools.count()
+        self._dry = False
 
     async def fresh(self) -> None:
-        """New entries."""
-        await self._queue(await self._stream.wait())
+        """A batch; where the last one was empty, one blocked read."""
+        self._dry = not await self._queue(await (self._stream.wait if self._dry else self._stream.take)())
 
     async def leftovers(self) -> bool:
         """One batch that is pending under this worker's name."""
         return await self._queue(await self._stream.leftovers(), repeated=True)
 
     async def upkeep(self) -> None:
-        """All entries that dead consumers left, then the names of those consumers."""
+        """All entries that dead consumers left, then the names of those consumers; ids that are used up."""
         while await self._queue(await self._stream.adopt(), repeated=True):
-            pass
-        if next(self._upkeeps) % UPKEEPS_PER_CLEANUP == 0:
+            while await self.leftovers():
+                pass
+        upkeep = next(self._upkeeps)
+        if upkeep % UPKEEPS_PER_MEND == 0:
+            await self._stream.mend()
+        if upkeep % UPKEEPS_PER_CLEANUP == 0:
             await self._stream.forget_silent()
 
     async def _queue(self, entries: list[StreamEntry], *, repeated: bool = False) -> bool:

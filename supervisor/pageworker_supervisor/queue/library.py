@@ -39,7 +39,8 @@ SHARD_KEYS = {
     "open_contexts": "open:<tenant>:<priority>",
     "context": "context:<tenant>/<context>:<priority>",
     "domain": "domain:<domain>",
-    "parked_backlogs": "domain:<domain>:parked",
+    "parked_tenants": "domain:<domain>:parked",
+    "parked_backlogs": "domain:<domain>:parked:<tenant>",
     "timers": "timers",
     # profiles and workers
     "profile": "profile:<tenant>/<profile>",

@@ -20,8 +20,9 @@ from pageworker_sandbox.signing import (
 from pageworker_sandbox.signing.archive import name_rule
 from pageworker_sandbox.signing.bundle import SCHEMA_FILE, module_file, write_bundle
 from pageworker_sandbox.signing.manifest import FILE
+from pageworker_supervisor.input_schema.errors import CheckLimitExceeded
+from pageworker_supervisor.input_schema.input_checks import check_schema
 from pageworker_supervisor.registry.errors import PackRefused
-from pageworker_supervisor.registry.schema import InputSchema
 from pageworker_supervisor.registry.struct_schema import StructUnusable, struct_schema
 
 SKIPPED_FOLDERS = frozenset({"__pycache__", "build", "dist", "node_modules"})
@@ -152,10 +153,10 @@ def _schema(folder: Path, manifest: Manifest, mistakes: list[Mistake]) -> dict[s
             schema = struct_schema(folder, manifest.input)
         elif manifest.input is not None:
             schema = manifest.input
-        InputSchema(schema)
+        check_schema(schema)
     except StructUnusable as error:
         mistakes.append(Mistake(FILE, "input", str(error), "a msgspec.Struct that can be imported"))
-    except BundleMalformed as error:
+    except (BundleMalformed, CheckLimitExceeded) as error:
         mistakes.append(Mistake(FILE, "input", str(error), expected))
     if "object" not in (schema.get("type", "object")):
         mistakes.append(Mistake(FILE, "input.type", repr(schema["type"]), '"object": a payload is always one'))

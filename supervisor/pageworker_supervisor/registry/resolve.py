@@ -28,14 +28,6 @@ class Release:
 
 
 @dataclass(frozen=True)
-class ModuleChannel:
-    """The channel that a worker follows. With `fall_back`, a module without it is taken from `stable`."""
-
-    name: str = STABLE
-    fall_back: bool = False
-
-
-@dataclass(frozen=True)
 class Move:
     """A channel that points to another version. None: the channel did not exist before, or does not exist any more."""
 
@@ -57,8 +49,11 @@ class Changes:
         return bool(self.added or self.removed or self.moved)
 
 
-def resolve(index: Index, name: str, pin: str | None, channel: ModuleChannel) -> Release:
-    """The release for `name` or `name@pin`. Raises ModuleUnknown, which names a similar one if there is one."""
+def resolve(index: Index, name: str, pin: str | None, channel: str = STABLE) -> Release:
+    """The release for `name` or `name@pin`. A module without this channel is taken from `stable`.
+
+    Raises ModuleUnknown, which names a similar one if there is one.
+    """
     listed = index.modules.get(name)
     if listed is None:
         raise ModuleUnknown(f"there is no module {name}{_near(name, index.modules)}")
@@ -89,13 +84,11 @@ def changes(before: Index | None, after: Index) -> Changes:
     return Changes(tuple(sorted(new - old)), tuple(sorted(old - new)), moved)
 
 
-def _follow(name: str, listed: IndexedModule, channel: ModuleChannel) -> str:
-    version = listed.channels.get(channel.name)
-    if version is None and channel.fall_back:
-        version = listed.channels.get(STABLE)
+def _follow(name: str, listed: IndexedModule, channel: str) -> str:
+    version = listed.channels.get(channel) or listed.channels.get(STABLE)
     if version is None:
         there = ", ".join(sorted(listed.channels)) or "none"
-        raise ModuleUnknown(f"{name} has no channel {channel.name} (it has: {there})")
+        raise ModuleUnknown(f"{name} has neither the channel {channel} nor {STABLE} (it has: {there})")
     return version
 
 

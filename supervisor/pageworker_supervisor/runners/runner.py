@@ -73,6 +73,7 @@ class Runner(ABC):
         """What the kernel reports of it."""
         self.process: SandboxedProcess | None = None
         self.pong = 0
+        self._last_ping = 0
         """Number of the last ping that it answered."""
         self._resources = resources
         self._events = events
@@ -256,7 +257,7 @@ class Runner(ABC):
     def _handle(self, message: m.Message, descriptors: list[int]) -> None:
         match message:
             case m.Pong():
-                self.pong = message.number
+                self._pong(message.number)
             case m.LogLine():
                 self._write_log(message)
             case m.Retire():
@@ -277,6 +278,16 @@ class Runner(ABC):
                 self._pages.free(message.attempt_id)
             case _:
                 raise ProtocolViolation(f"{type(message).__name__} after the start")
+
+    def expect_pong(self, number: int) -> None:
+        """A ping with this number is sent now."""
+        self._last_ping = number
+
+    def _pong(self, number: int) -> None:
+        # An answer in advance would hide an event loop that does not run.
+        if not self.pong < number <= self._last_ping:
+            raise ProtocolViolation(f"Pong {number} after Ping {self._last_ping}, and after Pong {self.pong}")
+        self.pong = number
 
     def _done(self, message: m.Done) -> None:
         self.jobs_done += 1

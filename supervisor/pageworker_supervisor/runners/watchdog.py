@@ -100,9 +100,12 @@ class WatchedRunner(Protocol):
     """What the watchdog needs of a runner."""
 
     pong: int
+    """The number of the last ping that it answered."""
     runner_id: str
     jobs_done: int
     running: dict[str, PageReservation]
+
+    def expect_pong(self, number: int) -> None: ...
 
     def kill(self, reason: str, *, charged: bool, breach: Breach | None = None) -> None: ...
 
@@ -118,6 +121,7 @@ async def watch(
 ) -> None:
     """Ping and measure for ever. Kill the runner when it is silent, keeps a page, or exceeds a limit."""
     for number in itertools.count(1):
+        runner.expect_pong(number)
         await connection.send(m.Ping(number=number))
         await asyncio.sleep(PING_SECONDS)
         if number - runner.pong >= SILENT_PINGS:

@@ -82,7 +82,7 @@ async def test_a_page_whose_next_document_never_comes_leaves_both(runner: Superv
     runner.site.pages |= {"/p": SiteAnswer("<h1>here</h1>"), "/held": SiteAnswer(held=True)}
     body = """
         await page.goto("http://shop.example/p")
-        await page.goto("http://shop.example/held")
+        await page.goto("http://shop.example/held", timeout=0)
     """
     report = await runner.run(handler(body, name="waits", version="1.0.1"), timeout_seconds=1)
     assert report.done is not None

@@ -156,7 +156,7 @@ function Job.release_permits(job)
   end
   Tenant.release_permit(job.tenant)
   if job.domain ~= NO_DOMAIN then
-    Domain.release_permit(job.domain)
+    Domain.release_permit(job.domain, job.tenant)
   end
   local profile = Context.profile(job.context)
   if profile then

@@ -1,7 +1,8 @@
 """The compiled input schema of a module. A payload must match it before the job gets a page.
 
-Patterns are matched in time linear in the length of the text, so no pattern and no payload can stall the worker.
-References to other documents are not followed.
+Patterns are matched in time linear in the length of the text. References to other documents are not followed. Still a
+small schema can take time and memory without end: references and `anyOf` multiply at each level of the payload, and
+each value is compared with a whole `enum`. So a worker uses this file only in a schema checker, which has limits.
 """
 
 from collections.abc import Iterable
@@ -11,8 +12,7 @@ from typing import Any
 
 import jsonschema_rs
 
-from pageworker_sandbox.signing import BundleMalformed
-from pageworker_supervisor.registry.errors import PayloadInvalid, PayloadMistake
+from pageworker_supervisor.input_schema.messages import PayloadMistake
 
 MAX_MISTAKES = 5
 MAX_SHOWN = 200
@@ -21,8 +21,12 @@ _PATTERNS = jsonschema_rs.RegexOptions(size_limit=4 * 1024 * 1024, dfa_size_limi
 _KINDS = {str: "a text", bool: "true or false", int: "a whole number", float: "a number", dict: "an object"}
 
 
-class InputSchema:
-    """Checks payloads. Creating it raises BundleMalformed if the JSON Schema cannot be used."""
+class SchemaUnusable(Exception):
+    """The JSON Schema cannot be compiled."""
+
+
+class CompiledSchema:
+    """Checks payloads. Creating it raises SchemaUnusable."""
 
     def __init__(self, schema: dict[str, Any]) -> None:
         self._schema = schema
@@ -34,14 +38,14 @@ class InputSchema:
             reason = str(error).partition("\n")[0]
             if "regex" in reason:
                 reason = "a `pattern` cannot be used: look-around, back references and huge repeats are not supported"
-            raise BundleMalformed(f"input schema: {reason}") from error
+            raise SchemaUnusable(reason) from error
 
-    def check(self, payload: Any) -> None:
-        """Raises PayloadInvalid with the first few mistakes. Its text never contains values of the payload."""
+    def mistakes(self, payload: Any) -> tuple[PayloadMistake, ...]:
+        """The first few mistakes; none where the payload matches. They never contain values of the payload."""
         if self._validator.is_valid(payload):
-            return
+            return ()
         errors = islice(self._validator.iter_errors(payload), MAX_MISTAKES)
-        raise PayloadInvalid(tuple(_explain(error, self._schema) for error in errors))
+        return tuple(_explain(error, self._schema) for error in errors)
 
 
 def _explain(error: jsonschema_rs.ValidationError, schema: dict[str, Any]) -> PayloadMistake:
@@ -53,7 +57,7 @@ def _explain(error: jsonschema_rs.ValidationError, schema: dict[str, Any]) -> Pa
             wanted = str(facts["property"])
             near = _near(wanted, here)
             hint = f"{near} was given instead" if near else ""
-            return PayloadMistake(f"{field}.{wanted}", "is required", hint)
+            return PayloadMistake(f"{field}.{_short(wanted)}", "is required", hint)
         case "additionalProperties" | "unevaluatedProperties":
             name = str(facts["unexpected"][0])
             known = _at(schema, error.schema_path[:-1]).get("properties")
@@ -67,7 +71,7 @@ def _explain(error: jsonschema_rs.ValidationError, schema: dict[str, Any]) -> Pa
 
 
 def _path(steps: Iterable[str | int]) -> str:
-    return "payload" + "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in steps)
+    return _short("payload" + "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in steps))
 
 
 def _at(schema: Any, steps: Iterable[str | int]) -> dict[str, Any]:
