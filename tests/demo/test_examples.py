@@ -7,7 +7,7 @@ from types import ModuleType
 from typing import Any
 
 import pytest
-from playwright.async_api import BrowserContext, async_playwright
+from playwright.async_api import BrowserContext, Page, async_playwright
 
 from pageworker import Blocked, Context, Download, DownloadedFile, Failed, Helpers
 from pageworker.helpers import Level
@@ -27,6 +27,9 @@ class ListSink:
     def __init__(self) -> None:
         self.lines: list[str] = []
         self.artifacts: list[str] = []
+
+    async def screenshot(self, page: Page, full_page: bool) -> bytes:
+        return await page.screenshot(full_page=full_page)
 
     async def artifact(self, kind: str, data: bytes, content_type: str) -> None:
         self.artifacts.append(kind)

@@ -20,6 +20,7 @@ from playwright._impl.browser import Browser as ImplBrowser
 from playwright._impl.browser_context import BrowserContext as ImplContext
 from playwright._impl.browser_type import BrowserType
 from playwright._impl.channel_owner import ChannelOwner as ChannelOwner
+from playwright._impl.dialog import Dialog
 from playwright._impl.disposable import DisposableObject
 from playwright._impl.download import Download as ImplDownload
 from playwright._impl.errors import TargetClosedError
@@ -199,7 +200,17 @@ def leftovers(page: Page) -> list[str]:
 
 def has_open_dialog(page: Page) -> bool:
     """Whether a dialog of this page waits for an answer."""
-    return any(child._type == "Dialog" for child in _impl(page)._objects.values())
+    return bool(_open_dialogs(page))
+
+
+async def dismiss_dialogs(page: Page) -> None:
+    """Close the dialogs that wait for an answer. Raises Playwright's Error."""
+    for dialog in _open_dialogs(page):
+        await dialog.dismiss()
+
+
+def _open_dialogs(page: Page) -> list[Dialog]:
+    return [child for child in _impl(page)._objects.values() if isinstance(child, Dialog)]
 
 
 def watch_driver(context: BrowserContext, on_end: Callable[[], None]) -> None:

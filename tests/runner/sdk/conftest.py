@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 import pytest
+from playwright.async_api import Page
 
 from pageworker import Download, DownloadedFile
 from pageworker.helpers import Level
@@ -20,6 +21,9 @@ class RecordingSink:
 
     async def download(self, kind: str, download: Download) -> DownloadedFile:
         raise NotImplementedError
+
+    async def screenshot(self, page: Page, full_page: bool) -> bytes:
+        return b"\x89PNG"
 
     def log(self, level: Level, message: str, fields: Mapping[str, object]) -> None:
         self.lines.append((level, message, dict(fields)))
