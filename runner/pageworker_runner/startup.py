@@ -74,6 +74,7 @@ def _pool_settings(boot: m.Boot) -> PagePoolSettings:
         recycle_seconds=boot.recycle_seconds,
         max_jobs=boot.max_jobs,
         default_timeout_seconds=boot.default_timeout_seconds,
+        options=boot.options,
     )
 
 

@@ -17,7 +17,7 @@ from pageworker_sandbox.launch import Host
 from pageworker_sandbox.state_machine import label
 from pageworker_supervisor.artifacts.store import ArtifactStore
 from pageworker_supervisor.config.settings import Settings
-from pageworker_supervisor.config.tenant_lookup import limits_for
+from pageworker_supervisor.config.tenant_lookup import ProfilePages, limits_for
 from pageworker_supervisor.contract.context_key import ContextKey
 from pageworker_supervisor.delivery.callback_sender import CallbackSender
 from pageworker_supervisor.dispatch.attempt import AttemptServices
@@ -28,7 +28,7 @@ from pageworker_supervisor.dispatch.settlement import Settlement
 from pageworker_supervisor.host.uid_ranges import IdRange
 from pageworker_supervisor.input_schema.input_checks import InputChecks
 from pageworker_supervisor.intake import Admission, Intake
-from pageworker_supervisor.intake.enqueuer import ModuleEgress
+from pageworker_supervisor.intake.enqueuer import ModuleContext
 from pageworker_supervisor.intake.timing import IntakeTimeouts
 from pageworker_supervisor.queue import QueueClient
 from pageworker_supervisor.queue.options import LEASE_MS, OUTBOX_LEASE_MS
@@ -38,6 +38,7 @@ from pageworker_supervisor.runners.dial_rules import dial_rules
 from pageworker_supervisor.runners.egress_sets import EgressSets
 from pageworker_supervisor.runners.fleet import Fleet
 from pageworker_supervisor.runners.gateway_process import GatewayEvents, GatewayProcess
+from pageworker_supervisor.runners.option_sets import OptionSets
 from pageworker_supervisor.runners.resources import RunnerResources
 from pageworker_supervisor.runners.uid_pool import UidPool
 from pageworker_supervisor.telemetry import log
@@ -102,7 +103,8 @@ class Components:
         )
         most = FolderSize(settings.profiles.max_files, settings.profiles.max_bytes)
         self.profiles = ProfileFolders(environment.data_dir / "profiles", most)
-        egress_sets = EgressSets()
+        egress_sets, option_sets = EgressSets(), OptionSets()
+        profile_pages = ProfilePages(settings.profiles.page)
         tenant_settings = partial(limits_for, settings.tenants)
         resources = RunnerResources(
             worker_id=settings.worker.id,
@@ -117,6 +119,7 @@ class Components:
             metrics=metrics,
             uids=uids,
             egress_sets=egress_sets,
+            option_sets=option_sets,
         )
         self.settlement = Settlement(name, settings.worker.id, settings.jobs, queue.consumer, availability, metrics)
         self.fleet = self._fleet(name, resources, (settings.sandbox.python, settings.browser.executable))
@@ -128,7 +131,9 @@ class Components:
             artifacts=self.artifacts,
             settlement=self.settlement,
             fleet=self.fleet,
+            profile_pages=profile_pages,
             egress_sets=egress_sets,
+            option_sets=option_sets,
             metrics=metrics,
         )
         self.dispatcher = Dispatcher(
@@ -146,7 +151,7 @@ class Components:
             settings.worker.id,
             metrics,
             environment.timeouts.intake,
-            ModuleEgress(registry).digest,
+            ModuleContext(registry, profile_pages).placed,
         )
         self._metrics = metrics
         self._pool = settings.pool

@@ -71,3 +71,12 @@ def test_tables_are_merged_key_by_key() -> None:
     merge(base, {"a": {"c": 3}, "d": [2], "e": {}})
     assert base == {"a": {"b": 1, "c": 3}, "d": [2], "e": {}}
     assert nested(("a", "b"), 1) == {"a": {"b": 1}}
+
+
+def test_a_broken_table_of_a_profiles_options_is_not_shown() -> None:
+    broken = {"PAGEWORKER_PROFILES__PAGE": '{"a/b": {"http_credentials": {"password": "s3cret"'}
+    overrides = Overrides(Settings)
+    overrides.read(broken)
+    (problem,) = overrides.problems
+    assert problem.key == "profiles.page"
+    assert "s3cret" not in str(problem)

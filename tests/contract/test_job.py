@@ -16,6 +16,7 @@ from pageworker_supervisor.contract.job import (
     MAX_DEPTH,
     MAX_JOB_BYTES,
     MAX_META_BYTES,
+    MAX_PAGE_BYTES,
     MAX_PAYLOAD_BYTES,
     TENANT_ID,
     Job,
@@ -64,8 +65,10 @@ def test_every_field_of_the_contract_is_taken() -> None:
             expires_at="2030-01-31T12:00:00+02:00",
             callback_url="https://n8n.example/webhook-waiting/7?signature=x",
             meta={"a": [1]},
+            page={"locale": "de-DE", "viewport": {"width": 390, "height": 844}},
         )
     )
+    assert list(job.page_options().given()) == ["viewport", "locale"]
     assert job.module_pin == "1.4.2"
     assert job.domain_key == "shop.example"
     assert bytes(job.meta) == b'{"a": [1]}'
@@ -113,6 +116,17 @@ def test_every_field_of_the_contract_is_taken() -> None:
         ({"payload": '{"url": "x"}'}, "invalid_field", "payload", ["leave out the JSON.stringify"]),
         ({"payload": None}, "invalid_field", "payload", ["expected an object, got null"]),
         ({"meta": 7}, "invalid_field", "meta", ['write `"meta": {…}`']),
+        ({"page": "de"}, "invalid_field", "page", ["expected an object"]),
+        ({"page": {"locale": "de_DE"}}, "invalid_field", "page.locale", ["a language of BCP 47", 'write "de-DE"']),
+        ({"page": {"viewprt": {}}}, "invalid_field", "page.viewprt", ["did you mean `viewport`?"]),
+        (
+            {"page": {"http_credentials": {"username": "a", "password": "b"}}},
+            "not_supported",
+            "page.http_credentials",
+            [],
+        ),
+        ({"page": {"ca": "ca.pem"}}, "not_supported", "page.ca", ["cannot be given by a job"]),
+        ({"page": {"user_agent": "x" * MAX_PAGE_BYTES}}, "too_large", "page", ["16384 bytes"]),
         ({"payload": {"a": 2**64}}, "invalid_field", "payload", ["more than 64 bits", "as strings"]),
         ({"payload": {"a": "x" * MAX_PAYLOAD_BYTES}}, "too_large", "payload", ["262144 bytes"]),
         ({"meta": {"a": "x" * MAX_META_BYTES}}, "too_large", "meta", ["8192 bytes"]),

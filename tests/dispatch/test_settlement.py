@@ -13,6 +13,7 @@ from pw_leases import new_lease
 
 from pageworker_sandbox.wire.messages import Failure
 from pageworker_supervisor.config.settings import JobSettings
+from pageworker_supervisor.contract.context_key import ContextKey
 from pageworker_supervisor.contract.job import Job
 from pageworker_supervisor.dispatch.outcome import EndJob, Outcome, OutcomeName, error
 from pageworker_supervisor.dispatch.settlement import Settlement
@@ -133,7 +134,7 @@ async def test_uncharged_endings_make_their_own_calls() -> None:
     settlement, queue = settled()
     await settlement.requeue(attempt(), "no page", begun=True)
     await settlement.defer(attempt(), "the host")
-    await settlement.reassign(attempt(), "0" * 12)
+    await settlement.reassign(attempt(), ContextKey("acme", None, "0" * 12))
     await settlement.begun(attempt())
     await settlement.release("acme", "p", 4)
     assert [call for call, _, _ in queue.calls] == ["requeue", "defer", "reassign", "begin", "release_profile"]

@@ -27,8 +27,11 @@ TENANT_LIMITS = {
     "c": QuotaLimits(weight=4.0),
 }
 DOMAIN_LIMITS = {"x.test": QuotaLimits(concurrency=2), "y.test": QuotaLimits(rate_per_second=5.0, burst=2)}
-SETS = (NO_EGRESS, egress_digest(["shop.test"]))
-CONTEXTS = [ContextKey(t, profile, egress) for t in TENANT_LIMITS for profile in (None, "p1", "p2") for egress in SETS]
+SHOP = egress_digest(["shop.test"])
+VALUES = ((NO_EGRESS, ""), (SHOP, ""), (SHOP, "0123456789ab"))
+CONTEXTS = [
+    ContextKey(t, profile, *values) for t in TENANT_LIMITS for profile in (None, "p1", "p2") for values in VALUES
+]
 JOBS = st.integers(0, 20).map(lambda number: f"job-{number}")
 """Ids that all tenants use. In the ledger a job goes by its whole name."""
 
@@ -115,6 +118,7 @@ class QueueMachine(RuleBasedStateMachine):
                 body=f'{{"job_id":"{job}","tenant_id":"{tenant}","endpoint_module":"m"}}'.encode(),
                 profile_id=context.profile_id,
                 egress=context.egress,
+                options=context.options,
                 domain=domain,
                 delay_ms=delay,
                 expires_at_ms=None if expires is None else self._now_ms() + expires,
@@ -172,7 +176,7 @@ class QueueMachine(RuleBasedStateMachine):
             case "give_back":
                 self._run(self.queue.consumer.requeue(lease))
             case "reassign":
-                self._run(self.queue.consumer.reassign(lease, SETS[0]))
+                self._run(self.queue.consumer.reassign(lease, ContextKey("", None, *VALUES[0])))
             case "crash":
                 self._run(self.queue.consumer.crash(lease, 10, b"{}"))
             case _:
@@ -203,7 +207,9 @@ class QueueMachine(RuleBasedStateMachine):
                 case "defer":
                     done = self._run(self.queue.consumer.defer(lease, 900, "no page", begun=begun))
                 case "reassign":
-                    done = self._run(self.queue.consumer.reassign(lease, SETS[pick % len(SETS)]))
+                    done = self._run(
+                        self.queue.consumer.reassign(lease, ContextKey("", None, *VALUES[pick % len(VALUES)]))
+                    )
                 case "crash":
                     done = self._run(self.queue.consumer.crash(lease, 800, b'{"outcome":"lost"}', begun=begun))
                 case _:

@@ -21,7 +21,7 @@ from pageworker_supervisor.runners.placement import (
     Use,
     capacity,
     evictable,
-    holder_with_other_egress,
+    holder_with_other_values,
     may_retire,
     next_evictable_in,
     place,
@@ -206,12 +206,12 @@ def test_time_alone_frees_a_slot() -> None:
 
 def test_the_runner_of_a_profile_with_another_egress_set_is_found() -> None:
     slots = [slot("a", "t", profile="p"), replace(slot("b", "u"), context=ContextKey("u", "p", OTHER))]
-    found = holder_with_other_egress(slots, ContextKey("t", "p", OTHER))
+    found = holder_with_other_values(slots, ContextKey("t", "p", OTHER))
     assert found is not None
     assert found.runner_id == "a"
-    assert holder_with_other_egress(slots, ContextKey("t", "p")) is None
-    assert holder_with_other_egress(slots, ContextKey("t", None, OTHER)) is None
-    assert holder_with_other_egress(slots, ContextKey("t", "q", OTHER)) is None
+    assert holder_with_other_values(slots, ContextKey("t", "p")) is None
+    assert holder_with_other_values(slots, ContextKey("t", None, OTHER)) is None
+    assert holder_with_other_values(slots, ContextKey("t", "q", OTHER)) is None
 
 
 def test_an_egress_set_has_its_minimum_time_before_another_one_replaces_it() -> None:

@@ -52,7 +52,11 @@ def playwright_disables() -> tuple[str, ...]:
     return tuple(names)
 
 
-def arguments(playwright_features: Iterable[str]) -> list[str]:
-    """All arguments, with one list of disabled features at the end: Playwright's, then ours."""
+def arguments(playwright_features: Iterable[str], locale: str | None = None) -> list[str]:
+    """All arguments, with one list of disabled features at the end: Playwright's, then ours.
+
+    `locale` is a checked option. Playwright sets it for pages; here it is set for the workers that pages share, too.
+    """
     features = dict.fromkeys((*playwright_features, *DISABLED_FEATURES))
-    return [*ARGUMENTS, DISABLE + ",".join(features)]
+    language = () if locale is None else (f"--lang={locale}", f"--accept-lang={locale}")
+    return [*ARGUMENTS, *language, DISABLE + ",".join(features)]

@@ -13,15 +13,17 @@ from playwright.async_api import Error as BrowserError
 from pageworker_runner.errors import CleaningFailed, PageLost
 from pageworker_runner.limits import LIMITS
 from pageworker_runner.pages.command_recorder import CommandRecorder
+from pageworker_runner.pages.context_options import viewport
 from pageworker_runner.pages.page_state import PageEvent, PageState
 from pageworker_runner.pages.playwright_internals import drop_listeners, reset_context_timeouts
 from pageworker_runner.pages.popups import Popups
 from pageworker_runner.pages.recycle import clean
-from pageworker_runner.pages.revert import VIEWPORT, revert_context
+from pageworker_runner.pages.revert import revert_context
 from pageworker_runner.pages.slot import PageSlot, WarmPage, target_of
 from pageworker_runner.pages.storage import wipe
 from pageworker_runner.reporting.reporter import Reporter
 from pageworker_runner.task_ownership import Tasks, own_work
+from pageworker_sandbox.wire.page_options import PageOptions
 
 RESERVE_TIMES = 4
 """An attempt waits for a page that is cleaned, replaced, and whose context is wiped, each within `recycle_seconds`."""
@@ -39,6 +41,8 @@ class PagePoolSettings:
     """After so many jobs the runner asks to be retired."""
     default_timeout_seconds: float
     """Of Playwright's calls."""
+    options: PageOptions
+    """Those with which the browser context was opened."""
 
 
 class PagePool:
@@ -131,7 +135,7 @@ class PagePool:
                 self.recorder.drop_listeners(attempt_id)
                 await self._popups.close_for(attempt_id)
                 await self._revert_context(attempt_id)
-                await clean(slot.warm, self.recorder.page(slot.warm.guid))
+                await clean(slot.warm, self.recorder.page(slot.warm.guid), self._settings.options)
                 await self._popups.settle(slot.warm)
         except TimeoutError:
             self._count_unclean("it did not answer in time")
@@ -152,7 +156,7 @@ class PagePool:
             if command := effects.first_permanent():
                 self._reporter.retire(f"a module changed the browser context with {command}, which cannot be undone")
             of_others = [other for owner, other in by_attempt.items() if owner != attempt_id]
-            await revert_context(self._context, effects, of_others)
+            await revert_context(self._context, effects, of_others, self._settings.options)
         self.recorder.forget_attempt(attempt_id)
         reset_context_timeouts(self._context, self._settings.default_timeout_seconds)
 
@@ -180,7 +184,7 @@ class PagePool:
             return
         try:
             async with asyncio.timeout(self._settings.recycle_seconds):
-                await wipe(self._context, idle[0].warm.devtools)
+                await wipe(self._context, idle[0].warm.devtools, self._settings.options)
         except (TimeoutError, BrowserError) as error:
             self._reporter.retire(f"the browser context could not be wiped: {type(error).__name__}")
             return
@@ -193,7 +197,7 @@ class PagePool:
             self._reporter.retire(f"{self._unclean_pages} pages could not be proved clean; the last one: {reason}")
 
     async def _warm(self, index: int, page: Page) -> WarmPage:
-        await page.set_viewport_size(VIEWPORT)
+        await page.set_viewport_size(viewport(self._settings.options))
         devtools = await self._context.new_cdp_session(page)
         return WarmPage(page, devtools, await target_of(devtools), lambda: self._crashed(index))
 

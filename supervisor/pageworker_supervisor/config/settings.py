@@ -6,7 +6,7 @@ a value.
 
 import socket
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from msgspec import Meta, Struct, field
 
@@ -128,6 +128,10 @@ class ProfileSettings(Section, frozen=True):
     """Bytes of one profile on disk."""
     max_files: Annotated[int, Meta(ge=1000)] = 50_000
     """Files and folders of one profile."""
+    page: dict[str, dict[str, Any]] = {}
+    """Options of the browser context, as in `[page]` of a module, by `TENANT/PROFILE` or a glob of it: `acme/berlin-*`.
+    The longest matching key wins. An option of the profile replaces the module's. Values of `http_credentials` and
+    `extra_http_headers` are never shown."""
 
 
 class EgressSettings(Section, frozen=True):

@@ -10,6 +10,8 @@ import msgspec
 from msgspec import Meta, Struct
 
 from pageworker_sandbox.hostname import HostInvalid, host_of_url, normalise_host
+from pageworker_sandbox.page_rules import NEVER_BY_JOB, PageOptionsInvalid, parse_options
+from pageworker_sandbox.wire.page_options import PageOptions
 from pageworker_supervisor.contract.errors import ContractError
 from pageworker_supervisor.contract.job_errors import (
     MAX_TEXT_DEPTH,
@@ -66,9 +68,10 @@ class JobRef(Struct, frozen=True, order=True):
 
 MAX_PAYLOAD_BYTES = 256 * 1024
 MAX_META_BYTES = 8 * 1024
+MAX_PAGE_BYTES = 16 * 1024
 MAX_DEPTH = 100
 """Levels of nesting in payload and meta. Every decoder on the way accepts many more."""
-MAX_JOB_BYTES = MAX_PAYLOAD_BYTES + MAX_META_BYTES + 16 * 1024
+MAX_JOB_BYTES = MAX_PAYLOAD_BYTES + MAX_META_BYTES + MAX_PAGE_BYTES + 16 * 1024
 MAX_ANSWERED_BYTES = 4 * 1024 * 1024
 """A larger text is not parsed even to find out which tenant gets the rejection: parsing it would delay other jobs."""
 
@@ -108,6 +111,8 @@ class Job(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_de
     callback_url: Annotated[str, Meta(min_length=8, max_length=4096)] | None = None
     domain: Annotated[str, Meta(min_length=1, max_length=253)] | None = None
     meta: RawObject = msgspec.Raw(b"{}")
+    page: RawObject = msgspec.Raw(b"{}")
+    """Options of the browser context, as far as the module lets a job set them."""
 
     @property
     def ref(self) -> JobRef:
@@ -118,6 +123,10 @@ class Job(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_de
         """The payload, decoded."""
         decoded: dict[str, Any] = msgspec.json.decode(self.payload)
         return decoded
+
+    def page_options(self) -> PageOptions:
+        """The field `page`, checked."""
+        return PageOptions() if bytes(self.page) == b"{}" else parse_options(msgspec.json.decode(self.page))
 
     @property
     def module_name(self) -> str:
@@ -189,12 +198,27 @@ def _check_objects(job: Job) -> None:
     for field, raw, limit in (
         ("payload", job.payload, MAX_PAYLOAD_BYTES),
         ("meta", job.meta, MAX_META_BYTES),
+        ("page", job.page, MAX_PAGE_BYTES),
     ):
         view = memoryview(raw)
         if view.nbytes > limit:
             raise ContractError("too_large", field, f"has at most {limit} bytes of JSON, this one has {view.nbytes}")
         if bytes(view) != b"{}":
             _check_object(field, raw)
+    if bytes(job.page) != b"{}":
+        _check_page(job)
+
+
+def _check_page(job: Job) -> None:
+    try:
+        given = job.page_options().given()
+    except PageOptionsInvalid as invalid:
+        first = invalid.mistakes[0]
+        rule = f"expected {first.expected}, got {first.found}"
+        raise ContractError("invalid_field", f"page.{first.key}", rule, first.hint) from invalid
+    for key, hint in NEVER_BY_JOB.items():
+        if key in given:
+            raise ContractError("not_supported", f"page.{key}", "cannot be given by a job", hint)
 
 
 def _check_object(field: str, raw: msgspec.Raw) -> None:

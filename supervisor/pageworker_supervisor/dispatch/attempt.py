@@ -8,11 +8,14 @@ from typing import TYPE_CHECKING, Any, Concatenate, Literal, ParamSpec, get_args
 
 from msgspec import structs
 
+from pageworker_sandbox.page_rules import OptionRefused, combine
 from pageworker_sandbox.signing import VerifiedBundle
 from pageworker_sandbox.state_machine import next_state
 from pageworker_sandbox.wire import messages as m
 from pageworker_supervisor.artifacts.store import ArtifactStore
 from pageworker_supervisor.config.settings import JobSettings
+from pageworker_supervisor.config.tenant_lookup import ProfilePages
+from pageworker_supervisor.contract.context_key import ContextKey
 from pageworker_supervisor.contract.errors import ContractError
 from pageworker_supervisor.contract.job import Job, parse_job
 from pageworker_supervisor.dispatch.artifact_keeper import keep_artifacts
@@ -39,6 +42,7 @@ from pageworker_supervisor.runners.egress_sets import DigestCollision, EgressSet
 from pageworker_supervisor.runners.errors import RunnerLost, SpawnFailed
 from pageworker_supervisor.runners.fleet import Fleet
 from pageworker_supervisor.runners.limit_breach import LimitName
+from pageworker_supervisor.runners.option_sets import OptionSets
 from pageworker_supervisor.runners.page_reservation import PageReservation
 from pageworker_supervisor.runners.runner import Runner
 from pageworker_supervisor.runners.start_failure import ContextBroken
@@ -65,6 +69,8 @@ class AttemptServices:
     settlement: Settlement
     fleet: Fleet
     egress_sets: EgressSets
+    option_sets: OptionSets
+    profile_pages: ProfilePages
     metrics: Metrics
 
 
@@ -243,23 +249,36 @@ class Attempt:
         await self._settle(self._settlement.end, EndJob("rejected", why))
 
     async def _place(self, bundle: VerifiedBundle) -> PageReservation | None:
-        """A page on a runner with exactly the module's hosts. None: there is none now, and the job is requeued."""
+        """A page on a runner with exactly the job's hosts and options. None: there is none now, the job is requeued."""
         lease = self.lease
         try:
-            egress = self._services.egress_sets.name(bundle.manifest.egress)
+            context = self._context(bundle)
         except DigestCollision as collision:
             rejected = EndJob("rejected", error("module_invalid", str(collision), retryable=False))
             await self._settle(self._settlement.end, rejected)
             return None
-        context = structs.replace(lease.context, egress=egress)
+        except OptionRefused as refused:
+            detail = {"field": f"page.{refused.key}", "rule": refused.rule, "hint": refused.hint}
+            rejected = EndJob("rejected", error("invalid_field", str(refused), retryable=False, detail=detail))
+            await self._settle(self._settlement.end, rejected)
+            return None
         self._page = self._services.fleet.reserve(context, lease.profile_fence, exclusive=lease.exclusive)
         if self._page is not None:
             self._step(AttemptEvent.PLACE)
-        elif egress == lease.egress:
+        elif context == lease.context:
             await self._settle(self._settlement.requeue, "its page was taken while it was claimed")
         else:
-            await self._settle(self._settlement.reassign, egress)
+            await self._settle(self._settlement.reassign, context)
         return self._page
+
+    def _context(self, bundle: VerifiedBundle) -> ContextKey:
+        """Where the job belongs with the hosts and the options that hold now. Raises DigestCollision, OptionRefused."""
+        services, manifest, key = self._services, bundle.manifest, self.lease.context
+        of_profile = services.profile_pages.options(key.tenant_id, key.profile_id)
+        options = combine(manifest.page, manifest.job_may_set, of_profile, self.job.page_options())
+        return structs.replace(
+            key, egress=services.egress_sets.name(manifest.egress), options=services.option_sets.name(options)
+        )
 
     async def _prepare(self, page: PageReservation, bundle: VerifiedBundle) -> None:
         """Have the runner ready, with the module loaded. Raises NotBegun as soon as the handler must not begin."""

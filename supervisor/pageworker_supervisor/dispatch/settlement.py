@@ -13,6 +13,7 @@ import msgspec
 
 from pageworker_sandbox.wire.messages import Failure
 from pageworker_supervisor.config.settings import JobSettings
+from pageworker_supervisor.contract.context_key import ContextKey
 from pageworker_supervisor.contract.event import EventName, TenantEvent, encode_event
 from pageworker_supervisor.contract.job import Job
 from pageworker_supervisor.contract.result import AttemptRecord, ResultError, Status
@@ -189,11 +190,11 @@ class Settlement:
         attempt.log.info("job requeued", reason=reason)
         await self._availability.retry_until_available(lambda: self._queue.requeue(attempt.lease, begun=begun))
 
-    async def reassign(self, attempt: ClaimedJob, egress: str) -> None:
-        """The job's module has other hosts than when it was queued, and no runner for them is free: the job waits
-        for one."""
-        attempt.log.info("job moved to another egress set", was=attempt.lease.egress, egress=egress)
-        await self._availability.retry_until_available(lambda: self._queue.reassign(attempt.lease, egress))
+    async def reassign(self, attempt: ClaimedJob, context: ContextKey) -> None:
+        """The job's module has other hosts or options than when it was queued, and no runner for them is free: the job
+        waits for one."""
+        attempt.log.info("job moved to another context", was=attempt.lease.context.values, now=context.values)
+        await self._availability.retry_until_available(lambda: self._queue.reassign(attempt.lease, context))
 
     async def release(self, tenant_id: str, profile_id: str, fence: int) -> None:
         """A profile is closed here: other workers may open it."""

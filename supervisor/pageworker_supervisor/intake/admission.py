@@ -119,6 +119,7 @@ class Admission:
             priority=job.priority,
             body=body,
             module=(job.module_name, job.module_pin),
+            page=job.page_options(),
             profile_id=job.profile_id,
             domain=domain,
             delay_ms=None if job.delay_seconds is None else math.ceil(job.delay_seconds * 1000),

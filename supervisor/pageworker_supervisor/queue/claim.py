@@ -85,6 +85,8 @@ class Lease(Struct, frozen=True, kw_only=True):
     profile_id: str | None
     egress: str = NO_EGRESS
     """Digest of its module's hosts when it was queued. The module may have changed since."""
+    options: str = ""
+    """Digest of the options of its browser context when it was queued."""
     shard: int
     token: str
     body: bytes
@@ -118,7 +120,7 @@ class Lease(Struct, frozen=True, kw_only=True):
     @property
     def context(self) -> ContextKey:
         """The context that it was claimed for."""
-        return ContextKey(self.tenant_id, self.profile_id, self.egress)
+        return ContextKey(self.tenant_id, self.profile_id, self.egress, self.options)
 
 
 class Claimed(Struct, frozen=True):
@@ -142,6 +144,7 @@ def lease_from(row: dict[str, Any], body: bytes, shard: int, asked_at: float) ->
         ref=ref,
         profile_id=key.profile_id,
         egress=key.egress,
+        options=key.options,
         shard=shard,
         token=row["token"],
         body=body,

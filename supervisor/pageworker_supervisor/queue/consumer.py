@@ -9,6 +9,7 @@ from typing import Any
 
 from msgspec import Struct
 
+from pageworker_supervisor.contract.context_key import ContextKey
 from pageworker_supervisor.queue.claim import Capacity, ClaimCalls, Claimed, Lease
 from pageworker_supervisor.queue.errors import CancelHolds
 from pageworker_supervisor.queue.functions import Shards, batches, opaque, unpacked
@@ -164,9 +165,9 @@ class JobConsumer:
         """To the front of its backlog, uncharged."""
         return await self._on_lease(lease, "requeue", begun=begun)
 
-    async def reassign(self, lease: Lease, egress: str) -> bool:
-        """To the context where it belongs with this digest of hosts, uncharged."""
-        return await self._on_lease(lease, "reassign", egress=egress)
+    async def reassign(self, lease: Lease, context: ContextKey) -> bool:
+        """To the context where it belongs with the hosts and options of `context`, uncharged."""
+        return await self._on_lease(lease, "reassign", values=context.values)
 
     async def reap(self) -> Reaped:
         """Take back expired leases and locks, on all shards, a bounded slice at a time until none is left."""

@@ -151,6 +151,7 @@ def patched(body: bytes, patch: JobPatch) -> bytes:
 
 def _job_request(job: Job, body: bytes, place: _Place) -> dict[str, object]:
     """The job as `enqueue` reads it: at once, without expiry, with the limits that it had."""
+    context = ContextKey.parse(job.tenant_id, place.context)
     new = NewJob(
         job_id=job.job_id,
         tenant_id=job.tenant_id,
@@ -158,7 +159,8 @@ def _job_request(job: Job, body: bytes, place: _Place) -> dict[str, object]:
         body=body,
         profile_id=job.profile_id,
         # A job that ran alone gets a context of its own again only if it crashes again: an operator took the decision.
-        egress=ContextKey.parse(job.tenant_id, place.context).egress,
+        egress=context.egress,
+        options=context.options,
         domain=job.domain_key,
         attempts_used=job.retry_count,
     )

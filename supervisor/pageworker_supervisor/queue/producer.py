@@ -10,6 +10,7 @@ from typing import Any, Literal
 import msgspec
 from msgspec import Struct
 
+from pageworker_sandbox.wire.page_options import PageOptions
 from pageworker_supervisor.contract.context_key import NO_EGRESS, ContextKey
 from pageworker_supervisor.contract.job import JobRef, Priority
 from pageworker_supervisor.queue.functions import Shards, batches, opaque
@@ -66,9 +67,13 @@ class NewJob(Struct, frozen=True, kw_only=True):
     body: bytes
     module: tuple[str, str | None] = ("", None)
     """Name and pinned version, as the job names it. The queue does not use it."""
+    page: PageOptions = PageOptions()
+    """The job's own options of its browser context. The queue does not use them."""
     profile_id: str | None = None
     egress: str = NO_EGRESS
     """`egress_digest` of its module's hosts, as far as it is known here. The worker that runs the job looks again."""
+    options: str = ""
+    """Digest of the options of its browser context, as far as they are known here."""
     domain: str | None = None
     delay_ms: int | None = None
     not_before_ms: int | None = None
@@ -97,7 +102,7 @@ class NewJob(Struct, frozen=True, kw_only=True):
             "ref": str(self.ref),
             "tenant": self.tenant_id,
             "priority": LETTER_OF[self.priority],
-            "context": ContextKey(self.tenant_id, self.profile_id, self.egress).text,
+            "context": ContextKey(self.tenant_id, self.profile_id, self.egress, self.options).text,
             "domain": self.domain or NO_DOMAIN,
             "delay_ms": self.delay_ms,
             "not_before_ms": self.not_before_ms,

@@ -15,6 +15,12 @@ tenants = ["*"]                  # who may run it
 egress = ["example.com"]         # hosts it may reach if its tenant may too
 timeout_seconds = 30
 
+# [page]                         # how its browser context is opened (docs/sdk.md lists the options)
+# viewport = {{ width = 390, height = 844 }}
+# locale = "de-DE"
+# timezone_id = "Europe/Berlin"
+# job_may_set = ["locale"]       # options that a job may give in its field `page`
+
 [input]                          # JSON Schema of the payload
 type = "object"
 required = ["url"]

@@ -26,7 +26,7 @@ from pageworker_supervisor.runners.placement import (
     Spawn,
     Use,
     capacity,
-    holder_with_other_egress,
+    holder_with_other_values,
     may_retire,
     next_evictable_in,
     place,
@@ -139,9 +139,9 @@ class Fleet:
         now = time.monotonic()
         if not self._may_start() or not self._starts.permits(wanted, now) or self._starts.careful(wanted, now):
             return
-        if (holder := holder_with_other_egress(self.slots(), wanted)) is not None:
+        if (holder := holder_with_other_values(self.slots(), wanted)) is not None:
             if holder.open and may_retire(holder, self._rules, now):
-                self.runners[holder.runner_id].retire("its profile is wanted with other hosts")
+                self.runners[holder.runner_id].retire("its profile is wanted with other hosts or options")
             return
         chosen = select_retirement(self.slots(), self._rules, now, wanted)
         if chosen is not None:

@@ -233,15 +233,15 @@ def with_pending(
     return expected
 
 
-def holder_with_other_egress(slots: Sequence[RunnerSlot], wanted: ContextKey) -> RunnerSlot | None:
-    """The runner that has the wanted profile open with another egress set."""
+def holder_with_other_values(slots: Sequence[RunnerSlot], wanted: ContextKey) -> RunnerSlot | None:
+    """The runner that has the wanted profile open with other hosts or options."""
     if wanted.profile is None:
         return None
     return next((slot for slot in slots if slot.context.profile == wanted.profile and slot.context != wanted), None)
 
 
 def may_retire(slot: RunnerSlot, rules: PoolRules, now: float) -> bool:
-    """Whether a runner has had its minimum time, so that the same profile may be opened with another egress set."""
+    """Whether a runner has had its minimum time, so that the same profile may be opened with other hosts or options."""
     if slot.coming_up:
         return False
     return now >= (slot.replaceable_at(rules) if slot.taken else slot.replaceable_idle_at(rules))

@@ -15,6 +15,7 @@ from pageworker_supervisor.contract.context_key import ContextKey
 from pageworker_supervisor.runners.egress_sets import EgressSets
 from pageworker_supervisor.runners.gateway_process import GatewayProcess
 from pageworker_supervisor.runners.limit_breach import Breach, profile_breach
+from pageworker_supervisor.runners.option_sets import OptionSets
 from pageworker_supervisor.runners.uid_pool import UidPool
 from pageworker_supervisor.telemetry.metrics import Metrics
 
@@ -59,6 +60,7 @@ class RunnerResources:
     metrics: Metrics
     uids: UidPool
     egress_sets: EgressSets
+    option_sets: OptionSets
 
     @asynccontextmanager
     async def folder(self, context: ContextKey, fence: int | None) -> AsyncIterator[RunnerFolder]:
@@ -85,7 +87,7 @@ class RunnerResources:
         return await launch(self.host, spec)
 
     def boot_message(self, runner_id: str, context: ContextKey) -> m.Boot:
-        """What a runner has to know before it starts its browser."""
+        """What a runner has to know before it starts its browser. Raises SpawnFailed."""
         return m.Boot(
             protocol=m.PROTOCOL,
             runner_id=runner_id,
@@ -97,6 +99,7 @@ class RunnerResources:
             recycle_seconds=self.pool.recycle_seconds,
             max_jobs=self.pool.max_jobs,
             failure_artifacts=self.failure_artifacts,
+            options=self.option_sets.options(context.options),
         )
 
     def policy(self, context: ContextKey) -> EgressPolicy:

@@ -16,3 +16,8 @@ def test_there_is_one_list_of_disabled_features_and_it_comes_last() -> None:
     assert names[:3] == ["PaintHolding", "Translate", "AutofillServerCommunication"]
     assert len(names) == len(set(names))
     assert set(DISABLED_FEATURES) <= set(names)
+
+
+def test_the_locale_of_the_options_is_the_browsers_language() -> None:
+    assert arguments((), "de-DE")[-3:-1] == ["--lang=de-DE", "--accept-lang=de-DE"]
+    assert not any("lang" in each for each in arguments(()))

@@ -216,11 +216,11 @@ function Job.crash(id, job, event, delay, attempt, begun)
   Job.delay(id, job, event, NOW + delay)
 end
 
--- The job's module may reach other hosts than when the job was queued: it goes to the front of the context where it
--- belongs now. Where two workers have two versions of the module it could move to and fro, so after a few moves it comes
+-- The job's module may reach other hosts, or have other options, than when the job was queued: it goes to the front of the
+-- context where it belongs now. Where two workers have two versions of the module it could move to and fro, so after a few moves it comes
 -- back later each time.
-function Job.move(id, job, egress)
-  job.context = Context.with_egress(job.context, egress)
+function Job.move(id, job, values)
+  job.context = Context.with_values(job.context, values)
   call('HSET', Key.job(id), 'context', job.context)
   local moves = call('HINCRBY', Key.job(id), 'moves', 1)
   if moves <= MOVES_AT_ONCE then
