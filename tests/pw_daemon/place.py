@@ -68,8 +68,8 @@ def write_module(
     name: str,
     body: str,
     egress: Sequence[str] = (),
-    more_toml: str = "",
     page: Mapping[str, Any] | None = None,
+    more_toml: str = "",
 ) -> Path:
     """A module's folder below `folder`; its handler has this body. `page`: its table [page]. `more_toml` is appended to
     its module.toml."""
