@@ -92,7 +92,7 @@ def check_schema(schema: dict[str, Any]) -> None:
 
 
 def check_payload(schema: dict[str, Any], payload: bytes) -> None:
-    """Check one payload (JSON) in a process of its own. Blocks. Raises PayloadInvalid, and what `check_schema` raises."""
+    """Check one payload (JSON) in a process of its own. Blocks. Raises PayloadInvalid, and as `check_schema`."""
     if schema == ANY_OBJECT:
         return
     check = SchemaCheck("", payload, encoded(schema))
