@@ -10,6 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
+from msgspec import structs
 from playwright.async_api import Download, Page
 from playwright.async_api import TimeoutError as PageTimeout
 
@@ -111,7 +112,11 @@ class RunningAttempt:
             await asyncio.wait({self.forced_result}, timeout=CRASH_GRACE_SECONDS)
         if self.forced_result.done():
             return self.forced_result.result()
-        return attempt_result.raised(ended.error, self.version.label, effects.egress_refusal)
+        result = attempt_result.raised(ended.error, self.version.label, effects.egress_refusal)
+        used_up = self.context.remaining_seconds() <= (1 - CALL_SHARE) * self.run.timeout_seconds
+        return (
+            structs.replace(result, outcome="timed_out") if used_up and isinstance(ended.error, PageTimeout) else result
+        )
 
     async def artifact(self, kind: str, data: bytes, content_type: str) -> None:
         """See pageworker.Sink. Returns once the supervisor has accepted the bytes and they have been sent."""
