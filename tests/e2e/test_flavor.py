@@ -59,7 +59,7 @@ async def test_a_job_waits_visibly_for_a_worker_that_has_the_flavor(tmp_path: Pa
             assert set(producer.results) == {"auto-1"}
             async with asyncio.timeout(30):
                 reasons: list[str] = []
-                while not reasons:  # noqa: ASYNC110 - the log is a file of another process
+                while not reasons:
                     await asyncio.sleep(0.1)
                     reasons = [line["reason"] for line in daemon.log() if line["message"] == "job deferred"]
     assert reasons[0].startswith("its module asks for the full browser ([browser] flavor in module.toml)")
