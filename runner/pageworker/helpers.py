@@ -9,8 +9,8 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, NoReturn, Protocol, TypeVar
 
+from playwright.async_api import Download, Locator, Page
 from playwright.async_api import Error as BrowserError
-from playwright.async_api import Locator, Page
 from playwright.async_api import TimeoutError as PageTimeout
 
 from pageworker.navigation import is_interrupted_by_navigation
@@ -60,11 +60,28 @@ class Context:
         return max(0.0, self.deadline - time.monotonic())
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DownloadedFile:
+    """A download that was stored beside the result."""
+
+    name: str
+    """As the server or the page suggests it, without a folder."""
+    url: str
+    content_type: str
+    """By the ending of its name: a browser does not tell the server's."""
+    bytes: int
+    sha256: str
+    """Hex."""
+
+
 class Sink(Protocol):
     """Takes what a handler stores and logs through its helpers."""
 
     async def artifact(self, kind: str, data: bytes, content_type: str) -> None:
         """Store bytes beside the result. Raises ValueError if a limit is exceeded or an argument is not valid."""
+
+    async def download(self, kind: str, download: Download) -> DownloadedFile:
+        """Store the bytes of a download beside the result. Raises ValueError if a limit is exceeded."""
 
     async def screenshot(self, page: Page, full_page: bool) -> bytes:
         """A PNG of a page, in bounded time. Raises Playwright's TimeoutError if the page draws nothing."""
@@ -120,6 +137,18 @@ class Helpers:
         never ends.
         """
         await self._sink.artifact(kind, await self._sink.screenshot(page or self._page, full_page), "image/png")
+
+    async def download(self, download: Download, *, kind: str = "download") -> DownloadedFile:
+        """Store a file that the page has downloaded beside the result, under `kind`. Waits until it has arrived.
+
+            async with page.expect_download() as started:
+                await page.click("text=Invoice")
+            file = await helpers.download(await started.value, kind="invoice")
+
+        A page that is a file itself (a PDF, an attachment) downloads it, too: wrap `page.goto`, and catch its error.
+        Raises Failed (`download`) if the download fails, and as `artifact`.
+        """
+        return await self._sink.download(kind, download)
 
     async def html(self, page: Page | None = None, *, kind: str = "html") -> None:
         """Store the current HTML of `page`, by default of the job's own page. Raises as `artifact`.

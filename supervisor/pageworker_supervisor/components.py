@@ -126,7 +126,7 @@ class Components:
         )
         self.settlement = Settlement(name, settings.worker.id, settings.jobs, queue.consumer, availability, metrics)
         self.fleet = self._fleet(name, resources, (settings.sandbox.python, settings.browser.executable))
-        services = AttemptServices(
+        self.services = services = AttemptServices(
             jobs=settings.jobs,
             kill_grace_seconds=settings.pool.kill_grace_seconds,
             registry=registry,

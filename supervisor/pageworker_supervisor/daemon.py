@@ -70,7 +70,7 @@ async def _run(worker: Worker, stop_seconds: float) -> None:
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="pageworker", description="Run one worker in the foreground.")
-    parser.add_argument("--config", type=Path, metavar="FILE", help="TOML file; without it, defaults and PAGEWORKER_*")
+    parser.add_argument("--config", type=Path, metavar="FILE", help="TOML file; default: $PAGEWORKER_CONFIG")
     parser.add_argument("--version", action="version", version=f"pageworker {VERSION}")
     return parser.parse_args()
 

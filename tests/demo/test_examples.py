@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from playwright.async_api import BrowserContext, Page, async_playwright
 
-from pageworker import Blocked, Context, Failed, Helpers
+from pageworker import Blocked, Context, Download, DownloadedFile, Failed, Helpers
 from pageworker.helpers import Level
 from pageworker_demo.loopback_server import served
 from pageworker_demo.shop import Shop
@@ -33,6 +33,9 @@ class ListSink:
 
     async def artifact(self, kind: str, data: bytes, content_type: str) -> None:
         self.artifacts.append(kind)
+
+    async def download(self, kind: str, download: Download) -> DownloadedFile:
+        raise NotImplementedError
 
     def log(self, level: Level, message: str, fields: Mapping[str, object]) -> None:
         self.lines.append(message)

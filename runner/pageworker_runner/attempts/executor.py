@@ -12,8 +12,9 @@ from pageworker_runner.errors import ModuleBroken, PageLost
 from pageworker_runner.limits import LIMITS
 from pageworker_runner.modules.catalog import Catalog
 from pageworker_runner.pages.pool import PagePool
+from pageworker_runner.reporting.error_text import describe
 from pageworker_runner.reporting.reporter import Reporter
-from pageworker_runner.task_ownership import CURRENT_ATTEMPT, OWN_WORK, Tasks
+from pageworker_runner.task_ownership import CURRENT_ATTEMPT, OWN_WORK, Tasks, attempt_of_error
 from pageworker_sandbox.wire import messages as m
 
 
@@ -47,6 +48,15 @@ class AttemptExecutor:
         attempt = self._attempts.get(attempt_id)
         if attempt is not None:
             attempt.granted(number)
+
+    def listener_failed(self, error: BaseException) -> None:
+        """A listener or a route handler raised `error`: its attempt's next call raises it, or its end tells it."""
+        attempt = self._attempts.get(attempt_of_error(error) or "")
+        if attempt is None:
+            self._reporter.warn(f"a listener that belongs to no running attempt raised {describe(error, '')}")
+            return
+        attempt.listener_failed(error)
+        self._pool.recorder.raise_at_next_call(attempt.attempt_id, error)
 
     async def on_browser_lost(self) -> None:
         """Chromium or the driver has ended, and so do all attempts. Returns when their results have been sent."""
@@ -100,7 +110,12 @@ class AttemptExecutor:
             self._reporter.send_queue.put(m.Accepted(attempt_id=attempt.attempt_id, page=slot.index))
             self._pool.start(slot)
             effects = self._pool.recorder.page(slot.warm.guid)
-            return await attempt.call_handler(slot, entrypoint, payload, effects, self._tasks)
+            result = await attempt.call_handler(slot, entrypoint, payload, effects, self._tasks)
+            error = self._pool.recorder.take_listener_error(attempt.attempt_id)
+            if error is not None and result.outcome == "succeeded":
+                # In plain Playwright, the `browser.close()` at the end of the script would raise it.
+                return attempt_result.raised(error, attempt.version.label, effects.egress_refusal)
+            return result
         except (ModuleBroken, PageLost) as error:
             return attempt_result.raised(error, attempt.version.label)
         except msgspec.DecodeError as error:

@@ -1,6 +1,8 @@
 """One attempt while it runs: its page, the call of its handler, and what the handler stores and logs."""
 
 import asyncio
+import hashlib
+import mimetypes
 import re
 import time
 from collections.abc import Mapping
@@ -8,10 +10,10 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from playwright.async_api import Page
+from playwright.async_api import Download, Page
 from playwright.async_api import TimeoutError as PageTimeout
 
-from pageworker import Context, Helpers
+from pageworker import Context, DownloadedFile, Failed, Helpers
 from pageworker.helpers import Level
 from pageworker_runner.attempts import attempt_result
 from pageworker_runner.attempts.attempt_result import AttemptResult
@@ -19,13 +21,13 @@ from pageworker_runner.errors import BrowserLost, OutputLimit, PageLost
 from pageworker_runner.limits import LIMITS
 from pageworker_runner.modules.catalog import ModuleVersion
 from pageworker_runner.modules.entrypoint import ModuleEntrypoint
-from pageworker_runner.pages import capture
+from pageworker_runner.pages import capture, downloads
 from pageworker_runner.pages.command_recorder import SideEffects
 from pageworker_runner.pages.playwright_internals import is_closed_error
 from pageworker_runner.pages.slot import PageSlot
-from pageworker_runner.reporting.error_text import text_of
+from pageworker_runner.reporting.error_text import describe, text_of
 from pageworker_runner.reporting.reporter import Reporter
-from pageworker_runner.task_ownership import Tasks, own_work
+from pageworker_runner.task_ownership import CURRENT_ATTEMPT, Tasks, own_work
 from pageworker_sandbox.memfd import seal
 from pageworker_sandbox.wire import messages as m
 
@@ -136,6 +138,23 @@ class RunningAttempt:
         self._bytes += len(data)
         await self.send(kind, data, content_type)
 
+    async def download(self, kind: str, download: Download) -> DownloadedFile:
+        """See pageworker.Sink. Returns as `artifact`. Raises Failed."""
+        if failure := await download.failure():
+            raise Failed(f"The download of {download.url} failed: {failure}.", type="download", retryable=True)
+        data = b"".join([chunk async for chunk in downloads.read(download, m.MAX_ARTIFACT_BYTES)])
+        name = downloads.name_of(download)
+        content_type = mimetypes.guess_type(name)[0] or "application/octet-stream"
+        await self.artifact(kind, data, content_type)
+        await download.delete()
+        return DownloadedFile(
+            name=name,
+            url=download.url,
+            content_type=content_type,
+            bytes=len(data),
+            sha256=hashlib.sha256(data).hexdigest(),
+        )
+
     async def send(self, kind: str, data: bytes, content_type: str) -> None:
         """Offer checked bytes, and hand them over once the offer is granted."""
         async with self._sending:
@@ -176,6 +195,12 @@ class RunningAttempt:
         """The supervisor accepts offer `number`. A grant of an offer that was given up is ignored."""
         if number == self._offers and self._granted is not None and not self._granted.done():
             self._granted.set_result(None)
+
+    def listener_failed(self, error: BaseException) -> None:
+        """Log an error of a listener or a route handler. It is handled outside of the attempt's tasks."""
+        token = CURRENT_ATTEMPT.set(self.attempt_id)
+        self._lines.write("error", f"A listener or route handler raised {describe(error, self.version.label)}")
+        CURRENT_ATTEMPT.reset(token)
 
     def log(self, level: Level, message: str, fields: Mapping[str, object]) -> None:
         """See pageworker.Sink."""

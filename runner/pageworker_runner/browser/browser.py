@@ -13,7 +13,7 @@ from pageworker_runner.browser import chromium_flags, private_ca
 from pageworker_runner.errors import StartError
 from pageworker_runner.limits import LIMITS
 from pageworker_runner.pages.context_options import launch_options
-from pageworker_runner.pages.playwright_internals import reset_context_timeouts
+from pageworker_runner.pages.playwright_internals import check, disabled_features, reset_context_timeouts
 from pageworker_runner.task_ownership import own_work
 from pageworker_sandbox.wire.messages import Boot
 
@@ -60,17 +60,17 @@ async def launch(boot: Boot, profile: Path, proxy_port: int) -> RunnerBrowser:
             executable_path=boot.browser,
             headless=True,
             chromium_sandbox=True,
-            # A module cannot read files, so a download would only fill /tmp after its job has ended.
-            accept_downloads=False,
+            accept_downloads=True,
             handle_sigint=False,
             handle_sigterm=False,
             handle_sighup=False,
             proxy=ProxySettings(server=f"http://127.0.0.1:{proxy_port}"),
-            args=chromium_flags.arguments(chromium_flags.playwright_disables(), boot.options.locale),
+            args=chromium_flags.arguments(disabled_features(), boot.options.locale),
             **launch_options(boot.options),
         )
     except BrowserError as error:
         raise StartError(f"browser: {str(error)[:2000]}") from error
+    check(context)
     reset_context_timeouts(context, boot.default_timeout_seconds)
     browser = context.browser
     if browser is None:

@@ -3,13 +3,7 @@
 Chromium honours only the last `--disable-features`. Playwright passes one, so ours repeats Playwright's list.
 """
 
-import re
 from collections.abc import Iterable
-from pathlib import Path
-
-import playwright
-
-from pageworker_runner.errors import StartError
 
 DISABLE = "--disable-features="
 DISABLED_FEATURES = (
@@ -35,21 +29,6 @@ ARGUMENTS = (
     "--webrtc-ip-handling-policy=disable_non_proxied_udp",
     "--force-webrtc-ip-handling-policy=disable_non_proxied_udp",
 )
-DRIVER_BUNDLE = Path(playwright.__file__).parent / "driver/package/lib/coreBundle.js"
-FEATURE_LIST = re.compile(rb"disabledFeatures = \[(.*?)\]", re.DOTALL)
-COMMENT = re.compile(r"//[^\n]*")
-
-
-def playwright_disables() -> tuple[str, ...]:
-    """The features that the installed Playwright switches off. Reads its driver in 15 ms. Raises StartError."""
-    found = FEATURE_LIST.search(DRIVER_BUNDLE.read_bytes())
-    names = re.findall(r'"(\w+)"', COMMENT.sub("", found[1].decode())) if found else []
-    if not names:
-        raise StartError(
-            f"browser: the installed Playwright has no list `disabledFeatures` in {DRIVER_BUNDLE.name}: "
-            "install the version that requirements/run.txt names"
-        )
-    return tuple(names)
 
 
 def arguments(playwright_features: Iterable[str], locale: str | None = None) -> list[str]:

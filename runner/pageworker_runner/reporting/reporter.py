@@ -14,7 +14,6 @@ from collections.abc import Callable, Mapping, Sequence
 
 from pageworker.helpers import Level
 from pageworker_runner.limits import LIMITS
-from pageworker_runner.reporting.error_text import redact, text_of
 from pageworker_runner.reporting.sanitize import fit, fit_fields
 from pageworker_runner.task_ownership import CURRENT_ATTEMPT
 from pageworker_sandbox.wire.channel import Channel
@@ -174,10 +173,6 @@ class Reporter:
     def warn(self, message: str) -> None:
         """Send a warning of the runner's own."""
         self.send_queue.put(LogLine(attempt_id=None, level="warning", message=fit(message, MAX_REASON_CHARS)))
-
-    def listener_failed(self, error: BaseException) -> None:
-        """Log an error that a module's event listener raised. No call waits for a listener, so none can raise it."""
-        self.lines.write("error", f"An event listener raised {type(error).__name__}: {redact(text_of(error))}")
 
     def retire(self, reason: str) -> None:
         """Ask the supervisor to replace this runner. Only the first request is sent."""

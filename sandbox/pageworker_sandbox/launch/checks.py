@@ -9,12 +9,11 @@ from pathlib import Path
 
 from pageworker_sandbox.confine import landlock
 from pageworker_sandbox.flavor import FlavorWish
-from pageworker_sandbox.launch import cgroup
+from pageworker_sandbox.launch import cgroup, fonts
 from pageworker_sandbox.launch.browser import find_browsers
 from pageworker_sandbox.launch.errors import HostProblem, HostUnfit
 from pageworker_sandbox.launch.interpreter import find_interpreter
 from pageworker_sandbox.launch.preflight import INSTALL_BUBBLEWRAP, check_policies, find_bubblewrap, survey
-from pageworker_sandbox.launch.root_layout import FONTS
 from pageworker_sandbox.launch.run_program import run_program
 from pageworker_sandbox.launch.self_test import ALLOW_NAMESPACES, ALLOW_PROC, OVERFLOW_UID
 
@@ -117,11 +116,15 @@ def check_cgroup() -> HostCheck:
 
 
 def check_fonts() -> HostCheck:
-    """There are fonts. Without them pages show boxes instead of text."""
-    files = [path for folder in FONTS[:2] for path in Path(folder).rglob("*.[to]tf")]
-    return HostCheck(
-        "fonts", bool(files), f"{len(files)} font files", "install fonts (Debian: apt install fonts-liberation)"
-    )
+    """The fonts cover the scripts of most pages. Without a font a page shows boxes instead of text."""
+    mend = f"install fonts (Debian: apt install {' '.join(fonts.PACKAGES)}); runners that start afterwards use them"
+    try:
+        found = fonts.installed_fonts()
+    except OSError as error:
+        return HostCheck("fonts", False, f"fontconfig cannot be asked: {error}", "apt install chromium")
+    missing = fonts.missing_scripts(found)
+    covered = f"{len(found)} fonts, " + (f"no font for {', '.join(missing)}" if missing else "for all usual scripts")
+    return HostCheck("fonts", not missing, covered, mend)
 
 
 def _check_bubblewrap_options(name: str, options: list[str], mend: str) -> HostCheck:

@@ -57,6 +57,7 @@ EXAMPLE = """\
 README = """\
 # {name}
 
+    workerctl module run .                    # once, from this folder, with the payload of input.example.json
     workerctl module pack .
     workerctl module publish {name}-0.1.0.zip --sign --key KEY --registry REGISTRY
     workerctl submit {name} --tenant TENANT --payload "$(cat input.example.json)" --wait

@@ -1,12 +1,6 @@
 """Chromium's arguments."""
 
-from pageworker_runner.browser.chromium_flags import DISABLE, DISABLED_FEATURES, arguments, playwright_disables
-
-
-def test_playwrights_own_list_is_found_in_the_installed_driver() -> None:
-    found = playwright_disables()
-    assert {"PaintHolding", "MediaRouter", "HttpsUpgrades", "DestroyProfileOnBrowserClose"} <= set(found)
-    assert all(name.isidentifier() for name in found)
+from pageworker_runner.browser.chromium_flags import DISABLE, DISABLED_FEATURES, arguments
 
 
 def test_there_is_one_list_of_disabled_features_and_it_comes_last() -> None:

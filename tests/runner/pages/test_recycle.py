@@ -227,16 +227,16 @@ async def test_a_listener_has_no_more_rights_than_its_handler(runner: Supervisor
     module = handler(
         """
         tried = asyncio.get_running_loop().create_future()
-        async def close(page):
+        async def ask(page):
             try:
-                await page.context.close()
+                await page.context.browser.new_context()
             except Exception as error:
                 tried.set_result(type(error).__name__)
-        page.on("domcontentloaded", close)
+        page.on("domcontentloaded", ask)
         await page.goto("http://shop.example/p")
         return {"tried": await tried}
         """,
-        name="closes",
+        name="asks-in-a-listener",
     )
     assert (await runner.run(module)).data == {"tried": "CallRefused"}
 

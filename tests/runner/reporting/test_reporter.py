@@ -221,16 +221,6 @@ def test_its_own_warnings_belong_to_no_attempt(reporter: Reporter, queue: ListQu
     assert queue.sent == [m.LogLine(attempt_id=None, level="warning", message="a page is replaced")]
 
 
-def test_a_listeners_error_is_a_line_of_the_attempt_that_registered_it(reporter: Reporter, queue: ListQueue) -> None:
-    token = CURRENT_ATTEMPT.set("a-1")
-    reporter.lines.begin("a-1")
-    reporter.listener_failed(ValueError("no file /etc/x"))
-    CURRENT_ATTEMPT.reset(token)
-    (line,) = queue.sent
-    assert (line.attempt_id, line.level) == ("a-1", "error")
-    assert line.message == "An event listener raised ValueError: no file <path>"
-
-
 def test_installed_it_takes_what_is_printed_and_logged(
     reporter: Reporter, queue: ListQueue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
