@@ -34,7 +34,7 @@ def main() -> None:
         build_runtime()
         settings = load(options.config, os.environ)
         data_dir = data_dir_of(settings)
-        host = survey(settings.sandbox.python, settings.browser.executable)
+        host = survey(settings.sandbox.python, settings.browser.executable, settings.browser.flavor)
     except (ConfigInvalid, HostUnfit, OSError) as unfit:
         raise SystemExit(_refuse(*exit_of(unfit, started=False))) from unfit
     log_to(settings.log, worker_id=settings.worker.id)

@@ -66,7 +66,7 @@ def doctor(
     findings = [
         *(
             Finding(c.name, c.ok, c.found, "" if c.ok else c.mend)
-            for c in host_checks(settings.sandbox.python, settings.browser.executable)
+            for c in host_checks(settings.sandbox.python, settings.browser.executable, settings.browser.flavor)
         ),
         *_redis(settings, config),
         *(asyncio.run(_audit(config)) if audit else ()),

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 
 from msgspec import Meta, Struct, field
 
+from pageworker_sandbox.flavor import FlavorWish
 from pageworker_supervisor.config.redact import redacted
 from pageworker_supervisor.config.relative_paths import LOCATION
 from pageworker_supervisor.contract.type_names import describe_pattern
@@ -96,7 +97,11 @@ class BrowserSettings(Section, frozen=True):
     """The browser."""
 
     executable: Path | None = None
-    """Path of Chromium. Default: the first one found of its full binary and its headless shell."""
+    """Path of Chromium: its full binary or its headless shell. Then this worker has no other. Default: the first
+    binary found of each."""
+    flavor: FlavorWish = "auto"
+    """The browser of modules that ask for none: `full`, `shell` (the headless shell) or `auto`. `auto` is the shell for
+    jobs without a profile and the full browser for jobs with one, if this worker has both."""
 
 
 class SandboxSettings(Section, frozen=True):

@@ -21,6 +21,9 @@ timeout_seconds = 30
 # timezone_id = "Europe/Berlin"
 # job_may_set = ["locale"]       # options that a job may give in its field `page`
 
+# [browser]
+# flavor = "full"                # or "shell", the headless shell. Default: what its worker prefers
+
 [input]                          # JSON Schema of the payload
 type = "object"
 required = ["url"]
