@@ -15,10 +15,19 @@ from pageworker_runner.errors import BrowserLost, CallRefused, ModuleBroken, Out
 from pageworker_runner.pages.playwright_internals import is_closed_error
 from pageworker_runner.reporting.error_text import describe, frames, playwright_call, redact, text_of
 from pageworker_runner.reporting.sanitize import fit, fit_fields
-from pageworker_sandbox.wire.messages import MAX_DATA_BYTES, MAX_RETRY_AFTER_SECONDS, Failure, Obstacle, Outcome
+from pageworker_sandbox.wire.messages import (
+    MAX_BLOCKER_URL,
+    MAX_DATA_BYTES,
+    MAX_RETRY_AFTER_SECONDS,
+    Failure,
+    Obstacle,
+    Outcome,
+)
 
 NET_ERROR = re.compile(r"net::(ERR_[A-Z0-9_]+)(?: at (\S+))?")
 FAILURE_TYPE = re.compile(r"[a-z][a-z0-9_.-]{0,62}")
+USER = re.compile(r"^(https?://)[^/?#]*@")
+"""A user and password in an address. Results hold no secret."""
 DOWNLOAD = "Download is starting"
 NAVIGATED_TO = re.compile(r'navigating to "([^"]+)"')
 """The call log of Playwright."""
@@ -85,21 +94,24 @@ def out_of_time(budget_seconds: float, cancelled: BaseException | None, label: s
     )
 
 
-def raised(error: BaseException, label: str, egress_refusal: str | None = None) -> AttemptResult:
+def raised(
+    error: BaseException, label: str, egress_refusal: str | None = None, page_url: str | None = None
+) -> AttemptResult:
     """The result of a handler, or of its import, that raised.
 
     `egress_refusal`: why the egress gateway refused the page's last navigation. It explains whatever was raised.
+    `page_url`: the page's address now. A blocker names it.
     """
     try:
-        return _read(error, label, egress_refusal)
+        return _read(error, label, egress_refusal, page_url)
     except BaseException as fault:  # noqa: BLE001 - attributes are foreign code: their sys.exit() would end the runner
         why = f"{type(error).__name__} was raised, and reading its fields failed: {describe(fault, label)}"
         return failed("handler_error", why, detail=_where(error, label))
 
 
-def _read(error: BaseException, label: str, egress_refusal: str | None) -> AttemptResult:
+def _read(error: BaseException, label: str, egress_refusal: str | None, page_url: str | None) -> AttemptResult:
     if isinstance(error, Blocked):
-        return _blocked(error)
+        return _blocked(error, page_url)
     if egress_refusal is not None:
         return failed(
             "egress_refused", f"Blocked by egress policy: {egress_refusal}", detail={"egress": egress_refusal}
@@ -211,7 +223,7 @@ def failed(
     return AttemptResult(outcome, failure=failure)
 
 
-def _blocked(error: Blocked) -> AttemptResult:
+def _blocked(error: Blocked, page_url: str | None) -> AttemptResult:
     if error.kind not in get_args(BlockerKind):
         kinds = ", ".join(get_args(BlockerKind))
         return failed(
@@ -219,7 +231,8 @@ def _blocked(error: Blocked) -> AttemptResult:
         )
     evidence = fit_fields(error.evidence, count=32, value_chars=512, total_chars=8000)
     provider = None if error.provider is None else fit(str(error.provider), 64)
-    return AttemptResult("blocked", obstacle=Obstacle(kind=error.kind, provider=provider, evidence=evidence))
+    url = None if page_url in (None, "about:blank") else fit(USER.sub(r"\1", page_url), MAX_BLOCKER_URL)
+    return AttemptResult("blocked", obstacle=Obstacle(kind=error.kind, provider=provider, evidence=evidence, url=url))
 
 
 def _delay_of(error: Failed) -> float | None:

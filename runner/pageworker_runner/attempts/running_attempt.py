@@ -112,11 +112,14 @@ class RunningAttempt:
             await asyncio.wait({self.forced_result}, timeout=CRASH_GRACE_SECONDS)
         if self.forced_result.done():
             return self.forced_result.result()
-        result = attempt_result.raised(ended.error, self.version.label, effects.egress_refusal)
-        used_up = self.context.remaining_seconds() <= (1 - CALL_SHARE) * self.run.timeout_seconds
-        return (
-            structs.replace(result, outcome="timed_out") if used_up and isinstance(ended.error, PageTimeout) else result
-        )
+        result = attempt_result.raised(ended.error, self.version.label, effects.egress_refusal, slot.page.url)
+        if isinstance(ended.error, PageTimeout) and self._time_used_up():
+            return structs.replace(result, outcome="timed_out")
+        return result
+
+    def _time_used_up(self) -> bool:
+        """Whether a call that waited by default for its share of the time has used that up."""
+        return self.context.remaining_seconds() <= (1 - CALL_SHARE) * self.run.timeout_seconds
 
     async def artifact(self, kind: str, data: bytes, content_type: str) -> None:
         """See pageworker.Sink. Returns once the supervisor has accepted the bytes and they have been sent."""

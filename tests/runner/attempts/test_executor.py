@@ -153,12 +153,17 @@ async def test_a_module_can_ask_for_a_later_attempt(runner: Supervisor) -> None:
 
 
 async def test_a_blocker_is_an_outcome_of_its_own(runner: Supervisor) -> None:
-    report = await runner.run(handler("helpers.blocked('captcha', 'acme', title='Are you human?')"))
+    runner.site.pages["/guarded"] = SiteAnswer("Are you human?")
+    module = handler(
+        "await page.goto('http://x.example/guarded?from=1')\nhelpers.blocked('captcha', 'acme', title='Are you human?')"
+    )
+    report = await runner.run(module)
     assert report.done is not None
     assert report.done.outcome == "blocked"
     assert report.done.obstacle is not None
     assert (report.done.obstacle.kind, report.done.obstacle.provider) == ("captcha", "acme")
     assert report.done.obstacle.evidence == {"title": "Are you human?"}
+    assert report.done.obstacle.url == "http://x.example/guarded?from=1"
 
 
 async def test_a_refused_navigation_is_the_reason_of_a_later_error(runner: Supervisor) -> None:
