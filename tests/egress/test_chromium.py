@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from playwright.async_api import async_playwright
 from pw_egress.origin import Handler, Origin, serving
-from pw_egress.processes import gateway
+from pw_egress.processes import attach, gateway
 from pw_egress.running_proxy import ALL, listener
 
 from pageworker_sandbox.egress.messages import EgressPolicy
@@ -70,7 +70,7 @@ async def test_chromium_reaches_what_is_allowed_and_nothing_else() -> None:
         with listener() as sock:
             port = sock.getsockname()[1]
             policy = EgressPolicy(hosts=ALL, fixed={"shop.test": f"127.0.0.1:{origin.port}"})
-            await supervisor.attach("runner-1", sock.fileno(), policy)
+            await attach(supervisor, "runner-1", sock, policy)
         browser = await playwright.chromium.launch(
             executable_path=CHROMIUM,
             proxy={"server": f"http://127.0.0.1:{port}", "bypass": "<-loopback>"},

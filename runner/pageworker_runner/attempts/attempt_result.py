@@ -11,16 +11,26 @@ from playwright.async_api import Error as BrowserError
 from pageworker import Blocked, BlockerKind, Failed, PageTimeout, RetryLater
 from pageworker_runner.errors import BrowserLost, CallRefused, ModuleBroken, OutputLimit, PageLost
 from pageworker_runner.pages.playwright_internals import is_closed_error
+from pageworker_runner.pages.request_errors import network_error_in, refusal_in
 from pageworker_runner.reporting.error_text import describe, frames, redact
 from pageworker_runner.reporting.sanitize import fit, fit_fields
 from pageworker_sandbox.wire.messages import MAX_DATA_BYTES, MAX_RETRY_AFTER_SECONDS, Failure, Obstacle, Outcome
+from pageworker_sandbox.wire.request_failure import RequestFailure
 
-NET_ERROR = re.compile(r"net::(ERR_[A-Z0-9_]+)(?: at (\S+))?")
 FAILURE_TYPE = re.compile(r"[a-z][a-z0-9_.-]{0,62}")
 NO_THREAD = "can't start new thread"
 """CPython's message for EAGAIN of clone(2)."""
 MAX_DETAIL_BYTES = 16 * 1024
 NIL = msgspec.Raw(b"\xc0")
+REFUSALS = {
+    "private_address": "The address is not on the public Internet. Only `egress.hosts` can permit it.",
+    "host_not_allowed": "Both `[tenants.<id>] egress` and `egress` in module.toml must list the host.",
+    "port_not_allowed": "`egress.ports` must list the port.",
+    "budget_exhausted": "The byte budget is used up.",
+    "rate_limited": "There were too many requests per second.",
+    "malformed_request": "The URL has no valid host, or the request's head is over 32 KiB.",
+}
+"""How to fix a refusal, by the gateway's reason."""
 STOP_MESSAGES: dict[Outcome, str] = {
     "timed_out": "The attempt did not finish within its time limit. Raise timeout_seconds of the job or of the module.",
     "cancelled": "The job was cancelled.",
@@ -62,26 +72,19 @@ def stopped(outcome: Outcome) -> AttemptResult:
     return failed(outcome, STOP_MESSAGES[outcome], retryable=outcome == "timed_out", outcome=outcome)
 
 
-def raised(error: BaseException, label: str, egress_refusal: str | None = None) -> AttemptResult:
-    """The result of a handler, or of its import, that raised.
-
-    `egress_refusal`: why the egress gateway refused the page's last navigation. It explains whatever was raised.
-    """
+def raised(error: BaseException, label: str) -> AttemptResult:
+    """The result of a handler, or of its import, that raised."""
     try:
-        return _read(error, label, egress_refusal)
+        return _read(error, label)
     except BaseException as fault:  # noqa: BLE001 - attributes are foreign code: their sys.exit() would end the runner
         why = f"{type(error).__name__} was raised, and reading its fields failed: {describe(fault, label)}"
         return failed("handler_error", why, detail=_where(error, label))
 
 
-def _read(error: BaseException, label: str, egress_refusal: str | None) -> AttemptResult:
-    if isinstance(error, Blocked):
-        return _blocked(error)
-    if egress_refusal is not None:
-        return failed(
-            "egress_refused", f"Blocked by egress policy: {egress_refusal}", detail={"egress": egress_refusal}
-        )
+def _read(error: BaseException, label: str) -> AttemptResult:
     match error:
+        case Blocked():
+            return _blocked(error)
         case Failed():
             kind = str(error.type)
             return failed(
@@ -106,12 +109,14 @@ def _read(error: BaseException, label: str, egress_refusal: str | None) -> Attem
             )
         case PageTimeout():
             return failed("timeout", redact(str(error)), retryable=True, detail=_where(error, label))
-        case BrowserError() if net := NET_ERROR.search(str(error)):
+        case BrowserError() if refusal := refusal_in(error):
+            return _refused(*refusal, _where(error, label))
+        case BrowserError() if net := network_error_in(error):
             return failed(
                 "navigation_error",
-                net[0],
+                redact(net.text),
                 retryable=True,
-                detail={"code": net[1], "url": net[2], **_where(error, label)},
+                detail={"code": net.code, "url": net.url, **_where(error, label)},
             )
         case CallRefused():
             return failed("refused", str(error), retryable=error.retryable, detail=_where(error, label))
@@ -126,6 +131,15 @@ def _read(error: BaseException, label: str, egress_refusal: str | None) -> Attem
         case RuntimeError() if str(error) == NO_THREAD:
             return _no_thread()
     return failed("handler_error", describe(error, label), detail=_where(error, label))
+
+
+def _refused(refusal: RequestFailure, url: str | None, where: dict[str, Any]) -> AttemptResult:
+    """Not retryable: another attempt would have the same policy."""
+    return failed(
+        "egress_refused",
+        f"Blocked by egress policy: {refusal.reason} for {refusal.authority}. {REFUSALS.get(refusal.reason, '')}",
+        detail={"egress": refusal.reason, "host": refusal.authority, "url": url, **where},
+    )
 
 
 def _no_thread() -> AttemptResult:

@@ -119,7 +119,6 @@ class AttemptExecutor:
     def _handler_call(
         self, attempt: RunningAttempt, entrypoint: ModuleEntrypoint, payload: dict[str, object], slot: PageSlot
     ) -> HandlerCall:
-        side_effects = self._pool.recorder.page(slot.warm.guid)
         return HandlerCall(
             entrypoint=entrypoint,
             label=attempt.label,
@@ -127,7 +126,6 @@ class AttemptExecutor:
             payload=payload,
             helpers=Helpers(slot.page, attempt.sink),
             context=attempt.context(self._boot.worker_id, self._boot.runner_id),
-            egress_refusal=lambda: side_effects.egress_refusal,
         )
 
     async def _keep_failure_artifacts(self, attempt: RunningAttempt, result: AttemptResult) -> None:

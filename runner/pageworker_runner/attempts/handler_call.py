@@ -32,8 +32,6 @@ class HandlerCall:
     payload: dict[str, Any]
     helpers: Helpers
     context: Context
-    egress_refusal: Callable[[], str | None]
-    """Why the egress gateway refused the page's last navigation. None: it did not."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +62,7 @@ async def call_handler(
         await asyncio.wait({forced_result}, timeout=CRASH_GRACE_SECONDS)
     if forced_result.done():
         return forced_result.result(), True
-    return attempt_result.raised(ended.error, call.label, call.egress_refusal()), True
+    return attempt_result.raised(ended.error, call.label), True
 
 
 def page_crashed() -> AttemptResult:

@@ -1,6 +1,7 @@
 """Sees every command that Playwright's client sends to its driver, and records the side effects that it leaves.
 
-Only this file and `playwright_internals.py` use Playwright's private parts. `side_effects.py` has what commands mean.
+Only this file, `failure_translator.py` and `playwright_internals.py` use Playwright's private parts. `side_effects.py`
+has what commands mean.
 """
 
 import asyncio
@@ -19,8 +20,6 @@ from pageworker_runner.errors import CallRefused
 from pageworker_runner.pages import playwright_internals
 from pageworker_runner.pages.side_effects import SideEffect, side_effect_of
 from pageworker_runner.task_ownership import CURRENT_ATTEMPT, OWN_WORK, Callback
-
-EGRESS_HEADER = "pageworker-egress"
 
 
 @dataclass(frozen=True)
@@ -53,8 +52,6 @@ class SideEffects:
     """The replies that name what has to be disposed of."""
     permanent: list[str] = field(default_factory=list)
     """Commands that cannot be undone."""
-    egress_refusal: str | None = None
-    """Why the egress gateway refused the page's last navigation."""
 
     def add(self, effect: SideEffect, target: ChannelOwner, method: str, reply: asyncio.Future[Any]) -> None:
         """Record one command."""
@@ -138,8 +135,6 @@ class CommandRecorder:
         reply = self._send(target, method, params, options)
         if effect is not SideEffect.NOTHING:
             self._effects_for(target, method, params, attempt_id).add(effect, target, method, reply)
-        elif method == "goto":
-            reply.add_done_callback(lambda done: self._on_navigated(target, done))
         return reply
 
     def _check_owner(self, target: ChannelOwner, command: str) -> str:
@@ -174,13 +169,3 @@ class CommandRecorder:
         if attempt_id is not None and not OWN_WORK.get():
             self._listeners.append((attempt_id, event, listener))
         return self._add_listener(event, listener, prepend)
-
-    def _on_navigated(self, frame: Any, reply: asyncio.Future[Any]) -> None:
-        """The egress gateway answers a refused plain-HTTP navigation itself, with a header that gives the reason."""
-        page = frame._page
-        if page is None or reply.cancelled() or reply.exception() is not None:
-            return
-        response = (reply.result() or {}).get("response")
-        headers = response._object._initializer["headers"] if response is not None else []
-        reasons = [entry["value"] for entry in headers if entry["name"].lower() == EGRESS_HEADER]
-        self.page(page._guid).egress_refusal = reasons[0] if reasons else None

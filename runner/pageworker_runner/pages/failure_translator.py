@@ -1,0 +1,105 @@
+"""Gives failed requests the errors of plain Playwright, and refused ones their reason.
+
+Chromium and Node talk to a proxy, the egress gateway. So of a host that is down, unknown or refused they report that
+the proxy failed. The gateway's reports say why.
+"""
+
+import asyncio
+from functools import partial
+from typing import Any
+
+from playwright._impl.channel_owner import ChannelOwner
+from playwright._impl.connection import Connection
+from playwright.async_api import BrowserContext
+from playwright.async_api import Error as BrowserError
+
+from pageworker_runner.pages import request_errors
+from pageworker_runner.pages.gateway_failures import GatewayFailures
+from pageworker_sandbox.wire.request_failure import RequestFailure
+
+NAVIGATIONS = {"goto", "reload", "goBack", "goForward"}
+
+
+class FailureTranslator:
+    """Rewords the driver's messages before Playwright's client reads them."""
+
+    def __init__(self, context: BrowserContext, failures: GatewayFailures) -> None:
+        self._failures = failures
+        self._connection: Connection = context._impl_obj._connection
+        self._send = self._connection.send_message_to_server
+        self._dispatch = self._connection.dispatch
+        self._awaited: dict[str, RequestFailure | None] = {}
+        """Why its navigation failed, by the guid of each frame whose navigation a call waits for."""
+        # Instance attributes hide the methods, so every caller goes through these.
+        vars(self._connection)["send_message_to_server"] = self._on_send
+        vars(self._connection)["dispatch"] = self._on_message
+
+    def _on_send(self, target: ChannelOwner, method: str, params: Any, options: dict[str, Any]) -> asyncio.Future[Any]:
+        if method in NAVIGATIONS:
+            frame = _frame_of(target)
+            reply = self._send(target, method, params, options)
+            self._awaited[frame] = None
+            reply.add_done_callback(partial(self._on_navigated, frame))
+            return reply
+        reply = self._send(target, method, params, options)
+        if method == "fetch":
+            reply.add_done_callback(_on_fetched)
+        return reply
+
+    def _on_message(self, message: dict[str, Any]) -> None:
+        method = message.get("method")
+        if method == "navigated":
+            self._on_navigation(message["guid"], message["params"])
+        elif method == "requestFailed":
+            params = message["params"]
+            failure = self._failure_of(params.get("failureText"), params["request"])
+            if failure is not None:
+                params["failureText"] = request_errors.failure_code(failure)
+        self._dispatch(message)
+
+    def _on_navigation(self, frame: str, params: dict[str, Any]) -> None:
+        """The driver reports a failed navigation before it answers the call that waits for it. With redirects, only
+        this report names the request that failed."""
+        error = params.get("error")
+        request = (params.get("newDocument") or {}).get("request")
+        failure = self._failure_of(error, request) if error and request else None
+        if frame in self._awaited:
+            self._awaited[frame] = failure
+        if failure is not None:
+            params["error"] = request_errors.reworded_navigation(error, failure)
+
+    def _failure_of(self, text: str | None, request: dict[str, str]) -> RequestFailure | None:
+        """The gateway's report on a request that failed with this text. None: the gateway had no part in it."""
+        if text not in (request_errors.FAILED_HTTP, request_errors.FAILED_TUNNEL):
+            return None
+        url = self._connection._objects[request["guid"]]._initializer["url"]
+        if text != (request_errors.FAILED_TUNNEL if url.startswith("https:") else request_errors.FAILED_HTTP):
+            return None
+        return self._failures.latest(url)
+
+    def _on_navigated(self, frame: str, reply: asyncio.Future[Any]) -> None:
+        """The caller has not run yet: its callback on this reply comes after this one."""
+        failure = self._awaited.pop(frame, None)
+        error = None if failure is None or reply.cancelled() else reply.exception()
+        if failure is None or not isinstance(error, BrowserError):
+            return
+        if error.message.startswith((request_errors.FAILED_HTTP, request_errors.FAILED_TUNNEL)):
+            _reword(error, request_errors.reworded_navigation(error.message, failure))
+
+
+def _on_fetched(reply: asyncio.Future[Any]) -> None:
+    error = None if reply.cancelled() else reply.exception()
+    if isinstance(error, BrowserError) and (found := request_errors.reworded_request(error.message)) is not None:
+        name, text = found
+        _reword(error, text)
+        vars(error)["code"] = name
+
+
+def _reword(error: BrowserError, text: str) -> None:
+    error._message = text
+    error.args = (text,)
+
+
+def _frame_of(target: Any) -> str:
+    guid: str = (target._main_frame if target._type == "Page" else target)._guid
+    return guid

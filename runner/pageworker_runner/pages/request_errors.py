@@ -1,0 +1,123 @@
+"""The texts of failed requests: what the gateway reports, in the words of Playwright. Pure.
+
+A request that the egress gateway did not carry out raises what it would raise in plain Playwright: Chromium's
+`net::ERR_…` for navigations, Node's `connect ECONNREFUSED …` for `page.request`. A refusal has a reason behind it.
+"""
+
+import re
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from playwright.async_api import Error as BrowserError
+
+from pageworker_sandbox.wire.request_failure import MARK, RequestFailure, parse_line
+
+FAILED_HTTP = "net::ERR_RESPONSE_HEADERS_MULTIPLE_CONTENT_LENGTH"
+"""What Chromium makes of the gateway's answer to a failed request over `http:`. No origin can cause it there."""
+FAILED_TUNNEL = "net::ERR_TUNNEL_CONNECTION_FAILED"
+"""The same for a tunnel, which is a request over `https:`."""
+REFUSED = ("ERR_BLOCKED_BY_ADMINISTRATOR", "EACCES", "connect EACCES {authority}")
+UNREACHABLE = {
+    "name_not_resolved": ("ERR_NAME_NOT_RESOLVED", "ENOTFOUND", "getaddrinfo ENOTFOUND {host}"),
+    "connection_refused": ("ERR_CONNECTION_REFUSED", "ECONNREFUSED", "connect ECONNREFUSED {authority}"),
+    "address_unreachable": ("ERR_ADDRESS_UNREACHABLE", "EHOSTUNREACH", "connect EHOSTUNREACH {authority}"),
+    "connect_timeout": ("ERR_CONNECTION_TIMED_OUT", "ETIMEDOUT", "connect ETIMEDOUT {authority}"),
+    "connect_failed": ("ERR_CONNECTION_FAILED", "ECONNABORTED", "connect ECONNABORTED {authority}"),
+    "upstream_refused": ("ERR_TUNNEL_CONNECTION_FAILED", "ECONNREFUSED", "connect ECONNREFUSED {authority}"),
+    "upstream_failed": ("ERR_PROXY_CONNECTION_FAILED", "ECONNRESET", "connect ECONNRESET {authority}"),
+    "empty_response": ("ERR_EMPTY_RESPONSE", "ECONNRESET", "socket hang up"),
+    "connection_reset": ("ERR_CONNECTION_RESET", "ECONNRESET", "read ECONNRESET"),
+    "invalid_response": ("ERR_INVALID_HTTP_RESPONSE", "HPE_INVALID_CONSTANT", "Parse Error: Expected HTTP/"),
+    "unexpected_proxy_auth": ("ERR_UNEXPECTED_PROXY_AUTH", "ECONNRESET", "socket hang up"),
+    "origin_silent": ("ERR_TIMED_OUT", "ETIMEDOUT", "read ETIMEDOUT"),
+}
+"""By the gateway's reason: Chromium's name of the error, Node's name, and Node's text."""
+NODE_NAMES = {
+    "ECONNREFUSED": "ERR_CONNECTION_REFUSED",
+    "ECONNRESET": "ERR_CONNECTION_RESET",
+    "ECONNABORTED": "ERR_CONNECTION_ABORTED",
+    "EPIPE": "ERR_CONNECTION_CLOSED",
+    "ENOTFOUND": "ERR_NAME_NOT_RESOLVED",
+    "EHOSTUNREACH": "ERR_ADDRESS_UNREACHABLE",
+    "ETIMEDOUT": "ERR_CONNECTION_TIMED_OUT",
+    "HPE_INVALID_CONSTANT": "ERR_INVALID_HTTP_RESPONSE",
+}
+"""Chromium's name by Node's. Errors of `page.request` with another name are no errors of the network."""
+
+_NAVIGATIONS = "goto|reload|go_back|go_forward|expect_navigation|wait_for_url"
+_REQUESTS = r"APIRequestContext\.\w+|Route\.fetch"
+# Anchored, and for calls only whose errors hold no text of a page: a page can throw any text into page.evaluate.
+_REFUSAL = re.compile(
+    rf"(?:(?:Page|Frame)\.(?:{_NAVIGATIONS}): net::ERR_BLOCKED_BY_ADMINISTRATOR(?: at (?P<url>[^\n]*))?"
+    rf"|(?:{_REQUESTS}): connect EACCES[^\n]*?)"
+    r" \(egress policy: (?P<reason>[a-z_]+) for (?P<authority>\S*)\)(?:\n|\Z)"
+)
+_OF_REQUEST = re.compile(rf"(?:{_REQUESTS}): ([^\n]*)")
+_NET_ERROR = re.compile(r"net::(ERR_[A-Z0-9_]+)(?: at (\S+))?")
+_HEAD = re.compile(r"net::ERR_[A-Z0-9_]+")
+_FAILED_REQUEST = re.compile(rf'Invalid header from proxy CONNECT response: "{MARK} ([^"\n]*)"')
+_CALL_LOG_URL = re.compile(r"→ [A-Z]+ (\S+)")
+
+
+@dataclass(frozen=True)
+class NetworkError:
+    """A request that failed. `code` is Chromium's name of the error, whoever sent the request."""
+
+    code: str
+    url: str | None
+    text: str
+
+
+def reworded_navigation(text: str, failure: RequestFailure) -> str:
+    """Text of a failed navigation, from Chromium's `net::ERR_… at URL` with what may follow in further lines."""
+    first, newline, rest = text.partition("\n")
+    return _HEAD.sub(f"net::{_words(failure)[0]}", first, count=1) + _why(failure) + newline + rest
+
+
+def reworded_request(text: str) -> tuple[str, str] | None:
+    """Node's name and the text of an error of `page.request`. None: the gateway had no part in it."""
+    found = _FAILED_REQUEST.match(text)
+    failure = parse_line(found[1]) if found else None
+    if found is None or failure is None:
+        return None
+    _, name, words = _words(failure)
+    host = urlsplit(f"//{failure.authority}").hostname or failure.authority
+    said = words.format(authority=failure.authority, host=host)
+    return name, said + _why(failure) + text[found.end() :]
+
+
+def failure_code(failure: RequestFailure) -> str:
+    """What `request.failure` says."""
+    return f"net::{_words(failure)[0]}"
+
+
+def refusal_in(error: BaseException) -> tuple[RequestFailure, str | None] | None:
+    """The refusal that a call of Playwright raised, and the URL that was asked for. None: it is another error."""
+    text = str(error)
+    found = _REFUSAL.match(text)
+    if found is None:
+        return None
+    return RequestFailure("refused", found["reason"], found["authority"]), found["url"] or _url_in(text)
+
+
+def network_error_in(error: BaseException) -> NetworkError | None:
+    """The failed request that a call of Playwright raised. None: it is another error."""
+    text = str(error)
+    if (request := _OF_REQUEST.match(text)) is not None:
+        code = NODE_NAMES.get(getattr(error, "code", ""))
+        return None if code is None else NetworkError(code, _url_in(text), request[1])
+    net = _NET_ERROR.search(text) if isinstance(error, BrowserError) else None
+    return None if net is None else NetworkError(net[1], net[2], net[0])
+
+
+def _words(failure: RequestFailure) -> tuple[str, str, str]:
+    return REFUSED if failure.kind == "refused" else UNREACHABLE[failure.reason]
+
+
+def _why(failure: RequestFailure) -> str:
+    return f" (egress policy: {failure.reason} for {failure.authority})" if failure.kind == "refused" else ""
+
+
+def _url_in(text: str) -> str | None:
+    found = _CALL_LOG_URL.search(text)
+    return found[1] if found else None
