@@ -44,7 +44,7 @@ async def start(channel: Channel, reporter: Reporter, tasks: Tasks, environment:
         with own_work():
             browser = await launch(boot, environment.profile, port)
             failures.watch()
-            FailureTranslator(browser.context, failures)
+            translator = FailureTranslator(browser.context, failures)
             # Before the pool watches for new pages: the page of this check belongs to no attempt.
             sandbox = await chromium_sandbox(browser.context)
             catalog = Catalog()
@@ -55,7 +55,7 @@ async def start(channel: Channel, reporter: Reporter, tasks: Tasks, environment:
                 reporter,
                 lambda attempt_id: attempts.force_result(attempt_id, page_crashed()),
             )
-            attempts = AttemptExecutor(boot, catalog, pool, reporter, tasks)
+            attempts = AttemptExecutor(boot, catalog, pool, translator, reporter, tasks)
             await pool.fill()
     except BrowserError as error:
         raise StartError(f"browser: it ended while the pages were opened: {str(error)[:2000]}") from error

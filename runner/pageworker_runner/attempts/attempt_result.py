@@ -83,6 +83,8 @@ def raised(error: BaseException, label: str) -> AttemptResult:
 
 def _read(error: BaseException, label: str) -> AttemptResult:
     match error:
+        case BaseExceptionGroup() if len(error.exceptions) == 1:
+            return _read(error.exceptions[0], label)
         case Blocked():
             return _blocked(error)
         case Failed():

@@ -14,6 +14,7 @@ from pageworker_runner.errors import ModuleBroken, PageLost
 from pageworker_runner.limits import LIMITS
 from pageworker_runner.modules.catalog import Catalog
 from pageworker_runner.modules.entrypoint import ModuleEntrypoint
+from pageworker_runner.pages.failure_translator import FailureTranslator
 from pageworker_runner.pages.pool import PagePool
 from pageworker_runner.pages.slot import PageSlot
 from pageworker_runner.reporting.artifact_sink import AttemptSink
@@ -25,10 +26,19 @@ from pageworker_sandbox.wire import messages as m
 class AttemptExecutor:
     """All attempts of this runner."""
 
-    def __init__(self, boot: m.Boot, catalog: Catalog, pool: PagePool, reporter: Reporter, tasks: Tasks) -> None:
+    def __init__(
+        self,
+        boot: m.Boot,
+        catalog: Catalog,
+        pool: PagePool,
+        failures: FailureTranslator,
+        reporter: Reporter,
+        tasks: Tasks,
+    ) -> None:
         self._boot = boot
         self._catalog = catalog
         self._pool = pool
+        self._failures = failures
         self._reporter = reporter
         self._tasks = tasks
         self._attempts: dict[str, RunningAttempt] = {}
@@ -132,7 +142,7 @@ class AttemptExecutor:
         slot = attempt.slot
         if slot is None or not attempt.handler_began or result.outcome == "succeeded":
             return
-        if not self._boot.failure_artifacts or self._browser_lost:
+        if not self._boot.failure_artifacts or self._browser_lost or self._failures.shows_error_page(slot.page):
             return
         stopped = result.outcome in ("timed_out", "cancelled")
         seconds = LIMITS.stopped_failure_artifacts_seconds if stopped else LIMITS.failure_artifacts_seconds

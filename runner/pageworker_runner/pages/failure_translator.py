@@ -7,10 +7,12 @@ the proxy failed. The gateway's reports say why.
 import asyncio
 from functools import partial
 from typing import Any
+from weakref import WeakSet
 
 from playwright._impl.channel_owner import ChannelOwner
 from playwright._impl.connection import Connection
-from playwright.async_api import BrowserContext
+from playwright._impl.frame import Frame as ImplFrame
+from playwright.async_api import BrowserContext, Page
 from playwright.async_api import Error as BrowserError
 
 from pageworker_runner.pages import request_errors
@@ -18,6 +20,10 @@ from pageworker_runner.pages.gateway_failures import GatewayFailures
 from pageworker_sandbox.wire.request_failure import RequestFailure
 
 NAVIGATIONS = {"goto", "reload", "goBack", "goForward"}
+ERROR_PAGE = "chrome-error:"
+FAILED_RESOURCE = "Failed to load resource: "
+NO_ERROR_PAGE = "ERR_ABORTED"
+"""A download, or an answer without content: the old document stays."""
 
 
 class FailureTranslator:
@@ -30,9 +36,15 @@ class FailureTranslator:
         self._dispatch = self._connection.dispatch
         self._awaited: dict[str, RequestFailure | None] = {}
         """Why its navigation failed, by the guid of each frame whose navigation a call waits for."""
+        self._without_document: WeakSet[ImplFrame] = WeakSet()
+        """Main frames that show Chromium's error page, or will in a moment."""
         # Instance attributes hide the methods, so every caller goes through these.
         vars(self._connection)["send_message_to_server"] = self._on_send
         vars(self._connection)["dispatch"] = self._on_message
+
+    def shows_error_page(self, page: Page) -> bool:
+        """Whether the page has nothing to show but Chromium's own error page, because its last navigation failed."""
+        return page._impl_obj._main_frame in self._without_document
 
     def _on_send(self, target: ChannelOwner, method: str, params: Any, options: dict[str, Any]) -> asyncio.Future[Any]:
         if method in NAVIGATIONS:
@@ -52,9 +64,11 @@ class FailureTranslator:
             self._on_navigation(message["guid"], message["params"])
         elif method == "requestFailed":
             params = message["params"]
-            failure = self._failure_of(params.get("failureText"), params["request"])
+            failure = self._failure_of(params.get("failureText"), self._url_of(params["request"]))
             if failure is not None:
                 params["failureText"] = request_errors.failure_code(failure)
+        elif method == "console":
+            self._on_console(message["params"])
         self._dispatch(message)
 
     def _on_navigation(self, frame: str, params: dict[str, Any]) -> None:
@@ -62,29 +76,46 @@ class FailureTranslator:
         this report names the request that failed."""
         error = params.get("error")
         request = (params.get("newDocument") or {}).get("request")
-        failure = self._failure_of(error, request) if error and request else None
-        if frame in self._awaited:
-            self._awaited[frame] = failure
+        failure = self._failure_of(error, self._url_of(request)) if error and request else None
         if failure is not None:
-            params["error"] = request_errors.reworded_navigation(error, failure)
+            params["error"] = request_errors.reworded(error, failure)
+            if frame in self._awaited:
+                self._awaited[frame] = failure
+        self._follow(self._connection._objects[frame], error, params["url"])
 
-    def _failure_of(self, text: str | None, request: dict[str, str]) -> RequestFailure | None:
+    def _follow(self, frame: Any, error: str | None, url: str) -> None:
+        if frame._parent_frame is not None:
+            return
+        if error and error.startswith("net::") and NO_ERROR_PAGE not in error:
+            self._without_document.add(frame)
+        elif not error and not url.startswith(ERROR_PAGE):
+            self._without_document.discard(frame)
+
+    def _on_console(self, params: dict[str, Any]) -> None:
+        """Chromium itself writes this line for a subresource that failed."""
+        mark, _, text = params["text"].partition(FAILED_RESOURCE)
+        if text and not mark:
+            failure = self._failure_of(text, params["location"]["url"])
+            if failure is not None:
+                params["text"] = request_errors.reworded(params["text"], failure)
+
+    def _url_of(self, request: dict[str, str]) -> str:
+        url: str = self._connection._objects[request["guid"]]._initializer["url"]
+        return url
+
+    def _failure_of(self, text: str | None, url: str) -> RequestFailure | None:
         """The gateway's report on a request that failed with this text. None: the gateway had no part in it."""
-        if text not in (request_errors.FAILED_HTTP, request_errors.FAILED_TUNNEL):
-            return None
-        url = self._connection._objects[request["guid"]]._initializer["url"]
-        if text != (request_errors.FAILED_TUNNEL if url.startswith("https:") else request_errors.FAILED_HTTP):
-            return None
-        return self._failures.latest(url)
+        expected = request_errors.FAILED_TUNNEL if url.startswith("https:") else request_errors.FAILED_HTTP
+        return self._failures.latest(url) if text == expected else None
 
     def _on_navigated(self, frame: str, reply: asyncio.Future[Any]) -> None:
         """The caller has not run yet: its callback on this reply comes after this one."""
         failure = self._awaited.pop(frame, None)
-        error = None if failure is None or reply.cancelled() else reply.exception()
+        error = None if reply.cancelled() else reply.exception()
         if failure is None or not isinstance(error, BrowserError):
             return
         if error.message.startswith((request_errors.FAILED_HTTP, request_errors.FAILED_TUNNEL)):
-            _reword(error, request_errors.reworded_navigation(error.message, failure))
+            _reword(error, request_errors.reworded(error.message, failure))
 
 
 def _on_fetched(reply: asyncio.Future[Any]) -> None:

@@ -8,34 +8,40 @@ import re
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from playwright.async_api import Error as BrowserError
-
 from pageworker_sandbox.wire.request_failure import MARK, RequestFailure, parse_line
 
 FAILED_HTTP = "net::ERR_RESPONSE_HEADERS_MULTIPLE_CONTENT_LENGTH"
 """What Chromium makes of the gateway's answer to a failed request over `http:`. No origin can cause it there."""
 FAILED_TUNNEL = "net::ERR_TUNNEL_CONNECTION_FAILED"
 """The same for a tunnel, which is a request over `https:`."""
-REFUSED = ("ERR_BLOCKED_BY_ADMINISTRATOR", "EACCES", "connect EACCES {authority}")
+REFUSED = "ERR_BLOCKED_BY_ADMINISTRATOR"
+"""Chromium's name for a request that the egress policy forbids."""
 UNREACHABLE = {
-    "name_not_resolved": ("ERR_NAME_NOT_RESOLVED", "ENOTFOUND", "getaddrinfo ENOTFOUND {host}"),
-    "connection_refused": ("ERR_CONNECTION_REFUSED", "ECONNREFUSED", "connect ECONNREFUSED {authority}"),
-    "address_unreachable": ("ERR_ADDRESS_UNREACHABLE", "EHOSTUNREACH", "connect EHOSTUNREACH {authority}"),
-    "connect_timeout": ("ERR_CONNECTION_TIMED_OUT", "ETIMEDOUT", "connect ETIMEDOUT {authority}"),
-    "connect_failed": ("ERR_CONNECTION_FAILED", "ECONNABORTED", "connect ECONNABORTED {authority}"),
-    "upstream_refused": ("ERR_TUNNEL_CONNECTION_FAILED", "ECONNREFUSED", "connect ECONNREFUSED {authority}"),
-    "upstream_failed": ("ERR_PROXY_CONNECTION_FAILED", "ECONNRESET", "connect ECONNRESET {authority}"),
-    "empty_response": ("ERR_EMPTY_RESPONSE", "ECONNRESET", "socket hang up"),
-    "connection_reset": ("ERR_CONNECTION_RESET", "ECONNRESET", "read ECONNRESET"),
-    "invalid_response": ("ERR_INVALID_HTTP_RESPONSE", "HPE_INVALID_CONSTANT", "Parse Error: Expected HTTP/"),
-    "unexpected_proxy_auth": ("ERR_UNEXPECTED_PROXY_AUTH", "ECONNRESET", "socket hang up"),
-    "origin_silent": ("ERR_TIMED_OUT", "ETIMEDOUT", "read ETIMEDOUT"),
+    "name_not_resolved": "ERR_NAME_NOT_RESOLVED",
+    "connection_refused": "ERR_CONNECTION_REFUSED",
+    "address_unreachable": "ERR_ADDRESS_UNREACHABLE",
+    "connect_timeout": "ERR_CONNECTION_TIMED_OUT",
+    "connect_failed": "ERR_CONNECTION_FAILED",
+    "upstream_refused": "ERR_TUNNEL_CONNECTION_FAILED",
+    "upstream_failed": "ERR_PROXY_CONNECTION_FAILED",
+    "empty_response": "ERR_EMPTY_RESPONSE",
+    "connection_reset": "ERR_CONNECTION_RESET",
+    "invalid_response": "ERR_INVALID_HTTP_RESPONSE",
+    "unexpected_proxy_auth": "ERR_UNEXPECTED_PROXY_AUTH",
+    "origin_silent": "ERR_TIMED_OUT",
 }
-"""By the gateway's reason: Chromium's name of the error, Node's name, and Node's text."""
+"""Chromium's name for an allowed request that failed, by the gateway's reason."""
+NODE_TEXTS = {
+    "name_not_resolved": "getaddrinfo ENOTFOUND {host}",
+    "connection_refused": "connect ECONNREFUSED {authority}",
+    "address_unreachable": "connect EHOSTUNREACH {authority}",
+    "connect_timeout": "connect ETIMEDOUT {authority}",
+}
+"""Node's text, by the gateway's reason. What fails later than the connection fails inside of a tunnel."""
 NODE_NAMES = {
     "ECONNREFUSED": "ERR_CONNECTION_REFUSED",
     "ECONNRESET": "ERR_CONNECTION_RESET",
-    "ECONNABORTED": "ERR_CONNECTION_ABORTED",
+    "ECONNABORTED": "ERR_CONNECTION_FAILED",
     "EPIPE": "ERR_CONNECTION_CLOSED",
     "ENOTFOUND": "ERR_NAME_NOT_RESOLVED",
     "EHOSTUNREACH": "ERR_ADDRESS_UNREACHABLE",
@@ -53,8 +59,8 @@ _REFUSAL = re.compile(
     r" \(egress policy: (?P<reason>[a-z_]+) for (?P<authority>\S*)\)(?:\n|\Z)"
 )
 _OF_REQUEST = re.compile(rf"(?:{_REQUESTS}): ([^\n]*)")
-_NET_ERROR = re.compile(r"net::(ERR_[A-Z0-9_]+)(?: at (\S+))?")
-_HEAD = re.compile(r"net::ERR_[A-Z0-9_]+")
+_NET_ERROR = re.compile(rf"(?:(?:Page|Frame)\.(?:{_NAVIGATIONS}): )?(net::(ERR_[A-Z0-9_]+)(?: at (\S+))?)")
+_CODE = re.compile(r"net::ERR_[A-Z0-9_]+")
 _FAILED_REQUEST = re.compile(rf'Invalid header from proxy CONNECT response: "{MARK} ([^"\n]*)"')
 _CALL_LOG_URL = re.compile(r"→ [A-Z]+ (\S+)")
 
@@ -68,10 +74,15 @@ class NetworkError:
     text: str
 
 
-def reworded_navigation(text: str, failure: RequestFailure) -> str:
-    """Text of a failed navigation, from Chromium's `net::ERR_… at URL` with what may follow in further lines."""
+def failure_code(failure: RequestFailure) -> str:
+    """`net::ERR_…`, as `request.failure` has it."""
+    return f"net::{REFUSED if failure.kind == 'refused' else UNREACHABLE[failure.reason]}"
+
+
+def reworded(text: str, failure: RequestFailure) -> str:
+    """A text of Chromium with the right error in it. A refusal's reason is added to the first line."""
     first, newline, rest = text.partition("\n")
-    return _HEAD.sub(f"net::{_words(failure)[0]}", first, count=1) + _why(failure) + newline + rest
+    return _CODE.sub(failure_code(failure), first, count=1) + _why(failure) + newline + rest
 
 
 def reworded_request(text: str) -> tuple[str, str] | None:
@@ -80,15 +91,12 @@ def reworded_request(text: str) -> tuple[str, str] | None:
     failure = parse_line(found[1]) if found else None
     if found is None or failure is None:
         return None
-    _, name, words = _words(failure)
+    words = "connect EACCES {authority}"
+    if failure.kind == "unreachable":
+        words = NODE_TEXTS.get(failure.reason, "connect ECONNABORTED {authority}")
     host = urlsplit(f"//{failure.authority}").hostname or failure.authority
     said = words.format(authority=failure.authority, host=host)
-    return name, said + _why(failure) + text[found.end() :]
-
-
-def failure_code(failure: RequestFailure) -> str:
-    """What `request.failure` says."""
-    return f"net::{_words(failure)[0]}"
+    return said.split()[1], said + _why(failure) + text[found.end() :]
 
 
 def refusal_in(error: BaseException) -> tuple[RequestFailure, str | None] | None:
@@ -106,12 +114,8 @@ def network_error_in(error: BaseException) -> NetworkError | None:
     if (request := _OF_REQUEST.match(text)) is not None:
         code = NODE_NAMES.get(getattr(error, "code", ""))
         return None if code is None else NetworkError(code, _url_in(text), request[1])
-    net = _NET_ERROR.search(text) if isinstance(error, BrowserError) else None
-    return None if net is None else NetworkError(net[1], net[2], net[0])
-
-
-def _words(failure: RequestFailure) -> tuple[str, str, str]:
-    return REFUSED if failure.kind == "refused" else UNREACHABLE[failure.reason]
+    net = _NET_ERROR.match(text)
+    return None if net is None else NetworkError(net[2], net[3], net[1])
 
 
 def _why(failure: RequestFailure) -> str:
