@@ -52,7 +52,7 @@ def _not_found(request: Request) -> SiteAnswer:
 
 @dataclass
 class Site:
-    """Pages by path, the same for every host. `seen` has the requests. Every tunnel is refused."""
+    """Pages by path, the same for every host. `seen` has the requests. Tunnels to ports other than 80 are refused."""
 
     pages: dict[str, SiteAnswer | Callable[[Request], SiteAnswer]] = field(default_factory=dict)
     seen: list[Request] = field(default_factory=list)
@@ -63,9 +63,9 @@ class Site:
     _reports: FailureReports | None = None
     _clients: set[asyncio.Task[None]] = field(default_factory=set)
 
-    async def serve(self, listener: socket.socket, failures: int) -> Self:
-        """Answer on `listener`. The site closes it. `failures`: write end of the runner's failure pipe."""
-        self._reports = FailureReports(failures)
+    async def serve(self, listener: socket.socket, failures: int | None = None) -> Self:
+        """Answer on `listener`. The site closes it. `failures`: write end of the failure pipe of the runner behind it."""
+        self._reports = None if failures is None else FailureReports(failures)
         listener.setblocking(False)
         self._server = await asyncio.start_server(self._client, sock=listener)
         return self
@@ -103,6 +103,9 @@ class Site:
             self._clients.discard(task)
 
     async def _answer(self, request: Request, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
+        if request.method == "CONNECT" and request.url.endswith(":80"):
+            writer.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
+            return True
         if request.method == "CONNECT":
             return self._fail(request, EgressRefused("host_not_allowed"), writer)
         page = self.pages.get(request.path, _not_found)

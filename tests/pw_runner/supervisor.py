@@ -86,7 +86,7 @@ class Supervisor:
         self._sent: set[tuple[str, str, str]] = set()
         self.ended = False
         self.ready: m.Ready | None = None
-        self.failures = failure_pipe()
+        self.failures = list(failure_pipe())
         """The runner's failure pipe: read end, write end. Kept open on this side for as long as the runner lives."""
 
     async def start(self) -> Self:
@@ -166,8 +166,8 @@ class Supervisor:
         await self._reader
         self.channel.close()
         await self.site.close()
-        for end in self.failures:
-            os.close(end)
+        while self.failures:
+            os.close(self.failures.pop())
         if self._scratch is not None:
             self._scratch.cleanup()
         return code
