@@ -45,7 +45,8 @@ class Message(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
 
 
 class Boot(Message, frozen=True):
-    """First message. What this runner is for, and how to start its browser."""
+    """First message. What this runner is for, and how to start its browser. One descriptor: the read end of its failure
+    pipe (`wire.request_failure`)."""
 
     protocol: int
     runner_id: Id
@@ -242,7 +243,7 @@ class MessageSpec(Struct, frozen=True):
 
 KIB = 1024
 TO_RUNNER: dict[int, MessageSpec] = {
-    1: MessageSpec(Boot, 64 * KIB),
+    1: MessageSpec(Boot, 64 * KIB, 1),
     2: MessageSpec(Module, 4 * KIB, 1),
     3: MessageSpec(Forget, 4 * KIB),
     4: MessageSpec(Run, 320 * KIB),
