@@ -137,6 +137,10 @@ class Faults:
         """Lower the limit so that no descriptor is free: the worker can open, accept and connect nothing."""
         worker = await self._claim_worker(rng)
         await worker.wait_until_listening()
+        if worker.dead:
+            self.wrong.append(f"{worker.name} ended by itself: {worker.log_tail()}")
+            await worker.start()
+            return
         before = resource.prlimit(worker.pid, resource.RLIMIT_NOFILE)
         taken = {int(name) for name in os.listdir(f"/proc/{worker.pid}/fd")}
         lowest = next(number for number in range(len(taken) + 1) if number not in taken)

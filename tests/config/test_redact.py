@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pageworker_supervisor.config.redact import fingerprint, redact_url, redacted
-from pageworker_supervisor.config.settings import RedisSettings, Settings
+from pageworker_supervisor.config.settings import ProfileSettings, RedisSettings, Settings
 
 WORDS = st.text(string.ascii_letters + string.digits + "!$%&*+,;._~-", min_size=1)
 
@@ -64,6 +64,16 @@ def test_structs_tables_and_lists_become_plain_data() -> None:
     assert shown["redis"]["url"] == "redis://:(hidden)@h"
     assert shown["egress"]["ports"] == [80, 443]
     assert redacted({"a": ["http://t@h"], "b": object}) == {"a": ["http://(hidden)@h"], "b": str(object)}
+
+
+def test_credentials_and_headers_of_a_profile_are_hidden() -> None:
+    page = {"acme/p": {"http_credentials": {"username": "a", "password": "b"}, "extra_http_headers": {"x": "y"}}}
+    settings = Settings(profiles=ProfileSettings(page=page))
+    shown: Any = redacted(settings)
+    assert shown["profiles"]["page"] == {
+        "acme/p": {"http_credentials": "(hidden)", "extra_http_headers": "(hidden)"},
+    }
+    assert "'b'" not in repr(settings.profiles)
 
 
 def test_the_fingerprint_follows_the_settings_and_not_the_password() -> None:

@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 import redis
 from pw_intake import job, open_counter
-from pw_queue.words import DONE, everything, ref
+from pw_queue.words import DONE, JobEnd, everything, finish_all, ref
 from pw_servers import RedisServer, redis_server
 
 from pageworker_supervisor.config.settings import RedisSettings
-from pageworker_supervisor.queue.lease import FinishRequest, Lease
-from pageworker_supervisor.queue.quota_limits import QuotaLimits
+from pageworker_supervisor.queue.claim import Lease
+from pageworker_supervisor.queue.producer import QuotaLimits
 from pageworker_supervisor.redis_client import open_redis_client
 from pageworker_supervisor.redis_client.errors import Denied
 from pageworker_supervisor.redis_client.preflight import preflight
@@ -75,10 +75,9 @@ async def test_a_worker_works_under_its_rights(guarded: RedisServer) -> None:
         assert await queue.consumer.crash(leases[1], 0, ATTEMPT, [b"{}"])
         assert await queue.consumer.defer(leases[2], 60_000, "test")
         assert await queue.consumer.requeue(leases[3])
-        dead = FinishRequest(
-            status="failed", result=b"{}", callback="https://a.example/", dead_letter=b"{}", events=(b"{}",)
-        )
-        assert all(await queue.consumer.finish_many([(leases[4], DONE), (leases[5], dead), (leases[6], dead)]))
+        dead = JobEnd(status="failed", result=b"{}", callback="https://a.example/", dead_letter=b"{}", events=(b"{}",))
+        assert await queue.consumer.finish(leases[4], **DONE)
+        assert await finish_all(queue.consumer, leases[5:7], dead)
         for tenant, profile, fence in held(leases):
             await queue.consumer.release_profile("w1", tenant, profile, fence)
         await queue.consumer.reap()

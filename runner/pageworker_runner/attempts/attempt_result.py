@@ -9,14 +9,19 @@ import msgspec
 from playwright.async_api import Error as BrowserError
 
 from pageworker import Blocked, BlockerKind, Failed, PageTimeout, RetryLater
+from pageworker.navigation import is_interrupted_by_navigation
+from pageworker_runner.attempts.plain_data import NotPlain, plain
 from pageworker_runner.errors import BrowserLost, CallRefused, ModuleBroken, OutputLimit, PageLost
 from pageworker_runner.pages.playwright_internals import is_closed_error
-from pageworker_runner.reporting.error_text import describe, frames, redact
+from pageworker_runner.reporting.error_text import describe, frames, playwright_call, redact, text_of
 from pageworker_runner.reporting.sanitize import fit, fit_fields
 from pageworker_sandbox.wire.messages import MAX_DATA_BYTES, MAX_RETRY_AFTER_SECONDS, Failure, Obstacle, Outcome
 
 NET_ERROR = re.compile(r"net::(ERR_[A-Z0-9_]+)(?: at (\S+))?")
 FAILURE_TYPE = re.compile(r"[a-z][a-z0-9_.-]{0,62}")
+DOWNLOAD = "Download is starting"
+NAVIGATED_TO = re.compile(r'navigating to "([^"]+)"')
+"""The call log of Playwright."""
 NO_THREAD = "can't start new thread"
 """CPython's message for EAGAIN of clone(2)."""
 MAX_DETAIL_BYTES = 16 * 1024
@@ -41,12 +46,13 @@ class AttemptResult(msgspec.Struct, frozen=True):
 def returned(value: object, label: str) -> AttemptResult:
     """The result of a handler that returned `value`. It must be a dict that JSON can hold, within MAX_DATA_BYTES."""
     try:
-        plain = msgspec.to_builtins(value, str_keys=True)
-        data = msgspec.msgpack.encode(plain)
-        msgspec.json.encode(plain)
+        converted = plain(value)
+        data = msgspec.msgpack.encode(converted)
+    except NotPlain as wrong:
+        return failed("result_invalid", f"The handler returned a value that JSON cannot hold: {wrong}.")
     except BaseException as error:  # noqa: BLE001 - fields are foreign code: their sys.exit() would end the runner
         return failed("result_invalid", f"The handler returned a value that JSON cannot hold: {describe(error, label)}")
-    if not isinstance(plain, dict):
+    if not isinstance(converted, dict):
         return failed("result_invalid", f"A handler must return a dict. This one returned {type(value).__name__}.")
     if len(data) > MAX_DATA_BYTES:
         return failed(
@@ -60,6 +66,23 @@ def returned(value: object, label: str) -> AttemptResult:
 def stopped(outcome: Outcome) -> AttemptResult:
     """The result of an attempt that was stopped: `timed_out`, `cancelled` or `expired`. It is the error's type too."""
     return failed(outcome, STOP_MESSAGES[outcome], retryable=outcome == "timed_out", outcome=outcome)
+
+
+def out_of_time(budget_seconds: float, cancelled: BaseException | None, label: str) -> AttemptResult:
+    """The result of an attempt that used up its time. `cancelled`: what its handler raised when it was cancelled, whose
+    traceback says where it was; None if it did not stop."""
+    where = _where(cancelled, label) if cancelled is not None else {}
+    call = playwright_call(cancelled) if cancelled is not None else None
+    place = [text for text in (call and f"it was in {call}", where.get("trace") and f"at {where['trace'][-1]}") if text]
+    told = ", ".join(place) or ("it did not stop when it was told to" if cancelled is None else "it was at no call")
+    return failed(
+        "timed_out",
+        f"The attempt did not finish within {budget_seconds:g} s: {told}. "
+        "Raise timeout_seconds of the job or of the module, or lower the timeouts of single calls.",
+        retryable=True,
+        detail={"call": call, "trace": where.get("trace", [])},
+        outcome="timed_out",
+    )
 
 
 def raised(error: BaseException, label: str, egress_refusal: str | None = None) -> AttemptResult:
@@ -86,7 +109,8 @@ def _read(error: BaseException, label: str, egress_refusal: str | None) -> Attem
             kind = str(error.type)
             return failed(
                 kind if FAILURE_TYPE.fullmatch(kind) else "module_failure",
-                redact(error.message),
+                # The author's own words: what looks like a path of the host is none.
+                error.message,
                 retryable=bool(error.retryable),
                 retry_after_seconds=_delay_of(error),
                 detail=error.detail,
@@ -106,12 +130,21 @@ def _read(error: BaseException, label: str, egress_refusal: str | None) -> Attem
             )
         case PageTimeout():
             return failed("timeout", redact(str(error)), retryable=True, detail=_where(error, label))
+        case BrowserError() if DOWNLOAD in str(error):
+            return _is_a_file(error, label)
         case BrowserError() if net := NET_ERROR.search(str(error)):
             return failed(
                 "navigation_error",
                 net[0],
                 retryable=True,
                 detail={"code": net[1], "url": net[2], **_where(error, label)},
+            )
+        case BrowserError() if is_interrupted_by_navigation(str(error)):
+            return failed(
+                "navigation_error",
+                f"The page went elsewhere by itself while the handler used it: {redact(str(error))}",
+                retryable=True,
+                detail=_where(error, label),
             )
         case CallRefused():
             return failed("refused", str(error), retryable=error.retryable, detail=_where(error, label))
@@ -126,6 +159,17 @@ def _read(error: BaseException, label: str, egress_refusal: str | None) -> Attem
         case RuntimeError() if str(error) == NO_THREAD:
             return _no_thread()
     return failed("handler_error", describe(error, label), detail=_where(error, label))
+
+
+def _is_a_file(error: BaseException, label: str) -> AttemptResult:
+    """The server answered a navigation with a file: a PDF, an archive, an attachment. It will do so again."""
+    asked = NAVIGATED_TO.search(text_of(error))
+    return failed(
+        "download",
+        "The server answered with a file instead of a page. Take it with page.expect_download() around the "
+        "navigation and helpers.download, or read it with page.request.get.",
+        detail={"url": asked[1] if asked else None, **_where(error, label)},
+    )
 
 
 def _no_thread() -> AttemptResult:
@@ -193,9 +237,9 @@ def _packed(detail: object) -> msgspec.Raw:
     if detail is None:
         return NIL
     try:
-        data = msgspec.msgpack.encode(msgspec.to_builtins(detail, str_keys=True))
-    except (TypeError, ValueError, OverflowError, RecursionError):
-        data = msgspec.msgpack.encode({"left_out": "JSON cannot hold this detail"})
+        data = msgspec.msgpack.encode(plain(detail))
+    except NotPlain as wrong:
+        data = msgspec.msgpack.encode({"left_out": f"JSON cannot hold this detail: {wrong}"})
     if len(data) > MAX_DETAIL_BYTES:
         data = msgspec.msgpack.encode(
             {"left_out": f"detail had {len(data)} bytes; at most {MAX_DETAIL_BYTES} are kept"}

@@ -9,6 +9,8 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta, Struct
 
+from pageworker_sandbox.wire.page_options import PageOptions
+
 PROTOCOL = 3
 MAX_DATA_BYTES = 1024 * 1024
 MAX_ARTIFACT_BYTES = 32 * 1024 * 1024
@@ -57,6 +59,8 @@ class Boot(Message, frozen=True):
     """Deadline for recycling a used page. After it the page is closed and replaced."""
     failure_artifacts: bool = True
     """Save a screenshot and the HTML of the page when an attempt does not succeed."""
+    options: PageOptions = PageOptions()
+    """How the browser context is opened, for its whole life."""
     max_jobs: int = 1000
     """After this number of jobs the runner sends Retire."""
 

@@ -8,9 +8,10 @@ from typing import Any, get_args, get_origin
 import msgspec
 from msgspec import Struct
 
+from pageworker_sandbox.wire.page_options import HIDDEN
 from pageworker_supervisor.config.errors import ConfigProblem
 from pageworker_supervisor.config.not_yet import EXPECTED, instead_of
-from pageworker_supervisor.config.redact import HIDDEN, redact_url
+from pageworker_supervisor.config.redact import redact_url
 from pageworker_supervisor.config.toml_lines import Path
 from pageworker_supervisor.contract.type_names import describe, first, is_struct
 
@@ -73,7 +74,9 @@ class Checker:
 
     def wrong(self, path: Path, found: Any, expected: str, hint: str = "") -> None:
         """Add the problem of a value with the wrong type."""
-        self.problems.append(ConfigProblem(self._source_of(path), ".".join(path), show(found), expected, hint))
+        # Options of a profile may hold a password, at any place of a broken text.
+        text = HIDDEN if path[:2] == ("profiles", "page") else show(found)
+        self.problems.append(ConfigProblem(self._source_of(path), ".".join(path), text, expected, hint))
 
 
 def decode_path(type_: type, value: object) -> object:

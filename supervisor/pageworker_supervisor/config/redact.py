@@ -6,13 +6,15 @@ from typing import Any
 
 import msgspec
 
+from pageworker_sandbox.page_rules import SECRET_OPTIONS
+from pageworker_sandbox.wire.page_options import HIDDEN
+
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:(//)?")
 _HOSTS = re.compile(r"(?:(?:\[[^\[\]@/]*\]|[^\[\]:,/?#]+)(?::[0-9*]*)?(?:,|(?=[/?#]|$)))*(?=[/?#]|$)")
 """The hosts of a URL, with their ports. What else stands there may be a password."""
 _FOLDER = re.compile(r"(?:file|s3|gs|az)://[^/?#@:]*/[^?#]*")
 """A folder or a bucket's prefix. Its path may contain `@`, and results name it."""
 _QUERY_VALUE = re.compile(r"([?&][^=&#]*)=([^&#]*)")
-HIDDEN = "(hidden)"
 
 
 def redact_url(text: str) -> str:
@@ -39,7 +41,7 @@ def redacted(value: Any) -> Any:
         case msgspec.Struct():
             return {name: redacted(getattr(value, name)) for name in value.__struct_fields__}
         case dict():
-            return {key: redacted(inner) for key, inner in value.items()}
+            return {key: HIDDEN if key in SECRET_OPTIONS else redacted(inner) for key, inner in value.items()}
         case list() | tuple():
             return [redacted(inner) for inner in value]
         case str():

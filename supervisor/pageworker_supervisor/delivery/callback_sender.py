@@ -187,7 +187,7 @@ class CallbackSender:
         outcome: DeliveryOutcome | None = None,
     ) -> None:
         """Settle an entry: delivered, later, or given up."""
-        line = log.bind(job=str(entry.ref), tenant_id=entry.ref.tenant_id, tries=entry.tries)
+        line = log.bind(job=str(entry.ref), tenant_id=entry.ref.tenant_id, tries=entry.tries + 1)
         match decision:
             case Delivered():
                 line.debug("callback delivered")

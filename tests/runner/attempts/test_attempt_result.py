@@ -31,7 +31,7 @@ def test_evidence_and_detail_are_bounded() -> None:
     assert len(end.failure.detail) < 200
 
 
-@pytest.mark.parametrize("result", [{"a": {1, 2}}, {"a": object()}, {"a": 2**70}, {"a": "\ud800"}])
+@pytest.mark.parametrize("result", [{"a": {1, 2}}, {"a": object()}, {"a": 2**70}])
 def test_results_that_json_cannot_hold_are_invalid(result: object) -> None:
     end = attempt_result.returned(result, "a@1")
     assert end.failure is None or end.failure.type == "result_invalid"
