@@ -6,8 +6,15 @@ from dataclasses import dataclass
 
 from playwright.async_api import CDPSession, Frame, Page
 
+from pageworker_runner.pages.client_state import ClientState
 from pageworker_runner.pages.page_state import TRANSITIONS, PageEvent, PageState
-from pageworker_runner.pages.playwright_internals import guid_of, listeners_of
+from pageworker_runner.pages.playwright_internals import (
+    LIVE_STATE,
+    client_page_objects,
+    guid_of,
+    listeners_of,
+    public_page_objects,
+)
 from pageworker_sandbox.state_machine import next_state
 
 ORIGIN = re.compile(r"^https?://[^/?#]+")
@@ -38,9 +45,13 @@ class WarmPage:
         self.handler_stuck = False
         """Its handler suppressed its cancellation, so the page is taken from it."""
         self._on_crash = on_crash
+        self.public = ClientState(public_page_objects(page), LIVE_STATE)
+        """What modules may set attributes on."""
         page.on("framenavigated", self._navigated)
         page.on("crash", self._crashed)
         self.baseline = listeners_of(page)
+        self.client = ClientState(client_page_objects(page), LIVE_STATE)
+        """What Playwright's client keeps of the page."""
 
     @property
     def guid(self) -> str:
