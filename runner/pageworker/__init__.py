@@ -5,16 +5,18 @@ from pageworker import Context, Helpers, Page
 async def handler(page: Page, payload: dict, helpers: Helpers, context: Context) -> dict: ...
 """
 
-from playwright.async_api import Locator, Page, Response
+from playwright.async_api import Download, Locator, Page, Response
 from playwright.async_api import TimeoutError as PageTimeout
 
-from pageworker.helpers import Context, Helpers, Log, Sink
+from pageworker.helpers import Context, DownloadedFile, Helpers, Log, Sink
 from pageworker.outcomes import Blocked, BlockerKind, Failed, RetryLater
 
 __all__ = [
     "Blocked",
     "BlockerKind",
     "Context",
+    "Download",
+    "DownloadedFile",
     "Failed",
     "Helpers",
     "Locator",

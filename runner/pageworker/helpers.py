@@ -3,13 +3,15 @@
 Helpers write to a sink. The runner has one; a unit test of a module may use its own.
 """
 
+import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, NoReturn, Protocol, TypeVar
 
+from playwright.async_api import Download, Locator, Page
 from playwright.async_api import Error as BrowserError
-from playwright.async_api import Locator, Page
+from playwright.async_api import TimeoutError as PageTimeout
 
 from pageworker.navigation import is_interrupted_by_navigation
 from pageworker.outcomes import Blocked, BlockerKind, Failed
@@ -18,7 +20,7 @@ from pageworker.well_formed import well_formed
 T = TypeVar("T")
 
 SETTLE_SECONDS = 10.0
-"""Longest time in which a page may go elsewhere by itself while it is read."""
+"""Longest time in which a page may go elsewhere by itself while it is read, and longest wait for its HTML."""
 
 Level = Literal["debug", "info", "warning", "error"]
 
@@ -58,11 +60,31 @@ class Context:
         return max(0.0, self.deadline - time.monotonic())
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DownloadedFile:
+    """A download that was stored beside the result."""
+
+    name: str
+    """As the server or the page suggests it, without a folder."""
+    url: str
+    content_type: str
+    """By the ending of its name: a browser does not tell the server's."""
+    bytes: int
+    sha256: str
+    """Hex."""
+
+
 class Sink(Protocol):
     """Takes what a handler stores and logs through its helpers."""
 
     async def artifact(self, kind: str, data: bytes, content_type: str) -> None:
         """Store bytes beside the result. Raises ValueError if a limit is exceeded or an argument is not valid."""
+
+    async def download(self, kind: str, download: Download) -> DownloadedFile:
+        """Store the bytes of a download beside the result. Raises ValueError if a limit is exceeded."""
+
+    async def screenshot(self, page: Page, full_page: bool) -> bytes:
+        """A PNG of a page, in bounded time. Raises Playwright's TimeoutError if the page draws nothing."""
 
     def log(self, level: Level, message: str, fields: Mapping[str, object]) -> None:
         """Write one line to the worker's log."""
@@ -108,17 +130,41 @@ class Helpers:
         await self._sink.artifact(kind, well_formed(data).encode() if isinstance(data, str) else data, content_type)
 
     async def screenshot(self, page: Page | None = None, *, kind: str = "screenshot", full_page: bool = False) -> None:
-        """Store a PNG of `page`, by default of the job's own page. Raises as `artifact`."""
-        png = await (page or self._page).screenshot(type="png", full_page=full_page)
-        await self._sink.artifact(kind, png, "image/png")
+        """Store a PNG of `page`, by default of the job's own page. Raises as `artifact`.
+
+        Waits for web fonts as Playwright does, but at most 5 s and a third of what is left of the attempt's time.
+        Raises Playwright's TimeoutError if the page draws nothing at all: a style sheet never arrives, or its script
+        never ends.
+        """
+        await self._sink.artifact(kind, await self._sink.screenshot(page or self._page, full_page), "image/png")
+
+    async def download(self, download: Download, *, kind: str = "download") -> DownloadedFile:
+        """Store a file that the page has downloaded beside the result, under `kind`. Waits until it has arrived.
+
+            async with page.expect_download() as started:
+                await page.click("text=Invoice")
+            file = await helpers.download(await started.value, kind="invoice")
+
+        A page that is a file itself (a PDF, an attachment) downloads it, too: wrap `page.goto`, and catch its error.
+        Raises Failed (`download`) if the download fails, and as `artifact`.
+        """
+        return await self._sink.download(kind, download)
 
     async def html(self, page: Page | None = None, *, kind: str = "html") -> None:
         """Store the current HTML of `page`, by default of the job's own page. Raises as `artifact`.
 
-        Read again if the page goes elsewhere by itself meanwhile, as in `extract`.
+        Read again if the page goes elsewhere by itself meanwhile, as in `extract`. Raises Playwright's TimeoutError
+        after 10 s.
         """
         target = page or self._page
-        text = await _on_one_document(target, target.content)
+        try:
+            async with asyncio.timeout(SETTLE_SECONDS):
+                text = await _on_one_document(target, target.content)
+        except TimeoutError:
+            raise PageTimeout(
+                f"helpers.html: the page did not give its HTML within {SETTLE_SECONDS:g} s: a navigation of it has no "
+                "answer yet, a dialog is open, or its script never ends."
+            ) from None
         await self._sink.artifact(kind, well_formed(text).encode(), "text/html; charset=utf-8")
 
     async def wait_until(

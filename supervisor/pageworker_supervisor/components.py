@@ -34,6 +34,7 @@ from pageworker_supervisor.queue import QueueClient
 from pageworker_supervisor.queue.options import LEASE_MS, OUTBOX_LEASE_MS
 from pageworker_supervisor.redis_client import RedisClient
 from pageworker_supervisor.registry import Registry
+from pageworker_supervisor.runners.browser_flavors import BrowserFlavors
 from pageworker_supervisor.runners.dial_rules import dial_rules
 from pageworker_supervisor.runners.egress_sets import EgressSets
 from pageworker_supervisor.runners.fleet import Fleet
@@ -104,6 +105,7 @@ class Components:
         most = FolderSize(settings.profiles.max_files, settings.profiles.max_bytes)
         self.profiles = ProfileFolders(environment.data_dir / "profiles", most)
         egress_sets, option_sets = EgressSets(), OptionSets()
+        browsers = BrowserFlavors(environment.host.browsers, settings.browser.flavor)
         profile_pages = ProfilePages(settings.profiles.page)
         tenant_settings = partial(limits_for, settings.tenants)
         resources = RunnerResources(
@@ -120,10 +122,11 @@ class Components:
             uids=uids,
             egress_sets=egress_sets,
             option_sets=option_sets,
+            browsers=browsers,
         )
         self.settlement = Settlement(name, settings.worker.id, settings.jobs, queue.consumer, availability, metrics)
         self.fleet = self._fleet(name, resources, (settings.sandbox.python, settings.browser.executable))
-        services = AttemptServices(
+        self.services = services = AttemptServices(
             jobs=settings.jobs,
             kill_grace_seconds=settings.pool.kill_grace_seconds,
             registry=registry,
@@ -134,6 +137,7 @@ class Components:
             profile_pages=profile_pages,
             egress_sets=egress_sets,
             option_sets=option_sets,
+            browsers=browsers,
             metrics=metrics,
         )
         self.dispatcher = Dispatcher(

@@ -26,7 +26,7 @@ from pageworker_supervisor.runners.runner import Runner
 from pageworker_supervisor.runners.runner_state import RunnerEvent, RunnerState
 
 NOWHERE = Path("/nonexistent")
-HOST = Host(NOWHERE, NOWHERE, NOWHERE, (), (), ())
+HOST = Host(NOWHERE, NOWHERE, {"full": NOWHERE, "shell": NOWHERE}, (), (), ())
 RECYCLE_SECONDS = 0.001
 
 

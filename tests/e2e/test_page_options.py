@@ -77,7 +77,7 @@ def job(job_id: str, module: str, **fields: Any) -> str:
     return json.dumps({"job_id": job_id, "tenant_id": "acme", "endpoint_module": module, "max_retries": 0, **fields})
 
 
-@pytest.mark.parametrize("browser", [{}, HEADLESS_SHELL], ids=["full", "shell"])
+@pytest.mark.parametrize("browser", [{"flavor": "full"}, HEADLESS_SHELL], ids=["full", "shell"])
 async def test_a_job_runs_with_the_options_of_module_profile_and_job(
     tmp_path: Path, certificates: Certificates, site: int, browser: dict[str, str]
 ) -> None:

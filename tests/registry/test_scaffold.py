@@ -23,6 +23,13 @@ def test_every_file_of_a_new_module_is_valid(tmp_path: Path) -> None:
     assert "workerctl module publish acme.prices-0.1.0.zip --sign" in files["README.md"]
 
 
+def test_the_options_in_comments_are_valid(tmp_path: Path) -> None:
+    text = next(path for path in scaffold("acme.prices", tmp_path) if path.name == "module.toml").read_text()
+    manifest = parse_manifest(text.replace("\n# ", "\n"))
+    assert list(manifest.page.given()) == ["viewport", "locale", "timezone_id"]
+    assert manifest.job_may_set == ("locale",)
+
+
 @pytest.mark.parametrize("name", ["", "Acme", "acme.", "../x", "a b", "a" * 101, "a-b"])
 def test_an_invalid_name_is_refused_before_anything_is_written(tmp_path: Path, name: str) -> None:
     with pytest.raises(RegistryRefused, match="is not a module name"):

@@ -12,13 +12,14 @@ from pageworker_sandbox.wire.page_options import PageOptions
 from pageworker_supervisor.config.settings import EgressSettings, PoolSettings, SandboxSettings, TenantSettings
 from pageworker_supervisor.contract.context_key import ContextKey
 from pageworker_supervisor.host.uid_ranges import IdRange
+from pageworker_supervisor.runners.browser_flavors import BrowserFlavors
 from pageworker_supervisor.runners.egress_sets import EgressSets
 from pageworker_supervisor.runners.option_sets import OptionSets
 from pageworker_supervisor.runners.resources import RunnerResources
 from pageworker_supervisor.runners.uid_pool import UidPool
 
 UNUSED: Any = None
-HOST = Host(Path("/bin/bwrap"), Path("/bin/python"), Path("/opt/chromium"), (), (), ())
+HOST = Host(Path("/bin/bwrap"), Path("/bin/python"), {"full": Path("/opt/chromium")}, (), (), ())
 
 
 def resources(folder: Path, uids: IdRange | None = None, sets: EgressSets | None = None) -> RunnerResources:
@@ -36,6 +37,7 @@ def resources(folder: Path, uids: IdRange | None = None, sets: EgressSets | None
         uids=UidPool(uids),
         egress_sets=sets or EgressSets(),
         option_sets=OptionSets(),
+        browsers=BrowserFlavors(HOST.browsers),
     )
 
 

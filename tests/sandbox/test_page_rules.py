@@ -8,6 +8,7 @@ import pytest
 from pw_servers.certificates import Certificates
 
 from pageworker_sandbox.page_rules import (
+    MAX_CA_BYTES,
     MAX_HEADER_BYTES,
     RULES,
     OptionRefused,
@@ -18,6 +19,7 @@ from pageworker_sandbox.page_rules import (
     parse_options,
     without_defaults,
 )
+from pageworker_sandbox.wire import messages as m
 from pageworker_sandbox.wire.page_options import PageOptions, pem_blocks
 
 VALID: dict[str, list[Any]] = {
@@ -231,3 +233,17 @@ def test_only_certificates_of_authorities_are_a_ca(tmp_path: Path) -> None:
 def test_the_sdks_page_lists_every_option() -> None:
     text = (Path(__file__).parents[2] / "docs/sdk.md").read_text()
     assert [key for key in RULES if f"| `{key}` |" not in text] == []
+
+
+def test_the_largest_options_fit_into_the_message_that_starts_a_runner(tmp_path: Path) -> None:
+    ca = Certificates.make(tmp_path).ca.read_text()
+    options = parse_options(
+        {
+            "ca": ca + "# " + "x" * (MAX_CA_BYTES - len(ca) - 2),
+            "user_agent": "x" * 512,
+            "extra_http_headers": {f"x-{number}": "y" * 4000 for number in range(2)},
+            "http_credentials": {"username": "ä" * 255, "password": "€" * 255},
+        }
+    )
+    most_bytes = next(spec.max_bytes for spec in m.TO_RUNNER.values() if spec.message is m.Boot)
+    assert len(msgspec.msgpack.encode(options)) < 0.9 * most_bytes

@@ -56,6 +56,7 @@ timeout_seconds = true
 input = 5
 description = 1
 page = 1
+browser = "shell"
 """
     )
     assert set(told) == {"nmae", *RULES}
@@ -107,6 +108,16 @@ def test_secrets_are_refused_by_name_until_they_work() -> None:
     told = mistakes(manifest(more='secrets = ["shop_login"]\n'))["secrets"]
     assert "not supported yet: leave the key out" in told
     assert parse_manifest(manifest(more="secrets = []\n"))
+
+
+def test_a_module_may_ask_for_one_flavor_of_the_browser() -> None:
+    assert parse_manifest(manifest()).flavor == "auto"
+    assert parse_manifest(manifest(more='[browser]\nflavor = "shell"\n')).flavor == "shell"
+
+
+@pytest.mark.parametrize("table", ['flavor = "headless"', "flavor = 1", 'executable = "/bin/sh"', ""])
+def test_another_flavor_or_another_key_of_the_browser_is_a_mistake(table: str) -> None:
+    assert set(mistakes(manifest(more=f"[browser]\n{table}\n"))) == {"browser"}
 
 
 def test_the_options_of_the_browser_context_are_read() -> None:

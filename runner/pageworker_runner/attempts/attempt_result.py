@@ -13,12 +13,15 @@ from pageworker.navigation import is_interrupted_by_navigation
 from pageworker_runner.attempts.plain_data import NotPlain, plain
 from pageworker_runner.errors import BrowserLost, CallRefused, ModuleBroken, OutputLimit, PageLost
 from pageworker_runner.pages.playwright_internals import is_closed_error
-from pageworker_runner.reporting.error_text import describe, frames, playwright_call, redact
+from pageworker_runner.reporting.error_text import describe, frames, playwright_call, redact, text_of
 from pageworker_runner.reporting.sanitize import fit, fit_fields
 from pageworker_sandbox.wire.messages import MAX_DATA_BYTES, MAX_RETRY_AFTER_SECONDS, Failure, Obstacle, Outcome
 
 NET_ERROR = re.compile(r"net::(ERR_[A-Z0-9_]+)(?: at (\S+))?")
 FAILURE_TYPE = re.compile(r"[a-z][a-z0-9_.-]{0,62}")
+DOWNLOAD = "Download is starting"
+NAVIGATED_TO = re.compile(r'navigating to "([^"]+)"')
+"""The call log of Playwright."""
 NO_THREAD = "can't start new thread"
 """CPython's message for EAGAIN of clone(2)."""
 MAX_DETAIL_BYTES = 16 * 1024
@@ -127,6 +130,8 @@ def _read(error: BaseException, label: str, egress_refusal: str | None) -> Attem
             )
         case PageTimeout():
             return failed("timeout", redact(str(error)), retryable=True, detail=_where(error, label))
+        case BrowserError() if DOWNLOAD in str(error):
+            return _is_a_file(error, label)
         case BrowserError() if net := NET_ERROR.search(str(error)):
             return failed(
                 "navigation_error",
@@ -154,6 +159,17 @@ def _read(error: BaseException, label: str, egress_refusal: str | None) -> Attem
         case RuntimeError() if str(error) == NO_THREAD:
             return _no_thread()
     return failed("handler_error", describe(error, label), detail=_where(error, label))
+
+
+def _is_a_file(error: BaseException, label: str) -> AttemptResult:
+    """The server answered a navigation with a file: a PDF, an archive, an attachment. It will do so again."""
+    asked = NAVIGATED_TO.search(text_of(error))
+    return failed(
+        "download",
+        "The server answered with a file instead of a page. Take it with page.expect_download() around the "
+        "navigation and helpers.download, or read it with page.request.get.",
+        detail={"url": asked[1] if asked else None, **_where(error, label)},
+    )
 
 
 def _no_thread() -> AttemptResult:

@@ -145,7 +145,7 @@ class AttemptExecutor:
             return
         stopped = result.outcome in ("timed_out", "cancelled")
         seconds = LIMITS.stopped_failure_artifacts_seconds if stopped else LIMITS.failure_artifacts_seconds
-        await failure_artifacts.keep(slot.page, attempt, seconds)
+        await failure_artifacts.keep(slot.warm, attempt, seconds)
 
     async def _recycle(self, attempt: RunningAttempt) -> None:
         """End the attempt's tasks and clean its page. If either fails, the runner asks to be retired."""

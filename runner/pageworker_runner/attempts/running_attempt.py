@@ -3,13 +3,19 @@
 import asyncio
 import contextvars
 import decimal
+import hashlib
+import mimetypes
 import re
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from pageworker import Context, Helpers
+from playwright.async_api import Download, Page
+from playwright.async_api import TimeoutError as PageTimeout
+
+from pageworker import Context, DownloadedFile, Failed, Helpers
 from pageworker.helpers import Level
 from pageworker_runner.attempts import attempt_result
 from pageworker_runner.attempts.attempt_result import AttemptResult
@@ -17,12 +23,13 @@ from pageworker_runner.errors import BrowserLost, OutputLimit, PageLost
 from pageworker_runner.limits import LIMITS
 from pageworker_runner.modules.catalog import ModuleVersion
 from pageworker_runner.modules.entrypoint import ModuleEntrypoint
+from pageworker_runner.pages import capture, downloads
 from pageworker_runner.pages.command_recorder import SideEffects
 from pageworker_runner.pages.playwright_internals import is_closed_error
 from pageworker_runner.pages.slot import PageSlot
 from pageworker_runner.reporting.error_text import describe, text_of
 from pageworker_runner.reporting.reporter import Reporter
-from pageworker_runner.task_ownership import CURRENT_ATTEMPT, Tasks
+from pageworker_runner.task_ownership import CURRENT_ATTEMPT, Tasks, own_work
 from pageworker_sandbox.memfd import seal
 from pageworker_sandbox.wire import messages as m
 
@@ -143,6 +150,23 @@ class RunningAttempt:
         self._bytes += len(data)
         await self.send(kind, data, content_type)
 
+    async def download(self, kind: str, download: Download) -> DownloadedFile:
+        """See pageworker.Sink. Returns as `artifact`. Raises Failed."""
+        if failure := await download.failure():
+            raise Failed(f"The download of {download.url} failed: {failure}.", type="download", retryable=True)
+        data = b"".join([chunk async for chunk in downloads.read(download, m.MAX_ARTIFACT_BYTES)])
+        name = downloads.name_of(download)
+        content_type = mimetypes.guess_type(name)[0] or "application/octet-stream"
+        await self.artifact(kind, data, content_type)
+        await download.delete()
+        return DownloadedFile(
+            name=name,
+            url=download.url,
+            content_type=content_type,
+            bytes=len(data),
+            sha256=hashlib.sha256(data).hexdigest(),
+        )
+
     async def send(self, kind: str, data: bytes, content_type: str) -> None:
         """Offer checked bytes, and hand them over once the offer is granted."""
         async with self._sending:
@@ -153,6 +177,31 @@ class RunningAttempt:
             message = m.ArtifactData(attempt_id=self.attempt_id, kind=kind, content_type=content_type)
             self._send_queue.put(message, [seal(data, kind)])
             await self._send_queue.until_sent()
+
+    async def screenshot(self, page: Page, full_page: bool) -> bytes:
+        """See pageworker.Sink. Like Playwright's, but a web font that never arrives does not cost the attempt."""
+        seconds = min(LIMITS.screenshot_seconds, self.context.remaining_seconds() / 3)
+        try:
+            return await page.screenshot(type="png", full_page=full_page, timeout=max(1.0, seconds * 1000))
+        except PageTimeout as error:
+            picture = await self._picture(page, full_page, seconds)
+            if picture is None:
+                raise PageTimeout(
+                    "helpers.screenshot: the page draws nothing. A style sheet has not arrived, or its script never "
+                    "ends. `await page.evaluate('window.stop()')` ends the wait for style sheets."
+                ) from error
+        self.log("warning", f"The screenshot was taken after {seconds:.1f} s without some of the page's web fonts.", {})
+        return picture
+
+    async def _picture(self, page: Page, full_page: bool, seconds: float) -> bytes | None:
+        with own_work(), suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                if self.slot is not None and page is self.slot.page:
+                    return await capture.screenshot(self.slot.warm.devtools, "png", full_page=full_page)
+                # A popup, which closes with this attempt.
+                devtools = await page.context.new_cdp_session(page)
+                return await capture.screenshot(devtools, "png", full_page=full_page)
+        return None
 
     def granted(self, number: int) -> None:
         """The supervisor accepts offer `number`. A grant of an offer that was given up is ignored."""

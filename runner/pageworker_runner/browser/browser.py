@@ -60,8 +60,7 @@ async def launch(boot: Boot, profile: Path, proxy_port: int) -> RunnerBrowser:
             executable_path=boot.browser,
             headless=True,
             chromium_sandbox=True,
-            # A module cannot read files, so a download would only fill /tmp after its job has ended.
-            accept_downloads=False,
+            accept_downloads=True,
             handle_sigint=False,
             handle_sigterm=False,
             handle_sighup=False,

@@ -7,8 +7,7 @@ from collections.abc import Iterable
 
 DISABLE = "--disable-features="
 DISABLED_FEATURES = (
-    # It costs a new frame per navigation: without it a warm page of the full browser does 1.3 times as much work.
-    "RenderDocument",
+    # Not RenderDocument, whatever it costs: without it no page that still loads has a screenshot.
     # These connect to Google's servers on their own.
     "AutofillServerCommunication",
     "CertificateTransparencyComponentUpdater",

@@ -16,6 +16,7 @@ from pageworker_runner.pages.playwright_internals import (
     intercept_method,
     intercept_pages,
 )
+from pageworker_runner.pages.refused_calls import refusal
 from pageworker_runner.task_ownership import CURRENT_ATTEMPT, OWN_WORK
 
 CLOSING = (
@@ -71,9 +72,7 @@ def _refused(command: str, plain: Method) -> Method:
     async def refuse(*arguments: Any, **named: Any) -> Any:
         if OWN_WORK.get():
             return await plain(*arguments, **named)
-        raise CallRefused(
-            f"A module must not call Playwright's {command}: the browser and its context belong to the runner."
-        )
+        raise CallRefused(refusal(command))
 
     return refuse
 

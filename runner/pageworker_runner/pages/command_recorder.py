@@ -15,6 +15,7 @@ from playwright.async_api import BrowserContext
 from pageworker_runner.errors import CallRefused
 from pageworker_runner.pages import playwright_internals, side_effects
 from pageworker_runner.pages.playwright_internals import ChannelOwner, page_guid_of, type_of
+from pageworker_runner.pages.refused_calls import refusal
 from pageworker_runner.pages.side_effects import SideEffect, side_effect_of
 from pageworker_runner.task_ownership import CURRENT_ATTEMPT, OWN_WORK, Callback
 
@@ -158,9 +159,7 @@ class CommandRecorder:
         command = f"{type}.{method}"
         effect = side_effect_of(type, method, params.get("event"))
         if effect is SideEffect.REFUSED:
-            raise CallRefused(
-                f"A module must not call Playwright's {command}: the browser and its context belong to the runner."
-            )
+            raise CallRefused(refusal(command))
         attempt_id = self._check_owner(target, command)
         if self._closed.get(attempt_id) in (type, "BrowserContext") and not method.startswith("__"):
             raise playwright_internals.closed_error()

@@ -7,24 +7,28 @@ and `check` looks for every name at the start of a runner.
 
 import asyncio
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, TypeVar
 
 import playwright
 from playwright._impl._async_base import mapping
 from playwright._impl._driver import compute_driver_executable
+from playwright._impl.artifact import Artifact
 from playwright._impl.browser import Browser as ImplBrowser
 from playwright._impl.browser_context import BrowserContext as ImplContext
 from playwright._impl.browser_type import BrowserType
 from playwright._impl.channel_owner import ChannelOwner as ChannelOwner
+from playwright._impl.dialog import Dialog
 from playwright._impl.disposable import DisposableObject
+from playwright._impl.download import Download as ImplDownload
 from playwright._impl.errors import TargetClosedError
 from playwright._impl.fetch import APIRequest, APIRequestContext
 from playwright._impl.page import Page as ImplPage
 from playwright._impl.transport import PipeTransport
 from playwright._repo_version import version
-from playwright.async_api import BrowserContext, Page, expect
+from playwright.async_api import BrowserContext, Download, Page, expect
 from playwright.async_api import Error as BrowserError
 
 from pageworker_runner.errors import StartError
@@ -67,8 +71,10 @@ PRIVATE_NAMES: dict[str, tuple[str, ...]] = {
     ),
     "Frame": ("_page",),
     "APIRequestContext": ("_channel",),
+    "Artifact": ("create_read_stream",),
     "Channel": ("_object",),
     "Connection": ("_instrumentation", "_objects", "_on_event_listener_error", "once", "send_message_to_server"),
+    "Download": ("_artifact",),
     "TimeoutSettings": ("set_default_navigation_timeout", "set_default_timeout"),
     "ImplToApiMapping": ("wrap_handler",),
     "expect": ("_timeout",),
@@ -111,7 +117,7 @@ COMMENT = re.compile(r"//[^\n]*")
 Listeners = dict[Any, list[Callable[..., Any]]]
 Send = Callable[[ChannelOwner, str, Any, dict[str, Any]], asyncio.Future[Any]]
 """Target, method, parameters, options: one command to the driver. Returns its reply."""
-Wrapper = TypeVar("Wrapper", Page, BrowserContext)
+Wrapper = TypeVar("Wrapper", Page, BrowserContext, Download)
 Method = Callable[..., Awaitable[Any]]
 
 
@@ -141,6 +147,9 @@ def missing_names(context: BrowserContext) -> list[str]:
         "Page": impl_page,
         "Frame": getattr(page.main_frame, "_impl_obj", None),
         "APIRequestContext": getattr(impl, "request", None),
+        "Artifact": Artifact,
+        # No download exists yet. Its constructor sets the attribute.
+        "Download": SimpleNamespace(**dict.fromkeys(ImplDownload.__init__.__code__.co_names)),
         "Channel": getattr(getattr(impl, "request", None), "_channel", None),
         "Connection": getattr(impl, "_connection", None),
         "TimeoutSettings": getattr(impl, "_timeout_settings", None),
@@ -174,7 +183,7 @@ def disabled_features() -> tuple[str, ...]:
 
 
 def unshared(wrapper: Wrapper) -> Wrapper:
-    """The same page or browser context in an object of its own: attributes that modules set on theirs do not count."""
+    """The same page, context or download in an object of its own: attributes that modules set on theirs do not count."""
     return type(wrapper)(wrapper._impl_obj)
 
 
@@ -265,7 +274,17 @@ def client_context_objects(context: BrowserContext) -> dict[str, object]:
 
 def has_open_dialog(page: Page) -> bool:
     """Whether a dialog of this page waits for an answer."""
-    return any(child._type == "Dialog" for child in _impl(page)._objects.values())
+    return bool(_open_dialogs(page))
+
+
+async def dismiss_dialogs(page: Page) -> None:
+    """Close the dialogs that wait for an answer. Raises Playwright's Error."""
+    for dialog in _open_dialogs(page):
+        await dialog.dismiss()
+
+
+def _open_dialogs(page: Page) -> list[Dialog]:
+    return [child for child in _impl(page)._objects.values() if isinstance(child, Dialog)]
 
 
 def watch_driver(context: BrowserContext, on_end: Callable[[], None]) -> None:
@@ -387,6 +406,19 @@ async def drop_response(requests: ChannelOwner, reply: dict[str, Any]) -> None:
     """Have the driver delete the body of a response to `page.request`."""
     if isinstance(requests, APIRequestContext):
         await requests._channel.disposeAPIResponse(fetchUid=reply["response"]["fetchUid"])
+
+
+async def download_chunks(download: Download) -> AsyncIterator[bytes]:
+    """The bytes of a download, once it is finished, in chunks of at most 1 MiB. Raises Playwright's Error.
+
+    The driver reads the file: this process may not. Leaving the iteration ends the stream.
+    """
+    stream = await download._impl_obj._artifact.create_read_stream()
+    try:
+        async for chunk in stream:
+            yield chunk
+    finally:
+        stream.destroy()
 
 
 def _impl(page: Page) -> ImplPage:

@@ -16,6 +16,7 @@ from pageworker_runner.limits import LIMITS
 from pageworker_runner.pages.command_recorder import CommandRecorder
 from pageworker_runner.pages.context_options import viewport
 from pageworker_runner.pages.context_state import ContextState
+from pageworker_runner.pages.downloads import Downloads
 from pageworker_runner.pages.page_state import PageEvent, PageState
 from pageworker_runner.pages.playwright_internals import drop_listeners, reset_context_timeouts
 from pageworker_runner.pages.popups import Popups
@@ -81,7 +82,8 @@ class PagePool:
         self._jobs = 0
         self._unclean_pages = 0
         self._shared: list[SharedState] = []
-        self._popups = Popups(context, self, tasks, reporter)
+        self._downloads = Downloads()
+        self._popups = Popups(context, self, self._downloads, tasks, reporter)
         self.recorder = CommandRecorder(context, self._owner_of, self._popups.claim)
 
     async def fill(self, interpreter: Sequence[SharedState] = ()) -> None:
@@ -157,6 +159,7 @@ class PagePool:
             async with asyncio.timeout(self._settings.recycle_seconds):
                 self.recorder.drop_listeners(attempt_id)
                 await self._popups.close_for(attempt_id)
+                await self._downloads.discard(slot.page)
                 await self._revert_context(attempt_id)
                 await clean(slot.warm, self.recorder.page(slot.warm.guid), self._settings.options)
                 await self._popups.settle(slot.warm)
@@ -201,6 +204,7 @@ class PagePool:
                 drop_listeners(old.page, {})
                 if not old.page.is_closed():
                     await old.page.close()
+                await self._downloads.discard(old.page)
                 slot.warm = await self._warm(slot.index, await self._popups.open_own())
                 await self._popups.settle(slot.warm)
         except (TimeoutError, BrowserError) as error:
@@ -232,6 +236,7 @@ class PagePool:
     async def _warm(self, index: int, page: Page) -> WarmPage:
         await page.set_viewport_size(viewport(self._settings.options))
         devtools = await self._context.new_cdp_session(page)
+        self._downloads.watch(page)
         return WarmPage(page, devtools, await target_of(devtools), lambda: self._crashed(index))
 
     def _owner_of(self, guid: str) -> str | None:

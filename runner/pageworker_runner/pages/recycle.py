@@ -85,6 +85,8 @@ def _why_not_cleanable(warm: WarmPage, effects: SideEffects) -> str | None:
         return "its renderer crashed"
     if warm.handler_stuck:
         return "its handler suppressed its cancellation"
+    if warm.scripts_off:
+        return "its scripts were switched off"
     if warm.page.is_closed():
         return "it was closed"
     if command := effects.first_permanent():

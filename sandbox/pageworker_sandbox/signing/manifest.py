@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
+from pageworker_sandbox.flavor import WISHES, FlavorWish
 from pageworker_sandbox.hostname import HostInvalid, normalise_host_glob, policy_host_glob
 from pageworker_sandbox.page_rules import JOB_MAY_SET, NEVER_BY_JOB, PageOptionsInvalid, parse_options
 from pageworker_sandbox.page_rules import RULES as PAGE_RULES
@@ -47,6 +48,8 @@ class Manifest(Struct, frozen=True, kw_only=True):
     """JSON Schema of the payload, or `package.module:Struct`. None: any object."""
     page: PageOptions = PageOptions()
     """How its browser context is opened. `ca` is still the name of a file where the manifest was read alone."""
+    flavor: FlavorWish = "auto"
+    """`[browser] flavor`: of the browser that runs it."""
     job_may_set: tuple[str, ...] = ()
     """`[page] job_may_set`: the options that a job may give."""
     description: str = ""
@@ -95,6 +98,10 @@ def _seconds(value: Any) -> bool:
     return type(value) in (int, float) and 0 < value <= MAX_TIMEOUT_SECONDS
 
 
+def _browser(value: Any) -> bool:
+    return isinstance(value, dict) and set(value) == {"flavor"} and value["flavor"] in WISHES
+
+
 def _may_set(value: Any) -> bool:
     return isinstance(value, list) and all(
         isinstance(name, str) and name in PAGE_RULES and name not in NEVER_BY_JOB for name in value
@@ -123,6 +130,7 @@ RULES: dict[str, tuple[Check, str, bool]] = {
     "secrets": (lambda value: value == [], "no secrets, they are not supported yet: leave the key out", False),
     "timeout_seconds": (_seconds, f"a number of seconds, above 0, at most {MAX_TIMEOUT_SECONDS}", False),
     "input": (_input, 'a table [input] with a JSON Schema, or "package:Struct"', False),
+    "browser": (_browser, 'a table [browser] with one key, flavor = "auto", "full" or "shell"', False),
     # Its keys have rules of their own, in `page_rules.RULES`.
     "page": (lambda value: isinstance(value, dict), "a table [page] with the options of a browser context", False),
     "description": (lambda value: isinstance(value, str) and len(value) <= 1000, "a text", False),
@@ -146,7 +154,7 @@ def parse_manifest(untrusted_text: str, file: str = FILE) -> Manifest:
     mistakes += more
     if mistakes:
         raise ManifestInvalid(tuple(mistakes))
-    given |= {"page": page, "job_may_set": job_may_set}
+    given |= {"flavor": given.pop("browser", {}).get("flavor", "auto"), "page": page, "job_may_set": job_may_set}
     given["egress"] = [policy_host_glob(host) for host in given.get("egress", ())]
     return msgspec.convert(given, Manifest)
 

@@ -34,13 +34,16 @@ _TENANT_GLOB = re.compile(r"[a-z0-9*?-]{1,63}")
 _ALLOWED_HOST = re.compile(r"(\*\.)?[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*")
 
 
-def broken_rules(settings: Settings, source_of: SourceOf) -> list[ConfigProblem]:
-    """Every broken rule. Reads the files that the settings name, and changes nothing."""
+def broken_rules(settings: Settings, source_of: SourceOf, *, new_registry: bool = False) -> list[ConfigProblem]:
+    """Every broken rule. Reads the files that the settings name, and changes nothing.
+
+    `new_registry`: the folder of the registry need not exist yet.
+    """
     findings = [
         *_redis(settings),
         *_files(settings),
         *_egress(settings),
-        *_modules(settings),
+        *_modules(settings, new_registry=new_registry),
         *_stores(settings),
         *_ranges(settings),
         *_domains(settings),
@@ -127,7 +130,7 @@ def _at_most(at: tuple[str, ...], found: int, most: int) -> Iterator[RuleFinding
         yield at, f"{found} entries", f"at most {most}", ""
 
 
-def _modules(settings: Settings) -> Iterator[RuleFinding]:
+def _modules(settings: Settings, *, new_registry: bool) -> Iterator[RuleFinding]:
     for key in settings.modules.trusted_keys:
         if key.startswith("RW") and "/" not in key[:2] and is_minisign_key(key):
             continue
@@ -146,8 +149,18 @@ def _modules(settings: Settings) -> Iterator[RuleFinding]:
                 "",
             )
     registry = settings.modules.registry
-    if registry is not None and "://" in registry:
+    if registry is None:
+        return
+    if "://" in registry:
         yield from url_findings(("modules", "registry"), registry, REGISTRY_SCHEMES)
+        if not registry.startswith("file:///"):
+            return
+    folder = Path(registry.removeprefix("file://"))
+    if folder.exists() and not folder.is_dir():
+        yield ("modules", "registry"), f"{folder}: not a folder", "a folder that exists, or a URL", ""
+    elif not folder.exists() and not new_registry:
+        hint = f"`workerctl module publish` creates it with the first module, or run `mkdir -p {folder}`"
+        yield ("modules", "registry"), f"{folder}: no such folder", "a folder that exists, or a URL", hint
 
 
 def _stores(settings: Settings) -> Iterator[RuleFinding]:

@@ -10,13 +10,16 @@ from typing import Annotated, Any, Literal
 
 from msgspec import Meta, Struct, field
 
+from pageworker_sandbox.flavor import FlavorWish
 from pageworker_supervisor.config.redact import redacted
+from pageworker_supervisor.config.relative_paths import LOCATION
 from pageworker_supervisor.contract.type_names import describe_pattern
 
 Seconds = Annotated[float, Meta(gt=0)]
 Count = Annotated[int, Meta(ge=1)]
 BIND = describe_pattern(r"^(\[[0-9a-fA-F:]+\]|[0-9A-Za-z.-]+):\d{1,5}\Z", "host:port, e.g. 127.0.0.1:9470")
 Label = Annotated[str, Meta(pattern=r"^[A-Za-z0-9._-]{1,64}\Z")]
+Location = Annotated[str, LOCATION]
 
 
 class Section(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -67,7 +70,7 @@ class WorkerSettings(Section, frozen=True):
 
 
 class PoolSettings(Section, frozen=True):
-    """Runners and their pages."""
+    """Runners and their pages. `workerctl doctor --size` recommends both numbers for a host."""
 
     runners: Annotated[int, Meta(ge=1, le=64)] = 4
     """Maximum number of runners on this worker. Each runner is one browser with one browser context."""
@@ -94,7 +97,11 @@ class BrowserSettings(Section, frozen=True):
     """The browser."""
 
     executable: Path | None = None
-    """Path of Chromium. Default: the first one found of its full binary and its headless shell."""
+    """Path of Chromium: its full binary or its headless shell. Then this worker has no other. Default: the first
+    binary found of each."""
+    flavor: FlavorWish = "auto"
+    """The browser of modules that ask for none: `full`, `shell` (the headless shell) or `auto`. `auto` is the shell for
+    jobs without a profile and the full browser for jobs with one, if this worker has both."""
 
 
 class SandboxSettings(Section, frozen=True):
@@ -186,9 +193,9 @@ class ResultSettings(Section, frozen=True):
 class ModuleSettings(Section, frozen=True):
     """Where modules come from, and which keys may sign them."""
 
-    registry: str | None = None
-    """Folder or URL of the registry. Default: `registry` in the data folder."""
-    trusted_keys: tuple[str, ...] = ()
+    registry: Location | None = None
+    """Folder or URL of the registry. The folder must exist. Default: `registry` in the data folder."""
+    trusted_keys: tuple[Location, ...] = ()
     """Minisign public keys (the base64 line) or paths of .pub files. Without a key the worker refuses every module."""
     channel: Label = "stable"
     """Channel that this worker follows for jobs that do not pin a version."""

@@ -38,6 +38,7 @@ from pageworker_supervisor.input_schema.input_checks import InputChecks
 from pageworker_supervisor.queue.claim import Lease
 from pageworker_supervisor.registry import Registry
 from pageworker_supervisor.registry.errors import ModuleError, ModuleUnknown
+from pageworker_supervisor.runners.browser_flavors import BrowserFlavors, FlavorMissing
 from pageworker_supervisor.runners.egress_sets import DigestCollision, EgressSets
 from pageworker_supervisor.runners.errors import RunnerLost, SpawnFailed
 from pageworker_supervisor.runners.fleet import Fleet
@@ -70,6 +71,7 @@ class AttemptServices:
     fleet: Fleet
     egress_sets: EgressSets
     option_sets: OptionSets
+    browsers: BrowserFlavors
     profile_pages: ProfilePages
     metrics: Metrics
 
@@ -78,8 +80,8 @@ LIMITS = frozenset({*get_args(LimitName), "result_too_large"})
 """Failure types that stand for a limit. The runner's own side enforces these limits for the supervisor."""
 
 UNREADABLE = "another version queued this job, and this worker cannot read it: update the worker, or cancel the job"
-UNREADABLE_SECONDS = 30.0
-"""Before the next worker tries. A rolling update takes longer."""
+OTHER_WORKER_SECONDS = 30.0
+"""Before the next worker tries a job that this one cannot run. A rolling update takes longer."""
 UNREADABLE_MODULE = "unreadable.job"
 """In the result of a job that cannot be read and is cancelled or expires."""
 
@@ -145,7 +147,7 @@ class Attempt:
     async def _serve(self) -> None:
         try:
             if self.unreadable is not None:
-                await self._settle(self._settlement.defer, f"{UNREADABLE}: {self.unreadable}", UNREADABLE_SECONDS)
+                await self._settle(self._settlement.defer, f"{UNREADABLE}: {self.unreadable}", OTHER_WORKER_SECONDS)
                 return
             async with self._guard.waiting():
                 bundle = await self._admit()
@@ -253,6 +255,10 @@ class Attempt:
         lease = self.lease
         try:
             context = self._context(bundle)
+            self._services.browsers.flavor(context)
+        except FlavorMissing as missing:
+            await self._settle(self._settlement.defer, str(missing), OTHER_WORKER_SECONDS)
+            return None
         except DigestCollision as collision:
             rejected = EndJob("rejected", error("module_invalid", str(collision), retryable=False))
             await self._settle(self._settlement.end, rejected)
@@ -277,7 +283,10 @@ class Attempt:
         of_profile = services.profile_pages.options(key.tenant_id, key.profile_id)
         options = combine(manifest.page, manifest.job_may_set, of_profile, self.job.page_options())
         return structs.replace(
-            key, egress=services.egress_sets.name(manifest.egress), options=services.option_sets.name(options)
+            key,
+            egress=services.egress_sets.name(manifest.egress),
+            options=services.option_sets.name(options),
+            flavor=manifest.flavor,
         )
 
     async def _prepare(self, page: PageReservation, bundle: VerifiedBundle) -> None:

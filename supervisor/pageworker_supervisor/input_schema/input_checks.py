@@ -87,11 +87,16 @@ def check_schema(schema: dict[str, Any]) -> None:
 
     Raises BundleMalformed where the schema cannot be used, CheckLimitExceeded, OSError.
     """
+    with suppress(PayloadInvalid):
+        check_payload(schema, b"{}")
+
+
+def check_payload(schema: dict[str, Any], payload: bytes) -> None:
+    """Check one payload (JSON) in a process of its own. Blocks. Raises PayloadInvalid, and as `check_schema`."""
     if schema == ANY_OBJECT:
         return
-    check = SchemaCheck("", b"{}", encoded(schema))
-    with suppress(PayloadInvalid):
-        conclude(_check_apart(check, APART, "the input schema"), "the input schema")
+    check = SchemaCheck("", payload, encoded(schema))
+    conclude(_check_apart(check, APART, "the input schema"), "the input schema")
 
 
 def _check_apart(check: SchemaCheck, limits: CheckLimits, name: str) -> SchemaAnswer:

@@ -129,7 +129,12 @@ class ModuleContext:
         except OptionRefused:
             # The worker that runs the job rejects it.
             return new_job
-        return structs.replace(new_job, egress=egress_digest(manifest.egress), options=options_digest(options))
+        return structs.replace(
+            new_job,
+            egress=egress_digest(manifest.egress),
+            options=options_digest(options),
+            flavor=manifest.flavor,
+        )
 
     async def _manifest(self, name: str, pin: str | None) -> Manifest | None:
         try:

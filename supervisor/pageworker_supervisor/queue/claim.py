@@ -13,6 +13,7 @@ from typing import Any, Literal
 
 from msgspec import Struct
 
+from pageworker_sandbox.flavor import FlavorWish
 from pageworker_supervisor.contract.context_key import NO_EGRESS, ContextKey
 from pageworker_supervisor.contract.job import JobRef, Priority
 from pageworker_supervisor.queue.functions import Shards, unpacked
@@ -87,6 +88,8 @@ class Lease(Struct, frozen=True, kw_only=True):
     """Digest of its module's hosts when it was queued. The module may have changed since."""
     options: str = ""
     """Digest of the options of its browser context when it was queued."""
+    flavor: FlavorWish = "auto"
+    """Of the browser that its module asked for when it was queued."""
     shard: int
     token: str
     body: bytes
@@ -120,7 +123,7 @@ class Lease(Struct, frozen=True, kw_only=True):
     @property
     def context(self) -> ContextKey:
         """The context that it was claimed for."""
-        return ContextKey(self.tenant_id, self.profile_id, self.egress, self.options)
+        return ContextKey(self.tenant_id, self.profile_id, self.egress, self.options, self.flavor)
 
 
 class Claimed(Struct, frozen=True):
@@ -145,6 +148,7 @@ def lease_from(row: dict[str, Any], body: bytes, shard: int, asked_at: float) ->
         profile_id=key.profile_id,
         egress=key.egress,
         options=key.options,
+        flavor=key.flavor,
         shard=shard,
         token=row["token"],
         body=body,

@@ -161,6 +161,7 @@ def _job_request(job: Job, body: bytes, place: _Place) -> dict[str, object]:
         # A job that ran alone gets a context of its own again only if it crashes again: an operator took the decision.
         egress=context.egress,
         options=context.options,
+        flavor=context.flavor,
         domain=job.domain_key,
         attempts_used=job.retry_count,
     )

@@ -10,6 +10,7 @@ from typing import Any, Literal
 import msgspec
 from msgspec import Struct
 
+from pageworker_sandbox.flavor import FlavorWish
 from pageworker_sandbox.wire.page_options import PageOptions
 from pageworker_supervisor.contract.context_key import NO_EGRESS, ContextKey
 from pageworker_supervisor.contract.job import JobRef, Priority
@@ -74,6 +75,8 @@ class NewJob(Struct, frozen=True, kw_only=True):
     """`egress_digest` of its module's hosts, as far as it is known here. The worker that runs the job looks again."""
     options: str = ""
     """Digest of the options of its browser context, as far as they are known here."""
+    flavor: FlavorWish = "auto"
+    """Of the browser that its module asks for, as far as that is known here."""
     domain: str | None = None
     delay_ms: int | None = None
     not_before_ms: int | None = None
@@ -102,7 +105,7 @@ class NewJob(Struct, frozen=True, kw_only=True):
             "ref": str(self.ref),
             "tenant": self.tenant_id,
             "priority": LETTER_OF[self.priority],
-            "context": ContextKey(self.tenant_id, self.profile_id, self.egress, self.options).text,
+            "context": ContextKey(self.tenant_id, self.profile_id, self.egress, self.options, self.flavor).text,
             "domain": self.domain or NO_DOMAIN,
             "delay_ms": self.delay_ms,
             "not_before_ms": self.not_before_ms,

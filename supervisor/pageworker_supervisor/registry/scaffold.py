@@ -21,6 +21,9 @@ timeout_seconds = 30
 # timezone_id = "Europe/Berlin"
 # job_may_set = ["locale"]       # options that a job may give in its field `page`
 
+# [browser]
+# flavor = "full"                # or "shell", the headless shell. Default: what its worker prefers
+
 [input]                          # JSON Schema of the payload
 type = "object"
 required = ["url"]
@@ -54,6 +57,7 @@ EXAMPLE = """\
 README = """\
 # {name}
 
+    workerctl module run .                    # once, from this folder, with the payload of input.example.json
     workerctl module pack .
     workerctl module publish {name}-0.1.0.zip --sign --key KEY --registry REGISTRY
     workerctl submit {name} --tenant TENANT --payload "$(cat input.example.json)" --wait

@@ -138,7 +138,7 @@ async def test_reading_helpers_follow_a_page_that_goes_elsewhere_by_itself(runne
 async def test_a_call_that_the_pages_own_navigation_interrupts_is_retried(runner: Supervisor) -> None:
     runner.site.pages["/moving"] = SiteAnswer(MOVING % "/moving")
     module = handler("""
-        await page.goto("http://shop.example/moving")
+        await page.goto("http://shop.example/moving", wait_until="commit")
         while True:
             await page.evaluate("new Promise(done => setTimeout(done, 1000))")
     """)
@@ -251,6 +251,85 @@ async def test_helpers_keep_artifacts_and_read_fields_in_one_go(runner: Supervis
     assert report.data == {"title": "Chair", "link": "/q", "none": None, "seen": "ok"}
     assert [message.kind for message, _ in report.artifacts] == ["invoice", "screenshot", "html"]
     assert report.artifacts[0][1] == b"text"
+
+
+async def test_a_screenshot_does_not_wait_for_a_font_that_never_comes(runner: Supervisor) -> None:
+    font = "<style>@font-face{font-family:w;src:url(/held)}h1{font-family:w}</style><h1>here</h1>"
+    runner.site.pages |= {"/p": SiteAnswer(font), "/held": SiteAnswer(held=True)}
+    module = handler(
+        """
+        await page.goto("http://shop.example/p", wait_until="commit")
+        async with page.expect_popup() as opened:
+            await page.evaluate("window.open('/p')")
+        popup = await opened.value
+        for number, each in enumerate((page, popup)):
+            await helpers.screenshot(each, kind=f"shot{number}", full_page=number == 1)
+        return {}
+        """,
+        name="shoots",
+    )
+    report = await runner.run(module, timeout_seconds=6)
+    assert report.data == {}
+    assert [(message.kind, data[:4]) for message, data in report.artifacts] == [
+        ("shot0", b"\x89PNG"),
+        ("shot1", b"\x89PNG"),
+    ]
+    assert [line.level for line in report.logs] == ["warning", "warning"]
+    assert "without some of the page's web fonts" in report.logs[0].message
+
+
+async def test_a_page_that_still_loads_has_a_screenshot_at_once(runner: Supervisor) -> None:
+    runner.site.pages |= {"/p": SiteAnswer("<h1>here</h1><img src=/held>"), "/held": SiteAnswer(held=True)}
+    module = handler(
+        """
+        await page.goto("http://shop.example/p", wait_until="domcontentloaded")
+        await page.screenshot(timeout=5000)
+        return {}
+        """,
+        name="loading",
+    )
+    assert (await runner.run(module)).data == {}
+
+
+async def test_a_page_that_draws_nothing_has_no_screenshot_but_time_left(runner: Supervisor) -> None:
+    sheet = "<link rel=stylesheet href=/held><h1>here</h1>"
+    runner.site.pages |= {"/p": SiteAnswer(sheet), "/held": SiteAnswer(held=True)}
+    module = handler(
+        """
+        await page.goto("http://shop.example/p", wait_until="domcontentloaded")
+        try:
+            await helpers.screenshot()
+        except PageTimeout as error:
+            text = str(error)
+        await page.evaluate("window.stop()")
+        await helpers.screenshot()
+        return {"text": text}
+        """,
+        name="sheet",
+    )
+    report = await runner.run(module, timeout_seconds=8)
+    assert "A style sheet has not arrived" in report.data["text"]
+    assert len(report.artifacts) == 1
+
+
+async def test_html_that_never_comes_is_given_up(runner: Supervisor) -> None:
+    runner.site.pages["/p"] = SiteAnswer("<h1>here</h1>")
+    module = handler(
+        """
+        import pageworker.helpers
+        pageworker.helpers.SETTLE_SECONDS = 0.5
+        await page.goto("http://shop.example/p")
+        await page.evaluate("setTimeout(() => { for (;;); }, 0)")
+        try:
+            await helpers.html()
+        except PageTimeout as error:
+            return {"text": str(error)}
+        finally:
+            pageworker.helpers.SETTLE_SECONDS = 10.0
+        """,
+        name="spins",
+    )
+    assert "did not give its HTML within 0.5 s" in (await runner.run(module)).data["text"]
 
 
 async def test_half_a_surrogate_pair_on_a_page_costs_a_character_not_the_job(runner: Supervisor) -> None:

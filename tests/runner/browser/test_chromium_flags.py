@@ -7,7 +7,7 @@ def test_there_is_one_list_of_disabled_features_and_it_comes_last() -> None:
     given = arguments(("PaintHolding", "Translate"))
     assert [each for each in given if each.startswith(DISABLE)] == [given[-1]]
     names = given[-1].removeprefix(DISABLE).split(",")
-    assert names[:3] == ["PaintHolding", "Translate", "RenderDocument"]
+    assert names[:3] == ["PaintHolding", "Translate", "AutofillServerCommunication"]
     assert len(names) == len(set(names))
     assert set(DISABLED_FEATURES) <= set(names)
 

@@ -204,7 +204,9 @@ async def test_input_that_was_aborted_may_hold_a_key_or_button(
     effects = driver.recorder.page("mine")
     target = MINE if type == "Page" else FakeTarget(type, page=MINE)
     driver.call(target, method).set_result(None)
-    driver.call(target, method).set_exception(ValueError("timeout"))
+    failed = driver.call(target, method)
+    failed.set_exception(ValueError("timeout"))
+    assert str(failed.exception()) == "timeout"
     assert effects.has(SideEffect.PRESSED)
     await asyncio.sleep(0)
     assert not effects.has(SideEffect.PRESSED)

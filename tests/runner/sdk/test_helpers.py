@@ -142,7 +142,7 @@ def test_fields_may_have_any_name_that_is_not_the_messages(sink: Any) -> None:
     assert sink.lines == [("info", "x", {"level": "y", "fields": 1})]
 
 
-@pytest.mark.parametrize("method", ["artifact", "log"])
+@pytest.mark.parametrize("method", ["artifact", "download", "screenshot", "log"])
 def test_the_runners_sink_has_the_protocols_signatures(method: str, sink: Any) -> None:
     expected = inspect.signature(getattr(Sink, method))
     for implementation in (RunningAttempt, type(sink)):
