@@ -183,7 +183,7 @@ def disabled_features() -> tuple[str, ...]:
 
 
 def unshared(wrapper: Wrapper) -> Wrapper:
-    """The same page, context or download in an object of its own: attributes that modules set on theirs do not count."""
+    """The same page, context or download in an object of its own, without the attributes that modules set on theirs."""
     return type(wrapper)(wrapper._impl_obj)
 
 
