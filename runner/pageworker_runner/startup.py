@@ -56,11 +56,11 @@ async def start(channel: Channel, reporter: Reporter, tasks: Tasks, environment:
                 lambda attempt_id: attempts.force_result(attempt_id, page_crashed()),
             )
             attempts = AttemptExecutor(boot, catalog, pool, translator, reporter, tasks)
-            await pool.fill()
+            report_listener_errors(browser.context, attempts.listener_failed)
             client_guard.install(pool.recorder, pool.belongs_to)
+            await pool.fill()
     except BrowserError as error:
         raise StartError(f"browser: it ended while the pages were opened: {str(error)[:2000]}") from error
-    report_listener_errors(browser.context, attempts.listener_failed)
     reporter.install()
     answers = environment.confinement.confine()
     reporter.send_queue.put(

@@ -106,9 +106,12 @@ class Tasks:
         """Have `loop` create its tasks through this object."""
         loop.set_task_factory(self._make)
 
-    def spawn(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
-        """Start a task of the runner. An error of it ends the runner."""
-        task = self._group.create_task(work)
+    def spawn(self, work: Coroutine[Any, Any, T], context: contextvars.Context | None = None) -> asyncio.Task[T]:
+        """Start a task of the runner, with these context variables or a copy of the current ones.
+
+        An error of it ends the runner.
+        """
+        task = self._group.create_task(work, context=context)
         task.add_done_callback(self._check)
         return task
 

@@ -7,6 +7,8 @@ from typing import Any
 
 from playwright._impl._async_base import mapping
 
+from pageworker_runner.pages.playwright_internals import CONTEXT_PARTS, PAGE_PARTS
+
 
 class FakeTarget:
     """An object of Playwright's client that commands are sent to."""
@@ -18,6 +20,10 @@ class FakeTarget:
             self._page = page
 
 
+class FakePart:
+    """An object of the client that belongs to a page, a browser context or a browser."""
+
+
 class FakeConnection:
     """Playwright's connection to its driver. Every command gets a reply that the test decides."""
 
@@ -25,6 +31,7 @@ class FakeConnection:
         self.sent: list[str] = []
         self.replies: list[asyncio.Future[Any]] = []
         self._objects: dict[str, FakeTarget] = {}
+        self._instrumentation = FakePart()
 
     def send_message_to_server(self, target: FakeTarget, method: str, params: Any, options: Any) -> Any:
         self.sent.append(f"{target._type}.{method}")
@@ -45,12 +52,10 @@ class FakeTimeouts:
         return
 
 
-class FakeContextImpl:
-    """The private part of a browser context."""
+class FakeEmitter:
+    """An object of the client that has listeners."""
 
     def __init__(self) -> None:
-        self._connection = FakeConnection()
-        self._timeout_settings = FakeTimeouts()
         self.listeners: list[tuple[str, Callable[..., Any]]] = []
 
     def _add_listener(self, event: str, listener: Callable[..., Any], prepend: bool) -> None:
@@ -60,12 +65,54 @@ class FakeContextImpl:
         self.listeners.remove((event, listener))
 
 
+class FakeBrowserType:
+    """The private part of a browser type, with the selectors of its Playwright."""
+
+    def __init__(self) -> None:
+        self._playwright = FakePart()
+        vars(self._playwright)["selectors"] = FakePart()
+
+
+class FakeBrowserImpl(FakeEmitter):
+    """The private part of a browser."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._browser_type = FakeBrowserType()
+
+
+class FakeContextImpl(FakeEmitter):
+    """The private part of a browser context."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._connection = FakeConnection()
+        self._timeout_settings = FakeTimeouts()
+        self._browser = FakeBrowserImpl()
+        self._bindings: dict[str, Any] = {}
+        vars(self).update({name: FakePart() for name in CONTEXT_PARTS})
+
+
+class FakeWrapper:
+    """Such an object as modules see it."""
+
+    def __init__(self, impl: Any) -> None:
+        self._impl_obj = impl
+
+
+for impl in (FakePart, FakeBrowserImpl, FakeContextImpl):
+    mapping.register(impl, FakeWrapper)
+
+
 class FakePageImpl:
     """The private part of a page."""
 
     def __init__(self, guid: str) -> None:
         self._guid = guid
         self._opener = None
+        self._main_frame = FakePart()
+        self._timeout_settings = FakeTimeouts()
+        vars(self).update({name: FakePart() for name in PAGE_PARTS})
 
     def event_names(self) -> set[str]:
         return set()
@@ -80,6 +127,7 @@ class FakePage:
     def __init__(self, context: "FakeContext", number: int) -> None:
         self._impl_obj = FakePageImpl(f"page@{number}")
         self._context = context
+        self.main_frame = FakePart()
         self._handlers: dict[str, Callable[..., Any]] = {}
         self.hangs = False
 

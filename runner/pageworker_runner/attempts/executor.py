@@ -11,6 +11,8 @@ from pageworker_runner.attempts.running_attempt import RunningAttempt, browser_l
 from pageworker_runner.errors import ModuleBroken, PageLost
 from pageworker_runner.limits import LIMITS
 from pageworker_runner.modules.catalog import Catalog
+from pageworker_runner.modules.entrypoint import ModuleEntrypoint
+from pageworker_runner.pages.expect_timeouts import ExpectTimeouts
 from pageworker_runner.pages.failure_translator import FailureTranslator
 from pageworker_runner.pages.pool import PagePool
 from pageworker_runner.reporting.error_text import describe
@@ -40,6 +42,8 @@ class AttemptExecutor:
         self._attempts: dict[str, RunningAttempt] = {}
         self._ended = asyncio.Condition()
         self._browser_lost = False
+        self._expect_timeouts = ExpectTimeouts()
+        self._expect_timeouts.install()
 
     def start(self, run: m.Run) -> None:
         """Start an attempt. Its module version is claimed before the next message is read."""
@@ -84,6 +88,8 @@ class AttemptExecutor:
         result = await self._result_of(attempt)
         # From here on the work is the runner's own, though it is done in the attempt's task.
         OWN_WORK.set(True)
+        if attempt.slot is not None:
+            attempt.slot.warm.public.restore()
         await self._keep_failure_artifacts(attempt, result)
         attempt.close()
         self._reporter.end(attempt_id)
@@ -112,7 +118,7 @@ class AttemptExecutor:
     async def _result_of(self, attempt: RunningAttempt) -> AttemptResult:
         run = attempt.run
         try:
-            entrypoint = self._catalog.load(attempt.version)
+            entrypoint = self._load(attempt)
             payload = msgspec.json.decode(run.payload, type=dict)
             attempt.slot = slot = await self._pool.reserve(attempt.attempt_id)
             if (result := attempt.why_not_begin()) is not None:
@@ -130,6 +136,16 @@ class AttemptExecutor:
         except msgspec.DecodeError as error:
             return attempt_result.failed("invalid_payload", f"The payload is not a JSON object: {error}")
 
+    def _load(self, attempt: RunningAttempt) -> ModuleEntrypoint:
+        """The attempt's module. What its import has set counts for all attempts. Raises ModuleBroken."""
+        version = attempt.version
+        imported = version.loaded is not None
+        entrypoint = self._catalog.load(version)
+        if not imported:
+            version.expect_timeout = self._expect_timeouts.get(attempt.attempt_id)
+        self._expect_timeouts.begin(attempt.attempt_id, version.expect_timeout)
+        return entrypoint
+
     async def _keep_failure_artifacts(self, attempt: RunningAttempt, result: AttemptResult) -> None:
         slot = attempt.slot
         if slot is None or not attempt.handler_began or result.outcome == "succeeded":
@@ -144,5 +160,6 @@ class AttemptExecutor:
         """End the attempt's tasks and clean its page. If either fails, the runner asks to be retired."""
         if not await self._tasks.end(attempt.attempt_id, LIMITS.handler_grace_seconds):
             self._reporter.retire(f"{attempt.version.label} left a task that cannot be cancelled")
+        self._expect_timeouts.end(attempt.attempt_id)
         if attempt.slot is not None:
             await self._pool.recycle(attempt.slot)

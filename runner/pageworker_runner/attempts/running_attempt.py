@@ -1,6 +1,8 @@
 """One attempt while it runs: its page, the call of its handler, and what the handler stores and logs."""
 
 import asyncio
+import contextvars
+import decimal
 import hashlib
 import mimetypes
 import re
@@ -91,7 +93,9 @@ class RunningAttempt:
         self.handler_began = True
         self.began = time.monotonic()
         slot.page.set_default_timeout(1000 * min(self._default_timeout, CALL_SHARE * self.context.remaining_seconds()))
-        task = tasks.spawn(_run_hooks(entrypoint, slot, payload, Helpers(slot.page, self), self.context))
+        task = tasks.spawn(
+            _run_hooks(entrypoint, slot, payload, Helpers(slot.page, self), self.context), self._task_context()
+        )
         first: set[asyncio.Future[Any]] = {task, self.forced_result}
         await asyncio.wait(first, timeout=self.context.remaining_seconds(), return_when=asyncio.FIRST_COMPLETED)
         if not task.done():
@@ -119,6 +123,14 @@ class RunningAttempt:
     def _time_used_up(self) -> bool:
         """Whether a call that waited by default for its share of the time has used that up."""
         return self.context.remaining_seconds() <= (1 - CALL_SHARE) * self.run.timeout_seconds
+
+    def _task_context(self) -> contextvars.Context:
+        """What the module's import has set, as a copy of the attempt's own."""
+        context = self.version.context.copy()
+        context.run(CURRENT_ATTEMPT.set, self.attempt_id)
+        # The variable holds an object that can be changed in place.
+        context.run(lambda: decimal.setcontext(decimal.getcontext().copy()))
+        return context
 
     async def artifact(self, kind: str, data: bytes, content_type: str) -> None:
         """See pageworker.Sink. Returns once the supervisor has accepted the bytes and they have been sent."""

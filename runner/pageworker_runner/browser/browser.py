@@ -13,7 +13,7 @@ from pageworker_runner.browser import chromium_flags, private_ca
 from pageworker_runner.errors import StartError
 from pageworker_runner.limits import LIMITS
 from pageworker_runner.pages.context_options import launch_options
-from pageworker_runner.pages.playwright_internals import check, disabled_features, reset_context_timeouts
+from pageworker_runner.pages.playwright_internals import check, disabled_features, reset_context_timeouts, unshared
 from pageworker_runner.task_ownership import own_work
 from pageworker_sandbox.wire.messages import Boot
 
@@ -72,6 +72,7 @@ async def launch(boot: Boot, profile: Path, proxy_port: int) -> RunnerBrowser:
         raise StartError(f"browser: {str(error)[:2000]}") from error
     check(context)
     reset_context_timeouts(context, boot.default_timeout_seconds)
+    context = unshared(context)
     browser = context.browser
     if browser is None:
         raise StartError("browser: Playwright's driver reports no browser for the context")

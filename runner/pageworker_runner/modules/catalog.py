@@ -4,7 +4,8 @@ An attempt holders its version when its Run arrives, before any later message is
 decides: a Forget that comes after a Run takes effect when that attempt has ended.
 """
 
-from dataclasses import dataclass
+from contextvars import Context, copy_context
+from dataclasses import dataclass, field
 
 from pageworker_runner.errors import ModuleBroken
 from pageworker_runner.modules.bundle import LoadedBundle
@@ -23,6 +24,10 @@ class ModuleVersion:
     entrypoint: str
     loaded: ModuleEntrypoint | None = None
     """None until its first attempt."""
+    context: Context = field(default_factory=Context)
+    """Context variables as the import has set them, such as the precision of `decimal`. Each attempt gets a copy."""
+    expect_timeout: float | None = None
+    """Milliseconds, as the import has set it by Playwright's `expect.set_options`."""
     broken: str | None = None
     """Why it cannot be imported. It is not tried again."""
     holders: int = 0
@@ -80,7 +85,8 @@ class Catalog:
             raise ModuleBroken(version.broken)
         if version.loaded is None:
             try:
-                version.loaded = load(version.package, version.label, version.entrypoint)
+                version.context = copy_context()
+                version.loaded = version.context.run(load, version.package, version.label, version.entrypoint)
             except ModuleBroken as error:
                 version.broken = f"{version.label}: {error}"
                 raise ModuleBroken(version.broken) from error

@@ -13,7 +13,7 @@ from typing import Any
 from playwright.async_api import BrowserContext
 
 from pageworker_runner.errors import CallRefused
-from pageworker_runner.pages import playwright_internals
+from pageworker_runner.pages import playwright_internals, side_effects
 from pageworker_runner.pages.playwright_internals import ChannelOwner, page_guid_of, type_of
 from pageworker_runner.pages.refused_calls import refusal
 from pageworker_runner.pages.side_effects import SideEffect, side_effect_of
@@ -62,6 +62,11 @@ class SideEffects:
         elif effect is SideEffect.PERMANENT:
             self.permanent.append(f"{type_of(target)}.{method}")
 
+    def on_released(self, reply: asyncio.Future[Any]) -> None:
+        """A command that holds keys or buttons has been answered. One that was aborted may hold them still."""
+        if not reply.cancelled():
+            self.counts[SideEffect.PRESSED] -= 1
+
     def has(self, effect: SideEffect) -> bool:
         """Whether there is something of this kind to undo."""
         return self.counts[effect] > 0
@@ -94,9 +99,10 @@ class CommandRecorder:
         self._closed: dict[str, str] = {}
         """What attempts have closed for themselves: by attempt, the type of it."""
         self._listener_errors: dict[str, BaseException] = {}
-        self._listeners: list[tuple[str, str, Callable[..., Any]]] = []
+        self._listeners: list[tuple[str, Callable[[], None]]] = []
+        """Attempt, and what removes one of its listeners from the browser context or the browser."""
         self._send = playwright_internals.intercept_commands(context, self._on_send)
-        self._add_listener = playwright_internals.intercept_listeners(context, self._on_add_listener)
+        playwright_internals.intercept_listeners(context, self._on_listener)
         playwright_internals.wrap_callbacks(Callback)
 
     def page(self, guid: str) -> SideEffects:
@@ -136,14 +142,11 @@ class CommandRecorder:
             self._closed[attempt_id] = type
 
     def drop_listeners(self, attempt_id: str) -> None:
-        """Remove the attempt's listeners from the browser context."""
-        kept = []
-        for owner, event, listener in self._listeners:
+        """Remove the attempt's listeners from the browser context and the browser."""
+        for owner, remove in self._listeners:
             if owner == attempt_id:
-                playwright_internals.remove_listener(self._browser_context, event, listener)
-            else:
-                kept.append((owner, event, listener))
-        self._listeners = kept
+                remove()
+        self._listeners = [each for each in self._listeners if each[0] != attempt_id]
 
     def _on_send(self, target: ChannelOwner, method: str, params: Any, options: dict[str, Any]) -> asyncio.Future[Any]:
         if OWN_WORK.get():
@@ -163,7 +166,20 @@ class CommandRecorder:
             self._effects_for(target, method, params, attempt_id).add(effect, target, method, reply)
         elif method == "newPage":
             reply.add_done_callback(lambda done: self._on_new_page(attempt_id, done))
+        elif command in side_effects.POINTS or command in side_effects.HOLDS:
+            self._record_input(command, page_guid_of(target), reply)
         return reply
+
+    def _record_input(self, command: str, page: str | None, reply: asyncio.Future[Any]) -> None:
+        if page is None or self._owner_of(page) is None:
+            # Popups are closed.
+            return
+        effects = self.page(page)
+        if command in side_effects.POINTS:
+            effects.counts[SideEffect.POINTER] += 1
+        if command in side_effects.HOLDS:
+            effects.counts[SideEffect.PRESSED] += 1
+            reply.add_done_callback(effects.on_released)
 
     def _check_owner(self, target: ChannelOwner, command: str) -> str:
         """The attempt that makes this call. Raises CallRefused."""
@@ -196,11 +212,10 @@ class CommandRecorder:
             return self.page(page)
         return self._context.setdefault(attempt_id, SideEffects())
 
-    def _on_add_listener(self, event: Any, listener: Callable[..., Any], prepend: bool) -> Any:
+    def _on_listener(self, remove: Callable[[], None]) -> None:
         attempt_id = CURRENT_ATTEMPT.get()
         if attempt_id is not None and not OWN_WORK.get():
-            self._listeners.append((attempt_id, event, listener))
-        return self._add_listener(event, listener, prepend)
+            self._listeners.append((attempt_id, remove))
 
     def _on_new_page(self, attempt_id: str, reply: asyncio.Future[Any]) -> None:
         if not reply.cancelled() and reply.exception() is None:

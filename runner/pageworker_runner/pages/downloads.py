@@ -11,7 +11,7 @@ from contextlib import suppress
 from playwright.async_api import Download, Page
 from playwright.async_api import Error as BrowserError
 
-from pageworker_runner.pages.playwright_internals import download_chunks
+from pageworker_runner.pages.playwright_internals import download_chunks, guid_of, unshared
 
 NAME_CHARS = 255
 
@@ -24,11 +24,11 @@ class Downloads:
 
     def watch(self, page: Page) -> None:
         """Notice each download that this page starts."""
-        page.on("download", lambda download: self._started.append((page, download)))
+        page.on("download", lambda download: self._started.append((unshared(page), unshared(download))))
 
     async def discard(self, page: Page) -> None:
         """Cancel and delete the downloads of this page, and of pages that are closed. The caller sets the deadline."""
-        gone = [entry for entry in self._started if entry[0] is page or entry[0].is_closed()]
+        gone = [entry for entry in self._started if guid_of(entry[0]) == guid_of(page) or entry[0].is_closed()]
         self._started = [entry for entry in self._started if entry not in gone]
         await asyncio.gather(*(_delete(download) for _, download in gone))
 

@@ -10,7 +10,7 @@ import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, TypeVar
 
 import playwright
 from playwright._impl._async_base import mapping
@@ -28,30 +28,43 @@ from playwright._impl.fetch import APIRequest, APIRequestContext
 from playwright._impl.page import Page as ImplPage
 from playwright._impl.transport import PipeTransport
 from playwright._repo_version import version
-from playwright.async_api import BrowserContext, Download, Page
+from playwright.async_api import BrowserContext, Download, Page, expect
 from playwright.async_api import Error as BrowserError
 
 from pageworker_runner.errors import StartError
 from pageworker_runner.reporting.error_text import text_of
 
+PAGE_PARTS = ("keyboard", "local_storage", "mouse", "screencast", "session_storage", "touchscreen", "webmcp")
+"""Objects that a page has as long as it lives. Names of `Page` in the client."""
+
+CONTEXT_PARTS = ("clock", "credentials", "debugger", "request", "tracing")
+"""The same of a browser context."""
+
 PRIVATE_NAMES: dict[str, tuple[str, ...]] = {
     "Page of the API": ("_impl_obj",),
     "BrowserContext of the API": ("_impl_obj",),
-    "BrowserContext": ("_add_listener", "_connection", "_timeout_settings", "remove_listener"),
+    "BrowserContext": (
+        "_add_listener",
+        "_bindings",
+        "_browser",
+        "_connection",
+        "_timeout_settings",
+        "remove_listener",
+        *CONTEXT_PARTS,
+    ),
+    "Browser": ("_add_listener", "_browser_type", "remove_listener"),
+    "BrowserType": ("_playwright",),
+    "Playwright": ("selectors",),
     "Page": (
         "_bindings",
         "_guid",
-        "_har_routers",
         "_initializer",
-        "_locator_handlers",
         "_main_frame",
         "_objects",
         "_opener",
-        "_routes",
         "_timeout_settings",
         "_type",
-        "_web_socket_routes",
-        "_workers",
+        *PAGE_PARTS,
         "event_names",
         "raw_listeners",
         "remove_listener",
@@ -60,13 +73,40 @@ PRIVATE_NAMES: dict[str, tuple[str, ...]] = {
     "APIRequestContext": ("_channel",),
     "Artifact": ("create_read_stream",),
     "Channel": ("_object",),
+    "Connection": (
+        "_instrumentation",
+        "_objects",
+        "_on_event_listener_error",
+        "dispatch",
+        "once",
+        "send_message_to_server",
+    ),
     "Download": ("_artifact",),
-    "Connection": ("_objects", "dispatch", "_on_event_listener_error", "once", "send_message_to_server"),
     "TimeoutSettings": ("set_default_navigation_timeout", "set_default_timeout"),
     "ImplToApiMapping": ("wrap_handler",),
     "Error": ("_message",),
+    "expect": ("_timeout",),
 }
 """Names by the object that has them, as `check` finds them. Imports of `playwright._impl` fail by themselves."""
+
+LIVE_STATE: dict[str, tuple[str, ...]] = {
+    "": ("_events", "_events_count", "_objects", "_pending_handlers", "_pw_api_instance_", "_warned"),
+    "Page": ("_frames", "_viewport_size"),
+    "Frame": ("_child_frames", "_load_states", "_name", "_url"),
+    "BrowserContext": ("_pages", "_service_workers"),
+    "BrowserType": ("_contexts",),
+    "Tracing": ("_include_sources", "_is_live"),
+    "Connection": ("_callbacks",),
+}
+"""Attributes of the client's objects that change with each use, by the name of the object; "" has those of all. What
+they hold is proved elsewhere, ends with its document, or is set anew by each use."""
+
+SHARED_STATE = {
+    "BrowserContext": ("_bindings", "_har_routers", "_routes", "_web_socket_routes"),
+    "Tracing": ("_additional_sources", "_har_id", "_har_recorders", "_is_tracing", "_stacks_id"),
+    "Connection": ("_tracing_count",),
+}
+"""What jobs that run at the same time change in objects that they share. It is undone by the end of the last one."""
 
 CLIENT_TYPES: dict[str, type] = {
     "APIRequest": APIRequest,
@@ -85,8 +125,7 @@ COMMENT = re.compile(r"//[^\n]*")
 Listeners = dict[Any, list[Callable[..., Any]]]
 Send = Callable[[ChannelOwner, str, Any, dict[str, Any]], asyncio.Future[Any]]
 """Target, method, parameters, options: one command to the driver. Returns its reply."""
-AddListener = Callable[[Any, Callable[..., Any], bool], Any]
-"""Event, listener, whether it comes before the others."""
+Wrapper = TypeVar("Wrapper", Page, BrowserContext, Download)
 Method = Callable[..., Awaitable[Any]]
 OnMessage = Callable[[dict[str, Any]], None]
 
@@ -105,10 +144,15 @@ def missing_names(context: BrowserContext) -> list[str]:
     page = context.pages[0]
     impl = getattr(context, "_impl_obj", None)
     impl_page = getattr(page, "_impl_obj", None)
+    browser = getattr(impl, "_browser", None)
+    browser_type = getattr(browser, "_browser_type", None)
     owners = {
         "Page of the API": page,
         "BrowserContext of the API": context,
         "BrowserContext": impl,
+        "Browser": browser,
+        "BrowserType": browser_type,
+        "Playwright": getattr(browser_type, "_playwright", None),
         "Page": impl_page,
         "Frame": getattr(page.main_frame, "_impl_obj", None),
         "APIRequestContext": getattr(impl, "request", None),
@@ -120,6 +164,7 @@ def missing_names(context: BrowserContext) -> list[str]:
         "TimeoutSettings": getattr(impl, "_timeout_settings", None),
         "ImplToApiMapping": mapping,
         "Error": BrowserError(""),
+        "expect": expect,
     }
     return [
         f"{owner}.{name}"
@@ -145,6 +190,11 @@ def disabled_features() -> tuple[str, ...]:
             "install the version that requirements/run.txt names"
         )
     return tuple(names)
+
+
+def unshared(wrapper: Wrapper) -> Wrapper:
+    """The same page, context or download in an object of its own, without the attributes that modules set on theirs."""
+    return type(wrapper)(wrapper._impl_obj)
 
 
 def guid_of(page: Page) -> str:
@@ -181,6 +231,11 @@ def reset_client_state(page: Page) -> None:
     impl._bindings.clear()
 
 
+def clear_context_bindings(context: BrowserContext) -> None:
+    """Forget the names of bindings. The driver has disposed of the bindings themselves."""
+    context._impl_obj._bindings.clear()
+
+
 def reset_context_timeouts(context: BrowserContext, timeout_seconds: float) -> None:
     """Set the default timeout of all pages, which only Playwright's client keeps."""
     settings = context._impl_obj._timeout_settings
@@ -188,18 +243,43 @@ def reset_context_timeouts(context: BrowserContext, timeout_seconds: float) -> N
     settings.set_default_navigation_timeout(None)
 
 
-def leftovers(page: Page) -> list[str]:
-    """What Playwright's client still keeps of earlier work on this page. Empty for a clean page."""
+def public_page_objects(page: Page) -> dict[str, object]:
+    """The page and its parts as modules see them, by name."""
     impl = _impl(page)
-    kept = {
-        "routes": impl._routes,
-        "web socket routes": impl._web_socket_routes,
-        "bindings": impl._bindings,
-        "locator handlers": impl._locator_handlers,
-        "har routers": impl._har_routers,
-        "workers": impl._workers,
+    parts = {f"page.{name}": mapping.from_impl(getattr(impl, name)) for name in PAGE_PARTS}
+    return {"page": page, "page.main_frame": page.main_frame, **parts}
+
+
+def client_page_objects(page: Page) -> dict[str, object]:
+    """The page and its parts in the client, by name."""
+    impl = _impl(page)
+    parts = {f"Page.{name}": getattr(impl, name) for name in PAGE_PARTS}
+    return {"Page": impl, "Frame": impl._main_frame, "TimeoutSettings": impl._timeout_settings, **parts}
+
+
+def public_context_objects(context: BrowserContext) -> dict[str, object]:
+    """The browser context and what belongs to it as modules see them, by name."""
+    impl = context._impl_obj
+    browser = mapping.from_impl(impl._browser)
+    parts = {f"page.context.{name}": mapping.from_impl(getattr(impl, name)) for name in CONTEXT_PARTS}
+    return {"page.context": mapping.from_impl(impl), "browser": browser, **parts}
+
+
+def client_context_objects(context: BrowserContext) -> dict[str, object]:
+    """The browser context and what belongs to it in the client, by name."""
+    impl = context._impl_obj
+    browser: Any = impl._browser
+    return {
+        "BrowserContext": impl,
+        **{f"BrowserContext.{name}": getattr(impl, name) for name in CONTEXT_PARTS if name != "tracing"},
+        "Tracing": impl.tracing,
+        "Browser": browser,
+        "BrowserType": browser._browser_type,
+        "Playwright": browser._browser_type._playwright,
+        "Selectors": browser._browser_type._playwright.selectors,
+        "Connection": impl._connection,
+        "ClientInstrumentation": impl._connection._instrumentation,
     }
-    return [name for name, things in kept.items() if things]
 
 
 def has_open_dialog(page: Page) -> bool:
@@ -231,12 +311,20 @@ def intercept_commands(context: BrowserContext, instead: Send) -> Send:
     return plain
 
 
-def intercept_listeners(context: BrowserContext, instead: AddListener) -> AddListener:
-    """Have the browser context call `instead` for every new listener. Returns what adds a listener."""
-    impl = context._impl_obj
-    plain: AddListener = impl._add_listener
-    vars(impl)["_add_listener"] = instead
-    return plain
+def intercept_listeners(context: BrowserContext, on_added: Callable[[Callable[[], None]], None]) -> None:
+    """Call `on_added` for every new listener of the browser context and its browser, with what removes it."""
+
+    def intercept(emitter: Any) -> None:
+        plain = emitter._add_listener
+
+        def add(event: Any, listener: Callable[..., Any], prepend: bool) -> Any:
+            on_added(lambda: emitter.remove_listener(event, listener))
+            return plain(event, listener, prepend)
+
+        vars(emitter)["_add_listener"] = add
+
+    intercept(context._impl_obj)
+    intercept(context._impl_obj._browser)
 
 
 def intercept_messages(context: BrowserContext, instead: OnMessage) -> OnMessage:
@@ -303,14 +391,14 @@ def intercept_pages(is_shown: Callable[[str], bool]) -> None:
     setattr(ImplContext, "pages", property(pages))  # noqa: B010 - mypy refuses to assign to a property
 
 
+def intercept_expect_timeout(read: Callable[[], float | None], write: Callable[[float | None], None]) -> None:
+    """Have `expect` keep its timeout elsewhere, for the rest of the process."""
+    setattr(type(expect), "_timeout", property(lambda _: read(), lambda _, timeout: write(timeout)))  # noqa: B010 - as above
+
+
 def closed_error() -> BrowserError:
     """What every call raises once the browser context is closed."""
     return TargetClosedError()
-
-
-def remove_listener(context: BrowserContext, event: str, listener: Callable[..., Any]) -> None:
-    """Remove one listener of the browser context. One that is not there is ignored."""
-    context._impl_obj.remove_listener(event, listener)
 
 
 def type_of(target: ChannelOwner) -> str:
@@ -320,7 +408,8 @@ def type_of(target: ChannelOwner) -> str:
 
 def page_guid_of(target: ChannelOwner) -> str | None:
     """Guid of the page that an object is, or belongs to. None: it belongs to no page."""
-    page: Any = target if target._type == "Page" else getattr(target, "_page", None)
+    owner: Any = getattr(target, "_frame", target)
+    page: Any = owner if owner._type == "Page" else getattr(owner, "_page", None)
     return None if page is None else page._guid
 
 

@@ -4,8 +4,9 @@
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from playwright.async_api import BrowserContext, Page
 from playwright.async_api import Error as BrowserError
@@ -14,6 +15,7 @@ from pageworker_runner.errors import CleaningFailed, PageLost
 from pageworker_runner.limits import LIMITS
 from pageworker_runner.pages.command_recorder import CommandRecorder
 from pageworker_runner.pages.context_options import viewport
+from pageworker_runner.pages.context_state import ContextState
 from pageworker_runner.pages.downloads import Downloads
 from pageworker_runner.pages.page_state import PageEvent, PageState
 from pageworker_runner.pages.playwright_internals import drop_listeners, reset_context_timeouts
@@ -46,6 +48,16 @@ class PagePoolSettings:
     """Those with which the browser context was opened."""
 
 
+class SharedState(Protocol):
+    """Something that all jobs of the runner share."""
+
+    def take_back(self, *, alone: bool) -> str | None:
+        """Set back what an ended job has changed. Returns why the runner must be retired, or None.
+
+        `alone`: no other job runs.
+        """
+
+
 class PagePool:
     """The warm pages of one browser context."""
 
@@ -69,12 +81,16 @@ class PagePool:
         """True: an ephemeral context holds what ended jobs left. No job starts before it is wiped."""
         self._jobs = 0
         self._unclean_pages = 0
+        self._shared: list[SharedState] = []
         self._downloads = Downloads()
         self._popups = Popups(context, self, self._downloads, tasks, reporter)
         self.recorder = CommandRecorder(context, self._owner_of, self._popups.claim)
 
-    async def fill(self) -> None:
-        """Open all pages. The first one comes with the browser context. Raises Playwright's Error."""
+    async def fill(self, interpreter: Sequence[SharedState] = ()) -> None:
+        """Open all pages. The first one comes with the browser context. Raises Playwright's Error.
+
+        From now on, what jobs share is compared with its state at this time.
+        """
         with own_work():
             for index in range(self._settings.pages):
                 if index == 0 and self._context.pages:
@@ -83,6 +99,7 @@ class PagePool:
                 else:
                     page = await self._popups.open_own()
                 self._slots.append(PageSlot(index, await self._warm(index, page)))
+        self._shared = [*interpreter, ContextState(self._context)]
 
     def running(self) -> dict[str, str]:
         """Page guid to attempt id, of all attempts that have a page now."""
@@ -128,6 +145,7 @@ class PagePool:
         """Prove a finished page clean, or replace it. If neither works, the runner asks to be retired."""
         with own_work():
             usable = await self._cleaned(slot, slot.attempt or "") or await self._replaced(slot)
+            self._take_back_shared(slot)
             slot.attempt = None
             async with self._changed:
                 slot.follow(PageEvent.CLEAN if usable else PageEvent.LOSE)
@@ -167,6 +185,16 @@ class PagePool:
             await revert_context(self._context, effects, of_others, self._settings.options)
         self.recorder.forget_attempt(attempt_id)
         reset_context_timeouts(self._context, self._settings.default_timeout_seconds)
+
+    def _take_back_shared(self, slot: PageSlot) -> None:
+        others = {each.state for each in self._slots if each is not slot}
+        busy = bool(others & {PageState.RESERVED, PageState.RUNNING})
+        if PageState.RECYCLING in others and not busy:
+            # Of several pages that are recycled at once, the last one does this for all.
+            return
+        for shared in self._shared:
+            if reason := shared.take_back(alone=not busy):
+                self._reporter.retire(reason)
 
     async def _replaced(self, slot: PageSlot) -> bool:
         """Close the page and open another. If the browser does not do that in time, the runner is retired."""

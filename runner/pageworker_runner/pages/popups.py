@@ -9,7 +9,7 @@ from playwright.async_api import Error as BrowserError
 
 from pageworker_runner.limits import LIMITS
 from pageworker_runner.pages.downloads import Downloads
-from pageworker_runner.pages.playwright_internals import guid_of, opener_of
+from pageworker_runner.pages.playwright_internals import guid_of, opener_of, unshared
 from pageworker_runner.pages.slot import WarmPage, target_of
 from pageworker_runner.reporting.reporter import Reporter
 from pageworker_runner.task_ownership import Tasks, own_work
@@ -98,7 +98,7 @@ class Popups:
         else:
             # Without a known opener it may belong to any running attempt, and stays until the last of them has ended.
             owners = set(running.values())
-        self._popups[guid_of(page)] = Popup(page, owners)
+        self._popups[guid_of(page)] = Popup(unshared(page), owners)
         self._downloads.watch(page)
         if not owners:
             self._tasks.spawn(self._close_late())

@@ -11,7 +11,7 @@ from pageworker_runner.pages import playwright_internals
 from pageworker_runner.pages.blank_page import BLANK, forget_history, go_blank
 from pageworker_runner.pages.command_recorder import SideEffects
 from pageworker_runner.pages.context_options import viewport
-from pageworker_runner.pages.revert import revert_page
+from pageworker_runner.pages.revert import revert_on_blank, revert_page
 from pageworker_runner.pages.side_effects import SideEffect
 from pageworker_runner.pages.slot import WarmPage, origin_of
 from pageworker_sandbox.wire.page_options import PageOptions
@@ -52,6 +52,7 @@ async def clean(warm: WarmPage, effects: SideEffects, options: PageOptions) -> N
     Raises CleaningFailed. The caller sets the deadline.
     """
     page = warm.page
+    warm.public.restore()
     playwright_internals.drop_listeners(page, warm.baseline)
     playwright_internals.reset_client_state(page)
     if reason := _why_not_cleanable(warm, effects):
@@ -63,6 +64,7 @@ async def clean(warm: WarmPage, effects: SideEffects, options: PageOptions) -> N
             page.evaluate(READ_STATE, bool(options.is_mobile)),
             page.clear_console_messages(),
             page.clear_page_errors(),
+            *revert_on_blank(page, effects),
         )
         facts = msgspec.convert(answer, PageFacts, strict=False)
         await forget_history(warm.devtools)
@@ -70,8 +72,8 @@ async def clean(warm: WarmPage, effects: SideEffects, options: PageOptions) -> N
         raise CleaningFailed(str(error).partition("\n")[0]) from error
     if facts != unused(options):
         raise CleaningFailed(f"after cleaning, the page reports {facts}")
-    if left := playwright_internals.leftovers(page):
-        raise CleaningFailed(f"Playwright's client still has {', '.join(left)}")
+    if left := warm.client.changed():
+        raise CleaningFailed(f"Playwright's client still has changes of {', '.join(left)}")
     if playwright_internals.listeners_of(page) != warm.baseline:
         raise CleaningFailed("event listeners are left")
     warm.origins.clear()

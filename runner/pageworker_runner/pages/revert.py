@@ -25,6 +25,12 @@ PAGE: dict[SideEffect, Callable[[Page, PageOptions], Awaitable[object]]] = {
     SideEffect.VIEWPORT: lambda page, options: page.set_viewport_size(viewport(options)),
 }
 
+ON_BLANK: dict[SideEffect, Callable[[Page], Awaitable[object]]] = {
+    # A new page has its pointer there, for Playwright's driver and for the browser. The old document must not see it.
+    SideEffect.POINTER: lambda page: page.mouse.move(0, 0),
+}
+"""What is undone once the page has left its document."""
+
 CONTEXT: dict[SideEffect, Callable[[BrowserContext, PageOptions], Awaitable[object]]] = {
     SideEffect.ROUTES: lambda context, options: context.unroute_all(behavior="ignoreErrors"),
     SideEffect.HEADERS: lambda context, options: context.set_extra_http_headers(options.extra_http_headers or {}),
@@ -39,6 +45,11 @@ async def revert_page(page: Page, effects: SideEffects, options: PageOptions) ->
     """Undo `effects` on `page`, to what the `options` of its browser context say. Raises Playwright's Error."""
     undone = (undo(page, options) for effect, undo in PAGE.items() if effects.has(effect))
     await asyncio.gather(*undone, *_disposals(effects))
+
+
+def revert_on_blank(page: Page, effects: SideEffects) -> list[Awaitable[object]]:
+    """Undo what can be undone only at about:blank. The awaitables raise Playwright's Error."""
+    return [undo(page) for effect, undo in ON_BLANK.items() if effects.has(effect)]
 
 
 async def revert_context(

@@ -33,6 +33,8 @@ class SideEffect(Enum):
     """A key or mouse button is held down."""
     RELEASED = auto()
     """A key or mouse button is released: it undoes one PRESSED."""
+    POINTER = auto()
+    """The mouse pointer is somewhere else."""
     PERMANENT = auto()
     """It cannot be undone. The page is replaced; on a browser context, the runner is retired."""
     REFUSED = auto()
@@ -89,6 +91,32 @@ PAGE: dict[str, SideEffect] = {
     "setNetworkInterceptionPatterns": SideEffect.ROUTES,
     "setViewportSize": SideEffect.VIEWPORT,
 }
+
+HOLDS = frozenset(
+    (
+        *(f"Page.{method}" for method in ("keyboardPress", "keyboardType", "mouseClick")),
+        *(
+            f"{type}.{method}"
+            for type in ("ElementHandle", "Frame")
+            for method in ("check", "click", "dblclick", "press", "type", "uncheck")
+        ),
+        "Frame.dragAndDrop",
+    )
+)
+"""Commands that press keys or buttons, and release them before they are answered. An aborted one may not."""
+
+POINTS = frozenset(
+    (
+        *(f"Page.{method}" for method in ("mouseClick", "mouseMove")),
+        *(
+            f"{type}.{method}"
+            for type in ("ElementHandle", "Frame")
+            for method in ("check", "click", "dblclick", "hover", "uncheck")
+        ),
+        "Frame.dragAndDrop",
+    )
+)
+"""Commands that move the mouse pointer."""
 
 CONTEXT: dict[str, SideEffect] = {
     **dict.fromkeys(

@@ -6,8 +6,15 @@ from dataclasses import dataclass
 
 from playwright.async_api import CDPSession, Frame, Page
 
+from pageworker_runner.pages.client_state import ClientState
 from pageworker_runner.pages.page_state import TRANSITIONS, PageEvent, PageState
-from pageworker_runner.pages.playwright_internals import guid_of, listeners_of
+from pageworker_runner.pages.playwright_internals import (
+    LIVE_STATE,
+    client_page_objects,
+    guid_of,
+    listeners_of,
+    public_page_objects,
+)
 from pageworker_sandbox.state_machine import next_state
 
 ORIGIN = re.compile(r"^https?://[^/?#]+")
@@ -40,9 +47,13 @@ class WarmPage:
         self.scripts_off = False
         """Its scripts were switched off for the failure artifacts."""
         self._on_crash = on_crash
+        self.public = ClientState(public_page_objects(page), LIVE_STATE)
+        """What modules may set attributes on."""
         page.on("framenavigated", self._navigated)
         page.on("crash", self._crashed)
         self.baseline = listeners_of(page)
+        self.client = ClientState(client_page_objects(page), LIVE_STATE)
+        """What Playwright's client keeps of the page."""
 
     @property
     def guid(self) -> str:

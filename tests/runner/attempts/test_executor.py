@@ -465,3 +465,20 @@ async def test_an_error_in_one_jobs_listener_is_not_raised_in_another_job(runner
     (line,) = first.logs
     assert line.message.startswith("A listener or route handler raised Mute: (no text: its __str__ raised ZeroDiv")
     assert second.logs == []
+
+
+async def test_what_a_module_sets_while_it_is_imported_counts_for_each_of_its_attempts_and_no_other(
+    runner: Supervisor,
+) -> None:
+    looks = """
+        found = {"digits": getcontext().prec, "expect": expect._timeout}
+        getcontext().prec = 7
+        expect.set_options(timeout=1)
+        return found
+    """
+    imports = "from decimal import getcontext\nfrom playwright.async_api import expect\n"
+    sets = imports + "getcontext().prec = 50\nexpect.set_options(timeout=9000)\n"
+    module, other = handler(looks, name="sets", before=sets), handler(looks, name="other", before=imports)
+    for _ in range(2):
+        assert (await runner.run(module)).data == {"digits": 50, "expect": 9000}
+        assert (await runner.run(other)).data == {"digits": 28, "expect": None}

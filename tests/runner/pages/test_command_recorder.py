@@ -174,3 +174,30 @@ async def test_only_the_listeners_of_the_attempt_are_removed(driver: Driver) -> 
     driver.recorder.drop_listeners("a-1")
     driver.recorder.drop_listeners("a-1")
     assert [listener for _, listener in driver.impl.listeners] == [of_the_runner, of_a_neighbour]
+
+
+@pytest.mark.parametrize(("type", "method"), [("Frame", "click"), ("Page", "keyboardPress"), ("Frame", "dragAndDrop")])
+async def test_input_that_was_aborted_may_hold_a_key_or_button(
+    driver: Driver, as_attempt: None, type: str, method: str
+) -> None:
+    effects = driver.recorder.page("mine")
+    target = MINE if type == "Page" else FakeTarget(type, page=MINE)
+    driver.call(target, method).set_result(None)
+    failed = driver.call(target, method)
+    failed.set_exception(ValueError("timeout"))
+    assert str(failed.exception()) == "timeout"
+    assert effects.has(SideEffect.PRESSED)
+    await asyncio.sleep(0)
+    assert not effects.has(SideEffect.PRESSED)
+    driver.call(target, method).cancel()
+    await asyncio.sleep(0)
+    assert effects.has(SideEffect.PRESSED)
+
+
+async def test_the_pointer_counts_only_on_pages_of_the_pool(driver: Driver, as_attempt: None) -> None:
+    driver.call(POPUP, "mouseMove")
+    assert not driver.recorder.page("popup").has(SideEffect.POINTER)
+    handle = FakeTarget("ElementHandle")
+    vars(handle)["_frame"] = FakeTarget("Frame", page=MINE)
+    driver.call(handle, "hover")
+    assert driver.recorder.page("mine").has(SideEffect.POINTER)

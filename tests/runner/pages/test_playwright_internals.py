@@ -15,8 +15,12 @@ from pw_runner.supervisor import HEADLESS_SHELL
 from pageworker_runner.errors import StartError
 from pageworker_runner.pages import playwright_internals
 from pageworker_runner.pages.playwright_internals import (
+    LIVE_STATE,
     PRIVATE_NAMES,
+    SHARED_STATE,
     check,
+    client_context_objects,
+    client_page_objects,
     disabled_features,
     is_closed_error,
     missing_names,
@@ -77,7 +81,7 @@ def test_every_private_name_that_the_file_uses_is_in_the_table() -> None:
 def test_a_missing_private_part_stops_the_start_with_its_name_and_the_fix() -> None:
     context: Any = FakeContext()
     context.pages[0].main_frame = None
-    with pytest.raises(StartError, match=r"lacks private parts .*Page\._routes.*requirements/run\.txt"):
+    with pytest.raises(StartError, match=r"lacks private parts .*Page\._bindings.*requirements/run\.txt"):
         check(context)
 
 
@@ -86,5 +90,9 @@ async def test_the_installed_playwright_has_every_private_part() -> None:
     async with async_playwright() as running:
         browser = await running.chromium.launch(executable_path=HEADLESS_SHELL)
         context = await browser.new_context()
-        await context.new_page()
+        page = await context.new_page()
         assert missing_names(context) == []
+        owners = client_context_objects(context) | client_page_objects(page)
+        for table in (LIVE_STATE, SHARED_STATE):
+            for owner, names in table.items():
+                assert set(names) <= set(vars(owners[owner or "Page"])), owner

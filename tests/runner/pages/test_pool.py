@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
+from playwright._impl._async_base import mapping
 from pw_runner.fake_browser import FakeContext, callbacks_restored
 
 from pageworker_runner.errors import CleaningFailed, PageLost
@@ -249,3 +250,50 @@ async def test_an_idle_page_that_crashes_is_recycled_by_itself(pools: Any) -> No
         assert slot.warm.guid != page.guid
         assert harness.crashed == []
         assert harness.warnings == ["an idle page crashed and is replaced"]
+
+
+async def test_what_a_lone_job_has_set_on_shared_objects_is_set_back(pools: Any) -> None:
+    async with pools() as harness:
+        slot = await harness.attempt("a-1")
+        vars(harness.context._impl_obj)["_bindings"]["left"] = print
+        mapping.from_impl(harness.context._impl_obj.request).left = 1
+        await harness.end(slot)
+        assert harness.context._impl_obj._bindings == {}
+        assert not hasattr(mapping.from_impl(harness.context._impl_obj.request), "left")
+        assert harness.retired == []
+
+
+async def test_what_the_client_keeps_of_a_job_retires_the_runner(pools: Any) -> None:
+    async with pools() as harness:
+        slot = await harness.attempt("a-1")
+        vars(harness.context._impl_obj._browser)["_close_reason"] = "done"
+        await harness.end(slot)
+        assert harness.retired == ["a module changed Browser._close_reason"]
+
+
+async def test_a_change_beside_a_running_job_retires_the_runner_and_is_not_set_back(pools: Any) -> None:
+    async with pools() as harness:
+        slot, other = await harness.attempt("a-1"), await harness.attempt("a-2")
+        vars(harness.context._impl_obj)["_bindings"]["of either one"] = print
+        await harness.end(slot)
+        assert harness.retired == []
+        mapping.from_impl(harness.context._impl_obj.request).left = 1
+        slot = await harness.attempt("a-3")
+        await harness.end(slot)
+        assert harness.retired == ["a module changed page.context.request.left"]
+        assert hasattr(mapping.from_impl(harness.context._impl_obj.request), "left")
+        await harness.end(other)
+        assert not hasattr(mapping.from_impl(harness.context._impl_obj.request), "left")
+
+
+async def test_of_pages_that_are_recycled_at_once_the_last_one_sets_back(pools: Any) -> None:
+    async with pools() as harness:
+        slots = [await harness.attempt("a-1"), await harness.attempt("a-2")]
+        mapping.from_impl(harness.context._impl_obj.request).left = 1
+        harness.hold.clear()
+        ends = asyncio.gather(*(harness.end(slot) for slot in slots))
+        await asyncio.sleep(0)
+        harness.hold.set()
+        await ends
+        assert not hasattr(mapping.from_impl(harness.context._impl_obj.request), "left")
+        assert harness.retired == []

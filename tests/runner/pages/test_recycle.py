@@ -25,6 +25,18 @@ LOOK = handler(
     seen["permission"] = await page.evaluate(
         "navigator.permissions.query({name: 'geolocation'}).then(p => p.state)"
     )
+    seen["hover"] = await page.evaluate("document.querySelectorAll(':hover').length")
+    await page.evaluate('''() => { for (const type of ["mousedown", "mousemove", "keydown"])
+        addEventListener(type, e => (window.events ??= []).push([type, e.clientX, e.movementX, e.shiftKey])) }''')
+    await page.mouse.down()
+    await page.mouse.up()
+    await page.mouse.move(10, 20)
+    await page.keyboard.press("a")
+    seen["events"] = await page.evaluate("events")
+    seen["set"] = [name for each in (page, page.mouse, page.main_frame, page.context, page.context.browser)
+        for name in vars(each) if name not in ("_impl_obj", "_loop")]
+    from playwright.async_api import expect
+    seen["expect"] = expect._timeout
     seen["pages"] = len(page.context.pages)
     seen["messages"] = len(await page.console_messages(filter="all"))
     seen["guid"] = page._impl_obj._guid
@@ -44,6 +56,10 @@ CLEAN = {
     "online": True,
     "heard": "no",
     "permission": "prompt",
+    "hover": 0,
+    "events": [["mousedown", 0, 0, False], ["mousemove", 10, 10, False], ["keydown", None, None, False]],
+    "set": [],
+    "expect": None,
     "pages": 1,
     "messages": 0,
 }
@@ -88,6 +104,17 @@ CLEANED = {
     "context timeouts": "page.context.set_default_timeout(1)\npage.context.set_default_navigation_timeout(1)",
     "listener": "page.on('framenavigated', lambda frame: print('heard'))",
     "context listener": "page.context.on('response', lambda response: print('heard'))",
+    "pointer": OPEN + "await page.mouse.move(60, 60)\nawait page.mouse.move(70, 70)",
+    "pointer of a click": OPEN + "await page.click('h1')",
+    "pointer of a handle": OPEN + "await (await page.query_selector('h1')).hover()",
+    "attributes": "page.goto = None\npage.left = page.main_frame.left = page.mouse.left = 1\n"
+    "page.context.new_page = page.context.browser.left = 1",
+    "a method of its own": "goto = page.goto\nasync def my_goto(url):\n    await goto(url)\n    print('heard')\n"
+    "page.goto = my_goto\n" + OPEN,
+    "screenshot of its own": "page.screenshot = page.close = page.evaluate = None\nraise ValueError",
+    "methods of popups": OPEN + "popup = await page.context.new_page()\npopup.close = None",
+    "listener of the browser": "page.context.browser.on('disconnected', lambda browser: print('heard'))",
+    "expect": "from playwright.async_api import expect\nexpect.set_options(timeout=1)",
     "tracing": "await page.context.tracing.start()",
     "listener at work": "done = asyncio.Event()\n"
     "async def work(page):\n"
@@ -126,6 +153,11 @@ REPLACED = {
     "await page.route('**/p', work)\n"
     # Caught: for the artifacts of a failed attempt the loading is stopped, and the reply comes.
     "try:\n    await page.goto('http://shop.example/p', timeout=500)\nexcept PageTimeout:\n    pass",
+    "aborted key": OPEN + "task = asyncio.ensure_future(page.keyboard.press('Shift', delay=60000))\n"
+    "await page.wait_for_function('true')\nawait asyncio.sleep(0.2)\ntask.cancel()",
+    "aborted click": OPEN + "task = asyncio.ensure_future(page.click('h1', delay=60000))\n"
+    "await asyncio.sleep(0.5)\ntask.cancel()",
+    "unknown state of the client": "page._impl_obj.left = 1",
     "locator handler": OPEN + "await page.add_locator_handler(page.locator('h1'), lambda: None)",
 }
 DIRT = CLEANED | REPLACED

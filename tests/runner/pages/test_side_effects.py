@@ -39,3 +39,10 @@ def test_what_the_tables_do_not_name_cannot_be_undone(type: str) -> None:
 )
 def test_what_belongs_to_the_runner_is_refused(type: str, method: str) -> None:
     assert side_effect_of(type, method) is SideEffect.REFUSED
+
+
+@pytest.mark.parametrize("command", sorted(side_effects.HOLDS | side_effects.POINTS))
+def test_every_input_is_a_command_of_playwright(command: str) -> None:
+    type, _, method = command.partition(".")
+    assert method in commands(type)
+    assert side_effect_of(type, method) is SideEffect.NOTHING
