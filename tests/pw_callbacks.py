@@ -24,6 +24,7 @@ from pageworker_supervisor.telemetry.metrics import Metrics
 T = TypeVar("T")
 
 SECRET = b"a secret that receivers know"
+TOKEN = "a token of header auth"
 
 
 @dataclass
@@ -135,7 +136,11 @@ async def setup(tmp_path: Path, allow: Sequence[str] = (), **callbacks: Any) -> 
     secret = tmp_path / "secret"
     secret.write_bytes(SECRET + b"\n")
     async with receiver() as there:
-        tenant = TenantSettings(callback_allow=("http://127.0.0.1:*", *allow), callback_secret_file=secret)
+        tenant = TenantSettings(
+            callback_allow=("http://127.0.0.1:*", *allow),
+            callback_secret_file=secret,
+            callback_headers={"X-Worker-Token": TOKEN},
+        )
         chosen = Settings(
             tenants={"acme": tenant, "mute": TenantSettings(callback_allow=("http://127.0.0.1:*",))},
             callbacks=CallbackSettings(**callbacks),

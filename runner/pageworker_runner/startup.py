@@ -13,6 +13,8 @@ from pageworker_runner.environment import RunnerEnvironment, programs
 from pageworker_runner.errors import StartError
 from pageworker_runner.modules.catalog import Catalog
 from pageworker_runner.pages import client_guard
+from pageworker_runner.pages.failure_translator import FailureTranslator
+from pageworker_runner.pages.gateway_failures import GatewayFailures
 from pageworker_runner.pages.playwright_internals import node_program, report_listener_errors
 from pageworker_runner.pages.pool import PagePool, PagePoolSettings
 from pageworker_runner.reporting.reporter import Reporter
@@ -35,12 +37,14 @@ class StartedRunner:
 
 async def start(channel: Channel, reporter: Reporter, tasks: Tasks, environment: RunnerEnvironment) -> StartedRunner:
     """Do every step in order. Raises StartError, ConfinementFailed, WireError."""
-    boot = await _greet(channel, reporter)
+    boot, failures = await _greet(channel, reporter)
     port = _listen(reporter)
     environment.confinement.allow_exec(programs(boot.browser, node_program()))
     try:
         with own_work():
             browser = await launch(boot, environment.profile, port)
+            failures.watch()
+            translator = FailureTranslator(browser.context, failures)
             # Before the pool watches for new pages: the page of this check belongs to no attempt.
             sandbox = await chromium_sandbox(browser.context)
             catalog = Catalog()
@@ -51,7 +55,7 @@ async def start(channel: Channel, reporter: Reporter, tasks: Tasks, environment:
                 reporter,
                 lambda attempt_id: attempts.force_result(attempt_id, page_crashed()),
             )
-            attempts = AttemptExecutor(boot, catalog, pool, reporter, tasks)
+            attempts = AttemptExecutor(boot, catalog, pool, translator, reporter, tasks)
             await pool.fill()
             client_guard.install(pool.recorder, pool.belongs_to)
     except BrowserError as error:
@@ -80,12 +84,12 @@ def _pool_settings(boot: m.Boot) -> PagePoolSettings:
     )
 
 
-async def _greet(channel: Channel, reporter: Reporter) -> m.Boot:
+async def _greet(channel: Channel, reporter: Reporter) -> tuple[m.Boot, GatewayFailures]:
     reporter.send_queue.put(m.Hello(protocol=m.PROTOCOL))
-    boot, _ = await channel.receive()
+    boot, descriptors = await channel.receive()
     if not isinstance(boot, m.Boot) or boot.protocol != m.PROTOCOL:
         raise ProtocolViolation(f"{type(boot).__name__} instead of a Boot of protocol {m.PROTOCOL}")
-    return boot
+    return boot, GatewayFailures(descriptors[0])
 
 
 def _listen(reporter: Reporter) -> int:

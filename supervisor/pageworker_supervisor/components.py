@@ -100,7 +100,11 @@ class Components:
             ),
         )
         self.artifacts = ArtifactStore.open(
-            settings.artifacts.url, environment.data_dir, metrics, settings.artifacts.waiting_bytes
+            settings.artifacts.url,
+            environment.data_dir,
+            metrics,
+            settings.artifacts.waiting_bytes,
+            None if settings.artifacts.links == "plain" else settings.artifacts.link_seconds,
         )
         most = FolderSize(settings.profiles.max_files, settings.profiles.max_bytes)
         self.profiles = ProfileFolders(environment.data_dir / "profiles", most)

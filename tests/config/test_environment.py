@@ -108,6 +108,20 @@ def test_tables_are_merged_key_by_key() -> None:
     assert nested(("a", "b"), 1) == {"a": {"b": 1}}
 
 
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("PAGEWORKER_TENANTS__ACME__CALLBACK_HEADERS", '{"X-Token": "geheim"'),
+        ("PAGEWORKER_TENANTS__ACME__CALLBACK_HEADERS", "X-Token: geheim"),
+        ("PAGEWORKER_TENANTS", '{"acme": {"callback_headers": {"X-Token": "geheim"}}'),
+        ("PAGEWORKER_TENANTS__ACME", '{"callback_headers": {"X-Token": ["geheim"]}}'),
+    ],
+)
+def test_a_secret_in_an_unreadable_variable_is_not_shown(name: str, text: str) -> None:
+    (problem,) = read(**{name: text}).problems
+    assert "geheim" not in problem.render()
+
+
 def test_a_broken_table_of_a_profiles_options_is_not_shown() -> None:
     broken = {"PAGEWORKER_PROFILES__PAGE": '{"a/b": {"http_credentials": {"password": "s3cret"'}
     overrides = Overrides(Settings)

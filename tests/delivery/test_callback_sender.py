@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 import hmac
+import io
 import json
 import socket
 import time
@@ -10,10 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from pw_callbacks import SECRET, setup
+from pw_callbacks import SECRET, TOKEN, setup
 from pw_receiver import Received, receiver
 
 from pageworker_supervisor.delivery import callback_policy, callback_sender, circuit_breaker
+from pageworker_supervisor.telemetry import log
 
 
 @pytest.fixture(autouse=True)
@@ -40,6 +42,7 @@ async def test_a_result_is_posted_signed_and_settled(tmp_path: Path) -> None:
     assert json.loads(received.body)["data"] == "ü"
     assert received.headers["content-type"] == "application/json"
     assert received.headers["idempotency-key"] == "acme:job-1"
+    assert received.headers["x-worker-token"] == TOKEN
     assert received.headers["host"] == f"127.0.0.1:{it.receiver.port}"
     assert verified(received)
     assert not verified(received, b"another secret")
@@ -250,3 +253,23 @@ async def test_a_promise_that_comes_again_while_it_is_held_is_not_sent_twice(tmp
 
 def test_a_blocked_take_stays_below_the_clients_time_limit() -> None:
     assert callback_sender.BLOCK_MS < 5000
+
+
+async def test_the_headers_of_a_tenant_are_in_no_log_and_no_event(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A final answer, a retried one and a bug: each is logged."""
+    stream = io.StringIO()
+    sink = log.add(stream, level="DEBUG", diagnose=False)
+    async with setup(tmp_path) as it:
+        it.outbox.add(it.receiver.url("/status/403"), "refused")
+        it.outbox.add(it.receiver.url("/then/500?times=1"), "later")
+        await it.outbox.until(lambda: it.outbox.ended == ["later"] and len(it.outbox.given_up) == 1)
+        monkeypatch.setattr(callback_sender, "sign", None)
+        it.outbox.add(it.receiver.url("/ok"), "bad")
+        await it.outbox.until(lambda: len(it.outbox.given_up) == 2)
+    log.remove(sink)
+    logged = stream.getvalue()
+    assert "callback given up" in logged
+    assert "callback ended by a bug" in logged
+    assert TOKEN not in logged + str(it.outbox.given_up)

@@ -126,12 +126,13 @@ def test_the_jobs_own_max_retries_wins() -> None:
 
 def test_a_blocker_is_an_answer() -> None:
     blocked = msgspec.structs.replace(
-        outcome("blocked"), obstacle=Obstacle(kind="captcha", provider="p", evidence={"selector": "#c"})
+        outcome("blocked"),
+        obstacle=Obstacle(kind="captcha", provider="p", evidence={"selector": "#c"}, url="https://shop.example/"),
     )
     decision = decide(JOB, blocked, 1, RULES, lambda: 0.5)
     assert isinstance(decision, EndJob)
-    assert decision.blocker is not None
-    assert decision.blocker.kind == "captcha"
+    expected = {"kind": "captcha", "provider": "p", "evidence": {"selector": "#c"}, "url": "https://shop.example/"}
+    assert msgspec.to_builtins(decision.blocker) == expected
 
 
 def test_a_cancelled_job_is_never_retried() -> None:

@@ -11,7 +11,7 @@ import msgspec
 import pytest
 from pw_leases import new_lease
 
-from pageworker_sandbox.wire.messages import Failure
+from pageworker_sandbox.wire.messages import Failure, Obstacle
 from pageworker_supervisor.config.settings import JobSettings
 from pageworker_supervisor.contract.context_key import ContextKey
 from pageworker_supervisor.contract.job import Job
@@ -77,6 +77,22 @@ async def test_an_ending_is_stored_with_its_result_its_dead_letter_and_its_event
     assert (result["status"], result["data"]) == (name, [1] if name == "succeeded" else None)
     assert (more["dead_letter"] is not None) == dead
     assert [json.loads(one)["event"] for one in more["events"]] == ([event] if event else [])
+
+
+async def test_the_result_and_the_event_of_a_blocker_carry_all_of_it() -> None:
+    settlement, queue = settled()
+    blocker = {
+        "kind": "captcha",
+        "provider": "shopguard",
+        "evidence": {"title": "Robot?"},
+        "url": "https://shop.test/p",
+    }
+    blocked = msgspec.structs.replace(outcome("blocked"), obstacle=msgspec.convert(blocker, Obstacle))
+    await settlement.attempt_ended(attempt(), blocked)
+    ((_, (_, _, stored), more),) = queue.calls
+    assert json.loads(stored)["blocker"] == blocker
+    (event,) = (json.loads(one) for one in more["events"])
+    assert (event["event"], event["detail"]) == ("blocked", blocker)
 
 
 async def test_a_retryable_failure_is_retried_with_its_attempt_record() -> None:

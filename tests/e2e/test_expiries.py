@@ -184,6 +184,7 @@ def check(expires: dict[str, float], begins: Begins, producer: Producer) -> None
     # How many end in each way depends on the host's speed. Without some of both, nothing was tested.
     assert statuses["succeeded"] >= 5, statuses
     assert statuses["expired"] >= 5, statuses
+    assert begins.marked, "otherwise the marks of the queue have another form, and prove nothing below"
     worst = 0.0
     for job_id, at in expires.items():
         for began in begins.said[job_id]:

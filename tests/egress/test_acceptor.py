@@ -12,7 +12,7 @@ import time
 import pytest
 from pw_egress.client import ask, get
 from pw_egress.origin import Handler, Origin, answering, serving
-from pw_egress.processes import gateway
+from pw_egress.processes import attach, gateway
 from pw_egress.running_proxy import listener, running, to
 
 from pageworker_sandbox.egress.acceptor import Acceptor, adopt
@@ -41,8 +41,8 @@ async def test_clearing_nonblock_on_the_shared_listener_blocks_no_other_runner()
     """The runner keeps a copy of its listener, makes it blocking and takes its own connections away."""
     async with serving(answering()) as origin, gateway(f"127.0.0.1:{origin.port}") as (supervisor, _):
         with listener() as hostile, listener() as good:
-            await supervisor.attach("good", good.fileno(), to(origin.port))
-            await supervisor.attach("hostile", hostile.fileno(), to(origin.port))
+            await attach(supervisor, "good", good, to(origin.port))
+            await attach(supervisor, "hostile", hostile, to(origin.port))
             over = threading.Event()
             thief = threading.Thread(target=_steal, args=(hostile, over))
             thief.start()
@@ -85,8 +85,8 @@ async def test_a_linger_time_on_the_shared_listener_blocks_no_other_runner() -> 
         async with gateway(*targets) as (supervisor, _):
             with listener() as hostile, listener() as good, socket.socket() as deaf:
                 hostile.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 30))
-                await supervisor.attach("good", good.fileno(), to(small.port))
-                await supervisor.attach("hostile", hostile.fileno(), to(large.port))
+                await attach(supervisor, "good", good, to(small.port))
+                await attach(supervisor, "hostile", hostile, to(large.port))
                 deaf.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
                 deaf.connect(hostile.getsockname())
                 deaf.sendall(get("http://shop.test/"))

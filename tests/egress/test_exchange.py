@@ -1,6 +1,8 @@
 """Plain HTTP through a runner's proxy: what the origin gets, what the runner gets."""
 
 import asyncio
+import socket
+import struct
 
 import h11
 import pytest
@@ -9,6 +11,7 @@ from pw_egress.origin import OK, Handler, Origin, answering, closing, serving
 from pw_egress.running_proxy import running, to
 
 from pageworker_sandbox.egress.limits import EgressLimits
+from pageworker_sandbox.wire.request_failure import RequestFailure
 
 
 async def test_a_request_is_rewritten_and_its_connection_kept_on_both_sides() -> None:
@@ -193,20 +196,39 @@ async def test_pipelined_requests_are_answered_in_order() -> None:
 
 
 @pytest.mark.parametrize(
-    ("response", "status", "reason"),
+    ("response", "reason"),
     [
-        (b"", 502, "origin_failed"),
-        (b"SSH-2.0-OpenSSH\r\n\r\n", 502, "origin_failed"),
-        (b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: h2c\r\n\r\n", 502, "origin_failed"),
-        (b"HTTP/1.1 407 No\r\nProxy-Authenticate: Basic\r\nContent-Length: 0\r\n\r\n", 502, "upstream_refused"),
-        (b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n", 502, "origin_failed"),
+        (b"", "empty_response"),
+        (b"SSH-2.0-OpenSSH\r\n\r\n", "invalid_response"),
+        (b"HTTP/1.1 200 OK\r\nContent-", "invalid_response"),
+        (b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: h2c\r\n\r\n", "invalid_response"),
+        (
+            b"HTTP/1.1 407 No\r\nProxy-Authenticate: Basic\r\nContent-Length: 0\r\n\r\n",
+            "unexpected_proxy_auth",
+        ),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n", "invalid_response"),
     ],
 )
-async def test_origins_that_answer_badly(response: bytes, status: int, reason: str) -> None:
+async def test_origins_that_answer_badly(response: bytes, reason: str) -> None:
     async with serving(closing(response)) as origin, running(to(origin.port)) as proxy:
         answer = await ask(proxy.port, get("http://shop.test/"))
-        assert (answer.status, answer.egress) == (status, reason)
-        assert "proxy-authenticate" not in answer.headers
+        assert (answer.status, answer.failure) == (502, RequestFailure("unreachable", reason, "shop.test:80"))
+        assert proxy.reported() == [answer.failure]
+
+
+async def test_an_origin_that_resets_the_connection() -> None:
+    def resetting(origin: Origin) -> Handler:
+        async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            await origin.head(reader)
+            sock = writer.get_extra_info("socket")
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            writer.transport.abort()
+
+        return handle
+
+    async with serving(resetting) as origin, running(to(origin.port)) as proxy:
+        answer = await ask(proxy.port, get("http://shop.test/"))
+        assert (answer.status, answer.egress) == (502, "connection_reset")
 
 
 async def test_a_silent_origin_is_given_up() -> None:
@@ -248,7 +270,7 @@ async def test_an_early_answer_to_an_unfinished_upload_arrives() -> None:
 
 
 async def test_an_upgrade_to_websocket_becomes_a_tunnel() -> None:
-    def socket(origin: Origin) -> Handler:
+    def echo(origin: Origin) -> Handler:
         async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
             await origin.head(reader)
             writer.write(b"HTTP/1.1 101 Switching\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\nfirst")
@@ -257,7 +279,7 @@ async def test_an_upgrade_to_websocket_becomes_a_tunnel() -> None:
 
         return handle
 
-    async with serving(socket) as origin, running(to(origin.port)) as proxy, client(proxy.port) as runner:
+    async with serving(echo) as origin, running(to(origin.port)) as proxy, client(proxy.port) as runner:
         runner.writer.write(
             get("http://shop.test/ws", "Connection: Upgrade", "Upgrade: WebSocket", "Sec-WebSocket-Key: a") + b"x"
         )

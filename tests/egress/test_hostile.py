@@ -8,7 +8,7 @@ import time
 import pytest
 from pw_egress.client import client, get
 from pw_egress.origin import Handler, Origin, answering, serving
-from pw_egress.processes import gateway
+from pw_egress.processes import attach, gateway
 from pw_egress.running_proxy import listener, running, to
 
 from pageworker_sandbox.egress.limits import EgressLimits
@@ -47,8 +47,8 @@ async def test_one_runner_does_not_slow_the_others(attack: str) -> None:
     async with serving(answering()) as origin, gateway(f"127.0.0.1:{origin.port}") as (supervisor, _):
         with listener() as hostile, listener() as good:
             hostile_port, good_port = hostile.getsockname()[1], good.getsockname()[1]
-            await supervisor.attach("hostile", hostile.fileno(), to(origin.port))
-            await supervisor.attach("good", good.fileno(), to(origin.port))
+            await attach(supervisor, "hostile", hostile, to(origin.port))
+            await attach(supervisor, "good", good, to(origin.port))
         over = threading.Event()
         attackers = [threading.Thread(target=_attack, args=(attack, hostile_port, over)) for _ in range(12)]
         for attacker in attackers:

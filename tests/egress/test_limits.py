@@ -10,7 +10,7 @@ def test_limits_fit_into_few_descriptors() -> None:
     for descriptors in (1024, 4096, 20_000, 1_048_576):
         limits = EgressLimits().within(descriptors)
         assert 8 <= limits.connections_per_runner <= 128
-        cost = 128 + limits.runners * (2 + limits.pool_connections + 2 * limits.connections_per_runner)
+        cost = 128 + limits.runners * (3 + limits.pool_connections + 2 * limits.connections_per_runner)
         assert cost <= descriptors or limits.connections_per_runner == 8
 
 

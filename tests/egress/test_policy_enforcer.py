@@ -11,8 +11,7 @@ from pageworker_sandbox.egress.messages import EgressPolicy
 
 async def test_a_rate_is_kept() -> None:
     async with serving(answering()) as origin, running(to(origin.port, requests_per_second=5)) as proxy:
-        async with client(proxy.port) as runner:
-            answers = [(await runner.ask(get("http://shop.test/"))).egress for _ in range(8)]
+        answers = [(await ask(proxy.port, get("http://shop.test/"))).egress for _ in range(8)]
         assert answers == [""] * 5 + ["rate_limited"] * 3
 
 

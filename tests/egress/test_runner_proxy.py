@@ -7,15 +7,17 @@ import socket
 import pytest
 from pw_egress.client import ask, get
 from pw_egress.origin import OK, answering, serving
-from pw_egress.processes import gateway
+from pw_egress.processes import attach, gateway
 from pw_egress.running_proxy import ALL, listener, running, to
 
 from pageworker_sandbox.dialer.connector import DirectConnector
 from pageworker_sandbox.dialer.targets import parse_rules
 from pageworker_sandbox.egress.acceptor import adopt
+from pageworker_sandbox.egress.failure_reports import FailureReports
 from pageworker_sandbox.egress.limits import EgressLimits
 from pageworker_sandbox.egress.messages import EgressPolicy
 from pageworker_sandbox.egress.runner_proxy import RunnerProxy
+from pageworker_sandbox.wire.request_failure import failure_pipe
 
 
 async def test_runners_share_no_connection() -> None:
@@ -32,7 +34,7 @@ async def test_descriptors_come_back_after_many_runners() -> None:
         for number in range(30):
             with listener() as sock:
                 port = sock.getsockname()[1]
-                await supervisor.attach(f"r{number}", sock.fileno(), to(origin.port))
+                await attach(supervisor, f"r{number}", sock, to(origin.port))
             answers = await asyncio.gather(*(ask(port, get("http://shop.test/")) for _ in range(5)))
             assert {answer.status for answer in answers} == {200}
             await supervisor.detach(f"r{number}")
@@ -51,8 +53,13 @@ async def test_a_proxy_that_cannot_start_its_thread_closes_the_listener_and_says
     with listener() as sock:
         taken = adopt(socket.dup(sock.fileno()))
     connector = DirectConnector(parse_rules((80,), (), ()), lambda name: [])
-    proxy = RunnerProxy(taken, EgressPolicy(hosts=ALL), EgressLimits(), connector, lambda reason, target: None)
+    read, write = failure_pipe()
+    proxy = RunnerProxy(
+        taken, EgressPolicy(hosts=ALL), EgressLimits(), connector, lambda reason, target: None, FailureReports(write)
+    )
     with pytest.raises(RuntimeError, match="thread"):
         await proxy.run()
     assert proxy.started.is_set()
+    assert os.read(read, 1) == b"", "the failure pipe is closed"
+    os.close(read)
     assert taken.fileno() == -1

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from pw_egress.client import ask, client, get
 from pw_egress.origin import answering, serving
-from pw_egress.processes import gateway
+from pw_egress.processes import attach, gateway
 from pw_egress.running_proxy import ALL, listener, to
 
 from pageworker_sandbox.egress.client import GatewayClient, GatewayRefused
@@ -27,7 +27,7 @@ async def test_a_runner_from_attach_to_detach() -> None:
     async with serving(answering()) as origin, gateway(f"127.0.0.1:{origin.port}") as (supervisor, process):
         with listener() as sock:
             port = sock.getsockname()[1]
-            await supervisor.attach("runner-1", sock.fileno(), to(origin.port))
+            await attach(supervisor, "runner-1", sock, to(origin.port))
         assert (await ask(port, get("http://shop.test/"))).body == b"ok"
         usage = (await supervisor.usage())["runner-1"]
         assert usage.requests == 1
@@ -54,9 +54,9 @@ async def test_a_runner_from_attach_to_detach() -> None:
 async def test_a_runner_is_attached_once() -> None:
     async with gateway() as (supervisor, _):
         with listener() as sock:
-            await supervisor.attach("runner-1", sock.fileno(), EgressPolicy())
+            await attach(supervisor, "runner-1", sock, EgressPolicy())
             with pytest.raises(GatewayRefused, match="known_runner"):
-                await supervisor.attach("runner-1", sock.fileno(), EgressPolicy())
+                await attach(supervisor, "runner-1", sock, EgressPolicy())
             await supervisor.detach("runner-1")
             with pytest.raises(GatewayRefused, match="unknown_runner"):
                 await supervisor.update("runner-1", EgressPolicy())
@@ -72,8 +72,8 @@ async def test_only_listening_tcp_sockets_are_taken() -> None:
             async with gateway() as (supervisor, _):
                 for number in (read, idle.fileno(), local.fileno(), udp.fileno(), connected.fileno()):
                     with pytest.raises(InvalidListener):
-                        await supervisor.attach("runner-1", number, EgressPolicy())
-                await supervisor.attach("runner-1", good.fileno(), EgressPolicy())
+                        await attach(supervisor, "runner-1", number, EgressPolicy())
+                await attach(supervisor, "runner-1", good, EgressPolicy())
     os.close(read)
     os.close(write)
 
@@ -91,8 +91,8 @@ async def test_an_invalid_policy_is_named_and_costs_nothing_else(fields: dict[st
     async with gateway() as (supervisor, _):
         with listener() as sock:
             with pytest.raises(InvalidPolicy, match=named):
-                await supervisor.attach("runner-1", sock.fileno(), EgressPolicy(**fields))
-            await supervisor.attach("runner-1", sock.fileno(), EgressPolicy())
+                await attach(supervisor, "runner-1", sock, EgressPolicy(**fields))
+            await attach(supervisor, "runner-1", sock, EgressPolicy())
             with pytest.raises(InvalidPolicy, match=named):
                 await supervisor.update("runner-1", EgressPolicy(**fields))
             assert list(await supervisor.usage()) == ["runner-1"]
@@ -103,14 +103,14 @@ async def test_the_largest_policy_passes_the_channel() -> None:
     largest = EgressPolicy(hosts=(hosts, hosts), fixed=dict.fromkeys(hosts, "127.0.0.1"))
     async with gateway() as (supervisor, _):
         with listener() as sock:
-            await supervisor.attach("runner-1", sock.fileno(), largest)
+            await attach(supervisor, "runner-1", sock, largest)
         await supervisor.update("runner-1", largest)
 
 
 async def test_a_broken_listener_is_reported() -> None:
     async with gateway() as (supervisor, _):
         with listener() as sock:
-            await supervisor.attach("runner-1", sock.fileno(), EgressPolicy())
+            await attach(supervisor, "runner-1", sock, EgressPolicy())
             sock.shutdown(socket.SHUT_RDWR)
         lost = await _heard(supervisor)
         assert isinstance(lost, ProxyLost)
@@ -129,9 +129,8 @@ async def test_a_storm_of_refusals_is_a_few_notices() -> None:
     async with gateway() as (supervisor, _):
         with listener() as sock:
             port = sock.getsockname()[1]
-            await supervisor.attach("runner-1", sock.fileno(), EgressPolicy(hosts=ALL))
-        async with client(port) as runner:
-            for _ in range(200):
-                assert (await runner.ask(get("http://127.0.0.1/"))).status == 403
-        assert (await supervisor.usage())["runner-1"].refused == {"private_address": 200}
+            await attach(supervisor, "runner-1", sock, EgressPolicy(hosts=ALL))
+        for _ in range(100):
+            assert (await ask(port, get("http://127.0.0.1/"))).status == 403
+        assert (await supervisor.usage())["runner-1"].refused == {"private_address": 100}
         assert 20 <= supervisor._notices.qsize() <= 30

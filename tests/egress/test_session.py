@@ -1,5 +1,6 @@
 """Sessions: what is refused, with which answer, and that no origin sees it."""
 
+import asyncio
 import socket
 
 import pytest
@@ -8,6 +9,7 @@ from pw_egress.origin import answering, serving
 from pw_egress.running_proxy import ALL, running, to
 
 from pageworker_sandbox.egress.messages import EgressPolicy
+from pageworker_sandbox.wire.request_failure import RequestFailure
 
 
 @pytest.mark.parametrize(
@@ -30,19 +32,24 @@ async def test_a_refusal_says_why(url: str, reason: str) -> None:
         "nat64.test": ["64:ff9b::7f00:1"],
     }
     policy = EgressPolicy(hosts=(("*.test", "169.254.*"),))
-    async with running(policy, names=names) as proxy, client(proxy.port) as runner:
-        for _ in range(2):
-            response = await runner.ask(get(url))
-            assert response.status == 403
-            assert response.headers["pageworker-egress"] == f"refused; reason={reason}"
-            assert response.headers["content-type"] == "text/plain; charset=utf-8"
-            assert response.body
-        authority = url.split("/")[2]
-        connect = f"CONNECT {authority if authority.endswith(':22') else authority + ':80'} HTTP/1.1\r\n"
-        answer = await runner.ask((connect + f"Host: {authority}\r\n\r\n").encode())
-        assert (answer.status, answer.egress) == (403, reason)
-        assert [refused for refused, _ in proxy.refused] == [reason] * 3
-        assert proxy.runner_proxy.usage().refused == {reason: 3}
+    authority = url.split("/")[2]
+    asked = authority if authority.endswith(":22") else f"{authority}:80"
+    async with running(policy, names=names) as proxy:
+        for request in (get(url), f"CONNECT {asked} HTTP/1.1\r\nHost: {asked}\r\n\r\n".encode()):
+            response = await ask(proxy.port, request)
+            assert (response.status, response.failure) == (403, RequestFailure("refused", reason, asked))
+            assert proxy.reported() == [response.failure]
+        assert [refused for refused, _ in proxy.refused] == [reason] * 2
+        assert proxy.runner_proxy.usage().refused == {reason: 2}
+
+
+async def test_what_a_name_resolved_to_is_not_reported() -> None:
+    async with running(EgressPolicy(hosts=ALL), names={"inner.test": ["10.0.0.7"]}) as proxy:
+        reader, writer = await asyncio.open_connection("127.0.0.1", proxy.port)
+        writer.write(get("http://inner.test/"))
+        assert b"10.0.0.7" not in await reader.read()
+        assert proxy.reported() == [RequestFailure("refused", "private_address", "inner.test:80")]
+        writer.close()
 
 
 async def test_this_machine_is_refused_by_any_of_its_addresses(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -90,7 +97,7 @@ async def test_a_refused_upload_reads_its_answer() -> None:
     ("url", "status", "reason"),
     [
         ("http://nowhere.test/", 502, "name_not_resolved"),
-        ("http://closed.test/", 502, "connect_failed"),
+        ("http://closed.test/", 502, "connection_refused"),
         ("http://blackhole.test/", 504, "connect_timeout"),
     ],
 )
@@ -107,3 +114,4 @@ async def test_unreachable(url: str, status: int, reason: str, unused_tcp_port: 
         async with running(EgressPolicy(hosts=ALL, fixed=fixed, connect_seconds=0.5)) as proxy:
             response = await ask(proxy.port, get(url))
             assert (response.status, response.egress) == (status, reason)
+            assert proxy.reported() == [RequestFailure("unreachable", reason, f"{url.split('/')[2]}:80")]

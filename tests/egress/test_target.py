@@ -9,7 +9,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from pageworker_sandbox.egress.errors import MalformedTarget
-from pageworker_sandbox.egress.target import Target, parse_authority, parse_url
+from pageworker_sandbox.egress.target import Target, parse_authority, parse_url, requested_authority
 
 
 def _notations(number: int) -> list[str]:
@@ -139,3 +139,26 @@ def test_connect_needs_a_port() -> None:
     for untrusted in (b"shop.example", b"shop.example:", b"http://shop.example:80", b"shop.example:443/"):
         with pytest.raises(MalformedTarget):
             parse_authority(untrusted)
+
+
+@pytest.mark.parametrize(
+    ("method", "target", "authority"),
+    [
+        (b"CONNECT", b"shop.example:443", "shop.example:443"),
+        (b"CONNECT", b"[2001:db8::1]:443", "[2001:db8::1]:443"),
+        (b"GET", b"http://shop.example/a@b?c#d", "shop.example:80"),
+        (b"GET", b"HTTP://shop.example:8080", "shop.example:8080"),
+        (b"GET", b"http://[::ffff:a9fe:a9fe]?x", "[::ffff:a9fe:a9fe]:80"),
+        (b"GET", b"http://a!b.example/", "a!b.example:80"),
+        (b"GET", b"http://user@shop.example/", ""),
+        (b"GET", b"http://a b/", ""),
+        (b"GET", b"http://a\n/", ""),
+        (b"GET", b"http://" + b"a" * 256 + b"/", ""),
+        (b"GET", b"/", ""),
+        (b"", b"", ""),
+    ],
+)
+def test_the_authority_that_is_reported_is_the_one_that_was_asked_for(
+    method: bytes, target: bytes, authority: str
+) -> None:
+    assert requested_authority(method, target) == authority

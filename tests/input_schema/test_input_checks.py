@@ -71,6 +71,18 @@ async def test_a_slow_valid_payload_is_accepted_apart_from_then_on(
     assert [line["extra"]["tenant_id"] for line in warnings] == ["a", "b"], "each tenant is shared until it is slow"
 
 
+async def test_a_slow_check_within_the_limits_is_the_last_one_in_the_shared_checker(
+    author: Author, warnings: list[Any]
+) -> None:
+    """Else one tenant's checks could each take almost the limit, and the others wait behind all of them."""
+    module = bundle(author, SLOW)
+    async with checks_with(CheckLimits(seconds=10.0), CheckLimits(seconds=10.0, kept_bytes=1 << 30)) as checks:
+        for _ in range(2):
+            await checks.check(module, "a", b"{}")
+    (line,) = warnings
+    assert "a check took" in line["extra"]["reason"]
+
+
 async def test_a_hostile_schema_is_named_with_its_limit(author: Author) -> None:
     text = r"the input schema of shop.product 1.4.2 needs more than 0.3 s of processor time"
     async with checks_with(CheckLimits(seconds=0.05), CheckLimits(seconds=0.3)) as checks:

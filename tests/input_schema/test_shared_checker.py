@@ -30,7 +30,8 @@ async def checker() -> AsyncIterator[SharedChecker]:
 
 
 async def ask(checker: SharedChecker, payload: bytes = GOOD) -> SchemaAnswer:
-    return await checker.check("a" * 64, lambda: SCHEMA, payload)
+    answer = await checker.check("a" * 64, lambda: SCHEMA, payload)
+    return msgspec.structs.replace(answer, seconds=0.0)
 
 
 async def attack(checker: SharedChecker) -> SchemaAnswer:

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 import h11
 
+from pageworker_sandbox.wire.request_failure import MARK, RequestFailure, parse_line
+
 
 @dataclass
 class Response:
@@ -19,10 +21,13 @@ class Response:
     informational: list[int]
     reason: str
 
+    failure: RequestFailure | None = None
+    """What the gateway says of a request that it did not carry out. None: this is an origin's response."""
+
     @property
     def egress(self) -> str:
         """The reason the gateway gave, empty where it gave none."""
-        return self.headers.get("pageworker-egress", "").partition("reason=")[2]
+        return "" if self.failure is None else self.failure.reason
 
 
 class Client:
@@ -39,10 +44,18 @@ class Client:
         return await self.answer(request.split(b" ", 1)[0])
 
     async def answer(self, method: bytes = b"GET") -> Response:
-        """Read one whole response to a request with this method. Raises h11.RemoteProtocolError."""
+        """Read one whole response to a request with this method. Raises h11.RemoteProtocolError.
+
+        The gateway's answer to a request that failed is no HTTP, and the last one of its connection.
+        """
+        received = await self.reader.read(65536)
+        if (failed := _failed(received)) is not None:
+            assert await self.ended()
+            return failed
         parser = h11.Connection(h11.CLIENT)
         parser.send(h11.Request(method=method, target="/", headers=[("Host", "x")]))
         parser.send(h11.EndOfMessage())
+        parser.receive_data(received)
         informational: list[int] = []
         head: h11.Response | None = None
         body = b""
@@ -80,6 +93,19 @@ class Client:
     def close(self) -> None:
         """Hang up."""
         self.writer.close()
+
+
+def _failed(received: bytes) -> Response | None:
+    first, _, rest = received.partition(b"\r\n")
+    line, _, rest = rest.partition(b"\r\n")
+    mark, _, text = line.decode("latin-1").partition(" ")
+    if mark != MARK:
+        return None
+    assert rest in (b"Content-Length: 0\r\n\r\n", b"Content-Length: 1\r\nContent-Length: 2\r\n\r\n")
+    _, status, reason = first.decode().split(" ", 2)
+    failure = parse_line(text)
+    assert failure is not None
+    return Response(int(status), {}, b"", {}, [], reason, failure)
 
 
 def _texts(headers: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:

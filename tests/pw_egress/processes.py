@@ -10,7 +10,9 @@ from pathlib import Path
 
 from pageworker_sandbox.dialer.messages import FROM_SUPERVISOR, TO_SUPERVISOR, DialRules
 from pageworker_sandbox.egress.client import GatewayClient, GatewayLost, connect
+from pageworker_sandbox.egress.messages import EgressPolicy
 from pageworker_sandbox.wire.channel import Channel
+from pageworker_sandbox.wire.request_failure import failure_pipe
 
 SANDBOX = Path(__file__).resolve().parents[2] / "sandbox"
 
@@ -35,6 +37,17 @@ async def gateway(*targets: str) -> AsyncIterator[tuple[GatewayClient, asyncio.s
         await process.wait()
         assert await dialer.wait() == 0
     channel.close()
+
+
+async def attach(client: GatewayClient, runner_id: str, listener: socket.socket | int, policy: EgressPolicy) -> None:
+    """Attach a runner that reads none of its failures."""
+    number = listener if isinstance(listener, int) else listener.fileno()
+    read, write = failure_pipe()
+    try:
+        await client.attach(runner_id, number, write, policy)
+    finally:
+        os.close(read)
+        os.close(write)
 
 
 async def _start(module: str, flag: str, other: socket.socket) -> tuple[socket.socket, asyncio.subprocess.Process]:

@@ -1,6 +1,7 @@
 """The proxy of one runner, in the test's own event loop."""
 
 import asyncio
+import os
 import socket
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -12,10 +13,12 @@ from pageworker_sandbox.dialer.connector import DirectConnector
 from pageworker_sandbox.dialer.targets import TargetRules, parse_rules
 from pageworker_sandbox.egress.acceptor import adopt
 from pageworker_sandbox.egress.address import Address
+from pageworker_sandbox.egress.failure_reports import FailureReports
 from pageworker_sandbox.egress.limits import EgressLimits
 from pageworker_sandbox.egress.messages import EgressPolicy, Reason
 from pageworker_sandbox.egress.runner_proxy import RunnerProxy
 from pageworker_sandbox.egress.target import Target
+from pageworker_sandbox.wire.request_failure import RequestFailure, failure_pipe, parse_line
 
 ALL = (("*",),)
 
@@ -26,7 +29,17 @@ class RunningProxy:
 
     runner_proxy: RunnerProxy
     port: int
+    failures: int
+    """Read end of the failure pipe."""
     refused: list[tuple[Reason, str]] = field(default_factory=list)
+
+    def reported(self) -> list[RequestFailure | None]:
+        """The failures since the last call, as the runner reads them."""
+        try:
+            lines = os.read(self.failures, 65536).decode().splitlines()
+        except BlockingIOError:
+            lines = []
+        return [parse_line(line) for line in lines]
 
 
 def listener() -> socket.socket:
@@ -56,12 +69,15 @@ async def running(
     with listener() as sock:
         port = sock.getsockname()[1]
         connector = DirectConnector(_rules(policy), look_up)
-        proxy = RunnerProxy(adopt(sock.detach()), policy, limits or EgressLimits(), connector, on_refusal)
+        failures, theirs = failure_pipe()
+        reports = FailureReports(theirs)
+        proxy = RunnerProxy(adopt(sock.detach()), policy, limits or EgressLimits(), connector, on_refusal, reports)
     async with asyncio.TaskGroup() as group:
         task = group.create_task(proxy.run())
-        yield RunningProxy(proxy, port, refused)
+        yield RunningProxy(proxy, port, failures, refused)
         assert not task.done(), "the proxy ended by itself"
         task.cancel()
+    os.close(failures)
 
 
 def _rules(policy: EgressPolicy) -> TargetRules:

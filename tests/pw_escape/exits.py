@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
+from pw_egress.processes import attach
 from pw_sandbox.uids import FIRST_UID
 
 from pageworker_sandbox.dialer.messages import DialRules
@@ -43,7 +44,7 @@ class Exit:
 
     async def attach(self, listener: socket.socket) -> None:
         """Serve the connections to this listener."""
-        await self._gateway.attach("attacker", listener.fileno(), POLICY)
+        await attach(self._gateway, "attacker", listener, POLICY)
 
     async def end(self) -> None:
         """End both processes."""

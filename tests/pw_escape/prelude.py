@@ -195,7 +195,7 @@ def through_gateway(request):
             sock.sendall(through)
             said = received(sock)
     for line in said.decode("latin-1").lower().split("\r\n"):
-        if line.startswith("pageworker-egress:"): raise Answered(line.rpartition("reason=")[2])
+        if line.startswith("pageworker-egress "): raise Answered(line.split()[2])
     if b" 200 " not in said.split(b"\r\n")[0]: raise Missed(said)
     if at and at.encode() not in said: raise Missed(f"not at {at}: {said}")
 

@@ -8,7 +8,10 @@ from dataclasses import dataclass, field
 from typing import Self
 from urllib.parse import urlsplit
 
-REFUSED = b"HTTP/1.1 403 Forbidden\r\nPageworker-Egress: refused; reason=host\r\nContent-Length: 0\r\n\r\n"
+from pageworker_sandbox.egress import reply
+from pageworker_sandbox.egress.errors import EgressError, EgressRefused
+from pageworker_sandbox.egress.failure_reports import FailureReports
+from pageworker_sandbox.egress.target import requested_authority
 
 
 @dataclass(frozen=True)
@@ -32,7 +35,7 @@ class Request:
 
 @dataclass(frozen=True)
 class SiteAnswer:
-    """One answer. `held`: it is never sent. `unfinished`: its body never ends."""
+    """One answer. `held`: it is never sent. `unfinished`: its body never ends. `fails`: the gateway's error instead."""
 
     body: str = ""
     status: str = "200 OK"
@@ -40,6 +43,7 @@ class SiteAnswer:
     content_type: str = "text/html; charset=utf-8"
     held: bool = False
     unfinished: bool = False
+    fails: EgressError | None = None
 
 
 def _not_found(request: Request) -> SiteAnswer:
@@ -48,7 +52,7 @@ def _not_found(request: Request) -> SiteAnswer:
 
 @dataclass
 class Site:
-    """Pages by path, the same for every host. `seen` has the requests."""
+    """Pages by path, the same for every host. `seen` has the requests. Tunnels to ports other than 80 are refused."""
 
     pages: dict[str, SiteAnswer | Callable[[Request], SiteAnswer]] = field(default_factory=dict)
     seen: list[Request] = field(default_factory=list)
@@ -56,10 +60,12 @@ class Site:
     hung_up: asyncio.Event = field(default_factory=asyncio.Event)
     """Set once a client has closed its connection during an unfinished body."""
     _server: asyncio.Server | None = None
+    _reports: FailureReports | None = None
     _clients: set[asyncio.Task[None]] = field(default_factory=set)
 
-    async def serve(self, listener: socket.socket) -> Self:
-        """Answer on `listener`. The site closes it."""
+    async def serve(self, listener: socket.socket, failures: int | None = None) -> Self:
+        """Answer on `listener`. The site closes it. `failures`: write end of the runner's failure pipe."""
+        self._reports = None if failures is None else FailureReports(failures)
         listener.setblocking(False)
         self._server = await asyncio.start_server(self._client, sock=listener)
         return self
@@ -97,13 +103,15 @@ class Site:
             self._clients.discard(task)
 
     async def _answer(self, request: Request, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
+        if request.method == "CONNECT" and request.url.endswith(":80"):
+            writer.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
+            return True
         if request.method == "CONNECT":
-            writer.write(
-                b"HTTP/1.1 403 Forbidden\r\nPageworker-Egress: refused; reason=host\r\nContent-Length: 0\r\n\r\n"
-            )
-            return False
+            return self._fail(request, EgressRefused("host_not_allowed"), writer)
         page = self.pages.get(request.path, _not_found)
         answer = page(request) if callable(page) else page
+        if answer.fails is not None:
+            return self._fail(request, answer.fails, writer)
         if answer.held:
             await asyncio.get_running_loop().create_future()
         body = answer.body.encode()
@@ -119,6 +127,13 @@ class Site:
             await reader.read()
             self.hung_up.set()
         return not answer.unfinished
+
+    def _fail(self, request: Request, error: EgressError, writer: asyncio.StreamWriter) -> bool:
+        authority = requested_authority(request.method.encode(), request.url.encode())
+        assert self._reports is not None
+        self._reports.report(reply.failure(error, authority))
+        writer.write(reply.answer(error, authority, tunnel=request.method == "CONNECT"))
+        return False
 
 
 def _parse(head: bytes) -> Request:

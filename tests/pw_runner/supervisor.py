@@ -18,6 +18,7 @@ from pageworker_sandbox.wire import messages as m
 from pageworker_sandbox.wire.channel import Channel
 from pageworker_sandbox.wire.errors import ChannelClosed
 from pageworker_sandbox.wire.message_rules import MessageRules
+from pageworker_sandbox.wire.request_failure import failure_pipe
 from pw_runner.bundles import Packed
 from pw_runner.site import Site
 
@@ -85,6 +86,8 @@ class Supervisor:
         self._sent: set[tuple[str, str, str]] = set()
         self.ended = False
         self.ready: m.Ready | None = None
+        self.failures = list(failure_pipe())
+        """The runner's failure pipe: read end, write end. Kept open on this side for as long as the runner lives."""
 
     async def start(self) -> Self:
         """Start the process and boot the runner. Returns once it is ready."""
@@ -98,7 +101,8 @@ class Supervisor:
                 tenant_id="acme",
                 browser=str(self._browser),
                 **self._boot,
-            )
+            ),
+            [self.failures[0]],
         )
         try:
             await self.until(lambda: self.ready is not None or self.ended)
@@ -138,6 +142,10 @@ class Supervisor:
                 os.chown(path, uid, uid, follow_symlinks=False)
         return {"user": uid, "group": uid, "extra_groups": []}
 
+    async def connect_to_network(self, listener: socket.socket) -> None:
+        """Serve the runner's listener, and close it in the end."""
+        await self.site.serve(listener, self.failures[1])
+
     async def wait(self) -> int:
         """Wait until the process has ended. Returns its exit code."""
         return await asyncio.get_running_loop().run_in_executor(None, self.process.wait, 20)
@@ -158,6 +166,8 @@ class Supervisor:
         await self._reader
         self.channel.close()
         await self.site.close()
+        while self.failures:
+            os.close(self.failures.pop())
         if self._scratch is not None:
             self._scratch.cleanup()
         return code
@@ -283,7 +293,7 @@ class Supervisor:
             report.order.append(type(message).__name__)
         match message:
             case m.Listener():
-                await self.site.serve(socket.socket(fileno=descriptors[0]))
+                await self.connect_to_network(socket.socket(fileno=descriptors[0]))
             case m.Ready():
                 self.ready = message
             case m.Pong():

@@ -136,25 +136,31 @@ async def test_a_worker_may_touch_nothing_else(guarded: RedisServer) -> None:
                 await redis_client.send(*words, key="other")
 
 
-def test_n8n_pushes_and_listens_and_nothing_else(guarded: RedisServer) -> None:
+def test_n8n_pushes_listens_reads_results_and_nothing_else(guarded: RedisServer) -> None:
+    guarded.command("SET", "pw:result:acme:1", "{}")
     with closing(guarded.client("n8n", "secret")) as client:
         send: Any = client.execute_command
+        assert send("GET", "pw:result:acme:1") == b"{}"
         assert send("RPUSH", "pw:inbox", job(1)) == 1
         assert send("LPUSH", "pw:inbox", job(2)) == 2
         pubsub: Any = client.pubsub
         with pubsub() as heard:
             for listen in (heard.subscribe, heard.psubscribe):
-                listen("pw:results:*")
-                message = heard.get_message(timeout=5)
-                assert message is not None
-                assert message["type"] in ("subscribe", "psubscribe")
+                for channels in ("pw:results:*", "pw:events:*"):
+                    listen(channels)
+                    message = heard.get_message(timeout=5)
+                    assert message is not None
+                    assert message["type"] in ("subscribe", "psubscribe")
         for words in (
             ("LRANGE", "pw:inbox", 0, -1),
             ("LPOP", "pw:inbox"),
             ("DEL", "pw:inbox"),
             ("SET", "pw:inbox", 1),
             ("RPUSH", "pw:other", 1),
-            ("GET", "pw:result:acme:1"),
+            ("SET", "pw:result:acme:1", "{}"),
+            ("DEL", "pw:result:acme:1"),
+            ("GET", "pw:{0}:job:acme/1"),
+            ("PUBLISH", "pw:events:acme", 1),
             ("XADD", "pw:jobs", "*", "job", 1),
             ("PUBLISH", "pw:results:acme", 1),
             ("FCALL", "x", 0),
@@ -166,5 +172,5 @@ def test_n8n_pushes_and_listens_and_nothing_else(guarded: RedisServer) -> None:
             with pytest.raises(redis.exceptions.NoPermissionError):
                 send(*words)
         with pubsub() as eavesdropper, pytest.raises(redis.exceptions.NoPermissionError):
-            eavesdropper.subscribe("pw:events:acme")
+            eavesdropper.subscribe("pw:control:acme")
             eavesdropper.get_message(timeout=5)

@@ -172,7 +172,8 @@ async def test_a_supervisor_that_is_gone_ends_the_runner(start: Start) -> None:
 async def test_a_message_out_of_place_ends_the_runner(start: Start) -> None:
     runner = await start()
     await runner.send(
-        m.Boot(protocol=1, runner_id="r", worker_id="w", tenant_id="t", persistent=True, pages=1, browser="/x")
+        m.Boot(protocol=1, runner_id="r", worker_id="w", tenant_id="t", persistent=True, pages=1, browser="/x"),
+        runner.failures[:1],
     )
     assert await runner.exited() == RunnerExit.CHANNEL_LOST
 

@@ -1,6 +1,7 @@
 """From Hello to Ready, with a runner that says what the test wants."""
 
 import os
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -20,6 +21,8 @@ class ScriptedConnection:
     def __init__(self, *messages: m.Message) -> None:
         self.sent: list[object] = []
         self.descriptor = -1
+        self.failures = -1
+        """Our copy of the descriptor that came with Boot."""
         self._messages = list(messages)
 
     async def receive(self) -> tuple[m.Message, list[int]]:
@@ -30,8 +33,9 @@ class ScriptedConnection:
             return message, [self.descriptor]
         return message, []
 
-    async def send(self, message: object) -> None:
+    async def send(self, message: object, descriptors: Sequence[int]) -> None:
         self.sent.append(message)
+        self.failures = os.dup(descriptors[0])
 
 
 class FakeResources:
@@ -48,8 +52,9 @@ class FakeResources:
     def policy(self, context: ContextKey) -> str:
         return f"policy of {context.tenant_id}"
 
-    async def attach(self, runner_id: str, tenant_id: str, listener: int, policy: str) -> None:
+    async def attach(self, runner_id: str, tenant_id: str, listener: int, failures: int, policy: str) -> None:
         os.fstat(listener)
+        os.write(failures, b"from the gateway")
         if self._error is not None:
             raise self._error
         self.attached.append((runner_id, tenant_id, listener, policy))
@@ -76,6 +81,9 @@ async def test_a_runner_is_attached_to_the_gateway_before_it_is_ready() -> None:
     assert resources.attached == [("w1.1", "acme", connection.descriptor, "policy of acme")]
     assert lines == ["browser starts", "browser starts"]
     assert closed(connection.descriptor)
+    assert os.read(connection.failures, 100) == b"from the gateway"
+    assert os.read(connection.failures, 100) == b"", "only the gateway holds the write end"
+    os.close(connection.failures)
 
 
 async def test_a_runner_of_another_protocol_gets_no_boot_message() -> None:
@@ -90,3 +98,4 @@ async def test_the_listener_is_closed_when_the_gateway_refuses_it() -> None:
     with pytest.raises(ConnectionError):
         await handshake(connection, FakeResources(ConnectionError("full")), []).run()
     assert closed(connection.descriptor)
+    os.close(connection.failures)

@@ -102,14 +102,14 @@ async def test_a_message_that_meets_a_bug_ends_its_runner_only() -> None:
         runner._receive(m.Free(attempt_id="never-ran"), [])
 
 
-async def test_a_pong_answers_a_ping_that_was_sent_and_answers_it_once() -> None:
+async def test_a_pong_counts_only_for_a_ping_that_was_sent() -> None:
     """With a number far ahead, a runner whose event loop does not run would never count as silent."""
     runner, _, _ = runner_of(ContextKey("acme"))
     runner.expect_pong(1)
     runner._receive(m.Pong(number=1), [])
     runner.expect_pong(2)
-    for forged in (3, 2**62, 1, 0, -1):
-        with pytest.raises(ProtocolViolation, match=f"Pong {forged} after Ping 2"):
-            runner._receive(m.Pong(number=forged), [])
+    for forged in (3, 2**62, 0, -1):
+        runner._receive(m.Pong(number=forged), [])
+        assert runner.pong == 1
     runner._receive(m.Pong(number=2), [])
     assert runner.pong == 2

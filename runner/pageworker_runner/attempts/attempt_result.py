@@ -13,19 +13,43 @@ from pageworker.navigation import is_interrupted_by_navigation
 from pageworker_runner.attempts.plain_data import NotPlain, plain
 from pageworker_runner.errors import BrowserLost, CallRefused, ModuleBroken, OutputLimit, PageLost
 from pageworker_runner.pages.playwright_internals import is_closed_error
+from pageworker_runner.pages.request_errors import network_error_in, refusal_in
 from pageworker_runner.reporting.error_text import describe, frames, playwright_call, redact, text_of
 from pageworker_runner.reporting.sanitize import fit, fit_fields
-from pageworker_sandbox.wire.messages import MAX_DATA_BYTES, MAX_RETRY_AFTER_SECONDS, Failure, Obstacle, Outcome
+from pageworker_sandbox.wire.messages import (
+    MAX_BLOCKER_URL,
+    MAX_DATA_BYTES,
+    MAX_RETRY_AFTER_SECONDS,
+    Failure,
+    Obstacle,
+    Outcome,
+)
+from pageworker_sandbox.wire.request_failure import RequestFailure
 
-NET_ERROR = re.compile(r"net::(ERR_[A-Z0-9_]+)(?: at (\S+))?")
 FAILURE_TYPE = re.compile(r"[a-z][a-z0-9_.-]{0,62}")
+USER = re.compile(r"^(https?://)[^/?#]*@")
+"""A user and password in an address. Results hold no secret."""
 DOWNLOAD = "Download is starting"
+LASTING = re.compile(
+    r"ERR_(ABORTED|TOO_MANY_REDIRECTS|CERT_\w+|CONTENT_DECODING_FAILED|INVALID_REDIRECT|UNSAFE_REDIRECT|UNSAFE_PORT"
+    r"|UNKNOWN_URL_SCHEME|DISALLOWED_URL_SCHEME|INVALID_URL)"
+)
+"""Chromium's names of errors that the next attempt would meet again. ERR_ABORTED: the answer has no document (204)."""
 NAVIGATED_TO = re.compile(r'navigating to "([^"]+)"')
 """The call log of Playwright."""
 NO_THREAD = "can't start new thread"
 """CPython's message for EAGAIN of clone(2)."""
 MAX_DETAIL_BYTES = 16 * 1024
 NIL = msgspec.Raw(b"\xc0")
+REFUSALS = {
+    "private_address": "The address is not on the public Internet. Only `egress.hosts` can permit it.",
+    "host_not_allowed": "Both `[tenants.<id>] egress` and `egress` in module.toml must list the host.",
+    "port_not_allowed": "`egress.ports` must list the port.",
+    "budget_exhausted": "The byte budget is used up.",
+    "rate_limited": "There were too many requests per second.",
+    "malformed_request": "The URL has no valid host, or the request's head is over 32 KiB.",
+}
+"""How to fix a refusal, by the gateway's reason."""
 STOP_MESSAGES: dict[Outcome, str] = {
     "timed_out": "The attempt did not finish within its time limit. Raise timeout_seconds of the job or of the module.",
     "cancelled": "The job was cancelled.",
@@ -85,26 +109,21 @@ def out_of_time(budget_seconds: float, cancelled: BaseException | None, label: s
     )
 
 
-def raised(error: BaseException, label: str, egress_refusal: str | None = None) -> AttemptResult:
-    """The result of a handler, or of its import, that raised.
-
-    `egress_refusal`: why the egress gateway refused the page's last navigation. It explains whatever was raised.
-    """
+def raised(error: BaseException, label: str, page_url: str | None = None) -> AttemptResult:
+    """The result of a handler, or of its import, that raised. `page_url`: the page's address, which a blocker names."""
     try:
-        return _read(error, label, egress_refusal)
+        return _read(error, label, page_url)
     except BaseException as fault:  # noqa: BLE001 - attributes are foreign code: their sys.exit() would end the runner
         why = f"{type(error).__name__} was raised, and reading its fields failed: {describe(fault, label)}"
         return failed("handler_error", why, detail=_where(error, label))
 
 
-def _read(error: BaseException, label: str, egress_refusal: str | None) -> AttemptResult:
-    if isinstance(error, Blocked):
-        return _blocked(error)
-    if egress_refusal is not None:
-        return failed(
-            "egress_refused", f"Blocked by egress policy: {egress_refusal}", detail={"egress": egress_refusal}
-        )
+def _read(error: BaseException, label: str, page_url: str | None) -> AttemptResult:
     match error:
+        case BaseExceptionGroup() if len(error.exceptions) == 1:
+            return _read(error.exceptions[0], label, page_url)
+        case Blocked():
+            return _blocked(error, page_url)
         case Failed():
             kind = str(error.type)
             return failed(
@@ -132,12 +151,14 @@ def _read(error: BaseException, label: str, egress_refusal: str | None) -> Attem
             return failed("timeout", redact(str(error)), retryable=True, detail=_where(error, label))
         case BrowserError() if DOWNLOAD in str(error):
             return _is_a_file(error, label)
-        case BrowserError() if net := NET_ERROR.search(str(error)):
+        case BrowserError() if refusal := refusal_in(error):
+            return _refused(*refusal, _where(error, label))
+        case BrowserError() if net := network_error_in(error):
             return failed(
                 "navigation_error",
-                net[0],
-                retryable=True,
-                detail={"code": net[1], "url": net[2], **_where(error, label)},
+                redact(net.text),
+                retryable=not LASTING.fullmatch(net.code),
+                detail={"code": net.code, "url": net.url, **_where(error, label)},
             )
         case BrowserError() if is_interrupted_by_navigation(str(error)):
             return failed(
@@ -169,6 +190,15 @@ def _is_a_file(error: BaseException, label: str) -> AttemptResult:
         "The server answered with a file instead of a page. Take it with page.expect_download() around the "
         "navigation and helpers.download, or read it with page.request.get.",
         detail={"url": asked[1] if asked else None, **_where(error, label)},
+    )
+
+
+def _refused(refusal: RequestFailure, url: str | None, where: dict[str, Any]) -> AttemptResult:
+    """Not retryable: another attempt would have the same policy."""
+    return failed(
+        "egress_refused",
+        f"Blocked by egress policy: {refusal.reason} for {refusal.authority}. {REFUSALS.get(refusal.reason, '')}",
+        detail={"egress": refusal.reason, "host": refusal.authority, "url": url, **where},
     )
 
 
@@ -211,7 +241,7 @@ def failed(
     return AttemptResult(outcome, failure=failure)
 
 
-def _blocked(error: Blocked) -> AttemptResult:
+def _blocked(error: Blocked, page_url: str | None) -> AttemptResult:
     if error.kind not in get_args(BlockerKind):
         kinds = ", ".join(get_args(BlockerKind))
         return failed(
@@ -219,7 +249,8 @@ def _blocked(error: Blocked) -> AttemptResult:
         )
     evidence = fit_fields(error.evidence, count=32, value_chars=512, total_chars=8000)
     provider = None if error.provider is None else fit(str(error.provider), 64)
-    return AttemptResult("blocked", obstacle=Obstacle(kind=error.kind, provider=provider, evidence=evidence))
+    url = None if page_url in (None, "about:blank") else fit(USER.sub(r"\1", page_url), MAX_BLOCKER_URL)
+    return AttemptResult("blocked", obstacle=Obstacle(kind=error.kind, provider=provider, evidence=evidence, url=url))
 
 
 def _delay_of(error: Failed) -> float | None:

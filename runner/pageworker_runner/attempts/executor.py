@@ -11,6 +11,7 @@ from pageworker_runner.attempts.running_attempt import RunningAttempt, browser_l
 from pageworker_runner.errors import ModuleBroken, PageLost
 from pageworker_runner.limits import LIMITS
 from pageworker_runner.modules.catalog import Catalog
+from pageworker_runner.pages.failure_translator import FailureTranslator
 from pageworker_runner.pages.pool import PagePool
 from pageworker_runner.reporting.error_text import describe
 from pageworker_runner.reporting.reporter import Reporter
@@ -21,10 +22,19 @@ from pageworker_sandbox.wire import messages as m
 class AttemptExecutor:
     """All attempts of this runner."""
 
-    def __init__(self, boot: m.Boot, catalog: Catalog, pool: PagePool, reporter: Reporter, tasks: Tasks) -> None:
+    def __init__(
+        self,
+        boot: m.Boot,
+        catalog: Catalog,
+        pool: PagePool,
+        failures: FailureTranslator,
+        reporter: Reporter,
+        tasks: Tasks,
+    ) -> None:
         self._boot = boot
         self._catalog = catalog
         self._pool = pool
+        self._failures = failures
         self._reporter = reporter
         self._tasks = tasks
         self._attempts: dict[str, RunningAttempt] = {}
@@ -109,12 +119,11 @@ class AttemptExecutor:
                 return result
             self._reporter.send_queue.put(m.Accepted(attempt_id=attempt.attempt_id, page=slot.index))
             self._pool.start(slot)
-            effects = self._pool.recorder.page(slot.warm.guid)
-            result = await attempt.call_handler(slot, entrypoint, payload, effects, self._tasks)
+            result = await attempt.call_handler(slot, entrypoint, payload, self._tasks)
             error = self._pool.recorder.take_listener_error(attempt.attempt_id)
             if error is not None and result.outcome == "succeeded":
                 # In plain Playwright, the `browser.close()` at the end of the script would raise it.
-                return attempt_result.raised(error, attempt.version.label, effects.egress_refusal)
+                return attempt_result.raised(error, attempt.version.label, slot.page.url)
             return result
         except (ModuleBroken, PageLost) as error:
             return attempt_result.raised(error, attempt.version.label)
@@ -125,7 +134,7 @@ class AttemptExecutor:
         slot = attempt.slot
         if slot is None or not attempt.handler_began or result.outcome == "succeeded":
             return
-        if not self._boot.failure_artifacts or self._browser_lost:
+        if not self._boot.failure_artifacts or self._browser_lost or self._failures.shows_error_page(slot.page):
             return
         stopped = result.outcome in ("timed_out", "cancelled")
         seconds = LIMITS.stopped_failure_artifacts_seconds if stopped else LIMITS.failure_artifacts_seconds

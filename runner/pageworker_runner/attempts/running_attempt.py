@@ -10,6 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
+from msgspec import structs
 from playwright.async_api import Download, Page
 from playwright.async_api import TimeoutError as PageTimeout
 
@@ -22,7 +23,6 @@ from pageworker_runner.limits import LIMITS
 from pageworker_runner.modules.catalog import ModuleVersion
 from pageworker_runner.modules.entrypoint import ModuleEntrypoint
 from pageworker_runner.pages import capture, downloads
-from pageworker_runner.pages.command_recorder import SideEffects
 from pageworker_runner.pages.playwright_internals import is_closed_error
 from pageworker_runner.pages.slot import PageSlot
 from pageworker_runner.reporting.error_text import describe, text_of
@@ -85,9 +85,9 @@ class RunningAttempt:
         return None
 
     async def call_handler(
-        self, slot: PageSlot, entrypoint: ModuleEntrypoint, payload: dict[str, Any], effects: SideEffects, tasks: Tasks
+        self, slot: PageSlot, entrypoint: ModuleEntrypoint, payload: dict[str, Any], tasks: Tasks
     ) -> AttemptResult:
-        """Call the module until its code returns, raises, or is stopped. `effects` has what it leaves on the page."""
+        """Call the module until its code returns, raises, or is stopped."""
         self.handler_began = True
         self.began = time.monotonic()
         slot.page.set_default_timeout(1000 * min(self._default_timeout, CALL_SHARE * self.context.remaining_seconds()))
@@ -111,7 +111,14 @@ class RunningAttempt:
             await asyncio.wait({self.forced_result}, timeout=CRASH_GRACE_SECONDS)
         if self.forced_result.done():
             return self.forced_result.result()
-        return attempt_result.raised(ended.error, self.version.label, effects.egress_refusal)
+        result = attempt_result.raised(ended.error, self.version.label, slot.page.url)
+        if isinstance(ended.error, PageTimeout) and self._time_used_up():
+            return structs.replace(result, outcome="timed_out")
+        return result
+
+    def _time_used_up(self) -> bool:
+        """Whether a call that waited by default for its share of the time has used that up."""
+        return self.context.remaining_seconds() <= (1 - CALL_SHARE) * self.run.timeout_seconds
 
     async def artifact(self, kind: str, data: bytes, content_type: str) -> None:
         """See pageworker.Sink. Returns once the supervisor has accepted the bytes and they have been sent."""

@@ -19,8 +19,6 @@ from pageworker_runner.pages.refused_calls import refusal
 from pageworker_runner.pages.side_effects import SideEffect, side_effect_of
 from pageworker_runner.task_ownership import CURRENT_ATTEMPT, OWN_WORK, Callback
 
-EGRESS_HEADER = "pageworker-egress"
-
 
 @dataclass(frozen=True)
 class DriverReply:
@@ -52,8 +50,6 @@ class SideEffects:
     """The replies that name what has to be disposed of."""
     permanent: list[str] = field(default_factory=list)
     """Commands that cannot be undone."""
-    egress_refusal: str | None = None
-    """Why the egress gateway refused the page's last navigation."""
 
     def add(self, effect: SideEffect, target: ChannelOwner, method: str, reply: asyncio.Future[Any]) -> None:
         """Record one command."""
@@ -165,8 +161,6 @@ class CommandRecorder:
         reply = self._send(target, method, params, options)
         if effect is not SideEffect.NOTHING:
             self._effects_for(target, method, params, attempt_id).add(effect, target, method, reply)
-        elif method == "goto":
-            reply.add_done_callback(lambda done: self._on_navigated(page_guid_of(target), done))
         elif method == "newPage":
             reply.add_done_callback(lambda done: self._on_new_page(attempt_id, done))
         return reply
@@ -211,14 +205,6 @@ class CommandRecorder:
     def _on_new_page(self, attempt_id: str, reply: asyncio.Future[Any]) -> None:
         if not reply.cancelled() and reply.exception() is None:
             self._on_opened(playwright_internals.opened_page_guid(reply.result()), attempt_id)
-
-    def _on_navigated(self, page: str | None, reply: asyncio.Future[Any]) -> None:
-        """The egress gateway answers a refused plain-HTTP navigation itself, with a header that gives the reason."""
-        if page is None or reply.cancelled() or reply.exception() is not None:
-            return
-        headers = playwright_internals.response_headers(reply.result())
-        reasons = [entry["value"] for entry in headers if entry["name"].lower() == EGRESS_HEADER]
-        self.page(page).egress_refusal = reasons[0] if reasons else None
 
 
 def _has_caller(type: str, method: str) -> bool:

@@ -44,6 +44,7 @@ PRIVATE_NAMES: dict[str, tuple[str, ...]] = {
         "_har_routers",
         "_initializer",
         "_locator_handlers",
+        "_main_frame",
         "_objects",
         "_opener",
         "_routes",
@@ -55,14 +56,15 @@ PRIVATE_NAMES: dict[str, tuple[str, ...]] = {
         "raw_listeners",
         "remove_listener",
     ),
-    "Frame": ("_page",),
+    "Frame": ("_page", "_parent_frame"),
     "APIRequestContext": ("_channel",),
     "Artifact": ("create_read_stream",),
     "Channel": ("_object",),
     "Download": ("_artifact",),
-    "Connection": ("_objects", "_on_event_listener_error", "once", "send_message_to_server"),
+    "Connection": ("_objects", "dispatch", "_on_event_listener_error", "once", "send_message_to_server"),
     "TimeoutSettings": ("set_default_navigation_timeout", "set_default_timeout"),
     "ImplToApiMapping": ("wrap_handler",),
+    "Error": ("_message",),
 }
 """Names by the object that has them, as `check` finds them. Imports of `playwright._impl` fail by themselves."""
 
@@ -86,6 +88,7 @@ Send = Callable[[ChannelOwner, str, Any, dict[str, Any]], asyncio.Future[Any]]
 AddListener = Callable[[Any, Callable[..., Any], bool], Any]
 """Event, listener, whether it comes before the others."""
 Method = Callable[..., Awaitable[Any]]
+OnMessage = Callable[[dict[str, Any]], None]
 
 
 def check(context: BrowserContext) -> None:
@@ -116,6 +119,7 @@ def missing_names(context: BrowserContext) -> list[str]:
         "Connection": getattr(impl, "_connection", None),
         "TimeoutSettings": getattr(impl, "_timeout_settings", None),
         "ImplToApiMapping": mapping,
+        "Error": BrowserError(""),
     }
     return [
         f"{owner}.{name}"
@@ -233,6 +237,49 @@ def intercept_listeners(context: BrowserContext, instead: AddListener) -> AddLis
     plain: AddListener = impl._add_listener
     vars(impl)["_add_listener"] = instead
     return plain
+
+
+def intercept_messages(context: BrowserContext, instead: OnMessage) -> OnMessage:
+    """Have every message of the driver go to `instead`. Returns what reads it otherwise."""
+    connection = context._impl_obj._connection
+    plain: OnMessage = connection.dispatch
+    # An instance attribute hides the method, so every caller goes through this one.
+    vars(connection)["dispatch"] = instead
+    return plain
+
+
+def object_of(context: BrowserContext, guid: str) -> ChannelOwner:
+    """The client's object of this id: a frame, a request. Raises KeyError."""
+    found: ChannelOwner = context._impl_obj._connection._objects[guid]
+    return found
+
+
+def first_url_of(request: ChannelOwner) -> str:
+    """The address that a request was made for."""
+    url: str = request._initializer["url"]
+    return url
+
+
+def is_main_frame(frame: Any) -> bool:
+    """Whether the client's frame is its page's own."""
+    return frame._parent_frame is None
+
+
+def main_frame_of(page: Page) -> ChannelOwner:
+    """The client's main frame of a page."""
+    return _impl(page)._main_frame
+
+
+def frame_guid_of(target: Any) -> str:
+    """Id of the frame that a navigation's command goes to: the frame itself, or a page's main frame."""
+    guid: str = (target._main_frame if target._type == "Page" else target)._guid
+    return guid
+
+
+def reword(error: BrowserError, text: str) -> None:
+    """Give an error of the driver another text."""
+    error._message = text
+    error.args = (text,)
 
 
 def intercept_method(type: str, method: str, around: Callable[[Method], Method]) -> None:

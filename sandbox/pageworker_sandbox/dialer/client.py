@@ -119,7 +119,7 @@ class RemoteConnector:
             return answer
         if isinstance(answer, NotConnected) and answer.refused is not None:
             raise EgressRefused(answer.refused)
-        raise OSError(answer.error)
+        raise OSError(answer.errno, answer.error) if isinstance(answer, NotConnected) else OSError(answer.error)
 
     def close(self) -> None:
         """Tell the dialer to forget this runner."""

@@ -88,11 +88,13 @@ class Connected(Message, frozen=True):
 
 
 class NotConnected(Message, frozen=True):
-    """The answer to a Connect that failed. `refused`: the rules forbid it. Otherwise `error` says why."""
+    """The answer to a Connect that failed. `refused`: the rules forbid it. Otherwise `error` says why, and `errno` is
+    the error number of connect(2), 0 where it has none."""
 
     number: Number
     refused: Reason | None = None
     error: Annotated[str, Meta(max_length=256)] = ""
+    errno: Annotated[int, Meta(ge=0, le=4095)] = 0
 
 
 KIB = 1024

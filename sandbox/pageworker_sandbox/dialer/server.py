@@ -83,7 +83,8 @@ class DialServer:
             await self._gateway.send(NotConnected(number=message.number, refused=refused.reason))
         except (OSError, ValueError) as error:
             text = str(error)[:256] or "the connection failed"
-            await self._gateway.send(NotConnected(number=message.number, error=text))
+            number = error.errno if isinstance(error, OSError) and error.errno else 0
+            await self._gateway.send(NotConnected(number=message.number, error=text, errno=number))
         else:
             with sock:
                 await self._gateway.send(Connected(number=message.number), [sock.fileno()])

@@ -74,14 +74,17 @@ class GatewayClient:
             self._waiting.clear()
             self._channel.close()
 
-    async def attach(self, runner_id: str, listener_fd: int, policy: EgressPolicy) -> None:
-        """Serve a runner's listener under this policy. The caller keeps its descriptor and closes it.
+    async def attach(self, runner_id: str, listener_fd: int, failures_fd: int, policy: EgressPolicy) -> None:
+        """Serve a runner's listener under this policy, and write its failures into a pipe (`wire.request_failure`).
+
+        The caller keeps both descriptors and closes them.
 
         Raises InvalidPolicy, InvalidListener (kill the runner), GatewayRefused, GatewayLost.
         """
         _check(policy)
         self._number += 1
-        await self._request(Attach(number=self._number, runner_id=runner_id, policy=policy), (listener_fd,))
+        message = Attach(number=self._number, runner_id=runner_id, policy=policy)
+        await self._request(message, (listener_fd, failures_fd))
 
     async def update(self, runner_id: str, policy: EgressPolicy) -> None:
         """Change a runner's policy. On return it is in force, and the connections that it forbids are closed.

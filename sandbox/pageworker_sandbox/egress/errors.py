@@ -1,6 +1,24 @@
 """Why a request did not succeed, by blame. None of these ends more than the request that it concerns."""
 
+from typing import Literal
+
 from pageworker_sandbox.egress.messages import Reason
+
+UnreachableReason = Literal[
+    "name_not_resolved",
+    "connection_refused",
+    "address_unreachable",
+    "connect_timeout",
+    "connect_failed",
+    "upstream_refused",
+    "upstream_failed",
+    "empty_response",
+    "connection_reset",
+    "invalid_response",
+    "unexpected_proxy_auth",
+    "origin_silent",
+]
+"""Why an allowed request failed."""
 
 
 class EgressError(Exception):
@@ -22,9 +40,9 @@ class EgressRefused(EgressError):
 class TargetUnreachable(EgressError):
     """The origin, its name or the upstream proxy did not answer. Retryable."""
 
-    def __init__(self, reason: str, timed_out: bool = False) -> None:
+    def __init__(self, reason: UnreachableReason, timed_out: bool = False) -> None:
         super().__init__(reason)
-        self.reason = reason
+        self.reason: UnreachableReason = reason
         self.timed_out = timed_out
 
 

@@ -5,7 +5,7 @@ import asyncio
 import h11
 
 from pageworker_sandbox.egress import headers
-from pageworker_sandbox.egress.errors import Disconnected, TargetUnreachable
+from pageworker_sandbox.egress.errors import Disconnected, TargetUnreachable, UnreachableReason
 from pageworker_sandbox.egress.http import HttpSide
 from pageworker_sandbox.egress.idle_timeout import IdleTimeout
 from pageworker_sandbox.egress.policy import Route
@@ -67,7 +67,8 @@ class Exchange:
                     raise Disconnected(str(error)) from error
                 if kept and not self._has_body and not idle.expired and runner.open:
                     raise _StaleConnection from error
-                raise self._enforcer.failure(self._route.target, idle.expired) from error
+                reason = "origin_silent" if idle.expired else _reason(error, origin)
+                raise self._enforcer.failure(self._route.target, reason) from error
         return await self._finish(origin)
 
     async def _finish(self, origin: HttpSide) -> bool:
@@ -151,7 +152,7 @@ class Exchange:
         if event.status_code == 407:
             # The request is addressed to the gateway, not to the runner: it must not ask a runner for credentials.
             origin.stream.abort("proxy authentication")
-            raise TargetUnreachable("upstream_refused")
+            raise TargetUnreachable("unexpected_proxy_auth" if self._route.proxy is None else "upstream_refused")
         return event
 
     def _rewrite(self, request: h11.Request, path: bytes) -> h11.Request:
@@ -163,6 +164,13 @@ class Exchange:
         elif path == b"/" and request.method == b"OPTIONS" and not request.target.endswith(b"/"):
             path = b"*"  # RFC 9112, section 3.2.4
         return h11.Request(method=request.method, target=path, headers=fields)
+
+
+def _reason(error: Disconnected | h11.RemoteProtocolError, origin: HttpSide) -> UnreachableReason:
+    """Why an origin's connection failed before it answered."""
+    if isinstance(error, Disconnected):
+        return "connection_reset"
+    return "empty_response" if origin.ended else "invalid_response"
 
 
 def _events(data: bytes, end: h11.EndOfMessage | None, trailers: bool = True) -> list[h11.Event]:

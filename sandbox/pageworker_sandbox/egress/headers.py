@@ -13,8 +13,8 @@ Header = tuple[bytes, bytes]
 HOP_BY_HOP = frozenset(
     (b"connection", b"keep-alive", b"te", b"trailer", b"transfer-encoding", b"upgrade", b"content-length")
 )
-OURS = (b"proxy-", b"pageworker-egress")
-"""Prefixes of headers that are never forwarded, in either direction."""
+BETWEEN_PROXIES = b"proxy-"
+"""Prefix of headers that are never forwarded, in either direction."""
 NOT_IN_TRAILERS = HOP_BY_HOP | {b"host", b"authorization", b"content-encoding", b"content-type", b"set-cookie"}
 
 
@@ -41,7 +41,7 @@ def for_trailers(trailers: h11.EndOfMessage) -> list[Header]:
     return [
         (name, value)
         for name, value in trailers.headers.raw_items()
-        if name.lower() not in NOT_IN_TRAILERS and not name.lower().startswith(OURS)
+        if name.lower() not in NOT_IN_TRAILERS and not name.lower().startswith(BETWEEN_PROXIES)
     ]
 
 
@@ -60,7 +60,9 @@ def has_body(request: h11.Request) -> bool:
 def _end_to_end(raw: Sequence[Header], without: bytes = b"") -> list[Header]:
     dropped = HOP_BY_HOP | {without} | _nominated(raw)
     return [
-        (name, value) for name, value in raw if (lower := name.lower()) not in dropped and not lower.startswith(OURS)
+        (name, value)
+        for name, value in raw
+        if (lower := name.lower()) not in dropped and not lower.startswith(BETWEEN_PROXIES)
     ]
 
 

@@ -85,6 +85,11 @@ class HttpSide:
         """The bytes after the last parsed message."""
         return self.state.trailing_data[0] + self._unfed
 
+    @property
+    def ended(self) -> bool:
+        """The peer has closed its half, after a whole message or before any."""
+        return self.state.trailing_data == (b"", True)
+
     def next_cycle(self) -> bool:
         """Prepare for the next message. False: the present messages are incomplete, or the connection must close."""
         if self.state.our_state is not h11.DONE or self.state.their_state is not h11.DONE:

@@ -46,7 +46,7 @@ class EgressLimits:
     def within(self, descriptors: int) -> "EgressLimits":
         """The same with fewer connections per runner, so that all runners fit into `descriptors` (RLIMIT_NOFILE).
 
-        A runner needs at most its listener, an eventfd, two descriptors per connection, and its pool.
+        A runner needs at most its listener, an eventfd, its failure pipe, two descriptors per connection, and its pool.
         """
-        share = (descriptors - RESERVED_DESCRIPTORS) // self.runners - 2 - self.pool_connections
+        share = (descriptors - RESERVED_DESCRIPTORS) // self.runners - 3 - self.pool_connections
         return replace(self, connections_per_runner=max(8, min(self.connections_per_runner, share // 2)))

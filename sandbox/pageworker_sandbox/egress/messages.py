@@ -7,7 +7,7 @@ from msgspec import Meta, Struct, field
 from pageworker_sandbox.wire.messages import Id, Message, MessageSpec
 
 Reason = Literal["private_address", "host_not_allowed", "port_not_allowed", "budget_exhausted", "rate_limited"]
-"""Why the policy refused a request. The 403 answer carries it in the header `Pageworker-Egress`."""
+"""Why the policy refused a request."""
 
 MAX_HOSTS = 2048
 """Hosts in each list of a policy. A module names at most 200, a tenant's settings may name more."""
@@ -64,7 +64,7 @@ class Usage(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
 
 
 class Attach(Message, frozen=True):
-    """Serve a runner. One descriptor: its listening TCP socket."""
+    """Serve a runner. Two descriptors: its listening TCP socket, and the write end of its failure pipe."""
 
     number: Number
     runner_id: Id
@@ -124,7 +124,7 @@ class ProxyLost(Message, frozen=True):
 
 KIB = 1024
 TO_GATEWAY: dict[int, MessageSpec] = {
-    128: MessageSpec(Attach, 4096 * KIB, 1),
+    128: MessageSpec(Attach, 4096 * KIB, 2),
     129: MessageSpec(Update, 4096 * KIB),
     130: MessageSpec(Detach, 1 * KIB),
     131: MessageSpec(UsageRequest, 64),

@@ -1,12 +1,13 @@
 """Connects to the origin of a route: resolves its name, checks the addresses, connects to one that was checked."""
 
 import asyncio
+import errno
 from collections.abc import Sequence
 from dataclasses import replace
 
 from pageworker_sandbox.dialer.connector import Connector, Resolution
 from pageworker_sandbox.egress.address import Address
-from pageworker_sandbox.egress.errors import EgressRefused, TargetUnreachable
+from pageworker_sandbox.egress.errors import EgressRefused, TargetUnreachable, UnreachableReason
 from pageworker_sandbox.egress.limits import EgressLimits
 from pageworker_sandbox.egress.meter import Meter
 from pageworker_sandbox.egress.policy import Route, UpstreamProxy, check
@@ -16,6 +17,15 @@ from pageworker_sandbox.egress.upstream import handshake
 
 FIRST_TRY_SECONDS = 2.0
 """An address that does not answer within this time is skipped, if there is another one."""
+
+
+REASONS: dict[int | None, UnreachableReason] = {
+    errno.ECONNREFUSED: "connection_refused",
+    errno.EHOSTUNREACH: "address_unreachable",
+    errno.ENETUNREACH: "address_unreachable",
+    errno.ETIMEDOUT: "connect_timeout",
+}
+"""By the error number of connect(2). Others are `connect_failed`."""
 
 
 class OriginConnector:
@@ -102,7 +112,7 @@ class OriginConnector:
         try:
             return await self._open(addresses[-1], port)
         except OSError as error:
-            raise TargetUnreachable("connect_failed") from error
+            raise _unreachable(error) from error
 
     async def _open(self, address: Address, port: int) -> Stream:
         connected = await self._connector.connect(address, port)
@@ -114,3 +124,8 @@ class OriginConnector:
             connected.close()
             raise
         return stream
+
+
+def _unreachable(error: OSError) -> TargetUnreachable:
+    reason = REASONS.get(error.errno, "connect_failed")
+    return TargetUnreachable(reason, timed_out=reason == "connect_timeout")

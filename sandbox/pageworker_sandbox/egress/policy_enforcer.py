@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from pageworker_sandbox.dialer.connector import Connector
 from pageworker_sandbox.egress.connection_pool import ConnectionPool
-from pageworker_sandbox.egress.errors import EgressRefused, TargetUnreachable
+from pageworker_sandbox.egress.errors import EgressRefused, TargetUnreachable, UnreachableReason
 from pageworker_sandbox.egress.limits import EgressLimits
 from pageworker_sandbox.egress.messages import EgressPolicy, Reason
 from pageworker_sandbox.egress.meter import Meter
@@ -72,11 +72,11 @@ class PolicyEnforcer:
         stream.on_gone(lambda: self._open.pop(stream, None))
         return stream
 
-    def failure(self, target: Target, silent: bool) -> EgressRefused | TargetUnreachable:
+    def failure(self, target: Target, reason: UnreachableReason) -> EgressRefused | TargetUnreachable:
         """The error for an origin's connection that ended before it answered."""
         if self.meter.exhausted:
             return self._refuse("budget_exhausted", target)
-        return TargetUnreachable("origin_silent" if silent else "origin_failed", timed_out=silent)
+        return TargetUnreachable(reason, timed_out=reason == "origin_silent")
 
     def close(self) -> None:
         """Close all connections."""

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pageworker_sandbox.dialer.connector import Connector
 from pageworker_sandbox.egress.acceptor import Acceptor
 from pageworker_sandbox.egress.errors import InvalidListener
+from pageworker_sandbox.egress.failure_reports import FailureReports
 from pageworker_sandbox.egress.limits import EgressLimits
 from pageworker_sandbox.egress.messages import EgressPolicy, Reason, Usage
 from pageworker_sandbox.egress.policy_enforcer import PolicyEnforcer
@@ -25,8 +26,11 @@ class RunnerProxy:
         limits: EgressLimits,
         connector: Connector,
         on_refusal: Callable[[Reason, Target], None],
+        reports: FailureReports,
     ) -> None:
+        """`reports` is closed with the proxy."""
         self._listener = listener
+        self._reports = reports
         self._limits = limits
         self._connections = 0
         self._unserved: set[socket.socket] = set()
@@ -42,6 +46,7 @@ class RunnerProxy:
         except RuntimeError:  # the thread could not be started
             self._enforcer.close()
             self._listener.close()
+            self._reports.close()
             raise
         finally:
             self.started.set()
@@ -55,6 +60,7 @@ class RunnerProxy:
             for connection in self._unserved:
                 connection.close()
             self._enforcer.close()
+            self._reports.close()
             await acceptor.close()
 
     def update(self, policy: EgressPolicy) -> None:
@@ -73,7 +79,7 @@ class RunnerProxy:
                 lambda: Stream(self._limits.buffer_bytes), connection
             )
             try:
-                await serve(self._enforcer, stream)
+                await serve(self._enforcer, stream, self._reports)
             finally:
                 stream.abort("the session has ended")
         except OSError:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pageworker_sandbox.dialer.client import DialerClient
 from pageworker_sandbox.egress.acceptor import adopt
 from pageworker_sandbox.egress.errors import InvalidListener, InvalidPolicy
+from pageworker_sandbox.egress.failure_reports import FailureReports
 from pageworker_sandbox.egress.limits import EgressLimits
 from pageworker_sandbox.egress.messages import (
     Attach,
@@ -63,7 +64,7 @@ class GatewayServer:
     async def _answer(self, group: asyncio.TaskGroup, message: Message, descriptors: Sequence[int]) -> GatewayAnswer:
         match message:
             case Attach():
-                return await self._attach(group, message, descriptors[0])
+                return await self._attach(group, message, *descriptors)
             case Update(number=number, runner_id=runner_id, policy=policy):
                 return self._update(number, runner_id, policy)
             case Detach(number=number, runner_id=runner_id):
@@ -74,16 +75,21 @@ class GatewayServer:
             case _:
                 raise TypeError(f"the gateway has no handler for {type(message).__name__}")
 
-    async def _attach(self, group: asyncio.TaskGroup, message: Attach, descriptor: int) -> GatewayAnswer:
+    async def _attach(
+        self, group: asyncio.TaskGroup, message: Attach, listener_fd: int, failures_fd: int
+    ) -> GatewayAnswer:
         number, runner_id = message.number, message.runner_id
+        reports = FailureReports(failures_fd)
         if runner_id in self._runners or len(self._runners) >= self._limits.runners:
-            os.close(descriptor)
+            os.close(listener_fd)
+            reports.close()
             return GatewayAnswer(
                 number=number, error="known_runner" if runner_id in self._runners else "too_many_runners"
             )
         try:
-            listener = adopt(descriptor)
+            listener = adopt(listener_fd)
         except InvalidListener as error:
+            reports.close()
             return GatewayAnswer(number=number, error="invalid_listener", detail=str(error))
         refusals = RefusalLog(runner_id, self._limits, asyncio.get_running_loop().time())
 
@@ -92,9 +98,12 @@ class GatewayServer:
                 self._refused.set()
 
         try:
-            proxy = RunnerProxy(listener, message.policy, self._limits, self._dialer.connector(runner_id), on_refusal)
+            proxy = RunnerProxy(
+                listener, message.policy, self._limits, self._dialer.connector(runner_id), on_refusal, reports
+            )
         except InvalidPolicy as error:
             listener.close()
+            reports.close()
             return GatewayAnswer(number=number, error="invalid_policy", detail=str(error))
         task = group.create_task(self._serve(runner_id, proxy))
         self._runners[runner_id] = AttachedRunner(proxy, task, refusals)

@@ -5,35 +5,36 @@ import h11
 from pageworker_sandbox.egress import reply
 from pageworker_sandbox.egress.errors import Disconnected, EgressError, MalformedTarget
 from pageworker_sandbox.egress.exchange import forward
+from pageworker_sandbox.egress.failure_reports import FailureReports
 from pageworker_sandbox.egress.headers import has_body
 from pageworker_sandbox.egress.http import HttpSide
 from pageworker_sandbox.egress.policy_enforcer import PolicyEnforcer
 from pageworker_sandbox.egress.stream import Stream
-from pageworker_sandbox.egress.target import parse_authority
+from pageworker_sandbox.egress.target import parse_authority, requested_authority
 from pageworker_sandbox.egress.tunnel import tunnel
 
 ESTABLISHED = b"HTTP/1.1 200 Connection established\r\n\r\n"
 
 
-async def serve(enforcer: PolicyEnforcer, stream: Stream) -> None:
+async def serve(enforcer: PolicyEnforcer, stream: Stream, reports: FailureReports) -> None:
     """Serve until the runner disconnects, or until its connection cannot be used any more."""
     runner = HttpSide(stream, h11.SERVER, enforcer.limits, enforcer.parse_budget)
     try:
-        while await _serve_one(enforcer, runner):
+        while await _serve_one(enforcer, runner, reports):
             pass
     except Disconnected:
         return
     await stream.finish(enforcer.limits.linger_seconds)
 
 
-async def _serve_one(enforcer: PolicyEnforcer, runner: HttpSide) -> bool:
+async def _serve_one(enforcer: PolicyEnforcer, runner: HttpSide, reports: FailureReports) -> bool:
     """Serve one request. True: another one may follow."""
-    head = False
+    method = target = b""
     try:
         request = await runner.request()
         if request is None:
             return False
-        head = request.method == b"HEAD"
+        method, target = request.method, request.target
         if not has_body(request):
             await runner.event()  # the end of the message, which needs no further bytes
         if request.method == b"CONNECT":
@@ -43,10 +44,13 @@ async def _serve_one(enforcer: PolicyEnforcer, runner: HttpSide) -> bool:
     except Disconnected:
         raise
     except (EgressError, h11.RemoteProtocolError) as error:
+        authority = requested_authority(method, target)
+        # Before the answer, so that the runner has the reason when its browser reports the failure.
+        reports.report(reply.failure(error, authority))
         # As one write: proxy agents for Node read the answer to a refused CONNECT from one packet.
-        runner.send(*reply.events(error, head))
+        runner.stream.write(reply.answer(error, authority, tunnel=method == b"CONNECT"))
         await runner.stream.drain()
-        return runner.next_cycle()
+        return False
 
 
 async def _connect(enforcer: PolicyEnforcer, runner: HttpSide, request: h11.Request) -> None:

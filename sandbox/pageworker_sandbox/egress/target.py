@@ -15,6 +15,8 @@ MAX_HOST = 253
 _LABEL = re.compile(r"[a-z0-9_-]{1,63}")
 _NUMBER = re.compile(r"0x[0-9a-f]*|[0-9]+")
 _AUTHORITY = re.compile(r"(\[[0-9A-Fa-f:.]{2,45}\]|[A-Za-z0-9_.-]{1,254})(?::([0-9]{0,5}))?")
+_REPORTABLE = re.compile(r"[^\0- @/?#\x7f-\xff]{1,255}")
+_HAS_PORT = re.compile(r":[0-9]+\Z")
 _URL = re.compile(r"[Hh][Tt][Tt][Pp]://([^/?#]*)([^#]*)(#.*)?")
 
 
@@ -65,6 +67,17 @@ def parse_url(untrusted: bytes) -> tuple[Target, bytes]:
         raise MalformedTarget("expected an absolute http:// URL; for https:// use CONNECT")
     path = found[2] if found[2].startswith("/") else "/" + found[2]
     return parse_authority(found[1].encode("latin-1"), 80), path.encode("latin-1")
+
+
+def requested_authority(untrusted_method: bytes, untrusted_target: bytes) -> str:
+    """`host:port` that a request names, as it is written there, for reports. Empty: it names none that is sensible."""
+    text = untrusted_target.decode("latin-1")
+    if untrusted_method != b"CONNECT":
+        found = _URL.fullmatch(text)
+        text = found[1] if found else ""
+    if not _REPORTABLE.fullmatch(text):
+        return ""
+    return text if untrusted_method == b"CONNECT" or _HAS_PORT.search(text) else f"{text}:80"
 
 
 def _name_or_v4(host: str, port: int) -> Target:

@@ -11,7 +11,7 @@ from msgspec import Meta, Struct
 
 from pageworker_sandbox.wire.page_options import PageOptions
 
-PROTOCOL = 3
+PROTOCOL = 4
 MAX_DATA_BYTES = 1024 * 1024
 MAX_ARTIFACT_BYTES = 32 * 1024 * 1024
 MAX_ARTIFACTS = 66
@@ -22,6 +22,8 @@ MAX_RETRY_AFTER_SECONDS = 86_400.0
 BROWSER_CLOSE_SECONDS = 10.0
 """Time for the browser to close after Stop. It writes its profile to disk meanwhile. The runner stops waiting then, and
 the supervisor kills the runner of a profile no earlier."""
+MAX_BLOCKER_URL = 2048
+"""Characters of a blocker's URL."""
 MAX_LINES = 2000
 """Log lines per attempt. A runner has the same number for lines of its own, in its whole life."""
 
@@ -43,7 +45,8 @@ class Message(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
 
 
 class Boot(Message, frozen=True):
-    """First message. What this runner is for, and how to start its browser."""
+    """First message. What this runner is for, and how to start its browser. One descriptor: the read end of its failure
+    pipe (`wire.request_failure`)."""
 
     protocol: int
     runner_id: Id
@@ -203,6 +206,8 @@ class Obstacle(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     kind: Literal["captcha", "challenge", "access_denied", "rate_limited", "login_required", "geo_blocked"]
     provider: Annotated[str, Meta(max_length=64)] | None = None
     evidence: dict[Annotated[str, Meta(max_length=64)], Annotated[str, Meta(max_length=512)]] = {}
+    url: Annotated[str, Meta(max_length=MAX_BLOCKER_URL)] | None = None
+    """The page's address when the module reported the blocker. None: the page was still empty."""
 
 
 class Done(Message, frozen=True):
@@ -238,7 +243,7 @@ class MessageSpec(Struct, frozen=True):
 
 KIB = 1024
 TO_RUNNER: dict[int, MessageSpec] = {
-    1: MessageSpec(Boot, 64 * KIB),
+    1: MessageSpec(Boot, 64 * KIB, 1),
     2: MessageSpec(Module, 4 * KIB, 1),
     3: MessageSpec(Forget, 4 * KIB),
     4: MessageSpec(Run, 320 * KIB),

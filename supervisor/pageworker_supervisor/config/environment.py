@@ -12,7 +12,7 @@ from msgspec import Struct
 from pageworker_supervisor.config.check import Checker, field_types, unknown_setting
 from pageworker_supervisor.config.errors import ConfigProblem
 from pageworker_supervisor.config.toml_lines import Path
-from pageworker_supervisor.contract.type_names import describe, first, is_struct
+from pageworker_supervisor.contract.type_names import first, is_struct
 
 PREFIX = "PAGEWORKER_"
 
@@ -64,7 +64,7 @@ class Overrides:
             if readable:
                 value = checker.value(type_, value, path)
             else:
-                checker.wrong(path, untrusted_text, describe(type_), 'write JSON, e.g. ["a", "b"] or {"a": "b"}')
+                checker.wrong(path, untrusted_text, type_, 'write JSON, e.g. ["a", "b"] or {"a": "b"}')
                 value = msgspec.UNSET
         else:
             value = checker.value(type_, untrusted_text, path)

@@ -29,7 +29,8 @@ counts as not set. The variables that Kubernetes sets for a Service whose name b
 (`{PREFIX}REDIS_PORT=tcp://…`) are ignored.
 
 `workerctl config check` checks file and variables without starting a worker. `workerctl config show` prints the
-settings in effect. Secrets are in files of their own; passwords inside URLs are never shown.
+settings in effect. Most secrets are in files of their own. Passwords inside URLs, and the values of
+`callback_headers`, are never shown.
 
 This page is generated from the code: `python -m pageworker_supervisor.config.reference`.
 """

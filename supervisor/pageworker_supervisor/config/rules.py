@@ -13,6 +13,7 @@ from pageworker_supervisor.config.errors import ConfigProblem
 from pageworker_supervisor.config.settings import RedisSettings, Settings, TenantSettings
 from pageworker_supervisor.config.value_checks import (
     RuleFinding,
+    header_findings,
     holds_password,
     host_glob_problem,
     is_address,
@@ -164,8 +165,14 @@ def _modules(settings: Settings, *, new_registry: bool) -> Iterator[RuleFinding]
 
 
 def _stores(settings: Settings) -> Iterator[RuleFinding]:
-    if settings.artifacts.url is not None:
-        yield from url_findings(("artifacts", "url"), settings.artifacts.url, STORE_SCHEMES)
+    url, links = settings.artifacts.url, settings.artifacts.links
+    if url is not None:
+        yield from url_findings(("artifacts", "url"), url, STORE_SCHEMES)
+    scheme = "file" if url is None else url.partition(":")[0]
+    if links == "signed" and scheme == "file":
+        yield ("artifacts", "links"), "signed, and artifacts in a folder", "no `links`, or an object store", ""
+    elif links != "plain" and scheme == "memory":
+        yield ("artifacts", "links"), links or "no value", '"plain": memory cannot sign links', ""
 
 
 def _ranges(settings: Settings) -> Iterator[RuleFinding]:
@@ -223,5 +230,8 @@ def _tenant(name: str, tenant: TenantSettings) -> Iterator[RuleFinding]:
     if tenant.callback_allow and tenant.callback_secret_file is None:
         hint = "without a secret, receivers could not distinguish our callbacks from forged ones"
         yield (*at, "callback_allow"), "no callback_secret_file", "`callback_secret_file` to be set too", hint
+    if tenant.callback_headers and not tenant.callback_allow:
+        yield (*at, "callback_headers"), "no callback_allow", "`callback_allow` to be set too", "no callback is sent"
+    yield from header_findings((*at, "callback_headers"), tenant.callback_headers)
     if tenant.callback_secret_file is not None:
         yield from secret_findings((*at, "callback_secret_file"), tenant.callback_secret_file)

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 from msgspec import Meta, Struct, field
 
 from pageworker_sandbox.flavor import FlavorWish
-from pageworker_supervisor.config.redact import redacted
+from pageworker_supervisor.config.redact import SecretText, redacted
 from pageworker_supervisor.config.relative_paths import LOCATION
 from pageworker_supervisor.contract.type_names import describe_pattern
 
@@ -208,6 +208,12 @@ class ArtifactSettings(Section, frozen=True):
 
     url: str | None = None
     """Store: file:///…, s3://…, gs://… or az://… Default: `artifacts` in the data folder."""
+    links: Literal["signed", "plain"] | None = None
+    """`url` of an artifact in an object store. `signed`: a link that opens it without a login, for `link_seconds`.
+    `plain`: its address in the store, e.g. s3://bucket/key. Default: `signed`. In a folder it is always a file URL."""
+    link_seconds: Annotated[int, Meta(ge=1, le=604_800)] = 604_800
+    """Seconds for which a signed link works. Stores sign for a week at most. A link that was signed with temporary
+    credentials ends with them."""
     on_failure: bool = True
     """Store a screenshot and the HTML of the page if a job does not succeed."""
     waiting_bytes: Annotated[int, Meta(ge=64 * 1024 * 1024)] = 128 * 1024**2
@@ -248,6 +254,9 @@ class TenantSettings(Section, frozen=True):
     callback_secret_file: Path | None = None
     """File with the HMAC key that signs callbacks, at least 16 bytes. White space around the key is ignored. The
     file is read again when it changes. Without it, jobs with a callback are rejected."""
+    callback_headers: dict[str, SecretText] = {}
+    """Headers that the tenant's callbacks carry, e.g. `{"X-Worker-Token" = "…"}` for an n8n that asks for header
+    auth. Their values are never shown. Every receiver in `callback_allow` gets them."""
     egress: tuple[str, ...] = ("*",)
     """Globs of hosts. A job reaches a host only if both its tenant and its module allow it."""
 

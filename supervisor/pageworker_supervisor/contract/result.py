@@ -20,11 +20,12 @@ class ResultError(Struct, frozen=True, kw_only=True):
 
 
 class Blocker(Struct, frozen=True, kw_only=True):
-    """What blocked the page, and the evidence for it."""
+    """What blocked the page, and the evidence for it. `url`: the page's address when the module reported it."""
 
     kind: BlockerKind
     provider: str | None = None
     evidence: Any = None
+    url: str | None = None
 
 
 class ArtifactRecord(Struct, frozen=True, kw_only=True):

@@ -189,7 +189,7 @@ def _blocker_of(outcome: Outcome) -> Blocker | None:
     obstacle = outcome.obstacle
     if obstacle is None:
         return None
-    return Blocker(kind=obstacle.kind, provider=obstacle.provider, evidence=obstacle.evidence)
+    return Blocker(kind=obstacle.kind, provider=obstacle.provider, evidence=obstacle.evidence, url=obstacle.url)
 
 
 def trace_of(job: Job) -> str:

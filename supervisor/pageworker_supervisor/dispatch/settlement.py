@@ -16,7 +16,7 @@ from pageworker_supervisor.config.settings import JobSettings
 from pageworker_supervisor.contract.context_key import ContextKey
 from pageworker_supervisor.contract.event import EventName, TenantEvent, encode_event
 from pageworker_supervisor.contract.job import Job
-from pageworker_supervisor.contract.result import AttemptRecord, ResultError, Status
+from pageworker_supervisor.contract.result import AttemptRecord, Blocker, ResultError, Status
 from pageworker_supervisor.dispatch.outcome import (
     EndJob,
     Outcome,
@@ -115,7 +115,7 @@ class Settlement:
         if end.status in DEAD_LETTERED:
             dead = _dead_letter(attempt, end.error, self._record(attempt, outcome) if outcome else None)
         event = EVENT_OF.get(end.status)
-        events = (self._event(attempt, event, end.error),) if event else ()
+        events = (self._event(attempt, event, end.error, end.blocker),) if event else ()
         try:
             kept = await self._availability.retry_until_available(
                 lambda: self._queue.finish(
@@ -214,9 +214,17 @@ class Settlement:
             )
         )
 
-    def _event(self, attempt: ClaimedJob, name: EventName, why: ResultError | None) -> bytes:
+    def _event(
+        self, attempt: ClaimedJob, name: EventName, why: ResultError | None, blocker: Blocker | None = None
+    ) -> bytes:
         return encode_event(
-            TenantEvent(event=name, job_id=attempt.job.job_id, tenant_id=attempt.job.tenant_id, error=why)
+            TenantEvent(
+                event=name,
+                job_id=attempt.job.job_id,
+                tenant_id=attempt.job.tenant_id,
+                error=why,
+                detail=msgspec.structs.asdict(blocker) if blocker else None,
+            )
         )
 
 

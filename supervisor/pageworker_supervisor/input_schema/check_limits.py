@@ -24,6 +24,9 @@ SHARED = CheckLimits(seconds=0.1)
 APART = CheckLimits(seconds=1.0, kept_bytes=512 * MIB)
 """Of a checker for one check. What exceeds these limits ends the job."""
 
+SLOW_SECONDS = 0.02
+"""A check in the shared checker that took longer is the last one of its tenant and bundle there, for some time."""
+
 KEPT_SCHEMAS = 16
 """Compiled schemas per checker."""
 

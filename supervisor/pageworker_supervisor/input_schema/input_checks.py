@@ -1,9 +1,9 @@
 """Checks the payloads of a worker's jobs against the input schemas of their modules.
 
 An ordinary check takes some microseconds in the shared checker, which has tight limits. A check that exceeds them is
-repeated in a checker of its own, which has wider limits. For some time, the next checks of the same tenant and bundle
-go there at once. So one tenant and bundle end the shared checker at most once in that time, and other tenants do not
-wait for what runs apart.
+repeated in a checker of its own, which has wider limits. After such a check, or a slow one, the next checks of the same
+tenant and bundle go there at once, for some time. So one tenant and bundle delay the others at most once in that time:
+these do not wait for what runs apart.
 """
 
 import asyncio
@@ -14,7 +14,7 @@ from typing import Any, NoReturn
 
 from pageworker_sandbox.signing import VerifiedBundle
 from pageworker_supervisor.input_schema.check_apart import check_apart
-from pageworker_supervisor.input_schema.check_limits import APART, SHARED, CheckLimits
+from pageworker_supervisor.input_schema.check_limits import APART, SHARED, SLOW_SECONDS, CheckLimits
 from pageworker_supervisor.input_schema.check_outcome import ANY_OBJECT, conclude, encoded, exceeded
 from pageworker_supervisor.input_schema.errors import CheckerEnded, PayloadInvalid
 from pageworker_supervisor.input_schema.messages import SchemaAnswer, SchemaCheck
@@ -63,23 +63,27 @@ class InputChecks:
 
     async def _check_shared(self, bundle: VerifiedBundle, tenant_id: str, payload: bytes) -> SchemaAnswer | None:
         """None where the check needs a checker of its own."""
-        key = (bundle.sha256, tenant_id)
-        if time.monotonic() < self._apart_until.get(key, 0.0):
+        if time.monotonic() < self._apart_until.get((bundle.sha256, tenant_id), 0.0):
             return None
-        reason = "its input schema is too large"
         try:
             answer = await self._shared.check(bundle.sha256, lambda: encoded(bundle.input_schema), payload)
-            if not answer.too_large:
-                return answer
         except CheckerEnded as ended:
-            reason = str(ended)
+            self._move_apart(bundle, tenant_id, str(ended))
+            return None
+        if answer.too_large:
+            self._move_apart(bundle, tenant_id, "its input schema is too large")
+            return None
+        if answer.seconds > SLOW_SECONDS:
+            self._move_apart(bundle, tenant_id, f"a check took {answer.seconds:.3f} s")
+        return answer
+
+    def _move_apart(self, bundle: VerifiedBundle, tenant_id: str, reason: str) -> None:
         if len(self._apart_until) >= MAX_APART:
             self._apart_until.clear()
-        self._apart_until[key] = time.monotonic() + APART_SECONDS
+        self._apart_until[bundle.sha256, tenant_id] = time.monotonic() + APART_SECONDS
         log.warning(
             "payloads are checked apart", tenant_id=tenant_id, module=bundle.name, version=bundle.version, reason=reason
         )
-        return None
 
 
 def check_schema(schema: dict[str, Any]) -> None:

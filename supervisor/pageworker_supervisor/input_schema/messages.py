@@ -31,7 +31,7 @@ class SchemaAnswer(Struct, array_like=True):
     """`mistakes`: none where the payload matches. `unusable`: why the schema cannot be used.
 
     `unknown`: the checker does not have the schema (any more). `too_large`: compiled, it is too large to be kept.
-    `bug`: the traceback of an unexpected error.
+    `bug`: the traceback of an unexpected error. `seconds`: processor time of the check, without the compilation.
     """
 
     mistakes: tuple[PayloadMistake, ...] = ()
@@ -39,6 +39,7 @@ class SchemaAnswer(Struct, array_like=True):
     unknown: bool = False
     too_large: bool = False
     bug: str | None = None
+    seconds: float = 0.0
 
 
 _encoder = msgspec.msgpack.Encoder()

@@ -12,6 +12,7 @@ import os
 import resource
 import signal
 import sys
+import time
 import traceback
 from collections import OrderedDict
 from collections.abc import Iterator
@@ -42,8 +43,10 @@ class SchemaChecker:
             compiled = self._compiled(check)
             if compiled is None:
                 return SchemaAnswer(unknown=check.schema is None, too_large=check.schema is not None)
+            began = time.process_time()
             with self._timed():
-                return SchemaAnswer(compiled.mistakes(msgspec.json.decode(check.payload)))
+                mistakes = compiled.mistakes(msgspec.json.decode(check.payload))
+            return SchemaAnswer(mistakes, seconds=time.process_time() - began)
         except SchemaUnusable as error:
             return SchemaAnswer(unusable=str(error))
         except MemoryError:

@@ -112,10 +112,10 @@ class GatewayProcess:
                 log.error("egress listener lost", runner_id=notice.runner_id)
                 self._events.listener_lost(notice.runner_id)
 
-    async def attach(self, runner_id: str, tenant_id: str, listener: int, policy: EgressPolicy) -> None:
-        """Give a runner its network. Waits until there is a gateway."""
+    async def attach(self, runner_id: str, tenant_id: str, listener: int, failures: int, policy: EgressPolicy) -> None:
+        """Give a runner its network. Waits until there is a gateway. `failures`: write end of its failure pipe."""
         await self._up.wait()
-        await self._alive().attach(runner_id, listener, policy)
+        await self._alive().attach(runner_id, listener, failures, policy)
         self._tenants[runner_id] = tenant_id
 
     async def detach(self, runner_id: str) -> None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from pageworker_sandbox.wire import messages as m
+from pageworker_sandbox.wire.request_failure import failure_pipe
 from pageworker_supervisor.contract.context_key import ContextKey
 from pageworker_supervisor.runners.errors import SpawnFailed
 from pageworker_supervisor.runners.resources import RunnerResources
@@ -29,15 +30,23 @@ class Handshake:
         hello, _ = await self._expect(m.Hello)
         if hello.protocol != m.PROTOCOL:
             raise SpawnFailed(f"the runner speaks protocol {hello.protocol}, this supervisor {m.PROTOCOL}")
-        await self.connection.send(self.resources.boot_message(self.runner_id, self.context))
+        failures, gateways_end = failure_pipe()
+        try:
+            await self.connection.send(self.resources.boot_message(self.runner_id, self.context), [failures])
+            await self._attach(gateways_end)
+        finally:
+            os.close(failures)
+            os.close(gateways_end)
+        ready, _ = await self._expect(m.Ready)
+        return ready
+
+    async def _attach(self, failures: int) -> None:
         _, (listener,) = await self._expect(m.Listener)
         try:
             policy = self.resources.policy(self.context)
-            await self.resources.gateway.attach(self.runner_id, self.context.tenant_id, listener, policy)
+            await self.resources.gateway.attach(self.runner_id, self.context.tenant_id, listener, failures, policy)
         finally:
             os.close(listener)
-        ready, _ = await self._expect(m.Ready)
-        return ready
 
     async def _expect(self, kind: type[T]) -> tuple[T, list[int]]:
         while True:

@@ -7,6 +7,7 @@ from pw_runner.bundles import handler, pack
 from pw_runner.site import SiteAnswer
 from pw_runner.supervisor import Supervisor
 
+from pageworker_sandbox.egress.errors import TargetUnreachable
 from pageworker_sandbox.wire import messages as m
 from pageworker_sandbox.wire.messages import MAX_DATA_BYTES
 
@@ -93,7 +94,8 @@ async def test_hooks_run_in_order_and_after_job_sees_the_result(runner: Supervis
         ("return {'x': 1 / 0}", "handler_error", False),
         ("await page.wait_for_selector('#never', timeout=50)", "timeout", True),
         ("await page.goto('http://shop.example/', timeout=5000)\nraise Failed('there')", "module_failure", False),
-        ("await page.goto('https://shop.example/')", "navigation_error", True),
+        ("await page.goto('https://shop.example/')", "egress_refused", False),
+        ("await page.goto('http://shop.example/down')", "navigation_error", True),
         ("await page.close()\nawait page.title()", "page_closed", True),
         ("await page.context.close()\nawait page.title()", "page_closed", True),
         ("await page.context.browser.new_context()", "refused", False),
@@ -112,6 +114,7 @@ async def test_hooks_run_in_order_and_after_job_sees_the_result(runner: Supervis
 async def test_a_failure_has_a_type_and_is_retryable_or_not(
     runner: Supervisor, body: str, type: str, retryable: bool
 ) -> None:
+    runner.site.pages["/down"] = SiteAnswer(fails=TargetUnreachable("connection_refused"))
     report = await runner.run(handler(body, name="fails", version=f"1.0.{abs(hash(body)) % 10**6}"))
     assert report.done is not None
     assert report.done.outcome == "failed"
@@ -153,22 +156,17 @@ async def test_a_module_can_ask_for_a_later_attempt(runner: Supervisor) -> None:
 
 
 async def test_a_blocker_is_an_outcome_of_its_own(runner: Supervisor) -> None:
-    report = await runner.run(handler("helpers.blocked('captcha', 'acme', title='Are you human?')"))
+    runner.site.pages["/guarded"] = SiteAnswer("Are you human?")
+    module = handler(
+        "await page.goto('http://x.example/guarded?from=1')\nhelpers.blocked('captcha', 'acme', title='Are you human?')"
+    )
+    report = await runner.run(module)
     assert report.done is not None
     assert report.done.outcome == "blocked"
     assert report.done.obstacle is not None
     assert (report.done.obstacle.kind, report.done.obstacle.provider) == ("captcha", "acme")
     assert report.done.obstacle.evidence == {"title": "Are you human?"}
-
-
-async def test_a_refused_navigation_is_the_reason_of_a_later_error(runner: Supervisor) -> None:
-    runner.site.pages["/refused"] = SiteAnswer(
-        "no", "403 Forbidden", headers=("Pageworker-Egress: refused; reason=host not allowed",)
-    )
-    module = handler("await page.goto('http://x.example/refused')\nraise KeyError('price')", name="wanders")
-    report = await runner.run(module)
-    assert (report.failure.type, report.failure.retryable) == ("egress_refused", False)
-    assert "host not allowed" in report.failure.message
+    assert report.done.obstacle.url == "http://x.example/guarded?from=1"
 
 
 async def test_a_trace_names_only_files_of_the_module(runner: Supervisor) -> None:

@@ -108,7 +108,8 @@ async def test_a_call_gives_up_before_the_attempts_time_is_over_and_says_what_it
     runner: Supervisor,
 ) -> None:
     report = await runner.run(handler("await page.wait_for_selector('#never')", name="calls"), timeout_seconds=2)
-    assert report.failure.type == "timeout"
+    assert report.done is not None
+    assert (report.done.outcome, report.failure.type) == ("timed_out", "timeout")
     assert 'waiting for locator("#never") to be visible' in report.failure.message
 
 

@@ -161,27 +161,6 @@ async def test_a_disposable_can_be_undone_only_once_its_reply_has_come(driver: D
     assert effects.first_permanent() == "Page.exposeBinding"
 
 
-async def test_a_refused_navigation_is_recognised_by_the_gateways_header(driver: Driver, as_attempt: None) -> None:
-    def navigate(*headers: tuple[str, str]) -> None:
-        response = FakeTarget("Response")
-        vars(response)["_object"] = response
-        vars(response)["_initializer"] = {"headers": [{"name": name, "value": value} for name, value in headers]}
-        driver.call(FakeTarget("Frame", page=MINE), "goto").set_result({"response": response})
-
-    def refusal() -> str | None:
-        return driver.recorder.page("mine").egress_refusal
-
-    navigate(("Pageworker-Egress", "refused; reason=host"))
-    await asyncio.sleep(0)
-    assert refusal() == "refused; reason=host"
-    navigate(("Content-Type", "text/html"))
-    await asyncio.sleep(0)
-    assert refusal() is None
-    driver.call(FakeTarget("Frame", page=MINE), "goto").set_exception(ValueError("aborted"))
-    await asyncio.sleep(0)
-    assert refusal() is None
-
-
 async def test_only_the_listeners_of_the_attempt_are_removed(driver: Driver) -> None:
     def of_the_runner() -> None: ...
     def of_a_module() -> None: ...

@@ -1,0 +1,130 @@
+"""Gives failed requests the errors of plain Playwright, and refused ones their reason.
+
+Chromium and Node talk to a proxy, the egress gateway. So of a host that is down, unknown or refused they report that
+the proxy failed. The gateway's reports say why.
+"""
+
+import asyncio
+from functools import partial
+from typing import Any
+from weakref import WeakSet
+
+from playwright.async_api import BrowserContext, Page
+from playwright.async_api import Error as BrowserError
+
+from pageworker_runner.pages import request_errors
+from pageworker_runner.pages.gateway_failures import GatewayFailures
+from pageworker_runner.pages.playwright_internals import (
+    ChannelOwner,
+    first_url_of,
+    frame_guid_of,
+    intercept_commands,
+    intercept_messages,
+    is_main_frame,
+    main_frame_of,
+    object_of,
+    reword,
+)
+from pageworker_sandbox.wire.request_failure import RequestFailure
+
+NAVIGATIONS = {"goto", "reload", "goBack", "goForward"}
+ERROR_PAGE = "chrome-error:"
+FAILED_RESOURCE = "Failed to load resource: "
+NO_ERROR_PAGE = "ERR_ABORTED"
+"""A download, or an answer without content: the old document stays."""
+
+
+class FailureTranslator:
+    """Rewords the driver's messages before Playwright's client reads them."""
+
+    def __init__(self, context: BrowserContext, failures: GatewayFailures) -> None:
+        self._failures = failures
+        self._browser_context = context
+        self._awaited: dict[str, RequestFailure | None] = {}
+        """Why its navigation failed, by the guid of each frame whose navigation a call waits for."""
+        self._without_document: WeakSet[ChannelOwner] = WeakSet()
+        """Main frames that show Chromium's error page, or will in a moment."""
+        self._send = intercept_commands(context, self._on_send)
+        self._dispatch = intercept_messages(context, self._on_message)
+
+    def shows_error_page(self, page: Page) -> bool:
+        """Whether the page has nothing to show but Chromium's own error page, because its last navigation failed."""
+        return main_frame_of(page) in self._without_document
+
+    def _on_send(self, target: ChannelOwner, method: str, params: Any, options: dict[str, Any]) -> asyncio.Future[Any]:
+        if method in NAVIGATIONS:
+            frame = frame_guid_of(target)
+            reply = self._send(target, method, params, options)
+            self._awaited[frame] = None
+            reply.add_done_callback(partial(self._on_navigated, frame))
+            return reply
+        reply = self._send(target, method, params, options)
+        if method == "fetch":
+            reply.add_done_callback(_on_fetched)
+        return reply
+
+    def _on_message(self, message: dict[str, Any]) -> None:
+        method = message.get("method")
+        if method == "navigated":
+            self._on_navigation(message["guid"], message["params"])
+        elif method == "requestFailed":
+            params = message["params"]
+            failure = self._failure_of(params.get("failureText"), self._url_of(params["request"]))
+            if failure is not None:
+                params["failureText"] = request_errors.failure_code(failure)
+        elif method == "console":
+            self._on_console(message["params"])
+        self._dispatch(message)
+
+    def _on_navigation(self, frame: str, params: dict[str, Any]) -> None:
+        """The driver reports a failed navigation before it answers the call that waits for it. With redirects, only
+        this report names the request that failed."""
+        error = params.get("error")
+        request = (params.get("newDocument") or {}).get("request")
+        failure = self._failure_of(error, self._url_of(request)) if error and request else None
+        if error and failure is not None:
+            params["error"] = request_errors.reworded(error, failure)
+            if frame in self._awaited:
+                self._awaited[frame] = failure
+        self._follow(object_of(self._browser_context, frame), error, params["url"])
+
+    def _follow(self, frame: Any, error: str | None, url: str) -> None:
+        if not is_main_frame(frame):
+            return
+        if error and error.startswith("net::") and NO_ERROR_PAGE not in error:
+            self._without_document.add(frame)
+        elif not error and not url.startswith(ERROR_PAGE):
+            self._without_document.discard(frame)
+
+    def _on_console(self, params: dict[str, Any]) -> None:
+        """Chromium itself writes this line for a subresource that failed."""
+        mark, _, text = params["text"].partition(FAILED_RESOURCE)
+        if text and not mark:
+            failure = self._failure_of(text, params["location"]["url"])
+            if failure is not None:
+                params["text"] = request_errors.reworded(params["text"], failure)
+
+    def _url_of(self, request: dict[str, str]) -> str:
+        return first_url_of(object_of(self._browser_context, request["guid"]))
+
+    def _failure_of(self, text: str | None, url: str) -> RequestFailure | None:
+        """The gateway's report on a request that failed with this text. None: the gateway had no part in it."""
+        expected = request_errors.FAILED_TUNNEL if url.startswith("https:") else request_errors.FAILED_HTTP
+        return self._failures.latest(url) if text == expected else None
+
+    def _on_navigated(self, frame: str, reply: asyncio.Future[Any]) -> None:
+        """The caller has not run yet: its callback on this reply comes after this one."""
+        failure = self._awaited.pop(frame, None)
+        error = None if reply.cancelled() else reply.exception()
+        if failure is None or not isinstance(error, BrowserError):
+            return
+        if error.message.startswith((request_errors.FAILED_HTTP, request_errors.FAILED_TUNNEL)):
+            reword(error, request_errors.reworded(error.message, failure))
+
+
+def _on_fetched(reply: asyncio.Future[Any]) -> None:
+    error = None if reply.cancelled() else reply.exception()
+    if isinstance(error, BrowserError) and (found := request_errors.reworded_request(error.message)) is not None:
+        name, text = found
+        reword(error, text)
+        vars(error)["code"] = name

@@ -1,0 +1,67 @@
+"""The latest failure per host, as the egress gateway reports it through the runner's failure pipe."""
+
+import asyncio
+import os
+import re
+
+from pageworker_sandbox.wire.request_failure import MAX_LINE_BYTES, RequestFailure, parse_line
+
+READ_BYTES = 64 * 1024
+KEPT_HOSTS = 1024
+_URL = re.compile(r"(https?)://(?:[^/?#@]*@)?([^/?#]+)", re.IGNORECASE)
+_HAS_PORT = re.compile(r":\d+\Z")
+_PORTS = {"http": 80, "https": 443}
+
+
+class GatewayFailures:
+    """Owns the read end of the pipe."""
+
+    def __init__(self, descriptor: int) -> None:
+        """`descriptor` must not block."""
+        self._descriptor = descriptor
+        self._rest = b""
+        self._latest: dict[str, RequestFailure] = {}
+        """By `host:port`, in the order in which they came."""
+
+    def watch(self) -> None:
+        """Read reports as they come, so that the pipe never fills. Call it within the running loop."""
+        asyncio.get_running_loop().add_reader(self._descriptor, self._read)
+
+    def latest(self, url: str) -> RequestFailure | None:
+        """Why the last request failed that the gateway did not carry out for the host and port of this URL.
+
+        The gateway reports a failure before it answers the request. So the report is in the pipe when the browser
+        tells of the failure.
+        """
+        self._read()
+        return self._latest.get(authority_of(url) or "")
+
+    def _read(self) -> None:
+        if self._descriptor < 0:
+            return
+        try:
+            data = os.read(self._descriptor, READ_BYTES)
+        except BlockingIOError:
+            return
+        if not data:
+            # The gateway is gone. So is the runner's network, and soon the runner.
+            asyncio.get_running_loop().remove_reader(self._descriptor)
+            os.close(self._descriptor)
+            self._descriptor = -1
+            return
+        *lines, rest = (self._rest + data).split(b"\n")
+        self._rest = rest[:MAX_LINE_BYTES]
+        for line in lines:
+            if (failure := parse_line(line.decode("latin-1"))) is not None:
+                self._latest.pop(failure.authority, None)
+                self._latest[failure.authority] = failure
+        while len(self._latest) > KEPT_HOSTS:
+            del self._latest[next(iter(self._latest))]
+
+
+def authority_of(url: str) -> str | None:
+    """`host:port` of an `http:` or `https:` URL, as Chromium writes it in a request to a proxy. None: another URL."""
+    found = _URL.match(url)
+    if found is None:
+        return None
+    return found[2] if _HAS_PORT.search(found[2]) else f"{found[2]}:{_PORTS[found[1].lower()]}"
