@@ -200,7 +200,7 @@ def local_setup(settings: Settings, data_dir: Path | None = None) -> Iterator[Lo
     User ids are chosen anew: a worker on this host may use its own. Raises HostUnfit, HostRefused, OSError.
     """
     settings = replace(settings, sandbox=replace(settings.sandbox, first_uid=None))
-    host = survey(settings.sandbox.python, settings.browser.executable)
+    host = survey(settings.sandbox.python, settings.browser.executable, settings.browser.flavor)
     with tempfile.TemporaryDirectory(prefix="pageworker-run-") as folder:
         scratch = Path(folder)
         data_dir = data_dir or scratch / "data"
