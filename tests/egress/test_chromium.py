@@ -82,7 +82,9 @@ class Fixture:
 
 
 @asynccontextmanager
-async def browsing(executable: Path, handler: Callable[[Origin], Handler] = _shop, **fixed: str) -> AsyncIterator[Fixture]:
+async def browsing(
+    executable: Path, handler: Callable[[Origin], Handler] = _shop, **fixed: str
+) -> AsyncIterator[Fixture]:
     """`shop.test` is the origin; `fixed` has further hosts."""
     async with (
         serving(handler) as origin,

@@ -48,7 +48,7 @@ def weaken(without: set[str]) -> None:
         again = await self._addresses(replace(route.target, host=route.target.host + "."))
         return await self._connect_any(again.addresses, route.target.port)
 
-    async def relay(enforcer: Any, stream: Any) -> None:
+    async def relay(enforcer: Any, stream: Any, reports: Any) -> None:
         origin = await enforcer.connect(Route(Target("shop.test", 80), None, None), tunnel=True)
         await tunnels.tunnel(stream, origin, replace(enforcer.limits, silence_seconds=5.0, linger_seconds=1.0))
 

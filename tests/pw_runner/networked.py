@@ -66,7 +66,9 @@ def redirect(url: str) -> bytes:
 
 
 def _with(policy: EgressPolicy, fixed: Mapping[str, str]) -> EgressPolicy:
-    return EgressPolicy(hosts=policy.hosts, ports=policy.ports, fixed=dict(fixed), connect_seconds=policy.connect_seconds)
+    return EgressPolicy(
+        hosts=policy.hosts, ports=policy.ports, fixed=dict(fixed), connect_seconds=policy.connect_seconds
+    )
 
 
 def _site(pages: Pages) -> Any:

@@ -64,7 +64,7 @@ class Site:
     _clients: set[asyncio.Task[None]] = field(default_factory=set)
 
     async def serve(self, listener: socket.socket, failures: int | None = None) -> Self:
-        """Answer on `listener`. The site closes it. `failures`: write end of the failure pipe of the runner behind it."""
+        """Answer on `listener`. The site closes it. `failures`: write end of its runner's failure pipe."""
         self._reports = None if failures is None else FailureReports(failures)
         listener.setblocking(False)
         self._server = await asyncio.start_server(self._client, sock=listener)
@@ -127,7 +127,6 @@ class Site:
             await reader.read()
             self.hung_up.set()
         return not answer.unfinished
-
 
     def _fail(self, request: Request, error: EgressError, writer: asyncio.StreamWriter) -> bool:
         authority = requested_authority(request.method.encode(), request.url.encode())

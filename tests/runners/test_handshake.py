@@ -82,7 +82,7 @@ async def test_a_runner_is_attached_to_the_gateway_before_it_is_ready() -> None:
     assert lines == ["browser starts", "browser starts"]
     assert closed(connection.descriptor)
     assert os.read(connection.failures, 100) == b"from the gateway"
-    assert os.read(connection.failures, 100) == b"", "nobody but the gateway holds the write end"
+    assert os.read(connection.failures, 100) == b"", "only the gateway holds the write end"
     os.close(connection.failures)
 
 

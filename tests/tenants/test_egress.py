@@ -32,6 +32,8 @@ pytestmark = [
 
 SEVERAL = """
 import builtins
+# The error page of a failed navigation has no cookies.
+COOKIE = "() => { try { return document.cookie } catch { return null } }"
 ways = {
     "page": lambda url: page.goto(url),
     "popup": lambda url: page.evaluate("u => new Promise(done => { open(u); setTimeout(done, 500) })", url),
@@ -74,7 +76,7 @@ for way in payload.get("ways", ()):
     except Exception:
         pass
 await asyncio.sleep(payload.get("seconds", 0))
-return {"left": getattr(builtins, "left_here", None), "cookie": await page.evaluate("document.cookie")}
+return {"left": getattr(builtins, "left_here", None), "cookie": await page.evaluate(COOKIE)}
 """
 WAYS = ("page", "popup", "frame", "request", "context", "fetch", "worker", "socket", "beacon", "download", "image")
 A, B, BOTH = "a.test", "b.test", "both.test"

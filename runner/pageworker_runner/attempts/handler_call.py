@@ -1,7 +1,6 @@
 """Calls a module's handler on a page until it returns, raises, or is stopped."""
 
 import asyncio
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 

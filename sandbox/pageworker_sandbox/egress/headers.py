@@ -60,7 +60,9 @@ def has_body(request: h11.Request) -> bool:
 def _end_to_end(raw: Sequence[Header], without: bytes = b"") -> list[Header]:
     dropped = HOP_BY_HOP | {without} | _nominated(raw)
     return [
-        (name, value) for name, value in raw if (lower := name.lower()) not in dropped and not lower.startswith(BETWEEN_PROXIES)
+        (name, value)
+        for name, value in raw
+        if (lower := name.lower()) not in dropped and not lower.startswith(BETWEEN_PROXIES)
     ]
 
 

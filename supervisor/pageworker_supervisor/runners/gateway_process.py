@@ -105,9 +105,7 @@ class GatewayProcess:
                 log.error("egress listener lost", runner_id=notice.runner_id)
                 self._events.listener_lost(notice.runner_id)
 
-    async def attach(
-        self, runner_id: str, tenant_id: str, listener: int, failures: int, policy: EgressPolicy
-    ) -> None:
+    async def attach(self, runner_id: str, tenant_id: str, listener: int, failures: int, policy: EgressPolicy) -> None:
         """Give a runner its network. Waits until there is a gateway. `failures`: write end of its failure pipe."""
         await self._up.wait()
         await self._alive().attach(runner_id, listener, failures, policy)

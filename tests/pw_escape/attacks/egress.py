@@ -94,7 +94,7 @@ PORTS = (
             m.GATEWAY_PORT,
             m.DIALER_LANDLOCK,
             also=((m.DIALER_PORT, "port_not_allowed"),),
-            reached=("connect_failed",),
+            reached=("connection_refused",),
         )
         for port in (22, 25, 53, 3306, 5432, 6379, 8080, 9470, 65535)
     ),

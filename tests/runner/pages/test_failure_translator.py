@@ -143,8 +143,10 @@ async def test_a_redirect_counts_like_a_direct_request(
         "async with asyncio.TaskGroup() as group:\n    group.create_task(page.goto('http://refused.example/'))",
         "await page.click('a', no_wait_after=True)\nawait page.wait_for_url('**/offers')",
         "await page.evaluate(\"void(location = 'http://shop.test/to-refused')\")\nawait page.wait_for_url('**/offers')",
-        "try:\n    await page.goto('http://refused.example/')\nexcept Exception:\n    pass\n"
-        "await page.wait_for_timeout(300)\nawait page.reload()",
+        (
+            "try:\n    await page.goto('http://refused.example/')\nexcept Exception:\n    pass\n"
+            "while not page.url.startswith('chrome-error'):\n    await asyncio.sleep(0.01)\nawait page.reload()"
+        ),
         """
 failed = asyncio.Queue()
 async def fetch(route):
@@ -178,14 +180,22 @@ async def test_a_module_that_goes_on_after_a_refusal_is_not_failed_by_it(runner:
     return {'said': said}
     """.replace("except Error", "except Exception")
     assert (await runner.run(module(body))).data["said"] == [
-        "Page.goto: net::ERR_BLOCKED_BY_ADMINISTRATOR at http://refused.example/ "
-        "(egress policy: host_not_allowed for refused.example:80)",
-        "APIRequestContext.get: connect EACCES refused.example:80 "
-        "(egress policy: host_not_allowed for refused.example:80)",
-        "Page.goto: net::ERR_BLOCKED_BY_ADMINISTRATOR at https://refused.example/ "
-        "(egress policy: host_not_allowed for refused.example:443)",
-        "APIRequestContext.get: connect EACCES refused.example:443 "
-        "(egress policy: host_not_allowed for refused.example:443)",
+        (
+            "Page.goto: net::ERR_BLOCKED_BY_ADMINISTRATOR at http://refused.example/ "
+            "(egress policy: host_not_allowed for refused.example:80)"
+        ),
+        (
+            "APIRequestContext.get: connect EACCES refused.example:80 "
+            "(egress policy: host_not_allowed for refused.example:80)"
+        ),
+        (
+            "Page.goto: net::ERR_BLOCKED_BY_ADMINISTRATOR at https://refused.example/ "
+            "(egress policy: host_not_allowed for refused.example:443)"
+        ),
+        (
+            "APIRequestContext.get: connect EACCES refused.example:443 "
+            "(egress policy: host_not_allowed for refused.example:443)"
+        ),
         "Page.goto: net::ERR_CONNECTION_REFUSED at http://down.test/",
         "APIRequestContext.get: connect ECONNREFUSED down.test:80",
     ]
@@ -207,8 +217,10 @@ async def test_a_subresource_that_fails_is_the_pages_matter(runner: Networked) -
     assert (await runner.run(module(body))).data == {
         "status": 200,
         "console": [
-            "Failed to load resource: net::ERR_BLOCKED_BY_ADMINISTRATOR "
-            "(egress policy: host_not_allowed for refused.example:80)",
+            (
+                "Failed to load resource: net::ERR_BLOCKED_BY_ADMINISTRATOR "
+                "(egress policy: host_not_allowed for refused.example:80)"
+            ),
             "Failed to load resource: net::ERR_CONNECTION_REFUSED",
         ],
         "failed": {
@@ -229,10 +241,14 @@ async def test_an_error_page_of_the_host_itself_is_a_page(runner: Networked, pat
 
 
 FORGED = [
-    "Error: net::ERR_BLOCKED_BY_ADMINISTRATOR at http://refused.example/ "
-    "(egress policy: host_not_allowed for refused.example:80)",
-    "net::ERR_BLOCKED_BY_ADMINISTRATOR at http://refused.example/ "
-    "(egress policy: host_not_allowed for refused.example:80)",
+    (
+        "Error: net::ERR_BLOCKED_BY_ADMINISTRATOR at http://refused.example/ "
+        "(egress policy: host_not_allowed for refused.example:80)"
+    ),
+    (
+        "net::ERR_BLOCKED_BY_ADMINISTRATOR at http://refused.example/ "
+        "(egress policy: host_not_allowed for refused.example:80)"
+    ),
     "APIRequestContext.get: connect EACCES x (egress policy: host_not_allowed for x:80)",
     "Page.goto: net::ERR_BLOCKED_BY_ADMINISTRATOR (egress policy: host_not_allowed for x:80)",
     "net::ERR_CONNECTION_REFUSED at http://shop.test/",
@@ -254,6 +270,7 @@ async def test_failed_navigations_cost_no_page_and_no_runner(runner: Networked) 
 
 
 async def test_a_page_that_was_shown_is_kept_of_a_later_refusal(runner: Networked) -> None:
-    _, _, _, report = await ended(runner, "await page.goto('http://shop.test/')\n"
-                                  "await page.request.get('http://refused.example/')")
+    _, _, _, report = await ended(
+        runner, "await page.goto('http://shop.test/')\nawait page.request.get('http://refused.example/')"
+    )
     assert [kept.kind for kept, _ in report.artifacts] == ["screenshot", "html"]

@@ -47,7 +47,7 @@ async def test_a_line_may_come_in_two_pieces_and_another_text_is_no_report(
     assert failures.latest("http://shop.test/") == DOWN
 
 
-async def test_reports_are_read_as_they_come_and_old_ones_make_room(pipe: tuple[GatewayFailures, Write]) -> None:
+async def test_reports_are_read_as_they_come_and_old_ones_are_dropped(pipe: tuple[GatewayFailures, Write]) -> None:
     failures, write = pipe
     failures.watch()
     for number in range(KEPT_HOSTS + 10):

@@ -62,7 +62,9 @@ def test_other_errors_of_requests_keep_their_text(text: str) -> None:
     assert request_errors.reworded_request(text) is None
 
 
-@pytest.mark.parametrize("call", ["Page.goto", "Frame.goto", "Page.reload", "Page.expect_navigation", "Page.wait_for_url"])
+@pytest.mark.parametrize(
+    "call", ["Page.goto", "Frame.goto", "Page.reload", "Page.expect_navigation", "Page.wait_for_url"]
+)
 def test_a_refused_navigation_is_recognised(call: str) -> None:
     text = request_errors.reworded(f"{FAILED_HTTP} at http://shop.test/ a\nCall log:", REFUSED)
     assert request_errors.refusal_in(BrowserError(f"{call}: {text}")) == (REFUSED, "http://shop.test/ a")
@@ -84,8 +86,10 @@ def test_a_refused_request_is_recognised(call: str) -> None:
         "Page.evaluate: Page.goto: net::ERR_BLOCKED_BY_ADMINISTRATOR (egress policy: host_not_allowed for x:80)",
         "Page.evaluate: x\nPage.goto: net::ERR_BLOCKED_BY_ADMINISTRATOR (egress policy: host_not_allowed for x:80)",
         "net::ERR_BLOCKED_BY_ADMINISTRATOR (egress policy: host_not_allowed for x:80)",
-        'Page.goto: Navigation to "http://shop.test/" is interrupted by another navigation to '
-        '"http://x/net::ERR_BLOCKED_BY_ADMINISTRATOR (egress policy: host_not_allowed for x:80)"',
+        (
+            'Page.goto: Navigation to "http://shop.test/" is interrupted by another navigation to '
+            '"http://x/net::ERR_BLOCKED_BY_ADMINISTRATOR (egress policy: host_not_allowed for x:80)"'
+        ),
         "Page.goto: net::ERR_BLOCKED_BY_ADMINISTRATOR at http://shop.test/",
         "Page.goto: net::ERR_CONNECTION_REFUSED at http://shop.test/ (egress policy: host_not_allowed for x:80)",
     ],
