@@ -1,6 +1,5 @@
 # Everything a newcomer or CI types. Each target installs what is missing first; a second run installs nothing.
 PYTHON := .venv/bin/python
-export PYTHONDONTWRITEBYTECODE = 1
 
 .PHONY: demo test unit coverage check format structure escape chaos mutants bench soak e2e-n8n lock install clean
 
@@ -72,3 +71,4 @@ LOCK := --generate-hashes --strip-extras --no-emit-index-url --no-emit-find-link
 clean:
 	rm -rf .venv .venv-peers build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache \
 	  .coverage htmlcov
+	find . -name __pycache__ -prune -exec rm -rf {} +

@@ -8,8 +8,14 @@ what=${1:-run}
 case $what in run | dev) ;; *) sed -n '2,4p' "$0"; exit 2 ;; esac
 
 # program or file, and the package that brings it
-needs="bwrap:bubblewrap redis-server:redis-server /usr/lib/chromium/chromium:chromium
- /usr/share/fonts/truetype/dejavu/DejaVuSans.ttf:fonts-dejavu-core libseccomp.so.2:libseccomp2"
+needs="bwrap:bubblewrap redis-server:redis-server /usr/lib/chromium/chromium:chromium libseccomp.so.2:libseccomp2"
+# Fonts: those that Playwright installs for Chromium on Debian 12. Without them pages show boxes in place of text.
+fonts=/usr/share/fonts
+needs="$needs $fonts/truetype/dejavu/DejaVuSans.ttf:fonts-dejavu-core
+ $fonts/truetype/liberation/LiberationSans-Regular.ttf:fonts-liberation
+ $fonts/truetype/freefont/FreeSans.ttf:fonts-freefont-ttf $fonts/truetype/wqy/wqy-zenhei.ttc:fonts-wqy-zenhei
+ $fonts/opentype/ipafont-gothic/ipag.ttf:fonts-ipafont-gothic $fonts/opentype/tlwg/Loma.otf:fonts-tlwg-loma-otf
+ $fonts/truetype/noto/NotoColorEmoji.ttf:fonts-noto-color-emoji $fonts/opentype/unifont/unifont.otf:fonts-unifont"
 [ "$what" = run ] || needs="$needs minisign:minisign /usr/lib/chromium/chromium-headless-shell:chromium-headless-shell openssl:openssl"
 
 present() {

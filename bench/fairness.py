@@ -16,8 +16,8 @@ from bench.fixtures import redis_server
 from bench.options import Options
 from bench.queue_client import BATCH, enqueue, opened_queue, serve_batch, ticket
 from bench.rows import BenchRow, compared, percentile
+from pageworker_supervisor.contract.job import Priority
 from pageworker_supervisor.queue import QueueClient
-from pageworker_supervisor.queue.new_job import Priority
 
 TENANTS, JOBS_PER_TENANT = 200, 20
 LARGE, LARGE_JOBS = "large", 20_000

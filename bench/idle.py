@@ -20,7 +20,7 @@ from bench.rows import BenchRow, percentile
 from bench.work import PAYLOAD
 from bench.worker import NO_SITE, BenchPlan, prepared, started
 from pageworker_supervisor.config.settings import RedisSettings, Settings
-from pageworker_supervisor.dispatch.notifications import WAIT_SECONDS
+from pageworker_supervisor.dispatch.dispatcher import NOTICE_WAIT_SECONDS
 from pageworker_supervisor.intake import Admission, Intake
 from pageworker_supervisor.queue import QueueClient
 from pageworker_supervisor.redis_client import connect
@@ -80,7 +80,7 @@ async def _claims(queue: QueueClient, probes: int) -> dict[str, float]:
         if leases:
             await finish(queue, leases)
         else:
-            await queue.consumer.wait(WORKER, WAIT_SECONDS)
+            await queue.consumer.wait(WORKER, NOTICE_WAIT_SECONDS)
     return claimed
 
 

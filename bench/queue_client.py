@@ -1,5 +1,6 @@
 """The scheduler on a Redis of the bench's, without browser or daemon, and the jobs it is given."""
 
+import asyncio
 import json
 import time
 from collections.abc import AsyncIterator, Sequence
@@ -10,11 +11,10 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
 from bench.work import PAYLOAD, handled
+from pageworker_supervisor.contract.job import Priority
 from pageworker_supervisor.queue import QueueClient
-from pageworker_supervisor.queue.capacity import Capacity
-from pageworker_supervisor.queue.lease import FinishRequest, Lease
-from pageworker_supervisor.queue.new_job import NewJob, Priority
-from pageworker_supervisor.queue.quota_limits import QuotaLimits
+from pageworker_supervisor.queue.claim import Capacity, Lease
+from pageworker_supervisor.queue.producer import NewJob, QuotaLimits
 from pageworker_supervisor.redis_client import Router
 
 WORKER = "w"
@@ -50,8 +50,8 @@ async def serve_batch(queue: QueueClient, limit: int = BATCH) -> tuple[Lease, ..
 
 
 async def finish(queue: QueueClient, leases: Sequence[Lease]) -> None:
-    """Do what each asks for, and end them in one call."""
-    await queue.consumer.finish_many([(lease, _ending(lease)) for lease in leases])
+    """Do what each asks for, and end them, all at once."""
+    await asyncio.gather(*(queue.consumer.finish(lease, "succeeded", _result(lease)) for lease in leases))
 
 
 async def serve(queue: QueueClient, jobs: int) -> float:
@@ -62,9 +62,8 @@ async def serve(queue: QueueClient, jobs: int) -> float:
     return time.perf_counter() - started
 
 
-def _ending(lease: Lease) -> FinishRequest:
-    result = handled(json.loads(lease.body)["payload"])
-    return FinishRequest(status="succeeded", result=json.dumps(result).encode())
+def _result(lease: Lease) -> bytes:
+    return json.dumps(handled(json.loads(lease.body)["payload"])).encode()
 
 
 @asynccontextmanager

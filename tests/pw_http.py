@@ -17,7 +17,7 @@ from pageworker_supervisor.admin.status import (
     RunnerReport,
     StatusReport,
 )
-from pageworker_supervisor.contract.job_ref import JobRef
+from pageworker_supervisor.contract.job import JobRef
 from pageworker_supervisor.telemetry.metrics import Metrics
 
 

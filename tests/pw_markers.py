@@ -68,7 +68,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 def reached_markers(*functions: Any) -> set[str]:
     """The markers of every provider that the functions reach."""
-    todo = list(functions)
+    return set().union(*map(_reached, functions))
+
+
+@cache
+def _reached(function: Any) -> frozenset[str]:
+    """Cached: the rows of a parametrized test are one function, and many tests have the same fixtures."""
+    todo = [function]
     seen: set[int] = set()
     markers: set[str] = set()
     while todo:
@@ -81,7 +87,7 @@ def reached_markers(*functions: Any) -> set[str]:
             markers.update(provided)
         else:
             todo += references(named)
-    return markers
+    return frozenset(markers)
 
 
 @cache

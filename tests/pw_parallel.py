@@ -1,9 +1,17 @@
 """What runs side by side under pytest-xdist (`make test`), and in which order the processes take it.
 
 The tests of a file run one after the other in one process, since they share its fixtures. So do the tests of a folder
-in `SHARED`, whose fixtures exist once per session. A test that measures time, or that uses up something of the whole
-machine, has the marker `exclusive`: `make test` runs these alone, after all others.
+in `SHARED`, whose fixtures exist once per session. The tests in `APART` share nothing, so any process may take each.
+
+A test of the folders in `LONG` starts browsers, which keep both cores busy. Most other tests wait for something. So one
+process begins with the long ones and the other one with the rest. The one that ends first goes on with what is left.
+
+A test that measures time, or that uses up something of the whole machine, has the marker `exclusive`: `make test` runs
+these alone, after all others.
 """
+
+from functools import cached_property
+from typing import Any
 
 import pytest
 from xdist.remote import Producer
@@ -15,22 +23,57 @@ SHARED = {
 }
 """Folders whose tests run in one process, and what they share. Each process has its own worker for `tests/tenants`."""
 
-LONG = ("tests/escape/", "tests/local_user/", "tests/chaos/", "tests/tenants/", "tests/e2e/", "tests/daemon/")
-"""Folders that take minutes. They begin first: a process that took one last would run on alone."""
+APART = ("tests/chaos/", "tests/e2e/", "tests/daemon/", "tests/demo/test_run.py")
+"""Each of these tests starts all that it needs, and takes up to a minute."""
+
+LONG = (
+    "tests/escape/",
+    "tests/tenants/",
+    "tests/chaos/",
+    "tests/e2e/",
+    "tests/demo/",
+    "tests/daemon/",
+    "tests/local_user/",
+)
+"""Folders that take minutes, those with the longest groups first: what is taken last should be short."""
 
 
 def group_of(nodeid: str) -> str:
     """The tests with the same group run in one process, one after the other."""
     file = nodeid.partition("::")[0]
     folder = file.rpartition("/")[0]
+    if file.startswith(APART):
+        return nodeid
     return folder if folder in SHARED else file
 
 
+def takes_last(process: int, last: str) -> bool:
+    """Whether the process with this number takes the group `last` from the end of the queue, not the first one."""
+    return process % 2 == 1 and not last.startswith(LONG)
+
+
 class GroupScheduling(LoadScopeScheduling):  # type: ignore[misc]
-    """Gives a process one group after the other."""
+    """Gives a process one group after the other. All processes collect the same tests: `schedule` verifies it."""
 
     def _split_scope(self, nodeid: str) -> str:
         return group_of(nodeid)
+
+    @cached_property
+    def _positions(self) -> dict[str, int]:
+        """Of each test in the collection. xdist searches the whole collection for each test."""
+        return {nodeid: position for position, nodeid in enumerate(self.collection)}
+
+    def _assign_work_unit(self, node: Any) -> None:
+        group, tests = self.workqueue.popitem(last=takes_last(self.nodes.index(node), next(reversed(self.workqueue))))
+        self.assigned_work[node][group] = tests
+        node.send_runtest_some([self._positions[nodeid] for nodeid, complete in tests.items() if not complete])
+
+    def mark_test_complete(self, node: Any, item_index: int, duration: float = 0) -> None:
+        """Forgets a group that is complete: xdist counts all groups of the process after each test."""
+        group = group_of(self.registered_collections[node][item_index])
+        super().mark_test_complete(node, item_index, duration)
+        if all(self.assigned_work[node][group].values()):
+            del self.assigned_work[node][group]
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -40,6 +83,6 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Schedul
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Under xdist the long folders come first."""
+    """Under xdist the long folders come first, in the order of `LONG`."""
     if hasattr(config, "workerinput"):
         items.sort(key=lambda item: [not item.nodeid.startswith(folder) for folder in LONG])

@@ -5,19 +5,18 @@ from pageworker import Context, Helpers, Page
 async def handler(page: Page, payload: dict, helpers: Helpers, context: Context) -> dict: ...
 """
 
-from playwright.async_api import Locator, Page, Response
+from playwright.async_api import Download, Locator, Page, Response
 from playwright.async_api import TimeoutError as PageTimeout
 
-from pageworker.context import Context
-from pageworker.helpers import Helpers
-from pageworker.log import Log
+from pageworker.helpers import Context, DownloadedFile, Helpers, Log, Sink
 from pageworker.outcomes import Blocked, BlockerKind, Failed, RetryLater
-from pageworker.sink import Sink
 
 __all__ = [
     "Blocked",
     "BlockerKind",
     "Context",
+    "Download",
+    "DownloadedFile",
     "Failed",
     "Helpers",
     "Locator",

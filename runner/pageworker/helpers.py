@@ -1,13 +1,28 @@
-"""What a handler gets beside its page: artifacts, log, waiting, reading many fields at once."""
+"""What a handler gets beside its page and payload: its helpers, and the context of its attempt.
 
-from collections.abc import Mapping, Sequence
-from typing import NoReturn
+Helpers write to a sink. The runner has one; a unit test of a module may use its own.
+"""
 
-from playwright.async_api import Locator, Page
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal, NoReturn, Protocol, TypeVar
 
-from pageworker.log import Log
+from playwright.async_api import Download, Locator, Page
+from playwright.async_api import Error as BrowserError
+from playwright.async_api import TimeoutError as PageTimeout
+
+from pageworker.navigation import is_interrupted_by_navigation
 from pageworker.outcomes import Blocked, BlockerKind, Failed
-from pageworker.sink import Sink
+from pageworker.well_formed import well_formed
+
+T = TypeVar("T")
+
+SETTLE_SECONDS = 10.0
+"""Longest time in which a page may go elsewhere by itself while it is read, and longest wait for its HTML."""
+
+Level = Literal["debug", "info", "warning", "error"]
 
 # One evaluation for all fields: a round trip per field would cost more than the page's own work.
 READ_FIELDS = """fields => Object.fromEntries(Object.entries(fields).map(([name, [selector, attribute]]) => {
@@ -17,6 +32,85 @@ READ_FIELDS = """fields => Object.fromEntries(Object.entries(fields).map(([name,
   // A page may hold half of a surrogate pair, which neither JSON nor UTF-8 can encode.
   return [name, value === null ? null : value.trim().toWellFormed()];
 }))"""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Context:
+    """One attempt of one job. Read only."""
+
+    job_id: str
+    """Unique within its tenant."""
+    tenant_id: str
+    profile_id: str | None
+    """None: the job runs in the tenant's ephemeral browser context, which is wiped once none of its jobs runs."""
+    attempt: int
+    """1 for the first attempt."""
+    trace_id: str
+    """32 hex digits."""
+    module: str
+    version: str
+    """Of the module."""
+    worker_id: str
+    runner_id: str
+    deadline: float
+    """When the attempt is stopped, in seconds of `time.monotonic()`."""
+
+    def remaining_seconds(self) -> float:
+        """Seconds until the deadline, never below 0."""
+        return max(0.0, self.deadline - time.monotonic())
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DownloadedFile:
+    """A download that was stored beside the result."""
+
+    name: str
+    """As the server or the page suggests it, without a folder."""
+    url: str
+    content_type: str
+    """By the ending of its name: a browser does not tell the server's."""
+    bytes: int
+    sha256: str
+    """Hex."""
+
+
+class Sink(Protocol):
+    """Takes what a handler stores and logs through its helpers."""
+
+    async def artifact(self, kind: str, data: bytes, content_type: str) -> None:
+        """Store bytes beside the result. Raises ValueError if a limit is exceeded or an argument is not valid."""
+
+    async def download(self, kind: str, download: Download) -> DownloadedFile:
+        """Store the bytes of a download beside the result. Raises ValueError if a limit is exceeded."""
+
+    async def screenshot(self, page: Page, full_page: bool) -> bytes:
+        """A PNG of a page, in bounded time. Raises Playwright's TimeoutError if the page draws nothing."""
+
+    def log(self, level: Level, message: str, fields: Mapping[str, object]) -> None:
+        """Write one line to the worker's log."""
+
+
+class Log:
+    """`helpers.log.info("found offers", count=3)`: a message and fields, whose values are stored as short strings."""
+
+    def __init__(self, sink: Sink) -> None:
+        self._sink = sink
+
+    def debug(self, message: str, **fields: object) -> None:
+        """Log details that only help to debug the module."""
+        self._sink.log("debug", message, fields)
+
+    def info(self, message: str, **fields: object) -> None:
+        """Log an event of normal operation."""
+        self._sink.log("info", message, fields)
+
+    def warning(self, message: str, **fields: object) -> None:
+        """Log a problem that did not stop the handler."""
+        self._sink.log("warning", message, fields)
+
+    def error(self, message: str, **fields: object) -> None:
+        """Log a failure."""
+        self._sink.log("error", message, fields)
 
 
 class Helpers:
@@ -33,17 +127,45 @@ class Helpers:
         Returns once the worker has accepted the bytes. Raises ValueError past 32 MiB per artifact, and past 64
         artifacts or 96 MiB per attempt.
         """
-        await self._sink.artifact(kind, data.encode() if isinstance(data, str) else data, content_type)
+        await self._sink.artifact(kind, well_formed(data).encode() if isinstance(data, str) else data, content_type)
 
     async def screenshot(self, page: Page | None = None, *, kind: str = "screenshot", full_page: bool = False) -> None:
-        """Store a PNG of `page`, by default of the job's own page. Raises as `artifact`."""
-        png = await (page or self._page).screenshot(type="png", full_page=full_page)
-        await self._sink.artifact(kind, png, "image/png")
+        """Store a PNG of `page`, by default of the job's own page. Raises as `artifact`.
+
+        Waits for web fonts as Playwright does, but at most 5 s and a third of what is left of the attempt's time.
+        Raises Playwright's TimeoutError if the page draws nothing at all: a style sheet never arrives, or its script
+        never ends.
+        """
+        await self._sink.artifact(kind, await self._sink.screenshot(page or self._page, full_page), "image/png")
+
+    async def download(self, download: Download, *, kind: str = "download") -> DownloadedFile:
+        """Store a file that the page has downloaded beside the result, under `kind`. Waits until it has arrived.
+
+            async with page.expect_download() as started:
+                await page.click("text=Invoice")
+            file = await helpers.download(await started.value, kind="invoice")
+
+        A page that is a file itself (a PDF, an attachment) downloads it, too: wrap `page.goto`, and catch its error.
+        Raises Failed (`download`) if the download fails, and as `artifact`.
+        """
+        return await self._sink.download(kind, download)
 
     async def html(self, page: Page | None = None, *, kind: str = "html") -> None:
-        """Store the current HTML of `page`, by default of the job's own page. Raises as `artifact`."""
-        text = await (page or self._page).content()
-        await self._sink.artifact(kind, text.encode(errors="replace"), "text/html; charset=utf-8")
+        """Store the current HTML of `page`, by default of the job's own page. Raises as `artifact`.
+
+        Read again if the page goes elsewhere by itself meanwhile, as in `extract`. Raises Playwright's TimeoutError
+        after 10 s.
+        """
+        target = page or self._page
+        try:
+            async with asyncio.timeout(SETTLE_SECONDS):
+                text = await _on_one_document(target, target.content)
+        except TimeoutError:
+            raise PageTimeout(
+                f"helpers.html: the page did not give its HTML within {SETTLE_SECONDS:g} s: a navigation of it has no "
+                "answer yet, a dialog is open, or its script never ends."
+            ) from None
+        await self._sink.artifact(kind, well_formed(text).encode(), "text/html; charset=utf-8")
 
     async def wait_until(
         self,
@@ -101,11 +223,16 @@ class Helpers:
 
         `selector` reads the trimmed text of the first match, `selector@attribute` its attribute. A field without a
         match is None. Raises Failed (`field_missing`, retryable) with the names of all `required` fields that are None.
+
+        A page may go elsewhere by itself meanwhile (`<meta http-equiv=refresh>`): the new document is read then. After
+        10 s of such navigations Playwright's Error is raised; the attempt ends as `navigation_error` and is retried.
         """
         if unknown := [name for name in required if name not in fields]:
             raise ValueError(f"helpers.extract: `required` names fields that are not in `fields`: {', '.join(unknown)}")
         parsed = {name: [css, attribute] for name, spec in fields.items() for css, attribute in [split_field(spec)]}
-        found: dict[str, str | None] = await self._page.evaluate(READ_FIELDS, parsed)
+        found: dict[str, str | None] = await _on_one_document(
+            self._page, lambda: self._page.evaluate(READ_FIELDS, parsed)
+        )
         missing = [name for name in required if found[name] is None]
         if missing:
             raise Failed(
@@ -119,6 +246,19 @@ class Helpers:
     def blocked(self, kind: BlockerKind, provider: str | None = None, **evidence: object) -> NoReturn:
         """End the attempt as `blocked`. Raises Blocked, which has what the arguments mean."""
         raise Blocked(kind, provider, evidence)
+
+
+async def _on_one_document(page: Page, read: Callable[[], Awaitable[T]]) -> T:
+    """Repeat `read` on the next document while a navigation of the page interrupts it, for at most SETTLE_SECONDS."""
+    until = time.monotonic() + SETTLE_SECONDS
+    while True:
+        try:
+            return await read()
+        except BrowserError as error:
+            left = until - time.monotonic()
+            if left <= 0 or not is_interrupted_by_navigation(str(error)):
+                raise
+            await page.wait_for_load_state("domcontentloaded", timeout=left * 1000)
 
 
 def split_field(spec: str) -> tuple[str, str]:

@@ -3,13 +3,10 @@
 Tests replace the confinement by one that gives up nothing.
 """
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
-
-from playwright._impl._driver import compute_driver_executable
 
 from pageworker_sandbox import confine
 
@@ -49,7 +46,6 @@ class RunnerEnvironment:
     profile: Path = PROFILE
 
 
-def programs(browser: str) -> list[str]:
+def programs(browser: str, node: Path) -> list[str]:
     """Everything that must be executable: Playwright's Node.js, and the browser with the helpers beside it."""
-    node, _ = compute_driver_executable()
-    return [os.path.realpath(node), str(Path(browser).resolve().parent)]
+    return [str(node.resolve()), str(Path(browser).resolve().parent)]

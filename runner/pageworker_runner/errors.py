@@ -18,7 +18,7 @@ class ModuleBroken(RunnerError):
 
 
 class CallRefused(RunnerError):
-    """Module: it called something of the browser that only the runner may use, such as `page.context.close()`."""
+    """Module: it called something of the browser that only the runner may use, such as `browser.new_context()`."""
 
 
 class OutputLimit(RunnerError, ValueError):

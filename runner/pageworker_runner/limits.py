@@ -23,6 +23,8 @@ class AttemptLimits:
     cancel arrives."""
     handover_seconds: float = 0.4
     """Time to hand both artifacts over, in addition to what is left of the time above."""
+    screenshot_seconds: float = 5.0
+    """Longest wait of `helpers.screenshot` for web fonts. At most a third of what is left of the attempt's time."""
     browser_lost_grace_seconds: float = 1.25
     """Time for attempts to end after the browser has ended. After it the runner exits."""
     close_seconds: float = 5.0

@@ -1,4 +1,7 @@
-"""The runner's process from start to exit. Every way in which it can end has one exit code."""
+"""The runner's process from start to exit: it acts on the supervisor's messages until something ends it.
+
+Every way in which it can end has one exit code.
+"""
 
 import asyncio
 import os
@@ -8,19 +11,22 @@ import traceback
 from collections.abc import Coroutine
 from typing import Any, NoReturn
 
+from pageworker_runner.attempts import attempt_result
+from pageworker_runner.attempts.executor import AttemptExecutor
 from pageworker_runner.environment import RunnerEnvironment
 from pageworker_runner.errors import StartError
 from pageworker_runner.exit_codes import RunnerExit
 from pageworker_runner.limits import LIMITS
+from pageworker_runner.modules.catalog import Catalog
 from pageworker_runner.pages.playwright_internals import watch_driver
-from pageworker_runner.reporting.reporter import Reporter
-from pageworker_runner.reporting.send_queue import SendQueue
+from pageworker_runner.reporting.reporter import Reporter, SendQueue
 from pageworker_runner.startup import StartedRunner, start
 from pageworker_runner.task_ownership import Tasks
 from pageworker_sandbox.confine import ConfinementFailed, watch_children_without_threads
+from pageworker_sandbox.memfd import NotSealed, read_sealed
 from pageworker_sandbox.wire import messages as m
 from pageworker_sandbox.wire.channel import Channel
-from pageworker_sandbox.wire.errors import WireError
+from pageworker_sandbox.wire.errors import ProtocolViolation, WireError
 
 TRACEBACK_CHARS = 4000
 
@@ -71,7 +77,7 @@ class RunnerProcess:
             await self._finish(RunnerExit.NOT_STARTED)
             return
         self._watch_browser(started)
-        await started.message_loop.run(self._channel)
+        await MessageLoop(started.attempts, started.catalog, self._reporter.send_queue).run(self._channel)
         self._stopping = True
         flushed = await started.browser.close()
         await self._finish(RunnerExit.STOPPED if flushed else RunnerExit.NOT_FLUSHED)
@@ -114,3 +120,54 @@ class RunnerProcess:
     def _decide(self, code: RunnerExit) -> None:
         if not self.exit_code.done():
             self.exit_code.set_result(code)
+
+
+class MessageLoop:
+    """Acts on the supervisor's messages, from Ready until Stop.
+
+    One method call per message. No message waits for the work that an earlier one started.
+    """
+
+    def __init__(self, attempts: AttemptExecutor, catalog: Catalog, send_queue: SendQueue) -> None:
+        self._attempts = attempts
+        self._catalog = catalog
+        self._send_queue = send_queue
+
+    async def run(self, channel: Channel) -> None:
+        """Return after a Stop. Raises WireError."""
+        while True:
+            message, descriptors = await channel.receive()
+            if isinstance(message, m.Stop):
+                return
+            try:
+                self.handle(message, descriptors)
+            finally:
+                for descriptor in descriptors:
+                    os.close(descriptor)
+
+    def handle(self, message: m.Message, descriptors: list[int]) -> None:
+        """Act on one message. The descriptors stay the caller's. Raises ProtocolViolation."""
+        match message:
+            case m.Run():
+                self._attempts.start(message)
+            case m.Module():
+                self._catalog.add(
+                    message.name, message.version, message.sha256, message.entrypoint, _bundle(descriptors[0])
+                )
+            case m.Forget():
+                self._catalog.forget(message.name, message.version)
+            case m.Cancel():
+                self._attempts.force_result(message.attempt_id, attempt_result.stopped(message.outcome))
+            case m.Grant():
+                self._attempts.grant(message.attempt_id, message.number)
+            case m.Ping():
+                self._send_queue.put(m.Pong(number=message.number))
+            case _:
+                raise ProtocolViolation(f"{type(message).__name__} while READY")
+
+
+def _bundle(descriptor: int) -> bytes:
+    try:
+        return read_sealed(descriptor, LIMITS.bundle_bytes)
+    except NotSealed as error:
+        raise ProtocolViolation(f"a bundle whose memfd is not sealed: {error}") from error

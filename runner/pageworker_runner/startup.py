@@ -6,16 +6,16 @@ from dataclasses import dataclass
 from playwright.async_api import Error as BrowserError
 
 from pageworker_runner.attempts.executor import AttemptExecutor
-from pageworker_runner.attempts.handler_call import page_crashed
+from pageworker_runner.attempts.running_attempt import page_crashed
 from pageworker_runner.browser.browser import RunnerBrowser, launch
 from pageworker_runner.browser.sandbox_check import chromium_sandbox
 from pageworker_runner.environment import RunnerEnvironment, programs
 from pageworker_runner.errors import StartError
-from pageworker_runner.message_loop import MessageLoop
 from pageworker_runner.modules.catalog import Catalog
+from pageworker_runner.pages import client_guard
 from pageworker_runner.pages.failure_translator import FailureTranslator
 from pageworker_runner.pages.gateway_failures import GatewayFailures
-from pageworker_runner.pages.playwright_internals import report_listener_errors
+from pageworker_runner.pages.playwright_internals import node_program, report_listener_errors
 from pageworker_runner.pages.pool import PagePool, PagePoolSettings
 from pageworker_runner.reporting.reporter import Reporter
 from pageworker_runner.task_ownership import Tasks, own_work
@@ -32,14 +32,14 @@ class StartedRunner:
 
     browser: RunnerBrowser
     attempts: AttemptExecutor
-    message_loop: MessageLoop
+    catalog: Catalog
 
 
 async def start(channel: Channel, reporter: Reporter, tasks: Tasks, environment: RunnerEnvironment) -> StartedRunner:
     """Do every step in order. Raises StartError, ConfinementFailed, WireError."""
     boot, failures = await _greet(channel, reporter)
     port = _listen(reporter)
-    environment.confinement.allow_exec(programs(boot.browser))
+    environment.confinement.allow_exec(programs(boot.browser, node_program()))
     try:
         with own_work():
             browser = await launch(boot, environment.profile, port)
@@ -57,9 +57,10 @@ async def start(channel: Channel, reporter: Reporter, tasks: Tasks, environment:
             )
             attempts = AttemptExecutor(boot, catalog, pool, translator, reporter, tasks)
             await pool.fill()
+            client_guard.install(pool.recorder, pool.belongs_to)
     except BrowserError as error:
         raise StartError(f"browser: it ended while the pages were opened: {str(error)[:2000]}") from error
-    report_listener_errors(browser.context, reporter.listener_failed)
+    report_listener_errors(browser.context, attempts.listener_failed)
     reporter.install()
     answers = environment.confinement.confine()
     reporter.send_queue.put(
@@ -69,7 +70,7 @@ async def start(channel: Channel, reporter: Reporter, tasks: Tasks, environment:
             evidence={**answers, "chromium_sandbox": sandbox},
         )
     )
-    return StartedRunner(browser, attempts, MessageLoop(attempts, catalog, reporter.send_queue))
+    return StartedRunner(browser, attempts, catalog)
 
 
 def _pool_settings(boot: m.Boot) -> PagePoolSettings:
@@ -79,6 +80,7 @@ def _pool_settings(boot: m.Boot) -> PagePoolSettings:
         recycle_seconds=boot.recycle_seconds,
         max_jobs=boot.max_jobs,
         default_timeout_seconds=boot.default_timeout_seconds,
+        options=boot.options,
     )
 
 

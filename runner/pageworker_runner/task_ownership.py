@@ -38,6 +38,16 @@ def own_work() -> Iterator[None]:
         OWN_WORK.reset(token)
 
 
+OWNER = "pageworker_attempt"
+"""Name of the attempt in the `__dict__` of an error that one of its callbacks raised."""
+
+
+def attempt_of_error(error: BaseException) -> str | None:
+    """The attempt whose callback raised `error`. None: it was no callback of an attempt."""
+    attempt_id: str | None = vars(error).get(OWNER)
+    return attempt_id
+
+
 class Callback:
     """A listener, route handler, binding or predicate that runs on behalf of the attempt that registered it.
 
@@ -53,16 +63,28 @@ class Callback:
         self._own_work = OWN_WORK.get()
 
     def __call__(self, *arguments: Any) -> Any:
-        """Call it. The task of an `async def` belongs to the attempt as well, and ends with it."""
+        """Call it. The task of an `async def` belongs to the attempt as well, and ends with it.
+
+        An error of either one names its attempt: who handles it runs in a task of the runner.
+        """
         attempt, own = CURRENT_ATTEMPT.set(self._attempt), OWN_WORK.set(self._own_work)
         try:
             result = self._call(*arguments)
             if not asyncio.iscoroutine(result):
                 return result
-            return asyncio.ensure_future(result)  # noqa: TID251 - Playwright awaits it; Tasks ends it with its attempt
+            task = asyncio.ensure_future(result)  # noqa: TID251 - Playwright awaits it; Tasks ends it with its attempt
+            task.add_done_callback(self._name_owner)
+            return task
+        except Exception as error:
+            vars(error)[OWNER] = self._attempt
+            raise
         finally:
             OWN_WORK.reset(own)
             CURRENT_ATTEMPT.reset(attempt)
+
+    def _name_owner(self, task: asyncio.Future[Any]) -> None:
+        if not task.cancelled() and (error := task.exception()) is not None:
+            vars(error)[OWNER] = self._attempt
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Callback) and self._handler == other._handler

@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from pageworker_supervisor.contract.job_ref import JobRef
+from pageworker_supervisor.contract.job import JobRef
 
 MAX_AGE_SECONDS = 300
 STILL_RUNNING = {"code": 409, "message": "The execution is running already."}

@@ -6,7 +6,7 @@ from typing import Any
 
 from pageworker_demo.callback_receiver import ReceivedCallback
 from pageworker_demo.scenario import ScenarioJob
-from pageworker_supervisor.contract.job_ref import JobRef
+from pageworker_supervisor.contract.job import JobRef
 
 DecodedResult = Mapping[str, Any]
 """A result as it stands in the results stream, decoded from JSON."""

@@ -7,7 +7,7 @@ import msgspec
 from redis.asyncio import Redis
 
 from pageworker_demo.expectations import DecodedResult
-from pageworker_supervisor.contract.job_ref import JobRef
+from pageworker_supervisor.contract.job import JobRef
 
 INBOX = "pw:inbox"
 RESULTS = "pw:{0}:results"

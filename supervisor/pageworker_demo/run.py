@@ -31,9 +31,10 @@ from pageworker_supervisor.task_supervision import leaves
 
 NEXT_STEPS = """
 What to try next:
-  pageworker                                   # start a worker with its own Redis
-  workerctl key new release                    # create a key pair to sign modules with
-  workerctl module new acme.prices             # create a module that works; then pack, sign and publish it
+  workerctl module new acme.prices             # create a module that works
+  workerctl module run acme.prices             # run it once, without a worker
+  workerctl key new release                    # create a key pair; then pack, sign and publish the module
+  pageworker --config pageworker.toml          # start a worker with its own Redis
   workerctl submit acme.prices --tenant acme --payload '{"url": "https://example.com"}' --wait
   workerctl redis password n8n                 # print what n8n needs to push jobs to that Redis
 README.md describes these steps. examples/ has the modules of this demo."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from pageworker_demo.shop_data import MEMBERS, PRODUCTS
-from pageworker_supervisor.contract.job_ref import JobRef
+from pageworker_supervisor.contract.job import JobRef
 from pageworker_supervisor.contract.result import Status
 
 SHOP = "http://shop.example"

@@ -12,7 +12,7 @@ from pageworker_demo.expectations import DecodedResult, jobs_to_call_back, probl
 from pageworker_demo.queue_client import DemoQueueClient
 from pageworker_demo.scenario import NO_JOB, ScenarioJob
 from pageworker_demo.terminal import DemoTerminal
-from pageworker_supervisor.contract.job_ref import JobRef
+from pageworker_supervisor.contract.job import JobRef
 
 RESULT_SECONDS = 120.0
 """Many times what the jobs take: a slow host is not a failure."""

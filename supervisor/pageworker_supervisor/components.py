@@ -17,27 +17,29 @@ from pageworker_sandbox.launch import Host
 from pageworker_sandbox.state_machine import label
 from pageworker_supervisor.artifacts.store import ArtifactStore
 from pageworker_supervisor.config.settings import Settings
-from pageworker_supervisor.config.tenant_lookup import limits_for
+from pageworker_supervisor.config.tenant_lookup import ProfilePages, limits_for
 from pageworker_supervisor.contract.context_key import ContextKey
 from pageworker_supervisor.delivery.callback_sender import CallbackSender
 from pageworker_supervisor.dispatch.attempt import AttemptServices
 from pageworker_supervisor.dispatch.dispatcher import Dispatcher
 from pageworker_supervisor.dispatch.heartbeat import Heartbeat
-from pageworker_supervisor.dispatch.notifications import NotificationListener
 from pageworker_supervisor.dispatch.reaper import reap
 from pageworker_supervisor.dispatch.settlement import Settlement
 from pageworker_supervisor.host.uid_ranges import IdRange
+from pageworker_supervisor.input_schema.input_checks import InputChecks
 from pageworker_supervisor.intake import Admission, Intake
-from pageworker_supervisor.intake.module_egress import ModuleEgress
+from pageworker_supervisor.intake.enqueuer import ModuleContext
 from pageworker_supervisor.intake.timing import IntakeTimeouts
 from pageworker_supervisor.queue import QueueClient
 from pageworker_supervisor.queue.options import LEASE_MS, OUTBOX_LEASE_MS
 from pageworker_supervisor.redis_client import RedisClient
 from pageworker_supervisor.registry import Registry
+from pageworker_supervisor.runners.browser_flavors import BrowserFlavors
 from pageworker_supervisor.runners.dial_rules import dial_rules
 from pageworker_supervisor.runners.egress_sets import EgressSets
 from pageworker_supervisor.runners.fleet import Fleet
 from pageworker_supervisor.runners.gateway_process import GatewayEvents, GatewayProcess
+from pageworker_supervisor.runners.option_sets import OptionSets
 from pageworker_supervisor.runners.resources import RunnerResources
 from pageworker_supervisor.runners.uid_pool import UidPool
 from pageworker_supervisor.telemetry import log
@@ -85,6 +87,7 @@ class Components:
         self.redis_client = redis_client
         self.queue = queue
         self.registry = registry
+        self.input_checks = InputChecks()
         self.gateway = GatewayProcess(
             environment.host,
             uids.gateway,
@@ -97,11 +100,17 @@ class Components:
             ),
         )
         self.artifacts = ArtifactStore.open(
-            settings.artifacts.url, environment.data_dir, metrics, settings.artifacts.waiting_bytes
+            settings.artifacts.url,
+            environment.data_dir,
+            metrics,
+            settings.artifacts.waiting_bytes,
+            None if settings.artifacts.links == "plain" else settings.artifacts.link_seconds,
         )
         most = FolderSize(settings.profiles.max_files, settings.profiles.max_bytes)
         self.profiles = ProfileFolders(environment.data_dir / "profiles", most)
-        egress_sets = EgressSets()
+        egress_sets, option_sets = EgressSets(), OptionSets()
+        browsers = BrowserFlavors(environment.host.browsers, settings.browser.flavor)
+        profile_pages = ProfilePages(settings.profiles.page)
         tenant_settings = partial(limits_for, settings.tenants)
         resources = RunnerResources(
             worker_id=settings.worker.id,
@@ -116,24 +125,29 @@ class Components:
             metrics=metrics,
             uids=uids,
             egress_sets=egress_sets,
+            option_sets=option_sets,
+            browsers=browsers,
         )
         self.settlement = Settlement(name, settings.worker.id, settings.jobs, queue.consumer, availability, metrics)
         self.fleet = self._fleet(name, resources, (settings.sandbox.python, settings.browser.executable))
-        services = AttemptServices(
+        self.services = services = AttemptServices(
             jobs=settings.jobs,
             kill_grace_seconds=settings.pool.kill_grace_seconds,
             registry=registry,
+            input_checks=self.input_checks,
             artifacts=self.artifacts,
             settlement=self.settlement,
             fleet=self.fleet,
+            profile_pages=profile_pages,
             egress_sets=egress_sets,
+            option_sets=option_sets,
+            browsers=browsers,
             metrics=metrics,
         )
         self.dispatcher = Dispatcher(
             name, queue.consumer, availability, self.fleet, services, closed=not settings.modules.trusted_keys
         )
         self.heartbeat = Heartbeat(queue.consumer, availability, self.dispatcher, self.fleet, name, metrics)
-        self.notifications = NotificationListener(queue.consumer, availability, self.dispatcher, self.fleet, name)
         self.callback_sender = CallbackSender(
             queue.outbox, availability, settings.callbacks, settings.worker.id, tenant_settings, metrics
         )
@@ -145,7 +159,7 @@ class Components:
             settings.worker.id,
             metrics,
             environment.timeouts.intake,
-            ModuleEgress(registry).digest,
+            ModuleContext(registry, profile_pages).placed,
         )
         self._metrics = metrics
         self._pool = settings.pool
@@ -157,12 +171,13 @@ class Components:
             "redis": self.redis_client.availability.run(),
             "egress": self.gateway.run(),
             "registry": self.registry.run(),
+            "input_checks": self.input_checks.run(),
             "artifacts": self.artifacts.run_sweeps(self._artifact_days),
             "profiles": self.profiles.run(_not_deleted),
             "fleet": self.fleet.run(),
             "dispatch": self.dispatcher.run(),
             "heartbeat": self.heartbeat.run(),
-            "notifications": self.notifications.run(),
+            "notifications": self.dispatcher.listen(),
             "reaper": reap(self.queue.consumer, self.redis_client.availability),
             "callback_sender": self.callback_sender.run(),
             "intake": self.intake.run(),

@@ -34,7 +34,7 @@ def main() -> None:
         build_runtime()
         settings = load(options.config, os.environ)
         data_dir = data_dir_of(settings)
-        host = survey(settings.sandbox.python, settings.browser.executable)
+        host = survey(settings.sandbox.python, settings.browser.executable, settings.browser.flavor)
     except (ConfigInvalid, HostUnfit, OSError) as unfit:
         raise SystemExit(_refuse(*exit_of(unfit, started=False))) from unfit
     log_to(settings.log, worker_id=settings.worker.id)
@@ -70,7 +70,7 @@ async def _run(worker: Worker, stop_seconds: float) -> None:
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="pageworker", description="Run one worker in the foreground.")
-    parser.add_argument("--config", type=Path, metavar="FILE", help="TOML file; without it, defaults and PAGEWORKER_*")
+    parser.add_argument("--config", type=Path, metavar="FILE", help="TOML file; default: $PAGEWORKER_CONFIG")
     parser.add_argument("--version", action="version", version=f"pageworker {VERSION}")
     return parser.parse_args()
 

@@ -19,7 +19,7 @@ from pageworker_supervisor import worker_state
 from pageworker_supervisor.contract import job_state
 from pageworker_supervisor.delivery import circuit_breaker
 from pageworker_supervisor.dispatch import attempt_state
-from pageworker_supervisor.runners import context_breaker, host_health, runner_state
+from pageworker_supervisor.runners import context_breaker, runner_state, start_history
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ LIFE_CYCLES = (
         context_breaker.TRANSITIONS,
         context_breaker.ContextBreakerState.CLOSED,
     ),
-    LifeCycle("Health of a host", host_health, host_health.TRANSITIONS, host_health.HostState.WELL),
+    LifeCycle("Health of a host", start_history, start_history.TRANSITIONS, start_history.HostState.WELL),
     LifeCycle("Connection to a runner", message_rules, message_rules.CONNECTION_TRANSITIONS, ConnectionState.STARTED),
     LifeCycle(
         "Attempt on a runner's connection",

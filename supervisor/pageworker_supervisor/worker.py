@@ -15,7 +15,7 @@ from pageworker_supervisor.admin.server import Endpoints, HttpBounds
 from pageworker_supervisor.admin.status import Cancelled, DrainLine, RedisReport, StatusReport
 from pageworker_supervisor.components import Components, HostEnvironment
 from pageworker_supervisor.config.settings import Settings
-from pageworker_supervisor.contract.job_ref import JobRef
+from pageworker_supervisor.contract.job import JobRef
 from pageworker_supervisor.dispatch.dispatcher import DrainCancelled
 from pageworker_supervisor.host.descriptor_check import descriptor_trouble
 from pageworker_supervisor.host.descriptor_limit import current_limit, http_connections

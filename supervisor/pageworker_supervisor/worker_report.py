@@ -41,7 +41,7 @@ def running_job(attempt: Attempt, now: float) -> RunningJob:
         job_id=attempt.job.job_id,
         tenant_id=attempt.job.tenant_id,
         module=attempt.job.endpoint_module,
-        attempt=attempt.lease.attempt,
+        attempt=attempt.number,
         since_seconds=round(now - attempt.claimed_at, 3),
         runner_id=attempt.runner.runner_id if attempt.runner else None,
     )

@@ -13,7 +13,7 @@ from pageworker_supervisor.admin.control_client import WorkerClient
 from pageworker_supervisor.admin.errors import WorkerRefused, WorkerUnreachable
 from pageworker_supervisor.admin.server import CONTROL_SOCKET, bind_unix
 from pageworker_supervisor.admin.status import DrainLine
-from pageworker_supervisor.contract.job_ref import JobRef
+from pageworker_supervisor.contract.job import JobRef
 
 
 def test_no_worker_is_told_as_such(tmp_path: Path) -> None:

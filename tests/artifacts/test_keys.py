@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pageworker_supervisor.artifacts.keys import EXTENSIONS, key_of
-from pageworker_supervisor.contract.job_ref import JobRef
+from pageworker_supervisor.contract.job import JobRef
 
 
 @given(st.text(min_size=1, max_size=200), st.text(min_size=1, max_size=100), st.text(max_size=30))

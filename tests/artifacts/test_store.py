@@ -7,14 +7,16 @@ from pathlib import Path
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
+import httpx
 import pytest
+from pw_servers import s3
 
 from pageworker_sandbox.memfd import seal
 from pageworker_sandbox.wire.messages import MAX_ARTIFACT_BYTES
 from pageworker_supervisor.artifacts import store as store_module
 from pageworker_supervisor.artifacts.errors import ArtifactError
 from pageworker_supervisor.artifacts.store import ArtifactStore
-from pageworker_supervisor.contract.job_ref import JobRef
+from pageworker_supervisor.contract.job import JobRef
 from pageworker_supervisor.telemetry.metrics import Metrics
 
 PNG = b"\x89PNG" + b"x" * 1000
@@ -184,3 +186,54 @@ async def test_an_object_store_gets_key_and_content_type(monkeypatch: pytest.Mon
 
 async def test_where_it_is_kept_does_not_show_its_password(tmp_path: Path) -> None:
     assert "geheim" not in repr(ArtifactStore.open("s3://k:geheim@bucket", tmp_path))
+
+
+async def test_a_signed_link_opens_a_private_artifact_and_tells_when_it_ends(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    for name, value in s3.ENVIRONMENT.items():
+        monkeypatch.setenv(name, value)
+    with s3.s3_server() as endpoint:
+        monkeypatch.setenv("AWS_ENDPOINT", endpoint)
+        store = ArtifactStore.open(f"s3://{s3.BUCKET}/pre fix", tmp_path, link_seconds=90)
+        artifact = await store.put(JobRef("acme", "job:1"), 1, "screenshot", "image/png", PNG)
+        async with httpx.AsyncClient() as client:
+            opened = await client.get(artifact.url)
+            assert (opened.content, opened.headers["content-type"]) == (PNG, "image/png")
+            assert (await client.get(artifact.url.partition("?")[0])).status_code == 403
+        plain = await ArtifactStore.open(f"s3://{s3.BUCKET}/pre fix", tmp_path).put(
+            JobRef("acme", "job:1"), 1, "screenshot", "image/png", PNG
+        )
+    link = httpx.URL(artifact.url)
+    assert link.params["X-Amz-Expires"] == "90"
+    assert s3.is_signed(artifact.url)
+    assert not s3.is_signed(artifact.url.replace("X-Amz-Expires=90", "X-Amz-Expires=9000"))
+    assert plain.url.partition("://")[2] == link.path.removeprefix("/")
+
+
+@pytest.mark.parametrize(
+    ("url", "environment"),
+    [
+        ("az://container/x", {"AZURE_STORAGE_ACCOUNT_NAME": "acct", "AZURE_STORAGE_SAS_KEY": "sv=2020&sig=geheim"}),
+        ("memory:///", {}),
+    ],
+)
+async def test_a_store_that_cannot_sign_says_so_and_stores_nothing(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, url: str, environment: dict[str, str]
+) -> None:
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    metrics = Metrics()
+    store = ArtifactStore.open(url, tmp_path, metrics, link_seconds=90)
+    with pytest.raises(ArtifactError, match="cannot sign") as caught:
+        await store.put(JobRef("acme", "j"), 1, "html", "text/html", b"x")
+    assert caught.value.type == "unsigned"
+    assert "geheim" not in str(caught.value)
+    assert b'pageworker_artifacts_total{outcome="unsigned"} 1.0' in metrics.expose()
+
+
+async def test_files_have_no_signed_links(tmp_path: Path) -> None:
+    artifact = await ArtifactStore.open(None, tmp_path, link_seconds=90).put(
+        JobRef("acme", "j"), 1, "html", "text/html", b"x"
+    )
+    assert of_url(artifact.url).read_bytes() == b"x"

@@ -15,19 +15,18 @@ import msgspec
 from pageworker_profiles.errors import ProfileBusy, StaleFence
 from pageworker_sandbox.launch import Host
 from pageworker_sandbox.signing import VerifiedBundle
-from pageworker_sandbox.state_machine import next_state
 from pageworker_sandbox.wire import messages as m
 from pageworker_supervisor.components import Components
 from pageworker_supervisor.contract.context_key import ContextKey
 from pageworker_supervisor.runners.errors import RunnerLost
 from pageworker_supervisor.runners.fleet import Fleet
+from pageworker_supervisor.runners.page_reservation import PageReservation
 from pageworker_supervisor.runners.resources import RunnerFolder, RunnerResources
 from pageworker_supervisor.runners.runner import Runner
-from pageworker_supervisor.runners.runner_state import TRANSITIONS, RunnerEvent, RunnerState
-from pageworker_supervisor.runners.sent_attempt import SentAttempt
+from pageworker_supervisor.runners.runner_state import RunnerEvent, RunnerState
 
 NOWHERE = Path("/nonexistent")
-HOST = Host(NOWHERE, NOWHERE, NOWHERE, (), (), ())
+HOST = Host(NOWHERE, NOWHERE, {"full": NOWHERE, "shell": NOWHERE}, (), (), ())
 RECYCLE_SECONDS = 0.001
 
 
@@ -85,7 +84,7 @@ class EchoRunner(Runner):
             self._tasks = None
 
     def _step(self, event: RunnerEvent) -> None:
-        self.state = next_state(TRANSITIONS, self.state, event)
+        super()._step(event)
         if self.state is RunnerState.STOPPING:
             self._stopping.set()
 
@@ -105,13 +104,12 @@ class EchoRunner(Runner):
         await asyncio.shield(self._up)
         self._here()
 
-    async def run(self, running: SentAttempt, words: m.Run, bundle: VerifiedBundle) -> m.Done:
+    async def run(self, page: PageReservation, words: m.Run, bundle: VerifiedBundle) -> m.Done:
         """Run one attempt. As in the real runner, the runner returns the page from here on."""
         tasks = self._here()
-        running.page.use()
-        self.running[running.attempt_id] = running
-        self._answers[running.attempt_id] = tasks.create_task(self._answer(running, words))
-        return await asyncio.shield(running.done)
+        self._pages.begin(words.attempt_id, page, 0, self._log)
+        self._answers[words.attempt_id] = tasks.create_task(self._answer(page, words))
+        return await asyncio.shield(page.done)
 
     async def cancel(self, attempt_id: str, outcome: Literal["timed_out", "cancelled"]) -> None:
         """Cancel the attempt, unless the runner is frozen."""
@@ -123,9 +121,9 @@ class EchoRunner(Runner):
             raise self._end or RunnerLost("the runner is going", charged=False)
         return self._tasks
 
-    async def _answer(self, running: SentAttempt, words: m.Run) -> None:
+    async def _answer(self, page: PageReservation, words: m.Run) -> None:
         payload: dict[str, Any] = msgspec.json.decode(words.payload)
-        running.accept()
+        page.accept()
         try:
             done = await self._do(words, payload)
         except asyncio.CancelledError as cancelled:
@@ -133,11 +131,10 @@ class EchoRunner(Runner):
                 raise
             done = m.Done(attempt_id=words.attempt_id, outcome=cancelled.args[0])
         self.jobs_done += 1
-        del self.running[words.attempt_id], self._answers[words.attempt_id]
-        running.page.recycle(running.attempt_id)
-        running.end(done)
+        del self._answers[words.attempt_id]
+        self._pages.end(done)
         await asyncio.sleep(RECYCLE_SECONDS)
-        self._pages.free(running.attempt_id)
+        self._pages.free(words.attempt_id)
 
     async def _do(self, words: m.Run, payload: dict[str, Any]) -> m.Done:
         await asyncio.sleep(payload["ms"] / 1000)

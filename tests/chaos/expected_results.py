@@ -10,7 +10,7 @@ from chaos.deployments import Deployment
 from chaos.keys import strays
 from chaos.producer import ChaosProducer
 from chaos.receiver import ChaosReceiver
-from pageworker_supervisor.contract.job_ref import JobRef
+from pageworker_supervisor.contract.job import JobRef
 from pageworker_supervisor.queue import QueueClient
 
 

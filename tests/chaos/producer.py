@@ -12,7 +12,7 @@ from redis.backoff import NoBackoff
 
 from chaos.deployments import Deployment
 from chaos.work import ChaosJob
-from pageworker_supervisor.contract.job_ref import JobRef
+from pageworker_supervisor.contract.job import JobRef
 from pageworker_supervisor.queue import QueueClient
 from pageworker_supervisor.redis_client.errors import RedisUnavailable
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from chaos.runner_kinds import RunnerKind
-from pageworker_supervisor.contract.job_ref import JobRef
+from pageworker_supervisor.contract.job import JobRef
 
 TENANTS = {f"t{number}": {"concurrency": 1 + number % 5, "weight": 1.0 + number % 3} for number in range(16)}
 DOMAINS = {f"d{number}.example": {"concurrency": 2 + number} for number in range(4)}

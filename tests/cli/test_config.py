@@ -15,8 +15,13 @@ PASSWORD = "geheim"
 @pytest.fixture
 def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("PAGEWORKER_POOL__PAGES", "7")
+    secret = tmp_path / "callback.secret"
+    secret.write_text("s" * 16)
     path = tmp_path / "pageworker.toml"
     path.write_text(f'[redis]\nurl = "redis://me:{PASSWORD}@host:1"\n[tenants.acme]\nweight = 2\n')
+    with path.open("a") as more:
+        more.write(f'callback_allow = ["https://n8n.test"]\ncallback_secret_file = "{secret}"\n')
+        more.write(f'callback_headers = {{ "X-Worker-Token" = "{PASSWORD}" }}\n')
     return path
 
 
@@ -26,9 +31,12 @@ def test_show_prints_the_settings_in_effect_without_passwords(file: Path, capsys
     shown = tomllib.loads(text)
     assert PASSWORD not in text
     assert shown["redis"]["url"] == "redis://me:(hidden)@host:1"
+    assert shown["tenants"]["acme"]["callback_headers"] == {"X-Worker-Token": "(hidden)"}
     assert (shown["pool"]["pages"], shown["pool"]["runners"], shown["tenants"]["acme"]["weight"]) == (7, 4, 2.0)
     assert run(["config", "show", "--config", str(file), "--json"]) == 0
-    as_json = json.loads(capsys.readouterr().out)
+    text = capsys.readouterr().out
+    assert PASSWORD not in text
+    as_json = json.loads(text)
     assert as_json["pool"] == shown["pool"]
     assert as_json["redis"]["ca_file"] is None
 

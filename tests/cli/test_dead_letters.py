@@ -6,12 +6,11 @@ from pathlib import Path
 
 import pytest
 from cli.conftest import OnQueue
-from pw_queue import QueueHarness, ticket
+from pw_queue import JobEnd, QueueHarness, ticket
 
 from pageworker_supervisor.cli.app import run
-from pageworker_supervisor.queue.lease import FinishRequest
 
-FAILED = FinishRequest(status="failed", result=b'{"status":"failed"}', dead_letter=b'{"error":"boom"}')
+FAILED = JobEnd(status="failed", result=b'{"status":"failed"}', dead_letter=b'{"error":"boom"}')
 
 
 @pytest.fixture
@@ -21,7 +20,7 @@ def ids(on_queue: OnQueue, capsys: pytest.CaptureFixture[str]) -> list[str]:
     async def fail(harness: QueueHarness) -> None:
         for number, tenant in enumerate(("acme", "acme", "acme", "b")):
             await harness.producer.enqueue([ticket(f"j{number}", tenant)])
-            assert await harness.consumer.finish(await harness.one(), FAILED)
+            assert await harness.consumer.finish(await harness.one(), **FAILED)
 
     on_queue(fail)
     assert run(["dead", "list", "--ids"]) == 0

@@ -4,7 +4,7 @@ import pytest
 
 from pageworker_supervisor.cli.job_name import job_named
 from pageworker_supervisor.cli.output import CommandError, CommandExit
-from pageworker_supervisor.contract.job_ref import JobRef
+from pageworker_supervisor.contract.job import JobRef
 
 
 def test_tenant_and_id() -> None:

@@ -1,6 +1,7 @@
 """`workerctl key` as a user calls it."""
 
 import json
+import os
 import stat
 from pathlib import Path
 
@@ -28,7 +29,7 @@ def test_new_show_list(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["key", "new", "release", "--no-password", "--json"]) == 0
     made = json.loads(capsys.readouterr().out)
     assert (made["secret_file"], made["public_file"], made["protection"]) == ("release.key", "release.pub", "open")
-    assert (mode("release.key"), mode("release.pub")) == (0o600, 0o600)
+    assert (mode("release.key"), mode("release.pub")) == (0o600, 0o644)
     for entry in ("release", "release.pub", made["public_key"]):
         assert run(["key", "show", entry]) == 0
         assert capsys.readouterr().out == made["public_key"] + "\n"
@@ -36,6 +37,15 @@ def test_new_show_list(capsys: pytest.CaptureFixture[str]) -> None:
     assert json.loads(capsys.readouterr().out) == [made]
     assert run(["key", "list"]) == 0
     assert made["id"] in capsys.readouterr().out
+
+
+def test_everybody_may_read_a_public_key_whatever_the_umask() -> None:
+    before = os.umask(0o077)
+    try:
+        assert run(["key", "new", "release", "-W"]) == 0
+    finally:
+        os.umask(before)
+    assert (mode("release.key"), mode("release.pub")) == (0o600, 0o644)
 
 
 def test_minisign_takes_the_files(capsys: pytest.CaptureFixture[str]) -> None:

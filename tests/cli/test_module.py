@@ -138,7 +138,7 @@ def test_every_mistake_of_a_manifest_is_listed(capsys: pytest.CaptureFixture[str
     )
     assert run(["module", "pack", "acme.prices"]) == 1
     told = capsys.readouterr().err
-    assert "module.toml: `version`: found 'one', expected a semantic version" in told
+    assert "module.toml:2: `version`: found 'one', expected a semantic version" in told
     assert "did you mean `tenants`?" in told
     assert not Path(BUNDLE).exists()
 

@@ -16,6 +16,7 @@ KEY = SecretKey.new().public.line()
 @pytest.fixture
 def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("PAGEWORKER_WORKER__DATA_DIR", str(tmp_path / "data"))
+    (tmp_path / "shelf").mkdir()
     file = tmp_path / "pageworker.toml"
     file.write_text(f'[modules]\nregistry = "{tmp_path}/shelf"\ntrusted_keys = ["{KEY}"]\n')
     return file
@@ -30,6 +31,11 @@ def test_options_win_over_the_configuration(config: Path, tmp_path: Path) -> Non
 
 def test_the_default_registry_is_in_the_data_folder(config: Path, tmp_path: Path) -> None:
     assert RegistryAccess().store().folder == tmp_path / "data" / "registry"
+
+
+def test_the_environment_names_the_configuration(config: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PAGEWORKER_CONFIG", str(config))
+    assert (RegistryAccess().store().folder, RegistryAccess().keys()) == (tmp_path / "shelf", (KEY,))
 
 
 @pytest.mark.parametrize(

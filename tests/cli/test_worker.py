@@ -12,7 +12,7 @@ from pageworker_supervisor.admin.server import Endpoints
 from pageworker_supervisor.admin.status import Cancelled, DrainLine, RedisReport, StatusReport
 from pageworker_supervisor.cli import app as root
 from pageworker_supervisor.cli.output import CommandExit
-from pageworker_supervisor.contract.job_ref import JobRef
+from pageworker_supervisor.contract.job import JobRef
 from pageworker_supervisor.telemetry.metrics import Metrics
 
 WAITING = DrainLine(event="waiting", job_id="j1", tenant_id="acme")

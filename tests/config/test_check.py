@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from msgspec import Meta, Struct
 
 from pageworker_supervisor.config.check import MAX_SHOWN, Checker, decode_path, near_miss, show, unknown_setting
+from pageworker_supervisor.config.redact import SecretText
 
 
 class MotorSection(Struct, frozen=True):
@@ -19,6 +20,7 @@ class MotorSection(Struct, frozen=True):
     folder: Path | None = None
     names: tuple[str, ...] = ()
     ratios: dict[str, float] = {}
+    codes: dict[str, SecretText] = {}
 
 
 class PlantSettings(Struct, frozen=True):
@@ -89,3 +91,11 @@ def test_everything_that_is_kept_converts() -> None:
     kept, _ = checked({"motors": {"count": 3, "ratios": {"a": 1}}, "by_name": {"b": {"count": 2}}})
     plant = msgspec.convert(kept, PlantSettings, dec_hook=decode_path)
     assert (plant.motors.count, plant.by_name["b"].count) == (3, 2)
+
+
+@pytest.mark.parametrize("codes", ["geheim", {"door": ["geheim"]}, ["geheim"], {"door": {"geheim": 1}}])
+def test_a_secret_of_the_wrong_type_is_not_shown(codes: object) -> None:
+    checker = Checker(PlantSettings, lambda _: "")
+    checker.table(PlantSettings, {"motors": {"codes": codes}, "by_name": {"a": "geheim"}})
+    assert len(checker.problems) == 2
+    assert "geheim" not in "".join(problem.render() for problem in checker.problems)

@@ -35,11 +35,46 @@ def test_a_variable_sets_one_setting(name: str, text: str, tree: dict[str, Any])
 
 
 @pytest.mark.parametrize(
-    "name", ["PATH", "PAGEWORKER_CONFIG", "PAGEWORKER_PORT", "PAGEWORKER_SERVICE_HOST", "PAGEWORKER_PORT_9470_TCP"]
+    ("name", "text"),
+    [
+        ("PATH", "/bin"),
+        ("PAGEWORKER_CONFIG", "/etc/pageworker.toml"),
+        # The links of Services named pageworker, pageworker-redis, pageworker-metrics, pageworker--x.
+        ("PAGEWORKER_SERVICE_HOST", "10.0.0.1"),
+        ("PAGEWORKER_SERVICE_PORT", "9470"),
+        ("PAGEWORKER_SERVICE_PORT_HTTP_API", "9470"),
+        ("PAGEWORKER_PORT", "tcp://10.0.0.1:9470"),
+        ("PAGEWORKER_PORT_9470_TCP", "tcp://10.0.0.1:9470"),
+        ("PAGEWORKER_REDIS_SERVICE_HOST", "fd00::7"),
+        ("PAGEWORKER_REDIS_SERVICE_PORT", "6379"),
+        ("PAGEWORKER_REDIS_PORT", "tcp://10.0.0.7:6379"),
+        ("PAGEWORKER_REDIS_PORT", "tcp://[fd00::7]:6379"),
+        ("PAGEWORKER_REDIS_PORT_6379_TCP", "tcp://10.0.0.7:6379"),
+        ("PAGEWORKER_REDIS_PORT_6379_TCP_PROTO", "tcp"),
+        ("PAGEWORKER_REDIS_PORT_6379_TCP_PORT", "6379"),
+        ("PAGEWORKER_REDIS_PORT_6379_TCP_ADDR", "10.0.0.7"),
+        ("PAGEWORKER_METRICS_PORT_9470_UDP", "udp://10.0.0.7:9470"),
+        ("PAGEWORKER__X_PORT", "tcp://10.0.0.7:1"),
+    ],
 )
-def test_other_variables_are_ignored(name: str) -> None:
-    overrides = read(**{name: "tcp://10.0.0.1:1"})
+def test_other_variables_are_ignored(name: str, text: str) -> None:
+    overrides = read(**{name: text})
     assert (overrides.tree, overrides.problems) == ({}, [])
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "words"),
+    [
+        ("PAGEWORKER_REDIS_PORT", "6400", "`PAGEWORKER_REDIS__PORT`"),
+        ("PAGEWORKER_REDIS_PORT", "redis://h:1", "`PAGEWORKER_REDIS__PORT`"),
+        ("PAGEWORKER_PORT", "9470", "`redis.port`"),
+        ("PAGEWORKER_REDIS__PORT", "tcp://10.0.0.7:6379", "a whole number"),
+        ("PAGEWORKER_REDIS_SERVICE_HOST", "redis.example", "no such setting"),
+    ],
+)
+def test_a_mistake_that_looks_like_a_service_link_is_a_mistake(name: str, text: str, words: str) -> None:
+    (problem,) = read(**{name: text}).problems
+    assert words in problem.render()
 
 
 def test_an_empty_variable_counts_as_not_set() -> None:
@@ -71,3 +106,26 @@ def test_tables_are_merged_key_by_key() -> None:
     merge(base, {"a": {"c": 3}, "d": [2], "e": {}})
     assert base == {"a": {"b": 1, "c": 3}, "d": [2], "e": {}}
     assert nested(("a", "b"), 1) == {"a": {"b": 1}}
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("PAGEWORKER_TENANTS__ACME__CALLBACK_HEADERS", '{"X-Token": "geheim"'),
+        ("PAGEWORKER_TENANTS__ACME__CALLBACK_HEADERS", "X-Token: geheim"),
+        ("PAGEWORKER_TENANTS", '{"acme": {"callback_headers": {"X-Token": "geheim"}}'),
+        ("PAGEWORKER_TENANTS__ACME", '{"callback_headers": {"X-Token": ["geheim"]}}'),
+    ],
+)
+def test_a_secret_in_an_unreadable_variable_is_not_shown(name: str, text: str) -> None:
+    (problem,) = read(**{name: text}).problems
+    assert "geheim" not in problem.render()
+
+
+def test_a_broken_table_of_a_profiles_options_is_not_shown() -> None:
+    broken = {"PAGEWORKER_PROFILES__PAGE": '{"a/b": {"http_credentials": {"password": "s3cret"'}
+    overrides = Overrides(Settings)
+    overrides.read(broken)
+    (problem,) = overrides.problems
+    assert problem.key == "profiles.page"
+    assert "s3cret" not in str(problem)

@@ -227,9 +227,85 @@ def test_variables_that_kubernetes_puts_there_are_no_settings() -> None:
         "PAGEWORKER_SERVICE_PORT_HTTP": "9470",
         "PAGEWORKER_PORT": "tcp://10.0.0.1:9470",
         "PAGEWORKER_PORT_9470_TCP_ADDR": "10.0.0.1",
-        "PAGEWORKER_CONFIG": "/etc/pageworker.toml",
+        "PAGEWORKER_REDIS_PORT": "tcp://10.0.0.7:6379",
     }
     assert load(None, environ) == Settings()
+
+
+def test_the_environment_names_the_file_if_no_option_does(write: Any, tmp_path: Path) -> None:
+    named = write("[pool]\npages = 7\n")
+    other = tmp_path / "other.toml"
+    other.write_text("[pool]\npages = 3\n")
+    assert load(None, {"PAGEWORKER_CONFIG": str(named)}).pool.pages == 7
+    assert load(other, {"PAGEWORKER_CONFIG": str(named)}).pool.pages == 3
+    assert load(None, {"PAGEWORKER_CONFIG": ""}) == Settings()
+    assert "No such file" in problems(None, PAGEWORKER_CONFIG=str(tmp_path / "none.toml"))[""].found
+
+
+def test_relative_paths_in_the_file_count_from_its_folder(
+    write: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "registry").mkdir()
+    (tmp_path / "release.pub").write_text("x")
+    (tmp_path / "secret").write_text("0123456789abcdef")
+    key = "RWQf6LRCGA9i53mlYecO4IzT51TGPpvWucNSCh1CBM0QTaLn73Y7GFO3"
+    path = write(
+        f"""[worker]
+data_dir = "data"
+[modules]
+registry = "registry"
+trusted_keys = ["release.pub", "{key}", "{tmp_path}/release.pub"]
+[tenants.acme]
+callback_secret_file = "secret"
+callback_allow = ["https://n8n.example/*"]
+"""
+    )
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    for folder, named in (
+        (elsewhere, path),
+        (tmp_path, Path("pageworker.toml")),
+        (elsewhere, Path("../pageworker.toml")),
+    ):
+        monkeypatch.chdir(folder)
+        settings = load(named, {})
+        found = (settings.worker.data_dir, settings.modules.registry, settings.tenants["acme"].callback_secret_file)
+        assert [Path(str(one)).resolve() for one in found] == [
+            tmp_path / name for name in ("data", "registry", "secret")
+        ]
+        assert settings.modules.trusted_keys[1:] == (key, f"{tmp_path}/release.pub")
+        assert Path(settings.modules.trusted_keys[0]).resolve() == tmp_path / "release.pub"
+
+
+def test_relative_paths_in_the_environment_count_from_the_working_directory(
+    write: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "elsewhere" / "registry").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    assert load(write(""), {"PAGEWORKER_MODULES__REGISTRY": "registry"}).modules.registry == str(
+        tmp_path / "elsewhere" / "registry"
+    )
+
+
+def test_a_url_and_a_home_folder_are_no_relative_paths(write: Any, tmp_path: Path) -> None:
+    environ = {"PAGEWORKER_MODULES__REGISTRY": ""}
+    assert load(write('[modules]\nregistry = "s3://bucket/x"\n'), environ).modules.registry == "s3://bucket/x"
+    assert load(write('[worker]\ndata_dir = "~/x"\n'), {}).worker.data_dir == Path.home() / "x"
+
+
+@pytest.mark.parametrize("form", ["{}", "file://{}", "none"])
+def test_a_registry_folder_that_does_not_exist_is_an_error(write: Any, tmp_path: Path, form: str) -> None:
+    registry = form.format(tmp_path / "none")
+    assert load(write(f'[modules]\nregistry = "{registry}"\n'), {}, new_registry=True).modules.registry is not None
+    (problem,) = problems(write(f'[modules]\nregistry = "{registry}"\n')).values()
+    assert problem.source.endswith(":2")
+    assert problem.found == f"{tmp_path / 'none'}: no such folder"
+    assert f"mkdir -p {tmp_path / 'none'}" in problem.hint
+    (tmp_path / "none").write_text("")
+    with pytest.raises(ConfigInvalid, match="not a folder"):
+        load(write(f'[modules]\nregistry = "{registry}"\n'), {}, new_registry=True)
+    (problem,) = problems(write(f'[modules]\nregistry = "{registry}"\n')).values()
+    assert problem.found == f"{tmp_path / 'none'}: not a folder"
 
 
 def test_unknown_variables_get_a_hint() -> None:

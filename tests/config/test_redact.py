@@ -6,9 +6,18 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import Struct, field
 
-from pageworker_supervisor.config.redact import fingerprint, redact_url, redacted
-from pageworker_supervisor.config.settings import RedisSettings, Settings
+from pageworker_sandbox.wire.page_options import HIDDEN
+from pageworker_supervisor.config.redact import (
+    SecretText,
+    fingerprint,
+    holds_secret,
+    may_contain_secret,
+    redact_url,
+    redacted,
+)
+from pageworker_supervisor.config.settings import ProfileSettings, RedisSettings, Settings
 
 WORDS = st.text(string.ascii_letters + string.digits + "!$%&*+,;._~-", min_size=1)
 
@@ -66,6 +75,16 @@ def test_structs_tables_and_lists_become_plain_data() -> None:
     assert redacted({"a": ["http://t@h"], "b": object}) == {"a": ["http://(hidden)@h"], "b": str(object)}
 
 
+def test_credentials_and_headers_of_a_profile_are_hidden() -> None:
+    page = {"acme/p": {"http_credentials": {"username": "a", "password": "b"}, "extra_http_headers": {"x": "y"}}}
+    settings = Settings(profiles=ProfileSettings(page=page))
+    shown: Any = redacted(settings)
+    assert shown["profiles"]["page"] == {
+        "acme/p": {"http_credentials": "(hidden)", "extra_http_headers": "(hidden)"},
+    }
+    assert "'b'" not in repr(settings.profiles)
+
+
 def test_the_fingerprint_follows_the_settings_and_not_the_password() -> None:
     def of(url: str, pages: int = 1) -> str:
         return fingerprint(Settings(redis=RedisSettings(url=url, shards=pages)))
@@ -73,3 +92,41 @@ def test_the_fingerprint_follows_the_settings_and_not_the_password() -> None:
     assert of("redis://:a@h") == of("redis://:b@h")
     assert len({of("redis://h"), of("redis://g"), of("redis://h", 2)}) == 3
     assert len(of("redis://h")) == 16
+
+
+class SafeSection(Struct, frozen=True):
+    """A section with secrets of each shape."""
+
+    key: SecretText = "geheim"
+    keys: tuple[SecretText, ...] = ("geheim",)
+    headers: dict[str, SecretText] = field(default_factory=lambda: {"X-Token": "geheim"})
+    none: SecretText | None = None
+    name: str = "open"
+
+
+class Bank(Struct, frozen=True):
+    """Sections by name."""
+
+    safes: dict[str, SafeSection] = {}
+
+
+def test_secret_texts_are_hidden_and_their_keys_are_not() -> None:
+    assert redacted(Bank({"a": SafeSection()})) == {
+        "safes": {
+            "a": {
+                "key": HIDDEN,
+                "keys": [HIDDEN],
+                "headers": {"X-Token": HIDDEN},
+                "none": None,
+                "name": "open",
+            }
+        }
+    }
+
+
+def test_a_type_tells_whether_its_values_may_be_shown() -> None:
+    assert holds_secret(dict[str, SecretText] | None)
+    assert not holds_secret(dict[str, str])
+    assert not holds_secret(SafeSection)
+    assert may_contain_secret(Bank)
+    assert not may_contain_secret(RedisSettings)

@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pageworker_sandbox.wire.page_options import PageOptions
 from pageworker_supervisor.config.settings import DomainSettings, TenantSettings
-from pageworker_supervisor.config.tenant_lookup import domain_for, glob_pattern, limits_for
+from pageworker_supervisor.config.tenant_lookup import ProfilePages, domain_for, glob_pattern, limits_for
 
 
 def tenants(*keys: str) -> dict[str, TenantSettings]:
@@ -66,3 +67,11 @@ def test_a_lookup_among_thousands_of_tenants_is_fast() -> None:
     for name in names:
         limits_for(settings, name)
     assert (time.perf_counter() - began) / len(names) < 50e-6
+
+
+def test_the_options_of_a_profile_are_those_of_the_longest_key() -> None:
+    pages = ProfilePages({"*/*": {"locale": "en-GB"}, "acme/lyon-*": {"locale": "fr-FR"}, "acme/lyon-2": {}})
+    assert pages.options("acme", "lyon-1").locale == "fr-FR"
+    assert pages.options("acme", "lyon-2") == PageOptions()
+    assert pages.options("other", "lyon-1").locale == "en-GB"
+    assert pages.options("acme", None) == PageOptions(), "an ephemeral context is no profile"

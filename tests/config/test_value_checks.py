@@ -7,7 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pageworker_supervisor.config.value_checks import (
+    HOP_BY_HOP_HEADERS,
+    MAX_HEADER_VALUE,
+    MAX_HEADERS,
     MIN_SECRET_BYTES,
+    header_findings,
     holds_password,
     host_glob_problem,
     is_address,
@@ -102,3 +106,48 @@ def test_a_file_that_cannot_be_read_has_a_reason(tmp_path: Path) -> None:
 def test_urls(url: str, hint: str | None) -> None:
     found = list(url_findings(("a",), url, ("redis", "file")))
     assert [finding[3] for finding in found] == ([] if hint is None else [hint])
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {},
+        {"X-Worker-Token": "geheim", "Authorization": "Basic dTpw"},
+        {"X-!#$%&'*+.^_`|~": "a b\tc"},
+        {f"X-{number}": "x" * MAX_HEADER_VALUE for number in range(MAX_HEADERS)},
+    ],
+)
+def test_headers_of_callbacks(headers: dict[str, str]) -> None:
+    assert list(header_findings((), headers)) == []
+
+
+@pytest.mark.parametrize(
+    ("headers", "words"),
+    [
+        ({"X Token": "geheim"}, "header names"),
+        ({"X-Token:": "geheim"}, "header names"),
+        ({"": "geheim"}, "header names"),
+        ({"Ü": "geheim"}, "header names"),
+        ({"X\r\nY": "geheim"}, "header names"),
+        ({"x" * 65: "geheim"}, "header names"),
+        ({"X-Token": "geheim\r\nX-Other: 1"}, "printable ASCII"),
+        ({"X-Token": "geheim\n"}, "printable ASCII"),
+        ({"X-Token": " geheim"}, "white space"),
+        ({"X-Token": "gehüim"}, "printable ASCII"),
+        ({"X-Token": ""}, "1 to 4096"),
+        ({"X-Token": "x" * (MAX_HEADER_VALUE + 1)}, "1 to 4096"),
+        ({"X-Token": "geheim", "x-token": "geheim"}, "each header once"),
+        ({f"X-{number}": "geheim" for number in range(MAX_HEADERS + 1)}, "at most 16"),
+        *(({name.title(): "geheim"}, "does not set itself") for name in sorted(HOP_BY_HOP_HEADERS)),
+        ({"Pageworker-Signature": "geheim"}, "does not set itself"),
+        ({"Webhook-Signature": "geheim"}, "does not set itself"),
+        ({"Idempotency-Key": "geheim"}, "does not set itself"),
+        ({"Host": "geheim"}, "does not set itself"),
+        ({"Content-Length": "geheim"}, "does not set itself"),
+    ],
+)
+def test_other_headers_are_refused_without_their_values(headers: dict[str, str], words: str) -> None:
+    findings = list(header_findings(("callback_headers",), headers))
+    assert findings
+    assert all(words in f"{expected} {hint}" for _, _, expected, hint in findings)
+    assert "geheim" not in str(findings)

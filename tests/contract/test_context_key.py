@@ -17,6 +17,22 @@ def test_a_context_is_read_as_it_was_written() -> None:
     assert ContextKey.parse("t", f"!{SHOP}") == ContextKey("t", None, SHOP)
 
 
+def test_options_are_a_value_of_the_text_and_a_text_without_them_stays_readable() -> None:
+    for key in (ContextKey("t", "p-1.x", SHOP, "0123456789ab"), ContextKey("t", None, BANK, "0123456789ab")):
+        assert ContextKey.parse("t", key.text) == key
+    assert ContextKey("t", "p", SHOP, "0123456789ab").text == f"p~{SHOP}+o0123456789ab"
+    assert ContextKey.parse("t", f"!{SHOP}+o0123456789ab") == ContextKey("t", None, SHOP, "0123456789ab")
+    assert ContextKey.parse("t", f"p~{SHOP}+z1+oab") == ContextKey("t", "p", SHOP, "ab"), "written by a later version"
+
+
+def test_the_flavor_is_a_value_of_the_text_and_auto_is_none() -> None:
+    for flavor in ("full", "shell"):
+        for key in (ContextKey("t", "p", SHOP, flavor=flavor), ContextKey("t", None, SHOP, "0123456789ab", flavor)):
+            assert ContextKey.parse("t", key.text) == key
+    assert ContextKey("t", None, SHOP, "0123456789ab", "shell").text == f"~{SHOP}+o0123456789ab+fshell"
+    assert ContextKey("t", None, SHOP, flavor="auto").text == f"~{SHOP}"
+
+
 def test_the_text_does_not_name_the_tenant() -> None:
     assert ContextKey("acme").text == f"~{NO_EGRESS}"
     assert ContextKey("acme", "p1", SHOP).text == f"p1~{SHOP}"

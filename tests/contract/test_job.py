@@ -1,7 +1,8 @@
-"""Typical mistakes of producers, and the errors that they get."""
+"""Typical mistakes of producers, and the errors that they get; the name of a job; the domain that it counts against."""
 
 import contextlib
 import json
+import time
 from typing import Any
 
 import msgspec
@@ -11,17 +12,24 @@ from hypothesis import strategies as st
 
 from pageworker_supervisor.contract.errors import ContractError
 from pageworker_supervisor.contract.job import (
+    JOB_ID,
     MAX_DEPTH,
     MAX_JOB_BYTES,
     MAX_META_BYTES,
+    MAX_PAGE_BYTES,
     MAX_PAYLOAD_BYTES,
+    TENANT_ID,
     Job,
+    JobRef,
+    JobRefInvalid,
     depth,
+    domain_key,
+    host_of_key,
     parse_job,
     read_identity,
+    too_deep,
 )
-from pageworker_supervisor.contract.job_errors import shown
-from pageworker_supervisor.contract.job_ref import JobRef
+from pageworker_supervisor.contract.job_errors import MAX_TEXT_DEPTH, shown
 
 PLAIN: dict[str, Any] = {"job_id": "j-1", "tenant_id": "acme", "endpoint_module": "shop.product"}
 
@@ -57,8 +65,10 @@ def test_every_field_of_the_contract_is_taken() -> None:
             expires_at="2030-01-31T12:00:00+02:00",
             callback_url="https://n8n.example/webhook-waiting/7?signature=x",
             meta={"a": [1]},
+            page={"locale": "de-DE", "viewport": {"width": 390, "height": 844}},
         )
     )
+    assert list(job.page_options().given()) == ["viewport", "locale"]
     assert job.module_pin == "1.4.2"
     assert job.domain_key == "shop.example"
     assert bytes(job.meta) == b'{"a": [1]}'
@@ -106,6 +116,17 @@ def test_every_field_of_the_contract_is_taken() -> None:
         ({"payload": '{"url": "x"}'}, "invalid_field", "payload", ["leave out the JSON.stringify"]),
         ({"payload": None}, "invalid_field", "payload", ["expected an object, got null"]),
         ({"meta": 7}, "invalid_field", "meta", ['write `"meta": {…}`']),
+        ({"page": "de"}, "invalid_field", "page", ["expected an object"]),
+        ({"page": {"locale": "de_DE"}}, "invalid_field", "page.locale", ["a language of BCP 47", 'write "de-DE"']),
+        ({"page": {"viewprt": {}}}, "invalid_field", "page.viewprt", ["did you mean `viewport`?"]),
+        (
+            {"page": {"http_credentials": {"username": "a", "password": "b"}}},
+            "not_supported",
+            "page.http_credentials",
+            [],
+        ),
+        ({"page": {"ca": "ca.pem"}}, "not_supported", "page.ca", ["cannot be given by a job"]),
+        ({"page": {"user_agent": "x" * MAX_PAGE_BYTES}}, "too_large", "page", ["16384 bytes"]),
         ({"payload": {"a": 2**64}}, "invalid_field", "payload", ["more than 64 bits", "as strings"]),
         ({"payload": {"a": "x" * MAX_PAYLOAD_BYTES}}, "too_large", "payload", ["262144 bytes"]),
         ({"meta": {"a": "x" * MAX_META_BYTES}}, "too_large", "meta", ["8192 bytes"]),
@@ -140,7 +161,7 @@ def test_a_misspelt_required_field_is_recognised(given_name: str, meant: str) ->
         (b"{", "not a JSON object"),
         (b"hello", "push one JSON object"),
         (b"[object Object]", "JSON.stringify({...})"),
-        (b"[]", "got a list; push one JSON object per list element"),
+        (b"[]", "got a list; a list of jobs has 1 to 1000 elements, each a JSON object"),
         (b'"{\\"job_id\\": 1}"', "JSON.stringify was applied twice"),
         (b"null", "got null"),
         (b"5", "got a number"),
@@ -244,3 +265,97 @@ def test_any_object_is_a_job_or_a_refusal_that_names_a_field(fields: dict[str, A
 def test_any_bytes_are_refused_in_words(untrusted_text: bytes) -> None:
     read_identity(untrusted_text)
     assert str(refusal(untrusted_text))
+
+
+refs = st.builds(
+    JobRef,
+    st.from_regex(TENANT_ID, fullmatch=True),
+    st.from_regex(JOB_ID, fullmatch=True),
+)
+
+
+@given(refs)
+def test_its_text_reads_back(ref: JobRef) -> None:
+    assert JobRef.parse(str(ref)) == ref
+    assert JobRef.of_text(str(ref)) == ref
+
+
+@given(refs, refs)
+def test_no_two_names_share_a_text_or_a_key(one: JobRef, other: JobRef) -> None:
+    assert (str(one) == str(other)) is (one == other)
+    assert (one.colon_form == other.colon_form) is (one == other)
+
+
+@pytest.mark.parametrize(
+    "text", ["17", "", "/", "acme/", "/17", "acme/1/7", "Acme/17", "acme/1 7", "acme/17\n", "a:b/1"]
+)
+def test_anything_else_is_refused_with_how_to_write_it(text: str) -> None:
+    with pytest.raises(JobRefInvalid, match=r"write TENANT/ID, e\.g\. acme/17"):
+        JobRef.parse(text)
+
+
+def test_what_is_decoded_is_checked() -> None:
+    assert msgspec.convert({"tenant_id": "acme", "job_id": "17"}, JobRef) == JobRef("acme", "17")
+    with pytest.raises(msgspec.ValidationError):
+        msgspec.convert({"tenant_id": "acme/x", "job_id": "17"}, JobRef)
+
+
+@pytest.mark.parametrize(
+    ("text", "deep"),
+    [
+        (b"[" * MAX_TEXT_DEPTH + b"]" * MAX_TEXT_DEPTH, False),
+        (b"[" * (MAX_TEXT_DEPTH + 1), True),
+        (b'{"a":' * (MAX_TEXT_DEPTH + 1), True),
+        (b"[" + b"[]," * 1000 + b"{}]", False),
+        (b'["' + b"[" * 1000 + b'"]', False),
+        (b'["\\"' + b"[" * 1000 + b'"]', False),
+        (b'["\\\\",' + b"[" * 1000, True),
+        (b'["' + b"[\n" * 1000, False),
+        (b'["\xff",' + b"[" * 1000, True),
+    ],
+)
+def test_only_brackets_outside_of_strings_count(text: bytes, deep: bool) -> None:
+    assert too_deep(text) is deep
+
+
+@pytest.mark.parametrize("unit", [b'\\"', b'"[', b"[]", b'"\\', b'"'])
+def test_every_text_takes_linear_time(unit: bytes) -> None:
+    text = b"[" + b"[]" * 1000 + b'"' + unit * 1_000_000
+    started = time.process_time()
+    too_deep(text)
+    assert time.process_time() - started < 2
+
+
+@pytest.mark.parametrize(
+    ("declared", "url", "key"),
+    [
+        (None, None, None),
+        (None, 7, None),
+        (None, "data:text/html,x", None),
+        (None, "https://Shop.Test./p", "shop.test"),
+        (None, "https://a_b.test/", "a_b.test"),
+        ("SHOP.test.", "https://shop.test/p", "shop.test"),
+        ("shop.test", "https://www.shop.test/p", "shop.test"),
+        # Nothing confirms these: they count in a domain of the tenant's own.
+        ("shop.test", None, "shop.test@acme"),
+        ("shop.test", "https://other.test/", "shop.test@acme"),
+        ("hop.test", "https://shop.test/", "hop.test@acme"),
+    ],
+)
+def test_a_declared_domain_is_shared_only_where_the_url_confirms_it(
+    declared: str | None, url: object, key: str | None
+) -> None:
+    assert domain_key(declared, url, "acme") == key
+
+
+def test_a_host_that_no_browser_accepts_is_a_domain_of_its_own() -> None:
+    one, other = domain_key(None, "http://exa mple/", "acme"), domain_key(None, "http://exam ple/", "acme")
+    assert one is not None
+    assert one.startswith("%")
+    assert one != other
+    assert one == domain_key(None, "http://exa mple/", "acme")
+
+
+def test_the_settings_of_a_key_are_those_of_its_host() -> None:
+    assert host_of_key("shop.test@acme") == "shop.test"
+    assert host_of_key("shop.test") == "shop.test"

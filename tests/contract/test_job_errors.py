@@ -62,7 +62,7 @@ def test_a_value_that_is_not_an_object_is_named(text: bytes, kind: str) -> None:
     [
         (b"[object Object]", "JSON.stringify({...})"),
         (b' "{}"', "applied twice"),
-        (b" [", "per list element"),
+        (b" [", "1 to 1000 elements"),
         (b"{'a': 1}", "double quotes"),
     ],
 )

@@ -28,6 +28,7 @@ def test_data_and_meta_are_passed_on_byte_for_byte() -> None:
     assert b'"meta":{"a":1.50}' in encode_result(result)
 
 
-def test_a_blocker_has_kind_and_provider() -> None:
+def test_a_blocker_has_kind_provider_evidence_and_url() -> None:
     result = Result(job_id="1", tenant_id="a", status="blocked", blocker=Blocker(kind="captcha", provider="x"))
-    assert json.loads(encode_result(result))["blocker"] == {"kind": "captcha", "provider": "x", "evidence": None}
+    expected = {"kind": "captcha", "provider": "x", "evidence": None, "url": None}
+    assert json.loads(encode_result(result))["blocker"] == expected

@@ -35,6 +35,7 @@ class EmptyTable(Struct):
         (tuple[str, ...], "a list, each text"),
         (dict[str, int], "a table, each value a whole number"),
         (dict[str, EmptyTable], "a table of tables"),
+        (dict[str, dict[str, int]], "a table of tables"),
         (EmptyTable, "a table"),
     ],
 )

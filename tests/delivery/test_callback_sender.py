@@ -3,158 +3,19 @@
 import asyncio
 import hashlib
 import hmac
+import io
 import json
 import socket
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
-import msgspec
 import pytest
-from pw_receiver import Received, Receiver, receiver
+from pw_callbacks import SECRET, TOKEN, setup
+from pw_receiver import Received, receiver
 
-from pageworker_supervisor.config.settings import CallbackSettings, Settings, TenantSettings
-from pageworker_supervisor.config.tenant_lookup import limits_for
-from pageworker_supervisor.contract.callback_url import CallbackTarget
-from pageworker_supervisor.contract.job_ref import JobRef
-from pageworker_supervisor.delivery import callback_policy, callback_sender, circuit_breaker, http_client
-from pageworker_supervisor.delivery.callback_policy import Answered, DeliveryTrouble, ReceiverUnreachable
-from pageworker_supervisor.delivery.callback_sender import CallbackSender
-from pageworker_supervisor.delivery.outbox import OutboxEntry
-from pageworker_supervisor.redis_client.errors import RedisUnavailable
-from pageworker_supervisor.telemetry.metrics import Metrics
-
-T = TypeVar("T")
-
-SECRET = b"a secret that receivers know"
-
-
-@dataclass
-class MemoryOutbox:
-    """What the queue's outbox does, in memory and on this loop's clock."""
-
-    due: list[tuple[float, OutboxEntry]] = field(default_factory=list)
-    taken: dict[str, OutboxEntry] = field(default_factory=dict)
-    ended: list[str] = field(default_factory=list)
-    postponed: list[tuple[str, int]] = field(default_factory=list)
-    given_up: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
-    changed: asyncio.Condition = field(default_factory=asyncio.Condition)
-    away: int = 0
-    """So many calls fail."""
-
-    def add(self, url: str, job_id: str = "job-1", *, tenant_id: str = "acme", age_seconds: float = 0.0) -> None:
-        result = json.dumps({"job_id": job_id, "status": "succeeded", "data": "ü"}).encode()
-        self.due.append(
-            (
-                0.0,
-                OutboxEntry(
-                    id=f"p-{job_id}",
-                    shard=0,
-                    ref=JobRef(tenant_id, job_id),
-                    callback_url=url,
-                    result=result,
-                    tries=0,
-                    since=time.monotonic() - age_seconds,
-                    token="t",
-                ),
-            )
-        )
-
-    async def take(self, count: int, block_ms: int) -> Sequence[OutboxEntry]:
-        self._reach()
-        loop = asyncio.get_running_loop()
-        async with self.changed:
-            now = loop.time()
-            ripe = [item for item in self.due if item[0] <= now][:count]
-            if not ripe:
-                soonest = min((at for at, _ in self.due), default=now + 0.05)
-                with_time = max(0.0, min(soonest - now, block_ms / 1000))
-                try:
-                    async with asyncio.timeout(with_time):
-                        await self.changed.wait()
-                except TimeoutError:
-                    return []
-            for item in ripe:
-                self.due.remove(item)
-                self.taken[item[1].id] = item[1]
-            return [entry for _, entry in ripe]
-
-    async def done(self, entries: Sequence[OutboxEntry]) -> None:
-        self._reach()
-        async with self.changed:
-            for entry in entries:
-                del self.taken[entry.id]
-                self.ended.append(entry.ref.job_id)
-            self.changed.notify_all()
-
-    async def later(self, entry: OutboxEntry, delay_ms: int) -> None:
-        self._reach()
-        assert delay_ms > 0
-        async with self.changed:
-            again = msgspec.structs.replace(self.taken.pop(entry.id), tries=entry.tries + 1)
-            self.due.append((asyncio.get_running_loop().time() + delay_ms / 1000, again))
-            self.postponed.append((entry.ref.job_id, delay_ms))
-            self.changed.notify_all()
-
-    async def failed(self, entry: OutboxEntry, event: bytes) -> None:
-        self._reach()
-        async with self.changed:
-            del self.taken[entry.id]
-            self.given_up.append((entry.ref.job_id, json.loads(event)))
-            self.changed.notify_all()
-
-    async def until(self, what: Callable[[], bool]) -> None:
-        async with self.changed:
-            await self.changed.wait_for(what)
-
-    def _reach(self) -> None:
-        if self.away:
-            self.away -= 1
-            raise RedisUnavailable("gone")
-
-
-class ImmediateRetries:
-    """Repeats a failed call at once. The real one waits until Redis answers."""
-
-    async def retry_until_available(self, call: Callable[[], Awaitable[T]]) -> T:
-        while True:
-            try:
-                return await call()
-            except RedisUnavailable:
-                await asyncio.sleep(0)
-
-
-@dataclass
-class CallbackSetup:
-    outbox: MemoryOutbox
-    receiver: Receiver
-    callback_sender: CallbackSender
-    metrics: Metrics
-    secret: Path
-
-
-@asynccontextmanager
-async def setup(tmp_path: Path, allow: Sequence[str] = (), **callbacks: Any) -> AsyncIterator[CallbackSetup]:
-    secret = tmp_path / "secret"
-    secret.write_bytes(SECRET + b"\n")
-    async with receiver() as there:
-        tenant = TenantSettings(callback_allow=("http://127.0.0.1:*", *allow), callback_secret_file=secret)
-        chosen = Settings(
-            tenants={"acme": tenant, "mute": TenantSettings(callback_allow=("http://127.0.0.1:*",))},
-            callbacks=CallbackSettings(**callbacks),
-        )
-        outbox, metrics = MemoryOutbox(), Metrics()
-        at_work = CallbackSender(
-            outbox, ImmediateRetries(), chosen.callbacks, chosen.worker.id, partial(limits_for, chosen.tenants), metrics
-        )
-        async with asyncio.timeout(20), asyncio.TaskGroup() as tasks:
-            running = tasks.create_task(at_work.run())
-            yield CallbackSetup(outbox, there, at_work, metrics, secret)
-            running.cancel()
+from pageworker_supervisor.delivery import callback_policy, callback_sender, circuit_breaker
+from pageworker_supervisor.telemetry import log
 
 
 @pytest.fixture(autouse=True)
@@ -181,6 +42,7 @@ async def test_a_result_is_posted_signed_and_settled(tmp_path: Path) -> None:
     assert json.loads(received.body)["data"] == "ü"
     assert received.headers["content-type"] == "application/json"
     assert received.headers["idempotency-key"] == "acme:job-1"
+    assert received.headers["x-worker-token"] == TOKEN
     assert received.headers["host"] == f"127.0.0.1:{it.receiver.port}"
     assert verified(received)
     assert not verified(received, b"another secret")
@@ -267,14 +129,6 @@ async def test_a_url_that_is_no_longer_allowed_is_not_called(tmp_path: Path) -> 
     assert "callback_allow" in reasons["other-host"]
     assert "callback_allow" in reasons["other-tenant"]
     assert "no callback secret" in reasons["no-secret"]
-
-
-@pytest.mark.parametrize("host", ["xn--a.n8n.example", "127.0.0.999", "[:::::]"])
-async def test_a_host_that_httpx_refuses_is_final(host: str) -> None:
-    async with http_client.CallbackHttpClient(1, 1) as client:
-        outcome = await client.post(CallbackTarget("https", host, 443, "/", "/"), {}, b"")
-    assert isinstance(outcome, ReceiverUnreachable)
-    assert outcome.trouble is DeliveryTrouble.URL
 
 
 @pytest.mark.parametrize("function", ["allowed", "sign"])
@@ -397,15 +251,25 @@ async def test_a_promise_that_comes_again_while_it_is_held_is_not_sent_twice(tmp
         await it.outbox.until(lambda: len(it.outbox.ended) == 2)
 
 
-async def test_no_more_of_an_answer_is_kept_than_is_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(http_client, "BODY_SECONDS", 1000)
-    async with receiver() as there, http_client.CallbackHttpClient(5.0, 1) as poster:
-        target = CallbackTarget.parse(there.url("/endless"))
-        assert target is not None
-        async with asyncio.timeout(5):
-            outcome = await poster.post(target, {"Idempotency-Key": "j"}, b"{}")
-    assert outcome == Answered(200, bytes(http_client.EXCERPT_BYTES))
-
-
 def test_a_blocked_take_stays_below_the_clients_time_limit() -> None:
     assert callback_sender.BLOCK_MS < 5000
+
+
+async def test_the_headers_of_a_tenant_are_in_no_log_and_no_event(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A final answer, a retried one and a bug: each is logged."""
+    stream = io.StringIO()
+    sink = log.add(stream, level="DEBUG", diagnose=False)
+    async with setup(tmp_path) as it:
+        it.outbox.add(it.receiver.url("/status/403"), "refused")
+        it.outbox.add(it.receiver.url("/then/500?times=1"), "later")
+        await it.outbox.until(lambda: it.outbox.ended == ["later"] and len(it.outbox.given_up) == 1)
+        monkeypatch.setattr(callback_sender, "sign", None)
+        it.outbox.add(it.receiver.url("/ok"), "bad")
+        await it.outbox.until(lambda: len(it.outbox.given_up) == 2)
+    log.remove(sink)
+    logged = stream.getvalue()
+    assert "callback given up" in logged
+    assert "callback ended by a bug" in logged
+    assert TOKEN not in logged + str(it.outbox.given_up)

@@ -81,18 +81,18 @@ def test_after_the_pause_one_try_at_a_time_decides() -> None:
 def test_each_failed_probe_doubles_the_pause_up_to_a_limit() -> None:
     breaker = opened()
     pauses = []
-    now = breaker.open_until
+    now = breaker.backoff.until
     for _ in range(10):
         assert breaker.permits(now, 0)
         breaker.record(DEAD, now)
-        pauses.append(breaker.open_until - now)
-        now = breaker.open_until
+        pauses.append(breaker.backoff.until - now)
+        now = breaker.backoff.until
     assert pauses[:3] == [2 * FIRST_PAUSE_SECONDS, 4 * FIRST_PAUSE_SECONDS, 8 * FIRST_PAUSE_SECONDS]
     assert pauses[-1] == LONGEST_PAUSE_SECONDS
 
 
 def test_tries_that_end_after_it_opened_do_not_lengthen_the_pause() -> None:
     breaker = opened()
-    until = breaker.open_until
+    until = breaker.backoff.until
     breaker.record(DEAD, 101.0)
-    assert breaker.open_until == until
+    assert breaker.backoff.until == until

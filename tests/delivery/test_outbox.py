@@ -18,7 +18,6 @@ from pageworker_supervisor.config.settings import CallbackSettings, Settings, Te
 from pageworker_supervisor.config.tenant_lookup import limits_for
 from pageworker_supervisor.delivery.callback_sender import CallbackSender
 from pageworker_supervisor.delivery.outbox import OutboxEntry
-from pageworker_supervisor.queue.lease import FinishRequest
 from pageworker_supervisor.redis_client.availability import Availability
 from pageworker_supervisor.telemetry.metrics import Metrics
 
@@ -76,9 +75,7 @@ async def finish(harness: QueueHarness, urls: Sequence[str]) -> list[str]:
     url_of = dict(zip(jobs, urls, strict=True))
     for lease in await harness.take():
         result = json.dumps({"job_id": lease.job_id, "status": "succeeded"}).encode()
-        assert await harness.consumer.finish(
-            lease, FinishRequest(status="succeeded", result=result, callback=url_of[lease.job_id])
-        )
+        assert await harness.consumer.finish(lease, status="succeeded", result=result, callback=url_of[lease.job_id])
     return jobs
 
 

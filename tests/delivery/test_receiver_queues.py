@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pageworker_supervisor.contract.callback_url import CallbackTarget
-from pageworker_supervisor.contract.job_ref import JobRef
+from pageworker_supervisor.contract.job import JobRef
 from pageworker_supervisor.delivery.callback_policy import (
     Answered,
     DeliveryOutcome,

@@ -7,10 +7,10 @@ from types import ModuleType
 from typing import Any
 
 import pytest
-from playwright.async_api import BrowserContext, async_playwright
+from playwright.async_api import BrowserContext, Page, async_playwright
 
-from pageworker import Blocked, Context, Failed, Helpers
-from pageworker.sink import Level
+from pageworker import Blocked, Context, Download, DownloadedFile, Failed, Helpers
+from pageworker.helpers import Level
 from pageworker_demo.loopback_server import served
 from pageworker_demo.shop import Shop
 from pageworker_demo.shop_data import PRODUCTS
@@ -28,8 +28,14 @@ class ListSink:
         self.lines: list[str] = []
         self.artifacts: list[str] = []
 
+    async def screenshot(self, page: Page, full_page: bool) -> bytes:
+        return await page.screenshot(full_page=full_page)
+
     async def artifact(self, kind: str, data: bytes, content_type: str) -> None:
         self.artifacts.append(kind)
+
+    async def download(self, kind: str, download: Download) -> DownloadedFile:
+        raise NotImplementedError
 
     def log(self, level: Level, message: str, fields: Mapping[str, object]) -> None:
         self.lines.append(message)

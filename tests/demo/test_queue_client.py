@@ -11,7 +11,7 @@ from redis.asyncio import Redis
 
 from pageworker_demo.queue_client import DemoQueueClient
 from pageworker_demo.run import plain_redis
-from pageworker_supervisor.contract.job_ref import JobRef
+from pageworker_supervisor.contract.job import JobRef
 
 
 @pytest.fixture

@@ -1,10 +1,12 @@
 """`workerctl demo`, run to its end and interrupted."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from pw_daemon import HEADLESS_SHELL
 
 pytestmark = [pytest.mark.sandbox, pytest.mark.browser, pytest.mark.redis, pytest.mark.timeout(300)]
 
@@ -37,13 +39,14 @@ def folders() -> set[Path]:
     return set(Path("/tmp").glob("pageworker-demo-*"))
 
 
-def run(*interrupt: str) -> tuple[int, str]:
+def run(*interrupt: str, **environment: str) -> tuple[int, str]:
     done = subprocess.run(
         [sys.executable, "-c", WATCH, *interrupt],
         check=False,
         capture_output=True,
         text=True,
         cwd=Path(__file__).parents[2],
+        env={**os.environ, **environment},
     )
     return done.returncode, done.stdout + done.stderr
 
@@ -70,7 +73,7 @@ def test_every_result_is_as_expected_and_nothing_is_left() -> None:
 )
 def test_an_interrupted_demo_leaves_nothing(when: str, signal: str) -> None:
     before = folders()
-    code, shown = run(when, signal)
+    code, shown = run(when, signal, PAGEWORKER_BROWSER__EXECUTABLE=HEADLESS_SHELL["executable"])
     assert code == 1, shown
     assert "Interrupted" in shown
     assert "Traceback" not in shown

@@ -23,7 +23,7 @@ from pageworker_demo.run import plain_redis
 from pageworker_demo.scenario import ScenarioJob, scenario
 from pageworker_demo.scenario_runner import ScenarioRunner
 from pageworker_demo.terminal import DemoTerminal
-from pageworker_supervisor.contract.job_ref import JobRef
+from pageworker_supervisor.contract.job import JobRef
 
 SECRET = b"secret"
 Result = dict[str, Any]

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from pageworker_supervisor.dispatch.begin_guard import BeginGuard, NotBegun
-from pageworker_supervisor.queue.lease import boot_seconds
+from pageworker_supervisor.queue.claim import boot_seconds
 
 
 async def waits(guard: BeginGuard, seconds: float = 10.0) -> None:

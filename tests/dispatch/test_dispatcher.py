@@ -1,36 +1,22 @@
 """The dispatcher claims, and owns the drain. Its queue, fleet and attempts are fakes."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
+from pw_leases import new_lease
 
-from pageworker_supervisor.contract.job_ref import JobRef
+from pageworker_supervisor.contract.job import JobRef
 from pageworker_supervisor.dispatch import dispatcher as module
 from pageworker_supervisor.dispatch.attempt_state import AttemptState
 from pageworker_supervisor.dispatch.dispatcher import Dispatcher, DrainCancelled
-from pageworker_supervisor.queue.lease import Claimed, Ending, Lease
+from pageworker_supervisor.queue.claim import Claimed, Ending, Lease
 
 
 def lease(token: str, ending: Ending | None = None) -> Lease:
-    return Lease(
-        ref=JobRef("acme", token),
-        profile_id=None,
-        shard=0,
-        token=token,
-        body=b"{}",
-        attempt=1,
-        crashes=0,
-        exclusive=False,
-        profile_fence=None,
-        ending=ending,
-        queued_seconds=0.0,
-        total_seconds=0.0,
-        attempts=(),
-        priority="normal",
-    )
+    return new_lease(ref=JobRef("acme", token), token=token, ending=ending)
 
 
 class FakeAttempt:
@@ -42,6 +28,9 @@ class FakeAttempt:
         self.runner = object()
         self.ended = asyncio.Event()
         self.calls: list[str] = []
+
+    async def contain(self, step: Coroutine[Any, Any, None]) -> None:
+        await step
 
     async def serve(self) -> None:
         await self.ended.wait()
@@ -214,8 +203,8 @@ async def test_a_cancellation_before_the_claims_reply_stops_the_attempt(world: t
 
 async def test_a_closed_dispatcher_claims_nothing() -> None:
     fake: Any = FakeWorld()
-    async with running(Dispatcher("w1", fake, fake, fake, fake, closed=True)) as dispatcher:
-        dispatcher.notice_work()
+    async with running(Dispatcher("w1", fake, fake, fake, fake, closed=True)):
+        fake.changed.set()
         for _ in range(10):
             await asyncio.sleep(0)
         assert not fake.claiming.is_set()

@@ -9,37 +9,21 @@ from typing import Any
 
 import msgspec
 import pytest
+from pw_leases import new_lease
 
-from pageworker_sandbox.wire.messages import Failure
+from pageworker_sandbox.wire.messages import Failure, Obstacle
 from pageworker_supervisor.config.settings import JobSettings
+from pageworker_supervisor.contract.context_key import ContextKey
 from pageworker_supervisor.contract.job import Job
-from pageworker_supervisor.contract.job_ref import JobRef
-from pageworker_supervisor.dispatch.outcome import Outcome, OutcomeName
-from pageworker_supervisor.dispatch.retry_policy import EndJob, error
+from pageworker_supervisor.dispatch.outcome import EndJob, Outcome, OutcomeName, error
 from pageworker_supervisor.dispatch.settlement import Settlement
 from pageworker_supervisor.queue.errors import CancelHolds
-from pageworker_supervisor.queue.lease import Lease
 from pageworker_supervisor.runners.start_failure import Blame, ContextBroken, StartFailure
 from pageworker_supervisor.telemetry import log
 from pageworker_supervisor.telemetry.metrics import Metrics
 
 NOW = dt.datetime(2030, 1, 1, tzinfo=dt.UTC)
-LEASE = Lease(
-    ref=JobRef("acme", "j"),
-    profile_id=None,
-    shard=0,
-    token="t",
-    body=b"{}",
-    attempt=1,
-    crashes=0,
-    exclusive=False,
-    profile_fence=None,
-    ending=None,
-    queued_seconds=0.0,
-    total_seconds=0.0,
-    attempts=(),
-    priority="normal",
-)
+LEASE = new_lease()
 JOB = Job(job_id="j", tenant_id="acme", endpoint_module="shop.product", callback_url="https://n8n.test/x")
 
 
@@ -87,12 +71,28 @@ async def test_an_ending_is_stored_with_its_result_its_dead_letter_and_its_event
 ) -> None:
     settlement, queue = settled()
     await settlement.attempt_ended(attempt(), outcome(name))
-    ((call, (lease, request), _),) = queue.calls
-    assert (call, lease, request.status, request.callback) == ("finish", LEASE, name, JOB.callback_url)
-    result = json.loads(request.result)
+    ((call, (lease, status, stored), more),) = queue.calls
+    assert (call, lease, status, more["callback"]) == ("finish", LEASE, name, JOB.callback_url)
+    result = json.loads(stored)
     assert (result["status"], result["data"]) == (name, [1] if name == "succeeded" else None)
-    assert (request.dead_letter is not None) == dead
-    assert [json.loads(one)["event"] for one in request.events] == ([event] if event else [])
+    assert (more["dead_letter"] is not None) == dead
+    assert [json.loads(one)["event"] for one in more["events"]] == ([event] if event else [])
+
+
+async def test_the_result_and_the_event_of_a_blocker_carry_all_of_it() -> None:
+    settlement, queue = settled()
+    blocker = {
+        "kind": "captcha",
+        "provider": "shopguard",
+        "evidence": {"title": "Robot?"},
+        "url": "https://shop.test/p",
+    }
+    blocked = msgspec.structs.replace(outcome("blocked"), obstacle=msgspec.convert(blocker, Obstacle))
+    await settlement.attempt_ended(attempt(), blocked)
+    ((_, (_, _, stored), more),) = queue.calls
+    assert json.loads(stored)["blocker"] == blocker
+    (event,) = (json.loads(one) for one in more["events"])
+    assert (event["event"], event["detail"]) == ("blocked", blocker)
 
 
 async def test_a_retryable_failure_is_retried_with_its_attempt_record() -> None:
@@ -108,15 +108,15 @@ async def test_a_job_whose_cancellation_was_acknowledged_ends_as_cancelled() -> 
     settlement, queue = settled()
     queue.answers = [CancelHolds(), True]
     await settlement.attempt_ended(attempt(), outcome("succeeded"))
-    assert [request.status for _, (_, request), _ in queue.calls] == ["succeeded", "cancelled"]
+    assert [status for _, (_, status, _), _ in queue.calls] == ["succeeded", "cancelled"]
 
 
 async def test_a_context_that_does_not_come_up_fails_the_attempt_with_its_error() -> None:
     settlement, queue = settled()
     failure = StartFailure(Blame.CONTEXT, "a link", "profile_tampered", "Restore it.", retryable=False)
     await settlement.not_started(attempt(), ContextBroken(failure, 3.0), None)
-    ((call, (_, request), _),) = queue.calls
-    result = json.loads(request.result)
+    ((call, (_, _, stored), _),) = queue.calls
+    result = json.loads(stored)
     assert (call, result["status"], result["error"]["type"], result["runner_id"]) == (
         "finish",
         "failed",
@@ -150,7 +150,7 @@ async def test_uncharged_endings_make_their_own_calls() -> None:
     settlement, queue = settled()
     await settlement.requeue(attempt(), "no page", begun=True)
     await settlement.defer(attempt(), "the host")
-    await settlement.reassign(attempt(), "0" * 12)
+    await settlement.reassign(attempt(), ContextKey("acme", None, "0" * 12))
     await settlement.begun(attempt())
     await settlement.release("acme", "p", 4)
     assert [call for call, _, _ in queue.calls] == ["requeue", "defer", "reassign", "begin", "release_profile"]
@@ -161,6 +161,6 @@ async def test_uncharged_endings_make_their_own_calls() -> None:
 async def test_a_rejected_job_is_dead_lettered_with_its_reason() -> None:
     settlement, queue = settled()
     await settlement.end(attempt(), EndJob("rejected", error("module_unknown", "no such module", retryable=False)))
-    ((_, (_, request), _),) = queue.calls
-    assert json.loads(request.dead_letter)["error"]["type"] == "module_unknown"
-    assert [json.loads(one)["event"] for one in request.events] == ["rejected"]
+    ((_, _, more),) = queue.calls
+    assert json.loads(more["dead_letter"])["error"]["type"] == "module_unknown"
+    assert [json.loads(one)["event"] for one in more["events"]] == ["rejected"]

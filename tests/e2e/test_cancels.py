@@ -15,7 +15,7 @@ from pw_daemon import HEADLESS_SHELL, DaemonProcess, Producer, place
 
 from pageworker_supervisor.admin.server import CONTROL_SOCKET
 from pageworker_supervisor.admin.status import Cancelled, CancelRequest
-from pageworker_supervisor.contract.job_ref import JobRef
+from pageworker_supervisor.contract.job import JobRef
 
 CANCELS = int(os.environ.get("PW_CANCELS", "500"))
 SEED = int(os.environ.get("PW_SEED", str(random.randrange(10**6))))

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from contextlib import aclosing
 
 import pytest
-from pw_daemon import DaemonFolder, DaemonProcess, Producer, place
+from pw_daemon import HEADLESS_SHELL, DaemonFolder, DaemonProcess, Producer, place
 from pw_daemon.processes import below
 from pw_sandbox import gone
 
@@ -18,6 +18,8 @@ JOBS = 200
 NAP_SECONDS, LONG_SECONDS = 0.05, 3.0
 """Of most jobs; and of the job during which the test kills, which has to be long enough for a busy host."""
 SETTLED_SECONDS = 0.3
+FULL_BROWSER: dict[str, str] = {}
+"""Settings of `browser`. The full one has more processes, and takes twice the CPU time."""
 
 Kill = Callable[[DaemonProcess, RunnerReport], None]
 
@@ -67,9 +69,10 @@ async def test_every_job_is_answered_once_whatever_is_killed(kill: Kill) -> None
 
 
 async def kill_amid_work(here: DaemonFolder, kill: Kill) -> None:
+    browser = FULL_BROWSER if kill is kill_chromium else HEADLESS_SHELL
     ids = [f"{kill.__name__}-{number}" for number in range(JOBS)]
     async with aclosing(Producer(here.redis.url)) as producer:
-        with here.worker(jobs={"retry_base_seconds": 0.2}) as daemon:
+        with here.worker(browser=browser, jobs={"retry_base_seconds": 0.2}) as daemon:
             naps = {ids[20]: LONG_SECONDS}
             await producer.push(*(producer.job(i, "test.nap", {"seconds": naps.get(i, NAP_SECONDS)}) for i in ids))
             runner = await until_at_work(producer, daemon, ids[20])

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from pw_daemon import HEADLESS_SHELL, Producer, place, write_module
 
-from pageworker_supervisor.runners.loaded_modules import MAX_VERSIONS
+from pageworker_supervisor.runners.runner_connection import MAX_VERSIONS
 
 pytestmark = [pytest.mark.browser, pytest.mark.sandbox, pytest.mark.redis, pytest.mark.timeout(200)]
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from pw_daemon import DaemonFolder, DaemonProcess, Producer, place
+from pw_daemon import HEADLESS_SHELL, DaemonFolder, DaemonProcess, Producer, place
 
 from pageworker_supervisor.config.settings import RedisSettings
 from pageworker_supervisor.redis_client import connect
@@ -88,7 +88,8 @@ def start(here: DaemonFolder, stack: ExitStack, name: str) -> DaemonProcess:
     home = here.folder / name
     home.mkdir(mode=0o711)
     (home / "profiles").symlink_to(here.folder / "profiles")
-    worker = here.worker(name, pool={"runners": 2, "pages": 2, "residency_seconds": 0.5})
+    pool = {"runners": 2, "pages": 2, "residency_seconds": 0.5}
+    worker = here.worker(name, pool=pool, browser=HEADLESS_SHELL)
     return stack.enter_context(worker)
 
 

@@ -1,23 +1,29 @@
-"""n8n and a worker with the example modules, all on loopback."""
+"""One n8n, Redis and worker for all tests of this folder: n8n takes half a minute to start."""
 
+import asyncio
+import json
+import re
 import secrets
 import subprocess
-from collections.abc import AsyncIterator
+from collections.abc import Iterator
+from contextlib import ExitStack
+from importlib.resources import files
 from pathlib import Path
 
 import pytest
+from pw_daemon.place import HEADLESS_SHELL, SECRET, DaemonFolder
+from pw_n8n.client import N8nClient
+from pw_n8n.flows import FOLDER, node, shipped
 from pw_n8n.server import ROOT, N8n
-from pw_n8n.system import System
+from pw_n8n.system import Customer, RepairableShop, System, served_in_thread
+from pw_servers import redis_server, s3
+from pw_servers.ports import free_port
 
-from pageworker_demo.daemon import running
-from pageworker_demo.loopback_server import free_port, served
-from pageworker_demo.queue_client import DemoQueueClient
-from pageworker_demo.run import plain_redis
-from pageworker_demo.shop import Shop
-from pageworker_demo.workspace import Workspace, find_examples, publish
-from pageworker_supervisor.redis_client.users import PRODUCER, READER
+from pageworker_demo.workspace import find_examples, publish
 
 HERE = Path(__file__).parent
+TOKEN = secrets.token_hex(16)
+"""Of the header auth of a Wait node."""
 
 
 @pytest.fixture(scope="session")
@@ -25,32 +31,83 @@ def installed() -> None:
     subprocess.run([str(HERE / "install.sh"), str(ROOT)], check=True)
 
 
-@pytest.fixture
-async def system(installed: None, tmp_path: Path) -> AsyncIterator[System]:
-    tmp_path.chmod(0o711)
-    n8n = N8n(tmp_path / "n8n", free_port())
+def typed_in_the_readme() -> str:
+    """The shell commands that import and publish the flows, as n8n/README.md has them."""
+    (block,) = [
+        block
+        for block in re.findall(r"```sh\n(.*?)```", (FOLDER / "README.md").read_text(), re.DOTALL)
+        if "import:workflow" in block
+    ]
+    commands: str = block
+    return commands
+
+
+def credentials(redis_port: int, password: str) -> list[dict[str, object]]:
+    address = {"host": "127.0.0.1", "port": redis_port, "database": 0, "ssl": False}
+    header = {"name": "X-Worker-Token", "value": TOKEN}
+    return [
+        {
+            "id": "pageworkerRedis1",
+            "name": "pageworker Redis",
+            "type": "redis",
+            "data": {**address, "user": "n8n", "password": password},
+        },
+        {"id": "pageworkerHead01", "name": "pageworker header", "type": "httpHeaderAuth", "data": header},
+    ]
+
+
+@pytest.fixture(scope="session")
+def system(installed: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
+    folder = tmp_path_factory.mktemp("n8n")
+    # Runners are other users.
+    for each in (folder, *folder.parents[:2]):
+        each.chmod(0o711)
+    password = secrets.token_hex(16)
+    acl_file = folder / "users.acl"
+    shipped_users = files("pageworker_supervisor.redis_client").joinpath("pageworker.acl").read_text()
+    acl_file.write_text(shipped_users.replace("off resetpass", f"on >{password}"))
+    n8n = N8n(folder / "n8n", free_port(), free_port())
     n8n.folder.mkdir()
-    workspace = Workspace(tmp_path / "worker", http_port=free_port(), redis_port=free_port())
-    workspace.folder.mkdir(mode=0o711)
-    workspace.secret_file.write_text(secrets.token_hex(32))
-    key, _ = await publish(find_examples(), workspace.registry)
-    async with served(Shop().app) as shop_port:
-        workspace.configure(
-            {
-                "egress": {"hosts": {"shop.example": f"127.0.0.1:{shop_port}"}},
-                "modules": {"registry": str(workspace.registry), "trusted_keys": [key]},
-                "tenants": {
-                    "acme": {
-                        "callback_allow": [f"http://127.0.0.1:{n8n.port}/webhook-waiting/*"],
-                        "callback_secret_file": str(workspace.secret_file),
-                    }
+    key, _ = asyncio.run(publish(find_examples(), folder / "registry"))
+    shop, customer = RepairableShop(), Customer()
+    with ExitStack() as stack:
+        redis = stack.enter_context(redis_server(aof=True, acl_file=acl_file, port=free_port()))
+        patch = stack.enter_context(pytest.MonkeyPatch.context())
+        for name, value in {**s3.ENVIRONMENT, "AWS_ENDPOINT": stack.enter_context(s3.s3_server())}.items():
+            patch.setenv(name, value)
+        place = DaemonFolder(folder, redis, key)
+        place.secret_file.write_bytes(SECRET)
+        own = {
+            "callback_allow": [f"{n8n.url}/webhook-waiting/*", f"{n8n.url}/webhook/pageworker-many"],
+            "callback_secret_file": str(place.secret_file),
+        }
+        shop_port, customer_port = (stack.enter_context(served_in_thread(app)) for app in (shop, customer.app))
+        worker = stack.enter_context(
+            place.worker(
+                redis={"url": f"redis://pageworker:{password}@127.0.0.1:{redis.port}/0"},
+                browser=HEADLESS_SHELL,
+                egress={"hosts": {"shop.example": f"127.0.0.1:{shop_port}"}},
+                jobs={"max_retries": 0},
+                artifacts={"url": f"s3://{s3.BUCKET}/jobs", "link_seconds": 600},
+                tenants={
+                    "acme": own,
+                    "guarded": {**own, "callback_headers": {"X-Worker-Token": TOKEN}},
+                    "mute": {"weight": 1.0},
                 },
-            }
+            )
         )
-        async with running(workspace.config_file, workspace.http_port, workspace.log_file) as daemon:
-            await daemon.until_ready()
-            environment = n8n.environment
-            n8n.import_flows(environment, workspace.redis_port, workspace.redis_login(PRODUCER))
-            reader = plain_redis(workspace.redis_port, workspace.redis_login(READER))
-            async with n8n.serving(environment) as url, reader as redis:
-                yield System(n8n, url, DemoQueueClient(redis))
+        (n8n.folder / "credentials.json").write_text(json.dumps(credentials(redis.port, password)))
+        n8n.shell(f"n8n import:credentials --input={n8n.folder}/credentials.json")
+        n8n.shell(typed_in_the_readme())
+        n8n.start()
+        stack.callback(n8n.stop)
+        client = N8nClient(n8n)
+        stack.callback(client.close)
+        blockers = shipped("blockers")
+        whom = node(blockers, "Whom to tell")["parameters"]
+        url = f"http://127.0.0.1:{customer_port}/notify"
+        whom["jsonOutput"] = whom["jsonOutput"].replace("https://acme.example/pageworker", url)
+        client.save(blockers)
+        system = System(n8n, client, redis, worker, shop, customer)
+        system.until_listening()
+        yield system

@@ -5,12 +5,13 @@ import fcntl
 import os
 import select
 import socket
+import struct
 import threading
 import time
 
 import pytest
 from pw_egress.client import ask, get
-from pw_egress.origin import answering, serving
+from pw_egress.origin import Handler, Origin, answering, serving
 from pw_egress.processes import attach, gateway
 from pw_egress.running_proxy import listener, running, to
 
@@ -57,6 +58,43 @@ async def test_clearing_nonblock_on_the_shared_listener_blocks_no_other_runner()
             finally:
                 over.set()
                 thief.join()
+
+
+async def test_a_linger_time_on_the_shared_listener_blocks_no_other_runner() -> None:
+    """An accepted connection inherits it, and close(2) then waits for a runner that does not read, also in a loop
+    (socket(7))."""
+    body = b"HTTP/1.1 200 OK\r\nContent-Length: 1000000000\r\n\r\n" + bytes(1 << 20)
+    full = asyncio.Event()
+
+    def flood(origin: Origin) -> Handler:
+        async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            await origin.head(reader)
+            while True:
+                writer.write(body)
+                try:
+                    async with asyncio.timeout(0.5):
+                        await writer.drain()
+                except TimeoutError:
+                    full.set()
+                    await asyncio.Event().wait()
+
+        return handle
+
+    async with serving(flood) as large, serving(answering()) as small:
+        targets = (f"127.0.0.1:{large.port}", f"127.0.0.1:{small.port}")
+        async with gateway(*targets) as (supervisor, _):
+            with listener() as hostile, listener() as good, socket.socket() as deaf:
+                hostile.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 30))
+                await attach(supervisor, "good", good, to(small.port))
+                await attach(supervisor, "hostile", hostile, to(large.port))
+                deaf.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+                deaf.connect(hostile.getsockname())
+                deaf.sendall(get("http://shop.test/"))
+                async with asyncio.timeout(20):
+                    await full.wait()
+                async with asyncio.timeout(5):
+                    await supervisor.detach("hostile")
+                    assert (await ask(good.getsockname()[1], get("http://shop.test/"))).status == 200
 
 
 def _steal(sock: socket.socket, over: threading.Event) -> None:

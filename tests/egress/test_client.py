@@ -13,6 +13,7 @@ from pageworker_sandbox.egress.errors import InvalidPolicy
 from pageworker_sandbox.egress.messages import (
     TO_GATEWAY,
     TO_SUPERVISOR,
+    Detach,
     EgressPolicy,
     GatewayAnswer,
     RefusalNotice,
@@ -72,6 +73,16 @@ async def test_a_lost_gateway_is_told_to_all_that_wait_and_from_then_on() -> Non
             await request
         with pytest.raises(GatewayLost, match="has ended"):
             await client.detach("r1")
+
+
+async def test_an_answer_without_the_counts_of_the_runner_is_no_bug_of_the_supervisor() -> None:
+    async with both_ends() as (client, far):
+        request = asyncio.get_running_loop().create_task(client.detach("r1"))
+        message, _ = await far.receive()
+        assert isinstance(message, Detach)
+        await far.send(GatewayAnswer(number=message.number, usage={"r2": Usage()}))
+        with pytest.raises(GatewayLost, match="no counts of r1"):
+            await request
 
 
 async def test_a_policy_past_its_limits_is_refused_before_it_is_sent() -> None:

@@ -13,7 +13,7 @@ from pageworker_sandbox.egress.limits import EgressLimits
 from pageworker_sandbox.egress.policy import Route
 from pageworker_sandbox.egress.stream import Stream
 from pageworker_sandbox.egress.target import Target
-from pageworker_sandbox.wire.cpu_budget import CpuBudget
+from pageworker_sandbox.wire.token_bucket import CpuBudget
 
 LIMITS = EgressLimits(pool_connections=2, pool_seconds=0.05)
 SHOP, OTHER = (Route(Target(host, 80), None, None) for host in ("shop.test", "other.test"))

@@ -15,7 +15,7 @@ from pageworker_sandbox.egress.errors import Disconnected
 from pageworker_sandbox.egress.http import HttpSide
 from pageworker_sandbox.egress.limits import EgressLimits
 from pageworker_sandbox.egress.stream import Stream
-from pageworker_sandbox.wire.cpu_budget import CpuBudget
+from pageworker_sandbox.wire.token_bucket import CpuBudget
 
 
 @asynccontextmanager

@@ -8,10 +8,9 @@ from typing import Any
 import pytest
 
 from pageworker_supervisor.config.settings import DomainSettings, JobSettings, Settings, TenantSettings
-from pageworker_supervisor.contract.job_ref import JobRef
+from pageworker_supervisor.contract.job import JobRef
 from pageworker_supervisor.intake.admission import Admission, RejectedText
-from pageworker_supervisor.queue.new_job import NewJob
-from pageworker_supervisor.queue.quota_limits import QuotaLimits
+from pageworker_supervisor.queue.producer import NewJob, QuotaLimits
 
 SETTINGS = Settings(
     tenants={
@@ -44,20 +43,20 @@ def text(**fields: Any) -> bytes:
 
 
 def queued(**fields: Any) -> NewJob:
-    decision = admission().decide(text(**fields))
+    (decision,) = admission().decide(text(**fields))
     assert isinstance(decision, NewJob), decision
     return decision
 
 
 def rejected(untrusted_text: bytes) -> RejectedText:
-    decision = admission().decide(untrusted_text)
+    (decision,) = admission().decide(untrusted_text)
     assert isinstance(decision, RejectedText), decision
     return decision
 
 
 def test_a_job_is_queued_as_it_was_pushed() -> None:
     body = text(payload={"url": "https://Shop.Example/p"}, profile_id="p", priority="high", retry_count=2)
-    decision = admission().decide(body)
+    (decision,) = admission().decide(body)
     assert isinstance(decision, NewJob)
     new_job = decision
     assert (new_job.job_id, new_job.tenant_id, new_job.priority, new_job.profile_id) == ("j1", "acme", "high", "p")
@@ -132,7 +131,7 @@ def test_what_is_echoed_has_the_form_of_a_result(name: str, value: Any) -> None:
     ],
 )
 def test_callbacks_go_where_the_tenant_allows_and_can_be_signed(tenant_id: str, url: str, hint: str | None) -> None:
-    decision = admission().decide(text(tenant_id=tenant_id, callback_url=url))
+    (decision,) = admission().decide(text(tenant_id=tenant_id, callback_url=url))
     if hint is None:
         assert isinstance(decision, NewJob)
     else:
@@ -169,7 +168,7 @@ def test_a_broken_job_is_answered_where_its_tenant_allows() -> None:
 )
 def test_no_job_waits_longer_than_the_setting_allows(fields: dict[str, Any], field: str | None) -> None:
     settings = Settings(jobs=JobSettings(max_delay_seconds=10 * DAY))
-    decision = admission(settings).decide(text(**fields))
+    (decision,) = admission(settings).decide(text(**fields))
     if field is None:
         assert isinstance(decision, NewJob)
         return
@@ -182,11 +181,59 @@ def test_no_job_waits_longer_than_the_setting_allows(fields: dict[str, Any], fie
 
 
 def test_a_year_is_the_limit_by_default() -> None:
-    assert isinstance(admission(Settings(), None).decide(text(delay_seconds=31_536_000)), NewJob)
-    assert isinstance(admission(Settings(), None).decide(text(not_before="2126-01-01T00:00:00Z")), RejectedText)
+    assert isinstance(admission(Settings(), None).decide(text(delay_seconds=31_536_000))[0], NewJob)
+    assert isinstance(admission(Settings(), None).decide(text(not_before="2126-01-01T00:00:00Z"))[0], RejectedText)
 
 
 def test_a_text_of_megabytes_is_not_read_to_learn_whom_to_answer() -> None:
     reject = rejected(text(payload={"x": "x" * (5 * 1024 * 1024)}))
     assert (reject.type, reject.identity) == ("too_large", None)
     assert rejected(text(payload={"x": "x" * 400_000})).identity is not None
+
+
+@pytest.mark.parametrize(
+    "untrusted_text",
+    [
+        b"\xef\xbb\xbf" + text(),
+        "\u200b".encode() + text(),
+        text().decode().encode("utf-16"),
+        json.dumps(text().decode()).encode(),
+        b"[" + text() + b"]",
+        b"\xef\xbb\xbf[" + text() + b"]",
+    ],
+)
+def test_a_text_whose_meaning_is_plain_is_taken(untrusted_text: bytes) -> None:
+    (decision,) = admission().decide(untrusted_text)
+    assert isinstance(decision, NewJob), decision
+    assert json.loads(decision.body) == json.loads(text())
+
+
+def test_half_an_emoji_in_a_job_becomes_the_replacement_character() -> None:
+    (decision,) = admission().decide(
+        text(payload={"title": "cut \ud83d"}, meta={"note": "\udc00", "whole": "\U0001f600"})
+    )
+    assert isinstance(decision, NewJob), decision
+    job = json.loads(decision.body)
+    assert (job["payload"], job["meta"]) == ({"title": "cut \ufffd"}, {"note": "\ufffd", "whole": "\U0001f600"})
+    (decision,) = admission().decide(text(payload={"x": "?"}).replace(b"?", b"\xff"))
+    assert isinstance(decision, NewJob), decision
+    assert json.loads(decision.body)["payload"] == {"x": "\ufffd"}
+
+
+@pytest.mark.parametrize("number", [b"NaN", b"-Infinity", b"1e999", b"1" * 5000])
+def test_a_number_that_json_cannot_hold_is_rejected_under_the_jobs_ids_with_its_field(number: bytes) -> None:
+    broken = text(payload={"offers": [{"price": "?"}]}).replace(b'"?"', number)
+    decision = rejected(broken)
+    assert decision.identity == JobRef("acme", "j1")
+    assert decision.reason.startswith("`payload.offers[0].price`: is not a number that JSON can hold")
+
+
+def test_each_job_of_a_list_has_its_own_decision() -> None:
+    several = b"[" + b",".join((text(job_id="a"), text(job_id="b", colour=1), b"7", text(job_id="c"))) + b"]"
+    first, second, third, fourth = admission().decide(several)
+    assert isinstance(first, NewJob)
+    assert isinstance(second, RejectedText)
+    assert second.identity == JobRef("acme", "b")
+    assert isinstance(third, RejectedText)
+    assert isinstance(fourth, NewJob)
+    assert (first.job_id, fourth.job_id) == ("a", "c")

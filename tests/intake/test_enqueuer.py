@@ -1,18 +1,31 @@
 """From texts to the queue: order, rejections, waits, and readings that may be repetitions."""
 
+import asyncio
+import errno
+import os
+import shutil
+import time
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, cast
 
 import pytest
+from msgspec import structs
 from pw_intake import ADMISSION, job
+from pw_modules.author import Author, packed
 
+from pageworker_sandbox.page_rules import options_digest, parse_options
+from pageworker_sandbox.wire.page_options import PageOptions
+from pageworker_supervisor.config.tenant_lookup import ProfilePages
+from pageworker_supervisor.contract.context_key import NO_EGRESS, egress_digest
+from pageworker_supervisor.intake import enqueuer as enqueuer_module
 from pageworker_supervisor.intake.admission import Admission, RejectedText, missing_field
 from pageworker_supervisor.intake.arrival import Arrival
-from pageworker_supervisor.intake.enqueuer import Enqueuer
-from pageworker_supervisor.queue.new_job import NewJob
-from pageworker_supervisor.queue.producer import JobProducer
+from pageworker_supervisor.intake.enqueuer import Enqueuer, ModuleContext
+from pageworker_supervisor.queue.producer import JobProducer, NewJob
 from pageworker_supervisor.redis_client import Availability
 from pageworker_supervisor.redis_client.errors import OutOfMemory
+from pageworker_supervisor.registry import Registry
 from pageworker_supervisor.telemetry import log
 from pageworker_supervisor.telemetry.metrics import Metrics
 
@@ -41,12 +54,12 @@ async def probe() -> None:
     """Redis always answers."""
 
 
-async def egress_of(name: str, pin: str | None) -> str:
-    return f"hosts-of-{name}"
+async def placed(new_job: NewJob) -> NewJob:
+    return structs.replace(new_job, egress=f"hosts-of-{new_job.module[0]}")
 
 
 def enqueuer(queue: RecordingQueue, metrics: Metrics | None = None) -> Enqueuer:
-    return Enqueuer(cast("JobProducer", queue), Availability(probe), ADMISSION, metrics or Metrics(), egress_of)
+    return Enqueuer(cast("JobProducer", queue), Availability(probe), ADMISSION, metrics or Metrics(), placed)
 
 
 def arrivals(count: int) -> list[Arrival]:
@@ -70,7 +83,7 @@ async def test_texts_that_are_no_jobs_are_rejected_and_counted() -> None:
 
 
 async def test_a_text_that_cannot_be_checked_is_rejected_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    def decide(admission: Admission, untrusted_text: bytes) -> NewJob | RejectedText:
+    def decide(admission: Admission, untrusted_text: bytes) -> list[NewJob | RejectedText]:
         if untrusted_text == b"strange":
             raise RecursionError("a bug")
         return checked(admission, untrusted_text)
@@ -114,3 +127,104 @@ async def test_a_refused_call_is_repeated_and_its_time_counts_as_waiting() -> No
     await enqueuer(queue).admit(arrivals(1))
     assert [new_job.job_id for new_job in queue.queued] == ["acme-0"]
     assert queue.queued[0].waited_ms >= 0
+
+
+NO_PROFILES = ProfilePages({})
+
+
+async def egress(modules: ModuleContext, name: str, pin: str | None) -> str:
+    return (await modules.placed(new_job((name, pin)))).egress
+
+
+def new_job(
+    module: tuple[str, str | None] = ("shop.product", None),
+    profile_id: str | None = None,
+    page: PageOptions = PageOptions(),
+) -> NewJob:
+    return NewJob(job_id="j", tenant_id="acme", body=b"", module=module, profile_id=profile_id, page=page)
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Path:
+    return tmp_path / "registry"
+
+
+async def test_a_job_is_queued_with_the_set_of_its_release(place: Path, tmp_path: Path) -> None:
+    author = Author()
+    await author.publish(place, packed(version="1.0.0", more='egress = ["a.test"]\n'))
+    await author.publish(place, packed(version="2.0.0", more='egress = ["B.test.", "a.test"]\n'))
+    modules = ModuleContext(await Registry.open(place, author.trust, tmp_path / "state"), NO_PROFILES)
+    assert await egress(modules, "shop.product", None) == egress_digest(["a.test", "b.test"])
+    assert await egress(modules, "shop.product", "1.0.0") == egress_digest(["a.test"])
+    assert await egress(modules, "shop.product", "3.0.0") == NO_EGRESS
+    assert await egress(modules, "shop.unknown", None) == NO_EGRESS
+
+
+async def test_a_registry_that_is_away_holds_up_the_first_job_only(place: Path, tmp_path: Path) -> None:
+    author = Author()
+    await author.publish(place, packed(more='egress = ["a.test"]\n'))
+    registry = await Registry.open(place, author.trust, tmp_path / "state")
+    shutil.rmtree(place)
+    modules = ModuleContext(registry, NO_PROFILES)
+    assert await egress(modules, "shop.product", None) == NO_EGRESS
+    await author.publish(place, packed(more='egress = ["a.test"]\n'))
+    assert await egress(modules, "shop.product", None) == NO_EGRESS, "it rests"
+    modules._backoff_until = time.monotonic()
+    assert await egress(modules, "shop.product", None) == egress_digest(["a.test"])
+
+
+async def test_a_worker_without_free_descriptors_queues_the_job_all_the_same(
+    place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    author = Author()
+    await author.publish(place, packed(more='egress = ["a.test"]\n'))
+    registry = await Registry.open(place, author.trust, tmp_path / "state")
+    modules = ModuleContext(registry, NO_PROFILES)
+
+    async def no_descriptor(release: object) -> None:
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(registry, "bundle", no_descriptor)
+        assert await egress(modules, "shop.product", None) == NO_EGRESS
+    modules._backoff_until = time.monotonic()
+    assert await egress(modules, "shop.product", None) == egress_digest(["a.test"])
+
+
+async def test_a_slow_registry_holds_up_no_longer_than_a_moment(
+    place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    author = Author()
+    await author.publish(place, packed(more='egress = ["a.test"]\n'))
+    registry = await Registry.open(place, author.trust, tmp_path / "state")
+    asked = 0
+
+    async def never(release: object) -> None:
+        nonlocal asked
+        asked += 1
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(registry, "bundle", never)
+    monkeypatch.setattr(enqueuer_module, "FETCH_SECONDS", 0.05)
+    modules = ModuleContext(registry, NO_PROFILES)
+    for _ in range(3):
+        assert await egress(modules, "shop.product", None) == NO_EGRESS
+    assert asked == 1
+
+
+async def test_a_job_is_queued_with_the_options_of_module_profile_and_job(place: Path, tmp_path: Path) -> None:
+    author = Author()
+    page = '[page]\nlocale = "de-DE"\ncolor_scheme = "dark"\njob_may_set = ["locale"]\n'
+    await author.publish(place, packed(more=page))
+    profiles = ProfilePages({"acme/lyon-*": {"locale": "fr-FR", "color_scheme": "light"}})
+    modules = ModuleContext(await Registry.open(place, author.trust, tmp_path / "state"), profiles)
+    asked = parse_options({"locale": "it-IT"})
+    for asked_for, options in (
+        (new_job(), {"locale": "de-DE", "color_scheme": "dark"}),
+        (new_job(profile_id="lyon-1"), {"locale": "fr-FR"}),
+        (new_job(profile_id="bonn-1", page=asked), {"locale": "it-IT", "color_scheme": "dark"}),
+        (new_job(profile_id="lyon-1", page=asked), {"locale": "it-IT"}),
+    ):
+        assert (await modules.placed(asked_for)).options == options_digest(parse_options(options))
+    refused = new_job(page=parse_options({"has_touch": True}))
+    assert (await modules.placed(refused)).options == "", "the worker that runs it rejects it"

@@ -26,7 +26,7 @@ LOSABLE = [
     ("XREADGROUP", NO_UPKEEP),
     ("FCALL", NO_UPKEEP),
     ("LRANGE", QUICK),
-    ("XAUTOCLAIM", QUICK),
+    ("EVAL", QUICK),
 ]
 
 

@@ -10,7 +10,7 @@ from pw_queue.words import DONE, everything
 from pageworker_supervisor.intake import list_source
 from pageworker_supervisor.intake.list_source import ProducerList
 from pageworker_supervisor.intake.timing import IntakeTimeouts
-from pageworker_supervisor.queue.lease import Lease
+from pageworker_supervisor.queue.claim import Lease
 
 PAUSE_SECONDS = 0.3
 SLACK_SECONDS = 0.2
@@ -111,5 +111,5 @@ async def claimed(counter: Counter) -> Lease:
     async with asyncio.timeout(10):
         while not (leases := (await counter.queue.consumer.claim("reader", everything())).leases):
             await counter.queue.consumer.wait("reader", 0.2)
-    assert await counter.queue.consumer.finish(leases[0], DONE)
+    assert await counter.queue.consumer.finish(leases[0], **DONE)
     return leases[0]

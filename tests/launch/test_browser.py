@@ -6,34 +6,53 @@ from pathlib import Path
 import pytest
 from pw_sandbox import sandboxes
 
+from pageworker_sandbox.flavor import Flavor, FlavorWish
 from pageworker_sandbox.launch import browser, elf
-from pageworker_sandbox.launch.browser import BrowserBinary, find_browser
+from pageworker_sandbox.launch.browser import BrowserBinary, find_browsers
 from pageworker_sandbox.launch.errors import HostProblem
 
 
+def found_by(wanted: Path | None, flavor: FlavorWish = "auto") -> dict[Flavor, BrowserBinary]:
+    found = find_browsers(wanted, flavor)
+    assert isinstance(found, dict), found
+    return found
+
+
 @pytest.mark.browser
-def test_the_full_browser_comes_before_the_headless_shell() -> None:
-    found = find_browser(None)
-    assert isinstance(found, BrowserBinary)
-    assert found.source == sandboxes.FULL
+def test_both_flavors_are_found_and_a_named_browser_is_the_only_one() -> None:
+    assert {name: each.source for name, each in found_by(None).items()} == {
+        "full": sandboxes.FULL,
+        "shell": sandboxes.HEADLESS,
+    }
+    assert list(found_by(sandboxes.HEADLESS)) == ["shell"]
+    assert list(found_by(sandboxes.FULL)) == ["full"]
+
+
+@pytest.mark.browser
+def test_a_wanted_flavor_that_is_not_there_is_a_problem_with_its_fix() -> None:
+    assert list(found_by(sandboxes.FULL, "full")) == ["full"]
+    missing = find_browsers(sandboxes.FULL, "shell")
+    assert isinstance(missing, HostProblem)
+    assert missing.what == f"browser.flavor is shell, and there is only {sandboxes.FULL}"
+    assert "apt install chromium-headless-shell" in missing.mend
 
 
 @pytest.mark.browser
 def test_a_browser_in_a_public_folder_stays_where_it_is() -> None:
-    found = find_browser(sandboxes.HEADLESS)
-    assert isinstance(found, BrowserBinary)
+    found = found_by(sandboxes.HEADLESS)["shell"]
     assert found.executable == found.source == sandboxes.HEADLESS
     assert found.bind.source == found.bind.inside == sandboxes.HEADLESS.parent
 
 
 def test_a_browser_in_a_private_folder_gets_another_path(tmp_path: Path) -> None:
-    program = tmp_path / "secret-project" / "chrome"
-    program.parent.mkdir()
-    shutil.copy(Path("/bin/sh").resolve(), program)
-    found = find_browser(program)
-    assert isinstance(found, BrowserBinary)
-    assert found.executable == Path("/opt/pageworker/browser/chrome")
-    assert found.bind.source == program.parent
+    places = {"chrome": "/opt/pageworker/browser/chrome", "headless_shell": "/opt/pageworker/shell/headless_shell"}
+    for name, inside in places.items():
+        program = tmp_path / f"secret-{name}" / name
+        program.parent.mkdir()
+        shutil.copy(Path("/bin/sh").resolve(), program)
+        (found,) = found_by(program).values()
+        assert found.executable == Path(inside)
+        assert found.bind.source == program.parent
 
 
 def test_a_downloaded_browser_is_found_newest_first(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -45,15 +64,13 @@ def test_a_downloaded_browser_is_found_newest_first(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(browser, "FULL", ())
     monkeypatch.setattr(browser, "HEADLESS", ())
     monkeypatch.setattr(elf, "libraries", lambda path: [])
-    found = find_browser(None)
-    assert isinstance(found, BrowserBinary)
-    assert "chromium-2000" in str(found.source)
+    assert "chromium-2000" in str(found_by(None)["full"].source)
 
 
 @pytest.mark.parametrize(("content", "told"), [("#!/bin/sh\n", "wrapper script"), ("text", "not a 64-bit ELF")])
 def test_a_file_that_is_no_binary_is_refused_with_its_fix(tmp_path: Path, content: str, told: str) -> None:
     (tmp_path / "chrome").write_text(content)
-    found = find_browser(tmp_path / "chrome")
+    found = find_browsers(tmp_path / "chrome")
     assert isinstance(found, HostProblem)
     assert told in found.what
     assert "browser.executable" in found.mend

@@ -13,8 +13,8 @@ def inside(host: Host, part: str) -> set[str]:
 
 def test_interpreter_and_libraries_are_for_all_and_the_browser_for_runners_only(host: Host) -> None:
     assert str(host.python) in inside(host, "system")
-    assert str(host.browser.parent) in inside(host, "runner")
-    assert str(host.browser.parent) not in inside(host, "gateway") | inside(host, "system")
+    assert str(next(iter(host.browsers.values())).parent) in inside(host, "runner")
+    assert str(next(iter(host.browsers.values())).parent) not in inside(host, "gateway") | inside(host, "system")
 
 
 def test_neither_side_gets_the_supervisor_nor_the_launcher(host: Host) -> None:

@@ -2,6 +2,7 @@
 
 import ast
 from collections.abc import Iterator
+from importlib.metadata import PackageNotFoundError
 from pathlib import Path
 
 import pytest
@@ -96,3 +97,31 @@ def test_a_missing_driver_is_a_problem_that_names_its_place(monkeypatch: pytest.
     problem = packages.driver()
     assert isinstance(problem, HostProblem)
     assert problem.where == str(tmp_path / "driver/node")
+
+
+@pytest.mark.parametrize("installed", ["1.64.9", "1.66.0", "1.66rc1", "2.0"])
+def test_an_untested_playwright_is_a_problem_that_names_the_tested_releases(
+    monkeypatch: pytest.MonkeyPatch, installed: str
+) -> None:
+    monkeypatch.setattr(packages, "version", lambda name: installed)
+    problem = packages.driver()
+    assert isinstance(problem, HostProblem)
+    assert problem.what.startswith(f"Playwright {installed} is not a tested release")
+    assert problem.mend == "pip install 'playwright>=1.65,<1.66'"
+
+
+def test_a_missing_playwright_is_a_problem_with_its_fix(monkeypatch: pytest.MonkeyPatch) -> None:
+    def nothing(name: str) -> str:
+        raise PackageNotFoundError(name)
+
+    monkeypatch.setattr(packages, "version", nothing)
+    problem = packages.driver()
+    assert isinstance(problem, HostProblem)
+    assert problem.what == "Playwright is not installed"
+
+
+def test_the_package_asks_for_the_tested_releases_of_playwright() -> None:
+    (first, wanted), (before, limit) = packages.TESTED_PLAYWRIGHT
+    asked = f"playwright>={first}.{wanted},<{before}.{limit}"
+    for file in ("setup.cfg", "requirements/run.in"):
+        assert asked in (ROOT / file).read_text().split(), file

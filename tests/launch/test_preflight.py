@@ -13,7 +13,7 @@ from pageworker_sandbox.launch.preflight import Findings
 
 def test_this_host_is_fit_and_says_what_it_found() -> None:
     host = survey(None, None)
-    assert host.browser == sandboxes.FULL
+    assert host.browsers == {"full": sandboxes.FULL, "shell": sandboxes.HEADLESS}
     assert host.python.name.startswith("python3")
 
 

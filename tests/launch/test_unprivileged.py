@@ -85,3 +85,12 @@ asyncio.run(main())
         number, count = json.loads(process.stdout.read())
     assert number == 11
     assert 32 < count < 64
+
+
+def test_an_author_without_root_runs_a_module_from_its_folder() -> None:
+    checkout = SEEN if os.geteuid() == 0 else str(CHECKOUT)
+    words = ["module", "run", f"{checkout}/examples/demo_echo", "--payload", '{"text": "x"}', "--json"]
+    with run("-c", f"import sys; from pageworker_supervisor.cli.app import run; sys.exit(run({words!r}))") as process:
+        assert process.stdout is not None
+        result = json.loads(process.stdout.read())
+    assert (process.returncode, result["status"]) == (0, "succeeded")

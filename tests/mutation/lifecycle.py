@@ -90,8 +90,8 @@ ROWS = (
     Mutant(
         f.CANCEL_LOST,
         "runner/pageworker_runner/attempts/running_attempt.py",
-        "        if self.forced_result.done():\n            return self.forced_result.result()\n",
-        "",
+        "            return self.forced_result.result()\n        before = self.run.begin_before\n",
+        "            pass\n        before = self.run.begin_before\n",
         ("tests/runner/attempts/test_running_attempt.py::test_a_handler_that_is_stopped_before_it_begins_does_not",),
     ),
     Mutant(

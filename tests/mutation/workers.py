@@ -69,15 +69,15 @@ ROWS = (
     Mutant(
         f.PHANTOM,
         f"{SUPERVISOR}/runners/runner.py",
-        "                running.lose(self._end or RunnerLost(reason, charged=True))\n",
-        "                continue\n",
+        "            self._pages.lose(self._end or RunnerLost(reason, charged=True))\n",
+        "",
         (f"{WORK}::test_a_runner_that_died_takes_no_place",),
     ),
     Mutant(
         f.SILENT,
-        f"{DISPATCH}/notifications.py",
-        "                    lambda: self._queue.wait(self._worker_id, WAIT_SECONDS), self._dispatcher.notice_work\n",
-        "                    lambda: self._queue.wait(self._worker_id, WAIT_SECONDS)\n",
+        f"{DISPATCH}/dispatcher.py",
+        "                    lambda: self._queue.wait(self._name, NOTICE_WAIT_SECONDS), self._work.set\n",
+        "                    lambda: self._queue.wait(self._name, NOTICE_WAIT_SECONDS)\n",
         (f"{WORK}::test_what_was_pushed_while_redis_was_away_is_not_slept_through",),
     ),
 )

@@ -63,14 +63,24 @@ def _without_none(section: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in section.items() if value is not None}
 
 
-def write_module(folder: Path, name: str, body: str, egress: Sequence[str] = ()) -> Path:
-    """A module's folder below `folder`; its handler has this body."""
+def write_module(
+    folder: Path,
+    name: str,
+    body: str,
+    egress: Sequence[str] = (),
+    page: Mapping[str, Any] | None = None,
+    more_toml: str = "",
+) -> Path:
+    """A module's folder below `folder`; its handler has this body. `page`: its table [page]. `more_toml` is appended to
+    its module.toml."""
     module, package = folder / name, name.replace(".", "_")
     (module / package).mkdir(parents=True)
     source = "import asyncio\nfrom pageworker import *\n\nasync def handler(page, payload, helpers, context):\n"
     (module / package / "__init__.py").write_text(source + textwrap.indent(textwrap.dedent(body), "    "))
-    manifest = {"name": name, "version": "1.0.0", "entrypoint": f"{package}:handler", "sdk": ">=1,<2"}
-    (module / "module.toml").write_text(toml_text({**manifest, "egress": list(egress)}))
+    manifest: dict[str, Any] = {"name": name, "version": "1.0.0", "entrypoint": f"{package}:handler", "sdk": ">=1,<2"}
+    if page:
+        manifest["page"] = page
+    (module / "module.toml").write_text(toml_text({**manifest, "egress": list(egress)}) + more_toml)
     return module
 
 

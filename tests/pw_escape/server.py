@@ -236,7 +236,7 @@ async def attack(world: World, sandboxes: Sandboxes, host: Host, request: dict[s
         "HOST": world.names(),
         "NR": numbers(),
         "PYTHON": str(host.python),
-        "BROWSER": str(host.browser),
+        "BROWSER": str(next(iter(host.browsers.values()))),
     }
     told = {
         "fork": place not in SERVERS,
@@ -247,7 +247,7 @@ async def attack(world: World, sandboxes: Sandboxes, host: Host, request: dict[s
         "layers": {
             "exec": []
             if place in SERVERS
-            else ["/opt/pageworker/site/playwright/driver/node", str(host.browser.parent)],
+            else ["/opt/pageworker/site/playwright/driver/node", str(next(iter(host.browsers.values())).parent)],
             "confined": confined,
             "filters": [base64.b64encode(program).decode() for program in filters],
             "without": sorted(inner),

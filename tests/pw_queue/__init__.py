@@ -1,13 +1,15 @@
 """A queue for tests: a real Redis whose clock a test moves on, and short words for jobs, places and ends."""
 
 from pw_queue.harness import QueueHarness, blocked, open_harness, plain_client, wait_until
-from pw_queue.words import DONE, everything, places, ref, ticket
+from pw_queue.words import DONE, JobEnd, everything, finish_all, places, ref, ticket
 
 __all__ = [
     "DONE",
+    "JobEnd",
     "QueueHarness",
     "blocked",
     "everything",
+    "finish_all",
     "open_harness",
     "places",
     "plain_client",

@@ -10,12 +10,11 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
 from pageworker_supervisor.queue import QueueClient
-from pageworker_supervisor.queue.capacity import Capacity
-from pageworker_supervisor.queue.lease import Lease
-from pageworker_supervisor.queue.messagepack import packed
+from pageworker_supervisor.queue.claim import Capacity, Lease
+from pageworker_supervisor.queue.functions import packed
 from pageworker_supervisor.queue.options import QueueOptions
 from pageworker_supervisor.redis_client import Router
-from pw_queue.words import DONE, everything
+from pw_queue.words import everything, finish_all
 
 
 def plain_client(port: int) -> redis.Redis:
@@ -57,7 +56,7 @@ class QueueHarness:
 
     async def finish(self, leases: list[Lease]) -> None:
         """End them all well."""
-        assert all(await self.consumer.finish_many([(lease, DONE) for lease in leases]))
+        assert await finish_all(self.consumer, leases)
 
     async def drain(self, worker: str = "w1", capacity: Capacity | None = None) -> list[str]:
         """Claim and finish until nothing comes; the job ids in the order in which they came."""

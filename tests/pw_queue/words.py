@@ -1,15 +1,26 @@
 """Short words for jobs, places and ends."""
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, Required, TypedDict
 
 from pageworker_supervisor.contract.context_key import ContextKey
-from pageworker_supervisor.contract.job_ref import JobRef
-from pageworker_supervisor.queue.capacity import Capacity, ContextCapacity
-from pageworker_supervisor.queue.lease import FinishRequest
-from pageworker_supervisor.queue.new_job import NewJob
-from pageworker_supervisor.queue.quota_limits import QuotaLimits
+from pageworker_supervisor.contract.job import JobRef
+from pageworker_supervisor.queue.claim import Capacity, ContextCapacity, Lease
+from pageworker_supervisor.queue.consumer import JobConsumer
+from pageworker_supervisor.queue.producer import NewJob, QuotaLimits
 
-DONE = FinishRequest(status="succeeded", result=b'{"status":"succeeded"}')
+
+class JobEnd(TypedDict, total=False):
+    """What `JobConsumer.finish` takes, besides the lease."""
+
+    status: Required[str]
+    result: Required[bytes]
+    callback: str | None
+    dead_letter: bytes | None
+    events: Sequence[bytes]
+
+
+DONE = JobEnd(status="succeeded", result=b'{"status":"succeeded"}')
 
 
 def ticket(job_id: str, tenant: str = "acme", **fields: Any) -> NewJob:
@@ -38,3 +49,8 @@ def places(*contexts: tuple[str, str | None, int], limit: int = 100, new: int = 
     """Warm contexts, each (tenant, profile, free pages), and `new` runner slots."""
     held = [ContextCapacity(ContextKey(tenant, profile), free) for tenant, profile, free in contexts]
     return Capacity(limit=limit, contexts=held, runner_slots=new, pages_per_runner=pages)
+
+
+async def finish_all(consumer: JobConsumer, leases: Sequence[Lease], end: JobEnd = DONE) -> bool:
+    """End them in their order, all alike. Whether every lease was still held."""
+    return all([await consumer.finish(lease, **end) for lease in leases])

@@ -64,7 +64,7 @@ class Site:
     _clients: set[asyncio.Task[None]] = field(default_factory=set)
 
     async def serve(self, listener: socket.socket, failures: int | None = None) -> Self:
-        """Answer on `listener`. The site closes it. `failures`: write end of its runner's failure pipe."""
+        """Answer on `listener`. The site closes it. `failures`: write end of the runner's failure pipe."""
         self._reports = None if failures is None else FailureReports(failures)
         listener.setblocking(False)
         self._server = await asyncio.start_server(self._client, sock=listener)

@@ -15,7 +15,7 @@ import pw_receiver
 from pw_daemon import HEADLESS_SHELL, DaemonFolder, DaemonProcess, place
 
 from pageworker_supervisor.cli.connect import open_queue
-from pageworker_supervisor.contract.job_ref import JobRef
+from pageworker_supervisor.contract.job import JobRef
 from pageworker_supervisor.queue import QueueClient
 from pageworker_supervisor.queue.views import JobView
 from pageworker_supervisor.redis_client import RedisClient

@@ -7,10 +7,10 @@ from collections import defaultdict
 from collections.abc import AsyncIterator, Iterable
 from typing import Any
 
-from pageworker_supervisor.contract.job_ref import JobRef
+from pageworker_supervisor.contract.job import JobRef
 from pageworker_supervisor.redis_client import RedisClient
 from pageworker_supervisor.redis_client.errors import RedisUnavailable
-from pageworker_supervisor.redis_client.sharding import root
+from pageworker_supervisor.redis_client.router import root
 
 BLOCK_MS = 1000
 

@@ -40,7 +40,21 @@ if "raises" in payload:
 return {"said": payload.get("log"), "tenant": context.tenant_id}
 """
 
+BRANCHES = """
+[[input.anyOf]]
+required = ["zz"]
+properties.a."$ref" = "#"
+[[input.anyOf]]
+required = ["zz"]
+properties.a."$ref" = "#"
+"""
+"""An input schema whose check takes twice as long with each level of a payload that does not match."""
+
 
 def write_modules(folder: Path) -> list[Path]:
     """Their folders, made below `folder`."""
-    return [write_module(folder, "tenants.say", SAY), write_module(folder, "tenants.writes", WRITES)]
+    return [
+        write_module(folder, "tenants.say", SAY),
+        write_module(folder, "tenants.writes", WRITES),
+        write_module(folder, "tenants.branches", "return {}", more_toml=BRANCHES),
+    ]

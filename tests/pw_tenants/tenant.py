@@ -4,7 +4,7 @@ import itertools
 import json
 from typing import Any
 
-from pageworker_supervisor.contract.job_ref import JobRef
+from pageworker_supervisor.contract.job import JobRef
 from pageworker_supervisor.redis_client import RedisClient
 from pw_tenants.mailbox import Mailbox
 

@@ -18,8 +18,8 @@ from pageworker_supervisor.components import HostEnvironment, Timeouts
 from pageworker_supervisor.config.data_dir import data_dir_of
 from pageworker_supervisor.config.load import load
 from pageworker_supervisor.queue import QueueClient
-from pageworker_supervisor.queue.new_job import NewJob
 from pageworker_supervisor.queue.options import LEASE_MS
+from pageworker_supervisor.queue.producer import NewJob
 from pageworker_supervisor.redis_client import RedisClient, Router
 from pageworker_supervisor.registry import Registry
 from pageworker_supervisor.telemetry.metrics import Metrics

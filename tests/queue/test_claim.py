@@ -1,13 +1,15 @@
-"""Who is next: tenants by weight, priorities 8:4:1, and no tenant waits for another's backlog."""
+"""A claim: who is next, which contexts are held back, and how a lease is read."""
 
 import itertools
 from collections import Counter
+from typing import Any
 
 import pytest
 from pw_queue import QueueHarness, everything, places, ticket
 
-from pageworker_supervisor.contract.context_key import ContextKey
-from pageworker_supervisor.queue.lease import Lease
+from pageworker_supervisor.contract.context_key import ANY_PROFILE, NO_EGRESS, ContextKey
+from pageworker_supervisor.contract.job import JobRef
+from pageworker_supervisor.queue.claim import Capacity, ContextCapacity, Lease, lease_from
 
 PRIORITIES = ("high", "normal", "low")
 
@@ -101,3 +103,132 @@ async def _waits(harness: QueueHarness) -> list[int]:
 
 def _p95(waits: list[int]) -> int:
     return sorted(waits)[len(waits) * 95 // 100]
+
+
+BAD = ContextKey("acme", "bad")
+PLAIN = ContextKey("acme")
+
+
+def broken(*contexts: tuple[ContextKey, int], new: int = 2) -> Capacity:
+    held = [ContextCapacity(context, pages, refused=True) for context, pages in contexts]
+    return Capacity(limit=100, contexts=held, runner_slots=new, pages_per_runner=4)
+
+
+async def clean(harness: QueueHarness) -> None:
+    assert await harness.inspection.audit() == []
+
+
+async def test_a_context_that_is_held_back_brings_nothing_and_holds_back_no_other(harness: QueueHarness) -> None:
+    await harness.producer.enqueue([ticket("b1", profile_id="bad"), ticket("g1", profile_id="good"), ticket("e1")])
+    claimed = await harness.consumer.claim("w1", broken((BAD, -1)))
+    assert {lease.job_id for lease in claimed.leases} == {"g1", "e1"}
+    assert not claimed.lost_profiles, "no worker holds it, so none has to release it"
+    assert [lease.job_id for lease in await harness.take("w2")] == ["b1"], "another worker may try"
+
+
+async def test_jobs_to_be_refused_take_no_runner_slot_and_no_lock(harness: QueueHarness) -> None:
+    await harness.producer.enqueue([ticket(f"b{n}", profile_id="bad") for n in range(3)])
+    leases = await harness.take("w1", broken((BAD, 2), new=0))
+    assert [(lease.job_id, lease.profile_fence) for lease in leases] == [("b0", None), ("b1", None)]
+    (other,) = await harness.take("w2")
+    assert (other.job_id, bool(other.profile_fence)) == ("b2", True)
+    await clean(harness)
+    await harness.finish([*leases, other])
+    await clean(harness)
+
+
+async def test_all_slots_stay_for_others_while_jobs_are_refused(harness: QueueHarness) -> None:
+    await harness.producer.enqueue([ticket(f"b{n}", profile_id="bad") for n in range(20)])
+    await harness.producer.enqueue([ticket("g1", "other"), ticket("g2", "third")])
+    claimed = await harness.consumer.claim("w1", broken((BAD, 16), new=2))
+    assert {"g1", "g2"} <= {lease.job_id for lease in claimed.leases}
+    assert len(claimed.leases) == 18
+
+
+async def test_a_profile_that_another_worker_has_open_is_served_there(harness: QueueHarness) -> None:
+    await harness.producer.enqueue([ticket(f"b{n}", profile_id="bad") for n in range(2)])
+    held = await harness.one("w2")
+    assert held.job_id == "b0"
+    assert await harness.take("w1", broken((BAD, 16))) == []
+    await clean(harness)
+
+
+async def test_the_ephemeral_context_and_jobs_that_must_run_alone(harness: QueueHarness) -> None:
+    await harness.producer.enqueue([ticket("e1"), ticket("e2")])
+    lease = await harness.one("w1")
+    assert await harness.consumer.crash(lease, 0, b"{}")
+    assert await harness.take("w1", broken((PLAIN, -1))) == []
+    refused = await harness.take("w1", broken((PLAIN, 16)))
+    assert sorted((lease.job_id, lease.exclusive) for lease in refused) == [("e1", True), ("e2", False)]
+    await clean(harness)
+
+
+async def test_a_tenant_without_slots_is_served_where_it_is_held_and_others_as_ever(harness: QueueHarness) -> None:
+    await harness.producer.enqueue([ticket("e1"), ticket("p1", profile_id="new"), ticket("g1", "other")])
+    anything = ContextCapacity(ContextKey("acme", ANY_PROFILE), -1, refused=True)
+    held = ContextCapacity(PLAIN, 1)
+    capacity = Capacity(limit=100, contexts=(held, anything), runner_slots=2, pages_per_runner=4)
+    claimed = await harness.consumer.claim("w1", capacity)
+    assert {lease.job_id for lease in claimed.leases} == {"e1", "g1"}
+    assert claimed.wanted == ()
+
+
+async def test_waiting_time_counts_before_all_attempts_and_without_pauses(harness: QueueHarness) -> None:
+    await harness.producer.enqueue([ticket("j1")])
+    await harness.later(3_000)
+    lease = await harness.one()
+    assert lease.queued_seconds == pytest.approx(3, abs=0.5)
+    await harness.later(5_000)
+    assert await harness.consumer.retry(lease, 7_000, b'{"outcome":"failed"}')
+    await harness.later(7_100)
+    lease = await harness.one()
+    assert lease.queued_seconds == pytest.approx(3, abs=0.5), "neither the handler's time nor the pause"
+    assert await harness.consumer.crash(lease, 1_000, b'{"outcome":"lost"}')
+    await harness.later(1_100)
+    await harness.later(2_000)
+    lease = await harness.one()
+    assert 3 <= lease.queued_seconds < 6
+    assert lease.total_seconds == pytest.approx(18.2, abs=1)
+
+
+ROW: dict[str, Any] = {
+    "ref": "acme/j1",
+    "context": f"p1~{NO_EGRESS}",
+    "token": "1-0-nonce",
+    "attempts_used": 2,
+    "crashes": 0,
+    "queued_ms": 1500,
+    "total_ms": 2500,
+    "priority": "h",
+}
+
+
+def read(**fields: Any) -> Lease:
+    return lease_from({**ROW, **fields}, b"{}", 3, asked_at=100.0)
+
+
+def test_a_row_without_optional_fields() -> None:
+    lease = read()
+    assert (lease.ref, lease.context) == (JobRef("acme", "j1"), ContextKey("acme", "p1"))
+    assert (lease.shard, lease.body, lease.attempt, lease.priority) == (3, b"{}", 3, "high")
+    assert (lease.queued_seconds, lease.total_seconds) == (1.5, 2.5)
+    assert (lease.ending, lease.profile_fence, lease.begin_before, lease.attempts) == (None, None, None, ())
+    assert not lease.exclusive
+
+
+def test_past_attempts_are_lines() -> None:
+    assert read(past_attempts='{"attempt":1}\n{"attempt":2}').attempts == (b'{"attempt":1}', b'{"attempt":2}')
+
+
+@pytest.mark.parametrize(("crashes", "ending", "exclusive"), [(0, None, False), (1, None, True), (3, "dead", False)])
+def test_a_job_that_was_there_when_a_runner_died_runs_alone(crashes: int, ending: str | None, exclusive: bool) -> None:
+    assert read(crashes=crashes, ending=ending).exclusive is exclusive
+
+
+def test_the_time_to_begin_counts_from_the_request_and_not_for_a_job_that_ends() -> None:
+    assert read(begins_within_ms=2500).begin_before == 102.5
+    assert read(begins_within_ms=2500, ending="expired").begin_before is None
+
+
+def test_a_clock_that_went_back_gives_no_negative_times() -> None:
+    assert (read(queued_ms=-5).queued_seconds, read(total_ms=-5).total_seconds) == (0.0, 0.0)

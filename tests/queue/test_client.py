@@ -8,8 +8,8 @@ async def test_a_job_passes_all_parts(harness: QueueHarness) -> None:
     assert await queue.producer.enqueue([ticket("j1")]) == ["queued"]
     (lease,) = (await queue.consumer.claim("w1", everything(1))).leases
     assert [view.state for view in (await queue.inspection.jobs()).jobs] == ["running"]
-    assert await queue.consumer.finish(lease, DONE)
-    assert await queue.inspection.result(ref("j1")) == DONE.result
+    assert await queue.consumer.finish(lease, **DONE)
+    assert await queue.inspection.result(ref("j1")) == DONE["result"]
     assert (await queue.dead_letters.page()).letters == ()
     assert await queue.outbox.take(1, 0) == []
 

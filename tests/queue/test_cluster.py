@@ -5,7 +5,7 @@ import socket
 from collections.abc import AsyncIterator
 
 import pytest
-from pw_queue import DONE, QueueHarness, everything, ref, ticket
+from pw_queue import DONE, JobEnd, QueueHarness, everything, finish_all, ref, ticket
 from pw_servers import Cluster
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
@@ -13,16 +13,15 @@ from redis.backoff import NoBackoff
 from pageworker_supervisor.queue import QueueClient
 from pageworker_supervisor.queue.dead_letters import DeadLetter
 from pageworker_supervisor.queue.errors import SchemaMismatch
-from pageworker_supervisor.queue.lease import FinishRequest
+from pageworker_supervisor.queue.functions import packed
 from pageworker_supervisor.queue.library import SCHEMA_VERSION
-from pageworker_supervisor.queue.messagepack import packed
 from pageworker_supervisor.queue.options import QueueOptions
-from pageworker_supervisor.queue.quota_limits import QuotaLimits
+from pageworker_supervisor.queue.producer import QuotaLimits
 from pageworker_supervisor.queue.retention import retention_request
 from pageworker_supervisor.redis_client import Router
 from pageworker_supervisor.redis_client.cluster import ClusterClient
 from pageworker_supervisor.redis_client.errors import NotReplicated, RedisRefused, RedisUnavailable
-from pageworker_supervisor.redis_client.sharding import shard_of
+from pageworker_supervisor.redis_client.router import shard_of
 
 SHARDS = 4
 TENANTS = [f"t{n}" for n in range(12)]
@@ -54,7 +53,7 @@ async def test_jobs_go_through_all_shards_and_their_results_can_be_read(harness:
     assert len({lease.job_id for lease in done}) == 120
     assert {lease.shard for lease in done} == set(range(SHARDS))
     assert len(await harness.results()) == 120
-    assert await harness.inspection.result(ref("t0-0", "t0")) == DONE.result
+    assert await harness.inspection.result(ref("t0-0", "t0")) == DONE["result"]
     assert sum(shard.outbox_entries for shard in await harness.inspection.stats()) == 0, (
         "keys are written, nothing else promised"
     )
@@ -95,11 +94,11 @@ async def test_a_promise_is_ticked_off_once_the_replicas_have_the_key(
     follower.pause()
     try:
         with pytest.raises(NotReplicated):
-            await _settling(harness, 0.1).consumer.finish(lease, DONE)
+            await _settling(harness, 0.1).consumer.finish(lease, **DONE)
         assert sum(one.outbox_entries for one in await harness.inspection.stats()) == 1
     finally:
         follower.resume()
-    assert await _settling(harness, 5).consumer.finish(lease, DONE)
+    assert await _settling(harness, 5).consumer.finish(lease, **DONE)
     assert sum(one.outbox_entries for one in await harness.inspection.stats()) == 0
 
 
@@ -179,7 +178,7 @@ async def test_while_a_slot_moves_nothing_is_half_done(harness: QueueHarness, li
     keys = source.command("CLUSTER", "GETKEYSINSLOT", slot, 1000)
     source.command("MIGRATE", "127.0.0.1", target.port, "", 0, 5000, "KEYS", *keys[::2])
     with pytest.raises(RedisUnavailable):
-        await harness.consumer.finish(leases[0], DONE)
+        await harness.consumer.finish(leases[0], **DONE)
     with pytest.raises(RedisUnavailable):
         await harness.producer.enqueue([ticket("more", tenant)])
     live_cluster.migrate_slot(slot, target)
@@ -214,9 +213,9 @@ async def test_a_rejected_text_is_answered_on_its_tenants_shard(harness: QueueHa
 
 async def test_letters_of_all_shards_are_listed(harness: QueueHarness) -> None:
     await harness.producer.enqueue([ticket(f"{tenant}-0", tenant) for tenant in TENANTS])
-    ending = FinishRequest(status="failed", result=b"{}", dead_letter=b"{}")
+    ending = JobEnd(status="failed", result=b"{}", dead_letter=b"{}")
     while leases := await harness.take():
-        assert all(await harness.consumer.finish_many([(lease, ending) for lease in leases]))
+        assert await finish_all(harness.consumer, leases, ending)
     seen: list[DeadLetter] = []
     cursor = None
     while True:
@@ -237,9 +236,9 @@ async def test_the_newest_result_keeps_the_key_against_a_worker_that_writes_late
     (late,) = await harness.outbox.take(10, 0)
     await harness.producer.enqueue([ticket("j1")], "second")
     await harness.finish([await harness.one()])
-    assert await harness.inspection.result(ref("j1")) == DONE.result
+    assert await harness.inspection.result(ref("j1")) == DONE["result"]
     await harness.outbox.put_result(shard, late.id, ref("j1"), b"rejected")
-    assert await harness.inspection.result(ref("j1")) == DONE.result
+    assert await harness.inspection.result(ref("j1")) == DONE["result"]
 
 
 async def test_a_push_of_an_ended_job_gets_its_result_on_a_cluster(harness: QueueHarness) -> None:
@@ -248,7 +247,7 @@ async def test_a_push_of_an_ended_job_gets_its_result_on_a_cluster(harness: Queu
     again = ticket("j1", body=b"another text", callback="http://n8n.test/2")
     assert await harness.producer.enqueue([again], "second") == ["duplicate"]
     (promise,) = await harness.outbox.take(10, 0)
-    assert (promise.ref, promise.callback_url, promise.result) == (ref("j1"), "http://n8n.test/2", DONE.result)
+    assert (promise.ref, promise.callback_url, promise.result) == (ref("j1"), "http://n8n.test/2", DONE["result"])
 
 
 async def test_another_schema_on_one_shard_is_refused(harness: QueueHarness) -> None:

@@ -7,7 +7,7 @@ from pw_queue import DONE, QueueHarness, everything, plain_client, ref, ticket
 from pw_servers import RespProxy
 
 from pageworker_supervisor.queue import QueueClient
-from pageworker_supervisor.queue.lease import Lease
+from pageworker_supervisor.queue.claim import Lease
 from pageworker_supervisor.redis_client import Router
 
 LEASE_MS = 45_000
@@ -45,9 +45,9 @@ async def test_a_silent_worker_loses_its_jobs_and_is_told_so(harness: QueueHarne
     assert (again.crashes, again.exclusive, again.attempt) == (1, True, 1)
     (past,) = map(msgspec.json.decode, again.attempts)
     assert (past["outcome"], past["worker_id"], past["attempt"]) == ("lost", "w1", 1)
-    assert await harness.consumer.finish(old, DONE) is False
-    assert await harness.consumer.finish(again, DONE) is True
-    assert await harness.consumer.finish(old, DONE) is False
+    assert await harness.consumer.finish(old, **DONE) is False
+    assert await harness.consumer.finish(again, **DONE) is True
+    assert await harness.consumer.finish(old, **DONE) is False
     assert len(await harness.results()) == 1
 
 
@@ -143,7 +143,7 @@ async def test_a_counter_that_fell_back_matches_no_lease(harness: QueueHarness) 
     await harness.client.hset("pw:{0}:meta", "stamp", before)
     leases = await harness.take("w2")
     assert old.token not in {lease.token for lease in leases}
-    assert await harness.consumer.finish(old, DONE) is False
+    assert await harness.consumer.finish(old, **DONE) is False
 
 
 async def test_a_running_job_is_always_leased_and_pending(harness: QueueHarness) -> None:

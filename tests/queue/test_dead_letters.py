@@ -2,26 +2,25 @@
 
 import msgspec
 import pytest
-from pw_queue import DONE, QueueHarness, ref, ticket
+from pw_queue import DONE, JobEnd, QueueHarness, ref, ticket
 
 from pageworker_supervisor.contract.errors import ContractError
 from pageworker_supervisor.queue.dead_letters import JobPatch
-from pageworker_supervisor.queue.lease import FinishRequest
-from pageworker_supervisor.queue.quota_limits import QuotaLimits
+from pageworker_supervisor.queue.producer import QuotaLimits
 
-FAILED = FinishRequest(status="failed", result=b'{"status":"failed"}', dead_letter=b'{"error":"boom"}')
+FAILED = JobEnd(status="failed", result=b'{"status":"failed"}', dead_letter=b'{"error":"boom"}')
 BODY = b'{"job_id":"j1","tenant_id":"acme","endpoint_module":"shop.product","payload":{"url":"http://a.test/"}}'
 
 
 async def _fail(harness: QueueHarness, *names: str, tenant: str = "acme") -> None:
     await harness.producer.enqueue([ticket(name, tenant) for name in names])
     for lease in await harness.take():
-        assert await harness.consumer.finish(lease, FAILED)
+        assert await harness.consumer.finish(lease, **FAILED)
 
 
 async def test_a_letter_has_the_job_and_why(harness: QueueHarness) -> None:
     await harness.producer.enqueue([ticket("j1", body=BODY)])
-    assert await harness.consumer.finish(await harness.one(), FAILED)
+    assert await harness.consumer.finish(await harness.one(), **FAILED)
     (letter,) = (await harness.dead_letters.page()).letters
     assert (letter.job_id, letter.tenant_id, letter.reason) == ("j1", "acme", "failed")
     assert (letter.job, letter.detail, letter.retryable) == (BODY, b'{"error":"boom"}', True)
@@ -44,7 +43,7 @@ async def test_pages_of_letters_are_complete_and_filtered_by_tenant(harness: Que
 
 async def test_a_retried_letter_runs_again_and_has_a_new_result(harness: QueueHarness) -> None:
     await harness.producer.enqueue([ticket("j1", body=BODY, priority="high", concurrency=1)])
-    assert await harness.consumer.finish(await harness.one(), FAILED)
+    assert await harness.consumer.finish(await harness.one(), **FAILED)
     (letter,) = (await harness.dead_letters.page()).letters
     edits = JobPatch(payload=b'{"url":"http://b.test/"}', endpoint_module="shop.product@2.0.0")
     assert await harness.dead_letters.retry([letter.id], edits) == {letter.id: "queued"}
@@ -53,15 +52,15 @@ async def test_a_retried_letter_runs_again_and_has_a_new_result(harness: QueueHa
     job = msgspec.json.decode(lease.body)
     assert (job["payload"], job["endpoint_module"]) == ({"url": "http://b.test/"}, "shop.product@2.0.0")
     assert (lease.priority, lease.attempt, lease.crashes) == ("high", 1, 0)
-    assert await harness.consumer.finish(lease, DONE)
-    assert await harness.inspection.result(ref("j1")) == DONE.result
+    assert await harness.consumer.finish(lease, **DONE)
+    assert await harness.inspection.result(ref("j1")) == DONE["result"]
 
 
 async def test_a_retried_letter_keeps_the_limits_that_its_job_had(harness: QueueHarness) -> None:
     kept = {"pw:{0}:tenant:acme": b"1 3 0 100", "pw:{0}:domain:a.test": b"1 2 0 100"}
     new = ticket("j1", body=BODY, domain="a.test", concurrency=3, domain_limits=QuotaLimits(concurrency=2))
     await harness.producer.enqueue([new])
-    assert await harness.consumer.finish(await harness.one(), FAILED)
+    assert await harness.consumer.finish(await harness.one(), **FAILED)
     (letter,) = (await harness.dead_letters.page()).letters
     await harness.client.delete(*kept)
     assert await harness.dead_letters.retry([letter.id]) == {letter.id: "queued"}

@@ -4,11 +4,10 @@ import asyncio
 from typing import Any
 
 import msgspec
-from pw_queue import DONE, QueueHarness, plain_client, ref, ticket
+from pw_queue import DONE, JobEnd, QueueHarness, finish_all, plain_client, ref, ticket
 from pw_servers import RespProxy
 
 from pageworker_supervisor.queue import QueueClient
-from pageworker_supervisor.queue.lease import FinishRequest
 from pageworker_supervisor.queue.options import QueueOptions
 from pageworker_supervisor.queue.wakeup import CancelNotice
 from pageworker_supervisor.redis_client import Router
@@ -21,8 +20,8 @@ async def test_a_result_is_on_stream_channel_and_key_once(harness: QueueHarness)
     await listener.subscribe("pw:results:acme", "pw:events:acme")
     await harness.producer.enqueue([ticket("j1")])
     lease = await harness.one()
-    ending = FinishRequest(status="failed", result=b'{"status":"failed"}', events=(b'{"event":"blocked"}',))
-    assert [await harness.consumer.finish(lease, ending) for _ in range(3)] == [True, True, True]
+    ending = JobEnd(status="failed", result=b'{"status":"failed"}', events=(b'{"event":"blocked"}',))
+    assert [await harness.consumer.finish(lease, **ending) for _ in range(3)] == [True, True, True]
     assert await harness.results() == [b'{"status":"failed"}']
     assert await harness.inspection.result(ref("j1")) == b'{"status":"failed"}'
     assert 0 < await harness.client.pttl("pw:result:acme:j1") <= 86_400_000
@@ -46,7 +45,7 @@ async def test_a_lost_reply_of_finish_gives_the_same_answer(harness: QueueHarnes
     await harness.producer.enqueue([ticket("j1")])
     lease = await harness.one()
     proxied_redis.drop_reply(command="FCALL")
-    assert await queue.consumer.finish(lease, DONE) is True
+    assert await queue.consumer.finish(lease, **DONE) is True
     assert proxied_redis.dropped.is_set()
     assert len(await harness.results()) == 1
     await client.aclose()
@@ -75,7 +74,7 @@ async def test_the_stream_keeps_the_newest_results_only(harness: QueueHarness) -
         await queue.producer.enqueue([ticket(f"j{n}") for n in range(first, first + 250)])
         await harness.client.delete("pw:{0}:last_claim:w1")
         while leases := await harness.take():
-            assert all(await queue.consumer.finish_many([(lease, DONE) for lease in leases]))
+            assert await finish_all(queue.consumer, leases, DONE)
     assert 100 <= await harness.client.xlen("pw:{0}:results") < 300
     assert await queue.inspection.result(ref("j0")) is not None
 
@@ -144,4 +143,4 @@ async def test_a_rejected_copy_does_not_touch_the_job_that_has_its_id(harness: Q
     assert await harness.producer.reject(b"{}", "broken", ref("j1"), b"rejected") is False
     assert await harness.drain() == ["j1"]
     assert await harness.producer.reject(b"{ }", "broken", ref("j1"), b"rejected") is False
-    assert await harness.results() == [DONE.result]
+    assert await harness.results() == [DONE["result"]]

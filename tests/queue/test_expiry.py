@@ -5,10 +5,10 @@ import time
 from collections.abc import Awaitable, Callable
 
 import pytest
-from pw_queue import DONE, QueueHarness, blocked, everything, open_harness, ticket
+from pw_queue import QueueHarness, blocked, everything, open_harness, ticket
 from pw_servers import RedisServer
 
-from pageworker_supervisor.queue.lease import Lease, boot_seconds
+from pageworker_supervisor.queue.claim import Lease, boot_seconds
 
 PutBack = Callable[[QueueHarness, Lease, bool], Awaitable[object]]
 
@@ -129,7 +129,7 @@ async def test_a_worker_without_a_free_page_ends_what_expires_on_time(
         await other.queue.producer.enqueue([ticket("late", expires_at_ms=seconds * 1000 + micros // 1000 + 500)])
     assert ended.result().job_id == "late"
     assert 0.4 < time.monotonic() - started < 2.0
-    assert await harness.consumer.finish_many([(running, DONE), (ended.result(), DONE)]) == [True, True]
+    await harness.finish([running, ended.result()])
 
 
 async def _until_expired(harness: QueueHarness) -> Lease:

@@ -1,17 +1,105 @@
-"""What Redis answers when it cannot, and what becomes of the call."""
+"""What Redis answers when it cannot, and what becomes of the call; shards; requests and replies."""
 
 import asyncio
+from collections.abc import Sequence
+from typing import Any, cast
 
 import pytest
 import redis.asyncio as redis
+from hypothesis import given
+from hypothesis import strategies as st
+from msgspec import msgpack
 from pw_queue import DONE, QueueHarness, everything, open_harness, plain_client, ref, ticket, wait_until
 from pw_servers import RespProxy, redis_server
 
 from pageworker_supervisor.queue import QueueClient
-from pageworker_supervisor.queue.lease import FinishRequest
+from pageworker_supervisor.queue.errors import SchemaMismatch
+from pageworker_supervisor.queue.functions import (
+    EMPTY_REQUEST,
+    FunctionCalls,
+    Shards,
+    batches,
+    opaque,
+    packed,
+    unpacked,
+)
 from pageworker_supervisor.queue.options import QueueOptions
 from pageworker_supervisor.redis_client import Router
-from pageworker_supervisor.redis_client.errors import NotReplicated, OutOfMemory, RedisUnavailable, RightMissing
+from pageworker_supervisor.redis_client.errors import (
+    NotReplicated,
+    OutOfMemory,
+    RedisRefused,
+    RedisUnavailable,
+    RightMissing,
+)
+from pageworker_supervisor.redis_client.router import shard_of
+
+
+@given(st.text(), st.integers(-(2**53), 2**53))
+def test_a_request_is_a_map_with_names(text: str, number: int) -> None:
+    assert msgpack.decode(packed(text=text, number=number)) == {"text": text, "number": number}
+
+
+@given(st.binary())
+def test_opaque_bytes_are_sent_as_a_string_of_their_length(data: bytes) -> None:
+    sent = packed(body=opaque(data))
+    header = b"\xdb" + len(data).to_bytes(4, "big")
+    assert sent.endswith(header + data)
+
+
+def test_the_head_of_a_reply_is_its_map() -> None:
+    assert unpacked([packed(leases=[{"ref": "acme/j1"}]), b"\xff body"]) == {"leases": [{"ref": "acme/j1"}]}
+    assert unpacked([EMPTY_REQUEST]) == {}
+
+
+class RecordingFunctions:
+    """Keeps each call; fails with `error` where one is set."""
+
+    def __init__(self, error: Exception | None = None) -> None:
+        self.calls: list[tuple[str, str, Any]] = []
+        self.error = error
+
+    async def call(self, function: str, root: str, request: bytes) -> int:
+        if self.error is not None:
+            raise self.error
+        self.calls.append((function, root, unpacked([request])))
+        return 1
+
+
+def shards(count: int, functions: RecordingFunctions) -> Shards:
+    return Shards(cast("FunctionCalls", functions), "pw", count)
+
+
+async def test_a_request_is_sent_by_name_to_the_root_of_the_shard() -> None:
+    functions = RecordingFunctions()
+    assert await shards(2, functions).call(1, "register_worker", worker="w1") == 1
+    assert functions.calls == [("register_worker", "pw:{1}", {"worker": "w1"})]
+
+
+@pytest.mark.parametrize("count", [1, 4])
+async def test_tenants_are_grouped_by_shard_and_none_is_lost(count: int) -> None:
+    tenants = [f"t{number}" for number in range(20)]
+    seen: dict[int, list[int]] = {}
+
+    async def act(shard: int, indices: Sequence[int]) -> None:
+        assert shard not in seen
+        seen[shard] = list(indices)
+
+    await shards(count, RecordingFunctions()).by_tenant(tenants, act)
+    assert sorted(index for indices in seen.values() for index in indices) == list(range(20))
+    assert all(shard_of(tenants[index], count) == shard for shard, indices in seen.items() for index in indices)
+
+
+async def test_another_schema_has_an_error_of_its_own_and_other_refusals_do_not() -> None:
+    with pytest.raises(SchemaMismatch, match="schema version 9"):
+        await shards(1, RecordingFunctions(RedisRefused("ResponseError: SCHEMA 9"))).call(0, "claim")
+    with pytest.raises(RedisRefused, match="ILLEGAL"):
+        await shards(1, RecordingFunctions(RedisRefused("ResponseError: ILLEGALTRANSITION event"))).call(0, "claim")
+
+
+def test_batches_hold_all_in_order() -> None:
+    assert [list(batch) for batch in batches(range(7), 3)] == [[0, 1, 2], [3, 4, 5], [6]]
+    assert list(batches([], 3)) == []
 
 
 async def test_a_primary_without_the_functions_is_given_them(harness: QueueHarness) -> None:
@@ -19,7 +107,7 @@ async def test_a_primary_without_the_functions_is_given_them(harness: QueueHarne
     await harness.client.function_flush("SYNC")
     lease = await harness.one()
     await harness.client.function_flush("SYNC")
-    assert await harness.consumer.finish(lease, DONE)
+    assert await harness.consumer.finish(lease, **DONE)
 
 
 async def test_versions_of_the_functions_stand_side_by_side(harness: QueueHarness) -> None:
@@ -41,7 +129,7 @@ async def test_at_maxmemory_work_ends_and_nothing_new_comes_in() -> None:
             with pytest.raises(OutOfMemory):
                 await harness.producer.enqueue([ticket("more")])
             assert not (await harness.consumer.heartbeat("w1", leases)).lost
-            assert await harness.consumer.finish(leases[0], DONE)
+            assert await harness.consumer.finish(leases[0], **DONE)
             assert await harness.consumer.defer(leases[1], 10, "")
             assert await harness.consumer.requeue(leases[2])
             assert len(await harness.take(capacity=everything(1))) == 1, "claims go on, so that memory comes free"
@@ -89,16 +177,16 @@ async def test_a_finish_counts_once_the_replicas_have_it() -> None:
             await wait_until(harness.client, "replication", lambda info: info["connected_slaves"] == 1)
             await harness.producer.enqueue([ticket("j1"), ticket("j2")])
             first, second = await harness.take()
-            assert await harness.consumer.finish(first, DONE)
+            assert await harness.consumer.finish(first, **DONE)
             follower = plain_client(replica.port)
             assert await follower.xlen("pw:{0}:results") == 1
             await follower.aclose()
             hasty = _hasty(harness)
             replica.pause()
             with pytest.raises(NotReplicated):
-                await hasty.consumer.finish(second, DONE)
+                await hasty.consumer.finish(second, **DONE)
             replica.resume()
-            assert await harness.consumer.finish(second, DONE), "said again, and settled now"
+            assert await harness.consumer.finish(second, **DONE), "said again, and settled now"
             assert len(await harness.results()) == 2
 
 
@@ -213,9 +301,7 @@ async def test_the_outbox_is_looked_at_again_after_a_failure(harness: QueueHarne
     with pytest.raises(RedisUnavailable):
         await queue.outbox.take(1, 1000)
     proxied_redis.heal()
-    assert await harness.consumer.finish(
-        await harness.one(), FinishRequest(status="succeeded", result=b"{}", callback="http://x/")
-    )
+    assert await harness.consumer.finish(await harness.one(), status="succeeded", result=b"{}", callback="http://x/")
     assert [promise.ref.job_id for promise in await queue.outbox.take(1, 1000)] == ["j1"]
     await client.aclose()
 

@@ -4,11 +4,10 @@ import re
 from pathlib import Path
 
 import pytest
-from pw_queue import QueueHarness, everything, places, ref, ticket
+from pw_queue import JobEnd, QueueHarness, everything, finish_all, places, ref, ticket
 
-from pageworker_supervisor.queue.lease import FinishRequest
-from pageworker_supervisor.queue.messagepack import unpacked
-from pageworker_supervisor.queue.quota_limits import QuotaLimits
+from pageworker_supervisor.queue.functions import unpacked
+from pageworker_supervisor.queue.producer import QuotaLimits
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "redis-keys.md"
 
@@ -48,11 +47,11 @@ async def test_an_idle_tenant_and_domain_leave_nothing_that_stays(harness: Queue
         for n in range(6)
     ]
     await harness.producer.enqueue(busy)
-    ending = FinishRequest(status="failed", result=b"{}", dead_letter=b"{}")
+    ending = JobEnd(status="failed", result=b"{}", dead_letter=b"{}")
     done = 0
     while done < len(busy):
         leases = await harness.take()
-        assert all(await harness.consumer.finish_many([(lease, ending) for lease in leases]))
+        assert await finish_all(harness.consumer, leases, ending)
         for lease in leases:
             if lease.profile_id is not None:
                 await harness.consumer.release_profile("w1", lease.tenant_id, "p1", lease.profile_fence or 0)
@@ -100,8 +99,8 @@ async def test_every_key_is_named_in_the_documentation(harness: QueueHarness) ->
     await harness.producer.enqueue([ticket("p9", profile_id="p1")])
     await harness.inspection.cancel(leases[-1].ref)
     await _note(harness, seen)
-    ending = FinishRequest(status="failed", result=b"{}", callback="http://x.test/", dead_letter=b"{}")
-    await harness.consumer.finish_many([(lease, ending) for lease in leases])
+    ending = JobEnd(status="failed", result=b"{}", callback="http://x.test/", dead_letter=b"{}")
+    assert await finish_all(harness.consumer, leases[:-1], ending)
     await harness.producer.reject(b"{", "broken")
     await _note(harness, seen)
     patterns = _documented()

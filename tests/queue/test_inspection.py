@@ -5,13 +5,13 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
-from pw_queue import DONE, QueueHarness, blocked, everything, open_harness, ref, ticket
+from pw_queue import DONE, JobEnd, QueueHarness, blocked, everything, open_harness, ref, ticket
 from pw_servers import RedisServer
 
+from pageworker_supervisor.queue.claim import Lease
 from pageworker_supervisor.queue.errors import CancelHolds
-from pageworker_supervisor.queue.lease import FinishRequest, Lease
 
-CANCELLED = FinishRequest(status="cancelled", result=b'{"status":"cancelled"}')
+CANCELLED = JobEnd(status="cancelled", result=b'{"status":"cancelled"}')
 PER_TENANT = 10_000
 """Of 11_cancellations.lua."""
 
@@ -108,11 +108,11 @@ async def test_a_job_that_ends_just_then_ends_as_cancelled(harness: QueueHarness
     first, second = await harness.take()
     assert await harness.inspection.cancel(ref("j1")) == "cancelling"
     with pytest.raises(CancelHolds):
-        await harness.consumer.finish(first, DONE)
-    assert await harness.consumer.finish_many([(first, DONE), (second, DONE)]) == [False, True]
+        await harness.consumer.finish(first, **DONE)
+    assert await harness.consumer.finish(second, **DONE)
     assert await harness.inspection.result(ref("j1")) is None
-    assert [await harness.consumer.finish(first, CANCELLED) for _ in range(2)] == [True, True]
-    assert await harness.results() == [DONE.result, CANCELLED.result]
+    assert [await harness.consumer.finish(first, **CANCELLED) for _ in range(2)] == [True, True]
+    assert await harness.results() == [DONE["result"], CANCELLED["result"]]
     assert await harness.inspection.cancel(ref("j1")) == "finished"
 
 
@@ -123,7 +123,7 @@ async def test_what_ends_otherwise_already_is_not_acknowledged(harness: QueueHar
     lease = await harness.one()
     assert lease.ending == "expired"
     assert await harness.inspection.cancel(ref("late")) == "finished"
-    assert await harness.consumer.finish(lease, FinishRequest(status="expired", result=b"{}"))
+    assert await harness.consumer.finish(lease, status="expired", result=b"{}")
 
 
 async def test_a_cancelled_job_keeps_that_end_while_it_is_written(harness: QueueHarness) -> None:

@@ -22,7 +22,7 @@ async def bring_to(harness: QueueHarness, state: JobState) -> None:
     if state in (JobState.RUNNING, JobState.FINISHING, JobState.ENDED):
         lease = await harness.one()
         if state is JobState.ENDED:
-            await harness.consumer.finish(lease, DONE)
+            await harness.consumer.finish(lease, **DONE)
 
 
 @pytest.mark.parametrize(("state", "event"), list(itertools.product(JobState, JobEvent)))

@@ -1,8 +1,14 @@
-"""The functions' text itself: what Redis finds out only when a line runs, half-way through a transition."""
+"""The functions' text itself: what Redis finds out only when a line runs, half-way through a transition; its tables."""
 
 import re
+from pathlib import Path
 
-from pageworker_supervisor.queue.library import library
+import pytest
+
+from pageworker_supervisor.queue.library import JOB_FIELDS, SHARD_KEYS, library, lua_keys, shard_key
+
+ROOT = Path(__file__).parents[2]
+LUA = ROOT / "supervisor" / "pageworker_supervisor" / "queue" / "lua"
 
 GIVEN = {
     *(
@@ -60,3 +66,69 @@ def test_production_does_not_know_the_tests_clock() -> None:
 def _code() -> str:
     text = re.sub(r"(--|#!)[^\n]*", "", library("pw", cluster=False).code)
     return re.sub(r"'[^'\n]*'", "''", text)
+
+
+def test_parts_fill_the_pattern_in_order() -> None:
+    assert shard_key("pw:{0}", "backlog", "acme", "~e", "shop.test", "h") == "pw:{0}:backlog:acme/~e/shop.test:h"
+    assert shard_key("pw:{3}", "meta") == "pw:{3}:meta"
+
+
+def test_each_key_is_a_function_of_lua() -> None:
+    text = lua_keys()
+    assert "function Key.meta() return fixed.meta end" in text
+    assert " meta = P .. 'meta'," in text
+    assert "function Key.open_contexts(tenant, priority) return P .. 'open:' .. tenant .. ':' .. priority end" in text
+    assert "function Key.profile_named(name) return P .. 'profile:' .. name end" in text
+
+
+def test_lua_uses_every_key_and_spells_none() -> None:
+    sources = {file.name: file.read_text() for file in LUA.glob("*.lua")}
+    used = {name for text in sources.values() for name in re.findall(r"\bKey\.(\w+)\(", text)}
+    known = {"use", *SHARD_KEYS, *(f"{name}_named" for name in SHARD_KEYS)}
+    assert used <= known
+    assert set(SHARD_KEYS) <= {name.removesuffix("_named") for name in used}
+    # The probe of Shard.enter names two keys that never exist.
+    spelled = [
+        f"{name}: {line}" for name, text in sources.items() for line in re.findall(r"\bP \.\. '(?!absent:).*", text)
+    ]
+    assert not spelled
+
+
+def test_the_document_names_exactly_these_keys() -> None:
+    document = (ROOT / "docs" / "redis-keys.md").read_text()
+    named = re.findall(r"^\| `pw:\{<N>\}:([^`]+)`", document, flags=re.MULTILINE)
+    assert sorted(named) == sorted(SHARD_KEYS.values())
+
+
+@pytest.mark.parametrize("name", list(SHARD_KEYS))
+def test_no_two_keys_of_the_table_can_be_the_same_key(name: str) -> None:
+    fixed = {other: pattern for other, pattern in SHARD_KEYS.items() if "<" not in pattern}
+    assert len(set(SHARD_KEYS.values())) == len(SHARD_KEYS)
+    # A fixed name may look like a filled pattern only where the filled part never has that form.
+    pattern = re.compile(re.sub(r"<[a-z]+>", "[^/:]+", SHARD_KEYS[name]))
+    assert not [other for other, text in fixed.items() if other != name and pattern.fullmatch(text)]
+
+
+def lua_text() -> str:
+    """All sources, without comments."""
+    return "\n".join(re.sub(r"--[^\n]*", "", file.read_text()) for file in sorted(LUA.glob("*.lua")))
+
+
+def test_lua_reads_and_writes_no_field_that_is_not_in_the_table() -> None:
+    text = lua_text()
+    read = set(re.findall(r"(?<!request\.)\bjob\.(\w+)", text))
+    written = set()
+    for arguments in re.findall(r"'H(?:SET|DEL|GET|MGET|INCRBY)', Key\.job\([^)]*\),(.*?)\)", text, flags=re.DOTALL):
+        written |= set(re.findall(r"'(\w+)'(?=,|\s|$)", arguments))
+    assert read | written <= set(JOB_FIELDS)
+
+
+def test_every_field_of_the_table_is_used() -> None:
+    text = lua_text()
+    assert [name for name in JOB_FIELDS if f"'{name}'" not in text and f"job.{name}" not in text] == []
+
+
+def test_the_document_has_the_same_table() -> None:
+    document = (ROOT / "docs" / "redis-keys.md").read_text()
+    section = document.partition("## Fields of a job")[2].partition("\n## ")[0]
+    assert dict(re.findall(r"^\| `(\w+)` \| (.*) \|$", section, flags=re.MULTILINE)) == JOB_FIELDS

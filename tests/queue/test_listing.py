@@ -5,7 +5,7 @@ import time
 import pytest
 from pw_queue import QueueHarness, everything, places, ref, ticket
 
-from pageworker_supervisor.queue.quota_limits import QuotaLimits
+from pageworker_supervisor.queue.producer import QuotaLimits
 from pageworker_supervisor.queue.views import JobView, ListedState
 
 MANY = 20_000

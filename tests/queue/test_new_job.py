@@ -4,13 +4,12 @@ import json
 from typing import Any
 
 import pytest
-from pw_queue import DONE, QueueHarness, ref, ticket
+from pw_queue import DONE, JobEnd, QueueHarness, ref, ticket
 
-from pageworker_supervisor.queue.lease import FinishRequest
-from pageworker_supervisor.queue.new_job import NewJob
+from pageworker_supervisor.queue.producer import NewJob
 
 HOOK = "https://n8n.test/second"
-REJECTED = FinishRequest(status="rejected", result=b'{"status":"rejected"}', dead_letter=b"{}")
+REJECTED = JobEnd(status="rejected", result=b'{"status":"rejected"}', dead_letter=b"{}")
 MENDED = b'{"job_id":"j1","tenant_id":"acme","endpoint_module":"mended"}'
 
 
@@ -19,9 +18,9 @@ def again(**fields: Any) -> NewJob:
     return ticket("j1", **{"body": b"another text", "callback": HOOK, **fields})
 
 
-async def ended(harness: QueueHarness, ending: FinishRequest = DONE) -> None:
+async def ended(harness: QueueHarness, ending: JobEnd = DONE) -> None:
     await harness.producer.enqueue([ticket("j1")], "first")
-    assert await harness.consumer.finish(await harness.one(), ending)
+    assert await harness.consumer.finish(await harness.one(), **ending)
 
 
 async def promises(harness: QueueHarness) -> list[tuple[str | None, bytes]]:
@@ -55,9 +54,9 @@ async def test_a_push_of_an_ended_job_gets_the_stored_result_and_an_event(harnes
     async with Events(harness) as events:
         assert await harness.producer.enqueue([again()], "second") == ["duplicate"]
         (event,) = await events.heard()
-    assert await promises(harness) == [(HOOK, DONE.result)]
+    assert await promises(harness) == [(HOOK, DONE["result"])]
     assert (event["event"], event["job_id"], event["tenant_id"]) == ("duplicate", "j1", "acme")
-    assert await harness.results() == [DONE.result], "the stream has it once"
+    assert await harness.results() == [DONE["result"]], "the stream has it once"
     assert await harness.take() == []
 
 
@@ -82,7 +81,7 @@ async def test_a_second_reading_of_the_push_that_made_the_job_sends_no_answer(ha
 async def test_the_same_text_pushed_again_is_answered(harness: QueueHarness) -> None:
     await ended(harness)
     await harness.producer.enqueue([ticket("j1", callback=HOOK)], "second")
-    assert await promises(harness) == [(HOOK, DONE.result)]
+    assert await promises(harness) == [(HOOK, DONE["result"])]
 
 
 async def test_a_push_of_a_job_that_waits_or_runs_is_that_job(harness: QueueHarness) -> None:
@@ -110,9 +109,9 @@ async def test_the_corrected_push_of_a_rejected_text_runs_and_replaces_its_resul
     assert await harness.producer.enqueue([ticket("j1")], "second") == ["queued"]
     await harness.producer.reject(b"no job", "why", ref("j1"), b"rejected", None, "")  # read once more
     await harness.finish([await harness.one()])
-    assert await harness.inspection.result(ref("j1")) == DONE.result
+    assert await harness.inspection.result(ref("j1")) == DONE["result"]
     assert await harness.producer.reject(b"no job", "why", ref("j1"), b"rejected", None, "third") is False
-    assert await harness.inspection.result(ref("j1")) == DONE.result
+    assert await harness.inspection.result(ref("j1")) == DONE["result"]
     assert await harness.inspection.audit() == []
 
 
@@ -123,7 +122,7 @@ async def test_the_corrected_push_of_a_job_rejected_at_dispatch_runs(harness: Qu
     assert lease.body == MENDED
     assert await harness.producer.enqueue([ticket("j1", body=MENDED)], "third") == ["duplicate"]
     await harness.finish([lease])
-    assert await harness.inspection.result(ref("j1")) == DONE.result
+    assert await harness.inspection.result(ref("j1")) == DONE["result"]
     assert await harness.producer.enqueue([ticket("j1")], "fourth") == ["duplicate"], "now it has ended for good"
 
 
@@ -143,14 +142,14 @@ async def test_a_second_reading_of_a_rejected_push_does_not_run_but_is_not_silen
         for _ in range(2):
             assert await harness.producer.enqueue([ticket("j1", callback=HOOK)], "") == ["duplicate"]
         assert [event["event"] for event in await events.heard()] == ["duplicate"]
-    assert await promises(harness) == [(HOOK, REJECTED.result)]
+    assert await promises(harness) == [(HOOK, REJECTED["result"])]
     assert len(await harness.results()) == 1
 
 
 async def test_a_repeated_finish_of_a_rejected_job_gives_the_same_answer(harness: QueueHarness) -> None:
     await harness.producer.enqueue([ticket("j1")])
     lease = await harness.one()
-    assert [await harness.consumer.finish(lease, REJECTED) for _ in range(3)] == [True, True, True]
+    assert [await harness.consumer.finish(lease, **REJECTED) for _ in range(3)] == [True, True, True]
     assert len(await harness.results()) == 1
 
 
@@ -168,7 +167,7 @@ async def test_the_letter_of_a_rejected_job_does_not_displace_what_was_pushed_si
     await harness.producer.enqueue([ticket("j1", body=MENDED)], "second")
     await harness.finish([await harness.one()])
     assert await harness.dead_letters.retry([letter.id]) == {letter.id: "duplicate"}
-    assert await harness.inspection.result(ref("j1")) == DONE.result
+    assert await harness.inspection.result(ref("j1")) == DONE["result"]
 
 
 @pytest.mark.parametrize("other", ["globex", "acme-2", "a"])

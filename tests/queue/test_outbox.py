@@ -3,19 +3,18 @@
 import asyncio
 import time
 
-from pw_queue import QueueHarness, open_harness, ref, ticket
+from pw_queue import JobEnd, QueueHarness, open_harness, ref, ticket
 from pw_servers import RedisServer
 
-from pageworker_supervisor.queue.lease import FinishRequest
-from pageworker_supervisor.queue.messagepack import unpacked
+from pageworker_supervisor.queue.functions import unpacked
 
-CALL = FinishRequest(status="succeeded", result=b'{"n":1}', callback="https://n8n.test/hook")
+CALL = JobEnd(status="succeeded", result=b'{"n":1}', callback="https://n8n.test/hook")
 
 
 async def _promise(harness: QueueHarness, *names: str) -> None:
     await harness.producer.enqueue([ticket(name) for name in names])
     for lease in await harness.take():
-        assert await harness.consumer.finish(lease, CALL)
+        assert await harness.consumer.finish(lease, **CALL)
 
 
 async def test_a_promise_is_made_with_the_result_and_ends_with_its_delivery(harness: QueueHarness) -> None:

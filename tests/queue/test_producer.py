@@ -1,12 +1,17 @@
-"""The way in: once queued, the same id is the same job, whichever producer pushes it, and however often."""
+"""The way in: once queued, the same id is the same job, whichever producer pushes it; what is kept of other texts."""
 
 from pw_queue import DONE, QueueHarness, everything, ticket
 from pw_servers import RespProxy
 
-from pageworker_supervisor.queue.quota_limits import QuotaLimits
+from pageworker_supervisor.queue.producer import QuotaLimits
 from pageworker_supervisor.redis_client import Router
 
 from pageworker_supervisor.queue import QueueClient  # isort: skip
+import hashlib
+import json
+
+from pageworker_supervisor.contract.job import JobRef
+from pageworker_supervisor.queue.producer import DIGESTED_INLINE_BYTES, described, push_text, rejected_event, whole_of
 
 
 async def test_an_id_is_queued_once_in_one_call_and_over_several(harness: QueueHarness) -> None:
@@ -95,5 +100,27 @@ async def test_new_limits_reach_jobs_that_wait_already(harness: QueueHarness) ->
     await harness.producer.set_limits({"acme": QuotaLimits(concurrency=3)})
     assert len(await harness.take()) == 2
     assert (await harness.consumer.claim("w1", everything())).leases == ()
-    assert await harness.consumer.finish(running[0], DONE)
+    assert await harness.consumer.finish(running[0], **DONE)
     assert len(await harness.take()) == 1
+
+
+def test_a_text_that_is_kept_whole_needs_no_digest() -> None:
+    assert whole_of(b"abc", 3) == {}
+
+
+def test_a_cut_text_is_told_by_length_and_digest() -> None:
+    assert whole_of(b"abcd", 3) == {
+        "text": {"bytes": 4, "kept_bytes": 3, "sha256": hashlib.sha256(b"abcd").hexdigest()}
+    }
+
+
+async def test_a_huge_text_is_described_as_a_small_one_is() -> None:
+    huge = b"x" * (DIGESTED_INLINE_BYTES + 1)
+    push, told = await described(huge, "first", 16)
+    assert (push, told) == (push_text(huge, "first"), whole_of(huge, 16))
+
+
+def test_the_event_names_the_job_and_the_reason() -> None:
+    event = json.loads(rejected_event(JobRef("acme", "j1"), "no such field"))
+    assert (event["event"], event["tenant_id"], event["job_id"]) == ("rejected", "acme", "j1")
+    assert event["detail"] == {"reason": "no such field"}

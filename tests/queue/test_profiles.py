@@ -111,7 +111,7 @@ async def test_an_exclusive_job_enters_an_empty_profile_only_and_keeps_it(harnes
     assert await harness.take("w1", places(("acme", "p1", 3))) == [], "and no other job overtakes it"
     alone = await harness.one("w1", places(("acme", "p1", 4)))
     assert (alone.job_id, alone.exclusive) == ("bad", True)
-    assert await harness.consumer.finish(alone, DONE)
+    assert await harness.consumer.finish(alone, **DONE)
     assert len(await harness.take("w1", places(("acme", "p1", 4)))) == 3
 
 

@@ -2,7 +2,7 @@
 
 from pw_queue import DONE, QueueHarness, everything, ticket
 
-from pageworker_supervisor.queue.quota_limits import QuotaLimits
+from pageworker_supervisor.queue.producer import NewJob, QuotaLimits
 
 
 async def test_a_tenant_at_its_concurrency_blocks_no_other_tenant(harness: QueueHarness) -> None:
@@ -14,7 +14,7 @@ async def test_a_tenant_at_its_concurrency_blocks_no_other_tenant(harness: Queue
     await harness.finish([lease for lease in leases if lease.tenant_id == "b"])
     assert await harness.take() == []
     (first, _) = [lease for lease in leases if lease.tenant_id == "a"]
-    assert await harness.consumer.finish(first, DONE)
+    assert await harness.consumer.finish(first, **DONE)
     assert [lease.job_id for lease in await harness.take()] == ["a-2"]
 
 
@@ -26,8 +26,8 @@ async def test_a_permit_comes_back_once_however_a_lease_ends(harness: QueueHarne
         assert await harness.take() == [], act
         match act:
             case "finish":
-                assert await harness.consumer.finish(lease, DONE)
-                assert await harness.consumer.finish(lease, DONE)
+                assert await harness.consumer.finish(lease, **DONE)
+                assert await harness.consumer.finish(lease, **DONE)
             case "retry":
                 assert await harness.consumer.retry(lease, 10**6, b"{}")
                 assert await harness.consumer.retry(lease, 10**6, b"{}")
@@ -78,6 +78,89 @@ async def test_a_domain_is_shared_by_all_tenants_in_turn(harness: QueueHarness) 
         await harness.finish(leases)
         await harness.later(250)
     assert max(served.count(tenant) for tenant in "abc") - min(served.count(tenant) for tenant in "abc") <= 2
+
+
+FOUR = QuotaLimits(concurrency=4)
+
+
+def jobs_of(tenant: str, count: int, limits: QuotaLimits = FOUR, name: str = "") -> list[NewJob]:
+    """Each in a context of its own, so each in a backlog of its own."""
+    return [
+        ticket(f"{tenant}{name}-{n}", tenant, profile_id=f"p{name}{n}", domain="shop.test", domain_limits=limits)
+        for n in range(count)
+    ]
+
+
+async def test_a_released_permit_goes_to_the_tenant_that_holds_the_fewest(harness: QueueHarness) -> None:
+    """A holds all permits of the domain and waits with many profiles; B came later, and gets every permit until both
+    hold as many."""
+    await harness.producer.enqueue(jobs_of("a", 40))
+    held = await harness.take()
+    assert [lease.tenant_id for lease in held] == ["a"] * 4
+    await harness.producer.enqueue(jobs_of("b", 10))
+    assert await harness.take() == []
+    for expected in (["b"], ["b"], ["a", "b"]):
+        ended = held.pop(0)
+        await harness.finish([ended])
+        held += await harness.take()
+        assert held[-1].tenant_id in expected
+    assert await harness.inspection.audit() == []
+    assert sorted(lease.tenant_id for lease in held) in (["a", "a", "b", "b"], ["a", "b", "b", "b"])
+
+
+async def test_a_tenant_keeps_the_permits_that_it_shares_out_among_its_own_jobs(harness: QueueHarness) -> None:
+    """B's short jobs follow each other on its two permits, while A's two do not end."""
+    await harness.producer.enqueue(jobs_of("a", 40))
+    await harness.producer.enqueue(jobs_of("b", 40))
+    held = await harness.take()
+    stays, goes = ([lease for lease in held if lease.tenant_id == tenant] for tenant in ("a", "b"))
+    assert (len(stays), len(goes)) == (2, 2)
+    assert await harness.take() == []
+    for _ in range(10):
+        await harness.finish([goes.pop(0)])
+        goes += await harness.take()
+        assert [lease.tenant_id for lease in goes] == ["b", "b"]
+    await harness.finish(stays + goes)
+    assert await harness.inspection.audit() == []
+
+
+async def test_tenants_take_turns_at_a_domains_rate_however_many_backlogs_they_have(harness: QueueHarness) -> None:
+    slow = QuotaLimits(rate_per_second=1.0, burst=1)
+    await harness.producer.enqueue(jobs_of("a", 40, slow))
+    await harness.finish(await harness.take())
+    while await harness.take():
+        pass
+    await harness.producer.enqueue(jobs_of("b", 5, slow))
+    assert await harness.take() == []
+    served = ""
+    for _ in range(10):
+        await harness.later(1_050)
+        leases = await harness.take()
+        served += "".join(lease.tenant_id for lease in leases)
+        await harness.finish(leases)
+    assert sorted(served) == ["a"] * 5 + ["b"] * 5, served
+
+
+async def test_what_a_tenant_holds_of_a_domain_is_counted_however_a_lease_ends(harness: QueueHarness) -> None:
+    await harness.producer.enqueue(jobs_of("a", 8, QuotaLimits(concurrency=1)))
+    for act in ("finish", "retry", "defer", "give_back", "crash", "reap"):
+        lease = await harness.one()
+        match act:
+            case "finish":
+                assert await harness.consumer.finish(lease, **DONE)
+            case "retry":
+                assert await harness.consumer.retry(lease, 10**6, b"{}")
+            case "defer":
+                assert await harness.consumer.defer(lease, 10**6, "")
+            case "give_back":
+                assert await harness.consumer.requeue(lease)
+            case "crash":
+                assert await harness.consumer.crash(lease, 10**6, b"{}")
+            case _:
+                await harness.later(50_000)
+                assert (await harness.consumer.reap()).count == 1
+        assert await harness.inspection.audit() == [], act
+        assert await harness.client.hget("pw:{0}:domain:shop.test", "held:a") is None, act
 
 
 async def test_a_domains_rate_is_kept(harness: QueueHarness) -> None:

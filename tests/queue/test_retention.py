@@ -7,8 +7,7 @@ import msgspec
 from pw_queue import QueueHarness, open_harness, ref, ticket
 from pw_servers import RedisServer
 
-from pageworker_supervisor.contract.job_ref import JobRef
-from pageworker_supervisor.queue.lease import FinishRequest
+from pageworker_supervisor.contract.job import JobRef
 
 KIB = 1024
 
@@ -50,9 +49,7 @@ async def test_a_huge_text_is_kept_in_part_with_its_length_and_digest(harness: Q
 async def test_a_job_that_failed_is_kept_whole(harness: QueueHarness) -> None:
     body = b'{"job_id":"j1","tenant_id":"acme","endpoint_module":"m","payload":{"x":"%s"}}' % (b"y" * 200_000)
     await harness.producer.enqueue([ticket("j1", body=body)])
-    assert await harness.consumer.finish(
-        await harness.one(), FinishRequest(status="failed", result=b"{}", dead_letter=b"{}")
-    )
+    assert await harness.consumer.finish(await harness.one(), status="failed", result=b"{}", dead_letter=b"{}")
     (letter,) = (await harness.dead_letters.page()).letters
     assert letter.job == body
     assert await harness.dead_letters.retry([letter.id]) == {letter.id: "queued"}

@@ -36,8 +36,8 @@ async def test_two_releases_with_one_schema_share_a_redis(
     mine = await harness.take(capacity=everything(2))
     theirs = (await other.consumer.claim("w2", everything(2))).leases
     assert sorted(lease.job_id for lease in (*mine, *theirs)) == ["j0", "j1", "j2", "j3"]
-    assert await other.consumer.finish(mine[0], DONE)
-    assert await harness.consumer.finish(theirs[0], DONE)
+    assert await other.consumer.finish(mine[0], **DONE)
+    assert await harness.consumer.finish(theirs[0], **DONE)
     await harness.later(60_000)
     assert (await other.consumer.reap()).count == 2
     await harness.later(60_000)

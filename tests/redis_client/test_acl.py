@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 import redis
 from pw_intake import job, open_counter
-from pw_queue.words import DONE, everything, ref
+from pw_queue.words import DONE, JobEnd, everything, finish_all, ref
 from pw_servers import RedisServer, redis_server
 
 from pageworker_supervisor.config.settings import RedisSettings
-from pageworker_supervisor.queue.lease import FinishRequest, Lease
-from pageworker_supervisor.queue.quota_limits import QuotaLimits
+from pageworker_supervisor.queue.claim import Lease
+from pageworker_supervisor.queue.producer import QuotaLimits
 from pageworker_supervisor.redis_client import open_redis_client
 from pageworker_supervisor.redis_client.errors import Denied
 from pageworker_supervisor.redis_client.preflight import preflight
@@ -75,10 +75,9 @@ async def test_a_worker_works_under_its_rights(guarded: RedisServer) -> None:
         assert await queue.consumer.crash(leases[1], 0, ATTEMPT, [b"{}"])
         assert await queue.consumer.defer(leases[2], 60_000, "test")
         assert await queue.consumer.requeue(leases[3])
-        dead = FinishRequest(
-            status="failed", result=b"{}", callback="https://a.example/", dead_letter=b"{}", events=(b"{}",)
-        )
-        assert all(await queue.consumer.finish_many([(leases[4], DONE), (leases[5], dead), (leases[6], dead)]))
+        dead = JobEnd(status="failed", result=b"{}", callback="https://a.example/", dead_letter=b"{}", events=(b"{}",))
+        assert await queue.consumer.finish(leases[4], **DONE)
+        assert await finish_all(queue.consumer, leases[5:7], dead)
         for tenant, profile, fence in held(leases):
             await queue.consumer.release_profile("w1", tenant, profile, fence)
         await queue.consumer.reap()
@@ -137,25 +136,31 @@ async def test_a_worker_may_touch_nothing_else(guarded: RedisServer) -> None:
                 await redis_client.send(*words, key="other")
 
 
-def test_n8n_pushes_and_listens_and_nothing_else(guarded: RedisServer) -> None:
+def test_n8n_pushes_listens_reads_results_and_nothing_else(guarded: RedisServer) -> None:
+    guarded.command("SET", "pw:result:acme:1", "{}")
     with closing(guarded.client("n8n", "secret")) as client:
         send: Any = client.execute_command
+        assert send("GET", "pw:result:acme:1") == b"{}"
         assert send("RPUSH", "pw:inbox", job(1)) == 1
         assert send("LPUSH", "pw:inbox", job(2)) == 2
         pubsub: Any = client.pubsub
         with pubsub() as heard:
             for listen in (heard.subscribe, heard.psubscribe):
-                listen("pw:results:*")
-                message = heard.get_message(timeout=5)
-                assert message is not None
-                assert message["type"] in ("subscribe", "psubscribe")
+                for channels in ("pw:results:*", "pw:events:*"):
+                    listen(channels)
+                    message = heard.get_message(timeout=5)
+                    assert message is not None
+                    assert message["type"] in ("subscribe", "psubscribe")
         for words in (
             ("LRANGE", "pw:inbox", 0, -1),
             ("LPOP", "pw:inbox"),
             ("DEL", "pw:inbox"),
             ("SET", "pw:inbox", 1),
             ("RPUSH", "pw:other", 1),
-            ("GET", "pw:result:acme:1"),
+            ("SET", "pw:result:acme:1", "{}"),
+            ("DEL", "pw:result:acme:1"),
+            ("GET", "pw:{0}:job:acme/1"),
+            ("PUBLISH", "pw:events:acme", 1),
             ("XADD", "pw:jobs", "*", "job", 1),
             ("PUBLISH", "pw:results:acme", 1),
             ("FCALL", "x", 0),
@@ -167,5 +172,5 @@ def test_n8n_pushes_and_listens_and_nothing_else(guarded: RedisServer) -> None:
             with pytest.raises(redis.exceptions.NoPermissionError):
                 send(*words)
         with pubsub() as eavesdropper, pytest.raises(redis.exceptions.NoPermissionError):
-            eavesdropper.subscribe("pw:events:acme")
+            eavesdropper.subscribe("pw:control:acme")
             eavesdropper.get_message(timeout=5)

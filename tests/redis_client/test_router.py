@@ -1,15 +1,44 @@
-"""One router: the primary that owns a key gets the command, also while slots move."""
+"""Routing on a cluster that moves slots, and to one server; writes that wait for replicas; shards."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections import Counter
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
+import redis.asyncio as redis
+from hypothesis import given
+from hypothesis import strategies as st
 from pw_servers import Cluster, RedisServer
+from redis import exceptions as rx
 
 from pageworker_supervisor.config.settings import RedisSettings
-from pageworker_supervisor.redis_client import RedisClient, open_redis_client
-from pageworker_supervisor.redis_client.errors import OutOfMemory, RedisRefused
+from pageworker_supervisor.redis_client import RedisClient, Router, open_redis_client
+from pageworker_supervisor.redis_client.errors import NotReplicated, OutOfMemory, RedisRefused
+from pageworker_supervisor.redis_client.router import SHORTEST_WAIT_MS, ReplicatedWrites, root, run_pipeline, shard_of
+
+
+@pytest.mark.parametrize(("tenant_id", "shard"), [("acme", 0), ("bolt", 1)])
+def test_a_tenant_stays_on_its_shard_over_releases(tenant_id: str, shard: int) -> None:
+    """Another hash would leave every waiting job on a shard where no worker looks for it."""
+    assert shard_of(tenant_id, 2) == shard
+
+
+@given(st.text(max_size=63), st.integers(1, 64))
+def test_a_shard_is_in_range(tenant_id: str, shards: int) -> None:
+    assert 0 <= shard_of(tenant_id, shards) < shards
+
+
+def test_tenants_are_spread_over_all_shards() -> None:
+    counts = Counter(shard_of(f"tenant-{number}", 8) for number in range(4000))
+    assert len(counts) == 8
+    assert max(counts.values()) < 2 * min(counts.values())
+
+
+def test_a_root_has_the_hash_tag_of_its_shard() -> None:
+    assert root("pw", 3) == "pw:{3}"
+
 
 KEY = "{7}:k"
 
@@ -86,3 +115,84 @@ async def test_a_cancelled_call_leaves_no_reply_for_the_next(router: RedisClient
     finally:
         node.command("CLIENT", "UNPAUSE")
     assert await router.send_together([("PING",), ("SET", KEY, 3), ("GET", KEY)], key=KEY) == [True, True, b"3"]
+
+
+WRITE = ("SET", "k", "v")
+
+
+class ScriptedRouter(Router):
+    """Every primary has one number of replicas that confirm. Records what is sent."""
+
+    def __init__(self, confirming: int) -> None:
+        self.confirming = confirming
+        self.sent: list[Sequence[Any]] = []
+
+    async def send(self, *words: Any, key: str, blocks: bool = False) -> Any:
+        self.sent.append(words)
+        return "stored"
+
+    async def send_together(self, commands: Sequence[Sequence[Any]], *, key: str, blocks: bool = False) -> list[Any]:
+        self.sent += commands
+        return ["stored", self.confirming]
+
+    async def primary_of(self, key: str) -> str:
+        return key
+
+
+async def test_without_replicas_nothing_is_waited_for() -> None:
+    router = ScriptedRouter(0)
+    assert await ReplicatedWrites(router, 0, 1, 1).send(WRITE, key="k") == "stored"
+    assert router.sent == [WRITE]
+
+
+async def test_a_confirmed_write_returns_its_reply() -> None:
+    router = ScriptedRouter(2)
+    assert await ReplicatedWrites(router, 2, 0.5, 1).send(WRITE, key="k") == "stored"
+    assert router.sent == [WRITE, ("WAIT", 2, 500)]
+
+
+async def test_a_shortage_is_raised_until_it_has_lasted() -> None:
+    router = ScriptedRouter(0)
+    writes = ReplicatedWrites(router, 1, 0.5, 0.05)
+    refused = 0
+    async with asyncio.timeout(5):
+        while True:
+            try:
+                assert await writes.send(WRITE, key="k") == "stored"
+                break
+            except NotReplicated:
+                refused += 1
+                await asyncio.sleep(0)
+    assert refused
+    assert router.sent[-1] == ("WAIT", 1, SHORTEST_WAIT_MS), "writes are not held up by a replica that is lost for good"
+
+
+async def test_a_confirmation_ends_the_shortage() -> None:
+    router = ScriptedRouter(0)
+    writes = ReplicatedWrites(router, 1, 0.5, 3600)
+    with pytest.raises(NotReplicated, match="0 of 1"):
+        await writes.send(WRITE, key="k")
+    router.confirming = 1
+    await writes.send(WRITE, key="k")
+    assert writes._short_since == {}
+
+
+async def test_each_primary_has_a_shortage_of_its_own() -> None:
+    router = ScriptedRouter(0)
+    writes = ReplicatedWrites(router, 1, 0.5, 0.0)
+    with pytest.raises(NotReplicated):
+        await writes.send(WRITE, key="first")
+    assert await writes.send(WRITE, key="first") == "stored"
+    with pytest.raises(NotReplicated):
+        await writes.send(WRITE, key="second")
+
+
+async def test_replies_come_in_order_and_the_first_error_is_raised_as_it_came(live_redis: RedisServer) -> None:
+    client = redis.Redis(port=live_redis.port)
+    try:
+        assert await run_pipeline(client, [("SET", "k", "text"), ("GET", "k"), ("STRLEN", "k")]) == [True, b"text", 4]
+        with pytest.raises(rx.ResponseError, match=r"^value is not an integer"):
+            await run_pipeline(client, [("INCR", "k"), ("SET", "k", "after"), ("HGET", "k", "f")])
+        assert await client.get("k") == b"after", "the commands behind a failed one run: it is not a transaction"
+    finally:
+        await client.aclose()

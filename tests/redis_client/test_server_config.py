@@ -10,7 +10,7 @@ import redis
 from pw_servers.ports import free_port
 from pw_servers.waiting import until
 
-from pageworker_supervisor.redis_client.server_config import server_config
+from pageworker_supervisor.redis_client.server_config import MAX_TEXT_BYTES, server_config
 from pageworker_supervisor.redis_client.users import USERS
 
 pytestmark = pytest.mark.redis
@@ -34,9 +34,14 @@ def test_the_configuration_is_as_durable_as_promised(tmp_path: Path) -> None:
             with closing(redis.Redis(port=port, username="asks", password="")) as client:
                 until(lambda: answers(client), "it answers")
                 found: Any = client.config_get("*")
+                client.rpush("pw:inbox", b"x" * MAX_TEXT_BYTES)
+                with pytest.raises(redis.exceptions.RedisError):
+                    client.rpush("pw:inbox", b"x" * (MAX_TEXT_BYTES + 1))
+                length = client.llen("pw:inbox")
         finally:
             process.terminate()
     assert (found["appendonly"], found["appendfsync"], found["maxmemory-policy"]) == ("yes", "always", "noeviction")
+    assert length == 1, "a worker would read the larger text as a whole"
     assert (found["enable-debug-command"], found["enable-module-command"]) == ("no", "no")
 
 

@@ -1,6 +1,7 @@
 """Where a bundle comes from, and that it is verified each time it is loaded."""
 
 import asyncio
+import errno
 from pathlib import Path
 
 import pytest
@@ -47,7 +48,7 @@ async def test_memory_then_disk_then_the_registry(shelf: Shelf) -> None:
     wanted = shelf.put(packed())
     first = shelf.worker()
     assert await first.get(wanted) is await first.get(wanted)
-    assert (await shelf.worker().get(wanted)).bundle.version == "1.4.2"
+    assert (await shelf.worker().get(wanted)).version == "1.4.2"
     assert shelf.server.count(".zip") == 1
 
 
@@ -64,14 +65,14 @@ async def test_they_share_its_failure_too_and_the_next_call_tries_again(shelf: S
     failures = await asyncio.gather(*(worker.get(wanted) for _ in range(3)), return_exceptions=True)
     assert [type(failure).__bases__ for failure in failures] == [(RegistryAway,)] * 3
     shelf.server.objects = objects
-    assert (await worker.get(wanted)).bundle.name == "shop.product"
+    assert (await worker.get(wanted)).name == "shop.product"
 
 
 async def test_a_damaged_copy_on_disk_is_fetched_again(shelf: Shelf) -> None:
     wanted = shelf.put(packed())
     await shelf.worker().get(wanted)
     Cache(shelf.state, shelf.server.url).save_bundle(wanted.sha256, UntrustedBundle(b"x", b"y"))
-    assert (await shelf.worker().get(wanted)).bundle.sha256 == wanted.sha256
+    assert (await shelf.worker().get(wanted)).sha256 == wanted.sha256
     assert shelf.server.count(".zip") == 2
 
 
@@ -104,5 +105,41 @@ async def test_memory_keeps_the_most_recently_used(shelf: Shelf) -> None:
     kept = await worker.get(one)
     await worker.get(two)
     assert await worker.get(one) is not kept
+    again = await worker.get(one)
     worker.keep_only(())
-    assert worker.schema(kept.bundle) is not kept.schema
+    assert await worker.get(one) is not again
+
+
+async def test_an_odd_file_in_the_cache_is_passed_over(shelf: Shelf) -> None:
+    """A folder in the place of a bundle can be neither read nor replaced."""
+    wanted, worker = shelf.put(packed()), shelf.worker()
+    bundles = next(shelf.state.iterdir()) / "bundles"
+    (bundles / f"{wanted.sha256}.zip").mkdir()
+    assert (await worker.get(wanted)).sha256 == wanted.sha256
+
+
+async def test_a_process_without_descriptors_is_no_reason_to_fetch(
+    shelf: Shelf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def load(*_: object) -> None:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    monkeypatch.setattr(Cache, "load_bundle", load)
+    with pytest.raises(OSError, match="Too many open files"):
+        await shelf.worker().get(shelf.put(packed()))
+    assert shelf.server.count(".zip") == 0
+
+
+@pytest.mark.parametrize(("part", "method"), [(Cache, "load_bundle"), (Store, "_get"), (Cache, "save_bundle")])
+async def test_a_bug_of_cache_or_store_lets_the_job_wait(
+    shelf: Shelf, monkeypatch: pytest.MonkeyPatch, part: type, method: str
+) -> None:
+    def fails(*_: object) -> None:
+        raise KeyError("a bug")
+
+    wanted, worker = shelf.put(packed()), shelf.worker()
+    with monkeypatch.context() as patch:
+        patch.setattr(part, method, fails)
+        failures = await asyncio.gather(*(worker.get(wanted) for _ in range(3)), return_exceptions=True)
+    assert [(type(failure), getattr(failure, "retryable", None)) for failure in failures] == [(RegistryAway, True)] * 3
+    assert (await worker.get(wanted)).sha256 == wanted.sha256

@@ -4,19 +4,9 @@ from pageworker_sandbox.signing import Mistake
 from pageworker_supervisor.registry.errors import (
     NotThere,
     PackRefused,
-    PayloadInvalid,
-    PayloadMistake,
     RegistryAway,
     RegistryRefused,
 )
-
-
-def test_a_payload_that_does_not_match_lists_its_mistakes() -> None:
-    one, two = PayloadMistake("payload.url", "is required"), PayloadMistake("payload.n", "is too large", "at most 5")
-    invalid = PayloadInvalid((one, two))
-    assert str(invalid) == "`payload.url`: is required; `payload.n`: is too large; at most 5"
-    assert invalid.mistakes == (one, two)
-    assert (invalid.type, invalid.retryable) == ("payload_invalid", False)
 
 
 def test_a_folder_that_cannot_be_packed_lists_its_mistakes() -> None:

@@ -99,6 +99,37 @@ def test_what_an_author_gets_wrong(tmp_path: Path, more: str, code: bytes, expec
     assert expected in mistakes(folder(tmp_path, manifest(more=more), code))
 
 
+@pytest.mark.parametrize(
+    ("text", "code", "places"),
+    [
+        (manifest(), b"async def handle(page, payload, helpers, context): ...\n", ["module.toml:3: `entrypoint`"]),
+        (manifest(more='[input]\ntype = "string"\n'), STRUCT, ["module.toml:6: `input.type`"]),
+        (
+            manifest(more='[input]\ntype = "objekt"\n'),
+            STRUCT,
+            ["module.toml:5: `input`", "module.toml:6: `input.type`"],
+        ),
+        (
+            manifest(more="\n\ntimeout_seconds = 0\negres = []\n"),
+            STRUCT,
+            ["module.toml:8: `egres`", "module.toml:7: `t"],
+        ),
+        (manifest(more="tenants = [\n"), STRUCT, ["module.toml:5: found"]),
+        (manifest(more="x = = 1\n"), STRUCT, ["module.toml:5: found"]),
+        (
+            "",
+            STRUCT,
+            ["module.toml: `name`", "module.toml: `version`", "module.toml: `entrypoint`", "module.toml: `sdk`"],
+        ),
+        (manifest(), b"\n\nasync def handler(page, payload): ...\n", ["shop_product/__init__.py:3: `handler`"]),
+        (manifest(), b"\nasync def handler(:\n", ["shop_product/__init__.py:2: found"]),
+    ],
+)
+def test_a_mistake_names_file_and_line(tmp_path: Path, text: str, code: bytes, places: list[str]) -> None:
+    told = mistakes(folder(tmp_path, text, code)).splitlines()
+    assert [line[: len(place)] for line, place in zip(told, places, strict=True)] == places
+
+
 def test_a_handler_from_another_module_is_taken(tmp_path: Path) -> None:
     root = folder(tmp_path, code=b"from .work import handler\n")
     (root / "shop_product/work.py").write_text("async def handler(page, payload, helpers, context): ...\n")

@@ -1,12 +1,13 @@
-"""Resolving versions and comparing indexes, without a registry."""
+"""Resolving versions, comparing indexes, and which tenants may run a module, without a registry."""
 
 from datetime import UTC, datetime
 
 import pytest
+from pw_modules.author import Author, packed
 
-from pageworker_sandbox.signing import Index, IndexedModule, IndexedVersion
-from pageworker_supervisor.registry.errors import ModuleUnknown
-from pageworker_supervisor.registry.resolve import Changes, ModuleChannel, Move, changes, resolve
+from pageworker_sandbox.signing import Index, IndexedModule, IndexedVersion, verify
+from pageworker_supervisor.registry.errors import ModuleUnknown, TenantNotAllowed
+from pageworker_supervisor.registry.resolve import Changes, Move, changes, check_tenant, resolve
 
 
 def index(**modules: IndexedModule) -> Index:
@@ -21,18 +22,17 @@ def listed(*versions: str, yanked: str = "", **channels: str) -> IndexedModule:
 
 def test_a_pin_wins_over_the_channel() -> None:
     both = index(a=listed("1.0.0", "2.0.0", stable="2.0.0"))
-    assert resolve(both, "a", None, ModuleChannel()).version == "2.0.0"
-    assert resolve(both, "a", "1.0.0", ModuleChannel()).version == "1.0.0"
-    assert resolve(both, "a", "1.0.0", ModuleChannel()).file == "a-1.0.0.zip"
+    assert resolve(both, "a", None, "stable").version == "2.0.0"
+    assert resolve(both, "a", "1.0.0", "stable").version == "1.0.0"
+    assert resolve(both, "a", "1.0.0", "stable").file == "a-1.0.0.zip"
 
 
-def test_a_channel_is_not_replaced_unless_that_is_wanted() -> None:
-    only = index(a=listed("1.0.0", stable="1.0.0"))
-    with pytest.raises(ModuleUnknown, match=r"it has: stable"):
-        resolve(only, "a", None, ModuleChannel("canary"))
-    assert resolve(only, "a", None, ModuleChannel("canary", fall_back=True)).version == "1.0.0"
-    with pytest.raises(ModuleUnknown, match="it has: none"):
-        resolve(index(a=listed("1.0.0")), "a", None, ModuleChannel("canary", fall_back=True))
+def test_a_module_without_the_workers_channel_comes_from_stable() -> None:
+    both = index(a=listed("1.0.0", "2.0.0", stable="1.0.0", canary="2.0.0"), b=listed("1.0.0", stable="1.0.0"))
+    assert resolve(both, "a", None, "canary").version == "2.0.0"
+    assert resolve(both, "b", None, "canary").version == "1.0.0"
+    with pytest.raises(ModuleUnknown, match=r"neither the channel canary nor stable \(it has: none"):
+        resolve(index(a=listed("1.0.0")), "a", None, "canary")
 
 
 def test_changes() -> None:
@@ -49,3 +49,27 @@ def test_changes() -> None:
     )
     assert not changes(after, after)
     assert changes(None, after)
+
+
+AUTHOR = Author()
+
+
+@pytest.mark.parametrize(
+    ("tenants", "tenant_id", "allowed"),
+    [
+        ('["*"]', "acme", True),
+        ("[]", "acme", False),
+        ('["acme"]', "acme", True),
+        ('["acme"]', "acme-2", False),
+        ('["acme-*", "b?"]', "acme-2", True),
+        ('["acme-*", "b?"]', "b1", True),
+        ('["acme-*", "b?"]', "b", False),
+    ],
+)
+def test_a_glob_of_the_manifest_has_to_match(tenants: str, tenant_id: str, allowed: bool) -> None:
+    bundle = verify(AUTHOR.signed(packed(more=f"tenants = {tenants}\n")), AUTHOR.trust)
+    if allowed:
+        check_tenant(bundle, tenant_id)
+        return
+    with pytest.raises(TenantNotAllowed, match=f"shop.product 1.4.2 does not allow tenant {tenant_id}"):
+        check_tenant(bundle, tenant_id)

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from pageworker_sandbox.signing import parse_manifest
+from pageworker_supervisor.input_schema.compiled_schema import CompiledSchema
 from pageworker_supervisor.registry.errors import RegistryRefused
 from pageworker_supervisor.registry.scaffold import scaffold
-from pageworker_supervisor.registry.schema import InputSchema
 
 
 def test_every_file_of_a_new_module_is_valid(tmp_path: Path) -> None:
@@ -17,10 +17,17 @@ def test_every_file_of_a_new_module_is_valid(tmp_path: Path) -> None:
     manifest = parse_manifest(files["module.toml"])
     assert (manifest.name, manifest.entrypoint) == ("acme.prices", "acme_prices:handler")
     assert isinstance(manifest.input, dict)
-    InputSchema(manifest.input).check(json.loads(files["input.example.json"]))
+    assert CompiledSchema(manifest.input).mistakes(json.loads(files["input.example.json"])) == ()
     functions = [node.name for node in ast.parse(files["__init__.py"]).body if isinstance(node, ast.AsyncFunctionDef)]
     assert functions == ["handler"]
     assert "workerctl module publish acme.prices-0.1.0.zip --sign" in files["README.md"]
+
+
+def test_the_options_in_comments_are_valid(tmp_path: Path) -> None:
+    text = next(path for path in scaffold("acme.prices", tmp_path) if path.name == "module.toml").read_text()
+    manifest = parse_manifest(text.replace("\n# ", "\n"))
+    assert list(manifest.page.given()) == ["viewport", "locale", "timezone_id"]
+    assert manifest.job_may_set == ("locale",)
 
 
 @pytest.mark.parametrize("name", ["", "Acme", "acme.", "../x", "a b", "a" * 101, "a-b"])

@@ -3,6 +3,7 @@
 import ast
 import contextlib
 import io
+import json
 import re
 import tomllib
 from collections.abc import Iterator
@@ -15,12 +16,13 @@ import cyclopts
 import msgspec
 import pytest
 
-from pageworker_sandbox.signing.manifest import Manifest
+from pageworker_sandbox.signing.manifest import RULES
 from pageworker_supervisor.cli.app import app, run
 from pageworker_supervisor.config.check import decode_path
 from pageworker_supervisor.config.settings import Settings
 from pageworker_supervisor.contract.errors import ErrorType
-from pageworker_supervisor.contract.job import Job
+from pageworker_supervisor.contract.job import Job, parse_job
+from pageworker_supervisor.contract.not_yet import JOB_FIELDS
 from pageworker_supervisor.contract.result import (
     ArtifactRecord,
     AttemptRecord,
@@ -30,6 +32,7 @@ from pageworker_supervisor.contract.result import (
     ResultTiming,
     Status,
 )
+from pageworker_supervisor.contract.type_names import describe
 from pageworker_supervisor.runners.limit_breach import LimitName
 from pageworker_supervisor.telemetry.reference import metrics_table
 from repository.documents import (
@@ -144,7 +147,7 @@ def test_toml_of_the_documents_is_accepted(file: Path) -> None:
         if set(table) <= set(sections()):
             msgspec.convert(table, Settings, dec_hook=decode_path)
         else:
-            assert set(table) <= set(Manifest.__struct_fields__), block
+            assert set(table) <= set(RULES), block
 
 
 def test_every_setting_is_read_somewhere() -> None:
@@ -296,6 +299,48 @@ def test_the_page_of_jobs_explains_every_field_status_and_error_type() -> None:
     named = [field.name for struct in structs for field in msgspec.structs.fields(struct)]
     named += [*get_args(Status), *get_args(ErrorType), *get_args(LimitName)]
     assert [name for name in named if f"`{name}`" not in page] == []
+
+
+JOBS = (ROOT / "docs" / "jobs.md").read_text()
+REQUIRED = {"job_id": "17", "tenant_id": "acme", "endpoint_module": "shop.product"}
+
+
+def job_rows(heading: str) -> list[list[str]]:
+    """The rows of the table below a heading of the page of jobs."""
+    table = JOBS.partition(f"\n## {heading}\n")[2].partition("\n## ")[0]
+    lines = [line for line in table.splitlines() if line.startswith("| `")]
+    return [[part.strip() for part in line.strip("|").split(" | ")] for line in lines]
+
+
+FIELDS = {row[0].strip("`"): row[1:] for row in job_rows("Fields of a job")}
+
+
+def test_the_page_of_jobs_has_every_field_and_no_other() -> None:
+    assert sorted(FIELDS) == sorted(Job.__struct_fields__)
+    planned = [row[0].strip("`") for row in job_rows("Planned fields")]
+    assert sorted(planned) == sorted(JOB_FIELDS)
+
+
+@pytest.mark.parametrize("field", msgspec.structs.fields(Job), ids=lambda field: field.name)
+def test_the_page_of_jobs_has_type_default_and_example_of_each_field(field: msgspec.structs.FieldInfo) -> None:
+    type_, default, example, meaning = FIELDS[field.name]
+    assert type_ == describe(field.type).partition(", e.g.")[0]
+    if field.required:
+        assert default == "required"
+    elif field.default is None:
+        assert default, "what happens without the field"
+    else:
+        text = bytes(field.default) if isinstance(field.default, msgspec.Raw) else msgspec.json.encode(field.default)
+        assert default == f"`{text.decode()}`"
+    assert meaning.endswith(".")
+    value = json.loads(example.strip("`"))
+    parsed = parse_job(json.dumps({**REQUIRED, field.name: value}).encode())
+    assert getattr(parsed, field.name) != field.default, "the example shows another value than the default"
+
+
+def test_the_example_of_a_whole_job_is_a_valid_job() -> None:
+    (block,) = blocks(JOBS, "json")
+    assert parse_job(block.encode()).payload_object()
 
 
 # ---- architecture ----

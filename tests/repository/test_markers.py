@@ -8,7 +8,7 @@ from pathlib import Path
 import pw_servers
 import pytest
 from pw_markers import MARKERS, PROVIDERS, MarkerMissing, ProgramWatch, reached_markers
-from pw_parallel import SHARED
+from pw_parallel import APART, LONG, SHARED, group_of, takes_last
 from pw_servers import redis_server
 
 from repository.sources import ROOT
@@ -89,6 +89,21 @@ def test_a_program_with_its_marker_is_started() -> None:
     watch.check(["python", "-c", "the chromium of a text"])
 
 
-@pytest.mark.parametrize("folder", SHARED)
-def test_shared_folders_exist(folder: str) -> None:
-    assert (ROOT / folder).is_dir()
+@pytest.mark.parametrize("path", [*SHARED, *APART, *LONG])
+def test_what_runs_in_an_order_of_its_own_exists(path: str) -> None:
+    assert (ROOT / path).exists()
+
+
+def test_tests_that_share_something_are_one_group() -> None:
+    assert group_of("tests/escape/test_pages.py::a") == group_of("tests/escape/test_attacks.py::b[1]")
+    assert group_of("tests/wire/test_framing.py::a") == group_of("tests/wire/test_framing.py::b[1]")
+    assert group_of("tests/wire/test_framing.py::a") != group_of("tests/wire/test_channel.py::a")
+    assert group_of("tests/e2e/test_kills.py::a[x]") != group_of("tests/e2e/test_kills.py::a[y]")
+
+
+@pytest.mark.parametrize(
+    ("process", "last", "expected"),
+    [(0, "tests/wire/test_framing.py", False), (1, "tests/wire/test_framing.py", True), (1, LONG[0], False)],
+)
+def test_every_other_process_begins_with_what_is_not_long(process: int, last: str, expected: bool) -> None:
+    assert takes_last(process, last) is expected

@@ -1,6 +1,7 @@
 """Words that the glossary rules out appear nowhere: metaphors in names, and sentences without a clear subject."""
 
 import re
+from functools import cache
 
 import pytest
 
@@ -25,13 +26,19 @@ FOREIGN = re.compile(
 STEMS = {word: re.compile(rf"{word}(s|ed|er|ers|ing|es)?") for word in BANNED}
 
 
+@cache
+def banned_stem(part: str) -> str | None:
+    """The banned word of which this is a form. Cached: the same few thousand words make up all files."""
+    return next((word for word, stem in STEMS.items() if stem.fullmatch(part)), None)
+
+
 def banned_in(text: str) -> list[str]:
     """Each line that has a banned word, with the word and what to write instead."""
     found = []
     for number, line in enumerate(text.splitlines(), 1):
         rest = FOREIGN.sub("", line)
         for part in words(rest):
-            word = next((word for word, stem in STEMS.items() if stem.fullmatch(part)), None)
+            word = banned_stem(part)
             if word is not None:
                 found.append(f"{number}: `{word}`, write {BANNED[word]}: {line.strip()[:100]}")
         found += [f"{number}: {name}: write _PER_" for name in DISTRIBUTIVE.findall(rest)]

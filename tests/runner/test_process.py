@@ -1,4 +1,4 @@
-"""Renderers, browsers and drivers that crash, hang, or never answer."""
+"""Renderers, browsers and drivers that crash, hang, or never answer; versions of modules that are forgotten."""
 
 import os
 import signal
@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
-from pw_runner.bundles import handler
+from pw_runner.bundles import handler, pack
 from pw_runner.site import SiteAnswer
 from pw_runner.supervisor import CHROMIUM, Supervisor
 
@@ -19,6 +19,31 @@ Start = Callable[..., Awaitable[Supervisor]]
 WAITS = handler("await asyncio.get_running_loop().create_future()\nreturn {}", name="waits")
 LOOKS = "await page.wait_for_selector('#never', timeout=0)\nreturn {}"
 QUICK = handler("return {'title': await page.title()}", name="quick")
+MEBIBYTES = 200
+BIG = handler(
+    "return {}",
+    name="big",
+    before=f"""
+    import builtins, weakref
+    class Ballast:
+        data = bytes(range(256)) * 4096 * {MEBIBYTES}
+    BALLAST = Ballast()
+    builtins.ballast = weakref.ref(BALLAST)
+    """,
+)
+LOOK = handler(
+    """
+    import builtins, sys
+    with open("/proc/self/statm") as statm:
+        pages = int(statm.read().split()[1])
+    return {
+        "modules": [name for name in sys.modules if ".big__" in name],
+        "alive": builtins.ballast() is not None,
+        "mebibytes": pages * 4096 // 2**20,
+    }
+    """,
+    name="look",
+)
 
 
 def descendants(pid: int, name: str) -> list[int]:
@@ -66,7 +91,10 @@ async def test_pages_that_crash_while_they_are_idle_are_replaced(start: Start) -
 
 async def test_a_job_may_not_touch_its_neighbours_page(start: Start) -> None:
     runner = await start(pages=2)
-    touches = "await page.context.pages[1].goto('http://shop.example/')\nreturn {}"
+    touches = (
+        "other = next(each for each in page.context._impl_obj._pages if each is not page._impl_obj)\n"
+        "await other.title()\nreturn {}"
+    )
     report = await runner.run(handler(touches, name="touches"))
     assert report.failure.type == "refused"
 
@@ -171,3 +199,43 @@ async def test_a_busy_loop_in_python_stops_the_pongs_until_it_ends(start: Start)
     assert 10**6 not in runner._pongs
     await runner.finished(attempt)
     await runner.ping()
+
+
+async def test_a_forgotten_version_leaves_neither_modules_nor_memory(runner: Supervisor) -> None:
+    assert (await runner.run(BIG)).data == {}
+    before = (await runner.run(LOOK)).data
+    assert before["alive"]
+    assert before["modules"]
+    await runner.forget(BIG)
+    after = (await runner.run(LOOK)).data
+    assert (after["modules"], after["alive"]) == ([], False)
+    assert before["mebibytes"] - after["mebibytes"] >= MEBIBYTES * 0.9
+    assert (await runner.run(BIG)).data == {}, "a version that is sent again works again"
+
+
+async def test_an_attempt_keeps_the_version_it_runs(runner: Supervisor) -> None:
+    """The Forget is read right behind the Run, before the handler begins: only their order protects the attempt."""
+    body = """
+        import asyncio, builtins
+        async def handler(page, payload, helpers, context):
+            builtins.go_on = asyncio.Event()
+            helpers.log.info("begun")
+            await builtins.go_on.wait()
+            import slow.late
+            return {"late": slow.late.VALUE}
+    """
+    slow = pack({"slow/__init__.py": body, "slow/late.py": "VALUE = 1"}, name="slow", entrypoint="slow:handler")
+    go_on = handler("import builtins\nbuiltins.go_on.set()\nreturn {}", name="go_on")
+    attempt = await runner.begin(slow)
+    await runner.forget(slow)
+    await runner.until(lambda: runner.reports[attempt].logs)
+    assert (await runner.run(go_on)).data == {}
+    assert (await runner.finished(attempt)).data == {"late": 1}
+
+
+async def test_a_run_of_a_version_that_is_not_loaded_is_a_broken_module(runner: Supervisor) -> None:
+    module = handler("return {}", name="gone")
+    await runner.run(module)
+    await runner.send(m.Forget(name=module.name, version=module.version))
+    report = await runner.run(module)
+    assert (report.failure.type, report.failure.message) == ("module_broken", "gone@1.0.0 was not sent to this runner")

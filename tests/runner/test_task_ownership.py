@@ -6,7 +6,14 @@ from typing import Any
 
 import pytest
 
-from pageworker_runner.task_ownership import CURRENT_ATTEMPT, OWN_WORK, Callback, Tasks, own_work
+from pageworker_runner.task_ownership import (
+    CURRENT_ATTEMPT,
+    OWN_WORK,
+    Callback,
+    Tasks,
+    attempt_of_error,
+    own_work,
+)
 
 
 @pytest.fixture
@@ -123,3 +130,23 @@ def test_callbacks_of_one_handler_are_equal_so_that_playwright_finds_the_one_to_
     assert Callback(handler, handler) == Callback(handler, other)
     assert hash(Callback(handler, handler)) == hash(Callback(handler, other))
     assert Callback(handler, handler) != Callback(other, handler)
+
+
+async def test_an_error_of_a_callback_names_the_attempt_that_registered_it(tasks: Tasks) -> None:
+    def fails() -> None:
+        raise KeyError("price")
+
+    async def fails_later() -> None:
+        await asyncio.sleep(0)
+        fails()
+
+    tasks.begin("a-1")
+    token = CURRENT_ATTEMPT.set("a-1")
+    callbacks = [Callback(each, each) for each in (fails, fails_later)]
+    CURRENT_ATTEMPT.reset(token)
+    for callback in callbacks:
+        with pytest.raises(KeyError) as caught:
+            await callback()
+        assert attempt_of_error(caught.value) == "a-1"
+    assert attempt_of_error(KeyError("price")) is None
+    assert await tasks.end("a-1", grace_seconds=1)

@@ -31,7 +31,7 @@ def failed(times: int, at: float = 100.0) -> tuple[ContextBreaker, float]:
     """A breaker after so many failures, each as soon as it may be, and when the last one was."""
     breaker = ContextBreaker()
     for _ in range(times):
-        at = max(at, breaker.until)
+        at = max(at, breaker.backoff.until)
         assert breaker.permits(at)
         breaker.failed(at)
     return breaker, at
@@ -42,7 +42,7 @@ def test_a_few_failures_make_it_wait_and_do_not_open_it() -> None:
     assert breaker.state is ContextBreakerState.BACKING_OFF
     assert not breaker.refuses()
     assert not breaker.permits(at)
-    assert breaker.permits(breaker.until)
+    assert breaker.permits(breaker.backoff.until)
 
 
 def test_too_many_open_it() -> None:
@@ -69,8 +69,8 @@ def test_each_pause_is_twice_the_one_before_up_to_a_limit() -> None:
     breaker, at = failed(1)
     pauses = []
     for _ in range(10):
-        pauses.append(breaker.until - at)
-        at = breaker.until
+        pauses.append(breaker.backoff.until - at)
+        at = breaker.backoff.until
         breaker.failed(at)
     assert pauses[:3] == [FIRST_PAUSE_SECONDS, 2 * FIRST_PAUSE_SECONDS, 4 * FIRST_PAUSE_SECONDS]
     assert pauses[-1] == LONGEST_PAUSE_SECONDS
@@ -80,12 +80,12 @@ def test_failures_of_one_moment_make_one_pause() -> None:
     breaker = ContextBreaker()
     breaker.failed(10.0)
     breaker.failed(10.1)
-    assert breaker.until == 10.0 + FIRST_PAUSE_SECONDS
+    assert breaker.backoff.until == 10.0 + FIRST_PAUSE_SECONDS
 
 
 def test_after_the_pause_one_start_at_a_time_tries() -> None:
     breaker, _ = failed(THRESHOLD)
-    at = breaker.until
+    at = breaker.backoff.until
     assert breaker.begin(), "a probe"
     assert not breaker.permits(at)
     breaker.decided()
@@ -130,6 +130,6 @@ def test_whatever_happens_it_never_permits_within_a_pause_and_always_lets_try_ag
                 breaker.failed(now, certain=what == "certain")
                 in_a_row = in_a_row + 1 if what == "failed" else max(in_a_row + 1, THRESHOLD)
         assert breaker.refuses() == (in_a_row >= THRESHOLD)
-        assert 0.0 <= breaker.remaining_seconds(now) <= LONGEST_PAUSE_SECONDS
-        assert breaker.permits(now) == (breaker.remaining_seconds(now) == 0.0)
+        assert 0.0 <= breaker.backoff.remaining_seconds(now) <= LONGEST_PAUSE_SECONDS
+        assert breaker.permits(now) == (breaker.backoff.remaining_seconds(now) == 0.0)
         assert breaker.permits(now + LONGEST_PAUSE_SECONDS)

@@ -3,8 +3,8 @@
 import asyncio
 
 from pageworker_supervisor.runners import host_probe
-from pageworker_supervisor.runners.host_health import HostHealth
 from pageworker_supervisor.runners.host_probe import HostProbe, ProbeEffects
+from pageworker_supervisor.runners.start_history import HostHealth
 
 
 class ProbedHost:

@@ -5,9 +5,15 @@ from typing import Any
 
 import pytest
 
+from pageworker_sandbox.wire import messages as m
+from pageworker_supervisor.runners.limit_breach import Breach
 from pageworker_supervisor.runners.page_reservation import RECYCLING_SLACK_SECONDS, RECYCLINGS, RunnerPages
+from pageworker_supervisor.telemetry import log
 
 RUNNER: Any = object()
+DONE = m.Done(attempt_id="a", outcome="succeeded")
+MEMORY = Breach("memory_limit", 110, 100, "bytes")
+FILES = Breach("disk_limit", 110, 100, "files")
 
 
 class CountedPages(RunnerPages):
@@ -21,32 +27,32 @@ class CountedPages(RunnerPages):
         self.releases += 1
 
 
-def test_a_page_that_no_attempt_used_is_released_at_the_end_of_the_block() -> None:
+async def test_a_page_that_no_attempt_used_is_released_at_the_end_of_the_block() -> None:
     pages = CountedPages()
     with pages.reserve(RUNNER, exclusive=False):
         assert (pages.taken, pages.releases) == (1, 0)
     assert (pages.taken, pages.releases) == (0, 1)
 
 
-def test_an_error_in_the_block_releases_the_page_too() -> None:
+async def test_an_error_in_the_block_releases_the_page_too() -> None:
     pages = CountedPages()
     with pytest.raises(LookupError), pages.reserve(RUNNER, exclusive=False):
         raise LookupError
     assert (pages.taken, pages.releases) == (0, 1)
 
 
-def test_a_page_that_an_attempt_uses_stays_taken_until_it_is_clean() -> None:
+async def test_a_page_that_an_attempt_uses_stays_taken_until_it_is_clean() -> None:
     pages = CountedPages()
     with pages.reserve(RUNNER, exclusive=False) as page:
-        page.use()
-    assert (pages.taken, pages.releases) == (1, 0)
-    page.recycle("a")
-    assert (pages.taken, pages.recycling) == (1, ["a"])
+        pages.begin("a", page, 0, log)
+    assert (pages.taken, pages.releases, list(pages.running)) == (1, 0, ["a"])
+    pages.end(DONE)
+    assert (pages.taken, pages.running, await page.done) == (1, {}, DONE)
     pages.free("a")
-    assert (pages.taken, pages.releases, pages.recycling) == (0, 1, [])
+    assert (pages.taken, pages.releases) == (0, 1)
 
 
-def test_a_page_cannot_be_released_twice() -> None:
+async def test_a_page_cannot_be_released_twice() -> None:
     pages = CountedPages()
     page = pages.reserve(RUNNER, exclusive=False)
     page.release()
@@ -55,7 +61,7 @@ def test_a_page_cannot_be_released_twice() -> None:
     assert pages.releases == 1
 
 
-def test_a_runner_is_exclusive_as_long_as_an_exclusive_page_is_taken() -> None:
+async def test_a_runner_is_exclusive_as_long_as_an_exclusive_page_is_taken() -> None:
     pages = CountedPages()
     with pages.reserve(RUNNER, exclusive=True), pages.reserve(RUNNER, exclusive=False):
         assert pages.exclusive
@@ -75,17 +81,42 @@ async def test_an_exclusive_job_waits_until_the_other_pages_are_free() -> None:
         assert pages.taken == 1
 
 
-def test_a_page_that_is_recycled_for_too_long_is_overdue(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_page_that_is_recycled_for_too_long_is_overdue(monkeypatch: pytest.MonkeyPatch) -> None:
     now = 100.0
     monkeypatch.setattr("time.monotonic", lambda: now)
     pages = CountedPages()
     page = pages.reserve(RUNNER, exclusive=False)
-    page.use()
+    pages.begin("a", page, 0, log)
     now += 1000.0
     assert pages.overdue(1.0) is None, "a handler may run as long as it may"
-    page.recycle("a")
+    pages.end(DONE)
     assert (pages.recycled_within(2.0), pages.overdue(1.0)) == (1, None)
     now += RECYCLINGS + RECYCLING_SLACK_SECONDS
     assert (pages.recycled_within(2.0), pages.overdue(1.0)) == (0, None)
     now += 0.1
     assert pages.overdue(1.0) == "a"
+
+
+@pytest.mark.parametrize(
+    ("count", "recycling", "before", "breach", "alone"),
+    [
+        (1, 0, 0, MEMORY, True),
+        (1, 0, 50, MEMORY, True),
+        (1, 0, 51, MEMORY, False),
+        (1, 0, 51, FILES, True),
+        (2, 0, 0, MEMORY, False),
+        (0, 0, 0, MEMORY, False),
+        (1, 1, 0, FILES, False),
+    ],
+)
+async def test_one_attempt_is_blamed_only_where_it_must_have_been_it(
+    count: int, recycling: int, before: int, breach: Breach, alone: bool
+) -> None:
+    """It was alone on the runner; no page of an earlier attempt is being recycled; less than half of the memory was
+    used."""
+    pages = CountedPages()
+    for number in range(count + recycling):
+        pages.begin(f"a-{number}", pages.reserve(RUNNER, exclusive=False), before, log)
+    for number in range(count, count + recycling):
+        pages.end(m.Done(attempt_id=f"a-{number}", outcome="succeeded"))
+    assert pages.alone(breach) is alone

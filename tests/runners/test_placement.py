@@ -7,24 +7,26 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pageworker_supervisor.contract.context_key import ContextKey, egress_digest
-from pageworker_supervisor.queue.capacity import ContextCapacity
+from pageworker_supervisor.queue.claim import ContextCapacity
 from pageworker_supervisor.runners.placement import (
     LINGER_SECONDS,
     LONGEST_RESIDENCY_SECONDS,
     NO_RUNNER_SLOT,
     STARTS_IDLE,
     STARTS_RESIDENT,
+    PendingPlacement,
     PoolRules,
     RunnerSlot,
     Spawn,
     Use,
     capacity,
     evictable,
-    holder_with_other_egress,
+    holder_with_other_values,
     may_retire,
     next_evictable_in,
     place,
     select_retirement,
+    with_pending,
 )
 
 RULES = PoolRules(runners=2, pages=2, residency_seconds=2.0)
@@ -204,12 +206,12 @@ def test_time_alone_frees_a_slot() -> None:
 
 def test_the_runner_of_a_profile_with_another_egress_set_is_found() -> None:
     slots = [slot("a", "t", profile="p"), replace(slot("b", "u"), context=ContextKey("u", "p", OTHER))]
-    found = holder_with_other_egress(slots, ContextKey("t", "p", OTHER))
+    found = holder_with_other_values(slots, ContextKey("t", "p", OTHER))
     assert found is not None
     assert found.runner_id == "a"
-    assert holder_with_other_egress(slots, ContextKey("t", "p")) is None
-    assert holder_with_other_egress(slots, ContextKey("t", None, OTHER)) is None
-    assert holder_with_other_egress(slots, ContextKey("t", "q", OTHER)) is None
+    assert holder_with_other_values(slots, ContextKey("t", "p")) is None
+    assert holder_with_other_values(slots, ContextKey("t", None, OTHER)) is None
+    assert holder_with_other_values(slots, ContextKey("t", "q", OTHER)) is None
 
 
 def test_an_egress_set_has_its_minimum_time_before_another_one_replaces_it() -> None:
@@ -220,6 +222,32 @@ def test_an_egress_set_has_its_minimum_time_before_another_one_replaces_it() -> 
     assert not may_retire(idle, RULES, 5.6)
     assert may_retire(idle, RULES, 5.75)
     assert not may_retire(slot("a", "t", profile="p", taken=1, since=inf), RULES, 100.0)
+
+
+def test_a_pending_job_takes_a_warm_page() -> None:
+    slots = [slot("a", "t", taken=1)]
+    offer = capacity(
+        with_pending(slots, RULES, 10.0, [PendingPlacement(ContextKey("t"), exclusive=False)]), RULES, 10.0, 32
+    )
+    assert (offer.limit, offer.runner_slots, list(offer.contexts)) == (2, 1, [])
+
+
+def test_a_pending_job_takes_a_slot_where_there_is_no_warm_page() -> None:
+    waiting = [PendingPlacement(ContextKey("t", None, OTHER), exclusive=False)]
+    (warm, coming) = with_pending([slot("a", "t", taken=1)], RULES, 10.0, waiting)
+    assert (warm.taken, coming.context.egress, coming.taken, coming.coming_up) == (1, OTHER, 1, True)
+    assert capacity([warm, coming], RULES, 10.0, 32).runner_slots == 0
+
+
+def test_a_pending_job_that_must_run_alone_leaves_no_page_beside_it() -> None:
+    (coming,) = with_pending([], RULES, 10.0, [PendingPlacement(ContextKey("t"), exclusive=True)])
+    assert coming.free == 0
+
+
+def test_an_idle_runner_counts_as_replaced_by_a_pending_job() -> None:
+    slots = [slot("a", "t", taken=1), slot("b", "u")]
+    expected = with_pending(slots, RULES, 10.0, [PendingPlacement(ContextKey("v"), exclusive=False)])
+    assert [found.runner_id for found in expected] == ["a", "?0"]
 
 
 @dataclass
@@ -269,3 +297,12 @@ def test_what_capacity_offers_can_be_placed(history: list[ContextKey], wanted: C
     others = [s for s in evictable(fleet.slots, RULES, now) if s.context != wanted]
     if held.get(wanted) or (wanted not in held and (len(fleet.slots) < RULES.runners or others)):
         assert fleet.apply(wanted, now)
+
+
+@given(st.lists(contexts, max_size=12))
+def test_pending_jobs_keep_the_fleets_limits(wanted: list[ContextKey]) -> None:
+    expected = with_pending([], RULES, 10.0, [PendingPlacement(context, exclusive=False) for context in wanted])
+    assert len(expected) <= RULES.runners
+    assert all(found.taken <= found.pages for found in expected)
+    profiles = [found.context.profile for found in expected if found.context.profile is not None]
+    assert len(profiles) == len(set(profiles))

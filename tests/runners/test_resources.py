@@ -7,15 +7,19 @@ import pytest
 
 from pageworker_profiles import FolderSize, ProfileFolders
 from pageworker_sandbox.launch import Host
+from pageworker_sandbox.page_rules import parse_options
+from pageworker_sandbox.wire.page_options import PageOptions
 from pageworker_supervisor.config.settings import EgressSettings, PoolSettings, SandboxSettings, TenantSettings
 from pageworker_supervisor.contract.context_key import ContextKey
 from pageworker_supervisor.host.uid_ranges import IdRange
+from pageworker_supervisor.runners.browser_flavors import BrowserFlavors
 from pageworker_supervisor.runners.egress_sets import EgressSets
+from pageworker_supervisor.runners.option_sets import OptionSets
 from pageworker_supervisor.runners.resources import RunnerResources
 from pageworker_supervisor.runners.uid_pool import UidPool
 
 UNUSED: Any = None
-HOST = Host(Path("/bin/bwrap"), Path("/bin/python"), Path("/opt/chromium"), (), (), ())
+HOST = Host(Path("/bin/bwrap"), Path("/bin/python"), {"full": Path("/opt/chromium")}, (), (), ())
 
 
 def resources(folder: Path, uids: IdRange | None = None, sets: EgressSets | None = None) -> RunnerResources:
@@ -32,6 +36,8 @@ def resources(folder: Path, uids: IdRange | None = None, sets: EgressSets | None
         metrics=UNUSED,
         uids=UidPool(uids),
         egress_sets=sets or EgressSets(),
+        option_sets=OptionSets(),
+        browsers=BrowserFlavors(HOST.browsers),
     )
 
 
@@ -52,6 +58,14 @@ def test_the_boot_message(tmp_path: Path, profile: str | None, persistent: bool)
     boot = resources(tmp_path).boot_message("w1.1", ContextKey("acme", profile))
     assert (boot.runner_id, boot.worker_id, boot.tenant_id, boot.persistent) == ("w1.1", "w1", "acme", persistent)
     assert (boot.pages, boot.max_jobs, boot.failure_artifacts) == (3, 7, False)
+
+
+def test_a_runner_is_told_the_options_that_its_key_names(tmp_path: Path) -> None:
+    found = resources(tmp_path)
+    german = parse_options({"locale": "de-DE"})
+    named = found.option_sets.name(german)
+    assert found.boot_message("r", ContextKey("acme", None, options=named)).options == german
+    assert found.boot_message("r", ContextKey("acme")).options == PageOptions()
 
 
 async def test_an_ephemeral_context_has_no_folder_and_returns_its_user_id(tmp_path: Path) -> None:

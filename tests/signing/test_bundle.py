@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from pw_modules.author import CODE, SCHEMA, Author, manifest, packed
 from pw_modules.minisign import minisign
+from pw_servers.certificates import Certificates
 
 from pageworker_sandbox.signing import (
     BadSignature,
@@ -22,7 +23,7 @@ from pageworker_sandbox.signing import (
     write_secret,
 )
 from pageworker_sandbox.signing.archive import write_archive
-from pageworker_sandbox.signing.bundle import write_bundle
+from pageworker_sandbox.signing.bundle import read_bundle, write_bundle
 
 AUTHOR = Author()
 
@@ -121,6 +122,20 @@ def test_a_bad_manifest_names_its_mistakes() -> None:
     data = write_bundle(manifest(version="one"), SCHEMA, {"shop_product.py": CODE})
     with pytest.raises(ManifestInvalid, match="`version`: found 'one'"):
         verify(vouched(data, ""), AUTHOR.trust)
+
+
+def test_the_certificates_of_a_file_are_those_of_the_bundle(tmp_path: Path) -> None:
+    made = Certificates.make(tmp_path)
+    text = manifest(more='[page]\nca = "trust/ca.pem"\n')
+    ca = made.ca.read_bytes()
+    bundle = read_bundle(write_bundle(text, SCHEMA, {"shop_product.py": CODE, "trust/ca.pem": ca}))
+    assert bundle.manifest.page.ca == ca.decode()
+    for sources, why in (
+        ({}, "are not in the bundle"),
+        ({"trust/ca.pem": made.certificate.read_bytes()}, "are not CA"),
+    ):
+        with pytest.raises(BundleMalformed, match=why):
+            read_bundle(write_bundle(text, SCHEMA, {"shop_product.py": CODE, **sources}))
 
 
 def test_limits_come_before_everything() -> None:

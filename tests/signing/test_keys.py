@@ -2,9 +2,10 @@
 
 import base64
 from pathlib import Path
+from resource import RLIM_INFINITY
 
 import pytest
-from pw_modules.minisign import minisign
+from pw_modules.minisign import LITTLE_MEMORY, minisign
 
 from pageworker_sandbox.signing import KeyUnusable, SecretKey, WrongPassword, parse_public, read_secret, write_secret
 from pageworker_sandbox.signing.keys import Cost, is_encrypted
@@ -75,10 +76,18 @@ def test_minisign_signs_with_our_key(tmp_path: Path, password: str | None) -> No
     assert minisign("-V", "-m", tmp_path / "f", "-p", tmp_path / "k.pub").returncode == 0
 
 
-@pytest.mark.parametrize("password", [None, "pw"])
-def test_we_read_minisigns_key(tmp_path: Path, password: str | None) -> None:
+@pytest.mark.parametrize(
+    ("password", "memory_bytes"),
+    [
+        pytest.param(None, RLIM_INFINITY, id="open"),
+        pytest.param("pw", LITTLE_MEMORY, id="sealed with little memory"),
+        pytest.param("pw", RLIM_INFINITY, id="sealed with 1 GiB of memory", marks=pytest.mark.exclusive),
+    ],
+)
+def test_we_read_minisigns_key(tmp_path: Path, password: str | None, memory_bytes: int) -> None:
     how = ("-G", "-p", tmp_path / "k.pub", "-s", tmp_path / "k.key")
-    made = minisign(*how, typed=f"{password}\n{password}\n") if password else minisign(*how, "-W")
+    typed = f"{password}\n{password}\n"
+    made = minisign(*how, typed=typed, memory_bytes=memory_bytes) if password else minisign(*how, "-W")
     assert made.returncode == 0, made.stderr
     text = (tmp_path / "k.key").read_text()
     key = read_secret(text, password.encode() if password else None)

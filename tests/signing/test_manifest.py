@@ -5,6 +5,7 @@ from pw_modules.author import manifest
 
 from pageworker_sandbox.signing import ManifestInvalid, parse_manifest
 from pageworker_sandbox.signing.manifest import RULES
+from pageworker_sandbox.wire.page_options import PageOptions
 
 
 def mistakes(text: str) -> dict[str, str]:
@@ -37,6 +38,10 @@ def test_what_is_left_out_has_its_default() -> None:
     assert (found.tenants, found.egress, found.timeout_seconds) == (("*",), (), None)
 
 
+def test_a_byte_order_mark_in_front_is_read() -> None:
+    assert parse_manifest("\ufeff" + manifest()) == parse_manifest(manifest())
+
+
 def test_every_mistake_is_listed() -> None:
     told = mistakes(
         """
@@ -50,6 +55,8 @@ secrets = ["a b"]
 timeout_seconds = true
 input = 5
 description = 1
+page = 1
+browser = "shell"
 """
     )
     assert set(told) == {"nmae", *RULES}
@@ -101,3 +108,52 @@ def test_secrets_are_refused_by_name_until_they_work() -> None:
     told = mistakes(manifest(more='secrets = ["shop_login"]\n'))["secrets"]
     assert "not supported yet: leave the key out" in told
     assert parse_manifest(manifest(more="secrets = []\n"))
+
+
+def test_a_module_may_ask_for_one_flavor_of_the_browser() -> None:
+    assert parse_manifest(manifest()).flavor == "auto"
+    assert parse_manifest(manifest(more='[browser]\nflavor = "shell"\n')).flavor == "shell"
+
+
+@pytest.mark.parametrize("table", ['flavor = "headless"', "flavor = 1", 'executable = "/bin/sh"', ""])
+def test_another_flavor_or_another_key_of_the_browser_is_a_mistake(table: str) -> None:
+    assert set(mistakes(manifest(more=f"[browser]\n{table}\n"))) == {"browser"}
+
+
+def test_the_options_of_the_browser_context_are_read() -> None:
+    page = """
+[page]
+locale = "de-DE"
+viewport = { width = 390, height = 844 }
+job_may_set = ["viewport", "locale"]
+[page.http_credentials]
+username = "anna"
+password = "s3cret"
+"""
+    found = parse_manifest(manifest(more=page))
+    assert list(found.page.given()) == ["viewport", "locale", "http_credentials"]
+    assert found.job_may_set == ("viewport", "locale")
+    assert "s3cret" not in repr(found)
+    assert parse_manifest(manifest()).page == PageOptions()
+
+
+def test_every_mistake_in_the_options_is_listed_and_no_secret_is_shown() -> None:
+    page = """
+[page]
+local = "de-DE"
+timezone_id = "Mars/Olympus"
+job_may_set = ["http_credentials"]
+[page.http_credentials]
+username = "anna"
+password = "s3cret\\n"
+"""
+    told = mistakes("version = 1\n" + manifest(more=page).replace("version", "# version"))
+    assert set(told) == {"version", "page.local", "page.timezone_id", "page.job_may_set", "page.http_credentials"}
+    assert "did you mean `locale`?" in told["page.local"]
+    assert "found 'Mars/Olympus', expected a time zone" in told["page.timezone_id"]
+    assert "s3cret" not in "".join(told.values())
+
+
+@pytest.mark.parametrize("may_set", ['"locale"', "[1]", '["ca"]', '["nothing"]', "[{}]"])
+def test_what_a_job_may_set_is_a_list_of_options(may_set: str) -> None:
+    assert set(mistakes(manifest(more=f"[page]\njob_may_set = {may_set}"))) == {"page.job_may_set"}

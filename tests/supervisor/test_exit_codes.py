@@ -94,6 +94,12 @@ def running(file: Path, *words: str) -> Iterator[subprocess.Popen[bytes]]:
             process.kill()
 
 
+def test_the_environment_names_the_configuration(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PAGEWORKER_CONFIG", str(config(tmp_path, pool={"runners": 0})))
+    code, text = ended(*DAEMON)
+    assert (code, f"{tmp_path}/pageworker.toml:" in text, "pool.runners" in text) == (DaemonExit.UNFIT, True, True)
+
+
 def test_a_taken_redis_port(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as squatter:
         port = squatter.getsockname()[1]

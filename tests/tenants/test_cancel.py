@@ -5,7 +5,7 @@ import json
 import pw_tenants
 from pw_tenants import Home, Tenant
 
-from pageworker_supervisor.queue.messagepack import packed
+from pageworker_supervisor.queue.functions import packed
 
 pytestmark = pw_tenants.MARKS
 AN_HOUR = 3600

@@ -10,7 +10,7 @@ import pytest
 import pytest_asyncio
 from pw_tenants import Home, home_with
 
-from pageworker_supervisor.redis_client.sharding import shard_of
+from pageworker_supervisor.redis_client.router import shard_of
 
 pytestmark = pw_tenants.MARKS
 SHARDS = 3

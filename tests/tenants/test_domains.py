@@ -139,3 +139,17 @@ async def test_hosts_outside_of_plain_ascii_can_be_visited(domains: Domains, hos
     await domains.acme.push(domains.acme.job(f"visit-{host.encode().hex()}", "test.visit", {"url": f"http://{host}/"}))
     (result,) = await domains.results(f"visit-{host.encode().hex()}")
     assert result["status"] == "succeeded", result["error"]
+
+
+@pytest.mark.exclusive
+async def test_a_tenant_with_many_profiles_gets_no_larger_share_of_a_domain(domains: Domains) -> None:
+    """The rival waits with several profiles for the only permit of a host; the other tenant's job is next all the
+    same."""
+    url = {"url": "https://crowded.test/"}
+    crowd = [f"crowd-{number}" for number in range(6)]
+    await domains.rival.push(*(nap(domains.rival, job_id, payload=url, profile_id=job_id) for job_id in crowd))
+    await domains.results(crowd[0])
+    await domains.acme.push(nap(domains.acme, "newcomer", payload=url))
+    begin, _ = spans(await domains.results("newcomer"))[0]
+    before = [span for span in spans(await domains.results(*crowd)) if span[0] < begin]
+    assert len(before) <= 3, "the first one, one that ran, and one that had the permit already"

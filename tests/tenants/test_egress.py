@@ -19,7 +19,7 @@ from pw_runner.site import Request, Site, SiteAnswer
 from pageworker_supervisor.contract.context_key import egress_digest
 from pageworker_supervisor.contract.job import parse_job
 from pageworker_supervisor.queue import QueueClient
-from pageworker_supervisor.queue.new_job import NewJob
+from pageworker_supervisor.queue.producer import NewJob
 from pageworker_supervisor.redis_client import Router
 
 pytestmark = [

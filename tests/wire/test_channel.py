@@ -11,9 +11,9 @@ import pytest
 
 from pageworker_sandbox.wire import messages as m
 from pageworker_sandbox.wire.channel import Channel
-from pageworker_sandbox.wire.cpu_budget import CpuBudget
 from pageworker_sandbox.wire.errors import ChannelClosed, ProtocolViolation
 from pageworker_sandbox.wire.framing import HEADER
+from pageworker_sandbox.wire.token_bucket import CpuBudget
 
 
 def pair() -> tuple[Channel, socket.socket]:

@@ -9,8 +9,8 @@ from chaos.echo import EchoRunner
 from msgspec import structs
 from pw_worker import Echoes, nap
 
-from pageworker_supervisor.contract.job_ref import JobRef
-from pageworker_supervisor.queue.lease import Claimed
+from pageworker_supervisor.contract.job import JobRef
+from pageworker_supervisor.queue.claim import Claimed
 
 JOB = JobRef("acme", "j1")
 
@@ -105,10 +105,10 @@ async def test_what_ends_just_after_its_cancel_ends_as_cancelled(
     settlement = worker.components.settlement
     finish = settlement._queue.finish
 
-    async def late(lease: Any, ending: Any) -> bool:
-        if ending.status == "succeeded":
+    async def late(lease: Any, status: str, *result: Any, **more: Any) -> bool:
+        if status == "succeeded":
             assert await worker.queue.inspection.cancel(lease.ref) == "cancelling"
-        return await finish(lease, ending)
+        return await finish(lease, status, *result, **more)
 
     monkeypatch.setattr(settlement._queue, "finish", late)
     await worker.push(nap("j1", 1))

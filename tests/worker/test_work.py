@@ -1,6 +1,8 @@
 """A whole worker: running jobs are kept alive and may finish; jobs that do not run take no page."""
 
 import asyncio
+import datetime as dt
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -13,7 +15,9 @@ from pw_worker import PAGES, Echoes, echoes, nap
 
 from pageworker_supervisor.admin.errors import WorkerRefused
 from pageworker_supervisor.admin.status import DrainLine
+from pageworker_supervisor.dispatch import attempt as attempt_file
 from pageworker_supervisor.dispatch.attempt import Attempt
+from pageworker_supervisor.dispatch.settlement import Settlement
 from pageworker_supervisor.queue.views import JobView
 from pageworker_supervisor.task_supervision import TaskExitedUnexpectedly
 
@@ -185,6 +189,56 @@ async def test_a_bug_in_an_attempt_ends_its_job_and_not_the_worker(
     assert worker.results["bad"]["status"] == "dead"
     assert [attempt["outcome"] for attempt in worker.results["bad"]["attempts"]] == ["lost"] * 3
     await worker.until(lambda: not any(runner.running for runner in worker.components.fleet.runners.values()))
+
+
+def fails(*_: object, **__: object) -> Any:
+    raise KeyError("a bug")
+
+
+async def test_a_bug_while_a_job_is_ended_without_running_does_not_end_the_worker(
+    worker: Echoes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await worker.push(*(nap(f"busy-{n}", 300) for n in range(PAGES)), nap("bad", 1))
+    await worker.until(lambda: len(worker.components.dispatcher.attempts) == PAGES)
+    with monkeypatch.context() as patch:
+        patch.setattr(attempt_file, "end_without_running", fails)
+        assert await worker.queue.inspection.cancel(ref("bad")) == "cancelled"
+        await worker.push(nap("good", 1))
+        await worker.answered(PAGES + 1)
+    assert "bad" not in worker.results, "its lease must run out first"
+    assert not worker.components.dispatcher.closing
+
+
+async def test_a_bug_while_the_begin_is_told_does_not_end_the_worker(
+    worker: Echoes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Settlement, "begun", fails)
+    soon = (dt.datetime.now(dt.UTC) + dt.timedelta(hours=1)).isoformat()
+    expiring = nap("expiring", 100, fields={"expires_at": soon})
+    await worker.push(msgspec.structs.replace(expiring, expires_at_ms=int(time.time() * 1000) + 3_600_000))
+    await worker.answered(1)
+    assert worker.results["expiring"]["status"] == "succeeded"
+
+
+async def test_a_bug_while_a_late_claim_is_requeued_does_not_end_the_worker(
+    live_redis: RedisServer, proxied_redis: RespProxy, registry_key: tuple[Path, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with echoes(proxied_redis.url, live_redis, registry_key) as worker:
+        await worker.push(nap("before", 1))
+        await worker.answered(1)
+        await worker.until(lambda: not worker.components.dispatcher.busy)
+        proxied_redis.delay(0.4)
+        await worker.push(nap("j1", 1))
+        while [view.state for view in (await worker.queue.inspection.jobs()).jobs] != ["running"]:
+            await worker.turn()
+        with monkeypatch.context() as patch:
+            patch.setattr(Settlement, "requeue", fails)
+            assert [line.event async for line in worker.worker.drain(10)] == ["done"]
+        proxied_redis.heal()
+        await worker.worker.undrain()
+        await worker.push(nap("after", 1))
+        await worker.answered(2)
+        assert worker.results["after"]["status"] == "succeeded"
 
 
 async def test_what_was_pushed_while_redis_was_away_is_not_slept_through(

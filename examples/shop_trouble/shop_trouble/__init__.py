@@ -24,4 +24,4 @@ async def handler(page: Page, payload: dict[str, Any], helpers: Helpers, context
             retryable=True,
             detail={"status": response.status, "incident": incident},
         )
-    return {"title": await page.title()}
+    return await helpers.extract({"title": "title"})

@@ -9,15 +9,34 @@ import msgspec
 from playwright.async_api import Error as BrowserError
 
 from pageworker import Blocked, BlockerKind, Failed, PageTimeout, RetryLater
+from pageworker.navigation import is_interrupted_by_navigation
+from pageworker_runner.attempts.plain_data import NotPlain, plain
 from pageworker_runner.errors import BrowserLost, CallRefused, ModuleBroken, OutputLimit, PageLost
 from pageworker_runner.pages.playwright_internals import is_closed_error
 from pageworker_runner.pages.request_errors import network_error_in, refusal_in
-from pageworker_runner.reporting.error_text import describe, frames, redact
+from pageworker_runner.reporting.error_text import describe, frames, playwright_call, redact, text_of
 from pageworker_runner.reporting.sanitize import fit, fit_fields
-from pageworker_sandbox.wire.messages import MAX_DATA_BYTES, MAX_RETRY_AFTER_SECONDS, Failure, Obstacle, Outcome
+from pageworker_sandbox.wire.messages import (
+    MAX_BLOCKER_URL,
+    MAX_DATA_BYTES,
+    MAX_RETRY_AFTER_SECONDS,
+    Failure,
+    Obstacle,
+    Outcome,
+)
 from pageworker_sandbox.wire.request_failure import RequestFailure
 
 FAILURE_TYPE = re.compile(r"[a-z][a-z0-9_.-]{0,62}")
+USER = re.compile(r"^(https?://)[^/?#]*@")
+"""A user and password in an address. Results hold no secret."""
+DOWNLOAD = "Download is starting"
+LASTING = re.compile(
+    r"ERR_(ABORTED|TOO_MANY_REDIRECTS|CERT_\w+|CONTENT_DECODING_FAILED|INVALID_REDIRECT|UNSAFE_REDIRECT|UNSAFE_PORT"
+    r"|UNKNOWN_URL_SCHEME|DISALLOWED_URL_SCHEME|INVALID_URL)"
+)
+"""Chromium's names of errors that the next attempt would meet again. ERR_ABORTED: the answer has no document (204)."""
+NAVIGATED_TO = re.compile(r'navigating to "([^"]+)"')
+"""The call log of Playwright."""
 NO_THREAD = "can't start new thread"
 """CPython's message for EAGAIN of clone(2)."""
 MAX_DETAIL_BYTES = 16 * 1024
@@ -51,12 +70,13 @@ class AttemptResult(msgspec.Struct, frozen=True):
 def returned(value: object, label: str) -> AttemptResult:
     """The result of a handler that returned `value`. It must be a dict that JSON can hold, within MAX_DATA_BYTES."""
     try:
-        plain = msgspec.to_builtins(value, str_keys=True)
-        data = msgspec.msgpack.encode(plain)
-        msgspec.json.encode(plain)
+        converted = plain(value)
+        data = msgspec.msgpack.encode(converted)
+    except NotPlain as wrong:
+        return failed("result_invalid", f"The handler returned a value that JSON cannot hold: {wrong}.")
     except BaseException as error:  # noqa: BLE001 - fields are foreign code: their sys.exit() would end the runner
         return failed("result_invalid", f"The handler returned a value that JSON cannot hold: {describe(error, label)}")
-    if not isinstance(plain, dict):
+    if not isinstance(converted, dict):
         return failed("result_invalid", f"A handler must return a dict. This one returned {type(value).__name__}.")
     if len(data) > MAX_DATA_BYTES:
         return failed(
@@ -72,26 +92,44 @@ def stopped(outcome: Outcome) -> AttemptResult:
     return failed(outcome, STOP_MESSAGES[outcome], retryable=outcome == "timed_out", outcome=outcome)
 
 
-def raised(error: BaseException, label: str) -> AttemptResult:
-    """The result of a handler, or of its import, that raised."""
+def out_of_time(budget_seconds: float, cancelled: BaseException | None, label: str) -> AttemptResult:
+    """The result of an attempt that used up its time. `cancelled`: what its handler raised when it was cancelled, whose
+    traceback says where it was; None if it did not stop."""
+    where = _where(cancelled, label) if cancelled is not None else {}
+    call = playwright_call(cancelled) if cancelled is not None else None
+    place = [text for text in (call and f"it was in {call}", where.get("trace") and f"at {where['trace'][-1]}") if text]
+    told = ", ".join(place) or ("it did not stop when it was told to" if cancelled is None else "it was at no call")
+    return failed(
+        "timed_out",
+        f"The attempt did not finish within {budget_seconds:g} s: {told}. "
+        "Raise timeout_seconds of the job or of the module, or lower the timeouts of single calls.",
+        retryable=True,
+        detail={"call": call, "trace": where.get("trace", [])},
+        outcome="timed_out",
+    )
+
+
+def raised(error: BaseException, label: str, page_url: str | None = None) -> AttemptResult:
+    """The result of a handler, or of its import, that raised. `page_url`: the page's address, which a blocker names."""
     try:
-        return _read(error, label)
+        return _read(error, label, page_url)
     except BaseException as fault:  # noqa: BLE001 - attributes are foreign code: their sys.exit() would end the runner
         why = f"{type(error).__name__} was raised, and reading its fields failed: {describe(fault, label)}"
         return failed("handler_error", why, detail=_where(error, label))
 
 
-def _read(error: BaseException, label: str) -> AttemptResult:
+def _read(error: BaseException, label: str, page_url: str | None) -> AttemptResult:
     match error:
         case BaseExceptionGroup() if len(error.exceptions) == 1:
-            return _read(error.exceptions[0], label)
+            return _read(error.exceptions[0], label, page_url)
         case Blocked():
-            return _blocked(error)
+            return _blocked(error, page_url)
         case Failed():
             kind = str(error.type)
             return failed(
                 kind if FAILURE_TYPE.fullmatch(kind) else "module_failure",
-                redact(error.message),
+                # The author's own words: what looks like a path of the host is none.
+                error.message,
                 retryable=bool(error.retryable),
                 retry_after_seconds=_delay_of(error),
                 detail=error.detail,
@@ -111,14 +149,23 @@ def _read(error: BaseException, label: str) -> AttemptResult:
             )
         case PageTimeout():
             return failed("timeout", redact(str(error)), retryable=True, detail=_where(error, label))
+        case BrowserError() if DOWNLOAD in str(error):
+            return _is_a_file(error, label)
         case BrowserError() if refusal := refusal_in(error):
             return _refused(*refusal, _where(error, label))
         case BrowserError() if net := network_error_in(error):
             return failed(
                 "navigation_error",
                 redact(net.text),
-                retryable=True,
+                retryable=not LASTING.fullmatch(net.code),
                 detail={"code": net.code, "url": net.url, **_where(error, label)},
+            )
+        case BrowserError() if is_interrupted_by_navigation(str(error)):
+            return failed(
+                "navigation_error",
+                f"The page went elsewhere by itself while the handler used it: {redact(str(error))}",
+                retryable=True,
+                detail=_where(error, label),
             )
         case CallRefused():
             return failed("refused", str(error), retryable=error.retryable, detail=_where(error, label))
@@ -133,6 +180,17 @@ def _read(error: BaseException, label: str) -> AttemptResult:
         case RuntimeError() if str(error) == NO_THREAD:
             return _no_thread()
     return failed("handler_error", describe(error, label), detail=_where(error, label))
+
+
+def _is_a_file(error: BaseException, label: str) -> AttemptResult:
+    """The server answered a navigation with a file: a PDF, an archive, an attachment. It will do so again."""
+    asked = NAVIGATED_TO.search(text_of(error))
+    return failed(
+        "download",
+        "The server answered with a file instead of a page. Take it with page.expect_download() around the "
+        "navigation and helpers.download, or read it with page.request.get.",
+        detail={"url": asked[1] if asked else None, **_where(error, label)},
+    )
 
 
 def _refused(refusal: RequestFailure, url: str | None, where: dict[str, Any]) -> AttemptResult:
@@ -183,7 +241,7 @@ def failed(
     return AttemptResult(outcome, failure=failure)
 
 
-def _blocked(error: Blocked) -> AttemptResult:
+def _blocked(error: Blocked, page_url: str | None) -> AttemptResult:
     if error.kind not in get_args(BlockerKind):
         kinds = ", ".join(get_args(BlockerKind))
         return failed(
@@ -191,7 +249,8 @@ def _blocked(error: Blocked) -> AttemptResult:
         )
     evidence = fit_fields(error.evidence, count=32, value_chars=512, total_chars=8000)
     provider = None if error.provider is None else fit(str(error.provider), 64)
-    return AttemptResult("blocked", obstacle=Obstacle(kind=error.kind, provider=provider, evidence=evidence))
+    url = None if page_url in (None, "about:blank") else fit(USER.sub(r"\1", page_url), MAX_BLOCKER_URL)
+    return AttemptResult("blocked", obstacle=Obstacle(kind=error.kind, provider=provider, evidence=evidence, url=url))
 
 
 def _delay_of(error: Failed) -> float | None:
@@ -209,9 +268,9 @@ def _packed(detail: object) -> msgspec.Raw:
     if detail is None:
         return NIL
     try:
-        data = msgspec.msgpack.encode(msgspec.to_builtins(detail, str_keys=True))
-    except (TypeError, ValueError, OverflowError, RecursionError):
-        data = msgspec.msgpack.encode({"left_out": "JSON cannot hold this detail"})
+        data = msgspec.msgpack.encode(plain(detail))
+    except NotPlain as wrong:
+        data = msgspec.msgpack.encode({"left_out": f"JSON cannot hold this detail: {wrong}"})
     if len(data) > MAX_DETAIL_BYTES:
         data = msgspec.msgpack.encode(
             {"left_out": f"detail had {len(data)} bytes; at most {MAX_DETAIL_BYTES} are kept"}

@@ -5,21 +5,17 @@ import time
 
 import msgspec
 
-from pageworker import Helpers
 from pageworker_runner.attempts import attempt_result, failure_artifacts
 from pageworker_runner.attempts.attempt_result import AttemptResult
-from pageworker_runner.attempts.handler_call import HandlerCall, browser_lost, call_handler
-from pageworker_runner.attempts.running_attempt import RunningAttempt
+from pageworker_runner.attempts.running_attempt import RunningAttempt, browser_lost
 from pageworker_runner.errors import ModuleBroken, PageLost
 from pageworker_runner.limits import LIMITS
 from pageworker_runner.modules.catalog import Catalog
-from pageworker_runner.modules.entrypoint import ModuleEntrypoint
 from pageworker_runner.pages.failure_translator import FailureTranslator
 from pageworker_runner.pages.pool import PagePool
-from pageworker_runner.pages.slot import PageSlot
-from pageworker_runner.reporting.artifact_sink import AttemptSink
+from pageworker_runner.reporting.error_text import describe
 from pageworker_runner.reporting.reporter import Reporter
-from pageworker_runner.task_ownership import CURRENT_ATTEMPT, OWN_WORK, Tasks
+from pageworker_runner.task_ownership import CURRENT_ATTEMPT, OWN_WORK, Tasks, attempt_of_error
 from pageworker_sandbox.wire import messages as m
 
 
@@ -48,8 +44,7 @@ class AttemptExecutor:
     def start(self, run: m.Run) -> None:
         """Start an attempt. Its module version is claimed before the next message is read."""
         version = self._catalog.hold(run.module, run.version)
-        sink = AttemptSink(run.attempt_id, self._reporter.send_queue, self._reporter.lines)
-        attempt = self._attempts[run.attempt_id] = RunningAttempt(run, version, sink)
+        attempt = self._attempts[run.attempt_id] = RunningAttempt(run, version, self._boot, self._reporter)
         self._tasks.spawn(self._execute(attempt))
 
     def force_result(self, attempt_id: str, result: AttemptResult) -> None:
@@ -62,7 +57,16 @@ class AttemptExecutor:
         """The supervisor accepts the artifact that this attempt offered, if the attempt still runs."""
         attempt = self._attempts.get(attempt_id)
         if attempt is not None:
-            attempt.sink.granted(number)
+            attempt.granted(number)
+
+    def listener_failed(self, error: BaseException) -> None:
+        """A listener or a route handler raised `error`: its attempt's next call raises it, or its end tells it."""
+        attempt = self._attempts.get(attempt_of_error(error) or "")
+        if attempt is None:
+            self._reporter.warn(f"a listener that belongs to no running attempt raised {describe(error, '')}")
+            return
+        attempt.listener_failed(error)
+        self._pool.recorder.raise_at_next_call(attempt.attempt_id, error)
 
     async def on_browser_lost(self) -> None:
         """Chromium or the driver has ended, and so do all attempts. Returns when their results have been sent."""
@@ -81,7 +85,7 @@ class AttemptExecutor:
         # From here on the work is the runner's own, though it is done in the attempt's task.
         OWN_WORK.set(True)
         await self._keep_failure_artifacts(attempt, result)
-        attempt.sink.close()
+        attempt.close()
         self._reporter.end(attempt_id)
         self._reporter.send_queue.put(
             m.Done(
@@ -115,28 +119,16 @@ class AttemptExecutor:
                 return result
             self._reporter.send_queue.put(m.Accepted(attempt_id=attempt.attempt_id, page=slot.index))
             self._pool.start(slot)
-            attempt.begin(slot)
-            call = self._handler_call(attempt, entrypoint, payload, slot)
-            result, stopped = await call_handler(call, attempt.forced_result, self._tasks)
+            result = await attempt.call_handler(slot, entrypoint, payload, self._tasks)
+            error = self._pool.recorder.take_listener_error(attempt.attempt_id)
+            if error is not None and result.outcome == "succeeded":
+                # In plain Playwright, the `browser.close()` at the end of the script would raise it.
+                return attempt_result.raised(error, attempt.version.label, slot.page.url)
+            return result
         except (ModuleBroken, PageLost) as error:
-            return attempt_result.raised(error, attempt.label)
+            return attempt_result.raised(error, attempt.version.label)
         except msgspec.DecodeError as error:
             return attempt_result.failed("invalid_payload", f"The payload is not a JSON object: {error}")
-        # A handler that suppresses its cancellation loses its page: whatever it still does there fails.
-        slot.warm.handler_stuck = not stopped
-        return result
-
-    def _handler_call(
-        self, attempt: RunningAttempt, entrypoint: ModuleEntrypoint, payload: dict[str, object], slot: PageSlot
-    ) -> HandlerCall:
-        return HandlerCall(
-            entrypoint=entrypoint,
-            label=attempt.label,
-            page=slot.page,
-            payload=payload,
-            helpers=Helpers(slot.page, attempt.sink),
-            context=attempt.context(self._boot.worker_id, self._boot.runner_id),
-        )
 
     async def _keep_failure_artifacts(self, attempt: RunningAttempt, result: AttemptResult) -> None:
         slot = attempt.slot
@@ -146,11 +138,11 @@ class AttemptExecutor:
             return
         stopped = result.outcome in ("timed_out", "cancelled")
         seconds = LIMITS.stopped_failure_artifacts_seconds if stopped else LIMITS.failure_artifacts_seconds
-        await failure_artifacts.keep(slot.page, attempt.sink, seconds)
+        await failure_artifacts.keep(slot.warm, attempt, seconds)
 
     async def _recycle(self, attempt: RunningAttempt) -> None:
         """End the attempt's tasks and clean its page. If either fails, the runner asks to be retired."""
         if not await self._tasks.end(attempt.attempt_id, LIMITS.handler_grace_seconds):
-            self._reporter.retire(f"{attempt.label} left a task that cannot be cancelled")
+            self._reporter.retire(f"{attempt.version.label} left a task that cannot be cancelled")
         if attempt.slot is not None:
             await self._pool.recycle(attempt.slot)

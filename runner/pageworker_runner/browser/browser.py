@@ -9,11 +9,11 @@ from pathlib import Path
 from playwright.async_api import Browser, BrowserContext, Playwright, ProxySettings, async_playwright
 from playwright.async_api import Error as BrowserError
 
-from pageworker_runner.browser import chromium_flags
+from pageworker_runner.browser import chromium_flags, private_ca
 from pageworker_runner.errors import StartError
 from pageworker_runner.limits import LIMITS
-from pageworker_runner.pages import revert
-from pageworker_runner.pages.playwright_internals import reset_context_timeouts
+from pageworker_runner.pages.context_options import launch_options
+from pageworker_runner.pages.playwright_internals import check, disabled_features, reset_context_timeouts
 from pageworker_runner.task_ownership import own_work
 from pageworker_sandbox.wire.messages import Boot
 
@@ -51,6 +51,8 @@ class RunnerBrowser:
 
 async def launch(boot: Boot, profile: Path, proxy_port: int) -> RunnerBrowser:
     """Start the driver, then Chromium on `profile` with its own sandbox on. Raises StartError."""
+    if boot.options.ca is not None:
+        private_ca.trust(boot.options.ca, Path.home())
     try:
         playwright = await async_playwright().start()
         context = await playwright.chromium.launch_persistent_context(
@@ -58,17 +60,17 @@ async def launch(boot: Boot, profile: Path, proxy_port: int) -> RunnerBrowser:
             executable_path=boot.browser,
             headless=True,
             chromium_sandbox=True,
-            # A module cannot read files, so a download would only fill /tmp after its job has ended.
-            accept_downloads=False,
+            accept_downloads=True,
             handle_sigint=False,
             handle_sigterm=False,
             handle_sighup=False,
-            viewport=revert.VIEWPORT,
             proxy=ProxySettings(server=f"http://127.0.0.1:{proxy_port}"),
-            args=chromium_flags.arguments(chromium_flags.playwright_disables()),
+            args=chromium_flags.arguments(disabled_features(), boot.options.locale),
+            **launch_options(boot.options),
         )
     except BrowserError as error:
         raise StartError(f"browser: {str(error)[:2000]}") from error
+    check(context)
     reset_context_timeouts(context, boot.default_timeout_seconds)
     browser = context.browser
     if browser is None:

@@ -3,18 +3,11 @@
 Chromium honours only the last `--disable-features`. Playwright passes one, so ours repeats Playwright's list.
 """
 
-import re
 from collections.abc import Iterable
-from pathlib import Path
-
-import playwright
-
-from pageworker_runner.errors import StartError
 
 DISABLE = "--disable-features="
 DISABLED_FEATURES = (
-    # It costs a new frame per navigation: without it a warm page of the full browser does 1.3 times as much work.
-    "RenderDocument",
+    # Not RenderDocument, whatever it costs: without it no page that still loads has a screenshot.
     # These connect to Google's servers on their own.
     "AutofillServerCommunication",
     "CertificateTransparencyComponentUpdater",
@@ -36,24 +29,13 @@ ARGUMENTS = (
     "--webrtc-ip-handling-policy=disable_non_proxied_udp",
     "--force-webrtc-ip-handling-policy=disable_non_proxied_udp",
 )
-DRIVER_BUNDLE = Path(playwright.__file__).parent / "driver/package/lib/coreBundle.js"
-FEATURE_LIST = re.compile(rb"disabledFeatures = \[(.*?)\]", re.DOTALL)
-COMMENT = re.compile(r"//[^\n]*")
 
 
-def playwright_disables() -> tuple[str, ...]:
-    """The features that the installed Playwright switches off. Reads its driver in 15 ms. Raises StartError."""
-    found = FEATURE_LIST.search(DRIVER_BUNDLE.read_bytes())
-    names = re.findall(r'"(\w+)"', COMMENT.sub("", found[1].decode())) if found else []
-    if not names:
-        raise StartError(
-            f"browser: the installed Playwright has no list `disabledFeatures` in {DRIVER_BUNDLE.name}: "
-            "install the version that requirements/run.txt names"
-        )
-    return tuple(names)
+def arguments(playwright_features: Iterable[str], locale: str | None = None) -> list[str]:
+    """All arguments, with one list of disabled features at the end: Playwright's, then ours.
 
-
-def arguments(playwright_features: Iterable[str]) -> list[str]:
-    """All arguments, with one list of disabled features at the end: Playwright's, then ours."""
+    `locale` is a checked option. Playwright sets it for pages; here it is set for the workers that pages share, too.
+    """
     features = dict.fromkeys((*playwright_features, *DISABLED_FEATURES))
-    return [*ARGUMENTS, DISABLE + ",".join(features)]
+    language = () if locale is None else (f"--lang={locale}", f"--accept-lang={locale}")
+    return [*ARGUMENTS, *language, DISABLE + ",".join(features)]

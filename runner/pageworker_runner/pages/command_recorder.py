@@ -1,7 +1,6 @@
 """Sees every command that Playwright's client sends to its driver, and records the side effects that it leaves.
 
-Only this file, `failure_translator.py` and `playwright_internals.py` use Playwright's private parts. `side_effects.py`
-has what commands mean.
+`side_effects.py` has what commands mean.
 """
 
 import asyncio
@@ -11,13 +10,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from playwright._impl.browser_context import BrowserContext as ImplContext
-from playwright._impl.channel_owner import ChannelOwner
-from playwright._impl.connection import Connection
 from playwright.async_api import BrowserContext
 
 from pageworker_runner.errors import CallRefused
 from pageworker_runner.pages import playwright_internals
+from pageworker_runner.pages.playwright_internals import ChannelOwner, page_guid_of, type_of
+from pageworker_runner.pages.refused_calls import refusal
 from pageworker_runner.pages.side_effects import SideEffect, side_effect_of
 from pageworker_runner.task_ownership import CURRENT_ATTEMPT, OWN_WORK, Callback
 
@@ -33,7 +31,7 @@ class DriverReply:
     @property
     def command(self) -> str:
         """`Page.addInitScript`."""
-        return f"{self.target._type}.{self.method}"
+        return f"{type_of(self.target)}.{self.method}"
 
     @property
     def succeeded(self) -> bool:
@@ -62,7 +60,7 @@ class SideEffects:
         if effect in self.replies:
             self.replies[effect].append(DriverReply(target, method, reply))
         elif effect is SideEffect.PERMANENT:
-            self.permanent.append(f"{target._type}.{method}")
+            self.permanent.append(f"{type_of(target)}.{method}")
 
     def has(self, effect: SideEffect) -> bool:
         """Whether there is something of this kind to undo."""
@@ -77,23 +75,28 @@ class SideEffects:
 class CommandRecorder:
     """The side effects of all pages, by page guid, and of the browser context, by attempt."""
 
-    def __init__(self, context: BrowserContext, owner_of: Callable[[str], str | None]) -> None:
+    def __init__(
+        self,
+        context: BrowserContext,
+        owner_of: Callable[[str], str | None],
+        on_opened: Callable[[str, str], None],
+    ) -> None:
         """`owner_of(guid)`: the attempt that has this page of the pool now, "" for none, None if it is not in the pool.
 
-        A module sees the pages of other attempts in `page.context.pages`. Its calls on them are refused.
+        A module's calls on pages of other attempts are refused. `on_opened(guid, attempt)` is called with each page
+        that an attempt has opened by `context.new_page()`.
         """
+        self._browser_context = context
         self._owner_of = owner_of
-        impl: ImplContext = context._impl_obj
-        self._impl = impl
-        self._connection: Connection = impl._connection
-        self._send = self._connection.send_message_to_server
-        self._add_listener = impl._add_listener
+        self._on_opened = on_opened
         self._pages: dict[str, SideEffects] = {}
         self._context: dict[str, SideEffects] = {}
+        self._closed: dict[str, str] = {}
+        """What attempts have closed for themselves: by attempt, the type of it."""
+        self._listener_errors: dict[str, BaseException] = {}
         self._listeners: list[tuple[str, str, Callable[..., Any]]] = []
-        # Instance attributes hide the methods, so every caller goes through these.
-        vars(self._connection)["send_message_to_server"] = self._on_send
-        vars(impl)["_add_listener"] = self._on_add_listener
+        self._send = playwright_internals.intercept_commands(context, self._on_send)
+        self._add_listener = playwright_internals.intercept_listeners(context, self._on_add_listener)
         playwright_internals.wrap_callbacks(Callback)
 
     def page(self, guid: str) -> SideEffects:
@@ -111,13 +114,33 @@ class CommandRecorder:
     def forget_attempt(self, attempt_id: str) -> None:
         """What the attempt left on the browser context is undone."""
         self._context.pop(attempt_id, None)
+        self._closed.pop(attempt_id, None)
+        self._listener_errors.pop(attempt_id, None)
+
+    def raise_at_next_call(self, attempt_id: str, error: BaseException) -> None:
+        """The attempt's next call raises `error`, as in plain Playwright. A later error replaces an earlier one."""
+        self._listener_errors[attempt_id] = error
+
+    def take_listener_error(self, attempt_id: str) -> BaseException | None:
+        """The error that no call of the attempt has raised yet."""
+        return self._listener_errors.pop(attempt_id, None)
+
+    def close_for_caller(self, type: str) -> None:
+        """The attempt that runs now closes its `BrowserContext`, or the `APIRequestContext` alone.
+
+        To the attempt it is closed: what it calls from then on fails, as in plain Playwright. To all others nothing
+        has happened. Raises CallRefused outside of attempts.
+        """
+        attempt_id = self._current_attempt(f"{type}.close")
+        if self._closed.get(attempt_id) != "BrowserContext":
+            self._closed[attempt_id] = type
 
     def drop_listeners(self, attempt_id: str) -> None:
         """Remove the attempt's listeners from the browser context."""
         kept = []
         for owner, event, listener in self._listeners:
             if owner == attempt_id:
-                self._impl.remove_listener(event, listener)
+                playwright_internals.remove_listener(self._browser_context, event, listener)
             else:
                 kept.append((owner, event, listener))
         self._listeners = kept
@@ -125,43 +148,52 @@ class CommandRecorder:
     def _on_send(self, target: ChannelOwner, method: str, params: Any, options: dict[str, Any]) -> asyncio.Future[Any]:
         if OWN_WORK.get():
             return self._send(target, method, params, options)
-        command = f"{target._type}.{method}"
-        effect = side_effect_of(target._type, method, params.get("event"))
+        type = type_of(target)
+        command = f"{type}.{method}"
+        effect = side_effect_of(type, method, params.get("event"))
         if effect is SideEffect.REFUSED:
-            raise CallRefused(
-                f"A module must not call Playwright's {command}: the browser and its context belong to the runner."
-            )
+            raise CallRefused(refusal(command))
         attempt_id = self._check_owner(target, command)
+        if self._closed.get(attempt_id) in (type, "BrowserContext") and not method.startswith("__"):
+            raise playwright_internals.closed_error()
+        if attempt_id in self._listener_errors and _has_caller(type, method):
+            raise self._listener_errors.pop(attempt_id)
         reply = self._send(target, method, params, options)
         if effect is not SideEffect.NOTHING:
             self._effects_for(target, method, params, attempt_id).add(effect, target, method, reply)
+        elif method == "newPage":
+            reply.add_done_callback(lambda done: self._on_new_page(attempt_id, done))
         return reply
 
     def _check_owner(self, target: ChannelOwner, command: str) -> str:
         """The attempt that makes this call. Raises CallRefused."""
-        page: Any = target if target._type == "Page" else getattr(target, "_page", None)
-        attempt_id = CURRENT_ATTEMPT.get()
-        if attempt_id is None:
-            raise CallRefused(
-                f"Playwright's {command} was called outside any job. Use asyncio.to_thread to start threads."
-            )
-        if page is not None and self._owner_of(page._guid) not in (attempt_id, None):
+        attempt_id = self._current_attempt(command)
+        page = page_guid_of(target)
+        if page is not None and self._owner_of(page) not in (attempt_id, None):
             raise CallRefused(
                 f"Playwright's {command} was called on a page of another job. "
                 "Use the page that the handler was given, or pages that the job opened."
             )
         return attempt_id
 
+    @staticmethod
+    def _current_attempt(command: str) -> str:
+        attempt_id = CURRENT_ATTEMPT.get()
+        if attempt_id is None:
+            raise CallRefused(
+                f"Playwright's {command} was called outside any job. Use asyncio.to_thread to start threads."
+            )
+        return attempt_id
+
     def _effects_for(self, target: ChannelOwner, method: str, params: Any, attempt_id: str) -> SideEffects:
-        if target._type == "Page":
-            return self.page(target._guid)
-        if method == "newCDPSession":
+        page = None
+        if type_of(target) == "Page":
+            page = page_guid_of(target)
+        elif method == "newCDPSession":
             # Raw DevTools commands can do anything to their page, and are not seen here.
-            reference = params.get("page") or params.get("frame") or {}
-            inspected: Any = self._connection._objects.get(reference.get("guid", ""))
-            page = getattr(inspected, "_page", inspected)
-            if page is not None:
-                return self.page(page._guid)
+            page = playwright_internals.inspected_page_guid(self._browser_context, params)
+        if page is not None:
+            return self.page(page)
         return self._context.setdefault(attempt_id, SideEffects())
 
     def _on_add_listener(self, event: Any, listener: Callable[..., Any], prepend: bool) -> Any:
@@ -169,3 +201,12 @@ class CommandRecorder:
         if attempt_id is not None and not OWN_WORK.get():
             self._listeners.append((attempt_id, event, listener))
         return self._add_listener(event, listener, prepend)
+
+    def _on_new_page(self, attempt_id: str, reply: asyncio.Future[Any]) -> None:
+        if not reply.cancelled() and reply.exception() is None:
+            self._on_opened(playwright_internals.opened_page_guid(reply.result()), attempt_id)
+
+
+def _has_caller(type: str, method: str) -> bool:
+    """Whether code of a module waits for this command. Playwright sends others on its own and drops their errors."""
+    return type != "LocalUtils" and method != "updateSubscription" and not method.startswith("__")

@@ -9,14 +9,22 @@ from functools import partial
 from typing import Any
 from weakref import WeakSet
 
-from playwright._impl.channel_owner import ChannelOwner
-from playwright._impl.connection import Connection
-from playwright._impl.frame import Frame as ImplFrame
 from playwright.async_api import BrowserContext, Page
 from playwright.async_api import Error as BrowserError
 
 from pageworker_runner.pages import request_errors
 from pageworker_runner.pages.gateway_failures import GatewayFailures
+from pageworker_runner.pages.playwright_internals import (
+    ChannelOwner,
+    first_url_of,
+    frame_guid_of,
+    intercept_commands,
+    intercept_messages,
+    is_main_frame,
+    main_frame_of,
+    object_of,
+    reword,
+)
 from pageworker_sandbox.wire.request_failure import RequestFailure
 
 NAVIGATIONS = {"goto", "reload", "goBack", "goForward"}
@@ -31,24 +39,21 @@ class FailureTranslator:
 
     def __init__(self, context: BrowserContext, failures: GatewayFailures) -> None:
         self._failures = failures
-        self._connection: Connection = context._impl_obj._connection
-        self._send = self._connection.send_message_to_server
-        self._dispatch = self._connection.dispatch
+        self._browser_context = context
         self._awaited: dict[str, RequestFailure | None] = {}
         """Why its navigation failed, by the guid of each frame whose navigation a call waits for."""
-        self._without_document: WeakSet[ImplFrame] = WeakSet()
+        self._without_document: WeakSet[ChannelOwner] = WeakSet()
         """Main frames that show Chromium's error page, or will in a moment."""
-        # Instance attributes hide the methods, so every caller goes through these.
-        vars(self._connection)["send_message_to_server"] = self._on_send
-        vars(self._connection)["dispatch"] = self._on_message
+        self._send = intercept_commands(context, self._on_send)
+        self._dispatch = intercept_messages(context, self._on_message)
 
     def shows_error_page(self, page: Page) -> bool:
         """Whether the page has nothing to show but Chromium's own error page, because its last navigation failed."""
-        return page._impl_obj._main_frame in self._without_document
+        return main_frame_of(page) in self._without_document
 
     def _on_send(self, target: ChannelOwner, method: str, params: Any, options: dict[str, Any]) -> asyncio.Future[Any]:
         if method in NAVIGATIONS:
-            frame = _frame_of(target)
+            frame = frame_guid_of(target)
             reply = self._send(target, method, params, options)
             self._awaited[frame] = None
             reply.add_done_callback(partial(self._on_navigated, frame))
@@ -77,14 +82,14 @@ class FailureTranslator:
         error: str = params.get("error") or ""
         request = (params.get("newDocument") or {}).get("request")
         failure = self._failure_of(error, self._url_of(request)) if error and request else None
-        if failure is not None:
+        if error and failure is not None:
             params["error"] = request_errors.reworded(error, failure)
             if frame in self._awaited:
                 self._awaited[frame] = failure
-        self._follow(self._connection._objects[frame], error, params["url"])
+        self._follow(object_of(self._browser_context, frame), error, params["url"])
 
     def _follow(self, frame: Any, error: str, url: str) -> None:
-        if frame._parent_frame is not None:
+        if not is_main_frame(frame):
             return
         if error.startswith("net::") and NO_ERROR_PAGE not in error:
             self._without_document.add(frame)
@@ -100,8 +105,7 @@ class FailureTranslator:
                 params["text"] = request_errors.reworded(params["text"], failure)
 
     def _url_of(self, request: dict[str, str]) -> str:
-        url: str = self._connection._objects[request["guid"]]._initializer["url"]
-        return url
+        return first_url_of(object_of(self._browser_context, request["guid"]))
 
     def _failure_of(self, text: str | None, url: str) -> RequestFailure | None:
         """The gateway's report on a request that failed with this text. None: the gateway had no part in it."""
@@ -115,22 +119,12 @@ class FailureTranslator:
         if failure is None or not isinstance(error, BrowserError):
             return
         if error.message.startswith((request_errors.FAILED_HTTP, request_errors.FAILED_TUNNEL)):
-            _reword(error, request_errors.reworded(error.message, failure))
+            reword(error, request_errors.reworded(error.message, failure))
 
 
 def _on_fetched(reply: asyncio.Future[Any]) -> None:
     error = None if reply.cancelled() else reply.exception()
     if isinstance(error, BrowserError) and (found := request_errors.reworded_request(error.message)) is not None:
         name, text = found
-        _reword(error, text)
+        reword(error, text)
         vars(error)["code"] = name
-
-
-def _reword(error: BrowserError, text: str) -> None:
-    error._message = text
-    error.args = (text,)
-
-
-def _frame_of(target: Any) -> str:
-    guid: str = (target._main_frame if target._type == "Page" else target)._guid
-    return guid

@@ -1,19 +1,150 @@
-"""What the runner reads and resets inside Playwright's client, where its public interface offers nothing."""
+"""Every private part of Playwright that pageworker uses. No other file of the product uses one.
 
-from collections.abc import Callable
+What the public interface does not offer is read, reset or replaced here: in Playwright's client (the Python package)
+and in the files of its driver. A release of Playwright may change any of it. So only the tested releases are accepted,
+and `check` looks for every name at the start of a runner.
+"""
+
+import asyncio
+import re
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
+import playwright
 from playwright._impl._async_base import mapping
-from playwright._impl.channel_owner import ChannelOwner
+from playwright._impl._driver import compute_driver_executable
+from playwright._impl.artifact import Artifact
+from playwright._impl.browser import Browser as ImplBrowser
+from playwright._impl.browser_context import BrowserContext as ImplContext
+from playwright._impl.browser_type import BrowserType
+from playwright._impl.channel_owner import ChannelOwner as ChannelOwner
+from playwright._impl.dialog import Dialog
 from playwright._impl.disposable import DisposableObject
+from playwright._impl.download import Download as ImplDownload
 from playwright._impl.errors import TargetClosedError
-from playwright._impl.fetch import APIRequestContext
+from playwright._impl.fetch import APIRequest, APIRequestContext
 from playwright._impl.page import Page as ImplPage
-from playwright.async_api import BrowserContext, Page
+from playwright._impl.transport import PipeTransport
+from playwright._repo_version import version
+from playwright.async_api import BrowserContext, Download, Page
+from playwright.async_api import Error as BrowserError
 
+from pageworker_runner.errors import StartError
 from pageworker_runner.reporting.error_text import text_of
 
+PRIVATE_NAMES: dict[str, tuple[str, ...]] = {
+    "Page of the API": ("_impl_obj",),
+    "BrowserContext of the API": ("_impl_obj",),
+    "BrowserContext": ("_add_listener", "_connection", "_timeout_settings", "remove_listener"),
+    "Page": (
+        "_bindings",
+        "_guid",
+        "_har_routers",
+        "_initializer",
+        "_locator_handlers",
+        "_main_frame",
+        "_objects",
+        "_opener",
+        "_routes",
+        "_timeout_settings",
+        "_type",
+        "_web_socket_routes",
+        "_workers",
+        "event_names",
+        "raw_listeners",
+        "remove_listener",
+    ),
+    "Frame": ("_page", "_parent_frame"),
+    "APIRequestContext": ("_channel",),
+    "Artifact": ("create_read_stream",),
+    "Channel": ("_object",),
+    "Download": ("_artifact",),
+    "Connection": ("_objects", "dispatch", "_on_event_listener_error", "once", "send_message_to_server"),
+    "TimeoutSettings": ("set_default_navigation_timeout", "set_default_timeout"),
+    "ImplToApiMapping": ("wrap_handler",),
+    "Error": ("_message",),
+}
+"""Names by the object that has them, as `check` finds them. Imports of `playwright._impl` fail by themselves."""
+
+CLIENT_TYPES: dict[str, type] = {
+    "APIRequest": APIRequest,
+    "APIRequestContext": APIRequestContext,
+    "Browser": ImplBrowser,
+    "BrowserContext": ImplContext,
+    "BrowserType": BrowserType,
+    "Page": ImplPage,
+}
+"""Types of the client whose methods can be intercepted."""
+
+DRIVER_BUNDLE = Path(playwright.__file__).parent / "driver/package/lib/coreBundle.js"
+FEATURE_LIST = re.compile(rb"disabledFeatures = \[(.*?)\]", re.DOTALL)
+COMMENT = re.compile(r"//[^\n]*")
+
 Listeners = dict[Any, list[Callable[..., Any]]]
+Send = Callable[[ChannelOwner, str, Any, dict[str, Any]], asyncio.Future[Any]]
+"""Target, method, parameters, options: one command to the driver. Returns its reply."""
+AddListener = Callable[[Any, Callable[..., Any], bool], Any]
+"""Event, listener, whether it comes before the others."""
+Method = Callable[..., Awaitable[Any]]
+OnMessage = Callable[[dict[str, Any]], None]
+
+
+def check(context: BrowserContext) -> None:
+    """Look for every name in PRIVATE_NAMES. Raises StartError."""
+    if missing := missing_names(context):
+        raise StartError(
+            f"browser: Playwright {version} lacks private parts that pageworker uses: "
+            f"{', '.join(missing)}. Install the version that requirements/run.txt names"
+        )
+
+
+def missing_names(context: BrowserContext) -> list[str]:
+    """`Page._routes` for each name that this context and its first page do not have."""
+    page = context.pages[0]
+    impl = getattr(context, "_impl_obj", None)
+    impl_page = getattr(page, "_impl_obj", None)
+    owners = {
+        "Page of the API": page,
+        "BrowserContext of the API": context,
+        "BrowserContext": impl,
+        "Page": impl_page,
+        "Frame": getattr(page.main_frame, "_impl_obj", None),
+        "APIRequestContext": getattr(impl, "request", None),
+        "Artifact": Artifact,
+        # No download exists yet. Its constructor sets the attribute.
+        "Download": SimpleNamespace(**dict.fromkeys(ImplDownload.__init__.__code__.co_names)),
+        "Channel": getattr(getattr(impl, "request", None), "_channel", None),
+        "Connection": getattr(impl, "_connection", None),
+        "TimeoutSettings": getattr(impl, "_timeout_settings", None),
+        "ImplToApiMapping": mapping,
+        "Error": BrowserError(""),
+    }
+    return [
+        f"{owner}.{name}"
+        for owner, names in PRIVATE_NAMES.items()
+        for name in names
+        if not hasattr(owners[owner], name)
+    ]
+
+
+def node_program() -> Path:
+    """Playwright's own Node.js, which runs its driver."""
+    node, _ = compute_driver_executable()
+    return Path(node)
+
+
+def disabled_features() -> tuple[str, ...]:
+    """The features of Chromium that Playwright switches off. Reads its driver in 15 ms. Raises StartError."""
+    found = FEATURE_LIST.search(DRIVER_BUNDLE.read_bytes())
+    names = re.findall(r'"(\w+)"', COMMENT.sub("", found[1].decode())) if found else []
+    if not names:
+        raise StartError(
+            f"browser: the installed Playwright has no list `disabledFeatures` in {DRIVER_BUNDLE.name}: "
+            "install the version that requirements/run.txt names"
+        )
+    return tuple(names)
 
 
 def guid_of(page: Page) -> str:
@@ -73,12 +204,144 @@ def leftovers(page: Page) -> list[str]:
 
 def has_open_dialog(page: Page) -> bool:
     """Whether a dialog of this page waits for an answer."""
-    return any(child._type == "Dialog" for child in _impl(page)._objects.values())
+    return bool(_open_dialogs(page))
+
+
+async def dismiss_dialogs(page: Page) -> None:
+    """Close the dialogs that wait for an answer. Raises Playwright's Error."""
+    for dialog in _open_dialogs(page):
+        await dialog.dismiss()
+
+
+def _open_dialogs(page: Page) -> list[Dialog]:
+    return [child for child in _impl(page)._objects.values() if isinstance(child, Dialog)]
 
 
 def watch_driver(context: BrowserContext, on_end: Callable[[], None]) -> None:
     """Call `on_end` when the connection to the driver ends."""
     context._impl_obj._connection.once("close", lambda *_: on_end())
+
+
+def intercept_commands(context: BrowserContext, instead: Send) -> Send:
+    """Have the client call `instead` for every command. Returns what sends a command."""
+    connection = context._impl_obj._connection
+    plain: Send = connection.send_message_to_server
+    # An instance attribute hides the method, so every caller goes through it.
+    vars(connection)["send_message_to_server"] = instead
+    return plain
+
+
+def intercept_listeners(context: BrowserContext, instead: AddListener) -> AddListener:
+    """Have the browser context call `instead` for every new listener. Returns what adds a listener."""
+    impl = context._impl_obj
+    plain: AddListener = impl._add_listener
+    vars(impl)["_add_listener"] = instead
+    return plain
+
+
+def intercept_messages(context: BrowserContext, instead: OnMessage) -> OnMessage:
+    """Have every message of the driver go to `instead`. Returns what reads it otherwise."""
+    connection = context._impl_obj._connection
+    plain: OnMessage = connection.dispatch
+    # An instance attribute hides the method, so every caller goes through this one.
+    vars(connection)["dispatch"] = instead
+    return plain
+
+
+def object_of(context: BrowserContext, guid: str) -> ChannelOwner:
+    """The client's object of this id: a frame, a request. Raises KeyError."""
+    found: ChannelOwner = context._impl_obj._connection._objects[guid]
+    return found
+
+
+def first_url_of(request: ChannelOwner) -> str:
+    """The address that a request was made for."""
+    url: str = request._initializer["url"]
+    return url
+
+
+def is_main_frame(frame: Any) -> bool:
+    """Whether the client's frame is its page's own."""
+    return frame._parent_frame is None
+
+
+def main_frame_of(page: Page) -> ChannelOwner:
+    """The client's main frame of a page."""
+    return _impl(page)._main_frame
+
+
+def frame_guid_of(target: Any) -> str:
+    """Id of the frame that a navigation's command goes to: the frame itself, or a page's main frame."""
+    guid: str = (target._main_frame if target._type == "Page" else target)._guid
+    return guid
+
+
+def reword(error: BrowserError, text: str) -> None:
+    """Give an error of the driver another text."""
+    error._message = text
+    error.args = (text,)
+
+
+def intercept_method(type: str, method: str, around: Callable[[Method], Method]) -> None:
+    """Replace a method of all objects of a type by `around(method)`, for the rest of the process."""
+    kind = CLIENT_TYPES[type]
+    setattr(kind, method, around(getattr(kind, method)))
+
+
+def intercept_driver_start(instead: Method) -> None:
+    """Have every later start of a driver call `instead`."""
+    setattr(PipeTransport, "connect", instead)  # noqa: B010 - mypy refuses to assign to a method
+
+
+def intercept_pages(is_shown: Callable[[str], bool]) -> None:
+    """Leave pages for whose guid `is_shown` is false out of `context.pages`, for the rest of the process."""
+    plain: Callable[[ImplContext], list[ImplPage]] = vars(ImplContext)["pages"].fget
+
+    def pages(context: ImplContext) -> list[ImplPage]:
+        return [page for page in plain(context) if is_shown(page._guid)]
+
+    setattr(ImplContext, "pages", property(pages))  # noqa: B010 - mypy refuses to assign to a property
+
+
+def closed_error() -> BrowserError:
+    """What every call raises once the browser context is closed."""
+    return TargetClosedError()
+
+
+def remove_listener(context: BrowserContext, event: str, listener: Callable[..., Any]) -> None:
+    """Remove one listener of the browser context. One that is not there is ignored."""
+    context._impl_obj.remove_listener(event, listener)
+
+
+def type_of(target: ChannelOwner) -> str:
+    """The driver's name of an object's type: `Page`."""
+    return target._type
+
+
+def page_guid_of(target: ChannelOwner) -> str | None:
+    """Guid of the page that an object is, or belongs to. None: it belongs to no page."""
+    page: Any = target if target._type == "Page" else getattr(target, "_page", None)
+    return None if page is None else page._guid
+
+
+def inspected_page_guid(context: BrowserContext, params: Any) -> str | None:
+    """Guid of the page that a `newCDPSession` with these parameters inspects."""
+    reference = params.get("page") or params.get("frame") or {}
+    inspected = context._impl_obj._connection._objects.get(reference.get("guid", ""))
+    return None if inspected is None else page_guid_of(inspected)
+
+
+def opened_page_guid(reply: dict[str, Any]) -> str:
+    """Guid of the page in the driver's reply to a `newPage`."""
+    guid: str = reply["page"]._object._guid
+    return guid
+
+
+def response_headers(reply: dict[str, Any] | None) -> list[dict[str, str]]:
+    """The headers in the driver's reply to a navigation: `{"name": …, "value": …}` each."""
+    response = (reply or {}).get("response")
+    headers: list[dict[str, str]] = response._object._initializer["headers"] if response is not None else []
+    return headers
 
 
 def report_listener_errors(context: BrowserContext, report: Callable[[BaseException], None]) -> None:
@@ -107,6 +370,19 @@ async def drop_response(requests: ChannelOwner, reply: dict[str, Any]) -> None:
     """Have the driver delete the body of a response to `page.request`."""
     if isinstance(requests, APIRequestContext):
         await requests._channel.disposeAPIResponse(fetchUid=reply["response"]["fetchUid"])
+
+
+async def download_chunks(download: Download) -> AsyncIterator[bytes]:
+    """The bytes of a download, once it is finished, in chunks of at most 1 MiB. Raises Playwright's Error.
+
+    The driver reads the file: this process may not. Leaving the iteration ends the stream.
+    """
+    stream = await download._impl_obj._artifact.create_read_stream()
+    try:
+        async for chunk in stream:
+            yield chunk
+    finally:
+        stream.destroy()
 
 
 def _impl(page: Page) -> ImplPage:

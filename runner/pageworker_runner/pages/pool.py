@@ -13,15 +13,18 @@ from playwright.async_api import Error as BrowserError
 from pageworker_runner.errors import CleaningFailed, PageLost
 from pageworker_runner.limits import LIMITS
 from pageworker_runner.pages.command_recorder import CommandRecorder
+from pageworker_runner.pages.context_options import viewport
+from pageworker_runner.pages.downloads import Downloads
 from pageworker_runner.pages.page_state import PageEvent, PageState
 from pageworker_runner.pages.playwright_internals import drop_listeners, reset_context_timeouts
 from pageworker_runner.pages.popups import Popups
 from pageworker_runner.pages.recycle import clean
-from pageworker_runner.pages.revert import VIEWPORT, revert_context
+from pageworker_runner.pages.revert import revert_context
 from pageworker_runner.pages.slot import PageSlot, WarmPage, target_of
 from pageworker_runner.pages.storage import wipe
 from pageworker_runner.reporting.reporter import Reporter
 from pageworker_runner.task_ownership import Tasks, own_work
+from pageworker_sandbox.wire.page_options import PageOptions
 
 RESERVE_TIMES = 4
 """An attempt waits for a page that is cleaned, replaced, and whose context is wiped, each within `recycle_seconds`."""
@@ -39,6 +42,8 @@ class PagePoolSettings:
     """After so many jobs the runner asks to be retired."""
     default_timeout_seconds: float
     """Of Playwright's calls."""
+    options: PageOptions
+    """Those with which the browser context was opened."""
 
 
 class PagePool:
@@ -64,8 +69,9 @@ class PagePool:
         """True: an ephemeral context holds what ended jobs left. No job starts before it is wiped."""
         self._jobs = 0
         self._unclean_pages = 0
-        self.recorder = CommandRecorder(context, self._owner_of)
-        self._popups = Popups(context, self, tasks, reporter)
+        self._downloads = Downloads()
+        self._popups = Popups(context, self, self._downloads, tasks, reporter)
+        self.recorder = CommandRecorder(context, self._owner_of, self._popups.claim)
 
     async def fill(self) -> None:
         """Open all pages. The first one comes with the browser context. Raises Playwright's Error."""
@@ -85,6 +91,11 @@ class PagePool:
             for slot in self._slots
             if slot.attempt is not None and slot.state in (PageState.RESERVED, PageState.RUNNING)
         }
+
+    def belongs_to(self, guid: str, attempt_id: str) -> bool:
+        """Whether the page is the one of this attempt, or a popup that may be its own."""
+        owner = self._owner_of(guid)
+        return owner == attempt_id if owner is not None else self._popups.may_belong_to(guid, attempt_id)
 
     async def reserve(self, attempt_id: str) -> PageSlot:
         """A clean page for an attempt. Waits while pages are recycled. Raises PageLost if none becomes idle in time."""
@@ -130,8 +141,9 @@ class PagePool:
             async with asyncio.timeout(self._settings.recycle_seconds):
                 self.recorder.drop_listeners(attempt_id)
                 await self._popups.close_for(attempt_id)
+                await self._downloads.discard(slot.page)
                 await self._revert_context(attempt_id)
-                await clean(slot.warm, self.recorder.page(slot.warm.guid))
+                await clean(slot.warm, self.recorder.page(slot.warm.guid), self._settings.options)
                 await self._popups.settle(slot.warm)
         except TimeoutError:
             self._count_unclean("it did not answer in time")
@@ -152,7 +164,7 @@ class PagePool:
             if command := effects.first_permanent():
                 self._reporter.retire(f"a module changed the browser context with {command}, which cannot be undone")
             of_others = [other for owner, other in by_attempt.items() if owner != attempt_id]
-            await revert_context(self._context, effects, of_others)
+            await revert_context(self._context, effects, of_others, self._settings.options)
         self.recorder.forget_attempt(attempt_id)
         reset_context_timeouts(self._context, self._settings.default_timeout_seconds)
 
@@ -164,6 +176,7 @@ class PagePool:
                 drop_listeners(old.page, {})
                 if not old.page.is_closed():
                     await old.page.close()
+                await self._downloads.discard(old.page)
                 slot.warm = await self._warm(slot.index, await self._popups.open_own())
                 await self._popups.settle(slot.warm)
         except (TimeoutError, BrowserError) as error:
@@ -180,7 +193,7 @@ class PagePool:
             return
         try:
             async with asyncio.timeout(self._settings.recycle_seconds):
-                await wipe(self._context, idle[0].warm.devtools)
+                await wipe(self._context, idle[0].warm.devtools, self._settings.options)
         except (TimeoutError, BrowserError) as error:
             self._reporter.retire(f"the browser context could not be wiped: {type(error).__name__}")
             return
@@ -193,8 +206,9 @@ class PagePool:
             self._reporter.retire(f"{self._unclean_pages} pages could not be proved clean; the last one: {reason}")
 
     async def _warm(self, index: int, page: Page) -> WarmPage:
-        await page.set_viewport_size(VIEWPORT)
+        await page.set_viewport_size(viewport(self._settings.options))
         devtools = await self._context.new_cdp_session(page)
+        self._downloads.watch(page)
         return WarmPage(page, devtools, await target_of(devtools), lambda: self._crashed(index))
 
     def _owner_of(self, guid: str) -> str | None:

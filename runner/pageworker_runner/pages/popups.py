@@ -8,6 +8,7 @@ from playwright.async_api import BrowserContext, CDPSession, Page
 from playwright.async_api import Error as BrowserError
 
 from pageworker_runner.limits import LIMITS
+from pageworker_runner.pages.downloads import Downloads
 from pageworker_runner.pages.playwright_internals import guid_of, opener_of
 from pageworker_runner.pages.slot import WarmPage, target_of
 from pageworker_runner.reporting.reporter import Reporter
@@ -37,9 +38,12 @@ class Popup:
 class Popups:
     """All pages of the browser context that are not the pool's."""
 
-    def __init__(self, context: BrowserContext, running: RunningPages, tasks: Tasks, reporter: Reporter) -> None:
+    def __init__(
+        self, context: BrowserContext, running: RunningPages, downloads: Downloads, tasks: Tasks, reporter: Reporter
+    ) -> None:
         self._context = context
         self._running = running
+        self._downloads = downloads
         self._tasks = tasks
         self._reporter = reporter
         self._warned = False
@@ -65,6 +69,20 @@ class Popups:
         """A page of the pool is closed."""
         self._own.discard(guid_of(page))
 
+    def may_belong_to(self, guid: str, attempt_id: str) -> bool:
+        """Whether this attempt is one of the popup's owners."""
+        popup = self._popups.get(guid)
+        return popup is not None and attempt_id in popup.owners
+
+    def claim(self, guid: str, attempt_id: str) -> None:
+        """The page was opened by this attempt, so it belongs to no other one."""
+        popup = self._popups.get(guid)
+        if popup is None:
+            return
+        popup.owners = {attempt_id} & set(self._running.running().values())
+        if not popup.owners:
+            self._tasks.spawn(self._close_late())
+
     def _arrived(self, page: Page) -> None:
         if guid_of(page) in self._own:
             return
@@ -81,6 +99,7 @@ class Popups:
             # Without a known opener it may belong to any running attempt, and stays until the last of them has ended.
             owners = set(running.values())
         self._popups[guid_of(page)] = Popup(page, owners)
+        self._downloads.watch(page)
         if not owners:
             self._tasks.spawn(self._close_late())
 

@@ -10,18 +10,23 @@ from pageworker_runner.errors import CleaningFailed
 from pageworker_runner.pages import playwright_internals
 from pageworker_runner.pages.blank_page import BLANK, forget_history, go_blank
 from pageworker_runner.pages.command_recorder import SideEffects
-from pageworker_runner.pages.revert import VIEWPORT, revert_page
+from pageworker_runner.pages.context_options import viewport
+from pageworker_runner.pages.revert import revert_page
 from pageworker_runner.pages.side_effects import SideEffect
 from pageworker_runner.pages.slot import WarmPage, origin_of
+from pageworker_sandbox.wire.page_options import PageOptions
 
 CLEAR_STORAGE = """expected => {
   try { sessionStorage.clear() } catch { /* a sandboxed frame has no storage */ return false }
   return location.origin === expected;
 }"""
 # window.name outlives a document.
-READ_STATE = """() => { window.name = ''; return {
+READ_STATE = """mobile => { window.name = '';
+  // The layout of about:blank on a mobile page is 980 pixels wide, whatever its viewport is.
+  const [width, height] = mobile ? [screen.width, screen.height] : [innerWidth, innerHeight];
+  return {
   url: location.href, frames: window.length,
-  width: innerWidth, height: innerHeight, dark: matchMedia('(prefers-color-scheme: dark)').matches } }"""
+  width, height, dark: matchMedia('(prefers-color-scheme: dark)').matches } }"""
 
 
 class PageFacts(msgspec.Struct, frozen=True, kw_only=True):
@@ -34,21 +39,28 @@ class PageFacts(msgspec.Struct, frozen=True, kw_only=True):
     dark: bool
 
 
-CLEAN = PageFacts(url=BLANK, frames=0, width=VIEWPORT["width"], height=VIEWPORT["height"], dark=False)
+def unused(options: PageOptions) -> PageFacts:
+    """What a new page reports."""
+    size = viewport(options)
+    dark = options.color_scheme == "dark"
+    return PageFacts(url=BLANK, frames=0, width=size["width"], height=size["height"], dark=dark)
 
 
-async def clean(warm: WarmPage, effects: SideEffects) -> None:
-    """Clean the page and prove it. Raises CleaningFailed. The caller sets the deadline."""
+async def clean(warm: WarmPage, effects: SideEffects, options: PageOptions) -> None:
+    """Clean the page and prove that it is as the `options` of its browser context say.
+
+    Raises CleaningFailed. The caller sets the deadline.
+    """
     page = warm.page
     playwright_internals.drop_listeners(page, warm.baseline)
     playwright_internals.reset_client_state(page)
     if reason := _why_not_cleanable(warm, effects):
         raise CleaningFailed(reason, expected=True)
     try:
-        await revert_page(page, effects)
+        await revert_page(page, effects, options)
         await _leave(warm)
         answer, *_ = await asyncio.gather(
-            page.evaluate(READ_STATE),
+            page.evaluate(READ_STATE, bool(options.is_mobile)),
             page.clear_console_messages(),
             page.clear_page_errors(),
         )
@@ -56,7 +68,7 @@ async def clean(warm: WarmPage, effects: SideEffects) -> None:
         await forget_history(warm.devtools)
     except (BrowserError, msgspec.ValidationError) as error:
         raise CleaningFailed(str(error).partition("\n")[0]) from error
-    if facts != CLEAN:
+    if facts != unused(options):
         raise CleaningFailed(f"after cleaning, the page reports {facts}")
     if left := playwright_internals.leftovers(page):
         raise CleaningFailed(f"Playwright's client still has {', '.join(left)}")
@@ -71,6 +83,8 @@ def _why_not_cleanable(warm: WarmPage, effects: SideEffects) -> str | None:
         return "its renderer crashed"
     if warm.handler_stuck:
         return "its handler suppressed its cancellation"
+    if warm.scripts_off:
+        return "its scripts were switched off"
     if warm.page.is_closed():
         return "it was closed"
     if command := effects.first_permanent():

@@ -3,46 +3,54 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 
-from playwright.async_api import BrowserContext, Page, ViewportSize
+from playwright.async_api import BrowserContext, Page
 
 from pageworker_runner.pages.command_recorder import SideEffects
+from pageworker_runner.pages.context_options import geolocation, reset_permissions, viewport
 from pageworker_runner.pages.playwright_internals import dispose, drop_response
 from pageworker_runner.pages.side_effects import SideEffect
+from pageworker_sandbox.wire.page_options import PageOptions
 
-VIEWPORT = ViewportSize(width=1280, height=720)
-
-PAGE: dict[SideEffect, Callable[[Page], Awaitable[object]]] = {
-    SideEffect.ROUTES: lambda page: page.unroute_all(behavior="ignoreErrors"),
-    SideEffect.HEADERS: lambda page: page.set_extra_http_headers({}),
-    SideEffect.MEDIA: lambda page: page.emulate_media(
-        media="null", color_scheme="null", reduced_motion="null", forced_colors="null", contrast="null"
+PAGE: dict[SideEffect, Callable[[Page, PageOptions], Awaitable[object]]] = {
+    SideEffect.ROUTES: lambda page, options: page.unroute_all(behavior="ignoreErrors"),
+    # Those of the browser context stay.
+    SideEffect.HEADERS: lambda page, options: page.set_extra_http_headers({}),
+    SideEffect.MEDIA: lambda page, options: page.emulate_media(
+        media="null",
+        color_scheme=options.color_scheme or "null",
+        reduced_motion=options.reduced_motion or "null",
+        forced_colors=options.forced_colors or "null",
+        contrast=options.contrast or "null",
     ),
-    SideEffect.VIEWPORT: lambda page: page.set_viewport_size(VIEWPORT),
+    SideEffect.VIEWPORT: lambda page, options: page.set_viewport_size(viewport(options)),
 }
 
-CONTEXT: dict[SideEffect, Callable[[BrowserContext], Awaitable[object]]] = {
-    SideEffect.ROUTES: lambda context: context.unroute_all(behavior="ignoreErrors"),
-    SideEffect.HEADERS: lambda context: context.set_extra_http_headers({}),
-    SideEffect.GEOLOCATION: lambda context: context.set_geolocation(None),
-    SideEffect.PERMISSIONS: lambda context: context.clear_permissions(),
-    SideEffect.OFFLINE: lambda context: context.set_offline(False),
-    SideEffect.TRACING: lambda context: context.tracing.stop(),
+CONTEXT: dict[SideEffect, Callable[[BrowserContext, PageOptions], Awaitable[object]]] = {
+    SideEffect.ROUTES: lambda context, options: context.unroute_all(behavior="ignoreErrors"),
+    SideEffect.HEADERS: lambda context, options: context.set_extra_http_headers(options.extra_http_headers or {}),
+    SideEffect.GEOLOCATION: lambda context, options: context.set_geolocation(geolocation(options)),
+    SideEffect.PERMISSIONS: lambda context, options: reset_permissions(context, options),
+    SideEffect.OFFLINE: lambda context, options: context.set_offline(False),
+    SideEffect.TRACING: lambda context, options: context.tracing.stop(),
 }
 
 
-async def revert_page(page: Page, effects: SideEffects) -> None:
-    """Undo `effects` on `page`. Raises Playwright's Error."""
-    await asyncio.gather(*(undo(page) for effect, undo in PAGE.items() if effects.has(effect)), *_disposals(effects))
+async def revert_page(page: Page, effects: SideEffects, options: PageOptions) -> None:
+    """Undo `effects` on `page`, to what the `options` of its browser context say. Raises Playwright's Error."""
+    undone = (undo(page, options) for effect, undo in PAGE.items() if effects.has(effect))
+    await asyncio.gather(*undone, *_disposals(effects))
 
 
-async def revert_context(context: BrowserContext, effects: SideEffects, of_others: list[SideEffects]) -> None:
+async def revert_context(
+    context: BrowserContext, effects: SideEffects, of_others: list[SideEffects], options: PageOptions
+) -> None:
     """Undo what one attempt left on the browser context, except for what another attempt still uses.
 
     Raises Playwright's Error.
     """
     await asyncio.gather(
         *(
-            undo(context)
+            undo(context, options)
             for effect, undo in CONTEXT.items()
             if effects.has(effect) and not any(other.has(effect) for other in of_others)
         ),

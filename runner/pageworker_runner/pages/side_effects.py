@@ -117,6 +117,13 @@ CONTEXT: dict[str, SideEffect] = {
     "setOffline": SideEffect.OFFLINE,
 }
 
+ARTIFACT: dict[str, SideEffect] = {
+    **dict.fromkeys(("cancel", "delete", "failure", "saveAsStream", "stream"), SideEffect.NOTHING),
+    # A path of the sandbox is of no use to a module, and the driver would write into its profile.
+    "pathAfterFinished": SideEffect.REFUSED,
+    "saveAs": SideEffect.REFUSED,
+}
+
 REQUESTS: dict[str, SideEffect] = {"dispose": SideEffect.REFUSED, "fetch": SideEffect.RESPONSE}
 
 TRACING: dict[str, SideEffect] = {
@@ -130,7 +137,6 @@ TRACING: dict[str, SideEffect] = {
 
 HARMLESS = frozenset(
     (
-        "Artifact",
         "BindingCall",
         "CDPSession",
         "Dialog",
@@ -168,6 +174,8 @@ def side_effect_of(type: str, method: str, event: str | None = None) -> SideEffe
         return CONTEXT.get(method, SideEffect.PERMANENT)
     if type == "Tracing":
         return TRACING.get(method, SideEffect.PERMANENT)
+    if type == "Artifact":
+        return ARTIFACT.get(method, SideEffect.PERMANENT)
     if type == "APIRequestContext":
         return REQUESTS.get(method, SideEffect.NOTHING)
     if type in HARMLESS:

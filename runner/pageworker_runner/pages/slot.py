@@ -37,6 +37,8 @@ class WarmPage:
         self.crashed = False
         self.handler_stuck = False
         """Its handler suppressed its cancellation, so the page is taken from it."""
+        self.scripts_off = False
+        """Its scripts were switched off for the failure artifacts."""
         self._on_crash = on_crash
         page.on("framenavigated", self._navigated)
         page.on("crash", self._crashed)

@@ -4,8 +4,11 @@ import asyncio
 
 from playwright.async_api import BrowserContext, CDPSession
 
+from pageworker_runner.pages.context_options import reset_permissions
+from pageworker_sandbox.wire.page_options import PageOptions
 
-async def wipe(context: BrowserContext, devtools: CDPSession) -> None:
+
+async def wipe(context: BrowserContext, devtools: CDPSession, options: PageOptions) -> None:
     """Delete cookies, the storage of every origin (service workers, databases, caches) and the HTTP cache.
 
     Raises Playwright's Error. Session storage belongs to a tab, so `recycle` clears it.
@@ -15,5 +18,5 @@ async def wipe(context: BrowserContext, devtools: CDPSession) -> None:
         context.clear_cookies(),
         devtools.send("Storage.clearDataForOrigin", {"origin": "*", "storageTypes": "all"}),
         devtools.send("Network.clearBrowserCache"),
-        context.clear_permissions(),
+        reset_permissions(context, options),
     )

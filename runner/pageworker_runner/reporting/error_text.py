@@ -6,8 +6,14 @@ from collections.abc import Iterator
 
 MAX_MESSAGE_CHARS = 2000
 MAX_FRAMES = 12
-TOP_FOLDERS = "bin|boot|dev|etc|home|lib|lib64|media|mnt|opt|proc|profile|root|run|sbin|srv|sys|tmp|usr|var"
-HOST_PATH = re.compile(rf"(?<![\w/:.-])/(?:{TOP_FOLDERS})(?:/[^\s'\"<>:,;)\]]*)?(?![\w])")
+PLAYWRIGHT_API = "/playwright/async_api/_generated.py"
+"""The file with the methods that modules call."""
+FOLDERS = (
+    "dev/shm|etc|opt/pageworker|proc|profile|root|sys|tmp"
+    "|usr/(?:bin|lib|lib64|libexec|local|sbin|share)|var/(?:lib|run|tmp)"
+)
+"""The folders that a sandbox has. A path of a shop, such as `/home/offers`, is none of them."""
+HOST_PATH = re.compile(rf"(?<![\w/:.-])/(?:{FOLDERS})(?:/[^\s'\"<>:,;)\]]*)?(?![\w])")
 
 
 def redact(text: str) -> str:
@@ -33,6 +39,14 @@ def describe(error: BaseException, label: str) -> str:
 def frames(error: BaseException, label: str) -> list[str]:
     """The traceback's lines in files of module `label`, outermost first, without source text. At most MAX_FRAMES."""
     return list(_frames(error, label))[-MAX_FRAMES:]
+
+
+def playwright_call(error: BaseException) -> str | None:
+    """`Page.wait_for_selector`: the call of Playwright's public interface that raised this error, or was cancelled."""
+    for frame, _ in reversed(list(traceback.walk_tb(error.__traceback__))):
+        if frame.f_code.co_filename.endswith(PLAYWRIGHT_API):
+            return f"{type(frame.f_locals.get('self')).__name__}.{frame.f_code.co_name}"
+    return None
 
 
 def _frames(error: BaseException, label: str) -> Iterator[str]:

@@ -2,10 +2,12 @@
 
 from collections.abc import Mapping
 
+from pageworker.well_formed import well_formed
+
 
 def fit(text: str, chars: int) -> str:
-    """The first `chars` characters of `text`. Lone surrogates become question marks."""
-    return text[:chars].encode(errors="replace").decode()
+    """The first `chars` characters of `text`, with U+FFFD for lone surrogates."""
+    return well_formed(text[:chars])
 
 
 def fit_fields(fields: Mapping[str, object], *, count: int, value_chars: int, total_chars: int) -> dict[str, str]:

@@ -3,6 +3,10 @@
 The runner still holds the listener that it passed. File status flags belong to the open file description (fcntl(2)), so
 a hostile runner can clear O_NONBLOCK, accept the connection itself between our poll and our accept, and so block the
 accepting thread. That thread serves this runner alone, and shutdown(2) unblocks it.
+
+An accepted connection inherits the socket options of the listener, which the runner can set at any time. SO_LINGER is
+the one that matters: close(2) would wait for the runner to read, up to that time, also on a non-blocking socket
+(socket(7)).
 """
 
 import asyncio
@@ -10,6 +14,7 @@ import errno
 import os
 import select
 import socket
+import struct
 import threading
 import time
 from collections.abc import Callable
@@ -24,6 +29,7 @@ _EXHAUSTED = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
 _SHUTDOWNS = 20
 _SHUTDOWN_SECONDS = 0.1
 _SEND_BUFFER_BYTES = 256 * 1024
+_LINGER_OFF = struct.pack("ii", 0, 0)
 
 
 def adopt(descriptor: int) -> socket.socket:
@@ -106,6 +112,7 @@ class Acceptor:
                 connection = self._accept()
                 if connection is None:
                     break
+                connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _LINGER_OFF)
                 connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                 connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER_BYTES)
                 if not self._in_loop(self.accepted.put_nowait, connection):

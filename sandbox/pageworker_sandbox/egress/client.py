@@ -98,7 +98,11 @@ class GatewayClient:
     async def detach(self, runner_id: str) -> Usage:
         """Close the runner's listener and connections. Returns its last counts. Raises GatewayRefused, GatewayLost."""
         self._number += 1
-        return (await self._request(Detach(number=self._number, runner_id=runner_id))).usage[runner_id]
+        answer = await self._request(Detach(number=self._number, runner_id=runner_id))
+        if runner_id not in answer.usage:
+            # The gateway may be taken over. Its answer must not end the supervisor.
+            raise GatewayLost(f"its answer to Detach has no counts of {runner_id}")
+        return answer.usage[runner_id]
 
     async def usage(self) -> dict[str, Usage]:
         """Counts by runner id. Raises GatewayLost."""

@@ -13,8 +13,7 @@ from pageworker_sandbox.egress.origin_connector import OriginConnector
 from pageworker_sandbox.egress.policy import CompiledPolicy, Route
 from pageworker_sandbox.egress.stream import Stream
 from pageworker_sandbox.egress.target import Target
-from pageworker_sandbox.wire.cpu_budget import CpuBudget
-from pageworker_sandbox.wire.token_bucket import TokenBucket
+from pageworker_sandbox.wire.token_bucket import CpuBudget, TokenBucket
 
 POLICY_CHANGED = "the policy changed"
 

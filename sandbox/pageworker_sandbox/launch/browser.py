@@ -3,12 +3,12 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from pageworker_sandbox.flavor import Flavor, FlavorWish, flavor_of
 from pageworker_sandbox.launch import elf
 from pageworker_sandbox.launch.errors import HostProblem
 from pageworker_sandbox.launch.mounts import Bind
 
-# These are binaries. The shell scripts in /usr/bin do not work. The full browser comes first: it applies the
-# enterprise policy, the headless shell does not.
+# These are binaries. The shell scripts in /usr/bin do not work.
 FULL = (
     "/usr/lib/chromium/chromium",  # Debian, Arch, Alpine
     "/usr/lib/chromium-browser/chromium-browser",  # Raspberry Pi OS
@@ -28,8 +28,13 @@ PLAYWRIGHT = (
     "chromium_headless_shell-*/chrome*-linux*/headless_shell",
     "chromium_headless_shell-*/chrome*-linux*/chrome-headless-shell",
 )
-RELOCATED = Path("/opt/pageworker/browser")
+RELOCATED: dict[Flavor, Path] = {"full": Path("/opt/pageworker/browser"), "shell": Path("/opt/pageworker/shell")}
 MEND = "install Chromium (Debian: apt install chromium) or set browser.executable to its binary"
+
+MEND_FLAVOR: dict[Flavor, str] = {
+    "full": "install Chromium (Debian: apt install chromium), or set browser.flavor to auto",
+    "shell": "install the headless shell (Debian: apt install chromium-headless-shell), or set browser.flavor to auto",
+}
 
 
 @dataclass(frozen=True)
@@ -41,14 +46,27 @@ class BrowserBinary:
     bind: Bind
 
 
-def find_browser(wanted: Path | None) -> BrowserBinary | HostProblem:
-    """The browser to use: `wanted`, or the first one that is installed. Otherwise the problem, with its fix."""
+def find_browsers(wanted: Path | None, flavor: FlavorWish = "auto") -> dict[Flavor, BrowserBinary] | HostProblem:
+    """The browsers to use: `wanted` alone, or the first one of each flavor that is installed. At least one of them is
+    of `flavor`. Otherwise the problem, with its fix."""
     candidates = [wanted] if wanted else _candidates()
-    source = next((path for path in candidates if path.is_file()), None)
-    if source is None:
-        looked = str(wanted) if wanted else f"{len(candidates)} usual places, from {FULL[0]} on"
+    found: dict[Flavor, BrowserBinary] = {}
+    for source in (path.resolve() for path in candidates if path.is_file()):
+        if (name := flavor_of(source)) not in found:
+            binary = _binary(source)
+            if isinstance(binary, HostProblem):
+                return binary
+            found[name] = binary
+    looked = str(wanted) if wanted else f"{len(candidates)} usual places, from /usr/lib/chromium on"
+    if not found:
         return HostProblem("no browser found", looked, MEND)
-    source = source.resolve()
+    if flavor != "auto" and flavor not in found:
+        has = " and ".join(str(each.source) for each in found.values())
+        return HostProblem(f"browser.flavor is {flavor}, and there is only {has}", looked, MEND_FLAVOR[flavor])
+    return found
+
+
+def _binary(source: Path) -> BrowserBinary | HostProblem:
     try:
         elf.libraries(source)
     except (OSError, elf.NotElf) as error:
@@ -56,7 +74,7 @@ def find_browser(wanted: Path | None) -> BrowserBinary | HostProblem:
         return HostProblem(f"the browser cannot be used: {why}", str(source), MEND)
     folder = source.parent
     public = folder.is_relative_to("/usr") or folder.is_relative_to("/opt")
-    inside = folder if public else RELOCATED
+    inside = folder if public else RELOCATED[flavor_of(source)]
     return BrowserBinary(inside / source.name, source, Bind(folder, inside))
 
 

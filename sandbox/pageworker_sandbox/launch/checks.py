@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pageworker_sandbox.confine import landlock
-from pageworker_sandbox.launch import cgroup
-from pageworker_sandbox.launch.browser import find_browser
+from pageworker_sandbox.flavor import FlavorWish
+from pageworker_sandbox.launch import cgroup, fonts
+from pageworker_sandbox.launch.browser import find_browsers
 from pageworker_sandbox.launch.errors import HostProblem, HostUnfit
 from pageworker_sandbox.launch.interpreter import find_interpreter
 from pageworker_sandbox.launch.preflight import INSTALL_BUBBLEWRAP, check_policies, find_bubblewrap, survey
-from pageworker_sandbox.launch.root_layout import FONTS
 from pageworker_sandbox.launch.run_program import run_program
 from pageworker_sandbox.launch.self_test import ALLOW_NAMESPACES, ALLOW_PROC, OVERFLOW_UID
 
@@ -31,7 +31,7 @@ class HostCheck:
     mend: str
 
 
-def checks(python: Path | None = None, browser: Path | None = None) -> list[HostCheck]:
+def checks(python: Path | None = None, browser: Path | None = None, flavor: FlavorWish = "auto") -> list[HostCheck]:
     """Run all checks, from single features to a whole sandbox."""
     all_checks: tuple[Callable[[], HostCheck], ...] = (
         check_bubblewrap,
@@ -41,8 +41,8 @@ def checks(python: Path | None = None, browser: Path | None = None) -> list[Host
         lambda: _from_problem("seccomp policies", check_policies(), "runner, confined, gateway and dialer compile"),
         check_landlock,
         lambda: check_interpreter(python),
-        lambda: check_browser(browser),
-        lambda: check_sandbox(python, browser),
+        lambda: check_browser(browser, flavor),
+        lambda: check_sandbox(python, browser, flavor),
         check_cgroup,
         check_fonts,
     )
@@ -76,23 +76,26 @@ def check_interpreter(python: Path | None) -> HostCheck:
     return _from_problem("interpreter", problem, str(getattr(found, "source", "")))
 
 
-def check_browser(browser: Path | None) -> HostCheck:
-    """There is a browser binary, and it starts."""
-    found = find_browser(browser)
+def check_browser(browser: Path | None, flavor: FlavorWish = "auto") -> HostCheck:
+    """There is a browser binary of the wanted flavor, and each that is found starts."""
+    found = find_browsers(browser, flavor)
     if isinstance(found, HostProblem):
         return _from_problem("browser", found, "")
-    try:
-        version = run_program([found.source, "--version"], PROGRAM_SECONDS)
-        version.check_returncode()
-    except (OSError, subprocess.SubprocessError) as error:
-        return HostCheck("browser", False, f"{found.source} does not start: {error}", "install it again")
-    return HostCheck("browser", True, f"{version.stdout.strip()} at {found.source}", "")
+    lines = []
+    for name, binary in found.items():
+        try:
+            version = run_program([binary.source, "--version"], PROGRAM_SECONDS)
+            version.check_returncode()
+        except (OSError, subprocess.SubprocessError) as error:
+            return HostCheck("browser", False, f"{binary.source} does not start: {error}", "install it again")
+        lines.append(f"{name}: {version.stdout.strip()} at {binary.source}")
+    return HostCheck("browser", True, "; ".join(lines), "")
 
 
-def check_sandbox(python: Path | None, browser: Path | None) -> HostCheck:
+def check_sandbox(python: Path | None, browser: Path | None, flavor: FlavorWish = "auto") -> HostCheck:
     """A whole sandbox can be started and ended."""
     try:
-        survey(python, browser)
+        survey(python, browser, flavor)
     except HostUnfit as unfit:
         problem = unfit.problems[-1]
         return HostCheck("a whole sandbox", False, problem.what, problem.mend)
@@ -113,11 +116,15 @@ def check_cgroup() -> HostCheck:
 
 
 def check_fonts() -> HostCheck:
-    """There are fonts. Without them pages show boxes instead of text."""
-    files = [path for folder in FONTS[:2] for path in Path(folder).rglob("*.[to]tf")]
-    return HostCheck(
-        "fonts", bool(files), f"{len(files)} font files", "install fonts (Debian: apt install fonts-liberation)"
-    )
+    """The fonts cover the scripts of most pages. Without a font a page shows boxes instead of text."""
+    mend = f"install fonts (Debian: apt install {' '.join(fonts.PACKAGES)}); runners that start afterwards use them"
+    try:
+        found = fonts.installed_fonts()
+    except OSError as error:
+        return HostCheck("fonts", False, f"fontconfig cannot be asked: {error}", "apt install chromium")
+    missing = fonts.missing_scripts(found)
+    covered = f"{len(found)} fonts, " + (f"no font for {', '.join(missing)}" if missing else "for all usual scripts")
+    return HostCheck("fonts", not missing, covered, mend)
 
 
 def _check_bubblewrap_options(name: str, options: list[str], mend: str) -> HostCheck:

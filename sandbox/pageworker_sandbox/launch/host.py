@@ -1,8 +1,10 @@
 """What this host offers to sandboxes."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from pageworker_sandbox.flavor import Flavor
 from pageworker_sandbox.launch.mounts import Mount
 
 
@@ -13,7 +15,8 @@ class Host:
     bubblewrap: Path
     """On the host."""
     python: Path
-    browser: Path
+    browsers: Mapping[Flavor, Path]
+    """At least one."""
     system: tuple[Mount, ...]
     """Interpreter and libraries, for every sandbox."""
     runner: tuple[Mount, ...]

@@ -1,5 +1,7 @@
 """Which Python packages a sandbox gets, one by one. A package that is not named here cannot be imported inside."""
 
+import re
+from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -16,6 +18,8 @@ RUNNER_SITE = ("playwright", "greenlet", "pyee", "msgspec", "typing_extensions")
 GATEWAY_SITE = ("uvloop", "h11", "msgspec")
 OPTIONAL_SITE = frozenset({"pyee", "typing_extensions"})
 """Only older releases of the other packages need these."""
+TESTED_PLAYWRIGHT = ((1, 65), (1, 66))
+"""The first release that is accepted, and the first one that is not. The runner uses private parts of Playwright."""
 
 
 def code(names: tuple[str, ...]) -> list[Bind] | HostProblem:
@@ -57,9 +61,25 @@ def _origin(name: str) -> Path | None:
 
 
 def driver() -> Path | HostProblem:
-    """Path of Playwright's node on the host. Otherwise the problem."""
+    """Path of Playwright's node on the host. Otherwise the problem: it is missing, or no tested release."""
+    if (problem := _untested_playwright()) is not None:
+        return problem
     origin = _origin("playwright")
     node = (origin or Path("/nonexistent")) / "driver" / "node"
     if not node.is_file():
         return HostProblem("Playwright's driver is missing", str(node), "pip install --force-reinstall playwright")
     return node.resolve()
+
+
+def _untested_playwright() -> HostProblem | None:
+    (first, wanted), (before, limit) = TESTED_PLAYWRIGHT
+    remedy = f"pip install 'playwright>={first}.{wanted},<{before}.{limit}'"
+    try:
+        installed = version("playwright")
+    except PackageNotFoundError:
+        return HostProblem("Playwright is not installed", "Python's search path", remedy)
+    release = tuple(map(int, re.findall(r"\d+", installed)[:2]))
+    if TESTED_PLAYWRIGHT[0] <= release < TESTED_PLAYWRIGHT[1]:
+        return None
+    text = f"Playwright {installed} is not a tested release: pageworker uses private parts of it"
+    return HostProblem(text, "the installed package", remedy)

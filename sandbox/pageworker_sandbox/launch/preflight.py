@@ -8,8 +8,9 @@ from typing import TypeVar
 
 import msgspec
 
+from pageworker_sandbox.flavor import FlavorWish
 from pageworker_sandbox.launch import elf, packages, seccomp
-from pageworker_sandbox.launch.browser import find_browser
+from pageworker_sandbox.launch.browser import find_browsers
 from pageworker_sandbox.launch.errors import HostProblem, HostUnfit
 from pageworker_sandbox.launch.host import Host
 from pageworker_sandbox.launch.interpreter import find_interpreter
@@ -38,22 +39,23 @@ class Findings:
         return answer
 
 
-def survey(python: Path | None, browser: Path | None) -> Host:
-    """Examine the host. None: search for the interpreter or the browser. Raises HostUnfit."""
+def survey(python: Path | None, browser: Path | None, flavor: FlavorWish = "auto") -> Host:
+    """Examine the host. None: search for the interpreter or the browsers, of which one has `flavor`. Raises
+    HostUnfit."""
     findings = Findings()
     take = findings.take
     bwrap = take(find_bubblewrap())
     take(check_policies())
     take(check_privilege())
     chosen_python = take(find_interpreter(python))
-    chosen_browser = take(find_browser(browser))
+    chosen_browsers = take(find_browsers(browser, flavor))
     runner_code, runner_site = take(packages.code(packages.RUNNER_CODE)), take(packages.site(packages.RUNNER_SITE))
     gateway_code, gateway_site = take(packages.code(packages.GATEWAY_CODE)), take(packages.site(packages.GATEWAY_SITE))
     driver = take(packages.driver())
     if not (
         bwrap
         and chosen_python
-        and chosen_browser
+        and chosen_browsers
         and driver
         and runner_code
         and runner_site
@@ -61,16 +63,17 @@ def survey(python: Path | None, browser: Path | None) -> Host:
         and gateway_site
     ):
         raise HostUnfit(tuple(findings.problems))
+    binaries = chosen_browsers.values()
     try:
-        libraries = library_mounts([chosen_python.source, chosen_browser.source, driver])
+        libraries = library_mounts([chosen_python.source, *(each.source for each in binaries), driver])
     except (OSError, elf.NotElf) as error:
         raise HostUnfit((HostProblem(f"a program lacks a library: {error}", "ld.so --list", INSTALL_AGAIN),)) from error
     host = Host(
         bubblewrap=bwrap,
         python=chosen_python.executable,
-        browser=chosen_browser.executable,
+        browsers={flavor: each.executable for flavor, each in chosen_browsers.items()},
         system=(*libraries, *chosen_python.mounts),
-        runner=(chosen_browser.bind, *runner_code, *runner_site),
+        runner=(*dict.fromkeys(each.bind for each in binaries), *runner_code, *runner_site),
         gateway=(*gateway_code, *gateway_site),
     )
     tested = take(verify_host(host))

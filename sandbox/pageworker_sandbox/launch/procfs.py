@@ -37,6 +37,15 @@ def tree(pid: int) -> Iterator[int]:
         yield from tree(child)
 
 
+def cpu_seconds(pid: int) -> float:
+    """CPU time of one process and of its children that have ended. 0 where it is gone."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except GONE:
+        return 0.0
+    return sum(map(int, fields[11:15])) / os.sysconf("SC_CLK_TCK")
+
+
 def pss_bytes(pid: int) -> int:
     """Proportional set size of one process in bytes. 0 where it is gone."""
     try:

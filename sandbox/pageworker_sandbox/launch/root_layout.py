@@ -13,9 +13,9 @@ SCRATCH_SHARE = 4
 """A tmpfs holds at most 1/SCRATCH_SHARE (a quarter) of its runner's memory, because its content counts as memory."""
 TMP, SHM, PROFILE = Path("/tmp"), Path("/dev/shm"), Path("/profile")  # noqa: S108 - paths inside the sandbox, each a tmpfs
 DEVICES = ("null", "zero", "full", "random", "urandom")  # no terminal, no pseudo-terminals
-FONTS = (
-    "/usr/share/fonts",
-    "/usr/local/share/fonts",
+FONTS = ("/usr/share/fonts", "/usr/local/share/fonts")
+FONT_FOLDERS = (
+    *FONTS,
     "/usr/share/fontconfig",
     "/etc/fonts",
     "/var/cache/fontconfig",
@@ -83,7 +83,7 @@ def runner_mounts(host: Host, spec: SandboxSpec) -> tuple[Mount, ...]:
     return (
         *host.system,
         *host.runner,
-        *(same(Path(path)) for path in FONTS if Path(path).exists()),
+        *(same(Path(path)) for path in FONT_FOLDERS if Path(path).exists()),
         *(Data(policy, Path(folder, "policies/managed/pageworker.json")) for folder in POLICY_FOLDERS),
         Data("127.0.0.1 localhost runner\n", Path("/etc/hosts")),
         Data("hosts: files\n", Path("/etc/nsswitch.conf")),

@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 
+from pageworker_sandbox.page_rules import is_ca
 from pageworker_sandbox.signing import minisig
 from pageworker_sandbox.signing.archive import read_archive, write_archive
 from pageworker_sandbox.signing.errors import BadSignature, BundleMalformed, SdkMismatch
@@ -19,6 +20,7 @@ from pageworker_sandbox.signing.limits import LIMITS, SigningLimits
 from pageworker_sandbox.signing.manifest import FILE, Manifest, parse_manifest
 from pageworker_sandbox.signing.trust import TrustStore
 from pageworker_sandbox.signing.version import SDK_VERSION, fits
+from pageworker_sandbox.wire.page_options import PageOptions
 
 SCHEMA_FILE = "input.schema.json"
 
@@ -96,8 +98,20 @@ def read_bundle(data: bytes, limits: SigningLimits = LIMITS) -> PackedBundle:
         raise BundleMalformed(f"{SCHEMA_FILE}: {error}") from error
     if not is_in(manifest.entrypoint, files):
         raise BundleMalformed(f"entrypoint {manifest.entrypoint} is not in the bundle")
+    manifest = msgspec.structs.replace(manifest, page=_with_ca(manifest.page, files))
     digest = hashlib.sha256(data).hexdigest()
     return PackedBundle(manifest.name, manifest.version, digest, manifest, schema, data)
+
+
+def _with_ca(page: PageOptions, files: dict[str, bytes]) -> PageOptions:
+    """The options with the certificates themselves where they name a file of the bundle. Raises BundleMalformed."""
+    if page.ca is None or is_ca(page.ca):
+        return page
+    text = files.get(page.ca, b"").decode("ascii", "replace")
+    if not is_ca(text):
+        why = "are not CA certificates in PEM" if page.ca in files else "are not in the bundle"
+        raise BundleMalformed(f"the certificates that [page] names, {page.ca}, {why}")
+    return msgspec.structs.replace(page, ca=text)
 
 
 def is_in(entrypoint: str, files: dict[str, bytes]) -> bool:

@@ -9,11 +9,17 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
+from pageworker_sandbox.flavor import WISHES, FlavorWish
 from pageworker_sandbox.hostname import HostInvalid, normalise_host_glob, policy_host_glob
+from pageworker_sandbox.page_rules import JOB_MAY_SET, NEVER_BY_JOB, PageOptionsInvalid, parse_options
+from pageworker_sandbox.page_rules import RULES as PAGE_RULES
 from pageworker_sandbox.signing.errors import ManifestInvalid, Mistake
 from pageworker_sandbox.signing.version import SEMVER, fits
+from pageworker_sandbox.wire.page_options import PageOptions
 
 FILE = "module.toml"
+BYTE_ORDER_MARK = "\ufeff"
+"""Some editors write one in front."""
 MAX_NAME = 100
 MAX_ENTRIES = 200
 MAX_TIMEOUT_SECONDS = 86_400
@@ -40,6 +46,12 @@ class Manifest(Struct, frozen=True, kw_only=True):
     """Seconds per attempt if the job sets none."""
     input: dict[str, Any] | str | None = None
     """JSON Schema of the payload, or `package.module:Struct`. None: any object."""
+    page: PageOptions = PageOptions()
+    """How its browser context is opened. `ca` is still the name of a file where the manifest was read alone."""
+    flavor: FlavorWish = "auto"
+    """`[browser] flavor`: of the browser that runs it."""
+    job_may_set: tuple[str, ...] = ()
+    """`[page] job_may_set`: the options that a job may give."""
     description: str = ""
 
     @property
@@ -86,6 +98,16 @@ def _seconds(value: Any) -> bool:
     return type(value) in (int, float) and 0 < value <= MAX_TIMEOUT_SECONDS
 
 
+def _browser(value: Any) -> bool:
+    return isinstance(value, dict) and set(value) == {"flavor"} and value["flavor"] in WISHES
+
+
+def _may_set(value: Any) -> bool:
+    return isinstance(value, list) and all(
+        isinstance(name, str) and name in PAGE_RULES and name not in NEVER_BY_JOB for name in value
+    )
+
+
 def _input(value: Any) -> bool:
     if not isinstance(value, dict):
         return _text(PLACE, MAX_NAME)(value)
@@ -108,6 +130,9 @@ RULES: dict[str, tuple[Check, str, bool]] = {
     "secrets": (lambda value: value == [], "no secrets, they are not supported yet: leave the key out", False),
     "timeout_seconds": (_seconds, f"a number of seconds, above 0, at most {MAX_TIMEOUT_SECONDS}", False),
     "input": (_input, 'a table [input] with a JSON Schema, or "package:Struct"', False),
+    "browser": (_browser, 'a table [browser] with one key, flavor = "auto", "full" or "shell"', False),
+    # Its keys have rules of their own, in `page_rules.RULES`.
+    "page": (lambda value: isinstance(value, dict), "a table [page] with the options of a browser context", False),
     "description": (lambda value: isinstance(value, str) and len(value) <= 1000, "a text", False),
 }
 
@@ -115,7 +140,7 @@ RULES: dict[str, tuple[Check, str, bool]] = {
 def parse_manifest(untrusted_text: str, file: str = FILE) -> Manifest:
     """The manifest in a module.toml. Raises ManifestInvalid with every mistake; `file` names it there."""
     try:
-        given = tomllib.loads(untrusted_text)
+        given = tomllib.loads(untrusted_text.removeprefix(BYTE_ORDER_MARK))
     except (ValueError, RecursionError) as error:  # a TOMLDecodeError, or a number of more than 4300 digits
         raise ManifestInvalid((Mistake(file, "", str(error), "TOML"),)) from error
     mistakes = [_unknown(file, key) for key in given if key not in RULES]
@@ -125,10 +150,31 @@ def parse_manifest(untrusted_text: str, file: str = FILE) -> Manifest:
                 mistakes.append(Mistake(file, key, "nothing", expected, _misspelt(key, given)))
         elif not check(given[key]):
             mistakes.append(Mistake(file, key, _show(given[key]), expected))
+    page, job_may_set, more = _page(file, given.pop("page", {}))
+    mistakes += more
     if mistakes:
         raise ManifestInvalid(tuple(mistakes))
+    given |= {"flavor": given.pop("browser", {}).get("flavor", "auto"), "page": page, "job_may_set": job_may_set}
     given["egress"] = [policy_host_glob(host) for host in given.get("egress", ())]
     return msgspec.convert(given, Manifest)
+
+
+def _page(file: str, given: Any) -> tuple[PageOptions, list[str], list[Mistake]]:
+    """The table [page]: the options, what a job may set, and the mistakes."""
+    if not isinstance(given, dict):
+        return PageOptions(), [], []
+    mistakes = []
+    may_set = given.pop(JOB_MAY_SET, [])
+    if not _may_set(may_set):
+        settable = ", ".join(name for name in PAGE_RULES if name not in NEVER_BY_JOB)
+        mistakes.append(Mistake(file, f"page.{JOB_MAY_SET}", _show(may_set), f"a list of {settable}"))
+    try:
+        return parse_options(given), may_set, mistakes
+    except PageOptionsInvalid as invalid:
+        mistakes += [
+            Mistake(file, f"page.{each.key}", each.found, each.expected, each.hint) for each in invalid.mistakes
+        ]
+        return PageOptions(), [], mistakes
 
 
 def _unknown(file: str, key: str) -> Mistake:

@@ -7,7 +7,8 @@ A signature file has four lines, each ended by one newline:
     trusted comment: <text>
     base64(Ed25519(signature + trusted comment))
 
-The parser is strict: every byte after the first line is either signed or fixed. So no second text is a valid signature.
+The parser is strict: every byte after the first line is either signed or fixed, but for Windows line ends. So no other
+text is a valid signature.
 """
 
 import base64
@@ -41,7 +42,8 @@ def parse(untrusted_file: bytes) -> Signature:
     """Parse a `.minisig` file. Raises BadSignature."""
     if len(untrusted_file) > MAX_SIGNATURE_BYTES:
         raise BadSignature(f"a signature file has at most {MAX_SIGNATURE_BYTES} bytes")
-    shape = _SHAPE.fullmatch(untrusted_file)
+    # A checkout on Windows may have changed the line ends. The trusted comment contains none.
+    shape = _SHAPE.fullmatch(untrusted_file.replace(b"\r\n", b"\n"))
     if shape is None:
         raise BadSignature("not a minisign signature file")
     head = canonical(shape[1].decode("ascii"), 74)

@@ -8,10 +8,10 @@ import time
 from collections import deque
 from collections.abc import Sequence
 
-from pageworker_sandbox.wire.cpu_budget import CpuBudget
 from pageworker_sandbox.wire.errors import ChannelClosed, ProtocolViolation
 from pageworker_sandbox.wire.framing import Parser, encode
 from pageworker_sandbox.wire.messages import Message, MessageSpec
+from pageworker_sandbox.wire.token_bucket import CpuBudget
 
 READ_BYTES = 64 * 1024
 MAX_DESCRIPTORS = 8
@@ -39,6 +39,7 @@ class Channel:
         self._sock = sock
         self._outgoing = outgoing
         self._parser = Parser(incoming)
+        self._carried = {spec.message: spec.descriptors for spec in incoming.values()}
         self._budget = budget
         self._descriptors: deque[int] = deque()
         self._received: deque[tuple[Message, list[int]]] = deque()
@@ -130,10 +131,11 @@ class Channel:
         if not data:
             raise ChannelClosed("end of file: the peer has closed the channel")
         since = time.perf_counter()
-        for frame in self._parser.feed(data):
-            if frame.descriptors > len(self._descriptors):
-                raise ProtocolViolation(f"{type(frame.message).__name__} announced a descriptor that was not sent")
-            self._received.append((frame.message, [self._descriptors.popleft() for _ in range(frame.descriptors)]))
+        for message in self._parser.feed(data):
+            count = self._carried[type(message)]
+            if count > len(self._descriptors):
+                raise ProtocolViolation(f"{type(message).__name__} announced a descriptor that was not sent")
+            self._received.append((message, [self._descriptors.popleft() for _ in range(count)]))
         if self._budget is not None:
             self._budget.spend(since)
         # A peer that sends without end must not keep other tasks from running.

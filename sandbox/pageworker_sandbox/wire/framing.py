@@ -1,7 +1,6 @@
-"""Frames without I/O: parses bytes into whole frames, and encodes messages as frames."""
+"""Frames without I/O: parses bytes into the messages of whole frames, and encodes messages as frames."""
 
 import struct
-from dataclasses import dataclass
 
 import msgspec
 
@@ -12,14 +11,6 @@ HEADER = struct.Struct("!BBI")
 """Kind, number of descriptors, length of the body."""
 
 _encoder = msgspec.msgpack.Encoder()
-
-
-@dataclass(frozen=True)
-class Frame:
-    """A decoded message, and the number of descriptors that came with it."""
-
-    message: Message
-    descriptors: int
 
 
 def encode(specs: dict[int, MessageSpec], message: Message, descriptors: int = 0) -> bytes:
@@ -37,7 +28,7 @@ def encode(specs: dict[int, MessageSpec], message: Message, descriptors: int = 0
 
 
 class Parser:
-    """Splits an untrusted byte stream into frames of one direction.
+    """Splits an untrusted byte stream into frames of one direction, and decodes their messages.
 
     Holds at most one incomplete frame. Checks the length of a body before it waits for the body.
     """
@@ -47,10 +38,13 @@ class Parser:
         self._decoders = {kind: msgspec.msgpack.Decoder(spec.message) for kind, spec in specs.items()}
         self._untrusted = bytearray()
 
-    def feed(self, untrusted_bytes: bytes) -> list[Frame]:
-        """Add bytes. Returns all frames that are now complete. Raises ProtocolViolation."""
+    def feed(self, untrusted_bytes: bytes) -> list[Message]:
+        """Add bytes. Returns the messages of all frames that are now complete. Raises ProtocolViolation.
+
+        Each frame announces the number of descriptors that its message carries, as the specs have it.
+        """
         self._untrusted += untrusted_bytes
-        frames: list[Frame] = []
+        messages: list[Message] = []
         while len(self._untrusted) >= HEADER.size:
             kind, descriptors, length = HEADER.unpack_from(self._untrusted)
             spec = self._specs.get(kind)
@@ -64,9 +58,9 @@ class Parser:
             end = HEADER.size + length
             if len(self._untrusted) < end:
                 break
-            frames.append(Frame(self._decode(kind, bytes(self._untrusted[HEADER.size : end])), descriptors))
+            messages.append(self._decode(kind, bytes(self._untrusted[HEADER.size : end])))
             del self._untrusted[:end]
-        return frames
+        return messages
 
     def _decode(self, kind: int, body: bytes) -> Message:
         try:

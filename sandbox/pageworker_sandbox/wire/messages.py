@@ -9,6 +9,8 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta, Struct
 
+from pageworker_sandbox.wire.page_options import PageOptions
+
 PROTOCOL = 4
 MAX_DATA_BYTES = 1024 * 1024
 MAX_ARTIFACT_BYTES = 32 * 1024 * 1024
@@ -20,6 +22,8 @@ MAX_RETRY_AFTER_SECONDS = 86_400.0
 BROWSER_CLOSE_SECONDS = 10.0
 """Time for the browser to close after Stop. It writes its profile to disk meanwhile. The runner stops waiting then, and
 the supervisor kills the runner of a profile no earlier."""
+MAX_BLOCKER_URL = 2048
+"""Characters of a blocker's URL."""
 MAX_LINES = 2000
 """Log lines per attempt. A runner has the same number for lines of its own, in its whole life."""
 
@@ -58,6 +62,8 @@ class Boot(Message, frozen=True):
     """Deadline for recycling a used page. After it the page is closed and replaced."""
     failure_artifacts: bool = True
     """Save a screenshot and the HTML of the page when an attempt does not succeed."""
+    options: PageOptions = PageOptions()
+    """How the browser context is opened, for its whole life."""
     max_jobs: int = 1000
     """After this number of jobs the runner sends Retire."""
 
@@ -200,6 +206,8 @@ class Obstacle(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     kind: Literal["captcha", "challenge", "access_denied", "rate_limited", "login_required", "geo_blocked"]
     provider: Annotated[str, Meta(max_length=64)] | None = None
     evidence: dict[Annotated[str, Meta(max_length=64)], Annotated[str, Meta(max_length=512)]] = {}
+    url: Annotated[str, Meta(max_length=MAX_BLOCKER_URL)] | None = None
+    """The page's address when the module reported the blocker. None: the page was still empty."""
 
 
 class Done(Message, frozen=True):

@@ -12,7 +12,7 @@ import msgspec
 from pageworker_supervisor.admin.errors import ControlError, WorkerRefused, WorkerUnreachable
 from pageworker_supervisor.admin.server import CONTROL_SOCKET
 from pageworker_supervisor.admin.status import Cancelled, CancelRequest, DrainLine, DrainRequest, StatusReport
-from pageworker_supervisor.contract.job_ref import JobRef
+from pageworker_supervisor.contract.job import JobRef
 
 TIMEOUT_SECONDS = 10.0
 

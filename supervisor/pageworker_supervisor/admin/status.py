@@ -5,7 +5,7 @@ from typing import Literal, Protocol
 
 from msgspec import Struct
 
-from pageworker_supervisor.contract.job_ref import JobRef
+from pageworker_supervisor.contract.job import JobRef
 
 ReportedState = Literal["starting", "ready", "draining", "cut_off", "failing", "stopped"]
 """In `cut_off` Redis does not answer, in `failing` no job could run here. A worker in these states takes no jobs."""

@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-ArtifactFailure = Literal["unavailable", "full", "denied", "too_slow", "too_large", "paused"]
+ArtifactFailure = Literal["unavailable", "full", "denied", "too_slow", "too_large", "paused", "unsigned"]
 
 
 class ArtifactError(Exception):

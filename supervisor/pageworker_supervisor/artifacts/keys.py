@@ -4,7 +4,7 @@ import datetime as dt
 import hashlib
 import re
 
-from pageworker_supervisor.contract.job_ref import JobRef
+from pageworker_supervisor.contract.job import JobRef
 
 EXTENSIONS = {
     "image/png": "png",

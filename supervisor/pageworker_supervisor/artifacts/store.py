@@ -15,7 +15,7 @@ from urllib.parse import unquote, urlsplit
 
 import obstore
 from obstore.exceptions import BaseError, PermissionDeniedError, UnauthenticatedError
-from obstore.store import LocalStore, ObjectStore, from_url
+from obstore.store import AzureStore, GCSStore, LocalStore, ObjectStore, S3Store, from_url
 
 from pageworker_sandbox import memfd
 from pageworker_sandbox.wire.messages import MAX_ARTIFACT_BYTES
@@ -24,7 +24,7 @@ from pageworker_supervisor.artifacts.keys import key_of
 from pageworker_supervisor.artifacts.shares import TenantShares
 from pageworker_supervisor.artifacts.sweep import overdue, sweep
 from pageworker_supervisor.config.redact import redact_url
-from pageworker_supervisor.contract.job_ref import JobRef
+from pageworker_supervisor.contract.job import JobRef
 from pageworker_supervisor.contract.result import ArtifactRecord
 from pageworker_supervisor.obstore_panics import panics_as_os_errors
 from pageworker_supervisor.telemetry import log
@@ -49,11 +49,14 @@ T = TypeVar("T")
 class ArtifactStore:
     """One store. Use `open`. `root` is its folder; None for an object store."""
 
-    def __init__(self, url: str, root: Path | None, metrics: Metrics | None, waiting_bytes: int) -> None:
+    def __init__(
+        self, url: str, root: Path | None, metrics: Metrics | None, waiting_bytes: int, link_seconds: int | None
+    ) -> None:
         self.root = root
         self.pending_bytes = TenantShares(waiting_bytes, waiting_bytes // 2)
         """Bytes of artifacts in this process that are not stored yet. Claim them before reading an artifact."""
         self._url = url.rstrip("/")
+        self._link_seconds = link_seconds if root is None else None
         self._metrics = metrics
         self._store: ObjectStore | None = None
         self._slots = TenantShares(CONCURRENCY, CONCURRENCY // 2)
@@ -62,15 +65,21 @@ class ArtifactStore:
 
     @classmethod
     def open(
-        cls, url: str | None, data_dir: Path, metrics: Metrics | None = None, waiting_bytes: int = WAITING_BYTES
+        cls,
+        url: str | None,
+        data_dir: Path,
+        metrics: Metrics | None = None,
+        waiting_bytes: int = WAITING_BYTES,
+        link_seconds: int | None = None,
     ) -> Self:
         """The store at `url`; None: folder `artifacts` in the data folder. Nothing is created before the first
-        `put`."""
+        `put`. `link_seconds`: how long the signed links of an object store work; None: its plain addresses."""
         if url is None:
             root = data_dir / "artifacts"
-            return cls(root.absolute().as_uri(), root, metrics, waiting_bytes)
+            return cls(root.absolute().as_uri(), root, metrics, waiting_bytes, link_seconds)
         parts = urlsplit(url)
-        return cls(url, Path(unquote(parts.path)) if parts.scheme == "file" else None, metrics, waiting_bytes)
+        folder = Path(unquote(parts.path)) if parts.scheme == "file" else None
+        return cls(url, folder, metrics, waiting_bytes, link_seconds)
 
     async def read(self, descriptor: int) -> bytes:
         """The bytes of a sealed memfd. The caller holds its share of `pending_bytes`."""
@@ -103,14 +112,29 @@ class ArtifactStore:
                 async with asyncio.timeout(PUT_SECONDS):
                     await slot.granted
                     with panics_as_os_errors():
+                        # First: without a link, the artifact could not be opened.
+                        url = await self._link(key)
                         await self._write(key, content_type, data)
         except TimeoutError:
             self._pause(ref.tenant_id)
             raise ArtifactError("too_slow", f"not stored within {PUT_SECONDS:g} s") from None
         except (BaseError, OSError, ValueError) as error:
             raise _explain(error) from error
-        return ArtifactRecord(
-            kind=kind, url=f"{redact_url(self._url)}/{key}", sha256=sha256, bytes=len(data), content_type=content_type
+        return ArtifactRecord(kind=kind, url=url, sha256=sha256, bytes=len(data), content_type=content_type)
+
+    async def _link(self, key: str) -> str:
+        """The URL of an artifact. A signed link is computed here; only some credentials need a server for it."""
+        if self._link_seconds is None:
+            return f"{redact_url(self._url)}/{key}"
+        store, lifetime = self._opened(), timedelta(seconds=self._link_seconds)
+        why = "this kind of store has none"
+        if isinstance(store, S3Store | GCSStore | AzureStore):
+            try:
+                return await obstore.sign_async(store, "GET", key, lifetime)
+            except BaseError as error:
+                why = type(error).__name__
+        raise ArtifactError(
+            "unsigned", f"no signed link ({why}): the store's credentials cannot sign, see artifacts.links"
         )
 
     async def _write(self, key: str, content_type: str, data: bytes) -> None:

@@ -33,7 +33,7 @@ COMMANDS = (
     ("redis", "pageworker_supervisor.cli.redis:app", "Show how clients reach the worker's own Redis."),
     ("config", "pageworker_supervisor.cli.config:app", "Check the configuration, or show the settings in effect."),
     ("doctor", "pageworker_supervisor.cli.doctor:doctor", "Check whether this host can run a worker."),
-    ("module", "pageworker_supervisor.cli.module:app", "Write, pack, sign, verify and publish modules."),
+    ("module", "pageworker_supervisor.cli.module:app", "Write, run, pack, sign, verify and publish modules."),
     ("key", "pageworker_supervisor.cli.key:app", "Create and show the keys that sign modules."),
 )
 
@@ -57,7 +57,9 @@ def run(arguments: Sequence[str] | None = None) -> int:
     words = sys.argv[1:] if arguments is None else arguments
     try:
         if words and words[0] in CALLED:
-            _show_whole_help(words[0])
+            _show_whole_help(app[words[0]])
+            if len(words) > 1 and words[1] in app[words[0]]:
+                _show_whole_help(app[words[0]][words[1]])
         result = app(words, print_error=False)
         sys.stdout.flush()
     except CycloptsError as error:
@@ -75,9 +77,8 @@ def run(arguments: Sequence[str] | None = None) -> int:
     return result if isinstance(result, int) else CommandExit.DONE
 
 
-def _show_whole_help(name: str) -> None:
-    """The line in the root's `--help` stands in for a command that is not imported. The docstring has more to say."""
-    command = app[name]
+def _show_whole_help(command: App) -> None:
+    """A line in the `--help` of a group stands in for a command that is not imported. Its docstring has more to say."""
     if command.default_command is not None:
         command.help = inspect.getdoc(command.default_command)
 

@@ -36,10 +36,8 @@ Config = Annotated[
 
 def settings_of(config: Path | None) -> Settings:
     """The settings of the worker. Raises CommandError, with every mistake, if they are invalid."""
-    chosen = config or (Path(os.environ["PAGEWORKER_CONFIG"]) if os.environ.get("PAGEWORKER_CONFIG") else None)
-    environ = {name: value for name, value in os.environ.items() if name != "PAGEWORKER_CONFIG"}
     try:
-        return load(chosen, environ)
+        return load(config, os.environ)
     except ConfigInvalid as invalid:
         raise CommandError(str(invalid), exit_code=CommandExit.USAGE) from invalid
 

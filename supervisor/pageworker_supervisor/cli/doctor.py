@@ -12,6 +12,7 @@ from cyclopts import Parameter
 from pageworker_sandbox.launch.checks import checks as host_checks
 from pageworker_sandbox.signing import KeyUnusable
 from pageworker_supervisor.cli.connect import Config, open_queue, settings_of
+from pageworker_supervisor.cli.doctor_size import measure_size
 from pageworker_supervisor.cli.finding import Finding
 from pageworker_supervisor.cli.host_findings import host_findings
 from pageworker_supervisor.cli.output import CommandError, CommandExit, Json, show
@@ -24,6 +25,7 @@ from pageworker_supervisor.redis_client.preflight import preflight
 from pageworker_supervisor.registry import load_trust
 
 MIN_FREE_BYTES = 2 * 1024**3
+USAGE = CommandExit.USAGE
 
 
 def doctor(
@@ -35,18 +37,36 @@ def doctor(
             help="Also compare all keys of the queue in Redis with each other. Reads every job: slow on a long queue.",
         ),
     ] = False,
+    size: Annotated[
+        bool,
+        Parameter(
+            negative=(),
+            help="Instead of the checks, measure memory and CPU of one runner for some seconds, and recommend "
+            "pool.runners and pool.pages for this host. Stop the worker of this host first.",
+        ),
+    ] = False,
+    url: Annotated[
+        str | None, Parameter(help="With --size: the page to measure. Default: a page of pageworker.")
+    ] = None,
     config: Config = None,
     json: Json = False,
 ) -> CommandExit:
-    """Check whether this host can run a worker: sandbox, browser, Redis, clock, keys, data folder.
+    """Check whether this host can run a worker: sandbox, browser, fonts, Redis, clock, keys, data folder.
 
     Prints how to fix what fails. The exit code is 1 if a check fails.
     """
     settings = settings_of(config)
+    if size:
+        if audit:
+            raise CommandError("--size and --audit exclude each other", "Run them one after the other.", USAGE)
+        show(*measure_size(settings, url), json)
+        return CommandExit.DONE
+    if url is not None:
+        raise CommandError("--url needs --size", "Run `workerctl doctor --size --url URL`.", USAGE)
     findings = [
         *(
             Finding(c.name, c.ok, c.found, "" if c.ok else c.mend)
-            for c in host_checks(settings.sandbox.python, settings.browser.executable)
+            for c in host_checks(settings.sandbox.python, settings.browser.executable, settings.browser.flavor)
         ),
         *_redis(settings, config),
         *(asyncio.run(_audit(config)) if audit else ()),

@@ -1,7 +1,7 @@
 """Reads the name of a job, `TENANT/ID`, from the command line."""
 
 from pageworker_supervisor.cli.output import CommandError, CommandExit
-from pageworker_supervisor.contract.job_ref import JobRef, JobRefInvalid
+from pageworker_supervisor.contract.job import JobRef, JobRefInvalid
 
 
 def job_named(text: str) -> JobRef:

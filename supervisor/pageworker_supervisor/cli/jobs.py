@@ -14,12 +14,11 @@ from pageworker_supervisor.cli.connect import Config, open_queue
 from pageworker_supervisor.cli.job_name import job_named
 from pageworker_supervisor.cli.output import CommandError, CommandExit, Json, note, show, show_json, table
 from pageworker_supervisor.contract.errors import ContractError
-from pageworker_supervisor.contract.job import Priority, parse_job
-from pageworker_supervisor.contract.job_ref import JobRef
+from pageworker_supervisor.contract.job import JobRef, Priority, parse_job
 from pageworker_supervisor.queue import QueueClient
 from pageworker_supervisor.queue.views import ListedState
 from pageworker_supervisor.redis_client import RedisClient
-from pageworker_supervisor.redis_client.sharding import root, shard_of
+from pageworker_supervisor.redis_client.router import root, shard_of
 
 WAIT_MS = 2000
 

@@ -54,8 +54,8 @@ def new(
     try:
         text = write_secret(key, None if no_password else new_password(password_file))
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        _write(secret_file, text)
-        _write(public_file, key.public.file())
+        _write(secret_file, text, 0o600)
+        _write(public_file, key.public.file(), 0o644)
     except (OSError, KeyUnusable) as error:
         raise CommandError(str(error)) from error
     text = f"{secret_file}  secret key, keep it safe\n{public_file}  public key {key.public.name}\n{key.public.line()}"
@@ -120,7 +120,9 @@ def _read(entry: str) -> PublicKey:
         raise CommandError(str(error), "Create a key with `workerctl key new NAME`.") from error
 
 
-def _write(path: Path, text: str) -> None:
+def _write(path: Path, text: str, mode: int) -> None:
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     with os.fdopen(descriptor, "w") as file:
+        # Whatever the umask is: a worker under another user reads the public key.
+        os.fchmod(descriptor, mode)
         file.write(text)

@@ -1,4 +1,4 @@
-"""`workerctl module`: from an author's folder to a registry."""
+"""`workerctl module`: from an author's folder to a registry. `run` is imported when it is called: it is large."""
 
 from pathlib import Path
 from typing import Annotated
@@ -8,17 +8,18 @@ from cyclopts import App, Parameter
 from pageworker_sandbox.signing import LIMITS, read_bundle, sign, verify
 from pageworker_supervisor.cli import publishing
 from pageworker_supervisor.cli.bundle_file import read_limited, read_signed, signature_of
+from pageworker_supervisor.cli.connect import Config
 from pageworker_supervisor.cli.fleet_serial import fleet_serial
 from pageworker_supervisor.cli.output import Json, note, put, show
 from pageworker_supervisor.cli.password import PasswordFile, open_key
-from pageworker_supervisor.cli.registry_access import ConfigFile, KeyFile, configured, registry_errors
+from pageworker_supervisor.cli.registry_access import KeyFile, configured, registry_errors
 from pageworker_supervisor.contract.printable import printable
+from pageworker_supervisor.input_schema.input_checks import check_schema
 from pageworker_supervisor.registry.packing import pack
 from pageworker_supervisor.registry.scaffold import scaffold
-from pageworker_supervisor.registry.schema import InputSchema
 from pageworker_supervisor.registry.trust import load_trust
 
-app = App(name="module", help="Write, pack, sign, verify and publish modules.")
+app = App(name="module", help="Write, run, pack, sign, verify and publish modules.")
 
 
 @app.command
@@ -93,7 +94,7 @@ def verify_bundle(
             "Default: `modules.trusted_keys`.",
         ),
     ] = (),
-    config: ConfigFile = None,
+    config: Config = None,
     json: Json = False,
 ) -> None:
     """Check a bundle and its signature as a worker does. The exit code is 4 if a worker would refuse it.
@@ -106,7 +107,7 @@ def verify_bundle(
     with registry_errors():
         trust = load_trust(trusted or configured(config).modules.trusted_keys)
         verified = verify(read_signed(bundle), trust)
-        InputSchema(verified.input_schema)
+        check_schema(verified.input_schema)
     expected = verified.manifest.bundle_file
     if bundle.name != expected:
         note(f"Warning: the file is named {bundle.name}. In a registry its name is {expected}.")
@@ -114,6 +115,11 @@ def verify_bundle(
     show(facts, f"verified: {verified.name} {verified.version}  sha256 {verified.sha256}", json)
 
 
+app.command(
+    "pageworker_supervisor.cli.module_run:run_folder",
+    name="run",
+    help="Run the module in a folder once, without Redis.",
+)
 app.command(publishing.publish)
 app.command(publishing.list_modules, name="list")
 app.command(publishing.channels)

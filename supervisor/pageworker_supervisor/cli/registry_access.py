@@ -10,6 +10,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from pageworker_sandbox.signing import KeyUnusable, ModuleError, SecretKey
+from pageworker_supervisor.cli.connect import Config
 from pageworker_supervisor.cli.output import CommandError, CommandExit
 from pageworker_supervisor.cli.password import PasswordFile, open_key
 from pageworker_supervisor.config.data_dir import data_dir_of
@@ -31,7 +32,6 @@ KeyFile = Annotated[
         "about 3 s of CPU time per command.",
     ),
 ]
-ConfigFile = Annotated[Path | None, Parameter(name=("--config", "-c"), help="Configuration file of the worker.")]
 
 
 @Parameter(name="*")
@@ -43,7 +43,7 @@ class RegistryAccess:
     """Registry: a folder, or an http(s)://, s3://, gs:// or az:// prefix. Default: `modules.registry`."""
     trusted: Annotated[tuple[str, ...], Parameter(name=("--trusted", "-t"), negative=())] = ()
     """Trusted public key: a .pub file or its line. Repeat the option for more keys. Default: `modules.trusted_keys`."""
-    config: ConfigFile = None
+    config: Config = None
 
     def store(self) -> Store:
         """The files of the registry. Raises ConfigInvalid."""
@@ -95,5 +95,5 @@ def registry_errors() -> Iterator[None]:
 
 
 def configured(config: Path | None) -> Settings:
-    """The settings of the worker. Raises ConfigInvalid."""
-    return load(config, os.environ)
+    """The settings of the worker. Raises ConfigInvalid. `publish` creates a registry's folder that does not exist."""
+    return load(config, os.environ, new_registry=True)

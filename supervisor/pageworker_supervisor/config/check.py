@@ -8,9 +8,10 @@ from typing import Any, get_args, get_origin
 import msgspec
 from msgspec import Struct
 
+from pageworker_sandbox.wire.page_options import HIDDEN
 from pageworker_supervisor.config.errors import ConfigProblem
 from pageworker_supervisor.config.not_yet import EXPECTED, instead_of
-from pageworker_supervisor.config.redact import HIDDEN, redact_url
+from pageworker_supervisor.config.redact import may_contain_secret, redact_url
 from pageworker_supervisor.config.toml_lines import Path
 from pageworker_supervisor.contract.type_names import describe, first, is_struct
 
@@ -54,12 +55,12 @@ class Checker:
         if get_origin(inner) is dict and isinstance(untrusted, dict):
             return self._entries(get_args(inner)[1], untrusted, at)
         if is_struct(inner):
-            self.wrong(at, untrusted, describe(inner))
+            self.wrong(at, untrusted, inner)
             return msgspec.UNSET
         try:
             valid = msgspec.convert(untrusted, type_, strict=not self._lax, dec_hook=decode_path)
         except msgspec.ValidationError as error:
-            self.wrong(at, untrusted, describe(type_), _hint(str(error), type_, untrusted))
+            self.wrong(at, untrusted, type_, _hint(str(error), type_, untrusted))
             return msgspec.UNSET
         return msgspec.to_builtins(valid, enc_hook=str)
 
@@ -71,9 +72,12 @@ class Checker:
         """Add the problem of a key that is not a setting."""
         self.problems.append(unknown_setting(self._source_of(path), path, section, self._root))
 
-    def wrong(self, path: Path, found: Any, expected: str, hint: str = "") -> None:
-        """Add the problem of a value with the wrong type."""
-        self.problems.append(ConfigProblem(self._source_of(path), ".".join(path), show(found), expected, hint))
+    def wrong(self, path: Path, found: Any, type_: Any, hint: str = "") -> None:
+        """Add the problem of a value that has not this type."""
+        # Options of a profile may hold a password, at any place of a broken text.
+        secret = may_contain_secret(type_) or path[:2] == ("profiles", "page")
+        shown = HIDDEN if secret else show(found)
+        self.problems.append(ConfigProblem(self._source_of(path), ".".join(path), shown, describe(type_), hint))
 
 
 def decode_path(type_: type, value: object) -> object:

@@ -12,17 +12,29 @@ from msgspec import Struct
 from pageworker_supervisor.config.check import Checker, field_types, unknown_setting
 from pageworker_supervisor.config.errors import ConfigProblem
 from pageworker_supervisor.config.toml_lines import Path
-from pageworker_supervisor.contract.type_names import describe, first, is_struct
+from pageworker_supervisor.contract.type_names import first, is_struct
 
 PREFIX = "PAGEWORKER_"
 
-RESERVED = frozenset({"PAGEWORKER_CONFIG"})
-"""Variables with our prefix that are not settings: the path of the configuration file."""
+CONFIG_VARIABLE = "PAGEWORKER_CONFIG"
+"""The path of the configuration file. It has our prefix and is no setting."""
 
-_SERVICE_LINK = re.compile(
-    r"^PAGEWORKER_(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT(_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)?)$"
+_STEM = r"^PAGEWORKER(_[A-Z0-9_]+)?"
+_ADDRESS = r"([0-9]+\.){3}[0-9]+|[0-9a-fA-F:]*:[0-9a-fA-F:.]*"
+_URL = rf"(tcp|udp|sctp)://({_ADDRESS}|\[({_ADDRESS})\]):[0-9]+"
+_SERVICE_LINKS = tuple(
+    (re.compile(_STEM + name), re.compile(value))
+    for name, value in (
+        (r"_SERVICE_HOST", _ADDRESS),
+        (r"_SERVICE_PORT(_[A-Z0-9_]+)?", r"[0-9]+"),
+        (r"_PORT(_[0-9]+_(TCP|UDP|SCTP))?", _URL),
+        (r"_PORT_[0-9]+_(TCP|UDP|SCTP)_PROTO", r"tcp|udp|sctp"),
+        (r"_PORT_[0-9]+_(TCP|UDP|SCTP)_PORT", r"[0-9]+"),
+        (r"_PORT_[0-9]+_(TCP|UDP|SCTP)_ADDR", _ADDRESS),
+    )
 )
-"""Kubernetes sets these in every container if there is a Service named `pageworker` ("Accessing the Service")."""
+"""Name and value of the variables that Kubernetes sets in every container for each Service of the namespace. A Service
+`pageworker-redis` gives `PAGEWORKER_REDIS_PORT=tcp://10.0.0.7:6379`. Source: Kubernetes, "Accessing the Service"."""
 
 
 class Overrides:
@@ -37,13 +49,12 @@ class Overrides:
     def read(self, environ: Mapping[str, str]) -> None:
         """Read every variable with our prefix. An empty variable counts as not set: compose files write it so."""
         for name in sorted(environ):
-            ours = name.startswith(PREFIX) and name not in RESERVED and not _SERVICE_LINK.match(name)
-            if ours and environ[name] != "":
+            if name.startswith(PREFIX) and name != CONFIG_VARIABLE and environ[name] != "":
                 self._take(name, environ[name])
 
     def _take(self, name: str, untrusted_text: str) -> None:
         path = tuple(name.removeprefix(PREFIX).lower().split("__"))
-        type_ = self._type_at(name, path)
+        type_ = self._type_at(name, path, untrusted_text)
         if type_ is None:
             return
         checker = Checker(self._root, lambda _: name, lax=True)
@@ -53,7 +64,7 @@ class Overrides:
             if readable:
                 value = checker.value(type_, value, path)
             else:
-                checker.wrong(path, untrusted_text, describe(type_), 'write JSON, e.g. ["a", "b"] or {"a": "b"}')
+                checker.wrong(path, untrusted_text, type_, 'write JSON, e.g. ["a", "b"] or {"a": "b"}')
                 value = msgspec.UNSET
         else:
             value = checker.value(type_, untrusted_text, path)
@@ -62,7 +73,8 @@ class Overrides:
             merge(self.tree, nested(path, value))
             self.sources[path] = name
 
-    def _type_at(self, name: str, path: Path) -> Any:
+    def _type_at(self, name: str, path: Path, untrusted_text: str) -> Any:
+        """The type of the setting. None: there is no such setting. That is a mistake, unless it is a service link."""
         type_: Any = self._root
         for depth, key in enumerate(path):
             inner = first(type_)
@@ -71,7 +83,8 @@ class Overrides:
             elif get_origin(inner) is dict and key:
                 type_ = get_args(inner)[1]
             else:
-                self.problems.append(self._unknown(name, path, path[: depth + 1], inner))
+                if not is_service_link(name, untrusted_text):
+                    self.problems.append(self._unknown(name, path, path[: depth + 1], inner))
                 return None
         return type_
 
@@ -82,6 +95,11 @@ class Overrides:
         if not is_struct(section):
             return ConfigProblem(name, key, "", "no such setting")
         return replace(unknown_setting(name, up_to, section, self._root), key=key)
+
+
+def is_service_link(name: str, value: str) -> bool:
+    """Whether Kubernetes set this variable. A value of another form is an operator's mistake."""
+    return any(names.fullmatch(name) and values.fullmatch(value) for names, values in _SERVICE_LINKS)
 
 
 def merge(base: dict[str, Any], over: dict[str, Any]) -> None:

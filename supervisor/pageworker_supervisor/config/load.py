@@ -9,20 +9,28 @@ import msgspec
 
 from pageworker_supervisor.config import toml_lines
 from pageworker_supervisor.config.check import Checker, decode_path
-from pageworker_supervisor.config.environment import Overrides, merge
+from pageworker_supervisor.config.environment import CONFIG_VARIABLE, Overrides, merge
 from pageworker_supervisor.config.errors import ConfigInvalid, ConfigProblem
+from pageworker_supervisor.config.relative_paths import absolute_paths
 from pageworker_supervisor.config.rules import broken_rules
 from pageworker_supervisor.config.settings import Settings
 
 MAX_FILE_BYTES = 16 * 1024 * 1024
 
 
-def load(path: Path | None, environ: Mapping[str, str]) -> Settings:
-    """Settings from a TOML file (None: only defaults) and the environment variables that override it.
+def load(path: Path | None, environ: Mapping[str, str], *, new_registry: bool = False) -> Settings:
+    """Settings from a TOML file and the environment variables that override it.
+
+    `path` None: the file that PAGEWORKER_CONFIG names; without that, the defaults. Relative paths in the file count
+    from its folder, those in variables from the working directory.
+
+    `new_registry`: the folder `modules.registry` may be created by who asks.
 
     Raises ConfigInvalid with every mistake of both: syntax, unknown keys, types, ranges, files that cannot be read,
     invalid globs and URLs.
     """
+    if path is None and environ.get(CONFIG_VARIABLE):
+        path = Path(environ[CONFIG_VARIABLE])
     text, problems = _read(path) if path is not None else ("", [])
     tree, at = _parse(path, text, problems)
 
@@ -34,7 +42,9 @@ def load(path: Path | None, environ: Mapping[str, str]) -> Settings:
     kept = checker.table(Settings, tree)
     overrides = Overrides(Settings)
     overrides.read(environ)
-    merge(kept, overrides.tree)
+    if path is not None:
+        kept = absolute_paths(Settings, kept, path.absolute().parent)
+    merge(kept, absolute_paths(Settings, overrides.tree, Path.cwd()))
     settings = msgspec.convert(kept, Settings, dec_hook=decode_path)
 
     def source_over(key: toml_lines.Path) -> str:
@@ -43,7 +53,7 @@ def load(path: Path | None, environ: Mapping[str, str]) -> Settings:
 
     problems += checker.problems
     problems += overrides.problems
-    problems += broken_rules(settings, source_over)
+    problems += broken_rules(settings, source_over, new_registry=new_registry)
     if problems:
         raise ConfigInvalid(tuple(sorted(problems, key=_reading_order)))
     return settings

@@ -1,10 +1,21 @@
-"""Removes secrets from settings before they are shown. Secrets are in files; only passwords in URLs remain."""
+"""Removes secrets from settings before they are shown: passwords in URLs, and fields of the type SecretText.
+
+Most secrets are in files, and settings hold only their paths.
+"""
 
 import hashlib
 import re
-from typing import Any
+from typing import Annotated, Any, get_args
 
 import msgspec
+from msgspec import Meta
+
+from pageworker_sandbox.page_rules import SECRET_OPTIONS
+from pageworker_sandbox.wire.page_options import HIDDEN
+from pageworker_supervisor.contract.type_names import is_struct
+
+SecretText = Annotated[str, Meta(extra={"secret": True})]
+"""A text that is never shown."""
 
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:(//)?")
 _HOSTS = re.compile(r"(?:(?:\[[^\[\]@/]*\]|[^\[\]:,/?#]+)(?::[0-9*]*)?(?:,|(?=[/?#]|$)))*(?=[/?#]|$)")
@@ -12,7 +23,6 @@ _HOSTS = re.compile(r"(?:(?:\[[^\[\]@/]*\]|[^\[\]:,/?#]+)(?::[0-9*]*)?(?:,|(?=[/
 _FOLDER = re.compile(r"(?:file|s3|gs|az)://[^/?#@:]*/[^?#]*")
 """A folder or a bucket's prefix. Its path may contain `@`, and results name it."""
 _QUERY_VALUE = re.compile(r"([?&][^=&#]*)=([^&#]*)")
-HIDDEN = "(hidden)"
 
 
 def redact_url(text: str) -> str:
@@ -37,9 +47,14 @@ def redacted(value: Any) -> Any:
     """A Struct, table or list as plain data, with passwords in URLs replaced by `(hidden)`."""
     match value:
         case msgspec.Struct():
-            return {name: redacted(getattr(value, name)) for name in value.__struct_fields__}
+            return {
+                field.name: _hidden(getattr(value, field.name))
+                if holds_secret(field.type)
+                else redacted(getattr(value, field.name))
+                for field in msgspec.structs.fields(value)
+            }
         case dict():
-            return {key: redacted(inner) for key, inner in value.items()}
+            return {key: HIDDEN if key in SECRET_OPTIONS else redacted(inner) for key, inner in value.items()}
         case list() | tuple():
             return [redacted(inner) for inner in value]
         case str():
@@ -47,6 +62,32 @@ def redacted(value: Any) -> Any:
         case bool() | int() | float() | None:
             return value
     return str(value)
+
+
+def holds_secret(type_: Any) -> bool:
+    """True for SecretText, and for lists, tables and unions of it."""
+    if isinstance(type_, Meta):
+        return bool((type_.extra or {}).get("secret"))
+    return any(holds_secret(inner) for inner in get_args(type_))
+
+
+def may_contain_secret(type_: Any) -> bool:
+    """As `holds_secret`, and True for sections with such a field: untrusted text in place of one is not shown."""
+    fields = msgspec.structs.fields(type_) if is_struct(type_) else ()
+    inner = (*get_args(type_), *(field.type for field in fields))
+    return holds_secret(type_) or any(may_contain_secret(one) for one in inner)
+
+
+def _hidden(value: Any) -> Any:
+    """The same shape and keys, without the texts."""
+    match value:
+        case dict():
+            return {key: _hidden(inner) for key, inner in value.items()}
+        case list() | tuple():
+            return [_hidden(inner) for inner in value]
+        case None:
+            return None
+    return HIDDEN
 
 
 def fingerprint(settings: msgspec.Struct) -> str:

@@ -15,16 +15,22 @@ from pageworker_supervisor.contract.type_names import describe, first, is_struct
 
 HEAD = f"""# Configuration
 
-`pageworker --config FILE` reads one TOML file. Every setting has a default, so the file is optional. If there is a
-mistake, the worker does not start. It lists all mistakes: where, what was found, what was expected, and a hint.
+`pageworker --config FILE` reads one TOML file. Without the option, `pageworker` and `workerctl` read the file that the
+variable `PAGEWORKER_CONFIG` names. Every setting has a default, so the file is optional. If there is a mistake, the
+worker does not start. It lists all mistakes: where, what was found, what was expected, and a hint.
+
+Relative paths in the file count from the file's folder. Relative paths in variables and options count from the working
+directory. `~` is the home folder.
 
 An environment variable overrides a setting. Its name is `{PREFIX}`, the section, two underscores and the setting:
 `{PREFIX}REDIS__URL`. Write lists and tables as JSON or TOML: `{PREFIX}EGRESS__PORTS='[80, 443]'`,
 `{PREFIX}TENANTS='{{"acme": {{"weight": 2}}}}'`. A table overrides the table of the file key by key. An empty variable
-counts as not set.
+counts as not set. The variables that Kubernetes sets for a Service whose name begins with `pageworker`
+(`{PREFIX}REDIS_PORT=tcp://…`) are ignored.
 
 `workerctl config check` checks file and variables without starting a worker. `workerctl config show` prints the
-settings in effect. Secrets are in files of their own; passwords inside URLs are never shown.
+settings in effect. Most secrets are in files of their own. Passwords inside URLs, and the values of
+`callback_headers`, are never shown.
 
 This page is generated from the code: `python -m pageworker_supervisor.config.reference`.
 """

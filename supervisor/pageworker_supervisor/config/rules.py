@@ -7,11 +7,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from pageworker_sandbox.egress.messages import MAX_HOSTS, MAX_PORTS
+from pageworker_sandbox.page_rules import PageOptionsInvalid, is_ca, parse_options
 from pageworker_supervisor.config.check import SourceOf, show
 from pageworker_supervisor.config.errors import ConfigProblem
 from pageworker_supervisor.config.settings import RedisSettings, Settings, TenantSettings
 from pageworker_supervisor.config.value_checks import (
     RuleFinding,
+    header_findings,
     holds_password,
     host_glob_problem,
     is_address,
@@ -28,20 +30,25 @@ REGISTRY_SCHEMES = ("file", "http", "https", "s3", "gs", "az")
 SPARE_UIDS = 8
 """User ids for the gateway, the dialer and Redis, and for runners that end while their successors start."""
 
+_PROFILE_GLOB = re.compile(r"[a-z0-9*?-]{1,63}/[A-Za-z0-9._*?-]{1,128}")
 _TENANT_GLOB = re.compile(r"[a-z0-9*?-]{1,63}")
 _ALLOWED_HOST = re.compile(r"(\*\.)?[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*")
 
 
-def broken_rules(settings: Settings, source_of: SourceOf) -> list[ConfigProblem]:
-    """Every broken rule. Reads the files that the settings name, and changes nothing."""
+def broken_rules(settings: Settings, source_of: SourceOf, *, new_registry: bool = False) -> list[ConfigProblem]:
+    """Every broken rule. Reads the files that the settings name, and changes nothing.
+
+    `new_registry`: the folder of the registry need not exist yet.
+    """
     findings = [
         *_redis(settings),
         *_files(settings),
         *_egress(settings),
-        *_modules(settings),
+        *_modules(settings, new_registry=new_registry),
         *_stores(settings),
         *_ranges(settings),
         *_domains(settings),
+        *_profile_pages(settings),
         *(finding for name in settings.tenants for finding in _tenant(name, settings.tenants[name])),
     ]
     return [
@@ -124,7 +131,7 @@ def _at_most(at: tuple[str, ...], found: int, most: int) -> Iterator[RuleFinding
         yield at, f"{found} entries", f"at most {most}", ""
 
 
-def _modules(settings: Settings) -> Iterator[RuleFinding]:
+def _modules(settings: Settings, *, new_registry: bool) -> Iterator[RuleFinding]:
     for key in settings.modules.trusted_keys:
         if key.startswith("RW") and "/" not in key[:2] and is_minisign_key(key):
             continue
@@ -143,13 +150,29 @@ def _modules(settings: Settings) -> Iterator[RuleFinding]:
                 "",
             )
     registry = settings.modules.registry
-    if registry is not None and "://" in registry:
+    if registry is None:
+        return
+    if "://" in registry:
         yield from url_findings(("modules", "registry"), registry, REGISTRY_SCHEMES)
+        if not registry.startswith("file:///"):
+            return
+    folder = Path(registry.removeprefix("file://"))
+    if folder.exists() and not folder.is_dir():
+        yield ("modules", "registry"), f"{folder}: not a folder", "a folder that exists, or a URL", ""
+    elif not folder.exists() and not new_registry:
+        hint = f"`workerctl module publish` creates it with the first module, or run `mkdir -p {folder}`"
+        yield ("modules", "registry"), f"{folder}: no such folder", "a folder that exists, or a URL", hint
 
 
 def _stores(settings: Settings) -> Iterator[RuleFinding]:
-    if settings.artifacts.url is not None:
-        yield from url_findings(("artifacts", "url"), settings.artifacts.url, STORE_SCHEMES)
+    url, links = settings.artifacts.url, settings.artifacts.links
+    if url is not None:
+        yield from url_findings(("artifacts", "url"), url, STORE_SCHEMES)
+    scheme = "file" if url is None else url.partition(":")[0]
+    if links == "signed" and scheme == "file":
+        yield ("artifacts", "links"), "signed, and artifacts in a folder", "no `links`, or an object store", ""
+    elif links != "plain" and scheme == "memory":
+        yield ("artifacts", "links"), links or "no value", '"plain": memory cannot sign links', ""
 
 
 def _ranges(settings: Settings) -> Iterator[RuleFinding]:
@@ -176,6 +199,21 @@ def _domains(settings: Settings) -> Iterator[RuleFinding]:
             yield ("domains", key), key, "a host name or a glob of host names, e.g. *.example.com", why
 
 
+def _profile_pages(settings: Settings) -> Iterator[RuleFinding]:
+    for name, given in settings.profiles.page.items():
+        at = ("profiles", "page", name)
+        if not _PROFILE_GLOB.fullmatch(name):
+            yield at, name, "TENANT/PROFILE, or a glob of it such as acme/berlin-*", ""
+        try:
+            options = parse_options(given)
+        except PageOptionsInvalid as invalid:
+            for each in invalid.mistakes:
+                yield (*at, each.key) if each.key else at, each.found, each.expected, each.hint
+            continue
+        if options.ca is not None and not is_ca(options.ca):
+            yield (*at, "ca"), "the name of a file", "CA certificates in PEM", "only a module has files"
+
+
 def _tenant(name: str, tenant: TenantSettings) -> Iterator[RuleFinding]:
     at = ("tenants", name)
     if not _TENANT_GLOB.fullmatch(name):
@@ -192,5 +230,8 @@ def _tenant(name: str, tenant: TenantSettings) -> Iterator[RuleFinding]:
     if tenant.callback_allow and tenant.callback_secret_file is None:
         hint = "without a secret, receivers could not distinguish our callbacks from forged ones"
         yield (*at, "callback_allow"), "no callback_secret_file", "`callback_secret_file` to be set too", hint
+    if tenant.callback_headers and not tenant.callback_allow:
+        yield (*at, "callback_headers"), "no callback_allow", "`callback_allow` to be set too", "no callback is sent"
+    yield from header_findings((*at, "callback_headers"), tenant.callback_headers)
     if tenant.callback_secret_file is not None:
         yield from secret_findings((*at, "callback_secret_file"), tenant.callback_secret_file)

@@ -6,17 +6,20 @@ a value.
 
 import socket
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from msgspec import Meta, Struct, field
 
-from pageworker_supervisor.config.redact import redacted
+from pageworker_sandbox.flavor import FlavorWish
+from pageworker_supervisor.config.redact import SecretText, redacted
+from pageworker_supervisor.config.relative_paths import LOCATION
 from pageworker_supervisor.contract.type_names import describe_pattern
 
 Seconds = Annotated[float, Meta(gt=0)]
 Count = Annotated[int, Meta(ge=1)]
 BIND = describe_pattern(r"^(\[[0-9a-fA-F:]+\]|[0-9A-Za-z.-]+):\d{1,5}\Z", "host:port, e.g. 127.0.0.1:9470")
 Label = Annotated[str, Meta(pattern=r"^[A-Za-z0-9._-]{1,64}\Z")]
+Location = Annotated[str, LOCATION]
 
 
 class Section(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -67,7 +70,7 @@ class WorkerSettings(Section, frozen=True):
 
 
 class PoolSettings(Section, frozen=True):
-    """Runners and their pages."""
+    """Runners and their pages. `workerctl doctor --size` recommends both numbers for a host."""
 
     runners: Annotated[int, Meta(ge=1, le=64)] = 4
     """Maximum number of runners on this worker. Each runner is one browser with one browser context."""
@@ -94,7 +97,11 @@ class BrowserSettings(Section, frozen=True):
     """The browser."""
 
     executable: Path | None = None
-    """Path of Chromium. Default: the first one found of its full binary and its headless shell."""
+    """Path of Chromium: its full binary or its headless shell. Then this worker has no other. Default: the first
+    binary found of each."""
+    flavor: FlavorWish = "auto"
+    """The browser of modules that ask for none: `full`, `shell` (the headless shell) or `auto`. `auto` is the shell for
+    jobs without a profile and the full browser for jobs with one, if this worker has both."""
 
 
 class SandboxSettings(Section, frozen=True):
@@ -128,6 +135,10 @@ class ProfileSettings(Section, frozen=True):
     """Bytes of one profile on disk."""
     max_files: Annotated[int, Meta(ge=1000)] = 50_000
     """Files and folders of one profile."""
+    page: dict[str, dict[str, Any]] = {}
+    """Options of the browser context, as in `[page]` of a module, by `TENANT/PROFILE` or a glob of it: `acme/berlin-*`.
+    The longest matching key wins. An option of the profile replaces the module's. Values of `http_credentials` and
+    `extra_http_headers` are never shown."""
 
 
 class EgressSettings(Section, frozen=True):
@@ -182,9 +193,9 @@ class ResultSettings(Section, frozen=True):
 class ModuleSettings(Section, frozen=True):
     """Where modules come from, and which keys may sign them."""
 
-    registry: str | None = None
-    """Folder or URL of the registry. Default: `registry` in the data folder."""
-    trusted_keys: tuple[str, ...] = ()
+    registry: Location | None = None
+    """Folder or URL of the registry. The folder must exist. Default: `registry` in the data folder."""
+    trusted_keys: tuple[Location, ...] = ()
     """Minisign public keys (the base64 line) or paths of .pub files. Without a key the worker refuses every module."""
     channel: Label = "stable"
     """Channel that this worker follows for jobs that do not pin a version."""
@@ -197,6 +208,12 @@ class ArtifactSettings(Section, frozen=True):
 
     url: str | None = None
     """Store: file:///…, s3://…, gs://… or az://… Default: `artifacts` in the data folder."""
+    links: Literal["signed", "plain"] | None = None
+    """`url` of an artifact in an object store. `signed`: a link that opens it without a login, for `link_seconds`.
+    `plain`: its address in the store, e.g. s3://bucket/key. Default: `signed`. In a folder it is always a file URL."""
+    link_seconds: Annotated[int, Meta(ge=1, le=604_800)] = 604_800
+    """Seconds for which a signed link works. Stores sign for a week at most. A link that was signed with temporary
+    credentials ends with them."""
     on_failure: bool = True
     """Store a screenshot and the HTML of the page if a job does not succeed."""
     waiting_bytes: Annotated[int, Meta(ge=64 * 1024 * 1024)] = 128 * 1024**2
@@ -237,6 +254,9 @@ class TenantSettings(Section, frozen=True):
     callback_secret_file: Path | None = None
     """File with the HMAC key that signs callbacks, at least 16 bytes. White space around the key is ignored. The
     file is read again when it changes. Without it, jobs with a callback are rejected."""
+    callback_headers: dict[str, SecretText] = {}
+    """Headers that the tenant's callbacks carry, e.g. `{"X-Worker-Token" = "…"}` for an n8n that asks for header
+    auth. Their values are never shown. Every receiver in `callback_allow` gets them."""
     egress: tuple[str, ...] = ("*",)
     """Globs of hosts. A job reaches a host only if both its tenant and its module allow it."""
 
@@ -247,7 +267,11 @@ class DomainSettings(Section, frozen=True):
     A job counts against the host of its `payload.url`, as a browser writes it: `münchen.test`, `MÜNCHEN.test.` and
     `xn--mnchen-3ya.test` are one domain. The field `domain` of a job replaces it if the host of the URL is that
     domain or below it. A `domain` that the URL does not confirm counts as a domain of this tenant alone, with the
-    same limits. A URL whose host no browser accepts counts as a domain of its own."""
+    same limits. A URL whose host no browser accepts counts as a domain of its own.
+
+    Tenants share a domain: a permit that is released goes to the waiting tenant that has the fewest jobs running for
+    the domain. A running job keeps its permit. A tenant that comes later can wait as long as the `timeout_seconds` of
+    the jobs that run. A `concurrency` of each tenant below that of the domain leaves permits for the others."""
 
     concurrency: Count = 1000
     """Jobs for the domain that run at the same time on all workers, of all tenants together."""

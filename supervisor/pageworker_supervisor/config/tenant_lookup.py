@@ -1,11 +1,13 @@
-"""Finds the settings of a tenant or domain: the longest matching key wins. Pure."""
+"""Finds the settings of a tenant, a domain or a profile: the longest matching key wins. Pure."""
 
 import re
 from collections.abc import Callable, Mapping
 from functools import lru_cache
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from pageworker_sandbox.hostname import normalise_host_glob
+from pageworker_sandbox.page_rules import parse_options
+from pageworker_sandbox.wire.page_options import PageOptions
 from pageworker_supervisor.config.settings import DomainSettings, TenantSettings
 
 V = TypeVar("V")
@@ -55,6 +57,17 @@ def limits_for(tenants: Mapping[str, TenantSettings], tenant_id: str) -> TenantS
 def domain_for(domains: Mapping[str, DomainSettings], domain: str) -> DomainSettings:
     """The limits of a domain; the defaults if no key matches. Host names are compared without case."""
     return _table(_domain_tables, domains, DomainSettings(), normalise_host_glob).find(domain.lower())
+
+
+class ProfilePages:
+    """The options of `[profiles.page]`, which are checked already."""
+
+    def __init__(self, pages: Mapping[str, Mapping[str, Any]]) -> None:
+        self._table = GlobTable({name: parse_options(given) for name, given in pages.items()}, PageOptions())
+
+    def options(self, tenant_id: str, profile_id: str | None) -> PageOptions:
+        """Those of a profile; none where no key matches, and for an ephemeral context."""
+        return PageOptions() if profile_id is None else self._table.find(f"{tenant_id}/{profile_id}")
 
 
 def _table(

@@ -3,7 +3,9 @@
 import base64
 import binascii
 import ipaddress
-from collections.abc import Iterator
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
 from pathlib import Path
 from urllib.parse import SplitResult, urlsplit
@@ -13,6 +15,26 @@ from pageworker_supervisor.config import toml_lines
 from pageworker_supervisor.config.check import show
 
 MIN_SECRET_BYTES = 16
+MAX_HEADERS = 16
+MAX_HEADER_VALUE = 4096
+HOP_BY_HOP_HEADERS = frozenset(
+    (
+        *("connection", "keep-alive", "proxy-authenticate", "proxy-authorization", "proxy-connection"),
+        *("te", "trailer", "transfer-encoding", "upgrade"),
+    )
+)
+OWN_HEADERS = frozenset(
+    (
+        *("host", "content-length", "content-type", "content-encoding", "accept-encoding", "expect"),
+        *("idempotency-key", "traceparent", "tracestate"),
+    )
+)
+OWN_HEADER_PREFIXES = ("pageworker-", "webhook-")
+"""Our signature, and the headers of https://www.standardwebhooks.com."""
+
+_HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,64}")
+"""RFC 9110, 5.6.2: token."""
+_HEADER_VALUE = re.compile(rf"(?!\s)[\t\x20-\x7e]{{1,{MAX_HEADER_VALUE}}}(?<!\s)")
 
 RuleFinding = tuple[toml_lines.Path, object, str, str]
 """Path of the setting, what was found, what was expected, a hint."""
@@ -40,6 +62,36 @@ def secret_findings(path: toml_lines.Path, file: Path) -> Iterator[RuleFinding]:
     elif (size := len(file.read_bytes().strip())) < MIN_SECRET_BYTES:
         hint = "create a key with `openssl rand -hex 32 > FILE`"
         yield path, f"{file}: {size} bytes", f"at least {MIN_SECRET_BYTES} bytes", hint
+
+
+def header_findings(path: toml_lines.Path, headers: Mapping[str, str]) -> Iterator[RuleFinding]:
+    """Problems of the headers of callbacks. No finding contains a value."""
+    if len(headers) > MAX_HEADERS:
+        yield path, f"{len(headers)} headers", f"at most {MAX_HEADERS}", ""
+    known = Counter(name.lower() for name in headers)
+    for name, value in headers.items():
+        if not _HEADER_NAME.fullmatch(name):
+            yield path, name, "header names: 1-64 letters, digits or any of !#$%&'*+-.^_`|~", ""
+        elif why := _not_free(name.lower()):
+            yield path, name, "headers that pageworker does not set itself", why
+        elif known[name.lower()] > 1:
+            yield path, name, "each header once", "names that differ in upper and lower case only are one header"
+        if not _HEADER_VALUE.fullmatch(value):
+            yield (
+                (*path, name),
+                f"a value of {len(value)} characters",
+                f"1 to {MAX_HEADER_VALUE} printable ASCII characters, none of them white space at an end",
+                "",
+            )
+
+
+def _not_free(name: str) -> str:
+    """Why callbacks cannot carry this header, in lower case. Empty if they can."""
+    if name in HOP_BY_HOP_HEADERS:
+        return "it belongs to one connection (RFC 9110, 7.6.1)"
+    if name in OWN_HEADERS or name.startswith(OWN_HEADER_PREFIXES):
+        return "receivers trust the value that the worker writes"
+    return ""
 
 
 def unreadable(file: Path) -> str:

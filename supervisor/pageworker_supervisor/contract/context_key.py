@@ -1,9 +1,11 @@
 """What jobs must have in common to share one runner, and with it one browser context.
 
-In Redis a context is a text within its tenant: `~<egress>` (ephemeral), `!<egress>` (one job that runs alone) or
-`<profile>~<egress>`. `ContextKey` is the only type that writes and reads it in Python, `Context.parse` in
-`queue/lua/browser_context.lua` the only function that reads it in Lua: a feature that tells contexts apart by one more
-value adds it to these two, and no key in Redis changes.
+In Redis a context is a text within its tenant: `~<values>` (ephemeral), `!<values>` (one job that runs alone) or
+`<profile>~<values>`. The values are `<egress>`, `+o<options>` where the browser context has options, and
+`+f<flavor>` where its modules ask for one flavor of the browser. `ContextKey`
+is the only type that writes and reads the text in Python, `Context.parse` in `queue/lua/browser_context.lua` the only
+function that reads it in Lua, and there the values are one text: a feature that tells contexts apart by one more value
+adds it to `ContextKey`, and no key in Redis changes.
 """
 
 import hashlib
@@ -12,7 +14,11 @@ from functools import lru_cache
 
 from msgspec import Struct
 
+from pageworker_sandbox.flavor import WISHES, FlavorWish
+
 SHARED, EXCLUSIVE = "~", "!"
+VALUE, OPTIONS, FLAVOR = "+", "o", "f"
+"""A value after the first one: this sign, a letter that says which value it is, and the value."""
 
 
 def egress_set(hosts: Iterable[str]) -> tuple[str, ...]:
@@ -35,12 +41,16 @@ class ContextKey(Struct, frozen=True):
     """Jobs with equal keys may share a runner; jobs with different keys never do.
 
     `profile_id` None: the tenant's ephemeral context. `egress` is the digest of the hosts that the job's module may
-    reach: a runner is no boundary between its modules, so all of them must have the same set.
+    reach: a runner is no boundary between its modules, so all of them must have the same set. `options` is the digest
+    of the options with which the browser context is opened (`options_digest`), "" for none. `flavor` is the flavor of
+    the browser that the module asks for. "auto" is no flavor: each worker has one for such contexts.
     """
 
     tenant_id: str
     profile_id: str | None = None
     egress: str = NO_EGRESS
+    options: str = ""
+    flavor: FlavorWish = "auto"
 
     @property
     def profile(self) -> tuple[str, str] | None:
@@ -50,7 +60,14 @@ class ContextKey(Struct, frozen=True):
     @property
     def text(self) -> str:
         """The form in Redis, within the tenant."""
-        return f"{self.profile_id or ''}{SHARED}{self.egress}"
+        return f"{self.profile_id or ''}{SHARED}{self.values}"
+
+    @property
+    def values(self) -> str:
+        """The part of the text that does not name the profile."""
+        options = f"{VALUE}{OPTIONS}{self.options}" if self.options else ""
+        flavor = f"{VALUE}{FLAVOR}{self.flavor}" if self.flavor != "auto" else ""
+        return self.egress + options + flavor
 
     @classmethod
     def parse(cls, tenant_id: str, text: str) -> "ContextKey":
@@ -61,5 +78,8 @@ class ContextKey(Struct, frozen=True):
 @lru_cache(4096)
 def _parsed(tenant_id: str, text: str) -> ContextKey:
     mark = EXCLUSIVE if text.startswith(EXCLUSIVE) else SHARED
-    profile, _, egress = text.partition(mark)
-    return ContextKey(tenant_id, profile or None, egress)
+    profile, _, values = text.partition(mark)
+    egress, *others = values.split(VALUE)
+    by_letter = {value[:1]: value[1:] for value in others}
+    flavor = next((wish for wish in WISHES if wish == by_letter.get(FLAVOR)), WISHES[0])
+    return ContextKey(tenant_id, profile or None, egress, by_letter.get(OPTIONS, ""), flavor)

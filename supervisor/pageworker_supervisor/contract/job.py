@@ -1,17 +1,20 @@
-"""A job, as producers push it: its fields, their types and limits."""
+"""A job as producers push it: its name, its fields with types and limits, and the domain that it counts against."""
 
 import datetime as dt
+import hashlib
 import re
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
 import msgspec
 from msgspec import Meta, Struct
 
-from pageworker_sandbox.hostname import HostInvalid, normalise_host
-from pageworker_supervisor.contract.domain_key import domain_key
+from pageworker_sandbox.hostname import HostInvalid, host_of_url, normalise_host
+from pageworker_sandbox.page_rules import NEVER_BY_JOB, PageOptionsInvalid, parse_options
+from pageworker_sandbox.wire.page_options import PageOptions
 from pageworker_supervisor.contract.errors import ContractError
 from pageworker_supervisor.contract.job_errors import (
+    MAX_TEXT_DEPTH,
     UNREADABLE,
     explain,
     nested_too_deeply,
@@ -19,15 +22,56 @@ from pageworker_supervisor.contract.job_errors import (
     shown,
     unreadable,
 )
-from pageworker_supervisor.contract.job_ref import JOB_ID, TENANT_ID, JobRef
-from pageworker_supervisor.contract.json_depth import too_deep
 from pageworker_supervisor.contract.type_names import describe_pattern
+
+# `\Z`, not `$`: `$` also matches before a line feed at the end.
+JOB_ID = r"^[A-Za-z0-9._:-]{1,128}\Z"
+TENANT_ID = r"^[a-z0-9-]{1,63}\Z"
+
+
+class JobRefInvalid(ValueError):
+    """The text is not the name of a job. The message says how to write one."""
+
+
+class JobRef(Struct, frozen=True, order=True):
+    """Reference to a job. Its text is `TENANT/ID`. A tenant id has no slash, so the text is unambiguous."""
+
+    tenant_id: Annotated[str, Meta(pattern=TENANT_ID)]
+    job_id: Annotated[str, Meta(pattern=JOB_ID)]
+
+    @classmethod
+    def parse(cls, untrusted_text: str) -> Self:
+        """`acme/17`. Raises JobRefInvalid."""
+        tenant_id, slash, job_id = untrusted_text.partition("/")
+        if not slash:
+            raise JobRefInvalid(
+                f"`{untrusted_text}` does not name the tenant of the job: write TENANT/ID, e.g. acme/17"
+            )
+        if not re.match(TENANT_ID, tenant_id) or not re.match(JOB_ID, job_id):
+            raise JobRefInvalid(f"`{untrusted_text}` is not a valid name of a job: write TENANT/ID, e.g. acme/17")
+        return cls(tenant_id, job_id)
+
+    @classmethod
+    def of_text(cls, text: str) -> Self:
+        """Parse a text that the queue wrote, without checking it again."""
+        tenant_id, _, job_id = text.partition("/")
+        return cls(tenant_id, job_id)
+
+    @property
+    def colon_form(self) -> str:
+        """`acme:17`, as in the Redis key of the result and in `Idempotency-Key`."""
+        return f"{self.tenant_id}:{self.job_id}"
+
+    def __str__(self) -> str:
+        return f"{self.tenant_id}/{self.job_id}"
+
 
 MAX_PAYLOAD_BYTES = 256 * 1024
 MAX_META_BYTES = 8 * 1024
+MAX_PAGE_BYTES = 16 * 1024
 MAX_DEPTH = 100
 """Levels of nesting in payload and meta. Every decoder on the way accepts many more."""
-MAX_JOB_BYTES = MAX_PAYLOAD_BYTES + MAX_META_BYTES + 16 * 1024
+MAX_JOB_BYTES = MAX_PAYLOAD_BYTES + MAX_META_BYTES + MAX_PAGE_BYTES + 16 * 1024
 MAX_ANSWERED_BYTES = 4 * 1024 * 1024
 """A larger text is not parsed even to find out which tenant gets the rejection: parsing it would delay other jobs."""
 
@@ -67,6 +111,8 @@ class Job(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_de
     callback_url: Annotated[str, Meta(min_length=8, max_length=4096)] | None = None
     domain: Annotated[str, Meta(min_length=1, max_length=253)] | None = None
     meta: RawObject = msgspec.Raw(b"{}")
+    page: RawObject = msgspec.Raw(b"{}")
+    """Options of the browser context, as far as the module lets a job set them."""
 
     @property
     def ref(self) -> JobRef:
@@ -77,6 +123,10 @@ class Job(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_de
         """The payload, decoded."""
         decoded: dict[str, Any] = msgspec.json.decode(self.payload)
         return decoded
+
+    def page_options(self) -> PageOptions:
+        """The field `page`, checked."""
+        return PageOptions() if bytes(self.page) == b"{}" else parse_options(msgspec.json.decode(self.page))
 
     @property
     def module_name(self) -> str:
@@ -90,7 +140,7 @@ class Job(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_de
 
     @property
     def domain_key(self) -> str | None:
-        """Key of the per-domain limit: see `contract.domain_key`."""
+        """Key of the per-domain limit: see `domain_key`."""
         return domain_key(self.domain, self.payload_object().get("url"), self.tenant_id)
 
 
@@ -148,12 +198,27 @@ def _check_objects(job: Job) -> None:
     for field, raw, limit in (
         ("payload", job.payload, MAX_PAYLOAD_BYTES),
         ("meta", job.meta, MAX_META_BYTES),
+        ("page", job.page, MAX_PAGE_BYTES),
     ):
         view = memoryview(raw)
         if view.nbytes > limit:
             raise ContractError("too_large", field, f"has at most {limit} bytes of JSON, this one has {view.nbytes}")
         if bytes(view) != b"{}":
             _check_object(field, raw)
+    if bytes(job.page) != b"{}":
+        _check_page(job)
+
+
+def _check_page(job: Job) -> None:
+    try:
+        given = job.page_options().given()
+    except PageOptionsInvalid as invalid:
+        first = invalid.mistakes[0]
+        rule = f"expected {first.expected}, got {first.found}"
+        raise ContractError("invalid_field", f"page.{first.key}", rule, first.hint) from invalid
+    for key, hint in NEVER_BY_JOB.items():
+        if key in given:
+            raise ContractError("not_supported", f"page.{key}", "cannot be given by a job", hint)
 
 
 def _check_object(field: str, raw: msgspec.Raw) -> None:
@@ -203,3 +268,63 @@ def depth(value: Any) -> int:
         levels += 1
         layer = [inner for each in containers for inner in (each.values() if isinstance(each, dict) else each)]
     return levels
+
+
+# Possessive, and the final quote is optional: linear for every text, also for one whose string does not end.
+_STRING = re.compile(rb'"(?:[^"\\]|\\.)*+"?', re.DOTALL)
+_NO_BRACKET = bytes(set(range(256)) - set(b"[]{}"))
+_OPENING = frozenset(b"[{")
+
+
+def too_deep(untrusted_text: bytes) -> bool:
+    """Whether the text is nested more than MAX_TEXT_DEPTH levels deep. Brackets inside strings do not count.
+
+    A decoder raises RecursionError at a depth that depends on the call stack, and what handles the value later has a
+    deeper one. So a text is refused before it is decoded.
+    """
+    if untrusted_text.count(b"[") + untrusted_text.count(b"{") <= MAX_TEXT_DEPTH:
+        return False
+    levels = 0
+    for bracket in _STRING.sub(b"", untrusted_text).translate(None, _NO_BRACKET):
+        levels += 1 if bracket in _OPENING else -1
+        if levels > MAX_TEXT_DEPTH:
+            return True
+    return False
+
+
+TENANT_MARK = "@"
+INVALID_MARK = "%"
+
+
+def domain_key(declared: str | None, untrusted_url: object, tenant_id: str) -> str | None:
+    """The key of the domain whose limits a job counts against; None where neither a domain nor a URL with a host is
+    given.
+
+    `declared` is the field `domain` of the job, already validated. `untrusted_url` is `payload.url`, of any type. The
+    key is a host name in normalised form (`shop.example`), or one of two forms that no host name can have:
+    - `shop.example@acme`: tenant `acme` named the domain in field `domain`, and the URL of the job does not confirm it.
+      The job counts in a domain of this tenant alone.
+    - `%0123456789abcdef`: no browser accepts the host of the URL. Each such URL is a domain with limits like any other.
+
+    The key keeps no tenant out of a domain: any job may have a URL there, and need not visit it. How tenants share the
+    permits of a domain: queue/lua/domain.lua.
+    """
+    host = _host(untrusted_url) if isinstance(untrusted_url, str) else None
+    if declared is None:
+        return host
+    domain = normalise_host(declared)
+    confirmed = host is not None and (host == domain or host.endswith(f".{domain}"))
+    return domain if confirmed else f"{domain}{TENANT_MARK}{tenant_id}"
+
+
+def host_of_key(key: str) -> str:
+    """The host whose settings apply to the key: `shop.example` of `shop.example@acme`."""
+    return key.partition(TENANT_MARK)[0]
+
+
+def _host(untrusted_url: str) -> str | None:
+    try:
+        return host_of_url(untrusted_url)
+    except HostInvalid:
+        digest = hashlib.sha256(untrusted_url.encode("utf-8", "replace")).hexdigest()
+        return INVALID_MARK + digest[:16]

@@ -8,11 +8,12 @@ import msgspec
 from msgspec import Struct
 
 from pageworker_supervisor.contract.errors import ContractError
-from pageworker_supervisor.contract.json_depth import MAX_TEXT_DEPTH
 from pageworker_supervisor.contract.not_yet import JOB_FIELDS
 from pageworker_supervisor.contract.type_names import describe, first, optional
 
 MAX_SHOWN = 60
+MAX_TEXT_DEPTH = 200
+"""Levels of nesting in a whole text. Leaves most of Python's recursion limit (1000) to the call stack."""
 
 UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 """What msgspec raises for a text that is not JSON, or that is nested too deeply."""
@@ -60,7 +61,7 @@ def json_hint(untrusted_text: bytes) -> str:
     if untrusted_text.lstrip()[:1] == b'"':
         return "this is a string that contains JSON: JSON.stringify was applied twice"
     if untrusted_text.lstrip()[:1] == b"[":
-        return "push one JSON object per list element"
+        return "a list of jobs has 1 to 1000 elements, each a JSON object"
     return "push one JSON object, with double quotes and without a trailing comma"
 
 

@@ -20,11 +20,12 @@ class ResultError(Struct, frozen=True, kw_only=True):
 
 
 class Blocker(Struct, frozen=True, kw_only=True):
-    """What blocked the page, and the evidence for it."""
+    """What blocked the page, and the evidence for it. `url`: the page's address when the module reported it."""
 
     kind: BlockerKind
     provider: str | None = None
     evidence: Any = None
+    url: str | None = None
 
 
 class ArtifactRecord(Struct, frozen=True, kw_only=True):
@@ -38,7 +39,8 @@ class ArtifactRecord(Struct, frozen=True, kw_only=True):
 
 
 class AttemptRecord(Struct, frozen=True, kw_only=True):
-    """One attempt to run the job. `attempt` counts from 1. `outcome` is a status or `lost`.
+    """One attempt to run the job. `attempt` counts from 1. `outcome` is a status or `lost`; `reason` says how it was
+    lost, where the worker could tell.
 
     `proxy` is always null: upstream proxies are not supported yet.
     """
@@ -50,10 +52,13 @@ class AttemptRecord(Struct, frozen=True, kw_only=True):
     worker_id: str
     module_version: str | None = None
     proxy: str | None = None
+    reason: str | None = None
 
 
 class ResultTiming(Struct, frozen=True, kw_only=True):
-    """Seconds: waiting in Redis, waiting for a page, in the handler, and from push (as far as known) to result."""
+    """Seconds. `queued`: ready to run and not claimed, before all attempts together. `admitted`: from the last claim to
+    the handler. `ran`: in the handlers of all attempts. `total`: from the push, as far as known, to the result; delays
+    and the pauses before retries are part of it alone."""
 
     queued: float = 0.0
     admitted: float = 0.0

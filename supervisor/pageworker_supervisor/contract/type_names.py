@@ -55,7 +55,8 @@ def describe(type_: Any) -> str:
         return f"a list, each {describe(get_args(type_)[0])}"
     if origin is dict:
         inner = get_args(type_)[1]
-        return "a table of tables" if is_struct(inner) else f"a table, each value {describe(inner)}"
+        tables = is_struct(inner) or get_origin(inner) is dict
+        return "a table of tables" if tables else f"a table, each value {describe(inner)}"
     return "a table" if is_struct(type_) else _PLAIN[type_]
 
 

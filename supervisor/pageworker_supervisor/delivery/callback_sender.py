@@ -161,13 +161,15 @@ class CallbackSender:
         self, client: CallbackHttpClient, delivery: DeliveryAttempt
     ) -> tuple[DeliveryOutcome | None, DeliveryDecision]:
         entry = delivery.entry
-        file = self._tenant_settings(entry.ref.tenant_id).callback_secret_file
+        tenant = self._tenant_settings(entry.ref.tenant_id)
+        file = tenant.callback_secret_file
         try:
             secret = self._secrets.secret(file) if file is not None else b""
         except SecretUnreadable as error:
             log.error("callback secret unreadable", tenant_id=entry.ref.tenant_id, reason=str(error))
             return None, RetryLaterAt(backoff_seconds(entry.tries, random.random), "its secret is unreadable")
         headers = {
+            **tenant.callback_headers,
             "Content-Type": "application/json",
             "Idempotency-Key": entry.ref.colon_form,
             HEADER: sign(secret, int(time.time()), entry.result),
@@ -187,7 +189,7 @@ class CallbackSender:
         outcome: DeliveryOutcome | None = None,
     ) -> None:
         """Settle an entry: delivered, later, or given up."""
-        line = log.bind(job=str(entry.ref), tenant_id=entry.ref.tenant_id, tries=entry.tries)
+        line = log.bind(job=str(entry.ref), tenant_id=entry.ref.tenant_id, tries=entry.tries + 1)
         match decision:
             case Delivered():
                 line.debug("callback delivered")

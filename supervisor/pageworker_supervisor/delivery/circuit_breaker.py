@@ -5,10 +5,11 @@ the pause one try at a time probes the receiver. A success closes the breaker; a
 twice as long. Pure: the caller passes the time in.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum, auto
 
 from pageworker_sandbox.state_machine import TransitionTable, next_state
+from pageworker_supervisor.backoff import Backoff
 from pageworker_supervisor.delivery.callback_policy import Answered, DeliveryOutcome
 
 THRESHOLD = 5
@@ -61,29 +62,26 @@ class CircuitBreaker:
     state: CircuitState = CircuitState.CLOSED
     failures: int = 0
     """In a row."""
-    pauses: int = 0
-    """In a row. Each is twice as long as the one before."""
-    open_until: float = 0.0
+    backoff: Backoff = field(default_factory=lambda: Backoff(FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS))
 
     def permits(self, now: float, active: int) -> bool:
         """May another try start while `active` tries are under way?"""
-        if self.state is CircuitState.OPEN and now >= self.open_until:
+        if self.state is CircuitState.OPEN and now >= self.backoff.until:
             self._step(CircuitEvent.PAUSE_OVER)
         return self.state is CircuitState.CLOSED or (self.state is CircuitState.PROBING and active == 0)
 
     def record(self, outcome: DeliveryOutcome, now: float) -> None:
         """A try ended."""
         if isinstance(outcome, Answered) and outcome.status not in HOST_FAILURES:
-            self.failures = self.pauses = 0
-            self.open_until = 0.0
+            self.failures = 0
+            self.backoff.reset()
             self._step(CircuitEvent.SUCCESS)
             return
         self.failures += 1
         before = self.state
         self._step(CircuitEvent.FAILURE_AT_THRESHOLD if self.failures >= THRESHOLD else CircuitEvent.FAILURE)
         if self.state is CircuitState.OPEN and before is not CircuitState.OPEN:
-            self.open_until = now + min(LONGEST_PAUSE_SECONDS, FIRST_PAUSE_SECONDS * 2.0 ** min(self.pauses, 16))
-            self.pauses += 1
+            self.backoff.pause(now)
 
     def _step(self, event: CircuitEvent) -> None:
         self.state = next_state(TRANSITIONS, self.state, event)

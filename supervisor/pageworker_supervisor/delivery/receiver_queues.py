@@ -102,7 +102,7 @@ class ReceiverQueues:
         """Drop the queues of receivers that got no callback for long after their pause."""
         for origin, queue in list(self._queues.items()):
             idle = not queue.active and not queue.waiting
-            if idle and now > queue.breaker.open_until + 10 * LONGEST_RETURN_SECONDS:
+            if idle and now > queue.breaker.backoff.until + 10 * LONGEST_RETURN_SECONDS:
                 del self._queues[origin]
 
     def leave(self) -> list[DeliveryAttempt]:
@@ -139,7 +139,7 @@ class ReceiverQueues:
     def _past_pause(self, delivery: DeliveryAttempt, queue: ReceiverQueue, now: float) -> Postpone:
         """After the pause, spread out: one is the probe, and the others should not arrive together with it."""
         spread = backoff_seconds(min(delivery.entry.tries, SPREAD_TRIES), self._random)
-        return Postpone(delivery, max(0.0, queue.breaker.open_until - now) + spread)
+        return Postpone(delivery, queue.breaker.backoff.remaining_seconds(now) + spread)
 
     def _in_turn(self, delivery: DeliveryAttempt, queue: ReceiverQueue, now: float) -> Postpone:
         """Evenly, as fast as the receiver has been. Otherwise a backlog would be postponed again and again."""

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 from pageworker_sandbox.wire import messages as m
 from pageworker_supervisor.artifacts.errors import ArtifactError
 from pageworker_supervisor.artifacts.store import ArtifactStore
-from pageworker_supervisor.runners.sent_attempt import ArtifactHandover, SentAttempt
+from pageworker_supervisor.contract.job import JobRef
+from pageworker_supervisor.runners.page_reservation import ArtifactHandover, PageReservation
 
 if TYPE_CHECKING:
     from loguru import Logger
@@ -19,39 +20,37 @@ HANDOVER_SECONDS = 10.0
 """How long a runner may take to hand over a granted artifact."""
 
 
-async def keep_artifacts(running: SentAttempt, attempt: int, store: ArtifactStore, log: "Logger") -> None:
-    """Store artifacts in `running.artifacts` until the attempt has ended. One that cannot be stored is left out."""
+async def keep_artifacts(page: PageReservation, ref: JobRef, attempt: int, store: ArtifactStore, log: "Logger") -> None:
+    """Store artifacts in `page.artifacts` until the attempt has ended. One that cannot be stored is left out."""
     try:
-        while (offer := await running.next_offer()) is not None:
-            with store.pending_bytes.claim(running.ref.tenant_id, max(1, offer.bytes)) as claim:
-                claim.granted.add_done_callback(lambda _: running.changed.set())
-                await running.until(lambda: claim.granted.done() or not running.is_open(offer))
-                if running.is_open(offer):
-                    handover = await _handed_over(running, offer, log)
+        while (offer := await page.next_offer()) is not None:
+            with store.pending_bytes.claim(ref.tenant_id, max(1, offer.bytes)) as claim:
+                claim.granted.add_done_callback(lambda _: page.changed.set())
+                await page.until(lambda: claim.granted.done() or not page.is_open(offer))
+                if page.is_open(offer):
+                    handover = await _handed_over(page, offer, log)
                     if handover is not None:
-                        await _put(handover, running, attempt, store, log)
+                        await _put(handover, page, ref, attempt, store, log)
     finally:
-        running.discard()
+        page.discard()
 
 
-async def _handed_over(running: SentAttempt, offer: m.Offer, log: "Logger") -> ArtifactHandover | None:
-    await running.page.runner.grant(running, offer)
+async def _handed_over(page: PageReservation, offer: m.Offer, log: "Logger") -> ArtifactHandover | None:
+    await page.runner.grant(page, offer)
     try:
         async with asyncio.timeout(HANDOVER_SECONDS):
-            await running.until(lambda: running.delivery is not None or not running.is_open(offer))
+            await page.until(lambda: page.delivery is not None or not page.is_open(offer))
     except TimeoutError:
         log.warning("artifact not handed over in time", bytes=offer.bytes)
-    return running.take_delivery()
+    return page.take_delivery()
 
 
 async def _put(
-    handover: ArtifactHandover, running: SentAttempt, attempt: int, store: ArtifactStore, log: "Logger"
+    handover: ArtifactHandover, page: PageReservation, ref: JobRef, attempt: int, store: ArtifactStore, log: "Logger"
 ) -> None:
     try:
         untrusted_data = await store.read(handover.descriptor)
-        running.artifacts.append(
-            await store.put(running.ref, attempt, handover.kind, handover.content_type, untrusted_data)
-        )
+        page.artifacts.append(await store.put(ref, attempt, handover.kind, handover.content_type, untrusted_data))
     except ArtifactError as failed:
         log.error("artifact not stored", kind=handover.kind, reason=str(failed))
     finally:

@@ -2,36 +2,50 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Concatenate, Literal, ParamSpec, get_args
+from typing import TYPE_CHECKING, Any, Concatenate, Literal, ParamSpec, get_args
 
 from msgspec import structs
 
+from pageworker_sandbox.page_rules import OptionRefused, combine
 from pageworker_sandbox.signing import VerifiedBundle
 from pageworker_sandbox.state_machine import next_state
 from pageworker_sandbox.wire import messages as m
 from pageworker_supervisor.artifacts.store import ArtifactStore
 from pageworker_supervisor.config.settings import JobSettings
+from pageworker_supervisor.config.tenant_lookup import ProfilePages
+from pageworker_supervisor.contract.context_key import ContextKey
 from pageworker_supervisor.contract.errors import ContractError
 from pageworker_supervisor.contract.job import Job, parse_job
-from pageworker_supervisor.dispatch import result_builder
 from pageworker_supervisor.dispatch.artifact_keeper import keep_artifacts
 from pageworker_supervisor.dispatch.attempt_state import TRANSITIONS, AttemptEvent, AttemptState
 from pageworker_supervisor.dispatch.begin_guard import BeginGuard, NotBegun
-from pageworker_supervisor.dispatch.outcome import NotJson, outcome_of_answer, outcome_of_breach
-from pageworker_supervisor.dispatch.retry_policy import EndJob, error
+from pageworker_supervisor.dispatch.outcome import (
+    EndJob,
+    NotJson,
+    attempt_number,
+    end_without_running,
+    error,
+    outcome_of_answer,
+    outcome_of_breach,
+    trace_of,
+    unbegun,
+)
 from pageworker_supervisor.dispatch.settlement import Settlement
-from pageworker_supervisor.queue.lease import Lease
+from pageworker_supervisor.input_schema.errors import PayloadInvalid
+from pageworker_supervisor.input_schema.input_checks import InputChecks
+from pageworker_supervisor.queue.claim import Lease
 from pageworker_supervisor.registry import Registry
-from pageworker_supervisor.registry.errors import ModuleError, PayloadInvalid
+from pageworker_supervisor.registry.errors import ModuleError, ModuleUnknown
+from pageworker_supervisor.runners.browser_flavors import BrowserFlavors, FlavorMissing
 from pageworker_supervisor.runners.egress_sets import DigestCollision, EgressSets
 from pageworker_supervisor.runners.errors import RunnerLost, SpawnFailed
 from pageworker_supervisor.runners.fleet import Fleet
 from pageworker_supervisor.runners.limit_breach import LimitName
+from pageworker_supervisor.runners.option_sets import OptionSets
 from pageworker_supervisor.runners.page_reservation import PageReservation
 from pageworker_supervisor.runners.runner import Runner
-from pageworker_supervisor.runners.sent_attempt import SentAttempt
 from pageworker_supervisor.runners.start_failure import ContextBroken
 from pageworker_supervisor.task_supervision import TaskExitedUnexpectedly, leaves
 from pageworker_supervisor.telemetry import log
@@ -51,10 +65,14 @@ class AttemptServices:
     jobs: JobSettings
     kill_grace_seconds: float
     registry: Registry
+    input_checks: InputChecks
     artifacts: ArtifactStore
     settlement: Settlement
     fleet: Fleet
     egress_sets: EgressSets
+    option_sets: OptionSets
+    browsers: BrowserFlavors
+    profile_pages: ProfilePages
     metrics: Metrics
 
 
@@ -62,8 +80,8 @@ LIMITS = frozenset({*get_args(LimitName), "result_too_large"})
 """Failure types that stand for a limit. The runner's own side enforces these limits for the supervisor."""
 
 UNREADABLE = "another version queued this job, and this worker cannot read it: update the worker, or cancel the job"
-UNREADABLE_SECONDS = 30.0
-"""Before the next worker tries. A rolling update takes longer."""
+OTHER_WORKER_SECONDS = 30.0
+"""Before the next worker tries a job that this one cannot run. A rolling update takes longer."""
 UNREADABLE_MODULE = "unreadable.job"
 """In the result of a job that cannot be read and is cancelled or expires."""
 
@@ -82,18 +100,19 @@ class Attempt:
             self.job = Job(job_id=lease.ref.job_id, tenant_id=lease.ref.tenant_id, endpoint_module=UNREADABLE_MODULE)
         self.version: str | None = None
         """Of its module, once that is resolved."""
+        self.number = attempt_number(self.job, lease)
+        """Of this try, as in the result's `attempts`."""
         self.state = AttemptState.ADMITTING
         self.claimed_at = time.monotonic()
         self.log: Logger = log.bind(
             job=str(self.job.ref),
             tenant_id=self.job.tenant_id,
-            trace_id=result_builder.trace_of(self.job),
-            attempt=lease.attempt,
+            trace_id=trace_of(self.job),
+            attempt=self.number,
         )
         self._services = services
         self._settlement = services.settlement
         self._page: PageReservation | None = None
-        self._running: SentAttempt | None = None
         self._told_to: Literal["timed_out", "cancelled"] | None = None
         self._guard = BeginGuard(lease.begin_before)
         self._began = asyncio.Event()
@@ -107,6 +126,11 @@ class Attempt:
     def runner(self) -> Runner | None:
         """The runner on which it has, or had, a page."""
         return self._page.runner if self._page is not None else None
+
+    @property
+    def _sent(self) -> PageReservation | None:
+        """Its page, once it was sent to the runner."""
+        return self._page if self._page is not None and self._page.sent else None
 
     async def serve(self) -> None:
         """Run the job from its claim to its queue call. A bug ends this attempt, and not the worker with all others."""
@@ -123,7 +147,7 @@ class Attempt:
     async def _serve(self) -> None:
         try:
             if self.unreadable is not None:
-                await self._settle(self._settlement.defer, f"{UNREADABLE}: {self.unreadable}", UNREADABLE_SECONDS)
+                await self._settle(self._settlement.defer, f"{UNREADABLE}: {self.unreadable}", OTHER_WORKER_SECONDS)
                 return
             async with self._guard.waiting():
                 bundle = await self._admit()
@@ -132,11 +156,11 @@ class Attempt:
                 with page:
                     await self._prepare(page, bundle)
                     self._guard.check()
-                    await self._conclude(page.runner, await self._run(page, bundle))
+                    await self._conclude(page, await self._run(page, bundle))
         except ContextBroken as broken:
             await self._settle(self._settlement.not_started, broken, self.runner.runner_id if self.runner else None)
         except NotBegun as not_begun:
-            await self._settle(self._settlement.end, result_builder.unbegun(not_begun.status))
+            await self._settle(self._settlement.end, unbegun(not_begun.status))
         except PayloadInvalid as invalid:
             await self._reject(invalid, invalid.mistakes)
         except ModuleError as failed:
@@ -152,9 +176,21 @@ class Attempt:
             # The supervisor has no descriptors, memory or disk left on the way to the runner. The job is not to blame.
             await self._settle(self._settlement.defer, f"the host: {failed.strerror or failed}")
 
+    async def contain(self, step: Coroutine[Any, Any, None]) -> None:
+        """Take a step. A bug in it is logged, and ends neither the worker nor its other attempts.
+
+        Where the step did not settle the job, the lease runs out, and the job is claimed again.
+        """
+        try:
+            await step
+        except Exception as bug:
+            if any(isinstance(leaf, TaskExitedUnexpectedly) for leaf in leaves(bug)):
+                raise
+            self.log.opt(exception=bug).error("a step of an attempt met a bug")
+
     async def close(self) -> None:
         """End a job that the queue says is to be ended without running."""
-        await self._settle(self._settlement.end, result_builder.end_without_running(self.lease))
+        await self._settle(self._settlement.end, end_without_running(self.job, self.lease))
         self._step(AttemptEvent.END)
 
     async def requeue_at_once(self, reason: str) -> None:
@@ -172,15 +208,14 @@ class Attempt:
         will."""
         self._guard.stop()
         self._told_to = outcome
-        running = self._running
-        if running is None or running.done.done():
+        page = self._sent
+        if page is None or page.done.done():
             return
-        runner = running.page.runner
-        await runner.cancel(running.attempt_id, outcome)
-        await asyncio.wait([running.done], timeout=self._services.kill_grace_seconds)
-        if not running.done.done():
-            running.end(m.Done(attempt_id=running.attempt_id, outcome=outcome))
-            runner.kill(f"job {self.job.ref} did not stop when told to", charged=False)
+        await page.runner.cancel(self.lease.token, outcome)
+        await asyncio.wait([page.done], timeout=self._services.kill_grace_seconds)
+        if not page.done.done():
+            page.end(m.Done(attempt_id=self.lease.token, outcome=outcome))
+            page.runner.kill(f"job {self.job.ref} did not stop when told to", charged=False)
 
     async def on_lease_lost(self) -> None:
         """Another worker may own the job: stop the work and settle nothing."""
@@ -199,11 +234,16 @@ class Attempt:
     async def _admit(self) -> VerifiedBundle:
         """The job's module: verified, allowed for the tenant and fit for the payload. Raises ModuleError."""
         job, registry = self.job, self._services.registry
-        release = registry.resolve(job.module_name, job.module_pin)
+        try:
+            release = registry.resolve(job.module_name, job.module_pin)
+        except ModuleUnknown:
+            # It may have been published after this worker last looked.
+            await registry.look_again(self.claimed_at - self.lease.total_seconds)
+            release = registry.resolve(job.module_name, job.module_pin)
         self.version = release.version
         bundle = await registry.bundle(release)
         registry.check_tenant(bundle, job.tenant_id)
-        registry.schema(bundle).check(job.payload_object())
+        await self._services.input_checks.check(bundle, job.tenant_id, bytes(job.payload))
         return bundle
 
     async def _reject(self, failed: ModuleError, detail: object) -> None:
@@ -211,23 +251,43 @@ class Attempt:
         await self._settle(self._settlement.end, EndJob("rejected", why))
 
     async def _place(self, bundle: VerifiedBundle) -> PageReservation | None:
-        """A page on a runner with exactly the module's hosts. None: there is none now, and the job is requeued."""
+        """A page on a runner with exactly the job's hosts and options. None: there is none now, the job is requeued."""
         lease = self.lease
         try:
-            egress = self._services.egress_sets.name(bundle.manifest.egress)
+            context = self._context(bundle)
+            self._services.browsers.flavor(context)
+        except FlavorMissing as missing:
+            await self._settle(self._settlement.defer, str(missing), OTHER_WORKER_SECONDS)
+            return None
         except DigestCollision as collision:
             rejected = EndJob("rejected", error("module_invalid", str(collision), retryable=False))
             await self._settle(self._settlement.end, rejected)
             return None
-        context = structs.replace(lease.context, egress=egress)
+        except OptionRefused as refused:
+            detail = {"field": f"page.{refused.key}", "rule": refused.rule, "hint": refused.hint}
+            rejected = EndJob("rejected", error("invalid_field", str(refused), retryable=False, detail=detail))
+            await self._settle(self._settlement.end, rejected)
+            return None
         self._page = self._services.fleet.reserve(context, lease.profile_fence, exclusive=lease.exclusive)
         if self._page is not None:
             self._step(AttemptEvent.PLACE)
-        elif egress == lease.egress:
+        elif context == lease.context:
             await self._settle(self._settlement.requeue, "its page was taken while it was claimed")
         else:
-            await self._settle(self._settlement.reassign, egress)
+            await self._settle(self._settlement.reassign, context)
         return self._page
+
+    def _context(self, bundle: VerifiedBundle) -> ContextKey:
+        """Where the job belongs with the hosts and the options that hold now. Raises DigestCollision, OptionRefused."""
+        services, manifest, key = self._services, bundle.manifest, self.lease.context
+        of_profile = services.profile_pages.options(key.tenant_id, key.profile_id)
+        options = combine(manifest.page, manifest.job_may_set, of_profile, self.job.page_options())
+        return structs.replace(
+            key,
+            egress=services.egress_sets.name(manifest.egress),
+            options=services.option_sets.name(options),
+            flavor=manifest.flavor,
+        )
 
     async def _prepare(self, page: PageReservation, bundle: VerifiedBundle) -> None:
         """Have the runner ready, with the module loaded. Raises NotBegun as soon as the handler must not begin."""
@@ -248,66 +308,66 @@ class Attempt:
             module=bundle.name,
             version=bundle.version,
             payload=bytes(job.payload),
-            attempt=lease.attempt,
+            attempt=self.number,
             timeout_seconds=job.timeout_seconds
             or bundle.manifest.timeout_seconds
             or self._services.jobs.timeout_seconds,
-            trace_id=result_builder.trace_of(job),
+            trace_id=trace_of(job),
             begin_before=lease.begin_before,
         )
         self.log.debug("job starts", module=bundle.name, module_version=bundle.version)
-        self._running = running = SentAttempt(lease.token, job.ref, page, on_accept=self._begin)
+        page.send(self._begin)
         self._step(AttemptEvent.SEND)
         lost = None
         async with asyncio.TaskGroup() as tasks:
-            keeping = tasks.create_task(keep_artifacts(running, lease.attempt, self._services.artifacts, self.log))
+            store = self._services.artifacts
+            keeping = tasks.create_task(keep_artifacts(page, lease.ref, self.number, store, self.log))
             try:
-                return await self._answer(running, message, bundle)
+                return await self._answer(page, message, bundle)
             except RunnerLost as gone:
                 lost = gone
                 keeping.cancel()
         raise lost
 
-    async def _answer(self, running: SentAttempt, message: m.Run, bundle: VerifiedBundle) -> m.Done:
+    async def _answer(self, page: PageReservation, message: m.Run, bundle: VerifiedBundle) -> m.Done:
         try:
             async with asyncio.timeout(message.timeout_seconds + self._services.kill_grace_seconds):
-                return await running.page.runner.run(running, message, bundle)
+                return await page.runner.run(page, message, bundle)
         except TimeoutError:
             # The runner counts the time budget itself. It does not answer, so it cannot.
             await self.stop("timed_out")
-            return await running.done
+            return await page.done
 
-    async def _conclude(self, runner: Runner, done: m.Done) -> None:
-        running = self._running
-        if self.state is AttemptState.DETACHED or running is None:
+    async def _conclude(self, page: PageReservation, done: m.Done) -> None:
+        if self.state is AttemptState.DETACHED:
             return
         if done.outcome == "expired":
             if self.begun or self.lease.begin_before is None:
-                runner.kill(f"it reports {self.job.ref} as expired, which is impossible", charged=True)
+                page.runner.kill(f"it reports {self.job.ref} as expired, which is impossible", charged=True)
                 raise RunnerLost("it reports an impossible outcome", charged=True)
             raise NotBegun("expired")
         if done.outcome == "cancelled" and not self.begun:
             raise NotBegun("cancelled")
         try:
-            outcome = outcome_of_answer(done, done.outcome, running, self.claimed_at, begun=self.begun)
+            outcome = outcome_of_answer(done, done.outcome, page, self.claimed_at, begun=self.begun)
         except NotJson as invalid:
-            runner.kill(f"its answer to {self.job.ref} is no data: {invalid}", charged=True)
+            page.runner.kill(f"its answer to {self.job.ref} is no data: {invalid}", charged=True)
             raise RunnerLost(str(invalid), charged=True) from invalid
         if done.failure is not None and done.failure.type in LIMITS:
             self._services.metrics.limit_breached(done.failure.type)
         await self._settle(self._settlement.attempt_ended, outcome)
 
     async def _on_runner_lost(self, lost: RunnerLost) -> None:
-        running = self._running
+        page = self._sent
         if not lost.charged:
             await self._settle(self._settlement.requeue, lost.reason, begun=self.begun)
-        elif lost.breach is not None and lost.alone and running is not None:
+        elif lost.breach is not None and lost.alone and page is not None:
             cancelled = self._told_to == "cancelled"
-            outcome = outcome_of_breach(lost.breach, running, self.claimed_at, cancelled=cancelled, begun=self.begun)
+            outcome = outcome_of_breach(lost.breach, page, self.claimed_at, cancelled=cancelled, begun=self.begun)
             await self._settle(self._settlement.attempt_ended, outcome)
         else:
-            started = running.started_at if running else None
-            ran = time.monotonic() - running.sent_at if running else 0.0
+            started = page.started_at if page else None
+            ran = time.monotonic() - page.sent_at if page else 0.0
             runner_id = self.runner.runner_id if self.runner else ""
             await self._settle(self._settlement.crashed, runner_id, lost.reason, started, ran, begun=self.begun)
 

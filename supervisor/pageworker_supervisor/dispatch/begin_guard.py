@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Literal
 
-from pageworker_supervisor.queue.lease import boot_seconds
+from pageworker_supervisor.queue.claim import boot_seconds
 
 UnbegunStatus = Literal["cancelled", "expired"]
 """How a job ends whose handler did not begin."""

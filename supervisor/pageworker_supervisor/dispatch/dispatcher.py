@@ -1,4 +1,4 @@
-"""Claims what this worker has capacity for, and gives each lease an attempt. Owns the drain."""
+"""Claims what this worker has capacity for, and gives each lease an attempt. Listens for notices. Owns the drain."""
 
 import asyncio
 from collections import OrderedDict
@@ -8,16 +8,18 @@ from typing import Literal
 
 from pageworker_supervisor.dispatch.attempt import Attempt, AttemptServices
 from pageworker_supervisor.dispatch.attempt_state import AttemptState
+from pageworker_supervisor.queue.claim import Lease
 from pageworker_supervisor.queue.consumer import JobConsumer
-from pageworker_supervisor.queue.lease import Lease
+from pageworker_supervisor.queue.wakeup import AskNotice, CancelNotice, Notice
 from pageworker_supervisor.redis_client.availability import Availability
 from pageworker_supervisor.runners.fleet import Fleet
-from pageworker_supervisor.runners.pending_placements import PendingPlacement
+from pageworker_supervisor.runners.placement import PendingPlacement
 from pageworker_supervisor.task_supervision import TaskExitedUnexpectedly
 from pageworker_supervisor.telemetry import log
 
 LEASES_PER_CLAIM = 32
 CANCELLED_EARLY = 256
+NOTICE_WAIT_SECONDS = 2.0
 
 
 class DrainCancelled(Exception):
@@ -84,9 +86,25 @@ class Dispatcher:
                 if self.draining or self.closed or not await self._claim(tasks):
                     await self._something_to_do()
 
-    def notice_work(self) -> None:
-        """There may be work in Redis: claim soon."""
-        self._work.set()
+    async def listen(self) -> None:
+        """Wait in Redis for new work, cancellations, and profiles that other workers ask for, for ever."""
+        async with asyncio.TaskGroup() as tasks:
+            while True:
+                # A job that was pushed while Redis did not answer may have woken no worker: claim after each failure.
+                wake = await self._availability.retry_until_available(
+                    lambda: self._queue.wait(self._name, NOTICE_WAIT_SECONDS), self._work.set
+                )
+                for notice in wake.control:
+                    self._act(tasks, notice)
+                if wake.work:
+                    self._work.set()
+
+    def _act(self, tasks: asyncio.TaskGroup, notice: Notice) -> None:
+        match notice:
+            case CancelNotice(_, token):
+                self.cancel(tasks, token)
+            case AskNotice(tenant_id, profile_id):
+                self._fleet.retire_profile((tenant_id, profile_id), "another worker asks for its profile")
 
     async def _something_to_do(self) -> None:
         """Return when there is work in Redis, the fleet changed, or time has freed a runner slot."""
@@ -122,22 +140,22 @@ class Dispatcher:
         attempt = Attempt(lease, self._services)
         if lease.ending is not None:
             self.closing[lease.token] = attempt
-            tasks.create_task(self._close(attempt), name=f"close {lease.ref}")
+            tasks.create_task(attempt.contain(self._close(attempt)), name=f"close {lease.ref}")
             return
         if self.draining:
             # The claim was under way when the drain began.
             self.closing[lease.token] = attempt
-            tasks.create_task(self._requeue_at_once(attempt), name=f"requeue {lease.ref}")
+            tasks.create_task(attempt.contain(self._requeue_at_once(attempt)), name=f"requeue {lease.ref}")
             return
         self.attempts[lease.token] = attempt
         if lease.token in self._cancelled_early:
-            tasks.create_task(attempt.stop("cancelled"))
-        tasks.create_task(self._serve(tasks, attempt), name=f"job {lease.ref}")
+            tasks.create_task(attempt.contain(attempt.stop("cancelled")))
+        tasks.create_task(attempt.contain(self._serve(tasks, attempt)), name=f"job {lease.ref}")
 
     def cancel(self, tasks: asyncio.TaskGroup, token: str) -> None:
         """A cancellation of this lease's job was acknowledged: its handler stops, or never begins."""
         if (attempt := self.attempts.get(token)) is not None:
-            tasks.create_task(attempt.stop("cancelled"))
+            tasks.create_task(attempt.contain(attempt.stop("cancelled")))
             return
         self._cancelled_early[token] = None
         if len(self._cancelled_early) > CANCELLED_EARLY:
@@ -145,7 +163,7 @@ class Dispatcher:
 
     async def _serve(self, tasks: asyncio.TaskGroup, attempt: Attempt) -> None:
         expires = attempt.lease.begin_before is not None
-        telling = tasks.create_task(attempt.tell_begun()) if expires else None
+        telling = tasks.create_task(attempt.contain(attempt.tell_begun())) if expires else None
         try:
             await attempt.serve()
             await self._release_unused_profile(attempt.lease)
@@ -243,6 +261,6 @@ class Dispatcher:
         unfinished = len(left) + len(self.closing)
         async with asyncio.TaskGroup() as tasks:
             for attempt in left:
-                tasks.create_task(attempt.requeue(reason))
+                tasks.create_task(attempt.contain(attempt.requeue(reason)))
         log.info("jobs requeued", jobs=len(left), reason=reason)
         return unfinished

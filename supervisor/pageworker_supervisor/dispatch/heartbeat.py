@@ -47,7 +47,7 @@ class Heartbeat:
                 attempt := self._dispatcher.attempts.get(token)
             ) is not None and attempt.state is not AttemptState.DETACHED:
                 self._metrics.lost(attempt.job.tenant_id)
-                tasks.create_task(attempt.on_lease_lost())
+                tasks.create_task(attempt.contain(attempt.on_lease_lost()))
         for token in reply.cancelled:
             self._dispatcher.cancel(tasks, token)
         for profile in reply.asked_profiles:

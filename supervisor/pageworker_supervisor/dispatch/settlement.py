@@ -13,15 +13,25 @@ import msgspec
 
 from pageworker_sandbox.wire.messages import Failure
 from pageworker_supervisor.config.settings import JobSettings
+from pageworker_supervisor.contract.context_key import ContextKey
 from pageworker_supervisor.contract.event import EventName, TenantEvent, encode_event
 from pageworker_supervisor.contract.job import Job
-from pageworker_supervisor.contract.result import AttemptRecord, ResultError, Status
-from pageworker_supervisor.dispatch import result_builder
-from pageworker_supervisor.dispatch.outcome import Outcome
-from pageworker_supervisor.dispatch.retry_policy import EndJob, RetryJob, backoff_seconds, decide
+from pageworker_supervisor.contract.result import AttemptRecord, Blocker, ResultError, Status
+from pageworker_supervisor.dispatch.outcome import (
+    EndJob,
+    Outcome,
+    RetryJob,
+    attempt_of,
+    backoff_seconds,
+    build_result,
+    cancelled_at_its_end,
+    decide,
+    lost_attempt,
+    past_attempts,
+)
+from pageworker_supervisor.queue.claim import Lease
 from pageworker_supervisor.queue.consumer import JobConsumer
 from pageworker_supervisor.queue.errors import CancelHolds
-from pageworker_supervisor.queue.lease import FinishRequest, Lease
 from pageworker_supervisor.redis_client.availability import Availability
 from pageworker_supervisor.runners.start_failure import ContextBroken
 from pageworker_supervisor.telemetry.metrics import Metrics
@@ -93,31 +103,32 @@ class Settlement:
             case EndJob():
                 await self.end(attempt, decision, outcome)
             case RetryJob():
-                record = result_builder.attempt_of(attempt.lease, outcome, self._worker_id, attempt.version)
-                await self._retry(attempt, decision, record, begun=outcome.begun)
+                await self._retry(attempt, decision, self._record(attempt, outcome), begun=outcome.begun)
+
+    def _record(self, attempt: ClaimedJob, outcome: Outcome) -> AttemptRecord:
+        return attempt_of(attempt.job, attempt.lease, outcome, self._worker_id, attempt.version)
 
     async def end(self, attempt: ClaimedJob, end: EndJob, outcome: Outcome | None = None) -> None:
         """The job has its result."""
-        result = result_builder.build_result(attempt.job, attempt.lease, end, self._worker_id, attempt.version, outcome)
+        result = build_result(attempt.job, attempt.lease, end, self._worker_id, attempt.version, outcome)
         dead = None
         if end.status in DEAD_LETTERED:
-            last = (
-                result_builder.attempt_of(attempt.lease, outcome, self._worker_id, attempt.version) if outcome else None
-            )
-            dead = _dead_letter(attempt, end.error, last)
+            dead = _dead_letter(attempt, end.error, self._record(attempt, outcome) if outcome else None)
         event = EVENT_OF.get(end.status)
-        events = (self._event(attempt, event, end.error),) if event else ()
-        request = FinishRequest(
-            status=end.status,
-            result=result,
-            callback=attempt.job.callback_url,
-            dead_letter=dead,
-            events=events,
-        )
+        events = (self._event(attempt, event, end.error, end.blocker),) if event else ()
         try:
-            kept = await self._availability.retry_until_available(lambda: self._queue.finish(attempt.lease, request))
+            kept = await self._availability.retry_until_available(
+                lambda: self._queue.finish(
+                    attempt.lease,
+                    end.status,
+                    result,
+                    callback=attempt.job.callback_url,
+                    dead_letter=dead,
+                    events=events,
+                )
+            )
         except CancelHolds:
-            await self.end(attempt, result_builder.cancelled_at_its_end(), outcome)
+            await self.end(attempt, cancelled_at_its_end(), outcome)
             return
         if not kept:
             attempt.log.warning("result dropped, the lease was lost", status=end.status)
@@ -147,15 +158,16 @@ class Settlement:
     ) -> None:
         """The runner died while the job ran: its crash count goes up, and from now on it runs alone on a runner."""
         attempt.log.warning("runner died under the job", runner_id=runner_id, reason=reason)
-        await self._crash(attempt, started_at or dt.datetime.now(dt.UTC), ran, begun=begun)
+        await self._crash(attempt, started_at or dt.datetime.now(dt.UTC), ran, reason, begun=begun)
 
     async def ended_by_bug(self, attempt: ClaimedJob, claimed_at: float, *, begun: bool) -> None:
         """A bug of this worker ended the attempt, `claimed_at` on the monotonic clock. It counts as a crash."""
         ran = time.monotonic() - claimed_at
-        await self._crash(attempt, dt.datetime.now(dt.UTC) - dt.timedelta(seconds=ran), ran, begun=begun)
+        began = dt.datetime.now(dt.UTC) - dt.timedelta(seconds=ran)
+        await self._crash(attempt, began, ran, "a bug of the worker: its log has the traceback", begun=begun)
 
-    async def _crash(self, attempt: ClaimedJob, began: dt.datetime, ran: float, *, begun: bool) -> None:
-        record = result_builder.lost_attempt(attempt.lease, self._worker_id, attempt.version, began, ran)
+    async def _crash(self, attempt: ClaimedJob, began: dt.datetime, ran: float, reason: str, *, begun: bool) -> None:
+        record = lost_attempt(attempt.job, attempt.lease, self._worker_id, attempt.version, began, ran, reason)
         delay = backoff_seconds(attempt.lease.crashes + 1, self._jobs) * random.random()
         await self._availability.retry_until_available(
             lambda: self._queue.crash(attempt.lease, _ms(delay), msgspec.json.encode(record), begun=begun)
@@ -178,11 +190,11 @@ class Settlement:
         attempt.log.info("job requeued", reason=reason)
         await self._availability.retry_until_available(lambda: self._queue.requeue(attempt.lease, begun=begun))
 
-    async def reassign(self, attempt: ClaimedJob, egress: str) -> None:
-        """The job's module has other hosts than when it was queued, and no runner for them is free: the job waits
-        for one."""
-        attempt.log.info("job moved to another egress set", was=attempt.lease.egress, egress=egress)
-        await self._availability.retry_until_available(lambda: self._queue.reassign(attempt.lease, egress))
+    async def reassign(self, attempt: ClaimedJob, context: ContextKey) -> None:
+        """The job's module has other hosts or options than when it was queued, and no runner for them is free: the job
+        waits for one."""
+        attempt.log.info("job moved to another context", was=attempt.lease.context.values, now=context.values)
+        await self._availability.retry_until_available(lambda: self._queue.reassign(attempt.lease, context))
 
     async def release(self, tenant_id: str, profile_id: str, fence: int) -> None:
         """A profile is closed here: other workers may open it."""
@@ -202,14 +214,22 @@ class Settlement:
             )
         )
 
-    def _event(self, attempt: ClaimedJob, name: EventName, why: ResultError | None) -> bytes:
+    def _event(
+        self, attempt: ClaimedJob, name: EventName, why: ResultError | None, blocker: Blocker | None = None
+    ) -> bytes:
         return encode_event(
-            TenantEvent(event=name, job_id=attempt.job.job_id, tenant_id=attempt.job.tenant_id, error=why)
+            TenantEvent(
+                event=name,
+                job_id=attempt.job.job_id,
+                tenant_id=attempt.job.tenant_id,
+                error=why,
+                detail=msgspec.structs.asdict(blocker) if blocker else None,
+            )
         )
 
 
 def _dead_letter(attempt: ClaimedJob, why: ResultError | None, last: AttemptRecord | None) -> bytes:
-    attempts = [*(msgspec.Raw(line) for line in attempt.lease.attempts), *([last] if last else [])]
+    attempts = [*past_attempts(attempt.job, attempt.lease), *([last] if last else [])]
     return msgspec.json.encode({"error": why, "attempts": attempts})
 
 

@@ -15,7 +15,6 @@ import msgspec
 from pageworker_supervisor.config.settings import DomainSettings, JobSettings, TenantSettings
 from pageworker_supervisor.config.tenant_lookup import GlobTable, domain_for
 from pageworker_supervisor.contract.callback_url import allowed
-from pageworker_supervisor.contract.domain_key import host_of_key
 from pageworker_supervisor.contract.errors import ContractError
 from pageworker_supervisor.contract.job import (
     MAX_META_BYTES,
@@ -23,14 +22,15 @@ from pageworker_supervisor.contract.job import (
     PROFILE_ID,
     TRACE,
     Job,
+    JobRef,
+    host_of_key,
     parse_job,
     read_identity,
 )
-from pageworker_supervisor.contract.job_ref import JobRef
 from pageworker_supervisor.contract.printable import printable
 from pageworker_supervisor.contract.result import Result, ResultError, encode_result
-from pageworker_supervisor.queue.new_job import NewJob
-from pageworker_supervisor.queue.quota_limits import QuotaLimits
+from pageworker_supervisor.contract.text_repair import RepairedText, list_of_texts, repaired
+from pageworker_supervisor.queue.producer import NewJob, QuotaLimits
 
 
 @dataclass(frozen=True)
@@ -79,8 +79,24 @@ class Admission:
         self._jobs = jobs
         self._clock = clock
 
-    def decide(self, untrusted_text: bytes) -> NewJob | RejectedText:
-        """The job to queue, or the rejection with the result for its sender."""
+    def decide(self, untrusted_text: bytes) -> list[NewJob | RejectedText]:
+        """The job to queue, or the rejection with the result for its sender; one for each job of a list."""
+        return [self._decide(text) for text in list_of_texts(untrusted_text)] or self._decide_leniently(untrusted_text)
+
+    def _decide_leniently(self, untrusted_text: bytes) -> list[NewJob | RejectedText]:
+        """Read a text once more, where it is not JSON to the letter: see contract/text_repair.py."""
+        decision = self._decide(untrusted_text)
+        if not isinstance(decision, RejectedText) or decision.type != "invalid_json":
+            return [decision]
+        return [self._decide_repaired(text) for text in repaired(untrusted_text)] or [decision]
+
+    def _decide_repaired(self, text: RepairedText) -> NewJob | RejectedText:
+        if text.bad_number is None:
+            return self._decide(text.json)
+        rule, hint = "is not a number that JSON can hold", "write it as a string, or leave it out"
+        return self._reject(text.json, _Violation("invalid_field", text.bad_number, rule, hint))
+
+    def _decide(self, untrusted_text: bytes) -> NewJob | RejectedText:
         try:
             job = parse_job(untrusted_text)
         except ContractError as broken:
@@ -103,6 +119,7 @@ class Admission:
             priority=job.priority,
             body=body,
             module=(job.module_name, job.module_pin),
+            page=job.page_options(),
             profile_id=job.profile_id,
             domain=domain,
             delay_ms=None if job.delay_seconds is None else math.ceil(job.delay_seconds * 1000),

@@ -1,4 +1,4 @@
-"""Puts texts into the queue: the step that both sources share."""
+"""Puts texts into the queue, with the browser context that each needs: the step that both sources share."""
 
 import asyncio
 import secrets
@@ -7,19 +7,28 @@ from collections.abc import Awaitable, Callable, Iterable
 
 from msgspec import structs
 
+from pageworker_sandbox.page_rules import OptionRefused, combine, options_digest
+from pageworker_sandbox.signing import Manifest
+from pageworker_supervisor.config.tenant_lookup import ProfilePages
+from pageworker_supervisor.contract.context_key import egress_digest
 from pageworker_supervisor.intake.admission import Admission, RejectedText
 from pageworker_supervisor.intake.arrival import Arrival
-from pageworker_supervisor.queue.new_job import NewJob
-from pageworker_supervisor.queue.producer import JobProducer
+from pageworker_supervisor.queue.producer import JobProducer, NewJob
 from pageworker_supervisor.redis_client import Availability
+from pageworker_supervisor.registry import Registry
+from pageworker_supervisor.registry.errors import ModuleError
 from pageworker_supervisor.telemetry import log
 from pageworker_supervisor.telemetry.metrics import Metrics
 
-EgressOf = Callable[[str, str | None], Awaitable[str]]
-"""The digest of the hosts that a module may reach. Arguments: its name and pinned version."""
+Placed = Callable[[NewJob], Awaitable[NewJob]]
+"""The job with the digests that name its browser context."""
 
 PARSED_PER_TURN_BYTES = 256 * 1024
 """After so many bytes, which take some milliseconds, the event loop serves other tasks."""
+FETCH_SECONDS = 2.0
+"""The first job of a release waits so long for its bundle, and the jobs behind it wait, too."""
+BACKOFF_SECONDS = 10.0
+"""After a failed or slow fetch: for so long jobs are queued without digests."""
 
 
 class Enqueuer:
@@ -31,13 +40,13 @@ class Enqueuer:
         availability: Availability,
         admission: Admission,
         metrics: Metrics,
-        egress_of: EgressOf,
+        placed: Placed,
     ) -> None:
         self._producer = producer
         self._availability = availability
         self._admission = admission
         self._metrics = metrics
-        self._egress_of = egress_of
+        self._placed = placed
 
     async def admit(
         self, arrivals: Iterable[Arrival], rejected: Iterable[RejectedText] = (), *, repeated: bool = False
@@ -51,12 +60,12 @@ class Enqueuer:
         reading = "" if repeated else secrets.token_hex(4)
         new_jobs, rejections, parsed_bytes = [], list(rejected), 0
         for arrival in arrivals:
-            decision = self._decide(arrival.text)
-            if isinstance(decision, NewJob):
-                egress = await self._egress_of(*decision.module)
-                new_jobs.append(structs.replace(decision, egress=egress, waited_ms=arrival.waited_ms))
-            else:
-                rejections.append(decision)
+            for decision in self._decide(arrival.text):
+                if isinstance(decision, NewJob):
+                    new_job = await self._placed(decision)
+                    new_jobs.append(structs.replace(new_job, waited_ms=arrival.waited_ms))
+                else:
+                    rejections.append(decision)
             parsed_bytes += len(arrival.text)
             if parsed_bytes > PARSED_PER_TURN_BYTES:
                 parsed_bytes = 0
@@ -68,12 +77,12 @@ class Enqueuer:
         for rejection in rejections:
             await self._reject(rejection, reading)
 
-    def _decide(self, untrusted_text: bytes) -> NewJob | RejectedText:
+    def _decide(self, untrusted_text: bytes) -> list[NewJob | RejectedText]:
         try:
             return self._admission.decide(untrusted_text)
         except Exception as error:  # noqa: BLE001 - the text stays in its source, so it would end each worker in turn
             log.opt(exception=error).error("a text could not be checked", bytes=len(untrusted_text))
-            return RejectedText(untrusted_text, "internal_error", "pageworker could not check this text: a bug")
+            return [RejectedText(untrusted_text, "internal_error", "pageworker could not check this text: a bug")]
 
     async def _reject(self, rejected: RejectedText, reading: str) -> None:
         arguments = (rejected.raw, rejected.reason, rejected.identity, rejected.result, rejected.callback, reading)
@@ -88,3 +97,65 @@ def _aged(new_jobs: list[NewJob], seconds: float) -> list[NewJob]:
     """The same jobs with the time added that Redis was not available."""
     later = int(seconds * 1000)
     return [structs.replace(new_job, waited_ms=new_job.waited_ms + later) for new_job in new_jobs]
+
+
+async def unplaced(new_job: NewJob) -> NewJob:
+    """Used where intake has no registry."""
+    return new_job
+
+
+class ModuleContext:
+    """Digests of hosts and options, from the manifest of each release.
+
+    A wrong digest does no harm: the worker that runs the job checks it again and reassigns the job. With the right
+    digest the job shares a warm runner at once.
+    """
+
+    def __init__(self, registry: Registry, profiles: ProfilePages) -> None:
+        self._registry = registry
+        self._profiles = profiles
+        self._manifests: dict[str, Manifest] = {}
+        self._backoff_until = 0.0
+
+    async def placed(self, new_job: NewJob) -> NewJob:
+        """The job with the digests of the release that it would run now; without them where the release cannot be had
+        within FETCH_SECONDS."""
+        manifest = await self._manifest(*new_job.module)
+        if manifest is None:
+            return new_job
+        of_profile = self._profiles.options(new_job.tenant_id, new_job.profile_id)
+        try:
+            options = combine(manifest.page, manifest.job_may_set, of_profile, new_job.page)
+        except OptionRefused:
+            # The worker that runs the job rejects it.
+            return new_job
+        return structs.replace(
+            new_job,
+            egress=egress_digest(manifest.egress),
+            options=options_digest(options),
+            flavor=manifest.flavor,
+        )
+
+    async def _manifest(self, name: str, pin: str | None) -> Manifest | None:
+        try:
+            release = self._registry.resolve(name, pin)
+            known = self._manifests.get(release.sha256)
+            if known is None:
+                if time.monotonic() < self._backoff_until:
+                    return None
+                async with asyncio.timeout(FETCH_SECONDS):
+                    bundle = await self._registry.bundle(release)
+                known = self._manifests[release.sha256] = bundle.manifest
+        except ModuleError as wrong:
+            if wrong.retryable:
+                self._backoff_until = time.monotonic() + BACKOFF_SECONDS
+            return None
+        except TimeoutError:
+            self._backoff_until = time.monotonic() + BACKOFF_SECONDS
+            return None
+        except OSError as failed:
+            # The worker has no descriptors, memory or disk left. The job is queued all the same.
+            log.warning("module's hosts not known now", module=name, reason=failed.strerror or str(failed))
+            self._backoff_until = time.monotonic() + BACKOFF_SECONDS
+            return None
+        return known

@@ -13,9 +13,8 @@ from typing import Protocol
 
 from pageworker_supervisor.intake.admission import Admission, missing_field
 from pageworker_supervisor.intake.arrival import Arrival
-from pageworker_supervisor.intake.enqueuer import EgressOf, Enqueuer
+from pageworker_supervisor.intake.enqueuer import Enqueuer, Placed, unplaced
 from pageworker_supervisor.intake.list_source import ProducerList
-from pageworker_supervisor.intake.module_egress import no_egress
 from pageworker_supervisor.intake.stream_source import ProducerStream, StreamEntry
 from pageworker_supervisor.intake.timing import IntakeTimeouts
 from pageworker_supervisor.queue.producer import JobProducer
@@ -27,6 +26,7 @@ from pageworker_supervisor.telemetry.metrics import Metrics
 
 LEAVE_SECONDS = 1.0
 UPKEEPS_PER_CLEANUP = 16
+UPKEEPS_PER_MEND = 4
 REFUSED_SECONDS = 5.0
 """After Redis refused a command for good."""
 
@@ -56,13 +56,13 @@ class Intake:
         worker_id: str,
         metrics: Metrics,
         timing: IntakeTimeouts = IntakeTimeouts(),
-        egress_of: EgressOf = no_egress,
+        placed: Placed = unplaced,
     ) -> None:
         self._redis_client = redis_client
         self._timing = timing
         self._open = asyncio.Event()
         self._open.set()
-        enqueuer = Enqueuer(producer, redis_client.availability, admission, metrics, egress_of)
+        enqueuer = Enqueuer(producer, redis_client.availability, admission, metrics, placed)
         self._inbox = ProducerList(redis_client.ingress, prefix, worker_id, timing)
         self._sources: dict[str, Source] = {
             "inbox": ListSource(self._inbox, enqueuer),
@@ -172,20 +172,25 @@ class StreamSource:
         self._stream = stream
         self._enqueuer = enqueuer
         self._upkeeps = itertools.count()
+        self._dry = False
 
     async def fresh(self) -> None:
-        """New entries."""
-        await self._queue(await self._stream.wait())
+        """A batch; where the last one was empty, one blocked read."""
+        self._dry = not await self._queue(await (self._stream.wait if self._dry else self._stream.take)())
 
     async def leftovers(self) -> bool:
         """One batch that is pending under this worker's name."""
         return await self._queue(await self._stream.leftovers(), repeated=True)
 
     async def upkeep(self) -> None:
-        """All entries that dead consumers left, then the names of those consumers."""
+        """All entries that dead consumers left, then the names of those consumers; ids that are used up."""
         while await self._queue(await self._stream.adopt(), repeated=True):
-            pass
-        if next(self._upkeeps) % UPKEEPS_PER_CLEANUP == 0:
+            while await self.leftovers():
+                pass
+        upkeep = next(self._upkeeps)
+        if upkeep % UPKEEPS_PER_MEND == 0:
+            await self._stream.mend()
+        if upkeep % UPKEEPS_PER_CLEANUP == 0:
             await self._stream.forget_silent()
 
     async def _queue(self, entries: list[StreamEntry], *, repeated: bool = False) -> bool:

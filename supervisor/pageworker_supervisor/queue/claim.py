@@ -1,22 +1,169 @@
-"""A claim over all shards; each claim begins with another shard.
+"""A claim over all shards: what a worker can take, and the leases that it gets.
 
-A claim whose reply was lost may have leased jobs that this process does not know of. Its nonce is kept until a reply
-was read. The next claim repeats it and is given those jobs: otherwise they would expire and be charged with a crash.
+Each claim begins with another shard. A claim whose reply was lost may have leased jobs that this process does not know
+of. Its nonce is kept until a reply was read. The next claim repeats it and is given those jobs: otherwise they would
+expire and be charged with a crash.
 """
 
 import secrets
+import time
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any, Literal
 
-from pageworker_supervisor.contract.context_key import ContextKey
-from pageworker_supervisor.queue.capacity import Capacity
-from pageworker_supervisor.queue.lease import Claimed, Lease, boot_seconds, lease_from
-from pageworker_supervisor.queue.messagepack import unpacked
-from pageworker_supervisor.queue.shards import Shards
+from msgspec import Struct
+
+from pageworker_sandbox.flavor import FlavorWish
+from pageworker_supervisor.contract.context_key import NO_EGRESS, ContextKey
+from pageworker_supervisor.contract.job import JobRef, Priority
+from pageworker_supervisor.queue.functions import Shards, unpacked
+from pageworker_supervisor.queue.producer import PRIORITY_OF
 from pageworker_supervisor.queue.wakeup import WakeupWaiter
 from pageworker_supervisor.redis_client.errors import RedisUnavailable
+from pageworker_supervisor.redis_client.router import shard_of
 
 REPEATS = 8
 """How often a shard is asked again at once that had to stop half-way and brought nothing."""
+Ending = Literal["expired", "dead", "cancelled"]
+"""How a job ends that does not run (again)."""
+
+
+class ContextCapacity(Struct, frozen=True):
+    """A context that the worker holds warm, and how many more jobs it takes now.
+
+    A held profile is named even when it is full. `free_pages` below 0: no runner slot may be used for it either.
+    `idle`: it counts among the runner slots too, as it would be closed for another context; a job for it uses that
+    slot.
+    """
+
+    context: ContextKey
+    free_pages: int
+    idle: bool = False
+    refused: bool = False
+    """It has no runner here and gets none: `free_pages` of its jobs are claimed only to be answered. None of a profile
+    that another worker has open."""
+
+
+class Capacity(Struct, frozen=True, kw_only=True):
+    """At most `limit` jobs, in warm contexts and in new ones, for which there are `runner_slots`.
+
+    `quiet`: neither ask other workers for profiles nor name wanted contexts.
+    """
+
+    limit: int
+    contexts: Sequence[ContextCapacity] = ()
+    runner_slots: int = 0
+    pages_per_runner: int = 1
+    quiet: bool = False
+
+    def request(self, shard: int, shards: int) -> list[dict[str, object]]:
+        """The contexts of this shard's tenants, as `claim` in queue/lua/fn_claim.lua reads them."""
+        return [
+            {
+                "tenant": warm.context.tenant_id,
+                "context": warm.context.text,
+                "free_pages": warm.free_pages,
+                "idle": warm.idle,
+                "refused": warm.refused,
+            }
+            for warm in self.contexts
+            if shards == 1 or shard_of(warm.context.tenant_id, shards) == shard
+        ]
+
+
+def boot_seconds() -> float:
+    """A clock that every process of this host shares, and that goes on while the host is suspended."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME)
+
+
+class Lease(Struct, frozen=True, kw_only=True):
+    """A claimed job. The holder of `token` owns it until the lease expires or is ended.
+
+    With an `ending` there is nothing to run: compose the result and finish the job at once.
+    """
+
+    ref: JobRef
+    profile_id: str | None
+    egress: str = NO_EGRESS
+    """Digest of its module's hosts when it was queued. The module may have changed since."""
+    options: str = ""
+    """Digest of the options of its browser context when it was queued."""
+    flavor: FlavorWish = "auto"
+    """Of the browser that its module asked for when it was queued."""
+    shard: int
+    token: str
+    body: bytes
+    attempt: int
+    """Counts from 1, attempts used before the first push included."""
+    crashes: int
+    exclusive: bool
+    """Run it alone in a runner: it was there when one died."""
+    begin_before: float | None = None
+    """No handler may begin later, on `boot_seconds()`; None where the job does not expire (any more)."""
+    profile_fence: int | None
+    ending: Ending | None
+    queued_seconds: float
+    """Since it could first have run this time."""
+    total_seconds: float
+    """Since it was first pushed."""
+    attempts: tuple[bytes, ...]
+    """Past attempts, each a JSON object."""
+    priority: Priority
+
+    @property
+    def job_id(self) -> str:
+        """Its id within its tenant."""
+        return self.ref.job_id
+
+    @property
+    def tenant_id(self) -> str:
+        """Its tenant."""
+        return self.ref.tenant_id
+
+    @property
+    def context(self) -> ContextKey:
+        """The context that it was claimed for."""
+        return ContextKey(self.tenant_id, self.profile_id, self.egress, self.options, self.flavor)
+
+
+class Claimed(Struct, frozen=True):
+    """What a claim brought."""
+
+    leases: tuple[Lease, ...] = ()
+    wanted: tuple[ContextKey, ...] = ()
+    """Contexts that are next in fairness and have no place on this worker. At most four per shard."""
+    lost_profiles: frozenset[tuple[str, str]] = frozenset()
+    """(tenant, profile) that the capacity named as warm, but whose lock the worker does not hold: close them."""
+
+
+def lease_from(row: dict[str, Any], body: bytes, shard: int, asked_at: float) -> Lease:
+    """One lease of a claim's reply (queue/lua/fn_claim.lua). `asked_at`: when the claim was sent, on
+    `boot_seconds()`."""
+    ref = JobRef.of_text(row["ref"])
+    key = ContextKey.parse(ref.tenant_id, row["context"])
+    ending, crashes, begins_ms = row.get("ending"), row["crashes"], row.get("begins_within_ms")
+    past: str | None = row.get("past_attempts")
+    return Lease(
+        ref=ref,
+        profile_id=key.profile_id,
+        egress=key.egress,
+        options=key.options,
+        flavor=key.flavor,
+        shard=shard,
+        token=row["token"],
+        body=body,
+        attempt=row["attempts_used"] + 1,
+        crashes=crashes,
+        exclusive=crashes > 0 and not ending,
+        profile_fence=row.get("fence"),
+        ending=ending,
+        queued_seconds=max(0, row["queued_ms"]) / 1000,
+        total_seconds=max(0, row["total_ms"]) / 1000,
+        attempts=tuple(past.encode().split(b"\n")) if past else (),
+        priority=PRIORITY_OF[row["priority"]],
+        # Redis answered later than it was asked, so this is never too late.
+        begin_before=None if begins_ms is None or ending else asked_at + begins_ms / 1000,
+    )
 
 
 @dataclass

@@ -6,12 +6,11 @@
 
 from pageworker_supervisor.queue.consumer import JobConsumer
 from pageworker_supervisor.queue.dead_letters import DeadLetters
-from pageworker_supervisor.queue.functions import FunctionCalls
+from pageworker_supervisor.queue.functions import FunctionCalls, Shards
 from pageworker_supervisor.queue.inspection import QueueInspection
 from pageworker_supervisor.queue.options import QueueOptions
 from pageworker_supervisor.queue.outbox import Outbox
 from pageworker_supervisor.queue.producer import JobProducer
-from pageworker_supervisor.queue.shards import Shards
 from pageworker_supervisor.queue.wakeup import WakeupWaiter
 from pageworker_supervisor.redis_client.router import Router
 

@@ -7,19 +7,39 @@ import secrets
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from pageworker_supervisor.queue.capacity import Capacity
-from pageworker_supervisor.queue.claim import ClaimCalls
+from msgspec import Struct
+
+from pageworker_supervisor.contract.context_key import ContextKey
+from pageworker_supervisor.queue.claim import Capacity, ClaimCalls, Claimed, Lease
 from pageworker_supervisor.queue.errors import CancelHolds
-from pageworker_supervisor.queue.lease import Claimed, FinishRequest, HeartbeatReply, Lease, Reaped
-from pageworker_supervisor.queue.messagepack import opaque, unpacked
+from pageworker_supervisor.queue.functions import Shards, batches, opaque, unpacked
 from pageworker_supervisor.queue.options import QueueOptions
 from pageworker_supervisor.queue.outbox import Outbox
 from pageworker_supervisor.queue.retention import retention_request
-from pageworker_supervisor.queue.shards import Shards, batches
 from pageworker_supervisor.queue.wakeup import Wakeup, WakeupWaiter
 
 LEASES_PER_CALL = 128
 REAPED_PER_CALL = 64
+
+
+class HeartbeatReply(Struct, frozen=True):
+    """What a worker has to act on."""
+
+    lost: frozenset[str] = frozenset()
+    """Tokens of leases that are lost: stop the work, its result would be discarded."""
+    cancelled: frozenset[str] = frozenset()
+    """Tokens of leases whose job is to be cancelled."""
+    lost_profiles: frozenset[tuple[str, str]] = frozenset()
+    """(tenant, profile) whose lock is lost: close them."""
+    asked_profiles: frozenset[tuple[str, str]] = frozenset()
+    """(tenant, profile) that another worker asks for."""
+
+
+class Reaped(Struct, frozen=True):
+    """Expired leases that were taken back, and the workers that had lost them."""
+
+    count: int = 0
+    workers_lost: frozenset[str] = frozenset()
 
 
 class JobConsumer:
@@ -72,32 +92,37 @@ class JobConsumer:
                 asked.update(locks[number - 1][:2] for number in reply["asked_profiles"])
         return HeartbeatReply(frozenset(lost), frozenset(cancelled), frozenset(lost_profiles), frozenset(asked))
 
-    async def finish(self, lease: Lease, end: FinishRequest) -> bool:
-        """Store the job's one result. False: the lease was lost, another worker answers. Raises CancelHolds."""
-        (word,) = await self._finish([(lease, end)])
+    async def finish(
+        self,
+        lease: Lease,
+        status: str,
+        result: bytes,
+        *,
+        callback: str | None = None,
+        dead_letter: bytes | None = None,
+        events: Sequence[bytes] = (),
+    ) -> bool:
+        """Store the job's one result (JSON). False: the lease was lost, another worker answers. Raises CancelHolds.
+
+        `callback`: URL that the result is sent to. `dead_letter`: JSON of the last error and the attempts; given where
+        the job goes to the dead letters.
+        """
+        end = {
+            "ref": str(lease.ref),
+            "token": lease.token,
+            "status": status,
+            "result": opaque(result),
+            "callback_url": callback,
+            "dead_letter": None if dead_letter is None else opaque(dead_letter),
+            "events": [opaque(event) for event in events],
+        }
+        (word,) = await self._shards.settled_call(lease.shard, "finish", retention=self._retention, jobs=[end])
         if word == b"cancelled":
             raise CancelHolds(lease.job_id)
-        return word == b"stored"
-
-    async def finish_many(self, ends: Sequence[tuple[Lease, FinishRequest]]) -> list[bool]:
-        """As `finish`, one call per shard. False also where a cancellation was acknowledged before."""
-        return [word == b"stored" for word in await self._finish(ends)]
-
-    async def _finish(self, ends: Sequence[tuple[Lease, FinishRequest]]) -> list[bytes]:
-        replies = [b"lost"] * len(ends)
-
-        async def on(shard: int, indices: Sequence[int]) -> None:
-            for batch in batches(indices, LEASES_PER_CALL):
-                jobs = [_finish_request(*ends[index]) for index in batch]
-                words = await self._shards.settled_call(shard, "finish", retention=self._retention, jobs=jobs)
-                for index, word in zip(batch, words, strict=True):
-                    replies[index] = word
-                    if word == b"stored":
-                        lease, end = ends[index]
-                        await self._outbox.deliver_stored(shard, lease.token, lease.ref, end.result, end.callback)
-
-        await self._shards.by_tenant([lease.tenant_id for lease, _ in ends], on)
-        return replies
+        if word != b"stored":
+            return False
+        await self._outbox.deliver_stored(lease.shard, lease.token, lease.ref, result, callback)
+        return True
 
     async def begin(self, lease: Lease) -> bool:
         """A handler of this job has begun: it does not expire any more. False: the lease was lost."""
@@ -140,9 +165,9 @@ class JobConsumer:
         """To the front of its backlog, uncharged."""
         return await self._on_lease(lease, "requeue", begun=begun)
 
-    async def reassign(self, lease: Lease, egress: str) -> bool:
-        """To the context where it belongs with this digest of hosts, uncharged."""
-        return await self._on_lease(lease, "reassign", egress=egress)
+    async def reassign(self, lease: Lease, context: ContextKey) -> bool:
+        """To the context where it belongs with the hosts and options of `context`, uncharged."""
+        return await self._on_lease(lease, "reassign", values=context.values)
 
     async def reap(self) -> Reaped:
         """Take back expired leases and locks, on all shards, a bounded slice at a time until none is left."""
@@ -192,15 +217,3 @@ class JobConsumer:
     async def _on_lease(self, lease: Lease, function: str, **request: Any) -> bool:
         reply = await self._shards.call(lease.shard, function, ref=str(lease.ref), token=lease.token, **request)
         return bool(reply)
-
-
-def _finish_request(lease: Lease, end: FinishRequest) -> dict[str, object]:
-    return {
-        "ref": str(lease.ref),
-        "token": lease.token,
-        "status": end.status,
-        "result": opaque(end.result),
-        "callback_url": end.callback,
-        "dead_letter": None if end.dead_letter is None else opaque(end.dead_letter),
-        "events": [opaque(event) for event in end.events],
-    }

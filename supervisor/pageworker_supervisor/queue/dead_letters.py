@@ -9,12 +9,10 @@ from typing import Any, Literal, cast
 import msgspec
 
 from pageworker_supervisor.contract.context_key import ContextKey
-from pageworker_supervisor.contract.job import Job, parse_job
-from pageworker_supervisor.contract.job_ref import JobRef
-from pageworker_supervisor.queue.keys import shard_key
-from pageworker_supervisor.queue.new_job import PRIORITY_OF, NewJob
-from pageworker_supervisor.queue.quota_limits import NO_LIMITS
-from pageworker_supervisor.queue.shards import Shards, batches
+from pageworker_supervisor.contract.job import Job, JobRef, parse_job
+from pageworker_supervisor.queue.functions import Shards, batches
+from pageworker_supervisor.queue.library import shard_key
+from pageworker_supervisor.queue.producer import NO_LIMITS, PRIORITY_OF, NewJob
 
 PURGED_PER_CALL = 256
 
@@ -153,6 +151,7 @@ def patched(body: bytes, patch: JobPatch) -> bytes:
 
 def _job_request(job: Job, body: bytes, place: _Place) -> dict[str, object]:
     """The job as `enqueue` reads it: at once, without expiry, with the limits that it had."""
+    context = ContextKey.parse(job.tenant_id, place.context)
     new = NewJob(
         job_id=job.job_id,
         tenant_id=job.tenant_id,
@@ -160,7 +159,9 @@ def _job_request(job: Job, body: bytes, place: _Place) -> dict[str, object]:
         body=body,
         profile_id=job.profile_id,
         # A job that ran alone gets a context of its own again only if it crashes again: an operator took the decision.
-        egress=ContextKey.parse(job.tenant_id, place.context).egress,
+        egress=context.egress,
+        options=context.options,
+        flavor=context.flavor,
         domain=job.domain_key,
         attempts_used=job.retry_count,
     )

@@ -1,20 +1,58 @@
-"""Calls of the queue's Redis Functions.
+"""Calls of the queue's Redis Functions, by shard, with requests and replies as MessagePack.
 
 Every function may be called twice with the same arguments: it carries an id, a token or a nonce. So each call is
-repeated once where its reply was lost, or where the primary did not have the functions yet (redis_client/retry.py).
+repeated once where its reply was lost, or where the primary did not have the functions yet
+(redis_client/availability.py).
+
+A request is one map with names. A reply is a number, a word or a list of words; or a list whose first element is a map
+in MessagePack, and whose others are opaque texts. The head of each file of `queue/lua` gives the names.
 """
 
+import re
+import struct
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
-from pageworker_supervisor.queue.library import Library, library
-from pageworker_supervisor.queue.messagepack import EMPTY_REQUEST
+from msgspec import Raw, msgpack
+
+from pageworker_supervisor.queue.errors import SchemaMismatch
+from pageworker_supervisor.queue.library import SCHEMA_VERSION, Library, library
 from pageworker_supervisor.queue.options import QueueOptions
-from pageworker_supervisor.redis_client.errors import ConnectionLost, FunctionMissing, OutOfMemory, RedisClientError
-from pageworker_supervisor.redis_client.replicated import ReplicatedWrites
-from pageworker_supervisor.redis_client.retry import no_repair, once_more, retry
-from pageworker_supervisor.redis_client.router import Argument, Router
-from pageworker_supervisor.redis_client.sharding import root
+from pageworker_supervisor.redis_client.availability import no_repair, once_more, retry
+from pageworker_supervisor.redis_client.errors import (
+    ConnectionLost,
+    FunctionMissing,
+    OutOfMemory,
+    RedisClientError,
+    RedisRefused,
+)
+from pageworker_supervisor.redis_client.fan_out import fan_out
+from pageworker_supervisor.redis_client.router import Argument, ReplicatedWrites, Router, root, shard_of
+
+T = TypeVar("T")
+
+_SCHEMA = re.compile(r"\bSCHEMA (\w+)")
+"""See Shard.check_schema in queue/lua/shard.lua."""
+EMPTY_REQUEST = msgpack.encode({})
+
+
+def packed(**request: Any) -> bytes:
+    """A request as the functions read it. Bytes go through `opaque` first."""
+    return msgpack.encode(request)
+
+
+def opaque(text: bytes) -> Raw:
+    """Bytes in a request. The `cmsgpack` of Redis 7.0 reads no binary type, so they are sent as a string of any bytes.
+
+    https://github.com/msgpack/msgpack/blob/master/spec.md (str 32)
+    """
+    return Raw(b"\xdb" + struct.pack(">I", len(text)) + text)
+
+
+def unpacked(reply: Sequence[bytes]) -> Any:
+    """The map at the head of a reply."""
+    return msgpack.decode(reply[0])
 
 
 class FunctionCalls:
@@ -71,3 +109,64 @@ class FunctionCalls:
     async def settled_command(self, *args: Argument, key: str) -> Any:
         """As `command`, but returns only when replicas have the write. Raises NotReplicated, too."""
         return await retry(partial(self._replicated.send, args, key=key), self._once_more)
+
+
+class Shards:
+    """The shards of one prefix."""
+
+    def __init__(self, functions: FunctionCalls, prefix: str, count: int) -> None:
+        self.functions = functions
+        self.prefix = prefix
+        self.roots = [root(prefix, shard) for shard in range(count)]
+
+    def __len__(self) -> int:
+        return len(self.roots)
+
+    def of(self, tenant_id: str) -> int:
+        """The shard of a tenant's jobs."""
+        return shard_of(tenant_id, len(self.roots))
+
+    async def call(self, shard: int, function: str, **request: Any) -> Any:
+        """One function on one shard. Raises RedisClientError, SchemaMismatch."""
+        return await self._call(self.functions.call, shard, function, request)
+
+    async def settled_call(self, shard: int, function: str, **request: Any) -> Any:
+        """As `call`, but returns only when as many replicas as wanted have the write. Raises NotReplicated, too."""
+        return await self._call(self.functions.settled_call, shard, function, request)
+
+    async def _call(
+        self, call: Callable[..., Awaitable[Any]], shard: int, function: str, request: dict[str, Any]
+    ) -> Any:
+        try:
+            return await call(function, self.roots[shard], packed(**request))
+        except RedisRefused as error:
+            if found := _SCHEMA.search(str(error)):
+                raise SchemaMismatch(self.roots[shard], found[1], SCHEMA_VERSION) from error
+            raise
+
+    async def check_schema(self) -> None:
+        """Raises SchemaMismatch where the state of a shard has another schema version."""
+        for shard in range(len(self)):
+            await self.call(shard, "check_schema")
+
+    async def by_tenant(self, tenants: Sequence[str], act: Callable[[int, Sequence[int]], Awaitable[None]]) -> None:
+        """Call `act` once per shard, with the shard and the indices of the tenants that are on it; all shards at
+        once."""
+        if len(self) == 1:
+            if tenants:
+                await act(0, range(len(tenants)))
+            return
+        indices: dict[int, list[int]] = {}
+        for index, tenant_id in enumerate(tenants):
+            indices.setdefault(self.of(tenant_id), []).append(index)
+
+        async def on(shard: int, found: Sequence[int]) -> None:
+            await act(shard, found)
+
+        await fan_out(on(shard, found) for shard, found in indices.items())
+
+
+def batches(items: Sequence[T], size: int) -> Iterator[Sequence[T]]:
+    """Slices of at most so many items."""
+    for at in range(0, len(items), size):
+        yield items[at : at + size]

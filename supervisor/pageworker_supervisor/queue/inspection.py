@@ -2,11 +2,10 @@
 
 from typing import cast
 
-from pageworker_supervisor.contract.job_ref import JobRef
+from pageworker_supervisor.contract.job import JobRef
+from pageworker_supervisor.queue.functions import Shards, unpacked
 from pageworker_supervisor.queue.listing import JOBS_PER_PAGE, JobListing
-from pageworker_supervisor.queue.messagepack import unpacked
 from pageworker_supervisor.queue.options import QueueOptions
-from pageworker_supervisor.queue.shards import Shards
 from pageworker_supervisor.queue.views import CancelReply, JobPage, ListedState, ShardStats, stats_from
 
 

@@ -1,7 +1,6 @@
 """Pages of jobs that have no result yet, found through the indexes of their states."""
 
-from pageworker_supervisor.queue.messagepack import unpacked
-from pageworker_supervisor.queue.shards import Shards
+from pageworker_supervisor.queue.functions import Shards, unpacked
 from pageworker_supervisor.queue.views import JobPage, JobView, ListedState, view_from
 
 JOBS_PER_PAGE = 500

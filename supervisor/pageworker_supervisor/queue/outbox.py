@@ -14,9 +14,8 @@ from typing import Any
 
 from msgspec import Struct
 
-from pageworker_supervisor.contract.job_ref import JobRef
-from pageworker_supervisor.queue.messagepack import opaque, unpacked
-from pageworker_supervisor.queue.shards import Shards
+from pageworker_supervisor.contract.job import JobRef
+from pageworker_supervisor.queue.functions import Shards, opaque, unpacked
 from pageworker_supervisor.redis_client.errors import RedisUnavailable
 
 LOOK_SECONDS = 10.0

@@ -1,23 +1,155 @@
 """The producer's part of the queue: jobs and texts come in, limits change."""
 
+import asyncio
+import datetime as dt
+import hashlib
 from collections.abc import Mapping, Sequence
-from typing import Literal
+from functools import lru_cache
+from typing import Any, Literal
 
 import msgspec
+from msgspec import Struct
 
-from pageworker_supervisor.contract.job_ref import JobRef
-from pageworker_supervisor.queue.messagepack import opaque
-from pageworker_supervisor.queue.new_job import NewJob
+from pageworker_sandbox.flavor import FlavorWish
+from pageworker_sandbox.wire.page_options import PageOptions
+from pageworker_supervisor.contract.context_key import NO_EGRESS, ContextKey
+from pageworker_supervisor.contract.job import JobRef, Priority
+from pageworker_supervisor.queue.functions import Shards, batches, opaque
 from pageworker_supervisor.queue.options import QueueOptions
 from pageworker_supervisor.queue.outbox import Outbox
-from pageworker_supervisor.queue.quota_limits import QuotaLimits, limits_text, share_of
-from pageworker_supervisor.queue.rejected_text import described, rejected_event
 from pageworker_supervisor.queue.retention import retention_request
-from pageworker_supervisor.queue.shards import Shards, batches
 
 JOBS_PER_CALL = 64
+DIGESTED_INLINE_BYTES = 1024 * 1024
+NO_LIMITS = "1 1000 0 100"
+"""The text of the defaults, as in queue/lua/limits.lua."""
+LETTER_OF: dict[Priority, str] = {"high": "h", "normal": "m", "low": "l"}
+PRIORITY_OF: dict[str, Priority] = {"h": "high", "m": "normal", "l": "low"}
+NO_DOMAIN = "-"
 
 Enqueued = Literal["queued", "duplicate"]
+
+
+class QuotaLimits(Struct, frozen=True):
+    """What a tenant or a domain may use: jobs at once and jobs per second. `weight` counts for tenants only."""
+
+    weight: float = 1.0
+    concurrency: int = 1000
+    rate_per_second: float | None = None
+    burst: int = 100
+
+
+@lru_cache(1024)
+def limits_text(limits: QuotaLimits) -> str:
+    """The form in Redis: weight, concurrency, rate (0: none), burst."""
+    return f"{limits.weight:g} {limits.concurrency} {limits.rate_per_second or 0:g} {limits.burst}"
+
+
+def share_of(limits: QuotaLimits, shards: int) -> QuotaLimits:
+    """A domain's limits on one of several shards. The sum is never above the whole, unless shards outnumber it."""
+    if shards == 1:
+        return limits
+    rate = limits.rate_per_second
+    return QuotaLimits(
+        weight=limits.weight,
+        concurrency=max(1, limits.concurrency // shards),
+        rate_per_second=None if rate is None else rate / shards,
+        burst=max(1, limits.burst // shards),
+    )
+
+
+class NewJob(Struct, frozen=True, kw_only=True):
+    """One job to be queued. `body` is the job's JSON, opaque to the queue. Instants are milliseconds since the
+    epoch."""
+
+    job_id: str
+    tenant_id: str
+    priority: Priority = "normal"
+    body: bytes
+    module: tuple[str, str | None] = ("", None)
+    """Name and pinned version, as the job names it. The queue does not use it."""
+    page: PageOptions = PageOptions()
+    """The job's own options of its browser context. The queue does not use them."""
+    profile_id: str | None = None
+    egress: str = NO_EGRESS
+    """`egress_digest` of its module's hosts, as far as it is known here. The worker that runs the job looks again."""
+    options: str = ""
+    """Digest of the options of its browser context, as far as they are known here."""
+    flavor: FlavorWish = "auto"
+    """Of the browser that its module asks for, as far as that is known here."""
+    domain: str | None = None
+    delay_ms: int | None = None
+    not_before_ms: int | None = None
+    expires_at_ms: int | None = None
+    attempts_used: int = 0
+    waited_ms: int = 0
+    """How long it was on its way into the queue, as far as that is known."""
+    tenant_limits: QuotaLimits = QuotaLimits()
+    domain_limits: QuotaLimits = QuotaLimits()
+    callback: str | None = None
+    """URL that gets the stored result if the job has ended already. Allowed for the tenant."""
+
+    @property
+    def ref(self) -> JobRef:
+        """The job's reference."""
+        return JobRef(self.tenant_id, self.job_id)
+
+    def request(self, shards: int, reading: str) -> dict[str, object]:
+        """The job as `enqueue` in queue/lua/fn_enqueue.lua reads it. `reading`: see `push_text`."""
+        domain_limits = share_of(self.domain_limits, shards)
+        return self.request_with(limits_text(self.tenant_limits), limits_text(domain_limits), reading)
+
+    def request_with(self, tenant_limits: str, domain_limits: str, reading: str) -> dict[str, object]:
+        """The same with limits in the form that they have in Redis, in place of those of this object."""
+        return {
+            "ref": str(self.ref),
+            "tenant": self.tenant_id,
+            "priority": LETTER_OF[self.priority],
+            "context": ContextKey(self.tenant_id, self.profile_id, self.egress, self.options, self.flavor).text,
+            "domain": self.domain or NO_DOMAIN,
+            "delay_ms": self.delay_ms,
+            "not_before_ms": self.not_before_ms,
+            "expires_at_ms": self.expires_at_ms,
+            "attempts_used": self.attempts_used,
+            "waited_ms": self.waited_ms,
+            "tenant_limits": tenant_limits,
+            "domain_limits": domain_limits,
+            "body": opaque(self.body),
+            "push": push_text(self.body, reading),
+            "callback_url": self.callback,
+        }
+
+
+def push_text(text: bytes, reading: str) -> str:
+    """A push, as the functions know it. `reading` is '' where the text may have been read before."""
+    return f"{hashlib.blake2b(text, digest_size=12).hexdigest()}:{reading}"
+
+
+async def described(raw: bytes, reading: str, kept_bytes: int) -> tuple[str, dict[str, Any]]:
+    """The push, and what the dead letter tells of a text that is kept in part. A huge text does not block the loop."""
+    if len(raw) <= DIGESTED_INLINE_BYTES:
+        return push_text(raw, reading), whole_of(raw, kept_bytes)
+    push = await asyncio.to_thread(push_text, raw, reading)
+    return push, await asyncio.to_thread(whole_of, raw, kept_bytes)
+
+
+def whole_of(text: bytes, kept_bytes: int) -> dict[str, Any]:
+    """Size and digest of a text before it was cut; nothing where it was not cut."""
+    if len(text) <= kept_bytes:
+        return {}
+    return {"text": {"bytes": len(text), "kept_bytes": kept_bytes, "sha256": hashlib.sha256(text).hexdigest()}}
+
+
+def rejected_event(ref: JobRef, reason: str) -> bytes:
+    """The event that tells its tenant."""
+    event = {
+        "event": "rejected",
+        "job_id": ref.job_id,
+        "tenant_id": ref.tenant_id,
+        "at": dt.datetime.now(dt.UTC),
+        "detail": {"reason": reason},
+    }
+    return msgspec.json.encode(event)
 
 
 class JobProducer:

@@ -5,8 +5,8 @@ from typing import Any, Literal
 from msgspec import Struct
 
 from pageworker_supervisor.contract.context_key import ContextKey
-from pageworker_supervisor.contract.job_ref import JobRef
-from pageworker_supervisor.queue.new_job import NO_DOMAIN, PRIORITY_OF, Priority
+from pageworker_supervisor.contract.job import JobRef, Priority
+from pageworker_supervisor.queue.producer import NO_DOMAIN, PRIORITY_OF
 
 ListedState = Literal["queued", "delayed", "running", "ending", "finishing"]
 """The values of `JobState` that jobs with a record have."""

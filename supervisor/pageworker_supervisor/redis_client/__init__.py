@@ -1,7 +1,7 @@
 """The client of Redis: standalone, Sentinel, Cluster, or a server embedded in the daemon.
 
-`client.py` is one deployment; `router.py` sends each command to the right server; `retry.py` says what is repeated;
-`availability.py` knows whether Redis serves now.
+`client.py` is one deployment; `router.py` sends each command to the right server; `availability.py` says what is
+repeated, and knows whether Redis serves now.
 """
 
 from pageworker_supervisor.redis_client.availability import Availability

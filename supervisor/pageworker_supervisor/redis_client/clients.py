@@ -1,7 +1,7 @@
 """redis-py's clients for each topology, and the options that all of them share.
 
 - No retries: by default redis-py 8 repeats a command up to ten times, so a write whose reply was lost would run twice.
-  Only the caller can tell which commands may run twice (retry.py).
+  Only the caller can tell which commands may run twice (availability.py).
 - RESP2: nothing here needs push messages, and replies of functions are the same in both versions. RESP3 costs a HELLO
   and, in redis-py, a maintenance handshake per connection, for which a minimal ACL user has no permission.
 - Replies are bytes: bodies and results are passed on unchanged.

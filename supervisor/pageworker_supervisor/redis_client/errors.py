@@ -1,6 +1,6 @@
 """Errors of calls to Redis, split by who can fix them.
 
-`classify` turns an error of redis-py or of the socket into one of these. retry.py says what happens to each.
+`classify` turns an error of redis-py or of the socket into one of these. availability.py says what happens to each.
 """
 
 import re

@@ -9,7 +9,7 @@ from pageworker_supervisor.redis_client.client import RedisClient
 from pageworker_supervisor.redis_client.credentials import PasswordFile
 from pageworker_supervisor.redis_client.embedded import EmbeddedRedis
 from pageworker_supervisor.redis_client.redis_folder import RedisFolder
-from pageworker_supervisor.redis_client.sharding import root
+from pageworker_supervisor.redis_client.router import root
 from pageworker_supervisor.redis_client.url import parse_url
 from pageworker_supervisor.redis_client.users import WORKER
 from pageworker_supervisor.telemetry.metrics import Metrics

@@ -1,4 +1,4 @@
-"""The one place where commands go to a Redis server, whatever the topology.
+"""The one place where commands go to a Redis server, whatever the topology; and the shard of a tenant's keys.
 
 Standalone and Sentinel have one primary, so there is nothing to choose. In a Redis Cluster each key belongs to a hash
 slot and each slot to a primary. Every call here names a key, and the router sends the command to that key's primary.
@@ -9,21 +9,35 @@ slot and each slot to a primary. Every call here names a key, and the router sen
   single commands, by ClusterClient for several on one connection. Redis redirects a command instead of running it, so
   nothing runs twice.
 - What remains (TRYAGAIN, CLUSTERDOWN, a lost connection) is raised. Every error leaves here as a RedisClientError.
-- Nothing is repeated here. retry.py says what callers repeat.
+- Nothing is repeated here. availability.py says what callers repeat.
 - Blocking reads use a client with connections and time limits of its own: a blocked connection serves nothing else.
 """
 
 import asyncio
+import time
+import zlib
 from collections.abc import Sequence
 from typing import Any
 
 from redis.asyncio import RedisCluster
 
 from pageworker_supervisor.redis_client.clients import Client
-from pageworker_supervisor.redis_client.errors import CLIENT_ERRORS, classify
-from pageworker_supervisor.redis_client.pipeline import run_pipeline
+from pageworker_supervisor.redis_client.errors import CLIENT_ERRORS, NotReplicated, classify
 
 Argument = str | bytes | int | float
+
+SHORTEST_WAIT_MS = 1
+"""WAIT takes 0 for "without a limit"."""
+
+
+def shard_of(tenant_id: str, shards: int) -> int:
+    """The shard of a tenant. It holds all jobs of the tenant, because its limits are counted there."""
+    return zlib.crc32(tenant_id.encode()) % shards
+
+
+def root(prefix: str, shard: int) -> str:
+    """The key that every function is called with. All keys of the shard begin with it, and so share its hash tag."""
+    return f"{prefix}:{{{shard}}}"
 
 
 class Router:
@@ -87,3 +101,59 @@ class Router:
             return str(self.commands.get_node_from_key(key).name)
         except CLIENT_ERRORS as error:
             raise classify(error) from error
+
+
+class ReplicatedWrites:
+    """Writes that count only when `replicas` replicas have them (0: at once).
+
+    Redis replicates asynchronously: a failover can lose a write that was acknowledged. WAIT asks how many replicas have
+    confirmed what its own connection wrote, so the write and its WAIT go down one connection.
+
+    A failover leaves a primary short of replicas for some seconds. Writes then raise NotReplicated and are repeated,
+    until the shortage has lasted `patience_seconds`. After that it is the state of the deployment, for instance one
+    that has lost a replica for good: writes no longer wait, because a lost replica must not stop the work.
+    """
+
+    def __init__(self, router: Router, replicas: int, wait_seconds: float, patience_seconds: float) -> None:
+        self._router = router
+        self._replicas = replicas
+        self._wait_ms = int(wait_seconds * 1000)
+        self._patience_seconds = patience_seconds
+        self._short_since: dict[str, float] = {}
+        """Primaries that are short of replicas, and since when."""
+
+    async def send(self, command: Sequence[Argument], *, key: str) -> Any:
+        """The reply of one write on the slot of `key`. Raises NotReplicated and other errors of the Redis client."""
+        if not self._replicas:
+            return await self._router.send(*command, key=key)
+        primary = await self._router.primary_of(key)
+        accepted = self._short_for(primary) > self._patience_seconds
+        wait = ("WAIT", self._replicas, SHORTEST_WAIT_MS if accepted else self._wait_ms)
+        reply, confirmed = await self._router.send_together((command, wait), key=key)
+        if confirmed >= self._replicas:
+            self._short_since.pop(primary, None)
+        else:
+            self._short_since.setdefault(primary, time.monotonic())
+            if not accepted:
+                raise NotReplicated(f"{confirmed} of {self._replicas} required replicas confirmed the write in time")
+        return reply
+
+    def _short_for(self, primary: str) -> float:
+        """Seconds since the first write that too few replicas confirmed; 0 where the last one was confirmed."""
+        now = time.monotonic()
+        return now - self._short_since.get(primary, now)
+
+
+async def run_pipeline(client: Any, commands: Sequence[Sequence[Any]]) -> list[Any]:
+    """The replies of commands that one server runs in order; not a transaction. Raises the first error reply.
+
+    The error is raised as it came: redis-py's own way puts a sentence before it, and its first word tells its kind.
+    """
+    async with client.pipeline(transaction=False) as pipe:
+        for command in commands:
+            pipe.execute_command(*command)
+        replies: list[Any] = await pipe.execute(raise_on_error=False)
+    for reply in replies:
+        if isinstance(reply, Exception):
+            raise reply
+    return replies

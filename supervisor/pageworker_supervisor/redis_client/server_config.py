@@ -6,6 +6,8 @@ from pageworker_supervisor.redis_client.users import user_lines
 
 SOCKET = "redis.sock"
 """Relative to the working directory of the server, as every path in its configuration."""
+MAX_TEXT_BYTES = 16 * 1024 * 1024
+"""Of one text that a client sends."""
 
 
 def server_config(port: int, prefix: str, passwords: Mapping[str, str]) -> str:
@@ -30,6 +32,9 @@ def server_config(port: int, prefix: str, passwords: Mapping[str, str]) -> str:
         # Redis must never evict jobs to free memory.
         "maxmemory-policy noeviction",
         "tcp-keepalive 60",
+        # A worker reads a pushed text as a whole. Redis' default is 512 MiB. The largest texts of a worker are results,
+        # which have a few MiB.
+        f"proto-max-bulk-len {MAX_TEXT_BYTES}",
         # No permission of a user can enable these again.
         "enable-debug-command no",
         "enable-module-command no",

@@ -2,7 +2,6 @@
 
 from pageworker_supervisor.registry.registry import Registry, RegistryStatus
 from pageworker_supervisor.registry.resolve import Changes, Move, Release
-from pageworker_supervisor.registry.schema import InputSchema
 from pageworker_supervisor.registry.trust import load_trust
 
-__all__ = ["Changes", "InputSchema", "Move", "Registry", "RegistryStatus", "Release", "load_trust"]
+__all__ = ["Changes", "Move", "Registry", "RegistryStatus", "Release", "load_trust"]

@@ -3,7 +3,6 @@
 import asyncio
 from collections import OrderedDict
 from collections.abc import Collection
-from dataclasses import dataclass
 
 from pageworker_sandbox.signing import (
     BadSignature,
@@ -15,22 +14,15 @@ from pageworker_sandbox.signing import (
     VerifiedBundle,
     verify,
 )
+from pageworker_supervisor.host.descriptor_check import USED_UP
 from pageworker_supervisor.registry.cache import Cache
+from pageworker_supervisor.registry.errors import RegistryAway
 from pageworker_supervisor.registry.index_file import MAX_SIGNATURE_BYTES, SIGNATURE
 from pageworker_supervisor.registry.resolve import Release
-from pageworker_supervisor.registry.schema import InputSchema
 from pageworker_supervisor.registry.store import Store
 from pageworker_supervisor.telemetry import log
 
 MEMORY_BYTES = 64 * 1024 * 1024
-
-
-@dataclass(frozen=True)
-class CachedBundle:
-    """A bundle in memory, with its input schema compiled."""
-
-    bundle: VerifiedBundle
-    schema: InputSchema
 
 
 class Bundles:
@@ -44,10 +36,10 @@ class Bundles:
         self._cache = cache
         self._limits = limits
         self._memory_bytes = memory_bytes
-        self._loaded: OrderedDict[str, CachedBundle] = OrderedDict()
-        self._pending: dict[str, asyncio.Future[CachedBundle | ModuleError | None]] = {}
+        self._loaded: OrderedDict[str, VerifiedBundle] = OrderedDict()
+        self._pending: dict[str, asyncio.Future[VerifiedBundle | ModuleError | None]] = {}
 
-    async def get(self, release: Release) -> CachedBundle:
+    async def get(self, release: Release) -> VerifiedBundle:
         """The bundle of a release. Concurrent callers share one fetch and its failure. Raises ModuleError."""
         while True:
             loaded = self._loaded.get(release.sha256)
@@ -58,25 +50,20 @@ class Bundles:
             if pending is None:
                 return await self._lead(release)
             match await asyncio.shield(pending):
-                case CachedBundle() as loaded:
+                case VerifiedBundle() as loaded:
                     return loaded
                 case ModuleError() as error:
                     raise error.with_traceback(None)
             # The caller that fetched was cancelled. One of the waiting callers fetches now.
-
-    def schema(self, bundle: VerifiedBundle) -> InputSchema:
-        """The compiled input schema of a bundle. Raises BundleMalformed."""
-        loaded = self._loaded.get(bundle.sha256)
-        return loaded.schema if loaded else InputSchema(bundle.input_schema)
 
     def keep_only(self, sha256s: Collection[str]) -> None:
         """Drop bundles that the index does not list any more."""
         for sha256 in [sha256 for sha256 in self._loaded if sha256 not in sha256s]:
             del self._loaded[sha256]
 
-    async def _lead(self, release: Release) -> CachedBundle:
+    async def _lead(self, release: Release) -> VerifiedBundle:
         pending = self._pending[release.sha256] = asyncio.get_running_loop().create_future()
-        outcome: CachedBundle | ModuleError | None = None
+        outcome: VerifiedBundle | ModuleError | None = None
         try:
             outcome = await self._load(release)
         except ModuleError as error:
@@ -87,18 +74,31 @@ class Bundles:
             pending.set_result(outcome)
         return outcome
 
-    async def _load(self, release: Release) -> CachedBundle:
-        loaded = await self._from_disk(release) or await self._from_registry(release)
+    async def _load(self, release: Release) -> VerifiedBundle:
+        try:
+            loaded = await self._from_disk(release) or await self._from_registry(release)
+        except (ModuleError, OSError):
+            raise
+        except Exception as bug:
+            # Of the cache or the store. The job waits: neither it nor the worker is to blame.
+            log.opt(exception=bug).error("bundle could not be loaded", module=release.file)
+            raise RegistryAway(f"{release.file} could not be loaded", "the worker's log has the reason") from bug
         self._loaded[release.sha256] = loaded
-        total = sum(len(each.bundle.data) for each in self._loaded.values())
+        total = sum(len(each.data) for each in self._loaded.values())
         while total > self._memory_bytes and len(self._loaded) > 1:
-            total -= len(self._loaded.popitem(last=False)[1].bundle.data)
+            total -= len(self._loaded.popitem(last=False)[1].data)
         return loaded
 
-    async def _from_disk(self, release: Release) -> CachedBundle | None:
-        """None if there is no copy, or if it does not verify any more because the disk or the trust store has
-        changed."""
-        untrusted = await asyncio.to_thread(self._cache.load_bundle, release.sha256)
+    async def _from_disk(self, release: Release) -> VerifiedBundle | None:
+        """None if there is no copy that can be read, or if it does not verify any more because the disk or the trust
+        store has changed. Raises OSError where the process has no free descriptor."""
+        try:
+            untrusted = await asyncio.to_thread(self._cache.load_bundle, release.sha256)
+        except OSError as error:
+            if error.errno in USED_UP:
+                raise
+            log.warning("bundle on disk not read, fetching it", module=release.file, reason=error.strerror)
+            return None
         if untrusted is None:
             return None
         try:
@@ -107,7 +107,7 @@ class Bundles:
             log.warning("bundle on disk refused, fetching it again", module=release.file, reason=str(refused))
             return None
 
-    async def _from_registry(self, release: Release) -> CachedBundle:
+    async def _from_registry(self, release: Release) -> VerifiedBundle:
         data = await self._store.get(release.file, self._limits.bundle_bytes)
         signature = await self._store.get(release.file + SIGNATURE, MAX_SIGNATURE_BYTES)
         untrusted = UntrustedBundle(data.data, signature.data)
@@ -119,19 +119,19 @@ class Bundles:
             log.warning("bundle not stored on disk", module=release.file, reason=error.strerror)
         return loaded
 
-    def _verify(self, untrusted: UntrustedBundle, release: Release) -> CachedBundle:
+    def _verify(self, untrusted: UntrustedBundle, release: Release) -> VerifiedBundle:
         try:
-            return self._compiled(untrusted, release)
+            return self._checked(untrusted, release)
         except ModuleError:
             raise
         except Exception as error:  # a bundle that we do not understand must not end the worker
             log.opt(exception=error).error("bundle could not be read", module=release.file)
             raise BundleMalformed(f"{release.file} cannot be read") from error
 
-    def _compiled(self, untrusted: UntrustedBundle, release: Release) -> CachedBundle:
+    def _checked(self, untrusted: UntrustedBundle, release: Release) -> VerifiedBundle:
         bundle = verify(untrusted, self._trust, limits=self._limits)
         if (bundle.name, bundle.version, bundle.sha256) != (release.name, release.version, release.sha256):
             raise BadSignature(
                 f"{release.file} is not the bundle that the index lists: its name, version or SHA-256 differs"
             )
-        return CachedBundle(bundle, InputSchema(bundle.input_schema))
+        return bundle

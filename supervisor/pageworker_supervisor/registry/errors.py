@@ -1,9 +1,5 @@
 """Why a module cannot be used or a registry cannot be changed, by who has to fix it: producer, author, operator."""
 
-from typing import ClassVar
-
-from msgspec import Struct
-
 from pageworker_sandbox.signing import Mistake, ModuleError
 
 __all__ = [
@@ -11,8 +7,6 @@ __all__ = [
     "ModuleUnknown",
     "NotThere",
     "PackRefused",
-    "PayloadInvalid",
-    "PayloadMistake",
     "RegistryAway",
     "RegistryRefused",
     "TenantNotAllowed",
@@ -43,28 +37,6 @@ class RegistryAway(ModuleError):
 
 class NotThere(RegistryAway):
     """The registry answers, but has no such file."""
-
-
-class PayloadMistake(Struct, frozen=True):
-    """One broken rule of the input schema. `field` is a path such as `payload.items[0].url`."""
-
-    field: str
-    rule: str
-    hint: str = ""
-
-    def __str__(self) -> str:
-        return f"`{self.field}`: {self.rule}" + (f"; {self.hint}" if self.hint else "")
-
-
-class PayloadInvalid(ModuleError):
-    """The payload does not match the input schema of the module. `mistakes` lists the first few."""
-
-    type: ClassVar[str] = "payload_invalid"
-    mend = "send a payload that matches the input schema of the module"
-
-    def __init__(self, mistakes: tuple[PayloadMistake, ...]) -> None:
-        super().__init__("; ".join(map(str, mistakes)))
-        self.mistakes = mistakes
 
 
 class PackRefused(Exception):

@@ -2,7 +2,9 @@
 
 import ast
 import os
-from collections.abc import Iterator
+import tomllib
+from collections.abc import Container, Iterable, Iterator
+from dataclasses import replace
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
@@ -20,8 +22,10 @@ from pageworker_sandbox.signing import (
 from pageworker_sandbox.signing.archive import name_rule
 from pageworker_sandbox.signing.bundle import SCHEMA_FILE, module_file, write_bundle
 from pageworker_sandbox.signing.manifest import FILE
+from pageworker_supervisor.config.toml_lines import error_line, lines_of
+from pageworker_supervisor.input_schema.errors import CheckLimitExceeded
+from pageworker_supervisor.input_schema.input_checks import check_schema
 from pageworker_supervisor.registry.errors import PackRefused
-from pageworker_supervisor.registry.schema import InputSchema
 from pageworker_supervisor.registry.struct_schema import StructUnusable, struct_schema
 
 SKIPPED_FOLDERS = frozenset({"__pycache__", "build", "dist", "node_modules"})
@@ -35,14 +39,14 @@ def pack(folder: Path) -> PackedBundle:
     try:
         manifest = parse_manifest(manifest_text)
     except ManifestInvalid as invalid:
-        raise PackRefused(invalid.mistakes) from invalid
+        raise PackRefused(_with_lines(invalid.mistakes, manifest_text, invalid.__cause__)) from invalid
     mistakes: list[Mistake] = []
     sources = dict(_sources(folder, mistakes))
     mistakes += _syntax_mistakes(sources)
     mistakes += _entrypoint_mistakes(manifest, sources)
     schema = _schema(folder, manifest, mistakes) if not mistakes else {}
     if mistakes:
-        raise PackRefused(tuple(mistakes))
+        raise PackRefused(_with_lines(mistakes, manifest_text))
     data = write_bundle(manifest_text, schema, sources)
     try:
         return read_bundle(data)
@@ -61,6 +65,29 @@ def _manifest_text(folder: Path) -> str:
         raise PackRefused((mistake,)) from error
     except (OSError, UnicodeDecodeError) as error:
         raise PackRefused((Mistake(str(path), "", str(error), "a readable text file in UTF-8"),)) from error
+
+
+def _with_lines(
+    mistakes: Iterable[Mistake], manifest_text: str, cause: BaseException | None = None
+) -> tuple[Mistake, ...]:
+    """The mistakes in module.toml with the line of their key. `cause`: the error of a text that is no TOML."""
+    if isinstance(cause, tomllib.TOMLDecodeError):
+        line, _ = error_line(cause, manifest_text)
+        return tuple(replace(mistake, file=f"{FILE}:{line}") for mistake in mistakes)
+    try:
+        lines = lines_of(manifest_text)
+    except (ValueError, RecursionError):
+        return tuple(mistakes)
+    return tuple(
+        replace(mistake, file=f"{FILE}:{lines[at]}") if mistake.file == FILE and at is not None else mistake
+        for mistake, at in ((one, _known_key(one.key, lines)) for one in mistakes)
+    )
+
+
+def _known_key(key: str, lines: Container[tuple[str, ...]]) -> tuple[str, ...] | None:
+    """`("input",)` of `input.type` if the file has `input` alone; None if it has not even that."""
+    parts = tuple(key.split("."))
+    return next((parts[:n] for n in range(len(parts), 0, -1) if parts[:n] in lines), None)
 
 
 def _sources(folder: Path, mistakes: list[Mistake]) -> Iterator[tuple[str, bytes]]:
@@ -152,10 +179,10 @@ def _schema(folder: Path, manifest: Manifest, mistakes: list[Mistake]) -> dict[s
             schema = struct_schema(folder, manifest.input)
         elif manifest.input is not None:
             schema = manifest.input
-        InputSchema(schema)
+        check_schema(schema)
     except StructUnusable as error:
         mistakes.append(Mistake(FILE, "input", str(error), "a msgspec.Struct that can be imported"))
-    except BundleMalformed as error:
+    except (BundleMalformed, CheckLimitExceeded) as error:
         mistakes.append(Mistake(FILE, "input", str(error), expected))
     if "object" not in (schema.get("type", "object")):
         mistakes.append(Mistake(FILE, "input.type", repr(schema["type"]), '"object": a payload is always one'))

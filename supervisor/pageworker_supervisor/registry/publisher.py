@@ -1,5 +1,6 @@
 """Changes a registry: stores bundles and signs the next index."""
 
+import asyncio
 from collections.abc import Callable
 from datetime import datetime
 
@@ -13,10 +14,10 @@ from pageworker_sandbox.signing import (
     sign_index,
     verify,
 )
+from pageworker_supervisor.input_schema.input_checks import check_schema
 from pageworker_supervisor.registry.index_file import SIGNATURE, bundle_file, fetch_newest, write_index
 from pageworker_supervisor.registry.index_update import EXPIRY_DAYS, Edit, add, next_index, renew
 from pageworker_supervisor.registry.registry import utc_now
-from pageworker_supervisor.registry.schema import InputSchema
 from pageworker_supervisor.registry.store import Store
 
 
@@ -40,10 +41,11 @@ class Publisher:
     async def publish(self, untrusted: UntrustedBundle, channel: str) -> tuple[VerifiedBundle, Index]:
         """Store bundle and signature first, then the index that lists them. It is safe to repeat.
 
-        Raises RegistryRefused, ModuleError (unsigned, wrongly signed, malformed, registry away).
+        Raises RegistryRefused, ModuleError (unsigned, wrongly signed, malformed, an input schema that exceeds the
+        limits of a check, registry away).
         """
         bundle = verify(untrusted, self._trust)
-        InputSchema(bundle.input_schema)
+        await asyncio.to_thread(check_schema, bundle.input_schema)
         return bundle, await self._renew(add(bundle, channel), untrusted, bundle)
 
     async def change(self, edit: Edit = renew) -> Index:

@@ -1,7 +1,9 @@
 """The registry of a worker: keeps the accepted index up to date, and resolves modules to verified bundles."""
 
 import asyncio
+import math
 import random
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -29,15 +31,15 @@ from pageworker_supervisor.registry.cache import Cache
 from pageworker_supervisor.registry.errors import ModuleUnknown, NotThere, RegistryAway
 from pageworker_supervisor.registry.fleet_serial import FleetMemory
 from pageworker_supervisor.registry.index_file import AuthenticIndex, fetch_index
-from pageworker_supervisor.registry.resolve import Changes, ModuleChannel, Release
-from pageworker_supervisor.registry.schema import InputSchema
+from pageworker_supervisor.registry.resolve import Changes, Release, check_tenant
 from pageworker_supervisor.registry.store import Store
-from pageworker_supervisor.registry.tenant_check import check_tenant
 from pageworker_supervisor.telemetry import log
 
 Clock = Callable[[], datetime]
 SLOWEST_SECONDS = 60.0
 RESTORE_RETRY_SECONDS = 0.5
+LOOK_AGAIN_SECONDS = 1.0
+"""Between two refreshes that jobs with unknown modules ask for."""
 
 
 def utc_now() -> datetime:
@@ -66,7 +68,7 @@ class Registry:
         source: str | Path,
         trust: TrustStore,
         state_dir: Path,
-        channel: ModuleChannel,
+        channel: str,
         refresh_seconds: float = 5.0,
         limits: SigningLimits = LIMITS,
         now: Clock = utc_now,
@@ -86,6 +88,9 @@ class Registry:
         self._serial = 0
         self._tag: str | None = None
         self._trouble: ModuleError | None = None
+        self._looked_at = -math.inf
+        """When the last refresh began. Monotonic seconds."""
+        self._looking = asyncio.Lock()
 
     @classmethod
     async def open(
@@ -95,7 +100,6 @@ class Registry:
         state_dir: Path,
         channel: str = resolution.STABLE,
         *,
-        fall_back: bool = False,
         refresh_seconds: float = 5.0,
         limits: SigningLimits = LIMITS,
         now: Clock = utc_now,
@@ -103,11 +107,11 @@ class Registry:
     ) -> "Registry":
         """Load the cached index, then refresh it. A registry that is away or refused raises nothing here; see `status`.
 
-        With `fall_back`, a module without this channel is taken from `stable`. `fleet` knows the highest serial that
+        A module without this channel is taken from `stable`. `fleet` knows the highest serial that
         other workers have accepted: an older index is refused. Waits while the process has no free file descriptors.
         Raises OSError if `state_dir` cannot be used.
         """
-        registry = cls(source, trust, state_dir, ModuleChannel(channel, fall_back), refresh_seconds, limits, now, fleet)
+        registry = cls(source, trust, state_dir, channel, refresh_seconds, limits, now, fleet)
         while True:
             try:
                 await asyncio.to_thread(registry._restore)
@@ -142,11 +146,24 @@ class Registry:
             await asyncio.sleep(pause * random.uniform(0.8, 1.2))
             failures = 0 if await self._try_refresh() else min(failures + 1, 16)
 
+    async def look_again(self, since: float) -> None:
+        """Refresh, unless a refresh has begun after `since` (monotonic seconds). Raises the error of a failed one.
+
+        Of all jobs whose module is unknown, however many they are, only those that were pushed after the last refresh
+        wait, and all of them for the same next one.
+        """
+        async with self._looking:
+            if self._looked_at > since:
+                return
+            await asyncio.sleep(max(0.0, self._looked_at + LOOK_AGAIN_SECONDS - time.monotonic()))
+            await self.refresh()
+
     async def refresh(self) -> Changes:
         """Read the index if it has changed. If the new one is refused, the accepted one stays in effect.
 
         Raises RegistryAway, BadSignature, UntrustedKey, IndexMalformed, IndexRolledBack, IndexExpired.
         """
+        self._looked_at = time.monotonic()
         try:
             read = await self._fetch()
             changes = Changes() if read is None else await self._accept(read)
@@ -157,6 +174,13 @@ class Registry:
                 await self._fleet.report(trouble)
             self._note(trouble)
             raise
+        except Exception as bug:
+            # The accepted index stays in effect, and the next refresh may succeed.
+            away = RegistryAway("the registry could not be read", "the worker's log has the reason")
+            if self._is_new(away):
+                log.opt(exception=bug).error("registry refresh met a bug")
+            self._note(away)
+            raise away from bug
         self._note(read.instead_of if read else None)
         if changes:
             self.changed.set()
@@ -177,15 +201,11 @@ class Registry:
         """The verified bundle of a release. Raises RegistryAway if it cannot be fetched, else the ModuleError of the
         verification.
         """
-        return (await self._bundles.get(release)).bundle
+        return await self._bundles.get(release)
 
     def check_tenant(self, bundle: VerifiedBundle, tenant_id: str) -> None:
         """Raises TenantNotAllowed."""
         check_tenant(bundle, tenant_id)
-
-    def schema(self, bundle: VerifiedBundle) -> InputSchema:
-        """The compiled input schema of a bundle. Raises BundleMalformed."""
-        return self._bundles.schema(bundle)
 
     def _restore(self) -> None:
         self._cache.make()
@@ -232,12 +252,15 @@ class Registry:
         self._bundles.keep_only(listed)
         try:
             await asyncio.to_thread(self._cache.save_index, read.raw, read.index.serial)
-            await asyncio.to_thread(self._cache.keep_only, listed)
         except OSError as error:
             # Without the serial on disk, an older index could be accepted after a restart.
             raise RegistryAway(
                 "the index cannot be stored in the data folder", f"{error.strerror}: check the data folder"
             ) from error
+        try:
+            await asyncio.to_thread(self._cache.keep_only, listed)
+        except OSError as error:
+            log.warning("old bundles not deleted from the registry cache", reason=str(error))
 
     async def _try_refresh(self) -> bool:
         try:

@@ -1,11 +1,12 @@
-"""Resolves module names to versions, and compares two indexes. Pure."""
+"""Resolves module names to versions, checks who may run one, and compares two indexes. Pure."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 from difflib import get_close_matches
+from fnmatch import fnmatchcase
 
-from pageworker_sandbox.signing import Index, IndexedModule
-from pageworker_supervisor.registry.errors import ModuleUnknown
+from pageworker_sandbox.signing import Index, IndexedModule, VerifiedBundle
+from pageworker_supervisor.registry.errors import ModuleUnknown, TenantNotAllowed
 from pageworker_supervisor.registry.index_file import bundle_file
 
 STABLE = "stable"
@@ -24,14 +25,6 @@ class Release:
     def file(self) -> str:
         """File name of its bundle in the registry."""
         return bundle_file(self.name, self.version)
-
-
-@dataclass(frozen=True)
-class ModuleChannel:
-    """The channel that a worker follows. With `fall_back`, a module without it is taken from `stable`."""
-
-    name: str = STABLE
-    fall_back: bool = False
 
 
 @dataclass(frozen=True)
@@ -56,8 +49,11 @@ class Changes:
         return bool(self.added or self.removed or self.moved)
 
 
-def resolve(index: Index, name: str, pin: str | None, channel: ModuleChannel) -> Release:
-    """The release for `name` or `name@pin`. Raises ModuleUnknown, which names a similar one if there is one."""
+def resolve(index: Index, name: str, pin: str | None, channel: str = STABLE) -> Release:
+    """The release for `name` or `name@pin`. A module without this channel is taken from `stable`.
+
+    Raises ModuleUnknown, which names a similar one if there is one.
+    """
     listed = index.modules.get(name)
     if listed is None:
         raise ModuleUnknown(f"there is no module {name}{_near(name, index.modules)}")
@@ -68,6 +64,12 @@ def resolve(index: Index, name: str, pin: str | None, channel: ModuleChannel) ->
     if listing.yanked:
         raise ModuleUnknown(f"{name} {version} was yanked by its publisher")
     return Release(name, version, listing.sha256, listing.bytes)
+
+
+def check_tenant(bundle: VerifiedBundle, tenant_id: str) -> None:
+    """Raises TenantNotAllowed unless a glob of the module's `tenants` matches."""
+    if not any(fnmatchcase(tenant_id, glob) for glob in bundle.manifest.tenants):
+        raise TenantNotAllowed(f"{bundle.name} {bundle.version} does not allow tenant {tenant_id}")
 
 
 def changes(before: Index | None, after: Index) -> Changes:
@@ -82,13 +84,11 @@ def changes(before: Index | None, after: Index) -> Changes:
     return Changes(tuple(sorted(new - old)), tuple(sorted(old - new)), moved)
 
 
-def _follow(name: str, listed: IndexedModule, channel: ModuleChannel) -> str:
-    version = listed.channels.get(channel.name)
-    if version is None and channel.fall_back:
-        version = listed.channels.get(STABLE)
+def _follow(name: str, listed: IndexedModule, channel: str) -> str:
+    version = listed.channels.get(channel) or listed.channels.get(STABLE)
     if version is None:
         there = ", ".join(sorted(listed.channels)) or "none"
-        raise ModuleUnknown(f"{name} has no channel {channel.name} (it has: {there})")
+        raise ModuleUnknown(f"{name} has neither the channel {channel} nor {STABLE} (it has: {there})")
     return version
 
 

@@ -15,6 +15,15 @@ tenants = ["*"]                  # who may run it
 egress = ["example.com"]         # hosts it may reach if its tenant may too
 timeout_seconds = 30
 
+# [page]                         # how its browser context is opened (docs/sdk.md lists the options)
+# viewport = {{ width = 390, height = 844 }}
+# locale = "de-DE"
+# timezone_id = "Europe/Berlin"
+# job_may_set = ["locale"]       # options that a job may give in its field `page`
+
+# [browser]
+# flavor = "full"                # or "shell", the headless shell. Default: what its worker prefers
+
 [input]                          # JSON Schema of the payload
 type = "object"
 required = ["url"]
@@ -36,9 +45,9 @@ from pageworker import Context, Helpers, Page
 async def handler(page: Page, payload: dict[str, Any], helpers: Helpers, context: Context) -> dict[str, Any]:
     """What is returned becomes `data` of the result."""
     response = await page.goto(payload["url"])
-    found = await helpers.extract({{"heading": "h1"}}, required=["heading"])
+    found = await helpers.extract({{"title": "title", "heading": "h1"}}, required=["heading"])
     helpers.log.info("read", attempt=context.attempt)
-    return {{"status": response.status if response else None, "title": await page.title(), **found}}
+    return {{"status": response.status if response else None, **found}}
 '''
 
 EXAMPLE = """\
@@ -48,6 +57,7 @@ EXAMPLE = """\
 README = """\
 # {name}
 
+    workerctl module run .                    # once, from this folder, with the payload of input.example.json
     workerctl module pack .
     workerctl module publish {name}-0.1.0.zip --sign --key KEY --registry REGISTRY
     workerctl submit {name} --tenant TENANT --payload "$(cat input.example.json)" --wait

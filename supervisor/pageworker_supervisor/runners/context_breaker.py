@@ -6,10 +6,11 @@ each pause one start tries again, and each further failure doubles the pause. A 
 breaker. Pure: the caller passes the time in.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum, auto
 
 from pageworker_sandbox.state_machine import TransitionTable, next_state
+from pageworker_supervisor.backoff import Backoff
 
 THRESHOLD = 3
 """Failed starts in a row that open it."""
@@ -57,24 +58,17 @@ class ContextBreaker:
     state: ContextBreakerState = ContextBreakerState.CLOSED
     failures: int = 0
     """Failures in a row that count."""
-    pauses: int = 0
-    """In a row. Each is twice as long as the one before."""
-    until: float = 0.0
-    """When the pause is over."""
+    backoff: Backoff = field(default_factory=lambda: Backoff(FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS))
     undecided: int = 0
     """Starts after a failure that have not ended, and failed starts whose cause is not known yet."""
 
     def permits(self, now: float) -> bool:
         """May a start begin?"""
-        return not self.undecided and (self.state is ContextBreakerState.CLOSED or now >= self.until)
+        return not self.undecided and (self.state is ContextBreakerState.CLOSED or now >= self.backoff.until)
 
     def refuses(self) -> bool:
         """Do jobs end with an error, without a start?"""
         return self.state is ContextBreakerState.OPEN
-
-    def remaining_seconds(self, now: float) -> float:
-        """How long the pause still takes."""
-        return max(0.0, self.until - now)
 
     def begin(self) -> bool:
         """A start begins. True: it is a probe, and the caller has to call `decided` when it ends."""
@@ -92,8 +86,8 @@ class ContextBreaker:
 
     def came_up(self) -> None:
         """A start succeeded."""
-        self.failures = self.pauses = 0
-        self.until = 0.0
+        self.failures = 0
+        self.backoff.reset()
         self._step(ContextBreakerEvent.CAME_UP)
 
     def failed(self, now: float, *, certain: bool = False, counts: bool = True) -> None:
@@ -103,9 +97,8 @@ class ContextBreaker:
         at_threshold = self.failures >= THRESHOLD
         self._step(ContextBreakerEvent.FAILED_AT_THRESHOLD if at_threshold else ContextBreakerEvent.FAILED)
         # An ephemeral context may have several runners that fail at the same moment: that makes one pause.
-        if now >= self.until:
-            self.until = now + min(LONGEST_PAUSE_SECONDS, FIRST_PAUSE_SECONDS * 2.0 ** min(self.pauses, 16))
-            self.pauses += 1
+        if now >= self.backoff.until:
+            self.backoff.pause(now)
 
     def _step(self, event: ContextBreakerEvent) -> None:
         self.state = next_state(TRANSITIONS, self.state, event)

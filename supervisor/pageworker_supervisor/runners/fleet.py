@@ -14,27 +14,29 @@ from pageworker_sandbox.launch import HostUnfit, survey
 from pageworker_sandbox.state_machine import label
 from pageworker_sandbox.wire.messages import BROWSER_CLOSE_SECONDS
 from pageworker_supervisor.contract.context_key import ContextKey
-from pageworker_supervisor.queue.capacity import Capacity
+from pageworker_supervisor.queue.claim import Capacity
 from pageworker_supervisor.runners.host_probe import HostProbe, ProbeEffects
 from pageworker_supervisor.runners.page_reservation import PageReservation
-from pageworker_supervisor.runners.pending_placements import PendingPlacement, with_pending
 from pageworker_supervisor.runners.placement import (
     NO_TENANT,
     STARTS_IDLE,
+    PendingPlacement,
     PoolRules,
     RunnerSlot,
     Spawn,
     Use,
     capacity,
-    holder_with_other_egress,
+    holder_with_other_values,
     may_retire,
     next_evictable_in,
     place,
     select_retirement,
+    with_pending,
 )
 from pageworker_supervisor.runners.resources import RunnerResources
 from pageworker_supervisor.runners.runner import Runner, RunnerEvents
 from pageworker_supervisor.runners.runner_state import RunnerState
+from pageworker_supervisor.runners.sandboxed_runner import SandboxedRunner
 from pageworker_supervisor.runners.start_failure import Blame, StartFailure
 from pageworker_supervisor.runners.start_judge import StartJudge
 from pageworker_supervisor.telemetry import log
@@ -137,9 +139,9 @@ class Fleet:
         now = time.monotonic()
         if not self._may_start() or not self._starts.permits(wanted, now) or self._starts.careful(wanted, now):
             return
-        if (holder := holder_with_other_egress(self.slots(), wanted)) is not None:
+        if (holder := holder_with_other_values(self.slots(), wanted)) is not None:
             if holder.open and may_retire(holder, self._rules, now):
-                self.runners[holder.runner_id].retire("its profile is wanted with other hosts")
+                self.runners[holder.runner_id].retire("its profile is wanted with other hosts or options")
             return
         chosen = select_retirement(self.slots(), self._rules, now, wanted)
         if chosen is not None:
@@ -241,7 +243,9 @@ class Fleet:
         probe: bool = False,
         comes_back: bool = False,
     ) -> Runner:
-        return Runner(next(self._names), context, fence, resources, self._events, probe=probe, comes_back=comes_back)
+        return SandboxedRunner(
+            next(self._names), context, fence, resources, self._events, probe=probe, comes_back=comes_back
+        )
 
     async def _host(self, runner: Runner) -> None:
         failure: StartFailure | None = None

@@ -10,12 +10,16 @@ from pageworker_sandbox.egress.client import GatewayClient, GatewayLost, Gateway
 from pageworker_sandbox.egress.errors import EgressError
 from pageworker_sandbox.egress.messages import EgressPolicy, RefusalNotice
 from pageworker_sandbox.launch import GatewayUsers, Host, launch_gateway
-from pageworker_supervisor.runners.spawn_backoff import SpawnBackoff
+from pageworker_supervisor.backoff import Backoff
 from pageworker_supervisor.task_supervision import leaves
 from pageworker_supervisor.telemetry import log
 from pageworker_supervisor.telemetry.metrics import Metrics
 
 ANSWER_SECONDS = 5.0
+FIRST_PAUSE_SECONDS = 0.5
+LONGEST_PAUSE_SECONDS = 30.0
+STABLE_SECONDS = 60.0
+"""After a gateway that served for so long, the next one starts at once."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +51,7 @@ class GatewayProcess:
         self._silent = asyncio.Event()
         self._gateway: GatewayClient | None = None
         self._up = asyncio.Event()
-        self._backoff = SpawnBackoff()
+        self._backoff = Backoff(FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS)
 
     async def run(self) -> None:
         """Keep a gateway up for ever."""
@@ -65,7 +69,10 @@ class GatewayProcess:
             self.trouble = f"the egress gateway {'was lost' if came_up else 'does not start'}: {reason}"
             log.error("no egress gateway", reason=self.trouble)
             self._events.lost("the egress gateway is lost" if came_up else "there is no egress gateway")
-            self._backoff.spawned(time.monotonic(), ok=came_up and time.monotonic() - began > 60)
+            if came_up and time.monotonic() - began > STABLE_SECONDS:
+                self._backoff.reset()
+            else:
+                self._backoff.pause(time.monotonic())
             await asyncio.sleep(self._backoff.remaining_seconds(time.monotonic()))
 
     async def _serve(self) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import NoReturn
 
-from pageworker_supervisor.runners.host_health import HostHealth
+from pageworker_supervisor.runners.start_history import HostHealth
 
 RETRY_SECONDS = 0.5
 """Pause after a probe that ended without a result, for instance because there was no gateway."""

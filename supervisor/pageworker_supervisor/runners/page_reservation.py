@@ -1,12 +1,27 @@
-"""Pages of one runner that are reserved for jobs, and their one owner from reservation to release."""
+"""Pages of one runner that are reserved for jobs, each with one owner from reservation to release.
+
+A page knows how the attempt on it goes: when its handler began, which artifacts it hands over, and how it ended.
+"""
 
 import asyncio
+import datetime as dt
+import os
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
+from pageworker_sandbox import memfd
+from pageworker_sandbox.wire import messages as m
+from pageworker_sandbox.wire.errors import OutputExceeded, ProtocolViolation
+from pageworker_supervisor.contract.result import ArtifactRecord
+from pageworker_supervisor.runners.limit_breach import Breach
+from pageworker_supervisor.telemetry import log
+
 if TYPE_CHECKING:
+    from loguru import Logger
+
     from pageworker_supervisor.runners.runner import Runner
 
 RECYCLINGS = 4
@@ -15,18 +30,54 @@ RECYCLING_SLACK_SECONDS = 5.0
 replaced, its context is wiped, and it may have waited while the context was wiped for another page."""
 
 
+@dataclass
+class ArtifactHandover:
+    """An artifact that a runner handed over: a sealed memfd that is not read yet. Its holder closes it."""
+
+    kind: str
+    content_type: str
+    descriptor: int
+
+    def close(self) -> None:
+        """Close the memfd. May be called again."""
+        if self.descriptor >= 0:
+            os.close(self.descriptor)
+            self.descriptor = -1
+
+
 class PageReservation:
-    """One page of a runner, reserved for one job. `exclusive`: the job must be alone on the runner.
+    """One page of a runner, reserved for one job, and the job's attempt on it. Times are monotonic seconds.
 
     Use it as a `with` block. The end of the block releases the page, unless the runner has begun to use it: then the
     runner releases it once the page is clean again. A runner that dies takes its pages with it.
     """
 
     def __init__(self, runner: "Runner", pages: "RunnerPages", *, exclusive: bool) -> None:
+        """`exclusive`: the job must be alone on the runner."""
         self.runner = runner
         self.exclusive = exclusive
+        self.sent = False
+        """Whether the attempt was sent to the runner. What follows is meaningful only then."""
+        self.done: asyncio.Future[m.Done] = asyncio.get_running_loop().create_future()
+        self.sent_at = time.monotonic()
+        self.accepted_at: float | None = None
+        self.started_at = dt.datetime.now(dt.UTC)
+        self.memory_before_bytes = 0
+        """What the runner used when it was measured last before the handler began."""
+        self.log: Logger = log
+        """For the log lines of the job's module."""
+        self.changed = asyncio.Event()
+        """Set when something below may have changed."""
+        self.delivery: ArtifactHandover | None = None
+        """An artifact that was handed over and not taken yet."""
+        self.artifacts: list[ArtifactRecord] = []
+        """Artifacts that are stored."""
         self._pages = pages
         self._in_use = False
+        self._on_accept: Callable[[], None] = lambda: None
+        self._offer: m.Offer | None = None
+        self._handed_over = 0
+        self._handed_over_bytes = 0
 
     def __enter__(self) -> Self:
         return self
@@ -37,29 +88,118 @@ class PageReservation:
         if not self._in_use:
             self.release()
 
-    def use(self) -> None:
-        """The runner gets the job: from now on the runner releases the page."""
-        self._in_use = True
-
-    def recycle(self, attempt_id: str) -> None:
-        """The attempt has left the page. The runner cleans it."""
-        self._pages.recycle(self, attempt_id)
+    async def wait_until_exclusive(self) -> None:
+        """Return when this is the only page of the runner that is taken."""
+        await self._pages.wait_until_only_one_is_taken()
 
     def release(self) -> None:
         """The page is free for other jobs."""
         self._pages.release(self)
 
-    async def wait_until_exclusive(self) -> None:
-        """Return when this is the only page of the runner that is taken."""
-        await self._pages.wait_until_only_one_is_taken()
+    def send(self, on_accept: Callable[[], None]) -> None:
+        """The attempt goes to the runner now. `on_accept` is called when its handler begins."""
+        self.sent = True
+        self.sent_at = time.monotonic()
+        self.started_at = dt.datetime.now(dt.UTC)
+        self._on_accept = on_accept
+
+    def use(self, memory_before_bytes: int, log: "Logger") -> None:
+        """The runner gets the attempt: from now on the runner releases the page."""
+        self._in_use = True
+        self.memory_before_bytes = memory_before_bytes
+        self.log = log
+
+    @property
+    def began_at(self) -> float:
+        """When the handler began; when the attempt was sent, if it did not."""
+        return self.accepted_at or self.sent_at
+
+    def accept(self) -> None:
+        """The handler begins now."""
+        self.accepted_at = time.monotonic()
+        self.started_at = dt.datetime.now(dt.UTC)
+        self._on_accept()
+
+    def offer(self, offer: m.Offer) -> None:
+        """The runner has an artifact and waits for a grant. An earlier offer is void. Raises OutputExceeded."""
+        if self._handed_over >= m.MAX_ARTIFACTS:
+            raise OutputExceeded(self._handed_over + 1, m.MAX_ARTIFACTS, "artifacts")
+        if self._handed_over_bytes + offer.bytes > m.MAX_ARTIFACTS_BYTES:
+            raise OutputExceeded(self._handed_over_bytes + offer.bytes, m.MAX_ARTIFACTS_BYTES, "bytes")
+        self._offer = offer
+        self.changed.set()
+
+    def deliver(self, message: m.ArtifactData, descriptor: int) -> None:
+        """The granted artifact arrives. Closes the descriptor in the end. Raises ProtocolViolation."""
+        offer = self._offer
+        if offer is None:
+            os.close(descriptor)
+            raise ProtocolViolation("an artifact that was not offered")
+        try:
+            size = memfd.sealed_bytes(descriptor, offer.bytes)
+        except memfd.NotSealed as error:
+            os.close(descriptor)
+            raise ProtocolViolation(f"artifact: {error}") from error
+        self._handed_over += 1
+        self._handed_over_bytes += size
+        self.discard()
+        self._offer = None
+        self.delivery = ArtifactHandover(message.kind, message.content_type, descriptor)
+        self.changed.set()
+
+    def is_open(self, offer: m.Offer) -> bool:
+        """Whether the runner still waits for a grant of this offer, or has one and has not used it."""
+        return self._offer is offer and not self.done.done()
+
+    async def next_offer(self) -> m.Offer | None:
+        """Wait for the next offer; None: the attempt has ended. A delivery that came too late is discarded."""
+        while not self.done.done():
+            self.discard()
+            if self._offer is not None:
+                return self._offer
+            await self._change()
+        return None
+
+    def take_delivery(self) -> ArtifactHandover | None:
+        """The artifact that arrived, or None. The caller closes it."""
+        delivery, self.delivery = self.delivery, None
+        return delivery
+
+    def discard(self) -> None:
+        """Close an artifact that arrived and was not taken."""
+        if (delivery := self.take_delivery()) is not None:
+            delivery.close()
+
+    async def until(self, holds: Callable[[], bool]) -> None:
+        """Wait until this holds. It is checked after every change."""
+        while not holds():
+            await self._change()
+
+    async def _change(self) -> None:
+        self.changed.clear()
+        await self.changed.wait()
+
+    def end(self, done: m.Done) -> None:
+        """The runner answered, or was killed. The first call counts: a kill may race with the runner's own answer."""
+        if not self.done.done():
+            self.done.set_result(done)
+            self.changed.set()
+
+    def lose(self, error: Exception) -> None:
+        """No answer can come any more."""
+        if not self.done.done():
+            self.done.set_exception(error)
+            self.changed.set()
 
 
 class RunnerPages:
-    """The reservations of one runner. `on_release` is called after each release."""
+    """The reservations of one runner, and the attempts on them. `on_release` is called after each release."""
 
     def __init__(self, on_release: Callable[[], None]) -> None:
         self.last_used = time.monotonic()
         """When a page was released last; when the runner was made, before."""
+        self.running: dict[str, PageReservation] = {}
+        """Pages whose attempt has no answer yet, by attempt id."""
         self._reservations: set[PageReservation] = set()
         self._recycling: dict[str, tuple[float, PageReservation]] = {}
         """Since when pages are being recycled, by the attempt that left them. Monotonic seconds."""
@@ -89,14 +229,31 @@ class RunnerPages:
         self._released.set()
         self._on_release()
 
-    @property
-    def recycling(self) -> list[str]:
-        """Attempts whose pages are being recycled."""
-        return list(self._recycling)
+    def begin(self, attempt_id: str, page: PageReservation, memory_before_bytes: int, log: "Logger") -> None:
+        """The runner gets an attempt. `memory_before_bytes`: what it used when it was measured last."""
+        page.use(memory_before_bytes, log)
+        self.running[attempt_id] = page
 
-    def recycle(self, reservation: PageReservation, attempt_id: str) -> None:
-        """The attempt has left its page, which is taken until `free` is called."""
-        self._recycling[attempt_id] = (time.monotonic(), reservation)
+    def end(self, done: m.Done) -> None:
+        """An attempt has its answer and has left its page, which is taken until `free` is called."""
+        page = self.running.pop(done.attempt_id)
+        self._recycling[done.attempt_id] = (time.monotonic(), page)
+        page.end(done)
+
+    def lose(self, error: Exception) -> None:
+        """No answer can come any more to the attempts that run."""
+        for page in self.running.values():
+            page.lose(error)
+
+    def alone(self, breach: Breach) -> bool:
+        """Whether one attempt must have exceeded the limit: it is alone on the runner, which was well below the limit.
+
+        An attempt is not alone while pages of others that are done are not free yet.
+        """
+        if len(self.running) != 1 or self._recycling:
+            return False
+        (one,) = self.running.values()
+        return breach.limit != "memory_limit" or one.memory_before_bytes <= breach.allowed / 2
 
     def recycled_within(self, seconds: float) -> int:
         """Pages that began to be recycled less than so long ago."""

@@ -13,12 +13,12 @@ a new runner would.
 """
 
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from math import inf, isinf
 
 from pageworker_supervisor.contract.context_key import ContextKey
-from pageworker_supervisor.queue.capacity import Capacity, ContextCapacity
+from pageworker_supervisor.queue.claim import Capacity, ContextCapacity
 
 NO_RUNNER_SLOT = -1
 """Free pages of a context for which the queue must not use a runner slot."""
@@ -196,15 +196,52 @@ def _new_runner(
     return Spawn(evict=idle[0].runner_id) if idle else None
 
 
-def holder_with_other_egress(slots: Sequence[RunnerSlot], wanted: ContextKey) -> RunnerSlot | None:
-    """The runner that has the wanted profile open with another egress set."""
+@dataclass(frozen=True)
+class PendingPlacement:
+    """One job that is claimed and not placed yet: its module is still being checked. `exclusive`: it must run alone on
+    its runner."""
+
+    context: ContextKey
+    exclusive: bool
+
+
+def with_pending(
+    slots: Sequence[RunnerSlot], rules: PoolRules, now: float, pending: Iterable[PendingPlacement]
+) -> list[RunnerSlot]:
+    """The fleet as it will be when each of these jobs is placed. A claim asks for what fits beside them."""
+    expected = list(slots)
+    for number, job in enumerate(pending):
+        match place(expected, rules, now, job.context, exclusive=job.exclusive):
+            case Use(runner_id):
+                expected = [
+                    replace(slot, taken=slot.taken + 1, open=slot.open and not job.exclusive)
+                    if slot.runner_id == runner_id
+                    else slot
+                    for slot in expected
+                ]
+            case Spawn(evict):
+                coming = RunnerSlot(
+                    runner_id=f"?{number}",
+                    context=job.context,
+                    pages=rules.pages,
+                    taken=1,
+                    open=not job.exclusive,
+                    since=inf,
+                    last_used=now,
+                )
+                expected = [slot for slot in expected if slot.runner_id != evict] + [coming]
+    return expected
+
+
+def holder_with_other_values(slots: Sequence[RunnerSlot], wanted: ContextKey) -> RunnerSlot | None:
+    """The runner that has the wanted profile open with other hosts or options."""
     if wanted.profile is None:
         return None
     return next((slot for slot in slots if slot.context.profile == wanted.profile and slot.context != wanted), None)
 
 
 def may_retire(slot: RunnerSlot, rules: PoolRules, now: float) -> bool:
-    """Whether a runner has had its minimum time, so that the same profile may be opened with another egress set."""
+    """Whether a runner has had its minimum time, so that the same profile may be opened with other hosts or options."""
     if slot.coming_up:
         return False
     return now >= (slot.replaceable_at(rules) if slot.taken else slot.replaceable_idle_at(rules))

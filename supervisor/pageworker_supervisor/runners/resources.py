@@ -12,9 +12,11 @@ from pageworker_sandbox.launch import Host, SandboxedProcess, SandboxSpec, launc
 from pageworker_sandbox.wire import messages as m
 from pageworker_supervisor.config.settings import EgressSettings, PoolSettings, SandboxSettings, TenantSettings
 from pageworker_supervisor.contract.context_key import ContextKey
+from pageworker_supervisor.runners.browser_flavors import BrowserFlavors
 from pageworker_supervisor.runners.egress_sets import EgressSets
 from pageworker_supervisor.runners.gateway_process import GatewayProcess
 from pageworker_supervisor.runners.limit_breach import Breach, profile_breach
+from pageworker_supervisor.runners.option_sets import OptionSets
 from pageworker_supervisor.runners.uid_pool import UidPool
 from pageworker_supervisor.telemetry.metrics import Metrics
 
@@ -59,6 +61,8 @@ class RunnerResources:
     metrics: Metrics
     uids: UidPool
     egress_sets: EgressSets
+    option_sets: OptionSets
+    browsers: BrowserFlavors
 
     @asynccontextmanager
     async def folder(self, context: ContextKey, fence: int | None) -> AsyncIterator[RunnerFolder]:
@@ -85,7 +89,7 @@ class RunnerResources:
         return await launch(self.host, spec)
 
     def boot_message(self, runner_id: str, context: ContextKey) -> m.Boot:
-        """What a runner has to know before it starts its browser."""
+        """What a runner has to know before it starts its browser. Raises SpawnFailed, FlavorMissing."""
         return m.Boot(
             protocol=m.PROTOCOL,
             runner_id=runner_id,
@@ -93,10 +97,11 @@ class RunnerResources:
             tenant_id=context.tenant_id,
             persistent=context.profile_id is not None,
             pages=self.pool.pages,
-            browser=str(self.host.browser),
+            browser=str(self.browsers.binary(context)),
             recycle_seconds=self.pool.recycle_seconds,
             max_jobs=self.pool.max_jobs,
             failure_artifacts=self.failure_artifacts,
+            options=self.option_sets.options(context.options),
         )
 
     def policy(self, context: ContextKey) -> EgressPolicy:

@@ -1,7 +1,8 @@
-"""One runner from the trusted side: started, given jobs, watched, and always gone at the end."""
+"""One runner from the trusted side: its states, its pages and its jobs. Its processes are in sandboxed_runner.py."""
 
 import asyncio
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 from math import inf
@@ -11,22 +12,23 @@ from pageworker_sandbox.launch import SandboxedProcess
 from pageworker_sandbox.signing import VerifiedBundle
 from pageworker_sandbox.state_machine import label, next_state
 from pageworker_sandbox.wire import messages as m
-from pageworker_sandbox.wire.errors import ChannelClosed, OutputExceeded, ProtocolViolation
+from pageworker_sandbox.wire.errors import ProtocolViolation
 from pageworker_supervisor.contract.context_key import ContextKey
-from pageworker_supervisor.runners.errors import BrowserNotReady, RunnerFailure, RunnerLost, SpawnFailed
-from pageworker_supervisor.runners.handshake import Handshake
+from pageworker_supervisor.contract.job import JobRef
+from pageworker_supervisor.runners.errors import BrowserNotReady, RunnerFailure, RunnerLost
 from pageworker_supervisor.runners.limit_breach import Breach
 from pageworker_supervisor.runners.page_reservation import PageReservation, RunnerPages
 from pageworker_supervisor.runners.placement import LINGER_SECONDS, RunnerSlot
 from pageworker_supervisor.runners.resources import RunnerFolder, RunnerResources
 from pageworker_supervisor.runners.runner_connection import RunnerConnection
-from pageworker_supervisor.runners.runner_limits import EXHAUSTED, EnforcedLimits, is_alone
 from pageworker_supervisor.runners.runner_state import TAKES_JOBS, TRANSITIONS, RunnerEvent, RunnerState
-from pageworker_supervisor.runners.sent_attempt import SentAttempt
 from pageworker_supervisor.runners.start_failure import START_ERRORS, Blame, StartFailure, explain
-from pageworker_supervisor.runners.watchdog import watch
+from pageworker_supervisor.runners.watchdog import EnforcedLimits
 from pageworker_supervisor.task_supervision import leaves
 from pageworker_supervisor.telemetry import log
+
+EXHAUSTED = frozenset({"memory_limit", "process_limit"})
+"""Failures after which a runner has too little memory or too few processes left for the next job."""
 
 
 @dataclass(frozen=True)
@@ -40,8 +42,8 @@ class RunnerEvents:
     came_up: Callable[["Runner"], None]
 
 
-class Runner:
-    """A sandboxed process tree that holds one browser context."""
+class Runner(ABC):
+    """A process tree that holds one browser context. A subclass starts and ends the processes, in `_serve_in`."""
 
     def __init__(
         self,
@@ -61,8 +63,6 @@ class Runner:
         self.fence = fence
         self.probe = probe
         self.state = RunnerState.STARTING
-        self.running: dict[str, SentAttempt] = {}
-        """Attempts without an answer yet, by attempt id."""
         self.jobs_done = 0
         self.since = time.monotonic()
         self.start_seconds = 0.0
@@ -73,6 +73,7 @@ class Runner:
         """What the kernel reports of it."""
         self.process: SandboxedProcess | None = None
         self.pong = 0
+        self._last_ping = 0
         """Number of the last ping that it answered."""
         self._resources = resources
         self._events = events
@@ -80,9 +81,12 @@ class Runner:
         self._up_since = inf
         self._connection: RunnerConnection | None = None
         self._end: RunnerLost | None = None
+        self._exit_reason = "the runner exited"
         self._limits = EnforcedLimits(resources.sandbox)
         self._told_to_stop = asyncio.Event()
         self._pages = RunnerPages(self._page_released)
+        self.running = self._pages.running
+        """Pages whose attempt has no answer yet, by attempt id."""
         self._comes_back = comes_back
         self._closed_to_jobs = False
         self._log = log.bind(runner_id=runner_id, tenant_id=context.tenant_id, profile_id=context.profile_id)
@@ -148,8 +152,7 @@ class Runner:
             self._log.warning("runner is dismissed", reason=reason)
             self._end = RunnerLost(reason, charged=False)
         self._step(RunnerEvent.DISMISS)
-        for running in self.running.values():
-            running.lose(self._end or RunnerLost(reason, charged=False))
+        self._pages.lose(self._end or RunnerLost(reason, charged=False))
         self._events.changed()
 
     def kill(self, reason: str, *, charged: bool, breach: Breach | None = None) -> None:
@@ -168,7 +171,7 @@ class Runner:
     def _lost(self, reason: str, *, charged: bool, breach: Breach | None) -> RunnerLost:
         if breach is not None:
             self._resources.metrics.limit_breached(breach.limit)
-        alone = breach is not None and is_alone(breach, self.running.values(), self._pages.recycling)
+        alone = breach is not None and self._pages.alone(breach)
         return RunnerLost(reason, charged=charged, breach=breach, alone=alone)
 
     def page_return_overdue(self) -> str | None:
@@ -194,15 +197,15 @@ class Runner:
             self._resources.metrics.ended(self._how_it_ended())
             told_to_go = self.state is RunnerState.STOPPING
             self.state = next_state(TRANSITIONS, self.state, RunnerEvent.EXITED)
-            reason = "; ".join(map(str, errors)) or "the runner exited"
+            # What the jobs are told becomes part of their results, and errors may name paths of the host.
+            reason = "its worker could not serve the runner: see its log" if errors else self._exit_reason
             if self._end is None and self.running and (breach := self._limits.kernel_breach(self.process)) is not None:
                 self._end = self._lost(breach.message, charged=True, breach=breach)
-            for running in self.running.values():
-                running.lose(self._end or RunnerLost(reason, charged=True))
+            self._pages.lose(self._end or RunnerLost(reason, charged=True))
             self._events.changed()
         if self._up.done():
             if errors:
-                self._log.error("runner ended with an error", reason=reason)
+                self._log.error("runner ended with an error", reason="; ".join(map(str, errors)))
             return None
         return self._why_not_started(errors, told_to_go)
 
@@ -228,63 +231,9 @@ class Runner:
             return "killed"
         return "retired" if self.state is RunnerState.STOPPING else "crashed"
 
+    @abstractmethod
     async def _serve_in(self, folder: RunnerFolder) -> None:
-        self.process = process = await self._resources.launch(self.runner_id, folder)
-        connection = RunnerConnection(process, self._resources.pool.runners)
-        try:
-            if self.state is RunnerState.STOPPING:
-                # It was told to stop before it had a process that could be stopped.
-                raise SpawnFailed("it was told to go")
-            await self._start(process, connection)
-            async with asyncio.TaskGroup() as tasks:
-                tasks.create_task(watch(self, connection, process, self._limits, folder))
-                tasks.create_task(self._stop_gently(connection, process))
-                await connection.serve(self._receive)
-        except* ChannelClosed:
-            self._log.info("runner is gone", stderr=process.stderr[-2000:])
-        except* ProtocolViolation as group:
-            violation = group.exceptions[0]
-            self._log.error("runner broke the protocol", reason=str(violation))
-            breach = None
-            if isinstance(violation, OutputExceeded):
-                breach = Breach("output_limit", violation.used, violation.allowed, violation.unit)
-            self._end = self._lost(f"protocol violation: {violation}", charged=True, breach=breach)
-        except* OSError as group:
-            # The supervisor has no descriptors or memory left. Neither the runner nor its jobs are to blame.
-            self._log.error("runner lost by its host", reason=str(group.exceptions[0]))
-            self._end = self._lost(f"the host: {group.exceptions[0]}", charged=False, breach=None)
-        finally:
-            # Shielded: a cancelled daemon still waits until the tree is gone, or it would leave its user in use.
-            await asyncio.shield(self._leave(process, connection))
-
-    async def _leave(self, process: SandboxedProcess, connection: RunnerConnection) -> None:
-        process.kill()
-        connection.close()
-        await process.wait()
-        await self._resources.gateway.detach(self.runner_id)
-
-    async def _start(self, process: SandboxedProcess, connection: RunnerConnection) -> None:
-        lines: list[str] = []
-
-        def note(line: m.LogLine) -> None:
-            lines.append(line.message)
-            self._write_log(line)
-
-        handshake = Handshake(self.runner_id, self.context, self._resources, connection, note)
-        try:
-            async with asyncio.timeout(self._resources.pool.start_seconds):
-                ready = await handshake.run()
-        except (TimeoutError, ChannelClosed) as error:
-            why = str(error) or "too slow"
-            # The runner's own last line tells more than the end of its stderr, which Chromium fills.
-            last = lines[-1] if lines else process.stderr[-2000:]
-            raise BrowserNotReady(f"it did not get ready ({why}); its last words: {last}") from error
-        self.evidence = dict(ready.evidence)
-        self.proof = await process.proof()
-        self._connection = connection
-        self._came_up()
-        self._resources.metrics.spawned(self.start_seconds)
-        self._log.info("runner is ready", browser=ready.browser_version, seconds=round(self.start_seconds, 3))
+        """Start it with this folder, call `_came_up`, and return when no process of its tree is left."""
 
     def _came_up(self) -> None:
         self._up_since = time.monotonic()
@@ -308,7 +257,7 @@ class Runner:
     def _handle(self, message: m.Message, descriptors: list[int]) -> None:
         match message:
             case m.Pong():
-                self.pong = message.number
+                self._pong(message.number)
             case m.LogLine():
                 self._write_log(message)
             case m.Retire():
@@ -319,7 +268,7 @@ class Runner:
                 self.running[message.attempt_id].offer(message)
             case m.ArtifactData():
                 self.running[message.attempt_id].deliver(message, descriptors.pop())
-            case m.Done() if self._fails_past_a_limit(message):
+            case m.Done(failure=m.Failure()) if self._fails_past_a_limit(message):
                 self._log.debug("the attempt's end is its runner's breach", attempt_id=message.attempt_id)
             case m.Done():
                 self._done(message)
@@ -330,11 +279,18 @@ class Runner:
             case _:
                 raise ProtocolViolation(f"{type(message).__name__} after the start")
 
+    def expect_pong(self, number: int) -> None:
+        """A ping with this number is sent now."""
+        self._last_ping = number
+
+    def _pong(self, number: int) -> None:
+        # An answer in advance does not count: it would hide an event loop that does not run.
+        if self.pong < number <= self._last_ping:
+            self.pong = number
+
     def _done(self, message: m.Done) -> None:
         self.jobs_done += 1
-        running = self.running.pop(message.attempt_id)
-        running.page.recycle(message.attempt_id)
-        running.end(message)
+        self._pages.end(message)
         if message.failure is not None and message.failure.type in EXHAUSTED:
             self.retire(f"an attempt ended with {message.failure.type}")
 
@@ -346,36 +302,13 @@ class Runner:
         return breach is not None
 
     def _write_log(self, line: m.LogLine) -> None:
-        running = self.running.get(line.attempt_id or "")
-        bound = self._log.bind(job=str(running.ref)) if running else self._log
-        bound.bind(**{f"module_{key}": value for key, value in line.fields.items()}).log(
+        page = self.running.get(line.attempt_id or "")
+        (page.log if page else self._log).bind(**{f"module_{key}": value for key, value in line.fields.items()}).log(
             line.level.upper(), "module: {}", line.message
         )
 
     def _step(self, event: RunnerEvent) -> None:
-        before, self.state = self.state, next_state(TRANSITIONS, self.state, event)
-        if self.state is not RunnerState.STOPPING or self.process is None:
-            return
-        if event is RunnerEvent.KILL or self._connection is None:
-            # Before it is up there is nothing to close in good order.
-            self.process.kill()
-        elif before is not RunnerState.STOPPING:
-            self._told_to_stop.set()
-
-    async def _stop_gently(self, connection: RunnerConnection, process: SandboxedProcess) -> None:
-        """Once told to: let the browser flush its profile, then make sure."""
-        await self._told_to_stop.wait()
-        seconds = self._resources.pool.kill_grace_seconds
-        if self.context.profile is not None:
-            # Chromium writes cookies to disk up to 30 s late, and when it closes. An earlier kill loses logins.
-            seconds += m.BROWSER_CLOSE_SECONDS
-        try:
-            async with asyncio.timeout(seconds):
-                await connection.send(m.Stop())
-                await process.wait()
-        except TimeoutError:
-            self._log.warning("runner did not stop by itself")
-        process.kill()
+        self.state = next_state(TRANSITIONS, self.state, event)
 
     async def up(self) -> None:
         """Return when it has come up. Raises SpawnFailed where it does not."""
@@ -390,27 +323,26 @@ class Runner:
             raise RunnerLost(reason, charged=True)
         await self._alive().load(bundle)
 
-    async def run(self, running: SentAttempt, message: m.Run, bundle: VerifiedBundle) -> m.Done:
+    async def run(self, page: PageReservation, message: m.Run, bundle: VerifiedBundle) -> m.Done:
         """Run one attempt on its page, after `load` of its module. Raises RunnerLost.
 
         From now on the page is released when the runner reports that it is clean, or lost with the runner.
         """
         connection = self._alive()
-        running.page.use()
-        running.send(memory_before_bytes=self._limits.memory_bytes)
-        self.running[running.attempt_id] = running
+        job = JobRef(message.tenant_id, message.job_id)
+        self._pages.begin(message.attempt_id, page, self._limits.memory_bytes, self._log.bind(job=str(job)))
         await connection.run(message, bundle)
         # Shielded: a caller whose time is up stops waiting, and then has to stop the attempt and hear how it ended.
-        return await asyncio.shield(running.done)
+        return await asyncio.shield(page.done)
 
     async def cancel(self, attempt_id: str, outcome: Literal["timed_out", "cancelled"]) -> None:
         """Ask the handler to stop."""
         if self._connection is not None and attempt_id in self.running:
             await self._connection.cancel(attempt_id, outcome)
 
-    async def grant(self, running: SentAttempt, offer: m.Offer) -> None:
+    async def grant(self, page: PageReservation, offer: m.Offer) -> None:
         """Let an attempt hand over the artifact that it offers, if it still does."""
-        if self._connection is not None and running.is_open(offer):
+        if self._connection is not None and page.is_open(offer):
             await self._connection.grant(offer)
 
     def _alive(self) -> RunnerConnection:

@@ -1,8 +1,9 @@
-"""The messages between the supervisor and one runner's process."""
+"""The messages between the supervisor and one runner's process, and the modules that were sent with them."""
 
 import asyncio
 import os
 import time
+from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Literal, NoReturn
@@ -12,15 +13,22 @@ from pageworker_sandbox.launch import SandboxedProcess
 from pageworker_sandbox.signing import VerifiedBundle
 from pageworker_sandbox.wire import messages as m
 from pageworker_sandbox.wire.channel import Channel
-from pageworker_sandbox.wire.cpu_budget import CpuBudget
 from pageworker_sandbox.wire.errors import ChannelClosed
 from pageworker_sandbox.wire.message_rules import MessageRules
-from pageworker_supervisor.runners.loaded_modules import LoadedModules
+from pageworker_sandbox.wire.token_bucket import CpuBudget
 
 RUNNERS_SHARE = 0.5
 """Share of event-loop time for messages of all runners together. A runner over its share is read more slowly."""
 SHARE_BURST_SECONDS = 0.5
 SHARE_PAUSE_SECONDS = 0.005
+
+MAX_VERSIONS = 32
+"""Versions per runner. A tenant that uses more modules in one browser context pays with imports."""
+MAX_BYTES = 64 * 1024 * 1024
+"""Bytes of bundles per runner. The latest version always stays, however large it is."""
+
+Version = tuple[str, str]
+"""Name and version of a module."""
 
 
 class RunnerConnection:
@@ -110,6 +118,36 @@ class RunnerConnection:
             os.close(descriptor)
         for name, version in self._modules.add(bundle.name, bundle.version, len(bundle.data)):
             await self._channel.send(m.Forget(name=name, version=version))
+
+
+class LoadedModules:
+    """Which module versions a runner has, the least recently used first, and which of them it is to unload.
+
+    A runner that runs many versions would grow without end. So it keeps a bounded number of them, the latest used.
+    """
+
+    def __init__(self, max_versions: int = MAX_VERSIONS, max_bytes: int = MAX_BYTES) -> None:
+        self._max_versions = max_versions
+        self._max_bytes = max_bytes
+        self._bytes: OrderedDict[Version, int] = OrderedDict()
+
+    def use(self, name: str, version: str) -> bool:
+        """Note that an attempt uses a version. False: the runner does not have it."""
+        if (name, version) not in self._bytes:
+            return False
+        self._bytes.move_to_end((name, version))
+        return True
+
+    def add(self, name: str, version: str, bundle_bytes: int) -> list[Version]:
+        """Note that the runner was sent a version. Returns the versions that it is to unload."""
+        self._bytes[name, version] = bundle_bytes
+        unloaded: list[Version] = []
+        while len(self._bytes) > 1 and not self._fits():
+            unloaded.append(self._bytes.popitem(last=False)[0])
+        return unloaded
+
+    def _fits(self) -> bool:
+        return len(self._bytes) <= self._max_versions and sum(self._bytes.values()) <= self._max_bytes
 
 
 def _close(descriptors: Sequence[int]) -> None:

@@ -1,19 +1,31 @@
-"""What this worker's past starts tell of its browser contexts and of its host. Pure: the caller passes the time in.
+"""What this worker's past starts tell of its host and of its browser contexts. Pure: the caller passes the time in.
 
-A context that fails alone gets a circuit breaker. A host that makes starts of all contexts fail starts no runner for
-jobs. Where a browser does not come up for an unknown reason, the next start of another context tells which of the two
-it is.
+A host is doubted when a browser did not come up for an unknown reason: jobs still start runners, and a probe (a
+runner of no tenant) starts at once. The host is closed when it made a start fail: no job starts a runner, only probes
+start, each after a longer pause. After three failed starts in a row it is failing, and the worker is not ready. Any
+runner that comes up makes the host well again.
+
+A context that fails alone gets a circuit breaker. Where a browser does not come up for an unknown reason, the next
+start of another context tells whether the context or the host is to blame.
 """
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from enum import Enum, auto
+from math import inf
 
+from pageworker_sandbox.state_machine import TransitionTable, next_state
+from pageworker_supervisor.backoff import Backoff
 from pageworker_supervisor.contract.context_key import ANY_PROFILE, ContextKey
-from pageworker_supervisor.queue.capacity import ContextCapacity
+from pageworker_supervisor.queue.claim import ContextCapacity
 from pageworker_supervisor.runners.context_breaker import ContextBreaker, ContextBreakerState
-from pageworker_supervisor.runners.host_health import HostHealth
 from pageworker_supervisor.runners.start_failure import Blame, ContextBroken, StartFailure
 
+FAILED_STARTS = 3
+"""In a row, after which the worker is not ready."""
+FIRST_PROBE_SECONDS = 0.5
+LONGEST_PROBE_SECONDS = 30.0
+"""The pause before a probe, after the first failure and at most."""
 HELD_BACK = -1
 """Free pages of a context that must not get a runner slot."""
 REFUSED_PER_CLAIM = 16
@@ -33,6 +45,107 @@ that fails doubles the time. After that the tenant may replace idle runners agai
 SUSPECTS_REMEMBERED = 16
 EVIDENCE_SECONDS = 60.0
 """A context that failed before is to blame again where another context came up at most so long before."""
+
+
+class HostState(Enum):
+    """What is known of the host."""
+
+    WELL = auto()
+    DOUBTED = auto()
+    """A browser did not come up, and no other has since. Jobs still start runners; a probe is due at once."""
+    CLOSED = auto()
+    """The host made a start fail. Only probes start."""
+    FAILING = auto()
+    """Several starts failed in a row. Only probes start, and the worker is not ready."""
+
+
+class HostEvent(Enum):
+    """How a start ended. A failure counts here only if the host may have caused it."""
+
+    CAME_UP = auto()
+    DOUBT = auto()
+    """It failed for an unknown reason."""
+    FAILED = auto()
+    """The host made it fail."""
+    FAILED_AT_THRESHOLD = auto()
+    """A failure that makes `FAILED_STARTS` failures in a row, or more."""
+
+
+TRANSITIONS: TransitionTable[HostState, HostEvent] = {
+    (HostState.WELL, HostEvent.CAME_UP): HostState.WELL,
+    (HostState.WELL, HostEvent.DOUBT): HostState.DOUBTED,
+    (HostState.WELL, HostEvent.FAILED): HostState.CLOSED,
+    (HostState.DOUBTED, HostEvent.CAME_UP): HostState.WELL,
+    (HostState.DOUBTED, HostEvent.DOUBT): HostState.DOUBTED,
+    (HostState.DOUBTED, HostEvent.FAILED): HostState.CLOSED,
+    (HostState.CLOSED, HostEvent.CAME_UP): HostState.WELL,
+    (HostState.CLOSED, HostEvent.DOUBT): HostState.CLOSED,
+    (HostState.CLOSED, HostEvent.FAILED): HostState.CLOSED,
+    (HostState.CLOSED, HostEvent.FAILED_AT_THRESHOLD): HostState.FAILING,
+    (HostState.FAILING, HostEvent.CAME_UP): HostState.WELL,
+    (HostState.FAILING, HostEvent.DOUBT): HostState.FAILING,
+    (HostState.FAILING, HostEvent.FAILED_AT_THRESHOLD): HostState.FAILING,
+}
+
+
+@dataclass
+class HostHealth:
+    """This worker's host. Times are seconds on any clock that does not go back."""
+
+    state: HostState = HostState.WELL
+    failures: int = 0
+    """In a row."""
+    reason: str = ""
+    """Why the last start failed."""
+    last_came_up: float = -inf
+    last_failed: float = -inf
+    _backoff: Backoff = field(default_factory=lambda: Backoff(FIRST_PROBE_SECONDS, LONGEST_PROBE_SECONDS))
+
+    @property
+    def closed(self) -> bool:
+        """True while no job may start a runner."""
+        return self.state in (HostState.CLOSED, HostState.FAILING)
+
+    @property
+    def trouble(self) -> str | None:
+        """Why the worker is not ready; None where it is."""
+        if self.state is not HostState.FAILING:
+            return None
+        return f"no browser starts here, {self.failures} starts failed: {self.reason}"
+
+    def came_up(self, now: float) -> None:
+        """A runner came up."""
+        self.failures = 0
+        self.reason = ""
+        self.last_came_up = now
+        self._backoff.reset()
+        self._step(HostEvent.CAME_UP)
+
+    def doubt(self) -> None:
+        """A browser did not come up for an unknown reason."""
+        self._step(HostEvent.DOUBT)
+
+    def failed(self, now: float, reason: str) -> None:
+        """The host made a start fail: a job's, or a probe."""
+        # The start that raised the doubt counts too.
+        self.failures += 2 if self.state is HostState.DOUBTED else 1
+        self.reason = reason
+        self.last_failed = now
+        self._backoff.pause(now)
+        self._step(HostEvent.FAILED_AT_THRESHOLD if self.failures >= FAILED_STARTS else HostEvent.FAILED)
+
+    def probe_in(self, now: float) -> float | None:
+        """Seconds until a probe should start; None where none is needed."""
+        match self.state:
+            case HostState.WELL:
+                return None
+            case HostState.DOUBTED:
+                return 0.0
+            case _:
+                return self._backoff.remaining_seconds(now)
+
+    def _step(self, event: HostEvent) -> None:
+        self.state = next_state(TRANSITIONS, self.state, event)
 
 
 @dataclass
@@ -66,7 +179,7 @@ def _careful(entry: _ContextHistory, now: float) -> bool:
     breaker = entry.breaker
     if breaker.state is ContextBreakerState.CLOSED or (entry.failure is not None and not entry.failure.had_slot):
         return False
-    return now < breaker.until + (FORGET_SECONDS if breaker.refuses() else PATIENCE_SECONDS)
+    return now < breaker.backoff.until + (FORGET_SECONDS if breaker.refuses() else PATIENCE_SECONDS)
 
 
 @dataclass
@@ -95,7 +208,7 @@ class StartHistory:
         entry = self._contexts.get(context)
         if entry is None or entry.failure is None or not entry.breaker.refuses():
             return None
-        return ContextBroken(entry.failure, entry.breaker.remaining_seconds(now))
+        return ContextBroken(entry.failure, entry.breaker.backoff.remaining_seconds(now))
 
     def begin(self, context: ContextKey) -> bool:
         """A start begins. True: it is a probe, and the caller has to call `decided` when it ends."""
@@ -137,7 +250,7 @@ class StartHistory:
         entry.breaker.failed(now, certain=not failure.retryable, counts=failure.charged)
         if failure.had_slot:
             self._suspected.setdefault(context.tenant_id, _TenantSuspicion()).failed(context, now)
-        return ContextBroken(failure, entry.breaker.remaining_seconds(now))
+        return ContextBroken(failure, entry.breaker.backoff.remaining_seconds(now))
 
     def broken_capacity(self, now: float, empty_slots: int) -> Iterable[ContextCapacity]:
         """What a claim has to know: contexts that get no runner slot now, and those whose jobs end with an error."""
@@ -156,11 +269,11 @@ class StartHistory:
     def until(self, context: ContextKey) -> float:
         """When the pause of the context is over; 0 where it has none."""
         entry = self._contexts.get(context)
-        return entry.breaker.until if entry else 0.0
+        return entry.breaker.backoff.until if entry else 0.0
 
     def changes_in(self, now: float) -> float | None:
         """Seconds until the next pause is over; None where there is none."""
-        untils = [entry.breaker.until for entry in self._contexts.values()]
+        untils = [entry.breaker.backoff.until for entry in self._contexts.values()]
         waits = [until + patience - now for until in untils for patience in (0.0, PATIENCE_SECONDS)]
         waits += [suspected.until - now for suspected in self._suspected.values()]
         return min((wait for wait in waits if wait > 0), default=None)
@@ -176,7 +289,7 @@ class StartHistory:
 
     def _forget(self, now: float) -> None:
         for context, entry in list(self._contexts.items()):
-            if not entry.breaker.undecided and now >= entry.breaker.until + FORGET_SECONDS:
+            if not entry.breaker.undecided and now >= entry.breaker.backoff.until + FORGET_SECONDS:
                 del self._contexts[context]
         for tenant_id, suspected in list(self._suspected.items()):
             if now >= suspected.until + FORGET_SECONDS:

@@ -12,7 +12,10 @@ from pageworker_supervisor.telemetry.log_lines import json_line, text_line
 if TYPE_CHECKING:
     from loguru import Message, Record
 
-__all__ = ["log", "log_to"]
+__all__ = ["log", "log_for_author", "log_to"]
+
+MODULE_LINE, MODULE_FIELD = "module: ", "module_"
+"""How the message and the fields of a module's log line begin."""
 
 QUIET = {"httpx": logging.WARNING, "httpcore": logging.WARNING, "uvicorn.error": logging.ERROR}
 """Lowest level of some libraries. httpx and httpcore log the URLs that they call, and with a callback URL anyone can
@@ -46,6 +49,23 @@ def log_to(settings: LogSettings, stream: TextIO | None = None, **fields: str) -
     logging.captureWarnings(True)
     for name, least in QUIET.items():
         logging.getLogger(name).setLevel(least)
+
+
+def log_for_author(stream: TextIO) -> None:
+    """Write all log lines of modules to `stream`, and the warnings and errors of everything else: text for people."""
+
+    def write(message: "Message") -> None:
+        record = message.record
+        text, fields = record["message"], record["extra"]
+        if text.startswith(MODULE_LINE):
+            own = {name.removeprefix(MODULE_FIELD): fields[name] for name in fields if name.startswith(MODULE_FIELD)}
+            record["message"], record["extra"] = text.removeprefix(MODULE_LINE), own
+        elif record["level"].no < logging.WARNING:
+            return
+        stream.write(text_line(record))
+
+    log.remove()
+    log.add(write, level="DEBUG", format=_nothing, backtrace=False, diagnose=False, catch=True)
 
 
 class StandardLibraryHandler(logging.Handler):

@@ -1,72 +1,43 @@
 """By module code: Python, ctypes and machine code in the confined interpreter."""
 
-from typing import Any
-
 from pw_escape import mechanisms as m
-from pw_escape.attack import Attack, AttackPlace
+from pw_escape.confined_attack import confined_attack, confined_call
 from pw_escape.mechanisms import confined_filter, landlock, runner_filter
 
-MADE = """
-for name in ("Default", "Old", "Gone"): os.makedirs("/profile/" + name, exist_ok=True)
-for name in ("Default/Cookies", "Default/Preferences", "victim"): open("/profile/" + name, "w").write("x")
-open("/tmp/shared", "w").close()
-"""
-"""As a browser leaves a profile."""
 VICTIM = "VICTIM = sibling()\n"
 """Another process of the sandbox, started earlier: the driver or the browser."""
 
-
-def _confined(
-    name: str, code: str, refused: str, by: str, *, also: tuple[tuple[str, str], ...] = (), **options: Any
-) -> Attack:
-    return Attack(name, code, refused, by, also=also, place=AttackPlace.CONFINED, **options)
-
-
-def _read(name: str, code: str, right: str = "READ_FILE") -> Attack:
-    return _confined(name, code, "EACCES", landlock(right), before=MADE)
-
-
-def _change(name: str, code: str, call: str, right: str, *others: str) -> Attack:
-    """Both the filter and Landlock refuse it."""
-    also = ((landlock(right), "EACCES"),)
-    overlaps = tuple(landlock(other) for other in others)
-    return _confined(name, code, "EPERM", confined_filter(call), also=also, overlaps=overlaps, before=MADE)
-
-
-def _call(name: str, code: str, call: str, *overlaps: str, **options: Any) -> Attack:
-    """The filter's word alone."""
-    return _confined(name, code, "EPERM", confined_filter(call), overlaps=overlaps, **options)
-
-
 PROCESSES = (
-    _call("fork", "os.fork() or os._exit(0)", "clone"),
-    _call("fork by its number", "sys_('fork') or os._exit(0)", "fork"),
-    _call("a process in a namespace", "sys_('clone', NEWUSER | 17, None, None, None, None) or os._exit(0)", "clone"),
-    _call(
+    confined_call("fork", "os.fork() or os._exit(0)", "clone"),
+    confined_call("fork by its number", "sys_('fork') or os._exit(0)", "fork"),
+    confined_call(
+        "a process in a namespace", "sys_('clone', NEWUSER | 17, None, None, None, None) or os._exit(0)", "clone"
+    ),
+    confined_call(
         "a thread in a namespace",
         "sys_('clone', 0x10F00 | NEWUSER, None, None, None, None)",
         "clone",
         reached=("EINVAL",),
     ),
-    _call("kill everybody", "os.kill(-1, 0)", "kill", landlock("SIGNAL"), reached=("ESRCH",)),
-    _call("kill the own group", "os.killpg(os.getpgrp(), 0)", "kill", landlock("SIGNAL")),
-    _call("probe the parent", "os.kill(os.getppid(), 0)", "kill", landlock("SIGNAL")),
-    _call("a process without a signal", "sys_('clone', 0, None, None, None, None) or os._exit(0)", "clone"),
-    _confined(
+    confined_call("kill everybody", "os.kill(-1, 0)", "kill", landlock("SIGNAL"), reached=("ESRCH",)),
+    confined_call("kill the own group", "os.killpg(os.getpgrp(), 0)", "kill", landlock("SIGNAL")),
+    confined_call("probe the parent", "os.kill(os.getppid(), 0)", "kill", landlock("SIGNAL")),
+    confined_call("a process without a signal", "sys_('clone', 0, None, None, None, None) or os._exit(0)", "clone"),
+    confined_attack(
         "clone3, once confined",
         "sys_('clone3', buffer(88, struct.pack('QQQQQQQQQQQ', 0, 0, 0, 0, 17, 0, 0, 0, 0, 0, 0)), 88) or os._exit(0)",
         "ENOSYS",
         confined_filter("clone3"),
         overlaps=(runner_filter("clone3"),),
     ),
-    _confined(
+    confined_attack(
         "execute the driver",
         "os.execv(NODE, ['node', '-v'])",
         "EPERM",
         confined_filter("execve"),
         also=((landlock("EXECUTE"), "EACCES"),),
     ),
-    _confined(
+    confined_attack(
         "execute the driver by its descriptor",
         "sys_('execveat', FD, b'', (ctypes.c_char_p * 3)(b'node', b'-v', None), None, AT_EMPTY_PATH)",
         "EPERM",
@@ -74,21 +45,21 @@ PROCESSES = (
         also=((landlock("EXECUTE"), "EACCES"),),
         before="FD = os.open(NODE, os.O_RDONLY)",
     ),
-    _confined(
+    confined_attack(
         "spawn the driver",
         "os.waitpid(os.posix_spawn(NODE, ['node', '-v'], {}), 0)",
         "EPERM",
         confined_filter("clone"),
         overlaps=(confined_filter("execve"), landlock("EXECUTE")),
     ),
-    _confined(
+    confined_attack(
         "start a program by subprocess",
         "subprocess.run([NODE, '-v'], check=True)",
         "EPERM",
         confined_filter(m.EVERYTHING),
         overlaps=(landlock("EXECUTE"),),
     ),
-    _confined(
+    confined_attack(
         "kill another process",
         "os.kill(VICTIM, 9)",
         "EPERM",
@@ -96,14 +67,14 @@ PROCESSES = (
         also=((landlock("SIGNAL"), "EPERM"),),
         before=VICTIM,
     ),
-    _confined(
+    confined_attack(
         "probe the first process",
         "os.kill(1, 0)",
         "EPERM",
         confined_filter("kill"),
         also=((landlock("SIGNAL"), "EPERM"),),
     ),
-    _confined(
+    confined_attack(
         "kill a thread of another",
         "sys_('tgkill', VICTIM, VICTIM, 9)",
         "EPERM",
@@ -111,7 +82,7 @@ PROCESSES = (
         also=((landlock("SIGNAL"), "EPERM"),),
         before=VICTIM,
     ),
-    _confined(
+    confined_attack(
         "kill a thread of anybody",
         "sys_('tkill', VICTIM, 9)",
         "EPERM",
@@ -119,7 +90,7 @@ PROCESSES = (
         also=((landlock("SIGNAL"), "EPERM"),),
         before=VICTIM,
     ),
-    _confined(
+    confined_attack(
         "kill by a pidfd that it has",
         "sys_('pidfd_send_signal', FD, 9, None, 0)",
         "EPERM",
@@ -127,7 +98,7 @@ PROCESSES = (
         also=((landlock("SIGNAL"), "EPERM"),),
         before=VICTIM + "FD = os.pidfd_open(VICTIM)",
     ),
-    _confined(
+    confined_attack(
         "queue a signal",
         "sys_('rt_sigqueueinfo', VICTIM, 10, buffer(128, struct.pack('iii', 10, 0, -2)))",
         "EPERM",
@@ -135,7 +106,7 @@ PROCESSES = (
         also=((landlock("SIGNAL"), "EPERM"),),
         before=VICTIM,
     ),
-    _confined(
+    confined_attack(
         "signal by a descriptor's owner, once confined",
         "fcntl.fcntl(READ, fcntl.F_SETOWN, VICTIM)\nfcntl.fcntl(READ, 10, signal.SIGKILL)\n"
         "fcntl.fcntl(READ, fcntl.F_SETFL, os.O_ASYNC | os.O_NONBLOCK)\nos.write(WRITE, b'x')\nif not gone(VICTIM): raise Missed('it lives')",
@@ -143,16 +114,16 @@ PROCESSES = (
         landlock("SIGNAL"),
         before=VICTIM + "READ, WRITE = os.pipe()",
     ),
-    _call("a pidfd", "os.pidfd_open(os.getpid())", "pidfd_open"),
-    _call(
+    confined_call("a pidfd", "os.pidfd_open(os.getpid())", "pidfd_open"),
+    confined_call(
         "others' limits", "resource.prlimit(VICTIM, resource.RLIMIT_NOFILE)", "prlimit64", m.NOT_DUMPABLE, before=VICTIM
     ),
-    _call("own limits", "sys_('prlimit64', 0, resource.RLIMIT_CORE, buffer(16), None)", "prlimit64"),
-    _call("priority", "os.setpriority(os.PRIO_PROCESS, 0, 19)", "setpriority"),
-    _call("affinity", "os.sched_setaffinity(0, {0})", "sched_setaffinity"),
-    _call("schedule", "os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))", "sched_setscheduler"),
-    _call("priority of input and output", "sys_('ioprio_set', 1, 0, 0x4007)", "ioprio_set"),
-    _confined(
+    confined_call("own limits", "sys_('prlimit64', 0, resource.RLIMIT_CORE, buffer(16), None)", "prlimit64"),
+    confined_call("priority", "os.setpriority(os.PRIO_PROCESS, 0, 19)", "setpriority"),
+    confined_call("affinity", "os.sched_setaffinity(0, {0})", "sched_setaffinity"),
+    confined_call("schedule", "os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))", "sched_setscheduler"),
+    confined_call("priority of input and output", "sys_('ioprio_set', 1, 0, 0x4007)", "ioprio_set"),
+    confined_attack(
         "trace another process",
         "sys_('ptrace', 0x4206, VICTIM, 0, 0)",
         "EPERM",
@@ -160,14 +131,14 @@ PROCESSES = (
         overlaps=(runner_filter("ptrace"), m.LAYER_1, landlock(m.EVERYTHING)),
         before=VICTIM,
     ),
-    _confined(
+    confined_attack(
         "be traced",
         "sys_('ptrace', 0, 0, 0, 0)",
         "EPERM",
         confined_filter("ptrace"),
         overlaps=(runner_filter("ptrace"), m.LAYER_1, landlock(m.EVERYTHING)),
     ),
-    _confined(
+    confined_attack(
         "another's memory by /proc",
         "os.open(f'/proc/{VICTIM}/mem', os.O_RDWR)",
         "EACCES",
@@ -175,7 +146,7 @@ PROCESSES = (
         overlaps=(m.LAYER_1,),
         before=VICTIM,
     ),
-    _confined(
+    confined_attack(
         "another's descriptors by /proc",
         "os.open(f'/proc/{VICTIM}/fd/0', os.O_RDONLY)",
         "EACCES",
@@ -183,17 +154,17 @@ PROCESSES = (
         overlaps=(m.LAYER_1,),
         before=VICTIM,
     ),
-    _confined(
+    confined_attack(
         "the first process' environment",
         "os.open('/proc/1/environ', os.O_RDONLY)",
         "EACCES",
         landlock(m.EVERYTHING),
         overlaps=(m.LAYER_1,),
     ),
-    _confined(
+    confined_attack(
         "own maps", "open('/proc/self/maps').read()", "EACCES", landlock("READ_FILE"), overlaps=(m.NOT_DUMPABLE,)
     ),
-    _confined(
+    confined_attack(
         "another's environment by /proc",
         "os.open(f'/proc/{VICTIM}/environ', os.O_RDONLY)",
         "EACCES",
@@ -201,14 +172,14 @@ PROCESSES = (
         overlaps=(m.LAYER_1,),
         before=VICTIM,
     ),
-    _confined(
+    confined_attack(
         "own environment by /proc",
         "os.open('/proc/self/environ', os.O_RDONLY)",
         "EACCES",
         landlock("READ_FILE"),
         overlaps=(m.NOT_DUMPABLE,),
     ),
-    _confined(
+    confined_attack(
         "own memory by /proc",
         "os.open('/proc/self/mem', os.O_RDONLY)",
         "EACCES",
@@ -224,7 +195,7 @@ ABSTRACT = socket.socket(socket.AF_UNIX); ABSTRACT.bind("\\0pw-confined"); ABSTR
 """
 NETWORK = (
     *(
-        _call(f"socket: {name}", f"socket.socket({family}, {kind}, {protocol})", "socket")
+        confined_call(f"socket: {name}", f"socket.socket({family}, {kind}, {protocol})", "socket")
         for name, family, kind, protocol in (
             ("tcp, once confined", "socket.AF_INET", "socket.SOCK_STREAM", 0),
             ("tcp6, once confined", "socket.AF_INET6", "socket.SOCK_STREAM", 0),
@@ -233,7 +204,7 @@ NETWORK = (
             ("netlink, once confined", "socket.AF_NETLINK", "socket.SOCK_RAW", 0),
         )
     ),
-    _confined(
+    confined_attack(
         "connect a socket that it has",
         "TCP.connect(LISTENER.getsockname())",
         "EPERM",
@@ -241,7 +212,7 @@ NETWORK = (
         also=((landlock("TCP"), "EACCES"),),
         before=DESCRIPTORS,
     ),
-    _confined(
+    confined_attack(
         "bind a socket that it has",
         "TCP.bind(('127.0.0.1', 0))",
         "EPERM",
@@ -249,7 +220,7 @@ NETWORK = (
         also=((landlock("TCP"), "EACCES"),),
         before=DESCRIPTORS,
     ),
-    _confined(
+    confined_attack(
         "connect to a name",
         "NAMED.connect('\\0pw-confined')",
         "EPERM",
@@ -257,29 +228,29 @@ NETWORK = (
         also=((landlock("ABSTRACT_UNIX"), "EPERM"),),
         before=DESCRIPTORS,
     ),
-    _call(
+    confined_call(
         "accept on a listener that it has",
         "LISTENER.setblocking(False)\ntry: LISTENER.accept()\nexcept BlockingIOError: pass",
         "accept4",
         before=DESCRIPTORS,
     ),
-    _call(
+    confined_call(
         "connect the channel elsewhere",
         "channel.dup().connect('\\0elsewhere')",
         "connect",
         landlock("ABSTRACT_UNIX"),
         reached=("EISCONN", "ECONNREFUSED"),
     ),
-    _call("bind the channel", "channel.dup().bind('\\0elsewhere')", "bind"),
-    _call("listen on the channel", "channel.dup().listen()", "listen", reached=("EINVAL",)),
-    _call("listen on a socket that it has", "LISTENER.listen()", "listen", before=DESCRIPTORS),
-    _call("a pair of packets", "socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)", "socketpair"),
+    confined_call("bind the channel", "channel.dup().bind('\\0elsewhere')", "bind"),
+    confined_call("listen on the channel", "channel.dup().listen()", "listen", reached=("EINVAL",)),
+    confined_call("listen on a socket that it has", "LISTENER.listen()", "listen", before=DESCRIPTORS),
+    confined_call("a pair of packets", "socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)", "socketpair"),
 )
 KERNEL = (
-    _confined("user namespace", "sys_('unshare', NEWUSER)", "EPERM", confined_filter("unshare")),
-    _confined("net namespace", "sys_('unshare', NEWUSER | NEWNET)", "EPERM", confined_filter("unshare")),
-    _confined("files of its own", "sys_('unshare', 0x400)", "EPERM", confined_filter("unshare")),
-    _call(
+    confined_attack("user namespace", "sys_('unshare', NEWUSER)", "EPERM", confined_filter("unshare")),
+    confined_attack("net namespace", "sys_('unshare', NEWUSER | NEWNET)", "EPERM", confined_filter("unshare")),
+    confined_attack("files of its own", "sys_('unshare', 0x400)", "EPERM", confined_filter("unshare")),
+    confined_call(
         "another root",
         "root()\nos.chroot('/proc/self/fdinfo')",
         "chroot",
@@ -288,38 +259,38 @@ KERNEL = (
         m.NOT_DUMPABLE,
         before="def root(): root_in_a_namespace()",
     ),
-    _call(
+    confined_call(
         "another filter",
         "code = buffer(8, struct.pack('HBBI', 6, 0, 0, 0x7fff0000))\nsys_('seccomp', 1, 0, buffer(16, struct.pack('HxxxxxxP', 1, address(code))))",
         "seccomp",
     ),
-    _call(
+    confined_call(
         "another filter by prctl",
         "code = buffer(8, struct.pack('HBBI', 6, 0, 0, 0x7fff0000))\nsys_('prctl', 22, 2, buffer(16, struct.pack('HxxxxxxP', 1, address(code))), 0, 0)",
         "prctl",
     ),
-    _call("another ruleset", "sys_('landlock_create_ruleset', None, 0, 1)", "landlock_create_ruleset"),
-    _call("dumpable again", "sys_('prctl', 4, 1, 0, 0, 0)", "prctl"),
-    _call("a tracer of one's choice", "sys_('prctl', 36, 1, 0, 0, 0)", "prctl"),
-    _call("signal at the parent's death", "sys_('prctl', 1, 0, 0, 0, 0)", "prctl"),
-    _call("capabilities", "sys_('capset', buffer(8, struct.pack('Ii', 0x20080522, 0)), buffer(24))", "capset"),
-    _call("another user", "os.setresuid(os.getuid(), os.getuid(), os.getuid())", "setresuid"),
-    _call("another user for files", "sys_('setfsuid', os.getuid())", "setfsuid"),
-    _confined(
+    confined_call("another ruleset", "sys_('landlock_create_ruleset', None, 0, 1)", "landlock_create_ruleset"),
+    confined_call("dumpable again", "sys_('prctl', 4, 1, 0, 0, 0)", "prctl"),
+    confined_call("a tracer of one's choice", "sys_('prctl', 36, 1, 0, 0, 0)", "prctl"),
+    confined_call("signal at the parent's death", "sys_('prctl', 1, 0, 0, 0, 0)", "prctl"),
+    confined_call("capabilities", "sys_('capset', buffer(8, struct.pack('Ii', 0x20080522, 0)), buffer(24))", "capset"),
+    confined_call("another user", "os.setresuid(os.getuid(), os.getuid(), os.getuid())", "setresuid"),
+    confined_call("another user for files", "sys_('setfsuid', os.getuid())", "setfsuid"),
+    confined_attack(
         "mq_open, once confined",
         "sys_('mq_open', b'confined', 0o102, 0o600, None)",
         "EPERM",
         confined_filter("mq_open"),
         overlaps=(runner_filter("mq_open"), landlock(m.EVERYTHING)),
     ),
-    _call(
+    confined_call(
         "flags of a file, once confined",
         "fcntl.ioctl(0, 0x80086601, bytes(8))",
         "ioctl",
         runner_filter("ioctl"),
         reached=("ENOTTY",),
     ),
-    _call(
+    confined_call(
         "mount, once confined",
         "root()\nsys_('mount', b'x', b'/tmp', b'tmpfs', 0, None)",
         "mount",
@@ -332,7 +303,7 @@ KERNEL = (
         before="def root(): root_in_a_namespace(NEWNS)",
     ),
     *(
-        _confined(
+        confined_attack(
             f"{call}, once confined",
             code,
             refused,

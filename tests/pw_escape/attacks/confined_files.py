@@ -1,9 +1,8 @@
 """On files, by module code in the confined interpreter: what Landlock leaves of them."""
 
-from typing import Any
-
 from pw_escape import mechanisms as m
-from pw_escape.attack import Attack, AttackPlace, StartedBy
+from pw_escape.attack import Attack, StartedBy
+from pw_escape.confined_attack import confined_attack, confined_call
 from pw_escape.mechanisms import confined_filter, landlock, runner_filter
 
 MADE = """
@@ -12,30 +11,17 @@ for name in ("Default/Cookies", "Default/Preferences", "victim"): open("/profile
 open("/tmp/shared", "w").close()
 """
 """As a browser leaves a profile."""
-VICTIM = "VICTIM = sibling()\n"
-"""Another process of the sandbox, started earlier: the driver or the browser."""
-
-
-def _confined(
-    name: str, code: str, refused: str, by: str, *, also: tuple[tuple[str, str], ...] = (), **options: Any
-) -> Attack:
-    return Attack(name, code, refused, by, also=also, place=AttackPlace.CONFINED, **options)
 
 
 def _read(name: str, code: str, right: str = "READ_FILE") -> Attack:
-    return _confined(name, code, "EACCES", landlock(right), before=MADE)
+    return confined_attack(name, code, "EACCES", landlock(right), before=MADE)
 
 
 def _change(name: str, code: str, call: str, right: str, *others: str) -> Attack:
     """Both the filter and Landlock refuse it."""
     also = ((landlock(right), "EACCES"),)
     overlaps = tuple(landlock(other) for other in others)
-    return _confined(name, code, "EPERM", confined_filter(call), also=also, overlaps=overlaps, before=MADE)
-
-
-def _call(name: str, code: str, call: str, *overlaps: str, **options: Any) -> Attack:
-    """The filter's word alone."""
-    return _confined(name, code, "EPERM", confined_filter(call), overlaps=overlaps, **options)
+    return confined_attack(name, code, "EPERM", confined_filter(call), also=also, overlaps=overlaps, before=MADE)
 
 
 READING = (
@@ -66,7 +52,7 @@ READING = (
     ),
 )
 WRITING = (
-    _confined(
+    confined_attack(
         "write the profile",
         "open('/profile/victim', 'r+')",
         "EACCES",
@@ -74,44 +60,46 @@ WRITING = (
         overlaps=(landlock("READ_FILE"),),
         before=MADE,
     ),
-    _confined(
+    confined_attack(
         "append to the profile",
         "os.open('/profile/victim', os.O_WRONLY | os.O_APPEND)",
         "EACCES",
         landlock("WRITE_FILE"),
         before=MADE,
     ),
-    _confined("write scratch", "os.open('/tmp/shared', os.O_WRONLY)", "EACCES", landlock("WRITE_FILE"), before=MADE),
-    _confined("write to a device", "os.open('/dev/full', os.O_WRONLY)", "EACCES", landlock("WRITE_FILE")),
-    _confined(
+    confined_attack(
+        "write scratch", "os.open('/tmp/shared', os.O_WRONLY)", "EACCES", landlock("WRITE_FILE"), before=MADE
+    ),
+    confined_attack("write to a device", "os.open('/dev/full', os.O_WRONLY)", "EACCES", landlock("WRITE_FILE")),
+    confined_attack(
         "write own memory",
         "os.open('/proc/self/oom_score_adj', os.O_WRONLY)",
         "EACCES",
         landlock("WRITE_FILE"),
         overlaps=(m.NOT_DUMPABLE,),
     ),
-    _confined(
+    confined_attack(
         "make a file",
         "os.open(f'/profile/x{os.getpid()}', os.O_WRONLY | os.O_CREAT)",
         "EACCES",
         landlock("MAKE_REG"),
         overlaps=(landlock("WRITE_FILE"),),
     ),
-    _confined(
+    confined_attack(
         "make a file in scratch",
         "os.open(f'/tmp/x{os.getpid()}', os.O_WRONLY | os.O_CREAT)",
         "EACCES",
         landlock("MAKE_REG"),
         overlaps=(landlock("WRITE_FILE"),),
     ),
-    _confined(
+    confined_attack(
         "make a file in shared memory",
         "os.open(f'/dev/shm/x{os.getpid()}', os.O_WRONLY | os.O_CREAT)",
         "EACCES",
         landlock("MAKE_REG"),
         overlaps=(landlock("WRITE_FILE"),),
     ),
-    _confined(
+    confined_attack(
         "empty a file as it is opened",
         "os.open('/profile/victim', os.O_RDONLY | os.O_TRUNC)",
         "EACCES",
@@ -131,7 +119,7 @@ WRITING = (
         "MAKE_REG",
         "REFER",
     ),
-    _confined(
+    confined_attack(
         "move a file, by Landlock's word on moves",
         "os.rename('/profile/victim', '/profile/Old/victim')",
         "EPERM",
@@ -142,7 +130,7 @@ WRITING = (
     ),
     _change("a symbolic link", "os.symlink('/etc', f'/profile/l{os.getpid()}')", "symlink", "MAKE_SYM"),
     _change("a hard link", "os.link('/profile/victim', f'/profile/h{os.getpid()}')", "link", "MAKE_REG"),
-    _confined(
+    confined_attack(
         "a fifo",
         "os.mkfifo(f'/profile/f{os.getpid()}')",
         "EPERM",
@@ -150,7 +138,7 @@ WRITING = (
         also=((landlock("MAKE_FIFO"), "EACCES"),),
         overlaps=(runner_filter("mknodat"),),
     ),
-    _confined(
+    confined_attack(
         "a character device",
         "os.mknod(f'/tmp/c{os.getpid()}', 0o20600, 0)",  # 0, 0: a whiteout, which anybody may make
         "EPERM",
@@ -158,7 +146,7 @@ WRITING = (
         also=((landlock("MAKE_CHAR"), "EACCES"),),
         overlaps=(runner_filter("mknodat"),),
     ),
-    _confined(
+    confined_attack(
         "a block device",
         "os.mknod(f'/tmp/b{os.getpid()}', 0o60600, os.makedev(1, 0))",
         "EPERM",
@@ -167,14 +155,14 @@ WRITING = (
         overlaps=(runner_filter("mknodat"), m.USER_NS, m.OWN_USER, m.NO_CAPABILITIES),
         modes=(StartedBy.ROOT,),
     ),
-    _confined(
+    confined_attack(
         "ask a device",
         "fcntl.ioctl(os.open('/dev/null', os.O_RDONLY), 0x5401, bytes(64))",
         "EACCES",
         landlock("IOCTL_DEV"),
         reached=("ENOTTY",),
     ),
-    _confined(
+    confined_attack(
         "a socket file",
         "SOCK.bind(f'/profile/s{os.getpid()}')",
         "EPERM",
@@ -183,12 +171,12 @@ WRITING = (
         before="SOCK = socket.socket(socket.AF_UNIX)",
     ),
     _change("truncate a file", "os.truncate('/profile/victim', 0)", "truncate", "TRUNCATE"),
-    _call("change a mode", "os.chmod('/profile', 0o700)", "chmod"),
-    _call("change times", "os.utime('/profile')", "utimensat"),
-    _call("change an owner", "os.chown('/profile', os.getuid(), os.getgid())", "chown"),
-    _call(
+    confined_call("change a mode", "os.chmod('/profile', 0o700)", "chmod"),
+    confined_call("change times", "os.utime('/profile')", "utimensat"),
+    confined_call("change an owner", "os.chown('/profile', os.getuid(), os.getgid())", "chown"),
+    confined_call(
         "an attribute", "os.setxattr('/profile/victim', 'user.pw', b'x')", "setxattr", before=MADE, reached=("ENOTSUP",)
     ),
-    _call("watch a folder", "must(libc.inotify_init1(0))", "inotify_init1"),
+    confined_call("watch a folder", "must(libc.inotify_init1(0))", "inotify_init1"),
 )
 ATTACKS = (*READING, *WRITING)

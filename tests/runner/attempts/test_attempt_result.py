@@ -21,6 +21,22 @@ def test_an_unknown_kind_of_blocker_is_the_modules_fault() -> None:
     assert end.failure.type == "handler_error"
 
 
+@pytest.mark.parametrize(
+    ("page_url", "url"),
+    [
+        ("https://shop.example/p/1?ref=2#top", "https://shop.example/p/1?ref=2#top"),
+        ("http://kim:geheim@shop.example/p@1", "http://shop.example/p@1"),
+        ("about:blank", None),
+        (None, None),
+        ("data:text/html," + "x" * 9999, ("data:text/html," + "x" * 9999)[:2048]),
+    ],
+)
+def test_a_blocker_names_the_pages_address(page_url: str | None, url: str | None) -> None:
+    end = attempt_result.raised(Blocked("captcha"), "a@1", page_url=page_url)
+    assert end.obstacle is not None
+    assert end.obstacle.url == url
+
+
 def test_evidence_and_detail_are_bounded() -> None:
     end = attempt_result.raised(Blocked("captcha", "p" * 999, {str(n): "v" * 9999 for n in range(999)}), "a@1")
     assert end.obstacle is not None
@@ -31,7 +47,7 @@ def test_evidence_and_detail_are_bounded() -> None:
     assert len(end.failure.detail) < 200
 
 
-@pytest.mark.parametrize("result", [{"a": {1, 2}}, {"a": object()}, {"a": 2**70}, {"a": "\ud800"}])
+@pytest.mark.parametrize("result", [{"a": {1, 2}}, {"a": object()}, {"a": 2**70}])
 def test_results_that_json_cannot_hold_are_invalid(result: object) -> None:
     end = attempt_result.returned(result, "a@1")
     assert end.failure is None or end.failure.type == "result_invalid"

@@ -1,5 +1,7 @@
 """Each way an attempt can end, over the wire, in a real browser."""
 
+import textwrap
+
 import pytest
 from pw_runner.bundles import handler, pack
 from pw_runner.site import SiteAnswer
@@ -95,7 +97,8 @@ async def test_hooks_run_in_order_and_after_job_sees_the_result(runner: Supervis
         ("await page.goto('https://shop.example/')", "egress_refused", False),
         ("await page.goto('http://shop.example/down')", "navigation_error", True),
         ("await page.close()\nawait page.title()", "page_closed", True),
-        ("await page.context.close()", "refused", False),
+        ("await page.context.close()\nawait page.title()", "page_closed", True),
+        ("await page.context.browser.new_context()", "refused", False),
         ("await page.requests()", "refused", False),
         ("await page.pause()", "refused", False),
         (THREAD, "refused", False),
@@ -118,18 +121,52 @@ async def test_a_failure_has_a_type_and_is_retryable_or_not(
     assert (report.failure.type, report.failure.retryable) == (type, retryable)
 
 
+MOVING = "<title>moving</title><script>setTimeout(() => location.href = '%s')</script>"
+
+
+async def test_reading_helpers_follow_a_page_that_goes_elsewhere_by_itself(runner: Supervisor) -> None:
+    for step in range(20):
+        runner.site.pages[f"/step{step}"] = SiteAnswer(MOVING % f"/step{step + 1}")
+    runner.site.pages["/step20"] = SiteAnswer("<title>landed</title>")
+    module = handler("""
+        await page.goto("http://shop.example/step0")
+        while (found := await helpers.extract({"title": "title"})) != {"title": "landed"}:
+            await helpers.html()
+        return found
+    """)
+    report = await runner.run(module)
+    assert report.data == {"title": "landed"}
+
+
+async def test_a_call_that_the_pages_own_navigation_interrupts_is_retried(runner: Supervisor) -> None:
+    runner.site.pages["/moving"] = SiteAnswer(MOVING % "/moving")
+    module = handler("""
+        await page.goto("http://shop.example/moving", wait_until="commit")
+        while True:
+            await page.evaluate("new Promise(done => setTimeout(done, 1000))")
+    """)
+    report = await runner.run(module)
+    assert (report.failure.type, report.failure.retryable) == ("navigation_error", True)
+    assert report.failure.message.startswith("The page went elsewhere by itself while the handler used it: ")
+
+
 async def test_a_module_can_ask_for_a_later_attempt(runner: Supervisor) -> None:
     report = await runner.run(handler("raise RetryLater('busy', delay_seconds=30)", name="later"))
     assert report.failure.retry_after_seconds == 30
 
 
 async def test_a_blocker_is_an_outcome_of_its_own(runner: Supervisor) -> None:
-    report = await runner.run(handler("helpers.blocked('captcha', 'acme', title='Are you human?')"))
+    runner.site.pages["/guarded"] = SiteAnswer("Are you human?")
+    module = handler(
+        "await page.goto('http://x.example/guarded?from=1')\nhelpers.blocked('captcha', 'acme', title='Are you human?')"
+    )
+    report = await runner.run(module)
     assert report.done is not None
     assert report.done.outcome == "blocked"
     assert report.done.obstacle is not None
     assert (report.done.obstacle.kind, report.done.obstacle.provider) == ("captcha", "acme")
     assert report.done.obstacle.evidence == {"title": "Are you human?"}
+    assert report.done.obstacle.url == "http://x.example/guarded?from=1"
 
 
 async def test_a_trace_names_only_files_of_the_module(runner: Supervisor) -> None:
@@ -214,6 +251,85 @@ async def test_helpers_keep_artifacts_and_read_fields_in_one_go(runner: Supervis
     assert report.artifacts[0][1] == b"text"
 
 
+async def test_a_screenshot_does_not_wait_for_a_font_that_never_comes(runner: Supervisor) -> None:
+    font = "<style>@font-face{font-family:w;src:url(/held)}h1{font-family:w}</style><h1>here</h1>"
+    runner.site.pages |= {"/p": SiteAnswer(font), "/held": SiteAnswer(held=True)}
+    module = handler(
+        """
+        await page.goto("http://shop.example/p", wait_until="commit")
+        async with page.expect_popup() as opened:
+            await page.evaluate("window.open('/p')")
+        popup = await opened.value
+        for number, each in enumerate((page, popup)):
+            await helpers.screenshot(each, kind=f"shot{number}", full_page=number == 1)
+        return {}
+        """,
+        name="shoots",
+    )
+    report = await runner.run(module, timeout_seconds=6)
+    assert report.data == {}
+    assert [(message.kind, data[:4]) for message, data in report.artifacts] == [
+        ("shot0", b"\x89PNG"),
+        ("shot1", b"\x89PNG"),
+    ]
+    assert [line.level for line in report.logs] == ["warning", "warning"]
+    assert "without some of the page's web fonts" in report.logs[0].message
+
+
+async def test_a_page_that_still_loads_has_a_screenshot_at_once(runner: Supervisor) -> None:
+    runner.site.pages |= {"/p": SiteAnswer("<h1>here</h1><img src=/held>"), "/held": SiteAnswer(held=True)}
+    module = handler(
+        """
+        await page.goto("http://shop.example/p", wait_until="domcontentloaded")
+        await page.screenshot(timeout=5000)
+        return {}
+        """,
+        name="loading",
+    )
+    assert (await runner.run(module)).data == {}
+
+
+async def test_a_page_that_draws_nothing_has_no_screenshot_but_time_left(runner: Supervisor) -> None:
+    sheet = "<link rel=stylesheet href=/held><h1>here</h1>"
+    runner.site.pages |= {"/p": SiteAnswer(sheet), "/held": SiteAnswer(held=True)}
+    module = handler(
+        """
+        await page.goto("http://shop.example/p", wait_until="domcontentloaded")
+        try:
+            await helpers.screenshot()
+        except PageTimeout as error:
+            text = str(error)
+        await page.evaluate("window.stop()")
+        await helpers.screenshot()
+        return {"text": text}
+        """,
+        name="sheet",
+    )
+    report = await runner.run(module, timeout_seconds=8)
+    assert "A style sheet has not arrived" in report.data["text"]
+    assert len(report.artifacts) == 1
+
+
+async def test_html_that_never_comes_is_given_up(runner: Supervisor) -> None:
+    runner.site.pages["/p"] = SiteAnswer("<h1>here</h1>")
+    module = handler(
+        """
+        import pageworker.helpers
+        pageworker.helpers.SETTLE_SECONDS = 0.5
+        await page.goto("http://shop.example/p")
+        await page.evaluate("setTimeout(() => { for (;;); }, 0)")
+        try:
+            await helpers.html()
+        except PageTimeout as error:
+            return {"text": str(error)}
+        finally:
+            pageworker.helpers.SETTLE_SECONDS = 10.0
+        """,
+        name="spins",
+    )
+    assert "did not give its HTML within 0.5 s" in (await runner.run(module)).data["text"]
+
+
 async def test_half_a_surrogate_pair_on_a_page_costs_a_character_not_the_job(runner: Supervisor) -> None:
     runner.site.pages["/p"] = SiteAnswer(
         "<h1></h1><script>document.querySelector('h1').textContent = 'a\\ud83d'</script>"
@@ -228,7 +344,7 @@ async def test_half_a_surrogate_pair_on_a_page_costs_a_character_not_the_job(run
     )
     report = await runner.run(module)
     assert report.data == {"title": "a\ufffd"}
-    assert b"<h1>a?</h1>" in report.artifacts[0][1]
+    assert "<h1>a\ufffd</h1>".encode() in report.artifacts[0][1]
 
 
 async def test_a_wrong_log_call_is_reported_and_an_exception_is_logged_with_its_traceback(runner: Supervisor) -> None:
@@ -269,12 +385,56 @@ async def test_printed_and_logged_lines_belong_to_their_attempt_and_are_bounded(
     )
     report = await runner.run(module)
     lines = [(log.level, log.message) for log in report.logs]
-    assert lines[0] == ("info", "printed?")
+    assert lines[0] == ("info", "printed\ufffd")
     assert ("warning", "logged") in lines
     assert ("info", "report") in lines
     assert ("warning", "to stderr") in lines
     assert lines[-1] == ("warning", "more lines were left out: an attempt logs at most 2000")
     assert len(lines) == 2001
+
+
+ROUTER = "async def route(route):\n    await route.continue_()\n    raise KeyError('price')\n"
+LISTENERS = {
+    "listener": "def hear(frame):\n    raise KeyError('price')\npage.on('framenavigated', hear)",
+    "async listener": "async def hear(each):\n    raise KeyError('price')\npage.on('domcontentloaded', hear)",
+    "listener of the context": "def hear(response):\n    raise KeyError('price')\npage.context.on('response', hear)",
+    "route handler": ROUTER + "await page.route('**/p', route)",
+    "route handler of the context": ROUTER + "await page.context.route('**/p', route)",
+}
+
+
+@pytest.mark.parametrize("listener", LISTENERS)
+async def test_an_error_in_a_listener_is_raised_at_the_next_call(runner: Supervisor, listener: str) -> None:
+    runner.site.pages["/p"] = SiteAnswer("<title>p</title>")
+    goes_on = """
+        await page.goto("http://shop.example/p")
+        await asyncio.sleep(0)
+        try:
+            await page.title()
+        except KeyError as error:
+            return {"raised": str(error), "title": await page.title()}
+        return {"raised": None}
+    """
+    version = f"1.0.{list(LISTENERS).index(listener)}"
+    report = await runner.run(handler(LISTENERS[listener] + textwrap.dedent(goes_on), name="goes-on", version=version))
+    assert report.data == {"raised": "'price'", "title": "p"}
+    (line,) = report.logs
+    assert line.level == "error"
+    assert line.message.startswith("A listener or route handler raised KeyError: 'price' (job/__init__.py:")
+    assert runner.logs == []
+
+
+@pytest.mark.parametrize("listener", LISTENERS)
+async def test_an_error_in_a_listener_ends_a_job_that_makes_no_call_after_it(runner: Supervisor, listener: str) -> None:
+    runner.site.pages["/p"] = SiteAnswer("<title>p</title>")
+    ends = LISTENERS[listener] + "\nawait page.goto('http://shop.example/p')\nawait asyncio.sleep(0)\nreturn {}"
+    version = f"1.0.{list(LISTENERS).index(listener)}"
+    report = await runner.run(handler(ends, name="ends", version=version))
+    assert report.failure.type == "handler_error"
+    assert report.failure.message.startswith("KeyError: 'price' (job/__init__.py:")
+    assert report.detail["exception"] == "KeyError"
+    after = await runner.run(handler("await page.goto('http://shop.example/p')\nreturn {}", name="after"))
+    assert (after.data, after.logs) == ({}, [])
 
 
 async def test_an_error_in_one_jobs_listener_is_not_raised_in_another_job(runner: Supervisor) -> None:
@@ -284,19 +444,24 @@ async def test_an_error_in_one_jobs_listener_is_not_raised_in_another_job(runner
         class Mute(Exception):
             def __str__(self):
                 return 1 / 0
-        def boom(error):
-            def listener(frame):
-                raise error
-            return listener
-        page.on("framenavigated", boom(ValueError("in a listener")))
-        page.on("domcontentloaded", boom(Mute()))
-        await page.goto("http://shop.example/p")
-        return {}
+        def listener(frame):
+            raise Mute
+        page.on("framenavigated", listener)
+        try:
+            await page.goto("http://shop.example/p")
+            await asyncio.sleep(0.5)
+            await page.title()
+        except Mute:
+            return {"raised": True}
         """,
         name="listens",
     )
-    fine = handler("await page.goto('http://shop.example/p')\nreturn {}", name="fine")
-    assert (await runner.run(bad)).data == {}
-    assert (await runner.run(fine)).data == {}
-    assert any("in a listener" in log.message for log in runner.logs)
-    assert any("no text" in log.message for log in runner.logs)
+    calls = handler(
+        "for _ in range(20):\n    await asyncio.sleep(0.05)\n    await page.evaluate('1')\nreturn {}", name="calls"
+    )
+    attempts = [await runner.begin(bad), await runner.begin(calls)]
+    first, second = [await runner.finished(attempt) for attempt in attempts]
+    assert (first.data, second.data) == ({"raised": True}, {})
+    (line,) = first.logs
+    assert line.message.startswith("A listener or route handler raised Mute: (no text: its __str__ raised ZeroDiv")
+    assert second.logs == []

@@ -1,5 +1,7 @@
 """What is kept of the page of an attempt that did not succeed, in a real browser."""
 
+from collections.abc import Awaitable, Callable
+
 import pytest
 from pw_runner.bundles import handler
 from pw_runner.site import SiteAnswer
@@ -48,3 +50,69 @@ async def test_a_page_that_is_gone_leaves_nothing_and_keeps_its_error(runner: Su
     report = await runner.run(handler("await page.close()\nraise Failed('no', type='mine')", name="closes"))
     assert report.artifacts == []
     assert report.failure.type == "mine"
+
+
+STATES = {
+    "image": "<h1>here</h1><img src=/held>",
+    "style sheet": "<link rel=stylesheet href=/held><h1>here</h1>",
+    "script": "<h1>here</h1><script src=/held></script>",
+    "frame": "<h1>here</h1><iframe src=/held></iframe>",
+    "font": "<style>@font-face{font-family:w;src:url(/held)}h1{font-family:w}</style><h1>here</h1>",
+    "endless script": "<h1>here</h1><script>setTimeout(() => { for (;;); }, 100)</script>",
+    "endless timers": "<h1>here</h1><script>setInterval(() => { for (;;); }, 1)</script>",
+    "endless alerts": "<h1>here</h1><script>setTimeout(() => { for (;;) alert('again') }, 100)</script>",
+}
+
+
+@pytest.mark.parametrize("state", STATES)
+async def test_a_page_leaves_both_in_whatever_state_it_is(runner: Supervisor, state: str) -> None:
+    runner.site.pages |= {"/p": SiteAnswer(STATES[state]), "/held": SiteAnswer(held=True)}
+    body = """
+        await page.goto("http://shop.example/p", wait_until="commit")
+        await page.wait_for_selector("h1", state="attached")
+        await asyncio.sleep(0.3)
+        raise Failed("no")
+    """
+    report = await runner.run(handler(body, name="state"))
+    assert [message.kind for message, _ in report.artifacts] == ["screenshot", "html"]
+    assert b"<h1>here</h1>" in report.artifacts[1][1]
+
+
+async def test_a_page_whose_next_document_never_comes_leaves_both(runner: Supervisor) -> None:
+    runner.site.pages |= {"/p": SiteAnswer("<h1>here</h1>"), "/held": SiteAnswer(held=True)}
+    body = """
+        await page.goto("http://shop.example/p")
+        await page.goto("http://shop.example/held", timeout=0)
+    """
+    report = await runner.run(handler(body, name="waits", version="1.0.1"), timeout_seconds=1)
+    assert report.done is not None
+    assert report.done.outcome == "timed_out"
+    assert [message.kind for message, _ in report.artifacts] == ["screenshot", "html"]
+    assert b"<h1>here</h1>" in report.artifacts[1][1]
+
+
+async def test_a_dialog_that_the_module_left_open_is_closed_for_both(runner: Supervisor) -> None:
+    runner.site.pages["/p"] = SiteAnswer("<h1>here</h1>")
+    body = """
+        await page.goto("http://shop.example/p")
+        page.on("dialog", lambda dialog: None)
+        await page.evaluate("setTimeout(() => alert('left'), 0)")
+        await page.wait_for_event("dialog")
+        raise Failed("no")
+    """
+    report = await runner.run(handler(body, name="dialog"))
+    assert [message.kind for message, _ in report.artifacts] == ["screenshot", "html"]
+
+
+async def test_the_next_job_on_a_page_that_was_stopped_has_scripts(start: Callable[..., Awaitable[Supervisor]]) -> None:
+    runner = await start(pages=1)
+    runner.site.pages["/p"] = SiteAnswer(STATES["endless timers"])
+    spins = """
+        await page.goto("http://shop.example/p", wait_until="commit")
+        raise Failed("no")
+    """
+    await runner.run(handler(spins, name="spins"))
+    runner.site.pages["/p"] = SiteAnswer("<script>document.title = 'runs'</script>")
+    look = "await page.goto('http://shop.example/p')\nreturn {'title': await page.title()}"
+    assert (await runner.run(handler(look, name="looks"))).data == {"title": "runs"}
+    assert runner.retired == []

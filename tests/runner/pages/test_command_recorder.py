@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from playwright.async_api import Error as BrowserError
 from pw_runner.fake_browser import FakeContext, FakeTarget, callbacks_restored
 
 from pageworker_runner.errors import CallRefused
@@ -24,7 +25,8 @@ class Driver:
         context: Any = FakeContext()
         self.impl = context._impl_obj
         self.connection = self.impl._connection
-        self.recorder = CommandRecorder(context, OWNERS.get)
+        self.opened: list[tuple[str, str]] = []
+        self.recorder = CommandRecorder(context, OWNERS.get, lambda guid, attempt: self.opened.append((guid, attempt)))
 
     def call(self, target: FakeTarget, method: str, params: Any = None) -> asyncio.Future[Any]:
         """As Playwright's client calls it."""
@@ -99,6 +101,34 @@ async def test_the_page_of_another_job_is_refused_and_a_popup_is_not(driver: Dri
     driver.call(POPUP, "click")
     driver.call(FakeTarget("Frame", page=MINE), "click")
     assert driver.connection.sent == ["Page.click", "Frame.click"]
+
+
+async def test_a_page_that_an_attempt_opens_is_reported_as_its_own(driver: Driver, as_attempt: None) -> None:
+    page = FakeTarget("Page", "opened")
+    vars(page)["_object"] = page
+    driver.call(FakeTarget("BrowserContext"), "newPage").set_result({"page": page})
+    driver.call(FakeTarget("BrowserContext"), "newPage").set_exception(ValueError("refused by the driver"))
+    await asyncio.sleep(0)
+    assert driver.opened == [("opened", "a-1")]
+
+
+async def test_what_an_attempt_closes_is_closed_to_it_alone(driver: Driver, as_attempt: None) -> None:
+    driver.recorder.close_for_caller("APIRequestContext")
+    driver.call(MINE, "title")
+    with pytest.raises(BrowserError, match="has been closed"):
+        driver.call(FakeTarget("APIRequestContext"), "fetch")
+    driver.recorder.close_for_caller("BrowserContext")
+    driver.recorder.close_for_caller("APIRequestContext")
+    with pytest.raises(BrowserError, match="has been closed"):
+        driver.call(MINE, "title")
+    with own_work():
+        driver.call(MINE, "content")
+    token = CURRENT_ATTEMPT.set("a-2")
+    driver.call(NEIGHBOURS, "title")
+    CURRENT_ATTEMPT.reset(token)
+    driver.recorder.forget_attempt("a-1")
+    driver.call(MINE, "url")
+    assert driver.connection.sent == ["Page.title", "Page.content", "Page.title", "Page.url"]
 
 
 async def test_a_command_that_is_in_no_table_cannot_be_undone(driver: Driver, as_attempt: None) -> None:

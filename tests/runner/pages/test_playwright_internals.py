@@ -1,18 +1,28 @@
 """The private parts of the installed Playwright that the runner uses are still where it looks for them."""
 
+import ast
 import inspect
 from typing import Any
 
 import pytest
 from playwright._impl._async_base import mapping
-from playwright._impl.browser_context import BrowserContext as ImplContext
-from playwright._impl.connection import Connection
 from playwright._impl.errors import TargetClosedError
-from playwright._impl.page import Page as ImplPage
 from playwright.async_api import Error as BrowserError
-from pw_runner.fake_browser import callbacks_restored
+from playwright.async_api import async_playwright
+from pw_runner.fake_browser import FakeContext, callbacks_restored
+from pw_runner.supervisor import HEADLESS_SHELL
 
-from pageworker_runner.pages.playwright_internals import is_closed_error, wrap_callbacks
+from pageworker_runner.errors import StartError
+from pageworker_runner.pages import playwright_internals
+from pageworker_runner.pages.playwright_internals import (
+    PRIVATE_NAMES,
+    check,
+    disabled_features,
+    is_closed_error,
+    missing_names,
+    node_program,
+    wrap_callbacks,
+)
 
 
 @pytest.mark.parametrize(
@@ -43,31 +53,38 @@ def test_every_callback_that_playwright_is_given_is_wrapped() -> None:
     assert wrapped == [listener]
 
 
-@pytest.mark.parametrize(
-    ("owner", "name"),
-    [
-        (Connection, "send_message_to_server"),
-        (ImplContext, "_add_listener"),
-        (ImplContext, "remove_listener"),
-        (ImplPage, "raw_listeners"),
-        (ImplPage, "event_names"),
-    ],
-)
-def test_the_methods_that_are_replaced_or_called_exist(owner: type, name: str) -> None:
-    assert callable(getattr(owner, name))
+def test_playwrights_own_list_is_found_in_the_installed_driver() -> None:
+    found = disabled_features()
+    assert {"PaintHolding", "MediaRouter", "HttpsUpgrades", "DestroyProfileOnBrowserClose"} <= set(found)
+    assert all(name.isidentifier() for name in found)
 
 
-@pytest.mark.parametrize(
-    "field",
-    [
-        "_timeout_settings",
-        "_bindings",
-        "_routes",
-        "_web_socket_routes",
-        "_locator_handlers",
-        "_har_routers",
-        "_workers",
-    ],
-)
-def test_the_state_that_is_reset_or_checked_is_kept_in_these_fields(field: str) -> None:
-    assert f"self.{field}" in inspect.getsource(ImplPage)
+def test_node_is_the_program_that_comes_with_playwright() -> None:
+    assert node_program().name == "node"
+    assert node_program().is_file()
+
+
+def test_every_private_name_that_the_file_uses_is_in_the_table() -> None:
+    named = {name for names in PRIVATE_NAMES.values() for name in names}
+    used = {
+        node.attr
+        for node in ast.walk(ast.parse(inspect.getsource(playwright_internals)))
+        if isinstance(node, ast.Attribute) and node.attr.startswith("_") and not node.attr.startswith("__")
+    }
+    assert used - named == set()
+
+
+def test_a_missing_private_part_stops_the_start_with_its_name_and_the_fix() -> None:
+    context: Any = FakeContext()
+    context.pages[0].main_frame = None
+    with pytest.raises(StartError, match=r"lacks private parts .*Page\._routes.*requirements/run\.txt"):
+        check(context)
+
+
+@pytest.mark.browser
+async def test_the_installed_playwright_has_every_private_part() -> None:
+    async with async_playwright() as running:
+        browser = await running.chromium.launch(executable_path=HEADLESS_SHELL)
+        context = await browser.new_context()
+        await context.new_page()
+        assert missing_names(context) == []

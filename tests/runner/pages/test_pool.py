@@ -17,6 +17,7 @@ from pageworker_runner.pages.slot import PageSlot
 from pageworker_runner.reporting.reporter import Reporter
 from pageworker_runner.task_ownership import Tasks
 from pageworker_sandbox.wire import messages as m
+from pageworker_sandbox.wire.page_options import PageOptions
 
 
 class Harness:
@@ -34,12 +35,12 @@ class Harness:
         self.wiped: list[list[PageState]] = []
         self.pool: PagePool
 
-    async def clean(self, warm: Any, effects: Any) -> None:
+    async def clean(self, warm: Any, effects: Any, options: Any) -> None:
         await self.hold.wait()
         if self.cleaning and (error := self.cleaning.pop(0)) is not None:
             raise error
 
-    async def wipe(self, context: Any, devtools: Any) -> None:
+    async def wipe(self, context: Any, devtools: Any, options: Any) -> None:
         self.wiped.append([slot.state for slot in self.pool._slots])
 
     @property
@@ -86,6 +87,7 @@ async def pools(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Any]:
             "recycle_seconds": 0.2,
             "max_jobs": 100,
             "default_timeout_seconds": 7,
+            "options": PageOptions(),
         }
         context: Any = harness.context
         queue: Any = Queue(harness.sent)

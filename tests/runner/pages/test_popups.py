@@ -23,7 +23,11 @@ OPENS = handler(
     """,
     name="opens",
 )
-COUNTS = handler("return {'pages': len(page.context.pages)}", name="counts")
+# All pages of the browser context. `page.context.pages` has those of the own job.
+COUNTS = handler("return {'pages': len(page.context._impl_obj._pages)}", name="counts")
+
+
+WAITS = "await asyncio.get_running_loop().create_future()\nreturn {}"
 
 
 async def test_a_popup_stays_with_its_job_while_others_come_and_go(
@@ -44,13 +48,34 @@ async def test_a_page_without_an_opener_stays_until_the_last_job_that_may_own_it
     start: Callable[..., Awaitable[Supervisor]],
 ) -> None:
     runner = await start(pages=3)
-    waits = await runner.begin(handler("await asyncio.get_running_loop().create_future()\nreturn {}", name="waits"))
+    waits = await runner.begin(handler(WAITS, name="waits"))
     await runner.accepted(waits)
-    await runner.run(handler("await page.context.new_page()\nreturn {}", name="opens_own"))
+    opens = """
+        devtools = await page.context.new_cdp_session(page)
+        async with page.context.expect_page():
+            await devtools.send("Target.createTarget", {"url": "about:blank"})
+        return {}
+    """
+    await runner.run(handler(opens, name="opens_without_opener"))
     assert (await runner.run(COUNTS)).data == {"pages": 4}
     await runner.send(m.Cancel(attempt_id=waits, outcome="cancelled"))
     await runner.finished(waits)
     assert (await runner.run(COUNTS)).data == {"pages": 3}
+
+
+async def test_a_page_that_a_job_opens_itself_is_its_own_and_ends_with_it(
+    start: Callable[..., Awaitable[Supervisor]],
+) -> None:
+    runner = await start(pages=2)
+    opens = await runner.begin(handler("await page.context.new_page()\nhelpers.log.info('opened')\n" + WAITS))
+    await runner.until(lambda: runner.reports[opens].logs)
+    lists = handler("return {'own': len(page.context.pages), 'all': len(page.context._impl_obj._pages)}", name="lists")
+    assert (await runner.run(lists)).data == {"own": 1, "all": 3}
+    waits = await runner.begin(handler(WAITS, name="waits"))
+    await runner.accepted(waits)
+    await runner.send(m.Cancel(attempt_id=opens, outcome="cancelled"))
+    await runner.finished(opens)
+    assert (await runner.run(lists)).data == {"own": 1, "all": 2}
 
 
 async def test_popups_of_which_the_driver_learns_late_are_not_seen_by_the_next_job(

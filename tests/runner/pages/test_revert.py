@@ -7,6 +7,8 @@ import pytest
 from pageworker_runner.pages import revert, side_effects
 from pageworker_runner.pages.command_recorder import SideEffects
 from pageworker_runner.pages.side_effects import SideEffect
+from pageworker_sandbox.page_rules import parse_options
+from pageworker_sandbox.wire.page_options import PageOptions
 
 UNDONE_ELSEWHERE = {
     SideEffect.NOTHING,
@@ -25,10 +27,12 @@ class CallList:
 
     def __init__(self) -> None:
         self.calls: list[str] = []
+        self.arguments: list[Any] = []
 
     def __getattr__(self, name: str) -> Any:
         async def call(*arguments: object, **named: object) -> None:
             self.calls.append(name)
+            self.arguments.append(arguments or named)
 
         return call
 
@@ -57,15 +61,49 @@ def test_every_side_effect_can_be_undone_or_replaces_the_page() -> None:
 )
 async def test_what_an_attempt_left_is_undone_unless_another_attempt_uses_it(effect: SideEffect, call: str) -> None:
     untyped: Any = (context := CallList())
-    await revert.revert_context(untyped, left(effect), [left(effect)])
+    await revert.revert_context(untyped, left(effect), [left(effect)], PageOptions())
     assert context.calls == []
-    await revert.revert_context(untyped, left(effect), [left(SideEffect.ROUTES)])
+    await revert.revert_context(untyped, left(effect), [left(SideEffect.ROUTES)], PageOptions())
     assert context.calls == [call]
 
 
 async def test_a_page_without_side_effects_costs_no_call() -> None:
     untyped: Any = (page := CallList())
-    await revert.revert_page(untyped, SideEffects())
+    await revert.revert_page(untyped, SideEffects(), PageOptions())
     assert page.calls == []
-    await revert.revert_page(untyped, left(SideEffect.MEDIA, SideEffect.VIEWPORT))
+    await revert.revert_page(untyped, left(SideEffect.MEDIA, SideEffect.VIEWPORT), PageOptions())
     assert sorted(page.calls) == ["emulate_media", "set_viewport_size"]
+
+
+OPTIONS = parse_options(
+    {
+        "viewport": {"width": 390, "height": 844},
+        "color_scheme": "dark",
+        "extra_http_headers": {"x-team": "prices"},
+        "geolocation": {"latitude": 52.5, "longitude": 13.4},
+        "permissions": ["geolocation"],
+    }
+)
+
+
+@pytest.mark.parametrize(
+    ("effect", "calls", "arguments"),
+    [
+        (SideEffect.HEADERS, ["set_extra_http_headers"], [({"x-team": "prices"},)]),
+        (SideEffect.GEOLOCATION, ["set_geolocation"], [({"latitude": 52.5, "longitude": 13.4, "accuracy": 0},)]),
+        (SideEffect.PERMISSIONS, ["clear_permissions", "grant_permissions"], [{}, (["geolocation"],)]),
+    ],
+)
+async def test_a_context_goes_back_to_its_options(effect: SideEffect, calls: list[str], arguments: list[Any]) -> None:
+    untyped: Any = (context := CallList())
+    await revert.revert_context(untyped, left(effect), [], OPTIONS)
+    assert (context.calls, context.arguments) == (calls, arguments)
+
+
+async def test_a_page_goes_back_to_the_options_of_its_context() -> None:
+    untyped: Any = (page := CallList())
+    await revert.revert_page(untyped, left(SideEffect.VIEWPORT), OPTIONS)
+    await revert.revert_page(untyped, left(SideEffect.MEDIA), OPTIONS)
+    assert page.arguments[0] == ({"width": 390, "height": 844},)
+    assert page.arguments[1]["color_scheme"] == "dark"
+    assert page.arguments[1]["reduced_motion"] == "null"

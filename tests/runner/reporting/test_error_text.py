@@ -23,7 +23,8 @@ def raised_in(source: str, file: str = f"{LABEL}/shop/parse.py") -> BaseExceptio
         ("in /profile/Default and /tmp", "in <path> and <path>"),
         ("GET https://shop.example/usr/lib/1 failed", "GET https://shop.example/usr/lib/1 failed"),
         ("path /chairs/blue is gone", "path /chairs/blue is gone"),
-        ("(/home/me/a.py, /root)", "(<path>, <path>)"),
+        ("(/opt/pageworker/site/a.py, /root)", "(<path>, <path>)"),
+        ("redirected to /home/offers, /run and /media/1", "redirected to /home/offers, /run and /media/1"),
     ],
 )
 def test_host_paths_are_redacted_and_urls_are_not(text: str, redacted: str) -> None:

@@ -38,5 +38,5 @@ def test_fields_are_kept_in_order_until_the_first_that_does_not_fit() -> None:
     assert fit_fields(fields, count=1, value_chars=100, total_chars=200) == {"a": "1"}
 
 
-def test_a_half_of_a_surrogate_pair_becomes_a_question_mark() -> None:
-    assert fit("a\ud83d", 10) == "a?"
+def test_a_half_of_a_surrogate_pair_becomes_a_replacement_character() -> None:
+    assert fit("a\ud83d", 10) == "a\ufffd"

@@ -3,8 +3,10 @@
 from collections.abc import Mapping
 
 import pytest
+from playwright.async_api import Page
 
-from pageworker.sink import Level
+from pageworker import Download, DownloadedFile
+from pageworker.helpers import Level
 
 
 class RecordingSink:
@@ -16,6 +18,12 @@ class RecordingSink:
 
     async def artifact(self, kind: str, data: bytes, content_type: str) -> None:
         self.artifacts.append((kind, data, content_type))
+
+    async def download(self, kind: str, download: Download) -> DownloadedFile:
+        raise NotImplementedError
+
+    async def screenshot(self, page: Page, full_page: bool) -> bytes:
+        return b"\x89PNG"
 
     def log(self, level: Level, message: str, fields: Mapping[str, object]) -> None:
         self.lines.append((level, message, dict(fields)))

@@ -1,11 +1,17 @@
-"""The helpers, without a browser. `attempts/test_executor.py` has them on a real page."""
+"""What a handler gets, without a browser. `attempts/test_executor.py` has the helpers on a real page."""
 
-from typing import Any
+import inspect
+import time
+from dataclasses import FrozenInstanceError
+from typing import Any, get_args, get_type_hints
 
 import pytest
+from playwright.async_api import Error as BrowserError
 
-from pageworker import Blocked, Helpers
-from pageworker.helpers import split_field
+from pageworker import Blocked, Context, Helpers, Log, Sink
+from pageworker.helpers import SETTLE_SECONDS, Level, split_field
+from pageworker_runner.attempts.running_attempt import RunningAttempt
+from pageworker_sandbox.wire import messages as m
 
 
 class AnsweringPage:
@@ -21,6 +27,32 @@ class AnsweringPage:
 
     async def content(self) -> str:
         return "<h1>\ud83d</h1>"
+
+
+class MovingPage(AnsweringPage):
+    """A page that goes elsewhere while it is read, `times` times in a row."""
+
+    def __init__(self, times: int) -> None:
+        super().__init__({"title": "landed"})
+        self.times = times
+        self.waits: list[float] = []
+
+    async def evaluate(self, script: str, argument: Any) -> dict[str, str | None]:
+        self._move()
+        return await super().evaluate(script, argument)
+
+    async def content(self) -> str:
+        self._move()
+        return await super().content()
+
+    async def wait_for_load_state(self, state: str, timeout: float) -> None:
+        assert state == "domcontentloaded"
+        self.waits.append(timeout)
+
+    def _move(self) -> None:
+        self.times -= 1
+        if self.times >= 0:
+            raise BrowserError("Execution context was destroyed, most likely because of a navigation")
 
 
 def helpers(sink: Any, page: AnsweringPage | None = None) -> Helpers:
@@ -50,7 +82,7 @@ async def test_text_is_stored_as_utf_8_and_half_a_surrogate_pair_costs_one_chara
     await helpers(sink).html()
     assert sink.artifacts == [
         ("invoice", "ü".encode(), "text/plain"),
-        ("html", b"<h1>?</h1>", "text/html; charset=utf-8"),
+        ("html", "<h1>\ufffd</h1>".encode(), "text/html; charset=utf-8"),
     ]
 
 
@@ -64,6 +96,22 @@ async def test_missing_fields_are_named_together_with_their_selectors(sink: Any)
     assert (error.type, error.retryable) == ("field_missing", True)
     assert error.detail == {"missing": ["price", "sku"], "selectors": {"price": ".price", "sku": "article@data-sku"}}
     assert page.asked == {"title": ["h1", ""], "price": [".price", ""], "sku": ["article", "data-sku"]}
+
+
+async def test_a_page_that_goes_elsewhere_is_read_again(sink: Any) -> None:
+    page = MovingPage(3)
+    assert await helpers(sink, page).extract({"title": "title"}) == {"title": "landed"}
+    assert len(page.waits) == 3
+    assert 0 < max(page.waits) <= SETTLE_SECONDS * 1000
+    page.times = 2
+    await helpers(sink, page).html()
+    assert len(page.waits) == 5
+
+
+async def test_a_page_that_never_settles_is_given_up(sink: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pageworker.helpers.SETTLE_SECONDS", 0.0)
+    with pytest.raises(BrowserError, match="Execution context was destroyed"):
+        await helpers(sink, MovingPage(1)).extract({"title": "title"})
 
 
 async def test_calls_that_ask_for_nothing_are_refused_by_name(sink: Any) -> None:
@@ -80,3 +128,58 @@ def test_blocked_ends_the_attempt(sink: Any) -> None:
         helpers(sink).blocked("captcha", "shopguard", selector=".captcha")
     assert (caught.value.kind, caught.value.provider) == ("captcha", "shopguard")
     assert caught.value.evidence == {"selector": ".captcha"}
+
+
+def test_every_level_has_a_method_of_its_own(sink: Any) -> None:
+    log = Log(sink)
+    for level in get_args(Level):
+        getattr(log, level)("found offers", count=3)
+    assert sink.lines == [(level, "found offers", {"count": 3}) for level in get_args(Level)]
+
+
+def test_fields_may_have_any_name_that_is_not_the_messages(sink: Any) -> None:
+    Log(sink).info("x", level="y", fields=1)
+    assert sink.lines == [("info", "x", {"level": "y", "fields": 1})]
+
+
+@pytest.mark.parametrize("method", ["artifact", "download", "screenshot", "log"])
+def test_the_runners_sink_has_the_protocols_signatures(method: str, sink: Any) -> None:
+    expected = inspect.signature(getattr(Sink, method))
+    for implementation in (RunningAttempt, type(sink)):
+        actual = getattr(implementation, method)
+        assert inspect.signature(actual) == expected
+        assert inspect.iscoroutinefunction(actual) == inspect.iscoroutinefunction(getattr(Sink, method))
+
+
+def test_every_level_can_cross_the_wire() -> None:
+    assert set(get_args(Level)) == set(get_args(get_type_hints(m.LogLine)["level"]))
+
+
+def context(deadline: float) -> Context:
+    return Context(
+        job_id="j",
+        tenant_id="acme",
+        profile_id=None,
+        attempt=1,
+        trace_id="0" * 32,
+        module="shop.product",
+        version="1.0.0",
+        worker_id="w",
+        runner_id="r",
+        deadline=deadline,
+    )
+
+
+def test_the_remaining_time_counts_down_to_zero(monkeypatch: pytest.MonkeyPatch) -> None:
+    attempt = context(deadline=110.0)
+    for now, remaining in ((100.0, 10.0), (109.5, 0.5), (110.0, 0.0), (200.0, 0.0)):
+        monkeypatch.setattr(time, "monotonic", lambda now=now: now)
+        assert attempt.remaining_seconds() == remaining
+
+
+def test_a_module_can_neither_change_it_nor_add_to_it() -> None:
+    attempt = context(deadline=1.0)
+    with pytest.raises(FrozenInstanceError):
+        attempt.deadline = 1e9  # type: ignore[misc]
+    with pytest.raises((AttributeError, TypeError)):
+        object.__setattr__(attempt, "extra", 1)

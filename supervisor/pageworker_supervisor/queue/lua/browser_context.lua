@@ -1,7 +1,7 @@
 -- A context: the jobs that may share one runner, and with it one browser context. Its text within its tenant is written
--- and read by `contract/context_key.py` and by Context.parse, and by nothing else: `~<egress>` is the tenant's ephemeral
--- context, `!<egress>` belongs to one job that runs alone in a runner, `<profile>~<egress>` is a context of a profile.
--- <egress> is the digest of the hosts that the jobs' modules may reach.
+-- and read by `contract/context_key.py` and by Context.parse, and by nothing else: `~<values>` is the tenant's ephemeral
+-- context, `!<values>` belongs to one job that runs alone in a runner, `<profile>~<values>` is a context of a profile.
+-- <values> is one text here: the digest of the hosts that the jobs' modules may reach, and what else tells contexts apart.
 --
 -- `context:<tenant>/<context>:<priority>` holds the domains of its backlogs that can run, `open:<tenant>:<priority>` the
 -- contexts of a tenant that any worker may open. Both are served in turn: the score is the stamp of the last service.
@@ -11,24 +11,24 @@
 
 local context_cache = { size = 0 } -- parsed texts; emptied when it grows
 
--- {profile (nil: none), exclusive (it belongs to one job), egress} of a context's text.
+-- {profile (nil: none), exclusive (it belongs to one job), values} of a context's text.
 function Context.parse(text)
   local found = context_cache[text]
   if found then
     return found
   end
-  local profile, mark, egress = string.match(text, '^([^~!]*)([~!])(.*)$')
+  local profile, mark, values = string.match(text, '^([^~!]*)([~!])(.*)$')
   if context_cache.size > 1000 then
     context_cache = { size = 0 }
   end
   context_cache.size = context_cache.size + 1
-  found = { profile = profile ~= '' and profile or nil, exclusive = mark == '!', egress = egress }
+  found = { profile = profile ~= '' and profile or nil, exclusive = mark == '!', values = values }
   context_cache[text] = found
   return found
 end
 
-local function text_of(profile, exclusive, egress)
-  return (profile or '') .. (exclusive and '!' or '~') .. egress
+local function text_of(profile, exclusive, values)
+  return (profile or '') .. (exclusive and '!' or '~') .. values
 end
 
 -- The profile's name, or nil.
@@ -48,13 +48,13 @@ end
 -- The same context for one job alone. A profile has one runner anyway.
 function Context.exclusive(context)
   local key = Context.parse(context)
-  return key.profile and context or text_of(nil, true, key.egress)
+  return key.profile and context or text_of(nil, true, key.values)
 end
 
--- The same context with other hosts.
-function Context.with_egress(context, egress)
+-- The same context with other hosts or options.
+function Context.with_values(context, values)
   local key = Context.parse(context)
-  return text_of(key.profile, key.exclusive, egress)
+  return text_of(key.profile, key.exclusive, values)
 end
 
 function Context.has_work(tenant, context)

@@ -175,6 +175,7 @@ function Audit:claimed(id, job, pending)
     count(self.running_of, job.tenant)
     if job.domain ~= NO_DOMAIN then
       count(self.running_at, job.domain)
+      count(self.held_at, job.domain .. '/' .. job.tenant)
     end
   end
 end
@@ -232,9 +233,30 @@ function Audit:tenants()
   end
 end
 
+-- The permits of each tenant, which are those of the domain together; and whether each tenant that waits has a backlog.
+function Audit:domain_tenants(domain, running)
+  local f, held = call('HGETALL', Key.domain(domain)), 0
+  for i = 1, #f, 2 do
+    local tenant = string.match(f[i], '^held:(.*)$')
+    local found = tenant and (self.held_at[domain .. '/' .. tenant] or 0)
+    if tenant and tonumber(f[i + 1]) ~= found then
+      self:report('domain %s: tenant %s holds %s permits, counted %d', domain, tenant, f[i + 1], found)
+    end
+    held = held + (tenant and tonumber(f[i + 1]) or 0)
+  end
+  if held ~= running then
+    self:report('domain %s: its tenants hold %d of %d permits', domain, held, running)
+  end
+  for _, tenant in ipairs(call('ZRANGE', Key.parked_tenants(domain), 0, -1)) do
+    if call('EXISTS', Key.parked_backlogs(domain, tenant)) == 0 then
+      self:report('domain %s: tenant %s waits without a backlog', domain, tenant)
+    end
+  end
+end
+
 function Audit:domains()
   for name in pairs(self:keys(Key.domain(''))) do
-    if not string.match(name, ':parked$') then
+    if not string.match(name, ':parked$') and not string.match(name, ':parked:[^:]*$') then
       local quota, jobs = Domain.read(name), number(call('HGET', Key.domain(name), 'jobs'))
       if jobs ~= (self.jobs_at[name] or 0) or quota.running ~= (self.running_at[name] or 0) then
         self:report('domain %s: jobs %d, permits %d, counted %d', name, jobs, quota.running, self.running_at[name] or 0)
@@ -242,7 +264,8 @@ function Audit:domains()
       if jobs == 0 and call('TTL', Key.domain(name)) < 0 then
         self:report('domain %s is idle, and its record has no time to live', name)
       end
-      local waits = call('EXISTS', Key.parked_backlogs(name)) == 1
+      self:domain_tenants(name, quota.running)
+      local waits = call('EXISTS', Key.parked_tenants(name)) == 1
       if waits and quota.running < quota.concurrency and not call('ZSCORE', Key.timers(), 'd' .. name) then
         self:report('backlogs wait for domain %s, which is free', name)
       end
@@ -287,7 +310,7 @@ end
 
 local function audit()
   local self = setmetatable({
-    faults = {}, jobs_of = {}, jobs_at = {}, running_of = {}, running_at = {}, leases = 0, listed = {},
+    faults = {}, jobs_of = {}, jobs_at = {}, running_of = {}, running_at = {}, held_at = {}, leases = 0, listed = {},
   }, Audit)
   self:jobs()
   local leases, entries = call('ZCARD', Key.leases()), call('XLEN', Key.ready())

@@ -37,7 +37,7 @@ function Claim:serve_tenant(tenant, start)
   end
   local domain_quota = nil
   if domain ~= NO_DOMAIN then
-    domain_quota = Domain.read(domain)
+    domain_quota = Domain.read(domain, tenant)
     local reason, at = Limits.throttled(domain_quota)
     if reason then
       self.budget = self.budget - 1
@@ -98,7 +98,7 @@ function Claim:grant(quota, start, context, domain_quota, id, job, place)
   write_quota(quota)
   call('ZADD', Key.active(), 'XX', quota.virtual_time, tenant)
   if domain_quota then
-    Domain.take_permit(domain_quota)
+    Domain.take_permit(domain_quota, tenant)
   end
   local fence = self:assign_slot(tenant, context, place, job.crashes)
   local profile = Context.profile(context)
@@ -177,13 +177,18 @@ function Claim:record_leases()
   end
 end
 
--- Contexts with work of profiles that this worker holds with other hosts.
+-- Contexts with work of profiles that this worker holds with other hosts; the first few of each profile.
 function Claim:other_profile_contexts()
   local found = {}
   for tenant, places in pairs(self.places) do
+    local parked = nil
     for _, place in ipairs(places) do
-      for _, context in ipairs(place.profile and place.free >= 0 and Profile.contexts(tenant, place.profile) or {}) do
-        if context ~= place.context and not Tenant.is_parked(tenant) then
+      local others = place.profile and place.free >= 0
+      for _, context in ipairs(others and Profile.contexts(tenant, place.profile, WANTED_PER_CALL) or {}) do
+        if parked == nil then
+          parked = Tenant.is_parked(tenant)
+        end
+        if context ~= place.context and not parked then
           found[#found + 1] = { tenant = tenant, context = context }
         end
       end
@@ -253,7 +258,7 @@ local function lease_row(id, job)
     crashes = number(job.crashes),
     fence = job.fence and job.fence ~= '' and tonumber(job.fence) or nil,
     ending = job.state == State.FINISHING and job.ending or nil,
-    queued_ms = NOW - number(job.queued_at or job.pushed_at),
+    queued_ms = number(job.waited_ms) + NOW - number(job.queued_at or job.pushed_at),
     total_ms = NOW - number(job.pushed_at),
     past_attempts = job.past_attempts or nil,
     priority = job.priority,

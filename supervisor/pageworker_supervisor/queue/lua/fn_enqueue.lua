@@ -1,7 +1,7 @@
 -- Jobs come in.
 --
 -- enqueue
---   request: jobs: list of a new job, as written by `queue/new_job.py`:
+--   request: jobs: list of a new job, as written by `queue/producer.py`:
 --     ref, tenant, priority, context, domain, body, push
 --     delay_ms or not_before_ms   run no earlier (optional)
 --     expires_at_ms               (optional)

@@ -10,7 +10,7 @@
 -- crash            request: ref, token, begun, delay_ms, attempt (JSON), events. The runner died: counted as a crash.
 -- defer            request: ref, token, begun, delay_ms, reason. Nothing is charged.
 -- requeue          request: ref, token, begun. To the front, uncharged.
--- reassign         request: ref, token, egress. To the context where it belongs with these hosts, uncharged.
+-- reassign         request: ref, token, values. To the context where it belongs with these values, uncharged.
 -- release_profile  request: worker, tenant, profile, fence
 -- reap             request: limit, jitter (0 to 1). Takes back expired leases.
 --   reply: count, workers: whose leases expired
@@ -107,7 +107,7 @@ end
 local function reassign(request)
   return with_lease(request, function(id, job)
     if Job.take_back(id, job, Event.REASSIGN, false) then
-      Job.move(id, job, request.egress)
+      Job.move(id, job, request.values)
     end
   end)
 end

@@ -4,7 +4,7 @@
 -- memory: a hash with a long value is neither. Both live from enqueue to the result. After that `done:<job>` remembers
 -- the job for as long as its result is kept, so that the same id is the same job, unless it was rejected.
 --
--- The fields of the record are listed and explained in `queue/job_fields.py`, the states, events and transitions in
+-- The fields of the record are listed and explained in `queue/library.py`, the states, events and transitions in
 -- `contract/job_state.py`. Job.transition is the only function that writes the field `state`.
 --
 -- Used by: every fn_ file except fn_outbox and fn_workers; backlog, dead_letter.
@@ -19,6 +19,7 @@ local GROUP = 'workers' -- the consumer group of `ready`
 -- Fields that are read for many jobs per call, in the order in which Job.read_queued and Job.read_leased use them.
 local QUEUED_FIELDS = {
   'state', 'backlog_stamp', 'crashes', 'expires_at', 'pushed_at', 'queued_at', 'attempts_used', 'begun', 'past_attempts',
+  'waited_ms',
 }
 local FINISH_FIELDS = {
   'token', 'state', 'tenant', 'priority', 'context', 'domain', 'entry', 'fence', 'expires_at', 'cancel_requested',
@@ -57,7 +58,7 @@ function Job.read_queued(id, stamp, tenant, context, domain, priority)
   return {
     tenant = tenant, context = context, domain = domain, priority = priority, state = f[1], backlog_stamp = f[2],
     crashes = f[3], expires_at = f[4], pushed_at = f[5], queued_at = f[6], attempts_used = f[7], begun = f[8],
-    past_attempts = f[9],
+    past_attempts = f[9], waited_ms = f[10],
   }
 end
 
@@ -155,7 +156,7 @@ function Job.release_permits(job)
   end
   Tenant.release_permit(job.tenant)
   if job.domain ~= NO_DOMAIN then
-    Domain.release_permit(job.domain)
+    Domain.release_permit(job.domain, job.tenant)
   end
   local profile = Context.profile(job.context)
   if profile then
@@ -170,6 +171,10 @@ function Job.take_back(id, job, event, begun)
   call('ZREM', Key.leases(), id)
   call('XACK', Key.ready(), GROUP, job.entry)
   call('XDEL', Key.ready(), job.entry)
+  local times = call('HMGET', Key.job(id), 'queued_at', 'started_at')
+  if times[1] and times[2] then
+    call('HINCRBY', Key.job(id), 'waited_ms', max(0, times[2] - times[1]))
+  end
   call('HSET', Key.job(id), 'last_token', job.token)
   call('HDEL', Key.job(id), 'token', 'worker', 'entry', 'started_at', 'fence', 'defer_reason')
   if job.state == State.FINISHING then
@@ -211,11 +216,11 @@ function Job.crash(id, job, event, delay, attempt, begun)
   Job.delay(id, job, event, NOW + delay)
 end
 
--- The job's module may reach other hosts than when the job was queued: it goes to the front of the context where it
--- belongs now. Where two workers have two versions of the module it could move to and fro, so after a few moves it comes
+-- The job's module may reach other hosts, or have other options, than when the job was queued: it goes to the front of the
+-- context where it belongs now. Where two workers have two versions of the module it could move to and fro, so after a few moves it comes
 -- back later each time.
-function Job.move(id, job, egress)
-  job.context = Context.with_egress(job.context, egress)
+function Job.move(id, job, values)
+  job.context = Context.with_values(job.context, values)
   call('HSET', Key.job(id), 'context', job.context)
   local moves = call('HINCRBY', Key.job(id), 'moves', 1)
   if moves <= MOVES_AT_ONCE then

@@ -47,6 +47,12 @@ function Limits.throttled(quota)
   return nil
 end
 
+-- How many further jobs this quota allows now.
+function Limits.spare(quota)
+  local permits = quota.concurrency - quota.running
+  return quota.rate > 0 and min(permits, math.floor(Limits.tokens(quota) + 1e-9)) or permits
+end
+
 -- Take a permit and a token, in the table only.
 function Limits.take_permit(quota)
   quota.running = quota.running + 1

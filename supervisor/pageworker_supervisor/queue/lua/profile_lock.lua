@@ -25,9 +25,10 @@ function Profile.remove_context(tenant, profile, context)
   Profile.remove_waiting(tenant, context)
 end
 
--- Its contexts with work; the one that was served longest ago comes first.
-function Profile.contexts(tenant, profile)
-  return call('ZRANGE', Key.profile_contexts(tenant, profile), 0, -1)
+-- Its contexts with work, at most `most` (nil: all); the one that was served longest ago comes first. There are as many as
+-- the modules of its queued jobs have different sets of hosts.
+function Profile.contexts(tenant, profile, most)
+  return call('ZRANGE', Key.profile_contexts(tenant, profile), 0, (most or 0) - 1)
 end
 
 function Profile.is_held(tenant, profile)

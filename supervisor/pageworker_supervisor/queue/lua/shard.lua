@@ -57,7 +57,7 @@ function Shard.read_clock()
 end
 
 -- Refuses state that another schema version wrote. An empty shard gets this version. The text after SCHEMA is read by
--- `queue/shards.py`: the version found, `none` where the state has no version.
+-- `queue/functions.py`: the version found, `none` where the state has no version.
 function Shard.check_schema(writes)
   local found = call('HGET', Key.meta(), 'schema')
   if found == SCHEMA_VERSION then

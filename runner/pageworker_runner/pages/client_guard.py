@@ -1,0 +1,86 @@
+"""Calls of Playwright's client that a module must not make are stopped before any code of the client runs.
+
+The command recorder sees a command on its way to the driver. That is too late for these: by then the client has marked
+the browser context as closing, or has set the timeouts of all pages to 0, for every later job of the runner.
+"""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from pageworker_runner.errors import CallRefused
+from pageworker_runner.pages.command_recorder import CommandRecorder
+from pageworker_runner.pages.playwright_internals import (
+    Method,
+    intercept_driver_start,
+    intercept_method,
+    intercept_pages,
+)
+from pageworker_runner.pages.refused_calls import refusal
+from pageworker_runner.task_ownership import CURRENT_ATTEMPT, OWN_WORK
+
+CLOSING = (
+    ("BrowserContext", "close", "BrowserContext"),
+    ("Browser", "close", "BrowserContext"),
+    ("APIRequestContext", "dispose", "APIRequestContext"),
+)
+"""Type, method, what it closes. The runner owns it, and ported scripts close it at their end: it is closed for the job
+that asks, and for no other."""
+
+REFUSED: dict[str, tuple[str, ...]] = {
+    "APIRequest": ("new_context",),
+    "Browser": (
+        "bind",
+        "new_browser_cdp_session",
+        "new_context",
+        "new_page",
+        "start_tracing",
+        "stop_tracing",
+        "unbind",
+    ),
+    "BrowserType": ("connect", "connect_over_cdp", "launch", "launch_persistent_context"),
+    "Page": ("pause", "requests"),
+}
+"""Methods of the client whose commands are refused (side_effects.py has the commands)."""
+
+
+def install(recorder: CommandRecorder, is_visible: Callable[[str, str], bool]) -> None:
+    """Guard the client, for the rest of the process.
+
+    `is_visible(guid, attempt)`: whether the page belongs to the attempt. A module finds no other one in
+    `page.context.pages`: a loop that closes all pages closes its own.
+    """
+    for type, method, closed in CLOSING:
+        intercept_method(type, method, partial(_closing, recorder, closed))
+    for type, methods in REFUSED.items():
+        for method in methods:
+            intercept_method(type, method, partial(_refused, f"{type}.{method}"))
+    intercept_driver_start(_no_second_driver)
+    intercept_pages(lambda guid: _is_shown(guid, is_visible))
+
+
+def _closing(recorder: CommandRecorder, type: str, plain: Method) -> Method:
+    async def close(*arguments: Any, **named: Any) -> Any:
+        if OWN_WORK.get():
+            return await plain(*arguments, **named)
+        return recorder.close_for_caller(type)
+
+    return close
+
+
+def _refused(command: str, plain: Method) -> Method:
+    async def refuse(*arguments: Any, **named: Any) -> Any:
+        if OWN_WORK.get():
+            return await plain(*arguments, **named)
+        raise CallRefused(refusal(command))
+
+    return refuse
+
+
+async def _no_second_driver(*arguments: Any) -> None:
+    raise CallRefused("A module must not start Playwright: use the page that its handler gets.")
+
+
+def _is_shown(guid: str, is_visible: Callable[[str, str], bool]) -> bool:
+    attempt_id = CURRENT_ATTEMPT.get()
+    return attempt_id is None or OWN_WORK.get() or is_visible(guid, attempt_id)

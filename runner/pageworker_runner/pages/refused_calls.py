@@ -1,0 +1,20 @@
+"""What a module must not call, and what it calls instead. docs/sdk.md lists the same; a test holds them together."""
+
+RUNNERS_OWN = "the browser and its context belong to the runner"
+
+INSTEAD: dict[str, str] = {
+    "APIRequest.new_context": "use page.request",
+    "Artifact.pathAfterFinished": "store the file with helpers.download",
+    "Artifact.saveAs": "store the file with helpers.download",
+    "Browser.new_context": "set the options of the context in [page] of module.toml",
+    "Browser.new_page": "use page.context.new_page",
+    "BrowserContext.pause": "run the module with `workerctl module run`, and log with helpers.log",
+    "Page.pause": "run the module with `workerctl module run`, and log with helpers.log",
+    "Page.requests": 'listen with page.on("request", …) before the navigation',
+}
+"""By the name in Playwright's Python interface, or, where a call has several, by the driver's command."""
+
+
+def refusal(command: str) -> str:
+    """The message for a call that is refused."""
+    return f"A module must not call Playwright's {command}: {INSTEAD.get(command, RUNNERS_OWN)}."

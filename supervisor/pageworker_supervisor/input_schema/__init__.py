@@ -1,0 +1,1 @@
+"""Checks payloads against the input schemas of modules, in processes of their own. Their authors may be hostile."""

@@ -1,0 +1,104 @@
+"""The process tree of one runner: started in its sandbox, watched, told to stop, and always gone at the end."""
+
+import asyncio
+
+from pageworker_sandbox.launch import SandboxedProcess
+from pageworker_sandbox.wire import messages as m
+from pageworker_sandbox.wire.errors import ChannelClosed, OutputExceeded, ProtocolViolation
+from pageworker_supervisor.runners.errors import BrowserNotReady, SpawnFailed
+from pageworker_supervisor.runners.handshake import Handshake
+from pageworker_supervisor.runners.limit_breach import Breach
+from pageworker_supervisor.runners.resources import RunnerFolder
+from pageworker_supervisor.runners.runner import Runner
+from pageworker_supervisor.runners.runner_connection import RunnerConnection
+from pageworker_supervisor.runners.runner_exit import exit_reason
+from pageworker_supervisor.runners.runner_state import RunnerEvent, RunnerState
+from pageworker_supervisor.runners.watchdog import watch
+
+
+class SandboxedRunner(Runner):
+    """The runner of every job: its process tree is in a sandbox."""
+
+    async def _serve_in(self, folder: RunnerFolder) -> None:
+        self.process = process = await self._resources.launch(self.runner_id, folder)
+        connection = RunnerConnection(process, self._resources.pool.runners)
+        try:
+            if self.state is RunnerState.STOPPING:
+                # It was told to stop before it had a process that could be stopped.
+                raise SpawnFailed("it was told to go")
+            await self._start(process, connection)
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(watch(self, connection, process, self._limits, folder))
+                tasks.create_task(self._stop_gently(connection, process))
+                tasks.create_task(connection.serve(self._receive))
+        except* ChannelClosed:
+            self._log.info("runner is gone", stderr=process.stderr[-2000:])
+        except* ProtocolViolation as group:
+            violation = group.exceptions[0]
+            self._log.error("runner broke the protocol", reason=str(violation))
+            breach = None
+            if isinstance(violation, OutputExceeded):
+                breach = Breach("output_limit", violation.used, violation.allowed, violation.unit)
+            self._end = self._lost(f"protocol violation: {violation}", charged=True, breach=breach)
+        except* OSError as group:
+            # The supervisor has no descriptors or memory left. Neither the runner nor its jobs are to blame.
+            self._log.error("runner lost by its host", reason=str(group.exceptions[0]))
+            self._end = self._lost(f"the host: {group.exceptions[0]}", charged=False, breach=None)
+        finally:
+            # Shielded: a cancelled daemon still waits until the tree is gone, or it would leave its user in use.
+            await asyncio.shield(self._leave(process, connection))
+
+    async def _leave(self, process: SandboxedProcess, connection: RunnerConnection) -> None:
+        process.kill()
+        connection.close()
+        self._exit_reason = exit_reason(await process.wait())
+        await self._resources.gateway.detach(self.runner_id)
+
+    async def _start(self, process: SandboxedProcess, connection: RunnerConnection) -> None:
+        lines: list[str] = []
+
+        def note(line: m.LogLine) -> None:
+            lines.append(line.message)
+            self._write_log(line)
+
+        handshake = Handshake(self.runner_id, self.context, self._resources, connection, note)
+        try:
+            async with asyncio.timeout(self._resources.pool.start_seconds):
+                ready = await handshake.run()
+        except (TimeoutError, ChannelClosed) as error:
+            why = str(error) or "too slow"
+            # The runner's own last line tells more than the end of its stderr, which Chromium fills.
+            last = lines[-1] if lines else process.stderr[-2000:]
+            raise BrowserNotReady(f"it did not get ready ({why}); its last words: {last}") from error
+        self.evidence = dict(ready.evidence)
+        self.proof = await process.proof()
+        self._connection = connection
+        self._came_up()
+        self._resources.metrics.spawned(self.start_seconds)
+        self._log.info("runner is ready", browser=ready.browser_version, seconds=round(self.start_seconds, 3))
+
+    def _step(self, event: RunnerEvent) -> None:
+        before = self.state
+        super()._step(event)
+        if self.state is not RunnerState.STOPPING or self.process is None:
+            return
+        if event is RunnerEvent.KILL or self._connection is None:
+            # Before it is up there is nothing to close in good order.
+            self.process.kill()
+        elif before is not RunnerState.STOPPING:
+            self._told_to_stop.set()
+
+    async def _stop_gently(self, connection: RunnerConnection, process: SandboxedProcess) -> None:
+        """Once told to: let the browser flush its profile, then make sure."""
+        await self._told_to_stop.wait()
+        seconds = self._resources.pool.kill_grace_seconds
+        if self.context.profile is not None:
+            # Chromium writes cookies to disk up to 30 s late, and when it closes. An earlier kill loses logins.
+            seconds += m.BROWSER_CLOSE_SECONDS
+        try:
+            async with asyncio.timeout(seconds):
+                await connection.send(m.Stop())
+                await process.wait()
+        except TimeoutError:
+            self._log.warning("runner did not stop by itself")
+        process.kill()

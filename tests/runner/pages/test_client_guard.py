@@ -1,0 +1,132 @@
+"""What a job closes is closed for that job alone, and what is refused leaves no mark in Playwright's client."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+import pytest_asyncio
+from pw_runner.bundles import handler
+from pw_runner.site import SiteAnswer
+from pw_runner.supervisor import Supervisor
+
+pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="module")]
+
+OPEN = "await page.goto('http://shop.example/p')\n"
+CLOSES = {
+    "context": "await page.context.close()",
+    "context with a reason": "await page.context.close(reason='done')",
+    "context as a manager": "async with page.context:\n    pass",
+    "context in a task": "await asyncio.gather(page.context.close(), page.context.close())",
+    "browser": "await page.context.browser.close(reason='done')",
+    "browser as a manager": "async with page.context.browser:\n    pass",
+}
+REFUSED = {
+    "new context": "await page.context.browser.new_context()",
+    "new page of the browser": "await page.context.browser.new_page()",
+    "trace of the browser": "await page.context.browser.start_tracing(page=page, path='/tmp/x')",
+    "launch": "await page.context.browser.browser_type.launch()",
+    "connect": "await page.context.browser.browser_type.connect_over_cdp('http://127.0.0.1:1')",
+    "pause": "await page.pause()",
+    "requests": "await page.requests()",
+    "second driver": "from playwright.async_api import async_playwright\nasync with async_playwright():\n    pass",
+}
+# The next job: everything that a closed context would break. The proxy of these tests refuses tunnels with 403.
+LOOK = handler(
+    """
+    called = []
+    async def router(route):
+        called.append(route.request.url)
+        await route.continue_()
+    await page.route("**/p", router)
+    await page.goto("http://shop.example/p", timeout=5000)
+    context = page.context
+    return {
+        "called": len(called),
+        "status": (await context.request.get("http://shop.example/missing")).status,
+        "reasons": [each._impl_obj._close_reason for each in (context, context.browser, context.request)],
+        "timeout": context._impl_obj._timeout_settings._default_timeout,
+        "pages": len(context.pages),
+    }
+    """,
+    name="look",
+)
+WELL = {"called": 1, "status": 403, "reasons": [None, None, None], "timeout": 30000, "pages": 1}
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def runner() -> AsyncIterator[Supervisor]:
+    """One page, so that the next job gets the same one."""
+    supervisor = await Supervisor(pages=1, recycle_seconds=3).start()
+    supervisor.site.pages["/p"] = SiteAnswer("<title>shop</title>")
+    yield supervisor
+    await supervisor.close()
+
+
+@pytest.mark.parametrize("closes", CLOSES)
+async def test_closing_at_the_end_spoils_neither_this_job_nor_the_next(runner: Supervisor, closes: str) -> None:
+    version = f"1.0.{list(CLOSES).index(closes)}"
+    body = OPEN + "title = await page.title()\n" + CLOSES[closes] + "\nreturn {'title': title}"
+    assert (await runner.run(handler(body, name="closes", version=version))).data == {"title": "shop"}
+    assert (await runner.run(LOOK)).data == WELL
+    assert runner.retired == []
+
+
+@pytest.mark.parametrize("after", ["await page.title()", "await page.request.get('http://shop.example/p')"])
+async def test_a_closed_context_is_closed_to_its_job(runner: Supervisor, after: str) -> None:
+    version = f"1.0.{len(after)}"
+    report = await runner.run(handler("await page.context.close()\n" + after, name="goes-on", version=version))
+    assert report.failure.type == "page_closed"
+    caught = handler(
+        "await page.context.close()\n"
+        f"try:\n    {after}\n"
+        "except Exception as error:\n    return {'error': str(error), 'type': type(error).__name__}",
+        name="catches",
+        version=version,
+    )
+    found = (await runner.run(caught)).data
+    assert found["type"] == "TargetClosedError"
+    assert found["error"].endswith("Target page, context or browser has been closed")
+    assert (await runner.run(LOOK)).data == WELL
+
+
+async def test_disposed_requests_end_the_requests_of_their_job_only(runner: Supervisor) -> None:
+    module = handler(
+        """
+        await page.request.dispose(reason="done")
+        try:
+            await page.request.get("http://shop.example/p")
+        except Exception as error:
+            found = type(error).__name__
+        await page.goto("http://shop.example/p")
+        return {"found": found, "title": await page.title()}
+        """,
+        name="disposes",
+    )
+    assert (await runner.run(module)).data == {"found": "TargetClosedError", "title": "shop"}
+    assert (await runner.run(LOOK)).data == WELL
+
+
+async def test_a_job_that_closes_does_not_close_for_a_job_at_the_same_time() -> None:
+    runner = await Supervisor(pages=2).start()
+    try:
+        runner.site.pages["/p"] = SiteAnswer("<title>shop</title>")
+        waits = await runner.begin(
+            handler("await asyncio.sleep(0.5)\n" + OPEN + "return {'title': await page.title()}", name="waits")
+        )
+        await runner.accepted(waits)
+        closes = await runner.begin(
+            handler("for each in page.context.pages:\n    await each.close()\nawait page.context.close()\nreturn {}")
+        )
+        assert (await runner.finished(closes)).data == {}
+        assert (await runner.finished(waits)).data == {"title": "shop"}
+    finally:
+        await runner.close()
+
+
+@pytest.mark.parametrize("refused", REFUSED)
+async def test_what_is_refused_leaves_no_mark(runner: Supervisor, refused: str) -> None:
+    version = f"1.0.{list(REFUSED).index(refused)}"
+    report = await runner.run(handler(REFUSED[refused] + "\nreturn {}", name="asks", version=version))
+    assert report.failure.type == "refused"
+    assert report.failure.message.startswith("A module must not ")
+    assert (await runner.run(LOOK)).data == WELL
+    assert runner.retired == []

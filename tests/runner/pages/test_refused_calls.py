@@ -1,0 +1,35 @@
+"""Each refused call has its way in docs/sdk.md."""
+
+from pathlib import Path
+
+import pytest
+
+from pageworker_runner.pages.client_guard import REFUSED
+from pageworker_runner.pages.refused_calls import INSTEAD, RUNNERS_OWN, refusal
+from pageworker_runner.pages.side_effects import SideEffect, side_effect_of
+
+SDK = (Path(__file__).parents[3] / "docs/sdk.md").read_text()
+IN_PYTHON = {
+    "Artifact.pathAfterFinished": "download.path",
+    "Artifact.saveAs": "download.save_as",
+    "BrowserContext.pause": "page.pause",
+    "Page.pause": "page.pause",
+    "Page.requests": "page.requests",
+    "APIRequest.new_context": "playwright.request.new_context",
+    "Browser.new_context": "browser.new_context",
+    "Browser.new_page": "browser.new_page",
+}
+
+
+@pytest.mark.parametrize("command", INSTEAD)
+def test_a_way_is_documented_and_its_call_is_refused(command: str) -> None:
+    assert f"| `{IN_PYTHON[command]}` |" in SDK
+    type, _, method = command.partition(".")
+    assert method in REFUSED.get(type, ()) or side_effect_of(type, method) is SideEffect.REFUSED
+
+
+def test_a_refusal_names_the_call_and_the_way() -> None:
+    assert refusal("Page.requests").startswith(
+        "A module must not call Playwright's Page.requests: listen with page.on("
+    )
+    assert refusal("BrowserType.launch").endswith(f": {RUNNERS_OWN}.")
