@@ -79,7 +79,7 @@ class FailureTranslator:
     def _on_navigation(self, frame: str, params: dict[str, Any]) -> None:
         """The driver reports a failed navigation before it answers the call that waits for it. With redirects, only
         this report names the request that failed."""
-        error = params.get("error")
+        error: str = params.get("error") or ""
         request = (params.get("newDocument") or {}).get("request")
         failure = self._failure_of(error, self._url_of(request)) if error and request else None
         if error and failure is not None:
@@ -88,10 +88,10 @@ class FailureTranslator:
                 self._awaited[frame] = failure
         self._follow(object_of(self._browser_context, frame), error, params["url"])
 
-    def _follow(self, frame: Any, error: str | None, url: str) -> None:
+    def _follow(self, frame: Any, error: str, url: str) -> None:
         if not is_main_frame(frame):
             return
-        if error and error.startswith("net::") and NO_ERROR_PAGE not in error:
+        if error.startswith("net::") and NO_ERROR_PAGE not in error:
             self._without_document.add(frame)
         elif not error and not url.startswith(ERROR_PAGE):
             self._without_document.discard(frame)

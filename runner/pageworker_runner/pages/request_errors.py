@@ -67,7 +67,7 @@ _CALL_LOG_URL = re.compile(r"→ [A-Z]+ (\S+)")
 
 @dataclass(frozen=True)
 class NetworkError:
-    """A request that failed. `code` is Chromium's name of the error, also where the driver sent the request."""
+    """A request that failed. `code` is Chromium's name of the error, for `page.request` too."""
 
     code: str
     url: str | None

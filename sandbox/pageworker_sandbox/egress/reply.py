@@ -1,6 +1,6 @@
 """The answer to a request that was refused or failed. Pure.
 
-It is no HTTP response to anybody. Otherwise a browser would show it as the page of the host, and a host that is down
+It is no valid HTTP response. Otherwise a browser would show it as the page of the host, and a host that is down
 would look like one with an empty page. Clients of the gateway report it like this:
 
 - Chromium fails a navigation whose response has two lengths (`ERR_RESPONSE_HEADERS_MULTIPLE_CONTENT_LENGTH`), and does

@@ -145,7 +145,7 @@ async def test_a_redirect_counts_like_a_direct_request(
         "await page.evaluate(\"void(location = 'http://shop.test/to-refused')\")\nawait page.wait_for_url('**/offers')",
         (
             "try:\n    await page.goto('http://refused.example/')\nexcept Exception:\n    pass\n"
-            "await page.wait_for_timeout(300)\nawait page.reload()"
+            "while not page.url.startswith('chrome-error'):\n    await asyncio.sleep(0.01)\nawait page.reload()"
         ),
         """
 failed = asyncio.Queue()
