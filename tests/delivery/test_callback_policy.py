@@ -39,6 +39,34 @@ def test_any_success_is_delivered(status: int) -> None:
     assert decide(Answered(status), age(), half) == Delivered()
 
 
+@pytest.mark.parametrize(
+    "answer",
+    [
+        Answered(200, b"n8n is starting up. Please wait"),
+        Answered(404, b"<!DOCTYPE html>\n<html>\n<pre>Cannot POST /webhook-waiting/7</pre>\n</html>"),
+        Answered(404, b"<pre>Cannot POST /webhook/pageworker-many</pre>"),
+    ],
+)
+def test_an_n8n_that_starts_has_not_taken_the_result(answer: Answered) -> None:
+    decision = decide(answer, age(), half)
+    assert decision == RetryLaterAt(0.25, f"HTTP {answer.status}, n8n is starting up")
+    assert isinstance(decide(answer, age(seconds=86_400.0), half), GiveUp)
+
+
+@pytest.mark.parametrize(
+    ("answer", "decision"),
+    [
+        (Answered(404, b'{"code":404,"message":"The execution \\"7\\" does not exist."}'), GiveUp("HTTP 404")),
+        (Answered(404, b"<pre>Cannot POST /hooks/7</pre>"), GiveUp("HTTP 404")),
+        (Answered(404, b"n8n is starting up"), GiveUp("HTTP 404")),
+        (Answered(200, b"Cannot POST /webhook"), Delivered()),
+        (Answered(204, b""), Delivered()),
+    ],
+)
+def test_similar_answers_mean_what_their_status_says(answer: Answered, decision: Delivered | GiveUp) -> None:
+    assert decide(answer, age(), half) == decision
+
+
 @pytest.mark.parametrize("status", [500, 501, 502, 503, 504, 599, 408, 425, 429])
 def test_what_may_pass_is_tried_again(status: int) -> None:
     assert decide(Answered(status), age(), half) == RetryLaterAt(0.25, f"HTTP {status}")

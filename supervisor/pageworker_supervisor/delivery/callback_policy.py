@@ -18,6 +18,9 @@ QUICK_SECONDS = 0.1
 RETRIED = frozenset({408, 425, 429})
 RUNNING_ALREADY = b"is running already"
 """n8n, packages/cli/src/webhooks/waiting-webhooks.ts: 409 with this message, or with `has finished already`."""
+STARTING_UP = {200: b"n8n is starting up", 404: b"Cannot POST /webhook"}
+"""n8n, packages/cli/src/abstract-server.ts: while it starts, it answers every request with this page, and then with the
+404 of Express until it knows its own paths. It has not taken the result. A 404 of n8n itself is JSON."""
 
 
 class DeliveryTrouble(Enum):
@@ -89,6 +92,8 @@ class EntryAge:
 def decide(outcome: DeliveryOutcome, age: EntryAge, random: Callable[[], float]) -> DeliveryDecision:
     """Decide after one try. `random`: uniform in [0, 1), the jitter."""
     match outcome:
+        case Answered(status=status, untrusted_excerpt=excerpt) if STARTING_UP.get(status, b"\0") in excerpt:
+            return _unless_too_old(_patience(age, random), f"HTTP {status}, n8n is starting up", age)
         case Answered(status=status) if 200 <= status < 300:
             return Delivered()
         case Answered(status=409, untrusted_excerpt=excerpt) if RUNNING_ALREADY in excerpt:
