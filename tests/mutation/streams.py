@@ -38,8 +38,8 @@ ROWS = (
     Mutant(
         f.TRIMMED,
         f"{INTAKE}/stream_source.py",
-        "return #ARGV - 1\n",
-        "redis.call('XTRIM', KEYS[1], 'MAXLEN', 0)\nreturn #ARGV - 1\n",
+        "local last_ms = tonumber(",
+        "redis.call('XTRIM', KEYS[1], 'MAXLEN', 0)\nlocal last_ms = tonumber(",
         (f"{ARRIVAL}::test_each_source_keeps_its_order",),
     ),
     Mutant(

@@ -45,7 +45,7 @@ ROWS = (
     Mutant(
         f.RACY_RECLAIM,
         f"{DISPATCH}/heartbeat.py",
-        "                tasks.create_task(attempt.on_lease_lost())\n",
+        "                tasks.create_task(attempt.contain(attempt.on_lease_lost()))\n",
         "                continue\n",
         (f"{WORK}::test_a_worker_that_lost_its_lease_stops_the_work",),
     ),

@@ -29,7 +29,7 @@ def runner(**changes: Any) -> Any:
 
 def attempt(**changes: Any) -> Any:
     job = SimpleNamespace(job_id="j", tenant_id="acme", endpoint_module="shop.product")
-    found = {"job": job, "lease": SimpleNamespace(attempt=2), "claimed_at": 10.0, "runner": None}
+    found = {"job": job, "number": 2, "claimed_at": 10.0, "runner": None}
     return SimpleNamespace(**{**found, **changes})
 
 

@@ -83,7 +83,7 @@ JOB_FIELDS = {
     "backlog_stamp": "number of its valid backlog entry; entries with another number are void",
     "attempts_used": "attempts that were charged",
     "crashes": "how often its runner died, or its worker was lost, while it was claimed",
-    "moves": "how often it moved to a context with other hosts",
+    "moves": "how often it moved to a context with other hosts or options",
     "past_attempts": "past attempts, one JSON object per line",
     "expires_at": "a handler must have begun by then",
     "begun": "1 once a handler has begun; the job does not expire any more",
