@@ -38,8 +38,8 @@ ROWS = (
     Mutant(
         f.TRIMMED,
         f"{INTAKE}/stream_source.py",
-        "local last_ms = tonumber(",
-        "redis.call('XTRIM', KEYS[1], 'MAXLEN', 0)\nlocal last_ms = tonumber(",
+        "local last_ms = tonumber(string.match(ARGV[#ARGV]",
+        "redis.call('XTRIM', KEYS[1], 'MAXLEN', 0)\nlocal last_ms = tonumber(string.match(ARGV[#ARGV]",
         (f"{ARRIVAL}::test_each_source_keeps_its_order",),
     ),
     Mutant(

@@ -139,7 +139,9 @@ async def test_reading_helpers_follow_a_page_that_goes_elsewhere_by_itself(runne
 
 
 async def test_a_call_that_the_pages_own_navigation_interrupts_is_retried(runner: Supervisor) -> None:
-    runner.site.pages["/moving"] = SiteAnswer(MOVING % "/moving")
+    for step in range(20):
+        runner.site.pages[f"/moving{step}"] = SiteAnswer(MOVING % f"/moving{step + 1}")
+    runner.site.pages["/moving20"] = SiteAnswer("<title>still</title>")
     module = handler("""
         await page.goto("http://shop.example/moving", wait_until="commit")
         while True:
