@@ -82,7 +82,7 @@ class FailureTranslator:
         error: str = params.get("error") or ""
         request = (params.get("newDocument") or {}).get("request")
         failure = self._failure_of(error, self._url_of(request)) if error and request else None
-        if error and failure is not None:
+        if failure is not None:
             params["error"] = request_errors.reworded(error, failure)
             if frame in self._awaited:
                 self._awaited[frame] = failure

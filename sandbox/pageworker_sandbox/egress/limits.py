@@ -28,7 +28,9 @@ class EgressLimits:
     """For the last bytes on a connection that is being closed."""
     buffer_bytes: int = 64 * 1024
     """Bytes held for a slow reader before the gateway stops reading from the sender."""
-    accepts_per_second: float = 100.0
+    accepts_per_second: float = 500.0
+    """After a burst of `connections_per_runner`. Each refused request costs a connection, about 0.2 ms of CPU time, and
+    a page may have hundreds of trackers."""
     parse_share: float = 0.3
     """Fraction of one core for parsing one runner's traffic. A runner over its share waits."""
     parse_burst_seconds: float = 0.05
