@@ -11,7 +11,7 @@ from importlib.resources import files
 from pathlib import Path
 
 import pytest
-from pw_daemon.place import HEADLESS_SHELL, SECRET, DaemonFolder
+from pw_daemon.place import HEADLESS_SHELL, MODULES, SECRET, DaemonFolder
 from pw_n8n.client import N8nClient
 from pw_n8n.flows import FOLDER, node, shipped
 from pw_n8n.server import ROOT, N8n
@@ -68,7 +68,7 @@ def system(installed: None, tmp_path_factory: pytest.TempPathFactory) -> Iterato
     acl_file.write_text(shipped_users.replace("off resetpass", f"on >{password}"))
     n8n = N8n(folder / "n8n", free_port(), free_port())
     n8n.folder.mkdir()
-    key, _ = asyncio.run(publish(find_examples(), folder / "registry"))
+    key, _ = asyncio.run(publish([*find_examples(), MODULES / "test_nap"], folder / "registry"))
     shop, customer = RepairableShop(), Customer()
     with ExitStack() as stack:
         redis = stack.enter_context(redis_server(aof=True, acl_file=acl_file, port=free_port()))

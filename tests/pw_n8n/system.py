@@ -68,8 +68,16 @@ class System:
         return httpx.post(f"{self.n8n.url}/webhook/{path}", json=body, timeout=timeout)
 
     def trouble(self, mode: str, **fields: Any) -> dict[str, Any]:
-        """A job of the example that runs into trouble: `captcha`, `failing` or `slow`."""
+        """A job of the example that runs into trouble: `captcha` or `failing`. Any other mode is rejected."""
         return self.job("shop.trouble", {"url": SHOP_URL, "mode": mode}, **fields)
+
+    def nap(self, seconds: float, **fields: Any) -> dict[str, Any]:
+        """A job that takes so long."""
+        return self.job("test.nap", {"seconds": seconds}, **fields)
+
+    def naps(self) -> int:
+        """How many of them run now."""
+        return sum(job.module == "test.nap" for job in self.worker.status().jobs)
 
     def push(self, job: dict[str, Any]) -> None:
         """What another producer does."""
@@ -134,24 +142,15 @@ class System:
 
 @dataclass
 class RepairableShop:
-    """The shop of the demo. `/broken` works once `repaired` is set. `slow` counts the slow pages that load now."""
+    """The shop of the demo. `/broken` works once `repaired` is set."""
 
     repaired: bool = False
-    slow: int = 0
     shop: Shop = field(default_factory=Shop)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if self.repaired and scope["type"] == "http" and scope["path"] == "/broken":
             scope = {**scope, "path": "/", "raw_path": b"/"}
-        slow = scope["path"] == "/slow"
-        if slow:
-            # Below the timeout of a navigation by more than a busy machine adds.
-            scope = {**scope, "query_string": b"seconds=12"}
-        self.slow += slow
-        try:
-            await self.shop.app(scope, receive, send)
-        finally:
-            self.slow -= slow
+        await self.shop.app(scope, receive, send)
 
 
 class Customer:
