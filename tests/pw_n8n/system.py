@@ -142,12 +142,15 @@ class System:
 
 @dataclass
 class RepairableShop:
-    """The shop of the demo. `/broken` works once `repaired` is set."""
+    """The shop of the demo. `/broken` works once `repaired` is set. `slow` counts the requests for `/slow`."""
 
     repaired: bool = False
+    slow: int = 0
     shop: Shop = field(default_factory=Shop)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and scope["path"] == "/slow":
+            self.slow += 1
         if self.repaired and scope["type"] == "http" and scope["path"] == "/broken":
             scope = {**scope, "path": "/", "raw_path": b"/"}
         await self.shop.app(scope, receive, send)

@@ -153,7 +153,7 @@ class CommandRecorder:
             return self._send(target, method, params, options)
         type = type_of(target)
         command = f"{type}.{method}"
-        effect = side_effect_of(type, method, params.get("event"))
+        effect = side_effect_of(type, method, params)
         if effect is SideEffect.REFUSED:
             raise CallRefused(refusal(command))
         attempt_id = self._check_owner(target, command)

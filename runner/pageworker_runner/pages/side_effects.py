@@ -7,7 +7,12 @@ newer Playwright only costs replaced pages.
 Source: the channels of Playwright's protocol (packages/protocol/src/protocol.yml).
 """
 
+from collections.abc import Mapping
 from enum import Enum, auto
+from types import MappingProxyType
+from typing import Any
+
+NO_PARAMETERS: Mapping[str, Any] = MappingProxyType({})
 
 
 class SideEffect(Enum):
@@ -154,7 +159,11 @@ ARTIFACT: dict[str, SideEffect] = {
 
 REQUESTS: dict[str, SideEffect] = {"dispose": SideEffect.REFUSED, "fetch": SideEffect.RESPONSE}
 
+# By these the driver writes a file that the module names. No module can read it, but a later job could upload it.
+LOCAL_UTILS: dict[str, SideEffect] = {"harUnzip": SideEffect.REFUSED, "zip": SideEffect.REFUSED}
+
 TRACING: dict[str, SideEffect] = {
+    "harStart": SideEffect.REFUSED,
     "tracingGroup": SideEffect.NOTHING,
     "tracingGroupEnd": SideEffect.NOTHING,
     "tracingStart": SideEffect.TRACING,
@@ -173,7 +182,6 @@ HARMLESS = frozenset(
         "Frame",
         "JSHandle",
         "JsonPipe",
-        "LocalUtils",
         "Request",
         "Response",
         "Route",
@@ -190,18 +198,23 @@ REFUSED = frozenset(("Android", "Browser", "BrowserType", "Electron"))
 """Types of object that only the runner uses. A module works in the browser context that it was given."""
 
 
-def side_effect_of(type: str, method: str, event: str | None = None) -> SideEffect:
-    """What `method` on an object of `type` leaves. `event` is the event of an `updateSubscription`."""
+def side_effect_of(type: str, method: str, params: Mapping[str, Any] = NO_PARAMETERS) -> SideEffect:
+    """What `method` on an object of `type` leaves, with the command's parameters."""
     if method.startswith("__"):
         return SideEffect.NOTHING
     if type == "Page":
         if method == "updateSubscription":
-            return SideEffect.DIALOGS if event == "dialog" else SideEffect.NOTHING
+            return SideEffect.DIALOGS if params.get("event") == "dialog" else SideEffect.NOTHING
+        if method == "screencastStart" and params.get("record"):
+            # The driver writes a video.
+            return SideEffect.REFUSED
         return PAGE.get(method, SideEffect.PERMANENT)
     if type == "BrowserContext":
         return CONTEXT.get(method, SideEffect.PERMANENT)
     if type == "Tracing":
         return TRACING.get(method, SideEffect.PERMANENT)
+    if type == "LocalUtils":
+        return LOCAL_UTILS.get(method, SideEffect.NOTHING)
     if type == "Artifact":
         return ARTIFACT.get(method, SideEffect.PERMANENT)
     if type == "APIRequestContext":

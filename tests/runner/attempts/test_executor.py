@@ -143,7 +143,7 @@ async def test_a_call_that_the_pages_own_navigation_interrupts_is_retried(runner
         runner.site.pages[f"/moving{step}"] = SiteAnswer(MOVING % f"/moving{step + 1}")
     runner.site.pages["/moving20"] = SiteAnswer("<title>still</title>")
     module = handler("""
-        await page.goto("http://shop.example/moving", wait_until="commit")
+        await page.goto("http://shop.example/moving0", wait_until="commit")
         while True:
             await page.evaluate("new Promise(done => setTimeout(done, 1000))")
     """)

@@ -1,6 +1,9 @@
 """What a job closes is closed for that job alone, and what is refused leaves no mark in Playwright's client."""
 
+import os
+import tempfile
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 import pytest_asyncio
@@ -28,6 +31,19 @@ REFUSED = {
     "pause": "await page.pause()",
     "requests": "await page.requests()",
     "second driver": "from playwright.async_api import async_playwright\nasync with async_playwright():\n    pass",
+}
+# Playwright's driver may write files of the runner's scratch folder, and read them for a later upload.
+FILES = {
+    "trace": "await page.context.tracing.start()\nawait page.context.tracing.stop(path=payload['path'])",
+    "chunk of a trace": "await page.context.tracing.start()\n"
+    "await page.context.tracing.stop_chunk(path=payload['path'])",
+    "har": "await page.context.tracing.start_har(payload['path'])\n" + OPEN + "await page.context.tracing.stop_har()",
+    "har in a zip": "await page.context.tracing.start_har(payload['path'] + '.zip')",
+    "har by a route": "await page.route_from_har(payload['path'], update=True)",
+    "video": "await page.screencast.start(path=payload['path'])",
+    "download": OPEN + "async with page.expect_download() as started:\n"
+    "    await page.evaluate(\"location.href = '/file'\")\n"
+    "await (await started.value).save_as(payload['path'])",
 }
 # The next job: everything that a closed context would break. The proxy of these tests refuses tunnels with 403.
 LOOK = handler(
@@ -120,6 +136,20 @@ async def test_a_job_that_closes_does_not_close_for_a_job_at_the_same_time() -> 
         assert (await runner.finished(waits)).data == {"title": "shop"}
     finally:
         await runner.close()
+
+
+@pytest.mark.parametrize("writes", FILES)
+async def test_no_file_is_left_for_a_later_job(runner: Supervisor, writes: str) -> None:
+    runner.site.pages["/file"] = SiteAnswer(
+        "x", headers=("Content-Disposition: attachment; filename=x.txt",), content_type="text/plain"
+    )
+    version = f"1.0.{list(FILES).index(writes)}"
+    file = Path(tempfile.gettempdir()) / f"pw_left_{os.getpid()}"
+    report = await runner.run(handler(FILES[writes], name="writes", version=version), {"path": str(file)})
+    assert report.failure.type == "refused"
+    assert not file.exists()
+    assert (await runner.run(LOOK)).data == WELL
+    assert runner.retired == []
 
 
 @pytest.mark.parametrize("refused", REFUSED)

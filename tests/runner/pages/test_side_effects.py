@@ -17,7 +17,12 @@ def commands(type: str) -> set[str]:
 
 @pytest.mark.parametrize(
     ("type", "table"),
-    [("Page", side_effects.PAGE), ("BrowserContext", side_effects.CONTEXT), ("Tracing", side_effects.TRACING)],
+    [
+        ("Page", side_effects.PAGE),
+        ("BrowserContext", side_effects.CONTEXT),
+        ("Tracing", side_effects.TRACING),
+        ("LocalUtils", side_effects.LOCAL_UTILS),
+    ],
 )
 def test_every_name_is_a_command_of_playwright(type: str, table: dict[str, SideEffect]) -> None:
     assert set(table) - commands(type) == set()
@@ -26,6 +31,11 @@ def test_every_name_is_a_command_of_playwright(type: str, table: dict[str, SideE
 @pytest.mark.parametrize("type", sorted(side_effects.HARMLESS | side_effects.REFUSED))
 def test_every_type_is_an_object_of_playwright(type: str) -> None:
     assert hasattr(channels, f"{type}Channel")
+
+
+def test_a_screencast_is_refused_only_if_it_is_recorded() -> None:
+    assert side_effect_of("Page", "screencastStart", {"record": True}) is SideEffect.REFUSED
+    assert side_effect_of("Page", "screencastStart", {"record": False}) is SideEffect.PERMANENT
 
 
 @pytest.mark.parametrize("type", ["Page", "BrowserContext", "Tracing", "Debugger", "Unheard"])
