@@ -86,6 +86,7 @@ def system(installed: None, tmp_path_factory: pytest.TempPathFactory) -> Iterato
             place.worker(
                 redis={"url": f"redis://pageworker:{password}@127.0.0.1:{redis.port}/0"},
                 browser=HEADLESS_SHELL,
+                pool={"runners": 3, "pages": 8},
                 egress={"hosts": {"shop.example": f"127.0.0.1:{shop_port}"}},
                 jobs={"max_retries": 0},
                 artifacts={"url": f"s3://{s3.BUCKET}/jobs", "link_seconds": 600},

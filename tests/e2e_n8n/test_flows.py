@@ -21,19 +21,20 @@ def newest(system: System, flow: str, count: int = 1) -> Execution:
 
 
 @pytest.mark.parametrize(
-    ("mode", "fields", "status", "reason"),
+    ("job", "status", "reason"),
     [
-        ("captcha", {}, "blocked", f"blocked: captcha (shopguard) at {SHOP_URL}/guarded"),
-        ("failing", {}, "failed", "failed: shop_unavailable: The shop is down."),
-        ("slow", {"timeout_seconds": 2}, "timed_out", "timed_out: timeout: "),
-        ("no such mode", {}, "rejected", "rejected: payload_invalid: `payload.mode`: "),
+        (("shop.trouble", {"url": SHOP_URL, "mode": "captcha"}), "blocked", "blocked: captcha (shopguard) at http://"),
+        (("shop.trouble", {"url": SHOP_URL, "mode": "failing"}), "failed", "failed: shop_unavailable: The shop is"),
+        (("test.nap", {"seconds": 20}), "timed_out", "timed_out: timeout: "),
+        (("shop.trouble", {"url": SHOP_URL, "mode": "x"}), "rejected", "rejected: payload_invalid: `payload.mode`: "),
     ],
+    ids=["blocked", "failed", "timed out", "rejected"],
 )
 def test_a_job_without_success_turns_its_execution_red_with_the_reason(
-    system: System, mode: str, fields: dict[str, Any], status: str, reason: str
+    system: System, job: tuple[str, dict[str, Any]], status: str, reason: str
 ) -> None:
     before = len(system.client.statuses(CALL))
-    answer = system.post("pageworker-call", system.trouble(mode, **fields))
+    answer = system.post("pageworker-call", system.job(*job, timeout_seconds=4))
     assert (answer.status_code, answer.json()["status"]) == (502, status)
     execution = newest(system, CALL, before + 1)
     assert execution.status == "error"
@@ -122,7 +123,7 @@ def test_several_items_are_answered_in_their_order(system: System) -> None:
     system.client.save(caller("callerOfMany0001", "caller-of-many", MANY))
     jobs = [system.job("demo.echo", {"n": n}) for n in range(12)]
     jobs[3:3] = [system.trouble("captcha"), system.trouble("no such mode")]
-    jobs.append(system.trouble("slow", timeout_seconds=4))
+    jobs.append(system.nap(20, timeout_seconds=2))
     system.post("caller-of-many", jobs)
     execution = newest(system, "callerOfMany0001")
     answers = execution.items("Call")
