@@ -45,7 +45,7 @@ FILES = {
     "    await page.evaluate(\"location.href = '/file'\")\n"
     "await (await started.value).save_as(payload['path'])",
 }
-# The next job: everything that a closed context would break. The proxy of these tests refuses tunnels with 403.
+# The next job: everything that a closed context would break.
 LOOK = handler(
     """
     called = []
@@ -65,7 +65,7 @@ LOOK = handler(
     """,
     name="look",
 )
-WELL = {"called": 1, "status": 403, "reasons": [None, None, None], "timeout": 30000, "pages": 1}
+WELL = {"called": 1, "status": 404, "reasons": [None, None, None], "timeout": 30000, "pages": 1}
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
