@@ -150,6 +150,7 @@ async def test_a_drain_that_leaves_both_tenants_jobs_says_so(home: Home) -> None
         assert len((await tenant.result(ids[tenant.name]))["attempts"]) == 1
 
 
+@pytest.mark.exclusive
 async def test_a_host_on_which_no_browser_starts_charges_no_job() -> None:
     """The browser is broken: A's and B's jobs wait, visibly and uncharged, and run when it is mended."""
     async with AsyncExitStack() as stack:
