@@ -153,11 +153,12 @@ async def runner(request: pytest.FixtureRequest) -> AsyncIterator[Supervisor]:
     await supervisor.close()
 
 
+# Five pages of the full browser at once: on a busy host they are not cleaned in time.
+@pytest.mark.exclusive
 class TestEveryOption:
     """In one runner: the second job finds what the first one found, whatever a job between them changed."""
 
-    # Five pages of the full browser at once: on a busy host they are not cleaned in time.
-    pytestmark = [in_browsers, pytest.mark.exclusive]
+    pytestmark = in_browsers
 
     async def test_is_seen_by_every_part_of_a_page_and_by_the_server_job_after_job(self, runner: Supervisor) -> None:
         first = (await runner.run(PARTS)).data
