@@ -24,11 +24,16 @@ if payload.get("by") == "request":
     return {"offers": text.count("class=offer")}
 if payload.get("by") == "listing":
     offers = 0
-    for url in payload["urls"]:
+    urls = payload["urls"]
+    while urls:
         try:
-            await page.goto(url)
-        except Exception:
+            await page.goto(urls[0])
+        except Exception as error:
+            # The error page of the navigation before.
+            if "interrupted by another navigation" not in str(error):
+                urls.pop(0)
             continue
+        urls.pop(0)
         offers += await page.locator(".offer").count()
     return {"offers": offers}
 response = await page.goto(payload["url"])
@@ -112,5 +117,5 @@ async def test_what_the_host_itself_answers_is_a_page(producer: Producer) -> Non
 
 async def test_a_module_that_goes_on_without_a_host_is_not_failed_by_it(producer: Producer) -> None:
     urls = ["http://refused.test/", "http://down.test/", "https://refused.test/", "https://down.test/"]
-    result = await run(producer, "listing", {"by": "listing", "urls": [*urls, "about:blank", "http://shop.test/"]})
+    result = await run(producer, "listing", {"by": "listing", "urls": [*urls, "http://shop.test/"]})
     assert (result["status"], result["data"], len(result["attempts"])) == ("succeeded", {"offers": 2}, 1)
