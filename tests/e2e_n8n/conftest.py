@@ -47,7 +47,8 @@ def credentials(redis_port: int, password: str) -> list[dict[str, object]]:
     header = {"name": "X-Worker-Token", "value": TOKEN}
     return [
         {
-            "id": "pageworkerRedis1",
+            # One that a user creates has an id of its own: n8n finds it by its name.
+            "id": "createdByTheUser",
             "name": "pageworker Redis",
             "type": "redis",
             "data": {**address, "user": "n8n", "password": password},
