@@ -1,6 +1,8 @@
 """The schema checker that all tenants share: one process, started at the first check and again after its end."""
 
 import asyncio
+import os
+import signal
 import socket
 import subprocess
 from collections import deque
@@ -85,8 +87,10 @@ class _CheckerProcess:
         """Its exit status, as subprocess reports it."""
         self.connection.close()
         if self.process.returncode is None:
+            # No effect where it has ended, and is not reaped yet. Not self.process.kill(): Popen.send_signal() polls,
+            # so it could reap the process itself, and asyncio's watcher would then report status 255.
             with suppress(ProcessLookupError):
-                self.process.kill()  # no effect where it has ended, and is not reaped yet
+                os.kill(self.process.pid, signal.SIGKILL)
         return await self.process.wait()
 
 
