@@ -13,6 +13,7 @@ INTERRUPTED = re.compile(
     "|Frame (?:was|has been) detached"
     "|Cannot find context with specified id"
     "|Inspected target navigated or closed"
+    "|Not attached to an active page"
 )
 """Messages of Playwright's driver and of Chromium's DevTools. They have no error codes."""
 

@@ -32,3 +32,7 @@ def test_a_navigation_that_another_one_interrupts_counts() -> None:
 @pytest.mark.parametrize("text", ["", "Page.evaluate: TypeError: x is not a function", "Target page has been closed"])
 def test_other_errors_do_not(text: str) -> None:
     assert not is_interrupted_by_navigation(text)
+
+
+def test_a_reload_while_a_document_is_replaced_counts() -> None:
+    assert is_interrupted_by_navigation("Page.reload: Protocol error (Page.reload): Not attached to an active page")
