@@ -50,6 +50,19 @@ def test_what_show_prints_is_a_configuration_with_the_same_settings(
     assert load(copy, {}) == load(None, {})
 
 
+def test_show_names_the_origin_of_each_setting(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["config", "show", "--origin", "--config", str(file), "--json"]) == 0
+    text = capsys.readouterr().out
+    assert PASSWORD not in text
+    found = {one["setting"]: (one["value"], one["layer"], one["source"]) for one in json.loads(text)}
+    assert found["pool.pages"] == (7, "environment", "PAGEWORKER_POOL__PAGES")
+    assert found["tenants.acme.weight"] == (2.0, "file", f"{file}:4")
+    assert found["pool.runners"] == (4, "default", "")
+    assert found["tenants.acme.callback_headers.X-Worker-Token"][0] == "(hidden)"
+    assert run(["config", "show", "--origin", "--config", str(file)]) == 0
+    assert f"tenants.acme.weight 2.0 file {file}:4" in " ".join(capsys.readouterr().out.split())
+
+
 def test_check_passes_a_valid_configuration(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["config", "check", "--config", str(file)]) == 0
     assert "is valid" in capsys.readouterr().out

@@ -1,25 +1,59 @@
 """`workerctl config`: the settings in effect, and whether they are valid."""
 
-from typing import Any
+from typing import Annotated, Any
 
-from cyclopts import App
+import msgspec
+from cyclopts import App, Parameter
+from msgspec import Struct
 
 from pageworker_demo.toml import toml_text
-from pageworker_supervisor.cli.connect import Config, settings_of
-from pageworker_supervisor.cli.output import Json, show
+from pageworker_sandbox.wire.page_options import HIDDEN
+from pageworker_supervisor.cli.connect import Config, local_layers_of, settings_of, valid
+from pageworker_supervisor.cli.output import Json, show, table
+from pageworker_supervisor.config.central_document import EMPTY
+from pageworker_supervisor.config.layers import origins
 from pageworker_supervisor.config.redact import fingerprint, redacted
+from pageworker_supervisor.config.setting_names import dotted, flat
+
+
+class ShownOrigin(Struct, frozen=True):
+    """One setting in effect, and what set it: `layer` is `default`, `file`, `central` or `environment`."""
+
+    setting: str
+    value: Any
+    layer: str
+    source: str
+    """File and line, or the variable. Empty for a default."""
+
 
 app = App(name="config", help="Check the configuration, or show the settings in effect.")
 
 
 @app.command(name="show")
-def show_settings(*, config: Config = None, json: Json = False) -> None:
+def show_settings(
+    *,
+    origin: Annotated[
+        bool, Parameter(negative=(), help="Print one line per setting, with the place that its value comes from.")
+    ] = False,
+    config: Config = None,
+    json: Json = False,
+) -> None:
     """Print all settings in effect as TOML: the defaults, the file and the environment variables together.
 
     Passwords inside URLs are hidden. A setting without a value is left out.
     """
-    settings = redacted(settings_of(config))
-    show(settings, toml_text(_without_null(settings)).rstrip("\n"), json)
+    local = local_layers_of(config)
+    settings = redacted(valid(local))
+    if not origin:
+        show(settings, toml_text(_without_null(settings)).rstrip("\n"), json)
+        return
+    shown = flat(settings)
+    found = [
+        ShownOrigin(dotted(each.path), shown.get(each.path, HIDDEN), each.layer, each.source)
+        for each in origins(local.with_central(EMPTY))
+    ]
+    rows = [(one.setting, _json(one.value), f"{one.layer} {one.source}".rstrip()) for one in found]
+    show(found, table(("SETTING", "VALUE", "FROM"), rows), json)
 
 
 @app.command
@@ -32,6 +66,10 @@ def check(*, config: Config = None, json: Json = False) -> None:
     settings = settings_of(config)
     facts = {"valid": True, "fingerprint": fingerprint(settings)}
     show(facts, f"The configuration is valid. Fingerprint: {facts['fingerprint']}", json)
+
+
+def _json(value: Any) -> str:
+    return msgspec.json.encode(value).decode()
 
 
 def _without_null(table: dict[str, Any]) -> dict[str, Any]:

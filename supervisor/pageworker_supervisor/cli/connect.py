@@ -11,9 +11,10 @@ from cyclopts import Parameter
 
 from pageworker_supervisor.admin.control_client import WorkerClient
 from pageworker_supervisor.cli.output import CommandError, CommandExit
+from pageworker_supervisor.config.central_document import EMPTY, CentralValues
 from pageworker_supervisor.config.data_dir import data_dir_of
 from pageworker_supervisor.config.errors import ConfigInvalid
-from pageworker_supervisor.config.load import load
+from pageworker_supervisor.config.load import LocalLayers, read_local
 from pageworker_supervisor.config.settings import Settings
 from pageworker_supervisor.contract.printable import printable
 from pageworker_supervisor.queue import QueueClient
@@ -36,8 +37,18 @@ Config = Annotated[
 
 def settings_of(config: Path | None) -> Settings:
     """The settings of the worker. Raises CommandError, with every mistake, if they are invalid."""
+    return valid(local_layers_of(config))
+
+
+def local_layers_of(config: Path | None) -> LocalLayers:
+    """File and environment of the worker."""
+    return read_local(config, os.environ)
+
+
+def valid(local: LocalLayers, values: CentralValues = EMPTY) -> Settings:
+    """The settings in effect. Raises CommandError, with every mistake, if they are invalid."""
     try:
-        return load(config, os.environ)
+        return local.settings(values)
     except ConfigInvalid as invalid:
         raise CommandError(str(invalid), exit_code=CommandExit.USAGE) from invalid
 

@@ -4,13 +4,14 @@ import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any, get_args, get_origin
+from typing import Any, get_origin
 
 import msgspec
 from msgspec import Struct
 
 from pageworker_supervisor.config.check import Checker, field_types, unknown_setting
 from pageworker_supervisor.config.errors import ConfigProblem
+from pageworker_supervisor.config.setting_names import type_at
 from pageworker_supervisor.config.toml_lines import Path
 from pageworker_supervisor.contract.type_names import first, is_struct
 
@@ -75,18 +76,12 @@ class Overrides:
 
     def _type_at(self, name: str, path: Path, untrusted_text: str) -> Any:
         """The type of the setting. None: there is no such setting. That is a mistake, unless it is a service link."""
-        type_: Any = self._root
-        for depth, key in enumerate(path):
-            inner = first(type_)
-            if is_struct(inner) and key in field_types(inner):
-                type_ = field_types(inner)[key]
-            elif get_origin(inner) is dict and key:
-                type_ = get_args(inner)[1]
-            else:
-                if not is_service_link(name, untrusted_text):
-                    self.problems.append(self._unknown(name, path, path[: depth + 1], inner))
-                return None
-        return type_
+        type_, known = type_at(self._root, path)
+        if known == len(path):
+            return type_
+        if not is_service_link(name, untrusted_text):
+            self.problems.append(self._unknown(name, path, path[: known + 1], type_))
+        return None
 
     def _unknown(self, name: str, path: Path, up_to: Path, section: Any) -> ConfigProblem:
         key = ".".join(path)

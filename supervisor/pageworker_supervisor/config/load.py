@@ -1,16 +1,17 @@
-"""Loads Settings from file and environment, or reports every mistake in them."""
+"""Loads Settings from their layers, or reports every mistake in them."""
 
 import tomllib
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import msgspec
-
 from pageworker_supervisor.config import toml_lines
-from pageworker_supervisor.config.check import Checker, decode_path
-from pageworker_supervisor.config.environment import CONFIG_VARIABLE, Overrides, merge
+from pageworker_supervisor.config.central_document import EMPTY, CentralValues, central_layer
+from pageworker_supervisor.config.check import Checker
+from pageworker_supervisor.config.environment import CONFIG_VARIABLE, Overrides
 from pageworker_supervisor.config.errors import ConfigInvalid, ConfigProblem
+from pageworker_supervisor.config.layers import Layer, combine, source_of
 from pageworker_supervisor.config.relative_paths import absolute_paths
 from pageworker_supervisor.config.rules import broken_rules
 from pageworker_supervisor.config.settings import Settings
@@ -18,20 +19,55 @@ from pageworker_supervisor.config.settings import Settings
 MAX_FILE_BYTES = 16 * 1024 * 1024
 
 
+@dataclass(frozen=True)
+class LocalLayers:
+    """The layers that belong to one worker. They are read once, when the process starts."""
+
+    file: Layer
+    environment: Layer
+
+    def with_central(self, values: CentralValues) -> tuple[Layer, ...]:
+        """All layers, the weakest first."""
+        return (self.file, central_layer(values), self.environment)
+
+    def settings(self, values: CentralValues = EMPTY, *, new_registry: bool = False) -> Settings:
+        """The settings in effect with this central configuration.
+
+        `new_registry`: the folder `modules.registry` may be created by who asks. Raises ConfigInvalid with every
+        mistake of all layers: syntax, unknown keys, types, ranges, files that cannot be read, invalid globs and URLs.
+        """
+        layers = self.with_central(values)
+        settings = combine(layers)
+        problems = [problem for layer in layers for problem in layer.problems]
+        problems += broken_rules(settings, lambda path: source_of(layers, path), new_registry=new_registry)
+        if problems:
+            raise ConfigInvalid(tuple(sorted(problems, key=_reading_order)))
+        return settings
+
+
 def load(path: Path | None, environ: Mapping[str, str], *, new_registry: bool = False) -> Settings:
-    """Settings from a TOML file and the environment variables that override it.
+    """Settings from a TOML file and the environment variables that override it. Raises ConfigInvalid.
+
+    See `read_local` and `LocalLayers.settings`.
+    """
+    return read_local(path, environ).settings(new_registry=new_registry)
+
+
+def read_local(path: Path | None, environ: Mapping[str, str]) -> LocalLayers:
+    """The layers of a TOML file and of the environment variables.
 
     `path` None: the file that PAGEWORKER_CONFIG names; without that, the defaults. Relative paths in the file count
     from its folder, those in variables from the working directory.
-
-    `new_registry`: the folder `modules.registry` may be created by who asks.
-
-    Raises ConfigInvalid with every mistake of both: syntax, unknown keys, types, ranges, files that cannot be read,
-    invalid globs and URLs.
     """
     if path is None and environ.get(CONFIG_VARIABLE):
         path = Path(environ[CONFIG_VARIABLE])
-    text, problems = _read(path) if path is not None else ("", [])
+    return LocalLayers(_file_layer(path), _environment_layer(environ))
+
+
+def _file_layer(path: Path | None) -> Layer:
+    if path is None:
+        return Layer("file", {}, (), lambda _: None)
+    text, problems = _read(path)
     tree, at = _parse(path, text, problems)
 
     def source_of(key: toml_lines.Path) -> str:
@@ -39,24 +75,19 @@ def load(path: Path | None, environ: Mapping[str, str], *, new_registry: bool = 
         return f"{path}:{at[known]}" if known else str(path)
 
     checker = Checker(Settings, source_of)
-    kept = checker.table(Settings, tree)
+    kept = absolute_paths(Settings, checker.table(Settings, tree), path.absolute().parent)
+    return Layer("file", kept, (*problems, *checker.problems), source_of)
+
+
+def _environment_layer(environ: Mapping[str, str]) -> Layer:
     overrides = Overrides(Settings)
     overrides.read(environ)
-    if path is not None:
-        kept = absolute_paths(Settings, kept, path.absolute().parent)
-    merge(kept, absolute_paths(Settings, overrides.tree, Path.cwd()))
-    settings = msgspec.convert(kept, Settings, dec_hook=decode_path)
 
-    def source_over(key: toml_lines.Path) -> str:
-        known = next((key[:n] for n in range(len(key), 0, -1) if key[:n] in overrides.sources), None)
-        return overrides.sources[known] if known else source_of(key) if path else "default"
+    def source_of(key: toml_lines.Path) -> str | None:
+        return next((name for n in range(len(key), 0, -1) if (name := overrides.sources.get(key[:n]))), None)
 
-    problems += checker.problems
-    problems += overrides.problems
-    problems += broken_rules(settings, source_over, new_registry=new_registry)
-    if problems:
-        raise ConfigInvalid(tuple(sorted(problems, key=_reading_order)))
-    return settings
+    tree = absolute_paths(Settings, overrides.tree, Path.cwd())
+    return Layer("environment", tree, tuple(overrides.problems), source_of)
 
 
 def _reading_order(problem: ConfigProblem) -> tuple[bool, int]:
@@ -80,7 +111,7 @@ def _read(path: Path) -> tuple[str, list[ConfigProblem]]:
 
 
 def _parse(
-    path: Path | None, untrusted_text: str, problems: list[ConfigProblem]
+    path: Path, untrusted_text: str, problems: list[ConfigProblem]
 ) -> tuple[dict[str, Any], dict[toml_lines.Path, int]]:
     try:
         tree = tomllib.loads(untrusted_text)

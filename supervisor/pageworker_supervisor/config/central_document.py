@@ -1,0 +1,75 @@
+"""The central configuration: a flat table of settings by name, checked as one layer. Pure."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from pageworker_supervisor.config.check import Checker, unknown_setting
+from pageworker_supervisor.config.environment import merge, nested
+from pageworker_supervisor.config.errors import ConfigProblem
+from pageworker_supervisor.config.layers import Layer
+from pageworker_supervisor.config.reload import LOCAL, reload_of
+from pageworker_supervisor.config.setting_names import NameInvalid, dotted, is_table, path_of, type_at
+from pageworker_supervisor.config.settings import Settings
+from pageworker_supervisor.config.toml_lines import Path
+from pageworker_supervisor.contract.type_names import is_struct
+
+CentralValues = Mapping[str, Any]
+"""Name of a setting as TOML writes it, and its value as JSON: `{"tenants.acme.weight": 2}`."""
+
+SOURCE = "central configuration"
+MOST_SETTINGS = 5000
+MOST_BYTES = 1024 * 1024
+EMPTY: CentralValues = {}
+
+
+def central_layer(untrusted_values: CentralValues) -> Layer:
+    """The layer of a central configuration. Its problems name every setting that is wrong, unknown or local."""
+    tree: dict[str, Any] = {}
+    paths: set[Path] = set()
+    problems = list(_size_problems(untrusted_values))
+    for name in sorted(untrusted_values):
+        try:
+            path = path_of(name)
+        except NameInvalid as invalid:
+            hint = 'put a part with other characters than A-Z a-z 0-9 _ - into quotes: domains."*.a.test".burst'
+            problems.append(ConfigProblem(SOURCE, name[:80], str(invalid), "the name of a setting", hint))
+            continue
+        found, value = _checked(path, untrusted_values[name])
+        problems += found
+        if not found:
+            merge(tree, nested(path, value))
+            paths.add(path)
+
+    def source_of(path: Path) -> str | None:
+        set_here = any(path[:length] in paths for length in range(1, len(path) + 1))
+        return SOURCE if set_here else None
+
+    return Layer("central", tree, tuple(problems), source_of)
+
+
+def _checked(path: Path, untrusted_value: Any) -> tuple[list[ConfigProblem], Any]:
+    type_, known = type_at(Settings, path)
+    if known < len(path):
+        if is_struct(type_):
+            return [unknown_setting(SOURCE, path[: known + 1], type_, Settings)], None
+        return [ConfigProblem(SOURCE, dotted(path), "", "no such setting")], None
+    if is_table(type_):
+        expected = f"single settings, e.g. {dotted(path)}.…"
+        return [ConfigProblem(SOURCE, dotted(path), "a section", expected, "set each setting by its own name")], None
+    if reload_of(path) is LOCAL:
+        hint = "set it in the configuration file, or in an environment variable, of each worker"
+        return [ConfigProblem(SOURCE, dotted(path), "", "no local setting: it is never central", hint)], None
+    checker = Checker(Settings, lambda _: SOURCE)
+    value = checker.value(type_, untrusted_value, path)
+    return checker.problems, None if value is msgspec.UNSET else value
+
+
+def _size_problems(values: CentralValues) -> list[ConfigProblem]:
+    problems = []
+    if len(values) > MOST_SETTINGS:
+        problems.append(ConfigProblem(SOURCE, "", f"{len(values)} settings", f"at most {MOST_SETTINGS}"))
+    if (size := len(msgspec.json.encode(values))) > MOST_BYTES:
+        problems.append(ConfigProblem(SOURCE, "", f"{size} bytes", f"at most {MOST_BYTES}"))
+    return problems

@@ -1,0 +1,132 @@
+"""When a change of each setting takes effect, and which settings may never come from the central configuration. Pure.
+
+`CLASSES` has a row for every section. A section whose settings differ has a row for each of them. A test fails where a
+setting has none, so a new setting cannot get a class by accident.
+"""
+
+from collections.abc import Iterator, Mapping
+from enum import Enum
+from typing import Any, get_args, get_origin
+
+import msgspec
+from msgspec.structs import replace
+
+from pageworker_supervisor.config.settings import Settings
+from pageworker_supervisor.config.toml_lines import Path
+from pageworker_supervisor.contract.type_names import first
+
+
+class Reload(Enum):
+    """When a change takes effect."""
+
+    HOT = "hot"
+    """While the worker runs. Nothing that runs is disturbed."""
+    RESTART = "restart"
+    """At the next start of the worker. `workerctl status` lists what waits for it."""
+    LOCAL = "local"
+    """At the next start, and only from the file or the environment of each worker: never central."""
+
+
+HOT, RESTART, LOCAL = Reload.HOT, Reload.RESTART, Reload.LOCAL
+
+CLASSES: Mapping[str, Reload | Mapping[str, Reload]] = {
+    # The address and the password of the Redis that holds the central configuration.
+    "redis": LOCAL,
+    # `id` and `data_dir` are who the worker is, and which files of the host it owns.
+    "worker": {"id": LOCAL, "data_dir": LOCAL, "drain_seconds": HOT},
+    "pool": HOT,
+    # Which program is started, and what this host has installed.
+    "browser": LOCAL,
+    # The boundary itself.
+    "sandbox": LOCAL,
+    # Options of a profile hold passwords, and certificates that its browser trusts.
+    "profiles": {"max_bytes": RESTART, "max_files": RESTART, "page": LOCAL},
+    # A fixed address is the only way to a private address.
+    "egress": {"hosts": LOCAL, "ports": HOT, "connect_seconds": HOT},
+    "jobs": HOT,
+    "results": HOT,
+    # Where modules come from, and who may sign them.
+    "modules": {"registry": LOCAL, "trusted_keys": LOCAL, "channel": HOT, "refresh_seconds": HOT},
+    # `url` may name any folder of the host, or send pages of all tenants to a foreign bucket.
+    "artifacts": {
+        "url": LOCAL,
+        "links": RESTART,
+        "link_seconds": RESTART,
+        "on_failure": HOT,
+        "waiting_bytes": RESTART,
+        "keep_days": HOT,
+    },
+    "callbacks": HOT,
+    # A file of the host, and passwords for receivers: everyone who may read Redis would see them.
+    "tenants": {
+        "weight": HOT,
+        "concurrency": HOT,
+        "rate_per_second": HOT,
+        "burst": HOT,
+        "callback_allow": HOT,
+        "callback_secret_file": LOCAL,
+        "callback_headers": LOCAL,
+        "egress": HOT,
+    },
+    "domains": HOT,
+    # Who reaches endpoints that have no password.
+    "http": LOCAL,
+    "log": HOT,
+}
+
+
+def reload_of(path: Path) -> Reload:
+    """The class of a setting, or of anything below it. Raises KeyError for a path that names no setting."""
+    section = CLASSES[path[0]]
+    if isinstance(section, Reload):
+        return section
+    return section[path[2] if _is_table(path[0]) else path[1]]
+
+
+def running(started: Settings, wanted: Settings) -> Settings:
+    """What a worker that began with `started` runs with while `wanted` is configured: hot settings follow, the others
+    stay."""
+    changes: dict[str, Any] = {}
+    for section, names in _kept().items():
+        kept = getattr(started, section)
+        changes[section] = replace(getattr(wanted, section), **{name: getattr(kept, name) for name in names})
+    return replace(wanted, **changes)
+
+
+def waiting(started: Settings, wanted: Settings) -> tuple[str, ...]:
+    """Dotted names of the settings that differ and take effect at the next start."""
+    return tuple(
+        f"{section}.{name}"
+        for section, names in _kept().items()
+        for name in names
+        if getattr(getattr(started, section), name) != getattr(getattr(wanted, section), name)
+    )
+
+
+def settings_without_class() -> Iterator[str]:
+    """Settings that `CLASSES` does not name, and rows that name no setting."""
+    fields = {field.name: field.type for field in msgspec.structs.fields(Settings)}
+    yield from sorted(set(fields) ^ set(CLASSES))
+    for section, row in CLASSES.items():
+        if isinstance(row, Mapping) and section in fields:
+            type_ = first(fields[section])
+            inner = get_args(type_)[1] if get_origin(type_) is dict else type_
+            names = {field.name for field in msgspec.structs.fields(inner)}
+            yield from (f"{section}.{name}" for name in sorted(names ^ set(row)))
+
+
+def _kept() -> dict[str, list[str]]:
+    """The settings of each section that a running worker keeps. Tables of tenants and domains are hot, or as local as
+    the file that sets them."""
+    fields = {field.name: field.type for field in msgspec.structs.fields(Settings)}
+    kept: dict[str, list[str]] = {}
+    for section, row in CLASSES.items():
+        if not _is_table(section):
+            names = [field.name for field in msgspec.structs.fields(fields[section])]
+            kept[section] = [name for name in names if (row if isinstance(row, Reload) else row[name]) is not HOT]
+    return kept
+
+
+def _is_table(section: str) -> bool:
+    types = {field.name: field.type for field in msgspec.structs.fields(Settings)}
+    return get_origin(first(types[section])) is dict
