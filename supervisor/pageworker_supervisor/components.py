@@ -23,6 +23,7 @@ from pageworker_supervisor.delivery.callback_sender import CallbackSender
 from pageworker_supervisor.dispatch.attempt import AttemptServices
 from pageworker_supervisor.dispatch.dispatcher import Dispatcher
 from pageworker_supervisor.dispatch.heartbeat import Heartbeat
+from pageworker_supervisor.dispatch.limits_watch import LimitsWatch
 from pageworker_supervisor.dispatch.reaper import reap
 from pageworker_supervisor.dispatch.settlement import Settlement
 from pageworker_supervisor.host.uid_ranges import IdRange
@@ -147,7 +148,10 @@ class Components:
         self.dispatcher = Dispatcher(
             name, queue.consumer, availability, self.fleet, services, closed=not settings.modules.trusted_keys
         )
-        self.heartbeat = Heartbeat(queue.consumer, availability, self.dispatcher, self.fleet, name, metrics)
+        self.limits = LimitsWatch(queue.limits, availability, settings)
+        self.heartbeat = Heartbeat(
+            queue.consumer, availability, self.dispatcher, self.fleet, name, metrics, self.limits
+        )
         self.callback_sender = CallbackSender(
             queue.outbox, availability, settings.callbacks, settings.worker.id, tenant_settings, metrics
         )

@@ -17,6 +17,7 @@ from pageworker_supervisor.components import Components, HostEnvironment
 from pageworker_supervisor.config.settings import Settings
 from pageworker_supervisor.contract.job import JobRef
 from pageworker_supervisor.dispatch.dispatcher import DrainCancelled
+from pageworker_supervisor.dispatch.limits_watch import LimitsWatch
 from pageworker_supervisor.host.descriptor_check import descriptor_trouble
 from pageworker_supervisor.host.descriptor_limit import current_limit, http_connections
 from pageworker_supervisor.queue import QueueClient
@@ -174,6 +175,7 @@ class Worker:
         )
         await redis_client.availability.retry_until_available(queue.load)
         await redis_client.availability.retry_until_available(lambda: queue.consumer.register_worker(self._name))
+        await LimitsWatch(queue.limits, redis_client.availability, settings).apply(settings)
         if (before := self._before) is not None:
             taken = await redis_client.availability.retry_until_available(lambda: queue.consumer.disown_worker(before))
             await redis_client.availability.retry_until_available(lambda: queue.consumer.forget_worker(before))

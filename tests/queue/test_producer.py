@@ -1,9 +1,8 @@
 """The way in: once queued, the same id is the same job, whichever producer pushes it; what is kept of other texts."""
 
-from pw_queue import DONE, QueueHarness, everything, ticket
+from pw_queue import QueueHarness, ticket
 from pw_servers import RespProxy
 
-from pageworker_supervisor.queue.producer import QuotaLimits
 from pageworker_supervisor.redis_client import Router
 
 from pageworker_supervisor.queue import QueueClient  # isort: skip
@@ -91,17 +90,6 @@ async def test_a_lost_reply_queues_nothing_twice(harness: QueueHarness, proxied_
     assert await queue.producer.enqueue([ticket("j1")]) == ["duplicate"], "said again, and known already"
     assert await harness.drain() == ["j1"]
     await client.aclose()
-
-
-async def test_new_limits_reach_jobs_that_wait_already(harness: QueueHarness) -> None:
-    await harness.producer.enqueue([ticket(f"j{number}", concurrency=1) for number in range(5)])
-    running = await harness.take()
-    assert len(running) == 1
-    await harness.producer.set_limits({"acme": QuotaLimits(concurrency=3)})
-    assert len(await harness.take()) == 2
-    assert (await harness.consumer.claim("w1", everything())).leases == ()
-    assert await harness.consumer.finish(running[0], **DONE)
-    assert len(await harness.take()) == 1
 
 
 def test_a_text_that_is_kept_whole_needs_no_digest() -> None:

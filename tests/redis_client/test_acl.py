@@ -15,6 +15,7 @@ from pw_servers import RedisServer, redis_server
 
 from pageworker_supervisor.config.settings import RedisSettings
 from pageworker_supervisor.queue.claim import Lease
+from pageworker_supervisor.queue.limits_table import LimitsTable
 from pageworker_supervisor.queue.producer import QuotaLimits
 from pageworker_supervisor.redis_client import open_redis_client
 from pageworker_supervisor.redis_client.errors import Denied
@@ -85,7 +86,8 @@ async def test_a_worker_works_under_its_rights(guarded: RedisServer) -> None:
         first, second = await queue.outbox.take(10, 10)
         await queue.outbox.later(first, 60_000)
         await queue.outbox.failed(second, b"{}")
-        await queue.producer.set_limits({"acme": QuotaLimits(concurrency=5)})
+        await queue.limits.set(LimitsTable(tenants={"acme": QuotaLimits(concurrency=5)}))
+        await queue.limits.ids()
         await queue.inspection.cancel(leases[0].ref)
         await queue.inspection.jobs()
         letters = (await queue.dead_letters.page()).letters

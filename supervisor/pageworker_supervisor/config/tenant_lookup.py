@@ -1,7 +1,7 @@
 """Finds the settings of a tenant, a domain or a profile: the longest matching key wins. Pure."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
 from typing import Any, Generic, TypeVar
 
@@ -23,16 +23,17 @@ def glob_pattern(glob: str) -> re.Pattern[str]:
     return re.compile("".join(parts), re.DOTALL)
 
 
+def ordered_globs(keys: Iterable[str]) -> list[str]:
+    """Those of the keys that are globs, in the order in which they are tried: the longest first."""
+    return sorted((key for key in keys if set(key) & {"*", "?"}), key=lambda key: (-len(key), key))
+
+
 class GlobTable(Generic[V]):
     """Values by glob. An exact key wins, then the longest glob, then the first in alphabetical order."""
 
     def __init__(self, entries: Mapping[str, V], fallback: V) -> None:
         self._exact = dict(entries)
-        self._globs = [
-            (glob_pattern(key), entries[key])
-            for key in sorted(entries, key=lambda key: (-len(key), key))
-            if set(key) & {"*", "?"}
-        ]
+        self._globs = [(glob_pattern(key), entries[key]) for key in ordered_globs(entries)]
         self._fallback = fallback
         self.find = lru_cache(REMEMBERED_NAMES)(self._find)
 

@@ -4,6 +4,7 @@ import asyncio
 
 from pageworker_supervisor.dispatch.attempt_state import AttemptState
 from pageworker_supervisor.dispatch.dispatcher import Dispatcher
+from pageworker_supervisor.dispatch.limits_watch import LimitsWatch
 from pageworker_supervisor.queue.consumer import JobConsumer
 from pageworker_supervisor.redis_client.availability import Availability
 from pageworker_supervisor.runners.fleet import Fleet
@@ -24,6 +25,7 @@ class Heartbeat:
         fleet: Fleet,
         worker_id: str,
         metrics: Metrics,
+        limits: LimitsWatch,
     ) -> None:
         self._queue = queue
         self._availability = availability
@@ -31,6 +33,7 @@ class Heartbeat:
         self._fleet = fleet
         self._worker_id = worker_id
         self._metrics = metrics
+        self._limits = limits
 
     async def run(self) -> None:
         """Send heartbeats for ever."""
@@ -55,3 +58,5 @@ class Heartbeat:
         for tenant_id, profile_id in reply.lost_profiles:
             log.error("profile lock lost", tenant_id=tenant_id, profile_id=profile_id)
             self._fleet.kill_profile((tenant_id, profile_id), "its profile lock is lost")
+        # Last: it may raise, and the reply must have been acted on.
+        await self._limits.look(reply.limits)

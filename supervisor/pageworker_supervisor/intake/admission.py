@@ -30,6 +30,7 @@ from pageworker_supervisor.contract.job import (
 from pageworker_supervisor.contract.printable import printable
 from pageworker_supervisor.contract.result import Result, ResultError, encode_result
 from pageworker_supervisor.contract.text_repair import RepairedText, list_of_texts, repaired
+from pageworker_supervisor.queue.limits_table import domain_quota, tenant_quota
 from pageworker_supervisor.queue.producer import NewJob, QuotaLimits
 
 
@@ -127,10 +128,10 @@ class Admission:
             expires_at_ms=_ms(job.expires_at),
             attempts_used=job.retry_count,
             callback=job.callback_url,
-            tenant_limits=_limits(tenant, tenant.weight),
+            tenant_limits=tenant_quota(tenant),
             domain_limits=QuotaLimits()
             if domain is None
-            else _limits(domain_for(self._domains, host_of_key(domain)), 1.0),
+            else domain_quota(domain_for(self._domains, host_of_key(domain))),
         )
 
     def _reject(self, untrusted_text: bytes, violation: _Violation) -> RejectedText:
@@ -204,15 +205,6 @@ def _echo(fields: dict[str, Any]) -> dict[str, Any]:
         if len(meta) <= MAX_META_BYTES:
             echo["meta"] = msgspec.Raw(meta)
     return echo
-
-
-def _limits(settings: TenantSettings | DomainSettings, weight: float) -> QuotaLimits:
-    return QuotaLimits(
-        weight=weight,
-        concurrency=settings.concurrency,
-        rate_per_second=settings.rate_per_second,
-        burst=settings.burst,
-    )
 
 
 def _ms(instant: dt.datetime | None) -> int | None:

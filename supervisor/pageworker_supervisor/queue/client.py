@@ -1,13 +1,15 @@
 """The queue as the supervisor uses it: one part for each kind of caller.
 
 `producer` (intake) puts jobs in, `consumer` (dispatch) claims and ends them, `outbox` (delivery) delivers results,
-`inspection` and `dead_letters` (admin, workerctl) serve operators.
+`inspection` and `dead_letters` (admin, workerctl) serve operators. `limits` puts the limits of a configuration in
+force.
 """
 
 from pageworker_supervisor.queue.consumer import JobConsumer
 from pageworker_supervisor.queue.dead_letters import DeadLetters
 from pageworker_supervisor.queue.functions import FunctionCalls, Shards
 from pageworker_supervisor.queue.inspection import QueueInspection
+from pageworker_supervisor.queue.limits_in_force import LimitsInForce
 from pageworker_supervisor.queue.options import QueueOptions
 from pageworker_supervisor.queue.outbox import Outbox
 from pageworker_supervisor.queue.producer import JobProducer
@@ -35,6 +37,7 @@ class QueueClient:
         self.consumer = JobConsumer(self._shards, options, WakeupWaiter(router, self._shards), self.outbox)
         self.inspection = QueueInspection(self._shards, options)
         self.dead_letters = DeadLetters(self._shards)
+        self.limits = LimitsInForce(self._shards)
 
     @property
     def shards(self) -> int:

@@ -13,6 +13,7 @@ from pageworker_supervisor.contract.context_key import ContextKey
 from pageworker_supervisor.queue.claim import Capacity, ClaimCalls, Claimed, Lease
 from pageworker_supervisor.queue.errors import CancelHolds
 from pageworker_supervisor.queue.functions import Shards, batches, opaque, unpacked
+from pageworker_supervisor.queue.limits_table import LimitsId
 from pageworker_supervisor.queue.options import QueueOptions
 from pageworker_supervisor.queue.outbox import Outbox
 from pageworker_supervisor.queue.retention import retention_request
@@ -33,6 +34,8 @@ class HeartbeatReply(Struct, frozen=True):
     """(tenant, profile) whose lock is lost: close them."""
     asked_profiles: frozenset[tuple[str, str]] = frozenset()
     """(tenant, profile) that another worker asks for."""
+    limits: frozenset[LimitsId | None] = frozenset()
+    """Which table of limits is in force on the shards; None: none."""
 
 
 class Reaped(Struct, frozen=True):
@@ -69,6 +72,7 @@ class JobConsumer:
         cancelled: set[str] = set()
         lost_profiles: set[tuple[str, str]] = set()
         asked: set[tuple[str, str]] = set()
+        limits: set[LimitsId | None] = set()
         held = list(profiles)
         for shard in range(len(self._shards)):
             mine = [profile for profile in held if self._shards.of(profile[0]) == shard]
@@ -86,11 +90,14 @@ class JobConsumer:
                         ],
                     )
                 )
+                limits.add(LimitsId.parse(reply["limits"]) if "limits" in reply else None)
                 lost.update(reply["lost_tokens"])
                 cancelled.update(reply["cancelled_tokens"])
                 lost_profiles.update(locks[number - 1][:2] for number in reply["lost_profiles"])
                 asked.update(locks[number - 1][:2] for number in reply["asked_profiles"])
-        return HeartbeatReply(frozenset(lost), frozenset(cancelled), frozenset(lost_profiles), frozenset(asked))
+        return HeartbeatReply(
+            frozenset(lost), frozenset(cancelled), frozenset(lost_profiles), frozenset(asked), frozenset(limits)
+        )
 
     async def finish(
         self,

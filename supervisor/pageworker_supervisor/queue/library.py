@@ -42,6 +42,8 @@ SHARD_KEYS = {
     "parked_tenants": "domain:<domain>:parked",
     "parked_backlogs": "domain:<domain>:parked:<tenant>",
     "timers": "timers",
+    "waited_for": "waited_for",
+    "limits": "limits",
     # profiles and workers
     "profile": "profile:<tenant>/<profile>",
     "profile_contexts": "profile_contexts:<tenant>/<profile>",
@@ -104,7 +106,19 @@ milliseconds since the epoch on Redis' clock.
 """
 
 FILES = (
-    *("shard", "limits", "wakeup", "tenant", "timer", "domain", "backlog", "browser_context", "profile_lock", "job"),
+    *(
+        "shard",
+        "limits",
+        "limits_table",
+        "wakeup",
+        "tenant",
+        "timer",
+        "domain",
+        "backlog",
+        "browser_context",
+        "profile_lock",
+        "job",
+    ),
     *("cancellation", "push", "listing", "dead_letter"),
     *("claim_capacity", "fn_claim", "fn_lease", "fn_finish", "fn_enqueue", "fn_outbox", "fn_dead_letters"),
     *("fn_workers", "fn_inspect", "fn_audit", "fn_apply_event", "register"),

@@ -1,9 +1,9 @@
-"""The producer's part of the queue: jobs and texts come in, limits change."""
+"""The producer's part of the queue: jobs and texts come in."""
 
 import asyncio
 import datetime as dt
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any, Literal
 
@@ -181,17 +181,6 @@ class JobProducer:
 
         await self._shards.by_tenant([job.tenant_id for job in jobs], on)
         return replies
-
-    async def set_limits(
-        self, tenants: Mapping[str, QuotaLimits], domains: Mapping[str, QuotaLimits] | None = None
-    ) -> None:
-        """New limits for tenants and domains that have jobs. Others get theirs with their next job."""
-        count = len(self._shards)
-        everywhere = {name: limits_text(share_of(limits, count)) for name, limits in (domains or {}).items()}
-        for shard in range(count):
-            here = {name: limits_text(limits) for name, limits in tenants.items() if self._shards.of(name) == shard}
-            if here or everywhere:
-                await self._shards.call(shard, "set_limits", tenants=here, domains=everywhere)
 
     async def reject(
         self,

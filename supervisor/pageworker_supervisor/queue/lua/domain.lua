@@ -25,7 +25,8 @@ function Domain.read(domain, tenant)
     tokens_at = f[4] and tonumber(f[4]),
     held = number(f[5]),
   }
-  quota.weight, quota.concurrency, quota.rate, quota.burst = Limits.parse(f[1] or NO_LIMITS)
+  local text = LimitsTable.domain(domain) or f[1] or NO_LIMITS
+  quota.weight, quota.concurrency, quota.rate, quota.burst = Limits.parse(text)
   return quota
 end
 
@@ -42,6 +43,7 @@ function Domain.park(tenant, context, domain, reason, at)
   call('ZADD', Key.parked_backlogs(domain, tenant), 'NX', Shard.stamp(), context)
   call('ZADD', Key.parked_tenants(domain), 'NX', Shard.stamp(), tenant)
   call('HSET', Key.domain(domain), 'parked', 1)
+  call('ZADD', Key.waited_for(), 'NX', NOW, 'd' .. domain)
   if reason == 'rate' then
     Timer.add('d' .. domain, at)
   end
@@ -94,6 +96,7 @@ function Domain.unpark(domain, wanted)
     local tenant = next_parked_tenant(domain, given)
     if not tenant then
       call('HDEL', Key.domain(domain), 'parked')
+      call('ZREM', Key.waited_for(), 'd' .. domain)
       return
     end
     local context = pop_parked_context(domain, tenant)
@@ -136,6 +139,7 @@ function Domain.release_permit(domain, tenant)
   end
 end
 
+-- The limits that came with a job. They count only while no table of limits is in force.
 function Domain.set_limits(domain, text)
   if call('HGET', Key.domain(domain), 'limits') == text then
     return
@@ -143,6 +147,13 @@ function Domain.set_limits(domain, text)
   call('HSET', Key.domain(domain), 'limits', text)
   if call('HGET', Key.domain(domain), 'parked') then
     Domain.unpark(domain, SLOT_TOKENS)
+  end
+end
+
+-- Another table of limits is in force: look again at every domain that backlogs wait for.
+function Domain.apply_limits()
+  for _, name in ipairs(call('ZRANGE', Key.waited_for(), 0, -1)) do
+    Domain.unpark(string.sub(name, 2), UNPARKED_PER_CALL)
   end
 end
 

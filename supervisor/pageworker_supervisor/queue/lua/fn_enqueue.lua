@@ -10,7 +10,9 @@
 --     callback_url                gets the stored result if the job has ended already (optional)
 --   reply: list of `queued`, `known` (the id has a job), `answered` (its job has ended; the result goes to the callback)
 -- set_limits
---   request: tenants, domains: limits by name (both optional)
+--   request: version, digest, table: MessagePack, see limits_table.lua
+--   reply: `set`, `same` (this table was in force), `older` (one with a higher version is in force and stays)
+--   Looks at every tenant that has work to start, and at every domain that is waited for.
 
 -- `cancelled`: the job's cancellation was acknowledged before the job came.
 local function add_job(new, cancelled)
@@ -87,17 +89,19 @@ local function enqueue(request)
 end
 
 local function set_limits(request)
-  -- Limits of a tenant or domain without jobs are not stored: they come again with the next job.
-  for tenant, limits in pairs(request.tenants or {}) do
-    if call('EXISTS', Key.tenant(tenant)) == 1 then
-      Tenant.set_limits(tenant, limits)
-    end
+  local before, id = LimitsTable.current(), request.version .. ' ' .. request.digest
+  if LimitsTable.id() == id then
+    return 'same'
   end
-  for domain, limits in pairs(request.domains or {}) do
-    if call('EXISTS', Key.domain(domain)) == 1 then
-      Domain.set_limits(domain, limits)
-    end
+  local version = before and tonumber(string.match(before.id, '^%d+'))
+  if version and version > request.version then
+    return 'older'
   end
+  call('SET', Key.limits(), request.table)
+  call('HSET', Key.meta(), 'limits', id)
+  LimitsTable.use(id)
+  Tenant.apply_limits(before)
+  Domain.apply_limits()
   Wakeup.flush()
-  return 'OK'
+  return 'set'
 end

@@ -3,7 +3,8 @@
 --
 -- heartbeat
 --   request: worker, leases: list of ref, token; profiles: list of tenant, profile, fence
---   reply: lost_tokens, cancelled_tokens; lost_profiles, asked_profiles: numbers of profiles in the request, from 1
+--   reply: lost_tokens, cancelled_tokens; lost_profiles, asked_profiles: numbers of profiles in the request, from 1;
+--     limits: id of the table of limits that is in force (absent: none)
 -- begin            request: ref, token. A handler of this job has begun: it does not expire any more.
 -- In the next three, `begun` is true where a handler had begun in this lease, and `events` are JSON to publish.
 -- retry            request: ref, token, begun, delay_ms, attempt (JSON), events. The attempt is used up.
@@ -16,7 +17,9 @@
 --   reply: count, workers: whose leases expired
 
 local function heartbeat(request)
-  local reply = { lost_tokens = {}, cancelled_tokens = {}, lost_profiles = {}, asked_profiles = {} }
+  local reply = {
+    lost_tokens = {}, cancelled_tokens = {}, lost_profiles = {}, asked_profiles = {}, limits = LimitsTable.id(),
+  }
   for _, lease in ipairs(request.leases) do
     local f = call('HMGET', Key.job(lease.ref), 'token', 'cancel_requested')
     if f[1] ~= lease.token then

@@ -26,7 +26,7 @@ local MICROS -- the same instant in microseconds
 
 -- One table per noun, one file each.
 local Shard, Limits, Wakeup, Tenant, Timer, Domain, Backlog, Context, Profile = {}, {}, {}, {}, {}, {}, {}, {}, {}
-local Job, Push, Outbox, Cancellation, DeadLetter, Listing = {}, {}, {}, {}, {}, {}
+local Job, Push, Outbox, Cancellation, DeadLetter, Listing, LimitsTable = {}, {}, {}, {}, {}, {}, {}
 
 -- Every function starts here. Returns an error reply where the shard cannot be used now. `writes`: the function may write.
 function Shard.enter(root, writes)
@@ -57,9 +57,12 @@ function Shard.read_clock()
 end
 
 -- Refuses state that another schema version wrote. An empty shard gets this version. The text after SCHEMA is read by
--- `queue/functions.py`: the version found, `none` where the state has no version.
+-- `queue/functions.py`: the version found, `none` where the state has no version. The same command tells which limits are
+-- in force.
 function Shard.check_schema(writes)
-  local found = call('HGET', Key.meta(), 'schema')
+  local f = call('HMGET', Key.meta(), 'schema', 'limits')
+  local found = f[1]
+  LimitsTable.use(f[2] or nil)
   if found == SCHEMA_VERSION then
     return nil
   end

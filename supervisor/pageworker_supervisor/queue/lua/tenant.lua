@@ -22,7 +22,8 @@ function Tenant.read(tenant)
     priority_credits = f[7] or '0 0 0',
     open_priorities = f[8] or '',
   }
-  quota.weight, quota.concurrency, quota.rate, quota.burst = Limits.parse(f[1] or NO_LIMITS)
+  local text = LimitsTable.tenant(tenant) or f[1] or NO_LIMITS
+  quota.weight, quota.concurrency, quota.rate, quota.burst = Limits.parse(text)
   return quota
 end
 
@@ -145,6 +146,7 @@ function Tenant.remove_job(tenant)
   end
 end
 
+-- The limits that came with a job. They count only while no table of limits is in force.
 function Tenant.set_limits(tenant, text)
   if call('HGET', Key.tenant(tenant), 'limits') == text then
     return
@@ -152,6 +154,30 @@ function Tenant.set_limits(tenant, text)
   call('HSET', Key.tenant(tenant), 'limits', text)
   if Tenant.is_parked(tenant) then
     Tenant.reschedule(tenant)
+  end
+end
+
+-- Another table of limits is in force: look again at every tenant that waits. `before`: the table until now.
+--
+-- A weight changes what a tenant's next jobs cost. What it is ahead of the others by was counted with the old weight, so it
+-- is converted: otherwise a tenant whose weight was raised would wait for a turn that is as far away as before.
+function Tenant.apply_limits(before)
+  for _, tenant in ipairs(call('ZRANGE', Key.parked(), 0, -1)) do
+    Tenant.reschedule(tenant)
+  end
+  local active = call('ZRANGE', Key.active(), 0, -1, 'WITHSCORES')
+  local first = tonumber(active[2] or 0)
+  for i = 1, #active, 2 do
+    local tenant, at = active[i], tonumber(active[i + 1])
+    local was = LimitsTable.tenant(tenant, before) or call('HGET', Key.tenant(tenant), 'limits') or NO_LIMITS
+    local now = LimitsTable.tenant(tenant)
+    local weight = Limits.parse(now)
+    local earlier = Limits.parse(was)
+    if weight ~= earlier and at > first then
+      at = first + (at - first) * earlier / weight
+      call('HSET', Key.tenant(tenant), 'virtual_time', at)
+      call('ZADD', Key.active(), 'XX', at, tenant)
+    end
   end
 end
 

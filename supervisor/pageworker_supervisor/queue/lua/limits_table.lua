@@ -1,0 +1,96 @@
+-- The table of limits that is in force: of tenants and domains by glob. A worker sets the table of its configuration once;
+-- every function looks names up in it, so a change governs from the next claim on, and nothing has to be written for each
+-- tenant. `queue/limits_table.py` builds it: for each kind `exact`, `globs` in the order in which they are tried, `other`.
+--
+-- `limits` holds the table, the field `limits` of `meta` its id, `<version> <digest>`. The id is read with the schema
+-- version, at no further command. Here the table is kept parsed, with what was found for each name, until the id changes.
+--
+-- Limits that came with a job count only while no table is in force, which is so until the first worker of this release
+-- has started.
+--
+-- Used by: fn_enqueue, fn_lease, shard, tenant, domain.
+
+local FOUND_NAMES = 65536
+
+local tables = {} -- by root of the shard
+local current -- of this shard; nil: none is in force
+
+-- A glob as a pattern of Lua: `*` matches any characters, `?` one.
+local function pattern_of(glob)
+  local escaped = string.gsub(glob, '[%^%$%(%)%%%.%[%]%+%-]', '%%%0')
+  local pattern = string.gsub(escaped, '[*?]', { ['*'] = '.*', ['?'] = '.' })
+  return '^' .. pattern .. '$'
+end
+
+local function prepare(section)
+  for _, each in ipairs(section.globs) do
+    each[1] = pattern_of(each[1])
+  end
+  section.found, section.count = {}, 0
+end
+
+local function load_table(id)
+  local text = call('GET', Key.limits())
+  if not text then
+    return nil
+  end
+  local loaded = cmsgpack.unpack(text)
+  loaded.id = id
+  prepare(loaded.tenants)
+  prepare(loaded.domains)
+  tables[P] = loaded
+  return loaded
+end
+
+-- Use the table with this id; nil: none is in force.
+function LimitsTable.use(id)
+  current = id and tables[P]
+  if id and (not current or current.id ~= id) then
+    current = load_table(id)
+  end
+end
+
+-- The table in use, and another one in its place.
+function LimitsTable.current()
+  return current
+end
+
+function LimitsTable.id()
+  return current and current.id
+end
+
+-- An exact name first, then the longest glob.
+local function look_up(section, name)
+  if section.exact[name] then
+    return section.exact[name]
+  end
+  for _, each in ipairs(section.globs) do
+    if string.find(name, each[1]) then
+      return each[2]
+    end
+  end
+  return section.other
+end
+
+local function find(section, name)
+  local text = section.found[name]
+  if not text then
+    if section.count >= FOUND_NAMES then
+      section.found, section.count = {}, 0
+    end
+    text = look_up(section, name)
+    section.found[name], section.count = text, section.count + 1
+  end
+  return text
+end
+
+-- The limits of a tenant as text, nil where no table is in force. `whose`: that of another table.
+function LimitsTable.tenant(name, whose)
+  local from = whose or current
+  return from and find(from.tenants, name)
+end
+
+-- `shop.example@acme` has the limits of `shop.example`: see `host_of_key` in contract/job.py.
+function LimitsTable.domain(name)
+  return current and find(current.domains, string.match(name, '^[^@]*'))
+end
