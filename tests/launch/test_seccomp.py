@@ -68,6 +68,13 @@ def test_no_transport_but_tcp_and_udp(name: PolicyName) -> None:
     }
 
 
+def test_a_runner_has_no_netlink() -> None:
+    # Chromium would find no interface but the loopback, and tell pages that they are offline.
+    rows = [rule.args for rule in seccomp.policy("runner").syscalls if rule.names == ("socket",)]
+    assert rows
+    assert socket.AF_NETLINK not in {row[0].value_two for row in rows}
+
+
 def test_no_option_of_a_runners_sockets_is_netfilters() -> None:
     # A user that is root in a namespace of its own may replace tables by them: IPT_SO_SET_REPLACE is 64.
     rows = [rule.args for rule in seccomp.policy("runner").syscalls if "setsockopt" in rule.names]

@@ -12,8 +12,10 @@ from pageworker_runner.exit_codes import RunnerExit
 
 pytestmark = [pytest.mark.browser, pytest.mark.sandbox, pytest.mark.asyncio(loop_scope="module")]
 
+BROWSERS = pytest.mark.parametrize("browser", [CHROMIUM, HEADLESS_SHELL], ids=lambda path: path.name)
 
-@pytest.mark.parametrize("browser", [CHROMIUM, HEADLESS_SHELL], ids=lambda path: path.name)
+
+@BROWSERS
 async def test_it_comes_up_confined_and_works(browser: Path) -> None:
     runner = await Sandboxed(browser).start()
     try:
@@ -41,5 +43,43 @@ async def test_it_comes_up_confined_and_works(browser: Path) -> None:
         # None of the browser's own pages was taken for a popup.
         assert runner.logs == []
         assert await runner.stop() == RunnerExit.STOPPED
+    finally:
+        await runner.close()
+
+
+@BROWSERS
+async def test_every_page_and_worker_is_online(browser: Path) -> None:
+    runner = await Sandboxed(browser).start()
+    try:
+        runner.site.pages |= {
+            "/p": SiteAnswer("<h1>p</h1>"),
+            "/worker.js": SiteAnswer("postMessage(navigator.onLine)", content_type="text/javascript"),
+        }
+        module = handler("""
+            heard = []
+            def hear(word):
+                heard.append(word)
+            await page.context.expose_function("heard", hear)
+            await page.add_init_script("addEventListener('offline', () => heard('offline'))")
+            online = {"blank": await page.evaluate("navigator.onLine")}
+            rtt = await page.evaluate("navigator.connection.rtt")
+            await page.goto("http://shop.example/p")
+            online["page"] = await page.evaluate("navigator.onLine")
+            async with page.expect_popup() as opened:
+                await page.evaluate("void window.open('/p?popup')")
+            online["popup"] = await (await opened.value).evaluate("navigator.onLine")
+            async with page.context.expect_page() as opened:
+                await page.evaluate("void window.open('http://other.example/p', '_blank', 'noopener')")
+            online["page of another process"] = await (await opened.value).evaluate("navigator.onLine")
+            online["worker"] = await page.evaluate(
+                "new Promise(done => { new Worker('/worker.js').onmessage = event => done(event.data) })"
+            )
+            return {"online": online, "heard": heard, "rtt": rtt}
+        """)
+        data = (await runner.run(module)).data
+        assert set(data["online"].values()) == {True}, data
+        assert data["heard"] == []
+        # Later it is what the browser measures. The headless shell measures nothing, in a sandbox or without.
+        assert (data["rtt"] > 0) == (browser == CHROMIUM)
     finally:
         await runner.close()

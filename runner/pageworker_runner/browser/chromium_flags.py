@@ -22,6 +22,8 @@ ARGUMENTS = (
     "--disable-client-side-phishing-detection",
     "--disable-domain-reliability",
     "--disable-quic",
+    # At its start, the full browser asks Google which accounts are signed in. Chromium never connects to this port.
+    "--gaia-url=http://127.0.0.1:1",
     "--no-pings",
     # Only the egress gateway resolves names.
     "--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE 127.0.0.1",
