@@ -17,6 +17,7 @@ from pageworker_runner.pages.command_recorder import CommandRecorder
 from pageworker_runner.pages.context_options import viewport
 from pageworker_runner.pages.context_state import ContextState
 from pageworker_runner.pages.downloads import Downloads
+from pageworker_runner.pages.page_closing import close_page
 from pageworker_runner.pages.page_state import PageEvent, PageState
 from pageworker_runner.pages.playwright_internals import drop_listeners, reset_context_timeouts
 from pageworker_runner.pages.popups import Popups
@@ -202,8 +203,7 @@ class PagePool:
         try:
             async with asyncio.timeout(self._settings.recycle_seconds):
                 drop_listeners(old.page, {})
-                if not old.page.is_closed():
-                    await old.page.close()
+                await close_page(old.page)
                 await self._downloads.discard(old.page)
                 slot.warm = await self._warm(slot.index, await self._popups.open_own())
                 await self._popups.settle(slot.warm)

@@ -9,6 +9,7 @@ from playwright.async_api import Error as BrowserError
 
 from pageworker_runner.limits import LIMITS
 from pageworker_runner.pages.downloads import Downloads
+from pageworker_runner.pages.page_closing import close_page
 from pageworker_runner.pages.playwright_internals import guid_of, opener_of, unshared
 from pageworker_runner.pages.slot import WarmPage, target_of
 from pageworker_runner.reporting.reporter import Reporter
@@ -164,7 +165,7 @@ class Popups:
             for guid in ownerless:
                 del self._popups[guid]
         with own_work():
-            await asyncio.gather(*(_close(each.page) for each in ownerless.values()))
+            await asyncio.gather(*(close_page(each.page) for each in ownerless.values()))
         return bool(ownerless)
 
 
@@ -186,15 +187,4 @@ async def _close_target(devtools: CDPSession, target: str) -> None:
     except BrowserError as error:
         # It may have closed itself.
         if TARGET_GONE not in str(error):
-            raise
-
-
-async def _close(page: Page) -> None:
-    if page.is_closed():
-        return
-    try:
-        await page.close()
-    except BrowserError:
-        # It may have closed itself. If the whole browser is gone, the context's own close event reports it.
-        if not page.is_closed():
             raise
