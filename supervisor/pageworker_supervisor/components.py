@@ -7,16 +7,20 @@ settlement to delivery.
 import asyncio
 from collections import Counter
 from collections.abc import Coroutine
-from dataclasses import dataclass, field
-from functools import partial
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any, NoReturn
+
+import msgspec
 
 from pageworker_profiles import FolderSize, ProfileError, ProfileFolders
 from pageworker_sandbox.launch import Host
 from pageworker_sandbox.state_machine import label
 from pageworker_supervisor.artifacts.store import ArtifactStore
-from pageworker_supervisor.config.settings import Settings
+from pageworker_supervisor.config.live import Live
+from pageworker_supervisor.config.load import LocalLayers
+from pageworker_supervisor.config.settings import Settings, TenantSettings
 from pageworker_supervisor.config.tenant_lookup import ProfilePages, limits_for
 from pageworker_supervisor.contract.context_key import ContextKey
 from pageworker_supervisor.delivery.callback_sender import CallbackSender
@@ -32,7 +36,7 @@ from pageworker_supervisor.intake import Admission, Intake
 from pageworker_supervisor.intake.enqueuer import ModuleContext
 from pageworker_supervisor.intake.timing import IntakeTimeouts
 from pageworker_supervisor.queue import QueueClient
-from pageworker_supervisor.queue.options import LEASE_MS, OUTBOX_LEASE_MS
+from pageworker_supervisor.queue.options import LEASE_MS, OUTBOX_LEASE_MS, QueueOptions
 from pageworker_supervisor.redis_client import RedisClient
 from pageworker_supervisor.registry import Registry
 from pageworker_supervisor.runners.browser_flavors import BrowserFlavors
@@ -73,6 +77,26 @@ class HostEnvironment:
     """User ids for gateway and runners; None where the daemon is not root."""
     http_ports: tuple[int, ...] = ()
     """Ports of the operator's endpoints, once they are bound."""
+    local: LocalLayers | None = None
+    """The file and the environment behind `settings`. None: nothing is read from the central configuration."""
+
+    @cached_property
+    def live(self) -> Live[Settings]:
+        """The settings that count now. They begin as `settings`; the central configuration replaces them."""
+        return Live(self.settings)
+
+
+def queue_options(settings: Settings, given: QueueOptions) -> QueueOptions:
+    """The options of the queue with what these settings say."""
+    return msgspec.structs.replace(
+        given,
+        result_ttl_seconds=settings.results.ttl_seconds,
+        stream_length=settings.results.stream_length,
+        dead_length=settings.results.dead_length,
+        dead_bytes=settings.results.dead_bytes,
+        dead_text_bytes=settings.results.dead_text_bytes,
+        cancel_memory_seconds=settings.jobs.cancel_memory_seconds,
+    )
 
 
 class Components:
@@ -82,7 +106,9 @@ class Components:
         self, environment: HostEnvironment, name: str, redis_client: RedisClient, queue: QueueClient, registry: Registry
     ) -> None:
         """`name`: the worker as the queue knows it, which holds leases and profile locks."""
-        settings, metrics = environment.settings, environment.metrics
+        live, metrics = environment.live, environment.metrics
+        settings = live.value
+        tenants = live.part(lambda now: now.tenants)
         uids = UidPool(environment.uids)
         availability = redis_client.availability
         self.redis_client = redis_client
@@ -112,8 +138,11 @@ class Components:
         egress_sets, option_sets = EgressSets(), OptionSets()
         browsers = BrowserFlavors(environment.host.browsers, settings.browser.flavor)
         profile_pages = ProfilePages(settings.profiles.page)
-        tenant_settings = partial(limits_for, settings.tenants)
-        resources = RunnerResources(
+
+        def tenant_settings(tenant_id: str) -> TenantSettings:
+            return limits_for(tenants.value, tenant_id)
+
+        self._resources = resources = RunnerResources(
             worker_id=settings.worker.id,
             pool=settings.pool,
             sandbox=settings.sandbox,
@@ -166,8 +195,27 @@ class Components:
             ModuleContext(registry, profile_pages).placed,
         )
         self._metrics = metrics
-        self._pool = settings.pool
-        self._artifact_days = settings.artifacts.keep_days
+        self._artifact_days = live.part(lambda now: now.artifacts.keep_days)
+        live.on_change(self._use)
+
+    def _use(self, settings: Settings) -> None:
+        """Settings have changed while the worker runs. Each component ignores what is the same as before.
+
+        Attempts that run keep what they began with. A runner that was started with other settings takes no more jobs.
+        """
+        pool, jobs = settings.pool, settings.jobs
+        self._resources = replace(
+            self._resources, pool=pool, egress=settings.egress, failure_artifacts=settings.artifacts.on_failure
+        )
+        self.fleet.use(self._resources)
+        self.services = replace(self.services, jobs=jobs, kill_grace_seconds=pool.kill_grace_seconds)
+        self.dispatcher.use(self.services)
+        self.settlement.use(jobs)
+        self.intake.use(Admission(settings.tenants, settings.domains, jobs))
+        self.callback_sender.use(settings.callbacks)
+        self.registry.use(settings.modules.channel, settings.modules.refresh_seconds)
+        self.queue.use(queue_options(settings, self.queue.options))
+        self._metrics.know_tenants(settings.tenants)
 
     def tasks(self) -> dict[str, Coroutine[Any, Any, None]]:
         """Every long-lived task by name. Each runs until it is cancelled; one that ends is a bug."""
@@ -199,7 +247,7 @@ class Components:
             runners = Counter(label(runner.state) for runner in self.fleet.runners.values())
             taken = sum(runner.taken for runner in self.fleet.runners.values())
             running = sum(len(runner.running) for runner in self.fleet.runners.values())
-            pages = self._pool.pages * len(self.fleet.runners)
+            pages = sum(runner.pages for runner in self.fleet.runners.values())
             self._metrics.states(runners, {"running": running, "other": taken - running, "free": pages - taken})
             await asyncio.sleep(GAUGES_SECONDS)
 

@@ -13,7 +13,7 @@ from pageworker_sandbox.launch import HostUnfit, survey
 from pageworker_supervisor.components import HostEnvironment
 from pageworker_supervisor.config.data_dir import data_dir_of
 from pageworker_supervisor.config.errors import ConfigInvalid
-from pageworker_supervisor.config.load import load
+from pageworker_supervisor.config.load import read_local
 from pageworker_supervisor.contract.printable import printable_lines
 from pageworker_supervisor.exit_codes import DaemonExit, exit_of
 from pageworker_supervisor.host.descriptor_limit import raise_limit
@@ -22,7 +22,7 @@ from pageworker_supervisor.host.user_ids import reserved
 from pageworker_supervisor.obstore_panics import build_runtime
 from pageworker_supervisor.telemetry import log, log_to
 from pageworker_supervisor.telemetry.metrics import Metrics
-from pageworker_supervisor.worker import VERSION, Worker, longest_stop_seconds
+from pageworker_supervisor.worker import VERSION, Worker
 
 
 def main() -> None:
@@ -32,7 +32,8 @@ def main() -> None:
     raise_limit()
     try:
         build_runtime()
-        settings = load(options.config, os.environ)
+        local = read_local(options.config, os.environ)
+        settings = local.settings()
         data_dir = data_dir_of(settings)
         host = survey(settings.sandbox.python, settings.browser.executable, settings.browser.flavor)
     except (ConfigInvalid, HostUnfit, OSError) as unfit:
@@ -42,9 +43,9 @@ def main() -> None:
     came_up = False
     try:
         with reserved(settings.sandbox, data_dir) as uids:
-            worker = Worker(HostEnvironment(settings, data_dir, host, metrics, uids=uids))
+            worker = Worker(HostEnvironment(settings, data_dir, host, metrics, uids=uids, local=local))
             try:
-                uvloop.run(_run(worker, longest_stop_seconds(settings)))
+                uvloop.run(_run(worker))
             finally:
                 came_up = worker.came_up
     except BaseException as error:
@@ -54,13 +55,13 @@ def main() -> None:
         raise SystemExit(_refuse(code, line)) from error
 
 
-async def _run(worker: Worker, stop_seconds: float) -> None:
+async def _run(worker: Worker) -> None:
     loop = asyncio.get_running_loop()
 
     def stop() -> None:
         worker.stop.set()
         # If the stop hangs, the kernel ends the daemon (SIGALRM) and every process that it started.
-        signal.setitimer(signal.ITIMER_REAL, stop_seconds)
+        signal.setitimer(signal.ITIMER_REAL, worker.longest_stop_seconds)
 
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop)

@@ -1,6 +1,7 @@
 """One worker: it starts, serves, drains and stops. The operator's endpoints control it."""
 
 import asyncio
+import contextlib
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
@@ -12,8 +13,9 @@ from pageworker_sandbox.wire.messages import BROWSER_CLOSE_SECONDS
 from pageworker_supervisor.admin.allowed_hosts import answered_hosts
 from pageworker_supervisor.admin.errors import WorkerRefused
 from pageworker_supervisor.admin.server import Endpoints, HttpBounds
-from pageworker_supervisor.admin.status import Cancelled, DrainLine, RedisReport, StatusReport
-from pageworker_supervisor.components import Components, HostEnvironment
+from pageworker_supervisor.admin.status import Cancelled, ConfigReport, DrainLine, RedisReport, StatusReport
+from pageworker_supervisor.central.follower import ConfigFollower
+from pageworker_supervisor.components import Components, HostEnvironment, queue_options
 from pageworker_supervisor.config.settings import Settings
 from pageworker_supervisor.contract.job import JobRef
 from pageworker_supervisor.dispatch.dispatcher import DrainCancelled
@@ -23,14 +25,14 @@ from pageworker_supervisor.host.descriptor_limit import current_limit, http_conn
 from pageworker_supervisor.queue import QueueClient
 from pageworker_supervisor.queue.options import QueueOptions
 from pageworker_supervisor.redis_client import RedisClient, open_redis_client
-from pageworker_supervisor.redis_client.errors import RedisUnavailable
+from pageworker_supervisor.redis_client.errors import RedisClientError, RedisUnavailable
 from pageworker_supervisor.registry import Registry, load_trust
 from pageworker_supervisor.registry.fleet_serial import FleetSerial
 from pageworker_supervisor.runners.uid_pool import UidPool
 from pageworker_supervisor.task_supervision import run_forever
-from pageworker_supervisor.telemetry import log
+from pageworker_supervisor.telemetry import log, log_to
 from pageworker_supervisor.worker_identity import claim_data_dir
-from pageworker_supervisor.worker_report import REPORTED, drain_line, runner_report, running_job
+from pageworker_supervisor.worker_report import REPORTED, config_report, drain_line, runner_report, running_job
 from pageworker_supervisor.worker_state import TRANSITIONS, WorkerEvent, WorkerState
 
 VERSION = version("pageworker")
@@ -42,6 +44,7 @@ NO_TRUSTED_KEY = (
 REQUEUE_SECONDS = 5.0
 """After the deadline of a drain: time for runners to end and for jobs to be requeued."""
 REST_SECONDS = 30.0
+LEAVE_SECONDS = 1.0
 LISTED_JOBS = 100
 
 BuildComponents = Callable[[HostEnvironment, str, RedisClient, QueueClient, Registry], Components]
@@ -62,6 +65,17 @@ class Worker:
         self._name = ""
         self._address = ""
         self._before: str | None = None
+        self._follower: ConfigFollower | None = None
+
+    @property
+    def _settings(self) -> Settings:
+        """Those that count now."""
+        return self._environment.live.value
+
+    @property
+    def longest_stop_seconds(self) -> float:
+        """From the moment when `stop` is set to the end of `run`, at most."""
+        return longest_stop_seconds(self._settings)
 
     @property
     def came_up(self) -> bool:
@@ -93,14 +107,22 @@ class Worker:
             if self._components is not None:
                 await self._last_callbacks(self._components)
                 await self._components.fleet.close_profiles("the worker stops")
+            await self._leave_config()
             serving.cancel()
             await asyncio.wait([serving])
             answering.cancel()
 
+    async def _leave_config(self) -> None:
+        """Best effort: without it, the next change of the central configuration waits for this worker's vote."""
+        if self._follower is not None:
+            with contextlib.suppress(RedisClientError, TimeoutError):
+                async with asyncio.timeout(LEAVE_SECONDS):
+                    await self._follower.leave()
+
     async def _last_jobs(self, components: Components) -> None:
         """Drain, even if Redis does not answer: the lease of a job that cannot be requeued runs out, and it runs
         elsewhere."""
-        seconds = self._environment.settings.worker.drain_seconds
+        seconds = self._settings.worker.drain_seconds
         try:
             async with asyncio.timeout(seconds + REQUEUE_SECONDS):
                 async for line in self.drain(seconds):
@@ -114,7 +136,7 @@ class Worker:
 
     async def _last_callbacks(self, components: Components) -> None:
         """Let callbacks that are under way end. Otherwise the outbox would send them again, a minute later."""
-        seconds = self._environment.settings.callbacks.timeout_seconds + CALLBACK_GRACE_SECONDS
+        seconds = self._settings.callbacks.timeout_seconds + CALLBACK_GRACE_SECONDS
         try:
             # Without Redis their ends could not be stored.
             async with asyncio.timeout(seconds if components.redis_client.availability.up else CALLBACK_GRACE_SECONDS):
@@ -123,7 +145,7 @@ class Worker:
             log.warning("callbacks left to the outbox")
 
     async def _serve(self) -> None:
-        settings = self._environment.settings
+        settings, live = self._environment.settings, self._environment.live
         async with AsyncExitStack() as stack:
             trust = load_trust(settings.modules.trusted_keys)
             redis_user = UidPool(self._environment.uids).redis
@@ -133,12 +155,13 @@ class Worker:
             async with asyncio.TaskGroup() as tasks:
                 watching = tasks.create_task(redis_client.availability.run(), name="redis")
                 queue = await self._prepare(redis_client)
+                await self._follow_config(redis_client, queue)
                 registry = await Registry.open(
                     settings.modules.registry or self._environment.data_dir / "registry",
                     trust,
                     self._environment.data_dir / "modules",
-                    settings.modules.channel,
-                    refresh_seconds=settings.modules.refresh_seconds,
+                    live.value.modules.channel,
+                    refresh_seconds=live.value.modules.refresh_seconds,
                     fleet=FleetSerial(
                         redis_client, settings, self._environment.data_dir, self._name, self._environment.metrics
                     ),
@@ -151,7 +174,27 @@ class Worker:
                 log.warning("not ready", reason=NO_TRUSTED_KEY, **here)
             else:
                 log.info("ready", **here)
-            await run_forever(components.tasks())
+            works = components.tasks()
+            if (follower := self._follower) is not None:
+                works["config"] = follower.run()
+                components.dispatcher.on_config_notice(follower.notice)
+                components.dispatcher.hold(bool(follower.trouble.value))
+                follower.trouble.on_change(lambda trouble: components.dispatcher.hold(bool(trouble)))
+            await run_forever(works)
+
+    async def _follow_config(self, redis_client: RedisClient, queue: QueueClient) -> None:
+        """Take the central configuration before anything is built with the settings. Waits while Redis is away."""
+        live, local = self._environment.live, self._environment.local
+        worker_id = self._environment.settings.worker.id
+        live.part(lambda now: now.log).on_change(lambda settings: log_to(settings, worker_id=worker_id))
+        if local is None or self._environment.settings.config.central == "off":
+            return
+        self._follower = follower = ConfigFollower(
+            self._name, queue.config, redis_client.availability, local, live, self._environment.metrics
+        )
+        await follower.start()
+        queue.use(queue_options(live.value, queue.options))
+        self._environment.metrics.know_tenants(live.value.tenants)
 
     async def _prepare(self, redis_client: RedisClient) -> QueueClient:
         """The queue, loaded. Waits with backoff while Redis is away."""
@@ -161,16 +204,11 @@ class Worker:
             redis_client,
             prefix=settings.redis.prefix,
             shards=settings.redis.shards,
-            options=QueueOptions(
-                result_ttl_seconds=settings.results.ttl_seconds,
-                stream_length=settings.results.stream_length,
-                dead_length=settings.results.dead_length,
-                dead_bytes=settings.results.dead_bytes,
-                dead_text_bytes=settings.results.dead_text_bytes,
-                cancel_memory_seconds=settings.jobs.cancel_memory_seconds,
-                replicas=int(replicated),
-                lease_ms=timeouts.lease_ms,
-                outbox_lease_ms=timeouts.outbox_lease_ms,
+            options=queue_options(
+                settings,
+                QueueOptions(
+                    replicas=int(replicated), lease_ms=timeouts.lease_ms, outbox_lease_ms=timeouts.outbox_lease_ms
+                ),
             ),
         )
         await redis_client.availability.retry_until_available(queue.load)
@@ -197,6 +235,8 @@ class Worker:
         if self._state is not WorkerState.READY:
             return False, self._reason or self._state.name.lower()
         trouble = trouble or descriptor_trouble()
+        if not trouble and self._follower is not None:
+            trouble = self._follower.trouble.value
         if not trouble and not self._environment.settings.modules.trusted_keys:
             return False, NO_TRUSTED_KEY
         if not trouble and self._components is not None:
@@ -230,6 +270,7 @@ class Worker:
             version=VERSION,
             uptime_seconds=round(now - self._since, 3),
             redis=self._redis_report(),
+            config=config_report(self._follower) if self._follower else ConfigReport(),
             runners=tuple(runner_report(runner, now) for runner in components.fleet.runners.values())
             if components
             else (),
@@ -252,7 +293,7 @@ class Worker:
         components = self._up()
         self._step(WorkerEvent.DRAIN, "draining")
         components.intake.pause()
-        seconds = self._environment.settings.worker.drain_seconds if deadline_seconds is None else deadline_seconds
+        seconds = self._settings.worker.drain_seconds if deadline_seconds is None else deadline_seconds
         left = 0
         try:
             async for step in components.dispatcher.drain(seconds):

@@ -16,7 +16,7 @@ from pw_servers import RedisServer
 from pageworker_demo.toml import toml_text
 from pageworker_supervisor.components import HostEnvironment, Timeouts
 from pageworker_supervisor.config.data_dir import data_dir_of
-from pageworker_supervisor.config.load import load
+from pageworker_supervisor.config.load import read_local
 from pageworker_supervisor.queue import QueueClient
 from pageworker_supervisor.queue.options import LEASE_MS
 from pageworker_supervisor.queue.producer import NewJob
@@ -107,9 +107,11 @@ async def echoes(
     redis: Mapping[str, Any] | None = None,
     client: Any = None,
     until_ready: bool = True,
+    worker_id: str = "w1",
+    more: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> AsyncIterator[Echoes]:
-    """One that runs for the block and reaches Redis at `url`, with these more settings of `redis`. `client`: the test's
-    own, where the server's default user is not enough."""
+    """One that runs for the block and reaches Redis at `url`, with these more settings of `redis`, and `more` of other
+    sections. `client`: the test's own, where the server's default user is not enough."""
     registry, key = registry_key
     made: list[EchoComponents] = []
     with tempfile.TemporaryDirectory(prefix="pw-echo-", ignore_cleanup_errors=True) as folder:
@@ -117,7 +119,7 @@ async def echoes(
         config = here / "pageworker.toml"
         settings: dict[str, Any] = {
             "redis": {"url": url, **(redis or {})},
-            "worker": {"id": "w1", "data_dir": str(here), "drain_seconds": 0.2},
+            "worker": {"id": worker_id, "data_dir": str(here), "drain_seconds": 0.2},
             "http": {"bind": "127.0.0.1:0"},
             "modules": {"registry": str(registry), "trusted_keys": [key]},
             "pool": {
@@ -129,8 +131,11 @@ async def echoes(
             },
             "tenants": {"*": {}},
         }
+        for section, values in (more or {}).items():
+            settings[section] = {**settings.get(section, {}), **values}
         config.write_text(toml_text(settings))
-        loaded = load(config, {})
+        local = read_local(config, {})
+        loaded = local.settings()
 
         def build(
             site: HostEnvironment, name: str, redis_client: RedisClient, queue: QueueClient, registry_: Registry
@@ -138,7 +143,7 @@ async def echoes(
             made.append(EchoComponents(site, name, redis_client, queue, registry_))
             return made[-1]
 
-        site = HostEnvironment(loaded, data_dir_of(loaded), HOST, Metrics(), Timeouts(lease_ms=lease_ms))
+        site = HostEnvironment(loaded, data_dir_of(loaded), HOST, Metrics(), Timeouts(lease_ms=lease_ms), local=local)
         worker = Worker(site, build)
         async with aclosing(client or plain_client(server.port)) as own, asyncio.TaskGroup() as tasks:
             running = tasks.create_task(worker.run())

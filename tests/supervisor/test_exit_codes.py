@@ -34,7 +34,7 @@ from pageworker_supervisor import daemon, worker
 async def run(self):
     {body}
 worker.Worker.run = run
-daemon.longest_stop_seconds = lambda settings: 0.3
+worker.longest_stop_seconds = lambda settings: 0.3
 sys.argv[0] = "pageworker"
 daemon.main()
 """

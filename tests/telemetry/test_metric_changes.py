@@ -28,6 +28,7 @@ CALLS: list[tuple[Callable[[Metrics], None], dict[str, float]]] = [
     (lambda metrics: metrics.egress_refused("acme", "private_address", 4), {"pageworker_egress_refusals_total": 4}),
     (lambda metrics: metrics.connection_dropped("crowded"), {"pageworker_http_connections_dropped_total": 1}),
     (lambda metrics: metrics.index_refused("module_expired"), {"pageworker_index_refusals_total": 1}),
+    (lambda metrics: metrics.config_vote("refused"), {"pageworker_config_votes_total": 1}),
 ]
 
 

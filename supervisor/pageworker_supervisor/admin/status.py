@@ -19,6 +19,19 @@ class RedisReport(Struct, frozen=True, kw_only=True):
     url: str
 
 
+class ConfigReport(Struct, frozen=True, kw_only=True):
+    """The central configuration in this worker.
+
+    `version`: the one that it runs; 0: none was ever set, or `config.central` is `off`. `waiting_for_restart`: settings
+    whose new value takes effect at the next start. `trouble`: why it does not run the newest version.
+    """
+
+    version: int = 0
+    who: str = ""
+    waiting_for_restart: tuple[str, ...] = ()
+    trouble: str = ""
+
+
 class RunnerReport(Struct, frozen=True, kw_only=True):
     """One runner.
 
@@ -65,6 +78,7 @@ class StatusReport(Struct, frozen=True, kw_only=True):
     version: str
     uptime_seconds: float
     redis: RedisReport
+    config: ConfigReport = ConfigReport()
     runners: tuple[RunnerReport, ...] = ()
     jobs: tuple[RunningJob, ...] = ()
     counters: dict[str, float] = {}

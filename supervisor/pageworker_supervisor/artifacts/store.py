@@ -23,6 +23,7 @@ from pageworker_supervisor.artifacts.errors import ArtifactError, ArtifactFailur
 from pageworker_supervisor.artifacts.keys import key_of
 from pageworker_supervisor.artifacts.shares import TenantShares
 from pageworker_supervisor.artifacts.sweep import overdue, sweep
+from pageworker_supervisor.config.live import Live
 from pageworker_supervisor.config.redact import redact_url
 from pageworker_supervisor.contract.job import JobRef
 from pageworker_supervisor.contract.result import ArtifactRecord
@@ -165,7 +166,7 @@ class ArtifactStore:
                 self._store = _remote(self._url)
         return self._store
 
-    async def run_sweeps(self, keep_days: float) -> None:
+    async def run_sweeps(self, keep_days: Live[float]) -> None:
         """Delete local artifacts that are older than `keep_days`, until cancelled. An object store has lifecycle rules
         of its own."""
         if self.root is None:
@@ -173,7 +174,7 @@ class ArtifactStore:
             return
         while True:
             try:
-                old = await self._in_thread(overdue, self.root, dt.datetime.now(dt.UTC), keep_days)
+                old = await self._in_thread(overdue, self.root, dt.datetime.now(dt.UTC), keep_days.value)
                 if removed := await sweep(old):
                     log.info("old artifacts deleted", folders=removed)
             except OSError as error:

@@ -103,6 +103,12 @@ def _text(report: StatusReport) -> str:
         f"{report.worker_id} is {report.state}" + (f" ({printable(report.reason)})" if report.reason else ""),
         f"pageworker {report.version}, up {report.uptime_seconds:.0f} s, Redis {printable(report.redis.url)}",
     ]
+    if report.config.version:
+        waits = ", ".join(map(printable, report.config.waiting_for_restart))
+        parts.append(
+            f"central configuration: version {report.config.version} by {printable(report.config.who)}"
+            + (f"; a restart is needed for {waits}" if waits else "")
+        )
     if report.runners:
         rows = [
             (

@@ -1,7 +1,6 @@
 """Reads settings from environment variables: `PAGEWORKER_REDIS__URL` is `redis.url`."""
 
 import re
-import tomllib
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, get_origin
@@ -13,6 +12,7 @@ from pageworker_supervisor.config.check import Checker, field_types, unknown_set
 from pageworker_supervisor.config.errors import ConfigProblem
 from pageworker_supervisor.config.setting_names import type_at
 from pageworker_supervisor.config.toml_lines import Path
+from pageworker_supervisor.config.value_text import structured
 from pageworker_supervisor.contract.type_names import first, is_struct
 
 PREFIX = "PAGEWORKER_"
@@ -61,7 +61,7 @@ class Overrides:
         checker = Checker(self._root, lambda _: name, lax=True)
         inner = first(type_)
         if is_struct(inner) or get_origin(inner) in (dict, tuple):
-            value, readable = _structured(untrusted_text)
+            value, readable = structured(untrusted_text)
             if readable:
                 value = checker.value(type_, value, path)
             else:
@@ -112,18 +112,6 @@ def nested(path: Path, value: Any) -> dict[str, Any]:
         value = {key: value}
     tree: dict[str, Any] = value
     return tree
-
-
-def _structured(untrusted_text: str) -> tuple[Any, bool]:
-    """Parse a JSON or TOML value. The second result is False if the text is neither."""
-    try:
-        return msgspec.json.decode(untrusted_text), True
-    except (msgspec.DecodeError, RecursionError):
-        pass
-    try:
-        return tomllib.loads(f"value = {untrusted_text}")["value"], True
-    except (tomllib.TOMLDecodeError, RecursionError):
-        return None, False
 
 
 def _nesting_hint(path: Path, root: type[Struct]) -> str:

@@ -18,6 +18,11 @@ class ConfigProblem:
     expected: str
     hint: str = ""
 
+    def line(self) -> str:
+        """The mistake as one line of text."""
+        words = [self.key or self.source, f"found {self.found}" if self.found else "", f"expected {self.expected}"]
+        return printable(", ".join(word for word in words if word) + (f" ({self.hint})" if self.hint else ""))
+
     def render(self) -> str:
         """The mistake as a few lines of text."""
         lines = [f"  {printable(self.source)}" + (f"  {printable(self.key)}" if self.key else "")]

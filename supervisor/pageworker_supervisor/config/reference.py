@@ -10,7 +10,9 @@ from msgspec import NODEFAULT, Struct
 
 from pageworker_supervisor.config import settings as source
 from pageworker_supervisor.config.environment import PREFIX
+from pageworker_supervisor.config.reload import reload_of
 from pageworker_supervisor.config.settings import Settings
+from pageworker_supervisor.config.toml_lines import Path
 from pageworker_supervisor.contract.type_names import describe, first, is_struct
 
 HEAD = f"""# Configuration
@@ -22,11 +24,21 @@ worker does not start. It lists all mistakes: where, what was found, what was ex
 Relative paths in the file count from the file's folder. Relative paths in variables and options count from the working
 directory. `~` is the home folder.
 
+Settings that all workers share can be in the [central configuration](central-config.md). It overrides the file, and
+environment variables override both.
+
 An environment variable overrides a setting. Its name is `{PREFIX}`, the section, two underscores and the setting:
 `{PREFIX}REDIS__URL`. Write lists and tables as JSON or TOML: `{PREFIX}EGRESS__PORTS='[80, 443]'`,
 `{PREFIX}TENANTS='{{"acme": {{"weight": 2}}}}'`. A table overrides the table of the file key by key. An empty variable
 counts as not set. The variables that Kubernetes sets for a Service whose name begins with `pageworker`
 (`{PREFIX}REDIS_PORT=tcp://…`) are ignored.
+
+The column "change" says when a change of the setting takes effect in a worker:
+
+- `hot`: while it runs, if it changes in the central configuration. A change of the file or of a variable always takes
+  effect at the next start.
+- `restart`: at its next start.
+- `local`: at its next start. It can be set in the file or a variable only, never centrally.
 
 `workerctl config check` checks file and variables without starting a worker. `workerctl config show` prints the
 settings in effect. Most secrets are in files of their own. Passwords inside URLs, and the values of
@@ -43,18 +55,19 @@ def document() -> str:
     for field in msgspec.structs.fields(Settings):
         inner = first(field.type)
         if is_struct(inner):
-            parts.append(_section(f"[{field.name}]", inner, texts))
+            parts.append(_section((field.name,), inner, texts))
         elif get_origin(inner) is dict:
-            parts.append(_section(f"[{field.name}.<name>]", get_args(inner)[1], texts))
+            parts.append(_section((field.name, "<name>"), get_args(inner)[1], texts))
     return "\n".join(parts)
 
 
-def _section(title: str, struct: type[Struct], texts: dict[tuple[str, str], str]) -> str:
-    lines = [f"## `{title}`", "", inspect.cleandoc(struct.__doc__ or ""), ""]
-    lines += ["| setting | value | default | |", "|---|---|---|---|"]
+def _section(at: Path, struct: type[Struct], texts: dict[tuple[str, str], str]) -> str:
+    lines = [f"## `[{'.'.join(at)}]`", "", inspect.cleandoc(struct.__doc__ or ""), ""]
+    lines += ["| setting | value | default | change | |", "|---|---|---|---|---|"]
     for field in msgspec.structs.fields(struct):
         text = " ".join(texts.get((struct.__name__, field.name), "").split())
-        columns = (f"`{field.name}`", describe(field.type), _default(field), text)
+        change = reload_of((*at, field.name)).value
+        columns = (f"`{field.name}`", describe(field.type), _default(field), change, text)
         lines.append("| " + " | ".join(column.replace("|", "\\|") for column in columns) + " |")
     return "\n".join([*lines, ""])
 

@@ -32,6 +32,8 @@ HOT, RESTART, LOCAL = Reload.HOT, Reload.RESTART, Reload.LOCAL
 CLASSES: Mapping[str, Reload | Mapping[str, Reload]] = {
     # The address and the password of the Redis that holds the central configuration.
     "redis": LOCAL,
+    # Which central configuration counts.
+    "config": LOCAL,
     # `id` and `data_dir` are who the worker is, and which files of the host it owns.
     "worker": {"id": LOCAL, "data_dir": LOCAL, "drain_seconds": HOT},
     "pool": HOT,

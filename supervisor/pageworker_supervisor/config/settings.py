@@ -57,6 +57,13 @@ class RedisSettings(Section, frozen=True):
     """PEM file with the CA certificates for rediss://. Default: the certificates of the system."""
 
 
+class ConfigSettings(Section, frozen=True):
+    """The central configuration, which all workers share (docs/central-config.md)."""
+
+    central: Literal["redis", "off"] = "redis"
+    """Where it is. `redis`: in the Redis at `redis.url`. `off`: this worker reads its file and environment only."""
+
+
 class WorkerSettings(Section, frozen=True):
     """This worker."""
 
@@ -304,6 +311,7 @@ class Settings(Section, frozen=True):
     """The whole configuration. A TOML table has the name of its field here."""
 
     redis: RedisSettings = RedisSettings()
+    config: ConfigSettings = ConfigSettings()
     worker: WorkerSettings = field(default_factory=WorkerSettings)
     pool: PoolSettings = PoolSettings()
     browser: BrowserSettings = BrowserSettings()

@@ -73,15 +73,20 @@ class CallbackSender:
 
     async def run(self) -> None:
         """Deliver until cancelled. Entries that are held then come again when their lease runs out; see `stop`."""
-        callbacks = self._callbacks
         async with (
-            CallbackHttpClient(callbacks.timeout_seconds, callbacks.concurrency) as client,
+            CallbackHttpClient(self._callbacks.concurrency) as client,
             asyncio.TaskGroup() as tasks,
         ):
             tasks.create_task(self._confirm(), name="confirm callbacks")
             await self._take(tasks, client)
             for delivery in self._queues.leave():
                 tasks.create_task(self._settle(delivery.entry, RetryLaterAt(0.0, "the worker stops"), delivery.target))
+
+    def use(self, callbacks: CallbackSettings) -> None:
+        """Send with these settings from now on. Callbacks that are under way keep their time limit."""
+        self._callbacks = callbacks
+        self._queues.resize(callbacks.concurrency, callbacks.host_concurrency)
+        self._space.set()
 
     async def stop(self) -> None:
         """Take no more entries, and wait until those that are held are settled, while `run` still runs.
@@ -94,10 +99,10 @@ class CallbackSender:
         await self._nothing_held.wait()
 
     async def _take(self, tasks: asyncio.TaskGroup, client: CallbackHttpClient) -> None:
-        most = self._callbacks.concurrency * ENTRIES_PER_SLOT
         tidied = time.monotonic()
         while not self._stopping:
             self._space.clear()
+            most = self._callbacks.concurrency * ENTRIES_PER_SLOT
             if len(self.held) >= most:
                 await self._space.wait()
                 continue
@@ -174,7 +179,7 @@ class CallbackSender:
             "Idempotency-Key": entry.ref.colon_form,
             HEADER: sign(secret, int(time.time()), entry.result),
         }
-        outcome = await client.post(delivery.target, headers, entry.result)
+        outcome = await client.post(delivery.target, headers, entry.result, self._callbacks.timeout_seconds)
         return outcome, decide(outcome, self._age(entry), random.random)
 
     def _age(self, entry: OutboxEntry) -> EntryAge:

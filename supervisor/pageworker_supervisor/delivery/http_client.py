@@ -25,17 +25,16 @@ KEEP_ALIVE_SECONDS = 30.0
 class CallbackHttpClient:
     """A connection pool."""
 
-    def __init__(self, timeout_seconds: float, concurrency: int) -> None:
-        self._timeout_seconds = timeout_seconds
+    def __init__(self, kept_connections: int) -> None:
+        """`kept_connections`: idle ones. The caller bounds how many are in use."""
         self._client = httpx.AsyncClient(
             verify=_trust(),
             # A proxy from the environment would see every result.
             trust_env=False,
             follow_redirects=False,
-            timeout=httpx.Timeout(timeout_seconds),
             limits=httpx.Limits(
-                max_connections=concurrency,
-                max_keepalive_connections=concurrency,
+                max_connections=None,
+                max_keepalive_connections=kept_connections,
                 keepalive_expiry=KEEP_ALIVE_SECONDS,
             ),
             # No compression: an answer must not be unpacked.
@@ -51,7 +50,9 @@ class CallbackHttpClient:
     ) -> None:
         await self._client.__aexit__(kind, error, trace)
 
-    async def post(self, target: CallbackTarget, headers: dict[str, str], body: bytes) -> DeliveryOutcome:
+    async def post(
+        self, target: CallbackTarget, headers: dict[str, str], body: bytes, timeout_seconds: float
+    ) -> DeliveryOutcome:
         """Send one POST. Nothing that a receiver does raises an error."""
         try:
             request = self._client.build_request(
@@ -61,8 +62,9 @@ class CallbackHttpClient:
                 content=body,
                 # Path and query stay as they were written: the URL is opaque, and may be signed.
                 extensions={"target": target.request_target.encode()},
+                timeout=timeout_seconds,
             )
-            async with asyncio.timeout(self._timeout_seconds):
+            async with asyncio.timeout(timeout_seconds):
                 response = await self._client.send(request, stream=True)
         except (TimeoutError, httpx.TimeoutException):
             return ReceiverUnreachable(DeliveryTrouble.TIMEOUT)

@@ -71,6 +71,11 @@ class ReceiverQueues:
         self._queues: dict[str, ReceiverQueue] = {}
         self._active = 0
 
+    def resize(self, concurrency: int, host_concurrency: int) -> None:
+        """Start as many at the same time from now on. Those that run above a lower number are not stopped."""
+        self._concurrency = concurrency
+        self._host_concurrency = min(host_concurrency, concurrency)
+
     def offer(self, delivery: DeliveryAttempt, now: float) -> list[Action]:
         """An entry was taken from the outbox."""
         queue = self._queues.setdefault(delivery.target.origin, ReceiverQueue())

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -10,7 +10,7 @@ from pageworker_supervisor.dispatch.attempt import Attempt, AttemptServices
 from pageworker_supervisor.dispatch.attempt_state import AttemptState
 from pageworker_supervisor.queue.claim import Lease
 from pageworker_supervisor.queue.consumer import JobConsumer
-from pageworker_supervisor.queue.wakeup import AskNotice, CancelNotice, Notice
+from pageworker_supervisor.queue.wakeup import AskNotice, CancelNotice, ConfigNotice, Notice
 from pageworker_supervisor.redis_client.availability import Availability
 from pageworker_supervisor.runners.fleet import Fleet
 from pageworker_supervisor.runners.placement import PendingPlacement
@@ -49,11 +49,13 @@ class Dispatcher:
         closed: bool = False,
     ) -> None:
         """`closed`: claim nothing, drained or not, because no job could succeed."""
+        self._on_config_notice: Callable[[], None] = lambda: None
         self.attempts: dict[str, Attempt] = {}
         self.closing: dict[str, Attempt] = {}
         """Leases that are settled without a page: their jobs are to be ended, or the worker drains."""
         self.draining = False
         self.closed = closed
+        self._held = False
         self._ended = asyncio.Event()
         """Set whenever a lease or a claim has ended, or the drain has."""
         self._claiming = False
@@ -83,7 +85,7 @@ class Dispatcher:
             while True:
                 self._fleet.changed.clear()
                 self._work.clear()
-                if self.draining or self.closed or not await self._claim(tasks):
+                if self.draining or self.closed or self._held or not await self._claim(tasks):
                     await self._something_to_do()
 
     async def listen(self) -> None:
@@ -105,6 +107,8 @@ class Dispatcher:
                 self.cancel(tasks, token)
             case AskNotice(tenant_id, profile_id):
                 self._fleet.retire_profile((tenant_id, profile_id), "another worker asks for its profile")
+            case ConfigNotice():
+                self._on_config_notice()
 
     async def _something_to_do(self) -> None:
         """Return when there is work in Redis, the fleet changed, or time has freed a runner slot."""
@@ -119,7 +123,7 @@ class Dispatcher:
         """Claim once. True: there may be more to claim at once."""
         # A job whose end could not be stored does not begin.
         await self._availability.wait_served()
-        if self.draining:
+        if self.draining or self._held:
             return False
         capacity = self._fleet.capacity(LEASES_PER_CLAIM, self._pending())
         self._claiming = True
@@ -244,6 +248,19 @@ class Dispatcher:
         for attempt in waited.values():
             yield DrainStep("requeued", attempt)
         yield DrainStep("over", left=left)
+
+    def use(self, services: AttemptServices) -> None:
+        """Give attempts these services from now on. Those that run keep theirs."""
+        self._services = services
+
+    def on_config_notice(self, action: Callable[[], None]) -> None:
+        """Call `action` when the central configuration has changed, or a change waits for a vote."""
+        self._on_config_notice = action
+
+    def hold(self, held: bool) -> None:
+        """Claim nothing while held: this worker could not run jobs as the rest of the fleet does."""
+        self._held = held
+        self._work.set()
 
     def undrain(self) -> None:
         """Claim again. A drain that is under way is cancelled."""

@@ -73,6 +73,10 @@ class Settlement:
         self._availability = availability
         self._metrics = metrics
 
+    def use(self, jobs: JobSettings) -> None:
+        """Decide with these settings from now on."""
+        self._jobs = jobs
+
     async def attempt_ended(self, attempt: ClaimedJob, outcome: Outcome) -> None:
         """An attempt ran: the job ends, or is retried."""
         self._metrics.admitted(outcome.admitted_seconds)

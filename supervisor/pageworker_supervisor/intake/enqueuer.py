@@ -48,6 +48,10 @@ class Enqueuer:
         self._metrics = metrics
         self._placed = placed
 
+    def use(self, admission: Admission) -> None:
+        """Decide with this from the next text on."""
+        self._admission = admission
+
     async def admit(
         self, arrivals: Iterable[Arrival], rejected: Iterable[RejectedText] = (), *, repeated: bool = False
     ) -> None:

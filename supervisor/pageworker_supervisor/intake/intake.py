@@ -62,7 +62,7 @@ class Intake:
         self._timing = timing
         self._open = asyncio.Event()
         self._open.set()
-        enqueuer = Enqueuer(producer, redis_client.availability, admission, metrics, placed)
+        self._enqueuer = enqueuer = Enqueuer(producer, redis_client.availability, admission, metrics, placed)
         self._inbox = ProducerList(redis_client.ingress, prefix, worker_id, timing)
         self._sources: dict[str, Source] = {
             "inbox": ListSource(self._inbox, enqueuer),
@@ -81,6 +81,10 @@ class Intake:
             with contextlib.suppress(RedisClientError, TimeoutError):
                 async with asyncio.timeout(LEAVE_SECONDS):
                     await self._inbox.leave()
+
+    def use(self, admission: Admission) -> None:
+        """Decide with these settings from the next text on."""
+        self._enqueuer.use(admission)
 
     def pause(self) -> None:
         """Take no new texts. The texts of a blocked read that returns later are still queued."""

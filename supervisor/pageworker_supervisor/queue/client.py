@@ -5,6 +5,8 @@
 force.
 """
 
+from pageworker_supervisor.config.live import Live
+from pageworker_supervisor.queue.config_store import ConfigStore
 from pageworker_supervisor.queue.consumer import JobConsumer
 from pageworker_supervisor.queue.dead_letters import DeadLetters
 from pageworker_supervisor.queue.functions import FunctionCalls, Shards
@@ -29,15 +31,25 @@ class QueueClient:
         options: QueueOptions = QueueOptions(),
     ) -> None:
         self.prefix = prefix
-        self.options = options
+        self._options = live = Live(options)
         self._functions = FunctionCalls(router, prefix, options)
         self._shards = Shards(self._functions, prefix, shards)
-        self.outbox = Outbox(self._shards, options.result_ttl_seconds * 1000)
-        self.producer = JobProducer(self._shards, options, self.outbox)
-        self.consumer = JobConsumer(self._shards, options, WakeupWaiter(router, self._shards), self.outbox)
-        self.inspection = QueueInspection(self._shards, options)
+        self.outbox = Outbox(self._shards, live)
+        self.producer = JobProducer(self._shards, live, self.outbox)
+        self.consumer = JobConsumer(self._shards, live, WakeupWaiter(router, self._shards), self.outbox)
+        self.inspection = QueueInspection(self._shards, live)
         self.dead_letters = DeadLetters(self._shards)
         self.limits = LimitsInForce(self._shards)
+        self.config = ConfigStore(self._shards)
+
+    @property
+    def options(self) -> QueueOptions:
+        """Those that count now."""
+        return self._options.value
+
+    def use(self, options: QueueOptions) -> None:
+        """Use these from the next call on. `lease_ms`, `outbox_lease_ms` and `test_clock` stay those of the start."""
+        self._options.replace(options)
 
     @property
     def shards(self) -> int:

@@ -9,6 +9,7 @@ from typing import Any
 
 from msgspec import Struct
 
+from pageworker_supervisor.config.live import Live
 from pageworker_supervisor.contract.context_key import ContextKey
 from pageworker_supervisor.queue.claim import Capacity, ClaimCalls, Claimed, Lease
 from pageworker_supervisor.queue.errors import CancelHolds
@@ -48,10 +49,10 @@ class Reaped(Struct, frozen=True):
 class JobConsumer:
     """Takes jobs out of the queue."""
 
-    def __init__(self, shards: Shards, options: QueueOptions, waiting: WakeupWaiter, outbox: Outbox) -> None:
-        self.lease_ms = options.lease_ms
+    def __init__(self, shards: Shards, options: Live[QueueOptions], waiting: WakeupWaiter, outbox: Outbox) -> None:
+        self.lease_ms = options.value.lease_ms
         self._shards = shards
-        self._retention = retention_request(options, cluster=shards.functions.cluster)
+        self._options = options
         self._waiting = waiting
         self._claiming = ClaimCalls(shards, waiting)
         self._outbox = outbox
@@ -123,7 +124,8 @@ class JobConsumer:
             "dead_letter": None if dead_letter is None else opaque(dead_letter),
             "events": [opaque(event) for event in events],
         }
-        (word,) = await self._shards.settled_call(lease.shard, "finish", retention=self._retention, jobs=[end])
+        retention = retention_request(self._options.value, cluster=self._shards.functions.cluster)
+        (word,) = await self._shards.settled_call(lease.shard, "finish", retention=retention, jobs=[end])
         if word == b"cancelled":
             raise CancelHolds(lease.job_id)
         if word != b"stored":

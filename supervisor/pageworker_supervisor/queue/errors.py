@@ -7,6 +7,16 @@ class CancelHolds(RedisClientError):
     """Nothing was stored: a cancellation of this job was acknowledged before. Finish it as `cancelled`."""
 
 
+class ConfigStoreDamaged(Exception):
+    """The central configuration in Redis is no document: a key was written by hand that only functions write."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(
+            f"the document of the central configuration in Redis cannot be read: {why}. Set it again with"
+            " `workerctl config rollback` to a version of `workerctl config history`"
+        )
+
+
 class SchemaMismatch(RedisUnavailable):
     """The state in Redis has another schema version than this worker. Nothing was read or written.
 

@@ -102,6 +102,10 @@ class FunctionCalls:
         """The reply of one plain command on the slot of `key`. It may run twice."""
         return await retry(partial(self._router.send, *args, key=key), self._once_more)
 
+    async def block(self, *args: Argument, key: str) -> Any:
+        """The reply of one command that blocks. It is sent once."""
+        return await self._router.send(*args, key=key, blocks=True)
+
     async def settled_call(self, name: str, root: str, *args: Argument) -> Any:
         """As `call`, but returns only when replicas have the write. Raises NotReplicated, too."""
         return await self.settled_command("FCALL", self.library.function(name), 1, root, *args, key=root)

@@ -2,6 +2,7 @@
 
 from typing import cast
 
+from pageworker_supervisor.config.live import Live
 from pageworker_supervisor.contract.job import JobRef
 from pageworker_supervisor.queue.functions import Shards, unpacked
 from pageworker_supervisor.queue.listing import JOBS_PER_PAGE, JobListing
@@ -12,16 +13,17 @@ from pageworker_supervisor.queue.views import CancelReply, JobPage, ListedState,
 class QueueInspection:
     """Shows what is in the queue, and cancels jobs. All methods raise RedisClientError."""
 
-    def __init__(self, shards: Shards, options: QueueOptions) -> None:
+    def __init__(self, shards: Shards, options: Live[QueueOptions]) -> None:
         self._shards = shards
-        self._cancel_memory_ms = options.cancel_memory_seconds * 1000
+        self._options = options
         self._listing = JobListing(shards)
 
     async def cancel(self, ref: JobRef) -> CancelReply:
         """Cancel a job: at once where it waits, through its worker where it runs, when it comes if it is not known."""
         # Settled: a failover must not undo an acknowledged cancellation.
+        memory_ms = self._options.value.cancel_memory_seconds * 1000
         reply: bytes = await self._shards.settled_call(
-            self._shards.of(ref.tenant_id), "cancel", ref=str(ref), memory_ms=self._cancel_memory_ms
+            self._shards.of(ref.tenant_id), "cancel", ref=str(ref), memory_ms=memory_ms
         )
         return cast(CancelReply, reply.decode())
 

@@ -62,6 +62,14 @@ SHARD_KEYS = {
     "dead_weight": "dead:weight",
     "outbox": "outbox",
     "outbox_entry": "outbox_entry:<name>",
+    # central configuration, on shard 0 alone
+    "config": "config",
+    "config_meta": "config:meta",
+    "config_history": "config:history",
+    "config_proposal": "config:proposal",
+    "config_votes": "config:votes",
+    "config_workers": "config:workers",
+    "config_outcome": "config:outcome:<id>",
 }
 """The keys of a shard: name in the code, and pattern below the shard's root `<prefix>:{<shard>}`.
 
@@ -121,7 +129,7 @@ FILES = (
     ),
     *("cancellation", "push", "listing", "dead_letter"),
     *("claim_capacity", "fn_claim", "fn_lease", "fn_finish", "fn_enqueue", "fn_outbox", "fn_dead_letters"),
-    *("fn_workers", "fn_inspect", "fn_audit", "fn_apply_event", "register"),
+    *("fn_workers", "fn_config", "fn_inspect", "fn_audit", "fn_apply_event", "register"),
 )
 """The sources in their order, below the generated tables: a local name of Lua is known only below its definition."""
 

@@ -14,8 +14,10 @@ from typing import Any
 
 from msgspec import Struct
 
+from pageworker_supervisor.config.live import Live
 from pageworker_supervisor.contract.job import JobRef
 from pageworker_supervisor.queue.functions import Shards, opaque, unpacked
+from pageworker_supervisor.queue.options import QueueOptions
 from pageworker_supervisor.redis_client.errors import RedisUnavailable
 
 LOOK_SECONDS = 10.0
@@ -39,9 +41,9 @@ class OutboxEntry(Struct, frozen=True, kw_only=True):
 class Outbox:
     """The outbox entries of all shards. All methods raise RedisClientError."""
 
-    def __init__(self, shards: Shards, result_ttl_ms: int) -> None:
+    def __init__(self, shards: Shards, options: Live[QueueOptions]) -> None:
         self._shards = shards
-        self._result_ttl_ms = result_ttl_ms
+        self._options = options
         self._announced = False
         self._changed = asyncio.Event()
         self._look_at = 0.0
@@ -106,7 +108,8 @@ class Outbox:
         key = f"{self._shards.prefix}:result:{ref.colon_form}"
         while result:
             # Settled, as the entry was: once that has ended, this key is not written again.
-            await self._shards.functions.settled_command("SET", key, result, "PX", self._result_ttl_ms, key=key)
+            ttl_ms = self._options.value.result_ttl_seconds * 1000
+            await self._shards.functions.settled_command("SET", key, result, "PX", ttl_ms, key=key)
             digest = hashlib.sha1(result, usedforsecurity=False).hexdigest()
             # The job may have another result by now: a rejected one is replaced by that of the corrected push.
             result = await self._shards.call(shard, "outbox_put", name=name, ref=str(ref), sha1=digest)

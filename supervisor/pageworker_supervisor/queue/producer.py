@@ -12,6 +12,7 @@ from msgspec import Struct
 
 from pageworker_sandbox.flavor import FlavorWish
 from pageworker_sandbox.wire.page_options import PageOptions
+from pageworker_supervisor.config.live import Live
 from pageworker_supervisor.contract.context_key import NO_EGRESS, ContextKey
 from pageworker_supervisor.contract.job import JobRef, Priority
 from pageworker_supervisor.queue.functions import Shards, batches, opaque
@@ -155,10 +156,9 @@ def rejected_event(ref: JobRef, reason: str) -> bytes:
 class JobProducer:
     """Puts jobs into the queue. Every method may be repeated. Raises RedisClientError."""
 
-    def __init__(self, shards: Shards, options: QueueOptions, outbox: Outbox) -> None:
+    def __init__(self, shards: Shards, options: Live[QueueOptions], outbox: Outbox) -> None:
         self._shards = shards
-        self._dead_text_bytes = options.dead_text_bytes
-        self._retention = retention_request(options, cluster=shards.functions.cluster)
+        self._options = options
         self._outbox = outbox
 
     async def enqueue(self, jobs: Sequence[NewJob], reading: str = "") -> list[Enqueued]:
@@ -196,11 +196,12 @@ class JobProducer:
         `identity`: the job that the text names. True: `result` is now that job's result. False: the sender is not
         known, or the id is used. An id that is not used stays free. `reading` as for `enqueue`.
         """
-        push, told = await described(raw, reading, self._dead_text_bytes)
+        options = self._options.value
+        push, told = await described(raw, reading, options.dead_text_bytes)
         request: dict[str, object] = {
-            "retention": self._retention,
+            "retention": retention_request(options, cluster=self._shards.functions.cluster),
             "push": push,
-            "text": opaque(raw[: self._dead_text_bytes]),
+            "text": opaque(raw[: options.dead_text_bytes]),
             "reason": "rejected",
             "letter": opaque(msgspec.json.encode({"reason": reason, **told})),
         }

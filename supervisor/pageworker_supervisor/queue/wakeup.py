@@ -43,7 +43,11 @@ class AskNotice(Struct, frozen=True):
     fence: int
 
 
-Notice = CancelNotice | AskNotice
+class ConfigNotice(Struct, frozen=True):
+    """The central configuration has changed, or a change of it waits for the vote of this worker."""
+
+
+Notice = CancelNotice | AskNotice | ConfigNotice
 
 
 class Wakeup(Struct, frozen=True):
@@ -159,5 +163,7 @@ def notice_from(message: bytes) -> Notice | None:
             return CancelNotice(JobRef.of_text(ref), token)
         case "ask", [tenant, profile, fence]:
             return AskNotice(tenant, profile, int(fence))
+        case "config", []:
+            return ConfigNotice()
         case _:
             return None

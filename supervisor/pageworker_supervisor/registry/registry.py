@@ -138,6 +138,11 @@ class Registry:
             trouble=f"{trouble}; {trouble.mend}" if trouble else None,
         )
 
+    def use(self, channel: str, refresh_seconds: float) -> None:
+        """Follow this channel from the next job on, and look at the registry that often from the next look on."""
+        self._channel = channel
+        self._refresh_seconds = refresh_seconds
+
     async def run(self) -> NoReturn:
         """Refresh for ever, less often while the registry is away."""
         failures = 0

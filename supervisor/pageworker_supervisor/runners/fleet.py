@@ -13,6 +13,7 @@ import msgspec
 from pageworker_sandbox.launch import HostUnfit, survey
 from pageworker_sandbox.state_machine import label
 from pageworker_sandbox.wire.messages import BROWSER_CLOSE_SECONDS
+from pageworker_supervisor.config.settings import PoolSettings
 from pageworker_supervisor.contract.context_key import ContextKey
 from pageworker_supervisor.queue.claim import Capacity
 from pageworker_supervisor.runners.host_probe import HostProbe, ProbeEffects
@@ -31,6 +32,7 @@ from pageworker_supervisor.runners.placement import (
     next_evictable_in,
     place,
     select_retirement,
+    surplus,
     with_pending,
 )
 from pageworker_supervisor.runners.resources import RunnerResources
@@ -76,10 +78,26 @@ class Fleet:
         self._gone = asyncio.Event()
         self._resources = resources
         self._on_gone = on_gone
+        self._terms: dict[str, object] = {}
+        """What each runner was started with."""
         self._names = (f"{name}.{number}" for number in itertools.count(1))
         self._tasks: asyncio.TaskGroup | None = None
-        pool = resources.pool
-        self._rules = PoolRules(pool.runners, pool.pages, pool.residency_seconds)
+        self._rules = _rules(resources.pool)
+
+    def use(self, resources: RunnerResources) -> None:
+        """Start runners with these resources from now on. `host` stays: a probe may have found another one.
+
+        A runner that was started on other terms takes no more jobs, and goes when those that it has are done. So do
+        those above a lower `pool.runners`, the idle ones first.
+        """
+        self._resources = replace(resources, host=self._resources.host)
+        self._rules = _rules(resources.pool)
+        for runner in list(self.runners.values()):
+            if runner.context != NO_TENANT and self._terms[runner.runner_id] != self._resources.terms(runner.context):
+                runner.retire("its settings have changed")
+        for runner_id in surplus(self.slots(), self._rules):
+            self.runners[runner_id].retire("pool.runners is lower than before")
+        self.look()
 
     async def run(self) -> None:
         """Host the runners for ever. On cancellation all of them end before this returns."""
@@ -99,7 +117,7 @@ class Fleet:
         now = time.monotonic()
         coming = (lease for lease in pending if self._starts.refusal(lease.context, now) is None)
         slots = with_pending(self.slots(), self._rules, now, coming)
-        broken = tuple(self._starts.broken_capacity(now, self._rules.runners - len(slots)))
+        broken = tuple(self._starts.broken_capacity(now, max(0, self._rules.runners - len(slots))))
         return capacity(slots, self._rules, now, limit, starts=self._may_start(), broken=broken)
 
     def trouble(self) -> str | None:
@@ -231,6 +249,7 @@ class Fleet:
         for other in self._probes():
             other.kill("another start tells as much", charged=False)
         self.runners[runner.runner_id] = runner
+        self._terms[runner.runner_id] = self._resources.terms(context)
         self._tasks.create_task(self._host(runner), name=f"runner {runner.runner_id}")
         return runner
 
@@ -253,6 +272,7 @@ class Fleet:
             failure = await runner.live()
         finally:
             del self.runners[runner.runner_id]
+            self._terms.pop(runner.runner_id, None)
             self._gone.set()
             if (kept := self.runners.get(self._replaces.pop(runner.runner_id, ""))) is not None:
                 kept.open_to_jobs()
@@ -318,8 +338,8 @@ class Fleet:
         self.changed.set()
 
     async def _close_idle(self) -> None:
-        idle_seconds = self._resources.pool.idle_seconds
         while True:
+            idle_seconds = self._resources.pool.idle_seconds
             await asyncio.sleep(min(IDLE_CHECK_SECONDS, idle_seconds))
             now = time.monotonic()
             for runner in list(self.runners.values()):
@@ -327,3 +347,7 @@ class Fleet:
                     runner.retire("idle")
             self._came_back = {context: until for context, until in self._came_back.items() if until > now}
             self._notify()
+
+
+def _rules(pool: PoolSettings) -> PoolRules:
+    return PoolRules(pool.runners, pool.pages, pool.residency_seconds)

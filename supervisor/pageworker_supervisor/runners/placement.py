@@ -86,6 +86,13 @@ class RunnerSlot:
         return max(0, self.pages - self.taken) if self.open else 0
 
 
+def surplus(slots: Sequence[RunnerSlot], rules: "PoolRules") -> list[str]:
+    """Runners that have to go because there are more than `rules.runners`: closed ones count as gone, and of the others
+    those with the fewest jobs go, of these the one that was idle longest."""
+    open_slots = sorted((slot for slot in slots if slot.open), key=lambda slot: (slot.taken, slot.last_used))
+    return [slot.runner_id for slot in open_slots[: max(0, len(open_slots) - rules.runners)]]
+
+
 @dataclass(frozen=True)
 class PoolRules:
     """The worker's limits: runners, pages per runner, seconds that a busy runner keeps its slot at least."""

@@ -104,6 +104,11 @@ class RunnerResources:
             options=self.option_sets.options(context.options),
         )
 
+    def terms(self, context: ContextKey) -> object:
+        """What a runner of this context keeps as long as it lives. Equal for equal settings."""
+        pool = self.pool
+        return pool.pages, pool.recycle_seconds, pool.max_jobs, self.failure_artifacts, self.policy(context)
+
     def policy(self, context: ContextKey) -> EgressPolicy:
         """What a runner may reach as long as it lives: hosts that its tenant allows, and all its modules."""
         return EgressPolicy(

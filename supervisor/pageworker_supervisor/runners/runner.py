@@ -97,6 +97,11 @@ class Runner(ABC):
         return self._pages.taken
 
     @property
+    def pages(self) -> int:
+        """Pages that it has, or is about to open."""
+        return self._resources.pool.pages
+
+    @property
     def last_used(self) -> float:
         """When a page was released last. Monotonic seconds."""
         return self._pages.last_used
@@ -108,7 +113,7 @@ class Runner(ABC):
             runner_id=self.runner_id,
             context=self.context,
             # A context that failed to come up before gets no more than one job while it starts.
-            pages=1 if self.probe and starting else self._resources.pool.pages,
+            pages=1 if self.probe and starting else self.pages,
             taken=self.taken,
             open=self.state in TAKES_JOBS and not self._pages.exclusive and not self._closed_to_jobs,
             since=self._up_since,

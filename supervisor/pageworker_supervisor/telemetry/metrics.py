@@ -24,6 +24,12 @@ class LabelValues:
         self._seen = set(sorted(known)[:limit])
         self._limit = limit
 
+    def know(self, names: Collection[str]) -> None:
+        """Add names while there is space."""
+        for name in sorted(names):
+            if len(self._seen) < self._limit:
+                self._seen.add(name)
+
     def of(self, name: str, *, learn: bool = True) -> str:
         """The label value for a name. With `learn=False` an unknown name is not added to the known ones."""
         if name in self._seen:
@@ -39,7 +45,7 @@ class Metrics:
 
     def __init__(self, tenants: Collection[str] = (), *, version: str = "", worker_id: str = "") -> None:
         self.registry = registry = CollectorRegistry()
-        self._tenants = LabelValues([name for name in tenants if not set(name) & set("*?[")])
+        self._tenants = LabelValues(_names(tenants))
         self._modules = LabelValues(())
         self._runner_states: set[str] = set()
         self._page_states: set[str] = set()
@@ -141,6 +147,22 @@ class Metrics:
             ("reason", "tenant"),
             registry=registry,
         )
+        self.config_version = Gauge(
+            "pageworker_config_version",
+            "Version of the central configuration that this worker runs.",
+            registry=registry,
+        )
+        self.config_invalid = Gauge(
+            "pageworker_config_invalid",
+            "1 while the central configuration is invalid on this worker, which runs an older version.",
+            registry=registry,
+        )
+        self.config_votes = Counter(
+            "pageworker_config_votes",
+            "Changes of the central configuration that this worker checked, by its vote.",
+            ("vote",),
+            registry=registry,
+        )
         self.registry_serial = Gauge(
             "pageworker_registry_serial",
             "Highest serial of the module index that any worker has accepted.",
@@ -173,6 +195,10 @@ class Metrics:
             registry=registry,
         )
         self.build.labels(version, platform.python_version(), worker_id).set(1)
+
+    def know_tenants(self, tenants: Collection[str]) -> None:
+        """Give these tenants a label value of their own, as far as there is space. Those that had one keep it."""
+        self._tenants.know(_names(tenants))
 
     def finished(self, module: str, tenant_id: str, status: Status, queued: float, ran: float) -> None:
         """Count a job that has its result. The module name of a rejected job is not verified, so it gets no label
@@ -259,6 +285,10 @@ class Metrics:
         """Count requests that the egress gateway refused."""
         self.egress_refusals.labels(reason, self._tenants.of(tenant_id, learn=False)).inc(count)
 
+    def config_vote(self, vote: str) -> None:
+        """Count a vote on a change of the central configuration: `accepted` or `refused`."""
+        self.config_votes.labels(vote).inc()
+
     def connection_dropped(self, reason: str) -> None:
         """Count a connection that `http.bind` closed: `crowded`, `head_timeout`, `answer_timeout`, `stopping`."""
         self.connections_dropped.labels(reason).inc()
@@ -281,3 +311,8 @@ class Metrics:
     def expose(self) -> bytes:
         """All metrics in the text format of Prometheus."""
         return generate_latest(self.registry)
+
+
+def _names(tenants: Collection[str]) -> list[str]:
+    """Those that are no globs."""
+    return [name for name in tenants if not set(name) & set("*?[")]

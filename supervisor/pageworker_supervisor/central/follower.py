@@ -1,0 +1,150 @@
+"""Keeps one worker on the central configuration: votes on changes, applies what was decided.
+
+The worker looks at Redis when it is notified (dispatch/dispatcher.py), and every POLL_SECONDS. Each look tells it what
+to do next, until there is nothing to do. If the version that counts is invalid together with this worker's own file and
+environment, the worker keeps the settings that it has, and is not ready.
+"""
+
+import asyncio
+import contextlib
+import random
+from typing import NoReturn
+
+from pageworker_supervisor.central.document import reasons, texts_of_values, values_of
+from pageworker_supervisor.config.central_document import EMPTY, CentralValues
+from pageworker_supervisor.config.errors import ConfigInvalid
+from pageworker_supervisor.config.live import Live
+from pageworker_supervisor.config.load import LocalLayers
+from pageworker_supervisor.config.reload import running, waiting
+from pageworker_supervisor.config.settings import Settings
+from pageworker_supervisor.queue.config_store import ConfigLook, ConfigStore, ConfigVersion
+from pageworker_supervisor.redis_client.availability import Availability
+from pageworker_supervisor.telemetry import log
+from pageworker_supervisor.telemetry.metrics import Metrics
+
+POLL_SECONDS = 10.0
+"""A notice may get lost, and an edit by hand in Redis gives none."""
+
+
+class ConfigFollower:
+    """One worker's part in the central configuration. `name`: the worker as the queue knows it."""
+
+    def __init__(
+        self,
+        name: str,
+        store: ConfigStore,
+        availability: Availability,
+        local: LocalLayers,
+        live: Live[Settings],
+        metrics: Metrics,
+    ) -> None:
+        self.version = ConfigVersion(version=0)
+        """The version that this worker runs."""
+        self.trouble = Live("")
+        """Why this worker does not run the version that counts; "" while it does."""
+        self.waiting: tuple[str, ...] = ()
+        """Settings whose new value takes effect at the next start."""
+        self._name = name
+        self._store = store
+        self._availability = availability
+        self._local = local
+        self._live = live
+        self._metrics = metrics
+        self._values: CentralValues = EMPTY
+        self._started: Settings | None = None
+        """The settings of the start, once they are known."""
+        self._refused = ""
+        """Digest of the version that is invalid here."""
+        self._wake = asyncio.Event()
+
+    def notice(self) -> None:
+        """Look now: something has changed."""
+        self._wake.set()
+
+    async def start(self) -> None:
+        """Take the version that counts, before anything is built with the settings. Waits while Redis is away."""
+        state = await self._availability.retry_until_available(self._store.state)
+        # Version 0 has a digest too. With it, the first look has nothing to take.
+        self.version = ConfigVersion(version=0, digest=state.digest if state.version == 0 else "")
+        await self._look()
+        self._started = self._live.value
+
+    async def run(self) -> NoReturn:
+        """Follow until cancelled."""
+        while True:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(POLL_SECONDS * random.uniform(0.8, 1.2)):
+                    await self._wake.wait()
+            self._wake.clear()
+            await self._look()
+
+    async def _look(self) -> None:
+        """Look until there is nothing to do."""
+        while True:
+            look = await self._availability.retry_until_available(
+                lambda: self._store.look(self._name, self.version.version, self.version.digest, self._refused)
+            )
+            match look.action:
+                case "take":
+                    await self._take(look)
+                case "vote":
+                    await self._vote(look)
+                case "restore":
+                    await self._restore()
+                case _:
+                    return
+
+    async def _take(self, look: ConfigLook) -> None:
+        version = ConfigVersion(version=look.version, digest=look.digest, who=look.who, why=look.why, at_ms=look.at_ms)
+        try:
+            values, settings = await asyncio.to_thread(self._checked, look.document)
+        except ConfigInvalid as invalid:
+            found = "; ".join(reasons(invalid))
+            self._refused = look.digest
+            self._metrics.config_invalid.set(1)
+            log.error("configuration not applied", version=look.version, who=look.who, reason=found)
+            self.trouble.replace(
+                f"version {look.version} of the central configuration is invalid on this worker: {found}. Correct it"
+                " with `workerctl config set`, or correct the file or the environment of this worker and start again"
+            )
+            return
+        before, self.version, self._values, self._refused = self.version, version, values, ""
+        if self._started is not None:
+            self.waiting = waiting(self._started, settings)
+            settings = running(self._started, settings)
+        self._live.replace(settings)
+        self._metrics.config_version.set(version.version)
+        self._metrics.config_invalid.set(0)
+        self.trouble.replace("")
+        log.info(
+            "configuration applied",
+            version=version.version,
+            before=before.version,
+            who=version.who,
+            why=version.why,
+            waiting_for_restart=list(self.waiting),
+        )
+
+    async def _vote(self, look: ConfigLook) -> None:
+        try:
+            await asyncio.to_thread(self._checked, look.document)
+            problems = []
+        except ConfigInvalid as invalid:
+            problems = reasons(invalid)
+            log.error("configuration refused", who=look.who, why=look.why, reason="; ".join(problems))
+        self._metrics.config_vote("refused" if problems else "accepted")
+        await self._availability.retry_until_available(lambda: self._store.vote(self._name, look.id, problems))
+
+    async def _restore(self) -> None:
+        """Redis has lost data: an older version than this worker's. The newest version that a worker has counts."""
+        texts = texts_of_values(self._values)
+        if await self._availability.retry_until_available(lambda: self._store.restore(self.version, texts)):
+            log.warning("configuration restored in Redis, which had lost it", version=self.version.version)
+
+    def _checked(self, document: bytes) -> tuple[CentralValues, Settings]:
+        values = values_of(document)
+        return values, self._local.settings(values)
+
+    async def leave(self) -> None:
+        """This worker stops: no change waits for its vote. Raises RedisClientError."""
+        await self._store.leave(self._name)
