@@ -31,7 +31,7 @@ COMMANDS = (
     ("cancel", "pageworker_supervisor.cli.worker:cancel", "Cancel one job that has not ended."),
     ("dead", "pageworker_supervisor.cli.dead_letters:app", "Inspect, retry or delete dead-lettered jobs."),
     ("redis", "pageworker_supervisor.cli.redis:app", "Show how clients reach the worker's own Redis."),
-    ("config", "pageworker_supervisor.cli.config:app", "Check the configuration, or show the settings in effect."),
+    ("config", "pageworker_supervisor.cli.config:app", "Show, check and change the configuration."),
     ("doctor", "pageworker_supervisor.cli.doctor:doctor", "Check whether this host can run a worker."),
     ("module", "pageworker_supervisor.cli.module:app", "Write, run, pack, sign, verify and publish modules."),
     ("key", "pageworker_supervisor.cli.key:app", "Create and show the keys that sign modules."),

@@ -1,5 +1,6 @@
 """`workerctl config`: the settings in effect, and whether they are valid."""
 
+import asyncio
 from typing import Annotated, Any
 
 import msgspec
@@ -8,10 +9,12 @@ from msgspec import Struct
 
 from pageworker_demo.toml import toml_text
 from pageworker_sandbox.wire.page_options import HIDDEN
+from pageworker_supervisor.cli.config_change import open_store, values_in
 from pageworker_supervisor.cli.connect import Config, local_layers_of, settings_of, valid
-from pageworker_supervisor.cli.output import Json, show, table
-from pageworker_supervisor.config.central_document import EMPTY
+from pageworker_supervisor.cli.output import CommandError, Json, note, show, table
+from pageworker_supervisor.config.central_document import EMPTY, CentralValues
 from pageworker_supervisor.config.layers import origins
+from pageworker_supervisor.config.load import LocalLayers
 from pageworker_supervisor.config.redact import fingerprint, redacted
 from pageworker_supervisor.config.setting_names import dotted, flat
 
@@ -26,7 +29,7 @@ class ShownOrigin(Struct, frozen=True):
     """File and line, or the variable. Empty for a default."""
 
 
-app = App(name="config", help="Check the configuration, or show the settings in effect.")
+app = App(name="config", help="Show, check and change the configuration.")
 
 
 @app.command(name="show")
@@ -38,22 +41,37 @@ def show_settings(
     config: Config = None,
     json: Json = False,
 ) -> None:
-    """Print all settings in effect as TOML: the defaults, the file and the environment variables together.
+    """Print all settings in effect as TOML: defaults, file, central configuration and environment variables together.
 
-    Passwords inside URLs are hidden. A setting without a value is left out.
+    Where Redis does not answer, a note says so, and the central configuration is left out. Passwords inside URLs are
+    hidden. A setting without a value is left out.
     """
     local = local_layers_of(config)
-    settings = redacted(valid(local))
+    values = _central_values(config, local)
+    settings = redacted(valid(local, values))
     if not origin:
         show(settings, toml_text(_without_null(settings)).rstrip("\n"), json)
         return
     shown = flat(settings)
     found = [
         ShownOrigin(dotted(each.path), shown.get(each.path, HIDDEN), each.layer, each.source)
-        for each in origins(local.with_central(EMPTY))
+        for each in origins(local.with_central(values))
     ]
     rows = [(one.setting, _json(one.value), f"{one.layer} {one.source}".rstrip()) for one in found]
     show(found, table(("SETTING", "VALUE", "FROM"), rows), json)
+
+
+for name, place, line in (
+    ("get", "config_values:get", "Print the central value of one setting."),
+    ("set", "config_values:set_values", "Set one or more settings for all workers, in one step."),
+    ("unset", "config_values:unset", "Take settings out of the central configuration."),
+    ("edit", "config_values:edit", "Edit the whole central configuration in an editor."),
+    ("validate", "config_values:validate", "Check a file with a whole central configuration."),
+    ("diff", "config_history:diff", "Show what differs between two versions."),
+    ("history", "config_history:history", "List versions, and the version that each worker runs."),
+    ("rollback", "config_history:rollback", "Make the values of an earlier version count again."),
+):
+    app.command(f"pageworker_supervisor.cli.{place}", name=name, help=line)
 
 
 @app.command
@@ -66,6 +84,21 @@ def check(*, config: Config = None, json: Json = False) -> None:
     settings = settings_of(config)
     facts = {"valid": True, "fingerprint": fingerprint(settings)}
     show(facts, f"The configuration is valid. Fingerprint: {facts['fingerprint']}", json)
+
+
+def _central_values(config: Config, local: LocalLayers) -> CentralValues:
+    if valid(local).config.central == "off":
+        return EMPTY
+
+    async def read() -> CentralValues:
+        async with open_store(config) as store:
+            return values_in(await store.state())
+
+    try:
+        return asyncio.run(read())
+    except CommandError as away:
+        note(f"without the central configuration: {away}")
+        return EMPTY
 
 
 def _json(value: Any) -> str:

@@ -1,0 +1,143 @@
+"""Proposes a change of the central configuration, waits for the votes of the workers, and prints the outcome."""
+
+import asyncio
+import getpass
+import secrets
+import socket
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+from msgspec import Struct
+
+from pageworker_supervisor.central.document import texts_of_values, values_of
+from pageworker_supervisor.cli.connect import open_queue
+from pageworker_supervisor.cli.output import CommandError, CommandExit, show
+from pageworker_supervisor.config.central_document import CentralValues, central_layer
+from pageworker_supervisor.config.errors import ConfigInvalid
+from pageworker_supervisor.contract.printable import printable
+from pageworker_supervisor.queue.config_store import ConfigOutcome, ConfigState, ConfigStore
+
+OUTCOME_SECONDS = 8.0
+"""Workers have three seconds to vote. A slow Redis may need more."""
+BUSY_SECONDS = 10.0
+APPLY_SECONDS = 5.0
+PAUSE_SECONDS = 0.05
+"""Between two looks at what the workers run. Nothing notifies of it."""
+
+Why = Annotated[str, Parameter(help="Why you change it. It stays in the history.")]
+Who = Annotated[str | None, Parameter(help="Who changes it. Default: your user name and host.")]
+
+
+class ChangeReport(Struct, frozen=True):
+    """How a change ended: `committed` or `refused`, the version that counts now, and one line per worker."""
+
+    state: str
+    version: int
+    workers: dict[str, list[str]]
+
+
+@asynccontextmanager
+async def open_store(config: Path | None) -> AsyncIterator[ConfigStore]:
+    """The central configuration for the length of the block. Raises CommandError if it is off, or Redis is away."""
+    async with open_queue(config) as (_, queue, settings):
+        if settings.config.central == "off":
+            raise CommandError("config.central is off: these workers read no central configuration", "Remove it.")
+        yield queue.config
+
+
+def values_in(state: ConfigState) -> CentralValues:
+    """What counts now. Raises CommandError where it cannot be read."""
+    try:
+        return values_of(state.document)
+    except ConfigInvalid as invalid:
+        raise CommandError(
+            str(invalid), "Run `workerctl config history`, then `workerctl config rollback`."
+        ) from invalid
+
+
+def check_layer(values: CentralValues) -> None:
+    """Check names, types and classes here, before workers are asked. Raises CommandError with every mistake."""
+    if problems := central_layer(values).problems:
+        raise CommandError(str(ConfigInvalid(problems)), exit_code=CommandExit.REFUSED)
+
+
+class Change(Struct, frozen=True):
+    """A whole document in place of the version that counted when it was read."""
+
+    base: ConfigState
+    values: CentralValues
+    why: str
+    who: str | None = None
+
+
+async def apply(store: ConfigStore, change: Change) -> ChangeReport:
+    """Propose it and wait for the outcome. Raises CommandError where another change was faster."""
+    if not change.why.strip():
+        raise CommandError("--why is empty", "Say why you change it.", CommandExit.USAGE)
+    name = secrets.token_hex(8)
+    await _propose(store, name, change)
+    outcome = await _outcome(store, name)
+    if outcome.state == "committed":
+        await _applied(store, outcome)
+    return await _report(store, outcome)
+
+
+def print_change(report: ChangeReport, json: bool) -> CommandExit:
+    """Print the outcome. Returns the exit code."""
+    head = f"{report.state}: version {report.version} counts"
+    lines = [f"  {printable(name)}: {printable(line)}" for name, told in report.workers.items() for line in told]
+    show(report, "\n".join([head, *(lines or ["  no worker runs"])]), json)
+    return CommandExit.DONE if report.state == "committed" else CommandExit.REFUSED
+
+
+async def _propose(store: ConfigStore, name: str, change: Change) -> None:
+    who = change.who or f"{getpass.getuser()}@{socket.gethostname()}"
+    texts = texts_of_values(change.values)
+    until = time.monotonic() + BUSY_SECONDS
+    while True:
+        state = await store.propose(name, change.base.version, texts, who, change.why)
+        if state == "stale":
+            now = (await store.state()).version
+            what = f"version {change.base.version} was changed meanwhile: version {now} counts"
+            raise CommandError(what, "Read `workerctl config diff`, and run the command again.", CommandExit.REFUSED)
+        if state != "busy":
+            return
+        if time.monotonic() > until:
+            raise CommandError("another change waits for its votes", "Run the command again.", CommandExit.REFUSED)
+        await asyncio.sleep(PAUSE_SECONDS)
+
+
+async def _outcome(store: ConfigStore, name: str) -> ConfigOutcome:
+    until = time.monotonic() + OUTCOME_SECONDS
+    while time.monotonic() < until:
+        if (outcome := await store.outcome(name)) is not None:
+            return outcome
+        await store.wait_outcome(name, 0.5)
+    raise CommandError("the outcome is not known", "Read `workerctl config history`.", CommandExit.DEADLINE)
+
+
+async def _applied(store: ConfigStore, outcome: ConfigOutcome) -> None:
+    """Wait until every worker that agreed runs the version."""
+    until = time.monotonic() + APPLY_SECONDS
+    while time.monotonic() < until:
+        running = (await store.state()).workers
+        if all(running[name].version >= outcome.version for name in outcome.agreed if name in running):
+            return
+        await asyncio.sleep(PAUSE_SECONDS)
+
+
+async def _report(store: ConfigStore, outcome: ConfigOutcome) -> ChangeReport:
+    running = (await store.state()).workers
+    workers: dict[str, list[str]] = {}
+    for name in sorted({*outcome.agreed, *outcome.refusals, *outcome.left_out}):
+        if name in outcome.left_out:
+            workers[name] = [f"{outcome.left_out[name]}; it takes the version that counts when it answers again"]
+        elif name in outcome.refusals:
+            workers[name] = [f"refused: {reason}" for reason in outcome.refusals[name]]
+        else:
+            workers[name] = [f"runs version {running[name].version}" if name in running else "has stopped"]
+    return ChangeReport(outcome.state, outcome.version, workers)

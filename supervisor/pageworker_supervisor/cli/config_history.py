@@ -1,0 +1,105 @@
+"""`workerctl config diff|history|rollback`: versions of the central configuration."""
+
+import asyncio
+import datetime as dt
+
+from pageworker_supervisor.central.document import values_of
+from pageworker_supervisor.central.listing import differences
+from pageworker_supervisor.cli.config_change import (
+    Change,
+    ChangeReport,
+    Who,
+    Why,
+    apply,
+    check_layer,
+    open_store,
+    print_change,
+)
+from pageworker_supervisor.cli.connect import Config
+from pageworker_supervisor.cli.output import CommandError, CommandExit, Json, show, table
+from pageworker_supervisor.config.central_document import CentralValues
+from pageworker_supervisor.config.errors import ConfigInvalid
+from pageworker_supervisor.queue.config_store import ConfigStore, PastVersion
+
+MOST_VERSIONS = 1000
+"""More than the history holds."""
+
+
+def history(*, count: int = 20, config: Config = None, json: Json = False) -> None:
+    """List versions of the central configuration, the newest first, and the version that each worker runs.
+
+    Parameters
+    ----------
+    count
+        Maximum number of versions to list.
+    """
+
+    async def read() -> tuple[list[PastVersion], dict[str, int]]:
+        async with open_store(config) as store:
+            workers = {name: worker.version for name, worker in (await store.state()).workers.items()}
+            return await store.history(count), workers
+
+    versions, workers = asyncio.run(read())
+    rows = [(one.version, _when(one), one.who, one.why) for one in versions]
+    facts = {
+        "versions": [{"version": v.version, "at": _when(v), "who": v.who, "why": v.why} for v in versions],
+        "workers": workers,
+    }
+    text = table(("VERSION", "WHEN", "WHO", "WHY"), rows)
+    running = table(("WORKER", "RUNS"), sorted(workers.items()))
+    show(facts, f"{text}\n\n{running}", json)
+
+
+def diff(before: int | None = None, after: int | None = None, *, config: Config = None, json: Json = False) -> None:
+    """Show what differs between two versions of the central configuration.
+
+    Parameters
+    ----------
+    before
+        The older version. Default: the one before `after`.
+    after
+        The newer version. Default: the one that counts.
+    """
+
+    async def read() -> tuple[CentralValues, CentralValues]:
+        async with open_store(config) as store:
+            newer = (await store.state()).version if after is None else after
+            older = newer - 1 if before is None else before
+            return await _values(store, older), await _values(store, newer)
+
+    lines = list(differences(*asyncio.run(read())))
+    show(lines, "\n".join(lines) or "no difference", json)
+
+
+def rollback(version: int, *, why: Why, who: Who = None, config: Config = None, json: Json = False) -> CommandExit:
+    """Make the values of an earlier version count again, as a new version.
+
+    Parameters
+    ----------
+    version
+        Number of the earlier version, as `workerctl config history` lists it. 0 takes every setting out.
+    """
+
+    async def run() -> ChangeReport:
+        async with open_store(config) as store:
+            values = await _values(store, version)
+            check_layer(values)
+            return await apply(store, Change(await store.state(), values, why, who))
+
+    return print_change(asyncio.run(run()), json)
+
+
+async def _values(store: ConfigStore, version: int) -> CentralValues:
+    if version == 0:
+        return {}
+    found = next((one for one in await store.history(MOST_VERSIONS) if one.version == version), None)
+    if found is None:
+        raise CommandError(f"the history has no version {version}", "Run `workerctl config history --count 1000`.")
+    try:
+        return values_of(found.document)
+    except ConfigInvalid as invalid:
+        raise CommandError(str(invalid)) from invalid
+
+
+def _when(version: PastVersion) -> str:
+    return dt.datetime.fromtimestamp(version.at_ms / 1000, dt.UTC).isoformat(timespec="seconds")

@@ -1,0 +1,161 @@
+"""`workerctl config get|set|unset|edit|validate`: read and change the central configuration."""
+
+import asyncio
+import os
+import shlex
+import subprocess
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from pageworker_supervisor.central.listing import ASSIGNMENT, in_json, listing, values_of_listing
+from pageworker_supervisor.cli.config_change import (
+    Change,
+    ChangeReport,
+    Who,
+    Why,
+    apply,
+    check_layer,
+    open_store,
+    print_change,
+    values_in,
+)
+from pageworker_supervisor.cli.connect import Config, local_layers_of, valid
+from pageworker_supervisor.cli.output import CommandError, CommandExit, Json, show
+from pageworker_supervisor.config.central_document import CentralValues
+from pageworker_supervisor.config.errors import ConfigInvalid
+from pageworker_supervisor.config.setting_names import NameInvalid, dotted, path_of, type_at
+from pageworker_supervisor.config.settings import Settings
+from pageworker_supervisor.config.value_text import value_of
+from pageworker_supervisor.contract.printable import printable
+
+EDIT_HEAD = """# One setting per line: NAME = VALUE. The value is JSON: 6, "debug", true, ["a", "b"], null.
+# A line that you remove takes its setting out of the central configuration. Lines that begin with # are ignored.
+"""
+
+
+def get(name: str, *, config: Config = None, json: Json = False) -> CommandExit:
+    """Print the central value of one setting. The exit code is 1 if it has none.
+
+    `workerctl config show --origin` prints the value in effect, and where it comes from.
+
+    Parameters
+    ----------
+    name
+        Name of the setting, e.g. tenants.acme.weight.
+    """
+
+    async def read() -> CentralValues:
+        async with open_store(config) as store:
+            return values_in(await store.state())
+
+    values = asyncio.run(read())
+    key = _named(name)
+    if key not in values:
+        raise CommandError(f"{printable(key)} is not set centrally", "Run `workerctl config show --origin`.")
+    show(values[key], printable(in_json(values[key])), json)
+    return CommandExit.DONE
+
+
+def set_values(
+    *assignments: Annotated[str, Parameter(help="NAME=VALUE. The value is JSON, TOML, or a text.")],
+    why: Why,
+    who: Who = None,
+    config: Config = None,
+    json: Json = False,
+) -> CommandExit:
+    """Set one or more settings for all workers, in one step.
+
+    Every worker checks the change together with its own file and environment. If one refuses it, nothing changes and
+    the exit code is 4. Example: `workerctl config set pool.runners=6 tenants.acme.weight=2 --why "black friday"`.
+    """
+    new = dict(_assignment(text) for text in assignments)
+    if not new:
+        raise CommandError("no NAME=VALUE is given", "e.g. pool.runners=6", CommandExit.USAGE)
+    return print_change(asyncio.run(_change(config, lambda values: {**values, **new}, who, why)), json)
+
+
+def unset(
+    *names: Annotated[str, Parameter(help="Names of settings, e.g. tenants.acme.weight.")],
+    why: Why,
+    who: Who = None,
+    config: Config = None,
+    json: Json = False,
+) -> CommandExit:
+    """Take settings out of the central configuration. The file of each worker counts again."""
+    gone = {_named(name) for name in names}
+
+    def without(values: CentralValues) -> CentralValues:
+        if missing := sorted(gone - set(values)):
+            raise CommandError(f"not set centrally: {printable(', '.join(missing))}", exit_code=CommandExit.REFUSED)
+        return {name: value for name, value in values.items() if name not in gone}
+
+    return print_change(asyncio.run(_change(config, without, who, why)), json)
+
+
+def edit(*, why: Why, who: Who = None, config: Config = None, json: Json = False) -> CommandExit:
+    """Edit the whole central configuration in $VISUAL or $EDITOR, and apply it in one step."""
+    return print_change(asyncio.run(_change(config, _edited, who, why)), json)
+
+
+def validate(file: Path, *, config: Config = None, json: Json = False) -> None:
+    """Check a file with a whole central configuration (NAME = VALUE lines), and change nothing.
+
+    It is checked together with the file and the environment of this host. The exit code is 2 for a mistake.
+    """
+    try:
+        values = values_of_listing(file.read_text(encoding="utf-8"), str(file))
+    except (OSError, UnicodeDecodeError) as error:
+        raise CommandError(f"{file}: {error}", exit_code=CommandExit.USAGE) from error
+    except ConfigInvalid as invalid:
+        raise CommandError(str(invalid), exit_code=CommandExit.USAGE) from invalid
+    valid(local_layers_of(config), values)
+    show({"valid": True, "settings": len(values)}, f"The {len(values)} settings are valid on this host.", json)
+
+
+async def _change(
+    config: Path | None, make: Callable[[CentralValues], CentralValues], who: str | None, why: str
+) -> ChangeReport:
+    async with open_store(config) as store:
+        state = await store.state()
+        values = make(values_in(state))
+        check_layer(values)
+        return await apply(store, Change(state, values, why, who))
+
+
+def _edited(values: CentralValues) -> CentralValues:
+    editor = shlex.split(os.environ.get("VISUAL") or os.environ.get("EDITOR") or "vi")
+    with tempfile.TemporaryDirectory(prefix="workerctl-") as folder:
+        file = Path(folder) / "central.conf"
+        file.write_text(EDIT_HEAD + listing(values), encoding="utf-8")
+        try:
+            subprocess.run([*editor, str(file)], check=True)
+            return values_of_listing(file.read_text(encoding="utf-8"), str(file))
+        except (OSError, subprocess.CalledProcessError, UnicodeDecodeError) as error:
+            raise CommandError(f"the editor failed: {error}", "Set EDITOR.") from error
+        except ConfigInvalid as invalid:
+            raise CommandError(str(invalid), exit_code=CommandExit.USAGE) from invalid
+
+
+def _assignment(text: str) -> tuple[str, object]:
+    match = ASSIGNMENT.fullmatch(text)
+    if match is None:
+        what = f"{printable(text)}: no NAME=VALUE"
+        raise CommandError(what, "e.g. pool.runners=6, or 'domains.\"*.a.test\".burst=3'", CommandExit.USAGE)
+    name = _named(match[1])
+    type_, known = type_at(Settings, path_of(name))
+    return name, value_of(type_ if known == len(path_of(name)) else str, match[2].strip())
+
+
+def _named(name: str) -> str:
+    """The name in its one form."""
+    try:
+        return dotted(path_of(name))
+    except NameInvalid as invalid:
+        hint = "put a part with other characters than A-Z a-z 0-9 _ - into quotes: 'domains.\"*.a.test\".burst'"
+        raise CommandError(
+            f"{printable(name)} is no name of a setting: {invalid}", hint, CommandExit.USAGE
+        ) from invalid

@@ -1,0 +1,54 @@
+"""`workerctl config diff|history|rollback` on a real Redis."""
+
+import json
+
+import pytest
+from cli.conftest import OnQueue
+
+from pageworker_supervisor.cli.app import run
+
+Capture = pytest.CaptureFixture[str]
+
+
+@pytest.fixture
+def three(on_queue: OnQueue, capsys: Capture) -> None:
+    for number in (1, 2, 3):
+        assert run(["config", "set", f"pool.runners={number}", "--why", f"try {number}", "--who", "me"]) == 0
+    capsys.readouterr()
+
+
+@pytest.mark.usefixtures("three")
+def test_the_history_says_who_when_and_why(capsys: Capture) -> None:
+    assert run(["config", "history", "--count", "2", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert [(one["version"], one["who"], one["why"]) for one in found["versions"]] == [
+        (3, "me", "try 3"),
+        (2, "me", "try 2"),
+    ]
+    assert found["versions"][0]["at"].startswith("20")
+    assert run(["config", "history"]) == 0
+    assert "try 1" in capsys.readouterr().out
+
+
+@pytest.mark.usefixtures("three")
+def test_differences_of_two_versions(capsys: Capture) -> None:
+    assert run(["config", "diff"]) == 0
+    assert capsys.readouterr().out == "- pool.runners = 2\n+ pool.runners = 3\n"
+    assert run(["config", "diff", "0", "1"]) == 0
+    assert capsys.readouterr().out == "+ pool.runners = 1\n"
+    assert run(["config", "diff", "3", "3"]) == 0
+    assert capsys.readouterr().out == "no difference\n"
+
+
+@pytest.mark.usefixtures("three")
+def test_a_rollback_is_a_new_version(capsys: Capture) -> None:
+    assert run(["config", "rollback", "1", "--why", "3 was wrong"]) == 0
+    assert "committed: version 4 counts" in capsys.readouterr().out
+    assert run(["config", "diff", "1", "4"]) == 0
+    assert capsys.readouterr().out == "no difference\n"
+
+
+@pytest.mark.usefixtures("three")
+def test_a_version_that_is_not_there_is_named(capsys: Capture) -> None:
+    assert run(["config", "rollback", "9", "--why", "x"]) == 1
+    assert "the history has no version 9" in capsys.readouterr().err

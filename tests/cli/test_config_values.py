@@ -1,0 +1,178 @@
+"""`workerctl config get|set|unset|edit|validate` on a real Redis."""
+
+import asyncio
+import json
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from cli.conftest import OnQueue
+from pw_queue import open_harness
+from pw_servers import RedisServer
+
+from pageworker_supervisor.central.follower import ConfigFollower
+from pageworker_supervisor.cli.app import run
+from pageworker_supervisor.config.live import Live
+from pageworker_supervisor.config.load import read_local
+from pageworker_supervisor.redis_client.availability import Availability
+from pageworker_supervisor.telemetry.metrics import Metrics
+
+Capture = pytest.CaptureFixture[str]
+WHY = ("--why", "to see it")
+
+
+@contextmanager
+def worker(server: RedisServer, name: str = "w1", **environ: str) -> Iterator[None]:
+    """A worker's part in the central configuration, which runs beside the command."""
+    ready, stop = threading.Event(), threading.Event()
+
+    async def follow() -> None:
+        async with open_harness(server.port) as harness:
+
+            async def probe() -> None:
+                await harness.client.ping()
+
+            local = read_local(None, environ)
+            follower = ConfigFollower(
+                name, harness.queue.config, Availability(probe), local, Live(local.settings()), Metrics()
+            )
+            await harness.consumer.register_worker(name)
+            await follower.start()
+            ready.set()
+            async with asyncio.TaskGroup() as tasks:
+                running = tasks.create_task(follower.run())
+                while not stop.is_set():
+                    if await harness.client.blmpop(0.1, 1, f"pw:{{0}}:control:{name}", direction="LEFT"):
+                        follower.notice()
+                running.cancel()
+
+    thread = threading.Thread(target=lambda: asyncio.run(follow()))
+    thread.start()
+    try:
+        assert ready.wait(30)
+        yield
+    finally:
+        stop.set()
+        thread.join(30)
+
+
+def test_a_value_is_set_shown_and_unset(on_queue: OnQueue, live_redis: RedisServer, capsys: Capture) -> None:
+    with worker(live_redis):
+        assert run(["config", "set", "pool.runners=6", "log.level=debug", *WHY, "--json"]) == 0
+        report = json.loads(capsys.readouterr().out)
+        assert report == {"state": "committed", "version": 1, "workers": {"w1": ["runs version 1"]}}
+        assert run(["config", "get", "log.level", "--json"]) == 0
+        assert json.loads(capsys.readouterr().out) == "debug"
+        assert run(["config", "show", "--origin", "--json"]) == 0
+        found = {one["setting"]: (one["value"], one["layer"]) for one in json.loads(capsys.readouterr().out)}
+        assert (found["pool.runners"], found["pool.pages"]) == ((6, "central"), (4, "default"))
+        assert run(["config", "unset", "pool.runners", *WHY]) == 0
+        assert "w1: runs version 2" in capsys.readouterr().out
+        assert run(["config", "get", "pool.runners"]) == 1
+        assert "is not set centrally" in capsys.readouterr().err
+
+
+def test_a_change_that_a_worker_refuses_has_exit_code_4_and_every_reason(
+    on_queue: OnQueue, live_redis: RedisServer, capsys: Capture
+) -> None:
+    with worker(live_redis), worker(live_redis, "w2", PAGEWORKER_SANDBOX__UIDS="12"):
+        assert run(["config", "set", "pool.runners=9", *WHY]) == 4
+        printed = capsys.readouterr().out
+        assert "refused: version 0 counts" in printed
+        assert "w2: refused: sandbox.uids, found 12" in printed
+        assert "w1" not in printed
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "told"),
+    [
+        (["pool.runners=0", "pool.pages=0"], 4, "2 mistakes"),
+        (["redis.url=redis://x"], 4, "it is never central"),
+        (["pool.runers=3"], 4, "did you mean `pool.runners`?"),
+        (["pool.runners"], 2, "no NAME=VALUE"),
+        (["*.a.test=3"], 2, "no name of a setting"),
+        ([], 2, "no NAME=VALUE is given"),
+    ],
+    ids=str,
+)
+def test_mistakes_are_found_before_workers_are_asked(
+    on_queue: OnQueue, capsys: Capture, words: list[str], code: int, told: str
+) -> None:
+    assert run(["config", "set", *words, *WHY]) == code
+    assert told in capsys.readouterr().err
+
+
+def test_a_reason_is_needed(on_queue: OnQueue, capsys: Capture) -> None:
+    assert run(["config", "set", "pool.runners=3"]) == 2
+    assert run(["config", "set", "pool.runners=3", "--why", " "]) == 2
+    assert "Say why" in capsys.readouterr().err
+
+
+def test_a_name_has_one_form(on_queue: OnQueue, capsys: Capture) -> None:
+    assert run(["config", "set", "domains.'*.a.test'.burst=3", *WHY]) == 0
+    assert run(["config", "get", 'domains."*.a.test".burst']) == 0
+    assert capsys.readouterr().out.endswith("3\n")
+
+
+def test_a_setting_that_is_not_set_is_not_unset(on_queue: OnQueue, capsys: Capture) -> None:
+    assert run(["config", "unset", "pool.runners", *WHY]) == 4
+    assert "not set centrally: pool.runners" in capsys.readouterr().err
+
+
+def editor(tmp_path: Path, script: str) -> str:
+    """An editor that runs this on the file."""
+    program = tmp_path / "editor"
+    program.write_text(f"#!/bin/sh\n{script}\n")
+    program.chmod(0o755)
+    return str(program)
+
+
+def test_the_whole_is_edited_in_one_step(
+    on_queue: OnQueue, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture
+) -> None:
+    assert run(["config", "set", "pool.runners=6", "pool.pages=3", *WHY]) == 0
+    script = "sed -i -e '/pool.pages/d' -e 's/= 6/= 7/' \"$1\"; echo 'log.level = \"debug\"' >> \"$1\""
+    monkeypatch.setenv("EDITOR", editor(tmp_path, script))
+    assert run(["config", "edit", *WHY]) == 0
+    assert run(["config", "diff", "--json"]) == 0
+    lines = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert lines == ['+ log.level = "debug"', "- pool.pages = 3", "- pool.runners = 6", "+ pool.runners = 7"]
+
+
+def test_a_change_on_a_version_that_is_old_by_now_is_refused(
+    on_queue: OnQueue, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture
+) -> None:
+    program = Path(__file__).parents[2] / ".venv" / "bin" / "workerctl"
+    script = f"echo 'pool.runners = 7' >> \"$1\"; {program} config set pool.pages=3 --why meanwhile"
+    monkeypatch.setenv("EDITOR", editor(tmp_path, script))
+    assert run(["config", "edit", *WHY]) == 4
+    assert "version 0 was changed meanwhile: version 1 counts" in capsys.readouterr().err
+
+
+def test_an_editor_that_fails_changes_nothing(
+    on_queue: OnQueue, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture
+) -> None:
+    monkeypatch.setenv("EDITOR", editor(tmp_path, "exit 1"))
+    assert run(["config", "edit", *WHY]) == 1
+    monkeypatch.setenv("EDITOR", editor(tmp_path, "echo 'pool.runners' >> \"$1\""))
+    assert run(["config", "edit", *WHY]) == 2
+    assert "NAME = VALUE" in capsys.readouterr().err
+
+
+def test_a_file_is_validated_without_a_change(tmp_path: Path, capsys: Capture) -> None:
+    file = tmp_path / "central.conf"
+    file.write_text("pool.runners = 6\n")
+    assert run(["config", "validate", str(file)]) == 0
+    file.write_text("pool.runners = 0\nredis.url = 3\n")
+    assert run(["config", "validate", str(file)]) == 2
+    assert "2 mistakes" in capsys.readouterr().err
+
+
+def test_with_central_off_nothing_is_changed(
+    on_queue: OnQueue, monkeypatch: pytest.MonkeyPatch, capsys: Capture
+) -> None:
+    monkeypatch.setenv("PAGEWORKER_CONFIG__CENTRAL", "off")
+    assert run(["config", "set", "pool.runners=6", *WHY]) == 1
+    assert "config.central is off" in capsys.readouterr().err
