@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from importlib.metadata import version
+from typing import NoReturn
 
 from pageworker_sandbox.state_machine import IllegalTransition, label, next_state
 from pageworker_sandbox.wire.messages import BROWSER_CLOSE_SECONDS
@@ -156,6 +157,8 @@ class Worker:
                 watching = tasks.create_task(redis_client.availability.run(), name="redis")
                 queue = await self._prepare(redis_client)
                 await self._follow_config(redis_client, queue)
+                limits = LimitsWatch(queue.limits, redis_client.availability, live.value)
+                await limits.apply(live.value, self._config_version)
                 registry = await Registry.open(
                     settings.modules.registry or self._environment.data_dir / "registry",
                     trust,
@@ -176,11 +179,24 @@ class Worker:
                 log.info("ready", **here)
             works = components.tasks()
             if (follower := self._follower) is not None:
+                components.limits.use(live.value, self._config_version)
                 works["config"] = follower.run()
+                works["limits"] = self._follow_limits(follower, components)
                 components.dispatcher.on_config_notice(follower.notice)
                 components.dispatcher.hold(bool(follower.trouble.value))
                 follower.trouble.on_change(lambda trouble: components.dispatcher.hold(bool(trouble)))
             await run_forever(works)
+
+    @property
+    def _config_version(self) -> int:
+        return self._follower.version.version if self._follower is not None else 0
+
+    async def _follow_limits(self, follower: ConfigFollower, components: Components) -> NoReturn:
+        """Put the limits of each version in force, also where they are the same as before: the version counts."""
+        while True:
+            await follower.applied.wait()
+            follower.applied.clear()
+            await components.limits.apply(self._settings, self._config_version)
 
     async def _follow_config(self, redis_client: RedisClient, queue: QueueClient) -> None:
         """Take the central configuration before anything is built with the settings. Waits while Redis is away."""
@@ -213,7 +229,6 @@ class Worker:
         )
         await redis_client.availability.retry_until_available(queue.load)
         await redis_client.availability.retry_until_available(lambda: queue.consumer.register_worker(self._name))
-        await LimitsWatch(queue.limits, redis_client.availability, settings).apply(settings)
         if (before := self._before) is not None:
             taken = await redis_client.availability.retry_until_available(lambda: queue.consumer.disown_worker(before))
             await redis_client.availability.retry_until_available(lambda: queue.consumer.forget_worker(before))

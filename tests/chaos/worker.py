@@ -17,7 +17,7 @@ from chaos.worker_config import BreakGateway, ChaosWorkerConfig, FreezeRunner, K
 from pageworker_sandbox.launch import survey
 from pageworker_supervisor.components import Components, HostEnvironment, Timeouts
 from pageworker_supervisor.config.data_dir import data_dir_of
-from pageworker_supervisor.config.load import load
+from pageworker_supervisor.config.load import read_local
 from pageworker_supervisor.host.user_ids import reserved
 from pageworker_supervisor.intake.timing import IntakeTimeouts
 from pageworker_supervisor.obstore_panics import build_runtime
@@ -85,7 +85,8 @@ def reroute(routes: dict[int, int]) -> None:
 def main() -> None:
     """Run the worker; exit code 0 after a drain."""
     config = msgspec.json.decode(Path(sys.argv[1]).read_bytes(), type=ChaosWorkerConfig)
-    settings = load(Path(config.config_file), {})
+    local = read_local(Path(config.config_file), {})
+    settings = local.settings()
     log_to(settings.log, worker_id=settings.worker.id)
     reroute(config.routes)
     clock = ChaosClock()
@@ -103,7 +104,7 @@ def main() -> None:
     host = HOST if echo else survey(settings.sandbox.python, settings.browser.executable)
     data_dir = data_dir_of(settings)
     with reserved(settings.sandbox, data_dir) as uids:
-        site = HostEnvironment(settings, data_dir, host, metrics, timeouts, uids)
+        site = HostEnvironment(settings, data_dir, host, metrics, timeouts, uids, local=local)
         build_runtime()  # as the daemon does
         uvloop.run(ChaosWorker(site, clock, EchoComponents if echo else RealComponents).run())
 

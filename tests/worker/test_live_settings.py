@@ -145,3 +145,13 @@ async def test_with_central_off_a_worker_reads_its_file_alone(
     async with echoes(live_redis.url, live_redis, registry_key, worker_id="w2", more=off) as second:
         assert second.worker.status().config.version == 0
         assert second.components.fleet.capacity(99).runner_slots == 1
+
+
+async def test_a_lower_limit_governs_what_waits_already(worker: Echoes) -> None:
+    await change(worker, {"pool.runners": 3})
+    await worker.push(*(nap(f"j{n}", 400) for n in range(10)))
+    await worker.until(lambda: taken(worker) == 3 * PAGES)
+    await change(worker, {"pool.runners": 3, "tenants.acme.concurrency": 1})
+    await worker.until(lambda: taken(worker) == 1)
+    assert [(one.version if one else 0) for one in await worker.queue.limits.ids()] == [2]
+    await worker.answered(10, 30)

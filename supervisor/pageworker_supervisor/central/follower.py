@@ -42,6 +42,8 @@ class ConfigFollower:
         """The version that this worker runs."""
         self.trouble = Live("")
         """Why this worker does not run the version that counts; "" while it does."""
+        self.applied = asyncio.Event()
+        """Set when another version was applied. The waiting task clears it."""
         self.waiting: tuple[str, ...] = ()
         """Settings whose new value takes effect at the next start."""
         self._name = name
@@ -116,6 +118,7 @@ class ConfigFollower:
         self._metrics.config_version.set(version.version)
         self._metrics.config_invalid.set(0)
         self.trouble.replace("")
+        self.applied.set()
         log.info(
             "configuration applied",
             version=version.version,

@@ -40,8 +40,12 @@ class LimitsWatch:
 
     async def apply(self, settings: Settings, version: int = 0) -> None:
         """Put the limits of these settings in force. `version`: of the central configuration, 0 without one."""
-        self._table = limits_table(settings, version)
+        self.use(settings, version)
         await self._set()
+
+    def use(self, settings: Settings, version: int) -> None:
+        """Compare what is in force with these limits, which were put in force already."""
+        self._table = limits_table(settings, version)
 
     async def look(self, found: frozenset[LimitsId | None]) -> None:
         """Act on what a heartbeat found on the shards. Raises RedisClientError."""

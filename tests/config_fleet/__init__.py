@@ -1,0 +1,1 @@
+"""Changes of the central configuration on several workers under load."""
