@@ -6,7 +6,7 @@ Helpers write to a sink. The runner has one; a unit test of a module may use its
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, NoReturn, Protocol, TypeVar
 
 from playwright.async_api import Download, Locator, Page
@@ -52,6 +52,9 @@ class Context:
     """Of the module."""
     worker_id: str
     runner_id: str
+    flags: Mapping[str, bool] = field(default_factory=dict)
+    """Flags of the operator, and whether each is on for this job: `context.flags.get("new_cart", False)`. A name that
+    the operator has not set up is missing."""
     deadline: float
     """When the attempt is stopped, in seconds of `time.monotonic()`."""
 

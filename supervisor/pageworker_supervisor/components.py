@@ -172,6 +172,7 @@ class Components:
             egress_sets=egress_sets,
             option_sets=option_sets,
             browsers=browsers,
+            flags=settings.flags,
             metrics=metrics,
         )
         self.dispatcher = Dispatcher(
@@ -208,7 +209,9 @@ class Components:
             self._resources, pool=pool, egress=settings.egress, failure_artifacts=settings.artifacts.on_failure
         )
         self.fleet.use(self._resources)
-        self.services = replace(self.services, jobs=jobs, kill_grace_seconds=pool.kill_grace_seconds)
+        self.services = replace(
+            self.services, jobs=jobs, kill_grace_seconds=pool.kill_grace_seconds, flags=settings.flags
+        )
         self.dispatcher.use(self.services)
         self.settlement.use(jobs)
         self.intake.use(Admission(settings.tenants, settings.domains, jobs))

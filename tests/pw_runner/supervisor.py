@@ -213,6 +213,7 @@ class Supervisor:
         timeout_seconds: float = 20,
         job_id: str = "j",
         begin_before: float | None = None,
+        flags: dict[str, bool] | None = None,
     ) -> str:
         """Send the module, if it was not sent before, and a Run. Returns the attempt id."""
         if (module.name, module.version, module.sha256) not in self._sent:
@@ -234,6 +235,7 @@ class Supervisor:
                 timeout_seconds=timeout_seconds,
                 trace_id="0" * 32,
                 begin_before=begin_before,
+                flags=flags or {},
             )
         )
         return attempt

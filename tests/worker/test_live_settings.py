@@ -100,6 +100,16 @@ async def test_a_callback_is_accepted_once_the_tenant_may_have_it(
         assert worker.results["b"]["status"] == "succeeded"
 
 
+async def test_a_flag_counts_from_the_next_job_on(worker: Echoes) -> None:
+    await worker.push(nap("before", 1, "flags"))
+    await worker.answered(1, 30)
+    await change(worker, {"flags.new_cart.on": True, "flags.old.on": False})
+    await worker.push(nap("after", 1, "flags"))
+    await worker.answered(2, 30)
+    flags = [worker.results[job]["data"]["flags"] for job in ("before", "after")]
+    assert flags == [{}, {"new_cart": True, "old": False}]
+
+
 async def test_results_are_kept_as_long_as_the_new_setting_says(worker: Echoes) -> None:
     await change(worker, {"results.ttl_seconds": 100})
     await worker.push(nap("j", 1))

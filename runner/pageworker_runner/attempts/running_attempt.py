@@ -10,6 +10,7 @@ import time
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 from msgspec import structs
@@ -61,6 +62,7 @@ class RunningAttempt:
             version=run.version,
             worker_id=boot.worker_id,
             runner_id=boot.runner_id,
+            flags=MappingProxyType(run.flags),
             deadline=self.began + run.timeout_seconds,
         )
         self.forced_result: asyncio.Future[AttemptResult] = asyncio.get_running_loop().create_future()

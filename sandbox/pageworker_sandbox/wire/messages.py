@@ -11,7 +11,7 @@ from msgspec import Meta, Struct
 
 from pageworker_sandbox.wire.page_options import PageOptions
 
-PROTOCOL = 4
+PROTOCOL = 5
 MAX_DATA_BYTES = 1024 * 1024
 MAX_ARTIFACT_BYTES = 32 * 1024 * 1024
 MAX_ARTIFACTS = 66
@@ -30,6 +30,8 @@ MAX_LINES = 2000
 Id = Annotated[str, Meta(min_length=1, max_length=160)]
 Name = Annotated[str, Meta(min_length=1, max_length=200)]
 Text = Annotated[str, Meta(max_length=8192)]
+FLAG_NAME = r"^[a-z][a-z0-9_.-]{0,62}\Z"
+MAX_FLAGS = 200
 Kind = Annotated[str, Meta(pattern=r"^[a-z][a-z0-9_.-]{0,62}\Z")]
 MediaType = Annotated[str, Meta(pattern=r"^[a-z0-9.+-]+/[A-Za-z0-9.+; =_-]{1,100}\Z")]
 Level = Literal["debug", "info", "warning", "error"]
@@ -100,6 +102,8 @@ class Run(Message, frozen=True):
     timeout_seconds: float
     """The rest of the attempt's time budget."""
     trace_id: str
+    flags: Annotated[dict[Annotated[str, Meta(pattern=FLAG_NAME)], bool], Meta(max_length=MAX_FLAGS)] = {}
+    """Flags of the configuration, and whether each is on for this job."""
     begin_before: float | None = None
     """The handler must not begin later. Seconds of CLOCK_BOOTTIME, which all processes of a host share."""
 

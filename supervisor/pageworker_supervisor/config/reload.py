@@ -71,6 +71,7 @@ CLASSES: Mapping[str, Reload | Mapping[str, Reload]] = {
         "egress": HOT,
     },
     "domains": HOT,
+    "flags": HOT,
     # Who reaches endpoints that have no password.
     "http": LOCAL,
     "log": HOT,

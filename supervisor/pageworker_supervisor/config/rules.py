@@ -8,6 +8,7 @@ from pathlib import Path
 
 from pageworker_sandbox.egress.messages import MAX_HOSTS, MAX_PORTS
 from pageworker_sandbox.page_rules import PageOptionsInvalid, is_ca, parse_options
+from pageworker_sandbox.wire.messages import FLAG_NAME, MAX_FLAGS
 from pageworker_supervisor.config.check import SourceOf, show
 from pageworker_supervisor.config.errors import ConfigProblem
 from pageworker_supervisor.config.settings import RedisSettings, Settings, TenantSettings
@@ -49,6 +50,7 @@ def broken_rules(settings: Settings, source_of: SourceOf, *, new_registry: bool 
         *_ranges(settings),
         *_domains(settings),
         *_profile_pages(settings),
+        *_flags(settings),
         *(finding for name in settings.tenants for finding in _tenant(name, settings.tenants[name])),
     ]
     return [
@@ -212,6 +214,16 @@ def _profile_pages(settings: Settings) -> Iterator[RuleFinding]:
             continue
         if options.ca is not None and not is_ca(options.ca):
             yield (*at, "ca"), "the name of a file", "CA certificates in PEM", "only a module has files"
+
+
+def _flags(settings: Settings) -> Iterator[RuleFinding]:
+    yield from _at_most(("flags",), len(settings.flags), MAX_FLAGS)
+    for name, flag in settings.flags.items():
+        if not re.fullmatch(FLAG_NAME, name):
+            yield ("flags", name), name, "a name: 1-63 of a-z0-9_.-, first a letter", ""
+        for glob in flag.tenants:
+            if not _TENANT_GLOB.fullmatch(glob):
+                yield ("flags", name, "tenants"), glob, "tenants or globs of tenants: 1-63 of a-z0-9-, * and ?", ""
 
 
 def _tenant(name: str, tenant: TenantSettings) -> Iterator[RuleFinding]:

@@ -288,6 +288,20 @@ class DomainSettings(Section, frozen=True):
     """Jobs that may start at once before `rate_per_second` slows them down."""
 
 
+class FlagSettings(Section, frozen=True):
+    """One flag, which modules read as `context.flags` (docs/sdk.md). It is on for a job if `on` is set, the job's
+    tenant matches `tenants`, and the job is in the share of `percent`."""
+
+    on: bool = False
+    """Whether it may be on at all."""
+    tenants: tuple[str, ...] = ("*",)
+    """Globs of the tenants that it is on for."""
+    percent: Annotated[float, Meta(ge=0, le=100)] = 100.0
+    """Share of jobs or tenants. A larger share holds those of a smaller one."""
+    per: Literal["job", "tenant"] = "job"
+    """What `percent` divides. `job`: all attempts of a job see the same. `tenant`: all jobs of a tenant do."""
+
+
 class HttpSettings(Section, frozen=True):
     """The operator's HTTP endpoints."""
 
@@ -325,5 +339,6 @@ class Settings(Section, frozen=True):
     callbacks: CallbackSettings = CallbackSettings()
     tenants: dict[str, TenantSettings] = field(default_factory=lambda: {"*": TenantSettings()})
     domains: dict[str, DomainSettings] = field(default_factory=lambda: {"*": DomainSettings()})
+    flags: dict[str, FlagSettings] = {}
     http: HttpSettings = HttpSettings()
     log: LogSettings = LogSettings()

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Concatenate, Literal, ParamSpec, get_args
 
@@ -13,7 +13,8 @@ from pageworker_sandbox.signing import VerifiedBundle
 from pageworker_sandbox.state_machine import next_state
 from pageworker_sandbox.wire import messages as m
 from pageworker_supervisor.artifacts.store import ArtifactStore
-from pageworker_supervisor.config.settings import JobSettings
+from pageworker_supervisor.config.flags import flags_for
+from pageworker_supervisor.config.settings import FlagSettings, JobSettings
 from pageworker_supervisor.config.tenant_lookup import ProfilePages
 from pageworker_supervisor.contract.context_key import ContextKey
 from pageworker_supervisor.contract.errors import ContractError
@@ -73,6 +74,7 @@ class AttemptServices:
     option_sets: OptionSets
     browsers: BrowserFlavors
     profile_pages: ProfilePages
+    flags: Mapping[str, FlagSettings]
     metrics: Metrics
 
 
@@ -313,6 +315,7 @@ class Attempt:
             or bundle.manifest.timeout_seconds
             or self._services.jobs.timeout_seconds,
             trace_id=trace_of(job),
+            flags=flags_for(self._services.flags, job.tenant_id, job.job_id),
             begin_before=lease.begin_before,
         )
         self.log.debug("job starts", module=bundle.name, module_version=bundle.version)

@@ -46,6 +46,17 @@ def boot_seconds() -> float:
     return time.clock_gettime(time.CLOCK_BOOTTIME)
 
 
+async def test_a_handler_reads_the_flags_of_its_job_and_cannot_change_them(runner: Supervisor) -> None:
+    code = (
+        "try:\n    context.flags['b'] = True\nexcept TypeError:\n    pass\n"
+        "return {'a': context.flags['a'], 'b': context.flags['b'], 'c': context.flags.get('c', 'none')}"
+    )
+    report = await runner.run(handler(code, name="flags"), flags={"a": True, "b": False})
+    assert report.data == {"a": True, "b": False, "c": "none"}
+    report = await runner.run(handler("return {'flags': dict(context.flags)}", name="none"))
+    assert report.data == {"flags": {}}
+
+
 async def test_a_handler_does_not_begin_after_its_time_and_its_page_stays_usable(runner: Supervisor) -> None:
     for _ in range(3):
         report = await runner.run(handler(SAYS, name="late"), begin_before=boot_seconds() - 0.001)
