@@ -6,6 +6,7 @@ Helpers write to a sink. The runner has one; a unit test of a module may use its
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from typing import Literal, NoReturn, Protocol, TypeVar
 
@@ -86,6 +87,12 @@ class Sink(Protocol):
     async def download(self, kind: str, download: Download) -> DownloadedFile:
         """Store the bytes of a download beside the result. Raises ValueError if a limit is exceeded."""
 
+    def har(self, kind: str, page: Page, *, bodies: bool, url: str | None) -> AbstractAsyncContextManager[None]:
+        """Store a HAR of what the block does. Raises Playwright's Error, and ValueError if a limit is exceeded."""
+
+    def trace(self, kind: str, page: Page, *, snapshots: bool, screenshots: bool) -> AbstractAsyncContextManager[None]:
+        """Store a trace of what the block does. Raises Playwright's Error, and ValueError if a limit is exceeded."""
+
     async def screenshot(self, page: Page, full_page: bool) -> bytes:
         """A PNG of a page, in bounded time. Raises Playwright's TimeoutError if the page draws nothing."""
 
@@ -152,6 +159,35 @@ class Helpers:
         Raises Failed (`download`) if the download fails, and as `artifact`.
         """
         return await self._sink.download(kind, download)
+
+    def har(
+        self, page: Page | None = None, *, kind: str = "har", bodies: bool = True, url: str | None = None
+    ) -> AbstractAsyncContextManager[None]:
+        """Store the requests of `page`, by default of the job's own page, as a HAR beside the result.
+
+            async with helpers.har():
+                await page.goto("https://shop.example/")
+
+        `bodies`: what was received is part of it. `url`: only requests whose URL matches this glob. Credentials are
+        hidden: cookies, headers that authenticate, secret options of the browser context. If the block fails or is
+        stopped, the HAR is stored as well. Raises as `artifact`. The page is replaced after the job.
+        """
+        return self._sink.har(kind, page or self._page, bodies=bodies, url=url)
+
+    def trace(
+        self, *, kind: str = "trace", snapshots: bool = True, screenshots: bool = True
+    ) -> AbstractAsyncContextManager[None]:
+        """Store a trace of what the job does, for Playwright's trace viewer, beside the result.
+
+            async with helpers.trace():
+                await page.click("text=Order")
+
+        `snapshots`: the DOM at each action, and the requests. `screenshots`: pictures of the page while it changes.
+        Credentials are hidden as in `har`, but snapshots show what the pages show. Waits while another job of the
+        browser context records a trace. If the block fails or is stopped, the trace is stored as well. Raises as
+        `artifact`. The runner is replaced after its jobs: use it to find a mistake, not for each job.
+        """
+        return self._sink.trace(kind, self._page, snapshots=snapshots, screenshots=screenshots)
 
     async def html(self, page: Page | None = None, *, kind: str = "html") -> None:
         """Store the current HTML of `page`, by default of the job's own page. Raises as `artifact`.

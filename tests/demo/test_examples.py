@@ -2,6 +2,7 @@
 
 import importlib.util
 from collections.abc import AsyncIterator, Mapping
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -30,6 +31,12 @@ class ListSink:
 
     async def screenshot(self, page: Page, full_page: bool) -> bytes:
         return await page.screenshot(full_page=full_page)
+
+    def har(self, kind: str, page: Page, *, bodies: bool, url: str | None) -> AbstractAsyncContextManager[None]:
+        raise NotImplementedError
+
+    def trace(self, kind: str, page: Page, *, snapshots: bool, screenshots: bool) -> AbstractAsyncContextManager[None]:
+        raise NotImplementedError
 
     async def artifact(self, kind: str, data: bytes, content_type: str) -> None:
         self.artifacts.append(kind)

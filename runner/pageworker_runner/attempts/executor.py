@@ -48,7 +48,9 @@ class AttemptExecutor:
     def start(self, run: m.Run) -> None:
         """Start an attempt. Its module version is claimed before the next message is read."""
         version = self._catalog.hold(run.module, run.version)
-        attempt = self._attempts[run.attempt_id] = RunningAttempt(run, version, self._boot, self._reporter)
+        attempt = self._attempts[run.attempt_id] = RunningAttempt(
+            run, version, self._boot, self._reporter, self._pool.recordings
+        )
         self._tasks.spawn(self._execute(attempt))
 
     def force_result(self, attempt_id: str, result: AttemptResult) -> None:
@@ -90,7 +92,7 @@ class AttemptExecutor:
         OWN_WORK.set(True)
         if attempt.slot is not None:
             attempt.slot.warm.public.restore()
-        await self._keep_failure_artifacts(attempt, result)
+        await self._keep_artifacts(attempt, result)
         attempt.close()
         self._reporter.end(attempt_id)
         self._reporter.send_queue.put(
@@ -146,15 +148,18 @@ class AttemptExecutor:
         self._expect_timeouts.begin(attempt.attempt_id, version.expect_timeout)
         return entrypoint
 
-    async def _keep_failure_artifacts(self, attempt: RunningAttempt, result: AttemptResult) -> None:
+    async def _keep_artifacts(self, attempt: RunningAttempt, result: AttemptResult) -> None:
+        """Store the failure artifacts, and recordings whose block the handler did not leave."""
         slot = attempt.slot
-        if slot is None or not attempt.handler_began or result.outcome == "succeeded":
-            return
-        if not self._boot.failure_artifacts or self._browser_lost or self._failures.shows_error_page(slot.page):
+        if slot is None or not attempt.handler_began or self._browser_lost:
             return
         stopped = result.outcome in ("timed_out", "cancelled")
         seconds = LIMITS.stopped_failure_artifacts_seconds if stopped else LIMITS.failure_artifacts_seconds
-        await failure_artifacts.keep(slot.warm, attempt, seconds)
+        kept = [attempt.open_recordings.keep_all(seconds + LIMITS.handover_seconds)]
+        wanted = self._boot.failure_artifacts and result.outcome != "succeeded"
+        if wanted and not self._failures.shows_error_page(slot.page):
+            kept.append(failure_artifacts.keep(slot.warm, attempt, seconds))
+        await asyncio.gather(*kept)
 
     async def _recycle(self, attempt: RunningAttempt) -> None:
         """End the attempt's tasks and clean its page. If either fails, the runner asks to be retired."""

@@ -8,7 +8,7 @@ import mimetypes
 import re
 import time
 from collections.abc import Mapping
-from contextlib import suppress
+from contextlib import AbstractAsyncContextManager, suppress
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
@@ -21,12 +21,14 @@ from pageworker import Context, DownloadedFile, Failed, Helpers
 from pageworker.helpers import Level
 from pageworker_runner.attempts import attempt_result
 from pageworker_runner.attempts.attempt_result import AttemptResult
+from pageworker_runner.attempts.open_recordings import OpenRecordings
 from pageworker_runner.errors import BrowserLost, OutputLimit, PageLost
 from pageworker_runner.limits import LIMITS
 from pageworker_runner.modules.catalog import ModuleVersion
 from pageworker_runner.modules.entrypoint import ModuleEntrypoint
 from pageworker_runner.pages import capture, downloads
-from pageworker_runner.pages.playwright_internals import is_closed_error
+from pageworker_runner.pages.playwright_internals import is_closed_error, unshared
+from pageworker_runner.pages.recordings import Recordings
 from pageworker_runner.pages.slot import PageSlot
 from pageworker_runner.reporting.error_text import describe, text_of
 from pageworker_runner.reporting.reporter import Reporter
@@ -46,7 +48,9 @@ CRASH_GRACE_SECONDS = 1.0
 class RunningAttempt:
     """An attempt between its Run and its Free, and the `pageworker.Sink` of its helpers."""
 
-    def __init__(self, run: m.Run, version: ModuleVersion, boot: m.Boot, reporter: Reporter) -> None:
+    def __init__(
+        self, run: m.Run, version: ModuleVersion, boot: m.Boot, reporter: Reporter, recordings: Recordings
+    ) -> None:
         self.run = run
         self.attempt_id = run.attempt_id
         self.version = version
@@ -72,6 +76,8 @@ class RunningAttempt:
         self._default_timeout = boot.default_timeout_seconds
         self._send_queue = reporter.send_queue
         self._lines = reporter.lines
+        self._recordings = recordings
+        self.open_recordings = OpenRecordings(self.artifact, lambda text: self.log("warning", text, {}))
         self._artifacts = 0
         self._bytes = 0
         self._closed = False
@@ -174,6 +180,19 @@ class RunningAttempt:
             content_type=content_type,
             bytes=len(data),
             sha256=hashlib.sha256(data).hexdigest(),
+        )
+
+    def har(self, kind: str, page: Page, *, bodies: bool, url: str | None) -> AbstractAsyncContextManager[None]:
+        """See pageworker.Sink."""
+        return self.open_recordings.during(
+            kind, lambda: self._recordings.start_har(unshared(page), bodies=bodies, url=url)
+        )
+
+    def trace(self, kind: str, page: Page, *, snapshots: bool, screenshots: bool) -> AbstractAsyncContextManager[None]:
+        """See pageworker.Sink."""
+        return self.open_recordings.during(
+            kind,
+            lambda: self._recordings.start_trace(self.attempt_id, page, snapshots=snapshots, screenshots=screenshots),
         )
 
     async def send(self, kind: str, data: bytes, content_type: str) -> None:

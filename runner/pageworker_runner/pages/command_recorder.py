@@ -99,6 +99,8 @@ class CommandRecorder:
         self._closed: dict[str, str] = {}
         """What attempts have closed for themselves: by attempt, the type of it."""
         self._listener_errors: dict[str, BaseException] = {}
+        self._calls: dict[str, set[str]] = {}
+        """The ids of calls, by attempt, of attempts that record a trace."""
         self._listeners: list[tuple[str, Callable[[], None]]] = []
         """Attempt, and what removes one of its listeners from the browser context or the browser."""
         self._send = playwright_internals.intercept_commands(context, self._on_send)
@@ -122,6 +124,16 @@ class CommandRecorder:
         self._context.pop(attempt_id, None)
         self._closed.pop(attempt_id, None)
         self._listener_errors.pop(attempt_id, None)
+        self._calls.pop(attempt_id, None)
+
+    def calls_of(self, attempt_id: str) -> set[str]:
+        """The ids of the calls that the attempt makes from now on, as a trace names them."""
+        return self._calls.setdefault(attempt_id, set())
+
+    def mark_permanent(self, guid: str, command: str) -> None:
+        """The runner itself did something for an attempt that cannot be undone: the page is to be replaced."""
+        if self._owner_of(guid) is not None:
+            self.page(guid).permanent.append(command)
 
     def raise_at_next_call(self, attempt_id: str, error: BaseException) -> None:
         """The attempt's next call raises `error`, as in plain Playwright. A later error replaces an earlier one."""
@@ -161,6 +173,9 @@ class CommandRecorder:
             raise playwright_internals.closed_error()
         if attempt_id in self._listener_errors and _has_caller(type, method):
             raise self._listener_errors.pop(attempt_id)
+        if (calls := self._calls.get(attempt_id)) is not None:
+            options, call_id = playwright_internals.with_call_id(self._browser_context, options)
+            calls.add(call_id)
         reply = self._send(target, method, params, options)
         if effect is not SideEffect.NOTHING:
             self._effects_for(target, method, params, attempt_id).add(effect, target, method, reply)

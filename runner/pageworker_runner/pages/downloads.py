@@ -11,7 +11,7 @@ from contextlib import suppress
 from playwright.async_api import Download, Page
 from playwright.async_api import Error as BrowserError
 
-from pageworker_runner.pages.playwright_internals import download_chunks, guid_of, unshared
+from pageworker_runner.pages.playwright_internals import artifact_of, chunks_of, guid_of, unshared
 
 NAME_CHARS = 255
 
@@ -38,8 +38,14 @@ async def read(download: Download, most_bytes: int) -> AsyncIterator[bytes]:
 
     Waits until it is finished. Raises Playwright's Error.
     """
+    async for chunk in up_to(most_bytes, chunks_of(artifact_of(download))):
+        yield chunk
+
+
+async def up_to(most_bytes: int, chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    """The chunks up to the first one that exceeds `most_bytes` in all."""
     total = 0
-    async for chunk in download_chunks(download):
+    async for chunk in chunks:
         total += len(chunk)
         yield chunk
         if total > most_bytes:

@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 import playwright
 from playwright._impl._async_base import mapping
 from playwright._impl._driver import compute_driver_executable
-from playwright._impl.artifact import Artifact
+from playwright._impl.artifact import Artifact as Artifact
 from playwright._impl.browser import Browser as ImplBrowser
 from playwright._impl.browser_context import BrowserContext as ImplContext
 from playwright._impl.browser_type import BrowserType
@@ -57,6 +57,7 @@ PRIVATE_NAMES: dict[str, tuple[str, ...]] = {
     "Playwright": ("selectors",),
     "Page": (
         "_bindings",
+        "_channel",
         "_guid",
         "_initializer",
         "_main_frame",
@@ -71,10 +72,11 @@ PRIVATE_NAMES: dict[str, tuple[str, ...]] = {
     ),
     "Frame": ("_page", "_parent_frame"),
     "APIRequestContext": ("_channel",),
-    "Artifact": ("create_read_stream",),
+    "Artifact": ("create_read_stream", "delete"),
     "Channel": ("_object",),
     "Connection": (
         "_instrumentation",
+        "_next_call_id",
         "_objects",
         "_on_event_listener_error",
         "dispatch",
@@ -82,6 +84,8 @@ PRIVATE_NAMES: dict[str, tuple[str, ...]] = {
         "send_message_to_server",
     ),
     "Download": ("_artifact",),
+    "Tracing": ("_channel",),
+    "TracingChannel": ("harExport", "harStart", "tracingStart", "tracingStartChunk", "tracingStop", "tracingStopChunk"),
     "TimeoutSettings": ("set_default_navigation_timeout", "set_default_timeout"),
     "ImplToApiMapping": ("wrap_handler",),
     "Error": ("_message",),
@@ -159,6 +163,8 @@ def missing_names(context: BrowserContext) -> list[str]:
         "Artifact": Artifact,
         # No download exists yet. Its constructor sets the attribute.
         "Download": SimpleNamespace(**dict.fromkeys(ImplDownload.__init__.__code__.co_names)),
+        "Tracing": getattr(impl, "tracing", None),
+        "TracingChannel": getattr(getattr(impl, "tracing", None), "_channel", None),
         "Channel": getattr(getattr(impl, "request", None), "_channel", None),
         "Connection": getattr(impl, "_connection", None),
         "TimeoutSettings": getattr(impl, "_timeout_settings", None),
@@ -461,17 +467,78 @@ async def drop_response(requests: ChannelOwner, reply: dict[str, Any]) -> None:
         await requests._channel.disposeAPIResponse(fetchUid=reply["response"]["fetchUid"])
 
 
-async def download_chunks(download: Download) -> AsyncIterator[bytes]:
-    """The bytes of a download, once it is finished, in chunks of at most 1 MiB. Raises Playwright's Error.
+def artifact_of(download: Download) -> Artifact:
+    """The driver's file of a download."""
+    artifact: Artifact = download._impl_obj._artifact
+    return artifact
+
+
+async def chunks_of(artifact: Artifact) -> AsyncIterator[bytes]:
+    """The bytes of a file of the driver, once it is finished, in chunks of at most 1 MiB. Raises Playwright's Error.
 
     The driver reads the file: this process may not. Leaving the iteration ends the stream.
     """
-    stream = await download._impl_obj._artifact.create_read_stream()
+    stream = await artifact.create_read_stream()
     try:
         async for chunk in stream:
             yield chunk
     finally:
         stream.destroy()
+
+
+async def start_har(page: Page, path: str, *, bodies: bool, url: str | None) -> str:
+    """Begin to record a HAR of this page alone. Returns its id. The driver writes it to `path` when it is exported.
+
+    The client's own `tracing.start_har` records all pages of the browser context.
+    """
+    options = {"content": "embed" if bodies else "omit", "mode": "full", "harPath": path, "urlGlob": url}
+    reply = await _tracing(page.context).harStart(page=_impl(page)._channel, options=options)
+    har_id: str = reply["harId"]
+    return har_id
+
+
+async def export_har(context: BrowserContext, har_id: str) -> Artifact:
+    """End a HAR. Returns the driver's zip of it, which the caller deletes."""
+    reply = await _tracing(context).harExport(harId=har_id, mode="archive")
+    artifact: Artifact = reply["artifact"]._object
+    return artifact
+
+
+async def empty_har(context: BrowserContext, path: str) -> None:
+    """Write a HAR without entries to `path`: the driver cannot delete the one that it has written there."""
+    options = {"content": "omit", "mode": "minimal", "harPath": path, "urlGlob": "about:nothing"}
+    reply = await _tracing(context).harStart(page=None, options=options)
+    await _tracing(context).harExport(harId=reply["harId"], mode="entries")
+
+
+async def start_trace(context: BrowserContext, *, snapshots: bool, screenshots: bool) -> None:
+    """Begin to record a trace of all pages, in place of one that was not stopped.
+
+    Not through the client: its `tracing.start` also marks the connection, which all jobs share.
+    """
+    tracing = _tracing(context)
+    await tracing.tracingStop()
+    given = dict.fromkeys(("name", "snapshotAria", "snapshotScreen", "coverage", "live"))
+    await tracing.tracingStart(**given, snapshotDom=snapshots, screencast=screenshots)
+    await tracing.tracingStartChunk(name=None, title=None)
+
+
+async def stop_trace(context: BrowserContext) -> Artifact:
+    """End the trace. Returns the driver's zip of it, which the caller deletes."""
+    reply = await _tracing(context).tracingStopChunk(mode="archive")
+    await _tracing(context).tracingStop()
+    artifact: Artifact = reply["artifact"]._object
+    return artifact
+
+
+def with_call_id(context: BrowserContext, options: dict[str, Any]) -> tuple[dict[str, Any], str]:
+    """The options of a command with an id of its own, by which a trace names its call, and this id."""
+    call_id: str = context._impl_obj._connection._next_call_id()
+    return {**options, "call_id": call_id}, call_id
+
+
+def _tracing(context: BrowserContext) -> Any:
+    return context._impl_obj.tracing._channel
 
 
 def _impl(page: Page) -> ImplPage:

@@ -21,7 +21,9 @@ from pageworker_runner.pages.page_closing import close_page
 from pageworker_runner.pages.page_state import PageEvent, PageState
 from pageworker_runner.pages.playwright_internals import drop_listeners, reset_context_timeouts
 from pageworker_runner.pages.popups import Popups
+from pageworker_runner.pages.recordings import Recordings
 from pageworker_runner.pages.recycle import clean
+from pageworker_runner.pages.redaction import redaction
 from pageworker_runner.pages.revert import revert_context
 from pageworker_runner.pages.slot import PageSlot, WarmPage, target_of
 from pageworker_runner.pages.storage import wipe
@@ -86,6 +88,7 @@ class PagePool:
         self._downloads = Downloads()
         self._popups = Popups(context, self, self._downloads, tasks, reporter)
         self.recorder = CommandRecorder(context, self._owner_of, self._popups.claim)
+        self.recordings = Recordings(context, self.recorder, reporter, redaction(settings.options))
 
     async def fill(self, interpreter: Sequence[SharedState] = ()) -> None:
         """Open all pages. The first one comes with the browser context. Raises Playwright's Error.

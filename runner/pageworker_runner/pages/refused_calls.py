@@ -4,6 +4,12 @@ RUNNERS_OWN = "the browser and its context belong to the runner"
 
 NO_FILES = "it would write a file, which a module cannot read: keep bytes with helpers.artifact"
 
+TRACE = "record with `async with helpers.trace():`"
+
+HAR = "record with `async with helpers.har():`"
+
+UPLOAD = 'give the bytes: {"name": "a.csv", "mimeType": "text/csv", "buffer": data}'
+
 INSTEAD: dict[str, str] = {
     "APIRequest.new_context": "use page.request",
     "Artifact.pathAfterFinished": "store the file with helpers.download",
@@ -11,12 +17,20 @@ INSTEAD: dict[str, str] = {
     "Browser.new_context": "set the options of the context in [page] of module.toml",
     "Browser.new_page": "use page.context.new_page",
     "BrowserContext.pause": "run the module with `workerctl module run`, and log with helpers.log",
+    "ElementHandle.setInputFiles": UPLOAD,
+    "Frame.drop": UPLOAD,
+    "Frame.setInputFiles": UPLOAD,
     "LocalUtils.harUnzip": NO_FILES,
     "LocalUtils.zip": NO_FILES,
     "Page.pause": "run the module with `workerctl module run`, and log with helpers.log",
     "Page.requests": 'listen with page.on("request", …) before the navigation',
     "Page.screencastStart": "leave out its path, and keep its frames with helpers.artifact",
-    "Tracing.harStart": NO_FILES,
+    "Tracing.harExport": HAR,
+    "Tracing.harStart": HAR,
+    "Tracing.tracingStart": TRACE,
+    "Tracing.tracingStartChunk": TRACE,
+    "Tracing.tracingStop": TRACE,
+    "Tracing.tracingStopChunk": TRACE,
 }
 """By the name in Playwright's Python interface, or, where a call has several, by the driver's command."""
 

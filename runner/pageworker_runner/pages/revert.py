@@ -37,7 +37,6 @@ CONTEXT: dict[SideEffect, Callable[[BrowserContext, PageOptions], Awaitable[obje
     SideEffect.GEOLOCATION: lambda context, options: context.set_geolocation(geolocation(options)),
     SideEffect.PERMISSIONS: lambda context, options: reset_permissions(context, options),
     SideEffect.OFFLINE: lambda context, options: context.set_offline(False),
-    SideEffect.TRACING: lambda context, options: context.tracing.stop(),
 }
 
 

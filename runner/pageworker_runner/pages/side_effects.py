@@ -27,7 +27,6 @@ class SideEffect(Enum):
     GEOLOCATION = auto()
     PERMISSIONS = auto()
     OFFLINE = auto()
-    TRACING = auto()
     DISPOSABLE = auto()
     """The driver answers with an object whose disposal undoes the command: init scripts, bindings."""
     RESPONSE = auto()
@@ -162,15 +161,18 @@ REQUESTS: dict[str, SideEffect] = {"dispose": SideEffect.REFUSED, "fetch": SideE
 # By these the driver writes a file that the module names. No module can read it, but a later job could upload it.
 LOCAL_UTILS: dict[str, SideEffect] = {"harUnzip": SideEffect.REFUSED, "zip": SideEffect.REFUSED}
 
+# A trace and a HAR of the client are files, and hold what other jobs do in the same browser context.
 TRACING: dict[str, SideEffect] = {
-    "harStart": SideEffect.REFUSED,
+    **dict.fromkeys(
+        ("harExport", "harStart", "tracingStart", "tracingStartChunk", "tracingStop", "tracingStopChunk"),
+        SideEffect.REFUSED,
+    ),
     "tracingGroup": SideEffect.NOTHING,
     "tracingGroupEnd": SideEffect.NOTHING,
-    "tracingStart": SideEffect.TRACING,
-    "tracingStartChunk": SideEffect.TRACING,
-    "tracingStop": SideEffect.NOTHING,
-    "tracingStopChunk": SideEffect.NOTHING,
 }
+
+LOCAL_FILES = ("localDirectory", "localPaths")
+"""Parameters by which the driver reads files for an upload."""
 
 HARMLESS = frozenset(
     (
@@ -202,6 +204,9 @@ def side_effect_of(type: str, method: str, params: Mapping[str, Any] = NO_PARAME
     """What `method` on an object of `type` leaves, with the command's parameters."""
     if method.startswith("__"):
         return SideEffect.NOTHING
+    if any(params.get(name) for name in LOCAL_FILES):
+        # The driver could read files that no code of a module can: of other jobs, of the browser.
+        return SideEffect.REFUSED
     if type == "Page":
         if method == "updateSubscription":
             return SideEffect.DIALOGS if params.get("event") == "dialog" else SideEffect.NOTHING

@@ -29,7 +29,7 @@ class Blocker(Struct, frozen=True, kw_only=True):
 
 
 class ArtifactRecord(Struct, frozen=True, kw_only=True):
-    """A stored file. `kind` is screenshot, html, trace or a kind of the module; `sha256` is hex."""
+    """A stored file. `kind` is screenshot, html, har, trace or a kind of the module; `sha256` is hex."""
 
     kind: str
     url: str

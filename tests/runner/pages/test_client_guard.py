@@ -23,6 +23,10 @@ CLOSES = {
     "browser as a manager": "async with page.context.browser:\n    pass",
 }
 REFUSED = {
+    "file for an upload": "await page.set_content('<input type=file>')\n"
+    "await page.set_input_files('input', '/etc/passwd')",
+    "file for a handle": "await page.set_content('<input type=file>')\n"
+    "await (await page.query_selector('input')).set_input_files('/etc/passwd')",
     "new context": "await page.context.browser.new_context()",
     "new page of the browser": "await page.context.browser.new_page()",
     "trace of the browser": "await page.context.browser.start_tracing(page=page, path='/tmp/x')",

@@ -115,7 +115,6 @@ CLEANED = {
     "methods of popups": OPEN + "popup = await page.context.new_page()\npopup.close = None",
     "listener of the browser": "page.context.browser.on('disconnected', lambda browser: print('heard'))",
     "expect": "from playwright.async_api import expect\nexpect.set_options(timeout=1)",
-    "tracing": "await page.context.tracing.start()",
     "listener at work": "done = asyncio.Event()\n"
     "async def work(page):\n"
     "    await page.set_extra_http_headers({'x-left': '1'})\n"

@@ -13,10 +13,18 @@ SDK = (Path(__file__).parents[3] / "docs/sdk.md").read_text()
 IN_PYTHON = {
     "Artifact.pathAfterFinished": "download.path",
     "Artifact.saveAs": "download.save_as",
+    "ElementHandle.setInputFiles": "set_input_files(path)",
+    "Frame.drop": "locator.drop(path)",
+    "Frame.setInputFiles": "set_input_files(path)",
     "LocalUtils.harUnzip": "page.route_from_har(update=True)",
-    "LocalUtils.zip": "tracing.stop(path=…)",
+    "LocalUtils.zip": "tracing.stop",
     "Page.screencastStart": "screencast.start(path=…)",
+    "Tracing.harExport": "tracing.stop_har",
     "Tracing.harStart": "tracing.start_har",
+    "Tracing.tracingStart": "tracing.start",
+    "Tracing.tracingStartChunk": "tracing.start_chunk",
+    "Tracing.tracingStop": "tracing.stop",
+    "Tracing.tracingStopChunk": "tracing.stop_chunk",
     "BrowserContext.pause": "page.pause",
     "Page.pause": "page.pause",
     "Page.requests": "page.requests",
@@ -30,7 +38,10 @@ IN_PYTHON = {
 def test_a_way_is_documented_and_its_call_is_refused(command: str) -> None:
     assert re.search(rf"^\|[^|]*`{re.escape(IN_PYTHON[command])}`[^|]*\|", SDK, re.MULTILINE)
     type, _, method = command.partition(".")
-    assert method in REFUSED.get(type, ()) or side_effect_of(type, method, {"record": True}) is (SideEffect.REFUSED)
+    assert (
+        method in REFUSED.get(type, ())
+        or side_effect_of(type, method, {"record": True, "localPaths": ["/tmp/x"]}) is SideEffect.REFUSED
+    )
 
 
 def test_a_refusal_names_the_call_and_the_way() -> None:

@@ -1,6 +1,7 @@
 """A sink that a test can look into."""
 
 from collections.abc import Mapping
+from contextlib import AbstractAsyncContextManager, nullcontext
 
 import pytest
 from playwright.async_api import Page
@@ -14,6 +15,7 @@ class RecordingSink:
 
     def __init__(self) -> None:
         self.artifacts: list[tuple[str, bytes, str]] = []
+        self.recorded: list[tuple[str, Page, dict[str, object]]] = []
         self.lines: list[tuple[Level, str, dict[str, object]]] = []
 
     async def artifact(self, kind: str, data: bytes, content_type: str) -> None:
@@ -21,6 +23,14 @@ class RecordingSink:
 
     async def download(self, kind: str, download: Download) -> DownloadedFile:
         raise NotImplementedError
+
+    def har(self, kind: str, page: Page, *, bodies: bool, url: str | None) -> AbstractAsyncContextManager[None]:
+        self.recorded.append((kind, page, {"bodies": bodies, "url": url}))
+        return nullcontext()
+
+    def trace(self, kind: str, page: Page, *, snapshots: bool, screenshots: bool) -> AbstractAsyncContextManager[None]:
+        self.recorded.append((kind, page, {"snapshots": snapshots, "screenshots": screenshots}))
+        return nullcontext()
 
     async def screenshot(self, page: Page, full_page: bool) -> bytes:
         return b"\x89PNG"

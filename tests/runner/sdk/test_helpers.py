@@ -130,6 +130,20 @@ def test_blocked_ends_the_attempt(sink: Any) -> None:
     assert caught.value.evidence == {"selector": ".captcha"}
 
 
+def test_recordings_are_of_the_jobs_own_page_unless_another_is_given(sink: Any) -> None:
+    own, popup = AnsweringPage(), AnsweringPage()
+    untyped: Any = popup
+    recorded = helpers(sink, own)
+    recorded.har(url="**/api")
+    recorded.har(untyped, kind="popup-har", bodies=False)
+    recorded.trace(screenshots=False)
+    assert sink.recorded == [
+        ("har", own, {"bodies": True, "url": "**/api"}),
+        ("popup-har", popup, {"bodies": False, "url": None}),
+        ("trace", own, {"snapshots": True, "screenshots": False}),
+    ]
+
+
 def test_every_level_has_a_method_of_its_own(sink: Any) -> None:
     log = Log(sink)
     for level in get_args(Level):
@@ -142,7 +156,7 @@ def test_fields_may_have_any_name_that_is_not_the_messages(sink: Any) -> None:
     assert sink.lines == [("info", "x", {"level": "y", "fields": 1})]
 
 
-@pytest.mark.parametrize("method", ["artifact", "download", "screenshot", "log"])
+@pytest.mark.parametrize("method", ["artifact", "download", "har", "trace", "screenshot", "log"])
 def test_the_runners_sink_has_the_protocols_signatures(method: str, sink: Any) -> None:
     expected = inspect.signature(getattr(Sink, method))
     for implementation in (RunningAttempt, type(sink)):
