@@ -49,6 +49,25 @@ def test_each_flow_is_published_by_the_readme_and_has_a_page() -> None:
     assert [name for name in FLOWS if f"`{name}`" not in README] == []
 
 
+def test_the_readme_says_which_flows_do_not_work_on_a_cluster() -> None:
+    """n8n's Redis node does not follow MOVED, so a flow that reads a key fails there, and so do its callers."""
+
+    def reads(flow: dict[str, Any]) -> bool:
+        called = {
+            node["parameters"]["workflowId"]["value"] for node in flow["nodes"] if "workflowId" in node["parameters"]
+        }
+        callees = [other for other in FLOWS.values() if other["id"] in called]
+        return any(node["parameters"].get("operation") == "get" for node in flow["nodes"]) or any(map(reads, callees))
+
+    rows = re.findall(r"^\| (`[^|]+json`) \| ([^|]+) \|", README.partition("## On a Redis Cluster")[2], re.MULTILINE)
+    told = {name: works.strip() for names, works in rows for name in re.findall(r"`([^`]+)`", names)}
+    # The example of a caller only calls the first one.
+    assert {*told} == {*FLOWS} - {"example-caller.json"}
+    assert {name for name, works in told.items() if works != "yes"} == {
+        name for name, flow in FLOWS.items() if name in told and reads(flow)
+    }
+
+
 def test_called_flows_and_error_workflows_exist() -> None:
     called = {node["parameters"]["workflowId"]["value"] for node in of_type("executeWorkflow")}
     errors = {flow["settings"].get("errorWorkflow", flow["id"]) for flow in FLOWS.values()}
