@@ -8,6 +8,7 @@ async def handler(page: Page, payload: dict, helpers: Helpers, context: Context)
 from playwright.async_api import Download, Locator, Page, Response
 from playwright.async_api import TimeoutError as PageTimeout
 
+from pageworker.device_list import devices
 from pageworker.helpers import Context, DownloadedFile, Helpers, Log, Sink
 from pageworker.outcomes import Blocked, BlockerKind, Failed, RetryLater
 
@@ -26,4 +27,5 @@ __all__ = [
     "Response",
     "RetryLater",
     "Sink",
+    "devices",
 ]

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from playwright.async_api import Error as BrowserError
 
+from pageworker import devices
 from pageworker_runner.attempts.executor import AttemptExecutor
 from pageworker_runner.attempts.running_attempt import page_crashed
 from pageworker_runner.browser.browser import RunnerBrowser, launch
@@ -43,6 +44,7 @@ async def start(channel: Channel, reporter: Reporter, tasks: Tasks, environment:
     try:
         with own_work():
             browser = await launch(boot, environment.profile, port)
+            devices.fill(browser.playwright.devices)
             failures.watch()
             translator = FailureTranslator(browser.context, failures)
             # Before the pool watches for new pages: the page of this check belongs to no attempt.

@@ -17,6 +17,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
+from pageworker_sandbox.devices import options_of_device, similar_devices
 from pageworker_sandbox.wire.page_options import PageOptions, pem_blocks
 
 MAX_PIXELS = 3840 * 2160 * 4
@@ -24,6 +25,8 @@ MAX_PIXELS = 3840 * 2160 * 4
 MAX_HEADERS = 50
 MAX_HEADER_BYTES = 8 * 1024
 MAX_CA_BYTES = 32 * 1024
+DEVICE = "device"
+"""The key that stands for several options, which the other keys of its table go over."""
 JOB_MAY_SET = "job_may_set"
 """The key of `[page]` in module.toml that names what a job may give."""
 NEVER_BY_JOB = {
@@ -248,7 +251,9 @@ def parse_options(untrusted: Any) -> PageOptions:
     """Plain values of TOML or JSON as options. Raises PageOptionsInvalid with every mistake."""
     if not isinstance(untrusted, dict):
         raise PageOptionsInvalid((OptionMistake("", _shown("", untrusted), "a table of options"),))
-    mistakes = [mistake for key, value in untrusted.items() if (mistake := _mistake(key, value))]
+    device, mistakes = _device(untrusted)
+    untrusted = {**device, **{key: value for key, value in untrusted.items() if key != DEVICE}}
+    mistakes += [mistake for key, value in untrusted.items() if (mistake := _mistake(key, value))]
     if not mistakes and _pixels(untrusted) > MAX_PIXELS:
         expected = f"at most {MAX_PIXELS} pixels, width × height × device_scale_factor²"
         mistakes.append(OptionMistake("viewport", str(int(_pixels(untrusted))), expected))
@@ -283,12 +288,26 @@ def combine(module: PageOptions, may_set: Iterable[str], profile: PageOptions, j
     return without_defaults(job.over(profile.over(module)))
 
 
+def _device(untrusted: Mapping[str, Any]) -> tuple[dict[str, Any], list[OptionMistake]]:
+    """The options that the key `device` stands for."""
+    if DEVICE not in untrusted:
+        return {}, []
+    name = untrusted[DEVICE]
+    options = options_of_device(name) if isinstance(name, str) else None
+    if options is not None:
+        return options, []
+    near = " or ".join(f'"{each}"' for each in similar_devices(str(name)[:100]))
+    hint = f"did you mean {near}?" if near else ""
+    return {}, [OptionMistake(DEVICE, _shown(DEVICE, name), 'a device of Playwright, such as "iPhone 15"', hint)]
+
+
 def _mistake(key: str, value: Any) -> OptionMistake | None:
     rule = RULES.get(key)
     if rule is None:
-        near = get_close_matches(key, RULES, n=1, cutoff=0.6)
+        known = (*RULES, DEVICE)
+        near = get_close_matches(key, known, n=1, cutoff=0.6)
         hint = f"did you mean `{near[0]}`?" if near else ""
-        return OptionMistake(key[:100], "an unknown key", "one of " + ", ".join(RULES), hint)
+        return OptionMistake(key[:100], "an unknown key", "one of " + ", ".join(known), hint)
     if rule.check(value):
         return None
     return OptionMistake(key, _shown(key, value), rule.expected, _hint(key, value))
