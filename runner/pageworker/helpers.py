@@ -93,6 +93,9 @@ class Sink(Protocol):
     def trace(self, kind: str, page: Page, *, snapshots: bool, screenshots: bool) -> AbstractAsyncContextManager[None]:
         """Store a trace of what the block does. Raises Playwright's Error, and ValueError if a limit is exceeded."""
 
+    def set_test_id_attribute(self, name: str) -> None:
+        """Have `get_by_test_id` look for this attribute, until the attempt ends."""
+
     async def screenshot(self, page: Page, full_page: bool) -> bytes:
         """A PNG of a page, in bounded time. Raises Playwright's TimeoutError if the page draws nothing."""
 
@@ -188,6 +191,15 @@ class Helpers:
         `artifact`. The runner is replaced after its jobs: use it to find a mistake, not for each job.
         """
         return self._sink.trace(kind, self._page, snapshots=snapshots, screenshots=screenshots)
+
+    def set_test_id_attribute(self, name: str) -> None:
+        """Have `page.get_by_test_id` look for this attribute instead of `data-testid`, until the attempt ends.
+
+        It is `playwright.selectors.set_test_id_attribute` for one job. Raises ValueError if `name` is empty.
+        """
+        if not name:
+            raise ValueError("helpers.set_test_id_attribute needs the name of an attribute, such as `data-qa`")
+        self._sink.set_test_id_attribute(name)
 
     async def html(self, page: Page | None = None, *, kind: str = "html") -> None:
         """Store the current HTML of `page`, by default of the job's own page. Raises as `artifact`.

@@ -38,6 +38,9 @@ class ListSink:
     def trace(self, kind: str, page: Page, *, snapshots: bool, screenshots: bool) -> AbstractAsyncContextManager[None]:
         raise NotImplementedError
 
+    def set_test_id_attribute(self, name: str) -> None:
+        raise NotImplementedError
+
     async def artifact(self, kind: str, data: bytes, content_type: str) -> None:
         self.artifacts.append(kind)
 

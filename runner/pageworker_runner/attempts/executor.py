@@ -12,7 +12,7 @@ from pageworker_runner.errors import ModuleBroken, PageLost
 from pageworker_runner.limits import LIMITS
 from pageworker_runner.modules.catalog import Catalog
 from pageworker_runner.modules.entrypoint import ModuleEntrypoint
-from pageworker_runner.pages.expect_timeouts import ExpectTimeouts
+from pageworker_runner.pages.attempt_values import attributes_of_test_ids, expect_timeouts
 from pageworker_runner.pages.failure_translator import FailureTranslator
 from pageworker_runner.pages.pool import PagePool
 from pageworker_runner.reporting.error_text import describe
@@ -42,14 +42,14 @@ class AttemptExecutor:
         self._attempts: dict[str, RunningAttempt] = {}
         self._ended = asyncio.Condition()
         self._browser_lost = False
-        self._expect_timeouts = ExpectTimeouts()
-        self._expect_timeouts.install()
+        self._expect_timeouts = expect_timeouts()
+        self._test_ids = attributes_of_test_ids()
 
     def start(self, run: m.Run) -> None:
         """Start an attempt. Its module version is claimed before the next message is read."""
         version = self._catalog.hold(run.module, run.version)
         attempt = self._attempts[run.attempt_id] = RunningAttempt(
-            run, version, self._boot, self._reporter, self._pool.recordings
+            run, version, self._boot, self._reporter, self._pool.recordings, self._test_ids
         )
         self._tasks.spawn(self._execute(attempt))
 
@@ -166,5 +166,6 @@ class AttemptExecutor:
         if not await self._tasks.end(attempt.attempt_id, LIMITS.handler_grace_seconds):
             self._reporter.retire(f"{attempt.version.label} left a task that cannot be cancelled")
         self._expect_timeouts.end(attempt.attempt_id)
+        self._test_ids.end(attempt.attempt_id)
         if attempt.slot is not None:
             await self._pool.recycle(attempt.slot)

@@ -27,6 +27,7 @@ from pageworker_runner.limits import LIMITS
 from pageworker_runner.modules.catalog import ModuleVersion
 from pageworker_runner.modules.entrypoint import ModuleEntrypoint
 from pageworker_runner.pages import capture, downloads
+from pageworker_runner.pages.attempt_values import AttemptValue
 from pageworker_runner.pages.playwright_internals import is_closed_error, unshared
 from pageworker_runner.pages.recordings import Recordings
 from pageworker_runner.pages.slot import PageSlot
@@ -49,7 +50,13 @@ class RunningAttempt:
     """An attempt between its Run and its Free, and the `pageworker.Sink` of its helpers."""
 
     def __init__(
-        self, run: m.Run, version: ModuleVersion, boot: m.Boot, reporter: Reporter, recordings: Recordings
+        self,
+        run: m.Run,
+        version: ModuleVersion,
+        boot: m.Boot,
+        reporter: Reporter,
+        recordings: Recordings,
+        test_ids: AttemptValue[str],
     ) -> None:
         self.run = run
         self.attempt_id = run.attempt_id
@@ -77,6 +84,7 @@ class RunningAttempt:
         self._send_queue = reporter.send_queue
         self._lines = reporter.lines
         self._recordings = recordings
+        self._test_ids = test_ids
         self.open_recordings = OpenRecordings(self.artifact, lambda text: self.log("warning", text, {}))
         self._artifacts = 0
         self._bytes = 0
@@ -194,6 +202,10 @@ class RunningAttempt:
             kind,
             lambda: self._recordings.start_trace(self.attempt_id, page, snapshots=snapshots, screenshots=screenshots),
         )
+
+    def set_test_id_attribute(self, name: str) -> None:
+        """See pageworker.Sink."""
+        self._test_ids.begin(self.attempt_id, name)
 
     async def send(self, kind: str, data: bytes, content_type: str) -> None:
         """Offer checked bytes, and hand them over once the offer is granted."""

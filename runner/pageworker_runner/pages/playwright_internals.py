@@ -13,6 +13,7 @@ from types import SimpleNamespace
 from typing import Any, TypeVar
 
 import playwright
+from playwright._impl import frame, locator
 from playwright._impl._async_base import mapping
 from playwright._impl._driver import compute_driver_executable
 from playwright._impl.artifact import Artifact as Artifact
@@ -26,6 +27,7 @@ from playwright._impl.download import Download as ImplDownload
 from playwright._impl.errors import TargetClosedError
 from playwright._impl.fetch import APIRequest, APIRequestContext
 from playwright._impl.page import Page as ImplPage
+from playwright._impl.selectors import Selectors
 from playwright._impl.transport import PipeTransport
 from playwright._repo_version import version
 from playwright.async_api import BrowserContext, Download, Page, expect
@@ -400,6 +402,20 @@ def intercept_pages(is_shown: Callable[[str], bool]) -> None:
 def intercept_expect_timeout(read: Callable[[], float | None], write: Callable[[float | None], None]) -> None:
     """Have `expect` keep its timeout elsewhere, for the rest of the process."""
     setattr(type(expect), "_timeout", property(lambda _: read(), lambda _, timeout: write(timeout)))  # noqa: B010 - as above
+
+
+def intercept_test_id_attribute(read: Callable[[], str], write: Callable[[str], None]) -> None:
+    """Have `get_by_test_id` ask `read` for its attribute, and the client's setter call `write`, from now on.
+
+    The driver has the attribute as well, for the code that it generates only.
+    """
+    for module in (frame, locator):
+        vars(module)["test_id_attribute_name"] = read
+
+    def set_test_id_attribute(selectors: Selectors, attribute_name: str) -> None:
+        write(attribute_name)
+
+    setattr(Selectors, "set_test_id_attribute", set_test_id_attribute)  # noqa: B010 - mypy refuses to assign to a method
 
 
 def closed_error() -> BrowserError:

@@ -485,3 +485,14 @@ async def test_what_a_module_sets_while_it_is_imported_counts_for_each_of_its_at
     for _ in range(2):
         assert (await runner.run(module)).data == {"digits": 50, "expect": 9000}
         assert (await runner.run(other)).data == {"digits": 28, "expect": None}
+
+
+async def test_a_job_has_the_list_of_devices_and_its_own_attribute_of_test_ids(runner: Supervisor) -> None:
+    body = """
+        from pageworker import devices
+        await page.set_content("<p data-qa=a>own</p><p data-testid=a>usual</p>")
+        helpers.set_test_id_attribute("data-qa")
+        text = await page.get_by_test_id("a").text_content()
+        return {"text": text, "width": devices["iPhone 15"]["viewport"]["width"]}
+    """
+    assert (await runner.run(handler(body, name="test-ids"))).data == {"text": "own", "width": 393}

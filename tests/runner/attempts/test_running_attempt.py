@@ -229,7 +229,9 @@ class GrantingQueue:
 @pytest_asyncio.fixture(loop_scope="module")
 async def queue() -> GrantingQueue:
     untyped: Any = (queue := GrantingQueue())
-    queue.attempt = RunningAttempt(RUN, ModuleVersion("", "m@1.0.0", "m:handler"), BOOT, Reporter(untyped), untyped)
+    queue.attempt = RunningAttempt(
+        RUN, ModuleVersion("", "m@1.0.0", "m:handler"), BOOT, Reporter(untyped), untyped, untyped
+    )
     return queue
 
 

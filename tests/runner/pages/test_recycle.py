@@ -37,6 +37,7 @@ LOOK = handler(
         for name in vars(each) if name not in ("_impl_obj", "_loop")]
     from playwright.async_api import expect
     seen["expect"] = expect._timeout
+    seen["test id"] = str(page.get_by_test_id("x"))
     seen["pages"] = len(page.context.pages)
     seen["messages"] = len(await page.console_messages(filter="all"))
     seen["guid"] = page._impl_obj._guid
@@ -44,6 +45,7 @@ LOOK = handler(
     """,
     name="look",
 )
+LOCATOR = "<Locator frame=<Frame name= url='http://shop.example/look'> selector='internal:testid=[data-testid=\"x\"s]'>"
 CLEAN = {
     "title": "look",
     "name": "",
@@ -60,6 +62,7 @@ CLEAN = {
     "events": [["mousedown", 0, 0, False], ["mousemove", 10, 10, False], ["keydown", None, None, False]],
     "set": [],
     "expect": None,
+    "test id": LOCATOR,
     "pages": 1,
     "messages": 0,
 }
@@ -115,6 +118,9 @@ CLEANED = {
     "methods of popups": OPEN + "popup = await page.context.new_page()\npopup.close = None",
     "listener of the browser": "page.context.browser.on('disconnected', lambda browser: print('heard'))",
     "expect": "from playwright.async_api import expect\nexpect.set_options(timeout=1)",
+    "attribute of test ids": "helpers.set_test_id_attribute('id')",
+    "attribute of test ids by the client": "page.context.browser._impl_obj._browser_type._playwright.selectors"
+    ".set_test_id_attribute('id')",
     "listener at work": "done = asyncio.Event()\n"
     "async def work(page):\n"
     "    await page.set_extra_http_headers({'x-left': '1'})\n"

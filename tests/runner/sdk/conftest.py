@@ -15,6 +15,7 @@ class RecordingSink:
 
     def __init__(self) -> None:
         self.artifacts: list[tuple[str, bytes, str]] = []
+        self.test_id_attribute = ""
         self.recorded: list[tuple[str, Page, dict[str, object]]] = []
         self.lines: list[tuple[Level, str, dict[str, object]]] = []
 
@@ -31,6 +32,9 @@ class RecordingSink:
     def trace(self, kind: str, page: Page, *, snapshots: bool, screenshots: bool) -> AbstractAsyncContextManager[None]:
         self.recorded.append((kind, page, {"snapshots": snapshots, "screenshots": screenshots}))
         return nullcontext()
+
+    def set_test_id_attribute(self, name: str) -> None:
+        self.test_id_attribute = name
 
     async def screenshot(self, page: Page, full_page: bool) -> bytes:
         return b"\x89PNG"

@@ -144,6 +144,13 @@ def test_recordings_are_of_the_jobs_own_page_unless_another_is_given(sink: Any) 
     ]
 
 
+def test_an_attribute_of_test_ids_has_a_name(sink: Any) -> None:
+    helpers(sink).set_test_id_attribute("data-qa")
+    assert sink.test_id_attribute == "data-qa"
+    with pytest.raises(ValueError, match="data-qa"):
+        helpers(sink).set_test_id_attribute("")
+
+
 def test_every_level_has_a_method_of_its_own(sink: Any) -> None:
     log = Log(sink)
     for level in get_args(Level):
@@ -156,7 +163,9 @@ def test_fields_may_have_any_name_that_is_not_the_messages(sink: Any) -> None:
     assert sink.lines == [("info", "x", {"level": "y", "fields": 1})]
 
 
-@pytest.mark.parametrize("method", ["artifact", "download", "har", "trace", "screenshot", "log"])
+@pytest.mark.parametrize(
+    "method", ["artifact", "download", "har", "trace", "set_test_id_attribute", "screenshot", "log"]
+)
 def test_the_runners_sink_has_the_protocols_signatures(method: str, sink: Any) -> None:
     expected = inspect.signature(getattr(Sink, method))
     for implementation in (RunningAttempt, type(sink)):
