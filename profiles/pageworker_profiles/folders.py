@@ -12,6 +12,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -40,7 +41,7 @@ class ProfileFolders:
 
     async def open(self, tenant_id: str, profile_id: str, fence: int | None, uid: int | None) -> ProfileLease:
         """As ProfileStore.open. Raises ProfileTooLarge too."""
-        lease = await self._in_thread(lambda: self._store.hold(tenant_id, profile_id, fence, uid))
+        lease = await self._hold(tenant_id, profile_id, fence, uid)
         try:
             await self._walk("prepare", lease.path, *self.most, *owner(uid), held=[lease.lock_descriptor])
         except BaseException:
@@ -71,6 +72,17 @@ class ProfileFolders:
                 except ProfileError as error:
                     on_error(error)
             await self._trash_filled.wait()
+
+    async def _hold(self, tenant_id: str, profile_id: str, fence: int | None, uid: int | None) -> ProfileLease:
+        hold = partial(self._store.hold, tenant_id, profile_id, fence, uid)
+        holding = asyncio.get_running_loop().run_in_executor(self._threads, hold)
+        try:
+            return await asyncio.shield(holding)
+        except asyncio.CancelledError:
+            # The thread takes the lock all the same, and nobody else would release it. It needs microseconds.
+            holding.add_done_callback(_close)
+            await asyncio.wait({holding})
+            raise
 
     async def _in_thread(self, act: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._threads, act)
@@ -108,6 +120,11 @@ async def walk(action: str, folder: Path, *numbers: int, held: Sequence[int] = (
     if "error" in answer:
         raise getattr(errors, answer["error"])(answer["text"], **answer["fields"])
     return FolderSize(answer["files"], answer["bytes"])
+
+
+def _close(holding: asyncio.Future[ProfileLease]) -> None:
+    if not holding.cancelled() and holding.exception() is None:
+        holding.result().close()
 
 
 def _interpreter() -> str:

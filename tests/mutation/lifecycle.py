@@ -182,7 +182,7 @@ ROWS = (
     Mutant(
         f.JUNK_STAYS,
         f"{QUEUE}/producer.py",
-        "opaque(raw[: self._dead_text_bytes])",
+        "opaque(raw[: options.dead_text_bytes])",
         "opaque(raw)",
         (f"{DEAD}::test_a_huge_text_is_kept_in_part_with_its_length_and_digest",),
     ),

@@ -60,10 +60,8 @@ ROWS = (
         f.PHANTOM,
         f"{SUPERVISOR}/runners/fleet.py",
         """            del self.runners[runner.runner_id]
-            self._gone.set()
-            if""",
-        """            self._gone.set()
-            if""",
+            self._terms""",
+        """            self._terms""",
         (f"{WORK}::test_a_runner_that_died_takes_no_place",),
     ),
     Mutant(

@@ -2,10 +2,12 @@
 
 import asyncio
 import os
+import threading
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,6 +17,7 @@ from pageworker_profiles import (
     ProfileBusy,
     ProfileError,
     ProfileFolders,
+    ProfileLease,
     ProfileStore,
     ProfileTampered,
     ProfileTooLarge,
@@ -131,6 +134,27 @@ async def test_an_abandoned_walk_is_killed_and_the_next_one_repeats_it(tmp_path:
             await opened.open("acme", "shop", 2, TWO)
     with await opened.open("acme", "shop", 3, TWO) as lease:
         assert {path.stat().st_uid for path in lease.path.rglob("*")} == {TWO or os.getuid()}
+
+
+async def test_a_lock_that_a_cancelled_open_takes_is_released(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened = ProfileFolders(tmp_path)
+    hold, taken, cancelled = ProfileStore.hold, threading.Event(), threading.Event()
+
+    def slow(*arguments: Any) -> ProfileLease:
+        lease = hold(*arguments)
+        taken.set()
+        cancelled.wait(10)
+        return lease
+
+    monkeypatch.setattr(ProfileStore, "hold", slow)
+    async with asyncio.TaskGroup() as tasks:
+        opening = tasks.create_task(opened.open("acme", "shop", 1, ONE))
+        await asyncio.to_thread(taken.wait)
+        opening.cancel()
+        asyncio.get_running_loop().call_later(0.1, cancelled.set)
+    monkeypatch.undo()
+    with await opened.open("acme", "shop", 2, ONE) as lease:
+        assert lease.path.is_dir()
 
 
 async def test_what_dead_processes_left_is_deleted_at_the_start(tmp_path: Path) -> None:
