@@ -276,7 +276,7 @@ class Worker:
         ready, reason = self.ready()
         state = REPORTED[self._state]
         if state == "ready" and not ready:
-            state = "cut_off" if self._redis_client is None or not self._redis_client.availability.up else "failing"
+            state = "cut_off" if self._redis_trouble() else "failing"
         components, now = self._components, time.monotonic()
         return StatusReport(
             state=state,

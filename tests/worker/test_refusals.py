@@ -41,6 +41,7 @@ async def until_not_ready(worker: Echoes, reason: str) -> None:
             ready, said = worker.worker.ready()
             # Before that it may have used a connection that was closed for the same reason.
             if not ready and reason in said:
+                assert worker.worker.status().state == "cut_off"
                 return
             await worker.turn()
 

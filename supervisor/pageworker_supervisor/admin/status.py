@@ -8,7 +8,8 @@ from msgspec import Struct
 from pageworker_supervisor.contract.job import JobRef
 
 ReportedState = Literal["starting", "ready", "draining", "cut_off", "failing", "stopped"]
-"""In `cut_off` Redis does not answer, in `failing` no job could run here. A worker in these states takes no jobs."""
+"""In `cut_off` Redis is away or refuses calls, in `failing` no job could run here. A worker in these states takes no
+jobs."""
 CancelAnswer = Literal["cancelled", "cancelling", "finished", "unknown"]
 
 
