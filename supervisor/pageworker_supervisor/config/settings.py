@@ -156,7 +156,7 @@ class EgressSettings(Section, frozen=True):
     ports: tuple[int, ...] = (80, 443)
     """Ports that runners may connect to."""
     connect_seconds: Seconds = 10.0
-    """Maximum seconds to connect to a host. Then the page gets a 504."""
+    """Maximum seconds to connect to a host. Then the request fails with `ERR_CONNECTION_TIMED_OUT`."""
 
 
 class JobSettings(Section, frozen=True):
