@@ -129,7 +129,7 @@ class Worker:
                 async for line in self.drain(seconds):
                     log.info("drain", drain=line.event, job=line.ref and str(line.ref), left=line.left)
         except TimeoutError:
-            left = sorted(str(attempt.lease.ref) for attempt in components.dispatcher.attempts.values())
+            left = sorted(str(lease.ref) for lease in components.dispatcher.unsettled)
             if not left:
                 return  # only browsers still close
             reason = components.redis_client.availability.trouble or "they were not requeued in time"

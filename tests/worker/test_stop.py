@@ -2,11 +2,13 @@
 
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pw_servers import RedisServer, redis_server
 from pw_worker import echoes, nap
 
+from pageworker_supervisor.telemetry import log
 from pageworker_supervisor.worker import CALLBACK_GRACE_SECONDS, REQUEUE_SECONDS
 
 SLACK_SECONDS = 3.0
@@ -14,6 +16,12 @@ SLACK_SECONDS = 3.0
 
 @pytest.mark.parametrize("how", ["killed", "stopped", "refuses"])
 async def test_it_ends_though_redis_is_gone_with_a_job_in_flight(how: str, registry_key: tuple[Path, str]) -> None:
+    lines: list[tuple[str, object]] = []
+
+    def keep(line: Any) -> None:
+        lines.append((line.record["message"], line.record["extra"].get("which")))
+
+    handler = log.add(keep, level="ERROR")
     with redis_server() as server:
         async with echoes(server.url, server, registry_key) as worker:
             await worker.push(nap("j1", 60_000))
@@ -23,6 +31,8 @@ async def test_it_ends_though_redis_is_gone_with_a_job_in_flight(how: str, regis
             worker.worker.stop.set()
         took = time.monotonic() - began
         server.resume() if how == "stopped" else None
+    log.remove(handler)
+    assert ("jobs are left to their leases", ["acme/j1"]) in lines
     assert took < 0.2 + REQUEUE_SECONDS + CALLBACK_GRACE_SECONDS + SLACK_SECONDS
 
 

@@ -53,6 +53,8 @@ class Dispatcher:
         self.attempts: dict[str, Attempt] = {}
         self.closing: dict[str, Attempt] = {}
         """Leases that are settled without a page: their jobs are to be ended, or the worker drains."""
+        self._requeueing: dict[str, Attempt] = {}
+        """Attempts that a drain has stopped, and whose jobs are not back in the queue yet."""
         self.draining = False
         self.closed = closed
         self._held = False
@@ -73,6 +75,12 @@ class Dispatcher:
     def leases(self) -> list[Lease]:
         """Every lease that this worker holds."""
         return [attempt.lease for attempt in (*self.attempts.values(), *self.closing.values())]
+
+    @property
+    def unsettled(self) -> list[Lease]:
+        """Every lease whose job has neither ended nor gone back to the queue, as far as Redis has told."""
+        held = self.attempts | self.closing | self._requeueing
+        return [attempt.lease for attempt in held.values()]
 
     @property
     def busy(self) -> bool:
@@ -199,6 +207,12 @@ class Dispatcher:
             del self.closing[attempt.lease.token]
             self._ended.set()
 
+    async def _requeue(self, attempt: Attempt, reason: str) -> None:
+        # It leaves `attempts` as soon as it has stopped, which may be long before Redis has its job back.
+        self._requeueing[attempt.lease.token] = attempt
+        await attempt.requeue(reason)
+        del self._requeueing[attempt.lease.token]
+
     def _pending(self) -> list[PendingPlacement]:
         admitting = (one.lease for one in self.attempts.values() if one.state is AttemptState.ADMITTING)
         return [PendingPlacement(lease.context, lease.exclusive) for lease in admitting]
@@ -278,6 +292,6 @@ class Dispatcher:
         unfinished = len(left) + len(self.closing)
         async with asyncio.TaskGroup() as tasks:
             for attempt in left:
-                tasks.create_task(attempt.contain(attempt.requeue(reason)))
+                tasks.create_task(attempt.contain(self._requeue(attempt, reason)))
         log.info("jobs requeued", jobs=len(left), reason=reason)
         return unfinished
