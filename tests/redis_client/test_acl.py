@@ -176,3 +176,79 @@ def test_n8n_pushes_listens_reads_results_and_nothing_else(guarded: RedisServer)
         with pubsub() as eavesdropper, pytest.raises(redis.exceptions.NoPermissionError):
             eavesdropper.subscribe("pw:control:acme")
             eavesdropper.get_message(timeout=5)
+
+
+def test_a_reader_reads_every_key_and_changes_nothing(guarded: RedisServer) -> None:
+    guarded.command("SET", "pw:result:acme:1", "{}")
+    guarded.command("HSET", "pw:{0}:job:other/1", "state", "queued")
+    guarded.command("RPUSH", "pw:inbox", "{}")
+    guarded.command("SADD", "{pw:inbox}:seen", "x")
+    guarded.command("XADD", "pw:{0}:results", "*", "result", "{}")
+    with closing(guarded.client("reader", "secret")) as client:
+        send: Any = client.execute_command
+        assert send("GET", "pw:result:acme:1") == b"{}"
+        assert send("HGETALL", "pw:{0}:job:other/1") == {b"state": b"queued"}
+        assert send("LRANGE", "pw:inbox", 0, -1) == [b"{}"]
+        assert send("SMEMBERS", "{pw:inbox}:seen") == {b"x"}
+        assert len(send("XRANGE", "pw:{0}:results", "-", "+")) == 1
+        pubsub: Any = client.pubsub
+        with pubsub() as heard:
+            heard.subscribe("pw:*")
+            assert heard.get_message(timeout=5)["type"] == "subscribe"
+        for words in (
+            ("SET", "pw:result:acme:1", "forged"),
+            ("DEL", "pw:result:acme:1"),
+            ("EXPIRE", "pw:result:acme:1", 1),
+            ("HSET", "pw:{0}:job:other/1", "state", "new"),
+            ("RPUSH", "pw:inbox", "{}"),
+            ("LPOP", "pw:inbox"),
+            ("XADD", "pw:jobs", "*", "job", 1),
+            ("XDEL", "pw:{0}:results", "0-1"),
+            ("PUBLISH", "pw:results:acme", 1),
+            ("EVAL", "return 1", 0),
+            ("EVAL_RO", "return 1", 0),
+            ("FCALL", "x", 0),
+            ("GET", "other"),
+        ):
+            with pytest.raises(redis.exceptions.NoPermissionError):
+                send(*words)
+
+
+def test_an_n8n_of_one_tenant_hears_and_reads_that_tenant_alone(guarded: RedisServer) -> None:
+    """As docs/redis.md says to change its line."""
+    (line,) = (line for line in SHIPPED.splitlines() if line.startswith("user n8n "))
+    rules = line.replace("off resetpass", "on >secret").split()[2:]
+    of_acme = {"&pw:results:*": "&pw:results:acme", "&pw:events:*": "&pw:events:acme"}
+    of_acme["%R~pw:result:*"] = "%R~pw:result:acme:*"
+    assert set(of_acme) <= set(rules)
+    guarded.command("ACL", "SETUSER", "acme", *(of_acme.get(rule, rule) for rule in rules))
+    for tenant in ("acme", "other"):
+        guarded.command("SET", f"pw:result:{tenant}:1", "{}")
+    with closing(guarded.client("acme", "secret")) as client:
+        send: Any = client.execute_command
+        assert send("RPUSH", "pw:inbox", "{}") == 1
+        assert send("GET", "pw:result:acme:1") == b"{}"
+        with pytest.raises(redis.exceptions.NoPermissionError):
+            send("GET", "pw:result:other:1")
+        pubsub: Any = client.pubsub
+        for channel in ("pw:results:acme", "pw:events:acme"):
+            with pubsub() as heard:
+                heard.subscribe(channel)
+                assert heard.get_message(timeout=5)["type"] == "subscribe"
+        for channel in ("pw:results:other", "pw:events:other", "pw:results:*"):
+            with pubsub() as heard, pytest.raises(redis.exceptions.NoPermissionError):
+                heard.psubscribe(channel)
+                heard.get_message(timeout=5)
+
+
+@pytest.mark.parametrize("granted", [(), ("+xadd",), ("~pw:jobs",), ("+xadd", "~pw:jobs")], ids=" ".join)
+def test_a_producer_of_the_stream_needs_two_more_permissions(guarded: RedisServer, granted: tuple[str, ...]) -> None:
+    if granted:
+        guarded.command("ACL", "SETUSER", "n8n", *granted)
+    with closing(guarded.client("n8n", "secret")) as client:
+        send: Any = client.execute_command
+        if len(granted) == 2:
+            assert send("XADD", "pw:jobs", "*", "job", job(1))
+        else:
+            with pytest.raises(redis.exceptions.NoPermissionError):
+                send("XADD", "pw:jobs", "*", "job", job(1))

@@ -6,7 +6,9 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from pageworker_supervisor.redis_client import availability as module
 from pageworker_supervisor.redis_client.availability import (
+    FRESH_SECONDS,
     LONGEST_DELAY_SECONDS,
     Availability,
     longest_delay,
@@ -213,3 +215,27 @@ async def test_reports_every_change(probe: ProbedRedis) -> None:
         await watched.wait_up()
         running.cancel()
     assert seen == [False, True]
+
+
+async def test_a_result_of_a_moment_ago_is_not_probed_again(
+    availability: Availability, probe: ProbedRedis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However often `/readyz` is asked. With 3600 s in place of 0.25 the host's speed does not matter."""
+    availability._probed_at -= FRESH_SECONDS
+    await availability.probe_now()
+    assert probe.asked == 1
+    monkeypatch.setattr(module, "FRESH_SECONDS", 3600.0)
+    for _ in range(10):
+        await availability.probe_now()
+    assert probe.asked == 1
+
+
+async def test_without_questions_it_is_probed_all_the_same(probe: ProbedRedis, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "PROBE_INTERVAL_SECONDS", 0.01)
+    probe.failures = [OutOfMemory("full")]
+    watched = Availability(probe)
+    async with asyncio.TaskGroup() as tasks, asyncio.timeout(10):
+        running = tasks.create_task(watched.run())
+        while not watched.trouble:  # noqa: ASYNC110 - nothing reports it
+            await asyncio.sleep(0)
+        running.cancel()

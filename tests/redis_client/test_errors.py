@@ -108,6 +108,7 @@ def test_the_text_begins_with_what_an_operator_has_to_know(error: Exception, rea
 def test_a_key_of_the_wrong_type_was_written_by_another_client() -> None:
     ours = classify(rx.ResponseError("WRONGTYPE Operation against a key holding the wrong kind of value"))
     assert isinstance(ours, WrongType)
+    assert str(ours).startswith("a key has the wrong type")
 
 
 def test_the_rest_is_a_bug() -> None:

@@ -59,3 +59,20 @@ def test_the_embedded_server_is_found_through_its_folder(tmp_path: Path) -> None
     redis_client = connect_embedded(RedisSettings(), tmp_path)
     assert redis_client.safe_url.startswith("unix://")
     assert redis_client.ingress is redis_client
+
+
+async def test_the_ingress_has_a_password_file_of_its_own(live_redis: RedisServer, tmp_path: Path) -> None:
+    live_redis.command("ACL", "SETUSER", "filed", "on", ">from-file", "~*", "+@all")
+    file = tmp_path / "password"
+    file.write_text("from-file\n")
+    settings = RedisSettings(
+        url=live_redis.url,
+        ingress_url=f"redis://filed@127.0.0.1:{live_redis.port}",
+        ingress_password_file=file,
+    )
+    try:
+        async with open_redis_client(settings, tmp_path) as redis_client:
+            assert await redis_client.ingress.send("ACL", "WHOAMI", key="k") == b"filed"
+            assert await redis_client.send("ACL", "WHOAMI", key="k") == b"default"
+    finally:
+        live_redis.command("ACL", "DELUSER", "filed")

@@ -1,6 +1,7 @@
 """The folder of the embedded Redis: passwords, owners, the port, and the socket's URL."""
 
 import os
+import re
 from pathlib import Path
 
 import pytest
@@ -25,11 +26,14 @@ def test_each_user_gets_a_password_of_its_own_that_is_kept(folder: RedisFolder) 
     first = folder.passwords()
     assert set(first) == set(USERS)
     assert len(set(first.values())) == len(USERS)
+    assert all(re.fullmatch("[0-9a-f]{64}", password) for password in first.values())
     assert {folder.password_file(user).stat().st_mode & 0o777 for user in USERS} == {0o600}
     folder.password_file(USERS[0]).write_text("")
+    folder.password_file(USERS[1]).unlink()
     folder.prepare(None)
     second = folder.passwords()
-    assert [user for user in USERS if first[user] != second[user]] == [USERS[0]], "an empty file is replaced"
+    changed = [user for user in USERS if first[user] != second[user]]
+    assert changed == [USERS[0], USERS[1]], "an empty file is replaced, and a deleted one"
 
 
 def test_nothing_is_created_before_it_is_prepared(tmp_path: Path) -> None:

@@ -82,3 +82,24 @@ async def test_a_deployment_that_has_just_lost_its_replica_still_has_replicas(li
             assert replica.command("PING")
         assert await redis_client.has_replicas()
         live_sentinel.wait_replicating()
+
+
+@pytest.mark.parametrize(("content", "served"), [("right", True), ("wrong", False)])
+async def test_sentinels_have_a_password_file_of_their_own(
+    live_sentinel: Sentinels, tmp_path: Path, content: str, served: bool
+) -> None:
+    file = tmp_path / "sentinel.password"
+    file.write_text(f"{content}\n")
+    for each in live_sentinel.sentinels:
+        each.command("ACL", "SETUSER", "watcher", "on", ">right", "allchannels", "+@all")
+    url = f"{live_sentinel.url}?sentinel_username=watcher"
+    try:
+        async with open_redis_client(RedisSettings(url=url, sentinel_password_file=file), tmp_path) as redis_client:
+            if served:
+                assert await redis_client.send("SET", "k", 1, key="k")
+            else:
+                with pytest.raises(RedisUnavailable):
+                    await redis_client.send("SET", "k", 1, key="k")
+    finally:
+        for each in live_sentinel.sentinels:
+            each.command("ACL", "DELUSER", "watcher")
