@@ -3,6 +3,7 @@
 import asyncio
 
 import msgspec
+import pytest
 from pw_queue import DONE, QueueHarness, everything, plain_client, ref, ticket
 from pw_servers import RespProxy
 
@@ -49,6 +50,20 @@ async def test_a_silent_worker_loses_its_jobs_and_is_told_so(harness: QueueHarne
     assert await harness.consumer.finish(again, **DONE) is True
     assert await harness.consumer.finish(old, **DONE) is False
     assert len(await harness.results()) == 1
+
+
+@pytest.mark.parametrize("first", ["heartbeat", "result"])
+async def test_until_it_is_taken_back_a_lease_is_kept_after_its_time(harness: QueueHarness, first: str) -> None:
+    """Redis was away for longer than a lease. The first call that it serves then decides."""
+    await harness.producer.enqueue([ticket("j1")])
+    lease = await harness.one("w1")
+    await harness.later(LEASE_MS + 10_000)
+    if first == "heartbeat":
+        assert not (await harness.consumer.heartbeat("w1", [lease])).lost
+        assert (await harness.consumer.reap()).count == 0, "the heartbeat extended it"
+    assert await harness.consumer.finish(lease, **DONE) is True
+    assert (await harness.consumer.reap()).count == 0
+    assert await harness.results() == [DONE["result"]]
 
 
 async def test_two_reapers_take_a_lease_once(harness: QueueHarness) -> None:

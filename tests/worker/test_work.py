@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from chaos.echo import EchoComponents
 from pw_queue import blocked, ref
 from pw_servers import RedisServer, RespProxy
 from pw_worker import PAGES, Echoes, echoes, nap
@@ -116,6 +117,25 @@ async def test_a_worker_that_lost_its_lease_stops_the_work(
         assert await worker.queue.consumer.disown_worker(view.worker_id or "") == 1
         await worker.until(lambda: lease.token not in worker.components.dispatcher.attempts)
         assert b'pageworker_leases_lost_total{tenant="other"} 1.0' in worker.metrics()
+
+
+async def test_a_profile_whose_lock_is_lost_is_closed_and_its_job_runs_again_uncharged(
+    live_redis: RedisServer, registry_key: tuple[Path, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another worker may open the profile from then on."""
+    monkeypatch.setattr(EchoComponents, "locks", tmp_path)
+    async with echoes(live_redis.url, live_redis, registry_key, lease_ms=600) as worker:
+        of_profile = nap("j1", 60_000, fields={"profile_id": "p1"})
+        await worker.push(msgspec.structs.replace(of_profile, profile_id="p1"))
+        runners = worker.components.fleet.runners
+        await worker.until(lambda: any(runner.running for runner in runners.values()))
+        (before,) = runners.values()
+        (view,) = (await worker.queue.inspection.jobs()).jobs
+        assert await worker.queue.consumer.release_profile(view.worker_id or "", "acme", "p1", before.fence or 0)
+        await worker.until(lambda: any(each is not before and each.running for each in runners.values()))
+        assert before.runner_id not in runners
+        (view,) = (await worker.queue.inspection.jobs()).jobs
+        assert (view.state, view.crashes, view.attempts_used) == ("running", 0, 0)
 
 
 async def test_a_job_that_never_ran_gives_its_page_back(worker: Echoes) -> None:
