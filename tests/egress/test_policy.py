@@ -87,6 +87,20 @@ def test_refused_before_any_lookup(authority: str, reason: str) -> None:
     assert _decide(EgressPolicy(hosts=ALL), authority) == reason
 
 
+@pytest.mark.parametrize(
+    ("hosts", "authority", "reason"),
+    [
+        ((("other",),), "169.254.169.254:22", "port_not_allowed"),
+        ((("other",),), "169.254.169.254:80", "host_not_allowed"),
+        (ALL, "169.254.169.254:80", "private_address"),
+    ],
+)
+def test_the_first_rule_that_a_request_breaks_is_its_reason(
+    hosts: tuple[tuple[str, ...], ...], authority: str, reason: str
+) -> None:
+    assert _decide(EgressPolicy(hosts=hosts), authority) == reason
+
+
 def test_fixed_addresses_may_be_private_by_their_name_only() -> None:
     policy = EgressPolicy(
         hosts=ALL,

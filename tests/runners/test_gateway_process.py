@@ -1,10 +1,13 @@
 """A gateway that does not start is started again, and its trouble is reported. Real gateways in the sandbox."""
 
 import asyncio
+import os
+import signal
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from pw_daemon.processes import below
 from pw_sandbox import sandboxes
 
 from pageworker_sandbox.launch import GatewayUsers, Host, survey
@@ -64,5 +67,21 @@ async def test_a_host_that_can_fork_no_more_is_waited_for(monkeypatch: pytest.Mo
             running = tasks.create_task(heard.gateway.run())
             await heard.told.wait()
             assert "Resource temporarily unavailable" in (heard.gateway.trouble or "")
+        await heard.up.wait()
+        running.cancel()
+
+
+@pytest.mark.parametrize("victim", ["pageworker_sandbox.egress", "pageworker_sandbox.dialer"])
+async def test_a_gateway_is_lost_with_its_dialer_and_another_one_starts(victim: str) -> None:
+    """Every runner has lost its network then: its owner hears it, and replaces them."""
+    heard = ReportedGateway(survey(None, sandboxes.HEADLESS))
+    async with asyncio.TaskGroup() as tasks, asyncio.timeout(40):
+        running = tasks.create_task(heard.gateway.run())
+        await heard.up.wait()
+        heard.up.clear()
+        (process,) = (pid for pid, line in below(os.getpid()).items() if victim in line and "bwrap" not in line)
+        os.kill(process, signal.SIGKILL)
+        await heard.told.wait()
+        assert heard.lost == ["the egress gateway is lost"]
         await heard.up.wait()
         running.cancel()
