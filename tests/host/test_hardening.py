@@ -1,8 +1,10 @@
 """What the daemon gives up, in the kernel's words, and what is left to what it starts."""
 
 import os
+import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -61,3 +63,20 @@ def test_no_process_of_its_user_reads_or_traces_it(hardened: "subprocess.Popen[s
         plain.kill()
     assert answers[0].stdout.strip() == "True", answers[0].stderr
     assert "PermissionError" in answers[1].stderr
+
+
+def test_the_daemon_is_hardened_before_it_reads_its_configuration(tmp_path: Path) -> None:
+    """Its configuration is a pipe in which nothing ever comes: the daemon waits for the first byte."""
+    pipe = tmp_path / "pageworker.toml"
+    os.mkfifo(pipe)
+    command = [sys.executable, "-m", "pageworker_supervisor.daemon", "--config", str(pipe)]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as daemon:
+        try:
+            # Blocks until the daemon opens the other end.
+            with pipe.open("wb"):
+                status = Path(f"/proc/{daemon.pid}/status").read_text()
+                limits = Path(f"/proc/{daemon.pid}/limits").read_text()
+        finally:
+            daemon.kill()
+    assert "NoNewPrivs:\t1" in status
+    assert re.search(r"Max core file size +0 +0", limits)

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import os
 import signal
+import socket
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -84,11 +85,33 @@ async def test_a_cancelled_caller_does_not_shift_the_answers(checker: SharedChec
     assert after.result() == SchemaAnswer()
 
 
-def kill_checkers() -> None:
+def running_checkers() -> list[int]:
     children = Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()
-    for child in children:
-        if "schema_checker" in Path(f"/proc/{child}/cmdline").read_text():
-            os.kill(int(child), signal.SIGKILL)
+    return [int(child) for child in children if "schema_checker" in Path(f"/proc/{child}/cmdline").read_text()]
+
+
+def kill_checkers() -> None:
+    for checker in running_checkers():
+        os.kill(checker, signal.SIGKILL)
+
+
+async def test_it_has_no_environment_and_one_connection(
+    checker: SharedChecker, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("PAGEWORKER_REDIS__URL", "redis://me:secret@h")
+    with (tmp_path / "key").open("w") as key, socket.socket() as other:
+        for descriptor in (key.fileno(), other.fileno()):
+            os.set_inheritable(descriptor, True)
+        await ask(checker)
+    (pid,) = running_checkers()
+    # What the interpreter sets by itself (PEP 538) is not ours.
+    environment = Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
+    assert [word for word in environment if word and not word.startswith(b"LC_CTYPE=")] == []
+    assert Path(f"/proc/{pid}/cwd").readlink() == Path("/")
+    opened = {entry.name: str(entry.readlink()) for entry in Path(f"/proc/{pid}/fd").iterdir()}
+    assert opened.pop("0").startswith("socket:")
+    assert opened.pop("1").startswith("socket:"), "the same one"
+    assert opened == {"2": "/dev/null"}
 
 
 async def test_one_that_was_killed_between_two_checks_is_started_again(checker: SharedChecker) -> None:
