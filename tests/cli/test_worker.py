@@ -9,7 +9,7 @@ import pytest
 from pageworker_demo.toml import toml_text
 from pageworker_supervisor.admin.errors import WorkerRefused
 from pageworker_supervisor.admin.server import Endpoints
-from pageworker_supervisor.admin.status import Cancelled, DrainLine, RedisReport, StatusReport
+from pageworker_supervisor.admin.status import CancelAnswer, Cancelled, DrainLine, RedisReport, StatusReport
 from pageworker_supervisor.cli import app as root
 from pageworker_supervisor.cli.output import CommandExit
 from pageworker_supervisor.contract.job import JobRef
@@ -24,6 +24,7 @@ class Scripted:
     def __init__(self, *lines: DrainLine) -> None:
         self.lines = lines
         self.undrained = 0
+        self.answer: CancelAnswer = "unknown"
 
     def status(self) -> StatusReport:
         return StatusReport(
@@ -51,7 +52,7 @@ class Scripted:
         self.undrained += 1
 
     async def cancel(self, ref: JobRef) -> Cancelled:
-        return Cancelled(ref.job_id, ref.tenant_id, "unknown", known=False)
+        return Cancelled(ref.job_id, ref.tenant_id, self.answer, known=self.answer != "unknown")
 
 
 async def drained(folder: Path, *lines: DrainLine) -> int:
@@ -114,3 +115,20 @@ async def test_a_cancellation_that_does_not_hold_ends_with_1(
     assert await called(tmp_path, Scripted(), "cancel", "acme/17") == CommandExit.FAILED
     assert "acme/17: unknown" in capsys.readouterr().out
     assert await called(tmp_path, Scripted(), "cancel", "17") == CommandExit.USAGE
+
+
+@pytest.mark.parametrize(
+    ("answer", "code"),
+    [
+        ("cancelled", CommandExit.DONE),
+        ("cancelling", CommandExit.DONE),
+        ("finished", CommandExit.FAILED),
+        ("unknown", CommandExit.FAILED),
+    ],
+)
+async def test_the_exit_code_tells_whether_a_cancellation_holds(
+    tmp_path: Path, answer: CancelAnswer, code: CommandExit
+) -> None:
+    worker = Scripted()
+    worker.answer = answer
+    assert await called(tmp_path, worker, "cancel", "acme/17") == code

@@ -113,3 +113,14 @@ async def claimed(counter: Counter) -> Lease:
             await counter.queue.consumer.wait("reader", 0.2)
     assert await counter.queue.consumer.finish(leases[0], **DONE)
     return leases[0]
+
+
+async def test_a_batch_has_a_limit_of_bytes(counter: Counter) -> None:
+    text = b"x" * 300_000
+    await counter.push(*[text] * 10)
+    hand = ProducerList(counter.redis_client, "pw", "w1", IntakeTimeouts())
+    sizes = []
+    while arrivals := await hand.take():
+        sizes.append(len(arrivals))
+        await hand.remove([arrival.text for arrival in arrivals])
+    assert sizes == [4, 4, 2], "at most 1 MiB and one text more"
