@@ -2,6 +2,8 @@
 
 import asyncio
 import socket
+import subprocess
+import sys
 import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -97,3 +99,10 @@ async def test_a_gateway_that_breaks_the_protocol_ends_the_dialer() -> None:
             await DialServer(far, parse_rules((80,), (), ()), many).run()
     assert caught.group_contains(ProtocolViolation)
     far.close()
+
+
+def test_a_dialer_has_no_parser_of_http() -> None:
+    """What a gateway that was taken over sends, it reads as small typed messages only."""
+    code = "import sys, pageworker_sandbox.dialer.__main__; print(*{'h11', 'httpx', 'http.client'} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == []

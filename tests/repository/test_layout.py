@@ -4,6 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from pageworker_supervisor.config.settings import HttpSettings
+
 ROOT = Path(__file__).parents[2]
 
 
@@ -25,3 +27,10 @@ def test_every_package_is_in_the_wheel() -> None:
     }
     listed.discard("install_requires")
     assert found == {name for name in listed if name.startswith("pageworker")}
+
+
+def test_the_endpoints_of_the_image_listen_on_loopback_only() -> None:
+    """Their answers contain names of tenants and jobs: an operator opens them by PAGEWORKER_HTTP__BIND."""
+    lines = (ROOT / "Containerfile").read_text().splitlines()
+    assert not [line for line in lines if "HTTP__BIND" in line and not line.startswith("#")]
+    assert HttpSettings().bind.startswith("127.0.0.1:")
