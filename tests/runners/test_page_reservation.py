@@ -5,9 +5,16 @@ from typing import Any
 
 import pytest
 
+from pageworker_sandbox import memfd
 from pageworker_sandbox.wire import messages as m
+from pageworker_sandbox.wire.errors import OutputExceeded
 from pageworker_supervisor.runners.limit_breach import Breach
-from pageworker_supervisor.runners.page_reservation import RECYCLING_SLACK_SECONDS, RECYCLINGS, RunnerPages
+from pageworker_supervisor.runners.page_reservation import (
+    RECYCLING_SLACK_SECONDS,
+    RECYCLINGS,
+    PageReservation,
+    RunnerPages,
+)
 from pageworker_supervisor.telemetry import log
 
 RUNNER: Any = object()
@@ -120,3 +127,26 @@ async def test_one_attempt_is_blamed_only_where_it_must_have_been_it(
     for number in range(count, count + recycling):
         pages.end(m.Done(attempt_id=f"a-{number}", outcome="succeeded"))
     assert pages.alone(breach) is alone
+
+
+def handed_over(page: PageReservation, count: int, size: int) -> None:
+    """So many artifacts of this size have come from the runner."""
+    for number in range(count):
+        page.offer(m.Offer(attempt_id="a", number=number, bytes=size))
+        page.deliver(m.ArtifactData(attempt_id="a", kind="k", content_type="a/b"), memfd.seal(bytes(size), "k"))
+
+
+@pytest.mark.parametrize(
+    ("count", "size", "unit"), [(m.MAX_ARTIFACTS, 1, "artifacts"), (5, m.MAX_ARTIFACT_BYTES, "bytes")]
+)
+async def test_an_attempt_leaves_no_more_than_its_share_whatever_its_runner_offers(
+    count: int, size: int, unit: str
+) -> None:
+    """The runner keeps the same bounds by itself, but module code may have taken it over."""
+    pages = CountedPages()
+    with pages.reserve(RUNNER, exclusive=False) as page:
+        pages.begin("a", page, 0, log)
+        handed_over(page, count, size)
+        with pytest.raises(OutputExceeded, match=unit):
+            page.offer(m.Offer(attempt_id="a", number=count, bytes=1))
+        page.discard()
