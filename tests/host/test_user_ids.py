@@ -1,6 +1,7 @@
 """User ids are reserved against other daemons, and refused where they have another owner."""
 
 import os
+import pwd
 from pathlib import Path
 
 import msgspec
@@ -58,6 +59,18 @@ def test_a_configured_range_with_another_owner_is_refused_and_the_default_avoids
         choose(SandboxSettings(first_uid=free.first + 3), taken, seed, None)
     other = choose(SandboxSettings(), taken, seed, None)
     assert not other.overlaps(taken.claims[0].ids)
+
+
+@pytest.mark.parametrize("at", [AT, AT + 499], ids=["first", "last"])
+def test_an_account_that_only_the_name_service_knows_is_another_owner(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at: int
+) -> None:
+    """No host of a test has a directory service: its answer is given."""
+    known = pwd.struct_passwd(("ann", "x", at, at, "", "/", "/bin/false"))
+    asked = pwd.getpwuid
+    monkeypatch.setattr(pwd, "getpwuid", lambda uid: known if uid == at else asked(uid))
+    with pytest.raises(HostRefused, match="ann, an account of the name service"):
+        choose(SandboxSettings(first_uid=AT), HostIds(), seed_of(tmp_path), None)
 
 
 def test_a_host_without_any_free_id_is_refused(tmp_path: Path) -> None:
