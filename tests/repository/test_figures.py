@@ -26,7 +26,7 @@ from pageworker_supervisor.redis_client import availability, redis_folder, serve
 from pageworker_supervisor.runners import gateway_process, start_history, watchdog
 from pageworker_supervisor.sizing import recommendation, site
 from pageworker_supervisor.telemetry import metrics
-from pageworker_supervisor.worker import CALLBACK_GRACE_SECONDS, REQUEUE_SECONDS, REST_SECONDS
+from pageworker_supervisor.worker import CALLBACK_GRACE_SECONDS, LEAVE_SECONDS, REQUEUE_SECONDS, REST_SECONDS
 from repository.sources import ROOT
 
 KIB, MIB = 1024, 1024**2
@@ -62,6 +62,7 @@ FIGURES: dict[str, list[tuple[str, tuple[object, ...]]]] = {
             "`worker.drain_seconds` + {:g} s (to put jobs back) + `callbacks.timeout_seconds` + {:g} s + {:g} s",
             (REQUEUE_SECONDS, CALLBACK_GRACE_SECONDS, m.BROWSER_CLOSE_SECONDS),
         ),
+        ("+ {:g} s (to leave the votes", (LEAVE_SECONDS,)),
         ("hangs {:g} s later (SIGALRM)", (REST_SECONDS,)),
         (
             "{:,} per tenant and {:,} per shard",
