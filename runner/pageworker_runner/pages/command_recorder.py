@@ -6,7 +6,7 @@
 import asyncio
 import itertools
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,6 +14,7 @@ from playwright.async_api import BrowserContext
 
 from pageworker_runner.errors import CallRefused
 from pageworker_runner.pages import playwright_internals, side_effects
+from pageworker_runner.pages.clock_steps import CALLS
 from pageworker_runner.pages.playwright_internals import ChannelOwner, page_guid_of, type_of
 from pageworker_runner.pages.refused_calls import refusal
 from pageworker_runner.pages.side_effects import SideEffect, side_effect_of
@@ -85,15 +86,20 @@ class CommandRecorder:
         context: BrowserContext,
         owner_of: Callable[[str], str | None],
         on_opened: Callable[[str, str], None],
+        run_clock: Callable[[str, str, Mapping[str, Any]], Awaitable[None]],
+        on_page: Callable[[str, str], Awaitable[None]],
     ) -> None:
         """`owner_of(guid)`: the attempt that has this page of the pool now, "" for none, None if it is not in the pool.
 
         A module's calls on pages of other attempts are refused. `on_opened(guid, attempt)` is called with each page
-        that an attempt has opened by `context.new_page()`.
+        that an attempt has opened by `context.new_page()`, and `on_page` before the attempt gets it.
+        `run_clock(attempt, command, parameters)` runs in place of the driver's clock, which is one for all pages.
         """
         self._browser_context = context
         self._owner_of = owner_of
         self._on_opened = on_opened
+        self._run_clock = run_clock
+        self._on_page = on_page
         self._pages: dict[str, SideEffects] = {}
         self._context: dict[str, SideEffects] = {}
         self._closed: dict[str, str] = {}
@@ -173,6 +179,9 @@ class CommandRecorder:
             raise playwright_internals.closed_error()
         if attempt_id in self._listener_errors and _has_caller(type, method):
             raise self._listener_errors.pop(attempt_id)
+        if type == "BrowserContext" and method in CALLS:
+            # As part of the call, so in a task of the attempt.
+            return asyncio.ensure_future(self._run_clock(attempt_id, method, params))  # noqa: TID251
         if (calls := self._calls.get(attempt_id)) is not None:
             options, call_id = playwright_internals.with_call_id(self._browser_context, options)
             calls.add(call_id)
@@ -181,9 +190,15 @@ class CommandRecorder:
             self._effects_for(target, method, params, attempt_id).add(effect, target, method, reply)
         elif method == "newPage":
             reply.add_done_callback(lambda done: self._on_new_page(attempt_id, done))
+            return asyncio.ensure_future(self._prepared(attempt_id, reply))  # noqa: TID251 - as above
         elif command in side_effects.POINTS or command in side_effects.HOLDS:
             self._record_input(command, page_guid_of(target), reply)
         return reply
+
+    async def _prepared(self, attempt_id: str, reply: asyncio.Future[Any]) -> Any:
+        answer = await reply
+        await self._on_page(playwright_internals.opened_page_guid(answer), attempt_id)
+        return answer
 
     def _record_input(self, command: str, page: str | None, reply: asyncio.Future[Any]) -> None:
         if page is None or self._owner_of(page) is None:

@@ -5,9 +5,11 @@ and in the files of its driver. A release of Playwright may change any of it. So
 and `check` looks for every name at the start of a runner.
 """
 
+import ast
 import asyncio
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable
+from functools import cache
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, TypeVar
@@ -126,6 +128,7 @@ CLIENT_TYPES: dict[str, type] = {
 
 DRIVER_BUNDLE = Path(playwright.__file__).parent / "driver/package/lib/coreBundle.js"
 FEATURE_LIST = re.compile(rb"disabledFeatures = \[(.*?)\]", re.DOTALL)
+CLOCK_SOURCE = re.compile(rb"""generated/clockSource\.ts"\(\) \{\s+"use strict";\s+source = ('(?:[^'\\\n]|\\.)*');""")
 COMMENT = re.compile(r"//[^\n]*")
 
 Listeners = dict[Any, list[Callable[..., Any]]]
@@ -198,6 +201,20 @@ def disabled_features() -> tuple[str, ...]:
             "install the version that requirements/run.txt names"
         )
     return tuple(names)
+
+
+@cache
+def clock_source() -> str:
+    """The script by which the driver gives a document a clock. Reads its files in 15 ms. Raises StartError."""
+    found = CLOCK_SOURCE.search(DRIVER_BUNDLE.read_bytes())
+    if found is None:
+        raise StartError(
+            f"browser: the installed Playwright has no script of its clock in {DRIVER_BUNDLE.name}: "
+            "install the version that requirements/run.txt names"
+        )
+    # A literal of esbuild: its escapes are those of Python.
+    source: str = ast.literal_eval(found[1].decode())
+    return source
 
 
 def unshared(wrapper: Wrapper) -> Wrapper:

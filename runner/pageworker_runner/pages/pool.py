@@ -17,9 +17,10 @@ from pageworker_runner.pages.command_recorder import CommandRecorder
 from pageworker_runner.pages.context_options import viewport
 from pageworker_runner.pages.context_state import ContextState
 from pageworker_runner.pages.downloads import Downloads
+from pageworker_runner.pages.page_clocks import PageClocks
 from pageworker_runner.pages.page_closing import close_page
 from pageworker_runner.pages.page_state import PageEvent, PageState
-from pageworker_runner.pages.playwright_internals import drop_listeners, reset_context_timeouts
+from pageworker_runner.pages.playwright_internals import drop_listeners, guid_of, reset_context_timeouts
 from pageworker_runner.pages.popups import Popups
 from pageworker_runner.pages.recordings import Recordings
 from pageworker_runner.pages.recycle import clean
@@ -86,8 +87,9 @@ class PagePool:
         self._unclean_pages = 0
         self._shared: list[SharedState] = []
         self._downloads = Downloads()
-        self._popups = Popups(context, self, self._downloads, tasks, reporter)
-        self.recorder = CommandRecorder(context, self._owner_of, self._popups.claim)
+        self._popups = Popups(context, self, self._downloads, tasks, reporter, self._opened)
+        self._clocks = PageClocks(context, self._pages_of)
+        self.recorder = CommandRecorder(context, self._owner_of, self._popups.claim, self._clocks.run, self._give_clock)
         self.recordings = Recordings(context, self.recorder, reporter, redaction(settings.options))
 
     async def fill(self, interpreter: Sequence[SharedState] = ()) -> None:
@@ -188,6 +190,7 @@ class PagePool:
             of_others = [other for owner, other in by_attempt.items() if owner != attempt_id]
             await revert_context(self._context, effects, of_others, self._settings.options)
         self.recorder.forget_attempt(attempt_id)
+        self._clocks.forget_attempt(attempt_id)
         reset_context_timeouts(self._context, self._settings.default_timeout_seconds)
 
     def _take_back_shared(self, slot: PageSlot) -> None:
@@ -255,6 +258,20 @@ class PagePool:
         elif was_idle:
             self._reporter.warn("an idle page crashed and is replaced")
             self._tasks.spawn(self.recycle(slot))
+
+    def _pages_of(self, attempt_id: str) -> list[Page]:
+        own = [slot.page for slot in self._slots if slot.attempt == attempt_id]
+        return [page for page in (*own, *self._popups.pages_of(attempt_id)) if not page.is_closed()]
+
+    def _opened(self, attempt_id: str, page: Page) -> None:
+        """A page of the attempt has opened another one."""
+        if self._clocks.has(attempt_id):
+            self._tasks.spawn(self._clocks.adopt(attempt_id, page))
+
+    async def _give_clock(self, guid: str, attempt_id: str) -> None:
+        for page in self._popups.pages_of(attempt_id):
+            if guid_of(page) == guid:
+                await self._clocks.adopt(attempt_id, page)
 
     def _idle(self) -> list[PageSlot]:
         return [slot for slot in self._slots if slot.state is PageState.IDLE]

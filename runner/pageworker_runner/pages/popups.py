@@ -1,6 +1,7 @@
 """Pages that the pool did not open: popups, and pages that modules open. They close with the attempts that own them."""
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -40,10 +41,18 @@ class Popups:
     """All pages of the browser context that are not the pool's."""
 
     def __init__(
-        self, context: BrowserContext, running: RunningPages, downloads: Downloads, tasks: Tasks, reporter: Reporter
+        self,
+        context: BrowserContext,
+        running: RunningPages,
+        downloads: Downloads,
+        tasks: Tasks,
+        reporter: Reporter,
+        on_page: Callable[[str, Page], None],
     ) -> None:
+        """`on_page(attempt, page)` is called with each page that a page of this attempt has opened."""
         self._context = context
         self._running = running
+        self._on_page = on_page
         self._downloads = downloads
         self._tasks = tasks
         self._reporter = reporter
@@ -75,6 +84,10 @@ class Popups:
         popup = self._popups.get(guid)
         return popup is not None and attempt_id in popup.owners
 
+    def pages_of(self, attempt_id: str) -> list[Page]:
+        """The popups that belong to this attempt and to no other."""
+        return [each.page for each in self._popups.values() if each.owners == {attempt_id}]
+
     def claim(self, guid: str, attempt_id: str) -> None:
         """The page was opened by this attempt, so it belongs to no other one."""
         popup = self._popups.get(guid)
@@ -101,6 +114,8 @@ class Popups:
             owners = set(running.values())
         self._popups[guid_of(page)] = Popup(unshared(page), owners)
         self._downloads.watch(page)
+        if opener is not None and len(owners) == 1:
+            self._on_page(next(iter(owners)), page)
         if not owners:
             self._tasks.spawn(self._close_late())
 

@@ -26,7 +26,7 @@ READ_STATE = """mobile => { window.name = '';
   const [width, height] = mobile ? [screen.width, screen.height] : [innerWidth, innerHeight];
   return {
   url: location.href, frames: window.length,
-  width, height, dark: matchMedia('(prefers-color-scheme: dark)').matches } }"""
+  width, height, clock: '__pwClock' in globalThis, dark: matchMedia('(prefers-color-scheme: dark)').matches } }"""
 
 
 class PageFacts(msgspec.Struct, frozen=True, kw_only=True):
@@ -37,13 +37,15 @@ class PageFacts(msgspec.Struct, frozen=True, kw_only=True):
     width: int
     height: int
     dark: bool
+    clock: bool
+    """It has a clock of Playwright."""
 
 
 def unused(options: PageOptions) -> PageFacts:
     """What a new page reports."""
     size = viewport(options)
     dark = options.color_scheme == "dark"
-    return PageFacts(url=BLANK, frames=0, width=size["width"], height=size["height"], dark=dark)
+    return PageFacts(url=BLANK, frames=0, width=size["width"], height=size["height"], dark=dark, clock=False)
 
 
 async def clean(warm: WarmPage, effects: SideEffects, options: PageOptions) -> None:

@@ -26,7 +26,21 @@ class Driver:
         self.impl = context._impl_obj
         self.connection = self.impl._connection
         self.opened: list[tuple[str, str]] = []
-        self.recorder = CommandRecorder(context, OWNERS.get, lambda guid, attempt: self.opened.append((guid, attempt)))
+        self.clock: list[tuple[str, str, Any]] = []
+        self.prepared: list[tuple[str, str]] = []
+        self.recorder = CommandRecorder(
+            context,
+            OWNERS.get,
+            lambda guid, attempt: self.opened.append((guid, attempt)),
+            self.run_clock,
+            self.on_page,
+        )
+
+    async def run_clock(self, attempt_id: str, method: str, params: Any) -> None:
+        self.clock.append((attempt_id, method, params))
+
+    async def on_page(self, guid: str, attempt_id: str) -> None:
+        self.prepared.append((guid, attempt_id))
 
     def call(self, target: FakeTarget, method: str, params: Any = None) -> asyncio.Future[Any]:
         """As Playwright's client calls it."""
@@ -49,6 +63,13 @@ def as_attempt() -> Iterator[None]:
     token = CURRENT_ATTEMPT.set("a-1")
     yield
     CURRENT_ATTEMPT.reset(token)
+
+
+async def test_the_drivers_clock_is_for_the_runner_alone(driver: Driver, as_attempt: None) -> None:
+    await driver.call(FakeTarget("BrowserContext"), "clockInstall", {"timeNumber": 5})
+    assert driver.clock == [("a-1", "clockInstall", {"timeNumber": 5})]
+    assert driver.connection.sent == []
+    assert dict(driver.recorder.by_attempt()) == {}
 
 
 async def test_a_side_effect_on_a_page_is_recorded_for_that_page(driver: Driver, as_attempt: None) -> None:
@@ -106,10 +127,15 @@ async def test_the_page_of_another_job_is_refused_and_a_popup_is_not(driver: Dri
 async def test_a_page_that_an_attempt_opens_is_reported_as_its_own(driver: Driver, as_attempt: None) -> None:
     page = FakeTarget("Page", "opened")
     vars(page)["_object"] = page
-    driver.call(FakeTarget("BrowserContext"), "newPage").set_result({"page": page})
-    driver.call(FakeTarget("BrowserContext"), "newPage").set_exception(ValueError("refused by the driver"))
-    await asyncio.sleep(0)
-    assert driver.opened == [("opened", "a-1")]
+    opens = driver.call(FakeTarget("BrowserContext"), "newPage")
+    driver.connection.replies[-1].set_result({"page": page})
+    fails = driver.call(FakeTarget("BrowserContext"), "newPage")
+    driver.connection.replies[-1].set_exception(ValueError("refused by the driver"))
+    with pytest.raises(ValueError, match="refused"):
+        await fails
+    assert await opens == {"page": page}
+    # The attempt gets it when it is ready.
+    assert driver.opened == driver.prepared == [("opened", "a-1")]
 
 
 async def test_what_an_attempt_closes_is_closed_to_it_alone(driver: Driver, as_attempt: None) -> None:

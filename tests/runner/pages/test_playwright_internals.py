@@ -21,6 +21,7 @@ from pageworker_runner.pages.playwright_internals import (
     check,
     client_context_objects,
     client_page_objects,
+    clock_source,
     disabled_features,
     is_closed_error,
     missing_names,
@@ -55,6 +56,10 @@ def test_every_callback_that_playwright_is_given_is_wrapped() -> None:
         wrap_callbacks(wrap)
         assert callable(mapping.wrap_handler(listener))
     assert wrapped == [listener]
+
+
+def test_the_script_of_the_clock_is_found_in_the_installed_driver() -> None:
+    assert "function inject(globalObject" in clock_source()
 
 
 def test_playwrights_own_list_is_found_in_the_installed_driver() -> None:
