@@ -1,5 +1,6 @@
 """How a runner starts, step by step. After `confine` its process has no rights left but its pipes and its socket."""
 
+import asyncio
 import socket
 from dataclasses import dataclass
 
@@ -12,6 +13,7 @@ from pageworker_runner.browser.browser import RunnerBrowser, launch
 from pageworker_runner.browser.sandbox_check import chromium_sandbox
 from pageworker_runner.environment import RunnerEnvironment, programs
 from pageworker_runner.errors import StartError
+from pageworker_runner.interpreter.state import InterpreterState
 from pageworker_runner.modules.catalog import Catalog
 from pageworker_runner.pages import client_guard
 from pageworker_runner.pages.failure_translator import FailureTranslator
@@ -20,6 +22,7 @@ from pageworker_runner.pages.playwright_internals import node_program, report_li
 from pageworker_runner.pages.pool import PagePool, PagePoolSettings
 from pageworker_runner.reporting.reporter import Reporter
 from pageworker_runner.task_ownership import Tasks, own_work
+from pageworker_runner.thread_ownership import Threads
 from pageworker_sandbox.wire import messages as m
 from pageworker_sandbox.wire.channel import Channel
 from pageworker_sandbox.wire.errors import ProtocolViolation
@@ -57,14 +60,18 @@ async def start(channel: Channel, reporter: Reporter, tasks: Tasks, environment:
                 reporter,
                 lambda attempt_id: attempts.force_result(attempt_id, page_crashed()),
             )
-            attempts = AttemptExecutor(boot, catalog, pool, translator, reporter, tasks)
+            interpreter = InterpreterState()
+            threads = Threads()
+            threads.install()
+            attempts = AttemptExecutor(boot, catalog, pool, translator, reporter, tasks, threads, interpreter)
             report_listener_errors(browser.context, attempts.listener_failed)
             client_guard.install(pool.recorder, pool.belongs_to)
-            await pool.fill()
+            await pool.fill([interpreter])
     except BrowserError as error:
         raise StartError(f"browser: it ended while the pages were opened: {str(error)[:2000]}") from error
     reporter.install()
     answers = environment.confinement.confine()
+    interpreter.settle(asyncio.get_running_loop())
     reporter.send_queue.put(
         m.Ready(
             browser_version=browser.version,

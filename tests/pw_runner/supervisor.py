@@ -68,6 +68,7 @@ class Supervisor:
         """Without `profile` the runner gets a folder that is deleted with it."""
         self.site = Site()
         self.retired: list[str] = []
+        self.retire_causes: list[m.RetireCause] = []
         self.logs: list[m.LogLine] = []
         self.reports: dict[str, AttemptReport] = {}
         self.freed: list[str] = []
@@ -302,6 +303,7 @@ class Supervisor:
                 self._pongs.append(message.number)
             case m.Retire():
                 self.retired.append(message.reason)
+                self.retire_causes.append(message.cause)
             case m.LogLine():
                 (report.logs if report is not None else self.logs).append(message)
             case m.Accepted() if report is not None:

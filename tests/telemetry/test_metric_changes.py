@@ -15,6 +15,7 @@ CALLS: list[tuple[Callable[[Metrics], None], dict[str, float]]] = [
     (lambda metrics: metrics.rejected("unknown_field"), {"pageworker_intake_rejections_total": 1}),
     (lambda metrics: metrics.spawned(1.5), {"pageworker_runner_spawn_seconds_sum": 1.5}),
     (lambda metrics: metrics.ended("killed"), {"pageworker_runners_ended_total": 1}),
+    (lambda metrics: metrics.retirement_asked("threads"), {"pageworker_runner_retirements_total": 1}),
     (lambda metrics: metrics.start_failed("host"), {"pageworker_runner_start_failures_total": 1}),
     (lambda metrics: metrics.contexts_broken(3), {"pageworker_broken_contexts": 3}),
     (lambda metrics: metrics.limit_breached("memory_limit"), {"pageworker_limit_breaches_total": 1}),

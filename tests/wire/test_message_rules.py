@@ -27,7 +27,7 @@ MESSAGES: dict[str, m.Message] = {
     "Offer": m.Offer(attempt_id="a", number=1, bytes=1),
     "Done": m.Done(attempt_id="a", outcome="succeeded"),
     "Free": m.Free(attempt_id="a"),
-    "Retire": m.Retire(reason=""),
+    "Retire": m.Retire(cause="jobs", reason=""),
 }
 
 CONNECTION_GRID = """

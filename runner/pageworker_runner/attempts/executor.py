@@ -9,6 +9,7 @@ from pageworker_runner.attempts import attempt_result, failure_artifacts
 from pageworker_runner.attempts.attempt_result import AttemptResult
 from pageworker_runner.attempts.running_attempt import RunningAttempt, browser_lost
 from pageworker_runner.errors import ModuleBroken, PageLost
+from pageworker_runner.interpreter.state import InterpreterState
 from pageworker_runner.limits import LIMITS
 from pageworker_runner.modules.catalog import Catalog
 from pageworker_runner.modules.entrypoint import ModuleEntrypoint
@@ -18,7 +19,11 @@ from pageworker_runner.pages.pool import PagePool
 from pageworker_runner.reporting.error_text import describe
 from pageworker_runner.reporting.reporter import Reporter
 from pageworker_runner.task_ownership import CURRENT_ATTEMPT, OWN_WORK, Tasks, attempt_of_error
+from pageworker_runner.thread_ownership import Threads
 from pageworker_sandbox.wire import messages as m
+
+STOPPED = frozenset({"timed_out", "cancelled"})
+"""Outcomes of attempts that did not end by themselves. The supervisor kills a runner that reports them late."""
 
 
 class AttemptExecutor:
@@ -32,6 +37,8 @@ class AttemptExecutor:
         failures: FailureTranslator,
         reporter: Reporter,
         tasks: Tasks,
+        threads: Threads,
+        interpreter: InterpreterState,
     ) -> None:
         self._boot = boot
         self._catalog = catalog
@@ -39,6 +46,8 @@ class AttemptExecutor:
         self._failures = failures
         self._reporter = reporter
         self._tasks = tasks
+        self._threads = threads
+        self._interpreter = interpreter
         self._attempts: dict[str, RunningAttempt] = {}
         self._ended = asyncio.Condition()
         self._browser_lost = False
@@ -86,12 +95,17 @@ class AttemptExecutor:
         attempt_id = attempt.attempt_id
         CURRENT_ATTEMPT.set(attempt_id)
         self._tasks.begin(attempt_id)
+        self._threads.begin(attempt_id)
         self._reporter.lines.begin(attempt_id)
         result = await self._result_of(attempt)
         # From here on the work is the runner's own, though it is done in the attempt's task.
         OWN_WORK.set(True)
+        self._interpreter.unpatch()
         if attempt.slot is not None:
             attempt.slot.warm.public.restore()
+        if result.outcome not in STOPPED and self._threads.any_left(attempt_id):
+            # Before the result: no job may start beside threads that do not end. A stopped attempt has no time left.
+            await self._end_code(attempt)
         await self._keep_artifacts(attempt, result)
         attempt.close()
         self._reporter.end(attempt_id)
@@ -123,6 +137,8 @@ class AttemptExecutor:
             entrypoint = self._load(attempt)
             payload = msgspec.json.decode(run.payload, type=dict)
             attempt.slot = slot = await self._pool.reserve(attempt.attempt_id)
+            # After the reservation: from now on, no recycled page sets the interpreter back.
+            self._interpreter.begin(attempt.version.settings)
             if (result := attempt.why_not_begin()) is not None:
                 return result
             self._reporter.send_queue.put(m.Accepted(attempt_id=attempt.attempt_id, page=slot.index))
@@ -142,8 +158,10 @@ class AttemptExecutor:
         """The attempt's module. What its import has set counts for all attempts. Raises ModuleBroken."""
         version = attempt.version
         imported = version.loaded is not None
+        before = [] if imported else self._interpreter.changes()
         entrypoint = self._catalog.load(version)
         if not imported:
+            version.settings = self._interpreter.imported(before)
             version.expect_timeout = self._expect_timeouts.get(attempt.attempt_id)
         self._expect_timeouts.begin(attempt.attempt_id, version.expect_timeout)
         return entrypoint
@@ -153,7 +171,7 @@ class AttemptExecutor:
         slot = attempt.slot
         if slot is None or not attempt.handler_began or self._browser_lost:
             return
-        stopped = result.outcome in ("timed_out", "cancelled")
+        stopped = result.outcome in STOPPED
         seconds = LIMITS.stopped_failure_artifacts_seconds if stopped else LIMITS.failure_artifacts_seconds
         kept = [attempt.open_recordings.keep_all(seconds + LIMITS.handover_seconds)]
         wanted = self._boot.failure_artifacts and result.outcome != "succeeded"
@@ -162,10 +180,17 @@ class AttemptExecutor:
         await asyncio.gather(*kept)
 
     async def _recycle(self, attempt: RunningAttempt) -> None:
-        """End the attempt's tasks and clean its page. If either fails, the runner asks to be retired."""
-        if not await self._tasks.end(attempt.attempt_id, LIMITS.handler_grace_seconds):
-            self._reporter.retire(f"{attempt.version.label} left a task that cannot be cancelled")
+        """End the attempt's code and clean its page. If either fails, the runner asks to be retired."""
+        await self._end_code(attempt)
         self._expect_timeouts.end(attempt.attempt_id)
         self._test_ids.end(attempt.attempt_id)
         if attempt.slot is not None:
             await self._pool.recycle(attempt.slot)
+
+    async def _end_code(self, attempt: RunningAttempt) -> None:
+        """End what the attempt has started, tasks first: they start threads. A second call finds nothing."""
+        label = attempt.version.label
+        if not await self._tasks.end(attempt.attempt_id, LIMITS.handler_grace_seconds):
+            self._reporter.retire("tasks", f"{label} left a task that cannot be cancelled")
+        if left := await self._threads.end(attempt.attempt_id, LIMITS.handler_grace_seconds):
+            self._reporter.retire("threads", f"{label} left {len(left)} threads running: {', '.join(left[:3])}")

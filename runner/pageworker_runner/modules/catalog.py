@@ -8,6 +8,7 @@ from contextvars import Context, copy_context
 from dataclasses import dataclass, field
 
 from pageworker_runner.errors import ModuleBroken
+from pageworker_runner.interpreter.state import SettingChange
 from pageworker_runner.modules.bundle import LoadedBundle
 from pageworker_runner.modules.entrypoint import ModuleEntrypoint, load
 from pageworker_runner.modules.importer import BundleImporter, versioned_name
@@ -26,6 +27,8 @@ class ModuleVersion:
     """None until its first attempt."""
     context: Context = field(default_factory=Context)
     """Context variables as the import has set them, such as the precision of `decimal`. Each attempt gets a copy."""
+    settings: tuple[SettingChange, ...] = ()
+    """Of the whole process, as the import has set them. They are set again for each attempt."""
     expect_timeout: float | None = None
     """Milliseconds, as the import has set it by Playwright's `expect.set_options`."""
     broken: str | None = None

@@ -138,7 +138,7 @@ class PagePool:
         slot.follow(PageEvent.START)
         self._jobs += 1
         if self._jobs == self._settings.max_jobs:
-            self._reporter.retire(f"served {self._jobs} jobs")
+            self._reporter.retire("jobs", f"served {self._jobs} jobs")
 
     def finish(self, slot: PageSlot) -> None:
         """The attempt's result has been sent: none of its code runs any more."""
@@ -186,7 +186,9 @@ class PagePool:
         by_attempt = self.recorder.by_attempt()
         if (effects := by_attempt.get(attempt_id)) is not None:
             if command := effects.first_permanent():
-                self._reporter.retire(f"a module changed the browser context with {command}, which cannot be undone")
+                self._reporter.retire(
+                    "state", f"a module changed the browser context with {command}, which cannot be undone"
+                )
             of_others = [other for owner, other in by_attempt.items() if owner != attempt_id]
             await revert_context(self._context, effects, of_others, self._settings.options)
         self.recorder.forget_attempt(attempt_id)
@@ -201,7 +203,7 @@ class PagePool:
             return
         for shared in self._shared:
             if reason := shared.take_back(alone=not busy):
-                self._reporter.retire(reason)
+                self._reporter.retire("state", reason)
 
     async def _replaced(self, slot: PageSlot) -> bool:
         """Close the page and open another. If the browser does not do that in time, the runner is retired."""
@@ -214,7 +216,7 @@ class PagePool:
                 slot.warm = await self._warm(slot.index, await self._popups.open_own())
                 await self._popups.settle(slot.warm)
         except (TimeoutError, BrowserError) as error:
-            self._reporter.retire(f"a page could not be replaced: {type(error).__name__}")
+            self._reporter.retire("pages", f"a page could not be replaced: {type(error).__name__}")
             return False
         self.recorder.forget_page(old.guid)
         self._popups.forget(old.page)
@@ -229,7 +231,7 @@ class PagePool:
             async with asyncio.timeout(self._settings.recycle_seconds):
                 await wipe(self._context, idle[0].warm.devtools, self._settings.options)
         except (TimeoutError, BrowserError) as error:
-            self._reporter.retire(f"the browser context could not be wiped: {type(error).__name__}")
+            self._reporter.retire("pages", f"the browser context could not be wiped: {type(error).__name__}")
             return
         self._must_wipe = False
 
@@ -237,7 +239,9 @@ class PagePool:
         self._unclean_pages += 1
         self._reporter.warn(f"a page is replaced: {reason}")
         if self._unclean_pages == LIMITS.unclean_pages:
-            self._reporter.retire(f"{self._unclean_pages} pages could not be proved clean; the last one: {reason}")
+            self._reporter.retire(
+                "pages", f"{self._unclean_pages} pages could not be proved clean; the last one: {reason}"
+            )
 
     async def _warm(self, index: int, page: Page) -> WarmPage:
         await page.set_viewport_size(viewport(self._settings.options))

@@ -170,7 +170,7 @@ class Popups:
             async with asyncio.timeout(LIMITS.close_seconds), self._closing:
                 await self._close_ownerless()
         except (TimeoutError, BrowserError) as error:
-            self._reporter.retire(f"a popup could not be closed: {type(error).__name__}")
+            self._reporter.retire("pages", f"a popup could not be closed: {type(error).__name__}")
 
     async def _close_ownerless(self) -> bool:
         """Close every popup without an owner. Returns whether there was one."""

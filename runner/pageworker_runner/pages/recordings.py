@@ -99,7 +99,7 @@ class Recordings:
         calls = self._recorder.calls_of(attempt_id)
         guid = guid_of(page)
         try:
-            self._reporter.retire("a job recorded a trace, which Playwright cannot take back")
+            self._reporter.retire("state", "a job recorded a trace, which Playwright cannot take back")
             await start_trace(self._context, snapshots=snapshots, screenshots=screenshots)
         except BaseException:
             self._tracing.release()

@@ -17,7 +17,7 @@ from pageworker_runner.limits import LIMITS
 from pageworker_runner.reporting.sanitize import fit, fit_fields
 from pageworker_runner.task_ownership import CURRENT_ATTEMPT
 from pageworker_sandbox.wire.channel import Channel
-from pageworker_sandbox.wire.messages import LogLine, Message, Retire
+from pageworker_sandbox.wire.messages import LogLine, Message, Retire, RetireCause
 
 MAX_WAITING_MESSAGES = 4000
 """A log line that comes while so many messages wait is dropped. No other message is."""
@@ -174,8 +174,8 @@ class Reporter:
         """Send a warning of the runner's own."""
         self.send_queue.put(LogLine(attempt_id=None, level="warning", message=fit(message, MAX_REASON_CHARS)))
 
-    def retire(self, reason: str) -> None:
+    def retire(self, cause: RetireCause, reason: str) -> None:
         """Ask the supervisor to replace this runner. Only the first request is sent."""
         if not self._retiring:
             self._retiring = True
-            self.send_queue.put(Retire(reason=fit(reason, MAX_REASON_CHARS)))
+            self.send_queue.put(Retire(cause=cause, reason=fit(reason, MAX_REASON_CHARS)))

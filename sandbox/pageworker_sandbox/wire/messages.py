@@ -35,6 +35,9 @@ MAX_FLAGS = 200
 Kind = Annotated[str, Meta(pattern=r"^[a-z][a-z0-9_.-]{0,62}\Z")]
 MediaType = Annotated[str, Meta(pattern=r"^[a-z0-9.+-]+/[A-Za-z0-9.+; =_-]{1,100}\Z")]
 Level = Literal["debug", "info", "warning", "error"]
+RetireCause = Literal["jobs", "pages", "state", "tasks", "threads"]
+"""It has served enough; pages could not be cleaned or replaced; a module changed what cannot be undone, or left tasks
+or threads running."""
 Outcome = Literal["succeeded", "failed", "blocked", "timed_out", "cancelled", "expired"]
 """expired: the handler did not begin before the job expired."""
 
@@ -234,6 +237,7 @@ class Free(Message, frozen=True):
 class Retire(Message, frozen=True):
     """The runner asks to be replaced after its jobs have ended."""
 
+    cause: RetireCause
     reason: Text
 
 

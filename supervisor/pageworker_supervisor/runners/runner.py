@@ -266,6 +266,7 @@ class Runner(ABC):
             case m.LogLine():
                 self._write_log(message)
             case m.Retire():
+                self._resources.metrics.retirement_asked(message.cause)
                 self.retire(message.reason)
             case m.Accepted():
                 self.running[message.attempt_id].accept()

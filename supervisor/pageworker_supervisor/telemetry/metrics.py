@@ -100,6 +100,12 @@ class Metrics:
         self.runners_ended = Counter(
             "pageworker_runners_ended", "Runners that have ended.", ("reason",), registry=registry
         )
+        self.runner_retirements = Counter(
+            "pageworker_runner_retirements",
+            "Runners that asked to be replaced, by cause: pages that could not be cleaned, threads that a module left.",
+            ("cause",),
+            registry=registry,
+        )
         self.start_failures = Counter(
             "pageworker_runner_start_failures",
             "Runners that did not start, by cause.",
@@ -237,6 +243,10 @@ class Metrics:
     def ended(self, reason: str) -> None:
         """Count a runner that has ended: `retired`, `killed`, `crashed`, `not_started`."""
         self.runners_ended.labels(reason).inc()
+
+    def retirement_asked(self, cause: str) -> None:
+        """Count a runner that asks to be replaced. `cause` is a RetireCause of the wire."""
+        self.runner_retirements.labels(cause).inc()
 
     def start_failed(self, blame: str) -> None:
         """Count a runner that did not start. `blame` says who caused it, e.g. `context` or `host`."""

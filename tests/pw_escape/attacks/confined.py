@@ -201,8 +201,13 @@ NETWORK = (
             ("tcp6, once confined", "socket.AF_INET6", "socket.SOCK_STREAM", 0),
             ("udp, once confined", "socket.AF_INET", "socket.SOCK_DGRAM", 0),
             ("unix, once confined", "socket.AF_UNIX", "socket.SOCK_STREAM", 0),
-            ("netlink, once confined", "socket.AF_NETLINK", "socket.SOCK_RAW", 0),
         )
+    ),
+    confined_call(
+        "socket: netlink, once confined",
+        "socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 0)",
+        "socket",
+        runner_filter("socket"),
     ),
     confined_attack(
         "connect a socket that it has",

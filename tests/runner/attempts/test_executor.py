@@ -19,7 +19,9 @@ loop = asyncio.get_running_loop()
 def work():
     return asyncio.run_coroutine_threadsafe(page.title(), loop).result()
 assert await asyncio.to_thread(work) == ""
-await loop.run_in_executor(None, work)
+assert await loop.run_in_executor(None, work) == ""
+import contextvars
+await loop.run_in_executor(None, contextvars.Context().run, work)
 """
 EXITS_BY_FIELD = """
 class Exit(RetryLater):

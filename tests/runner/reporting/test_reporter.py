@@ -208,9 +208,9 @@ def reporter(queue: ListQueue) -> Reporter:
 
 
 def test_it_asks_to_be_retired_once(reporter: Reporter, queue: ListQueue) -> None:
-    reporter.retire("x" * 10_000)
-    reporter.retire("another reason")
-    assert queue.sent == [m.Retire(reason="x" * MAX_REASON_CHARS)]
+    reporter.retire("pages", "x" * 10_000)
+    reporter.retire("jobs", "another reason")
+    assert queue.sent == [m.Retire(cause="pages", reason="x" * MAX_REASON_CHARS)]
 
 
 def test_its_own_warnings_belong_to_no_attempt(reporter: Reporter, queue: ListQueue) -> None:
