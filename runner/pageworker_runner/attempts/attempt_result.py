@@ -35,6 +35,15 @@ LASTING = re.compile(
     r"|UNKNOWN_URL_SCHEME|DISALLOWED_URL_SCHEME|INVALID_URL)"
 )
 """Chromium's names of errors that the next attempt would meet again. ERR_ABORTED: the answer has no document (204)."""
+HINTS = {
+    "ERR_ABORTED": ": the answer has no page (204 No Content, 205 Reset Content), or a script or a route stopped the "
+    "navigation. Read the answer with page.request.get.",
+    "ERR_HTTP_RESPONSE_CODE_FAILURE": ": the answer is an error status without content, which the full browser does "
+    "not show. Read it with page.request.get, or use the headless shell, where it is an empty page.",
+    "ERR_TOO_MANY_REDIRECTS": ": the redirects do not end. Read the first answer with page.request.get(url, "
+    "max_redirects=0).",
+}
+"""What these errors mean for a navigation, and what a module does about them."""
 NAVIGATED_TO = re.compile(r'navigating to "([^"]+)"')
 """The call log of Playwright."""
 NO_THREAD = "can't start new thread"
@@ -156,7 +165,7 @@ def _read(error: BaseException, label: str, page_url: str | None) -> AttemptResu
         case BrowserError() if net := network_error_in(error):
             return failed(
                 "navigation_error",
-                redact(net.text),
+                redact(net.text) + HINTS.get(net.code, ""),
                 retryable=not LASTING.fullmatch(net.code),
                 detail={"code": net.code, "url": net.url, **_where(error, label)},
             )
