@@ -16,9 +16,12 @@ from pw_receiver import Receiver, receiver
 from pageworker_supervisor.config.settings import CallbackSettings, Settings, TenantSettings
 from pageworker_supervisor.config.tenant_lookup import limits_for
 from pageworker_supervisor.contract.job import JobRef
+from pageworker_supervisor.delivery.callback_secrets import CallbackSecrets
 from pageworker_supervisor.delivery.callback_sender import CallbackSender
 from pageworker_supervisor.delivery.outbox import OutboxEntry
 from pageworker_supervisor.redis_client.errors import RedisUnavailable
+from pageworker_supervisor.secrets.open_backend import open_backend
+from pageworker_supervisor.secrets.store import SecretStore
 from pageworker_supervisor.telemetry.metrics import Metrics
 
 T = TypeVar("T")
@@ -147,7 +150,13 @@ async def setup(tmp_path: Path, allow: Sequence[str] = (), **callbacks: Any) -> 
         )
         outbox, metrics = MemoryOutbox(), Metrics()
         at_work = CallbackSender(
-            outbox, ImmediateRetries(), chosen.callbacks, chosen.worker.id, partial(limits_for, chosen.tenants), metrics
+            outbox,
+            ImmediateRetries(),
+            chosen.callbacks,
+            chosen.worker.id,
+            partial(limits_for, chosen.tenants),
+            CallbackSecrets(SecretStore(open_backend(chosen.secrets, {}))).secret,
+            metrics,
         )
         async with asyncio.timeout(20), asyncio.TaskGroup() as tasks:
             running = tasks.create_task(at_work.run())

@@ -99,6 +99,15 @@ class Sink(Protocol):
     async def screenshot(self, page: Page, full_page: bool) -> bytes:
         """A PNG of a page, in bounded time. Raises Playwright's TimeoutError if the page draws nothing."""
 
+    async def secret(self, name: str) -> str:
+        """The value of a secret. Raises Failed (`secret_denied`)."""
+
+    async def totp(self, name: str) -> str:
+        """The one-time password of now. Raises Failed (`secret_denied`)."""
+
+    async def fill_secret(self, locator: Locator, name: str) -> None:
+        """Fill a secret into a field. Raises Failed (`secret_denied`), and Playwright's errors."""
+
     def log(self, level: Level, message: str, fields: Mapping[str, object]) -> None:
         """Write one line to the worker's log."""
 
@@ -200,6 +209,31 @@ class Helpers:
         if not name:
             raise ValueError("helpers.set_test_id_attribute needs the name of an attribute, such as `data-qa`")
         self._sink.set_test_id_attribute(name)
+
+    async def secret(self, name: str) -> str:
+        """The value of a secret of the job's tenant.
+
+        module.toml must list the name in `secrets`, and the operator must grant it to tenant and module. Raises Failed
+        (`secret_denied`, not retryable) if not. Keep it out of results, logs and URLs: the worker masks it there, but
+        no masking is complete. For a field of a page, use `fill_secret`.
+        """
+        return await self._sink.secret(name)
+
+    async def fill_secret(self, target: str | Locator, name: str) -> None:
+        """Fill a secret into a field (a selector or locator), as Playwright's `fill` does.
+
+        The value is in no trace and in no error. From then on the browser draws the field without its text, in
+        screenshots too. Raises as `secret`, and Playwright's errors.
+        """
+        locator = self._page.locator(target) if isinstance(target, str) else target
+        await self._sink.fill_secret(locator, name)
+
+    async def totp(self, name: str) -> str:
+        """The one-time password of now (RFC 6238), from a secret that holds a seed: base32 text or an `otpauth://` URI.
+
+        The seed stays outside the sandbox. Raises as `secret`.
+        """
+        return await self._sink.totp(name)
 
     async def html(self, page: Page | None = None, *, kind: str = "html") -> None:
         """Store the current HTML of `page`, by default of the job's own page. Raises as `artifact`.

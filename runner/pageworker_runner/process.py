@@ -160,6 +160,8 @@ class MessageLoop:
                 self._attempts.force_result(message.attempt_id, attempt_result.stopped(message.outcome))
             case m.Grant():
                 self._attempts.grant(message.attempt_id, message.number)
+            case m.SecretAnswer():
+                self._attempts.answer_secret(message)
             case m.Ping():
                 self._send_queue.put(m.Pong(number=message.number))
             case _:

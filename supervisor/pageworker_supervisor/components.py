@@ -5,10 +5,11 @@ settlement to delivery.
 """
 
 import asyncio
+import os
 from collections import Counter
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Mapping
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -23,6 +24,7 @@ from pageworker_supervisor.config.load import LocalLayers
 from pageworker_supervisor.config.settings import Settings, TenantSettings
 from pageworker_supervisor.config.tenant_lookup import ProfilePages, limits_for
 from pageworker_supervisor.contract.context_key import ContextKey
+from pageworker_supervisor.delivery.callback_secrets import CallbackSecrets
 from pageworker_supervisor.delivery.callback_sender import CallbackSender
 from pageworker_supervisor.dispatch.attempt import AttemptServices
 from pageworker_supervisor.dispatch.dispatcher import Dispatcher
@@ -47,7 +49,11 @@ from pageworker_supervisor.runners.gateway_process import GatewayEvents, Gateway
 from pageworker_supervisor.runners.option_sets import OptionSets
 from pageworker_supervisor.runners.resources import RunnerResources
 from pageworker_supervisor.runners.uid_pool import UidPool
-from pageworker_supervisor.telemetry import log
+from pageworker_supervisor.secrets.grants import SecretGrants
+from pageworker_supervisor.secrets.open_backend import open_backend
+from pageworker_supervisor.secrets.secret_service import SecretService
+from pageworker_supervisor.secrets.store import SecretStore
+from pageworker_supervisor.telemetry import log, mask_lines
 from pageworker_supervisor.telemetry.lag import watch_lag
 from pageworker_supervisor.telemetry.metrics import Metrics
 from pageworker_supervisor.telemetry.outbox_depth import watch_outbox_depth
@@ -79,6 +85,9 @@ class HostEnvironment:
     """Ports of the operator's endpoints, once they are bound."""
     local: LocalLayers | None = None
     """The file and the environment behind `settings`. None: nothing is read from the central configuration."""
+
+    environ: Mapping[str, str] = field(default_factory=lambda: os.environ)
+    """The worker's environment, where two secret backends look."""
 
     @cached_property
     def live(self) -> Live[Settings]:
@@ -135,6 +144,9 @@ class Components:
         )
         most = FolderSize(settings.profiles.max_files, settings.profiles.max_bytes)
         self.profiles = ProfileFolders(environment.data_dir / "profiles", most)
+        self.secrets = SecretStore(open_backend(settings.secrets, environment.environ))
+        secret_service = SecretService(self.secrets, SecretGrants(live.part(lambda now: now.secrets.grants)), metrics)
+        mask_lines(partial(secret_service.log_masker.text, cut=False))
         egress_sets, option_sets = EgressSets(), OptionSets()
         browsers = BrowserFlavors(environment.host.browsers, settings.browser.flavor)
         profile_pages = ProfilePages(settings.profiles.page)
@@ -173,6 +185,7 @@ class Components:
             option_sets=option_sets,
             browsers=browsers,
             flags=settings.flags,
+            secrets=secret_service,
             metrics=metrics,
         )
         self.dispatcher = Dispatcher(
@@ -183,7 +196,13 @@ class Components:
             queue.consumer, availability, self.dispatcher, self.fleet, name, metrics, self.limits
         )
         self.callback_sender = CallbackSender(
-            queue.outbox, availability, settings.callbacks, settings.worker.id, tenant_settings, metrics
+            queue.outbox,
+            availability,
+            settings.callbacks,
+            settings.worker.id,
+            tenant_settings,
+            CallbackSecrets(self.secrets).secret,
+            metrics,
         )
         self.intake = Intake(
             redis_client,
@@ -228,6 +247,7 @@ class Components:
             "registry": self.registry.run(),
             "input_checks": self.input_checks.run(),
             "artifacts": self.artifacts.run_sweeps(self._artifact_days),
+            "secrets": self.secrets.run(),
             "profiles": self.profiles.run(_not_deleted),
             "fleet": self.fleet.run(),
             "dispatch": self.dispatcher.run(),

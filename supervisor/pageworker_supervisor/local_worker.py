@@ -230,7 +230,12 @@ async def local_worker(setup: LocalSetup) -> AsyncIterator[LocalWorker]:
     components = Components(environment, NAME, redis_client, queue, registry)
     try:
         async with asyncio.TaskGroup() as tasks:
-            needed = (components.gateway.run(), components.fleet.run(), components.input_checks.run())
+            needed = (
+                components.gateway.run(),
+                components.fleet.run(),
+                components.input_checks.run(),
+                components.secrets.run(),
+            )
             running = [tasks.create_task(one) for one in needed]
             try:
                 yield LocalWorker(components, queue, Publisher(Store(store), key), key, settings)

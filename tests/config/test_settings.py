@@ -1,25 +1,36 @@
 """The settings themselves: described, frozen, each section by itself."""
 
+from typing import get_args, get_origin
+
 import msgspec
 import pytest
 from msgspec import Struct
 
 from pageworker_supervisor.config import reference
 from pageworker_supervisor.config.check import field_types
-from pageworker_supervisor.config.settings import RedisSettings, Section, Settings
+from pageworker_supervisor.config.section import Section
+from pageworker_supervisor.config.settings import RedisSettings, Settings
 from pageworker_supervisor.contract.type_names import first, is_struct
 
 
-def sections() -> dict[str, type[Struct]]:
-    """Every section by its name. The tables of tenants and domains count as one each."""
-    found = {}
-    for name, type_ in field_types(Settings).items():
+def sections(struct: type[Struct] = Settings, above: str = "") -> dict[str, type[Struct]]:
+    """Every section by its name, those in others included. The tables of tenants and domains count as one each."""
+    found: dict[str, type[Struct]] = {}
+    for name, type_ in field_types(struct).items():
         inner = first(type_)
-        found[name] = inner if is_struct(inner) else inner.__args__[1]
+        if get_origin(inner) is dict:
+            inner = first(get_args(inner)[1])
+        if is_struct(inner):
+            found |= {above + name: inner, **sections(inner, f"{above}{name}.")}
     return found
 
 
-FIELDS = [(name, section, field) for name, section in sections().items() for field in section.__struct_fields__]
+FIELDS = [
+    (name, section, field)
+    for name, section in sections().items()
+    for field in section.__struct_fields__
+    if f"{name}.{field}" not in sections()
+]
 
 
 @pytest.mark.parametrize("name", sections())

@@ -16,9 +16,12 @@ from pw_servers import RedisServer
 
 from pageworker_supervisor.config.settings import CallbackSettings, Settings, TenantSettings
 from pageworker_supervisor.config.tenant_lookup import limits_for
+from pageworker_supervisor.delivery.callback_secrets import CallbackSecrets
 from pageworker_supervisor.delivery.callback_sender import CallbackSender
 from pageworker_supervisor.delivery.outbox import OutboxEntry
 from pageworker_supervisor.redis_client.availability import Availability
+from pageworker_supervisor.secrets.open_backend import open_backend
+from pageworker_supervisor.secrets.store import SecretStore
 from pageworker_supervisor.telemetry.metrics import Metrics
 
 pytestmark = pytest.mark.redis
@@ -60,6 +63,7 @@ async def delivering(harness: QueueHarness, settings: Settings) -> AsyncIterator
         settings.callbacks,
         settings.worker.id,
         partial(limits_for, settings.tenants),
+        CallbackSecrets(SecretStore(open_backend(settings.secrets, {}))).secret,
         Metrics(),
     )
     async with asyncio.TaskGroup() as tasks:

@@ -73,6 +73,9 @@ class Supervisor:
         self.reports: dict[str, AttemptReport] = {}
         self.freed: list[str] = []
         self.offers: list[m.Offer] = []
+        self.secrets: dict[str, str] = {}
+        """What a module gets that asks for a secret. It is told that another one is not granted."""
+        self.asked: list[m.SecretRequest] = []
         self.grants = True
         """Whether offered artifacts are granted at once."""
         # Not pytest's own folder: the runner's user cannot enter it.
@@ -266,6 +269,18 @@ class Supervisor:
         self._rules.granted(offer.attempt_id)
         await self.send(m.Grant(attempt_id=offer.attempt_id, number=offer.number))
 
+    async def answer(self, request: m.SecretRequest) -> None:
+        """Answer a request by `secrets`; "…" there: never."""
+        value = self.secrets.get(request.name)
+        if value != "…":
+            answer = m.SecretAnswer(
+                attempt_id=request.attempt_id,
+                number=request.number,
+                value=value,
+                denied=None if value is not None else "it is not granted",
+            )
+            await self.send(answer)
+
     async def ping(self) -> None:
         """Wait for a Pong."""
         number = next(self._numbers)
@@ -312,6 +327,9 @@ class Supervisor:
                 self.offers.append(message)
                 if self.grants:
                     await self.grant(message)
+            case m.SecretRequest():
+                self.asked.append(message)
+                await self.answer(message)
             case m.ArtifactData() if report is not None:
                 report.artifacts.append((message, read_sealed(descriptors[0], m.MAX_ARTIFACT_BYTES)))
                 os.close(descriptors[0])

@@ -104,10 +104,18 @@ def test_invalid_toml() -> None:
     assert mistakes("x = " + "[" * 5000)
 
 
-def test_secrets_are_refused_by_name_until_they_work() -> None:
-    told = mistakes(manifest(more='secrets = ["shop_login"]\n'))["secrets"]
-    assert "not supported yet: leave the key out" in told
-    assert parse_manifest(manifest(more="secrets = []\n"))
+@pytest.mark.parametrize("name", ["shop_login", "a", "k2", "a_1_b", "a" * 63])
+def test_a_secret_name_is_lower_case_words(name: str) -> None:
+    assert parse_manifest(manifest(more=f'secrets = ["{name}"]\n')).secrets == (name,)
+
+
+@pytest.mark.parametrize("name", ["", "Login", "shop-login", "shop__login", "_a", "a_", "1a", "a.b", "../x", "a" * 64])
+def test_another_secret_name_is_refused(name: str) -> None:
+    assert "a list of secret names" in mistakes(manifest(more=f'secrets = ["{name}"]\n'))["secrets"]
+
+
+def test_a_manifest_names_no_secrets_by_default() -> None:
+    assert parse_manifest(manifest()).secrets == ()
 
 
 def test_a_module_may_ask_for_one_flavor_of_the_browser() -> None:

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from loguru import logger
 
 from pageworker_supervisor.config.settings import LogSettings
-from pageworker_supervisor.telemetry import log, log_to
+from pageworker_supervisor.telemetry import AUDIT, log, log_to, mask_lines
 from pageworker_supervisor.telemetry.log_lines import MAX_CHARACTERS
 
 Format = Literal["json", "text"]
@@ -29,6 +29,7 @@ def restored() -> Iterator[None]:
     root = logging.getLogger()
     before = (root.handlers[:], root.level)
     yield
+    mask_lines(None)
     logger.remove()
     logger.configure(extra={})
     logging.captureWarnings(False)
@@ -39,7 +40,7 @@ def lines(stream: io.StringIO) -> list[dict[str, Any]]:
     return [json.loads(line) for line in stream.getvalue().splitlines()]
 
 
-def to(format_: Format = "json", level: Literal["debug", "info"] = "info") -> io.StringIO:
+def to(format_: Format = "json", level: Literal["debug", "info", "error"] = "info") -> io.StringIO:
     stream = io.StringIO()
     log_to(LogSettings(format=format_, level=level), stream, worker_id="w1")
     return stream
@@ -84,6 +85,28 @@ def test_lines_below_the_level_are_not_written() -> None:
     louder = to(level="debug")
     log.debug("loud")
     assert lines(louder)[0]["level"] == "debug"
+
+
+def test_no_level_leaves_out_an_audit_line() -> None:
+    stream = to(level="error")
+    log.bind(outcome="granted").log(AUDIT, "secret granted")
+    log.warning("left out")
+    (line,) = lines(stream)
+    assert (line["level"], line["message"], line["outcome"]) == ("audit", "secret granted", "granted")
+
+
+@pytest.mark.parametrize("format_", ["json", "text"])
+def test_every_line_is_masked_whatever_wrote_it(format_: Format) -> None:
+    stream = to(format_)
+    mask_lines(lambda line: line.replace("correct-horse", "(secret login)"))
+    log.bind(host="correct-horse.example").warning("egress refused")
+    logging.getLogger("library").warning("with correct-horse")
+    try:
+        raise ValueError("correct-horse")
+    except ValueError as error:
+        log.opt(exception=error).error("a bug")
+    assert stream.getvalue().count("(secret login)") >= 3
+    assert "correct-horse" not in stream.getvalue()
 
 
 @pytest.mark.parametrize("format_", ["json", "text"])

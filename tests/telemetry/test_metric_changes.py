@@ -23,6 +23,7 @@ CALLS: list[tuple[Callable[[Metrics], None], dict[str, float]]] = [
         lambda metrics: metrics.callback("delivered", 0.25),
         {"pageworker_callbacks_total": 1, "pageworker_callback_seconds_sum": 0.25},
     ),
+    (lambda metrics: metrics.secret_requested("granted", "acme"), {"pageworker_secret_requests_total": 1}),
     (lambda metrics: metrics.stored(7), {"pageworker_artifacts_total": 1, "pageworker_artifact_bytes_total": 7}),
     (lambda metrics: metrics.not_stored("store_full"), {"pageworker_artifacts_total": 1}),
     (lambda metrics: metrics.egress("acme", 2, 5), {"pageworker_egress_bytes_total": 7}),

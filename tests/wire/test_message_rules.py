@@ -25,27 +25,28 @@ MESSAGES: dict[str, m.Message] = {
     "LogLine": m.LogLine(attempt_id="a", level="info", message=""),
     "ArtifactData": m.ArtifactData(attempt_id="a", kind="html", content_type="text/html"),
     "Offer": m.Offer(attempt_id="a", number=1, bytes=1),
+    "SecretRequest": m.SecretRequest(attempt_id="a", number=1, name="login", form="value"),
     "Done": m.Done(attempt_id="a", outcome="succeeded"),
     "Free": m.Free(attempt_id="a"),
     "Retire": m.Retire(cause="jobs", reason=""),
 }
 
 CONNECTION_GRID = """
-           hello    listener   ready  log_line   pong   accepted  offer  artifact_data  done   free   retire
-started    greeted  -          -      -          -      -         -      -              -      -      -
-greeted    -        listening  -      greeted    -      -         -      -              -      -      -
-listening  -        -          ready  listening  -      -         -      -              -      -      -
-ready      -        -          -      ready      ready  ready     ready  ready          ready  ready  ready
+          hello   listener  ready log_line  pong  accepted offer artifact_data secret_request done  free  retire
+started   greeted -         -     -         -     -        -     -             -              -     -     -
+greeted   -       listening -     greeted   -     -        -     -             -              -     -     -
+listening -       -         ready listening -     -        -     -             -              -     -     -
+ready     -       -         -     ready     ready ready    ready ready         ready          ready ready ready
 """
 
 ATTEMPT_GRID = """
-         log_line  accepted  offer    grant    artifact_data  done  free
-sent     sent      running   -        -        -              done  -
-running  running   -         offered  -        -              done  -
-offered  offered   -         offered  granted  -              done  -
-granted  granted   -         offered  -        running        done  -
-done     -         -         -        -        -              -     freed
-freed    -         -         -        -        -              -     -
+         log_line  accepted  offer    grant    artifact_data  secret_request  done  free
+sent     sent      running   -        -        -              -               done  -
+running  running   -         offered  -        -              running         done  -
+offered  offered   -         offered  granted  -              offered         done  -
+granted  granted   -         offered  -        running        granted         done  -
+done     -         -         -        -        -              -               -     freed
+freed    -         -         -        -        -              -               -     -
 """
 
 
@@ -132,6 +133,18 @@ def test_lines_without_end_are_output_past_its_limit() -> None:
         for _ in range(10 * m.MAX_LINES):
             rules.receive(LINE)
     assert (caught.value.used, caught.value.allowed, caught.value.unit) == (4001, 4000, "lines")
+
+
+def test_an_attempt_asks_for_so_many_secrets_and_no_more() -> None:
+    rules = ready()
+    for attempt_id in ("a", "b"):
+        rules.sent(attempt_id)
+        rules.receive(m.Accepted(attempt_id=attempt_id, page=0))
+    for number in range(m.MAX_SECRET_REQUESTS):
+        for attempt_id in ("a", "b"):
+            rules.receive(m.SecretRequest(attempt_id=attempt_id, number=number, name="login", form="value"))
+    with pytest.raises(ProtocolViolation, match="secret requests"):
+        rules.receive(MESSAGES["SecretRequest"])
 
 
 def test_a_second_done_is_refused() -> None:

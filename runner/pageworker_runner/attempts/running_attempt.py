@@ -14,7 +14,7 @@ from types import MappingProxyType
 from typing import Any
 
 from msgspec import structs
-from playwright.async_api import Download, Page
+from playwright.async_api import Download, Locator, Page
 from playwright.async_api import TimeoutError as PageTimeout
 
 from pageworker import Context, DownloadedFile, Failed, Helpers
@@ -22,6 +22,7 @@ from pageworker.helpers import Level
 from pageworker_runner.attempts import attempt_result
 from pageworker_runner.attempts.attempt_result import AttemptResult
 from pageworker_runner.attempts.open_recordings import OpenRecordings
+from pageworker_runner.attempts.secret_requests import SecretRequests
 from pageworker_runner.errors import BrowserLost, OutputLimit, PageLost
 from pageworker_runner.limits import LIMITS
 from pageworker_runner.modules.catalog import ModuleVersion
@@ -30,6 +31,7 @@ from pageworker_runner.pages import capture, downloads
 from pageworker_runner.pages.attempt_values import AttemptValue
 from pageworker_runner.pages.playwright_internals import is_closed_error, unshared
 from pageworker_runner.pages.recordings import Recordings
+from pageworker_runner.pages.secret_fields import fill_secretly
 from pageworker_runner.pages.slot import PageSlot
 from pageworker_runner.reporting.error_text import describe, text_of
 from pageworker_runner.reporting.reporter import Reporter
@@ -92,6 +94,7 @@ class RunningAttempt:
         self._sending = asyncio.Lock()
         self._offers = 0
         self._granted: asyncio.Future[None] | None = None
+        self.secrets = SecretRequests(run.attempt_id, reporter.send_queue.put)
 
     def why_not_begin(self) -> AttemptResult | None:
         """The result of an attempt whose handler must not begin any more. None: it may begin."""
@@ -207,6 +210,18 @@ class RunningAttempt:
         """See pageworker.Sink."""
         self._test_ids.begin(self.attempt_id, name)
 
+    async def secret(self, name: str) -> str:
+        """See pageworker.Sink. Raises Failed, ValueError."""
+        return await self.secrets.ask(name, "value")
+
+    async def totp(self, name: str) -> str:
+        """See pageworker.Sink. Raises Failed, ValueError."""
+        return await self.secrets.ask(name, "totp")
+
+    async def fill_secret(self, locator: Locator, name: str) -> None:
+        """See pageworker.Sink. Raises Failed, ValueError, Playwright's errors."""
+        await fill_secretly(locator, name, await self.secrets.ask(name, "value"))
+
     async def send(self, kind: str, data: bytes, content_type: str) -> None:
         """Offer checked bytes, and hand them over once the offer is granted."""
         async with self._sending:
@@ -261,6 +276,7 @@ class RunningAttempt:
     def close(self) -> None:
         """The result is about to be sent: a task that the module left running can store nothing more."""
         self._closed = True
+        self.secrets.close()
         if self._granted is not None and not self._granted.done():
             self._granted.set_exception(ValueError("The attempt ended before its artifact was accepted."))
 

@@ -22,17 +22,19 @@ from playwright._impl.artifact import Artifact as Artifact
 from playwright._impl.browser import Browser as ImplBrowser
 from playwright._impl.browser_context import BrowserContext as ImplContext
 from playwright._impl.browser_type import BrowserType
+from playwright._impl.channel_owner import ApiCallOptions
 from playwright._impl.channel_owner import ChannelOwner as ChannelOwner
 from playwright._impl.dialog import Dialog
 from playwright._impl.disposable import DisposableObject
 from playwright._impl.download import Download as ImplDownload
 from playwright._impl.errors import TargetClosedError
 from playwright._impl.fetch import APIRequest, APIRequestContext
+from playwright._impl.locator import Locator as ImplLocator
 from playwright._impl.page import Page as ImplPage
 from playwright._impl.selectors import Selectors
 from playwright._impl.transport import PipeTransport
 from playwright._repo_version import version
-from playwright.async_api import BrowserContext, Download, Page, expect
+from playwright.async_api import BrowserContext, Download, Locator, Page, expect
 from playwright.async_api import Error as BrowserError
 
 from pageworker_runner.errors import StartError
@@ -74,7 +76,8 @@ PRIVATE_NAMES: dict[str, tuple[str, ...]] = {
         "raw_listeners",
         "remove_listener",
     ),
-    "Frame": ("_page", "_parent_frame"),
+    "Frame": ("_page", "_parent_frame", "_wrap_api_call"),
+    "Locator": ("_frame",),
     "APIRequestContext": ("_channel",),
     "Artifact": ("create_read_stream", "delete"),
     "Channel": ("_object",),
@@ -92,7 +95,7 @@ PRIVATE_NAMES: dict[str, tuple[str, ...]] = {
     "TracingChannel": ("harExport", "harStart", "tracingStart", "tracingStartChunk", "tracingStop", "tracingStopChunk"),
     "TimeoutSettings": ("set_default_navigation_timeout", "set_default_timeout"),
     "ImplToApiMapping": ("wrap_handler",),
-    "Error": ("_message",),
+    "Error": ("_message", "_stack"),
     "expect": ("_timeout",),
 }
 """Names by the object that has them, as `check` finds them. Imports of `playwright._impl` fail by themselves."""
@@ -164,6 +167,7 @@ def missing_names(context: BrowserContext) -> list[str]:
         "Playwright": getattr(browser_type, "_playwright", None),
         "Page": impl_page,
         "Frame": getattr(page.main_frame, "_impl_obj", None),
+        "Locator": SimpleNamespace(**dict.fromkeys(ImplLocator.__init__.__code__.co_names)),
         "APIRequestContext": getattr(impl, "request", None),
         "Artifact": Artifact,
         # No download exists yet. Its constructor sets the attribute.
@@ -392,7 +396,14 @@ def frame_guid_of(target: Any) -> str:
 def reword(error: BrowserError, text: str) -> None:
     """Give an error of the driver another text."""
     error._message = text
+    error._stack = text
     error.args = (text,)
+
+
+async def unrecorded(locator: Locator, title: str, calls: Callable[[], Awaitable[None]]) -> None:
+    """Make calls as Playwright makes its own: no trace has their parameters or their log. Errors begin with `title`."""
+    frame = locator._impl_obj._frame
+    await frame._wrap_api_call(lambda _: calls(), ApiCallOptions(title=title, internal=True))
 
 
 def intercept_method(type: str, method: str, around: Callable[[Method], Method]) -> None:

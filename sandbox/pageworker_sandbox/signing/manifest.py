@@ -15,6 +15,7 @@ from pageworker_sandbox.page_rules import JOB_MAY_SET, NEVER_BY_JOB, PageOptions
 from pageworker_sandbox.page_rules import RULES as PAGE_RULES
 from pageworker_sandbox.signing.errors import ManifestInvalid, Mistake
 from pageworker_sandbox.signing.version import SEMVER, fits
+from pageworker_sandbox.wire.messages import SECRET_NAME
 from pageworker_sandbox.wire.page_options import PageOptions
 
 FILE = "module.toml"
@@ -42,6 +43,8 @@ class Manifest(Struct, frozen=True, kw_only=True):
     """Globs of tenant ids that may run it."""
     egress: tuple[str, ...] = ()
     """Globs of hosts that it may reach if its tenant may too, in normalised form (`xn--mnchen-3ya.test`)."""
+    secrets: tuple[str, ...] = ()
+    """Names of the secrets that it may ask for, if the operator grants them."""
     timeout_seconds: float | None = None
     """Seconds per attempt if the job sets none."""
     input: dict[str, Any] | str | None = None
@@ -126,8 +129,7 @@ RULES: dict[str, tuple[Check, str, bool]] = {
     "sdk": (_range, 'a range of versions such as ">=1,<2"', True),
     "tenants": (_list(TENANT_GLOB), 'a list of tenant globs such as ["*"]', False),
     "egress": (_hosts, 'a list of host globs such as ["shop.example", "*.cdn.example"]', False),
-    # An empty list is accepted: `workerctl module new` wrote one until secrets were refused.
-    "secrets": (lambda value: value == [], "no secrets, they are not supported yet: leave the key out", False),
+    "secrets": (_list(re.compile(SECRET_NAME)), 'a list of secret names such as ["shop_login"]', False),
     "timeout_seconds": (_seconds, f"a number of seconds, above 0, at most {MAX_TIMEOUT_SECONDS}", False),
     "input": (_input, 'a table [input] with a JSON Schema, or "package:Struct"', False),
     "browser": (_browser, 'a table [browser] with one key, flavor = "auto", "full" or "shell"', False),

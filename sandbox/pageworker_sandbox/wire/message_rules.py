@@ -1,12 +1,13 @@
 """Which message a runner may send when: one table for the connection, one for each attempt.
 
 A runner says hello, hands over its listening socket, and is ready. Only a ready runner may speak of attempts, and
-only of those that the supervisor sent. An attempt is accepted, offers artifacts one at a time and hands each over
-after a grant, is done, and frees its page. Feed every received message to `MessageRules.receive`: a message that the
-tables do not permit raises ProtocolViolation, and the supervisor kills the runner. The shape is OpenSSH's monitor:
-one table of permitted requests per phase. Pure.
+only of those that the supervisor sent. An attempt is accepted, asks for secrets, offers artifacts one at a time and
+hands each over after a grant, is done, and frees its page. Feed every received message to `MessageRules.receive`: a
+message that the tables do not permit raises ProtocolViolation, and the supervisor kills the runner. The shape is
+OpenSSH's monitor: one table of permitted requests per phase. Pure.
 """
 
+from collections import Counter
 from enum import Enum
 
 from pageworker_sandbox.state_machine import IllegalTransition, TransitionTable, label, next_state
@@ -35,6 +36,7 @@ class RunnerMessage(Enum):
     ACCEPTED = "Accepted"
     OFFER = "Offer"
     ARTIFACT_DATA = "ArtifactData"
+    SECRET_REQUEST = "SecretRequest"  # noqa: S105 - the name of a message
     DONE = "Done"
     FREE = "Free"
     RETIRE = "Retire"
@@ -62,6 +64,7 @@ class AttemptMessage(Enum):
     OFFER = "Offer"
     GRANT = "Grant"
     ARTIFACT_DATA = "ArtifactData"
+    SECRET_REQUEST = "SecretRequest"  # noqa: S105 - the name of a message
     DONE = "Done"
     FREE = "Free"
 
@@ -77,6 +80,7 @@ CONNECTION_TRANSITIONS: TransitionTable[ConnectionState, RunnerMessage] = {
     (ConnectionState.READY, RunnerMessage.ACCEPTED): ConnectionState.READY,
     (ConnectionState.READY, RunnerMessage.OFFER): ConnectionState.READY,
     (ConnectionState.READY, RunnerMessage.ARTIFACT_DATA): ConnectionState.READY,
+    (ConnectionState.READY, RunnerMessage.SECRET_REQUEST): ConnectionState.READY,
     (ConnectionState.READY, RunnerMessage.DONE): ConnectionState.READY,
     (ConnectionState.READY, RunnerMessage.FREE): ConnectionState.READY,
     (ConnectionState.READY, RunnerMessage.RETIRE): ConnectionState.READY,
@@ -88,14 +92,17 @@ ATTEMPT_TRANSITIONS: TransitionTable[SentAttemptState, AttemptMessage] = {
     (SentAttemptState.SENT, AttemptMessage.DONE): SentAttemptState.DONE,
     (SentAttemptState.RUNNING, AttemptMessage.LOG_LINE): SentAttemptState.RUNNING,
     (SentAttemptState.RUNNING, AttemptMessage.OFFER): SentAttemptState.OFFERED,
+    (SentAttemptState.RUNNING, AttemptMessage.SECRET_REQUEST): SentAttemptState.RUNNING,
     (SentAttemptState.RUNNING, AttemptMessage.DONE): SentAttemptState.DONE,
     (SentAttemptState.OFFERED, AttemptMessage.LOG_LINE): SentAttemptState.OFFERED,
     (SentAttemptState.OFFERED, AttemptMessage.OFFER): SentAttemptState.OFFERED,
     (SentAttemptState.OFFERED, AttemptMessage.GRANT): SentAttemptState.GRANTED,
+    (SentAttemptState.OFFERED, AttemptMessage.SECRET_REQUEST): SentAttemptState.OFFERED,
     (SentAttemptState.OFFERED, AttemptMessage.DONE): SentAttemptState.DONE,
     (SentAttemptState.GRANTED, AttemptMessage.LOG_LINE): SentAttemptState.GRANTED,
     (SentAttemptState.GRANTED, AttemptMessage.OFFER): SentAttemptState.OFFERED,
     (SentAttemptState.GRANTED, AttemptMessage.ARTIFACT_DATA): SentAttemptState.RUNNING,
+    (SentAttemptState.GRANTED, AttemptMessage.SECRET_REQUEST): SentAttemptState.GRANTED,
     (SentAttemptState.GRANTED, AttemptMessage.DONE): SentAttemptState.DONE,
     (SentAttemptState.DONE, AttemptMessage.FREE): SentAttemptState.FREED,
 }
@@ -107,6 +114,7 @@ class MessageRules:
     def __init__(self) -> None:
         self.state = ConnectionState.STARTED
         self.attempts: dict[str, SentAttemptState] = {}
+        self._secret_requests: Counter[str] = Counter()
         # For the runner's own lines, and as many again for lines that it cannot assign to an attempt.
         self._lines = self._most_lines = 2 * m.MAX_LINES
 
@@ -133,6 +141,10 @@ class MessageRules:
             self._lines -= 1
             if self._lines < 0:
                 raise OutputExceeded(self._most_lines + 1, self._most_lines, "lines")
+        if isinstance(message, m.SecretRequest):
+            self._secret_requests[message.attempt_id] += 1
+            if self._secret_requests[message.attempt_id] > m.MAX_SECRET_REQUESTS:
+                raise ProtocolViolation(f"more than {m.MAX_SECRET_REQUESTS} secret requests of one attempt")
         attempt_id: str | None = getattr(message, "attempt_id", None)
         if attempt_id is not None:
             self._advance(attempt_id, AttemptMessage(kind))
@@ -147,5 +159,6 @@ class MessageRules:
             raise ProtocolViolation(f"{event.value} is not permitted for an attempt that is {label(state)}") from None
         if after is SentAttemptState.FREED:
             del self.attempts[attempt_id]
+            self._secret_requests.pop(attempt_id, None)
         else:
             self.attempts[attempt_id] = after

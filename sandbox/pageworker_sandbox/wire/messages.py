@@ -11,7 +11,7 @@ from msgspec import Meta, Struct
 
 from pageworker_sandbox.wire.page_options import PageOptions
 
-PROTOCOL = 5
+PROTOCOL = 6
 MAX_DATA_BYTES = 1024 * 1024
 MAX_ARTIFACT_BYTES = 32 * 1024 * 1024
 MAX_ARTIFACTS = 66
@@ -24,6 +24,10 @@ BROWSER_CLOSE_SECONDS = 10.0
 the supervisor kills the runner of a profile no earlier."""
 MAX_BLOCKER_URL = 2048
 """Characters of a blocker's URL."""
+MAX_SECRET_CHARS = 16_384
+"""Characters of a secret."""
+MAX_SECRET_REQUESTS = 100
+"""Secrets that one attempt may ask for, the same one again included."""
 MAX_LINES = 2000
 """Log lines per attempt. A runner has the same number for lines of its own, in its whole life."""
 
@@ -34,6 +38,8 @@ FLAG_NAME = r"^[a-z][a-z0-9_.-]{0,62}\Z"
 MAX_FLAGS = 200
 Kind = Annotated[str, Meta(pattern=r"^[a-z][a-z0-9_.-]{0,62}\Z")]
 MediaType = Annotated[str, Meta(pattern=r"^[a-z0-9.+-]+/[A-Za-z0-9.+; =_-]{1,100}\Z")]
+SECRET_NAME = r"^(?=.{1,63}\Z)[a-z][a-z0-9]*(_[a-z0-9]+)*\Z"  # noqa: S105 - a pattern
+"""Lower-case words with one `_` between them, so that `TENANT__NAME` can be read in one way only."""
 Level = Literal["debug", "info", "warning", "error"]
 RetireCause = Literal["jobs", "pages", "state", "tasks", "threads"]
 """It has served enough; pages could not be cleaned or replaced; a module changed what cannot be undone, or left tasks
@@ -125,6 +131,16 @@ class Grant(Message, frozen=True):
     number: int
 
 
+class SecretAnswer(Message, frozen=True):
+    """The answer to a SecretRequest. Either `value` or `denied` is set."""
+
+    attempt_id: Id
+    number: int
+    value: Annotated[str, Meta(max_length=MAX_SECRET_CHARS)] | None = None
+    denied: Text | None = None
+    """Why the job does not get it, as a sentence for the module's author."""
+
+
 class Ping(Message, frozen=True):
     """Asks whether the event loop runs. The answer is a Pong with the same number."""
 
@@ -178,6 +194,16 @@ class LogLine(Message, frozen=True):
     level: Level
     message: Text
     fields: dict[Annotated[str, Meta(max_length=64)], Annotated[str, Meta(max_length=1024)]] = {}
+
+
+class SecretRequest(Message, frozen=True):
+    """The handler asks for a secret by name. Secrets are sent at no other time."""
+
+    attempt_id: Id
+    number: int
+    name: Annotated[str, Meta(pattern=SECRET_NAME)]
+    form: Literal["value", "totp"]
+    """`totp`: the one-time password of now. The supervisor computes it, and the seed stays there."""
 
 
 class Offer(Message, frozen=True):
@@ -259,6 +285,7 @@ TO_RUNNER: dict[int, MessageSpec] = {
     6: MessageSpec(Ping, 64),
     7: MessageSpec(Stop, 64),
     8: MessageSpec(Grant, 512),
+    9: MessageSpec(SecretAnswer, 80 * KIB),
 }
 TO_SUPERVISOR: dict[int, MessageSpec] = {
     64: MessageSpec(Hello, 64),
@@ -272,4 +299,5 @@ TO_SUPERVISOR: dict[int, MessageSpec] = {
     72: MessageSpec(Free, 512),
     73: MessageSpec(Retire, 16 * KIB),
     74: MessageSpec(Offer, 512),
+    75: MessageSpec(SecretRequest, 1 * KIB),
 }

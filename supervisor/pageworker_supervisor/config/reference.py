@@ -3,12 +3,13 @@
 import ast
 import inspect
 import sys
+from collections.abc import Iterator
 from typing import Any, get_args, get_origin
 
 import msgspec
 from msgspec import NODEFAULT, Struct
 
-from pageworker_supervisor.config import settings as source
+from pageworker_supervisor.config import secret_settings, settings
 from pageworker_supervisor.config.environment import PREFIX
 from pageworker_supervisor.config.reload import reload_of
 from pageworker_supervisor.config.settings import Settings
@@ -51,20 +52,34 @@ This page is generated from the code: `python -m pageworker_supervisor.config.re
 def document() -> str:
     """The page in Markdown."""
     texts = descriptions()
-    parts = [HEAD]
-    for field in msgspec.structs.fields(Settings):
-        inner = first(field.type)
-        if is_struct(inner):
-            parts.append(_section((field.name,), inner, texts))
-        elif get_origin(inner) is dict:
-            parts.append(_section((field.name, "<name>"), get_args(inner)[1], texts))
-    return "\n".join(parts)
+    return "\n".join([HEAD, *_sections((), Settings, texts)])
+
+
+def _sections(above: Path, struct: type[Struct], texts: dict[tuple[str, str], str]) -> Iterator[str]:
+    """Every table below `struct`, tables in tables included. `above`: the path of its own table."""
+    for field in msgspec.structs.fields(struct):
+        inner = _table(field)
+        if inner is not None:
+            many = get_origin(first(field.type)) is dict
+            at = (*above, field.name, "<name>") if many else (*above, field.name)
+            yield _section(at, inner, texts)
+            yield from _sections(at, inner, texts)
+
+
+def _table(field: msgspec.structs.FieldInfo) -> type[Struct] | None:
+    """The Struct of a field that is a table, or a table of tables."""
+    inner = first(field.type)
+    if get_origin(inner) is dict:
+        inner = first(get_args(inner)[1])
+    return inner if is_struct(inner) else None
 
 
 def _section(at: Path, struct: type[Struct], texts: dict[tuple[str, str], str]) -> str:
     lines = [f"## `[{'.'.join(at)}]`", "", inspect.cleandoc(struct.__doc__ or ""), ""]
     lines += ["| setting | value | default | change | |", "|---|---|---|---|---|"]
     for field in msgspec.structs.fields(struct):
+        if _table(field) is not None:
+            continue
         text = " ".join(texts.get((struct.__name__, field.name), "").split())
         change = reload_of((*at, field.name)).value
         columns = (f"`{field.name}`", describe(field.type), _default(field), change, text)
@@ -100,7 +115,8 @@ def _toml(value: Any) -> str:
 def descriptions() -> dict[tuple[str, str], str]:
     """`(class, field)` → the docstring below the field. Python keeps it only in the source."""
     found: dict[tuple[str, str], str] = {}
-    for node in ast.parse(inspect.getsource(source)).body:
+    sources = (inspect.getsource(module) for module in (settings, secret_settings))
+    for node in (node for text in sources for node in ast.parse(text).body):
         if not isinstance(node, ast.ClassDef):
             continue
         for field, text in zip(node.body, node.body[1:], strict=False):

@@ -59,6 +59,17 @@ CLASSES: Mapping[str, Reload | Mapping[str, Reload]] = {
         "keep_days": HOT,
     },
     "callbacks": HOT,
+    # Whom the worker asks for secrets, and with which files of the host it logs in.
+    "secrets": {
+        "backend": LOCAL,
+        "lease_seconds": RESTART,
+        "files": LOCAL,
+        "systemd": LOCAL,
+        "environment": LOCAL,
+        "vault": LOCAL,
+        "aws": LOCAL,
+        "grants": HOT,
+    },
     # A file of the host, and passwords for receivers: everyone who may read Redis would see them.
     "tenants": {
         "weight": HOT,
@@ -67,6 +78,7 @@ CLASSES: Mapping[str, Reload | Mapping[str, Reload]] = {
         "burst": HOT,
         "callback_allow": HOT,
         "callback_secret_file": LOCAL,
+        "callback_secret": HOT,
         "callback_headers": LOCAL,
         "egress": HOT,
     },

@@ -11,6 +11,7 @@ from pageworker_sandbox.page_rules import PageOptionsInvalid, is_ca, parse_optio
 from pageworker_sandbox.wire.messages import FLAG_NAME, MAX_FLAGS
 from pageworker_supervisor.config.check import SourceOf, show
 from pageworker_supervisor.config.errors import ConfigProblem
+from pageworker_supervisor.config.secret_rules import secret_settings_findings
 from pageworker_supervisor.config.settings import RedisSettings, Settings, TenantSettings
 from pageworker_supervisor.config.value_checks import (
     RuleFinding,
@@ -51,7 +52,8 @@ def broken_rules(settings: Settings, source_of: SourceOf, *, new_registry: bool 
         *_domains(settings),
         *_profile_pages(settings),
         *_flags(settings),
-        *(finding for name in settings.tenants for finding in _tenant(name, settings.tenants[name])),
+        *secret_settings_findings(settings.secrets),
+        *_tenants(settings),
     ]
     return [
         ConfigProblem(source_of(path), ".".join(path), found if isinstance(found, str) else show(found), wanted, hint)
@@ -226,7 +228,13 @@ def _flags(settings: Settings) -> Iterator[RuleFinding]:
                 yield ("flags", name, "tenants"), glob, "tenants or globs of tenants: 1-63 of a-z0-9-, * and ?", ""
 
 
-def _tenant(name: str, tenant: TenantSettings) -> Iterator[RuleFinding]:
+def _tenants(settings: Settings) -> Iterator[RuleFinding]:
+    has_secrets = settings.secrets.backend is not None
+    for name, tenant in settings.tenants.items():
+        yield from _tenant(name, tenant, has_secrets=has_secrets)
+
+
+def _tenant(name: str, tenant: TenantSettings, *, has_secrets: bool) -> Iterator[RuleFinding]:
     at = ("tenants", name)
     if not _TENANT_GLOB.fullmatch(name):
         yield at, name, "a tenant or a glob of tenants: 1-63 of a-z0-9-, * and ?", ""
@@ -239,9 +247,15 @@ def _tenant(name: str, tenant: TenantSettings) -> Iterator[RuleFinding]:
             UrlGlob.parse(glob)
         except GlobInvalid as error:
             yield (*at, "callback_allow"), glob, "URL globs, e.g. https://n8n.example/webhook*", str(error)
-    if tenant.callback_allow and tenant.callback_secret_file is None:
+    if tenant.callback_allow and tenant.callback_secret_file is None and tenant.callback_secret is None:
         hint = "without a secret, receivers could not distinguish our callbacks from forged ones"
-        yield (*at, "callback_allow"), "no callback_secret_file", "`callback_secret_file` to be set too", hint
+        expected = "`callback_secret` or `callback_secret_file` to be set too"
+        yield (*at, "callback_allow"), "no callback_secret_file", expected, hint
+    if tenant.callback_secret is not None and tenant.callback_secret_file is not None:
+        yield (*at, "callback_secret"), "and callback_secret_file is set", "only one of the two", ""
+    elif tenant.callback_secret is not None and not has_secrets:
+        hint = "it says where secrets are stored (docs/secrets.md)"
+        yield (*at, "callback_secret"), "no secrets.backend", "`secrets.backend` to be set too", hint
     if tenant.callback_headers and not tenant.callback_allow:
         yield (*at, "callback_headers"), "no callback_allow", "`callback_allow` to be set too", "no callback is sent"
     yield from header_findings((*at, "callback_headers"), tenant.callback_headers)

@@ -8,11 +8,14 @@ import socket
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from msgspec import Meta, Struct, field
+from msgspec import Meta, field
 
 from pageworker_sandbox.flavor import FlavorWish
-from pageworker_supervisor.config.redact import SecretText, redacted
+from pageworker_sandbox.wire.messages import SECRET_NAME
+from pageworker_supervisor.config.redact import SecretText
 from pageworker_supervisor.config.relative_paths import LOCATION
+from pageworker_supervisor.config.secret_settings import SecretSettings
+from pageworker_supervisor.config.section import Section
 from pageworker_supervisor.contract.type_names import describe_pattern
 
 Seconds = Annotated[float, Meta(gt=0)]
@@ -20,14 +23,6 @@ Count = Annotated[int, Meta(ge=1)]
 BIND = describe_pattern(r"^(\[[0-9a-fA-F:]+\]|[0-9A-Za-z.-]+):\d{1,5}\Z", "host:port, e.g. 127.0.0.1:9470")
 Label = Annotated[str, Meta(pattern=r"^[A-Za-z0-9._-]{1,64}\Z")]
 Location = Annotated[str, LOCATION]
-
-
-class Section(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Base of all sections: frozen, no unknown keys, no passwords in its text."""
-
-    def __repr__(self) -> str:
-        # Settings appear in logs and tracebacks, and a Redis URL may contain a password.
-        return f"{type(self).__name__}({redacted(self)})"
 
 
 class RedisSettings(Section, frozen=True):
@@ -261,6 +256,9 @@ class TenantSettings(Section, frozen=True):
     callback_secret_file: Path | None = None
     """File with the HMAC key that signs callbacks, at least 16 bytes. White space around the key is ignored. The
     file is read again when it changes. Without it, jobs with a callback are rejected."""
+    callback_secret: Annotated[str, Meta(pattern=SECRET_NAME)] | None = None
+    """Name of the secret that signs callbacks, in place of a file. `[secrets]` says where it is stored, for each tenant
+    its own. At least 16 bytes."""
     callback_headers: dict[str, SecretText] = {}
     """Headers that the tenant's callbacks carry, e.g. `{"X-Worker-Token" = "…"}` for an n8n that asks for header
     auth. Their values are never shown. Every receiver in `callback_allow` gets them."""
@@ -337,6 +335,7 @@ class Settings(Section, frozen=True):
     modules: ModuleSettings = ModuleSettings()
     artifacts: ArtifactSettings = ArtifactSettings()
     callbacks: CallbackSettings = CallbackSettings()
+    secrets: SecretSettings = SecretSettings()
     tenants: dict[str, TenantSettings] = field(default_factory=lambda: {"*": TenantSettings()})
     domains: dict[str, DomainSettings] = field(default_factory=lambda: {"*": DomainSettings()})
     flags: dict[str, FlagSettings] = {}

@@ -21,10 +21,10 @@ from pageworker_supervisor.delivery.callback_policy import (
     backoff_seconds,
     decide,
 )
+from pageworker_supervisor.delivery.callback_secrets import CallbackSecretUnreadable
 from pageworker_supervisor.delivery.http_client import CallbackHttpClient
 from pageworker_supervisor.delivery.outbox import OutboxClient, OutboxEntry, RetriesRedis
 from pageworker_supervisor.delivery.receiver_queues import Action, DeliveryAttempt, Postpone, ReceiverQueues, Start
-from pageworker_supervisor.delivery.secret_files import SecretFiles, SecretUnreadable
 from pageworker_supervisor.delivery.signature import HEADER, sign
 from pageworker_supervisor.telemetry import log
 from pageworker_supervisor.telemetry.metrics import Metrics
@@ -51,6 +51,7 @@ class CallbackSender:
         callbacks: CallbackSettings,
         worker_id: str,
         tenant_settings: Callable[[str], TenantSettings],
+        secret_of: Callable[[str, TenantSettings], Awaitable[bytes]],
         metrics: Metrics,
     ) -> None:
         self.held: set[str] = set()
@@ -61,7 +62,7 @@ class CallbackSender:
         self._worker_id = worker_id
         self._tenant_settings = tenant_settings
         self._metrics = metrics
-        self._secrets = SecretFiles()
+        self._secret_of = secret_of
         self._queues = ReceiverQueues(callbacks.concurrency, callbacks.host_concurrency, random.random)
         self._space = asyncio.Event()
         self._stopping = False
@@ -135,7 +136,7 @@ class CallbackSender:
             return
         if target is None or not covered:
             await self._settle(entry, GiveUp("the tenant's callback_allow does not cover its URL"), target)
-        elif tenant.callback_secret_file is None:
+        elif tenant.callback_secret_file is None and tenant.callback_secret is None:
             await self._settle(entry, GiveUp("the tenant has no callback secret"), target)
         else:
             self._act(tasks, client, self._queues.offer(DeliveryAttempt(entry, target, now), now))
@@ -167,10 +168,9 @@ class CallbackSender:
     ) -> tuple[DeliveryOutcome | None, DeliveryDecision]:
         entry = delivery.entry
         tenant = self._tenant_settings(entry.ref.tenant_id)
-        file = tenant.callback_secret_file
         try:
-            secret = self._secrets.secret(file) if file is not None else b""
-        except SecretUnreadable as error:
+            secret = await self._secret_of(entry.ref.tenant_id, tenant)
+        except CallbackSecretUnreadable as error:
             log.error("callback secret unreadable", tenant_id=entry.ref.tenant_id, reason=str(error))
             return None, RetryLaterAt(backoff_seconds(entry.tries, random.random), "its secret is unreadable")
         headers = {

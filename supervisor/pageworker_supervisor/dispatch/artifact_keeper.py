@@ -12,10 +12,12 @@ from pageworker_supervisor.artifacts.errors import ArtifactError
 from pageworker_supervisor.artifacts.store import ArtifactStore
 from pageworker_supervisor.contract.job import JobRef
 from pageworker_supervisor.runners.page_reservation import ArtifactHandover, PageReservation
+from pageworker_supervisor.secrets.artifact_masking import masked_artifact
 
 if TYPE_CHECKING:
     from loguru import Logger
 
+NOTE_TYPE = "text/plain; charset=utf-8"
 HANDOVER_SECONDS = 10.0
 """How long a runner may take to hand over a granted artifact."""
 
@@ -50,7 +52,13 @@ async def _put(
 ) -> None:
     try:
         untrusted_data = await store.read(handover.descriptor)
-        page.artifacts.append(await store.put(ref, attempt, handover.kind, handover.content_type, untrusted_data))
+        kind, content_type = handover.kind, handover.content_type
+        if page.masker:
+            untrusted_data, why_not = await masked_artifact(untrusted_data, page.masker)
+            if why_not is not None:
+                log.warning("artifact replaced by a note: secrets cannot be masked in it", kind=kind, reason=why_not)
+                content_type = NOTE_TYPE
+        page.artifacts.append(await store.put(ref, attempt, kind, content_type, untrusted_data))
     except ArtifactError as failed:
         log.error("artifact not stored", kind=handover.kind, reason=str(failed))
     finally:

@@ -33,6 +33,8 @@ from pageworker_supervisor.dispatch.outcome import (
     trace_of,
     unbegun,
 )
+from pageworker_supervisor.dispatch.run_message import run_message
+from pageworker_supervisor.dispatch.secret_requests import answer_secret_requests, masked_done, secret_user
 from pageworker_supervisor.dispatch.settlement import Settlement
 from pageworker_supervisor.input_schema.errors import PayloadInvalid
 from pageworker_supervisor.input_schema.input_checks import InputChecks
@@ -48,6 +50,8 @@ from pageworker_supervisor.runners.option_sets import OptionSets
 from pageworker_supervisor.runners.page_reservation import PageReservation
 from pageworker_supervisor.runners.runner import Runner
 from pageworker_supervisor.runners.start_failure import ContextBroken
+from pageworker_supervisor.secrets.errors import SecretUnavailable
+from pageworker_supervisor.secrets.secret_service import SecretService
 from pageworker_supervisor.task_supervision import TaskExitedUnexpectedly, leaves
 from pageworker_supervisor.telemetry import log
 from pageworker_supervisor.telemetry.metrics import Metrics
@@ -73,6 +77,7 @@ class AttemptServices:
     egress_sets: EgressSets
     option_sets: OptionSets
     browsers: BrowserFlavors
+    secrets: SecretService
     profile_pages: ProfilePages
     flags: Mapping[str, FlagSettings]
     metrics: Metrics
@@ -174,6 +179,8 @@ class Attempt:
             await self._settle(self._settlement.defer, str(failed))
         except RunnerLost as lost:
             await self._on_runner_lost(lost)
+        except SecretUnavailable as away:
+            await self._settle(self._settlement.secret_outage, away, begun=self.begun)
         except OSError as failed:
             # The supervisor has no descriptors, memory or disk left on the way to the runner. The job is not to blame.
             await self._settle(self._settlement.defer, f"the host: {failed.strerror or failed}")
@@ -246,6 +253,7 @@ class Attempt:
         bundle = await registry.bundle(release)
         registry.check_tenant(bundle, job.tenant_id)
         await self._services.input_checks.check(bundle, job.tenant_id, bytes(job.payload))
+        await self._services.secrets.warm(job.tenant_id, bundle.name, bundle.manifest.secrets)
         return bundle
 
     async def _reject(self, failed: ModuleError, detail: object) -> None:
@@ -302,22 +310,8 @@ class Attempt:
 
     async def _run(self, page: PageReservation, bundle: VerifiedBundle) -> m.Done:
         job, lease = self.job, self.lease
-        message = m.Run(
-            attempt_id=lease.token,
-            job_id=job.job_id,
-            tenant_id=job.tenant_id,
-            profile_id=job.profile_id,
-            module=bundle.name,
-            version=bundle.version,
-            payload=bytes(job.payload),
-            attempt=self.number,
-            timeout_seconds=job.timeout_seconds
-            or bundle.manifest.timeout_seconds
-            or self._services.jobs.timeout_seconds,
-            trace_id=trace_of(job),
-            flags=flags_for(self._services.flags, job.tenant_id, job.job_id),
-            begin_before=lease.begin_before,
-        )
+        flags = flags_for(self._services.flags, job.tenant_id, job.job_id)
+        message = run_message(job, lease, self.number, bundle, self._services.jobs.timeout_seconds, flags)
         self.log.debug("job starts", module=bundle.name, module_version=bundle.version)
         page.send(self._begin)
         self._step(AttemptEvent.SEND)
@@ -325,12 +319,17 @@ class Attempt:
         async with asyncio.TaskGroup() as tasks:
             store = self._services.artifacts
             keeping = tasks.create_task(keep_artifacts(page, lease.ref, self.number, store, self.log))
+            user = secret_user(job, self.number, bundle)
+            asking = tasks.create_task(answer_secret_requests(page, user, self._services.secrets, self.stop))
             try:
-                return await self._answer(page, message, bundle)
+                await self._answer(page, message, bundle)
             except RunnerLost as gone:
                 lost = gone
                 keeping.cancel()
-        raise lost
+                asking.cancel()
+        if (why_not := page.secret_outage or lost) is not None:
+            raise why_not
+        return await masked_done(await page.done, page.masker)
 
     async def _answer(self, page: PageReservation, message: m.Run, bundle: VerifiedBundle) -> m.Done:
         try:

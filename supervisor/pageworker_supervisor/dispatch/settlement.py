@@ -34,6 +34,7 @@ from pageworker_supervisor.queue.consumer import JobConsumer
 from pageworker_supervisor.queue.errors import CancelHolds
 from pageworker_supervisor.redis_client.availability import Availability
 from pageworker_supervisor.runners.start_failure import ContextBroken
+from pageworker_supervisor.secrets.errors import SecretUnavailable
 from pageworker_supervisor.telemetry.metrics import Metrics
 
 if TYPE_CHECKING:
@@ -41,6 +42,9 @@ if TYPE_CHECKING:
 
 DEAD_LETTERED = frozenset({"failed", "timed_out", "dead", "rejected"})
 """Statuses whose job is dead-lettered: an operator may inspect and retry it."""
+
+SECRET_OUTAGE_SECONDS = 5.0
+"""Before a job is tried again whose secret backend does not answer."""
 
 EVENT_OF: dict[Status, EventName] = {"rejected": "rejected", "blocked": "blocked", "dead": "dead"}
 
@@ -181,12 +185,22 @@ class Settlement:
         """Its handler has begun."""
         await self._availability.retry_until_available(lambda: self._queue.begin(attempt.lease))
 
-    async def defer(self, attempt: ClaimedJob, reason: str, seconds: float = 1.0) -> None:
-        """The job could not run, and is not to blame: it waits for `seconds` and up to one more, uncharged."""
+    async def secret_outage(self, attempt: ClaimedJob, away: SecretUnavailable, *, begun: bool) -> None:
+        """The secret backend does not answer, and no value is left within its lease."""
+        reason = f"the secret backend does not answer: {away}"
+        await self.defer(attempt, reason, SECRET_OUTAGE_SECONDS, cause="secrets", begun=begun)
+
+    async def defer(
+        self, attempt: ClaimedJob, reason: str, seconds: float = 1.0, *, cause: str = "host", begun: bool = False
+    ) -> None:
+        """The job could not run, and is not to blame: it waits for `seconds` and up to one more, uncharged.
+
+        `cause`: the label of the metric. `begun`: its handler had begun.
+        """
         attempt.log.warning("job deferred", reason=reason)
-        self._metrics.deferred("host")
+        self._metrics.deferred(cause)
         await self._availability.retry_until_available(
-            lambda: self._queue.defer(attempt.lease, _ms(seconds + random.random()), reason)
+            lambda: self._queue.defer(attempt.lease, _ms(seconds + random.random()), reason, begun=begun)
         )
 
     async def requeue(self, attempt: ClaimedJob, reason: str, *, begun: bool = False) -> None:

@@ -184,9 +184,11 @@ def _callback_violation(url: str, tenant: TenantSettings) -> _Violation | None:
     if not allowed(url, tenant.callback_allow):
         rule = "is not on the tenant's allow-list"
         return _Violation("callback_not_allowed", "callback_url", rule, "callback_allow in [tenants] names what is")
-    if tenant.callback_secret_file is None:
+    if tenant.callback_secret_file is None and tenant.callback_secret is None:
         rule = "the tenant has no callback secret, so its callbacks could not be signed"
-        return _Violation("callback_not_allowed", "callback_url", rule, "set callback_secret_file in [tenants]")
+        return _Violation(
+            "callback_not_allowed", "callback_url", rule, "set callback_secret or callback_secret_file in [tenants]"
+        )
     return None
 
 

@@ -7,6 +7,7 @@ import asyncio
 import datetime as dt
 import os
 import time
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from types import TracebackType
@@ -17,6 +18,8 @@ from pageworker_sandbox.wire import messages as m
 from pageworker_sandbox.wire.errors import OutputExceeded, ProtocolViolation
 from pageworker_supervisor.contract.result import ArtifactRecord
 from pageworker_supervisor.runners.limit_breach import Breach
+from pageworker_supervisor.secrets.errors import SecretUnavailable
+from pageworker_supervisor.secrets.masker import SecretMasker
 from pageworker_supervisor.telemetry import log
 
 if TYPE_CHECKING:
@@ -72,6 +75,11 @@ class PageReservation:
         """An artifact that was handed over and not taken yet."""
         self.artifacts: list[ArtifactRecord] = []
         """Artifacts that are stored."""
+        self.masker = SecretMasker()
+        """The secrets that the attempt was granted."""
+        self.secret_outage: SecretUnavailable | None = None
+        """Set where the attempt is stopped because the secret backend does not answer."""
+        self._secret_requests: deque[m.SecretRequest] = deque()
         self._pages = pages
         self._in_use = False
         self._on_accept: Callable[[], None] = lambda: None
@@ -159,6 +167,16 @@ class PageReservation:
                 return self._offer
             await self._change()
         return None
+
+    def ask_secret(self, request: m.SecretRequest) -> None:
+        """The runner asks for a secret and waits for an answer. The message rules limit how often."""
+        self._secret_requests.append(request)
+        self.changed.set()
+
+    async def next_secret_request(self) -> m.SecretRequest | None:
+        """Wait for the next request; None: the attempt has ended."""
+        await self.until(lambda: bool(self._secret_requests) or self.done.done())
+        return None if self.done.done() else self._secret_requests.popleft()
 
     def take_delivery(self) -> ArtifactHandover | None:
         """The artifact that arrived, or None. The caller closes it."""

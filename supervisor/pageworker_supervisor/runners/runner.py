@@ -274,6 +274,8 @@ class Runner(ABC):
                 self.running[message.attempt_id].offer(message)
             case m.ArtifactData():
                 self.running[message.attempt_id].deliver(message, descriptors.pop())
+            case m.SecretRequest():
+                self.running[message.attempt_id].ask_secret(message)
             case m.Done(failure=m.Failure()) if self._fails_past_a_limit(message):
                 self._log.debug("the attempt's end is its runner's breach", attempt_id=message.attempt_id)
             case m.Done():
@@ -309,8 +311,12 @@ class Runner(ABC):
 
     def _write_log(self, line: m.LogLine) -> None:
         page = self.running.get(line.attempt_id or "")
-        (page.log if page else self._log).bind(**{f"module_{key}": value for key, value in line.fields.items()}).log(
-            line.level.upper(), "module: {}", line.message
+        text, fields = line.message, line.fields
+        if page is not None and page.masker:
+            text = page.masker.text(text)
+            fields = {page.masker.text(key): page.masker.text(value) for key, value in fields.items()}
+        (page.log if page else self._log).bind(**{f"module_{key}": value for key, value in fields.items()}).log(
+            line.level.upper(), "module: {}", text
         )
 
     def _step(self, event: RunnerEvent) -> None:
@@ -350,6 +356,11 @@ class Runner(ABC):
         """Let an attempt hand over the artifact that it offers, if it still does."""
         if self._connection is not None and page.is_open(offer):
             await self._connection.grant(offer)
+
+    async def answer_secret(self, page: PageReservation, answer: m.SecretAnswer) -> None:
+        """Answer the request of an attempt, if it still runs."""
+        if self._connection is not None and not page.done.done():
+            await self._connection.answer_secret(answer)
 
     def _alive(self) -> RunnerConnection:
         if self._connection is None or self.state in (RunnerState.STOPPING, RunnerState.GONE):

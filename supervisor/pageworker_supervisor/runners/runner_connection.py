@@ -102,6 +102,11 @@ class RunnerConnection:
         with suppress(ChannelClosed):
             await self._channel.send(m.Grant(attempt_id=offer.attempt_id, number=offer.number))
 
+    async def answer_secret(self, answer: m.SecretAnswer) -> None:
+        """Answer a SecretRequest."""
+        with suppress(ChannelClosed):
+            await self._channel.send(answer)
+
     async def _load(self, bundle: VerifiedBundle) -> None:
         if self._modules.use(bundle.name, bundle.version):
             return

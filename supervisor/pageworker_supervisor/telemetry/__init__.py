@@ -4,6 +4,6 @@
 become fields of the line. Payloads, secrets and cookies are never logged.
 """
 
-from pageworker_supervisor.telemetry.logs import log, log_to
+from pageworker_supervisor.telemetry.logs import AUDIT, log, log_to, mask_lines
 
-__all__ = ["log", "log_to"]
+__all__ = ["AUDIT", "log", "log_to", "mask_lines"]

@@ -2,6 +2,7 @@
 
 import logging
 import sys
+from collections.abc import Callable
 from typing import TYPE_CHECKING, TextIO
 
 from loguru import logger as log
@@ -12,7 +13,7 @@ from pageworker_supervisor.telemetry.log_lines import json_line, text_line
 if TYPE_CHECKING:
     from loguru import Message, Record
 
-__all__ = ["log", "log_for_author", "log_to"]
+__all__ = ["AUDIT", "log", "log_for_author", "log_to", "mask_lines"]
 
 MODULE_LINE, MODULE_FIELD = "module: ", "module_"
 """How the message and the fields of a module's log line begin."""
@@ -20,6 +21,17 @@ MODULE_LINE, MODULE_FIELD = "module: ", "module_"
 QUIET = {"httpx": logging.WARNING, "httpcore": logging.WARNING, "uvicorn.error": logging.ERROR}
 """Lowest level of some libraries. httpx and httpcore log the URLs that they call, and with a callback URL anyone can
 resume the flow. uvicorn logs each request that is not HTTP, so any local user could fill the log."""
+
+AUDIT = log.level("AUDIT", no=60).name
+"""Level of lines that an operator must be able to rely on: no `log.level` leaves them out."""
+
+_mask: Callable[[str], str] | None = None
+
+
+def mask_lines(mask: Callable[[str], str] | None) -> None:
+    """Pass every line through `mask` before it is written. The last call counts; None ends it."""
+    global _mask
+    _mask = mask
 
 
 def log_to(settings: LogSettings, stream: TextIO | None = None, **fields: str) -> None:
@@ -33,7 +45,8 @@ def log_to(settings: LogSettings, stream: TextIO | None = None, **fields: str) -
 
     def write(message: "Message") -> None:
         try:
-            target.write(line(message.record))
+            text = line(message.record)
+            target.write(text if _mask is None else _mask(text))
             target.flush()
         except OSError:
             # The disk is full or the reader is gone. There is no other place to report it, and jobs must go on.
@@ -62,7 +75,8 @@ def log_for_author(stream: TextIO) -> None:
             record["message"], record["extra"] = text.removeprefix(MODULE_LINE), own
         elif record["level"].no < logging.WARNING:
             return
-        stream.write(text_line(record))
+        line = text_line(record)
+        stream.write(line if _mask is None else _mask(line))
 
     log.remove()
     log.add(write, level="DEBUG", format=_nothing, backtrace=False, diagnose=False, catch=True)

@@ -132,6 +132,12 @@ class Metrics:
             buckets=FAST,
             registry=registry,
         )
+        self.secret_requests = Counter(
+            "pageworker_secret_requests",
+            "Secrets that modules asked for, by outcome.",
+            ("outcome", "tenant"),
+            registry=registry,
+        )
         self.outbox_depth = Gauge(
             "pageworker_outbox_depth",
             "Callbacks in the outbox of the whole queue: take the maximum of all workers, not the sum.",
@@ -275,6 +281,10 @@ class Metrics:
         """Count one try of a callback: `delivered`, `later` or `final`."""
         self.callbacks.labels(outcome).inc()
         self.callback_seconds.observe(seconds)
+
+    def secret_requested(self, outcome: str, tenant_id: str) -> None:
+        """Count a secret that a module asked for: `granted`, `denied`, `missing` or `unavailable`."""
+        self.secret_requests.labels(outcome, self._tenants.of(tenant_id, learn=False)).inc()
 
     def stored(self, size_bytes: int) -> None:
         """Count an artifact that was stored."""

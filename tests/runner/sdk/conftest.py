@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager, nullcontext
 
 import pytest
-from playwright.async_api import Page
+from playwright.async_api import Locator, Page
 
 from pageworker import Download, DownloadedFile
 from pageworker.helpers import Level
@@ -18,6 +18,7 @@ class RecordingSink:
         self.test_id_attribute = ""
         self.recorded: list[tuple[str, Page, dict[str, object]]] = []
         self.lines: list[tuple[Level, str, dict[str, object]]] = []
+        self.secrets = {"shop_login": "correct-horse"}
 
     async def artifact(self, kind: str, data: bytes, content_type: str) -> None:
         self.artifacts.append((kind, data, content_type))
@@ -38,6 +39,15 @@ class RecordingSink:
 
     async def screenshot(self, page: Page, full_page: bool) -> bytes:
         return b"\x89PNG"
+
+    async def secret(self, name: str) -> str:
+        return self.secrets[name]
+
+    async def totp(self, name: str) -> str:
+        return "123456"
+
+    async def fill_secret(self, locator: Locator, name: str) -> None:
+        await locator.fill(self.secrets[name])
 
     def log(self, level: Level, message: str, fields: Mapping[str, object]) -> None:
         self.lines.append((level, message, dict(fields)))

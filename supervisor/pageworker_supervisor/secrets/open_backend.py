@@ -1,0 +1,58 @@
+"""The backend that the settings name."""
+
+import asyncio
+from collections.abc import Mapping
+from pathlib import Path
+
+from pageworker_supervisor.config.secret_settings import SecretSettings
+from pageworker_supervisor.secrets.backend import FetchedSecret, SecretBackend, SecretRef
+from pageworker_supervisor.secrets.environment import EnvironmentBackend
+from pageworker_supervisor.secrets.errors import SecretMissing, SecretUnavailable
+from pageworker_supervisor.secrets.files import FileBackend
+from pageworker_supervisor.telemetry import log
+
+CREDENTIALS_DIRECTORY = "CREDENTIALS_DIRECTORY"
+"""Set by systemd for a unit with credentials. Source: systemd.exec(5)."""
+
+
+class NoBackend:
+    """Stands for a backend that is not there, and says why. `missing`: no secret exists; else all are out of reach."""
+
+    def __init__(self, reason: str, *, missing: bool) -> None:
+        self._error = SecretMissing if missing else SecretUnavailable
+        self._reason = reason
+
+    async def fetch(self, ref: SecretRef) -> FetchedSecret:
+        """See SecretBackend. Always raises."""
+        raise self._error(self._reason)
+
+    async def run(self) -> None:
+        """There is no login to keep."""
+        await asyncio.Event().wait()
+
+
+def open_backend(settings: SecretSettings, environ: Mapping[str, str]) -> SecretBackend:
+    """The backend, not logged in yet. `environ`: the environment of the worker."""
+    match settings.backend:
+        case None:
+            return NoBackend("this worker has no secret backend (setting secrets.backend)", missing=True)
+        case "files":
+            return FileBackend(settings.files.folder or Path("/nonexistent"), "/")
+        case "systemd":
+            folder = settings.systemd.folder or environ.get(CREDENTIALS_DIRECTORY)
+            if not folder:
+                hint = "set LoadCredential= in the unit, or secrets.systemd.folder"
+                return NoBackend(f"systemd gave this worker no credentials: {hint}", missing=False)
+            return FileBackend(Path(folder), ".")
+        case "environment":
+            log.warning("secrets are read from environment variables: for development only")
+            return EnvironmentBackend(environ)
+        case "vault":
+            # These two libraries cost a worker 40 MB of memory, so they are imported where they are used.
+            from pageworker_supervisor.secrets.vault import VaultBackend
+
+            return VaultBackend(settings.vault, settings.lease_seconds)
+        case "aws":
+            from pageworker_supervisor.secrets.aws import AwsBackend
+
+            return AwsBackend(settings.aws, settings.lease_seconds)

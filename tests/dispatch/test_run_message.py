@@ -1,0 +1,33 @@
+"""What a runner is told of a job, and what it is not told."""
+
+import json
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from pageworker_supervisor.contract.job import parse_job
+from pageworker_supervisor.dispatch.run_message import run_message
+
+
+def message(module_seconds: float | None = None, **fields: Any) -> Any:
+    text = {"job_id": "17", "tenant_id": "acme", "endpoint_module": "shop.account", "payload": {"a": 1.0}, **fields}
+    manifest = SimpleNamespace(timeout_seconds=module_seconds, secrets=("shop_login",))
+    bundle: Any = SimpleNamespace(name="shop.account", version="1.0.0", manifest=manifest)
+    lease: Any = SimpleNamespace(token="t-1", begin_before=5.0)
+    return run_message(parse_job(json.dumps(text).encode()), lease, 2, bundle, 60.0, {"new": True})
+
+
+def test_the_payload_goes_on_as_it_was_pushed() -> None:
+    told = message()
+    assert (told.attempt_id, told.attempt, told.begin_before) == ("t-1", 2, 5.0)
+    assert told.payload == b'{"a": 1.0}'
+    assert told.flags == {"new": True}
+    assert not hasattr(told, "secrets")
+
+
+@pytest.mark.parametrize(("job", "module", "expected"), [(9.0, 8.0, 9.0), (None, 8.0, 8.0), (None, None, 60.0)])
+def test_the_job_the_module_or_the_worker_says_how_long_it_may_take(
+    job: float | None, module: float | None, expected: float
+) -> None:
+    assert message(module, **({} if job is None else {"timeout_seconds": job})).timeout_seconds == expected
