@@ -20,14 +20,18 @@ from pageworker_demo.callback_receiver import DemoReceiver
 from pageworker_demo.daemon import Daemon, DaemonFailed, running
 from pageworker_demo.loopback_server import free_port, served
 from pageworker_demo.queue_client import DemoQueueClient
-from pageworker_demo.scenario import SHOP, TENANTS, ScenarioJob, scenario
+from pageworker_demo.scenario import MEMBER_OF, SHOP, TENANTS, ScenarioJob, scenario
 from pageworker_demo.scenario_runner import ScenarioRunner
 from pageworker_demo.shop import Shop
+from pageworker_demo.shop_data import MEMBERS
 from pageworker_demo.terminal import DemoTerminal
 from pageworker_demo.workspace import Workspace, find_examples, publish
 from pageworker_supervisor.redis_client.connections import TcpConnection
 from pageworker_supervisor.redis_client.users import PRODUCER, READER
 from pageworker_supervisor.task_supervision import leaves
+
+LOGIN_SECRET = "shop_login"  # noqa: S105 - a name
+"""The secret that shop.account asks for."""
 
 NEXT_STEPS = """
 What to try next:
@@ -113,6 +117,8 @@ def cancel_on_signals() -> None:
 async def _prepare(workspace: Workspace, shop_port: int, callback_base_url: str, secret: bytes) -> list[str]:
     workspace.secret_file.write_bytes(secret)
     workspace.secret_file.chmod(0o600)
+    for tenant, member in MEMBER_OF.items():
+        workspace.store_secret(tenant, LOGIN_SECRET, MEMBERS[member])
     public_key, modules = await publish(find_examples(), workspace.registry)
     workspace.configure(
         {
@@ -122,6 +128,11 @@ async def _prepare(workspace: Workspace, shop_port: int, callback_base_url: str,
             "egress": {"hosts": {"shop.example": f"127.0.0.1:{shop_port}"}},
             "jobs": {"retry_base_seconds": 0.3},
             "modules": {"registry": str(workspace.registry), "trusted_keys": [public_key]},
+            "secrets": {
+                "backend": "files",
+                "files": {"folder": str(workspace.secrets)},
+                "grants": {LOGIN_SECRET: {"tenants": list(MEMBER_OF), "modules": ["shop.account"]}},
+            },
             "tenants": {
                 tenant: {
                     "egress": ["shop.example"],

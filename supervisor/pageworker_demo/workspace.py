@@ -40,6 +40,18 @@ class Workspace:
         return self.folder / "callback.secret"
 
     @property
+    def secrets(self) -> Path:
+        """The secrets of tenants, as the backend `files` reads them."""
+        return self.folder / "secrets"
+
+    def store_secret(self, tenant: str, name: str, value: str) -> None:
+        """Store a secret of a tenant, for the worker's user alone."""
+        file = self.secrets / tenant / name
+        file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        file.touch(mode=0o600)
+        file.write_text(value)
+
+    @property
     def registry(self) -> Path:
         """The registry: bundles, signatures, index."""
         return self.folder / "registry"

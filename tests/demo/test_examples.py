@@ -8,7 +8,7 @@ from types import ModuleType
 from typing import Any
 
 import pytest
-from playwright.async_api import BrowserContext, Page, async_playwright
+from playwright.async_api import BrowserContext, Locator, Page, async_playwright
 
 from pageworker import Blocked, Context, Download, DownloadedFile, Failed, Helpers
 from pageworker.helpers import Level
@@ -28,6 +28,7 @@ class ListSink:
     def __init__(self) -> None:
         self.lines: list[str] = []
         self.artifacts: list[str] = []
+        self.secrets = {"shop_login": "correct-horse"}
 
     async def screenshot(self, page: Page, full_page: bool) -> bytes:
         return await page.screenshot(full_page=full_page)
@@ -46,6 +47,15 @@ class ListSink:
 
     async def download(self, kind: str, download: Download) -> DownloadedFile:
         raise NotImplementedError
+
+    async def secret(self, name: str) -> str:
+        return self.secrets[name]
+
+    async def totp(self, name: str) -> str:
+        return "123456"
+
+    async def fill_secret(self, locator: Locator, name: str) -> None:
+        await locator.fill(self.secrets[name])
 
     def log(self, level: Level, message: str, fields: Mapping[str, object]) -> None:
         self.lines.append(message)
@@ -127,7 +137,7 @@ async def test_a_product_that_does_not_exist_is_final(shop_url: str, browser_con
 
 
 async def test_a_session_is_kept_from_job_to_job(shop_url: str, browser_context: BrowserContext) -> None:
-    payload = {"url": shop_url, "user": "ada", "password": "correct-horse"}
+    payload = {"url": shop_url, "user": "ada"}
     first = await handle("shop_account", browser_context, payload)
     second = await handle("shop_account", browser_context, payload)
     assert (first["logged_in_before"], second["logged_in_before"]) == (False, True)
@@ -135,8 +145,10 @@ async def test_a_session_is_kept_from_job_to_job(shop_url: str, browser_context:
 
 
 async def test_a_refused_login_is_final(shop_url: str, browser_context: BrowserContext) -> None:
+    sink = ListSink()
+    sink.secrets["shop_login"] = "guess"
     with pytest.raises(Failed) as caught:
-        await handle("shop_account", browser_context, {"url": shop_url, "user": "ada", "password": "guess"})
+        await handle("shop_account", browser_context, {"url": shop_url, "user": "ada"}, sink)
     assert (caught.value.type, caught.value.retryable) == ("login_refused", False)
 
 
