@@ -79,7 +79,7 @@ class ProfileFolders:
         try:
             return await asyncio.shield(holding)
         except asyncio.CancelledError:
-            # The thread takes the lock all the same, and nobody else would release it. It needs microseconds.
+            # The thread takes the lock all the same. Release it as soon as that is done, in microseconds.
             holding.add_done_callback(_close)
             await asyncio.wait({holding})
             raise
