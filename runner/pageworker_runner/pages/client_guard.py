@@ -56,14 +56,14 @@ def install(recorder: CommandRecorder, is_visible: Callable[[str, str], bool]) -
         for method in methods:
             intercept_method(type, method, partial(_refused, f"{type}.{method}"))
     intercept_driver_start(_no_second_driver)
-    intercept_pages(lambda guid: _is_shown(guid, is_visible))
+    intercept_pages(lambda guid: _is_shown(guid, recorder, is_visible))
 
 
 def _closing(recorder: CommandRecorder, type: str, plain: Method) -> Method:
-    async def close(*arguments: Any, **named: Any) -> Any:
+    async def close(owner: Any, reason: str | None) -> Any:
         if OWN_WORK.get():
-            return await plain(*arguments, **named)
-        return recorder.close_for_caller(type)
+            return await plain(owner, reason=reason)
+        return recorder.close_for_caller(type, reason)
 
     return close
 
@@ -81,6 +81,8 @@ async def _no_second_driver(*arguments: Any) -> None:
     raise CallRefused("A module must not start Playwright: use the page that its handler gets.")
 
 
-def _is_shown(guid: str, is_visible: Callable[[str, str], bool]) -> bool:
+def _is_shown(guid: str, recorder: CommandRecorder, is_visible: Callable[[str, str], bool]) -> bool:
     attempt_id = CURRENT_ATTEMPT.get()
-    return attempt_id is None or OWN_WORK.get() or is_visible(guid, attempt_id)
+    if attempt_id is None or OWN_WORK.get():
+        return True
+    return is_visible(guid, attempt_id) and not recorder.has_closed_context(attempt_id)

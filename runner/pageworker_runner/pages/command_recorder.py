@@ -78,6 +78,20 @@ class SideEffects:
         return next(itertools.chain(self.permanent, without_reply), None)
 
 
+@dataclass(frozen=True)
+class ClosedForAttempt:
+    """What one attempt has closed for itself."""
+
+    type: str
+    """`BrowserContext`, or `APIRequestContext` alone."""
+    reason: str | None
+    """The text that its later calls raise."""
+
+    def covers(self, type: str) -> bool:
+        """Whether objects of this type are closed by it."""
+        return self.type in (type, "BrowserContext")
+
+
 class CommandRecorder:
     """The side effects of all pages, by page guid, and of the browser context, by attempt."""
 
@@ -102,8 +116,8 @@ class CommandRecorder:
         self._on_page = on_page
         self._pages: dict[str, SideEffects] = {}
         self._context: dict[str, SideEffects] = {}
-        self._closed: dict[str, str] = {}
-        """What attempts have closed for themselves: by attempt, the type of it."""
+        self._closed: dict[str, ClosedForAttempt] = {}
+        """What attempts have closed for themselves, by attempt."""
         self._listener_errors: dict[str, BaseException] = {}
         self._calls: dict[str, set[str]] = {}
         """The ids of calls, by attempt, of attempts that record a trace."""
@@ -149,15 +163,20 @@ class CommandRecorder:
         """The error that no call of the attempt has raised yet."""
         return self._listener_errors.pop(attempt_id, None)
 
-    def close_for_caller(self, type: str) -> None:
+    def close_for_caller(self, type: str, reason: str | None) -> None:
         """The attempt that runs now closes its `BrowserContext`, or the `APIRequestContext` alone.
 
         To the attempt it is closed: what it calls from then on fails, as in plain Playwright. To all others nothing
         has happened. Raises CallRefused outside of attempts.
         """
         attempt_id = self._current_attempt(f"{type}.close")
-        if self._closed.get(attempt_id) != "BrowserContext":
-            self._closed[attempt_id] = type
+        if not self.has_closed_context(attempt_id):
+            self._closed[attempt_id] = ClosedForAttempt(type, reason)
+
+    def has_closed_context(self, attempt_id: str) -> bool:
+        """Whether the attempt has closed the browser context for itself."""
+        closed = self._closed.get(attempt_id)
+        return closed is not None and closed.covers("Page")
 
     def drop_listeners(self, attempt_id: str) -> None:
         """Remove the attempt's listeners from the browser context and the browser."""
@@ -175,8 +194,9 @@ class CommandRecorder:
         if effect is SideEffect.REFUSED:
             raise CallRefused(refusal(command))
         attempt_id = self._check_owner(target, command)
-        if self._closed.get(attempt_id) in (type, "BrowserContext") and not method.startswith("__"):
-            raise playwright_internals.closed_error()
+        closed = self._closed.get(attempt_id)
+        if closed is not None and closed.covers(type) and not method.startswith("__"):
+            raise playwright_internals.closed_error(closed.reason)
         if attempt_id in self._listener_errors and _has_caller(type, method):
             raise self._listener_errors.pop(attempt_id)
         if type == "BrowserContext" and method in CALLS:

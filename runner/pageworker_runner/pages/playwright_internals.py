@@ -446,9 +446,9 @@ def intercept_test_id_attribute(read: Callable[[], str], write: Callable[[str], 
     setattr(Selectors, "set_test_id_attribute", set_test_id_attribute)  # noqa: B010 - mypy refuses to assign to a method
 
 
-def closed_error() -> BrowserError:
-    """What every call raises once the browser context is closed."""
-    return TargetClosedError()
+def closed_error(reason: str | None) -> BrowserError:
+    """What every call raises once the browser context is closed, with the `reason` that the closing call gave."""
+    return TargetClosedError(reason) if reason else TargetClosedError()
 
 
 def type_of(target: ChannelOwner) -> str:

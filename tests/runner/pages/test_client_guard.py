@@ -108,6 +108,25 @@ async def test_a_closed_context_is_closed_to_its_job(runner: Supervisor, after: 
     assert (await runner.run(LOOK)).data == WELL
 
 
+@pytest.mark.parametrize("closes", ["page.context", "page.context.browser"])
+async def test_a_closed_context_has_no_pages(runner: Supervisor, closes: str) -> None:
+    body = f"context = page.context\nawait {closes}.close()\nreturn {{'pages': len(context.pages)}}"
+    assert (await runner.run(handler(body, name="counts", version=f"1.0.{len(closes)}"))).data == {"pages": 0}
+    assert (await runner.run(LOOK)).data == WELL
+
+
+async def test_calls_after_a_close_raise_its_reason(runner: Supervisor) -> None:
+    calls = {"close": "await page.title()", "dispose": "await page.request.get('http://shop.example/p')"}
+    for closes, call in calls.items():
+        owner = {"close": "page.context", "dispose": "page.request"}[closes]
+        body = f"await {owner}.{closes}(reason='The shop is empty')\ntry:\n    {call}\n"
+        body += "except Exception as error:\n    return {'error': str(error), 'type': type(error).__name__}"
+        found = (await runner.run(handler(body, name=closes))).data
+        assert found["type"] == "TargetClosedError"
+        assert found["error"].endswith("The shop is empty")
+        assert (await runner.run(LOOK)).data == WELL
+
+
 async def test_disposed_requests_end_the_requests_of_their_job_only(runner: Supervisor) -> None:
     module = handler(
         """

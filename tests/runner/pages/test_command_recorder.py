@@ -139,13 +139,13 @@ async def test_a_page_that_an_attempt_opens_is_reported_as_its_own(driver: Drive
 
 
 async def test_what_an_attempt_closes_is_closed_to_it_alone(driver: Driver, as_attempt: None) -> None:
-    driver.recorder.close_for_caller("APIRequestContext")
+    driver.recorder.close_for_caller("APIRequestContext", None)
     driver.call(MINE, "title")
     with pytest.raises(BrowserError, match="has been closed"):
         driver.call(FakeTarget("APIRequestContext"), "fetch")
-    driver.recorder.close_for_caller("BrowserContext")
-    driver.recorder.close_for_caller("APIRequestContext")
-    with pytest.raises(BrowserError, match="has been closed"):
+    driver.recorder.close_for_caller("BrowserContext", "The shop is empty")
+    driver.recorder.close_for_caller("APIRequestContext", "later")
+    with pytest.raises(BrowserError, match="The shop is empty"):
         driver.call(MINE, "title")
     with own_work():
         driver.call(MINE, "content")
