@@ -15,7 +15,7 @@ from pageworker_runner.environment import RunnerEnvironment, programs
 from pageworker_runner.errors import StartError
 from pageworker_runner.interpreter.state import InterpreterState
 from pageworker_runner.modules.catalog import Catalog
-from pageworker_runner.pages import client_guard
+from pageworker_runner.pages import client_guard, package_files
 from pageworker_runner.pages.failure_translator import FailureTranslator
 from pageworker_runner.pages.gateway_failures import GatewayFailures
 from pageworker_runner.pages.playwright_internals import node_program, report_listener_errors
@@ -66,6 +66,7 @@ async def start(channel: Channel, reporter: Reporter, tasks: Tasks, environment:
             attempts = AttemptExecutor(boot, catalog, pool, translator, reporter, tasks, threads, interpreter)
             report_listener_errors(browser.context, attempts.listener_failed)
             client_guard.install(pool.recorder, pool.belongs_to)
+            package_files.install(catalog.read_file)
             await pool.fill([interpreter])
     except BrowserError as error:
         raise StartError(f"browser: it ended while the pages were opened: {str(error)[:2000]}") from error

@@ -18,6 +18,8 @@ class LoadedBundle:
             raise ModuleBroken(f"{label}: the bundle's SHA-256 is not the announced one")
         try:
             self.archive = zipfile.ZipFile(io.BytesIO(data))
+            # Without a name, the text of a resource's path cannot be made: `str(files(__package__) / "a.csv")` raises.
+            self.archive.filename = label
         except zipfile.BadZipFile as error:
             raise ModuleBroken(f"{label}: the bundle is not a zip file: {error}") from error
         entries = [entry for entry in self.archive.infolist() if not entry.is_dir()]

@@ -95,6 +95,16 @@ class Catalog:
                 raise ModuleBroken(version.broken) from error
         return version.loaded
 
+    def read_file(self, path: str) -> bytes | None:
+        """A file of a version that is here, by `name@version/package/file`: what `__file__` begins with. None: no such
+        file."""
+        label, _, inside = path.partition("/")
+        for version in self._versions.values():
+            bundle = self._importer.bundle(version.package)
+            if version.label == label and bundle is not None and inside in bundle.files:
+                return bundle.read(inside)
+        return None
+
     def _unload(self, version: ModuleVersion) -> None:
         version.forgotten = True
         if not version.holders:

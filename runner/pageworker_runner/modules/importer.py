@@ -50,6 +50,10 @@ class BundleImporter(MetaPathFinder):
         """Whether this name is taken."""
         return package in self._bundles
 
+    def bundle(self, package: str) -> LoadedBundle | None:
+        """What was added below `package`."""
+        return self._bundles.get(package)
+
     def drop(self, package: str) -> None:
         """Unload a bundle, with every module that was imported from it."""
         self._bundles.pop(package, None)

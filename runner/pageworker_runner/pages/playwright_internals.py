@@ -15,7 +15,7 @@ from types import SimpleNamespace
 from typing import Any, TypeVar
 
 import playwright
-from playwright._impl import frame, locator
+from playwright._impl import client_helper, element_handle, frame, locator, network
 from playwright._impl._async_base import mapping
 from playwright._impl._driver import compute_driver_executable
 from playwright._impl.artifact import Artifact as Artifact
@@ -97,6 +97,10 @@ PRIVATE_NAMES: dict[str, tuple[str, ...]] = {
     "ImplToApiMapping": ("wrap_handler",),
     "Error": ("_message", "_stack"),
     "expect": ("_timeout",),
+    "client_helper": ("_read_file",),
+    "element_handle": ("convert_input_files",),
+    "frame": ("_read_file", "convert_input_files"),
+    "network": ("_read_file",),
 }
 """Names by the object that has them, as `check` finds them. Imports of `playwright._impl` fail by themselves."""
 
@@ -128,6 +132,12 @@ CLIENT_TYPES: dict[str, type] = {
     "Page": ImplPage,
 }
 """Types of the client whose methods can be intercepted."""
+
+FILE_READERS = (client_helper, frame, network)
+"""Parts of the client that read a file whose path a module gives."""
+
+UPLOADERS = (element_handle, frame)
+"""Parts of the client that upload files."""
 
 DRIVER_BUNDLE = Path(playwright.__file__).parent / "driver/package/lib/coreBundle.js"
 FEATURE_LIST = re.compile(rb"disabledFeatures = \[(.*?)\]", re.DOTALL)
@@ -180,6 +190,10 @@ def missing_names(context: BrowserContext) -> list[str]:
         "ImplToApiMapping": mapping,
         "Error": BrowserError(""),
         "expect": expect,
+        "client_helper": client_helper,
+        "element_handle": element_handle,
+        "frame": frame,
+        "network": network,
     }
     return [
         f"{owner}.{name}"
@@ -444,6 +458,30 @@ def intercept_test_id_attribute(read: Callable[[], str], write: Callable[[str], 
         write(attribute_name)
 
     setattr(Selectors, "set_test_id_attribute", set_test_id_attribute)  # noqa: B010 - mypy refuses to assign to a method
+
+
+def intercept_file_reads(find: Callable[[Any], bytes | None]) -> None:
+    """Have `path=` of scripts, styles and answers take the bytes of `find(path)`, unless that is None."""
+    for module in FILE_READERS:
+        decoded = module is client_helper
+
+        async def read(path: Any, plain: Method = vars(module)["_read_file"], decoded: bool = decoded) -> Any:
+            data = find(path)
+            if data is None:
+                return await plain(path)
+            return data.decode() if decoded else data
+
+        vars(module)["_read_file"] = read
+
+
+def intercept_uploads(change: Callable[[Any], Any]) -> None:
+    """Have `set_input_files` and `set_files` upload `change(files)`."""
+    for module in UPLOADERS:
+
+        async def convert(files: Any, context: Any, plain: Method = vars(module)["convert_input_files"]) -> Any:
+            return await plain(change(files), context)
+
+        vars(module)["convert_input_files"] = convert
 
 
 def closed_error(reason: str | None) -> BrowserError:

@@ -31,6 +31,22 @@ def test_a_version_keeps_its_state_from_attempt_to_attempt_and_is_not_replaced_b
     assert call(catalog, module) == 2
 
 
+def test_files_of_a_version_are_read_while_it_is_here(catalog: Catalog) -> None:
+    module = pack({"a.py": COUNTS, "a/orders.csv": b"a,b"}, entrypoint="a:handler")
+    add(catalog, module)
+    assert catalog.read_file("shop.product@1.0.0/a/orders.csv") == b"a,b"
+    for missing in (
+        "shop.product@1.0.0/a",
+        "shop.product@1.0.0",
+        "shop.product@2.0.0/a/orders.csv",
+        "a/orders.csv",
+        "",
+    ):
+        assert catalog.read_file(missing) is None
+    catalog.forget("shop.product", "1.0.0")
+    assert catalog.read_file("shop.product@1.0.0/a/orders.csv") is None
+
+
 def test_nothing_is_imported_before_the_first_attempt(catalog: Catalog) -> None:
     module = counts()
     add(catalog, module)
