@@ -29,7 +29,7 @@ from pageworker_runner.modules.catalog import ModuleVersion
 from pageworker_runner.modules.entrypoint import ModuleEntrypoint
 from pageworker_runner.pages import capture, downloads
 from pageworker_runner.pages.attempt_values import AttemptValue
-from pageworker_runner.pages.playwright_internals import is_closed_error, unshared
+from pageworker_runner.pages.playwright_internals import is_closed_error, unshared, use_timeout
 from pageworker_runner.pages.recordings import Recordings
 from pageworker_runner.pages.secret_fields import fill_secretly
 from pageworker_runner.pages.slot import PageSlot
@@ -111,7 +111,8 @@ class RunningAttempt:
         """Call the module until its code returns, raises, or is stopped."""
         self.handler_began = True
         self.began = time.monotonic()
-        slot.page.set_default_timeout(1000 * min(self._default_timeout, CALL_SHARE * self.context.remaining_seconds()))
+        seconds = min(self._default_timeout, CALL_SHARE * self.context.remaining_seconds())
+        use_timeout(slot.page, self._default_timeout, seconds)
         task = tasks.spawn(
             _run_hooks(entrypoint, slot, payload, Helpers(slot.page, self), self.context), self._task_context()
         )

@@ -32,6 +32,7 @@ from playwright._impl.fetch import APIRequest, APIRequestContext
 from playwright._impl.locator import Locator as ImplLocator
 from playwright._impl.page import Page as ImplPage
 from playwright._impl.selectors import Selectors
+from playwright._impl.timeout_settings import TimeoutSettings
 from playwright._impl.transport import PipeTransport
 from playwright._repo_version import version
 from playwright.async_api import BrowserContext, Download, Locator, Page, expect
@@ -63,6 +64,7 @@ PRIVATE_NAMES: dict[str, tuple[str, ...]] = {
     "Playwright": ("selectors",),
     "Page": (
         "_bindings",
+        "_browser_context",
         "_channel",
         "_guid",
         "_initializer",
@@ -93,7 +95,13 @@ PRIVATE_NAMES: dict[str, tuple[str, ...]] = {
     "Download": ("_artifact",),
     "Tracing": ("_channel",),
     "TracingChannel": ("harExport", "harStart", "tracingStart", "tracingStartChunk", "tracingStop", "tracingStopChunk"),
-    "TimeoutSettings": ("set_default_navigation_timeout", "set_default_timeout"),
+    "TimeoutSettings": (
+        "_navigation_timeout",
+        "_parent",
+        "_timeout",
+        "set_default_navigation_timeout",
+        "set_default_timeout",
+    ),
     "ImplToApiMapping": ("wrap_handler",),
     "Error": ("_message", "_stack"),
     "expect": ("_timeout",),
@@ -266,9 +274,42 @@ def drop_listeners(page: Page, kept: Listeners) -> None:
                 impl.remove_listener(event, listener)
 
 
+class AttemptTimeouts(TimeoutSettings):
+    """Stands between the timeouts of an attempt's page and those of its browser context.
+
+    A timeout that the runner has set for the browser context is replaced, one that a module has set is not.
+    """
+
+    def __init__(self, context: TimeoutSettings, runners_ms: float, attempts_ms: float) -> None:
+        super().__init__(context)
+        self.runners_ms = runners_ms
+        self.attempts_ms = attempts_ms
+
+    def _timeout(self, timeout: float | None) -> float:
+        return self.replaced(super()._timeout(timeout))
+
+    def _navigation_timeout(self, timeout: float | None) -> float:
+        return self.replaced(super()._navigation_timeout(timeout))
+
+    def replaced(self, found_ms: float) -> float:
+        """The attempt's, if what was found is the runner's."""
+        return self.attempts_ms if found_ms == self.runners_ms else found_ms
+
+
+def use_timeout(page: Page, runners_seconds: float, attempts_seconds: float) -> None:
+    """Have calls of `page` end after `attempts_seconds`, where `runners_seconds` of the browser context would count.
+
+    What a module sets for the page or the browser context counts before it.
+    """
+    impl = _impl(page)
+    context = impl._browser_context._timeout_settings
+    impl._timeout_settings._parent = AttemptTimeouts(context, 1000 * runners_seconds, 1000 * attempts_seconds)
+
+
 def reset_client_state(page: Page) -> None:
     """Reset what only Playwright's client keeps: default timeouts and names of bindings."""
     impl = _impl(page)
+    impl._timeout_settings._parent = impl._browser_context._timeout_settings
     impl._timeout_settings.set_default_timeout(None)
     impl._timeout_settings.set_default_navigation_timeout(None)
     impl._bindings.clear()

@@ -293,6 +293,33 @@ async def test_a_page_that_still_loads_has_a_screenshot_at_once(runner: Supervis
     assert (await runner.run(module)).data == {}
 
 
+@pytest.mark.parametrize(
+    ("sets", "expected_ms"),
+    [
+        ("", 12_000),
+        ("page.context.set_default_timeout(41)", 41),
+        ("page.context.set_default_navigation_timeout(42)", 42),
+        ("page.set_default_timeout(43)\npage.context.set_default_navigation_timeout(1)", 43),
+        ("page.context.set_default_timeout(1)\npage.set_default_navigation_timeout(44)", 44),
+    ],
+)
+async def test_a_timeout_that_a_module_sets_goes_over_the_runners(
+    runner: Supervisor, sets: str, expected_ms: int
+) -> None:
+    """The runner's is a share of the attempt's time. The nearest one counts, as in plain Playwright."""
+    runner.site.pages["/held"] = SiteAnswer(held=True)
+    body = (
+        f"{sets}\nsettings = page._impl_obj._timeout_settings\nms = settings.navigation_timeout(None)\n"
+        "if ms < 100:\n"
+        "    try:\n        await page.goto('http://shop.example/held')\n"
+        "    except PageTimeout as error:\n        assert f'Timeout {ms}ms exceeded' in str(error)\n"
+        "return {'ms': ms}"
+    )
+    module = handler(body, name="timeouts", version=f"1.0.{expected_ms}")
+    found = (await runner.run(module, timeout_seconds=20)).data["ms"]
+    assert expected_ms * 0.8 <= found <= 18_000 if not sets else found == expected_ms
+
+
 async def test_a_page_that_draws_nothing_has_no_screenshot_but_time_left(runner: Supervisor) -> None:
     sheet = "<link rel=stylesheet href=/held><h1>here</h1>"
     runner.site.pages |= {"/p": SiteAnswer(sheet), "/held": SiteAnswer(held=True)}
