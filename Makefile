@@ -1,7 +1,7 @@
 # Everything a newcomer or CI types. Each target installs what is missing first; a second run installs nothing.
 PYTHON := .venv/bin/python
 
-.PHONY: demo test unit coverage check format structure escape chaos mutants bench soak e2e-n8n lock install clean
+.PHONY: demo test unit coverage check format structure escape chaos mutants bench soak e2e-n8n playwright-suite lock install clean
 
 install:
 	@./install.sh dev
@@ -62,6 +62,10 @@ bench: install
 e2e-n8n: install
 	$(PYTHON) -m pytest -m n8n tests/e2e_n8n
 
+# SUITE=FOLDER: a checkout of playwright-python. FILES="test_click.py": only these, and docs/sdk.md stays as it is.
+playwright-suite: install
+	PYTHONPATH=.:tests $(PYTHON) -m playwright_suite $(SUITE) $(FILES)
+
 lock: install
 	$(PYTHON) -m pip install -q pip-tools
 	CUSTOM_COMPILE_COMMAND="make lock" .venv/bin/pip-compile -q $(LOCK) -o requirements/dev.txt requirements/dev.in
@@ -69,6 +73,6 @@ lock: install
 LOCK := --generate-hashes --strip-extras --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --allow-unsafe
 
 clean:
-	rm -rf .venv .venv-peers build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache \
+	rm -rf .venv .venv-peers .venv-playwright-suite build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache \
 	  .coverage htmlcov
 	find . -name __pycache__ -prune -exec rm -rf {} +

@@ -1,0 +1,53 @@
+"""Why tests of the suite differ by design, and what a module does instead."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class DifferenceReason:
+    """One group of differences."""
+
+    why: str
+    instead: str
+    error: str = ""
+    """A pattern of the error that shows it."""
+    tests: frozenset[str] = frozenset()
+    """Names of tests whose error does not show it."""
+
+
+REASONS: tuple[DifferenceReason, ...] = (
+    DifferenceReason(
+        why="A module has no files but those of its own package, and its browser reads none (`file://`).",
+        instead="Give bytes, or a file of the package ([files](#files)). Keep bytes with `helpers.artifact`.",
+        error=r"[Nn]o such file or directory|Operation not permitted: '|no attribute 'as_uri'|stat: path should be",
+    ),
+    DifferenceReason(
+        why="The call is refused.",
+        instead="See [what is refused](#what-is-refused).",
+        error=r"^CallRefused: ",
+    ),
+    DifferenceReason(
+        why="Requests go through the egress gateway. Over `http://`, `request.all_headers()` has `proxy-connection`, "
+        "which the server does not get, and `response.server_addr()` is the gateway's.",
+        instead="Nothing. The server gets all other headers as they are.",
+        tests=frozenset(
+            {
+                "test_request_headers_should_get_the_same_headers_as_the_server",
+                "test_request_headers_should_get_the_same_headers_as_the_server_cors",
+                "test_response_server_addr",
+                "test_should_report_request_headers_array",
+            }
+        ),
+    ),
+    DifferenceReason(
+        why="`page.context.close()` closes the context for later calls only. A wait that has begun goes on.",
+        instead="`page.close()`",
+        tests=frozenset({"test_should_reject_response_finished_if_context_closes"}),
+    ),
+    DifferenceReason(
+        why="A module has no network of its own: the test starts a server.",
+        instead="Nothing.",
+        error="a job cannot start a server",
+    ),
+)
+"""The first that fits counts."""

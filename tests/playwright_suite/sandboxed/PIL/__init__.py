@@ -1,0 +1,1 @@
+"""What the suite imports of Pillow, inside a bundle."""

@@ -1,0 +1,1 @@
+"""What the suite imports of twisted, inside a bundle."""
