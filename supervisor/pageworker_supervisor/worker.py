@@ -16,7 +16,10 @@ from pageworker_supervisor.admin.errors import WorkerRefused
 from pageworker_supervisor.admin.server import Endpoints, HttpBounds
 from pageworker_supervisor.admin.status import Cancelled, ConfigReport, DrainLine, RedisReport, StatusReport
 from pageworker_supervisor.central.follower import ConfigFollower
+from pageworker_supervisor.central.parameter_follower import ParameterFollower
+from pageworker_supervisor.central.parameter_store import ParameterStore
 from pageworker_supervisor.components import Components, HostEnvironment, queue_options
+from pageworker_supervisor.config.central_document import parameter_path
 from pageworker_supervisor.config.settings import Settings
 from pageworker_supervisor.contract.job import JobRef
 from pageworker_supervisor.dispatch.dispatcher import DrainCancelled
@@ -67,6 +70,7 @@ class Worker:
         self._address = ""
         self._before: str | None = None
         self._follower: ConfigFollower | None = None
+        self._parameters: ParameterFollower | None = None
 
     @property
     def _settings(self) -> Settings:
@@ -181,6 +185,8 @@ class Worker:
             if (follower := self._follower) is not None:
                 components.limits.use(live.value, self._config_version)
                 works["config"] = follower.run()
+                if self._parameters is not None:
+                    works["parameters"] = self._parameters.run()
                 works["limits"] = self._follow_limits(follower, components)
                 components.dispatcher.on_config_notice(follower.notice)
                 components.dispatcher.hold(bool(follower.trouble.value))
@@ -209,6 +215,14 @@ class Worker:
             self._name, queue.config, redis_client.availability, local, live, self._environment.metrics
         )
         await follower.start()
+        if (path := parameter_path(self._environment.settings.config.central)) is not None:
+            self._parameters = ParameterFollower(
+                ParameterStore(path),
+                queue.config,
+                redis_client.availability,
+                self._environment.settings.config.poll_seconds,
+                self._environment.metrics,
+            )
         queue.use(queue_options(live.value, queue.options))
         self._environment.metrics.know_tenants(live.value.tenants)
 
@@ -285,7 +299,7 @@ class Worker:
             version=VERSION,
             uptime_seconds=round(now - self._since, 3),
             redis=self._redis_report(),
-            config=config_report(self._follower) if self._follower else ConfigReport(),
+            config=config_report(self._follower, self._parameters) if self._follower else ConfigReport(),
             runners=tuple(runner_report(runner, now) for runner in components.fleet.runners.values())
             if components
             else (),

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,11 +12,14 @@ import pytest
 from cli.conftest import OnQueue
 from pw_queue import open_harness
 from pw_servers import RedisServer
+from pw_servers.s3 import ENVIRONMENT, s3_server
 
 from pageworker_supervisor.central.follower import ConfigFollower
+from pageworker_supervisor.central.parameter_store import ParameterStore
 from pageworker_supervisor.cli.app import run
+from pageworker_supervisor.cli.doctor import _parameters
 from pageworker_supervisor.config.live import Live
-from pageworker_supervisor.config.load import read_local
+from pageworker_supervisor.config.load import load, read_local
 from pageworker_supervisor.redis_client.availability import Availability
 from pageworker_supervisor.telemetry.metrics import Metrics
 
@@ -47,6 +51,7 @@ def worker(server: RedisServer, name: str = "w1", **environ: str) -> Iterator[No
                     if await harness.client.blmpop(0.1, 1, f"pw:{{0}}:control:{name}", direction="LEFT"):
                         follower.notice()
                 running.cancel()
+            await follower.leave()
 
     thread = threading.Thread(target=lambda: asyncio.run(follow()))
     thread.start()
@@ -168,6 +173,50 @@ def test_a_file_is_validated_without_a_change(tmp_path: Path, capsys: Capture) -
     file.write_text("pool.runners = 0\nredis.url = 3\n")
     assert run(["config", "validate", str(file)]) == 2
     assert "2 mistakes" in capsys.readouterr().err
+
+
+@pytest.fixture
+def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """A Parameter Store that holds the central configuration."""
+    with s3_server() as url:
+        for name, value in {**ENVIRONMENT, "AWS_DEFAULT_REGION": "us-east-1", "AWS_ENDPOINT_URL": url}.items():
+            monkeypatch.setenv(name, value)
+        monkeypatch.setenv("PAGEWORKER_CONFIG__CENTRAL", "ssm:/pageworker/prod")
+        yield url
+
+
+def in_aws() -> dict[str, str]:
+    """The parameters."""
+    return asyncio.run(ParameterStore("/pageworker/prod").read())
+
+
+@pytest.mark.usefixtures("aws")
+def test_with_a_parameter_store_the_parameters_are_written(
+    on_queue: OnQueue, live_redis: RedisServer, capsys: Capture
+) -> None:
+    assert run(["config", "set", "pool.runners=6", "log.level=debug", *WHY]) == 0
+    assert in_aws() == {"/pageworker/prod/pool/runners": "6", "/pageworker/prod/log/level": '"debug"'}
+    assert run(["config", "unset", "log.level", *WHY]) == 0
+    assert in_aws() == {"/pageworker/prod/pool/runners": "6"}
+    with worker(live_redis, PAGEWORKER_SANDBOX__UIDS="14"):
+        assert run(["config", "set", "pool.runners=9", "pool.pages=2", *WHY]) == 4
+    assert in_aws() == {"/pageworker/prod/pool/runners": "6"}, "what the workers refuse is restored"
+    capsys.readouterr()
+    assert run(["config", "set", "domains.'*.a.test'.burst=3", *WHY]) == 4
+    assert "put the setting into the table /pageworker/prod/domains" in capsys.readouterr().err
+    assert run(["config", "rollback", "0", *WHY]) == 0
+    assert in_aws() == {}
+
+
+@pytest.mark.usefixtures("aws")
+def test_a_parameter_store_that_does_not_answer_is_named(
+    on_queue: OnQueue, monkeypatch: pytest.MonkeyPatch, capsys: Capture
+) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
+    assert run(["config", "set", "pool.runners=6", *WHY]) == 3
+    assert "Parameter Store at /pageworker/prod: EndpointConnectionError" in capsys.readouterr().err
+    findings = list(_parameters(load(None, os.environ)))
+    assert [(finding.ok, finding.mend) for finding in findings] == [(False, "check network and region")]
 
 
 def test_with_central_off_nothing_is_changed(

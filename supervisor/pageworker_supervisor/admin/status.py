@@ -24,13 +24,15 @@ class ConfigReport(Struct, frozen=True, kw_only=True):
     """The central configuration in this worker.
 
     `version`: the one that it runs; 0: none was ever set, or `config.central` is `off`. `waiting_for_restart`: settings
-    whose new value takes effect at the next start. `trouble`: why it does not run the newest version.
+    whose new value takes effect at the next start. `trouble`: why it does not run the newest version. `source_trouble`:
+    why the Parameter Store cannot be read; the worker keeps its version.
     """
 
     version: int = 0
     who: str = ""
     waiting_for_restart: tuple[str, ...] = ()
     trouble: str = ""
+    source_trouble: str = ""
 
 
 class RunnerReport(Struct, frozen=True, kw_only=True):

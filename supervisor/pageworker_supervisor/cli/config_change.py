@@ -14,9 +14,12 @@ from cyclopts import Parameter
 from msgspec import Struct
 
 from pageworker_supervisor.central.document import texts_of_values, values_of
+from pageworker_supervisor.central.parameter_change import parameter_change
+from pageworker_supervisor.central.parameter_names import NoParameterName, values_of_parameters
+from pageworker_supervisor.central.parameter_store import ParameterStore, ParameterStoreAway
 from pageworker_supervisor.cli.connect import open_queue
 from pageworker_supervisor.cli.output import CommandError, CommandExit, show
-from pageworker_supervisor.config.central_document import CentralValues, central_layer
+from pageworker_supervisor.config.central_document import CentralValues, central_layer, parameter_path
 from pageworker_supervisor.config.errors import ConfigInvalid
 from pageworker_supervisor.contract.printable import printable
 from pageworker_supervisor.queue.config_store import ConfigOutcome, ConfigState, ConfigStore
@@ -42,11 +45,25 @@ class ChangeReport(Struct, frozen=True):
 
 @asynccontextmanager
 async def open_store(config: Path | None) -> AsyncIterator[ConfigStore]:
-    """The central configuration for the length of the block. Raises CommandError if it is off, or Redis is away."""
+    """The central configuration for the length of the block. Raises CommandError if it is off, or does not answer."""
+    async with open_for_change(config) as (store, _):
+        yield store
+
+
+@asynccontextmanager
+async def open_for_change(config: Path | None) -> AsyncIterator[tuple[ConfigStore, ParameterStore | None]]:
+    """As `open_store`, with the Parameter Store that holds the values, if there is one."""
     async with open_queue(config) as (_, queue, settings):
-        if settings.config.central == "off":
+        central = settings.config.central
+        if central == "off":
             raise CommandError("config.central is off: these workers read no central configuration", "Remove it.")
-        yield queue.config
+        path = parameter_path(central)
+        try:
+            yield queue.config, None if path is None else ParameterStore(path)
+        except ParameterStoreAway as away:
+            raise CommandError(printable(away), exit_code=CommandExit.UNREACHABLE) from away
+        except NoParameterName as unnamed:
+            raise CommandError(printable(unnamed), exit_code=CommandExit.REFUSED) from unnamed
 
 
 def values_in(state: ConfigState) -> CentralValues:
@@ -74,12 +91,37 @@ class Change(Struct, frozen=True):
     who: str | None = None
 
 
-async def apply(store: ConfigStore, change: Change) -> ChangeReport:
-    """Propose it and wait for the outcome. Raises CommandError where another change was faster."""
+async def apply(store: ConfigStore, parameters: ParameterStore | None, change: Change) -> ChangeReport:
+    """Propose it and wait for the outcome. Raises CommandError where another change was faster.
+
+    With a Parameter Store, the parameters are written first, because workers follow them. They are restored if the
+    workers refuse the change.
+    """
     if not change.why.strip():
         raise CommandError("--why is empty", "Say why you change it.", CommandExit.USAGE)
+    if parameters is None:
+        return await _proposed(store, change)
+    before = await parameters.read()
+    if values_of_parameters(parameters.path, before) != values_in(change.base):
+        what = f"the workers do not run what is in the Parameter Store at {parameters.path}"
+        raise CommandError(what, "Wait for config.poll_seconds, and read the workers' log.", CommandExit.REFUSED)
+    written = parameter_change(parameters.path, before, change.values)
+    await parameters.write(written)
+    try:
+        report = await _proposed(store, change)
+    except BaseException:
+        await parameters.write(written.undo(before))
+        raise
+    if report.state == "refused":
+        await parameters.write(written.undo(before))
+    return report
+
+
+async def _proposed(store: ConfigStore, change: Change) -> ChangeReport:
     name = secrets.token_hex(8)
-    await _propose(store, name, change)
+    if (made := await _propose(store, name, change)) is not None:
+        workers = {worker: [f"runs version {one.version}"] for worker, one in sorted(made.workers.items())}
+        return ChangeReport("committed", made.version, workers)
     outcome = await _outcome(store, name)
     if outcome.state == "committed":
         await _applied(store, outcome)
@@ -94,18 +136,21 @@ def print_change(report: ChangeReport, json: bool) -> CommandExit:
     return CommandExit.DONE if report.state == "committed" else CommandExit.REFUSED
 
 
-async def _propose(store: ConfigStore, name: str, change: Change) -> None:
+async def _propose(store: ConfigStore, name: str, change: Change) -> ConfigState | None:
+    """None: it is proposed. The state where a worker that saw the parameters was faster with the same values."""
     who = change.who or f"{getpass.getuser()}@{socket.gethostname()}"
     texts = texts_of_values(change.values)
     until = time.monotonic() + BUSY_SECONDS
     while True:
         state = await store.propose(name, change.base.version, texts, who, change.why)
         if state == "stale":
-            now = (await store.state()).version
-            what = f"version {change.base.version} was changed meanwhile: version {now} counts"
+            now = await store.state()
+            if now.texts == texts:
+                return now
+            what = f"version {change.base.version} was changed meanwhile: version {now.version} counts"
             raise CommandError(what, "Read `workerctl config diff`, and run the command again.", CommandExit.REFUSED)
         if state != "busy":
-            return
+            return None
         if time.monotonic() > until:
             raise CommandError("another change waits for its votes", "Run the command again.", CommandExit.REFUSED)
         await asyncio.sleep(PAUSE_SECONDS)

@@ -12,6 +12,7 @@ from pageworker_supervisor.cli.config_change import (
     Why,
     apply,
     check_layer,
+    open_for_change,
     open_store,
     print_change,
 )
@@ -81,10 +82,10 @@ def rollback(version: int, *, why: Why, who: Who = None, config: Config = None, 
     """
 
     async def run() -> ChangeReport:
-        async with open_store(config) as store:
+        async with open_for_change(config) as (store, parameters):
             values = await _values(store, version)
             check_layer(values)
-            return await apply(store, Change(await store.state(), values, why, who))
+            return await apply(store, parameters, Change(await store.state(), values, why, who))
 
     return print_change(asyncio.run(run()), json)
 

@@ -19,6 +19,7 @@ from pageworker_supervisor.cli.config_change import (
     Why,
     apply,
     check_layer,
+    open_for_change,
     open_store,
     print_change,
     values_in,
@@ -119,11 +120,11 @@ def validate(file: Path, *, config: Config = None, json: Json = False) -> None:
 async def _change(
     config: Path | None, make: Callable[[CentralValues], CentralValues], who: str | None, why: str
 ) -> ChangeReport:
-    async with open_store(config) as store:
+    async with open_for_change(config) as (store, parameters):
         state = await store.state()
         values = make(values_in(state))
         check_layer(values)
-        return await apply(store, Change(state, values, why, who))
+        return await apply(store, parameters, Change(state, values, why, who))
 
 
 def _edited(values: CentralValues) -> CentralValues:

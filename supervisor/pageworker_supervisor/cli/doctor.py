@@ -11,11 +11,13 @@ from cyclopts import Parameter
 
 from pageworker_sandbox.launch.checks import checks as host_checks
 from pageworker_sandbox.signing import KeyUnusable
+from pageworker_supervisor.central.parameter_store import ParameterStore, ParameterStoreAway
 from pageworker_supervisor.cli.connect import Config, open_queue, settings_of
 from pageworker_supervisor.cli.doctor_size import measure_size
 from pageworker_supervisor.cli.finding import Finding
 from pageworker_supervisor.cli.host_findings import host_findings
 from pageworker_supervisor.cli.output import CommandError, CommandExit, Json, show
+from pageworker_supervisor.config.central_document import parameter_path
 from pageworker_supervisor.config.data_dir import data_dir_of
 from pageworker_supervisor.config.settings import Settings
 from pageworker_supervisor.contract.printable import printable
@@ -69,6 +71,7 @@ def doctor(
             for c in host_checks(settings.sandbox.python, settings.browser.executable, settings.browser.flavor)
         ),
         *_redis(settings, config),
+        *_parameters(settings),
         *(asyncio.run(_audit(config)) if audit else ()),
         _keys(settings),
         _folder(settings),
@@ -88,6 +91,20 @@ def _redis(settings: Settings, config: Path | None) -> Iterable[Finding]:
         return [Finding("redis", True, f"not running yet; the worker will start {find_server()}")]
     except EmbeddedUnfit as unfit:
         return [Finding("redis", False, str(unfit), "apt install redis-server, or set redis.url")]
+
+
+def _parameters(settings: Settings) -> Iterable[Finding]:
+    """Whether the Parameter Store can be read, if the central configuration is there."""
+    path = parameter_path(settings.config.central)
+    if path is None:
+        return
+    name = "central configuration"
+    try:
+        found = asyncio.run(ParameterStore(path).read())
+    except ParameterStoreAway as away:
+        yield Finding(name, False, str(away), away.mend)
+    else:
+        yield Finding(name, True, f"{len(found)} parameters below {path}")
 
 
 async def _ask_redis(config: Path | None) -> list[Finding]:

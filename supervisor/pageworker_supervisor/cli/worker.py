@@ -109,6 +109,8 @@ def _text(report: StatusReport) -> str:
             f"central configuration: version {report.config.version} by {printable(report.config.who)}"
             + (f"; a restart is needed for {waits}" if waits else "")
         )
+    if report.config.source_trouble:
+        parts.append(f"central configuration: {printable(report.config.source_trouble)}")
     if report.runners:
         rows = [
             (

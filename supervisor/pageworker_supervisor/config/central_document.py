@@ -24,6 +24,11 @@ MOST_BYTES = 1024 * 1024
 EMPTY: CentralValues = {}
 
 
+def parameter_path(central: str) -> str | None:
+    """The path in the AWS Parameter Store that `config.central` names. None: the values are in Redis, or off."""
+    return central.removeprefix("ssm:") if central.startswith("ssm:") else None
+
+
 def central_layer(untrusted_values: CentralValues) -> Layer:
     """The layer of a central configuration. Its problems name every setting that is wrong, unknown or local."""
     tree: dict[str, Any] = {}

@@ -21,6 +21,7 @@ from pageworker_supervisor.contract.type_names import describe_pattern
 Seconds = Annotated[float, Meta(gt=0)]
 Count = Annotated[int, Meta(ge=1)]
 BIND = describe_pattern(r"^(\[[0-9a-fA-F:]+\]|[0-9A-Za-z.-]+):\d{1,5}\Z", "host:port, e.g. 127.0.0.1:9470")
+CENTRAL = describe_pattern(r"^(redis|off|ssm:(/[A-Za-z0-9_.-]{1,200}){1,10})\Z", "redis, off or ssm:/PATH")
 Label = Annotated[str, Meta(pattern=r"^[A-Za-z0-9._-]{1,64}\Z")]
 Location = Annotated[str, LOCATION]
 
@@ -55,8 +56,11 @@ class RedisSettings(Section, frozen=True):
 class ConfigSettings(Section, frozen=True):
     """The central configuration, which all workers share (docs/central-config.md)."""
 
-    central: Literal["redis", "off"] = "redis"
-    """Where it is. `redis`: in the Redis at `redis.url`. `off`: this worker reads its file and environment only."""
+    central: Annotated[str, Meta(pattern=CENTRAL)] = "redis"
+    """Where it is. `redis`: in the Redis at `redis.url`. `ssm:/PATH`: in the AWS Parameter Store below this path;
+    workers still agree on it in Redis. `off`: this worker reads its file and environment only."""
+    poll_seconds: Seconds = 30.0
+    """Seconds between two looks of a worker at the Parameter Store."""
 
 
 class WorkerSettings(Section, frozen=True):

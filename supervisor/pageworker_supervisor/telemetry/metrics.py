@@ -175,6 +175,12 @@ class Metrics:
             ("vote",),
             registry=registry,
         )
+        self.config_source_up = Gauge(
+            "pageworker_config_source_up",
+            "1 while the Parameter Store that holds the central configuration can be read, and without one.",
+            registry=registry,
+        )
+        self.config_source_up.set(1)
         self.registry_serial = Gauge(
             "pageworker_registry_serial",
             "Highest serial of the module index that any worker has accepted.",
