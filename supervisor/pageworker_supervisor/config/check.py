@@ -103,11 +103,13 @@ def unknown_setting(source: str, path: Path, section: type[Struct], root: type[S
 def near_miss(path: Path, section: type[Struct], root: type[Struct]) -> str:
     """A hint that names the setting that was probably meant, or an empty text."""
     here, key = path[:-1], path[-1]
-    if near := get_close_matches(key, field_types(section), n=1, cutoff=0.6):
-        return f"did you mean `{'.'.join((*here, near[0]))}`?"
+    near = get_close_matches(key, field_types(section), n=1, cutoff=0.6)
     elsewhere = [
         f"{name}.{key}" for name, type_ in field_types(root).items() if is_struct(type_) and key in field_types(type_)
     ]
+    # A setting without its section is meant more often than a section with another name.
+    if near and (here or not elsewhere):
+        return f"did you mean `{'.'.join((*here, near[0]))}`?"
     return f"did you mean `{'` or `'.join(elsewhere)}`?" if elsewhere else ""
 
 
