@@ -34,6 +34,7 @@ class OneFollower:
     """A follower that runs, and what it has applied."""
 
     def __init__(self, name: str, harness: QueueHarness, local: LocalLayers) -> None:
+        self.name = name
         self.live = Live(local.settings())
         self.metrics = Metrics()
         self.harness = harness
@@ -48,6 +49,14 @@ class OneFollower:
     def settings(self) -> Settings:
         """Those that count now."""
         return self.live.value
+
+    async def joined(self) -> None:
+        """Wait until changes wait for its vote."""
+
+        async def known() -> bool:
+            return self.name in (await self.harness.queue.config.state()).workers
+
+        await until(known)
 
     async def runs(self, version: int) -> None:
         """Wait until it runs this version."""
@@ -77,6 +86,7 @@ async def following(harness: QueueHarness, *names: str, **environ: str) -> Async
         running: list[asyncio.Task[NoReturn]] = []
         for name, one in zip(names, made, strict=True):
             running += [tasks.create_task(one.follower.run()), tasks.create_task(listen(name, one))]
+            await one.joined()
         yield made
         for task in running:
             task.cancel()
@@ -128,6 +138,7 @@ async def test_a_worker_that_missed_a_change_takes_it_when_it_looks_again(harnes
     late = OneFollower("late", harness, read_local(None, {}))
     await harness.consumer.register_worker("late")
     await late.follower.start()
+    await harness.queue.config.look("late", 0, late.follower.version.digest)
     async with following(harness, "w1"):
         await harness.queue.config.propose("p1", 0, texts_of_values({"pool.runners": 7}), "me", "because")
 
@@ -159,9 +170,10 @@ async def test_a_version_that_is_invalid_here_is_kept_out_and_named(harness: Que
     )
     assert b"pageworker_config_invalid 1.0" in narrow.metrics.expose()
     store = harness.queue.config
-    assert await store.propose("p2", 1, texts_of_values({"pool.runners": 8}), "me", "mend") == "open"
     async with asyncio.TaskGroup() as tasks:
         running = tasks.create_task(narrow.follower.run())
+        await narrow.joined()
+        assert await store.propose("p2", 1, texts_of_values({"pool.runners": 8}), "me", "mend") == "open"
         narrow.follower.notice()
         await narrow.runs(2)
         running.cancel()

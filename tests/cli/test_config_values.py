@@ -44,12 +44,13 @@ def worker(server: RedisServer, name: str = "w1", **environ: str) -> Iterator[No
             )
             await harness.consumer.register_worker(name)
             await follower.start()
-            ready.set()
             async with asyncio.TaskGroup() as tasks:
                 running = tasks.create_task(follower.run())
                 while not stop.is_set():
                     if await harness.client.blmpop(0.1, 1, f"pw:{{0}}:control:{name}", direction="LEFT"):
                         follower.notice()
+                    elif name in (await harness.queue.config.state()).workers:
+                        ready.set()
                 running.cancel()
             await follower.leave()
 

@@ -256,3 +256,4 @@ async def test_no_key_stays_of_what_is_decided(harness: QueueHarness) -> None:
         b"pw:{0}:config:outcome:p1"
     }
     assert 0 < await harness.client.pttl("pw:{0}:config:outcome:p1") <= 300_000
+    assert 0 < await harness.client.pttl("pw:{0}:config:workers") <= 180_000

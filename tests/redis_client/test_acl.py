@@ -15,6 +15,7 @@ from pw_servers import RedisServer, redis_server
 
 from pageworker_supervisor.config.settings import RedisSettings
 from pageworker_supervisor.queue.claim import Lease
+from pageworker_supervisor.queue.config_store import ConfigStore, ConfigVersion
 from pageworker_supervisor.queue.limits_table import LimitsTable
 from pageworker_supervisor.queue.producer import QuotaLimits
 from pageworker_supervisor.redis_client import open_redis_client
@@ -88,6 +89,7 @@ async def test_a_worker_works_under_its_rights(guarded: RedisServer) -> None:
         await queue.outbox.failed(second, b"{}")
         await queue.limits.set(LimitsTable(tenants={"acme": QuotaLimits(concurrency=5)}))
         await queue.limits.ids()
+        await vote(queue.config)
         await queue.inspection.cancel(leases[0].ref)
         await queue.inspection.jobs()
         letters = (await queue.dead_letters.page()).letters
@@ -99,6 +101,21 @@ async def test_a_worker_works_under_its_rights(guarded: RedisServer) -> None:
         assert await queue.inspection.audit() == []
         assert [check for check in await preflight(counter.redis_client) if not check.ok] == []
     assert denials(guarded) == []
+
+
+async def vote(store: ConfigStore) -> None:
+    """Take part in every step of the central configuration."""
+    empty = (await store.state()).digest
+    await store.look("w1", 0, empty)
+    assert await store.propose("p1", 0, {"pool.runners": "3"}, "me", "because") == "open"
+    await store.vote("w1", (await store.look("w1", 0, empty)).id, [])
+    await store.wait_outcome("p1", 1)
+    assert await store.outcome("p1") is not None
+    assert len(await store.history(5)) == 1
+    await store.propose("p2", 1, {}, "me", "because")
+    await store.vote("w1", "p2", ["no"])
+    await store.restore(ConfigVersion(version=7), {})
+    await store.leave("w1")
 
 
 def held(leases: list[Lease]) -> list[tuple[str, str, int]]:

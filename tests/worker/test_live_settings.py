@@ -1,5 +1,6 @@
 """A change of the central configuration takes effect while a worker runs, and disturbs no job."""
 
+import asyncio
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,6 +16,9 @@ from pageworker_supervisor.central.document import texts_of_values
 async def change(worker: Echoes, values: Mapping[str, Any]) -> None:
     """Make these the central values, and wait until the worker runs them."""
     store = worker.queue.config
+    async with asyncio.timeout(30):
+        while not (await store.state()).workers:
+            await worker.turn()
     base = (await store.state()).version
     name = f"change-{base}"
     assert await store.propose(name, base, texts_of_values(values), "test", "to see it") == "open"

@@ -66,13 +66,16 @@ class ConfigFollower:
     async def start(self) -> None:
         """Take the version that counts, before anything is built with the settings. Waits while Redis is away."""
         state = await self._availability.retry_until_available(self._store.state)
-        # Version 0 has a digest too. With it, the first look has nothing to take.
-        self.version = ConfigVersion(version=0, digest=state.digest if state.version == 0 else "")
-        await self._look()
+        if state.version == 0:
+            # Version 0 has a digest too. With it, the first look has nothing to take.
+            self.version = ConfigVersion(version=0, digest=state.digest)
+        else:
+            await self._take(state, state.document)
         self._started = self._live.value
 
     async def run(self) -> NoReturn:
-        """Follow until cancelled."""
+        """Follow until cancelled. Changes wait for this worker's vote from the first look on."""
+        await self._look()
         while True:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(POLL_SECONDS * random.uniform(0.8, 1.2)):
@@ -88,7 +91,7 @@ class ConfigFollower:
             )
             match look.action:
                 case "take":
-                    await self._take(look)
+                    await self._take(look, look.document)
                 case "vote":
                     await self._vote(look)
                 case "restore":
@@ -96,17 +99,19 @@ class ConfigFollower:
                 case _:
                     return
 
-    async def _take(self, look: ConfigLook) -> None:
-        version = ConfigVersion(version=look.version, digest=look.digest, who=look.who, why=look.why, at_ms=look.at_ms)
+    async def _take(self, found: ConfigVersion, document: bytes) -> None:
+        version = ConfigVersion(
+            version=found.version, digest=found.digest, who=found.who, why=found.why, at_ms=found.at_ms
+        )
         try:
-            values, settings = await asyncio.to_thread(self._checked, look.document)
+            values, settings = await asyncio.to_thread(self._checked, document)
         except ConfigInvalid as invalid:
-            found = "; ".join(reasons(invalid))
-            self._refused = look.digest
+            why = "; ".join(reasons(invalid))
+            self._refused = version.digest
             self._metrics.config_invalid.set(1)
-            log.error("configuration not applied", version=look.version, who=look.who, reason=found)
+            log.error("configuration not applied", version=version.version, who=version.who, reason=why)
             self.trouble.replace(
-                f"version {look.version} of the central configuration is invalid on this worker: {found}. Correct it"
+                f"version {version.version} of the central configuration is invalid on this worker: {why}. Correct it"
                 " with `workerctl config set`, or correct the file or the environment of this worker and start again"
             )
             return

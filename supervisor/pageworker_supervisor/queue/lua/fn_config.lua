@@ -20,6 +20,7 @@
 local VOTE_MS = 3000
 local HISTORY_LENGTH = 500
 local OUTCOME_MS = 300000
+local WORKERS_MS = 180000
 local EDITOR = 'unknown (edited in Redis)'
 
 local Config = {}
@@ -111,6 +112,7 @@ end
 function Config.record(worker, version, digest, missed)
   local text = string.format('%.0f', number(version)) .. ' ' .. digest .. ' ' .. (missed and '1' or '0')
   call('HSET', Key.config_workers(), worker, text)
+  call('PEXPIRE', Key.config_workers(), WORKERS_MS)
 end
 
 -- Workers that have to vote: those whose heartbeat is alive. Forgets the others, once the queue has forgotten them.
