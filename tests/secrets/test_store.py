@@ -162,6 +162,17 @@ async def test_a_renewal_that_fails_is_tried_again_and_disturbs_nothing(clock: S
         running.cancel()
 
 
+async def test_a_worker_without_leases_does_not_wake_up(clock: StoppedClock, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = SecretStore(ScriptedBackend(lease_seconds=0), clock)
+    monkeypatch.setattr(store, "_pause_seconds", lambda: pytest.fail("it woke up"))
+    async with asyncio.TaskGroup() as tasks:
+        running = tasks.create_task(store.run())
+        await store.fetch(REF)
+        for _ in range(10):
+            await asyncio.sleep(0)
+        running.cancel()
+
+
 async def test_what_no_job_uses_is_forgotten(clock: StoppedClock) -> None:
     backend = ScriptedBackend(lease_seconds=1.0)
     store = SecretStore(backend, clock)

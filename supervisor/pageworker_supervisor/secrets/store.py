@@ -45,6 +45,7 @@ class SecretStore:
         self._clock = clock
         self._cached: dict[SecretRef, CachedSecret] = {}
         self._locks: dict[SecretRef, asyncio.Lock] = {}
+        self._some_cached = asyncio.Event()
 
     async def fetch(self, ref: SecretRef) -> FetchedSecret:
         """The secret's value. Raises SecretMissing, SecretUnavailable."""
@@ -69,6 +70,8 @@ class SecretStore:
 
     async def _renew(self) -> None:
         while True:
+            # A worker without leases does not wake up.
+            await self._some_cached.wait()
             await asyncio.sleep(self._pause_seconds())
             now = self._clock()
             for ref, cached in list(self._cached.items()):
@@ -77,6 +80,8 @@ class SecretStore:
                     self._locks.pop(ref, None)
                 elif now >= cached.renew_from and now >= cached.tried_at + RETRY_SHARE * cached.secret.lease_seconds:
                     await self._renew_one(ref)
+            if not self._cached:
+                self._some_cached.clear()
 
     async def _renew_one(self, ref: SecretRef) -> None:
         try:
@@ -89,7 +94,8 @@ class SecretStore:
 
     def _pause_seconds(self) -> float:
         leases = [cached.secret.lease_seconds for cached in self._cached.values()]
-        return min(LONGEST_PAUSE_SECONDS, max(SHORTEST_PAUSE_SECONDS, RETRY_SHARE * min(leases, default=20.0)))
+        shortest = min(leases, default=0.0)
+        return min(LONGEST_PAUSE_SECONDS, max(SHORTEST_PAUSE_SECONDS, RETRY_SHARE * shortest))
 
     async def _ask(self, ref: SecretRef, *, used: bool) -> FetchedSecret:
         now = self._clock()
@@ -120,4 +126,5 @@ class SecretStore:
         if secret.lease_seconds > 0:
             # From before the question: the backend counts the lease from its answer, so this one ends first.
             self._cached[ref] = CachedSecret(secret, now, now if used or cached is None else cached.used_at, now)
+            self._some_cached.set()
         return secret
