@@ -59,15 +59,18 @@ from pageworker_supervisor.telemetry.metrics import Metrics
 from pageworker_supervisor.telemetry.outbox_depth import watch_outbox_depth
 
 GAUGES_SECONDS = 2.0
+SELF_CHECKS_SECONDS = 10.0
+"""Between two looks at the conditions that must hold while the worker serves."""
 
 
 @dataclass(frozen=True)
 class Timeouts:
-    """After how long a silent worker counts as dead. Tests use shorter times."""
+    """After how long a silent worker counts as dead, and how often checks are repeated. Tests use shorter times."""
 
     lease_ms: int = LEASE_MS
     outbox_lease_ms: int = OUTBOX_LEASE_MS
     intake: IntakeTimeouts = field(default_factory=IntakeTimeouts)
+    self_checks_seconds: float = SELF_CHECKS_SECONDS
 
 
 @dataclass(frozen=True)

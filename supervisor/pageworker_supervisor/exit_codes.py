@@ -8,6 +8,7 @@ from pageworker_supervisor.admin.errors import ControlError
 from pageworker_supervisor.config.errors import ConfigInvalid
 from pageworker_supervisor.host.errors import HostRefused
 from pageworker_supervisor.redis_client.errors import EmbeddedUnfit
+from pageworker_supervisor.self_checks.effects import ChecksRefused
 from pageworker_supervisor.task_supervision import leaves
 
 
@@ -23,6 +24,8 @@ class DaemonExit(IntEnum):
     IN_USE = 3
     """Something that it needs to start is in use or missing: a port, the data folder, space, descriptors, a
     redis-server. Starting again helps when that is fixed."""
+    CHECK_FAILED = 4
+    """A self-check that is set to `refuse` has failed. Starting again helps when that is fixed."""
 
 
 UNFIT = (ConfigInvalid, HostUnfit, HostRefused, KeyUnusable)
@@ -38,6 +41,8 @@ def exit_of(error: BaseException, *, started: bool) -> tuple[DaemonExit, str]:
     text = "; ".join(dict.fromkeys(str(one) or type(one).__name__ for one in errors))
     if all(isinstance(one, UNFIT) for one in errors):
         return DaemonExit.UNFIT, text
+    if all(isinstance(one, ChecksRefused) for one in errors):
+        return DaemonExit.CHECK_FAILED, text
     if all(isinstance(one, IN_USE) or (isinstance(one, OSError) and not started) for one in errors):
         return DaemonExit.IN_USE, text
     kinds = "; ".join(dict.fromkeys(f"{type(one).__name__}: {one}" for one in errors))

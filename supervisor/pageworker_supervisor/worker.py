@@ -33,6 +33,7 @@ from pageworker_supervisor.redis_client.errors import RedisClientError, RedisUna
 from pageworker_supervisor.registry import Registry, load_trust
 from pageworker_supervisor.registry.fleet_serial import FleetSerial
 from pageworker_supervisor.runners.uid_pool import UidPool
+from pageworker_supervisor.self_checks.worker_checks import WorkerChecks
 from pageworker_supervisor.task_supervision import run_forever
 from pageworker_supervisor.telemetry import log, log_to
 from pageworker_supervisor.worker_identity import claim_data_dir
@@ -157,8 +158,10 @@ class Worker:
             self._redis_client = redis_client = await stack.enter_async_context(
                 open_redis_client(settings.redis, self._environment.data_dir, self._environment.metrics, redis_user)
             )
+            checks = WorkerChecks(settings, self._environment.data_dir, redis_client, self._environment.metrics)
             async with asyncio.TaskGroup() as tasks:
                 watching = tasks.create_task(redis_client.availability.run(), name="redis")
+                await checks.start()
                 queue = await self._prepare(redis_client)
                 await self._follow_config(redis_client, queue)
                 limits = LimitsWatch(queue.limits, redis_client.availability, live.value)
@@ -191,6 +194,7 @@ class Worker:
                 components.dispatcher.on_config_notice(follower.notice)
                 components.dispatcher.hold(bool(follower.trouble.value))
                 follower.trouble.on_change(lambda trouble: components.dispatcher.hold(bool(trouble)))
+            works["self_checks"] = checks.watch(self._environment.timeouts.self_checks_seconds)
             await run_forever(works)
 
     @property

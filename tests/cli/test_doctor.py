@@ -11,6 +11,7 @@ from pw_servers import RedisServer
 from pageworker_sandbox.signing import SecretKey
 from pageworker_supervisor.cli import doctor as command
 from pageworker_supervisor.cli.app import run
+from pageworker_supervisor.config.settings import CheckSettings
 
 
 @pytest.fixture(autouse=True)
@@ -49,24 +50,44 @@ def test_the_audit_finds_a_job_that_an_index_has_lost(
     assert "shard 0: " in text
 
 
-def test_trusted_keys_are_named_or_missed(
+def test_each_check_of_the_worker_is_made(
     on_queue: OnQueue, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert run(["doctor"]) == 1
-    assert "no key is trusted" in capsys.readouterr().out
+    assert run(["doctor", "--json"]) == 1
+    found = findings(capsys)
+    assert set(CheckSettings.__struct_fields__) <= set(found)
+    assert not found["trusted_keys"]["ok"]
     key = SecretKey.new().public
     monkeypatch.setenv("PAGEWORKER_MODULES__TRUSTED_KEYS", json.dumps([key.line()]))
     run(["doctor", "--json"])
-    assert findings(capsys)["trusted keys"] == {"name": "trusted keys", "ok": True, "found": key.name, "mend": ""}
+    assert findings(capsys)["trusted_keys"] == {
+        "name": "trusted_keys",
+        "ok": True,
+        "found": key.name,
+        "mend": "",
+        "known": True,
+    }
 
 
-def test_little_free_space_fails(
+def test_a_check_that_is_off_is_shown_as_such(
     on_queue: OnQueue, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("shutil.disk_usage", lambda _: SimpleNamespace(free=command.MIN_FREE_BYTES - 1))
+    monkeypatch.setenv("PAGEWORKER_CHECKS__TRUSTED_KEYS", "off")
     run(["doctor", "--json"])
-    found = findings(capsys)["data folder"]
-    assert (found["ok"], str(found["mend"]).startswith("free at least 2048 MiB")) == (False, True)
+    off = findings(capsys)["trusted_keys"]
+    assert (off["ok"], off["found"]) == (True, 'not checked: checks.trusted_keys is "off"')
+
+
+def test_a_right_that_is_missing_is_marked(
+    on_queue: OnQueue, live_redis: RedisServer, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    live_redis.command("ACL", "SETUSER", "blind", "on", ">x", "~*", "&*", "+@all", "-config")
+    monkeypatch.setenv("PAGEWORKER_REDIS__URL", f"redis://blind:x@127.0.0.1:{live_redis.port}")
+    run(["doctor"])
+    live_redis.command("ACL", "DELUSER", "blind")
+    lines = [line for line in capsys.readouterr().out.splitlines() if line.startswith("??")]
+    assert lines
+    assert all("the right to CONFIG GET is missing" in line for line in lines)
 
 
 def test_a_redis_that_is_away_fails_with_what_to_do(

@@ -26,6 +26,7 @@ from pageworker_supervisor.telemetry.metrics import Metrics
 from pageworker_supervisor.worker import Worker
 
 PAGES = 2
+CHECKS_SECONDS = 0.2
 STOP_SECONDS = 12.0
 """The drain's 0.2, five to hand back, the callbacks' grace and then some: a worker that cannot end must not hold the
 tests."""
@@ -143,7 +144,8 @@ async def echoes(
             made.append(EchoComponents(site, name, redis_client, queue, registry_))
             return made[-1]
 
-        site = HostEnvironment(loaded, data_dir_of(loaded), HOST, Metrics(), Timeouts(lease_ms=lease_ms), local=local)
+        timeouts = Timeouts(lease_ms=lease_ms, self_checks_seconds=CHECKS_SECONDS)
+        site = HostEnvironment(loaded, data_dir_of(loaded), HOST, Metrics(), timeouts, local=local)
         worker = Worker(site, build)
         async with aclosing(client or plain_client(server.port)) as own, asyncio.TaskGroup() as tasks:
             running = tasks.create_task(worker.run())

@@ -20,7 +20,8 @@ from pageworker_supervisor.queue.limits_table import LimitsTable
 from pageworker_supervisor.queue.producer import QuotaLimits
 from pageworker_supervisor.redis_client import open_redis_client
 from pageworker_supervisor.redis_client.errors import Denied
-from pageworker_supervisor.redis_client.preflight import preflight
+from pageworker_supervisor.self_checks.redis_findings import redis_findings, start_findings
+from pageworker_supervisor.self_checks.redis_reading import read_all
 
 SHIPPED = files("pageworker_supervisor.redis_client").joinpath("pageworker.acl").read_text()
 ATTEMPT = b'{"attempt":1}'
@@ -99,7 +100,10 @@ async def test_a_worker_works_under_its_rights(guarded: RedisServer) -> None:
         assert await queue.inspection.result(ref("acme-9"))
         await queue.consumer.forget_worker("w1")
         assert await queue.inspection.audit() == []
-        assert [check for check in await preflight(counter.redis_client) if not check.ok] == []
+        reading = await read_all(counter.redis_client, ["pw:{0}"], embedded=True)
+        assert [one for one in start_findings(reading) if not one.ok] == []
+        failed = [one.name for one in redis_findings(reading, replicated=False) if not one.ok]
+        assert failed == ["redis_persistence"]  # that of this server, not a right
     assert denials(guarded) == []
 
 

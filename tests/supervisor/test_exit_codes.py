@@ -13,6 +13,8 @@ from typing import Any
 
 import pytest
 from pw_daemon.place import HEADLESS_SHELL
+from pw_servers import redis_server
+from pw_servers.ports import free_port
 
 from pageworker_demo.toml import toml_text
 from pageworker_sandbox.signing import SecretKey
@@ -155,6 +157,26 @@ def test_a_key_that_is_none(tmp_path: Path) -> None:
     code, said = ended(*DAEMON, "--config", str(config(tmp_path, modules=keys)))
     assert code == DaemonExit.UNFIT
     assert "key.pub" in one_line(said)
+
+
+def test_self_checks_that_refuse_are_all_told(tmp_path: Path) -> None:
+    tmp_path.chmod(0o777)
+    with redis_server(maxmemory="1gb") as server:
+        server.command("CONFIG", "SET", "maxmemory-policy", "allkeys-lru")
+        own = {"redis": {"url": server.url}, "checks": {"data_dir_access": "refuse", "redis_persistence": "refuse"}}
+        code, said = ended(*DAEMON, "--config", str(config(tmp_path, **own)))
+        assert server.command("DBSIZE") == 0
+    assert code == DaemonExit.CHECK_FAILED
+    assert "3 self-checks refuse to start this worker:" in said
+    assert all(name in said for name in ("data_dir_access: ", "redis_persistence: ", "redis_eviction: allkeys-lru"))
+    assert "CONFIG SET maxmemory-policy noeviction" in said
+
+
+def test_a_check_of_the_host_that_refuses_does_not_wait_for_redis(tmp_path: Path) -> None:
+    tmp_path.chmod(0o777)
+    own = {"redis": {"url": f"redis://127.0.0.1:{free_port()}"}, "checks": {"data_dir_access": "refuse"}}
+    code, said = ended(*DAEMON, "--config", str(config(tmp_path, **own)))
+    assert (code, "1 self-check refuses to start" in said) == (DaemonExit.CHECK_FAILED, True)
 
 
 def test_an_option_that_does_not_exist() -> None:

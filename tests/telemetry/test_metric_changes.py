@@ -29,6 +29,8 @@ CALLS: list[tuple[Callable[[Metrics], None], dict[str, float]]] = [
     (lambda metrics: metrics.egress("acme", 2, 5), {"pageworker_egress_bytes_total": 7}),
     (lambda metrics: metrics.egress_refused("acme", "private_address", 4), {"pageworker_egress_refusals_total": 4}),
     (lambda metrics: metrics.connection_dropped("crowded"), {"pageworker_http_connections_dropped_total": 1}),
+    (lambda metrics: metrics.self_check("redis_clock", failed=True), {"pageworker_self_check_failed": 1}),
+    (lambda metrics: metrics.clock_jumped("redis"), {"pageworker_clock_jumps_total": 1}),
     (lambda metrics: metrics.index_refused("module_expired"), {"pageworker_index_refusals_total": 1}),
     (lambda metrics: metrics.config_vote("refused"), {"pageworker_config_votes_total": 1}),
 ]

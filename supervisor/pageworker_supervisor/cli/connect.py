@@ -59,8 +59,13 @@ def worker_of(config: Path | None) -> WorkerClient:
 
 
 @asynccontextmanager
-async def open_queue(config: Path | None) -> AsyncIterator[tuple[RedisClient, QueueClient, Settings]]:
-    """Redis, the queue and the settings for the length of the block. Raises CommandError if Redis does not answer."""
+async def open_queue(
+    config: Path | None, *, probed: bool = True
+) -> AsyncIterator[tuple[RedisClient, QueueClient, Settings]]:
+    """Redis, the queue and the settings for the length of the block. Raises CommandError if Redis does not answer.
+
+    `probed=False`: Redis has to answer only. Whether it serves a worker's calls is for the block to find out.
+    """
     settings = settings_of(config)
     redis = settings.redis
     if redis.url is None:
@@ -69,7 +74,7 @@ async def open_queue(config: Path | None) -> AsyncIterator[tuple[RedisClient, Qu
     else:
         redis_client = connect(redis)
     try:
-        await _probe(redis_client)
+        await _probe(redis_client, with_calls=probed)
         queue = QueueClient(
             redis_client,
             prefix=redis.prefix,
@@ -85,13 +90,16 @@ async def open_queue(config: Path | None) -> AsyncIterator[tuple[RedisClient, Qu
         await redis_client.aclose()
 
 
-async def _probe(redis_client: RedisClient) -> None:
+async def _probe(redis_client: RedisClient, *, with_calls: bool) -> None:
     """Check that Redis answers. The client's own retries would keep the user waiting without a message for much longer.
 
     Raises CommandError, RedisClientError.
     """
     try:
         async with asyncio.timeout(ANSWER_SECONDS):
+            if not with_calls:
+                await redis_client.send_to_primaries("PING")
+                return
             await redis_client.probe()
             if redis_client.ingress is not redis_client:
                 await redis_client.ingress.probe()

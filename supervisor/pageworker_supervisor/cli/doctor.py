@@ -1,32 +1,30 @@
 """`workerctl doctor`: checks whether this host can run a worker, and says how to fix what fails."""
 
 import asyncio
-import os
-import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Annotated
 
 from cyclopts import Parameter
 
 from pageworker_sandbox.launch.checks import checks as host_checks
-from pageworker_sandbox.signing import KeyUnusable
 from pageworker_supervisor.central.parameter_store import ParameterStore, ParameterStoreAway
 from pageworker_supervisor.cli.connect import Config, open_queue, settings_of
 from pageworker_supervisor.cli.doctor_size import measure_size
-from pageworker_supervisor.cli.finding import Finding
-from pageworker_supervisor.cli.host_findings import host_findings
 from pageworker_supervisor.cli.output import CommandError, CommandExit, Json, show
 from pageworker_supervisor.config.central_document import parameter_path
 from pageworker_supervisor.config.data_dir import data_dir_of
-from pageworker_supervisor.config.settings import Settings
+from pageworker_supervisor.config.settings import CheckSettings, Settings
 from pageworker_supervisor.contract.printable import printable
 from pageworker_supervisor.redis_client.embedded import find_server
 from pageworker_supervisor.redis_client.errors import EmbeddedUnfit
-from pageworker_supervisor.redis_client.preflight import preflight
-from pageworker_supervisor.registry import load_trust
+from pageworker_supervisor.redis_client.router import root
+from pageworker_supervisor.self_checks.effects import mode_of
+from pageworker_supervisor.self_checks.finding import Finding
+from pageworker_supervisor.self_checks.host_findings import fixed_findings, host_findings
+from pageworker_supervisor.self_checks.redis_findings import redis_findings, start_findings
+from pageworker_supervisor.self_checks.redis_reading import read_all, read_server
 
-MIN_FREE_BYTES = 2 * 1024**3
 USAGE = CommandExit.USAGE
 
 
@@ -65,6 +63,7 @@ def doctor(
         return CommandExit.DONE
     if url is not None:
         raise CommandError("--url needs --size", "Run `workerctl doctor --size --url URL`.", USAGE)
+    data_dir = _data_dir(settings)
     findings = [
         *(
             Finding(c.name, c.ok, c.found, "" if c.ok else c.mend)
@@ -73,9 +72,8 @@ def doctor(
         *_redis(settings, config),
         *_parameters(settings),
         *(asyncio.run(_audit(config)) if audit else ()),
-        _keys(settings),
-        _folder(settings),
-        *host_findings(settings, data_dir_of(settings)),
+        *_configured(settings.checks, host_findings(settings, data_dir)),
+        *fixed_findings(settings, data_dir),
     ]
     show(findings, _text(findings), json)
     return CommandExit.DONE if all(finding.ok for finding in findings) else CommandExit.FAILED
@@ -108,8 +106,28 @@ def _parameters(settings: Settings) -> Iterable[Finding]:
 
 
 async def _ask_redis(config: Path | None) -> list[Finding]:
-    async with open_queue(config) as (redis_client, _, _settings):
-        return [Finding(c.name, c.ok, c.found, c.mend) for c in await preflight(redis_client)]
+    async with open_queue(config, probed=False) as (redis_client, _, settings):
+        roots = [root(settings.redis.prefix, shard) for shard in range(settings.redis.shards)]
+        reading = await read_all(redis_client, roots, embedded=settings.redis.url is None)
+        ingress = None if redis_client.ingress is redis_client else await read_server(redis_client.ingress)
+    found = redis_findings(reading, replicated=bool(reading.survives), ingress=ingress)
+    answers = Finding("redis answers", True, redis_client.safe_url)
+    return [answers, *_configured(settings.checks, [*found, *start_findings(reading)])]
+
+
+def _configured(checks: CheckSettings, findings: Iterable[Finding]) -> Iterator[Finding]:
+    """Findings as they are; of a check that is off, that alone."""
+    for finding in findings:
+        off = mode_of(checks, finding.name) == "off"
+        yield Finding(finding.name, True, f'not checked: checks.{finding.name} is "off"') if off else finding
+
+
+def _data_dir(settings: Settings) -> Path:
+    try:
+        return data_dir_of(settings)
+    except OSError as error:
+        mend = "Set worker.data_dir to a folder that this user may write to."
+        raise CommandError(printable(f"data folder: {error}"), mend) from error
 
 
 async def _audit(config: Path | None) -> list[Finding]:
@@ -123,38 +141,12 @@ async def _audit(config: Path | None) -> list[Finding]:
     return [Finding(name, False, problem, mend) for problem in problems] or [Finding(name, True, "all keys agree")]
 
 
-def _keys(settings: Settings) -> Finding:
-    name = "trusted keys"
-    try:
-        keys = load_trust(settings.modules.trusted_keys).keys
-    except KeyUnusable as unusable:
-        mend = "put public keys into modules.trusted_keys: `workerctl key show NAME` prints one"
-        return Finding(name, False, str(unusable), mend)
-    if not keys:
-        mend = "create a key with `workerctl key new release`, and add release.pub to modules.trusted_keys"
-        return Finding(name, False, "no key is trusted, so the worker refuses every module", mend)
-    return Finding(name, True, ", ".join(key.name for key in keys))
-
-
-def _folder(settings: Settings) -> Finding:
-    name = "data folder"
-    try:
-        folder = data_dir_of(settings)
-    except OSError as error:
-        return Finding(name, False, str(error), "set worker.data_dir to a folder that this user may write to")
-    free = shutil.disk_usage(folder).free
-    if not os.access(folder, os.W_OK | os.X_OK):
-        return Finding(name, False, f"{folder}: no permission to write", "change its owner, or set worker.data_dir")
-    enough = free >= MIN_FREE_BYTES
-    mend = "" if enough else f"free at least {MIN_FREE_BYTES // 1024**2} MiB: profiles and artifacts are stored there"
-    return Finding(name, enough, f"{folder}, {free // 1024**2} MiB free", mend)
-
-
 def _text(findings: list[Finding]) -> str:
     width = max(len(finding.name) for finding in findings)
     lines = []
     for finding in findings:
-        lines.append(f"{'ok  ' if finding.ok else 'FAIL'}  {finding.name:<{width}}  {printable(finding.found)}")
+        word = ("ok  " if finding.known else "??  ") if finding.ok else "FAIL"
+        lines.append(f"{word}  {finding.name:<{width}}  {printable(finding.found)}")
         if finding.mend:
             lines.append(f"{'':<{width + 6}}  → {printable(finding.mend)}")
     return "\n".join(lines)

@@ -86,6 +86,8 @@ CLASSES: Mapping[str, Reload | Mapping[str, Reload]] = {
     "flags": HOT,
     # Who reaches endpoints that have no password.
     "http": LOCAL,
+    # What each worker relies on, of its own host and of the Redis that holds the central configuration.
+    "checks": LOCAL,
     "log": HOT,
 }
 

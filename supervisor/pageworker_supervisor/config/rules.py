@@ -12,7 +12,8 @@ from pageworker_sandbox.wire.messages import FLAG_NAME, MAX_FLAGS
 from pageworker_supervisor.config.check import SourceOf, show
 from pageworker_supervisor.config.errors import ConfigProblem
 from pageworker_supervisor.config.secret_rules import secret_settings_findings
-from pageworker_supervisor.config.settings import RedisSettings, Settings, TenantSettings
+from pageworker_supervisor.config.self_checks import PROTECTING
+from pageworker_supervisor.config.settings import CheckSettings, RedisSettings, Settings, TenantSettings
 from pageworker_supervisor.config.value_checks import (
     RuleFinding,
     header_findings,
@@ -54,11 +55,18 @@ def broken_rules(settings: Settings, source_of: SourceOf, *, new_registry: bool 
         *_flags(settings),
         *secret_settings_findings(settings.secrets),
         *_tenants(settings),
+        *_checks(settings.checks),
     ]
     return [
         ConfigProblem(source_of(path), ".".join(path), found if isinstance(found, str) else show(found), wanted, hint)
         for path, found, wanted, hint in findings
     ]
+
+
+def _checks(checks: CheckSettings) -> Iterator[RuleFinding]:
+    for name, why in PROTECTING.items():
+        if getattr(checks, name) == "off":
+            yield ("checks", name), "off", "refuse or warn", f"this check cannot be off: {why}"
 
 
 def _redis(settings: Settings) -> Iterator[RuleFinding]:

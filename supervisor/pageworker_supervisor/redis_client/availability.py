@@ -133,7 +133,7 @@ class Availability:
         self._failures = 0
         self._changed_at = time.monotonic()
         self._refusals: dict[object, RedisClientError] = {}
-        """Callers that Redis refuses now, and why."""
+        """Callers that Redis refuses now, and lost conditions, each with the reason."""
         self._claims_allowed = asyncio.Event()
         self._claims_allowed.set()
 
@@ -211,7 +211,7 @@ class Availability:
         try:
             return await retry(call, wait)
         finally:
-            self._served(caller)
+            self.release(caller)
 
     async def _wait_out(self, caller: object, error: RedisClientError, failures: int) -> None:
         if not isinstance(error, WAITED_OUT):
@@ -220,11 +220,16 @@ class Availability:
             self._refuse(caller, error)
             await asyncio.sleep(random.uniform(0, longest_delay(failures)))
         else:
-            self._served(caller)
+            self.release(caller)
             self.down(str(error))
             await self.wait_up()
 
-    def _served(self, caller: object) -> None:
+    def withhold(self, caller: object, reason: RedisClientError) -> None:
+        """Claim no jobs until `release`: Redis refuses `caller`, or a condition that `caller` watches is lost."""
+        self._refusals[caller] = reason
+        self._update_claims()
+
+    def release(self, caller: object) -> None:
         """Redis no longer refuses `caller`, or `caller` has given up."""
         if self._refusals.pop(caller, None) is not None:
             self._update_claims()
@@ -233,8 +238,7 @@ class Availability:
 
     def _refuse(self, caller: object, refusal: RedisClientError) -> None:
         logged = {str(known) for known in self._refusals.values()}
-        self._refusals[caller] = refusal
-        self._update_claims()
+        self.withhold(caller, refusal)
         if str(refusal) not in logged:
             # An operator can mend it without a restart of the worker.
             log.error("Redis refuses a call", reason=str(refusal))
@@ -268,7 +272,7 @@ class Availability:
             self.reason = reason
             return
         else:
-            self._served(self)
+            self.release(self)
         if not self.up:
             self._come_back()
 

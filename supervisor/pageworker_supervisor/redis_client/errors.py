@@ -58,6 +58,13 @@ class RightMissing(Denied):
     """The credentials are valid, but the user lacks this permission, or the server lacks the command."""
 
 
+class ConditionLost(RedisUnavailable):
+    """A self-check that is set to `refuse` fails while the worker serves. No call failed: jobs are withheld."""
+
+    def __init__(self, check: str, found: str, mend: str) -> None:
+        super().__init__(f"self-check {check}: {found}; {mend}")
+
+
 class RedisRefused(RedisClientError):
     """Redis rejected the command itself: a bug in pageworker, except for WrongType."""
 

@@ -6,6 +6,7 @@ from pageworker_supervisor.redis_client.users import user_lines
 
 SOCKET = "redis.sock"
 """Relative to the working directory of the server, as every path in its configuration."""
+FSYNC = "always"
 MAX_TEXT_BYTES = 16 * 1024 * 1024
 """Of one text that a client sends."""
 
@@ -27,7 +28,7 @@ def server_config(port: int, prefix: str, passwords: Mapping[str, str]) -> str:
         "daemonize no",
         "loglevel notice",
         "appendonly yes",
-        "appendfsync always",
+        f"appendfsync {FSYNC}",
         'save ""',
         # Redis must never evict jobs to free memory.
         "maxmemory-policy noeviction",

@@ -206,6 +206,15 @@ class Metrics:
             ("reason",),
             registry=registry,
         )
+        self.self_checks = Gauge(
+            "pageworker_self_check_failed",
+            "1 while this self-check fails, 0 while it passes or is not known.",
+            ("check",),
+            registry=registry,
+        )
+        self.clock_jumps = Counter(
+            "pageworker_clock_jumps", "Jumps of the clock of this host or of Redis.", ("clock",), registry=registry
+        )
         self.build = Gauge(
             "pageworker_build_info",
             "Always 1. The labels are versions and the worker.",
@@ -318,6 +327,14 @@ class Metrics:
     def connection_dropped(self, reason: str) -> None:
         """Count a connection that `http.bind` closed: `crowded`, `head_timeout`, `answer_timeout`, `stopping`."""
         self.connections_dropped.labels(reason).inc()
+
+    def self_check(self, name: str, *, failed: bool) -> None:
+        """Set whether the self-check of this name fails."""
+        self.self_checks.labels(name).set(int(failed))
+
+    def clock_jumped(self, clock: str) -> None:
+        """Count a jump of the clock of this host (`worker`) or of Redis (`redis`)."""
+        self.clock_jumps.labels(clock).inc()
 
     def totals(self) -> dict[str, float]:
         """Totals of all counters over all labels, by name without prefix: `jobs`, `job_retries`, …"""

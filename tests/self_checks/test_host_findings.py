@@ -1,16 +1,26 @@
-"""Checks of `workerctl doctor`: users, descriptors, folders and ports."""
+"""Checks of the host: users, descriptors, folders, ports and keys."""
 
 import os
 import resource
 from pathlib import Path
+from types import SimpleNamespace
 
 import msgspec
 import pytest
 
-from pageworker_supervisor.cli.host_findings import endpoint, folder_access, open_files, user_ids
-from pageworker_supervisor.config.settings import HttpSettings, PoolSettings, SandboxSettings, Settings
+from pageworker_sandbox.signing import SecretKey
+from pageworker_supervisor.config.settings import HttpSettings, ModuleSettings, PoolSettings, SandboxSettings, Settings
 from pageworker_supervisor.host.uid_lock import UidLock
 from pageworker_supervisor.host.uid_ranges import IdRange
+from pageworker_supervisor.self_checks.host_findings import (
+    MIN_FREE_BYTES,
+    data_dir_access,
+    data_dir_space,
+    endpoint,
+    open_files,
+    trusted_keys,
+    user_ids,
+)
 
 AT = 2_100_000_000
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root changes users")
@@ -66,13 +76,13 @@ def test_too_few_open_files_for_the_pool_fail(monkeypatch: pytest.MonkeyPatch) -
 @pytest.mark.parametrize(("mode", "fine"), [(0o711, True), (0o700, True), (0o777, False), (0o730, False)])
 def test_a_folder_that_others_may_write_fails(tmp_path: Path, mode: int, fine: bool) -> None:
     tmp_path.chmod(mode)
-    assert folder_access(tmp_path).ok is fine
+    assert data_dir_access(tmp_path).ok is fine
 
 
 @as_root
 def test_a_folder_of_another_user_fails(tmp_path: Path) -> None:
     os.chown(tmp_path, 65534, 65534)
-    found = folder_access(tmp_path)
+    found = data_dir_access(tmp_path)
     assert not found.ok
     assert "belongs to user 65534" in found.found
 
@@ -80,3 +90,20 @@ def test_a_folder_of_another_user_fails(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("bind", "told"), [("0.0.0.0:9470", True), ("[::]:1", True), ("127.0.0.1:9470", False)])
 def test_an_endpoint_on_all_addresses_gets_a_hint(bind: str, told: bool) -> None:
     assert bool(endpoint(HttpSettings(bind=bind)).mend) is told
+
+
+@pytest.mark.parametrize(("free", "fine"), [(MIN_FREE_BYTES, True), (MIN_FREE_BYTES - 1, False)])
+def test_little_free_space_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, free: int, fine: bool) -> None:
+    monkeypatch.setattr("shutil.disk_usage", lambda _: SimpleNamespace(free=free))
+    found = data_dir_space(tmp_path)
+    assert (found.ok, found.mend.startswith("free at least 2048 MiB")) == (fine, not fine)
+
+
+def test_keys_are_named_or_missed(tmp_path: Path) -> None:
+    key = SecretKey.new().public
+    assert trusted_keys(ModuleSettings(trusted_keys=(key.line(),))).found == key.name
+    missing = trusted_keys(ModuleSettings())
+    assert (missing.ok, "no key is trusted" in missing.found) == (False, True)
+    (tmp_path / "key.pub").write_text("nonsense")
+    unusable = trusted_keys(ModuleSettings(trusted_keys=(str(tmp_path / "key.pub"),)))
+    assert (unusable.ok, "key.pub" in unusable.found) == (False, True)

@@ -1,29 +1,39 @@
-"""Checks of `workerctl doctor`: users, descriptors, data folder and port of this host."""
+"""Checks of this host beside its sandbox: users, descriptors, data folder, port, trusted keys."""
 
 import os
+import shutil
 import stat
 from collections.abc import Iterator
 from pathlib import Path
 
-from pageworker_supervisor.cli.finding import Finding
-from pageworker_supervisor.config.settings import HttpSettings, SandboxSettings, Settings
+from pageworker_sandbox.signing import KeyUnusable
+from pageworker_supervisor.config.settings import HttpSettings, ModuleSettings, SandboxSettings, Settings
 from pageworker_supervisor.host.descriptor_limit import MIN_HTTP_CONNECTIONS, needed, raise_limit, suffices
 from pageworker_supervisor.host.errors import HostRefused
 from pageworker_supervisor.host.uid_lock import LOCK_FILE, UidLock
 from pageworker_supervisor.host.uid_ranges import OWN_NAME, SUBORDINATE
 from pageworker_supervisor.host.user_ids import HostIds, choose, seed_of
+from pageworker_supervisor.registry import load_trust
+from pageworker_supervisor.self_checks.finding import Finding
 
 ALL_ADDRESSES = ("0.0.0.0", "[::]")  # noqa: S104 - compared with, not bound
 OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
+MIN_FREE_BYTES = 2 * 1024**3
 
 
 def host_findings(settings: Settings, data_dir: Path) -> Iterator[Finding]:
-    """Every check of this file that applies to this host."""
+    """Every check of this host that `[checks]` configures."""
+    yield trusted_keys(settings.modules)
+    yield open_files(settings)
+    yield data_dir_access(data_dir)
+    yield data_dir_space(data_dir)
+
+
+def fixed_findings(settings: Settings, data_dir: Path) -> Iterator[Finding]:
+    """Checks that cannot be configured: the daemon refuses them by itself, or they only inform."""
     yield _user()
     if os.geteuid() == 0:
         yield user_ids(settings.sandbox, data_dir)
-    yield open_files(settings)
-    yield folder_access(data_dir)
     yield endpoint(settings.http)
 
 
@@ -59,18 +69,42 @@ def open_files(settings: Settings) -> Finding:
     mend = f"raise the hard limit to at least {wanted} (LimitNOFILE= in a unit, ulimit -Hn in a shell), or lower pool.*"
     enough = suffices(settings.pool, settings.callbacks, limit)
     return Finding(
-        "open files", enough, f"the hard limit is {limit} open files, this pool needs {wanted}", "" if enough else mend
+        "open_files", enough, f"the hard limit is {limit} open files, this pool needs {wanted}", "" if enough else mend
     )
 
 
-def folder_access(data_dir: Path) -> Finding:
-    """Can another user replace files in the data folder?"""
-    name, status = "data folder's owner", data_dir.stat()
+def data_dir_access(data_dir: Path) -> Finding:
+    """Can this user write to the data folder, and no other?"""
+    name, status = "data_dir_access", data_dir.stat()
+    if not os.access(data_dir, os.W_OK | os.X_OK):
+        return Finding(name, False, f"{data_dir}: no permission to write", "change its owner, or set worker.data_dir")
     if status.st_uid not in (0, os.geteuid()):
         return Finding(name, False, f"{data_dir} belongs to user {status.st_uid}", "chown it to the user of the worker")
     if status.st_mode & OTHERS_WRITE:
         return Finding(name, False, f"other users may write to {data_dir}", f"chmod go-w {data_dir}")
     return Finding(name, True, "no other user may write to it")
+
+
+def data_dir_space(data_dir: Path) -> Finding:
+    """Is there space for profiles and artifacts?"""
+    free = shutil.disk_usage(data_dir).free
+    mend = f"free at least {MIN_FREE_BYTES // 1024**2} MiB: profiles and artifacts are stored there"
+    enough = free >= MIN_FREE_BYTES
+    return Finding("data_dir_space", enough, f"{data_dir}, {free // 1024**2} MiB free", "" if enough else mend)
+
+
+def trusted_keys(modules: ModuleSettings) -> Finding:
+    """Is there a key, without which no module could run?"""
+    name = "trusted_keys"
+    try:
+        keys = load_trust(modules.trusted_keys).keys
+    except KeyUnusable as unusable:
+        mend = "put public keys into modules.trusted_keys: `workerctl key show NAME` prints one"
+        return Finding(name, False, str(unusable), mend)
+    if not keys:
+        mend = "create a key with `workerctl key new release`, and add release.pub to modules.trusted_keys"
+        return Finding(name, False, "no key is trusted, so the worker refuses every module", mend)
+    return Finding(name, True, ", ".join(key.name for key in keys))
 
 
 def endpoint(http: HttpSettings) -> Finding:
