@@ -11,6 +11,7 @@ from msgspec import NODEFAULT, Struct
 
 from pageworker_supervisor.config import secret_settings, settings
 from pageworker_supervisor.config.environment import PREFIX
+from pageworker_supervisor.config.reference_examples import CHAPTERS
 from pageworker_supervisor.config.reload import reload_of
 from pageworker_supervisor.config.settings import Settings
 from pageworker_supervisor.config.toml_lines import Path
@@ -21,9 +22,6 @@ HEAD = f"""# Configuration
 `pageworker --config FILE` reads one TOML file. Without the option, `pageworker` and `workerctl` read the file that the
 variable `PAGEWORKER_CONFIG` names. Every setting has a default, so the file is optional. If there is a mistake, the
 worker does not start. It lists all mistakes: where, what was found, what was expected, and a hint.
-
-Relative paths in the file count from the file's folder. Relative paths in variables and options count from the working
-directory. `~` is the home folder.
 
 Settings that all workers share can be in the [central configuration](central-config.md). It overrides the file, and
 environment variables override both.
@@ -52,7 +50,7 @@ This page is generated from the code: `python -m pageworker_supervisor.config.re
 def document() -> str:
     """The page in Markdown."""
     texts = descriptions()
-    return "\n".join([HEAD, *_sections((), Settings, texts)])
+    return "\n".join([HEAD, CHAPTERS, *_sections((), Settings, texts)])
 
 
 def _sections(above: Path, struct: type[Struct], texts: dict[tuple[str, str], str]) -> Iterator[str]:
