@@ -17,7 +17,7 @@ from pageworker_supervisor.admin.server import CONTROL_SOCKET
 from pageworker_supervisor.admin.status import Cancelled, CancelRequest
 from pageworker_supervisor.contract.job import JobRef
 
-CANCELS = int(os.environ.get("PW_CANCELS", "500"))
+CANCELS = int(os.environ.get("PW_CANCELS", "210"))
 SEED = int(os.environ.get("PW_SEED", str(random.randrange(10**6))))
 TENANTS = ("t0", "t1", "t2")
 """More tenants than runners, so that runners start all the time."""

@@ -1,6 +1,7 @@
 """Two ways in, four ways out: each result exactly once on each."""
 
 import asyncio
+import os
 import time
 from collections import Counter
 
@@ -11,14 +12,15 @@ from pw_daemon import HEADLESS_SHELL, Producer, place
 from pageworker_demo.callback_receiver import genuine
 from pageworker_supervisor.delivery.signature import HEADER
 
-JOBS = 1000
+JOBS = int(os.environ.get("PW_WAYS_JOBS", "250"))
+"""By each way in. More repeat the same path: what is lost or doubled under faults is for tests/chaos."""
 SECRET = b"callback secret of the tests"
 
 pytestmark = [pytest.mark.browser, pytest.mark.sandbox, pytest.mark.redis]
 
 
 @pytest.mark.timeout(300)
-async def test_two_thousand_jobs_are_answered_once_on_every_way() -> None:
+async def test_jobs_are_answered_once_on_every_way() -> None:
     async with place() as here, pw_receiver.receiver() as receiver:
         producer = Producer(here.redis.url)
         heard: Counter[str] = Counter()
