@@ -21,7 +21,11 @@ CLEAR_STORAGE = """expected => {
   return location.origin === expected;
 }"""
 # window.name outlives a document.
+# So does the clipboard, which all pages of the browser share. An empty text empties it.
 READ_STATE = """mobile => { window.name = '';
+  addEventListener('copy', event => { event.clipboardData.setData('text/plain', ''); event.preventDefault() },
+    {once: true});
+  document.execCommand('copy');
   // The layout of about:blank on a mobile page is 980 pixels wide, whatever its viewport is.
   const [width, height] = mobile ? [screen.width, screen.height] : [innerWidth, innerHeight];
   return {

@@ -7,6 +7,7 @@ newer Playwright only costs replaced pages.
 Source: the channels of Playwright's protocol (packages/protocol/src/protocol.yml).
 """
 
+import re
 from collections.abc import Mapping
 from enum import Enum, auto
 from types import MappingProxyType
@@ -200,6 +201,10 @@ REFUSED = frozenset(("Android", "Browser", "BrowserType", "Electron"))
 """Types of object that only the runner uses. A module works in the browser context that it was given."""
 
 
+PASSWORD = re.compile(r"\s*[a-z]+:/*[^/?#]*@", re.IGNORECASE)
+"""An address with a user. The browser sends it to that host from then on, and nothing but its end makes it forget."""
+
+
 def side_effect_of(type: str, method: str, params: Mapping[str, Any] = NO_PARAMETERS) -> SideEffect:
     """What `method` on an object of `type` leaves, with the command's parameters."""
     if method.startswith("__"):
@@ -207,6 +212,8 @@ def side_effect_of(type: str, method: str, params: Mapping[str, Any] = NO_PARAME
     if any(params.get(name) for name in LOCAL_FILES):
         # The driver could read files that no code of a module can: of other jobs, of the browser.
         return SideEffect.REFUSED
+    if method == "goto" and PASSWORD.match(str(params.get("url"))):
+        return SideEffect.PERMANENT
     if type == "Page":
         if method == "updateSubscription":
             return SideEffect.DIALOGS if params.get("event") == "dialog" else SideEffect.NOTHING

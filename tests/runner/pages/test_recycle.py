@@ -2,7 +2,7 @@
 
 import asyncio
 import textwrap
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 
 import pytest
 import pytest_asyncio
@@ -40,6 +40,10 @@ LOOK = handler(
     seen["test id"] = str(page.get_by_test_id("x"))
     seen["pages"] = len(page.context.pages)
     seen["messages"] = len(await page.console_messages(filter="all"))
+    await page.set_content("<input>")
+    await page.focus("input")
+    await page.keyboard.press("Control+V")
+    seen["clipboard"] = await page.input_value("input")
     seen["guid"] = page._impl_obj._guid
     return seen
     """,
@@ -65,6 +69,7 @@ CLEAN = {
     "test id": LOCATOR,
     "pages": 1,
     "messages": 0,
+    "clipboard": "",
 }
 OPEN = "await page.goto('http://shop.example/p')\n"
 
@@ -100,6 +105,8 @@ CLEANED = {
     "confirm without listener": OPEN + "await page.evaluate(\"setTimeout(() => confirm('left'), 0)\")",
     "interval": OPEN + "await page.evaluate('setInterval(() => { window.leftBehind = 1 }, 1)')",
     "worker": OPEN + "await page.evaluate(\"new Worker('data:text/javascript,setInterval(() => 1, 1)') && 1\")",
+    "clipboard": "await page.set_content('<input value=left>')\nawait page.focus('input')\n"
+    "await page.keyboard.press('Control+A')\nawait page.keyboard.press('Control+C')",
     "failed navigation": "try:\n    await page.goto('https://shop.example/')\nexcept Exception:\n    pass",
     "navigation under way": "await page.evaluate(\"location.href = 'http://shop.example/held'\")",
     "download": OPEN + "await page.evaluate(\"location.href = '/file'\")",
@@ -290,3 +297,13 @@ async def test_the_geolocation_of_one_job_is_not_that_of_the_next(runner: Superv
     here = await runner.run(handler(textwrap.dedent(sets) + textwrap.dedent(where), name="here"))
     assert here.data == {"latitude": 7}
     assert (await runner.run(handler(where, name="where"))).data == {"latitude": None}
+
+
+async def test_a_password_in_an_address_replaces_the_runner(start: Callable[..., Awaitable[Supervisor]]) -> None:
+    # Without that, the next job is logged in: the browser keeps the password as long as it runs.
+    runner = await start(pages=1, persistent=False)
+    runner.site.pages["/p"] = SiteAnswer("<h1>p</h1>")
+    await runner.run(handler("await page.goto('http://ada:secret@shop.example/p')\nreturn {}"))
+    assert runner.retire_causes == ["state"]
+    assert "a password in an address" in runner.retired[0]
+    assert "secret" not in runner.retired[0]

@@ -56,3 +56,18 @@ def test_every_input_is_a_command_of_playwright(command: str) -> None:
     type, _, method = command.partition(".")
     assert method in commands(type)
     assert side_effect_of(type, method) is SideEffect.NOTHING
+
+
+@pytest.mark.parametrize(
+    ("url", "effect"),
+    [
+        ("https://ada:secret@shop.example/", SideEffect.PERMANENT),
+        (" HTTP://ada@shop.example", SideEffect.PERMANENT),
+        ("https:ada:secret@shop.example/", SideEffect.PERMANENT),
+        ("https://shop.example/@ada", SideEffect.NOTHING),
+        ("https://shop.example?to=a@b", SideEffect.NOTHING),
+        ("about:blank", SideEffect.NOTHING),
+    ],
+)
+def test_an_address_with_a_password_cannot_be_undone(url: str, effect: SideEffect) -> None:
+    assert side_effect_of("Frame", "goto", {"url": url}) is effect
