@@ -32,8 +32,19 @@ class SuiteReport:
 
     @property
     def share(self) -> float:
-        """From 0 to 1."""
-        return self.passed / self.compared if self.compared else 0.0
+        """Of all compared tests. From 0 to 1."""
+        return self.passed / self.compared if self.compared else 1.0
+
+    @property
+    def with_files(self) -> int:
+        """Tests that differ because they need files of their host."""
+        return sum(each.reason is not None and each.reason.needs_files for each in self.differences)
+
+    @property
+    def share_without_files(self) -> float:
+        """Of the compared tests that need no files of their host. From 0 to 1."""
+        rest = self.compared - self.with_files
+        return self.passed / rest if rest else 1.0
 
     @property
     def unexplained(self) -> tuple[SuiteDifference, ...]:

@@ -13,6 +13,8 @@ class DifferenceReason:
     """A pattern of the error that shows it."""
     tests: frozenset[str] = frozenset()
     """Names of tests whose error does not show it."""
+    needs_files: bool = False
+    """The test needs files of its host. No module has any, so it says nothing about pages."""
 
 
 REASONS: tuple[DifferenceReason, ...] = (
@@ -20,6 +22,7 @@ REASONS: tuple[DifferenceReason, ...] = (
         why="A module has no files but those of its own package, and its browser reads none (`file://`).",
         instead="Give bytes, or a file of the package ([files](#files)). Keep bytes with `helpers.artifact`.",
         error=r"[Nn]o such file or directory|Operation not permitted: '|no attribute 'as_uri'|stat: path should be",
+        needs_files=True,
     ),
     DifferenceReason(
         why="The call is refused.",

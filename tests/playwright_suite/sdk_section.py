@@ -24,11 +24,13 @@ def section(report: SuiteReport, suite_version: str, playwright_version: str) ->
         for reason in REASONS
         if tests[reason]
     ]
-    share = f"{100 * report.share:.1f} %"
+    count, files = report.compared, report.with_files
+    share, other_share = f"{100 * report.share:.1f} %", f"{100 * report.share_without_files:.1f} %"
     return "\n".join(
         (
-            f"Playwright {playwright_version}, tests of release {suite_version}: {report.compared} page-level",
-            f"tests pass in plain Playwright. Of these, {report.passed} ({share}) pass as jobs. The others:",
+            f"Playwright {playwright_version}, tests of release {suite_version}:",
+            f"{count} page-level tests pass in plain Playwright. Of these, {report.passed} ({share}) pass as jobs.",
+            f"{files} of the others need files of their host; of the tests without those, {other_share} pass.",
             "",
             "| why it differs | what a module does | tests |",
             "|---|---|---|",

@@ -49,6 +49,16 @@ def test_a_report_tells_differences_from_what_fails_after_others_only() -> None:
     assert found.unexplained == found.differences
 
 
+def test_tests_that_need_files_are_counted_apart() -> None:
+    passes, differs, needs = tests = [suite_test(name) for name in ("test_a", "test_b", "test_c")]
+    error = "FileNotFoundError: [Errno 2] No such file or directory: 'x'"
+    failed = {differs.id: job(differs, "failed", "?"), needs.id: job(needs, "failed", error)}
+    found = report(tests, {passes.id: job(passes), **failed}, failed)
+    assert (found.with_files, round(found.share, 3), found.share_without_files) == (1, 0.333, 0.5)
+    assert [each.test for each in found.unexplained] == [differs]
+    assert report([], {}, {}).share_without_files == 1.0
+
+
 def test_a_reason_is_found_by_the_error_or_by_the_name() -> None:
     one, two, three = (suite_test(name) for name in ("test_a", "test_b", "test_c"))
     reasons = (FILES, NAMED)
