@@ -18,6 +18,7 @@ from pageworker_supervisor.queue.library import SCHEMA_VERSION
 from pageworker_supervisor.queue.options import QueueOptions
 from pageworker_supervisor.queue.producer import QuotaLimits
 from pageworker_supervisor.queue.retention import retention_request
+from pageworker_supervisor.queue.wakeup import ConfigNotice
 from pageworker_supervisor.redis_client import Router
 from pageworker_supervisor.redis_client.cluster import ClusterClient
 from pageworker_supervisor.redis_client.errors import NotReplicated, RedisRefused, RedisUnavailable
@@ -260,3 +261,20 @@ async def test_another_schema_on_one_shard_is_refused(harness: QueueHarness) -> 
     await harness.client.hset(f"pw:{{{home}}}:meta", "schema", SCHEMA_VERSION)
     await harness.queue.load()
     assert await harness.drain() == ["j1"]
+
+
+async def test_the_central_configuration_is_on_one_shard(harness: QueueHarness) -> None:
+    store = harness.queue.config
+    await harness.consumer.register_worker("w1")
+    empty = (await store.state()).digest
+    await store.look("w1", 0, empty)
+    assert await store.propose("p1", 0, {"pool.runners": "3"}, "me", "because") == "open"
+    async with asyncio.timeout(30), asyncio.TaskGroup() as tasks:
+        waiting = tasks.create_task(store.wait_outcome("p1", 5))
+        await store.vote("w1", (await store.look("w1", 0, empty)).id, [])
+        await waiting
+    outcome = await store.outcome("p1")
+    assert outcome is not None
+    assert outcome.agreed == {"w1": True}
+    assert [version.version for version in await store.history(5)] == [1]
+    assert (await harness.consumer.wait("w1", 5)).control == (ConfigNotice(), ConfigNotice())
