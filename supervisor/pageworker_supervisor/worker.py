@@ -1,13 +1,11 @@
 """One worker: it starts, serves, drains and stops. The operator's endpoints control it."""
 
 import asyncio
-import contextlib
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from importlib.metadata import version
-from typing import NoReturn
 
 from pageworker_sandbox.state_machine import IllegalTransition, label, next_state
 from pageworker_sandbox.wire.messages import BROWSER_CLOSE_SECONDS
@@ -15,29 +13,25 @@ from pageworker_supervisor.admin.allowed_hosts import answered_hosts
 from pageworker_supervisor.admin.errors import WorkerRefused
 from pageworker_supervisor.admin.server import Endpoints, HttpBounds
 from pageworker_supervisor.admin.status import Cancelled, ConfigReport, DrainLine, RedisReport, StatusReport
-from pageworker_supervisor.central.follower import ConfigFollower
-from pageworker_supervisor.central.parameter_follower import ParameterFollower
-from pageworker_supervisor.central.parameter_store import ParameterStore
 from pageworker_supervisor.components import Components, HostEnvironment, queue_options
-from pageworker_supervisor.config.central_document import parameter_path
 from pageworker_supervisor.config.settings import Settings
 from pageworker_supervisor.contract.job import JobRef
 from pageworker_supervisor.dispatch.dispatcher import DrainCancelled
-from pageworker_supervisor.dispatch.limits_watch import LimitsWatch
 from pageworker_supervisor.host.descriptor_check import descriptor_trouble
 from pageworker_supervisor.host.descriptor_limit import current_limit, http_connections
 from pageworker_supervisor.queue import QueueClient
 from pageworker_supervisor.queue.options import QueueOptions
 from pageworker_supervisor.redis_client import RedisClient, open_redis_client
-from pageworker_supervisor.redis_client.errors import RedisClientError, RedisUnavailable
+from pageworker_supervisor.redis_client.errors import RedisUnavailable
 from pageworker_supervisor.registry import Registry, load_trust
 from pageworker_supervisor.registry.fleet_serial import FleetSerial
 from pageworker_supervisor.runners.uid_pool import UidPool
 from pageworker_supervisor.self_checks.worker_checks import WorkerChecks
 from pageworker_supervisor.task_supervision import run_forever
-from pageworker_supervisor.telemetry import log, log_to
+from pageworker_supervisor.telemetry import log
+from pageworker_supervisor.worker_config import WorkerConfig
 from pageworker_supervisor.worker_identity import claim_data_dir
-from pageworker_supervisor.worker_report import REPORTED, config_report, drain_line, runner_report, running_job
+from pageworker_supervisor.worker_report import REPORTED, drain_line, runner_report, running_job
 from pageworker_supervisor.worker_state import TRANSITIONS, WorkerEvent, WorkerState
 
 VERSION = version("pageworker")
@@ -49,7 +43,6 @@ NO_TRUSTED_KEY = (
 REQUEUE_SECONDS = 5.0
 """After the deadline of a drain: time for runners to end and for jobs to be requeued."""
 REST_SECONDS = 30.0
-LEAVE_SECONDS = 1.0
 LISTED_JOBS = 100
 
 BuildComponents = Callable[[HostEnvironment, str, RedisClient, QueueClient, Registry], Components]
@@ -70,8 +63,7 @@ class Worker:
         self._name = ""
         self._address = ""
         self._before: str | None = None
-        self._follower: ConfigFollower | None = None
-        self._parameters: ParameterFollower | None = None
+        self._config: WorkerConfig | None = None
 
     @property
     def _settings(self) -> Settings:
@@ -113,17 +105,11 @@ class Worker:
             if self._components is not None:
                 await self._last_callbacks(self._components)
                 await self._components.fleet.close_profiles("the worker stops")
-            await self._leave_config()
+            if self._config is not None:
+                await self._config.leave()
             serving.cancel()
             await asyncio.wait([serving])
             answering.cancel()
-
-    async def _leave_config(self) -> None:
-        """Best effort: without it, the next change of the central configuration waits for this worker's vote."""
-        if self._follower is not None:
-            with contextlib.suppress(RedisClientError, TimeoutError):
-                async with asyncio.timeout(LEAVE_SECONDS):
-                    await self._follower.leave()
 
     async def _last_jobs(self, components: Components) -> None:
         """Drain, even if Redis does not answer: the lease of a job that cannot be requeued runs out, and it runs
@@ -163,9 +149,8 @@ class Worker:
                 watching = tasks.create_task(redis_client.availability.run(), name="redis")
                 await checks.start()
                 queue = await self._prepare(redis_client)
-                await self._follow_config(redis_client, queue)
-                limits = LimitsWatch(queue.limits, redis_client.availability, live.value)
-                await limits.apply(live.value, self._config_version)
+                self._config = config = WorkerConfig(self._environment, self._name, redis_client, queue)
+                await config.start()
                 registry = await Registry.open(
                     settings.modules.registry or self._environment.data_dir / "registry",
                     trust,
@@ -184,51 +169,8 @@ class Worker:
                 log.warning("not ready", reason=NO_TRUSTED_KEY, **here)
             else:
                 log.info("ready", **here)
-            works = components.tasks()
-            if (follower := self._follower) is not None:
-                components.limits.use(live.value, self._config_version)
-                works["config"] = follower.run()
-                if self._parameters is not None:
-                    works["parameters"] = self._parameters.run()
-                works["limits"] = self._follow_limits(follower, components)
-                components.dispatcher.on_config_notice(follower.notice)
-                components.dispatcher.hold(bool(follower.trouble.value))
-                follower.trouble.on_change(lambda trouble: components.dispatcher.hold(bool(trouble)))
-            works["self_checks"] = checks.watch(self._environment.timeouts.self_checks_seconds)
-            await run_forever(works)
-
-    @property
-    def _config_version(self) -> int:
-        return self._follower.version.version if self._follower is not None else 0
-
-    async def _follow_limits(self, follower: ConfigFollower, components: Components) -> NoReturn:
-        """Put the limits of each version in force, also where they are the same as before: the version counts."""
-        while True:
-            await follower.applied.wait()
-            follower.applied.clear()
-            await components.limits.apply(self._settings, self._config_version)
-
-    async def _follow_config(self, redis_client: RedisClient, queue: QueueClient) -> None:
-        """Take the central configuration before anything is built with the settings. Waits while Redis is away."""
-        live, local = self._environment.live, self._environment.local
-        worker_id = self._environment.settings.worker.id
-        live.part(lambda now: now.log).on_change(lambda settings: log_to(settings, worker_id=worker_id))
-        if local is None or self._environment.settings.config.central == "off":
-            return
-        self._follower = follower = ConfigFollower(
-            self._name, queue.config, redis_client.availability, local, live, self._environment.metrics
-        )
-        await follower.start()
-        if (path := parameter_path(self._environment.settings.config.central)) is not None:
-            self._parameters = ParameterFollower(
-                ParameterStore(path),
-                queue.config,
-                redis_client.availability,
-                self._environment.settings.config.poll_seconds,
-                self._environment.metrics,
-            )
-        queue.use(queue_options(live.value, queue.options))
-        self._environment.metrics.know_tenants(live.value.tenants)
+            watching_host = {"self_checks": checks.watch(self._environment.timeouts.self_checks_seconds)}
+            await run_forever({**components.tasks(), **config.tasks(components), **watching_host})
 
     async def _prepare(self, redis_client: RedisClient) -> QueueClient:
         """The queue, loaded. Waits with backoff while Redis is away."""
@@ -268,8 +210,8 @@ class Worker:
         if self._state is not WorkerState.READY:
             return False, self._reason or self._state.name.lower()
         trouble = trouble or descriptor_trouble()
-        if not trouble and self._follower is not None:
-            trouble = self._follower.trouble.value
+        if not trouble and self._config is not None:
+            trouble = self._config.trouble
         if not trouble and not self._environment.settings.modules.trusted_keys:
             return False, NO_TRUSTED_KEY
         if not trouble and self._components is not None:
@@ -303,7 +245,7 @@ class Worker:
             version=VERSION,
             uptime_seconds=round(now - self._since, 3),
             redis=self._redis_report(),
-            config=config_report(self._follower, self._parameters) if self._follower else ConfigReport(),
+            config=self._config.report() if self._config is not None else ConfigReport(),
             runners=tuple(runner_report(runner, now) for runner in components.fleet.runners.values())
             if components
             else (),

@@ -3,9 +3,7 @@
 from typing import Literal
 
 from pageworker_sandbox.state_machine import label
-from pageworker_supervisor.admin.status import ConfigReport, DrainLine, ReportedState, RunnerReport, RunningJob
-from pageworker_supervisor.central.follower import ConfigFollower
-from pageworker_supervisor.central.parameter_follower import ParameterFollower
+from pageworker_supervisor.admin.status import DrainLine, ReportedState, RunnerReport, RunningJob
 from pageworker_supervisor.dispatch.attempt import Attempt
 from pageworker_supervisor.runners.placement import NO_TENANT
 from pageworker_supervisor.runners.runner import Runner
@@ -34,17 +32,6 @@ def runner_report(runner: Runner, now: float) -> RunnerReport:
         memory_bytes=runner.memory_bytes,
         evidence=runner.evidence,
         proof=runner.proof,
-    )
-
-
-def config_report(follower: ConfigFollower, parameters: ParameterFollower | None) -> ConfigReport:
-    """What the worker runs of the central configuration."""
-    return ConfigReport(
-        version=follower.version.version,
-        who=follower.version.who,
-        waiting_for_restart=follower.waiting,
-        trouble=follower.trouble.value,
-        source_trouble=parameters.trouble if parameters else "",
     )
 
 

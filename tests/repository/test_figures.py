@@ -26,7 +26,8 @@ from pageworker_supervisor.redis_client import availability, redis_folder, serve
 from pageworker_supervisor.runners import gateway_process, start_history, watchdog
 from pageworker_supervisor.sizing import recommendation, site
 from pageworker_supervisor.telemetry import metrics
-from pageworker_supervisor.worker import CALLBACK_GRACE_SECONDS, LEAVE_SECONDS, REQUEUE_SECONDS, REST_SECONDS
+from pageworker_supervisor.worker import CALLBACK_GRACE_SECONDS, REQUEUE_SECONDS, REST_SECONDS
+from pageworker_supervisor.worker_config import LEAVE_SECONDS
 from repository.sources import ROOT
 
 KIB, MIB = 1024, 1024**2
