@@ -33,6 +33,7 @@ entrypoint = "acme_try:handler"
 sdk = ">=1,<2"
 egress = ["shop.example"]
 tenants = ["acme", "default"]
+secrets = ["shop_login"]
 
 [input]
 type = "object"
@@ -79,6 +80,11 @@ async def look_around(page, payload, helpers, context):
         except OSError as error:
             found[name] = type(error).__name__
     return found
+
+
+async def ask(page, payload, helpers, context):
+    value = await helpers.secret("shop_login")
+    return {"value": value, "length": len(value)}
 
 
 async def fail(page, payload, helpers, context):
@@ -228,6 +234,23 @@ async def test_what_does_not_succeed_ends_with_1_and_its_result(
 async def test_a_tenant_that_may_not_run_the_module_is_rejected(tmp_path: Path, module: Path) -> None:
     code, result, _ = await run(tmp_path, module, do("fail"), "--tenant", "rival")
     assert (code, result["status"], result["error"]["type"]) == (1, "rejected", "tenant_not_allowed")
+
+
+async def test_secrets_are_those_that_the_configuration_grants(tmp_path: Path, module: Path) -> None:
+    stored = tmp_path / "secrets" / "acme" / "shop_login"
+    stored.parent.mkdir(parents=True)
+    stored.touch(0o600)
+    stored.write_text("correct-horse")
+    grants = {"shop_login": {"tenants": ["acme"], "modules": ["acme.*"]}}
+    secrets = {"backend": "files", "files": {"folder": "secrets"}, "grants": grants}
+    async with shop(tmp_path, secrets=secrets) as config:
+        options = ("--config", str(config), do("ask"))
+        code, result, errors = await run(tmp_path, module, *options, "--tenant", "acme")
+        assert (code, result["data"]) == (0, {"value": "(secret shop_login)", "length": 13})
+        assert "secret granted" in errors
+        assert "correct-horse" not in errors
+        code, result, _ = await run(tmp_path, module, *options, "--tenant", "default")
+        assert (code, result["error"]["type"]) == (1, "secret_denied")
 
 
 async def test_a_profile_is_kept_for_the_next_run(tmp_path: Path, module: Path) -> None:
