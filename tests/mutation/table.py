@@ -1,5 +1,13 @@
 """All rows."""
 
-from mutation import connections, fairness, leases, lifecycle, streams, workers
+from mutation import connections, fairness, leases, lifecycle, secrets_rows, streams, workers
 
-MUTANTS = (*leases.ROWS, *lifecycle.ROWS, *fairness.ROWS, *streams.ROWS, *connections.ROWS, *workers.ROWS)
+MUTANTS = (
+    *leases.ROWS,
+    *lifecycle.ROWS,
+    *fairness.ROWS,
+    *streams.ROWS,
+    *connections.ROWS,
+    *workers.ROWS,
+    *secrets_rows.ROWS,
+)
