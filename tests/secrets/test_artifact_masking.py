@@ -2,7 +2,10 @@
 
 import io
 import os
+import socket
+import sys
 import zipfile
+from pathlib import Path
 
 import pytest
 
@@ -56,3 +59,23 @@ async def test_a_process_that_does_not_answer_costs_the_artifact(monkeypatch: py
     note, why_not = await masked_artifact(packed(SECRET.encode()), MASKER)
     assert "did not answer" in (why_not or "")
     assert SECRET.encode() not in note
+
+
+async def test_the_process_gets_no_environment_and_no_descriptor(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """A script in the place of Python writes down what it was given."""
+    script, seen = tmp_path / "python", tmp_path / "seen"
+    script.write_text(f"#!/bin/sh\ncat /proc/$$/environ > {seen}\nls -l /proc/$$/fd > {seen}.fds\n")
+    script.chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(script))
+    monkeypatch.setenv("PAGEWORKER_REDIS__URL", "redis://me:secret@h")
+    with socket.socket() as other:
+        os.set_inheritable(other.fileno(), True)
+        inherited = f"socket:[{os.fstat(other.fileno()).st_ino}]"
+        _, why_not = await masked_artifact(packed(SECRET.encode()), MASKER)
+    assert "did not answer" in (why_not or "")
+    assert seen.read_bytes() == b""
+    opened = (tmp_path / "seen.fds").read_text()
+    assert "pipe:[" in opened or "socket:[" in opened, "its own connection"
+    assert inherited not in opened
