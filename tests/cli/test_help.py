@@ -9,8 +9,22 @@ from cyclopts import App
 from pageworker_supervisor.cli.app import app, run
 
 VERBS = {
-    *("Cancel", "Change", "Check", "Copy", "Create", "Delete", "Inspect", "Let", "List", "Operate", "Pack", "Point"),
-    *("Print", "Push", "Queue", "Run", "Show", "Sign", "Stop", "Withdraw", "Write"),
+    *(
+        "Cancel",
+        "Change",
+        "Check",
+        "Copy",
+        "Create",
+        "Delete",
+        "Edit",
+        "Inspect",
+        "Let",
+        "List",
+        "Operate",
+        "Pack",
+        "Point",
+    ),
+    *("Print", "Push", "Queue", "Remove", "Restore", "Run", "Set", "Show", "Sign", "Stop", "Withdraw", "Write"),
 }
 
 

@@ -64,12 +64,12 @@ def show_settings(
 for name, place, line in (
     ("get", "config_values:get", "Print the central value of one setting."),
     ("set", "config_values:set_values", "Set one or more settings for all workers, in one step."),
-    ("unset", "config_values:unset", "Take settings out of the central configuration."),
+    ("unset", "config_values:unset", "Remove settings from the central configuration."),
     ("edit", "config_values:edit", "Edit the whole central configuration in an editor."),
     ("validate", "config_values:validate", "Check a file with a whole central configuration."),
     ("diff", "config_history:diff", "Show what differs between two versions."),
     ("history", "config_history:history", "List versions, and the version that each worker runs."),
-    ("rollback", "config_history:rollback", "Make the values of an earlier version count again."),
+    ("rollback", "config_history:rollback", "Restore the values of an earlier version."),
 ):
     app.command(f"pageworker_supervisor.cli.{place}", name=name, help=line)
 

@@ -73,7 +73,7 @@ def diff(before: int | None = None, after: int | None = None, *, config: Config 
 
 
 def rollback(version: int, *, why: Why, who: Who = None, config: Config = None, json: Json = False) -> CommandExit:
-    """Make the values of an earlier version count again, as a new version.
+    """Restore the values of an earlier version, as a new version.
 
     Parameters
     ----------

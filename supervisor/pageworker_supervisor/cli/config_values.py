@@ -86,7 +86,7 @@ def unset(
     config: Config = None,
     json: Json = False,
 ) -> CommandExit:
-    """Take settings out of the central configuration. The file of each worker counts again."""
+    """Remove settings from the central configuration. The file of each worker counts again."""
     gone = {_named(name) for name in names}
 
     def without(values: CentralValues) -> CentralValues:
@@ -102,7 +102,12 @@ def edit(*, why: Why, who: Who = None, config: Config = None, json: Json = False
     return print_change(asyncio.run(_change(config, _edited, who, why)), json)
 
 
-def validate(file: Path, *, config: Config = None, json: Json = False) -> None:
+def validate(
+    file: Annotated[Path, Parameter(help="File with one NAME = VALUE line per setting.")],
+    *,
+    config: Config = None,
+    json: Json = False,
+) -> None:
     """Check a file with a whole central configuration (NAME = VALUE lines), and change nothing.
 
     It is checked together with the file and the environment of this host. The exit code is 2 for a mistake.
