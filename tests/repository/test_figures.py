@@ -13,6 +13,7 @@ from pageworker_supervisor.admin import bounded_protocol, control_client
 from pageworker_supervisor.admin.connection_limits import PEER_DIVISOR, ConnectionLimits
 from pageworker_supervisor.artifacts import store
 from pageworker_supervisor.cli import connect
+from pageworker_supervisor.components import SELF_CHECKS_SECONDS
 from pageworker_supervisor.config.settings import Settings
 from pageworker_supervisor.contract import job, job_errors
 from pageworker_supervisor.dispatch.heartbeat import HEARTBEATS_PER_LEASE
@@ -24,6 +25,7 @@ from pageworker_supervisor.intake.timing import IntakeTimeouts
 from pageworker_supervisor.queue import options
 from pageworker_supervisor.redis_client import availability, redis_folder, server_config
 from pageworker_supervisor.runners import gateway_process, start_history, watchdog
+from pageworker_supervisor.self_checks import clocks
 from pageworker_supervisor.sizing import recommendation, site
 from pageworker_supervisor.telemetry import metrics
 from pageworker_supervisor.worker import CALLBACK_GRACE_SECONDS, REQUEUE_SECONDS, REST_SECONDS
@@ -63,6 +65,8 @@ FIGURES: dict[str, list[tuple[str, tuple[object, ...]]]] = {
             "`worker.drain_seconds` + {:g} s (to put jobs back) + `callbacks.timeout_seconds` + {:g} s + {:g} s",
             (REQUEUE_SECONDS, CALLBACK_GRACE_SECONDS, m.BROWSER_CLOSE_SECONDS),
         ),
+        ("repeats some checks every {:g} s.", (SELF_CHECKS_SECONDS,)),
+        ("jumps by more than {:g} s", (clocks.JUMP_SECONDS,)),
         ("+ {:g} s (to leave the votes", (LEAVE_SECONDS,)),
         ("hangs {:g} s later (SIGALRM)", (REST_SECONDS,)),
         (
