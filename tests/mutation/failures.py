@@ -28,3 +28,6 @@ MIXED_VERSIONS = "mixed versions of scripts break the queue (bullmq#1207, bullmq
 SECRET_STOLEN = "a job gets a secret that it is not granted"
 SECRET_LEAKED = "a secret leaves the worker in a result, a log or an artifact"
 SECRET_STALE = "a secret is used after its lease"
+WRONG_OPTIONS = "a job runs with browser options that are not its own"
+WRONG_FLAVOR = "a job runs in another flavor of the browser than its module asked for"
+SECRET_SHOWN = "a password of the browser options, or another job's calls, are in a log or an artifact"

@@ -1,6 +1,6 @@
 """All rows."""
 
-from mutation import connections, fairness, leases, lifecycle, secrets_rows, streams, workers
+from mutation import connections, fairness, leases, lifecycle, page_options, secrets_rows, streams, workers
 
 MUTANTS = (
     *leases.ROWS,
@@ -10,4 +10,5 @@ MUTANTS = (
     *connections.ROWS,
     *workers.ROWS,
     *secrets_rows.ROWS,
+    *page_options.ROWS,
 )
