@@ -16,7 +16,7 @@ async def test_old_days_are_swept_and_nothing_else(tmp_path: Path) -> None:
     outside.mkdir()
     (outside / "f").write_text("x")
     (root / "acme" / "2020-01-01").symlink_to(outside)
-    assert await sweep(overdue(root, now, 14)) == 2
+    assert await sweep(overdue(root, now, keep_days=14)) == 2
     left = sorted(str(path.relative_to(root)) for path in root.glob("*/*"))
     assert left == ["acme/2020-01-01", "acme/2030-01-17", "acme/2030-01-31", "acme/notes"]
     assert (outside / "f").exists()

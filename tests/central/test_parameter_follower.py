@@ -44,12 +44,12 @@ async def harness(live_redis: RedisServer) -> AsyncIterator[QueueHarness]:
         yield opened
 
 
-def follower_on(store: ConfigStore, path: str = BASE) -> tuple[ParameterFollower, Metrics]:
+def follower_on(store: ConfigStore, path: str = BASE, poll_seconds: float = 30.0) -> tuple[ParameterFollower, Metrics]:
     async def probe() -> None:
         """Redis is up."""
 
     metrics = Metrics()
-    return ParameterFollower(ParameterStore(path), store, Availability(probe), 30.0, metrics), metrics
+    return ParameterFollower(ParameterStore(path), store, Availability(probe), poll_seconds, metrics), metrics
 
 
 def put(client: Any, **values: str) -> None:
@@ -69,6 +69,32 @@ async def test_a_parameter_becomes_a_version(parameters: Any, harness: QueueHarn
     await follower.look()
     assert (await store.state()).version == 1
     assert b"pageworker_config_source_up 1.0" in metrics.expose()
+
+
+async def test_it_looks_again_after_the_time_of_the_setting(
+    parameters: Any, harness: QueueHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = harness.queue.config
+    follower, _ = follower_on(store, poll_seconds=0.05)
+    looks = asyncio.Queue[None]()
+    plain = follower.look
+
+    async def look() -> None:
+        await plain()
+        looks.put_nowait(None)
+
+    monkeypatch.setattr(follower, "look", look)
+    running = asyncio.get_running_loop().create_task(follower.run())
+    try:
+        async with asyncio.timeout(60):
+            for runners in ("6", "7"):
+                put(parameters, pool__runners=runners)
+                # The first one may have begun before.
+                for _ in range(2 + looks.qsize()):
+                    await looks.get()
+                assert (await store.state()).texts == {"pool.runners": runners}
+    finally:
+        running.cancel()
 
 
 async def test_more_than_one_page_of_parameters_is_read(parameters: Any, harness: QueueHarness) -> None:

@@ -49,6 +49,35 @@ def test_minisign_and_workerctl_verify_each_other(signed: str, key: str) -> None
     assert run(["module", "verify", signed, "--trusted", "release.pub"]) == 0
 
 
+def test_a_bundle_goes_where_it_is_told_and_to_the_channel_that_is_named(
+    key: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("out").mkdir()
+    for line in ("new acme.prices", "pack acme.prices --output out", f"sign out/{BUNDLE} --key {key}"):
+        assert run(["module", *line.split()]) == 0
+    place = ["--registry", "shelf", "--json"]
+    capsys.readouterr()
+    assert run(["module", "publish", f"out/{BUNDLE}", *place, "--key", key, "--channel", "canary"]) == 0
+    assert json.loads(capsys.readouterr().out)["channel"] == "canary"
+    assert run(["module", "list", *place, "--trusted", "release.pub"]) == 0
+    assert json.loads(capsys.readouterr().out)["modules"]["acme.prices"]["channels"] == {"canary": "0.1.0"}
+
+
+def test_verify_shows_the_description(key: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["module", "new", "acme.prices"]) == 0
+    manifest = Path("acme.prices/module.toml")
+    lines = [line for line in manifest.read_text().splitlines() if not line.startswith("description")]
+    manifest.write_text("\n".join(['description = "Reads prices.\\u001b[31m"', *lines]))
+    for line in ("pack acme.prices", f"sign {BUNDLE} --key {key}"):
+        assert run(["module", *line.split()]) == 0
+    capsys.readouterr()
+    assert run(["module", "verify", BUNDLE, "--key", "release.pub"]) == 0
+    assert "\nReads prices." in (told := capsys.readouterr().out)
+    assert "\x1b" not in told
+    assert run(["module", "verify", BUNDLE, "--key", "release.pub", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["description"] == "Reads prices.\x1b[31m"
+
+
 def test_verify_refuses_with_4(signed: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["key", "new", "other", "-W"]) == 0
     assert run(["module", "verify", signed, "--key", "other.pub"]) == 4

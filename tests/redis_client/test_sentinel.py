@@ -40,6 +40,27 @@ async def test_a_planned_failover_is_followed(live_sentinel: Sentinels) -> None:
         watching.cancel()
 
 
+async def test_sentinels_have_a_password_of_their_own(live_sentinel: Sentinels, tmp_path: Path) -> None:
+    file = tmp_path / "password"
+    file.write_text("from-file\n")
+    url = f"{live_sentinel.url}?sentinel_username=filed"
+    settings = RedisSettings(url=url, sentinel_password_file=file)
+    for each in live_sentinel.sentinels:
+        each.command("ACL", "SETUSER", "filed", "on", ">from-file", "allchannels", "+@all")
+    try:
+        async with open_redis_client(settings, tmp_path) as redis_client:
+            assert await redis_client.send("ACL", "WHOAMI", key="k") == b"default"
+        names = [each.command("ACL", "LOG") for each in live_sentinel.sentinels]
+        assert not any("filed" in str(entries) for entries in names)
+        file.write_text("wrong\n")
+        with pytest.raises(RedisUnavailable):
+            async with open_redis_client(settings, tmp_path) as redis_client:
+                await redis_client.send("ACL", "WHOAMI", key="k")
+    finally:
+        for each in live_sentinel.sentinels:
+            each.command("ACL", "DELUSER", "filed")
+
+
 async def blocked(redis_client: RedisClient) -> object:
     """A blocking read that is repeated until it brings something."""
     reply = await redis_client.send("BLPOP", "list", 2, key="list", blocks=True)

@@ -2,6 +2,7 @@
 
 import asyncio
 import datetime as dt
+import shutil
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -10,10 +11,12 @@ from typing import Any
 import msgspec
 import pytest
 from chaos.echo import EchoComponents
+from pw_daemon.place import MODULES
 from pw_queue import blocked, ref
 from pw_servers import RedisServer, RespProxy
 from pw_worker import PAGES, Echoes, echoes, nap
 
+from pageworker_demo.workspace import publish
 from pageworker_supervisor.admin.errors import WorkerRefused
 from pageworker_supervisor.admin.status import DrainLine
 from pageworker_supervisor.dispatch import attempt as attempt_file
@@ -304,3 +307,23 @@ async def queued_by_another_version(worker: Echoes, job_id: str) -> tuple[JobVie
             if any(view.why for view in views):
                 return views
             await worker.turn()
+
+
+async def test_a_modules_own_time_goes_over_the_setting_and_under_the_jobs(
+    live_redis: RedisServer, registry_key: tuple[Path, str], tmp_path: Path
+) -> None:
+    hurried = tmp_path / "test_nap"
+    shutil.copytree(MODULES / "test_nap", hurried)
+    text = (hurried / "module.toml").read_text()
+    (hurried / "module.toml").write_text(text.replace("[input]", "timeout_seconds = 0.3\n[input]"))
+    key, _ = await publish([hurried], tmp_path / "registry")
+    async with echoes(live_redis.url, live_redis, (tmp_path / "registry", key)) as worker:
+        await worker.push(
+            nap("module", 60_000, fields={"max_retries": 0}),
+            nap("job", 1_000, fields={"max_retries": 0, "timeout_seconds": 50}),
+        )
+        await worker.answered(2, 30)
+        assert {name: result["status"] for name, result in worker.results.items()} == {
+            "module": "timed_out",
+            "job": "succeeded",
+        }

@@ -111,8 +111,15 @@ def verify_bundle(
     expected = verified.manifest.bundle_file
     if bundle.name != expected:
         note(f"Warning: the file is named {bundle.name}. In a registry its name is {expected}.")
-    facts = {"name": verified.name, "version": verified.version, "sha256": verified.sha256}
-    show(facts, f"verified: {verified.name} {verified.version}  sha256 {verified.sha256}", json)
+    description = verified.manifest.description
+    facts = {
+        "name": verified.name,
+        "version": verified.version,
+        "sha256": verified.sha256,
+        "description": description,
+    }
+    told = f"verified: {verified.name} {verified.version}  sha256 {verified.sha256}"
+    show(facts, f"{told}\n{printable(description)}" if description else told, json)
 
 
 app.command(
