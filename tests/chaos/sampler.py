@@ -1,14 +1,15 @@
-"""Samples the running jobs from outside: no tenant or domain ever exceeds its limit."""
+"""Samples the running jobs from outside: no tenant, domain or module and not the fleet ever exceeds its limit."""
 
 import asyncio
 from collections import Counter
+from collections.abc import Mapping
 from concurrent.futures import Executor
 
 from redis import exceptions as rx
 
 from chaos.deployments import Deployment
 from chaos.producer import ChaosProducer
-from chaos.work import DOMAINS, TENANTS
+from chaos.work import DOMAINS, FLEET, MODULES, TENANTS
 
 SECONDS = 0.05
 
@@ -16,10 +17,11 @@ SECONDS = 0.05
 _RUNNING = """
 local found = {}
 for _, id in ipairs(redis.call('ZRANGE', KEYS[1] .. ':leases', 0, -1)) do
-  local f = redis.call('HMGET', KEYS[1] .. ':job:' .. id, 'tenant', 'domain', 'state')
-  if f[3] == 'running' then
+  local f = redis.call('HMGET', KEYS[1] .. ':job:' .. id, 'tenant', 'domain', 'module', 'state')
+  if f[4] == 'running' then
     found[#found + 1] = f[1]
     found[#found + 1] = f[2]
+    found[#found + 1] = f[3]
   end
 end
 return found
@@ -57,12 +59,19 @@ class Sampler:
         node = await asyncio.get_running_loop().run_in_executor(self._threads, self._deployment.primary_of, root)
         words = [word.decode() for word in await self._producer.client(node.port).eval(_RUNNING, 1, root)]
         self.samples += 1
-        self.most = max(self.most, len(words) // 2)
-        for tenant, running in Counter(words[::2]).items():
+        self.most = max(self.most, len(words) // 3)
+        self._check("the fleet", len(words) // 3, self._part(FLEET))
+        for module, running in Counter(words[2::3]).items():
+            self._check(module, running, self._part(MODULES[module]))
+        for tenant, running in Counter(words[::3]).items():
             self._check(tenant, running, int(TENANTS[tenant]["concurrency"]))
-        for domain, running in Counter(words[1::2]).items():
+        for domain, running in Counter(words[1::3]).items():
             if domain in DOMAINS:
-                self._check(domain, running, max(1, int(DOMAINS[domain]["concurrency"]) // self._deployment.shards))
+                self._check(domain, running, self._part(DOMAINS[domain]))
+
+    def _part(self, limits: Mapping[str, int]) -> int:
+        """What one shard has of limits that all shards share."""
+        return max(1, limits["concurrency"] // self._deployment.shards)
 
     def _check(self, who: str, running: int, limit: int) -> None:
         if running > limit:

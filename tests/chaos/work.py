@@ -12,7 +12,9 @@ from pageworker_supervisor.contract.job import JobRef
 
 TENANTS = {f"t{number}": {"concurrency": 1 + number % 5, "weight": 1.0 + number % 3} for number in range(16)}
 DOMAINS = {f"d{number}.example": {"concurrency": 2 + number} for number in range(4)}
-MODULE = "chaos.echo"
+MODULES = {"chaos.echo": {"concurrency": 8}, "chaos.twin": {"concurrency": 6}}
+FLEET = {"concurrency": 12}
+"""Below the limits of both modules together, and above each."""
 
 SERVED = frozenset({"succeeded", "dead"})
 """`dead`: faults ended its worker three times. The queue cannot tell this from a job that kills its runner."""
@@ -50,7 +52,7 @@ class JobGenerator:
         job: dict[str, Any] = {
             "job_id": f"j{self._numbers[tenant]}",  # per tenant: all tenants use the same ids
             "tenant_id": tenant,
-            "endpoint_module": MODULE,
+            "endpoint_module": rng.choice(list(MODULES)),
             "payload": {"do": "echo", "ms": rng.choice((1, 3, 5, 10, 30))},
             "priority": rng.choices(("high", "normal", "low"), (1, 3, 1))[0],
         }

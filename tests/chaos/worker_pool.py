@@ -16,7 +16,7 @@ from pw_servers import RespProxy, resp_proxy
 from chaos.deployments import Deployment
 from chaos.receiver import SECRET
 from chaos.runner_kinds import RunnerKind
-from chaos.work import DOMAINS, TENANTS
+from chaos.work import DOMAINS, FLEET, MODULES, TENANTS
 from chaos.worker_config import ChaosWorkerConfig, WorkerCommand
 from pageworker_demo.toml import toml_text
 from pageworker_supervisor.admin.server import CONTROL_SOCKET
@@ -157,6 +157,7 @@ async def running_workers(
         "log": {"level": "info"},
         "tenants": {name: {**limits, **own} for name, limits in TENANTS.items()},
         "domains": {**DOMAINS, "*": {}},
+        "limits": {"fleet": FLEET, "modules": MODULES},
     }
     (folder / "common.json").write_bytes(msgspec.json.encode(common))
     workers: list[PooledWorker] = []

@@ -7,7 +7,7 @@ import pytest
 from msgspec.structs import replace
 
 from pageworker_supervisor.config.rules import broken_rules
-from pageworker_supervisor.config.settings import Settings, TenantSettings
+from pageworker_supervisor.config.settings import LimitSettings, Settings, SharedLimits, TenantSettings
 
 GOOD_KEY = "RWQf6LRCGA9i53mlYecO4IzT51TGPpvWucNSCh1CBM0QTaLn73Y7GFO3"
 
@@ -28,6 +28,7 @@ def test_the_defaults_break_no_rule() -> None:
     ("section", "changes", "key"),
     [
         ("redis", {"url": "redsi://h"}, "redis.url"),
+        ("limits", {"modules": {"Shop@1": SharedLimits()}}, "limits.modules.Shop@1"),
         ("redis", {"url": "redis://"}, "redis.url"),
         ("redis", {"ingress_url": "http://h"}, "redis.ingress_url"),
         ("redis", {"password_file": Path("/nope")}, "redis.password_file"),
@@ -110,3 +111,12 @@ def test_valid_values_break_none(section: str, changes: dict[str, Any]) -> None:
 def test_rules_of_a_tenant(name: str, tenant: TenantSettings, key: str) -> None:
     settings = replace(Settings(), tenants={name: tenant})
     assert key in {problem.key for problem in broken_rules(settings, lambda path: "")}
+
+
+def test_each_shard_needs_a_permit_of_the_fleet_and_of_a_module() -> None:
+    three = SharedLimits(concurrency=3)
+    limits = {"fleet": three, "modules": {"shop.*": three}}
+    keys = set(broken(redis={"shards": 4}, limits=limits))
+    assert keys == {"limits.fleet.concurrency", "limits.modules.shop.*.concurrency"}
+    assert broken(redis={"shards": 3}, limits=limits) == {}
+    assert broken(redis={"shards": 4}, limits={"fleet": LimitSettings().fleet}) == {}

@@ -4,9 +4,98 @@ from mutation import failures as f
 from mutation.mutant import LUA, Mutant
 
 LIMITS = "tests/queue/test_quota_limits.py"
+SHARED = "tests/queue/test_shared_limits.py"
+CHANGED = "tests/queue/test_limits_in_force.py"
 WAITING = "tests/queue/test_wakeup.py"
 
 ROWS = (
+    Mutant(
+        f.THROTTLED,
+        f"{LUA}/fn_claim.lua",
+        """      self:move_to_module(id, job, module)
+      id = nil
+""",
+        """      Backlog.unpop(id, job, limit_key)
+      self.skipped[tenant] = true
+      return
+""",
+        (f"{SHARED}::test_limits_that_come_after_the_job_count_for_it",),
+    ),
+    Mutant(
+        f.THROTTLED,
+        f"{LUA}/module.lua",
+        "  return LimitsTable.module(job.module) and job.module or nil\n",
+        "  return nil\n",
+        (f"{SHARED}::test_a_modules_concurrency_holds_for_all_tenants_and_stops_no_other_module",),
+    ),
+    Mutant(
+        f.THROTTLED,
+        f"{LUA}/fn_claim.lua",
+        """    self.skipped[job.tenant] = true
+    self.more = true
+""",
+        "",
+        (f"{SHARED}::test_a_long_backlog_of_a_module_that_is_used_up_delays_no_other_tenant",),
+    ),
+    Mutant(
+        f.SEMAPHORE,
+        f"{LUA}/job.lua",
+        "      Fleet.release_permit()\n",
+        "",
+        (f"{SHARED}::test_a_shared_permit_comes_back_once_however_a_lease_ends",),
+    ),
+    Mutant(
+        f.SEMAPHORE,
+        f"{LUA}/job.lua",
+        "      Module.release(job.module, job.tenant)\n",
+        "",
+        (f"{SHARED}::test_a_shared_permit_comes_back_once_however_a_lease_ends",),
+    ),
+    Mutant(
+        f.SEMAPHORE,
+        f"{LUA}/fn_enqueue.lua",
+        "  Fleet.recount()\n",
+        "",
+        (f"{SHARED}::test_jobs_that_run_already_count_for_new_limits",),
+    ),
+    Mutant(
+        f.STALL,
+        f"{LUA}/fleet.lua",
+        "  call('HINCRBY', Key.fleet(), 'running', -1)\n  Fleet.wake()\n",
+        "  call('HINCRBY', Key.fleet(), 'running', -1)\n",
+        (f"{SHARED}::test_a_released_fleet_permit_wakes_a_worker_that_waits",),
+    ),
+    Mutant(
+        f.STALL,
+        f"{LUA}/fn_enqueue.lua",
+        "  Tenant.apply_limits(before)\n",
+        "",
+        (
+            f"{CHANGED}::test_new_limits_govern_jobs_that_wait_already",
+            f"{CHANGED}::test_a_raised_weight_shows_within_two_claims",
+        ),
+    ),
+    Mutant(
+        f.STALL,
+        f"{LUA}/fn_enqueue.lua",
+        "  Domain:apply_limits()\n",
+        "",
+        (f"{CHANGED}::test_a_raised_domain_limit_lets_backlogs_come_back",),
+    ),
+    Mutant(
+        f.LIMITS_FLAP,
+        f"{LUA}/fn_enqueue.lua",
+        "  if version and version > request.version then\n",
+        "  if false then\n",
+        (f"{CHANGED}::test_a_lower_version_never_replaces_a_higher_one",),
+    ),
+    Mutant(
+        f.LIMITS_FLAP,
+        "supervisor/pageworker_supervisor/dispatch/limits_watch.py",
+        "    if any(other is None or other.version < own.version for other in found):\n",
+        "    if any(other != own for other in found):\n",
+        ("tests/dispatch/test_limits_watch.py::test_what_is_in_force_is_compared",),
+    ),
     Mutant(
         f.THROTTLED,
         f"{LUA}/tenant.lua",
@@ -34,7 +123,7 @@ end
     ),
     Mutant(
         f.THROTTLED,
-        f"{LUA}/domain.lua",
+        f"{LUA}/shared_quota.lua",
         """    if not Tenant.is_parked(tenant) then
       wanted = wanted - 1
     end

@@ -2,10 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
 
 from pageworker_supervisor.contract.context_key import ContextKey
 from pageworker_supervisor.contract.job import JobRef
 from pageworker_supervisor.queue.claim import Capacity, ContextCapacity, Lease
+from pageworker_supervisor.queue.limits_table import LimitsTable
 from pageworker_supervisor.queue.producer import NewJob, QuotaLimits
 
 ProfileKey = tuple[str, str]
@@ -150,6 +152,17 @@ class ModelQueue:
             self.close(lease)
         for key in self.held(worker):
             del self.profiles[key]
+
+    def check_claim(self, table: LimitsTable, leases: Sequence[Lease]) -> None:
+        """What a claim gave under this table. A lowered limit is reached when jobs end, so only new ones tell."""
+        live = [lease for lease in self.leases.values() if lease.ending is None]
+        new = [lease for lease in leases if lease.ending is None]
+        if new and table.fleet is not None:
+            assert len(live) <= table.fleet.concurrency
+        for name in {self.tickets[str(lease.ref)].module[0] for lease in new}:
+            limits = next((each for glob, each in table.modules.items() if fnmatchcase(name, glob)), None)
+            at = sum(self.tickets[str(lease.ref)].module[0] == name for lease in live)
+            assert limits is None or at <= limits.concurrency
 
     def check_limits(self, of_tenants: dict[str, QuotaLimits], of_domains: dict[str, QuotaLimits]) -> None:
         """No tenant and no domain has more running jobs than it may have."""

@@ -19,6 +19,7 @@ GIVEN = {
         "math",
         "next",
         "pairs",
+        "pcall",
         "redis",
         "require",
         "setmetatable",

@@ -1,10 +1,11 @@
 """The table of limits: what it holds, and that Redis looks a name up as the settings do."""
 
+import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pageworker_supervisor.config.settings import DomainSettings, Settings, TenantSettings
-from pageworker_supervisor.queue.limits_table import LimitsId, LimitsTable, limits_table
+from pageworker_supervisor.config.settings import DomainSettings, LimitSettings, Settings, SharedLimits, TenantSettings
+from pageworker_supervisor.queue.limits_table import UNLIMITED, LimitsId, LimitsTable, limits_table
 from pageworker_supervisor.queue.producer import QuotaLimits
 
 QUOTAS = st.builds(QuotaLimits, concurrency=st.integers(1, 99))
@@ -21,6 +22,7 @@ def test_a_configuration_becomes_a_table() -> None:
     )
     table = limits_table(settings, version=9)
     assert table.version == 9
+    assert (table.modules, table.fleet) == ({}, None)
     assert table.tenants == {"acme": QuotaLimits(2.0, 3, 5.0, 7)}
     assert table.domains == {"shop.example": QuotaLimits(concurrency=4)}
 
@@ -39,3 +41,23 @@ def test_a_shard_has_its_part_of_a_domain_and_all_of_a_tenant() -> None:
     assert b"1 4 0 100" in table.packed(1)
     assert b"1 2 0 50" in table.packed(2)
     assert b"1 4 0 100" in table.packed(2)
+
+
+def test_fleet_and_modules_have_limits_only_where_some_are_set() -> None:
+    modules = {
+        "shop.*": SharedLimits(concurrency=4),
+        "shop.free": SharedLimits(),
+        "slow": SharedLimits(rate_per_second=2),
+    }
+    table = limits_table(Settings(limits=LimitSettings(fleet=SharedLimits(concurrency=8, burst=2), modules=modules)))
+    assert table.fleet == QuotaLimits(concurrency=8, burst=2)
+    assert table.modules == {
+        "shop.*": QuotaLimits(concurrency=4),
+        "shop.free": None,
+        "slow": QuotaLimits(concurrency=UNLIMITED, rate_per_second=2),
+    }
+    packed = msgspec.msgpack.decode(table.packed(2))
+    assert packed["fleet"] == "1 4 0 1"
+    assert packed["modules"]["globs"] == [["shop.*", "1 2 0 50"]]
+    assert packed["modules"]["exact"] == {"shop.free": "", "slow": f"1 {UNLIMITED // 2} 1 50"}
+    assert packed["modules"]["other"] == ""

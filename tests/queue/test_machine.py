@@ -9,6 +9,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from msgspec.structs import replace
 from pw_queue import JobEnd, QueueHarness, open_harness
 from pw_queue.model import ModelQueue
 from pw_servers import redis_server
@@ -17,6 +18,7 @@ from pageworker_supervisor.contract.context_key import NO_EGRESS, ContextKey, eg
 from pageworker_supervisor.contract.job import JobRef, Priority
 from pageworker_supervisor.queue.claim import Capacity, Lease
 from pageworker_supervisor.queue.errors import CancelHolds
+from pageworker_supervisor.queue.limits_table import LimitsTable
 from pageworker_supervisor.queue.producer import NewJob, QuotaLimits
 
 EXAMPLES = int(os.environ.get("PW_MACHINE_EXAMPLES", "20"))
@@ -27,6 +29,15 @@ TENANT_LIMITS = {
     "c": QuotaLimits(weight=4.0),
 }
 DOMAIN_LIMITS = {"x.test": QuotaLimits(concurrency=2), "y.test": QuotaLimits(rate_per_second=5.0, burst=2)}
+MODULES = ("shop", "news")
+CALM = LimitsTable(tenants=TENANT_LIMITS, domains=DOMAIN_LIMITS)
+TABLES = (
+    CALM,
+    replace(CALM, fleet=QuotaLimits(concurrency=3)),
+    replace(CALM, modules={"shop": QuotaLimits(concurrency=1), "ne*": QuotaLimits(rate_per_second=3.0, burst=2)}),
+    replace(CALM, fleet=QuotaLimits(rate_per_second=4.0, burst=4), modules={"*": QuotaLimits(concurrency=2)}),
+)
+"""What the limits of the fleet and of modules change to and fro between. Those of tenants and domains stay."""
 SHOP = egress_digest(["shop.test"])
 VALUES = ((NO_EGRESS, ""), (SHOP, ""), (SHOP, "0123456789ab"))
 CONTEXTS = [
@@ -52,6 +63,7 @@ class QueueMachine(RuleBasedStateMachine):
         self.queue = self.harness.queue
         self.harness.ahead = 0
         self._run(self.harness.client.flushall())
+        self.table = LimitsTable()
 
     def teardown(self) -> None:
         """Whatever happened: every job ends once it is given time, and then nothing is left."""
@@ -95,6 +107,7 @@ class QueueMachine(RuleBasedStateMachine):
         delay=st.sampled_from([None, None, None, 500, 40_000]),
         expires=st.sampled_from([None, None, None, None, 2_000, 30_000]),
         copies=st.integers(1, 2),
+        module=st.sampled_from(MODULES),
     )
     def enqueue(
         self,
@@ -105,6 +118,7 @@ class QueueMachine(RuleBasedStateMachine):
         delay: int | None,
         expires: int | None,
         copies: int,
+        module: str,
     ) -> None:
         tenant = context.tenant_id
         name = str(JobRef(tenant, job))
@@ -115,7 +129,8 @@ class QueueMachine(RuleBasedStateMachine):
                 job_id=job,
                 tenant_id=tenant,
                 priority=priority,
-                body=f'{{"job_id":"{job}","tenant_id":"{tenant}","endpoint_module":"m"}}'.encode(),
+                body=f'{{"job_id":"{job}","tenant_id":"{tenant}","endpoint_module":"{module}"}}'.encode(),
+                module=(module, None),
                 profile_id=context.profile_id,
                 egress=context.egress,
                 options=context.options,
@@ -138,7 +153,14 @@ class QueueMachine(RuleBasedStateMachine):
         before = self._now_ms()
         claimed = self._run(self.queue.consumer.claim(worker, capacity))
         self.ledger.claim(worker, capacity, claimed.leases, before)
+        self.ledger.check_claim(self.table, claimed.leases)
         return list(claimed.leases)
+
+    @rule(table=st.sampled_from(TABLES))
+    def set_limits(self, table: LimitsTable) -> None:
+        """An operator changes the limits of the fleet and of modules while jobs wait and run."""
+        self._run(self.queue.limits.set(table))
+        self.table = table
 
     @precondition(lambda self: self.ledger.leases)
     @rule(pick=picks, letter=st.booleans(), times=st.integers(1, 2))

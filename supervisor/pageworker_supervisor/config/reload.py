@@ -83,6 +83,7 @@ CLASSES: Mapping[str, Reload | Mapping[str, Reload]] = {
         "egress": HOT,
     },
     "domains": HOT,
+    "limits": HOT,
     "flags": HOT,
     # Who reaches endpoints that have no password.
     "http": LOCAL,

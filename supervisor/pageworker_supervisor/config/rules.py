@@ -13,7 +13,7 @@ from pageworker_supervisor.config.check import SourceOf, show
 from pageworker_supervisor.config.errors import ConfigProblem
 from pageworker_supervisor.config.secret_rules import secret_settings_findings
 from pageworker_supervisor.config.self_checks import PROTECTING
-from pageworker_supervisor.config.settings import CheckSettings, RedisSettings, Settings, TenantSettings
+from pageworker_supervisor.config.settings import CheckSettings, RedisSettings, Settings, SharedLimits, TenantSettings
 from pageworker_supervisor.config.value_checks import (
     RuleFinding,
     header_findings,
@@ -34,6 +34,7 @@ SPARE_UIDS = 8
 """User ids for the gateway, the dialer and Redis, and for runners that end while their successors start."""
 
 _PROFILE_GLOB = re.compile(r"[a-z0-9*?-]{1,63}/[A-Za-z0-9._*?-]{1,128}")
+_MODULE_GLOB = re.compile(r"[a-z0-9_.*?]{1,100}")
 _TENANT_GLOB = re.compile(r"[a-z0-9*?-]{1,63}")
 _ALLOWED_HOST = re.compile(r"(\*\.)?[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*")
 
@@ -51,6 +52,7 @@ def broken_rules(settings: Settings, source_of: SourceOf, *, new_registry: bool 
         *_stores(settings),
         *_ranges(settings),
         *_domains(settings),
+        *_limits(settings),
         *_profile_pages(settings),
         *_flags(settings),
         *secret_settings_findings(settings.secrets),
@@ -209,6 +211,20 @@ def _domains(settings: Settings) -> Iterator[RuleFinding]:
     for key in settings.domains:
         if why := host_glob_problem(key):
             yield ("domains", key), key, "a host name or a glob of host names, e.g. *.example.com", why
+
+
+def _limits(settings: Settings) -> Iterator[RuleFinding]:
+    """Each shard has a part of these limits, and a part is at least one permit."""
+    entries: dict[tuple[str, ...], SharedLimits] = {("limits", "fleet"): settings.limits.fleet}
+    entries |= {("limits", "modules", name): each for name, each in settings.limits.modules.items()}
+    for at, limits in entries.items():
+        if limits.concurrency is not None and limits.concurrency < settings.redis.shards:
+            wanted = f"at least redis.shards, {settings.redis.shards}"
+            yield (*at, "concurrency"), limits.concurrency, wanted, "each shard has a part of it"
+    for name in settings.limits.modules:
+        if not _MODULE_GLOB.fullmatch(name):
+            hint = "without a version, in lower case"
+            yield ("limits", "modules", name), name, "the name of a module, or a glob such as shop.*", hint
 
 
 def _profile_pages(settings: Settings) -> Iterator[RuleFinding]:

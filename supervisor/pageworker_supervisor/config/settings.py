@@ -305,6 +305,30 @@ class FlagSettings(Section, frozen=True):
     """What `percent` divides. `job`: all attempts of a job see the same. `tenant`: all jobs of a tenant do."""
 
 
+class SharedLimits(Section, frozen=True):
+    """Limits of the fleet, or of a module."""
+
+    concurrency: Count | None = None
+    """Jobs that run at the same time on all workers, of all tenants together. Default: no limit."""
+    rate_per_second: Annotated[float, Meta(gt=0)] | None = None
+    """Jobs that start per second on all workers. Default: no limit."""
+    burst: Count = 100
+    """Jobs that may start at once before `rate_per_second` slows them down."""
+
+
+class LimitSettings(Section, frozen=True):
+    """Limits beside those of tenants and domains. A job starts only if all of its limits permit it: its tenant's, its
+    domain's, its module's and the fleet's. A job that waits for a limit occupies no runner and holds up no other job.
+
+    With `redis.shards` above 1, each shard has an equal part of these limits."""
+
+    fleet: SharedLimits = SharedLimits()
+    """All jobs of all tenants together."""
+    modules: dict[str, SharedLimits] = {}
+    """By the name of a module without its version, or a glob of names: `shop.product`, `shop.*`. Each module that a
+    glob matches has these limits for itself. The longest matching key wins."""
+
+
 class HttpSettings(Section, frozen=True):
     """The operator's HTTP endpoints."""
 
@@ -384,6 +408,7 @@ class Settings(Section, frozen=True):
     tenants: dict[str, TenantSettings] = field(default_factory=lambda: {"*": TenantSettings()})
     domains: dict[str, DomainSettings] = field(default_factory=lambda: {"*": DomainSettings()})
     flags: dict[str, FlagSettings] = {}
+    limits: LimitSettings = LimitSettings()
     http: HttpSettings = HttpSettings()
     checks: CheckSettings = CheckSettings()
     log: LogSettings = LogSettings()

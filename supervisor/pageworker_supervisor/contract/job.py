@@ -307,7 +307,7 @@ def domain_key(declared: str | None, untrusted_url: object, tenant_id: str) -> s
     - `%0123456789abcdef`: no browser accepts the host of the URL. Each such URL is a domain with limits like any other.
 
     The key keeps no tenant out of a domain: any job may have a URL there, and need not visit it. How tenants share the
-    permits of a domain: queue/lua/domain.lua.
+    permits of a domain: queue/lua/shared_quota.lua.
     """
     host = _host(untrusted_url) if isinstance(untrusted_url, str) else None
     if declared is None:

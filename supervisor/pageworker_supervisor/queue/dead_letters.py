@@ -157,6 +157,7 @@ def _job_request(job: Job, body: bytes, place: _Place) -> dict[str, object]:
         tenant_id=job.tenant_id,
         priority=PRIORITY_OF[place.priority],
         body=body,
+        module=(job.module_name, job.module_pin),
         profile_id=job.profile_id,
         # A job that ran alone gets a context of its own again only if it crashes again: an operator took the decision.
         egress=context.egress,

@@ -41,6 +41,10 @@ SHARD_KEYS = {
     "domain": "domain:<domain>",
     "parked_tenants": "domain:<domain>:parked",
     "parked_backlogs": "domain:<domain>:parked:<tenant>",
+    "module": "module:<module>",
+    "module_tenants": "module:<module>:parked",
+    "module_backlogs": "module:<module>:parked:<tenant>",
+    "fleet": "fleet",
     "timers": "timers",
     "waited_for": "waited_for",
     "limits": "limits",
@@ -86,6 +90,7 @@ JOB_FIELDS = {
     "priority": "`h`, `m` or `l`",
     "context": "the text of its `ContextKey`",
     "domain": "the key of its domain's limits, `-` without one",
+    "module": "the bare name of its module",
     "push": "the push that brought it",
     "pushed_at": "when it was first pushed",
     "queued_at": "since when it has been ready to run, in this attempt",
@@ -105,6 +110,7 @@ JOB_FIELDS = {
     "entry": "lease: its pending entry in `ready`",
     "started_at": "lease: since when",
     "fence": "lease: the fence of its profile's lock",
+    "permits": "lease: what it holds of limits beside its tenant's and domain's: `f` the fleet's, `m` its module's",
     "last_token": "the last token that was given up; a repeated call with it gets the same answer",
 }
 """The fields of a job's record, `job:<job>` in Redis: name and meaning.
@@ -114,20 +120,8 @@ milliseconds since the epoch on Redis' clock.
 """
 
 FILES = (
-    *(
-        "shard",
-        "limits",
-        "limits_table",
-        "wakeup",
-        "tenant",
-        "timer",
-        "domain",
-        "backlog",
-        "browser_context",
-        "profile_lock",
-        "job",
-    ),
-    *("cancellation", "push", "listing", "dead_letter"),
+    *("shard", "limits", "limits_table", "wakeup", "tenant", "shared_quota", "module", "fleet", "timer", "backlog"),
+    *("browser_context", "profile_lock", "job", "cancellation", "push", "listing", "dead_letter"),
     *("claim_capacity", "fn_claim", "fn_lease", "fn_finish", "fn_enqueue", "fn_outbox", "fn_dead_letters"),
     *("fn_workers", "fn_config", "fn_inspect", "fn_audit", "fn_apply_event", "register"),
 )

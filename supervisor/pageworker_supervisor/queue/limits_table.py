@@ -6,15 +6,20 @@ Redis holds the table that is in force, and every claim looks a name up in it: s
 import hashlib
 from collections.abc import Callable, Mapping
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 from msgspec import Struct
 
 from pageworker_sandbox.hostname import normalise_host_glob
-from pageworker_supervisor.config.settings import DomainSettings, Settings, TenantSettings
+from pageworker_supervisor.config.settings import DomainSettings, Settings, SharedLimits, TenantSettings
 from pageworker_supervisor.config.tenant_lookup import ordered_globs
 from pageworker_supervisor.queue.producer import QuotaLimits, limits_text, share_of
+
+L = TypeVar("L")
+
+UNLIMITED = 1_000_000_000
+"""Permits of a module or a fleet that has a rate alone."""
 
 
 class LimitsId(Struct, frozen=True, order=True):
@@ -39,16 +44,25 @@ class LimitsTable(Struct, frozen=True, kw_only=True, dict=True):
     version: int = 0
     tenants: Mapping[str, QuotaLimits] = {}
     domains: Mapping[str, QuotaLimits] = {}
+    modules: Mapping[str, QuotaLimits | None] = {}
+    """None: no limits, though a shorter glob may have some."""
+    fleet: QuotaLimits | None = None
 
     def packed(self, shards: int) -> bytes:
         """The table for each of so many shards, as queue/lua/limits_table.lua reads it.
 
         All jobs of a tenant are on one shard, so its limits are whole there. Each shard has its share of the others.
         """
+
+        def part(limits: QuotaLimits | None) -> str:
+            return "" if limits is None else limits_text(share_of(limits, shards))
+
         return msgspec.msgpack.encode(
             {
-                "tenants": _section(self.tenants, limits_text),
-                "domains": _section(self.domains, lambda limits: limits_text(share_of(limits, shards))),
+                "tenants": _section(self.tenants, limits_text, limits_text(QuotaLimits())),
+                "domains": _section(self.domains, part, part(QuotaLimits())),
+                "modules": _section(self.modules, part, ""),
+                "fleet": part(self.fleet),
             },
             order="sorted",
         )
@@ -65,6 +79,8 @@ def limits_table(settings: Settings, version: int = 0) -> LimitsTable:
         version=version,
         tenants={name.lower(): tenant_quota(each) for name, each in settings.tenants.items()},
         domains={normalise_host_glob(name): domain_quota(each) for name, each in settings.domains.items()},
+        modules={name: shared_quota(each) for name, each in settings.limits.modules.items()},
+        fleet=shared_quota(settings.limits.fleet),
     )
 
 
@@ -78,10 +94,17 @@ def domain_quota(settings: DomainSettings) -> QuotaLimits:
     return QuotaLimits(1.0, settings.concurrency, settings.rate_per_second, settings.burst)
 
 
-def _section(entries: Mapping[str, QuotaLimits], text: Callable[[QuotaLimits], str]) -> dict[str, Any]:
+def shared_quota(settings: SharedLimits) -> QuotaLimits | None:
+    """The limits of a module or of the fleet; None: there are none."""
+    if settings.concurrency is None and settings.rate_per_second is None:
+        return None
+    return QuotaLimits(1.0, settings.concurrency or UNLIMITED, settings.rate_per_second, settings.burst)
+
+
+def _section(entries: Mapping[str, L], text: Callable[[L], str], other: str) -> dict[str, Any]:
     globs = ordered_globs(entries)
     return {
         "exact": {name: text(limits) for name, limits in entries.items() if name not in globs},
         "globs": [[glob, text(entries[glob])] for glob in globs],
-        "other": text(QuotaLimits()),
+        "other": other,
     }

@@ -68,7 +68,7 @@ class NewJob(Struct, frozen=True, kw_only=True):
     priority: Priority = "normal"
     body: bytes
     module: tuple[str, str | None] = ("", None)
-    """Name and pinned version, as the job names it. The queue does not use it."""
+    """Name and pinned version, as the job names it. The queue counts the name against its limits."""
     page: PageOptions = PageOptions()
     """The job's own options of its browser context. The queue does not use them."""
     profile_id: str | None = None
@@ -108,6 +108,7 @@ class NewJob(Struct, frozen=True, kw_only=True):
             "priority": LETTER_OF[self.priority],
             "context": ContextKey(self.tenant_id, self.profile_id, self.egress, self.options, self.flavor).text,
             "domain": self.domain or NO_DOMAIN,
+            "module": self.module[0],
             "delay_ms": self.delay_ms,
             "not_before_ms": self.not_before_ms,
             "expires_at_ms": self.expires_at_ms,

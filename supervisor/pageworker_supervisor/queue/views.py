@@ -30,7 +30,7 @@ class JobView(Struct, frozen=True, kw_only=True):
     due_at_ms: int | None
     age_seconds: float
     why: str | None = None
-    """Why a worker put it off, uncharged, while it waits."""
+    """Why it waits: why a worker put it off, uncharged, or which limit is used up (`throttled: tenant rate`)."""
 
     @property
     def ref(self) -> JobRef:
@@ -53,6 +53,8 @@ class TenantStats(Struct, frozen=True, kw_only=True):
     """All that have no result yet."""
     running: int
     parked: bool
+    throttled: str | None = None
+    """Which limit keeps it from starting a further job, e.g. `throttled: tenant rate`; None: none does."""
 
 
 class ShardStats(Struct, frozen=True, kw_only=True):
@@ -90,7 +92,7 @@ def view_from(row: dict[str, Any]) -> JobView:
         attempts_used=row["attempts_used"],
         due_at_ms=row.get("due_at_ms"),
         age_seconds=row["age_ms"] / 1000,
-        why=row.get("defer_reason"),
+        why=row.get("throttled") or row.get("defer_reason"),
     )
 
 
@@ -109,7 +111,13 @@ def stats_from(row: dict[str, Any], shard: int) -> ShardStats:
         dead_letters=row["dead_letters"],
         workers=row["workers"],
         tenants=tuple(
-            TenantStats(tenant_id=each["tenant"], jobs=each["jobs"], running=each["running"], parked=each["parked"])
+            TenantStats(
+                tenant_id=each["tenant"],
+                jobs=each["jobs"],
+                running=each["running"],
+                parked=each["parked"],
+                throttled=each.get("throttled"),
+            )
             for each in row["tenants"]
         ),
     )

@@ -3,11 +3,11 @@
 -- context, `!<values>` belongs to one job that runs alone in a runner, `<profile>~<values>` is a context of a profile.
 -- <values> is one text here: the digest of the hosts that the jobs' modules may reach, and what else tells contexts apart.
 --
--- `context:<tenant>/<context>:<priority>` holds the domains of its backlogs that can run, `open:<tenant>:<priority>` the
+-- `context:<tenant>/<context>:<priority>` holds the limit keys of its backlogs that can run, `open:<tenant>:<priority>` the
 -- contexts of a tenant that any worker may open. Both are served in turn: the score is the stamp of the last service.
 -- The contexts of a profile that a worker holds are not open; their work shows in `held_contexts:<tenant>`.
 --
--- Used by: fn_audit, fn_claim, backlog, claim_capacity, domain, job, profile_lock, wakeup.
+-- Used by: fn_audit, fn_claim, backlog, claim_capacity, fleet, shared_quota, job, profile_lock, wakeup.
 
 local context_cache = { size = 0 } -- parsed texts; emptied when it grows
 
@@ -64,10 +64,10 @@ function Context.has_work(tenant, context)
 end
 
 -- A backlog can run.
-function Context.add_backlog(tenant, context, domain, priority, stamp)
+function Context.add_backlog(tenant, context, limit_key, priority, stamp)
   stamp = stamp or Shard.stamp()
   local key = Key.context(tenant, context, priority)
-  if call('ZADD', key, 'NX', stamp, domain) == 0 or call('ZCARD', key) > 1 then
+  if call('ZADD', key, 'NX', stamp, limit_key) == 0 or call('ZCARD', key) > 1 then
     return
   end
   local profile = Context.profile(context)
@@ -84,10 +84,10 @@ function Context.add_backlog(tenant, context, domain, priority, stamp)
   Tenant.open(tenant, priority, context, stamp)
 end
 
--- A backlog is empty, or waits for its domain.
-function Context.drop_backlog(tenant, context, domain, priority)
+-- A backlog is empty, or waits for its domain or module.
+function Context.drop_backlog(tenant, context, limit_key, priority)
   local key = Key.context(tenant, context, priority)
-  if call('ZREM', key, domain) == 1 and call('EXISTS', key) == 0 then
+  if call('ZREM', key, limit_key) == 1 and call('EXISTS', key) == 0 then
     Tenant.close(tenant, priority, context)
     local profile = Context.profile(context)
     if profile and not Context.has_work(tenant, context) then

@@ -31,6 +31,9 @@ function Claim.open(request)
     full = {}, -- ephemeral contexts whose place this call filled: tenant by `<tenant>/<context>`
     lost_profiles = {},
     closed = {}, -- tenants that get no runner slot
+    moved = {}, -- jobs moved to the backlogs of their modules, by tenant
+    fleet = Fleet.read(), -- the fleet's quota, nil without limits
+    stopped = false, -- the fleet's limits allow no further job
   }, Claim)
   for _, capacity in ipairs(request.contexts) do
     if capacity.refused then

@@ -31,9 +31,9 @@ function Audit:backlog_entries()
     for _, entry in ipairs(call('LRANGE', Key.backlog_named(name), 0, -1)) do
       entries[entry] = name
     end
-    local tenant, context, domain, priority = string.match(name, '^([^/]*)/([^/]*)/(.*):(.)$')
-    local runs = call('ZSCORE', Key.context(tenant, context, priority), domain)
-    local waits = domain ~= NO_DOMAIN and Domain.is_parked(tenant, context, domain)
+    local tenant, context, limit_key, priority = string.match(name, '^([^/]*)/([^/]*)/(.*):(.)$')
+    local runs = call('ZSCORE', Key.context(tenant, context, priority), limit_key)
+    local waits = LimitKey.is_parked(tenant, context, limit_key)
     if runs and waits then
       self:report('backlog %s is both in its context and parked', name)
     elseif not runs and not waits then
@@ -56,8 +56,17 @@ function Audit:job(id, entries, ending, pending)
   if job.domain ~= NO_DOMAIN then
     count(self.jobs_at, job.domain)
   end
-  local backlog = job.tenant .. '/' .. job.context .. '/' .. job.domain .. ':' .. job.priority
-  if job.state == State.QUEUED and entries[job.backlog_stamp .. ' ' .. id] ~= backlog then
+  local function is_backlog(name)
+    Module.limited(id, job) -- names the module of a job of an older release
+    local of_module = LimitKey.of(job.domain, job.module)
+    for _, limit_key in ipairs({ job.domain, of_module }) do
+      if name == job.tenant .. '/' .. job.context .. '/' .. limit_key .. ':' .. job.priority then
+        return true
+      end
+    end
+    return false
+  end
+  if job.state == State.QUEUED and not is_backlog(entries[job.backlog_stamp .. ' ' .. id]) then
     self:report('job %s is queued in no backlog', id)
   elseif job.state == State.DELAYED and not call('ZSCORE', Key.delayed(), id) then
     self:report('job %s is delayed for ever', id)
@@ -175,9 +184,24 @@ function Audit:claimed(id, job, pending)
     count(self.running_of, job.tenant)
     if job.domain ~= NO_DOMAIN then
       count(self.running_at, job.domain)
-      count(self.held_at, job.domain .. '/' .. job.tenant)
+      count(self.held_at, 'd' .. job.domain .. '/' .. job.tenant)
     end
+    self:permits(id, job)
   end
+end
+
+-- What a running job holds of the fleet and of its module: exactly what has limits.
+function Audit:permits(id, job)
+  local module = Module.limited(id, job)
+  local expected = Job.permits_text(LimitsTable.fleet(), module)
+  if (job.permits or nil) ~= expected then
+    self:report('job %s holds the permits %s, and should hold %s', id, tostring(job.permits), tostring(expected))
+  end
+  if module then
+    count(self.running_in, module)
+    count(self.held_at, 'm' .. module .. '/' .. job.tenant)
+  end
+  self.running = self.running + 1
 end
 
 function Audit:tenant_counts(tenant, quota)
@@ -233,42 +257,67 @@ function Audit:tenants()
   end
 end
 
--- The permits of each tenant, which are those of the domain together; and whether each tenant that waits has a backlog.
-function Audit:domain_tenants(domain, running)
-  local f, held = call('HGETALL', Key.domain(domain)), 0
+-- The permits of each tenant, which are those of the quota together; and whether each tenant that waits has a backlog.
+function Audit:shared_quota(kind, name, quota)
+  local f, held, word = call('HGETALL', kind.keys.hash(name)), 0, kind.word
   for i = 1, #f, 2 do
     local tenant = string.match(f[i], '^held:(.*)$')
-    local found = tenant and (self.held_at[domain .. '/' .. tenant] or 0)
+    local found = tenant and (self.held_at[kind.kind .. name .. '/' .. tenant] or 0)
     if tenant and tonumber(f[i + 1]) ~= found then
-      self:report('domain %s: tenant %s holds %s permits, counted %d', domain, tenant, f[i + 1], found)
+      self:report('%s %s: tenant %s holds %s permits, counted %d', word, name, tenant, f[i + 1], found)
     end
     held = held + (tenant and tonumber(f[i + 1]) or 0)
   end
-  if held ~= running then
-    self:report('domain %s: its tenants hold %d of %d permits', domain, held, running)
+  if held ~= quota.running then
+    self:report('%s %s: its tenants hold %d of %d permits', word, name, held, quota.running)
   end
-  for _, tenant in ipairs(call('ZRANGE', Key.parked_tenants(domain), 0, -1)) do
-    if call('EXISTS', Key.parked_backlogs(domain, tenant)) == 0 then
-      self:report('domain %s: tenant %s waits without a backlog', domain, tenant)
+  for _, tenant in ipairs(call('ZRANGE', kind.keys.tenants(name), 0, -1)) do
+    if call('EXISTS', kind.keys.backlogs(name, tenant)) == 0 then
+      self:report('%s %s: tenant %s waits without a backlog', word, name, tenant)
     end
+  end
+  local waits = call('EXISTS', kind.keys.tenants(name)) == 1
+  if waits and quota.running < quota.concurrency and not call('ZSCORE', Key.timers(), kind.kind .. name) then
+    self:report('backlogs wait for %s %s, which is free', word, name)
+  end
+  if waits and not call('ZSCORE', Key.waited_for(), kind.kind .. name) then
+    self:report('backlogs wait for %s %s, and waited_for does not name it', word, name)
+  end
+end
+
+function Audit:modules()
+  for name in pairs(self:keys(Key.module(''))) do
+    if not string.find(name, ':parked', 1, true) then
+      local quota = Module:read(name)
+      if quota.running ~= (self.running_in[name] or 0) then
+        self:report('module %s: permits %d, counted %d', name, quota.running, self.running_in[name] or 0)
+      end
+      if quota.running == 0 and call('TTL', Key.module(name)) < 0 then
+        self:report('module %s is idle, and its record has no time to live', name)
+      end
+      self:shared_quota(Module, name, quota)
+    end
+  end
+end
+
+function Audit:fleet()
+  local quota = Fleet.read()
+  if quota and quota.running ~= self.running then
+    self:report('fleet: permits %d, counted %d', quota.running, self.running)
   end
 end
 
 function Audit:domains()
   for name in pairs(self:keys(Key.domain(''))) do
     if not string.match(name, ':parked$') and not string.match(name, ':parked:[^:]*$') then
-      local quota, jobs = Domain.read(name), number(call('HGET', Key.domain(name), 'jobs'))
+      local quota, jobs = Domain:read(name), number(call('HGET', Key.domain(name), 'jobs'))
       if jobs ~= (self.jobs_at[name] or 0) or quota.running ~= (self.running_at[name] or 0) then
         self:report('domain %s: jobs %d, permits %d, counted %d', name, jobs, quota.running, self.running_at[name] or 0)
       end
       if jobs == 0 and call('TTL', Key.domain(name)) < 0 then
         self:report('domain %s is idle, and its record has no time to live', name)
       end
-      self:domain_tenants(name, quota.running)
-      local waits = call('EXISTS', Key.parked_tenants(name)) == 1
-      if waits and quota.running < quota.concurrency and not call('ZSCORE', Key.timers(), 'd' .. name) then
-        self:report('backlogs wait for domain %s, which is free', name)
-      end
+      self:shared_quota(Domain, name, quota)
     end
   end
 end
@@ -311,6 +360,7 @@ end
 local function audit()
   local self = setmetatable({
     faults = {}, jobs_of = {}, jobs_at = {}, running_of = {}, running_at = {}, held_at = {}, leases = 0, listed = {},
+    running_in = {}, running = 0,
   }, Audit)
   self:jobs()
   local leases, entries = call('ZCARD', Key.leases()), call('XLEN', Key.ready())
@@ -319,6 +369,8 @@ local function audit()
   end
   self:tenants()
   self:domains()
+  self:modules()
+  self:fleet()
   self:contexts()
   self:profiles()
   self:listings()

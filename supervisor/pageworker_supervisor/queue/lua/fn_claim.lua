@@ -14,6 +14,7 @@
 local ENDING_PER_CALL = 16
 local REPLAY_MS = 60000
 local WANTED_PER_CALL = 4
+local MOVED_PER_TENANT = 32
 
 -- One step for the tenant that is next: a lease, or a backlog out of the way, or the tenant out of this call.
 function Claim:serve_tenant(tenant, start)
@@ -30,45 +31,79 @@ function Claim:serve_tenant(tenant, start)
   end
   local priority, credits = Tenant.next_priority(quota.priority_credits, candidates)
   local context = candidates[priority]
-  local domains = call('ZRANGE', Key.context(tenant, context, priority), 0, 1)
-  local domain = domains[1]
-  if not domain then
+  local keys = call('ZRANGE', Key.context(tenant, context, priority), 0, 1)
+  local limit_key = keys[1]
+  if not limit_key then
     error('a context has no backlog: ' .. Key.context(tenant, context, priority))
   end
-  local domain_quota = nil
-  if domain ~= NO_DOMAIN then
-    domain_quota = Domain.read(domain, tenant)
-    local reason, at = Limits.throttled(domain_quota)
-    if reason then
-      self.budget = self.budget - 1
-      Domain.park(tenant, context, domain, reason, at)
-      return
-    end
+  local domain, module = LimitKey.parse(limit_key)
+  local domain_quota, domain_full = self:shared_quota(Domain, domain ~= NO_DOMAIN and domain, tenant, context, limit_key)
+  if domain_full then
+    return
+  end
+  local module_quota, module_full = self:shared_quota(Module, module, tenant, context, limit_key)
+  if module_full then
+    return
   end
   local id, job
-  id, job, self.budget = Backlog.pop(tenant, context, domain, priority, self.budget)
+  id, job, self.budget = Backlog.pop(tenant, context, limit_key, priority, self.budget)
   local place = self:find_place(tenant, context)
   if id and job.crashes and Context.profile(context) and place and place.free < self.pages and not place.refused then
     -- The job must run alone: no other job enters this context before it is empty.
-    Backlog.unpop(id, job)
+    Backlog.unpop(id, job, limit_key)
     place.free = 0
     return
   end
   local many_contexts = several[priority] or self.has_profile[tenant] or self.slots == 0
-  self:rotate(tenant, context, domain, priority, #domains > 1, many_contexts)
+  if id and not module then
+    module = Module.limited(id, job)
+    module_quota = module and Module:read(module, tenant)
+    if module_quota and Limits.throttled(module_quota) then
+      self:move_to_module(id, job, module)
+      id = nil
+    end
+  end
+  self:rotate(tenant, context, limit_key, priority, #keys > 1, many_contexts)
   if id then
     quota.priority_credits = credits
-    self:grant(quota, start, context, domain_quota, id, job, place)
+    self:grant(quota, start, context, domain_quota, module_quota, id, job, place)
+  end
+end
+
+-- The quota of this kind that the backlog needs. True where it is used up: then the backlog is out of the way.
+function Claim:shared_quota(kind, name, tenant, context, limit_key)
+  if not name or (kind == Module and not LimitsTable.module(name)) then
+    return nil, false
+  end
+  local quota = kind:read(name, tenant)
+  local reason, at = Limits.throttled(quota)
+  if reason then
+    self.budget = self.budget - 1
+    kind:park(name, tenant, context, limit_key, reason, at)
+    return nil, true
+  end
+  return quota, false
+end
+
+-- The job's module got limits after the job was queued, and is used up. After a few such jobs the tenant is left to the
+-- next claim: its backlog may be long, and others are served in the same call.
+function Claim:move_to_module(id, job, module)
+  Backlog.move(id, job, LimitKey.of(job.domain, module))
+  self.budget = self.budget - 1
+  self.moved[job.tenant] = (self.moved[job.tenant] or 0) + 1
+  if self.moved[job.tenant] >= MOVED_PER_TENANT then
+    self.skipped[job.tenant] = true
+    self.more = true
   end
 end
 
 -- The backlog and the context were served: they go to the end of their orders. One that is alone stays where it is.
-function Claim:rotate(tenant, context, domain, priority, many_domains, many_contexts)
-  if call('EXISTS', Key.backlog(tenant, context, domain, priority)) == 0 then
-    Context.drop_backlog(tenant, context, domain, priority)
-    Listing.remove_backlog(tenant, context, domain, priority)
-  elseif many_domains or Context.profile(context) then
-    call('ZADD', Key.context(tenant, context, priority), 'XX', Shard.stamp(), domain)
+function Claim:rotate(tenant, context, limit_key, priority, many_keys, many_contexts)
+  if call('EXISTS', Key.backlog(tenant, context, limit_key, priority)) == 0 then
+    Context.drop_backlog(tenant, context, limit_key, priority)
+    Listing.remove_backlog(tenant, context, limit_key, priority)
+  elseif many_keys or Context.profile(context) then
+    call('ZADD', Key.context(tenant, context, priority), 'XX', Shard.stamp(), limit_key)
   end
   if many_contexts then
     call('ZADD', Key.open_contexts(tenant, priority), 'XX', Shard.stamp(), context)
@@ -91,14 +126,20 @@ local function write_quota(quota)
 end
 
 -- Lease a job that was taken from its backlog: permits, slot, profile, lease.
-function Claim:grant(quota, start, context, domain_quota, id, job, place)
+function Claim:grant(quota, start, context, domain_quota, module_quota, id, job, place)
   local tenant = quota.name
   Limits.take_permit(quota)
   quota.virtual_time = start + 1 / quota.weight
   write_quota(quota)
   call('ZADD', Key.active(), 'XX', quota.virtual_time, tenant)
   if domain_quota then
-    Domain.take_permit(domain_quota, tenant)
+    Domain:take_permit(domain_quota, tenant)
+  end
+  if module_quota then
+    Module.take(module_quota, tenant)
+  end
+  if self.fleet then
+    Limits.take_permit(self.fleet)
   end
   local fence = self:assign_slot(tenant, context, place, job.crashes)
   local profile = Context.profile(context)
@@ -112,7 +153,7 @@ function Claim:grant(quota, start, context, domain_quota, id, job, place)
   if job.expires_at then
     call('ZREM', Key.expiry(), id)
   end
-  self:add_lease(id, job, fence)
+  self:add_lease(id, job, fence, Job.permits_text(self.fleet, module_quota))
   if Limits.throttled(quota) then
     Tenant.reschedule(tenant)
     self.skipped[tenant] = true
@@ -121,7 +162,7 @@ end
 
 -- The pending entry of `ready` is the lease; everything else about it depends on the token. The entry's id is the counter
 -- in the token. The nonce keeps the token apart from tokens that a failover took back.
-function Claim:add_lease(id, job, fence)
+function Claim:add_lease(id, job, fence, permits)
   job.entry = call('XADD', Key.ready(), '*', 'job', id)
   job.token = job.entry .. '-' .. self.nonce
   job.fence = fence
@@ -129,7 +170,23 @@ function Claim:add_lease(id, job, fence)
     id, job, Event.CLAIM,
     'token', job.token, 'worker', self.worker, 'entry', job.entry, 'started_at', NOW, 'fence', fence or ''
   )
+  if permits then
+    Job.note_permits(id, job, permits)
+  end
   self.leases[#self.leases + 1] = { id, job }
+end
+
+-- True where the fleet's limits allow no further job now.
+function Claim:stop_at_fleet_limit()
+  local reason, at
+  if self.fleet then
+    reason, at = Limits.throttled(self.fleet)
+  end
+  if reason then
+    Fleet.wait(reason, at)
+    self.stopped = true
+  end
+  return self.stopped
 end
 
 -- Jobs that only need their result written take no page.
@@ -200,8 +257,8 @@ end
 -- Contexts that are next in fairness and have no place on this worker. A claim that brought all it asked for is followed
 -- by another one at once, which looks for them.
 function Claim:wanted()
-  local wanted = self.quiet and {} or self:other_profile_contexts()
-  if self.slots > 0 or self.quiet or (#self.leases > 0 and #self.leases >= self.limit) then
+  local wanted = (self.quiet or self.stopped) and {} or self:other_profile_contexts()
+  if self.stopped or self.slots > 0 or self.quiet or (#self.leases > 0 and #self.leases >= self.limit) then
     return wanted
   end
   for _, tenant in ipairs(call('ZRANGE', Key.active(), 0, WANTED_PER_CALL - 1)) do
@@ -220,18 +277,21 @@ end
 function Claim:close()
   if #self.leases > 0 then
     self:record_leases()
+    if self.fleet then
+      Fleet.write(self.fleet)
+    end
   end
   if self.virtual_time then
     local kept = number(call('HGET', Key.meta(), 'virtual_time'))
     call('HSET', Key.meta(), 'virtual_time', max(self.virtual_time, kept))
   end
-  if self.slots > 0 and #self.leases < self.limit and not self.quiet then
+  if self.slots > 0 and #self.leases < self.limit and not self.quiet and not self.stopped then
     Profile.ask_holders(self.worker)
   end
-  if #self.leases > 0 or self.slots == 0 then
+  if not self.stopped and (#self.leases > 0 or self.slots == 0) then
     Wakeup.wake_for_rest(self.full)
   end
-  Wakeup.flush_after_claim(self.worker)
+  Wakeup.flush_after_claim(self.worker, self.stopped)
 end
 
 -- Milliseconds until the worker should look again by itself; nil: never.
@@ -321,12 +381,16 @@ local function claim(request)
   self:claim_ending()
   self.limit = self.limit + #self.leases
   while #self.leases < self.limit and self.budget > 0 do
-    local tenant, start = self:next_tenant()
+    local tenant, start
+    if not self:stop_at_fleet_limit() then
+      tenant, start = self:next_tenant()
+    end
     if not tenant then
       break
     end
     self:serve_tenant(tenant, start)
   end
+  self:stop_at_fleet_limit() -- the last job may have taken the last permit
   self:close()
   return claim_reply(self.leases, {
     wanted = self:wanted(),

@@ -2,7 +2,7 @@
 --
 -- enqueue
 --   request: jobs: list of a new job, as written by `queue/producer.py`:
---     ref, tenant, priority, context, domain, body, push
+--     ref, tenant, priority, context, domain, module, body, push
 --     delay_ms or not_before_ms   run no earlier (optional)
 --     expires_at_ms               (optional)
 --     attempts_used, waited_ms    how long it was on its way into the queue
@@ -12,13 +12,14 @@
 -- set_limits
 --   request: version, digest, table: MessagePack, see limits_table.lua
 --   reply: `set`, `same` (this table was in force), `older` (one with a higher version is in force and stays)
---   Looks at every tenant that has work to start, and at every domain that is waited for.
+--   Looks at every tenant that has work to start, at every domain and module that is waited for, and at every lease.
 
 -- `cancelled`: the job's cancellation was acknowledged before the job came.
 local function add_job(new, cancelled)
   local id = new.ref
   local job = {
     state = State.NEW, tenant = new.tenant, priority = new.priority, context = new.context, domain = new.domain,
+    module = new.module,
   }
   local pushed_at = NOW - new.waited_ms
   local due = pushed_at
@@ -30,7 +31,7 @@ local function add_job(new, cancelled)
   call(
     'HSET', Key.job(id),
     'tenant', job.tenant, 'priority', job.priority, 'context', job.context, 'domain', job.domain,
-    'pushed_at', pushed_at, 'attempts_used', new.attempts_used, 'push', new.push
+    'module', job.module, 'pushed_at', pushed_at, 'attempts_used', new.attempts_used, 'push', new.push
   )
   call('SET', Key.body(id), new.body)
   call('HINCRBY', Key.meta(), 'jobs', 1)
@@ -101,7 +102,10 @@ local function set_limits(request)
   call('HSET', Key.meta(), 'limits', id)
   LimitsTable.use(id)
   Tenant.apply_limits(before)
-  Domain.apply_limits()
+  Domain:apply_limits()
+  Fleet.recount()
+  Module:apply_limits()
+  Fleet.wake()
   Wakeup.flush()
   return 'set'
 end

@@ -4,14 +4,40 @@
 --   request: place (queued, delayed, ending, claimed), tenant ('' any), position ('' from the beginning), limit: how many
 --     jobs to look at
 --   reply: position to go on with ('' there is no more), jobs: list of ref, context, domain, priority, state, worker,
---     crashes, attempts_used, due_at_ms, age_ms, defer_reason (absent where they do not apply)
+--     crashes, attempts_used, due_at_ms, age_ms, defer_reason, throttled (absent where they do not apply)
 -- stats
---   reply: numbers by name, tenants: list of tenant, jobs, running, parked; at most TENANTS_SHOWN
+--   reply: numbers by name, tenants: list of tenant, jobs, running, parked, throttled (absent: it may start jobs); at most
+--     TENANTS_SHOWN
 
 local TENANTS_SHOWN = 100
 
+-- Why no further job of this quota starts now, nil where one may. `seen` keeps the answers of one call by name.
+local function used_up(seen, word, name, quota)
+  local key = word .. ' ' .. name
+  if seen[key] == nil then
+    local read = quota()
+    local reason = read and Limits.throttled(read)
+    seen[key] = reason and Limits.reason(word, reason) or false
+  end
+  return seen[key] or nil
+end
+
+local function tenant_throttled(seen, tenant)
+  return used_up(seen, 'tenant', tenant, function() return Tenant.read(tenant) end)
+end
+
+-- Why a job that is queued does not start, as far as its limits are the reason: the first that is used up.
+local function throttled(seen, id, job)
+  local module = Module.limited(id, job)
+  return tenant_throttled(seen, job.tenant)
+    or job.domain ~= NO_DOMAIN and used_up(seen, 'domain', job.domain, function() return Domain:read(job.domain) end)
+    or module and used_up(seen, 'module', module, function() return Module:read(module) end)
+    or used_up(seen, 'fleet', '', Fleet.read)
+    or nil
+end
+
 -- A job for a listing, nil where it has no record.
-local function job_row(id)
+local function job_row(id, seen)
   local job = Job.read(id)
   if not job then
     return nil
@@ -30,6 +56,7 @@ local function job_row(id)
     due_at_ms = due and floor(tonumber(due)) or nil,
     age_ms = NOW - number(job.pushed_at),
     defer_reason = waits and job.defer_reason or nil,
+    throttled = job.state == State.QUEUED and throttled(seen, id, job) or nil,
   }
 end
 
@@ -105,9 +132,9 @@ local function list_jobs(request)
   else
     ids, following = indexed_page(place, tenant, request.position, limit)
   end
-  local found = {}
+  local found, seen = {}, {}
   for _, id in ipairs(ids) do
-    local row = job_row(id)
+    local row = job_row(id, seen)
     if row and (tenant == '' or string.sub(id, 1, #tenant + 1) == tenant .. '/') then
       found[#found + 1] = row
     end
@@ -116,7 +143,7 @@ local function list_jobs(request)
 end
 
 local function tenant_rows()
-  local tenants, seen = {}, {}
+  local tenants, seen, reasons = {}, {}, {}
   for _, key in ipairs({ Key.parked(), Key.active() }) do
     for _, tenant in ipairs(call('ZRANGE', key, 0, TENANTS_SHOWN - 1)) do
       if not seen[tenant] and #tenants < TENANTS_SHOWN then
@@ -124,6 +151,7 @@ local function tenant_rows()
         local f = call('HMGET', Key.tenant(tenant), 'jobs', 'running', 'parked')
         tenants[#tenants + 1] = {
           tenant = tenant, jobs = number(f[1]), running = number(f[2]), parked = f[3] and true or false,
+          throttled = tenant_throttled(reasons, tenant) or used_up(reasons, 'fleet', '', Fleet.read),
         }
       end
     end

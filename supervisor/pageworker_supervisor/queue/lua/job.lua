@@ -7,7 +7,7 @@
 -- The fields of the record are listed and explained in `queue/library.py`, the states, events and transitions in
 -- `contract/job_state.py`. Job.transition is the only function that writes the field `state`.
 --
--- Used by: every fn_ file except fn_outbox and fn_workers; backlog, dead_letter.
+-- Used by: every fn_ file except fn_outbox and fn_workers; backlog, dead_letter, fleet, module.
 
 local CRASHES = 3
 local CRASH_BACKOFF_MS = 1000
@@ -19,10 +19,11 @@ local GROUP = 'workers' -- the consumer group of `ready`
 -- Fields that are read for many jobs per call, in the order in which Job.read_queued and Job.read_leased use them.
 local QUEUED_FIELDS = {
   'state', 'backlog_stamp', 'crashes', 'expires_at', 'pushed_at', 'queued_at', 'attempts_used', 'begun', 'past_attempts',
-  'waited_ms',
+  'waited_ms', 'module',
 }
 local FINISH_FIELDS = {
   'token', 'state', 'tenant', 'priority', 'context', 'domain', 'entry', 'fence', 'expires_at', 'cancel_requested',
+  'permits', 'module',
 }
 
 -- What its tenant calls this job.
@@ -58,7 +59,7 @@ function Job.read_queued(id, stamp, tenant, context, domain, priority)
   return {
     tenant = tenant, context = context, domain = domain, priority = priority, state = f[1], backlog_stamp = f[2],
     crashes = f[3], expires_at = f[4], pushed_at = f[5], queued_at = f[6], attempts_used = f[7], begun = f[8],
-    past_attempts = f[9], waited_ms = f[10],
+    past_attempts = f[9], waited_ms = f[10], module = f[11],
   }
 end
 
@@ -70,7 +71,7 @@ function Job.read_leased(id, token)
   end
   return {
     token = token, state = f[2], tenant = f[3], priority = f[4], context = f[5], domain = f[6], entry = f[7],
-    fence = f[8], expires_at = f[9], cancel_requested = f[10],
+    fence = f[8], expires_at = f[9], cancel_requested = f[10], permits = f[11], module = f[12],
   }
 end
 
@@ -149,6 +150,21 @@ function Job.mark_ending(id, job, event, ending)
   Wakeup.any_worker()
 end
 
+-- Which permits a lease holds beside those of its tenant and domain: see fleet.lua. nil: none.
+function Job.permits_text(fleet, module)
+  local text = (fleet and 'f' or '') .. (module and 'm' or '')
+  return text ~= '' and text or nil
+end
+
+-- Note them in the record of a job that runs.
+function Job.note_permits(id, job, permits)
+  if permits then
+    call('HSET', Key.job(id), 'permits', permits, 'module', job.module or '')
+  elseif job.permits then
+    call('HDEL', Key.job(id), 'permits')
+  end
+end
+
 -- Release the permits of a lease. A job that is FINISHING has none.
 function Job.release_permits(job)
   if job.state ~= State.RUNNING then
@@ -156,7 +172,15 @@ function Job.release_permits(job)
   end
   Tenant.release_permit(job.tenant)
   if job.domain ~= NO_DOMAIN then
-    Domain.release_permit(job.domain, job.tenant)
+    Domain:release_permit(job.domain, job.tenant)
+  end
+  if job.permits then
+    if string.find(job.permits, 'm', 1, true) then
+      Module.release(job.module, job.tenant)
+    end
+    if string.find(job.permits, 'f', 1, true) then
+      Fleet.release_permit()
+    end
   end
   local profile = Context.profile(job.context)
   if profile then
@@ -176,7 +200,7 @@ function Job.take_back(id, job, event, begun)
     call('HINCRBY', Key.job(id), 'waited_ms', max(0, times[2] - times[1]))
   end
   call('HSET', Key.job(id), 'last_token', job.token)
-  call('HDEL', Key.job(id), 'token', 'worker', 'entry', 'started_at', 'fence', 'defer_reason')
+  call('HDEL', Key.job(id), 'token', 'worker', 'entry', 'started_at', 'fence', 'defer_reason', 'permits')
   if job.state == State.FINISHING then
     Job.mark_ending(id, job, event, job.ending)
     return false

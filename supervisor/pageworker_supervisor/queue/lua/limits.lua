@@ -1,9 +1,10 @@
--- Concurrency and rate limits of a tenant or a domain, both called its quota here. A quota's hash holds `limits` (weight,
+-- Concurrency and rate limits of a tenant, a domain, a module or the fleet, called its quota here. A quota's hash holds `limits` (weight,
 -- concurrency, rate, burst as text; rate 0: no rate limit), `running` (permits in use), and `tokens` at `tokens_at`.
 --
--- Used by: fn_claim, domain, tenant.
+-- Used by: fn_claim, fn_inspect, fleet, module, shared_quota, tenant.
 
 local NO_LIMITS = '1 1000 0 100'
+local TOLD_AGAIN_MS = 60000
 
 local limits_cache = { size = 0 } -- parsed texts; few tenants differ in theirs. Emptied when it grows.
 
@@ -45,6 +46,23 @@ function Limits.throttled(quota)
     end
   end
   return nil
+end
+
+-- What people read of a used up quota. `word`: tenant, domain, module or fleet.
+function Limits.reason(word, reason)
+  return 'throttled: ' .. word .. ' ' .. reason
+end
+
+-- Publish the event `throttled`, at most once a minute for the same tenant. `channel`: the tenant, or `_fleet`. `key`: the
+-- hash that remembers when it was told, `told_at` what that says.
+function Limits.tell(channel, key, told_at, text)
+  if number(told_at) > NOW - TOLD_AGAIN_MS then
+    return
+  end
+  call('HSET', key, 'told_at', NOW)
+  local event = { event = 'throttled', at = rfc3339(NOW), detail = { reason = text } }
+  event.tenant_id = channel ~= '_fleet' and channel or nil
+  call('PUBLISH', PREFIX .. ':events:' .. channel, cjson.encode(event))
 end
 
 -- How many further jobs this quota allows now.

@@ -1,6 +1,7 @@
--- The table of limits that is in force: of tenants and domains by glob. A worker sets the table of its configuration once;
+-- The table of limits that is in force: of tenants, domains and modules by glob, and of the fleet. A worker sets the table of its configuration once;
 -- every function looks names up in it, so a change governs from the next claim on, and nothing has to be written for each
 -- tenant. `queue/limits_table.py` builds it: for each kind `exact`, `globs` in the order in which they are tried, `other`.
+-- An empty text stands for no limits.
 --
 -- `limits` holds the table, the field `limits` of `meta` its id, `<version> <digest>`. The id is read with the schema
 -- version, at no further command. Here the table is kept parsed, with what was found for each name, until the id changes.
@@ -8,7 +9,7 @@
 -- Limits that came with a job count only while no table is in force, which is so until the first worker of this release
 -- has started.
 --
--- Used by: fn_enqueue, fn_lease, shard, tenant, domain.
+-- Used by: fn_enqueue, fn_lease, fleet, module, shard, shared_quota, tenant.
 
 local FOUND_NAMES = 65536
 
@@ -38,6 +39,7 @@ local function load_table(id)
   loaded.id = id
   prepare(loaded.tenants)
   prepare(loaded.domains)
+  prepare(loaded.modules)
   tables[P] = loaded
   return loaded
 end
@@ -93,4 +95,20 @@ end
 -- `shop.example@acme` has the limits of `shop.example`: see `host_of_key` in contract/job.py.
 function LimitsTable.domain(name)
   return current and find(current.domains, string.match(name, '^[^@]*'))
+end
+
+-- nil: the module has no limits.
+function LimitsTable.module(name)
+  local text = current and find(current.modules, name)
+  return text and text ~= '' and text or nil
+end
+
+-- True where any module has limits.
+function LimitsTable.has_modules()
+  return current and (#current.modules.globs > 0 or next(current.modules.exact)) and true or false
+end
+
+-- nil: the fleet has no limits.
+function LimitsTable.fleet()
+  return current and current.fleet ~= '' and current.fleet or nil
 end

@@ -12,16 +12,16 @@ function Listing.remove(name, id)
   call('ZREM', Key.listed(name), id)
 end
 
-local function backlog_name(tenant, context, domain, priority)
-  return tenant .. '/' .. context .. '/' .. domain .. ':' .. priority
+local function backlog_name(tenant, context, limit_key, priority)
+  return tenant .. '/' .. context .. '/' .. limit_key .. ':' .. priority
 end
 
-function Listing.add_backlog(tenant, context, domain, priority)
-  Listing.add('backlogs', backlog_name(tenant, context, domain, priority))
+function Listing.add_backlog(tenant, context, limit_key, priority)
+  Listing.add('backlogs', backlog_name(tenant, context, limit_key, priority))
 end
 
-function Listing.remove_backlog(tenant, context, domain, priority)
-  Listing.remove('backlogs', backlog_name(tenant, context, domain, priority))
+function Listing.remove_backlog(tenant, context, limit_key, priority)
+  Listing.remove('backlogs', backlog_name(tenant, context, limit_key, priority))
 end
 
 -- At most `count` members of an index, of one tenant ('': all), after `position` ('': from the beginning).

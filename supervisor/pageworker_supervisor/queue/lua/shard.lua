@@ -27,6 +27,9 @@ local MICROS -- the same instant in microseconds
 -- One table per noun, one file each.
 local Shard, Limits, Wakeup, Tenant, Timer, Domain, Backlog, Context, Profile = {}, {}, {}, {}, {}, {}, {}, {}, {}
 local Job, Push, Outbox, Cancellation, DeadLetter, Listing, LimitsTable = {}, {}, {}, {}, {}, {}, {}
+local Module, Fleet = {}, {}
+
+local NO_DOMAIN = '-' -- of a job without a domain; no host name
 
 -- Every function starts here. Returns an error reply where the shard cannot be used now. `writes`: the function may write.
 function Shard.enter(root, writes)

@@ -5,12 +5,13 @@
 -- A tenant with open work is either in `active` (it may start a job) or in `parked` (it may not). If all its permits are in
 -- use, the release of one brings it back. If it has no token, it is in `timers` too: the refill brings it back.
 --
--- Used by: fn_audit, fn_claim, fn_enqueue, browser_context, claim_capacity, domain, job, timer.
+-- Used by: fn_audit, fn_claim, fn_enqueue, browser_context, claim_capacity, fleet, shared_quota, job, timer.
 
 function Tenant.read(tenant)
   local f = call(
     'HMGET', Key.tenant(tenant),
-    'limits', 'running', 'virtual_time', 'tokens', 'tokens_at', 'parked', 'priority_credits', 'open_priorities'
+    'limits', 'running', 'virtual_time', 'tokens', 'tokens_at', 'parked', 'priority_credits', 'open_priorities',
+    'told_at'
   )
   local quota = {
     name = tenant,
@@ -21,6 +22,7 @@ function Tenant.read(tenant)
     parked = f[6],
     priority_credits = f[7] or '0 0 0',
     open_priorities = f[8] or '',
+    told_at = f[9],
   }
   local text = LimitsTable.tenant(tenant) or f[1] or NO_LIMITS
   quota.weight, quota.concurrency, quota.rate, quota.burst = Limits.parse(text)
@@ -83,7 +85,7 @@ local function unpark(quota)
 end
 
 -- Wake holders of a few of its open contexts, in the order in which these are served.
-local function wake_open_contexts(quota)
+function Tenant.wake_open_contexts(quota)
   for priority in string.gmatch(quota.open_priorities, '.') do
     for _, context in ipairs(call('ZRANGE', Key.open_contexts(quota.name, priority), 0, 3)) do
       Wakeup.context(quota.name, context)
@@ -106,6 +108,7 @@ function Tenant.reschedule(tenant)
     call('ZREM', Key.active(), tenant)
     call('HSET', Key.tenant(tenant), 'parked', reason)
     call('ZADD', Key.parked(), 'NX', NOW, tenant)
+    Limits.tell(tenant, Key.tenant(tenant), quota.told_at, Limits.reason('tenant', reason))
     if reason == 'rate' then
       Timer.add('t' .. tenant, at)
     end
@@ -115,7 +118,7 @@ function Tenant.reschedule(tenant)
   if open then
     if call('ZADD', Key.active(), 'NX', max(quota.virtual_time, Tenant.virtual_time()), tenant) == 1 then
       Wakeup.slots()
-      wake_open_contexts(quota)
+      Tenant.wake_open_contexts(quota)
     end
   else
     call('ZREM', Key.active(), tenant)

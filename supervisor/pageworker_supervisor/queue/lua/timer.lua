@@ -1,6 +1,7 @@
--- Instants at which a throttled tenant (`t<name>`) or a domain with waiting backlogs (`d<name>`) is looked at again.
+-- Instants at which a throttled tenant (`t<name>`), the fleet (`f`), or a domain (`d<name>`) or module (`m<name>`) that
+-- backlogs wait for is looked at again.
 --
--- Used by: fn_claim, domain, job, tenant.
+-- Used by: fn_claim, fleet, shared_quota, job, tenant.
 
 function Timer.add(name, at)
   call('ZADD', Key.timers(), 'LT', at, name)
@@ -17,8 +18,12 @@ function Timer.run()
     local kind, name = string.sub(each, 1, 1), string.sub(each, 2)
     if kind == 't' then
       Tenant.reschedule(name)
+    elseif kind == 'f' then
+      Fleet.wake()
+    elseif kind == 'm' then
+      Module:unpark(name, UNPARKED_PER_CALL)
     else
-      Domain.unpark(name, SLOT_TOKENS)
+      Domain:unpark(name, UNPARKED_PER_CALL)
     end
   end
 end

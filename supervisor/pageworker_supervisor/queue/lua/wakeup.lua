@@ -87,11 +87,12 @@ function Wakeup.wake_for_rest(contexts)
 end
 
 -- After a claim by `worker`: jobs that became runnable may have been claimed in the same call. Only jobs that are left
--- wake other workers. Where none is left, tokens that no worker took must wake none either.
-function Wakeup.flush_after_claim(worker)
+-- wake other workers. Where none is left, tokens that no worker took must wake none either. `stopped`: the fleet's limits
+-- allow no further job, so those that are left wake no worker; a permit or token of the fleet does.
+function Wakeup.flush_after_claim(worker, stopped)
   pending.workers[worker] = nil
   pending.any_worker = false -- the caller ends such jobs itself
-  if call('EXISTS', Key.active(), Key.ending()) == 0 then
+  if call('EXISTS', Key.active(), Key.ending()) == 0 or (stopped and call('EXISTS', Key.ending()) == 0) then
     call('DEL', Key.wake_slots())
     pending.slots = 0
     pending.contexts = {}

@@ -1,0 +1,115 @@
+-- The fleet: the limits of all tenants together. Without limits it costs nothing and counts nothing. With several shards,
+-- each one has its part. While the fleet is used up, a claim stops, so tenants keep their order.
+--
+-- `fleet` holds `running`, `tokens`, `tokens_at`, `told_at`, and `waited_for`: a claim was stopped. Then the next permit or token wakes
+-- workers.
+--
+-- A lease's field `permits` says which permits it holds beside those of its tenant and domain: `f` the fleet's, `m` its
+-- module's. So limits may come and go while jobs run.
+--
+-- Used by: fn_audit, fn_claim, fn_enqueue, fn_inspect, job, timer.
+
+local TENANTS_WOKEN = 4
+
+-- nil: the fleet has no limits.
+function Fleet.read()
+  local text = LimitsTable.fleet()
+  if not text then
+    return nil
+  end
+  local f = call('HMGET', Key.fleet(), 'running', 'tokens', 'tokens_at')
+  local quota = { running = number(f[1]), tokens = number(f[2]), tokens_at = f[3] and tonumber(f[3]) }
+  quota.weight, quota.concurrency, quota.rate, quota.burst = Limits.parse(text)
+  return quota
+end
+
+function Fleet.write(quota)
+  if quota.rate > 0 then
+    call('HSET', Key.fleet(), 'running', quota.running, 'tokens', quota.tokens, 'tokens_at', quota.tokens_at)
+  else
+    call('HSET', Key.fleet(), 'running', quota.running)
+  end
+end
+
+-- A claim was stopped.
+function Fleet.wait(reason, at)
+  call('HSET', Key.fleet(), 'waited_for', 1)
+  if reason == 'rate' then
+    Timer.add('f', at)
+  end
+  Limits.tell('_fleet', Key.fleet(), call('HGET', Key.fleet(), 'told_at'), Limits.reason('fleet', reason))
+end
+
+-- Jobs may start again: wake workers that could take the next ones.
+function Fleet.wake()
+  if call('HDEL', Key.fleet(), 'waited_for') == 0 then
+    return
+  end
+  local active = call('ZRANGE', Key.active(), 0, TENANTS_WOKEN - 1)
+  if #active > 0 then
+    Wakeup.slots()
+  end
+  for _, tenant in ipairs(active) do
+    Tenant.wake_open_contexts(Tenant.read(tenant))
+  end
+  for _, name in ipairs(call('ZRANGE', Key.waiting_contexts(), 0, TENANTS_WOKEN - 1)) do
+    local tenant, context = string.match(name, '^(.-)/(.*)$')
+    Profile.wake_holder(tenant, Context.profile(context))
+  end
+end
+
+function Fleet.release_permit()
+  call('HINCRBY', Key.fleet(), 'running', -1)
+  Fleet.wake()
+end
+
+-- Another table of limits is in force: count the permits of jobs that run already, and note in each lease which ones it
+-- holds from now on. Looks at every lease of the shard: as many as there are pages.
+function Fleet.recount()
+  local fleet, running, modules, seen = LimitsTable.fleet(), 0, {}, {}
+  for _, id in ipairs(call('ZRANGE', Key.leases(), 0, -1)) do
+    local job = Job.read(id)
+    if job and job.state == State.RUNNING then
+      local module = Module.limited(id, job)
+      if job.module and job.module ~= '' then
+        seen[job.module] = true
+      end
+      if module then
+        modules[module] = modules[module] or {}
+        modules[module][job.tenant] = (modules[module][job.tenant] or 0) + 1
+      end
+      running = running + 1
+      Job.note_permits(id, job, Job.permits_text(fleet, module))
+    end
+  end
+  if fleet then
+    call('HSET', Key.fleet(), 'running', running)
+  else
+    call('DEL', Key.fleet())
+  end
+  for module in pairs(seen) do
+    Module.recount(module, modules[module] or {})
+  end
+end
+
+-- `held`: permits by tenant.
+function Module.recount(name, held)
+  local key, running = Key.module(name), 0
+  local fields = call('HGETALL', key)
+  for i = 1, #fields, 2 do
+    if string.sub(fields[i], 1, 5) == 'held:' then
+      call('HDEL', key, fields[i])
+    end
+  end
+  for tenant, count in pairs(held) do
+    call('HSET', key, 'held:' .. tenant, count)
+    running = running + count
+  end
+  if running > 0 then
+    call('HSET', key, 'running', running)
+    call('PERSIST', key)
+  elseif call('EXISTS', key) == 1 then
+    call('HSET', key, 'running', 0)
+    call('EXPIRE', key, IDLE_SECONDS)
+  end
+end

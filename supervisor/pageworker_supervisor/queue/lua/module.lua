@@ -1,0 +1,36 @@
+-- A module with limits (see limits.lua, shared_quota.lua). A module without limits is counted nowhere, and its jobs are in
+-- the backlogs of their domains. Jobs of a module with limits have backlogs of their own, so that they can wait for it
+-- without holding up other jobs of their tenant.
+--
+-- Limits may come after the job: then the job is in a backlog without module. It is moved only when a claim finds it at
+-- the front while its module is used up.
+--
+-- Used by: fn_audit, fn_claim, fn_enqueue, fn_inspect, backlog, job.
+
+-- The job's module where that has limits, else nil. A job that an older release queued has no field `module`: its JSON
+-- names it.
+function Module.limited(id, job)
+  if not LimitsTable.has_modules() then
+    return nil
+  end
+  if not job.module or job.module == '' then
+    local ok, body = pcall(cjson.decode, Job.body(id))
+    local named = ok and type(body) == 'table' and body.endpoint_module
+    job.module = type(named) == 'string' and string.match(named, '^[^@]*') or ''
+  end
+  return LimitsTable.module(job.module) and job.module or nil
+end
+
+-- Take a permit. The hash of a module that runs no job is kept until its tokens are full again.
+function Module.take(quota, tenant)
+  if quota.running == 0 then
+    call('PERSIST', Key.module(quota.name))
+  end
+  Module:take_permit(quota, tenant)
+end
+
+function Module.release(name, tenant)
+  if Module:release_permit(name, tenant) <= 0 then
+    call('EXPIRE', Key.module(name), Limits.memory_seconds(Module:read(name)))
+  end
+end

@@ -1,0 +1,233 @@
+-- A quota that tenants share: of a domain or of a module (see limits.lua). Where it is used up, the backlogs that need it
+-- wait for it. A backlog is taken out of its context as a whole, so a claim never looks past many jobs that cannot run.
+--
+-- Backlogs come back one at a time as permits and tokens do. The next one is of the waiting tenant that holds the fewest
+-- permits of the quota, and of several such tenants, of the one that was served longest ago. So one tenant gets a permit
+-- beyond its share only while no other tenant waits. Nothing takes a permit from a job that runs: what a tenant got while
+-- it was alone, it holds until its jobs end. A backlog whose tenant cannot use the permit now goes back to its tenant
+-- without being counted. While permits stay unused and backlogs still wait, a timer looks again.
+--
+-- `held:<tenant>` in the quota's hash counts the permits of a tenant. `waited_for` names each quota that backlogs wait for.
+--
+-- A backlog that waits is written as its context; where it is one of a module with limits, followed by its limit key.
+--
+-- Used by: fn_audit, fn_claim, fn_enqueue, fn_inspect, backlog, job, timer.
+
+local UNPARKED_PER_CALL = 16
+local TENANTS_COMPARED = 16
+local LOOK_AGAIN_MS = 200
+
+-- The key of a backlog within its context: its domain and, where its jobs' module has limits, the module:
+-- `<domain>` or `<domain>|<module>`.
+local LimitKey = {}
+
+function LimitKey.of(domain, module)
+  return module and domain .. '|' .. module or domain
+end
+
+-- Domain, and module or nil.
+function LimitKey.parse(key)
+  local domain, module = string.match(key, '^([^|]*)|(.*)$')
+  return domain or key, module
+end
+
+local function entry_of(context, key)
+  return string.find(key, '|', 1, true) and context .. ' ' .. key or context
+end
+
+local SharedQuota = {}
+
+-- `tenant`: also how many permits of the quota this tenant holds.
+function SharedQuota:read(name, tenant)
+  local f = call('HMGET', self.keys.hash(name), 'limits', 'running', 'tokens', 'tokens_at', 'held:' .. (tenant or ''))
+  local quota = {
+    name = name,
+    running = number(f[2]),
+    tokens = number(f[3]),
+    tokens_at = f[4] and tonumber(f[4]),
+    held = number(f[5]),
+  }
+  local text = self.limits_of(name) or f[1] or NO_LIMITS
+  quota.weight, quota.concurrency, quota.rate, quota.burst = Limits.parse(text)
+  return quota
+end
+
+-- True where the backlogs of this tenant, context and limit key wait for the quota.
+function SharedQuota:is_parked(name, tenant, context, key)
+  return call('ZSCORE', self.keys.backlogs(name, tenant), entry_of(context, key)) and true or false
+end
+
+-- Take the backlogs of a tenant, context and limit key out of their context until the quota allows another job.
+function SharedQuota:park(name, tenant, context, key, reason, at)
+  for _, priority in ipairs(PRIORITIES) do
+    Context.drop_backlog(tenant, context, key, priority)
+  end
+  call('ZADD', self.keys.backlogs(name, tenant), 'NX', Shard.stamp(), entry_of(context, key))
+  call('ZADD', self.keys.tenants(name), 'NX', Shard.stamp(), tenant)
+  call('HSET', self.keys.hash(name), 'parked', 1)
+  call('ZADD', Key.waited_for(), 'NX', NOW, self.kind .. name)
+  if reason == 'rate' then
+    Timer.add(self.kind .. name, at)
+  end
+  local told_at = call('HGET', Key.tenant(tenant), 'told_at')
+  Limits.tell(tenant, Key.tenant(tenant), told_at, Limits.reason(self.word, reason))
+end
+
+-- The tenant whose backlog comes back next; nil where none waits. `given`: permits that this call set aside, by tenant.
+function SharedQuota:next_parked_tenant(name, given)
+  local waiting, fields = call('ZRANGE', self.keys.tenants(name), 0, TENANTS_COMPARED - 1), {}
+  if #waiting < 2 then
+    return waiting[1]
+  end
+  for i, tenant in ipairs(waiting) do
+    fields[i] = 'held:' .. tenant
+  end
+  local held, best, fewest = call('HMGET', self.keys.hash(name), unpack(fields)), nil, nil
+  for i, tenant in ipairs(waiting) do
+    local count = number(held[i]) + (given[tenant] or 0)
+    if not best or count < fewest then
+      best, fewest = tenant, count
+    end
+  end
+  return best
+end
+
+-- Take the tenant's backlog that waits longest: context and limit key. The tenant goes to the end of the order.
+function SharedQuota:pop_parked(name, tenant)
+  local entry = call('ZPOPMIN', self.keys.backlogs(name, tenant))[1]
+  if call('EXISTS', self.keys.backlogs(name, tenant)) == 1 then
+    call('ZADD', self.keys.tenants(name), Shard.stamp(), tenant)
+  else
+    call('ZREM', self.keys.tenants(name), tenant)
+  end
+  local context, key = string.match(entry, '^(%S*) ?(.*)$')
+  return context, key ~= '' and key or name
+end
+
+-- Give waiting backlogs back to their tenants until `wanted` of them can use the quota; no more than it permits now,
+-- because then the order of tenants would decide, and not that of the quota.
+function SharedQuota:unpark(name, wanted)
+  local quota = self:read(name)
+  local reason, at = Limits.throttled(quota)
+  if reason == 'rate' then
+    Timer.add(self.kind .. name, at)
+  end
+  if reason then
+    return
+  end
+  wanted = min(wanted, Limits.spare(quota))
+  local given = {}
+  for _ = 1, UNPARKED_PER_CALL do
+    local tenant = self:next_parked_tenant(name, given)
+    if not tenant then
+      call('HDEL', self.keys.hash(name), 'parked')
+      call('ZREM', Key.waited_for(), self.kind .. name)
+      return
+    end
+    local context, key = self:pop_parked(name, tenant)
+    for _, priority in ipairs(PRIORITIES) do
+      if call('EXISTS', Key.backlog(tenant, context, key, priority)) == 1 then
+        Context.add_backlog(tenant, context, key, priority)
+      end
+    end
+    given[tenant] = (given[tenant] or 0) + 1
+    if not Tenant.is_parked(tenant) then
+      wanted = wanted - 1
+    end
+    if wanted <= 0 then
+      break
+    end
+  end
+  Timer.add(self.kind .. name, NOW + (wanted > 0 and 1 or LOOK_AGAIN_MS))
+end
+
+-- `quota` was read with this tenant.
+function SharedQuota:take_permit(quota, tenant)
+  Limits.take_permit(quota)
+  local key = self.keys.hash(quota.name)
+  if quota.rate > 0 then
+    call(
+      'HSET', key,
+      'running', quota.running, 'held:' .. tenant, quota.held + 1, 'tokens', quota.tokens, 'tokens_at', quota.tokens_at
+    )
+  else
+    call('HSET', key, 'running', quota.running, 'held:' .. tenant, quota.held + 1)
+  end
+end
+
+-- Returns how many permits are still in use.
+function SharedQuota:release_permit(name, tenant)
+  local key = self.keys.hash(name)
+  local running = call('HINCRBY', key, 'running', -1)
+  if call('HINCRBY', key, 'held:' .. tenant, -1) <= 0 then
+    call('HDEL', key, 'held:' .. tenant)
+  end
+  if call('HGET', key, 'parked') then
+    self:unpark(name, 1)
+  end
+  return running
+end
+
+-- Another table of limits is in force: look again at every quota of this kind that backlogs wait for.
+function SharedQuota:apply_limits()
+  for _, name in ipairs(call('ZRANGE', Key.waited_for(), 0, -1)) do
+    if string.sub(name, 1, 1) == self.kind then
+      self:unpark(string.sub(name, 2), UNPARKED_PER_CALL)
+    end
+  end
+end
+
+-- `kind`: first letter in `timers` and `waited_for`. `word`: what people call it. `keys`: key of its hash, of the tenants
+-- that wait, and of the backlogs of such a tenant. `limits_of`: its limits in the table that is in force. While a library
+-- is being loaded there is neither `setmetatable` nor `pairs`, so each method is named.
+local function define(quota, kind, word, keys, limits_of)
+  quota.kind, quota.word, quota.keys, quota.limits_of = kind, word, keys, limits_of
+  quota.read, quota.is_parked, quota.park, quota.unpark =
+    SharedQuota.read, SharedQuota.is_parked, SharedQuota.park, SharedQuota.unpark
+  quota.next_parked_tenant, quota.pop_parked = SharedQuota.next_parked_tenant, SharedQuota.pop_parked
+  quota.take_permit, quota.release_permit = SharedQuota.take_permit, SharedQuota.release_permit
+  quota.apply_limits = SharedQuota.apply_limits
+end
+
+define(Domain, 'd', 'domain', {
+  hash = function(name) return Key.domain(name) end,
+  tenants = function(name) return Key.parked_tenants(name) end,
+  backlogs = function(name, tenant) return Key.parked_backlogs(name, tenant) end,
+}, function(name) return LimitsTable.domain(name) end)
+
+define(Module, 'm', 'module', {
+  hash = function(name) return Key.module(name) end,
+  tenants = function(name) return Key.module_tenants(name) end,
+  backlogs = function(name, tenant) return Key.module_backlogs(name, tenant) end,
+}, function(name) return LimitsTable.module(name) end)
+
+-- Where the backlogs of this tenant, context and limit key wait, if they do.
+function LimitKey.is_parked(tenant, context, key)
+  local domain, module = LimitKey.parse(key)
+  return domain ~= NO_DOMAIN and Domain:is_parked(domain, tenant, context, key)
+    or module and Module:is_parked(module, tenant, context, key)
+    or false
+end
+
+-- The limits that came with a job. They count only while no table of limits is in force.
+function Domain.set_limits(domain, text)
+  if call('HGET', Key.domain(domain), 'limits') == text then
+    return
+  end
+  call('HSET', Key.domain(domain), 'limits', text)
+  if call('HGET', Key.domain(domain), 'parked') then
+    Domain:unpark(domain, UNPARKED_PER_CALL)
+  end
+end
+
+function Domain.add_job(domain)
+  if call('HINCRBY', Key.domain(domain), 'jobs', 1) == 1 then
+    call('PERSIST', Key.domain(domain))
+  end
+end
+
+function Domain.remove_job(domain)
+  if call('HINCRBY', Key.domain(domain), 'jobs', -1) <= 0 then
+    call('EXPIRE', Key.domain(domain), Limits.memory_seconds(Domain:read(domain)))
+  end
+end
