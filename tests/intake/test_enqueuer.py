@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, cast
 
+import msgspec
 import pytest
 from msgspec import structs
 from pw_intake import ADMISSION, job
@@ -22,7 +23,7 @@ from pageworker_supervisor.intake import enqueuer as enqueuer_module
 from pageworker_supervisor.intake.admission import Admission, RejectedText, missing_field
 from pageworker_supervisor.intake.arrival import Arrival
 from pageworker_supervisor.intake.enqueuer import Enqueuer, ModuleContext
-from pageworker_supervisor.queue.producer import JobProducer, NewJob
+from pageworker_supervisor.queue.producer import Enqueued, JobProducer, NewJob
 from pageworker_supervisor.redis_client import Availability
 from pageworker_supervisor.redis_client.errors import OutOfMemory
 from pageworker_supervisor.registry import Registry
@@ -36,15 +37,17 @@ class RecordingQueue:
     def __init__(self, failures: int = 0) -> None:
         self.failures = failures
         self.queued: list[NewJob] = []
+        self.full: set[str] = set()
         self.readings: list[str] = []
         self.rejected: list[tuple[Any, ...]] = []
 
-    async def enqueue(self, new_jobs: Sequence[NewJob], reading: str = "") -> None:
+    async def enqueue(self, new_jobs: Sequence[NewJob], reading: str = "") -> list[Enqueued]:
         if self.failures:
             self.failures -= 1
             raise OutOfMemory("full")
         self.queued += new_jobs
         self.readings.append(reading)
+        return ["full" if new_job.job_id in self.full else "queued" for new_job in new_jobs]
 
     async def reject(self, *arguments: Any) -> None:
         self.rejected.append(arguments)
@@ -228,3 +231,16 @@ async def test_a_job_is_queued_with_the_options_of_module_profile_and_job(place:
         assert (await modules.placed(asked_for)).options == options_digest(parse_options(options))
     refused = new_job(page=parse_options({"has_touch": True}))
     assert (await modules.placed(refused)).options == "", "the worker that runs it rejects it"
+
+
+async def test_a_job_above_its_tenants_cap_is_rejected() -> None:
+    queue, metrics = RecordingQueue(), Metrics()
+    queue.full = {"acme-1"}
+    await enqueuer(queue, metrics).admit(arrivals(3))
+    ((raw, reason, identity, result, *_),) = queue.rejected
+    assert raw == job(1)
+    assert str(identity) == "acme/acme-1"
+    assert reason.startswith("tenant acme has as many jobs as it may have: 1000000 jobs or 1073741824 bytes; push")
+    error = msgspec.json.decode(result)["error"]
+    assert (error["type"], error["retryable"]) == ("queue_full", True)
+    assert b'pageworker_intake_rejections_total{reason="queue_full"} 1.0' in metrics.expose()

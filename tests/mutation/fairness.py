@@ -4,6 +4,7 @@ from mutation import failures as f
 from mutation.mutant import LUA, Mutant
 
 LIMITS = "tests/queue/test_quota_limits.py"
+CAP = "tests/queue/test_backlog_cap.py"
 SHARED = "tests/queue/test_shared_limits.py"
 CHANGED = "tests/queue/test_limits_in_force.py"
 WAITING = "tests/queue/test_wakeup.py"
@@ -81,6 +82,34 @@ ROWS = (
         "  Domain:apply_limits()\n",
         "",
         (f"{CHANGED}::test_a_raised_domain_limit_lets_backlogs_come_back",),
+    ),
+    Mutant(
+        f.BACKLOG_GROWS,
+        f"{LUA}/tenant.lua",
+        "  local fits = not cap or (jobs <= cap.jobs and bytes <= cap.bytes)\n",
+        "  local fits = not cap or jobs <= cap.jobs\n",
+        (f"{CAP}::test_a_job_beyond_the_bytes_is_refused",),
+    ),
+    Mutant(
+        f.BACKLOG_GROWS,
+        f"{LUA}/tenant.lua",
+        "  local fits = not cap or (jobs <= cap.jobs and bytes <= cap.bytes)\n",
+        "  local fits = not cap or bytes <= cap.bytes\n",
+        (f"{CAP}::test_a_job_beyond_the_number_is_refused_until_another_ends",),
+    ),
+    Mutant(
+        f.BACKLOG_GROWS,
+        f"{LUA}/tenant.lua",
+        "    call('HINCRBY', key, 'bytes', -size)\n",
+        "    call('HINCRBY', key, 'bytes', 0)\n",
+        (f"{CAP}::test_a_job_beyond_the_bytes_is_refused",),
+    ),
+    Mutant(
+        f.BACKLOG_GROWS,
+        f"{LUA}/tenant.lua",
+        "  if told and level < TELL_AGAIN_BELOW then\n",
+        "  if told and level < TELL_FROM then\n",
+        (f"{CAP}::test_a_tenant_is_told_once_each_time_its_backlog_becomes_nearly_full",),
     ),
     Mutant(
         f.LIMITS_FLAP,

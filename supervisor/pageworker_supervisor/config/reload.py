@@ -76,6 +76,8 @@ CLASSES: Mapping[str, Reload | Mapping[str, Reload]] = {
         "concurrency": HOT,
         "rate_per_second": HOT,
         "burst": HOT,
+        "backlog_jobs": HOT,
+        "backlog_bytes": HOT,
         "callback_allow": HOT,
         "callback_secret_file": LOCAL,
         "callback_secret": HOT,

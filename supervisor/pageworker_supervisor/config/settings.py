@@ -254,6 +254,11 @@ class TenantSettings(Section, frozen=True):
     """Jobs of the tenant that start per second on all workers. Default: no limit."""
     burst: Count = 100
     """Jobs that may start at once before `rate_per_second` slows them down."""
+    backlog_jobs: Count = 1_000_000
+    """Jobs of the tenant without a result: those that wait and those that run. A further job is rejected with error
+    `queue_full`. The event `queue_limit` tells the tenant at 80 %."""
+    backlog_bytes: Annotated[int, Meta(ge=1024 * 1024)] = 1024**3
+    """Bytes of these jobs as JSON. A further job is rejected with error `queue_full`."""
     callback_allow: tuple[str, ...] = ()
     """Globs of URLs that results may be sent to, e.g. `https://n8n.example/webhook*`. `*` matches within its part of
     the URL. Without a port: the default port of the scheme; `:*`: any port. Without a path: any path. Default: no

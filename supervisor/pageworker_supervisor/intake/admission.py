@@ -31,7 +31,7 @@ from pageworker_supervisor.contract.printable import printable
 from pageworker_supervisor.contract.result import Result, ResultError, encode_result
 from pageworker_supervisor.contract.text_repair import RepairedText, list_of_texts, repaired
 from pageworker_supervisor.queue.limits_table import domain_quota, tenant_quota
-from pageworker_supervisor.queue.producer import NewJob, QuotaLimits
+from pageworker_supervisor.queue.producer import BacklogCap, NewJob, QuotaLimits
 
 
 @dataclass(frozen=True)
@@ -129,12 +129,20 @@ class Admission:
             attempts_used=job.retry_count,
             callback=job.callback_url,
             tenant_limits=tenant_quota(tenant),
+            backlog_cap=BacklogCap(tenant.backlog_jobs, tenant.backlog_bytes),
             domain_limits=QuotaLimits()
             if domain is None
             else domain_quota(domain_for(self._domains, host_of_key(domain))),
         )
 
-    def _reject(self, untrusted_text: bytes, violation: _Violation) -> RejectedText:
+    def queue_full(self, new_job: NewJob) -> RejectedText:
+        """The rejection of a valid job that the queue did not take, because its tenant has too many."""
+        cap = new_job.backlog_cap
+        rule = f"tenant {new_job.tenant_id} has as many jobs as it may have: {cap.jobs} jobs or {cap.bytes} bytes"
+        hint = "push the job again when others have ended, or raise backlog_jobs and backlog_bytes in [tenants]"
+        return self._reject(new_job.body, _Violation("queue_full", "", rule, hint), retryable=True)
+
+    def _reject(self, untrusted_text: bytes, violation: _Violation, *, retryable: bool = False) -> RejectedText:
         reason = str(violation)
         identity = read_identity(untrusted_text)
         if identity is None:
@@ -145,7 +153,7 @@ class Admission:
             job_id=identity.job_id,
             tenant_id=identity.tenant_id,
             status="rejected",
-            error=ResultError(type=violation.type, message=reason, retryable=False, detail=detail),
+            error=ResultError(type=violation.type, message=reason, retryable=retryable, detail=detail),
             **_echo(fields),
         )
         callback = self._callback(fields.get("callback_url"), identity.tenant_id)

@@ -75,9 +75,11 @@ class Enqueuer:
                 parsed_bytes = 0
                 await asyncio.sleep(0)
         if new_jobs:
-            await self._availability.retry_until_available(
+            replies = await self._availability.retry_until_available(
                 lambda: self._producer.enqueue(_aged(new_jobs, time.monotonic() - arrived_at), reading)
             )
+            full = (new_job for new_job, reply in zip(new_jobs, replies, strict=True) if reply == "full")
+            rejections += map(self._admission.queue_full, full)
         for rejection in rejections:
             await self._reject(rejection, reading)
 

@@ -91,6 +91,7 @@ JOB_FIELDS = {
     "context": "the text of its `ContextKey`",
     "domain": "the key of its domain's limits, `-` without one",
     "module": "the bare name of its module",
+    "bytes": "length of its JSON",
     "push": "the push that brought it",
     "pushed_at": "when it was first pushed",
     "queued_at": "since when it has been ready to run, in this attempt",

@@ -5,7 +5,7 @@ import datetime as dt
 import hashlib
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import msgspec
 from msgspec import Struct
@@ -28,7 +28,8 @@ LETTER_OF: dict[Priority, str] = {"high": "h", "normal": "m", "low": "l"}
 PRIORITY_OF: dict[str, Priority] = {"h": "high", "m": "normal", "l": "low"}
 NO_DOMAIN = "-"
 
-Enqueued = Literal["queued", "duplicate"]
+Enqueued = Literal["queued", "duplicate", "full"]
+"""`full`: its tenant has as many jobs as it may have. Nothing of the job is stored."""
 
 
 class QuotaLimits(Struct, frozen=True):
@@ -38,6 +39,13 @@ class QuotaLimits(Struct, frozen=True):
     concurrency: int = 1000
     rate_per_second: float | None = None
     burst: int = 100
+
+
+class BacklogCap(Struct, frozen=True):
+    """The most jobs without a result that a tenant may have, and the most bytes that their JSON may be."""
+
+    jobs: int = 1_000_000
+    bytes: int = 1024**3
 
 
 @lru_cache(1024)
@@ -87,6 +95,7 @@ class NewJob(Struct, frozen=True, kw_only=True):
     """How long it was on its way into the queue, as far as that is known."""
     tenant_limits: QuotaLimits = QuotaLimits()
     domain_limits: QuotaLimits = QuotaLimits()
+    backlog_cap: BacklogCap = BacklogCap()
     callback: str | None = None
     """URL that gets the stored result if the job has ended already. Allowed for the tenant."""
 
@@ -116,6 +125,8 @@ class NewJob(Struct, frozen=True, kw_only=True):
             "waited_ms": self.waited_ms,
             "tenant_limits": tenant_limits,
             "domain_limits": domain_limits,
+            "most_jobs": self.backlog_cap.jobs,
+            "most_bytes": self.backlog_cap.bytes,
             "body": opaque(self.body),
             "push": push_text(self.body, reading),
             "callback_url": self.callback,
@@ -175,8 +186,8 @@ class JobProducer:
                 requests = [jobs[index].request(len(self._shards), reading) for index in batch]
                 words = await self._shards.settled_call(shard, "enqueue", jobs=requests)
                 for index, word in zip(batch, words, strict=True):
-                    if word == b"queued":
-                        replies[index] = "queued"
+                    if word in (b"queued", b"full"):
+                        replies[index] = cast(Enqueued, word.decode())
                     elif word == b"answered":
                         self._outbox.announce()
 

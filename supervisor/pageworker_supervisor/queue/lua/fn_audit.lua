@@ -53,6 +53,7 @@ function Audit:job(id, entries, ending, pending)
     return
   end
   count(self.jobs_of, job.tenant)
+  self.bytes_of[job.tenant] = (self.bytes_of[job.tenant] or 0) + number(job.bytes)
   if job.domain ~= NO_DOMAIN then
     count(self.jobs_at, job.domain)
   end
@@ -212,6 +213,10 @@ function Audit:tenant_counts(tenant, quota)
       tenant, jobs, self.jobs_of[tenant] or 0, quota.running, runs
     )
   end
+  local bytes = number(call('HGET', Key.tenant(tenant), 'bytes'))
+  if bytes ~= (self.bytes_of[tenant] or 0) then
+    self:report('tenant %s: %d bytes, counted %d', tenant, bytes, self.bytes_of[tenant] or 0)
+  end
   if jobs == 0 and call('TTL', Key.tenant(tenant)) < 0 then
     self:report('tenant %s is idle, and its record has no time to live', tenant)
   end
@@ -360,7 +365,7 @@ end
 local function audit()
   local self = setmetatable({
     faults = {}, jobs_of = {}, jobs_at = {}, running_of = {}, running_at = {}, held_at = {}, leases = 0, listed = {},
-    running_in = {}, running = 0,
+    running_in = {}, running = 0, bytes_of = {},
   }, Audit)
   self:jobs()
   local leases, entries = call('ZCARD', Key.leases()), call('XLEN', Key.ready())

@@ -20,7 +20,7 @@ local function revive(request)
     return 'duplicate'
   end
   Job.transition(id, job, Event.REVIVE)
-  add_job(request.job, false)
+  add_job(request.job, false, nil)
   DeadLetter.drop(request.entry, found[2])
   Wakeup.flush()
   return 'queued'

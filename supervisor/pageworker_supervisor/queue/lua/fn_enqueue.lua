@@ -7,15 +7,21 @@
 --     expires_at_ms               (optional)
 --     attempts_used, waited_ms    how long it was on its way into the queue
 --     tenant_limits, domain_limits
+--     most_jobs, most_bytes       what all jobs of its tenant together may be
 --     callback_url                gets the stored result if the job has ended already (optional)
---   reply: list of `queued`, `known` (the id has a job), `answered` (its job has ended; the result goes to the callback)
+--   reply: list of `queued`, `known` (the id has a job), `answered` (its job has ended; the result goes to the callback),
+--     `full` (its tenant has as many jobs as it may have: nothing is stored)
 -- set_limits
 --   request: version, digest, table: MessagePack, see limits_table.lua
 --   reply: `set`, `same` (this table was in force), `older` (one with a higher version is in force and stays)
 --   Looks at every tenant that has work to start, at every domain and module that is waited for, and at every lease.
 
--- `cancelled`: the job's cancellation was acknowledged before the job came.
-local function add_job(new, cancelled)
+-- `cancelled`: the job's cancellation was acknowledged before the job came. `cap`: what its tenant may have, nil: any.
+-- False: that would be exceeded.
+local function add_job(new, cancelled, cap)
+  if not Tenant.add_job(new.tenant, #new.body, new.tenant_limits, cap) then
+    return false
+  end
   local id = new.ref
   local job = {
     state = State.NEW, tenant = new.tenant, priority = new.priority, context = new.context, domain = new.domain,
@@ -31,12 +37,10 @@ local function add_job(new, cancelled)
   call(
     'HSET', Key.job(id),
     'tenant', job.tenant, 'priority', job.priority, 'context', job.context, 'domain', job.domain,
-    'module', job.module, 'pushed_at', pushed_at, 'attempts_used', new.attempts_used, 'push', new.push
+    'module', job.module, 'bytes', #new.body, 'pushed_at', pushed_at, 'attempts_used', new.attempts_used, 'push', new.push
   )
   call('SET', Key.body(id), new.body)
   call('HINCRBY', Key.meta(), 'jobs', 1)
-  Tenant.add_job(job.tenant)
-  Tenant.set_limits(job.tenant, new.tenant_limits)
   if job.domain ~= NO_DOMAIN then
     Domain.add_job(job.domain)
     Domain.set_limits(job.domain, new.domain_limits)
@@ -52,6 +56,7 @@ local function add_job(new, cancelled)
   else
     Backlog.push(id, job, Event.ENQUEUE, false, max(pushed_at, due))
   end
+  return true
 end
 
 -- The job of this id has ended: send the stored result to this push's own callback. False: it was sent before, or there is
@@ -72,8 +77,8 @@ local function enqueue_one(new, any_cancelled)
   local token, earlier, free = Push.ended(new.ref)
   local same = token and Push.is_same(earlier, new.push)
   if not token or (free and not same) then
-    add_job(new, any_cancelled and Cancellation.take(new.ref))
-    return 'queued'
+    local cap = { jobs = new.most_jobs, bytes = new.most_bytes }
+    return add_job(new, any_cancelled and Cancellation.take(new.ref), cap) and 'queued' or 'full'
   end
   -- A second reading of a rejected job cannot be told from a second push. Better two answers than none.
   local answered = (free or not same) and earlier ~= new.push and answer_again(new)

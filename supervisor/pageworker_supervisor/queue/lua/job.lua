@@ -23,7 +23,7 @@ local QUEUED_FIELDS = {
 }
 local FINISH_FIELDS = {
   'token', 'state', 'tenant', 'priority', 'context', 'domain', 'entry', 'fence', 'expires_at', 'cancel_requested',
-  'permits', 'module',
+  'permits', 'module', 'bytes', 'push',
 }
 
 -- What its tenant calls this job.
@@ -72,6 +72,7 @@ function Job.read_leased(id, token)
   return {
     token = token, state = f[2], tenant = f[3], priority = f[4], context = f[5], domain = f[6], entry = f[7],
     fence = f[8], expires_at = f[9], cancel_requested = f[10], permits = f[11], module = f[12],
+    bytes = f[13], push = f[14],
   }
 end
 
@@ -263,13 +264,12 @@ end
 
 -- The job has its result: its record goes, `done` remembers it. `free`: its id may be used again.
 function Job.finish(id, job, token, free, ttl)
-  local push = call('HGET', Key.job(id), 'push') or ''
   Job.transition(id, job, Event.FINISH)
-  call('SET', Key.done(id), Push.mark(token, push, free), 'PX', ttl)
+  call('SET', Key.done(id), Push.mark(token, job.push or '', free), 'PX', ttl)
   if job.expires_at then
     call('ZREM', Key.expiry(), id)
   end
-  Tenant.remove_job(job.tenant)
+  Tenant.remove_job(job.tenant, number(job.bytes))
   if job.domain ~= NO_DOMAIN then
     Domain.remove_job(job.domain)
   end

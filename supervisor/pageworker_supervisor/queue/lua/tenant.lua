@@ -1,11 +1,13 @@
 -- A tenant. Its hash holds its quota (see limits.lua); `virtual_time`, its position in fairness: the virtual start time of
 -- its next job; `priority_credits`, the state of its smooth weighted round robin over priorities; `jobs`, how many jobs it
--- has; `parked`, why it is parked; `open_priorities`, the priorities at which it has open contexts.
+-- has, and `bytes`, how large their JSON is; `parked`, why it is parked; `open_priorities`, the priorities at which it has open contexts.
 --
 -- A tenant with open work is either in `active` (it may start a job) or in `parked` (it may not). If all its permits are in
 -- use, the release of one brings it back. If it has no token, it is in `timers` too: the refill brings it back.
 --
 -- Used by: fn_audit, fn_claim, fn_enqueue, browser_context, claim_capacity, fleet, shared_quota, job, timer.
+
+local TELL_FROM, TELL_AGAIN_BELOW = 0.8, 0.7 -- of what its backlog may hold
 
 function Tenant.read(tenant)
   local f = call(
@@ -135,28 +137,55 @@ function Tenant.release_permit(tenant)
   end
 end
 
--- The tenant has one more job in this shard.
-function Tenant.add_job(tenant)
-  if call('HINCRBY', Key.tenant(tenant), 'jobs', 1) == 1 then
-    call('PERSIST', Key.tenant(tenant))
+-- The tenant's backlog is nearly full: tell it, once until it has become smaller again. Looked at with each new job only,
+-- so a level is never passed unseen.
+local function tell_level(tenant, jobs, bytes, cap, told)
+  local level = max(jobs / cap.jobs, bytes / cap.bytes)
+  if told and level < TELL_AGAIN_BELOW then
+    call('HDEL', Key.tenant(tenant), 'queue_told')
+  elseif not told and level >= TELL_FROM then
+    call('HSET', Key.tenant(tenant), 'queue_told', 1)
+    local detail = { jobs = jobs, backlog_jobs = cap.jobs, bytes = bytes, backlog_bytes = cap.bytes }
+    local event = { event = 'queue_limit', tenant_id = tenant, at = rfc3339(NOW), detail = detail }
+    call('PUBLISH', PREFIX .. ':events:' .. tenant, cjson.encode(event))
   end
+end
+
+-- The tenant has one more job in this shard, of so many bytes. False, and nothing is changed, above `cap`.
+-- `limits`: those that came with the job; they count only while no table of limits is in force. `cap`: the most jobs and
+-- bytes that the tenant may have, nil: any.
+function Tenant.add_job(tenant, size, limits, cap)
+  local key = Key.tenant(tenant)
+  local f = call('HMGET', key, 'jobs', 'bytes', 'limits', 'queue_told')
+  local jobs, bytes = number(f[1]) + 1, number(f[2]) + size
+  local fits = not cap or (jobs <= cap.jobs and bytes <= cap.bytes)
+  if fits then
+    call('HSET', key, 'jobs', jobs, 'bytes', bytes)
+    if jobs == 1 then
+      call('PERSIST', key)
+    end
+    if f[3] ~= limits then
+      call('HSET', key, 'limits', limits)
+      if Tenant.is_parked(tenant) then
+        Tenant.reschedule(tenant)
+      end
+    end
+  end
+  if cap and (fits or number(f[1]) > 0) then -- a single job that never fits leaves no record of its tenant
+    tell_level(tenant, jobs, bytes, cap, f[4])
+  end
+  return fits
 end
 
 -- The tenant has one job less. The hash of an idle tenant is kept until its tokens are full again.
-function Tenant.remove_job(tenant)
-  if call('HINCRBY', Key.tenant(tenant), 'jobs', -1) <= 0 then
-    call('EXPIRE', Key.tenant(tenant), Limits.memory_seconds(Tenant.read(tenant)))
-  end
-end
-
--- The limits that came with a job. They count only while no table of limits is in force.
-function Tenant.set_limits(tenant, text)
-  if call('HGET', Key.tenant(tenant), 'limits') == text then
-    return
-  end
-  call('HSET', Key.tenant(tenant), 'limits', text)
-  if Tenant.is_parked(tenant) then
-    Tenant.reschedule(tenant)
+function Tenant.remove_job(tenant, size)
+  local key = Key.tenant(tenant)
+  if call('HINCRBY', key, 'jobs', -1) <= 0 then
+    -- Workers of an older release count no bytes.
+    call('HDEL', key, 'bytes', 'queue_told')
+    call('EXPIRE', key, Limits.memory_seconds(Tenant.read(tenant)))
+  elseif size > 0 then
+    call('HINCRBY', key, 'bytes', -size)
   end
 end
 
