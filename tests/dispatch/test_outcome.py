@@ -185,6 +185,7 @@ def test_a_success_has_its_data_its_attempts_and_its_times() -> None:
     ]
     assert (result["module_version"], result["runner_id"]) == ("1.2.3", "w1.3")
     assert result["timing"] == {"queued": 2.0, "admitted": 0.25, "ran": 2.0, "total": 5.75}
+    assert result["usage"] == {"page_seconds": 0.0, "requests": None, "bytes_in": None, "bytes_out": None}
 
 
 def test_a_job_that_did_not_succeed_has_no_data() -> None:
@@ -256,3 +257,9 @@ def test_every_attempt_of_a_job_without_a_trace_derives_the_same_one(job_id: str
     assert trace_of(first) == trace_of(second)
     assert len(trace_of(first)) == 32
     assert trace_of(msgspec.structs.replace(first, job_id=job_id + "x")) != trace_of(first)
+
+
+def test_page_seconds_are_those_of_earlier_leases_and_of_this_one() -> None:
+    lease = msgspec.structs.replace(SECOND, page_seconds=4.5)
+    result = json.loads(build_result(JOB, lease, EndJob("succeeded"), "w1", "1.0.0", SUCCESS, held_seconds=2.25))
+    assert result["usage"]["page_seconds"] == 6.75

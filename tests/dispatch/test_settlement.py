@@ -54,7 +54,7 @@ def settled() -> tuple[Settlement, RecordedQueue]:
 
 
 def attempt() -> Any:
-    return SimpleNamespace(lease=LEASE, job=JOB, version="1.0.0", log=log.bind())
+    return SimpleNamespace(lease=LEASE, job=JOB, version="1.0.0", claimed_at=time.monotonic(), log=log.bind())
 
 
 def outcome(name: OutcomeName, *, retryable: bool = False) -> Outcome:

@@ -17,6 +17,7 @@ POISON = "poison loops (sidekiq#4633)"
 NO_LEASE = '"active" without a lease (asynq#1144)'
 THROTTLED = "throttled tenant blocks others (bullmq#3325)"
 SEMAPHORE = "semaphore leaked or released twice (solid_queue#546)"
+LONG_JOBS = "a tenant with long jobs gets more than its share"
 BACKLOG_GROWS = "one tenant's backlog fills Redis"
 LIMITS_FLAP = "workers with different files replace each other's limits"
 FLOOD = "a million due at once (sidekiq#3012)"

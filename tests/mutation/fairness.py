@@ -4,6 +4,7 @@ from mutation import failures as f
 from mutation.mutant import LUA, Mutant
 
 LIMITS = "tests/queue/test_quota_limits.py"
+COST = "tests/queue/test_cost.py"
 CAP = "tests/queue/test_backlog_cap.py"
 SHARED = "tests/queue/test_shared_limits.py"
 CHANGED = "tests/queue/test_limits_in_force.py"
@@ -82,6 +83,31 @@ ROWS = (
         "  Domain:apply_limits()\n",
         "",
         (f"{CHANGED}::test_a_raised_domain_limit_lets_backlogs_come_back",),
+    ),
+    Mutant(
+        f.LONG_JOBS,
+        f"{LUA}/fn_claim.lua",
+        """  quota.virtual_time = start + grows
+  self:advance_tenant(quota)
+  return true
+""",
+        """  return false
+""",
+        (f"{COST}::test_a_running_job_is_charged_before_it_ends",),
+    ),
+    Mutant(
+        f.LONG_JOBS,
+        f"{LUA}/tenant.lua",
+        "    quota.charged_ms = quota.charged_ms - took\n",
+        "    quota.charged_ms = quota.charged_ms - LEAST_MS\n",
+        (f"{COST}::test_however_a_lease_ends_it_is_charged_once",),
+    ),
+    Mutant(
+        f.LONG_JOBS,
+        f"{LUA}/job.lua",
+        "    call('HINCRBY', Key.job(id), 'page_ms', max(0, NOW - job.started_at))\n",
+        "",
+        (f"{COST}::test_a_later_lease_knows_what_the_earlier_ones_took",),
     ),
     Mutant(
         f.BACKLOG_GROWS,
@@ -197,9 +223,9 @@ end
         """  if job.state ~= State.RUNNING then
     return
   end
-  Tenant.release_permit(job.tenant)
+  Tenant.end_lease(job.tenant, job.started_at and tonumber(job.started_at))
 """,
-        """  Tenant.release_permit(job.tenant)
+        """  Tenant.end_lease(job.tenant, job.started_at and tonumber(job.started_at))
 """,
         ("tests/queue/test_consumer.py::test_an_ending_job_whose_worker_dies_goes_to_another_uncharged",),
     ),
@@ -213,11 +239,10 @@ end
     Mutant(
         f.STALL,
         f"{LUA}/tenant.lua",
-        """  if call('HGET', Key.tenant(tenant), 'parked') == 'concurrency' then
+        """  if quota.parked == 'concurrency' then
     Tenant.reschedule(tenant)
-  end
-""",
-        "",
+  elseif""",
+        """  if""",
         (
             f"{LIMITS}::test_a_tenant_at_its_concurrency_blocks_no_other_tenant",
             f"{WAITING}::test_a_released_permit_wakes_a_worker_that_can_use_it",

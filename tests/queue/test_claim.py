@@ -199,6 +199,7 @@ ROW: dict[str, Any] = {
     "crashes": 0,
     "queued_ms": 1500,
     "total_ms": 2500,
+    "page_ms": 750,
     "priority": "h",
 }
 

@@ -88,7 +88,7 @@ async def test_limits_that_come_after_the_job_count_for_it(harness: QueueHarness
 async def test_a_long_backlog_of_a_module_that_is_used_up_delays_no_other_tenant(harness: QueueHarness) -> None:
     await harness.producer.enqueue(of("shop.product", 2, "first"))
     assert len(await harness.take()) == 2
-    await harness.producer.enqueue([*of("shop.product", 400), *of("news", 1, "later")])
+    await harness.producer.enqueue([*of("shop.product", 1500), *of("news", 1, "later")])
     await harness.queue.limits.set(SHOP)
     assert "news" in modules(await harness.take()), "though acme comes first"
 

@@ -247,7 +247,8 @@ class TenantSettings(Section, frozen=True):
     """One tenant, or a glob of tenants. The longest matching key wins."""
 
     weight: Annotated[float, Meta(gt=0, le=1000)] = 1.0
-    """Share of the runners relative to other tenants while jobs of several tenants wait."""
+    """Share of the pages relative to other tenants while jobs of several tenants wait, measured by the time that jobs
+    take."""
     concurrency: Count = 1000
     """Jobs of the tenant that run at the same time on all workers. Further jobs wait."""
     rate_per_second: Annotated[float, Meta(gt=0)] | None = None

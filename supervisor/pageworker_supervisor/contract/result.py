@@ -66,6 +66,16 @@ class ResultTiming(Struct, frozen=True, kw_only=True):
     total: float = 0.0
 
 
+class ResultUsage(Struct, frozen=True, kw_only=True):
+    """What all attempts together used. `page_seconds`: from each claim to its end, the start of a runner included; the
+    same is charged to the tenant's share. The other numbers are null: they are not measured per job yet."""
+
+    page_seconds: float = 0.0
+    requests: int | None = None
+    bytes_in: int | None = None
+    bytes_out: int | None = None
+
+
 class Result(Struct, frozen=True, kw_only=True):
     """The one final record of a job."""
 
@@ -85,6 +95,7 @@ class Result(Struct, frozen=True, kw_only=True):
     worker_id: str | None = None
     runner_id: str | None = None
     timing: ResultTiming = ResultTiming()
+    usage: ResultUsage = ResultUsage()
 
 
 _encoder = msgspec.json.Encoder()

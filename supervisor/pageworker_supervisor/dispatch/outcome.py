@@ -24,6 +24,7 @@ from pageworker_supervisor.contract.result import (
     Result,
     ResultError,
     ResultTiming,
+    ResultUsage,
     Status,
     encode_result,
 )
@@ -245,8 +246,11 @@ def build_result(
     worker_id: str,
     version: str | None = None,
     outcome: Outcome | None = None,
+    *,
+    held_seconds: float = 0.0,
 ) -> bytes:
-    """The result's JSON. `outcome` is that of the last attempt, where one ran."""
+    """The result's JSON. `outcome` is that of the last attempt, where one ran. `held_seconds`: how long the last lease
+    ran."""
     past = past_attempts(job, lease)
     last = (attempt_of(job, lease, outcome, worker_id, version),) if outcome else ()
     return encode_result(
@@ -272,6 +276,7 @@ def build_result(
                 ran=round(sum(record.duration_seconds for record in past + last), 6),
                 total=round(lease.total_seconds + _since_claim(outcome), 6),
             ),
+            usage=ResultUsage(page_seconds=round(lease.page_seconds + held_seconds, 6)),
         )
     )
 

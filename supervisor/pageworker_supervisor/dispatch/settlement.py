@@ -50,11 +50,13 @@ EVENT_OF: dict[Status, EventName] = {"rejected": "rejected", "blocked": "blocked
 
 
 class ClaimedJob(Protocol):
-    """What the settlement has to know of a claimed job. `version`: its module's, once that is resolved."""
+    """What the settlement has to know of a claimed job. `version`: its module's, once that is resolved. `claimed_at`:
+    on the monotonic clock."""
 
     lease: Lease
     job: Job
     version: str | None
+    claimed_at: float
     log: "Logger"
 
 
@@ -118,7 +120,10 @@ class Settlement:
 
     async def end(self, attempt: ClaimedJob, end: EndJob, outcome: Outcome | None = None) -> None:
         """The job has its result."""
-        result = build_result(attempt.job, attempt.lease, end, self._worker_id, attempt.version, outcome)
+        held = 0.0 if attempt.lease.ending else time.monotonic() - attempt.claimed_at
+        result = build_result(
+            attempt.job, attempt.lease, end, self._worker_id, attempt.version, outcome, held_seconds=held
+        )
         dead = None
         if end.status in DEAD_LETTERED:
             dead = _dead_letter(attempt, end.error, self._record(attempt, outcome) if outcome else None)

@@ -106,6 +106,8 @@ class Lease(Struct, frozen=True, kw_only=True):
     """Since it could first have run this time."""
     total_seconds: float
     """Since it was first pushed."""
+    page_seconds: float = 0.0
+    """How long its earlier leases ran, all together."""
     attempts: tuple[bytes, ...]
     """Past attempts, each a JSON object."""
     priority: Priority
@@ -159,6 +161,7 @@ def lease_from(row: dict[str, Any], body: bytes, shard: int, asked_at: float) ->
         ending=ending,
         queued_seconds=max(0, row["queued_ms"]) / 1000,
         total_seconds=max(0, row["total_ms"]) / 1000,
+        page_seconds=row["page_ms"] / 1000,
         attempts=tuple(past.encode().split(b"\n")) if past else (),
         priority=PRIORITY_OF[row["priority"]],
         # Redis answered later than it was asked, so this is never too late.

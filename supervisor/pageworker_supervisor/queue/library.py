@@ -96,6 +96,7 @@ JOB_FIELDS = {
     "pushed_at": "when it was first pushed",
     "queued_at": "since when it has been ready to run, in this attempt",
     "waited_ms": "how long it was ready to run before its earlier claims",
+    "page_ms": "how long its earlier leases ran",
     "backlog_stamp": "number of its valid backlog entry; entries with another number are void",
     "attempts_used": "attempts that were charged",
     "crashes": "how often its runner died, or its worker was lost, while it was claimed",

@@ -183,6 +183,7 @@ function Audit:claimed(id, job, pending)
   self.leases = self.leases + 1
   if job.state == State.RUNNING then
     count(self.running_of, job.tenant)
+    self.starts_of[job.tenant] = (self.starts_of[job.tenant] or 0) + tonumber(job.started_at)
     if job.domain ~= NO_DOMAIN then
       count(self.running_at, job.domain)
       count(self.held_at, 'd' .. job.domain .. '/' .. job.tenant)
@@ -212,6 +213,9 @@ function Audit:tenant_counts(tenant, quota)
       'tenant %s: jobs %d, counted %d; permits %d, counted %d',
       tenant, jobs, self.jobs_of[tenant] or 0, quota.running, runs
     )
+  end
+  if quota.timed ~= runs or quota.starts_ms ~= (self.starts_of[tenant] or 0) then
+    self:report('tenant %s: %d leases are charged by time, counted %d', tenant, quota.timed, runs)
   end
   local bytes = number(call('HGET', Key.tenant(tenant), 'bytes'))
   if bytes ~= (self.bytes_of[tenant] or 0) then
@@ -365,7 +369,7 @@ end
 local function audit()
   local self = setmetatable({
     faults = {}, jobs_of = {}, jobs_at = {}, running_of = {}, running_at = {}, held_at = {}, leases = 0, listed = {},
-    running_in = {}, running = 0, bytes_of = {},
+    running_in = {}, running = 0, bytes_of = {}, starts_of = {},
   }, Audit)
   self:jobs()
   local leases, entries = call('ZCARD', Key.leases()), call('XLEN', Key.ready())

@@ -2,8 +2,8 @@
 --   request: worker, nonce, limit, runner_slots, pages_per_runner, quiet,
 --     contexts: list of tenant, context, free_pages, idle, refused (see claim_capacity.lua)
 --   reply: a map, then the body of each lease
---     leases: list of ref, context, token, attempts_used, crashes, fence, ending, queued_ms, total_ms, past_attempts,
---       priority, begins_within_ms (absent where they do not apply)
+--     leases: list of ref, context, token, attempts_used, crashes, fence, ending, queued_ms, total_ms, page_ms,
+--       past_attempts, priority, begins_within_ms (absent where they do not apply)
 --     wanted: list of tenant, context: contexts that are next in fairness and have no place on this worker
 --     look_again_ms: until time brings something; absent: never
 --     lost_profiles: list of tenant, profile: named as held, but not held (any more)
@@ -22,6 +22,9 @@ function Claim:serve_tenant(tenant, start)
   if Limits.throttled(quota) then
     Tenant.reschedule(tenant)
     self.skipped[tenant] = true
+    return
+  end
+  if self:charge_running(quota, start) then
     return
   end
   local candidates, several = self:candidates(tenant, quota.open_priorities, self.slots)
@@ -115,23 +118,50 @@ local function write_quota(quota)
     call(
       'HSET', Key.tenant(quota.name),
       'running', quota.running, 'virtual_time', quota.virtual_time, 'priority_credits', quota.priority_credits,
+      'timed', quota.timed, 'starts_ms', quota.starts_ms, 'charged_ms', quota.charged_ms,
       'tokens', quota.tokens, 'tokens_at', quota.tokens_at
     )
   else
     call(
       'HSET', Key.tenant(quota.name),
-      'running', quota.running, 'virtual_time', quota.virtual_time, 'priority_credits', quota.priority_credits
+      'running', quota.running, 'virtual_time', quota.virtual_time, 'priority_credits', quota.priority_credits,
+      'timed', quota.timed, 'starts_ms', quota.starts_ms, 'charged_ms', quota.charged_ms
     )
   end
+end
+
+-- The tenant's place in fairness is from now on `virtual_time`.
+function Claim:advance_tenant(quota)
+  write_quota(quota)
+  call('ZADD', Key.active(), 'XX', quota.virtual_time, quota.name)
+  if self.queue_start[quota.name] then
+    self.queue_start[quota.name] = quota.virtual_time
+  end
+end
+
+-- Charge what the tenant's running jobs took since it was last looked at. True where that moves it back in the order, so
+-- that another one may be next. It happens once per call at most: the clock stands still meanwhile.
+function Claim:charge_running(quota, start)
+  if quota.timed == 0 then
+    return false
+  end
+  local grows = Tenant.charge(quota)
+  if grows * quota.weight * 1000 < LEAST_MS then
+    quota.charged_ms = quota.charged_ms - grows * quota.weight * 1000 -- left to a later look
+    return false
+  end
+  quota.virtual_time = start + grows
+  self:advance_tenant(quota)
+  return true
 end
 
 -- Lease a job that was taken from its backlog: permits, slot, profile, lease.
 function Claim:grant(quota, start, context, domain_quota, module_quota, id, job, place)
   local tenant = quota.name
   Limits.take_permit(quota)
-  quota.virtual_time = start + 1 / quota.weight
-  write_quota(quota)
-  call('ZADD', Key.active(), 'XX', quota.virtual_time, tenant)
+  Tenant.start_lease(quota)
+  quota.virtual_time = start + Tenant.charge(quota)
+  self:advance_tenant(quota)
   if domain_quota then
     Domain:take_permit(domain_quota, tenant)
   end
@@ -145,9 +175,6 @@ function Claim:grant(quota, start, context, domain_quota, module_quota, id, job,
   local profile = Context.profile(context)
   if profile and not (place and place.refused) then
     Profile.start_job(tenant, profile, context)
-  end
-  if self.queue_start[tenant] then
-    self.queue_start[tenant] = quota.virtual_time
   end
   self.virtual_time = max(self.virtual_time or 0, start)
   if job.expires_at then
@@ -321,6 +348,7 @@ local function lease_row(id, job)
     queued_ms = number(job.waited_ms) + NOW - number(job.queued_at or job.pushed_at),
     total_ms = NOW - number(job.pushed_at),
     past_attempts = job.past_attempts or nil,
+    page_ms = number(job.page_ms),
     priority = job.priority,
     begins_within_ms = Job.begins_within(job),
   }

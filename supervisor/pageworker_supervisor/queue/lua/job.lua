@@ -19,11 +19,11 @@ local GROUP = 'workers' -- the consumer group of `ready`
 -- Fields that are read for many jobs per call, in the order in which Job.read_queued and Job.read_leased use them.
 local QUEUED_FIELDS = {
   'state', 'backlog_stamp', 'crashes', 'expires_at', 'pushed_at', 'queued_at', 'attempts_used', 'begun', 'past_attempts',
-  'waited_ms', 'module',
+  'waited_ms', 'module', 'page_ms',
 }
 local FINISH_FIELDS = {
   'token', 'state', 'tenant', 'priority', 'context', 'domain', 'entry', 'fence', 'expires_at', 'cancel_requested',
-  'permits', 'module', 'bytes', 'push',
+  'permits', 'module', 'bytes', 'push', 'started_at',
 }
 
 -- What its tenant calls this job.
@@ -59,7 +59,7 @@ function Job.read_queued(id, stamp, tenant, context, domain, priority)
   return {
     tenant = tenant, context = context, domain = domain, priority = priority, state = f[1], backlog_stamp = f[2],
     crashes = f[3], expires_at = f[4], pushed_at = f[5], queued_at = f[6], attempts_used = f[7], begun = f[8],
-    past_attempts = f[9], waited_ms = f[10], module = f[11],
+    past_attempts = f[9], waited_ms = f[10], module = f[11], page_ms = f[12],
   }
 end
 
@@ -72,7 +72,7 @@ function Job.read_leased(id, token)
   return {
     token = token, state = f[2], tenant = f[3], priority = f[4], context = f[5], domain = f[6], entry = f[7],
     fence = f[8], expires_at = f[9], cancel_requested = f[10], permits = f[11], module = f[12],
-    bytes = f[13], push = f[14],
+    bytes = f[13], push = f[14], started_at = f[15],
   }
 end
 
@@ -171,7 +171,7 @@ function Job.release_permits(job)
   if job.state ~= State.RUNNING then
     return
   end
-  Tenant.release_permit(job.tenant)
+  Tenant.end_lease(job.tenant, job.started_at and tonumber(job.started_at))
   if job.domain ~= NO_DOMAIN then
     Domain:release_permit(job.domain, job.tenant)
   end
@@ -196,9 +196,11 @@ function Job.take_back(id, job, event, begun)
   call('ZREM', Key.leases(), id)
   call('XACK', Key.ready(), GROUP, job.entry)
   call('XDEL', Key.ready(), job.entry)
-  local times = call('HMGET', Key.job(id), 'queued_at', 'started_at')
-  if times[1] and times[2] then
-    call('HINCRBY', Key.job(id), 'waited_ms', max(0, times[2] - times[1]))
+  if job.queued_at and job.started_at then
+    call('HINCRBY', Key.job(id), 'waited_ms', max(0, job.started_at - job.queued_at))
+  end
+  if job.state == State.RUNNING then
+    call('HINCRBY', Key.job(id), 'page_ms', max(0, NOW - job.started_at))
   end
   call('HSET', Key.job(id), 'last_token', job.token)
   call('HDEL', Key.job(id), 'token', 'worker', 'entry', 'started_at', 'fence', 'defer_reason', 'permits')

@@ -1,19 +1,23 @@
 -- A tenant. Its hash holds its quota (see limits.lua); `virtual_time`, its position in fairness: the virtual start time of
 -- its next job; `priority_credits`, the state of its smooth weighted round robin over priorities; `jobs`, how many jobs it
--- has, and `bytes`, how large their JSON is; `parked`, why it is parked; `open_priorities`, the priorities at which it has open contexts.
+-- has, and `bytes`, how large their JSON is; `mean_ms`, what its last leases took, `mean_of` of them; of the leases that run, `timed`, how
+-- many there are, `starts_ms`, the sum of their starts, and `charged_ms`, what was charged for them; `parked`, why it is
+-- parked; `open_priorities`, the priorities at which it has open contexts.
 --
 -- A tenant with open work is either in `active` (it may start a job) or in `parked` (it may not). If all its permits are in
 -- use, the release of one brings it back. If it has no token, it is in `timers` too: the refill brings it back.
 --
 -- Used by: fn_audit, fn_claim, fn_enqueue, browser_context, claim_capacity, fleet, shared_quota, job, timer.
 
+local LEAST_MS = 100 -- a lease costs at least this much: its page is cleaned afterwards
+local MEAN_OF = 8 -- about so many of the last leases make the mean
 local TELL_FROM, TELL_AGAIN_BELOW = 0.8, 0.7 -- of what its backlog may hold
 
 function Tenant.read(tenant)
   local f = call(
     'HMGET', Key.tenant(tenant),
     'limits', 'running', 'virtual_time', 'tokens', 'tokens_at', 'parked', 'priority_credits', 'open_priorities',
-    'told_at'
+    'told_at', 'timed', 'starts_ms', 'charged_ms', 'mean_ms', 'mean_of'
   )
   local quota = {
     name = tenant,
@@ -25,6 +29,11 @@ function Tenant.read(tenant)
     priority_credits = f[7] or '0 0 0',
     open_priorities = f[8] or '',
     told_at = f[9],
+    timed = number(f[10]),
+    starts_ms = number(f[11]),
+    charged_ms = number(f[12]),
+    mean_ms = f[13] and tonumber(f[13]) or LEAST_MS,
+    mean_of = number(f[14]),
   }
   local text = LimitsTable.tenant(tenant) or f[1] or NO_LIMITS
   quota.weight, quota.concurrency, quota.rate, quota.burst = Limits.parse(text)
@@ -130,10 +139,46 @@ function Tenant.reschedule(tenant)
   end
 end
 
-function Tenant.release_permit(tenant)
-  call('HINCRBY', Key.tenant(tenant), 'running', -1)
-  if call('HGET', Key.tenant(tenant), 'parked') == 'concurrency' then
+-- A lease costs what it takes. While it runs, it is charged the time so far and the mean of its tenant's leases; the mean
+-- is given back when it ends. Returns how much the virtual time grows by what was not charged yet, which may be negative.
+function Tenant.charge(quota)
+  local due = quota.timed * (NOW + quota.mean_ms) - quota.starts_ms
+  local grows = (due - quota.charged_ms) / 1000 / quota.weight
+  quota.charged_ms = due
+  return grows
+end
+
+-- A lease begins now.
+function Tenant.start_lease(quota)
+  quota.timed = quota.timed + 1
+  quota.starts_ms = quota.starts_ms + NOW
+end
+
+-- A lease ends. `started_at`: since when it ran; absent: an older release claimed it, and charged one for it.
+function Tenant.end_lease(tenant, started_at)
+  local quota = Tenant.read(tenant)
+  quota.running = quota.running - 1
+  local grows = 0
+  if started_at and quota.timed > 0 then
+    local took = max(LEAST_MS, NOW - started_at)
+    quota.timed, quota.starts_ms = quota.timed - 1, quota.starts_ms - started_at
+    quota.charged_ms = quota.charged_ms - took
+    quota.mean_of = min(MEAN_OF, quota.mean_of + 1)
+    quota.mean_ms = quota.mean_ms + (took - quota.mean_ms) / quota.mean_of
+    grows = Tenant.charge(quota)
+  end
+  if quota.timed > quota.running then -- a worker of an older release ended a lease and did not count it
+    quota.timed, quota.starts_ms, quota.charged_ms = 0, 0, 0
+  end
+  call(
+    'HSET', Key.tenant(tenant),
+    'running', quota.running, 'virtual_time', quota.virtual_time + grows, 'mean_ms', quota.mean_ms,
+    'mean_of', quota.mean_of, 'timed', quota.timed, 'starts_ms', quota.starts_ms, 'charged_ms', quota.charged_ms
+  )
+  if quota.parked == 'concurrency' then
     Tenant.reschedule(tenant)
+  elseif not quota.parked and quota.open_priorities ~= '' then
+    call('ZADD', Key.active(), 'XX', 'INCR', grows, tenant)
   end
 end
 
