@@ -10,7 +10,7 @@ import pytest
 from pageworker_supervisor.config.settings import DomainSettings, JobSettings, Settings, TenantSettings
 from pageworker_supervisor.contract.job import JobRef
 from pageworker_supervisor.intake.admission import Admission, RejectedText
-from pageworker_supervisor.queue.producer import NewJob, QuotaLimits
+from pageworker_supervisor.queue.producer import BacklogCap, NewJob, QuotaLimits
 
 SETTINGS = Settings(
     tenants={
@@ -19,6 +19,8 @@ SETTINGS = Settings(
             concurrency=3,
             rate_per_second=5,
             burst=7,
+            backlog_jobs=90,
+            backlog_bytes=4_000_000,
             callback_allow=("https://n8n.example/webhook*",),
             callback_secret_file=Path("/secret"),
         ),
@@ -65,6 +67,11 @@ def test_a_job_is_queued_as_it_was_pushed() -> None:
     assert new_job.tenant_limits == QuotaLimits(weight=2, concurrency=3, rate_per_second=5, burst=7)
     assert new_job.domain == "shop.example"
     assert new_job.domain_limits == QuotaLimits(concurrency=2, rate_per_second=1, burst=4)
+
+
+def test_a_job_is_queued_with_the_cap_of_its_tenants_backlog() -> None:
+    """The queue compares it with what the tenant has: tests/queue/test_backlog_cap.py."""
+    assert queued().backlog_cap == BacklogCap(jobs=90, bytes=4_000_000)
 
 
 def test_times_become_milliseconds() -> None:
