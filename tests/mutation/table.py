@@ -1,6 +1,6 @@
 """All rows."""
 
-from mutation import connections, fairness, leases, lifecycle, page_options, secrets_rows, streams, workers
+from mutation import config_rows, connections, fairness, leases, lifecycle, page_options, secrets_rows, streams, workers
 
 MUTANTS = (
     *leases.ROWS,
@@ -11,4 +11,5 @@ MUTANTS = (
     *workers.ROWS,
     *secrets_rows.ROWS,
     *page_options.ROWS,
+    *config_rows.ROWS,
 )
