@@ -69,11 +69,11 @@ REQUESTS = tuple(
         place=AttackPlace.SHELL,
     )
     for name, url, away in (
-        ("the cloud's metadata", "f\"http://{HOST['metadata']}/latest/\"", "ERR_INTERNET_DISCONNECTED"),
+        ("the cloud's metadata", "f\"http://{HOST['metadata']}/latest/\"", "ERR_ADDRESS_UNREACHABLE"),
         ("the host's loopback", "f\"http://127.0.0.1:{HOST['tcp']}/\"", "ERR_CONNECTION_REFUSED"),
         ("the host's IPv6 loopback", "f\"http://[::1]:{HOST['tcp6']}/\"", "ERR_CONNECTION_REFUSED"),
         ("the host's loopback by name", "f\"http://localhost:{HOST['tcp']}/\"", "ERR_CONNECTION_REFUSED"),
-        ("a neighbouring network", "f\"http://{HOST['private']}/\"", "ERR_INTERNET_DISCONNECTED"),
+        ("a neighbouring network", "f\"http://{HOST['private']}/\"", "ERR_ADDRESS_UNREACHABLE"),
     )
 )
 API = (
