@@ -14,6 +14,8 @@ from typing import Any
 from msgspec import Struct
 
 TICKS = re.compile(r"(\d\d:){0,2}\d\d?")
+MOST_MS = 8.64e15
+"""The latest time that a `Date` of JavaScript can have (ECMA-262, "Time Values and Time Range")."""
 TIMES = frozenset({"clockInstall", "clockPauseAt", "clockSetFixedTime", "clockSetSystemTime"})
 """Commands with a time."""
 CALLS = {
@@ -88,7 +90,7 @@ def _once(number: int, call: str) -> str:
 def _time_ms(params: Mapping[str, Any], now_ms: int) -> float:
     text, number = params.get("timeString"), params.get("timeNumber")
     if text is None:
-        return now_ms if number is None else float(number)
+        return now_ms if number is None else _valid_ms(float(number))
     if not text:
         return 0
     try:
@@ -100,6 +102,14 @@ def _time_ms(params: Mapping[str, Any], now_ms: int) -> float:
             raise ClockInvalid(f"Invalid date: {text}") from None
     # A script's text without a zone is in the driver's own, which is UTC.
     return (time if time.tzinfo else time.replace(tzinfo=datetime.UTC)).timestamp() * 1000
+
+
+def _valid_ms(time_ms: float) -> float:
+    if math.isnan(time_ms):
+        return 0
+    if abs(time_ms) > MOST_MS:
+        raise ClockInvalid(f"Invalid date: {int(time_ms) if math.isfinite(time_ms) else time_ms}")
+    return time_ms
 
 
 def _ticks_ms(params: Mapping[str, Any]) -> float:
