@@ -19,8 +19,10 @@ class DifferenceReason:
 
 REASONS: tuple[DifferenceReason, ...] = (
     DifferenceReason(
-        why="A module has no files but those of its own package, and its browser reads none (`file://`).",
-        instead="Give bytes, or a file of the package ([files](#files)). Keep bytes with `helpers.artifact`.",
+        why="A module has no files but those of its own package, and Playwright's driver and the browser read "
+        "none at all (`route_from_har`, `file://`).",
+        instead="Give bytes, or a file of the package ([files](#files)). Keep bytes with `helpers.artifact`. "
+        "Answer by `page.route` in place of `route_from_har`.",
         error=r"[Nn]o such file or directory|Operation not permitted: '|no attribute 'as_uri'|stat: path should be",
         needs_files=True,
     ),
