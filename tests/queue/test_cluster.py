@@ -70,7 +70,7 @@ async def test_the_outbox_writes_the_key_that_a_dead_worker_did_not(harness: Que
         job = {"ref": str(lease.ref), "token": lease.token, "status": "succeeded", "result": "result", "events": []}
         if url:
             job["callback_url"] = url
-        words = (1, f"pw:{{{shard}}}", packed(retention=retention, jobs=[job]))
+        words = (1, f"pw:{{{shard}}}", packed(retention=retention, **job))
         node = harness.client.get_node_from_key(f"pw:{{{shard}}}")
         await harness.client.execute_command("FCALL", harness.queue.function("finish"), *words, target_nodes=node)
     assert await harness.inspection.result(ref("j1")) is None

@@ -115,17 +115,18 @@ class JobConsumer:
         `callback`: URL that the result is sent to. `dead_letter`: JSON of the last error and the attempts; given where
         the job goes to the dead letters.
         """
-        end = {
-            "ref": str(lease.ref),
-            "token": lease.token,
-            "status": status,
-            "result": opaque(result),
-            "callback_url": callback,
-            "dead_letter": None if dead_letter is None else opaque(dead_letter),
-            "events": [opaque(event) for event in events],
-        }
-        retention = retention_request(self._options.value, cluster=self._shards.functions.cluster)
-        (word,) = await self._shards.settled_call(lease.shard, "finish", retention=retention, jobs=[end])
+        word = await self._shards.settled_call(
+            lease.shard,
+            "finish",
+            retention=retention_request(self._options.value, cluster=self._shards.functions.cluster),
+            ref=str(lease.ref),
+            token=lease.token,
+            status=status,
+            result=opaque(result),
+            callback_url=callback,
+            dead_letter=None if dead_letter is None else opaque(dead_letter),
+            events=[opaque(event) for event in events],
+        )
         if word == b"cancelled":
             raise CancelHolds(lease.job_id)
         if word != b"stored":

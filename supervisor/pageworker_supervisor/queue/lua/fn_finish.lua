@@ -1,12 +1,11 @@
 -- The end of a job: its one result, stored together with the promise to deliver it.
 --
 -- finish
---   request: retention, jobs: list of
---     ref, token, status, result
+--   request: retention, ref, token, status, result
 --     callback_url  (optional)
 --     dead_letter   JSON of the last error and the attempts (optional)
 --     events        list of JSON to publish
---   reply: list of `stored` (this is the job's result), `lost` (the lease is not the caller's), `cancelled` (nothing was
+--   reply: `stored` (this is the job's result), `lost` (the lease is not the caller's) or `cancelled` (nothing was
 --     stored: a cancellation was acknowledged before, and the job must end as `cancelled`)
 -- reject
 --   request: retention, push, text, reason, letter; ref, tenant, result, callback_url, event (optional: what the text
@@ -66,43 +65,30 @@ local function store_result(name, id, tenant, result, url, retention)
   end
 end
 
--- Store the end of one leased job. Returns the entry of its lease.
-local function finish_one(done, job, retention)
-  local id, token = done.ref, done.token
-  Job.release_permits(job)
-  store_result(token, id, job.tenant, done.result, done.callback_url, retention)
-  if done.dead_letter then
-    DeadLetter.add(id, job.tenant, Job.body(id), done.dead_letter, done.status, job, retention)
+local function finish(request)
+  local id, token, retention = request.ref, request.token, request.retention
+  local job = Job.read_leased(id, token)
+  if not job then
+    return Push.ended(id) == token and 'stored' or 'lost'
   end
-  for _, event in ipairs(done.events) do
+  if job.cancel_requested and job.state == State.RUNNING and request.status ~= 'cancelled' then
+    return 'cancelled'
+  end
+  Job.release_permits(job)
+  store_result(token, id, job.tenant, request.result, request.callback_url, retention)
+  if request.dead_letter then
+    DeadLetter.add(id, job.tenant, Job.body(id), request.dead_letter, request.status, job, retention)
+  end
+  for _, event in ipairs(request.events) do
     call('PUBLISH', PREFIX .. ':events:' .. job.tenant, event)
   end
-  Job.finish(id, job, token, done.status == 'rejected', retention.result_ttl_ms)
-  return job.entry
-end
-
-local function finish(request)
-  local reply, entries, ended = {}, {}, {}
-  for i, done in ipairs(request.jobs) do
-    local job = Job.read_leased(done.ref, done.token)
-    if not job then
-      reply[i] = Push.ended(done.ref) == done.token and 'stored' or 'lost'
-    elseif job.cancel_requested and job.state == State.RUNNING and done.status ~= 'cancelled' then
-      reply[i] = 'cancelled'
-    else
-      entries[#entries + 1] = finish_one(done, job, request.retention)
-      ended[#ended + 1] = done.ref
-      reply[i] = 'stored'
-    end
-  end
-  if #ended > 0 then
-    call('HINCRBY', Key.meta(), 'jobs', -#ended)
-    call('ZREM', Key.leases(), unpack(ended))
-    call('XACK', Key.ready(), GROUP, unpack(entries))
-    call('XDEL', Key.ready(), unpack(entries))
-  end
+  Job.finish(id, job, token, request.status == 'rejected', retention.result_ttl_ms)
+  call('HINCRBY', Key.meta(), 'jobs', -1)
+  call('ZREM', Key.leases(), id)
+  call('XACK', Key.ready(), GROUP, job.entry)
+  call('XDEL', Key.ready(), job.entry)
   Wakeup.flush()
-  return reply
+  return 'stored'
 end
 
 local function reject(request)
