@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 from msgspec.structs import replace
 from pw_queue import JobEnd, QueueHarness, open_harness
 from pw_queue.model import ModelQueue
@@ -62,6 +62,8 @@ class QueueMachine(RuleBasedStateMachine):
         self.ledger = ModelQueue()
         self.queue = self.harness.queue
         self.harness.ahead = 0
+        self.contexts: list[ContextKey] = []
+        self.domains: list[str | None] = []
         self._run(self.harness.client.flushall())
         self.table = LimitsTable()
 
@@ -99,11 +101,18 @@ class QueueMachine(RuleBasedStateMachine):
 
     # -- in
 
+    @initialize(
+        contexts=st.lists(st.sampled_from(CONTEXTS), min_size=1, max_size=4, unique=True),
+        domains=st.sampled_from([[None], ["x.test"], ["x.test", "y.test"], [None, "x.test", "y.test"]]),
+    )
+    def choose(self, contexts: list[ContextKey], domains: list[str | None]) -> None:
+        """Few contexts and domains per run: jobs that share none of them have nothing to do with each other."""
+        self.contexts, self.domains = contexts, domains
+
     @rule(
-        job=JOBS,
-        context=st.sampled_from(CONTEXTS),
+        numbers=st.lists(st.integers(0, 20), min_size=1, max_size=6, unique=True),
+        pick=picks,
         priority=st.sampled_from(["high", "normal", "low"]),
-        domain=st.sampled_from([None, *DOMAIN_LIMITS]),
         delay=st.sampled_from([None, None, None, 500, 40_000]),
         expires=st.sampled_from([None, None, None, None, 2_000, 30_000]),
         copies=st.integers(1, 2),
@@ -111,37 +120,51 @@ class QueueMachine(RuleBasedStateMachine):
     )
     def enqueue(
         self,
-        job: str,
-        context: ContextKey,
+        numbers: list[int],
+        pick: int,
         priority: Priority,
-        domain: str | None,
         delay: int | None,
         expires: int | None,
         copies: int,
         module: str,
     ) -> None:
-        tenant = context.tenant_id
-        name = str(JobRef(tenant, job))
-        if name in self.ledger.tickets:
-            ticket = self.ledger.tickets[name]
-        else:
-            ticket = NewJob(
+        self._enqueue(pick, numbers, priority, delay, expires, copies, module)
+
+    def _enqueue(
+        self,
+        pick: int,
+        numbers: list[int],
+        priority: Priority = "normal",
+        delay: int | None = None,
+        expires: int | None = None,
+        copies: int = 1,
+        module: str = MODULES[0],
+    ) -> None:
+        context = self.contexts[pick % len(self.contexts)]
+        domain = self.domains[pick // len(CONTEXTS) % len(self.domains)]
+        expires_at_ms = None if expires is None else self._now_ms() + expires
+        tickets = [
+            self.ledger.tickets.get(str(JobRef(context.tenant_id, job)))
+            or NewJob(
                 job_id=job,
-                tenant_id=tenant,
+                tenant_id=context.tenant_id,
                 priority=priority,
-                body=f'{{"job_id":"{job}","tenant_id":"{tenant}","endpoint_module":"{module}"}}'.encode(),
+                body=f'{{"job_id":"{job}","tenant_id":"{context.tenant_id}","endpoint_module":"{module}"}}'.encode(),
                 module=(module, None),
                 profile_id=context.profile_id,
                 egress=context.egress,
                 options=context.options,
                 domain=domain,
                 delay_ms=delay,
-                expires_at_ms=None if expires is None else self._now_ms() + expires,
-                tenant_limits=TENANT_LIMITS[tenant],
+                expires_at_ms=expires_at_ms,
+                tenant_limits=TENANT_LIMITS[context.tenant_id],
                 domain_limits=DOMAIN_LIMITS[domain] if domain else QuotaLimits(),
             )
-        replies = self._run(self.queue.producer.enqueue([ticket] * copies))
-        self.ledger.push(ticket, replies)
+            for job in (f"job-{number}" for number in numbers)
+        ]
+        replies = self._run(self.queue.producer.enqueue(tickets * copies))
+        for at, ticket in enumerate(tickets):
+            self.ledger.push(ticket, replies[at :: len(tickets)])
 
     # -- work
 
@@ -162,10 +185,10 @@ class QueueMachine(RuleBasedStateMachine):
         self._run(self.queue.limits.set(table))
         self.table = table
 
-    @precondition(lambda self: self.ledger.leases)
     @rule(pick=picks, letter=st.booleans(), times=st.integers(1, 2))
     def finish(self, pick: int, letter: bool, times: int) -> None:
-        lease = self._pick(pick)
+        if (lease := self._pick(pick)) is None:
+            return
         self._finish(lease, times=times, letter=letter)
 
     def _finish(self, lease: Lease, *, times: int = 1, letter: bool = False) -> None:
@@ -204,22 +227,27 @@ class QueueMachine(RuleBasedStateMachine):
             case _:
                 assert lease.token in self._run(self.queue.consumer.heartbeat("w1", [lease])).lost
 
-    @precondition(lambda self: self.ledger.leases)
     @rule(pick=picks)
     def begin(self, pick: int) -> None:
-        lease = self._pick(pick)
+        if (lease := self._pick(pick)) is None:
+            return
+        self._begin(lease)
+
+    def _begin(self, lease: Lease) -> None:
         assert self._run(self.queue.consumer.begin(lease))
         self.ledger.begin(lease)
 
-    @precondition(lambda self: self.ledger.leases)
     @rule(
         pick=picks,
         act=st.sampled_from(["retry", "defer", "give_back", "crash", "reassign"]),
         times=st.integers(1, 2),
         begun=st.booleans(),
+        then_expires=st.booleans(),
     )
-    def let_go(self, pick: int, act: str, times: int, begun: bool) -> None:
-        lease = self._pick(pick)
+    def let_go(self, pick: int, act: str, times: int, begun: bool, then_expires: bool) -> None:
+        """With `then_expires`, the expiry of every job passes before a worker looks at it again."""
+        if (lease := self._pick(pick)) is None:
+            return
         if begun and act != "reassign":
             self.ledger.begin(lease)
         for _ in range(times):
@@ -238,6 +266,8 @@ class QueueMachine(RuleBasedStateMachine):
                     done = self._run(self.queue.consumer.requeue(lease, begun=begun))
             assert done, "said twice is said once"
         self.ledger.close(lease)
+        for _ in range(4 if then_expires else 0):
+            self.time_passes(10_000)
 
     @rule(worker=workers)
     def heartbeat(self, worker: str) -> None:
@@ -256,7 +286,15 @@ class QueueMachine(RuleBasedStateMachine):
 
     @rule(job=JOBS, tenant=st.sampled_from(list(TENANT_LIMITS)))
     def cancel(self, job: str, tenant: str) -> None:
-        ref = JobRef(tenant, job)
+        self._cancel(JobRef(tenant, job))
+
+    @rule(pick=picks)
+    def cancel_running(self, pick: int) -> None:
+        """Most names of `cancel` are of no job, or of one that waits."""
+        if (lease := self._pick(pick)) is not None:
+            self._cancel(lease.ref)
+
+    def _cancel(self, ref: JobRef) -> None:
         self.ledger.cancel(ref, self._run(self.queue.inspection.cancel(ref)))
 
     # -- time
@@ -277,6 +315,17 @@ class QueueMachine(RuleBasedStateMachine):
         reaped = self._run(self.queue.consumer.reap())
         assert reaped.count == len(self.ledger.leases_of(worker))
         self.ledger.lose(worker)
+
+    @rule(pick=picks, first=st.sampled_from(["begin", "cancel"]))
+    def lose_worker(self, pick: int, first: str) -> None:
+        """The worker of a job is lost just after the job began, or was cancelled."""
+        if (lease := self._pick(pick)) is None:
+            return
+        if first == "cancel":
+            self._cancel(lease.ref)
+        else:
+            self._begin(lease)
+        self.silence(self.ledger.holder[lease.token])
 
     def _beat_all(self, but: str | None = None) -> None:
         for worker in WORKERS:
@@ -320,9 +369,15 @@ class QueueMachine(RuleBasedStateMachine):
         seconds, micros = self._run(self.harness.client.time())
         return int(seconds) * 1000 + int(micros) // 1000 + self.harness.ahead
 
-    def _pick(self, pick: int) -> Lease:
+    def _pick(self, pick: int) -> Lease | None:
+        """One that is live. Hypothesis switches some rules off in each run: without those that bring work, there would
+        be none. So some work is brought first. None where that may not run now."""
+        if not self.ledger.leases:
+            self._enqueue(pick, [pick % 21, (pick + 7) % 21], expires=(None, 2_000, 30_000)[pick % 3])
+            worker = WORKERS[pick % len(WORKERS)]
+            self._claim(worker, self.ledger.capacity(worker, 8, 3, 4))
         live = list(self.ledger.leases.values())
-        return live[pick % len(live)]
+        return live[pick % len(live)] if live else None
 
 
 def test_any_order_of_events_keeps_the_ledger() -> None:
