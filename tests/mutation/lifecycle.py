@@ -49,8 +49,8 @@ ROWS = (
     Mutant(
         f.CANCEL_LOST,
         f"{LUA}/fn_finish.lua",
-        "    elseif job.cancel_requested and job.state == State.RUNNING and done.status ~= 'cancelled' then\n",
-        "    elseif false then\n",
+        "  if job.cancel_requested and job.state == State.RUNNING and request.status ~= 'cancelled' then\n",
+        "  if false then\n",
         (
             f"{CANCEL}::test_a_job_that_ends_just_then_ends_as_cancelled",
             f"{BEGIN}::test_what_ends_just_after_its_cancel_ends_as_cancelled",

@@ -10,7 +10,7 @@ ROWS = (
     Mutant(
         f.XACK_ONLY,
         f"{LUA}/fn_finish.lua",
-        "    call('XDEL', Key.ready(), unpack(entries))\n",
+        "  call('XDEL', Key.ready(), job.entry)\n",
         "",
         (f"{LEASES}::test_finished_entries_leave_the_stream",),
     ),
