@@ -244,3 +244,12 @@ def test_each_job_of_a_list_has_its_own_decision() -> None:
     assert isinstance(third, RejectedText)
     assert isinstance(fourth, NewJob)
     assert (first.job_id, fourth.job_id) == ("a", "c")
+
+
+def test_the_cap_of_a_tenants_backlog_comes_with_its_job() -> None:
+    """`backlog_jobs` and `backlog_bytes` of [tenants]; tests/queue/test_backlog_cap.py shows what the queue does."""
+    tenant = TenantSettings(backlog_jobs=3, backlog_bytes=2 * 1024**2)
+    text = b'{"job_id":"1","tenant_id":"acme","endpoint_module":"echo"}'
+    (new_job,) = Admission({"acme": tenant}, {}, JobSettings()).decide(text)
+    assert isinstance(new_job, NewJob)
+    assert new_job.backlog_cap == BacklogCap(jobs=3, bytes=2 * 1024**2)
