@@ -38,6 +38,8 @@ BOUNDS = {
     "queue.huge_backlog_jobs_per_second": Bound("ratio", "at least", 0.9),
     "queue.huge_backlog_jobs_per_second_vs_few_tenants": Bound("ratio", "at least", 0.9),
     "queue.bytes_per_queued_job": Bound("value", "at most", 1536.0),
+    "quotas.jobs_per_cpu_second": Bound("ratio", "at least", 0.9),
+    "quotas.huge_backlog_jobs_per_cpu_second": Bound("ratio", "at least", 0.9),
     "broken.neighbours_cpu_ms_per_job": Bound("ratio", "at most", 1.05),
     "broken.neighbours_cold_job_seconds": Bound("ratio", "at most", 1.3),
     "broken.jobs_without_a_named_error": Bound("value", "at most", 0.0),
