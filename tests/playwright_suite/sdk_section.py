@@ -18,7 +18,7 @@ def section(report: SuiteReport, suite_version: str, playwright_version: str) ->
     tests = defaultdict(list)
     for each in report.differences:
         if each.reason is not None:
-            tests[each.reason].append(f"`{each.test.name}`")
+            tests[each.reason].append(f"`{each.test.name.removeprefix('test_')}`")
     rows = [
         f"| {reason.why} | {reason.instead} | {', '.join(sorted(set(tests[reason])))} |"
         for reason in REASONS
@@ -32,7 +32,7 @@ def section(report: SuiteReport, suite_version: str, playwright_version: str) ->
             f"{count} page-level tests pass in plain Playwright. Of these, {report.passed} ({share}) pass as jobs.",
             f"{files} of the others need files of their host; of the tests without those, {other_share} pass.",
             "",
-            "| why it differs | what a module does | tests |",
+            "| why it differs | what a module does | tests, without `test_` |",
             "|---|---|---|",
             *rows,
         )

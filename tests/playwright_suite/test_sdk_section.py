@@ -18,7 +18,7 @@ def test_the_section_names_each_reason_with_its_tests() -> None:
     text = section(SuiteReport(300, 297, differences, ()), "1.62", "1.65")
     assert "300 page-level tests pass in plain Playwright. Of these, 297 (99.0 %) pass as jobs." in text
     assert "3 of the others need files of their host; of the tests without those, 100.0 % pass." in text
-    assert f"| {reason.why} | {reason.instead} | `test_a`, `test_b` |" in text
+    assert f"| {reason.why} | {reason.instead} | `a`, `b` |" in text
     assert text.count("\n| ") == 2
 
 
