@@ -1,14 +1,11 @@
 """Each way an attempt can end, over the wire, in a real browser."""
 
-import textwrap
-
 import pytest
 from pw_runner.bundles import handler, pack
 from pw_runner.site import SiteAnswer
 from pw_runner.supervisor import Supervisor
 
 from pageworker_sandbox.egress.errors import TargetUnreachable
-from pageworker_sandbox.wire import messages as m
 from pageworker_sandbox.wire.messages import MAX_DATA_BYTES
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="module")]
@@ -217,82 +214,6 @@ async def test_bytes_that_are_not_the_announced_ones_are_not_imported(runner: Su
     assert "announced" in (await runner.run(module)).failure.message
 
 
-async def test_an_artifact_stays_in_the_runner_until_it_is_granted(runner: Supervisor) -> None:
-    runner.grants = False
-    runner.offers.clear()
-    try:
-        attempt = await runner.begin(handler("await helpers.artifact('a', b'x' * 1000)\nreturn {}", name="leaves"))
-        await runner.until(lambda: bool(runner.offers))
-        (offer,) = runner.offers
-        assert (offer.attempt_id, offer.bytes) == (attempt, 1000)
-        await runner.send(m.Grant(attempt_id=attempt, number=offer.number + 1))
-        await runner.ping()
-        assert runner.reports[attempt].artifacts == []
-        await runner.grant(offer)
-        report = await runner.finished(attempt)
-    finally:
-        runner.grants = True
-    assert [data for _, data in report.artifacts] == [b"x" * 1000]
-
-
-async def test_helpers_keep_artifacts_and_read_fields_in_one_go(runner: Supervisor) -> None:
-    runner.site.pages["/p"] = SiteAnswer("<h1> Chair </h1><a class=m href=/q>more</a><i hidden class=cf>no</i>")
-    module = handler(
-        """
-        await page.goto("http://shop.example/p")
-        await helpers.wait_until("h1", url="**/p", script="document.title === ''")
-        await helpers.artifact("invoice", "text", "text/plain")
-        await helpers.screenshot()
-        await helpers.html()
-        seen = await helpers.which({"captcha": ".cf", "ok": "h1"})
-        return {**await helpers.extract({"title": "h1", "link": "a.m@href", "none": "h2"}), "seen": seen}
-        """,
-        name="helped",
-    )
-    report = await runner.run(module)
-    assert report.data == {"title": "Chair", "link": "/q", "none": None, "seen": "ok"}
-    assert [message.kind for message, _ in report.artifacts] == ["invoice", "screenshot", "html"]
-    assert report.artifacts[0][1] == b"text"
-
-
-async def test_a_screenshot_does_not_wait_for_a_font_that_never_comes(runner: Supervisor) -> None:
-    font = "<style>@font-face{font-family:w;src:url(/held)}h1{font-family:w}</style><h1>here</h1>"
-    runner.site.pages |= {"/p": SiteAnswer(font), "/held": SiteAnswer(held=True)}
-    module = handler(
-        """
-        await page.goto("http://shop.example/p", wait_until="commit")
-        async with page.expect_popup() as opened:
-            await page.evaluate("window.open('/p')")
-        popup = await opened.value
-        for number, each in enumerate((page, popup)):
-            await helpers.screenshot(each, kind=f"shot{number}", full_page=number == 1)
-        return {}
-        """,
-        name="shoots",
-    )
-    report = await runner.run(module, timeout_seconds=6)
-    assert report.data == {}
-    assert [(message.kind, data[:4]) for message, data in report.artifacts] == [
-        ("shot0", b"\x89PNG"),
-        ("shot1", b"\x89PNG"),
-    ]
-    assert [line.level for line in report.logs] == ["warning", "warning"]
-    assert "without some of the page's web fonts" in report.logs[0].message
-
-
-async def test_a_page_that_still_loads_has_a_screenshot_at_once(runner: Supervisor) -> None:
-    runner.site.pages |= {"/p": SiteAnswer("<h1>here</h1><img src=/held>"), "/held": SiteAnswer(held=True)}
-    module = handler(
-        """
-        await page.goto("http://shop.example/p", wait_until="domcontentloaded")
-        await page.screenshot(timeout=5000)
-        return {}
-        """,
-        name="loading",
-    )
-    assert (await runner.run(module)).data == {}
-
-
 @pytest.mark.parametrize(
     ("sets", "expected_ms"),
     [
@@ -318,64 +239,6 @@ async def test_a_timeout_that_a_module_sets_goes_over_the_runners(
     module = handler(body, name="timeouts", version=f"1.0.{expected_ms}")
     found = (await runner.run(module, timeout_seconds=20)).data["ms"]
     assert expected_ms * 0.8 <= found <= 18_000 if not sets else found == expected_ms
-
-
-async def test_a_page_that_draws_nothing_has_no_screenshot_but_time_left(runner: Supervisor) -> None:
-    sheet = "<link rel=stylesheet href=/held><h1>here</h1>"
-    runner.site.pages |= {"/p": SiteAnswer(sheet), "/held": SiteAnswer(held=True)}
-    module = handler(
-        """
-        await page.goto("http://shop.example/p", wait_until="domcontentloaded")
-        try:
-            await helpers.screenshot()
-        except PageTimeout as error:
-            text = str(error)
-        await page.evaluate("window.stop()")
-        await helpers.screenshot()
-        return {"text": text}
-        """,
-        name="sheet",
-    )
-    report = await runner.run(module, timeout_seconds=8)
-    assert "A style sheet has not arrived" in report.data["text"]
-    assert len(report.artifacts) == 1
-
-
-async def test_html_that_never_comes_is_given_up(runner: Supervisor) -> None:
-    runner.site.pages["/p"] = SiteAnswer("<h1>here</h1>")
-    module = handler(
-        """
-        import pageworker.helpers
-        pageworker.helpers.SETTLE_SECONDS = 0.5
-        await page.goto("http://shop.example/p")
-        await page.evaluate("setTimeout(() => { for (;;); }, 0)")
-        try:
-            await helpers.html()
-        except PageTimeout as error:
-            return {"text": str(error)}
-        finally:
-            pageworker.helpers.SETTLE_SECONDS = 10.0
-        """,
-        name="spins",
-    )
-    assert "did not give its HTML within 0.5 s" in (await runner.run(module)).data["text"]
-
-
-async def test_half_a_surrogate_pair_on_a_page_costs_a_character_not_the_job(runner: Supervisor) -> None:
-    runner.site.pages["/p"] = SiteAnswer(
-        "<h1></h1><script>document.querySelector('h1').textContent = 'a\\ud83d'</script>"
-    )
-    module = handler(
-        """
-        await page.goto("http://shop.example/p")
-        await helpers.html()
-        return await helpers.extract({"title": "h1"})
-        """,
-        name="cut",
-    )
-    report = await runner.run(module)
-    assert report.data == {"title": "a\ufffd"}
-    assert "<h1>a\ufffd</h1>".encode() in report.artifacts[0][1]
 
 
 async def test_a_wrong_log_call_is_reported_and_an_exception_is_logged_with_its_traceback(runner: Supervisor) -> None:
@@ -422,81 +285,6 @@ async def test_printed_and_logged_lines_belong_to_their_attempt_and_are_bounded(
     assert ("warning", "to stderr") in lines
     assert lines[-1] == ("warning", "more lines were left out: an attempt logs at most 2000")
     assert len(lines) == 2001
-
-
-ROUTER = "async def route(route):\n    await route.continue_()\n    raise KeyError('price')\n"
-LISTENERS = {
-    "listener": "def hear(frame):\n    raise KeyError('price')\npage.on('framenavigated', hear)",
-    "async listener": "async def hear(each):\n    raise KeyError('price')\npage.on('domcontentloaded', hear)",
-    "listener of the context": "def hear(response):\n    raise KeyError('price')\npage.context.on('response', hear)",
-    "route handler": ROUTER + "await page.route('**/p', route)",
-    "route handler of the context": ROUTER + "await page.context.route('**/p', route)",
-}
-
-
-@pytest.mark.parametrize("listener", LISTENERS)
-async def test_an_error_in_a_listener_is_raised_at_the_next_call(runner: Supervisor, listener: str) -> None:
-    runner.site.pages["/p"] = SiteAnswer("<title>p</title>")
-    logged = len(runner.logs)
-    goes_on = """
-        await page.goto("http://shop.example/p")
-        await asyncio.sleep(0)
-        try:
-            await page.title()
-        except KeyError as error:
-            return {"raised": str(error), "title": await page.title()}
-        return {"raised": None}
-    """
-    version = f"1.0.{list(LISTENERS).index(listener)}"
-    report = await runner.run(handler(LISTENERS[listener] + textwrap.dedent(goes_on), name="goes-on", version=version))
-    assert report.data == {"raised": "'price'", "title": "p"}
-    (line,) = report.logs
-    assert line.level == "error"
-    assert line.message.startswith("A listener or route handler raised KeyError: 'price' (job/__init__.py:")
-    assert runner.logs[logged:] == []
-
-
-@pytest.mark.parametrize("listener", LISTENERS)
-async def test_an_error_in_a_listener_ends_a_job_that_makes_no_call_after_it(runner: Supervisor, listener: str) -> None:
-    runner.site.pages["/p"] = SiteAnswer("<title>p</title>")
-    ends = LISTENERS[listener] + "\nawait page.goto('http://shop.example/p')\nawait asyncio.sleep(0)\nreturn {}"
-    version = f"1.0.{list(LISTENERS).index(listener)}"
-    report = await runner.run(handler(ends, name="ends", version=version))
-    assert report.failure.type == "handler_error"
-    assert report.failure.message.startswith("KeyError: 'price' (job/__init__.py:")
-    assert report.detail["exception"] == "KeyError"
-    after = await runner.run(handler("await page.goto('http://shop.example/p')\nreturn {}", name="after"))
-    assert (after.data, after.logs) == ({}, [])
-
-
-async def test_an_error_in_one_jobs_listener_is_not_raised_in_another_job(runner: Supervisor) -> None:
-    runner.site.pages["/p"] = SiteAnswer("<h1>x</h1>")
-    bad = handler(
-        """
-        class Mute(Exception):
-            def __str__(self):
-                return 1 / 0
-        def listener(frame):
-            raise Mute
-        page.on("framenavigated", listener)
-        try:
-            await page.goto("http://shop.example/p")
-            await asyncio.sleep(0.5)
-            await page.title()
-        except Mute:
-            return {"raised": True}
-        """,
-        name="listens",
-    )
-    calls = handler(
-        "for _ in range(20):\n    await asyncio.sleep(0.05)\n    await page.evaluate('1')\nreturn {}", name="calls"
-    )
-    attempts = [await runner.begin(bad), await runner.begin(calls)]
-    first, second = [await runner.finished(attempt) for attempt in attempts]
-    assert (first.data, second.data) == ({"raised": True}, {})
-    (line,) = first.logs
-    assert line.message.startswith("A listener or route handler raised Mute: (no text: its __str__ raised ZeroDiv")
-    assert second.logs == []
 
 
 async def test_what_a_module_sets_while_it_is_imported_counts_for_each_of_its_attempts_and_no_other(

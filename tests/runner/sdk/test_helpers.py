@@ -1,4 +1,4 @@
-"""What a handler gets, without a browser. `attempts/test_executor.py` has the helpers on a real page."""
+"""What a handler gets, without a browser. `attempts/test_kept_artifacts.py` has the helpers on a real page."""
 
 import inspect
 import time
