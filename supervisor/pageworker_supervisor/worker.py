@@ -209,6 +209,8 @@ class Worker:
             return False, trouble
         if self._state is not WorkerState.READY:
             return False, self._reason or self._state.name.lower()
+        if not trouble and self._redis_client is not None:
+            trouble = self._redis_client.availability.lost_condition
         trouble = trouble or descriptor_trouble()
         if not trouble and self._config is not None:
             trouble = self._config.trouble

@@ -50,6 +50,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import TypeVar
 
 from pageworker_supervisor.redis_client.errors import (
+    ConditionLost,
     Denied,
     OutOfMemory,
     RedisClientError,
@@ -147,7 +148,12 @@ class Availability:
         """Why Redis does not serve everything, for operators; "" while it does."""
         if not self.up:
             return self.reason
-        return next((str(refusal) for refusal in self._refusals.values()), "")
+        return next((str(each) for each in self._refusals.values() if not isinstance(each, ConditionLost)), "")
+
+    @property
+    def lost_condition(self) -> str:
+        """The failed self-check that withholds jobs; "" if none does."""
+        return next((str(each) for each in self._refusals.values() if isinstance(each, ConditionLost)), "")
 
     async def wait_up(self) -> None:
         """Return when Redis answers. Never returns unless `run` runs."""
