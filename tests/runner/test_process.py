@@ -24,21 +24,18 @@ BIG = handler(
     "return {}",
     name="big",
     before=f"""
-    import builtins, weakref
     class Ballast:
         data = bytes(range(256)) * 4096 * {MEBIBYTES}
-    BALLAST = Ballast()
-    builtins.ballast = weakref.ref(BALLAST)
     """,
 )
 LOOK = handler(
     """
-    import builtins, sys
+    import gc, sys
     with open("/proc/self/statm") as statm:
         pages = int(statm.read().split()[1])
     return {
         "modules": [name for name in sys.modules if ".big__" in name],
-        "alive": builtins.ballast() is not None,
+        "alive": any(getattr(each, "__name__", "") == "Ballast" for each in gc.get_objects()),
         "mebibytes": pages * 4096 // 2**20,
     }
     """,
