@@ -18,7 +18,7 @@ from pageworker_runner.errors import StartError
 from pageworker_runner.exit_codes import RunnerExit
 from pageworker_runner.limits import LIMITS
 from pageworker_runner.modules.catalog import Catalog
-from pageworker_runner.pages.playwright_internals import watch_driver
+from pageworker_runner.pages.playwright_internals.connection import watch_driver
 from pageworker_runner.reporting.reporter import Reporter, SendQueue
 from pageworker_runner.startup import StartedRunner, start
 from pageworker_runner.task_ownership import Tasks

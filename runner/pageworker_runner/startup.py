@@ -18,7 +18,8 @@ from pageworker_runner.modules.catalog import Catalog
 from pageworker_runner.pages import client_guard, package_files
 from pageworker_runner.pages.failure_translator import FailureTranslator
 from pageworker_runner.pages.gateway_failures import GatewayFailures
-from pageworker_runner.pages.playwright_internals import node_program, report_listener_errors
+from pageworker_runner.pages.playwright_internals.driver_files import node_program
+from pageworker_runner.pages.playwright_internals.listeners import report_listener_errors
 from pageworker_runner.pages.pool import PagePool, PagePoolSettings
 from pageworker_runner.reporting.reporter import Reporter
 from pageworker_runner.task_ownership import Tasks, own_work

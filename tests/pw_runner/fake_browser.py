@@ -7,7 +7,7 @@ from typing import Any
 
 from playwright._impl._async_base import mapping
 
-from pageworker_runner.pages.playwright_internals import CONTEXT_PARTS, PAGE_PARTS
+from pageworker_runner.pages.playwright_internals.private_names import CONTEXT_PARTS, PAGE_PARTS
 
 
 class FakeTarget:

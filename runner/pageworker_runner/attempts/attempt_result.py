@@ -12,7 +12,7 @@ from pageworker import Blocked, BlockerKind, Failed, PageTimeout, RetryLater
 from pageworker.navigation import is_interrupted_by_navigation
 from pageworker_runner.attempts.plain_data import NotPlain, plain
 from pageworker_runner.errors import BrowserLost, CallRefused, ModuleBroken, OutputLimit, PageLost
-from pageworker_runner.pages.playwright_internals import is_closed_error
+from pageworker_runner.pages.playwright_internals.client_errors import is_closed_error
 from pageworker_runner.pages.request_errors import network_error_in, refusal_in
 from pageworker_runner.reporting.error_text import describe, frames, playwright_call, redact, text_of
 from pageworker_runner.reporting.sanitize import fit, fit_fields

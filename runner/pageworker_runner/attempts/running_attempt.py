@@ -29,7 +29,9 @@ from pageworker_runner.modules.catalog import ModuleVersion
 from pageworker_runner.modules.entrypoint import ModuleEntrypoint
 from pageworker_runner.pages import capture, downloads
 from pageworker_runner.pages.attempt_values import AttemptValue
-from pageworker_runner.pages.playwright_internals import is_closed_error, unshared, use_timeout
+from pageworker_runner.pages.playwright_internals.client_errors import is_closed_error
+from pageworker_runner.pages.playwright_internals.client_objects import unshared
+from pageworker_runner.pages.playwright_internals.timeouts_and_bindings import use_timeout
 from pageworker_runner.pages.recordings import Recordings
 from pageworker_runner.pages.secret_fields import fill_secretly
 from pageworker_runner.pages.slot import PageSlot

@@ -13,7 +13,10 @@ from pageworker_runner.browser import chromium_flags, private_ca
 from pageworker_runner.errors import StartError
 from pageworker_runner.limits import LIMITS
 from pageworker_runner.pages.context_options import launch_options
-from pageworker_runner.pages.playwright_internals import check, disabled_features, reset_context_timeouts, unshared
+from pageworker_runner.pages.playwright_internals.client_objects import unshared
+from pageworker_runner.pages.playwright_internals.driver_files import disabled_features
+from pageworker_runner.pages.playwright_internals.name_check import check
+from pageworker_runner.pages.playwright_internals.timeouts_and_bindings import reset_context_timeouts
 from pageworker_runner.task_ownership import own_work
 from pageworker_sandbox.wire.messages import Boot
 

@@ -5,7 +5,10 @@ What a module sets while it is imported counts for all its attempts.
 
 from typing import Generic, TypeVar
 
-from pageworker_runner.pages.playwright_internals import intercept_expect_timeout, intercept_test_id_attribute
+from pageworker_runner.pages.playwright_internals.client_methods import (
+    intercept_expect_timeout,
+    intercept_test_id_attribute,
+)
 from pageworker_runner.task_ownership import CURRENT_ATTEMPT
 
 T = TypeVar("T")

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from playwright.async_api import CDPSession, Page
 from playwright.async_api import Error as BrowserError
 
-from pageworker_runner.pages.playwright_internals import dismiss_dialogs
+from pageworker_runner.pages.playwright_internals.dialogs import dismiss_dialogs
 from pageworker_runner.pages.slot import WarmPage
 
 T = TypeVar("T")

@@ -10,7 +10,7 @@ from typing import Any
 
 from pageworker_runner.errors import CallRefused
 from pageworker_runner.pages.command_recorder import CommandRecorder
-from pageworker_runner.pages.playwright_internals import (
+from pageworker_runner.pages.playwright_internals.client_methods import (
     Method,
     intercept_driver_start,
     intercept_method,

@@ -13,9 +13,19 @@ from typing import Any
 from playwright.async_api import BrowserContext
 
 from pageworker_runner.errors import CallRefused
-from pageworker_runner.pages import playwright_internals, side_effects
+from pageworker_runner.pages import side_effects
 from pageworker_runner.pages.clock_steps import CALLS
-from pageworker_runner.pages.playwright_internals import ChannelOwner, page_guid_of, type_of
+from pageworker_runner.pages.playwright_internals.client_errors import closed_error
+from pageworker_runner.pages.playwright_internals.commands import (
+    ChannelOwner,
+    inspected_page_guid,
+    opened_page_guid,
+    page_guid_of,
+    type_of,
+)
+from pageworker_runner.pages.playwright_internals.connection import intercept_commands
+from pageworker_runner.pages.playwright_internals.driver_recordings import with_call_id
+from pageworker_runner.pages.playwright_internals.listeners import intercept_listeners, wrap_callbacks
 from pageworker_runner.pages.refused_calls import refusal
 from pageworker_runner.pages.side_effects import SideEffect, side_effect_of
 from pageworker_runner.task_ownership import CURRENT_ATTEMPT, OWN_WORK, Callback
@@ -124,9 +134,9 @@ class CommandRecorder:
         """The ids of calls, by attempt, of attempts that record a trace."""
         self._listeners: list[tuple[str, Callable[[], None]]] = []
         """Attempt, and what removes one of its listeners from the browser context or the browser."""
-        self._send = playwright_internals.intercept_commands(context, self._on_send)
-        playwright_internals.intercept_listeners(context, self._on_listener)
-        playwright_internals.wrap_callbacks(Callback)
+        self._send = intercept_commands(context, self._on_send)
+        intercept_listeners(context, self._on_listener)
+        wrap_callbacks(Callback)
 
     def page(self, guid: str) -> SideEffects:
         """The side effects on a page."""
@@ -197,14 +207,14 @@ class CommandRecorder:
         attempt_id = self._check_owner(target, command)
         closed = self._closed.get(attempt_id)
         if closed is not None and closed.covers(type) and not method.startswith("__"):
-            raise playwright_internals.closed_error(closed.reason)
+            raise closed_error(closed.reason)
         if attempt_id in self._listener_errors and _has_caller(type, method):
             raise self._listener_errors.pop(attempt_id)
         if type == "BrowserContext" and method in CALLS:
             # As part of the call, so in a task of the attempt.
             return asyncio.ensure_future(self._run_clock(attempt_id, method, params))  # noqa: TID251
         if (calls := self._calls.get(attempt_id)) is not None:
-            options, call_id = playwright_internals.with_call_id(self._browser_context, options)
+            options, call_id = with_call_id(self._browser_context, options)
             calls.add(call_id)
         reply = self._send(target, method, params, options)
         if effect is not SideEffect.NOTHING:
@@ -218,7 +228,7 @@ class CommandRecorder:
 
     async def _prepared(self, attempt_id: str, reply: asyncio.Future[Any]) -> Any:
         answer = await reply
-        await self._on_page(playwright_internals.opened_page_guid(answer), attempt_id)
+        await self._on_page(opened_page_guid(answer), attempt_id)
         return answer
 
     def _record_input(self, command: str, page: str | None, reply: asyncio.Future[Any]) -> None:
@@ -258,7 +268,7 @@ class CommandRecorder:
             page = page_guid_of(target)
         elif method == "newCDPSession":
             # Raw DevTools commands can do anything to their page, and are not seen here.
-            page = playwright_internals.inspected_page_guid(self._browser_context, params)
+            page = inspected_page_guid(self._browser_context, params)
         if page is not None:
             return self.page(page)
         return self._context.setdefault(attempt_id, SideEffects())
@@ -270,7 +280,7 @@ class CommandRecorder:
 
     def _on_new_page(self, attempt_id: str, reply: asyncio.Future[Any]) -> None:
         if not reply.cancelled() and reply.exception() is None:
-            self._on_opened(playwright_internals.opened_page_guid(reply.result()), attempt_id)
+            self._on_opened(opened_page_guid(reply.result()), attempt_id)
 
 
 def _has_caller(type: str, method: str) -> bool:

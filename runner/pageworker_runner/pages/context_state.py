@@ -3,13 +3,9 @@
 from playwright.async_api import BrowserContext
 
 from pageworker_runner.pages.client_state import ClientState
-from pageworker_runner.pages.playwright_internals import (
-    LIVE_STATE,
-    SHARED_STATE,
-    clear_context_bindings,
-    client_context_objects,
-    public_context_objects,
-)
+from pageworker_runner.pages.playwright_internals.client_objects import client_context_objects, public_context_objects
+from pageworker_runner.pages.playwright_internals.private_names import LIVE_STATE, SHARED_STATE
+from pageworker_runner.pages.playwright_internals.timeouts_and_bindings import clear_context_bindings
 
 SHARED = frozenset(f"{owner}.{name}" for owner, names in SHARED_STATE.items() for name in names)
 

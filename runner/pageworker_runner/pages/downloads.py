@@ -11,7 +11,8 @@ from contextlib import suppress
 from playwright.async_api import Download, Page
 from playwright.async_api import Error as BrowserError
 
-from pageworker_runner.pages.playwright_internals import artifact_of, chunks_of, guid_of, unshared
+from pageworker_runner.pages.playwright_internals.client_objects import guid_of, unshared
+from pageworker_runner.pages.playwright_internals.driver_artifacts import artifact_of, chunks_of
 
 NAME_CHARS = 255
 

@@ -14,17 +14,15 @@ from playwright.async_api import Error as BrowserError
 
 from pageworker_runner.pages import request_errors
 from pageworker_runner.pages.gateway_failures import GatewayFailures
-from pageworker_runner.pages.playwright_internals import (
+from pageworker_runner.pages.playwright_internals.client_errors import reword
+from pageworker_runner.pages.playwright_internals.client_objects import main_frame_of
+from pageworker_runner.pages.playwright_internals.commands import (
     ChannelOwner,
     first_url_of,
     frame_guid_of,
-    intercept_commands,
-    intercept_messages,
     is_main_frame,
-    main_frame_of,
-    object_of,
-    reword,
 )
+from pageworker_runner.pages.playwright_internals.connection import intercept_commands, intercept_messages, object_of
 from pageworker_sandbox.wire.request_failure import RequestFailure
 
 NAVIGATIONS = {"goto", "reload", "goBack", "goForward"}

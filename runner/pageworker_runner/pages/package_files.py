@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import PurePath
 from typing import Any
 
-from pageworker_runner.pages.playwright_internals import intercept_file_reads, intercept_uploads
+from pageworker_runner.pages.playwright_internals.file_arguments import intercept_file_reads, intercept_uploads
 
 ReadPackageFile = Callable[[str], bytes | None]
 """Takes `name@version/package/file`."""

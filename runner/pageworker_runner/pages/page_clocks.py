@@ -13,7 +13,8 @@ from playwright.async_api import Error as BrowserError
 
 from pageworker.navigation import is_interrupted_by_navigation
 from pageworker_runner.pages.clock_steps import ClockInvalid, clock_step, for_popups, install_script
-from pageworker_runner.pages.playwright_internals import clock_source, unshared
+from pageworker_runner.pages.playwright_internals.client_objects import unshared
+from pageworker_runner.pages.playwright_internals.driver_files import clock_source
 
 
 @dataclass(frozen=True)

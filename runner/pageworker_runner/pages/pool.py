@@ -20,7 +20,9 @@ from pageworker_runner.pages.downloads import Downloads
 from pageworker_runner.pages.page_clocks import PageClocks
 from pageworker_runner.pages.page_closing import close_page
 from pageworker_runner.pages.page_state import PageEvent, PageState
-from pageworker_runner.pages.playwright_internals import drop_listeners, guid_of, reset_context_timeouts
+from pageworker_runner.pages.playwright_internals.client_objects import guid_of
+from pageworker_runner.pages.playwright_internals.listeners import drop_listeners
+from pageworker_runner.pages.playwright_internals.timeouts_and_bindings import reset_context_timeouts
 from pageworker_runner.pages.popups import Popups
 from pageworker_runner.pages.recordings import Recordings
 from pageworker_runner.pages.recycle import clean

@@ -11,7 +11,7 @@ from playwright.async_api import Error as BrowserError
 from pageworker_runner.limits import LIMITS
 from pageworker_runner.pages.downloads import Downloads
 from pageworker_runner.pages.page_closing import close_page
-from pageworker_runner.pages.playwright_internals import guid_of, opener_of, unshared
+from pageworker_runner.pages.playwright_internals.client_objects import guid_of, opener_of, unshared
 from pageworker_runner.pages.slot import WarmPage, target_of
 from pageworker_runner.reporting.reporter import Reporter
 from pageworker_runner.task_ownership import Tasks, own_work

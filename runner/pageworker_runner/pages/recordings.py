@@ -18,12 +18,11 @@ from playwright.async_api import BrowserContext, Page
 from pageworker_runner.errors import OutputLimit
 from pageworker_runner.pages.command_recorder import CommandRecorder
 from pageworker_runner.pages.downloads import up_to
-from pageworker_runner.pages.playwright_internals import (
-    Artifact,
-    chunks_of,
+from pageworker_runner.pages.playwright_internals.client_objects import guid_of
+from pageworker_runner.pages.playwright_internals.driver_artifacts import Artifact, chunks_of
+from pageworker_runner.pages.playwright_internals.driver_recordings import (
     empty_har,
     export_har,
-    guid_of,
     start_har,
     start_trace,
     stop_trace,

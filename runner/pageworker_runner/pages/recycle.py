@@ -7,10 +7,12 @@ from playwright.async_api import Error as BrowserError
 from playwright.async_api import Frame, Page
 
 from pageworker_runner.errors import CleaningFailed
-from pageworker_runner.pages import playwright_internals
 from pageworker_runner.pages.blank_page import BLANK, forget_history, go_blank
 from pageworker_runner.pages.command_recorder import SideEffects
 from pageworker_runner.pages.context_options import viewport
+from pageworker_runner.pages.playwright_internals.dialogs import has_open_dialog
+from pageworker_runner.pages.playwright_internals.listeners import drop_listeners, listeners_of
+from pageworker_runner.pages.playwright_internals.timeouts_and_bindings import reset_client_state
 from pageworker_runner.pages.revert import revert_on_blank, revert_page
 from pageworker_runner.pages.side_effects import SideEffect
 from pageworker_runner.pages.slot import WarmPage, origin_of
@@ -59,8 +61,8 @@ async def clean(warm: WarmPage, effects: SideEffects, options: PageOptions) -> N
     """
     page = warm.page
     warm.public.restore()
-    playwright_internals.drop_listeners(page, warm.baseline)
-    playwright_internals.reset_client_state(page)
+    drop_listeners(page, warm.baseline)
+    reset_client_state(page)
     if reason := _why_not_cleanable(warm, effects):
         raise CleaningFailed(reason, expected=True)
     try:
@@ -80,7 +82,7 @@ async def clean(warm: WarmPage, effects: SideEffects, options: PageOptions) -> N
         raise CleaningFailed(f"after cleaning, the page reports {facts}")
     if left := warm.client.changed():
         raise CleaningFailed(f"Playwright's client still has changes of {', '.join(left)}")
-    if playwright_internals.listeners_of(page) != warm.baseline:
+    if listeners_of(page) != warm.baseline:
         raise CleaningFailed("event listeners are left")
     warm.origins.clear()
 
@@ -99,7 +101,7 @@ def _why_not_cleanable(warm: WarmPage, effects: SideEffects) -> str | None:
         return f"{command} cannot be undone"
     if effects.has(SideEffect.PRESSED):
         return "a key or mouse button is held down"
-    if effects.has(SideEffect.DIALOGS) and playwright_internals.has_open_dialog(warm.page):
+    if effects.has(SideEffect.DIALOGS) and has_open_dialog(warm.page):
         return "a dialog is open"
     return None
 

@@ -7,7 +7,7 @@ from playwright.async_api import BrowserContext, Page
 
 from pageworker_runner.pages.command_recorder import SideEffects
 from pageworker_runner.pages.context_options import geolocation, reset_permissions, viewport
-from pageworker_runner.pages.playwright_internals import dispose, drop_response
+from pageworker_runner.pages.playwright_internals.commands import dispose, drop_response
 from pageworker_runner.pages.side_effects import SideEffect
 from pageworker_sandbox.wire.page_options import PageOptions
 

@@ -3,7 +3,8 @@
 from playwright.async_api import Error as BrowserError
 from playwright.async_api import Locator
 
-from pageworker_runner.pages.playwright_internals import reword, unrecorded
+from pageworker_runner.pages.playwright_internals.client_errors import reword
+from pageworker_runner.pages.playwright_internals.driver_recordings import unrecorded
 
 COVER = """element => {
   // Wherever the browser draws the field from now on, also in screenshots of the module, in popups and in traces.

@@ -8,13 +8,13 @@ from playwright.async_api import CDPSession, Frame, Page
 
 from pageworker_runner.pages.client_state import ClientState
 from pageworker_runner.pages.page_state import TRANSITIONS, PageEvent, PageState
-from pageworker_runner.pages.playwright_internals import (
-    LIVE_STATE,
+from pageworker_runner.pages.playwright_internals.client_objects import (
     client_page_objects,
     guid_of,
-    listeners_of,
     public_page_objects,
 )
+from pageworker_runner.pages.playwright_internals.listeners import listeners_of
+from pageworker_runner.pages.playwright_internals.private_names import LIVE_STATE
 from pageworker_sandbox.state_machine import next_state
 
 ORIGIN = re.compile(r"^https?://[^/?#]+")
