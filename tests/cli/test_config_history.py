@@ -4,6 +4,7 @@ import json
 
 import pytest
 from cli.conftest import OnQueue
+from pw_queue.harness import QueueHarness
 
 from pageworker_supervisor.cli.app import run
 
@@ -46,6 +47,25 @@ def test_a_rollback_is_a_new_version(capsys: Capture) -> None:
     assert "committed: version 4 counts" in capsys.readouterr().out
     assert run(["config", "diff", "1", "4"]) == 0
     assert capsys.readouterr().out == "no difference\n"
+
+
+@pytest.mark.usefixtures("three")
+def test_a_change_of_no_value_makes_no_version(capsys: Capture) -> None:
+    assert run(["config", "rollback", "3", "--why", "by mistake"]) == 0
+    assert run(["config", "set", "pool.runners=3", "--why", "again"]) == 0
+    assert capsys.readouterr().out.count("unchanged: version 3 counts") == 2
+    assert run(["config", "history", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["versions"][0]["version"] == 3
+
+
+@pytest.mark.usefixtures("three")
+def test_a_rollback_replaces_a_damaged_version(on_queue: OnQueue, capsys: Capture) -> None:
+    async def damage(harness: QueueHarness) -> None:
+        await harness.client.hset("pw:{0}:config:meta", "document", "nonsense")
+
+    on_queue(damage)
+    assert run(["config", "rollback", "3", "--why", "3 is damaged"]) == 0
+    assert "committed: version 4 counts" in capsys.readouterr().out
 
 
 @pytest.mark.usefixtures("three")

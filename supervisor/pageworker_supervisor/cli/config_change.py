@@ -22,7 +22,8 @@ from pageworker_supervisor.cli.output import CommandError, CommandExit, show
 from pageworker_supervisor.config.central_document import CentralValues, central_layer, parameter_path
 from pageworker_supervisor.config.errors import ConfigInvalid
 from pageworker_supervisor.contract.printable import printable
-from pageworker_supervisor.queue.config_store import ConfigOutcome, ConfigState, ConfigStore
+from pageworker_supervisor.queue.config_store import ConfigOutcome, ConfigState, ConfigStore, Texts
+from pageworker_supervisor.queue.errors import ConfigStoreDamaged
 
 OUTCOME_SECONDS = 8.0
 """Workers have three seconds to vote. A slow Redis may need more."""
@@ -36,7 +37,10 @@ Who = Annotated[str | None, Parameter(help="Who changes it. Default: your user n
 
 
 class ChangeReport(Struct, frozen=True):
-    """How a change ended: `committed` or `refused`, the version that counts now, and one line per worker."""
+    """How a change ended, the version that counts now, and one line per worker.
+
+    `state`: `committed`, `refused`, or `unchanged` (no value differs).
+    """
 
     state: str
     version: int
@@ -118,14 +122,27 @@ async def apply(store: ConfigStore, parameters: ParameterStore | None, change: C
 
 
 async def _proposed(store: ConfigStore, change: Change) -> ChangeReport:
+    if not change.base.edited and _texts_in(change.base) == texts_of_values(change.values):
+        return ChangeReport("unchanged", change.base.version, _running(change.base))
     name = secrets.token_hex(8)
     if (made := await _propose(store, name, change)) is not None:
-        workers = {worker: [f"runs version {one.version}"] for worker, one in sorted(made.workers.items())}
-        return ChangeReport("committed", made.version, workers)
+        return ChangeReport("committed", made.version, _running(made))
     outcome = await _outcome(store, name)
     if outcome.state == "committed":
         await _applied(store, outcome)
     return await _report(store, outcome)
+
+
+def _texts_in(state: ConfigState) -> Texts | None:
+    """None for a damaged version: a rollback must be able to replace it."""
+    try:
+        return state.texts
+    except ConfigStoreDamaged:
+        return None
+
+
+def _running(state: ConfigState) -> dict[str, list[str]]:
+    return {worker: [f"runs version {one.version}"] for worker, one in sorted(state.workers.items())}
 
 
 def print_change(report: ChangeReport, json: bool) -> CommandExit:
@@ -133,7 +150,7 @@ def print_change(report: ChangeReport, json: bool) -> CommandExit:
     head = f"{report.state}: version {report.version} counts"
     lines = [f"  {printable(name)}: {printable(line)}" for name, told in report.workers.items() for line in told]
     show(report, "\n".join([head, *(lines or ["  no worker runs"])]), json)
-    return CommandExit.DONE if report.state == "committed" else CommandExit.REFUSED
+    return CommandExit.REFUSED if report.state == "refused" else CommandExit.DONE
 
 
 async def _propose(store: ConfigStore, name: str, change: Change) -> ConfigState | None:
