@@ -332,4 +332,4 @@ async def test_a_secret_that_is_not_granted_fails_the_job_by_name_and_an_outage_
                 result = producer.results[job_id]
                 assert (result["status"], len(result["attempts"])) == ("succeeded", 1), "the outage cost no attempt"
             (reason, *_) = [line["reason"] for line in daemon.log() if line.get("message") == "job deferred"]
-            assert reason.startswith("the secret backend does not answer: Vault does not answer")
+            assert reason.startswith("the secret backend gives no value: Vault does not answer")

@@ -192,7 +192,7 @@ class Settlement:
 
     async def secret_outage(self, attempt: ClaimedJob, away: SecretUnavailable, *, begun: bool) -> None:
         """The secret backend does not answer, and no value is left within its lease."""
-        reason = f"the secret backend does not answer: {away}"
+        reason = f"the secret backend gives no value: {away}"
         await self.defer(attempt, reason, SECRET_OUTAGE_SECONDS, cause="secrets", begun=begun)
 
     async def defer(
