@@ -46,6 +46,21 @@ def test_wrong_usage_is_2_and_leaves_stdout_alone(arguments: list[str], capsys: 
     assert printed.err
 
 
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["config", "set", "pool.runners=3"], "config set: --why is missing"),
+        (["module", "pack"], "module pack: FOLDER is missing"),
+        (["config", "set", "pool.runners=3", "--why"], "--why requires an argument"),
+    ],
+)
+def test_a_missing_option_and_a_missing_value_are_told_apart(
+    arguments: list[str], told: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert root.run(arguments) == 2
+    assert told in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("code", list(CommandExit))
 def test_a_command_ends_with_its_exit_code(code: CommandExit, monkeypatch: pytest.MonkeyPatch) -> None:
     app = App(name="workerctl", result_action="return_value", exit_on_error=False)

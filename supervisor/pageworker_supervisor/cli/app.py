@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 from importlib.metadata import version
 
-from cyclopts import App, CycloptsError
+from cyclopts import App, CycloptsError, MissingArgumentError
 
 from pageworker_supervisor.cli.output import CommandError, CommandExit, complain
 from pageworker_supervisor.contract.printable import printable
@@ -63,7 +63,10 @@ def run(arguments: Sequence[str] | None = None) -> int:
         result = app(words, print_error=False)
         sys.stdout.flush()
     except CycloptsError as error:
-        complain(printable(error), "Run `workerctl --help` or `workerctl COMMAND --help` for the commands and options.")
+        complain(
+            printable(_usage(error)),
+            "Run `workerctl --help` or `workerctl COMMAND --help` for the commands and options.",
+        )
         return CommandExit.USAGE
     except CommandError as error:
         complain(str(error), error.mend)
@@ -75,6 +78,17 @@ def run(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return 130
     return result if isinstance(result, int) else CommandExit.DONE
+
+
+def _usage(error: CycloptsError) -> str:
+    """What is wrong with the command line. For cyclopts, an option that is not there "requires an argument"."""
+    if not isinstance(error, MissingArgumentError) or error.keyword is not None:
+        return str(error)
+    if error.argument is None or error.argument.tokens:
+        return str(error)
+    name = error.argument.name
+    shown = name if error.argument.index is None else name.lstrip("-").upper()
+    return f"{' '.join(error.command_chain or ())}: {shown} is missing"
 
 
 def _show_whole_help(command: App) -> None:
