@@ -28,7 +28,7 @@ def test_settings_by_name_become_a_layer() -> None:
         ("pol.runners", 3, "did you mean `pool`?"),
         ("pool.runners", 0, "1 to 64"),
         ("pool.runners", "4", "a whole number"),
-        ("pool.runners.x", 3, "no such setting"),
+        ("pool.runners.x", 3, "the name of a setting"),
         ("pool", {"runners": 3}, "set each setting by its own name"),
         ("tenants.acme", {"weight": 3}, "set each setting by its own name"),
         ("worker.tags", ["gpu"], "not supported yet"),

@@ -41,7 +41,11 @@ def checked(untrusted: dict[str, Any], *, lax: bool = False) -> tuple[dict[str, 
 def test_valid_values_are_kept_beside_mistakes() -> None:
     kept, wrong = checked({"motors": {"count": 0, "folder": "/x", "names": ["a"], "size": 1}, "by_name": {"a": 3}})
     assert kept == {"motors": {"folder": "/x", "names": ("a",)}, "by_name": {}}
-    assert wrong == {"motors.count": "a whole number, 1 to 9", "motors.size": "no such setting", "by_name.a": "a table"}
+    assert wrong == {
+        "motors.count": "a whole number, 1 to 9",
+        "motors.size": "the name of a setting",
+        "by_name.a": "a table",
+    }
 
 
 @pytest.mark.parametrize(("value", "lax", "valid"), [("5", True, True), ("5", False, False), (5, False, True)])

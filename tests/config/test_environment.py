@@ -69,7 +69,7 @@ def test_other_variables_are_ignored(name: str, text: str) -> None:
         ("PAGEWORKER_REDIS_PORT", "redis://h:1", "`PAGEWORKER_REDIS__PORT`"),
         ("PAGEWORKER_PORT", "9470", "`redis.port`"),
         ("PAGEWORKER_REDIS__PORT", "tcp://10.0.0.7:6379", "a whole number"),
-        ("PAGEWORKER_REDIS_SERVICE_HOST", "redis.example", "no such setting"),
+        ("PAGEWORKER_REDIS_SERVICE_HOST", "redis.example", "the name of a setting"),
     ],
 )
 def test_a_mistake_that_looks_like_a_service_link_is_a_mistake(name: str, text: str, words: str) -> None:
@@ -86,7 +86,7 @@ def test_an_empty_variable_counts_as_not_set() -> None:
     [
         ("PAGEWORKER_REDIS_URL", "x", "`PAGEWORKER_REDIS__URL`"),
         ("PAGEWORKER_POOL__PAGE", "3", "`pool.pages`"),
-        ("PAGEWORKER_REDIS__URL__X", "1", "no such setting"),
+        ("PAGEWORKER_REDIS__URL__X", "1", "the name of a setting"),
         ("PAGEWORKER_EGRESS__PORTS", "{", "write JSON"),
         ("PAGEWORKER_EGRESS__PORTS", "[" * 100_000, "write JSON"),
         ("PAGEWORKER_POOL__PAGES", "many", "a whole number"),

@@ -311,7 +311,7 @@ def test_a_registry_folder_that_does_not_exist_is_an_error(write: Any, tmp_path:
 def test_unknown_variables_get_a_hint() -> None:
     found = problems(None, PAGEWORKER_POOL__RUNERS="3", PAGEWORKER_REDIS__URL__X="1", PAGEWORKER_PAGES="3")
     assert "`pool.runners`" in found["pool.runers"].hint
-    assert found["redis.url.x"].expected == "no such setting"
+    assert found["redis.url.x"].expected == "the name of a setting"
     assert "`pool.pages`" in found["pages"].hint
 
 

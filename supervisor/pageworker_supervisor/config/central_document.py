@@ -59,13 +59,17 @@ def _checked(path: Path, untrusted_value: Any) -> tuple[list[ConfigProblem], Any
     if known < len(path):
         if is_struct(type_):
             return [unknown_setting(SOURCE, path[: known + 1], type_, Settings)], None
-        return [ConfigProblem(SOURCE, dotted(path), "", "no such setting")], None
+        return [ConfigProblem(SOURCE, dotted(path), "", "the name of a setting")], None
     if is_table(type_):
         expected = f"single settings, e.g. {dotted(path)}.…"
         return [ConfigProblem(SOURCE, dotted(path), "a section", expected, "set each setting by its own name")], None
     if reload_of(path) is LOCAL:
         hint = "set it in the configuration file, or in an environment variable, of each worker"
-        return [ConfigProblem(SOURCE, dotted(path), "", "no local setting: it is never central", hint)], None
+        return [
+            ConfigProblem(
+                SOURCE, dotted(path), "", "a setting that may be central: this one is local, it is never central", hint
+            )
+        ], None
     checker = Checker(Settings, lambda _: SOURCE)
     value = checker.value(type_, untrusted_value, path)
     return checker.problems, None if value is msgspec.UNSET else value

@@ -97,7 +97,7 @@ def unknown_setting(source: str, path: Path, section: type[Struct], root: type[S
     instead = instead_of(path)
     if instead is not None:
         return ConfigProblem(source, ".".join(path), "", EXPECTED, instead)
-    return ConfigProblem(source, ".".join(path), "", "no such setting", near_miss(path, section, root))
+    return ConfigProblem(source, ".".join(path), "", "the name of a setting", near_miss(path, section, root))
 
 
 def near_miss(path: Path, section: type[Struct], root: type[Struct]) -> str:

@@ -86,9 +86,9 @@ class Overrides:
     def _unknown(self, name: str, path: Path, up_to: Path, section: Any) -> ConfigProblem:
         key = ".".join(path)
         if hint := _nesting_hint(path, self._root):
-            return ConfigProblem(name, key, "", "no such setting", hint)
+            return ConfigProblem(name, key, "", "the name of a setting", hint)
         if not is_struct(section):
-            return ConfigProblem(name, key, "", "no such setting")
+            return ConfigProblem(name, key, "", "the name of a setting")
         return replace(unknown_setting(name, up_to, section, self._root), key=key)
 
 
