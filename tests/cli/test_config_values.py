@@ -122,9 +122,18 @@ def test_a_name_has_one_form(on_queue: OnQueue, capsys: Capture) -> None:
     assert capsys.readouterr().out.endswith("3\n")
 
 
+def test_the_origin_of_a_central_setting_is_named_once(on_queue: OnQueue, capsys: Capture) -> None:
+    assert run(["config", "set", "pool.runners=6", *WHY]) == 0
+    assert run(["config", "show", "--origin"]) == 0
+    (line,) = [line for line in capsys.readouterr().out.splitlines() if line.startswith("pool.runners")]
+    assert line.split() == ["pool.runners", "6", "central", "configuration"]
+
+
 def test_a_setting_that_is_not_set_is_not_unset(on_queue: OnQueue, capsys: Capture) -> None:
     assert run(["config", "unset", "pool.runners", *WHY]) == 4
-    assert "not set centrally: pool.runners" in capsys.readouterr().err
+    told = capsys.readouterr().err
+    assert "not set centrally: pool.runners" in told
+    assert "workerctl config show --origin" in told
 
 
 def editor(tmp_path: Path, script: str) -> str:

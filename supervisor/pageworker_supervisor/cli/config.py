@@ -57,7 +57,11 @@ def show_settings(
         ShownOrigin(dotted(each.path), shown.get(each.path, HIDDEN), each.layer, each.source)
         for each in origins(local.with_central(values))
     ]
-    rows = [(one.setting, _json(one.value), f"{one.layer} {one.source}".rstrip()) for one in found]
+    # The source of a central setting repeats the name of its layer.
+    rows = [
+        (o.setting, _json(o.value), o.source if o.layer == "central" else f"{o.layer} {o.source}".rstrip())
+        for o in found
+    ]
     show(found, table(("SETTING", "VALUE", "FROM"), rows), json)
 
 

@@ -91,7 +91,8 @@ def unset(
 
     def without(values: CentralValues) -> CentralValues:
         if missing := sorted(gone - set(values)):
-            raise CommandError(f"not set centrally: {printable(', '.join(missing))}", exit_code=CommandExit.REFUSED)
+            what = f"not set centrally: {printable(', '.join(missing))}"
+            raise CommandError(what, "Run `workerctl config show --origin`.", CommandExit.REFUSED)
         return {name: value for name, value in values.items() if name not in gone}
 
     return print_change(asyncio.run(_change(config, without, who, why)), json)
