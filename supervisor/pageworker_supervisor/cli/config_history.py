@@ -57,9 +57,9 @@ def diff(before: int | None = None, after: int | None = None, *, config: Config 
     Parameters
     ----------
     before
-        The older version. Default: the one before `after`.
+        The older version. Default: the version before AFTER.
     after
-        The newer version. Default: the one that counts.
+        The newer version. Default: the version that counts now.
     """
 
     async def read() -> tuple[CentralValues, CentralValues]:

@@ -90,8 +90,8 @@ def retry(
 ) -> CommandExit:
     """Queue the named dead-lettered jobs again.
 
-    Their retries are counted from the start again (`retry_count` still counts), and so are their crashes.
-    The exit code is 1 if one of them could not be queued. Example: `workerctl dead retry --ids-from ids.txt`.
+    The counts of their retries and crashes begin again: retries at the `retry_count` of the job, crashes at 0. The exit
+    code is 1 if one of them could not be queued. Example: `workerctl dead retry --ids-from ids.txt`.
 
     Parameters
     ----------

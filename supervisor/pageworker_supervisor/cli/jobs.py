@@ -102,7 +102,7 @@ def results(
     tenant
         Of the newest results, show only those of this tenant.
     count
-        Number of newest results of all tenants to read, before --tenant filters them.
+        Read this many of the newest results of all tenants. --tenant then chooses among them.
     """
     if job is not None:
         ref = job_named(job)
@@ -131,7 +131,8 @@ def jobs(
 ) -> None:
     """List the jobs that have no result yet.
 
-    Example: `workerctl jobs --tenant acme --state delayed`.
+    The column WHY has the limit that a queued job waits for (`throttled: fleet concurrency`), or why a worker deferred
+    it. Example: `workerctl jobs --tenant acme --state delayed`.
 
     Parameters
     ----------

@@ -49,8 +49,9 @@ def run_folder(
     """Run the module in a folder once, as a worker would: same sandbox, same egress policy. Needs no Redis.
 
     The module is packed, signed with a key of this run, verified and run. Nothing is published, and its version stays
-    as it is. Prints the result as JSON on stdout, and the module's log lines on stderr. There are no retries. The exit
-    code is 0 if the module succeeded, else 1.
+    as it is. The settings are those of the file and the environment: the central configuration does not count. Prints
+    the result as JSON on stdout, and the module's log lines on stderr. There are no retries. The exit code is 0 if the
+    module succeeded, else 1.
 
     Example: `workerctl module run acme.prices --payload '{"url": "https://example.com/"}'`.
 
@@ -67,7 +68,7 @@ def run_folder(
     timeout
         Seconds that the module may take. Default: as in module.toml, else `jobs.timeout_seconds`.
     artifacts
-        Folder for screenshots and other files of the module. It is created when there is one.
+        Folder for screenshots and other files of the module. It is created with the first file.
     """
     settings = settings_of(config)
     with _ended_by_errors():

@@ -68,11 +68,11 @@ def undrain(*, config: Config = None, json: Json = False) -> None:
 def cancel(job: str, *, config: Config = None, json: Json = False) -> CommandExit:
     """Cancel one job that has not ended.
 
-    The worker on this host must run: the command uses its control socket. The exit code is 0 for `cancelled` and
-    `cancelling`. It is 1 for `finished` (the job has ended, or only its result is left to be written) and for `unknown`
-    (the queue has no such job, and its memory for cancellations is full). The queue remembers the cancellation of a job
-    that it does not know yet for `jobs.cancel_memory_seconds`. If the job comes within that time, it ends as
-    `cancelled` without running.
+    The worker on this host must run: the command uses its control socket. The exit code is 0 for the answers
+    `cancelled` and `cancelling`, and 1 for `finished` and `unknown`. `finished`: the job has ended, or only its result
+    is left to be written. A job may be cancelled before it is pushed: the queue remembers that for
+    `jobs.cancel_memory_seconds`, and the job ends as `cancelled` without running. `unknown`: there is no such job, and
+    that memory is full.
     Example: `workerctl cancel acme/17`.
 
     Parameters
