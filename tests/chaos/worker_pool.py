@@ -116,17 +116,21 @@ class PooledWorker:
             self._process.send_signal(number)
 
     async def wait_until_listening(self) -> None:
-        """Wait until the worker handles signals: it has a control socket from then on."""
+        """Wait until the worker answers on its control socket: it handles signals and has its data folder then."""
         until = time.monotonic() + LISTEN_SECONDS
         while not self.dead and time.monotonic() < until:
             try:
-                _, writer = await asyncio.open_unix_connection(self._home / CONTROL_SOCKET)
+                reader, writer = await asyncio.open_unix_connection(self._home / CONTROL_SOCKET)
             except OSError:
                 # The file may be left from the last start, or not exist yet. There is no event to wait for.
                 await asyncio.sleep(POLL_SECONDS)
-            else:
-                writer.close()
-                return
+                continue
+            with suppress(OSError, TimeoutError):
+                writer.write(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+                async with asyncio.timeout_at(asyncio.get_running_loop().time() + until - time.monotonic()):
+                    await reader.read(1)
+            writer.close()
+            return
 
     async def end(self, number: signal.Signals) -> int:
         """Send SIGKILL or SIGTERM and wait for the end. Returns the exit code."""
