@@ -11,7 +11,7 @@ from pw_servers import RedisServer
 from pageworker_sandbox.signing import SecretKey
 from pageworker_supervisor.cli import doctor as command
 from pageworker_supervisor.cli.app import run
-from pageworker_supervisor.config.settings import CheckSettings
+from pageworker_supervisor.config.check_settings import CheckSettings
 
 
 @pytest.fixture(autouse=True)

@@ -3,7 +3,7 @@
 import msgspec
 import pytest
 
-from pageworker_supervisor.config.settings import CheckSettings
+from pageworker_supervisor.config.check_settings import CheckSettings
 from pageworker_supervisor.self_checks.effects import (
     ChecksRefused,
     changes,

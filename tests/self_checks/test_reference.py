@@ -3,7 +3,7 @@
 import ast
 from pathlib import Path
 
-from pageworker_supervisor.config.settings import CheckSettings
+from pageworker_supervisor.config.check_settings import CheckSettings
 from pageworker_supervisor.self_checks import reference
 from pageworker_supervisor.self_checks.reference import checks_table
 

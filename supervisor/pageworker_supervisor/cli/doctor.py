@@ -13,8 +13,9 @@ from pageworker_supervisor.cli.connect import Config, open_queue, settings_of
 from pageworker_supervisor.cli.doctor_size import measure_size
 from pageworker_supervisor.cli.output import CommandError, CommandExit, Json, show
 from pageworker_supervisor.config.central_document import parameter_path
+from pageworker_supervisor.config.check_settings import CheckSettings
 from pageworker_supervisor.config.data_dir import data_dir_of
-from pageworker_supervisor.config.settings import CheckSettings, Settings
+from pageworker_supervisor.config.settings import Settings
 from pageworker_supervisor.contract.printable import printable
 from pageworker_supervisor.redis_client.embedded import find_server
 from pageworker_supervisor.redis_client.errors import EmbeddedUnfit

@@ -10,10 +10,11 @@ from pageworker_sandbox.egress.messages import MAX_HOSTS, MAX_PORTS
 from pageworker_sandbox.page_rules import PageOptionsInvalid, is_ca, parse_options
 from pageworker_sandbox.wire.messages import FLAG_NAME, MAX_FLAGS
 from pageworker_supervisor.config.check import SourceOf, show
+from pageworker_supervisor.config.check_settings import CheckSettings
 from pageworker_supervisor.config.errors import ConfigProblem
 from pageworker_supervisor.config.secret_rules import secret_settings_findings
 from pageworker_supervisor.config.self_checks import PROTECTING
-from pageworker_supervisor.config.settings import CheckSettings, RedisSettings, Settings, SharedLimits, TenantSettings
+from pageworker_supervisor.config.settings import RedisSettings, Settings, SharedLimits, TenantSettings
 from pageworker_supervisor.config.value_checks import (
     RuleFinding,
     header_findings,

@@ -5,8 +5,8 @@ from collections.abc import Iterable, Mapping
 from msgspec import Struct
 from msgspec.structs import asdict
 
+from pageworker_supervisor.config.check_settings import CheckSettings
 from pageworker_supervisor.config.self_checks import CheckMode
-from pageworker_supervisor.config.settings import CheckSettings
 from pageworker_supervisor.contract.printable import printable
 from pageworker_supervisor.self_checks.finding import Finding
 

@@ -4,9 +4,9 @@ import sys
 
 import msgspec
 
+from pageworker_supervisor.config.check_settings import CheckSettings
 from pageworker_supervisor.config.reference import descriptions
 from pageworker_supervisor.config.self_checks import PROTECTING, WATCHED
-from pageworker_supervisor.config.settings import CheckSettings
 
 
 def checks_table() -> str:
