@@ -193,13 +193,11 @@ function Claim:add_lease(id, job, fence, permits)
   job.entry = call('XADD', Key.ready(), '*', 'job', id)
   job.token = job.entry .. '-' .. self.nonce
   job.fence = fence
-  Job.transition(
-    id, job, Event.CLAIM,
-    'token', job.token, 'worker', self.worker, 'entry', job.entry, 'started_at', NOW, 'fence', fence or ''
-  )
+  local fields = { 'token', job.token, 'worker', self.worker, 'entry', job.entry, 'started_at', NOW, 'fence', fence or '' }
   if permits then
-    Job.note_permits(id, job, permits)
+    fields[11], fields[12], fields[13], fields[14] = 'permits', permits, 'module', job.module or ''
   end
+  Job.transition(id, job, Event.CLAIM, unpack(fields))
   self.leases[#self.leases + 1] = { id, job }
 end
 

@@ -74,7 +74,7 @@ local function finish(request)
   if job.cancel_requested and job.state == State.RUNNING and request.status ~= 'cancelled' then
     return 'cancelled'
   end
-  Job.release_permits(job)
+  Job.release_permits(job, true)
   store_result(token, id, job.tenant, request.result, request.callback_url, retention)
   if request.dead_letter then
     DeadLetter.add(id, job.tenant, Job.body(id), request.dead_letter, request.status, job, retention)

@@ -166,14 +166,22 @@ function Job.note_permits(id, job, permits)
   end
 end
 
--- Release the permits of a lease. A job that is FINISHING has none.
-function Job.release_permits(job)
+-- Release the permits of a lease. A job that is FINISHING has none. `ends`: the job ends too, so its tenant and its domain
+-- count it no more. Both are one command per hash.
+function Job.release_permits(job, ends)
+  local size = ends and number(job.bytes) or nil
   if job.state ~= State.RUNNING then
+    if ends then
+      Tenant.remove_job(job.tenant, size)
+      if job.domain ~= NO_DOMAIN then
+        Domain.remove_job(job.domain)
+      end
+    end
     return
   end
-  Tenant.end_lease(job.tenant, job.started_at and tonumber(job.started_at))
+  Tenant.end_lease(job.tenant, job.started_at and tonumber(job.started_at), size)
   if job.domain ~= NO_DOMAIN then
-    Domain:release_permit(job.domain, job.tenant)
+    Domain.end_lease(job.domain, job.tenant, ends)
   end
   if job.permits then
     if string.find(job.permits, 'm', 1, true) then
@@ -270,10 +278,6 @@ function Job.finish(id, job, token, free, ttl)
   call('SET', Key.done(id), Push.mark(token, job.push or '', free), 'PX', ttl)
   if job.expires_at then
     call('ZREM', Key.expiry(), id)
-  end
-  Tenant.remove_job(job.tenant, number(job.bytes))
-  if job.domain ~= NO_DOMAIN then
-    Domain.remove_job(job.domain)
   end
 end
 

@@ -30,7 +30,9 @@ function Module.take(quota, tenant)
 end
 
 function Module.release(name, tenant)
-  if Module:release_permit(name, tenant) <= 0 then
-    call('EXPIRE', Key.module(name), Limits.memory_seconds(Module:read(name)))
+  local quota = Module:read(name, tenant)
+  Module:release_permit(quota, tenant)
+  if quota.running <= 0 then
+    call('EXPIRE', Key.module(name), Limits.memory_seconds(quota))
   end
 end

@@ -39,13 +39,17 @@ local SharedQuota = {}
 
 -- `tenant`: also how many permits of the quota this tenant holds.
 function SharedQuota:read(name, tenant)
-  local f = call('HMGET', self.keys.hash(name), 'limits', 'running', 'tokens', 'tokens_at', 'held:' .. (tenant or ''))
+  local f = call(
+    'HMGET', self.keys.hash(name), 'limits', 'running', 'tokens', 'tokens_at', 'parked', 'jobs', 'held:' .. (tenant or '')
+  )
   local quota = {
     name = name,
     running = number(f[2]),
     tokens = number(f[3]),
     tokens_at = f[4] and tonumber(f[4]),
-    held = number(f[5]),
+    parked = f[5],
+    jobs = number(f[6]),
+    held = number(f[7]),
   }
   local text = self.limits_of(name) or f[1] or NO_LIMITS
   quota.weight, quota.concurrency, quota.rate, quota.burst = Limits.parse(text)
@@ -155,17 +159,20 @@ function SharedQuota:take_permit(quota, tenant)
   end
 end
 
--- Returns how many permits are still in use.
-function SharedQuota:release_permit(name, tenant)
-  local key = self.keys.hash(name)
-  local running = call('HINCRBY', key, 'running', -1)
-  if call('HINCRBY', key, 'held:' .. tenant, -1) <= 0 then
+-- Give back the permit that the tenant held. `quota` was read with this tenant. Further arguments: fields and values to
+-- write too.
+function SharedQuota:release_permit(quota, tenant, ...)
+  local key = self.keys.hash(quota.name)
+  quota.running, quota.held = quota.running - 1, quota.held - 1
+  if quota.held > 0 then
+    call('HSET', key, 'running', quota.running, 'held:' .. tenant, quota.held, ...)
+  else
+    call('HSET', key, 'running', quota.running, ...)
     call('HDEL', key, 'held:' .. tenant)
   end
-  if call('HGET', key, 'parked') then
-    self:unpark(name, 1)
+  if quota.parked then
+    self:unpark(quota.name, 1)
   end
-  return running
 end
 
 -- Another table of limits is in force: look again at every quota of this kind that backlogs wait for.
@@ -226,8 +233,19 @@ function Domain.add_job(domain)
   end
 end
 
+-- A job that held no permit has ended.
 function Domain.remove_job(domain)
   if call('HINCRBY', Key.domain(domain), 'jobs', -1) <= 0 then
     call('EXPIRE', Key.domain(domain), Limits.memory_seconds(Domain:read(domain)))
+  end
+end
+
+-- A lease ends, and with `ends` its job too.
+function Domain.end_lease(domain, tenant, ends)
+  local quota = Domain:read(domain, tenant)
+  local jobs = quota.jobs - (ends and 1 or 0)
+  Domain:release_permit(quota, tenant, 'jobs', jobs)
+  if jobs <= 0 then
+    call('EXPIRE', Key.domain(domain), Limits.memory_seconds(quota))
   end
 end

@@ -17,7 +17,7 @@ function Tenant.read(tenant)
   local f = call(
     'HMGET', Key.tenant(tenant),
     'limits', 'running', 'virtual_time', 'tokens', 'tokens_at', 'parked', 'priority_credits', 'open_priorities',
-    'told_at', 'timed', 'starts_ms', 'charged_ms', 'mean_ms', 'mean_of'
+    'told_at', 'timed', 'starts_ms', 'charged_ms', 'mean_ms', 'mean_of', 'jobs', 'bytes'
   )
   local quota = {
     name = tenant,
@@ -34,6 +34,8 @@ function Tenant.read(tenant)
     charged_ms = number(f[12]),
     mean_ms = f[13] and tonumber(f[13]) or LEAST_MS,
     mean_of = number(f[14]),
+    jobs = number(f[15]),
+    bytes = number(f[16]),
   }
   local text = LimitsTable.tenant(tenant) or f[1] or NO_LIMITS
   quota.weight, quota.concurrency, quota.rate, quota.burst = Limits.parse(text)
@@ -154,8 +156,17 @@ function Tenant.start_lease(quota)
   quota.starts_ms = quota.starts_ms + NOW
 end
 
--- A lease ends. `started_at`: since when it ran; absent: an older release claimed it, and charged one for it.
-function Tenant.end_lease(tenant, started_at)
+-- The hash of a tenant without jobs is kept until its tokens are full again.
+local function keep_idle(quota)
+  local key = Key.tenant(quota.name)
+  -- Workers of an older release count no bytes.
+  call('HDEL', key, 'bytes', 'queue_told')
+  call('EXPIRE', key, Limits.memory_seconds(quota))
+end
+
+-- A lease ends. `started_at`: since when it ran; absent: an older release claimed it, and charged one for it. `size`: its
+-- job ends too, which has so many bytes; nil: the tenant keeps the job.
+function Tenant.end_lease(tenant, started_at, size)
   local quota = Tenant.read(tenant)
   quota.running = quota.running - 1
   local grows = 0
@@ -170,15 +181,22 @@ function Tenant.end_lease(tenant, started_at)
   if quota.timed > quota.running then -- a worker of an older release ended a lease and did not count it
     quota.timed, quota.starts_ms, quota.charged_ms = 0, 0, 0
   end
+  if size then
+    quota.jobs, quota.bytes = quota.jobs - 1, quota.bytes - size
+  end
   call(
     'HSET', Key.tenant(tenant),
     'running', quota.running, 'virtual_time', quota.virtual_time + grows, 'mean_ms', quota.mean_ms,
-    'mean_of', quota.mean_of, 'timed', quota.timed, 'starts_ms', quota.starts_ms, 'charged_ms', quota.charged_ms
+    'mean_of', quota.mean_of, 'timed', quota.timed, 'starts_ms', quota.starts_ms, 'charged_ms', quota.charged_ms,
+    'jobs', quota.jobs, 'bytes', quota.bytes
   )
   if quota.parked == 'concurrency' then
     Tenant.reschedule(tenant)
   elseif not quota.parked and quota.open_priorities ~= '' then
     call('ZADD', Key.active(), 'XX', 'INCR', grows, tenant)
+  end
+  if size and quota.jobs <= 0 then
+    keep_idle(quota)
   end
 end
 
@@ -222,13 +240,11 @@ function Tenant.add_job(tenant, size, limits, cap)
   return fits
 end
 
--- The tenant has one job less. The hash of an idle tenant is kept until its tokens are full again.
+-- The tenant has one job less, which held no permit.
 function Tenant.remove_job(tenant, size)
   local key = Key.tenant(tenant)
   if call('HINCRBY', key, 'jobs', -1) <= 0 then
-    -- Workers of an older release count no bytes.
-    call('HDEL', key, 'bytes', 'queue_told')
-    call('EXPIRE', key, Limits.memory_seconds(Tenant.read(tenant)))
+    keep_idle(Tenant.read(tenant))
   elseif size > 0 then
     call('HINCRBY', key, 'bytes', -size)
   end
