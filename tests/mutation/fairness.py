@@ -54,6 +54,13 @@ ROWS = (
         (f"{SHARED}::test_a_shared_permit_comes_back_once_however_a_lease_ends",),
     ),
     Mutant(
+        f.STALL,
+        f"{LUA}/fn_claim.lua",
+        "    if self.fleet_taken then\n",
+        "    if self.fleet then\n",
+        (f"{SHARED}::test_a_job_that_only_ends_takes_no_permit_of_the_fleet",),
+    ),
+    Mutant(
         f.SEMAPHORE,
         f"{LUA}/fn_enqueue.lua",
         "  Fleet.recount()\n",

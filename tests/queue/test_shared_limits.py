@@ -4,7 +4,7 @@ import asyncio
 import json
 
 import pytest
-from pw_queue import DONE, QueueHarness, everything, places, ticket
+from pw_queue import DONE, QueueHarness, everything, places, ref, ticket
 
 from pageworker_supervisor.queue.limits_table import LimitsTable
 from pageworker_supervisor.queue.producer import NewJob, QuotaLimits
@@ -210,6 +210,21 @@ async def test_a_throttled_job_says_which_limit_is_used_up(harness: QueueHarness
     (stats,) = await harness.inspection.stats()
     shown = {tenant.tenant_id: tenant.throttled for tenant in stats.tenants}
     assert shown == ({"acme": reason} if name.startswith(("tenant", "fleet")) else {})
+
+
+async def test_a_job_that_only_ends_takes_no_permit_of_the_fleet(harness: QueueHarness) -> None:
+    """It is claimed before any job has taken a token, and while none is left."""
+    await harness.queue.limits.set(TABLES["fleet rate"])
+    await harness.producer.enqueue(of("shop.product", 3))
+    first, second, third = (ref(f"shop.product-acme-{n}") for n in range(3))
+    await harness.inspection.cancel(first)
+    (ending,) = await harness.take(capacity=places(new=0, pages=1))
+    assert (ending.ref, ending.ending) == (first, "cancelled")
+    await harness.finish([ending])
+    assert (await harness.one()).ref == second
+    await harness.inspection.cancel(third)
+    assert [lease.ref for lease in await harness.take()] == [third]
+    assert await harness.inspection.audit() == []
 
 
 async def test_without_shared_limits_nothing_is_counted(harness: QueueHarness) -> None:

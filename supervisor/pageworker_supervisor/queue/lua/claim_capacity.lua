@@ -33,6 +33,7 @@ function Claim.open(request)
     closed = {}, -- tenants that get no runner slot
     moved = {}, -- jobs moved to the backlogs of their modules, by tenant
     fleet = Fleet.read(), -- the fleet's quota, nil without limits
+    fleet_taken = false, -- this call took permits of it: jobs that only end take none
     stopped = false, -- the fleet's limits allow no further job
   }, Claim)
   for _, capacity in ipairs(request.contexts) do

@@ -170,6 +170,7 @@ function Claim:grant(quota, start, context, domain_quota, module_quota, id, job,
   end
   if self.fleet then
     Limits.take_permit(self.fleet)
+    self.fleet_taken = true
   end
   local fence = self:assign_slot(tenant, context, place, job.crashes)
   local profile = Context.profile(context)
@@ -302,7 +303,7 @@ end
 function Claim:close()
   if #self.leases > 0 then
     self:record_leases()
-    if self.fleet then
+    if self.fleet_taken then
       Fleet.write(self.fleet)
     end
   end
