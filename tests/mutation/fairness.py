@@ -54,6 +54,13 @@ ROWS = (
         (f"{SHARED}::test_a_shared_permit_comes_back_once_however_a_lease_ends",),
     ),
     Mutant(
+        f.SEMAPHORE,
+        f"{LUA}/module.lua",
+        "  if quota.running <= 1 and not quota.parked and Limits.is_full(quota) then\n",
+        "  if quota.running <= 1 and not quota.parked then\n",
+        (f"{SHARED}::test_a_module_that_runs_no_job_is_forgotten_once_its_tokens_are_full",),
+    ),
+    Mutant(
         f.STALL,
         f"{LUA}/fn_claim.lua",
         "    if self.fleet_taken then\n",

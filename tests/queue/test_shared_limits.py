@@ -227,6 +227,23 @@ async def test_a_job_that_only_ends_takes_no_permit_of_the_fleet(harness: QueueH
     assert await harness.inspection.audit() == []
 
 
+async def test_a_module_that_runs_no_job_is_forgotten_once_its_tokens_are_full(harness: QueueHarness) -> None:
+    """Until then its record is kept, so that forgetting it refills nothing."""
+    slow = QuotaLimits(rate_per_second=0.01, burst=50)
+    await harness.queue.limits.set(LimitsTable(modules={"slow": slow, "shop.*": QuotaLimits(concurrency=9)}))
+    await harness.producer.enqueue([*of("slow", 3), *of("shop.product", 3)])
+    leases = await harness.take()
+    assert len(await harness.client.keys("pw:{0}:module:*")) == 2
+    await harness.finish(leases)
+    assert await harness.client.keys("pw:{0}:module:*") == [b"pw:{0}:module:slow"]
+    assert await harness.client.ttl("pw:{0}:module:slow") > 4_900
+    assert await harness.inspection.audit() == []
+    await harness.producer.enqueue(of("slow", 1, tenant="other"))
+    await harness.one()
+    assert await harness.client.ttl("pw:{0}:module:slow") == -1, "a module that runs a job is not forgotten"
+    assert float(await harness.client.hget("pw:{0}:module:slow", "tokens")) < 47
+
+
 async def test_without_shared_limits_nothing_is_counted(harness: QueueHarness) -> None:
     """The common case costs no command and no key."""
     await harness.queue.limits.set(LimitsTable())

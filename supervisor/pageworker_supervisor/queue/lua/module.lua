@@ -23,7 +23,7 @@ end
 
 -- Take a permit. The hash of a module that runs no job is kept until its tokens are full again.
 function Module.take(quota, tenant)
-  if quota.running == 0 then
+  if quota.running == 0 and quota.is_stored then
     call('PERSIST', Key.module(quota.name))
   end
   Module:take_permit(quota, tenant)
@@ -31,6 +31,10 @@ end
 
 function Module.release(name, tenant)
   local quota = Module:read(name, tenant)
+  if quota.running <= 1 and not quota.parked and Limits.is_full(quota) then
+    call('DEL', Key.module(name)) -- a new one would say the same
+    return
+  end
   Module:release_permit(quota, tenant)
   if quota.running <= 0 then
     call('EXPIRE', Key.module(name), Limits.memory_seconds(quota))

@@ -45,6 +45,7 @@ function SharedQuota:read(name, tenant)
   local quota = {
     name = name,
     running = number(f[2]),
+    is_stored = f[2] and true or false,
     tokens = number(f[3]),
     tokens_at = f[4] and tonumber(f[4]),
     parked = f[5],
