@@ -1,15 +1,22 @@
 -- The fleet: the limits of all tenants together. Without limits it costs nothing and counts nothing. With several shards,
 -- each one has its part. While the fleet is used up, a claim stops, so tenants keep their order.
 --
--- `fleet` holds `running`, `tokens`, `tokens_at`, `told_at`, and `waited_for`: a claim was stopped. Then the next permit or token wakes
--- workers.
+-- `fleet` holds `running`, `tokens`, `tokens_at` and `told_at`. The field `fleet_waited_for` of `meta` says that a claim was
+-- stopped: then the next permit or token wakes workers. It is read with the schema version, at no further command.
 --
 -- A lease's field `permits` says which permits it holds beside those of its tenant and domain: `f` the fleet's, `m` its
 -- module's. So limits may come and go while jobs run.
 --
--- Used by: fn_audit, fn_claim, fn_enqueue, fn_inspect, job, timer.
+-- Used by: fn_audit, fn_claim, fn_enqueue, fn_inspect, job, shard, timer.
 
 local TENANTS_WOKEN = 4
+
+local waited_for = false -- in this shard
+
+-- `found`: what `meta` says.
+function Fleet.use(found)
+  waited_for = found and true or false
+end
 
 -- nil: the fleet has no limits.
 function Fleet.read()
@@ -33,7 +40,10 @@ end
 
 -- A claim was stopped.
 function Fleet.wait(reason, at)
-  call('HSET', Key.fleet(), 'waited_for', 1)
+  if not waited_for then
+    call('HSET', Key.meta(), 'fleet_waited_for', 1)
+    waited_for = true
+  end
   if reason == 'rate' then
     Timer.add('f', at)
   end
@@ -42,9 +52,11 @@ end
 
 -- Jobs may start again: wake workers that could take the next ones.
 function Fleet.wake()
-  if call('HDEL', Key.fleet(), 'waited_for') == 0 then
+  if not waited_for then
     return
   end
+  call('HDEL', Key.meta(), 'fleet_waited_for')
+  waited_for = false
   local active = call('ZRANGE', Key.active(), 0, TENANTS_WOKEN - 1)
   if #active > 0 then
     Wakeup.slots()

@@ -61,11 +61,12 @@ end
 
 -- Refuses state that another schema version wrote. An empty shard gets this version. The text after SCHEMA is read by
 -- `queue/functions.py`: the version found, `none` where the state has no version. The same command tells which limits are
--- in force.
+-- in force, and whether a claim waits for the fleet's.
 function Shard.check_schema(writes)
-  local f = call('HMGET', Key.meta(), 'schema', 'limits')
+  local f = call('HMGET', Key.meta(), 'schema', 'limits', 'fleet_waited_for')
   local found = f[1]
   LimitsTable.use(f[2] or nil)
+  Fleet.use(f[3])
   if found == SCHEMA_VERSION then
     return nil
   end
