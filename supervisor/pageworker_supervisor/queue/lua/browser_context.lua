@@ -84,14 +84,17 @@ function Context.add_backlog(tenant, context, limit_key, priority, stamp)
   Tenant.open(tenant, priority, context, stamp)
 end
 
--- A backlog is empty, or waits for its domain or module.
-function Context.drop_backlog(tenant, context, limit_key, priority)
+-- A backlog is empty, or waits for its domain or module. `has_others`: the context surely has others at this priority.
+-- True where it was the last one.
+function Context.drop_backlog(tenant, context, limit_key, priority, has_others)
   local key = Key.context(tenant, context, priority)
-  if call('ZREM', key, limit_key) == 1 and call('EXISTS', key) == 0 then
-    Tenant.close(tenant, priority, context)
-    local profile = Context.profile(context)
-    if profile and not Context.has_work(tenant, context) then
-      Profile.remove_context(tenant, profile, context)
-    end
+  if call('ZREM', key, limit_key) == 0 or has_others or call('EXISTS', key) == 1 then
+    return false
   end
+  Tenant.close(tenant, priority, context)
+  local profile = Context.profile(context)
+  if profile and not Context.has_work(tenant, context) then
+    Profile.remove_context(tenant, profile, context)
+  end
+  return true
 end

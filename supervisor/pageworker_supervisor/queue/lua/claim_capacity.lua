@@ -213,7 +213,7 @@ function Claim:assign_slot(tenant, context, place, exclusive)
   if not place then
     self.slots = self.slots - 1
     if profile then
-      fence = Profile.lock(tenant, profile, self.worker)
+      fence = Profile.lock(tenant, profile, self.worker, context)
     end
     place = self:add_place(tenant, context, (exclusive or Context.is_exclusive(context)) and 1 or self.pages, false)
   elseif not place.refused then

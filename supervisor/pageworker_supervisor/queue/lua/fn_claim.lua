@@ -102,13 +102,14 @@ end
 
 -- The backlog and the context were served: they go to the end of their orders. One that is alone stays where it is.
 function Claim:rotate(tenant, context, limit_key, priority, many_keys, many_contexts)
+  local dropped = false
   if call('EXISTS', Key.backlog(tenant, context, limit_key, priority)) == 0 then
-    Context.drop_backlog(tenant, context, limit_key, priority)
+    dropped = Context.drop_backlog(tenant, context, limit_key, priority, many_keys)
     Listing.remove_backlog(tenant, context, limit_key, priority)
   elseif many_keys or Context.profile(context) then
     call('ZADD', Key.context(tenant, context, priority), 'XX', Shard.stamp(), limit_key)
   end
-  if many_contexts then
+  if many_contexts and not dropped then
     call('ZADD', Key.open_contexts(tenant, priority), 'XX', Shard.stamp(), context)
   end
 end
@@ -174,7 +175,7 @@ function Claim:grant(quota, start, context, domain_quota, module_quota, id, job,
   end
   local fence = self:assign_slot(tenant, context, place, job.crashes)
   local profile = Context.profile(context)
-  if profile and not (place and place.refused) then
+  if profile and place and not place.refused then
     Profile.start_job(tenant, profile, context)
   end
   self.virtual_time = max(self.virtual_time or 0, start)

@@ -41,18 +41,21 @@ function Profile.holder(tenant, profile)
   return lock[1], lock[2], lock[3]
 end
 
--- Lock it for a worker. Returns the fence.
-function Profile.lock(tenant, profile, worker)
+-- Lock it for a worker, which starts a job of this context. Returns the fence.
+function Profile.lock(tenant, profile, worker, context)
   local fence = max(MICROS, number(call('HGET', Key.meta(), 'fence')) + 1)
   local text = string.format('%.0f', fence)
   call('HSET', Key.meta(), 'fence', text)
-  call('HSET', Key.profile(tenant, profile), 'worker', worker, 'fence', text, 'running', 0)
+  call('HSET', Key.profile(tenant, profile), 'worker', worker, 'fence', text, 'running', 1)
   call('ZADD', Key.profile_locks(), NOW + LEASE_MS, tenant .. '/' .. profile)
-  for _, context in ipairs(Profile.contexts(tenant, profile)) do
+  for _, waiting in ipairs(Profile.contexts(tenant, profile)) do
     for _, priority in ipairs(PRIORITIES) do
-      Tenant.close(tenant, priority, context)
+      Tenant.close(tenant, priority, waiting)
     end
-    Profile.add_waiting(tenant, context)
+    Profile.add_waiting(tenant, waiting)
+    if waiting == context then
+      call('ZADD', Key.profile_contexts(tenant, profile), 'XX', NOW, context)
+    end
   end
   return text
 end
@@ -77,8 +80,9 @@ function Profile.add_waiting(tenant, context)
 end
 
 function Profile.remove_waiting(tenant, context)
-  call('ZREM', Key.held_contexts(tenant), context)
-  call('ZREM', Key.waiting_contexts(), tenant .. '/' .. context)
+  if call('ZREM', Key.held_contexts(tenant), context) == 1 then -- both have it, or neither
+    call('ZREM', Key.waiting_contexts(), tenant .. '/' .. context)
+  end
 end
 
 function Profile.wake_holder(tenant, profile)
@@ -95,7 +99,7 @@ function Profile.wake_holders(tenant)
   end
 end
 
--- A job of the profile starts at its holder.
+-- A job of the profile starts at its holder, which has locked it before.
 function Profile.start_job(tenant, profile, context)
   call('HINCRBY', Key.profile(tenant, profile), 'running', 1)
   call('ZADD', Key.profile_locks(), 'XX', 'GT', NOW + LEASE_MS, tenant .. '/' .. profile)
