@@ -143,10 +143,10 @@ class ConfigStore:
         await self._shards.call(SHARD, "config_leave", worker=worker)
 
     async def history(self, count: int) -> list[PastVersion]:
-        """The newest versions, the newest first."""
+        """The newest versions, the newest first. Entries that another client wrote are left out."""
         key = shard_key(self._root, "config_history")
         entries = await self._shards.functions.command("XREVRANGE", key, "+", "-", "COUNT", count, key=self._root)
-        return [_past(entry) for _, entry in entries]
+        return [past for _, entry in entries if (past := _past(entry)) is not None]
 
 
 def texts_of(document: bytes) -> Texts:
@@ -162,12 +162,14 @@ def _worker(text: str) -> WorkerVersion:
     return WorkerVersion(int(version), digest, missed == "1")
 
 
-def _past(entry: Mapping[bytes, bytes]) -> PastVersion:
-    fields = {key.decode(): value for key, value in entry.items()}
-    return PastVersion(
-        version=int(fields["version"]),
-        who=fields["who"].decode(errors="replace"),
-        why=fields["why"].decode(errors="replace"),
-        at_ms=int(fields["at_ms"]),
-        document=bytes(fields["document"]),
-    )
+def _past(entry: Mapping[bytes, bytes]) -> PastVersion | None:
+    try:
+        return PastVersion(
+            version=int(entry[b"version"]),
+            who=entry[b"who"].decode(errors="replace"),
+            why=entry[b"why"].decode(errors="replace"),
+            at_ms=int(entry[b"at_ms"]),
+            document=bytes(entry[b"document"]),
+        )
+    except (KeyError, ValueError):
+        return None

@@ -5,6 +5,9 @@
 -- edit, one field per setting. `config:meta` holds what counts: version, document, who, why, when, and the digest of the
 -- document. Where the hash has another digest, it was edited by hand: the first worker that looks makes a proposal of it.
 --
+-- Anyone with the right to write may edit each of these keys by hand. What cannot be read counts as not there: then
+-- the workers restore their version, a proposal is dropped, and the record of a worker is written at its next look.
+--
 -- config_propose   request: id, base (version), document, who, why
 --   reply: `open`, `busy` (another proposal is open), `stale` (base is not the version), `decided`
 -- config_look      request: worker, version, digest, refused. This worker lives, and runs this version. `refused` is the
@@ -22,8 +25,46 @@ local HISTORY_LENGTH = 500
 local OUTCOME_MS = 300000
 local WORKERS_MS = 180000
 local EDITOR = 'unknown (edited in Redis)'
+local RECORD = '^(%d+) (%w*) (%d)$'
+local MOST_NUMBER = 1e15 -- above 2^53 (9e15) numbers lose digits
 
 local Config = {}
+
+-- A whole number that was stored, or 0.
+local function whole(text)
+  local value = number(text)
+  return value >= 0 and value <= MOST_NUMBER and value == floor(value) and value or 0
+end
+
+-- Whether a text is UTF-8, without which no worker can read a reply. Source: RFC 3629, section 4.
+local function is_utf8(text)
+  local rest = string.gsub(text, '[\194-\223][\128-\191]', '-')
+  rest = string.gsub(rest, '\224[\160-\191][\128-\191]', '-')
+  rest = string.gsub(rest, '[\225-\236\238\239][\128-\191][\128-\191]', '-')
+  rest = string.gsub(rest, '\237[\128-\159][\128-\191]', '-')
+  rest = string.gsub(rest, '\240[\144-\191][\128-\191][\128-\191]', '-')
+  rest = string.gsub(rest, '[\241-\243][\128-\191][\128-\191][\128-\191]', '-')
+  rest = string.gsub(rest, '\244[\128-\143][\128-\191][\128-\191]', '-')
+  return not string.find(rest, '[\128-\255]')
+end
+
+local function readable(text)
+  return text and (is_utf8(text) and text or 'unreadable') or ''
+end
+
+-- A JSON text whose keys have the type `key` and whose values are texts; nil where it is none.
+local function texts_of(json, key)
+  local read, found = pcall(cjson.decode, json)
+  if not read or type(found) ~= 'table' then
+    return nil
+  end
+  for name, text in pairs(found) do
+    if type(name) ~= key or type(text) ~= 'string' then
+      return nil
+    end
+  end
+  return found
+end
 
 -- The digest of a document: equal documents have equal digests, in any order of their names.
 function Config.digest(document)
@@ -47,15 +88,24 @@ function Config.stored()
   return document
 end
 
+-- What counts. `damaged`: it was edited by hand, and is version 0 without values until a worker restores its version.
 function Config.meta()
   local found = call('HMGET', Key.config_meta(), 'version', 'digest', 'who', 'why', 'at_ms', 'document')
+  local document = found[6] or '{}'
+  local version, values = whole(found[1]), texts_of(document, 'string')
+  local damaged = not values or (found[2] or Config.digest({})) ~= Config.digest(values)
+  if damaged or version == 0 then
+    version, values = 0, {}
+  end
   return {
-    version = number(found[1]),
-    digest = found[2] or Config.digest({}),
-    who = found[3] or '',
-    why = found[4] or '',
-    at_ms = number(found[5]),
-    document = found[6] or '{}',
+    version = version,
+    digest = Config.digest(values),
+    who = readable(found[3]),
+    why = readable(found[4]),
+    at_ms = whole(found[5]),
+    document = document,
+    values = values,
+    damaged = damaged or (found[1] and version == 0),
   }
 end
 
@@ -66,11 +116,13 @@ function Config.fill_hash(document)
   end
 end
 
--- Every worker that has looked, and what it has recorded (Config.record).
+-- Every worker that has looked, and what it has recorded (Config.record). Leaves out what is no such record.
 function Config.workers()
   local workers, flat = {}, call('HGETALL', Key.config_workers())
   for at = 1, #flat, 2 do
-    workers[flat[at]] = flat[at + 1]
+    if is_utf8(flat[at]) and string.match(flat[at + 1], RECORD) then
+      workers[flat[at]] = flat[at + 1]
+    end
   end
   return workers
 end
@@ -94,8 +146,15 @@ function Config.write(meta, document)
   call('HSET', Key.config_meta(), 'version', version, 'digest', digest, 'who', meta.who, 'why', meta.why,
     'at_ms', at_ms, 'document', text)
   Config.fill_hash(document)
-  call('XADD', Key.config_history(), 'MAXLEN', '~', HISTORY_LENGTH, '*', 'version', version, 'who', meta.who,
-    'why', meta.why, 'at_ms', at_ms, 'document', text)
+  local entry = {
+    'XADD', Key.config_history(), 'MAXLEN', '~', HISTORY_LENGTH, '*', 'version', version, 'who', meta.who,
+    'why', meta.why, 'at_ms', at_ms, 'document', text,
+  }
+  if redis.pcall(unpack(entry)).err then
+    -- Another client gave the stream its largest id, or wrote another type. The version above counts already.
+    call('DEL', Key.config_history())
+    call(unpack(entry))
+  end
   Config.notify_workers()
 end
 
@@ -105,7 +164,7 @@ function Config.worker(worker)
   if not text then
     return nil
   end
-  local version, digest, missed = string.match(text, '^(%d+) (%S*) (%d)$')
+  local version, digest, missed = string.match(text, RECORD)
   return { version = version, digest = digest, missed = missed == '1' }
 end
 
@@ -129,18 +188,34 @@ function Config.voters()
   return voters
 end
 
+-- Whether a live worker runs a version, so that it can restore it.
+function Config.some_worker_has_version()
+  for _, worker in ipairs(Config.voters()) do
+    if number(Config.worker(worker).version) > 0 then
+      return true
+    end
+  end
+  return false
+end
+
 function Config.open_proposal()
   local found = call('HMGET', Key.config_proposal(), 'id', 'deadline', 'voters', 'document', 'who', 'why', 'edited')
   if not found[1] then
     return nil
   end
+  local voters, values = texts_of(found[3], 'number'), texts_of(found[4], 'string')
+  if not voters or not values then
+    call('DEL', Key.config_proposal(), Key.config_votes())
+    return nil
+  end
   return {
     id = found[1],
     deadline = number(found[2]),
-    voters = cjson.decode(found[3]),
+    voters = voters,
     document = found[4],
-    who = found[5],
-    why = found[6],
+    values = values,
+    who = readable(found[5]),
+    why = readable(found[6]),
     edited = found[7] == '1',
   }
 end
@@ -154,7 +229,7 @@ end
 
 function Config.refuse(proposal, meta, refusals, left_out)
   if proposal.edited then
-    Config.fill_hash(cjson.decode(meta.document))
+    Config.fill_hash(meta.values)
   end
   local detail = {
     who = proposal.who, why = proposal.why, version = meta.version, refusals = refusals, left_out = left_out,
@@ -168,7 +243,7 @@ end
 
 function Config.commit(proposal, meta, agreed, left_out)
   local version = meta.version + 1
-  Config.write({ version = version, who = proposal.who, why = proposal.why, at_ms = NOW }, cjson.decode(proposal.document))
+  Config.write({ version = version, who = proposal.who, why = proposal.why, at_ms = NOW }, proposal.values)
   Config.announce('config_changed', { who = proposal.who, why = proposal.why, version = version, left_out = left_out })
   Config.finish(proposal.id, {
     state = 'committed', version = version, refusals = {}, left_out = left_out, agreed = agreed,
@@ -192,11 +267,12 @@ function Config.settle()
       agreed[worker] = true
       some_agreed = true
     else
-      refusals[worker] = cjson.decode(vote)
+      refusals[worker] = texts_of(vote, 'number') or { 'its vote cannot be read' }
       some_refused = true
     end
   end
-  if missing and NOW < proposal.deadline then
+  -- A deadline further away is from before the clock was set back, or from another client.
+  if missing and NOW < proposal.deadline and proposal.deadline <= NOW + VOTE_MS then
     return proposal
   end
   for worker in pairs(left_out) do
@@ -220,7 +296,8 @@ end
 function Config.open(request, edited)
   local voters = Config.voters()
   local proposal = {
-    id = request.id, document = cjson.encode(request.document), who = request.who, why = request.why, edited = edited,
+    id = request.id, document = cjson.encode(request.document), values = request.document, who = request.who,
+    why = request.why, edited = edited,
   }
   if #voters == 0 then
     local meta = Config.meta()
@@ -263,7 +340,11 @@ function Config.propose(request)
     return 'decided' -- by this call
   end
   local meta = Config.meta()
-  if Config.propose_edit(meta) then
+  if meta.damaged and Config.some_worker_has_version() then
+    Config.notify_workers() -- the next one that looks restores its version
+    return 'busy'
+  end
+  if not meta.damaged and Config.propose_edit(meta) then
     return 'busy'
   end
   if request.base ~= meta.version then
@@ -277,7 +358,7 @@ function Config.look(request)
   local proposal = Config.settle()
   Config.record(request.worker, request.version, request.digest, false)
   local meta = Config.meta()
-  if not proposal and Config.propose_edit(meta) then
+  if not proposal and meta.version >= request.version and Config.propose_edit(meta) then
     proposal = Config.open_proposal()
     meta = Config.meta()
   end
