@@ -72,3 +72,8 @@ def test_a_rollback_replaces_a_damaged_version(on_queue: OnQueue, capsys: Captur
 def test_a_version_that_is_not_there_is_named(capsys: Capture) -> None:
     assert run(["config", "rollback", "9", "--why", "x"]) == 1
     assert "the history has no version 9" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("count", ["0", "-5", "99999999999999999999"])
+def test_a_count_has_a_range(count: str, capsys: Capture) -> None:
+    assert run(["config", "history", "--count", count]) == 2

@@ -171,6 +171,11 @@ def test_an_editor_that_fails_changes_nothing(
 ) -> None:
     monkeypatch.setenv("EDITOR", editor(tmp_path, "exit 1"))
     assert run(["config", "edit", *WHY]) == 1
+    monkeypatch.setenv("EDITOR", "vi '")
+    assert run(["config", "edit", *WHY]) == 2
+    assert "No closing quotation" in capsys.readouterr().err
+    monkeypatch.setenv("EDITOR", editor(tmp_path, 'echo \'pool."runners" = 5\' >> "$1"'))
+    assert run(["config", "edit", *WHY]) == 4, "another form of a name"
     monkeypatch.setenv("EDITOR", editor(tmp_path, "echo 'pool.runners' >> \"$1\""))
     assert run(["config", "edit", *WHY]) == 2
     assert "NAME = VALUE" in capsys.readouterr().err
@@ -235,3 +240,21 @@ def test_with_central_off_nothing_is_changed(
     monkeypatch.setenv("PAGEWORKER_CONFIG__CENTRAL", "off")
     assert run(["config", "set", "pool.runners=6", *WHY]) == 1
     assert "config.central is off" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["set", "pool.runners=\udcff", *WHY], "not UTF-8"),
+        (["set", 'tenants."\udcff".weight=1', *WHY], "not UTF-8"),
+        (["unset", "pool.\udcff", *WHY], "not UTF-8"),
+        (["set", "pool.runners=6", "--why", "\udcff"], "not UTF-8"),
+        (["set", "pool.runners=6", *WHY, "--who", "\udcff"], "not UTF-8"),
+        (["set", "pool.runners=6", "--why", "a" * 1001], "more than 1000 characters"),
+    ],
+)
+def test_texts_that_no_version_can_hold_are_refused(
+    arguments: list[str], words: str, on_queue: OnQueue, capsys: Capture
+) -> None:
+    assert run(["config", *arguments]) == 2
+    assert words in capsys.readouterr().err

@@ -34,6 +34,11 @@ def test_settings_by_name_become_a_layer() -> None:
         ("worker.tags", ["gpu"], "not supported yet"),
         ("*.a.test", 3, "into quotes"),
         ("log.level", "loud", "debug, info, warning, error"),
+        ('pool."runners"', 5, "pool.runners"),
+        (" pool . runners", 5, "pool.runners"),
+        ("results.ttl_seconds", 10**17, "at most 10000000000"),
+        ("results.stream_length", 10**17, "at most 9007199254740991"),
+        ("pool.idle_seconds", float("inf"), "at most 10000000000"),
     ],
 )
 def test_a_mistake_is_named_and_not_part_of_the_layer(name: str, value: object, words: str) -> None:

@@ -53,6 +53,14 @@ def test_text_is_a_number_only_in_an_environment_variable(value: object, lax: bo
     assert bool(checked({"motors": {"count": value}}, lax=lax)[1]) is not valid
 
 
+@pytest.mark.parametrize("number", [2**53, 10**30, 1e308, float("inf"), float("-inf"), float("nan")])
+def test_a_number_has_a_bound(number: float) -> None:
+    assert checked({"motors": {"ratios": {"a": number, "b": 2**53 - 1}}}) == (
+        {"motors": {"ratios": {"b": 2**53 - 1}}},
+        {"motors.ratios.a": "a number"},
+    )
+
+
 def test_a_text_in_place_of_a_list_gets_the_list_as_a_hint() -> None:
     checker = Checker(PlantSettings, lambda _: "")
     checker.table(PlantSettings, {"motors": {"names": "a"}})

@@ -34,3 +34,8 @@ def test_the_type_of_the_setting_decides(name: str, text: str, value: object) ->
 def test_any_text_has_a_value(text: str, type_: Any) -> None:
     value_of(type_, text)
     assert structured(text)[1] in (True, False)
+
+
+@pytest.mark.parametrize("text", ["inf", "-inf", "nan", "1e400"])
+def test_an_infinite_number_stays_a_text(text: str) -> None:
+    assert value_of(float, text) == text

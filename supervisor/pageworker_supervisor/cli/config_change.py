@@ -28,6 +28,7 @@ from pageworker_supervisor.queue.errors import ConfigStoreDamaged
 OUTCOME_SECONDS = 8.0
 """Workers have three seconds to vote. A slow Redis may need more."""
 BUSY_SECONDS = 10.0
+MOST_TEXT = 1000
 APPLY_SECONDS = 5.0
 PAUSE_SECONDS = 0.05
 """Between two looks at what the workers run. Nothing notifies of it."""
@@ -86,6 +87,15 @@ def check_layer(values: CentralValues) -> None:
         raise CommandError(str(ConfigInvalid(problems)), exit_code=CommandExit.REFUSED)
 
 
+def refuse_other_bytes(argument: str) -> None:
+    """Raises CommandError for an argument with bytes that are not UTF-8: neither Redis nor JSON could hold them."""
+    try:
+        argument.encode()
+    except UnicodeEncodeError as error:
+        what = f"{printable(argument)}: the argument has bytes that are not UTF-8"
+        raise CommandError(what, "Type it in a terminal with a UTF-8 locale.", CommandExit.USAGE) from error
+
+
 class Change(Struct, frozen=True):
     """A whole document in place of the version that counted when it was read."""
 
@@ -103,6 +113,11 @@ async def apply(store: ConfigStore, parameters: ParameterStore | None, change: C
     """
     if not change.why.strip():
         raise CommandError("--why is empty", "Say why you change it.", CommandExit.USAGE)
+    for text in (change.why, change.who or ""):
+        refuse_other_bytes(text)
+    if len(change.why) > MOST_TEXT or len(change.who or "") > MOST_TEXT:
+        what = f"--why or --who has more than {MOST_TEXT} characters"
+        raise CommandError(what, "Make it shorter: the history keeps it.", CommandExit.USAGE)
     if parameters is None:
         return await _proposed(store, change)
     before = await parameters.read()

@@ -2,6 +2,10 @@
 
 import asyncio
 import datetime as dt
+from typing import Annotated
+
+from cyclopts import Parameter
+from cyclopts.validators import Number
 
 from pageworker_supervisor.central.document import values_of
 from pageworker_supervisor.central.listing import differences
@@ -25,8 +29,10 @@ from pageworker_supervisor.queue.config_store import ConfigStore, PastVersion
 MOST_VERSIONS = 1000
 """More than the history holds."""
 
+Count = Annotated[int, Parameter(validator=Number(gte=1, lte=MOST_VERSIONS))]
 
-def history(*, count: int = 20, config: Config = None, json: Json = False) -> None:
+
+def history(*, count: Count = 20, config: Config = None, json: Json = False) -> None:
     """List versions of the central configuration, the newest first, and the version that each worker runs.
 
     Parameters

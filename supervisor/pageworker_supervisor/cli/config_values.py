@@ -22,6 +22,7 @@ from pageworker_supervisor.cli.config_change import (
     open_for_change,
     open_store,
     print_change,
+    refuse_other_bytes,
     values_in,
 )
 from pageworker_supervisor.cli.connect import Config, local_layers_of, valid
@@ -134,7 +135,12 @@ async def _change(
 
 
 def _edited(values: CentralValues) -> CentralValues:
-    editor = shlex.split(os.environ.get("VISUAL") or os.environ.get("EDITOR") or "vi")
+    command = os.environ.get("VISUAL") or os.environ.get("EDITOR") or "vi"
+    try:
+        editor = shlex.split(command)
+    except ValueError as error:
+        what = f"the editor failed: {printable(command)}: {error}"
+        raise CommandError(what, "Set EDITOR to a command.", CommandExit.USAGE) from error
     with tempfile.TemporaryDirectory(prefix="workerctl-") as folder:
         file = Path(folder) / "central.conf"
         file.write_text(EDIT_HEAD + listing(values), encoding="utf-8")
@@ -148,6 +154,7 @@ def _edited(values: CentralValues) -> CentralValues:
 
 
 def _assignment(text: str) -> tuple[str, object]:
+    refuse_other_bytes(text)
     match = ASSIGNMENT.fullmatch(text)
     if match is None:
         what = f"{printable(text)}: no NAME=VALUE"
@@ -159,6 +166,7 @@ def _assignment(text: str) -> tuple[str, object]:
 
 def _named(name: str) -> str:
     """The name in its one form."""
+    refuse_other_bytes(name)
     try:
         return dotted(path_of(name))
     except NameInvalid as invalid:

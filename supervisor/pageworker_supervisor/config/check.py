@@ -16,6 +16,10 @@ from pageworker_supervisor.config.toml_lines import Path
 from pageworker_supervisor.contract.type_names import describe, first, is_struct
 
 MAX_SHOWN = 60
+MOST_NUMBER = 2**53 - 1
+"""Above it the functions in Redis lose digits: they count in floating point."""
+MOST_SECONDS = 10_000_000_000
+"""Some centuries. In milliseconds, and added to the time of day, it still fits everywhere."""
 
 SourceOf = Callable[[Path], str]
 
@@ -62,6 +66,9 @@ class Checker:
         except msgspec.ValidationError as error:
             self.wrong(at, untrusted, type_, _hint(str(error), type_, untrusted))
             return msgspec.UNSET
+        if not _is_in_bounds(valid, most := MOST_SECONDS if at[-1].endswith("_seconds") else MOST_NUMBER):
+            self.wrong(at, untrusted, type_, f"at most {most}")
+            return msgspec.UNSET
         return msgspec.to_builtins(valid, enc_hook=str)
 
     def _entries(self, type_: Any, untrusted: dict[str, Any], at: Path) -> dict[str, Any]:
@@ -78,6 +85,14 @@ class Checker:
         secret = may_contain_secret(type_) or path[:2] == ("profiles", "page")
         shown = HIDDEN if secret else show(found)
         self.problems.append(ConfigProblem(self._source_of(path), ".".join(path), shown, describe(type_), hint))
+
+
+def _is_in_bounds(valid: Any, most: int) -> bool:
+    """False for numbers that are too large, infinite or no number, also in a list."""
+    if isinstance(valid, tuple):
+        return all(_is_in_bounds(each, most) for each in valid)
+    # A comparison with NaN is always false.
+    return not isinstance(valid, int | float) or -most <= valid <= most
 
 
 def decode_path(type_: type, value: object) -> object:

@@ -23,6 +23,9 @@ HEAD = f"""# Configuration
 variable `PAGEWORKER_CONFIG` names. Every setting has a default, so the file is optional. If there is a mistake, the
 worker does not start. It lists all mistakes: where, what was found, what was expected, and a hint.
 
+A number is at most 9007199254740991 (2^53 - 1), and a number of seconds at most 10000000000, if its range does not say
+less.
+
 Settings that all workers share can be in the [central configuration](central-config.md). It overrides the file, and
 environment variables override both.
 

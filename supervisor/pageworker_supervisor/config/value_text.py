@@ -1,5 +1,6 @@
 """Reads the value of a setting from what an operator typed. Pure."""
 
+import math
 import tomllib
 from typing import Any
 
@@ -31,4 +32,6 @@ def value_of(type_: Any, untrusted_text: str) -> Any:
         except (msgspec.ValidationError, TypeError):
             pass
     value, readable = structured(untrusted_text)
-    return value if readable else untrusted_text
+    # JSON has no form for an infinite number: it would be stored as null, "no value".
+    infinite = isinstance(value, float) and not math.isfinite(value)
+    return value if readable and not infinite else untrusted_text
