@@ -8,7 +8,7 @@ from collections.abc import Callable
 from urllib.parse import quote, urlencode
 
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from pageworker_supervisor.secrets.secret_forms import LEAST_BYTES, forms_of
@@ -42,11 +42,20 @@ WRITERS: dict[str, Callable[[str], str]] = {
     "base64 inside": lambda value: base64.b64encode(b"ada:" + value.encode() + b":more").decode(),
     "base64 for urls": lambda value: base64.urlsafe_b64encode(b"ada:" + value.encode() + b"?").decode(),
     "form in base64": lambda value: base64.b64encode(urlencode({"password": value}).encode()).decode(),
+    "json in html": lambda value: f'<p data-state="{html.escape(json.dumps({"p": value}))}">',
+    "json in url": lambda value: "http://h/?q=" + quote(json.dumps({"p": value}), safe=""),
+    "url in url": lambda value: "http://h/?next=" + quote(f"/login?p={quote(value, safe='')}", safe=""),
+    "repr": repr,
+    "repr in a text with both quotes": lambda value: repr(f"'{value}' or \"{value}\""),
+    "ascii": ascii,
+    "repr of bytes": lambda value: repr(value.encode()),
+    "json of a message with repr": lambda value: json.dumps(f"no such user: {value!r}"),
     "json in base64": lambda value: base64.b64encode(json.dumps({"p": value}).encode()).decode(),
 }
 
 
 @pytest.mark.parametrize("writer", WRITERS)
+@settings(deadline=None)
 @given(VALUES)
 @example("correct-horse")
 @example("p&ss\"w/ö rd+1<>'\\")
@@ -56,6 +65,7 @@ def test_every_form_is_found(writer: str, value: str) -> None:
     assert any(form in written for form in forms_of(value)), written
 
 
+@settings(deadline=None)
 @given(VALUES)
 def test_a_form_is_never_so_short_that_it_is_found_by_chance(value: str) -> None:
     assert all(len(form) >= LEAST_BYTES for form in forms_of(value))

@@ -1,4 +1,4 @@
-"""How a secret may be written: as it is, escaped for JSON, HTML or a URL, or in base64. Pure."""
+"""How a secret may be written: as it is, escaped for JSON, HTML, a URL or by Python, or in base64. Pure."""
 
 import base64
 import html
@@ -32,7 +32,12 @@ def forms_of(value: str) -> tuple[bytes, ...]:
         plain = {text, text.lower()}  # a host name in lower case
         once = {form for one in plain for form in _escaped(one)} | plain
         # A JSON body inside a HAR, a URL inside JSON, HTML inside JSON.
-        twice = {form for one in once for form in _json(one)} | once
+        twice = {form for one in (*once, *_python(text)) for form in (one, *_json(one))}
+        # JSON in an attribute of HTML, JSON in a URL.
+        for form in {form for one in plain for form in _json(one)}:
+            twice |= {*_html(form), *_url(form)}
+        # A URL that is a parameter of another one, such as the page to go to after a login.
+        twice |= {form.replace("%", "%25") for one in plain for form in _url(one)}
         found |= {form.encode() for form in twice}
         found |= {form for one in once for form in _base64(one.encode())}
     return tuple(sorted((form for form in found if len(form) >= LEAST_BYTES), key=lambda form: (-len(form), form)))
@@ -41,6 +46,10 @@ def forms_of(value: str) -> tuple[bytes, ...]:
 def _escaped(text: str) -> Iterator[str]:
     yield from _json(text)
     yield from _url(text)
+    yield from _html(text)
+
+
+def _html(text: str) -> Iterator[str]:
     quoted = html.escape(text, quote=True)
     yield from (
         quoted,
@@ -64,6 +73,13 @@ def _json(text: str) -> Iterator[str]:
 def _url(text: str) -> Iterator[str]:
     for form in (*(quote(text, safe=safe) for safe in URL_SAFE), quote_plus(text, safe="*"), quote_plus(text)):
         yield from (form, _lower_escapes(form))
+
+
+def _python(text: str) -> Iterator[str]:
+    """`repr` and `ascii` of the text, and `repr` of its bytes: `{value!r}`, and messages of exceptions."""
+    # Which quotes are escaped depends on the others in the same text.
+    for form in (repr(text + '"')[1:-2], ascii(text + '"')[1:-2], repr(text.encode() + b'"')[2:-2]):
+        yield from (form, form.replace("\\'", "'"), form.replace("\\'", "'").replace("'", "\\'"))
 
 
 def _lower_escapes(text: str) -> str:
