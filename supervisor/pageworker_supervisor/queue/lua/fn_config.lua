@@ -89,16 +89,19 @@ function Config.stored()
 end
 
 -- What counts. `damaged`: it was edited by hand, and is version 0 without values until a worker restores its version.
+-- `stored`: the number that stands there, above which the next version is.
 function Config.meta()
   local found = call('HMGET', Key.config_meta(), 'version', 'digest', 'who', 'why', 'at_ms', 'document')
   local document = found[6] or '{}'
-  local version, values = whole(found[1]), texts_of(document, 'string')
+  local stored, values = whole(found[1]), texts_of(document, 'string')
+  local version = stored
   local damaged = not values or (found[2] or Config.digest({})) ~= Config.digest(values)
   if damaged or version == 0 then
     version, values = 0, {}
   end
   return {
     version = version,
+    stored = stored,
     digest = Config.digest(values),
     who = readable(found[3]),
     why = readable(found[4]),
@@ -242,7 +245,7 @@ function Config.refuse(proposal, meta, refusals, left_out)
 end
 
 function Config.commit(proposal, meta, agreed, left_out)
-  local version = meta.version + 1
+  local version = meta.stored + 1
   Config.write({ version = version, who = proposal.who, why = proposal.why, at_ms = NOW }, proposal.values)
   Config.announce('config_changed', { who = proposal.who, why = proposal.why, version = version, left_out = left_out })
   Config.finish(proposal.id, {
