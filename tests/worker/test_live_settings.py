@@ -34,6 +34,28 @@ def taken(worker: Echoes) -> int:
     return sum(len(runner.running) for runner in worker.components.fleet.runners.values())
 
 
+MOST = 2**53 - 1
+CENTURIES = 10_000_000_000
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"results.ttl_seconds": CENTURIES},
+        {"results.stream_length": MOST, "results.dead_length": MOST, "results.dead_bytes": MOST},
+        {'tenants."*".backlog_bytes': MOST, 'tenants."*".backlog_jobs': MOST, 'tenants."*".burst': MOST},
+        {"limits.fleet.concurrency": MOST, "limits.fleet.burst": MOST, "limits.fleet.rate_per_second": MOST},
+        {"jobs.retry_cap_seconds": CENTURIES, "callbacks.max_seconds": CENTURIES, "pool.recycle_seconds": CENTURIES},
+    ],
+    ids=str,
+)
+async def test_jobs_run_with_the_largest_numbers(worker: Echoes, values: Mapping[str, Any]) -> None:
+    await change(worker, values)
+    await worker.push(nap("job", 1))
+    await worker.answered(1, 60)
+    assert worker.results["job"]["status"] == "succeeded"
+
+
 async def test_a_larger_pool_runs_more_jobs_at_once(worker: Echoes) -> None:
     await worker.push(*(nap(f"j{n}", 1500) for n in range(8)))
     await worker.until(lambda: taken(worker) == PAGES)
