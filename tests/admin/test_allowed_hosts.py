@@ -3,28 +3,25 @@
 import ipaddress
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pageworker_supervisor.admin.allowed_hosts import answered_hosts, host_allowed
 from pageworker_supervisor.config.settings import HttpSettings
 
 
-@settings(deadline=None)
 @given(st.ip_addresses(v=4), st.integers(0, 65535))
 def test_every_ipv4_address_is_answered(address: ipaddress.IPv4Address, port: int) -> None:
     assert host_allowed(str(address), ())
     assert host_allowed(f"{address}:{port}", ())
 
 
-@settings(deadline=None)
 @given(st.ip_addresses(v=6), st.integers(0, 65535))
 def test_every_ipv6_address_is_answered(address: ipaddress.IPv6Address, port: int) -> None:
     assert host_allowed(f"[{address}]", ())
     assert host_allowed(f"[{address}]:{port}", ())
 
 
-@settings(deadline=None)
 @given(st.from_regex(r"[a-z][a-z0-9-]{0,20}(\.[a-z][a-z0-9-]{0,20}){1,3}", fullmatch=True), st.integers(0, 65535))
 def test_no_other_name_is(name: str, port: int) -> None:
     assert not host_allowed(name, ())
@@ -33,7 +30,6 @@ def test_no_other_name_is(name: str, port: int) -> None:
     assert host_allowed(f"{name.upper()}.:{port}", (name,))
 
 
-@settings(deadline=None)
 @given(st.text(max_size=30))
 def test_whatever_is_sent_is_decided(header: str) -> None:
     assert host_allowed(header, ()) in (True, False)

@@ -1,7 +1,7 @@
 """Which connection is evicted, decided without any connection."""
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pageworker_supervisor.admin.connection_limits import (
@@ -59,7 +59,6 @@ def test_one_peer_beyond_loopback_does_not_take_all_connections() -> None:
 STEPS = st.tuples(st.sampled_from(["add", "request_complete", "answer_complete", "remove"]), st.integers(0, 30))
 
 
-@settings(deadline=None)
 @given(st.lists(STEPS, max_size=200))
 def test_the_limit_holds_and_no_connection_is_lost(steps: list[tuple[str, int]]) -> None:
     some, present = ConnectionTable[int](ConnectionLimits(8)), set[int]()

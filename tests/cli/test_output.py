@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pageworker_supervisor.cli.output import complain, put, show, show_json, table
@@ -11,7 +11,6 @@ from pageworker_supervisor.cli.output import complain, put, show, show_json, tab
 NASTY = "\x1b[2J\x1b]0;owned\x07\x9b31m\u202eevil\u2066\ud800 [red]x[/red] [/]"
 
 
-@settings(deadline=None)
 @given(st.lists(st.tuples(st.text(), st.text()), min_size=1))
 def test_a_row_is_a_line_whatever_is_in_it(rows: list[tuple[str, str]]) -> None:
     assert len(table(("A", "B"), rows).split("\n")) == len(rows) + 1

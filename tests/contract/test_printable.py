@@ -4,7 +4,7 @@ import json
 import unicodedata
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from pageworker_supervisor.contract.errors import ContractError
@@ -26,7 +26,6 @@ def unsafe(character: str) -> bool:
     )
 
 
-@settings(deadline=None)
 @given(TEXT)
 @example(NASTY)
 def test_one_line_and_nothing_that_a_terminal_obeys(text: str) -> None:
@@ -36,7 +35,6 @@ def test_one_line_and_nothing_that_a_terminal_obeys(text: str) -> None:
     shown.encode()
 
 
-@settings(deadline=None)
 @given(TEXT)
 def test_what_is_printable_stays_and_twice_is_once(text: str) -> None:
     assert printable(printable(text)) == printable(text)
@@ -45,7 +43,6 @@ def test_what_is_printable_stays_and_twice_is_once(text: str) -> None:
     )
 
 
-@settings(deadline=None)
 @given(TEXT)
 def test_nothing_is_lost(text: str) -> None:
     """The original character can be read from the escaped text."""
@@ -56,7 +53,6 @@ def test_nothing_is_lost(text: str) -> None:
             assert plain == character
 
 
-@settings(deadline=None)
 @given(TEXT)
 def test_lines_of_ours_stay_lines(text: str) -> None:
     shown = printable_lines(text)
@@ -64,7 +60,6 @@ def test_lines_of_ours_stay_lines(text: str) -> None:
     assert not [character for character in shown if unsafe(character) and character != "\n"]
 
 
-@settings(deadline=None)
 @given(st.recursive(TEXT | st.integers() | st.none(), lambda inner: st.lists(inner) | st.dictionaries(TEXT, inner)))
 def test_json_keeps_its_value(value: object) -> None:
     for text in (json.dumps(value, ensure_ascii=False), json.dumps(value, ensure_ascii=False, indent=2)):

@@ -3,7 +3,7 @@
 import itertools
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pageworker_supervisor.host.uid_ranges import (
@@ -42,7 +42,6 @@ def test_no_area_has_another_owner(area: IdRange) -> None:
     assert area.last < 2**31, "some code takes ids for signed numbers"
 
 
-@settings(deadline=None)
 @given(RANGES, RANGES)
 def test_overlap_means_a_common_id(one: IdRange, two: IdRange) -> None:
     common = set(range(one.first, one.last + 1)) & set(range(two.first, two.last + 1))
@@ -50,7 +49,6 @@ def test_overlap_means_a_common_id(one: IdRange, two: IdRange) -> None:
     assert one.contains(two) == (len(common) == two.count)
 
 
-@settings(deadline=None)
 @given(st.text(max_size=200))
 def test_whatever_stands_in_the_files_is_no_error(text: str) -> None:
     subordinate_claims(text, "f")
@@ -76,7 +74,6 @@ def test_ids_that_do_not_exist_in_our_namespace_are_none() -> None:
     assert not is_mapped(IdRange(0, 2), container)
 
 
-@settings(deadline=None)
 @given(st.text(max_size=40), st.integers(2, 600))
 def test_candidates_stay_in_their_areas_and_do_not_overlap(seed: str, count: int) -> None:
     some = list(itertools.islice(candidates(seed, count), 50))

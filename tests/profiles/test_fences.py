@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pageworker_profiles import ProfileStore, StaleFence, StoreDamaged, fences
@@ -25,7 +25,6 @@ def test_an_older_fence_is_refused_also_by_another_store(store: ProfileStore) ->
     store.open("acme", "shop", None, None).close()
 
 
-@settings(deadline=None)  # each new fence is synced to the disk
 @given(st.lists(st.integers(0, 6), max_size=12))
 def test_fences_only_rise(tmp_path_factory: pytest.TempPathFactory, fences: list[int]) -> None:
     store = ProfileStore(tmp_path_factory.mktemp("p"))

@@ -108,7 +108,7 @@ async def test_weights_share_page_seconds(harness: QueueHarness, length: Length,
     weights=st.tuples(st.sampled_from([1.0, 2.0, 3.0]), st.sampled_from([1.0, 2.0, 5.0])),
     pages=st.sampled_from([1, 2, 4]),
 )
-@settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=12, suppress_health_check=list(HealthCheck))
 async def test_the_gap_of_two_tenants_is_bounded_by_the_longest_job(
     live_redis: RedisServer, seed: int, lengths: list[float], weights: tuple[float, float], pages: int
 ) -> None:

@@ -390,7 +390,6 @@ def test_any_order_of_events_keeps_the_ledger() -> None:
         QueueMachine.TestCase.settings = settings(
             max_examples=EXAMPLES,
             stateful_step_count=40,
-            deadline=None,
             suppress_health_check=list(HealthCheck),
             phases=[Phase.generate],  # shrinking takes minutes, and forty steps can be read
         )

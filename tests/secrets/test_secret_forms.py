@@ -8,7 +8,7 @@ from collections.abc import Callable
 from urllib.parse import quote, urlencode
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from pageworker_supervisor.secrets.secret_forms import LEAST_BYTES, forms_of
@@ -55,7 +55,6 @@ WRITERS: dict[str, Callable[[str], str]] = {
 
 
 @pytest.mark.parametrize("writer", WRITERS)
-@settings(deadline=None)
 @given(VALUES)
 @example("correct-horse")
 @example("p&ss\"w/ö rd+1<>'\\")
@@ -65,7 +64,6 @@ def test_every_form_is_found(writer: str, value: str) -> None:
     assert any(form in written for form in forms_of(value)), written
 
 
-@settings(deadline=None)
 @given(VALUES)
 def test_a_form_is_never_so_short_that_it_is_found_by_chance(value: str) -> None:
     assert all(len(form) >= LEAST_BYTES for form in forms_of(value))

@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any, Literal
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 from loguru import logger
 
@@ -170,7 +170,6 @@ def a_line(message: str, **fields: Any) -> str:
     return stream.getvalue()
 
 
-@settings(deadline=None)
 @given(NASTY, NASTY)
 @example(f"hello\n{FORGED}", f"x\r\n{FORGED}")
 @example("x  job_id=b-1", "y job_id=b-1")
@@ -204,7 +203,6 @@ def test_a_value_with_spaces_is_quoted() -> None:
     assert a_line("x", note='a b="c"', empty="", plain="a:b").endswith('note="a b=\\"c\\"" empty="" plain=a:b\n')
 
 
-@settings(deadline=None)
 @given(NASTY)
 def test_a_json_line_is_safe_on_a_terminal(message: str) -> None:
     stream = to()
