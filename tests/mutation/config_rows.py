@@ -39,7 +39,7 @@ ROWS = (
     Mutant(
         f.CONFIG_SPLIT,
         PROTOCOL,
-        "    Config.fill_hash(cjson.decode(meta.document))\n",
+        "    Config.fill_hash(meta.values)\n",
         "",
         (f"{STORE}::test_a_refused_edit_is_taken_back",),
     ),
