@@ -128,8 +128,10 @@ class StandaloneDeployment:
         assert self._disk is not None
         with self._disk.full():
             _wait(rng.uniform(0.5, 3))
-            died = not server.is_up
-        if died:
+        try:
+            server.command("PING")
+        except redis.ConnectionError:
+            # It has ended, or is about to: it closes its port first.
             server.restart()
 
     def primaries(self) -> list[RedisServer]:

@@ -19,6 +19,8 @@ from chaos.runner_kinds import RunnerKind
 from chaos.work import DOMAINS, FLEET, MODULES, TENANTS
 from chaos.worker_config import ChaosWorkerConfig, WorkerCommand
 from pageworker_demo.toml import toml_text
+from pageworker_supervisor.admin.control_client import WorkerClient
+from pageworker_supervisor.admin.errors import ControlError
 from pageworker_supervisor.admin.server import CONTROL_SOCKET
 
 PROMISE_MS = 15_000
@@ -131,6 +133,17 @@ class PooledWorker:
                     await reader.read(1)
             writer.close()
             return
+
+    async def has_started(self) -> bool:
+        """Wait until the worker has built its components. False: it has not, e.g. because Redis is away."""
+        client = WorkerClient(self._home, timeout_seconds=2)
+        until = time.monotonic() + LISTEN_SECONDS
+        while not self.dead and time.monotonic() < until:
+            with suppress(ControlError):
+                if (await asyncio.to_thread(client.status)).state not in ("starting", "stopped"):
+                    return True
+            await asyncio.sleep(POLL_SECONDS)
+        return False
 
     async def end(self, number: signal.Signals) -> int:
         """Send SIGKILL or SIGTERM and wait for the end. Returns the exit code."""
