@@ -42,3 +42,9 @@ def test_a_worker_with_one_browser_uses_it_and_refuses_the_other_by_name(only: F
     name = {"full": "full browser", "shell": "headless shell"}[other]
     with pytest.raises(FlavorMissing, match=f"its module asks for the {name} .* which this worker does not have"):
         flavors.binary(key(other))
+
+
+def test_a_browser_that_was_replaced_is_used() -> None:
+    flavors = BrowserFlavors({"shell": Path("/usr/bin/true")})
+    flavors.replace_installed({"shell": Path("/usr/bin/shell")})
+    assert set(flavors.installed.values()) == {Path("/usr/bin/shell")}

@@ -14,12 +14,16 @@ class FlavorMissing(Exception):
     """This worker has no browser of the flavor that a module asks for. Another worker may have it."""
 
 
-@dataclass(frozen=True)
+@dataclass
 class BrowserFlavors:
     """`installed` has at least one browser, and that of `preferred` unless that is "auto"."""
 
     installed: Mapping[Flavor, Path]
     preferred: FlavorWish = "auto"
+
+    def replace_installed(self, installed: Mapping[Flavor, Path]) -> None:
+        """The host was looked over again: what was broken may have been replaced by another browser."""
+        self.installed = installed
 
     def flavor(self, context: ContextKey) -> Flavor:
         """What the context's modules ask for, or else what this worker prefers. Raises FlavorMissing."""

@@ -316,11 +316,12 @@ class Fleet:
         if self._starts.host.closed:
             # What was broken may have been replaced by another browser, with other libraries.
             try:
-                host = await asyncio.to_thread(survey, *self._probe_paths)
+                host = await asyncio.to_thread(survey, *self._probe_paths, self._resources.browsers.preferred)
             except (HostUnfit, OSError) as unfit:
                 self._judge.blame_host(StartFailure(Blame.HOST, str(unfit)))
                 return
             self._resources = replace(self._resources, host=host)
+            self._resources.browsers.replace_installed(host.browsers)
         one_page = replace(self._resources, pool=msgspec.structs.replace(self._resources.pool, pages=1))
         runner = self._new_runner(NO_TENANT, None, one_page)
         self.runners[runner.runner_id] = runner
