@@ -102,7 +102,7 @@ async def _measure(name: str, backlog: int, tenants: int) -> BenchRow:
 
 
 async def _change(tenants: int) -> BenchRow:
-    """The processor time of a change of limits while each of so many tenants waits for its own."""
+    """Processor time of one change of limits, while `tenants` tenants wait, each for its own limit."""
     async with AsyncExitStack() as stack:
         side = await _opened(stack, LimitsTable(tenants={"*": QuotaLimits(concurrency=1)}))
         queue = side.queue

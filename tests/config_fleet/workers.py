@@ -45,7 +45,7 @@ class ConfiguredWorkers:
         return {name.partition(".")[0]: one.version for name, one in (await self.store.state()).workers.items()}
 
     async def all_run(self, version: int, workers: int = len(UIDS)) -> None:
-        """Wait until so many workers run this version."""
+        """Wait until `workers` workers run this version."""
         async with asyncio.timeout(SETTLED_SECONDS):
             while True:
                 if list((await self.versions()).values()).count(version) >= workers:
@@ -62,8 +62,8 @@ class ConfiguredWorkers:
                 await asyncio.sleep(POLL_SECONDS)
 
     async def change(self, values: Mapping[str, Any], wait_for: int = len(UIDS)) -> tuple[ConfigOutcome, float]:
-        """Propose these values. Returns the outcome, and the seconds until so many workers run the new version, or
-        until it is refused."""
+        """Propose these values. Returns the outcome, and the seconds until `wait_for` workers run the new version
+        or the change is refused."""
         began, name = time.monotonic(), secrets.token_hex(8)
         async with asyncio.timeout(SETTLED_SECONDS):
             while True:

@@ -34,19 +34,19 @@ class ListSink:
         return await page.screenshot(full_page=full_page)
 
     def har(self, kind: str, page: Page, *, bodies: bool, url: str | None) -> AbstractAsyncContextManager[None]:
-        raise NotImplementedError
+        raise AssertionError("no example calls this")
 
     def trace(self, kind: str, page: Page, *, snapshots: bool, screenshots: bool) -> AbstractAsyncContextManager[None]:
-        raise NotImplementedError
+        raise AssertionError("no example calls this")
 
     def set_test_id_attribute(self, name: str) -> None:
-        raise NotImplementedError
+        raise AssertionError("no example calls this")
 
     async def artifact(self, kind: str, data: bytes, content_type: str) -> None:
         self.artifacts.append(kind)
 
     async def download(self, kind: str, download: Download) -> DownloadedFile:
-        raise NotImplementedError
+        raise AssertionError("no example calls this")
 
     async def secret(self, name: str) -> str:
         return self.secrets[name]

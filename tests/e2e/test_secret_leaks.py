@@ -271,7 +271,7 @@ async def test_a_module_that_sends_its_secrets_everywhere_leaves_them_nowhere(
 
 
 async def said(daemon: DaemonProcess, message: str, times: int = 1) -> None:
-    """Wait until so many lines of the daemon's log have this message."""
+    """Wait until the daemon's log has `times` lines with this message."""
 
     def logged() -> bool:
         return [line.get("message") for line in daemon.log()].count(message) >= times

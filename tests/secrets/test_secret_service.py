@@ -43,7 +43,7 @@ class AwayBackend:
         raise SecretUnavailable("no connection")
 
     async def run(self) -> None:
-        raise NotImplementedError
+        raise AssertionError("the service asks, and never runs its backend")
 
 
 class Recorded:

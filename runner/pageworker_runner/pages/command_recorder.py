@@ -211,8 +211,8 @@ class CommandRecorder:
         if attempt_id in self._listener_errors and _has_caller(type, method):
             raise self._listener_errors.pop(attempt_id)
         if type == "BrowserContext" and method in CALLS:
-            # As part of the call, so in a task of the attempt.
-            return asyncio.ensure_future(self._run_clock(attempt_id, method, params))  # noqa: TID251
+            # A task of the attempt, which Tasks ends with it.
+            return asyncio.ensure_future(self._run_clock(attempt_id, method, params))  # noqa: TID251 - Playwright awaits it
         if (calls := self._calls.get(attempt_id)) is not None:
             options, call_id = with_call_id(self._browser_context, options)
             calls.add(call_id)
@@ -221,7 +221,7 @@ class CommandRecorder:
             self._effects_for(target, method, params, attempt_id).add(effect, target, method, reply)
         elif method == "newPage":
             reply.add_done_callback(lambda done: self._on_new_page(attempt_id, done))
-            return asyncio.ensure_future(self._prepared(attempt_id, reply))  # noqa: TID251 - as above
+            return asyncio.ensure_future(self._prepared(attempt_id, reply))  # noqa: TID251 - Playwright awaits it
         elif command in side_effects.POINTS or command in side_effects.HOLDS:
             self._record_input(command, page_guid_of(target), reply)
         return reply

@@ -49,7 +49,7 @@ class LimitsTable(Struct, frozen=True, kw_only=True, dict=True):
     fleet: QuotaLimits | None = None
 
     def packed(self, shards: int) -> bytes:
-        """The table for each of so many shards, as queue/lua/limits_table.lua reads it.
+        """The table for one of `shards` shards, as queue/lua/limits_table.lua reads it.
 
         All jobs of a tenant are on one shard, so its limits are whole there. Each shard has its share of the others.
         """

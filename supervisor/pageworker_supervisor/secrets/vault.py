@@ -1,6 +1,7 @@
 """Secrets in HashiCorp Vault or OpenBao: a KV store of version 2, read by hvac in a thread."""
 
 import asyncio
+from typing import Any
 
 from hvac.exceptions import Forbidden, InvalidPath, Unauthorized, VaultError
 from requests import RequestException
@@ -49,8 +50,8 @@ class VaultBackend:
     def _path(self, ref: SecretRef) -> str:
         return f"{self._settings.path}/{ref.tenant_id}/{ref.name}"
 
-    def _read(self, client: "object", ref: SecretRef) -> FetchedSecret:
-        answer = client.secrets.kv.v2.read_secret_version(  # type: ignore[attr-defined]
+    def _read(self, client: Any, ref: SecretRef) -> FetchedSecret:
+        answer = client.secrets.kv.v2.read_secret_version(
             path=self._path(ref), mount_point=self._settings.mount, raise_on_deleted_version=True
         )
         entry = answer["data"]["data"]

@@ -24,7 +24,7 @@ class RecordingSink:
         self.artifacts.append((kind, data, content_type))
 
     async def download(self, kind: str, download: Download) -> DownloadedFile:
-        raise NotImplementedError
+        raise AssertionError("downloads are tested with a real browser")
 
     def har(self, kind: str, page: Page, *, bodies: bool, url: str | None) -> AbstractAsyncContextManager[None]:
         self.recorded.append((kind, page, {"bodies": bodies, "url": url}))

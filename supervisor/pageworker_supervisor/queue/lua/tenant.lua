@@ -10,7 +10,7 @@
 -- Used by: fn_audit, fn_claim, fn_enqueue, browser_context, claim_capacity, fleet, shared_quota, job, timer.
 
 local LEAST_MS = 100 -- a lease costs at least this much: its page is cleaned afterwards
-local MEAN_OF = 8 -- about so many of the last leases make the mean
+local MEAN_OF = 8 -- number of newest leases that the mean is made of, about
 local TELL_FROM, TELL_AGAIN_BELOW = 0.8, 0.7 -- of what its backlog may hold
 
 function Tenant.read(tenant)
@@ -165,7 +165,7 @@ local function keep_idle(quota)
 end
 
 -- A lease ends. `started_at`: since when it ran; absent: an older release claimed it, and charged one for it. `size`: its
--- job ends too, which has so many bytes; nil: the tenant keeps the job.
+-- job ends too, and this is its size in bytes; nil: the tenant keeps the job.
 function Tenant.end_lease(tenant, started_at, size)
   local quota = Tenant.read(tenant)
   quota.running = quota.running - 1
@@ -214,7 +214,7 @@ local function tell_level(tenant, jobs, bytes, cap, told)
   end
 end
 
--- The tenant has one more job in this shard, of so many bytes. False, and nothing is changed, above `cap`.
+-- Adds a job of this size in bytes to the tenant, in this shard. Returns false, and changes nothing, above `cap`.
 -- `limits`: those that came with the job; they count only while no table of limits is in force. `cap`: the most jobs and
 -- bytes that the tenant may have, nil: any.
 function Tenant.add_job(tenant, size, limits, cap)
