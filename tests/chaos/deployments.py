@@ -171,17 +171,17 @@ class SentinelDeployment:
         old.start()
 
     def _whole(self, fault: Callable[[], object]) -> None:
-        """Run the fault, then wait until the replica is in step: one replica survives one fault."""
+        """Run the fault, then wait until it is over and the replica is in step: one replica survives one fault."""
         fault()
         until(self._in_step, "the replica follows", 60, 0.05)
 
     def _in_step(self) -> bool:
         try:
-            one = {self._group._primary_port(each) for each in self._group.sentinels}
+            if not self._group.is_settled():
+                return False
             primary, replica = self._group.primary, self._group.replica
             return bool(
-                len(one) == 1
-                and primary.command("ROLE")[0] == b"master"
+                primary.command("ROLE")[0] == b"master"
                 and replica.command("ROLE")[:4:3] == [b"slave", b"connected"]
                 and primary.command("WAIT", 1, 100) >= 1
             )

@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import Any
 
 import redis
 
@@ -41,6 +42,14 @@ class Sentinels:
         """The replica."""
         primary = self.primary
         return next(node for node in self.nodes if node is not primary)
+
+    def is_settled(self) -> bool:
+        """Whether all sentinels name the same primary, none thinks that it is down, and none is about to replace it.
+
+        A primary that answers again may still be replaced: a sentinel that has begun a failover ends it.
+        """
+        states = [_state(sentinel) for sentinel in self.sentinels]
+        return len({state["port"] for state in states}) == 1 and all(state["flags"] == "master" for state in states)
 
     def failover(self) -> None:
         """Planned: ask a sentinel, and wait until all agree and the new primary takes writes."""
@@ -77,6 +86,13 @@ class Sentinels:
     @staticmethod
     def _primary_port(sentinel: RedisServer) -> int:
         return int(sentinel.command("SENTINEL", "GET-MASTER-ADDR-BY-NAME", SERVICE)[1])
+
+
+def _state(one: RedisServer) -> dict[str, Any]:
+    """What a sentinel holds of the primary."""
+    with one.client() as client:
+        state: dict[str, Any] = client.sentinel_master(SERVICE)
+    return state
 
 
 def _role(server: RedisServer) -> str:
@@ -149,8 +165,7 @@ def _introduce(group: Sentinels) -> None:
         one.command("SENTINEL", "DEBUG", "INFO-PERIOD", 100, "PING-PERIOD", 300, "PUBLISH-PERIOD", 500)
 
     def acquainted(one: RedisServer) -> bool:
-        with one.client() as client:
-            state = client.sentinel_master(SERVICE)
+        state = _state(one)
         return bool(
             state["num-other-sentinels"] == len(group.sentinels) - 1
             and state["num-slaves"] == 1
