@@ -162,6 +162,9 @@ class Worker:
                     ),
                 )
                 watching.cancel()
+            if self.stop.is_set():
+                # `run` ends this task. Until then the client stays open for the worker's last commands.
+                await asyncio.Event().wait()
             self._components = components = self._build(self._environment, self._name, redis_client, queue, registry)
             self._step(WorkerEvent.CAME_UP, "")
             here = {"redis": redis_client.safe_url, "data_dir": str(self._environment.data_dir), "http": self._address}

@@ -1,5 +1,6 @@
 """A worker that is told to stop ends, even if Redis does not answer."""
 
+import asyncio
 import time
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,7 @@ import pytest
 from pw_servers import RedisServer, redis_server
 from pw_worker import echoes, nap
 
+from pageworker_supervisor.registry import Registry
 from pageworker_supervisor.telemetry import log
 from pageworker_supervisor.worker import CALLBACK_GRACE_SECONDS, REQUEUE_SECONDS
 
@@ -34,6 +36,32 @@ async def test_it_ends_though_redis_is_gone_with_a_job_in_flight(how: str, regis
     log.remove(handler)
     assert ("jobs are left to their leases", ["acme/j1"]) in lines
     assert took < 0.2 + REQUEUE_SECONDS + CALLBACK_GRACE_SECONDS + SLACK_SECONDS
+
+
+async def test_it_ends_while_it_starts_though_redis_is_gone(
+    registry_key: tuple[Path, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole, stopping = Registry.open, asyncio.Event()
+
+    async def last_step_of_a_start(*args: Any, **options: Any) -> Registry:
+        registry = await whole(*args, **options)
+        server.pause()
+        starting.set()
+        await stopping.wait()
+        return registry
+
+    monkeypatch.setattr(Registry, "open", last_step_of_a_start)
+    starting = asyncio.Event()
+    with redis_server() as server:
+        try:
+            async with echoes(server.url, server, registry_key, until_ready=False) as worker:
+                await starting.wait()
+                worker.worker.stop.set()
+                await worker.until(lambda: worker.worker.ready() == (False, "stopping"))
+                stopping.set()
+        finally:
+            server.resume()
+    assert not worker.started
 
 
 def gone(server: RedisServer, how: str) -> None:
