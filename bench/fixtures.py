@@ -82,4 +82,12 @@ def browser() -> str:
     return str(found[0])
 
 
-KNOWN = ("/usr/lib/chromium/chromium", "/usr/lib/chromium/chromium-headless-shell")
+def headless_shell() -> str:
+    """The headless shell. `BENCH_BROWSER` does not replace it. Raises FileNotFoundError."""
+    if not Path(SHELL).is_file():
+        raise FileNotFoundError(f"no headless shell at {SHELL}")
+    return SHELL
+
+
+SHELL = "/usr/lib/chromium/chromium-headless-shell"
+KNOWN = ("/usr/lib/chromium/chromium", SHELL)
