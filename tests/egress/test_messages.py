@@ -43,6 +43,10 @@ def test_every_message_is_frozen_and_bounded_and_forbids_unknown_fields(spec: Me
         {"hosts": [["x"]] * 9},
         {"hosts": [[""]]},
         {"proxy": "x"},
+        {"upstreams": [{"url": "http://p:3128"}] * (m.MAX_UPSTREAMS + 1)},
+        {"upstreams": [{"url": ""}]},
+        {"order": "random"},
+        {"without_upstream": "guess"},
     ],
 )
 def test_a_policy_outside_its_limits_is_refused(fields: dict[str, Any]) -> None:
@@ -53,4 +57,5 @@ def test_a_policy_outside_its_limits_is_refused(fields: dict[str, Any]) -> None:
 def test_an_empty_policy_allows_two_ports_and_no_host() -> None:
     policy = EgressPolicy()
     assert (policy.hosts, policy.ports) == ((), (80, 443))
-    assert (policy.budget_bytes, policy.requests_per_second, policy.upstream) == (None, None, None)
+    assert (policy.budget_bytes, policy.requests_per_second) == (None, None)
+    assert (policy.upstreams, policy.without_upstream) == ((), "refuse")

@@ -106,7 +106,7 @@ def test_fixed_addresses_may_be_private_by_their_name_only() -> None:
         hosts=ALL,
         ports=(80, 443),
         fixed={"Shop.Demo.": "127.0.0.1:4321", "six.demo": "[::1]:99", "plain.demo": "10.0.0.1", "v6.demo": "fd00::1"},
-        upstream=Upstream(url="http://proxy:1"),
+        upstreams=(Upstream(url="http://proxy:1"),),
     )
     for authority, address, port in (
         ("shop.demo:80", "127.0.0.1", 4321),
@@ -141,4 +141,4 @@ def test_fixed_addresses_are_addresses(text: str) -> None:
 )
 def test_upstreams_are_proxies(url: str) -> None:
     with pytest.raises(InvalidPolicy, match="upstream"):
-        CompiledPolicy(EgressPolicy(upstream=Upstream(url=url)))
+        CompiledPolicy(EgressPolicy(upstreams=(Upstream(url=url),)))

@@ -11,12 +11,12 @@ from pw_egress.origin import answering, serving
 from pw_egress.processes import attach, gateway
 from pw_egress.running_proxy import ALL, listener, to
 
-from pageworker_sandbox.egress.client import GatewayClient, GatewayRefused
+from pageworker_sandbox.egress.client import GatewayClient, GatewayRefused, Notice
 from pageworker_sandbox.egress.errors import InvalidListener, InvalidPolicy
 from pageworker_sandbox.egress.messages import MAX_HOSTS, EgressPolicy, ProxyLost, RefusalNotice, Upstream
 
 
-async def _heard(client: GatewayClient) -> RefusalNotice | ProxyLost:
+async def _heard(client: GatewayClient) -> Notice:
     async with asyncio.timeout(5):
         async for notice in client.notices():
             return notice
@@ -82,7 +82,7 @@ async def test_only_listening_tcp_sockets_are_taken() -> None:
     ("fields", "named"),
     [
         ({"fixed": {"a.test": "not an address"}}, "a.test"),
-        ({"upstream": Upstream(url="gopher://x")}, "upstream"),
+        ({"upstreams": (Upstream(url="gopher://x"),)}, "upstream"),
         ({"ports": (0,)}, "ports"),
         ({"connect_seconds": -1.0}, "connect_seconds"),
     ],

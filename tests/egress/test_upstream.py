@@ -13,7 +13,7 @@ NAMES = {"shop.test": ["93.184.216.34"], "inner.test": ["10.0.0.1"], "v6.test": 
 
 def _policy(scheme: str, port: int, resolves: bool = False, username: str | None = "bob") -> EgressPolicy:
     upstream = Upstream(url=f"{scheme}://127.0.0.1:{port}", username=username, password="s3cret", resolves=resolves)
-    return EgressPolicy(hosts=ALL, upstream=upstream)
+    return EgressPolicy(hosts=ALL, upstreams=(upstream,))
 
 
 async def test_an_http_proxy_gets_the_checked_address_and_our_credentials() -> None:
@@ -92,6 +92,6 @@ async def test_socks_proxies_that_fail() -> None:
         for port, reason in ((upstream.port, "upstream_refused"), (picky.port, "connect_timeout")):
             policy = _policy("socks5", port)
             async with running(
-                EgressPolicy(hosts=ALL, upstream=policy.upstream, connect_seconds=0.3), names=NAMES
+                EgressPolicy(hosts=ALL, upstreams=policy.upstreams, connect_seconds=0.3), names=NAMES
             ) as proxy:
                 assert (await ask(proxy.port, get("http://shop.test/"))).egress == reason

@@ -82,8 +82,8 @@ async def running(
 
 def _rules(policy: EgressPolicy) -> TargetRules:
     """What the supervisor tells the dialer, from one policy alone."""
-    upstream = () if policy.upstream is None else (policy.upstream.url.partition("://")[2],)
-    return parse_rules(policy.ports, (*policy.fixed.values(), *upstream), ())
+    upstreams = (upstream.url.partition("://")[2] for upstream in policy.upstreams)
+    return parse_rules(policy.ports, (*policy.fixed.values(), *upstreams), ())
 
 
 def to(port: int, **changes: Any) -> EgressPolicy:

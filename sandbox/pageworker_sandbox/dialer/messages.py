@@ -14,11 +14,11 @@ Port = Annotated[int, Meta(ge=1, le=65535)]
 Number = Annotated[int, Meta(ge=0)]
 Host = Annotated[str, Meta(min_length=1, max_length=255)]
 
-# ---- supervisor to dialer, once ----
+# ---- supervisor to dialer ----
 
 
 class DialRules(Message, frozen=True):
-    """Where the dialer may connect to, for its whole life."""
+    """Where the dialer may connect to, until other rules come. Landlock keeps the ports of the first ones."""
 
     ports: Annotated[tuple[Port, ...], Meta(max_length=256)]
     """Permitted ports of public addresses."""
@@ -26,15 +26,21 @@ class DialRules(Message, frozen=True):
     """`address`, `address:port` or `name:port`, chosen by the operator. Their addresses may be private."""
     barred: Annotated[tuple[Port, ...], Meta(max_length=256)] = ()
     """Ports of the worker on this host. They are refused even where `targets` names them."""
+    proxy_ports: Annotated[tuple[Port, ...], Meta(max_length=256)] = ()
+    """Ports that the targets of later rules may have. Only the first rules count: Landlock permits no port later."""
+    number: Number = 0
+    """Names these rules in the answer."""
 
 
-# ---- dialer to supervisor, once ----
+# ---- dialer to supervisor ----
 
 
 class RulesAccepted(Message, frozen=True):
-    """The rules are in force. `landlock_ports`: the kernel too refuses this process all other TCP ports."""
+    """The rules are in force. `landlock_ports`: the kernel too refuses this process all other TCP ports than those of
+    the first rules."""
 
     landlock_ports: bool
+    number: Number = 0
 
 
 # ---- gateway to dialer ----

@@ -17,6 +17,7 @@ from pageworker_sandbox.egress.messages import (
     ProxyLost,
     RefusalNotice,
     Update,
+    UpstreamState,
     Usage,
     UsageRequest,
 )
@@ -24,6 +25,8 @@ from pageworker_sandbox.wire.channel import Channel
 from pageworker_sandbox.wire.errors import ChannelClosed, WireError
 
 KEPT_NOTICES = 1000
+Notice = RefusalNotice | ProxyLost | UpstreamState
+"""What the gateway sends by itself."""
 
 
 class GatewayLost(EgressError):
@@ -47,7 +50,7 @@ class GatewayClient:
         self._channel = channel
         self._number = 0
         self._waiting: dict[int, asyncio.Future[GatewayAnswer]] = {}
-        self._notices: asyncio.Queue[RefusalNotice | ProxyLost] = asyncio.Queue(KEPT_NOTICES)
+        self._notices: asyncio.Queue[Notice] = asyncio.Queue(KEPT_NOTICES)
         self._lost: str | None = None
 
     async def run(self) -> None:
@@ -60,7 +63,7 @@ class GatewayClient:
                         waiting = self._waiting.pop(number, None)
                         if waiting is not None and not waiting.done():
                             waiting.set_result(message)
-                    case RefusalNotice() | ProxyLost():
+                    case RefusalNotice() | ProxyLost() | UpstreamState():
                         if self._notices.full():
                             self._notices.get_nowait()
                         self._notices.put_nowait(message)
@@ -109,8 +112,11 @@ class GatewayClient:
         self._number += 1
         return (await self._request(UsageRequest(number=self._number))).usage
 
-    async def notices(self) -> AsyncIterator[RefusalNotice | ProxyLost]:
-        """Refusals and lost proxies, as they come. Past KEPT_NOTICES unread ones, the oldest are dropped."""
+    async def notices(self) -> AsyncIterator[Notice]:
+        """Refusals, lost proxies and changed upstream proxies, as they come.
+
+        Past KEPT_NOTICES unread ones, the oldest are dropped.
+        """
         while True:
             yield await self._notices.get()
 

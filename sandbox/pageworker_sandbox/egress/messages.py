@@ -6,23 +6,48 @@ from msgspec import Meta, Struct, field
 
 from pageworker_sandbox.wire.messages import Id, Message, MessageSpec
 
-Reason = Literal["private_address", "host_not_allowed", "port_not_allowed", "budget_exhausted", "rate_limited"]
-"""Why the policy refused a request."""
+Reason = Literal[
+    "private_address",
+    "host_not_allowed",
+    "port_not_allowed",
+    "budget_exhausted",
+    "rate_limited",
+    "proxy_unavailable",
+]
+"""Why the policy refused a request. `proxy_unavailable`: no upstream proxy works, and nothing else is permitted."""
+
+UpstreamFault = Literal[
+    "refused",
+    "timed_out",
+    "unreachable",
+    "name_not_resolved",
+    "tls",
+    "protocol",
+    "credentials",
+    "closed",
+    "private_address",
+    "not_permitted",
+]
+"""Why an upstream proxy does not work. `private_address`: its name resolves to a port of the worker. `not_permitted`:
+the dialer's rules do not name it."""
 
 MAX_HOSTS = 2048
 """Hosts in each list of a policy. A module names at most 200, a tenant's settings may name more."""
 MAX_PORTS = 256
+MAX_UPSTREAMS = 32
 
 Host = Annotated[str, Meta(min_length=1, max_length=255)]
 Port = Annotated[int, Meta(ge=1, le=65535)]
 Number = Annotated[int, Meta(ge=0)]
+UpstreamUrl = Annotated[str, Meta(min_length=1, max_length=512)]
 
 
 class Upstream(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """A proxy for the runner's traffic. Its credentials never reach the runner. No setting sets one yet."""
+    """A proxy for the runner's traffic. Its credentials never reach the runner."""
 
-    url: Annotated[str, Meta(min_length=1, max_length=512)]
-    """`http://host:port` or `socks5://host:port`. The address may be private."""
+    url: UpstreamUrl
+    """`http://host:port`, `https://host:port` (TLS to the proxy) or `socks5://host:port`.
+    The address may be private."""
     username: Annotated[str, Meta(max_length=255)] | None = None
     password: Annotated[str, Meta(max_length=255)] | None = None
     resolves: bool = False
@@ -46,7 +71,15 @@ class EgressPolicy(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     """Limit of bytes sent and received together, since Attach. No setting sets it yet."""
     requests_per_second: Annotated[float, Meta(gt=0)] | None = None
     """Rate limit, with a burst of one second, at least one request. No setting sets it yet."""
-    upstream: Upstream | None = None
+    upstreams: Annotated[tuple[Upstream, ...], Meta(max_length=MAX_UPSTREAMS)] = ()
+    """The first one that works carries a request. Without one, the runner's requests go out directly."""
+    order: Literal["given", "host"] = "given"
+    """`given`: in the order of `upstreams`. `host`: for each host of a request in an order of its own
+    (`upstream_order.preferred` of `salt` and the host)."""
+    salt: Annotated[str, Meta(max_length=255)] = ""
+    """For the order `host`: the tenant."""
+    without_upstream: Literal["refuse", "direct"] = "refuse"
+    """What happens to a request when none of `upstreams` works."""
 
 
 class Usage(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -58,6 +91,9 @@ class Usage(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     connections: Number = 0
     """Connections of the runner that are open now."""
     refused: dict[Reason, Number] = {}
+    upstream: Annotated[str, Meta(max_length=300)] = ""
+    """`host:port` of the upstream proxy that was used last. `direct`: the last request went out without one. Empty: no
+    request has needed one."""
 
 
 # ---- supervisor to gateway ----
@@ -122,6 +158,16 @@ class ProxyLost(Message, frozen=True):
     error: Annotated[str, Meta(max_length=512)]
 
 
+class UpstreamState(Message, frozen=True):
+    """An upstream proxy does not work any more, or works again. Sent on a change only; at first each one is up."""
+
+    url: UpstreamUrl
+    """As in the policy, without credentials: `scheme://host:port`."""
+    up: bool
+    reason: UpstreamFault | None = None
+    """Why it is not up."""
+
+
 KIB = 1024
 TO_GATEWAY: dict[int, MessageSpec] = {
     128: MessageSpec(Attach, 4096 * KIB, 2),
@@ -133,4 +179,5 @@ TO_SUPERVISOR: dict[int, MessageSpec] = {
     192: MessageSpec(GatewayAnswer, 64 * KIB),
     193: MessageSpec(RefusalNotice, 1 * KIB),
     194: MessageSpec(ProxyLost, 2 * KIB),
+    195: MessageSpec(UpstreamState, 1 * KIB),
 }

@@ -11,7 +11,7 @@ from pageworker_sandbox.egress.messages import EgressPolicy, Reason, Upstream
 from pageworker_sandbox.egress.target import Target, parse_authority
 
 REMEMBERED_HOSTS = 1024
-_PROXY_PORTS = {"http": 3128, "socks5": 1080}
+_PROXY_PORTS = {"http": 3128, "https": 3128, "socks5": 1080}
 
 Matcher = Callable[[str], bool]
 
@@ -49,7 +49,7 @@ class CompiledPolicy:
         self._lists = [[_compile(glob) for glob in globs] for globs in policy.hosts]
         self._ports = frozenset(policy.ports)
         self._fixed = {_name(host): _parse_fixed(host, text) for host, text in policy.fixed.items()}
-        self._proxy = None if policy.upstream is None else _parse_upstream(policy.upstream)
+        self._proxies = [_parse_upstream(upstream) for upstream in policy.upstreams]
         self._known: dict[str, bool] = {}
 
     def decide(self, target: Target) -> Route | Reason:
@@ -66,7 +66,7 @@ class CompiledPolicy:
             return "private_address"
         if target.host == "localhost" or target.host.endswith(".localhost"):
             return "private_address"
-        return Route(target, None, self._proxy)
+        return Route(target, None, self._proxies[0] if self._proxies else None)
 
     def _matches(self, host: str) -> bool:
         known = self._known.get(host)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pageworker_sandbox.dialer.messages import DialRules
 from pageworker_sandbox.egress.client import GatewayClient, GatewayLost, GatewayRefused, connect
 from pageworker_sandbox.egress.errors import EgressError
-from pageworker_sandbox.egress.messages import EgressPolicy, RefusalNotice
+from pageworker_sandbox.egress.messages import EgressPolicy, RefusalNotice, UpstreamState
 from pageworker_sandbox.launch import GatewayUsers, Host, launch_gateway
 from pageworker_supervisor.backoff import Backoff
 from pageworker_supervisor.task_supervision import leaves
@@ -108,6 +108,8 @@ class GatewayProcess:
                 tenant = self._tenants.get(notice.runner_id, "")
                 self._metrics.egress_refused(tenant, notice.reason, 1 + notice.suppressed)
                 log.warning("egress refused", runner_id=notice.runner_id, host=notice.host, reason=notice.reason)
+            elif isinstance(notice, UpstreamState):
+                log.warning("upstream proxy changed", upstream=notice.url, up=notice.up, reason=notice.reason)
             else:
                 log.error("egress listener lost", runner_id=notice.runner_id)
                 self._events.listener_lost(notice.runner_id)
