@@ -19,7 +19,7 @@ def weaken(without: set[str]) -> None:
         place = (unmap(address), port)
         if local and port in self.barred and "dialer: the worker's ports" not in without:
             return "private_address"
-        if place in self.fixed or place in self.learned:
+        if place in self.fixed or self._is_proxy(*place):
             return None
         if local and "dialer: own address" not in without:
             return "private_address"

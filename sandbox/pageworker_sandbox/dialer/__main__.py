@@ -1,7 +1,8 @@
 """`python -m pageworker_sandbox.dialer --channel-fd N --gateway-fd M`: the dialer process, started by the launcher.
 
-Theory of operation: the supervisor sends one message, the rules. Then Landlock refuses this process every TCP port that
-the rules do not name. Only after that the dialer serves the gateway. It ends when the gateway closes its socket.
+Theory of operation: the supervisor sends the rules. Then Landlock refuses this process every TCP port that the rules do
+not name. Only after that the dialer serves the gateway. Later the supervisor may send other rules; Landlock
+keeps its ports. The dialer ends when the gateway closes its socket.
 """
 
 import argparse
@@ -20,7 +21,7 @@ from pageworker_sandbox.dialer.connector import look_up
 from pageworker_sandbox.dialer.server import DialServer
 from pageworker_sandbox.dialer.targets import TargetRules, parse_rules
 from pageworker_sandbox.wire.channel import Channel
-from pageworker_sandbox.wire.errors import WireError
+from pageworker_sandbox.wire.errors import ChannelClosed, WireError
 
 DNS_PORT = 53
 """A DNS answer that is too long for a datagram comes by TCP."""
@@ -32,14 +33,34 @@ async def serve(supervisor: socket.socket, gateway: socket.socket) -> None:
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     channel = Channel(supervisor, outgoing=m.TO_SUPERVISOR, incoming=m.FROM_SUPERVISOR)
     try:
-        message, _ = await channel.receive()
-        if not isinstance(message, m.DialRules):
-            raise TypeError(f"expected the rules, not {type(message).__name__}")
-        rules = parse_rules(message.ports, message.targets, message.barred)
-        await channel.send(m.RulesAccepted(landlock_ports=restrict(rules)))
-        await DialServer(Channel(gateway, outgoing=m.TO_GATEWAY, incoming=m.FROM_GATEWAY), rules, look_up).run()
+        number, rules = await _receive(channel)
+        restricted = restrict(rules)
+        await channel.send(m.RulesAccepted(landlock_ports=restricted, number=number))
+        async with asyncio.TaskGroup() as tasks:
+            following = tasks.create_task(_follow(channel, rules, landlock_ports=restricted))
+            await DialServer(Channel(gateway, outgoing=m.TO_GATEWAY, incoming=m.FROM_GATEWAY), rules, look_up).run()
+            following.cancel()
     finally:
         channel.close()
+
+
+async def _receive(channel: Channel) -> tuple[int, TargetRules]:
+    """The next rules, and their number."""
+    message, _ = await channel.receive()
+    if not isinstance(message, m.DialRules):
+        raise TypeError(f"expected the rules, not {type(message).__name__}")
+    return message.number, parse_rules(message.ports, message.targets, message.barred, message.proxy_ports)
+
+
+async def _follow(channel: Channel, rules: TargetRules, *, landlock_ports: bool) -> None:
+    """Keep the rules as the supervisor sends them, until it closes the channel."""
+    try:
+        while True:
+            number, newer = await _receive(channel)
+            rules.replace_with(newer)
+            await channel.send(m.RulesAccepted(landlock_ports=landlock_ports, number=number))
+    except ChannelClosed:
+        return
 
 
 def restrict(rules: TargetRules) -> bool:
@@ -49,6 +70,10 @@ def restrict(rules: TargetRules) -> bool:
     ports = (*rules.tcp_ports, DNS_PORT)
     landlock.restrict(landlock.AccessFs(0), {}, connect_ports=ports, scopes=True, threads=threads.count())
     return True
+
+
+def _first(error: BaseException) -> BaseException:
+    return _first(error.exceptions[0]) if isinstance(error, BaseExceptionGroup) else error
 
 
 def main() -> int:
@@ -65,7 +90,7 @@ def main() -> int:
             ends = (socket.socket(fileno=arguments.channel_fd), socket.socket(fileno=arguments.gateway_fd))
             runner.run(serve(*ends))
     except* WireError as group:
-        sys.stderr.write(f"dialer: {group.exceptions[0]}\n")
+        sys.stderr.write(f"dialer: {_first(group)}\n")
         code = 1
     return code
 

@@ -1,8 +1,11 @@
 """The egress gateway and its dialer: two sandboxed processes that start together and depend on each other."""
 
 import asyncio
+import itertools
 import socket
 from dataclasses import dataclass
+
+from msgspec.structs import replace
 
 from pageworker_sandbox.dialer.messages import FROM_SUPERVISOR, TO_SUPERVISOR, DialRules, RulesAccepted
 from pageworker_sandbox.launch.errors import LaunchFailed
@@ -38,6 +41,8 @@ class GatewayProcesses:
         self._dialer = dialer
         self._dialer_channel = dialer_channel
         self._landlock_ports = landlock_ports
+        self._numbers = itertools.count(1)
+        self._one_at_a_time = asyncio.Lock()
 
     @property
     def stderr(self) -> str:
@@ -52,6 +57,21 @@ class GatewayProcesses:
             **{f"dialer_{name}": value for name, value in dialer.items()},
             "dialer_landlock_ports": str(self._landlock_ports).lower(),
         }
+
+    async def set_rules(self, rules: DialRules) -> None:
+        """Replace the dialer's rules. On return they are in force for new connections; open ones stay.
+
+        Landlock keeps the ports of the rules that the dialer was started with. Raises WireError where the dialer has
+        ended; the gateway ends with it.
+        """
+        async with self._one_at_a_time:
+            number = next(self._numbers)
+            await self._dialer_channel.send(replace(rules, number=number))
+            # A caller that was cancelled left its answer unread.
+            while not isinstance(answer := (await self._dialer_channel.receive())[0], RulesAccepted) or (
+                answer.number != number
+            ):
+                pass
 
     def kill(self) -> None:
         """End both processes now."""
