@@ -83,13 +83,14 @@ def find_examples() -> list[Path]:
     )
 
 
-async def publish(modules: Iterable[Path], registry: Path) -> tuple[str, list[str]]:
-    """Pack modules, sign them with a new key, publish them. Returns the public key's line and `NAME VERSION` of each.
+async def publish(modules: Iterable[Path], registry: Path, key: SecretKey | None = None) -> tuple[str, list[str]]:
+    """Pack modules, sign them, publish them. Returns the public key's line and `NAME VERSION` of each.
 
+    `key`: the one that signed what the registry holds already; a new one if there is none.
     Raises PackRefused, PublishRefused, ModuleError.
     """
     registry.mkdir(exist_ok=True)
-    key = SecretKey.new()
+    key = key or SecretKey.new()
     publisher = Publisher(Store(registry), key)
     published: list[str] = []
     for folder in modules:

@@ -10,13 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from pw_daemon.place import MODULES
+from pw_daemon.usual_modules import publish_usual
 from pw_queue import plain_client
 from pw_servers.standalone import redis_server
 from pw_worker import nap
 
 from config_fleet.workers import ConfiguredWorkers, configured_workers
-from pageworker_demo.workspace import publish
 from pageworker_supervisor.queue import QueueClient
 from pageworker_supervisor.redis_client import Router
 
@@ -102,7 +101,7 @@ async def edit_by_hand(workers: ConfiguredWorkers, client: Any) -> None:
 @pytest.mark.exclusive
 async def test_a_hundred_changes_under_load(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     registry = tmp_path / "registry"
-    key, _ = await publish(sorted(MODULES.iterdir()), registry)
+    key = await asyncio.to_thread(publish_usual, registry)
     with redis_server(aof=True) as server:
         async with aclosing(plain_client(server.port)) as client:
             queue = QueueClient(Router(client, client))

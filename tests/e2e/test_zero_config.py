@@ -1,6 +1,5 @@
 """The README's first start, without a configuration: the worker runs, reports what is missing, and loses no job."""
 
-import asyncio
 import json
 import os
 import signal
@@ -13,10 +12,10 @@ from typing import Any
 
 import httpx
 import pytest
-from pw_daemon.place import HEADLESS_SHELL, MODULES
+from pw_daemon.place import HEADLESS_SHELL
+from pw_daemon.usual_modules import publish_usual
 
 from pageworker_demo.loopback_server import free_port
-from pageworker_demo.workspace import publish
 
 pytestmark = [pytest.mark.browser, pytest.mark.sandbox, pytest.mark.redis, pytest.mark.timeout(240)]
 
@@ -80,7 +79,7 @@ def test_without_a_trusted_key_it_is_not_ready_and_jobs_wait(tmp_path: Path) -> 
         assert daemon.wait() == 0
         assert '"error"' not in rest
         assert "Traceback" not in rest
-    key, _ = asyncio.run(publish(sorted(MODULES.iterdir()), data_dir / "registry"))
+    key = publish_usual(data_dir / "registry")
     with started({**environment, "PAGEWORKER_MODULES__TRUSTED_KEYS": json.dumps([key])}, b'"ready"'):
         job = waiting[0]
         name = f"{job['tenant_id']}/{job['job_id']}"

@@ -1,6 +1,5 @@
 """One n8n, Redis and worker for all tests of this folder: n8n takes half a minute to start."""
 
-import asyncio
 import json
 import re
 import secrets
@@ -11,15 +10,14 @@ from importlib.resources import files
 from pathlib import Path
 
 import pytest
-from pw_daemon.place import HEADLESS_SHELL, MODULES, SECRET, DaemonFolder
+from pw_daemon.place import HEADLESS_SHELL, SECRET, DaemonFolder
+from pw_daemon.usual_modules import publish_usual
 from pw_n8n.client import N8nClient
 from pw_n8n.flows import FOLDER, node, shipped
 from pw_n8n.server import ROOT, N8n
 from pw_n8n.system import Customer, RepairableShop, System, served_in_thread
 from pw_servers import redis_server, s3
 from pw_servers.ports import free_port
-
-from pageworker_demo.workspace import find_examples, publish
 
 HERE = Path(__file__).parent
 TOKEN = secrets.token_hex(16)
@@ -69,7 +67,7 @@ def system(installed: None, tmp_path_factory: pytest.TempPathFactory) -> Iterato
     acl_file.write_text(shipped_users.replace("off resetpass", f"on >{password}"))
     n8n = N8n(folder / "n8n", free_port(), free_port())
     n8n.folder.mkdir()
-    key, _ = asyncio.run(publish([*find_examples(), MODULES / "test_nap"], folder / "registry"))
+    key = publish_usual(folder / "registry")
     shop, customer = RepairableShop(), Customer()
     with ExitStack() as stack:
         redis = stack.enter_context(redis_server(aof=True, acl_file=acl_file, port=free_port()))

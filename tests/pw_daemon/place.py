@@ -1,5 +1,6 @@
 """A registry with the test modules, a Redis, and configurations for any number of workers."""
 
+import asyncio
 import contextlib
 import tempfile
 import textwrap
@@ -12,10 +13,9 @@ from typing import Any
 from pw_servers import RedisServer, redis_server
 
 from pageworker_demo.toml import toml_text
-from pageworker_demo.workspace import find_examples, publish
+from pw_daemon.usual_modules import publish_usual
 from pw_daemon.worker import DaemonProcess
 
-MODULES = Path(__file__).parent / "modules"
 SECRET = b"callback secret of the tests"
 HEADLESS_SHELL = {"executable": "/usr/lib/chromium/chromium-headless-shell"}
 """Settings of `browser`, for tests that do not need the full one."""
@@ -92,7 +92,7 @@ async def place(*modules: Path) -> AsyncIterator[DaemonFolder]:
         # Runners access it as other users.
         folder.chmod(0o711)
         redis = stack.enter_context(redis_server(aof=True))
-        key, _ = await publish([*find_examples(), *sorted(MODULES.iterdir()), *modules], folder / "registry")
+        key = await asyncio.to_thread(publish_usual, folder / "registry", *modules)
         found = DaemonFolder(folder, redis, key)
         found.secret_file.write_bytes(SECRET)
         yield found

@@ -3,7 +3,6 @@
 It has done some work when tests see it, so that there is something to steal: a result, a profile, a dead letter.
 """
 
-import asyncio
 import subprocess
 import sys
 import tempfile
@@ -12,12 +11,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from pw_daemon.place import HEADLESS_SHELL, MODULES
+from pw_daemon.place import HEADLESS_SHELL
+from pw_daemon.usual_modules import publish_usual
 from pw_daemon.worker import DaemonProcess
 
 from pageworker_demo.loopback_server import free_port
 from pageworker_demo.toml import toml_text
-from pageworker_demo.workspace import publish
 
 SECRET = "a payload that only its tenant may read"
 JOB_ID = "private-1"
@@ -53,7 +52,7 @@ def default_daemon(data_dir: Path | None = None) -> Iterator[LocalUserHost]:
     with tempfile.TemporaryDirectory(prefix="pw-local-", ignore_cleanup_errors=True) as temporary:
         folder = Path(temporary)
         folder.chmod(0o711)  # as /var/lib: others may pass through
-        key, _ = asyncio.run(publish(sorted(MODULES.iterdir()), folder / "registry"))
+        key = publish_usual(folder / "registry")
         port = free_port()
         if data_dir is None:
             data_dir = folder / "pageworker"

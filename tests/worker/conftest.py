@@ -1,23 +1,19 @@
 """Workers with echo runners on the shared Redis."""
 
-import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from pw_daemon.place import MODULES
+from pw_daemon.usual_modules import publish_usual
 from pw_servers import RedisServer
 from pw_worker import Echoes, echoes
-
-from pageworker_demo.workspace import publish
 
 
 @pytest.fixture(scope="session")
 def registry_key(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     """A registry with the test modules, and the key to trust."""
     folder = tmp_path_factory.mktemp("echoes") / "registry"
-    key, _ = asyncio.run(publish(sorted(MODULES.iterdir()), folder))
-    return folder, key
+    return folder, publish_usual(folder)
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 import pytest
 from chaos.echo import EchoComponents
-from pw_daemon.place import MODULES
+from pw_daemon.usual_modules import MODULES
 from pw_queue import blocked, ref
 from pw_servers import RedisServer, RespProxy
 from pw_worker import PAGES, Echoes, echoes, nap
