@@ -98,7 +98,6 @@ async def edit_by_hand(workers: ConfiguredWorkers, client: Any) -> None:
 
 
 @pytest.mark.timeout(400)
-@pytest.mark.exclusive
 async def test_a_hundred_changes_under_load(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     registry = tmp_path / "registry"
     key = await asyncio.to_thread(publish_usual, registry)

@@ -7,7 +7,6 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pw_tenants
-import pytest
 import pytest_asyncio
 from pw_tenants import Home, Tenant, home_with
 
@@ -133,7 +132,6 @@ async def test_a_profile_of_the_same_name_is_another_tenants(home: Home) -> None
     assert (await home.b.run(theirs, profile_id="main"))["status"] == "succeeded"
 
 
-@pytest.mark.exclusive
 async def test_a_broken_profile_never_takes_a_healthy_idle_runners_slot(home: Home) -> None:
     """All slots are held by idle runners of B and C; A's jobs for broken profiles end, and no runner is replaced."""
     await fill(home)

@@ -101,7 +101,6 @@ def nap(producer: Producer, job_id: str, **fields: Any) -> str:
     return producer.job(job_id, "test.nap", payload, **fields)
 
 
-@pytest.mark.exclusive
 async def test_two_tenants_jobs_for_one_host_never_overlap_however_it_is_written(domains: Domains) -> None:
     for name, (one, other) in SPELLINGS.items():
         await domains.acme.push(nap(domains.acme, f"{name}-1", payload={"url": one}))
@@ -110,7 +109,6 @@ async def test_two_tenants_jobs_for_one_host_never_overlap_however_it_is_written
     assert together == []
 
 
-@pytest.mark.exclusive
 async def test_a_declared_domain_does_not_use_up_the_domain_of_another_tenant(domains: Domains) -> None:
     claims = [f"claim-{number}" for number in range(6)]
     await domains.rival.push(*(nap(domains.rival, job_id, domain="victim.test") for job_id in claims))
@@ -141,7 +139,6 @@ async def test_hosts_outside_of_plain_ascii_can_be_visited(domains: Domains, hos
     assert result["status"] == "succeeded", result["error"]
 
 
-@pytest.mark.exclusive
 async def test_a_tenant_with_many_profiles_gets_no_larger_share_of_a_domain(domains: Domains) -> None:
     """The rival waits with several profiles for the only permit of a host; the other tenant's job is next all the
     same."""
