@@ -12,13 +12,16 @@ demo: install
 # Two at a time: most tests start processes of their own. Then the tests that need the machine to themselves.
 PARALLEL := -n 2 --no-loadscope-reorder
 
+# Their files alone: to collect all tests takes several seconds.
+EXCLUSIVE = $(shell grep -rl --include='test_*.py' 'mark\.exclusive' tests)
+
 # make test TEST=tests/queue runs only these, one after the other.
 test: install
 ifdef TEST
 	$(PYTHON) -m pytest $(TEST)
 else
 	$(PYTHON) -m pytest $(PARALLEL) -m "not n8n and not exclusive"
-	$(PYTHON) -m pytest -m "not n8n and exclusive"
+	$(PYTHON) -m pytest -m "not n8n and exclusive" $(EXCLUSIVE)
 endif
 
 # Without Redis, browser and sandbox.

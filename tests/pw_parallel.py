@@ -7,7 +7,7 @@ A test of the folders in `LONG` starts browsers, which keep both cores busy. Mos
 process begins with the long ones and the other one with the rest. The one that ends first goes on with what is left.
 
 A test that measures time, or that uses up something of the whole machine, has the marker `exclusive`: `make test` runs
-these alone, after all others.
+these alone, after all others. It finds their files by the text `mark.exclusive`, and collects no others.
 """
 
 from functools import cached_property
@@ -26,6 +26,9 @@ SHARED = {
 APART = ("tests/chaos/", "tests/e2e/", "tests/daemon/", "tests/demo/test_run.py")
 """Each of these tests starts all that it needs, and takes up to a minute."""
 
+TOGETHER = ("tests/e2e/test_unreachable_hosts.py",)
+"""Files in folders of `APART` whose tests share a worker."""
+
 LONG = (
     "tests/escape/",
     "tests/tenants/",
@@ -34,6 +37,7 @@ LONG = (
     "tests/demo/",
     "tests/daemon/",
     "tests/local_user/",
+    "tests/config_fleet/",
 )
 """Folders that take minutes, those with the longest groups first: what is taken last should be short."""
 
@@ -42,7 +46,7 @@ def group_of(nodeid: str) -> str:
     """The tests with the same group run in one process, one after the other."""
     file = nodeid.partition("::")[0]
     folder = file.rpartition("/")[0]
-    if file.startswith(APART):
+    if file.startswith(APART) and file not in TOGETHER:
         return nodeid
     return folder if folder in SHARED else file
 
@@ -83,6 +87,9 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Schedul
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Under xdist the long folders come first, in the order of `LONG`."""
+    """Under xdist the long folders come first, in the order of `LONG`. Raises UsageError for a hidden marker."""
+    for file in {item.path for item in items if item.get_closest_marker("exclusive")}:
+        if "mark.exclusive" not in file.read_text():
+            raise pytest.UsageError(f"{file}: `make test` finds exclusive tests by the text `mark.exclusive`")
     if hasattr(config, "workerinput"):
         items.sort(key=lambda item: [not item.nodeid.startswith(folder) for folder in LONG])

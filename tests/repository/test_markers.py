@@ -4,11 +4,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pw_servers
 import pytest
 from pw_markers import MARKERS, PROVIDERS, MarkerMissing, ProgramWatch, reached_markers
-from pw_parallel import APART, LONG, SHARED, group_of, takes_last
+from pw_parallel import APART, LONG, SHARED, TOGETHER, group_of, pytest_collection_modifyitems, takes_last
 from pw_servers import redis_server
 
 from repository.sources import ROOT
@@ -89,9 +91,19 @@ def test_a_program_with_its_marker_is_started() -> None:
     watch.check(["python", "-c", "the chromium of a text"])
 
 
-@pytest.mark.parametrize("path", [*SHARED, *APART, *LONG])
+@pytest.mark.parametrize("path", [*SHARED, *APART, *TOGETHER, *LONG])
 def test_what_runs_in_an_order_of_its_own_exists(path: str) -> None:
     assert (ROOT / path).exists()
+
+
+def test_a_marker_that_make_test_would_not_find_is_refused(pytestconfig: pytest.Config, tmp_path: Path) -> None:
+    file = tmp_path / "test_slow.py"
+    item: Any = SimpleNamespace(path=file, get_closest_marker=lambda name: name == "exclusive")
+    file.write_text("pytestmark = pytest.mark.exclusive\n")
+    pytest_collection_modifyitems(pytestconfig, [item])
+    file.write_text("pytestmark = MARKS\n")
+    with pytest.raises(pytest.UsageError, match=r"test_slow\.py"):
+        pytest_collection_modifyitems(pytestconfig, [item])
 
 
 def test_tests_that_share_something_are_one_group() -> None:
@@ -99,6 +111,7 @@ def test_tests_that_share_something_are_one_group() -> None:
     assert group_of("tests/wire/test_framing.py::a") == group_of("tests/wire/test_framing.py::b[1]")
     assert group_of("tests/wire/test_framing.py::a") != group_of("tests/wire/test_channel.py::a")
     assert group_of("tests/e2e/test_kills.py::a[x]") != group_of("tests/e2e/test_kills.py::a[y]")
+    assert group_of(f"{TOGETHER[0]}::a[x]") == group_of(f"{TOGETHER[0]}::a[y]")
 
 
 @pytest.mark.parametrize(
