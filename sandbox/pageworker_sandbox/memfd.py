@@ -19,7 +19,7 @@ class NotSealed(Exception):
 
 def seal(data: bytes | bytearray | memoryview, name: str) -> int:
     """A new sealed memfd with these bytes. The caller closes it. Raises OSError."""
-    descriptor = _create(name)
+    descriptor = create(name)
     try:
         rest = memoryview(data)
         while rest:
@@ -71,7 +71,8 @@ def _read(descriptor: int, size: int, offset: int) -> bytes:
         raise NotSealed(f"the memfd cannot be read: {error.strerror}") from error
 
 
-def _create(name: str) -> int:
+def create(name: str) -> int:
+    """A new empty memfd that can be sealed. The caller closes it. Raises OSError."""
     label = name.encode(errors="replace")[:MAX_NAME_BYTES].replace(b"\0", b"?").decode(errors="replace")
     flags = os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING
     try:

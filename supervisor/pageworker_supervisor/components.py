@@ -138,6 +138,7 @@ class Components:
                 listener_lost=lambda runner_id: self.fleet.dismiss(runner_id, "its egress listener is lost"),
             ),
         )
+        self.gateway.use(settings.egress)
         self.artifacts = ArtifactStore.open(
             settings.artifacts.url,
             environment.data_dir,
@@ -231,6 +232,7 @@ class Components:
             self._resources, pool=pool, egress=settings.egress, failure_artifacts=settings.artifacts.on_failure
         )
         self.fleet.use(self._resources)
+        self.gateway.use(settings.egress)
         self.services = replace(
             self.services, jobs=jobs, kill_grace_seconds=pool.kill_grace_seconds, flags=settings.flags
         )
@@ -274,6 +276,8 @@ class Components:
             taken = sum(runner.taken for runner in self.fleet.runners.values())
             running = sum(len(runner.running) for runner in self.fleet.runners.values())
             pages = sum(runner.pages for runner in self.fleet.runners.values())
+            for runner in self.fleet.runners.values():
+                runner.traffic.look()
             self._metrics.states(runners, {"running": running, "other": taken - running, "free": pages - taken})
             await asyncio.sleep(GAUGES_SECONDS)
 

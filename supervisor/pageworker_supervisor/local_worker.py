@@ -22,6 +22,7 @@ from pageworker_supervisor.components import Components, HostEnvironment
 from pageworker_supervisor.config.settings import RedisSettings, Settings
 from pageworker_supervisor.contract.context_key import ContextKey
 from pageworker_supervisor.contract.job import Job, parse_job
+from pageworker_supervisor.contract.traffic import NO_TRAFFIC, Traffic
 from pageworker_supervisor.dispatch.attempt import Attempt
 from pageworker_supervisor.dispatch.outcome import build_result, end_without_running
 from pageworker_supervisor.host.uid_ranges import IdRange
@@ -96,18 +97,27 @@ class LocalConsumer(JobConsumer):
         return True
 
     async def crash(
-        self, lease: Lease, delay_ms: int, attempt: bytes, events: Sequence[bytes] = (), *, begun: bool = False
+        self,
+        lease: Lease,
+        delay_ms: int,
+        attempt: bytes,
+        events: Sequence[bytes] = (),
+        *,
+        begun: bool = False,
+        traffic: Traffic = NO_TRAFFIC,
     ) -> bool:
         """Its runner died. A worker would try twice more."""
         self.crashes[lease.token] = attempt
         return True
 
-    async def defer(self, lease: Lease, delay_ms: int, reason: str, *, begun: bool = False) -> bool:
+    async def defer(
+        self, lease: Lease, delay_ms: int, reason: str, *, begun: bool = False, traffic: Traffic = NO_TRAFFIC
+    ) -> bool:
         """A worker would try again later."""
         self.reasons[lease.token] = reason
         return True
 
-    async def requeue(self, lease: Lease, *, begun: bool = False) -> bool:
+    async def requeue(self, lease: Lease, *, begun: bool = False, traffic: Traffic = NO_TRAFFIC) -> bool:
         """Another worker would try."""
         return True
 

@@ -37,6 +37,7 @@ def runner_report(runner: Runner, now: float) -> RunnerReport:
 
 def running_job(attempt: Attempt, now: float) -> RunningJob:
     """One job at work. `now`: monotonic seconds."""
+    traffic = attempt.lease.traffic + attempt.traffic
     return RunningJob(
         job_id=attempt.job.job_id,
         tenant_id=attempt.job.tenant_id,
@@ -44,6 +45,9 @@ def running_job(attempt: Attempt, now: float) -> RunningJob:
         attempt=attempt.number,
         since_seconds=round(now - attempt.claimed_at, 3),
         runner_id=attempt.runner.runner_id if attempt.runner else None,
+        requests=traffic.requests,
+        bytes_in=traffic.bytes_in,
+        bytes_out=traffic.bytes_out,
     )
 
 

@@ -185,7 +185,7 @@ def test_a_success_has_its_data_its_attempts_and_its_times() -> None:
     ]
     assert (result["module_version"], result["runner_id"]) == ("1.2.3", "w1.3")
     assert result["timing"] == {"queued": 2.0, "admitted": 0.25, "ran": 2.0, "total": 5.75}
-    assert result["usage"] == {"page_seconds": 0.0, "requests": None, "bytes_in": None, "bytes_out": None}
+    assert result["usage"] == {"page_seconds": 0.0, "requests": 0, "bytes_in": 0, "bytes_out": 0}
 
 
 def test_a_job_that_did_not_succeed_has_no_data() -> None:

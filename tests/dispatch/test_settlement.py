@@ -15,6 +15,7 @@ from pageworker_sandbox.wire.messages import Failure, Obstacle
 from pageworker_supervisor.config.settings import JobSettings
 from pageworker_supervisor.contract.context_key import ContextKey
 from pageworker_supervisor.contract.job import Job
+from pageworker_supervisor.contract.traffic import Traffic
 from pageworker_supervisor.dispatch.outcome import EndJob, Outcome, OutcomeName, error
 from pageworker_supervisor.dispatch.settlement import Settlement
 from pageworker_supervisor.queue.errors import CancelHolds
@@ -24,6 +25,7 @@ from pageworker_supervisor.telemetry.metrics import Metrics
 
 NOW = dt.datetime(2030, 1, 1, tzinfo=dt.UTC)
 LEASE = new_lease()
+USED = Traffic(requests=3, bytes_in=900, bytes_out=40)
 JOB = Job(job_id="j", tenant_id="acme", endpoint_module="shop.product", callback_url="https://n8n.test/x")
 
 
@@ -54,7 +56,9 @@ def settled() -> tuple[Settlement, RecordedQueue]:
 
 
 def attempt() -> Any:
-    return SimpleNamespace(lease=LEASE, job=JOB, version="1.0.0", claimed_at=time.monotonic(), log=log.bind())
+    return SimpleNamespace(
+        lease=LEASE, job=JOB, version="1.0.0", claimed_at=time.monotonic(), log=log.bind(), traffic=USED
+    )
 
 
 def outcome(name: OutcomeName, *, retryable: bool = False) -> Outcome:
@@ -99,7 +103,7 @@ async def test_a_retryable_failure_is_retried_with_its_attempt_record() -> None:
     settlement, queue = settled()
     await settlement.attempt_ended(attempt(), outcome("failed", retryable=True))
     ((call, (_, delay_ms, record, events), more),) = queue.calls
-    assert (call, more, json.loads(record)["outcome"]) == ("retry", {"begun": True}, "failed")
+    assert (call, more, json.loads(record)["outcome"]) == ("retry", {"begun": True, "traffic": USED}, "failed")
     assert 0 <= delay_ms <= 1000
     assert [json.loads(one)["event"] for one in events] == ["retrying"]
 
@@ -131,7 +135,7 @@ async def test_a_crash_counts_with_a_lost_attempt() -> None:
     ((call, (_, delay_ms, record), more),) = queue.calls
     assert (call, more, json.loads(record)["outcome"], json.loads(record)["duration_seconds"]) == (
         "crash",
-        {"begun": True},
+        {"begun": True, "traffic": USED},
         "lost",
         2.0,
     )
@@ -142,7 +146,7 @@ async def test_a_bug_counts_as_a_crash() -> None:
     settlement, queue = settled()
     await settlement.ended_by_bug(attempt(), time.monotonic() - 2.0, begun=False)
     ((call, (_, _, record), more),) = queue.calls
-    assert (call, more, json.loads(record)["outcome"]) == ("crash", {"begun": False}, "lost")
+    assert (call, more, json.loads(record)["outcome"]) == ("crash", {"begun": False, "traffic": USED}, "lost")
     assert 2.0 <= json.loads(record)["duration_seconds"] < 60.0
 
 
@@ -154,7 +158,7 @@ async def test_uncharged_endings_make_their_own_calls() -> None:
     await settlement.begun(attempt())
     await settlement.release("acme", "p", 4)
     assert [call for call, _, _ in queue.calls] == ["requeue", "defer", "reassign", "begin", "release_profile"]
-    assert queue.calls[0][2] == {"begun": True}
+    assert queue.calls[0][2] == {"begun": True, "traffic": USED}
     assert queue.calls[-1][1] == ("w1.abc", "acme", "p", 4)
 
 

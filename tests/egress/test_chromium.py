@@ -133,7 +133,7 @@ async def test_chromium_reaches_what_is_allowed_and_nothing_else(executable: Pat
         assert await (await page.request.get("http://shop.test/data")).text() == " data"
         with pytest.raises(BrowserError, match=r"Pageworker-Egress refused private_address 10\.0\.0\.1\|80"):
             await page.request.get("http://10.0.0.1/")
-        usage = (await fixture.gateway.usage())["runner-1"]
+        usage = await fixture.gateway.usage("runner-1")
         assert usage.refused["private_address"] >= 6
 
 

@@ -41,22 +41,22 @@ async def both_ends() -> AsyncIterator[tuple[GatewayClient, Channel]]:
 
 async def test_answers_find_their_requests_in_any_order() -> None:
     async with both_ends() as (client, far), asyncio.TaskGroup() as tasks:
-        requests = [tasks.create_task(client.usage()) for _ in range(3)]
+        requests = [tasks.create_task(client.usage(f"r{number}")) for number in range(3)]
         numbers = []
         for _ in requests:
             message, _ = await far.receive()
             assert isinstance(message, UsageRequest)
             numbers.append(message.number)
-        for number in reversed(numbers):
-            await far.send(GatewayAnswer(number=number, usage={f"r{number}": Usage()}))
+        for runner, number in reversed(list(enumerate(numbers))):
+            await far.send(GatewayAnswer(number=number, usage={f"r{runner}": Usage(requests=runner)}))
         answers = await asyncio.gather(*requests)
-        assert [list(answer) for answer in answers] == [[f"r{number}"] for number in numbers]
+        assert [answer.requests for answer in answers] == [0, 1, 2]
 
 
 async def test_an_answer_that_no_request_waits_for_is_dropped() -> None:
     async with both_ends() as (client, far):
         await far.send(GatewayAnswer(number=999))
-        request = asyncio.get_running_loop().create_task(client.usage())
+        request = asyncio.get_running_loop().create_task(client.ping())
         message, _ = await far.receive()
         assert isinstance(message, UsageRequest)
         await far.send(GatewayAnswer(number=message.number, error="too_many_runners"))
@@ -66,7 +66,7 @@ async def test_an_answer_that_no_request_waits_for_is_dropped() -> None:
 
 async def test_a_lost_gateway_is_told_to_all_that_wait_and_from_then_on() -> None:
     async with both_ends() as (client, far):
-        request = asyncio.get_running_loop().create_task(client.usage())
+        request = asyncio.get_running_loop().create_task(client.ping())
         await far.receive()
         far.close()
         with pytest.raises(GatewayLost, match="has ended"):
@@ -96,7 +96,7 @@ async def test_the_oldest_notices_are_dropped_where_no_one_reads() -> None:
         for number in range(KEPT_NOTICES + 5):
             await far.send(RefusalNotice(runner_id="r", reason="rate_limited", host="h", port=1, suppressed=number))
         async with asyncio.TaskGroup() as tasks:
-            request = tasks.create_task(client.usage())
+            request = tasks.create_task(client.ping())
             message, _ = await far.receive()
             assert isinstance(message, UsageRequest)
             await far.send(GatewayAnswer(number=message.number))
@@ -108,9 +108,9 @@ async def test_the_oldest_notices_are_dropped_where_no_one_reads() -> None:
 
 async def test_a_killed_gateway_is_noticed() -> None:
     async with gateway() as (supervisor, process):
-        assert await supervisor.usage() == {}
+        await supervisor.ping()
         process.kill()
         await process.wait()
         with pytest.raises(GatewayLost):
             while True:
-                await supervisor.usage()
+                await supervisor.ping()

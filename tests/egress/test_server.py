@@ -29,7 +29,7 @@ async def test_a_runner_from_attach_to_detach() -> None:
             port = sock.getsockname()[1]
             await attach(supervisor, "runner-1", sock, to(origin.port))
         assert (await ask(port, get("http://shop.test/"))).body == b"ok"
-        usage = (await supervisor.usage())["runner-1"]
+        usage = await supervisor.usage("runner-1")
         assert usage.requests == 1
         assert usage.down_bytes > usage.up_bytes > 0
 
@@ -45,7 +45,8 @@ async def test_a_runner_from_attach_to_detach() -> None:
             assert await runner.ended()
         with pytest.raises(ConnectionError):
             await ask(port, get("http://shop.test/"))
-        assert await supervisor.usage() == {}
+        with pytest.raises(GatewayRefused, match="unknown_runner"):
+            await supervisor.usage("runner-1")
         with pytest.raises(GatewayRefused, match="unknown_runner"):
             await supervisor.detach("runner-1")
     assert process.returncode == 0
@@ -95,7 +96,7 @@ async def test_an_invalid_policy_is_named_and_costs_nothing_else(fields: dict[st
             await attach(supervisor, "runner-1", sock, EgressPolicy())
             with pytest.raises(InvalidPolicy, match=named):
                 await supervisor.update("runner-1", EgressPolicy(**fields))
-            assert list(await supervisor.usage()) == ["runner-1"]
+            assert (await supervisor.usage("runner-1")).requests == 0
 
 
 async def test_the_largest_policy_passes_the_channel() -> None:
@@ -115,7 +116,8 @@ async def test_a_broken_listener_is_reported() -> None:
         lost = await _heard(supervisor)
         assert isinstance(lost, ProxyLost)
         assert lost.runner_id == "runner-1"
-        assert await supervisor.usage() == {}
+        with pytest.raises(GatewayRefused, match="unknown_runner"):
+            await supervisor.usage("runner-1")
 
 
 async def test_an_invalid_frame_ends_the_gateway() -> None:
@@ -132,5 +134,5 @@ async def test_a_storm_of_refusals_is_a_few_notices() -> None:
             await attach(supervisor, "runner-1", sock, EgressPolicy(hosts=ALL))
         for _ in range(100):
             assert (await ask(port, get("http://127.0.0.1/"))).status == 403
-        assert (await supervisor.usage())["runner-1"].refused == {"private_address": 100}
+        assert (await supervisor.usage("runner-1")).refused == {"private_address": 100}
         assert 20 <= supervisor._notices.qsize() <= 30

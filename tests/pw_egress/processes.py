@@ -4,13 +4,13 @@ import asyncio
 import os
 import socket
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 from pageworker_sandbox.dialer.messages import FROM_SUPERVISOR, TO_SUPERVISOR, DialRules
 from pageworker_sandbox.egress.client import GatewayClient, GatewayLost, connect
-from pageworker_sandbox.egress.messages import EgressPolicy
+from pageworker_sandbox.egress.messages import AccessRecord, EgressPolicy
 from pageworker_sandbox.wire.channel import Channel
 from pageworker_sandbox.wire.request_failure import failure_pipe
 
@@ -18,8 +18,11 @@ SANDBOX = Path(__file__).resolve().parents[2] / "sandbox"
 
 
 @asynccontextmanager
-async def gateway(*targets: str) -> AsyncIterator[tuple[GatewayClient, asyncio.subprocess.Process]]:
-    """A running gateway and its process, which ends with the channel. `targets`: private ones that may be dialled."""
+async def gateway(
+    *targets: str, on_access: Callable[[AccessRecord], None] = lambda _: None
+) -> AsyncIterator[tuple[GatewayClient, asyncio.subprocess.Process]]:
+    """A running gateway and its process, which ends with the channel. `targets`: private ones that may be dialled.
+    `on_access` gets the records for the access log."""
     for_gateway, for_dialer = socket.socketpair()
     with for_gateway, for_dialer:
         to_dialer, dialer = await _start("dialer", "--gateway-fd", for_dialer)
@@ -27,7 +30,7 @@ async def gateway(*targets: str) -> AsyncIterator[tuple[GatewayClient, asyncio.s
     channel = Channel(to_dialer, outgoing=FROM_SUPERVISOR, incoming=TO_SUPERVISOR)
     await channel.send(DialRules(ports=(80, 443), targets=targets))
     await channel.receive()
-    client = connect(ours)
+    client = connect(ours, on_access)
     async with asyncio.TaskGroup() as group:
         reading = group.create_task(_read(client))
         yield client, process

@@ -10,6 +10,7 @@ from pageworker_sandbox.wire import messages as m
 from pageworker_supervisor.contract.context_key import ContextKey
 from pageworker_supervisor.runners.errors import SpawnFailed
 from pageworker_supervisor.runners.handshake import Handshake
+from pageworker_supervisor.runners.runner_traffic import RunnerTraffic
 
 CONTEXT = ContextKey("acme", "p")
 READY = m.Ready(browser_version="156", pages=1, evidence={"seccomp": "2"})
@@ -52,16 +53,18 @@ class FakeResources:
     def policy(self, context: ContextKey) -> str:
         return f"policy of {context.tenant_id}"
 
-    async def attach(self, runner_id: str, tenant_id: str, listener: int, failures: int, policy: str) -> None:
+    async def attach(self, runner_id: str, traffic: RunnerTraffic, listener: int, failures: int, policy: str) -> None:
         os.fstat(listener)
         os.write(failures, b"from the gateway")
         if self._error is not None:
             raise self._error
-        self.attached.append((runner_id, tenant_id, listener, policy))
+        self.attached.append((runner_id, traffic.tenant_id, listener, policy))
 
 
 def handshake(connection: Any, resources: Any, lines: list[str]) -> Handshake:
-    return Handshake("w1.1", CONTEXT, resources, connection, lambda line: lines.append(line.message))
+    return Handshake(
+        "w1.1", CONTEXT, resources, connection, RunnerTraffic("acme"), lambda line: lines.append(line.message)
+    )
 
 
 def closed(descriptor: int) -> bool:

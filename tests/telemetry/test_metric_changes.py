@@ -5,6 +5,7 @@ from collections.abc import Callable
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from pageworker_supervisor.contract.traffic import Traffic
 from pageworker_supervisor.telemetry.metrics import Metrics
 
 CALLS: list[tuple[Callable[[Metrics], None], dict[str, float]]] = [
@@ -26,7 +27,10 @@ CALLS: list[tuple[Callable[[Metrics], None], dict[str, float]]] = [
     (lambda metrics: metrics.secret_requested("granted", "acme"), {"pageworker_secret_requests_total": 1}),
     (lambda metrics: metrics.stored(7), {"pageworker_artifacts_total": 1, "pageworker_artifact_bytes_total": 7}),
     (lambda metrics: metrics.not_stored("store_full"), {"pageworker_artifacts_total": 1}),
-    (lambda metrics: metrics.egress("acme", 2, 5), {"pageworker_egress_bytes_total": 7}),
+    (
+        lambda metrics: metrics.egress("acme", Traffic(requests=1, bytes_in=5, bytes_out=2)),
+        {"pageworker_egress_requests_total": 1, "pageworker_egress_bytes_total": 7},
+    ),
     (lambda metrics: metrics.egress_refused("acme", "private_address", 4), {"pageworker_egress_refusals_total": 4}),
     (lambda metrics: metrics.connection_dropped("crowded"), {"pageworker_http_connections_dropped_total": 1}),
     (lambda metrics: metrics.self_check("redis_clock", failed=True), {"pageworker_self_check_failed": 1}),

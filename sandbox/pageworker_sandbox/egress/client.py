@@ -1,8 +1,9 @@
 """The supervisor's end of the channel to the egress gateway."""
 
 import asyncio
+import os
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 
 import msgspec
 
@@ -10,17 +11,20 @@ from pageworker_sandbox.egress.errors import EgressError, InvalidListener, Inval
 from pageworker_sandbox.egress.messages import (
     TO_GATEWAY,
     TO_SUPERVISOR,
+    AccessRecord,
     Attach,
     Detach,
     EgressPolicy,
     GatewayAnswer,
     ProxyLost,
     RefusalNotice,
+    SetAccessLog,
     Update,
     UpstreamState,
     Usage,
     UsageRequest,
 )
+from pageworker_sandbox.egress.shared_counts import SharedCounts, new_descriptor
 from pageworker_sandbox.wire.channel import Channel
 from pageworker_sandbox.wire.errors import ChannelClosed, WireError
 
@@ -38,16 +42,20 @@ class GatewayRefused(EgressError):
     """The runner is attached already, is not attached, or the gateway has too many. The blame is the caller's."""
 
 
-def connect(sock: socket.socket) -> "GatewayClient":
-    """A client over the supervisor's end of the gateway's socket pair."""
-    return GatewayClient(Channel(sock, outgoing=TO_GATEWAY, incoming=TO_SUPERVISOR))
+def connect(sock: socket.socket, on_access: Callable[[AccessRecord], None] = lambda _: None) -> "GatewayClient":
+    """A client over the supervisor's end of the gateway's socket pair.
+
+    `on_access` gets the records for the access log, in order: those of a runner come before the answer to its Detach.
+    """
+    return GatewayClient(Channel(sock, outgoing=TO_GATEWAY, incoming=TO_SUPERVISOR), on_access)
 
 
 class GatewayClient:
     """One gateway process. `run` must run while the other methods are used."""
 
-    def __init__(self, channel: Channel) -> None:
+    def __init__(self, channel: Channel, on_access: Callable[[AccessRecord], None] = lambda _: None) -> None:
         self._channel = channel
+        self._on_access = on_access
         self._number = 0
         self._waiting: dict[int, asyncio.Future[GatewayAnswer]] = {}
         self._notices: asyncio.Queue[Notice] = asyncio.Queue(KEPT_NOTICES)
@@ -63,6 +71,8 @@ class GatewayClient:
                         waiting = self._waiting.pop(number, None)
                         if waiting is not None and not waiting.done():
                             waiting.set_result(message)
+                    case AccessRecord():
+                        self._on_access(message)
                     case RefusalNotice() | ProxyLost() | UpstreamState():
                         if self._notices.full():
                             self._notices.get_nowait()
@@ -77,17 +87,23 @@ class GatewayClient:
             self._waiting.clear()
             self._channel.close()
 
-    async def attach(self, runner_id: str, listener_fd: int, failures_fd: int, policy: EgressPolicy) -> None:
+    async def attach(self, runner_id: str, listener_fd: int, failures_fd: int, policy: EgressPolicy) -> SharedCounts:
         """Serve a runner's listener under this policy, and write its failures into a pipe (`wire.request_failure`).
 
-        The caller keeps both descriptors and closes them.
+        The caller keeps both descriptors and closes them. Returns the runner's counts, which grow from now on.
 
         Raises InvalidPolicy, InvalidListener (kill the runner), GatewayRefused, GatewayLost.
         """
         _check(policy)
         self._number += 1
         message = Attach(number=self._number, runner_id=runner_id, policy=policy)
-        await self._request(message, (listener_fd, failures_fd))
+        counts_fd = new_descriptor()
+        try:
+            counts = SharedCounts(counts_fd)
+            await self._request(message, (listener_fd, failures_fd, counts_fd))
+        finally:
+            os.close(counts_fd)
+        return counts
 
     async def update(self, runner_id: str, policy: EgressPolicy) -> None:
         """Change a runner's policy. On return it is in force, and the connections that it forbids are closed.
@@ -101,16 +117,22 @@ class GatewayClient:
     async def detach(self, runner_id: str) -> Usage:
         """Close the runner's listener and connections. Returns its last counts. Raises GatewayRefused, GatewayLost."""
         self._number += 1
-        answer = await self._request(Detach(number=self._number, runner_id=runner_id))
-        if runner_id not in answer.usage:
-            # The gateway may be taken over. Its answer must not end the supervisor.
-            raise GatewayLost(f"its answer to Detach has no counts of {runner_id}")
-        return answer.usage[runner_id]
+        return await self._usage_of(runner_id, Detach(number=self._number, runner_id=runner_id))
 
-    async def usage(self) -> dict[str, Usage]:
-        """Counts by runner id. Raises GatewayLost."""
+    async def usage(self, runner_id: str) -> Usage:
+        """The counts of one runner. Raises GatewayRefused, GatewayLost."""
         self._number += 1
-        return (await self._request(UsageRequest(number=self._number))).usage
+        return await self._usage_of(runner_id, UsageRequest(number=self._number, runner_id=runner_id))
+
+    async def set_access_log(self, share: float) -> None:
+        """Record this share of the requests that begin from now on, 0 to 1. Raises GatewayLost."""
+        self._number += 1
+        await self._request(SetAccessLog(number=self._number, share=share))
+
+    async def ping(self) -> None:
+        """Return once the gateway answers. Raises GatewayLost."""
+        self._number += 1
+        await self._request(UsageRequest(number=self._number))
 
     async def notices(self) -> AsyncIterator[Notice]:
         """Refusals, lost proxies and changed upstream proxies, as they come.
@@ -120,8 +142,15 @@ class GatewayClient:
         while True:
             yield await self._notices.get()
 
+    async def _usage_of(self, runner_id: str, message: Detach | UsageRequest) -> Usage:
+        answer = await self._request(message)
+        if runner_id not in answer.usage:
+            # The gateway may be taken over. Its answer must not end the supervisor.
+            raise GatewayLost(f"its answer to {type(message).__name__} has no counts of {runner_id}")
+        return answer.usage[runner_id]
+
     async def _request(
-        self, message: Attach | Update | Detach | UsageRequest, descriptors: tuple[int, ...] = ()
+        self, message: Attach | Update | Detach | UsageRequest | SetAccessLog, descriptors: tuple[int, ...] = ()
     ) -> GatewayAnswer:
         if self._lost is not None:
             raise GatewayLost(self._lost)

@@ -5,6 +5,7 @@ import asyncio
 import h11
 
 from pageworker_sandbox.egress import headers
+from pageworker_sandbox.egress.access_log import RequestRecord
 from pageworker_sandbox.egress.errors import Disconnected, TargetUnreachable, UnreachableReason
 from pageworker_sandbox.egress.http import HttpSide
 from pageworker_sandbox.egress.idle_timeout import IdleTimeout
@@ -25,27 +26,35 @@ async def forward(enforcer: PolicyEnforcer, runner: HttpSide, request: h11.Reque
     Raises MalformedTarget, EgressRefused or TargetUnreachable before the answer has begun, Disconnected afterwards.
     """
     target, path = parse_url(request.target)
-    route = enforcer.admit(target)
-    exchange = Exchange(enforcer, runner, request, route, path)
-    kept = enforcer.pool.take(route)
-    if kept is not None:
-        try:
-            return await exchange.run(kept, kept=True)
-        except _StaleConnection:
-            pass
-    stream = await enforcer.connect(route, tunnel=False)
-    return await exchange.run(HttpSide(stream, h11.CLIENT, enforcer.limits, enforcer.parse_budget), kept=False)
+    with enforcer.record(request.method, target) as record:
+        route = enforcer.admit(target)
+        exchange = Exchange(enforcer, runner, request, route, path, record)
+        kept = enforcer.pool.take(route)
+        if kept is not None:
+            try:
+                return await exchange.run(kept, kept=True)
+            except _StaleConnection:
+                pass
+        stream = await enforcer.connect(route, tunnel=False)
+        return await exchange.run(HttpSide(stream, h11.CLIENT, enforcer.limits, enforcer.parse_budget), kept=False)
 
 
 class Exchange:
     """State of one request: whether the answer has begun, whether the protocol was switched."""
 
     def __init__(
-        self, enforcer: PolicyEnforcer, runner: HttpSide, request: h11.Request, route: Route, path: bytes
+        self,
+        enforcer: PolicyEnforcer,
+        runner: HttpSide,
+        request: h11.Request,
+        route: Route,
+        path: bytes,
+        record: RequestRecord,
     ) -> None:
         self._enforcer = enforcer
         self._runner = runner
         self._route = route
+        self._record = record
         self._websocket = headers.wants_websocket(request)
         self._has_body = headers.has_body(request)
         self._request = self._rewrite(request, path)
@@ -54,6 +63,13 @@ class Exchange:
 
     async def run(self, origin: HttpSide, kept: bool) -> bool:
         """Send the request to `origin`. Raises _StaleConnection only where `kept`, and where a second try is safe."""
+        self._record.watch(origin.stream)
+        try:
+            return await self._run(origin, kept)
+        finally:
+            self._record.unwatch(origin.stream)
+
+    async def _run(self, origin: HttpSide, kept: bool) -> bool:
         runner = self._runner.stream
         idle = IdleTimeout(runner, origin.stream, self._enforcer.limits.silence_seconds)
         with runner.ending(origin.stream), idle:
@@ -119,6 +135,7 @@ class Exchange:
         response = await self._head(origin)
         if response is None:
             return
+        self._record.answered(response.status_code)
         self._runner.send(
             h11.Response(
                 status_code=response.status_code,
@@ -148,6 +165,7 @@ class Exchange:
                     )
                 )
             if self._switched:
+                self._record.answered(event.status_code)
                 return None
         if event.status_code == 407:
             # The request is addressed to the gateway, not to the runner: it must not ask a runner for credentials.

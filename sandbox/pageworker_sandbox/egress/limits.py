@@ -44,11 +44,15 @@ class EgressLimits:
     notices_per_second: float = 2.0
     """Refusals reported per runner, after a burst of `notices_burst`. Further ones are only counted."""
     notices_burst: int = 20
+    records_per_second: float = 50.0
+    """Records for the access log per runner, after a burst of `records_burst`. Further ones are only counted."""
+    records_burst: int = 500
 
     def within(self, descriptors: int) -> "EgressLimits":
         """The same with fewer connections per runner, so that all runners fit into `descriptors` (RLIMIT_NOFILE).
 
-        A runner needs at most its listener, an eventfd, its failure pipe, two descriptors per connection, and its pool.
+        A runner needs at most its listener, an eventfd, its failure pipe, its counts, two descriptors per connection,
+        and its pool.
         """
-        share = (descriptors - RESERVED_DESCRIPTORS) // self.runners - 3 - self.pool_connections
+        share = (descriptors - RESERVED_DESCRIPTORS) // self.runners - 4 - self.pool_connections
         return replace(self, connections_per_runner=max(8, min(self.connections_per_runner, share // 2)))

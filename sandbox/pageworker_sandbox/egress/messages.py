@@ -100,7 +100,8 @@ class Usage(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
 
 
 class Attach(Message, frozen=True):
-    """Serve a runner. Two descriptors: its listening TCP socket, and the write end of its failure pipe."""
+    """Serve a runner. Three descriptors: its listening TCP socket, the write end of its failure pipe, and the memfd of
+    its counts (`shared_counts`)."""
 
     number: Number
     runner_id: Id
@@ -123,9 +124,17 @@ class Detach(Message, frozen=True):
 
 
 class UsageRequest(Message, frozen=True):
-    """Request the counts of all runners."""
+    """Request the counts of one runner. Without a runner: request an answer, as a sign of life."""
 
     number: Number
+    runner_id: Id | None = None
+
+
+class SetAccessLog(Message, frozen=True):
+    """Report this share of the requests of all runners that begin from now on."""
+
+    number: Number
+    share: Annotated[float, Meta(ge=0, le=1)]
 
 
 # ---- gateway to supervisor ----
@@ -138,7 +147,7 @@ class GatewayAnswer(Message, frozen=True):
     error: Literal["", "unknown_runner", "known_runner", "too_many_runners", "invalid_listener", "invalid_policy"] = ""
     detail: Annotated[str, Meta(max_length=512)] = ""
     usage: dict[Id, Usage] = field(default_factory=dict)
-    """By runner id: all runners in the answer to UsageRequest, the detached one in the answer to Detach."""
+    """By runner id: the one of a UsageRequest or Detach."""
 
 
 class RefusalNotice(Message, frozen=True):
@@ -148,6 +157,25 @@ class RefusalNotice(Message, frozen=True):
     reason: Reason
     host: Host
     port: Port
+    suppressed: Number = 0
+
+
+class AccessRecord(Message, frozen=True):
+    """A request or tunnel of a runner that has ended. `method`: CONNECT for a tunnel.
+
+    `status`: the host's; None for a tunnel, and without an answer. Bytes are those between gateway and origin.
+    `reason`: why it was refused or failed. `suppressed`: how many records were left out before this one.
+    """
+
+    runner_id: Id
+    method: Annotated[str, Meta(max_length=16)]
+    host: Host
+    port: Port
+    status: Annotated[int, Meta(ge=100, le=999)] | None = None
+    up_bytes: Number = 0
+    down_bytes: Number = 0
+    seconds: Annotated[float, Meta(ge=0)] = 0.0
+    reason: Annotated[str, Meta(max_length=64, pattern="^[a-z_]*$")] = ""
     suppressed: Number = 0
 
 
@@ -170,14 +198,16 @@ class UpstreamState(Message, frozen=True):
 
 KIB = 1024
 TO_GATEWAY: dict[int, MessageSpec] = {
-    128: MessageSpec(Attach, 4096 * KIB, 2),
+    128: MessageSpec(Attach, 4096 * KIB, 3),
     129: MessageSpec(Update, 4096 * KIB),
     130: MessageSpec(Detach, 1 * KIB),
-    131: MessageSpec(UsageRequest, 64),
+    131: MessageSpec(UsageRequest, 1 * KIB),
+    132: MessageSpec(SetAccessLog, 64),
 }
 TO_SUPERVISOR: dict[int, MessageSpec] = {
     192: MessageSpec(GatewayAnswer, 64 * KIB),
     193: MessageSpec(RefusalNotice, 1 * KIB),
     194: MessageSpec(ProxyLost, 2 * KIB),
     195: MessageSpec(UpstreamState, 1 * KIB),
+    196: MessageSpec(AccessRecord, 2 * KIB),
 }

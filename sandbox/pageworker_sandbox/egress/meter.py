@@ -3,22 +3,22 @@
 from collections import Counter
 
 from pageworker_sandbox.egress.messages import Reason, Usage
+from pageworker_sandbox.egress.shared_counts import Count, own_words
 
 
 class Meter:
     """Counts what a runner has used, and decides whether it may use more."""
 
-    def __init__(self, budget_bytes: int | None = None) -> None:
+    def __init__(self, budget_bytes: int | None = None, words: memoryview | None = None) -> None:
+        """`words`: where the counts are kept (`shared_counts`). None: nobody else reads them."""
         self._budget_bytes = budget_bytes
-        self._up_bytes = 0
-        self._down_bytes = 0
-        self._requests = 0
+        self._words = own_words() if words is None else words
         self._refused: Counter[Reason] = Counter()
 
     @property
     def exhausted(self) -> bool:
         """Whether the byte budget is used up."""
-        return self._budget_bytes is not None and self._up_bytes + self._down_bytes >= self._budget_bytes
+        return self._budget_bytes is not None and self._used_bytes >= self._budget_bytes
 
     def set_budget(self, budget_bytes: int | None) -> None:
         """Replace the byte budget. The counts stay."""
@@ -26,7 +26,7 @@ class Meter:
 
     def count_request(self) -> None:
         """The runner made a request."""
-        self._requests += 1
+        self._words[Count.REQUESTS] += 1
 
     def count_refusal(self, reason: Reason) -> None:
         """A request was refused."""
@@ -36,22 +36,27 @@ class Meter:
         """Count bytes for an origin. False: the budget is used up, do not send them."""
         if self.exhausted:
             return False
-        self._up_bytes += count
+        self._words[Count.UP_BYTES] += count
         return True
 
     def receive(self, count: int) -> bool:
         """Count bytes from an origin. False: the budget is used up, drop them and the connection."""
         if self.exhausted:
             return False
-        self._down_bytes += count
+        self._words[Count.DOWN_BYTES] += count
         return True
 
     def usage(self, connections: int) -> Usage:
         """The counts, for the supervisor."""
         return Usage(
-            up_bytes=self._up_bytes,
-            down_bytes=self._down_bytes,
-            requests=self._requests,
+            up_bytes=self._words[Count.UP_BYTES],
+            down_bytes=self._words[Count.DOWN_BYTES],
+            requests=self._words[Count.REQUESTS],
             connections=connections,
             refused=dict(self._refused),
         )
+
+    @property
+    def _used_bytes(self) -> int:
+        used: int = self._words[Count.UP_BYTES] + self._words[Count.DOWN_BYTES]
+        return used

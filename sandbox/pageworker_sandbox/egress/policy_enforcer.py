@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable
 
 from pageworker_sandbox.dialer.connector import Connector
+from pageworker_sandbox.egress.access_log import NOT_RECORDED, AccessLog, RequestRecord
 from pageworker_sandbox.egress.connection_pool import ConnectionPool
 from pageworker_sandbox.egress.errors import EgressRefused, TargetUnreachable, UnreachableReason
 from pageworker_sandbox.egress.limits import EgressLimits
@@ -27,15 +28,18 @@ class PolicyEnforcer:
         limits: EgressLimits,
         connector: Connector,
         on_refusal: Callable[[Reason, Target], None],
+        words: memoryview | None = None,
+        access: AccessLog | None = None,
     ) -> None:
         self._policy = CompiledPolicy(policy)
         self._on_refusal = on_refusal
+        self._access = access
         self._loop = asyncio.get_running_loop()
         self._open: dict[Stream, Route] = {}
         self._rate: float | None = None
         self._bucket: TokenBucket | None = None
         self.limits = limits
-        self.meter = Meter()
+        self.meter = Meter(words=words)
         self.parse_budget = CpuBudget(limits.parse_share, limits.parse_burst_seconds, limits.parse_pause_seconds)
         self.pool = ConnectionPool(limits)
         self._origins = OriginConnector(limits, self.meter, connector)
@@ -48,6 +52,10 @@ class PolicyEnforcer:
         for stream, route in list(self._open.items()):
             if self._policy.decide(route.target) != route:
                 stream.abort(POLICY_CHANGED)
+
+    def record(self, method: bytes, target: Target) -> RequestRecord:
+        """The access log's view of a request that begins now."""
+        return NOT_RECORDED if self._access is None else self._access.request(method, target, self.meter)
 
     def admit(self, target: Target) -> Route:
         """Count a request and decide on it. Raises EgressRefused."""

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from pageworker_sandbox.dialer.connector import Connector
 from pageworker_sandbox.egress.acceptor import Acceptor
+from pageworker_sandbox.egress.access_log import AccessLog
 from pageworker_sandbox.egress.errors import InvalidListener
 from pageworker_sandbox.egress.failure_reports import FailureReports
 from pageworker_sandbox.egress.limits import EgressLimits
@@ -27,15 +28,18 @@ class RunnerProxy:
         connector: Connector,
         on_refusal: Callable[[Reason, Target], None],
         reports: FailureReports,
+        words: memoryview | None = None,
+        access: AccessLog | None = None,
     ) -> None:
-        """`reports` is closed with the proxy."""
+        """`reports` is closed with the proxy. `words`: where the counts are kept; None: in memory of its own.
+        `access`: gets its finished requests."""
         self._listener = listener
         self._reports = reports
         self._limits = limits
         self._connections = 0
         self._unserved: set[socket.socket] = set()
         """Accepted connections whose task has not begun. A task that is cancelled before it begins closes nothing."""
-        self._enforcer = PolicyEnforcer(policy, limits, connector, on_refusal)
+        self._enforcer = PolicyEnforcer(policy, limits, connector, on_refusal, words, access)
         self.started = asyncio.Event()
         """Set once `run` accepts or has failed. A task that is cancelled before its first step cleans up nothing."""
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from pageworker_sandbox.dialer.client import DialerClient
 from pageworker_sandbox.egress.acceptor import adopt
+from pageworker_sandbox.egress.access_log import AccessLog, AccessSampling
 from pageworker_sandbox.egress.errors import InvalidListener, InvalidPolicy
 from pageworker_sandbox.egress.failure_reports import FailureReports
 from pageworker_sandbox.egress.limits import EgressLimits
@@ -17,11 +18,13 @@ from pageworker_sandbox.egress.messages import (
     GatewayAnswer,
     ProxyLost,
     Reason,
+    SetAccessLog,
     Update,
     UsageRequest,
 )
 from pageworker_sandbox.egress.refusal_log import RefusalLog
 from pageworker_sandbox.egress.runner_proxy import RunnerProxy
+from pageworker_sandbox.egress.shared_counts import shared_words
 from pageworker_sandbox.egress.target import Target
 from pageworker_sandbox.wire.channel import Channel
 from pageworker_sandbox.wire.errors import ChannelClosed
@@ -35,6 +38,7 @@ class AttachedRunner:
     proxy: RunnerProxy
     task: asyncio.Task[None]
     refusals: RefusalLog
+    access: AccessLog
 
 
 class GatewayServer:
@@ -46,12 +50,13 @@ class GatewayServer:
         self._dialer = dialer
         self._runners: dict[str, AttachedRunner] = {}
         """By runner id."""
-        self._refused = asyncio.Event()
+        self._sampling = AccessSampling()
+        self._to_report = asyncio.Event()
 
     async def run(self) -> None:
         """Carry out requests. Raises ProtocolViolation where the supervisor breaks the protocol."""
         async with asyncio.TaskGroup() as group:
-            notices = group.create_task(self._report_refusals())
+            notices = group.create_task(self._report())
             try:
                 while True:
                     message, descriptors = await self._channel.receive()
@@ -69,17 +74,21 @@ class GatewayServer:
                 return self._update(number, runner_id, policy)
             case Detach(number=number, runner_id=runner_id):
                 return await self._detach(number, runner_id)
-            case UsageRequest(number=number):
-                usage = {runner_id: runner.proxy.usage() for runner_id, runner in self._runners.items()}
-                return GatewayAnswer(number=number, usage=usage)
+            case UsageRequest(number=number, runner_id=runner_id):
+                return self._usage(number, runner_id)
+            case SetAccessLog(number=number, share=share):
+                self._sampling.share = share
+                return GatewayAnswer(number=number)
             case _:
                 raise TypeError(f"the gateway has no handler for {type(message).__name__}")
 
     async def _attach(
-        self, group: asyncio.TaskGroup, message: Attach, listener_fd: int, failures_fd: int
+        self, group: asyncio.TaskGroup, message: Attach, listener_fd: int, failures_fd: int, counts_fd: int
     ) -> GatewayAnswer:
         number, runner_id = message.number, message.runner_id
         reports = FailureReports(failures_fd)
+        words = shared_words(counts_fd)
+        os.close(counts_fd)
         if runner_id in self._runners or len(self._runners) >= self._limits.runners:
             os.close(listener_fd)
             reports.close()
@@ -95,18 +104,19 @@ class GatewayServer:
 
         def on_refusal(reason: Reason, target: Target) -> None:
             if refusals.add(reason, target, asyncio.get_running_loop().time()):
-                self._refused.set()
+                self._to_report.set()
 
+        clock = asyncio.get_running_loop().time
+        access = AccessLog(runner_id, self._limits, self._sampling, clock, self._to_report.set)
+        connector = self._dialer.connector(runner_id)
         try:
-            proxy = RunnerProxy(
-                listener, message.policy, self._limits, self._dialer.connector(runner_id), on_refusal, reports
-            )
+            proxy = RunnerProxy(listener, message.policy, self._limits, connector, on_refusal, reports, words, access)
         except InvalidPolicy as error:
             listener.close()
             reports.close()
             return GatewayAnswer(number=number, error="invalid_policy", detail=str(error))
         task = group.create_task(self._serve(runner_id, proxy))
-        self._runners[runner_id] = AttachedRunner(proxy, task, refusals)
+        self._runners[runner_id] = AttachedRunner(proxy, task, refusals, access)
         await proxy.started.wait()
         return GatewayAnswer(number=number)
 
@@ -119,12 +129,20 @@ class GatewayServer:
             return GatewayAnswer(number=number, error="invalid_policy", detail=str(error))
         return GatewayAnswer(number=number)
 
+    def _usage(self, number: int, runner_id: str | None) -> GatewayAnswer:
+        if runner_id is None:
+            return GatewayAnswer(number=number)
+        if runner_id not in self._runners:
+            return GatewayAnswer(number=number, error="unknown_runner")
+        return GatewayAnswer(number=number, usage={runner_id: self._runners[runner_id].proxy.usage()})
+
     async def _detach(self, number: int, runner_id: str) -> GatewayAnswer:
         if runner_id not in self._runners:
             return GatewayAnswer(number=number, error="unknown_runner")
         runner = self._runners[runner_id]
         runner.task.cancel()
         await asyncio.wait((runner.task,))
+        await self._report_access(runner.access)
         return GatewayAnswer(number=number, usage={runner_id: runner.proxy.usage()})
 
     async def _serve(self, runner_id: str, proxy: RunnerProxy) -> None:
@@ -141,12 +159,17 @@ class GatewayServer:
         finally:
             del self._runners[runner_id]
 
-    async def _report_refusals(self) -> None:
-        while await self._refused.wait():
-            self._refused.clear()
+    async def _report(self) -> None:
+        while await self._to_report.wait():
+            self._to_report.clear()
             for runner in list(self._runners.values()):
                 for notice in runner.refusals.drain():
                     await self._channel.send(notice)
+                await self._report_access(runner.access)
+
+    async def _report_access(self, access: AccessLog) -> None:
+        for record in access.drain():
+            await self._channel.send(record)
 
 
 def _first(error: Exception) -> Exception:

@@ -56,11 +56,14 @@ async def _serve_one(enforcer: PolicyEnforcer, runner: HttpSide, reports: Failur
 async def _connect(enforcer: PolicyEnforcer, runner: HttpSide, request: h11.Request) -> None:
     if has_body(request):
         raise MalformedTarget("CONNECT has no body (RFC 9110, section 9.3.6)")
-    route = enforcer.admit(parse_authority(request.target))
-    origin = await enforcer.connect(route, tunnel=True)
-    try:
-        runner.stream.write(ESTABLISHED)
-        origin.write(runner.trailing)
-        await tunnel(runner.stream, origin, enforcer.limits)
-    finally:
-        origin.abort("the tunnel has ended")
+    target = parse_authority(request.target)
+    with enforcer.record(request.method, target) as record:
+        route = enforcer.admit(target)
+        origin = await enforcer.connect(route, tunnel=True)
+        record.watch(origin)
+        try:
+            runner.stream.write(ESTABLISHED)
+            origin.write(runner.trailing)
+            await tunnel(runner.stream, origin, enforcer.limits)
+        finally:
+            origin.abort("the tunnel has ended")

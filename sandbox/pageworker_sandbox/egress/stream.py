@@ -6,20 +6,29 @@ import struct
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import cast
+from typing import Protocol, cast
 
 from pageworker_sandbox.egress.errors import Disconnected
-from pageworker_sandbox.egress.meter import Meter
 
 _NO_LINGER = struct.pack("ii", 1, 0)
 BUDGET_EXHAUSTED = "the byte budget is used up"
 RUNNER_DISCONNECTED = "the runner disconnected"
 
 
+class ByteMeter(Protocol):
+    """Counts bytes, and decides whether more may pass. The runner's `Meter`, or one request's count on top of it."""
+
+    def send(self, count: int) -> bool:
+        """Bytes go to an origin. False: do not send them."""
+
+    def receive(self, count: int) -> bool:
+        """Bytes came from an origin. False: drop them."""
+
+
 class Stream(asyncio.Protocol):
     """Reads and writes chunks of bytes. A stream with a meter is an origin's: it is counted and ends at the budget."""
 
-    def __init__(self, buffer_bytes: int, meter: Meter | None = None) -> None:
+    def __init__(self, buffer_bytes: int, meter: ByteMeter | None = None) -> None:
         self._loop = asyncio.get_running_loop()
         self._buffer_bytes = buffer_bytes
         self._meter = meter
@@ -143,6 +152,10 @@ class Stream(asyncio.Protocol):
             self.abort(BUDGET_EXHAUSTED)
         elif not self._transport.is_closing():
             self._transport.write(data)
+
+    def count_with(self, meter: ByteMeter) -> None:
+        """Count the bytes of an origin's stream with this meter from now on."""
+        self._meter = meter
 
     def end(self) -> None:
         """Close our half: the peer still gets what was written, then reads the end."""

@@ -57,7 +57,10 @@ class RunnerReport(Struct, frozen=True, kw_only=True):
 
 
 class RunningJob(Struct, frozen=True, kw_only=True):
-    """A job that runs now. `since_seconds`: seconds since it was claimed."""
+    """A job that runs now. `since_seconds`: seconds since it was claimed.
+
+    `requests`, `bytes_in`, `bytes_out`: what it has used of the network until now, in all its attempts.
+    """
 
     job_id: str
     tenant_id: str
@@ -65,6 +68,9 @@ class RunningJob(Struct, frozen=True, kw_only=True):
     attempt: int
     since_seconds: float
     runner_id: str | None = None
+    requests: int = 0
+    bytes_in: int = 0
+    bytes_out: int = 0
 
     @property
     def ref(self) -> JobRef:

@@ -132,7 +132,8 @@ def jobs(
     """List the jobs that have no result yet.
 
     The column WHY has the limit that a queued job waits for (`throttled: fleet concurrency`), or why a worker deferred
-    it. Example: `workerctl jobs --tenant acme --state delayed`.
+    it. Requests and bytes are of all attempts; those of an attempt that runs are up to 15 s old (`workerctl status` has
+    newer ones). Example: `workerctl jobs --tenant acme --state delayed`.
 
     Parameters
     ----------
@@ -166,8 +167,15 @@ def jobs(
         ) from error
     if following is not None:
         note(f"There are more jobs. Go on with --cursor '{following}'")
-    rows = [(v.ref, v.state, v.priority, v.worker_id or "-", f"{v.age_seconds:.0f} s", v.why or "-") for v in views]
-    show(views, table(("JOB", "STATE", "PRIORITY", "WORKER", "AGE", "WHY"), rows), json)
+    heads = ("JOB", "STATE", "PRIORITY", "WORKER", "AGE", "REQUESTS", "BYTES IN", "BYTES OUT", "WHY")
+    rows = [
+        (
+            *(view.ref, view.state, view.priority, view.worker_id or "-", f"{view.age_seconds:.0f} s"),
+            *(view.requests, view.bytes_in, view.bytes_out, view.why or "-"),
+        )
+        for view in views
+    ]
+    show(views, table(heads, rows), json)
 
 
 def _job_text(

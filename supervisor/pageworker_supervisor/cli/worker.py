@@ -126,6 +126,12 @@ def _text(report: StatusReport) -> str:
         ]
         parts.append(table(("RUNNER", "TENANT", "PROFILE", "STATE", "RUNNING", "DONE", "UP"), rows))
     if report.jobs:
-        jobs = [(job.ref, job.module, job.attempt, f"{job.since_seconds:.1f} s") for job in report.jobs]
-        parts.append(table(("JOB", "MODULE", "ATTEMPT", "SINCE"), jobs))
+        jobs = [
+            (
+                *(job.ref, job.module, job.attempt, f"{job.since_seconds:.1f} s"),
+                *(job.requests, job.bytes_in, job.bytes_out),
+            )
+            for job in report.jobs
+        ]
+        parts.append(table(("JOB", "MODULE", "ATTEMPT", "SINCE", "REQUESTS", "BYTES IN", "BYTES OUT"), jobs))
     return "\n\n".join(parts)

@@ -44,7 +44,7 @@ CLASSES: Mapping[str, Reload | Mapping[str, Reload]] = {
     # Options of a profile hold passwords, and certificates that its browser trusts.
     "profiles": {"max_bytes": RESTART, "max_files": RESTART, "page": LOCAL},
     # A fixed address is the only way to a private address.
-    "egress": {"hosts": LOCAL, "ports": HOT, "connect_seconds": HOT},
+    "egress": {"hosts": LOCAL, "ports": HOT, "connect_seconds": HOT, "access_log": HOT, "access_log_sample": HOT},
     "jobs": HOT,
     "results": HOT,
     # Where modules come from, and who may sign them.

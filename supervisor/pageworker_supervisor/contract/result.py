@@ -68,12 +68,14 @@ class ResultTiming(Struct, frozen=True, kw_only=True):
 
 class ResultUsage(Struct, frozen=True, kw_only=True):
     """What all attempts together used. `page_seconds`: from each claim to its end, the start of a runner included; the
-    same is charged to the tenant's share. The other numbers are null: they are not measured per job yet."""
+    same is charged to the tenant's share. The other numbers are counted by the egress gateway while a handler runs:
+    requests and tunnels, and bytes from and to the hosts, with heads and TLS. Jobs that run on one runner at the same
+    time share them equally."""
 
     page_seconds: float = 0.0
-    requests: int | None = None
-    bytes_in: int | None = None
-    bytes_out: int | None = None
+    requests: int = 0
+    bytes_in: int = 0
+    bytes_out: int = 0
 
 
 class Result(Struct, frozen=True, kw_only=True):

@@ -4,7 +4,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Concatenate, Literal, ParamSpec, get_args
+from typing import TYPE_CHECKING, Any, Concatenate, Literal, ParamSpec
 
 from msgspec import structs
 
@@ -19,10 +19,12 @@ from pageworker_supervisor.config.tenant_lookup import ProfilePages
 from pageworker_supervisor.contract.context_key import ContextKey
 from pageworker_supervisor.contract.errors import ContractError
 from pageworker_supervisor.contract.job import Job, parse_job
+from pageworker_supervisor.contract.traffic import NO_TRAFFIC, Traffic
 from pageworker_supervisor.dispatch.artifact_keeper import keep_artifacts
 from pageworker_supervisor.dispatch.attempt_state import TRANSITIONS, AttemptEvent, AttemptState
 from pageworker_supervisor.dispatch.begin_guard import BeginGuard, NotBegun
 from pageworker_supervisor.dispatch.outcome import (
+    UNREADABLE_MODULE,
     EndJob,
     NotJson,
     attempt_number,
@@ -45,7 +47,7 @@ from pageworker_supervisor.runners.browser_flavors import BrowserFlavors, Flavor
 from pageworker_supervisor.runners.egress_sets import DigestCollision, EgressSets
 from pageworker_supervisor.runners.errors import RunnerLost, SpawnFailed
 from pageworker_supervisor.runners.fleet import Fleet
-from pageworker_supervisor.runners.limit_breach import LimitName
+from pageworker_supervisor.runners.limit_breach import LIMIT_FAILURES
 from pageworker_supervisor.runners.option_sets import OptionSets
 from pageworker_supervisor.runners.page_reservation import PageReservation
 from pageworker_supervisor.runners.runner import Runner
@@ -83,14 +85,9 @@ class AttemptServices:
     metrics: Metrics
 
 
-LIMITS = frozenset({*get_args(LimitName), "result_too_large"})
-"""Failure types that stand for a limit. The runner's own side enforces these limits for the supervisor."""
-
 UNREADABLE = "another version queued this job, and this worker cannot read it: update the worker, or cancel the job"
 OTHER_WORKER_SECONDS = 30.0
 """Before the next worker tries a job that this one cannot run. A rolling update takes longer."""
-UNREADABLE_MODULE = "unreadable.job"
-"""In the result of a job that cannot be read and is cancelled or expires."""
 
 
 class Attempt:
@@ -133,6 +130,11 @@ class Attempt:
     def runner(self) -> Runner | None:
         """The runner on which it has, or had, a page."""
         return self._page.runner if self._page is not None else None
+
+    @property
+    def traffic(self) -> Traffic:
+        """What it has used of the network: so far, or in all once it has ended."""
+        return self._page.traffic if self._page is not None else NO_TRAFFIC
 
     @property
     def _sent(self) -> PageReservation | None:
@@ -213,8 +215,7 @@ class Attempt:
         await self._settlement.begun(self)
 
     async def stop(self, outcome: Literal["timed_out", "cancelled"]) -> None:
-        """Cancel or time out the handler; kill its runner if it does not stop. A handler that has not begun never
-        will."""
+        """Cancel or time out the handler; kill its runner if it does not stop. An unbegun handler never begins."""
         self._guard.stop()
         self._told_to = outcome
         page = self._sent
@@ -238,6 +239,8 @@ class Attempt:
             return
         self._step(AttemptEvent.DETACH)
         await self.stop("cancelled")
+        if self._page is not None:
+            self._page.end_traffic()
         await self._settlement.requeue(self, reason, begun=self.begun)
 
     async def _admit(self) -> VerifiedBundle:
@@ -355,7 +358,7 @@ class Attempt:
         except NotJson as invalid:
             page.runner.kill(f"its answer to {self.job.ref} is no data: {invalid}", charged=True)
             raise RunnerLost(str(invalid), charged=True) from invalid
-        if done.failure is not None and done.failure.type in LIMITS:
+        if done.failure is not None and done.failure.type in LIMIT_FAILURES:
             self._services.metrics.limit_breached(done.failure.type)
         await self._settle(self._settlement.attempt_ended, outcome)
 
@@ -389,6 +392,8 @@ class Attempt:
         """Make the attempt's queue call, unless its lease is not its own any more."""
         if self.state is not AttemptState.DETACHED:
             self._step(AttemptEvent.SETTLE)
+            if self._page is not None:
+                self._page.end_traffic()
             await call(self, *args, **kwargs)
 
     def _step(self, event: AttemptEvent) -> None:

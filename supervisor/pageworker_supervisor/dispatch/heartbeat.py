@@ -44,7 +44,10 @@ class Heartbeat:
                 await self._availability.retry_until_available(lambda: self._send(tasks))
 
     async def _send(self, tasks: asyncio.TaskGroup) -> None:
-        reply = await self._queue.heartbeat(self._worker_id, self._dispatcher.leases, self._dispatcher.profiles())
+        traffic = {token: attempt.traffic for token, attempt in self._dispatcher.attempts.items()}
+        reply = await self._queue.heartbeat(
+            self._worker_id, self._dispatcher.leases, self._dispatcher.profiles(), traffic
+        )
         for token in reply.lost:
             if (
                 attempt := self._dispatcher.attempts.get(token)

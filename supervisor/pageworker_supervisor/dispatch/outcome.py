@@ -28,6 +28,7 @@ from pageworker_supervisor.contract.result import (
     Status,
     encode_result,
 )
+from pageworker_supervisor.contract.traffic import NO_TRAFFIC, Traffic
 from pageworker_supervisor.dispatch.begin_guard import UnbegunStatus
 from pageworker_supervisor.queue.claim import Lease
 from pageworker_supervisor.runners.limit_breach import Breach
@@ -39,6 +40,9 @@ OutcomeName = Literal["succeeded", "failed", "blocked", "timed_out", "cancelled"
 
 
 WORKER_LOST = "the worker stopped renewing the job's lease: it ended, hung, or lost Redis"
+
+UNREADABLE_MODULE = "unreadable.job"
+"""In the result of a job that cannot be read and is cancelled or expires."""
 
 
 class NotJson(Exception):
@@ -248,9 +252,11 @@ def build_result(
     outcome: Outcome | None = None,
     *,
     held_seconds: float = 0.0,
+    traffic: Traffic = NO_TRAFFIC,
 ) -> bytes:
     """The result's JSON. `outcome` is that of the last attempt, where one ran. `held_seconds`: how long the last lease
-    ran."""
+    ran. `traffic`: what it used of the network."""
+    used = lease.traffic + traffic
     past = past_attempts(job, lease)
     last = (attempt_of(job, lease, outcome, worker_id, version),) if outcome else ()
     return encode_result(
@@ -276,7 +282,12 @@ def build_result(
                 ran=round(sum(record.duration_seconds for record in past + last), 6),
                 total=round(lease.total_seconds + _since_claim(outcome), 6),
             ),
-            usage=ResultUsage(page_seconds=round(lease.page_seconds + held_seconds, 6)),
+            usage=ResultUsage(
+                page_seconds=round(lease.page_seconds + held_seconds, 6),
+                requests=used.requests,
+                bytes_in=used.bytes_in,
+                bytes_out=used.bytes_out,
+            ),
         )
     )
 

@@ -17,6 +17,7 @@ from pageworker_supervisor.contract.context_key import ContextKey
 from pageworker_supervisor.contract.event import EventName, TenantEvent, encode_event
 from pageworker_supervisor.contract.job import Job
 from pageworker_supervisor.contract.result import AttemptRecord, Blocker, ResultError, Status
+from pageworker_supervisor.contract.traffic import Traffic
 from pageworker_supervisor.dispatch.outcome import (
     EndJob,
     Outcome,
@@ -58,6 +59,10 @@ class ClaimedJob(Protocol):
     version: str | None
     claimed_at: float
     log: "Logger"
+
+    @property
+    def traffic(self) -> Traffic:
+        """What this attempt has used of the network."""
 
 
 class Settlement:
@@ -122,7 +127,9 @@ class Settlement:
         """The job has its result."""
         held = 0.0 if attempt.lease.ending else time.monotonic() - attempt.claimed_at
         result = build_result(
-            attempt.job, attempt.lease, end, self._worker_id, attempt.version, outcome, held_seconds=held
+            *(attempt.job, attempt.lease, end, self._worker_id, attempt.version, outcome),
+            held_seconds=held,
+            traffic=attempt.traffic,
         )
         dead = None
         if end.status in DEAD_LETTERED:
@@ -157,6 +164,9 @@ class Settlement:
             error_type=end.error.type if end.error else None,
             queued_seconds=round(queued, 4),
             ran_seconds=round(ran, 4),
+            requests=attempt.traffic.requests,
+            bytes_in=attempt.traffic.bytes_in,
+            bytes_out=attempt.traffic.bytes_out,
         )
 
     async def crashed(
@@ -183,7 +193,9 @@ class Settlement:
         record = lost_attempt(attempt.job, attempt.lease, self._worker_id, attempt.version, began, ran, reason)
         delay = backoff_seconds(attempt.lease.crashes + 1, self._jobs) * random.random()
         await self._availability.retry_until_available(
-            lambda: self._queue.crash(attempt.lease, _ms(delay), msgspec.json.encode(record), begun=begun)
+            lambda: self._queue.crash(
+                attempt.lease, _ms(delay), msgspec.json.encode(record), begun=begun, traffic=attempt.traffic
+            )
         )
 
     async def begun(self, attempt: ClaimedJob) -> None:
@@ -205,13 +217,17 @@ class Settlement:
         attempt.log.warning("job deferred", reason=reason)
         self._metrics.deferred(cause)
         await self._availability.retry_until_available(
-            lambda: self._queue.defer(attempt.lease, _ms(seconds + random.random()), reason, begun=begun)
+            lambda: self._queue.defer(
+                attempt.lease, _ms(seconds + random.random()), reason, begun=begun, traffic=attempt.traffic
+            )
         )
 
     async def requeue(self, attempt: ClaimedJob, reason: str, *, begun: bool = False) -> None:
         """The job goes back to the front of its backlog, uncharged. `begun`: its handler had begun."""
         attempt.log.info("job requeued", reason=reason)
-        await self._availability.retry_until_available(lambda: self._queue.requeue(attempt.lease, begun=begun))
+        await self._availability.retry_until_available(
+            lambda: self._queue.requeue(attempt.lease, begun=begun, traffic=attempt.traffic)
+        )
 
     async def reassign(self, attempt: ClaimedJob, context: ContextKey) -> None:
         """The job's module has other hosts or options than when it was queued, and no runner for them is free: the job
@@ -233,7 +249,9 @@ class Settlement:
         event = self._event(attempt, "retrying", retry.error)
         await self._availability.retry_until_available(
             lambda: self._queue.retry(
-                attempt.lease, _ms(retry.delay_seconds), msgspec.json.encode(record), (event,), begun=begun
+                *(attempt.lease, _ms(retry.delay_seconds), msgspec.json.encode(record), (event,)),
+                begun=begun,
+                traffic=attempt.traffic,
             )
         )
 

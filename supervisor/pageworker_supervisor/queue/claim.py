@@ -16,6 +16,7 @@ from msgspec import Struct
 from pageworker_sandbox.flavor import FlavorWish
 from pageworker_supervisor.contract.context_key import NO_EGRESS, ContextKey
 from pageworker_supervisor.contract.job import JobRef, Priority
+from pageworker_supervisor.contract.traffic import NO_TRAFFIC, Traffic
 from pageworker_supervisor.queue.functions import Shards, unpacked
 from pageworker_supervisor.queue.producer import PRIORITY_OF
 from pageworker_supervisor.queue.wakeup import WakeupWaiter
@@ -108,6 +109,8 @@ class Lease(Struct, frozen=True, kw_only=True):
     """Since it was first pushed."""
     page_seconds: float = 0.0
     """How long its earlier leases ran, all together."""
+    traffic: Traffic = NO_TRAFFIC
+    """What its earlier leases used of the network, all together."""
     attempts: tuple[bytes, ...]
     """Past attempts, each a JSON object."""
     priority: Priority
@@ -162,6 +165,7 @@ def lease_from(row: dict[str, Any], body: bytes, shard: int, asked_at: float) ->
         queued_seconds=max(0, row["queued_ms"]) / 1000,
         total_seconds=max(0, row["total_ms"]) / 1000,
         page_seconds=row["page_ms"] / 1000,
+        traffic=Traffic.of_text(row.get("traffic")),
         attempts=tuple(past.encode().split(b"\n")) if past else (),
         priority=PRIORITY_OF[row["priority"]],
         # Redis answered later than it was asked, so this is never too late.

@@ -4,13 +4,14 @@ Every method may be repeated with the same arguments. All raise RedisClientError
 """
 
 import secrets
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from msgspec import Struct
 
 from pageworker_supervisor.config.live import Live
 from pageworker_supervisor.contract.context_key import ContextKey
+from pageworker_supervisor.contract.traffic import NO_TRAFFIC, Traffic
 from pageworker_supervisor.queue.claim import Capacity, ClaimCalls, Claimed, Lease
 from pageworker_supervisor.queue.errors import CancelHolds
 from pageworker_supervisor.queue.functions import Shards, batches, opaque, unpacked
@@ -66,9 +67,17 @@ class JobConsumer:
         return await self._waiting.wait(worker_id, timeout_seconds)
 
     async def heartbeat(
-        self, worker_id: str, leases: Sequence[Lease], profiles: Iterable[tuple[str, str, int]] = ()
+        self,
+        worker_id: str,
+        leases: Sequence[Lease],
+        profiles: Iterable[tuple[str, str, int]] = (),
+        traffic: Mapping[str, Traffic] | None = None,
     ) -> HeartbeatReply:
-        """Extend leases and profile locks, each (tenant, profile, fence), by the lease time."""
+        """Extend leases and profile locks, each (tenant, profile, fence), by the lease time.
+
+        `traffic`: what each lease has used so far, by token. It is kept should this worker be lost.
+        """
+        used = traffic or {}
         lost: set[str] = set()
         cancelled: set[str] = set()
         lost_profiles: set[tuple[str, str]] = set()
@@ -85,7 +94,14 @@ class JobConsumer:
                         shard,
                         "heartbeat",
                         worker=worker_id,
-                        leases=[{"ref": str(lease.ref), "token": lease.token} for lease in batch],
+                        leases=[
+                            {
+                                "ref": str(lease.ref),
+                                "token": lease.token,
+                                "traffic": used.get(lease.token, NO_TRAFFIC).text,
+                            }
+                            for lease in batch
+                        ],
                         profiles=[
                             {"tenant": tenant, "profile": profile, "fence": fence} for tenant, profile, fence in locks
                         ],
@@ -139,10 +155,17 @@ class JobConsumer:
         return await self._on_lease(lease, "begin")
 
     # The next methods put a job back into the queue. `begun`: a handler had begun in this lease. Until then it may
-    # expire.
+    # expire. `traffic`: what this lease used of the network.
 
     async def retry(
-        self, lease: Lease, delay_ms: int, attempt: bytes, events: Sequence[bytes] = (), *, begun: bool = True
+        self,
+        lease: Lease,
+        delay_ms: int,
+        attempt: bytes,
+        events: Sequence[bytes] = (),
+        *,
+        begun: bool = True,
+        traffic: Traffic = NO_TRAFFIC,
     ) -> bool:
         """Again after `delay_ms`; the attempt (JSON) is used up. False: the lease was lost."""
         return await self._on_lease(
@@ -152,10 +175,18 @@ class JobConsumer:
             delay_ms=delay_ms,
             attempt=opaque(attempt),
             events=[opaque(event) for event in events],
+            traffic=traffic.text,
         )
 
     async def crash(
-        self, lease: Lease, delay_ms: int, attempt: bytes, events: Sequence[bytes] = (), *, begun: bool = False
+        self,
+        lease: Lease,
+        delay_ms: int,
+        attempt: bytes,
+        events: Sequence[bytes] = (),
+        *,
+        begun: bool = False,
+        traffic: Traffic = NO_TRAFFIC,
     ) -> bool:
         """The job's runner died: counted as a crash, not as an attempt. The third crash is the job's end."""
         return await self._on_lease(
@@ -165,15 +196,18 @@ class JobConsumer:
             delay_ms=delay_ms,
             attempt=opaque(attempt),
             events=[opaque(event) for event in events],
+            traffic=traffic.text,
         )
 
-    async def defer(self, lease: Lease, delay_ms: int, reason: str, *, begun: bool = False) -> bool:
+    async def defer(
+        self, lease: Lease, delay_ms: int, reason: str, *, begun: bool = False, traffic: Traffic = NO_TRAFFIC
+    ) -> bool:
         """Again after `delay_ms`, uncharged."""
-        return await self._on_lease(lease, "defer", begun=begun, delay_ms=delay_ms, reason=reason)
+        return await self._on_lease(lease, "defer", begun=begun, delay_ms=delay_ms, reason=reason, traffic=traffic.text)
 
-    async def requeue(self, lease: Lease, *, begun: bool = False) -> bool:
+    async def requeue(self, lease: Lease, *, begun: bool = False, traffic: Traffic = NO_TRAFFIC) -> bool:
         """To the front of its backlog, uncharged."""
-        return await self._on_lease(lease, "requeue", begun=begun)
+        return await self._on_lease(lease, "requeue", begun=begun, traffic=traffic.text)
 
     async def reassign(self, lease: Lease, context: ContextKey) -> bool:
         """To the context where it belongs with the hosts and options of `context`, uncharged."""

@@ -97,6 +97,7 @@ JOB_FIELDS = {
     "queued_at": "since when it has been ready to run, in this attempt",
     "waited_ms": "how long it was ready to run before its earlier claims",
     "page_ms": "how long its earlier leases ran",
+    "traffic": "what its earlier leases used of the network: requests, bytes in, bytes out",
     "backlog_stamp": "number of its valid backlog entry; entries with another number are void",
     "attempts_used": "attempts that were charged",
     "crashes": "how often its runner died, or its worker was lost, while it was claimed",
@@ -113,6 +114,7 @@ JOB_FIELDS = {
     "started_at": "lease: since when",
     "fence": "lease: the fence of its profile's lock",
     "permits": "lease: what it holds of limits beside its tenant's and domain's: `f` the fleet's, `m` its module's",
+    "lease_traffic": "lease: what it had used of the network at the last heartbeat: requests, bytes in, bytes out",
     "last_token": "the last token that was given up; a repeated call with it gets the same answer",
 }
 """The fields of a job's record, `job:<job>` in Redis: name and meaning.

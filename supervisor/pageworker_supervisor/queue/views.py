@@ -6,6 +6,7 @@ from msgspec import Struct
 
 from pageworker_supervisor.contract.context_key import ContextKey
 from pageworker_supervisor.contract.job import JobRef, Priority
+from pageworker_supervisor.contract.traffic import Traffic
 from pageworker_supervisor.queue.producer import NO_DOMAIN, PRIORITY_OF
 
 ListedState = Literal["queued", "delayed", "running", "ending", "finishing"]
@@ -29,6 +30,11 @@ class JobView(Struct, frozen=True, kw_only=True):
     attempts_used: int
     due_at_ms: int | None
     age_seconds: float
+    requests: int = 0
+    """Of all its attempts. Those of the present one are as old as its worker's last heartbeat. The same holds for the
+    bytes."""
+    bytes_in: int = 0
+    bytes_out: int = 0
     why: str | None = None
     """Why it waits: why a worker put it off, uncharged, or which limit is used up (`throttled: tenant rate`)."""
 
@@ -80,6 +86,7 @@ def view_from(row: dict[str, Any]) -> JobView:
     """One job of a listing's reply (queue/lua/fn_inspect.lua)."""
     ref = JobRef.of_text(row["ref"])
     domain = row["domain"]
+    traffic = Traffic.of_text(row.get("traffic"))
     return JobView(
         job_id=ref.job_id,
         tenant_id=ref.tenant_id,
@@ -92,6 +99,9 @@ def view_from(row: dict[str, Any]) -> JobView:
         attempts_used=row["attempts_used"],
         due_at_ms=row.get("due_at_ms"),
         age_seconds=row["age_ms"] / 1000,
+        requests=traffic.requests,
+        bytes_in=traffic.bytes_in,
+        bytes_out=traffic.bytes_out,
         why=row.get("throttled") or row.get("defer_reason"),
     )
 

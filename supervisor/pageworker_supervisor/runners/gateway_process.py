@@ -8,9 +8,12 @@ from dataclasses import dataclass
 from pageworker_sandbox.dialer.messages import DialRules
 from pageworker_sandbox.egress.client import GatewayClient, GatewayLost, GatewayRefused, connect
 from pageworker_sandbox.egress.errors import EgressError
-from pageworker_sandbox.egress.messages import EgressPolicy, RefusalNotice, UpstreamState
+from pageworker_sandbox.egress.messages import AccessRecord, EgressPolicy, RefusalNotice, UpstreamState, Usage
 from pageworker_sandbox.launch import GatewayUsers, Host, launch_gateway
 from pageworker_supervisor.backoff import Backoff
+from pageworker_supervisor.config.settings import EgressSettings
+from pageworker_supervisor.runners.access_line import access_line, recorded_share
+from pageworker_supervisor.runners.runner_traffic import RunnerTraffic
 from pageworker_supervisor.task_supervision import leaves
 from pageworker_supervisor.telemetry import log
 from pageworker_supervisor.telemetry.metrics import Metrics
@@ -47,11 +50,19 @@ class GatewayProcess:
         self._rules = rules
         self._metrics = metrics
         self._events = events
-        self._tenants: dict[str, str] = {}
+        self._traffic: dict[str, RunnerTraffic] = {}
+        """Of the runners that are attached."""
+        self._access_share = 0.0
+        self._access_changed = asyncio.Event()
         self._silent = asyncio.Event()
         self._gateway: GatewayClient | None = None
         self._up = asyncio.Event()
         self._backoff = Backoff(FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS)
+
+    def use(self, settings: EgressSettings) -> None:
+        """Log requests as these settings say, from now on."""
+        self._access_share = recorded_share(settings)
+        self._access_changed.set()
 
     async def run(self) -> None:
         """Keep a gateway up for ever."""
@@ -78,10 +89,11 @@ class GatewayProcess:
     async def _serve(self) -> None:
         process = await launch_gateway(self._host, self._users, self._rules)
         try:
-            gateway = connect(process.channel)
+            gateway = connect(process.channel, self._log_access)
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(gateway.run())
                 tasks.create_task(self._report(gateway))
+                tasks.create_task(self._keep_access_log(gateway))
                 await self._answers(gateway)
                 self.proof = await process.proof()
                 self._gateway = gateway
@@ -98,14 +110,26 @@ class GatewayProcess:
     async def _answers(self, gateway: GatewayClient) -> None:
         try:
             async with asyncio.timeout(ANSWER_SECONDS):
-                await gateway.usage()
+                await gateway.ping()
         except TimeoutError as silent:
             raise GatewayLost(f"it does not answer within {ANSWER_SECONDS:g} s") from silent
+
+    async def _keep_access_log(self, gateway: GatewayClient) -> None:
+        while True:
+            self._access_changed.clear()
+            await gateway.set_access_log(self._access_share)
+            await self._access_changed.wait()
+
+    def _log_access(self, record: AccessRecord) -> None:
+        # The gateway may be taken over, or may not have read yet that the log is off.
+        if self._access_share:
+            log.info("egress request", **access_line(record, self._traffic.get(record.runner_id)))
 
     async def _report(self, gateway: GatewayClient) -> None:
         async for notice in gateway.notices():
             if isinstance(notice, RefusalNotice):
-                tenant = self._tenants.get(notice.runner_id, "")
+                traffic = self._traffic.get(notice.runner_id)
+                tenant = "" if traffic is None else traffic.tenant_id
                 self._metrics.egress_refused(tenant, notice.reason, 1 + notice.suppressed)
                 log.warning("egress refused", runner_id=notice.runner_id, host=notice.host, reason=notice.reason)
             elif isinstance(notice, UpstreamState):
@@ -114,25 +138,34 @@ class GatewayProcess:
                 log.error("egress listener lost", runner_id=notice.runner_id)
                 self._events.listener_lost(notice.runner_id)
 
-    async def attach(self, runner_id: str, tenant_id: str, listener: int, failures: int, policy: EgressPolicy) -> None:
+    async def attach(
+        self, runner_id: str, traffic: RunnerTraffic, listener: int, failures: int, policy: EgressPolicy
+    ) -> None:
         """Give a runner its network. Waits until there is a gateway. `failures`: write end of its failure pipe."""
         await self._up.wait()
-        await self._alive().attach(runner_id, listener, failures, policy)
-        self._tenants[runner_id] = tenant_id
+        traffic.read_from(await self._alive().attach(runner_id, listener, failures, policy))
+        self._traffic[runner_id] = traffic
+
+    async def usage(self, runner_id: str) -> Usage:
+        """What the gateway reports of a runner. One round trip; `RunnerTraffic` has the counts without one.
+
+        Raises GatewayRefused, GatewayLost.
+        """
+        return await self._alive().usage(runner_id)
 
     async def detach(self, runner_id: str) -> None:
         """Close a runner's network, if it still has one."""
-        tenant_id = self._tenants.pop(runner_id, "")
         try:
             async with asyncio.timeout(ANSWER_SECONDS):
-                usage = await self._alive().detach(runner_id)
+                await self._alive().detach(runner_id)
         except (GatewayLost, GatewayRefused):
-            return
+            pass
         except TimeoutError:
             # A gateway that is stuck would delay every runner that ends. Start another one.
             self._silent.set()
-            return
-        self._metrics.egress(tenant_id, usage.up_bytes, usage.down_bytes)
+        finally:
+            if (traffic := self._traffic.pop(runner_id, None)) is not None:
+                traffic.look()
 
     def _alive(self) -> GatewayClient:
         if self._gateway is None:

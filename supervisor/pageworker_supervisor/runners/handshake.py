@@ -11,6 +11,7 @@ from pageworker_supervisor.contract.context_key import ContextKey
 from pageworker_supervisor.runners.errors import SpawnFailed
 from pageworker_supervisor.runners.resources import RunnerResources
 from pageworker_supervisor.runners.runner_connection import RunnerConnection
+from pageworker_supervisor.runners.runner_traffic import RunnerTraffic
 
 T = TypeVar("T", bound=m.Message)
 
@@ -23,6 +24,7 @@ class Handshake:
     context: ContextKey
     resources: RunnerResources
     connection: RunnerConnection
+    traffic: RunnerTraffic
     on_log: Callable[[m.LogLine], None]
 
     async def run(self) -> m.Ready:
@@ -44,7 +46,7 @@ class Handshake:
         _, (listener,) = await self._expect(m.Listener)
         try:
             policy = self.resources.policy(self.context)
-            await self.resources.gateway.attach(self.runner_id, self.context.tenant_id, listener, failures, policy)
+            await self.resources.gateway.attach(self.runner_id, self.traffic, listener, failures, policy)
         finally:
             os.close(listener)
 

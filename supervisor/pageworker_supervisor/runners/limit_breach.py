@@ -1,6 +1,6 @@
 """A limit that a runner exceeded: its name in results and metrics, and both amounts. Pure."""
 
-from typing import Literal
+from typing import Literal, get_args
 
 from msgspec import Struct
 
@@ -9,6 +9,8 @@ from pageworker_sandbox.launch.cgroup import LimitHits
 from pageworker_sandbox.launch.procfs import TmpfsUse
 
 LimitName = Literal["memory_limit", "process_limit", "disk_limit", "output_limit"]
+LIMIT_FAILURES = frozenset({*get_args(LimitName), "result_too_large"})
+"""Failure types that stand for a limit. The runner's own side enforces these limits for the supervisor."""
 Unit = Literal["bytes", "processes", "files", "lines", "artifacts"]
 
 PROCESS_SLACK = 2

@@ -17,7 +17,9 @@ from pageworker_sandbox import memfd
 from pageworker_sandbox.wire import messages as m
 from pageworker_sandbox.wire.errors import OutputExceeded, ProtocolViolation
 from pageworker_supervisor.contract.result import ArtifactRecord
+from pageworker_supervisor.contract.traffic import Traffic
 from pageworker_supervisor.runners.limit_breach import Breach
+from pageworker_supervisor.runners.runner_traffic import RunnerTraffic
 from pageworker_supervisor.secrets.errors import SecretUnavailable
 from pageworker_supervisor.secrets.masker import SecretMasker
 from pageworker_supervisor.telemetry import log
@@ -81,6 +83,8 @@ class PageReservation:
         """Set where the attempt is stopped because the secret backend does not answer."""
         self._secret_requests: deque[m.SecretRequest] = deque()
         self._pages = pages
+        self._attempt_id = ""
+        self._traffic: Traffic | None = None
         self._in_use = False
         self._on_accept: Callable[[], None] = lambda: None
         self._offer: m.Offer | None = None
@@ -111,11 +115,22 @@ class PageReservation:
         self.started_at = dt.datetime.now(dt.UTC)
         self._on_accept = on_accept
 
-    def use(self, memory_before_bytes: int, log: "Logger") -> None:
+    def use(self, attempt_id: str, memory_before_bytes: int, log: "Logger") -> None:
         """The runner gets the attempt: from now on the runner releases the page."""
         self._in_use = True
+        self._attempt_id = attempt_id
         self.memory_before_bytes = memory_before_bytes
         self.log = log
+
+    @property
+    def traffic(self) -> Traffic:
+        """What the attempt has used of the network: so far, or in all once it has ended."""
+        return self._pages.traffic.share(self._attempt_id) if self._traffic is None else self._traffic
+
+    def end_traffic(self) -> None:
+        """Nothing that is counted from now on is this attempt's. The first call counts."""
+        if self._traffic is None:
+            self._traffic = self._pages.traffic.end(self._attempt_id)
 
     @property
     def began_at(self) -> float:
@@ -213,7 +228,9 @@ class PageReservation:
 class RunnerPages:
     """The reservations of one runner, and the attempts on them. `on_release` is called after each release."""
 
-    def __init__(self, on_release: Callable[[], None]) -> None:
+    def __init__(self, on_release: Callable[[], None], traffic: RunnerTraffic | None = None) -> None:
+        """`traffic`: of the runner; None: nothing is counted."""
+        self.traffic = traffic or RunnerTraffic("")
         self.last_used = time.monotonic()
         """When a page was released last; when the runner was made, before."""
         self.running: dict[str, PageReservation] = {}
@@ -247,20 +264,34 @@ class RunnerPages:
         self._released.set()
         self._on_release()
 
-    def begin(self, attempt_id: str, page: PageReservation, memory_before_bytes: int, log: "Logger") -> None:
-        """The runner gets an attempt. `memory_before_bytes`: what it used when it was measured last."""
-        page.use(memory_before_bytes, log)
+    def begin(
+        self,
+        attempt_id: str,
+        page: PageReservation,
+        memory_before_bytes: int,
+        log: "Logger",
+        job: str = "",
+        trace_id: str = "",
+    ) -> None:
+        """The runner gets an attempt. `memory_before_bytes`: what it used when it was measured last.
+
+        `job`: TENANT/ID.
+        """
+        page.use(attempt_id, memory_before_bytes, log)
         self.running[attempt_id] = page
+        self.traffic.begin(attempt_id, job, trace_id)
 
     def end(self, done: m.Done) -> None:
         """An attempt has its answer and has left its page, which is taken until `free` is called."""
         page = self.running.pop(done.attempt_id)
+        page.end_traffic()
         self._recycling[done.attempt_id] = (time.monotonic(), page)
         page.end(done)
 
     def lose(self, error: Exception) -> None:
         """No answer can come any more to the attempts that run."""
         for page in self.running.values():
+            page.end_traffic()
             page.lose(error)
 
     def alone(self, breach: Breach) -> bool:

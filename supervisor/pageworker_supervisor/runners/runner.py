@@ -22,6 +22,7 @@ from pageworker_supervisor.runners.placement import LINGER_SECONDS, RunnerSlot
 from pageworker_supervisor.runners.resources import RunnerFolder, RunnerResources
 from pageworker_supervisor.runners.runner_connection import RunnerConnection
 from pageworker_supervisor.runners.runner_state import TAKES_JOBS, TRANSITIONS, RunnerEvent, RunnerState
+from pageworker_supervisor.runners.runner_traffic import RunnerTraffic
 from pageworker_supervisor.runners.start_failure import START_ERRORS, Blame, StartFailure, explain
 from pageworker_supervisor.runners.watchdog import EnforcedLimits
 from pageworker_supervisor.task_supervision import leaves
@@ -84,7 +85,11 @@ class Runner(ABC):
         self._exit_reason = "the runner exited"
         self._limits = EnforcedLimits(resources.sandbox)
         self._told_to_stop = asyncio.Event()
-        self._pages = RunnerPages(self._page_released)
+        self.traffic = RunnerTraffic(
+            context.tenant_id, lambda growth: resources.metrics.egress(context.tenant_id, growth)
+        )
+        """What it uses of the network."""
+        self._pages = RunnerPages(self._page_released, self.traffic)
         self.running = self._pages.running
         """Pages whose attempt has no answer yet, by attempt id."""
         self._comes_back = comes_back
@@ -342,7 +347,10 @@ class Runner(ABC):
         """
         connection = self._alive()
         job = JobRef(message.tenant_id, message.job_id)
-        self._pages.begin(message.attempt_id, page, self._limits.memory_bytes, self._log.bind(job=str(job)))
+        job_log = self._log.bind(job=str(job))
+        self._pages.begin(
+            message.attempt_id, page, self._limits.memory_bytes, job_log, job=str(job), trace_id=message.trace_id
+        )
         await connection.run(message, bundle)
         # Shielded: a caller whose time is up stops waiting, and then has to stop the attempt and hear how it ended.
         return await asyncio.shield(page.done)

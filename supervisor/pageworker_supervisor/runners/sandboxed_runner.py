@@ -61,7 +61,7 @@ class SandboxedRunner(Runner):
             lines.append(line.message)
             self._write_log(line)
 
-        handshake = Handshake(self.runner_id, self.context, self._resources, connection, note)
+        handshake = Handshake(self.runner_id, self.context, self._resources, connection, self.traffic, note)
         try:
             async with asyncio.timeout(self._resources.pool.start_seconds):
                 ready = await handshake.run()

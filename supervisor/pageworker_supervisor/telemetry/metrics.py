@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
 from pageworker_supervisor.contract.result import Status
+from pageworker_supervisor.contract.traffic import Traffic
 
 OTHER = "other"
 MAX_LABELS = 200
@@ -147,9 +148,15 @@ class Metrics:
             "pageworker_artifacts", "Artifacts that were stored or lost, by outcome.", ("outcome",), registry=registry
         )
         self.artifact_bytes = Counter("pageworker_artifact_bytes", "Bytes of stored artifacts.", registry=registry)
+        self.egress_requests = Counter(
+            "pageworker_egress_requests",
+            "Requests and tunnels that runners asked the egress gateway for, refused ones included.",
+            ("tenant",),
+            registry=registry,
+        )
         self.egress_bytes = Counter(
             "pageworker_egress_bytes",
-            "Bytes through the egress gateway.",
+            "Bytes between the egress gateway and the hosts.",
             ("direction", "tenant"),
             registry=registry,
         )
@@ -310,11 +317,12 @@ class Metrics:
         """Count an artifact that was lost. `reason` is the `type` of the ArtifactError."""
         self.artifacts.labels(reason).inc()
 
-    def egress(self, tenant_id: str, sent: int, received: int) -> None:
-        """Add bytes that were sent and received since the last call."""
+    def egress(self, tenant_id: str, growth: Traffic) -> None:
+        """Add what the egress gateway has counted since the last call."""
         tenant = self._tenants.of(tenant_id, learn=False)
-        self.egress_bytes.labels("sent", tenant).inc(sent)
-        self.egress_bytes.labels("received", tenant).inc(received)
+        self.egress_requests.labels(tenant).inc(growth.requests)
+        self.egress_bytes.labels("sent", tenant).inc(growth.bytes_out)
+        self.egress_bytes.labels("received", tenant).inc(growth.bytes_in)
 
     def egress_refused(self, tenant_id: str, reason: str, count: int = 1) -> None:
         """Count requests that the egress gateway refused."""

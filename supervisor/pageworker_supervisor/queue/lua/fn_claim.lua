@@ -3,7 +3,7 @@
 --     contexts: list of tenant, context, free_pages, idle, refused (see claim_capacity.lua)
 --   reply: a map, then the body of each lease
 --     leases: list of ref, context, token, attempts_used, crashes, fence, ending, queued_ms, total_ms, page_ms,
---       past_attempts, priority, begins_within_ms (absent where they do not apply)
+--       traffic, past_attempts, priority, begins_within_ms (absent where they do not apply)
 --     wanted: list of tenant, context: contexts that are next in fairness and have no place on this worker
 --     look_again_ms: until time brings something; absent: never
 --     lost_profiles: list of tenant, profile: named as held, but not held (any more)
@@ -349,6 +349,7 @@ local function lease_row(id, job)
     total_ms = NOW - number(job.pushed_at),
     past_attempts = job.past_attempts or nil,
     page_ms = number(job.page_ms),
+    traffic = job.traffic or nil,
     priority = job.priority,
     begins_within_ms = Job.begins_within(job),
   }

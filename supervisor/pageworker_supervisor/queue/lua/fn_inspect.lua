@@ -4,7 +4,7 @@
 --   request: place (queued, delayed, ending, claimed), tenant ('' any), position ('' from the beginning), limit: how many
 --     jobs to look at
 --   reply: position to go on with ('' there is no more), jobs: list of ref, context, domain, priority, state, worker,
---     crashes, attempts_used, due_at_ms, age_ms, defer_reason, throttled (absent where they do not apply)
+--     crashes, attempts_used, due_at_ms, age_ms, defer_reason, throttled, traffic (absent where they do not apply)
 -- stats
 --   reply: numbers by name, tenants: list of tenant, jobs, running, parked, throttled (absent: it may start jobs); at most
 --     TENANTS_SHOWN
@@ -57,6 +57,7 @@ local function job_row(id, seen)
     age_ms = NOW - number(job.pushed_at),
     defer_reason = waits and job.defer_reason or nil,
     throttled = job.state == State.QUEUED and throttled(seen, id, job) or nil,
+    traffic = (job.traffic or job.lease_traffic) and Job.add_traffic(job.traffic, job.lease_traffic) or nil,
   }
 end
 

@@ -2,15 +2,17 @@
 -- when it is called twice: 1 done, 0 the lease is not (any more) the caller's.
 --
 -- heartbeat
---   request: worker, leases: list of ref, token; profiles: list of tenant, profile, fence
+--   request: worker, leases: list of ref, token, traffic (absent: none); profiles: list of tenant, profile, fence
 --   reply: lost_tokens, cancelled_tokens; lost_profiles, asked_profiles: numbers of profiles in the request, from 1;
 --     limits: id of the table of limits that is in force (absent: none)
 -- begin            request: ref, token. A handler of this job has begun: it does not expire any more.
--- In the next three, `begun` is true where a handler had begun in this lease, and `events` are JSON to publish.
--- retry            request: ref, token, begun, delay_ms, attempt (JSON), events. The attempt is used up.
--- crash            request: ref, token, begun, delay_ms, attempt (JSON), events. The runner died: counted as a crash.
--- defer            request: ref, token, begun, delay_ms, reason. Nothing is charged.
--- requeue          request: ref, token, begun. To the front, uncharged.
+-- In the next four, `begun` is true where a handler had begun in this lease, `traffic` (optional) is what the lease used of
+-- the network, and `events` are JSON to publish.
+-- retry            request: ref, token, begun, traffic, delay_ms, attempt (JSON), events. The attempt is used up.
+-- crash            request: ref, token, begun, traffic, delay_ms, attempt (JSON), events. The runner died: counted as a
+--                  crash.
+-- defer            request: ref, token, begun, traffic, delay_ms, reason. Nothing is charged.
+-- requeue          request: ref, token, begun, traffic. To the front, uncharged.
 -- reassign         request: ref, token, values. To the context where it belongs with these values, uncharged.
 -- release_profile  request: worker, tenant, profile, fence
 -- reap             request: limit, jitter (0 to 1). Takes back expired leases.
@@ -26,6 +28,9 @@ local function heartbeat(request)
       table.insert(reply.lost_tokens, lease.token)
     else
       call('ZADD', Key.leases(), NOW + LEASE_MS, lease.ref)
+      if lease.traffic then
+        call('HSET', Key.job(lease.ref), 'lease_traffic', lease.traffic)
+      end
       if f[2] then
         table.insert(reply.cancelled_tokens, lease.token)
       end
@@ -74,7 +79,7 @@ end
 
 local function retry(request)
   return with_lease(request, function(id, job)
-    if Job.take_back(id, job, Event.RETRY, request.begun) then
+    if Job.take_back(id, job, Event.RETRY, request.begun, request.traffic) then
       Job.remember_attempt(id, request.attempt)
       call('HINCRBY', Key.job(id), 'attempts_used', 1)
       Job.delay(id, job, Event.RETRY, NOW + request.delay_ms)
@@ -85,14 +90,14 @@ end
 
 local function crash(request)
   return with_lease(request, function(id, job)
-    Job.crash(id, job, Event.CRASH, request.delay_ms, request.attempt, request.begun)
+    Job.crash(id, job, Event.CRASH, request.delay_ms, request.attempt, request.begun, request.traffic)
     publish(job.tenant, request.events)
   end)
 end
 
 local function defer(request)
   return with_lease(request, function(id, job)
-    if Job.take_back(id, job, Event.DEFER, request.begun) then
+    if Job.take_back(id, job, Event.DEFER, request.begun, request.traffic) then
       call('HSET', Key.job(id), 'defer_reason', request.reason)
       Job.delay(id, job, Event.DEFER, NOW + request.delay_ms)
     end
@@ -101,7 +106,7 @@ end
 
 local function requeue(request)
   return with_lease(request, function(id, job)
-    if Job.take_back(id, job, Event.REQUEUE, request.begun) then
+    if Job.take_back(id, job, Event.REQUEUE, request.begun, request.traffic) then
       Backlog.push(id, job, Event.REQUEUE, true)
     end
   end)

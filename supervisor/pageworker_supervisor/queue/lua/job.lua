@@ -19,7 +19,7 @@ local GROUP = 'workers' -- the consumer group of `ready`
 -- Fields that are read for many jobs per call, in the order in which Job.read_queued and Job.read_leased use them.
 local QUEUED_FIELDS = {
   'state', 'backlog_stamp', 'crashes', 'expires_at', 'pushed_at', 'queued_at', 'attempts_used', 'begun', 'past_attempts',
-  'waited_ms', 'module', 'page_ms',
+  'waited_ms', 'module', 'page_ms', 'traffic',
 }
 local FINISH_FIELDS = {
   'token', 'state', 'tenant', 'priority', 'context', 'domain', 'entry', 'fence', 'expires_at', 'cancel_requested',
@@ -59,7 +59,7 @@ function Job.read_queued(id, stamp, tenant, context, domain, priority)
   return {
     tenant = tenant, context = context, domain = domain, priority = priority, state = f[1], backlog_stamp = f[2],
     crashes = f[3], expires_at = f[4], pushed_at = f[5], queued_at = f[6], attempts_used = f[7], begun = f[8],
-    past_attempts = f[9], waited_ms = f[10], module = f[11], page_ms = f[12],
+    past_attempts = f[9], waited_ms = f[10], module = f[11], page_ms = f[12], traffic = f[13],
   }
 end
 
@@ -197,9 +197,21 @@ function Job.release_permits(job, ends)
   end
 end
 
+-- The sum of two texts `<requests> <bytes in> <bytes out>`; each may be nil. A number is exact up to 2^53 - 1.
+function Job.add_traffic(a, b)
+  local sum, pattern = { 0, 0, 0 }, '^(%d+) (%d+) (%d+)$'
+  for _, text in ipairs({ a or '', b or '' }) do
+    for i, count in ipairs({ string.match(text, pattern) }) do
+      sum[i] = min(sum[i] + tonumber(count), 2 ^ 53 - 1)
+    end
+  end
+  return string.format('%.0f %.0f %.0f', sum[1], sum[2], sum[3])
+end
+
 -- Take a job back from its worker. Returns true where the caller puts it back into the queue with this event, false where
 -- the job has come to its end instead. `begun`: its worker reports that a handler began; until then a job may expire.
-function Job.take_back(id, job, event, begun)
+-- `traffic`: what its worker reports of this lease; nil: what the last heartbeat reported.
+function Job.take_back(id, job, event, begun, traffic)
   Job.release_permits(job)
   call('ZREM', Key.leases(), id)
   call('XACK', Key.ready(), GROUP, job.entry)
@@ -210,8 +222,13 @@ function Job.take_back(id, job, event, begun)
   if job.state == State.RUNNING then
     call('HINCRBY', Key.job(id), 'page_ms', max(0, NOW - job.started_at))
   end
-  call('HSET', Key.job(id), 'last_token', job.token)
-  call('HDEL', Key.job(id), 'token', 'worker', 'entry', 'started_at', 'fence', 'defer_reason', 'permits')
+  traffic = traffic or job.lease_traffic
+  if traffic then
+    call('HSET', Key.job(id), 'last_token', job.token, 'traffic', Job.add_traffic(job.traffic, traffic))
+  else
+    call('HSET', Key.job(id), 'last_token', job.token)
+  end
+  call('HDEL', Key.job(id), 'token', 'worker', 'entry', 'started_at', 'fence', 'defer_reason', 'permits', 'lease_traffic')
   if job.state == State.FINISHING then
     Job.mark_ending(id, job, event, job.ending)
     return false
@@ -236,8 +253,8 @@ function Job.take_back(id, job, event, begun)
 end
 
 -- The job's runner (`event` CRASH) or its worker (REAP) died under it.
-function Job.crash(id, job, event, delay, attempt, begun)
-  if not Job.take_back(id, job, event, begun) then
+function Job.crash(id, job, event, delay, attempt, begun, traffic)
+  if not Job.take_back(id, job, event, begun, traffic) then
     return
   end
   Job.remember_attempt(id, attempt)

@@ -1,0 +1,50 @@
+"""Counts in memory that two processes share."""
+
+import mmap
+import os
+
+import pytest
+
+from pageworker_sandbox.egress.meter import Meter
+from pageworker_sandbox.egress.shared_counts import SIZE_BYTES, Count, SharedCounts, new_descriptor, shared_words
+
+
+def test_a_reader_sees_what_a_meter_counts_without_a_message() -> None:
+    descriptor = new_descriptor()
+    reader, meter = SharedCounts(descriptor), Meter(words=shared_words(descriptor))
+    os.close(descriptor)
+    assert reader() == (0, 0, 0)
+    meter.count_request()
+    assert meter.send(20)
+    assert meter.receive(300)
+    assert reader() == (1, 20, 300)
+
+
+def test_a_writer_that_dies_leaves_its_counts() -> None:
+    descriptor = new_descriptor()
+    reader = SharedCounts(descriptor)
+    child = os.fork()
+    if child == 0:
+        shared_words(descriptor)[Count.DOWN_BYTES] = 2**40
+        os.kill(os.getpid(), 9)
+    os.waitpid(child, 0)
+    os.close(descriptor)
+    assert reader() == (0, 0, 2**40)
+
+
+@pytest.mark.parametrize("size", [0, SIZE_BYTES - 1, 2 * SIZE_BYTES])
+def test_a_writer_cannot_change_the_size(size: int) -> None:
+    """A smaller file would be a SIGBUS in the reader."""
+    descriptor = new_descriptor()
+    with pytest.raises(PermissionError):
+        os.ftruncate(descriptor, size)
+    assert mmap.mmap(descriptor, SIZE_BYTES)[:] == bytes(SIZE_BYTES)
+    os.close(descriptor)
+
+
+def test_the_reader_does_not_write() -> None:
+    descriptor = new_descriptor()
+    reader = SharedCounts(descriptor)
+    os.close(descriptor)
+    with pytest.raises(TypeError):
+        reader._words[Count.REQUESTS] = 1
