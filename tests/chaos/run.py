@@ -1,6 +1,7 @@
 """One run: a deployment, workers, jobs and faults; then a quiet time, and the comparison with the expected results."""
 
 import asyncio
+import shutil
 import signal
 import sys
 import tempfile
@@ -28,7 +29,7 @@ from pageworker_supervisor.queue.options import QueueOptions
 from pageworker_supervisor.redis_client import RedisClient, connect
 from pageworker_supervisor.redis_client.errors import RedisClientError
 
-MODULES = Path(__file__).parent / "modules"
+ECHO_MODULE = Path(__file__).parent / "modules" / "chaos_echo"
 BATCH = 40
 QUIET_SECONDS = 240.0
 LOOK_SECONDS = 0.25
@@ -79,6 +80,17 @@ class ChaosOutcome:
         return "\n".join(lines)
 
 
+def twin_module(folder: Path) -> Path:
+    """The same module as chaos.twin, below `folder`: one that is at its limit stands beside one that is not."""
+    twin = folder / "chaos_twin"
+    shutil.copytree(ECHO_MODULE, twin)
+    (twin / "chaos_echo").rename(twin / "chaos_twin")
+    manifest = twin / "module.toml"
+    text = manifest.read_text().replace("chaos_echo", "chaos_twin").replace("chaos.echo", "chaos.twin")
+    manifest.write_text(text)
+    return twin
+
+
 async def run(plan: ChaosPlan, keep: Path | None = None) -> ChaosOutcome:
     """Run the plan. `keep`: a folder for the workers' files; without it, a temporary one."""
     began = time.monotonic()
@@ -89,7 +101,7 @@ async def run(plan: ChaosPlan, keep: Path | None = None) -> ChaosOutcome:
         folder = keep or Path(temporary)
         # A server ends with the thread that started it. This thread and the executor's threads live as long as the run.
         with open_deployment(plan.deployment) as deployment:
-            key, _ = await publish(sorted(MODULES.iterdir()), folder / "registry")
+            key, _ = await publish([ECHO_MODULE, twin_module(folder)], folder / "registry")
             redis_client = connect(RedisSettings(url=deployment.url))
             queue = QueueClient(
                 redis_client,
