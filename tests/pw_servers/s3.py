@@ -1,7 +1,5 @@
-"""A real S3 server on loopback: moto's. It keeps objects private, and does not look at signatures or their expiry."""
+"""A real S3 server on loopback: moto's. It keeps objects private, and does not look at the expiry of links."""
 
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -10,9 +8,7 @@ from botocore.auth import S3SigV4QueryAuth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
-from pw_servers.ports import free_port
-from pw_servers.standalone import WITH_PARENT
-from pw_servers.waiting import until
+from pw_servers.moto import moto_server
 
 BUCKET = "artifacts"
 ACCESS_KEY, SECRET_KEY = "AKIAEXAMPLE", "a secret key"
@@ -28,26 +24,9 @@ ENVIRONMENT = {
 @contextmanager
 def s3_server() -> Iterator[str]:
     """A server with one bucket. Yields its URL."""
-    port = free_port()
-    url = f"http://127.0.0.1:{port}"
-    process = subprocess.Popen(
-        [*WITH_PARENT, sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    try:
-        until(lambda: _made_bucket(url), "moto serves", 60.0, 0.05)
+    with moto_server() as (url, _):
+        httpx.put(f"{url}/{BUCKET}").raise_for_status()
         yield url
-    finally:
-        process.terminate()
-        process.wait()
-
-
-def _made_bucket(url: str) -> bool:
-    try:
-        return httpx.put(f"{url}/{BUCKET}").is_success
-    except httpx.TransportError:
-        return False
 
 
 def is_signed(link: str) -> bool:

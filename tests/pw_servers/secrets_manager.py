@@ -1,18 +1,14 @@
 """A real server with the API of AWS Secrets Manager and KMS on loopback: moto's."""
 
 import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import boto3
-import httpx
 from botocore.config import Config
 
-from pw_servers.ports import free_port
-from pw_servers.standalone import WITH_PARENT
-from pw_servers.waiting import until
+from pw_servers.moto import moto_server
 
 REGION = "eu-central-1"
 CREDENTIALS = {"AWS_ACCESS_KEY_ID": "AKIAEXAMPLE", "AWS_SECRET_ACCESS_KEY": "an access key", "AWS_REGION": REGION}
@@ -53,23 +49,5 @@ class SecretsManager:
 @contextmanager
 def secrets_manager() -> Iterator[SecretsManager]:
     """A new server."""
-    port = free_port()
-    url = f"http://127.0.0.1:{port}"
-    process = subprocess.Popen(
-        [*WITH_PARENT, sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    try:
-        until(lambda: _serves(url), "moto serves", 60.0, 0.05)
+    with moto_server() as (url, process):
         yield SecretsManager(url, process)
-    finally:
-        process.kill()
-        process.wait()
-
-
-def _serves(url: str) -> bool:
-    try:
-        return httpx.get(f"{url}/moto-api/").is_success
-    except httpx.TransportError:
-        return False
