@@ -36,6 +36,7 @@ GIVEN: dict[str, Any] = {
     "http_credentials": {"username": "anna", "password": "s3cret"},
 }
 OPTIONS = parse_options(GIVEN)
+CLEANED_SECONDS = 30.0
 
 LOOK = """() => ({
   agent: navigator.userAgent, language: navigator.language, languages: navigator.languages.join(),
@@ -147,14 +148,14 @@ def serve(runner: Supervisor) -> None:
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module", params=[CHROMIUM, HEADLESS_SHELL], ids=["full", "shell"])
 async def runner(request: pytest.FixtureRequest) -> AsyncIterator[Supervisor]:
-    supervisor = await Supervisor(request.param, persistent=False, pages=1, options=OPTIONS).start()
+    # Five pages of the full browser at once: on a busy host they are not cleaned in the usual time.
+    supervisor = Supervisor(request.param, persistent=False, pages=1, options=OPTIONS, recycle_seconds=CLEANED_SECONDS)
+    await supervisor.start()
     serve(supervisor)
     yield supervisor
     await supervisor.close()
 
 
-# Five pages of the full browser at once: on a busy host they are not cleaned in time.
-@pytest.mark.exclusive
 class TestEveryOption:
     """In one runner: the second job finds what the first one found, whatever a job between them changed."""
 
