@@ -14,7 +14,7 @@ from pw_sandbox import gone
 
 from pageworker_supervisor.admin.status import RunnerReport
 
-JOBS = 200
+JOBS = 100
 NAP_SECONDS, LONG_SECONDS = 0.05, 3.0
 """Of most jobs; and of the job during which the test kills, which has to be long enough for a busy host."""
 SETTLED_SECONDS = 0.3

@@ -12,7 +12,7 @@ from pw_daemon import HEADLESS_SHELL, Producer, place
 from pageworker_demo.callback_receiver import genuine
 from pageworker_supervisor.delivery.signature import HEADER
 
-JOBS = int(os.environ.get("PW_WAYS_JOBS", "250"))
+JOBS = int(os.environ.get("PW_WAYS_JOBS", "100"))
 """By each way in. More repeat the same path: what is lost or doubled under faults is for tests/chaos."""
 SECRET = b"callback secret of the tests"
 
