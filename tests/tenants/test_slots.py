@@ -110,7 +110,6 @@ async def test_jobs_of_a_module_that_does_not_exist_replace_no_runner(home: Home
     assert started(home) == before
 
 
-@pytest.mark.exclusive
 async def test_a_runner_without_a_way_out_is_replaced_and_no_other(home: Home) -> None:
     """A's runner loses its egress listener with a job on it; that runs again, uncharged, and B's goes on."""
     await home.b.run(home.fresh("first"))
