@@ -13,7 +13,7 @@ from pageworker_supervisor.admin import bounded_protocol, control_client
 from pageworker_supervisor.admin.connection_limits import PEER_DIVISOR, ConnectionLimits
 from pageworker_supervisor.artifacts import store
 from pageworker_supervisor.cli import connect
-from pageworker_supervisor.components import SELF_CHECKS_SECONDS
+from pageworker_supervisor.components import GAUGES_SECONDS, SELF_CHECKS_SECONDS
 from pageworker_supervisor.config.settings import Settings
 from pageworker_supervisor.contract import job, job_errors
 from pageworker_supervisor.dispatch.heartbeat import HEARTBEATS_PER_LEASE
@@ -24,7 +24,7 @@ from pageworker_supervisor.intake import intake, stream_source
 from pageworker_supervisor.intake.timing import IntakeTimeouts
 from pageworker_supervisor.queue import options
 from pageworker_supervisor.redis_client import availability, redis_folder, server_config
-from pageworker_supervisor.runners import gateway_process, start_history, watchdog
+from pageworker_supervisor.runners import access_line, gateway_process, start_history, watchdog
 from pageworker_supervisor.self_checks import clocks
 from pageworker_supervisor.sizing import recommendation, site
 from pageworker_supervisor.telemetry import metrics
@@ -122,6 +122,13 @@ FIGURES: dict[str, list[tuple[str, tuple[object, ...]]]] = {
             ),
         ),
         ("{:g} s of silence", (EGRESS.silence_seconds,)),
+        ("up to {} s old for the present attempt", (LEASE // HEARTBEATS_PER_LEASE,)),
+        ("up to {:g} s old |\n\nThe pages", (GAUGES_SECONDS,)),
+        (
+            "at most {:g} lines per second, after a burst of {}",
+            (EGRESS.records_per_second, EGRESS.records_burst),
+        ),
+        ("during the request, at most {},", (access_line.MAX_JOBS,)),
     ],
     "trust.md": [
         ("exceeds {:g} s or {} MiB in the checker", (SHARED.seconds, SHARED.memory_bytes // MIB)),

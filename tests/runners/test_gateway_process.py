@@ -3,32 +3,57 @@
 import asyncio
 import os
 import signal
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pw_daemon.processes import below
+from pw_egress.client import ask, get
+from pw_egress.origin import OK, answering, serving
+from pw_egress.running_proxy import listener, to
 from pw_sandbox import sandboxes
 
 from pageworker_sandbox.launch import GatewayUsers, Host, survey
+from pageworker_sandbox.wire.request_failure import failure_pipe
 from pageworker_supervisor.config.settings import EgressSettings
+from pageworker_supervisor.contract.traffic import NO_TRAFFIC, Traffic
 from pageworker_supervisor.runners.dial_rules import dial_rules
 from pageworker_supervisor.runners.gateway_process import GatewayEvents, GatewayProcess
+from pageworker_supervisor.runners.runner_traffic import RunnerTraffic
+from pageworker_supervisor.telemetry import log
 from pageworker_supervisor.telemetry.metrics import Metrics
 
 pytestmark = [pytest.mark.sandbox, pytest.mark.timeout(60)]
 
 
+@pytest.fixture
+def log_lines() -> Iterator[list[dict[str, Any]]]:
+    """The fields of each line of the access log."""
+    lines: list[dict[str, Any]] = []
+
+    def keep(message: Any) -> None:
+        if message.record["message"] == "egress request":
+            lines.append(message.record["extra"])
+
+    sink = log.add(keep)
+    yield lines
+    log.remove(sink)
+
+
 class ReportedGateway:
     """A gateway process, and what it reported."""
 
-    def __init__(self, host: Host) -> None:
+    def __init__(self, host: Host, hosts: dict[str, str] | None = None) -> None:
         self.lost: list[str] = []
         self.told = asyncio.Event()
         self.up = asyncio.Event()
         users = GatewayUsers(*(None if sandboxes.UID is None else sandboxes.UID + number for number in (82, 83)))
         events = GatewayEvents(self.up.set, self.hear, self.lost.append)
-        self.gateway = GatewayProcess(host, users, dial_rules(EgressSettings(), frozenset()), Metrics(), events)
+        self.gateway = GatewayProcess(
+            host, users, dial_rules(EgressSettings(hosts=hosts or {}), frozenset()), Metrics(), events
+        )
 
     def hear(self, reason: str) -> None:
         self.lost.append(reason)
@@ -84,4 +109,42 @@ async def test_a_gateway_is_lost_with_its_dialer_and_another_one_starts(victim: 
         await heard.told.wait()
         assert heard.lost == ["the egress gateway is lost"]
         await heard.up.wait()
+        running.cancel()
+
+
+async def test_counts_are_read_while_the_runner_lives_and_after_the_gateway_is_dead(
+    log_lines: list[dict[str, Any]],
+) -> None:
+    async with serving(answering()) as origin, asyncio.TaskGroup() as tasks, asyncio.timeout(40):
+        heard = ReportedGateway(survey(None, sandboxes.HEADLESS), {"shop.test": f"127.0.0.1:{origin.port}"})
+        running = tasks.create_task(heard.gateway.run())
+        grown: list[Traffic] = []
+        traffic = RunnerTraffic("acme", grown.append)
+        read, write = failure_pipe()
+        with listener() as sock:
+            port = sock.getsockname()[1]
+            await heard.gateway.attach("r1", traffic, sock.fileno(), write, to(origin.port))
+        os.close(write)
+        traffic.begin("a", "acme/17", "0af7")
+        assert (await ask(port, get("http://shop.test/"))).body == b"ok"
+        one = traffic.share("a")
+        assert (one.requests, one.bytes_in) == (1, len(OK))
+        assert (await heard.gateway.usage("r1")).down_bytes == one.bytes_in
+
+        heard.gateway.use(EgressSettings(access_log="all"))
+        while not log_lines:
+            assert (await ask(port, get("http://shop.test/"))).body == b"ok"
+        assert log_lines[0] == log_lines[0] | {"job": "acme/17", "host": "shop.test", "bytes_in": len(OK)}
+        heard.gateway.use(EgressSettings())
+
+        before = heard.gateway._traffic["r1"].share("a")
+        (process,) = (
+            p for p, line in below(os.getpid()).items() if "pageworker_sandbox.egress" in line and "bwrap" not in line
+        )
+        os.kill(process, signal.SIGKILL)
+        await heard.told.wait()
+        await heard.gateway.detach("r1")
+        assert traffic.end("a") == before
+        assert sum(grown, NO_TRAFFIC) == before
+        os.close(read)
         running.cancel()

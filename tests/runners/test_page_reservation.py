@@ -8,6 +8,7 @@ import pytest
 from pageworker_sandbox import memfd
 from pageworker_sandbox.wire import messages as m
 from pageworker_sandbox.wire.errors import OutputExceeded
+from pageworker_supervisor.contract.traffic import NO_TRAFFIC, Traffic
 from pageworker_supervisor.runners.limit_breach import Breach
 from pageworker_supervisor.runners.page_reservation import (
     RECYCLING_SLACK_SECONDS,
@@ -15,6 +16,7 @@ from pageworker_supervisor.runners.page_reservation import (
     PageReservation,
     RunnerPages,
 )
+from pageworker_supervisor.runners.runner_traffic import RunnerTraffic
 from pageworker_supervisor.telemetry import log
 
 RUNNER: Any = object()
@@ -150,3 +152,45 @@ async def test_an_attempt_leaves_no_more_than_its_share_whatever_its_runner_offe
         with pytest.raises(OutputExceeded, match=unit):
             page.offer(m.Offer(attempt_id="a", number=count, bytes=1))
         page.discard()
+
+
+async def test_an_attempt_keeps_what_its_runner_used_until_it_ended() -> None:
+    """Whether it answered or was lost. What comes later is not its own."""
+    counts = [(0, 0, 0)]
+    traffic = RunnerTraffic("acme")
+    traffic.read_from(lambda: counts[0])
+    pages = RunnerPages(lambda: None, traffic)
+    answered, lost = (pages.reserve(RUNNER, exclusive=False) for _ in range(2))
+    assert answered.traffic == NO_TRAFFIC
+    pages.begin("a", answered, 0, log)
+    counts[0] = (1, 10, 100)
+    assert answered.traffic == Traffic(1, bytes_in=100, bytes_out=10)
+    pages.begin("b", lost, 0, log)
+    counts[0] = (3, 30, 300)
+    pages.end(DONE)
+    counts[0] = (4, 40, 400)
+    lost.done.add_done_callback(lambda done: done.exception())
+    pages.lose(LookupError())
+    counts[0] = (9, 90, 900)
+    pages.lose(LookupError())
+    assert answered.traffic == Traffic(2, bytes_in=200, bytes_out=20)
+    assert lost.traffic == Traffic(2, bytes_in=200, bytes_out=20)
+    assert traffic.ledger.unattributed == Traffic()
+
+
+async def test_the_queue_call_of_an_attempt_ends_its_account_before_its_runner_answers() -> None:
+    """A handler that did not stop is killed later: what it uses until then is in no result."""
+    counts = [(0, 0, 0)]
+    traffic = RunnerTraffic("acme")
+    traffic.read_from(lambda: counts[0])
+    pages = RunnerPages(lambda: None, traffic)
+    page = pages.reserve(RUNNER, exclusive=False)
+    pages.begin("a", page, 0, log)
+    counts[0] = (1, 10, 100)
+    page.end_traffic()
+    counts[0] = (2, 20, 200)
+    page.end_traffic()
+    pages.end(DONE)
+    assert page.traffic == Traffic(1, bytes_in=100, bytes_out=10)
+    traffic.look()
+    assert traffic.ledger.unattributed == Traffic(1, bytes_in=100, bytes_out=10)

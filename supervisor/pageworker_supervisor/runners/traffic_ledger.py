@@ -3,7 +3,7 @@
 The gateway sees connections of a runner, not of a page: the pages of a browser share connections. So the ledger looks
 at the counts whenever a job begins or ends. What was counted between two looks is divided equally among the jobs that
 ran between them. Without such a job it is unattributed: it is in the tenant's metrics alone. Every count goes to
-exactly one place (docs/adr/0042-traffic-per-job.md).
+exactly one place (docs/adr/0044-traffic-per-job.md).
 """
 
 from itertools import islice
