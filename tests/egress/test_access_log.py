@@ -1,4 +1,4 @@
-"""Records of finished requests: what they hold, how many there are, and what they cost while nobody wants them."""
+"""Records of finished requests: what they hold, how many there are, and that there are none while the log is off."""
 
 import asyncio
 import random
@@ -21,15 +21,15 @@ TARGET: Target = parse_authority(b"shop.test:443")
 LIMITS = EgressLimits(records_per_second=1.0, records_burst=3)
 
 
-class Clock:
+class SetClock:
     now = 100.0
 
     def __call__(self) -> float:
         return self.now
 
 
-def opened(share: float = 1.0) -> tuple[AccessLog, AccessSampling, Clock]:
-    sampling, clock = AccessSampling(), Clock()
+def opened(share: float = 1.0) -> tuple[AccessLog, AccessSampling, SetClock]:
+    sampling, clock = AccessSampling(), SetClock()
     sampling.share = share
     return AccessLog("r1", LIMITS, sampling, clock, lambda: None), sampling, clock
 

@@ -123,7 +123,7 @@ FIGURES: dict[str, list[tuple[str, tuple[object, ...]]]] = {
         ),
         ("{:g} s of silence", (EGRESS.silence_seconds,)),
         ("up to {} s old for the present attempt", (LEASE // HEARTBEATS_PER_LEASE,)),
-        ("up to {:g} s old |\n\nThe pages", (GAUGES_SECONDS,)),
+        ("also while no job ran | up to {:g} s old", (GAUGES_SECONDS,)),
         (
             "at most {:g} lines per second, after a burst of {}",
             (EGRESS.records_per_second, EGRESS.records_burst),

@@ -6,7 +6,7 @@ from pageworker_supervisor.contract.traffic import MAX_COUNT, NO_TRAFFIC, Traffi
 from pageworker_supervisor.runners.runner_traffic import REMEMBERED_JOBS, RunnerTraffic
 
 
-class Gateway:
+class SharedByGateway:
     """Counts as the gateway shares them."""
 
     def __init__(self) -> None:
@@ -18,7 +18,7 @@ class Gateway:
 
 def test_every_growth_is_reported_once_while_the_runner_lives() -> None:
     grown: list[Traffic] = []
-    gateway, traffic = Gateway(), RunnerTraffic("acme", grown.append)
+    gateway, traffic = SharedByGateway(), RunnerTraffic("acme", grown.append)
     traffic.look()
     traffic.read_from(gateway)
     gateway.now = (1, 20, 300)
@@ -30,7 +30,7 @@ def test_every_growth_is_reported_once_while_the_runner_lives() -> None:
 
 
 def test_an_attempt_has_what_was_counted_from_its_begin_to_its_end() -> None:
-    gateway, traffic = Gateway(), RunnerTraffic("acme")
+    gateway, traffic = SharedByGateway(), RunnerTraffic("acme")
     traffic.read_from(gateway)
     gateway.now = (1, 10, 100)
     traffic.begin("a", "acme/17", "t")
@@ -44,7 +44,7 @@ def test_an_attempt_has_what_was_counted_from_its_begin_to_its_end() -> None:
 
 
 def test_counts_of_a_gateway_that_was_taken_over_stay_within_what_redis_can_add() -> None:
-    gateway, traffic = Gateway(), RunnerTraffic("acme")
+    gateway, traffic = SharedByGateway(), RunnerTraffic("acme")
     traffic.read_from(gateway)
     traffic.begin("a", "acme/17", "t")
     gateway.now = (2**64 - 1, 2**64 - 1, 2**64 - 1)

@@ -10,7 +10,7 @@ class Meter:
     """Counts what a runner has used, and decides whether it may use more."""
 
     def __init__(self, budget_bytes: int | None = None, words: memoryview | None = None) -> None:
-        """`words`: where the counts are kept (`shared_counts`). None: nobody else reads them."""
+        """`words`: where the counts are kept (`shared_counts`). None: in memory of its own."""
         self._budget_bytes = budget_bytes
         self._words = own_words() if words is None else words
         self._refused: Counter[Reason] = Counter()

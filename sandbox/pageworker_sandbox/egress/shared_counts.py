@@ -49,7 +49,7 @@ def shared_words(descriptor: int) -> memoryview:
 
 
 def own_words() -> memoryview:
-    """Counts, all 0, that nobody else sees."""
+    """Counts, all 0, in memory of this process alone."""
     return memoryview(bytearray(SIZE_BYTES)).cast(WORD)
 
 
