@@ -37,6 +37,8 @@ from pageworker_supervisor.input_schema.input_checks import InputChecks
 from pageworker_supervisor.intake import Admission, Intake
 from pageworker_supervisor.intake.enqueuer import ModuleContext
 from pageworker_supervisor.intake.timing import IntakeTimeouts
+from pageworker_supervisor.proxies.health import UpstreamHealth
+from pageworker_supervisor.proxies.policies import ProxyPolicies
 from pageworker_supervisor.queue import QueueClient
 from pageworker_supervisor.queue.options import LEASE_MS, OUTBOX_LEASE_MS, QueueOptions
 from pageworker_supervisor.redis_client import RedisClient
@@ -49,6 +51,7 @@ from pageworker_supervisor.runners.gateway_process import GatewayEvents, Gateway
 from pageworker_supervisor.runners.option_sets import OptionSets
 from pageworker_supervisor.runners.resources import RunnerResources
 from pageworker_supervisor.runners.uid_pool import UidPool
+from pageworker_supervisor.secrets.fleet_secrets import FleetSecrets
 from pageworker_supervisor.secrets.grants import SecretGrants
 from pageworker_supervisor.secrets.open_backend import open_backend
 from pageworker_supervisor.secrets.secret_service import SecretService
@@ -127,15 +130,18 @@ class Components:
         self.queue = queue
         self.registry = registry
         self.input_checks = InputChecks()
+        self._own_ports = {*redis_client.ports, *redis_client.ingress.ports, *environment.http_ports}
+        self.upstreams = UpstreamHealth(metrics, settings.proxies)
         self.gateway = GatewayProcess(
             environment.host,
             uids.gateway,
-            dial_rules(settings.egress, {*redis_client.ports, *redis_client.ingress.ports, *environment.http_ports}),
+            dial_rules(settings.egress, self._own_ports, settings.proxies),
             metrics,
             GatewayEvents(
                 came_up=lambda: self.fleet.look(),
-                lost=lambda reason: self.fleet.kill_all(reason),
+                lost=self._gateway_lost,
                 listener_lost=lambda runner_id: self.fleet.dismiss(runner_id, "its egress listener is lost"),
+                upstream=self.upstreams.report,
             ),
         )
         self.gateway.use(settings.egress)
@@ -151,6 +157,9 @@ class Components:
         self.secrets = SecretStore(open_backend(settings.secrets, environment.environ))
         secret_service = SecretService(self.secrets, SecretGrants(live.part(lambda now: now.secrets.grants)), metrics)
         mask_lines(partial(secret_service.log_masker.text, cut=False))
+        fleet_secrets = FleetSecrets(self.secrets, secret_service.log_masker, metrics)
+        self.proxies = proxies = ProxyPolicies(tenants, live.part(lambda now: now.proxies), fleet_secrets)
+        proxies.on_login(lambda: self.fleet.reroute())
         egress_sets, option_sets = EgressSets(), OptionSets()
         browsers = BrowserFlavors(environment.host.browsers, settings.browser.flavor)
         profile_pages = ProfilePages(settings.profiles.page)
@@ -173,6 +182,7 @@ class Components:
             egress_sets=egress_sets,
             option_sets=option_sets,
             browsers=browsers,
+            proxies=proxies,
         )
         self.settlement = Settlement(name, settings.worker.id, settings.jobs, queue.consumer, availability, metrics)
         self.fleet = self._fleet(name, resources, (settings.sandbox.python, settings.browser.executable))
@@ -190,6 +200,7 @@ class Components:
             browsers=browsers,
             flags=settings.flags,
             secrets=secret_service,
+            proxies=proxies,
             metrics=metrics,
         )
         self.dispatcher = Dispatcher(
@@ -211,12 +222,12 @@ class Components:
         self.intake = Intake(
             redis_client,
             queue.producer,
-            Admission(settings.tenants, settings.domains, settings.jobs),
+            Admission(settings.tenants, settings.domains, settings.jobs, proxies=settings.proxies),
             settings.redis.prefix,
             settings.worker.id,
             metrics,
             environment.timeouts.intake,
-            ModuleContext(registry, profile_pages).placed,
+            ModuleContext(registry, profile_pages, proxies).placed,
         )
         self._metrics = metrics
         self._artifact_days = live.part(lambda now: now.artifacts.keep_days)
@@ -231,6 +242,8 @@ class Components:
         self._resources = replace(
             self._resources, pool=pool, egress=settings.egress, failure_artifacts=settings.artifacts.on_failure
         )
+        self.gateway.use_rules(dial_rules(settings.egress, self._own_ports, settings.proxies))
+        self.upstreams.use(settings.proxies)
         self.fleet.use(self._resources)
         self.gateway.use(settings.egress)
         self.services = replace(
@@ -238,7 +251,7 @@ class Components:
         )
         self.dispatcher.use(self.services)
         self.settlement.use(jobs)
-        self.intake.use(Admission(settings.tenants, settings.domains, jobs))
+        self.intake.use(Admission(settings.tenants, settings.domains, jobs, proxies=settings.proxies))
         self.callback_sender.use(settings.callbacks)
         self.registry.use(settings.modules.channel, settings.modules.refresh_seconds)
         self.queue.use(queue_options(settings, self.queue.options))
@@ -253,6 +266,7 @@ class Components:
             "input_checks": self.input_checks.run(),
             "artifacts": self.artifacts.run_sweeps(self._artifact_days),
             "secrets": self.secrets.run(),
+            "proxies": self.proxies.run(),
             "profiles": self.profiles.run(_not_deleted),
             "fleet": self.fleet.run(),
             "dispatch": self.dispatcher.run(),
@@ -265,6 +279,10 @@ class Components:
             "outbox_depth": watch_outbox_depth(self._metrics, self._outbox_depth),
             "gauges": self._measure(),
         }
+
+    def _gateway_lost(self, reason: str) -> None:
+        self.upstreams.forget()
+        self.fleet.kill_all(reason)
 
     async def _outbox_depth(self) -> int:
         shards = await self.redis_client.availability.retry_until_available(self.queue.inspection.stats)

@@ -245,6 +245,7 @@ async def local_worker(setup: LocalSetup) -> AsyncIterator[LocalWorker]:
                 components.fleet.run(),
                 components.input_checks.run(),
                 components.secrets.run(),
+                components.proxies.run(),
             )
             running = [tasks.create_task(one) for one in needed]
             try:

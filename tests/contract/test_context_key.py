@@ -33,6 +33,14 @@ def test_the_flavor_is_a_value_of_the_text_and_auto_is_none() -> None:
     assert ContextKey("t", None, SHOP, flavor="auto").text == f"~{SHOP}"
 
 
+def test_the_proxy_policy_is_a_value_of_the_text_and_no_policy_is_none() -> None:
+    for key in (ContextKey("t", "p", SHOP, proxy="de-1"), ContextKey("t", None, SHOP, "0123456789ab", "shell", "de-1")):
+        assert ContextKey.parse("t", key.text) == key
+    assert ContextKey("t", "p", SHOP, flavor="full", proxy="de-1").text == f"p~{SHOP}+ffull+pde-1"
+    assert ContextKey.parse("t", f"!{SHOP}+pde-1").proxy == "de-1"
+    assert ContextKey("t", None, SHOP, proxy="").text == f"~{SHOP}"
+
+
 def test_the_text_does_not_name_the_tenant() -> None:
     assert ContextKey("acme").text == f"~{NO_EGRESS}"
     assert ContextKey("acme", "p1", SHOP).text == f"p1~{SHOP}"

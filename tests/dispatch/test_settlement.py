@@ -57,7 +57,13 @@ def settled() -> tuple[Settlement, RecordedQueue]:
 
 def attempt() -> Any:
     return SimpleNamespace(
-        lease=LEASE, job=JOB, version="1.0.0", claimed_at=time.monotonic(), log=log.bind(), traffic=USED
+        lease=LEASE,
+        job=JOB,
+        version="1.0.0",
+        claimed_at=time.monotonic(),
+        proxy="de/p.test:3128",
+        log=log.bind(),
+        traffic=USED,
     )
 
 

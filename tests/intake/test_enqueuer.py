@@ -14,6 +14,7 @@ import pytest
 from msgspec import structs
 from pw_intake import ADMISSION, job
 from pw_modules.author import Author, packed
+from pw_proxies import policies
 
 from pageworker_sandbox.page_rules import options_digest, parse_options
 from pageworker_sandbox.wire.page_options import PageOptions
@@ -143,8 +144,18 @@ def new_job(
     module: tuple[str, str | None] = ("shop.product", None),
     profile_id: str | None = None,
     page: PageOptions = PageOptions(),
+    proxy_wish: str | None = None,
+    tenant_id: str = "acme",
 ) -> NewJob:
-    return NewJob(job_id="j", tenant_id="acme", body=b"", module=module, profile_id=profile_id, page=page)
+    return NewJob(
+        job_id="j",
+        tenant_id=tenant_id,
+        body=b"",
+        module=module,
+        profile_id=profile_id,
+        page=page,
+        proxy_wish=proxy_wish,
+    )
 
 
 @pytest.fixture
@@ -156,7 +167,7 @@ async def test_a_job_is_queued_with_the_set_of_its_release(place: Path, tmp_path
     author = Author()
     await author.publish(place, packed(version="1.0.0", more='egress = ["a.test"]\n'))
     await author.publish(place, packed(version="2.0.0", more='egress = ["B.test.", "a.test"]\n'))
-    modules = ModuleContext(await Registry.open(place, author.trust, tmp_path / "state"), NO_PROFILES)
+    modules = ModuleContext(await Registry.open(place, author.trust, tmp_path / "state"), NO_PROFILES, policies())
     assert await egress(modules, "shop.product", None) == egress_digest(["a.test", "b.test"])
     assert await egress(modules, "shop.product", "1.0.0") == egress_digest(["a.test"])
     assert await egress(modules, "shop.product", "3.0.0") == NO_EGRESS
@@ -168,7 +179,7 @@ async def test_a_registry_that_is_away_holds_up_the_first_job_only(place: Path, 
     await author.publish(place, packed(more='egress = ["a.test"]\n'))
     registry = await Registry.open(place, author.trust, tmp_path / "state")
     shutil.rmtree(place)
-    modules = ModuleContext(registry, NO_PROFILES)
+    modules = ModuleContext(registry, NO_PROFILES, policies())
     assert await egress(modules, "shop.product", None) == NO_EGRESS
     await author.publish(place, packed(more='egress = ["a.test"]\n'))
     assert await egress(modules, "shop.product", None) == NO_EGRESS, "it rests"
@@ -182,7 +193,7 @@ async def test_a_worker_without_free_descriptors_queues_the_job_all_the_same(
     author = Author()
     await author.publish(place, packed(more='egress = ["a.test"]\n'))
     registry = await Registry.open(place, author.trust, tmp_path / "state")
-    modules = ModuleContext(registry, NO_PROFILES)
+    modules = ModuleContext(registry, NO_PROFILES, policies())
 
     async def no_descriptor(release: object) -> None:
         raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
@@ -209,7 +220,7 @@ async def test_a_slow_registry_holds_up_no_longer_than_a_moment(
 
     monkeypatch.setattr(registry, "bundle", never)
     monkeypatch.setattr(enqueuer_module, "FETCH_SECONDS", 0.05)
-    modules = ModuleContext(registry, NO_PROFILES)
+    modules = ModuleContext(registry, NO_PROFILES, policies())
     for _ in range(3):
         assert await egress(modules, "shop.product", None) == NO_EGRESS
     assert asked == 1
@@ -220,7 +231,7 @@ async def test_a_job_is_queued_with_the_options_of_module_profile_and_job(place:
     page = '[page]\nlocale = "de-DE"\ncolor_scheme = "dark"\njob_may_set = ["locale"]\n'
     await author.publish(place, packed(more=page))
     profiles = ProfilePages({"acme/lyon-*": {"locale": "fr-FR", "color_scheme": "light"}})
-    modules = ModuleContext(await Registry.open(place, author.trust, tmp_path / "state"), profiles)
+    modules = ModuleContext(await Registry.open(place, author.trust, tmp_path / "state"), profiles, policies())
     asked = parse_options({"locale": "it-IT"})
     for asked_for, options in (
         (new_job(), {"locale": "de-DE", "color_scheme": "dark"}),
@@ -244,3 +255,21 @@ async def test_a_job_above_its_tenants_cap_is_rejected() -> None:
     error = msgspec.json.decode(result)["error"]
     assert (error["type"], error["retryable"]) == ("queue_full", True)
     assert b'pageworker_intake_rejections_total{reason="queue_full"} 1.0' in metrics.expose()
+
+
+async def test_a_job_is_queued_with_the_policy_of_job_module_or_tenant(place: Path, tmp_path: Path) -> None:
+    author = Author()
+    await author.publish(place, packed(more='proxy = "module"\n'))
+    await author.publish(place, packed("shop.plain"))
+    proxies = policies({name: {} for name in ("job", "module", "tenant")}, {"acme": {"proxy": "tenant"}})
+    registry = await Registry.open(place, author.trust, tmp_path / "state")
+    modules = ModuleContext(registry, NO_PROFILES, proxies)
+    for job_, policy in (
+        (new_job(proxy_wish="job"), "job"),
+        (new_job(), "module"),
+        (new_job(proxy_wish="direct"), ""),
+        (new_job(module=("shop.plain", None)), "tenant"),
+        (new_job(module=("shop.plain", None), tenant_id="other"), ""),
+        (new_job(proxy_wish="gone"), ""),
+    ):
+        assert (await modules.placed(job_)).proxy == policy

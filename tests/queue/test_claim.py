@@ -35,6 +35,20 @@ async def test_priorities_share_eight_four_one_and_low_always_advances(harness: 
     assert all(later - earlier <= 13 for earlier, later in itertools.pairwise(gaps))
 
 
+async def test_a_context_whose_policy_allows_one_page_gets_one_job_per_slot(harness: QueueHarness) -> None:
+    for proxy, profile in (("each", None), ("each", "p1"), ("usual", "p2")):
+        jobs = [ticket(f"{proxy}-{profile}-{n}", proxy=proxy, profile_id=profile) for n in range(4)]
+        await harness.producer.enqueue(jobs)
+    capacity = Capacity(limit=9, runner_slots=3, pages_per_runner=3, one_page=frozenset({"each"}))
+    leases = await harness.take(capacity=capacity)
+    taken = Counter((lease.context.proxy, lease.context.profile_id) for lease in leases)
+    assert taken == {("each", None): 2, ("usual", "p2"): 3} or taken == {
+        ("each", None): 1,
+        ("each", "p1"): 1,
+        ("usual", "p2"): 3,
+    }
+
+
 async def test_within_a_priority_the_first_comes_first(harness: QueueHarness) -> None:
     await harness.producer.enqueue([ticket(f"j{n}") for n in range(50)])
     assert await harness.drain(capacity=everything(4)) == [f"j{n}" for n in range(50)]

@@ -57,6 +57,16 @@ def test_a_warm_context_is_used_before_a_new_one_is_made() -> None:
     assert place([slot("a", "t", taken=1)], RULES, 10.0, ContextKey("t")) == Use("a")
 
 
+def test_a_runner_whose_policy_allows_one_page_is_expected_with_one() -> None:
+    rules = replace(RULES, one_page=frozenset({"each"}))
+    one, usual = ContextKey("t", proxy="each"), ContextKey("t", proxy="p")
+    assert (rules.pages_of(one), rules.pages_of(usual)) == (1, RULES.pages)
+    pending = [PendingPlacement(one, exclusive=False)] * 2
+    assert [each.pages for each in with_pending([], rules, 10.0, pending)] == [1, 1], "no page is left for the second"
+    assert len(with_pending([], rules, 10.0, [PendingPlacement(usual, exclusive=False)] * 2)) == 1
+    assert capacity([], rules, 10.0, 32).pages_of(one) == 1
+
+
 def test_a_tenant_with_full_pages_gets_another_runner_while_a_slot_is_free() -> None:
     assert place([slot("a", "t", taken=2)], RULES, 10.0, ContextKey("t")) == Spawn(evict=None)
 

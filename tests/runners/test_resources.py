@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pw_proxies import URLS, policies
 
 from pageworker_profiles import FolderSize, ProfileFolders
 from pageworker_sandbox.launch import Host
@@ -12,8 +13,10 @@ from pageworker_sandbox.wire.page_options import PageOptions
 from pageworker_supervisor.config.settings import EgressSettings, PoolSettings, SandboxSettings, TenantSettings
 from pageworker_supervisor.contract.context_key import ContextKey
 from pageworker_supervisor.host.uid_ranges import IdRange
+from pageworker_supervisor.proxies.policies import ProxyPolicies
 from pageworker_supervisor.runners.browser_flavors import BrowserFlavors
 from pageworker_supervisor.runners.egress_sets import EgressSets
+from pageworker_supervisor.runners.errors import SpawnFailed
 from pageworker_supervisor.runners.option_sets import OptionSets
 from pageworker_supervisor.runners.resources import RunnerResources
 from pageworker_supervisor.runners.uid_pool import UidPool
@@ -22,7 +25,12 @@ UNUSED: Any = None
 HOST = Host(Path("/bin/bwrap"), Path("/bin/python"), {"full": Path("/opt/chromium")}, (), (), ())
 
 
-def resources(folder: Path, uids: IdRange | None = None, sets: EgressSets | None = None) -> RunnerResources:
+def resources(
+    folder: Path,
+    uids: IdRange | None = None,
+    sets: EgressSets | None = None,
+    proxies: ProxyPolicies | None = None,
+) -> RunnerResources:
     return RunnerResources(
         worker_id="w1",
         pool=PoolSettings(pages=3, max_jobs=7),
@@ -38,6 +46,7 @@ def resources(folder: Path, uids: IdRange | None = None, sets: EgressSets | None
         egress_sets=sets or EgressSets(),
         option_sets=OptionSets(),
         browsers=BrowserFlavors(HOST.browsers),
+        proxies=proxies or policies(),
     )
 
 
@@ -75,3 +84,30 @@ async def test_an_ephemeral_context_has_no_folder_and_returns_its_user_id(tmp_pa
             assert folder.path is None
             assert folder.uid is not None
             assert await folder.breach() is None
+
+
+def test_a_runner_with_a_proxy_policy_goes_out_by_its_upstreams_and_no_other_way(tmp_path: Path) -> None:
+    found = resources(tmp_path, proxies=policies({"p": {"fallback": "direct"}, "own": {"tenants": ["other"]}}))
+    policy = found.policy(ContextKey("acme", proxy="p"))
+    assert (sorted(one.url for one in policy.upstreams), policy.without_upstream) == (URLS, "direct")
+    assert found.policy(ContextKey("acme")).upstreams == ()
+    for gone in ("own", "gone"):
+        with pytest.raises(SpawnFailed, match=f"may not use proxy policy {gone}"):
+            found.policy(ContextKey("acme", proxy=gone))
+
+
+def test_a_runner_whose_attempts_have_upstreams_of_their_own_has_one_page(tmp_path: Path) -> None:
+    found = resources(tmp_path, proxies=policies({"each": {"rotation": "job"}, "p": {}}))
+    assert [found.pages(ContextKey("acme", proxy=name)) for name in ("each", "p", "")] == [1, 3, 3]
+    assert found.boot_message("r", ContextKey("acme", proxy="each")).pages == 1
+
+
+def test_a_runner_is_replaced_if_its_right_or_its_pages_change_and_kept_if_its_pool_does(tmp_path: Path) -> None:
+    context = ContextKey("acme", proxy="p")
+
+    def terms(proxies: dict[str, Any]) -> object:
+        return resources(tmp_path, proxies=policies(proxies)).terms(context)
+
+    usual = terms({"p": {}})
+    assert terms({"p": {"upstreams": ["http://q1.test:3128"], "fallback": "direct", "country": "de"}}) == usual
+    assert usual not in (terms({}), terms({"p": {"tenants": ["other"]}}), terms({"p": {"rotation": "job"}}))

@@ -7,13 +7,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pageworker_sandbox.wire.messages import SECRET_NAME
-from pageworker_supervisor.secrets.backend import SecretRef
+from pageworker_supervisor.secrets.backend import FLEET, SecretRef
 from pageworker_supervisor.secrets.environment import EnvironmentBackend, variable_of
 from pageworker_supervisor.secrets.errors import SecretMissing
 
 REFS = st.builds(
     SecretRef,
-    st.from_regex(r"[a-b-]{1,5}", fullmatch=True),
+    st.from_regex(r"[a-b-]{1,5}", fullmatch=True) | st.sampled_from([FLEET, "fleet", "-fleet"]),
     st.from_regex(r"[a-b_]{1,5}", fullmatch=True).filter(lambda name: re.match(SECRET_NAME, name) is not None),
 )
 

@@ -54,6 +54,7 @@ egress = [1]
 secrets = ["a b"]
 timeout_seconds = true
 input = 5
+proxy = "A"
 description = 1
 page = 1
 browser = "shell"

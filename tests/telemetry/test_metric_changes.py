@@ -32,6 +32,14 @@ CALLS: list[tuple[Callable[[Metrics], None], dict[str, float]]] = [
         {"pageworker_egress_requests_total": 1, "pageworker_egress_bytes_total": 7},
     ),
     (lambda metrics: metrics.egress_refused("acme", "private_address", 4), {"pageworker_egress_refusals_total": 4}),
+    (
+        lambda metrics: metrics.upstreams({("de", "p.test:3128"): True, ("de", "q.test:3128"): False}),
+        {"pageworker_proxy_upstream_up": 1},
+    ),
+    (
+        lambda metrics: metrics.upstream_failed("de", "p.test:3128", "refused"),
+        {"pageworker_proxy_upstream_failures_total": 1},
+    ),
     (lambda metrics: metrics.connection_dropped("crowded"), {"pageworker_http_connections_dropped_total": 1}),
     (lambda metrics: metrics.self_check("redis_clock", failed=True), {"pageworker_self_check_failed": 1}),
     (lambda metrics: metrics.clock_jumped("redis"), {"pageworker_clock_jumps_total": 1}),

@@ -27,6 +27,7 @@ MAX_TIMEOUT_SECONDS = 86_400
 
 NAME = re.compile(r"[a-z][a-z0-9_]*(?:\.[a-z][a-z0-9_]*)*")
 PLACE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z_][A-Za-z0-9_]*)*:[A-Za-z_][A-Za-z0-9_]*")
+PROXY_NAME = re.compile(r"[a-z0-9-]{1,63}")
 TENANT_GLOB = re.compile(r"[a-z0-9*?-]{1,63}")
 
 
@@ -53,6 +54,8 @@ class Manifest(Struct, frozen=True, kw_only=True):
     """How its browser context is opened. `ca` is still the name of a file where the manifest was read alone."""
     flavor: FlavorWish = "auto"
     """`[browser] flavor`: of the browser that runs it."""
+    proxy: str | None = None
+    """Proxy policy of its jobs if the job names none, or `direct`. The operator defines policies."""
     job_may_set: tuple[str, ...] = ()
     """`[page] job_may_set`: the options that a job may give."""
     description: str = ""
@@ -130,6 +133,7 @@ RULES: dict[str, tuple[Check, str, bool]] = {
     "tenants": (_list(TENANT_GLOB), 'a list of tenant globs such as ["*"]', False),
     "egress": (_hosts, 'a list of host globs such as ["shop.example", "*.cdn.example"]', False),
     "secrets": (_list(re.compile(SECRET_NAME)), 'a list of secret names such as ["shop_login"]', False),
+    "proxy": (_text(PROXY_NAME, 63), 'the name of a proxy policy (1-63 of a-z0-9-), or "direct"', False),
     "timeout_seconds": (_seconds, f"a number of seconds, above 0, at most {MAX_TIMEOUT_SECONDS}", False),
     "input": (_input, 'a table [input] with a JSON Schema, or "package:Struct"', False),
     "browser": (_browser, 'a table [browser] with one key, flavor = "auto", "full" or "shell"', False),

@@ -44,7 +44,16 @@ CLASSES: Mapping[str, Reload | Mapping[str, Reload]] = {
     # Options of a profile hold passwords, and certificates that its browser trusts.
     "profiles": {"max_bytes": RESTART, "max_files": RESTART, "page": LOCAL},
     # A fixed address is the only way to a private address.
-    "egress": {"hosts": LOCAL, "ports": HOT, "connect_seconds": HOT, "access_log": HOT, "access_log_sample": HOT},
+    # The dialer's process is confined to its ports when it starts, and an upstream may have a private address.
+    "egress": {
+        "hosts": LOCAL,
+        "ports": HOT,
+        "proxy_ports": LOCAL,
+        "connect_seconds": HOT,
+        "access_log": HOT,
+        "access_log_sample": HOT,
+    },
+    "proxies": HOT,
     "jobs": HOT,
     "results": HOT,
     # Where modules come from, and who may sign them.
@@ -83,6 +92,8 @@ CLASSES: Mapping[str, Reload | Mapping[str, Reload]] = {
         "callback_secret": HOT,
         "callback_headers": LOCAL,
         "egress": HOT,
+        "proxy": HOT,
+        "proxy_required": HOT,
     },
     "domains": HOT,
     "limits": HOT,

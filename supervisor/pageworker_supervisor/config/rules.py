@@ -12,6 +12,7 @@ from pageworker_sandbox.wire.messages import FLAG_NAME, MAX_FLAGS
 from pageworker_supervisor.config.check import SourceOf, show
 from pageworker_supervisor.config.check_settings import CheckSettings
 from pageworker_supervisor.config.errors import ConfigProblem
+from pageworker_supervisor.config.proxy_rules import proxy_findings
 from pageworker_supervisor.config.secret_rules import secret_settings_findings
 from pageworker_supervisor.config.self_checks import PROTECTING
 from pageworker_supervisor.config.settings import RedisSettings, Settings, SharedLimits, TenantSettings
@@ -57,6 +58,7 @@ def broken_rules(settings: Settings, source_of: SourceOf, *, new_registry: bool 
         *_profile_pages(settings),
         *_flags(settings),
         *secret_settings_findings(settings.secrets),
+        *proxy_findings(settings),
         *_tenants(settings),
         *_checks(settings.checks),
     ]

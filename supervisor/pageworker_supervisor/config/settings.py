@@ -13,10 +13,12 @@ from msgspec import Meta, field
 from pageworker_sandbox.flavor import FlavorWish
 from pageworker_sandbox.wire.messages import SECRET_NAME
 from pageworker_supervisor.config.check_settings import CheckSettings
+from pageworker_supervisor.config.proxy_settings import ProxySettings
 from pageworker_supervisor.config.redact import SecretText
 from pageworker_supervisor.config.relative_paths import LOCATION
 from pageworker_supervisor.config.secret_settings import SecretSettings
 from pageworker_supervisor.config.section import Section
+from pageworker_supervisor.contract.job import PROXY_NAME
 from pageworker_supervisor.contract.type_names import describe_pattern
 
 Seconds = Annotated[float, Meta(gt=0)]
@@ -155,6 +157,9 @@ class EgressSettings(Section, frozen=True):
     """Fixed addresses: host name to `address` or `address:port`. This is the only way to a private address."""
     ports: tuple[int, ...] = (80, 443)
     """Ports that runners may connect to."""
+    proxy_ports: tuple[int, ...] = ()
+    """Ports on which the upstream proxies of `[proxies]` may listen. Default: none. Workers enforce it from their start
+    on."""
     connect_seconds: Seconds = 10.0
     """Maximum seconds to connect to a host. Then the request fails with `ERR_CONNECTION_TIMED_OUT`."""
     access_log: Literal["off", "sampled", "all"] = "off"
@@ -280,6 +285,10 @@ class TenantSettings(Section, frozen=True):
     auth. Their values are never shown. Every receiver in `callback_allow` gets them."""
     egress: tuple[str, ...] = ("*",)
     """Globs of hosts. A job reaches a host only if both its tenant and its module allow it."""
+    proxy: Annotated[str, Meta(pattern=PROXY_NAME)] | None = None
+    """Proxy policy of jobs whose `proxy` and whose module name none. Default: no proxy."""
+    proxy_required: bool = False
+    """Whether `direct` is refused as `proxy` of a job or a module."""
 
 
 class DomainSettings(Section, frozen=True):
@@ -370,6 +379,7 @@ class Settings(Section, frozen=True):
     sandbox: SandboxSettings = SandboxSettings()
     profiles: ProfileSettings = ProfileSettings()
     egress: EgressSettings = EgressSettings()
+    proxies: dict[str, ProxySettings] = {}
     jobs: JobSettings = JobSettings()
     results: ResultSettings = ResultSettings()
     modules: ModuleSettings = ModuleSettings()

@@ -2,10 +2,11 @@
 
 In Redis a context is a text within its tenant: `~<values>` (ephemeral), `!<values>` (one job that runs alone) or
 `<profile>~<values>`. The values are `<egress>`, `+o<options>` where the browser context has options, and
-`+f<flavor>` where its modules ask for one flavor of the browser. `ContextKey`
-is the only type that writes and reads the text in Python, `Context.parse` in `queue/lua/browser_context.lua` the only
-function that reads it in Lua, and there the values are one text: a feature that tells contexts apart by one more value
-adds it to `ContextKey`, and no key in Redis changes.
+`+f<flavor>` where its modules ask for one flavor of the browser, and `+p<policy>` where its jobs have a proxy policy.
+`ContextKey` is the only type that writes and reads the text in Python, `Context.parse` in
+`queue/lua/browser_context.lua` the only function that reads it in Lua. There the values are one text, but for the
+policy, which may limit the pages of a runner. A feature that tells contexts apart by one more value adds it to
+`ContextKey`, and no key in Redis changes.
 """
 
 import hashlib
@@ -17,7 +18,7 @@ from msgspec import Struct
 from pageworker_sandbox.flavor import WISHES, FlavorWish
 
 SHARED, EXCLUSIVE = "~", "!"
-VALUE, OPTIONS, FLAVOR = "+", "o", "f"
+VALUE, OPTIONS, FLAVOR, PROXY = "+", "o", "f", "p"
 """A value after the first one: this sign, a letter that says which value it is, and the value."""
 
 
@@ -43,7 +44,8 @@ class ContextKey(Struct, frozen=True):
     `profile_id` None: the tenant's ephemeral context. `egress` is the digest of the hosts that the job's module may
     reach: a runner is no boundary between its modules, so all of them must have the same set. `options` is the digest
     of the options with which the browser context is opened (`options_digest`), "" for none. `flavor` is the flavor of
-    the browser that the module asks for. "auto" is no flavor: each worker has one for such contexts.
+    the browser that the module asks for. "auto" is no flavor: each worker has one for such contexts. `proxy` is the
+    name of the job's proxy policy, "" for none.
     """
 
     tenant_id: str
@@ -51,6 +53,7 @@ class ContextKey(Struct, frozen=True):
     egress: str = NO_EGRESS
     options: str = ""
     flavor: FlavorWish = "auto"
+    proxy: str = ""
 
     @property
     def profile(self) -> tuple[str, str] | None:
@@ -67,7 +70,8 @@ class ContextKey(Struct, frozen=True):
         """The part of the text that does not name the profile."""
         options = f"{VALUE}{OPTIONS}{self.options}" if self.options else ""
         flavor = f"{VALUE}{FLAVOR}{self.flavor}" if self.flavor != "auto" else ""
-        return self.egress + options + flavor
+        proxy = f"{VALUE}{PROXY}{self.proxy}" if self.proxy else ""
+        return self.egress + options + flavor + proxy
 
     @classmethod
     def parse(cls, tenant_id: str, text: str) -> "ContextKey":
@@ -82,4 +86,4 @@ def _parsed(tenant_id: str, text: str) -> ContextKey:
     egress, *others = values.split(VALUE)
     by_letter = {value[:1]: value[1:] for value in others}
     flavor = next((wish for wish in WISHES if wish == by_letter.get(FLAVOR)), WISHES[0])
-    return ContextKey(tenant_id, profile or None, egress, by_letter.get(OPTIONS, ""), flavor)
+    return ContextKey(tenant_id, profile or None, egress, by_letter.get(OPTIONS, ""), flavor, by_letter.get(PROXY, ""))

@@ -86,6 +86,11 @@ TRACE = describe_pattern(
     "32 lower-case hex digits, or a W3C traceparent",
 )
 
+PROXY_NAME = r"^[a-z0-9-]{1,63}\Z"
+"""The name of a proxy policy, a key of `[proxies]`."""
+DIRECT = "direct"
+"""In place of such a name: no proxy."""
+
 Priority = Literal["high", "normal", "low"]
 
 RawObject = Annotated[msgspec.Raw, Meta(extra_json_schema={"type": "object", "default": {}})]
@@ -110,6 +115,8 @@ class Job(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_de
     expires_at: Instant | None = None
     callback_url: Annotated[str, Meta(min_length=8, max_length=4096)] | None = None
     domain: Annotated[str, Meta(min_length=1, max_length=253)] | None = None
+    proxy: Annotated[str, Meta(pattern=PROXY_NAME)] | None = None
+    """Proxy policy of the job, or `direct`. None: that of the module, else of the tenant."""
     meta: RawObject = msgspec.Raw(b"{}")
     page: RawObject = msgspec.Raw(b"{}")
     """Options of the browser context, as far as the module lets a job set them."""

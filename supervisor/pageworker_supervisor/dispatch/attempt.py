@@ -6,9 +6,7 @@ from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Concatenate, Literal, ParamSpec
 
-from msgspec import structs
-
-from pageworker_sandbox.page_rules import OptionRefused, combine
+from pageworker_sandbox.page_rules import OptionRefused
 from pageworker_sandbox.signing import VerifiedBundle
 from pageworker_sandbox.state_machine import next_state
 from pageworker_sandbox.wire import messages as m
@@ -16,7 +14,6 @@ from pageworker_supervisor.artifacts.store import ArtifactStore
 from pageworker_supervisor.config.flags import flags_for
 from pageworker_supervisor.config.settings import FlagSettings, JobSettings
 from pageworker_supervisor.config.tenant_lookup import ProfilePages
-from pageworker_supervisor.contract.context_key import ContextKey
 from pageworker_supervisor.contract.errors import ContractError
 from pageworker_supervisor.contract.job import Job, parse_job
 from pageworker_supervisor.contract.traffic import NO_TRAFFIC, Traffic
@@ -38,8 +35,11 @@ from pageworker_supervisor.dispatch.outcome import (
 from pageworker_supervisor.dispatch.run_message import run_message
 from pageworker_supervisor.dispatch.secret_requests import answer_secret_requests, masked_done, secret_user
 from pageworker_supervisor.dispatch.settlement import Settlement
+from pageworker_supervisor.dispatch.wanted_context import wanted_context
 from pageworker_supervisor.input_schema.errors import PayloadInvalid
 from pageworker_supervisor.input_schema.input_checks import InputChecks
+from pageworker_supervisor.proxies.choice import ProxyRefused
+from pageworker_supervisor.proxies.policies import ProxyPolicies
 from pageworker_supervisor.queue.claim import Lease
 from pageworker_supervisor.registry import Registry
 from pageworker_supervisor.registry.errors import ModuleError, ModuleUnknown
@@ -80,6 +80,7 @@ class AttemptServices:
     option_sets: OptionSets
     browsers: BrowserFlavors
     secrets: SecretService
+    proxies: ProxyPolicies
     profile_pages: ProfilePages
     flags: Mapping[str, FlagSettings]
     metrics: Metrics
@@ -114,6 +115,8 @@ class Attempt:
             trace_id=trace_of(self.job),
             attempt=self.number,
         )
+        self.proxy: str | None = None
+        """Its proxy policy, and the upstream that was used last, as in the result's `attempts`."""
         self._services = services
         self._settlement = services.settlement
         self._page: PageReservation | None = None
@@ -170,13 +173,15 @@ class Attempt:
             await self._settle(self._settlement.not_started, broken, self.runner.runner_id if self.runner else None)
         except NotBegun as not_begun:
             await self._settle(self._settlement.end, unbegun(not_begun.status))
+        except ProxyRefused as refused:
+            await self._reject(refused.type, refused, refused.detail)
         except PayloadInvalid as invalid:
-            await self._reject(invalid, invalid.mistakes)
+            await self._reject(invalid.type, invalid, invalid.mistakes)
         except ModuleError as failed:
             if failed.retryable:
                 await self._settle(self._settlement.defer, str(failed))
             else:
-                await self._reject(failed, {"mend": failed.mend})
+                await self._reject(failed.type, failed, {"mend": failed.mend})
         except SpawnFailed as failed:
             await self._settle(self._settlement.defer, str(failed))
         except RunnerLost as lost:
@@ -257,29 +262,31 @@ class Attempt:
         registry.check_tenant(bundle, job.tenant_id)
         await self._services.input_checks.check(bundle, job.tenant_id, bytes(job.payload))
         await self._services.secrets.warm(job.tenant_id, bundle.name, bundle.manifest.secrets)
+        self.proxy = self._services.proxies.choose(job.tenant_id, job.proxy, bundle.manifest.proxy) or None
+        self.log = self.log.bind(proxy=self.proxy)
+        await self._services.proxies.ready(self.proxy)
         return bundle
 
-    async def _reject(self, failed: ModuleError, detail: object) -> None:
-        why = error(failed.type, str(failed), retryable=False, detail=detail)
+    async def _reject(self, type_: str, refused: Exception, detail: object = None) -> None:
+        why = error(type_, str(refused), retryable=False, detail=detail)
         await self._settle(self._settlement.end, EndJob("rejected", why))
 
     async def _place(self, bundle: VerifiedBundle) -> PageReservation | None:
         """A page on a runner with exactly the job's hosts and options. None: there is none now, the job is requeued."""
-        lease = self.lease
+        lease, of = self.lease, self._services
         try:
-            context = self._context(bundle)
+            sets = (of.egress_sets, of.option_sets, of.profile_pages, of.proxies)
+            context = wanted_context(lease.context, self.job, bundle.manifest, *sets)
             self._services.browsers.flavor(context)
         except FlavorMissing as missing:
             await self._settle(self._settlement.defer, str(missing), OTHER_WORKER_SECONDS)
             return None
         except DigestCollision as collision:
-            rejected = EndJob("rejected", error("module_invalid", str(collision), retryable=False))
-            await self._settle(self._settlement.end, rejected)
+            await self._reject("module_invalid", collision)
             return None
         except OptionRefused as refused:
             detail = {"field": f"page.{refused.key}", "rule": refused.rule, "hint": refused.hint}
-            rejected = EndJob("rejected", error("invalid_field", str(refused), retryable=False, detail=detail))
-            await self._settle(self._settlement.end, rejected)
+            await self._reject("invalid_field", refused, detail)
             return None
         self._page = self._services.fleet.reserve(context, lease.profile_fence, exclusive=lease.exclusive)
         if self._page is not None:
@@ -290,24 +297,13 @@ class Attempt:
             await self._settle(self._settlement.reassign, context)
         return self._page
 
-    def _context(self, bundle: VerifiedBundle) -> ContextKey:
-        """Where the job belongs with the hosts and the options that hold now. Raises DigestCollision, OptionRefused."""
-        services, manifest, key = self._services, bundle.manifest, self.lease.context
-        of_profile = services.profile_pages.options(key.tenant_id, key.profile_id)
-        options = combine(manifest.page, manifest.job_may_set, of_profile, self.job.page_options())
-        return structs.replace(
-            key,
-            egress=services.egress_sets.name(manifest.egress),
-            options=services.option_sets.name(options),
-            flavor=manifest.flavor,
-        )
-
     async def _prepare(self, page: PageReservation, bundle: VerifiedBundle) -> None:
         """Have the runner ready, with the module loaded. Raises NotBegun as soon as the handler must not begin."""
         async with self._guard.waiting():
             await page.runner.up()
             if page.exclusive:
                 await page.wait_until_exclusive()
+        await page.begin_route(f"{self.job.job_id}/{self.number}", self._services.proxies)
         # Not interrupted: half a message would be the end of the runner.
         await page.runner.load(bundle)
 
@@ -330,6 +326,7 @@ class Attempt:
                 lost = gone
                 keeping.cancel()
                 asking.cancel()
+        self.proxy = await page.used_proxy()
         if (why_not := page.secret_outage or lost) is not None:
             raise why_not
         return await masked_done(await page.done, page.masker)

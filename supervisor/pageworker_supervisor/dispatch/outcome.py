@@ -216,7 +216,9 @@ def past_attempts(job: Job, lease: Lease) -> tuple[AttemptRecord, ...]:
     return tuple(structs.replace(record, attempt=job.retry_count + n) for n, record in enumerate(records, 1))
 
 
-def attempt_of(job: Job, lease: Lease, outcome: Outcome, worker_id: str, version: str | None) -> AttemptRecord:
+def attempt_of(
+    job: Job, lease: Lease, outcome: Outcome, worker_id: str, version: str | None, proxy: str | None = None
+) -> AttemptRecord:
     """The record of an attempt that ran, for the result's `attempts`."""
     return AttemptRecord(
         attempt=attempt_number(job, lease),
@@ -225,11 +227,19 @@ def attempt_of(job: Job, lease: Lease, outcome: Outcome, worker_id: str, version
         outcome=outcome.outcome,
         worker_id=worker_id,
         module_version=version,
+        proxy=proxy,
     )
 
 
 def lost_attempt(
-    job: Job, lease: Lease, worker_id: str, version: str | None, started_at: dt.datetime, seconds: float, reason: str
+    job: Job,
+    lease: Lease,
+    worker_id: str,
+    version: str | None,
+    started_at: dt.datetime,
+    seconds: float,
+    reason: str,
+    proxy: str | None = None,
 ) -> AttemptRecord:
     """The record of an attempt whose runner died, for the result's `attempts`."""
     return AttemptRecord(
@@ -239,6 +249,7 @@ def lost_attempt(
         outcome="lost",
         worker_id=worker_id,
         module_version=version,
+        proxy=proxy,
         reason=reason,
     )
 
@@ -252,13 +263,14 @@ def build_result(
     outcome: Outcome | None = None,
     *,
     held_seconds: float = 0.0,
+    proxy: str | None = None,
     traffic: Traffic = NO_TRAFFIC,
 ) -> bytes:
-    """The result's JSON. `outcome` is that of the last attempt, where one ran. `held_seconds`: how long the last lease
-    ran. `traffic`: what it used of the network."""
+    """The result's JSON. `outcome` and `proxy` are those of the last attempt, where one ran. `held_seconds`: how long
+    the last lease ran. `traffic`: what it used of the network."""
     used = lease.traffic + traffic
     past = past_attempts(job, lease)
-    last = (attempt_of(job, lease, outcome, worker_id, version),) if outcome else ()
+    last = (attempt_of(job, lease, outcome, worker_id, version, proxy),) if outcome else ()
     return encode_result(
         Result(
             job_id=job.job_id,

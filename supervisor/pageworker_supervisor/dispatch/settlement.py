@@ -52,12 +52,14 @@ EVENT_OF: dict[Status, EventName] = {"rejected": "rejected", "blocked": "blocked
 
 class ClaimedJob(Protocol):
     """What the settlement has to know of a claimed job. `version`: its module's, once that is resolved. `claimed_at`:
-    on the monotonic clock."""
+    on the monotonic clock. `proxy`: its policy and the
+    upstream used last."""
 
     lease: Lease
     job: Job
     version: str | None
     claimed_at: float
+    proxy: str | None
     log: "Logger"
 
     @property
@@ -121,7 +123,7 @@ class Settlement:
                 await self._retry(attempt, decision, self._record(attempt, outcome), begun=outcome.begun)
 
     def _record(self, attempt: ClaimedJob, outcome: Outcome) -> AttemptRecord:
-        return attempt_of(attempt.job, attempt.lease, outcome, self._worker_id, attempt.version)
+        return attempt_of(attempt.job, attempt.lease, outcome, self._worker_id, attempt.version, attempt.proxy)
 
     async def end(self, attempt: ClaimedJob, end: EndJob, outcome: Outcome | None = None) -> None:
         """The job has its result."""
@@ -129,6 +131,7 @@ class Settlement:
         result = build_result(
             *(attempt.job, attempt.lease, end, self._worker_id, attempt.version, outcome),
             held_seconds=held,
+            proxy=attempt.proxy,
             traffic=attempt.traffic,
         )
         dead = None
@@ -190,7 +193,9 @@ class Settlement:
         await self._crash(attempt, began, ran, "a bug of the worker: its log has the traceback", begun=begun)
 
     async def _crash(self, attempt: ClaimedJob, began: dt.datetime, ran: float, reason: str, *, begun: bool) -> None:
-        record = lost_attempt(attempt.job, attempt.lease, self._worker_id, attempt.version, began, ran, reason)
+        record = lost_attempt(
+            attempt.job, attempt.lease, self._worker_id, attempt.version, began, ran, reason, attempt.proxy
+        )
         delay = backoff_seconds(attempt.lease.crashes + 1, self._jobs) * random.random()
         await self._availability.retry_until_available(
             lambda: self._queue.crash(

@@ -12,6 +12,7 @@ from typing import Any
 
 import msgspec
 
+from pageworker_supervisor.config.proxy_settings import ProxySettings
 from pageworker_supervisor.config.settings import DomainSettings, JobSettings, TenantSettings
 from pageworker_supervisor.config.tenant_lookup import GlobTable, domain_for
 from pageworker_supervisor.contract.callback_url import allowed
@@ -30,6 +31,7 @@ from pageworker_supervisor.contract.job import (
 from pageworker_supervisor.contract.printable import printable
 from pageworker_supervisor.contract.result import Result, ResultError, encode_result
 from pageworker_supervisor.contract.text_repair import RepairedText, list_of_texts, repaired
+from pageworker_supervisor.proxies.choice import ProxyRefused, choose
 from pageworker_supervisor.queue.limits_table import domain_quota, tenant_quota
 from pageworker_supervisor.queue.producer import BacklogCap, NewJob, QuotaLimits
 
@@ -73,8 +75,11 @@ class Admission:
         domains: Mapping[str, DomainSettings],
         jobs: JobSettings,
         clock: Callable[[], dt.datetime] = lambda: dt.datetime.now(dt.UTC),
+        proxies: Mapping[str, ProxySettings] | None = None,
     ) -> None:
         # Without defaults: a tenant that matches no key of `tenants` is unknown.
+        self._tenant_settings = tenants
+        self._proxies = proxies or {}
         self._tenants: GlobTable[TenantSettings | None] = GlobTable(dict(tenants), None)
         self._domains = domains
         self._jobs = jobs
@@ -110,6 +115,12 @@ class Admission:
             return self._reject(untrusted_text, violation)
         if violation := _time_violation(job, self._clock(), self._jobs.max_delay_seconds):
             return self._reject(untrusted_text, violation)
+        if job.proxy is not None:
+            # What its module names is checked by the worker that runs the job.
+            try:
+                choose(job.tenant_id, job.proxy, None, self._tenant_settings, self._proxies)
+            except ProxyRefused as refused:
+                return self._reject(untrusted_text, _Violation(refused.type, "proxy", refused.rule, refused.hint))
         return self._new_job(untrusted_text, job, tenant)
 
     def _new_job(self, body: bytes, job: Job, tenant: TenantSettings) -> NewJob:
@@ -122,6 +133,7 @@ class Admission:
             module=(job.module_name, job.module_pin),
             page=job.page_options(),
             profile_id=job.profile_id,
+            proxy_wish=job.proxy,
             domain=domain,
             delay_ms=None if job.delay_seconds is None else math.ceil(job.delay_seconds * 1000),
             not_before_ms=_ms(job.not_before),

@@ -13,6 +13,8 @@ from pageworker_supervisor.config.tenant_lookup import ProfilePages
 from pageworker_supervisor.contract.context_key import egress_digest
 from pageworker_supervisor.intake.admission import Admission, RejectedText
 from pageworker_supervisor.intake.arrival import Arrival
+from pageworker_supervisor.proxies.choice import ProxyRefused
+from pageworker_supervisor.proxies.policies import ProxyPolicies
 from pageworker_supervisor.queue.producer import JobProducer, NewJob
 from pageworker_supervisor.redis_client import Availability
 from pageworker_supervisor.registry import Registry
@@ -117,8 +119,9 @@ class ModuleContext:
     digest the job shares a warm runner at once.
     """
 
-    def __init__(self, registry: Registry, profiles: ProfilePages) -> None:
+    def __init__(self, registry: Registry, profiles: ProfilePages, proxies: ProxyPolicies) -> None:
         self._registry = registry
+        self._proxies = proxies
         self._profiles = profiles
         self._manifests: dict[str, Manifest] = {}
         self._backoff_until = 0.0
@@ -132,7 +135,8 @@ class ModuleContext:
         of_profile = self._profiles.options(new_job.tenant_id, new_job.profile_id)
         try:
             options = combine(manifest.page, manifest.job_may_set, of_profile, new_job.page)
-        except OptionRefused:
+            proxy = self._proxies.choose(new_job.tenant_id, new_job.proxy_wish, manifest.proxy)
+        except (OptionRefused, ProxyRefused):
             # The worker that runs the job rejects it.
             return new_job
         return structs.replace(
@@ -140,6 +144,7 @@ class ModuleContext:
             egress=egress_digest(manifest.egress),
             options=options_digest(options),
             flavor=manifest.flavor,
+            proxy=proxy,
         )
 
     async def _manifest(self, name: str, pin: str | None) -> Manifest | None:

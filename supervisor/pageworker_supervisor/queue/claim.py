@@ -55,7 +55,13 @@ class Capacity(Struct, frozen=True, kw_only=True):
     contexts: Sequence[ContextCapacity] = ()
     runner_slots: int = 0
     pages_per_runner: int = 1
+    one_page: frozenset[str] = frozenset()
+    """Proxy policies whose runners have one page, whatever `pages_per_runner` says."""
     quiet: bool = False
+
+    def pages_of(self, context: ContextKey) -> int:
+        """Pages of a new runner of this context."""
+        return 1 if context.proxy in self.one_page else self.pages_per_runner
 
     def request(self, shard: int, shards: int) -> list[dict[str, object]]:
         """The contexts of this shard's tenants, as `claim` in queue/lua/fn_claim.lua reads them."""
@@ -91,6 +97,8 @@ class Lease(Struct, frozen=True, kw_only=True):
     """Digest of the options of its browser context when it was queued."""
     flavor: FlavorWish = "auto"
     """Of the browser that its module asked for when it was queued."""
+    proxy: str = ""
+    """Its proxy policy when it was queued."""
     shard: int
     token: str
     body: bytes
@@ -128,7 +136,7 @@ class Lease(Struct, frozen=True, kw_only=True):
     @property
     def context(self) -> ContextKey:
         """The context that it was claimed for."""
-        return ContextKey(self.tenant_id, self.profile_id, self.egress, self.options, self.flavor)
+        return ContextKey(self.tenant_id, self.profile_id, self.egress, self.options, self.flavor, self.proxy)
 
 
 class Claimed(Struct, frozen=True):
@@ -154,6 +162,7 @@ def lease_from(row: dict[str, Any], body: bytes, shard: int, asked_at: float) ->
         egress=key.egress,
         options=key.options,
         flavor=key.flavor,
+        proxy=key.proxy,
         shard=shard,
         token=row["token"],
         body=body,
@@ -226,6 +235,7 @@ class ClaimCalls:
                 limit=found.limit,
                 runner_slots=found.runner_slots,
                 pages_per_runner=capacity.pages_per_runner,
+                one_page=sorted(capacity.one_page),
                 quiet=capacity.quiet,
                 contexts=capacity.request(shard, len(self._shards)),
             )
@@ -261,5 +271,5 @@ class ClaimCalls:
         for lease in leases:
             if lease.profile_id is None and lease.ending is None and not lease.exclusive:
                 left = free.get(lease.context, 0)
-                free[lease.context] = left - 1 if left > 0 else capacity.pages_per_runner - 1
+                free[lease.context] = left - 1 if left > 0 else capacity.pages_of(lease.context) - 1
         return {context for context, pages in free.items() if pages > 0}

@@ -163,6 +163,7 @@ def _job_request(job: Job, body: bytes, place: _Place) -> dict[str, object]:
         egress=context.egress,
         options=context.options,
         flavor=context.flavor,
+        proxy=context.proxy,
         domain=job.domain_key,
         attempts_used=job.retry_count,
     )

@@ -86,6 +86,10 @@ class NewJob(Struct, frozen=True, kw_only=True):
     """Digest of the options of its browser context, as far as they are known here."""
     flavor: FlavorWish = "auto"
     """Of the browser that its module asks for, as far as that is known here."""
+    proxy_wish: str | None = None
+    """`proxy` of the job. The queue does not use it."""
+    proxy: str = ""
+    """Its proxy policy, as far as that is known here; "" for none."""
     domain: str | None = None
     delay_ms: int | None = None
     not_before_ms: int | None = None
@@ -104,6 +108,11 @@ class NewJob(Struct, frozen=True, kw_only=True):
         """The job's reference."""
         return JobRef(self.tenant_id, self.job_id)
 
+    @property
+    def context(self) -> ContextKey:
+        """Where it waits."""
+        return ContextKey(self.tenant_id, self.profile_id, self.egress, self.options, self.flavor, self.proxy)
+
     def request(self, shards: int, reading: str) -> dict[str, object]:
         """The job as `enqueue` in queue/lua/fn_enqueue.lua reads it. `reading`: see `push_text`."""
         domain_limits = share_of(self.domain_limits, shards)
@@ -115,7 +124,7 @@ class NewJob(Struct, frozen=True, kw_only=True):
             "ref": str(self.ref),
             "tenant": self.tenant_id,
             "priority": LETTER_OF[self.priority],
-            "context": ContextKey(self.tenant_id, self.profile_id, self.egress, self.options, self.flavor).text,
+            "context": self.context.text,
             "domain": self.domain or NO_DOMAIN,
             "module": self.module[0],
             "delay_ms": self.delay_ms,

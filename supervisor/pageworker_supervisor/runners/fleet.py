@@ -6,16 +6,16 @@ import time
 from collections.abc import Callable, Coroutine, Iterable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import msgspec
 
 from pageworker_sandbox.launch import HostUnfit, survey
 from pageworker_sandbox.state_machine import label
 from pageworker_sandbox.wire.messages import BROWSER_CLOSE_SECONDS
-from pageworker_supervisor.config.settings import PoolSettings
 from pageworker_supervisor.contract.context_key import ContextKey
 from pageworker_supervisor.queue.claim import Capacity
+from pageworker_supervisor.runners.errors import RunnerLost
 from pageworker_supervisor.runners.host_probe import HostProbe, ProbeEffects
 from pageworker_supervisor.runners.page_reservation import PageReservation
 from pageworker_supervisor.runners.placement import (
@@ -82,7 +82,12 @@ class Fleet:
         """What each runner was started with."""
         self._names = (f"{name}.{number}" for number in itertools.count(1))
         self._tasks: asyncio.TaskGroup | None = None
-        self._rules = _rules(resources.pool)
+        self._rules = _rules(resources)
+        self._reroute = asyncio.Event()
+
+    def reroute(self) -> None:
+        """A proxy policy or its login has changed: the runners that have it follow."""
+        self._reroute.set()
 
     def use(self, resources: RunnerResources) -> None:
         """Start runners with these resources from now on. `host` stays: a probe may have found another one.
@@ -91,7 +96,8 @@ class Fleet:
         those above a lower `pool.runners`, the idle ones first.
         """
         self._resources = replace(resources, host=self._resources.host)
-        self._rules = _rules(resources.pool)
+        self._rules = _rules(resources)
+        self.reroute()
         for runner in list(self.runners.values()):
             if runner.context != NO_TENANT and self._terms[runner.runner_id] != self._resources.terms(runner.context):
                 runner.retire("its settings have changed")
@@ -103,6 +109,7 @@ class Fleet:
         """Host the runners for ever. On cancellation all of them end before this returns."""
         async with asyncio.TaskGroup() as self._tasks:
             self._tasks.create_task(self._probe.run(), name="host probe")
+            self._tasks.create_task(self._reroute_changed(), name="reroute runners")
             await self._close_idle()
 
     def slots(self) -> list[RunnerSlot]:
@@ -290,6 +297,16 @@ class Fleet:
             finally:
                 self._judge.judged(runner.context, probe=runner.probe)
 
+    async def _reroute_changed(self) -> NoReturn:
+        while True:
+            await self._reroute.wait()
+            self._reroute.clear()
+            for runner in [one for one in self.runners.values() if one.context.proxy]:
+                try:
+                    await runner.reroute()
+                except RunnerLost as lost:
+                    runner.retire(lost.reason)
+
     def _folder_open(self, runner: Runner) -> None:
         if (evict := self.runners.get(self._replaces.pop(runner.runner_id, ""))) is not None:
             evict.open_to_jobs()
@@ -297,6 +314,9 @@ class Fleet:
             evict.retire("its runner slot is needed")
 
     def _came_up(self, runner: Runner) -> None:
+        if runner.context.proxy:
+            # Its policy may have changed while it started.
+            self.reroute()
         self._judge.came_up(runner.context, probe=runner.probe)
         for other in self._probes():
             other.retire("it is known that browsers start here")
@@ -350,5 +370,6 @@ class Fleet:
             self._notify()
 
 
-def _rules(pool: PoolSettings) -> PoolRules:
-    return PoolRules(pool.runners, pool.pages, pool.residency_seconds)
+def _rules(resources: RunnerResources) -> PoolRules:
+    pool = resources.pool
+    return PoolRules(pool.runners, pool.pages, pool.residency_seconds, resources.proxies.one_page)

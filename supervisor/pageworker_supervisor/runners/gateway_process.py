@@ -4,12 +4,14 @@ import asyncio
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import NoReturn
 
 from pageworker_sandbox.dialer.messages import DialRules
 from pageworker_sandbox.egress.client import GatewayClient, GatewayLost, GatewayRefused, connect
 from pageworker_sandbox.egress.errors import EgressError
-from pageworker_sandbox.egress.messages import AccessRecord, EgressPolicy, RefusalNotice, UpstreamState, Usage
-from pageworker_sandbox.launch import GatewayUsers, Host, launch_gateway
+from pageworker_sandbox.egress.messages import AccessRecord, EgressPolicy, RefusalNotice, UpstreamState
+from pageworker_sandbox.launch import GatewayProcesses, GatewayUsers, Host, launch_gateway
+from pageworker_sandbox.wire.errors import WireError
 from pageworker_supervisor.backoff import Backoff
 from pageworker_supervisor.config.settings import EgressSettings
 from pageworker_supervisor.runners.access_line import access_line, recorded_share
@@ -34,6 +36,8 @@ class GatewayEvents:
     """Gets the reason. Every runner has lost its network: its listener is gone."""
     listener_lost: Callable[[str], None]
     """Gets the id of the one runner that has lost its network."""
+    upstream: Callable[[str, str | None], None] = lambda url, reason: None
+    """Gets the URL of an upstream proxy that works again (None), or why it does not work any more."""
 
 
 class GatewayProcess:
@@ -52,6 +56,9 @@ class GatewayProcess:
         self._events = events
         self._traffic: dict[str, RunnerTraffic] = {}
         """Of the runners that are attached."""
+        self._policies: dict[str, EgressPolicy] = {}
+        """In force, by runner."""
+        self._rules_changed = asyncio.Event()
         self._access_share = 0.0
         self._access_changed = asyncio.Event()
         self._silent = asyncio.Event()
@@ -87,13 +94,15 @@ class GatewayProcess:
             await asyncio.sleep(self._backoff.remaining_seconds(time.monotonic()))
 
     async def _serve(self) -> None:
-        process = await launch_gateway(self._host, self._users, self._rules)
+        rules = self._rules
+        process = await launch_gateway(self._host, self._users, rules)
         try:
             gateway = connect(process.channel, self._log_access)
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(gateway.run())
                 tasks.create_task(self._report(gateway))
                 tasks.create_task(self._keep_access_log(gateway))
+                tasks.create_task(self._send_rules(process, rules))
                 await self._answers(gateway)
                 self.proof = await process.proof()
                 self._gateway = gateway
@@ -106,6 +115,24 @@ class GatewayProcess:
         finally:
             process.kill()
             await asyncio.shield(process.wait())
+
+    def use_rules(self, rules: DialRules) -> None:
+        """Where the dialer may connect to from now on. Its TCP ports stay those of its start."""
+        if rules != self._rules:
+            self._rules = rules
+            self._rules_changed.set()
+
+    async def _send_rules(self, process: GatewayProcesses, started_with: DialRules) -> NoReturn:
+        sent = started_with
+        while True:
+            self._rules_changed.clear()
+            if sent != self._rules:
+                sent = self._rules
+                try:
+                    await process.set_rules(sent)
+                except WireError as error:
+                    raise GatewayLost(f"its dialer has ended: {error}") from error
+            await self._rules_changed.wait()
 
     async def _answers(self, gateway: GatewayClient) -> None:
         try:
@@ -133,7 +160,7 @@ class GatewayProcess:
                 self._metrics.egress_refused(tenant, notice.reason, 1 + notice.suppressed)
                 log.warning("egress refused", runner_id=notice.runner_id, host=notice.host, reason=notice.reason)
             elif isinstance(notice, UpstreamState):
-                log.warning("upstream proxy changed", upstream=notice.url, up=notice.up, reason=notice.reason)
+                self._events.upstream(notice.url, None if notice.up else notice.reason or "unknown")
             else:
                 log.error("egress listener lost", runner_id=notice.runner_id)
                 self._events.listener_lost(notice.runner_id)
@@ -145,16 +172,34 @@ class GatewayProcess:
         await self._up.wait()
         traffic.read_from(await self._alive().attach(runner_id, listener, failures, policy))
         self._traffic[runner_id] = traffic
+        self._policies[runner_id] = policy
 
-    async def usage(self, runner_id: str) -> Usage:
-        """What the gateway reports of a runner. One round trip; `RunnerTraffic` has the counts without one.
+    async def update(self, runner_id: str, policy: EgressPolicy) -> None:
+        """Put another policy in force for a runner that is attached. Raises EgressError."""
+        if self._policies.get(runner_id, policy) == policy:
+            return
+        try:
+            async with asyncio.timeout(ANSWER_SECONDS):
+                await self._alive().update(runner_id, policy)
+        except TimeoutError as silent:
+            self._silent.set()
+            raise GatewayLost(f"it does not answer within {ANSWER_SECONDS:g} s") from silent
+        if runner_id in self._policies:
+            self._policies[runner_id] = policy
 
-        Raises GatewayRefused, GatewayLost.
-        """
-        return await self._alive().usage(runner_id)
+    async def upstream(self, runner_id: str) -> str:
+        """The upstream proxy that a runner used last, as in `Usage`; "" where that is not known. One round trip."""
+        if runner_id not in self._policies:
+            return ""
+        try:
+            async with asyncio.timeout(ANSWER_SECONDS):
+                return (await self._alive().usage(runner_id)).upstream
+        except (GatewayLost, GatewayRefused, TimeoutError):
+            return ""
 
     async def detach(self, runner_id: str) -> None:
         """Close a runner's network, if it still has one."""
+        self._policies.pop(runner_id, None)
         try:
             async with asyncio.timeout(ANSWER_SECONDS):
                 await self._alive().detach(runner_id)

@@ -18,6 +18,7 @@ from pageworker_sandbox.wire import messages as m
 from pageworker_sandbox.wire.errors import OutputExceeded, ProtocolViolation
 from pageworker_supervisor.contract.result import ArtifactRecord
 from pageworker_supervisor.contract.traffic import Traffic
+from pageworker_supervisor.proxies.policies import ProxyPolicies
 from pageworker_supervisor.runners.limit_breach import Breach
 from pageworker_supervisor.runners.runner_traffic import RunnerTraffic
 from pageworker_supervisor.secrets.errors import SecretUnavailable
@@ -103,6 +104,22 @@ class PageReservation:
     async def wait_until_exclusive(self) -> None:
         """Return when this is the only page of the runner that is taken."""
         await self._pages.wait_until_only_one_is_taken()
+
+    async def begin_route(self, attempt: str, proxies: ProxyPolicies) -> None:
+        """The job goes out by the upstreams of its runner's proxy policy, if it has one. Raises RunnerLost."""
+        if not self.runner.context.proxy:
+            return
+        proxies.mask(self.runner.context.proxy, self.masker)
+        await self.runner.take_turn(attempt)
+
+    async def used_proxy(self) -> str | None:
+        """`POLICY/HOST:PORT` of the upstream that the runner used last, `POLICY/direct` for none, `POLICY` if it made
+        no request; None without a policy."""
+        policy = self.runner.context.proxy
+        if not policy:
+            return None
+        upstream = await self.runner.upstream() if self.traffic.requests else ""
+        return f"{policy}/{upstream}" if upstream else policy
 
     def release(self) -> None:
         """The page is free for other jobs."""

@@ -100,6 +100,12 @@ class PoolRules:
     runners: int
     pages: int
     residency_seconds: float
+    one_page: frozenset[str] = frozenset()
+    """Proxy policies whose runners have one page, whatever `pages` says."""
+
+    def pages_of(self, context: ContextKey) -> int:
+        """Pages of a runner of this context."""
+        return 1 if context.proxy in self.one_page else self.pages
 
 
 def evictable(slots: Sequence[RunnerSlot], rules: PoolRules, now: float) -> list[RunnerSlot]:
@@ -137,7 +143,11 @@ def capacity(
     )
     runner_slots = empty + len(idle)
     return Capacity(
-        limit=min(limit, most), contexts=(*held, *broken), runner_slots=runner_slots, pages_per_runner=rules.pages
+        limit=min(limit, most),
+        contexts=(*held, *broken),
+        runner_slots=runner_slots,
+        pages_per_runner=rules.pages,
+        one_page=rules.one_page,
     )
 
 
@@ -230,7 +240,7 @@ def with_pending(
                 coming = RunnerSlot(
                     runner_id=f"?{number}",
                     context=job.context,
-                    pages=rules.pages,
+                    pages=rules.pages_of(job.context),
                     taken=1,
                     open=not job.exclusive,
                     since=inf,

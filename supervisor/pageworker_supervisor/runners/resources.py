@@ -5,6 +5,8 @@ from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass
 from pathlib import Path
 
+from msgspec.structs import replace
+
 from pageworker_profiles import ProfileFolders, ProfileTooLarge
 from pageworker_sandbox.egress.messages import EgressPolicy
 from pageworker_sandbox.hostname import policy_host_glob
@@ -12,8 +14,10 @@ from pageworker_sandbox.launch import Host, SandboxedProcess, SandboxSpec, launc
 from pageworker_sandbox.wire import messages as m
 from pageworker_supervisor.config.settings import EgressSettings, PoolSettings, SandboxSettings, TenantSettings
 from pageworker_supervisor.contract.context_key import ContextKey
+from pageworker_supervisor.proxies.policies import PolicyGone, ProxyPolicies
 from pageworker_supervisor.runners.browser_flavors import BrowserFlavors
 from pageworker_supervisor.runners.egress_sets import EgressSets
+from pageworker_supervisor.runners.errors import SpawnFailed
 from pageworker_supervisor.runners.gateway_process import GatewayProcess
 from pageworker_supervisor.runners.limit_breach import Breach, profile_breach
 from pageworker_supervisor.runners.option_sets import OptionSets
@@ -63,6 +67,7 @@ class RunnerResources:
     egress_sets: EgressSets
     option_sets: OptionSets
     browsers: BrowserFlavors
+    proxies: ProxyPolicies
 
     @asynccontextmanager
     async def folder(self, context: ContextKey, fence: int | None) -> AsyncIterator[RunnerFolder]:
@@ -96,7 +101,7 @@ class RunnerResources:
             worker_id=self.worker_id,
             tenant_id=context.tenant_id,
             persistent=context.profile_id is not None,
-            pages=self.pool.pages,
+            pages=self.pages(context),
             browser=str(self.browsers.binary(context)),
             recycle_seconds=self.pool.recycle_seconds,
             max_jobs=self.pool.max_jobs,
@@ -106,10 +111,31 @@ class RunnerResources:
 
     def terms(self, context: ContextKey) -> object:
         """What a runner of this context keeps as long as it lives. Equal for equal settings."""
-        pool = self.pool
-        return pool.pages, pool.recycle_seconds, pool.max_jobs, self.failure_artifacts, self.policy(context)
+        pool, standing = self.pool, self.proxies.standing(context)
+        return pool.pages, pool.recycle_seconds, pool.max_jobs, self.failure_artifacts, self._reach(context), standing
 
-    def policy(self, context: ContextKey) -> EgressPolicy:
+    def pages(self, context: ContextKey) -> int:
+        """Pages that a runner of this context has."""
+        return 1 if context.proxy in self.proxies.one_page else self.pool.pages
+
+    def policy(self, context: ContextKey, turn: str = "") -> EgressPolicy:
+        """What a runner may reach, and by which way now. `turn`: its attempt, where each attempt has another upstream.
+
+        Raises SpawnFailed: a runner whose proxy policy is gone never goes another way.
+        """
+        try:
+            route = self.proxies.route(context, turn)
+        except PolicyGone as gone:
+            raise SpawnFailed(str(gone)) from gone
+        return replace(
+            self._reach(context),
+            upstreams=route.upstreams,
+            order=route.order,
+            salt=route.salt,
+            without_upstream=route.without_upstream,
+        )
+
+    def _reach(self, context: ContextKey) -> EgressPolicy:
         """What a runner may reach as long as it lives: hosts that its tenant allows, and all its modules."""
         return EgressPolicy(
             hosts=(

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from math import inf
 from typing import Literal
 
+from pageworker_sandbox.egress.errors import EgressError
 from pageworker_sandbox.launch import SandboxedProcess
 from pageworker_sandbox.signing import VerifiedBundle
 from pageworker_sandbox.state_machine import label, next_state
@@ -15,7 +16,7 @@ from pageworker_sandbox.wire import messages as m
 from pageworker_sandbox.wire.errors import ProtocolViolation
 from pageworker_supervisor.contract.context_key import ContextKey
 from pageworker_supervisor.contract.job import JobRef
-from pageworker_supervisor.runners.errors import BrowserNotReady, RunnerFailure, RunnerLost
+from pageworker_supervisor.runners.errors import BrowserNotReady, RunnerFailure, RunnerLost, SpawnFailed
 from pageworker_supervisor.runners.limit_breach import Breach
 from pageworker_supervisor.runners.page_reservation import PageReservation, RunnerPages
 from pageworker_supervisor.runners.placement import LINGER_SECONDS, RunnerSlot
@@ -93,6 +94,9 @@ class Runner(ABC):
         self.running = self._pages.running
         """Pages whose attempt has no answer yet, by attempt id."""
         self._comes_back = comes_back
+        self._turn = ""
+        """The attempt whose upstreams are in use, where each attempt has others."""
+        self._rerouting = asyncio.Lock()
         self._closed_to_jobs = False
         self._log = log.bind(runner_id=runner_id, tenant_id=context.tenant_id, profile_id=context.profile_id)
 
@@ -104,7 +108,7 @@ class Runner(ABC):
     @property
     def pages(self) -> int:
         """Pages that it has, or is about to open."""
-        return self._resources.pool.pages
+        return self._resources.pages(self.context)
 
     @property
     def last_used(self) -> float:
@@ -133,6 +137,24 @@ class Runner(ABC):
         if not self.taken and time.monotonic() - self.last_used > LINGER_SECONDS and self.jobs_done:
             self._comes_back = True
         return self._pages.reserve(self, exclusive=exclusive)
+
+    async def take_turn(self, attempt: str) -> None:
+        """Go out by the upstreams of this attempt, if each attempt has others. Raises RunnerLost."""
+        self._turn = attempt
+        await self.reroute()
+
+    async def reroute(self) -> None:
+        """Have the gateway use the upstreams and the login that count now. Raises RunnerLost."""
+        async with self._rerouting:
+            try:
+                policy = self._resources.policy(self.context, self._turn)
+                await self._resources.gateway.update(self.runner_id, policy)
+            except (SpawnFailed, EgressError) as error:
+                raise RunnerLost(f"its proxy policy is not in force: {error}", charged=False) from error
+
+    async def upstream(self) -> str:
+        """The upstream proxy that it used last; "" where that is not known."""
+        return await self._resources.gateway.upstream(self.runner_id)
 
     def close_to_jobs(self) -> None:
         """Take no jobs for now: another runner may need its slot."""

@@ -4,9 +4,12 @@ from typing import Protocol
 
 from msgspec import Struct
 
+FLEET = "_fleet"
+"""In place of a tenant: secrets that the worker uses itself. No tenant has this name."""
+
 
 class SecretRef(Struct, frozen=True):
-    """A secret of one tenant. `name` fits `wire.messages.SECRET_NAME`."""
+    """A secret of one tenant, or of FLEET. `name` fits `wire.messages.SECRET_NAME`."""
 
     tenant_id: str
     name: str

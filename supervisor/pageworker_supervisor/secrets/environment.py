@@ -4,15 +4,19 @@ import asyncio
 import hashlib
 from collections.abc import Mapping
 
-from pageworker_supervisor.secrets.backend import FetchedSecret, SecretRef
+from pageworker_supervisor.secrets.backend import FLEET, FetchedSecret, SecretRef
 from pageworker_supervisor.secrets.errors import SecretMissing
 from pageworker_supervisor.secrets.secret_text import value_of
 
 PREFIX = "SECRET__"
+FLEET_PREFIX = "SECRET_FLEET__"
 
 
 def variable_of(ref: SecretRef) -> str:
-    """`SECRET__ACME__SHOP_LOGIN`. Two secrets never share one: a tenant has no `_`, and a name no `__`."""
+    """`SECRET__ACME__SHOP_LOGIN`, and `SECRET_FLEET__PROXY_LOGIN` for the fleet. Two secrets never share one: a
+    tenant has no `_`, and a name no `__`."""
+    if ref.tenant_id == FLEET:
+        return f"{FLEET_PREFIX}{ref.name}".upper()
     return f"{PREFIX}{ref.tenant_id.replace('-', '_')}__{ref.name}".upper()
 
 

@@ -50,6 +50,7 @@ class Metrics:
         self._modules = LabelValues(())
         self._runner_states: set[str] = set()
         self._page_states: set[str] = set()
+        self._upstreams: set[tuple[str, str]] = set()
         self.jobs = Counter(
             "pageworker_jobs", "Jobs that have ended, by status.", ("status", "module", "tenant"), registry=registry
         )
@@ -164,6 +165,18 @@ class Metrics:
             "pageworker_egress_refusals",
             "Requests that the egress policy refused.",
             ("reason", "tenant"),
+            registry=registry,
+        )
+        self.upstream_up = Gauge(
+            "pageworker_proxy_upstream_up",
+            "1 while an upstream proxy works, 0 while the egress gateway leaves it out.",
+            ("policy", "upstream"),
+            registry=registry,
+        )
+        self.upstream_failures = Counter(
+            "pageworker_proxy_upstream_failures",
+            "Times that an upstream proxy stopped working, by reason.",
+            ("policy", "upstream", "reason"),
             registry=registry,
         )
         self.config_version = Gauge(
@@ -327,6 +340,18 @@ class Metrics:
     def egress_refused(self, tenant_id: str, reason: str, count: int = 1) -> None:
         """Count requests that the egress gateway refused."""
         self.egress_refusals.labels(reason, self._tenants.of(tenant_id, learn=False)).inc(count)
+
+    def upstreams(self, up: Mapping[tuple[str, str], bool]) -> None:
+        """Set which upstream proxies work, by policy and `host:port`. Those that are not named are removed."""
+        for gone in self._upstreams - up.keys():
+            self.upstream_up.remove(*gone)
+        self._upstreams = set(up)
+        for (policy, upstream), works in up.items():
+            self.upstream_up.labels(policy, upstream).set(int(works))
+
+    def upstream_failed(self, policy: str, upstream: str, reason: str) -> None:
+        """Count an upstream proxy that stopped working."""
+        self.upstream_failures.labels(policy, upstream, reason).inc()
 
     def config_vote(self, vote: str) -> None:
         """Count a vote on a change of the central configuration: `accepted` or `refused`."""

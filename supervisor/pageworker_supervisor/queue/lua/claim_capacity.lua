@@ -20,6 +20,7 @@ function Claim.open(request)
     limit = request.limit,
     slots = request.runner_slots,
     pages = request.pages_per_runner,
+    one_page = {}, -- proxy policies whose runners have one page: true by the value of a context that names one
     quiet = request.quiet,
     budget = STEPS,
     leases = {}, -- {id, job}
@@ -36,6 +37,9 @@ function Claim.open(request)
     fleet_taken = false, -- this call took permits of it: jobs that only end take none
     stopped = false, -- the fleet's limits allow no further job
   }, Claim)
+  for _, policy in ipairs(request.one_page or {}) do
+    self.one_page[policy] = true
+  end
   for _, capacity in ipairs(request.contexts) do
     if capacity.refused then
       self:add_refused_context(capacity.tenant, capacity.context, capacity.free_pages)
@@ -96,6 +100,11 @@ function Claim:join_fair_queue(tenant, context)
     local active = call('ZSCORE', Key.active(), tenant)
     self.queue_start[tenant] = tonumber(active or max(Tenant.read(tenant).virtual_time, Tenant.virtual_time()))
   end
+end
+
+-- How many pages a new runner of this context has.
+function Claim:pages_of(context)
+  return self.one_page[Context.proxy(context)] and 1 or self.pages
 end
 
 -- The place that takes a job of this context now, or nil.
@@ -215,7 +224,7 @@ function Claim:assign_slot(tenant, context, place, exclusive)
     if profile then
       fence = Profile.lock(tenant, profile, self.worker, context)
     end
-    place = self:add_place(tenant, context, (exclusive or Context.is_exclusive(context)) and 1 or self.pages, false)
+    place = self:add_place(tenant, context, (exclusive or Context.is_exclusive(context)) and 1 or self:pages_of(context), false)
   elseif not place.refused then
     if place.idle then
       place.idle = false

@@ -1,5 +1,6 @@
 -- claim: the next jobs for one worker, in the order of fairness, as far as it has capacity for them.
 --   request: worker, nonce, limit, runner_slots, pages_per_runner, quiet,
+--     one_page: proxy policies whose runners have one page
 --     contexts: list of tenant, context, free_pages, idle, refused (see claim_capacity.lua)
 --   reply: a map, then the body of each lease
 --     leases: list of ref, context, token, attempts_used, crashes, fence, ending, queued_ms, total_ms, page_ms,
@@ -51,7 +52,7 @@ function Claim:serve_tenant(tenant, start)
   local id, job
   id, job, self.budget = Backlog.pop(tenant, context, limit_key, priority, self.budget)
   local place = self:find_place(tenant, context)
-  if id and job.crashes and Context.profile(context) and place and place.free < self.pages and not place.refused then
+  if id and job.crashes and Context.profile(context) and place and place.free < self:pages_of(context) and not place.refused then
     -- The job must run alone: no other job enters this context before it is empty.
     Backlog.unpop(id, job, limit_key)
     place.free = 0

@@ -1,0 +1,33 @@
+"""The browser context that a job needs, with what holds now: its module's hosts, its options, its proxy policy."""
+
+from msgspec import structs
+
+from pageworker_sandbox.page_rules import combine
+from pageworker_sandbox.signing import Manifest
+from pageworker_supervisor.config.tenant_lookup import ProfilePages
+from pageworker_supervisor.contract.context_key import ContextKey
+from pageworker_supervisor.contract.job import Job
+from pageworker_supervisor.proxies.policies import ProxyPolicies
+from pageworker_supervisor.runners.egress_sets import EgressSets
+from pageworker_supervisor.runners.option_sets import OptionSets
+
+
+def wanted_context(
+    key: ContextKey,
+    job: Job,
+    manifest: Manifest,
+    egress_sets: EgressSets,
+    option_sets: OptionSets,
+    profile_pages: ProfilePages,
+    proxies: ProxyPolicies,
+) -> ContextKey:
+    """`key` is where the job was queued. Raises DigestCollision, OptionRefused, ProxyRefused."""
+    of_profile = profile_pages.options(key.tenant_id, key.profile_id)
+    options = combine(manifest.page, manifest.job_may_set, of_profile, job.page_options())
+    return structs.replace(
+        key,
+        egress=egress_sets.name(manifest.egress),
+        options=option_sets.name(options),
+        flavor=manifest.flavor,
+        proxy=proxies.choose(key.tenant_id, job.proxy, manifest.proxy),
+    )

@@ -1,0 +1,46 @@
+"""The context of a job, with what holds when it is claimed."""
+
+from typing import Any
+
+import pytest
+from pw_proxies import policies
+
+from pageworker_sandbox.page_rules import parse_options
+from pageworker_sandbox.signing.manifest import parse_manifest
+from pageworker_supervisor.config.tenant_lookup import ProfilePages
+from pageworker_supervisor.contract.context_key import ContextKey, egress_digest
+from pageworker_supervisor.contract.job import Job
+from pageworker_supervisor.dispatch.wanted_context import wanted_context
+from pageworker_supervisor.proxies.choice import ProxyRefused
+from pageworker_supervisor.runners.egress_sets import EgressSets
+from pageworker_supervisor.runners.option_sets import OptionSets
+
+TOML = """
+name = "shop.product"
+version = "1.0.0"
+entrypoint = "shop_product:handler"
+sdk = ">=1,<2"
+egress = ["shop.test"]
+proxy = "de"
+[browser]
+flavor = "full"
+"""
+
+
+def wanted(job: dict[str, Any], queued: ContextKey = ContextKey("acme", "p1")) -> ContextKey:
+    given = Job(job_id="j", tenant_id="acme", endpoint_module="shop.product", profile_id="p1", **job)
+    pages = ProfilePages({"acme/p1": {"locale": "de-DE"}})
+    sets = EgressSets(), OptionSets(), pages, policies({"de": {}, "fr": {}})
+    return wanted_context(queued, given, parse_manifest(TOML), *sets)
+
+
+def test_the_key_has_what_module_profile_and_job_say() -> None:
+    options = OptionSets().name(parse_options({"locale": "de-DE"}))
+    assert wanted({}) == ContextKey("acme", "p1", egress_digest(["shop.test"]), options, "full", "de")
+    assert wanted({"proxy": "fr"}).proxy == "fr"
+    assert wanted({"proxy": "direct"}, ContextKey("acme", "p1", proxy="fr")).proxy == "", "not where it was queued"
+
+
+def test_a_policy_that_vanished_while_the_job_waited_is_named() -> None:
+    with pytest.raises(ProxyRefused, match="the job names `gone`"):
+        wanted({"proxy": "gone"}, ContextKey("acme", "p1", proxy="gone"))
