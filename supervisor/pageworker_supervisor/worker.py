@@ -259,6 +259,7 @@ class Worker:
             else (),
             counters=self._environment.metrics.totals(),
             gateway_proof=components.gateway.proof if components else {},
+            upstreams_down=components.upstreams.down() if components else (),
         )
 
     def _redis_report(self) -> RedisReport:

@@ -1,6 +1,7 @@
 """`workerctl doctor`: what it checks beyond the host, and the audit of the queue."""
 
 import json
+import socket
 from types import SimpleNamespace
 
 import pytest
@@ -76,6 +77,20 @@ def test_a_check_that_is_off_is_shown_as_such(
     run(["doctor", "--json"])
     off = findings(capsys)["trusted_keys"]
     assert (off["ok"], off["found"]) == (True, 'not checked: checks.trusted_keys is "off"')
+
+
+def test_each_upstream_proxy_is_tried(
+    on_queue: OnQueue, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as proxy:
+        up, down = f"http://127.0.0.1:{proxy.getsockname()[1]}", "http://127.0.0.1:1"
+        monkeypatch.setenv("PAGEWORKER_EGRESS__PROXY_PORTS", json.dumps([proxy.getsockname()[1], 1]))
+        pools = {"up": {"upstreams": [up]}, "down": {"upstreams": [down]}}
+        monkeypatch.setenv("PAGEWORKER_PROXIES", json.dumps(pools))
+        assert run(["doctor", "--json"]) == 1
+    found = findings(capsys)
+    assert (found["proxy up"]["ok"], found["proxy up"]["found"]) == (True, f"{up} accepts connections")
+    assert (found["proxy down"]["ok"], found["proxy down"]["found"]) == (False, f"{down}: Connection refused")
 
 
 def test_a_right_that_is_missing_is_marked(

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from pageworker_demo.toml import toml_text
 from pageworker_supervisor.admin.errors import WorkerRefused
@@ -13,6 +14,7 @@ from pageworker_supervisor.admin.status import CancelAnswer, Cancelled, DrainLin
 from pageworker_supervisor.cli import app as root
 from pageworker_supervisor.cli.output import CommandExit
 from pageworker_supervisor.contract.job import JobRef
+from pageworker_supervisor.proxies.health import DownUpstream
 from pageworker_supervisor.telemetry.metrics import Metrics
 
 WAITING = DrainLine(event="waiting", job_id="j1", tenant_id="acme")
@@ -107,6 +109,19 @@ async def test_status_ends_with_0_while_the_worker_takes_jobs(
 ) -> None:
     assert await called(tmp_path, Scripted(), "status") == CommandExit.DONE
     assert capsys.readouterr().out.startswith("w1 is ready\n")
+
+
+async def test_status_lists_upstream_proxies_that_are_down(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    worker = Scripted()
+    down = DownUpstream(policy="de", upstream="p1.test:3128", country=None, reason="timed_out")
+    report = replace(worker.status(), upstreams_down=(down,))
+    monkeypatch.setattr(worker, "status", lambda: report)
+    assert await called(tmp_path, worker, "status") == CommandExit.DONE
+    out = capsys.readouterr().out
+    assert "UPSTREAM DOWN" in out
+    assert ["de", "p1.test:3128", "-", "timed_out"] in [line.split() for line in out.splitlines()]
 
 
 async def test_a_cancellation_that_does_not_hold_ends_with_1(

@@ -6,6 +6,7 @@ from typing import Literal, Protocol
 from msgspec import Struct
 
 from pageworker_supervisor.contract.job import JobRef
+from pageworker_supervisor.proxies.health import DownUpstream
 
 ReportedState = Literal["starting", "ready", "draining", "cut_off", "failing", "stopped"]
 """In `cut_off` Redis is away or refuses calls, in `failing` no job could run here. A worker in these states takes no
@@ -94,6 +95,8 @@ class StatusReport(Struct, frozen=True, kw_only=True):
     """Totals since the start. Keys: names of the counters in `/metrics`, without `pageworker_` and `_total`. Values:
     sums over all labels."""
     gateway_proof: dict[str, str] = {}
+    upstreams_down: tuple[DownUpstream, ...] = ()
+    """Upstream proxies that do not work now, by policy."""
 
 
 class DrainLine(Struct, frozen=True, kw_only=True, omit_defaults=True):

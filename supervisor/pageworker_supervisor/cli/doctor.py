@@ -17,6 +17,7 @@ from pageworker_supervisor.config.check_settings import CheckSettings
 from pageworker_supervisor.config.data_dir import data_dir_of
 from pageworker_supervisor.config.settings import Settings
 from pageworker_supervisor.contract.printable import printable
+from pageworker_supervisor.proxies.reachability import reach
 from pageworker_supervisor.redis_client.embedded import find_server
 from pageworker_supervisor.redis_client.errors import EmbeddedUnfit
 from pageworker_supervisor.redis_client.router import root
@@ -72,6 +73,7 @@ def doctor(
         ),
         *_redis(settings, config),
         *_parameters(settings),
+        *_upstreams(settings),
         *(asyncio.run(_audit(config)) if audit else ()),
         *_configured(settings.checks, host_findings(settings, data_dir)),
         *fixed_findings(settings, data_dir),
@@ -104,6 +106,15 @@ def _parameters(settings: Settings) -> Iterable[Finding]:
         yield Finding(name, False, str(away), away.mend)
     else:
         yield Finding(name, True, f"{len(found)} parameters below {path}")
+
+
+def _upstreams(settings: Settings) -> Iterable[Finding]:
+    """Whether each upstream proxy accepts a connection. That their ports are permitted is a rule of the settings."""
+    for one in asyncio.run(reach(settings.proxies)):
+        name = f"proxy {one.policy}"
+        mend = "start it, or take it out of `upstreams` in [proxies]" if one.problem else ""
+        found = f"{one.upstream}: {one.problem}" if one.problem else f"{one.upstream} accepts connections"
+        yield Finding(name, not one.problem, found, mend)
 
 
 async def _ask_redis(config: Path | None) -> list[Finding]:

@@ -111,6 +111,9 @@ def _text(report: StatusReport) -> str:
         )
     if report.config.source_trouble:
         parts.append(f"central configuration: {printable(report.config.source_trouble)}")
+    if report.upstreams_down:
+        down = [(one.policy, one.upstream, one.country or "-", one.reason) for one in report.upstreams_down]
+        parts.append(table(("PROXY", "UPSTREAM DOWN", "COUNTRY", "REASON"), down))
     if report.runners:
         rows = [
             (

@@ -17,7 +17,7 @@ from pageworker_sandbox import memfd
 from pageworker_sandbox.wire import messages as m
 from pageworker_sandbox.wire.errors import OutputExceeded, ProtocolViolation
 from pageworker_supervisor.contract.result import ArtifactRecord
-from pageworker_supervisor.contract.traffic import Traffic
+from pageworker_supervisor.contract.traffic import NO_TRAFFIC, Traffic
 from pageworker_supervisor.proxies.policies import ProxyPolicies
 from pageworker_supervisor.runners.limit_breach import Breach
 from pageworker_supervisor.runners.runner_traffic import RunnerTraffic
@@ -118,7 +118,8 @@ class PageReservation:
         policy = self.runner.context.proxy
         if not policy:
             return None
-        upstream = await self.runner.upstream() if self.traffic.requests else ""
+        # A request on a connection that an earlier job has opened counts as bytes alone.
+        upstream = await self.runner.upstream() if self.traffic != NO_TRAFFIC else ""
         return f"{policy}/{upstream}" if upstream else policy
 
     def release(self) -> None:
