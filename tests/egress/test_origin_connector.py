@@ -20,6 +20,8 @@ from pageworker_sandbox.egress.meter import Meter
 from pageworker_sandbox.egress.origin_connector import OriginConnector
 from pageworker_sandbox.egress.policy import Route
 from pageworker_sandbox.egress.target import Target
+from pageworker_sandbox.egress.upstream_connector import UpstreamConnector
+from pageworker_sandbox.egress.upstream_tls import client_context
 
 
 class ScriptedConnector:
@@ -54,13 +56,14 @@ def route(host: str) -> Route:
 
 def connector(names: Mapping[str, Resolution]) -> tuple[OriginConnector, ScriptedConnector]:
     scripted = ScriptedConnector(names)
-    return OriginConnector(EgressLimits(), Meter(), scripted), scripted
+    upstreams = UpstreamConnector(scripted, client_context(""), EgressLimits())
+    return OriginConnector(EgressLimits(), Meter(), scripted, upstreams), scripted
 
 
 async def test_every_address_is_tried_in_order() -> None:
     origins, scripted = connector({"shop.test.": resolution("93.184.216.34", "2606:4700::1111")})
     with pytest.raises(TargetUnreachable, match="connect_failed"):
-        await origins.connect(route("shop.test"), 5.0, tunnel=False)
+        await origins.connect(route("shop.test"), 5.0, 5.0, tunnel=False)
     assert scripted.connected == [("93.184.216.34", 80), ("2606:4700::1111", 80)]
 
 
@@ -71,7 +74,7 @@ async def test_every_address_is_tried_in_order() -> None:
 async def test_one_address_that_is_not_public_refuses_the_name_before_any_connection(found: Resolution) -> None:
     origins, scripted = connector({"shop.test.": found})
     with pytest.raises(EgressRefused, match="private_address"):
-        await origins.connect(route("shop.test"), 5.0, tunnel=False)
+        await origins.connect(route("shop.test"), 5.0, 5.0, tunnel=False)
     assert scripted.connected == []
 
 
@@ -79,14 +82,14 @@ async def test_names_are_resolved_as_absolute_ones_and_remembered() -> None:
     origins, scripted = connector({"shop.test.": resolution("93.184.216.34")})
     for _ in range(3):
         with pytest.raises(TargetUnreachable):
-            await origins.connect(route("shop.test"), 5.0, tunnel=False)
+            await origins.connect(route("shop.test"), 5.0, 5.0, tunnel=False)
     assert scripted.resolved == ["shop.test."]
 
 
 async def test_a_name_without_addresses_is_unreachable() -> None:
     origins, _ = connector({})
     with pytest.raises(TargetUnreachable, match="name_not_resolved"):
-        await origins.connect(route("shop.test"), 5.0, tunnel=False)
+        await origins.connect(route("shop.test"), 5.0, 5.0, tunnel=False)
 
 
 async def test_dead_names_of_one_runner_do_not_hold_up_another() -> None:

@@ -17,6 +17,9 @@ from pageworker_sandbox.egress.failure_reports import FailureReports
 from pageworker_sandbox.egress.limits import EgressLimits
 from pageworker_sandbox.egress.messages import EgressPolicy
 from pageworker_sandbox.egress.runner_proxy import RunnerProxy
+from pageworker_sandbox.egress.upstream_connector import UpstreamConnector
+from pageworker_sandbox.egress.upstream_monitor import UpstreamMonitor
+from pageworker_sandbox.egress.upstream_tls import client_context
 from pageworker_sandbox.wire.request_failure import failure_pipe
 
 
@@ -54,8 +57,11 @@ async def test_a_proxy_that_cannot_start_its_thread_closes_the_listener_and_says
         taken = adopt(socket.dup(sock.fileno()))
     connector = DirectConnector(parse_rules((80,), (), ()), lambda name: [])
     read, write = failure_pipe()
+    limits = EgressLimits()
+    monitor = UpstreamMonitor(UpstreamConnector(connector, client_context(""), limits), lambda change: None)
+    reports = FailureReports(write)
     proxy = RunnerProxy(
-        taken, EgressPolicy(hosts=ALL), EgressLimits(), connector, lambda reason, target: None, FailureReports(write)
+        taken, EgressPolicy(hosts=ALL), limits, connector, lambda reason, target: None, reports, monitor
     )
     with pytest.raises(RuntimeError, match="thread"):
         await proxy.run()

@@ -72,10 +72,10 @@ async def test_socks5_without_credentials() -> None:
 @pytest.mark.parametrize(
     ("answer", "reason"),
     [
-        (b"HTTP/1.1 407 No\r\nProxy-Authenticate: Basic\r\n\r\n", "upstream_refused"),
+        (b"HTTP/1.1 407 No\r\nProxy-Authenticate: Basic\r\n\r\n", "proxy_unavailable"),
         (b"HTTP/1.1 503 No\r\n\r\n", "upstream_refused"),
-        (b"220 mail\r\n\r\n", "upstream_failed"),
-        (b"", "upstream_failed"),
+        (b"220 mail\r\n\r\n", "proxy_unavailable"),
+        (b"", "proxy_unavailable"),
     ],
 )
 async def test_http_proxies_that_fail(answer: bytes, reason: str) -> None:
@@ -89,7 +89,7 @@ async def test_http_proxies_that_fail(answer: bytes, reason: str) -> None:
 
 async def test_socks_proxies_that_fail() -> None:
     async with serving(socks_proxy(1, reply=5)) as upstream, serving(closing(b"\x05\xff")) as picky:
-        for port, reason in ((upstream.port, "upstream_refused"), (picky.port, "connect_timeout")):
+        for port, reason in ((upstream.port, "connection_refused"), (picky.port, "proxy_unavailable")):
             policy = _policy("socks5", port)
             async with running(
                 EgressPolicy(hosts=ALL, upstreams=policy.upstreams, connect_seconds=0.3), names=NAMES

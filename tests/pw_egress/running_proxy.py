@@ -15,9 +15,12 @@ from pageworker_sandbox.egress.acceptor import adopt
 from pageworker_sandbox.egress.address import Address
 from pageworker_sandbox.egress.failure_reports import FailureReports
 from pageworker_sandbox.egress.limits import EgressLimits
-from pageworker_sandbox.egress.messages import EgressPolicy, Reason
+from pageworker_sandbox.egress.messages import EgressPolicy, Reason, UpstreamState
 from pageworker_sandbox.egress.runner_proxy import RunnerProxy
 from pageworker_sandbox.egress.target import Target
+from pageworker_sandbox.egress.upstream_connector import UpstreamConnector
+from pageworker_sandbox.egress.upstream_monitor import UpstreamMonitor
+from pageworker_sandbox.egress.upstream_tls import client_context
 from pageworker_sandbox.wire.request_failure import RequestFailure, failure_pipe, parse_line
 
 ALL = (("*",),)
@@ -31,7 +34,10 @@ class RunningProxy:
     port: int
     failures: int
     """Read end of the failure pipe."""
+    monitor: UpstreamMonitor
     refused: list[tuple[Reason, str]] = field(default_factory=list)
+    changes: list[UpstreamState] = field(default_factory=list)
+    """Upstream proxies that went down or came back."""
 
     def reported(self) -> list[RequestFailure | None]:
         """The failures since the last call, as the runner reads them."""
@@ -52,11 +58,19 @@ def listener() -> socket.socket:
 
 @asynccontextmanager
 async def running(
-    policy: EgressPolicy, limits: EgressLimits | None = None, names: Mapping[str, list[str]] | None = None
+    policy: EgressPolicy,
+    limits: EgressLimits | None = None,
+    names: Mapping[str, list[str]] | None = None,
+    authorities: str = "",
+    short_names: Mapping[str, list[str]] | None = None,
 ) -> AsyncIterator[RunningProxy]:
-    """A proxy that resolves only `names`."""
+    """A proxy that resolves only `names`, and `short_names` as upstream proxies have them, without a last dot.
+
+    `authorities`: PEM certificates for `https://` upstream proxies.
+    """
     refused: list[tuple[Reason, str]] = []
-    known = {f"{name}.": addresses for name, addresses in (names or {}).items()}
+    known = {f"{name}.": addresses for name, addresses in (names or {}).items()} | dict(short_names or {})
+    changes: list[UpstreamState] = []
 
     def look_up(host: str) -> list[Address]:
         if host not in known:
@@ -68,15 +82,19 @@ async def running(
 
     with listener() as sock:
         port = sock.getsockname()[1]
+        limits = limits or EgressLimits()
         connector = DirectConnector(_rules(policy), look_up)
+        monitor = UpstreamMonitor(UpstreamConnector(connector, client_context(authorities), limits), changes.append)
         failures, theirs = failure_pipe()
         reports = FailureReports(theirs)
-        proxy = RunnerProxy(adopt(sock.detach()), policy, limits or EgressLimits(), connector, on_refusal, reports)
+        proxy = RunnerProxy(adopt(sock.detach()), policy, limits, connector, on_refusal, reports, monitor)
     async with asyncio.TaskGroup() as group:
         task = group.create_task(proxy.run())
-        yield RunningProxy(proxy, port, failures, refused)
+        probing = group.create_task(monitor.run())
+        yield RunningProxy(proxy, port, failures, monitor, refused, changes)
         assert not task.done(), "the proxy ended by itself"
         task.cancel()
+        probing.cancel()
     os.close(failures)
 
 

@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from pageworker_sandbox.egress.messages import Reason
+from pageworker_sandbox.egress.messages import Reason, UpstreamFault
 
 UnreachableReason = Literal[
     "name_not_resolved",
@@ -11,7 +11,6 @@ UnreachableReason = Literal[
     "connect_timeout",
     "connect_failed",
     "upstream_refused",
-    "upstream_failed",
     "empty_response",
     "connection_reset",
     "invalid_response",
@@ -44,6 +43,18 @@ class TargetUnreachable(EgressError):
         super().__init__(reason)
         self.reason: UnreachableReason = reason
         self.timed_out = timed_out
+
+
+class UpstreamFailed(EgressError):
+    """An upstream proxy failed. The next one is tried, if the policy has one. Retryable.
+
+    `doubtful`: it had been told the target, so the target may be the cause.
+    """
+
+    def __init__(self, fault: UpstreamFault, *, doubtful: bool = False) -> None:
+        super().__init__(fault)
+        self.fault: UpstreamFault = fault
+        self.doubtful = doubtful
 
 
 class Disconnected(EgressError):

@@ -6,14 +6,19 @@ import h11
 
 from pageworker_sandbox.egress import headers
 from pageworker_sandbox.egress.access_log import RequestRecord
-from pageworker_sandbox.egress.errors import Disconnected, TargetUnreachable, UnreachableReason
+from pageworker_sandbox.egress.errors import Disconnected, TargetUnreachable, UnreachableReason, UpstreamFailed
+from pageworker_sandbox.egress.failover import Failover
 from pageworker_sandbox.egress.http import HttpSide
 from pageworker_sandbox.egress.idle_timeout import IdleTimeout
+from pageworker_sandbox.egress.messages import UpstreamFault
 from pageworker_sandbox.egress.policy import Route
 from pageworker_sandbox.egress.policy_enforcer import PolicyEnforcer
 from pageworker_sandbox.egress.target import parse_url
 from pageworker_sandbox.egress.tunnel import tunnel
 from pageworker_sandbox.egress.upstream import credentials
+
+SAFE_METHODS = {b"GET", b"HEAD", b"OPTIONS", b"TRACE"}
+"""Methods without an effect on the origin: a request may be repeated. Source: RFC 9110, section 9.2.1."""
 
 
 class _StaleConnection(Exception):
@@ -27,16 +32,25 @@ async def forward(enforcer: PolicyEnforcer, runner: HttpSide, request: h11.Reque
     """
     target, path = parse_url(request.target)
     with enforcer.record(request.method, target) as record:
-        route = enforcer.admit(target)
-        exchange = Exchange(enforcer, runner, request, route, path, record)
-        kept = enforcer.pool.take(route)
-        if kept is not None:
+        failover = enforcer.admit(target)
+        for route in failover:
+            exchange = Exchange(enforcer, runner, request, route, path, record)
             try:
-                return await exchange.run(kept, kept=True)
-            except _StaleConnection:
-                pass
-        stream = await enforcer.connect(route, tunnel=False)
-        return await exchange.run(HttpSide(stream, h11.CLIENT, enforcer.limits, enforcer.parse_budget), kept=False)
+                return await _forward_over(enforcer, exchange, failover, route)
+            except UpstreamFailed as failure:
+                enforcer.failed(route, failure)
+        raise enforcer.no_route_left(target)
+
+
+async def _forward_over(enforcer: PolicyEnforcer, exchange: "Exchange", failover: Failover, route: Route) -> bool:
+    kept = enforcer.pool.take(route)
+    if kept is not None:
+        try:
+            return await exchange.run(kept, kept=True)
+        except _StaleConnection:
+            pass
+    stream = await enforcer.connect(failover, route, tunnel=False)
+    return await exchange.run(HttpSide(stream, h11.CLIENT, enforcer.limits, enforcer.parse_budget), kept=False)
 
 
 class Exchange:
@@ -57,12 +71,19 @@ class Exchange:
         self._record = record
         self._websocket = headers.wants_websocket(request)
         self._has_body = headers.has_body(request)
+        self._repeatable = not self._has_body and request.method in SAFE_METHODS
         self._request = self._rewrite(request, path)
         self._answer_begun = False
         self._switched = False
 
     async def run(self, origin: HttpSide, kept: bool) -> bool:
-        """Send the request to `origin`. Raises _StaleConnection only where `kept`, and where a second try is safe."""
+        """Send the request to `origin`. Raises _StaleConnection only where `kept`, and where a second try is safe.
+
+        Raises UpstreamFailed where another proxy may get the request: where it cannot have had an effect yet.
+        """
+        self._enforcer.used(self._route)
+        if not self._route.absolute:
+            self._enforcer.worked(self._route)
         self._record.watch(origin.stream)
         try:
             return await self._run(origin, kept)
@@ -83,6 +104,8 @@ class Exchange:
                     raise Disconnected(str(error)) from error
                 if kept and not self._has_body and not idle.expired and runner.open:
                     raise _StaleConnection from error
+                if self._route.absolute and self._repeatable and not idle.expired and runner.open:
+                    raise UpstreamFailed(_upstream_fault(error, origin), doubtful=True) from error
                 reason = "origin_silent" if idle.expired else _reason(error, origin)
                 raise self._enforcer.failure(self._route.target, reason) from error
         return await self._finish(origin)
@@ -106,12 +129,12 @@ class Exchange:
             return
         origin.send(self._request)
         # An origin may answer before it has the whole body, so both directions run at once.
-        failure: Disconnected | h11.RemoteProtocolError | TargetUnreachable | None = None
+        failure: Disconnected | h11.RemoteProtocolError | TargetUnreachable | UpstreamFailed | None = None
         async with asyncio.TaskGroup() as group:
             upload = group.create_task(self._upload(origin))
             try:
                 await self._download(origin)
-            except (Disconnected, h11.RemoteProtocolError, TargetUnreachable) as error:
+            except (Disconnected, h11.RemoteProtocolError, TargetUnreachable, UpstreamFailed) as error:
                 failure = error
             upload.cancel()
         if failure is not None:
@@ -170,7 +193,14 @@ class Exchange:
         if event.status_code == 407:
             # The request is addressed to the gateway, not to the runner: it must not ask a runner for credentials.
             origin.stream.abort("proxy authentication")
-            raise TargetUnreachable("unexpected_proxy_auth" if self._route.proxy is None else "upstream_refused")
+            if not self._route.absolute:
+                raise TargetUnreachable("unexpected_proxy_auth")
+            if self._repeatable:
+                # It may also be the origin's answer, which the proxy passed on.
+                raise UpstreamFailed("credentials", doubtful=True)
+            raise TargetUnreachable("upstream_refused")
+        if self._route.absolute:
+            self._enforcer.worked(self._route)
         return event
 
     def _rewrite(self, request: h11.Request, path: bytes) -> h11.Request:
@@ -182,6 +212,10 @@ class Exchange:
         elif path == b"/" and request.method == b"OPTIONS" and not request.target.endswith(b"/"):
             path = b"*"  # RFC 9112, section 3.2.4
         return h11.Request(method=request.method, target=path, headers=fields)
+
+
+def _upstream_fault(error: Disconnected | h11.RemoteProtocolError, origin: HttpSide) -> UpstreamFault:
+    return "closed" if isinstance(error, Disconnected) or origin.ended else "protocol"
 
 
 def _reason(error: Disconnected | h11.RemoteProtocolError, origin: HttpSide) -> UnreachableReason:

@@ -54,6 +54,10 @@ class Upstream(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """False: the gateway resolves and checks names, and sends the checked address to the proxy.
     True: the proxy gets names, and is trusted to refuse private addresses itself."""
 
+    def __repr__(self) -> str:
+        """Without credentials: an error may quote it."""
+        return f"Upstream(url={self.url!r})"
+
 
 class EgressPolicy(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """What one runner may reach. Private addresses are always refused, except those in `fixed`."""

@@ -14,6 +14,7 @@ class Meter:
         self._budget_bytes = budget_bytes
         self._words = own_words() if words is None else words
         self._refused: Counter[Reason] = Counter()
+        self._upstream = ""
 
     @property
     def exhausted(self) -> bool:
@@ -31,6 +32,10 @@ class Meter:
     def count_refusal(self, reason: Reason) -> None:
         """A request was refused."""
         self._refused[reason] += 1
+
+    def used(self, upstream: str) -> None:
+        """A request went through this upstream proxy, `host:port`. `direct`: it went out without one."""
+        self._upstream = upstream
 
     def send(self, count: int) -> bool:
         """Count bytes for an origin. False: the budget is used up, do not send them."""
@@ -54,6 +59,7 @@ class Meter:
             requests=self._words[Count.REQUESTS],
             connections=connections,
             refused=dict(self._refused),
+            upstream=self._upstream,
         )
 
     @property

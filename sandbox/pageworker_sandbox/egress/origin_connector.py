@@ -7,18 +7,16 @@ from dataclasses import replace
 
 from pageworker_sandbox.dialer.connector import Connector, Resolution
 from pageworker_sandbox.egress.address import Address
-from pageworker_sandbox.egress.errors import EgressRefused, TargetUnreachable, UnreachableReason
+from pageworker_sandbox.egress.errors import EgressRefused, TargetUnreachable, UnreachableReason, UpstreamFailed
 from pageworker_sandbox.egress.limits import EgressLimits
 from pageworker_sandbox.egress.meter import Meter
 from pageworker_sandbox.egress.policy import Route, UpstreamProxy, check
 from pageworker_sandbox.egress.stream import Stream
 from pageworker_sandbox.egress.target import Target
-from pageworker_sandbox.egress.upstream import handshake
+from pageworker_sandbox.egress.upstream_connector import FIRST_TRY_SECONDS, UpstreamConnector
 
-FIRST_TRY_SECONDS = 2.0
-"""An address that does not answer within this time is skipped, if there is another one."""
-
-
+FAIR_SECONDS = 1.0
+"""A proxy that works accepts the gateway within this time."""
 REASONS: dict[int | None, UnreachableReason] = {
     errno.ECONNREFUSED: "connection_refused",
     errno.EHOSTUNREACH: "address_unreachable",
@@ -31,52 +29,65 @@ REASONS: dict[int | None, UnreachableReason] = {
 class OriginConnector:
     """Connects for one runner, through a connector that no other runner shares."""
 
-    def __init__(self, limits: EgressLimits, meter: Meter, connector: Connector) -> None:
+    def __init__(self, limits: EgressLimits, meter: Meter, connector: Connector, upstreams: UpstreamConnector) -> None:
         self._limits = limits
         self._meter = meter
         self._connector = connector
+        self._upstreams = upstreams
         self._loop = asyncio.get_running_loop()
         self._resolved: dict[str, tuple[float, Resolution]] = {}
         """Resolution by name, and the loop time until which it is valid."""
 
-    async def connect(self, route: Route, seconds: float, tunnel: bool) -> Stream:
+    async def connect(self, route: Route, seconds: float, share_seconds: float, tunnel: bool) -> Stream:
         """A connection to the target of the route. Where `route.absolute` and not `tunnel`: to its upstream proxy.
 
-        `seconds` is the deadline for resolution, connection and proxy handshake together. Raises EgressRefused,
-        TargetUnreachable.
+        `seconds` is the deadline for resolution, connection and proxy handshake together. The upstream proxy gets
+        `share_seconds` of it. Raises EgressRefused, TargetUnreachable, UpstreamFailed.
         """
         try:
             async with asyncio.timeout(seconds):
-                return await self._connect_route(route, tunnel)
+                if route.proxy is None:
+                    return await self._connect_route(route)
+                target = None if route.absolute and not tunnel else await self._target_for(route.proxy, route.target)
         except TimeoutError as error:
             raise TargetUnreachable("connect_timeout", timed_out=True) from error
+        return await self._connect_through(route.proxy, target, share_seconds)
 
     def close(self) -> None:
         """Drop the lookups that have not begun. Those that have begun end by themselves."""
         self._connector.close()
 
-    async def _connect_route(self, route: Route, tunnel: bool) -> Stream:
+    async def _connect_route(self, route: Route) -> Stream:
         if route.fixed is not None:
             address, port = route.fixed
             return await self._connect_any([address], port)
-        if route.proxy is not None:
-            return await self._connect_through(route.proxy, None if route.absolute and not tunnel else route.target)
         return await self._connect_any(await self._public_addresses(route.target), route.target.port)
 
-    async def _connect_through(self, proxy: UpstreamProxy, target: Target | None) -> Stream:
-        if target is not None and target.address is None and not proxy.resolves:
-            address = (await self._public_addresses(target))[0]
-            target = replace(target, host=str(address), address=address)
-        # The operator chose the proxy itself, so its address may be private and its name may be a short one.
-        stream = await self._connect_any((await self._addresses(proxy.target)).addresses, proxy.target.port)
-        if target is None:
-            return stream
+    async def _target_for(self, proxy: UpstreamProxy, target: Target) -> Target:
+        """The target as the proxy gets it: as a checked address, except where the proxy resolves."""
+        if target.address is not None or proxy.resolves:
+            return target
+        address = (await self._public_addresses(target))[0]
+        return replace(target, host=str(address), address=address)
+
+    async def _connect_through(self, proxy: UpstreamProxy, target: Target | None, seconds: float) -> Stream:
+        """A connection to the target through the proxy; without a target, to the proxy itself."""
+        # With little time left, a timeout says nothing of the proxy.
+        doubtful = seconds < FAIR_SECONDS
         try:
-            await handshake(stream, proxy, target)
-        except BaseException:
-            stream.abort("the upstream proxy did not connect")
-            raise
-        return stream
+            async with asyncio.timeout(seconds):
+                handshake = await self._upstreams.connect(proxy, self._connector, self._meter)
+                if target is None:
+                    return handshake.stream
+                doubtful = True
+                try:
+                    await handshake.request(target)
+                except BaseException:
+                    handshake.stream.abort("the upstream proxy did not connect")
+                    raise
+                return handshake.stream
+        except TimeoutError as error:
+            raise UpstreamFailed("timed_out", doubtful=doubtful) from error
 
     async def _public_addresses(self, target: Target) -> Sequence[Address]:
         # With a trailing dot the name is absolute: the resolver adds no search domain of the operator's network.

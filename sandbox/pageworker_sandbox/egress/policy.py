@@ -1,7 +1,7 @@
 """Decides what a runner may reach. Pure: a target in, a route or a reason out."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 
@@ -9,8 +9,10 @@ from pageworker_sandbox.egress.address import Address, is_public, unmap
 from pageworker_sandbox.egress.errors import InvalidPolicy, MalformedTarget
 from pageworker_sandbox.egress.messages import EgressPolicy, Reason, Upstream
 from pageworker_sandbox.egress.target import Target, parse_authority
+from pageworker_sandbox.egress.upstream_order import preferred
 
 REMEMBERED_HOSTS = 1024
+EXPECTED_URL = "upstream: expected http://host:port, https://host:port or socks5://host:port"
 _PROXY_PORTS = {"http": 3128, "https": 3128, "socks5": 1080}
 
 Matcher = Callable[[str], bool]
@@ -22,14 +24,19 @@ class UpstreamProxy:
 
     scheme: str
     target: Target
-    username: str | None
-    password: str | None
+    username: str | None = field(repr=False)
+    password: str | None = field(repr=False)
     resolves: bool
+
+    @property
+    def url(self) -> str:
+        """`scheme://host:port`, without credentials."""
+        return f"{self.scheme}://{self.target.authority}"
 
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """How to reach a permitted target. Two equal routes may share a connection; different routes never do."""
+    """One way to reach a permitted target. Two equal routes may share a connection; different routes never do."""
 
     target: Target
     fixed: tuple[Address, int] | None
@@ -38,7 +45,11 @@ class Route:
     @property
     def absolute(self) -> bool:
         """Whether plain HTTP requests go to the proxy in absolute form."""
-        return self.proxy is not None and self.proxy.scheme == "http" and self.proxy.resolves
+        return self.proxy is not None and self.proxy.scheme != "socks5" and self.proxy.resolves
+
+
+Routes = tuple[Route, ...]
+"""All permitted ways to one target, in the order of preference."""
 
 
 class CompiledPolicy:
@@ -49,11 +60,11 @@ class CompiledPolicy:
         self._lists = [[_compile(glob) for glob in globs] for globs in policy.hosts]
         self._ports = frozenset(policy.ports)
         self._fixed = {_name(host): _parse_fixed(host, text) for host, text in policy.fixed.items()}
-        self._proxies = [_parse_upstream(upstream) for upstream in policy.upstreams]
+        self._proxies: tuple[UpstreamProxy | None, ...] = _parse_upstreams(policy, policy.upstreams)
         self._known: dict[str, bool] = {}
 
-    def decide(self, target: Target) -> Route | Reason:
-        """The route to a target, or why it is refused. Checks port, host, and literal addresses; resolves no name."""
+    def decide(self, target: Target) -> Routes | Reason:
+        """The routes to a target, or why it is refused. Checks port, host, and literal addresses; resolves no name."""
         if target.port not in self._ports:
             return "port_not_allowed"
         if not self._matches(target.host):
@@ -61,12 +72,17 @@ class CompiledPolicy:
         fixed = self._fixed.get(target.host)
         if fixed is not None:
             address, port = fixed
-            return Route(target, (address, port or target.port), None)
+            return (Route(target, (address, port or target.port), None),)
         if target.address is not None and not is_public(target.address):
             return "private_address"
         if target.host == "localhost" or target.host.endswith(".localhost"):
             return "private_address"
-        return Route(target, None, self._proxies[0] if self._proxies else None)
+        return tuple(Route(target, None, proxy) for proxy in self._in_order(target.host))
+
+    def _in_order(self, host: str) -> tuple[UpstreamProxy | None, ...]:
+        if self.source.order == "given":
+            return self._proxies
+        return _parse_upstreams(self.source, preferred(self.source.upstreams, self.source.salt, host))
 
     def _matches(self, host: str) -> bool:
         known = self._known.get(host)
@@ -122,12 +138,22 @@ def _parse_fixed(host: str, text: str) -> tuple[Address, int | None]:
     return target.address, target.port
 
 
+def _parse_upstreams(policy: EgressPolicy, upstreams: Iterable[Upstream]) -> tuple[UpstreamProxy | None, ...]:
+    """The upstream proxies of a policy. None is a direct connection: the last choice, or the only one."""
+    proxies = [_parse_upstream(upstream) for upstream in upstreams]
+    return (*proxies, None) if not proxies or policy.without_upstream == "direct" else tuple(proxies)
+
+
 def _parse_upstream(upstream: Upstream) -> UpstreamProxy:
     try:
         parts = urlsplit(upstream.url)
         target = parse_authority(parts.netloc.encode("ascii", "replace"), _PROXY_PORTS.get(parts.scheme))
     except (ValueError, MalformedTarget) as error:
-        raise InvalidPolicy("upstream: expected http://host:port or socks5://host:port") from error
+        raise InvalidPolicy(EXPECTED_URL) from error
     if parts.scheme not in _PROXY_PORTS or parts.path not in ("", "/") or parts.query or parts.fragment:
-        raise InvalidPolicy("upstream: expected http://host:port or socks5://host:port")
+        raise InvalidPolicy(EXPECTED_URL)
+    if parts.scheme == "socks5" and any(
+        len((text or "").encode()) > 255 for text in (upstream.username, upstream.password)
+    ):
+        raise InvalidPolicy("upstream: SOCKS 5 has at most 255 bytes for a user name and for a password (RFC 1929)")
     return UpstreamProxy(parts.scheme, target, upstream.username, upstream.password, upstream.resolves)

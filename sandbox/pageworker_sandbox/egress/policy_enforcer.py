@@ -6,14 +6,16 @@ from collections.abc import Callable
 from pageworker_sandbox.dialer.connector import Connector
 from pageworker_sandbox.egress.access_log import NOT_RECORDED, AccessLog, RequestRecord
 from pageworker_sandbox.egress.connection_pool import ConnectionPool
-from pageworker_sandbox.egress.errors import EgressRefused, TargetUnreachable, UnreachableReason
+from pageworker_sandbox.egress.errors import EgressRefused, TargetUnreachable, UnreachableReason, UpstreamFailed
+from pageworker_sandbox.egress.failover import Failover, RouteDoubts, candidates
 from pageworker_sandbox.egress.limits import EgressLimits
 from pageworker_sandbox.egress.messages import EgressPolicy, Reason
 from pageworker_sandbox.egress.meter import Meter
 from pageworker_sandbox.egress.origin_connector import OriginConnector
-from pageworker_sandbox.egress.policy import CompiledPolicy, Route
+from pageworker_sandbox.egress.policy import CompiledPolicy, Route, Routes
 from pageworker_sandbox.egress.stream import Stream
 from pageworker_sandbox.egress.target import Target
+from pageworker_sandbox.egress.upstream_monitor import UpstreamMonitor
 from pageworker_sandbox.wire.token_bucket import CpuBudget, TokenBucket
 
 POLICY_CHANGED = "the policy changed"
@@ -28,6 +30,7 @@ class PolicyEnforcer:
         limits: EgressLimits,
         connector: Connector,
         on_refusal: Callable[[Reason, Target], None],
+        upstreams: UpstreamMonitor,
         words: memoryview | None = None,
         access: AccessLog | None = None,
     ) -> None:
@@ -35,50 +38,80 @@ class PolicyEnforcer:
         self._on_refusal = on_refusal
         self._access = access
         self._loop = asyncio.get_running_loop()
-        self._open: dict[Stream, Route] = {}
+        self._upstreams = upstreams
+        self._doubts = RouteDoubts()
+        self._open: dict[Stream, tuple[Route, Route]] = {}
+        """The route of each connection, and the one that was preferred when it was made."""
         self._rate: float | None = None
         self._bucket: TokenBucket | None = None
         self.limits = limits
         self.meter = Meter(words=words)
         self.parse_budget = CpuBudget(limits.parse_share, limits.parse_burst_seconds, limits.parse_pause_seconds)
         self.pool = ConnectionPool(limits)
-        self._origins = OriginConnector(limits, self.meter, connector)
+        self._origins = OriginConnector(limits, self.meter, connector, upstreams.connector)
         self._apply(policy)
 
     def update(self, policy: EgressPolicy) -> None:
         """Replace the policy. Closes connections that it forbids or routes differently. Raises InvalidPolicy."""
         self._policy = CompiledPolicy(policy)
         self._apply(policy)
-        for stream, route in list(self._open.items()):
-            if self._policy.decide(route.target) != route:
+        for stream, (route, preferred) in list(self._open.items()):
+            routes = self._policy.decide(route.target)
+            # Another first choice is another way, for example because the proxy of a job was rotated.
+            if isinstance(routes, str) or route not in routes or routes[0] != preferred:
                 stream.abort(POLICY_CHANGED)
 
     def record(self, method: bytes, target: Target) -> RequestRecord:
         """The access log's view of a request that begins now."""
         return NOT_RECORDED if self._access is None else self._access.request(method, target, self.meter)
 
-    def admit(self, target: Target) -> Route:
+    def admit(self, target: Target) -> Failover:
         """Count a request and decide on it. Raises EgressRefused."""
         self.meter.count_request()
-        decision = self._decide(target)
-        if not isinstance(decision, Route):
-            raise self._refuse(decision, target)
-        return decision
+        routes = self._decide(target)
+        if isinstance(routes, str):
+            raise self._refuse(routes, target)
+        untried = candidates(routes, self._upstreams.usable, self._doubts, self._loop.time())
+        return Failover(routes, untried, self._policy.source.connect_seconds, self._loop.time)
 
-    async def connect(self, route: Route, tunnel: bool) -> Stream:
-        """A new connection for an admitted route. Raises EgressRefused, TargetUnreachable."""
+    async def connect(self, failover: Failover, route: Route, tunnel: bool) -> Stream:
+        """A new connection for an admitted route. Raises EgressRefused, TargetUnreachable, UpstreamFailed."""
         try:
-            stream = await self._origins.connect(route, self._policy.source.connect_seconds, tunnel)
+            stream = await self._origins.connect(route, failover.left_seconds, failover.share_seconds, tunnel)
         except EgressRefused as refused:
             raise self._refuse(refused.reason, route.target) from refused
         # The policy may have changed while the connection was made.
-        decision = self._policy.decide(route.target)
-        if decision != route:
+        routes = self._policy.decide(route.target)
+        if isinstance(routes, str) or route not in routes or routes[0] != failover.routes[0]:
             stream.abort(POLICY_CHANGED)
-            raise self._refuse("host_not_allowed" if isinstance(decision, Route) else decision, route.target)
-        self._open[stream] = route
+            raise self._refuse(routes if isinstance(routes, str) else "host_not_allowed", route.target)
+        self._open[stream] = route, routes[0]
         stream.on_gone(lambda: self._open.pop(stream, None))
         return stream
+
+    def worked(self, route: Route) -> None:
+        """The route's upstream proxy did its part of a request."""
+        if route.proxy is not None:
+            self._upstreams.worked(route.proxy)
+            self._doubts.clear(route)
+
+    def failed(self, route: Route, failure: UpstreamFailed) -> None:
+        """The route's upstream proxy failed a request, which takes the next route."""
+        if route.proxy is not None:
+            self._upstreams.failed(route.proxy, failure)
+            if failure.doubtful:
+                self._doubts.add(route, self._loop.time())
+
+    def used(self, route: Route) -> None:
+        """A request goes over this route."""
+        if route.proxy is not None:
+            self.meter.used(route.proxy.target.authority)
+        elif route.fixed is None and self._policy.source.upstreams:
+            self.meter.used("direct")
+
+    def no_route_left(self, target: Target) -> EgressRefused:
+        """The error for a request whose upstream proxies all failed."""
+        return self._refuse("proxy_unavailable", target)
 
     def failure(self, target: Target, reason: UnreachableReason) -> EgressRefused | TargetUnreachable:
         """The error for an origin's connection that ended before it answered."""
@@ -99,7 +132,7 @@ class PolicyEnforcer:
             self._bucket = None if rate is None else TokenBucket(rate, max(1.0, rate), self._loop.time())
         self.meter.set_budget(policy.budget_bytes)
 
-    def _decide(self, target: Target) -> Route | Reason:
+    def _decide(self, target: Target) -> Routes | Reason:
         if self.meter.exhausted:
             return "budget_exhausted"
         if self._bucket is not None and not self._bucket.take(self._loop.time()):

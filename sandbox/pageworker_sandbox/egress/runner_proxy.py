@@ -15,6 +15,7 @@ from pageworker_sandbox.egress.policy_enforcer import PolicyEnforcer
 from pageworker_sandbox.egress.session import serve
 from pageworker_sandbox.egress.stream import Stream
 from pageworker_sandbox.egress.target import Target
+from pageworker_sandbox.egress.upstream_monitor import UpstreamMonitor
 
 
 class RunnerProxy:
@@ -28,6 +29,7 @@ class RunnerProxy:
         connector: Connector,
         on_refusal: Callable[[Reason, Target], None],
         reports: FailureReports,
+        upstreams: UpstreamMonitor,
         words: memoryview | None = None,
         access: AccessLog | None = None,
     ) -> None:
@@ -39,7 +41,7 @@ class RunnerProxy:
         self._connections = 0
         self._unserved: set[socket.socket] = set()
         """Accepted connections whose task has not begun. A task that is cancelled before it begins closes nothing."""
-        self._enforcer = PolicyEnforcer(policy, limits, connector, on_refusal, words, access)
+        self._enforcer = PolicyEnforcer(policy, limits, connector, on_refusal, upstreams, words, access)
         self.started = asyncio.Event()
         """Set once `run` accepts or has failed. A task that is cancelled before its first step cleans up nothing."""
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import ssl
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -20,15 +21,22 @@ from pageworker_sandbox.egress.messages import (
     Reason,
     SetAccessLog,
     Update,
+    UpstreamState,
     UsageRequest,
 )
 from pageworker_sandbox.egress.refusal_log import RefusalLog
 from pageworker_sandbox.egress.runner_proxy import RunnerProxy
 from pageworker_sandbox.egress.shared_counts import shared_words
 from pageworker_sandbox.egress.target import Target
+from pageworker_sandbox.egress.upstream_connector import UpstreamConnector
+from pageworker_sandbox.egress.upstream_monitor import UpstreamMonitor
 from pageworker_sandbox.wire.channel import Channel
 from pageworker_sandbox.wire.errors import ChannelClosed
 from pageworker_sandbox.wire.messages import Message
+
+UPSTREAMS = " upstream proxies "
+"""The id under which the dialer connects for no runner: to resolve the names of upstream proxies, and to probe them. No
+runner's id has a space."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +52,8 @@ class AttachedRunner:
 class GatewayServer:
     """`run` returns when the supervisor has closed the channel, and all proxies end with it."""
 
-    def __init__(self, channel: Channel, limits: EgressLimits, dialer: DialerClient) -> None:
+    def __init__(self, channel: Channel, limits: EgressLimits, dialer: DialerClient, proxy_tls: ssl.SSLContext) -> None:
+        """`proxy_tls` verifies `https://` upstream proxies."""
         self._channel = channel
         self._limits = limits
         self._dialer = dialer
@@ -52,17 +61,23 @@ class GatewayServer:
         """By runner id."""
         self._sampling = AccessSampling()
         self._to_report = asyncio.Event()
+        self._changes: asyncio.Queue[UpstreamState] = asyncio.Queue()
+        upstreams = UpstreamConnector(dialer.connector(UPSTREAMS), proxy_tls, limits)
+        self._upstreams = UpstreamMonitor(upstreams, self._changes.put_nowait)
 
     async def run(self) -> None:
         """Carry out requests. Raises ProtocolViolation where the supervisor breaks the protocol."""
         async with asyncio.TaskGroup() as group:
-            notices = group.create_task(self._report())
+            background = [
+                group.create_task(work) for work in (self._report(), self._report_changes(), self._upstreams.run())
+            ]
             try:
                 while True:
                     message, descriptors = await self._channel.receive()
                     await self._channel.send(await self._answer(group, message, descriptors))
             except ChannelClosed:
-                notices.cancel()
+                for task in background:
+                    task.cancel()
                 for runner in self._runners.values():
                     runner.task.cancel()
 
@@ -110,7 +125,11 @@ class GatewayServer:
         access = AccessLog(runner_id, self._limits, self._sampling, clock, self._to_report.set)
         connector = self._dialer.connector(runner_id)
         try:
-            proxy = RunnerProxy(listener, message.policy, self._limits, connector, on_refusal, reports, words, access)
+            proxy = RunnerProxy(
+                *(listener, message.policy, self._limits, connector, on_refusal, reports, self._upstreams),
+                words,
+                access,
+            )
         except InvalidPolicy as error:
             listener.close()
             reports.close()
@@ -170,6 +189,10 @@ class GatewayServer:
     async def _report_access(self, access: AccessLog) -> None:
         for record in access.drain():
             await self._channel.send(record)
+
+    async def _report_changes(self) -> None:
+        while True:
+            await self._channel.send(await self._changes.get())
 
 
 def _first(error: Exception) -> Exception:

@@ -3,14 +3,14 @@
 import h11
 
 from pageworker_sandbox.egress import reply
-from pageworker_sandbox.egress.errors import Disconnected, EgressError, MalformedTarget
+from pageworker_sandbox.egress.errors import Disconnected, EgressError, MalformedTarget, UpstreamFailed
 from pageworker_sandbox.egress.exchange import forward
 from pageworker_sandbox.egress.failure_reports import FailureReports
 from pageworker_sandbox.egress.headers import has_body
 from pageworker_sandbox.egress.http import HttpSide
 from pageworker_sandbox.egress.policy_enforcer import PolicyEnforcer
 from pageworker_sandbox.egress.stream import Stream
-from pageworker_sandbox.egress.target import parse_authority, requested_authority
+from pageworker_sandbox.egress.target import Target, parse_authority, requested_authority
 from pageworker_sandbox.egress.tunnel import tunnel
 
 ESTABLISHED = b"HTTP/1.1 200 Connection established\r\n\r\n"
@@ -58,8 +58,7 @@ async def _connect(enforcer: PolicyEnforcer, runner: HttpSide, request: h11.Requ
         raise MalformedTarget("CONNECT has no body (RFC 9110, section 9.3.6)")
     target = parse_authority(request.target)
     with enforcer.record(request.method, target) as record:
-        route = enforcer.admit(target)
-        origin = await enforcer.connect(route, tunnel=True)
+        origin = await _open_tunnel(enforcer, target)
         record.watch(origin)
         try:
             runner.stream.write(ESTABLISHED)
@@ -67,3 +66,17 @@ async def _connect(enforcer: PolicyEnforcer, runner: HttpSide, request: h11.Requ
             await tunnel(runner.stream, origin, enforcer.limits)
         finally:
             origin.abort("the tunnel has ended")
+
+
+async def _open_tunnel(enforcer: PolicyEnforcer, target: Target) -> Stream:
+    failover = enforcer.admit(target)
+    for route in failover:
+        try:
+            stream = await enforcer.connect(failover, route, tunnel=True)
+        except UpstreamFailed as failure:
+            enforcer.failed(route, failure)
+        else:
+            enforcer.worked(route)
+            enforcer.used(route)
+            return stream
+    raise enforcer.no_route_left(target)

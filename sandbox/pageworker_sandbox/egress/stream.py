@@ -48,6 +48,8 @@ class Stream(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
+        # TLS transports of asyncio cannot close one half.
+        self._half_closes = self._transport.can_write_eof()
         self._transport.set_write_buffer_limits(high=self._buffer_bytes)
 
     def data_received(self, data: bytes) -> None:
@@ -70,7 +72,7 @@ class Stream(asyncio.Protocol):
             self._dependent.abort(RUNNER_DISCONNECTED)
         if self._peer is not None:
             self._peer.end()
-        return True
+        return self._half_closes
 
     def connection_lost(self, exc: Exception | None) -> None:
         if self._error is None and exc is not None:
@@ -158,10 +160,10 @@ class Stream(asyncio.Protocol):
         self._meter = meter
 
     def end(self) -> None:
-        """Close our half: the peer still gets what was written, then reads the end."""
-        if not self._transport.is_closing() and self._transport.can_write_eof():
+        """Close our half: the peer still gets what was written, then reads the end. With TLS both halves close."""
+        if not self._transport.is_closing() and self._half_closes:
             self._transport.write_eof()
-        if self._ended:
+        if self._ended or not self._half_closes:
             self.close()
 
     def pause(self) -> None:

@@ -15,7 +15,7 @@ RUNNER_CODE = ("pageworker", "pageworker_runner", *(f"pageworker_sandbox/{name}"
 GATEWAY_CODE = tuple(f"pageworker_sandbox/{name}" for name in ("wire", "egress", "dialer", "confine"))
 SHARED_CODE = tuple(f"pageworker_sandbox/{name}" for name in ("__init__.py", "memfd.py", "state_machine.py"))
 RUNNER_SITE = ("playwright", "greenlet", "pyee", "msgspec", "typing_extensions")
-GATEWAY_SITE = ("uvloop", "h11", "msgspec")
+GATEWAY_SITE = ("uvloop", "h11", "msgspec", "socksio")
 OPTIONAL_SITE = frozenset({"pyee", "typing_extensions"})
 """Only older releases of the other packages need these."""
 TESTED_PLAYWRIGHT = ((1, 65), (1, 66))
