@@ -343,6 +343,60 @@ answer = restrict(parse_rules((80, 443), (f"127.0.0.1:{other}",), ()))
             assert await inside.run(TRY, places=places) == ["errno 13", "errno 13", "answered"]
 
 
+CONFINE = """
+from pageworker_sandbox.egress.__main__ import confine
+confine()
+answer = True
+"""
+FILES = """
+import os
+def tried(act):
+    try:
+        act()
+        return "done"
+    except OSError as error:
+        return f"errno {error.errno}"
+answer = [
+    tried(lambda: open("/opt/pageworker/start.py").read()),
+    tried(lambda: os.listdir("/opt/pageworker/code")),
+    tried(lambda: open("/proc/self/environ").read()),
+    tried(lambda: open("/dev/null", "w").write("x")),
+]
+"""
+BIND = """
+import socket
+def tried():
+    try:
+        with socket.socket() as sock:
+            sock.bind(("127.0.0.1", 0))
+        return "bound"
+    except OSError as error:
+        return f"errno {error.errno}"
+answer = tried()
+"""
+EACCES = "errno 13"
+
+
+async def test_a_gateway_gives_up_its_files(host: Host, ports: Ports) -> None:
+    async with taken_over(host, rules(ports)) as inside:
+        assert await inside.run(FILES) == ["done"] * 4
+        assert await inside.run(CONFINE) is True
+        assert await inside.run(FILES) == [EACCES] * 4
+
+
+async def test_landlock_refuses_a_gateway_tcp_even_with_the_hosts_network(host: Host, ports: Ports) -> None:
+    """The dialer's filter permits sockets, so that here Landlock alone refuses."""
+    if landlock.abi() < landlock.NET_ABI:
+        pytest.skip("Landlock has no rules for the network before Linux 6.7")
+    places = [("AF_INET", ("127.0.0.1", ports.other))]
+    async with as_it_was(host) as inside:
+        assert await inside.run(TRY, places=places) == ["answered"]
+        assert await inside.run(BIND) == "bound"
+        assert await inside.run(CONFINE) is True
+        assert await inside.run(TRY, places=places) == [EACCES]
+        assert await inside.run(BIND) == EACCES
+
+
 async def test_the_workers_own_gateway_is_such_a_process(ports: Ports) -> None:
     """The worker's own gateway is confined like those that the tests above attack."""
     proof = ports.daemon.status().gateway_proof

@@ -4,9 +4,10 @@ import asyncio
 import os
 import socket
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
+from tempfile import TemporaryFile
 
 from pageworker_sandbox.dialer.messages import FROM_SUPERVISOR, TO_SUPERVISOR, DialRules
 from pageworker_sandbox.egress.client import GatewayClient, GatewayLost, connect
@@ -19,14 +20,19 @@ SANDBOX = Path(__file__).resolve().parents[2] / "sandbox"
 
 @asynccontextmanager
 async def gateway(
-    *targets: str, on_access: Callable[[AccessRecord], None] = lambda _: None
+    *targets: str, on_access: Callable[[AccessRecord], None] = lambda _: None, authorities: str = ""
 ) -> AsyncIterator[tuple[GatewayClient, asyncio.subprocess.Process]]:
     """A running gateway and its process, which ends with the channel. `targets`: private ones that may be dialled.
-    `on_access` gets the records for the access log."""
+
+    `on_access` gets the records for the access log. `authorities`: PEM certificates for `https://` upstream proxies.
+    """
     for_gateway, for_dialer = socket.socketpair()
     with for_gateway, for_dialer:
         to_dialer, dialer = await _start("dialer", "--gateway-fd", for_dialer)
-        ours, process = await _start("egress", "--dialer-fd", for_gateway)
+        with TemporaryFile() as ca:
+            ca.write(authorities.encode())
+            ca.seek(0)
+            ours, process = await _start("egress", "--dialer-fd", for_gateway, {"--ca-fd": ca.fileno()})
     channel = Channel(to_dialer, outgoing=FROM_SUPERVISOR, incoming=TO_SUPERVISOR)
     await channel.send(DialRules(ports=(80, 443), targets=targets))
     await channel.receive()
@@ -53,14 +59,18 @@ async def attach(client: GatewayClient, runner_id: str, listener: socket.socket 
         os.close(write)
 
 
-async def _start(module: str, flag: str, other: socket.socket) -> tuple[socket.socket, asyncio.subprocess.Process]:
+async def _start(
+    module: str, flag: str, other: socket.socket, more: Mapping[str, int] | None = None
+) -> tuple[socket.socket, asyncio.subprocess.Process]:
     """Our end of its channel, and the process."""
+    passed = {flag: other.fileno(), **(more or {})}
     ours, theirs = socket.socketpair()
     with theirs:
         process = await asyncio.create_subprocess_exec(
             sys.executable,
-            *("-m", f"pageworker_sandbox.{module}", "--channel-fd", str(theirs.fileno()), flag, str(other.fileno())),
-            pass_fds=(theirs.fileno(), other.fileno()),
+            *("-m", f"pageworker_sandbox.{module}", "--channel-fd", str(theirs.fileno())),
+            *(word for name, number in passed.items() for word in (name, str(number))),
+            pass_fds=(theirs.fileno(), *passed.values()),
             env={**os.environ, "PYTHONPATH": str(SANDBOX)},
         )
     return ours, process

@@ -35,21 +35,22 @@ def weaken(without: set[str]) -> None:
 
     def decided(self: Any, target: Target) -> Any:
         if "gateway: literal address" in without and target.host.endswith("localhost"):
-            return Route(target, None, None)
+            return (Route(target, None, None),)
         return decide(self, target)
 
     async def resolve(self: Any, name: str) -> Any:
         found = await resolved(self, name)
         return replace(found, local=False) if "gateway: own address" in without else found
 
-    async def dial(self: Any, route: Route, tunnel: bool) -> Any:
+    async def dial(self: Any, route: Route) -> Any:
         await self._public_addresses(route.target)
         self._resolved.clear()
         again = await self._addresses(replace(route.target, host=route.target.host + "."))
         return await self._connect_any(again.addresses, route.target.port)
 
     async def relay(enforcer: Any, stream: Any, reports: Any) -> None:
-        origin = await enforcer.connect(Route(Target("shop.test", 80), None, None), tunnel=True)
+        failover = enforcer.admit(Target("shop.test", 80))
+        origin = await enforcer.connect(failover, next(iter(failover)), tunnel=True)
         await tunnels.tunnel(stream, origin, replace(enforcer.limits, silence_seconds=5.0, linger_seconds=1.0))
 
     checked = origins.check if "gateway: resolved address" not in without else lambda addresses: None

@@ -1,10 +1,12 @@
 """`python -m pageworker_sandbox.egress --channel-fd N --dialer-fd M [--ca-fd K]`: the gateway process.
 
-It has no network. Runners' listeners come from the supervisor, connected sockets from the dialer.
+It has no network. Runners' listeners come from the supervisor, connected sockets from the dialer. Before it serves,
+Landlock takes every file from it, and TCP.
 """
 
 import argparse
 import asyncio
+import codecs
 import os
 import resource
 import signal
@@ -14,6 +16,8 @@ import sys
 
 import uvloop
 
+from pageworker_sandbox.confine import landlock, threads
+from pageworker_sandbox.confine.errors import ConfinementFailed
 from pageworker_sandbox.dialer.client import DialerClient
 from pageworker_sandbox.egress.limits import EgressLimits
 from pageworker_sandbox.egress.messages import TO_GATEWAY, TO_SUPERVISOR
@@ -21,6 +25,9 @@ from pageworker_sandbox.egress.server import GatewayServer
 from pageworker_sandbox.egress.upstream_tls import client_context
 from pageworker_sandbox.wire.channel import Channel
 from pageworker_sandbox.wire.errors import WireError
+
+CODECS = ("ascii", "idna", "latin-1", "utf-8")
+"""Python loads a codec from its file when it is first used. `idna` is used for the host name of a proxy with TLS."""
 
 
 async def serve(sock: socket.socket, dialer_sock: socket.socket, proxy_tls: ssl.SSLContext) -> None:
@@ -36,6 +43,16 @@ async def serve(sock: socket.socket, dialer_sock: socket.socket, proxy_tls: ssl.
             connecting.cancel()
     finally:
         channel.close()
+
+
+def confine() -> None:
+    """Permanently give up all files, TCP connections and listeners, and signals to other processes.
+
+    Passed sockets stay usable. Raises ConfinementFailed.
+    """
+    for name in CODECS:
+        codecs.lookup(name)
+    landlock.restrict(landlock.all_fs(landlock.abi()), {}, net=True, scopes=True, threads=threads.count())
 
 
 def _first(error: BaseException) -> BaseException:
@@ -62,10 +79,11 @@ def main() -> int:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     code = 0
     try:
+        confine()
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             ends = socket.socket(fileno=arguments.channel_fd), socket.socket(fileno=arguments.dialer_fd)
             runner.run(serve(*ends, proxy_tls))
-    except* WireError as group:
+    except* (WireError, ConfinementFailed) as group:
         sys.stderr.write(f"egress gateway: {_first(group)}\n")
         code = 1
     return code

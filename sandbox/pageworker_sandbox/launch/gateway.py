@@ -3,12 +3,16 @@
 import asyncio
 import itertools
 import socket
+from contextlib import ExitStack
 from dataclasses import dataclass
+from pathlib import Path
 
 from msgspec.structs import replace
 
 from pageworker_sandbox.dialer.messages import FROM_SUPERVISOR, TO_SUPERVISOR, DialRules, RulesAccepted
+from pageworker_sandbox.launch.authorities import trusted_authorities
 from pageworker_sandbox.launch.errors import LaunchFailed
+from pageworker_sandbox.launch.fd_stack import FdStack
 from pageworker_sandbox.launch.host import Host
 from pageworker_sandbox.launch.launch_plan import ProcessLimits
 from pageworker_sandbox.launch.program import SandboxProgram
@@ -87,15 +91,22 @@ class GatewayProcesses:
         return status
 
 
-async def launch_gateway(host: Host, users: GatewayUsers, rules: DialRules) -> GatewayProcesses:
-    """Start both processes. Raises LaunchFailed, OSError."""
+async def launch_gateway(
+    host: Host, users: GatewayUsers, rules: DialRules, proxy_ca: Path | None = None
+) -> GatewayProcesses:
+    """Start both processes. `proxy_ca`: PEM certificates that sign those of `https://` upstream proxies, besides the
+    system's. Raises LaunchFailed, OSError (`proxy_ca` cannot be read).
+    """
+    authorities = trusted_authorities(proxy_ca)
     for_gateway, for_dialer = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
     with for_gateway, for_dialer:
         dialer = await start(host, dialer_program(host, users.dialer, for_dialer.fileno()))
         channel = Channel(dialer.channel, outgoing=FROM_SUPERVISOR, incoming=TO_SUPERVISOR)
         try:
             landlock_ports = await _send_rules(channel, rules)
-            gateway = await start(host, gateway_program(host, users.gateway, for_gateway.fileno()))
+            with ExitStack() as stack:
+                ca_fd = FdStack(stack).memfd(authorities)
+                gateway = await start(host, gateway_program(host, users.gateway, for_gateway.fileno(), ca_fd))
         except BaseException as error:
             dialer.kill()
             await asyncio.shield(dialer.wait())
@@ -114,8 +125,8 @@ async def _send_rules(channel: Channel, rules: DialRules) -> bool:
     return isinstance(answer, RulesAccepted) and answer.landlock_ports
 
 
-def gateway_program(host: Host, uid: int | None, dialer_fd: int) -> SandboxProgram:
-    """`python -m pageworker_sandbox.egress --channel-fd N --dialer-fd M`, without any network."""
+def gateway_program(host: Host, uid: int | None, dialer_fd: int, ca_fd: int | None = None) -> SandboxProgram:
+    """`python -m pageworker_sandbox.egress --channel-fd N --dialer-fd M --ca-fd K`, without any network."""
     return SandboxProgram(
         name="gateway",
         module="pageworker_sandbox.egress",
@@ -123,7 +134,7 @@ def gateway_program(host: Host, uid: int | None, dialer_fd: int) -> SandboxProgr
         mounts=gateway_mounts(host),
         uid=uid,
         limits=LIMITS,
-        passed={"--dialer-fd": dialer_fd},
+        passed={"--dialer-fd": dialer_fd, **({} if ca_fd is None else {"--ca-fd": ca_fd})},
     )
 
 
