@@ -62,7 +62,7 @@ async def test_proxies_with_tls_go_down_and_come_back(tmp_path: Path) -> None:
             upstreams = (Upstream(url=proxy.url, resolves=True),)
             await attach(supervisor, "r", sock, EgressPolicy(hosts=ALL, upstreams=upstreams))
         assert (await ask(port, get("http://shop.test/"))).body == b"ok"
-        assert (await supervisor.usage())["r"].upstream == proxy.endpoint
+        assert (await supervisor.usage("r")).upstream == proxy.endpoint
         proxy.die()
         assert (await ask(port, get("http://other.test/"))).egress == "proxy_unavailable"
         await proxy.come_back()

@@ -129,7 +129,7 @@ async def test_counts_are_read_while_the_runner_lives_and_after_the_gateway_is_d
         assert (await ask(port, get("http://shop.test/"))).body == b"ok"
         one = traffic.share("a")
         assert (one.requests, one.bytes_in) == (1, len(OK))
-        assert (await heard.gateway.usage("r1")).down_bytes == one.bytes_in
+        assert (await heard.gateway._alive().usage("r1")).down_bytes == one.bytes_in
 
         heard.gateway.use(EgressSettings(access_log="all"))
         while not log_lines:

@@ -38,7 +38,8 @@ async def _problem(upstream: UpstreamUrl) -> str:
         return f"no answer within {CONNECT_SECONDS:g} s"
     except OSError as error:
         # asyncio puts the address in place of the text of an errno; a name that does not resolve has a negative one.
-        return os.strerror(error.errno) if (error.errno or 0) > 0 else error.strerror or str(error)
+        code = error.errno or 0
+        return os.strerror(code) if code > 0 else error.strerror or str(error)
     writer.close()
     with contextlib.suppress(OSError):
         await writer.wait_closed()
