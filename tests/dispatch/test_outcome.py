@@ -13,6 +13,7 @@ from pw_leases import new_lease
 from pageworker_sandbox.wire.messages import Failure, Obstacle
 from pageworker_supervisor.config.settings import JobSettings
 from pageworker_supervisor.contract.job import Job, parse_job
+from pageworker_supervisor.contract.traffic import Traffic
 from pageworker_supervisor.dispatch.outcome import (
     WORKER_LOST,
     EndJob,
@@ -263,3 +264,10 @@ def test_page_seconds_are_those_of_earlier_leases_and_of_this_one() -> None:
     lease = msgspec.structs.replace(SECOND, page_seconds=4.5)
     result = json.loads(build_result(JOB, lease, EndJob("succeeded"), "w1", "1.0.0", SUCCESS, held_seconds=2.25))
     assert result["usage"]["page_seconds"] == 6.75
+
+
+def test_traffic_is_that_of_earlier_leases_and_of_this_one() -> None:
+    lease = msgspec.structs.replace(SECOND, traffic=Traffic(2, bytes_in=900, bytes_out=40))
+    end, used = EndJob("succeeded"), Traffic(1, bytes_in=100, bytes_out=2)
+    result = json.loads(build_result(JOB, lease, end, "w1", "1.0.0", SUCCESS, traffic=used))
+    assert result["usage"] == {"page_seconds": 0.0, "requests": 3, "bytes_in": 1000, "bytes_out": 42}

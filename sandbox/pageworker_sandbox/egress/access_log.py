@@ -40,10 +40,7 @@ class RequestRecord:
         """The request has ended."""
 
     def watch(self, origin: Stream) -> None:
-        """The request's bytes are on this connection from now on."""
-
-    def unwatch(self, origin: Stream) -> None:
-        """The next bytes on this connection are of another request."""
+        """The request's bytes are on this connection, until another request watches it."""
 
     def answered(self, status: int) -> None:
         """The host answered with this status."""
@@ -133,10 +130,6 @@ class OpenRequest(RequestRecord):
     def watch(self, origin: Stream) -> None:
         """Count this connection's bytes for the request, too."""
         origin.count_with(self)
-
-    def unwatch(self, origin: Stream) -> None:
-        """Count them for the runner alone."""
-        origin.count_with(self._meter)
 
     def answered(self, status: int) -> None:
         """Keep the status."""

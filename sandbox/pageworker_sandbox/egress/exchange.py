@@ -85,12 +85,6 @@ class Exchange:
         if not self._route.absolute:
             self._enforcer.worked(self._route)
         self._record.watch(origin.stream)
-        try:
-            return await self._run(origin, kept)
-        finally:
-            self._record.unwatch(origin.stream)
-
-    async def _run(self, origin: HttpSide, kept: bool) -> bool:
         runner = self._runner.stream
         idle = IdleTimeout(runner, origin.stream, self._enforcer.limits.silence_seconds)
         with runner.ending(origin.stream), idle:
