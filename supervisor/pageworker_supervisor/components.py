@@ -37,7 +37,7 @@ from pageworker_supervisor.input_schema.input_checks import InputChecks
 from pageworker_supervisor.intake import Admission, Intake
 from pageworker_supervisor.intake.enqueuer import ModuleContext
 from pageworker_supervisor.intake.timing import IntakeTimeouts
-from pageworker_supervisor.proxies.health import UpstreamHealth
+from pageworker_supervisor.proxies.health import UpstreamReports
 from pageworker_supervisor.proxies.policies import ProxyPolicies
 from pageworker_supervisor.queue import QueueClient
 from pageworker_supervisor.queue.options import LEASE_MS, OUTBOX_LEASE_MS, QueueOptions
@@ -131,7 +131,7 @@ class Components:
         self.registry = registry
         self.input_checks = InputChecks()
         self._own_ports = {*redis_client.ports, *redis_client.ingress.ports, *environment.http_ports}
-        self.upstreams = UpstreamHealth(metrics, settings.proxies)
+        self.upstreams = UpstreamReports(metrics, settings.proxies)
         self.gateway = GatewayProcess(
             environment.host,
             uids.gateway,
@@ -143,6 +143,7 @@ class Components:
                 listener_lost=lambda runner_id: self.fleet.dismiss(runner_id, "its egress listener is lost"),
                 upstream=self.upstreams.report,
             ),
+            settings.egress.proxy_ca,
         )
         self.gateway.use(settings.egress)
         self.artifacts = ArtifactStore.open(

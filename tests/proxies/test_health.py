@@ -2,7 +2,7 @@
 
 from pw_proxies import pool
 
-from pageworker_supervisor.proxies.health import DownUpstream, UpstreamHealth
+from pageworker_supervisor.proxies.health import DownUpstream, UpstreamReports
 from pageworker_supervisor.telemetry.metrics import Metrics
 
 POLICIES = {"de": pool(country="de"), "all": pool(upstreams=["http://p1.test:3128", "http://q.test:3128"])}
@@ -18,7 +18,7 @@ def up(metrics: Metrics) -> dict[str, float]:
 
 def test_an_upstream_is_down_in_every_policy_that_has_it_until_it_is_up_again() -> None:
     metrics = Metrics()
-    health = UpstreamHealth(metrics, POLICIES)
+    health = UpstreamReports(metrics, POLICIES)
     assert set(up(metrics).values()) == {1.0}
     assert len(up(metrics)) == 5
     health.report("http://p1.test:3128", "refused")
@@ -35,7 +35,7 @@ def test_an_upstream_is_down_in_every_policy_that_has_it_until_it_is_up_again() 
 
 def test_an_upstream_that_no_policy_has_any_more_is_forgotten() -> None:
     metrics = Metrics()
-    health = UpstreamHealth(metrics, POLICIES)
+    health = UpstreamReports(metrics, POLICIES)
     health.report("http://q.test:3128", "timed_out")
     health.use({"de": POLICIES["de"]})
     assert (health.down(), len(up(metrics))) == ((), 3)
@@ -44,7 +44,7 @@ def test_an_upstream_that_no_policy_has_any_more_is_forgotten() -> None:
 
 
 def test_another_gateway_knows_nothing() -> None:
-    health = UpstreamHealth(Metrics(), POLICIES)
+    health = UpstreamReports(Metrics(), POLICIES)
     health.report("http://q.test:3128", "tls")
     health.forget()
     assert health.down() == ()

@@ -43,6 +43,7 @@ JOB_FIELDS = {
     "domain": "tests/queue/test_claim.py::test_profiles_and_domains_of_a_tenant_take_turns",
     "meta": f"{OUTCOME}::test_a_success_has_its_data_its_attempts_and_its_times",
     "page": OPTIONS,
+    "proxy": "tests/worker/test_proxies.py::test_a_job_has_the_policy_of_its_tenant_or_its_own",
 }
 MANIFEST_KEYS = {
     "name": PUBLISHED,
@@ -56,6 +57,7 @@ MANIFEST_KEYS = {
     "input": "tests/registry/test_packing.py::test_the_schema_comes_from_the_table_or_from_a_struct",
     "browser": "tests/e2e/test_flavor.py::test_a_page_runs_in_the_flavor_that_its_module_asks_for",
     "page": OPTIONS,
+    "proxy": "tests/dispatch/test_wanted_context.py::test_the_key_has_what_module_profile_and_job_say",
     "description": "tests/cli/test_module.py::test_verify_shows_the_description",
 }
 PAGE_KEYS = {

@@ -29,7 +29,7 @@ class Vault:
         return self.answer
 
     async def run(self) -> None:
-        raise AssertionError("nobody runs it")
+        raise AssertionError("no test runs it")
 
 
 async def test_each_new_value_and_each_refusal_is_recorded_once(lines: io.StringIO) -> None:

@@ -8,7 +8,7 @@ from pageworker_supervisor.config.proxy_settings import MAX_UPSTREAMS, ProxySett
 from pageworker_supervisor.config.settings import EgressSettings, Settings, TenantSettings
 from pageworker_supervisor.config.tenant_lookup import glob_pattern
 from pageworker_supervisor.config.upstream_url import UpstreamUrlInvalid, parse_upstream
-from pageworker_supervisor.config.value_checks import RuleFinding
+from pageworker_supervisor.config.value_checks import RuleFinding, unreadable
 from pageworker_supervisor.contract.job import DIRECT, PROXY_NAME
 
 _TENANT_GLOB = re.compile(r"[a-z0-9*?-]{1,63}")
@@ -29,6 +29,8 @@ def proxy_findings(settings: Settings) -> Iterator[RuleFinding]:
 
 
 def _ports(egress: EgressSettings) -> Iterator[RuleFinding]:
+    if egress.proxy_ca is not None and (why := unreadable(egress.proxy_ca)):
+        yield ("egress", "proxy_ca"), f"{egress.proxy_ca}: {why}", "a readable PEM file", ""
     at = ("egress", "proxy_ports")
     for port in egress.proxy_ports:
         if not 1 <= port <= 65535:

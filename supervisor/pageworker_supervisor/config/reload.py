@@ -49,6 +49,7 @@ CLASSES: Mapping[str, Reload | Mapping[str, Reload]] = {
         "hosts": LOCAL,
         "ports": HOT,
         "proxy_ports": LOCAL,
+        "proxy_ca": LOCAL,
         "connect_seconds": HOT,
         "access_log": HOT,
         "access_log_sample": HOT,

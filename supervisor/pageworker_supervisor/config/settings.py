@@ -160,6 +160,8 @@ class EgressSettings(Section, frozen=True):
     proxy_ports: tuple[int, ...] = ()
     """Ports on which the upstream proxies of `[proxies]` may listen. Default: none. Workers enforce it from their start
     on."""
+    proxy_ca: Path | None = None
+    """PEM file with the CA certificates of `https://` upstream proxies, beside those of the system."""
     connect_seconds: Seconds = 10.0
     """Maximum seconds to connect to a host. Then the request fails with `ERR_CONNECTION_TIMED_OUT`."""
     access_log: Literal["off", "sampled", "all"] = "off"

@@ -19,7 +19,7 @@ class DownUpstream(Struct, frozen=True, kw_only=True):
     reason: str
 
 
-class UpstreamHealth:
+class UpstreamReports:
     """The last report of each upstream. One that was not reported counts as up: the gateway reports changes."""
 
     def __init__(self, metrics: Metrics, proxies: Mapping[str, ProxySettings]) -> None:

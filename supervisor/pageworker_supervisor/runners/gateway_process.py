@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import NoReturn
 
 from pageworker_sandbox.dialer.messages import DialRules
@@ -44,8 +45,16 @@ class GatewayProcess:
     """One gateway process at a time. Another is started when it does not come up or is lost, after a growing pause."""
 
     def __init__(
-        self, host: Host, users: GatewayUsers, rules: DialRules, metrics: Metrics, events: GatewayEvents
+        self,
+        host: Host,
+        users: GatewayUsers,
+        rules: DialRules,
+        metrics: Metrics,
+        events: GatewayEvents,
+        proxy_ca: Path | None = None,
     ) -> None:
+        """`proxy_ca`: PEM file with the CA certificates of `https://` upstream proxies, beside those of the system."""
+        self._proxy_ca = proxy_ca
         self.proof: dict[str, str] = {}
         self.trouble: str | None = None
         """Why there is no gateway; None while there is one, and while the first one starts."""
@@ -95,7 +104,7 @@ class GatewayProcess:
 
     async def _serve(self) -> None:
         rules = self._rules
-        process = await launch_gateway(self._host, self._users, rules)
+        process = await launch_gateway(self._host, self._users, rules, self._proxy_ca)
         try:
             gateway = connect(process.channel, self._log_access)
             async with asyncio.TaskGroup() as tasks:
