@@ -105,11 +105,13 @@ async def test_a_login_in_use_is_looked_at_again(monkeypatch: pytest.MonkeyPatch
 
 
 async def test_a_login_is_masked_in_what_the_job_returns() -> None:
-    found, masker = policies(LOGIN, environ={VARIABLE: "ada:first-secret"}), SecretMasker()
+    masker, in_logs = SecretMasker(), SecretMasker()
+    found = policies(LOGIN, environ={VARIABLE: "ada:first-secret"}, log_masker=in_logs)
     found.mask("p", masker)
     assert not masker
     await found.ready("p")
     found.mask("p", masker)
+    assert in_logs.text("a first-secret b") == "a (secret _fleet/proxy_login) b"
     assert masker.text("a first-secret b") == "a (secret proxy_login) b"
     header = "Basic YWRhOmZpcnN0LXNlY3JldA=="  # as in Proxy-Authorization
     assert masker.text(header).startswith("Basic (secret proxy_login)")

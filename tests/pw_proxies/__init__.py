@@ -27,9 +27,10 @@ def policies(
     proxies: Mapping[str, Mapping[str, Any]] | None = None,
     tenants: Mapping[str, Mapping[str, Any]] | None = None,
     environ: dict[str, str] | None = None,
+    log_masker: SecretMasker | None = None,
 ) -> ProxyPolicies:
     """Those of `[proxies]` and `[tenants]`. Secrets are in `environ`, which the test may change."""
     store = SecretStore(EnvironmentBackend(environ if environ is not None else {}))
     settings = {name: pool(**given) for name, given in (proxies or {}).items()}
     owners = {name: msgspec.convert(given, TenantSettings) for name, given in (tenants or {}).items()}
-    return ProxyPolicies(Live(owners), Live(settings), FleetSecrets(store, SecretMasker(), Metrics()))
+    return ProxyPolicies(Live(owners), Live(settings), FleetSecrets(store, log_masker or SecretMasker(), Metrics()))

@@ -66,6 +66,8 @@ async def test_each_new_value_and_each_refusal_is_recorded_once(lines: io.String
         ("audit", "proxy_login", "proxy de")
     }
     assert "horse" not in lines.getvalue()
+    secrets.mask("proxy_login", "a-part-of-it")
+    assert masker.text("a-part-of-it") == "(secret _fleet/proxy_login)"
     assert masker.text("a correct-horse b") == "a (secret _fleet/proxy_login) b"
 
 

@@ -85,6 +85,7 @@ class ProxyPolicies:
         except LoginInvalid as invalid:
             self._secrets.refuse(policy.credentials, use, str(invalid))
             raise SecretUnavailable(f"the login of {use}: {invalid}") from invalid
+        self._secrets.mask(policy.credentials, login.password)
         before = self._logins.get((name, policy.credentials))
         self._logins[name, policy.credentials] = login
         if before not in (None, login):

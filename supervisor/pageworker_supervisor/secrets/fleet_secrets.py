@@ -34,6 +34,10 @@ class FleetSecrets:
         self._record(name, use, "granted", secret.version)
         return secret
 
+    def mask(self, name: str, part: str) -> None:
+        """Mask a part of a value, too, in every line of the log."""
+        self._log_masker.add(f"{FLEET}/{name}", part)
+
     def refuse(self, name: str, use: str, reason: str) -> None:
         """Record that a value cannot be used as it is."""
         self._record(name, use, "refused", reason)
