@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import msgspec
 from pw_egress.origin import Handler, Origin, serving
 from pw_egress.processes import gateway
 
@@ -44,7 +45,8 @@ async def networked(
     """A started runner. `shop.test` and `cdn.test` are an origin with these pages; `targets` has more fixed hosts."""
     async with serving(_site(pages)) as origin:
         fixed = {**dict.fromkeys(("shop.test", "cdn.test"), f"127.0.0.1:{origin.port}"), **(targets or {})}
-        async with gateway(*fixed.values()) as (client, _):
+        proxies = [upstream.url.partition("://")[2] for upstream in policy.upstreams]
+        async with gateway(*fixed.values(), *proxies) as (client, _):
             runner = Networked(client, _with(policy, fixed), browser=browser, persistent=False, **given)
             await runner.start()
             try:
@@ -66,9 +68,7 @@ def redirect(url: str) -> bytes:
 
 
 def _with(policy: EgressPolicy, fixed: Mapping[str, str]) -> EgressPolicy:
-    return EgressPolicy(
-        hosts=policy.hosts, ports=policy.ports, fixed=dict(fixed), connect_seconds=policy.connect_seconds
-    )
+    return msgspec.structs.replace(policy, fixed=dict(fixed))
 
 
 def _site(pages: Pages) -> Any:

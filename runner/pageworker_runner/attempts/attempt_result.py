@@ -13,7 +13,7 @@ from pageworker.navigation import is_interrupted_by_navigation
 from pageworker_runner.attempts.plain_data import NotPlain, plain
 from pageworker_runner.errors import BrowserLost, CallRefused, ModuleBroken, OutputLimit, PageLost
 from pageworker_runner.pages.playwright_internals.client_errors import is_closed_error
-from pageworker_runner.pages.request_errors import network_error_in, refusal_in
+from pageworker_runner.pages.request_errors import PROXY_UNAVAILABLE, network_error_in, refusal_in
 from pageworker_runner.reporting.error_text import describe, frames, playwright_call, redact, text_of
 from pageworker_runner.reporting.sanitize import fit, fit_fields
 from pageworker_sandbox.wire.messages import (
@@ -203,11 +203,18 @@ def _is_a_file(error: BaseException, label: str) -> AttemptResult:
 
 
 def _refused(refusal: RequestFailure, url: str | None, where: dict[str, Any]) -> AttemptResult:
-    """Not retryable: another attempt would have the same policy."""
+    """Not retryable: another attempt would have the same policy. But proxies come back."""
+    detail = {"egress": refusal.reason, "host": refusal.authority, "url": url, **where}
+    if refusal.reason == PROXY_UNAVAILABLE:
+        text = (
+            f"No upstream proxy of the proxy policy worked for {refusal.authority}, and the policy permits no "
+            "connection without one. Check that its proxies are up and accept the credentials."
+        )
+        return failed(PROXY_UNAVAILABLE, text, retryable=True, detail=detail)
     return failed(
         "egress_refused",
         f"Blocked by egress policy: {refusal.reason} for {refusal.authority}. {REFUSALS.get(refusal.reason, '')}",
-        detail={"egress": refusal.reason, "host": refusal.authority, "url": url, **where},
+        detail=detail,
     )
 
 

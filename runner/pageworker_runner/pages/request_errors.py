@@ -16,6 +16,10 @@ FAILED_TUNNEL = "net::ERR_TUNNEL_CONNECTION_FAILED"
 """The same for a tunnel, which is a request over `https:`."""
 REFUSED = "ERR_BLOCKED_BY_ADMINISTRATOR"
 """Chromium's name for a request that the egress policy forbids."""
+PROXY_UNAVAILABLE = "proxy_unavailable"
+"""The gateway's reason where no upstream proxy of the policy works."""
+NO_PROXY = "ERR_PROXY_CONNECTION_FAILED"
+"""Chromium's name for it."""
 UNREACHABLE = {
     "name_not_resolved": "ERR_NAME_NOT_RESOLVED",
     "connection_refused": "ERR_CONNECTION_REFUSED",
@@ -23,7 +27,6 @@ UNREACHABLE = {
     "connect_timeout": "ERR_CONNECTION_TIMED_OUT",
     "connect_failed": "ERR_CONNECTION_FAILED",
     "upstream_refused": "ERR_TUNNEL_CONNECTION_FAILED",
-    "upstream_failed": "ERR_PROXY_CONNECTION_FAILED",
     "empty_response": "ERR_EMPTY_RESPONSE",
     "connection_reset": "ERR_CONNECTION_RESET",
     "invalid_response": "ERR_INVALID_HTTP_RESPONSE",
@@ -54,8 +57,8 @@ _NAVIGATIONS = "goto|reload|go_back|go_forward|expect_navigation|wait_for_url"
 _REQUESTS = r"APIRequestContext\.\w+|Route\.fetch"
 # Anchored, and for calls only whose errors hold no text of a page: a page can throw any text into page.evaluate.
 _REFUSAL = re.compile(
-    rf"(?:(?:Page|Frame)\.(?:{_NAVIGATIONS}): net::ERR_BLOCKED_BY_ADMINISTRATOR(?: at (?P<url>[^\n]*))?"
-    rf"|(?:{_REQUESTS}): connect EACCES[^\n]*?)"
+    rf"(?:(?:Page|Frame)\.(?:{_NAVIGATIONS}): net::(?:{REFUSED}|{NO_PROXY})(?: at (?P<url>[^\n]*))?"
+    rf"|(?:{_REQUESTS}): connect (?:EACCES|ECONNREFUSED)[^\n]*?)"
     r" \(egress policy: (?P<reason>[a-z_]+) for (?P<authority>\S*)\)(?:\n|\Z)"
 )
 _OF_REQUEST = re.compile(rf"(?:{_REQUESTS}): ([^\n]*)")
@@ -76,7 +79,9 @@ class NetworkError:
 
 def failure_code(failure: RequestFailure) -> str:
     """`net::ERR_…`, as `request.failure` has it."""
-    return f"net::{REFUSED if failure.kind == 'refused' else UNREACHABLE[failure.reason]}"
+    if failure.kind == "refused":
+        return f"net::{NO_PROXY if failure.reason == PROXY_UNAVAILABLE else REFUSED}"
+    return f"net::{UNREACHABLE[failure.reason]}"
 
 
 def reworded(text: str, failure: RequestFailure) -> str:
@@ -91,7 +96,7 @@ def reworded_request(text: str) -> tuple[str, str] | None:
     failure = parse_line(found[1]) if found else None
     if found is None or failure is None:
         return None
-    words = "connect EACCES {authority}"
+    words = "connect {} {{authority}}".format("ECONNREFUSED" if failure.reason == PROXY_UNAVAILABLE else "EACCES")
     if failure.kind == "unreachable":
         words = NODE_TEXTS.get(failure.reason, "connect ECONNABORTED {authority}")
     host = urlsplit(f"//{failure.authority}").hostname or failure.authority

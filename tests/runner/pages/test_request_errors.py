@@ -38,6 +38,18 @@ def test_a_navigation_gets_chromiums_name_and_keeps_the_rest() -> None:
     )
 
 
+def test_a_request_without_a_working_proxy_is_one_that_failed_and_says_why() -> None:
+    failure = RequestFailure("refused", "proxy_unavailable", "shop.test:443")
+    why = " (egress policy: proxy_unavailable for shop.test:443)"
+    text = request_errors.reworded(f"Page.goto: {FAILED_TUNNEL} at https://shop.test/", failure)
+    assert text == f"Page.goto: net::ERR_PROXY_CONNECTION_FAILED at https://shop.test/{why}"
+    assert request_errors.refusal_in(BrowserError(text)) == (failure, "https://shop.test/")
+    found = request_errors.reworded_request(of_node(failure))
+    assert found == ("ECONNREFUSED", f"connect ECONNREFUSED shop.test:443{why}{CALL_LOG}")
+    of_request = BrowserError(f"APIRequestContext.get: {found[1]}")
+    assert request_errors.refusal_in(of_request) == (failure, "http://shop.test/")
+
+
 @pytest.mark.parametrize("reason", request_errors.UNREACHABLE)
 @pytest.mark.parametrize("authority", ["shop.test:80", "[::1]:443", ""])
 def test_a_request_gets_a_text_whose_name_is_known(reason: str, authority: str) -> None:
