@@ -12,6 +12,7 @@ from types import ModuleType
 from typing import Any
 
 from pageworker_runner.pages import page_state
+from pageworker_sandbox.egress import upstream_health
 from pageworker_sandbox.state_machine import TransitionTable, diagram
 from pageworker_sandbox.wire import message_rules
 from pageworker_sandbox.wire.message_rules import ConnectionState, SentAttemptState
@@ -69,6 +70,7 @@ LIFE_CYCLES = (
         context_breaker.TRANSITIONS,
         context_breaker.ContextBreakerState.CLOSED,
     ),
+    LifeCycle("Health of an upstream proxy", upstream_health, upstream_health.TRANSITIONS, upstream_health.START),
     LifeCycle("Health of a host", start_history, start_history.TRANSITIONS, start_history.HostState.WELL),
     LifeCycle("Connection to a runner", message_rules, message_rules.CONNECTION_TRANSITIONS, ConnectionState.STARTED),
     LifeCycle(

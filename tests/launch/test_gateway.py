@@ -1,5 +1,7 @@
 """Gateway and dialer, really started: which namespaces they share with the host."""
 
+import asyncio
+
 import pytest
 from pw_sandbox import sandboxes
 
@@ -20,6 +22,9 @@ async def test_the_gateway_has_no_network_and_its_dialer_little_else(host: Host)
         assert not {name for name, inode in ours.items() if proof[f"ns_{name}"] == inode}
         assert {name for name, inode in ours.items() if proof[f"dialer_ns_{name}"] == inode} == {"net"}
         assert proof["dialer_landlock_ports"] == str(landlock.abi() >= landlock.NET_ABI).lower()
+        async with asyncio.timeout(10):
+            for ports in ((80,), (443,)):
+                await processes.set_rules(DialRules(ports=ports))
     finally:
         processes.channel.close()
         status = await processes.wait()
@@ -30,4 +35,5 @@ def test_only_the_dialer_shares_the_network_and_each_gets_the_other_ends_descrip
     gateway, dialer = gateway_program(host, None, 7), dialer_program(host, None, 8)
     assert (gateway.network, dialer.network) == (False, True)
     assert (gateway.passed, dialer.passed) == ({"--dialer-fd": 7}, {"--gateway-fd": 8})
+    assert gateway_program(host, None, 7, 9).passed == {"--dialer-fd": 7, "--ca-fd": 9}
     assert (gateway.policy, dialer.policy) == ("gateway", "dialer")

@@ -68,9 +68,9 @@ async def begin(host: Host, without: frozenset[str], barred: int) -> Exit:
 
 
 def _weaker(
-    make: Any, name: str, without: frozenset[str], host: Host, uid: int | None, descriptor: int
+    make: Any, name: str, without: frozenset[str], host: Host, uid: int | None, *descriptors: int
 ) -> SandboxProgram:
-    program: SandboxProgram = make(host, uid, descriptor)
+    program: SandboxProgram = make(host, uid, *descriptors)
     module = Bind(Path(str(PROGRAMS[name].__file__)), CODE / "pw_weaker.py")
     told = Data(json.dumps(sorted(without)), CODE / "pw_without.json")
     return replace(program, module="pw_weaker", mounts=(*program.mounts, module, told))
