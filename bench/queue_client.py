@@ -25,7 +25,7 @@ BODY = json.dumps({"job_id": "", "tenant_id": "", "endpoint_module": "bench.echo
 
 
 def capacity(limit: int = BATCH) -> Capacity:
-    """Place for so many jobs, of whatever tenants."""
+    """Place for `limit` jobs, of whatever tenants."""
     return Capacity(limit=limit, runner_slots=limit, pages_per_runner=limit)
 
 
@@ -55,7 +55,7 @@ async def finish(queue: QueueClient, leases: Sequence[Lease]) -> None:
 
 
 async def serve(queue: QueueClient, jobs: int) -> float:
-    """Seconds for so many jobs, which are queued."""
+    """Seconds that `jobs` queued jobs take."""
     started, done = time.perf_counter(), 0
     while done < jobs:
         done += len(await serve_batch(queue))

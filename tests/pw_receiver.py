@@ -46,7 +46,7 @@ class Receiver:
         return f"http://127.0.0.1:{self.port}{path}"
 
     async def until(self, count: int, path: str = "/") -> list[Received]:
-        """Wait until so many POSTs have come to targets that begin with `path`."""
+        """Wait until `count` POSTs have come to targets that begin with `path`."""
         async with self.arrived:
             await self.arrived.wait_for(lambda: len(self.at(path)) >= count)
         return self.at(path)

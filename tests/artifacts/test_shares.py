@@ -90,7 +90,7 @@ async def test_units_that_come_free_for_a_cancelled_claim_are_released_with_it()
 
 @given(STEPS)
 def test_bounds_hold_and_all_are_served_in_the_end(steps: list[tuple[str, int]]) -> None:
-    """A step claims so many units, or with 0 releases the oldest that are held."""
+    """The number of a step is how many units it claims. With 0 it releases the oldest that are held."""
 
     async def play() -> None:
         shares, claims = TenantShares(7, 5), list[ShareClaim]()

@@ -174,7 +174,7 @@ class EchoFleet(Fleet):
         )
 
     def hit(self, seconds: float | None) -> None:
-        """Kill a random busy runner (`None`), or freeze it for so many seconds."""
+        """Kill a random busy runner (`None`), or freeze it for `seconds`."""
         chosen = [runner for runner in self.runners.values() if isinstance(runner, EchoRunner) and runner.taken]
         if chosen and self._tasks is not None:
             victim = random.choice(chosen)
@@ -195,7 +195,7 @@ class EchoComponents(Components):
         return self.echo
 
     def hit(self, seconds: float | None) -> None:
-        """Kill a random busy runner (`None`), or freeze it for so many seconds."""
+        """Kill a random busy runner (`None`), or freeze it for `seconds`."""
         self.echo.hit(seconds)
 
     def break_gateway(self, seconds: float) -> None:

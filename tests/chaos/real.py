@@ -25,7 +25,7 @@ class RealComponents(Components):
     _broken_until = 0.0
 
     def break_gateway(self, seconds: float) -> None:
-        """Kill the egress gateway. Its launcher fails for so many seconds, so that no new gateway starts."""
+        """Kill the egress gateway. Its launcher fails for `seconds`, so that no new gateway starts."""
         gateway = self.gateway
         # Two such faults may overlap: the gateway is repaired at the end of the later one.
         self._sound = sound = self._sound or gateway._host
@@ -42,7 +42,7 @@ class RealComponents(Components):
             self.gateway._host = self._sound
 
     def hit(self, seconds: float | None) -> None:
-        """Kill a random process of a random busy runner (`None`), or stop it for so many seconds."""
+        """Kill a random process of a random busy runner (`None`), or stop it for `seconds`."""
         busy = [runner for runner in self.fleet.runners.values() if runner.taken and runner.process is not None]
         if not busy:
             return

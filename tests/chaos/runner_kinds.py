@@ -10,7 +10,7 @@ RunnerName = Literal["echo", "chromium"]
 
 @dataclass(frozen=True)
 class RunnerKind:
-    """One kind. Jobs use contexts of so many `tenants`, with so many `profiles` each. `settings`: the worker's."""
+    """One kind. `tenants`: how many tenants the jobs have; `profiles`: per tenant. `settings`: the worker's."""
 
     runners: RunnerName
     lease_ms: int

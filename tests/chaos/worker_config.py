@@ -20,7 +20,7 @@ class ChaosWorkerConfig(Struct, frozen=True, kw_only=True):
 
 
 class Skew(Struct, frozen=True, tag=True):
-    """The clock is so many seconds ahead from now on."""
+    """The clock is this many seconds ahead from now on."""
 
     seconds: float
 
@@ -30,13 +30,13 @@ class KillRunner(Struct, frozen=True, tag=True):
 
 
 class FreezeRunner(Struct, frozen=True, tag=True):
-    """One runner answers nothing for so many seconds."""
+    """One runner answers nothing for this many seconds."""
 
     seconds: float
 
 
 class BreakGateway(Struct, frozen=True, tag=True):
-    """The egress gateway dies. None can be started for so many seconds."""
+    """The egress gateway dies. None can be started for this many seconds."""
 
     seconds: float
 

@@ -34,7 +34,7 @@ POLL_SECONDS = 0.05
 
 
 def uids(workers: int) -> range:
-    """The users that runners and gateways of so many workers have."""
+    """The users that runners and gateways of this many workers have."""
     return range(FIRST_UID, FIRST_UID + workers * UIDS)
 
 

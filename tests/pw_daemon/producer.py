@@ -38,7 +38,7 @@ class Producer:
             await pipe.execute()
 
     async def collect(self, count: int, seconds: float) -> None:
-        """Read the result stream until so many different jobs have been answered."""
+        """Read the result stream until `count` different jobs have been answered."""
         until = time.monotonic() + seconds
         while len(self.results) < count:
             if time.monotonic() > until:

@@ -46,7 +46,7 @@ class Counter:
         return sum(stats.queued + stats.delayed for stats in await self.queue.inspection.stats())
 
     async def reached(self, jobs: int) -> None:
-        """Wait until the queue holds so many jobs; never more."""
+        """Wait until the queue holds this many jobs; never more."""
         async with asyncio.timeout(20):
             while (found := await self.jobs()) < jobs:
                 await self.turn()

@@ -93,7 +93,7 @@ async def open_harness(
 
 
 async def blocked(client: Any, count: int) -> None:
-    """Until so many connections are blocked."""
+    """Until `count` connections are blocked."""
     await wait_until(client, "clients", lambda info: info["blocked_clients"] >= count)
 
 

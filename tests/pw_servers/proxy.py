@@ -58,8 +58,8 @@ class RespProxy:
     def drop_reply(self, n: int = 1, command: str | None = None, *, times: int = 1, hang: bool = False) -> None:
         """Lose the nth reply from now, executed by the server, and cut that connection.
 
-        `command`: count only replies to this command, by its first word. `times`: lose so many from there on, each
-        on the connection it comes on. `hang`: do not cut, say nothing.
+        `command`: count only replies to this command, by its first word. `times`: how many to lose from there on,
+        each on the connection it comes on. `hang`: do not cut, say nothing.
         """
         self.dropped.clear()
         self._drop_times = times

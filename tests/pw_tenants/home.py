@@ -79,7 +79,7 @@ class Home:
         return [post for post in self.receiver.at(f"/ok/{tenant.name}") if post.job_id == job_id]
 
     async def called(self, tenant: Tenant, job_id: str, count: int = 1) -> list[pw_receiver.Received]:
-        """The same, when there are so many."""
+        """The same, once there are `count` of them."""
         async with asyncio.timeout(SECONDS), self.receiver.arrived:
             await self.receiver.arrived.wait_for(lambda: len(self.posts(tenant, job_id)) >= count)
         return self.posts(tenant, job_id)

@@ -22,7 +22,7 @@ return {
 
 WRITES = """
 # payload: log, print (text to write), fields (of the logged line), error (text of an exception that is logged),
-# raises (text of an exception that ends the job), lines (so many lines)
+# raises (text of an exception that ends the job), lines (number of lines)
 import logging
 fields = payload.get("fields", {})
 for _ in range(payload.get("lines", 1)):

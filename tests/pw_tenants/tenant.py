@@ -49,7 +49,7 @@ class Tenant:
             await self._redis_client.ingress.send("XADD", "pw:jobs", "*", "job", text, key="pw:jobs")
 
     async def results(self, job_id: str, count: int = 1, seconds: float = SECONDS) -> list[dict[str, Any]]:
-        """All results of a job so far, when there are at least so many."""
+        """All results of a job so far, once there are at least `count`."""
         ref = self.ref(job_id)
         found = self._mailbox.results
         await self._mailbox.until(lambda: len(found[ref]) >= count, seconds, f"{count} results of {ref}")

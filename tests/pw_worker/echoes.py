@@ -77,7 +77,7 @@ class Echoes:
         await self.queue.producer.enqueue(tickets)
 
     async def answered(self, count: int, seconds: float = 10) -> None:
-        """Wait until so many jobs have a result. Raises TimeoutError."""
+        """Wait until `count` jobs have a result. Raises TimeoutError."""
         until = time.monotonic() + seconds
         while len(self.results) < count:
             if time.monotonic() > until:

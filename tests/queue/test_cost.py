@@ -45,7 +45,7 @@ class VirtualWorker:
         await self.harness.queue.limits.set(table)
 
     async def run(self, jobs: int) -> None:
-        """Serve so many jobs."""
+        """Serve this many jobs."""
         rng = random.Random(self.seed)
         queued: dict[str, int] = defaultdict(int)
         waiting: dict[str, int] = defaultdict(int)

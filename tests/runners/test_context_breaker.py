@@ -28,7 +28,7 @@ def test_every_pair(pair: StatePair) -> None:
 
 
 def failed(times: int, at: float = 100.0) -> tuple[ContextBreaker, float]:
-    """A breaker after so many failures, each as soon as it may be, and when the last one was."""
+    """A breaker after this many failures, each as soon as it may be, and when the last one was."""
     breaker = ContextBreaker()
     for _ in range(times):
         at = max(at, breaker.backoff.until)

@@ -11,7 +11,7 @@ SECONDS = st.floats(-1e5, 1e5)
 
 
 def reading(passed: float = 0.0, worker: float = 0.0, redis: float = 0.0, took: float = 0.01) -> ClockReading:
-    """A look after so many seconds, at clocks that are set forward by so many."""
+    """A look after `passed` seconds, at clocks that are `worker` and `redis` seconds ahead."""
     before = START + passed + worker
     return ClockReading(before, before + took, passed, (START + passed + redis,))
 

@@ -19,7 +19,7 @@ async def cancelled(home: Home, tenant: Tenant, job_id: str) -> str:
 
 
 async def remembered(home: Home, tenant: Tenant, count: int, milliseconds: int) -> list[bytes]:
-    """Cancel so many ids of this tenant that were never pushed. Returns the answers."""
+    """Cancel `count` ids of this tenant that were never pushed. Returns the answers."""
     async with home.redis_client.commands.pipeline(transaction=False) as pipe:
         for number in range(count):
             ref = f"{tenant.name}/never-{number}"

@@ -47,7 +47,7 @@ class PagePoolSettings:
     """True: the browser context is a profile. False: it is wiped whenever none of its jobs runs."""
     recycle_seconds: float
     max_jobs: int
-    """After so many jobs the runner asks to be retired."""
+    """After this many jobs the runner asks to be retired."""
     default_timeout_seconds: float
     """Of Playwright's calls."""
     options: PageOptions

@@ -20,7 +20,7 @@ from pageworker_sandbox.wire.channel import Channel
 from pageworker_sandbox.wire.messages import LogLine, Message, Retire, RetireCause
 
 MAX_WAITING_MESSAGES = 4000
-"""A log line that comes while so many messages wait is dropped. No other message is."""
+"""A log line that comes while this many messages wait is dropped. No other message is."""
 MAX_REASON_CHARS = 2000
 
 

@@ -62,7 +62,7 @@ class Delivered:
 
 @dataclass(frozen=True)
 class RetryLaterAt:
-    """Try again after so many seconds."""
+    """Try again after this many seconds."""
 
     delay_seconds: float
     reason: str

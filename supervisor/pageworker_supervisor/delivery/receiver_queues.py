@@ -12,13 +12,13 @@ from pageworker_supervisor.delivery.outbox import OutboxEntry
 WAITING_PER_SLOT = 2
 """Entries that a queue holds per slot of its receiver. Further entries are postponed."""
 RESERVED = 4
-"""One in so many of all slots is reserved for receivers that use no slot or one."""
+"""One slot in this many is reserved for receivers that use no slot or one."""
 STALE_SECONDS = 40.0
 """The outbox gives an entry to another worker a minute after it was taken. A try must end before that."""
 LONGEST_RETURN_SECONDS = 60.0
 SMOOTHING = 0.2
 SPREAD_TRIES = 6
-"""The spread after a pause grows with so many tries at most: half a minute is wide enough for any backlog."""
+"""The spread after a pause stops growing after this many tries: half a minute is wide enough for any backlog."""
 
 
 @dataclass(frozen=True)

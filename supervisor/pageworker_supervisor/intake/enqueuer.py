@@ -26,7 +26,7 @@ Placed = Callable[[NewJob], Awaitable[NewJob]]
 """The job with the digests that name its browser context."""
 
 PARSED_PER_TURN_BYTES = 256 * 1024
-"""After so many bytes, which take some milliseconds, the event loop serves other tasks."""
+"""After this many bytes, which take some milliseconds, the event loop serves other tasks."""
 FETCH_SECONDS = 2.0
 """The first job of a release waits so long for its bundle, and the jobs behind it wait, too."""
 BACKOFF_SECONDS = 10.0

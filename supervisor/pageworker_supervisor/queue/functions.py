@@ -171,6 +171,6 @@ class Shards:
 
 
 def batches(items: Sequence[T], size: int) -> Iterator[Sequence[T]]:
-    """Slices of at most so many items."""
+    """Slices of at most `size` items."""
     for at in range(0, len(items), size):
         yield items[at : at + size]

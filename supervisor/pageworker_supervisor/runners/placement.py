@@ -29,10 +29,10 @@ NO_TENANT = ContextKey("(no tenant)")
 LINGER_SECONDS = 0.25
 """How long an idle runner waits for the next job of its context before another context may have its slot."""
 STARTS_IDLE = 2.0
-"""An idle runner whose context comes back after pauses is kept for so many times its start time."""
+"""An idle runner whose context comes back after pauses is kept for this many times its start time."""
 STARTS_RESIDENT = 5.0
-"""A busy runner stays for so many times its start time before another context may replace it. Starts then take at most
-a sixth of a slot's time."""
+"""A busy runner stays for this many times its start time before another context may replace it. Starts then take at
+most a sixth of a slot's time."""
 LONGEST_RESIDENCY_SECONDS = 20.0
 """The longest time that a busy runner stays because its start was slow. The setting may be longer."""
 

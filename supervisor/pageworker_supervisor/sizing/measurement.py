@@ -120,7 +120,7 @@ class PageMeasurement:
         return PartUsage(done, took, self._cpu_seconds() - cpu, max(0.0, _other_cpu_seconds() - other_cpu), self._peak)
 
     async def _repeat(self, *, jobs: int | None = None, until: float = 0.0) -> int:
-        """Run jobs one after the other, so many or until then; at least one. Returns how many."""
+        """Run jobs one after the other: `jobs` of them, or until the time `until`; at least one. Returns how many."""
         done = 0
         while not done or (time.monotonic() < until if jobs is None else done < jobs):
             self._number += 1
