@@ -27,7 +27,7 @@ PIDFD_GETFD = 438
 
 @asynccontextmanager
 async def with_tenants(count: int, **settings: Any) -> AsyncIterator[tuple[Home, list[Tenant]]]:
-    """A home with so many tenants beside the usual ones."""
+    """A home with `count` tenants beside the usual ones."""
     names = [f"turn-{number}" for number in range(count)]
     async with home_with(tenants={name: {"weight": 1.0} for name in names}, **settings) as opened:
         yield opened, [opened.tenants[name] for name in names]
@@ -87,8 +87,8 @@ async def test_a_cannot_have_bs_runner_replaced_again_and_again(home: Home) -> N
 
 async def test_a_flood_of_one_tenant_leaves_another_its_turn(home: Home) -> None:
     """A's jobs keep both runners busy for long; B's job gets a slot once one of them has had its time."""
-    flood = [home.fresh("flood") for _ in range(400)]
-    await home.a.push(*(home.a.say(job_id, {"seconds": 0.3}) for job_id in flood))
+    flood = [home.fresh("flood") for _ in range(200)]
+    await home.a.push(*(home.a.say(job_id, {"seconds": 1.2}) for job_id in flood))
     await home.a.result(flood[0])
     began = time.monotonic()
     assert (await home.b.run(home.fresh("turn")))["status"] == "succeeded"
