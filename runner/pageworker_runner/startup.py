@@ -1,6 +1,7 @@
 """How a runner starts, step by step. After `confine` its process has no rights left but its pipes and its socket."""
 
 import asyncio
+import resource
 import socket
 from dataclasses import dataclass
 
@@ -48,6 +49,7 @@ async def start(channel: Channel, reporter: Reporter, tasks: Tasks, environment:
     try:
         with own_work():
             browser = await launch(boot, environment.profile, port)
+            limit_own_data(boot.memory_bytes)
             devices.fill(browser.playwright.devices)
             failures.watch()
             translator = FailureTranslator(browser.context, failures)
@@ -82,6 +84,16 @@ async def start(channel: Channel, reporter: Reporter, tasks: Tasks, environment:
         )
     )
     return StartedRunner(browser, attempts, catalog)
+
+
+def limit_own_data(memory_bytes: int) -> None:
+    """From now on this process allocates at most so many bytes: module code that asks for more gets a MemoryError.
+
+    Processes that were started before keep the higher limit: for them a cgroup counts, and reports what it refuses.
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_DATA)
+    if memory_bytes and (soft == resource.RLIM_INFINITY or memory_bytes < soft):
+        resource.setrlimit(resource.RLIMIT_DATA, (memory_bytes, hard))
 
 
 def _pool_settings(boot: m.Boot) -> PagePoolSettings:

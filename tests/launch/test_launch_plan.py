@@ -3,6 +3,7 @@
 import marshal
 import os
 import resource
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +53,13 @@ def test_every_process_is_limited_and_dumps_no_core() -> None:
         resource.RLIMIT_FSIZE: 9,
         resource.RLIMIT_NOFILE: 8,
     }
+
+
+def test_a_process_may_map_more_than_its_memory_only_where_a_cgroup_counts_what_is_in_use() -> None:
+    runner = replace(LIMITS, counted_data=2)
+    counted = replace(runner, has_memory_cgroup=True)
+    assert [dict(limits.rlimits(own_user=False))[resource.RLIMIT_DATA] for limits in (runner, counted)] == [1000, 2000]
+    assert replace(LIMITS, has_memory_cgroup=True).data_bytes == 1000, "a gateway fails by its own limit first"
 
 
 @pytest.mark.parametrize("mode", MountMode)

@@ -21,11 +21,11 @@ from pw_sandbox.sandboxes import AgentSandbox, RaisedInside
 from pageworker_sandbox.launch import Host, LaunchFailed, SandboxedProcess, survey
 from pageworker_sandbox.launch.gateway import dialer_program, gateway_program
 from pageworker_sandbox.launch.interpreter import masks
-from pageworker_sandbox.launch.launch_plan import ProcessLimits
 from pageworker_sandbox.launch.mounts import Bind
 from pageworker_sandbox.launch.packages import CODE
 from pageworker_sandbox.launch.program import SandboxProgram
 from pageworker_sandbox.launch.root_layout import SandboxSpec, runner_mounts
+from pageworker_sandbox.launch.start import runner_limits
 from pw_escape import exits, folders, inside, life, pages, policies, weaken, wires
 from pw_escape import mechanisms as m
 from pw_escape.attack import AttackPlace
@@ -189,7 +189,7 @@ class Sandboxes:
             policy="runner",
             mounts=(*runner_mounts(self._host, spec), *ours),
             uid=user,
-            limits=ProcessLimits(spec.memory_bytes, spec.processes),
+            limits=runner_limits(spec),
             second_policy="confined",
         )
 

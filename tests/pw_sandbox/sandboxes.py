@@ -12,12 +12,11 @@ from pathlib import Path
 from typing import Any
 
 from pageworker_sandbox.launch import Host, SandboxedProcess, survey
-from pageworker_sandbox.launch.launch_plan import ProcessLimits
 from pageworker_sandbox.launch.mounts import Bind
 from pageworker_sandbox.launch.packages import CODE
 from pageworker_sandbox.launch.program import SandboxProgram
 from pageworker_sandbox.launch.root_layout import SandboxSpec, runner_mounts
-from pageworker_sandbox.launch.start import start
+from pageworker_sandbox.launch.start import runner_limits, start
 from pw_sandbox import agent
 from pw_sandbox.uids import FIRST_UID
 
@@ -146,7 +145,7 @@ def program(where: Host, wanted: SandboxSpec) -> SandboxProgram:
         policy="runner",
         mounts=runner_mounts(where, wanted),
         uid=wanted.uid,
-        limits=ProcessLimits(wanted.memory_bytes, wanted.processes),
+        limits=runner_limits(wanted),
         second_policy="confined",
     )
 

@@ -1,5 +1,6 @@
 """The runner under the real launcher: it comes up confined, works, and ends cleanly."""
 
+import resource
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ from pw_runner.site import SiteAnswer
 from pw_runner.supervisor import CHROMIUM, HEADLESS_SHELL
 
 from pageworker_runner.exit_codes import RunnerExit
+from pageworker_runner.startup import limit_own_data
 
 pytestmark = [pytest.mark.browser, pytest.mark.sandbox, pytest.mark.asyncio(loop_scope="module")]
 
@@ -45,6 +47,19 @@ async def test_it_comes_up_confined_and_works(browser: Path) -> None:
         assert await runner.stop() == RunnerExit.STOPPED
     finally:
         await runner.close()
+
+
+async def test_the_runner_lowers_its_own_data_size_and_no_other_limit() -> None:
+    before = resource.getrlimit(resource.RLIMIT_DATA)
+    try:
+        limit_own_data(0)
+        assert resource.getrlimit(resource.RLIMIT_DATA) == before
+        limit_own_data(1 << 40)
+        assert resource.getrlimit(resource.RLIMIT_DATA) == (1 << 40, before[1])
+        limit_own_data(1 << 41)
+        assert resource.getrlimit(resource.RLIMIT_DATA) == (1 << 40, before[1]), "it is never raised"
+    finally:
+        resource.setrlimit(resource.RLIMIT_DATA, before)
 
 
 @BROWSERS

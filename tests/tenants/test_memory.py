@@ -200,7 +200,6 @@ async def test_memory_held_by_page_and_module_together(shared: MemoryHome) -> No
     unharmed(shared.meanwhile)
 
 
-@pytest.mark.xfail(reason="about one time in three there is a second attempt; the cause is not known yet", strict=False)
 async def test_memory_in_tmpfs(shared: MemoryHome) -> None:
     """A fills /tmp, /dev/shm and its folder a little each: with its processes that is memory; B has its own."""
     error = shared.error("fills")

@@ -28,12 +28,25 @@ class ProcessLimits:
     """Limits of a whole sandbox, and of each process in it."""
 
     memory_bytes: int
-    """Of the whole sandbox, where it has a cgroup. It is also the data size limit of each process: a process that
-    allocates everything at once fails before the supervisor's memory watch has to react."""
+    """Of the whole sandbox, where it has a cgroup."""
     processes: int
     """Threads and processes of the whole sandbox."""
     open_files: int = 8192
     file_bytes: int = 1 * GIB
+    counted_data: int = 1
+    """Where a cgroup limits the memory: the data size limit of each process, in units of `memory_bytes`."""
+    has_memory_cgroup: bool = False
+
+    @property
+    def data_bytes(self) -> int:
+        """The data size limit of each process: one that allocates everything at once fails before the supervisor's
+        memory watch has to react.
+
+        RLIMIT_DATA counts what a process has mapped, touched or not, and the kernel tells nobody of a refusal: a
+        process that fails by it ends an attempt without the name of a limit. A cgroup counts what is in use, and
+        reports a breach. Where there is one, it should be the one that refuses (setrlimit(2), cgroup-v2.rst).
+        """
+        return self.memory_bytes * (self.counted_data if self.has_memory_cgroup else 1)
 
     def rlimits(self, *, own_user: bool) -> list[tuple[int, int]]:
         """(resource, value) pairs for setrlimit(2). Core dumps are always off.
@@ -43,7 +56,7 @@ class ProcessLimits:
         return [
             *([(resource.RLIMIT_NPROC, self.processes)] if own_user else []),
             (resource.RLIMIT_CORE, 0),
-            (resource.RLIMIT_DATA, self.memory_bytes),
+            (resource.RLIMIT_DATA, self.data_bytes),
             (resource.RLIMIT_FSIZE, self.file_bytes),
             (resource.RLIMIT_NOFILE, self.open_files),
         ]

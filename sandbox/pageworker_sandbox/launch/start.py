@@ -7,6 +7,7 @@ import resource
 import socket
 import subprocess
 import threading
+from collections.abc import Collection
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 
@@ -25,6 +26,15 @@ START_SECONDS = 20.0
 NPROC_SLACK = 16
 """Where a cgroup counts processes, RLIMIT_NPROC is higher by this number: only the cgroup reports a refusal."""
 
+COUNTED_DATA = 2
+"""Times its memory that each process of a runner may map where a cgroup counts memory. Garbage that is not collected
+yet is mapped and not in use: node holds hundreds of MiB of it."""
+
+
+def runner_limits(spec: SandboxSpec) -> ProcessLimits:
+    """The limits of a runner."""
+    return ProcessLimits(spec.memory_bytes, spec.processes, counted_data=COUNTED_DATA)
+
 
 async def launch(host: Host, spec: SandboxSpec) -> SandboxedProcess:
     """Start `python -m pageworker_runner --channel-fd N --filter-fd M` in a sandbox. Raises LaunchFailed, OSError."""
@@ -36,7 +46,7 @@ async def launch(host: Host, spec: SandboxSpec) -> SandboxedProcess:
             policy="runner",
             mounts=runner_mounts(host, spec),
             uid=spec.uid,
-            limits=ProcessLimits(spec.memory_bytes, spec.processes),
+            limits=runner_limits(spec),
             second_policy="confined",
         ),
     )
@@ -51,9 +61,8 @@ async def start(host: Host, program: SandboxProgram) -> SandboxedProcess:
         raise ValueError("as root, give each sandbox a user of its own; as an ordinary user, give none")
     root = cgroup.find_root()
     group = root.create(program.name, program.limits.memory_bytes, program.limits.processes) if root else None
-    if group is not None and root is not None and "pids" in root.controllers:
-        limits = replace(program.limits, processes=program.limits.processes + NPROC_SLACK)
-        program = replace(program, limits=limits)
+    if group is not None and root is not None:
+        program = replace(program, limits=counted_limits(program.limits, root.controllers))
     with ExitStack() as stack:
         process, pipes = _spawn(host, program, group, stack)
         try:
@@ -73,6 +82,13 @@ async def start(host: Host, program: SandboxProgram) -> SandboxedProcess:
                 raise LaunchFailed(f"the sandbox did not start: {process.stderr.strip() or error!r}") from error
             raise
     return process
+
+
+def counted_limits(limits: ProcessLimits, controllers: Collection[str]) -> ProcessLimits:
+    """The limits of each process where a cgroup with these controllers counts for all of them. It reports a refusal."""
+    if "pids" in controllers:
+        limits = replace(limits, processes=limits.processes + NPROC_SLACK)
+    return replace(limits, has_memory_cgroup="memory" in controllers)
 
 
 def _limit_processes(init_pid: int, processes: int) -> None:

@@ -11,7 +11,7 @@ from msgspec import Meta, Struct
 
 from pageworker_sandbox.wire.page_options import PageOptions
 
-PROTOCOL = 6
+PROTOCOL = 7
 MAX_DATA_BYTES = 1024 * 1024
 MAX_ARTIFACT_BYTES = 32 * 1024 * 1024
 MAX_ARTIFACTS = 66
@@ -77,6 +77,8 @@ class Boot(Message, frozen=True):
     """How the browser context is opened, for its whole life."""
     max_jobs: int = 1000
     """After this number of jobs the runner sends Retire."""
+    memory_bytes: int = 0
+    """What the runner's own process may allocate. Its data size limit may be higher. 0: that limit alone."""
 
 
 class Module(Message, frozen=True):

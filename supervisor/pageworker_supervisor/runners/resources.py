@@ -107,6 +107,7 @@ class RunnerResources:
             max_jobs=self.pool.max_jobs,
             failure_artifacts=self.failure_artifacts,
             options=self.option_sets.options(context.options),
+            memory_bytes=self.sandbox.memory_bytes,
         )
 
     def terms(self, context: ContextKey) -> object:

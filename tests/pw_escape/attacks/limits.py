@@ -77,8 +77,8 @@ ATTACKS = (
     ),
     Attack("more processes", RAISE.format("RLIMIT_NPROC", 10_000), "ValueError", m.PROCESSES),
     Attack("core dumps", RAISE.format("RLIMIT_CORE", 1 << 20), "ValueError", m.CORES),
-    Attack("all the memory at once", "bytearray(1 << 30)", "MemoryError", m.DATA, (m.CONTROL_GROUP,)),
-    Attack("all the memory by a mapping", "mmap.mmap(-1, 1 << 30, flags=mmap.MAP_PRIVATE)", "ENOMEM", m.DATA),
+    Attack("all the memory at once", "bytearray(2 << 30)", "MemoryError", m.DATA, (m.CONTROL_GROUP,)),
+    Attack("all the memory by a mapping", "mmap.mmap(-1, 2 << 30, flags=mmap.MAP_PRIVATE)", "ENOMEM", m.DATA),
     Attack("a larger data segment", RAISE.format("RLIMIT_DATA", 1 << 40), "ValueError", m.DATA),
     Attack(
         "a huge file", "os.truncate(os.open('/profile/huge', os.O_RDWR | os.O_CREAT), 1 << 40)", "EFBIG", m.FILE_SIZE
