@@ -25,11 +25,11 @@ class FileBackend:
 
     async def fetch(self, ref: SecretRef) -> FetchedSecret:
         """See SecretBackend. The value is the file's text without surrounding white space."""
-        path = self._folder / f"{ref.tenant_id}{self._separator}{ref.name}"
+        shown = f"{ref.tenant_id}{self._separator}{ref.name}"
         try:
-            found = self._files.read(path, self._forbidden_mode)
+            found = self._files.read(self._folder / shown, self._forbidden_mode, shown)
         except SecretMissing:
-            raise SecretMissing(f"there is no file {ref.tenant_id}{self._separator}{ref.name} for it") from None
+            raise SecretMissing(f"there is no file {shown} for it") from None
         return FetchedSecret(value=value_of(ref, found.data), version=found.version, lease_seconds=0.0)
 
     async def run(self) -> None:

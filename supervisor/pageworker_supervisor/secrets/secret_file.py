@@ -28,11 +28,12 @@ class SecretFiles:
     def __init__(self) -> None:
         self._known: dict[Path, tuple[Stamp, ReadFile]] = {}
 
-    def read(self, path: Path, forbidden_mode: int = 0) -> ReadFile:
-        """The file's content. `forbidden_mode`: bits that the file's mode must not have.
+    def read(self, path: Path, forbidden_mode: int = 0, shown: str = "") -> ReadFile:
+        """The file's content. `forbidden_mode`: bits that the file's mode must not have. `shown`: its name in errors.
 
         Raises SecretMissing if there is no such file, SecretUnavailable if it cannot be read or used.
         """
+        shown = shown or path.name
         try:
             with path.open("rb") as file:
                 found = os.fstat(file.fileno())
@@ -42,18 +43,16 @@ class SecretFiles:
                     return known[1]
                 data = file.read(MAX_FILE_BYTES + 1)
         except FileNotFoundError as error:
-            raise SecretMissing(f"{path.name}: {error.strerror}") from error
+            raise SecretMissing(f"{shown}: {error.strerror}") from error
         except OSError as error:
-            raise SecretUnavailable(f"{path.name}: {error.strerror}") from error
+            raise SecretUnavailable(f"{shown}: {error.strerror}") from error
         if found.st_mode & forbidden_mode:
             mode = stat.S_IMODE(found.st_mode)
-            raise SecretUnavailable(
-                f"{path.name} has mode {mode:04o}, so other users can use it: run `chmod 600` on it"
-            )
+            raise SecretUnavailable(f"{shown} has mode {mode:04o}, so other users can use it: run `chmod 600` on it")
         if len(data) > MAX_FILE_BYTES:
-            raise SecretUnavailable(f"{path.name}: more than {MAX_FILE_BYTES} bytes")
+            raise SecretUnavailable(f"{shown}: more than {MAX_FILE_BYTES} bytes")
         if not data.strip():
-            raise SecretUnavailable(f"{path.name}: empty")
+            raise SecretUnavailable(f"{shown}: empty")
         read = ReadFile(data.strip(), f"{found.st_mtime_ns:x}")
         self._known[path] = (stamp, read)
         return read
