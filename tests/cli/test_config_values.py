@@ -129,10 +129,14 @@ def test_the_origin_of_a_central_setting_is_named_once(on_queue: OnQueue, capsys
     assert line.split() == ["pool.runners", "6", "central", "configuration"]
 
 
-def test_a_setting_that_is_not_set_is_not_unset(on_queue: OnQueue, capsys: Capture) -> None:
-    assert run(["config", "unset", "pool.runners", *WHY]) == 4
+@pytest.mark.parametrize("command", [["unset", *WHY], ["get"]], ids=["unset", "get"])
+def test_a_setting_that_is_not_set_is_a_failure_of_one_kind(
+    on_queue: OnQueue, capsys: Capture, command: list[str]
+) -> None:
+    assert run(["config", command[0], "pool.runners", *command[1:]]) == 1
     told = capsys.readouterr().err
-    assert "not set centrally: pool.runners" in told
+    assert "not set centrally" in told
+    assert "pool.runners" in told
     assert "workerctl config show --origin" in told
 
 

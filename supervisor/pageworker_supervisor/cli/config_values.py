@@ -87,13 +87,16 @@ def unset(
     config: Config = None,
     json: Json = False,
 ) -> CommandExit:
-    """Remove settings from the central configuration. The file of each worker counts again."""
+    """Remove settings from the central configuration. The file of each worker counts again.
+
+    The exit code is 1, and nothing is removed, if one of them has no central value.
+    """
     gone = {_named(name) for name in names}
 
     def without(values: CentralValues) -> CentralValues:
         if missing := sorted(gone - set(values)):
             what = f"not set centrally: {printable(', '.join(missing))}"
-            raise CommandError(what, "Run `workerctl config show --origin`.", CommandExit.REFUSED)
+            raise CommandError(what, "Run `workerctl config show --origin`.")
         return {name: value for name, value in values.items() if name not in gone}
 
     return print_change(asyncio.run(_change(config, without, who, why)), json)
