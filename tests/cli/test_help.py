@@ -70,6 +70,13 @@ def test_help_shows_how_to_call_it(path: tuple[str, ...], capsys: pytest.Capture
     assert "Usage: workerctl " + " ".join(path) in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("path", CALLABLE, ids=" ".join)
+def test_a_default_that_is_empty_is_not_shown(path: tuple[str, ...], capsys: pytest.CaptureFixture[str]) -> None:
+    run([*path, "--help"])
+    shown = " ".join(re.sub(r"[│\s]+", " ", capsys.readouterr().out).split())
+    assert not re.search(r"\[default: *(\(\)|\[\]|''|\"\"|None)? *\]", shown), shown
+
+
 def test_help_of_a_command_is_its_docstring_not_only_its_line_in_the_list(capsys: pytest.CaptureFixture[str]) -> None:
     run(["--help"])
     assert "Example" not in capsys.readouterr().out

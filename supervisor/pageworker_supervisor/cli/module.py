@@ -90,6 +90,7 @@ def verify_bundle(
         Parameter(
             name=("--trusted", "-t", "--key", "-k"),
             negative=(),
+            show_default=False,
             help="Trusted public key, not a secret one: a .pub file or its line. Repeat the option for more keys. "
             "Default: `modules.trusted_keys`.",
         ),

@@ -41,7 +41,7 @@ class RegistryAccess:
 
     registry: Annotated[str | None, Parameter(name=("--registry", "-r"))] = None
     """Registry: a folder, or an http(s)://, s3://, gs:// or az:// prefix. Default: `modules.registry`."""
-    trusted: Annotated[tuple[str, ...], Parameter(name=("--trusted", "-t"), negative=())] = ()
+    trusted: Annotated[tuple[str, ...], Parameter(name=("--trusted", "-t"), negative=(), show_default=False)] = ()
     """Trusted public key: a .pub file or its line. Repeat the option for more keys. Default: `modules.trusted_keys`."""
     config: Config = None
 
