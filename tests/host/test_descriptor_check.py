@@ -37,6 +37,12 @@ def test_a_process_at_its_limit_is_told_so() -> None:
     assert "LimitNOFILE" in done.stdout
 
 
+def test_a_process_with_too_few_is_told_how_many_it_has() -> None:
+    script = USED_UP.replace("full = descriptor_trouble()", "os.close(taken.pop()); full = descriptor_trouble(3)")
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout.startswith("this process has 1 free file descriptors, and needs 3 (Too many open files)")
+
+
 def test_a_host_at_its_limit_is_told_apart(monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*_: object) -> int:
         raise OSError(errno.ENFILE, os.strerror(errno.ENFILE))

@@ -18,6 +18,7 @@ from pw_servers.ports import free_port
 
 from pageworker_demo.toml import toml_text
 from pageworker_sandbox.signing import SecretKey
+from pageworker_supervisor import daemon
 from pageworker_supervisor.config.errors import ConfigInvalid, ConfigProblem
 from pageworker_supervisor.exit_codes import DaemonExit, exit_of
 from pageworker_supervisor.redis_client.errors import EmbeddedUnfit
@@ -100,6 +101,23 @@ def test_the_environment_names_the_configuration(tmp_path: Path, monkeypatch: py
     monkeypatch.setenv("PAGEWORKER_CONFIG", str(config(tmp_path, pool={"runners": 0})))
     code, text = ended(*DAEMON)
     assert (code, f"{tmp_path}/pageworker.toml:" in text, "pool.runners" in text) == (DaemonExit.UNFIT, True, True)
+
+
+@pytest.mark.parametrize("limit", [6, 7, 12, 20])
+def test_descriptors_that_are_used_up(tmp_path: Path, limit: int) -> None:
+    """The first two end the imports, the others the checks of the host, which would call it unfit."""
+    code = (
+        "import resource, sys; from pageworker_supervisor.daemon import main; "
+        f"resource.setrlimit(resource.RLIMIT_NOFILE, ({limit}, {limit})); main()"
+    )
+    exit_code, said = ended("-c", code, "--config", str(config(tmp_path)))
+    assert exit_code == DaemonExit.IN_USE
+    assert one_line(said).startswith("this process has ")
+    assert "raise its limit (LimitNOFILE)" in said
+
+
+def test_the_entry_point_has_the_exit_code_of_the_table() -> None:
+    assert daemon.IN_USE == DaemonExit.IN_USE
 
 
 def test_a_taken_redis_port(tmp_path: Path) -> None:

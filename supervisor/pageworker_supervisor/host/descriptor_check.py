@@ -4,15 +4,23 @@ import errno
 import os
 
 USED_UP = (errno.EMFILE, errno.ENFILE)
+START = 32
+"""What the checks of a start have open at once: pipes, memfds and mounts of a sandbox, and files of the browser."""
 
 
-def descriptor_trouble() -> str:
-    """Why no descriptor can be opened, for operators; "" while one can. Raises OSError for any other failure."""
+def descriptor_trouble(count: int = 1) -> str:
+    """Why so many descriptors cannot be opened, for operators; "" while they can. Raises OSError for another failure."""
+    opened: list[int] = []
     try:
-        os.close(os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC))
+        for _ in range(count):
+            opened.append(os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC))
     except OSError as error:
         if error.errno not in USED_UP:
             raise
         whose = "this process" if error.errno == errno.EMFILE else "this host"
-        return f"{whose} has no free file descriptors ({error.strerror}): raise its limit (LimitNOFILE)"
+        free = f"{len(opened)} free file descriptors, and needs {count}" if opened else "no free file descriptors"
+        return f"{whose} has {free} ({error.strerror}): raise its limit (LimitNOFILE)"
+    finally:
+        for descriptor in opened:
+            os.close(descriptor)
     return ""
