@@ -109,6 +109,8 @@ def queue_options(settings: Settings, given: QueueOptions) -> QueueOptions:
         stream_length=settings.results.stream_length,
         dead_length=settings.results.dead_length,
         dead_bytes=settings.results.dead_bytes,
+        rejected_length=settings.results.rejected_length,
+        rejected_bytes=settings.results.rejected_bytes,
         dead_text_bytes=settings.results.dead_text_bytes,
         cancel_memory_seconds=settings.jobs.cancel_memory_seconds,
     )

@@ -28,7 +28,15 @@ async def kept(harness: QueueHarness) -> Counter[str | None]:
             return found
 
 
-RETENTION = {"result_ttl_ms": 1000, "stream_length": 100, "dead_length": 100, "dead_bytes": 10**6, "result_key": True}
+RETENTION = {
+    "result_ttl_ms": 1000,
+    "stream_length": 100,
+    "dead_length": 100,
+    "dead_bytes": 10**6,
+    "result_key": True,
+    "rejected_length": 100,
+    "rejected_bytes": 10**6,
+}
 
 
 async def test_a_huge_text_is_kept_in_part_with_its_length_and_digest(harness: QueueHarness) -> None:
@@ -119,3 +127,71 @@ async def test_digests_of_rejected_texts_are_few_however_many_come(harness: Queu
     assert await harness.client.zcard("pw:{0}:rejected") == 10_000
     assert len((await harness.dead_letters.page(500)).letters) == 100
     assert await harness.inspection.result(ref("x")) is None
+
+
+def rejection(number: int, size: int = 100, tenant: str = "loud") -> tuple[bytes, str, JobRef, bytes]:
+    return junk(number, 10), "no job", JobRef(tenant, f"r{number}"), b'{"n":%d,"x":"%s"}' % (number, b"x" * size)
+
+
+async def result_keys(harness: QueueHarness, tenant: str) -> set[str]:
+    """Job ids of the tenant's stored results."""
+    start = f"pw:result:{tenant}:"
+    return {key.decode().removeprefix(start) async for key in harness.client.scan_iter(f"{start}*", count=1000)}
+
+
+async def test_a_flood_of_rejected_texts_keeps_the_tenants_newest_results_only(live_redis: RedisServer) -> None:
+    async with open_harness(live_redis.port, rejected_length=50) as harness:
+        assert await harness.producer.reject(*rejection(1000, tenant="quiet"))
+        for number in range(200):
+            assert await harness.producer.reject(*rejection(number))
+        assert await result_keys(harness, "loud") == {f"r{n}" for n in range(150, 200)}
+        assert await result_keys(harness, "quiet") == {"r1000"}
+        assert len(await harness.results()) == 51, "what is deleted leaves the stream too"
+        assert await harness.client.zcard("pw:{0}:rejected:of:loud") == 50
+        assert await harness.inspection.audit() == []
+
+
+async def test_results_of_rejected_texts_are_bounded_in_bytes(live_redis: RedisServer) -> None:
+    async with open_harness(live_redis.port, rejected_bytes=20 * KIB) as harness:
+        for number in range(100):
+            await harness.producer.reject(*rejection(number, 2 * KIB))
+        assert await result_keys(harness, "loud") == {f"r{n}" for n in range(91, 100)}
+        await harness.producer.reject(*rejection(100, 100 * KIB))
+        assert await result_keys(harness, "loud") == {"r100"}, "the newest is kept, whatever its size"
+
+
+async def test_jobs_that_a_worker_rejects_are_bounded_the_same_way(live_redis: RedisServer) -> None:
+    """A module that does not exist: the job waits, is claimed, and ends at once."""
+    async with open_harness(live_redis.port, rejected_length=10) as harness:
+        await harness.producer.enqueue([ticket(f"j{n}") for n in range(40)])
+        while leases := await harness.take():
+            for lease in leases:
+                assert await harness.consumer.finish(
+                    lease, status="rejected", result=b'{"id":"%s"}' % lease.job_id.encode()
+                )
+        assert len(await result_keys(harness, "acme")) == 10
+        done = [key async for key in harness.client.scan_iter("pw:{0}:done:*", count=1000)]
+        assert len(done) == 10
+        assert len(await harness.results()) == 10
+        assert await harness.producer.enqueue([ticket("j0")]) == ["queued"], "its id is free"
+
+
+async def test_the_result_of_a_corrected_push_outlives_its_rejection(live_redis: RedisServer) -> None:
+    async with open_harness(live_redis.port, rejected_length=10) as harness:
+        await harness.producer.reject(*rejection(0))
+        await harness.producer.enqueue([ticket("r0", "loud")])
+        assert await harness.consumer.finish(await harness.one(), status="succeeded", result=b'{"status":"succeeded"}')
+        for number in range(1, 30):
+            await harness.producer.reject(*rejection(number))
+        assert await harness.inspection.result(ref("r0", "loud")) == b'{"status":"succeeded"}'
+        assert await harness.producer.enqueue([ticket("r0", "loud")]) == ["duplicate"]
+
+
+async def test_what_is_remembered_of_rejections_ends_with_their_results(live_redis: RedisServer) -> None:
+    async with open_harness(live_redis.port, result_ttl_seconds=2, rejected_length=1000) as harness:
+        for number in range(5):
+            await harness.producer.reject(*rejection(number))
+        await harness.later(3_000)
+        await harness.producer.reject(*rejection(5))
+        assert await harness.client.zcard("pw:{0}:rejected:of:loud") == 1
+        assert 0 < await harness.client.pttl("pw:{0}:rejected:of:loud") <= 2_000

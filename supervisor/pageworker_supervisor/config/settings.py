@@ -205,6 +205,10 @@ class ResultSettings(Section, frozen=True):
     dead_bytes: Annotated[int, Meta(ge=1024 * 1024)] = 256 * 1024 * 1024
     """Bytes of all dead letters per shard. Above it, the oldest letters of the tenant with the most bytes are
     deleted."""
+    rejected_length: Count = 10_000
+    """Number of results of rejected jobs per tenant. Above it, the tenant's oldest are deleted before `ttl_seconds`."""
+    rejected_bytes: Annotated[int, Meta(ge=1024 * 1024)] = 32 * 1024 * 1024
+    """Bytes of these results per tenant. Above it, the tenant's oldest are deleted before `ttl_seconds`."""
     dead_text_bytes: Annotated[int, Meta(ge=256)] = 16 * 1024
     """Bytes kept of a text that is not a valid job. Its full length and SHA-256 are kept too."""
 

@@ -9,7 +9,7 @@ START = 32
 
 
 def descriptor_trouble(count: int = 1) -> str:
-    """Why so many descriptors cannot be opened, for operators; "" while they can. Raises OSError for another failure."""
+    """Why so many descriptors cannot be opened, for operators; "" while they can. Raises any other OSError."""
     opened: list[int] = []
     try:
         for _ in range(count):

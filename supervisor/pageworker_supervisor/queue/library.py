@@ -29,6 +29,7 @@ SHARD_KEYS = {
     "leases": "leases",
     "listed": "listed:<index>",
     "rejected": "rejected",
+    "rejected_of": "rejected:of:<tenant>",
     "repeated": "repeated",
     "cancellations": "cancellations",
     "cancellation_counts": "cancellations:counts",
@@ -125,7 +126,7 @@ milliseconds since the epoch on Redis' clock.
 
 FILES = (
     *("shard", "limits", "limits_table", "wakeup", "tenant", "shared_quota", "module", "fleet", "timer", "backlog"),
-    *("browser_context", "profile_lock", "job", "cancellation", "push", "listing", "dead_letter"),
+    *("browser_context", "profile_lock", "job", "cancellation", "push", "listing", "dead_letter", "rejection"),
     *("claim_capacity", "fn_claim", "fn_lease", "fn_finish", "fn_enqueue", "fn_outbox", "fn_dead_letters"),
     *("fn_workers", "fn_config", "fn_inspect", "fn_audit", "fn_apply_event", "register"),
 )

@@ -17,6 +17,9 @@ class QueueOptions(Struct, frozen=True, kw_only=True):
     dead_length: int = 100_000
     dead_bytes: int = 256 * 1024 * 1024
     """Bounds of a shard's dead letters: entries, and bytes of all together."""
+    rejected_length: int = 10_000
+    rejected_bytes: int = 32 * 1024 * 1024
+    """Bounds of the stored results of one tenant's rejected jobs: number, and bytes of all together."""
     dead_text_bytes: int = 16 * 1024
     """This much is kept of a text that is no job."""
     cancel_memory_seconds: int = 86_400

@@ -13,5 +13,7 @@ def retention_request(options: QueueOptions, *, cluster: bool) -> dict[str, obje
         "stream_length": options.stream_length,
         "dead_length": options.dead_length,
         "dead_bytes": options.dead_bytes,
+        "rejected_length": options.rejected_length,
+        "rejected_bytes": options.rejected_bytes,
         "result_key": not cluster,
     }

@@ -18,14 +18,10 @@
 --     `finished` (it has its result, or only that is left to be written), `unknown` (no such job, and no more are remembered)
 --   After any of the first three the job ends as `cancelled`.
 --
--- retention: result_ttl_ms, stream_length, dead_length, dead_bytes, result_key (true: write the key of the result; on a
+-- retention: result_ttl_ms, stream_length, dead_length, dead_bytes, rejected_length, rejected_bytes (what is kept of the
+-- results of one tenant's rejected texts, see rejection.lua), result_key (true: write the key of the result; on a
 -- Cluster keys without a hash tag are on other nodes: the result then waits in `kept:<job>` until the caller, or the outbox
 -- should the caller die, writes that key).
-
--- `<prefix>:result:<tenant>:<id>`, a public key.
-local function result_key(id)
-  return PREFIX .. ':result:' .. string.gsub(id, '/', ':', 1)
-end
 
 -- An outbox entry is named by the token (or the digest of the rejected text) that made it.
 function Outbox.add(name, id, url, result, put_result)
@@ -35,11 +31,6 @@ function Outbox.add(name, id, url, result, put_result)
     'put_result', put_result and 1 or 0
   )
   call('ZADD', Key.outbox(), NOW, name)
-end
-
--- The result of a job that has ended, nil where it is not kept any more.
-local function stored_result(id)
-  return call('GET', CLUSTER and Key.kept(id) or result_key(id)) or nil
 end
 
 -- The stored result goes to one more callback. False where there is no callback or no result.
@@ -52,16 +43,15 @@ function Outbox.add_stored(name, id, url)
   return true
 end
 
-local function store_result(name, id, tenant, result, url, retention)
-  call('XADD', Key.results(), 'MAXLEN', '~', retention.stream_length, '*', 'result', result)
+local function store_result(name, id, tenant, result, url, retention, rejected)
+  local entry = call('XADD', Key.results(), 'MAXLEN', '~', retention.stream_length, '*', 'result', result)
   call('PUBLISH', PREFIX .. ':results:' .. tenant, result)
-  if retention.result_key then
-    call('SET', result_key(id), result, 'PX', retention.result_ttl_ms)
-  else
-    call('SET', Key.kept(id), result, 'PX', retention.result_ttl_ms)
-  end
+  call('SET', result_key_here(id), result, 'PX', retention.result_ttl_ms)
   if url or not retention.result_key then
     Outbox.add(name, id, url, result, not retention.result_key)
+  end
+  if rejected then
+    Rejection.keep(id, tenant, result, entry, retention)
   end
 end
 
@@ -75,14 +65,15 @@ local function finish(request)
     return 'cancelled'
   end
   Job.release_permits(job, true)
-  store_result(token, id, job.tenant, request.result, request.callback_url, retention)
+  local rejected = request.status == 'rejected'
+  store_result(token, id, job.tenant, request.result, request.callback_url, retention, rejected)
   if request.dead_letter then
     DeadLetter.add(id, job.tenant, Job.body(id), request.dead_letter, request.status, job, retention)
   end
   for _, event in ipairs(request.events) do
     call('PUBLISH', PREFIX .. ':events:' .. job.tenant, event)
   end
-  Job.finish(id, job, token, request.status == 'rejected', retention.result_ttl_ms)
+  Job.finish(id, job, token, rejected, retention.result_ttl_ms)
   call('HINCRBY', Key.meta(), 'jobs', -1)
   call('ZREM', Key.leases(), id)
   call('XACK', Key.ready(), GROUP, job.entry)
@@ -110,7 +101,7 @@ local function reject(request)
   if seen == 'again' and stored_result(id) == request.result then
     Outbox.add_stored(push, id, request.callback_url)
   else
-    store_result(push, id, tenant, request.result, request.callback_url, request.retention)
+    store_result(push, id, tenant, request.result, request.callback_url, request.retention, true)
   end
   return 1
 end

@@ -1,0 +1,59 @@
+-- Stored results of rejected texts. No limit of a tenant slows a rejection, so what is kept of them is bounded per tenant, in
+-- number and bytes. Above a bound, the tenant's oldest go: their keys, and their entries of the stream `results`.
+--
+-- `rejected:of:<tenant>` holds them in their order. A member is `<time> <bytes> <sha1> <entry of results> <job>`. Its score is
+-- the sum of bytes up to and with it, so the first and the last member tell how many bytes are kept.
+--
+-- On a Cluster this deletes `kept:<job>`: the key `<prefix>:result:…` is on another node, and stays until it expires.
+--
+-- Used by: fn_finish.
+
+local DROPPED_RESULTS_PER_CALL = 64
+
+-- The key of a job's result: `<prefix>:result:<tenant>:<id>`, a public key; on a Cluster the one beside the shard's others.
+local function result_key_here(id)
+  return CLUSTER and Key.kept(id) or PREFIX .. ':result:' .. string.gsub(id, '/', ':', 1)
+end
+
+-- The result of a job that has ended, nil where it is not kept any more.
+local function stored_result(id)
+  return call('GET', result_key_here(id)) or nil
+end
+
+local function parts_of(member)
+  local at, bytes, sha1, entry, id = string.match(member, '^(%d+) (%d+) (%x+) (%S+) (.*)$')
+  return tonumber(at), tonumber(bytes), sha1, entry, id
+end
+
+-- Delete a result, where it still is that of the job: a corrected push may have run since.
+local function drop_result(id, sha1, entry)
+  call('XDEL', Key.results(), entry)
+  local stored = stored_result(id)
+  if stored and redis.sha1hex(stored) == sha1 then
+    call('DEL', result_key_here(id))
+    local _, _, free = Push.ended(id)
+    if free then
+      call('DEL', Key.done(id))
+    end
+  end
+end
+
+-- Keep the result that was stored with this entry of the stream `results`. `retention`: see fn_finish.lua.
+function Rejection.keep(id, tenant, result, entry, retention)
+  local key = Key.rejected_of(tenant)
+  local sum = number(call('ZRANGE', key, -1, -1, 'WITHSCORES')[2]) + #result
+  local sha1 = redis.sha1hex(result)
+  call('ZADD', key, sum, string.format('%.0f %d %s %s %s', NOW, #result, sha1, entry, id))
+  call('PEXPIRE', key, retention.result_ttl_ms)
+  for _ = 1, DROPPED_RESULTS_PER_CALL do
+    local oldest = call('ZRANGE', key, 0, 0, 'WITHSCORES')
+    local at, bytes, oldest_sha1, oldest_entry, oldest_id = parts_of(oldest[1])
+    local kept_bytes = sum - tonumber(oldest[2]) + bytes
+    local fits = call('ZCARD', key) <= retention.rejected_length and kept_bytes <= retention.rejected_bytes
+    if (fits and at + retention.result_ttl_ms > NOW) or oldest_entry == entry then -- the newest stays, whatever its size
+      return
+    end
+    call('ZREM', key, oldest[1])
+    drop_result(oldest_id, oldest_sha1, oldest_entry)
+  end
+end
