@@ -63,9 +63,9 @@ ROWS = (
     ),
     Mutant(
         f.REAPER_LOCK,
-        f"{LUA}/profile_lock.lua",
-        "  call('ZADD', Key.profile_locks(), NOW + LEASE_MS, tenant .. '/' .. profile)\n  for _, waiting in",
-        "  for _, waiting in",
+        f"{LUA}/claim_capacity.lua",
+        "    call('ZADD', Key.profile_locks(), unpack(self.locks))\n",
+        "",
         ("tests/queue/test_profiles.py::test_a_dead_holder_loses_the_profile_with_its_jobs",),
     ),
     Mutant(

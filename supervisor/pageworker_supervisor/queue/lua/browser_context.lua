@@ -91,17 +91,19 @@ function Context.add_backlog(tenant, context, limit_key, priority, stamp)
   Tenant.open(tenant, priority, context, stamp)
 end
 
--- A backlog is empty, or waits for its domain or module. `has_others`: the context surely has others at this priority.
--- True where it was the last one.
-function Context.drop_backlog(tenant, context, limit_key, priority, has_others)
+-- A backlog is empty, or waits for its domain or module. True where it was the context's last one at this priority.
+-- What the caller has read saves commands; nil: not known. `has_others`: whether the context has other backlogs at this
+-- priority. `tenant_has_others`: true where the tenant has other open contexts at it. `held`: whether a worker holds the
+-- context's profile.
+function Context.drop_backlog(tenant, context, limit_key, priority, has_others, tenant_has_others, held)
   local key = Key.context(tenant, context, priority)
-  if call('ZREM', key, limit_key) == 0 or has_others or call('EXISTS', key) == 1 then
+  if call('ZREM', key, limit_key) == 0 or has_others or (has_others == nil and call('EXISTS', key) == 1) then
     return false
   end
-  Tenant.close(tenant, priority, context)
+  Tenant.close(tenant, priority, context, tenant_has_others)
   local profile = Context.profile(context)
   if profile and not Context.has_work(tenant, context) then
-    Profile.remove_context(tenant, profile, context)
+    Profile.remove_context(tenant, profile, context, held)
   end
   return true
 end

@@ -1,9 +1,10 @@
 -- What a claiming worker has capacity for, and which job is next among those that it could run.
 --
--- A place is a warm context of the worker, or a runner slot that this call assigned: {context, free, idle}.
+-- A place is a warm context of the worker, or a runner slot that this call assigned: {context, profile, free, idle}.
 --   free     jobs that it takes; below 0: no runner slot may be used for this context either (a profile that the worker
 --            names as held and does not hold, or a runner that is starting)
 --   idle     it counts among the free runner slots until a job enters it
+--   empty    no context of its profile has work: known of profiles that this call locked
 --   refused  it has no runner: its jobs are only answered, and take neither a slot nor a lock
 --
 -- Used by: fn_claim.
@@ -31,6 +32,9 @@ function Claim.open(request)
     has_profile = {}, -- tenants of whose profiles the worker holds one
     full = {}, -- ephemeral contexts whose place this call filled: tenant by `<tenant>/<context>`
     lost_profiles = {},
+    fence = nil, -- of the profile that this call locked last
+    locks = {}, -- of the profiles that this call locked: instant and name in turn
+    emptied = {}, -- names of the backlogs that this call has emptied, as keys
     closed = {}, -- tenants that get no runner slot
     moved = {}, -- jobs moved to the backlogs of their modules, by tenant
     fleet = Fleet.read(), -- the fleet's quota, nil without limits
@@ -76,7 +80,7 @@ function Claim:add_refused_context(tenant, context, free)
   end
 end
 
-function Claim:add_place(tenant, context, free, idle)
+function Claim:add_place(tenant, context, free, idle, empty)
   local places = self.places[tenant] or {}
   self.places[tenant] = places
   local place = {
@@ -85,9 +89,10 @@ function Claim:add_place(tenant, context, free, idle)
     ephemeral = Context.is_ephemeral(context),
     free = free,
     idle = idle,
+    empty = empty,
   }
   places[#places + 1] = place
-  if place.profile and free > 0 then
+  if place.profile and free > 0 and not empty then
     self:join_fair_queue(tenant, context)
   elseif place.ephemeral then
     self.dormant[tenant] = true
@@ -215,16 +220,36 @@ function Claim:compare(tenant, context, found, since)
   end
 end
 
+-- Returns the fence, and whether contexts of the profile have work. What all locks of this call have in common is written
+-- once, by `write_locks`.
+function Claim:lock_profile(tenant, profile, context)
+  self.fence = Profile.next_fence(self.fence)
+  local fence = Profile.fence_text(self.fence)
+  local has_work = Profile.lock(tenant, profile, self.worker, context, fence)
+  local locks = self.locks
+  locks[#locks + 1], locks[#locks + 2] = NOW + LEASE_MS, tenant .. '/' .. profile
+  return fence, has_work
+end
+
+function Claim:write_locks()
+  if self.fence then
+    call('HSET', Key.meta(), 'fence', Profile.fence_text(self.fence))
+    call('ZADD', Key.profile_locks(), unpack(self.locks))
+  end
+end
+
 -- Where the job runs: on a page of a warm context, or in a runner slot of its own. Returns the profile's fence, nil
 -- without a profile. `exclusive`: the job runs alone.
 function Claim:assign_slot(tenant, context, place, exclusive)
   local fence, profile = nil, Context.profile(context)
   if not place then
     self.slots = self.slots - 1
+    local has_work = true
     if profile then
-      fence = Profile.lock(tenant, profile, self.worker, context)
+      fence, has_work = self:lock_profile(tenant, profile, context)
     end
-    place = self:add_place(tenant, context, (exclusive or Context.is_exclusive(context)) and 1 or self:pages_of(context), false)
+    local alone = exclusive or Context.is_exclusive(context)
+    place = self:add_place(tenant, context, alone and 1 or self:pages_of(context), false, not has_work)
   elseif not place.refused then
     if place.idle then
       place.idle = false

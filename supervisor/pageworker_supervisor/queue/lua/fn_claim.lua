@@ -59,15 +59,17 @@ function Claim:serve_tenant(tenant, start)
     return
   end
   local many_contexts = several[priority] or self.has_profile[tenant] or self.slots == 0
+  local has_others = #keys > 1
   if id and not module then
     module = Module.limited(id, job)
     module_quota = module and Module:read(module, tenant)
     if module_quota and Limits.throttled(module_quota) then
       self:move_to_module(id, job, module)
       id = nil
+      has_others = has_others or nil -- it may have come to this context
     end
   end
-  self:rotate(tenant, context, limit_key, priority, #keys > 1, many_contexts)
+  self:rotate(tenant, context, limit_key, priority, has_others, several[priority], place, many_contexts)
   if id then
     quota.priority_credits = credits
     self:grant(quota, start, context, domain_quota, module_quota, id, job, place)
@@ -92,7 +94,9 @@ end
 -- The job's module got limits after the job was queued, and is used up. After a few such jobs the tenant is left to the
 -- next claim: its backlog may be long, and others are served in the same call.
 function Claim:move_to_module(id, job, module)
-  Backlog.move(id, job, LimitKey.of(job.domain, module))
+  local limit_key = LimitKey.of(job.domain, module)
+  Backlog.move(id, job, limit_key)
+  self.emptied[Listing.backlog_name(job.tenant, job.context, limit_key, job.priority)] = nil
   self.budget = self.budget - 1
   self.moved[job.tenant] = (self.moved[job.tenant] or 0) + 1
   if self.moved[job.tenant] >= MOVED_PER_TENANT then
@@ -102,12 +106,15 @@ function Claim:move_to_module(id, job, module)
 end
 
 -- The backlog and the context were served: they go to the end of their orders. One that is alone stays where it is.
-function Claim:rotate(tenant, context, limit_key, priority, many_keys, many_contexts)
+-- `has_others`: whether the context has other backlogs at this priority; nil: not known. `tenant_has_others`: true where
+-- the tenant has other open contexts at it. `place`: where the job runs; a context without one is held by no worker.
+function Claim:rotate(tenant, context, limit_key, priority, has_others, tenant_has_others, place, many_contexts)
   local dropped = false
   if call('EXISTS', Key.backlog(tenant, context, limit_key, priority)) == 0 then
-    dropped = Context.drop_backlog(tenant, context, limit_key, priority, many_keys)
-    Listing.remove_backlog(tenant, context, limit_key, priority)
-  elseif many_keys or Context.profile(context) then
+    local held = place ~= nil
+    dropped = Context.drop_backlog(tenant, context, limit_key, priority, has_others, tenant_has_others, held)
+    self.emptied[Listing.backlog_name(tenant, context, limit_key, priority)] = true
+  elseif has_others or Context.profile(context) then
     call('ZADD', Key.context(tenant, context, priority), 'XX', Shard.stamp(), limit_key)
   end
   if many_contexts and not dropped then
@@ -268,7 +275,7 @@ function Claim:other_profile_contexts()
   for tenant, places in pairs(self.places) do
     local parked = nil
     for _, place in ipairs(places) do
-      local others = place.profile and place.free >= 0
+      local others = place.profile and place.free >= 0 and not place.empty
       for _, context in ipairs(others and Profile.contexts(tenant, place.profile, WANTED_PER_CALL) or {}) do
         if parked == nil then
           parked = Tenant.is_parked(tenant)
@@ -309,6 +316,12 @@ function Claim:close()
       Fleet.write(self.fleet)
     end
   end
+  self:write_locks()
+  local emptied = {}
+  for name in pairs(self.emptied) do
+    emptied[#emptied + 1] = name
+  end
+  Listing.remove_backlogs(emptied)
   if self.virtual_time then
     local kept = number(call('HGET', Key.meta(), 'virtual_time'))
     call('HSET', Key.meta(), 'virtual_time', max(self.virtual_time, kept))

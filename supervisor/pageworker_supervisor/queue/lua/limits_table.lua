@@ -74,13 +74,14 @@ local function look_up(section, name)
   return section.other
 end
 
-local function find(section, name)
+-- `known_as`: the name that has the limits, nil: the same.
+local function find(section, name, known_as)
   local text = section.found[name]
   if not text then
     if section.count >= FOUND_NAMES then
       section.found, section.count = {}, 0
     end
-    text = look_up(section, name)
+    text = look_up(section, known_as and known_as(name) or name)
     section.found[name], section.count = text, section.count + 1
   end
   return text
@@ -93,8 +94,12 @@ function LimitsTable.tenant(name, whose)
 end
 
 -- `shop.example@acme` has the limits of `shop.example`: see `host_of_key` in contract/job.py.
+local function host_of(name)
+  return string.match(name, '^[^@]*')
+end
+
 function LimitsTable.domain(name)
-  return current and find(current.domains, string.match(name, '^[^@]*'))
+  return current and find(current.domains, name, host_of)
 end
 
 -- nil: the module has no limits.

@@ -12,16 +12,19 @@ function Listing.remove(name, id)
   call('ZREM', Key.listed(name), id)
 end
 
-local function backlog_name(tenant, context, limit_key, priority)
+function Listing.backlog_name(tenant, context, limit_key, priority)
   return tenant .. '/' .. context .. '/' .. limit_key .. ':' .. priority
 end
 
 function Listing.add_backlog(tenant, context, limit_key, priority)
-  Listing.add('backlogs', backlog_name(tenant, context, limit_key, priority))
+  Listing.add('backlogs', Listing.backlog_name(tenant, context, limit_key, priority))
 end
 
-function Listing.remove_backlog(tenant, context, limit_key, priority)
-  Listing.remove('backlogs', backlog_name(tenant, context, limit_key, priority))
+-- `names`: a list of names of backlogs that are empty.
+function Listing.remove_backlogs(names)
+  if #names > 0 then
+    call('ZREM', Key.listed('backlogs'), unpack(names))
+  end
 end
 
 -- At most `count` members of an index, of one tenant ('': all), after `position` ('': from the beginning).

@@ -32,7 +32,7 @@ end
 function Module.release(name, tenant)
   local quota = Module:read(name, tenant)
   if quota.running <= 1 and not quota.parked and Limits.is_full(quota) then
-    call('DEL', Key.module(name)) -- a new one would say the same
+    call('DEL', quota.key) -- a new one would say the same
     return
   end
   Module:release_permit(quota, tenant)

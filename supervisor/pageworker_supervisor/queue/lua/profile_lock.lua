@@ -19,10 +19,12 @@ function Profile.add_context(tenant, profile, context)
   call('ZADD', Key.profile_contexts(tenant, profile), 'NX', NOW, context)
 end
 
--- It has none any more.
-function Profile.remove_context(tenant, profile, context)
+-- It has none any more. `held`: false where no worker holds the profile, so that nothing waits for a holder.
+function Profile.remove_context(tenant, profile, context, held)
   call('ZREM', Key.profile_contexts(tenant, profile), context)
-  Profile.remove_waiting(tenant, context)
+  if held ~= false then
+    Profile.remove_waiting(tenant, context)
+  end
 end
 
 -- Its contexts with work, at most `most` (nil: all); the one that was served longest ago comes first. There are as many as
@@ -41,14 +43,22 @@ function Profile.holder(tenant, profile)
   return lock[1], lock[2], lock[3]
 end
 
--- Lock it for a worker, which starts a job of this context. Returns the fence.
-function Profile.lock(tenant, profile, worker, context)
-  local fence = max(MICROS, number(call('HGET', Key.meta(), 'fence')) + 1)
-  local text = string.format('%.0f', fence)
-  call('HSET', Key.meta(), 'fence', text)
-  call('HSET', Key.profile(tenant, profile), 'worker', worker, 'fence', text, 'running', 1)
-  call('ZADD', Key.profile_locks(), NOW + LEASE_MS, tenant .. '/' .. profile)
-  for _, waiting in ipairs(Profile.contexts(tenant, profile)) do
+-- The fence after `last`; nil: after the last one of the shard.
+function Profile.next_fence(last)
+  return max(MICROS, (last or number(call('HGET', Key.meta(), 'fence'))) + 1)
+end
+
+-- A fence as text, all digits.
+function Profile.fence_text(fence)
+  return string.format('%.0f', fence)
+end
+
+-- Lock it for a worker, which starts a job of this context. The caller stores the fence, and until when the lock is held.
+-- Returns true where the profile has contexts with work.
+function Profile.lock(tenant, profile, worker, context, fence)
+  call('HSET', Key.profile(tenant, profile), 'worker', worker, 'fence', fence, 'running', 1)
+  local contexts = Profile.contexts(tenant, profile)
+  for _, waiting in ipairs(contexts) do
     for _, priority in ipairs(PRIORITIES) do
       Tenant.close(tenant, priority, waiting)
     end
@@ -57,7 +67,7 @@ function Profile.lock(tenant, profile, worker, context)
       call('ZADD', Key.profile_contexts(tenant, profile), 'XX', NOW, context)
     end
   end
-  return text
+  return #contexts > 0
 end
 
 function Profile.unlock(tenant, profile)
@@ -109,10 +119,17 @@ function Profile.start_job(tenant, profile, context)
   end
 end
 
--- A job of the profile ends at the holder that has this fence.
-function Profile.end_job(tenant, profile, fence)
+-- A job of the profile ends at the holder that has this fence. `release`: the holder has not opened the profile, so the
+-- lock ends with its last job.
+function Profile.end_job(tenant, profile, fence, release)
   local key = Key.profile(tenant, profile)
-  if fence and call('HGET', key, 'fence') == fence then
+  local lock = fence and call('HMGET', key, 'fence', 'running')
+  if not lock or lock[1] ~= fence then
+    return
+  end
+  if release and number(lock[2]) <= 1 then
+    Profile.unlock(tenant, profile)
+  else
     call('HINCRBY', key, 'running', -1)
   end
 end

@@ -39,20 +39,24 @@ local SharedQuota = {}
 
 -- `tenant`: also how many permits of the quota this tenant holds.
 function SharedQuota:read(name, tenant)
-  local f = call(
-    'HMGET', self.keys.hash(name), 'limits', 'running', 'tokens', 'tokens_at', 'parked', 'jobs', 'held:' .. (tenant or '')
-  )
+  local key, text, f = self.keys.hash(name), self.limits_of(name), nil
+  if text then
+    f = call('HMGET', key, 'running', 'tokens', 'tokens_at', 'parked', 'jobs', 'held:' .. (tenant or ''))
+  else
+    f = call('HMGET', key, 'running', 'tokens', 'tokens_at', 'parked', 'jobs', 'held:' .. (tenant or ''), 'limits')
+    text = f[7] or NO_LIMITS
+  end
   local quota = {
     name = name,
-    running = number(f[2]),
-    is_stored = f[2] and true or false,
-    tokens = number(f[3]),
-    tokens_at = f[4] and tonumber(f[4]),
-    parked = f[5],
-    jobs = number(f[6]),
-    held = number(f[7]),
+    key = key,
+    running = number(f[1]),
+    is_stored = f[1] and true or false,
+    tokens = number(f[2]),
+    tokens_at = f[3] and tonumber(f[3]),
+    parked = f[4],
+    jobs = number(f[5]),
+    held = number(f[6]),
   }
-  local text = self.limits_of(name) or f[1] or NO_LIMITS
   quota.weight, quota.concurrency, quota.rate, quota.burst = Limits.parse(text)
   return quota
 end
@@ -149,7 +153,7 @@ end
 -- `quota` was read with this tenant.
 function SharedQuota:take_permit(quota, tenant)
   Limits.take_permit(quota)
-  local key = self.keys.hash(quota.name)
+  local key = quota.key
   if quota.rate > 0 then
     call(
       'HSET', key,
@@ -163,7 +167,7 @@ end
 -- Give back the permit that the tenant held. `quota` was read with this tenant. Further arguments: fields and values to
 -- write too.
 function SharedQuota:release_permit(quota, tenant, ...)
-  local key = self.keys.hash(quota.name)
+  local key = quota.key
   quota.running, quota.held = quota.running - 1, quota.held - 1
   if quota.held > 0 then
     call('HSET', key, 'running', quota.running, 'held:' .. tenant, quota.held, ...)

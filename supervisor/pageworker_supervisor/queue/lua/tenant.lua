@@ -67,10 +67,11 @@ function Tenant.open(tenant, priority, context, stamp)
   end
 end
 
--- The context has no work any more, or a worker holds it now. A tenant without open work is not active.
-function Tenant.close(tenant, priority, context)
+-- The context has no work any more, or a worker holds it now. A tenant without open work is not active. `has_others`: true
+-- where the tenant has other open contexts at this priority; nil: not known.
+function Tenant.close(tenant, priority, context, has_others)
   local key = Key.open_contexts(tenant, priority)
-  if call('ZREM', key, context) == 0 or call('EXISTS', key) == 1 then
+  if call('ZREM', key, context) == 0 or has_others or call('EXISTS', key) == 1 then
     return
   end
   local priorities = string.gsub(call('HGET', Key.tenant(tenant), 'open_priorities') or '', priority, '')
