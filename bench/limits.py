@@ -1,7 +1,7 @@
 """What limits cost: claim and finish with every limit on, compared with none.
 
 On: limits and rates of the fleet, the tenant, the domain and the module, all counted and none reached, and a profile's
-lock for each fourth job, which is released after it. Off: the same jobs without domain and profile, and no limits.
+lock for each fourth job, which is released with its end. Off: the same jobs without domain and profile, and no limits.
 
 Both are measured in processor time, of Redis' main thread and of this process together: either is what bounds the rate,
 and other work of the host does not change it.
@@ -147,7 +147,4 @@ async def _serve(queue: QueueClient) -> None:
     while done < SLICE:
         leases = (await queue.consumer.claim(WORKER, capacity())).leases
         await finish(queue, leases)
-        for lease in leases:
-            if lease.profile_id is not None and lease.profile_fence is not None:
-                await queue.consumer.release_profile(WORKER, lease.tenant_id, lease.profile_id, lease.profile_fence)
         done += len(leases)

@@ -50,8 +50,13 @@ async def serve_batch(queue: QueueClient, limit: int = BATCH) -> tuple[Lease, ..
 
 
 async def finish(queue: QueueClient, leases: Sequence[Lease]) -> None:
-    """Do what each asks for, and end them, all at once."""
-    await asyncio.gather(*(queue.consumer.finish(lease, "succeeded", _result(lease)) for lease in leases))
+    """Do what each asks for, and end them, all at once. No profile is opened, so their locks end with them."""
+    await asyncio.gather(
+        *(
+            queue.consumer.finish(lease, "succeeded", _result(lease), release_profile=lease.profile_lock is not None)
+            for lease in leases
+        )
+    )
 
 
 async def serve(queue: QueueClient, jobs: int) -> float:

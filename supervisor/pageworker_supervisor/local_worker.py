@@ -87,6 +87,7 @@ class LocalConsumer(JobConsumer):
         callback: str | None = None,
         dead_letter: bytes | None = None,
         events: Sequence[bytes] = (),
+        release_profile: bool = False,
     ) -> bool:
         """Keep the result."""
         self.results[lease.token] = result

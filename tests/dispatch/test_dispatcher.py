@@ -26,6 +26,7 @@ class FakeAttempt:
         self.lease = lease
         self.state = AttemptState.BEGUN
         self.runner = object()
+        self.profile_released = False
         self.ended = asyncio.Event()
         self.calls: list[str] = []
 

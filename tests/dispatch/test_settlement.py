@@ -55,7 +55,7 @@ def settled() -> tuple[Settlement, RecordedQueue]:
     return Settlement("w1.abc", "w1", JobSettings(max_retries=1), queue, queue, Metrics()), queue
 
 
-def attempt() -> Any:
+def attempt(*, unused: bool = False) -> Any:
     return SimpleNamespace(
         lease=LEASE,
         job=JOB,
@@ -64,6 +64,7 @@ def attempt() -> Any:
         proxy="de/p.test:3128",
         log=log.bind(),
         traffic=USED,
+        has_unused_profile=unused,
     )
 
 
@@ -119,6 +120,21 @@ async def test_a_job_whose_cancellation_was_acknowledged_ends_as_cancelled() -> 
     queue.answers = [CancelHolds(), True]
     await settlement.attempt_ended(attempt(), outcome("succeeded"))
     assert [status for _, (_, status, _), _ in queue.calls] == ["succeeded", "cancelled"]
+
+
+@pytest.mark.parametrize("unused", [True, False])
+async def test_the_lock_of_an_unused_profile_ends_with_the_job(unused: bool) -> None:
+    settlement, queue = settled()
+    queue.answers = [CancelHolds(), True]
+    assert await settlement.attempt_ended(attempt(unused=unused), outcome("succeeded")) is unused
+    assert [more["release_profile"] for _, _, more in queue.calls] == [unused, unused]
+
+
+async def test_a_lock_stays_where_the_job_does_not_end_here() -> None:
+    settlement, queue = settled()
+    queue.answers = [False]
+    assert await settlement.attempt_ended(attempt(unused=True), outcome("succeeded")) is False
+    assert await settlement.attempt_ended(attempt(unused=True), outcome("failed", retryable=True)) is False
 
 
 async def test_a_context_that_does_not_come_up_fails_the_attempt_with_its_error() -> None:

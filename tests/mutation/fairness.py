@@ -214,7 +214,7 @@ end
     Mutant(
         f.SEMAPHORE,
         f"{LUA}/fn_finish.lua",
-        "  Job.release_permits(job, true)\n",
+        "  Job.release_permits(job, true, request.release_profile)\n",
         "",
         (f"{LIMITS}::test_a_permit_comes_back_once_however_a_lease_ends",),
     ),

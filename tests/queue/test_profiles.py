@@ -45,6 +45,43 @@ async def test_a_profile_is_free_when_it_is_released(harness: QueueHarness) -> N
     assert (moved.profile_fence or 0) > fence
 
 
+async def test_the_lock_of_a_profile_that_was_not_opened_ends_with_its_last_job(harness: QueueHarness) -> None:
+    await harness.producer.enqueue([ticket(f"j{n}", profile_id="p1") for n in range(3)])
+    first, second = await harness.take("w1", places(new=1, pages=2))
+    assert await harness.consumer.finish(first, **DONE, release_profile=True)
+    assert await harness.take("w2") == [], "the other job still holds it"
+    assert await harness.consumer.finish(second, **DONE, release_profile=True)
+    moved = await harness.one("w2")
+    assert (moved.job_id, (moved.profile_fence or 0) > (first.profile_fence or 0)) == ("j2", True)
+    assert await harness.consumer.finish(second, **DONE, release_profile=True), "the same call again"
+    held = [("acme", "p1", moved.profile_fence or 0)]
+    assert not (await harness.consumer.heartbeat("w2", [moved], held)).lost_profiles
+    assert await harness.inspection.audit() == []
+
+
+async def test_an_end_without_release_keeps_the_profile(harness: QueueHarness) -> None:
+    await harness.producer.enqueue([ticket(f"j{n}", profile_id="p1") for n in range(2)])
+    lease = await harness.one("w1", places(new=1, pages=1))
+    await harness.finish([lease])
+    assert await harness.take("w2") == []
+
+
+async def test_a_claim_locks_several_profiles_at_once(harness: QueueHarness) -> None:
+    names = [f"p{n}" for n in range(5)]
+    await harness.producer.enqueue([ticket(f"j-{name}-{n}", profile_id=name) for n in range(2) for name in names])
+    leases = await harness.take("w1", places(new=5, pages=1))
+    fences = [lease.profile_fence or 0 for lease in leases]
+    assert sorted(lease.profile_id or "" for lease in leases) == names
+    assert len(set(fences)) == 5, "each lock has a fence of its own"
+    assert int(await harness.client.hget("pw:{0}:meta", "fence")) == max(fences)
+    assert await harness.inspection.audit() == []
+    await harness.later(50_000)
+    await harness.consumer.reap()
+    again = await harness.take("w2", places(new=5, pages=1))
+    assert sorted(lease.profile_id or "" for lease in again) == names, "no lock outlives its holder"
+    assert min(lease.profile_fence or 0 for lease in again) > max(fences)
+
+
 async def test_a_dead_holder_loses_the_profile_with_its_jobs(harness: QueueHarness) -> None:
     await harness.producer.enqueue([ticket("j1", profile_id="p1"), ticket("j2", profile_id="p1")])
     lease = await harness.one("w1", places(new=1, pages=1))

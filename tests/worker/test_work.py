@@ -22,6 +22,7 @@ from pageworker_supervisor.admin.status import DrainLine
 from pageworker_supervisor.dispatch import attempt as attempt_file
 from pageworker_supervisor.dispatch.attempt import Attempt
 from pageworker_supervisor.dispatch.settlement import Settlement
+from pageworker_supervisor.queue.consumer import JobConsumer
 from pageworker_supervisor.queue.views import JobView
 from pageworker_supervisor.task_supervision import TaskExitedUnexpectedly
 
@@ -139,6 +140,24 @@ async def test_a_profile_whose_lock_is_lost_is_closed_and_its_job_runs_again_unc
         assert before.runner_id not in runners
         (view,) = (await worker.queue.inspection.jobs()).jobs
         assert (view.state, view.crashes, view.attempts_used) == ("running", 0, 0)
+
+
+async def test_a_job_that_opens_no_profile_leaves_no_lock(worker: Echoes, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The end of the job releases it, at no further call."""
+    calls: list[str] = []
+
+    async def release_profile(self: JobConsumer, worker_id: str, tenant_id: str, profile_id: str, fence: int) -> bool:
+        calls.append(profile_id)
+        return True
+
+    monkeypatch.setattr(JobConsumer, "release_profile", release_profile)
+    await worker.push(msgspec.structs.replace(nap("bad", 1, module="no.such"), profile_id="p1"))
+    await worker.answered(1)
+    (stats,) = await worker.queue.inspection.stats()
+    assert stats.profiles_held == 0
+    await worker.push(nap("good", 1))
+    await worker.answered(2)
+    assert calls == []
 
 
 async def test_a_job_that_never_ran_gives_its_page_back(worker: Echoes) -> None:

@@ -66,8 +66,7 @@ P = ParamSpec("P")
 
 @dataclass(frozen=True)
 class AttemptServices:
-    """What every attempt uses. `kill_grace_seconds`: how long a handler may take to stop before its runner is
-    killed."""
+    """What every attempt uses. `kill_grace_seconds`: how long a handler may take to stop; then its runner is killed."""
 
     jobs: JobSettings
     kill_grace_seconds: float
@@ -123,6 +122,7 @@ class Attempt:
         self._told_to: Literal["timed_out", "cancelled"] | None = None
         self._guard = BeginGuard(lease.begin_before)
         self._began = asyncio.Event()
+        self.profile_released = False  # with the end of the job
 
     @property
     def begun(self) -> bool:
@@ -138,6 +138,12 @@ class Attempt:
     def traffic(self) -> Traffic:
         """What it has used of the network: so far, or in all once it has ended."""
         return self._page.traffic if self._page is not None else NO_TRAFFIC
+
+    @property
+    def has_unused_profile(self) -> bool:
+        """Whether the claim locked a profile that no runner of this worker has open."""
+        lock = self.lease.profile_lock
+        return lock is not None and self.runner is None and lock not in self._services.fleet.profiles()
 
     @property
     def _sent(self) -> PageReservation | None:
@@ -220,7 +226,7 @@ class Attempt:
         await self._settlement.begun(self)
 
     async def stop(self, outcome: Literal["timed_out", "cancelled"]) -> None:
-        """Cancel or time out the handler; kill its runner if it does not stop. An unbegun handler never begins."""
+        """Cancel or time out the handler, or keep it from beginning; kill its runner if it does not stop."""
         self._guard.stop()
         self._told_to = outcome
         page = self._sent
@@ -384,14 +390,14 @@ class Attempt:
         self._began.set()
 
     async def _settle(
-        self, call: Callable[Concatenate["Attempt", P], Awaitable[None]], *args: P.args, **kwargs: P.kwargs
+        self, call: Callable[Concatenate["Attempt", P], Awaitable[bool | None]], *args: P.args, **kwargs: P.kwargs
     ) -> None:
         """Make the attempt's queue call, unless its lease is not its own any more."""
         if self.state is not AttemptState.DETACHED:
             self._step(AttemptEvent.SETTLE)
             if self._page is not None:
                 self._page.end_traffic()
-            await call(self, *args, **kwargs)
+            self.profile_released = bool(await call(self, *args, **kwargs))
 
     def _step(self, event: AttemptEvent) -> None:
         self.state = next_state(TRANSITIONS, self.state, event)

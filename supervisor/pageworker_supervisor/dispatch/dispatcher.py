@@ -178,7 +178,8 @@ class Dispatcher:
         telling = tasks.create_task(attempt.contain(attempt.tell_begun())) if expires else None
         try:
             await attempt.serve()
-            await self._release_unused_profile(attempt.lease)
+            if not attempt.profile_released:
+                await self._release_unused_profile(attempt.lease)
         except asyncio.CancelledError as cancelled:
             # A stray cancellation would end the attempt silently, and its job would wait until the lease runs out.
             task = asyncio.current_task()
@@ -220,22 +221,16 @@ class Dispatcher:
     def profiles(self) -> set[tuple[str, str, int]]:
         """`(tenant, profile, fence)` of every profile that is locked for this worker: open, or about to be opened."""
         unplaced = (
-            attempt.lease
+            attempt.lease.profile_lock
             for attempt in self.attempts.values()
             if attempt.runner is None and attempt.state is not AttemptState.ENDED
         )
-        claimed = {
-            (*lease.context.profile, lease.profile_fence)
-            for lease in unplaced
-            if lease.context.profile is not None and lease.profile_fence is not None
-        }
-        return claimed.union(self._fleet.profiles())
+        return {lock for lock in unplaced if lock is not None}.union(self._fleet.profiles())
 
     async def _release_unused_profile(self, lease: Lease) -> None:
         """The claim locked a profile for this job. If no runner opens it, the lock is released here."""
-        profile, fence = lease.context.profile, lease.profile_fence
-        if profile is not None and fence is not None and (*profile, fence) not in self.profiles():
-            await self._services.settlement.release(*profile, fence)
+        if lease.profile_lock is not None and lease.profile_lock not in self.profiles():
+            await self._services.settlement.release(*lease.profile_lock)
 
     async def drain(self, seconds: float) -> AsyncIterator[DrainStep]:
         """Claim no more, wait for what runs, requeue what is left after so long.

@@ -52,8 +52,8 @@ EVENT_OF: dict[Status, EventName] = {"rejected": "rejected", "blocked": "blocked
 
 class ClaimedJob(Protocol):
     """What the settlement has to know of a claimed job. `version`: its module's, once that is resolved. `claimed_at`:
-    on the monotonic clock. `proxy`: its policy and the
-    upstream used last."""
+    on the monotonic clock. `proxy`: its policy and the upstream used last. `has_unused_profile`: its claim locked a
+    profile that no runner of this worker has open."""
 
     lease: Lease
     job: Job
@@ -65,6 +65,9 @@ class ClaimedJob(Protocol):
     @property
     def traffic(self) -> Traffic:
         """What this attempt has used of the network."""
+
+    @property
+    def has_unused_profile(self) -> bool: ...
 
 
 class Settlement:
@@ -90,13 +93,16 @@ class Settlement:
         """Decide with these settings from now on."""
         self._jobs = jobs
 
-    async def attempt_ended(self, attempt: ClaimedJob, outcome: Outcome) -> None:
-        """An attempt ran: the job ends, or is retried."""
+    async def attempt_ended(self, attempt: ClaimedJob, outcome: Outcome) -> bool:
+        """An attempt ran: the job ends, or is retried. Returns as `end`."""
         self._metrics.admitted(outcome.admitted_seconds)
-        await self._decide(attempt, outcome)
+        return await self._decide(attempt, outcome)
 
-    async def not_started(self, attempt: ClaimedJob, broken: ContextBroken, runner_id: str | None) -> None:
-        """The job's browser context does not come up, by its own fault: the attempt failed, with that error."""
+    async def not_started(self, attempt: ClaimedJob, broken: ContextBroken, runner_id: str | None) -> bool:
+        """The job's browser context does not come up, by its own fault: the attempt failed, with that error.
+
+        Returns as `end`.
+        """
         failure = Failure(
             type=broken.failure.type,
             message=broken.failure.message,
@@ -112,21 +118,22 @@ class Settlement:
             detail=msgspec.Raw(msgspec.json.encode(breach.detail)) if breach else None,
             begun=False,
         )
-        await self._decide(attempt, outcome)
+        return await self._decide(attempt, outcome)
 
-    async def _decide(self, attempt: ClaimedJob, outcome: Outcome) -> None:
+    async def _decide(self, attempt: ClaimedJob, outcome: Outcome) -> bool:
         decision = decide(attempt.job, outcome, attempt.lease.attempt, self._jobs, random.random)
         match decision:
             case EndJob():
-                await self.end(attempt, decision, outcome)
+                return await self.end(attempt, decision, outcome)
             case RetryJob():
                 await self._retry(attempt, decision, self._record(attempt, outcome), begun=outcome.begun)
+                return False
 
     def _record(self, attempt: ClaimedJob, outcome: Outcome) -> AttemptRecord:
         return attempt_of(attempt.job, attempt.lease, outcome, self._worker_id, attempt.version, attempt.proxy)
 
-    async def end(self, attempt: ClaimedJob, end: EndJob, outcome: Outcome | None = None) -> None:
-        """The job has its result."""
+    async def end(self, attempt: ClaimedJob, end: EndJob, outcome: Outcome | None = None) -> bool:
+        """The job has its result. True: the lock of its unused profile is settled with it."""
         held = 0.0 if attempt.lease.ending else time.monotonic() - attempt.claimed_at
         result = build_result(
             *(attempt.job, attempt.lease, end, self._worker_id, attempt.version, outcome),
@@ -139,6 +146,7 @@ class Settlement:
             dead = _dead_letter(attempt, end.error, self._record(attempt, outcome) if outcome else None)
         event = EVENT_OF.get(end.status)
         events = (self._event(attempt, event, end.error, end.blocker),) if event else ()
+        unused = attempt.has_unused_profile
         try:
             kept = await self._availability.retry_until_available(
                 lambda: self._queue.finish(
@@ -148,15 +156,15 @@ class Settlement:
                     callback=attempt.job.callback_url,
                     dead_letter=dead,
                     events=events,
+                    release_profile=unused,
                 )
             )
         except CancelHolds:
-            await self.end(attempt, cancelled_at_its_end(), outcome)
-            return
+            return await self.end(attempt, cancelled_at_its_end(), outcome)
         if not kept:
             attempt.log.warning("result dropped, the lease was lost", status=end.status)
             self._metrics.lost(attempt.job.tenant_id)
-            return
+            return False
         queued, ran = attempt.lease.queued_seconds, outcome.ran_seconds if outcome else 0.0
         self._metrics.finished(attempt.job.module_name, attempt.job.tenant_id, end.status, queued, ran)
         attempt.log.info(
@@ -171,6 +179,7 @@ class Settlement:
             bytes_in=attempt.traffic.bytes_in,
             bytes_out=attempt.traffic.bytes_out,
         )
+        return unused
 
     async def crashed(
         self,

@@ -138,6 +138,13 @@ class Lease(Struct, frozen=True, kw_only=True):
         """The context that it was claimed for."""
         return ContextKey(self.tenant_id, self.profile_id, self.egress, self.options, self.flavor, self.proxy)
 
+    @property
+    def profile_lock(self) -> tuple[str, str, int] | None:
+        """`(tenant, profile, fence)` of the lock under which it runs; None without a profile."""
+        if self.profile_id is None or self.profile_fence is None:
+            return None
+        return self.tenant_id, self.profile_id, self.profile_fence
+
 
 class Claimed(Struct, frozen=True):
     """What a claim brought."""

@@ -125,11 +125,13 @@ class JobConsumer:
         callback: str | None = None,
         dead_letter: bytes | None = None,
         events: Sequence[bytes] = (),
+        release_profile: bool = False,
     ) -> bool:
         """Store the job's one result (JSON). False: the lease was lost, another worker answers. Raises CancelHolds.
 
         `callback`: URL that the result is sent to. `dead_letter`: JSON of the last error and the attempts; given where
-        the job goes to the dead letters.
+        the job goes to the dead letters. `release_profile`: this worker has not opened the profile that the claim
+        locked. The lock is released with the last job that holds it, so that no further call is needed.
         """
         word = await self._shards.settled_call(
             lease.shard,
@@ -142,6 +144,7 @@ class JobConsumer:
             callback_url=callback,
             dead_letter=None if dead_letter is None else opaque(dead_letter),
             events=[opaque(event) for event in events],
+            **({"release_profile": True} if release_profile else {}),
         )
         if word == b"cancelled":
             raise CancelHolds(lease.job_id)

@@ -3,6 +3,8 @@
 -- finish
 --   request: retention, ref, token, status, result
 --     callback_url  (optional)
+--     release_profile  true: the worker has not opened the profile that the claim locked. The lock ends too, unless
+--                   other jobs run that hold it (optional)
 --     dead_letter   JSON of the last error and the attempts (optional)
 --     events        list of JSON to publish
 --   reply: `stored` (this is the job's result), `lost` (the lease is not the caller's) or `cancelled` (nothing was
@@ -64,7 +66,7 @@ local function finish(request)
   if job.cancel_requested and job.state == State.RUNNING and request.status ~= 'cancelled' then
     return 'cancelled'
   end
-  Job.release_permits(job, true)
+  Job.release_permits(job, true, request.release_profile)
   local rejected = request.status == 'rejected'
   store_result(token, id, job.tenant, request.result, request.callback_url, retention, rejected)
   if request.dead_letter then

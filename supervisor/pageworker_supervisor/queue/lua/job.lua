@@ -167,8 +167,8 @@ function Job.note_permits(id, job, permits)
 end
 
 -- Release the permits of a lease. A job that is FINISHING has none. `ends`: the job ends too, so its tenant and its domain
--- count it no more. Both are one command per hash.
-function Job.release_permits(job, ends)
+-- count it no more. Both are one command per hash. `release_profile`: see Profile.end_job.
+function Job.release_permits(job, ends, release_profile)
   local size = ends and number(job.bytes) or nil
   if job.state ~= State.RUNNING then
     if ends then
@@ -193,7 +193,7 @@ function Job.release_permits(job, ends)
   end
   local profile = Context.profile(job.context)
   if profile then
-    Profile.end_job(job.tenant, profile, job.fence)
+    Profile.end_job(job.tenant, profile, job.fence, release_profile)
   end
 end
 
