@@ -69,6 +69,13 @@ ROWS = (
         ("tests/queue/test_profiles.py::test_a_dead_holder_loses_the_profile_with_its_jobs",),
     ),
     Mutant(
+        f.REAPER_LOCK,
+        f"{LUA}/profile_lock.lua",
+        "  if release and number(lock[2]) <= 1 then",
+        "  if release then",
+        ("tests/queue/test_profiles.py::test_the_lock_of_a_profile_that_was_not_opened_ends_with_its_last_job",),
+    ),
+    Mutant(
         f.RACY_RECLAIM,
         f"{LUA}/job.lua",
         """  Job.release_permits(job)

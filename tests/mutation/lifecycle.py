@@ -167,6 +167,13 @@ ROWS = (
     ),
     Mutant(
         f.LISTING_SCANS,
+        f"{LUA}/fn_claim.lua",
+        "  self.emptied[Listing.backlog_name(job.tenant, job.context, limit_key, job.priority)] = nil\n",
+        "",
+        ("tests/queue/test_shared_limits.py::test_a_backlog_that_one_claim_empties_and_fills_again_is_listed",),
+    ),
+    Mutant(
+        f.LISTING_SCANS,
         f"{QUEUE}/listing.py",
         '    "running": ("claimed",),\n',
         '    "running": ("queued", "claimed"),\n',

@@ -85,6 +85,18 @@ async def test_limits_that_come_after_the_job_count_for_it(harness: QueueHarness
     assert await harness.drain() == [f"shop.product-acme-{n}" for n in range(2, 100)], "in their order"
 
 
+async def test_a_backlog_that_one_claim_empties_and_fills_again_is_listed(harness: QueueHarness) -> None:
+    """The last job of the module's backlog takes the last permit. Then a job that was queued before comes into it."""
+    await harness.producer.enqueue(of("shop.product", 2))
+    await harness.queue.limits.set(SHOP)
+    await harness.producer.enqueue([ticket("late", module=("shop.product", None))])
+    assert {lease.job_id for lease in await harness.take()} == {"shop.product-acme-0", "late"}
+    assert [view.ref.job_id for view in (await harness.inspection.jobs()).jobs if view.state == "queued"] == [
+        "shop.product-acme-1"
+    ]
+    assert await harness.inspection.audit() == []
+
+
 async def test_a_long_backlog_of_a_module_that_is_used_up_delays_no_other_tenant(harness: QueueHarness) -> None:
     await harness.producer.enqueue(of("shop.product", 2, "first"))
     assert len(await harness.take()) == 2
