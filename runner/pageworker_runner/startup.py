@@ -69,7 +69,7 @@ async def start(channel: Channel, reporter: Reporter, tasks: Tasks, environment:
             attempts = AttemptExecutor(boot, catalog, pool, translator, reporter, tasks, threads, interpreter)
             report_listener_errors(browser.context, attempts.listener_failed)
             client_guard.install(pool.recorder, pool.belongs_to)
-            package_files.install(catalog.read_file)
+            package_files.install(catalog.read_file, catalog.list_folder)
             await pool.fill([interpreter])
     except BrowserError as error:
         raise StartError(f"browser: it ended while the pages were opened: {str(error)[:2000]}") from error

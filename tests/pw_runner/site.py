@@ -4,7 +4,7 @@ import asyncio
 import re
 import socket
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Self
 from urllib.parse import urlsplit
 
@@ -21,6 +21,7 @@ class Request:
     method: str
     url: str
     headers: dict[str, str]
+    body: bytes = b""
 
     @property
     def host(self) -> str:
@@ -91,7 +92,7 @@ class Site:
             while head := await reader.readuntil(b"\r\n\r\n"):
                 request = _parse(head)
                 if length := int(request.headers.get("content-length", "0")):
-                    await reader.readexactly(length)
+                    request = replace(request, body=await reader.readexactly(length))
                 self.seen.append(request)
                 self.arrived.set()
                 if not await self._answer(request, reader, writer):

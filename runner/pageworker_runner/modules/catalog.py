@@ -105,6 +105,18 @@ class Catalog:
                 return bundle.read(inside)
         return None
 
+    def list_folder(self, path: str) -> list[str]:
+        """All files below `name@version/package/folder`, as `read_file` takes them. Empty: no such folder."""
+        label, _, inside = path.partition("/")
+        below = f"{inside}/" if inside else ""
+        return [
+            f"{label}/{name}"
+            for version in self._versions.values()
+            if version.label == label and (bundle := self._importer.bundle(version.package)) is not None
+            for name in sorted(bundle.files)
+            if name.startswith(below)
+        ]
+
     def _unload(self, version: ModuleVersion) -> None:
         version.forgotten = True
         if not version.holders:

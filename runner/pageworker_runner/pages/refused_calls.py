@@ -8,6 +8,8 @@ TRACE = "record with `async with helpers.trace():`"
 
 HAR = "record with `async with helpers.har():`"
 
+OWN_HAR = 'it is not in the module\'s package: give files(__package__) / "shop.har"'
+
 UPLOAD = 'give the bytes: {"name": "a.csv", "mimeType": "text/csv", "buffer": data}'
 
 INSTEAD: dict[str, str] = {
@@ -20,6 +22,7 @@ INSTEAD: dict[str, str] = {
     "ElementHandle.setInputFiles": UPLOAD,
     "Frame.drop": UPLOAD,
     "Frame.setInputFiles": UPLOAD,
+    "LocalUtils.harOpen": OWN_HAR,
     "LocalUtils.harUnzip": NO_FILES,
     "LocalUtils.zip": NO_FILES,
     "Page.pause": "run the module with `workerctl module run`, and log with helpers.log",

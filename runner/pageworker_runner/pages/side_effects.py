@@ -129,7 +129,6 @@ CONTEXT: dict[str, SideEffect] = {
             "addCookies",
             "clearCookies",
             "cookies",
-            "createTempFiles",
             "newPage",
             "setStorageState",
             "storageState",
@@ -159,8 +158,9 @@ ARTIFACT: dict[str, SideEffect] = {
 
 REQUESTS: dict[str, SideEffect] = {"dispose": SideEffect.REFUSED, "fetch": SideEffect.RESPONSE}
 
-# By these the driver writes a file that the module names. No module can read it, but a later job could upload it.
-LOCAL_UTILS: dict[str, SideEffect] = {"harUnzip": SideEffect.REFUSED, "zip": SideEffect.REFUSED}
+# By these the driver opens a file that the module names. What it writes, a later job could upload. What it reads may be
+# the recording of another job.
+LOCAL_UTILS: dict[str, SideEffect] = dict.fromkeys(("harOpen", "harUnzip", "zip"), SideEffect.REFUSED)
 
 # A trace and a HAR of the client are files, and hold what other jobs do in the same browser context.
 TRACING: dict[str, SideEffect] = {

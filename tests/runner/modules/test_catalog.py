@@ -47,6 +47,18 @@ def test_files_of_a_version_are_read_while_it_is_here(catalog: Catalog) -> None:
     assert catalog.read_file("shop.product@1.0.0/a/orders.csv") is None
 
 
+def test_a_folder_of_a_version_is_listed_while_it_is_here(catalog: Catalog) -> None:
+    files: dict[str, str | bytes] = {"a.py": COUNTS, "a/b.csv": b"", "a/sub/c.csv": b"", "ab/d.csv": b""}
+    add(catalog, pack(files, entrypoint="a:handler"))
+    label = "shop.product@1.0.0"
+    assert catalog.list_folder(f"{label}/a") == [f"{label}/a/b.csv", f"{label}/a/sub/c.csv"]
+    assert f"{label}/a.py" in catalog.list_folder(label)
+    for missing in (f"{label}/a.py", f"{label}/none", "shop.product@2.0.0/a", "a", ""):
+        assert catalog.list_folder(missing) == []
+    catalog.forget("shop.product", "1.0.0")
+    assert catalog.list_folder(f"{label}/a") == []
+
+
 def test_nothing_is_imported_before_the_first_attempt(catalog: Catalog) -> None:
     module = counts()
     add(catalog, module)

@@ -17,6 +17,7 @@ IN_PYTHON = {
     "Frame.drop": "locator.drop(path)",
     "Frame.setInputFiles": "set_input_files(path)",
     "LocalUtils.harUnzip": "page.route_from_har(update=True)",
+    "LocalUtils.harOpen": "page.route_from_har",
     "LocalUtils.zip": "tracing.stop",
     "Page.screencastStart": "screencast.start(path=…)",
     "Tracing.harExport": "tracing.stop_har",
