@@ -19,6 +19,7 @@ from pageworker_runner.modules.catalog import Catalog
 from pageworker_runner.pages import client_guard, package_files
 from pageworker_runner.pages.failure_translator import FailureTranslator
 from pageworker_runner.pages.gateway_failures import GatewayFailures
+from pageworker_runner.pages.gateway_headers import GatewayHeaders
 from pageworker_runner.pages.playwright_internals.driver_files import node_program
 from pageworker_runner.pages.playwright_internals.listeners import report_listener_errors
 from pageworker_runner.pages.pool import PagePool, PagePoolSettings
@@ -53,6 +54,7 @@ async def start(channel: Channel, reporter: Reporter, tasks: Tasks, environment:
             devices.fill(browser.playwright.devices)
             failures.watch()
             translator = FailureTranslator(browser.context, failures)
+            GatewayHeaders(browser.context)
             # Before the pool watches for new pages: the page of this check belongs to no attempt.
             sandbox = await chromium_sandbox(browser.context)
             catalog = Catalog()
