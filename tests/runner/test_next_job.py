@@ -1,14 +1,17 @@
 """Whatever the code of a job leaves in the interpreter, the next job of the runner does not find it.
 
-Its page: tests/runner/pages/test_recycle.py. What a browser stores: tests/runner/pages/test_storage.py.
+Its page: tests/runner/pages/test_recycle.py. What a browser stores: tests/runner/pages/test_storage.py. Here as well:
+what a browser keeps in other places.
 """
 
 from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
 
 import pytest
 import pytest_asyncio
 from pw_runner.bundles import handler
-from pw_runner.supervisor import Supervisor
+from pw_runner.site import SiteAnswer
+from pw_runner.supervisor import CHROMIUM, HEADLESS_SHELL, Supervisor
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="module")]
 Start = Callable[..., Awaitable[Supervisor]]
@@ -236,3 +239,96 @@ async def test_a_change_beside_another_job_replaces_the_runner(start: Start) -> 
     await runner.run(handler("os.environ['LEFT'] = '1'\nreturn {}", before=IMPORTS))
     assert runner.retire_causes == ["state"]
     assert "os.environ" in runner.retired[0]
+
+
+WINDOW = "[screenX, screenY, outerWidth, outerHeight]"
+MOVES = handler(
+    f"""
+    seen = await page.evaluate("{WINDOW}")
+    await page.goto("http://shop.example/p")
+    # The window follows later than its script goes on.
+    await page.evaluate("resizeTo(500, 400)")
+    await page.wait_for_function("outerWidth === 500")
+    await page.evaluate("moveTo(33, 44)")
+    await page.wait_for_function("screenX === 33")
+    return {{"seen": seen}}
+    """,
+    name="moves",
+)
+
+
+async def test_the_window_is_where_it_was(start: Start) -> None:
+    runner = await start(pages=1, browser=HEADLESS_SHELL)
+    runner.site.pages["/p"] = SiteAnswer("<title>shop</title>")
+    for _ in range(2):
+        assert (await runner.run(MOVES)).data == {"seen": [0, 0, 1280, 720]}
+    # Another page, not another runner.
+    assert runner.retired == []
+
+
+HINT = "sec-ch-ua-arch"
+VISITS = handler(
+    """
+    for path in payload["paths"]:
+        await page.goto("http://app.localhost" + path)
+    return {}
+    """,
+    name="visits",
+)
+
+
+def asks_for_hints(runner: Supervisor) -> None:
+    asks = ("Accept-CH: Sec-CH-UA-Arch",)
+    runner.site.pages |= {
+        "/p": SiteAnswer("<title>shop</title>"),
+        "/asks": SiteAnswer("<title>asks</title>", headers=asks),
+        "/asks-and-goes": SiteAnswer("", "302 Found", headers=(*asks, "Location: http://app.localhost/p")),
+        "/opens": SiteAnswer("<script>open('/asks')</script>"),
+    }
+
+
+def sent_hints(runner: Supervisor) -> list[bool]:
+    """Whether each request for /p had the hint."""
+    return [HINT in each.headers for each in runner.site.requested("/p")]
+
+
+@pytest.mark.parametrize("browser", [CHROMIUM, HEADLESS_SHELL], ids=lambda path: path.name)
+async def test_a_site_gets_no_hints_that_it_asked_an_earlier_job_for(start: Start, browser: Path) -> None:
+    runner = await start(pages=1, browser=browser, persistent=False)
+    asks_for_hints(runner)
+    await runner.run(VISITS, {"paths": ["/asks", "/p"]})
+    await runner.run(VISITS, {"paths": ["/p"]})
+    await runner.run(VISITS, {"paths": ["/asks-and-goes"]})
+    await runner.run(VISITS, {"paths": ["/p"]})
+    assert sent_hints(runner) == [True, False, True, False]
+    # What makes the browser forget reaches no site.
+    assert {each.path for each in runner.site.seen if each.host == "app.localhost"} <= {
+        "/asks",
+        "/p",
+        "/asks-and-goes",
+        "/favicon.ico",
+    }
+    assert runner.retired == []
+
+
+async def test_hints_for_a_popup_are_forgotten_too(start: Start) -> None:
+    runner = await start(pages=1, browser=HEADLESS_SHELL, persistent=False)
+    asks_for_hints(runner)
+    opens = handler(
+        "async with page.expect_popup() as opened:\n"
+        "    await page.goto('http://app.localhost/opens')\n"
+        "await (await opened.value).wait_for_load_state()\n"
+        "await page.goto('http://app.localhost/p')\nreturn {}",
+        name="opens",
+    )
+    await runner.run(opens)
+    await runner.run(VISITS, {"paths": ["/p"]})
+    assert sent_hints(runner) == [True, False]
+
+
+async def test_a_profile_keeps_hints(start: Start) -> None:
+    runner = await start(pages=1, browser=HEADLESS_SHELL, persistent=True)
+    asks_for_hints(runner)
+    await runner.run(VISITS, {"paths": ["/asks"]})
+    await runner.run(VISITS, {"paths": ["/p"]})
+    assert sent_hints(runner) == [True]

@@ -13,6 +13,8 @@ from playwright.async_api import Error as BrowserError
 
 from pageworker_runner.errors import CleaningFailed, PageLost
 from pageworker_runner.limits import LIMITS
+from pageworker_runner.pages.blank_page import forget_history, go_blank
+from pageworker_runner.pages.client_hints import ClientHints
 from pageworker_runner.pages.command_recorder import CommandRecorder
 from pageworker_runner.pages.context_options import viewport
 from pageworker_runner.pages.context_state import ContextState
@@ -28,7 +30,7 @@ from pageworker_runner.pages.recordings import Recordings
 from pageworker_runner.pages.recycle import clean
 from pageworker_runner.pages.redaction import redaction
 from pageworker_runner.pages.revert import revert_context
-from pageworker_runner.pages.slot import PageSlot, WarmPage, target_of
+from pageworker_runner.pages.slot import PageSlot, WarmPage, target_of, window_of
 from pageworker_runner.pages.storage import wipe
 from pageworker_runner.reporting.reporter import Reporter
 from pageworker_runner.task_ownership import Tasks, own_work
@@ -89,6 +91,7 @@ class PagePool:
         self._unclean_pages = 0
         self._shared: list[SharedState] = []
         self._downloads = Downloads()
+        self._hints = ClientHints(context)
         self._popups = Popups(context, self, self._downloads, tasks, reporter, self._opened)
         self._clocks = PageClocks(context, self._pages_of)
         self.recorder = CommandRecorder(context, self._owner_of, self._popups.claim, self._clocks.run, self._give_clock)
@@ -185,6 +188,11 @@ class PagePool:
         return True
 
     async def _revert_context(self, attempt_id: str) -> None:
+        if self._settings.persistent:
+            # A profile keeps them, as a browser does.
+            self._hints.drop()
+        else:
+            await self._hints.collect()
         by_attempt = self.recorder.by_attempt()
         if (effects := by_attempt.get(attempt_id)) is not None:
             if command := effects.first_permanent():
@@ -229,9 +237,14 @@ class PagePool:
         idle = self._idle()
         if not idle:
             return
+        warm = idle[0].warm
         try:
             async with asyncio.timeout(self._settings.recycle_seconds):
-                await wipe(self._context, idle[0].warm.devtools, self._settings.options)
+                if await self._hints.forget(warm.page):
+                    await go_blank(warm.page)
+                    await forget_history(warm.devtools)
+                    warm.origins.clear()
+                await wipe(self._context, warm.devtools, self._settings.options)
         except (TimeoutError, BrowserError) as error:
             self._reporter.retire("pages", f"the browser context could not be wiped: {type(error).__name__}")
             return
@@ -249,7 +262,9 @@ class PagePool:
         await page.set_viewport_size(viewport(self._settings.options))
         devtools = await self._context.new_cdp_session(page)
         self._downloads.watch(page)
-        return WarmPage(page, devtools, await target_of(devtools), lambda: self._crashed(index))
+        warm = WarmPage(page, devtools, await target_of(devtools), lambda: self._crashed(index))
+        warm.window = await window_of(page)
+        return warm
 
     def _owner_of(self, guid: str) -> str | None:
         slot = next((slot for slot in self._slots if slot.warm.guid == guid), None)

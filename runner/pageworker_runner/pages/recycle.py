@@ -31,6 +31,7 @@ READ_STATE = """mobile => { window.name = '';
   // The layout of about:blank on a mobile page is 980 pixels wide, whatever its viewport is.
   const [width, height] = mobile ? [screen.width, screen.height] : [innerWidth, innerHeight];
   return {
+  window: [screenX, screenY, outerWidth, outerHeight],
   url: location.href, frames: window.length,
   width, height, clock: '__pwClock' in globalThis, dark: matchMedia('(prefers-color-scheme: dark)').matches } }"""
 
@@ -38,6 +39,8 @@ READ_STATE = """mobile => { window.name = '';
 class PageFacts(msgspec.Struct, frozen=True, kw_only=True):
     """What the page itself reports about its state."""
 
+    window: list[int]
+    """See `window_of`."""
     url: str
     frames: int
     width: int
@@ -47,11 +50,13 @@ class PageFacts(msgspec.Struct, frozen=True, kw_only=True):
     """It has a clock of Playwright."""
 
 
-def unused(options: PageOptions) -> PageFacts:
-    """What a new page reports."""
+def unused(options: PageOptions, window: list[int]) -> PageFacts:
+    """What a new page with this window reports."""
     size = viewport(options)
     dark = options.color_scheme == "dark"
-    return PageFacts(url=BLANK, frames=0, width=size["width"], height=size["height"], dark=dark, clock=False)
+    return PageFacts(
+        window=window, url=BLANK, frames=0, width=size["width"], height=size["height"], dark=dark, clock=False
+    )
 
 
 async def clean(warm: WarmPage, effects: SideEffects, options: PageOptions) -> None:
@@ -78,7 +83,10 @@ async def clean(warm: WarmPage, effects: SideEffects, options: PageOptions) -> N
         await forget_history(warm.devtools)
     except (BrowserError, msgspec.ValidationError) as error:
         raise CleaningFailed(str(error).partition("\n")[0]) from error
-    if facts != unused(options):
+    if facts.window != warm.window:
+        # The headless shell lets every script do that.
+        raise CleaningFailed("its window was moved or resized", expected=True)
+    if facts != unused(options, warm.window):
         raise CleaningFailed(f"after cleaning, the page reports {facts}")
     if left := warm.client.changed():
         raise CleaningFailed(f"Playwright's client still has changes of {', '.join(left)}")

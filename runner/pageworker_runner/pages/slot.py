@@ -26,6 +26,15 @@ def origin_of(url: str) -> str | None:
     return found[0] if found else None
 
 
+WINDOW = "[screenX, screenY, outerWidth, outerHeight]"
+
+
+async def window_of(page: Page) -> list[int]:
+    """Left, top, width and height of the window that the page shows to its scripts, in CSS pixels."""
+    window: list[int] = await page.evaluate(WINDOW)
+    return window
+
+
 async def target_of(devtools: CDPSession) -> str:
     """The browser's id of the page that a DevTools session inspects."""
     target: str = (await devtools.send("Target.getTargetInfo"))["targetInfo"]["targetId"]
@@ -41,6 +50,8 @@ class WarmPage:
         self.devtools = devtools
         self.target = target
         self.origins: set[str] = set()
+        self.window: list[int] = []
+        """Of the unused page, see `window_of`."""
         self.crashed = False
         self.handler_stuck = False
         """Its handler suppressed its cancellation, so the page is taken from it."""
