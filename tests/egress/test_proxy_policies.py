@@ -15,6 +15,7 @@ from pw_servers.certificates import Certificates
 from pw_servers.forward_proxy import Answer, ForwardProxy, Kind, Way, forward_proxy
 from pw_servers.ports import free_port
 
+from pageworker_sandbox.dialer.targets import parse_rules
 from pageworker_sandbox.egress.messages import EgressPolicy, Upstream, UpstreamState
 
 KINDS: tuple[Kind, ...] = get_args(Kind)
@@ -279,6 +280,29 @@ async def test_a_certificate_of_another_name_is_refused(certificates: Certificat
         async with running(named, names=NAMES, authorities=ca, short_names=short) as runner:
             assert (await ask(runner.port, get("http://shop.test/"))).egress == "proxy_unavailable"
             assert [change.reason for change in runner.changes] == ["tls"]
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1", "0.0.0.0", "::1", "::ffff:127.0.0.1"])
+async def test_a_proxy_that_resolves_to_a_port_of_the_worker_gets_nothing(address: str) -> None:
+    async with serving(answering()) as worker:
+        chosen = EgressPolicy(hosts=ALL, upstreams=(Upstream(url=f"http://proxy.test:{worker.port}"),))
+        rules = parse_rules((80,), (f"proxy.test:{worker.port}",), (worker.port,))
+        async with running(chosen, names=NAMES, short_names={"proxy.test": [address]}, rules=rules) as runner:
+            assert (await ask(runner.port, get("http://shop.test/"))).egress == "proxy_unavailable"
+            assert [change.reason for change in runner.changes] == ["private_address"]
+        assert worker.connections == 0
+
+
+async def test_a_private_proxy_works_once_the_dialers_rules_name_it(certificates: Certificates) -> None:
+    async with net(certificates, "http") as parts:
+        (proxy,) = parts.proxies
+        none = parse_rules((80,), (), ())
+        async with running(policy(proxy), names=NAMES, rules=none) as runner:
+            assert (await ask(runner.port, get("http://shop.test/"))).egress == "proxy_unavailable"
+            assert proxy.connections == 0
+            none.replace_with(parse_rules((80,), (proxy.endpoint,), ()))
+            await until(lambda: [change.up for change in runner.changes] == [False, True])
+            assert (await ask(runner.port, get("http://shop.test/"))).body == b"ok"
 
 
 async def test_a_proxy_name_without_addresses_is_a_fault_of_its_own() -> None:

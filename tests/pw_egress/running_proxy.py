@@ -63,10 +63,11 @@ async def running(
     names: Mapping[str, list[str]] | None = None,
     authorities: str = "",
     short_names: Mapping[str, list[str]] | None = None,
+    rules: TargetRules | None = None,
 ) -> AsyncIterator[RunningProxy]:
     """A proxy that resolves only `names`, and `short_names` as upstream proxies have them, without a last dot.
 
-    `authorities`: PEM certificates for `https://` upstream proxies.
+    `authorities`: PEM certificates for `https://` upstream proxies. `rules`: the dialer's, if not those of `policy`.
     """
     refused: list[tuple[Reason, str]] = []
     known = {f"{name}.": addresses for name, addresses in (names or {}).items()} | dict(short_names or {})
@@ -83,7 +84,7 @@ async def running(
     with listener() as sock:
         port = sock.getsockname()[1]
         limits = limits or EgressLimits()
-        connector = DirectConnector(_rules(policy), look_up)
+        connector = DirectConnector(rules or _rules(policy), look_up)
         monitor = UpstreamMonitor(UpstreamConnector(connector, client_context(authorities), limits), changes.append)
         failures, theirs = failure_pipe()
         reports = FailureReports(theirs)

@@ -209,7 +209,7 @@ async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
     while data := await reader.read(65536):
         writer.write(data)
         await writer.drain()
-    if writer.can_write_eof():
+    if not writer.is_closing() and writer.can_write_eof():
         writer.write_eof()
 
 

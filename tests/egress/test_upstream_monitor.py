@@ -1,0 +1,113 @@
+"""The health of upstream proxies over time: probes one at a time, at most every few seconds, and never for ever."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any, cast
+
+import pytest
+
+from pageworker_sandbox.egress import upstream_monitor
+from pageworker_sandbox.egress.errors import UpstreamFailed
+from pageworker_sandbox.egress.messages import UpstreamState
+from pageworker_sandbox.egress.policy import UpstreamProxy
+from pageworker_sandbox.egress.target import Target
+from pageworker_sandbox.egress.upstream_connector import UpstreamConnector
+from pageworker_sandbox.egress.upstream_monitor import UpstreamMonitor
+
+PROXY = UpstreamProxy("socks5", Target("proxy.test", 1080), "bob", "s3cret", False)
+SAME_WITH_OTHER_LOGIN = UpstreamProxy("socks5", Target("proxy.test", 1080), "eve", "other", False)
+DOUBT = UpstreamFailed("closed", doubtful=True)
+
+
+class ScriptedUpstreams:
+    """Connects to proxies as the test says."""
+
+    names = None
+
+    def __init__(self) -> None:
+        self.fails: UpstreamFailed | None = None
+        self.free = asyncio.Event()
+        self.free.set()
+        self.connected = 0
+        self.begun = asyncio.Event()
+
+    async def connect(self, *arguments: object) -> "ScriptedUpstreams":
+        self.connected += 1
+        self.begun.set()
+        await self.free.wait()
+        if self.fails is not None:
+            raise self.fails
+        return self
+
+    @property
+    def stream(self) -> "ScriptedUpstreams":
+        return self
+
+    def abort(self, reason: str) -> None:
+        return
+
+    async def probe(self) -> None:
+        return
+
+
+@asynccontextmanager
+async def monitored() -> AsyncIterator[tuple[UpstreamMonitor, ScriptedUpstreams, asyncio.Queue[UpstreamState]]]:
+    upstreams = ScriptedUpstreams()
+    changes: asyncio.Queue[UpstreamState] = asyncio.Queue()
+    monitor = UpstreamMonitor(cast(UpstreamConnector, cast(Any, upstreams)), changes.put_nowait)
+    async with asyncio.timeout(20), asyncio.TaskGroup() as tasks:
+        running = tasks.create_task(monitor.run())
+        yield monitor, upstreams, changes
+        running.cancel()
+
+
+async def test_a_doubt_takes_nothing_away_while_the_probe_runs_or_passes() -> None:
+    async with monitored() as (monitor, upstreams, changes):
+        upstreams.free.clear()
+        for _ in range(10):
+            monitor.failed(PROXY, DOUBT)
+        await upstreams.begun.wait()
+        assert monitor.usable(PROXY)
+        upstreams.free.set()
+        while monitor._probes:  # noqa: ASYNC110 - until the probe has ended
+            await asyncio.sleep(0)
+        for _ in range(10):
+            monitor.failed(PROXY, DOUBT)
+            await asyncio.sleep(0)
+        assert (upstreams.connected, monitor.usable(PROXY), changes.qsize()) == (1, True, 0)
+
+
+async def test_a_probe_that_fails_takes_it_away_from_all_and_one_that_passes_gives_it_back() -> None:
+    async with monitored() as (monitor, upstreams, changes):
+        upstreams.fails = UpstreamFailed("credentials")
+        monitor.failed(PROXY, DOUBT)
+        assert await changes.get() == UpstreamState(url="socks5://proxy.test:1080", up=False, reason="credentials")
+        assert not monitor.usable(PROXY)
+        assert monitor.usable(SAME_WITH_OTHER_LOGIN), "another login may be the right one"
+        upstreams.fails = None
+        assert await changes.get() == UpstreamState(url="socks5://proxy.test:1080", up=True)
+
+
+async def test_a_request_that_succeeds_meanwhile_ends_the_probe() -> None:
+    async with monitored() as (monitor, upstreams, changes):
+        upstreams.free.clear()
+        monitor.failed(PROXY, DOUBT)
+        await upstreams.begun.wait()
+        monitor.worked(PROXY)
+        upstreams.fails = UpstreamFailed("refused")
+        upstreams.free.set()
+        for _ in range(10):
+            await asyncio.sleep(0)
+        assert monitor.usable(PROXY)
+        assert changes.empty()
+
+
+async def test_a_proxy_that_nobody_wants_is_not_probed_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(upstream_monitor, "FORGET_SECONDS", -1.0)
+    async with monitored() as (monitor, upstreams, changes):
+        monitor.failed(PROXY, UpstreamFailed("refused"))
+        await changes.get()
+        while monitor._health:  # noqa: ASYNC110 - until its pause is over
+            await asyncio.sleep(0.01)
+        assert (upstreams.connected, monitor.usable(PROXY)) == (0, True)
