@@ -14,9 +14,12 @@ from pw_egress.client import ask, get
 from pw_egress.origin import OK, answering, serving
 from pw_egress.running_proxy import listener, to
 from pw_sandbox import sandboxes
+from pw_servers.forward_proxy import forward_proxy
 
+from pageworker_sandbox.egress.messages import EgressPolicy, Upstream
 from pageworker_sandbox.launch import GatewayUsers, Host, survey
 from pageworker_sandbox.wire.request_failure import failure_pipe
+from pageworker_supervisor.config.proxy_settings import ProxySettings
 from pageworker_supervisor.config.settings import EgressSettings
 from pageworker_supervisor.contract.traffic import NO_TRAFFIC, Traffic
 from pageworker_supervisor.runners.dial_rules import dial_rules
@@ -45,15 +48,21 @@ def log_lines() -> Iterator[list[dict[str, Any]]]:
 class ReportedGateway:
     """A gateway process, and what it reported."""
 
-    def __init__(self, host: Host, hosts: dict[str, str] | None = None) -> None:
+    def __init__(self, host: Host, hosts: dict[str, str] | None = None, proxy_ports: tuple[int, ...] = ()) -> None:
         self.lost: list[str] = []
         self.told = asyncio.Event()
         self.up = asyncio.Event()
         users = GatewayUsers(*(None if sandboxes.UID is None else sandboxes.UID + number for number in (82, 83)))
-        events = GatewayEvents(self.up.set, self.hear, self.lost.append)
-        self.gateway = GatewayProcess(
-            host, users, dial_rules(EgressSettings(hosts=hosts or {}), frozenset()), Metrics(), events
-        )
+        self.upstreams: dict[str, str | None] = {}
+        """Why each does not work; None: it works again."""
+        self.changed = asyncio.Event()
+        events = GatewayEvents(self.up.set, self.hear, self.lost.append, self.change)
+        self.egress = EgressSettings(hosts=hosts or {}, proxy_ports=proxy_ports)
+        self.gateway = GatewayProcess(host, users, dial_rules(self.egress, frozenset()), Metrics(), events)
+
+    def change(self, url: str, reason: str | None) -> None:
+        self.upstreams[url] = reason
+        self.changed.set()
 
     def hear(self, reason: str) -> None:
         self.lost.append(reason)
@@ -146,5 +155,43 @@ async def test_counts_are_read_while_the_runner_lives_and_after_the_gateway_is_d
         await heard.gateway.detach("r1")
         assert traffic.end("a") == before
         assert sum(grown, NO_TRAFFIC) == before
+        os.close(read)
+        running.cancel()
+
+
+async def test_a_pool_that_changes_reaches_the_dialer_and_the_runners_that_are_up() -> None:
+    async with (
+        serving(answering()) as origin,
+        forward_proxy("http", lambda host, port: ("127.0.0.1", origin.port)) as proxy,
+        asyncio.TaskGroup() as tasks,
+        asyncio.timeout(40),
+    ):
+        heard = ReportedGateway(survey(None, sandboxes.HEADLESS), proxy_ports=(proxy.port, 9))
+        gateway = heard.gateway
+        running = tasks.create_task(gateway.run())
+
+        def by(url: str) -> EgressPolicy:
+            return EgressPolicy(hosts=(("*",),), upstreams=(Upstream(url=url, resolves=True),))
+
+        read, write = failure_pipe()
+        with listener() as sock:
+            port = sock.getsockname()[1]
+            down = "http://127.0.0.1:9"
+            await gateway.attach("r1", RunnerTraffic("acme"), sock.fileno(), write, by(down))
+        os.close(write)
+        assert (await ask(port, get("http://shop.test/"))).egress == "proxy_unavailable"
+        await heard.changed.wait()
+        assert heard.upstreams == {down: "private_address"}, "no rule of the dialer names it"
+
+        await gateway.update("r1", by(proxy.url))
+        pool = {"de": ProxySettings(upstreams=(proxy.url,))}
+        gateway.use_rules(dial_rules(heard.egress, frozenset(), pool))
+        while (await ask(port, get("http://shop.test/"))).body != b"ok":
+            pass  # until the dialer has the rules, and a probe has found the proxy
+        assert await gateway.upstream("r1") == proxy.endpoint
+        await gateway.update("gone", by(down))
+        assert await gateway.upstream("gone") == ""
+        await gateway.detach("r1")
+        assert await gateway.upstream("r1") == ""
         os.close(read)
         running.cancel()

@@ -38,8 +38,8 @@ async def _problem(upstream: UpstreamUrl) -> str:
         return f"no answer within {CONNECT_SECONDS:g} s"
     except OSError as error:
         # asyncio puts the address in place of the text of an errno; a name that does not resolve has a negative one.
-        code = error.errno or 0
-        return os.strerror(code) if code > 0 else error.strerror or str(error)
+        number = error.errno or 0
+        return os.strerror(number) if number > 0 else error.strerror or str(error)
     writer.close()
     with contextlib.suppress(OSError):
         await writer.wait_closed()

@@ -10,7 +10,7 @@ from typing import NoReturn
 from pageworker_sandbox.dialer.messages import DialRules
 from pageworker_sandbox.egress.client import GatewayClient, GatewayLost, GatewayRefused, connect
 from pageworker_sandbox.egress.errors import EgressError
-from pageworker_sandbox.egress.messages import AccessRecord, EgressPolicy, RefusalNotice, UpstreamState
+from pageworker_sandbox.egress.messages import AccessRecord, EgressPolicy, RefusalNotice, UpstreamState, Usage
 from pageworker_sandbox.launch import GatewayProcesses, GatewayUsers, Host, launch_gateway
 from pageworker_sandbox.wire.errors import WireError
 from pageworker_supervisor.backoff import Backoff
@@ -196,13 +196,20 @@ class GatewayProcess:
         if runner_id in self._policies:
             self._policies[runner_id] = policy
 
+    async def usage(self, runner_id: str) -> Usage:
+        """What the gateway reports of a runner. One round trip; `RunnerTraffic` has the counts without one.
+
+        Raises GatewayRefused, GatewayLost.
+        """
+        return await self._alive().usage(runner_id)
+
     async def upstream(self, runner_id: str) -> str:
         """The upstream proxy that a runner used last, as in `Usage`; "" where that is not known. One round trip."""
         if runner_id not in self._policies:
             return ""
         try:
             async with asyncio.timeout(ANSWER_SECONDS):
-                return (await self._alive().usage(runner_id)).upstream
+                return (await self.usage(runner_id)).upstream
         except (GatewayLost, GatewayRefused, TimeoutError):
             return ""
 
