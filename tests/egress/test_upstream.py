@@ -2,7 +2,7 @@
 
 import pytest
 from pw_egress.client import ask, client, get
-from pw_egress.origin import answering, closing, serving
+from pw_egress.origin import OK, answering, closing, serving
 from pw_egress.running_proxy import ALL, running
 from pw_egress.upstream_proxies import http_proxy, socks_proxy
 
@@ -34,6 +34,19 @@ async def test_an_http_proxy_gets_the_checked_address_and_our_credentials() -> N
         assert (await ask(proxy.port, get("http://inner.test/"))).egress == "private_address"
         await ask(proxy.port, get("http://v6.test/"))
         assert upstream.heads[-1].startswith(b"CONNECT [2606:4700::1111]:80 ")
+
+
+async def test_what_is_said_to_the_proxy_is_counted_too() -> None:
+    async with (
+        serving(answering()) as origin,
+        serving(http_proxy(origin.port)) as upstream,
+        running(_policy("http", upstream.port), names=NAMES) as proxy,
+    ):
+        await ask(proxy.port, get("http://shop.test/"))
+        usage = proxy.runner_proxy.usage()
+        assert usage.requests == 1
+        assert usage.up_bytes == len(upstream.heads[0]) + len(origin.heads[0])
+        assert usage.down_bytes > len(OK), "the answer to CONNECT, and the host's"
 
 
 async def test_a_proxy_that_resolves_gets_names() -> None:
