@@ -209,7 +209,7 @@ class Components:
         self.dispatcher = Dispatcher(
             name, queue.consumer, availability, self.fleet, services, closed=not settings.modules.trusted_keys
         )
-        self.limits = LimitsWatch(queue.limits, availability, settings)
+        self.limits = LimitsWatch(name, queue.limits, availability, settings)
         self.heartbeat = Heartbeat(
             queue.consumer, availability, self.dispatcher, self.fleet, name, metrics, self.limits
         )

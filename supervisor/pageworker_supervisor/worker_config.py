@@ -29,6 +29,7 @@ class WorkerConfig:
         self._metrics = environment.metrics
         self._availability = redis_client.availability
         self._queue = queue
+        self._name = name
         self._follower: ConfigFollower | None = None
         self._parameters: ParameterFollower | None = None
         settings = environment.settings
@@ -54,7 +55,7 @@ class WorkerConfig:
             await self._follower.start()
             self._queue.use(queue_options(self._live.value, self._queue.options))
             self._metrics.know_tenants(self._live.value.tenants)
-        limits = LimitsWatch(self._queue.limits, self._availability, self._live.value)
+        limits = LimitsWatch(self._name, self._queue.limits, self._availability, self._live.value)
         await limits.apply(self._live.value, self._version)
 
     def tasks(self, components: Components) -> dict[str, Coroutine[Any, Any, None]]:

@@ -13,6 +13,8 @@ from pageworker_sandbox.signing import SecretKey
 from pageworker_supervisor.cli import doctor as command
 from pageworker_supervisor.cli.app import run
 from pageworker_supervisor.config.check_settings import CheckSettings
+from pageworker_supervisor.queue.limits_table import LimitsTable
+from pageworker_supervisor.queue.producer import QuotaLimits
 
 
 @pytest.fixture(autouse=True)
@@ -49,6 +51,41 @@ def test_the_audit_finds_a_job_that_an_index_has_lost(
     text = capsys.readouterr().out
     assert "FAIL  queue audit" in text
     assert "shard 0: " in text
+
+
+def test_workers_with_other_limits_are_named_with_both_values(
+    on_queue: OnQueue, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def table(concurrency: int) -> LimitsTable:
+        return LimitsTable(tenants={"acme": QuotaLimits(concurrency=concurrency)})
+
+    async def bring(harness: QueueHarness) -> None:
+        await harness.queue.limits.set(table(4), "w1")
+        await harness.queue.limits.set(table(8), "w2")
+
+    async def agree(harness: QueueHarness) -> None:
+        await harness.queue.limits.set(table(4), "w2")
+        assert len(await harness.client.hkeys("pw:{0}:limits:brought")) == 1
+
+    async def leave(harness: QueueHarness) -> None:
+        await harness.consumer.forget_worker("w1")
+        await harness.consumer.forget_worker("w2")
+        assert not await harness.client.exists("pw:{0}:limits:brought", "pw:{0}:limits:workers")
+
+    on_queue(bring)
+    run(["doctor", "--json"])
+    found = findings(capsys)["limits"]
+    assert found["ok"]
+    assert found["found"] == (
+        'workers disagree. tenants."acme": weight=1 concurrency=4 (w1); weight=1 concurrency=8 (w2)'
+    )
+    assert found["mend"]
+    on_queue(agree)
+    run(["doctor", "--json"])
+    assert findings(capsys)["limits"]["found"] == "the same on w1, w2"
+    on_queue(leave)
+    run(["doctor", "--json"])
+    assert findings(capsys)["limits"]["found"] == "no worker is up"
 
 
 def test_each_check_of_the_worker_is_made(

@@ -40,7 +40,7 @@ async def no_probe() -> None:
 async def test_another_table_in_force_is_told_once_with_both_ids() -> None:
     lines: list[str] = []
     handler = log.add(lambda message: lines.append(f"{message.record['message']} {message.record['extra']}"))
-    watch = LimitsWatch(cast(LimitsInForce, None), Availability(no_probe), Settings())
+    watch = LimitsWatch("w1", cast(LimitsInForce, None), Availability(no_probe), Settings())
     own = limits_table(Settings()).id
     try:
         for found in (LimitsId(0, "theirs"), LimitsId(0, "theirs"), LimitsId(9, "theirs"), own, LimitsId(0, "theirs")):

@@ -1,7 +1,7 @@
 """`workerctl doctor`: checks whether this host can run a worker, and says how to fix what fails."""
 
 import asyncio
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Annotated
 
@@ -18,6 +18,7 @@ from pageworker_supervisor.config.data_dir import data_dir_of
 from pageworker_supervisor.config.settings import Settings
 from pageworker_supervisor.contract.printable import printable
 from pageworker_supervisor.proxies.reachability import reach
+from pageworker_supervisor.queue.limits_comparison import differences
 from pageworker_supervisor.redis_client.embedded import find_server
 from pageworker_supervisor.redis_client.errors import EmbeddedUnfit
 from pageworker_supervisor.redis_client.router import root
@@ -118,13 +119,23 @@ def _upstreams(settings: Settings) -> Iterable[Finding]:
 
 
 async def _ask_redis(config: Path | None) -> list[Finding]:
-    async with open_queue(config, probed=False) as (redis_client, _, settings):
+    async with open_queue(config, probed=False) as (redis_client, queue, settings):
         roots = [root(settings.redis.prefix, shard) for shard in range(settings.redis.shards)]
         reading = await read_all(redis_client, roots, embedded=settings.redis.url is None)
         ingress = None if redis_client.ingress is redis_client else await read_server(redis_client.ingress)
+        limits = _limits(await queue.limits.brought())
     found = redis_findings(reading, replicated=bool(reading.survives), ingress=ingress)
     answers = Finding("redis answers", True, redis_client.safe_url)
-    return [answers, *_configured(settings.checks, [*found, *start_findings(reading)])]
+    return [answers, limits, *_configured(settings.checks, [*found, *start_findings(reading)])]
+
+
+def _limits(brought: Mapping[str, bytes]) -> Finding:
+    """Whether the workers have the same limits. If not, that is no failure: one of the tables is in force for all."""
+    lines = differences(brought)
+    if not lines:
+        return Finding("limits", True, f"the same on {', '.join(sorted(brought))}" if brought else "no worker is up")
+    mend = "Give all workers the same [tenants], [domains] and [limits]; docs/operations.md says whose are in force."
+    return Finding("limits", True, f"workers disagree. {'. '.join(lines)}", mend)
 
 
 def _configured(checks: CheckSettings, findings: Iterable[Finding]) -> Iterator[Finding]:

@@ -32,7 +32,8 @@ def standing(own: LimitsId, found: frozenset[LimitsId | None]) -> Standing:
 class LimitsWatch:
     """The limits of one worker."""
 
-    def __init__(self, limits: LimitsInForce, availability: Availability, settings: Settings) -> None:
+    def __init__(self, name: str, limits: LimitsInForce, availability: Availability, settings: Settings) -> None:
+        self._name = name
         self._limits = limits
         self._availability = availability
         self._table: LimitsTable = limits_table(settings)
@@ -51,7 +52,7 @@ class LimitsWatch:
         """Act on what a heartbeat found on the shards. Raises RedisClientError."""
         match standing(self._table.id, found):
             case "lost":
-                await self._limits.set(self._table)
+                await self._limits.set(self._table, self._name)
                 log.info("limits set again", limits=str(self._table.id))
             case "disagree" | "newer" as word if found != self._told:
                 self._told = found
@@ -63,5 +64,5 @@ class LimitsWatch:
                 self._told = frozenset()
 
     async def _set(self) -> None:
-        reply = await self._availability.retry_until_available(lambda: self._limits.set(self._table))
+        reply = await self._availability.retry_until_available(lambda: self._limits.set(self._table, self._name))
         log.info("limits", reply=reply, limits=str(self._table.id))

@@ -49,6 +49,8 @@ SHARD_KEYS = {
     "timers": "timers",
     "waited_for": "waited_for",
     "limits": "limits",
+    "limits_workers": "limits:workers",
+    "limits_brought": "limits:brought",
     # profiles and workers
     "profile": "profile:<tenant>/<profile>",
     "profile_contexts": "profile_contexts:<tenant>/<profile>",

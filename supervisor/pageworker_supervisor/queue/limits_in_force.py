@@ -16,15 +16,22 @@ class LimitsInForce:
     def __init__(self, shards: Shards) -> None:
         self._shards = shards
 
-    async def set(self, table: LimitsTable) -> SetReply:
+    async def set(self, table: LimitsTable, worker: str = "") -> SetReply:
         """Put the table in force. From the next claim on it governs jobs that wait already.
+
+        `worker`: whose it is. It is remembered until that worker leaves, in force or not.
 
         A table with a lower version than the one in force changes nothing. Of the same version, the last one holds.
         """
         packed = opaque(table.packed(len(self._shards)))
         words = [
             await self._shards.settled_call(
-                shard, "set_limits", version=table.version, digest=table.id.digest, table=packed
+                shard,
+                "set_limits",
+                version=table.version,
+                digest=table.id.digest,
+                table=packed,
+                **({"worker": worker, "brought": opaque(table.packed(1))} if worker and shard == 0 else {}),
             )
             for shard in range(len(self._shards))
         ]
@@ -37,3 +44,11 @@ class LimitsInForce:
             text = await self._shards.functions.command("HGET", shard_key(root, "meta"), "limits", key=root)
             found.append(LimitsId.parse(text.decode()) if text else None)
         return found
+
+    async def brought(self) -> dict[str, bytes]:
+        """The table of each worker, as `LimitsTable.packed(1)` writes it, in force or not."""
+        command, root = self._shards.functions.command, self._shards.roots[0]
+        ids = await command("HGETALL", shard_key(root, "limits_workers"), key=root)
+        tables = await command("HGETALL", shard_key(root, "limits_brought"), key=root)
+        # A worker may come or leave between the two.
+        return {worker.decode(): tables[name] for worker, name in ids.items() if name in tables}

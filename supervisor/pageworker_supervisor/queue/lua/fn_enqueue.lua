@@ -13,6 +13,7 @@
 --     `full` (its tenant has as many jobs as it may have: nothing is stored)
 -- set_limits
 --   request: version, digest, table: MessagePack, see limits_table.lua
+--     worker, brought: on shard 0, who brings it, and the table for one shard (optional)
 --   reply: `set`, `same` (this table was in force), `older` (one with a higher version is in force and stays)
 --   Looks at every tenant that has work to start, at every domain and module that is waited for, and at every lease.
 
@@ -96,6 +97,9 @@ end
 
 local function set_limits(request)
   local before, id = LimitsTable.current(), request.version .. ' ' .. request.digest
+  if request.worker then
+    LimitsTable.bring(request.worker, id, request.brought)
+  end
   if LimitsTable.id() == id then
     return 'same'
   end

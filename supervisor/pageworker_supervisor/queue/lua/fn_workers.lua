@@ -33,6 +33,7 @@ local function forget_worker(request)
     return 0
   end
   call('ZREM', Key.workers(), request.worker)
+  LimitsTable.forget(request.worker)
   call('DEL', Key.control(request.worker), Key.last_claim(request.worker))
   return 1
 end
@@ -69,6 +70,7 @@ function Shard.forget_silent_workers()
   for _, worker in ipairs(silent) do
     if drop_consumer(worker) then
       call('ZREM', Key.workers(), worker)
+      LimitsTable.forget(worker)
     end
   end
 end

@@ -9,7 +9,10 @@
 -- Limits that came with a job count only while no table is in force, which is so until the first worker of this release
 -- has started.
 --
--- Used by: fn_enqueue, fn_lease, fleet, module, shard, shared_quota, tenant.
+-- `limits:workers` names the table that each worker brought, `limits:brought` holds these tables, in force or not: an
+-- operator sees in what workers differ. On shard 0 alone.
+--
+-- Used by: fn_enqueue, fn_lease, fn_workers, fleet, module, shard, shared_quota, tenant.
 
 local FOUND_NAMES = 65536
 
@@ -59,6 +62,28 @@ end
 
 function LimitsTable.id()
   return current and current.id
+end
+
+-- The worker has no table any more. A table that no other worker brought goes with it.
+function LimitsTable.forget(worker)
+  local id = call('HGET', Key.limits_workers(), worker)
+  if not id then
+    return
+  end
+  call('HDEL', Key.limits_workers(), worker)
+  for _, other in ipairs(call('HVALS', Key.limits_workers())) do
+    if other == id then
+      return
+    end
+  end
+  call('HDEL', Key.limits_brought(), id)
+end
+
+-- This worker's configuration has this table.
+function LimitsTable.bring(worker, id, text)
+  LimitsTable.forget(worker)
+  call('HSET', Key.limits_workers(), worker, id)
+  call('HSET', Key.limits_brought(), id, text)
 end
 
 -- An exact name first, then the longest glob.
