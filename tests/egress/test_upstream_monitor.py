@@ -103,7 +103,7 @@ async def test_a_request_that_succeeds_meanwhile_ends_the_probe() -> None:
         assert changes.empty()
 
 
-async def test_a_proxy_that_nobody_wants_is_not_probed_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_proxy_that_no_request_wants_is_not_probed_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(upstream_monitor, "FORGET_SECONDS", -1.0)
     async with monitored() as (monitor, upstreams, changes):
         monitor.failed(PROXY, UpstreamFailed("refused"))
