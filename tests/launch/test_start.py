@@ -84,7 +84,7 @@ def test_each_process_may_have_more_where_a_cgroup_counts_for_all(
 
 @pytest.mark.skipif(not counts_memory(), reason="no memory cgroup may be created here")
 async def test_what_is_mapped_is_refused_later_than_what_is_in_use(host: Host, profile: Path) -> None:
-    """A refusal by RLIMIT_DATA is reported by nobody, so a process reaches the cgroup's limit first."""
+    """The kernel reports no refusal by RLIMIT_DATA, so a process reaches the cgroup's limit first."""
     spec = replace(sandboxes.spec(profile), memory_bytes=256 * 1024**2)
     async with sandboxes.sandbox(host, spec) as inside:
         await inside.run("import mmap\nmmap.mmap(-1, 300 << 20, flags=mmap.MAP_PRIVATE).close()")

@@ -18,7 +18,6 @@ from pw_servers.ports import free_port
 
 from pageworker_demo.toml import toml_text
 from pageworker_sandbox.signing import SecretKey
-from pageworker_supervisor import daemon
 from pageworker_supervisor.config.errors import ConfigInvalid, ConfigProblem
 from pageworker_supervisor.exit_codes import DaemonExit, exit_of
 from pageworker_supervisor.redis_client.errors import EmbeddedUnfit
@@ -114,10 +113,6 @@ def test_descriptors_that_are_used_up(tmp_path: Path, limit: int) -> None:
     assert exit_code == DaemonExit.IN_USE
     assert one_line(said).startswith("this process has ")
     assert "raise its limit (LimitNOFILE)" in said
-
-
-def test_the_entry_point_has_the_exit_code_of_the_table() -> None:
-    assert daemon.IN_USE == DaemonExit.IN_USE
 
 
 def test_a_taken_redis_port(tmp_path: Path) -> None:

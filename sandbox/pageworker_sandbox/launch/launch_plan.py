@@ -42,7 +42,7 @@ class ProcessLimits:
         """The data size limit of each process: one that allocates everything at once fails before the supervisor's
         memory watch has to react.
 
-        RLIMIT_DATA counts what a process has mapped, touched or not, and the kernel tells nobody of a refusal: a
+        RLIMIT_DATA counts what a process has mapped, touched or not, and the kernel reports no refusal: a
         process that fails by it ends an attempt without the name of a limit. A cgroup counts what is in use, and
         reports a breach. Where there is one, it should be the one that refuses (setrlimit(2), cgroup-v2.rst).
         """
