@@ -38,6 +38,9 @@ class FakeConnection:
         self.replies.append(asyncio.get_running_loop().create_future())
         return self.replies[-1]
 
+    def dispatch(self, message: dict[str, Any]) -> None:
+        return
+
 
 class FakeTimeouts:
     """Playwright's timeout settings."""
@@ -146,6 +149,9 @@ class FakePage:
 
     async def set_viewport_size(self, size: Any) -> None:
         return
+
+    async def evaluate(self, expression: str) -> list[int]:
+        return [0, 0, 1280, 720]
 
     async def close(self) -> None:
         if self.hangs:
