@@ -79,7 +79,8 @@ class HarEntry(msgspec.Struct, frozen=True):
 class HarLog(msgspec.Struct, frozen=True):
     """All entries, in the order of the file."""
 
-    entries: tuple[HarEntry, ...]
+    entries: tuple[HarEntry, ...] = ()
+    """None at all: as for the driver, it answers nothing."""
 
 
 class HarDocument(msgspec.Struct, frozen=True):

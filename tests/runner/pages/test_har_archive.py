@@ -175,7 +175,7 @@ def test_a_zip_has_the_har_and_its_files() -> None:
     ("name", "data", "reason"),
     [
         ("a.har", b"x", "a.har is not a HAR file"),
-        ("a.har", b'{"log": {}}', "missing required field `entries`"),
+        ("a.har", b'{"log": 1}', r"a.har is not a HAR file: Expected `object`, got `int`"),
         ("a.zip", b"x", "a.zip is not a zip file"),
         ("a.zip", b"PK\5\6" + bytes(18), "a.zip has no .har file"),
     ],
@@ -183,6 +183,10 @@ def test_a_zip_has_the_har_and_its_files() -> None:
 def test_another_file_is_an_error_that_names_it(name: str, data: bytes, reason: str) -> None:
     with pytest.raises(HarUnreadable, match=reason):
         open_har(name, data, NONE.get)
+
+
+def test_a_har_without_entries_answers_nothing() -> None:
+    assert open_har("a.har", b'{"log": {}}', NONE.get).lookup(HarQuery(SHOP, "GET")) is None
 
 
 def test_a_byte_order_mark_is_left_out() -> None:
