@@ -8,6 +8,7 @@ from pw_egress.client import ask, client, get
 from pw_egress.origin import answering, serving
 from pw_egress.processes import attach, gateway
 from pw_egress.running_proxy import listener, to
+from pw_egress.set_clock import SetClock
 
 from pageworker_sandbox.egress.access_log import NOT_RECORDED, AccessLog, AccessSampling
 from pageworker_sandbox.egress.client import GatewayClient
@@ -19,13 +20,6 @@ from pageworker_sandbox.egress.target import Target, parse_authority
 
 TARGET: Target = parse_authority(b"shop.test:443")
 LIMITS = EgressLimits(records_per_second=1.0, records_burst=3)
-
-
-class SetClock:
-    now = 100.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 def opened(share: float = 1.0) -> tuple[AccessLog, AccessSampling, SetClock]:

@@ -4,6 +4,7 @@ from ipaddress import ip_address
 
 from hypothesis import given
 from hypothesis import strategies as st
+from pw_egress.set_clock import SetClock
 
 from pageworker_sandbox.egress.failover import (
     LONGEST_PAUSE_SECONDS,
@@ -22,15 +23,6 @@ PROXIES = tuple(UpstreamProxy("http", Target(f"p{n}.test", 3128), None, None, Fa
 def routes(*numbers: int, direct: bool = False) -> tuple[Route, ...]:
     proxied = tuple(Route(SHOP, None, PROXIES[number]) for number in numbers)
     return (*proxied, Route(SHOP, None, None)) if direct else proxied
-
-
-class SetClock:
-    """A time that the test sets."""
-
-    now = 100.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 @given(

@@ -13,7 +13,7 @@ import re
 import zipfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urljoin, urlsplit, urlunsplit
 
 import msgspec
 
@@ -207,8 +207,9 @@ def _member(archive: zipfile.ZipFile, name: str) -> bytes | None:
 
 def _absolute(base: str, location: str) -> str:
     url = urljoin(base, location)
+    scheme, host, path, query, fragment = urlsplit(url)
     # As a browser writes it.
-    return url if urlsplit(url).path else urlsplit(url)._replace(path="/").geturl()
+    return urlunsplit((scheme, host, path or "/", query, fragment))
 
 
 def _method_after(status: int, method: str) -> str:

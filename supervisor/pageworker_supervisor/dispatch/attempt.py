@@ -109,10 +109,7 @@ class Attempt:
         self.state = AttemptState.ADMITTING
         self.claimed_at = time.monotonic()
         self.log: Logger = log.bind(
-            job=str(self.job.ref),
-            tenant_id=self.job.tenant_id,
-            trace_id=trace_of(self.job),
-            attempt=self.number,
+            job=str(self.job.ref), tenant_id=self.job.tenant_id, trace_id=trace_of(self.job), attempt=self.number
         )
         self.proxy: str | None = None
         """Its proxy policy, and the upstream that was used last, as in the result's `attempts`."""
