@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from pageworker_demo.toml import toml_text
+from playwright_suite.sandboxed.shipped import FOLDER, SHIPPED
 
 HERE = Path(__file__).parent
 MODULE = "playwright.suite"
@@ -23,6 +24,11 @@ def write_suite_module(checkout: Path, folder: Path) -> Path:
     for place in ("tests", "tests/async"):
         shutil.copy(HERE / "sandboxed/suite_types.py", module / place / "conftest.py")
     shutil.copytree(tests / "assets", module / "tests/assets")
+    for test, files in SHIPPED.items():
+        for path, text in files.items():
+            file = module / "tests" / FOLDER / test / path
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(text)
     manifest = {"name": MODULE, "version": "1.0.0", "entrypoint": "suite_job:handler", "sdk": ">=1,<2"}
     (module / "module.toml").write_text(toml_text({**manifest, "egress": list(HOSTS)}))
     return module

@@ -19,10 +19,9 @@ class DifferenceReason:
 
 REASONS: tuple[DifferenceReason, ...] = (
     DifferenceReason(
-        why="A module has no files but those of its own package, and Playwright's driver and the browser read "
-        "none at all (`route_from_har`, `file://`).",
-        instead="Give bytes, or a file of the package ([files](#files)). Keep bytes with `helpers.artifact`. "
-        "Answer by `page.route` in place of `route_from_har`.",
+        why="A module has no files but those of its own package, and writes none. The browser reads none at all "
+        "(`file://`).",
+        instead="Give bytes, or a file of the package ([files](#files)). Keep bytes with `helpers.artifact`.",
         error=r"[Nn]o such file or directory|Operation not permitted: '|no attribute 'as_uri'|stat: path should be",
         needs_files=True,
     ),
@@ -32,17 +31,9 @@ REASONS: tuple[DifferenceReason, ...] = (
         error=r"^CallRefused: ",
     ),
     DifferenceReason(
-        why="Requests go through the egress gateway. Over `http://`, `request.all_headers()` has `proxy-connection`, "
-        "which the server does not get, and `response.server_addr()` is the gateway's.",
-        instead="Nothing. The server gets all other headers as they are.",
-        tests=frozenset(
-            {
-                "test_request_headers_should_get_the_same_headers_as_the_server",
-                "test_request_headers_should_get_the_same_headers_as_the_server_cors",
-                "test_response_server_addr",
-                "test_should_report_request_headers_array",
-            }
-        ),
+        why="Requests go through the egress gateway: over `http://`, `response.server_addr()` is the gateway's.",
+        instead="Nothing.",
+        tests=frozenset({"test_response_server_addr"}),
     ),
     DifferenceReason(
         why="`page.context.close()` closes the context for later calls only. A wait that has begun goes on.",

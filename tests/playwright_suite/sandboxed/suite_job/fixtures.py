@@ -5,12 +5,12 @@ import inspect
 from collections.abc import Callable
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from importlib import import_module
-from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 from playwright.async_api import Page, Playwright
 
+from ..shipped import FOLDER, ShippedPath
 from .assets import ASSETS, TESTS
 from .golden import GoldenPictures
 from .server import Server
@@ -43,9 +43,11 @@ class Fixtures(AsyncExitStack):
         self._servers = servers
         self._golden = golden
         self._values: dict[str, Any] = {}
+        self._test = ""
 
     async def call(self, function: Callable[..., Any], indices: dict[str, int]) -> None:
         """Call the test with its fixtures and with these places of its parameters."""
+        self._test = function.__name__
         parameters = _parameters(function, indices)
         own = [name for name, fixture in self._own_fixtures() if fixture.suite_fixture["autouse"]]
         wanted = [*own, *inspect.signature(function).parameters]
@@ -116,7 +118,7 @@ class Fixtures(AsyncExitStack):
             case "assert_to_be_golden":
                 return self._golden.add
             case "tmp_path":
-                return Path("/tmp/suite")
+                return ShippedPath(str(import_module(TESTS).__file__)).parent / FOLDER / self._test
         raise LookupError(f"a job has no fixture `{name}`")
 
 
