@@ -98,7 +98,7 @@ def test_what_runs_in_an_order_of_its_own_exists(path: str) -> None:
 
 def test_a_marker_that_make_test_would_not_find_is_refused(pytestconfig: pytest.Config, tmp_path: Path) -> None:
     file = tmp_path / "test_slow.py"
-    item: Any = SimpleNamespace(path=file, get_closest_marker=lambda name: name == "exclusive")
+    item: Any = SimpleNamespace(path=file, nodeid=str(file), get_closest_marker=lambda name: name == "exclusive")
     file.write_text("pytestmark = pytest.mark.exclusive\n")
     pytest_collection_modifyitems(pytestconfig, [item])
     file.write_text("pytestmark = MARKS\n")
