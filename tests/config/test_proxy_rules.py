@@ -1,6 +1,7 @@
 """Rules of [proxies]: one broken at a time, and which setting is named."""
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -80,7 +81,7 @@ def test_these_are_complete(given: Mapping[str, Any]) -> None:
             "add it to `tenants` of [proxies.de]",
         ),
         ({"tenants": {"acme": {"proxy_required": True}}}, "tenants.acme.proxy_required", "`proxy` to be set too"),
-        ({"egress": {"proxy_ca": "/nonexistent/ca.pem"}}, "egress.proxy_ca", "a readable PEM file"),
+        ({"egress": {"proxy_ca": Path("/nonexistent/ca.pem")}}, "egress.proxy_ca", "a readable PEM file"),
         ({"egress": {"proxy_ports": [0]}}, "egress.proxy_ports", "1 to 65535"),
         ({"egress": {"proxy_ports": list(range(1, 257))}}, "egress.proxy_ports", "at most 256"),
         (
