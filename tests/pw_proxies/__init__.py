@@ -33,4 +33,8 @@ def policies(
     store = SecretStore(EnvironmentBackend(environ if environ is not None else {}))
     settings = {name: pool(**given) for name, given in (proxies or {}).items()}
     owners = {name: msgspec.convert(given, TenantSettings) for name, given in (tenants or {}).items()}
-    return ProxyPolicies(Live(owners), Live(settings), FleetSecrets(store, log_masker or SecretMasker(), Metrics()))
+    return ProxyPolicies(
+        Live(owners),
+        Live(settings),
+        FleetSecrets(store, SecretMasker() if log_masker is None else log_masker, Metrics()),
+    )
