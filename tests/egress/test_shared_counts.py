@@ -20,6 +20,18 @@ def test_a_reader_sees_what_a_meter_counts_without_a_message() -> None:
     assert reader() == (1, 20, 300)
 
 
+def test_a_meter_that_leaves_the_memory_holds_no_descriptor_of_it() -> None:
+    descriptor = new_descriptor()
+    reader, meter = SharedCounts(descriptor), Meter(words=shared_words(descriptor))
+    meter.count_request()
+    before = len(os.listdir("/proc/self/fd"))
+    meter.leave_words()
+    assert len(os.listdir("/proc/self/fd")) == before - 1
+    meter.count_request()
+    assert (reader()[0], meter.usage(0).requests) == (1, 2)
+    os.close(descriptor)
+
+
 def test_a_writer_that_dies_leaves_its_counts() -> None:
     descriptor = new_descriptor()
     reader = SharedCounts(descriptor)

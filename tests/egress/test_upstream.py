@@ -83,21 +83,21 @@ async def test_socks5_without_credentials() -> None:
 
 
 @pytest.mark.parametrize(
-    ("answer", "reason"),
+    ("answer", "status", "reason"),
     [
-        (b"HTTP/1.1 407 No\r\nProxy-Authenticate: Basic\r\n\r\n", "proxy_unavailable"),
-        (b"HTTP/1.1 503 No\r\n\r\n", "upstream_refused"),
-        (b"220 mail\r\n\r\n", "proxy_unavailable"),
-        (b"", "proxy_unavailable"),
+        (b"HTTP/1.1 407 No\r\nProxy-Authenticate: Basic\r\n\r\n", 403, "proxy_unavailable"),
+        (b"HTTP/1.1 503 No\r\n\r\n", 502, "upstream_refused"),
+        (b"220 mail\r\n\r\n", 403, "proxy_unavailable"),
+        (b"", 403, "proxy_unavailable"),
     ],
 )
-async def test_http_proxies_that_fail(answer: bytes, reason: str) -> None:
+async def test_http_proxies_that_fail(answer: bytes, status: int, reason: str) -> None:
     async with (
         serving(http_proxy(1, answer)) as upstream,
         running(_policy("http", upstream.port), names=NAMES) as proxy,
     ):
         response = await ask(proxy.port, get("http://shop.test/"))
-        assert (response.status, response.egress) == (502, reason)
+        assert (response.status, response.egress) == (status, reason)
 
 
 async def test_socks_proxies_that_fail() -> None:

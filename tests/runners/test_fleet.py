@@ -29,7 +29,8 @@ class OpenRunner:
 
 def fleet_of(context: ContextKey) -> tuple[Any, OpenRunner]:
     """A fleet with one open runner."""
-    resources: Any = SimpleNamespace(worker_id="w1", metrics=None, pool=PoolSettings())
+    no_policies = SimpleNamespace(one_page=frozenset())
+    resources: Any = SimpleNamespace(worker_id="w1", metrics=None, pool=PoolSettings(), proxies=no_policies)
 
     async def on_gone(context: ContextKey, fence: int | None) -> None:
         """Nothing is to be released."""

@@ -1,5 +1,6 @@
 """Counts and byte budget of one runner. Pure."""
 
+import mmap
 from collections import Counter
 
 from pageworker_sandbox.egress.messages import Reason, Usage
@@ -24,6 +25,15 @@ class Meter:
     def set_budget(self, budget_bytes: int | None) -> None:
         """Replace the byte budget. The counts stay."""
         self._budget_bytes = budget_bytes
+
+    def leave_words(self) -> None:
+        """Keep the counts in memory of its own from now on, and close the shared memory: mmap holds a descriptor."""
+        shared, self._words = self._words, own_words()
+        self._words[:] = shared
+        mapping = shared.obj
+        shared.release()
+        if isinstance(mapping, mmap.mmap):
+            mapping.close()
 
     def count_request(self) -> None:
         """The runner made a request."""

@@ -125,6 +125,7 @@ class PolicyEnforcer:
         self._origins.close()
         for stream in list(self._open):
             stream.abort("the runner was detached")
+        self.meter.leave_words()
 
     def _apply(self, policy: EgressPolicy) -> None:
         if policy.requests_per_second != self._rate:
