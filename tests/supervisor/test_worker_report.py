@@ -4,6 +4,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from pageworker_supervisor.contract.context_key import ContextKey
+from pageworker_supervisor.contract.traffic import Traffic
 from pageworker_supervisor.runners.placement import NO_TENANT
 from pageworker_supervisor.runners.runner_state import RunnerState
 from pageworker_supervisor.worker_report import REPORTED, drain_line, runner_report, running_job
@@ -29,7 +30,15 @@ def runner(**changes: Any) -> Any:
 
 def attempt(**changes: Any) -> Any:
     job = SimpleNamespace(job_id="j", tenant_id="acme", endpoint_module="shop.product")
-    found = {"job": job, "number": 2, "claimed_at": 10.0, "runner": None}
+    before, now = Traffic(1, 20, 300), Traffic(2, 40, 600)
+    found = {
+        "job": job,
+        "number": 2,
+        "claimed_at": 10.0,
+        "runner": None,
+        "lease": SimpleNamespace(traffic=before),
+        "traffic": now,
+    }
     return SimpleNamespace(**{**found, **changes})
 
 
@@ -63,6 +72,7 @@ def test_a_job_before_and_after_it_has_a_runner() -> None:
         1.0,
         "w1.1",
     )
+    assert (found.requests, found.bytes_in, found.bytes_out) == (3, 60, 900), "of all its attempts"
 
 
 def test_a_drain_names_the_job_it_waits_for() -> None:
