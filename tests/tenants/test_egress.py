@@ -271,6 +271,7 @@ async def test_a_profile_keeps_its_cookies_from_one_set_to_the_next(worker: Egre
     assert other["data"]["cookie"] == "", "the other tenant's profile of that name is another one"
 
 
+@pytest.mark.exclusive
 async def test_neither_set_of_a_busy_profile_starves(worker: EgressWorker) -> None:
     """Acme floods a profile with jobs of one set; a single job of another set runs before the flood is over."""
     flood = [f"flood-{n}" for n in range(60)]
