@@ -42,7 +42,7 @@ class HarBackend:
     """In place of the driver's: the two commands that the client's router sends."""
 
     def __init__(self, archive: HarArchive) -> None:
-        self._archive = archive
+        self.archive = archive
 
     async def har_lookup(self, params: dict[str, Any]) -> dict[str, Any]:
         """What answers one request, as the driver says it."""
@@ -55,7 +55,7 @@ class HarBackend:
             is_navigation=params["isNavigationRequest"],
         )
         try:
-            found = self._archive.lookup(query)
+            found = self.archive.lookup(query)
         except HarUnreadable as error:
             return {"action": "error", "message": str(error)}
         match found:

@@ -7,6 +7,7 @@ from playwright._impl._async_base import mapping
 from playwright._impl.artifact import Artifact
 from playwright._impl.download import Download as ImplDownload
 from playwright._impl.locator import Locator as ImplLocator
+from playwright._impl.network import Request as ImplRequest
 from playwright._repo_version import version
 from playwright.async_api import BrowserContext, expect
 from playwright.async_api import Error as BrowserError
@@ -43,8 +44,9 @@ def missing_names(context: BrowserContext) -> list[str]:
         "Locator": SimpleNamespace(**dict.fromkeys(ImplLocator.__init__.__code__.co_names)),
         "APIRequestContext": getattr(impl, "request", None),
         "Artifact": Artifact,
-        # No download exists yet. Its constructor sets the attribute.
+        # None exists yet. The constructor sets the attribute.
         "Download": SimpleNamespace(**dict.fromkeys(ImplDownload.__init__.__code__.co_names)),
+        "Request": SimpleNamespace(**dict.fromkeys(ImplRequest.__init__.__code__.co_names)),
         "Tracing": getattr(impl, "tracing", None),
         "TracingChannel": getattr(getattr(impl, "tracing", None), "_channel", None),
         "Channel": getattr(getattr(impl, "request", None), "_channel", None),

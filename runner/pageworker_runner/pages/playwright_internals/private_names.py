@@ -14,6 +14,7 @@ PRIVATE_NAMES: dict[str, tuple[str, ...]] = {
         "_bindings",
         "_browser",
         "_connection",
+        "_har_routers",
         "_timeout_settings",
         "remove_listener",
         *CONTEXT_PARTS,
@@ -26,6 +27,7 @@ PRIVATE_NAMES: dict[str, tuple[str, ...]] = {
         "_browser_context",
         "_channel",
         "_guid",
+        "_har_routers",
         "_initializer",
         "_main_frame",
         "_objects",
@@ -52,6 +54,7 @@ PRIVATE_NAMES: dict[str, tuple[str, ...]] = {
         "send_message_to_server",
     ),
     "Download": ("_artifact",),
+    "Request": ("_redirected_from",),
     "Tracing": ("_channel",),
     "TracingChannel": ("harExport", "harStart", "tracingStart", "tracingStartChunk", "tracingStop", "tracingStopChunk"),
     "TimeoutSettings": (
