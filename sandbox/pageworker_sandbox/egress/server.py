@@ -161,7 +161,8 @@ class GatewayServer:
         runner = self._runners[runner_id]
         runner.task.cancel()
         await asyncio.wait((runner.task,))
-        await self._report_access(runner.access)
+        # Before the answer: the supervisor may end after it.
+        await self._report_of(runner)
         return GatewayAnswer(number=number, usage={runner_id: runner.proxy.usage()})
 
     async def _serve(self, runner_id: str, proxy: RunnerProxy) -> None:
@@ -182,12 +183,12 @@ class GatewayServer:
         while await self._to_report.wait():
             self._to_report.clear()
             for runner in list(self._runners.values()):
-                for notice in runner.refusals.drain():
-                    await self._channel.send(notice)
-                await self._report_access(runner.access)
+                await self._report_of(runner)
 
-    async def _report_access(self, access: AccessLog) -> None:
-        for record in access.drain():
+    async def _report_of(self, runner: AttachedRunner) -> None:
+        for notice in runner.refusals.drain():
+            await self._channel.send(notice)
+        for record in runner.access.drain():
             await self._channel.send(record)
 
     async def _report_changes(self) -> None:
