@@ -4,6 +4,7 @@ import asyncio
 from ipaddress import ip_address
 from typing import Any, cast
 
+import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
@@ -90,6 +91,15 @@ def test_complete_answers() -> None:
     assert ended("socks5", accepted + b"x", 99, TARGETS[0], None) == "protocol", "bytes before the tunnel was used"
     assert ended("http", b"HTTP/1.1 200 X\r\n\r\n", 5, TARGETS[0], None) == "connected"
     assert ended("http", b"", 5, None, None) == "connected", "some proxies answer CONNECT only"
+
+
+@pytest.mark.parametrize(
+    ("status", "ending"), [(407, "credentials"), (429, "refused"), (502, "upstream_refused"), (503, "upstream_refused")]
+)
+@pytest.mark.parametrize("piece", [3, 99])
+def test_the_body_of_an_error_answer_is_no_fault(status: int, ending: str, piece: int) -> None:
+    answer = b"HTTP/1.1 %d X\r\nContent-Length: 5\r\n\r\nhello" % status
+    assert ended("http", answer, piece, TARGETS[0], "bob") == ending
 
 
 def test_every_status_is_the_proxys_or_the_targets() -> None:

@@ -141,7 +141,8 @@ class UpstreamHandshake:
                 state.receive_data(data)
             elif not isinstance(event, h11.InformationalResponse):
                 raise Disconnected("the upstream proxy closed the connection in its answer")
-        if request.method == b"CONNECT" and state.trailing_data[0]:
+        # After another answer, these bytes are its body.
+        if request.method == b"CONNECT" and 200 <= event.status_code < 300 and state.trailing_data[0]:
             raise h11.RemoteProtocolError("bytes before the tunnel was used")
         return event
 
