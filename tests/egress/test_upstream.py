@@ -65,6 +65,18 @@ async def test_a_proxy_that_resolves_gets_names() -> None:
         assert (await ask(proxy.port, get("http://127.0.0.1/"))).egress == "private_address"
 
 
+@pytest.mark.parametrize("method", [b"TRACE", b"trace"])
+async def test_a_proxy_gets_no_request_that_it_repeats_with_our_login(method: bytes) -> None:
+    async with (
+        serving(answering()) as origin,
+        serving(http_proxy(origin.port)) as upstream,
+        running(_policy("http", upstream.port, resolves=True)) as proxy,
+    ):
+        trace = method + b" http://shop.test/ HTTP/1.1\r\nHost: shop.test\r\n\r\n"
+        assert (await ask(proxy.port, trace)).egress == "malformed_request"
+        assert upstream.heads == []
+
+
 @pytest.mark.parametrize("resolves", [False, True])
 async def test_socks5(resolves: bool) -> None:
     async with serving(answering()) as origin, serving(socks_proxy(origin.port)) as upstream:

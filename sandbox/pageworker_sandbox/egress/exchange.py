@@ -6,7 +6,13 @@ import h11
 
 from pageworker_sandbox.egress import headers
 from pageworker_sandbox.egress.access_log import RequestRecord
-from pageworker_sandbox.egress.errors import Disconnected, TargetUnreachable, UnreachableReason, UpstreamFailed
+from pageworker_sandbox.egress.errors import (
+    Disconnected,
+    MalformedTarget,
+    TargetUnreachable,
+    UnreachableReason,
+    UpstreamFailed,
+)
 from pageworker_sandbox.egress.failover import Failover
 from pageworker_sandbox.egress.http import HttpSide
 from pageworker_sandbox.egress.idle_timeout import IdleTimeout
@@ -17,7 +23,7 @@ from pageworker_sandbox.egress.target import parse_url
 from pageworker_sandbox.egress.tunnel import tunnel
 from pageworker_sandbox.egress.upstream import credentials
 
-SAFE_METHODS = {b"GET", b"HEAD", b"OPTIONS", b"TRACE"}
+SAFE_METHODS = {b"GET", b"HEAD", b"OPTIONS"}
 """Methods without an effect on the origin: a request may be repeated. Source: RFC 9110, section 9.2.1."""
 
 
@@ -201,6 +207,9 @@ class Exchange:
         target, proxy = self._route.target, self._route.proxy
         fields = headers.for_origin(request, target.http_host, self._websocket)
         if proxy is not None and self._route.absolute:
+            if request.method.upper() == b"TRACE":
+                # Its answer repeats the request, with our login (RFC 9110, section 9.3.8).
+                raise MalformedTarget("TRACE is not sent to a proxy")
             path = b"http://" + target.http_host.encode() + path
             fields += credentials(proxy)
         elif path == b"/" and request.method == b"OPTIONS" and not request.target.endswith(b"/"):
