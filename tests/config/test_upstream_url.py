@@ -1,9 +1,15 @@
 """The URLs of upstream proxies."""
 
+from typing import cast
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pageworker_sandbox.dialer.targets import parse_rules
+from pageworker_sandbox.egress.messages import EgressPolicy, Upstream
+from pageworker_sandbox.egress.policy import CompiledPolicy, Routes
+from pageworker_sandbox.egress.target import Target
 from pageworker_supervisor.config.upstream_url import UpstreamUrl, UpstreamUrlInvalid, parse_upstream
 
 
@@ -14,6 +20,8 @@ from pageworker_supervisor.config.upstream_url import UpstreamUrl, UpstreamUrlIn
         ("https://p1.example.:443/", UpstreamUrl("https", "p1.example", 443)),
         ("socks5://10.0.0.1:1080", UpstreamUrl("socks5", "10.0.0.1", 1080)),
         ("socks5://[fd00::1]:1080", UpstreamUrl("socks5", "fd00::1", 1080)),
+        ("socks5://[2001:DB8:0:0::1]:1080", UpstreamUrl("socks5", "2001:db8::1", 1080)),
+        ("http://[::ffff:10.0.0.1]:3128", UpstreamUrl("http", "10.0.0.1", 3128)),
         ("http://m\u00fcnchen.test:3128", UpstreamUrl("http", "xn--mnchen-3ya.test", 3128)),
     ],
 )
@@ -38,6 +46,13 @@ def test_an_upstream_has_one_spelling(text: str, upstream: UpstreamUrl) -> None:
         ("http://hunter2@p.test:3128", "store them as a secret"),
         ("http://[fd00::1:3128", "socks5://host:port"),
         ("http://a_b c.test:3128", "http://host:port"),
+        ("http://a~b:3128", "host"),
+        ("http://a!b.c:3128", "host"),
+        ("http://a$b:3128", "host"),
+        ("http://a.b" + "c" * 70 + ":3128", "expected a host name"),
+        ("http://[fe80::1%eth0]:3128", "host:port"),
+        ("http://[v1.a:b]:3128", "host:port"),
+        ("http://" + ".".join(["abcdefg"] * 31) + ".abc:60000", "255"),
     ],
 )
 def test_what_is_no_upstream_is_explained_without_its_password(text: str, told: str) -> None:
@@ -56,3 +71,8 @@ def test_any_text_is_an_upstream_or_explained(text: str) -> None:
         except UpstreamUrlInvalid:
             continue
         assert parse_upstream(str(upstream)) == upstream
+        assert parse_rules((), (upstream.endpoint,), ()).tcp_ports == {upstream.port}, "the dialer reads it"
+        compiled = CompiledPolicy(EgressPolicy(hosts=(("*",),), upstreams=(Upstream(url=str(upstream)),)))
+        (route,) = cast(Routes, compiled.decide(Target("shop.test", 443)))
+        assert route.proxy is not None
+        assert route.proxy.url == str(upstream), "the gateway reports it by the same name"

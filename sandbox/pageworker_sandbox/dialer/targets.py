@@ -75,10 +75,12 @@ def parse_rules(
     named: set[tuple[str, int]] = set()
     for text in targets:
         try:
-            fixed |= {(unmap(ip_address(text)), port) for port in allowed}
-            continue
+            address = unmap(ip_address(text))
         except ValueError:
             pass
+        else:
+            fixed |= {(address, port) for port in allowed}
+            continue
         target = parse_authority(text.encode("ascii", "replace"))
         if target.address is None:
             named.add((target.host, target.port))

@@ -5,10 +5,14 @@ from urllib.parse import urlsplit
 
 from msgspec import Struct
 
+from pageworker_sandbox.egress.errors import MalformedTarget
+from pageworker_sandbox.egress.target import parse_authority
 from pageworker_sandbox.hostname import HostInvalid, normalise_host
 
 UpstreamScheme = Literal["http", "https", "socks5"]
 SCHEMES: tuple[UpstreamScheme, ...] = ("http", "https", "socks5")
+MAX_ENDPOINT = 255
+"""Characters of `host:port` in the rules of the dialer."""
 
 
 class UpstreamUrlInvalid(ValueError):
@@ -57,7 +61,11 @@ def parse_upstream(untrusted_url: str) -> UpstreamUrl:
         raise UpstreamUrlInvalid(EXPECTED, "leave out what follows the port")
     try:
         # `normalise_host` knows names and IPv4; an IPv6 address has one spelling in a URL's brackets.
-        name = host if ":" in host else normalise_host(host)
-    except HostInvalid as error:
+        name = f"[{host}]" if ":" in host else normalise_host(host)
+        # The gateway and the dialer read the endpoint by this parser, and report it in its spelling.
+        target = parse_authority(f"{name}:{port}".encode("ascii", "replace"))
+    except (HostInvalid, MalformedTarget) as error:
         raise UpstreamUrlInvalid(EXPECTED, str(error)) from error
-    return UpstreamUrl(parts.scheme, name, port)
+    if len(target.authority) > MAX_ENDPOINT:
+        raise UpstreamUrlInvalid(EXPECTED, f"at most {MAX_ENDPOINT} characters of host and port")
+    return UpstreamUrl(parts.scheme, target.host, target.port)
