@@ -9,7 +9,7 @@ from ipaddress import ip_address
 from pathlib import Path
 
 from pageworker_sandbox.dialer.client import DialerClient
-from pageworker_sandbox.dialer.messages import FROM_SUPERVISOR, TO_SUPERVISOR, DialRules, RulesAccepted
+from pageworker_sandbox.dialer.messages import FROM_SUPERVISOR, TO_SUPERVISOR, DialRules, RulesAccepted, RulesRefused
 from pageworker_sandbox.egress.address import Address
 from pageworker_sandbox.egress.errors import EgressRefused
 from pageworker_sandbox.wire.channel import Channel
@@ -67,3 +67,12 @@ async def test_rules_are_replaced_while_the_dialer_serves() -> None:
             assert await accepted(channel, DialRules(ports=(80,), targets=(f"127.0.0.1:{two}",), number=7)) == 7
             assert await tried(client, here, two) == "connected"
             assert await tried(client, here, one) == "private_address"
+            for target in ("a~b:3128", "[fe80::1%eth0]:3128", "a" * 70 + ":3128"):
+                await channel.send(DialRules(ports=(80,), targets=(f"127.0.0.1:{one}", target), number=8))
+                answer, _ = await channel.receive()
+                assert isinstance(answer, RulesRefused)
+                assert answer.number == 8
+                assert answer.error
+            assert await tried(client, here, two) == "connected", "the old rules stay"
+            assert await tried(client, here, one) == "private_address"
+            assert await accepted(channel, rules) == 0

@@ -7,6 +7,7 @@ from pw_sandbox import sandboxes
 
 from pageworker_sandbox.confine import landlock
 from pageworker_sandbox.dialer.messages import DialRules
+from pageworker_sandbox.egress.errors import InvalidRules
 from pageworker_sandbox.launch import GatewayUsers, Host, launch_gateway, procfs
 from pageworker_sandbox.launch.gateway import dialer_program, gateway_program
 
@@ -25,6 +26,8 @@ async def test_the_gateway_has_no_network_and_its_dialer_little_else(host: Host)
         async with asyncio.timeout(10):
             for ports in ((80,), (443,)):
                 await processes.set_rules(DialRules(ports=ports))
+            with pytest.raises(InvalidRules, match="host"):
+                await processes.set_rules(DialRules(ports=(80,), targets=("a~b:80",)))
     finally:
         processes.channel.close()
         status = await processes.wait()

@@ -2,7 +2,8 @@
 
 Theory of operation: the supervisor sends the rules. Then Landlock refuses this process every TCP port that the rules do
 not name. Only after that the dialer serves the gateway. Later the supervisor may send other rules; Landlock
-keeps its ports. The dialer ends when the gateway closes its socket.
+keeps its ports. Rules that cannot be read then are refused, and the old ones stay. The dialer ends when the gateway
+closes its socket.
 """
 
 import argparse
@@ -20,6 +21,7 @@ from pageworker_sandbox.dialer import messages as m
 from pageworker_sandbox.dialer.connector import look_up
 from pageworker_sandbox.dialer.server import DialServer
 from pageworker_sandbox.dialer.targets import TargetRules, parse_rules
+from pageworker_sandbox.egress.errors import MalformedTarget
 from pageworker_sandbox.wire.channel import Channel
 from pageworker_sandbox.wire.errors import ChannelClosed, WireError
 
@@ -33,7 +35,8 @@ async def serve(supervisor: socket.socket, gateway: socket.socket) -> None:
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     channel = Channel(supervisor, outgoing=m.TO_SUPERVISOR, incoming=m.FROM_SUPERVISOR)
     try:
-        number, rules = await _receive(channel)
+        first = await _receive(channel)
+        number, rules = first.number, _parsed(first)
         restricted = restrict(rules)
         await channel.send(m.RulesAccepted(landlock_ports=restricted, number=number))
         async with asyncio.TaskGroup() as tasks:
@@ -44,21 +47,30 @@ async def serve(supervisor: socket.socket, gateway: socket.socket) -> None:
         channel.close()
 
 
-async def _receive(channel: Channel) -> tuple[int, TargetRules]:
-    """The next rules, and their number."""
+async def _receive(channel: Channel) -> m.DialRules:
     message, _ = await channel.receive()
     if not isinstance(message, m.DialRules):
         raise TypeError(f"expected the rules, not {type(message).__name__}")
-    return message.number, parse_rules(message.ports, message.targets, message.barred, message.proxy_ports)
+    return message
+
+
+def _parsed(rules: m.DialRules) -> TargetRules:
+    """Raises MalformedTarget."""
+    return parse_rules(rules.ports, rules.targets, rules.barred, rules.proxy_ports)
 
 
 async def _follow(channel: Channel, rules: TargetRules, *, landlock_ports: bool) -> None:
     """Keep the rules as the supervisor sends them, until it closes the channel."""
     try:
         while True:
-            number, newer = await _receive(channel)
-            rules.replace_with(newer)
-            await channel.send(m.RulesAccepted(landlock_ports=landlock_ports, number=number))
+            newer = await _receive(channel)
+            try:
+                rules.replace_with(_parsed(newer))
+            except MalformedTarget as error:
+                # To end here would end the gateway too, and take the network from every runner.
+                await channel.send(m.RulesRefused(number=newer.number, error=str(error)[:256]))
+            else:
+                await channel.send(m.RulesAccepted(landlock_ports=landlock_ports, number=newer.number))
     except ChannelClosed:
         return
 

@@ -43,6 +43,13 @@ class RulesAccepted(Message, frozen=True):
     number: Number = 0
 
 
+class RulesRefused(Message, frozen=True):
+    """The rules that replace others cannot be read. The others stay in force."""
+
+    error: Annotated[str, Meta(max_length=256)]
+    number: Number = 0
+
+
 # ---- gateway to dialer ----
 
 
@@ -105,7 +112,7 @@ class NotConnected(Message, frozen=True):
 
 KIB = 1024
 FROM_SUPERVISOR: dict[int, MessageSpec] = {64: MessageSpec(DialRules, 1024 * KIB)}
-TO_SUPERVISOR: dict[int, MessageSpec] = {80: MessageSpec(RulesAccepted, 64)}
+TO_SUPERVISOR: dict[int, MessageSpec] = {80: MessageSpec(RulesAccepted, 64), 81: MessageSpec(RulesRefused, 1 * KIB)}
 FROM_GATEWAY: dict[int, MessageSpec] = {
     96: MessageSpec(Resolve, 1 * KIB),
     97: MessageSpec(Connect, 1 * KIB),

@@ -65,5 +65,9 @@ class InvalidPolicy(EgressError):
     """The supervisor's policy cannot be used. The message names the part. The blame is the configuration's."""
 
 
+class InvalidRules(EgressError):
+    """The supervisor's rules for the dialer cannot be used; the old ones stay. The blame is the configuration's."""
+
+
 class InvalidListener(EgressError):
     """A runner's descriptor is no listening TCP socket. The blame is the runner's: kill it."""

@@ -9,7 +9,8 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
-from pageworker_sandbox.dialer.messages import FROM_SUPERVISOR, TO_SUPERVISOR, DialRules, RulesAccepted
+from pageworker_sandbox.dialer.messages import FROM_SUPERVISOR, TO_SUPERVISOR, DialRules, RulesAccepted, RulesRefused
+from pageworker_sandbox.egress.errors import InvalidRules
 from pageworker_sandbox.launch.authorities import trusted_authorities
 from pageworker_sandbox.launch.errors import LaunchFailed
 from pageworker_sandbox.launch.fd_stack import FdStack
@@ -65,17 +66,19 @@ class GatewayProcesses:
     async def set_rules(self, rules: DialRules) -> None:
         """Replace the dialer's rules. On return they are in force for new connections; open ones stay.
 
-        Landlock keeps the ports of the rules that the dialer was started with. Raises WireError where the dialer has
-        ended; the gateway ends with it.
+        Landlock keeps the ports of the rules that the dialer was started with. Raises InvalidRules where the dialer
+        keeps the old ones; WireError where it has ended, and the gateway ends with it.
         """
         async with self._one_at_a_time:
             number = next(self._numbers)
             await self._dialer_channel.send(replace(rules, number=number))
             # A caller that was cancelled left its answer unread.
-            while not isinstance(answer := (await self._dialer_channel.receive())[0], RulesAccepted) or (
-                answer.number != number
-            ):
-                pass
+            while True:
+                match (await self._dialer_channel.receive())[0]:
+                    case RulesAccepted(number=answered) if answered == number:
+                        return
+                    case RulesRefused(number=answered, error=error) if answered == number:
+                        raise InvalidRules(error)
 
     def kill(self) -> None:
         """End both processes now."""

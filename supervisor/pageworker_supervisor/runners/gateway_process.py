@@ -9,7 +9,7 @@ from typing import NoReturn
 
 from pageworker_sandbox.dialer.messages import DialRules
 from pageworker_sandbox.egress.client import GatewayClient, GatewayLost, GatewayRefused, connect
-from pageworker_sandbox.egress.errors import EgressError
+from pageworker_sandbox.egress.errors import EgressError, InvalidRules
 from pageworker_sandbox.egress.messages import AccessRecord, EgressPolicy, RefusalNotice, UpstreamState, Usage
 from pageworker_sandbox.launch import GatewayProcesses, GatewayUsers, Host, launch_gateway
 from pageworker_sandbox.wire.errors import WireError
@@ -139,6 +139,8 @@ class GatewayProcess:
                 sent = self._rules
                 try:
                     await process.set_rules(sent)
+                except InvalidRules as error:
+                    log.error("the dialer refuses new rules, the old ones stay in force", reason=str(error))
                 except WireError as error:
                     raise GatewayLost(f"its dialer has ended: {error}") from error
             await self._rules_changed.wait()
