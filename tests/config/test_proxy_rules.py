@@ -35,6 +35,24 @@ def test_these_are_complete(given: Mapping[str, Any]) -> None:
 
 
 @pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("http://ada:hunter2@p.test:3128", "http://ada:(hidden)@p.test:3128"),
+        ("http://hunter2@p.test:3128", "http://(hidden)@p.test:3128"),
+        ("http://p.test:3128?password=hunter2", "http://p.test:3128?password=(hidden)"),
+        ("http://p.test:3128:ada:hunter2", "http://(hidden)"),
+        ("p.test:3128:ada:hunter2", "(hidden)"),
+        ("hunter2@p.test", "(hidden)"),
+        ("p.test:3128", "p.test:3128"),
+    ],
+)
+def test_a_refused_url_is_shown_without_its_password(url: str, shown: str) -> None:
+    ((_, found, *texts),) = findings({"proxies": {"de": {"upstreams": [url]}}})
+    assert found == shown
+    assert "hunter2" not in " ".join(texts)
+
+
+@pytest.mark.parametrize(
     ("given", "key", "told"),
     [
         ({"proxies": {"DE": POOL}}, "proxies.DE", "1-63 of a-z0-9-"),

@@ -6,8 +6,17 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
+from pageworker_supervisor.config.proxy_settings import ProxySettings
 from pageworker_supervisor.config.rules import broken_rules
-from pageworker_supervisor.config.settings import LimitSettings, Settings, SharedLimits, TenantSettings
+from pageworker_supervisor.config.settings import (
+    EgressSettings,
+    LimitSettings,
+    ModuleSettings,
+    RedisSettings,
+    Settings,
+    SharedLimits,
+    TenantSettings,
+)
 
 GOOD_KEY = "RWQf6LRCGA9i53mlYecO4IzT51TGPpvWucNSCh1CBM0QTaLn73Y7GFO3"
 
@@ -120,3 +129,26 @@ def test_each_shard_needs_a_permit_of_the_fleet_and_of_a_module() -> None:
     assert keys == {"limits.fleet.concurrency", "limits.modules.shop.*.concurrency"}
     assert broken(redis={"shards": 3}, limits=limits) == {}
     assert broken(redis={"shards": 4}, limits={"fleet": LimitSettings().fleet}) == {}
+
+
+def test_no_rule_shows_the_password_of_a_url() -> None:
+    url = "http://ada:hunter2@p.test:3128"
+    settings = Settings(
+        proxies={"de": ProxySettings(upstreams=(url,))},
+        redis=RedisSettings(url="redsi://:hunter2@h"),
+        modules=ModuleSettings(registry="ftp://ada:hunter2@h/x"),
+        egress=EgressSettings(hosts={"a.example": url}),
+        tenants={"acme": TenantSettings(egress=(url,), proxy=url)},
+    )
+    problems = broken_rules(settings, lambda path: ".".join(path))
+    keys = {problem.key for problem in problems}
+    assert {
+        "proxies.de.upstreams",
+        "redis.url",
+        "modules.registry",
+        "tenants.acme.egress",
+        "tenants.acme.proxy",
+    } <= keys
+    assert "egress.hosts.a.example" in keys
+    assert "hunter2" not in "".join(problem.render() for problem in problems)
+    assert '"redsi://:(hidden)@h"' in {problem.found for problem in problems}

@@ -4,7 +4,9 @@ import re
 from collections.abc import Iterator
 
 from pageworker_sandbox.egress.messages import MAX_HOSTS, MAX_PORTS
+from pageworker_sandbox.wire.page_options import HIDDEN
 from pageworker_supervisor.config.proxy_settings import MAX_UPSTREAMS, ProxySettings
+from pageworker_supervisor.config.redact import redact_url
 from pageworker_supervisor.config.settings import EgressSettings, Settings, TenantSettings
 from pageworker_supervisor.config.tenant_lookup import glob_pattern
 from pageworker_supervisor.config.upstream_url import UpstreamUrlInvalid, parse_upstream
@@ -53,7 +55,7 @@ def _policy(name: str, policy: ProxySettings, ports: tuple[int, ...], *, has_sec
         try:
             upstream = parse_upstream(text)
         except UpstreamUrlInvalid as invalid:
-            yield (*at, "upstreams"), text, invalid.expected, invalid.hint
+            yield (*at, "upstreams"), _refused(text), invalid.expected, invalid.hint
             continue
         if str(upstream) in seen:
             yield (*at, "upstreams"), text, "each upstream once", ""
@@ -69,6 +71,13 @@ def _policy(name: str, policy: ProxySettings, ports: tuple[int, ...], *, has_sec
     for glob in policy.tenants:
         if not _TENANT_GLOB.fullmatch(glob):
             yield (*at, "tenants"), glob, "tenants or globs of tenants: 1-63 of a-z0-9-, * and ?", ""
+
+
+def _refused(url: str) -> str:
+    """What is shown of a URL that is none: it may hold a login, also in a provider's form `host:port:user:password`."""
+    if "://" not in url and ("@" in url or url.count(":") > 1):
+        return HIDDEN
+    return redact_url(url)
 
 
 def _tenant(name: str, tenant: TenantSettings, settings: Settings) -> Iterator[RuleFinding]:

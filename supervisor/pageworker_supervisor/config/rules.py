@@ -13,6 +13,7 @@ from pageworker_supervisor.config.check import SourceOf, show
 from pageworker_supervisor.config.check_settings import CheckSettings
 from pageworker_supervisor.config.errors import ConfigProblem
 from pageworker_supervisor.config.proxy_rules import proxy_findings
+from pageworker_supervisor.config.redact import redact_url
 from pageworker_supervisor.config.secret_rules import secret_settings_findings
 from pageworker_supervisor.config.self_checks import PROTECTING
 from pageworker_supervisor.config.settings import RedisSettings, Settings, SharedLimits, TenantSettings
@@ -63,9 +64,16 @@ def broken_rules(settings: Settings, source_of: SourceOf, *, new_registry: bool 
         *_checks(settings.checks),
     ]
     return [
-        ConfigProblem(source_of(path), ".".join(path), found if isinstance(found, str) else show(found), wanted, hint)
+        ConfigProblem(source_of(path), ".".join(path), _shown(found), wanted, hint)
         for path, found, wanted, hint in findings
     ]
+
+
+def _shown(found: object) -> str:
+    """A text is the rule's own words, or a value that may be a URL with a password. With a quote, `show` made it."""
+    if isinstance(found, str):
+        return found if found.startswith('"') else redact_url(found)
+    return show(found)
 
 
 def _checks(checks: CheckSettings) -> Iterator[RuleFinding]:
