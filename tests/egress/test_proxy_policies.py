@@ -263,6 +263,47 @@ async def test_a_changed_first_choice_closes_connections_and_other_changes_do_no
         assert await runner.ended()
 
 
+async def test_a_policy_that_changes_while_a_connection_is_made_refuses_nothing(certificates: Certificates) -> None:
+    async with net(certificates, "http") as parts:
+        (proxy,) = parts.proxies
+
+        newer = policy(proxy, login=("eve", "other"))
+
+        def way(host: str, port: int) -> tuple[str, int]:
+            parts.runner.runner_proxy.update(newer)
+            return "127.0.0.1", parts.origin.port
+
+        proxy.way = way
+        assert (await parts.get()).egress == "connection_reset"
+        assert parts.runner.refused == []
+        proxy.login = ("eve", "other")
+        newer = EgressPolicy(hosts=())
+        assert (await parts.get()).egress == "host_not_allowed"
+        assert parts.runner.refused == [("host_not_allowed", "shop.test:80")]
+
+
+@pytest.mark.parametrize("change", ["login", "second_removed", "no_direct_way"])
+async def test_a_fail_over_uses_no_route_of_an_old_policy(certificates: Certificates, change: str) -> None:
+    async with net(certificates, "http", "http", without_upstream="direct") as parts:
+        first, second = parts.proxies
+        newer = policy(first, second)
+        if change == "login":
+            newer = policy(first, second, login=("eve", "other"), without_upstream="direct")
+        elif change == "second_removed":
+            newer = policy(first, without_upstream="direct")
+        else:
+            second.die()
+        first.answer = "silent"
+        async with asyncio.TaskGroup() as tasks:
+            asking = tasks.create_task(parts.get())
+            await first.changed.wait()
+            parts.runner.runner_proxy.update(newer)
+            first.die()
+        assert asking.result().egress == "connection_reset"
+        assert second.logins == []
+        assert parts.runner.refused == []
+
+
 async def test_a_certificate_of_another_authority_is_refused(certificates: Certificates, tmp_path: Path) -> None:
     other = Certificates.make(tmp_path)
     async with net(certificates, "https") as parts:

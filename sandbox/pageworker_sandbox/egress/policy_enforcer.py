@@ -76,18 +76,31 @@ class PolicyEnforcer:
 
     async def connect(self, failover: Failover, route: Route, tunnel: bool) -> Stream:
         """A new connection for an admitted route. Raises EgressRefused, TargetUnreachable, UpstreamFailed."""
+        # An earlier route may have taken long: this one may be gone, or its login may have changed.
+        self._ensure_current(failover, route)
         try:
             stream = await self._origins.connect(route, failover.left_seconds, failover.share_seconds, tunnel)
         except EgressRefused as refused:
             raise self._refuse(refused.reason, route.target) from refused
-        # The policy may have changed while the connection was made.
-        routes = self._policy.decide(route.target)
-        if isinstance(routes, str) or route not in routes or routes[0] != failover.routes[0]:
+        try:
+            self._ensure_current(failover, route)
+        except BaseException:
             stream.abort(POLICY_CHANGED)
-            raise self._refuse(routes if isinstance(routes, str) else "host_not_allowed", route.target)
-        self._open[stream] = route, routes[0]
+            raise
+        self._open[stream] = route, failover.routes[0]
         stream.on_gone(lambda: self._open.pop(stream, None))
         return stream
+
+    def _ensure_current(self, failover: Failover, route: Route) -> None:
+        """Raise EgressRefused where the policy forbids the target now, TargetUnreachable where it has other routes now.
+
+        As for a connection that is open when the policy changes: its request may be tried again.
+        """
+        routes = self._policy.decide(route.target)
+        if isinstance(routes, str):
+            raise self._refuse(routes, route.target)
+        if route not in routes or routes[0] != failover.routes[0]:
+            raise TargetUnreachable("connection_reset")
 
     def worked(self, route: Route) -> None:
         """The route's upstream proxy did its part of a request."""
