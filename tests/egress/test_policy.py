@@ -1,16 +1,20 @@
 """Decisions of a policy, and configurations it can not be made from."""
 
 import re
+from collections.abc import Iterable
 from ipaddress import ip_address
+from typing import cast
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pageworker_sandbox.egress import policy as policy_module
 from pageworker_sandbox.egress.errors import InvalidPolicy, MalformedTarget
 from pageworker_sandbox.egress.messages import EgressPolicy, Upstream
-from pageworker_sandbox.egress.policy import CompiledPolicy, Route, check
-from pageworker_sandbox.egress.target import parse_authority
+from pageworker_sandbox.egress.policy import CompiledPolicy, Route, Routes, check
+from pageworker_sandbox.egress.target import Target, parse_authority
+from pageworker_sandbox.egress.upstream_order import preferred
 
 ALL = (("*",),)
 
@@ -140,3 +144,27 @@ def test_fixed_addresses_are_addresses(text: str) -> None:
 def test_upstreams_are_proxies(url: str) -> None:
     with pytest.raises(InvalidPolicy, match="upstream"):
         CompiledPolicy(EgressPolicy(upstreams=(Upstream(url=url),)))
+
+
+def test_an_order_by_host_is_computed_once_and_kept_for_some_hosts(monkeypatch: pytest.MonkeyPatch) -> None:
+    upstreams = tuple(Upstream(url=f"http://p{number}.test:3128") for number in range(4))
+    policy = EgressPolicy(hosts=ALL, upstreams=upstreams, order="host", salt="acme", without_upstream="direct")
+    compiled = CompiledPolicy(policy)
+    assert {proxy.url for proxy in compiled.proxies} == {upstream.url for upstream in upstreams}
+    monkeypatch.setattr(policy_module, "_parse_upstream", None)
+    computed: list[str] = []
+
+    def counted(upstreams: Iterable[Upstream], *key: str) -> tuple[Upstream, ...]:
+        computed.append(key[-1])
+        return preferred(upstreams, *key)
+
+    monkeypatch.setattr(policy_module, "preferred", counted)
+    monkeypatch.setattr(policy_module, "REMEMBERED_HOSTS", 8)
+    for number in (*range(6), *range(6), *range(30)):
+        host = f"h{number}.test"
+        routes = cast(Routes, compiled.decide(Target(host, 80)))
+        urls = [route.proxy.url if route.proxy else None for route in routes]
+        assert urls == [*(upstream.url for upstream in preferred(upstreams, "acme", host)), None]
+    assert computed[:6] == [f"h{number}.test" for number in range(6)]
+    assert len(computed) == 30, "those that are kept are not computed again"
+    assert len(compiled._orders) <= 8

@@ -48,6 +48,7 @@ class Route:
         return self.proxy is not None and self.proxy.scheme != "socks5" and self.proxy.resolves
 
 
+Ways = tuple[UpstreamProxy | None, ...]
 Routes = tuple[Route, ...]
 """All permitted ways to one target, in the order of preference."""
 
@@ -60,8 +61,19 @@ class CompiledPolicy:
         self._lists = [[_compile(glob) for glob in globs] for globs in policy.hosts]
         self._ports = frozenset(policy.ports)
         self._fixed = {_name(host): _parse_fixed(host, text) for host, text in policy.fixed.items()}
-        self._proxies: tuple[UpstreamProxy | None, ...] = _parse_upstreams(policy, policy.upstreams)
+        self._proxies = {upstream: _parse_upstream(upstream) for upstream in policy.upstreams}
+        direct = not self._proxies or policy.without_upstream == "direct"
+        self._last: tuple[None, ...] = (None,) if direct else ()
+        """None is a direct connection: the last choice, or the only one."""
+        self._given: Ways = (*self._proxies.values(), *self._last)
         self._known: dict[str, bool] = {}
+        self._orders: dict[str, Ways] = {}
+        """By host, where each host has an order of its own."""
+
+    @property
+    def proxies(self) -> frozenset[UpstreamProxy]:
+        """All upstream proxies of the policy."""
+        return frozenset(self._proxies.values())
 
     def decide(self, target: Target) -> Routes | Reason:
         """The routes to a target, or why it is refused. Checks port, host, and literal addresses; resolves no name."""
@@ -79,10 +91,17 @@ class CompiledPolicy:
             return "private_address"
         return tuple(Route(target, None, proxy) for proxy in self._in_order(target.host))
 
-    def _in_order(self, host: str) -> tuple[UpstreamProxy | None, ...]:
+    def _in_order(self, host: str) -> Ways:
         if self.source.order == "given":
-            return self._proxies
-        return _parse_upstreams(self.source, preferred(self.source.upstreams, self.source.salt, host))
+            return self._given
+        order = self._orders.get(host)
+        if order is None:
+            upstreams = preferred(self._proxies, self.source.salt, host)
+            order = (*(self._proxies[upstream] for upstream in upstreams), *self._last)
+            if len(self._orders) >= REMEMBERED_HOSTS:
+                self._orders.clear()
+            self._orders[host] = order
+        return order
 
     def _matches(self, host: str) -> bool:
         known = self._known.get(host)
@@ -136,12 +155,6 @@ def _parse_fixed(host: str, text: str) -> tuple[Address, int | None]:
     if target.address is None:
         raise InvalidPolicy(f"fixed address of {host}: expected an address, not a name")
     return target.address, target.port
-
-
-def _parse_upstreams(policy: EgressPolicy, upstreams: Iterable[Upstream]) -> tuple[UpstreamProxy | None, ...]:
-    """The upstream proxies of a policy. None is a direct connection: the last choice, or the only one."""
-    proxies = [_parse_upstream(upstream) for upstream in upstreams]
-    return (*proxies, None) if not proxies or policy.without_upstream == "direct" else tuple(proxies)
 
 
 def _parse_upstream(upstream: Upstream) -> UpstreamProxy:
