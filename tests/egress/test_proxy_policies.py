@@ -304,6 +304,16 @@ async def test_a_fail_over_uses_no_route_of_an_old_policy(certificates: Certific
         assert parts.runner.refused == []
 
 
+async def test_a_corrected_login_leaves_nothing_of_the_old_one(certificates: Certificates) -> None:
+    async with net(certificates, "socks5", login=("bob", "wrong")) as parts:
+        assert (await parts.get()).egress == "proxy_unavailable"
+        parts.runner.runner_proxy.update(policy(*parts.proxies))
+        assert [(change.up, change.reason) for change in parts.runner.changes] == [(False, "credentials"), (True, None)]
+        assert (await parts.get()).body == b"ok"
+        assert parts.runner.monitor._health == {}
+    assert parts.runner.monitor._named == {}
+
+
 async def test_a_certificate_of_another_authority_is_refused(certificates: Certificates, tmp_path: Path) -> None:
     other = Certificates.make(tmp_path)
     async with net(certificates, "https") as parts:

@@ -111,3 +111,57 @@ async def test_a_proxy_that_no_request_wants_is_not_probed_for_ever(monkeypatch:
         while monitor._health:  # noqa: ASYNC110 - until its pause is over
             await asyncio.sleep(0.01)
         assert (upstreams.connected, monitor.usable(PROXY)) == (0, True)
+        assert changes.get_nowait() == UpstreamState(url=PROXY.url, up=True), "it is not known to be down any more"
+
+
+async def test_a_login_that_was_corrected_is_forgotten_with_its_pause() -> None:
+    async with monitored() as (monitor, _, changes):
+        monitor.name("runner", frozenset({PROXY}))
+        monitor.failed(PROXY, UpstreamFailed("credentials"))
+        assert not changes.get_nowait().up
+        monitor.name("other", frozenset({SAME_WITH_OTHER_LOGIN}))
+        assert not monitor.usable(PROXY), "a runner still names it"
+        monitor.name("runner", frozenset({SAME_WITH_OTHER_LOGIN}))
+        assert changes.get_nowait() == UpstreamState(url=PROXY.url, up=True)
+        assert [monitor._health, monitor._timers, monitor._wanted_at] == [{}] * 3
+
+
+async def test_a_runner_that_ends_leaves_what_is_known_to_the_next_one() -> None:
+    async with monitored() as (monitor, _, changes):
+        monitor.name("first", frozenset({PROXY}))
+        monitor.failed(PROXY, UpstreamFailed("refused"))
+        changes.get_nowait()
+        monitor.leave("first")
+        monitor.name("second", frozenset({PROXY}))
+        assert not monitor.usable(PROXY)
+        monitor.leave("second")
+        monitor.name("third", frozenset({SAME_WITH_OTHER_LOGIN}))
+        assert changes.get_nowait().up
+        assert not monitor._health
+
+
+async def test_a_proxy_works_again_when_no_login_of_it_is_down() -> None:
+    async with monitored() as (monitor, _, changes):
+        for proxy in (PROXY, SAME_WITH_OTHER_LOGIN):
+            monitor.name(proxy, frozenset({proxy}))
+            monitor.failed(proxy, UpstreamFailed("credentials"))
+            assert not changes.get_nowait().up
+        monitor.name(PROXY, frozenset())
+        assert changes.empty(), "the other login is down"
+        monitor.worked(SAME_WITH_OTHER_LOGIN)
+        assert changes.get_nowait().up
+
+
+async def test_a_probe_ends_when_its_proxy_is_forgotten() -> None:
+    async with monitored() as (monitor, upstreams, changes):
+        monitor.name("runner", frozenset({PROXY}))
+        upstreams.free.clear()
+        monitor.failed(PROXY, DOUBT)
+        await upstreams.begun.wait()
+        monitor.name("runner", frozenset())
+        upstreams.fails = UpstreamFailed("refused")
+        upstreams.free.set()
+        for _ in range(10):
+            await asyncio.sleep(0)
+        assert [monitor._probes, monitor._health] == [{}, {}]
+        assert changes.empty()

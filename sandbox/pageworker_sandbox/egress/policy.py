@@ -65,15 +65,11 @@ class CompiledPolicy:
         direct = not self._proxies or policy.without_upstream == "direct"
         self._last: tuple[None, ...] = (None,) if direct else ()
         """None is a direct connection: the last choice, or the only one."""
+        self.proxies = frozenset(self._proxies.values())
         self._given: Ways = (*self._proxies.values(), *self._last)
         self._known: dict[str, bool] = {}
         self._orders: dict[str, Ways] = {}
         """By host, where each host has an order of its own."""
-
-    @property
-    def proxies(self) -> frozenset[UpstreamProxy]:
-        """All upstream proxies of the policy."""
-        return frozenset(self._proxies.values())
 
     def decide(self, target: Target) -> Routes | Reason:
         """The routes to a target, or why it is refused. Checks port, host, and literal addresses; resolves no name."""

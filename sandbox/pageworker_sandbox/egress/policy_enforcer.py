@@ -35,6 +35,7 @@ class PolicyEnforcer:
         access: AccessLog | None = None,
     ) -> None:
         self._policy = CompiledPolicy(policy)
+        upstreams.name(self, self._policy.proxies)
         self._on_refusal = on_refusal
         self._access = access
         self._loop = asyncio.get_running_loop()
@@ -54,6 +55,7 @@ class PolicyEnforcer:
     def update(self, policy: EgressPolicy) -> None:
         """Replace the policy. Closes connections that it forbids or routes differently. Raises InvalidPolicy."""
         self._policy = CompiledPolicy(policy)
+        self._upstreams.name(self, self._policy.proxies)
         self._apply(policy)
         for stream, (route, preferred) in list(self._open.items()):
             routes = self._policy.decide(route.target)
@@ -110,7 +112,8 @@ class PolicyEnforcer:
 
     def failed(self, route: Route, failure: UpstreamFailed) -> None:
         """The route's upstream proxy failed a request, which takes the next route."""
-        if route.proxy is not None:
+        # One that the policy does not name any more is forgotten, and stays so.
+        if route.proxy is not None and route.proxy in self._policy.proxies:
             self._upstreams.failed(route.proxy, failure)
             if failure.doubtful:
                 self._doubts.add(route, self._loop.time())
@@ -134,6 +137,7 @@ class PolicyEnforcer:
 
     def close(self) -> None:
         """Close all connections."""
+        self._upstreams.leave(self)
         self.pool.close()
         self._origins.close()
         for stream in list(self._open):

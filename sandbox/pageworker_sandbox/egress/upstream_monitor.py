@@ -33,6 +33,8 @@ class UpstreamMonitor:
         self._loop = asyncio.get_running_loop()
         self._health: dict[UpstreamProxy, UpstreamHealth] = {}
         """Only of proxies that have failed since they worked."""
+        self._named: dict[object, frozenset[UpstreamProxy]] = {}
+        """What the policy of each runner names."""
         self._wanted_at: dict[UpstreamProxy, float] = {}
         self._passed_at: dict[UpstreamProxy, float] = {}
         self._timers: dict[UpstreamProxy, asyncio.TimerHandle] = {}
@@ -50,6 +52,24 @@ class UpstreamMonitor:
         finally:
             for timer in self._timers.values():
                 timer.cancel()
+
+    def name(self, runner: object, proxies: frozenset[UpstreamProxy]) -> None:
+        """The runner's policy names these proxies from now on.
+
+        Those that no policy names any more are forgotten, and other logins of these proxies. What a runner named that
+        has left stays known for the next one.
+        """
+        before = self._named.get(runner, frozenset())
+        self._named[runner] = proxies
+        urls = {proxy.url for proxy in proxies}
+        for proxy in list(self._health):
+            replaced = proxy in before or proxy.url in urls
+            if replaced and not any(proxy in named for named in self._named.values()):
+                self._give_up(proxy)
+
+    def leave(self, runner: object) -> None:
+        """The runner has ended."""
+        self._named.pop(runner, None)
 
     def usable(self, proxy: UpstreamProxy) -> bool:
         """Whether a request may use the proxy now."""
@@ -85,8 +105,14 @@ class UpstreamMonitor:
         if after.state is not before.state:
             self._enter(proxy, after)
         if after.usable != before.usable:
-            reason = None if after.usable else after.fault
-            self._on_change(UpstreamState(url=proxy.url, up=after.usable, reason=reason))
+            self._report(proxy, after)
+
+    def _report(self, proxy: UpstreamProxy, health: UpstreamHealth) -> None:
+        """Reports name no login. So a proxy works again when no login of it is down."""
+        if not health.usable:
+            self._on_change(UpstreamState(url=proxy.url, up=False, reason=health.fault))
+        elif all(other.usable for key, other in self._health.items() if key.url == proxy.url):
+            self._on_change(UpstreamState(url=proxy.url, up=True))
 
     def _enter(self, proxy: UpstreamProxy, health: UpstreamHealth) -> None:
         """Start what the new state needs, and end what the old one needed."""
@@ -101,9 +127,17 @@ class UpstreamMonitor:
 
     def _pause_over(self, proxy: UpstreamProxy) -> None:
         if self._loop.time() > self._wanted_at[proxy] + FORGET_SECONDS:
-            self._forget(proxy)
+            self._give_up(proxy)
         else:
             self._apply(proxy, HealthEvent.PAUSE_OVER)
+
+    def _give_up(self, proxy: UpstreamProxy) -> None:
+        """Nobody needs the proxy: nothing is known of it any more, not even that it is down."""
+        was_usable = self._of(proxy).usable
+        self._forget(proxy)
+        self._enter(proxy, _WELL)
+        if not was_usable:
+            self._report(proxy, _WELL)
 
     def _forget(self, proxy: UpstreamProxy) -> None:
         for kept in (self._health, self._wanted_at, self._passed_at):
