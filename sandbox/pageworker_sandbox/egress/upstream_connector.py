@@ -37,6 +37,8 @@ class UpstreamConnector:
         self._loop = asyncio.get_running_loop()
         self._resolved: dict[str, tuple[float, Sequence[Address]]] = {}
         """Addresses by name, and the loop time until which they are valid."""
+        self._lookups: dict[str, asyncio.Task[Sequence[Address]]] = {}
+        """By name. All requests that need a name wait for one lookup."""
 
     async def connect(self, proxy: UpstreamProxy, connector: Connector, meter: Meter | None) -> UpstreamHandshake:
         """A connection to a proxy that has accepted the gateway, through the runner's connector. Raises UpstreamFailed.
@@ -56,17 +58,26 @@ class UpstreamConnector:
         # The operator chose the proxy, so its name may be a short one, and its addresses may be private.
         if target.address is not None:
             return (target.address,)
-        now = self._loop.time()
         known = self._resolved.get(target.host)
-        if known is not None and known[0] > now:
+        if known is not None and known[0] > self._loop.time():
             return known[1]
+        lookup = self._lookups.get(target.host)
+        if lookup is None:
+            lookup = self._lookups[target.host] = self._loop.create_task(self._look_up(target.host))
+            lookup.add_done_callback(lambda _: self._lookups.pop(target.host, None))
         try:
-            found = (await self.names.resolve(target.host)).addresses
+            # A request that ends must not end the lookup of the others.
+            return await asyncio.shield(lookup)
         except OSError as error:
             raise UpstreamFailed("name_not_resolved") from error
+
+    async def _look_up(self, host: str) -> Sequence[Address]:
+        """Raises OSError."""
+        until = self._loop.time() + self._limits.resolved_seconds
+        found = (await self.names.resolve(host)).addresses
         if len(self._resolved) >= self._limits.resolved_names:
             self._resolved.clear()
-        self._resolved[target.host] = (now + self._limits.resolved_seconds, found)
+        self._resolved[host] = (until, found)
         return found
 
     async def _connect_any(
@@ -84,6 +95,8 @@ class UpstreamConnector:
         try:
             connected = await connector.connect(address, proxy.target.port)
         except EgressRefused as refused:
+            # The dialer may get its rules a moment later, and learns the addresses of their names by a lookup.
+            self._resolved.pop(proxy.target.host, None)
             private = refused.reason == "private_address"
             raise UpstreamFailed("private_address" if private else "not_permitted") from refused
         except OSError as error:
