@@ -13,12 +13,12 @@ from pw_egress.running_proxy import ALL, running, to
 
 from pageworker_sandbox.dialer.connector import DirectConnector, Resolution
 from pageworker_sandbox.egress.address import Address
-from pageworker_sandbox.egress.errors import EgressRefused, TargetUnreachable
+from pageworker_sandbox.egress.errors import EgressRefused, TargetUnreachable, UpstreamFailed
 from pageworker_sandbox.egress.limits import EgressLimits
 from pageworker_sandbox.egress.messages import EgressPolicy
 from pageworker_sandbox.egress.meter import Meter
 from pageworker_sandbox.egress.origin_connector import OriginConnector
-from pageworker_sandbox.egress.policy import Route
+from pageworker_sandbox.egress.policy import Route, UpstreamProxy
 from pageworker_sandbox.egress.target import Target
 from pageworker_sandbox.egress.upstream_connector import UpstreamConnector
 from pageworker_sandbox.egress.upstream_tls import client_context
@@ -84,6 +84,21 @@ async def test_names_are_resolved_as_absolute_ones_and_remembered() -> None:
         with pytest.raises(TargetUnreachable):
             await origins.connect(route("shop.test"), 5.0, 5.0, tunnel=False)
     assert scripted.resolved == ["shop.test."]
+
+
+async def test_what_a_lookup_takes_is_not_given_to_the_proxy_again() -> None:
+    origins, scripted = connector({"shop.test.": resolution("93.184.216.34")})
+    proxy = UpstreamProxy("http", Target("10.0.0.1", 3128, ip_address("10.0.0.1")), None, None, False)
+
+    async def silent(address: Address, port: int) -> socket.socket:
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    scripted.connect = silent  # type: ignore[method-assign]
+    async with asyncio.timeout(10):
+        with pytest.raises(UpstreamFailed, match="timed_out") as caught:
+            await origins.connect(Route(Target("shop.test", 80), None, proxy), 0.2, 3600.0, tunnel=False)
+    assert caught.value.doubtful, "so little time says nothing of the proxy"
 
 
 async def test_a_name_without_addresses_is_unreachable() -> None:

@@ -42,16 +42,17 @@ class OriginConnector:
         """A connection to the target of the route. Where `route.absolute` and not `tunnel`: to its upstream proxy.
 
         `seconds` is the deadline for resolution, connection and proxy handshake together. The upstream proxy gets
-        `share_seconds` of it. Raises EgressRefused, TargetUnreachable, UpstreamFailed.
+        `share_seconds` of it, or what resolution leaves. Raises EgressRefused, TargetUnreachable, UpstreamFailed.
         """
+        deadline = self._loop.time() + seconds
         try:
-            async with asyncio.timeout(seconds):
+            async with asyncio.timeout_at(deadline):
                 if route.proxy is None:
                     return await self._connect_route(route)
                 target = None if route.absolute and not tunnel else await self._target_for(route.proxy, route.target)
         except TimeoutError as error:
             raise TargetUnreachable("connect_timeout", timed_out=True) from error
-        return await self._connect_through(route.proxy, target, share_seconds)
+        return await self._connect_through(route.proxy, target, min(share_seconds, deadline - self._loop.time()))
 
     def close(self) -> None:
         """Drop the lookups that have not begun. Those that have begun end by themselves."""
