@@ -100,6 +100,7 @@ def test_a_refused_url_is_shown_without_its_password(url: str, shown: str) -> No
         ),
         ({"tenants": {"acme": {"proxy_required": True}}}, "tenants.acme.proxy_required", "`proxy` to be set too"),
         ({"egress": {"proxy_ca": Path("/nonexistent/ca.pem")}}, "egress.proxy_ca", "a readable PEM file"),
+        ({"egress": {"proxy_ca": Path("/dev/null")}}, "egress.proxy_ca", "it contains no certificate"),
         ({"egress": {"proxy_ports": [0]}}, "egress.proxy_ports", "1 to 65535"),
         ({"egress": {"proxy_ports": list(range(1, 257))}}, "egress.proxy_ports", "at most 256"),
         (

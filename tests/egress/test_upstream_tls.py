@@ -3,10 +3,9 @@
 import ssl
 from pathlib import Path
 
-import pytest
 from pw_servers.certificates import Certificates
 
-from pageworker_sandbox.egress.upstream_tls import client_context
+from pageworker_sandbox.egress.upstream_tls import authorities_problem, client_context
 
 
 def test_certificates_and_names_are_verified_and_old_tls_is_refused() -> None:
@@ -25,6 +24,14 @@ def test_authorities_are_read_with_any_text_between_them(tmp_path: Path) -> None
     assert context.cert_store_stats()["x509_ca"] == 2
 
 
-def test_a_malformed_certificate_is_an_error() -> None:
-    with pytest.raises(ssl.SSLError):
-        client_context("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n")
+MALFORMED = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"
+
+
+def test_a_malformed_certificate_is_left_out_and_named(tmp_path: Path) -> None:
+    good = Certificates.make(tmp_path).ca.read_text()
+    for text in (MALFORMED + good, good + MALFORMED, good + MALFORMED.replace("AAAA", "A!")):
+        assert client_context(text).cert_store_stats()["x509_ca"] == 1
+        assert "malformed" in authorities_problem(text)
+    assert client_context(MALFORMED).cert_store_stats()["x509"] == 0
+    assert authorities_problem("") == "it contains no certificate"
+    assert authorities_problem(f"# CA\n{good}\nx\n{good}") == ""

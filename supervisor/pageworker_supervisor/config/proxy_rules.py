@@ -2,8 +2,10 @@
 
 import re
 from collections.abc import Iterator
+from pathlib import Path
 
 from pageworker_sandbox.egress.messages import MAX_HOSTS, MAX_PORTS
+from pageworker_sandbox.egress.upstream_tls import authorities_problem
 from pageworker_sandbox.wire.page_options import HIDDEN
 from pageworker_supervisor.config.proxy_settings import MAX_UPSTREAMS, ProxySettings
 from pageworker_supervisor.config.redact import redact_url
@@ -31,8 +33,8 @@ def proxy_findings(settings: Settings) -> Iterator[RuleFinding]:
 
 
 def _ports(egress: EgressSettings) -> Iterator[RuleFinding]:
-    if egress.proxy_ca is not None and (why := unreadable(egress.proxy_ca)):
-        yield ("egress", "proxy_ca"), f"{egress.proxy_ca}: {why}", "a readable PEM file", ""
+    if egress.proxy_ca is not None and (why := unreadable(egress.proxy_ca) or _malformed(egress.proxy_ca)):
+        yield ("egress", "proxy_ca"), f"{egress.proxy_ca}: {why}", "a readable PEM file of CA certificates", ""
     at = ("egress", "proxy_ports")
     for port in egress.proxy_ports:
         if not 1 <= port <= 65535:
@@ -71,6 +73,13 @@ def _policy(name: str, policy: ProxySettings, ports: tuple[int, ...], *, has_sec
     for glob in policy.tenants:
         if not _TENANT_GLOB.fullmatch(glob):
             yield (*at, "tenants"), glob, "tenants or globs of tenants: 1-63 of a-z0-9-, * and ?", ""
+
+
+def _malformed(ca_file: Path) -> str:
+    try:
+        return authorities_problem(ca_file.read_text(encoding="ascii", errors="replace"))
+    except OSError as error:
+        return error.strerror or str(error)
 
 
 def _refused(url: str) -> str:
