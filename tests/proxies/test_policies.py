@@ -45,8 +45,12 @@ def test_the_order_is_that_of_every_release() -> None:
 
 
 def test_each_attempt_has_an_order_of_its_own_with_rotation_job() -> None:
-    orders = {order({"rotation": "job"}, key("p1"), f"j1/{number}") for number in range(40)}
+    orders = {order({"rotation": "job"}, key("p1"), f"j{number}/1") for number in range(40)}
     assert len(orders) == 6
+    for job in (f"j{number}" for number in range(40)):
+        firsts = [order({"rotation": "job"}, key("p1"), f"{job}/{number}")[0] for number in range(1, 7)]
+        assert firsts[:3] == firsts[3:]
+        assert sorted(firsts[:3]) == sorted(URLS), "a retry has another upstream than the attempt before"
     assert order({"rotation": "job"}, key("p1"), "j1/1") == order({"rotation": "job"}, key("p2"), "j1/1")
 
 

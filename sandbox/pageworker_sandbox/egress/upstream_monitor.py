@@ -132,7 +132,7 @@ class UpstreamMonitor:
             self._apply(proxy, HealthEvent.PAUSE_OVER)
 
     def _give_up(self, proxy: UpstreamProxy) -> None:
-        """Nobody needs the proxy: nothing is known of it any more, not even that it is down."""
+        """No policy needs the proxy: nothing is known of it any more, not even that it is down."""
         was_usable = self._of(proxy).usable
         self._forget(proxy)
         self._enter(proxy, _WELL)

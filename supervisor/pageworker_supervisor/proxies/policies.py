@@ -106,7 +106,10 @@ class ProxyPolicies:
         return None if policy is None else policy.rotation == "job"
 
     def route(self, context: ContextKey, turn: str = "") -> ProxyRoute:
-        """How a runner reaches its upstreams now. `turn`: the attempt, with rotation `job`. Raises PolicyGone."""
+        """How a runner reaches its upstreams now. Raises PolicyGone.
+
+        `turn`: the attempt, `JOB/NUMBER`, with rotation `job`.
+        """
         if context.proxy == NO_PROXY:
             return ProxyRoute()
         policy = self._policy(context)
@@ -128,8 +131,7 @@ class ProxyPolicies:
         )
         if policy.rotation == "domain":
             return ProxyRoute(upstreams, "host", context.tenant_id, policy.fallback)
-        ordered = preferred(upstreams, *order_key(policy, context, turn))
-        return ProxyRoute(ordered, without_upstream=policy.fallback)
+        return ProxyRoute(in_order(upstreams, policy, context, turn), without_upstream=policy.fallback)
 
     async def run(self) -> NoReturn:
         """Look at the logins in use from time to time: a new value reaches the runners that are up."""
@@ -146,8 +148,16 @@ class ProxyPolicies:
         return policy if policy is not None and may_use(policy, context.tenant_id) else None
 
 
-def order_key(policy: ProxySettings, context: ContextKey, turn: str) -> tuple[str, ...]:
-    """Whose order of upstreams it is: the profile's, the tenant's for jobs without one, or the attempt's. Pure."""
-    if policy.rotation == "job":
-        return "job", context.tenant_id, turn
-    return "profile", context.tenant_id, context.profile_id or ""
+def in_order(
+    upstreams: tuple[Upstream, ...], policy: ProxySettings, context: ContextKey, turn: str
+) -> tuple[Upstream, ...]:
+    """The order of the profile, of the tenant for jobs without one, or of the attempt `JOB/NUMBER`. Pure.
+
+    The attempts of a job take the upstreams of its order one after the other. So a retry has another one.
+    """
+    if policy.rotation != "job":
+        return preferred(upstreams, "profile", context.tenant_id, context.profile_id or "")
+    job, _, number = turn.rpartition("/")
+    ordered = preferred(upstreams, "job", context.tenant_id, job)
+    first = int(number or 0) % max(1, len(ordered))
+    return ordered[first:] + ordered[:first]
