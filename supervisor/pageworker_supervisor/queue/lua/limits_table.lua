@@ -70,13 +70,15 @@ function LimitsTable.forget(worker)
   if not id then
     return
   end
-  call('HDEL', Key.limits_workers(), worker)
-  for _, other in ipairs(call('HVALS', Key.limits_workers())) do
-    if other == id then
-      return
-    end
+  local rows, others = call('HGETALL', Key.limits_workers()), false
+  for at = 1, #rows, 2 do
+    others = others or (rows[at] ~= worker and rows[at + 1] == id)
   end
-  call('HDEL', Key.limits_brought(), id)
+  if not others then
+    call('HDEL', Key.limits_brought(), id)
+  end
+  -- Last: what fails before is done again by the next call.
+  call('HDEL', Key.limits_workers(), worker)
 end
 
 -- This worker's configuration has this table.
