@@ -130,6 +130,22 @@ async def test_the_lock_of_an_unused_profile_ends_with_the_job(unused: bool) -> 
     assert [more["release_profile"] for _, _, more in queue.calls] == [unused, unused]
 
 
+async def test_a_profile_that_is_opened_while_redis_is_away_keeps_its_lock() -> None:
+    settlement, queue = settled()
+    queue.answers = [ConnectionError(), True]
+    ending = attempt(unused=True)
+
+    async def retry(call: Callable[[], Awaitable[Any]]) -> Any:
+        with pytest.raises(ConnectionError):
+            await call()
+        ending.has_unused_profile = False
+        return await call()
+
+    queue.retry_until_available = retry  # type: ignore[method-assign]
+    assert await settlement.attempt_ended(ending, outcome("succeeded")) is False
+    assert [more["release_profile"] for _, _, more in queue.calls] == [True, False]
+
+
 async def test_a_lock_stays_where_the_job_does_not_end_here() -> None:
     settlement, queue = settled()
     queue.answers = [False]

@@ -146,19 +146,24 @@ class Settlement:
             dead = _dead_letter(attempt, end.error, self._record(attempt, outcome) if outcome else None)
         event = EVENT_OF.get(end.status)
         events = (self._event(attempt, event, end.error, end.blocker),) if event else ()
-        unused = attempt.has_unused_profile
-        try:
-            kept = await self._availability.retry_until_available(
-                lambda: self._queue.finish(
-                    attempt.lease,
-                    end.status,
-                    result,
-                    callback=attempt.job.callback_url,
-                    dead_letter=dead,
-                    events=events,
-                    release_profile=unused,
-                )
+        unused = False
+
+        async def finish() -> bool:
+            # At each try: while Redis was away, another job may have opened the profile here.
+            nonlocal unused
+            unused = attempt.has_unused_profile
+            return await self._queue.finish(
+                attempt.lease,
+                end.status,
+                result,
+                callback=attempt.job.callback_url,
+                dead_letter=dead,
+                events=events,
+                release_profile=unused,
             )
+
+        try:
+            kept = await self._availability.retry_until_available(finish)
         except CancelHolds:
             return await self.end(attempt, cancelled_at_its_end(), outcome)
         if not kept:
