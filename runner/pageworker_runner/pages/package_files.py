@@ -21,6 +21,7 @@ from pageworker_runner.pages.playwright_internals.file_arguments import (
     intercept_uploads,
 )
 from pageworker_runner.pages.playwright_internals.har_routes import intercept_har_routes
+from pageworker_runner.pages.side_effects import leaves_its_folder
 
 ReadPackageFile = Callable[[str], bytes | None]
 """Takes `name@version/package/file`."""
@@ -66,11 +67,18 @@ def find(path: Any, read: ReadPackageFile) -> PackageFile | None:
 
 
 def find_folder(path: Any, read: ReadPackageFile, list_folder: ListPackageFolder) -> FolderUpload | None:
-    """The package's folder that `path` names, with all files below it. None: it names none, or an empty one."""
+    """The package's folder that `path` names, with all files below it. None: it names none, or an empty one.
+
+    Raises Playwright's Error for a folder that has no name of its own.
+    """
     if isinstance(path, zipfile.Path):
         names = [each for each in path.root.namelist() if each.startswith(path.at) and not each.endswith("/")]
         inside = {each.removeprefix(path.at): path.root.read(each) for each in names}
-        return (path.name, inside) if path.is_dir() and inside else None
+        if not path.is_dir() or not inside:
+            return None
+        if leaves_its_folder(path.name):
+            raise BrowserError(f"A folder named {path.name} cannot be uploaded: give one with a name of its own")
+        return path.name, inside
     if (normal := _normal(path)) is None:
         return None
     found = {name.removeprefix(f"{normal}/"): read(name) or b"" for name in list_folder(normal)}

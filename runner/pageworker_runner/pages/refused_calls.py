@@ -18,6 +18,7 @@ INSTEAD: dict[str, str] = {
     "Artifact.saveAs": "store the file with helpers.download",
     "Browser.new_context": "set the options of the context in [page] of module.toml",
     "Browser.new_page": "use page.context.new_page",
+    "BrowserContext.createTempFiles": UPLOAD,
     "BrowserContext.pause": "run the module with `workerctl module run`, and log with helpers.log",
     "ElementHandle.setInputFiles": UPLOAD,
     "Frame.drop": UPLOAD,

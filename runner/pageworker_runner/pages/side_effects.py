@@ -205,12 +205,21 @@ PASSWORD = re.compile(r"\s*[a-z]+:/*[^/?#]*@", re.IGNORECASE)
 """An address with a user. The browser sends it to that host from then on, and nothing but its end makes it forget."""
 
 
+def leaves_its_folder(name: Any) -> bool:
+    """Whether the driver, which takes the last part of a folder's name, would leave the folder of an upload."""
+    text = str(name or "upload")
+    return text.startswith("/") or text.rstrip("/").rpartition("/")[2] in (".", "..")
+
+
 def side_effect_of(type: str, method: str, params: Mapping[str, Any] = NO_PARAMETERS) -> SideEffect:
     """What `method` on an object of `type` leaves, with the command's parameters."""
     if method.startswith("__"):
         return SideEffect.NOTHING
     if any(params.get(name) for name in LOCAL_FILES):
         # The driver could read files that no code of a module can: of other jobs, of the browser.
+        return SideEffect.REFUSED
+    if method == "createTempFiles" and leaves_its_folder(params.get("rootDirName")):
+        # The folder above holds the downloads and recordings of all jobs.
         return SideEffect.REFUSED
     if method == "goto" and PASSWORD.match(str(params.get("url"))):
         return SideEffect.PERMANENT

@@ -90,6 +90,14 @@ def test_anything_else_is_no_folder_of_the_package(path: object) -> None:
     assert find_folder(path, FILES.get, listed) is None
 
 
+def test_a_folder_above_is_refused() -> None:
+    written = io.BytesIO()
+    with zipfile.ZipFile(written, "w") as made:
+        made.writestr("../orders.csv", b"a,b")
+    with pytest.raises(BrowserError, match=r"A folder named \.\. cannot be uploaded"):
+        find_folder(zipfile.Path(zipfile.ZipFile(written), "../"), FILES.get, listed)
+
+
 def test_one_folder_is_uploaded_and_nothing_beside_it() -> None:
     folder, file = "shop@1.0.0/shop/sub", "shop@1.0.0/shop/orders.csv"
     assert folder_of([folder], FILES.get, listed) == ("sub", {"more.txt": b"more"})

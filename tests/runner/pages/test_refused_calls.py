@@ -26,6 +26,7 @@ IN_PYTHON = {
     "Tracing.tracingStartChunk": "tracing.start_chunk",
     "Tracing.tracingStop": "tracing.stop",
     "Tracing.tracingStopChunk": "tracing.stop_chunk",
+    "BrowserContext.createTempFiles": "set_input_files(path)",
     "BrowserContext.pause": "page.pause",
     "Page.pause": "page.pause",
     "Page.requests": "page.requests",

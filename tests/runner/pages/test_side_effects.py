@@ -71,3 +71,13 @@ def test_every_input_is_a_command_of_playwright(command: str) -> None:
 )
 def test_an_address_with_a_password_cannot_be_undone(url: str, effect: SideEffect) -> None:
     assert side_effect_of("Frame", "goto", {"url": url}) is effect
+
+
+@pytest.mark.parametrize("name", ["..", "../", "a/..", "a/../", ".", "/", "/tmp"])
+def test_an_upload_does_not_leave_its_folder(name: str) -> None:
+    assert side_effect_of("BrowserContext", "createTempFiles", {"rootDirName": name}) is SideEffect.REFUSED
+
+
+@pytest.mark.parametrize("name", ["sub", "sub..", "..sub", "a/sub", None])
+def test_an_upload_with_a_name_of_its_own_costs_the_runner(name: str | None) -> None:
+    assert side_effect_of("BrowserContext", "createTempFiles", {"rootDirName": name}) is SideEffect.PERMANENT
