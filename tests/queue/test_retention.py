@@ -171,9 +171,36 @@ async def test_jobs_that_a_worker_rejects_are_bounded_the_same_way(live_redis: R
                 )
         assert len(await result_keys(harness, "acme")) == 10
         done = [key async for key in harness.client.scan_iter("pw:{0}:done:*", count=1000)]
-        assert len(done) == 10
+        left = sorted([await harness.client.pttl(key) for key in done])
+        assert left[29] <= 60_000 < left[30], "a worker may repeat the end of a job"
         assert len(await harness.results()) == 10
-        assert await harness.producer.enqueue([ticket("j0")]) == ["queued"], "its id is free"
+        assert await harness.producer.enqueue([ticket("j0")], "second") == ["queued"], "its id is free"
+
+
+async def test_the_end_of_a_job_may_be_repeated_when_its_result_is_gone(live_redis: RedisServer) -> None:
+    async with open_harness(live_redis.port, rejected_length=1) as harness:
+        await harness.producer.enqueue([ticket(f"j{n}") for n in range(3)])
+        first, second, third = await harness.take()
+        for lease in (first, second, first):
+            assert await harness.consumer.finish(lease, status="rejected", result=lease.job_id.encode())
+        await harness.later(60_001)
+        assert await harness.consumer.finish(third, status="rejected", result=b"third")
+        done = {key async for key in harness.client.scan_iter("pw:{0}:done:*", count=1000)}
+        assert len(done) == 2, "after a minute, none repeats it"
+
+
+async def test_a_text_that_is_rejected_each_day_keeps_its_newest_result(live_redis: RedisServer) -> None:
+    async with open_harness(live_redis.port, rejected_length=10) as harness:
+        _, *daily = rejection(0)
+        for day in range(2):
+            assert await harness.producer.reject(junk(1000 + day), *daily)
+        for number in range(1, 10):
+            await harness.producer.reject(*rejection(number))
+        assert await result_keys(harness, "loud") == {f"r{n}" for n in range(10)}
+        assert len(await harness.results()) == 10, "its old entry is gone"
+        await harness.producer.reject(*rejection(10))
+        assert await result_keys(harness, "loud") == {f"r{n}" for n in range(1, 11)}
+        assert await harness.client.hlen("pw:{0}:rejected:last:loud") == 10
 
 
 async def test_the_result_of_a_corrected_push_outlives_its_rejection(live_redis: RedisServer) -> None:

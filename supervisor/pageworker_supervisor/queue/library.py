@@ -30,6 +30,7 @@ SHARD_KEYS = {
     "listed": "listed:<index>",
     "rejected": "rejected",
     "rejected_of": "rejected:of:<tenant>",
+    "rejected_last": "rejected:last:<tenant>",
     "repeated": "repeated",
     "cancellations": "cancellations",
     "cancellation_counts": "cancellations:counts",

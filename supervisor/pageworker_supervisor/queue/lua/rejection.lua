@@ -2,13 +2,15 @@
 -- number and bytes. Above a bound, the tenant's oldest go: their keys, and their entries of the stream `results`.
 --
 -- `rejected:of:<tenant>` holds them in their order. A member is `<time> <bytes> <sha1> <entry of results> <job>`. Its score is
--- the sum of bytes up to and with it, so the first and the last member tell how many bytes are kept.
+-- the sum of bytes up to and with it, so the first and the last member tell how many bytes are kept. A job may have several:
+-- `rejected:last:<tenant>` has the entry of each job's newest one, to which the stored result belongs.
 --
 -- On a Cluster this deletes `kept:<job>`: the key `<prefix>:result:…` is on another node, and stays until it expires.
 --
 -- Used by: fn_finish.
 
 local DROPPED_RESULTS_PER_CALL = 64
+local REPEATED_FINISH_MS = 60000 -- a worker that got no reply repeats its `finish`, which finds the mark of the job
 
 -- The key of a job's result: `<prefix>:result:<tenant>:<id>`, a public key; on a Cluster the one beside the shard's others.
 local function result_key_here(id)
@@ -25,17 +27,25 @@ local function parts_of(member)
   return tonumber(at), tonumber(bytes), sha1, entry, id
 end
 
--- Delete a result, where it still is that of the job: a corrected push may have run since.
-local function drop_result(id, sha1, entry)
+-- Delete a result that was stored at this time, where it still is that of the job: a corrected push may have run since, and
+-- the same text may have been rejected again, which gives the same bytes.
+local function drop_result(tenant, id, at, sha1, entry)
   call('XDEL', Key.results(), entry)
+  if call('HGET', Key.rejected_last(tenant), id) ~= entry then
+    return
+  end
   local stored = stored_result(id)
   if stored and redis.sha1hex(stored) == sha1 then
     call('DEL', result_key_here(id))
     local _, _, free = Push.ended(id)
-    if free then
+    local left = at + REPEATED_FINISH_MS - NOW
+    if free and left > 0 then
+      call('PEXPIRE', Key.done(id), left, 'LT')
+    elseif free then
       call('DEL', Key.done(id))
     end
   end
+  call('HDEL', Key.rejected_last(tenant), id)
 end
 
 -- Keep the result that was stored with this entry of the stream `results`. `retention`: see fn_finish.lua.
@@ -44,7 +54,9 @@ function Rejection.keep(id, tenant, result, entry, retention)
   local sum = number(call('ZRANGE', key, -1, -1, 'WITHSCORES')[2]) + #result
   local sha1 = redis.sha1hex(result)
   call('ZADD', key, sum, string.format('%.0f %d %s %s %s', NOW, #result, sha1, entry, id))
+  call('HSET', Key.rejected_last(tenant), id, entry)
   call('PEXPIRE', key, retention.result_ttl_ms)
+  call('PEXPIRE', Key.rejected_last(tenant), retention.result_ttl_ms)
   for _ = 1, DROPPED_RESULTS_PER_CALL do
     local oldest = call('ZRANGE', key, 0, 0, 'WITHSCORES')
     local at, bytes, oldest_sha1, oldest_entry, oldest_id = parts_of(oldest[1])
@@ -54,6 +66,6 @@ function Rejection.keep(id, tenant, result, entry, retention)
       return
     end
     call('ZREM', key, oldest[1])
-    drop_result(oldest_id, oldest_sha1, oldest_entry)
+    drop_result(tenant, oldest_id, at, oldest_sha1, oldest_entry)
   end
 end
