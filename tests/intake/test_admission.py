@@ -90,6 +90,12 @@ def test_a_tenant_by_glob_and_an_unknown_one() -> None:
     reject = rejected(text(tenant_id="mallory"))
     assert reject.type == "unknown_tenant"
     assert reject.identity == JobRef("mallory", "j1")
+    assert reject.bound == "*"
+
+
+def test_a_rejection_counts_among_those_of_its_tenant_if_that_is_known() -> None:
+    assert rejected(text(payload=7)).bound is None
+    assert rejected(text(payload=7, tenant_id="mallory")).bound == "*"
 
 
 def test_the_sender_of_a_broken_job_is_told_which_rule() -> None:

@@ -18,6 +18,7 @@ from pw_proxies import policies
 
 from pageworker_sandbox.page_rules import options_digest, parse_options
 from pageworker_sandbox.wire.page_options import PageOptions
+from pageworker_supervisor.config.settings import JobSettings, TenantSettings
 from pageworker_supervisor.config.tenant_lookup import ProfilePages
 from pageworker_supervisor.contract.context_key import NO_EGRESS, egress_digest
 from pageworker_supervisor.intake import enqueuer as enqueuer_module
@@ -41,6 +42,7 @@ class RecordingQueue:
         self.full: set[str] = set()
         self.readings: list[str] = []
         self.rejected: list[tuple[Any, ...]] = []
+        self.bounds: list[str | None] = []
 
     async def enqueue(self, new_jobs: Sequence[NewJob], reading: str = "") -> list[Enqueued]:
         if self.failures:
@@ -50,8 +52,9 @@ class RecordingQueue:
         self.readings.append(reading)
         return ["full" if new_job.job_id in self.full else "queued" for new_job in new_jobs]
 
-    async def reject(self, *arguments: Any) -> None:
+    async def reject(self, *arguments: Any, bound: str | None) -> None:
         self.rejected.append(arguments)
+        self.bounds.append(bound)
 
 
 async def probe() -> None:
@@ -84,6 +87,14 @@ async def test_texts_that_are_no_jobs_are_rejected_and_counted() -> None:
     assert [arguments[0] for arguments in queue.rejected] == [b'{"x": 1}', b"no job"]
     assert [new_job.job_id for new_job in queue.queued] == ["acme-0"]
     assert metrics.totals()["intake_rejections"] == 2
+
+
+async def test_rejections_of_unknown_tenants_count_together() -> None:
+    queue: Any = RecordingQueue()
+    admission = Admission({"acme": TenantSettings()}, {}, JobSettings())
+    strict = Enqueuer(queue, Availability(probe), admission, Metrics(), placed)
+    await strict.admit([Arrival(job(0, tenant="mallory")), Arrival(job(1, misspelt=1))])
+    assert queue.bounds == ["*", None]
 
 
 async def test_a_text_that_cannot_be_checked_is_rejected_alone(monkeypatch: pytest.MonkeyPatch) -> None:

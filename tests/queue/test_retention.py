@@ -151,6 +151,17 @@ async def test_a_flood_of_rejected_texts_keeps_the_tenants_newest_results_only(l
         assert await harness.inspection.audit() == []
 
 
+async def test_unknown_tenants_have_one_bound_together(live_redis: RedisServer) -> None:
+    async with open_harness(live_redis.port, rejected_length=10) as harness:
+        await harness.producer.reject(*rejection(1000, tenant="known"))
+        for number in range(30):
+            await harness.producer.reject(*rejection(number, tenant=f"made-up-{number}"), bound="*")
+        keys = {key.decode() async for key in harness.client.scan_iter("pw:result:*", count=1000)}
+        newest = {f"pw:result:made-up-{n}:r{n}" for n in range(20, 30)}
+        assert keys == {"pw:result:known:r1000", *newest}
+        assert len(await harness.results()) == 11
+
+
 async def test_results_of_rejected_texts_are_bounded_in_bytes(live_redis: RedisServer) -> None:
     async with open_harness(live_redis.port, rejected_bytes=20 * KIB) as harness:
         for number in range(100):
@@ -191,9 +202,9 @@ async def test_the_end_of_a_job_may_be_repeated_when_its_result_is_gone(live_red
 
 async def test_a_text_that_is_rejected_each_day_keeps_its_newest_result(live_redis: RedisServer) -> None:
     async with open_harness(live_redis.port, rejected_length=10) as harness:
-        _, *daily = rejection(0)
+        _, reason, job, result = rejection(0)
         for day in range(2):
-            assert await harness.producer.reject(junk(1000 + day), *daily)
+            assert await harness.producer.reject(junk(1000 + day), reason, job, result)
         for number in range(1, 10):
             await harness.producer.reject(*rejection(number))
         assert await result_keys(harness, "loud") == {f"r{n}" for n in range(10)}

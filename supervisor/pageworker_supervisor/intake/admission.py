@@ -35,13 +35,17 @@ from pageworker_supervisor.proxies.choice import ProxyRefused, choose
 from pageworker_supervisor.queue.limits_table import domain_quota, tenant_quota
 from pageworker_supervisor.queue.producer import BacklogCap, NewJob, QuotaLimits
 
+UNKNOWN_TENANTS = "*"
+"""They have one bound of their stored results together. No tenant has this name."""
+
 
 @dataclass(frozen=True)
 class RejectedText:
     """The text is not a valid job. `type` is the error type, `reason` the message.
 
     `identity`: tenant and job id of the text, where they could be read; then `result` is the rejection for its sender.
-    `callback`: the callback URL of the text, if its tenant allows it.
+    `callback`: the callback URL of the text, if its tenant allows it. `bound`: with whose results it is kept, see
+    JobProducer.reject.
     """
 
     raw: bytes
@@ -50,6 +54,7 @@ class RejectedText:
     identity: JobRef | None = None
     result: bytes | None = None
     callback: str | None = None
+    bound: str | None = None
 
 
 @dataclass(frozen=True)
@@ -169,7 +174,9 @@ class Admission:
             **_echo(fields),
         )
         callback = self._callback(fields.get("callback_url"), identity.tenant_id)
-        return RejectedText(untrusted_text, violation.type, reason, identity, encode_result(result), callback)
+        # Names of unknown tenants cost nothing to make up.
+        bound = None if self._tenants.find(identity.tenant_id) is not None else UNKNOWN_TENANTS
+        return RejectedText(untrusted_text, violation.type, reason, identity, encode_result(result), callback, bound)
 
     def _callback(self, untrusted_url: Any, tenant_id: str) -> str | None:
         tenant = self._tenants.find(tenant_id)

@@ -211,11 +211,14 @@ class JobProducer:
         result: bytes | None = None,
         callback: str | None = None,
         reading: str = "",
+        *,
+        bound: str | None = None,
     ) -> bool:
         """Keep a text that is no valid job as a dead letter, and its sender's result where the sender is known.
 
         `identity`: the job that the text names. True: `result` is now that job's result. False: the sender is not
         known, or the id is used. An id that is not used stays free. `reading` as for `enqueue`.
+        `bound`: whose stored results of rejected texts it counts among; None: those of its tenant.
         """
         options = self._options.value
         push, told = await described(raw, reading, options.dead_text_bytes)
@@ -232,6 +235,7 @@ class JobProducer:
         request |= {
             "ref": str(identity),
             "tenant": identity.tenant_id,
+            "bound": bound or identity.tenant_id,
             "result": None if result is None else opaque(result),
             "callback_url": callback,
             "event": opaque(rejected_event(identity, reason)),

@@ -11,7 +11,8 @@
 --     stored: a cancellation was acknowledged before, and the job must end as `cancelled`)
 -- reject
 --   request: retention, push, text, reason, letter; ref, tenant, result, callback_url, event (optional: what the text
---     names itself, where that could be read)
+--     names itself, where that could be read); bound: whose results of rejected texts the result counts among, its tenant's
+--     or `*`, those of all unknown tenants
 --   The same text within ten minutes is one dead letter. An id that is used keeps what it has; one that is not stays free.
 --   reply: 1 if the result is the one that is stored, else 0
 -- cancel
@@ -45,15 +46,16 @@ function Outbox.add_stored(name, id, url)
   return true
 end
 
-local function store_result(name, id, tenant, result, url, retention, rejected)
+-- `bound`: of a rejected text.
+local function store_result(name, id, tenant, result, url, retention, bound)
   local entry = call('XADD', Key.results(), 'MAXLEN', '~', retention.stream_length, '*', 'result', result)
   call('PUBLISH', PREFIX .. ':results:' .. tenant, result)
   call('SET', result_key_here(id), result, 'PX', retention.result_ttl_ms)
   if url or not retention.result_key then
     Outbox.add(name, id, url, result, not retention.result_key)
   end
-  if rejected then
-    Rejection.keep(id, tenant, result, entry, retention)
+  if bound then
+    Rejection.keep(id, bound, result, entry, retention)
   end
 end
 
@@ -68,7 +70,7 @@ local function finish(request)
   end
   Job.release_permits(job, true, request.release_profile)
   local rejected = request.status == 'rejected'
-  store_result(token, id, job.tenant, request.result, request.callback_url, retention, rejected)
+  store_result(token, id, job.tenant, request.result, request.callback_url, retention, rejected and job.tenant)
   if request.dead_letter then
     DeadLetter.add(id, job.tenant, Job.body(id), request.dead_letter, request.status, job, retention)
   end
@@ -103,7 +105,7 @@ local function reject(request)
   if seen == 'again' and stored_result(id) == request.result then
     Outbox.add_stored(push, id, request.callback_url)
   else
-    store_result(push, id, tenant, request.result, request.callback_url, request.retention, true)
+    store_result(push, id, tenant, request.result, request.callback_url, request.retention, request.bound)
   end
   return 1
 end

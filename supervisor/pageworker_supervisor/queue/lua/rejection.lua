@@ -1,5 +1,5 @@
 -- Stored results of rejected texts. No limit of a tenant slows a rejection, so what is kept of them is bounded per tenant, in
--- number and bytes. Above a bound, the tenant's oldest go: their keys, and their entries of the stream `results`.
+-- number and bytes; `*` is the tenant of all unknown ones. Above a bound, the tenant's oldest go: their keys, and their entries of the stream `results`.
 --
 -- `rejected:of:<tenant>` holds them in their order. A member is `<time> <bytes> <sha1> <entry of results> <job>`. Its score is
 -- the sum of bytes up to and with it, so the first and the last member tell how many bytes are kept. A job may have several:
