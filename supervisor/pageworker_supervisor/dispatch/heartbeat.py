@@ -58,8 +58,9 @@ class Heartbeat:
             self._dispatcher.cancel(tasks, token)
         for profile in reply.asked_profiles:
             self._fleet.retire_profile(profile, "another worker asks for its profile")
-        for tenant_id, profile_id in reply.lost_profiles:
-            log.error("profile lock lost", tenant_id=tenant_id, profile_id=profile_id)
-            self._fleet.kill_profile((tenant_id, profile_id), "its profile lock is lost")
+        for tenant_id, profile_id, fence in reply.lost_profiles:
+            # Meanwhile this worker may have given the lock up itself, and may have the profile open by a later one.
+            if self._fleet.kill_profile((tenant_id, profile_id), "its profile lock is lost", fence):
+                log.error("profile lock lost", tenant_id=tenant_id, profile_id=profile_id)
         # Last: it may raise, and the reply must have been acted on.
         await self._limits.look(reply.limits)

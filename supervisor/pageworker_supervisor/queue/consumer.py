@@ -32,8 +32,8 @@ class HeartbeatReply(Struct, frozen=True):
     """Tokens of leases that are lost: stop the work, its result would be discarded."""
     cancelled: frozenset[str] = frozenset()
     """Tokens of leases whose job is to be cancelled."""
-    lost_profiles: frozenset[tuple[str, str]] = frozenset()
-    """(tenant, profile) whose lock is lost: close them."""
+    lost_profiles: frozenset[tuple[str, str, int]] = frozenset()
+    """(tenant, profile, fence) of locks that are lost: close what is open under them."""
     asked_profiles: frozenset[tuple[str, str]] = frozenset()
     """(tenant, profile) that another worker asks for."""
     limits: frozenset[LimitsId | None] = frozenset()
@@ -80,7 +80,7 @@ class JobConsumer:
         used = traffic or {}
         lost: set[str] = set()
         cancelled: set[str] = set()
-        lost_profiles: set[tuple[str, str]] = set()
+        lost_profiles: set[tuple[str, str, int]] = set()
         asked: set[tuple[str, str]] = set()
         limits: set[LimitsId | None] = set()
         held = list(profiles)
@@ -110,7 +110,7 @@ class JobConsumer:
                 limits.add(LimitsId.parse(reply["limits"]) if "limits" in reply else None)
                 lost.update(reply["lost_tokens"])
                 cancelled.update(reply["cancelled_tokens"])
-                lost_profiles.update(locks[number - 1][:2] for number in reply["lost_profiles"])
+                lost_profiles.update(locks[number - 1] for number in reply["lost_profiles"])
                 asked.update(locks[number - 1][:2] for number in reply["asked_profiles"])
         return HeartbeatReply(
             frozenset(lost), frozenset(cancelled), frozenset(lost_profiles), frozenset(asked), frozenset(limits)

@@ -178,11 +178,17 @@ class Fleet:
             if runner.context.profile == profile:
                 runner.retire(reason)
 
-    def kill_profile(self, profile: tuple[str, str], reason: str) -> None:
-        """Kill the runner of a profile: another worker may hold the profile already."""
+    def kill_profile(self, profile: tuple[str, str], reason: str, fence: int | None = None) -> bool:
+        """Kill the runner of a profile: another worker may hold the profile already. Returns whether there is one.
+
+        `fence`: only a runner that has the profile open under this fence.
+        """
+        killed = False
         for runner in self.runners.values():
-            if runner.context.profile == profile:
+            if runner.context.profile == profile and fence in (None, runner.fence):
                 runner.kill(reason, charged=False)
+                killed = True
+        return killed
 
     def kill_all(self, reason: str) -> None:
         """Kill every runner. Its jobs are not to blame."""
