@@ -326,6 +326,33 @@ async def test_hints_for_a_popup_are_forgotten_too(start: Start) -> None:
     assert sent_hints(runner) == [True, False]
 
 
+REGISTERS = handler(
+    """
+    await page.goto("http://app.localhost/asks")
+    await page.evaluate("navigator.serviceWorker.register('/worker.js')")
+    await page.evaluate("navigator.serviceWorker.ready.then(() => 1)")
+    return {}
+    """,
+    name="registers",
+)
+
+
+async def test_a_service_worker_does_not_keep_hints(start: Start) -> None:
+    """It answers navigations in place of the site, and of the runner."""
+    runner = await start(pages=1, browser=HEADLESS_SHELL, persistent=False)
+    asks_for_hints(runner)
+    runner.site.pages["/worker.js"] = SiteAnswer(
+        "oninstall = () => skipWaiting();\n"
+        "onactivate = event => event.waitUntil(clients.claim());\n"
+        "onfetch = event => event.respondWith(new Response('', {headers: {'Content-Type': 'text/html'}}));",
+        content_type="text/javascript",
+    )
+    await runner.run(REGISTERS)
+    await runner.run(VISITS, {"paths": ["/p"]})
+    assert sent_hints(runner) == [False]
+    assert runner.retired == []
+
+
 async def test_a_profile_keeps_hints(start: Start) -> None:
     runner = await start(pages=1, browser=HEADLESS_SHELL, persistent=True)
     asks_for_hints(runner)

@@ -5,10 +5,11 @@ request leaves for that. Source: RFC 8942, section 3.1.
 """
 
 import asyncio
+import re
 from collections.abc import Iterable
 from typing import Any
 
-from playwright.async_api import BrowserContext, Page, Route
+from playwright.async_api import BrowserContext, CDPSession, Page, Route
 from playwright.async_api import Error as BrowserError
 
 from pageworker_runner.pages.playwright_internals.commands import first_url_of, is_main_frame
@@ -19,6 +20,7 @@ from pageworker_runner.pages.playwright_internals.document_requests import (
     with_redirects,
 )
 from pageworker_runner.pages.slot import origin_of
+from pageworker_runner.pages.storage import end_service_workers
 
 ASKS = "accept-ch"
 ASKS_FOR_NONE = {"Accept-CH": "", "Content-Type": "text/html"}
@@ -26,6 +28,11 @@ NO_ICON = "<link rel=icon href='data:,'>"
 """Without it, the browser asks the site of a document for an icon."""
 DOCUMENTS = 1000
 """Whose headers are read later. Of more, none is read: their sites count as such that asked."""
+
+TRUSTWORTHY = re.compile(
+    r"https://|http://(?:[^/?#]*\.)?(?:localhost|127\.\d+\.\d+\.\d+|\[::1\])(?::\d+)?(?:[/?#]|$)", re.IGNORECASE
+)
+"""Addresses whose answers may ask for hints. Source: Secure Contexts, section 3.1."""
 
 
 class ClientHints:
@@ -40,7 +47,11 @@ class ClientHints:
     async def collect(self) -> None:
         """Read the headers of the documents so far. Of closed pages, too, the driver still has them."""
         documents, self._documents = self._documents, []
-        answered = await asyncio.gather(*map(_asked, documents))
+        try:
+            answered = await asyncio.gather(*map(_asked, documents))
+        except asyncio.CancelledError:
+            self._add(documents)
+            raise
         self._origins |= {
             origin
             for document, asked in zip(documents, answered, strict=True)
@@ -52,14 +63,16 @@ class ClientHints:
         self._documents.clear()
         self._origins.clear()
 
-    async def forget(self, page: Page) -> bool:
+    async def forget(self, page: Page, devtools: CDPSession) -> bool:
         """Have the browser forget all hints, by `page`, which no job uses. Returns whether the page was needed.
 
-        It is at another document then. Raises Playwright's Error.
+        It is at another document then. `devtools` is its session. Raises Playwright's Error.
         """
         await self.collect()
         if not self._origins:
             return False
+        # They would answer in place of the route below.
+        await end_service_workers(devtools)
         await _ask_for_none(page, sorted(self._origins))
         self._origins.clear()
         return True
@@ -74,9 +87,13 @@ class ClientHints:
 
     def _add(self, documents: Iterable[DocumentRequest]) -> None:
         for each in documents:
+            url = first_url_of(each)
+            origin = origin_of(url)
+            if origin is None or origin in self._origins or not TRUSTWORTHY.match(url):
+                continue
             if len(self._documents) < DOCUMENTS:
                 self._documents.append(each)
-            elif origin := origin_of(first_url_of(each)):
+            else:
                 self._origins.add(origin)
 
 

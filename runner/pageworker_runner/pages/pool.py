@@ -240,7 +240,7 @@ class PagePool:
         warm = idle[0].warm
         try:
             async with asyncio.timeout(self._settings.recycle_seconds):
-                if await self._hints.forget(warm.page):
+                if await self._hints.forget(warm.page, warm.devtools):
                     await go_blank(warm.page)
                     await forget_history(warm.devtools)
                     warm.origins.clear()

@@ -20,3 +20,8 @@ async def wipe(context: BrowserContext, devtools: CDPSession, options: PageOptio
         devtools.send("Network.clearBrowserCache"),
         reset_permissions(context, options),
     )
+
+
+async def end_service_workers(devtools: CDPSession) -> None:
+    """Unregister the service workers of every origin. Raises Playwright's Error."""
+    await devtools.send("Storage.clearDataForOrigin", {"origin": "*", "storageTypes": "service_workers"})
