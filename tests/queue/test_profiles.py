@@ -1,9 +1,12 @@
 """A profile is open at one worker; its jobs go there, and it moves when the holder is idle and asked, or dead."""
 
-from pw_queue import DONE, QueueHarness, everything, places, ticket
+import pytest
+from pw_queue import DONE, QueueHarness, everything, open_harness, places, ticket
+from pw_servers import RedisServer
 
 from pageworker_supervisor.contract.context_key import ContextKey
 from pageworker_supervisor.queue.wakeup import AskNotice
+from pageworker_supervisor.redis_client.errors import WrongType
 
 WARM = ("acme", "p1", 1)
 
@@ -102,6 +105,19 @@ async def test_a_dead_holder_loses_the_profile_with_its_jobs(harness: QueueHarne
     assert [lease.job_id for lease in free] == ["j2"], "j1 was there when a worker died: it enters alone"
     await harness.finish(free)
     assert (await harness.one("w2", places(("acme", "p1", 4)))).job_id == "j1"
+
+
+async def test_a_lock_expires_even_if_its_claim_fails_in_the_middle(live_redis: RedisServer) -> None:
+    async with open_harness(live_redis.port) as harness:
+        await harness.producer.enqueue([ticket(f"j{n}", profile_id="p1") for n in range(2)])
+        await harness.client.set("pw:{0}:waiting_contexts", "of another type")
+        with pytest.raises(WrongType):
+            await harness.take("w1", places(new=1, pages=1))
+        await harness.client.delete("pw:{0}:waiting_contexts")
+        assert await harness.client.exists("pw:{0}:profile:acme/p1")
+        await harness.later(50_000)
+        await harness.consumer.reap()
+        assert not await harness.client.exists("pw:{0}:profile:acme/p1")
 
 
 async def test_a_fence_never_falls_even_when_a_failover_takes_the_counter_back(harness: QueueHarness) -> None:

@@ -33,7 +33,6 @@ function Claim.open(request)
     full = {}, -- ephemeral contexts whose place this call filled: tenant by `<tenant>/<context>`
     lost_profiles = {},
     fence = nil, -- of the profile that this call locked last
-    locks = {}, -- of the profiles that this call locked: instant and name in turn
     emptied = {}, -- names of the backlogs that this call has emptied, as keys
     closed = {}, -- tenants that get no runner slot
     moved = {}, -- jobs moved to the backlogs of their modules, by tenant
@@ -220,21 +219,16 @@ function Claim:compare(tenant, context, found, since)
   end
 end
 
--- Returns the fence, and whether contexts of the profile have work. What all locks of this call have in common is written
--- once, by `write_locks`.
+-- Returns the fence, and whether contexts of the profile have work. `write_fence` stores the last fence, once for all.
 function Claim:lock_profile(tenant, profile, context)
   self.fence = Profile.next_fence(self.fence)
   local fence = Profile.fence_text(self.fence)
-  local has_work = Profile.lock(tenant, profile, self.worker, context, fence)
-  local locks = self.locks
-  locks[#locks + 1], locks[#locks + 2] = NOW + LEASE_MS, tenant .. '/' .. profile
-  return fence, has_work
+  return fence, Profile.lock(tenant, profile, self.worker, context, fence)
 end
 
-function Claim:write_locks()
+function Claim:write_fence()
   if self.fence then
     call('HSET', Key.meta(), 'fence', Profile.fence_text(self.fence))
-    call('ZADD', Key.profile_locks(), unpack(self.locks))
   end
 end
 

@@ -316,7 +316,7 @@ function Claim:close()
       Fleet.write(self.fleet)
     end
   end
-  self:write_locks()
+  self:write_fence()
   local emptied = {}
   for name in pairs(self.emptied) do
     emptied[#emptied + 1] = name

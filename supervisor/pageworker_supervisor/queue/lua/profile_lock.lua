@@ -53,9 +53,11 @@ function Profile.fence_text(fence)
   return string.format('%.0f', fence)
 end
 
--- Lock it for a worker, which starts a job of this context. The caller stores the fence, and until when the lock is held.
--- Returns true where the profile has contexts with work.
+-- Lock it for a worker, which starts a job of this context. The caller stores the fence. Returns true where the
+-- profile has contexts with work.
 function Profile.lock(tenant, profile, worker, context, fence)
+  -- First: a call that fails after this leaves a lock that expires.
+  call('ZADD', Key.profile_locks(), NOW + LEASE_MS, tenant .. '/' .. profile)
   call('HSET', Key.profile(tenant, profile), 'worker', worker, 'fence', fence, 'running', 1)
   local contexts = Profile.contexts(tenant, profile)
   for _, waiting in ipairs(contexts) do
