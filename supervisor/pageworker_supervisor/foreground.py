@@ -16,7 +16,7 @@ from pageworker_supervisor.config.errors import ConfigInvalid
 from pageworker_supervisor.config.load import read_local
 from pageworker_supervisor.contract.printable import printable_lines
 from pageworker_supervisor.exit_codes import DaemonExit, exit_of
-from pageworker_supervisor.host.descriptor_check import START, descriptor_trouble
+from pageworker_supervisor.host.descriptor_check import CONFIG, START, descriptor_trouble
 from pageworker_supervisor.host.descriptor_limit import raise_limit
 from pageworker_supervisor.host.hardening import harden
 from pageworker_supervisor.host.user_ids import reserved
@@ -38,8 +38,9 @@ def run() -> None:
         data_dir = data_dir_of(settings)
         host = survey(settings.sandbox.python, settings.browser.executable, settings.browser.flavor)
     except (ConfigInvalid, HostUnfit, OSError) as unfit:
-        # A check that cannot open a file finds the host unfit for another reason, and advises in vain.
-        used_up = descriptor_trouble(START)
+        # A check that cannot open a file finds the host unfit for another reason, and advises in vain. Reading a
+        # configuration takes fewer files than a check of the host does.
+        used_up = descriptor_trouble(CONFIG if isinstance(unfit, ConfigInvalid) else START)
         end = (DaemonExit.IN_USE, used_up) if used_up else exit_of(unfit, started=False)
         raise SystemExit(_refuse(*end)) from unfit
     log_to(settings.log, worker_id=settings.worker.id)

@@ -115,6 +115,16 @@ def test_descriptors_that_are_used_up(tmp_path: Path, limit: int) -> None:
     assert "raise its limit (LimitNOFILE)" in said
 
 
+def test_a_mistake_is_told_where_descriptors_are_few(tmp_path: Path) -> None:
+    code = (
+        "import resource, sys; from pageworker_supervisor.daemon import main; "
+        "import pageworker_supervisor.foreground; resource.setrlimit(resource.RLIMIT_NOFILE, (24, 24)); main()"
+    )
+    exit_code, said = ended("-c", code, "--config", str(config(tmp_path, pool={"runners": 0})))
+    assert exit_code == DaemonExit.UNFIT
+    assert "pool.runners" in said
+
+
 def test_a_taken_redis_port(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as squatter:
         port = squatter.getsockname()[1]

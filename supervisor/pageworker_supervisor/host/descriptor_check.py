@@ -7,6 +7,9 @@ USED_UP = (errno.EMFILE, errno.ENFILE)
 START = 32
 """What the checks of a start have open at once: pipes, memfds and mounts of a sandbox, and files of the browser."""
 
+CONFIG = 4
+"""What reading the configuration has open at once: a file, and the folder or the part of the program around it."""
+
 
 def descriptor_trouble(count: int = 1) -> str:
     """Why so many descriptors cannot be opened, for operators; "" while they can. Raises any other OSError."""
