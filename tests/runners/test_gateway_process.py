@@ -16,6 +16,7 @@ from pw_egress.running_proxy import listener, to
 from pw_sandbox import sandboxes
 from pw_servers.forward_proxy import forward_proxy
 
+from pageworker_sandbox.dialer.messages import DialRules
 from pageworker_sandbox.egress.messages import EgressPolicy, Upstream
 from pageworker_sandbox.launch import GatewayUsers, Host, survey
 from pageworker_sandbox.wire.request_failure import failure_pipe
@@ -185,6 +186,17 @@ async def test_a_pool_that_changes_reaches_the_dialer_and_the_runners_that_are_u
 
         await gateway.update("r1", by(proxy.url))
         pool = {"de": ProxySettings(upstreams=(proxy.url,))}
+        refused = asyncio.Event()
+
+        def hear(line: Any) -> None:
+            if line.record["message"].startswith("the dialer refuses new rules"):
+                refused.set()
+
+        sink = log.add(hear)
+        # Rules that the dialer cannot read end neither it nor the gateway.
+        gateway.use_rules(DialRules(ports=(80,), targets=("a~b:80",)))
+        await refused.wait()
+        log.remove(sink)
         gateway.use_rules(dial_rules(heard.egress, frozenset(), pool))
         while (await ask(port, get("http://shop.test/"))).body != b"ok":
             pass  # until the dialer has the rules, and a probe has found the proxy
