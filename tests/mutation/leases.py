@@ -63,10 +63,10 @@ ROWS = (
     ),
     Mutant(
         f.REAPER_LOCK,
-        f"{LUA}/claim_capacity.lua",
-        "    call('ZADD', Key.profile_locks(), unpack(self.locks))\n",
+        f"{LUA}/profile_lock.lua",
+        "  call('ZADD', Key.profile_locks(), NOW + LEASE_MS, tenant .. '/' .. profile)\n",
         "",
-        ("tests/queue/test_profiles.py::test_a_dead_holder_loses_the_profile_with_its_jobs",),
+        ("tests/queue/test_profiles.py::test_a_lock_expires_even_if_its_claim_fails_in_the_middle",),
     ),
     Mutant(
         f.REAPER_LOCK,
