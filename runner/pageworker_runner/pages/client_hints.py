@@ -26,6 +26,8 @@ ASKS = "accept-ch"
 ASKS_FOR_NONE = {"Accept-CH": "", "Content-Type": "text/html"}
 NO_ICON = "<link rel=icon href='data:,'>"
 """Without it, the browser asks the site of a document for an icon."""
+ANSWER_SECONDS = 1.0
+"""For what answered a document, which is known once it is shown. Else it counts as one that asked."""
 DOCUMENTS = 1000
 """Whose headers are read later. Of more, none is read: their sites count as such that asked."""
 
@@ -99,9 +101,10 @@ class ClientHints:
 
 async def _asked(document: DocumentRequest) -> bool:
     try:
-        return bool((await answer_headers(document)).get(ASKS))
-    except BrowserError:
-        # The driver has dropped the request: it may have asked.
+        async with asyncio.timeout(ANSWER_SECONDS):
+            return bool((await answer_headers(document)).get(ASKS))
+    except (BrowserError, TimeoutError):
+        # The driver has dropped the request, or still waits for its answer: it may have asked.
         return True
 
 
