@@ -84,7 +84,9 @@ class ClientHints:
             document = (message["params"].get("newDocument") or {}).get("request")
             # Browsers take hints from main documents only.
             if document and is_main_frame(object_of(self._context, message["guid"])):
-                self._add(with_redirects(object_of(self._context, document["guid"])))
+                requests = list(with_redirects(object_of(self._context, document["guid"])))
+                # No site has answered a document that failed: its request may have no answer at all, ever.
+                self._add(requests[1:] if message["params"].get("error") else requests)
         self._dispatch(message)
 
     def _add(self, documents: Iterable[DocumentRequest]) -> None:
