@@ -89,7 +89,7 @@ async def start(channel: Channel, reporter: Reporter, tasks: Tasks, environment:
 
 
 def limit_own_data(memory_bytes: int) -> None:
-    """From now on this process allocates at most so many bytes: module code that asks for more gets a MemoryError.
+    """From now on this process allocates at most `memory_bytes`: module code that asks for more gets a MemoryError.
 
     Processes that were started before keep the higher limit: for them a cgroup counts, and reports what it refuses.
     """

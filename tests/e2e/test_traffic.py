@@ -90,7 +90,7 @@ def metric(daemon: DaemonProcess, name: str) -> float:
 
 
 async def running(daemon: DaemonProcess, job_id: str, bytes_in: int) -> RunningJob:
-    """This job, once it has so many bytes."""
+    """This job, once it has received `bytes_in`."""
     while True:
         for job in (await asyncio.to_thread(daemon.status)).jobs:
             if job.job_id == job_id and job.bytes_in >= bytes_in:

@@ -81,7 +81,7 @@ def test_a_share_of_the_requests_is_recorded_and_none_while_the_log_is_off(monke
 
 
 async def collect(supervisor: GatewayClient, records: list[AccessRecord], count: int) -> None:
-    """Wait for so many."""
+    """Wait for `count` records."""
     async with asyncio.timeout(10):
         while len(records) < count:
             await supervisor.ping()

@@ -22,7 +22,7 @@ def usage(worker: Echoes, job_id: str) -> dict[str, Any]:
 
 
 async def listed(worker: Echoes, bytes_in: int) -> JobView:
-    """The only job, as Redis has it, once it has received so many bytes."""
+    """The only job, as Redis has it, once it has received `bytes_in`."""
     async with asyncio.timeout(20):
         while not (jobs := (await worker.queue.inspection.jobs()).jobs) or jobs[0].bytes_in < bytes_in:
             await worker.turn()

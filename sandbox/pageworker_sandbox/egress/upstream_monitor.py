@@ -17,7 +17,7 @@ PROBE_SECONDS = 5.0
 DOUBTS_IGNORED_SECONDS = 5.0
 """After a probe that passed. Otherwise a runner could start one probe after the other."""
 FORGET_SECONDS = 3600.0
-"""A proxy that no request has wanted for so long is not probed any more."""
+"""After this time without a request for it, a proxy is not probed any more."""
 TALKED_TO: frozenset[UpstreamFault | None] = frozenset({"timed_out", "protocol", "credentials", "closed"})
 """After these faults a connection alone shows nothing: the proxy must answer a question too."""
 

@@ -165,8 +165,7 @@ class EgressSettings(Section, frozen=True):
     connect_seconds: Seconds = 10.0
     """Maximum seconds to connect to a host. Then the request fails with `ERR_CONNECTION_TIMED_OUT`."""
     access_log: Literal["off", "sampled", "all"] = "off"
-    """Whether the worker's log has a line `egress request` for each finished request and tunnel, or for a share of
-    them."""
+    """Whether each finished request and tunnel, or a share of them, has a line `egress request` in the log."""
     access_log_sample: Annotated[float, Meta(gt=0, le=1)] = 0.01
     """Share of the requests that `access_log = "sampled"` logs."""
 

@@ -12,7 +12,7 @@ CONFIG = 4
 
 
 def descriptor_trouble(count: int = 1) -> str:
-    """Why so many descriptors cannot be opened, for operators; "" while they can. Raises any other OSError."""
+    """Why `count` descriptors cannot be opened, for operators; "" while they can. Raises any other OSError."""
     opened: list[int] = []
     try:
         for _ in range(count):
