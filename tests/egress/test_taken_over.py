@@ -2,9 +2,8 @@
 
 import asyncio
 import socket
-import threading
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager, suppress
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 from pw_daemon import HEADLESS_SHELL, DaemonProcess, place
+from pw_egress.host_addresses import answering_servers, own_addresses
 from pw_sandbox import agent, sandboxes
 from pw_sandbox.sandboxes import AgentSandbox
 from pw_servers.ports import free_port
@@ -140,48 +140,6 @@ class Ports:
             *(("AF_INET", (address, port)) for port in ports for address in v4),
             *(("AF_INET6", (address, port)) for port in ports for address in v6),
         ]
-
-
-def own_addresses(family: socket.AddressFamily) -> list[str]:
-    """Addresses of this host: those of outgoing connections, and those that its own name resolves to."""
-    found = set()
-    for far in ("192.0.2.1", "2001:db8::1"):
-        with socket.socket(family, socket.SOCK_DGRAM) as sock:
-            try:
-                sock.connect((far, 9))
-                found.add(sock.getsockname()[0])
-            except OSError:
-                continue
-    with suppress(OSError):
-        found |= {str(row[4][0]) for row in socket.getaddrinfo(socket.gethostname(), None, family)}
-    return sorted(found - {"127.0.0.1", "::1"})
-
-
-def answering(server: socket.socket) -> None:
-    while True:
-        try:
-            connection, _ = server.accept()
-        except OSError:
-            return
-        connection.settimeout(0.3)  # one that says nothing is not waited for
-        with connection, suppress(OSError):
-            if connection.recv(64):
-                connection.sendall(b"hello")
-
-
-@contextmanager
-def answering_servers(*servers: socket.socket) -> Iterator[None]:
-    threads = [threading.Thread(target=answering, args=(server,)) for server in servers]
-    for thread in threads:
-        thread.start()
-    try:
-        yield
-    finally:
-        for server in servers:
-            server.shutdown(socket.SHUT_RDWR)
-            server.close()
-        for thread in threads:
-            thread.join()
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
