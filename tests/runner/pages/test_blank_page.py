@@ -1,5 +1,8 @@
 """A page reaches about:blank and has no history, even if the browser needs more than one try."""
 
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
@@ -8,17 +11,47 @@ from playwright.async_api import Error as BrowserError
 from pageworker_runner.pages.blank_page import BLANK, forget_history, go_blank
 
 
-class RetriedPage:
-    """A page that fails as often as there are errors."""
+@dataclass(eq=False)
+class ScriptedFrame:
+    """A frame at a URL."""
 
-    def __init__(self, *errors: str) -> None:
-        self.errors = list(errors)
+    url: str = ""
+
+
+class InterruptedPage:
+    """A page whose `goto` commits some URLs before it ends, with this error if there is one, and some after it."""
+
+    def __init__(self, error: str = "", before: Sequence[str] = (), after: Sequence[str] = ()) -> None:
+        self.error = error
+        self.before = before
+        self.after = after
         self.visited: list[str] = []
+        self.committed: list[str] = []
+        self.main_frame = ScriptedFrame()
+        self.listeners: list[Callable[[ScriptedFrame], None]] = []
+
+    def on(self, event: str, listener: Callable[[ScriptedFrame], None]) -> None:
+        assert event == "framenavigated"
+        self.listeners.append(listener)
+
+    def remove_listener(self, event: str, listener: Callable[[ScriptedFrame], None]) -> None:
+        assert event == "framenavigated"
+        self.listeners.remove(listener)
 
     async def goto(self, url: str, **_: Any) -> None:
-        if self.errors:
-            raise BrowserError(self.errors.pop(0))
         self.visited.append(url)
+        self._commit(self.before)
+        asyncio.get_running_loop().call_later(0.02, self._commit, self.after)
+        if self.error:
+            raise BrowserError(self.error)
+
+    def _commit(self, urls: Sequence[str]) -> None:
+        for url in urls:
+            self.committed.append(url)
+            self.main_frame.url = url
+            for listener in self.listeners:
+                listener(ScriptedFrame(BLANK))  # A frame within the page does not count.
+                listener(self.main_frame)
 
 
 class RetriedDevtools:
@@ -38,16 +71,39 @@ class RetriedDevtools:
         return {"entries": [{"url": url} for url in answer]}
 
 
-async def test_an_interrupted_navigation_is_repeated() -> None:
-    untyped: Any = (page := RetriedPage(*["Navigation is interrupted by another navigation to x"] * 2))
+INTERRUPTED = 'Navigation to "about:blank" is interrupted by another navigation to "x"'
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (["chrome-error://chromewebdata/"], [BLANK]),
+        (["chrome-error://chromewebdata/", BLANK], []),
+        (["http://x/"], ["http://x/#y", BLANK]),
+        ([BLANK], [BLANK]),
+    ],
+)
+async def test_an_interrupted_navigation_is_waited_for(before: list[str], after: list[str]) -> None:
+    """It is never repeated: the second navigation would be interrupted by the first one, and so on."""
+    untyped: Any = (page := InterruptedPage(INTERRUPTED, before, after))
     await go_blank(untyped)
+    assert page.committed == before + after
     assert page.visited == [BLANK]
+    assert page.listeners == []
+
+
+async def test_a_navigation_that_never_arrives_is_the_callers_matter() -> None:
+    untyped: Any = (page := InterruptedPage(INTERRUPTED, ["chrome-error://chromewebdata/"], ["http://x/"]))
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(go_blank(untyped), 0.1)
+    assert page.listeners == []
 
 
 async def test_any_other_failure_is_raised() -> None:
-    untyped: Any = RetriedPage("Target crashed")
+    untyped: Any = (page := InterruptedPage("Target crashed"))
     with pytest.raises(BrowserError, match="Target crashed"):
         await go_blank(untyped)
+    assert page.listeners == []
 
 
 async def test_the_history_is_reset_until_it_holds_the_blank_page_alone() -> None:

@@ -272,9 +272,6 @@ async def test_a_page_cannot_forge_a_failed_request(runner: Networked, text: str
     assert (await ended(runner, body))[:2] == ("handler_error", False)
 
 
-@pytest.mark.xfail(
-    reason="`page.goto` to about:blank after a failed navigation sometimes does not commit, cause unknown", strict=False
-)
 async def test_failed_navigations_cost_no_page_and_no_runner(runner: Networked) -> None:
     logged = len(runner.logs)
     for url in ("http://down.test/", "http://refused.example/", "https://refused.example/") * 3:
