@@ -115,9 +115,11 @@ class StandaloneDeployment:
         self._password_file.write_text(password)
 
     def _withdraw(self, rng: random.Random) -> None:
-        """Take away a right that is needed to begin a transition, not one within a transition."""
+        """Take away the right to a command that a worker sends, or to a category that functions look at first."""
         (server,) = self.nodes
-        right = rng.choice(("fcall", "eval", "blmpop", "blmove", "xreadgroup", "@all"))
+        right = rng.choice(
+            ("fcall", "eval", "blmpop", "blmove", "xreadgroup", "@all", "@sortedset", "@hash", "@stream", "@pubsub")
+        )
         server.command("ACL", "SETUSER", WORKER, f"-{right}")
         _wait(rng.uniform(0.3, 3))
         server.command("ACL", "SETUSER", WORKER, "+@all")

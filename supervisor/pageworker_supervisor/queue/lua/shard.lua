@@ -31,11 +31,36 @@ local Module, Fleet, Rejection = {}, {}, {}
 
 local NO_DOMAIN = '-' -- of a job without a domain; no host name
 
+local needed_rights = {} -- commands by root of the shard
+
+-- Of each category of commands that a user may lose on its own, one that functions use: without its right, a function
+-- would stop in the middle of a transition, and what it wrote before would stay. Asking costs no command.
+local function missing_right()
+  if not needed_rights[P] then
+    local key = Key.meta()
+    needed_rights[P] = {
+      { 'HSET', key, 'field', '' }, { 'ZADD', key, 0, '' }, { 'RPUSH', key, '' }, { 'SET', key, '' }, { 'DEL', key },
+      { 'XADD', key, '*', 'field', '' }, { 'XREADGROUP', 'GROUP', '-', '-', 'STREAMS', key, '>' },
+      { 'PUBLISH', PREFIX .. ':events:_fleet', '' },
+    }
+  end
+  for _, needed in ipairs(needed_rights[P]) do
+    if not redis.acl_check_cmd(unpack(needed)) then
+      return needed[1]
+    end
+  end
+  return nil
+end
+
 -- Every function starts here. Returns an error reply where the shard cannot be used now. `writes`: the function may write.
 function Shard.enter(root, writes)
   call, floor, max, min = redis.call, math.floor, math.max, math.min
   Key.use(root)
   PREFIX = string.match(root, '^(.*):{')
+  local missing = writes and missing_right()
+  if missing then
+    return redis.error_reply('NOPERM functions need the right to run ' .. missing)
+  end
   if CLUSTER then
     -- While a slot moves, its keys are on two nodes. Access to an absent key then fails, in the middle of a transition.
     -- Two absent keys fail on the old owner (ASK) and on the new one (TRYAGAIN): this probe runs before any write.
