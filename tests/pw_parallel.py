@@ -56,7 +56,7 @@ def takes_last(process: int, last: str) -> bool:
     return process % 2 == 1 and not last.startswith(LONG)
 
 
-class GroupScheduling(LoadScopeScheduling):  # type: ignore[misc]
+class GroupScheduling(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no types
     """Gives a process one group after the other. All processes collect the same tests: `schedule` verifies it."""
 
     def _split_scope(self, nodeid: str) -> str:

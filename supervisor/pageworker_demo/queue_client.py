@@ -41,15 +41,18 @@ class DemoQueueClient:
 
     async def all_results(self) -> list[DecodedResult]:
         """Every result that is in the stream now."""
+        # Any: as in `results`.
         entries: Any = await self._reader.xrange(RESULTS)
         return [msgspec.json.decode(fields[b"result"]) for _, fields in entries]
 
     async def stored_results(self, refs: Sequence[JobRef]) -> list[DecodedResult | None]:
         """The results under their own keys, in the order of `refs`. None where there is no such key."""
+        # Any: as in `results`.
         texts: Any = await self._reader.mget([f"pw:result:{ref.colon_form}" for ref in refs])
         return [None if text is None else msgspec.json.decode(text) for text in texts]
 
     async def dead_letters(self) -> list[bytes]:
         """Every dead letter, all its fields in one text."""
+        # Any: as in `results`.
         entries: Any = await self._reader.xrange(DEAD)
         return [b" ".join(fields.values()) for _, fields in entries]

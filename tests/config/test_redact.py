@@ -69,6 +69,7 @@ def test_no_password_of_any_url_is_shown(password: str, user: str) -> None:
 
 
 def test_structs_tables_and_lists_become_plain_data() -> None:
+    # Any: plain data of any shape.
     shown: Any = redacted(Settings(redis=RedisSettings(url="redis://:pw@h")))
     assert shown["redis"]["url"] == "redis://:(hidden)@h"
     assert shown["egress"]["ports"] == [80, 443]
@@ -78,6 +79,7 @@ def test_structs_tables_and_lists_become_plain_data() -> None:
 def test_credentials_and_headers_of_a_profile_are_hidden() -> None:
     page = {"acme/p": {"http_credentials": {"username": "a", "password": "b"}, "extra_http_headers": {"x": "y"}}}
     settings = Settings(profiles=ProfileSettings(page=page))
+    # Any: plain data of any shape.
     shown: Any = redacted(settings)
     assert shown["profiles"]["page"] == {
         "acme/p": {"http_credentials": "(hidden)", "extra_http_headers": "(hidden)"},

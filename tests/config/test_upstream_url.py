@@ -73,6 +73,7 @@ def test_any_text_is_an_upstream_or_explained(text: str) -> None:
         assert parse_upstream(str(upstream)) == upstream
         assert parse_rules((), (upstream.endpoint,), ()).tcp_ports == {upstream.port}, "the dialer reads it"
         compiled = CompiledPolicy(EgressPolicy(hosts=(("*",),), upstreams=(Upstream(url=str(upstream)),)))
+        # The policy allows every host, so it does not refuse.
         (route,) = cast(Routes, compiled.decide(Target("shop.test", 443)))
         assert route.proxy is not None
         assert route.proxy.url == str(upstream), "the gateway reports it by the same name"

@@ -30,6 +30,7 @@ async def test_a_push_goes_to_the_head_of_the_inbox(redis: Redis) -> None:
     client = DemoQueueClient(redis)
     await client.push("one")
     await client.push("two")
+    # Any: redis-py types the reply as an awaitable or a list.
     untyped: Any = redis
     assert await untyped.lrange("pw:inbox", 0, -1) == [b"two", b"one"]
 

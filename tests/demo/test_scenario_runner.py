@@ -48,6 +48,7 @@ class ExpectedAnswers:
     async def run(self) -> None:
         async with httpx.AsyncClient() as client:
             while True:
+                # Any: redis-py types a reply as a union of all protocols' shapes.
                 popped: Any = await self._redis.brpop([INBOX])
                 text = popped[1]
                 if text == b"[object Object]":

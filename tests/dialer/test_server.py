@@ -11,6 +11,7 @@ from ipaddress import ip_address
 
 import pytest
 
+from pageworker_sandbox.dialer.connector import LookUp
 from pageworker_sandbox.dialer.messages import (
     FROM_GATEWAY,
     MAX_ADDRESSES,
@@ -34,12 +35,12 @@ def many(name: str) -> list[Address]:
 
 
 @asynccontextmanager
-async def gateways_end(look_up: object = many) -> AsyncIterator[Channel]:
+async def gateways_end(look_up: LookUp = many) -> AsyncIterator[Channel]:
     ours, theirs = socket.socketpair()
     far = Channel(theirs, outgoing=TO_GATEWAY, incoming=FROM_GATEWAY)
     near = Channel(ours, outgoing=FROM_GATEWAY, incoming=TO_GATEWAY)
     async with asyncio.TaskGroup() as tasks:
-        tasks.create_task(DialServer(far, parse_rules((80,), (), ()), look_up).run())  # type: ignore[arg-type]
+        tasks.create_task(DialServer(far, parse_rules((80,), (), ()), look_up).run())
         yield near
         near.close()
     far.close()

@@ -1,6 +1,7 @@
 """A handler may begin until it is stopped and until its time is over. Both end a wait at once."""
 
 import asyncio
+from collections.abc import Awaitable
 
 import pytest
 
@@ -58,9 +59,9 @@ async def test_a_cancelled_task_is_cancelled() -> None:
     assert waiting.cancelled()
 
 
-async def _status(waiting: object) -> str:
+async def _status(waiting: Awaitable[None]) -> str:
     try:
-        await waiting  # type: ignore[misc]
+        await waiting
     except NotBegun as not_begun:
         return not_begun.status
     return "begun"

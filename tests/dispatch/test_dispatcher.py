@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
+from pw_doubles import any_typed
 from pw_leases import new_lease
 
 from pageworker_supervisor.contract.job import JobRef
@@ -89,7 +90,7 @@ class FakeWorld:
 
 @pytest.fixture
 async def world(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[tuple[Dispatcher, FakeWorld]]:
-    fake: Any = FakeWorld()
+    fake = any_typed(FakeWorld())
     monkeypatch.setattr(module, "Attempt", fake.attempt)
     async with running(Dispatcher("w1", fake, fake, fake, fake)) as dispatcher:
         await fake.claiming.wait()
@@ -203,7 +204,7 @@ async def test_a_cancellation_before_the_claims_reply_stops_the_attempt(world: t
 
 
 async def test_a_closed_dispatcher_claims_nothing() -> None:
-    fake: Any = FakeWorld()
+    fake = any_typed(FakeWorld())
     async with running(Dispatcher("w1", fake, fake, fake, fake, closed=True)):
         fake.changed.set()
         for _ in range(10):

@@ -5,6 +5,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from pw_doubles import any_typed
 
 from pageworker_supervisor.config.settings import PoolSettings
 from pageworker_supervisor.contract.context_key import ContextKey
@@ -50,19 +51,21 @@ async def on_gone(context: ContextKey, fence: int | None) -> None:
 @pytest.mark.parametrize(("fence", "lost"), [(7, True), (8, False)])
 async def test_only_what_is_open_under_the_lost_lock_is_killed(fence: int, lost: bool) -> None:
     """With a later fence, this worker has given the lock up itself, and has locked the profile again."""
-    resources: Any = SimpleNamespace(
-        worker_id="w1", metrics=None, pool=PoolSettings(), proxies=SimpleNamespace(one_page=frozenset())
+    resources = any_typed(
+        SimpleNamespace(
+            worker_id="w1", metrics=None, pool=PoolSettings(), proxies=SimpleNamespace(one_page=frozenset())
+        )
     )
-    fleet: Any = Fleet("w1", resources, (None, None), on_gone)
+    fleet = any_typed(Fleet("w1", resources, (None, None), on_gone))
     runner = fleet.runners["w1.1"] = ProfileRunner(fence)
     replied = asyncio.Event()
 
     async def look(found: object) -> None:
         replied.set()
 
-    queue: Any = LostLocks()
-    dispatcher: Any = SimpleNamespace(attempts={}, leases=[], profiles=set)
-    limits: Any = SimpleNamespace(look=look)
+    queue = any_typed(LostLocks())
+    dispatcher = any_typed(SimpleNamespace(attempts={}, leases=[], profiles=set))
+    limits = any_typed(SimpleNamespace(look=look))
     heartbeat = Heartbeat(queue, Availability(probe), dispatcher, fleet, "w1", Metrics(), limits)
     lines: list[str] = []
     handler = log.add(lines.append, format="{message}", level="ERROR")

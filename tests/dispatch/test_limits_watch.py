@@ -1,12 +1,10 @@
 """Whose limits hold, and what a worker does where they are not its own."""
 
-from typing import cast
-
 import pytest
+from pw_doubles import any_typed
 
 from pageworker_supervisor.config.settings import Settings
 from pageworker_supervisor.dispatch.limits_watch import LimitsWatch, Standing, standing
-from pageworker_supervisor.queue.limits_in_force import LimitsInForce
 from pageworker_supervisor.queue.limits_table import LimitsId, limits_table
 from pageworker_supervisor.redis_client.availability import Availability
 from pageworker_supervisor.telemetry import log
@@ -40,7 +38,7 @@ async def no_probe() -> None:
 async def test_another_table_in_force_is_told_once_with_both_ids() -> None:
     lines: list[str] = []
     handler = log.add(lambda message: lines.append(f"{message.record['message']} {message.record['extra']}"))
-    watch = LimitsWatch("w1", cast(LimitsInForce, None), Availability(no_probe), Settings())
+    watch = LimitsWatch("w1", any_typed(None), Availability(no_probe), Settings())
     own = limits_table(Settings()).id
     try:
         for found in (LimitsId(0, "theirs"), LimitsId(0, "theirs"), LimitsId(9, "theirs"), own, LimitsId(0, "theirs")):

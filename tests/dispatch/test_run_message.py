@@ -5,6 +5,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from pw_doubles import any_typed
 
 from pageworker_supervisor.contract.job import parse_job
 from pageworker_supervisor.dispatch.run_message import run_message
@@ -13,8 +14,8 @@ from pageworker_supervisor.dispatch.run_message import run_message
 def message(module_seconds: float | None = None, **fields: Any) -> Any:
     text = {"job_id": "17", "tenant_id": "acme", "endpoint_module": "shop.account", "payload": {"a": 1.0}, **fields}
     manifest = SimpleNamespace(timeout_seconds=module_seconds, secrets=("shop_login",))
-    bundle: Any = SimpleNamespace(name="shop.account", version="1.0.0", manifest=manifest)
-    lease: Any = SimpleNamespace(token="t-1", begin_before=5.0)
+    bundle = any_typed(SimpleNamespace(name="shop.account", version="1.0.0", manifest=manifest))
+    lease = any_typed(SimpleNamespace(token="t-1", begin_before=5.0))
     return run_message(parse_job(json.dumps(text).encode()), lease, 2, bundle, 60.0, {"new": True})
 
 

@@ -5,6 +5,7 @@ from typing import Any, Literal
 
 import msgspec
 import pytest
+from pw_doubles import any_typed
 
 from pageworker_sandbox.wire import messages as m
 from pageworker_supervisor.dispatch.secret_requests import answer_secret_requests, mask_done, masked_done
@@ -45,7 +46,7 @@ class Served:
     def __init__(self) -> None:
         self.answers: asyncio.Queue[m.SecretAnswer] = asyncio.Queue()
         self.service = ScriptedService()
-        runner: Any = self
+        runner = any_typed(self)
         self.page = PageReservation(runner, RunnerPages(lambda: None), exclusive=False)
         self.stopped: list[str] = []
 
@@ -60,8 +61,8 @@ class Served:
         self.page.end(DONE)
 
     async def serve(self) -> None:
-        user: Any = None
-        service: Any = self.service
+        user = any_typed(None)
+        service = any_typed(self.service)
         async with asyncio.timeout(30):
             await answer_secret_requests(self.page, user, service, self.stop)
 

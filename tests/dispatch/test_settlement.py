@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from pw_doubles import any_typed
 from pw_leases import new_lease
 
 from pageworker_sandbox.wire.messages import Failure, Obstacle
@@ -51,7 +52,7 @@ class RecordedQueue:
 
 
 def settled() -> tuple[Settlement, RecordedQueue]:
-    queue: Any = RecordedQueue()
+    queue = any_typed(RecordedQueue())
     return Settlement("w1.abc", "w1", JobSettings(max_retries=1), queue, queue, Metrics()), queue
 
 
@@ -141,7 +142,7 @@ async def test_a_profile_that_is_opened_while_redis_is_away_keeps_its_lock() -> 
         ending.has_unused_profile = False
         return await call()
 
-    queue.retry_until_available = retry  # type: ignore[method-assign]
+    any_typed(queue).retry_until_available = retry
     assert await settlement.attempt_ended(ending, outcome("succeeded")) is False
     assert [more["release_profile"] for _, _, more in queue.calls] == [True, False]
 

@@ -10,7 +10,7 @@ from pw_egress.processes import attach, gateway
 from pw_egress.running_proxy import listener, to
 from pw_egress.set_clock import SetClock
 
-from pageworker_sandbox.egress.access_log import NOT_RECORDED, AccessLog, AccessSampling
+from pageworker_sandbox.egress.access_log import NOT_RECORDED, AccessLog, AccessSampling, OpenRequest
 from pageworker_sandbox.egress.client import GatewayClient
 from pageworker_sandbox.egress.errors import EgressRefused
 from pageworker_sandbox.egress.limits import EgressLimits
@@ -32,8 +32,9 @@ def test_a_record_has_the_times_and_bytes_of_its_request() -> None:
     log, _, clock = opened()
     meter = Meter()
     with log.request(b"CONNECT", TARGET, meter) as request:
-        assert request.send(20)  # type: ignore[attr-defined]
-        assert request.receive(300)  # type: ignore[attr-defined]
+        assert isinstance(request, OpenRequest)
+        assert request.send(20)
+        assert request.receive(300)
         clock.now += 2.5
     (record,) = log.drain()
     assert record == AccessRecord(

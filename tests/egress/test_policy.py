@@ -162,6 +162,7 @@ def test_an_order_by_host_is_computed_once_and_kept_for_some_hosts(monkeypatch: 
     monkeypatch.setattr(policy_module, "REMEMBERED_HOSTS", 8)
     for number in (*range(6), *range(6), *range(30)):
         host = f"h{number}.test"
+        # The policy allows these hosts, so it does not refuse.
         routes = cast(Routes, compiled.decide(Target(host, 80)))
         urls = [route.proxy.url if route.proxy else None for route in routes]
         assert urls == [*(upstream.url for upstream in preferred(upstreams, "acme", host)), None]

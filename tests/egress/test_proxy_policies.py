@@ -12,7 +12,7 @@ from pw_egress.client import Response, ask, client, get
 from pw_egress.origin import Origin, answering, serving
 from pw_egress.running_proxy import ALL, RunningProxy, running
 from pw_servers.certificates import Certificates
-from pw_servers.forward_proxy import Answer, ForwardProxy, Kind, Way, forward_proxy
+from pw_servers.forward_proxy import Answer, ForwardProxy, Kind, forward_proxy
 from pw_servers.ports import free_port
 
 from pageworker_sandbox.dialer.targets import parse_rules
@@ -69,7 +69,10 @@ async def net(
     certificates: Certificates, *kinds: Kind, make: Callable[..., EgressPolicy] = policy, **more: Any
 ) -> AsyncIterator[Net]:
     async with AsyncExitStack() as stack, serving(answering()) as origin:
-        way: Way = lambda host, port: ("127.0.0.1", origin.port)  # noqa: E731
+
+        def way(host: str, port: int) -> tuple[str, int]:
+            return "127.0.0.1", origin.port
+
         proxies = [
             await stack.enter_async_context(forward_proxy(kind, way, login=LOGIN, certificates=certificates))
             for kind in kinds

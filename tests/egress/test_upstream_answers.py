@@ -2,15 +2,14 @@
 
 import asyncio
 from ipaddress import ip_address
-from typing import Any, cast
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
+from pw_doubles import any_typed
 
 from pageworker_sandbox.egress.errors import TargetUnreachable, UpstreamFailed
 from pageworker_sandbox.egress.policy import UpstreamProxy
-from pageworker_sandbox.egress.stream import Stream
 from pageworker_sandbox.egress.target import Target
 from pageworker_sandbox.egress.upstream import UpstreamHandshake, fault_of_status
 
@@ -51,7 +50,7 @@ def ended(scheme: str, data: bytes, piece: int, target: Target | None, login: st
     stream = AnsweringStream(data, piece)
 
     async def shake() -> str:
-        handshake = UpstreamHandshake(cast(Stream, cast(Any, stream)), proxy)
+        handshake = UpstreamHandshake(any_typed(stream), proxy)
         told = False
         try:
             await handshake.greet()

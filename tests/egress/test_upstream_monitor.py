@@ -3,16 +3,15 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any, cast
 
 import pytest
+from pw_doubles import any_typed
 
 from pageworker_sandbox.egress import upstream_monitor
 from pageworker_sandbox.egress.errors import UpstreamFailed
 from pageworker_sandbox.egress.messages import UpstreamState
 from pageworker_sandbox.egress.policy import UpstreamProxy
 from pageworker_sandbox.egress.target import Target
-from pageworker_sandbox.egress.upstream_connector import UpstreamConnector
 from pageworker_sandbox.egress.upstream_monitor import UpstreamMonitor
 
 PROXY = UpstreamProxy("socks5", Target("proxy.test", 1080), "bob", "s3cret", False)
@@ -55,7 +54,7 @@ class ScriptedUpstreams:
 async def monitored() -> AsyncIterator[tuple[UpstreamMonitor, ScriptedUpstreams, asyncio.Queue[UpstreamState]]]:
     upstreams = ScriptedUpstreams()
     changes: asyncio.Queue[UpstreamState] = asyncio.Queue()
-    monitor = UpstreamMonitor(cast(UpstreamConnector, cast(Any, upstreams)), changes.put_nowait)
+    monitor = UpstreamMonitor(any_typed(upstreams), changes.put_nowait)
     async with asyncio.timeout(20), asyncio.TaskGroup() as tasks:
         running = tasks.create_task(monitor.run())
         yield monitor, upstreams, changes

@@ -7,11 +7,12 @@ import shutil
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import msgspec
 import pytest
 from msgspec import structs
+from pw_doubles import any_typed
 from pw_intake import ADMISSION, job
 from pw_modules.author import Author, packed
 from pw_proxies import policies
@@ -25,7 +26,7 @@ from pageworker_supervisor.intake import enqueuer as enqueuer_module
 from pageworker_supervisor.intake.admission import Admission, RejectedText, missing_field
 from pageworker_supervisor.intake.arrival import Arrival
 from pageworker_supervisor.intake.enqueuer import Enqueuer, ModuleContext
-from pageworker_supervisor.queue.producer import Enqueued, JobProducer, NewJob
+from pageworker_supervisor.queue.producer import Enqueued, NewJob
 from pageworker_supervisor.redis_client import Availability
 from pageworker_supervisor.redis_client.errors import OutOfMemory
 from pageworker_supervisor.registry import Registry
@@ -66,7 +67,7 @@ async def placed(new_job: NewJob) -> NewJob:
 
 
 def enqueuer(queue: RecordingQueue, metrics: Metrics | None = None) -> Enqueuer:
-    return Enqueuer(cast("JobProducer", queue), Availability(probe), ADMISSION, metrics or Metrics(), placed)
+    return Enqueuer(any_typed(queue), Availability(probe), ADMISSION, metrics or Metrics(), placed)
 
 
 def arrivals(count: int) -> list[Arrival]:
@@ -90,7 +91,7 @@ async def test_texts_that_are_no_jobs_are_rejected_and_counted() -> None:
 
 
 async def test_rejections_of_unknown_tenants_count_together() -> None:
-    queue: Any = RecordingQueue()
+    queue = any_typed(RecordingQueue())
     admission = Admission({"acme": TenantSettings()}, {}, JobSettings())
     strict = Enqueuer(queue, Availability(probe), admission, Metrics(), placed)
     await strict.admit([Arrival(job(0, tenant="mallory")), Arrival(job(1, misspelt=1))])

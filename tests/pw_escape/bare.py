@@ -23,6 +23,7 @@ FLAGS = {
 MS_RDONLY, MS_NOSUID, MS_NODEV, MS_REMOUNT, MS_BIND, MS_REC = 0x1, 0x2, 0x4, 0x20, 0x1000, 0x4000
 NEW = "/tmp/root"
 UID: list[int | None] = []
+# Any: the launcher's own function, which `run` keeps here.
 BECOME: Any = None
 
 

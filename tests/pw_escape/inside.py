@@ -105,6 +105,7 @@ def told(error: BaseException) -> Answer:
 
 def confine(layers: Answer) -> None:
     """Apply the layers of a runner, without the mechanisms that are left out."""
+    # Any: names are replaced that its module does not declare.
     confinement: Any = sys.modules[real.confine.__module__]
 
     without = set(layers["without"])

@@ -9,6 +9,7 @@ from pageworker_sandbox.dialer import __main__ as program
 from pageworker_sandbox.dialer import targets
 from pageworker_sandbox.egress.address import is_public, unmap
 
+# Any: a class that is a variable here cannot be a base for mypy.
 Real: Any = targets.TargetRules
 
 

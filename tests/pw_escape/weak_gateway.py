@@ -13,7 +13,9 @@ from pageworker_sandbox.egress import tunnel as tunnels
 from pageworker_sandbox.egress.policy import Route
 from pageworker_sandbox.egress.target import Target
 
+# Any: a class that is a variable here cannot be a base for mypy.
 Real: Any = policy.CompiledPolicy
+# Any: names are replaced in it.
 origins: Any = origin_connector
 
 

@@ -20,6 +20,7 @@ from pw_escape import mechanisms as m
 SPEC = spec_from_file_location("launcher", LAUNCHER)
 assert SPEC is not None
 assert SPEC.loader is not None
+# Any: mypy does not know a module that is loaded from its file.
 launcher: Any = module_from_spec(SPEC)
 SPEC.loader.exec_module(launcher)
 

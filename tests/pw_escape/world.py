@@ -36,7 +36,7 @@ class World:
         folder.mkdir(exist_ok=True)
         folder.chmod(0o755)
         self._made = 0
-        self._processes: list[subprocess.Popen[bytes]] = []
+        self._processes: dict[int | None, subprocess.Popen[bytes]] = {}
         self._sockets: list[socket.socket] = []
         self.secret = self._file(folder / "host" / "secret", 0o600, ADMIN_UID)
         self.neighbour = self._folder(folder / "neighbour", OTHER_UID)
@@ -112,7 +112,7 @@ class World:
 
     def close(self) -> None:
         """End what was started."""
-        for process in self._processes:
+        for process in self._processes.values():
             process.kill()
             process.wait()
         self.name_server.close()
@@ -128,18 +128,16 @@ class World:
             libc.syscall(remove, found, 0, 0, 0)
 
     def _process(self, user: int | None) -> int:
-        for process in self._processes:
-            if process.poll() is None and getattr(process, "user", None) == user:
-                return process.pid
-        process = subprocess.Popen(
+        process = self._processes.get(user)
+        if process is not None and process.poll() is None:
+            return process.pid
+        process = self._processes[user] = subprocess.Popen(
             ["sleep", "1000"],
             stdin=subprocess.DEVNULL,
             user=user,
             group=user,
             extra_groups=None if user is None else [],
         )
-        process.user = user  # type: ignore[attr-defined]
-        self._processes.append(process)
         return process.pid
 
     def _folder(self, path: Path, user: int | None, mode: int = 0o700) -> Path:

@@ -21,6 +21,7 @@ class SecretsManager:
     def __init__(self, url: str, process: "subprocess.Popen[bytes]") -> None:
         self.url = url
         self.process = process
+        # Any: boto3 has no types.
         self.client: Any = self._client("secretsmanager")
 
     def _client(self, service: str) -> Any:

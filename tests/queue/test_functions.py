@@ -2,13 +2,14 @@
 
 import asyncio
 from collections.abc import Sequence
-from typing import Any, cast
+from typing import Any
 
 import pytest
 import redis.asyncio as redis
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import msgpack
+from pw_doubles import any_typed
 from pw_queue import DONE, QueueHarness, everything, open_harness, plain_client, ref, ticket, wait_until
 from pw_servers import RespProxy, redis_server
 
@@ -16,7 +17,6 @@ from pageworker_supervisor.queue import QueueClient
 from pageworker_supervisor.queue.errors import SchemaMismatch
 from pageworker_supervisor.queue.functions import (
     EMPTY_REQUEST,
-    FunctionCalls,
     Shards,
     batches,
     opaque,
@@ -67,7 +67,7 @@ class RecordingFunctions:
 
 
 def shards(count: int, functions: RecordingFunctions) -> Shards:
-    return Shards(cast("FunctionCalls", functions), "pw", count)
+    return Shards(any_typed(functions), "pw", count)
 
 
 async def test_a_request_is_sent_by_name_to_the_root_of_the_shard() -> None:

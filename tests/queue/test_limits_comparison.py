@@ -1,12 +1,14 @@
 """Workers whose limits differ are told by name, with both values."""
 
+from typing import Any
+
 from pageworker_supervisor.config.settings import DomainSettings, LimitSettings, Settings, SharedLimits, TenantSettings
 from pageworker_supervisor.queue.limits_comparison import MOST_LINES, differences
 from pageworker_supervisor.queue.limits_table import limits_table
 
 
-def packed(**sections: object) -> bytes:
-    return limits_table(Settings(**sections)).packed(1)  # type: ignore[arg-type]
+def packed(**sections: Any) -> bytes:
+    return limits_table(Settings(**sections)).packed(1)
 
 
 def test_equal_limits_have_no_differences() -> None:

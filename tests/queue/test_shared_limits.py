@@ -6,6 +6,7 @@ import json
 import pytest
 from pw_queue import DONE, QueueHarness, everything, places, ref, ticket
 
+from pageworker_supervisor.queue.claim import Lease
 from pageworker_supervisor.queue.limits_table import LimitsTable
 from pageworker_supervisor.queue.producer import NewJob, QuotaLimits
 from pageworker_supervisor.queue.wakeup import Wakeup
@@ -22,7 +23,7 @@ def of(module: str, count: int, tenant: str = "acme", **fields: object) -> list[
     return [ticket(name, tenant, module=(module, None), **fields) for name in names]
 
 
-def modules(leases: list) -> list[str]:  # type: ignore[type-arg]
+def modules(leases: list[Lease]) -> list[str]:
     """The module of each, sorted."""
     return sorted(lease.job_id.partition("-")[0] for lease in leases)
 

@@ -162,10 +162,12 @@ async def test_a_worker_may_touch_nothing_else(guarded: RedisServer) -> None:
 def test_n8n_pushes_listens_reads_results_and_nothing_else(guarded: RedisServer) -> None:
     guarded.command("SET", "pw:result:acme:1", "{}")
     with closing(guarded.client("n8n", "secret")) as client:
+        # Any: redis-py types a reply as a union of all protocols' shapes.
         send: Any = client.execute_command
         assert send("GET", "pw:result:acme:1") == b"{}"
         assert send("RPUSH", "pw:inbox", job(1)) == 1
         assert send("LPUSH", "pw:inbox", job(2)) == 2
+        # Any: redis-py leaves it untyped.
         pubsub: Any = client.pubsub
         with pubsub() as heard:
             for listen in (heard.subscribe, heard.psubscribe):
@@ -206,12 +208,14 @@ def test_a_reader_reads_every_key_and_changes_nothing(guarded: RedisServer) -> N
     guarded.command("SADD", "{pw:inbox}:seen", "x")
     guarded.command("XADD", "pw:{0}:results", "*", "result", "{}")
     with closing(guarded.client("reader", "secret")) as client:
+        # Any: redis-py types a reply as a union of all protocols' shapes.
         send: Any = client.execute_command
         assert send("GET", "pw:result:acme:1") == b"{}"
         assert send("HGETALL", "pw:{0}:job:other/1") == {b"state": b"queued"}
         assert send("LRANGE", "pw:inbox", 0, -1) == [b"{}"]
         assert send("SMEMBERS", "{pw:inbox}:seen") == {b"x"}
         assert len(send("XRANGE", "pw:{0}:results", "-", "+")) == 1
+        # Any: redis-py leaves it untyped.
         pubsub: Any = client.pubsub
         with pubsub() as heard:
             heard.subscribe("pw:*")
@@ -246,11 +250,13 @@ def test_an_n8n_of_one_tenant_hears_and_reads_that_tenant_alone(guarded: RedisSe
     for tenant in ("acme", "other"):
         guarded.command("SET", f"pw:result:{tenant}:1", "{}")
     with closing(guarded.client("acme", "secret")) as client:
+        # Any: redis-py types a reply as a union of all protocols' shapes.
         send: Any = client.execute_command
         assert send("RPUSH", "pw:inbox", "{}") == 1
         assert send("GET", "pw:result:acme:1") == b"{}"
         with pytest.raises(redis.exceptions.NoPermissionError):
             send("GET", "pw:result:other:1")
+        # Any: redis-py leaves it untyped.
         pubsub: Any = client.pubsub
         for channel in ("pw:results:acme", "pw:events:acme"):
             with pubsub() as heard:
@@ -267,6 +273,7 @@ def test_a_producer_of_the_stream_needs_two_more_permissions(guarded: RedisServe
     if granted:
         guarded.command("ACL", "SETUSER", "n8n", *granted)
     with closing(guarded.client("n8n", "secret")) as client:
+        # Any: redis-py types a reply as a union of all protocols' shapes.
         send: Any = client.execute_command
         if len(granted) == 2:
             assert send("XADD", "pw:jobs", "*", "job", job(1))

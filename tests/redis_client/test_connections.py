@@ -49,6 +49,7 @@ def test_a_write_to_a_closed_connection_is_a_lost_connection(live_redis: RedisSe
     """uvloop raises RuntimeError, which ended workers."""
 
     async def lose() -> None:
+        # Any: the writer is not declared in redis-py's types.
         connection: Any = TcpConnection(host="127.0.0.1", port=live_redis.port, protocol=2)
         await connection.connect()
         writer = connection._writer

@@ -33,6 +33,7 @@ def test_the_configuration_is_as_durable_as_promised(tmp_path: Path) -> None:
         try:
             with closing(redis.Redis(port=port, username="asks", password="")) as client:
                 until(lambda: answers(client), "it answers")
+                # Any: redis-py types a reply as a union of all protocols' shapes.
                 found: Any = client.config_get("*")
                 client.rpush("pw:inbox", b"x" * MAX_TEXT_BYTES)
                 with pytest.raises(redis.exceptions.RedisError):

@@ -5,10 +5,10 @@ from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
 
 import pw_servers
 import pytest
+from pw_doubles import any_typed
 from pw_markers import MARKERS, PROVIDERS, MarkerMissing, ProgramWatch, reached_markers
 from pw_parallel import APART, LONG, SHARED, TOGETHER, group_of, pytest_collection_modifyitems, takes_last
 from pw_servers import redis_server
@@ -98,7 +98,7 @@ def test_what_runs_in_an_order_of_its_own_exists(path: str) -> None:
 
 def test_a_marker_that_make_test_would_not_find_is_refused(pytestconfig: pytest.Config, tmp_path: Path) -> None:
     file = tmp_path / "test_slow.py"
-    item: Any = SimpleNamespace(path=file, nodeid=str(file), get_closest_marker=lambda name: name == "exclusive")
+    item = any_typed(SimpleNamespace(path=file, nodeid=str(file), get_closest_marker=lambda name: name == "exclusive"))
     file.write_text("pytestmark = pytest.mark.exclusive\n")
     pytest_collection_modifyitems(pytestconfig, [item])
     file.write_text("pytestmark = MARKS\n")

@@ -5,6 +5,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from pw_doubles import any_typed
 
 from pageworker_supervisor.config.settings import PoolSettings
 from pageworker_supervisor.contract.context_key import ContextKey
@@ -30,12 +31,12 @@ class OpenRunner:
 def fleet_of(context: ContextKey) -> tuple[Any, OpenRunner]:
     """A fleet with one open runner."""
     no_policies = SimpleNamespace(one_page=frozenset())
-    resources: Any = SimpleNamespace(worker_id="w1", metrics=None, pool=PoolSettings(), proxies=no_policies)
+    resources = any_typed(SimpleNamespace(worker_id="w1", metrics=None, pool=PoolSettings(), proxies=no_policies))
 
     async def on_gone(context: ContextKey, fence: int | None) -> None:
         """Nothing is to be released."""
 
-    fleet: Any = Fleet("w1", resources, (None, None), on_gone)
+    fleet = any_typed(Fleet("w1", resources, (None, None), on_gone))
     runner = OpenRunner(context)
     fleet.runners["w1.1"] = runner
     return fleet, runner

@@ -1,9 +1,9 @@
 """A page reservation has one owner at a time: the block that reserved it, then the runner that uses it."""
 
 import asyncio
-from typing import Any
 
 import pytest
+from pw_doubles import any_typed
 
 from pageworker_sandbox import memfd
 from pageworker_sandbox.wire import messages as m
@@ -19,7 +19,7 @@ from pageworker_supervisor.runners.page_reservation import (
 from pageworker_supervisor.runners.runner_traffic import RunnerTraffic
 from pageworker_supervisor.telemetry import log
 
-RUNNER: Any = object()
+RUNNER = any_typed(object())
 DONE = m.Done(attempt_id="a", outcome="succeeded")
 MEMORY = Breach("memory_limit", 110, 100, "bytes")
 FILES = Breach("disk_limit", 110, 100, "files")

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pw_doubles import any_typed
 from pw_proxies import URLS, policies
 
 from pageworker_profiles import FolderSize, ProfileFolders
@@ -21,7 +22,7 @@ from pageworker_supervisor.runners.option_sets import OptionSets
 from pageworker_supervisor.runners.resources import RunnerResources
 from pageworker_supervisor.runners.uid_pool import UidPool
 
-UNUSED: Any = None
+UNUSED = any_typed(None)
 HOST = Host(Path("/bin/bwrap"), Path("/bin/python"), {"full": Path("/opt/chromium")}, (), (), ())
 
 

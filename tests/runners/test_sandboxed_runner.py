@@ -5,6 +5,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from pw_doubles import any_typed
 
 from pageworker_sandbox.wire import messages as m
 from pageworker_sandbox.wire.errors import ProtocolViolation
@@ -47,10 +48,12 @@ class StopRecorder:
 
 def runner_of(context: ContextKey) -> tuple[SandboxedRunner, SlowProcess, Any]:
     """A runner that is up, its process, and a function that waits until it has stopped."""
-    resources: Any = SimpleNamespace(sandbox=SandboxSettings(), pool=PoolSettings(kill_grace_seconds=GRACE_SECONDS))
+    resources = any_typed(
+        SimpleNamespace(sandbox=SandboxSettings(), pool=PoolSettings(kill_grace_seconds=GRACE_SECONDS))
+    )
     runner = SandboxedRunner("r1", context, 1, resources, RunnerEvents(lambda: None, lambda _: None, lambda _: None))
-    process: Any = SlowProcess()
-    connection: Any = StopRecorder()
+    process = any_typed(SlowProcess())
+    connection = any_typed(StopRecorder())
     runner.process, runner._connection = process, connection
     return runner, process, lambda: runner._stop_gently(connection, process)
 

@@ -7,6 +7,7 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, cast
 
 import pytest
+from pw_doubles import any_typed
 
 from pageworker_supervisor.telemetry.log_lines import HIDDEN, MAX_CHARACTERS, json_line, shown, text_line
 
@@ -20,6 +21,7 @@ Raised = namedtuple("Raised", "type value traceback")
 def record(message: str = "job ended", error: Exception | None = None, **extra: Any) -> "Record":
     exception = None if error is None else Raised(type(error), error, None)
     level = SimpleNamespace(name="INFO")
+    # loguru declares types for each of these. The lines read what is given here.
     return cast("Record", {"time": TIME, "level": level, "message": message, "extra": extra, "exception": exception})
 
 
@@ -39,7 +41,7 @@ def test_a_text_line_has_two_spaces_before_its_fields() -> None:
 
 
 def test_a_name_of_a_field_cannot_contain_separators() -> None:
-    assert text_line(record(**cast("Any", {"a b=c": 1}))).endswith("  a_b_c=1\n")
+    assert text_line(record(**{"a b=c": any_typed(1)})).endswith("  a_b_c=1\n")
 
 
 def test_a_traceback_is_indented_in_text_and_a_field_in_json() -> None:

@@ -2,6 +2,8 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from functools import partial
+from operator import contains
 from typing import Any
 
 import pytest
@@ -90,7 +92,7 @@ async def test_a_cancel_that_is_heard_before_the_claim_is_answered(
         for lease in claimed.leases:
             if lease.ending is None:
                 assert await worker.queue.inspection.cancel(lease.ref) == "cancelling"
-                await worker.until(lambda token=lease.token: token in dispatcher._cancelled_early)  # type: ignore[misc]
+                await worker.until(partial(contains, dispatcher._cancelled_early, lease.token))
         return claimed
 
     monkeypatch.setattr(dispatcher._queue, "claim", late)

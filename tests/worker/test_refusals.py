@@ -87,6 +87,7 @@ async def test_a_right_that_is_withdrawn_and_given_back(name: str, registry_key:
 
 async def test_a_rotated_password_is_read_again_from_its_file(tmp_path: Path, registry_key: tuple[Path, str]) -> None:
     with guarded_redis(tmp_path) as (server, file, settings):
+        # Any: redis-py types a reply as a union of all protocols' shapes.
         client: Any = Redis(port=server.port, password="old", protocol=2)
         async with echoes(server.url, server, registry_key, redis=settings, client=client) as worker:
             await running(worker, "before", 1500)
@@ -105,6 +106,7 @@ async def test_a_password_file_that_is_away_or_wrong_for_a_while(
     content: str | None, tmp_path: Path, registry_key: tuple[Path, str]
 ) -> None:
     with guarded_redis(tmp_path) as (server, file, settings):
+        # Any: redis-py types a reply as a union of all protocols' shapes.
         client: Any = Redis(port=server.port, password="old", protocol=2)
         async with echoes(server.url, server, registry_key, redis=settings, client=client) as worker:
             file.unlink()

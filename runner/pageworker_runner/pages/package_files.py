@@ -113,6 +113,7 @@ def har_of(path: Any, read: ReadPackageFile) -> HarArchive | None:
 def _beside(path: Any, read: ReadPackageFile) -> ReadBeside:
     """What reads the files in the folder of `path`, which names a file of the package."""
     if isinstance(path, zipfile.Path):
+        # Any: typeshed declares a pathlib.Path here, where the path is the zip file itself.
         parent: Any = path.parent
         return lambda name: found.read_bytes() if (found := parent / name).is_file() else None
     folder = PurePath(_normal(path) or "").parent

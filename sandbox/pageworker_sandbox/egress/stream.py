@@ -47,6 +47,7 @@ class Stream(asyncio.Protocol):
     # ---- called by the event loop ----
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        # asyncio declares a BaseTransport. That of a stream is a Transport.
         self._transport = cast(asyncio.Transport, transport)
         # TLS transports of asyncio cannot close one half.
         self._half_closes = self._transport.can_write_eof()

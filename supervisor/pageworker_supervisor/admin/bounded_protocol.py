@@ -42,6 +42,7 @@ class BoundedProtocol(H11Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Accept the connection, and drop another one where there are too many."""
+        # asyncio declares a BaseTransport. That of a stream is a Transport.
         connection = cast("asyncio.Transport", transport)
         super().connection_made(connection)
         evicted = self._bounds.table.add(self, peer_of(self.client[0] if self.client else None), self.loop.time())

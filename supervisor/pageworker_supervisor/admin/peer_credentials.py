@@ -28,6 +28,7 @@ class OwnerOnly(BoundedProtocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Accept the connection, or answer 403."""
+        # asyncio declares a BaseTransport. That of a stream is a Transport.
         connection = cast("asyncio.Transport", transport)
         uid = peer_uid(connection.get_extra_info("socket"))
         if uid in (0, os.geteuid()):

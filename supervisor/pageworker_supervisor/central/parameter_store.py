@@ -47,6 +47,7 @@ class ParameterStore:
 
     def __init__(self, path: str) -> None:
         self.path = path
+        # Any: boto3 has no types.
         self._client: Any = None
 
     async def read(self) -> dict[str, str]:

@@ -32,6 +32,7 @@ def path_of(name: str) -> Path:
     if len(name) > MOST_NAME or "\n" in name or "=" in _unquoted(name) or "#" in _unquoted(name):
         raise NameInvalid(f"at most {MOST_NAME} characters on one line, without = and # outside of quotes")
     try:
+        # Any: a table, and in the loop below what is in it.
         tree: Any = tomllib.loads(f"{name} = 0")
     except tomllib.TOMLDecodeError as error:
         raise NameInvalid(str(error).partition(" (at ")[0]) from error
@@ -44,6 +45,7 @@ def path_of(name: str) -> Path:
 
 def type_at(root: type[Struct], path: Path) -> tuple[Any, int]:
     """The type of what a path names, and how many of its keys are known: fewer than it has if it names no setting."""
+    # Any: a Struct, then whatever msgspec takes as the type of a field.
     type_: Any = root
     for depth, key in enumerate(path):
         inner = first(type_)

@@ -101,6 +101,7 @@ def _masked_type(type_: str, masker: SecretMasker) -> str:
 
 def _masked_raw(packed: msgspec.Raw, masker: SecretMasker) -> msgspec.Raw:
     try:
+        # Any: whatever the module sent.
         value: Any = msgspec.msgpack.decode(packed)
     except (msgspec.MsgspecError, ValueError, RecursionError):
         return packed

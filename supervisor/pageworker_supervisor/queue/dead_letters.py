@@ -134,6 +134,7 @@ class DeadLetters:
         body = patched(fields[b"job"], patch)
         request = _job_request(parse_job(body), body, place)
         reply: bytes = await self._shards.call(shard, "revive", entry=entry.decode(), job=request)
+        # The function replies one of these words.
         return cast(Revived, reply.decode())
 
 

@@ -25,6 +25,7 @@ class QueueInspection:
         reply: bytes = await self._shards.settled_call(
             self._shards.of(ref.tenant_id), "cancel", ref=str(ref), memory_ms=memory_ms
         )
+        # The function replies one of these words.
         return cast(CancelReply, reply.decode())
 
     async def result(self, ref: JobRef) -> bytes | None:

@@ -35,6 +35,7 @@ class LimitsInForce:
             )
             for shard in range(len(self._shards))
         ]
+        # The function replies one of these words; `index` raises ValueError for another one.
         return cast(SetReply, min(words, key=(b"set", b"older", b"same").index).decode())
 
     async def ids(self) -> list[LimitsId | None]:

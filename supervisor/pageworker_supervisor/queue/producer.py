@@ -196,6 +196,7 @@ class JobProducer:
                 words = await self._shards.settled_call(shard, "enqueue", jobs=requests)
                 for index, word in zip(batch, words, strict=True):
                     if word in (b"queued", b"full"):
+                        # mypy does not narrow bytes to the words that were compared with.
                         replies[index] = cast(Enqueued, word.decode())
                     elif word == b"answered":
                         self._outbox.announce()

@@ -27,6 +27,7 @@ class AwsBackend:
     def __init__(self, settings: AwsSecretSettings, lease_seconds: float) -> None:
         self._settings = settings
         self._lease_seconds = lease_seconds
+        # Any: boto3 has no types.
         self._client: Any = None
         self._making = threading.Lock()
 

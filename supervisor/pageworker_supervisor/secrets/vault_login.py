@@ -27,6 +27,7 @@ class VaultLogin:
     def __init__(self, settings: VaultSecretSettings) -> None:
         self._settings = settings
         self._files = SecretFiles()
+        # Any: hvac has no types.
         self._client: Any = None
         self._token_version = ""
         self._since = 0.0

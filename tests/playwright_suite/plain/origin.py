@@ -29,6 +29,7 @@ class JobLink:
         self._objects: dict[int, Any] = {}
         self._next = 0
         self._events: list[Message] = []
+        # Any: twisted has no types.
         self._poll: Any = None
 
     def on_request(self, request: Any) -> None:

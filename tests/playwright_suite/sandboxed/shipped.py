@@ -47,7 +47,7 @@ class ComparedText(StringIO):
         super().close()
 
 
-class ShippedPath(type(Path())):  # type: ignore[misc]
+class ShippedPath(type(Path())):  # type: ignore[misc]  # Path() makes a subclass, which alone can be derived from
     """A path of the package for which a test may do as if it wrote the file that is there."""
 
     def mkdir(self, *arguments: object, **named: object) -> None:

@@ -1,8 +1,7 @@
 """Errors and return values into attempt results, without a browser."""
 
-from typing import Any
-
 import pytest
+from pw_doubles import any_typed
 
 from pageworker import Blocked
 from pageworker_runner.attempts import attempt_result
@@ -15,7 +14,7 @@ def test_an_endless_message_is_cut() -> None:
 
 
 def test_an_unknown_kind_of_blocker_is_the_modules_fault() -> None:
-    untyped: Any = "nonsense"
+    untyped = any_typed("nonsense")
     end = attempt_result.raised(Blocked(untyped), "a@1")
     assert end.failure is not None
     assert end.failure.type == "handler_error"

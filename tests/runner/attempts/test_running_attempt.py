@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 import pytest
 import pytest_asyncio
+from pw_doubles import any_typed
 from pw_runner.bundles import handler
 from pw_runner.site import SiteAnswer
 from pw_runner.supervisor import Supervisor
@@ -228,7 +229,7 @@ class GrantingQueue:
 
 @pytest_asyncio.fixture(loop_scope="module")
 async def queue() -> GrantingQueue:
-    untyped: Any = (queue := GrantingQueue())
+    untyped = any_typed(queue := GrantingQueue())
     queue.attempt = RunningAttempt(
         RUN, ModuleVersion("", "m@1.0.0", "m:handler"), BOOT, Reporter(untyped), untyped, untyped
     )

@@ -19,6 +19,7 @@ from pageworker_runner.task_ownership import CURRENT_ATTEMPT
 
 @pytest.fixture
 def timeouts() -> Iterator[AttemptValue[float | None]]:
+    # Any: the attribute is set while the test runs; its class does not declare it.
     kind: Any = type(expect)
     yield expect_timeouts()
     del kind._timeout
@@ -63,6 +64,7 @@ def test_outside_of_attempts_nothing_is_set(timeouts: AttemptValue[float | None]
 
 
 def test_both_places_of_the_client_ask_for_the_attempts_attribute(attributes: AttemptValue[str]) -> None:
+    # Any: methods are replaced.
     untyped: Any = Selectors
     modules: tuple[Any, ...] = (frame, locator)
     token = CURRENT_ATTEMPT.set("a-1")

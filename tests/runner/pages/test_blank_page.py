@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from playwright.async_api import Error as BrowserError
+from pw_doubles import any_typed
 
 from pageworker_runner.pages.blank_page import BLANK, forget_history, go_blank
 
@@ -85,7 +86,7 @@ INTERRUPTED = 'Navigation to "about:blank" is interrupted by another navigation 
 )
 async def test_an_interrupted_navigation_is_waited_for(before: list[str], after: list[str]) -> None:
     """It is never repeated: the second navigation would be interrupted by the first one, and so on."""
-    untyped: Any = (page := InterruptedPage(INTERRUPTED, before, after))
+    untyped = any_typed(page := InterruptedPage(INTERRUPTED, before, after))
     await go_blank(untyped)
     assert page.committed == before + after
     assert page.visited == [BLANK]
@@ -93,27 +94,27 @@ async def test_an_interrupted_navigation_is_waited_for(before: list[str], after:
 
 
 async def test_a_navigation_that_never_arrives_is_the_callers_matter() -> None:
-    untyped: Any = (page := InterruptedPage(INTERRUPTED, ["chrome-error://chromewebdata/"], ["http://x/"]))
+    untyped = any_typed(page := InterruptedPage(INTERRUPTED, ["chrome-error://chromewebdata/"], ["http://x/"]))
     with pytest.raises(TimeoutError):
         await asyncio.wait_for(go_blank(untyped), 0.1)
     assert page.listeners == []
 
 
 async def test_any_other_failure_is_raised() -> None:
-    untyped: Any = (page := InterruptedPage("Target crashed"))
+    untyped = any_typed(page := InterruptedPage("Target crashed"))
     with pytest.raises(BrowserError, match="Target crashed"):
         await go_blank(untyped)
     assert page.listeners == []
 
 
 async def test_the_history_is_reset_until_it_holds_the_blank_page_alone() -> None:
-    untyped: Any = (devtools := RetriedDevtools("Not attached to an active page", ["http://x/", BLANK], [BLANK]))
+    untyped = any_typed(devtools := RetriedDevtools("Not attached to an active page", ["http://x/", BLANK], [BLANK]))
     await forget_history(untyped)
     assert devtools.answers == []
     assert devtools.commands.count("Page.resetNavigationHistory") == 3
 
 
 async def test_a_session_that_is_gone_is_an_error() -> None:
-    untyped: Any = RetriedDevtools("Target closed")
+    untyped = any_typed(RetriedDevtools("Target closed"))
     with pytest.raises(BrowserError, match="Target closed"):
         await forget_history(untyped)

@@ -6,6 +6,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from pw_doubles import any_typed
 
 from pageworker_runner.pages import client_hints
 from pageworker_runner.pages.client_hints import TRUSTWORTHY, ClientHints
@@ -76,7 +77,7 @@ async def forgotten(hints: ClientHints, monkeypatch: pytest.MonkeyPatch) -> list
         """DevTools obeys."""
 
     monkeypatch.setattr(client_hints, "_ask_for_none", ask)
-    nothing: Any = SimpleNamespace(send=send)
+    nothing = any_typed(SimpleNamespace(send=send))
     await hints.forget(nothing, nothing)
     return told
 
@@ -84,7 +85,7 @@ async def forgotten(hints: ClientHints, monkeypatch: pytest.MonkeyPatch) -> list
 async def test_a_cancelled_look_is_repeated(
     visit: Callable[[AnsweredDocument], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    context: Any = None
+    context = any_typed(None)
     hints, slow = ClientHints(context), AnsweredDocument("https://shop.example/p")
     visit(slow)
     with pytest.raises(TimeoutError):
@@ -97,7 +98,7 @@ async def test_a_cancelled_look_is_repeated(
 async def test_a_site_that_is_known_to_ask_is_not_read_again(
     visit: Callable[[AnsweredDocument], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    context: Any = None
+    context = any_typed(None)
     hints = ClientHints(context)
     first, second, insecure = (
         AnsweredDocument(url) for url in ("https://shop.example/p", "https://shop.example/q", "http://shop.example/")

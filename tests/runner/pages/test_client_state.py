@@ -1,6 +1,6 @@
 """Attributes of long-lived objects: what was changed is named and set back, and what changes with each use is left."""
 
-from typing import Any
+from pw_doubles import any_typed
 
 from pageworker_runner.pages.client_state import ClientState
 
@@ -31,7 +31,7 @@ def test_what_is_used_without_a_change_is_the_same() -> None:
 
 
 def test_every_kind_of_change_is_named_and_set_back() -> None:
-    owner: Any = Owner()
+    owner = any_typed(Owner())
     before = state(owner)
     owner.name = "left"
     owner.count = False

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from playwright.async_api import Error as BrowserError
+from pw_doubles import any_typed
 from pw_runner.fake_browser import FakeContext, FakeTarget, callbacks_restored
 
 from pageworker_runner.errors import CallRefused
@@ -22,7 +23,7 @@ class Driver:
     """A recorder between a client and a driver that the test plays."""
 
     def __init__(self) -> None:
-        context: Any = FakeContext()
+        context = any_typed(FakeContext())
         self.impl = context._impl_obj
         self.connection = self.impl._connection
         self.opened: list[tuple[str, str]] = []

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from playwright.async_api import Error as BrowserError
+from pw_doubles import any_typed
 
 from pageworker_runner.pages import page_closing
 from pageworker_runner.pages.page_closing import close_page
@@ -43,7 +44,7 @@ class LossyPage:
 
 
 async def closed(page: LossyPage) -> LossyPage:
-    untyped: Any = page
+    untyped = any_typed(page)
     await close_page(untyped)
     return page
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from playwright._impl._async_base import mapping
+from pw_doubles import any_typed
 from pw_runner.fake_browser import FakeContext, callbacks_restored
 
 from pageworker_runner.errors import CleaningFailed, PageLost
@@ -90,8 +91,8 @@ async def pools(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Any]:
             "default_timeout_seconds": 7,
             "options": PageOptions(),
         }
-        context: Any = harness.context
-        queue: Any = Queue(harness.sent)
+        context = any_typed(harness.context)
+        queue = any_typed(Queue(harness.sent))
         errors: list[BaseException] = []
         async with asyncio.TaskGroup() as group:
             harness.pool = PagePool(

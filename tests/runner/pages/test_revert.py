@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from pw_doubles import any_typed
 
 from pageworker_runner.pages import revert, side_effects
 from pageworker_runner.pages.command_recorder import SideEffects
@@ -60,7 +61,7 @@ def test_every_side_effect_can_be_undone_or_replaces_the_page() -> None:
     ],
 )
 async def test_what_an_attempt_left_is_undone_unless_another_attempt_uses_it(effect: SideEffect, call: str) -> None:
-    untyped: Any = (context := CallList())
+    untyped = any_typed(context := CallList())
     await revert.revert_context(untyped, left(effect), [left(effect)], PageOptions())
     assert context.calls == []
     await revert.revert_context(untyped, left(effect), [left(SideEffect.ROUTES)], PageOptions())
@@ -68,7 +69,7 @@ async def test_what_an_attempt_left_is_undone_unless_another_attempt_uses_it(eff
 
 
 async def test_a_page_without_side_effects_costs_no_call() -> None:
-    untyped: Any = (page := CallList())
+    untyped = any_typed(page := CallList())
     await revert.revert_page(untyped, SideEffects(), PageOptions())
     assert page.calls == []
     await revert.revert_page(untyped, left(SideEffect.MEDIA, SideEffect.VIEWPORT), PageOptions())
@@ -95,13 +96,13 @@ OPTIONS = parse_options(
     ],
 )
 async def test_a_context_goes_back_to_its_options(effect: SideEffect, calls: list[str], arguments: list[Any]) -> None:
-    untyped: Any = (context := CallList())
+    untyped = any_typed(context := CallList())
     await revert.revert_context(untyped, left(effect), [], OPTIONS)
     assert (context.calls, context.arguments) == (calls, arguments)
 
 
 async def test_a_page_goes_back_to_the_options_of_its_context() -> None:
-    untyped: Any = (page := CallList())
+    untyped = any_typed(page := CallList())
     await revert.revert_page(untyped, left(SideEffect.VIEWPORT), OPTIONS)
     await revert.revert_page(untyped, left(SideEffect.MEDIA), OPTIONS)
     assert page.arguments[0] == ({"width": 390, "height": 844},)

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from pw_doubles import any_typed
 
 from pageworker_runner.limits import LIMITS
 from pageworker_runner.reporting import reporter as module
@@ -50,7 +51,7 @@ def line(text: str) -> m.LogLine:
 
 
 async def test_messages_leave_in_order_and_their_descriptors_are_closed() -> None:
-    untyped: Any = (channel := FakeChannel())
+    untyped = any_typed(channel := FakeChannel())
     queue = SendQueue(untyped)
     read, write = os.pipe()
     async with asyncio.TaskGroup() as tasks:
@@ -69,7 +70,7 @@ async def test_messages_leave_in_order_and_their_descriptors_are_closed() -> Non
 
 async def test_only_log_lines_are_dropped_when_the_supervisor_does_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "MAX_WAITING_MESSAGES", 2)
-    untyped: Any = (channel := FakeChannel())
+    untyped = any_typed(channel := FakeChannel())
     queue = SendQueue(untyped)
     for number in range(3):
         queue.put(line(str(number)))
@@ -83,13 +84,13 @@ async def test_only_log_lines_are_dropped_when_the_supervisor_does_not_read(monk
 
 
 async def test_an_empty_queue_is_sent() -> None:
-    untyped: Any = FakeChannel()
+    untyped = any_typed(FakeChannel())
     async with asyncio.timeout(1):
         await SendQueue(untyped).until_sent()
 
 
 async def test_a_lost_channel_ends_it_and_closes_the_descriptor() -> None:
-    untyped: Any = (channel := FakeChannel())
+    untyped = any_typed(channel := FakeChannel())
     channel.lost = True
     channel.open.set()
     queue = SendQueue(untyped)
@@ -203,7 +204,7 @@ def queue() -> ListQueue:
 
 @pytest.fixture
 def reporter(queue: ListQueue) -> Reporter:
-    untyped: Any = queue
+    untyped = any_typed(queue)
     return Reporter(untyped)
 
 

@@ -7,6 +7,7 @@ from typing import Any, get_args, get_type_hints
 
 import pytest
 from playwright.async_api import Error as BrowserError
+from pw_doubles import any_typed
 
 from pageworker import Blocked, Context, Helpers, Log, Sink
 from pageworker.helpers import SETTLE_SECONDS, Level, split_field
@@ -19,6 +20,7 @@ class AnsweringPage:
 
     def __init__(self, found: dict[str, str | None] | None = None) -> None:
         self.found = found or {}
+        # Any: whatever the page was asked.
         self.asked: Any = None
 
     async def evaluate(self, script: str, argument: Any) -> dict[str, str | None]:
@@ -56,7 +58,7 @@ class MovingPage(AnsweringPage):
 
 
 def helpers(sink: Any, page: AnsweringPage | None = None) -> Helpers:
-    fake: Any = page or AnsweringPage()
+    fake = any_typed(page or AnsweringPage())
     return Helpers(fake, sink)
 
 
@@ -92,6 +94,7 @@ async def test_missing_fields_are_named_together_with_their_selectors(sink: Any)
         await helpers(sink, page).extract(
             {"title": "h1", "price": ".price", "sku": "article@data-sku"}, required=["title", "price", "sku"]
         )
+    # Any: the class of the error is private to the SDK.
     error: Any = caught.value
     assert (error.type, error.retryable) == ("field_missing", True)
     assert error.detail == {"missing": ["price", "sku"], "selectors": {"price": ".price", "sku": "article@data-sku"}}
@@ -132,7 +135,7 @@ def test_blocked_ends_the_attempt(sink: Any) -> None:
 
 def test_recordings_are_of_the_jobs_own_page_unless_another_is_given(sink: Any) -> None:
     own, popup = AnsweringPage(), AnsweringPage()
-    untyped: Any = popup
+    untyped = any_typed(popup)
     recorded = helpers(sink, own)
     recorded.har(url="**/api")
     recorded.har(untyped, kind="popup-har", bodies=False)
@@ -203,6 +206,6 @@ def test_the_remaining_time_counts_down_to_zero(monkeypatch: pytest.MonkeyPatch)
 def test_a_module_can_neither_change_it_nor_add_to_it() -> None:
     attempt = context(deadline=1.0)
     with pytest.raises(FrozenInstanceError):
-        attempt.deadline = 1e9  # type: ignore[misc]
+        attempt.deadline = 1e9  # type: ignore[misc]  # frozen: the point
     with pytest.raises((AttributeError, TypeError)):
         object.__setattr__(attempt, "extra", 1)

@@ -25,7 +25,7 @@ def test_a_failure_is_not_retryable_by_default() -> None:
 
 @pytest.mark.parametrize("message", [404, KeyError("price")])
 def test_a_message_may_be_anything(message: object) -> None:
-    assert Failed(message).message == str(message)  # type: ignore[arg-type]
+    assert Failed(message).message == str(message)  # type: ignore[arg-type]  # as modules do
 
 
 @pytest.mark.parametrize("seconds", [0, 30, MAX_DELAY_SECONDS])

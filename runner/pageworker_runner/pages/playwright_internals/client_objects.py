@@ -64,6 +64,7 @@ def public_context_objects(context: BrowserContext) -> dict[str, object]:
 def client_context_objects(context: BrowserContext) -> dict[str, object]:
     """The browser context and what belongs to it in the client, by name."""
     impl = context._impl_obj
+    # Any: an attribute that Playwright's types do not declare here.
     browser: Any = impl._browser
     return {
         "BrowserContext": impl,

@@ -15,7 +15,9 @@ def type_of(target: ChannelOwner) -> str:
 
 def page_guid_of(target: ChannelOwner) -> str | None:
     """Guid of the page that an object is, or belongs to. None: it belongs to no page."""
+    # Any: frame and page are attributes of some subclasses only.
     owner: Any = getattr(target, "_frame", target)
+    # Any: as above.
     page: Any = owner if owner._type == "Page" else getattr(owner, "_page", None)
     return None if page is None else page._guid
 

@@ -29,6 +29,7 @@ def _routed(plain: Method, find: Callable[[Any], HarArchive | None], add: Callab
         if archive is None:
             await plain(owner, har=har, url=url, not_found=not_found, update=update, **more)
             return
+        # Any: it has the two methods that HarRouter calls, and is no LocalUtils.
         backend: Any = HarBackend(archive)
         router = HarRouter(backend, "", not_found or "abort", url)
         # As in the client: `unroute_all` disposes of these.

@@ -42,7 +42,7 @@ class RequestHeaders:
     def __eq__(self, other: object) -> bool:
         return isinstance(other, RequestHeaders) and sorted(self._pairs) == sorted(other._pairs)
 
-    __hash__ = None  # type: ignore[assignment]
+    __hash__ = None  # type: ignore[assignment]  # mypy#4266: how Python says unhashable
 
     def getAllRawHeaders(self) -> list[tuple[bytes, list[bytes]]]:
         """Name and values of each."""

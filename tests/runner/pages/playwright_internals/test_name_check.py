@@ -1,9 +1,8 @@
 """The start of a runner looks for the private parts of the installed Playwright."""
 
-from typing import Any
-
 import pytest
 from playwright.async_api import async_playwright
+from pw_doubles import any_typed
 from pw_runner.fake_browser import FakeContext
 from pw_runner.supervisor import HEADLESS_SHELL
 
@@ -14,7 +13,7 @@ from pageworker_runner.pages.playwright_internals.private_names import LIVE_STAT
 
 
 def test_a_missing_private_part_stops_the_start_with_its_name_and_the_fix() -> None:
-    context: Any = FakeContext()
+    context = any_typed(FakeContext())
     context.pages[0].main_frame = None
     with pytest.raises(StartError, match=r"lacks private parts .*Page\._bindings.*requirements/run\.txt"):
         check(context)
