@@ -5,18 +5,17 @@ request costs one comparison. A record has no path, no query and no header: they
 """
 
 import random
-from collections import deque
 from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
 from pageworker_sandbox.egress.errors import EgressRefused, TargetUnreachable
+from pageworker_sandbox.egress.limited_queue import LimitedQueue
 from pageworker_sandbox.egress.limits import EgressLimits
 from pageworker_sandbox.egress.messages import AccessRecord
 from pageworker_sandbox.egress.meter import Meter
 from pageworker_sandbox.egress.stream import Stream
 from pageworker_sandbox.egress.target import Target
-from pageworker_sandbox.wire.token_bucket import TokenBucket
 
 MAX_METHOD_CHARACTERS = 16
 
@@ -65,10 +64,7 @@ class AccessLog:
         self._runner_id = runner_id
         self._sampling = sampling
         self._on_record = on_record
-        self._bucket = TokenBucket(limits.records_per_second, limits.records_burst, clock())
-        self._unsent: deque[AccessRecord] = deque()
-        self._max_unsent = limits.records_burst
-        self._suppressed = 0
+        self._unsent = LimitedQueue[AccessRecord](limits.records_per_second, limits.records_burst, clock())
 
     def request(self, method: bytes, target: Target, meter: Meter) -> RequestRecord:
         """A request begins. Its bytes are counted by `meter` as well."""
@@ -80,11 +76,9 @@ class AccessLog:
     def add(self, method: str, target: Target, request: "OpenRequest", reason: str) -> None:
         """Record a request that has ended."""
         now = self.clock()
-        if len(self._unsent) >= self._max_unsent or not self._bucket.take(now):
-            self._suppressed += 1
-            return
-        self._unsent.append(
-            AccessRecord(
+
+        def record(suppressed: int) -> AccessRecord:
+            return AccessRecord(
                 runner_id=self._runner_id,
                 method=method,
                 host=target.host,
@@ -94,17 +88,15 @@ class AccessLog:
                 down_bytes=request.down_bytes,
                 seconds=max(0.0, now - request.began_at),
                 reason=reason,
-                suppressed=self._suppressed,
+                suppressed=suppressed,
             )
-        )
-        self._suppressed = 0
-        self._on_record()
+
+        if self._unsent.add(record, now):
+            self._on_record()
 
     def drain(self) -> list[AccessRecord]:
         """Remove and return all unsent records, oldest first."""
-        records = list(self._unsent)
-        self._unsent.clear()
-        return records
+        return self._unsent.drain()
 
 
 class OpenRequest(RequestRecord):
