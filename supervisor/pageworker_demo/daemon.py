@@ -11,6 +11,8 @@ from typing import Any
 
 import httpx
 
+from pageworker_supervisor.host.process_end import end_process
+
 START_SECONDS = 60.0
 STOP_SECONDS = 20.0
 ASK_AGAIN_SECONDS = 0.05
@@ -91,16 +93,4 @@ async def running(
     try:
         yield Daemon(process, f"http://127.0.0.1:{http_port}", log_file)
     finally:
-        await asyncio.shield(_end(process))
-
-
-async def _end(process: asyncio.subprocess.Process) -> None:
-    if process.returncode is not None:
-        return
-    process.terminate()
-    try:
-        async with asyncio.timeout(STOP_SECONDS):
-            await process.wait()
-    except TimeoutError:
-        process.kill()
-        await process.wait()
+        await asyncio.shield(end_process(process, STOP_SECONDS))

@@ -2,33 +2,24 @@
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager
 
 import h11
+from pw_egress.http_side import http_side
 
 from pageworker_sandbox.egress.connection_pool import ConnectionPool
 from pageworker_sandbox.egress.http import HttpSide
 from pageworker_sandbox.egress.limits import EgressLimits
 from pageworker_sandbox.egress.policy import Route
-from pageworker_sandbox.egress.stream import Stream
 from pageworker_sandbox.egress.target import Target
-from pageworker_sandbox.wire.token_bucket import CpuBudget
 
 LIMITS = EgressLimits(pool_connections=2, pool_seconds=0.05)
 SHOP, OTHER = (Route(Target(host, 80), None, None) for host in ("shop.test", "other.test"))
 
 
-@asynccontextmanager
-async def origin() -> AsyncIterator[tuple[HttpSide, socket.socket]]:
-    ours, theirs = socket.socketpair()
-    _, stream = await asyncio.get_running_loop().create_connection(lambda: Stream(1024), sock=ours)
-    with theirs:
-        try:
-            yield HttpSide(stream, h11.CLIENT, LIMITS, CpuBudget(1.0, 1.0, 0.001)), theirs
-        finally:
-            stream.abort("the test has ended")
-            await stream.gone()
+def origin() -> AbstractAsyncContextManager[tuple[HttpSide, socket.socket]]:
+    """The gateway's side towards an origin, and the origin's socket."""
+    return http_side(h11.CLIENT, LIMITS)
 
 
 async def test_a_connection_is_taken_on_its_own_route_once() -> None:

@@ -2,35 +2,23 @@
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager
 
 import h11
 import pytest
 from pw_egress.client import client
+from pw_egress.http_side import http_side
 from pw_egress.origin import answering, serving
 from pw_egress.running_proxy import running, to
 
 from pageworker_sandbox.egress.errors import Disconnected
 from pageworker_sandbox.egress.http import HttpSide
 from pageworker_sandbox.egress.limits import EgressLimits
-from pageworker_sandbox.egress.stream import Stream
-from pageworker_sandbox.wire.token_bucket import CpuBudget
 
 
-@asynccontextmanager
-async def side(limits: EgressLimits | None = None) -> AsyncIterator[tuple[HttpSide, socket.socket]]:
+def side(limits: EgressLimits | None = None) -> AbstractAsyncContextManager[tuple[HttpSide, socket.socket]]:
     """The gateway's side towards a runner, and the runner's socket."""
-    limits = limits or EgressLimits()
-    ours, theirs = socket.socketpair()
-    loop = asyncio.get_running_loop()
-    _, stream = await loop.create_connection(lambda: Stream(limits.buffer_bytes), sock=ours)
-    with theirs:
-        try:
-            yield HttpSide(stream, h11.SERVER, limits, CpuBudget(1.0, 1.0, 0.001)), theirs
-        finally:
-            stream.abort("the test has ended")
-            await stream.gone()
+    return http_side(h11.SERVER, limits or EgressLimits())
 
 
 async def test_a_head_that_comes_byte_by_byte_is_one_request() -> None:

@@ -13,7 +13,7 @@ import pytest_asyncio
 from pw_daemon import HEADLESS_SHELL, DaemonProcess, place
 from pw_egress.host_addresses import answering_servers, own_addresses
 from pw_sandbox import agent, sandboxes
-from pw_sandbox.sandboxes import AgentSandbox
+from pw_sandbox.sandboxes import AgentSandbox, agent_in
 from pw_servers.ports import free_port
 
 from pageworker_sandbox.confine import landlock
@@ -22,7 +22,6 @@ from pageworker_sandbox.launch import Host, survey
 from pageworker_sandbox.launch.gateway import dialer_program, gateway_program
 from pageworker_sandbox.launch.mounts import Bind
 from pageworker_sandbox.launch.packages import CODE
-from pageworker_sandbox.launch.program import SandboxProgram
 from pageworker_sandbox.launch.seccomp import PolicyName
 from pageworker_sandbox.launch.start import start
 from pageworker_sandbox.wire.channel import Channel
@@ -169,19 +168,6 @@ def host() -> Host:
 
 
 @asynccontextmanager
-async def running(host: Host, program: SandboxProgram) -> AsyncIterator[AgentSandbox]:
-    """The test agent in the place of this program."""
-    inside = AgentSandbox(await start(host, replace(program, module="pw_agent")))
-    inside.process.channel.setblocking(False)
-    try:
-        yield inside
-    finally:
-        inside.process.kill()
-        await inside.process.wait()
-        inside.process.channel.close()
-
-
-@asynccontextmanager
 async def taken_over(host: Host, rules: DialRules) -> AsyncIterator[AgentSandbox]:
     """A gateway process that runs the attacker's code, with a real dialer."""
     ours, theirs = socket.socketpair()
@@ -191,7 +177,7 @@ async def taken_over(host: Host, rules: DialRules) -> AsyncIterator[AgentSandbox
         try:
             await channel.send(rules)
             await channel.receive()
-            async with running(host, gateway_program(host, _uid(0), ours.fileno())) as inside:
+            async with agent_in(host, gateway_program(host, _uid(0), ours.fileno())) as inside:
                 yield inside
         finally:
             dialer.kill()
@@ -205,7 +191,7 @@ async def as_it_was(host: Host, policy: PolicyName = "dialer") -> AsyncIterator[
     ours, theirs = socket.socketpair()
     with ours, theirs:
         program = replace(gateway_program(host, _uid(0), ours.fileno()), network=True, policy=policy)
-        async with running(host, program) as inside:
+        async with agent_in(host, program) as inside:
             yield inside
 
 
@@ -295,7 +281,7 @@ answer = restrict(parse_rules((80, 443), (f"127.0.0.1:{other}",), ()))
 """
     ours, theirs = socket.socketpair()
     with ours, theirs:
-        async with running(host, dialer_program(host, _uid(1), theirs.fileno())) as inside:
+        async with agent_in(host, dialer_program(host, _uid(1), theirs.fileno())) as inside:
             assert await inside.run(TRY, places=places) == ["answered"] * 3
             assert await inside.run(restrict, other=ports.other) is True
             assert await inside.run(TRY, places=places) == ["errno 13", "errno 13", "answered"]

@@ -1,11 +1,13 @@
 """A queue for tests: a real Redis whose clock a test moves on, and short words for jobs, places and ends."""
 
-from pw_queue.harness import QueueHarness, blocked, open_harness, plain_client, wait_until
+from pw_queue.harness import LEASE_ENDS, LeaseEnd, QueueHarness, blocked, open_harness, plain_client, wait_until
 from pw_queue.words import DONE, JobEnd, everything, finish_all, places, ref, ticket
 
 __all__ = [
     "DONE",
+    "LEASE_ENDS",
     "JobEnd",
+    "LeaseEnd",
     "QueueHarness",
     "blocked",
     "everything",

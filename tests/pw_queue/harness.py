@@ -1,9 +1,9 @@
-"""An queue on a real Redis whose clock is moved by hand."""
+"""A queue on a real Redis whose clock is moved by hand."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, Literal, get_args
 
 import redis.asyncio as redis
 from redis.asyncio.retry import Retry
@@ -14,7 +14,13 @@ from pageworker_supervisor.queue.claim import Capacity, Lease
 from pageworker_supervisor.queue.functions import packed
 from pageworker_supervisor.queue.options import QueueOptions
 from pageworker_supervisor.redis_client import Router
-from pw_queue.words import everything, finish_all
+from pw_queue.words import DONE, everything, finish_all
+
+LATE_MS = 10**6
+
+LeaseEnd = Literal["finish", "retry", "defer", "requeue", "reassign", "crash"]
+"""The calls by which a worker ends a lease."""
+LEASE_ENDS: tuple[LeaseEnd, ...] = get_args(LeaseEnd)
 
 
 def plain_client(port: int) -> redis.Redis:
@@ -57,6 +63,24 @@ class QueueHarness:
     async def finish(self, leases: list[Lease]) -> None:
         """End them all well."""
         assert await finish_all(self.consumer, leases)
+
+    async def end(self, lease: Lease, call: LeaseEnd, times: int = 1) -> None:
+        """End the lease by this call of the consumer, which accepts it each time. Jobs that it puts back are late."""
+        for _ in range(times):
+            match call:
+                case "finish":
+                    accepted = await self.consumer.finish(lease, **DONE)
+                case "retry":
+                    accepted = await self.consumer.retry(lease, LATE_MS, b"{}")
+                case "crash":
+                    accepted = await self.consumer.crash(lease, LATE_MS, b"{}")
+                case "defer":
+                    accepted = await self.consumer.defer(lease, LATE_MS, "")
+                case "requeue":
+                    accepted = await self.consumer.requeue(lease)
+                case "reassign":
+                    accepted = await self.consumer.reassign(lease, lease.context)
+            assert accepted, call
 
     async def drain(self, worker: str = "w1", capacity: Capacity | None = None) -> list[str]:
         """Claim and finish until nothing comes; the job ids in the order in which they came."""

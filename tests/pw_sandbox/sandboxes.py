@@ -153,7 +153,14 @@ def program(where: Host, wanted: SandboxSpec) -> SandboxProgram:
 @asynccontextmanager
 async def sandbox(where: Host, wanted: SandboxSpec) -> AsyncIterator[AgentSandbox]:
     """A sandbox with the agent. It ends with the context."""
-    inside = AgentSandbox(await start(where, program(where, wanted)))
+    async with agent_in(where, program(where, wanted)) as inside:
+        yield inside
+
+
+@asynccontextmanager
+async def agent_in(where: Host, program: SandboxProgram) -> AsyncIterator[AgentSandbox]:
+    """The agent in the place of this program. It ends with the context."""
+    inside = AgentSandbox(await start(where, replace(program, module="pw_agent")))
     inside.process.channel.setblocking(False)
     try:
         yield inside

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from pw_queue import DONE, QueueHarness, everything, open_harness, ticket
+from pw_queue import DONE, LEASE_ENDS, LeaseEnd, QueueHarness, everything, open_harness, ticket
 from pw_servers import RedisServer
 
 from pageworker_supervisor.queue.claim import Lease
@@ -146,25 +146,17 @@ async def test_a_running_job_is_charged_before_it_ends(harness: QueueHarness) ->
         await harness.finish([lease])
 
 
-@pytest.mark.parametrize("act", ["finish", "retry", "defer", "give_back", "crash", "reap"])
-async def test_however_a_lease_ends_it_is_charged_once(harness: QueueHarness, act: str) -> None:
+@pytest.mark.parametrize("call", [*LEASE_ENDS, None])
+async def test_however_a_lease_ends_it_is_charged_once(harness: QueueHarness, call: LeaseEnd | None) -> None:
+    """None: no worker ends it, and it expires."""
     await harness.producer.enqueue([ticket("j0")])
     lease = await harness.one()
     await harness.later(60_000)
-    for _ in range(2):
-        match act:
-            case "finish":
-                assert await harness.consumer.finish(lease, **DONE)
-            case "retry":
-                assert await harness.consumer.retry(lease, 10**6, b"{}")
-            case "defer":
-                assert await harness.consumer.defer(lease, 10**6, "")
-            case "give_back":
-                assert await harness.consumer.requeue(lease)
-            case "crash":
-                assert await harness.consumer.crash(lease, 10**6, b"{}")
-            case _:
-                await harness.consumer.reap()
+    if call is None:
+        await harness.consumer.reap()
+        await harness.consumer.reap()
+    else:
+        await harness.end(lease, call, times=2)
     charged = float(await harness.client.hget("pw:{0}:tenant:acme", "virtual_time"))
     assert 60.0 <= charged < 70.0
     assert await harness.inspection.audit() == []

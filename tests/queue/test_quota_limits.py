@@ -1,6 +1,6 @@
 """A job that may not run occupies no slot and blocks no other job."""
 
-from pw_queue import DONE, QueueHarness, everything, ticket
+from pw_queue import DONE, LEASE_ENDS, QueueHarness, everything, ticket
 
 from pageworker_supervisor.queue.producer import NewJob, QuotaLimits
 
@@ -21,30 +21,16 @@ async def test_a_tenant_at_its_concurrency_blocks_no_other_tenant(harness: Queue
 async def test_a_permit_comes_back_once_however_a_lease_ends(harness: QueueHarness) -> None:
     """solid_queue#546: semaphores leaked, or were released twice."""
     await harness.producer.enqueue([ticket(f"j{n}", concurrency=1) for n in range(9)])
-    for act in ("finish", "finish", "retry", "defer", "give_back", "crash", "reap"):
+    for call in LEASE_ENDS:
         lease = await harness.one()
-        assert await harness.take() == [], act
-        match act:
-            case "finish":
-                assert await harness.consumer.finish(lease, **DONE)
-                assert await harness.consumer.finish(lease, **DONE)
-            case "retry":
-                assert await harness.consumer.retry(lease, 10**6, b"{}")
-                assert await harness.consumer.retry(lease, 10**6, b"{}")
-            case "defer":
-                assert await harness.consumer.defer(lease, 10**6, "")
-                assert await harness.consumer.defer(lease, 10**6, "")
-            case "give_back":
-                assert await harness.consumer.requeue(lease)
-                assert await harness.consumer.requeue(lease)
-            case "crash":
-                assert await harness.consumer.crash(lease, 10**6, b"{}")
-                assert await harness.consumer.crash(lease, 10**6, b"{}")
-            case _:
-                await harness.later(50_000)
-                assert (await harness.consumer.reap()).count == 1
-                assert (await harness.consumer.reap()).count == 0
-        assert await harness.inspection.audit() == []
+        assert await harness.take() == [], call
+        await harness.end(lease, call, times=2)
+        assert await harness.inspection.audit() == [], call
+    await harness.one()
+    await harness.later(50_000)
+    assert (await harness.consumer.reap()).count == 1
+    assert (await harness.consumer.reap()).count == 0
+    assert await harness.inspection.audit() == []
     assert len(await harness.take()) == 1
 
 
@@ -143,24 +129,15 @@ async def test_tenants_take_turns_at_a_domains_rate_however_many_backlogs_they_h
 
 async def test_what_a_tenant_holds_of_a_domain_is_counted_however_a_lease_ends(harness: QueueHarness) -> None:
     await harness.producer.enqueue(jobs_of("a", 8, QuotaLimits(concurrency=1)))
-    for act in ("finish", "retry", "defer", "give_back", "crash", "reap"):
+    for call in (*LEASE_ENDS, None):
         lease = await harness.one()
-        match act:
-            case "finish":
-                assert await harness.consumer.finish(lease, **DONE)
-            case "retry":
-                assert await harness.consumer.retry(lease, 10**6, b"{}")
-            case "defer":
-                assert await harness.consumer.defer(lease, 10**6, "")
-            case "give_back":
-                assert await harness.consumer.requeue(lease)
-            case "crash":
-                assert await harness.consumer.crash(lease, 10**6, b"{}")
-            case _:
-                await harness.later(50_000)
-                assert (await harness.consumer.reap()).count == 1
-        assert await harness.inspection.audit() == [], act
-        assert await harness.client.hget("pw:{0}:domain:shop.test", "held:a") is None, act
+        if call is None:
+            await harness.later(50_000)
+            assert (await harness.consumer.reap()).count == 1
+        else:
+            await harness.end(lease, call)
+        assert await harness.inspection.audit() == [], call
+        assert await harness.client.hget("pw:{0}:domain:shop.test", "held:a") is None, call
 
 
 async def test_a_domains_rate_is_kept(harness: QueueHarness) -> None:

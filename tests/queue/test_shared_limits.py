@@ -4,7 +4,7 @@ import asyncio
 import json
 
 import pytest
-from pw_queue import DONE, QueueHarness, everything, places, ref, ticket
+from pw_queue import LEASE_ENDS, QueueHarness, everything, places, ref, ticket
 
 from pageworker_supervisor.queue.claim import Lease
 from pageworker_supervisor.queue.limits_table import LimitsTable
@@ -138,36 +138,21 @@ async def test_jobs_that_run_already_count_for_new_limits(harness: QueueHarness)
     assert await harness.inspection.audit() == []
 
 
-ENDS = ("finish", "retry", "defer", "give_back", "reassign", "crash", "reap")
-
-
 @pytest.mark.parametrize("table", [LimitsTable(fleet=QuotaLimits(concurrency=1)), LimitsTable(modules={"*": TWO})])
 async def test_a_shared_permit_comes_back_once_however_a_lease_ends(harness: QueueHarness, table: LimitsTable) -> None:
     await harness.queue.limits.set(table)
     await harness.producer.enqueue(of("shop.product", 20))
     at_once = 1 if table.fleet else 2
-    for act in ENDS:
+    for call in (*LEASE_ENDS, None):
         leases = await harness.take()
-        assert len(leases) == at_once, act
-        for lease in leases:
-            for _ in range(2):
-                match act:
-                    case "finish":
-                        assert await harness.consumer.finish(lease, **DONE)
-                    case "retry":
-                        assert await harness.consumer.retry(lease, 10**6, b"{}")
-                    case "defer":
-                        assert await harness.consumer.defer(lease, 10**6, "")
-                    case "give_back":
-                        assert await harness.consumer.requeue(lease)
-                    case "reassign":
-                        assert await harness.consumer.reassign(lease, lease.context)
-                    case "crash":
-                        assert await harness.consumer.crash(lease, 10**6, b"{}")
-        if act == "reap":
+        assert len(leases) == at_once, call
+        if call is None:
             await harness.later(50_000)
             assert (await harness.consumer.reap()).count == at_once
-        assert await harness.inspection.audit() == [], act
+        else:
+            for lease in leases:
+                await harness.end(lease, call, times=2)
+        assert await harness.inspection.audit() == [], call
     assert len(await harness.take()) == at_once
 
 

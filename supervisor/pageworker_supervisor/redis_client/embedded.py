@@ -22,6 +22,7 @@ from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
+from pageworker_supervisor.host.process_end import end_process
 from pageworker_supervisor.redis_client.credentials import PasswordFile, PasswordUnreadable
 from pageworker_supervisor.redis_client.errors import EmbeddedUnfit
 from pageworker_supervisor.redis_client.redis_folder import RedisFolder
@@ -230,16 +231,8 @@ class EmbeddedRedis:
         self._locks.close()
 
     async def _end(self, process: asyncio.subprocess.Process) -> None:
-        if process.returncode is not None:
-            return
-        process.terminate()
-        try:
-            async with asyncio.timeout(STOP_SECONDS):
-                await process.wait()
-        except TimeoutError:
+        if not await end_process(process, STOP_SECONDS):
             log.error("the embedded Redis did not end in time and was killed", pid=process.pid)
-            process.kill()
-            await process.wait()
 
 
 @contextlib.contextmanager
