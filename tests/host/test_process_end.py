@@ -6,7 +6,7 @@ from asyncio.subprocess import PIPE, Process
 
 from pageworker_supervisor.host.process_end import end_process
 
-DEAF = "trap '' TERM; echo ready; while :; do read -r line; done"
+DEAF = "trap '' TERM; echo ready; while read -r line; do :; done"
 
 
 async def shell(script: str) -> Process:
