@@ -109,6 +109,8 @@ def confine(layers: Answer) -> None:
     confinement: Any = sys.modules[real.confine.__module__]
 
     without = set(layers["without"])
+    if layers["gateway"]:
+        confine_like_the_gateway()
     if layers["exec"] and "Landlock layer 1" not in without:
         real.allow_exec(layers["exec"])
     filters = [base64.b64decode(text) for text in layers["filters"]]
@@ -144,6 +146,15 @@ def confine(layers: Answer) -> None:
         landlock.ALL_NET, landlock.ALL_SCOPES = landlock.AccessNet(0), landlock.Scope(0)
         landlock.restrict = lambda *arguments, **options: None
     real.confine(real.interpreter(), memory(last))
+
+
+@cache
+def confine_like_the_gateway() -> None:
+    """Apply the gateway's Landlock, once: its sandbox permits no new process, so all attacks are in this one."""
+    # Only the gateway's sandbox has what this needs.
+    from pageworker_sandbox.egress import __main__ as gateway
+
+    gateway.confine()
 
 
 def memory(program: bytes) -> int:

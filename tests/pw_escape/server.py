@@ -34,7 +34,14 @@ from pw_escape.world import BROWSER_UIDS, UID, World
 
 SERVERS = (AttackPlace.GATEWAY, AttackPlace.DIALER)
 """Their sandboxes permit no new process, so attacks run in the agent's own process."""
-NONE: dict[str, Any] = {"exec": [], "confined": False, "filters": [], "without": [], "weakened": False}
+NONE: dict[str, Any] = {
+    "gateway": False,
+    "exec": [],
+    "confined": False,
+    "filters": [],
+    "without": [],
+    "weakened": False,
+}
 """No layers: for code that prepares an attack."""
 LISTEN = """
 listener = socket.create_server(("127.0.0.1", 0))
@@ -245,6 +252,7 @@ async def attack(world: World, sandboxes: Sandboxes, host: Host, request: dict[s
         "before": request["before"],
         "code": request["code"],
         "layers": {
+            "gateway": place is AttackPlace.GATEWAY and m.GATEWAY_LANDLOCK not in without,
             "exec": []
             if place in SERVERS
             else ["/opt/pageworker/site/playwright/driver/node", str(next(iter(host.browsers.values())).parent)],

@@ -13,6 +13,7 @@ UNKNOWN = ("EAFNOSUPPORT", "ESOCKTNOSUPPORT", "EPROTONOSUPPORT", "EPROTOTYPE")
 def _rows(place: AttackPlace, filtered: Callable[[str], str], *, network: bool) -> Iterator[Attack]:
     """Attacks that neither of the two may carry out."""
     who = place.value
+    files = () if network else (m.GATEWAY_LANDLOCK,)
 
     def row(name: str, code: str, refused: str, by: str, *overlaps: str, **options: Any) -> Attack:
         return Attack(f"{who}: {name}", code, refused, by, overlaps, place=place, **options)
@@ -61,18 +62,34 @@ def _rows(place: AttackPlace, filtered: Callable[[str], str], *, network: bool) 
         "listen",
         reached=("EINVAL",),
     )
-    yield row("passwd", "open('/etc/passwd').read()", "ENOENT", m.ROOT)
+    yield row("passwd", "open('/etc/passwd').read()", "ENOENT", m.ROOT, *files)
     yield row(
-        "another tenant's cookies", "open(HOST['neighbour'] + '/Cookies').read()", "ENOENT", m.ROOT, m.USER_PER_RUNNER
+        "another tenant's cookies",
+        "open(HOST['neighbour'] + '/Cookies').read()",
+        "ENOENT",
+        m.ROOT,
+        m.USER_PER_RUNNER,
+        *files,
     )
-    yield row("write code", "os.open(SHARED + '/x', os.O_WRONLY | os.O_CREAT)", "EROFS", m.READ_ONLY_BINDS)
-    yield row("write to the root", "os.open('/x', os.O_WRONLY | os.O_CREAT)", "EROFS", m.READ_ONLY_ROOT)
-    yield row("write to /dev", "os.open('/dev/x', os.O_WRONLY | os.O_CREAT)", "EROFS", m.READ_ONLY_DEV)
+    yield row("write code", "os.open(SHARED + '/x', os.O_WRONLY | os.O_CREAT)", "EROFS", m.READ_ONLY_BINDS, *files)
+    yield row("write to the root", "os.open('/x', os.O_WRONLY | os.O_CREAT)", "EROFS", m.READ_ONLY_ROOT, *files)
+    yield row("write to /dev", "os.open('/dev/x', os.O_WRONLY | os.O_CREAT)", "EROFS", m.READ_ONLY_DEV, *files)
     yield row(
-        "the host's processes", "if str(HOST['bait']) not in os.listdir('/proc'): raise Missed()", "Missed", m.PID_NS
+        "the host's processes",
+        "if str(HOST['bait']) not in os.listdir('/proc'): raise Missed()",
+        "Missed" if network else "EACCES",
+        m.PID_NS,
+        *files,
+        alone="Missed",
     )
     yield row(
-        "signal the host's processes", "os.kill(HOST['bait'], 0)", "ENOSYS", m.PID_NS, filtered("kill"), alone="ESRCH"
+        "signal the host's processes",
+        "os.kill(HOST['bait'], 0)",
+        "ENOSYS",
+        m.PID_NS,
+        filtered("kill"),
+        *files,
+        alone="ESRCH",
     )
     yield row(
         "shared memory of the host",
@@ -87,7 +104,8 @@ def _rows(place: AttackPlace, filtered: Callable[[str], str], *, network: bool) 
     if network:
         yield call("an abstract socket of the host", abstract, "socket")
         return
-    ways = (filtered("socket"), filtered("connect"), filtered("sendto"))
+    yield row("a file of its own root", "open(os.__file__).read()", "EACCES", m.GATEWAY_LANDLOCK)
+    ways = (filtered("socket"), filtered("connect"), filtered("sendto"), m.GATEWAY_LANDLOCK)
     yield row("an abstract socket of the host", abstract, "ENOSYS", m.NET_NS, *ways, alone="ECONNREFUSED")
     yield row(
         "the host's loopback", "asked(('127.0.0.1', HOST['tcp']))", "ENOSYS", m.NET_NS, *ways, alone="ECONNREFUSED"
