@@ -14,6 +14,7 @@ from pw_queue import plain_client, ticket
 from pw_servers import RedisServer
 
 from pageworker_demo.toml import toml_text
+from pageworker_supervisor.central.document import texts_of_values
 from pageworker_supervisor.components import HostEnvironment, Timeouts
 from pageworker_supervisor.config.data_dir import data_dir_of
 from pageworker_supervisor.config.load import read_local
@@ -97,6 +98,27 @@ class Echoes:
     async def turn(self) -> None:
         """The pause between two polls: the worker does not report its inner state."""
         await asyncio.sleep(0.005)
+
+
+async def change(worker: Echoes, values: Mapping[str, Any]) -> None:
+    """Make these the central values, and wait until the worker runs them."""
+    store = worker.queue.config
+    async with asyncio.timeout(30):
+        while not (await store.state()).workers:
+            await worker.turn()
+    base = (await store.state()).version
+    name = f"change-{base}"
+    assert await store.propose(name, base, texts_of_values(values), "test", "to see it") == "open"
+    await store.wait_outcome(name, 8)
+    outcome = await store.outcome(name)
+    assert outcome is not None
+    assert outcome.state == "committed", outcome
+    await worker.until(lambda: worker.worker.status().config.version == base + 1)
+
+
+def taken(worker: Echoes) -> int:
+    """Pages that run a job."""
+    return sum(len(runner.running) for runner in worker.components.fleet.runners.values())
 
 
 @asynccontextmanager

@@ -1,6 +1,5 @@
 """A change of the central configuration takes effect while a worker runs, and disturbs no job."""
 
-import asyncio
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -8,31 +7,7 @@ from typing import Any
 
 import pytest
 from pw_servers import RedisServer
-from pw_worker import PAGES, Echoes, echoes, nap
-
-from pageworker_supervisor.central.document import texts_of_values
-
-
-async def change(worker: Echoes, values: Mapping[str, Any]) -> None:
-    """Make these the central values, and wait until the worker runs them."""
-    store = worker.queue.config
-    async with asyncio.timeout(30):
-        while not (await store.state()).workers:
-            await worker.turn()
-    base = (await store.state()).version
-    name = f"change-{base}"
-    assert await store.propose(name, base, texts_of_values(values), "test", "to see it") == "open"
-    await store.wait_outcome(name, 8)
-    outcome = await store.outcome(name)
-    assert outcome is not None
-    assert outcome.state == "committed", outcome
-    await worker.until(lambda: worker.worker.status().config.version == base + 1)
-
-
-def taken(worker: Echoes) -> int:
-    """Pages that run a job."""
-    return sum(len(runner.running) for runner in worker.components.fleet.runners.values())
-
+from pw_worker import PAGES, Echoes, change, echoes, nap, taken
 
 MOST = 2**53 - 1
 CENTURIES = 10_000_000_000

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from pw_servers import RedisServer
-from pw_worker import PAGES, echoes, nap
+from pw_worker import PAGES, change, echoes, nap, taken
 
 from pageworker_supervisor.telemetry import log
 
@@ -69,6 +69,44 @@ async def test_a_policy_that_a_job_may_not_have_is_refused_by_name_without_a_pag
         assert (result["status"], error["type"], error["retryable"]) == ("rejected", "proxy_unknown", False)
         assert told in error["message"]
         assert error["detail"]["field"] == "proxy"
+
+
+@pytest.mark.parametrize(
+    ("rest", "told"),
+    [
+        ({}, "the job names `de`, which is no policy here; the tenant may use: none;"),
+        (
+            {"proxies.de.upstreams": [URL], "proxies.de.tenants": ["other"]},
+            "the job names `de`, which tenant acme may not use; the tenant may use: none;",
+        ),
+    ],
+    ids=["removed", "of another tenant"],
+)
+async def test_a_policy_that_goes_while_jobs_use_it_ends_those_that_wait_and_leaves_those_that_run(
+    live_redis: RedisServer, registry_key: tuple[Path, str], rest: dict[str, Any], told: str
+) -> None:
+    async with echoes(live_redis.url, live_redis, registry_key, more=PORTS) as worker:
+        await change(worker, {"proxies.de.upstreams": [URL]})
+        await worker.push(*(nap(f"running-{n}", 2000, fields={"proxy": "de"}) for n in range(PAGES)))
+        await worker.until(lambda: taken(worker) == PAGES)
+        (runner,) = worker.components.fleet.runners
+        await worker.push(*(nap(f"waiting-{n}", 1, fields={"proxy": "de"}) for n in range(3)))
+        await change(worker, rest)
+        assert taken(worker) == PAGES
+        await worker.answered(PAGES + 3, 30)
+        await worker.push(nap("direct", 1))
+        await worker.answered(PAGES + 4, 30)
+    for job_id, result in worker.results.items():
+        if job_id.startswith("running"):
+            (attempt,) = result["attempts"]
+            assert (result["status"], result["runner_id"], attempt["proxy"]) == ("succeeded", runner, "de")
+        elif job_id.startswith("waiting"):
+            error = result["error"]
+            assert (result["status"], error["type"], result["attempts"]) == ("rejected", "proxy_unknown", [])
+            assert told in error["message"]
+    direct = worker.results["direct"]
+    assert (direct["status"], direct["attempts"][0]["proxy"]) == ("succeeded", None)
+    assert direct["runner_id"] != runner, "no job without the policy runs where it was"
 
 
 async def test_each_attempt_of_a_policy_that_rotates_by_job_is_alone_on_its_runner(
