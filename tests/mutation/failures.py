@@ -37,3 +37,5 @@ SECRET_SHOWN = "a password of the browser options, or another job's calls, are i
 CONFIG_SPLIT = "workers run different settings after a change"
 CONFIG_TRUST = "a central value changes whom a worker trusts"
 CONFIG_DISTURBS = "a change of settings disturbs running jobs"
+PROXY_BYPASSED = "a job goes out past its proxy policy"
+PROXY_LOGIN_SHOWN = "a proxy's login reaches a site, a job or a log"

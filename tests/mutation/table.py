@@ -1,6 +1,17 @@
 """All rows."""
 
-from mutation import config_rows, connections, fairness, leases, lifecycle, page_options, secrets_rows, streams, workers
+from mutation import (
+    config_rows,
+    connections,
+    fairness,
+    leases,
+    lifecycle,
+    page_options,
+    proxy_rows,
+    secrets_rows,
+    streams,
+    workers,
+)
 
 MUTANTS = (
     *leases.ROWS,
@@ -12,4 +23,5 @@ MUTANTS = (
     *secrets_rows.ROWS,
     *page_options.ROWS,
     *config_rows.ROWS,
+    *proxy_rows.ROWS,
 )

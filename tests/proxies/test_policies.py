@@ -60,6 +60,11 @@ def test_the_gateway_orders_by_host_with_rotation_domain() -> None:
     assert [(one.url, one.resolves, one.username) for one in route.upstreams] == [(url, True, None) for url in URLS]
 
 
+@pytest.mark.parametrize("rotation", ["profile", "job", "domain"])
+def test_a_policy_without_a_fallback_refuses(rotation: str) -> None:
+    assert policies({"p": {"rotation": rotation}}).route(key("p1"), "j1/1").without_upstream == "refuse"
+
+
 @pytest.mark.parametrize("proxies", [{}, {"p": {"tenants": ["other"]}}])
 def test_a_policy_that_is_gone_is_no_way_out(proxies: dict[str, dict[str, Any]]) -> None:
     with pytest.raises(PolicyGone):
