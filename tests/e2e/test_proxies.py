@@ -20,6 +20,9 @@ from pw_servers.certificates import Certificates
 from pw_servers.forward_proxy import ForwardProxy, Kind, Way, forward_proxy
 from pw_servers.waiting import until
 
+from pageworker_sandbox.egress.messages import Upstream
+from pageworker_sandbox.egress.upstream_order import preferred
+
 pytestmark = [pytest.mark.browser, pytest.mark.sandbox, pytest.mark.redis, pytest.mark.timeout(1500)]
 
 JOBS = int(os.environ.get("PW_PROXY_JOBS", "48"))
@@ -97,16 +100,17 @@ def login(folder: Path, text: str = f"{USER}:{PASSWORD}") -> Path:
 
 @asynccontextmanager
 async def home(tmp_path: Path) -> AsyncIterator[DaemonFolder]:
-    module = write_module(tmp_path / "modules", "test.visit", VISIT, ["shop.test"], {"ignore_https_errors": True})
+    hosts = ["shop.test", "*.shop.test"]
+    module = write_module(tmp_path / "modules", "test.visit", VISIT, hosts, {"ignore_https_errors": True})
     async with place(module) as here:
         yield here
 
 
-def job(producer: Producer, job_id: str, number: int, **fields: Any) -> str:
+def job(producer: Producer, job_id: str, number: int, host: str = "shop.test", **fields: Any) -> str:
     scheme = ("http", "https")[number % 2]
     profile = PROFILES[number % len(PROFILES)]
     more = {"profile_id": profile} if profile else {}
-    return producer.job(job_id, "test.visit", {"url": f"{scheme}://shop.test/job/{job_id}"}, **more, **fields)
+    return producer.job(job_id, "test.visit", {"url": f"{scheme}://{host}/job/{job_id}"}, **more, **fields)
 
 
 def by_context(results: Mapping[str, dict[str, Any]], phase: str) -> dict[str | None, set[str]]:
@@ -247,3 +251,45 @@ async def test_what_may_not_go_out_is_rejected_or_fails_by_name(tmp_path: Path) 
         for where, text in texts_of(daemon, producer.results).items():
             assert PASSWORD not in text, where
             assert "wrong-horse" not in text, where
+
+
+async def test_a_host_keeps_its_upstream_and_goes_the_direct_way_only_if_that_is_permitted(
+    tmp_path: Path,
+) -> None:
+    certificates = Certificates.make(tmp_path)
+    origin = ProxiedSite(certificates)
+    async with AsyncExitStack() as stack:
+        proxies: dict[str, ForwardProxy] = {}
+        for name, kind in KINDS.items():
+            way = to_site(await origin.by(stack, name))
+            proxies[name] = await stack.enter_async_context(forward_proxy(kind, way, certificates=certificates))
+        pool = {"upstreams": [proxy.url for proxy in proxies.values()], "rotation": "domain", "resolve": "there"}
+        policies = {"de": {**pool, "fallback": "direct"}, "strict": pool}
+        given = settings(policies, tmp_path, [proxy.port for proxy in proxies.values()])
+        given["egress"]["proxy_ca"] = str(certificates.ca)
+        here = await stack.enter_async_context(home(tmp_path))
+        producer = await stack.enter_async_context(aclosing(Producer(here.redis.url)))
+        stack.enter_context(here.worker(**given))
+
+        hosts = [f"h{number}.shop.test" for number in range(8)]
+        jobs = {f"h{number}-{profile}": (number, profile) for number in range(8) for profile in range(2)}
+        await producer.push(
+            *(job(producer, job_id, profile, hosts[number]) for job_id, (number, profile) in jobs.items())
+        )
+        await producer.collect(len(jobs), 200)
+        upstreams = [Upstream(url=proxy.url) for proxy in proxies.values()]
+        first = [preferred(upstreams, "acme", host)[0].url for host in hosts]
+        expected = {job_id: {first[number]} for job_id, (number, _) in jobs.items()}
+        urls = {name: proxy.url for name, proxy in proxies.items()}
+        assert {job_id: {urls[name] for name in origin.seen[job_id]} for job_id in jobs} == expected
+        assert {result["status"] for result in producer.results.values()} == {"succeeded"}
+
+        for proxy in proxies.values():
+            proxy.die()
+        for job_id, policy in (("direct", "de"), ("refused", "strict")):
+            await producer.push(job(producer, job_id, 0, "new.shop.test", proxy=policy, max_retries=0))
+        await producer.collect(len(jobs) + 2, 100)
+    direct, refused = (producer.results[job_id]["error"] for job_id in ("direct", "refused"))
+    # No name of .test resolves, so that the direct way is seen by its failure.
+    assert (direct["type"], direct["detail"]["code"]) == ("navigation_error", "ERR_NAME_NOT_RESOLVED")
+    assert refused["type"] == "proxy_unavailable"
