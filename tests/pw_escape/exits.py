@@ -16,7 +16,7 @@ from pw_sandbox.uids import FIRST_UID
 
 from pageworker_sandbox.dialer.messages import DialRules
 from pageworker_sandbox.egress.client import GatewayClient, GatewayLost, connect
-from pageworker_sandbox.egress.messages import EgressPolicy
+from pageworker_sandbox.egress.messages import EgressPolicy, Upstream
 from pageworker_sandbox.launch import GatewayUsers, Host, launch_gateway
 from pageworker_sandbox.launch import gateway as launching
 from pageworker_sandbox.launch.gateway import GatewayProcesses
@@ -31,6 +31,8 @@ FORBIDDEN = "other.test"
 # Globs for all names but FORBIDDEN, and for all addresses.
 MODULES = (*(name for name in RECORDS if name != FORBIDDEN), *(f"*{digit}*" for digit in range(10)), "*:*")
 POLICY = EgressPolicy(hosts=(("*",), MODULES))
+# The dialer does not permit this proxy, so it never works.
+BY_PROXY = EgressPolicy(hosts=POLICY.hosts, upstreams=(Upstream(url="http://127.0.0.1:9"),))
 PROGRAMS = {"gateway": weak_gateway, "dialer": weak_dialer}
 
 
@@ -42,9 +44,10 @@ class Exit:
         self._gateway: GatewayClient = connect(processes.channel)
         self._running = asyncio.get_running_loop().create_task(self._run())
 
-    async def attach(self, listener: socket.socket) -> None:
-        """Serve the connections to this listener."""
+    async def attach(self, listener: socket.socket, by_proxy: socket.socket) -> None:
+        """Serve the connections to these listeners: directly, and by a proxy policy whose only proxy does not work."""
         await attach(self._gateway, "attacker", listener, POLICY)
+        await attach(self._gateway, "attacker-by-proxy", by_proxy, BY_PROXY)
 
     async def end(self) -> None:
         """End both processes."""

@@ -184,10 +184,10 @@ def received(sock):
         said += part
     return said
 
-def through_gateway(request):
+def through_gateway(request, port=None):
     """What came of one request, or of what only looks like one."""
     request, at, through = request if isinstance(request, tuple) else (request, None, b"")
-    with socket.create_connection(("127.0.0.1", PORT), 10) as sock:
+    with socket.create_connection(("127.0.0.1", port or PORT), 10) as sock:
         sock.settimeout(10)
         sock.sendall(request)
         said = received(sock)

@@ -69,6 +69,8 @@ class Sandbox:
     exit: exits.Exit | None = None
     port: int = 0
     """Port of the listener that its gateway serves."""
+    proxied_port: int = 0
+    """The same, with a proxy policy."""
 
     async def ask(self, request: dict[str, Any]) -> dict[str, Any]:
         """Request one attack from the agent. Raises EOFError, TimeoutError."""
@@ -149,9 +151,10 @@ class Sandboxes:
     async def _with_exit(self, without: frozenset[str]) -> Sandbox:
         sandbox = await self._new(AttackPlace.CONQUERED, frozenset())
         listener, sandbox.port = await sandbox.listen()
-        with listener:
+        by_proxy, sandbox.proxied_port = await sandbox.listen()
+        with listener, by_proxy:
             sandbox.exit = await exits.begin(self._host, without, self._world.ports["tcp"])
-            await sandbox.exit.attach(listener)
+            await sandbox.exit.attach(listener, by_proxy)
         return sandbox
 
     async def _start(self, program: SandboxProgram, without: frozenset[str]) -> SandboxedProcess:
@@ -264,7 +267,7 @@ async def attack(world: World, sandboxes: Sandboxes, host: Host, request: dict[s
     }
     try:
         sandbox = await sandboxes.get(outer, without - inner)
-        names["PORT"] = sandbox.port
+        names |= {"PORT": sandbox.port, "PROXIED_PORT": sandbox.proxied_port}
         world.name_server.forget()
         return await sandbox.ask(told)
     except (EOFError, TimeoutError, OSError) as error:

@@ -34,6 +34,8 @@ def weaken(without: set[str]) -> None:
         started(self, *arguments)
         if "gateway: port" in without:
             self._ports = Everything()
+        if "gateway: proxy policy" in without:
+            self._given = (*self._given, None)
 
     def decided(self: Any, target: Target) -> Any:
         if "gateway: literal address" in without and target.host.endswith("localhost"):

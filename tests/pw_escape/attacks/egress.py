@@ -161,4 +161,11 @@ FRAMING = tuple(
         ("an endless head", b"GET http://shop.test/ HTTP/1.1\r\nHost: a\r\nX: " + b"y" * 100_000 + b"\r\n\r\n"),
     )
 )
-ATTACKS = (*LITERALS, *NAMES, *PORTS, *HOSTS, *FRAMING)
+BY_PROXY = tuple(
+    _asked(name, f"{request}, PROXIED_PORT", "proxy_unavailable", m.GATEWAY_PROXIES)
+    for name, request in (
+        ("past a proxy policy", "get('http://shop.test/')"),
+        ("past a proxy policy by a tunnel", "tunnel('shop.test:80')"),
+    )
+)
+ATTACKS = (*LITERALS, *NAMES, *PORTS, *HOSTS, *FRAMING, *BY_PROXY)
