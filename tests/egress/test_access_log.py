@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+import socket
 
 import pytest
 from pw_egress.client import ask, client, get
@@ -16,6 +17,7 @@ from pageworker_sandbox.egress.errors import EgressRefused
 from pageworker_sandbox.egress.limits import EgressLimits
 from pageworker_sandbox.egress.messages import AccessRecord
 from pageworker_sandbox.egress.meter import Meter
+from pageworker_sandbox.egress.stream import Stream
 from pageworker_sandbox.egress.target import Target, parse_authority
 
 TARGET: Target = parse_authority(b"shop.test:443")
@@ -49,6 +51,19 @@ def test_a_refused_request_has_its_reason() -> None:
     with pytest.raises(EgressRefused), log.request(b"GET", TARGET, Meter()):
         raise EgressRefused("host_not_allowed")
     assert [record.reason for record in log.drain()] == ["host_not_allowed"]
+
+
+async def test_a_tunnel_that_its_budget_cut_has_the_reason() -> None:
+    ours, theirs = socket.socketpair()
+    log, _, _ = opened()
+    meter = Meter(10)
+    with theirs, log.request(b"CONNECT", TARGET, meter) as request:
+        _, origin = await asyncio.get_running_loop().create_connection(lambda: Stream(1024, meter), sock=ours)
+        request.watch(origin)
+        theirs.send(b"abcdefghijkl")
+        await origin.gone()
+    (record,) = log.drain()
+    assert (record.down_bytes, record.reason) == (10, "budget_exhausted")
 
 
 def test_a_method_is_cut() -> None:

@@ -1,4 +1,4 @@
-"""A runner's policy in force: rate, byte budget, and what a changed policy closes."""
+"""A runner's policy in force: rate, budgets, and what a changed policy closes."""
 
 import asyncio
 
@@ -7,6 +7,9 @@ from pw_egress.origin import Handler, Origin, answering, serving
 from pw_egress.running_proxy import ALL, running, to
 
 from pageworker_sandbox.egress.messages import EgressPolicy
+from pageworker_sandbox.egress.session import ESTABLISHED
+
+CONNECT = b"CONNECT shop.test:443 HTTP/1.1\r\nHost: shop.test:443\r\n\r\n"
 
 
 async def test_a_rate_is_kept() -> None:
@@ -20,13 +23,51 @@ async def test_a_budget_ends_transfers_and_further_requests() -> None:
     async with serving(answering(endless)) as origin, running(to(origin.port, budget_bytes=100_000)) as proxy:
         async with client(proxy.port) as runner:
             runner.writer.write(get("http://shop.test/"))
-            assert len(await _all(runner.reader)) <= 400_000
+            assert len(await _all(runner.reader)) <= 100_000
+        usage = proxy.runner_proxy.usage()
+        assert usage.up_bytes + usage.down_bytes == 100_000
+        assert proxy.refused == [("budget_exhausted", "shop.test:80")], "the cut connection"
         response = await ask(proxy.port, get("http://shop.test/"))
         assert (response.status, response.egress) == (403, "budget_exhausted")
+        assert len(proxy.refused) == 2
         proxy.runner_proxy.update(to(origin.port, budget_bytes=10_000_000))
         async with client(proxy.port) as runner:
             runner.writer.write(get("http://shop.test/"))
             assert await runner.reader.readexactly(1_000_000)
+
+
+async def test_a_tunnel_is_cut_at_the_byte() -> None:
+    async with (
+        serving(answering(bytes(4_000_000))) as origin,
+        running(to(origin.port, budget_bytes=100_000)) as proxy,
+        client(proxy.port) as runner,
+    ):
+        runner.writer.write(CONNECT)
+        await runner.reader.readuntil(b"\r\n\r\n")
+        sent = get("http://shop.test/")
+        runner.writer.write(sent)
+        assert len(await _all(runner.reader)) == 100_000 - len(sent)
+        usage = proxy.runner_proxy.usage()
+        assert (usage.down_bytes, usage.refused) == (100_000 - len(sent), {"budget_exhausted": 1})
+
+
+async def test_requests_and_tunnels_share_one_budget_and_the_next_turn_has_its_own() -> None:
+    async with (
+        serving(answering()) as origin,
+        running(to(origin.port, budget_requests=2, budget_turn=1)) as proxy,
+        client(proxy.port) as runner,
+    ):
+        runner.writer.write(CONNECT)
+        assert await runner.reader.readuntil(b"\r\n\r\n") == ESTABLISHED
+        answers = [(await ask(proxy.port, get("http://shop.test/"))).egress for _ in range(3)]
+        assert answers == ["", "budget_exhausted", "budget_exhausted"]
+        assert (await ask(proxy.port, CONNECT)).egress == "budget_exhausted"
+        proxy.runner_proxy.update(to(origin.port, budget_requests=2, budget_turn=2))
+        answers = [(await ask(proxy.port, get("http://shop.test/"))).egress for _ in range(3)]
+        assert answers == ["", "", "budget_exhausted"]
+        proxy.runner_proxy.update(to(origin.port, budget_requests=2, budget_turn=3))
+        runner.writer.write(get("http://shop.test/"))
+        assert (await runner.reader.readuntil(b"\r\n")).startswith(b"HTTP/1.1 200"), "it was never closed"
 
 
 async def _all(reader: asyncio.StreamReader) -> bytes:

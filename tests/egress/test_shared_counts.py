@@ -20,6 +20,22 @@ def test_a_reader_sees_what_a_meter_counts_without_a_message() -> None:
     assert reader() == (1, 20, 300)
 
 
+def test_a_reader_sees_which_budget_the_runner_wanted_to_exceed() -> None:
+    descriptor = new_descriptor()
+    words = shared_words(descriptor)
+    reader, meter = SharedCounts(descriptor), Meter(10, words, budget_requests=1)
+    os.close(descriptor)
+    assert reader.over_budget() is None
+    meter.receive(11)
+    assert (reader.over_budget(), reader()) == ("bytes", (0, 0, 10))
+    meter.set_budget(10, 0, turn=1)
+    assert reader.over_budget() is None
+    meter.count_request()
+    assert reader.over_budget() == "requests"
+    words[Count.OVER_BUDGET] = 2**60
+    assert reader.over_budget() is None, "the gateway may be taken over"
+
+
 def test_a_meter_that_leaves_the_memory_holds_no_descriptor_of_it() -> None:
     descriptor = new_descriptor()
     reader, meter = SharedCounts(descriptor), Meter(words=shared_words(descriptor))

@@ -83,8 +83,23 @@ async def test_a_stream_past_its_byte_budget_ends() -> None:
         ours.write(b"abc")
         assert await receive(peer) == b"abc"
         ours.write(b"d")
-        with pytest.raises(Disconnected, match="byte budget"):
+        with pytest.raises(Disconnected, match="budget is used up"):
             await ours.read()
+        assert ours.over_budget
+        assert await receive(peer) == b""
+
+
+async def test_a_chunk_past_the_budget_is_cut_at_the_byte() -> None:
+    async with stream(Meter(5)) as (origin, origins_peer):
+        origins_peer.send(b"abcdefgh")
+        assert await origin.read() == b"abcde"
+        with pytest.raises(Disconnected, match="budget is used up"):
+            await origin.read()
+    async with stream(Meter(5)) as (origin, origins_peer), stream() as (runner, runners_peer):
+        runner.splice(origin)
+        origins_peer.send(b"abcdefgh")
+        assert await receive(runners_peer) == b"abcde"
+        assert await receive(runners_peer) == b""
 
 
 async def test_a_dependent_ends_with_the_stream_within_the_context_only() -> None:

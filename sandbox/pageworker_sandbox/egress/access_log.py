@@ -111,30 +111,34 @@ class OpenRequest(RequestRecord):
         self._method = method[:MAX_METHOD_CHARACTERS].decode("ascii", "replace")
         self._target = target
         self._meter = meter
+        self._origin: Stream | None = None
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Record it, with the reason for which it was refused or failed."""
         reason = error.reason if isinstance(error, EgressRefused | TargetUnreachable) else ""
+        if self._origin is not None and self._origin.over_budget:
+            reason = "budget_exhausted"
         self._log.add(self._method, self._target, self, reason)
 
     def watch(self, origin: Stream) -> None:
         """Count this connection's bytes for the request, too."""
+        self._origin = origin
         origin.count_with(self)
 
     def answered(self, status: int) -> None:
         """Keep the status."""
         self.status = status
 
-    def send(self, count: int) -> bool:
+    def send(self, count: int) -> int:
         """As `Meter.send`."""
         permitted = self._meter.send(count)
-        self.up_bytes += count if permitted else 0
+        self.up_bytes += permitted
         return permitted
 
-    def receive(self, count: int) -> bool:
+    def receive(self, count: int) -> int:
         """As `Meter.receive`."""
         permitted = self._meter.receive(count)
-        self.down_bytes += count if permitted else 0
+        self.down_bytes += permitted
         return permitted

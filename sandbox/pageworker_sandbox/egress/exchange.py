@@ -102,12 +102,14 @@ class Exchange:
                     # A clean close would look like the end of a response that has no length.
                     runner.reset("the response was cut short")
                     raise Disconnected(str(error)) from error
+                if self._enforcer.meter.over:
+                    raise self._enforcer.failure(_reason(error, origin)) from error
                 if kept and not self._has_body and not idle.expired and runner.open:
                     raise _StaleConnection from error
                 if self._route.absolute and self._repeatable and not idle.expired and runner.open:
                     raise UpstreamFailed(_upstream_fault(error, origin), doubtful=True) from error
                 reason = "origin_silent" if idle.expired else _reason(error, origin)
-                raise self._enforcer.failure(self._route.target, reason) from error
+                raise self._enforcer.failure(reason) from error
         return await self._finish(origin)
 
     async def _finish(self, origin: HttpSide) -> bool:

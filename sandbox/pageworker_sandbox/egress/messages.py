@@ -72,7 +72,11 @@ class EgressPolicy(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     connect_seconds: Annotated[float, Meta(gt=0, le=600)] = 10.0
     """Deadline for name resolution, connection and the upstream proxy's handshake together."""
     budget_bytes: Annotated[int, Meta(ge=0)] | None = None
-    """Limit of bytes sent and received together, since Attach. No setting sets it yet."""
+    """Limit of bytes sent and received together, from the policy on that was the first with this `budget_turn`."""
+    budget_requests: Annotated[int, Meta(ge=0)] | None = None
+    """Limit of requests and tunnels, refused ones included, from the same moment on."""
+    budget_turn: Annotated[int, Meta(ge=0)] = 0
+    """Another number than before begins both budgets anew. The supervisor counts the attempts of the runner."""
     requests_per_second: Annotated[float, Meta(gt=0)] | None = None
     """Rate limit, with a burst of one second, at least one request. No setting sets it yet."""
     upstreams: Annotated[tuple[Upstream, ...], Meta(max_length=MAX_UPSTREAMS)] = ()

@@ -84,20 +84,32 @@ class PolicyEnforcer:
             stream = await self._origins.connect(route, failover.left_seconds, failover.share_seconds, tunnel)
         except EgressRefused as refused:
             raise self._refuse(refused.reason, route.target) from refused
+        except UpstreamFailed as failed:
+            if self.meter.over:
+                # The gateway cut the handshake. The proxy is not to blame, and other runners use it.
+                raise self._refuse("budget_exhausted", route.target) from failed
+            raise
         try:
             self._ensure_current(failover, route)
         except BaseException:
             stream.abort(POLICY_CHANGED)
             raise
         self._open[stream] = route, failover.routes[0]
-        stream.on_gone(lambda: self._open.pop(stream, None))
+        stream.on_gone(lambda: self._gone(stream, route.target))
         return stream
+
+    def _gone(self, stream: Stream, target: Target) -> None:
+        self._open.pop(stream, None)
+        if stream.over_budget:
+            self._refuse("budget_exhausted", target)
 
     def _ensure_current(self, failover: Failover, route: Route) -> None:
         """Raise EgressRefused where the policy forbids the target now, TargetUnreachable where it has other routes now.
 
         As for a connection that is open when the policy changes: its request may be tried again.
         """
+        if self.meter.over:
+            raise self._refuse("budget_exhausted", route.target)
         routes = self._policy.decide(route.target)
         if isinstance(routes, str):
             raise self._refuse(routes, route.target)
@@ -129,10 +141,11 @@ class PolicyEnforcer:
         """The error for a request whose upstream proxies all failed."""
         return self._refuse("proxy_unavailable", target)
 
-    def failure(self, target: Target, reason: UnreachableReason) -> EgressRefused | TargetUnreachable:
+    def failure(self, reason: UnreachableReason) -> EgressRefused | TargetUnreachable:
         """The error for an origin's connection that ended before it answered."""
-        if self.meter.exhausted:
-            return self._refuse("budget_exhausted", target)
+        if self.meter.over:
+            # Counted with the end of the connection that was cut.
+            return EgressRefused("budget_exhausted")
         return TargetUnreachable(reason, timed_out=reason == "origin_silent")
 
     def close(self) -> None:
@@ -148,10 +161,10 @@ class PolicyEnforcer:
         if policy.requests_per_second != self._rate:
             self._rate = rate = policy.requests_per_second
             self._bucket = None if rate is None else TokenBucket(rate, max(1.0, rate), self._loop.time())
-        self.meter.set_budget(policy.budget_bytes)
+        self.meter.set_budget(policy.budget_bytes, policy.budget_requests, policy.budget_turn)
 
     def _decide(self, target: Target) -> Routes | Reason:
-        if self.meter.exhausted:
+        if self.meter.over:
             return "budget_exhausted"
         if self._bucket is not None and not self._bucket.take(self._loop.time()):
             return "rate_limited"

@@ -11,7 +11,7 @@ import fcntl
 import mmap
 import os
 from enum import IntEnum
-from typing import Final
+from typing import Final, Literal
 
 from pageworker_sandbox import memfd
 
@@ -26,6 +26,20 @@ class Count(IntEnum):
     REQUESTS = 0
     UP_BYTES = 1
     DOWN_BYTES = 2
+    OVER_BUDGET = 3
+    """An `OverBudget`: why the runner gets nothing more."""
+
+
+class OverBudget(IntEnum):
+    """Which budget the runner wanted to exceed first."""
+
+    NONE = 0
+    BYTES = 1
+    REQUESTS = 2
+
+
+BudgetName = Literal["bytes", "requests"]
+_NAMES: dict[int, BudgetName] = {OverBudget.BYTES: "bytes", OverBudget.REQUESTS: "requests"}
 
 
 SIZE_BYTES = WORD_BYTES * len(Count)
@@ -62,3 +76,7 @@ class SharedCounts:
     def __call__(self) -> tuple[int, int, int]:
         words = self._words
         return words[Count.REQUESTS], words[Count.UP_BYTES], words[Count.DOWN_BYTES]
+
+    def over_budget(self) -> BudgetName | None:
+        """Which budget of the present turn the runner wanted to exceed. None: none so far."""
+        return _NAMES.get(self._words[Count.OVER_BUDGET])

@@ -11,18 +11,18 @@ from typing import Protocol, cast
 from pageworker_sandbox.egress.errors import Disconnected
 
 _NO_LINGER = struct.pack("ii", 1, 0)
-BUDGET_EXHAUSTED = "the byte budget is used up"
+BUDGET_EXHAUSTED = "the budget is used up"
 RUNNER_DISCONNECTED = "the runner disconnected"
 
 
 class ByteMeter(Protocol):
     """Counts bytes, and decides whether more may pass. The runner's `Meter`, or one request's count on top of it."""
 
-    def send(self, count: int) -> bool:
-        """Bytes go to an origin. False: do not send them."""
+    def send(self, count: int) -> int:
+        """Bytes go to an origin. Returns how many of them to send, all or none."""
 
-    def receive(self, count: int) -> bool:
-        """Bytes came from an origin. False: drop them."""
+    def receive(self, count: int) -> int:
+        """Bytes came from an origin. Returns how many of them, from the first one on, to pass on."""
 
 
 class Stream(asyncio.Protocol):
@@ -55,16 +55,14 @@ class Stream(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         self._moved_at = self._loop.time()
-        if self._meter is not None and not self._meter.receive(len(data)):
-            self.abort(BUDGET_EXHAUSTED)
-        elif self._peer is not None:
-            self._peer.forward(data)
-        else:
-            self._chunks.append(data)
-            self._held += len(data)
-            if self._held >= self._buffer_bytes:
-                self.pause()
-            _wake(self._readable)
+        permitted = len(data) if self._meter is None else self._meter.receive(len(data))
+        if permitted == len(data):
+            self._take_in(data)
+            return
+        # What the budget still covers is passed on, so that the runner gets all that it is charged.
+        if permitted:
+            self._take_in(data[:permitted])
+        self.abort(BUDGET_EXHAUSTED)
 
     def eof_received(self) -> bool:
         self._ended = True
@@ -115,6 +113,11 @@ class Stream(asyncio.Protocol):
         return self._writable is not None
 
     @property
+    def over_budget(self) -> bool:
+        """The connection was cut for the runner's budget."""
+        return self._error == BUDGET_EXHAUSTED
+
+    @property
     def moved_at(self) -> float:
         """Loop time at which a byte was last received or written."""
         return self._moved_at
@@ -151,7 +154,7 @@ class Stream(asyncio.Protocol):
     def forward(self, data: bytes) -> None:
         """Write from within a callback. On a closed connection the bytes are dropped."""
         self._moved_at = self._loop.time()
-        if self._meter is not None and not self._meter.send(len(data)):
+        if self._meter is not None and self._meter.send(len(data)) < len(data):
             self.abort(BUDGET_EXHAUSTED)
         elif not self._transport.is_closing():
             self._transport.write(data)
@@ -251,6 +254,16 @@ class Stream(asyncio.Protocol):
         self.resume()
         if self._ended:
             self._peer.end()
+
+    def _take_in(self, data: bytes) -> None:
+        if self._peer is not None:
+            self._peer.forward(data)
+            return
+        self._chunks.append(data)
+        self._held += len(data)
+        if self._held >= self._buffer_bytes:
+            self.pause()
+        _wake(self._readable)
 
     def _take(self) -> bytes:
         data = self._chunks[0] if len(self._chunks) == 1 else b"".join(self._chunks)
