@@ -19,6 +19,7 @@ from pageworker_profiles import FolderSize, ProfileError, ProfileFolders
 from pageworker_sandbox.launch import Host
 from pageworker_sandbox.state_machine import label
 from pageworker_supervisor.artifacts.store import ArtifactStore
+from pageworker_supervisor.config.egress_budget import EgressBudgets
 from pageworker_supervisor.config.live import Live
 from pageworker_supervisor.config.load import LocalLayers
 from pageworker_supervisor.config.settings import Settings, TenantSettings
@@ -26,7 +27,7 @@ from pageworker_supervisor.config.tenant_lookup import ProfilePages, limits_for
 from pageworker_supervisor.contract.context_key import ContextKey
 from pageworker_supervisor.delivery.callback_secrets import CallbackSecrets
 from pageworker_supervisor.delivery.callback_sender import CallbackSender
-from pageworker_supervisor.dispatch.attempt import AttemptServices
+from pageworker_supervisor.dispatch.attempt_services import AttemptServices
 from pageworker_supervisor.dispatch.dispatcher import Dispatcher
 from pageworker_supervisor.dispatch.heartbeat import Heartbeat
 from pageworker_supervisor.dispatch.limits_watch import LimitsWatch
@@ -163,6 +164,7 @@ class Components:
         fleet_secrets = FleetSecrets(self.secrets, secret_service.log_masker, metrics)
         self.proxies = proxies = ProxyPolicies(tenants, live.part(lambda now: now.proxies), fleet_secrets)
         proxies.on_login(lambda: self.fleet.reroute())
+        budgets = EgressBudgets(live.part(lambda now: now.egress), tenants)
         egress_sets, option_sets = EgressSets(), OptionSets()
         browsers = BrowserFlavors(environment.host.browsers, settings.browser.flavor)
         profile_pages = ProfilePages(settings.profiles.page)
@@ -203,6 +205,7 @@ class Components:
             browsers=browsers,
             flags=settings.flags,
             secrets=secret_service,
+            budgets=budgets,
             proxies=proxies,
             metrics=metrics,
         )
@@ -230,7 +233,7 @@ class Components:
             settings.worker.id,
             metrics,
             environment.timeouts.intake,
-            ModuleContext(registry, profile_pages, proxies).placed,
+            ModuleContext(registry, profile_pages, proxies, budgets).placed,
         )
         self._metrics = metrics
         self._artifact_days = live.part(lambda now: now.artifacts.keep_days)

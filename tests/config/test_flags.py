@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pageworker_supervisor.config.errors import ConfigInvalid
+from pageworker_supervisor.config.flag_settings import FlagSettings
 from pageworker_supervisor.config.flags import flags_for, percentile
 from pageworker_supervisor.config.load import read_local
-from pageworker_supervisor.config.settings import FlagSettings
 
 NAMES = st.text(max_size=30)
 

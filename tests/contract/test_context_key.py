@@ -41,6 +41,13 @@ def test_the_proxy_policy_is_a_value_of_the_text_and_no_policy_is_none() -> None
     assert ContextKey("t", None, SHOP, proxy="").text == f"~{SHOP}"
 
 
+def test_one_page_is_a_value_of_the_text() -> None:
+    for key in (ContextKey("t", "p", SHOP, one_page=True), ContextKey("t", None, SHOP, proxy="1", one_page=True)):
+        assert ContextKey.parse("t", key.text) == key
+    assert ContextKey("t", "p", SHOP, proxy="de-1", one_page=True).text == f"p~{SHOP}+pde-1+1"
+    assert not ContextKey.parse("t", f"~{SHOP}+p1").one_page
+
+
 def test_the_text_does_not_name_the_tenant() -> None:
     assert ContextKey("acme").text == f"~{NO_EGRESS}"
     assert ContextKey("acme", "p1", SHOP).text == f"p1~{SHOP}"

@@ -2,7 +2,8 @@
 
 import datetime as dt
 import json
-from typing import get_args
+from types import SimpleNamespace
+from typing import Any, get_args
 
 import msgspec
 import pytest
@@ -10,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pw_leases import new_lease
 
-from pageworker_sandbox.wire.messages import Failure, Obstacle
+from pageworker_sandbox.wire.messages import Done, Failure, Obstacle
 from pageworker_supervisor.config.settings import JobSettings
 from pageworker_supervisor.contract.job import Job, parse_job
 from pageworker_supervisor.contract.traffic import Traffic
@@ -30,11 +31,13 @@ from pageworker_supervisor.dispatch.outcome import (
     end_without_running,
     json_of,
     lost_attempt,
+    outcome_of_answer,
     past_attempts,
     trace_of,
     unbegun,
 )
 from pageworker_supervisor.queue.claim import Ending
+from pageworker_supervisor.runners.budget_breach import BudgetBreach
 
 RULES = JobSettings(max_retries=2, retry_base_seconds=1, retry_cap_seconds=60)
 NOW = dt.datetime(2030, 1, 1, tzinfo=dt.UTC)
@@ -75,6 +78,37 @@ def test_what_json_cannot_say_is_refused(untrusted: bytes) -> None:
 def test_plain_data_stays_itself() -> None:
     data = {"a": [1, 2.5, None, True, "é"], "b": {}}
     assert msgspec.json.decode(json_of(msgspec.Raw(msgspec.msgpack.encode(data)))) == data
+
+
+def ended_page(breach: BudgetBreach | None) -> Any:
+    """A page whose attempt has ended."""
+    runner = SimpleNamespace(runner_id="w1.3")
+    of_attempt = {"began_at": 5.0, "started_at": NOW, "artifacts": [], "budget_breach": breach}
+    return SimpleNamespace(runner=runner, end_traffic=lambda: None, **of_attempt)
+
+
+@pytest.mark.parametrize("ran", ["succeeded", "failed", "blocked", "timed_out"])
+def test_a_job_past_its_budget_has_failed_for_good_whatever_its_module_says(ran: OutcomeName) -> None:
+    failure = Failure(type="navigation_error", message="reset", retryable=True, retry_after_seconds=5)
+    done = Done(attempt_id="a", outcome=ran, data=msgspec.Raw(b"\x80"), failure=failure, ran_seconds=1.0)
+    breach = BudgetBreach("bytes", 1000, 1000)
+    over = outcome_of_answer(done, ran, ended_page(breach), 4.0, begun=True)
+    ended = decide(JOB, over, 1, RULES, lambda: 0.5)
+    assert isinstance(ended, EndJob)
+    assert ended.status == "failed"
+    assert ended.error is not None
+    assert (ended.error.type, ended.error.retryable) == ("egress_budget", False)
+    assert msgspec.json.decode(msgspec.json.encode(ended.error.detail)) == breach.detail
+    assert (over.data, over.obstacle) == (msgspec.Raw(b"null"), None)
+    within = outcome_of_answer(done, ran, ended_page(None), 4.0, begun=True)
+    assert (within.outcome, within.failure) == (ran, failure)
+
+
+def test_a_cancellation_holds_past_the_budget() -> None:
+    done = Done(attempt_id="a", outcome="cancelled")
+    assert outcome_of_answer(done, "cancelled", ended_page(BudgetBreach("bytes", 1, 1)), 4.0, begun=True).outcome == (
+        "cancelled"
+    )
 
 
 def outcome(ran: OutcomeName, *, retryable: bool | None = None, after: float | None = None) -> Outcome:

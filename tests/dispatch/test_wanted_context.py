@@ -27,11 +27,11 @@ flavor = "full"
 """
 
 
-def wanted(job: dict[str, Any], queued: ContextKey = ContextKey("acme", "p1")) -> ContextKey:
+def wanted(job: dict[str, Any], queued: ContextKey = ContextKey("acme", "p1"), one_page: bool = False) -> ContextKey:
     given = Job(job_id="j", tenant_id="acme", endpoint_module="shop.product", profile_id="p1", **job)
     pages = ProfilePages({"acme/p1": {"locale": "de-DE"}})
     sets = EgressSets(), OptionSets(), pages, policies({"de": {}, "fr": {}})
-    return wanted_context(queued, given, parse_manifest(TOML), *sets)
+    return wanted_context(queued, given, parse_manifest(TOML), *sets, one_page=one_page)
 
 
 def test_the_key_has_what_module_profile_and_job_say() -> None:
@@ -44,3 +44,9 @@ def test_the_key_has_what_module_profile_and_job_say() -> None:
 def test_a_policy_that_vanished_while_the_job_waited_is_named() -> None:
     with pytest.raises(ProxyRefused, match="the job names `gone`"):
         wanted({"proxy": "gone"}, ContextKey("acme", "p1", proxy="gone"))
+
+
+def test_a_budget_counts_as_it_is_now_and_not_where_the_job_was_queued() -> None:
+    queued = ContextKey("acme", "p1", one_page=True)
+    assert not wanted({}, queued).one_page
+    assert wanted({}, one_page=True).one_page

@@ -19,7 +19,9 @@ from pw_proxies import policies
 
 from pageworker_sandbox.page_rules import options_digest, parse_options
 from pageworker_sandbox.wire.page_options import PageOptions
-from pageworker_supervisor.config.settings import JobSettings, TenantSettings
+from pageworker_supervisor.config.egress_budget import EgressBudgets
+from pageworker_supervisor.config.live import Live
+from pageworker_supervisor.config.settings import EgressSettings, JobSettings, TenantSettings
 from pageworker_supervisor.config.tenant_lookup import ProfilePages
 from pageworker_supervisor.contract.context_key import NO_EGRESS, egress_digest
 from pageworker_supervisor.intake import enqueuer as enqueuer_module
@@ -146,6 +148,7 @@ async def test_a_refused_call_is_repeated_and_its_time_counts_as_waiting() -> No
 
 
 NO_PROFILES = ProfilePages({})
+NO_BUDGETS = EgressBudgets(Live(EgressSettings()), Live({}))
 
 
 async def egress(modules: ModuleContext, name: str, pin: str | None) -> str:
@@ -179,7 +182,9 @@ async def test_a_job_is_queued_with_the_set_of_its_release(place: Path, tmp_path
     author = Author()
     await author.publish(place, packed(version="1.0.0", more='egress = ["a.test"]\n'))
     await author.publish(place, packed(version="2.0.0", more='egress = ["B.test.", "a.test"]\n'))
-    modules = ModuleContext(await Registry.open(place, author.trust, tmp_path / "state"), NO_PROFILES, policies())
+    modules = ModuleContext(
+        await Registry.open(place, author.trust, tmp_path / "state"), NO_PROFILES, policies(), NO_BUDGETS
+    )
     assert await egress(modules, "shop.product", None) == egress_digest(["a.test", "b.test"])
     assert await egress(modules, "shop.product", "1.0.0") == egress_digest(["a.test"])
     assert await egress(modules, "shop.product", "3.0.0") == NO_EGRESS
@@ -191,7 +196,7 @@ async def test_a_registry_that_is_away_holds_up_the_first_job_only(place: Path, 
     await author.publish(place, packed(more='egress = ["a.test"]\n'))
     registry = await Registry.open(place, author.trust, tmp_path / "state")
     shutil.rmtree(place)
-    modules = ModuleContext(registry, NO_PROFILES, policies())
+    modules = ModuleContext(registry, NO_PROFILES, policies(), NO_BUDGETS)
     assert await egress(modules, "shop.product", None) == NO_EGRESS
     await author.publish(place, packed(more='egress = ["a.test"]\n'))
     assert await egress(modules, "shop.product", None) == NO_EGRESS, "it rests"
@@ -205,7 +210,7 @@ async def test_a_worker_without_free_descriptors_queues_the_job_all_the_same(
     author = Author()
     await author.publish(place, packed(more='egress = ["a.test"]\n'))
     registry = await Registry.open(place, author.trust, tmp_path / "state")
-    modules = ModuleContext(registry, NO_PROFILES, policies())
+    modules = ModuleContext(registry, NO_PROFILES, policies(), NO_BUDGETS)
 
     async def no_descriptor(release: object) -> None:
         raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
@@ -232,7 +237,7 @@ async def test_a_slow_registry_holds_up_no_longer_than_a_moment(
 
     monkeypatch.setattr(registry, "bundle", never)
     monkeypatch.setattr(enqueuer_module, "FETCH_SECONDS", 0.05)
-    modules = ModuleContext(registry, NO_PROFILES, policies())
+    modules = ModuleContext(registry, NO_PROFILES, policies(), NO_BUDGETS)
     for _ in range(3):
         assert await egress(modules, "shop.product", None) == NO_EGRESS
     assert asked == 1
@@ -243,7 +248,9 @@ async def test_a_job_is_queued_with_the_options_of_module_profile_and_job(place:
     page = '[page]\nlocale = "de-DE"\ncolor_scheme = "dark"\njob_may_set = ["locale"]\n'
     await author.publish(place, packed(more=page))
     profiles = ProfilePages({"acme/lyon-*": {"locale": "fr-FR", "color_scheme": "light"}})
-    modules = ModuleContext(await Registry.open(place, author.trust, tmp_path / "state"), profiles, policies())
+    modules = ModuleContext(
+        await Registry.open(place, author.trust, tmp_path / "state"), profiles, policies(), NO_BUDGETS
+    )
     asked = parse_options({"locale": "it-IT"})
     for asked_for, options in (
         (new_job(), {"locale": "de-DE", "color_scheme": "dark"}),
@@ -275,7 +282,7 @@ async def test_a_job_is_queued_with_the_policy_of_job_module_or_tenant(place: Pa
     await author.publish(place, packed("shop.plain"))
     proxies = policies({name: {} for name in ("job", "module", "tenant")}, {"acme": {"proxy": "tenant"}})
     registry = await Registry.open(place, author.trust, tmp_path / "state")
-    modules = ModuleContext(registry, NO_PROFILES, proxies)
+    modules = ModuleContext(registry, NO_PROFILES, proxies, NO_BUDGETS)
     for job_, policy in (
         (new_job(proxy_wish="job"), "job"),
         (new_job(), "module"),
@@ -285,3 +292,16 @@ async def test_a_job_is_queued_with_the_policy_of_job_module_or_tenant(place: Pa
         (new_job(proxy_wish="gone"), ""),
     ):
         assert (await modules.placed(job_)).proxy == policy
+
+
+async def test_a_job_with_a_budget_waits_for_a_runner_with_one_page(place: Path, tmp_path: Path) -> None:
+    author = Author()
+    await author.publish(place, packed(more="[egress]\nbudget_requests = 5\n"))
+    await author.publish(place, packed("shop.plain"))
+    registry = await Registry.open(place, author.trust, tmp_path / "state")
+    tenants = {"small": TenantSettings(egress_budget_bytes=10)}
+    modules = ModuleContext(registry, NO_PROFILES, policies(), EgressBudgets(Live(EgressSettings()), Live(tenants)))
+    plain = ("shop.plain", None)
+    assert (await modules.placed(new_job())).context.one_page
+    assert (await modules.placed(new_job(module=plain, tenant_id="small"))).context.one_page
+    assert not (await modules.placed(new_job(module=plain))).context.one_page

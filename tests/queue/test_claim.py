@@ -49,6 +49,16 @@ async def test_a_context_whose_policy_allows_one_page_gets_one_job_per_slot(harn
     }
 
 
+async def test_a_context_whose_jobs_have_budgets_gets_one_job_per_slot(harness: QueueHarness) -> None:
+    for proxy, one_page, profile in (("", True, None), ("1", True, "p1"), ("1", False, "p2")):
+        jobs = [ticket(f"{profile}-{n}", proxy=proxy, one_page=one_page, profile_id=profile) for n in range(4)]
+        await harness.producer.enqueue(jobs)
+    capacity = Capacity(limit=9, runner_slots=3, pages_per_runner=3)
+    taken = Counter(lease.context.profile_id for lease in await harness.take(capacity=capacity))
+    assert (taken["p1"], taken["p2"]) in ((1, 3), (0, 3))
+    assert taken[None] == 2 - taken["p1"], "one job per slot"
+
+
 async def test_within_a_priority_the_first_comes_first(harness: QueueHarness) -> None:
     await harness.producer.enqueue([ticket(f"j{n}") for n in range(50)])
     assert await harness.drain(capacity=everything(4)) == [f"j{n}" for n in range(50)]

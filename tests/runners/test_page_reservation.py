@@ -1,14 +1,21 @@
 """A page reservation has one owner at a time: the block that reserved it, then the runner that uses it."""
 
 import asyncio
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from pw_doubles import any_typed
+from pw_proxies import policies
 
 from pageworker_sandbox import memfd
+from pageworker_sandbox.egress.shared_counts import BudgetName
 from pageworker_sandbox.wire import messages as m
 from pageworker_sandbox.wire.errors import OutputExceeded
+from pageworker_supervisor.config.egress_budget import NO_BUDGET, EgressBudget
+from pageworker_supervisor.contract.context_key import ContextKey
 from pageworker_supervisor.contract.traffic import NO_TRAFFIC, Traffic
+from pageworker_supervisor.runners.budget_breach import BudgetBreach
 from pageworker_supervisor.runners.limit_breach import Breach
 from pageworker_supervisor.runners.page_reservation import (
     RECYCLING_SLACK_SECONDS,
@@ -194,3 +201,34 @@ async def test_the_queue_call_of_an_attempt_ends_its_account_before_its_runner_a
     assert page.traffic == Traffic(1, bytes_in=100, bytes_out=10)
     traffic.look()
     assert traffic.ledger.unattributed == Traffic(1, bytes_in=100, bytes_out=10)
+
+
+async def test_a_job_past_its_budget_is_told_with_what_earlier_attempts_used() -> None:
+    """Read when the attempt ends: later the runner has the budget of another attempt."""
+    turns: list[tuple[str, EgressBudget]] = []
+
+    async def take_turn(attempt: str, budget: EgressBudget) -> None:
+        turns.append((attempt, budget))
+
+    exceeded: list[BudgetName | None] = ["bytes"]
+    traffic = RunnerTraffic("acme")
+    traffic.read_from(lambda: (2, 10, 60), lambda: exceeded[0])
+    runner: Any = SimpleNamespace(context=ContextKey("acme", one_page=True), take_turn=take_turn)
+    pages = RunnerPages(lambda: None, traffic)
+    traffic.look()
+    page = pages.reserve(runner, exclusive=False)
+    await page.begin_route("j/2", policies(), EgressBudget(100, 9), Traffic(4, bytes_in=30, bytes_out=5))
+    assert turns == [("j/2", EgressBudget(65, 5))]
+    pages.begin("a", page, 0, log)
+    traffic.read_from(lambda: (3, 15, 120), lambda: exceeded[0])
+    pages.end(DONE)
+    exceeded[0] = None
+    assert page.budget_breach == BudgetBreach("bytes", 100, 100)
+
+
+async def test_a_runner_without_policy_and_budget_gets_no_turn() -> None:
+    runner: Any = SimpleNamespace(context=ContextKey("acme"))
+    page = RunnerPages(lambda: None).reserve(runner, exclusive=False)
+    await page.begin_route("j/1", policies(), NO_BUDGET, NO_TRAFFIC)
+    page.end_traffic()
+    assert page.budget_breach is None

@@ -65,6 +65,8 @@ def test_a_runner_whose_policy_allows_one_page_is_expected_with_one() -> None:
     assert [each.pages for each in with_pending([], rules, 10.0, pending)] == [1, 1], "no page is left for the second"
     assert len(with_pending([], rules, 10.0, [PendingPlacement(usual, exclusive=False)] * 2)) == 1
     assert capacity([], rules, 10.0, 32).pages_of(one) == 1
+    budgeted = ContextKey("t", one_page=True)
+    assert (rules.pages_of(budgeted), capacity([], rules, 10.0, 32).pages_of(budgeted)) == (1, 1)
 
 
 def test_a_tenant_with_full_pages_gets_another_runner_while_a_slot_is_free() -> None:

@@ -1,5 +1,6 @@
 """What a runner is told, and what it may reach."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from pageworker_profiles import FolderSize, ProfileFolders
 from pageworker_sandbox.launch import Host
 from pageworker_sandbox.page_rules import parse_options
 from pageworker_sandbox.wire.page_options import PageOptions
+from pageworker_supervisor.config.egress_budget import EgressBudget
 from pageworker_supervisor.config.settings import EgressSettings, PoolSettings, SandboxSettings, TenantSettings
 from pageworker_supervisor.contract.context_key import ContextKey
 from pageworker_supervisor.host.uid_ranges import IdRange
@@ -20,6 +22,7 @@ from pageworker_supervisor.runners.egress_sets import EgressSets
 from pageworker_supervisor.runners.errors import SpawnFailed
 from pageworker_supervisor.runners.option_sets import OptionSets
 from pageworker_supervisor.runners.resources import RunnerResources
+from pageworker_supervisor.runners.runner_turn import NO_TURN
 from pageworker_supervisor.runners.uid_pool import UidPool
 
 UNUSED = any_typed(None)
@@ -101,6 +104,20 @@ def test_a_runner_whose_attempts_have_upstreams_of_their_own_has_one_page(tmp_pa
     found = resources(tmp_path, proxies=policies({"each": {"rotation": "job"}, "p": {}}))
     assert [found.pages(ContextKey("acme", proxy=name)) for name in ("each", "p", "")] == [1, 3, 3]
     assert found.boot_message("r", ContextKey("acme", proxy="each")).pages == 1
+    assert found.boot_message("r", ContextKey("acme", one_page=True)).pages == 1
+
+
+def test_the_budget_of_an_attempt_is_in_its_policy_and_is_no_reason_to_replace_the_runner(tmp_path: Path) -> None:
+    context = ContextKey("acme", one_page=True)
+    found = resources(tmp_path)
+    turn = NO_TURN.next("j/1", EgressBudget(10, 2))
+    policy = found.policy(context, turn)
+    assert (policy.budget_bytes, policy.budget_requests, policy.budget_turn) == (10, 2, 1)
+    assert found.policy(context, turn.next("j/1", EgressBudget(10, 2))) != policy, "the gateway begins anew"
+    first = found.policy(context)
+    assert (first.budget_bytes, first.budget_requests) == (None, None)
+    budgets = EgressSettings(hosts=found.egress.hosts, ports=found.egress.ports, budget_bytes=5)
+    assert replace(found, egress=budgets).terms(context) == found.terms(context)
 
 
 def test_a_runner_is_replaced_if_its_right_or_its_pages_change_and_kept_if_its_pool_does(tmp_path: Path) -> None:

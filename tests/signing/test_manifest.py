@@ -33,6 +33,24 @@ type = "object"
     assert found.bundle_file == "shop.product-1.4.2.zip"
 
 
+def test_egress_may_be_a_table_with_budgets() -> None:
+    listed = parse_manifest(manifest(more='egress = ["Shop.example"]\n'))
+    assert (listed.budget_bytes, listed.budget_requests) == (None, None)
+    table = '[egress]\nhosts = ["Shop.example"]\nbudget_bytes = 5_000_000\nbudget_requests = 200\n'
+    found = parse_manifest(manifest(more=table))
+    assert (found.egress, found.budget_bytes, found.budget_requests) == (("shop.example",), 5_000_000, 200)
+    assert parse_manifest(manifest(more="[egress]\nbudget_requests = 1\n")).egress == ()
+
+
+def test_mistakes_in_the_table_egress_name_their_key() -> None:
+    table = '[egress]\nhost = ["a.test"]\nhosts = "a.test"\nbudget_byte = 1\nbudget_bytes = 0\nbudget_requests = true\n'
+    told = mistakes(manifest(more=table))
+    wrong = {"egress.host", "egress.hosts", "egress.budget_byte", "egress.budget_bytes", "egress.budget_requests"}
+    assert set(told) == wrong
+    assert "did you mean `egress.budget_bytes`?" in told["egress.budget_byte"]
+    assert "egress" in mistakes(manifest(more=f"[egress]\nbudget_bytes = {2**53}\n")).popitem()[0]
+
+
 def test_what_is_left_out_has_its_default() -> None:
     found = parse_manifest(manifest())
     assert (found.tenants, found.egress, found.timeout_seconds) == (("*",), (), None)

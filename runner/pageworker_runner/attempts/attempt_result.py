@@ -54,7 +54,7 @@ REFUSALS = {
     "private_address": "The address is not on the public Internet. Only `egress.hosts` can permit it.",
     "host_not_allowed": "Both `[tenants.<id>] egress` and `egress` in module.toml must list the host.",
     "port_not_allowed": "`egress.ports` must list the port.",
-    "budget_exhausted": "The byte budget is used up.",
+    "budget_exhausted": "The job's budget of bytes or requests is used up.",
     "rate_limited": "There were too many requests per second.",
     "malformed_request": "The URL has no valid host, or the request's head is over 32 KiB.",
 }

@@ -2,7 +2,7 @@
 
 import re
 import tomllib
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from difflib import get_close_matches
 from typing import Any
 
@@ -24,6 +24,8 @@ BYTE_ORDER_MARK = "\ufeff"
 MAX_NAME = 100
 MAX_ENTRIES = 200
 MAX_TIMEOUT_SECONDS = 86_400
+MAX_BUDGET = 2**53 - 1
+"""The largest integer that JSON readers and Lua keep exactly (RFC 8259, section 6)."""
 
 NAME = re.compile(r"[a-z][a-z0-9_]*(?:\.[a-z][a-z0-9_]*)*")
 PLACE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z_][A-Za-z0-9_]*)*:[A-Za-z_][A-Za-z0-9_]*")
@@ -44,6 +46,10 @@ class Manifest(Struct, frozen=True, kw_only=True):
     """Globs of tenant ids that may run it."""
     egress: tuple[str, ...] = ()
     """Globs of hosts that it may reach if its tenant may too, in normalised form (`xn--mnchen-3ya.test`)."""
+    budget_bytes: int | None = None
+    """`[egress] budget_bytes`: that all attempts of a job together may send and receive, unless less is permitted."""
+    budget_requests: int | None = None
+    """`[egress] budget_requests`: the same for requests. A tunnel counts as one."""
     secrets: tuple[str, ...] = ()
     """Names of the secrets that it may ask for, if the operator grants them."""
     timeout_seconds: float | None = None
@@ -90,6 +96,10 @@ def _hosts(value: Any) -> bool:
         return False
 
 
+def _budget(value: Any) -> bool:
+    return type(value) is int and 1 <= value <= MAX_BUDGET
+
+
 def _range(value: Any) -> bool:
     if not isinstance(value, str) or len(value) > MAX_NAME:
         return False
@@ -124,6 +134,12 @@ def _input(value: Any) -> bool:
     return True
 
 
+HOST_GLOBS = 'a list of host globs such as ["shop.example", "*.cdn.example"]'
+EGRESS_RULES: dict[str, tuple[Check, str]] = {
+    "hosts": (_hosts, HOST_GLOBS),
+    "budget_bytes": (_budget, f"a whole number of bytes, 1 to {MAX_BUDGET}"),
+    "budget_requests": (_budget, f"a whole number of requests, 1 to {MAX_BUDGET}"),
+}
 # Key: check of its value, description of a valid value, whether the key is required.
 RULES: dict[str, tuple[Check, str, bool]] = {
     "name": (_text(NAME, MAX_NAME), 'a dotted, lower case name such as "shop.product"', True),
@@ -131,7 +147,8 @@ RULES: dict[str, tuple[Check, str, bool]] = {
     "entrypoint": (_text(PLACE, MAX_NAME), '"package:function" such as "shop_product:handler"', True),
     "sdk": (_range, 'a range of versions such as ">=1,<2"', True),
     "tenants": (_list(TENANT_GLOB), 'a list of tenant globs such as ["*"]', False),
-    "egress": (_hosts, 'a list of host globs such as ["shop.example", "*.cdn.example"]', False),
+    # As a table, its keys are those of EGRESS_RULES.
+    "egress": (lambda value: isinstance(value, dict) or _hosts(value), f"{HOST_GLOBS}, or a table [egress]", False),
     "secrets": (_list(re.compile(SECRET_NAME)), 'a list of secret names such as ["shop_login"]', False),
     "proxy": (_text(PROXY_NAME, 63), 'the name of a proxy policy (1-63 of a-z0-9-), or "direct"', False),
     "timeout_seconds": (_seconds, f"a number of seconds, above 0, at most {MAX_TIMEOUT_SECONDS}", False),
@@ -149,7 +166,7 @@ def parse_manifest(untrusted_text: str, file: str = FILE) -> Manifest:
         given = tomllib.loads(untrusted_text.removeprefix(BYTE_ORDER_MARK))
     except (ValueError, RecursionError) as error:  # a TOMLDecodeError, or a number of more than 4300 digits
         raise ManifestInvalid((Mistake(file, "", str(error), "TOML"),)) from error
-    mistakes = [_unknown(file, key) for key in given if key not in RULES]
+    mistakes = [_unknown(file, key, RULES) for key in given if key not in RULES]
     for key, (check, expected, required) in RULES.items():
         if key not in given:
             if required:
@@ -157,12 +174,25 @@ def parse_manifest(untrusted_text: str, file: str = FILE) -> Manifest:
         elif not check(given[key]):
             mistakes.append(Mistake(file, key, _show(given[key]), expected))
     page, job_may_set, more = _page(file, given.pop("page", {}))
-    mistakes += more
+    egress, wrong = _egress(file, given.pop("egress", {}))
+    mistakes += more + wrong
     if mistakes:
         raise ManifestInvalid(tuple(mistakes))
     given |= {"flavor": given.pop("browser", {}).get("flavor", "auto"), "page": page, "job_may_set": job_may_set}
-    given["egress"] = [policy_host_glob(host) for host in given.get("egress", ())]
+    given["egress"] = [policy_host_glob(host) for host in egress.pop("hosts", ())]
+    given |= egress
     return msgspec.convert(given, Manifest)
+
+
+def _egress(file: str, given: Any) -> tuple[dict[str, Any], list[Mistake]]:
+    """The table [egress], or the list of its hosts alone: as a table, and the mistakes in a table."""
+    if not isinstance(given, dict):
+        return {"hosts": given}, []
+    mistakes = [_unknown(file, key, EGRESS_RULES, "egress.") for key in given if key not in EGRESS_RULES]
+    for key, (check, expected) in EGRESS_RULES.items():
+        if key in given and not check(given[key]):
+            mistakes.append(Mistake(file, f"egress.{key}", _show(given[key]), expected))
+    return dict(given), mistakes
 
 
 def _page(file: str, given: Any) -> tuple[PageOptions, list[str], list[Mistake]]:
@@ -183,10 +213,10 @@ def _page(file: str, given: Any) -> tuple[PageOptions, list[str], list[Mistake]]
         return PageOptions(), [], mistakes
 
 
-def _unknown(file: str, key: str) -> Mistake:
-    near = get_close_matches(key, RULES, n=1, cutoff=0.6)
-    hint = f"did you mean `{near[0]}`?" if near else ""
-    return Mistake(file, key[:MAX_NAME], "an unknown key", "one of " + ", ".join(RULES), hint)
+def _unknown(file: str, key: str, rules: Collection[str], table: str = "") -> Mistake:
+    near = get_close_matches(key, rules, n=1, cutoff=0.6)
+    hint = f"did you mean `{table}{near[0]}`?" if near else ""
+    return Mistake(file, (table + key)[:MAX_NAME], "an unknown key", "one of " + ", ".join(rules), hint)
 
 
 def _misspelt(key: str, given: dict[str, Any]) -> str:

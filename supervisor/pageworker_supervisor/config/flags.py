@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Mapping
 
-from pageworker_supervisor.config.settings import FlagSettings
+from pageworker_supervisor.config.flag_settings import FlagSettings
 from pageworker_supervisor.config.tenant_lookup import glob_pattern
 
 

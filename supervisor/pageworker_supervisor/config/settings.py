@@ -13,6 +13,7 @@ from msgspec import Meta, field
 from pageworker_sandbox.flavor import FlavorWish
 from pageworker_sandbox.wire.messages import SECRET_NAME
 from pageworker_supervisor.config.check_settings import CheckSettings
+from pageworker_supervisor.config.flag_settings import FlagSettings
 from pageworker_supervisor.config.proxy_settings import ProxySettings
 from pageworker_supervisor.config.redact import SecretText
 from pageworker_supervisor.config.relative_paths import LOCATION
@@ -168,6 +169,11 @@ class EgressSettings(Section, frozen=True):
     """Whether each finished request and tunnel, or a share of them, has a line `egress request` in the log."""
     access_log_sample: Annotated[float, Meta(gt=0, le=1)] = 0.01
     """Share of the requests that `access_log = "sampled"` logs."""
+    budget_bytes: Count | None = None
+    """Bytes that all attempts of a job together may send and receive. A job that wants more ends with error
+    `egress_budget`. The smallest budget of this setting, the tenant and the module counts. Default: no limit."""
+    budget_requests: Count | None = None
+    """The same for requests. A tunnel, which carries any number of `https://` requests, counts as one."""
 
 
 class JobSettings(Section, frozen=True):
@@ -292,6 +298,10 @@ class TenantSettings(Section, frozen=True):
     """Globs of hosts. A job reaches a host only if both its tenant and its module allow it."""
     proxy: Annotated[str, Meta(pattern=PROXY_NAME)] | None = None
     """Proxy policy of jobs whose `proxy` and whose module name none. Default: no proxy."""
+    egress_budget_bytes: Count | None = None
+    """As `egress.budget_bytes`, for each job of the tenant. The smallest one counts."""
+    egress_budget_requests: Count | None = None
+    """As `egress.budget_requests`, for each job of the tenant. The smallest one counts."""
     proxy_required: bool = False
     """Whether `direct` is refused as `proxy` of a job or a module."""
 
@@ -314,20 +324,6 @@ class DomainSettings(Section, frozen=True):
     """Jobs for the domain that start per second on all workers. Default: no limit."""
     burst: Count = 100
     """Jobs that may start at once before `rate_per_second` slows them down."""
-
-
-class FlagSettings(Section, frozen=True):
-    """One flag, which modules read as `context.flags` (docs/sdk.md). It is on for a job if `on` is set, the job's
-    tenant matches `tenants`, and the job is in the share of `percent`."""
-
-    on: bool = False
-    """Whether it may be on at all."""
-    tenants: tuple[str, ...] = ("*",)
-    """Globs of the tenants that it is on for."""
-    percent: Annotated[float, Meta(ge=0, le=100)] = 100.0
-    """Share of jobs or tenants. A larger share holds those of a smaller one."""
-    per: Literal["job", "tenant"] = "job"
-    """What `percent` divides. `job`: all attempts of a job see the same. `tenant`: all jobs of a tenant do."""
 
 
 class SharedLimits(Section, frozen=True):

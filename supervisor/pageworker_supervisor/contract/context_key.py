@@ -2,10 +2,11 @@
 
 In Redis a context is a text within its tenant: `~<values>` (ephemeral), `!<values>` (one job that runs alone) or
 `<profile>~<values>`. The values are `<egress>`, `+o<options>` where the browser context has options, and
-`+f<flavor>` where its modules ask for one flavor of the browser, and `+p<policy>` where its jobs have a proxy policy.
+`+f<flavor>` where its modules ask for one flavor of the browser, `+p<policy>` where its jobs have a proxy policy, and
+`+1` where its runner has one page.
 `ContextKey` is the only type that writes and reads the text in Python, `Context.parse` in
 `queue/lua/browser_context.lua` the only function that reads it in Lua. There the values are one text, but for the
-policy, which may limit the pages of a runner. A feature that tells contexts apart by one more value adds it to
+policy and `+1`, which limit the pages of a runner. A feature that tells contexts apart by one more value adds it to
 `ContextKey`, and no key in Redis changes.
 """
 
@@ -18,7 +19,7 @@ from msgspec import Struct
 from pageworker_sandbox.flavor import WISHES, FlavorWish
 
 SHARED, EXCLUSIVE = "~", "!"
-VALUE, OPTIONS, FLAVOR, PROXY = "+", "o", "f", "p"
+VALUE, OPTIONS, FLAVOR, PROXY, ONE_PAGE = "+", "o", "f", "p", "1"
 """A value after the first one: this sign, a letter that says which value it is, and the value."""
 
 
@@ -45,7 +46,8 @@ class ContextKey(Struct, frozen=True):
     reach: a runner is no boundary between its modules, so all of them must have the same set. `options` is the digest
     of the options with which the browser context is opened (`options_digest`), "" for none. `flavor` is the flavor of
     the browser that the module asks for. "auto" is no flavor: each worker has one for such contexts. `proxy` is the
-    name of the job's proxy policy, "" for none.
+    name of the job's proxy policy, "" for none. `one_page`: the runner has one page, whatever the settings say, because
+    its jobs have egress budgets.
     """
 
     tenant_id: str
@@ -54,6 +56,7 @@ class ContextKey(Struct, frozen=True):
     options: str = ""
     flavor: FlavorWish = "auto"
     proxy: str = ""
+    one_page: bool = False
 
     @property
     def profile(self) -> tuple[str, str] | None:
@@ -71,7 +74,7 @@ class ContextKey(Struct, frozen=True):
         options = f"{VALUE}{OPTIONS}{self.options}" if self.options else ""
         flavor = f"{VALUE}{FLAVOR}{self.flavor}" if self.flavor != "auto" else ""
         proxy = f"{VALUE}{PROXY}{self.proxy}" if self.proxy else ""
-        return self.egress + options + flavor + proxy
+        return self.egress + options + flavor + proxy + (f"{VALUE}{ONE_PAGE}" if self.one_page else "")
 
     @classmethod
     def parse(cls, tenant_id: str, text: str) -> "ContextKey":
@@ -86,4 +89,5 @@ def _parsed(tenant_id: str, text: str) -> ContextKey:
     egress, *others = values.split(VALUE)
     by_letter = {value[:1]: value[1:] for value in others}
     flavor = next((wish for wish in WISHES if wish == by_letter.get(FLAVOR)), WISHES[0])
-    return ContextKey(tenant_id, profile or None, egress, by_letter.get(OPTIONS, ""), flavor, by_letter.get(PROXY, ""))
+    options, proxy = by_letter.get(OPTIONS, ""), by_letter.get(PROXY, "")
+    return ContextKey(tenant_id, profile or None, egress, options, flavor, proxy, ONE_PAGE in by_letter)

@@ -2,22 +2,20 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import TYPE_CHECKING, Any, Concatenate, Literal, ParamSpec
 
 from pageworker_sandbox.page_rules import OptionRefused
 from pageworker_sandbox.signing import VerifiedBundle
 from pageworker_sandbox.state_machine import next_state
 from pageworker_sandbox.wire import messages as m
-from pageworker_supervisor.artifacts.store import ArtifactStore
+from pageworker_supervisor.config.egress_budget import NO_BUDGET
 from pageworker_supervisor.config.flags import flags_for
-from pageworker_supervisor.config.settings import FlagSettings, JobSettings
-from pageworker_supervisor.config.tenant_lookup import ProfilePages
 from pageworker_supervisor.contract.errors import ContractError
 from pageworker_supervisor.contract.job import Job, parse_job
 from pageworker_supervisor.contract.traffic import NO_TRAFFIC, Traffic
 from pageworker_supervisor.dispatch.artifact_keeper import keep_artifacts
+from pageworker_supervisor.dispatch.attempt_services import AttemptServices
 from pageworker_supervisor.dispatch.attempt_state import TRANSITIONS, AttemptEvent, AttemptState
 from pageworker_supervisor.dispatch.begin_guard import BeginGuard, NotBegun
 from pageworker_supervisor.dispatch.outcome import (
@@ -34,55 +32,26 @@ from pageworker_supervisor.dispatch.outcome import (
 )
 from pageworker_supervisor.dispatch.run_message import run_message
 from pageworker_supervisor.dispatch.secret_requests import answer_secret_requests, masked_done, secret_user
-from pageworker_supervisor.dispatch.settlement import Settlement
 from pageworker_supervisor.dispatch.wanted_context import wanted_context
 from pageworker_supervisor.input_schema.errors import PayloadInvalid
-from pageworker_supervisor.input_schema.input_checks import InputChecks
 from pageworker_supervisor.proxies.choice import ProxyRefused
-from pageworker_supervisor.proxies.policies import ProxyPolicies
 from pageworker_supervisor.queue.claim import Lease
-from pageworker_supervisor.registry import Registry
 from pageworker_supervisor.registry.errors import ModuleError, ModuleUnknown
-from pageworker_supervisor.runners.browser_flavors import BrowserFlavors, FlavorMissing
-from pageworker_supervisor.runners.egress_sets import DigestCollision, EgressSets
+from pageworker_supervisor.runners.browser_flavors import FlavorMissing
+from pageworker_supervisor.runners.egress_sets import DigestCollision
 from pageworker_supervisor.runners.errors import RunnerLost, SpawnFailed
-from pageworker_supervisor.runners.fleet import Fleet
 from pageworker_supervisor.runners.limit_breach import LIMIT_FAILURES
-from pageworker_supervisor.runners.option_sets import OptionSets
 from pageworker_supervisor.runners.page_reservation import PageReservation
 from pageworker_supervisor.runners.runner import Runner
 from pageworker_supervisor.runners.start_failure import ContextBroken
 from pageworker_supervisor.secrets.errors import SecretUnavailable
-from pageworker_supervisor.secrets.secret_service import SecretService
 from pageworker_supervisor.task_supervision import TaskExitedUnexpectedly, leaves
 from pageworker_supervisor.telemetry import log
-from pageworker_supervisor.telemetry.metrics import Metrics
 
 if TYPE_CHECKING:
     from loguru import Logger
 
 P = ParamSpec("P")
-
-
-@dataclass(frozen=True)
-class AttemptServices:
-    """What every attempt uses. `kill_grace_seconds`: how long a handler may take to stop; then its runner is killed."""
-
-    jobs: JobSettings
-    kill_grace_seconds: float
-    registry: Registry
-    input_checks: InputChecks
-    artifacts: ArtifactStore
-    settlement: Settlement
-    fleet: Fleet
-    egress_sets: EgressSets
-    option_sets: OptionSets
-    browsers: BrowserFlavors
-    secrets: SecretService
-    proxies: ProxyPolicies
-    profile_pages: ProfilePages
-    flags: Mapping[str, FlagSettings]
-    metrics: Metrics
 
 
 UNREADABLE = "another version queued this job, and this worker cannot read it: update the worker, or cancel the job"
@@ -116,6 +85,7 @@ class Attempt:
         self._services = services
         self._settlement = services.settlement
         self._page: PageReservation | None = None
+        self._budget = NO_BUDGET
         self._told_to: Literal["timed_out", "cancelled"] | None = None
         self._guard = BeginGuard(lease.begin_before)
         self._began = asyncio.Event()
@@ -279,7 +249,8 @@ class Attempt:
         lease, of = self.lease, self._services
         try:
             sets = (of.egress_sets, of.option_sets, of.profile_pages, of.proxies)
-            context = wanted_context(lease.context, self.job, bundle.manifest, *sets)
+            self._budget = of.budgets.of(lease.tenant_id, bundle.manifest)
+            context = wanted_context(lease.context, self.job, bundle.manifest, *sets, one_page=bool(self._budget))
             self._services.browsers.flavor(context)
         except FlavorMissing as missing:
             await self._settle(self._settlement.defer, str(missing), OTHER_WORKER_SECONDS)
@@ -306,7 +277,8 @@ class Attempt:
             await page.runner.up()
             if page.exclusive:
                 await page.wait_until_exclusive()
-        await page.begin_route(f"{self.job.job_id}/{self.number}", self._services.proxies)
+        turn = f"{self.job.job_id}/{self.number}"
+        await page.begin_route(turn, self._services.proxies, self._budget, self.lease.traffic)
         # Not interrupted: half a message would be the end of the runner.
         await page.runner.load(bundle)
 

@@ -6,7 +6,8 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from typing import Literal
 
-from pageworker_supervisor.dispatch.attempt import Attempt, AttemptServices
+from pageworker_supervisor.dispatch.attempt import Attempt
+from pageworker_supervisor.dispatch.attempt_services import AttemptServices
 from pageworker_supervisor.dispatch.attempt_state import AttemptState
 from pageworker_supervisor.queue.claim import Lease
 from pageworker_supervisor.queue.consumer import JobConsumer

@@ -31,6 +31,7 @@ from pageworker_supervisor.contract.result import (
 from pageworker_supervisor.contract.traffic import NO_TRAFFIC, Traffic
 from pageworker_supervisor.dispatch.begin_guard import UnbegunStatus
 from pageworker_supervisor.queue.claim import Lease
+from pageworker_supervisor.runners.budget_breach import ERROR_TYPE as BUDGET_ERROR
 from pageworker_supervisor.runners.limit_breach import Breach
 from pageworker_supervisor.runners.page_reservation import PageReservation
 
@@ -73,8 +74,12 @@ class Outcome(Struct, frozen=True, kw_only=True):
 def outcome_of_answer(
     done: Done, outcome: OutcomeName, page: PageReservation, claimed_at: float, *, begun: bool
 ) -> Outcome:
-    """The runner answered. Raises NotJson. `claimed_at`: monotonic seconds."""
-    return Outcome(
+    """The runner answered. Raises NotJson. `claimed_at`: monotonic seconds.
+
+    A job that wanted more than its egress budget has failed, whatever its module did about it. A cancellation holds.
+    """
+    page.end_traffic()
+    answered = Outcome(
         outcome=outcome,
         runner_id=page.runner.runner_id,
         started_at=page.started_at,
@@ -86,6 +91,17 @@ def outcome_of_answer(
         obstacle=done.obstacle,
         artifacts=tuple(page.artifacts),
         begun=begun,
+    )
+    breach = page.budget_breach
+    if breach is None or outcome == "cancelled":
+        return answered
+    return structs.replace(
+        answered,
+        outcome="failed",
+        data=msgspec.Raw(b"null"),
+        failure=Failure(type=BUDGET_ERROR, message=breach.message, retryable=False),
+        detail=msgspec.Raw(msgspec.json.encode(breach.detail)),
+        obstacle=None,
     )
 
 

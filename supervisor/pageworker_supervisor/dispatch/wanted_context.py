@@ -20,8 +20,12 @@ def wanted_context(
     option_sets: OptionSets,
     profile_pages: ProfilePages,
     proxies: ProxyPolicies,
+    *,
+    one_page: bool,
 ) -> ContextKey:
-    """`key` is where the job was queued. Raises DigestCollision, OptionRefused, ProxyRefused."""
+    """`key` is where the job was queued. `one_page`: the job has to be alone on its runner.
+
+    Raises DigestCollision, OptionRefused, ProxyRefused."""
     of_profile = profile_pages.options(key.tenant_id, key.profile_id)
     options = combine(manifest.page, manifest.job_may_set, of_profile, job.page_options())
     return structs.replace(
@@ -30,4 +34,5 @@ def wanted_context(
         options=option_sets.name(options),
         flavor=manifest.flavor,
         proxy=proxies.choose(key.tenant_id, job.proxy, manifest.proxy),
+        one_page=one_page,
     )

@@ -9,6 +9,7 @@ from msgspec import structs
 
 from pageworker_sandbox.page_rules import OptionRefused, combine, options_digest
 from pageworker_sandbox.signing import Manifest
+from pageworker_supervisor.config.egress_budget import EgressBudgets
 from pageworker_supervisor.config.tenant_lookup import ProfilePages
 from pageworker_supervisor.contract.context_key import egress_digest
 from pageworker_supervisor.intake.admission import Admission, RejectedText
@@ -119,8 +120,11 @@ class ModuleContext:
     digest the job shares a warm runner at once.
     """
 
-    def __init__(self, registry: Registry, profiles: ProfilePages, proxies: ProxyPolicies) -> None:
+    def __init__(
+        self, registry: Registry, profiles: ProfilePages, proxies: ProxyPolicies, budgets: EgressBudgets
+    ) -> None:
         self._registry = registry
+        self._budgets = budgets
         self._proxies = proxies
         self._profiles = profiles
         self._manifests: dict[str, Manifest] = {}
@@ -145,6 +149,7 @@ class ModuleContext:
             options=options_digest(options),
             flavor=manifest.flavor,
             proxy=proxy,
+            one_page=bool(self._budgets.of(new_job.tenant_id, manifest)),
         )
 
     async def _manifest(self, name: str, pin: str | None) -> Manifest | None:

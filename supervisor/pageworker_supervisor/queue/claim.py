@@ -61,7 +61,7 @@ class Capacity(Struct, frozen=True, kw_only=True):
 
     def pages_of(self, context: ContextKey) -> int:
         """Pages of a new runner of this context."""
-        return 1 if context.proxy in self.one_page else self.pages_per_runner
+        return 1 if context.one_page or context.proxy in self.one_page else self.pages_per_runner
 
     def request(self, shard: int, shards: int) -> list[dict[str, object]]:
         """The contexts of this shard's tenants, as `claim` in queue/lua/fn_claim.lua reads them."""
@@ -99,6 +99,8 @@ class Lease(Struct, frozen=True, kw_only=True):
     """Of the browser that its module asked for when it was queued."""
     proxy: str = ""
     """Its proxy policy when it was queued."""
+    one_page: bool = False
+    """Whether it had an egress budget when it was queued, and so needs a runner with one page."""
     shard: int
     token: str
     body: bytes
@@ -136,7 +138,8 @@ class Lease(Struct, frozen=True, kw_only=True):
     @property
     def context(self) -> ContextKey:
         """The context that it was claimed for."""
-        return ContextKey(self.tenant_id, self.profile_id, self.egress, self.options, self.flavor, self.proxy)
+        values = self.egress, self.options, self.flavor, self.proxy, self.one_page
+        return ContextKey(self.tenant_id, self.profile_id, *values)
 
     @property
     def profile_lock(self) -> tuple[str, str, int] | None:
@@ -170,6 +173,7 @@ def lease_from(row: dict[str, Any], body: bytes, shard: int, asked_at: float) ->
         options=key.options,
         flavor=key.flavor,
         proxy=key.proxy,
+        one_page=key.one_page,
         shard=shard,
         token=row["token"],
         body=body,

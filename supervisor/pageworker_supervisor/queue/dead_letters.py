@@ -165,6 +165,7 @@ def _job_request(job: Job, body: bytes, place: _Place) -> dict[str, object]:
         options=context.options,
         flavor=context.flavor,
         proxy=context.proxy,
+        one_page=context.one_page,
         domain=job.domain_key,
         attempts_used=job.retry_count,
     )

@@ -90,6 +90,8 @@ class NewJob(Struct, frozen=True, kw_only=True):
     """`proxy` of the job. The queue does not use it."""
     proxy: str = ""
     """Its proxy policy, as far as that is known here; "" for none."""
+    one_page: bool = False
+    """Whether it has an egress budget, as far as that is known here."""
     domain: str | None = None
     delay_ms: int | None = None
     not_before_ms: int | None = None
@@ -111,7 +113,8 @@ class NewJob(Struct, frozen=True, kw_only=True):
     @property
     def context(self) -> ContextKey:
         """Where it waits."""
-        return ContextKey(self.tenant_id, self.profile_id, self.egress, self.options, self.flavor, self.proxy)
+        values = self.egress, self.options, self.flavor, self.proxy, self.one_page
+        return ContextKey(self.tenant_id, self.profile_id, *values)
 
     def request(self, shards: int, reading: str) -> dict[str, object]:
         """The job as `enqueue` in queue/lua/fn_enqueue.lua reads it. `reading`: see `push_text`."""

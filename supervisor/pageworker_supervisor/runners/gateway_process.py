@@ -181,7 +181,8 @@ class GatewayProcess:
     ) -> None:
         """Give a runner its network. Waits until there is a gateway. `failures`: write end of its failure pipe."""
         await self._up.wait()
-        traffic.read_from(await self._alive().attach(runner_id, listener, failures, policy))
+        counts = await self._alive().attach(runner_id, listener, failures, policy)
+        traffic.read_from(counts, counts.over_budget)
         self._traffic[runner_id] = traffic
         self._policies[runner_id] = policy
 

@@ -14,11 +14,14 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from pageworker_sandbox import memfd
+from pageworker_sandbox.egress.shared_counts import BudgetName
 from pageworker_sandbox.wire import messages as m
 from pageworker_sandbox.wire.errors import OutputExceeded, ProtocolViolation
+from pageworker_supervisor.config.egress_budget import NO_BUDGET, EgressBudget
 from pageworker_supervisor.contract.result import ArtifactRecord
 from pageworker_supervisor.contract.traffic import NO_TRAFFIC, Traffic
 from pageworker_supervisor.proxies.policies import ProxyPolicies
+from pageworker_supervisor.runners.budget_breach import BudgetBreach, budget_breach
 from pageworker_supervisor.runners.limit_breach import Breach
 from pageworker_supervisor.runners.runner_traffic import RunnerTraffic
 from pageworker_supervisor.secrets.errors import SecretUnavailable
@@ -86,6 +89,8 @@ class PageReservation:
         self._pages = pages
         self._attempt_id = ""
         self._traffic: Traffic | None = None
+        self._budget, self._used_before = NO_BUDGET, NO_TRAFFIC
+        self._over_budget: BudgetName | None = None
         self._in_use = False
         self._on_accept: Callable[[], None] = lambda: None
         self._offer: m.Offer | None = None
@@ -105,12 +110,16 @@ class PageReservation:
         """Return when this is the only page of the runner that is taken."""
         await self._pages.wait_until_only_one_is_taken()
 
-    async def begin_route(self, attempt: str, proxies: ProxyPolicies) -> None:
-        """The job goes out by the upstreams of its runner's proxy policy, if it has one. Raises RunnerLost."""
-        if not self.runner.context.proxy:
-            return
-        proxies.mask(self.runner.context.proxy, self.masker)
-        await self.runner.take_turn(attempt)
+    async def begin_route(
+        self, attempt: str, proxies: ProxyPolicies, budget: EgressBudget, used_before: Traffic
+    ) -> None:
+        """The job goes out by the upstreams of its runner's proxy policy, if it has one, within its budget, of which
+        its earlier attempts have used `used_before`. Raises RunnerLost."""
+        self._budget, self._used_before = budget, used_before
+        context = self.runner.context
+        proxies.mask(context.proxy, self.masker)
+        if context.proxy or context.one_page:
+            await self.runner.take_turn(attempt, budget.left(used_before))
 
     async def used_proxy(self) -> str | None:
         """`POLICY/HOST:PORT` of the upstream that the runner used last, `POLICY/direct` for none, `POLICY` if it made
@@ -148,7 +157,13 @@ class PageReservation:
     def end_traffic(self) -> None:
         """Nothing that is counted from now on is this attempt's. The first call counts."""
         if self._traffic is None:
+            self._over_budget = self._pages.traffic.over_budget()
             self._traffic = self._pages.traffic.end(self._attempt_id)
+
+    @property
+    def budget_breach(self) -> BudgetBreach | None:
+        """Set where the job wanted more than its budget. The attempt must have ended."""
+        return budget_breach(self._over_budget, self._budget, self._used_before + self.traffic)
 
     @property
     def began_at(self) -> float:

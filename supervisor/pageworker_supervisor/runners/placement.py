@@ -105,7 +105,7 @@ class PoolRules:
 
     def pages_of(self, context: ContextKey) -> int:
         """Pages of a runner of this context."""
-        return 1 if context.proxy in self.one_page else self.pages
+        return 1 if context.one_page or context.proxy in self.one_page else self.pages
 
 
 def evictable(slots: Sequence[RunnerSlot], rules: PoolRules, now: float) -> list[RunnerSlot]:

@@ -21,6 +21,7 @@ from pageworker_supervisor.runners.errors import SpawnFailed
 from pageworker_supervisor.runners.gateway_process import GatewayProcess
 from pageworker_supervisor.runners.limit_breach import Breach, profile_breach
 from pageworker_supervisor.runners.option_sets import OptionSets
+from pageworker_supervisor.runners.runner_turn import NO_TURN, RunnerTurn
 from pageworker_supervisor.runners.uid_pool import UidPool
 from pageworker_supervisor.telemetry.metrics import Metrics
 
@@ -117,15 +118,15 @@ class RunnerResources:
 
     def pages(self, context: ContextKey) -> int:
         """Pages that a runner of this context has."""
-        return 1 if context.proxy in self.proxies.one_page else self.pool.pages
+        return 1 if context.one_page or context.proxy in self.proxies.one_page else self.pool.pages
 
-    def policy(self, context: ContextKey, turn: str = "") -> EgressPolicy:
-        """What a runner may reach, and by which way now. `turn`: its attempt, where each attempt has another upstream.
+    def policy(self, context: ContextKey, turn: RunnerTurn = NO_TURN) -> EgressPolicy:
+        """What a runner may reach, and by which way now. `turn`: of the attempt that began last.
 
         Raises SpawnFailed: a runner whose proxy policy is gone never goes another way.
         """
         try:
-            route = self.proxies.route(context, turn)
+            route = self.proxies.route(context, turn.attempt)
         except PolicyGone as gone:
             raise SpawnFailed(str(gone)) from gone
         return replace(
@@ -134,6 +135,9 @@ class RunnerResources:
             order=route.order,
             salt=route.salt,
             without_upstream=route.without_upstream,
+            budget_bytes=turn.budget.bytes,
+            budget_requests=turn.budget.requests,
+            budget_turn=turn.number,
         )
 
     def _reach(self, context: ContextKey) -> EgressPolicy:

@@ -14,6 +14,7 @@ from pageworker_sandbox.signing import VerifiedBundle
 from pageworker_sandbox.state_machine import label, next_state
 from pageworker_sandbox.wire import messages as m
 from pageworker_sandbox.wire.errors import ProtocolViolation
+from pageworker_supervisor.config.egress_budget import EgressBudget
 from pageworker_supervisor.contract.context_key import ContextKey
 from pageworker_supervisor.contract.job import JobRef
 from pageworker_supervisor.runners.errors import BrowserNotReady, RunnerFailure, RunnerLost, SpawnFailed
@@ -24,6 +25,7 @@ from pageworker_supervisor.runners.resources import RunnerFolder, RunnerResource
 from pageworker_supervisor.runners.runner_connection import RunnerConnection
 from pageworker_supervisor.runners.runner_state import TAKES_JOBS, TRANSITIONS, RunnerEvent, RunnerState
 from pageworker_supervisor.runners.runner_traffic import RunnerTraffic
+from pageworker_supervisor.runners.runner_turn import NO_TURN
 from pageworker_supervisor.runners.start_failure import START_ERRORS, Blame, StartFailure, explain
 from pageworker_supervisor.runners.watchdog import EnforcedLimits
 from pageworker_supervisor.task_supervision import leaves
@@ -94,8 +96,7 @@ class Runner(ABC):
         self.running = self._pages.running
         """Pages whose attempt has no answer yet, by attempt id."""
         self._comes_back = comes_back
-        self._turn = ""
-        """The attempt whose upstreams are in use, where each attempt has others."""
+        self._turn = NO_TURN
         self._rerouting = asyncio.Lock()
         self._closed_to_jobs = False
         self._log = log.bind(runner_id=runner_id, tenant_id=context.tenant_id, profile_id=context.profile_id)
@@ -138,9 +139,9 @@ class Runner(ABC):
             self._comes_back = True
         return self._pages.reserve(self, exclusive=exclusive)
 
-    async def take_turn(self, attempt: str) -> None:
-        """Go out by the upstreams of this attempt, if each attempt has others. Raises RunnerLost."""
-        self._turn = attempt
+    async def take_turn(self, attempt: str, budget: EgressBudget) -> None:
+        """Go out by the upstreams of this attempt, if each attempt has others, within `budget`. Raises RunnerLost."""
+        self._turn = self._turn.next(attempt, budget)
         await self.reroute()
 
     async def reroute(self) -> None:

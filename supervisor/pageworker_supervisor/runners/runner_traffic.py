@@ -5,6 +5,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from pageworker_sandbox.egress.shared_counts import BudgetName
 from pageworker_supervisor.contract.traffic import MAX_COUNT, NO_TRAFFIC, Traffic
 from pageworker_supervisor.runners.traffic_ledger import TrafficLedger
 
@@ -32,11 +33,18 @@ class RunnerTraffic:
         self.ledger = TrafficLedger()
         self._on_growth = on_growth
         self._counts: Callable[[], tuple[int, int, int]] = lambda: (0, 0, 0)
+        self.over_budget: Callable[[], BudgetName | None] = lambda: None
+        """Which budget the attempt that began last wanted to exceed. Untrusted."""
         self._jobs: deque[JobOnRunner] = deque(maxlen=REMEMBERED_JOBS)
 
-    def read_from(self, untrusted_counts: Callable[[], tuple[int, int, int]]) -> None:
+    def read_from(
+        self,
+        untrusted_counts: Callable[[], tuple[int, int, int]],
+        over_budget: Callable[[], BudgetName | None] = lambda: None,
+    ) -> None:
         """The gateway counts from now on: requests, bytes to and from hosts."""
         self._counts = untrusted_counts
+        self.over_budget = over_budget
 
     def look(self) -> None:
         """Take into account what the gateway has counted until now."""

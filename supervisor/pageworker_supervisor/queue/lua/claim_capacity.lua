@@ -108,7 +108,7 @@ end
 
 -- How many pages a new runner of this context has.
 function Claim:pages_of(context)
-  return self.one_page[Context.proxy(context)] and 1 or self.pages
+  return (Context.is_one_page(context) or self.one_page[Context.proxy(context)]) and 1 or self.pages
 end
 
 -- The place that takes a job of this context now, or nil.

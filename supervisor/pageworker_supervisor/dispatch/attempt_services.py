@@ -1,0 +1,42 @@
+"""The parts of the worker that an attempt uses."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from pageworker_supervisor.artifacts.store import ArtifactStore
+from pageworker_supervisor.config.egress_budget import EgressBudgets
+from pageworker_supervisor.config.flag_settings import FlagSettings
+from pageworker_supervisor.config.settings import JobSettings
+from pageworker_supervisor.config.tenant_lookup import ProfilePages
+from pageworker_supervisor.dispatch.settlement import Settlement
+from pageworker_supervisor.input_schema.input_checks import InputChecks
+from pageworker_supervisor.proxies.policies import ProxyPolicies
+from pageworker_supervisor.registry import Registry
+from pageworker_supervisor.runners.browser_flavors import BrowserFlavors
+from pageworker_supervisor.runners.egress_sets import EgressSets
+from pageworker_supervisor.runners.fleet import Fleet
+from pageworker_supervisor.runners.option_sets import OptionSets
+from pageworker_supervisor.secrets.secret_service import SecretService
+from pageworker_supervisor.telemetry.metrics import Metrics
+
+
+@dataclass(frozen=True)
+class AttemptServices:
+    """What every attempt uses. `kill_grace_seconds`: how long a handler may take to stop; then its runner is killed."""
+
+    jobs: JobSettings
+    kill_grace_seconds: float
+    registry: Registry
+    input_checks: InputChecks
+    artifacts: ArtifactStore
+    settlement: Settlement
+    fleet: Fleet
+    egress_sets: EgressSets
+    option_sets: OptionSets
+    browsers: BrowserFlavors
+    secrets: SecretService
+    proxies: ProxyPolicies
+    budgets: EgressBudgets
+    profile_pages: ProfilePages
+    flags: Mapping[str, FlagSettings]
+    metrics: Metrics
