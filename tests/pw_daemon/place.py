@@ -67,12 +67,12 @@ def write_module(
     folder: Path,
     name: str,
     body: str,
-    egress: Sequence[str] = (),
+    egress: Sequence[str] | Mapping[str, Any] = (),
     page: Mapping[str, Any] | None = None,
     more_toml: str = "",
 ) -> Path:
-    """A module's folder below `folder`; its handler has this body. `page`: its table [page]. `more_toml` is appended to
-    its module.toml."""
+    """A module's folder below `folder`; its handler has this body. `egress`: its hosts, or its table [egress]. `page`:
+    its table [page]. `more_toml` is appended to its module.toml."""
     module, package = folder / name, name.replace(".", "_")
     (module / package).mkdir(parents=True)
     source = "import asyncio\nfrom pageworker import *\n\nasync def handler(page, payload, helpers, context):\n"
@@ -80,7 +80,8 @@ def write_module(
     manifest: dict[str, Any] = {"name": name, "version": "1.0.0", "entrypoint": f"{package}:handler", "sdk": ">=1,<2"}
     if page:
         manifest["page"] = page
-    (module / "module.toml").write_text(toml_text({**manifest, "egress": list(egress)}) + more_toml)
+    allowed = dict(egress) if isinstance(egress, Mapping) else list(egress)
+    (module / "module.toml").write_text(toml_text({**manifest, "egress": allowed}) + more_toml)
     return module
 
 

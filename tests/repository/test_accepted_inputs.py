@@ -11,6 +11,7 @@ import pytest
 from pageworker_sandbox.flavor import WISHES
 from pageworker_sandbox.page_rules import DEVICE, JOB_MAY_SET
 from pageworker_sandbox.page_rules import RULES as PAGE_RULES
+from pageworker_sandbox.signing.manifest import EGRESS_RULES
 from pageworker_sandbox.signing.manifest import RULES as MANIFEST_RULES
 from pageworker_supervisor.cli.app import app
 from pageworker_supervisor.contract.job import Job
@@ -59,6 +60,12 @@ MANIFEST_KEYS = {
     "page": OPTIONS,
     "proxy": "tests/dispatch/test_wanted_context.py::test_the_key_has_what_module_profile_and_job_say",
     "description": "tests/cli/test_module.py::test_verify_shows_the_description",
+}
+BUDGETS = "tests/e2e/test_budgets.py::"
+EGRESS_KEYS = {
+    "hosts": f"{BUDGETS}test_a_page_past_its_budget_is_cut_and_its_job_ends_for_good",
+    "budget_bytes": f"{BUDGETS}test_a_page_past_its_budget_is_cut_and_its_job_ends_for_good",
+    "budget_requests": f"{BUDGETS}test_requests_have_a_budget",
 }
 PAGE_KEYS = {
     **dict.fromkeys(PAGE_RULES, EVERY_OPTION),
@@ -110,9 +117,10 @@ def shown(proofs: dict[str, str]) -> list[str]:
     [
         ({*Job.__struct_fields__}, JOB_FIELDS),
         ({*MANIFEST_RULES}, MANIFEST_KEYS),
+        ({*EGRESS_RULES}, EGRESS_KEYS),
         ({*PAGE_RULES, JOB_MAY_SET, DEVICE}, PAGE_KEYS),
     ],
-    ids=["fields of a job", "keys of module.toml", "keys of [page]"],
+    ids=["fields of a job", "keys of module.toml", "keys of [egress]", "keys of [page]"],
 )
 def test_each_has_a_test_of_what_it_does(accepted: set[str], proofs: dict[str, str]) -> None:
     assert accepted == {*proofs}

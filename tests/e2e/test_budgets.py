@@ -1,0 +1,164 @@
+"""Egress budgets through a whole worker with a real browser: cut at the budget, final, per job, and nobody else's."""
+
+import ssl
+from collections.abc import AsyncIterator
+from contextlib import aclosing
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+import pytest_asyncio
+from pw_daemon import HEADLESS_SHELL, DaemonProcess, Producer, place, write_module
+from pw_servers.certificates import Certificates
+from pw_servers.weighing_site import BIG, WeighingSite, weighing_site
+
+pytestmark = [
+    pytest.mark.asyncio(loop_scope="module"),
+    pytest.mark.browser,
+    pytest.mark.sandbox,
+    pytest.mark.redis,
+    pytest.mark.timeout(180),
+]
+
+LOAD = """
+left = []
+for path in payload["paths"]:
+    try:
+        await page.goto(payload["site"] + path)
+    except Exception as error:
+        left.append(str(error))
+        if not payload.get("stubborn"):
+            raise
+if payload.get("retry") and context.attempt == 1:
+    raise RetryLater("once more", delay_seconds=0)
+if payload.get("wait"):
+    await asyncio.sleep(payload["wait"])
+return {"title": await page.title(), "failed": left}
+"""
+BUDGET = 500_000
+CUT = 64 * 1024
+"""Within so many bytes of its budget, a page is cut."""
+HOSTS = ("plain.test", "secure.test")
+MODULES = {"test.bytes": {"budget_bytes": BUDGET}, "test.requests": {"budget_requests": 3}, "test.free": {}}
+HTTP, HTTPS = "http://plain.test", "https://secure.test"
+
+
+@dataclass
+class BudgetWorker:
+    """One worker with two runners of two pages."""
+
+    daemon: DaemonProcess
+    producer: Producer
+    sites: dict[str, WeighingSite]
+
+    async def run(self, job_id: str, module: str, site: str, *paths: str, **payload: Any) -> dict[str, Any]:
+        """The result of one job."""
+        await self.push(job_id, module, site, *paths, **payload)
+        return await self.result(job_id)
+
+    async def push(self, job_id: str, module: str, site: str, *paths: str, **payload: Any) -> None:
+        """Push a job that loads these paths, one after the other."""
+        await self.producer.push(
+            self.producer.job(job_id, module, {"site": site, "paths": paths, **payload}, max_retries=3)
+        )
+
+    async def result(self, job_id: str) -> dict[str, Any]:
+        """Of this job."""
+        while job_id not in self.producer.results:
+            await self.producer.collect(len(self.producer.results) + 1, 90)
+        return self.producer.results[job_id]
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def worker(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[BudgetWorker]:
+    folder = tmp_path_factory.mktemp("budgets")
+    certificates = Certificates.make(folder)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificates.certificate, certificates.key)
+    modules = [
+        write_module(folder, name, LOAD, {"hosts": list(HOSTS), **budget}, {"ignore_https_errors": True})
+        for name, budget in MODULES.items()
+    ]
+    async with weighing_site(None) as plain, weighing_site(context) as secure, place(*modules) as here:
+        sites = {"plain.test": plain, "secure.test": secure}
+        settings: dict[str, Any] = {
+            "browser": HEADLESS_SHELL,
+            "pool": {"runners": 2, "pages": 2},
+            "egress": {"hosts": {host: f"127.0.0.1:{site.port}" for host, site in sites.items()}},
+            "jobs": {"retry_base_seconds": 0.01},
+        }
+        async with aclosing(Producer(here.redis.url)) as producer:
+            with here.worker(**settings) as daemon:
+                yield BudgetWorker(daemon, producer, sites)
+
+
+def over(result: dict[str, Any], budget: str, limit: int) -> int:
+    """What a job has used that ended for its budget."""
+    error = result["error"]
+    assert (result["status"], error["type"], error["retryable"]) == ("failed", "egress_budget", False)
+    assert (error["detail"]["budget"], error["detail"]["limit"]) == (budget, limit)
+    usage = result["usage"]
+    used: int = usage["bytes_in"] + usage["bytes_out"] if budget == "bytes" else usage["requests"]
+    assert error["detail"]["used"] == used
+    return used
+
+
+@pytest.mark.parametrize("site", [HTTP, HTTPS])
+async def test_a_page_past_its_budget_is_cut_and_its_job_ends_for_good(worker: BudgetWorker, site: str) -> None:
+    """Each job has its own budget, whatever its runner had before: two of the three jobs have the same one."""
+    cuts = [await worker.run(f"cut-{site[:5]}-{n}", "test.bytes", site, "/big") for n in range(3)]
+    for cut in cuts:
+        assert BUDGET - CUT <= over(cut, "bytes", BUDGET) <= BUDGET + CUT
+        assert len(cut["attempts"]) == 1
+    assert len({cut["runner_id"] for cut in cuts}) <= 2
+    within = await worker.run(f"within-{site[:5]}", "test.bytes", site, "/half")
+    assert (within["status"], within["data"]["title"]) == ("succeeded", "/half")
+
+
+async def test_a_module_that_goes_on_gets_nothing_more_and_fails_all_the_same(worker: BudgetWorker) -> None:
+    asked = worker.sites["plain.test"].asked
+    asked.clear()
+    paths = ("/half", "/big", "/small", "/small?2")
+    went_on = await worker.run("stubborn", "test.bytes", HTTP, *paths, stubborn=True)
+    assert over(went_on, "bytes", BUDGET) <= BUDGET + CUT
+    assert went_on["data"] is None
+    assert [path for path in asked if path != "/favicon.ico"] == ["/half", "/big"]
+    log = worker.daemon.log()
+    refused = [line for line in log if line["message"] == "egress refused" and line["reason"] == "budget_exhausted"]
+    assert {line["host"] for line in refused} >= {"plain.test"}
+    lines = worker.daemon.get("/metrics").text.splitlines()
+    counted = [line for line in lines if line.startswith("pageworker_egress_refusals") and "budget_exhausted" in line]
+    assert float(counted[0].rpartition(" ")[2]) >= 3
+
+
+async def test_earlier_attempts_count(worker: BudgetWorker) -> None:
+    result = await worker.run("retried", "test.bytes", HTTP, "/half", retry=True)
+    assert [attempt["outcome"] for attempt in result["attempts"]] == ["failed", "failed"]
+    assert BUDGET - CUT <= over(result, "bytes", BUDGET) <= BUDGET + CUT
+
+
+async def test_requests_have_a_budget(worker: BudgetWorker) -> None:
+    """The page itself succeeds: its images are too many."""
+    asked = worker.sites["plain.test"].asked
+    asked.clear()
+    result = await worker.run("images", "test.requests", HTTP, "/images")
+    assert over(result, "requests", 3) > 3
+    assert len(asked) == 3
+    assert len(result["attempts"]) == 1
+    assert (await worker.run("few", "test.requests", HTTP, "/small"))["status"] == "succeeded"
+
+
+async def test_neighbours_share_a_runner_and_no_budget(worker: BudgetWorker) -> None:
+    """Two jobs at a time on the pages of one runner, while jobs of the same tenant go past their budgets on another."""
+    free = [f"free-{n}" for n in range(4)]
+    held = [f"held-{n}" for n in range(4)]
+    for name, other in zip(free, held, strict=True):
+        await worker.push(name, "test.free", HTTP, "/big", wait=0.5)
+        await worker.push(other, "test.bytes", HTTP, "/big")
+    neighbours = [await worker.result(name) for name in free]
+    for other in held:
+        assert over(await worker.result(other), "bytes", BUDGET) <= BUDGET + CUT
+    assert [(one["status"], one["data"]) for one in neighbours] == [("succeeded", {"title": "/big", "failed": []})] * 4
+    assert sum(one["usage"]["bytes_in"] for one in neighbours) > 4 * BIG
+    budgeted_runners = {(await worker.result(other))["runner_id"] for other in held}
+    assert not budgeted_runners & {one["runner_id"] for one in neighbours}
