@@ -1,4 +1,4 @@
-"""Egress budgets through a whole worker with a real browser: cut at the budget, final, per job, and nobody else's."""
+"""Egress budgets through a whole worker with a real browser: cut at the budget, final, and for one job alone."""
 
 import ssl
 from collections.abc import AsyncIterator
