@@ -107,6 +107,26 @@ async def test_each_kind_carries_plain_requests_and_tunnels(
 
 
 @pytest.mark.parametrize("resolves", [False, True])
+@pytest.mark.parametrize("budget", [1, 20, 70])
+@pytest.mark.parametrize("kind", KINDS)
+async def test_a_budget_that_ends_in_the_handshake_is_no_fault_of_the_proxy(
+    certificates: Certificates, kind: Kind, budget: int, resolves: bool
+) -> None:
+    """Other runners use the same proxies. Neither is down, and the second one is not tried."""
+    async with net(certificates, kind, kind, budget_bytes=budget, resolves=resolves) as parts:
+        assert (await parts.get()).egress == "budget_exhausted"
+        assert b"budget_exhausted" in await parts.tunnel()
+        assert parts.runner.changes == []
+        assert parts.asked[1] == 0
+        usage = parts.runner.runner_proxy.usage()
+        assert usage.up_bytes + usage.down_bytes <= budget
+        assert {reason for reason, _ in parts.runner.refused} == {"budget_exhausted"}
+        parts.runner.runner_proxy.update(policy(*parts.proxies, resolves=resolves))
+        assert (await parts.get()).body == b"ok"
+        assert parts.asked[1] == 0, "the first one is not doubted"
+
+
+@pytest.mark.parametrize("resolves", [False, True])
 @pytest.mark.parametrize("answer", ["nonsense", "close", "close_after_target", "dead"])
 @pytest.mark.parametrize("kind", KINDS)
 async def test_the_next_proxy_gets_what_one_fails(

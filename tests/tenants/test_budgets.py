@@ -31,7 +31,7 @@ async def test_a_tenant_past_its_budgets_takes_nothing_from_another_one(tmp_path
             "browser": HEADLESS_SHELL,
             "pool": {"runners": 2, "pages": 2},
             "egress": {"hosts": {"site.test": f"127.0.0.1:{site.port}"}},
-            "tenants": {"team-a": {"egress_budget_bytes": BYTES, "egress_budget_requests": REQUESTS}},
+            "tenants": {"team-a": {"egress_budget_bytes": BYTES, "egress_budget_requests": REQUESTS}, "team-b": {}},
         }
         async with aclosing(Producer(here.redis.url, "team-a")) as a, aclosing(Producer(here.redis.url, "team-b")) as b:
             with here.worker(**settings):

@@ -108,8 +108,6 @@ class PolicyEnforcer:
 
         As for a connection that is open when the policy changes: its request may be tried again.
         """
-        if self.meter.over:
-            raise self._refuse("budget_exhausted", route.target)
         routes = self._policy.decide(route.target)
         if isinstance(routes, str):
             raise self._refuse(routes, route.target)
