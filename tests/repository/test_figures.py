@@ -27,7 +27,7 @@ from pageworker_supervisor.redis_client import availability, redis_folder, serve
 from pageworker_supervisor.runners import access_line, gateway_process, start_history, watchdog
 from pageworker_supervisor.self_checks import clocks
 from pageworker_supervisor.sizing import recommendation, site
-from pageworker_supervisor.telemetry import metrics
+from pageworker_supervisor.telemetry import label_values
 from pageworker_supervisor.worker import CALLBACK_GRACE_SECONDS, REQUEUE_SECONDS, REST_SECONDS
 from pageworker_supervisor.worker_config import LEAVE_SECONDS
 from repository.sources import ROOT
@@ -73,7 +73,7 @@ FIGURES: dict[str, list[tuple[str, tuple[object, ...]]]] = {
             "{:,} per tenant and {:,} per shard",
             (lua("cancellation.lua", "CANCELLATIONS_PER_TENANT"), lua("cancellation.lua", "CANCELLATIONS")),
         ),
-        ("the first {} modules that ran", (metrics.MAX_LABELS,)),
+        ("the first {} modules that ran", (label_values.MAX_LABELS,)),
         ("otherwise every {} seconds", (WORDS[int(watchdog.PING_SECONDS * watchdog.COSTLY_EVERY)],)),
         ("Checked every {} seconds", (WORDS[int(watchdog.PING_SECONDS)],)),
         ("| `result_too_large` | {} MiB |", (m.MAX_DATA_BYTES // MIB,)),

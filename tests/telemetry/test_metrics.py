@@ -2,7 +2,8 @@
 
 from prometheus_client.parser import text_string_to_metric_families
 
-from pageworker_supervisor.telemetry.metrics import MAX_LABELS, OTHER, Metrics
+from pageworker_supervisor.telemetry.label_values import MAX_LABELS, OTHER
+from pageworker_supervisor.telemetry.metrics import Metrics
 
 
 def samples(metrics: Metrics) -> dict[tuple[str, tuple[tuple[str, str], ...]], float]:

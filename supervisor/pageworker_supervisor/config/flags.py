@@ -6,8 +6,11 @@ from collections.abc import Mapping
 from pageworker_supervisor.config.flag_settings import FlagSettings
 from pageworker_supervisor.config.tenant_lookup import glob_pattern
 
+Flags = Mapping[str, FlagSettings]
+"""By name."""
 
-def flags_for(flags: Mapping[str, FlagSettings], tenant_id: str, job_id: str) -> dict[str, bool]:
+
+def flags_for(flags: Flags, tenant_id: str, job_id: str) -> dict[str, bool]:
     """Every flag, and whether it is on for this job. The same for each attempt while the settings are the same."""
     return {name: _is_on(name, flag, tenant_id, job_id) for name, flag in flags.items()}
 

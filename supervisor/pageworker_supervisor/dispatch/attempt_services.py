@@ -1,11 +1,10 @@
 """The parts of the worker that an attempt uses."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 from pageworker_supervisor.artifacts.store import ArtifactStore
 from pageworker_supervisor.config.egress_budget import EgressBudgets
-from pageworker_supervisor.config.flag_settings import FlagSettings
+from pageworker_supervisor.config.flags import Flags
 from pageworker_supervisor.config.settings import JobSettings
 from pageworker_supervisor.config.tenant_lookup import ProfilePages
 from pageworker_supervisor.dispatch.settlement import Settlement
@@ -38,5 +37,5 @@ class AttemptServices:
     proxies: ProxyPolicies
     budgets: EgressBudgets
     profile_pages: ProfilePages
-    flags: Mapping[str, FlagSettings]
+    flags: Flags
     metrics: Metrics

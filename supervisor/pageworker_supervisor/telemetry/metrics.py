@@ -7,38 +7,12 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, gene
 
 from pageworker_supervisor.contract.result import Status
 from pageworker_supervisor.contract.traffic import Traffic
-
-OTHER = "other"
-MAX_LABELS = 200
-"""Maximum number of values per label. Producers could otherwise create any number of them."""
+from pageworker_supervisor.telemetry.label_values import LabelValues
 
 FAST = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800)
 RUN = (0.05, 0.1, 0.25, 0.5, 1, 2, 4, 8, 15, 30, 60, 120, 300, 900)
 SPAWN = (0.1, 0.25, 0.5, 1, 1.5, 2, 3, 5, 8, 15, 30)
 LAG = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5)
-
-
-class LabelValues:
-    """Values of one label: the known ones, then new ones until there are `limit`. All others are `other`."""
-
-    def __init__(self, known: Collection[str], *, limit: int = MAX_LABELS) -> None:
-        self._seen = set(sorted(known)[:limit])
-        self._limit = limit
-
-    def know(self, names: Collection[str]) -> None:
-        """Add names while there is space."""
-        for name in sorted(names):
-            if len(self._seen) < self._limit:
-                self._seen.add(name)
-
-    def of(self, name: str, *, learn: bool = True) -> str:
-        """The label value for a name. With `learn=False` an unknown name is not added to the known ones."""
-        if name in self._seen:
-            return name
-        if learn and len(self._seen) < self._limit:
-            self._seen.add(name)
-            return name
-        return OTHER
 
 
 class Metrics:
