@@ -23,6 +23,7 @@ from pageworker_runner.pages.gateway_headers import GatewayHeaders
 from pageworker_runner.pages.playwright_internals.driver_files import node_program
 from pageworker_runner.pages.playwright_internals.listeners import report_listener_errors
 from pageworker_runner.pages.pool import PagePool, PagePoolSettings
+from pageworker_runner.pages.request_blocker import RequestBlocker
 from pageworker_runner.reporting.reporter import Reporter
 from pageworker_runner.task_ownership import Tasks, own_work
 from pageworker_runner.thread_ownership import Threads
@@ -65,10 +66,14 @@ async def start(channel: Channel, reporter: Reporter, tasks: Tasks, environment:
                 reporter,
                 lambda attempt_id: attempts.force_result(attempt_id, page_crashed()),
             )
+            blocker = RequestBlocker(boot.options, pool.running_by_target)
+            await blocker.start(browser.context)
             interpreter = InterpreterState()
             threads = Threads()
             threads.install()
-            attempts = AttemptExecutor(boot, catalog, pool, translator, reporter, tasks, threads, interpreter)
+            attempts = AttemptExecutor(
+                boot, catalog, pool, translator, reporter, tasks, threads, interpreter, blocker.take
+            )
             report_listener_errors(browser.context, attempts.listener_failed)
             client_guard.install(pool.recorder, pool.belongs_to)
             package_files.install(catalog.read_file, catalog.list_folder)

@@ -17,7 +17,9 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
+from pageworker_sandbox import block_rules
 from pageworker_sandbox.devices import options_of_device, similar_devices
+from pageworker_sandbox.hostname import policy_host_glob
 from pageworker_sandbox.wire.page_options import PageOptions, pem_blocks
 
 MAX_PIXELS = 3840 * 2160 * 4
@@ -244,6 +246,8 @@ RULES: dict[str, OptionRule] = {
         {},
     ),
     "service_workers": _one_of("allow", "block", default="allow"),
+    "block": OptionRule(block_rules.are_types, block_rules.EXPECTED_TYPES, []),
+    "block_hosts": OptionRule(block_rules.are_hosts, block_rules.EXPECTED_HOSTS, []),
 }
 
 
@@ -259,6 +263,8 @@ def parse_options(untrusted: Any) -> PageOptions:
         mistakes.append(OptionMistake("viewport", str(int(_pixels(untrusted))), expected))
     if mistakes:
         raise PageOptionsInvalid(tuple(mistakes))
+    if "block_hosts" in untrusted:
+        untrusted["block_hosts"] = list({policy_host_glob(glob) for glob in untrusted["block_hosts"]})
     sorted_lists = {key: sorted(value) if isinstance(value, list) else value for key, value in untrusted.items()}
     return msgspec.convert(sorted_lists, PageOptions)
 
@@ -275,8 +281,14 @@ def options_digest(options: PageOptions) -> str:
     return _digest(msgspec.json.encode(without_defaults(options), order="deterministic"))
 
 
-def combine(module: PageOptions, may_set: Iterable[str], profile: PageOptions, job: PageOptions) -> PageOptions:
-    """The options of a job's browser context: the job's, then the profile's, then the module's.
+def combine(
+    module: PageOptions,
+    may_set: Iterable[str],
+    profile: PageOptions,
+    job: PageOptions,
+    tenant: PageOptions = PageOptions(),
+) -> PageOptions:
+    """The options of a job's browser context: the job's, then the profile's, the module's, and the tenant's.
 
     `may_set`: what the module lets a job give. Raises OptionRefused.
     """
@@ -285,7 +297,7 @@ def combine(module: PageOptions, may_set: Iterable[str], profile: PageOptions, j
             raise OptionRefused(
                 key, "is not for a job to set", f"the module's author can add it to {JOB_MAY_SET} in [page]"
             )
-    return without_defaults(job.over(profile.over(module)))
+    return without_defaults(job.over(profile.over(module.over(tenant))))
 
 
 def _device(untrusted: Mapping[str, Any]) -> tuple[dict[str, Any], list[OptionMistake]]:
@@ -320,6 +332,10 @@ def _hint(key: str, value: Any) -> str:
         return "this host has no time zone database: install the package tzdata"
     if key == "locale" and isinstance(value, str) and LOCALE.fullmatch(value.replace("_", "-")):
         return f'write "{value.replace("_", "-")}"'
+    if key == "block":
+        return block_rules.type_hint(value)
+    if key == "block_hosts":
+        return block_rules.host_hint(value)
     return ""
 
 

@@ -167,11 +167,11 @@ class Components:
         budgets = EgressBudgets(live.part(lambda now: now.egress), tenants)
         egress_sets, option_sets = EgressSets(), OptionSets()
         browsers = BrowserFlavors(environment.host.browsers, settings.browser.flavor)
-        profile_pages = ProfilePages(settings.profiles.page)
 
         def tenant_settings(tenant_id: str) -> TenantSettings:
             return limits_for(tenants.value, tenant_id)
 
+        profile_pages = ProfilePages(settings.profiles.page, tenant_settings)
         self._resources = resources = RunnerResources(
             worker_id=settings.worker.id,
             pool=settings.pool,

@@ -105,6 +105,8 @@ def test_valid_values_break_none(section: str, changes: dict[str, Any]) -> None:
     [
         ("Acme", TenantSettings(), "tenants.Acme"),
         ("acme", TenantSettings(egress=("http://a",)), "tenants.acme.egress"),
+        ("acme", TenantSettings(block=("images",)), "tenants.acme.block"),
+        ("acme", TenantSettings(block_hosts=("http://a",)), "tenants.acme.block_hosts"),
         (
             "acme",
             TenantSettings(callback_allow=("ftp://a",), callback_secret_file=Path("/nope")),

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pageworker_sandbox.page_rules import options_digest, parse_options
 from pageworker_sandbox.wire.page_options import PageOptions
 from pageworker_supervisor.config.settings import DomainSettings, TenantSettings
 from pageworker_supervisor.config.tenant_lookup import ProfilePages, domain_for, glob_pattern, limits_for
@@ -75,3 +76,11 @@ def test_the_options_of_a_profile_are_those_of_the_longest_key() -> None:
     assert pages.options("acme", "lyon-2") == PageOptions()
     assert pages.options("other", "lyon-1").locale == "en-GB"
     assert pages.options("acme", None) == PageOptions(), "an ephemeral context is no profile"
+
+
+def test_what_a_tenant_blocks_are_options_of_all_its_contexts() -> None:
+    settings = {"acme": TenantSettings(block=("image",), block_hosts=("*.ADS.example",)), "*": TenantSettings()}
+    pages = ProfilePages({}, lambda tenant_id: limits_for(settings, tenant_id))
+    assert pages.of_tenant("acme") == parse_options({"block": ["image"], "block_hosts": ["*.ads.example"]})
+    assert options_digest(pages.of_tenant("other")) == ""
+    assert ProfilePages({}).of_tenant("acme") == pages.of_tenant("other")

@@ -7,6 +7,7 @@ from pw_proxies import policies
 
 from pageworker_sandbox.page_rules import parse_options
 from pageworker_sandbox.signing.manifest import parse_manifest
+from pageworker_supervisor.config.settings import TenantSettings
 from pageworker_supervisor.config.tenant_lookup import ProfilePages
 from pageworker_supervisor.contract.context_key import ContextKey, egress_digest
 from pageworker_supervisor.contract.job import Job
@@ -27,9 +28,14 @@ flavor = "full"
 """
 
 
-def wanted(job: dict[str, Any], queued: ContextKey = ContextKey("acme", "p1"), one_page: bool = False) -> ContextKey:
+def wanted(
+    job: dict[str, Any],
+    queued: ContextKey = ContextKey("acme", "p1"),
+    tenant: TenantSettings = TenantSettings(),
+    one_page: bool = False,
+) -> ContextKey:
     given = Job(job_id="j", tenant_id="acme", endpoint_module="shop.product", profile_id="p1", **job)
-    pages = ProfilePages({"acme/p1": {"locale": "de-DE"}})
+    pages = ProfilePages({"acme/p1": {"locale": "de-DE"}}, lambda _: tenant)
     sets = EgressSets(), OptionSets(), pages, policies({"de": {}, "fr": {}})
     return wanted_context(queued, given, parse_manifest(TOML), *sets, one_page=one_page)
 
@@ -39,6 +45,12 @@ def test_the_key_has_what_module_profile_and_job_say() -> None:
     assert wanted({}) == ContextKey("acme", "p1", egress_digest(["shop.test"]), options, "full", "de")
     assert wanted({"proxy": "fr"}).proxy == "fr"
     assert wanted({"proxy": "direct"}, ContextKey("acme", "p1", proxy="fr")).proxy == "", "not where it was queued"
+
+
+def test_what_a_tenant_blocks_is_in_the_key() -> None:
+    options = OptionSets().name(parse_options({"locale": "de-DE", "block": ["image"], "block_hosts": ["ads.example"]}))
+    tenant = TenantSettings(block=("image",), block_hosts=("ads.example",))
+    assert wanted({}, tenant=tenant).options == options != wanted({}).options
 
 
 def test_a_policy_that_vanished_while_the_job_waited_is_named() -> None:

@@ -247,7 +247,8 @@ async def test_a_job_is_queued_with_the_options_of_module_profile_and_job(place:
     author = Author()
     page = '[page]\nlocale = "de-DE"\ncolor_scheme = "dark"\njob_may_set = ["locale"]\n'
     await author.publish(place, packed(more=page))
-    profiles = ProfilePages({"acme/lyon-*": {"locale": "fr-FR", "color_scheme": "light"}})
+    tenant = TenantSettings(block=("image",))
+    profiles = ProfilePages({"acme/lyon-*": {"locale": "fr-FR", "color_scheme": "light"}}, lambda _: tenant)
     modules = ModuleContext(
         await Registry.open(place, author.trust, tmp_path / "state"), profiles, policies(), NO_BUDGETS
     )
@@ -258,7 +259,8 @@ async def test_a_job_is_queued_with_the_options_of_module_profile_and_job(place:
         (new_job(profile_id="bonn-1", page=asked), {"locale": "it-IT", "color_scheme": "dark"}),
         (new_job(profile_id="lyon-1", page=asked), {"locale": "it-IT"}),
     ):
-        assert (await modules.placed(asked_for)).options == options_digest(parse_options(options))
+        wanted = parse_options({**options, "block": ["image"]})
+        assert (await modules.placed(asked_for)).options == options_digest(wanted)
     refused = new_job(page=parse_options({"has_touch": True}))
     assert (await modules.placed(refused)).options == "", "the worker that runs it rejects it"
 

@@ -24,6 +24,7 @@ OPTIONS = "tests/e2e/test_page_options.py::test_a_job_runs_with_the_options_of_m
 EVERY_OPTION = (
     "tests/runner/pages/test_context_options.py::test_is_seen_by_every_part_of_a_page_and_by_the_server_job_after_job"
 )
+BLOCKED = "tests/runner/pages/test_request_blocker.py::test_only_what_the_options_name_is_blocked"
 PUBLISHED = "tests/registry/test_registry.py::test_what_was_published_is_resolved_and_verified"
 
 JOB_FIELDS = {
@@ -72,6 +73,8 @@ PAGE_KEYS = {
     "java_script_enabled": "tests/runner/pages/test_context_options.py::"
     "test_scripts_of_pages_do_not_run_without_java_script",
     "service_workers": "tests/runner/pages/test_context_options.py::test_service_workers_can_be_blocked",
+    "block": BLOCKED,
+    "block_hosts": BLOCKED,
     "ignore_https_errors": OPTIONS,
     "ca": OPTIONS,
     JOB_MAY_SET: OPTIONS,

@@ -68,6 +68,20 @@ async def test_a_page_that_an_attempt_uses_stays_taken_until_it_is_clean() -> No
     assert (pages.taken, pages.releases) == (0, 1)
 
 
+async def test_what_the_browser_blocked_for_a_job_is_in_the_jobs_log() -> None:
+    pages = CountedPages()
+    records: list[Any] = []
+    handler = log.add(lambda message: records.append(message.record))
+    counts: dict[m.BlockedKind, int] = {"image": 3, "host": 1}
+    for attempt, blocked in (("a", counts), ("b", {})):
+        page = pages.reserve(RUNNER, exclusive=False)
+        pages.begin(attempt, page, 0, log.bind(job=f"acme/{attempt}"))
+        pages.end(m.Done(attempt_id=attempt, outcome="succeeded", blocked=blocked))
+    log.remove(handler)
+    told = [(each["message"], each["extra"]) for each in records]
+    assert told == [("requests blocked", {"job": "acme/a", "image": 3, "host": 1})]
+
+
 async def test_a_page_cannot_be_released_twice() -> None:
     pages = CountedPages()
     page = pages.reserve(RUNNER, exclusive=False)

@@ -7,6 +7,7 @@ import msgspec
 import pytest
 from pw_servers.certificates import Certificates
 
+from pageworker_sandbox.block_rules import MAX_HOSTS_BYTES
 from pageworker_sandbox.page_rules import (
     MAX_CA_BYTES,
     MAX_HEADER_BYTES,
@@ -45,6 +46,8 @@ VALID: dict[str, list[Any]] = {
     "contrast": ["more"],
     "extra_http_headers": [{"X-Team": "prices", "x-2": "a b;c"}],
     "service_workers": ["block"],
+    "block": [[], ["media", "image"], ["image", "media", "font"]],
+    "block_hosts": [[], ["*.ads.example", "a?.track.example"]],
 }
 INVALID: dict[str, list[Any]] = {
     "viewport": [
@@ -119,6 +122,8 @@ INVALID: dict[str, list[Any]] = {
         {f"x-{number}": "y" * 4000 for number in range(1 + MAX_HEADER_BYTES // 4000)},
     ],
     "service_workers": ["never"],
+    "block": ["image", ["images"], ["image", "image"], ["script"], [1], None],
+    "block_hosts": ["ads.example", ["https://ads.example"], ["ads.example:80"], [1], [""], ["a.test"] * 201, None],
 }
 
 
@@ -210,6 +215,23 @@ def test_the_jobs_option_goes_over_the_profiles_and_the_modules() -> None:
     assert combine(module, (), PageOptions(), PageOptions()) == module
 
 
+def test_what_a_tenant_blocks_is_replaced_by_module_profile_and_job() -> None:
+    none, tenant = PageOptions(), parse_options({"block": ["image", "font"], "block_hosts": ["ads.example"]})
+    assert combine(none, (), none, none, tenant) == tenant
+    media = parse_options({"block": ["media"]})
+    both = parse_options({"block": ["media"], "block_hosts": ["ads.example"]})
+    assert combine(media, (), none, none, tenant) == combine(none, (), media, none, tenant) == both
+    assert combine(none, ("block",), none, media, tenant) == both
+    nothing = parse_options({"block": [], "block_hosts": []})
+    assert combine(nothing, (), none, none, tenant) == none
+
+
+def test_blocked_hosts_are_kept_as_browsers_write_them() -> None:
+    spelled = parse_options({"block_hosts": ["*.ADS.example.", "m\u00fcnchen.test", "ads.example", "ads.example."]})
+    assert spelled.block_hosts == ("*.ads.example", "ads.example", "xn--mnchen-3ya.test")
+    assert options_digest(spelled) == options_digest(parse_options({"block_hosts": list(spelled.block_hosts)}))
+
+
 def test_a_job_gives_only_what_the_module_lets_it() -> None:
     with pytest.raises(OptionRefused, match=r"`page\.has_touch` is not for a job to set; .*job_may_set"):
         combine(PageOptions(), ("locale",), PageOptions(), parse_options({"has_touch": True}))
@@ -243,6 +265,7 @@ def test_the_largest_options_fit_into_the_message_that_starts_a_runner(tmp_path:
             "user_agent": "x" * 512,
             "extra_http_headers": {f"x-{number}": "y" * 4000 for number in range(2)},
             "http_credentials": {"username": "ä" * 255, "password": "€" * 255},
+            "block_hosts": [f"{number:03}.{'.'.join(['x' * 60] * 4)}" for number in range(MAX_HOSTS_BYTES // 247)],
         }
     )
     most_bytes = next(spec.max_bytes for spec in m.TO_RUNNER.values() if spec.message is m.Boot)

@@ -32,6 +32,7 @@ CALLS: list[tuple[Callable[[Metrics], None], dict[str, float]]] = [
         {"pageworker_egress_requests_total": 1, "pageworker_egress_bytes_total": 7},
     ),
     (lambda metrics: metrics.egress_refused("acme", "private_address", 4), {"pageworker_egress_refusals_total": 4}),
+    (lambda metrics: metrics.count_blocked("acme", {"image": 3, "host": 2}), {"pageworker_requests_blocked_total": 5}),
     (
         lambda metrics: metrics.upstreams({("de", "p.test:3128"): True, ("de", "q.test:3128"): False}),
         {"pageworker_proxy_upstream_up": 1},

@@ -32,12 +32,14 @@ USER = re.compile(r"^(https?://)[^/?#]*@")
 DOWNLOAD = "Download is starting"
 LASTING = re.compile(
     r"ERR_(ABORTED|TOO_MANY_REDIRECTS|CERT_\w+|CONTENT_DECODING_FAILED|INVALID_REDIRECT|UNSAFE_REDIRECT|UNSAFE_PORT"
-    r"|UNKNOWN_URL_SCHEME|DISALLOWED_URL_SCHEME|INVALID_URL)"
+    r"|UNKNOWN_URL_SCHEME|DISALLOWED_URL_SCHEME|INVALID_URL|BLOCKED_BY_CLIENT)"
 )
 """Chromium's names of errors that the next attempt would meet again. ERR_ABORTED: the answer has no document (204)."""
 HINTS = {
     "ERR_ABORTED": ": the answer has no page (204 No Content, 205 Reset Content), or a script or a route stopped the "
     "navigation. Read the answer with page.request.get.",
+    "ERR_BLOCKED_BY_CLIENT": ": the option `block_hosts` of the browser context has the host, or a route stopped the "
+    "navigation.",
     "ERR_HTTP_RESPONSE_CODE_FAILURE": ": the answer is an error status without content, which the full browser does "
     "not show. Read it with page.request.get, or use the headless shell, where it is an empty page.",
     "ERR_TOO_MANY_REDIRECTS": ": the redirects do not end. Read the first answer with page.request.get(url, "

@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections.abc import Callable
 
 import msgspec
 
@@ -39,7 +40,9 @@ class AttemptExecutor:
         tasks: Tasks,
         threads: Threads,
         interpreter: InterpreterState,
+        blocked_requests: Callable[[str], dict[m.BlockedKind, int]],
     ) -> None:
+        """`blocked_requests` is called once per attempt, at its end, for the number of requests of each kind."""
         self._boot = boot
         self._catalog = catalog
         self._pool = pool
@@ -48,6 +51,7 @@ class AttemptExecutor:
         self._tasks = tasks
         self._threads = threads
         self._interpreter = interpreter
+        self._blocked_requests = blocked_requests
         self._attempts: dict[str, RunningAttempt] = {}
         self._ended = asyncio.Condition()
         self._browser_lost = False
@@ -123,6 +127,7 @@ class AttemptExecutor:
                 failure=result.failure,
                 obstacle=result.obstacle,
                 ran_seconds=time.monotonic() - attempt.began,
+                blocked=self._blocked_requests(attempt_id),
             )
         )
         if attempt.slot is not None:

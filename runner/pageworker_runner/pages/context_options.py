@@ -10,7 +10,7 @@ from pageworker_sandbox.wire.page_options import PageOptions
 
 VIEWPORT = ViewportSize(width=1280, height=720)
 """Where the options name no other."""
-NOT_PLAYWRIGHTS = frozenset({"ca"})
+NOT_PLAYWRIGHTS = frozenset({"block", "block_hosts", "ca"})
 """Options that the browser gets in another way."""
 
 

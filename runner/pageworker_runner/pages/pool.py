@@ -120,6 +120,11 @@ class PagePool:
             if slot.attempt is not None and slot.state in (PageState.RESERVED, PageState.RUNNING)
         }
 
+    def running_by_target(self) -> dict[str, str]:
+        """The same by the browser's id of the page."""
+        running = self.running()
+        return {slot.warm.target: running[slot.warm.guid] for slot in self._slots if slot.warm.guid in running}
+
     def belongs_to(self, guid: str, attempt_id: str) -> bool:
         """Whether the page is the one of this attempt, or a popup that may be its own."""
         owner = self._owner_of(guid)

@@ -9,9 +9,9 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta, Struct
 
-from pageworker_sandbox.wire.page_options import PageOptions
+from pageworker_sandbox.wire.page_options import BlockedType, PageOptions
 
-PROTOCOL = 7
+PROTOCOL = 8
 MAX_DATA_BYTES = 1024 * 1024
 MAX_ARTIFACT_BYTES = 32 * 1024 * 1024
 MAX_ARTIFACTS = 66
@@ -28,6 +28,8 @@ MAX_SECRET_CHARS = 16_384
 """Characters of a secret."""
 MAX_SECRET_REQUESTS = 100
 """Secrets that one attempt may ask for, the same one again included."""
+MAX_BLOCKED = 1_000_000
+"""Blocked requests of one kind that an attempt reports. More of them count as so many."""
 MAX_LINES = 2000
 """Log lines per attempt. A runner has the same number for lines of its own, in its whole life."""
 
@@ -44,6 +46,8 @@ Level = Literal["debug", "info", "warning", "error"]
 RetireCause = Literal["jobs", "pages", "state", "tasks", "threads"]
 """It has served enough; pages could not be cleaned or replaced; a module changed what cannot be undone, or left tasks
 or threads running."""
+BlockedKind = BlockedType | Literal["host"]
+"""What a blocked request is counted as. `host`: one to a blocked host, of any type."""
 Outcome = Literal["succeeded", "failed", "blocked", "timed_out", "cancelled", "expired"]
 """expired: the handler did not begin before the job expired."""
 
@@ -254,6 +258,8 @@ class Done(Message, frozen=True):
     failure: Failure | None = None
     obstacle: Obstacle | None = None
     ran_seconds: Annotated[float, Meta(ge=0, le=1e9)] = 0.0
+    blocked: dict[BlockedKind, Annotated[int, Meta(ge=1, le=MAX_BLOCKED)]] = {}
+    """Requests that the browser did not send because of `block` and `block_hosts`, by kind."""
 
 
 class Free(Message, frozen=True):

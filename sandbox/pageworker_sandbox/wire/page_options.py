@@ -6,6 +6,9 @@ from typing import Any, Literal
 import msgspec
 from msgspec import Struct
 
+BlockedType = Literal["image", "media", "font"]
+"""A kind of request, by what the page wants it for: `fetch()` of an image is none of them."""
+
 HIDDEN = "(hidden)"
 PEM = re.compile(r"-----BEGIN CERTIFICATE-----\n[A-Za-z0-9+/=\n]+\n-----END CERTIFICATE-----")
 
@@ -59,6 +62,10 @@ class PageOptions(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True,
     contrast: Literal["more", "no-preference"] | None = None
     extra_http_headers: dict[str, str] | None = None
     service_workers: Literal["allow", "block"] | None = None
+    block: tuple[BlockedType, ...] | None = None
+    """Types of requests that the browser does not send."""
+    block_hosts: tuple[str, ...] | None = None
+    """Hosts or globs of hosts to which the browser sends no request, in the form of `hostname.policy_host_glob`."""
 
     def __repr__(self) -> str:
         """Names alone: a value may be a secret."""

@@ -95,6 +95,8 @@ CLASSES: Mapping[str, Reload | Mapping[str, Reload]] = {
         "callback_secret": HOT,
         "callback_headers": LOCAL,
         "egress": HOT,
+        "block": HOT,
+        "block_hosts": HOT,
         "proxy": HOT,
         "proxy_required": HOT,
         "egress_budget_bytes": HOT,

@@ -6,6 +6,7 @@ import ssl
 from collections.abc import Iterator
 from pathlib import Path
 
+from pageworker_sandbox import block_rules
 from pageworker_sandbox.egress.messages import MAX_HOSTS, MAX_PORTS
 from pageworker_sandbox.page_rules import PageOptionsInvalid, is_ca, parse_options
 from pageworker_sandbox.wire.messages import FLAG_NAME, MAX_FLAGS
@@ -269,6 +270,15 @@ def _tenants(settings: Settings) -> Iterator[RuleFinding]:
         yield from _tenant(name, tenant, has_secrets=has_secrets)
 
 
+def _blocked(at: tuple[str, ...], tenant: TenantSettings) -> Iterator[RuleFinding]:
+    """As in `[page]` of a module."""
+    types, hosts = list(tenant.block), list(tenant.block_hosts)
+    if not block_rules.are_types(types):
+        yield (*at, "block"), tenant.block, block_rules.EXPECTED_TYPES, block_rules.type_hint(types)
+    if not block_rules.are_hosts(hosts):
+        yield (*at, "block_hosts"), tenant.block_hosts, block_rules.EXPECTED_HOSTS, block_rules.host_hint(hosts)
+
+
 def _tenant(name: str, tenant: TenantSettings, *, has_secrets: bool) -> Iterator[RuleFinding]:
     at = ("tenants", name)
     if not _TENANT_GLOB.fullmatch(name):
@@ -277,6 +287,7 @@ def _tenant(name: str, tenant: TenantSettings, *, has_secrets: bool) -> Iterator
     for host in tenant.egress:
         if why := host_glob_problem(host):
             yield (*at, "egress"), host, "host names or globs of host names", why
+    yield from _blocked(at, tenant)
     for glob in tenant.callback_allow:
         try:
             UrlGlob.parse(glob)

@@ -296,6 +296,12 @@ class TenantSettings(Section, frozen=True):
     auth. Their values are never shown. Every receiver in `callback_allow` gets them."""
     egress: tuple[str, ...] = ("*",)
     """Globs of hosts. A job reaches a host only if both its tenant and its module allow it."""
+    block: tuple[str, ...] = ()
+    """Types of requests that the browser does not send, for speed: `image`, `media`, `font`. A `block` of the module,
+    the profile or the job replaces it ([sdk.md](sdk.md#blocked-requests))."""
+    block_hosts: tuple[str, ...] = ()
+    """Hosts, or globs of hosts, to which the browser sends no request, for speed. They are replaced in the same way.
+    They are no boundary: `egress` is."""
     proxy: Annotated[str, Meta(pattern=PROXY_NAME)] | None = None
     """Proxy policy of jobs whose `proxy` and whose module name none. Default: no proxy."""
     egress_budget_bytes: Count | None = None

@@ -60,15 +60,33 @@ def domain_for(domains: Mapping[str, DomainSettings], domain: str) -> DomainSett
     return _table(_domain_tables, domains, DomainSettings(), normalise_host_glob).find(domain.lower())
 
 
-class ProfilePages:
-    """The options of `[profiles.page]`, which are checked already."""
+def _no_settings(tenant_id: str) -> TenantSettings:
+    return TenantSettings()
 
-    def __init__(self, pages: Mapping[str, Mapping[str, Any]]) -> None:
+
+class ProfilePages:
+    """The options of `[profiles.page]` and of tenants, which are checked already."""
+
+    def __init__(
+        self, pages: Mapping[str, Mapping[str, Any]], tenants: Callable[[str], TenantSettings] = _no_settings
+    ) -> None:
+        """`tenants(tenant_id)`: what holds now."""
+        self._tenants = tenants
         self._table = GlobTable({name: parse_options(given) for name, given in pages.items()}, PageOptions())
 
     def options(self, tenant_id: str, profile_id: str | None) -> PageOptions:
         """Those of a profile; none where no key matches, and for an ephemeral context."""
         return PageOptions() if profile_id is None else self._table.find(f"{tenant_id}/{profile_id}")
+
+    def of_tenant(self, tenant_id: str) -> PageOptions:
+        """Those of a tenant, which all others go over."""
+        settings = self._tenants(tenant_id)
+        return _blocking(settings.block, settings.block_hosts)
+
+
+@lru_cache(4096)
+def _blocking(types: tuple[str, ...], hosts: tuple[str, ...]) -> PageOptions:
+    return parse_options({"block": list(types), "block_hosts": list(hosts)})
 
 
 def _table(

@@ -27,7 +27,8 @@ def wanted_context(
 
     Raises DigestCollision, OptionRefused, ProxyRefused."""
     of_profile = profile_pages.options(key.tenant_id, key.profile_id)
-    options = combine(manifest.page, manifest.job_may_set, of_profile, job.page_options())
+    of_tenant = profile_pages.of_tenant(key.tenant_id)
+    options = combine(manifest.page, manifest.job_may_set, of_profile, job.page_options(), of_tenant)
     return structs.replace(
         key,
         egress=egress_sets.name(manifest.egress),

@@ -137,8 +137,9 @@ class ModuleContext:
         if manifest is None:
             return new_job
         of_profile = self._profiles.options(new_job.tenant_id, new_job.profile_id)
+        of_tenant = self._profiles.of_tenant(new_job.tenant_id)
         try:
-            options = combine(manifest.page, manifest.job_may_set, of_profile, new_job.page)
+            options = combine(manifest.page, manifest.job_may_set, of_profile, new_job.page, of_tenant)
             proxy = self._proxies.choose(new_job.tenant_id, new_job.proxy_wish, manifest.proxy)
         except (OptionRefused, ProxyRefused):
             # The worker that runs the job rejects it.

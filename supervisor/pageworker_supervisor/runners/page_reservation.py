@@ -319,6 +319,8 @@ class RunnerPages:
         page = self.running.pop(done.attempt_id)
         page.end_traffic()
         self._recycling[done.attempt_id] = (time.monotonic(), page)
+        if done.blocked:
+            page.log.info("requests blocked", **done.blocked)
         page.end(done)
 
     def lose(self, error: Exception) -> None:

@@ -326,6 +326,7 @@ class Runner(ABC):
 
     def _done(self, message: m.Done) -> None:
         self.jobs_done += 1
+        self._resources.metrics.count_blocked(self.context.tenant_id, message.blocked)
         self._pages.end(message)
         if message.failure is not None and message.failure.type in EXHAUSTED:
             self.retire(f"an attempt ended with {message.failure.type}")

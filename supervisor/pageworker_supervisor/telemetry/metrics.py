@@ -5,6 +5,7 @@ from collections.abc import Collection, Mapping
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
+from pageworker_sandbox.wire.messages import BlockedKind
 from pageworker_supervisor.contract.result import Status
 from pageworker_supervisor.contract.traffic import Traffic
 from pageworker_supervisor.telemetry.label_values import LabelValues
@@ -139,6 +140,12 @@ class Metrics:
             "pageworker_egress_refusals",
             "Requests that the egress policy refused.",
             ("reason", "tenant"),
+            registry=registry,
+        )
+        self.requests_blocked = Counter(
+            "pageworker_requests_blocked",
+            "Requests that browsers did not send because of `block` or `block_hosts`, by type, or `host`.",
+            ("tenant", "type"),
             registry=registry,
         )
         self.upstream_up = Gauge(
@@ -314,6 +321,11 @@ class Metrics:
     def egress_refused(self, tenant_id: str, reason: str, count: int = 1) -> None:
         """Count requests that the egress gateway refused."""
         self.egress_refusals.labels(reason, self._tenants.of(tenant_id, learn=False)).inc(count)
+
+    def count_blocked(self, tenant_id: str, requests: Mapping[BlockedKind, int]) -> None:
+        """Count requests that a browser did not send."""
+        for kind, count in requests.items():
+            self.requests_blocked.labels(self._tenants.of(tenant_id, learn=False), kind).inc(count)
 
     def upstreams(self, up: Mapping[tuple[str, str], bool]) -> None:
         """Set which upstream proxies work, by policy and `host:port`. Those that are not named are removed."""
