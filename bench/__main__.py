@@ -16,7 +16,7 @@ from bench.options import Options
 from bench.process_tree import adopt_orphans
 from bench.rows import with_bound
 
-SUITES = ("latency", "browser", "queue", "idle", "backlog", "fairness", "limits", "broken")
+SUITES = ("latency", "browser", "queue", "idle", "backlog", "fairness", "limits", "broken", "lean")
 """Modules of this package. Each has `rows(options)`, which yields a row as soon as it is measured."""
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from collections.abc import Sequence
 
 from bench.fixtures import redis_server
 from bench.process_tree import ProcessTree
@@ -12,16 +13,24 @@ from bench.worker import TENANT, BenchPlan, prepared, started
 RUN_SECONDS = 300.0
 
 
-async def measure(site_port: int, jobs: int, pages: int, browser: str, helpers: frozenset[int]) -> BenchSample:
-    """Run one round, cold start included. Raises WrongResult, TimeoutError."""
+async def measure(
+    site_port: int,
+    jobs: int,
+    pages: int,
+    browser: str,
+    helpers: frozenset[int],
+    folder: str = "p",
+    block: Sequence[str] = (),
+) -> BenchSample:
+    """Run one round, cold start included. `folder`: of the site's page. Raises WrongResult, TimeoutError."""
     with redis_server() as (redis_url, redis_pid):
-        plan = BenchPlan(redis_url, ("visit",), pages, browser, site_port)
+        plan = BenchPlan(redis_url, ("visit",), pages, browser, site_port, block=block)
         tree = ProcessTree(helpers | {redis_pid})
         async with prepared(plan) as workspace:
             run = BenchRun(jobs, tree)
             async with asyncio.timeout(RUN_SECONDS), tree.watched(), started(workspace, plan) as bench:
                 for number in range(jobs):
-                    await bench.queue.push(job(number))
+                    await bench.queue.push(job(number, folder))
                 async for answer in bench.queue.results():
                     run.result(int(answer["job_id"]), answer["data"])
                     if run.done:
@@ -29,14 +38,14 @@ async def measure(site_port: int, jobs: int, pages: int, browser: str, helpers: 
             return run.sample()
 
 
-def job(number: int) -> str:
+def job(number: int, folder: str = "p") -> str:
     """A job that visits page `number`."""
     return json.dumps(
         {
             "job_id": str(number),
             "tenant_id": TENANT,
             "endpoint_module": "bench.visit",
-            "payload": {"url": f"http://site.example/p/{number}", "read": READ_FIELDS},
+            "payload": {"url": f"http://site.example/{folder}/{number}", "read": READ_FIELDS},
             "max_retries": 0,
         }
     )

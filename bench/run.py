@@ -3,8 +3,8 @@
 import time
 from dataclasses import dataclass, field
 
+from bench.page_parts import fields_of
 from bench.process_tree import ProcessTree
-from bench.site import fields_of
 
 WARM_UP = 8
 """The number of first results that are left out of rate and CPU: connections, caches and compilers are still cold."""

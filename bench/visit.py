@@ -2,7 +2,7 @@
 
 import json
 
-from bench.site import FIELDS
+from bench.page_parts import FIELDS
 
 SELECTORS = {f"f{field}": f"#card-{field * 7} .price" for field in range(FIELDS)}
 READ_FIELDS = (

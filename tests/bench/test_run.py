@@ -1,9 +1,10 @@
 """Only correct results are measured."""
 
 import pytest
+from bench.page_parts import fields_of
 from bench.process_tree import ProcessTree
 from bench.run import WARM_UP, BenchRun, WrongResult
-from bench.site import FILES, answer, fields_of
+from bench.site import FILES, answer
 
 
 def test_the_site_has_the_size_that_is_measured() -> None:
