@@ -25,8 +25,8 @@ ROWS = (
     Mutant(
         f.WRONG_OPTIONS,
         RULES,
-        "job.over(profile.over(module))",
-        "module.over(profile.over(job))",
+        "job.over(profile.over(module.over(tenant)))",
+        "module.over(profile.over(job.over(tenant)))",
         (f"{OF_RULES}::test_the_jobs_option_goes_over_the_profiles_and_the_modules", QUEUED),
     ),
     Mutant(
