@@ -7,8 +7,8 @@ URL may name the host in its query. So `BlockPatterns.kind` decides.
 import re
 from fnmatch import translate
 from functools import lru_cache
+from urllib.parse import urlsplit
 
-from pageworker_sandbox.hostname import HostInvalid, host_of_url
 from pageworker_sandbox.wire.messages import BlockedKind
 from pageworker_sandbox.wire.page_options import PageOptions
 
@@ -39,8 +39,9 @@ class BlockPatterns:
 
     def _match(self, start: str) -> bool:
         """`start`: scheme and authority of a URL. The browser writes a path behind them, if only `/`."""
+        # The runner's root has no `ada_url`, and the browser has written the host in its usual form.
         try:
-            host = host_of_url(start) or ""
-        except HostInvalid:
+            host = urlsplit(start).hostname or ""
+        except ValueError:
             return False
-        return self._hosts is not None and self._hosts.match(host.strip("[]")) is not None
+        return self._hosts is not None and self._hosts.match(host.removesuffix(".")) is not None
