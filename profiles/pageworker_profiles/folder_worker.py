@@ -1,12 +1,13 @@
 """The folder worker: walks a folder in a process of its own, outside the daemon's event loop and at low priority.
 
-    folder_worker.py PARENT_PID prepare FOLDER MAX_FILES MAX_BYTES UID GID     UID -1: keep the owner
+    folder_worker.py PARENT_PID prepare FOLDER MAX_FILES MAX_BYTES UID GID FD     UID -1: keep the owner
     folder_worker.py PARENT_PID measure FOLDER MAX_FILES MAX_BYTES
     folder_worker.py PARENT_PID remove FOLDER
 
-The daemon runs it as a script by path, with `-I -S`, and may kill it at any time. It writes one dict to stdout, in
-marshal format because importing json costs milliseconds: `files` and `bytes`, or `error` (a class of errors.py), `text`
-and `fields`. The next walk repeats one that was killed: see trees.reown.
+FD is an inherited descriptor of the folder, which is prepared whatever FOLDER names by now. The daemon runs the worker
+as a script by path, with `-I -S`, and may kill it at any time. It writes one dict to stdout, in marshal format because
+importing json costs milliseconds: `files` and `bytes`, or `error` (a class of errors.py), `text` and `fields`. The next
+walk repeats one that was killed: see trees.reown.
 """
 
 import ctypes

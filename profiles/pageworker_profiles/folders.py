@@ -43,7 +43,8 @@ class ProfileFolders:
         """As ProfileStore.open. Raises ProfileTooLarge too."""
         lease = await self._hold(tenant_id, profile_id, fence, uid)
         try:
-            await self._walk("prepare", lease.path, *self.most, *owner(uid), held=[lease.lock_descriptor])
+            folder, lock = lease.folder_descriptor, lease.lock_descriptor
+            await self._walk("prepare", lease.path, *self.most, *owner(uid), folder, held=[lock, folder])
         except BaseException:
             lease.close()
             raise
@@ -94,7 +95,8 @@ class ProfileFolders:
 async def walk(action: str, folder: Path, *numbers: int, held: Sequence[int] = ()) -> FolderSize:
     """Run one action of folder_worker.py. Raises ProfileError.
 
-    `held` are descriptors of locks. The worker inherits them, so a worker that outlives the daemon keeps the locks.
+    `held` are descriptors that the worker inherits. With that of a lock, a worker that outlives the daemon keeps the
+    lock.
     """
     command = [_interpreter(), "-I", "-S", folder_worker.__file__, str(os.getpid()), action, str(folder)]
     process = await asyncio.create_subprocess_exec(

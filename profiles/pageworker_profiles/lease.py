@@ -1,5 +1,6 @@
 """Leases: a folder that one runner uses, and the kernel lock on it."""
 
+import os
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -8,7 +9,10 @@ from pageworker_profiles.locks import Lock
 
 
 class FolderLease:
-    """A locked folder, until `close`. A context manager. The kernel releases the lock too when the process ends."""
+    """A locked folder, until `close`. A context manager. The kernel releases the lock too when the process ends.
+
+    The constructor raises OSError where `path` is no folder, or a symbolic link.
+    """
 
     def __init__(self, path: Path, uid: int | None, lock: Lock) -> None:
         self.path = path
@@ -16,11 +20,26 @@ class FolderLease:
         self.uid = uid
         self._lock = lock
         self._open = True
+        self._folder: int | None = _pointer(path)
 
     @property
     def lock_descriptor(self) -> int:
         """Descriptor of the lock, for a child that must hold it too. Raises ValueError once the lease is closed."""
         return self._lock.descriptor
+
+    @property
+    def folder_descriptor(self) -> int:
+        """O_PATH descriptor of the folder at `path`. What is checked and mounted is this folder, whatever `path` names
+        by then. Raises ValueError once the lease is closed."""
+        if self._folder is None:
+            raise ValueError("the lease is closed")
+        return self._folder
+
+    def follow_path(self) -> None:
+        """The owner of the lease has put another folder at `path`. Raises OSError."""
+        new = _pointer(self.path)
+        self._close_folder()
+        self._folder = new
 
     @property
     def open(self) -> bool:
@@ -30,7 +49,13 @@ class FolderLease:
     def close(self) -> None:
         """Release the lock. The runner must have ended. May be called again."""
         self._open = False
+        self._close_folder()
         self._lock.release()
+
+    def _close_folder(self) -> None:
+        if self._folder is not None:
+            os.close(self._folder)
+            self._folder = None
 
     def __enter__(self) -> Self:
         return self
@@ -48,3 +73,7 @@ class ProfileLease(FolderLease):
         super().__init__(path, uid, lock)
         self.tenant_id = tenant_id
         self.profile_id = profile_id
+
+
+def _pointer(path: Path) -> int:
+    return os.open(path, os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)

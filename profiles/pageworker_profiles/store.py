@@ -38,7 +38,7 @@ class ProfileStore:
         lease = self.hold(tenant_id, profile_id, fence, uid)
         try:
             with explained("opening", lease.path):
-                walks.prepare(lease.path, self._most, *owner(uid))
+                walks.prepare(lease.path, lease.folder_descriptor, self._most, *owner(uid))
         except BaseException:
             lease.close()
             raise
@@ -55,10 +55,10 @@ class ProfileStore:
                 data = folder / "data"
                 with suppress(FileExistsError):
                     data.mkdir(mode=0o700)
+                return ProfileLease(data, uid, lock, tenant_id, profile_id)
         except BaseException:
             lock.release()
             raise
-        return ProfileLease(data, uid, lock, tenant_id, profile_id)
 
     def quarantine(self, lease: ProfileLease, reason: str) -> Path:
         """Move a profile's data aside and start with an empty folder. The runner must have ended. Returns the path."""
@@ -70,7 +70,8 @@ class ProfileStore:
             (aside / "reason.txt").write_text(reason + "\n", "utf-8")
             lease.path.rename(aside / "data")
             lease.path.mkdir(mode=0o700)
-            walks.prepare(lease.path, self._most, *owner(lease.uid))
+            lease.follow_path()
+            walks.prepare(lease.path, lease.folder_descriptor, self._most, *owner(lease.uid))
         return aside
 
     def remove(self, tenant_id: str, profile_id: str) -> bool:

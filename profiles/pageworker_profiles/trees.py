@@ -19,14 +19,15 @@ _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _POINTER = os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
-def reown(folder: Path, uid: int, gid: int, most: FolderSize = MOST) -> FolderSize:
+def reown(folder: Path, uid: int, gid: int, most: FolderSize = MOST, descriptor: int | None = None) -> FolderSize:
     """Give the folder and its content to `uid`. Raises ProfileTampered, ProfileTooLarge, OSError.
 
+    With a descriptor of the folder (O_PATH), that folder is meant whatever is at its path by now.
     First the top folder becomes ours, so that no other user can enter it meanwhile. It becomes `uid`'s last. So a top
     folder that belongs to `uid` has been processed completely, and is only measured.
     """
     tally = _Tally(folder, most)
-    with _opened(folder) as top:
+    with _opened(folder, descriptor) as top:
         status = os.fstat(top)
         if (status.st_uid, status.st_gid) == (uid, gid) and stat.S_IMODE(status.st_mode) == 0o700:
             _visit(top, tally.add)
@@ -38,10 +39,13 @@ def reown(folder: Path, uid: int, gid: int, most: FolderSize = MOST) -> FolderSi
     return tally.size
 
 
-def measure(folder: Path, most: FolderSize = MOST) -> FolderSize:
-    """Size of the folder. Ends as soon as a limit is exceeded. Raises ProfileTampered, ProfileTooLarge, OSError."""
+def measure(folder: Path, most: FolderSize = MOST, descriptor: int | None = None) -> FolderSize:
+    """Size of the folder. Ends as soon as a limit is exceeded. Raises ProfileTampered, ProfileTooLarge, OSError.
+
+    `descriptor` as in `reown`.
+    """
     tally = _Tally(folder, most)
-    with _opened(folder) as top:
+    with _opened(folder, descriptor) as top:
         _visit(top, tally.add)
     return tally.size
 
@@ -208,9 +212,9 @@ def _opened_at(parent: int, name: str) -> Iterator[int]:
 
 
 @contextmanager
-def _opened(folder: Path) -> Iterator[int]:
-    descriptor = os.open(folder, _FOLDER)
+def _opened(folder: Path, descriptor: int | None = None) -> Iterator[int]:
+    opened = os.open(folder, _FOLDER) if descriptor is None else os.open(".", _FOLDER, dir_fd=descriptor)
     try:
-        yield descriptor
+        yield opened
     finally:
-        os.close(descriptor)
+        os.close(opened)

@@ -1,5 +1,6 @@
 """The actions of the folder worker, by name. Each walks a whole folder."""
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -21,15 +22,18 @@ def answer(action: str, folder: Path, numbers: list[int]) -> dict[str, Any]:
     return {"files": size.files, "bytes": size.bytes}
 
 
-def prepare(data: Path, most: FolderSize, uid: int, gid: int) -> FolderSize:
+def prepare(data: Path, descriptor: int, most: FolderSize, uid: int, gid: int) -> FolderSize:
     """Prepare a profile's data for a browser of `uid` (-1: keep the owner). The caller holds the lock, so none runs.
 
+    `descriptor` is that of the folder (O_PATH), which is mounted later. `data` is its path, for errors only.
     Raises ProfileTampered, ProfileTooLarge, OSError.
     """
-    size = trees.measure(data, most) if uid == -1 else trees.reown(data, uid, gid, most)
+    size = trees.measure(data, most, descriptor) if uid == -1 else trees.reown(data, uid, gid, most, descriptor)
     for name in SINGLETONS:
         try:
-            (data / name).unlink(missing_ok=True)
+            os.unlink(name, dir_fd=descriptor)
+        except FileNotFoundError:
+            continue
         except IsADirectoryError as error:
             raise ProfileTampered(f"{data / name} is a folder: quarantine the profile") from error
     return size
@@ -38,8 +42,8 @@ def prepare(data: Path, most: FolderSize, uid: int, gid: int) -> FolderSize:
 def _do(action: str, folder: Path, numbers: list[int]) -> FolderSize:
     match action:
         case "prepare":
-            files, size_bytes, uid, gid = numbers
-            return prepare(folder, FolderSize(files, size_bytes), uid, gid)
+            files, size_bytes, uid, gid, descriptor = numbers
+            return prepare(folder, descriptor, FolderSize(files, size_bytes), uid, gid)
         case "measure":
             return trees.measure(folder, FolderSize(*numbers))
         case "remove":

@@ -3,11 +3,15 @@
 import errno
 import os
 import stat
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from pw_sandbox import sandboxes
 from pw_sandbox.sandboxes import RaisedInside
+
+from pageworker_profiles import ProfileStore
+from pageworker_sandbox.launch import LaunchFailed
 
 pytestmark = pytest.mark.sandbox
 
@@ -77,3 +81,27 @@ async def test_a_profile_that_is_a_link_is_not_followed_inside(profile: Path, tm
         await inside.run("open('/profile/x', 'w').close()")
     assert (tmp_path / "moved" / "x").exists()
     assert not (tmp_path / "elsewhere" / "x").exists()
+
+
+@pytest.mark.parametrize("trick", ["a link to a folder", "a folder"])
+async def test_what_is_put_in_its_place_after_the_check_is_not_mounted(tmp_path: Path, trick: str) -> None:
+    tmp_path.chmod(0o711)
+    where = sandboxes.host(sandboxes.HEADLESS)
+    with ProfileStore(tmp_path / "profiles").open("acme", "shop", None, sandboxes.UID) as lease:
+        # A runner that has ended is no longer counted, so both sandboxes may have the same name.
+        spec = replace(sandboxes.spec(tmp_path / "unused"), profile_dir=lease.path, profile_fd=lease.folder_descriptor)
+        async with sandboxes.sandbox(where, spec) as inside:
+            await inside.run("open('/profile/own', 'w').close()")
+        elsewhere = tmp_path / "elsewhere"
+        elsewhere.mkdir(mode=0o777)
+        elsewhere.chmod(0o777)
+        lease.path.rename(tmp_path / "moved")
+        if trick == "a folder":
+            elsewhere.rename(lease.path)
+        else:
+            lease.path.symlink_to(elsewhere)
+        with pytest.raises(LaunchFailed, match="exchanged after it was checked"):
+            async with sandboxes.sandbox(where, spec) as inside:
+                await inside.run("open('/profile/x', 'w').close()")
+    assert list(lease.path.iterdir()) == []
+    assert [file.name for file in (tmp_path / "moved").iterdir()] == ["own"]

@@ -17,6 +17,7 @@ LIMITS = ProcessLimits(memory_bytes=1000, processes=7, open_files=8, file_bytes=
 MOUNTS = (
     Bind(Path("/usr"), Path("/usr")),
     Mask(Path("/usr/x")),
+    Bind(Path("/home/p"), Path("/profile"), MountMode.READ_WRITE, 8),
     Data("text", Path("/etc/hosts")),
     Symlink("usr/lib", Path("/lib")),
     Scratch(5, Path("/tmp"), 6),
@@ -31,7 +32,8 @@ def decoded(uid: int | None) -> dict[str, Any]:
 def test_a_plan_is_what_the_launcher_reads() -> None:
     plan = decoded(12)
     assert plan["items"] == [
-        {"kind": "bind", "source": "/usr", "deny": DENY[MountMode.READ_ONLY]},
+        {"kind": "bind", "source": "/usr", "deny": DENY[MountMode.READ_ONLY], "checked": None},
+        {"kind": "bind", "source": "/home/p", "deny": DENY[MountMode.READ_WRITE], "checked": 8},
         {"kind": "data", "text": "text"},
         {"kind": "scratch", "size": 5, "inodes": 6},
     ]

@@ -72,6 +72,23 @@ def test_no_step_changes_this_process() -> None:
     assert resource.getrlimit(resource.RLIMIT_CORE)
 
 
+def test_what_is_bound_is_what_was_checked(tmp_path: Path) -> None:
+    folder, link = tmp_path / "folder", tmp_path / "link"
+    folder.mkdir()
+    link.symlink_to(folder)
+    checked = os.open(folder, os.O_PATH)
+    for other in (link, tmp_path):
+        with pytest.raises(OSError, match=f"{other} was exchanged"):
+            launcher.open_source(str(other), checked)
+    opened = launcher.open_source(str(folder), checked)
+    assert os.path.samestat(os.fstat(opened), folder.stat())
+    os.close(opened)
+    # bubblewrap must not inherit it.
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        os.fstat(checked)
+    os.close(launcher.open_source(str(link), None))
+
+
 @pytest.mark.sandbox
 def test_a_plan_that_cannot_be_carried_out_ends_with_one_line() -> None:
     plan_fd = os.memfd_create("plan")

@@ -20,6 +20,11 @@ def test_a_runner_can_write_to_its_profile_and_nowhere_else(host: Host, spec: Sa
     assert writable == [Bind(profile, Path("/profile"), MountMode.READ_WRITE)]
 
 
+def test_the_profile_is_the_folder_that_was_checked(host: Host, spec: SandboxSpec, profile: Path) -> None:
+    mounts = runner_mounts(host, replace(spec, profile_fd=9))
+    assert mounts[-1] == Bind(profile, Path("/profile"), MountMode.READ_WRITE, 9)
+
+
 def test_scratch_is_limited(host: Host, spec: SandboxSpec) -> None:
     scratch = {m.inside: m.size_bytes for m in runner_mounts(host, spec) if isinstance(m, Scratch)}
     assert set(scratch) == {Path("/tmp"), Path("/dev/shm")}

@@ -1,5 +1,7 @@
 """The actions of the folder worker: results and errors as plain data."""
 
+import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -8,6 +10,13 @@ from pageworker_profiles import ProfileTampered, walks
 from pageworker_profiles.sizes import FolderSize
 
 NO_OWNER = (-1, -1)
+
+
+@pytest.fixture
+def descriptor(folder: Path) -> Iterator[int]:
+    opened = os.open(folder, os.O_PATH)
+    yield opened
+    os.close(opened)
 
 
 @pytest.fixture
@@ -30,17 +39,26 @@ def test_a_breach_is_told_with_both_amounts(folder: Path) -> None:
     assert "profiles.max_files" in found["text"]
 
 
-def test_preparing_removes_the_lock_of_a_dead_browser(folder: Path) -> None:
+def test_preparing_removes_the_lock_of_a_dead_browser(folder: Path, descriptor: int) -> None:
     for name in walks.SINGLETONS:
         (folder / name).symlink_to("otherhost-4711")
-    assert walks.answer("prepare", folder, [10, 10**6, *NO_OWNER])["files"] == 2 + len(walks.SINGLETONS)
+    assert walks.answer("prepare", folder, [10, 10**6, *NO_OWNER, descriptor])["files"] == 2 + len(walks.SINGLETONS)
     assert [path.name for path in folder.iterdir()] == ["sub"]
 
 
-def test_a_folder_in_the_place_of_that_lock_is_tampering(folder: Path) -> None:
+def test_a_folder_in_the_place_of_that_lock_is_tampering(folder: Path, descriptor: int) -> None:
     (folder / walks.SINGLETONS[0]).mkdir()
     with pytest.raises(ProfileTampered, match="quarantine"):
-        walks.prepare(folder, FolderSize(10, 10**6), *NO_OWNER)
+        walks.prepare(folder, descriptor, FolderSize(10, 10**6), *NO_OWNER)
+
+
+@pytest.mark.parametrize("owner", [NO_OWNER, (os.geteuid(), os.getegid())])
+def test_preparing_follows_the_descriptor_and_no_name(folder: Path, descriptor: int, owner: tuple[int, int]) -> None:
+    (folder / walks.SINGLETONS[0]).symlink_to("otherhost-4711")
+    moved = folder.rename(folder.parent / "moved")
+    folder.symlink_to(folder.parent)
+    assert walks.answer("prepare", folder, [10, 10**6, *owner, descriptor])["files"] == 3
+    assert [path.name for path in moved.iterdir()] == ["sub"]
 
 
 def test_removing_leaves_nothing_and_may_come_too_late(folder: Path) -> None:

@@ -1,5 +1,6 @@
 """What a runner is told, and what it may reach."""
 
+import os
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ from pw_doubles import any_typed
 from pw_proxies import URLS, policies
 
 from pageworker_profiles import FolderSize, ProfileFolders
-from pageworker_sandbox.launch import Host
+from pageworker_sandbox.launch import Host, SandboxSpec
 from pageworker_sandbox.page_rules import parse_options
 from pageworker_sandbox.wire.page_options import PageOptions
 from pageworker_supervisor.config.egress_budget import EgressBudget
@@ -88,6 +89,26 @@ async def test_an_ephemeral_context_has_no_folder_and_returns_its_user_id(tmp_pa
             assert folder.path is None
             assert folder.uid is not None
             assert await folder.breach() is None
+
+
+async def test_a_runner_gets_the_profile_folder_that_was_checked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    specs: list[SandboxSpec] = []
+
+    async def launched(host: Host, spec: SandboxSpec) -> None:
+        specs.append(spec)
+
+    monkeypatch.setattr("pageworker_supervisor.runners.resources.launch", launched)
+    found = resources(tmp_path)
+    async with found.folder(ContextKey("acme", "p"), None) as folder:
+        await found.launch("r", folder)
+        assert folder.path is not None
+        assert specs[0].profile_fd is not None
+        assert os.path.samestat(os.fstat(specs[0].profile_fd), folder.path.stat())
+    async with found.folder(ContextKey("acme"), None) as folder:
+        await found.launch("r", folder)
+    assert (specs[1].profile_dir, specs[1].profile_fd) == (None, None)
 
 
 def test_a_runner_with_a_proxy_policy_goes_out_by_its_upstreams_and_no_other_way(tmp_path: Path) -> None:

@@ -95,7 +95,8 @@ def launcher_command(plan_fd: int) -> list[str]:
 def _staged_item(mount: Mount) -> dict[str, Any]:
     match mount:
         case Bind():
-            return {"kind": "bind", "source": str(mount.source), "deny": DENY[mount.mode]}
+            deny = DENY[mount.mode]
+            return {"kind": "bind", "source": str(mount.source), "deny": deny, "checked": mount.checked_fd}
         case Data():
             return {"kind": "data", "text": mount.text}
         case Scratch():

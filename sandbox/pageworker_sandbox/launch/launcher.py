@@ -105,7 +105,7 @@ def own_mounts(uid: int | None) -> None:
 def stage(folder: str, items: list[dict[str, Any]]) -> None:
     """Mount a tmpfs over `folder` and put everything into it: binds, generated files, scratch space."""
     sources = {
-        number: os.open(item["source"], os.O_PATH | os.O_CLOEXEC)
+        number: open_source(item["source"], item["checked"])
         for number, item in enumerate(items)
         if item["kind"] == "bind"
     }
@@ -120,6 +120,22 @@ def stage(folder: str, items: list[dict[str, Any]]) -> None:
             mount("tmpfs", place, "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, options)
         else:
             bind(sources[number], place, item["deny"])
+
+
+def open_source(path: str, checked: int | None) -> int:
+    """Open what is to be bound. With a descriptor of what was checked at the path, it must be that; a link is refused.
+
+    The descriptor itself cannot be bound: it was opened in another mount namespace (mount(2), EINVAL). It keeps the
+    inode number from being given to another file. bubblewrap's own `--bind-fd` compares in the same way.
+    """
+    if checked is None:
+        return os.open(path, os.O_PATH | os.O_CLOEXEC)
+    opened = os.open(path, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC)
+    if not os.path.samestat(os.fstat(opened), os.fstat(checked)):
+        os.close(opened)
+        raise OSError(f"{path} was exchanged after it was checked: no other user may write to the folder above it")
+    os.close(checked)
+    return opened
 
 
 def bind(source: int, place: str, deny: int) -> None:

@@ -1,5 +1,6 @@
 """The pieces that a sandbox's root is made of. Data only."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum, auto
 from pathlib import Path
@@ -21,6 +22,9 @@ class Bind:
     source: Path
     inside: Path
     mode: MountMode = MountMode.READ_ONLY
+    checked_fd: int | None = None
+    """O_PATH descriptor of what was checked at `source`. If something else is there when the sandbox starts, the start
+    fails. None: only the operator can put something else there."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +61,11 @@ class Symlink:
 
 
 Mount = Bind | Data | Scratch | Mask | Symlink
+
+
+def checked_descriptors(mounts: Iterable[Mount]) -> list[int]:
+    """The descriptors that the launcher program compares with what it mounts."""
+    return [mount.checked_fd for mount in mounts if isinstance(mount, Bind) and mount.checked_fd is not None]
 
 
 def same(path: Path) -> Bind:

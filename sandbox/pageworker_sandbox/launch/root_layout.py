@@ -71,6 +71,14 @@ class SandboxSpec:
     """Size of each tmpfs."""
     scratch_files: int = SCRATCH_FILES
     """Maximum number of files and folders in each tmpfs."""
+    profile_fd: int | None = None
+    """O_PATH descriptor of the profile folder that was checked: see `Bind.checked_fd`."""
+
+    def profile(self) -> Mount:
+        """The profile folder, or a tmpfs in its place."""
+        if self.profile_dir is None:
+            return self.scratch(PROFILE)
+        return Bind(self.profile_dir, PROFILE, MountMode.READ_WRITE, self.profile_fd)
 
     def scratch(self, inside: Path) -> Scratch:
         """A tmpfs at `inside`, within the runner's limits."""
@@ -89,7 +97,7 @@ def runner_mounts(host: Host, spec: SandboxSpec) -> tuple[Mount, ...]:
         Data("hosts: files\n", Path("/etc/nsswitch.conf")),
         *_common(),
         *(spec.scratch(inside) for inside in (TMP, SHM)),
-        spec.scratch(PROFILE) if spec.profile_dir is None else Bind(spec.profile_dir, PROFILE, MountMode.READ_WRITE),
+        spec.profile(),
     )
 
 

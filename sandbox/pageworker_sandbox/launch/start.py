@@ -16,7 +16,7 @@ from pageworker_sandbox.launch.errors import LaunchFailed
 from pageworker_sandbox.launch.fd_stack import FdStack
 from pageworker_sandbox.launch.host import Host
 from pageworker_sandbox.launch.launch_plan import STAGE, LaunchPlan, ProcessLimits, launcher_command
-from pageworker_sandbox.launch.mounts import Scratch
+from pageworker_sandbox.launch.mounts import Scratch, checked_descriptors
 from pageworker_sandbox.launch.output_tail import OutputTail
 from pageworker_sandbox.launch.program import SandboxProgram
 from pageworker_sandbox.launch.root_layout import START, SandboxSpec, runner_mounts
@@ -139,7 +139,7 @@ def _spawn(
     argv = [str(host.bubblewrap), "--args", str(options_fd), "--", *command]
     folders = () if group is None else group.folders
     plan_fd = fds.memfd(LaunchPlan(program.mounts, argv, program.uid, folders, program.limits).encode())
-    passed += [filter_fd, options_fd, plan_fd]
+    passed += [filter_fd, options_fd, plan_fd, *checked_descriptors(program.mounts)]
     try:
         child = subprocess.Popen(
             launcher_command(plan_fd),

@@ -36,6 +36,8 @@ class RunnerFolder:
     path: Path | None
     uid: int | None
     profiles: ProfileFolders
+    descriptor: int | None = None
+    """O_PATH descriptor of the folder at `path`, as it was checked. It belongs to the lease."""
 
     async def breach(self) -> Breach | None:
         """Measure it: does it hold more than a profile may? Raises ProfileError."""
@@ -79,7 +81,7 @@ class RunnerResources:
             else:
                 opened = await self.profiles.open(context.tenant_id, context.profile_id, fence, uid)
                 with closing(opened) as lease:
-                    yield RunnerFolder(lease.path, uid, self.profiles)
+                    yield RunnerFolder(lease.path, uid, self.profiles, lease.folder_descriptor)
 
     async def launch(self, runner_id: str, folder: RunnerFolder) -> SandboxedProcess:
         """Start a runner's process in its sandbox. Raises HostUnfit, OSError."""
@@ -87,6 +89,7 @@ class RunnerResources:
             runner_id=runner_id,
             uid=folder.uid,
             profile_dir=folder.path,
+            profile_fd=folder.descriptor,
             memory_bytes=self.sandbox.memory_bytes,
             processes=self.sandbox.processes,
             scratch_bytes=self.sandbox.scratch_bytes,
