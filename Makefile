@@ -1,7 +1,7 @@
 # Everything a newcomer or CI types. Each target installs what is missing first; a second run installs nothing.
 PYTHON := .venv/bin/python
 
-.PHONY: demo test unit coverage check format structure escape chaos mutants bench soak e2e-n8n playwright-suite lock install clean
+.PHONY: demo test unit coverage check format structure escape fuzz chaos mutants bench soak e2e-n8n playwright-suite lock install clean
 
 install:
 	@./install.sh dev
@@ -50,6 +50,9 @@ structure: install
 escape: install
 	PYTHONPATH=tests $(PYTHON) -m escape $(ESCAPE)
 
+fuzz: install
+	PYTHONPATH=tests $(PYTHON) -m fuzz $(FUZZ)
+
 chaos: install
 	PYTHONPATH=tests $(PYTHON) -m chaos $(CHAOS)
 
@@ -73,9 +76,10 @@ lock: install
 	$(PYTHON) -m pip install -q pip-tools
 	CUSTOM_COMPILE_COMMAND="make lock" .venv/bin/pip-compile -q $(LOCK) -o requirements/dev.txt requirements/dev.in
 	CUSTOM_COMPILE_COMMAND="make lock" .venv/bin/pip-compile -q $(LOCK) -c requirements/dev.txt -o requirements/run.txt requirements/run.in
+	CUSTOM_COMPILE_COMMAND="make lock" .venv/bin/pip-compile -q $(LOCK) -o requirements/fuzz.txt requirements/fuzz.in
 LOCK := --generate-hashes --strip-extras --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --allow-unsafe
 
 clean:
-	rm -rf .venv .venv-peers .venv-playwright-suite build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache \
+	rm -rf .venv .fuzz .venv-peers .venv-playwright-suite build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache \
 	  .coverage htmlcov
 	find . -name __pycache__ -prune -exec rm -rf {} +

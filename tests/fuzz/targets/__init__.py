@@ -1,0 +1,1 @@
+"""The targets. Each file has one, or several of one kind."""
