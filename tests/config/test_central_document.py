@@ -56,3 +56,8 @@ def test_all_mistakes_are_listed() -> None:
 def test_it_has_a_bound() -> None:
     many = {f"tenants.t{number}.weight": 1 for number in range(MOST_SETTINGS + 1)}
     assert "at most 5000" in central_layer(many).problems[0].render()
+
+
+def test_a_number_that_json_cannot_hold_is_a_mistake() -> None:
+    (problem,) = central_layer({"pool.runners": 16**5000}).problems
+    assert problem.found == "a value that is too large to store"

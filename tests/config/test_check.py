@@ -111,3 +111,13 @@ def test_a_secret_of_the_wrong_type_is_not_shown(codes: object) -> None:
     checker.table(PlantSettings, {"motors": {"codes": codes}, "by_name": {"a": "geheim"}})
     assert len(checker.problems) == 2
     assert "geheim" not in "".join(problem.render() for problem in checker.problems)
+
+
+def test_a_value_that_python_cannot_write_is_described() -> None:
+    nested: list[Any] = []
+    for _ in range(100_000):
+        nested = [nested]
+    assert show(16**5000) == show(nested) == "a value that is too large to show"
+    # Otherwise its deallocation would be as deep.
+    while nested:
+        nested = nested.pop()

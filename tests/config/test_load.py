@@ -330,3 +330,16 @@ def test_settings_that_do_not_work_yet_are_refused_by_name(write: Any) -> None:
     assert "`modules.channel`" in found["worker.tags"].hint
     assert found["ingress.require_origin"].expected == "not supported yet"
     assert "worker.tags" in problems(None, PAGEWORKER_WORKER__TAGS='["x"]')
+
+
+@pytest.mark.parametrize("value", ["9" * 4400, "[" * 2000, "1e" + "9" * 4400 + "x"])
+def test_a_value_that_python_cannot_read_is_a_mistake_in_the_file(write: Any, value: str) -> None:
+    path = write(f"[pool]\nrunners = {value}\n")
+    (problem,) = problems(path).values()
+    assert problem.source.startswith(str(path))
+    assert len(str(problem)) < 1000
+
+
+def test_a_long_hexadecimal_number_is_a_mistake_of_its_setting(write: Any) -> None:
+    found = problems(write(f"[pool]\nrunners = 0x{'f' * 4400}\n"))
+    assert found["pool.runners"].found == "a value that is too large to show"

@@ -39,3 +39,8 @@ def test_any_text_has_a_value(text: str, type_: Any) -> None:
 @pytest.mark.parametrize("text", ["inf", "-inf", "nan", "1e400"])
 def test_an_infinite_number_stays_a_text(text: str) -> None:
     assert value_of(float, text) == text
+
+
+def test_a_number_of_too_many_digits_is_no_value() -> None:
+    assert structured("9" * 4400) == (None, False)
+    assert value_of(int, "9" * 4400) == "9" * 4400

@@ -84,6 +84,11 @@ def _size_problems(values: CentralValues) -> list[ConfigProblem]:
     problems = []
     if len(values) > MOST_SETTINGS:
         problems.append(ConfigProblem(SOURCE, "", f"{len(values)} settings", f"at most {MOST_SETTINGS}"))
-    if (size := len(msgspec.json.encode(values))) > MOST_BYTES:
+    try:
+        size = len(msgspec.json.encode(values))
+    except (ValueError, RecursionError):  # `config set NAME 0xffff…`: a number of more than 4300 digits
+        problems.append(ConfigProblem(SOURCE, "", "a value that is too large to store", "values that JSON can hold"))
+        return problems
+    if size > MOST_BYTES:
         problems.append(ConfigProblem(SOURCE, "", f"{size} bytes", f"at most {MOST_BYTES}"))
     return problems

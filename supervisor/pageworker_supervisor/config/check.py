@@ -130,7 +130,10 @@ def near_miss(path: Path, section: type[Struct], root: type[Struct]) -> str:
 
 def show(found: Any) -> str:
     """A wrong value for a message: at most MAX_SHOWN characters, without passwords."""
-    text = redact_url(found) if isinstance(found, str) else str(msgspec.to_builtins(found, enc_hook=str))
+    try:
+        text = redact_url(found) if isinstance(found, str) else str(msgspec.to_builtins(found, enc_hook=str))
+    except (ValueError, RecursionError):  # a number of more than 4300 digits, or many lists in each other
+        return "a value that is too large to show"
     if not isinstance(found, str) and "://" in text:
         return HIDDEN
     text = f'"{text}"' if isinstance(found, str) else text

@@ -68,7 +68,7 @@ def _file_layer(path: Path | None) -> Layer:
     if path is None:
         return Layer("file", {}, (), lambda _: None)
     text, problems = _read(path)
-    tree, at = _parse(path, text, problems)
+    tree, at = parse_text(path, text, problems)
 
     def source_of(key: toml_lines.Path) -> str:
         known = next((key[:n] for n in range(len(key), 0, -1) if key[:n] in at), None)
@@ -110,16 +110,24 @@ def _read(path: Path) -> tuple[str, list[ConfigProblem]]:
         return "", [ConfigProblem(str(path), "", f"bytes that are not UTF-8 at offset {error.start}", expected)]
 
 
-def _parse(
+def parse_text(
     path: Path, untrusted_text: str, problems: list[ConfigProblem]
 ) -> tuple[dict[str, Any], dict[toml_lines.Path, int]]:
+    """The tables of a file, and the line of each key. A text that is no TOML has neither; `problems` gets the reason.
+
+    Reads no file: `path` is named in the problem.
+    """
     try:
         tree = tomllib.loads(untrusted_text)
+        return tree, toml_lines.lines_of(untrusted_text)
     except tomllib.TOMLDecodeError as error:
         line, message = toml_lines.error_line(error, untrusted_text)
         found = untrusted_text.splitlines()[line - 1].strip() if untrusted_text.strip() else ""
         # Show only the part before `=`: the value may be a password.
         hint = f"near `{found.partition('=')[0].strip()[:40]}`" if found else ""
         problems.append(ConfigProblem(f"{path}:{line}", "", message[:1].lower() + message[1:], "valid TOML", hint))
-        return {}, {}
-    return tree, toml_lines.lines_of(untrusted_text)
+    except (ValueError, RecursionError):
+        # tomllib gives no place for these. Source: sys.set_int_max_str_digits.
+        found = "a number of too many digits, or too many brackets in each other"
+        problems.append(ConfigProblem(str(path), "", found, "TOML that Python can read"))
+    return {}, {}

@@ -1,7 +1,6 @@
 """What producers and operators write: pushed jobs, configuration files, central settings."""
 
 import datetime as dt
-import tomllib
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -9,10 +8,10 @@ from typing import Any
 import msgspec
 
 from fuzz.target import FuzzTarget
-from pageworker_supervisor.config import toml_lines
 from pageworker_supervisor.config.central_document import central_layer
 from pageworker_supervisor.config.check import Checker
-from pageworker_supervisor.config.errors import ConfigInvalid
+from pageworker_supervisor.config.errors import ConfigInvalid, ConfigProblem
+from pageworker_supervisor.config.load import parse_text
 from pageworker_supervisor.config.relative_paths import absolute_paths
 from pageworker_supervisor.config.settings import DomainSettings, JobSettings, Settings, TenantSettings
 from pageworker_supervisor.contract.errors import ContractError
@@ -72,6 +71,9 @@ JOB = FuzzTarget(
         b"\xef\xbb\xbf" + _JOB + b', "meta": {"a": NaN}}',
         b'"{\\"job_id\\": \\"1\\", \\"tenant_id\\": \\"acme\\"}"',
         (_JOB + b"}").decode().encode("utf-16"),
+        _JOB + b', "timeout_seconds": ' + b"9" * 4400 + b"}",
+        _JOB + b', "meta": {"a": ' + b"9" * 4400 + b"}}",
+        _JOB + b', "page": {"viewport": {"width": ' + b"9" * 4400 + b"}}}",
     ),
     words=(
         *(
@@ -106,13 +108,11 @@ JOB = FuzzTarget(
 def run_settings(data: bytes) -> None:
     """Check a configuration file, and the same settings as a central configuration. Reads no file that it names."""
     text = data.decode("utf-8", "replace")
-    try:
-        tree = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        line, _ = toml_lines.error_line(error, text)
-        assert 1 <= line <= max(1, len(text.splitlines()))
-        return
-    lines = toml_lines.lines_of(text)
+    problems: list[ConfigProblem] = []
+    tree, lines = parse_text(Path("/etc/pageworker.toml"), text, problems)
+    for problem in problems:
+        line = problem.source.rpartition(":")[2]
+        assert not line.isdecimal() or 1 <= int(line) <= max(1, len(text.splitlines()))
     assert all(1 <= line <= len(text.splitlines()) for line in lines.values())
     checker = Checker(Settings, lambda path: str(lines.get(path)))
     kept = absolute_paths(Settings, checker.table(Settings, tree), Path("/etc"))
@@ -146,6 +146,10 @@ SETTINGS = FuzzTarget(
         b'[proxies.eu]\nurls = ["http://a.test:3128"]\n[domains."*.a.test"]\nconcurrency = 3\n',
         b'[egress.hosts]\n"a.test" = "1.2.3.4:80"\n[modules]\ntrusted_keys = ["RW"]\n[log]\nlevel = "debug"\n',
         b'[redis]\n\nurl = "x\n',
+        b"[pool]\nrunners = " + b"9" * 4400,
+        b"[pool]\nrunners = 0x" + b"f" * 4400,
+        b"[pool]\nrunners = " + b"[" * 400 + b"1" + b"]" * 400,
+        b"[pool]\nrunners = " + b"[" * 2000,
         b'[results]\nttl_seconds = 10\n[tenants."b*"]\nrate_per_second = 1e3\nburst = 0x10\n',
     ),
     words=(
@@ -165,7 +169,7 @@ SETTINGS = FuzzTarget(
         *(b"_seconds = ", b"_bytes = ", b"runners", b"pages", b"\xe2\x80\xa8", b"\x0c", b"#"),
     ),
     share=0.25,
-    longest=400,
+    longest=6000,
 )
 
 FUZZ_TARGETS = (JOB, SETTINGS)

@@ -89,6 +89,12 @@ CONTENTS = FuzzTarget(
     seeds=(
         MANIFEST + SEPARATOR + SCHEMA,
         MANIFEST + b'egress = ["shop.example", "*.x.test"]\nsecrets = ["a_b"]\ntimeout_seconds = 6.5\ninput = "a:B"\n',
+        MANIFEST + b"timeout_seconds = 0x" + b"f" * 4400,
+        MANIFEST + b"[page.viewport]\nwidth = 0x" + b"f" * 4400 + b"\nheight = 1",
+        MANIFEST + b"[input]\na = 0x" + b"f" * 4400,
+        MANIFEST + b"egress = " + b"[" * 400 + b"]" * 400,
+        MANIFEST + SEPARATOR + b'{"a": ' + b"[" * 2000,
+        MANIFEST + SEPARATOR + b'{"a": ' + b"9" * 4400 + b"}",
         MANIFEST + b'tenants = ["*"]\nproxy = "eu"\ndescription = "x"\n[browser]\nflavor = "full"\n',
         MANIFEST
         + b'[page]\nlocale = "de-DE"\ndevice = "iPhone 15"\njob_may_set = ["locale"]\nca = "f0"\n'
