@@ -1,7 +1,7 @@
 """Keeps the browser from sending the requests that the options `block` and `block_hosts` name, and counts them.
 
 DevTools' `Fetch` domain of the browser itself pauses exactly these requests, of all pages, frames and workers. Each one
-is failed as one that an extension blocks. All others pass without a message (docs/adr/0047-blocked-requests.md).
+is failed as one that an extension blocks. All others pass without a message (docs/adr/0048-blocked-requests.md).
 """
 
 import asyncio
