@@ -227,7 +227,7 @@ async def test_a_job_past_its_budget_is_told_with_what_earlier_attempts_used() -
     exceeded: list[BudgetName | None] = ["bytes"]
     traffic = RunnerTraffic("acme")
     traffic.read_from(lambda: (2, 10, 60), lambda: exceeded[0])
-    runner: Any = SimpleNamespace(context=ContextKey("acme", one_page=True), take_turn=take_turn)
+    runner = any_typed(SimpleNamespace(context=ContextKey("acme", one_page=True), take_turn=take_turn))
     pages = RunnerPages(lambda: None, traffic)
     traffic.look()
     page = pages.reserve(runner, exclusive=False)
@@ -241,7 +241,7 @@ async def test_a_job_past_its_budget_is_told_with_what_earlier_attempts_used() -
 
 
 async def test_a_runner_without_policy_and_budget_gets_no_turn() -> None:
-    runner: Any = SimpleNamespace(context=ContextKey("acme"))
+    runner = any_typed(SimpleNamespace(context=ContextKey("acme")))
     page = RunnerPages(lambda: None).reserve(runner, exclusive=False)
     await page.begin_route("j/1", policies(), NO_BUDGET, NO_TRAFFIC)
     page.end_traffic()

@@ -138,6 +138,7 @@ def run_upstream(data: bytes) -> None:
     login = "bob" if choices & 4 else None
     proxy = UpstreamProxy(("http", "socks5")[choices & 1], Target("proxy.test", 3128), login, login, False)
     stream = _AnsweredStream([answer[:cut], answer[cut:]])
+    # The stream has the methods that a handshake calls.
     handshake = UpstreamHandshake(cast(Stream, cast(Any, stream)), proxy)
     LOOP.run_to_end(_shake(handshake, TARGETS[choices >> 3 & 3]))
 

@@ -132,6 +132,7 @@ def run(data: bytes) -> None:
 async def _session(policy: EgressPolicy, script: PeerScript, dialer: _Dialer) -> None:
     def connections(protocol: asyncio.Protocol, sock: Any, tls: bool) -> MemoryTransport:
         sock.transport = MemoryTransport(LOOP, protocol, sock.script, tls)
+        # The loop made it.
         return cast(MemoryTransport, sock.transport)
 
     LOOP.connections = connections
@@ -143,6 +144,7 @@ async def _session(policy: EgressPolicy, script: PeerScript, dialer: _Dialer) ->
     sampling = AccessSampling()
     sampling.share = 1.0
     access = AccessLog("r", LIMITS, sampling, LOOP.time, lambda: None)
+    # In place of a TLS context: no proxy of this policy is reached by TLS.
     upstreams = UpstreamMonitor(UpstreamConnector(dialer, cast(Any, object()), LIMITS), sent.append)
     enforcer = PolicyEnforcer(policy, LIMITS, dialer, on_refusal, upstreams, access=access)
     stream = Stream(LIMITS.buffer_bytes)

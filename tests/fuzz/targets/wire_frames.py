@@ -4,7 +4,6 @@ An input: two bytes of choices, then either raw bytes, or parts that become fram
 """
 
 from collections.abc import Mapping
-from typing import Any
 
 import msgspec
 
@@ -98,7 +97,6 @@ _UP = (
     runner.Listener(port=4),
     runner.Ready(browser_version="1", pages=1, evidence={}),
 )
-_RAW: Any = msgspec.Raw
 SEEDS = (
     _input(
         0,
@@ -108,7 +106,9 @@ SEEDS = (
         runner.SecretRequest(attempt_id=ATTEMPT, number=1, name="shop_login", form="totp"),
         runner.Offer(attempt_id=ATTEMPT, number=1, bytes=5),
         runner.ArtifactData(attempt_id=ATTEMPT, kind="html", content_type="text/html; charset=utf-8"),
-        runner.Done(attempt_id=ATTEMPT, outcome="succeeded", data=_RAW(b"\x81\xa1a\x93\x01\xcb" + bytes(8) + b"\xc0")),
+        runner.Done(
+            attempt_id=ATTEMPT, outcome="succeeded", data=msgspec.Raw(b"\x81\xa1a\x93\x01\xcb" + bytes(8) + b"\xc0")
+        ),
         runner.Free(attempt_id=ATTEMPT),
         runner.Retire(cause="jobs", reason="enough"),
     ),
@@ -118,7 +118,7 @@ SEEDS = (
         runner.Done(
             attempt_id=ATTEMPT,
             outcome="failed",
-            failure=runner.Failure(type="x", message="y", retryable=True, detail=_RAW(b"\xd6\xff" + bytes(4))),
+            failure=runner.Failure(type="x", message="y", retryable=True, detail=msgspec.Raw(b"\xd6\xff" + bytes(4))),
             obstacle=runner.Obstacle(kind="captcha", url="http://a.test"),
         ),
     ),
