@@ -11,6 +11,7 @@ from typing import Any
 
 import httpx
 
+from pageworker_supervisor.config.environment import PREFIX
 from pageworker_supervisor.host.process_end import end_process
 
 START_SECONDS = 60.0
@@ -78,7 +79,11 @@ class Daemon:
 async def running(
     config_file: Path, http_port: int, log_file: Path, environment: Mapping[str, str] = {}
 ) -> AsyncIterator[Daemon]:
-    """Start the daemon. It has ended when the block is left."""
+    """Start the daemon. It has ended when the block is left.
+
+    `environment`: variables to add. The settings of another worker in the caller's environment do not apply to it.
+    """
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}
     with log_file.open("wb") as log:
         process = await asyncio.create_subprocess_exec(
             *WITH_PARENT,
@@ -86,7 +91,7 @@ async def running(
             stdin=asyncio.subprocess.DEVNULL,
             stdout=log,
             stderr=asyncio.subprocess.STDOUT,
-            env={**os.environ, **environment},
+            env={**inherited, **environment},
             # Ctrl-C in the terminal reaches only this process, which then stops the daemon with SIGTERM.
             start_new_session=True,
         )

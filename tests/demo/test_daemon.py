@@ -26,6 +26,19 @@ async def test_the_worker_has_ended_when_the_block_is_left(tmp_path: Path) -> No
     assert daemon.process.returncode is not None
 
 
+async def test_settings_in_the_environment_of_the_caller_do_not_apply(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PAGEWORKER_POOL__RUNNERS", "of the caller")
+    config = tmp_path / "pageworker.toml"
+    config.write_text("[nonsense]\nx = 1\n")
+    async with running(config, free_port(), tmp_path / "a.log", {"PAGEWORKER_POOL__PAGES": "given"}) as daemon:
+        await daemon.process.wait()
+    log = daemon.log_tail()
+    assert "PAGEWORKER_POOL__PAGES" in log
+    assert "PAGEWORKER_POOL__RUNNERS" not in log
+
+
 async def test_the_log_tail_is_the_last_lines_and_empty_without_a_log(tmp_path: Path) -> None:
     config = tmp_path / "pageworker.toml"
     config.write_text("[nonsense]\nx = 1\n")
