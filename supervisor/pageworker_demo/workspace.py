@@ -57,7 +57,7 @@ class Workspace:
         return self.folder / "registry"
 
     def redis_login(self, user: str) -> tuple[str, str]:
-        """User and password for the worker's own Redis, which must have been started. Raises PasswordUnreadable."""
+        """User and password for the embedded Redis, which must have been started. Raises PasswordUnreadable."""
         return user, RedisFolder(self.folder).passwords()[user]
 
     def configure(self, settings: Mapping[str, Any]) -> None:

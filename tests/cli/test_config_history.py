@@ -41,6 +41,12 @@ def test_differences_of_two_versions(capsys: Capture) -> None:
     assert capsys.readouterr().out == "no difference\n"
 
 
+@pytest.mark.usefixtures("on_queue")
+def test_before_the_first_change_there_is_no_difference(capsys: Capture) -> None:
+    assert run(["config", "diff"]) == 0
+    assert capsys.readouterr().out == "no difference\n"
+
+
 @pytest.mark.usefixtures("three")
 def test_a_rollback_is_a_new_version(capsys: Capture) -> None:
     assert run(["config", "rollback", "1", "--why", "3 was wrong"]) == 0

@@ -1,4 +1,4 @@
-"""The same names on several shards, on the worker's own Redis, and on both together."""
+"""The same names on several shards, on the embedded Redis, and on both together."""
 
 import asyncio
 import json

@@ -29,7 +29,10 @@ class ShownOrigin(Struct, frozen=True):
     """File and line, or the variable. Empty for a default."""
 
 
-app = App(name="config", help="Show, check and change the configuration.")
+app = App(
+    name="config",
+    help="Show and check settings; show and change the central configuration, which all workers share.",
+)
 
 
 @app.command(name="show")
@@ -43,8 +46,8 @@ def show_settings(
 ) -> None:
     """Print all settings in effect as TOML: defaults, file, central configuration and environment variables together.
 
-    Where Redis does not answer, a note says so, and the central configuration is left out. Passwords inside URLs are
-    hidden. A setting without a value is left out.
+    If Redis does not answer, the output lacks the central configuration, and a note on stderr says so. Passwords inside
+    URLs are hidden. A setting without a value is left out.
     """
     local = local_layers_of(config)
     values = _central_values(config, local)
@@ -70,10 +73,14 @@ for name, place, line in (
     ("set", "config_values:set_values", "Set one or more settings for all workers, in one step."),
     ("unset", "config_values:unset", "Remove settings from the central configuration."),
     ("edit", "config_values:edit", "Edit the whole central configuration in an editor."),
-    ("validate", "config_values:validate", "Check a file with a whole central configuration."),
-    ("diff", "config_history:diff", "Show what differs between two versions."),
-    ("history", "config_history:history", "List versions, and the version that each worker runs."),
-    ("rollback", "config_history:rollback", "Restore the values of an earlier version."),
+    ("validate", "config_values:validate", "Check a file with a whole central configuration. Change nothing."),
+    ("diff", "config_history:diff", "Show what differs between two versions of the central configuration."),
+    (
+        "history",
+        "config_history:history",
+        "List versions of the central configuration, and the one that each worker runs.",
+    ),
+    ("rollback", "config_history:rollback", "Restore an earlier version of the central configuration."),
 ):
     app.command(f"pageworker_supervisor.cli.{place}", name=name, help=line)
 

@@ -35,6 +35,8 @@ Count = Annotated[int, Parameter(validator=Number(gte=1, lte=MOST_VERSIONS))]
 def history(*, count: Count = 20, config: Config = None, json: Json = False) -> None:
     """List versions of the central configuration, the newest first, and the version that each worker runs.
 
+    The first change makes version 1. Until then all workers run version 0, which sets nothing.
+
     Parameters
     ----------
     count
@@ -65,13 +67,13 @@ def diff(before: int | None = None, after: int | None = None, *, config: Config 
     before
         The older version. Default: the version before AFTER.
     after
-        The newer version. Default: the version that counts now.
+        The newer version. Default: the current version.
     """
 
     async def read() -> tuple[CentralValues, CentralValues]:
         async with open_store(config) as store:
             newer = (await store.state()).version if after is None else after
-            older = newer - 1 if before is None else before
+            older = max(newer - 1, 0) if before is None else before
             return await _values(store, older), await _values(store, newer)
 
     lines = list(differences(*asyncio.run(read())))
@@ -79,12 +81,12 @@ def diff(before: int | None = None, after: int | None = None, *, config: Config 
 
 
 def rollback(version: int, *, why: Why, who: Who = None, config: Config = None, json: Json = False) -> CommandExit:
-    """Restore the values of an earlier version, as a new version.
+    """Restore the values of an earlier version of the central configuration, as a new version.
 
     Parameters
     ----------
     version
-        Number of the earlier version, as `workerctl config history` lists it. 0 takes every setting out.
+        Number of the earlier version, as `workerctl config history` lists it. 0 removes every central value.
     """
 
     async def run() -> ChangeReport:

@@ -35,7 +35,7 @@ from pageworker_supervisor.config.value_text import value_of
 from pageworker_supervisor.contract.printable import printable
 
 EDIT_HEAD = """# One setting per line: NAME = VALUE. The value is JSON: 6, "debug", true, ["a", "b"], null.
-# A line that you remove takes its setting out of the central configuration. Lines that begin with # are ignored.
+# To remove a setting from the central configuration, delete its line. Lines that begin with # are ignored.
 """
 
 
@@ -87,9 +87,9 @@ def unset(
     config: Config = None,
     json: Json = False,
 ) -> CommandExit:
-    """Remove settings from the central configuration. The file of each worker counts again.
+    """Remove settings from the central configuration. Each worker then uses the value of its own file or the default.
 
-    The exit code is 1, and nothing is removed, if one of them has no central value.
+    If one of them has no central value, nothing is removed, and the exit code is 1.
     """
     gone = {_named(name) for name in names}
 
@@ -113,9 +113,10 @@ def validate(
     config: Config = None,
     json: Json = False,
 ) -> None:
-    """Check a file with a whole central configuration (NAME = VALUE lines), and change nothing.
+    """Check a file with a whole central configuration (NAME = VALUE lines). Change nothing.
 
-    It is checked together with the file and the environment of this host. The exit code is 2 for a mistake.
+    The command checks it together with the configuration file and the environment variables of this host. The exit code
+    is 2 for a mistake.
     """
     try:
         values = values_of_listing(file.read_text(encoding="utf-8"), str(file))
@@ -124,7 +125,7 @@ def validate(
     except ConfigInvalid as invalid:
         raise CommandError(str(invalid), exit_code=CommandExit.USAGE) from invalid
     valid(local_layers_of(config), values)
-    show({"valid": True, "settings": len(values)}, f"The {len(values)} settings are valid on this host.", json)
+    show({"valid": True, "settings": len(values)}, f"Valid on this host. Settings in the file: {len(values)}.", json)
 
 
 async def _change(

@@ -109,7 +109,7 @@ async def _probe(redis_client: RedisClient, *, with_calls: bool) -> None:
 
 
 def embedded_folder(settings: Settings) -> RedisFolder:
-    """The folder of the worker's own Redis. Raises CommandError if that is not running, or belongs to another user."""
+    """The folder of the embedded Redis. Raises CommandError if that is not running, or belongs to another user."""
     data_dir = data_dir_of(settings)
     folder = RedisFolder(data_dir)
     try:

@@ -60,7 +60,7 @@ def list_dead_letters(
 
 @app.command(name="show")
 def show_dead_letter(letter_id: str, *, config: Config = None, json: Json = False) -> None:
-    """Show one dead letter as JSON: the job as it was pushed, the last error and the attempts.
+    """Show one dead letter as JSON: the job as the producer pushed it, the last error and the attempts.
 
     Parameters
     ----------
@@ -90,8 +90,9 @@ def retry(
 ) -> CommandExit:
     """Queue the named dead-lettered jobs again.
 
-    The counts of their retries and crashes begin again: retries at the `retry_count` of the job, crashes at 0. The exit
-    code is 1 if one of them could not be queued. Example: `workerctl dead retry --ids-from ids.txt`.
+    A job that is queued again may be retried as often as a new one: its crashes count from 0, and its retries from the
+    `retry_count` of the job. The exit code is 1 if one of the jobs could not be queued. Example: `workerctl dead retry
+    --ids-from ids.txt`.
 
     Parameters
     ----------

@@ -16,8 +16,8 @@ async def fleet_serial(
         int | None,
         Parameter(
             name="--set",
-            help="Set the serial to this number, lower or higher. 0 forgets the number. The next index that a worker "
-            "reads becomes the new minimum.",
+            help="Set the serial to this number, lower or higher. With 0, workers accept the next index whatever its "
+            "serial is, and no lower one after it.",
         ),
     ] = None,
     config: Config = None,
@@ -25,8 +25,9 @@ async def fleet_serial(
 ) -> None:
     """Show the highest serial of the module index that any worker has accepted.
 
-    All workers refuse an index with a lower serial. Each worker also keeps its own highest serial on disk; --set does
-    not change that one. Example: `workerctl module serial --set 0`.
+    The serial is the number of an index of the registry; each new index has a higher one. Workers refuse an index with
+    a lower serial, because it may be an old copy. Each worker also keeps its own highest serial on disk. --set does not
+    change that number. Example: `workerctl module serial --set 0`.
     """
     async with open_queue(config) as (redis_client, _, settings):
         key = registry_key(settings, data_dir_of(settings))

@@ -93,16 +93,16 @@ def results(
 ) -> CommandExit:
     """Show the result of one job, or the newest results.
 
-    Example: `workerctl results acme/17`.
+    The exit code is 1 if the named job has no result. Example: `workerctl results acme/17`.
 
     Parameters
     ----------
     job
         Name of the job, TENANT/ID. Default: list the newest results of all jobs.
     tenant
-        Of the newest results, show only those of this tenant.
+        List only results of this tenant. They are chosen from the newest --count results of all tenants.
     count
-        Read this many of the newest results of all tenants. --tenant then chooses among them.
+        How many of the newest results of all tenants to read.
     """
     if job is not None:
         ref = job_named(job)
@@ -131,9 +131,9 @@ def jobs(
 ) -> None:
     """List the jobs that have no result yet.
 
-    The column WHY has the limit that a queued job waits for (`throttled: fleet concurrency`), or why a worker deferred
-    it. Requests and bytes are of all attempts; those of an attempt that runs are up to 15 s old (`workerctl status` has
-    newer ones). Example: `workerctl jobs --tenant acme --state delayed`.
+    The column WHY names the limit that a queued job waits for, such as `throttled: fleet concurrency`, or says why a
+    worker deferred the job. Requests and bytes are those of all attempts of the job. Those of a running attempt are up
+    to 15 s old; `workerctl status` has newer ones. Example: `workerctl jobs --tenant acme --state delayed`.
 
     Parameters
     ----------
@@ -144,7 +144,7 @@ def jobs(
     count
         Maximum number of jobs to list.
     cursor
-        Where the previous page ended. A page with more behind it prints its cursor on stderr.
+        Continue an earlier list: the cursor that it printed on stderr because there were more jobs.
     """
 
     async def read() -> tuple[list[Any], str | None]:

@@ -69,7 +69,7 @@ def show_key(key: str, *, folder: Folder = Path(), json: Json = False) -> None:
     Parameters
     ----------
     key
-        NAME of a key pair, or a .pub file, or the line itself.
+        NAME of a key pair, or a .pub file, or a public key as one line.
     """
     public = _read(key if not _pair(folder, key)[1].is_file() else str(_pair(folder, key)[1]))
     show({"id": public.name, "public_key": public.line()}, public.line(), json)
@@ -81,7 +81,7 @@ def list_keys(*, folder: Folder = Path(), json: Json = False) -> None:
     facts = [
         _facts(path.stem, path.with_suffix(".key"), path, _read(str(path))) for path in sorted(folder.glob("*.pub"))
     ]
-    head = ("name", "id", "secret key", "public key")
+    head = ("NAME", "ID", "SECRET KEY", "PUBLIC KEY")
     rows = [(f["name"], f["id"], f["protection"] or "none", f["public_key"]) for f in facts]
     show(
         facts,

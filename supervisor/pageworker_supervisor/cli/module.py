@@ -43,7 +43,7 @@ def new(name: str, *, folder: Annotated[Path, Parameter(name=("--dir", "-d"))] =
 def pack_folder(
     folder: Path, *, output: Annotated[Path, Parameter(name=("--output", "-o"))] = Path(), json: Json = False
 ) -> None:
-    """Pack the folder of a module into a bundle, NAME-VERSION.zip. The same sources give the same bytes.
+    """Pack the folder of a module into a bundle, NAME-VERSION.zip. The same sources always give the same bytes.
 
     Parameters
     ----------

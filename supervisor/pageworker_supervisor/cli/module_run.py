@@ -48,10 +48,10 @@ def run_folder(
 ) -> CommandExit:
     """Run the module in a folder once, as a worker would: same sandbox, same egress policy. Needs no Redis.
 
-    The module is packed, signed with a key of this run, verified and run. Nothing is published, and its version stays
-    as it is. The settings are those of the file and the environment: the central configuration does not count. Prints
-    the result as JSON on stdout, and the module's log lines on stderr. There are no retries. The exit code is 0 if the
-    module succeeded, else 1.
+    The command packs the module, signs it with a new key, verifies it and runs it. It publishes nothing, and leaves the
+    module's version as it is. It uses the configuration file and the environment variables, but not the central
+    configuration. It prints the result as JSON on stdout, and the module's log lines on stderr. There are no retries.
+    The exit code is 0 if the module succeeded, else 1.
 
     Example: `workerctl module run acme.prices --payload '{"url": "https://example.com/"}'`.
 
@@ -62,9 +62,9 @@ def run_folder(
     payload
         Payload: JSON, or @FILE, or - for stdin. Default: input.example.json in the folder, else {}.
     tenant
-        Tenant that the module runs for. The configuration may limit what it reaches.
+        Tenant that the module runs for. The settings of a tenant may limit the hosts that its modules reach.
     profile
-        Browser profile, kept for the next run on this host. It is never one of the worker's. Default: no profile.
+        Browser profile, kept for the next run on this host. Profiles of the worker are never used. Default: no profile.
     timeout
         Seconds that the module may take. Default: as in module.toml, else `jobs.timeout_seconds`.
     artifacts

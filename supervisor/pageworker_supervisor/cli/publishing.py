@@ -33,6 +33,8 @@ async def publish(
 ) -> None:
     """Copy a signed bundle to a registry, and sign the new index that lists it.
 
+    The index is the signed list of all versions and channels of a registry. A registry folder that does not exist is
+    created.
     Workers take the new version within `modules.refresh_seconds`. Example: `workerctl module publish
     acme.prices-0.1.0.zip --sign --key release.key --registry /srv/registry`.
 
@@ -79,7 +81,7 @@ async def list_modules(*, place: RegistryAccess | None = None, json: Json = Fals
     show(index, f"{text}\n{_text(index)}", json)
 
 
-channels = App(name="channel", help="Change which version a channel points to.")
+channels = App(name="channel", help="Change which version a channel, such as stable, points to.")
 
 
 @channels.command(name="set")
@@ -120,7 +122,7 @@ async def yank_version(name: str, version: str, *, change: RegistryChange, json:
 
 
 async def refresh_index(*, change: RegistryChange, json: Json = False) -> None:
-    """Sign the index again with the same content, a new serial and a new expiry.
+    """Sign the index of a registry again: same versions and channels, next serial number, new expiry.
 
     Run it weekly, for example from cron: workers refuse an expired index.
     """

@@ -1,4 +1,4 @@
-"""`workerctl redis`: how n8n and redis-cli reach the worker's own Redis."""
+"""`workerctl redis`: how n8n and redis-cli reach the embedded Redis."""
 
 from typing import Literal
 
@@ -8,14 +8,16 @@ from pageworker_supervisor.cli.connect import Config, embedded_folder, settings_
 from pageworker_supervisor.cli.output import CommandError, CommandExit, Json, show
 from pageworker_supervisor.redis_client.credentials import PasswordFile, PasswordUnreadable
 
-app = App(name="redis", help="Show how clients reach the worker's own Redis.")
+app = App(
+    name="redis", help="Show how clients reach the embedded Redis: the one that a worker starts without redis.url."
+)
 
 User = Literal["n8n", "reader", "pageworker"]
 
 
 @app.command
 def password(user: User = "n8n", *, config: Config = None, json: Json = False) -> None:
-    """Print the password of a user of the worker's own Redis.
+    """Print the password of a user of the embedded Redis.
 
     With --json, also print host and port. Example: `workerctl redis password reader`.
 

@@ -68,12 +68,14 @@ def undrain(*, config: Config = None, json: Json = False) -> None:
 def cancel(job: str, *, config: Config = None, json: Json = False) -> CommandExit:
     """Cancel one job that has not ended.
 
-    The worker on this host must run: the command uses its control socket. The exit code is 0 for the answers
-    `cancelled` and `cancelling`, and 1 for `finished` and `unknown`. `finished`: the job has ended, or only its result
-    is left to be written. A job may be cancelled before it is pushed: the queue remembers that for
-    `jobs.cancel_memory_seconds`, and the job ends as `cancelled` without running. `unknown`: there is no such job, and
-    that memory is full.
-    Example: `workerctl cancel acme/17`.
+    The answer is one of four words. `cancelled`: the job waited, and does not run. `cancelling`: a worker has claimed
+    the job, and stops it; or the queue does not know the job yet. The queue remembers the cancellation of an unknown
+    job for `jobs.cancel_memory_seconds`. If the job comes within that time, it ends as `cancelled` without running.
+    `finished`: too late, the job has ended, or only its result is left to be written. `unknown`: the queue does not
+    know the job, and can remember no more cancellations.
+
+    The exit code is 0 for `cancelled` and `cancelling`, else 1. The worker on this host must run: the command uses its
+    control socket. Example: `workerctl cancel acme/17`.
 
     Parameters
     ----------

@@ -31,7 +31,7 @@ Location = Annotated[str, LOCATION]
 
 
 class RedisSettings(Section, frozen=True):
-    """The Redis that holds the queue. Without `url` the worker starts its own Redis in the data folder."""
+    """The Redis that holds the queue. Without `url` the worker starts an embedded Redis in its data folder."""
 
     url: str | None = None
     """Redis to use: redis://, unix://, redis+sentinel://host:port,host:port/service or redis+cluster://host:port,… With
@@ -51,7 +51,7 @@ class RedisSettings(Section, frozen=True):
     """Number of parts that the queue is divided into, by tenant. More than 1 is useful on a Redis Cluster only. All
     workers need the same number."""
     port: Annotated[int, Meta(ge=0, le=65535)] = 6399
-    """Port of the worker's own Redis on loopback. 0 takes any free port. The default avoids 6379, the port of a Redis
+    """Port of the embedded Redis on loopback. 0 takes any free port. The default avoids 6379, the port of a Redis
     that the system runs."""
     ca_file: Path | None = None
     """PEM file with the CA certificates for rediss://. Default: the certificates of the system."""
@@ -118,7 +118,7 @@ class SandboxSettings(Section, frozen=True):
     """The sandbox of each runner, and its limits."""
 
     first_uid: Annotated[int, Meta(ge=1000, le=4_294_900_000)] | None = None
-    """First of the user ids for the gateway, the dialer, each runner and the worker's own Redis. Used only if the
+    """First of the user ids for the gateway, the dialer, each runner and the embedded Redis. Used only if the
     worker runs as root. Default: a range that is free on this host, the same after each restart (docs/trust.md)."""
     uids: Annotated[int, Meta(ge=9, le=65_536)] = 500
     """Number of these user ids. At least `pool.runners` and 8 more."""
