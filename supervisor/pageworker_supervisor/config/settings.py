@@ -35,7 +35,7 @@ class RedisSettings(Section, frozen=True):
 
     url: str | None = None
     """Redis to use: redis://, unix://, redis+sentinel://host:port,host:port/service or redis+cluster://host:port,… With
-    TLS: rediss://, rediss+sentinel:// or rediss+cluster://. Without it the worker starts its own Redis."""
+    TLS: rediss://, rediss+sentinel:// or rediss+cluster://. Without it the worker starts an embedded Redis."""
     password_file: Path | None = None
     """File with the password of the user in `url`. Use it in place of a password in the URL. The file is read for each
     connection, so a new password needs no restart."""
