@@ -26,7 +26,7 @@ async def taken(counter: Counter, worker: str, most: int, monkeypatch: pytest.Mo
 
 
 def near(found: list[tuple[bytes, float]], waits: list[float]) -> bool:
-    """Each waited at least so long, and no longer than a busy host explains."""
+    """Each text waited about as long as `waits` says. SLACK_SECONDS allow for a busy host."""
     return [wait for _, wait in found] == pytest.approx(waits, abs=SLACK_SECONDS) and len(found) == len(waits)
 
 

@@ -11,7 +11,7 @@ from pageworker_sandbox.launch.mounts import Bind, Mask, Symlink
 
 @pytest.fixture
 def system(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
-    """A system of three folders, of which one is a link to another."""
+    """A system of three folders; one of them is a link to another."""
     (tmp_path / "usr/lib/x86/deep").mkdir(parents=True)
     (tmp_path / "usr/lib/x86/python3/dist-packages").mkdir(parents=True)
     (tmp_path / "lib").symlink_to("usr/lib")

@@ -15,8 +15,8 @@ RUNNERS = "supervisor/pageworker_supervisor/runners"
 class Mutant:
     """One protection against `failure`, and how to take it out.
 
-    `old` occurs once in `file`; `tests` are pytest node ids, each of which fails once `new` stands there instead; one
-    without parameters if any of its cases fails.
+    `old` occurs once in `file`. `tests` are pytest node ids. Each of them must fail after `old` was replaced by `new`.
+    A node id without parameters fails if any of its cases fails.
     """
 
     failure: str

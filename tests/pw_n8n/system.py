@@ -72,7 +72,7 @@ class System:
         return self.job("shop.trouble", {"url": SHOP_URL, "mode": mode}, **fields)
 
     def nap(self, seconds: float, **fields: Any) -> dict[str, Any]:
-        """A job that takes so long."""
+        """A job whose handler takes `seconds`."""
         return self.job("test.nap", {"seconds": seconds}, **fields)
 
     def naps(self) -> int:

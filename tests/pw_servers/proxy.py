@@ -66,7 +66,7 @@ class RespProxy:
         self._drop_in, self._drop_word, self._then_hang = n, command.upper().encode() if command else None, hang
 
     def delay(self, seconds: float) -> None:
-        """Hold each batch of replies back for so long."""
+        """Hold each batch of replies back for this time."""
         self._delay_seconds = seconds
 
     def cut(self) -> None:

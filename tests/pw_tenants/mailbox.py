@@ -26,7 +26,7 @@ class Mailbox:
         self._news = asyncio.Condition()
 
     async def until(self, holds: Any, seconds: float, what: str) -> None:
-        """Wait until it is so. Raises AssertionError after so long."""
+        """Wait until the condition holds. Raises AssertionError after the time limit."""
         try:
             async with asyncio.timeout(seconds), self._news:
                 await self._news.wait_for(holds)

@@ -41,7 +41,7 @@ def nap(
     fields: Mapping[str, Any] | None = None,
     **more: Any,
 ) -> NewJob:
-    """A job that takes so long, with these `fields`. `do`: what the echo does at its end."""
+    """A job that takes this time, with these `fields`. `do`: what the echo does at its end."""
     payload = {"do": do, "ms": milliseconds, **more}
     job = {"job_id": job_id, "tenant_id": "acme", "endpoint_module": module, "payload": payload, **(fields or {})}
     return ticket(job_id, body=json.dumps(job).encode())

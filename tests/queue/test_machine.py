@@ -301,7 +301,7 @@ class QueueMachine(RuleBasedStateMachine):
 
     @rule(milliseconds=st.sampled_from([50, 300, 1_500, 10_000]))
     def time_passes(self, milliseconds: int) -> None:
-        """Never so long that a lease runs out: `silence` is for that."""
+        """Shorter than a lease: `silence` lets leases run out."""
         self._beat_all()
         self._run(self.harness.later(milliseconds))
 

@@ -28,7 +28,7 @@ STEMS = {word: re.compile(rf"{word}(s|ed|er|ers|ing|es)?") for word in BANNED}
 
 @cache
 def banned_stem(part: str) -> str | None:
-    """The banned word of which this is a form. Cached: the same few thousand words make up all files."""
+    """The banned word that this is a form of. Cached: the same few thousand words make up all files."""
     return next((word for word, stem in STEMS.items() if stem.fullmatch(part)), None)
 
 

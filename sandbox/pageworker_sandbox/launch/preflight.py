@@ -40,7 +40,7 @@ class Findings:
 
 
 def survey(python: Path | None, browser: Path | None, flavor: FlavorWish = "auto") -> Host:
-    """Examine the host. None: search for the interpreter or the browsers, of which one has `flavor`. Raises
+    """Examine the host. None: search for the interpreter or the browsers; one of these has `flavor`. Raises
     HostUnfit."""
     findings = Findings()
     take = findings.take

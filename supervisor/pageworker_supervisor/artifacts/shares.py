@@ -8,7 +8,7 @@ from typing import Self
 
 
 class TenantShares:
-    """`total` units, of which one tenant holds at most `per_tenant`. Claims of one tenant are served in order."""
+    """`total` units. One tenant holds at most `per_tenant` of them. Claims of one tenant are served in order."""
 
     def __init__(self, total: int, per_tenant: int) -> None:
         self.total = total

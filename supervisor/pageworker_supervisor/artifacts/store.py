@@ -35,7 +35,7 @@ CONCURRENCY = 8
 """Artifacts stored at the same time; for one tenant half as many."""
 PUT_SECONDS = 20.0
 PAUSE_SECONDS = 15.0
-"""After a `put` timed out, those of the same tenant fail at once for so long: each job would wait in vain."""
+"""After a `put` timed out, further ones of the same tenant fail at once for this time: each job would wait in vain."""
 WAITING_BYTES = 4 * MAX_ARTIFACT_BYTES
 THREADS = 4
 SWEEP_SECONDS = 3600.0

@@ -43,7 +43,7 @@ def central_layer(untrusted_values: CentralValues) -> Layer:
             problems.append(ConfigProblem(SOURCE, name[:80], str(invalid), "the name of a setting", hint))
             continue
         if name != dotted(path):
-            # Two forms of one name would be two settings, of which one has no effect.
+            # Two forms of one name would be two settings, and one of them would have no effect.
             problems.append(ConfigProblem(SOURCE, name, "another form of the name", dotted(path)))
             continue
         found, value = _checked(path, untrusted_values[name])

@@ -24,7 +24,7 @@ class OutboxClient(Protocol):
         """These entries are delivered."""
 
     async def later(self, entry: OutboxEntry, delay_ms: int) -> object:
-        """Try again after so long."""
+        """Try again in `delay_ms` milliseconds."""
 
     async def failed(self, entry: OutboxEntry, event: bytes) -> object:
         """Give up, and publish this event. The result stays readable."""

@@ -39,7 +39,7 @@ class Start:
 
 @dataclass(frozen=True)
 class Postpone:
-    """Give it back to the outbox for so long. It was not tried."""
+    """Give the entry back to the outbox for this time. It was not tried."""
 
     delivery: DeliveryAttempt
     delay_seconds: float

@@ -234,7 +234,7 @@ class Dispatcher:
             await self._services.settlement.release(*lease.profile_lock)
 
     async def drain(self, seconds: float) -> AsyncIterator[DrainStep]:
-        """Claim no more, wait for what runs, requeue what is left after so long.
+        """Claim no more, wait for the running attempts, and after `seconds` requeue those that still run.
 
         Yields a step for each attempt that is waited for, for each that ended, and for each that was requeued; at
         last `over`. Raises DrainCancelled when `undrain` is called meanwhile.

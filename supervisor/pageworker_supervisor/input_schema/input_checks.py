@@ -22,7 +22,7 @@ from pageworker_supervisor.input_schema.shared_checker import SharedChecker
 from pageworker_supervisor.telemetry import log
 
 APART_SECONDS = 60.0
-"""For so long the checks of a tenant and bundle stay out of the shared checker."""
+"""How long the checks of a tenant and bundle stay out of the shared checker."""
 MAX_APART = 10_000
 """Tenants with bundles that are remembered. Bundles need a trusted signature, so there are few."""
 

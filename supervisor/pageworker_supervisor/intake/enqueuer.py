@@ -29,9 +29,9 @@ Placed = Callable[[NewJob], Awaitable[NewJob]]
 PARSED_PER_TURN_BYTES = 256 * 1024
 """After this many bytes, which take some milliseconds, the event loop serves other tasks."""
 FETCH_SECONDS = 2.0
-"""The first job of a release waits so long for its bundle, and the jobs behind it wait, too."""
+"""How long the first job of a release waits for its bundle. The jobs behind it wait, too."""
 BACKOFF_SECONDS = 10.0
-"""After a failed or slow fetch: for so long jobs are queued without digests."""
+"""How long jobs are queued without digests after a failed or slow fetch."""
 
 
 class Enqueuer:

@@ -107,7 +107,7 @@ end
 return #ARGV
 """
 
-# KEYS: workers. ARGV: worker, seconds. Returns the workers without a heartbeat for so long.
+# KEYS: workers. ARGV: worker, seconds. Returns the workers whose last heartbeat is older than these seconds.
 _HEARTBEAT = """
 local now = redis.call('TIME')[1]
 redis.call('ZADD', KEYS[1], now, ARGV[1])

@@ -12,7 +12,7 @@ class IntakeTimeouts:
     upkeep_seconds: float = 15.0
     """Between two heartbeats. With each, intake takes over the texts of dead workers."""
     silent_seconds: float = 45.0
-    """A worker without a heartbeat for so long counts as dead. If that is wrong, texts are read twice; no job runs
+    """A worker without a heartbeat for this time counts as dead. If it lives, texts are read twice, but no job runs
     twice."""
     forget_seconds: float = 3600.0
-    """A consumer with nothing pending that was idle for so long is removed from the group."""
+    """After this idle time, a consumer with nothing pending is removed from the group."""

@@ -3,9 +3,9 @@
 from msgspec import Struct
 
 LEASE_MS = 45_000
-"""A worker that was silent for so long has lost its jobs and its profiles."""
+"""A worker that was silent for this time has lost its jobs and its profiles."""
 OUTBOX_LEASE_MS = 60_000
-"""An outbox entry that its taker neither ends nor puts off comes back after so long."""
+"""An outbox entry that its taker has neither ended nor postponed within this time comes back."""
 
 
 class QueueOptions(Struct, frozen=True, kw_only=True):
@@ -23,13 +23,13 @@ class QueueOptions(Struct, frozen=True, kw_only=True):
     dead_text_bytes: int = 16 * 1024
     """This much is kept of a text that is no job."""
     cancel_memory_seconds: int = 86_400
-    """A cancellation of a job that the queue does not know is remembered for so long."""
+    """How long the queue remembers the cancellation of a job that it does not know."""
     replicas: int = 0
     """A job is enqueued, ended and delivered once this many replicas have the write: a failover forgets none of
     them."""
     replica_wait_seconds: float = 1.0
     replica_patience_seconds: float = 30.0
-    """After replicas were missing for so long, writes count without them."""
+    """After replicas were missing for this time, writes count without them."""
     lease_ms: int = LEASE_MS
     outbox_lease_ms: int = OUTBOX_LEASE_MS
     test_clock: bool = False

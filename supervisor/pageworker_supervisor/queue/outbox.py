@@ -87,7 +87,7 @@ class Outbox:
                 await self._shards.call(shard, "outbox_done", names=names)
 
     async def later(self, entry: OutboxEntry, delay_ms: int) -> None:
-        """One more try failed: due again in so long."""
+        """One more try failed: the entry is due again in `delay_ms` milliseconds."""
         await self._shards.call(entry.shard, "outbox_later", name=entry.id, nonce=entry.token, delay_ms=delay_ms)
         self._look_at = min(self._look_at, time.monotonic() + delay_ms / 1000)
         self._changed.set()

@@ -78,7 +78,7 @@ class WakeupWaiter:
         self._of(worker_id)[shard] = keys
 
     def due(self, shard: int, in_ms: int | None) -> None:
-        """Something is due on this shard in so long; None: never."""
+        """Something is due on this shard in `in_ms` milliseconds; None: never."""
         self._due[shard] = time.monotonic() + in_ms / 1000 if in_ms is not None else float("inf")
 
     def outgrown(self, worker_id: str) -> list[int]:

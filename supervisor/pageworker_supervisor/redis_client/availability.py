@@ -97,7 +97,7 @@ async def no_repair() -> None:
 FIRST_DELAY_SECONDS = 0.05
 LONGEST_DELAY_SECONDS = 5.0
 STABLE_SECONDS = 10.0
-"""After Redis has served for so long, the next failure starts with the shortest delay again."""
+"""After Redis has served for this time, the next failure starts with the shortest delay again."""
 PROBE_SECONDS = 6.0
 PROBE_INTERVAL_SECONDS = 5.0
 """Between two probes while all is well: only a probe tells that memory is full or a permission was withdrawn."""

@@ -38,7 +38,7 @@ LONGEST_BLOCK_SECONDS = 8.0
 CONNECT_SECONDS = 3.0
 SENTINEL_SECONDS = 1.0
 HEALTH_SECONDS = 30.0
-"""A connection that was idle for so long gets a PING first, so that a lost one is noticed before a write."""
+"""A connection that was idle for this time gets a PING first, so that a lost one is noticed before a write."""
 MAX_CONNECTIONS = 1000
 
 Client = Any

@@ -37,7 +37,7 @@ DIRECTORIES = ("/usr/bin", "/usr/sbin", "/usr/local/bin", "/usr/local/sbin", "/o
 OLDEST_VERSION = 7
 START_SECONDS = 20.0
 LOADING_SECONDS = 5
-"""A start waits so long for Redis to load its data. With more data the worker goes on, not ready, while Redis loads."""
+"""How long a start waits for Redis to load its data. After that the worker goes on, not ready, while Redis loads."""
 STOP_SECONDS = 10.0
 """After this it is killed. It loses nothing: every write is on disk already."""
 HANDOVER_SECONDS = 10.0

@@ -25,7 +25,7 @@ ANSWER_SECONDS = 5.0
 FIRST_PAUSE_SECONDS = 0.5
 LONGEST_PAUSE_SECONDS = 30.0
 STABLE_SECONDS = 60.0
-"""After a gateway that served for so long, the next one starts at once."""
+"""If a gateway ends after this time or later, the next one starts at once."""
 
 
 @dataclass(frozen=True)

@@ -340,7 +340,7 @@ class RunnerPages:
         return breach.limit != "memory_limit" or one.memory_before_bytes <= breach.allowed / 2
 
     def recycled_within(self, seconds: float) -> int:
-        """Pages that began to be recycled less than so long ago."""
+        """Pages whose recycling began less than `seconds` ago."""
         return sum(since > time.monotonic() - seconds for since, _ in self._recycling.values())
 
     def overdue(self, recycle_seconds: float) -> str | None:

@@ -44,7 +44,7 @@ LONGEST_SUSPICION_SECONDS = 60.0
 that fails doubles the time. After that the tenant may replace idle runners again."""
 SUSPECTS_REMEMBERED = 16
 EVIDENCE_SECONDS = 60.0
-"""A context that failed before is to blame again where another context came up at most so long before."""
+"""If a context that failed before fails again, it is to blame if another context came up within this time."""
 
 
 class HostState(Enum):
